@@ -1,0 +1,62 @@
+import { recordFileOf, toConnection } from "./app-connection.ts";
+import { createRecordReader } from "./app-record.ts";
+import { createSyncer, type Syncer } from "./app-syncer.ts";
+import type { Settings } from "./config/settings.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Logger } from "./lib/logger.ts";
+import { createPrefectClient, type PrefectClient } from "./prefect/client.ts";
+import type { QueryContext } from "./queries/context.ts";
+import type { ChangeNotice } from "./sync/ingest.ts";
+
+/** One Prefect workspace as the settings describe it: reading connection, API client and the Worker that writes. */
+export interface Instance {
+  readonly settings: Settings;
+  readonly file: string;
+  readonly query: QueryContext;
+  readonly syncer: Syncer;
+  close(withinMs: number): Promise<void>;
+}
+
+export interface InstanceOptions {
+  readonly settings: Settings;
+  readonly entry: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onChange: (change: ChangeNotice) => void;
+}
+
+/** Touches neither disk nor network: both wait for the first question. Throws AppError `invalid_config` without an API URL. */
+export function createInstance(options: InstanceOptions): Instance {
+  const { settings, version, clock, logger } = options;
+  const connection = toConnection(settings, version);
+  const file = recordFileOf(settings, connection.url);
+  const reader = createRecordReader(file, clock, logger);
+  const syncer = createSyncer(options);
+  let client: PrefectClient | null = null;
+  return {
+    settings,
+    file,
+    syncer,
+    query: {
+      record: () => reader.current(),
+      api: () => {
+        client ??= createPrefectClient(connection, { clock, logger });
+        return client;
+      },
+      clock,
+      keep: (batch) => syncer.keep(batch),
+      freshMs: settings.freshMs,
+      liveDeadlineMs: settings.liveDeadlineMs,
+      uiUrl: settings.uiUrl,
+      docsUrl: settings.docsUrl,
+      instance: connection.url,
+    },
+    async close(withinMs) {
+      // The reader first: the last connection that closes makes the checkpoint, and only a writer can.
+      reader.close();
+      client?.close();
+      await syncer.stop(withinMs);
+    },
+  };
+}

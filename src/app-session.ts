@@ -1,0 +1,38 @@
+import { recordFileOf, toConnection } from "./app-connection.ts";
+import type { Settings } from "./config/settings.ts";
+import type { Clock } from "./lib/clock.ts";
+import type { Logger } from "./lib/logger.ts";
+import { createRedactor } from "./model/redact.ts";
+import { createPrefectClient } from "./prefect/client.ts";
+import type { ChangeNotice } from "./sync/ingest.ts";
+import { createSyncSession, type SyncSession } from "./sync/session.ts";
+
+export interface SessionOptions {
+  readonly settings: Settings;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onChange?: (change: ChangeNotice) => void;
+}
+
+/** The writing side of one instance: in the Worker of `serve`, in the process itself for `sync`, `audit` and `forget`. */
+export function openSession(options: SessionOptions): SyncSession {
+  const { settings, version, clock, logger, onChange } = options;
+  const connection = toConnection(settings, version);
+  return createSyncSession({
+    file: recordFileOf(settings, connection.url),
+    api: createPrefectClient(connection, { clock, logger }),
+    clock,
+    logger,
+    settings: settings.sync,
+    redact: createRedactor({ credentials: credentialsOf(settings) }),
+    ...(onChange ? { onChange } : {}),
+  });
+}
+
+/** Everything configured that must never reach the record. */
+export function credentialsOf(settings: Settings): string[] {
+  const { auth, customHeaders } = settings;
+  const own = auth.kind === "key" ? [auth.key] : auth.kind === "basic" ? [auth.authString] : [];
+  return [...own, ...Object.values(customHeaders)];
+}

@@ -1,0 +1,51 @@
+import { openSession } from "../app-session.ts";
+import { fatalProblem, settingsFromFiles } from "../app-settings.ts";
+import { VERSION } from "../app-version.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { AuditBucket, AuditCertificate } from "../sync/audit.ts";
+import type { CommandContext } from "./command.ts";
+import { momentFlag } from "./sync.ts";
+
+/** Compares the record with Prefect, mends what can be mended and prints the certificate. Exit 1 while anything is unexplained. */
+export async function runAudit(ctx: CommandContext): Promise<number> {
+  const { invocation, out, logger, signal } = ctx;
+  const resolved = settingsFromFiles(invocation.settings, systemClock).current();
+  const problem = fatalProblem(resolved.problems);
+  if (problem) throw problem;
+  const sinceUs = momentFlag(invocation.values.since, "since", systemClock.nowUs());
+  const session = openSession({ settings: resolved.settings, version: VERSION, clock: systemClock, logger });
+  try {
+    const options = { deep: invocation.switches.has("deep"), ...(sinceUs === null ? {} : { sinceUs }) };
+    const certificate = await session.audit(options, signal);
+    if (invocation.switches.has("json")) out.json(certificate);
+    else for (const line of certificateLines(certificate)) out.line(line);
+    return certificate.unexplained === 0 ? 0 : 1;
+  } finally {
+    session.close();
+  }
+}
+
+const VERDICTS: Record<AuditBucket["verdict"], string> = {
+  equal: "equal",
+  repaired: "repaired",
+  record_holds_more: "the record holds more (Prefect lost or never stored them)",
+  server_retention: "Prefect has deleted them by age",
+  unexplained: "UNEXPLAINED",
+};
+
+/** Hours without events on either side are not listed. */
+function certificateLines(certificate: AuditCertificate): string[] {
+  const { instance, from, to, server, record, repaired, unexplained, sample } = certificate;
+  const busy = certificate.buckets.filter((bucket) => bucket.server > 0 || bucket.record > 0);
+  const rows = busy.map((bucket) => {
+    const figures = [bucket.server, bucket.record, bucket.repaired].map((n) => String(n).padStart(9)).join(" ");
+    return `${bucket.from.slice(0, 16)}Z ${figures}  ${VERDICTS[bucket.verdict]}${bucket.ids_compared ? ", ids compared" : ""}`;
+  });
+  return [
+    `Audit of ${instance}, ${from} to ${to}, as of ${certificate.verified_at}`,
+    `${"hour".padEnd(17)} ${["server", "record", "repaired"].map((name) => name.padStart(9)).join(" ")}  verdict`,
+    ...rows,
+    `${"all".padEnd(17)} ${[server, record, repaired].map((n) => String(n).padStart(9)).join(" ")}`,
+    `Ids compared in ${sample.buckets} of ${sample.of} buckets. ${unexplained === 0 ? "Nothing is unexplained." : `${unexplained} events are unexplained.`}`,
+  ];
+}

@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type App, openApp } from "../app.ts";
+import { openSession } from "../app-session.ts";
+import { fixedSettings } from "../app-settings.ts";
+import { VERSION } from "../app-version.ts";
+import { loadSettings } from "../config/load-settings.ts";
+import type { ResolvedSettings } from "../config/settings.ts";
+import { type ReplayServer, startReplayServer } from "../demo/replay-server.ts";
+import { systemClock } from "../lib/clock.ts";
+import { parseIsoUs } from "../lib/time.ts";
+import { callTool } from "../mcp/guard.ts";
+import { serveOverStdio } from "../mcp/stdio.ts";
+import type { CallResult } from "../tools/define.ts";
+import { allTools } from "../tools/index.ts";
+import type { CommandContext } from "./command.ts";
+import { DEMO_QUESTIONS, type DemoQuestion, OFFLINE_QUESTIONS } from "./demo-questions.ts";
+import type { Output } from "./output.ts";
+import { createProgressView } from "./progress.ts";
+
+/** An answer longer than this is cut on the screen; a client gets all of it. */
+const MOST_LINES = 24;
+/** The age of an offline answer should be seen to grow. */
+const AWAY_MS = 1500;
+
+/** The product on a recorded workspace: the user's own record and settings are never touched. */
+export async function runDemo(ctx: CommandContext): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), "prefect-mcp-demo-"));
+  const server = await startReplayServer();
+  try {
+    const resolved = demoSettings(ctx, server.url, folder);
+    if (ctx.invocation.switches.has("stdio")) await serveDemo(ctx, resolved);
+    else await walkThrough(ctx, server, resolved);
+    return 0;
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Settings of this demo alone: no environment, no profile, a data folder of its own. */
+function demoSettings({ invocation }: CommandContext, apiUrl: string, folder: string): ResolvedSettings {
+  const { "log-level": logLevel = "error" } = invocation.settings;
+  const flags = { "api-url": apiUrl, "data-dir": folder, "log-level": logLevel };
+  return loadSettings({ flags, env: {}, cwd: folder, home: folder, platform: process.platform });
+}
+
+function openDemoApp({ entry, logger }: CommandContext, resolved: ResolvedSettings): App {
+  return openApp({ settings: fixedSettings(resolved), entry, version: VERSION, clock: systemClock, logger });
+}
+
+async function serveDemo(ctx: CommandContext, resolved: ResolvedSettings): Promise<void> {
+  if (process.stdin.isTTY)
+    ctx.out.note("MCP over stdin and stdout on the recorded demo workspace; end it with Ctrl-D.");
+  await using app = openDemoApp(ctx, resolved);
+  app.follow();
+  await serveOverStdio(app, { clock: systemClock, signal: ctx.signal });
+}
+
+async function walkThrough(ctx: CommandContext, server: ReplayServer, resolved: ResolvedSettings): Promise<void> {
+  const { out, signal } = ctx;
+  out.line(`A recorded Prefect workspace is served at ${server.url} and synced into a temporary record.`);
+  await syncOnce(ctx, resolved);
+  await using app = openDemoApp(ctx, resolved);
+  app.follow();
+  const earlier = new Map<string, CallResult["structuredContent"]>();
+  let number = 0;
+  const ask = async (question: DemoQuestion): Promise<void> => {
+    if (signal.aborted) return;
+    number += 1;
+    const args = question.args(earlier);
+    const result = await callTool(app, toolNamed(question.tool), args, { signal, progress: () => {} });
+    earlier.set(question.tool, result.structuredContent);
+    print(out, `${number}. ${question.question}`, question.tool, args, result);
+  };
+  for (const question of DEMO_QUESTIONS) await ask(question);
+  await server.stop();
+  await systemClock.sleep(AWAY_MS, signal);
+  out.line("Now Prefect is gone. The same questions, answered from the record:");
+  out.line();
+  for (const question of DEMO_QUESTIONS.filter(({ tool }) => OFFLINE_QUESTIONS.includes(tool))) await ask(question);
+  out.line("In an AI client:  prefect-mcp-bun demo --stdio     With your own Prefect:  prefect-mcp-bun");
+}
+
+async function syncOnce({ out, logger, signal }: CommandContext, { settings }: ResolvedSettings): Promise<void> {
+  const view = createProgressView(out);
+  const session = openSession({ settings, version: VERSION, clock: systemClock, logger });
+  try {
+    await session.once({}, (progress) => view.show(progress, systemClock.nowMs()), signal);
+  } finally {
+    view.end();
+    session.close();
+  }
+  out.line();
+}
+
+function toolNamed(name: string) {
+  const tool = allTools.find((candidate) => candidate.name === name);
+  if (!tool) throw new RangeError(`the demo asks for a tool that is not there: ${name}`);
+  return tool;
+}
+
+function print(out: Output, question: string, tool: string, args: object, result: CallResult): void {
+  const lines = result.content.flatMap((block) => block.text.split("\n"));
+  out.line(question);
+  out.line(`   ${tool} ${JSON.stringify(args)}`);
+  for (const line of lines.slice(0, MOST_LINES)) out.line(`   | ${fitted(line, out)}`);
+  if (lines.length > MOST_LINES) out.line(`   | … ${lines.length - MOST_LINES} more lines`);
+  out.line(`   ${sourceLine(result)}`);
+  out.line();
+}
+
+/** Long rows are cut at the edge of a terminal; a file or pipe gets them whole. */
+function fitted(line: string, out: Output): string {
+  const width = out.columns - 6;
+  return out.isTerminal && line.length > width ? `${line.slice(0, width - 1)}…` : line;
+}
+
+function sourceLine({ structuredContent, isError }: CallResult): string {
+  if (isError) return "No answer.";
+  const {
+    source,
+    as_of: asOf,
+    coverage,
+  } = structuredContent as { source?: string; as_of?: string; coverage?: { complete?: boolean } };
+  const us = parseIsoUs(asOf ?? "");
+  const age = us === undefined ? "" : ` (${Math.max(0, (systemClock.nowUs() - us) / 1e6).toFixed(1)} s ago)`;
+  return `Source: ${source ?? "unknown"}, as of ${asOf ?? "unknown"}${age}${coverage?.complete === false ? ", not complete" : ""}`;
+}

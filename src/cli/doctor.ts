@@ -1,0 +1,30 @@
+import { openApp } from "../app.ts";
+import { recordFileOf } from "../app-connection.ts";
+import { settingsFromFiles } from "../app-settings.ts";
+import { VERSION } from "../app-version.ts";
+import { systemClock } from "../lib/clock.ts";
+import { silentLogger } from "../lib/logger.ts";
+import { getRecordStatus } from "../queries/record-status.ts";
+import type { CommandContext } from "./command.ts";
+import { checkSetup, exitCodeOf } from "./doctor-checks.ts";
+import { doctorJson, doctorLines } from "./doctor-text.ts";
+
+/** Looks at everything a working setup needs, and says for each thing that is wrong what to do about it. */
+export async function runDoctor({ invocation, out, entry, signal }: CommandContext): Promise<number> {
+  const settings = settingsFromFiles(invocation.settings, systemClock);
+  // The application would log the same problems that the report lists.
+  await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger: silentLogger });
+  const resolved = app.settings;
+  const { apiUrl } = resolved.settings;
+  const report = await checkSetup({
+    resolved,
+    clock: systemClock,
+    signal,
+    api: apiUrl === null ? null : app.query().api(),
+    recordFile: apiUrl === null ? null : recordFileOf(resolved.settings, apiUrl),
+    readRecord: () => getRecordStatus(app.query()),
+  });
+  if (invocation.switches.has("json")) out.json(doctorJson(report));
+  else for (const line of doctorLines(report)) out.line(line);
+  return exitCodeOf(report);
+}

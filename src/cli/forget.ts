@@ -1,0 +1,107 @@
+import { existsSync, rmSync } from "node:fs";
+import { recordFileOf } from "../app-connection.ts";
+import { openSession } from "../app-session.ts";
+import { settingsFromFiles } from "../app-settings.ts";
+import { VERSION } from "../app-version.ts";
+import type { Settings } from "../config/settings.ts";
+import { normaliseApiUrl } from "../config/urls.ts";
+import { AppError } from "../errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { formatIsoUs } from "../lib/time.ts";
+import { openRecord } from "../store/database.ts";
+import { eventRange } from "../store/events.ts";
+import { tryBecomeLeader } from "../store/leader-lock.ts";
+import { recordBytes } from "../store/record-file.ts";
+import { askYes } from "./ask.ts";
+import type { CommandContext } from "./command.ts";
+import { momentFlag } from "./sync.ts";
+
+/** Removes what is recorded of an instance, or only what is older than a time. */
+export async function runForget(ctx: CommandContext): Promise<number> {
+  const { invocation, out, signal } = ctx;
+  const settings = chosenInstance(ctx);
+  const instance = settings.apiUrl ?? "";
+  const file = recordFileOf(settings, instance);
+  const beforeUs = momentFlag(invocation.values.before, "before", systemClock.nowUs());
+  const what = beforeUs === null ? "everything" : `everything from before ${formatIsoUs(beforeUs)}`;
+  if (!existsSync(file))
+    return report(ctx, { instance, file, removed_events: 0, freed_bytes: 0 }, "Nothing is recorded");
+  const question = `Remove ${what} that is recorded of ${instance} (${(recordBytes(file) / 1e6).toFixed(1)} MB in ${file})?`;
+  if (!invocation.switches.has("yes") && !(await askYes(question, out, signal))) {
+    out.note("Nothing was removed.");
+    return 1;
+  }
+  const bytes = recordBytes(file);
+  const removed = beforeUs === null ? removeRecord(ctx, file) : await removeBefore(ctx, settings, beforeUs);
+  const freed = Math.max(0, bytes - recordBytes(file));
+  return report(ctx, { instance, file, removed_events: removed, freed_bytes: freed }, `Removed ${what}`);
+}
+
+/** The settings, for the instance that was asked for. `--instance` works with broken settings too. */
+function chosenInstance({ invocation }: CommandContext): Settings {
+  const { settings } = settingsFromFiles(invocation.settings, systemClock).current();
+  const asked = invocation.values.instance;
+  if (asked === undefined) {
+    if (settings.apiUrl !== null) return settings;
+    throw new AppError("invalid_config", "The settings name no Prefect API URL.", {
+      hint: "Say which instance: --instance URL",
+    });
+  }
+  const url = normaliseApiUrl(asked);
+  if (url === null) throw new AppError("invalid_input", `--instance ${asked} is not a URL.`);
+  return { ...settings, apiUrl: url };
+}
+
+/**
+ * The whole file. A process that has it open notices and begins a new one; its lock file stays while it is held, or two
+ * processes could lead.
+ */
+function removeRecord({ out }: CommandContext, file: string): number {
+  const held = countEvents(file);
+  const lock = tryBecomeLeader(file);
+  if (!lock) out.note("Another process is syncing this instance; it begins a new record.");
+  for (const suffix of ["-wal", "-shm", ""]) rmSync(file + suffix, { force: true });
+  lock?.release();
+  if (lock) for (const suffix of [".lock", ".setup"]) rmSync(file + suffix, { force: true });
+  return held;
+}
+
+function countEvents(file: string): number {
+  try {
+    const db = openRecord(file, "read");
+    try {
+      return eventRange(db)?.count ?? 0;
+    } finally {
+      db.close();
+    }
+  } catch {
+    // A damaged file or one of a newer program can still be removed.
+    return 0;
+  }
+}
+
+async function removeBefore({ logger, signal }: CommandContext, settings: Settings, beforeUs: number): Promise<number> {
+  const session = openSession({ settings, version: VERSION, clock: systemClock, logger });
+  try {
+    return await session.forget(beforeUs, signal);
+  } finally {
+    session.close();
+  }
+}
+
+interface Forgotten {
+  readonly instance: string;
+  readonly file: string;
+  readonly removed_events: number;
+  readonly freed_bytes: number;
+}
+
+function report({ invocation, out }: CommandContext, done: Forgotten, sentence: string): number {
+  const { instance, removed_events, freed_bytes } = done;
+  if (invocation.switches.has("json")) out.json(done);
+  else
+    out.line(
+      `${sentence} of ${instance}: ${removed_events.toLocaleString("en-US")} events, ${(freed_bytes / 1e6).toFixed(1)} MB freed.`,
+    );
+  return 0;
+}

@@ -1,0 +1,46 @@
+import { openApp } from "../app.ts";
+import { settingsFromFiles } from "../app-settings.ts";
+import { VERSION } from "../app-version.ts";
+import { AppError } from "../errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { createLogger } from "../lib/logger.ts";
+import { writeStderr } from "../lib/stderr.ts";
+import { serveOverStdio } from "../mcp/stdio.ts";
+import type { CommandContext } from "./command.ts";
+import type { Output } from "./output.ts";
+import { isTerminal } from "./terminal.ts";
+
+/** The first answers go out before the Worker takes its share of the processor. */
+const FOLLOW_AFTER_MS = 150;
+/** A client that says nothing yet still finds the record up to date. */
+const FOLLOW_ANYWAY_MS = 2000;
+
+const GREETING = [
+  `prefect-mcp-bun ${VERSION} is an MCP server for Prefect: an AI client starts it and talks to it over stdin and stdout.`,
+  "Claude Code:    claude mcp add prefect -- bunx prefect-mcp-bun",
+  'Other clients:  {"mcpServers": {"prefect": {"command": "bunx", "args": ["prefect-mcp-bun"]}}}',
+  "Try it:         prefect-mcp-bun demo (no Prefect needed), or prefect-mcp-bun call get_dashboard",
+  "Help:           prefect-mcp-bun doctor checks the settings, prefect-mcp-bun --help lists all commands",
+];
+
+export async function runServe(ctx: CommandContext): Promise<number> {
+  if (ctx.invocation.switches.has("http"))
+    throw new AppError("invalid_input", "serve --http is not part of this version.");
+  if (isTerminal(0)) {
+    greet(ctx.out);
+    return 0;
+  }
+  const settings = settingsFromFiles(ctx.invocation.settings, systemClock);
+  const logger = createLogger(settings.current().settings.logLevel, writeStderr);
+  await using app = openApp({ settings, entry: ctx.entry, version: VERSION, clock: systemClock, logger });
+  const { signal } = ctx;
+  const followAfter = (ms: number) => void systemClock.sleep(ms, signal).then(() => signal.aborted || app.follow());
+  followAfter(FOLLOW_ANYWAY_MS);
+  await serveOverStdio(app, { clock: systemClock, signal, onFirstMessage: () => followAfter(FOLLOW_AFTER_MS) });
+  return 0;
+}
+
+/** stdout belongs to the protocol unless a person looks at it. */
+function greet(out: Output): void {
+  for (const line of GREETING) (out.isTerminal ? out.line : out.note)(line);
+}

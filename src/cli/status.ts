@@ -1,0 +1,120 @@
+import { openApp } from "../app.ts";
+import { recordFileOf } from "../app-connection.ts";
+import { settingsFromFiles } from "../app-settings.ts";
+import { VERSION } from "../app-version.ts";
+import { systemClock } from "../lib/clock.ts";
+import { formatIsoUs } from "../lib/time.ts";
+import type { TimeRange } from "../model/freshness.ts";
+import { getRecordStatus, type RecordStatus } from "../queries/record-status.ts";
+import { recordBytes } from "../store/record-file.ts";
+import type { CommandContext } from "./command.ts";
+import { duration } from "./progress.ts";
+import { table } from "./table.ts";
+
+/** What is held. Reads the record only: nothing is asked of Prefect and nothing is written. */
+export async function runStatus({ invocation, out, logger, entry }: CommandContext): Promise<number> {
+  const settings = settingsFromFiles(invocation.settings, systemClock);
+  await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger });
+  const query = app.query();
+  const status = getRecordStatus(query);
+  const file = recordFileOf(app.settings.settings, query.instance);
+  const facts = statusFacts(status, file, recordBytes(file));
+  if (invocation.switches.has("json")) out.json(facts);
+  else for (const line of statusLines(status, facts)) out.line(line);
+  return 0;
+}
+
+export interface StatusFacts {
+  readonly instance: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly events: number;
+  readonly coverage: Readonly<Record<string, readonly { from: string; to: string }[]>>;
+  readonly gaps: readonly { from: string; to: string }[];
+  readonly lag_ms: number | null;
+  readonly syncing: "self" | "other" | "none";
+  readonly requests: number;
+  readonly last_error: { readonly at: string; readonly code: string; readonly message: string } | null;
+  readonly [further: string]: unknown;
+}
+
+/** The promised names first; times as text. Pure. */
+export function statusFacts(status: RecordStatus, file: string, bytes: number): StatusFacts {
+  const { lastError, requests, backfill } = status;
+  return {
+    instance: status.instance,
+    file,
+    bytes,
+    events: status.events,
+    coverage: Object.fromEntries(
+      Object.entries(status.coverage).map(([kind, ranges]) => [kind, ranges.map(rangeText)]),
+    ),
+    gaps: status.gaps.map(rangeText),
+    lag_ms: status.lagMs,
+    syncing: status.syncing,
+    requests: requests?.total ?? 0,
+    last_error: lastError && { at: formatIsoUs(lastError.atUs), code: lastError.code, message: lastError.message },
+    requests_last_minute: requests?.lastMinute ?? 0,
+    prefect_version: status.version,
+    reachable: status.reachable,
+    last_contact: momentText(status.lastContactUs),
+    stream: status.stream,
+    oldest_event: momentText(status.oldestUs),
+    newest_event: momentText(status.newestUs),
+    backfill: backfill && {
+      goal: momentText(backfill.goalUs),
+      reached: momentText(backfill.reachedUs),
+      done: backfill.done,
+    },
+    rows: status.rows,
+    runs_with_logs: status.runsWithLogs,
+  };
+}
+
+function statusLines(status: RecordStatus, facts: StatusFacts): string[] {
+  if (status.file === null)
+    return [`Nothing is recorded of ${facts.instance} yet.`, `File: ${facts.file}`, "Fill it: prefect-mcp-bun sync"];
+  const events = facts.coverage.event ?? [];
+  const rows = Object.entries(status.rows).map(([name, count]) => `${count.toLocaleString("en-US")} ${name}`);
+  return table([
+    ["Instance", `${facts.instance}${status.version ? ` (Prefect ${status.version})` : ""}`],
+    ["File", `${facts.file} (${(facts.bytes / 1e6).toFixed(1)} MB)`],
+    [
+      "Events",
+      `${status.events.toLocaleString("en-US")}${facts.oldest_event ? `, ${facts.oldest_event} to ${facts.newest_event}` : ""}`,
+    ],
+    ["Other rows", rows.join(", ") || "none"],
+    ...listed("Covered", events),
+    ...listed("Gaps", facts.gaps),
+    ["Lag", status.lagMs === null ? "nothing is covered yet" : duration(status.lagMs)],
+    ["Syncing", syncingText(status)],
+    ["Requests", `${facts.requests.toLocaleString("en-US")} in all, ${facts.requests_last_minute} in the last minute`],
+    [
+      "Last error",
+      facts.last_error ? `${facts.last_error.at} ${facts.last_error.code}: ${facts.last_error.message}` : "none",
+    ],
+  ]);
+}
+
+function listed(title: string, ranges: readonly { from: string; to: string }[]): string[][] {
+  if (ranges.length === 0) return [[title, "none"]];
+  return ranges.map(({ from, to }, index) => [index === 0 ? title : "", `${from} to ${to}`]);
+}
+
+function syncingText({ syncing, reachable, stream, backfill }: RecordStatus): string {
+  if (syncing === "none") return "nobody; start `prefect-mcp-bun sync` or a client that serves it";
+  const parts = [
+    syncing === "self" ? "this process" : "another process",
+    reachable === false ? "Prefect is unreachable" : `websocket ${stream ?? "unknown"}`,
+    ...(backfill && !backfill.done ? ["history is being filled"] : []),
+  ];
+  return parts.join(", ");
+}
+
+function rangeText({ fromUs, toUs }: TimeRange): { from: string; to: string } {
+  return { from: formatIsoUs(fromUs), to: formatIsoUs(toUs) };
+}
+
+function momentText(us: number | null): string | null {
+  return us === null ? null : formatIsoUs(us);
+}

@@ -1,0 +1,66 @@
+import { openSession } from "../app-session.ts";
+import { fatalProblem, settingsFromFiles } from "../app-settings.ts";
+import { VERSION } from "../app-version.ts";
+import type { Settings } from "../config/settings.ts";
+import { AppError } from "../errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { parseMomentUs } from "../lib/time.ts";
+import type { CommandContext } from "./command.ts";
+import { createProgressView } from "./progress.ts";
+
+/** Fills the record; without `--once` it then goes on following. What an interruption leaves is gone on with next time. */
+export async function runSync(ctx: CommandContext): Promise<number> {
+  const { invocation, out, logger, signal } = ctx;
+  const nowUs = systemClock.nowUs();
+  const sinceUs = momentFlag(invocation.values.since, "since", nowUs);
+  const settings = withHistory(usableSettings(ctx), sinceUs === null ? null : nowUs - sinceUs);
+  const view = createProgressView(out);
+  const session = openSession({ settings, version: VERSION, clock: systemClock, logger });
+  try {
+    const isOnce = invocation.switches.has("once");
+    const pass = session.once(
+      sinceUs === null ? {} : { sinceUs },
+      (progress) => view.show(progress, systemClock.nowMs()),
+      signal,
+    );
+    const trouble = isOnce ? await pass : await pass.catch((error: unknown) => whatMayHeal(error));
+    view.end();
+    if (isOnce || signal.aborted) return 0;
+    if (trouble) out.note(`${trouble.message} Trying again until interrupted.`);
+    else out.line("The record is caught up; following Prefect until interrupted.");
+    await session.run(signal);
+    return 0;
+  } finally {
+    view.end();
+    session.close();
+  }
+}
+
+/** Following goes on through an outage; what needs a person is thrown on. */
+function whatMayHeal(error: unknown): AppError {
+  if (error instanceof AppError && error.retryable) return error;
+  throw error;
+}
+
+/** The settings as the files say, or the sentence that tells what is wrong with them. */
+export function usableSettings({ invocation }: CommandContext): Settings {
+  const { settings, problems } = settingsFromFiles(invocation.settings, systemClock).current();
+  const problem = fatalProblem(problems);
+  if (problem) throw problem;
+  return settings;
+}
+
+/** `7d`, `2026-01-31` … as microseconds; null when the flag was not given. */
+export function momentFlag(text: string | undefined, flag: string, nowUs: number): number | null {
+  if (text === undefined) return null;
+  const momentUs = parseMomentUs(text, nowUs);
+  if (momentUs !== undefined && momentUs <= nowUs) return momentUs;
+  const why = momentUs === undefined ? "is neither a time nor a span" : "lies in the future";
+  throw new AppError("invalid_input", `--${flag} ${text} ${why}.`, {
+    hint: `Examples: --${flag} 7d, --${flag} 2026-01-31T09:00:00Z`,
+  });
+}
+
+function withHistory(settings: Settings, backfillUs: number | null): Settings {
+  return backfillUs === null ? settings : { ...settings, sync: { ...settings.sync, backfillUs } };
+}

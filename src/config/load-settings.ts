@@ -1,0 +1,168 @@
+/** Reads the files and puts the sources in order. */
+import { posix, win32 } from "node:path";
+import { type Assembled, assembleSettings } from "./assemble.ts";
+import { parseDotenv } from "./dotenv.ts";
+import { type FileContent, fingerprintOf, readText, readToml, type TomlTable } from "./files.ts";
+import { findProfile, type Profile } from "./profiles.ts";
+import {
+  caseInsensitive,
+  flagSource,
+  profileSource,
+  resolveSettings,
+  type Source,
+  tomlSource,
+  variableSource,
+} from "./resolve.ts";
+import { SETTING_NAMES } from "./schema.ts";
+import type { ResolvedSettings, SettingProblem, Settings, SettingsInput, SettingValue } from "./settings.ts";
+import { shownValues } from "./shown.ts";
+import { withoutUserinfo } from "./urls.ts";
+
+function asTable(content: FileContent<TomlTable>): TomlTable {
+  return content.kind === "read" ? content.content : {};
+}
+
+/** Why a file cannot be used; the level is decided by where the API URL comes from. */
+function brokenFile(path: string, content: FileContent<unknown>, fix: string): SettingProblem | undefined {
+  if (content.kind !== "broken") return undefined;
+  return { level: "fatal", message: `${path} cannot be used: ${content.reason}.`, where: path, fix };
+}
+
+function readDotenv(
+  path: string,
+  env: SettingsInput["env"],
+): { values: ReadonlyMap<string, string>; broken?: SettingProblem } {
+  const content = readText(path);
+  if (content.kind !== "read") {
+    const broken = brokenFile(path, content, `Make ${path} readable, or remove it.`);
+    return { values: new Map(), ...(broken && { broken }) };
+  }
+  const { values, broken } = parseDotenv(content.content, env);
+  const line = broken.find(({ text }) => /PREFECT_/i.test(text))?.line;
+  if (line === undefined) return { values };
+  const message = `Line ${line} of ${path} cannot be read: a quote may be missing.`;
+  return { values, broken: { level: "fatal", message, where: path, fix: `Correct line ${line} of ${path}.` } };
+}
+
+/** Variables of the official Prefect MCP server that share our prefix. */
+const FOREIGN = /^PREFECT_MCP_(CLOUD|EXPERIMENTAL|PUBLIC)_/;
+
+function unknownNames(names: Iterable<string>, where: (name: string) => string): SettingProblem[] {
+  const known: ReadonlySet<string> = new Set(SETTING_NAMES);
+  return [...names]
+    .filter(
+      (name) => /^PREFECT_MCP_/i.test(name) && !known.has(name.toUpperCase()) && !FOREIGN.test(name.toUpperCase()),
+    )
+    .map((name) => ({
+      level: "warning" as const,
+      message: `${name} (${where(name)}) is not a setting of this program.`,
+      where: where(name),
+      fix: "Check its spelling; `doctor` lists every setting.",
+    }));
+}
+
+function caProblem(settings: Settings, origin: string): SettingProblem | undefined {
+  const { caFile, insecure } = settings.tls;
+  if (caFile === null || insecure || !settings.apiUrl?.startsWith("https:")) return undefined;
+  const file = readText(caFile);
+  const reason = file.kind === "missing" ? "it does not exist" : file.kind === "broken" ? file.reason : null;
+  if (reason === null) return undefined;
+  const message = `The certificate file ${caFile} (${origin}) cannot be used: ${reason}.`;
+  return { level: "fatal", message, where: origin, fix: "Name a readable PEM file in PREFECT_API_SSL_CERT_FILE." };
+}
+
+/** When it differs from `ResolvedSettings.fingerprint`, a file has changed and the settings should be loaded again. */
+export function settingsFingerprint(files: readonly string[]): string {
+  return fingerprintOf(files);
+}
+
+/** Reads every source and never throws: what is wrong stands in `problems`. Takes about a millisecond. */
+export function loadSettings(input: SettingsInput): ResolvedSettings {
+  const { cwd, env, flags } = input;
+  const paths = input.platform === "win32" ? win32 : posix;
+  const [dotenvPath, prefectPath, pyprojectPath] = [".env", "prefect.toml", "pyproject.toml"].map((name) =>
+    paths.join(cwd, name),
+  ) as [string, string, string];
+  const variable = caseInsensitive(env);
+  const ownFiles = [dotenvPath, prefectPath, pyprojectPath];
+  const before = fingerprintOf(ownFiles);
+
+  const dotenv = readDotenv(dotenvPath, env);
+  const prefectToml = readToml(prefectPath);
+  const pyproject = readToml(pyprojectPath);
+  const profile = findProfile({
+    ...input,
+    profileFlag: flags.profile,
+    env: (name) => variable(name)?.text,
+    dotenvPath: dotenv.values.get("PREFECT_PROFILES_PATH"),
+    prefectToml: asTable(prefectToml),
+    pyproject: asTable(pyproject),
+  });
+  const [profileBroken] = profile.isBroken ? profile.problems : [];
+  const tomlFix = (path: string) => `Correct ${path}, or remove it.`;
+
+  const resolution = resolveSettings([
+    flagSource(flags),
+    variableSource(env, (name) => `environment ${name}`, false),
+    variableSource(dotenv.values, (name) => `${name} in ${dotenvPath}`, true, dotenv.broken),
+    tomlSource(asTable(prefectToml), prefectPath, "", brokenFile(prefectPath, prefectToml, tomlFix(prefectPath))),
+    tomlSource(
+      asTable(pyproject),
+      pyprojectPath,
+      "tool.prefect",
+      brokenFile(pyprojectPath, pyproject, tomlFix(pyprojectPath)),
+    ),
+    profileSource(profile.settings, profile.label, profileBroken),
+    systemSource(env),
+  ]);
+  const problems = [
+    ...resolution.problems,
+    ...(profile.isBroken ? [] : profile.problems),
+    ...unknownNames(Object.keys(env), () => "environment"),
+    ...unknownNames(dotenv.values.keys(), () => dotenvPath),
+  ];
+  const assembled = assembleSettings(resolution, {
+    ...input,
+    variable: (name) => env[name],
+    profile: profile.name,
+    problems,
+  });
+  const ca = caProblem(assembled.settings, resolution.origins.PREFECT_API_SSL_CERT_FILE.origin);
+  const settings = ca ? { ...assembled.settings, apiUrl: null } : assembled.settings;
+  const laterFiles = [profile.file, settings.tls.caFile].filter((file) => file !== null);
+  return {
+    settings,
+    values: shownValues(resolution, shownDefaults(assembled, profile)),
+    problems: [...problems, ...assembled.problems, ...(ca ? [ca] : [])],
+    files: [...ownFiles, ...laterFiles],
+    fingerprint: [before, ...laterFiles.map((file) => fingerprintOf([file]))].join("\n"),
+  };
+}
+
+/** `SSL_CERT_FILE` is where Prefect takes the default of its own variable from. */
+function systemSource(env: SettingsInput["env"]): Source {
+  return {
+    find: (name) =>
+      name === "PREFECT_API_SSL_CERT_FILE" && env.SSL_CERT_FILE
+        ? { raw: env.SSL_CERT_FILE, origin: "environment SSL_CERT_FILE" }
+        : undefined,
+  };
+}
+
+/** Values that are made up from others, as they are used. */
+function shownDefaults(
+  { settings, apiUrl }: Assembled,
+  profile: Profile,
+): Partial<Record<string, Partial<SettingValue>>> {
+  return {
+    PREFECT_API_URL: {
+      shown: withoutUserinfo(apiUrl.url ?? "(none)"),
+      origin: apiUrl.origin,
+      isDefault: apiUrl.isDefault,
+    },
+    PREFECT_PROFILE: { shown: profile.name ?? "(none)", origin: profile.label },
+    PREFECT_PROFILES_PATH: { shown: profile.file ?? "(none)" },
+    PREFECT_MCP_DATA_DIR: { shown: settings.dataDir },
+    PREFECT_UI_URL: { shown: settings.uiUrl ?? "(none)" },
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * Which profile is active and what it says.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/settings/sources.py
+ * One difference is meant: where Prefect falls back to its packaged profile because a file or a name is wrong, this says so
+ * and stops, for the fallback would be another server.
+ */
+import { posix, win32 } from "node:path";
+import { type FileContent, isTable, readToml, type TomlTable, valueAt } from "./files.ts";
+import type { SettingProblem, SettingsInput } from "./settings.ts";
+
+/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/settings/profiles.toml */
+const PACKAGED: Readonly<Record<string, TomlTable>> = {
+  ephemeral: { PREFECT_SERVER_EPHEMERAL_ENABLED: "true" },
+  local: { PREFECT_API_URL: "http://127.0.0.1:4200/api" },
+  test: { PREFECT_SERVER_EPHEMERAL_ENABLED: "true" },
+  cloud: {},
+};
+const PACKAGED_ACTIVE = "ephemeral";
+
+const TEST_MODE = [
+  "PREFECT_TEST_MODE",
+  "PREFECT_UNIT_TEST_MODE",
+  "PREFECT_TESTING_UNIT_TEST_MODE",
+  "PREFECT_TESTING_TEST_MODE",
+];
+
+export interface Profile {
+  readonly name: string | null;
+  readonly settings: TomlTable;
+  /** For people: `profile "staging" in /home/ada/.prefect/profiles.toml`. */
+  readonly label: string;
+  /** The file looked at; null in test mode. */
+  readonly file: string | null;
+  readonly problems: readonly SettingProblem[];
+  /** The profile could not be found out: what it would have said is unknown. */
+  readonly isBroken: boolean;
+}
+
+export interface ProfileInput extends Pick<SettingsInput, "cwd" | "home" | "platform"> {
+  readonly profileFlag: string | undefined;
+  /** A variable of the environment, whatever its case. */
+  readonly env: (name: string) => string | undefined;
+  readonly dotenvPath: string | undefined;
+  readonly prefectToml: TomlTable;
+  readonly pyproject: TomlTable;
+}
+
+interface ProfilesFile {
+  readonly path: string;
+  /** Somebody named this very file, so it is odd when it is missing. */
+  readonly namedBy: string | null;
+}
+
+function profilesFile(input: ProfileInput): ProfilesFile {
+  const paths = input.platform === "win32" ? win32 : posix;
+  const named: [unknown, string][] = [
+    [input.env("PREFECT_PROFILES_PATH"), "environment PREFECT_PROFILES_PATH"],
+    [input.dotenvPath, "PREFECT_PROFILES_PATH in .env"],
+    [valueAt(input.prefectToml, "profiles_path"), "profiles_path in prefect.toml"],
+    [valueAt(input.pyproject, "tool.prefect.profiles_path"), "tool.prefect.profiles_path in pyproject.toml"],
+  ];
+  for (const [path, namedBy] of named) {
+    if (typeof path === "string" && path !== "") return { path: paths.resolve(input.cwd, path), namedBy };
+  }
+  const prefectHome = input.env("PREFECT_HOME");
+  const folder = prefectHome ? paths.resolve(input.cwd, prefectHome) : paths.join(input.home, ".prefect");
+  return { path: paths.join(folder, "profiles.toml"), namedBy: null };
+}
+
+function packaged(name: string, file: string | null, problems: readonly SettingProblem[]): Profile {
+  const settings = PACKAGED[name] ?? {};
+  return { name, settings, label: `profile "${name}" packaged with Prefect`, file, problems, isBroken: false };
+}
+
+function broken(file: string, problem: Omit<SettingProblem, "level">): Profile {
+  const problems: SettingProblem[] = [{ level: "fatal", ...problem }];
+  return { name: null, settings: {}, label: `profiles file ${file}`, file, problems, isBroken: true };
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(", ");
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly by: string;
+}
+
+function wantedProfile(input: ProfileInput, active: unknown, path: string): Wanted | null {
+  if (input.profileFlag !== undefined && input.profileFlag !== "")
+    return { name: input.profileFlag, by: "flag --profile" };
+  const variable = input.env("PREFECT_PROFILE");
+  if (variable) return { name: variable, by: "environment PREFECT_PROFILE" };
+  return typeof active === "string" && active !== "" ? { name: active, by: `\`active\` in ${path}` } : null;
+}
+
+function profileNamed(wanted: Wanted, profiles: TomlTable, path: string, missing: boolean): Profile {
+  const settings = Object.hasOwn(profiles, wanted.name) ? profiles[wanted.name] : undefined;
+  if (isTable(settings)) {
+    return { ...packaged(wanted.name, path, []), settings, label: `profile "${wanted.name}" in ${path}` };
+  }
+  if (settings === undefined && Object.hasOwn(PACKAGED, wanted.name)) return packaged(wanted.name, path, []);
+  const known = Object.keys(profiles).filter((name) => isTable(profiles[name]));
+  return broken(path, {
+    message:
+      settings !== undefined
+        ? `The profile "${wanted.name}" in ${path} is not a table of settings.`
+        : `There is no profile "${wanted.name}" (named by ${wanted.by}) in ${path}${missing ? ", which does not exist" : ""}.`,
+    where: wanted.by,
+    fix:
+      known.length > 0
+        ? `Name one of ${quoted(known)}, or create it with \`prefect profile create ${wanted.name}\`.`
+        : `Create it with \`prefect profile create ${wanted.name}\`, or take ${wanted.by} away.`,
+  });
+}
+
+function profileIn(
+  input: ProfileInput,
+  file: ProfilesFile,
+  content: Exclude<FileContent<TomlTable>, { kind: "broken" }>,
+): Profile {
+  const table = content.kind === "read" ? content.content : {};
+  const profiles = table.profiles ?? {};
+  if (!isTable(profiles) || (table.active !== undefined && typeof table.active !== "string")) {
+    return broken(file.path, {
+      message: `${file.path} does not look like a profiles file: \`active\` must be a name and \`profiles\` a table.`,
+      where: file.path,
+      fix: "Correct it; `prefect profile ls` reads the same file.",
+    });
+  }
+  const missing = content.kind === "missing";
+  const wanted = wantedProfile(input, table.active, file.path);
+  if (wanted) return profileNamed(wanted, profiles, file.path, missing);
+  const problems: SettingProblem[] = [];
+  if (missing && file.namedBy) {
+    problems.push({
+      level: "warning",
+      message: `The profiles file ${file.path} (named by ${file.namedBy}) does not exist.`,
+      where: file.namedBy,
+      fix: `Create it, or correct ${file.namedBy}.`,
+    });
+  }
+  return packaged(PACKAGED_ACTIVE, file.path, problems);
+}
+
+/** The active profile: flag, then `PREFECT_PROFILE`, then `active` of the file, then the packaged `ephemeral`. */
+export function findProfile(input: ProfileInput): Profile {
+  if (TEST_MODE.some((name) => input.env(name))) {
+    return {
+      name: null,
+      settings: {},
+      label: "no profile (Prefect's test mode)",
+      file: null,
+      problems: [],
+      isBroken: false,
+    };
+  }
+  const file = profilesFile(input);
+  const content = readToml(file.path);
+  if (content.kind !== "broken") return profileIn(input, file, content);
+  return broken(file.path, {
+    message: `The profiles file ${file.path} cannot be used: ${content.reason}.`,
+    where: file.path,
+    fix: `Correct ${file.path}; \`prefect profile ls\` reads the same file.`,
+  });
+}

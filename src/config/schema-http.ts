@@ -1,0 +1,94 @@
+/** Our settings of `serve --http`. */
+import { own } from "./setting.ts";
+import { bytes, integer, list, number, text } from "./value-types.ts";
+
+export const httpSettings = {
+  PREFECT_MCP_HTTP_HOST: own(text, "127.0.0.1", {
+    type: "host",
+    toml: "mcp.http.host",
+    cli: "host",
+    description: "Address that `serve --http` binds to.",
+  }),
+  PREFECT_MCP_HTTP_PORT: own(integer({ min: 0, max: 65_535 }), 4201, {
+    type: "number",
+    toml: "mcp.http.port",
+    cli: "port",
+    description: "Port that `serve --http` binds to; 0 takes a free one.",
+  }),
+  PREFECT_MCP_HTTP_TOKENS: own(list, [], {
+    type: "list of secrets",
+    toml: "mcp.http.tokens",
+    secret: true,
+    description: "Bearer tokens, one of which a caller must send.",
+  }),
+  PREFECT_MCP_HTTP_ALLOWED_HOSTS: own(list, [], {
+    type: "list of hosts",
+    toml: "mcp.http.allowed_hosts",
+    description: "Names accepted in the `Host` header beside the bind address.",
+  }),
+  PREFECT_MCP_HTTP_ALLOWED_ORIGINS: own(list, [], {
+    type: "list of origins",
+    toml: "mcp.http.allowed_origins",
+    description: "Browser origins accepted beside the server's own.",
+  }),
+  PREFECT_MCP_HTTP_ALLOWED_TARGETS: own(list, [], {
+    type: "list of URLs",
+    toml: "mcp.http.allowed_targets",
+    description: "API URLs a caller may name by header; a `*` at the end stands for any rest.",
+  }),
+  PREFECT_MCP_HTTP_RECHECK_SECONDS: own(number({ min: 0, max: 86_400 }), 60, {
+    type: "seconds",
+    toml: "mcp.http.recheck_seconds",
+    description: "A caller's credentials are checked against Prefect again after this time.",
+  }),
+  PREFECT_MCP_HTTP_PROOF_SECONDS: own(number({ min: 0, max: 604_800 }), 3600, {
+    type: "seconds",
+    toml: "mcp.http.proof_seconds",
+    description: "While Prefect is unreachable, callers proven at most this long ago are served from the record.",
+  }),
+  PREFECT_MCP_HTTP_IDLE_SECONDS: own(number({ min: 1, max: 604_800 }), 900, {
+    type: "seconds",
+    toml: "mcp.http.idle_seconds",
+    description: "A tenant without calls stops syncing and closes its file after this time.",
+  }),
+  PREFECT_MCP_HTTP_MAX_TENANTS: own(integer({ min: 1, max: 100_000 }), 100, {
+    type: "number",
+    toml: "mcp.http.max_tenants",
+    description: "Tenants held open at a time, least recently used closed first.",
+  }),
+  PREFECT_MCP_HTTP_MAX_DISK_BYTES: own(bytes, 50 * 1024 ** 3, {
+    type: "size",
+    toml: "mcp.http.max_disk_bytes",
+    whenUnsure: "0",
+    defaultText: "50GB",
+    description: "Disk of all tenants' records together, least recently used dropped first; 0 is no limit.",
+  }),
+  PREFECT_MCP_HTTP_MAX_BODY_BYTES: own(bytes, 4 * 1024 ** 2, {
+    type: "size",
+    toml: "mcp.http.max_body_bytes",
+    defaultText: "4MB",
+    description: "Largest request body.",
+  }),
+  PREFECT_MCP_HTTP_REQUESTS_PER_SECOND: own(number({ min: 0.1, max: 1_000_000 }), 2000, {
+    type: "number",
+    toml: "mcp.http.requests_per_second",
+    description: "Requests per second and caller.",
+  }),
+  PREFECT_MCP_HTTP_MAX_CONCURRENT: own(integer({ min: 1, max: 100_000 }), 64, {
+    type: "number",
+    toml: "mcp.http.max_concurrent",
+    description: "Requests of one caller that are answered at a time.",
+  }),
+  PREFECT_MCP_HTTP_TLS_CERT: own(text, null, {
+    type: "file",
+    toml: "mcp.http.tls_cert",
+    cli: "tls-cert",
+    description: "Certificate (PEM) for serving over TLS.",
+  }),
+  PREFECT_MCP_HTTP_TLS_KEY: own(text, null, {
+    type: "file",
+    toml: "mcp.http.tls_key",
+    cli: "tls-key",
+    description: "Private key (PEM) of that certificate.",
+  }),
+};

@@ -1,0 +1,120 @@
+/**
+ * Prefect's own settings, as far as a client needs them, with Prefect's names, types and defaults.
+ * https://github.com/PrefectHQ/prefect/tree/main/src/prefect/settings/models
+ */
+import { prefect } from "./setting.ts";
+import { credential, flag, headers, integer, number, statusCodes, text } from "./value-types.ts";
+
+export const prefectSettings = {
+  PREFECT_PROFILE: prefect(text, null, {
+    type: "name",
+    cli: "profile",
+    defaultText: "`active` in `profiles.toml`",
+    description: "The profile to use. Read from the flag and the environment only, as Prefect does.",
+  }),
+  PREFECT_HOME: prefect(text, null, {
+    type: "folder",
+    defaultText: "`~/.prefect`",
+    description: "Where `profiles.toml` is looked for; taken literally. Read from the environment only.",
+  }),
+  PREFECT_PROFILES_PATH: prefect(text, null, {
+    type: "file",
+    toml: "profiles_path",
+    defaultText: "`$PREFECT_HOME/profiles.toml`",
+    description: "The file with the profiles.",
+  }),
+  PREFECT_API_URL: prefect(text, null, {
+    type: "URL",
+    toml: "api.url",
+    cli: "api-url",
+    defaultText: "`http://127.0.0.1:4200/api`, said in a warning",
+    description: "Prefect's API, with `/api`; on Cloud with account and workspace.",
+  }),
+  PREFECT_API_KEY: prefect(credential, null, {
+    type: "secret",
+    toml: "api.key",
+    secret: true,
+    description: "API key of Prefect Cloud.",
+  }),
+  PREFECT_API_AUTH_STRING: prefect(credential, null, {
+    type: "secret",
+    toml: "api.auth_string",
+    secret: true,
+    description: "`user:password` of a self-hosted server with basic authentication; wins over a key.",
+  }),
+  PREFECT_API_TLS_INSECURE_SKIP_VERIFY: prefect(flag, false, {
+    type: "true/false",
+    toml: "api.tls_insecure_skip_verify",
+    description: "Do not check the server's certificate.",
+  }),
+  PREFECT_API_SSL_CERT_FILE: prefect(text, null, {
+    type: "file",
+    toml: "api.ssl_cert_file",
+    defaultText: "`SSL_CERT_FILE`, else the bundled list",
+    description: "Certificate authorities to trust (PEM).",
+  }),
+  PREFECT_API_REQUEST_TIMEOUT: prefect(number({ min: 0.001, max: 86_400 }), 60, {
+    type: "seconds",
+    toml: "api.request_timeout",
+    description: "Longest wait for one request of the background work.",
+  }),
+  PREFECT_CLIENT_MAX_RETRIES: prefect(integer({ min: 0, max: 1000 }), 5, {
+    type: "number",
+    toml: "client.max_retries",
+    description: "Further tries after a failed request of the background work.",
+  }),
+  PREFECT_CLIENT_RETRY_JITTER_FACTOR: prefect(number({ min: 0, max: 100 }), 0.2, {
+    type: "number",
+    toml: "client.retry_jitter_factor",
+    description: "How far waiting times between tries are spread.",
+  }),
+  PREFECT_CLIENT_RETRY_EXTRA_CODES: prefect(statusCodes, [], {
+    type: "list of statuses",
+    toml: "client.retry_extra_codes",
+    description: "HTTP statuses that are tried again beside 408, 429, 502 and 503.",
+  }),
+  PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: prefect(flag, true, {
+    type: "true/false",
+    toml: "client.csrf_support_enabled",
+    description: "Fetch and send CSRF tokens where the server wants them.",
+  }),
+  PREFECT_CLIENT_CUSTOM_HEADERS: prefect(
+    headers,
+    {},
+    {
+      type: "JSON object",
+      toml: "client.custom_headers",
+      secret: true,
+      isMerged: true,
+      description: "Headers sent with every request and websocket, those of all sources together.",
+    },
+  ),
+  PREFECT_CLOUD_API_URL: prefect(text, "https://api.prefect.cloud/api", {
+    type: "URL",
+    toml: "cloud.api_url",
+    description: "An API URL that starts with this is Prefect Cloud.",
+  }),
+  PREFECT_CLOUD_UI_URL: prefect(text, null, {
+    type: "URL",
+    toml: "cloud.ui_url",
+    defaultText: "from the Cloud API URL",
+    description: "Base of links into Prefect Cloud.",
+  }),
+  PREFECT_UI_URL: prefect(text, null, {
+    type: "URL",
+    toml: "ui_url",
+    defaultText: "from the API URL",
+    description: "Base of links into Prefect's UI.",
+  }),
+  PREFECT_SERVER_EPHEMERAL_ENABLED: prefect(flag, false, {
+    type: "true/false",
+    toml: "server.ephemeral.enabled",
+    aliases: ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"],
+    description: "Only noticed: a server that Prefect starts for one process cannot be reached from here.",
+  }),
+  PREFECT_SILENCE_API_URL_MISCONFIGURATION: prefect(flag, false, {
+    type: "true/false",
+    toml: "silence_api_url_misconfiguration",
+    description: "Take the API URL as it is, however odd it looks.",
+  }),
+};

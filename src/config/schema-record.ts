@@ -1,0 +1,106 @@
+/** Our settings of the record, its upkeep and the tools. */
+import { own } from "./setting.ts";
+import { bytes, choice, flag, integer, list, number, text } from "./value-types.ts";
+
+export const recordSettings = {
+  PREFECT_MCP_DATA_DIR: own(text, null, {
+    type: "folder",
+    toml: "mcp.data_dir",
+    cli: "data-dir",
+    defaultText: "`prefect-mcp-bun` in the platform's data folder",
+    description: "Where the records are kept, one file per Prefect instance.",
+    invalid: "fatal",
+  }),
+  PREFECT_MCP_SYNC: own(flag, true, {
+    type: "on/off",
+    toml: "mcp.sync",
+    description: "Whether `serve` keeps the record up to date; off, it only answers.",
+  }),
+  PREFECT_MCP_STREAM: own(flag, true, {
+    type: "on/off",
+    toml: "mcp.stream",
+    description: "Whether the websocket is used; off, Prefect is polled.",
+  }),
+  PREFECT_MCP_BACKFILL_DAYS: own(number({ min: 0, max: 36_500 }), 7, {
+    type: "days",
+    toml: "mcp.backfill_days",
+    description: "How much history is fetched at first, at most what the server keeps.",
+  }),
+  PREFECT_MCP_POLL_SECONDS: own(number({ min: 1, max: 3600 }), 30, {
+    type: "seconds",
+    toml: "mcp.poll_seconds",
+    description: "Time between catch-ups while the websocket is open and quiet.",
+  }),
+  PREFECT_MCP_POLL_WITHOUT_STREAM_SECONDS: own(number({ min: 1, max: 20 }), 10, {
+    type: "seconds",
+    toml: "mcp.poll_without_stream_seconds",
+    description: "Time between catch-ups while websockets are refused.",
+  }),
+  PREFECT_MCP_OVERLAP_SECONDS: own(number({ min: 10, max: 86_400 }), 150, {
+    type: "seconds",
+    toml: "mcp.overlap_seconds",
+    description: "How far each catch-up reaches behind the last one, for events that arrive late.",
+  }),
+  PREFECT_MCP_REQUESTS_PER_MINUTE: own(integer({ min: 1, max: 1_000_000 }), 600, {
+    type: "number",
+    toml: "mcp.requests_per_minute",
+    description: "Requests that background work may spend.",
+  }),
+  PREFECT_MCP_RETENTION_DAYS: own(number({ min: 0, max: 36_500 }), 90, {
+    type: "days",
+    toml: "mcp.retention_days",
+    whenUnsure: "0",
+    description: "History older than this is dropped; 0 keeps it for ever.",
+  }),
+  PREFECT_MCP_RETENTION_BYTES: own(bytes, 5 * 1024 ** 3, {
+    type: "size",
+    toml: "mcp.retention_bytes",
+    whenUnsure: "0",
+    defaultText: "5GB",
+    description: "Disk that one record may take, oldest dropped first; 0 is no limit.",
+  }),
+  PREFECT_MCP_FRESH_SECONDS: own(number({ min: 0, max: 86_400 }), 60, {
+    type: "seconds",
+    toml: "mcp.fresh_seconds",
+    description: "A record that ends at most this long ago answers questions that reach to now.",
+  }),
+  PREFECT_MCP_LIVE_DEADLINE_SECONDS: own(number({ min: 0.1, max: 9 }), 8, {
+    type: "seconds",
+    toml: "mcp.live_deadline_seconds",
+    description: "Longest wait for an answer that has to come from Prefect.",
+  }),
+  PREFECT_MCP_LOG_LEVEL: own(choice("debug", "info", "warn", "error", "silent"), "info", {
+    type: "word",
+    toml: "mcp.log_level",
+    cli: "log-level",
+    description: "What is logged to stderr: `debug`, `info`, `warn`, `error` or `silent`.",
+  }),
+  PREFECT_MCP_TOOLS: own(text, "default", {
+    type: "name",
+    toml: "mcp.tools",
+    cli: "tools",
+    description: "Which preset of tools is offered; `all` offers every one.",
+  }),
+  PREFECT_MCP_TOOLS_ALLOW: own(list, [], {
+    type: "list of names",
+    toml: "mcp.tools_allow",
+    description: "Tools offered beside those of the preset.",
+  }),
+  PREFECT_MCP_TOOLS_DENY: own(list, [], {
+    type: "list of names",
+    toml: "mcp.tools_deny",
+    description: "Tools never offered.",
+    invalid: "fatal",
+  }),
+  PREFECT_MCP_DOCS: own(flag, false, {
+    type: "on/off",
+    toml: "mcp.docs",
+    description: "Whether questions about Prefect's documentation may be sent to another host.",
+  }),
+  PREFECT_MCP_DOCS_URL: own(text, "https://prefect-docs.fastmcp.app/mcp", {
+    type: "URL",
+    toml: "mcp.docs_url",
+    aliases: ["PREFECT_DOCS_MCP_URL"],
+    description: "That host: the MCP server of Prefect's documentation.",
+  }),
+};

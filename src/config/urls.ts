@@ -1,0 +1,138 @@
+/** What an API URL means, what is wrong with it, and where its UI is. Pure. */
+
+export interface UrlIssue {
+  readonly level: "fatal" | "warning";
+  /** Completes "The API URL (…) …". */
+  readonly message: string;
+  readonly fix: string;
+}
+
+const ID = "[0-9a-fA-F-]{36}";
+const WORKSPACE = new RegExp(`/accounts/(${ID})/workspaces/(${ID})(?=/|$)`);
+const UI_WORKSPACE = new RegExp(`/accounts?/(${ID})/workspaces?/(${ID})`);
+/** First path parts of Prefect's own web pages. */
+const UI_PAGES = new Set(
+  "dashboard runs flow-runs task-runs flows deployments work-pools work-queues blocks variables automations events settings concurrency-limits artifacts notifications docs v2".split(
+    " ",
+  ),
+);
+
+function parse(text: string): URL | null {
+  const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
+  return url && /^https?:$/.test(url.protocol) && url.hostname !== "" ? url : null;
+}
+
+/** One spelling per API: lower-case scheme and host, no default port, no trailing slash, nothing after the path. Null when it is no http(s) URL. */
+export function normaliseApiUrl(text: string): string | null {
+  const url = parse(text);
+  return url && `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
+}
+
+/** The text with a user and password in it blotted out, for messages. */
+export function withoutUserinfo(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/?#]*@/i, "$1//***@");
+}
+
+function startsWithUrl(url: string, prefix: string): boolean {
+  return url === prefix || url.startsWith(`${prefix}/`);
+}
+
+/** Cloud by the configured Cloud API URL, or by a workspace path (private Cloud hosts). */
+export function isCloudUrl(apiUrl: string, cloudApiUrl: string): boolean {
+  return startsWithUrl(apiUrl, cloudApiUrl) || WORKSPACE.test(apiUrl);
+}
+
+/** The API URL that was probably meant by the address of a page, or null. */
+function meantApiUrl(url: URL): string | null {
+  const ids = UI_WORKSPACE.exec(url.pathname);
+  const host = url.host.replace(/^app\./, "api.");
+  if (ids) return `${url.protocol}//${host}/api/accounts/${ids[1]}/workspaces/${ids[2]}`;
+  return url.hostname.endsWith("prefect.cloud") ? null : `${url.protocol}//${url.host}/api`;
+}
+
+const CLOUD_FORM = "https://api.prefect.cloud/api/accounts/ACCOUNT-ID/workspaces/WORKSPACE-ID";
+
+function pageIssue(url: URL): UrlIssue | null {
+  const parts = url.pathname.split("/").filter((part) => part !== "");
+  const isPage =
+    url.hostname === "app.prefect.cloud" ||
+    parts.includes("account") ||
+    parts.includes("workspace") ||
+    (UI_PAGES.has(parts[0] ?? "") && !parts.includes("api"));
+  if (!isPage) return null;
+  const fix = `Use the API URL instead: ${meantApiUrl(url) ?? CLOUD_FORM}`;
+  return { level: "fatal", message: "is the address of a web page, not of the API", fix };
+}
+
+function pathIssue(url: URL, cloudApiUrl: string): UrlIssue | null {
+  const path = url.pathname.replace(/\/+$/, "");
+  const normal = `${url.protocol}//${url.host}${path}`;
+  if (startsWithUrl(normal, cloudApiUrl) && !WORKSPACE.test(path)) {
+    return { level: "fatal", message: "names Prefect Cloud but no workspace", fix: `Use ${CLOUD_FORM}` };
+  }
+  if (path === "") return { level: "fatal", message: "lacks /api", fix: `Use ${normal}/api` };
+  if (path.split("/").includes("api") || WORKSPACE.test(path)) return null;
+  return {
+    level: "warning",
+    message: "does not contain /api, which Prefect's API URLs usually do",
+    fix: `Try ${normal}/api, or set PREFECT_SILENCE_API_URL_MISCONFIGURATION=true when it is meant so`,
+  };
+}
+
+/** Everything that is wrong with an API URL. `lenient` (Prefect's own switch) keeps to what cannot work at all. */
+export function apiUrlIssues(text: string, options: { cloudApiUrl: string; lenient: boolean }): readonly UrlIssue[] {
+  const url = parse(text);
+  if (!url) {
+    return [
+      { level: "fatal", message: "is not an http or https URL", fix: `Write it like http://${hostIn(text)}/api` },
+    ];
+  }
+  const issues: UrlIssue[] = [];
+  if (url.username !== "" || url.password !== "") {
+    const fix = "Take them out and set PREFECT_API_AUTH_STRING=user:password instead";
+    issues.push({ level: "fatal", message: "contains a user name or password", fix });
+  }
+  if (url.search !== "" || url.hash !== "") {
+    const fix = `Use ${normaliseApiUrl(text) ?? CLOUD_FORM}`;
+    issues.push({ level: "warning", message: "has something after its path, which is left out", fix });
+  }
+  const shape = options.lenient ? null : (pageIssue(url) ?? pathIssue(url, options.cloudApiUrl));
+  return shape ? [...issues, shape] : issues;
+}
+
+function hostIn(text: string): string {
+  const bare = text.trim().replace(/^[a-z][a-z0-9+.-]*:\/\//i, "");
+  return /^([\w.-]+(?::\d+)?)(?:\/|$)/.exec(bare)?.[1] ?? "127.0.0.1:4200";
+}
+
+export interface UiUrlOptions {
+  readonly uiUrl: string | null;
+  readonly cloudApiUrl: string;
+  readonly cloudUiUrl: string | null;
+}
+
+/**
+ * Base of UI links, without trailing slash; null without an API URL.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/settings/models/_defaults.py
+ */
+export function uiBaseUrl(apiUrl: string | null, options: UiUrlOptions): string | null {
+  if (options.uiUrl) return options.uiUrl.replace(/\/+$/, "");
+  if (!apiUrl) return null;
+  const base = startsWithUrl(apiUrl, options.cloudApiUrl)
+    ? `${cloudUiUrl(options)}${apiUrl.slice(options.cloudApiUrl.length)}`
+    : apiUrl;
+  return base
+    .replace(/\/api$/, "")
+    .replaceAll("/api/", "/")
+    .replaceAll("/accounts/", "/account/")
+    .replaceAll("/workspaces/", "/workspace/");
+}
+
+/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/settings/models/cloud.py */
+function cloudUiUrl({ cloudApiUrl, cloudUiUrl: configured }: UiUrlOptions): string {
+  if (configured) return configured.replace(/\/+$/, "");
+  const host = /^https:\/\/api[.\w]*\.prefect\.[^./]+\//.test(`${cloudApiUrl}/`)
+    ? cloudApiUrl.replace("https://api", "https://app")
+    : cloudApiUrl;
+  return host.replace(/\/api$/, "");
+}

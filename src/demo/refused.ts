@@ -1,0 +1,30 @@
+import type { Json, JsonObject } from "../model/objects.ts";
+
+/** An answer other than 200, as Prefect words it. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly body: JsonObject;
+
+  constructor(status: number, body: JsonObject) {
+    super(`${status}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/** 422 of the request model: one entry of pydantic's report. */
+export function invalidRequest(type: string, loc: readonly string[], message: string, requestBody: unknown): Refused {
+  return new Refused(422, {
+    exception_message: "Invalid request received.",
+    exception_detail: [{ type, loc: ["body", ...loc], msg: message, input: valueAt(requestBody, loc) }],
+    request_body: requestBody as JsonObject,
+  });
+}
+
+function valueAt(body: unknown, loc: readonly string[]): Json {
+  let value = body as Json;
+  for (const key of loc) value = (value as { [key: string]: Json } | null)?.[key] ?? null;
+  return value;
+}
+
+export const notFound = (message: string) => new Refused(404, { detail: message });

@@ -1,0 +1,188 @@
+/** The recorded workspace in motion: everything that has happened so far, and what comes next. */
+import { SECOND_US } from "../lib/time.ts";
+import type { PrefectEvent } from "../model/event.ts";
+import type { Deployment, FlowRun, Log, State, TaskRun, Worker, WorkPool, WorkQueue } from "../model/objects.ts";
+import { growing, Instance, usOf } from "./instance.ts";
+import { expectedUs, Plan, SETUP_AGO_US } from "./plan.ts";
+import { rewriteFamily, rewriteText, type Template, toTemplate, wholeSeconds } from "./rewrite.ts";
+import { UpcomingRuns } from "./upcoming.ts";
+import type { FamilyRows, Workspace } from "./workspace.ts";
+
+export interface StoredEvent {
+  readonly occurredUs: number;
+  readonly receivedUs: number;
+  readonly event: PrefectEvent;
+}
+
+/** How far ahead families are prepared. */
+const AHEAD_US = 40 * SECOND_US;
+/** A demo left alone for most of a day forgets its oldest live runs. */
+const MAX_INSTANCES = 3000;
+
+export class Replay {
+  readonly startUs: number;
+  /** Objects that are no runs, moved to the set-up of the workspace. */
+  readonly objects: Workspace;
+  /** Published events, ascending by `occurred`. */
+  readonly events: StoredEvent[] = [];
+  private readonly plan: Plan;
+  private readonly templates = new Map<string, Template>();
+  private readonly upcoming = new Map<string, UpcomingRuns>();
+  private readonly names: readonly string[];
+  private readonly recordedUs: number;
+  private instances: Instance[] = [];
+  private pending: StoredEvent[] = [];
+  private plannedUs: number;
+  private copies = 0;
+
+  constructor(workspace: Workspace, startUs: number) {
+    this.startUs = startUs;
+    this.recordedUs = usOf(workspace.recorded_at);
+    this.plan = new Plan(workspace);
+    const runs = [...workspace.families.flatMap((family) => family.flow_runs), ...workspace.upcoming];
+    this.names = [...new Set(runs.map((run) => run.name))];
+    const { families: _, upcoming, ...objects } = workspace;
+    const setupShiftUs = wholeSeconds(startUs - SETUP_AGO_US - this.recordedUs);
+    this.objects = { ...JSON.parse(rewriteText(JSON.stringify(objects), setupShiftUs)), families: [], upcoming: [] };
+    this.enqueue(this.objects.events);
+    const seen = new Set<string>();
+    for (const { family, expectedUs: us } of this.plan.history(startUs)) {
+      this.place(family, us, seen.has(family.root) ? this.nextCopy() : null);
+      seen.add(family.root);
+    }
+    const fromUs = startUs - 2 * 60 * SECOND_US;
+    for (const [deployment, rows] of Map.groupBy(upcoming, (run) => run.deployment_id ?? "")) {
+      if (rows.length > 1) this.upcoming.set(deployment, new UpcomingRuns(rows, this.names, fromUs));
+    }
+    this.plannedUs = fromUs;
+    this.advance(startUs);
+  }
+
+  /** Publishes what is due by `nowUs` and returns it in the order of publication. */
+  advance(nowUs: number): PrefectEvent[] {
+    this.prepare(nowUs);
+    const due = this.pending.findIndex((stored) => stored.receivedUs > nowUs);
+    const published = this.pending.splice(0, due < 0 ? this.pending.length : due);
+    for (const stored of published) insertSorted(this.events, stored);
+    return published.map((stored) => stored.event);
+  }
+
+  flowRuns(nowUs: number): FlowRun[] {
+    const rows = this.instances.flatMap((instance) => instance.flowRuns(nowUs));
+    const known = new Set(rows.map((run) => run.id));
+    const ahead = [...this.upcoming.values()].flatMap((runs) => runs.rows).filter((run) => !known.has(run.id));
+    return [...rows, ...ahead.map((run) => growing(run, nowUs))];
+  }
+
+  taskRuns(nowUs: number): TaskRun[] {
+    return this.instances.flatMap((instance) => instance.taskRuns(nowUs));
+  }
+
+  logs(nowUs: number): Log[] {
+    return this.instances.flatMap((instance) => instance.logs(nowUs));
+  }
+
+  flowRunStates(flowRunId: string, nowUs: number): State[] {
+    return this.instances.flatMap((instance) => instance.flowRunStates(flowRunId, nowUs));
+  }
+
+  taskRunStates(taskRunId: string, nowUs: number): State[] {
+    return this.instances
+      .filter((instance) => instance.rows.task_runs.some((run) => run.id === taskRunId))
+      .flatMap((instance) => instance.taskRunStates(taskRunId, nowUs));
+  }
+
+  /** Workers go on living: heartbeats and polls are as old as they were when recorded, up to their interval. */
+  workers(poolName: string, nowUs: number): readonly Worker[] | undefined {
+    return this.objects.workers[poolName]?.map((worker) => ({
+      ...worker,
+      last_heartbeat_time: this.alive(
+        worker.last_heartbeat_time,
+        nowUs,
+        (worker.heartbeat_interval_seconds ?? 30) * SECOND_US,
+      ),
+    }));
+  }
+
+  deployments(nowUs: number): Deployment[] {
+    return this.objects.deployments.map((row) => ({
+      ...row,
+      last_polled: this.alive(row.last_polled, nowUs, POLL_US),
+    }));
+  }
+
+  workQueues(nowUs: number): WorkQueue[] {
+    return this.objects.work_queues.map((row) => ({
+      ...row,
+      last_polled: this.alive(row.last_polled, nowUs, POLL_US),
+    }));
+  }
+
+  workPools(): readonly WorkPool[] {
+    return this.objects.work_pools;
+  }
+
+  private alive(recorded: string | null | undefined, nowUs: number, intervalUs: number): string | null {
+    if (!recorded) return null;
+    const phaseUs = usOf(recorded) % intervalUs;
+    const lastUs = Math.floor((nowUs - phaseUs) / intervalUs) * intervalUs + phaseUs;
+    return rewriteText(recorded, Math.round((lastUs - usOf(recorded)) / SECOND_US) * SECOND_US);
+  }
+
+  private prepare(nowUs: number): void {
+    const untilUs = nowUs + AHEAD_US;
+    if (untilUs <= this.plannedUs) return;
+    for (const { family, expectedUs: us } of this.plan.live(this.startUs, this.plannedUs, untilUs)) {
+      this.place(family, us, this.nextCopy());
+    }
+    for (const [deployment, runs] of this.upcoming) {
+      const family = this.plan.familyOf(deployment);
+      for (const run of runs.takeDue(nowUs, AHEAD_US)) {
+        if (family) this.place(family, usOf(run.expected_start_time), this.nextCopy(), run);
+      }
+    }
+    this.plannedUs = untilUs;
+    if (this.instances.length > MAX_INSTANCES) this.forgetOldest(nowUs);
+  }
+
+  private place(family: FamilyRows, dueUs: number, copy: string | null, root?: FlowRun): void {
+    const template = this.templates.get(family.root) ?? toTemplate(family);
+    this.templates.set(family.root, template);
+    const shiftUs = wholeSeconds(dueUs - expectedUs(family));
+    const rows = rewriteFamily(template, { shiftUs, copy, ...(root && { root }) }, this.names);
+    this.instances.push(new Instance(rows));
+    this.enqueue(rows.events);
+  }
+
+  private enqueue(events: readonly PrefectEvent[]): void {
+    for (const event of events) {
+      this.pending.push({ occurredUs: usOf(event.occurred), receivedUs: usOf(event.received), event });
+    }
+    this.pending.sort((a, b) => a.receivedUs - b.receivedUs);
+  }
+
+  private forgetOldest(nowUs: number): void {
+    const oldest = this.instances
+      .filter((instance) => instance.settledUs < nowUs - 3600 * SECOND_US)
+      .slice(0, MAX_INSTANCES / 10);
+    const ids = new Set(oldest.flatMap((instance) => instance.rows.events.map((event) => event.id)));
+    this.instances = this.instances.filter((instance) => !oldest.includes(instance));
+    const kept = this.events.filter((stored) => !ids.has(stored.event.id));
+    this.events.splice(0, this.events.length, ...kept);
+  }
+
+  private nextCopy(): string {
+    this.copies += 1;
+    return String(this.copies);
+  }
+}
+
+/** Workers ask for work every few seconds. */
+const POLL_US = 15 * SECOND_US;
+
+/** Most events are newer than all others: the place is searched from the end. */
+function insertSorted(events: StoredEvent[], stored: StoredEvent): void {
+  let index = events.length;
+  while (index > 0 && (events[index - 1]?.occurredUs ?? 0) > stored.occurredUs) index -= 1;
+  events.splice(index, 0, stored);
+}

@@ -1,0 +1,59 @@
+/**
+ * The one error class of the program. `retryable` follows from the code; no loop inspects status numbers.
+ * `message` and `hint` reach the client, so they never hold a credential or a path that is not the user's own.
+ */
+export type ErrorCode =
+  | "invalid_input"
+  | "invalid_config"
+  | "not_found"
+  | "unauthorized"
+  | "rate_limited"
+  | "unavailable"
+  | "internal";
+
+const RETRYABLE: Record<ErrorCode, boolean> = {
+  invalid_input: false,
+  invalid_config: false,
+  not_found: false,
+  unauthorized: false,
+  rate_limited: true,
+  unavailable: true,
+  internal: false,
+};
+
+export interface AppErrorOptions {
+  /** What the reader can do about it, one sentence. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+  /** Milliseconds until a retry makes sense (from `Retry-After`), only for `rate_limited` and `unavailable`. */
+  readonly retryAfterMs?: number;
+  /** HTTP status that caused it, for logs and tests; never for decisions. */
+  readonly status?: number;
+}
+
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly status: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "AppError";
+    this.code = code;
+    this.hint = options.hint;
+    this.retryAfterMs = options.retryAfterMs;
+    this.status = options.status;
+  }
+
+  get retryable(): boolean {
+    return RETRYABLE[this.code];
+  }
+}
+
+/** Any thrown value as an AppError; what is not one becomes `internal` with the original as cause. */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new AppError("internal", message, { cause: error });
+}

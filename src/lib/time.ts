@@ -1,0 +1,61 @@
+/**
+ * Times are integers of microseconds since 1970 (`…Us`), because Prefect stamps with six digits and `Date` keeps three.
+ * Text is made at the edges only.
+ */
+const FULL = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?$/;
+
+/** Microseconds of an ISO 8601 text (no zone = UTC, a bare date = its midnight), or undefined when it is none. */
+export function parseIsoUs(text: string): number | undefined {
+  const match = FULL.exec(text.trim());
+  if (!match) return undefined;
+  const [, year, month, day, hour = "0", minute = "0", second = "0", fraction = "", zone] = match;
+  const base = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+  if (Number.isNaN(base)) return undefined;
+  const check = new Date(base);
+  if (check.getUTCDate() !== Number(day) || check.getUTCMonth() !== Number(month) - 1) return undefined;
+  const micros = Number(fraction.padEnd(6, "0").slice(0, 6));
+  return (base - zoneOffsetMs(zone)) * 1000 + micros;
+}
+
+function zoneOffsetMs(zone: string | undefined): number {
+  if (!zone || zone === "Z" || zone === "z") return 0;
+  const sign = zone.startsWith("-") ? -1 : 1;
+  const digits = zone.slice(1).replace(":", "").padEnd(4, "0");
+  return sign * (Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2, 4))) * 60_000;
+}
+
+/** Prefect's own form: UTC with `Z`, six fractional digits, or none when the microseconds are zero. */
+export function formatIsoUs(us: number): string {
+  const ms = Math.floor(us / 1000);
+  const micros = us - Math.floor(us / 1_000_000) * 1_000_000;
+  const head = new Date(ms).toISOString().slice(0, 19);
+  return micros === 0 ? `${head}Z` : `${head}.${String(micros).padStart(6, "0")}Z`;
+}
+
+export const SECOND_US = 1_000_000;
+export const MINUTE_US = 60 * SECOND_US;
+export const HOUR_US = 60 * MINUTE_US;
+export const DAY_US = 24 * HOUR_US;
+
+const DURATION = /^(\d+(?:\.\d+)?)\s*(s|m|h|d|w)$/i;
+const UNIT_US: Record<string, number> = { s: SECOND_US, m: MINUTE_US, h: HOUR_US, d: DAY_US, w: 7 * DAY_US };
+const ISO_DURATION = /^P(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/i;
+
+/** Microseconds of `7d`, `90m`, `1.5h`, `PT15M`, `P7D`; undefined when it is none of these. */
+export function parseDurationUs(text: string): number | undefined {
+  const short = DURATION.exec(text.trim());
+  if (short?.[1] && short[2]) return Math.round(Number(short[1]) * (UNIT_US[short[2].toLowerCase()] ?? 0));
+  const iso = ISO_DURATION.exec(text.trim());
+  if (!iso || text.trim().length < 3) return undefined;
+  const [, days = "0", hours = "0", minutes = "0", seconds = "0"] = iso;
+  return Math.round(
+    Number(days) * DAY_US + Number(hours) * HOUR_US + Number(minutes) * MINUTE_US + Number(seconds) * SECOND_US,
+  );
+}
+
+/** A moment given as ISO text, or as a duration meaning "that long before now" (`2h`, `7d`, `now`). */
+export function parseMomentUs(text: string, nowUs: number): number | undefined {
+  if (text.trim().toLowerCase() === "now") return nowUs;
+  const ago = parseDurationUs(text.replace(/\s*ago$/i, "").replace(/^-/, ""));
+  return ago === undefined ? parseIsoUs(text) : nowUs - ago;
+}

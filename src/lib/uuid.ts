@@ -1,0 +1,17 @@
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
+/** The 16 bytes of a UUID text. Throws a RangeError on anything else. */
+export function uuidToBytes(text: string): Uint8Array {
+  if (!UUID.test(text)) throw new RangeError(`not a UUID: ${text}`);
+  return Uint8Array.fromHex(text.replaceAll("-", ""));
+}
+
+/** Lower-case UUID text of 16 bytes. */
+export function bytesToUuid(bytes: Uint8Array): string {
+  const hex = bytes.toHex();
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

@@ -1,0 +1,63 @@
+/** Rate and concurrency per caller. Time comes in as an argument: milliseconds of any steady clock. */
+export interface CallerLimitSettings {
+  readonly requestsPerSecond: number;
+  /** Requests that may come at once before the rate counts. */
+  readonly burst: number;
+  readonly maxConcurrent: number;
+  /** Callers remembered; the one unused longest is forgotten first. */
+  readonly maxCallers: number;
+}
+
+export type Admission =
+  | { readonly admitted: true; readonly release: () => void }
+  | { readonly admitted: false; readonly retryAfterSeconds: number; readonly reason: "rate" | "concurrency" };
+
+interface Caller {
+  tokens: number;
+  atMs: number;
+  running: number;
+}
+
+export class CallerLimits {
+  private readonly callers = new Map<string, Caller>();
+  private readonly settings: CallerLimitSettings;
+
+  constructor(settings: CallerLimitSettings) {
+    this.settings = settings;
+  }
+
+  /** Call `release` once when the answer is out. */
+  admit(id: string, nowMs: number): Admission {
+    const { requestsPerSecond, burst, maxConcurrent } = this.settings;
+    const caller = this.callers.get(id) ?? { tokens: burst, atMs: nowMs, running: 0 };
+    this.callers.delete(id);
+    this.callers.set(id, caller);
+    this.forgetOldest();
+    const earned = (Math.max(0, nowMs - caller.atMs) / 1000) * requestsPerSecond;
+    caller.tokens = Math.min(burst, caller.tokens + earned);
+    caller.atMs = nowMs;
+    if (caller.running >= maxConcurrent) return { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
+    if (caller.tokens < 1) {
+      const seconds = Math.max(1, Math.ceil((1 - caller.tokens) / requestsPerSecond));
+      return { admitted: false, retryAfterSeconds: seconds, reason: "rate" };
+    }
+    caller.tokens -= 1;
+    caller.running += 1;
+    let isReleased = false;
+    return {
+      admitted: true,
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        caller.running -= 1;
+      },
+    };
+  }
+
+  private forgetOldest(): void {
+    for (const [id, caller] of this.callers) {
+      if (this.callers.size <= this.settings.maxCallers) return;
+      if (caller.running === 0) this.callers.delete(id);
+    }
+  }
+}

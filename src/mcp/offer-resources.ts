@@ -1,0 +1,91 @@
+/** Resources, their templates and completion, answered by the tools behind them. */
+import { type McpServer, ProtocolError, ProtocolErrorCode, ResourceNotFoundError } from "@modelcontextprotocol/server";
+import { PROMPTS } from "../prompts/index.ts";
+import { completeName } from "../resources/completion.ts";
+import { matchTemplate, type ToolQuestion } from "../resources/define.ts";
+import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
+import { type CallHandle, callTool } from "./guard.ts";
+import type { Tenant } from "./tenant.ts";
+
+/** Which of them are there follows the tools: what no offered tool answers is not listed. */
+export function offerResources(mcp: McpServer, tenant: Tenant): void {
+  const { server } = mcp;
+  const isOffered = (tool: string) => tenant.tools().some((one) => one.name === tool);
+  const resources = () => RESOURCES.filter(({ answer }) => "text" in answer || isOffered(answer.tool));
+  const templates = () => RESOURCE_TEMPLATES.filter((one) => isOffered(one.question({}).tool));
+  server.setRequestHandler("resources/list", () => ({
+    resources: resources().map(({ answer: _, ...listed }) => listed),
+  }));
+  server.setRequestHandler("resources/templates/list", () => ({
+    resourceTemplates: templates().map(({ question: _, complete: __, ...listed }) => listed),
+  }));
+  server.setRequestHandler("resources/read", async ({ params: { uri } }, ctx) => {
+    const resource = resources().find((one) => one.uri === uri);
+    if (resource && "text" in resource.answer) {
+      return { contents: [{ uri, mimeType: resource.mimeType, text: resource.answer.text }] };
+    }
+    const question = resource ? (resource.answer as ToolQuestion) : templateQuestion(templates(), uri);
+    if (!question)
+      throw new ResourceNotFoundError(
+        uri,
+        `There is no resource ${uri}; resources/list and resources/templates/list name them.`,
+      );
+    const call: CallHandle = { signal: ctx.mcpReq.signal, progress: () => undefined };
+    return { contents: [await answerOf(tenant, question, uri, call)] };
+  });
+  server.setRequestHandler("completion/complete", ({ params: { ref, argument } }) => {
+    const values = [...valuesFor(tenant, ref, argument)];
+    return { completion: { values, total: values.length, hasMore: false } };
+  });
+}
+
+function templateQuestion(templates: typeof RESOURCE_TEMPLATES, uri: string): ToolQuestion | null {
+  for (const template of templates) {
+    const values = matchTemplate(template.uriTemplate, uri);
+    if (values) return template.question(values);
+  }
+  return null;
+}
+
+/** The tool's structure as JSON; its failure as an error of the protocol. */
+async function answerOf(tenant: Tenant, { tool: name, args }: ToolQuestion, uri: string, call: CallHandle) {
+  const tool = tenant.tools().find((one) => one.name === name);
+  if (!tool) throw new ResourceNotFoundError(uri);
+  const { structuredContent, isError, _meta } = await callTool(tenant, tool, args, call);
+  if (isError) {
+    const { code, message, hint } = structuredContent as { code: string; message: string; hint?: string };
+    const text = [message, hint].filter(Boolean).join(" ");
+    if (code === "not_found" || code === "invalid_input") throw new ResourceNotFoundError(uri, text);
+    throw new ProtocolError(ProtocolErrorCode.InternalError, text, { code });
+  }
+  // Looked up by a name of which nothing is left.
+  const lists = Object.values(structuredContent).filter(Array.isArray);
+  if (name === "get_flow_runs" && args.flow_run !== undefined && lists[0]?.length === 0) {
+    throw new ResourceNotFoundError(uri, `no flow run "${String(args.flow_run)}"`);
+  }
+  return { uri, mimeType: "application/json", text: JSON.stringify(structuredContent), ...(_meta ? { _meta } : {}) };
+}
+
+interface Reference {
+  readonly type: string;
+  readonly uri?: string;
+  readonly name?: string;
+}
+
+const KINDS: Readonly<Record<string, "flow_run" | "deployment" | "work_pool">> = {
+  flow_run: "flow_run",
+  deployment: "deployment",
+  work_pool: "work_pool",
+};
+
+function valuesFor(tenant: Tenant, ref: Reference, argument: { name: string; value: string }): readonly string[] {
+  if (ref.type === "ref/resource") {
+    const template = RESOURCE_TEMPLATES.find((one) => one.uriTemplate === ref.uri);
+    if (!template) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no template ${ref.uri}.`);
+    return template.complete(tenant.query(), argument.name, argument.value);
+  }
+  const prompt = PROMPTS.find((one) => one.name === ref.name);
+  if (!prompt) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no prompt ${ref.name}.`);
+  const kind = KINDS[argument.name];
+  return kind ? completeName(tenant.query(), kind, argument.value) : [];
+}

@@ -1,0 +1,85 @@
+/** One MCP server for one connection or request: the same for both protocol eras and for every transport. */
+import { McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } from "@modelcontextprotocol/server";
+import type { ToolDefinition } from "../tools/define.ts";
+import { toolListing } from "../tools/listing.ts";
+import { nearest } from "../tools/nearest.ts";
+import { type CallHandle, callTool } from "./guard.ts";
+import { INSTRUCTIONS } from "./instructions.ts";
+import { offerPrompts } from "./offer-prompts.ts";
+import { offerResources } from "./offer-resources.ts";
+import type { Tenant } from "./tenant.ts";
+
+const TOOL_LIST_TTL_MS = 300_000;
+
+/** No elicitation is ever sent, so nothing has to be validated: this keeps the SDK's JSON Schema validator from being built. */
+const NO_VALIDATOR = {
+  getValidator(): never {
+    throw new Error("this server sends no elicitation");
+  },
+};
+
+/** Cheap: schemas stand at module scope, listings are made once per tool. */
+export function buildServer(tenant: Tenant): McpServer {
+  const mcp = new McpServer(
+    { name: "prefect-mcp-bun", title: "Prefect (local record)", version: tenant.version },
+    {
+      capabilities: { tools: { listChanged: true }, resources: {}, prompts: {}, completions: {} },
+      instructions: INSTRUCTIONS,
+      jsonSchemaValidator: NO_VALIDATOR,
+      cacheHints: { "tools/list": { ttlMs: TOOL_LIST_TTL_MS, cacheScope: "private" } },
+    },
+  );
+  mcp.server.setRequestHandler("tools/list", () => ({ tools: tenant.tools().map(listed) }));
+  mcp.server.setRequestHandler("tools/call", async (request, ctx) => {
+    const { name, arguments: args } = request.params;
+    const result = await callTool(tenant, toolNamed(tenant.tools(), name), args, handleOf(ctx));
+    return { ...result, content: [...result.content] };
+  });
+  offerResources(mcp, tenant);
+  offerPrompts(mcp);
+  const unsubscribe = tenant.onToolsChanged(() => {
+    if (mcp.server.transport) mcp.server.sendToolListChanged().catch(() => undefined);
+  });
+  mcp.server.onclose = unsubscribe;
+  return mcp;
+}
+
+function toolNamed(tools: readonly ToolDefinition[], name: string): ToolDefinition {
+  const tool = tools.find((candidate) => candidate.name === name);
+  if (tool) return tool;
+  const names = tools.map((candidate) => candidate.name);
+  const near = nearest(name, names);
+  throw new ProtocolError(
+    ProtocolErrorCode.InvalidParams,
+    `Unknown tool "${name}"${near ? `; did you mean "${near}"?` : "."} Tools: ${names.join(", ")}.`,
+  );
+}
+
+function handleOf(ctx: ServerContext): CallHandle {
+  const progressToken = ctx.mcpReq._meta?.progressToken;
+  return {
+    signal: ctx.mcpReq.signal,
+    progress: (done, total, message) => {
+      if (progressToken === undefined) return;
+      const params = { progressToken, progress: done, message, ...(total === null ? {} : { total }) };
+      // A client that has gone away misses its progress; the call itself learns of it through the signal.
+      ctx.mcpReq.notify({ method: "notifications/progress", params }).catch(() => undefined);
+    },
+  };
+}
+
+interface ListedTool {
+  readonly name: string;
+  readonly inputSchema: { readonly type: "object"; readonly [key: string]: unknown };
+  readonly [key: string]: unknown;
+}
+const listings = new WeakMap<ToolDefinition, ListedTool>();
+
+function listed(tool: ToolDefinition): ListedTool {
+  const known = listings.get(tool);
+  if (known) return known;
+  const { inputSchema, ...rest } = toolListing(tool);
+  const made = { ...rest, inputSchema: { ...inputSchema, type: "object" as const } };
+  listings.set(tool, made);
+  return made;
+}

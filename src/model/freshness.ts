@@ -1,0 +1,56 @@
+/** Where an answer came from and how much of the question it covers. Every answer carries one. */
+export type AnswerSource = "record" | "live" | "mixed";
+
+/** A closed range of microseconds. */
+export interface TimeRange {
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+export interface Coverage {
+  /** The whole asked window is held (record) or was just read (live). */
+  readonly complete: boolean;
+  /** The asked window, as far as it could be covered. Null when nothing of it is. */
+  readonly fromUs: number | null;
+  readonly toUs: number | null;
+  /** Parts of the asked window that are not covered, ascending. */
+  readonly gaps: readonly TimeRange[];
+  /** Oldest moment at which a part of the covered window was last compared with Prefect. */
+  readonly verifiedUs: number | null;
+  /** Sentences for the reader: what is missing and why ("Prefect is unreachable since …"). */
+  readonly notes: readonly string[];
+}
+
+export interface Freshness {
+  readonly source: AnswerSource;
+  /** The answer is true as of this moment. Offline: never later than the moment the connection was lost. */
+  readonly asOfUs: number;
+  readonly coverage: Coverage;
+}
+
+/** Ranges merged where they touch or overlap, ascending. `slackUs`: holes up to this size count as touching. */
+export function mergeRanges(ranges: readonly TimeRange[], slackUs = 1): TimeRange[] {
+  const sorted = [...ranges].sort((a, b) => a.fromUs - b.fromUs);
+  const merged: TimeRange[] = [];
+  for (const range of sorted) {
+    const last = merged.at(-1);
+    if (last && range.fromUs <= last.toUs + slackUs) {
+      merged[merged.length - 1] = { fromUs: last.fromUs, toUs: Math.max(last.toUs, range.toUs) };
+    } else merged.push(range);
+  }
+  return merged;
+}
+
+/** The parts of `asked` that no range covers, ascending. */
+export function gapsIn(asked: TimeRange, covered: readonly TimeRange[]): TimeRange[] {
+  const gaps: TimeRange[] = [];
+  let from = asked.fromUs;
+  for (const range of mergeRanges(covered)) {
+    if (range.toUs < from) continue;
+    if (range.fromUs > asked.toUs) break;
+    if (range.fromUs > from) gaps.push({ fromUs: from, toUs: range.fromUs - 1 });
+    from = Math.max(from, range.toUs + 1);
+  }
+  if (from <= asked.toUs) gaps.push({ fromUs: from, toUs: asked.toUs });
+  return gaps;
+}

@@ -1,0 +1,50 @@
+/** The configured credentials as they may stand in a text. */
+import { MARKER, marker } from "./secret-shapes.ts";
+
+const CONFIGURED = marker("configured-credential");
+
+/** Words that Prefect itself writes everywhere: a password like that is not replaced, it would take the record apart. */
+const VOCABULARY =
+  "prefect.resource.id prefect.resource.name prefect.resource.role prefect.flow-run prefect.task-run prefect.deployment prefect.work-pool prefect.work-queue prefect.worker prefect.automation prefect.event prefect.variable prefect.block-document prefect.block-type prefect.concurrency-limit prefect.artifact-collection prefect.asset prefect.state-message prefect.state-name prefect.state-timestamp prefect.state-type prefect.run-count prefect.orchestration prefect.version completed scheduled running pending failed crashed cancelled cancelling paused suspended resuming awaitingretry timedout heartbeat default process kubernetes docker client server intended initial_state validated_state updated_fields triggered executed created updated deleted acquired released materialization";
+
+function base64Of(text: string): string {
+  return new TextEncoder().encode(text).toBase64().replace(/=+$/, "");
+}
+
+/** A credential in the forms it may take in a text: itself, its password, base64, URL-encoded. */
+function formsOf(credential: string): string[] {
+  const whole = credential.replace(/^(?:bearer|basic)\s+/i, "");
+  const colon = whole.indexOf(":");
+  const password = colon < 0 ? "" : whole.slice(colon + 1);
+  const forms = [credential, whole, ...(password.length >= 6 ? [password] : [])].filter(
+    (form) => form.length >= 4 && !VOCABULARY.includes(form.toLowerCase()),
+  );
+  const encoded = forms.map((form) => encodeURIComponent(form.toWellFormed()));
+  return [...forms, ...encoded, ...(whole.length >= 6 ? [base64Of(whole)] : [])];
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+}
+
+/** Digits and hex of one or two groups of a UUID, or of microseconds, only count standing alone. */
+function literalPattern(form: string): string {
+  return /^[0-9a-f]{1,15}$/i.test(form) ? `(?<![A-Za-z0-9])${form}(?![A-Za-z0-9])` : escapeRegExp(form);
+}
+
+export interface Literals {
+  /** For the combined test, without look-behind. */
+  readonly hints: readonly string[];
+  replace(text: string): string;
+}
+
+/** `credentials` as configured; each is looked for in every form it may take. */
+export function literalsOf(credentials: readonly string[]): Literals {
+  const forms = [...new Set(credentials.flatMap(formsOf))].sort((a, b) => b.length - a.length);
+  if (forms.length === 0) return { hints: [], replace: (text) => text };
+  const pattern = new RegExp(`${MARKER.source}|(?:${forms.map(literalPattern).join("|")})={0,2}`, "g");
+  return {
+    hints: forms.map(escapeRegExp),
+    replace: (text) => text.replace(pattern, (found) => (found.startsWith("[redacted:") ? found : CONFIGURED)),
+  };
+}

@@ -1,0 +1,30 @@
+/** What the sync engine may do and spend. Times in microseconds or milliseconds as named. */
+export interface SyncSettings {
+  /** How far back history is fetched, at most the server's own retention. */
+  readonly backfillUs: number;
+  /** Time between catch-ups while the socket is open and the workspace is quiet. */
+  readonly pollMs: number;
+  /** Time between catch-ups while websockets are refused: at most 20 s. */
+  readonly pollWithoutStreamMs: number;
+  /** How far each catch-up reaches behind the last one: covers flush lag and ordinary lateness. */
+  readonly overlapMs: number;
+  /** Requests per minute that background work may spend. */
+  readonly requestsPerMinute: number;
+  /** History older than this is dropped; 0 = kept for ever. */
+  readonly retentionUs: number;
+  /** The record's files may take this much disk; 0 = no limit. */
+  readonly retentionBytes: number;
+  /** Whether the websocket is used at all. */
+  readonly stream: boolean;
+}
+
+export const DEFAULT_SYNC_SETTINGS: SyncSettings = {
+  backfillUs: 7 * 86_400 * 1_000_000,
+  pollMs: 30_000,
+  pollWithoutStreamMs: 10_000,
+  overlapMs: 150_000,
+  requestsPerMinute: 600,
+  retentionUs: 90 * 86_400 * 1_000_000,
+  retentionBytes: 5 * 1024 ** 3,
+  stream: true,
+};

@@ -1,0 +1,29 @@
+/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/admin.py */
+import { z } from "zod";
+import type { JsonObject } from "../model/objects.ts";
+import type { PrefectApi } from "./api.ts";
+import type { Http } from "./http.ts";
+import { parseOne } from "./wire.ts";
+
+const objectSchema = z.looseObject({});
+
+type AdminCalls = Pick<PrefectApi, "readHealth" | "readVersion" | "readServerSettings" | "get">;
+
+export function createAdminCalls(http: Http): AdminCalls {
+  return {
+    /** GET /health, which needs no credentials. */
+    readHealth: async (options) => (await http.get("/health", options)) === true,
+    /** Product version, `3.8.8`. (GET /version would be the API's own, `0.8.4`.) */
+    async readVersion(options) {
+      const version = await http.get("/admin/version", options);
+      if (typeof version === "string") return version;
+      throw http.failures.notUnderstood("GET /admin/version", "a text was expected");
+    },
+    /** GET /admin/settings; absent on Prefect Cloud (`not_found`). Secrets are masked by the server. */
+    async readServerSettings(options) {
+      const answer = await http.get("/admin/settings", options);
+      return parseOne<JsonObject>(http, "GET /admin/settings", answer, objectSchema);
+    },
+    get: (path, options) => http.get(path, options),
+  };
+}

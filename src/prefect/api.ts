@@ -1,0 +1,121 @@
+/**
+ * What the rest of the program may ask of Prefect: reads only. `client.ts` makes one over HTTP; the simulation makes its own.
+ * Every call throws AppError (`unauthorized`, `rate_limited`, `unavailable`, `not_found`, `invalid_input`) and takes a signal.
+ */
+import type { PrefectEvent } from "../model/event.ts";
+import type { EventFilter } from "../model/event-filter.ts";
+import type {
+  Automation,
+  ConcurrencyLimit,
+  Deployment,
+  Flow,
+  FlowRun,
+  JsonObject,
+  Log,
+  State,
+  TaskRun,
+  Worker,
+  WorkPool,
+  WorkQueue,
+} from "../model/objects.ts";
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Whole time for the call with its retries, milliseconds. Default: the request timeout of the settings. */
+  readonly deadlineMs?: number;
+  /** Further tries after a retryable failure. Default: `PREFECT_CLIENT_MAX_RETRIES`; a tool call passes few. */
+  readonly retries?: number;
+}
+
+export interface EventPage {
+  readonly events: readonly PrefectEvent[];
+  /** Rows that matched when the first page was read. */
+  readonly total: number;
+  /** Only the token of `next_page`: the link's host is never followed. Null on the last page. */
+  readonly nextToken: string | null;
+}
+
+export interface CountBucket {
+  readonly value: string;
+  readonly label: string;
+  readonly count: number;
+  readonly start_time: string;
+  readonly end_time: string;
+}
+
+/** Body of the `/filter` routes: combined filters, `sort`, `limit` ≤ 200, `offset`. */
+export type FilterBody = JsonObject;
+
+export interface PrefectApi {
+  /** Normalised base URL, ends in `/api` or `/workspaces/{id}`; never with credentials. */
+  readonly url: string;
+  readonly isCloud: boolean;
+
+  /** POST /events/filter. `limit` 0..50; 0 reads only the total. */
+  filterEvents(filter: EventFilter, limit: number, options?: CallOptions): Promise<EventPage>;
+  /** GET /events/filter/next. */
+  nextEvents(token: string, options?: CallOptions): Promise<EventPage>;
+  /** POST /events/count-by/{countable}. */
+  countEvents(
+    countable: "day" | "time" | "event" | "resource",
+    body: { filter: EventFilter; time_unit?: "week" | "day" | "hour" | "minute" | "second"; time_interval?: number },
+    options?: CallOptions,
+  ): Promise<readonly CountBucket[]>;
+
+  filterFlowRuns(body: FilterBody, options?: CallOptions): Promise<readonly FlowRun[]>;
+  countFlowRuns(body: FilterBody, options?: CallOptions): Promise<number>;
+  readFlowRun(id: string, options?: CallOptions): Promise<FlowRun>;
+  readFlowRunStates(flowRunId: string, options?: CallOptions): Promise<readonly State[]>;
+  filterTaskRuns(body: FilterBody, options?: CallOptions): Promise<readonly TaskRun[]>;
+  filterLogs(body: FilterBody, options?: CallOptions): Promise<readonly Log[]>;
+  filterFlows(body: FilterBody, options?: CallOptions): Promise<readonly Flow[]>;
+  filterDeployments(body: FilterBody, options?: CallOptions): Promise<readonly Deployment[]>;
+  filterWorkPools(body: FilterBody, options?: CallOptions): Promise<readonly WorkPool[]>;
+  filterWorkQueues(body: FilterBody, options?: CallOptions): Promise<readonly WorkQueue[]>;
+  filterWorkers(workPoolName: string, options?: CallOptions): Promise<readonly Worker[]>;
+  filterConcurrencyLimits(body: FilterBody, options?: CallOptions): Promise<readonly ConcurrencyLimit[]>;
+  filterAutomations(body: FilterBody, options?: CallOptions): Promise<readonly Automation[]>;
+  /** POST /work_pools/{name}/concurrency_status: occupancy and holders per queue. */
+  readWorkPoolSlots(workPoolName: string, options?: CallOptions): Promise<JsonObject>;
+  /** POST /concurrency_limits/filter: v1 tag limits, `active_slots` are ids of the holding task runs. */
+  filterTagLimits(options?: CallOptions): Promise<readonly JsonObject[]>;
+
+  /** GET /health, /admin/version, /version, /admin/settings; Cloud's /me, accounts … */
+  readHealth(options?: CallOptions): Promise<boolean>;
+  readVersion(options?: CallOptions): Promise<string>;
+  readServerSettings(options?: CallOptions): Promise<JsonObject>;
+  /** Any other GET below the API URL, for single facts (Cloud identity, run input …). Path starts with "/". */
+  get(path: string, options?: CallOptions): Promise<unknown>;
+  /** GET below Cloud's API root instead of the workspace (`/me/`, `/accounts/{id}`). */
+  getCloud(path: string, options?: CallOptions): Promise<unknown>;
+
+  /** `wss …/events/out`, live only (`backfill:false`). One connection: ends (returns or throws AppError) when it is lost. */
+  openEventStream(filter: EventFilter, signal: AbortSignal): EventStream;
+
+  /** Requests sent so far, by this client: HTTP requests with their retries, and websocket dials. */
+  readonly requests: number;
+  /**
+   * Server's clock minus ours, milliseconds, from the `Date` headers: right within 1.1 s plus half the fastest round trip, and
+   * nearer the more answers were seen. Null before the first answer.
+   */
+  readonly skewMs?: number | null;
+}
+
+/** How far a stream got: dialling, waiting for `auth_success`, filter sent but not yet known to be accepted, delivering. */
+export type StreamPhase = "connect" | "auth" | "filter" | "live";
+
+export interface EventStream extends AsyncIterable<readonly PrefectEvent[]> {
+  /**
+   * Resolves when Prefect accepted token and filter; rejects with AppError otherwise. A filter is not confirmed by the
+   * server: it counts as accepted when an event arrives or the socket outlives the time a refusal takes.
+   */
+  readonly ready: Promise<void>;
+  /**
+   * The furthest phase reached, also after the end. A transient end in phase "filter", twice in a row, means that this
+   * Prefect refuses the filter (it closes without a reason then): dial again with the plain `{occurred}` filter.
+   */
+  readonly phase: StreamPhase;
+  /** Our clock (ms) at the last frame, ping or pong. The stream ends itself after 45 s without any. */
+  readonly lastHeardMs: number;
+  close(): void;
+}

@@ -1,0 +1,68 @@
+import { createAdminCalls } from "./admin.ts";
+import type { PrefectApi } from "./api.ts";
+import { createAutomationCalls } from "./automations.ts";
+import { createCloudCalls } from "./cloud.ts";
+import { createConcurrencyLimitCalls } from "./concurrency-limits.ts";
+import { normaliseApiUrl, type PrefectConnection } from "./connection.ts";
+import { createDeploymentCalls } from "./deployments.ts";
+import { openEventStream } from "./event-stream.ts";
+import { createEventCalls } from "./events.ts";
+import { createFlowRunCalls } from "./flow-runs.ts";
+import { createFlowCalls } from "./flows.ts";
+import { createHttp, type HttpDeps } from "./http.ts";
+import { createLogCalls } from "./logs.ts";
+import { createPostFilter } from "./pages.ts";
+import { createTaskRunCalls } from "./task-runs.ts";
+import { createWorkPoolCalls } from "./work-pools.ts";
+
+/** The API over HTTP and websockets. `close` drops idle connections; calls in flight finish. */
+export interface PrefectClient extends PrefectApi {
+  readonly skewMs: number | null;
+  close(): void;
+}
+
+/**
+ * A client for one Prefect. Making it sends nothing and never fails: a wrong setting is an error of the first call, and gone
+ * with its cause. Errors are AppErrors: `unauthorized`, `rate_limited`, `unavailable`, `not_found`, `invalid_input`, and
+ * `invalid_config` for a URL that is not the API's or an unreadable CA file.
+ */
+export function createPrefectClient(given: PrefectConnection, deps: HttpDeps): PrefectClient {
+  const connection = withUrlCredentials(given);
+  const http = createHttp(connection, deps);
+  const postFilter = createPostFilter(http);
+  return {
+    url: http.url,
+    isCloud: connection.isCloud,
+    ...createEventCalls(http),
+    ...createFlowRunCalls(http, postFilter),
+    ...createTaskRunCalls(http, postFilter),
+    ...createLogCalls(http, postFilter),
+    ...createFlowCalls(http, postFilter),
+    ...createDeploymentCalls(http, postFilter),
+    ...createWorkPoolCalls(http, postFilter),
+    ...createConcurrencyLimitCalls(http, postFilter),
+    ...createAutomationCalls(http, postFilter),
+    ...createAdminCalls(http),
+    ...createCloudCalls(http, connection),
+    openEventStream(filter, signal) {
+      http.countRequest();
+      return openEventStream(connection, filter, { ...deps, signal });
+    },
+    get requests() {
+      return http.requests;
+    },
+    get skewMs() {
+      return http.skewMs;
+    },
+    close: () => http.close(),
+  };
+}
+
+/** `https://user:password@host/api` means basic auth, as for Prefect's own client; other credentials win. */
+function withUrlCredentials(connection: PrefectConnection): PrefectConnection {
+  const normal = normaliseApiUrl(connection.url);
+  if (normal === null) return connection;
+  const { url, authString } = normal;
+  if (authString === null || connection.auth.kind !== "none") return { ...connection, url };
+  return { ...connection, url, auth: { kind: "basic", authString } };
+}

@@ -1,0 +1,20 @@
+/**
+ * Prefect Cloud's own routes (`/me/`, `/accounts/{id}`), beside the workspace's API.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py
+ */
+import type { PrefectApi } from "./api.ts";
+import type { PrefectConnection } from "./connection.ts";
+import type { Http } from "./http.ts";
+
+const WORKSPACE = /^(.*)\/accounts\/([0-9a-f-]{36})\/workspaces\/([0-9a-f-]{36})$/i;
+
+/** Account and workspace of a Cloud API URL, and the root both hang below; null when the URL has another shape. */
+export function cloudIds(url: string): { root: string; accountId: string; workspaceId: string } | null {
+  const [, root, accountId, workspaceId] = WORKSPACE.exec(url) ?? [];
+  return root !== undefined && accountId && workspaceId ? { root, accountId, workspaceId } : null;
+}
+
+export function createCloudCalls(http: Http, connection: PrefectConnection): Pick<PrefectApi, "getCloud"> {
+  const root = cloudIds(http.url)?.root ?? connection.cloudApiUrl.replace(/\/+$/, "");
+  return { getCloud: (path, options) => http.get(path, options, root) };
+}

@@ -1,0 +1,24 @@
+/** Sentences about credentials: which kind was used and which variable to look at, never a value. */
+import type { PrefectConnection } from "./connection.ts";
+
+/** What a 401, or its equal on the websocket, says: which kind of credential was used, never its value. */
+export function refusedCredential({ auth }: PrefectConnection, url: string): string {
+  if (auth.kind === "none") return `Prefect at ${url} asks for credentials and none are set.`;
+  if (auth.kind === "key") return `Prefect at ${url} does not accept the API key (401).`;
+  return `Prefect at ${url} does not accept the auth string (401).`;
+}
+
+/** The setting to correct. */
+export function credentialHint({ auth, isCloud }: PrefectConnection): string {
+  if (auth.kind === "none") {
+    return isCloud ? "Set PREFECT_API_KEY." : "Set PREFECT_API_AUTH_STRING (user:password) as the server has it.";
+  }
+  if (auth.kind === "basic") {
+    return isCloud
+      ? "PREFECT_API_AUTH_STRING was sent, which wins over a key; Prefect Cloud wants PREFECT_API_KEY alone."
+      : "Check PREFECT_API_AUTH_STRING: it must equal the server's PREFECT_SERVER_API_AUTH_STRING.";
+  }
+  return isCloud
+    ? "Check PREFECT_API_KEY: it may be expired, or belong to another account than PREFECT_API_URL."
+    : "PREFECT_API_KEY was sent; a self-hosted server with an auth string wants PREFECT_API_AUTH_STRING (user:password).";
+}

@@ -1,0 +1,88 @@
+/** The MCP server of Prefect's documentation: one tool call over streamable HTTP, without credentials. */
+import { AppError } from "../errors.ts";
+
+export interface DocsCall {
+  /** https://…/mcp */
+  readonly url: string;
+  readonly tool: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  /** Ends the call: the client's wish or the time it may take. */
+  readonly signal: AbortSignal;
+}
+
+interface Reply {
+  readonly id?: number;
+  readonly result?: {
+    readonly content?: readonly { readonly type: string; readonly text?: string }[];
+    readonly isError?: boolean;
+  };
+  readonly error?: { readonly message: string };
+}
+
+const MAX_CHARS = 2_000_000;
+
+/** The text of the tool's answer. Throws AppError `unavailable`, whatever went wrong there. */
+export async function callDocsServer({ url, tool, args, signal }: DocsCall): Promise<string> {
+  try {
+    const hello = await send(url, {}, signal, "initialize", {
+      protocolVersion: "2025-06-18",
+      capabilities: {},
+      clientInfo: { name: "prefect-mcp-bun", version: "1" },
+    });
+    const session = hello.headers.get("mcp-session-id");
+    const headers: Record<string, string> = { "mcp-protocol-version": "2025-06-18" };
+    if (session !== null) headers["mcp-session-id"] = session;
+    await readReply(hello);
+    await post(url, headers, signal, { jsonrpc: "2.0", method: "notifications/initialized" });
+    const reply = await readReply(await send(url, headers, signal, "tools/call", { name: tool, arguments: args }));
+    const text = (reply.result?.content ?? []).map((block) => block.text ?? "").join("\n");
+    if (reply.error || reply.result?.isError) throw new Error(reply.error?.message ?? text.slice(0, 200));
+    return text;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new AppError("unavailable", `the documentation server did not answer (${why.slice(0, 200)})`, {
+      cause: error,
+    });
+  }
+}
+
+function send(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+  method: string,
+  params: object,
+) {
+  return post(url, headers, signal, { jsonrpc: "2.0", id: 1, method, params });
+}
+
+async function post(url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal, body: object) {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+    body: JSON.stringify(body),
+    redirect: "error",
+    signal,
+  });
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  return response;
+}
+
+/** The answer stands alone as JSON or as an event of a stream, which is left once it has come. */
+async function readReply(response: Response): Promise<Reply> {
+  if (!response.headers.get("content-type")?.includes("text/event-stream")) return (await response.json()) as Reply;
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of response.body ?? []) {
+    rest += decoder.decode(chunk, { stream: true });
+    if (rest.length > MAX_CHARS) throw new Error("the answer is too large");
+    const lines = rest.split(/\r?\n/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (!line.startsWith("data:")) continue;
+      const reply = JSON.parse(line.slice(5)) as Reply;
+      if (reply.id !== undefined) return reply;
+    }
+  }
+  throw new Error("no answer in the stream");
+}

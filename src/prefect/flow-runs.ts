@@ -1,0 +1,47 @@
+/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/flow_runs.py */
+import type { FlowRun, State } from "../model/objects.ts";
+import type { PrefectApi } from "./api.ts";
+import type { Http } from "./http.ts";
+import type { PostFilter } from "./pages.ts";
+import { checkRow, checkRows, type Fields } from "./wire.ts";
+
+const FLOW_RUN: Fields = {
+  id: "uuid",
+  name: "text",
+  flow_id: "uuid",
+  deployment_id: "uuid?",
+  state_id: "uuid?",
+  state_type: "text?",
+  state_name: "text?",
+  expected_start_time: "text?",
+  start_time: "text?",
+  end_time: "text?",
+  state: "object?",
+};
+
+const STATE: Fields = { id: "uuid", type: "text", name: "text?", timestamp: "text" };
+
+type FlowRunCalls = Pick<PrefectApi, "filterFlowRuns" | "countFlowRuns" | "readFlowRun" | "readFlowRunStates">;
+
+export function createFlowRunCalls(http: Http, postFilter: PostFilter): FlowRunCalls {
+  return {
+    async filterFlowRuns(body, options) {
+      const rows = await postFilter("/flow_runs/filter", body, options);
+      return checkRows<FlowRun>(http, "POST /flow_runs/filter", rows, FLOW_RUN);
+    },
+    async countFlowRuns(body, options) {
+      const count = await http.post("/flow_runs/count", body, options);
+      if (typeof count === "number") return count;
+      throw http.failures.notUnderstood("POST /flow_runs/count", "a number was expected");
+    },
+    async readFlowRun(id, options) {
+      const row = await http.get(`/flow_runs/${encodeURIComponent(id)}`, options);
+      return checkRow<FlowRun>(http, "GET /flow_runs/{id}", row, FLOW_RUN);
+    },
+    /** Ascending by timestamp; empty for an unknown run. A state's id is the id of its event. */
+    async readFlowRunStates(flowRunId, options) {
+      const rows = await http.get(`/flow_run_states/?flow_run_id=${encodeURIComponent(flowRunId)}`, options);
+      return checkRows<State>(http, "GET /flow_run_states/", rows, STATE);
+    },
+  };
+}

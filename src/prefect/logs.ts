@@ -1,0 +1,25 @@
+/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/logs.py */
+import type { Log } from "../model/objects.ts";
+import type { PrefectApi } from "./api.ts";
+import type { Http } from "./http.ts";
+import type { PostFilter } from "./pages.ts";
+import { checkRows, type Fields } from "./wire.ts";
+
+const LOG: Fields = {
+  id: "uuid",
+  name: "text",
+  level: "number",
+  message: "text",
+  timestamp: "text",
+  flow_run_id: "uuid?",
+  task_run_id: "uuid?",
+};
+
+export function createLogCalls(http: Http, postFilter: PostFilter): Pick<PrefectApi, "filterLogs"> {
+  return {
+    /** Without a `sort`: `TIMESTAMP_ASC`. No tie-break: lines of one stamp come in insertion order. */
+    async filterLogs(body, options) {
+      return checkRows<Log>(http, "POST /logs/filter", await postFilter("/logs/filter", body, options), LOG);
+    },
+  };
+}

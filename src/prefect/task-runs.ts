@@ -1,0 +1,28 @@
+/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/task_runs.py */
+import type { TaskRun } from "../model/objects.ts";
+import type { PrefectApi } from "./api.ts";
+import type { Http } from "./http.ts";
+import type { PostFilter } from "./pages.ts";
+import { checkRows, type Fields } from "./wire.ts";
+
+const TASK_RUN: Fields = {
+  id: "uuid",
+  name: "text",
+  flow_run_id: "uuid?",
+  state_id: "uuid?",
+  state_type: "text?",
+  state_name: "text?",
+  expected_start_time: "text?",
+  start_time: "text?",
+  end_time: "text?",
+  state: "object?",
+};
+
+export function createTaskRunCalls(http: Http, postFilter: PostFilter): Pick<PrefectApi, "filterTaskRuns"> {
+  return {
+    async filterTaskRuns(body, options) {
+      const rows = await postFilter("/task_runs/filter", body, options);
+      return checkRows<TaskRun>(http, "POST /task_runs/filter", rows, TASK_RUN);
+    },
+  };
+}

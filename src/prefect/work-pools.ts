@@ -1,0 +1,44 @@
+/**
+ * Work pools, their queues and workers.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/workers.py
+ */
+import { z } from "zod";
+import type { JsonObject, Worker, WorkPool, WorkQueue } from "../model/objects.ts";
+import type { PrefectApi } from "./api.ts";
+import type { Http } from "./http.ts";
+import type { PostFilter } from "./pages.ts";
+import { parseOne, parseRows } from "./wire.ts";
+
+const workPoolSchema = z.looseObject({ id: z.guid(), name: z.string(), type: z.string() });
+const workQueueSchema = z.looseObject({ id: z.guid(), name: z.string() });
+const workerSchema = z.looseObject({ id: z.guid(), name: z.string(), work_pool_id: z.guid() });
+const slotsSchema = z.looseObject({ active_slots: z.number(), queues: z.array(z.looseObject({ queue_id: z.guid() })) });
+
+/** Runs named per queue; the server's default is 10, its most 200. */
+const HOLDERS_PER_QUEUE = 200;
+
+type WorkPoolCalls = Pick<PrefectApi, "filterWorkPools" | "filterWorkQueues" | "filterWorkers" | "readWorkPoolSlots">;
+
+export function createWorkPoolCalls(http: Http, postFilter: PostFilter): WorkPoolCalls {
+  const poolPath = (name: string) => `/work_pools/${encodeURIComponent(name)}`;
+  return {
+    async filterWorkPools(body, options) {
+      const rows = await postFilter("/work_pools/filter", body, options);
+      return parseRows<WorkPool>(http, "POST /work_pools/filter", rows, workPoolSchema);
+    },
+    async filterWorkQueues(body, options) {
+      const rows = await postFilter("/work_queues/filter", body, options);
+      return parseRows<WorkQueue>(http, "POST /work_queues/filter", rows, workQueueSchema);
+    },
+    async filterWorkers(workPoolName, options) {
+      const rows = await postFilter(`${poolPath(workPoolName)}/workers/filter`, {}, options);
+      return parseRows<Worker>(http, "POST /work_pools/{name}/workers/filter", rows, workerSchema);
+    },
+    /** Exists since Prefect 3.6.23: `not_found` before. */
+    async readWorkPoolSlots(workPoolName, options) {
+      const path = `${poolPath(workPoolName)}/concurrency_status`;
+      const answer = await http.post(path, { flow_run_limit: HOLDERS_PER_QUEUE }, options);
+      return parseOne<JsonObject>(http, "POST /work_pools/{name}/concurrency_status", answer, slotsSchema);
+    },
+  };
+}

@@ -1,0 +1,116 @@
+/** One question, one verdict: facts gathered, causes judged, ranked, and what was ruled out or could not be seen. */
+import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import { isTerminal } from "../../model/state.ts";
+import type { QueryContext } from "../context.ts";
+import { joinFreshness, serverNowUs } from "../freshness.ts";
+import { resolveName } from "../names.ts";
+import { CAUSES } from "./causes/index.ts";
+import { DEFAULT_WINDOW_US, gatherFacts } from "./gather.ts";
+import { rankFindings } from "./rank.ts";
+import type { Trail } from "./trail.ts";
+import type { Facts, Finding, Subject, SubjectKind } from "./types.ts";
+
+export interface DiagnoseQuestion {
+  readonly subject: { readonly kind: Exclude<SubjectKind, "workspace">; readonly text: string } | null;
+  readonly sinceUs?: number | undefined;
+  readonly untilUs?: number | undefined;
+}
+
+export type Verdict = "problem" | "nothing_wrong" | "unknown";
+
+export interface Diagnosis {
+  readonly subject: Subject;
+  readonly window: TimeRange;
+  readonly verdict: Verdict;
+  readonly findings: readonly Finding[];
+  readonly ruledOut: readonly string[];
+  readonly unchecked: readonly string[];
+  /** One sentence on the state of what was asked about. */
+  readonly state: string;
+  readonly freshness: Freshness;
+}
+
+/** Throws AppError: `not_found` or `invalid_input` for the name, and `unavailable` where nothing at all could be read. */
+export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): Promise<Diagnosis> {
+  const nowUs = serverNowUs(ctx);
+  const window = { fromUs: question.sinceUs ?? nowUs - DEFAULT_WINDOW_US, toUs: question.untilUs ?? nowUs };
+  const subject = await resolveSubject(ctx, question);
+  const trail: Trail = { freshness: [], unchecked: [] };
+  const facts = await gatherFacts(ctx, subject, window, trail);
+  const findings = judge(facts);
+  return {
+    subject,
+    window,
+    verdict: verdictOf(facts, findings),
+    findings,
+    ruledOut: ruledOut(facts, findings),
+    unchecked: facts.unchecked,
+    state: stateOf(facts),
+    freshness: freshnessOf(ctx, trail, nowUs),
+  };
+}
+
+async function resolveSubject(ctx: QueryContext, { subject }: DiagnoseQuestion): Promise<Subject> {
+  if (!subject) return { kind: "workspace", id: null, name: null };
+  const { id, name } = await resolveName(ctx, subject.kind, subject.text);
+  return { kind: subject.kind, id, name };
+}
+
+/** Pure: what the causes say of these facts, in order. */
+export function judge(facts: Facts): Finding[] {
+  const asked = CAUSES.filter((cause) => cause.subjects.includes(facts.subject.kind));
+  return rankFindings(asked.flatMap((cause) => [...cause.judge(facts)]));
+}
+
+function verdictOf(facts: Facts, findings: readonly Finding[]): Verdict {
+  if (findings.some((finding) => finding.severity === "problem")) return "problem";
+  if (isUnexplained(facts, findings)) return "unknown";
+  const isBlind =
+    facts.unchecked.length > 0 &&
+    facts.run === null &&
+    facts.ended.length === 0 &&
+    facts.automation === null &&
+    facts.deployments.length === 0 &&
+    facts.pools.length === 0;
+  return isBlind ? "unknown" : "nothing_wrong";
+}
+
+/** Something is plainly not well, and no cause explains it. */
+function isUnexplained(facts: Facts, findings: readonly Finding[]): boolean {
+  if (findings.length > 0 && facts.subject.kind === "flow_run") return false;
+  const late = facts.waiting.filter(
+    (one) => one.run.state_name === "Late" || one.run.state_name === "AwaitingConcurrencySlot",
+  );
+  const type = facts.run?.run.state_type;
+  return late.length > 0 || type === "FAILED" || type === "CRASHED";
+}
+
+function ruledOut(facts: Facts, findings: readonly Finding[]): string[] {
+  const held = new Set(findings.map((finding) => finding.code));
+  const asked = CAUSES.filter((cause) => cause.subjects.includes(facts.subject.kind));
+  return asked
+    .filter((cause) => !held.has(cause.code) && cause.judge(facts).length === 0)
+    .flatMap((cause) => cause.ruledOut?.(facts) ?? []);
+}
+
+function stateOf(facts: Facts): string {
+  const { run } = facts;
+  if (run) {
+    const ended = isTerminal(run.run.state_type ?? null) ? run.run.end_time : run.run.state?.timestamp;
+    return `${run.run.name} is ${run.run.state_name ?? run.run.state_type ?? "without state"}${ended ? ` since ${ended}` : ""}`;
+  }
+  if (facts.automation)
+    return `${facts.automation.automation.name} is ${facts.automation.automation.enabled === false ? "disabled" : "enabled"}`;
+  const bad = facts.ended.filter((one) => one.run.state_type === "FAILED" || one.run.state_type === "CRASHED").length;
+  return `${facts.ended.length} runs ended (${bad} failed or crashed), ${facts.active.length} under way, ${facts.waiting.length} waiting to start`;
+}
+
+function freshnessOf(ctx: QueryContext, trail: Trail, nowUs: number): Freshness {
+  if (trail.freshness.length > 0) return joinFreshness(trail.freshness);
+  const notes = ["Nothing could be read."];
+  return {
+    source: ctx.record() ? "record" : "live",
+    asOfUs: nowUs,
+    coverage: { complete: false, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes },
+  };
+}

@@ -1,0 +1,220 @@
+/** Facts for a question, by its subject. Causes judge them; nothing is asked after this. */
+import { DAY_US, formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import type { Deployment, FlowRun } from "../../model/objects.ts";
+import { isTerminal } from "../../model/state.ts";
+import type { FilterSet } from "../../store/filters/bodies.ts";
+import type { QueryContext } from "../context.ts";
+import { listDeployments } from "../deployments.ts";
+import { listEvents } from "../events.ts";
+import { listFlowRuns } from "../flow-runs.ts";
+import { serverNowUs } from "../freshness.ts";
+import { limitsTaken } from "./causes/task-limits.ts";
+import { gatherAutomation } from "./gather-automation.ts";
+import { groupFailures } from "./gather-failures.ts";
+import { gatherLimits, gatherPools } from "./gather-pools.ts";
+import { DUE_AFTER_US, gatherRun, readDeployment } from "./gather-run.ts";
+import { attempt, type Trail } from "./trail.ts";
+import type { Facts, NamedRun, PoolFacts, RunFacts, Subject } from "./types.ts";
+
+const MOST_RUNS = 200;
+
+const NOTHING: Omit<Facts, "subject" | "nowUs" | "window" | "unchecked"> = {
+  run: null,
+  deployments: [],
+  pools: [],
+  waiting: [],
+  active: [],
+  ended: [],
+  failures: [],
+  limits: [],
+  historyLimits: [],
+  automation: null,
+};
+
+/** Throws AppError `not_found` for a subject that nobody knows. */
+export async function gatherFacts(
+  ctx: QueryContext,
+  subject: Subject,
+  window: TimeRange,
+  trail: Trail,
+): Promise<Facts> {
+  const nowUs = serverNowUs(ctx);
+  const base = { ...NOTHING, subject, nowUs, window };
+  const found = await gatherBy(ctx, subject, window, nowUs, trail);
+  return { ...base, ...found, unchecked: [...new Set(trail.unchecked)] };
+}
+
+async function gatherBy(
+  ctx: QueryContext,
+  subject: Subject,
+  window: TimeRange,
+  nowUs: number,
+  trail: Trail,
+): Promise<Partial<Facts>> {
+  const id = subject.id ?? "";
+  if (subject.kind === "flow_run") return gatherForRun(ctx, id, nowUs, trail);
+  if (subject.kind === "automation") return { automation: await gatherAutomation(ctx, id, window, nowUs, trail) };
+  if (subject.kind === "deployment") {
+    const deployment = await readDeployment(ctx, id, trail);
+    const scope = { deployments: { id: { any_: [id] } } };
+    const names = deployment?.work_pool_name ? [deployment.work_pool_name] : [];
+    return gatherScope(ctx, {
+      scope,
+      window,
+      nowUs,
+      trail,
+      deployments: deployment ? [deployment] : [],
+      poolNames: names,
+    });
+  }
+  if (subject.kind === "work_pool") {
+    const name = subject.name ?? "";
+    return gatherScope(ctx, {
+      scope: { work_pools: { name: { any_: [name] } } },
+      window,
+      nowUs,
+      trail,
+      deployments: null,
+      poolNames: [name],
+    });
+  }
+  return gatherScope(ctx, { scope: {}, window, nowUs, trail, deployments: null, poolNames: null });
+}
+
+async function gatherForRun(ctx: QueryContext, id: string, nowUs: number, trail: Trail): Promise<Partial<Facts>> {
+  const run = await gatherRun(ctx, id, trail);
+  const isEnded = isTerminal(run.run.state_type ?? null);
+  const waiting = isWaiting(run.run, nowUs) ? [run] : [];
+  const canBeHeld = !isEnded && (run.run.state_type !== "SCHEDULED" || waiting.length > 0);
+  const [limits, historyLimits] = await Promise.all([
+    canBeHeld ? gatherLimits(ctx, trail) : [],
+    run.run.state_type === "RUNNING"
+      ? attempt(trail, "limits that earlier runs took", [], () => readHistoryLimits(ctx, run))
+      : [],
+  ]);
+  return {
+    run,
+    deployments: run.deployment ? [run.deployment] : [],
+    pools: run.pool ? [countWaiting(run.pool, waiting)] : [],
+    waiting,
+    active: isEnded || run.run.state_type === "SCHEDULED" ? [] : [run],
+    ended: isEnded ? [run] : [],
+    limits,
+    historyLimits,
+  };
+}
+
+/** Names of global limits that the flow's earlier runs acquired. */
+async function readHistoryLimits(ctx: QueryContext, run: RunFacts): Promise<string[]> {
+  const filter = {
+    event: { name: ["prefect.concurrency-limit.acquired"] },
+    related: { id: [`prefect.flow.${run.run.flow_id}`] },
+  };
+  const page = await listEvents(ctx, { filter, order: "desc", limit: 100 });
+  const own = `prefect.flow-run.${run.run.id}`;
+  const others = page.events.filter((event) => !event.related.some((one) => one["prefect.resource.id"] === own));
+  return limitsTaken({ ...run, events: others });
+}
+
+interface Scope {
+  readonly scope: FilterSet;
+  readonly window: TimeRange;
+  readonly nowUs: number;
+  readonly trail: Trail;
+  /** Null: those of the runs found. */
+  readonly deployments: readonly Deployment[] | null;
+  readonly poolNames: readonly string[] | null;
+}
+
+async function gatherScope(ctx: QueryContext, scope: Scope): Promise<Partial<Facts>> {
+  const { nowUs, window, trail } = scope;
+  const [open, ended] = await Promise.all([readOpen(ctx, scope), readEnded(ctx, scope)]);
+  const waiting = open.filter((one) => isWaiting(one.run, nowUs));
+  const active = open.filter((one) => !waiting.includes(one) && one.run.state_type !== "SCHEDULED");
+  const poolNames = scope.poolNames ?? [...new Set(waiting.flatMap((one) => one.run.work_pool_name ?? []))];
+  const needsLimits = waiting.length > 0;
+  const [pools, deployments, limits, failures] = await Promise.all([
+    gatherPools(ctx, poolNames, trail),
+    scope.deployments ?? deploymentsOf(ctx, waiting, trail),
+    needsLimits ? gatherLimits(ctx, trail) : [],
+    groupFailures(ctx, ended, trail),
+  ]);
+  const inWindow = ended.filter((one) => (parseIsoUs(one.run.end_time ?? "") ?? 0) >= window.fromUs);
+  return {
+    waiting,
+    active,
+    ended: inWindow,
+    deployments,
+    pools: pools.map((pool) => countWaiting(pool, waiting)),
+    limits,
+    failures,
+  };
+}
+
+function countWaiting(pool: PoolFacts, waiting: readonly NamedRun[]): PoolFacts {
+  const queues = pool.queues.map((held) => ({
+    ...held,
+    waiting: waiting.filter((one) => one.run.work_queue_id === held.queue.id).length,
+  }));
+  return { ...pool, queues };
+}
+
+async function readOpen(ctx: QueryContext, { scope, trail }: Scope): Promise<NamedRun[]> {
+  return attempt(trail, "runs that have not ended", [], async () => {
+    const state = { type: { any_: ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"] } };
+    const set = { ...scope, flow_runs: { state } };
+    const page = await listFlowRuns(ctx, {
+      set,
+      sort: "EXPECTED_START_TIME_ASC",
+      limit: MOST_RUNS,
+      full: true,
+      deleted: false,
+    });
+    trail.freshness.push(page.freshness);
+    return page.items.map(toNamed);
+  });
+}
+
+async function readEnded(ctx: QueryContext, { scope, window, trail }: Scope): Promise<NamedRun[]> {
+  return attempt(trail, "runs that ended", [], async () => {
+    const state = { type: { any_: ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"] } };
+    const start_time = { after_: formatIsoUs(window.fromUs), before_: formatIsoUs(window.toUs) };
+    const set = { ...scope, flow_runs: { state, start_time } };
+    const page = await listFlowRuns(ctx, {
+      set,
+      sort: "START_TIME_DESC",
+      limit: MOST_RUNS,
+      full: true,
+      deleted: false,
+    });
+    trail.freshness.push(page.freshness);
+    return page.items.map(toNamed);
+  });
+}
+
+async function deploymentsOf(ctx: QueryContext, runs: readonly NamedRun[], trail: Trail): Promise<Deployment[]> {
+  const ids = [...new Set(runs.flatMap((one) => one.run.deployment_id ?? []))].slice(0, 50);
+  if (ids.length === 0) return [];
+  return attempt(trail, "the deployments of waiting runs", [], async () => {
+    const set = { deployments: { id: { any_: ids } } };
+    const page = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 50, offset: 0 });
+    return page.items.map((item) => item.deployment);
+  });
+}
+
+function toNamed(item: NamedRun): NamedRun {
+  return { run: item.run, flowName: item.flowName, deploymentName: item.deploymentName };
+}
+
+/** Due and not started. A retry that waits for its time, and a plan for later, are not due. */
+export function isWaiting(run: FlowRun, nowUs: number): boolean {
+  if (run.state_type === "PENDING") return true;
+  if (run.state_type !== "SCHEDULED" || run.state_name === "AwaitingRetry") return false;
+  if (run.state_name === "Late" || run.state_name === "AwaitingConcurrencySlot") return true;
+  const dueUs = parseIsoUs(run.next_scheduled_start_time ?? run.expected_start_time ?? "");
+  return dueUs !== undefined && nowUs - dueUs > DUE_AFTER_US;
+}
+
+/** Looked at when no window is asked for. */
+export const DEFAULT_WINDOW_US = DAY_US;

@@ -1,0 +1,45 @@
+/** Flows, with how many deployments each has and its last run where the record knows. */
+import type { Freshness } from "../model/freshness.ts";
+import type { Flow } from "../model/objects.ts";
+import type { FilterSet } from "../store/filters/bodies.ts";
+import type { ObjectSort } from "../store/filters/sorts.ts";
+import { findObjects } from "../store/objects.ts";
+import type { QueryContext } from "./context.ts";
+import { isRecordCurrent } from "./freshness.ts";
+import { listObjects } from "./objects.ts";
+import { findStartedRuns, type RunLine } from "./recent-runs.ts";
+import { hasLists } from "./run-window.ts";
+
+export interface FlowsQuestion {
+  readonly set: FilterSet;
+  readonly sort: ObjectSort;
+  readonly limit: number;
+  readonly offset: number;
+  readonly fresh?: boolean | undefined;
+}
+
+export interface FlowItem {
+  readonly flow: Flow;
+  /** Names of its deployments; null where the record cannot tell. */
+  readonly deployments: readonly string[] | null;
+  readonly lastRun: RunLine | null;
+}
+
+export interface FlowsPage {
+  readonly items: readonly FlowItem[];
+  readonly more: boolean;
+  readonly freshness: Freshness;
+}
+
+export async function listFlows(ctx: QueryContext, question: FlowsQuestion): Promise<FlowsPage> {
+  const { rows, more, freshness } = await listObjects(ctx, { kind: "flow", ...question });
+  const db = ctx.record();
+  const knowsDeployments = db !== null && hasLists(ctx, db, ["deployment"]);
+  const knowsRuns = db !== null && isRecordCurrent(ctx, db, "flow_run");
+  const items = rows.map((flow) => ({
+    flow,
+    deployments: knowsDeployments ? findObjects(db, "deployment", { parentId: flow.id }).map(({ name }) => name) : null,
+    lastRun: knowsRuns ? (findStartedRuns(db, "flow_id", flow.id, 1)[0] ?? null) : null,
+  }));
+  return { items, more, freshness };
+}

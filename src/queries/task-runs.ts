@@ -1,0 +1,193 @@
+/**
+ * Task runs by Prefect's filters. Their events tell them whole, so the ledger of events decides what the record covers; those of
+ * an ended flow run were read together over REST.
+ */
+import type { Freshness, TimeRange } from "../model/freshness.ts";
+import type { JsonObject, TaskRun } from "../model/objects.ts";
+import { isTerminal } from "../model/state.ts";
+import { coveredRanges } from "../store/coverage.ts";
+import type { RecordDb } from "../store/database.ts";
+import { findEventById } from "../store/events.ts";
+import { type FilterSet, isDecidable, listsBehind } from "../store/filters/bodies.ts";
+import { findTaskRuns } from "../store/filters/find.ts";
+import type { TaskRunSort } from "../store/filters/sorts.ts";
+import { readFlowRunRow } from "../store/flow-runs.ts";
+import { idText } from "../store/run-columns.ts";
+import { readTaskRunRow, type TaskRunRow, toTaskRun, withEventPayload } from "../store/task-runs.ts";
+import type { QueryContext } from "./context.ts";
+import { answerHeld, answerWindow, clockSkewUs, type LiveValue, serverNowUs } from "./freshness.ts";
+import type { LiveReader } from "./live.ts";
+import { findRunNames } from "./run-tree.ts";
+import { askedWindow, hasLists, idsOf, isOffline, presentWindow } from "./run-window.ts";
+
+export interface TaskRunsQuestion {
+  readonly set: FilterSet;
+  readonly sort: TaskRunSort;
+  readonly limit: number;
+  readonly offset: number;
+  /** Whole documents are wanted. */
+  readonly full: boolean;
+  /** Task runs that Prefect has deleted are shown too, marked. */
+  readonly deleted: boolean;
+  readonly fresh?: boolean | undefined;
+}
+
+export interface TaskRunItem {
+  readonly run: TaskRun;
+  readonly flowRunName: string | null;
+  /** Microseconds, our clock. */
+  readonly deletedUs: number | null;
+}
+
+export interface TaskRunsPage {
+  readonly items: readonly TaskRunItem[];
+  readonly more: boolean;
+  readonly freshness: Freshness;
+}
+
+interface Found {
+  readonly items: readonly TaskRunItem[];
+  readonly more: boolean;
+}
+
+/** Throws AppError of the live reading when it fails and the record holds nothing. */
+export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion): Promise<TaskRunsPage> {
+  const db = ctx.record();
+  const { set, sort, limit, offset, fresh } = question;
+  const held = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset }) : [];
+  const isWhole = !question.full || held.slice(0, limit).every((row) => row.doc !== null);
+  const isKnown = isWhole && isDecidable(set) && hasLists(ctx, db, listsBehind(set, "task_runs"));
+  const answerable = isKnown || isOffline(ctx, db);
+  const reading = {
+    record: (record: RecordDb) => fromRecord(record, question, held),
+    live: (live: LiveReader) => fromLive(ctx, live, question),
+    isEmpty: (found: Found) => found.items.length === 0,
+  };
+  const what = "task runs";
+  const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
+  if (readUs !== null) {
+    const { value, freshness } = await answerHeld<Found>(
+      ctx,
+      { what, fresh, answerable, readUs, settled: true },
+      reading,
+    );
+    return { ...value, freshness };
+  }
+  const window = windowOf(ctx, db, question, held);
+  const { value, freshness } = await answerWindow<Found>(
+    ctx,
+    { kind: "event", what, window, fresh, answerable },
+    reading,
+  );
+  return { ...value, freshness };
+}
+
+/** Flow runs to which the filters restrict, or null. */
+function flowRunIdsOf(set: FilterSet): readonly string[] | null {
+  const { operator, flow_run_id } = (set.task_runs ?? {}) as {
+    readonly operator?: string;
+    readonly flow_run_id?: { readonly any_?: readonly string[] | null; readonly is_null_?: boolean | null } | null;
+  };
+  const own = operator === "or_" || flow_run_id?.is_null_ === true ? null : (flow_run_id?.any_ ?? null);
+  return own ?? idsOf(set.flow_runs);
+}
+
+/**
+ * When the task runs of these ended flow runs were read together after their end (our clock); null unless all of them were.
+ * The server writes the last rows some seconds after their events.
+ */
+function settledReading(db: RecordDb, flowRunIds: readonly string[] | null): number | null {
+  if (flowRunIds === null || flowRunIds.length === 0) return null;
+  let oldestUs = Number.POSITIVE_INFINITY;
+  for (const id of flowRunIds) {
+    const run = readFlowRunRow(db, id);
+    const verifiedUs = coveredRanges(db, "task_run", id.toLowerCase()).at(-1)?.verifiedUs;
+    const endUs = run === null ? null : (run.end_us ?? run.state_us);
+    if (run === null || endUs === null || verifiedUs === undefined || !isTerminal(run.state_type)) return null;
+    if (verifiedUs + clockSkewUs(db) < endUs) return null;
+    oldestUs = Math.min(oldestUs, verifiedUs);
+  }
+  return oldestUs;
+}
+
+function windowOf(
+  ctx: QueryContext,
+  db: RecordDb | null,
+  question: TaskRunsQuestion,
+  held: readonly TaskRunRow[],
+): TimeRange {
+  const nowUs = serverNowUs(ctx);
+  const { set, sort, limit } = question;
+  const ids = idsOf(set.task_runs);
+  if (db && ids?.every((id) => readTaskRunRow(db, id) !== null)) return presentWindow(db, "event", nowUs);
+  const flowRunIds = flowRunIdsOf(set);
+  const begins = db && flowRunIds ? flowRunIds.map((id) => readFlowRunRow(db, id)?.begin_us ?? null) : [];
+  const sinceBegin =
+    begins.length > 0 && begins.every((us) => us !== null) ? Math.min(...begins.map((us) => us ?? 0)) : null;
+  const last = held[limit - 1];
+  const reachUs = held.length > limit && sort === "EXPECTED_START_TIME_DESC" ? (last?.expected_us ?? null) : null;
+  return askedWindow(set.task_runs, nowUs, Math.max(reachUs ?? 0, sinceBegin ?? 0));
+}
+
+function fromRecord(db: RecordDb, question: TaskRunsQuestion, held: readonly TaskRunRow[]): Found {
+  const { set, limit } = question;
+  const gone = question.deleted ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, deleted: true }) : [];
+  const shown = [...held.slice(0, limit), ...gone];
+  const runs = shown.map((row) => (question.full ? wholeRun(db, row) : toTaskRun({ ...row, doc: null })));
+  const names = findRunNames(db, "flow_run", [
+    ...new Set(runs.flatMap((run) => (run.flow_run_id ? [run.flow_run_id] : []))),
+  ]);
+  const items = runs.map((run, index) => ({
+    run,
+    flowRunName: names.get(run.flow_run_id ?? "") ?? null,
+    deletedUs: shown[index]?.deleted_us ?? null,
+  }));
+  return { items, more: held.length > limit };
+}
+
+/** The document, or what the newest state event carries of it. */
+function wholeRun(db: RecordDb, row: TaskRunRow): TaskRun {
+  const run = toTaskRun(row);
+  if (row.doc !== null) return run;
+  const event = findEventById(db, idText(row.state_id) ?? "");
+  return event === null ? run : withEventPayload(run, event);
+}
+
+async function fromLive(ctx: QueryContext, live: LiveReader, question: TaskRunsQuestion): Promise<LiveValue<Found>> {
+  const rows = await readRows(live, question);
+  const runs = rows.slice(0, question.limit);
+  if (runs.length > 0) ctx.keep({ kind: "task_run", rows: runs, readUs: live.startedUs });
+  const names = await readFlowRunNames(ctx, live, runs);
+  const items = runs.map((run) => ({ run, flowRunName: names.get(run.flow_run_id ?? "") ?? null, deletedUs: null }));
+  return { value: { items, more: rows.length > question.limit } };
+}
+
+const PAGE = 200;
+
+async function readRows(live: LiveReader, { set, sort, limit, offset }: TaskRunsQuestion): Promise<TaskRun[]> {
+  const rows: TaskRun[] = [];
+  while (rows.length <= limit) {
+    const size = Math.min(PAGE, limit + 1 - rows.length);
+    const body = { ...(set as JsonObject), sort, limit: size, offset: offset + rows.length };
+    const page = await live.api.filterTaskRuns(body, live.options());
+    rows.push(...page);
+    if (page.length < size) break;
+  }
+  return rows;
+}
+
+async function readFlowRunNames(
+  ctx: QueryContext,
+  live: LiveReader,
+  runs: readonly TaskRun[],
+): Promise<Map<string, string>> {
+  const ids = [...new Set(runs.flatMap((run) => (run.flow_run_id ? [run.flow_run_id] : [])))];
+  const db = ctx.record();
+  const names = db ? findRunNames(db, "flow_run", ids) : new Map<string, string>();
+  const unknown = ids.filter((id) => !names.has(id)).slice(0, PAGE);
+  if (unknown.length === 0) return names;
+  const rows = await live.api.filterFlowRuns({ flow_runs: { id: { any_: unknown } }, limit: PAGE }, live.options());
+  ctx.keep({ kind: "flow_run", rows, readUs: live.startedUs });
+  for (const row of rows) names.set(row.id, row.name);
+  return names;
+}

@@ -1,0 +1,29 @@
+/** Values that the record knows for the variable of a template. */
+import type { SnapshotKind } from "../model/objects.ts";
+import type { QueryContext } from "../queries/context.ts";
+import { findByIdPrefix, findKnownNames, type RunTable } from "../store/names.ts";
+
+/** The protocol's own limit of one answer. */
+const MOST = 100;
+
+/** Names that begin so (any case), then ids that do. */
+export function completeName(ctx: QueryContext, kind: RunTable | SnapshotKind, begin: string): string[] {
+  const db = ctx.record();
+  if (db === null) return [];
+  const lower = begin.toLowerCase();
+  const names = findKnownNames(db, kind).filter((name) => name.toLowerCase().startsWith(lower));
+  const ids = /^[0-9a-f][0-9a-f-]{3,35}$/i.test(begin) ? findByIdPrefix(db, kind, begin).map((row) => row.id) : [];
+  return [...new Set([...names, ...ids])].slice(0, MOST);
+}
+
+/** Names of events that begin so. */
+export function completeEventName(ctx: QueryContext, begin: string): string[] {
+  const db = ctx.record();
+  if (db === null) return [];
+  const rows = db
+    .prepare<{ name: string }, [string, string, number]>(
+      "SELECT name FROM event_name WHERE substr(lower(name), 1, length(?)) = ? ORDER BY name LIMIT ?",
+    )
+    .all(begin, begin.toLowerCase(), MOST);
+  return rows.map((row) => row.name);
+}

@@ -1,0 +1,47 @@
+/** Resources are saved questions: a URI stands for one call of a tool, or for a text that the program carries. */
+import type { QueryContext } from "../queries/context.ts";
+
+export interface ToolQuestion {
+  readonly tool: string;
+  readonly args: Readonly<Record<string, unknown>>;
+}
+
+interface Named {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+}
+
+/** One fixed URI. */
+export interface ResourceDefinition extends Named {
+  readonly uri: string;
+  readonly mimeType: string;
+  /** What answers it. */
+  readonly answer: ToolQuestion | { readonly text: string };
+}
+
+/** A family of URIs, `prefect://flow-runs/{flow_run}`. */
+export interface ResourceTemplate extends Named {
+  readonly uriTemplate: string;
+  readonly mimeType: string;
+  /** Variables by name, decoded. */
+  question(values: Readonly<Record<string, string>>): ToolQuestion;
+  /** Values of a variable that begin so, at most 100. From the record: Prefect is never asked. */
+  complete(ctx: QueryContext, variable: string, begin: string): readonly string[];
+}
+
+/** The variables of a URI that fits the template; null where it does not. */
+export function matchTemplate(uriTemplate: string, uri: string): Record<string, string> | null {
+  const names: string[] = [];
+  const pattern = uriTemplate.replace(/[.?+^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, (_, name: string) => {
+    names.push(name);
+    return "([^/?#]+)";
+  });
+  const match = new RegExp(`^${pattern}$`).exec(uri);
+  if (!match) return null;
+  try {
+    return Object.fromEntries(names.map((name, index) => [name, decodeURIComponent(match[index + 1] ?? "")]));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,27 @@
+import type { ResourceDefinition, ResourceTemplate } from "./define.ts";
+import { skillResource } from "./skill.ts";
+import { deploymentTemplate, eventsTemplate, flowRunTemplate, logsTemplate, timelineTemplate } from "./templates.ts";
+import {
+  dashboardResource,
+  deploymentsResource,
+  eventsResource,
+  recentRunsResource,
+  recordResource,
+} from "./workspace.ts";
+
+export const RESOURCES: readonly ResourceDefinition[] = [
+  dashboardResource,
+  recentRunsResource,
+  deploymentsResource,
+  eventsResource,
+  recordResource,
+  skillResource,
+];
+
+export const RESOURCE_TEMPLATES: readonly ResourceTemplate[] = [
+  flowRunTemplate,
+  logsTemplate,
+  timelineTemplate,
+  deploymentTemplate,
+  eventsTemplate,
+];

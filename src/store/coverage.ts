@@ -1,0 +1,173 @@
+import { MINUTE_US } from "../lib/time.ts";
+import type { TimeRange } from "../model/freshness.ts";
+import type { RecordDb } from "./database.ts";
+
+/** How a range was established. Stored as text: never rename. */
+export type CoverageSource = "stream" | "catch-up" | "backfill" | "audit" | "live";
+
+/**
+ * A claim of the ledger: over [fromUs, toUs] (closed, server's clock) the record held every row that Prefect's REST held
+ * at `verifiedUs` (start of the reading that proved it, our clock). Counts are those of both sides then, where counted.
+ */
+export interface CoveredRange extends TimeRange {
+  readonly source: CoverageSource;
+  readonly verifiedUs: number;
+  readonly serverCount: number | null;
+  readonly recordCount: number | null;
+}
+
+/** Neighbours are joined once both end this long before the newest claim, so that the recent past keeps its detail … */
+const SETTLED_US = 10 * MINUTE_US;
+/** … and only while their readings lie this close together: joined, they are as old as the older one. */
+const SAME_AGE_US = 60 * MINUTE_US;
+
+interface Row extends CoveredRange {
+  readonly seq: number;
+}
+
+const COLUMNS = `seq, from_us AS fromUs, to_us AS toUs, source, verified_us AS verifiedUs,
+  server_count AS serverCount, record_count AS recordCount`;
+
+/**
+ * Adds a claim, inside the transaction that stores its rows. Where claims overlap, the later reading stays; what is left of
+ * the other loses its counts. `kind`: event, flow_run, task_run, log; `scope`: "" or a flow run id. An empty range is ignored.
+ */
+export function addCoverage(db: RecordDb, kind: string, scope: string, range: CoveredRange): void {
+  if (range.toUs < range.fromUs) return;
+  const old = rowsTouching(db, kind, scope, { fromUs: range.fromUs - 1, toUs: range.toUs + 1 });
+  const newer = old.filter((row) => row.verifiedUs > range.verifiedUs);
+  const older = old.filter((row) => row.verifiedUs <= range.verifiedUs);
+  const added = cut(range, newer);
+  const kept = older.flatMap((row) => cut(row, [range]));
+  const ranges = [...newer, ...kept, ...added].sort((a, b) => a.fromUs - b.fromUs);
+  // "Recent" is measured inside the ledger: ranges are on the server's clock, which ours may be hours away from.
+  const newestUs = Math.max(range.toUs, coverageEnd(db, kind, scope) ?? range.toUs);
+  replaceRows(db, kind, scope, old, join(ranges, newestUs));
+  joinSettled(db, kind, scope, newestUs);
+}
+
+/** Where the newest claim ends, or null when there is none. Ranges never overlap, so the one that begins last ends last. */
+export function coverageEnd(db: RecordDb, kind: string, scope: string): number | null {
+  const last = db.prepare<{ toUs: number }, [string, string]>(
+    "SELECT to_us AS toUs FROM coverage WHERE kind = ? AND scope = ? ORDER BY from_us DESC LIMIT 1",
+  );
+  return last.get(kind, scope)?.toUs ?? null;
+}
+
+/** Claims that were too recent to be joined when they were made, and are not now. */
+function joinSettled(db: RecordDb, kind: string, scope: string, newestUs: number): void {
+  const rows = rowsTouching(db, kind, scope, { fromUs: newestUs - 3 * SAME_AGE_US, toUs: newestUs - SETTLED_US });
+  const joined = join(rows, newestUs);
+  if (joined.length < rows.length) replaceRows(db, kind, scope, rows, joined);
+}
+
+/** Withdraws every claim over `range`, for example before rows of it are dropped. */
+export function removeCoverage(db: RecordDb, kind: string, scope: string, range: TimeRange): void {
+  if (range.toUs < range.fromUs) return;
+  const old = rowsTouching(db, kind, scope, range);
+  replaceRows(
+    db,
+    kind,
+    scope,
+    old,
+    old.flatMap((row) => cut(row, [range])),
+  );
+}
+
+/** Claims in ascending order, never overlapping; with `within` only those that reach into it, cut to it. */
+export function coveredRanges(db: RecordDb, kind: string, scope: string, within?: TimeRange): CoveredRange[] {
+  const all = { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER };
+  const rows = rowsTouching(db, kind, scope, within ?? all);
+  const outside = within && [
+    { fromUs: all.fromUs, toUs: within.fromUs - 1 },
+    { fromUs: within.toUs + 1, toUs: all.toUs },
+  ];
+  return rows.flatMap(({ seq: _, ...row }) => (outside ? cut(row, outside) : [row]));
+}
+
+/** Scopes of a kind that have a claim, such as the runs whose logs are held. */
+export function coveredScopes(db: RecordDb, kind: string): string[] {
+  const rows = db.prepare<{ scope: string }, [string]>("SELECT DISTINCT scope FROM coverage WHERE kind = ?").all(kind);
+  return rows.map((row) => row.scope);
+}
+
+/** Ranges never overlap, so at most one begins before `range` and reaches into it. */
+function rowsTouching(db: RecordDb, kind: string, scope: string, range: TimeRange): Row[] {
+  const before = db
+    .prepare<Row, [string, string, number]>(
+      `SELECT ${COLUMNS} FROM coverage WHERE kind = ? AND scope = ? AND from_us < ? ORDER BY from_us DESC LIMIT 1`,
+    )
+    .all(kind, scope, range.fromUs);
+  const inside = db
+    .prepare<Row, [string, string, number, number]>(
+      `SELECT ${COLUMNS} FROM coverage WHERE kind = ? AND scope = ? AND from_us BETWEEN ? AND ? ORDER BY from_us`,
+    )
+    .all(kind, scope, range.fromUs, range.toUs);
+  return [...before.filter((row) => row.toUs >= range.fromUs), ...inside];
+}
+
+function replaceRows(
+  db: RecordDb,
+  kind: string,
+  scope: string,
+  old: readonly Row[],
+  next: readonly CoveredRange[],
+): void {
+  const same = new Set<CoveredRange>(next);
+  const gone = db.prepare<unknown, [number]>("DELETE FROM coverage WHERE seq = ?");
+  for (const row of old) if (!same.has(row)) gone.run(row.seq);
+  const insert = db.prepare<unknown, [string, string, number, number, string, number, number | null, number | null]>(
+    `INSERT INTO coverage(kind, scope, from_us, to_us, source, verified_us, server_count, record_count)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const before = new Set<CoveredRange>(old);
+  for (const range of next) {
+    if (before.has(range)) continue;
+    const { fromUs, toUs, source, verifiedUs, serverCount, recordCount } = range;
+    insert.run(kind, scope, fromUs, toUs, source, verifiedUs, serverCount, recordCount);
+  }
+}
+
+/** What is left of `range` outside `holes`. Only an uncut range keeps its counts. */
+function cut<R extends CoveredRange>(range: R, holes: readonly TimeRange[]): CoveredRange[] {
+  let left: CoveredRange[] = [range];
+  for (const hole of holes) {
+    left = left.flatMap((part) => {
+      if (hole.toUs < part.fromUs || hole.fromUs > part.toUs) return [part];
+      const bare = { ...part, serverCount: null, recordCount: null };
+      const parts: CoveredRange[] = [];
+      if (part.fromUs < hole.fromUs) parts.push({ ...bare, toUs: hole.fromUs - 1 });
+      if (part.toUs > hole.toUs) parts.push({ ...bare, fromUs: hole.toUs + 1 });
+      return parts;
+    });
+  }
+  return left;
+}
+
+function join(ranges: readonly CoveredRange[], newestUs: number): CoveredRange[] {
+  const joined: CoveredRange[] = [];
+  for (const range of ranges) {
+    const last = joined.at(-1);
+    if (last && canJoin(last, range, newestUs)) joined[joined.length - 1] = joinTwo(last, range);
+    else joined.push(range);
+  }
+  return joined;
+}
+
+function canJoin(a: CoveredRange, b: CoveredRange, newestUs: number): boolean {
+  const settled = b.toUs <= newestUs - SETTLED_US;
+  const sameAge = Math.abs(a.verifiedUs - b.verifiedUs) <= SAME_AGE_US;
+  return a.toUs + 1 >= b.fromUs && a.source === b.source && settled && sameAge;
+}
+
+function joinTwo(a: CoveredRange, b: CoveredRange): CoveredRange {
+  const sum = (x: number | null, y: number | null) => (x === null || y === null ? null : x + y);
+  return {
+    fromUs: a.fromUs,
+    toUs: b.toUs,
+    source: a.source,
+    verifiedUs: Math.min(a.verifiedUs, b.verifiedUs),
+    serverCount: sum(a.serverCount, b.serverCount),
+    recordCount: sum(a.recordCount, b.recordCount),
+  };
+}

@@ -1,0 +1,320 @@
+import { constants, Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
+import { existsSync } from "node:fs";
+import { AppError } from "../errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { formatIsoUs } from "../lib/time.ts";
+import { expectedNames, MIGRATIONS, RECORD_VERSION } from "./migrations.ts";
+import { ensureDataDir, ensurePrivateFile, fileIdentity, folderOf, moveAside, recordBytes } from "./record-file.ts";
+import { isDamage, toStoreError } from "./store-error.ts";
+
+export type { Database, SQLQueryBindings, Statement };
+
+export type Invalidation = "rollback" | "foreign write";
+
+/** One connection to a record. Whoever opened it closes it. */
+export interface RecordDb {
+  readonly file: string;
+  readonly readonly: boolean;
+  readonly sqlite: Database;
+  /** A sentence for the user when opening had to move a damaged file aside, else null. */
+  readonly notice: string | null;
+  /** Statement by text, prepared once and kept. */
+  prepare<Row, Params extends SQLQueryBindings[]>(sql: string): Statement<Row, Params>;
+  /** A value that lives as long as the connection, made at the first call with this key. */
+  local<T>(key: string, make: () => T): T;
+  /**
+   * `drop` is called whenever values read earlier may be wrong: after a rollback, which takes back what this connection had
+   * read of its own writes, and when another connection has written.
+   */
+  onInvalidate(drop: (why?: Invalidation) => void): void;
+  invalidate(why?: Invalidation): void;
+  close(): void;
+}
+
+const WRITER_PRAGMAS = [
+  "PRAGMA synchronous = NORMAL",
+  "PRAGMA cache_size = -65536",
+  "PRAGMA temp_store = MEMORY",
+  "PRAGMA wal_autocheckpoint = 4000",
+  "PRAGMA journal_size_limit = 67108864",
+];
+const READER_PRAGMAS = ["PRAGMA cache_size = -16384", "PRAGMA temp_store = MEMORY", "PRAGMA query_only = 1"];
+
+/** How long a connection waits for another one's lock. Writers sit in a Worker, so their waiting stalls nobody. */
+const WRITER_WAIT_MS = 30_000;
+const READER_WAIT_MS = 5_000;
+
+/**
+ * Opens a record (`:memory:` is allowed for writing).
+ * "write" creates folder and file, brings older files up to date and, where the file is damaged or half-made, moves it
+ * aside and starts a new one (`notice` says so). "read" changes nothing.
+ * Throws AppError: `not_found` when a reader finds no record yet, `invalid_config` for a file of a newer program (which stays
+ * untouched), `unavailable` when the disk is full, not writable, failing, or (reader) the file is damaged.
+ */
+export function openRecord(file: string, mode: "write" | "read"): RecordDb {
+  try {
+    return mode === "write" ? openWriter(file) : openReader(file);
+  } catch (error) {
+    throw toStoreError(error, file);
+  }
+}
+
+/**
+ * Runs `work` in one write transaction (BEGIN IMMEDIATE); inside another one it simply takes part in it. Everything is
+ * undone when it throws. Database errors come out as AppError `unavailable`, errors of `work` itself unchanged.
+ */
+export function inTransaction<T>(db: RecordDb, work: () => T): T {
+  if (db.sqlite.inTransaction) return work();
+  try {
+    db.prepare("BEGIN IMMEDIATE").run();
+    dropStaleCaches(db);
+    const result = work();
+    db.prepare("COMMIT").run();
+    return result;
+  } catch (error) {
+    if (db.sqlite.inTransaction) db.sqlite.run("ROLLBACK");
+    db.invalidate("rollback");
+    throw toStoreError(error, db.file);
+  }
+}
+
+/** Runs `work` on one snapshot, so that several statements see the same rows. */
+export function inSnapshot<T>(db: RecordDb, work: () => T): T {
+  if (db.sqlite.inTransaction) return work();
+  try {
+    db.prepare("BEGIN").run();
+    dropStaleCaches(db);
+    return work();
+  } catch (error) {
+    throw toStoreError(error, db.file);
+  } finally {
+    if (db.sqlite.inTransaction) db.prepare("COMMIT").run();
+  }
+}
+
+/** Pages of WAL after which a commit checkpoints: 4,000 in ordinary work, 16,000 while history is filled. */
+export function setCheckpointPages(db: RecordDb, pages: number): void {
+  db.sqlite.run(`PRAGMA wal_autocheckpoint = ${Math.trunc(pages)}`);
+}
+
+/** Moves a record aside that showed damage (`isDamage`) while it was open, and opens a new one. Closes `db`. */
+export function rebuildRecord(db: RecordDb, why: string): RecordDb {
+  db.close();
+  return withSetupLock(db.file, () => {
+    const notice = setAside(db.file, why);
+    return connectWriter(db.file, notice);
+  });
+}
+
+/** True when the file was replaced or removed after this connection opened it: open it anew. */
+export function isReplaced(db: RecordDb): boolean {
+  return db.local("file-identity", () => fileIdentity(db.file)) !== fileIdentity(db.file);
+}
+
+/** A small database of its own, used as a lock between processes (see leader-lock.ts). Waits at most `waitMs` for it. */
+export function openLockFile(file: string, waitMs: number): Database {
+  ensureDataDir(folderOf(file));
+  ensurePrivateFile(file);
+  const lock = new Database(file, { readwrite: true, create: true });
+  lock.run(`PRAGMA busy_timeout = ${Math.trunc(waitMs)}`);
+  return lock;
+}
+
+function openWriter(file: string): RecordDb {
+  if (file === ":memory:") return connectWriter(file, null);
+  ensureDataDir(folderOf(file));
+  return withSetupLock(file, () => {
+    if (recordBytes(file) > 0) refuseNewer(file);
+    ensurePrivateFile(file);
+    try {
+      return connectWriter(file, null);
+    } catch (error) {
+      if (!(error instanceof Error) || !(isDamage(error) || error instanceof HalfMadeError)) throw error;
+      const notice = setAside(file, error.message);
+      ensurePrivateFile(file);
+      return connectWriter(file, notice);
+    }
+  });
+}
+
+/** Several processes may meet on a file that is new, old or damaged: one after the other looks at it. */
+function withSetupLock<T>(file: string, work: () => T): T {
+  const lock = openLockFile(`${file}.setup`, WRITER_WAIT_MS);
+  try {
+    lock.run("BEGIN EXCLUSIVE");
+    return work();
+  } finally {
+    lock.close();
+  }
+}
+
+function refuseNewer(file: string): void {
+  let version = 0;
+  try {
+    using peek = new Database(file, { readonly: true });
+    version = userVersion(peek);
+  } catch {
+    return; // Not readable that way: opening it for writing tells why.
+  }
+  if (version > RECORD_VERSION) throw newerFile(file, version);
+}
+
+function newerFile(file: string, version: number): AppError {
+  return new AppError(
+    "invalid_config",
+    `${file} was written by a newer version of this program (file version ${version}, this program knows ${RECORD_VERSION}).`,
+    { hint: "Update prefect-mcp-bun, or set PREFECT_MCP_DATA_DIR to another folder. The file was not touched." },
+  );
+}
+
+class HalfMadeError extends Error {}
+
+function setAside(file: string, why: string): string {
+  const stamp = formatIsoUs(systemClock.nowUs()).replaceAll(/[-:]|\.\d+/g, "");
+  const target = moveAside(file, stamp);
+  return `The record ${file} could not be used (${why}). It was moved to ${target} and a new one was begun.`;
+}
+
+function connectWriter(file: string, notice: string | null): RecordDb {
+  const sqlite = new Database(file, { readwrite: true, create: true, strict: true });
+  try {
+    sqlite.run(`PRAGMA busy_timeout = ${WRITER_WAIT_MS}`);
+    sqlite.run("PRAGMA auto_vacuum = INCREMENTAL");
+    sqlite.run("PRAGMA journal_mode = WAL");
+    for (const pragma of WRITER_PRAGMAS) sqlite.run(pragma);
+    migrate(sqlite, file);
+    probe(sqlite);
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+  return wrap(sqlite, file, false, notice);
+}
+
+function migrate(sqlite: Database, file: string): void {
+  sqlite.run("BEGIN EXCLUSIVE");
+  try {
+    const version = userVersion(sqlite);
+    if (version > RECORD_VERSION) throw newerFile(file, version);
+    if (version === 0 && objectNames(sqlite).size > 0)
+      throw new HalfMadeError("it was left half-made by an interrupted upgrade");
+    for (const { sql } of MIGRATIONS.slice(version)) sqlite.run(sql);
+    if (version < RECORD_VERSION) sqlite.run(`PRAGMA user_version = ${RECORD_VERSION}`);
+    const present = objectNames(sqlite);
+    const missing = expectedNames().filter((name) => !present.has(name));
+    if (missing.length > 0) throw new HalfMadeError(`it was left half-made: ${missing.slice(0, 3).join(", ")} missing`);
+    sqlite.run("COMMIT");
+  } catch (error) {
+    if (sqlite.inTransaction) sqlite.run("ROLLBACK");
+    throw error;
+  }
+}
+
+function objectNames(sqlite: Database): Set<string> {
+  const rows = sqlite
+    .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+    .all();
+  return new Set(rows.map((row) => row.name));
+}
+
+function userVersion(sqlite: Database): number {
+  return sqlite.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
+}
+
+/** Touches both ends of the large tables: damage there is found now and not in the middle of an answer. */
+function probe(sqlite: Database): void {
+  for (const [table, key] of [
+    ["event", "t"],
+    ["block", "id"],
+    ["log", "seq"],
+    ["resource", "id"],
+    ["coverage", "seq"],
+  ]) {
+    sqlite.run(`SELECT min(${key}), max(${key}) FROM ${table}`);
+    sqlite.query(`SELECT * FROM ${table} ORDER BY ${key} DESC LIMIT 1`).get();
+  }
+}
+
+function openReader(file: string): RecordDb {
+  if (!existsSync(file)) throw noRecord(file);
+  const sqlite = connectReader(file);
+  try {
+    sqlite.run(`PRAGMA busy_timeout = ${READER_WAIT_MS}`);
+    const version = userVersion(sqlite);
+    if (version > RECORD_VERSION) throw newerFile(file, version);
+    if (version < RECORD_VERSION) throw noRecord(file);
+    for (const pragma of READER_PRAGMAS) sqlite.run(pragma);
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+  return wrap(sqlite, file, true, null);
+}
+
+/**
+ * Reading a WAL file needs a -shm beside it. On a read-only disk there is none to be made; then the file is opened as
+ * immutable, which is right only while no WAL holds newer pages.
+ */
+function connectReader(file: string): Database {
+  const sqlite = new Database(file, { readonly: true, strict: true });
+  try {
+    userVersion(sqlite);
+    return sqlite;
+  } catch (error) {
+    sqlite.close();
+    const canBeImmutable = !isDamage(error) && recordBytes(`${file}-wal`) === 0;
+    if (!canBeImmutable) throw error;
+    const uri = `file:${encodeURI(file).replaceAll("?", "%3f").replaceAll("#", "%23")}?immutable=1`;
+    return new Database(uri, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+  }
+}
+
+function noRecord(file: string): AppError {
+  return new AppError("not_found", `There is no record at ${file} yet.`, {
+    hint: "It is made by the first sync: start the server with Prefect reachable, or run `prefect-mcp-bun sync`.",
+  });
+}
+
+function wrap(sqlite: Database, file: string, readonly: boolean, notice: string | null): RecordDb {
+  const statements = new Map<string, Statement<unknown, SQLQueryBindings[]>>();
+  const locals = new Map<string, unknown>();
+  const drops: ((why?: Invalidation) => void)[] = [];
+  const db: RecordDb = {
+    file,
+    readonly,
+    sqlite,
+    notice,
+    prepare<Row, Params extends SQLQueryBindings[]>(sql: string) {
+      let statement = statements.get(sql);
+      if (!statement) {
+        statement = sqlite.prepare<unknown, SQLQueryBindings[]>(sql);
+        statements.set(sql, statement);
+      }
+      return statement as Statement<Row, Params>;
+    },
+    local<T>(key: string, make: () => T) {
+      if (!locals.has(key)) locals.set(key, make());
+      return locals.get(key) as T;
+    },
+    onInvalidate: (drop) => void drops.push(drop),
+    invalidate: (why = "rollback") => {
+      for (const drop of drops) drop(why);
+    },
+    close() {
+      for (const statement of statements.values()) statement.finalize();
+      statements.clear();
+      locals.clear();
+      sqlite.close();
+    },
+  };
+  if (file !== ":memory:") db.local("file-identity", () => fileIdentity(file));
+  return db;
+}
+
+/** `data_version` changes when another connection has committed; own commits leave it. Valid inside a transaction only. */
+function dropStaleCaches(db: RecordDb): void {
+  const seen = db.local("data-version", () => ({ version: -1 }));
+  const version = db.prepare<{ data_version: number }, []>("PRAGMA data_version").get()?.data_version ?? 0;
+  if (version !== seen.version && seen.version !== -1) db.invalidate("foreign write");
+  seen.version = version;
+}

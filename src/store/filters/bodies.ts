@@ -1,0 +1,187 @@
+/**
+ * The bodies of Prefect's `/filter` routes: one filter per kind, all of which must hold. A filter of another kind means "has
+ * at least one such related row", also when it is empty.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/models/flow_runs.py and its neighbours
+ */
+import type { SnapshotKind } from "../../model/objects.ts";
+import { automationFilter } from "./automations.ts";
+import { type Clause, join, uuidBytes, wrap } from "./clause.ts";
+import { deploymentFilter } from "./deployments.ts";
+import { flowRunFilter } from "./flow-runs.ts";
+import { flowFilter } from "./flows.ts";
+import { taskRunFilter } from "./task-runs.ts";
+import { filterClause, inIds, type Term } from "./term.ts";
+import { workPoolFilter, workQueueFilter } from "./work-pools.ts";
+
+/** The filters by the key that a body gives them. Bodies of queues in a pool say `work_queues`. */
+export const BODY_FILTERS = {
+  flows: flowFilter,
+  flow_runs: flowRunFilter,
+  task_runs: taskRunFilter,
+  deployments: deploymentFilter,
+  work_pools: workPoolFilter,
+  work_pool_queues: workQueueFilter,
+  automations: automationFilter,
+} as const satisfies Readonly<Record<string, Term>>;
+export type BodyKey = keyof typeof BODY_FILTERS;
+
+/** Filters of one request; each value was accepted by the schema of its key. */
+export type FilterSet = Partial<Readonly<Record<BodyKey, unknown>>>;
+
+const FLOW = "f.kind = 'flow' AND f.deleted_us IS NULL AND ";
+const DEPLOYMENT = "d.kind = 'deployment' AND d.deleted_us IS NULL AND ";
+const POOL = "p.kind = 'work_pool' AND p.deleted_us IS NULL AND ";
+const QUEUE = "q.kind = 'work_queue' AND q.deleted_us IS NULL AND ";
+const RUN = "r.deleted_us IS NULL AND ";
+const TASK = "t.deleted_us IS NULL AND ";
+
+const isGiven = (value: unknown) => value !== undefined && value !== null;
+
+/** Work queue ids (text) that the pool and queue filters leave; null without either. */
+function queues(set: FilterSet): Clause | null {
+  const { work_pools, work_pool_queues } = set;
+  if (!isGiven(work_pools) && !isGiven(work_pool_queues)) return null;
+  const parts = [wrap(QUEUE, filterClause(workQueueFilter, work_pool_queues), "")];
+  if (isGiven(work_pools)) {
+    const pool = wrap(POOL, filterClause(workPoolFilter, work_pools), "");
+    parts.push(wrap("q.parent_id IN (SELECT p.id FROM object p WHERE ", pool));
+  }
+  return wrap("SELECT q.id FROM object q WHERE ", join(parts), "");
+}
+
+function taskRunsOf(set: FilterSet): Clause | null {
+  if (!isGiven(set.task_runs)) return null;
+  const inner = wrap(TASK, filterClause(taskRunFilter, set.task_runs), "");
+  return wrap("EXISTS (SELECT 1 FROM task_run t WHERE t.flow_run_id = r.id AND ", inner);
+}
+
+/** Runs that the flow-run and task-run filters leave, as `SELECT <column> FROM flow_run r …`; null without either. */
+function runs(set: FilterSet, column: string): Clause | null {
+  if (!isGiven(set.flow_runs) && !isGiven(set.task_runs)) return null;
+  const parts = [wrap(RUN, filterClause(flowRunFilter, set.flow_runs), "")];
+  const tasks = taskRunsOf(set);
+  if (tasks) parts.push(tasks);
+  return wrap(`SELECT r.${column} FROM flow_run r WHERE `, join(parts), "");
+}
+
+function flows(set: FilterSet, column: string): Clause | null {
+  if (!isGiven(set.flows)) return null;
+  return wrap(`SELECT ${column} FROM object f WHERE ${FLOW}`, filterClause(flowFilter, set.flows), "");
+}
+
+/** Runs of these flows. A filter on ids alone needs no list of flows: every run has its flow. */
+function ofFlows(set: FilterSet): Clause[] {
+  const ids = onlyIds(set.flows);
+  return ids === null ? within("r.flow_id", flows(set, uuidBytes("f.id"))) : [inIds({ bytes: "r.flow_id" }, ids)];
+}
+
+function deployments(set: FilterSet, column: string): Clause | null {
+  if (!isGiven(set.deployments)) return null;
+  return wrap(
+    `SELECT ${column} FROM object d WHERE ${DEPLOYMENT}`,
+    filterClause(deploymentFilter, set.deployments),
+    "",
+  );
+}
+
+function within(column: string, rows: Clause | null): Clause[] {
+  return rows === null ? [] : [wrap(`${column} IN (`, rows)];
+}
+
+/** WHERE of `flow_run r`. Deleted rows are left out by the caller. */
+export function flowRunsWhere(set: FilterSet): Clause {
+  const queueIds = queues(set);
+  const tasks = taskRunsOf(set);
+  return join([
+    filterClause(flowRunFilter, set.flow_runs),
+    ...ofFlows(set),
+    ...within("r.deployment_id", deployments(set, uuidBytes("d.id"))),
+    ...within("r.work_queue_id", queueIds === null ? null : wrap(`SELECT ${uuidBytes("id")} FROM (`, queueIds)),
+    ...(tasks === null ? [] : [tasks]),
+  ]);
+}
+
+/** WHERE of `task_run t`. */
+export function taskRunsWhere(set: FilterSet): Clause {
+  const own = filterClause(taskRunFilter, set.task_runs);
+  const ids = onlyIds(set.flow_runs);
+  const hasOthers = isGiven(set.flows) || isGiven(set.deployments);
+  // As on the server: a filter on run ids alone does not ask whether these runs exist.
+  if (ids !== null && !hasOthers) return join([own, inIds({ bytes: "t.flow_run_id" }, ids)]);
+  if (!isGiven(set.flow_runs) && !hasOthers) return own;
+  const run = join([
+    wrap(RUN, filterClause(flowRunFilter, set.flow_runs), ""),
+    ...ofFlows(set),
+    ...within("r.deployment_id", deployments(set, uuidBytes("d.id"))),
+  ]);
+  return join([own, wrap("EXISTS (SELECT 1 FROM flow_run r WHERE r.id = t.flow_run_id AND ", run)]);
+}
+
+function onlyIds(filter: unknown): readonly string[] | null {
+  const {
+    operator: _,
+    id,
+    ...others
+  } = (filter ?? {}) as {
+    readonly operator?: string;
+    readonly id?: { readonly any_?: readonly string[] | null; readonly not_any_?: readonly string[] | null } | null;
+  };
+  if (Object.values(others).some(isGiven) || !id?.any_?.length || id.not_any_?.length) return null;
+  return id.any_;
+}
+
+/** WHERE of `object d` of kind deployment. */
+export function deploymentsWhere(set: FilterSet): Clause {
+  return join([
+    filterClause(deploymentFilter, set.deployments),
+    ...within("d.parent_id", flows(set, "f.id")),
+    ...within(uuidBytes("d.id"), runs(set, "deployment_id")),
+    ...within("(d.doc ->> '$.work_queue_id')", queues(set)),
+  ]);
+}
+
+/** WHERE of `object f` of kind flow. */
+export function flowsWhere(set: FilterSet): Clause {
+  const parts = [filterClause(flowFilter, set.flows), ...within(uuidBytes("f.id"), runs(set, "flow_id"))];
+  const queueIds = isGiven(set.work_pools) ? queues({ work_pools: set.work_pools }) : null;
+  if (isGiven(set.deployments) || queueIds !== null) {
+    const deployed = [wrap(DEPLOYMENT, filterClause(deploymentFilter, set.deployments), "")];
+    deployed.push(...within("(d.doc ->> '$.work_queue_id')", queueIds));
+    parts.push(wrap("f.id IN (SELECT d.parent_id FROM object d WHERE ", join(deployed)));
+  }
+  return join(parts);
+}
+
+/** WHERE of `object p` (work pools), `object q` (work queues) and `object a` (automations). */
+export function workPoolsWhere(set: FilterSet): Clause {
+  return filterClause(workPoolFilter, set.work_pools);
+}
+export function workQueuesWhere(set: FilterSet): Clause {
+  return filterClause(workQueueFilter, set.work_pool_queues);
+}
+export function automationsWhere(set: FilterSet): Clause {
+  return filterClause(automationFilter, set.automations);
+}
+
+/** The lists that the filters of a question about `own` look into. */
+export function listsBehind(set: FilterSet, own: BodyKey): SnapshotKind[] {
+  const kinds = new Set<SnapshotKind>();
+  if (own !== "flows" && isGiven(set.flows) && onlyIds(set.flows) === null) kinds.add("flow");
+  if (own !== "deployments" && isGiven(set.deployments)) kinds.add("deployment");
+  if (isGiven(set.deployments) && JSON.stringify(set.deployments).includes("flow_or_deployment_name"))
+    kinds.add("flow");
+  if (isGiven(set.flows) && JSON.stringify(set.flows).includes('"deployment"')) kinds.add("deployment");
+  if (own !== "work_pools" && isGiven(set.work_pools)) kinds.add("work_pool").add("work_queue");
+  if (own !== "work_pool_queues" && isGiven(set.work_pool_queues)) kinds.add("work_queue");
+  return [...kinds];
+}
+
+/** Whether the record can decide the filters for certain: names of work queues are stored on the server in a form it never tells. */
+export function isDecidable(set: FilterSet): boolean {
+  return ![set.flow_runs, set.deployments].some((filter) => {
+    const { work_queue_name: queue } = (filter ?? {}) as {
+      readonly work_queue_name?: Readonly<Record<string, unknown>> | null;
+    };
+    return isGiven(queue?.any_) || isGiven(queue?.is_null_);
+  });
+}

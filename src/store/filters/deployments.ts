@@ -1,0 +1,50 @@
+import { z } from "zod";
+import { clause, join } from "./clause.ts";
+import {
+  allTags,
+  anyId,
+  anyTag,
+  anyText,
+  custom,
+  flag,
+  group,
+  ignored,
+  like,
+  likeClause,
+  noTags,
+  notAnyId,
+} from "./term.ts";
+
+const TAGS = "d.doc, '$.tags'";
+
+/** A guess, as in flow-runs.ts: the name given to the deployment, which is not the name that Prefect answers with. */
+const QUEUE_NAME = `(CASE WHEN (d.doc ->> '$.work_queue_id') IN
+  (SELECT p.doc ->> '$.default_queue_id' FROM object p WHERE p.kind = 'work_pool')
+  THEN NULL ELSE d.doc ->> '$.work_queue_name' END)`;
+
+/** Prefect's DeploymentFilter over `object d` of kind deployment. */
+export const deploymentFilter = group(
+  {
+    id: group({ any_: anyId({ text: "d.id" }), not_any_: notAnyId({ text: "d.id" }) }),
+    name: group({ any_: anyText("d.name"), like_: like("d.name") }),
+    flow_or_deployment_name: group({
+      like_: custom(z.string(), (text) => {
+        if (text === "") return null;
+        const flow = likeClause("f.name", `%${text}%`);
+        const byFlow = `EXISTS (SELECT 1 FROM object f WHERE f.kind = 'flow' AND f.id = d.parent_id AND ${flow.sql})`;
+        return join([likeClause("d.name", `%${text}%`), clause(byFlow, ...flow.params)], "or_");
+      }),
+    }),
+    paused: group({ eq_: flag((wanted) => clause(`(d.doc ->> '$.paused') IS ${wanted ? 1 : 0}`)) }),
+    tags: group({ all_: allTags(TAGS), any_: anyTag(TAGS), is_null_: noTags(TAGS) }, { operator: true }),
+    work_queue_name: group({ any_: anyText(QUEUE_NAME) }),
+    concurrency_limit: ignored(
+      z.strictObject({
+        ge_: z.number().int().nullish(),
+        le_: z.number().int().nullish(),
+        is_null_: z.boolean().nullish(),
+      }),
+    ),
+  },
+  { operator: true },
+);

@@ -1,0 +1,122 @@
+/** Rows of the record by Prefect's filters. */
+import type { SQLQueryBindings } from "bun:sqlite";
+import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
+import type { RecordDb, Statement } from "../database.ts";
+import type { FlowRunRow } from "../flow-runs.ts";
+import type { TaskRunRow } from "../task-runs.ts";
+import {
+  automationsWhere,
+  deploymentsWhere,
+  type FilterSet,
+  flowRunsWhere,
+  flowsWhere,
+  taskRunsWhere,
+  workPoolsWhere,
+  workQueuesWhere,
+} from "./bodies.ts";
+import { type Clause, join } from "./clause.ts";
+import {
+  FLOW_RUN_SORTS,
+  type FlowRunSort,
+  type ObjectSort,
+  objectOrder,
+  TASK_RUN_SORTS,
+  type TaskRunSort,
+} from "./sorts.ts";
+
+export interface FindPage {
+  readonly limit: number;
+  readonly offset?: number;
+  /** A further condition of our own. */
+  readonly and?: Clause;
+  /** Rows that Prefect no longer has, instead of those it has. */
+  readonly deleted?: boolean;
+}
+
+/** Filters make texts without end: the last hundred statements are kept, not all. */
+const KEPT_STATEMENTS = 100;
+
+function statement<Row>(db: RecordDb, sql: string): Statement<Row, SQLQueryBindings[]> {
+  const kept = db.local("filter-statements", () => new Map<string, Statement<unknown, SQLQueryBindings[]>>());
+  let found = kept.get(sql);
+  if (found) kept.delete(sql);
+  else found = db.sqlite.prepare<unknown, SQLQueryBindings[]>(sql);
+  kept.set(sql, found);
+  const [oldest] = kept.keys();
+  if (kept.size > KEPT_STATEMENTS && oldest !== undefined) {
+    kept.get(oldest)?.finalize();
+    kept.delete(oldest);
+  }
+  return found as Statement<Row, SQLQueryBindings[]>;
+}
+
+function whereOf(alias: string, where: Clause, page: Partial<FindPage>): Clause {
+  const alive = { sql: `${alias}.deleted_us IS ${page.deleted ? "NOT " : ""}NULL`, params: [] };
+  return join([alive, where, ...(page.and ? [page.and] : [])]);
+}
+
+function select<Row>(db: RecordDb, what: string, where: Clause, order: string, page: FindPage): Row[] {
+  const sql = `SELECT ${what} WHERE ${where.sql} ORDER BY ${order} LIMIT ? OFFSET ?`;
+  return statement<Row>(db, sql).all(...where.params, page.limit, page.offset ?? 0);
+}
+
+function count(db: RecordDb, from: string, where: Clause): number {
+  return (
+    statement<{ n: number }>(db, `SELECT count(*) AS n FROM ${from} WHERE ${where.sql}`).get(...where.params)?.n ?? 0
+  );
+}
+
+/** Flow runs that match, in Prefect's order of `sort`. */
+export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, page: FindPage): FlowRunRow[] {
+  return select(db, "r.* FROM flow_run r", whereOf("r", flowRunsWhere(set), page), FLOW_RUN_SORTS[sort], page);
+}
+
+export function countFlowRuns(db: RecordDb, set: FilterSet, options: Pick<FindPage, "and" | "deleted"> = {}): number {
+  return count(db, "flow_run r", whereOf("r", flowRunsWhere(set), options));
+}
+
+/** Task runs that match, in Prefect's order of `sort`. */
+export function findTaskRuns(db: RecordDb, set: FilterSet, sort: TaskRunSort, page: FindPage): TaskRunRow[] {
+  return select(db, "t.* FROM task_run t", whereOf("t", taskRunsWhere(set), page), TASK_RUN_SORTS[sort], page);
+}
+
+export function countTaskRuns(db: RecordDb, set: FilterSet, options: Pick<FindPage, "and" | "deleted"> = {}): number {
+  return count(db, "task_run t", whereOf("t", taskRunsWhere(set), options));
+}
+
+const OBJECTS = {
+  flow: { alias: "f", where: flowsWhere },
+  deployment: { alias: "d", where: deploymentsWhere },
+  work_pool: { alias: "p", where: workPoolsWhere },
+  work_queue: { alias: "q", where: workQueuesWhere },
+  automation: { alias: "a", where: automationsWhere },
+} as const;
+export type FilteredKind = keyof typeof OBJECTS & SnapshotKind;
+
+/** Objects of a kind that match, in Prefect's order of `sort`. */
+export function findFilteredObjects<K extends FilteredKind>(
+  db: RecordDb,
+  kind: K,
+  set: FilterSet,
+  sort: ObjectSort,
+  page: FindPage,
+): SnapshotObjects[K][] {
+  const { alias, where } = OBJECTS[kind];
+  const rows = select<{ doc: string }>(
+    db,
+    `${alias}.doc FROM object ${alias}`,
+    whereOf(alias, ofKind(alias, kind, where(set)), page),
+    objectOrder(alias, sort),
+    page,
+  );
+  return rows.map((row) => JSON.parse(row.doc) as SnapshotObjects[K]);
+}
+
+export function countFilteredObjects(db: RecordDb, kind: FilteredKind, set: FilterSet): number {
+  const { alias, where } = OBJECTS[kind];
+  return count(db, `object ${alias}`, whereOf(alias, ofKind(alias, kind, where(set)), {}));
+}
+
+function ofKind(alias: string, kind: FilteredKind, where: Clause): Clause {
+  return join([{ sql: `${alias}.kind = '${kind}'`, params: [] }, where]);
+}

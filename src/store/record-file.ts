@@ -1,0 +1,77 @@
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+
+const SIDE_FILES = ["", "-wal", "-shm"] as const;
+
+/**
+ * File name of the record of one Prefect instance: readable host and path, and a hash of the whole normalised URL so that
+ * two instances never share a file. Credentials and query of the URL are not part of it.
+ */
+export function recordFileName(apiUrl: string): string {
+  const url = URL.canParse(apiUrl) ? new URL(apiUrl) : null;
+  const plain = url ? `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}` : apiUrl;
+  const slug = plain
+    .replace(/^\w+:\/\//, "")
+    .replace(/\/api$/, "")
+    .replace(/[^A-Za-z0-9.]+/g, "-")
+    .replace(/^[-.]+|[-.]+$/g, "")
+    .slice(0, 60);
+  const hash = new Bun.CryptoHasher("sha256").update(plain).digest("hex").slice(0, 10);
+  return `${slug || "prefect"}-${hash}.sqlite`;
+}
+
+/** Makes the folder (0700). An existing folder of ours is closed to others; shared ones (sticky, as /tmp) are left alone. */
+export function ensureDataDir(dir: string): void {
+  if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) return;
+  const { mode, uid } = statSync(dir);
+  const isOurs = process.getuid === undefined || uid === process.getuid();
+  if (isOurs && (mode & 0o1000) === 0 && (mode & 0o077) !== 0) chmodSync(dir, 0o700);
+}
+
+/**
+ * Creates an empty private file, or closes an existing one to others. SQLite gives -wal and -shm the mode of the main file.
+ * An existing file is never opened here: closing any descriptor of it would drop this process's POSIX locks on it.
+ */
+export function ensurePrivateFile(file: string): void {
+  if (!existsSync(file)) {
+    try {
+      closeSync(openSync(file, "wx", 0o600));
+      return;
+    } catch (error) {
+      if (!isExisting(error)) throw error;
+    }
+  }
+  for (const name of SIDE_FILES.map((suffix) => file + suffix)) {
+    if (existsSync(name) && (statSync(name).mode & 0o077) !== 0) chmodSync(name, 0o600);
+  }
+}
+
+function isExisting(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EEXIST";
+}
+
+/** Renames the file with its -wal and -shm to `<file>.corrupt-<stamp>` and returns the new name of the main file. */
+export function moveAside(file: string, stamp: string): string {
+  let target = `${file}.corrupt-${stamp}`;
+  for (let n = 2; existsSync(target); n += 1) target = `${file}.corrupt-${stamp}-${n}`;
+  // WAL and index first: were the process to die in between, a new file must not meet an old WAL.
+  for (const suffix of [...SIDE_FILES].reverse()) {
+    if (existsSync(file + suffix)) renameSync(file + suffix, target + suffix);
+  }
+  return target;
+}
+
+/** Identity of the file on disk, to see that it was replaced; null when it is missing. Never opens it. */
+export function fileIdentity(file: string): string | null {
+  const found = statSync(file, { throwIfNoEntry: false });
+  return found ? `${found.dev}:${found.ino}` : null;
+}
+
+/** Bytes on disk of the record with -wal and -shm. */
+export function recordBytes(file: string): number {
+  return SIDE_FILES.reduce((sum, suffix) => sum + (statSync(file + suffix, { throwIfNoEntry: false })?.size ?? 0), 0);
+}
+
+export function folderOf(file: string): string {
+  return dirname(file);
+}

@@ -1,0 +1,40 @@
+import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+/**
+ * Flows, deployments, pools, queues, workers, limits and automations, one row each, as REST said last.
+ * `kind` is a SnapshotKind.
+ */
+export const object = sqliteTable(
+  "object",
+  {
+    kind: text().notNull(),
+    id: text().notNull(),
+    name: text().notNull(),
+    /** Owner: flow of a deployment, pool of a queue or worker. */
+    parentId: text("parent_id"),
+    doc: text().notNull(),
+    firstUs: integer("first_us").notNull(),
+    readUs: integer("read_us").notNull(),
+    deletedUs: integer("deleted_us"),
+  },
+  (table) => [primaryKey({ columns: [table.kind, table.id] }), index("object_name").on(table.kind, table.name)],
+);
+
+/** What was seen to change between two readings of an object: the history that Prefect does not keep. */
+export const objectChange = sqliteTable(
+  "object_change",
+  {
+    seq: integer().primaryKey({ autoIncrement: true }),
+    /** Our clock at the reading that showed it; the change itself lies between this and `sinceUs`. */
+    atUs: integer("at_us").notNull(),
+    sinceUs: integer("since_us"),
+    kind: text().notNull(),
+    id: text().notNull(),
+    name: text().notNull(),
+    /** created, updated, deleted */
+    change: text().notNull(),
+    /** JSON `{field: {from, to}}`, for updated. */
+    diff: text().notNull(),
+  },
+  (table) => [index("object_change_at").on(table.atUs), index("object_change_object").on(table.kind, table.id)],
+);

@@ -1,0 +1,68 @@
+import type { ErrorCode } from "../errors.ts";
+import type { SnapshotKind } from "../model/objects.ts";
+import type { RecordDb } from "./database.ts";
+
+/** Facts that the engine publishes beside the rows. All times in microseconds, our clock unless said otherwise. */
+export interface SyncFacts {
+  readonly instance: {
+    readonly url: string;
+    readonly version: string | null;
+    readonly retentionUs: number | null;
+    readonly createdUs: number;
+  };
+  /** Written every 2 s by the process that syncs: alive while the heartbeat is at most 6 s old. */
+  readonly syncer: {
+    readonly pid: number;
+    readonly host: string;
+    readonly sinceUs: number;
+    readonly heartbeatUs: number;
+  };
+  readonly connection: {
+    readonly reachable: boolean;
+    readonly sinceUs: number;
+    /** Last good answer or frame. */
+    readonly lastContactUs: number;
+    readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint: string | null } | null;
+  };
+  readonly stream: { readonly state: "off" | "connecting" | "open" | "refused"; readonly sinceUs: number };
+  /** `throughUs`: start of the last completed catch-up on the server's clock. */
+  readonly catchup: { readonly throughUs: number; readonly atUs: number };
+  readonly backfill: { readonly goalUs: number; readonly reachedUs: number; readonly done: boolean };
+  readonly requests: { readonly total: number; readonly lastMinute: number };
+  readonly lastError: { readonly atUs: number; readonly code: ErrorCode; readonly message: string };
+  /** Server's clock minus ours. */
+  readonly clock: { readonly skewMs: number };
+}
+
+/** When a snapshot kind was last read whole, and how many rows it had. */
+export interface SnapshotReading {
+  readonly readUs: number;
+  readonly count: number;
+}
+
+export type FactKey = keyof SyncFacts | `read:${SnapshotKind}`;
+export type Fact<K extends FactKey> = K extends keyof SyncFacts ? SyncFacts[K] : SnapshotReading;
+
+export function findFact<K extends FactKey>(db: RecordDb, key: K): Fact<K> | null {
+  return findStateJson(db, key) as Fact<K> | null;
+}
+
+/** `null` removes it. `atUs`: our clock. */
+export function putFact<K extends FactKey>(db: RecordDb, key: K, value: Fact<K> | null, atUs: number): void {
+  putStateJson(db, key, value, atUs);
+}
+
+/** A fact of the engine's own that nobody else reads. Keys hold a dot, so that they never meet a published one. */
+export function findStateJson(db: RecordDb, key: string): unknown {
+  const row = db.prepare<{ value: string }, [string]>("SELECT value FROM sync_state WHERE key = ?").get(key);
+  return row ? JSON.parse(row.value) : null;
+}
+
+export function putStateJson(db: RecordDb, key: string, value: unknown, atUs: number): void {
+  if (value === null) db.prepare<unknown, [string]>("DELETE FROM sync_state WHERE key = ?").run(key);
+  else {
+    db.prepare<unknown, [string, string, number]>(
+      "INSERT INTO sync_state(key, value, at_us) VALUES (?, ?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value, at_us = excluded.at_us",
+    ).run(key, JSON.stringify(value), atUs);
+  }
+}

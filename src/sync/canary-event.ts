@@ -1,0 +1,7 @@
+/** State key of the event that tells whether the server's database is still the one that we know; see canary.ts. */
+export const CANARY = "canary.event";
+
+export interface CanaryEvent {
+  readonly id: string;
+  readonly occurredUs: number;
+}

@@ -1,0 +1,41 @@
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/logger.ts";
+import type { Redact } from "../model/redact.ts";
+import type { SyncSettings } from "../model/sync-settings.ts";
+import type { PrefectApi } from "../prefect/api.ts";
+import type { RecordDb } from "../store/database.ts";
+import { Budget } from "./budget.ts";
+import { Contact } from "./contact.ts";
+import type { EngineContext } from "./engine-context.ts";
+import { type Commit, Ingest } from "./ingest.ts";
+import { Requests } from "./requests.ts";
+import { ServerClock } from "./server-clock.ts";
+import { assumedFacts } from "./server-facts.ts";
+import type { Tuning } from "./tuning.ts";
+
+export interface ContextOptions {
+  readonly db: RecordDb;
+  readonly api: PrefectApi;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: SyncSettings;
+  readonly redact: Redact;
+  readonly random: () => number;
+  readonly tuning: Tuning;
+  readonly onCommit: (commit: Commit) => void;
+  readonly onContact: () => void;
+}
+
+/** The parts of one engine, put together. */
+export function createContext(options: ContextOptions): EngineContext {
+  const { db, api, clock, logger, settings, redact, random, tuning, onCommit } = options;
+  const { idlePerMinute } = tuning;
+  const budget = new Budget({ clock, perMinute: settings.requestsPerMinute, idlePerMinute });
+  const contact = new Contact(clock, options.onContact);
+  const serverClock = new ServerClock(api, clock);
+  const requests = new Requests({ api, budget, contact, clock, serverClock });
+  const toServerUs = (oursUs: number) => serverClock.toServerUs(oursUs);
+  const ingest = new Ingest({ db, clock, redact, toServerUs, onCommit });
+  const server = assumedFacts(api.isCloud);
+  return { db, clock, logger, settings, tuning, random, requests, contact, serverClock, ingest, server };
+}

@@ -1,0 +1,106 @@
+/** Task runs and logs of flow runs that are over, read completely, once they can be expected to be there. */
+import { formatIsoUs, parseIsoUs, SECOND_US } from "../lib/time.ts";
+import type { Log, TaskRun } from "../model/objects.ts";
+import { findEndedRunsWithout } from "../store/ended-runs.ts";
+import type { Priority } from "./budget.ts";
+import type { EngineContext } from "./engine-context.ts";
+import { walkRows } from "./row-walk.ts";
+
+/**
+ * The server writes task-run rows up to 5 s after their events, and clients send log lines in batches of 2 s.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
+ */
+const FIRST_US = 5 * SECOND_US;
+/** Lines of a process that was shut down slowly come later: logs are read a second time then. */
+const LATE_US = 60 * SECOND_US;
+/** Flow runs whose task runs are read together. */
+const TOGETHER = 50;
+const FAR_FUTURE_US = Number.MAX_SAFE_INTEGER;
+
+export class EndedRuns {
+  private readonly ctx: EngineContext;
+  /** Runs that ended before this have been looked at. */
+  private doneUs: Record<"task_run" | "log", number> = { task_run: 0, log: 0 };
+
+  constructor(ctx: EngineContext) {
+    this.ctx = ctx;
+  }
+
+  /** A run ended then (server's clock): everything since has to be looked at again. */
+  note(endUs: number): void {
+    this.doneUs = { task_run: Math.min(this.doneUs.task_run, endUs), log: Math.min(this.doneUs.log, endUs) };
+  }
+
+  /** Reads task runs of some ended flow runs. False when none is left for now. */
+  async taskRuns(priority: Priority, signal: AbortSignal): Promise<boolean> {
+    const ended = this.due("task_run", FIRST_US, FIRST_US, TOGETHER);
+    if (ended.length === 0) return false;
+    const mark = this.ctx.serverClock.mark();
+    const ids = ended.map((run) => run.id);
+    const rows: TaskRun[] = [];
+    const { rowPage } = this.ctx.tuning;
+    for (;;) {
+      const page = await this.ctx.requests.call(priority, signal, (api, call) =>
+        api.filterTaskRuns(
+          { flow_runs: { id: { any_: ids } }, sort: "ID_DESC", limit: rowPage, offset: rows.length },
+          call,
+        ),
+      );
+      rows.push(...page);
+      if (page.length < rowPage) break;
+    }
+    const reachedUs = mark.reachedUs();
+    this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, reachedUs });
+    // Without a claim the same runs would come again at once.
+    return reachedUs !== null;
+  }
+
+  /** Reads the logs of one failed or crashed run: soon after its end, and again when late lines must have come. */
+  async logs(priority: Priority, signal: AbortSignal): Promise<boolean> {
+    const [late] = this.due("log", LATE_US, LATE_US, 1);
+    const [first] = late ? [late] : this.due("log", FIRST_US, FIRST_US, 1);
+    if (!first) return false;
+    return this.readLogs(first.id, priority, signal);
+  }
+
+  private due(
+    kind: "task_run" | "log",
+    afterUs: number,
+    settleUs: number,
+    limit: number,
+  ): { id: string; endUs: number }[] {
+    const toUs = Math.floor(this.ctx.serverClock.guessUs()) - afterUs - 3 * SECOND_US;
+    const fromUs = this.doneUs[kind];
+    const failedOnly = kind === "log";
+    const found = findEndedRunsWithout(this.ctx.db, { kind, failedOnly, fromUs, toUs, settleUs, limit });
+    if (found.length === 0 && settleUs === (failedOnly ? LATE_US : FIRST_US))
+      this.doneUs[kind] = Math.max(fromUs, toUs + 1);
+    return found;
+  }
+
+  private async readLogs(flowRunId: string, priority: Priority, signal: AbortSignal): Promise<boolean> {
+    const mark = this.ctx.serverClock.mark();
+    const rows: Log[] = [];
+    const { rowPage } = this.ctx.tuning;
+    const steps = walkRows<Log>({
+      range: { fromUs: 0, toUs: FAR_FUTURE_US },
+      order: "asc",
+      pageSize: rowPage,
+      read: (part, offset) =>
+        this.ctx.requests.call(priority, signal, (api, call) => {
+          const after = part.fromUs > 0 ? { after_: formatIsoUs(part.fromUs) } : {};
+          const before = part.toUs < FAR_FUTURE_US ? { before_: formatIsoUs(part.toUs) } : {};
+          const timestamp = { ...after, ...before };
+          const isBounded = Object.keys(timestamp).length > 0;
+          const logs = { flow_run_id: { any_: [flowRunId] }, ...(isBounded ? { timestamp } : {}) };
+          return api.filterLogs({ logs, sort: "TIMESTAMP_ASC", limit: rowPage, offset }, call);
+        }),
+      at: (line) => parseIsoUs(line.timestamp) ?? null,
+      id: (line) => line.id,
+    });
+    for await (const step of steps) rows.push(...step.rows);
+    const reachedUs = mark.reachedUs();
+    this.ctx.ingest.logs(rows, mark.atUs, { ofFlowRun: flowRunId, reachedUs });
+    return reachedUs !== null;
+  }
+}

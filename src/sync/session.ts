@@ -1,0 +1,232 @@
+/**
+ * The sync side of one instance: waits until it may lead, then runs the engine on the record. Several may exist in one process,
+ * one per instance; nothing lives in module scope.
+ */
+import { type AppError, toAppError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/logger.ts";
+import type { LiveBatch } from "../model/live-batch.ts";
+import type { Redact } from "../model/redact.ts";
+import type { SyncSettings } from "../model/sync-settings.ts";
+import type { PrefectApi } from "../prefect/api.ts";
+import { openRecord, type RecordDb, rebuildRecord } from "../store/database.ts";
+import { type LeaderLock, tryBecomeLeader } from "../store/leader-lock.ts";
+import { isDamage } from "../store/store-error.ts";
+import { type AuditCertificate, type AuditOptions, audit } from "./audit.ts";
+import { createContext } from "./create-context.ts";
+import { Engine } from "./engine.ts";
+import type { EngineContext } from "./engine-context.ts";
+import type { ChangeNotice } from "./ingest.ts";
+import { forgetBefore } from "./record-keeper.ts";
+import { learnServer } from "./server-facts.ts";
+import { type SyncProgress, syncOnce } from "./sync-once.ts";
+import { TUNING, type Tuning } from "./tuning.ts";
+
+export interface SyncSessionOptions {
+  /** The record's file. */
+  readonly file: string;
+  readonly api: PrefectApi;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: SyncSettings;
+  readonly redact: Redact;
+  /** An open record for writing, which stays the caller's; without it the session opens `file` and closes it. */
+  readonly db?: RecordDb;
+  /** Default: the lock beside the file. Null: somebody else leads. */
+  readonly acquireLeader?: () => LeaderLock | null;
+  readonly random?: () => number;
+  readonly tuning?: Partial<Tuning>;
+  /** After each commit, for subscriptions and waiting calls. */
+  readonly onChange?: (change: ChangeNotice) => void;
+  /** What keeps the session from its work just now turned: null when nothing does. A full disk cannot be told by the record. */
+  readonly onProblem?: (problem: SyncProblem | null) => void;
+}
+
+/** Why syncing does not get on. */
+export interface SyncProblem {
+  /** What could not be done: `catch-up`, `record`, … */
+  readonly part: string;
+  readonly error: AppError;
+}
+
+export interface SyncSession {
+  /** Waits for leadership, runs the engine, until `signal` aborts. Never throws for anything that may heal by itself. */
+  run(signal: AbortSignal): Promise<void>;
+  /** One whole pass (`sync --once`): resolves when the record is caught up. Throws AppError when it cannot be. */
+  once(
+    options: { readonly sinceUs?: number },
+    onProgress: (progress: SyncProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Stores a live answer. Never throws: a failure is logged. */
+  keep(batch: LiveBatch): void;
+  /** A client is active: objects are read again every 15 s for the next 5 minutes. */
+  touch(): void;
+  /** Compares the record with Prefect. Throws AppError when Prefect cannot be asked. */
+  audit(options: AuditOptions, signal: AbortSignal): Promise<AuditCertificate>;
+  /** Removes events, runs and logs from before `beforeUs`. Answers the number of events removed. */
+  forget(beforeUs: number, signal: AbortSignal): Promise<number>;
+  /** Whether this session leads. */
+  readonly isLeading: boolean;
+  close(): void;
+}
+
+export function createSyncSession(options: SyncSessionOptions): SyncSession {
+  return new Session(options);
+}
+
+/** A leader that lost its record, or could not take the lock, tries again after this. */
+const AGAIN_MS = 3_000;
+
+class Session implements SyncSession {
+  private readonly options: SyncSessionOptions;
+  private readonly tuning: Tuning;
+  private db: RecordDb | null;
+  private ctx: EngineContext | null = null;
+  private engine: Engine | null = null;
+  private problem: SyncProblem | null = null;
+
+  constructor(options: SyncSessionOptions) {
+    this.options = options;
+    this.tuning = { ...TUNING, ...options.tuning };
+    this.db = options.db ?? null;
+  }
+
+  get isLeading(): boolean {
+    return this.engine !== null;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.options;
+    while (!signal.aborted) {
+      const lock = this.tryLead();
+      if (lock === null) {
+        await clock.sleep(this.tuning.leaderPollMs, signal);
+        continue;
+      }
+      try {
+        await this.lead(signal);
+      } catch (error) {
+        this.recover(error);
+        await clock.sleep(AGAIN_MS, signal);
+      } finally {
+        lock.release();
+      }
+    }
+  }
+
+  async once(
+    options: { readonly sinceUs?: number },
+    onProgress: (progress: SyncProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // With another process leading, both write the same rows, each once.
+    const lock = this.tryLead();
+    try {
+      await syncOnce(this.context(), options, onProgress, signal);
+    } finally {
+      lock?.release();
+    }
+  }
+
+  keep(batch: LiveBatch): void {
+    try {
+      const ctx = this.context();
+      ctx.ingest.live(batch, ctx.serverClock.reachedAtUs(batch.readUs));
+    } catch (error) {
+      this.options.logger.warn("a live answer could not be recorded", { error: toAppError(error).message });
+    }
+  }
+
+  touch(): void {
+    this.engine?.touch();
+  }
+
+  async audit(options: AuditOptions, signal: AbortSignal): Promise<AuditCertificate> {
+    const ctx = this.context();
+    await learnServer(ctx, signal);
+    return audit(ctx, options, signal);
+  }
+
+  forget(beforeUs: number, signal: AbortSignal): Promise<number> {
+    return forgetBefore(this.context(), beforeUs, signal);
+  }
+
+  close(): void {
+    if (!this.options.db) this.db?.close();
+    this.db = null;
+    this.ctx = null;
+  }
+
+  private tryLead(): LeaderLock | null {
+    try {
+      return (this.options.acquireLeader ?? (() => tryBecomeLeader(this.options.file)))();
+    } catch (error) {
+      this.report("record", toAppError(error));
+      return null;
+    }
+  }
+
+  private async lead(signal: AbortSignal): Promise<void> {
+    const ctx = this.context();
+    const engine = new Engine(ctx, {
+      onFailure: (part, error) => this.report(part, error),
+      onSuccess: (part) => this.solved(part),
+    });
+    this.solved("record");
+    this.engine = engine;
+    try {
+      await engine.run(signal);
+    } finally {
+      this.engine = null;
+    }
+  }
+
+  /** The engine ended by itself: the record is damaged, or its file is another one now. */
+  private recover(error: unknown): void {
+    this.report("record", toAppError(error));
+    if (this.options.db) return;
+    const db = this.db;
+    this.db = null;
+    this.ctx = null;
+    try {
+      if (db && isDamage(error)) this.db = rebuildRecord(db, toAppError(error).message);
+      else db?.close();
+    } catch (failure) {
+      this.report("record", toAppError(failure));
+    }
+  }
+
+  private context(): EngineContext {
+    if (this.ctx) return this.ctx;
+    this.db ??= openRecord(this.options.file, "write");
+    if (this.db.notice !== null) this.options.logger.warn(this.db.notice);
+    const { onChange } = this.options;
+    this.ctx = createContext({
+      ...this.options,
+      db: this.db,
+      random: this.options.random ?? Math.random,
+      tuning: this.tuning,
+      onCommit: (commit) => {
+        this.engine?.note(commit);
+        onChange?.(commit);
+      },
+      onContact: () => this.engine?.turned(),
+    });
+    return this.ctx;
+  }
+
+  private report(part: string, error: AppError): void {
+    const isNews = this.problem?.part !== part || this.problem.error.message !== error.message;
+    this.problem = { part, error };
+    if (!isNews) return;
+    this.options.logger.warn(`sync: ${part} failed, it is tried again`, { code: error.code, error: error.message });
+    this.options.onProblem?.(this.problem);
+  }
+
+  private solved(part: string): void {
+    if (this.problem?.part !== part) return;
+    this.problem = null;
+    this.options.onProblem?.(null);
+  }
+}

@@ -1,0 +1,54 @@
+import { hostname } from "node:os";
+import type { AppError } from "../errors.ts";
+import type { Fact, FactKey } from "../store/sync-state.ts";
+import type { EngineContext } from "./engine-context.ts";
+import { type StreamState, shownState } from "./stream-state.ts";
+
+/** Publishes what readers of the record want to know about the engine. Facts are written when they changed. */
+export class Status {
+  private readonly ctx: EngineContext;
+  private readonly stream: () => StreamState;
+  private readonly startedUs: number;
+  private readonly written = new Map<string, string>();
+  private shown: ReturnType<typeof shownState> | null = null;
+  private streamSinceUs = 0;
+  private lastError: Fact<"lastError"> | null = null;
+
+  constructor(ctx: EngineContext, stream: () => StreamState) {
+    this.ctx = ctx;
+    this.stream = stream;
+    this.startedUs = Math.floor(ctx.clock.nowUs());
+  }
+
+  failed(error: AppError): void {
+    this.lastError = { atUs: Math.floor(this.ctx.clock.nowUs()), code: error.code, message: error.message };
+  }
+
+  /** Heartbeat and everything that changed. Throws AppError when the record cannot be written. */
+  beat(): void {
+    const nowUs = Math.floor(this.ctx.clock.nowUs());
+    const { contact, requests, serverClock } = this.ctx;
+    const state = shownState(this.stream());
+    if (state !== this.shown) {
+      this.shown = state;
+      this.streamSinceUs = nowUs;
+    }
+    const skewMs = serverClock.skewMs;
+    const facts: { [K in FactKey]?: Fact<K> | null } = {
+      syncer: { pid: process.pid, host: hostname(), sinceUs: this.startedUs, heartbeatUs: nowUs },
+      connection: contact.fact,
+      stream: { state, sinceUs: this.streamSinceUs },
+      requests: requests.spent,
+      ...(skewMs === null ? {} : { clock: { skewMs } }),
+      ...(this.lastError ? { lastError: this.lastError } : {}),
+    };
+    const changed = Object.entries(facts).filter(([key, value]) => this.written.get(key) !== JSON.stringify(value));
+    this.ctx.ingest.facts(Object.fromEntries(changed));
+    for (const [key, value] of changed) this.written.set(key, JSON.stringify(value));
+  }
+
+  /** The engine ends: nobody syncs from here on. */
+  end(): void {
+    this.ctx.ingest.facts({ syncer: null, stream: { state: "off", sinceUs: Math.floor(this.ctx.clock.nowUs()) } });
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * What to do about the websocket: pure. Time and chance come as arguments; every pair of state and event has a row below, and
+ * a missing one does not compile.
+ */
+export type StreamState =
+  /** Not connected; the next attempt is due at `dialAtMs`. */
+  | { readonly name: "waiting"; readonly dialAtMs: number; readonly dialledMs: number; readonly refusals: number }
+  | { readonly name: "connecting"; readonly dialledMs: number; readonly refusals: number }
+  | { readonly name: "open"; readonly dialledMs: number; readonly sinceMs: number }
+  /** Prefect answers requests but no socket comes about (a proxy): polling carries the load, attempts go on. */
+  | { readonly name: "refused"; readonly dialAtMs: number; readonly dialledMs: number; readonly refusals: number }
+  /** Prefect closed with 1008 or 1002: credentials or filter do not suit it. Seldom tried again. */
+  | { readonly name: "barred"; readonly dialAtMs: number; readonly dialledMs: number }
+  | { readonly name: "off" };
+
+export type StreamEvent =
+  /** `dialAtMs` has come. */
+  | "due"
+  /** Prefect took token and filter. */
+  | "accepted"
+  /** The attempt failed or the connection ended, and Prefect answers requests. */
+  | "lost"
+  /** The same, and Prefect does not answer requests either. */
+  | "unreachable"
+  /** Closed for good. */
+  | "barred"
+  | "stop";
+
+/** `catch-up`: whatever the socket did not deliver is to be asked over REST. */
+export type StreamEffect = "dial" | "hang-up" | "catch-up";
+
+export interface StreamStep {
+  readonly state: StreamState;
+  readonly effects: readonly StreamEffect[];
+}
+
+export interface StreamContext {
+  readonly nowMs: number;
+  /** 0..1 */
+  readonly chance: number;
+  /** Attempts lie at least this far apart, and at most twice as far. */
+  readonly dialMs: number;
+  /** Time between attempts once barred. */
+  readonly barredMs: number;
+}
+
+export const FIRST_STATE: StreamState = {
+  name: "waiting",
+  dialAtMs: 0,
+  dialledMs: Number.NEGATIVE_INFINITY,
+  refusals: 0,
+};
+
+/** Attempts that fail in a row, with Prefect answering requests, until sockets count as refused. */
+const REFUSALS = 2;
+
+type Named<N extends StreamState["name"]> = Extract<StreamState, { name: N }>;
+type Row<N extends StreamState["name"]> = (state: Named<N>, context: StreamContext) => StreamStep;
+type Table = { readonly [N in StreamState["name"]]: { readonly [E in StreamEvent]: Row<N> } };
+
+const stay = (state: StreamState): StreamStep => ({ state, effects: [] });
+const stop = (): StreamStep => ({ state: { name: "off" }, effects: [] });
+const hangUp = (): StreamStep => ({ state: { name: "off" }, effects: ["hang-up"] });
+
+const dial = (state: Named<"waiting" | "refused" | "barred">, context: StreamContext): StreamStep => ({
+  state: { name: "connecting", dialledMs: context.nowMs, refusals: "refusals" in state ? state.refusals : 0 },
+  effects: ["dial"],
+});
+
+/** After a failed attempt: between one and two times `dialMs` later, so that nothing waits above 10 s. */
+const later = (context: StreamContext): number => context.nowMs + context.dialMs * (1 + context.chance);
+
+const bar = (state: { readonly dialledMs: number }, context: StreamContext): StreamStep => ({
+  state: { name: "barred", dialAtMs: context.nowMs + context.barredMs, dialledMs: state.dialledMs },
+  effects: ["catch-up"],
+});
+
+/** An open connection ended: try again at once, unless the last attempt was a moment ago. */
+const reopen = (state: Named<"open">, context: StreamContext): StreamStep => ({
+  state: {
+    name: "waiting",
+    dialAtMs: Math.max(context.nowMs, state.dialledMs + context.dialMs),
+    dialledMs: state.dialledMs,
+    refusals: 0,
+  },
+  effects: ["catch-up"],
+});
+
+const refuse = (state: Named<"connecting">, context: StreamContext): StreamStep => {
+  const refusals = state.refusals + 1;
+  const name = refusals >= REFUSALS ? "refused" : "waiting";
+  return { state: { name, dialAtMs: later(context), dialledMs: state.dialledMs, refusals }, effects: ["catch-up"] };
+};
+
+const TABLE: Table = {
+  waiting: { due: dial, accepted: stay, lost: stay, unreachable: stay, barred: stay, stop },
+  connecting: {
+    due: stay,
+    accepted: (state, { nowMs }) => ({
+      state: { name: "open", dialledMs: state.dialledMs, sinceMs: nowMs },
+      effects: ["catch-up"],
+    }),
+    lost: refuse,
+    unreachable: (state, context) => ({
+      state: { name: "waiting", dialAtMs: later(context), dialledMs: state.dialledMs, refusals: 0 },
+      effects: [],
+    }),
+    barred: bar,
+    stop: hangUp,
+  },
+  open: { due: stay, accepted: stay, lost: reopen, unreachable: reopen, barred: bar, stop: hangUp },
+  refused: { due: dial, accepted: stay, lost: stay, unreachable: stay, barred: stay, stop },
+  barred: { due: dial, accepted: stay, lost: stay, unreachable: stay, barred: stay, stop },
+  off: { due: stay, accepted: stay, lost: stay, unreachable: stay, barred: stay, stop: stay },
+};
+
+/** The next state and what to do. */
+export function nextStreamState(state: StreamState, event: StreamEvent, context: StreamContext): StreamStep {
+  // The table's type ties each row to its state; the compiler cannot follow the two lookups together.
+  const row = TABLE[state.name][event] as (state: StreamState, context: StreamContext) => StreamStep;
+  return row(state, context);
+}
+
+/** Milliseconds until the next attempt is due, whatever happened to our clock; Infinity while none is wanted. */
+export function dueInMs(state: StreamState, nowMs: number): number {
+  return "dialAtMs" in state ? Math.min(60_000, Math.max(0, state.dialAtMs - nowMs)) : Number.POSITIVE_INFINITY;
+}
+
+/** The word that readers of the record see. */
+export function shownState(state: StreamState): "off" | "connecting" | "open" | "refused" {
+  switch (state.name) {
+    case "waiting":
+    case "connecting":
+      return "connecting";
+    case "refused":
+    case "barred":
+      return "refused";
+    default:
+      return state.name;
+  }
+}

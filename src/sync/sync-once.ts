@@ -1,0 +1,111 @@
+import { SNAPSHOT_KINDS } from "../model/objects.ts";
+import { coveredRanges } from "../store/coverage.ts";
+import { Backfill } from "./backfill.ts";
+import { catchUp } from "./catch-up.ts";
+import type { EngineContext } from "./engine-context.ts";
+import { RunsKeeper } from "./runs-keeper.ts";
+import { learnServer } from "./server-facts.ts";
+import { Snapshots } from "./snapshots.ts";
+
+/** What `sync --once` has done so far. */
+export interface SyncProgress {
+  readonly phase: "events" | "objects" | "runs" | "logs" | "done";
+  readonly events: number;
+  readonly pages: number;
+  readonly requests: number;
+  readonly eventsPerSecond: number;
+  /** 0..1 of the history that was asked for. */
+  readonly fraction: number;
+  /** Milliseconds the events will still take at this rate; null while nothing is known. */
+  readonly etaMs: number | null;
+}
+
+/**
+ * One whole pass: everything since `sinceUs` (default: the settings' history), objects, runs, and what belongs to ended
+ * runs. What an earlier pass or another process fetched is not fetched again. Throws AppError.
+ */
+export async function syncOnce(
+  ctx: EngineContext,
+  options: { readonly sinceUs?: number },
+  onProgress: (progress: SyncProgress) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await learnServer(ctx, signal);
+  const goalUs = Math.floor(options.sinceUs ?? ctx.serverClock.guessUs() - ctx.settings.backfillUs);
+  const progress = new Progress(ctx, goalUs, onProgress);
+  progress.enter("events");
+  await catchUp(ctx, signal);
+  const backfill = new Backfill(ctx);
+  const firstMissing = missingUs(backfill, goalUs);
+  for (;;) {
+    const { state } = await backfill.step({ goalUs, signal, onPage: (events) => progress.page(events.length) });
+    const missing = missingUs(backfill, goalUs);
+    progress.fraction(firstMissing === 0 ? 1 : 1 - missing / firstMissing);
+    if (state !== "more") break;
+  }
+  progress.enter("objects");
+  const snapshots = new Snapshots(ctx);
+  // Pools before workers, which are listed by pool.
+  for (const kind of SNAPSHOT_KINDS) await snapshots.read(kind, "backfill", signal);
+  progress.enter("runs");
+  const runs = new RunsKeeper(ctx, { goalUs: () => goalUs, isTouched: () => false });
+  await runs.round(signal, () => progress.page(0));
+  await runs.changedRuns(signal);
+  progress.enter("logs");
+  await runs.endedRuns(signal, () => progress.page(0));
+  await catchUp(ctx, signal);
+  await runs.changedRuns(signal);
+  progress.enter("done");
+}
+
+function missingUs(backfill: Backfill, goalUs: number): number {
+  return backfill.gaps(goalUs).reduce((sum, gap) => sum + gap.toUs - gap.fromUs + 1, 0);
+}
+
+class Progress {
+  private readonly ctx: EngineContext;
+  private readonly startedMs: number;
+  private readonly show: (progress: SyncProgress) => void;
+  private phase: SyncProgress["phase"] = "events";
+  private events = 0;
+  private pages = 0;
+  private part = 0;
+
+  constructor(ctx: EngineContext, goalUs: number, show: (progress: SyncProgress) => void) {
+    this.ctx = ctx;
+    this.show = show;
+    this.startedMs = ctx.clock.nowMs();
+    if (coveredRanges(ctx.db, "event", "").at(0)?.fromUs === goalUs) this.part = 1;
+  }
+
+  enter(phase: SyncProgress["phase"]): void {
+    this.phase = phase;
+    if (phase !== "events") this.part = 1;
+    this.tell();
+  }
+
+  page(events: number): void {
+    this.events += events;
+    this.pages += 1;
+    this.tell();
+  }
+
+  fraction(part: number): void {
+    this.part = Math.max(0, Math.min(1, part));
+    this.tell();
+  }
+
+  private tell(): void {
+    const passedMs = Math.max(1, this.ctx.clock.nowMs() - this.startedMs);
+    const isKnown = this.part > 0.01 && this.part < 1;
+    this.show({
+      phase: this.phase,
+      events: this.events,
+      pages: this.pages,
+      requests: this.ctx.requests.spent.total,
+      eventsPerSecond: Math.round((this.events * 1000) / passedMs),
+      fraction: this.part,
+      etaMs: isKnown ? Math.round((passedMs * (1 - this.part)) / this.part) : null,
+    });
+  }
+}

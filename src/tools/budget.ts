@@ -1,0 +1,100 @@
+/**
+ * Token estimates without a tokenizer, calibrated against o200k on answers of this server: at or a little above the
+ * true count. `test/tools/budget.test.ts` holds it to that.
+ */
+
+/** Whole answer, when the caller named neither `limit` nor `detail: "full"`. */
+export const DEFAULT_TOKENS = 2_500;
+/** Whole answer, otherwise: never more. */
+export const WIDE_TOKENS = 8_000;
+
+/** One UUID: 22.7 tokens on average, 17 to 30. */
+const UUID_TOKENS = 23.5;
+export const UUID_PATTERN = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
+
+/** Estimated o200k tokens of a text. */
+export function estimateTokens(text: string): number {
+  let uuids = 0;
+  const rest = text.replace(UUID_PATTERN, () => {
+    uuids += 1;
+    return " ";
+  });
+  return uuids * UUID_TOKENS + plainTokens(rest);
+}
+
+/** The same for a text in which UUIDs that were met before stand as short references. `seen` collects them. */
+export function estimateRowTokens(text: string, seen: Set<string>): number {
+  let tokens = 0;
+  const rest = text.replace(UUID_PATTERN, (id) => {
+    tokens += seen.has(id) ? 2 : UUID_TOKENS + 2;
+    seen.add(id);
+    return " ";
+  });
+  return tokens + plainTokens(rest);
+}
+
+/** Estimated tokens of `JSON.stringify(value)`. */
+export function estimateJsonTokens(value: unknown): number {
+  return estimateTokens(JSON.stringify(value) ?? "");
+}
+
+const SPACE = 0;
+const LETTER = 1;
+const DIGIT = 2;
+const MARK = 3;
+const WIDE = 4;
+
+/** Kind of each ASCII character; looking it up is twice as fast as comparing. */
+const KINDS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code);
+  if (/[a-z]/i.test(char)) return LETTER;
+  if (/[0-9]/.test(char)) return DIGIT;
+  return code <= 32 ? SPACE : MARK;
+});
+
+function kindAt(text: string, at: number): number {
+  return KINDS[text.charCodeAt(at)] ?? WIDE;
+}
+
+/**
+ * Walks runs of one kind, as the tokenizer's first step does: words, up to three digits, marks, spaces. The weights are a
+ * least-squares fit over answers and prose, raised by 5 %.
+ */
+function plainTokens(text: string): number {
+  let tokens = 0;
+  let previous = SPACE;
+  for (let at = 0; at < text.length; ) {
+    const kind = kindAt(text, at);
+    let end = at + 1;
+    let capitals = 0;
+    while (end < text.length && kindAt(text, end) === kind) {
+      if (kind === LETTER && isCapital(text.charCodeAt(end)) && !isCapital(text.charCodeAt(end - 1))) capitals += 1;
+      end += 1;
+    }
+    tokens += runTokens(kind, end - at, previous) + capitals * (capitals > 2 ? 1.1 : 0.55);
+    if (kind === SPACE && text.charCodeAt(at) === 10) tokens += 0.8;
+    previous = kind;
+    at = end;
+  }
+  return tokens;
+}
+
+function isCapital(code: number): boolean {
+  return code >= 65 && code <= 90;
+}
+
+/** Words come with the blank before them; so a blank costs something only before digits or beside others. */
+function runTokens(kind: number, length: number, previous: number): number {
+  switch (kind) {
+    case LETTER:
+      return 0.86 + Math.max(0, length - 6) * 0.23;
+    case DIGIT:
+      return Math.ceil(length / 3) * 0.88 + (previous === SPACE ? 0.6 : 0);
+    case MARK:
+      return length > 3 ? length * 0.42 : previous === DIGIT ? 1.5 : 0.9;
+    case SPACE:
+      return 0.2;
+    default:
+      return length;
+  }
+}

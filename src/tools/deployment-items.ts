@@ -1,0 +1,107 @@
+/** What the list of deployments shows of one. */
+import type { Deployment } from "../model/objects.ts";
+import { describeSchedule } from "../model/schedule.ts";
+import type { DeploymentDetail, DeploymentItem } from "../queries/deployments.ts";
+import { cutText } from "../queries/event-brief.ts";
+import type { RunLine } from "../queries/recent-runs.ts";
+import type { Item } from "./render.ts";
+
+const DESCRIPTION_CHARS = 120;
+
+/** A deployment in a list. Members that are unknown or do not apply are absent. */
+export function briefDeployment(item: DeploymentItem): Item {
+  const { deployment: row, flowName, lastRun, nextRun, activeSlots } = item;
+  const schedules = (row.schedules ?? []).map(describeSchedule);
+  const limit = row.global_concurrency_limit;
+  return {
+    id: row.id,
+    name: row.name,
+    ...(flowName === null ? { flow_id: row.flow_id } : { flow_name: flowName }),
+    paused: row.paused === true,
+    ...(row.status ? { status: row.status } : {}),
+    ...(schedules.length > 0 ? { schedules } : {}),
+    ...(row.work_pool_name ? { work_pool_name: row.work_pool_name } : {}),
+    ...(row.work_queue_name && row.work_queue_name !== "default" ? { work_queue_name: row.work_queue_name } : {}),
+    ...(limit
+      ? { concurrency_limit: limit.limit, ...(activeSlots === null ? {} : { active_slots: activeSlots }) }
+      : {}),
+    ...(row.tags && row.tags.length > 0 ? { tags: row.tags } : {}),
+    ...(lastRun === null ? {} : { last_run_state: lastRun.stateName, last_run_start: lastRun.start }),
+    ...(nextRun === null ? {} : { next_run: nextRun.expected }),
+    ...(row.description ? { description: cutText(row.description, DESCRIPTION_CHARS) } : {}),
+  };
+}
+
+/** What is added for one deployment. */
+export function deploymentDetail(row: Deployment, detail: DeploymentDetail): Item {
+  return {
+    ...(detail.poolStatus === null ? {} : { work_pool_status: detail.poolStatus }),
+    ...(row.entrypoint ? { entrypoint: row.entrypoint } : {}),
+    ...(row.parameters && Object.keys(row.parameters).length > 0 ? { parameters: row.parameters } : {}),
+    ...(detail.nextRun === null ? {} : { next_run: detail.nextRun.expected }),
+    recent_runs: detail.recentRuns.map(runItem),
+    ...(detail.limits.length > 0 ? { limits: detail.limits.map(limitItem) } : {}),
+  };
+}
+
+/** Names are enough to go on: `get_flow_runs` and `get_flow_run_logs` take them. */
+function runItem(run: RunLine): Item {
+  return {
+    name: run.name,
+    state_name: run.stateName,
+    start_time: run.start,
+    ...(run.end === null ? {} : { end_time: run.end }),
+  };
+}
+
+/** Holders shown of each limit, by name. */
+const MOST_HOLDERS = 5;
+
+function limitItem({ name, kind, limit, active_slots, holders }: DeploymentDetail["limits"][number]): Item {
+  const held = holders.slice(0, MOST_HOLDERS).map((holder) => holder.name ?? holder.id);
+  return { name, kind, limit, active_slots, ...(held.length > 0 ? { holders: held } : {}) };
+}
+
+/** Members of `briefDeployment`. */
+export const BRIEF_DEPLOYMENT_FIELDS: readonly string[] = [
+  "id",
+  "name",
+  "flow_id",
+  "flow_name",
+  "paused",
+  "status",
+  "schedules",
+  "work_pool_name",
+  "work_queue_name",
+  "concurrency_limit",
+  "active_slots",
+  "tags",
+  "last_run_state",
+  "last_run_start",
+  "next_run",
+  "description",
+];
+
+/** Members that only whole documents have, or one deployment alone. */
+export const FULL_DEPLOYMENT_FIELDS: readonly string[] = [
+  "created",
+  "updated",
+  "version",
+  "global_concurrency_limit",
+  "concurrency_options",
+  "job_variables",
+  "parameters",
+  "labels",
+  "work_queue_id",
+  "last_polled",
+  "parameter_openapi_schema",
+  "path",
+  "pull_steps",
+  "entrypoint",
+  "created_by",
+  "updated_by",
+  "enforce_parameter_schema",
+  "recent_runs",
+  "limits",
+  "ui_url",
+];

@@ -1,0 +1,95 @@
+import { z } from "zod";
+import type { PrefectEvent } from "../model/event.ts";
+import { briefEvent } from "../queries/event-brief.ts";
+import { listEvents, windowText } from "../queries/events.ts";
+import { serverNowUs } from "../queries/freshness.ts";
+import { encodeCursor } from "./cursor.ts";
+import { defineTool } from "./define.ts";
+import { readEventQuestion } from "./event-question.ts";
+import { listAnswer } from "./list-answer.ts";
+import type { Item } from "./render.ts";
+import { filterArg, listArgs, listOutput, pickFields, textArg, tokenBudget } from "./shapes.ts";
+
+const input = z.strictObject({
+  event_type_prefix: textArg,
+  occurred_after: z.string().optional().describe("ISO time or age: 24h, 7d"),
+  occurred_before: textArg,
+  flow_run: z.string().optional().describe("id, name or UI link"),
+  deployment: textArg,
+  work_pool: textArg,
+  resource: textArg.describe("resource id, prefix*, name"),
+  filter: filterArg.describe("Prefect EventFilter"),
+  order: z.enum(["asc", "desc"]).optional(),
+  ...listArgs(500),
+});
+type Input = z.infer<typeof input>;
+
+const FULL_FIELDS = ["event", "resource", "related", "payload", "follows", "occurred", "received"];
+const BRIEF_FIELDS = ["resource_id", "resource_name", "flow_run", "flow", "deployment", "work_pool", "tags", "message"];
+
+export const readEventsTool = defineTool({
+  name: "read_events",
+  title: "Read events",
+  description:
+    "Events of the workspace: what happened to runs, tasks, deployments, pools, automations, assets, and custom events. Newest first, any age the record or Prefect holds; the answer states its window. resource also matches related resources. detail full: labels, related, payload.",
+  input,
+  output: listOutput("events"),
+  aliases: {
+    since: "occurred_after",
+    until: "occurred_before",
+    after: "occurred_after",
+    before: "occurred_before",
+    flow_run_id: "flow_run",
+    prefix: "event_type_prefix",
+    event_prefix: "event_type_prefix",
+  },
+  async run({ query: ctx }, args) {
+    const nowUs = serverNowUs(ctx);
+    const asked = await readEventQuestion(ctx, args, nowUs);
+    const page = await listEvents(ctx, asked.question);
+    const { fromUs, toUs } = page.window;
+    const isFull = args.detail === "full";
+    return listAnswer({
+      key: "events",
+      title: `events, ${asked.question.order === "asc" ? "oldest" : "newest"} first`,
+      items: pickFields(
+        page.events.map((event) => shape(event, args)),
+        args.fields,
+        ["id", ...FULL_FIELDS, ...BRIEF_FIELDS],
+      ),
+      more: page.more,
+      cursorAfter: (index) =>
+        encodeCursor(asked.fingerprint, [fromUs, toUs, ...asked.positionAfter(page.events, index)]),
+      freshness: page.freshness,
+      nowUs,
+      budget: tokenBudget(args),
+      extra: { window: windowText(page.window) },
+      layout: isFull && !args.fields ? "json" : "table",
+      order: ["occurred", "event", "resource", "flow_run", "flow", "deployment", "work_pool", "tags", "message"],
+      toRow: shortResource,
+      precise: true,
+      hint: "Narrow by event_type_prefix, flow_run, deployment or times.",
+      none: "No event in this window matches.",
+    });
+  },
+});
+
+function shape(event: PrefectEvent, { detail, fields }: Input): Item {
+  if (fields && fields.length > 0) return { ...inBrief(event), ...event };
+  return detail === "full" ? { ...event } : inBrief(event);
+}
+
+/** The run by its name alone, which every tool takes: its id in each row would cost a quarter of the page. */
+function inBrief(event: PrefectEvent): Item {
+  const { flow_run_id, flow_run_name, ...rest } = briefEvent(event);
+  const run = flow_run_name ?? flow_run_id;
+  return run === undefined ? rest : { ...rest, flow_run: run };
+}
+
+/** `prefect.flow-run.Failed` tells the kind of its resource: the id alone is enough beside it. */
+function shortResource(item: Item): Item {
+  const { event, resource_id } = item;
+  if (typeof event !== "string" || typeof resource_id !== "string") return item;
+  const kind = resource_id.slice(0, resource_id.lastIndexOf(".") + 1);
+  return kind !== "" && event.startsWith(kind) ? { ...item, resource_id: resource_id.slice(kind.length) } : item;
+}

@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { DAY_US, formatIsoUs } from "../lib/time.ts";
+import { serverNowUs } from "../queries/freshness.ts";
+import { type Change, whatChanged } from "../queries/what-changed.ts";
+import { badCursor, decodeCursor, encodeCursor } from "./cursor.ts";
+import { defineTool } from "./define.ts";
+import { listAnswer } from "./list-answer.ts";
+import type { Item } from "./render.ts";
+import { limitArg, listOutput, momentArg, textArg, tokenBudget } from "./shapes.ts";
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 200;
+
+const input = z.strictObject({
+  since: textArg,
+  until: textArg,
+  limit: limitArg(MAX_LIMIT),
+  cursor: textArg.describe("of an earlier answer: only what came after it"),
+  workspace_id: textArg,
+});
+
+export const whatChangedTool = defineTool({
+  name: "what_changed",
+  title: "What changed",
+  description:
+    "What changed between two moments (default: the last day): deployments, schedules, pools, queues, limits, automations, variables, oldest first, with fields from → to, and how runs ended. Give `cursor` back later to see only what is new since.",
+  input,
+  output: listOutput("changes", { runs: z.looseObject({}).optional() }),
+  aliases: { occurred_after: "since", occurred_before: "until" },
+  async run({ query: ctx }, args) {
+    const nowUs = serverNowUs(ctx);
+    const position = args.cursor === undefined ? null : readPosition(args.cursor);
+    const sinceUs = position?.fromUs ?? momentArg("since", args.since, nowUs) ?? nowUs - DAY_US;
+    const untilUs = momentArg("until", args.until, nowUs);
+    const found = await whatChanged(ctx, {
+      sinceUs,
+      untilUs,
+      limit: args.limit ?? DEFAULT_LIMIT,
+      after: position?.after,
+    });
+    const cursorOf = (change: { atUs: number; id: string }) => encodeCursor(QUESTION, [change.atUs, change.id]);
+    const last = found.changes.at(-1) ?? position?.after;
+    const cursor = cursorOf(last ?? { atUs: found.window.toUs, id: "" });
+    const runs = found.runs ? Object.entries(found.runs).map(([state, n]) => `${state} ${n}`) : null;
+    return listAnswer({
+      key: "changes",
+      title: `changes ${formatIsoUs(found.window.fromUs)} to ${formatIsoUs(found.window.toUs)}, oldest first`,
+      items: found.changes.map(toItem),
+      more: found.more,
+      cursorAfter: (index) => cursorOf(found.changes[index] ?? { atUs: found.window.toUs, id: "" }),
+      freshness: found.freshness,
+      nowUs,
+      budget: tokenBudget(args),
+      extra: {
+        window: { from: formatIsoUs(found.window.fromUs), to: formatIsoUs(found.window.toUs) },
+        ...(found.runs ? { runs: { ...found.runs } } : {}),
+        cursor,
+      },
+      facts: [...(runs ? [`runs of the window: ${runs.join(", ")}`] : []), `cursor for what comes later: ${cursor}`],
+      order: ["at", "kind", "name", "change", "fields"],
+      none: "Nothing changed.",
+    });
+  },
+});
+
+/** The cursor stands for a moment, not for a question: it is good for any later window. */
+const QUESTION = "what_changed";
+
+function readPosition(cursor: string): { fromUs: number; after: { atUs: number; id: string } } {
+  const [atUs, id] = decodeCursor(QUESTION, cursor);
+  if (typeof atUs !== "number" || typeof id !== "string") throw badCursor("it is not one of what_changed");
+  return { fromUs: atUs, after: { atUs, id } };
+}
+
+function toItem(change: Change): Item {
+  const fields = Object.entries(change.diff).map(([field, { from, to }]) => `${field}: ${short(from)} → ${short(to)}`);
+  return {
+    id: change.id,
+    at: formatIsoUs(change.atUs),
+    kind: change.kind,
+    name: change.name,
+    change: change.change,
+    ...(fields.length > 0 ? { fields: fields.join("; ") } : {}),
+    ...(change.eventId ? { event_id: change.eventId } : {}),
+  };
+}
+
+const MOST_CHARS = 120;
+
+function short(value: unknown): string {
+  const text = JSON.stringify(value ?? null);
+  return text.length <= MOST_CHARS ? text : `${text.slice(0, MOST_CHARS - 1)}…`;
+}

@@ -1,0 +1,170 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openApp } from "../../src/app.ts";
+import { recordFileOf } from "../../src/app-connection.ts";
+import { credentialsOf } from "../../src/app-session.ts";
+import { fatalProblem, fixedSettings, type SettingsSource } from "../../src/app-settings.ts";
+import { toolProblems } from "../../src/app-tools.ts";
+import { loadSettings } from "../../src/config/load-settings.ts";
+import type { ResolvedSettings } from "../../src/config/settings.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { createLogger } from "../../src/lib/logger.ts";
+import { openRecord } from "../../src/store/database.ts";
+
+const MAIN = join(import.meta.dir, "..", "..", "src", "main.ts");
+
+function makeFolder() {
+  const dir = mkdtempSync(join(tmpdir(), "prefect-mcp-app-"));
+  return { dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
+}
+
+function resolve(dir: string, flags: Record<string, string>, env: Record<string, string> = {}): ResolvedSettings {
+  return loadSettings({ flags: { "data-dir": dir, ...flags }, env, cwd: dir, home: dir, platform: "linux" });
+}
+
+/** Settings that a test changes under a running application. */
+function changing(first: ResolvedSettings): SettingsSource & { set(next: ResolvedSettings): void } {
+  let now = first;
+  return {
+    current: () => now,
+    set: (next) => {
+      now = next;
+    },
+  };
+}
+
+function open(settings: SettingsSource) {
+  const log: { level: string; message: string }[] = [];
+  const logger = createLogger("info", (line) => void log.push(JSON.parse(line)));
+  return { app: openApp({ settings, entry: MAIN, version: "1", clock: systemClock, logger }), log };
+}
+
+const SHOP = { "api-url": "http://127.0.0.1:4998/api" };
+const OTHER = { "api-url": "http://127.0.0.1:4997/api" };
+const CLOUD = {
+  "api-url":
+    "https://api.prefect.cloud/api/accounts/aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa/workspaces/bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb",
+};
+
+describe("the application", () => {
+  test("offers what a query needs, and no record while there is none", async () => {
+    using folder = makeFolder();
+    const { app } = open(fixedSettings(resolve(folder.dir, SHOP)));
+    await using _ = app;
+    const query = app.query();
+    expect([query.instance, query.freshMs, query.liveDeadlineMs, query.record()]).toEqual([
+      SHOP["api-url"],
+      60_000,
+      8000,
+      null,
+    ]);
+    expect(query.api().url).toBe(SHOP["api-url"]);
+  });
+
+  test("finds the record as soon as another process has made it, and lets go of one that was removed", async () => {
+    using folder = makeFolder();
+    const resolved = resolve(folder.dir, SHOP);
+    const { app } = open(fixedSettings(resolved));
+    await using _ = app;
+    const file = recordFileOf(resolved.settings, SHOP["api-url"]);
+    openRecord(file, "write").close();
+    const record = app.query().record();
+    expect([record?.file, record?.readonly]).toEqual([file, true]);
+    expect(app.query().record()).toBe(record as NonNullable<typeof record>);
+    rmSync(file);
+    await systemClock.sleep(110);
+    expect(app.query().record()).toBeNull();
+  });
+
+  test("throws what is wrong with the settings, says it once, and goes on when it is mended", async () => {
+    using folder = makeFolder();
+    const settings = changing(resolve(folder.dir, SHOP));
+    const { app, log } = open(settings);
+    await using _ = app;
+    expect(app.query().instance).toBe(SHOP["api-url"]);
+    settings.set(resolve(folder.dir, { "api-url": "127.0.0.1" }));
+    expect(() => app.query()).toThrow(fatalProblem(settings.current().problems)?.message ?? "nothing");
+    expect(() => app.query()).toThrow();
+    expect(app.tools().length).toBeGreaterThan(0);
+    expect(log.filter(({ level }) => level === "error").length).toBe(1);
+    settings.set(resolve(folder.dir, SHOP));
+    expect(app.query().instance).toBe(SHOP["api-url"]);
+    expect(log.at(-1)?.message).toBe("the settings are in order again");
+  });
+
+  test("turns to another instance when the settings name another", async () => {
+    using folder = makeFolder();
+    const settings = changing(resolve(folder.dir, SHOP));
+    const { app } = open(settings);
+    await using _ = app;
+    const before = app.query();
+    settings.set(resolve(folder.dir, SHOP));
+    expect(app.query()).toBe(before);
+    settings.set(resolve(folder.dir, OTHER));
+    expect(app.query().instance).toBe(OTHER["api-url"]);
+  });
+
+  test("tells when other tools are offered", async () => {
+    using folder = makeFolder();
+    const settings = changing(resolve(folder.dir, SHOP));
+    const { app } = open(settings);
+    await using _ = app;
+    let told = 0;
+    const unsubscribe = app.onToolsChanged(() => {
+      told += 1;
+    });
+    const names = () => app.tools().map((tool) => tool.name);
+    expect(names()).not.toContain("review_rate_limits");
+    settings.set(resolve(folder.dir, CLOUD, { PREFECT_API_KEY: "pnu_0123456789abcdef0123456789abcdef0123" }));
+    expect(names()).toContain("review_rate_limits");
+    expect(told).toBe(1);
+    unsubscribe();
+    settings.set(resolve(folder.dir, SHOP));
+    expect(names()).not.toContain("review_rate_limits");
+    expect(told).toBe(1);
+  });
+
+  test("refuses the record of a newer program with a sentence", async () => {
+    using folder = makeFolder();
+    const resolved = resolve(folder.dir, SHOP);
+    const file = recordFileOf(resolved.settings, SHOP["api-url"]);
+    const db = openRecord(file, "write");
+    db.sqlite.run("PRAGMA user_version = 999");
+    db.close();
+    const { app } = open(fixedSettings(resolved));
+    await using _ = app;
+    expect(() => app.query().record()).toThrow(/newer version of this program/);
+  });
+
+  test("answers without a record when its file cannot be read, and says so once", async () => {
+    using folder = makeFolder();
+    const resolved = resolve(folder.dir, SHOP);
+    const file = recordFileOf(resolved.settings, SHOP["api-url"]);
+    writeFileSync(file, "this is no database, and long enough to be looked at ".repeat(100));
+    const { app, log } = open(fixedSettings(resolved));
+    await using _ = app;
+    expect([app.query().record(), app.query().record()]).toEqual([null, null]);
+    expect(log.map(({ message }) => message)).toEqual(["the record cannot be read"]);
+  });
+});
+
+describe("what is made of settings", () => {
+  test("every configured credential is kept from the record", () => {
+    using folder = makeFolder();
+    const { settings } = resolve(folder.dir, SHOP, {
+      PREFECT_API_AUTH_STRING: "admin:letmein",
+      PREFECT_CLIENT_CUSTOM_HEADERS: '{"X-Token": "abcdef"}',
+    });
+    expect(credentialsOf(settings)).toEqual(["admin:letmein", "abcdef"]);
+  });
+
+  test("names of tools and presets that stand for nothing are named", () => {
+    const tools = { preset: "everything", allow: ["get_dashbord"], deny: ["read_events"] };
+    expect(toolProblems({ tools })).toEqual([
+      'PREFECT_MCP_TOOLS names no preset "everything"; presets: core, default, all.',
+      'There is no tool "get_dashbord" to allow or deny.',
+    ]);
+  });
+});

@@ -1,0 +1,144 @@
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  demoViolations,
+  effectViolations,
+  layerViolations,
+  lengthViolations,
+  namingViolations,
+  type SourceFile,
+} from "./architecture-rules.ts";
+
+const ROOT = join(import.meta.dir, "..", "src");
+
+function sources(): SourceFile[] {
+  const names = readdirSync(ROOT, { recursive: true, encoding: "utf8" });
+  return names
+    .map((name) => name.replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => ({ path, text: readFileSync(join(ROOT, path), "utf8") }));
+}
+
+const files = sources();
+
+describe("the source tree", () => {
+  test("imports only point down", () => {
+    expect(files.flatMap(layerViolations)).toEqual([]);
+  });
+
+  test("every effect has one home", () => {
+    expect(files.flatMap(effectViolations)).toEqual([]);
+  });
+
+  test("files are named in kebab-case after what they hold, export by name and import with .ts", () => {
+    expect(files.flatMap(namingViolations)).toEqual([]);
+  });
+
+  test("files stay short", () => {
+    expect(lengthViolations(files)).toEqual([]);
+  });
+
+  test("only the command line knows the demo", () => {
+    expect(files.flatMap(demoViolations)).toEqual([]);
+  });
+});
+
+/** Each rule, broken on purpose. */
+describe("the rules", () => {
+  const layer = (path: string, from: string) => layerViolations({ path, text: `import { a } from "${from}";\n` });
+
+  test.each([
+    ["store/events.ts", "../prefect/api.ts", "store/events.ts: store imports prefect/api.ts"],
+    ["sync/engine.ts", "../queries/events.ts", "sync/engine.ts: sync imports queries/events.ts"],
+    ["lib/clock.ts", "../model/event.ts", "lib/clock.ts: lib imports model/event.ts"],
+    ["errors.ts", "./app.ts", "errors.ts: lib imports app.ts"],
+    ["tools/search.ts", "../mcp/server.ts", "tools/search.ts: tools imports mcp/server.ts"],
+    ["app-record.ts", "./cli/call.ts", "app-record.ts: app imports cli/call.ts"],
+    ["app.ts", "./demo/server.ts", "app.ts: app imports demo/server.ts"],
+    ["cli/run.ts", "../main.ts", "cli/run.ts: imports main.ts"],
+  ])("refuse %s importing %s", (path, from, violation) => {
+    expect(layer(path, from)).toEqual([violation]);
+  });
+
+  test("see type imports, re-exports and lazy imports too", () => {
+    const text = [
+      'import type { A } from "../sync/engine.ts";',
+      'export { b } from "../cli/run.ts";',
+      'const c = await import("../mcp/server.ts");',
+    ].join("\n");
+    expect(layerViolations({ path: "queries/events.ts", text })).toEqual([
+      "queries/events.ts: queries imports sync/engine.ts",
+      "queries/events.ts: queries imports cli/run.ts",
+      "queries/events.ts: queries imports mcp/server.ts",
+    ]);
+  });
+
+  test("refuse a file outside every layer", () => {
+    expect(layerViolations({ path: "stuff/thing.ts", text: "" })).toEqual(["stuff/thing.ts: belongs to no layer"]);
+  });
+
+  test("allow what lies below", () => {
+    expect(layer("queries/events.ts", "../store/events.ts")).toEqual([]);
+    expect(layer("main.ts", "./cli/run.ts")).toEqual([]);
+    expect(layer("store/events.ts", "./database.ts")).toEqual([]);
+    expect(layer("lib/clock.ts", "../errors.ts")).toEqual([]);
+  });
+
+  test.each([
+    ["process.env", "const home = process.env.HOME;"],
+    ["fetch", 'await fetch("http://localhost");'],
+    ["WebSocket", "const socket = new WebSocket(url);"],
+    ["bun:sqlite", 'import { Database } from "bun:sqlite";'],
+    ["signals and exit", "process.exit(1);"],
+    ["signals and exit", 'process.on("SIGTERM", stop);'],
+    ["the wall clock", "const now = Date.now();"],
+    ["the wall clock", "const now = new Date();"],
+    ["dates", "const day = new Date(ms);"],
+    ["timers", "setTimeout(stop, 10);"],
+    ["timers", "fetchIt(AbortSignal.timeout(10));"],
+    ["stdout", "process.stdout.write(text);"],
+    ["Workers", "const worker = new Worker(entry);"],
+    ["listening", "Bun.serve({ fetch });"],
+    ["processes", 'Bun.spawn(["ls"]);'],
+  ])("refuse %s outside its home: %s", (name, text) => {
+    expect(effectViolations({ path: "tools/search.ts", text })).toEqual([
+      `tools/search.ts: ${name} used outside its home`,
+    ]);
+  });
+
+  test("let an effect be used at home and be spoken of in comments", () => {
+    expect(effectViolations({ path: "config/env.ts", text: "process.env.HOME" })).toEqual([]);
+    expect(
+      effectViolations({ path: "tools/search.ts", text: "// process.exit(1) would end it\n/** Date.now() */" }),
+    ).toEqual([]);
+    expect(effectViolations({ path: "mcp/http.ts", text: "handler.fetch(request)" })).toEqual([]);
+  });
+
+  test.each([
+    ["tools/readEvents.ts", "", "tools/readEvents.ts: not kebab-case"],
+    ["lib/string-utils.ts", "", "lib/string-utils.ts: a name that says nothing"],
+    ["store/index.ts", 'export { findEvents } from "./events.ts";', "store/index.ts: a barrel"],
+    ["lib/clock.ts", "export default 1;", "lib/clock.ts: default export"],
+    ["lib/clock.ts", 'import { a } from "./time";', 'lib/clock.ts: "./time" lacks .ts'],
+    ["lib/clock.ts", 'import time from "./time.ts";', 'lib/clock.ts: default import of "./time.ts"'],
+  ])("refuse %s with %p", (path, text, violation) => {
+    expect(namingViolations({ path, text })).toEqual([violation]);
+  });
+
+  test("refuse long files and a long median", () => {
+    const long = { path: "store/events.ts", text: "x\n".repeat(401) };
+    const short = { path: "lib/clock.ts", text: "x\n".repeat(20) };
+    expect(lengthViolations([long, short, short])).toEqual(["store/events.ts: more than 400 lines"]);
+    const middling = { path: "lib/time.ts", text: "x\n".repeat(100) };
+    expect(lengthViolations([middling, middling, short])).toEqual(["the median file has 100 lines"]);
+  });
+
+  test("refuse the demo to everybody but the command line", () => {
+    const text = 'import { replay } from "../demo/replay.ts";';
+    expect(demoViolations({ path: "mcp/server.ts", text })).toEqual([
+      "mcp/server.ts: imports ../demo/replay.ts; only cli/ may",
+    ]);
+    expect(demoViolations({ path: "cli/demo.ts", text })).toEqual([]);
+  });
+});

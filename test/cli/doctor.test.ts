@@ -1,0 +1,251 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { toConnection } from "../../src/app-connection.ts";
+import { checkSetup, type DoctorReport, exitCodeOf, type Finding } from "../../src/cli/doctor-checks.ts";
+import { doctorJson, doctorLines } from "../../src/cli/doctor-text.ts";
+import { loadSettings } from "../../src/config/load-settings.ts";
+import type { ResolvedSettings } from "../../src/config/settings.ts";
+import { AppError } from "../../src/errors.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/logger.ts";
+import type { PrefectApi } from "../../src/prefect/api.ts";
+import { createPrefectClient } from "../../src/prefect/client.ts";
+import type { RecordStatus } from "../../src/queries/record-status.ts";
+import { type FakePrefect, startFakePrefect } from "../support/fake-prefect.ts";
+
+let root: string;
+let dataDir: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "doctor-"));
+  dataDir = join(root, "data");
+  mkdirSync(dataDir, { mode: 0o700 });
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const NOTHING_HELD = { file: null } as RecordStatus;
+
+function settingsOf(env: Record<string, string>): ResolvedSettings {
+  // A small cap, so that the disk of the machine that runs this does not matter.
+  const own = { PREFECT_MCP_DATA_DIR: dataDir, PREFECT_MCP_RETENTION_BYTES: "1MB" };
+  return loadSettings({ flags: {}, env: { ...own, ...env }, cwd: root, home: root, platform: process.platform });
+}
+
+async function examine(
+  env: Record<string, string>,
+  more: { api?: PrefectApi; recordFile?: string; readRecord?: () => RecordStatus } = {},
+): Promise<DoctorReport> {
+  const resolved = settingsOf(env);
+  const { apiUrl } = resolved.settings;
+  const deps = { clock: systemClock, logger: silentLogger };
+  const client = apiUrl === null ? null : createPrefectClient(toConnection(resolved.settings, "0.0.0"), deps);
+  const report = await checkSetup({
+    resolved,
+    clock: systemClock,
+    signal: new AbortController().signal,
+    api: more.api ?? client,
+    recordFile: apiUrl === null ? null : (more.recordFile ?? join(dataDir, "none.sqlite")),
+    readRecord: more.readRecord ?? (() => NOTHING_HELD),
+  });
+  client?.close();
+  return report;
+}
+
+/** `level area: what`, with measured figures blanked. */
+const told = ({ findings }: DoctorReport, area?: Finding["area"]): string[] =>
+  findings
+    .filter((finding) => area === undefined || finding.area === area)
+    .map(
+      ({ level, area, what }) => `${level} ${area}: ${what.replace(/\d+ ms/g, "N ms").replace(/[\d.]+ GB/g, "N GB")}`,
+    );
+
+describe("when all is well", () => {
+  test("every finding is good, the exit code is 0, and Prefect was only read", async () => {
+    await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
+    const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_API_AUTH_STRING: "ada:lovelace" });
+    expect(told(report)).toEqual([
+      `ok settings: The API URL is ${prefect.url} (environment PREFECT_API_URL).`,
+      `ok api: Prefect answers at ${prefect.url} (N ms).`,
+      "ok api: It is Prefect 3.8.8.",
+      "ok api: It lets us read with the auth string.",
+      "ok websocket: The websocket opens (N ms).",
+      "ok clock: Prefect's clock and ours agree (within 2 s).",
+      `ok files: The data folder is ${dataDir}.`,
+      "ok files: N GB are free there.",
+      "ok record: Nothing is recorded yet; a client that starts `serve`, or `prefect-mcp-bun sync`, fills the record.",
+    ]);
+    expect(exitCodeOf(report)).toBe(0);
+    expect(prefect.takeRequests()).toEqual([
+      "GET /health",
+      "GET /admin/version",
+      "POST /flows/filter",
+      "WS /events/out",
+    ]);
+  });
+
+  test("the text shows where settings came from, masked, and what is at its default on request", async () => {
+    await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
+    const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_API_AUTH_STRING: "ada:lovelace" });
+    const lines = doctorLines(report);
+    expect(lines).toContain("All well.");
+    const settings = lines.slice(1, lines.indexOf("")).map((line) => line.trim().replace(/ {2,}/g, " | "));
+    expect(settings.slice(0, 3)).toEqual([
+      `PREFECT_PROFILE | ephemeral | profile "ephemeral" packaged with Prefect`,
+      `PREFECT_API_URL | ${prefect.url} | environment PREFECT_API_URL`,
+      "PREFECT_API_AUTH_STRING | ******** | environment PREFECT_API_AUTH_STRING",
+    ]);
+    const json = JSON.stringify(doctorJson(report));
+    expect(json).not.toContain("lovelace");
+    expect(JSON.parse(json)).toMatchObject({ ok: true });
+    expect(JSON.parse(json).settings).toContainEqual({
+      name: "PREFECT_MCP_FRESH_SECONDS",
+      value: "60",
+      origin: "default",
+      default: true,
+    });
+  });
+
+  test("with the stream switched off no socket is opened", async () => {
+    await using prefect = await startFakePrefect();
+    const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_MCP_STREAM: "off" });
+    expect(told(report, "websocket")).toEqual([
+      "ok websocket: The websocket is switched off (PREFECT_MCP_STREAM): Prefect is polled.",
+    ]);
+    expect(prefect.requestsTo("WS")).toEqual([]);
+  });
+});
+
+describe("what has to be fixed", () => {
+  const fixes = (report: DoctorReport) => report.findings.filter(({ level }) => level === "fix");
+
+  test("broken settings: the sentence, and Prefect is not asked", async () => {
+    const report = await examine({ PREFECT_PROFILE: "typo" });
+    expect(fixes(report).map(({ what }) => what)).toEqual([
+      `There is no profile "typo" (named by environment PREFECT_PROFILE) in ${join(root, ".prefect", "profiles.toml")}, which does not exist.`,
+      "Prefect is not asked for anything while the settings are in disorder.",
+    ]);
+    expect(exitCodeOf(report)).toBe(1);
+    expect(doctorLines(report).at(-1)).toBe("2 things to fix.");
+  });
+
+  test("an unreachable Prefect", async () => {
+    const prefect = await startFakePrefect();
+    await prefect.stop();
+    const report = await examine({ PREFECT_API_URL: prefect.url });
+    expect(fixes(report)).toHaveLength(1);
+    expect(fixes(report)[0]).toMatchObject({ area: "api", level: "fix" });
+    expect(fixes(report)[0]?.what).toContain(prefect.url);
+    expect(fixes(report)[0]?.fix).toMatch(/\.$/);
+  });
+
+  test("a wrong key, told once", async () => {
+    await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
+    const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_API_KEY: "pnu_wrong" });
+    expect(fixes(report)).toHaveLength(1);
+    expect(told(report, "websocket")).toEqual([]);
+    expect(JSON.stringify(report)).not.toContain("pnu_wrong");
+    expect(exitCodeOf(report)).toBe(1);
+  });
+
+  test("every finding that is not good says what to do", async () => {
+    await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
+    prefect.faults.stream.refuse = 403;
+    chmodSync(dataDir, 0o755);
+    for (const report of [
+      await examine({ PREFECT_API_URL: prefect.url, PREFECT_MCP_POLL_SECONDS: "x" }),
+      await examine({ PREFECT_API_URL: prefect.url, PREFECT_API_AUTH_STRING: "ada:lovelace" }),
+      await examine({}),
+    ]) {
+      for (const { level, fix } of report.findings) {
+        if (level !== "ok") expect(fix).toMatch(/^[A-Z].*\.$/s);
+      }
+    }
+  });
+
+  test("a server before Prefect 3, and one whose record cannot be used", async () => {
+    await using prefect = await startFakePrefect();
+    prefect.answer("GET /admin/version", "2.20.1");
+    const refuse = () => {
+      throw new AppError("invalid_config", "The record was made by a newer program.", { hint: "Upgrade this one." });
+    };
+    const report = await examine({ PREFECT_API_URL: prefect.url }, { readRecord: refuse });
+    expect(fixes(report)).toEqual([
+      {
+        level: "fix",
+        area: "api",
+        what: "It is Prefect 2.20.1; events and their filters are those of Prefect 3.",
+        fix: "Upgrade the server to Prefect 3.",
+      },
+      { level: "fix", area: "record", what: "The record was made by a newer program.", fix: "Upgrade this one." },
+    ]);
+  });
+
+  test("a data folder that cannot be made", async () => {
+    await using prefect = await startFakePrefect();
+    writeFileSync(join(root, "file"), "");
+    const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: join(root, "file", "below") });
+    expect(told(report, "files")).toEqual([
+      `fix files: ${join(root, "file")} is a file, so the data folder ${join(root, "file", "below")} cannot be made.`,
+    ]);
+  });
+});
+
+describe("what works, but not as well", () => {
+  const withClock = (prefect: FakePrefect, skewMs: number): PrefectApi => {
+    const { settings } = settingsOf({ PREFECT_API_URL: prefect.url });
+    const deps = { clock: systemClock, logger: silentLogger };
+    const client = createPrefectClient(toConnection(settings, "0.0.0"), deps);
+    return Object.defineProperty(client, "skewMs", { value: skewMs });
+  };
+
+  test("a refused websocket is a warning: Prefect is polled instead", async () => {
+    await using prefect = await startFakePrefect();
+    prefect.faults.stream.refuse = 502;
+    const report = await examine({ PREFECT_API_URL: prefect.url });
+    const [finding] = report.findings.filter(({ area }) => area === "websocket");
+    expect(finding?.level).toBe("warn");
+    expect(finding?.fix).toEndWith("Until then Prefect is polled, which is slower.");
+    expect(exitCodeOf(report)).toBe(0);
+  });
+
+  test("clocks that differ", async () => {
+    await using prefect = await startFakePrefect();
+    const env = { PREFECT_API_URL: prefect.url };
+    expect(told(await examine(env, { api: withClock(prefect, 42_400) }), "clock")).toEqual([
+      "warn clock: Prefect's clock is 42.4 s ahead of ours.",
+    ]);
+    expect(told(await examine(env, { api: withClock(prefect, -6000) }), "clock")).toEqual([
+      "warn clock: Prefect's clock is 6.0 s behind ours.",
+    ]);
+  });
+
+  test("a folder and files that others may read", async () => {
+    await using prefect = await startFakePrefect();
+    chmodSync(dataDir, 0o755);
+    const recordFile = join(dataDir, "r.sqlite");
+    writeFileSync(recordFile, "", { mode: 0o644 });
+    const report = await examine({ PREFECT_API_URL: prefect.url }, { recordFile });
+    expect(told(report, "files").filter((line) => line.startsWith("warn"))).toEqual([
+      `warn files: Other users may look into the data folder ${dataDir}.`,
+      `warn files: Other users may read ${recordFile}.`,
+    ]);
+  });
+
+  test("no API URL: the default server is named as such", async () => {
+    await using prefect = await startFakePrefect();
+    const report = await examine({}, { api: withClock(prefect, 0) });
+    expect(told(report, "settings")).toEqual([
+      "warn settings: No API URL is set (no PREFECT_API_URL found), so the local default http://127.0.0.1:4200/api is tried (a server that Prefect starts for one process cannot be used from here).",
+    ]);
+  });
+
+  test("what is recorded is told with its age and who syncs it", async () => {
+    await using prefect = await startFakePrefect();
+    const status = { file: "r", events: 12_345, lagMs: 2400, syncing: "other", lastError: null } as RecordStatus;
+    const report = await examine({ PREFECT_API_URL: prefect.url }, { readRecord: () => status });
+    expect(told(report, "record")).toEqual([
+      "ok record: The record holds 12,345 events, complete up to 2 s ago; another process is syncing it.",
+    ]);
+  });
+});

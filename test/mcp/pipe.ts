@@ -1,0 +1,11 @@
+/** What one end writes, the other reads; in this process. */
+export function makePipe() {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1000 });
+  const writer = writable.getWriter();
+  return {
+    readable,
+    write: (data: string | Uint8Array): Promise<void> =>
+      writer.write(typeof data === "string" ? Buffer.from(data) : data),
+    end: (): Promise<void> => writer.close(),
+  };
+}

@@ -1,0 +1,179 @@
+import { describe, expect, test } from "bun:test";
+import { Client } from "@modelcontextprotocol/client";
+import { AppError } from "../../src/errors.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { serveOverStdio } from "../../src/mcp/stdio.ts";
+import { StdioWire } from "../../src/mcp/stdio-wire.ts";
+import { type FakeTenant, fakeTenant } from "./fake-tenant.ts";
+import { makePipe } from "./pipe.ts";
+
+type Era = "legacy" | "modern";
+const ERAS: readonly Era[] = ["legacy", "modern"];
+
+/** A client and the server on two pipes in this process. */
+async function connect(tenant: FakeTenant, era: Era) {
+  const [toServer, toClient] = [makePipe(), makePipe()];
+  const stop = new AbortController();
+  const streams = { input: toServer.readable, write: toClient.write };
+  const served = serveOverStdio(tenant, { clock: systemClock, signal: stop.signal, streams });
+  const client = new Client(
+    { name: "test", version: "1" },
+    { versionNegotiation: { mode: era === "modern" ? { pin: "2026-07-28" } : "legacy" } },
+  );
+  const never = new AbortController();
+  await client.connect(
+    new StdioWire({ input: toClient.readable, write: toServer.write }, { clock: systemClock, signal: never.signal }),
+  );
+  return {
+    client,
+    async [Symbol.asyncDispose]() {
+      await client.close();
+      stop.abort();
+      await served;
+    },
+  };
+}
+
+describe.each(ERAS)("the server in the %s era", (era) => {
+  test("says who it is, and what it is for", async () => {
+    await using wired = await connect(fakeTenant(), era);
+    expect(wired.client.getServerVersion()).toEqual({
+      name: "prefect-mcp-bun",
+      title: "Prefect (local record)",
+      version: "9.9.9",
+    });
+    expect(wired.client.getServerCapabilities()).toEqual({
+      tools: { listChanged: true },
+      resources: {},
+      prompts: {},
+      completions: {},
+    });
+    const instructions = wired.client.getInstructions() ?? "";
+    expect(instructions).toStartWith("Answers questions about one Prefect workspace");
+    expect(instructions.length).toBeLessThanOrEqual(2000);
+  });
+
+  test("lists tools with schemas and annotations, without any question to Prefect", async () => {
+    const tenant = fakeTenant();
+    tenant.problem = new AppError("invalid_config", "the profile is broken");
+    await using wired = await connect(tenant, era);
+    const { tools } = await wired.client.listTools();
+    expect(tools.map((tool) => tool.name)).toEqual(["echo", "instance", "count_up", "wait", "not_found", "crash"]);
+    expect(tools[0]).toEqual({
+      name: "echo",
+      title: "A test tool",
+      description: "Does one thing.",
+      inputSchema: {
+        type: "object",
+        properties: { text: { type: "string" }, times: { type: "integer", minimum: 1, maximum: 100_000 } },
+        required: ["text"],
+        additionalProperties: false,
+      },
+      outputSchema: { type: "object", properties: {} },
+      annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+    });
+  });
+
+  test("answers a call in text and in structure", async () => {
+    await using wired = await connect(fakeTenant(), era);
+    const result = await wired.client.callTool({ name: "echo", arguments: { text: "ab", times: 2 } });
+    expect(result.content).toEqual([{ type: "text", text: '{"text":"abab"}' }]);
+    expect(result.structuredContent).toEqual({ text: "abab" });
+    expect(result.isError).toBeUndefined();
+  });
+
+  test("answers an error with its code, hint and whether to try again", async () => {
+    await using wired = await connect(fakeTenant(), era);
+    const result = await wired.client.callTool({ name: "not_found", arguments: {} });
+    expect(result.isError).toBe(true);
+    expect(result.structuredContent).toEqual({
+      code: "not_found",
+      message: "there is no run abc",
+      hint: "get_flow_runs lists them",
+      retryable: false,
+    });
+  });
+
+  test("keeps the words of an unforeseen error to its log", async () => {
+    const tenant = fakeTenant();
+    await using wired = await connect(tenant, era);
+    const result = await wired.client.callTool({ name: "crash", arguments: {} });
+    const { code, message, hint } = result.structuredContent as Record<string, string>;
+    expect([code, message]).toEqual(["internal", "An internal error happened; it is not caused by the arguments."]);
+    expect(JSON.stringify(result)).not.toContain("secret.path");
+    const reference = /reference (\w+)/.exec(hint ?? "")?.[1] ?? "none";
+    const line = JSON.parse(tenant.log.find((text) => text.includes(reference)) ?? "{}");
+    expect(line).toMatchObject({
+      level: "error",
+      where: "crash",
+      error: "undefined is not an object (evaluating 'secret.path')",
+    });
+  });
+
+  test("answers every call with what is wrong with the settings, until it is right again", async () => {
+    const tenant = fakeTenant();
+    tenant.problem = new AppError("invalid_config", "The profile is broken.", { hint: "Mend it." });
+    await using wired = await connect(tenant, era);
+    const broken = await wired.client.callTool({ name: "instance", arguments: {} });
+    expect(broken.structuredContent).toEqual({
+      code: "invalid_config",
+      message: "The profile is broken.",
+      hint: "Mend it.",
+      retryable: false,
+    });
+    tenant.problem = null;
+    const mended = await wired.client.callTool({ name: "instance", arguments: {} });
+    expect(mended.structuredContent).toEqual({ instance: "http://127.0.0.1:4200/api" });
+  });
+
+  test("names the nearest tool for a name that is none", async () => {
+    await using wired = await connect(fakeTenant(), era);
+    await expect(wired.client.callTool({ name: "ecko", arguments: {} })).rejects.toThrow(
+      /Unknown tool "ecko"; did you mean "echo"\?/,
+    );
+  });
+
+  test("passes progress on", async () => {
+    await using wired = await connect(fakeTenant(), era);
+    const notices: unknown[] = [];
+    await wired.client.callTool(
+      { name: "count_up", arguments: {} },
+      { onprogress: (notice) => void notices.push(notice) },
+    );
+    expect(notices).toEqual([1, 2, 3].map((done) => ({ progress: done, total: 3, message: `step ${done}` })));
+  });
+
+  test("stops a call that the client gives up", async () => {
+    const tenant = fakeTenant();
+    await using wired = await connect(tenant, era);
+    const giveUp = new AbortController();
+    const waiting = wired.client.callTool({ name: "wait", arguments: {} }, { signal: giveUp.signal });
+    waiting.catch(() => {});
+    await wired.client.callTool({ name: "echo", arguments: { text: "a" } });
+    giveUp.abort("enough");
+    await expect(waiting).rejects.toThrow();
+    await wired.client.callTool({ name: "echo", arguments: { text: "b" } });
+    expect(tenant.seen.aborted).toBe(1);
+  });
+
+  test("answers many large calls at once, each its own", async () => {
+    await using wired = await connect(fakeTenant(), era);
+    const texts = Array.from({ length: 40 }, (_, index) => `${index}-`);
+    const results = await Promise.all(
+      texts.map((text) => wired.client.callTool({ name: "echo", arguments: { text, times: 20_000 } })),
+    );
+    expect(results.map((result) => (result.structuredContent as { text: string }).text.slice(0, 3))).toEqual(
+      texts.map((text) => text.repeat(3).slice(0, 3)),
+    );
+  });
+});
+
+test("a 2025-era client is told when the list of tools has changed", async () => {
+  const tenant = fakeTenant();
+  await using wired = await connect(tenant, "legacy");
+  const { promise, resolve } = Promise.withResolvers<void>();
+  wired.client.setNotificationHandler("notifications/tools/list_changed", () => resolve());
+  tenant.setTools(tenant.tools().slice(0, 1));
+  await promise;
+  expect((await wired.client.listTools()).tools.map((tool) => tool.name)).toEqual(["echo"]);
+});

@@ -1,0 +1,401 @@
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../src/errors.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { createLogger, type Logger, silentLogger } from "../../src/lib/logger.ts";
+import type { PrefectEvent } from "../../src/model/event.ts";
+import type { EventStream } from "../../src/prefect/api.ts";
+import { DEFAULT_CONNECTION, type PrefectConnection } from "../../src/prefect/connection.ts";
+import { openEventStream } from "../../src/prefect/event-stream.ts";
+import { anEvent } from "../support/builders.ts";
+import { type FakePrefect, startFakePrefect } from "../support/fake-prefect.ts";
+import { facts } from "../support/fake-prefect-client.ts";
+import { startForwardProxy } from "../support/fake-prefect-proxy.ts";
+import { fastClock } from "../support/fast-clock.ts";
+import { startFaultProxy } from "../support/fault-proxy.ts";
+import { TEST_CERTIFICATE } from "../support/test-certificate.ts";
+
+interface Given extends Partial<PrefectConnection> {
+  readonly clock?: ReturnType<typeof fastClock>;
+  readonly logger?: Logger;
+  readonly signal?: AbortSignal;
+}
+
+function open(at: { readonly url: string }, given: Given = {}, filter = {}): EventStream {
+  const { clock = fastClock(5), logger = silentLogger, signal = new AbortController().signal, ...options } = given;
+  return openEventStream({ ...DEFAULT_CONNECTION, url: at.url, ...options }, filter, { clock, logger, signal });
+}
+
+/** An event of this moment: the socket withholds what lies more than 15 minutes back. */
+const now = (given: Partial<PrefectEvent> = {}) => anEvent({ occurred: new Date().toISOString(), ...given });
+
+/** How a stream ended: its AppError, or "closed". Reads it to the end. */
+async function outcome(stream: EventStream): Promise<AppError | "closed"> {
+  try {
+    for await (const _ of stream);
+    return "closed";
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+}
+
+async function outcomeFacts(stream: EventStream): Promise<unknown> {
+  const end = await outcome(stream);
+  return end === "closed" ? end : { ...facts(end), phase: stream.phase };
+}
+
+describe("a stream", () => {
+  test("hands on events as they are published, whole", async () => {
+    await using fake = await startFakePrefect();
+    const stream = open(fake);
+    await stream.ready;
+    expect(stream.phase).toBe("live");
+    const events = [now({ payload: { note: "zebra", n: 1.5 }, follows: null }), now()];
+    fake.emit(events);
+    for await (const batch of stream) {
+      expect(batch).toEqual(events);
+      break;
+    }
+  });
+
+  test("batches what arrives while its reader is busy, and reads on meanwhile", async () => {
+    await using fake = await startFakePrefect();
+    const stream = open(fake);
+    await stream.ready;
+    const batches: number[] = [];
+    fake.emit(now());
+    for await (const batch of stream) {
+      batches.push(batch.length);
+      if (batches.length === 1) {
+        for (let i = 0; i < 4; i += 1) fake.emit(Array.from({ length: 200 }, () => now()));
+        await systemClock.sleep(100);
+      }
+      if (batches.reduce((sum, n) => sum + n) === 801) break;
+    }
+    expect(batches).toEqual([1, 800]);
+  });
+
+  test("asks for live events only, far into the future, with the token first", async () => {
+    const received: unknown[] = [];
+    using server = Bun.serve({
+      port: 0,
+      fetch: (request, self) =>
+        self.upgrade(request, { headers: { "Sec-WebSocket-Protocol": "prefect" } }) ? undefined : new Response(),
+      websocket: {
+        message(socket, text) {
+          received.push(JSON.parse(String(text)));
+          if (received.length === 1) socket.send(JSON.stringify({ type: "auth_success" }));
+          else socket.send(JSON.stringify({ type: "event", event: now() }));
+        },
+      },
+    });
+    const auth = { kind: "basic", authString: "admin:pass" } as const;
+    const stream = open(
+      { url: `http://127.0.0.1:${server.port}/api` },
+      { auth },
+      { event: { prefix: ["a."] }, occurred: { since: "2026-08-20T09:00:00Z" } },
+    );
+    await stream.ready;
+    stream.close();
+    const until = (received[1] as { filter: { occurred: { until: string } } }).filter.occurred.until;
+    expect(received).toEqual([
+      { type: "auth", token: "admin:pass" },
+      {
+        type: "filter",
+        filter: { event: { prefix: ["a."] }, occurred: { since: "2026-08-20T09:00:00Z", until } },
+        backfill: false,
+      },
+    ]);
+    expect(Date.parse(until) - systemClock.nowMs()).toBeGreaterThan(364 * 86_400_000);
+  });
+
+  test("sends custom headers on the upgrade, and Authorization for a proxy in front of the server", async () => {
+    await using fake = await startFakePrefect({ authString: "admin:pass" });
+    const stream = open(fake, {
+      auth: { kind: "basic", authString: "admin:pass" },
+      customHeaders: { "X-Team": "data", Upgrade: "h2c", "Sec-WebSocket-Key": "x" },
+      userAgent: "prefect-mcp-bun/0.1.0",
+    });
+    await stream.ready;
+    stream.close();
+    const { headers } = fake.requestsTo("WS /events/out")[0] ?? { headers: {} };
+    expect(headers).toMatchObject({
+      "x-team": "data",
+      "user-agent": "prefect-mcp-bun/0.1.0",
+      upgrade: "websocket",
+      authorization: `Basic ${btoa("admin:pass")}`,
+      "sec-websocket-protocol": "prefect",
+    });
+    const cloud = open(fake, { isCloud: true, auth: { kind: "key", key: "admin:pass" } });
+    await cloud.ready;
+    cloud.close();
+    expect(fake.requestsTo("WS /events/out")[1]?.headers).not.toHaveProperty("authorization");
+  });
+
+  test("skips an event that is none and says so in the log", async () => {
+    await using fake = await startFakePrefect();
+    const lines: string[] = [];
+    const stream = open(fake, { logger: createLogger("warn", (line) => lines.push(line)) });
+    await stream.ready;
+    const good = now();
+    fake.emit([{ ...now(), id: "no uuid" }, good], { rest: false });
+    for await (const batch of stream) {
+      expect(batch).toEqual([good]);
+      break;
+    }
+    expect(lines.map((line) => JSON.parse(line).problem)).toEqual([".id should be a UUID"]);
+  });
+
+  test("ends cleanly, with what it holds, when it is closed, left or aborted", async () => {
+    await using fake = await startFakePrefect();
+    const stopping = new AbortController();
+    const streams = [open(fake), open(fake), open(fake, { signal: stopping.signal })];
+    await Promise.all(streams.map(({ ready }) => ready));
+    fake.emit(now());
+    const [closed, left, aborted] = streams as [EventStream, EventStream, EventStream];
+    const ends = [outcome(closed), outcome(aborted)];
+    for await (const _ of left) break;
+    closed.close();
+    stopping.abort();
+    expect(await Promise.all(ends)).toEqual(["closed", "closed"]);
+    for (let i = 0; fake.subscribers > 0 && i < 100; i += 1) await systemClock.sleep(10);
+    expect(fake.subscribers).toBe(0);
+  });
+
+  test("closed or aborted before it is ready rejects that promise", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.stream.mute = true;
+    const stream = open(fake);
+    stream.close();
+    expect(
+      facts(
+        await stream.ready.then(
+          () => Promise.reject(new Error("ready")),
+          (error: AppError) => error,
+        ),
+      ).message,
+    ).toBe("The event stream was closed.");
+    expect(await outcome(open(fake, { signal: AbortSignal.abort() }))).toBe("closed");
+    expect(fake.requestsTo("WS").length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("credentials on the socket", () => {
+  test.each([
+    ["none", { kind: "none" }, "asks for credentials and none are set. It says: Auth required but no token provided."],
+    [
+      "a wrong one",
+      { kind: "basic", authString: "admin:wrong" },
+      "does not accept the auth string (401). It says: Invalid token.",
+    ],
+    ["a key", { kind: "key", key: "pnu_1" }, "does not accept the API key (401). It says: Invalid token."],
+  ] as const)("that are refused are a permanent error: %s", async (_, auth, text) => {
+    await using fake = await startFakePrefect({ authString: "admin:pass" });
+    const stream = open(fake, { auth });
+    expect(await outcomeFacts(stream)).toMatchObject({
+      code: "unauthorized",
+      message: `Prefect at ${fake.url} ${text}`,
+      phase: "auth",
+    });
+    await expect(stream.ready).rejects.toMatchObject({ code: "unauthorized", retryable: false });
+  });
+
+  test("can be refused by Cloud's message or by the upgrade", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.stream.refuse = 401;
+    expect(await outcomeFacts(open(fake))).toMatchObject({ code: "unauthorized", phase: "connect" });
+    using cloud = Bun.serve({
+      port: 0,
+      fetch: (request, self) =>
+        self.upgrade(request, { headers: { "Sec-WebSocket-Protocol": "prefect" } }) ? undefined : new Response(),
+      websocket: { message: (socket) => void socket.send(JSON.stringify({ type: "auth_failure", reason: "expired" })) },
+    });
+    const url = `http://127.0.0.1:${cloud.port}/api`;
+    expect(await outcomeFacts(open({ url }, { isCloud: true, auth: { kind: "key", key: "pnu_1" } }))).toEqual({
+      code: "unauthorized",
+      message: `Prefect at ${url} does not accept the API key (401). It says: expired.`,
+      hint: "Check PREFECT_API_KEY: it may be expired, or belong to another account than PREFECT_API_URL.",
+      phase: "auth",
+    });
+  });
+});
+
+describe("a filter that is refused", () => {
+  test("looks like a lost connection, in the phase of the filter", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.stream.plainFilterOnly = true;
+    const stream = open(fake, { clock: fastClock(1) }, { event: { prefix: ["a."] } });
+    expect(await outcomeFacts(stream)).toEqual({
+      code: "unavailable",
+      message: "Prefect dropped the event stream right after its filter, without a reason.",
+      hint: "An older Prefect does so when it does not know a part of the filter.",
+      phase: "filter",
+    });
+    const plain = open(fake);
+    await plain.ready;
+    plain.close();
+  });
+
+  test("can be said by code 1002", async () => {
+    await using fake = await startFakePrefect();
+    const stream = open(fake);
+    await stream.ready;
+    fake.closeSockets(1002, "Expected 'filter' message");
+    expect(await outcome(stream)).toMatchObject({ code: "invalid_input", retryable: false });
+  });
+});
+
+describe("an upgrade that is refused", () => {
+  test.each([403, 404, 502])("with %p is worth another try, and says nothing about credentials", async (status) => {
+    await using fake = await startFakePrefect();
+    fake.faults.stream.refuse = status;
+    const stream = open(fake);
+    expect(await outcomeFacts(stream)).toEqual({
+      code: "unavailable",
+      message: `The websocket to ${fake.url} is refused with status ${status}.`,
+      hint: "A proxy may not let websockets through, or the URL is not the API's. Until then events are read by polling, so nothing is lost; they only arrive later.",
+      phase: "connect",
+    });
+  });
+
+  test("because nobody listens is named as for HTTP", async () => {
+    const fake = await startFakePrefect();
+    await fake.stop();
+    expect(await outcomeFacts(open(fake))).toMatchObject({
+      code: "unavailable",
+      message: `Nothing accepts connections at ${fake.url}.`,
+      phase: "connect",
+    });
+  });
+
+  test("because the URL cannot be dialled is a wrong setting", async () => {
+    expect(await outcome(open({ url: "prefect" }))).toMatchObject({ code: "invalid_config" });
+    expect(await outcome(open({ url: "https://127.0.0.1:9/api" }, { tls: { caFile: "/no/such/file" } }))).toMatchObject(
+      { code: "invalid_config" },
+    );
+  });
+});
+
+describe("the end of a stream", () => {
+  test.each([
+    [1012, "", "The Prefect server is stopping or restarting."],
+    [1001, "", "The Prefect server is stopping or restarting."],
+    [1011, "keepalive ping timeout", "Prefect closed the event stream (1011: keepalive ping timeout)."],
+    [1000, "bye", "Prefect closed the event stream (1000: bye)."],
+  ])("by code %p is worth another dial", async (code, reason, message) => {
+    await using fake = await startFakePrefect();
+    const stream = open(fake);
+    await stream.ready;
+    fake.closeSockets(code, reason);
+    expect(await outcome(stream)).toMatchObject({ code: "unavailable", message, retryable: true });
+  });
+
+  test("without a close frame is too; what had arrived is handed on first", async () => {
+    await using fake = await startFakePrefect();
+    const stream = open(fake);
+    await stream.ready;
+    fake.emit([now(), now()]);
+    await systemClock.sleep(50);
+    fake.closeSockets(1006);
+    await systemClock.sleep(50);
+    const batches: number[] = [];
+    const read = async () => {
+      for await (const batch of stream) batches.push(batch.length);
+    };
+    await expect(read()).rejects.toMatchObject({
+      code: "unavailable",
+      message: `The event stream to ${fake.url} was lost.`,
+    });
+    expect(batches).toEqual([2]);
+    expect(stream.phase).toBe("live");
+  });
+
+  test("is found by an unanswered ping when the network swallows everything", async () => {
+    await using fake = await startFakePrefect();
+    using network = startFaultProxy({ hostname: "127.0.0.1", port: fake.port });
+    const url = fake.url.replace(String(fake.port), String(network.port));
+    const clock = fastClock(20);
+    const stream = open({ url }, { clock });
+    await stream.ready;
+    network.set({ kind: "black-hole" });
+    const startMs = clock.nowMs();
+    expect(await outcome(stream)).toMatchObject({
+      code: "unavailable",
+      message: `The event stream to ${url} is dead: no answer to a ping in 10 s.`,
+    });
+    expect(clock.nowMs() - startMs).toBeLessThan(45_000);
+    expect(stream.lastHeardMs).toBeLessThan(startMs + 20_000);
+  });
+
+  test("is not brought about by mere quiet: pongs count as life", async () => {
+    await using fake = await startFakePrefect();
+    const clock = fastClock(20);
+    const stream = open(fake, { clock });
+    await stream.ready;
+    const startMs = clock.nowMs();
+    await systemClock.sleep(3_000);
+    expect(clock.nowMs() - startMs).toBeGreaterThan(55_000);
+    expect(stream.lastHeardMs).toBeGreaterThan(startMs + 40_000);
+    fake.emit(now());
+    for await (const batch of stream) {
+      expect(batch.length).toBe(1);
+      break;
+    }
+  });
+
+  test("comes within 10 s when the server accepts and says nothing", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.stream.mute = true;
+    const stream = open(fake, { clock: fastClock(20) });
+    expect(await outcomeFacts(stream)).toMatchObject({
+      code: "unavailable",
+      message: `No event stream from ${fake.url}: the credentials were not answered within 10 s.`,
+      phase: "auth",
+    });
+    using network = startFaultProxy({ hostname: "127.0.0.1", port: fake.port });
+    network.set({ kind: "black-hole" });
+    const url = fake.url.replace(String(fake.port), String(network.port));
+    expect(await outcomeFacts(open({ url }, { clock: fastClock(20) }))).toMatchObject({
+      message: `No event stream from ${url}: the websocket did not open within 10 s.`,
+      phase: "connect",
+    });
+  });
+});
+
+describe("the way to the server", () => {
+  const { cert, key } = TEST_CERTIFICATE;
+  const isLive = async (fake: FakePrefect, given: Given) => {
+    const stream = open(fake, given);
+    await stream.ready;
+    stream.close();
+    return stream.phase;
+  };
+
+  test("may be TLS with an own CA, or unchecked; an unknown CA is refused", async () => {
+    await using fake = await startFakePrefect({ tls: { cert, key } });
+    expect(await isLive(fake, { tls: { ca: cert } })).toBe("live");
+    expect(await isLive(fake, { tls: { insecure: true } })).toBe("live");
+    expect(await outcomeFacts(open(fake))).toMatchObject({
+      code: "unavailable",
+      message: `No trusted TLS connection to ${new URL(fake.url).origin}: TLS handshake failed: self signed certificate.`,
+    });
+  });
+
+  test("may be a proxy, for ws and for wss", async () => {
+    await using plain = await startFakePrefect();
+    await using secure = await startFakePrefect({ tls: { cert, key } });
+    using proxy = startForwardProxy();
+    const given = { proxy: { http: proxy.url, https: proxy.url }, tls: { ca: cert } };
+    expect(await isLive(plain, given)).toBe("live");
+    expect(await isLive(secure, given)).toBe("live");
+    expect(proxy.lines).toEqual([
+      `CONNECT 127.0.0.1:${plain.port} HTTP/1.1`,
+      `CONNECT 127.0.0.1:${secure.port} HTTP/1.1`,
+    ]);
+    expect(await isLive(plain, { proxy: { http: "http://127.0.0.1:9", noProxy: "127.0.0.1" } })).toBe("live");
+    expect(await outcomeFacts(open(plain, { proxy: { http: "http://127.0.0.1:9" } }))).toMatchObject({
+      code: "unavailable",
+      message: `Nothing accepts connections at ${plain.url} through the proxy 127.0.0.1:9.`,
+    });
+  });
+});

@@ -1,0 +1,140 @@
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../../src/lib/clock.ts";
+import { DAY_US, formatIsoUs, HOUR_US } from "../../src/lib/time.ts";
+import { aDeployment, aFlow, anEvent } from "../support/builders.ts";
+import { startFakePrefect } from "../support/fake-prefect.ts";
+import { eventually, makePlace, run } from "./program.ts";
+
+setDefaultTimeout(60_000);
+const place = makePlace();
+const prefect = await startFakePrefect();
+const nowUs = Math.floor(systemClock.nowUs());
+const ago = (us: number) => formatIsoUs(nowUs - us);
+const eventAgo = (us: number) => anEvent({ event: "shop.order", occurred: ago(us), received: ago(us) });
+const recent = [1, 2, 3].map((hours) => eventAgo(hours * HOUR_US));
+const old = [2, 3, 4, 5].map((days) => eventAgo(days * DAY_US));
+prefect.emit([...recent, ...old]);
+prefect.workspace.flows.push(aFlow());
+prefect.workspace.deployments.push(aDeployment());
+
+afterAll(async () => {
+  await prefect.stop();
+  place[Symbol.dispose]();
+});
+
+const env = () => place.env({ PREFECT_API_URL: prefect.url });
+const cli = async (...args: string[]) =>
+  run([...(await place.command("source")), ...args], { cwd: place.dir, env: env() });
+const cliJson = async (...args: string[]) =>
+  JSON.parse((await cli(...args, "--json")).stdout) as Record<string, unknown>;
+const files = () => readdirSync(place.dataDir);
+
+test("says that nothing is recorded before anything is", async () => {
+  const { code, stdout } = await cli("status");
+  expect([code, stdout.split("\n")[0]]).toEqual([0, `Nothing is recorded of ${prefect.url} yet.`]);
+  expect(await cliJson("status")).toMatchObject({
+    instance: prefect.url,
+    bytes: 0,
+    events: 0,
+    gaps: [],
+    lag_ms: null,
+    syncing: "none",
+  });
+});
+
+test("fills the record in plain lines and says what it holds", async () => {
+  const { code, stdout } = await cli("sync", "--once", "--since", "84h");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^100 % done: 5 events, \d+ pages, \d+ requests/m);
+  expect(stdout).not.toContain("\r");
+  const status = await cliJson("status");
+  expect(status).toMatchObject({ events: 5, gaps: [], syncing: "none", last_error: null });
+  expect(Number.isInteger(status.lag_ms)).toBe(true);
+  const [covered] = (status.coverage as { event: { from: string; to: string }[] }).event;
+  expect(Date.parse(covered?.from ?? "")).toBeLessThanOrEqual((nowUs - 3 * DAY_US) / 1000);
+  const [name = ""] = files().filter((file) => file.endsWith(".sqlite"));
+  expect(status.file).toBe(join(place.dataDir, name));
+  expect(statSync(place.dataDir).mode & 0o777).toBe(0o700);
+  expect(files().filter((file) => (statSync(join(place.dataDir, file)).mode & 0o077) !== 0)).toEqual([]);
+});
+
+test("does not fetch again what it has", async () => {
+  prefect.takeRequests();
+  await cli("sync", "--once", "--since", "84h");
+  const again = prefect.takeRequests().filter((request) => request.includes("/events/filter"));
+  expect(again.length).toBeLessThan(6);
+});
+
+test("calls a tool: text for people, JSON for programs, exit 1 on an error", async () => {
+  const asked = ["call", "read_events", "--args", '{"event_type_prefix": "shop.", "limit": 2}'];
+  const text = await cli(...asked);
+  expect(text.code).toBe(0);
+  expect(text.stdout).toContain(recent[0]?.id ?? "none");
+  const answer = await cliJson(...asked);
+  expect((answer.events as { id: string }[]).map((event) => event.id)).toEqual(
+    recent.slice(0, 2).map((event) => event.id),
+  );
+  expect(answer.source).toBe("record");
+
+  const wrong = await cli("call", "read_events", "--args", '{"prefix_of_event": "x"}', "--json");
+  expect([wrong.code, JSON.parse(wrong.stdout).code]).toEqual([1, "invalid_input"]);
+  const broken = await cli("call", "read_events", "--args", "{limit: 2}");
+  expect([broken.code, broken.stdout.includes("not valid JSON")]).toEqual([1, true]);
+  const unknown = await cli("call", "read_event");
+  expect([unknown.code, unknown.stderr]).toEqual([
+    1,
+    expect.stringContaining('There is no tool "read_event"; did you mean "read_events"?'),
+  ]);
+});
+
+test("a live answer given to `call` is recorded", async () => {
+  const args = JSON.stringify({ occurred_after: ago(6 * DAY_US), occurred_before: ago(3.75 * DAY_US) });
+  const live = await cliJson("call", "read_events", "--args", args);
+  expect([live.source, (live.events as { id: string }[]).map(({ id }) => id)]).toEqual([
+    "live",
+    old.slice(2).map(({ id }) => id),
+  ]);
+  expect((await cliJson("status")).events).toBe(7);
+});
+
+test("lists the tools, and refuses what is no command", async () => {
+  const tools = await cliJson("tools");
+  expect(
+    (tools.tools as { name: string; offered: boolean }[]).find(({ name }) => name === "read_events")?.offered,
+  ).toBe(true);
+  const typo = await cli("stauts");
+  expect([typo.code, typo.stdout]).toEqual([2, ""]);
+  expect(typo.stderr).toContain('did you mean "status"?');
+});
+
+test("keeps following without --once, and ends on SIGINT with 130", async () => {
+  const command = [...(await place.command("source")), "sync"];
+  const child = Bun.spawn(command, { cwd: place.dir, env: env(), stdio: ["ignore", "pipe", "ignore"] });
+  const printed = new Response(child.stdout).text();
+  try {
+    await eventually("it leads", 20_000, async () => (await cliJson("status")).syncing === "other");
+    prefect.emit(eventAgo(0));
+    await eventually("the new event is held", 20_000, async () => (await cliJson("status")).events === 8);
+  } finally {
+    child.kill("SIGINT");
+  }
+  expect(await child.exited).toBe(130);
+  expect(await printed).toContain("The record is caught up; following Prefect until interrupted.");
+});
+
+test("forgets what is older, and then all of it, only when told so", async () => {
+  const asked = await cli("forget");
+  expect([asked.code, asked.stderr.includes("--yes")]).toEqual([1, true]);
+  const before = await cliJson("forget", "--before", "1d", "--yes");
+  expect(before.removed_events).toBe(4);
+  expect((await cliJson("status")).events).toBe(4);
+  const all = await cliJson("forget", "--yes");
+  expect(all).toMatchObject({ instance: prefect.url, removed_events: 4 });
+  expect(Number(all.freed_bytes)).toBeGreaterThan(0);
+  expect(files()).toEqual([]);
+  expect((await cli("forget", "--yes", "--instance", "http://elsewhere:4200/api")).stdout).toStartWith(
+    "Nothing is recorded of",
+  );
+});

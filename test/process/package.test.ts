@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { startFakePrefect } from "../support/fake-prefect.ts";
+import { eventually, type Finished, makePlace, run, startClient } from "./program.ts";
+
+const ROOT = join(import.meta.dir, "..", "..");
+setDefaultTimeout(60_000);
+const place = makePlace();
+let tarball = "";
+
+beforeAll(async () => {
+  const packed = await run([process.execPath, "pm", "pack", "--destination", place.dir], {
+    cwd: ROOT,
+    env: place.env(),
+  });
+  const name = readdirSync(place.dir).find((file) => file.endsWith(".tgz"));
+  if (packed.code !== 0 || !name) throw new Error(`bun pm pack failed: ${packed.stderr}`);
+  tarball = join(place.dir, name);
+}, 120_000);
+afterAll(() => place[Symbol.dispose]());
+
+describe("the package", () => {
+  test("holds the program in one file, and no source", async () => {
+    const listed = await run(["tar", "-tzf", tarball], { cwd: place.dir, env: place.env() });
+    expect(listed.stdout.trim().split("\n").sort()).toEqual([
+      "package/CHANGELOG.md",
+      "package/LICENSE",
+      "package/README.md",
+      "package/dist/prefect-mcp-bun.js",
+      "package/package.json",
+    ]);
+  });
+
+  test("needs nothing but Bun", () => {
+    const { dependencies = {} } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    expect(dependencies).toEqual({});
+    expect(readFileSync(join(ROOT, "dist", "prefect-mcp-bun.js"), "utf8")).toStartWith("#!/usr/bin/env bun\n");
+  });
+
+  const command = (...args: string[]) => [
+    process.execPath,
+    "x",
+    "--package",
+    `file:${tarball}`,
+    "prefect-mcp-bun",
+    ...args,
+  ];
+
+  /** Where nothing is: neither a project nor a home. */
+  function nowhere(more: Record<string, string> = {}) {
+    const [home, empty] = [join(place.dir, "home"), join(place.dir, "empty")];
+    for (const dir of [home, empty]) mkdirSync(dir, { recursive: true });
+    return { cwd: empty, env: place.env({ HOME: home, TMPDIR: home, ...more }) };
+  }
+  const bunx = (...args: string[]): Promise<Finished> => run(command(...args), nowhere());
+
+  test("runs by bunx in an empty folder with an empty home", async () => {
+    const help = await bunx("--help");
+    expect(help.stdout).toContain("Usage: prefect-mcp-bun [command] [flags]");
+    expect(help.code).toBe(0);
+    const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    expect((await bunx("--version")).stdout).toBe(`${version}\n`);
+    const tools = await bunx("tools");
+    expect(tools.stdout).toContain("read_events");
+    expect(existsSync(join(place.dir, "empty", "node_modules"))).toBe(false);
+  });
+
+  test("syncs in its Worker when it runs by bunx, and ends with its stdin", async () => {
+    await using prefect = await startFakePrefect();
+    await using client = startClient(command(), nowhere({ PREFECT_API_URL: prefect.url }));
+    await client.initialize();
+    await eventually("it syncs", 20_000, async () => (await client.call("get_record_status")).syncing === "self");
+    await client.close();
+    expect(client.child.exitCode).toBe(0);
+  });
+});

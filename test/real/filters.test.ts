@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { openRecord, type RecordDb } from "../../src/store/database.ts";
+import { type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
+import { agree, askRecord, askServer, type Filled, fillRecord, randomQuestion } from "./filter-agreement.ts";
+import { makeWorkspace, postTo, seeded } from "./filter-workspace.ts";
+import { allPaths, type Drawn } from "./random-filters.ts";
+
+/** The same seed makes the same workspace and the same questions. */
+const SEED = 20_261_122;
+const QUESTIONS = 2_200;
+/** Questions asked at once. */
+const TOGETHER = 4;
+
+/** Nothing but the scheduler may change the workspace while it is compared. */
+const QUIET = Object.fromEntries(
+  ["LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FOREMAN", "TRIGGERS", "TASK_RUN_RECORDER"].map(
+    (service) => [`PREFECT_SERVER_SERVICES_${service}_ENABLED`, "false"],
+  ),
+);
+
+let prefect: RealPrefect;
+let db: RecordDb;
+let filled: Filled;
+const random = seeded(SEED);
+
+beforeAll(async () => {
+  prefect = await startRealPrefect({ env: QUIET });
+  const post = postTo(prefect.url);
+  await makeWorkspace(post, random);
+  await scheduledRuns(post);
+  db = openRecord(":memory:", "write");
+  filled = await fillRecord(db, post);
+}, 180_000);
+
+afterAll(async () => {
+  db?.close();
+  await prefect?.[Symbol.asyncDispose]();
+});
+
+/** Runs made by schedules are the only ones with a creator: four deployments have three each. */
+async function scheduledRuns(post: ReturnType<typeof postTo>): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const count = (await post("/flow_runs/count", { flow_runs: { created_by: { is_null_: false } } })) as number;
+    if (count >= 12) return;
+    await Bun.sleep(200);
+  }
+}
+
+test("record and server name the same rows in the same order, for random filters over every field and operator", async () => {
+  const post = postTo(prefect.url);
+  const drawn: Drawn = new Map();
+  const outcomes = { same: 0, ties: 0, order: 0, ids: 0 };
+  const wrong: string[] = [];
+  let matching = 0;
+  for (let asked = 0; asked < QUESTIONS; asked += TOGETHER) {
+    const questions = Array.from({ length: TOGETHER }, () => randomQuestion(random, filled.values, drawn));
+    const answers = await Promise.all(questions.map((question) => askServer(post, question)));
+    for (const [index, question] of questions.entries()) {
+      const server = answers[index] ?? [];
+      const record = askRecord(db, question);
+      if (server.length > 0) matching += 1;
+      const outcome = agree(filled.rows, question.sort, server, record);
+      outcomes[outcome] += 1;
+      if (outcome === "same" || outcome === "ties") continue;
+      wrong.push(
+        `${outcome}: ${question.route.path} ${question.sort} ${JSON.stringify(question.set)}: ${server.length} on the server, ${record.length} in the record`,
+      );
+    }
+  }
+  const unasked = allPaths().filter((path) => !drawn.has(path));
+  process.stdout.write(
+    `filters: seed ${SEED}, ${QUESTIONS} asked, ${matching} returned something, ${outcomes.same} in the very same order, ${outcomes.ties} but for ties\n`,
+  );
+  expect(wrong.slice(0, 5)).toEqual([]);
+  expect(unasked).toEqual([]);
+  expect(matching).toBeGreaterThan(QUESTIONS / 3);
+}, 180_000);

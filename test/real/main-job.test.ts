@@ -1,0 +1,321 @@
+/** The main job on real input: flows run on a real Prefect server, and what the product then holds and says is what the API says. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { PrefectEvent } from "../../src/model/event.ts";
+import type { FlowRun, JsonObject, Log, TaskRun } from "../../src/model/objects.ts";
+import { createRedactor } from "../../src/model/redact.ts";
+import { openRecord } from "../../src/store/database.ts";
+import { findEvents } from "../../src/store/events.ts";
+import { eventually, type Product, runProduct, startProduct } from "../support/product.ts";
+import { type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
+
+const FLOWS_MS = 300_000;
+const SETTLE_MS = 30_000;
+const WIDE = { since: "2020-01-01T00:00:00Z", until: "2100-01-01T00:00:00Z" };
+
+let prefect: RealPrefect;
+let followed: string;
+let product: Product;
+let ids: Readonly<Record<string, string>>;
+
+/** The product follows while the flows run: the events come over the socket, in bursts, with catch-ups behind them. */
+beforeAll(async () => {
+  prefect = await startRealPrefect();
+  followed = mkdtempSync(join(tmpdir(), "main-job-"));
+  product = await startProduct({ env: envFor(followed) });
+  const working = startWorker();
+  const flows = await prefect.python("workspace.py", [
+    ...[
+      "pool",
+      "automation",
+      "success",
+      "failure",
+      "retry",
+      "crash",
+      "subflows",
+      "map",
+      "logs",
+      "scheduled",
+      "paused",
+      "worker",
+    ],
+  ]);
+  if (flows.exitCode !== 0) throw new Error(`the flows did not run: ${flows.stderr.slice(-3000)}`);
+  ids = JSON.parse(flows.stdout.trim().split("\n").at(-1) ?? "{}").ids;
+  (await working).kill("SIGINT");
+  await (await working).exited;
+  await settled();
+}, FLOWS_MS);
+
+afterAll(async () => {
+  await product?.[Symbol.asyncDispose]();
+  await prefect?.[Symbol.asyncDispose]();
+  rmSync(followed, { recursive: true, force: true });
+});
+
+function envFor(dataDir: string): Record<string, string> {
+  return { HOME: dataDir, PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: dataDir };
+}
+
+/** A worker of `etl-pool`, as soon as the flows have made the pool. */
+async function startWorker() {
+  const pools = () => prefect.api<{ name: string }[]>("POST", "/work_pools/filter", {});
+  await eventually(pools, (found) => found.some((pool) => pool.name === "etl-pool"), 60_000);
+  return prefect.prefect(["worker", "start", "--pool", "etl-pool", "--name", "worker-1"], {
+    PREFECT_WORKER_QUERY_SECONDS: "2",
+  });
+}
+
+/** No event has come for longer than the server takes to write one. */
+async function settled(): Promise<void> {
+  let before = -1;
+  for (let total = await countEvents(); total !== before; total = await countEvents()) {
+    before = total;
+    await Bun.sleep(7_000);
+  }
+}
+
+async function countEvents(): Promise<number> {
+  const body = { filter: { occurred: WIDE }, limit: 0 };
+  return (await prefect.api<{ total: number }>("POST", "/events/filter", body)).total;
+}
+
+async function eventsOfApi(filter: JsonObject = {}): Promise<PrefectEvent[]> {
+  type Page = { events: PrefectEvent[]; next_page: string | null };
+  let page = await prefect.api<Page>("POST", "/events/filter", { filter: { occurred: WIDE, order: "ASC", ...filter } });
+  const events = [...page.events];
+  while (page.next_page) {
+    page = await prefect.api<Page>("GET", page.next_page.slice(page.next_page.indexOf("/events/")));
+    events.push(...page.events);
+  }
+  return events;
+}
+
+async function pagesOf<Row>(path: string, body: JsonObject): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (;;) {
+    const page = await prefect.api<Row[]>("POST", path, { ...body, limit: 200, offset: rows.length });
+    rows.push(...page);
+    if (page.length < 200) return rows;
+  }
+}
+
+function eventsOfRecord(dataDir: string): PrefectEvent[] {
+  const file = readdirSync(dataDir).find((name) => /\.(db|sqlite)$/.test(name));
+  if (!file) return [];
+  const db = openRecord(join(dataDir, file), "read");
+  try {
+    const whole = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER };
+    return findEvents(db, { ...whole, order: "asc", limit: 1_000_000 }).events;
+  } finally {
+    db.close();
+  }
+}
+
+const byId = (events: readonly PrefectEvent[]) => events.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+
+/** Every page of a list tool. */
+async function everyPage(tool: string, args: object, key: string): Promise<Record<string, unknown>[]> {
+  const items: Record<string, unknown>[] = [];
+  let cursor: string | undefined;
+  do {
+    const { structured, isError, text } = await product.call(tool, { ...args, ...(cursor ? { cursor } : {}) });
+    if (isError) throw new Error(text);
+    items.push(...structured[key]);
+    cursor = structured.next_cursor;
+  } while (cursor);
+  return items;
+}
+
+const idsOf = (rows: readonly { id?: unknown }[]) => rows.map((row) => row.id);
+
+describe("the record", () => {
+  test("holds exactly the events of the API, every field, when it followed the flows", async () => {
+    const wanted = await eventsOfApi();
+    expect(wanted.length).toBeGreaterThan(800);
+    await eventually(
+      () => eventsOfRecord(followed).length,
+      (count) => count >= wanted.length,
+      SETTLE_MS,
+    );
+    const redact = createRedactor({ credentials: [] }).event;
+    expect(byId(eventsOfRecord(followed))).toEqual(byId(wanted.map(redact)));
+  }, 60_000);
+
+  test("holds exactly the events of the API when it was filled afterwards", async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "main-job-once-"));
+    try {
+      const synced = await runProduct(["sync", "--once"], envFor(dataDir));
+      expect([synced.code, synced.stderr]).toEqual([0, ""]);
+      const redact = createRedactor({ credentials: [] }).event;
+      expect(byId(eventsOfRecord(dataDir))).toEqual(byId((await eventsOfApi()).map(redact)));
+    } finally {
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  }, 90_000);
+
+  test("is found complete by the audit", async () => {
+    const audit = await runProduct(["audit", "--json"], envFor(followed));
+    const found = JSON.parse(audit.stdout);
+    expect([audit.code, found.unexplained, found.record]).toEqual([0, 0, found.server]);
+  }, 60_000);
+});
+
+describe("answers are what the API says", () => {
+  test("read_events: every event with every field, page by page", async () => {
+    const items = await everyPage(
+      "read_events",
+      { detail: "full", limit: 500, order: "asc", occurred_after: "7d" },
+      "events",
+    );
+    const redact = createRedactor({ credentials: [] }).event;
+    expect(byId(items as unknown as PrefectEvent[])).toEqual(byId((await eventsOfApi()).map(redact)));
+  }, 60_000);
+
+  test.each([
+    ["a prefix", { event: { prefix: ["prefect.flow-run."] } }],
+    ["names", { event: { name: ["prefect.flow-run.Failed", "prefect.flow-run.Crashed"] } }],
+    ["a label", { resource: { labels: { "prefect.state-type": "FAILED" } } }],
+    ["a related role", { related: { role: ["customer"] } }],
+  ])(
+    "read_events by %s",
+    async (_, filter) => {
+      const items = await everyPage("read_events", { filter, limit: 500, occurred_after: "7d" }, "events");
+      expect(idsOf(items).toSorted()).toEqual(idsOf(await eventsOfApi(filter)).toSorted());
+    },
+    60_000,
+  );
+
+  test("read_events of one run and its tasks", async () => {
+    const items = await everyPage("read_events", { flow_run: ids.failure, limit: 500 }, "events");
+    const wanted = await eventsOfApi({ any_resource: { id: [`prefect.flow-run.${ids.failure}`] } });
+    expect(idsOf(items).toSorted()).toEqual(idsOf(wanted).toSorted());
+  });
+
+  test.each([
+    ["all, newest start first", {}, "START_TIME_DESC", {}],
+    ["failed and crashed", { state: { type: { any_: ["FAILED", "CRASHED"] } } }, "EXPECTED_START_TIME_DESC", {}],
+    ["late", { state: { name: { any_: ["Late"] } } }, "EXPECTED_START_TIME_DESC", {}],
+    ["by tag", { tags: { all_: ["demo"] } }, "START_TIME_DESC", {}],
+    ["ad hoc, by name", { deployment_id: { is_null_: true } }, "NAME_ASC", {}],
+    ["of a deployment", {}, "START_TIME_DESC", { deployment: "orders-nightly" }],
+    ["of a flow", {}, "EXPECTED_START_TIME_ASC", { flow: "orders-etl" }],
+  ])("get_flow_runs: %s", async (_, filter, sort, shorthand: { deployment?: string; flow?: string }) => {
+    const items = await everyPage("get_flow_runs", { filter, sort, limit: 200, ...shorthand }, "flow_runs");
+    const { deployment, flow } = shorthand;
+    const wanted = await pagesOf<FlowRun>("/flow_runs/filter", {
+      flow_runs: filter,
+      sort,
+      ...(deployment && { deployments: { name: { any_: [deployment] } } }),
+      ...(flow && { flows: { name: { any_: [flow] } } }),
+    });
+    expect(wanted.length).toBeGreaterThan(0);
+    expect(idsOf(items)).toEqual(idsOf(wanted));
+  });
+
+  test("get_flow_runs: every field of a run in full detail", async () => {
+    const { structured } = await product.call("get_flow_runs", { flow_run: ids.failure, detail: "full" });
+    const wanted = await prefect.api<FlowRun>("GET", `/flow_runs/${ids.failure}`);
+    const { estimated_run_time: _, estimated_start_time_delta: __, ...steady } = wanted;
+    expect(structured.flow_runs).toEqual([expect.objectContaining(steady)]);
+  });
+
+  test("get_task_runs of the mapped run, in Prefect's order", async () => {
+    const items = await everyPage("get_task_runs", { flow_run: ids.map, limit: 200 }, "task_runs");
+    const body = { flow_runs: { id: { any_: [ids.map ?? ""] } }, sort: "EXPECTED_START_TIME_DESC" };
+    const wanted = await pagesOf<TaskRun>("/task_runs/filter", body);
+    expect(wanted.length).toBe(200);
+    expect(idsOf(items)).toEqual(idsOf(wanted));
+  });
+
+  test.each([
+    ["get_deployments", "deployments"],
+    ["get_flows", "flows"],
+    ["get_work_pools", "work_pools"],
+    ["get_automations", "automations"],
+  ])("%s: all, by name", async (tool, key) => {
+    const items = await everyPage(tool, { limit: 200 }, key);
+    const wanted = await pagesOf<{ id: string; name: string }>(`/${key}/filter`, {});
+    expect(items.map(({ id, name }) => ({ id, name }))).toEqual(wanted.map(({ id, name }) => ({ id, name })));
+  });
+
+  test("get_flow_run_logs: the error at the end of a long run is in the default answer", async () => {
+    const { structured, text } = await product.call("get_flow_run_logs", { flow_run_id: ids["late-error"] });
+    expect(text).toContain("the error at the end of a long run");
+    expect(structured.logs.some((line: Log) => line.message.includes("the error at the end of a long run"))).toBe(true);
+  });
+
+  test("get_flow_run_logs: 1,500 lines, each whole and in order", async () => {
+    const items = await everyPage("get_flow_run_logs", { flow_run_id: ids.logs, head: true, limit: 1000 }, "logs");
+    const wanted = await pagesOf<Log>("/logs/filter", {
+      logs: { flow_run_id: { any_: [ids.logs ?? ""] } },
+      sort: "TIMESTAMP_ASC",
+    });
+    expect(wanted.length).toBeGreaterThan(1_500);
+    expect(items.map((line) => line.message)).toEqual(wanted.map((line) => line.message));
+  }, 60_000);
+
+  test("get_dashboard counts what the API counts", async () => {
+    const until = new Date().toISOString();
+    const since = new Date(Date.now() - 3_600_000).toISOString();
+    const { structured } = await product.call("get_dashboard", { since, until });
+    const start_time = { after_: since, before_: until };
+    const rows = await pagesOf<FlowRun>("/flow_runs/filter", { flow_runs: { start_time } });
+    const count = (type: string, isLate?: boolean) =>
+      rows.filter((run) => run.state_type === type && (isLate === undefined || (run.state_name === "Late") === isLate))
+        .length;
+    expect(structured.flow_runs).toEqual({
+      completed: count("COMPLETED"),
+      failed: count("FAILED"),
+      crashed: count("CRASHED"),
+      cancelled: count("CANCELLED"),
+      running: count("RUNNING"),
+      pending: count("PENDING"),
+      scheduled: count("SCHEDULED", false),
+      late: count("SCHEDULED", true),
+      paused: count("PAUSED"),
+      cancelling: count("CANCELLING"),
+      total: rows.length,
+    });
+    expect(structured.slots).toContainEqual(
+      expect.objectContaining({
+        name: "narrow-pool",
+        limit: 1,
+        active_slots: 1,
+        holders: [expect.objectContaining({ id: ids.running })],
+      }),
+    );
+  });
+
+  test("search finds the words of custom events", async () => {
+    const items = await everyPage("search", { query: "zebra", kinds: ["event"], limit: 200 }, "results");
+    const wanted = (await eventsOfApi({ event: { prefix: ["shop.order."] } })).map((event) => event.id);
+    expect(idsOf(items).toSorted()).toEqual(wanted.toSorted());
+  });
+
+  test("get_identity and get_record_status name this server and what is held", async () => {
+    const identity = await product.call("get_identity");
+    expect(JSON.stringify(identity.structured)).toContain(prefect.url);
+    expect(JSON.stringify(identity.structured)).toContain(await prefect.api<string>("GET", "/admin/version"));
+    const status = await product.call("get_record_status");
+    expect(status.structured).toMatchObject({ events: await countEvents(), syncing: "self", gaps: [] });
+  });
+
+  test("every answer names the same ids in both channels", async () => {
+    const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+    const found = (text: string) => [...new Set(text.match(uuid) ?? [])].toSorted();
+    for (const tool of [
+      "get_dashboard",
+      "get_flow_runs",
+      "read_events",
+      "get_deployments",
+      "get_work_pools",
+      "get_automations",
+    ]) {
+      const { structured, text } = await product.call(tool);
+      expect([tool, found(text)]).toEqual([tool, found(JSON.stringify(structured))]);
+    }
+  });
+});

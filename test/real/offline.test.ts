@@ -1,0 +1,140 @@
+/** Prefect goes away and comes back: the same questions are answered from the record with their age, and the gap closes by itself. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { eventually, type Product, startProduct, type ToolResult } from "../support/product.ts";
+import { freePort, type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
+
+/** What a team asks, with the list whose rows must stay the same. */
+const QUESTIONS: readonly (readonly [tool: string, args: object, key: string])[] = [
+  ["get_flow_runs", { limit: 50 }, "flow_runs"],
+  ["get_deployments", {}, "deployments"],
+  ["get_work_pools", {}, "work_pools"],
+  ["read_events", { limit: 100, event_type_prefix: "prefect.flow-run." }, "events"],
+  ["get_dashboard", {}, "flow_runs"],
+];
+
+let prefect: RealPrefect;
+let dataDir: string;
+let product: Product;
+let failedRun: string;
+
+beforeAll(async () => {
+  prefect = await startRealPrefect();
+  dataDir = mkdtempSync(join(tmpdir(), "offline-"));
+  const flows = await prefect.python("workspace.py", ["pool", "success", "failure"]);
+  if (flows.exitCode !== 0) throw new Error(`the flows did not run: ${flows.stderr.slice(-3000)}`);
+  failedRun = JSON.parse(flows.stdout.trim().split("\n").at(-1) ?? "{}").ids.failure;
+  product = await startProduct({ env: { HOME: dataDir, PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: dataDir } });
+  const held = () => product.call("get_record_status");
+  await eventually(
+    held,
+    ({ structured }) => structured.backfill?.done === true && structured.stream === "open",
+    60_000,
+  );
+  // The server writes its last events within five seconds.
+  await Bun.sleep(6_000);
+}, 180_000);
+
+afterAll(async () => {
+  await product?.[Symbol.asyncDispose]();
+  await prefect?.[Symbol.asyncDispose]();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+async function askAll(): Promise<ToolResult[]> {
+  const answers: ToolResult[] = [];
+  for (const [tool, args] of QUESTIONS) answers.push(await product.call(tool, args));
+  return answers;
+}
+
+const idsOf = (rows: unknown) => (Array.isArray(rows) ? rows.map((row: { id: string }) => row.id) : rows);
+const rowsOf = (answers: readonly ToolResult[]) =>
+  answers.map(({ structured }, index) => idsOf(structured[QUESTIONS[index]?.[2] ?? ""]));
+
+describe("when Prefect is away", () => {
+  let before: ToolResult[];
+  let lostMs: number;
+
+  test("the same questions have the same answers, with their age", async () => {
+    // The failed run's logs were fetched without being asked for.
+    const logs = () => product.call("get_flow_run_logs", { flow_run_id: failedRun });
+    expect((await logs()).text).toContain("invalid literal for int()");
+    before = await askAll();
+    await prefect.stop();
+    lostMs = Date.now();
+    await Bun.sleep(2_000);
+    const after = await askAll();
+    expect(rowsOf(after)).toEqual(rowsOf(before));
+    for (const { isError, structured } of after) {
+      expect([isError, structured.source]).toEqual([false, "record"]);
+      expect(Date.parse(structured.as_of)).toBeLessThanOrEqual(lostMs);
+      expect(Date.parse(structured.as_of)).toBeGreaterThan(lostMs - 60_000);
+    }
+    expect((await logs()).text).toContain("invalid literal for int()");
+  }, 60_000);
+
+  test("what the record cannot know is said, not guessed", async () => {
+    const unknown = await product.call("get_flow_run_logs", { flow_run_id: "00000000-0000-4000-8000-000000000000" });
+    expect(unknown.isError).toBe(true);
+    expect(["not_found", "unavailable"]).toContain(unknown.structured.code);
+    const old = await product.call("read_events", {
+      occurred_after: "2020-01-01T00:00:00Z",
+      occurred_before: "2020-01-02T00:00:00Z",
+    });
+    expect([
+      old.structured.coverage?.complete ?? false,
+      old.isError || old.structured.coverage.gaps.length > 0,
+    ]).toEqual([false, true]);
+  }, 60_000);
+
+  test("the status says that Prefect is unreachable", async () => {
+    const { structured } = await product.call("get_record_status");
+    expect(structured.reachable).toBe(false);
+  });
+});
+
+describe("when Prefect is back", () => {
+  test("the gap closes within 15 s, without being asked", async () => {
+    await prefect.restart();
+    const backMs = performance.now();
+    const event = {
+      id: crypto.randomUUID(),
+      occurred: new Date().toISOString(),
+      event: "shop.back.again",
+      resource: { "prefect.resource.id": "shop.1" },
+    };
+    await prefect.api("POST", "/events", [event]);
+    const asked = () => product.call("read_events", { event_type_prefix: "shop.back.", occurred_after: "1h" });
+    const whole = await eventually(
+      asked,
+      ({ structured }) =>
+        structured.events?.length === 1 && structured.coverage.complete && structured.source === "record",
+      20_000,
+    );
+    expect(idsOf(whole.structured.events)).toEqual([event.id]);
+    expect(whole.structured.coverage).toMatchObject({ complete: true, gaps: [] });
+    expect(performance.now() - backMs).toBeLessThan(15_000);
+  }, 90_000);
+});
+
+describe("without any record", () => {
+  test("the error names what to do, within ten seconds", async () => {
+    const empty = mkdtempSync(join(tmpdir(), "offline-empty-"));
+    const env = { HOME: empty, PREFECT_API_URL: `http://127.0.0.1:${freePort()}/api`, PREFECT_MCP_DATA_DIR: empty };
+    const nobody = await startProduct({ env });
+    try {
+      const startMs = performance.now();
+      const { isError, structured, text } = await nobody.call("get_flow_runs");
+      expect(performance.now() - startMs).toBeLessThan(10_000);
+      expect([isError, structured.code, structured.retryable]).toEqual([true, "unavailable", true]);
+      expect(structured.hint.length).toBeGreaterThan(20);
+      expect(text).toContain(structured.hint);
+      expect(`${structured.message} ${structured.hint}`).toContain(env.PREFECT_API_URL);
+    } finally {
+      await nobody[Symbol.asyncDispose]();
+      rmSync(empty, { recursive: true, force: true });
+    }
+  }, 30_000);
+});

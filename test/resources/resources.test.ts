@@ -1,0 +1,39 @@
+import { describe, expect, test } from "bun:test";
+import { matchTemplate } from "../../src/resources/define.ts";
+import { RESOURCE_TEMPLATES, RESOURCES } from "../../src/resources/index.ts";
+import { parseArguments } from "../../src/tools/arguments.ts";
+import { allTools } from "../../src/tools/index.ts";
+
+describe("resources", () => {
+  test("are questions that a tool of the default set takes as they stand", () => {
+    const questions = [
+      ...RESOURCES.flatMap(({ answer }) => ("text" in answer ? [] : [answer])),
+      ...RESOURCE_TEMPLATES.map(({ uriTemplate, question }) =>
+        question(matchTemplate(uriTemplate, uriTemplate.replace(/\{\w+\}/g, "some%20name")) ?? {}),
+      ),
+    ];
+    for (const { tool: name, args } of questions) {
+      const tool = allTools.find((one) => one.name === name);
+      expect([name, tool !== undefined]).toEqual([name, true]);
+      if (tool) expect(parseArguments(tool, args)).toEqual(args);
+      expect(Object.values(args).filter((value) => value === undefined)).toEqual([]);
+    }
+  });
+
+  test("templates fit exactly their own URIs and decode the values", () => {
+    const fits = (uri: string) =>
+      RESOURCE_TEMPLATES.filter((one) => matchTemplate(one.uriTemplate, uri)).map((one) => one.name);
+    expect(fits("prefect://flow-runs/wandering-guan")).toEqual(["flow-run"]);
+    expect(fits("prefect://flow-runs/wandering-guan/logs")).toEqual(["flow-run-logs"]);
+    expect(fits("prefect://flow-runs/wandering-guan/artifacts")).toEqual([]);
+    expect(fits("prefect://flow-runs/%E0%A4%A")).toEqual([]);
+    expect(matchTemplate("prefect://deployments/{deployment}", "prefect://deployments/load%2Fnightly")).toEqual({
+      deployment: "load/nightly",
+    });
+  });
+
+  test("carry the skill as it lies in the checkout", async () => {
+    const [skill] = RESOURCES.flatMap(({ answer }) => ("text" in answer ? [answer.text] : []));
+    expect(skill).toBe(await Bun.file(`${import.meta.dir}/../../skills/prefect-operations/SKILL.md`).text());
+  });
+});

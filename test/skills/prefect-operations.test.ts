@@ -1,0 +1,59 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dir, "..", "..");
+const PREFECT = join(ROOT, ".venv", "bin", "prefect");
+const text = await Bun.file(join(ROOT, "skills", "prefect-operations", "SKILL.md")).text();
+const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap((block) =>
+  (block[1] ?? "").split("\n").filter((line) => line.startsWith("prefect ")),
+);
+
+/** Words as a shell would see them. */
+function words(line: string): string[] {
+  return [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
+}
+
+/** `prefect work-pool pause "x" --no-prompt` → ["work-pool", "pause"]; `api` has no subcommand. */
+function commandPath(line: string): string[] {
+  const [, first = "", second = "", third = ""] = words(line);
+  if (first === "api") return [first];
+  return second === "schedule" ? [first, second, third] : [first, second];
+}
+
+const help = new Map<string, string>();
+
+beforeAll(async () => {
+  const home = mkdtempSync(join(tmpdir(), "skill-"));
+  const paths = [...new Set(commands.map((line) => commandPath(line).join(" ")))];
+  const ask = async (path: string) => {
+    const process = Bun.spawn([PREFECT, ...path.split(" "), "--help"], {
+      env: { ...Bun.env, PREFECT_HOME: home, COLUMNS: "400", NO_COLOR: "1" },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const output = (await new Response(process.stdout).text()) + (await new Response(process.stderr).text());
+    help.set(path, (await process.exited) === 0 ? output : `exit ${process.exitCode}: ${output}`);
+  };
+  for (let index = 0; index < paths.length; index += 4) await Promise.all(paths.slice(index, index + 4).map(ask));
+  rmSync(home, { recursive: true, force: true });
+}, 180_000);
+
+describe("the operations skill", () => {
+  test("has commands to check, each without a prompt", () => {
+    expect(commands.length).toBeGreaterThan(35);
+    expect(commands.filter((line) => !line.endsWith(" --no-prompt"))).toEqual([]);
+  });
+
+  test.each(commands)("%s", (line) => {
+    const path = commandPath(line);
+    const page = help.get(path.join(" ")) ?? "";
+    expect(page).toContain(`Usage: prefect ${path.join(" ")}`);
+    const given = words(line).slice(1 + path.length);
+    const flags = given.filter((word) => /^--?[a-z]/.test(word));
+    for (const flag of flags) expect(page).toMatch(new RegExp(`(^|[\\s│])${flag}([\\s,]|$)`, "m"));
+    const json = given.filter((word) => /^[{[]/.test(word));
+    for (const value of json) expect(() => JSON.parse(value)).not.toThrow();
+  });
+});

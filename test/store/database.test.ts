@@ -1,0 +1,364 @@
+import { describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { AppError } from "../../src/errors.ts";
+import {
+  type Database,
+  inSnapshot,
+  inTransaction,
+  isReplaced,
+  openRecord,
+  type RecordDb,
+  rebuildRecord,
+  setCheckpointPages,
+} from "../../src/store/database.ts";
+import { createEventWriter, eventRange, findEvents } from "../../src/store/events.ts";
+import { expectedNames, RECORD_VERSION } from "../../src/store/migrations.ts";
+import { ensureDataDir, recordFileName } from "../../src/store/record-file.ts";
+import { isDamage, sqliteCode } from "../../src/store/store-error.ts";
+import { anEvent, anId, at } from "../support/builders.ts";
+import { tempRecordFile } from "./temp-record.ts";
+
+const ALL = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER, order: "asc", limit: 500 } as const;
+const mode = (file: string) => (statSync(file).mode & 0o777).toString(8);
+const some = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, n) =>
+    anEvent({ id: anId(from + n), occurred: at(from + n), payload: { text: "x".repeat(500) } }),
+  );
+
+function fill(db: RecordDb, count: number, from = 0): void {
+  inTransaction(db, () => createEventWriter(db).insert(some(count, from), "live", 1));
+}
+
+function filled(count = 60): string {
+  const file = tempRecordFile();
+  const db = openRecord(file, "write");
+  fill(db, count);
+  db.close();
+  return file;
+}
+
+function errorOf(work: () => unknown): AppError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+/** A plain connection, for doing harm. */
+function plain(file: string): Database {
+  const { sqlite } = openRecord(":memory:", "write");
+  return new (sqlite.constructor as new (file: string) => Database)(file);
+}
+
+describe("a new record", () => {
+  test("has a closed folder and closed files, every table, index and trigger, and its version", () => {
+    const file = tempRecordFile();
+    const db = openRecord(file, "write");
+    fill(db, 1);
+    expect(db.notice).toBeNull();
+    expect(mode(dirname(file))).toBe("700");
+    for (const name of readdirSync(dirname(file)))
+      expect([name, mode(join(dirname(file), name))]).toEqual([name, "600"]);
+    const names = db.sqlite
+      .query<{ name: string }, []>("SELECT name FROM sqlite_schema")
+      .all()
+      .map(({ name }) => name);
+    expect(expectedNames().filter((name) => !names.includes(name))).toEqual([]);
+    expect(db.sqlite.query("PRAGMA user_version").get()).toEqual({ user_version: RECORD_VERSION });
+    expect(db.sqlite.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
+    expect(
+      db.sqlite
+        .query(
+          "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND NOT strict AND name NOT LIKE 'sqlite_%'",
+        )
+        .all(),
+    ).toEqual([]);
+    db.close();
+    expect(readdirSync(dirname(file)).sort()).toEqual(["record.sqlite", "record.sqlite.setup"]);
+  });
+
+  test("closes a folder and files that were open to others, but not a shared folder", () => {
+    const file = filled();
+    chmodSync(dirname(file), 0o755);
+    chmodSync(file, 0o644);
+    openRecord(file, "write").close();
+    expect([mode(dirname(file)), mode(file)]).toEqual(["700", "600"]);
+    const shared = join(dirname(file), "shared");
+    mkdirSync(shared);
+    chmodSync(shared, 0o1777);
+    ensureDataDir(shared);
+    expect(statSync(shared).mode & 0o1777).toBe(0o1777);
+  });
+
+  test("is named after the instance: readable, one file each, without credentials", () => {
+    const names = [
+      "http://127.0.0.1:4200/api",
+      "http://127.0.0.1:4201/api",
+      "https://api.prefect.cloud/api/accounts/a/workspaces/b",
+      "https://api.prefect.cloud/api/accounts/a/workspaces/c",
+    ].map(recordFileName);
+    expect(new Set(names).size).toBe(4);
+    for (const name of names) expect(name).toMatch(/^[A-Za-z0-9.-]+-[0-9a-f]{10}\.sqlite$/);
+    expect(names[0]).toStartWith("127.0.0.1-4200-");
+    expect(recordFileName("http://user:secret@127.0.0.1:4200/api/?x=1")).toBe(
+      recordFileName("http://127.0.0.1:4200/api"),
+    );
+  });
+});
+
+describe("a reader", () => {
+  test("finds no record where none was made, and makes none", () => {
+    const file = tempRecordFile();
+    expect(errorOf(() => openRecord(file, "read"))).toMatchObject({ code: "not_found" });
+    expect(existsSync(dirname(file))).toBe(false);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, "");
+    expect(errorOf(() => openRecord(file, "read"))).toMatchObject({ code: "not_found" });
+  });
+
+  test("sees what a writer commits, cannot write, and holds one snapshot where asked", () => {
+    const file = filled(3);
+    const [writer, reader] = [openRecord(file, "write"), openRecord(file, "read")];
+    inSnapshot(reader, () => {
+      expect(eventRange(reader)?.count).toBe(3);
+      fill(writer, 1, 3);
+      expect(eventRange(reader)?.count).toBe(3);
+    });
+    expect(eventRange(reader)?.count).toBe(4);
+    expect(() => reader.sqlite.run("DELETE FROM event")).toThrow();
+    writer.close();
+    reader.close();
+  });
+
+  test("reads on when the folder has no room for SQLite's side files", () => {
+    const file = filled(5);
+    const child = Bun.spawnSync({
+      cmd: [process.execPath, "-e", READ_AS_NOBODY, file],
+      cwd: join(import.meta.dir, "../.."),
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    expect(`${child.stdout}${child.stderr}`).toBe("5 true");
+  });
+
+  test("says that a damaged file is damaged and leaves it alone", () => {
+    const file = filled();
+    writeFileSync(file, "no database at all".repeat(500));
+    expect(errorOf(() => openRecord(file, "read"))).toMatchObject({
+      code: "unavailable",
+      message: `${file} is damaged.`,
+    });
+    expect(readdirSync(dirname(file)).filter((name) => name.includes("corrupt"))).toEqual([]);
+  });
+
+  test("notices that the file was replaced", () => {
+    const file = filled();
+    const reader = openRecord(file, "read");
+    expect(isReplaced(reader)).toBe(false);
+    writeFileSync(file, "no database at all".repeat(500));
+    openRecord(file, "write").close();
+    expect(isReplaced(reader)).toBe(true);
+    reader.close();
+  });
+});
+
+/** As root, permissions mean nothing: only another user sees a folder that cannot be written. */
+const READ_AS_NOBODY = `
+  const { chmodSync } = await import("node:fs");
+  const { dirname } = await import("node:path");
+  const { openRecord } = await import("./src/store/database.ts");
+  const { eventRange } = await import("./src/store/events.ts");
+  const file = process.argv.at(-1);
+  chmodSync(dirname(dirname(file)), 0o755);
+  chmodSync(dirname(file), 0o555);
+  chmodSync(file, 0o444);
+  if (process.getuid() === 0) process.setuid(65534);
+  const db = openRecord(file, "read");
+  const count = eventRange(db).count;
+  db.close();
+  chmodSync === undefined || process.stdout.write(count + " " + db.readonly);
+`;
+
+describe("a file that cannot be used", () => {
+  const aside = (file: string) =>
+    readdirSync(dirname(file)).filter((name) => /^record\.sqlite\.corrupt-\d{8}T\d{6}Z$/.test(name));
+
+  test("of a newer version is refused by writer and reader and stays as it was", () => {
+    const file = filled();
+    const sqlite = plain(file);
+    sqlite.run("PRAGMA journal_mode = DELETE");
+    sqlite.run("PRAGMA user_version = 99");
+    sqlite.close();
+    const before = Bun.hash(readFileSync(file));
+    for (const how of ["write", "read"] as const) {
+      const { code, message, hint } = errorOf(() => openRecord(file, how));
+      expect({ code, message }).toEqual({
+        code: "invalid_config",
+        message: `${file} was written by a newer version of this program (file version 99, this program knows ${RECORD_VERSION}).`,
+      });
+      expect(hint).toContain("Update prefect-mcp-bun");
+    }
+    expect(Bun.hash(readFileSync(file))).toBe(before);
+    expect(aside(file)).toEqual([]);
+  });
+
+  const damages: Record<string, (file: string) => void> = {
+    "is no database": (file) => writeFileSync(file, "this is not a database".repeat(999)),
+    "is cut in the middle": (file) => truncateSync(file, statSync(file).size / 2),
+    "has a broken first page": (file) => {
+      const bytes = readFileSync(file);
+      writeFileSync(file, bytes.fill(7, 100, 4000));
+    },
+    "was left half-made by an upgrade": (file) => {
+      const sqlite = plain(file);
+      sqlite.run("DROP TABLE coverage");
+      sqlite.close();
+    },
+    "has tables but no version": (file) => {
+      const sqlite = plain(file);
+      sqlite.run("PRAGMA user_version = 0");
+      sqlite.close();
+    },
+  };
+  for (const [what, harm] of Object.entries(damages)) {
+    test(`because it ${what} is moved aside with a sentence and begun anew`, () => {
+      const file = filled();
+      harm(file);
+      const db = openRecord(file, "write");
+      const [moved] = aside(file);
+      expect(moved).toBeDefined();
+      expect(db.notice).toStartWith(`The record ${file} could not be used (`);
+      expect(db.notice).toEndWith(`). It was moved to ${join(dirname(file), moved ?? "")} and a new one was begun.`);
+      fill(db, 2);
+      expect(eventRange(db)?.count).toBe(2);
+      db.close();
+      const again = openRecord(file, "write");
+      expect([again.notice, eventRange(again)?.count]).toEqual([null, 2]);
+      again.close();
+    });
+  }
+
+  test("because damage showed later is rebuilt on demand", () => {
+    const file = filled(500);
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.fill(9, 20 * 4096, bytes.length - 2 * 4096));
+    let db = openRecord(file, "write");
+    if (db.notice === null) {
+      const error = errorOf(() => inTransaction(db, () => findEvents(db, ALL)));
+      expect([error.code, isDamage(error)]).toEqual(["unavailable", true]);
+      db = rebuildRecord(db, error.message);
+    }
+    expect(db.notice).toContain("a new one was begun");
+    fill(db, 1);
+    expect(eventRange(db)?.count).toBe(1);
+    db.close();
+  });
+
+  test("with a cut WAL keeps every commit before the cut", () => {
+    const file = tempRecordFile();
+    const db = openRecord(file, "write");
+    setCheckpointPages(db, 0);
+    fill(db, 10);
+    const size = statSync(`${file}-wal`).size;
+    fill(db, 10, 10);
+    // A copy of what stood on disk, as a crash would leave it, with the last commit torn.
+    const copy = tempRecordFile();
+    mkdirSync(dirname(copy), { recursive: true });
+    writeFileSync(copy, readFileSync(file));
+    writeFileSync(`${copy}-wal`, readFileSync(`${file}-wal`).subarray(0, size + 4096));
+    db.close();
+    const torn = openRecord(copy, "write");
+    expect([torn.notice, eventRange(torn)?.count]).toEqual([null, 10]);
+    expect(findEvents(torn, ALL).events).toEqual(some(10));
+    torn.close();
+  });
+
+  test("because its folder cannot be made is a sentence, not a crash", () => {
+    const file = tempRecordFile();
+    mkdirSync(dirname(dirname(file)), { recursive: true });
+    writeFileSync(dirname(file), "a file where the folder should be");
+    const error = errorOf(() => openRecord(file, "write"));
+    expect(error.code).toBe("unavailable");
+    expect(error.message).toBe(`${file} cannot be opened.`);
+    expect(error.retryable).toBe(true);
+  });
+});
+
+describe("a full disk", () => {
+  test("fails the write with a sentence, leaves reading working, and writing goes on when there is room", () => {
+    const file = filled(100);
+    const db = openRecord(file, "write");
+    const pages = db.sqlite.query<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count ?? 0;
+    db.sqlite.run(`PRAGMA max_page_count = ${pages + 2}`);
+    const error = errorOf(() => {
+      for (let n = 1; n < 50; n += 1) fill(db, 100, n * 100);
+    });
+    expect(error).toMatchObject({
+      code: "unavailable",
+      message: `The disk that holds ${file} is full.`,
+      retryable: true,
+    });
+    expect(sqliteCode(error)).toBe("SQLITE_FULL");
+    const held = eventRange(db)?.count ?? 0;
+    expect(findEvents(db, { ...ALL, limit: 100 }).events).toEqual(some(100));
+    const reader = openRecord(file, "read");
+    expect(eventRange(reader)?.count).toBe(held);
+    reader.close();
+    db.sqlite.run("PRAGMA max_page_count = 1073741823");
+    fill(db, 100, 10_000);
+    expect(eventRange(db)?.count).toBe(held + 100);
+    expect(db.sqlite.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+    db.close();
+  });
+});
+
+describe("a transaction", () => {
+  test("is undone by an error, which comes out as it was, and inner ones belong to it", () => {
+    const db = openRecord(":memory:", "write");
+    const stop = new RangeError("stop");
+    expect(() =>
+      inTransaction(db, () => {
+        inTransaction(db, () => fill(db, 3));
+        throw stop;
+      }),
+    ).toThrow(stop);
+    expect(eventRange(db)).toBeNull();
+    expect(inTransaction(db, () => 7)).toBe(7);
+  });
+
+  test("drops remembered values after a rollback and when another connection has written", () => {
+    const file = filled(1);
+    const [db, other] = [openRecord(file, "write"), openRecord(file, "write")];
+    let drops = 0;
+    db.onInvalidate(() => {
+      drops += 1;
+    });
+    inTransaction(db, () => undefined);
+    inTransaction(db, () => undefined);
+    expect(drops).toBe(0);
+    fill(other, 1, 1);
+    inTransaction(db, () => undefined);
+    expect(drops).toBe(1);
+    expect(() =>
+      inTransaction(db, () => {
+        throw new RangeError("no");
+      }),
+    ).toThrow("no");
+    expect(drops).toBe(2);
+    db.close();
+    other.close();
+  });
+});

@@ -1,0 +1,278 @@
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../../src/errors.ts";
+import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
+import {
+  BODY_FILTERS,
+  type BodyKey,
+  type FilterSet,
+  isDecidable,
+  listsBehind,
+} from "../../../src/store/filters/bodies.ts";
+import {
+  countFlowRuns,
+  countTaskRuns,
+  findFilteredObjects,
+  findFlowRuns,
+  findTaskRuns,
+} from "../../../src/store/filters/find.ts";
+import { parseFilter } from "../../../src/store/filters/parse.ts";
+import type { FlowRunSort } from "../../../src/store/filters/sorts.ts";
+import { upsertFlowRuns } from "../../../src/store/flow-runs.ts";
+import { upsertObjects } from "../../../src/store/objects.ts";
+import { upsertTaskRuns } from "../../../src/store/task-runs.ts";
+import {
+  aDeployment,
+  aFlow,
+  aFlowRun,
+  anAutomation,
+  anId,
+  aTaskRun,
+  at,
+  aWorkPool,
+  aWorkQueue,
+} from "../../support/builders.ts";
+
+const flow = aFlow({ id: anId(1), name: "orders-etl" });
+const unused = aFlow({ id: anId(2), name: "unused", tags: ["x"] });
+const pool = aWorkPool({ id: anId(3), name: "k8s", default_queue_id: anId(4) });
+const queue = aWorkQueue({ id: anId(4), work_pool_id: pool.id });
+const slow = aWorkQueue({ id: anId(5), name: "Slow", work_pool_id: pool.id });
+const deployment = aDeployment({
+  id: anId(6),
+  name: "nightly",
+  flow_id: flow.id,
+  tags: ["prod", "db"],
+  work_queue_id: slow.id,
+  work_queue_name: "Slow",
+  paused: true,
+});
+const plain = aDeployment({ id: anId(7), name: "plain", flow_id: flow.id, created: "2026-08-20T09:15:00.5Z" });
+const standIn = aTaskRun({ id: anId(11), name: "child-0" });
+const loose = aTaskRun({ id: anId(12), name: "loose", flow_run_id: null });
+const a = aFlowRun({
+  id: anId(21),
+  name: "Alpha_1",
+  flow_id: flow.id,
+  deployment_id: deployment.id,
+  work_queue_id: slow.id,
+  work_queue_name: "Slow",
+  tags: ["prod"],
+  start_time: at(10),
+});
+const b = aFlowRun({
+  id: anId(22),
+  name: "beta%",
+  flow_id: flow.id,
+  state_type: "SCHEDULED",
+  expected_start_time: at(99),
+  parent_task_run_id: standIn.id,
+});
+const c = aFlowRun({
+  id: anId(23),
+  name: "alphaX1",
+  flow_id: anId(9),
+  state_type: "FAILED",
+  start_time: at(20),
+  tags: ["db", "prod"],
+  work_queue_id: queue.id,
+  work_queue_name: "default",
+});
+const inA = aTaskRun({ id: anId(13), name: "load", flow_run_id: a.id, tags: ["db"] });
+
+function aRecord(): RecordDb & Disposable {
+  const db = openRecord(":memory:", "write");
+  inTransaction(db, () => {
+    upsertObjects(db, "flow", [flow, unused], 1, true);
+    upsertObjects(db, "deployment", [deployment, plain], 1, true);
+    upsertObjects(db, "work_pool", [pool], 1, true);
+    upsertObjects(db, "work_queue", [queue, slow], 1, true);
+    upsertObjects(
+      db,
+      "automation",
+      [
+        anAutomation({ id: anId(31), created: at(1) }),
+        anAutomation({ id: anId(32), created: "2026-08-20T09:15:01.5Z" }),
+      ],
+      1,
+      true,
+    );
+    upsertFlowRuns(db, [a, b, c], 1);
+    upsertTaskRuns(db, [{ ...standIn, flow_run_id: a.id }, loose, inA], 1);
+  });
+  return { ...db, [Symbol.dispose]: () => db.close() };
+}
+
+const NAMES = new Map([
+  [a.id, "a"],
+  [b.id, "b"],
+  [c.id, "c"],
+  [standIn.id, "standIn"],
+  [loose.id, "loose"],
+  [inA.id, "inA"],
+]);
+const hex = (id: Uint8Array) => [...NAMES].find(([uuid]) => uuid.replaceAll("-", "") === id.toHex())?.[1];
+
+function checked(set: Record<string, unknown>): FilterSet {
+  return Object.fromEntries(
+    Object.entries(set).map(([key, value]) => [key, parseFilter(BODY_FILTERS[key as BodyKey], value, key)]),
+  );
+}
+
+describe("flow runs, semantics that are easily got wrong", () => {
+  const cases: [string, Record<string, unknown>, string[]][] = [
+    ["an empty filter holds for every row", { flow_runs: {} }, ["a", "b", "c"]],
+    ["an empty any_ matches nothing", { flow_runs: { id: { any_: [] } } }, []],
+    ["an empty not_any_ restricts nothing", { flow_runs: { id: { not_any_: [] } } }, ["a", "b", "c"]],
+    ["not_any_ never matches what is null", { flow_runs: { idempotency_key: { not_any_: ["k"] } } }, []],
+    [
+      "ids without dashes and in capitals",
+      { flow_runs: { id: { any_: [a.id.replaceAll("-", "").toUpperCase()] } } },
+      ["a"],
+    ],
+    ["like_ ignores case, and _ is a wildcard", { flow_runs: { name: { like_: "ALPHA_1" } } }, ["a", "c"]],
+    ["% is a wildcard too", { flow_runs: { name: { like_: "b%%" } } }, ["b"]],
+    ["an empty like_ restricts nothing", { flow_runs: { name: { like_: "" } } }, ["a", "b", "c"]],
+    ["all_ is a superset, any_ one of them", { flow_runs: { tags: { all_: ["prod", "db"] } } }, ["c"]],
+    ["tags any_", { flow_runs: { tags: { any_: ["nope", "prod"] } } }, ["a", "c"]],
+    ["tags is_null_ is no tags", { flow_runs: { tags: { is_null_: true } } }, ["b"]],
+    [
+      "or_ joins the fields",
+      { flow_runs: { operator: "or_", name: { any_: ["beta%"] }, state: { type: { any_: ["FAILED"] } } } },
+      ["b", "c"],
+    ],
+    [
+      "or_ with an empty object holds for all",
+      { flow_runs: { operator: "or_", name: { any_: ["beta%"] }, end_time: {} } },
+      ["a", "b", "c"],
+    ],
+    [
+      "any_ and not_any_ of a state drop each other",
+      { flow_runs: { state: { type: { any_: ["FAILED"], not_any_: ["FAILED"] } } } },
+      ["a", "b", "c"],
+    ],
+    [
+      "start_time uses the expected start where there is none",
+      { flow_runs: { start_time: { after_: at(15) } } },
+      ["b", "c"],
+    ],
+    ["start_time is_null_ looks at the start alone", { flow_runs: { start_time: { is_null_: true } } }, ["b"]],
+    ["bounds are inclusive", { flow_runs: { start_time: { after_: at(20), before_: at(20) } } }, ["c"]],
+    ["subflows of a run", { flow_runs: { parent_flow_run_id: { any_: [a.id] } } }, ["b"]],
+    ["explicit nulls restrict nothing", { flow_runs: { id: { any_: null }, name: null } }, ["a", "b", "c"]],
+    ["flows by id need no list of flows", { flows: { id: { any_: [anId(9)] } } }, ["c"]],
+    ["another kind's empty filter asks for such a row", { deployments: {} }, ["a"]],
+    ["pools through queues", { work_pools: { name: { any_: ["k8s"] } } }, ["a", "c"]],
+    ["beginnings of queue names ignore case", { work_pool_queues: { name: { startswith_: ["sl"] } } }, ["a"]],
+    ["an empty list of beginnings restricts nothing", { work_pool_queues: { name: { startswith_: [] } } }, ["a", "c"]],
+    ["task runs of it", { task_runs: { name: { any_: ["load"] } } }, ["a"]],
+    [
+      "the default queue of a pool counts as not named",
+      { flow_runs: { work_queue_name: { is_null_: true } } },
+      ["b", "c"],
+    ],
+  ];
+  for (const [says, set, expected] of cases) {
+    test(says, () => {
+      using db = aRecord();
+      const rows = findFlowRuns(db, checked(set), "NAME_ASC", { limit: 10 });
+      expect(rows.map((row) => hex(row.id) ?? "?").toSorted()).toEqual(expected);
+      expect(countFlowRuns(db, checked(set))).toBe(expected.length);
+    });
+  }
+
+  test("nulls come first ascending and last descending, ties in the order of making", () => {
+    using db = aRecord();
+    const order = (sort: FlowRunSort) => findFlowRuns(db, {}, sort, { limit: 10 }).map((row) => hex(row.id));
+    expect(order("START_TIME_DESC")).toEqual(["b", "c", "a"]);
+    expect(order("END_TIME_DESC")).toEqual(["c", "a", "b"]);
+    expect(order("NEXT_SCHEDULED_START_TIME_ASC")).toEqual(["a", "c", "b"]);
+    expect(order("ID_DESC")).toEqual(["c", "b", "a"]);
+  });
+});
+
+describe("task runs", () => {
+  const cases: [string, Record<string, unknown>, string[]][] = [
+    ["an empty flow_run_id asks for those inside runs", { task_runs: { flow_run_id: {} } }, ["inA", "standIn"]],
+    ["is_null_", { task_runs: { flow_run_id: { is_null_: true } } }, ["loose"]],
+    [
+      "an explicit null of both restricts nothing",
+      { task_runs: { flow_run_id: { is_null_: null } } },
+      ["inA", "loose", "standIn"],
+    ],
+    ["any_", { task_runs: { flow_run_id: { any_: [a.id] } } }, ["inA", "standIn"]],
+    ["stand-ins of subflows", { task_runs: { subflow_runs: { exists_: true } } }, ["standIn"]],
+    ["all but these", { task_runs: { subflow_runs: { exists_: false } } }, ["inA", "loose"]],
+    ["runs given by id alone need not exist", { flow_runs: { id: { any_: [anId(404), a.id] } } }, ["inA", "standIn"]],
+    ["of runs of a deployment", { deployments: { name: { any_: ["nightly"] } } }, ["inA", "standIn"]],
+  ];
+  for (const [says, set, expected] of cases) {
+    test(says, () => {
+      using db = aRecord();
+      const rows = findTaskRuns(db, checked(set), "NAME_ASC", { limit: 10 });
+      expect(rows.map((row) => hex(row.id) ?? "?").toSorted()).toEqual(expected);
+      expect(countTaskRuns(db, checked(set))).toBe(expected.length);
+    });
+  }
+});
+
+describe("objects", () => {
+  test("by fields of the document, by foreign filters, by times of different precision", () => {
+    using db = aRecord();
+    const find = (kind: "flow" | "deployment" | "automation", set: Record<string, unknown>) =>
+      findFilteredObjects(db, kind, checked(set), "NAME_ASC", { limit: 10 }).map((row) => row.id);
+    expect(find("deployment", { deployments: { paused: { eq_: true } } })).toEqual([deployment.id]);
+    expect(find("deployment", { deployments: { flow_or_deployment_name: { like_: "ORDERS" } } })).toEqual([
+      deployment.id,
+      plain.id,
+    ]);
+    expect(find("deployment", { deployments: { concurrency_limit: { ge_: 5 } } })).toEqual([deployment.id, plain.id]);
+    expect(find("deployment", { flow_runs: { name: { like_: "alpha" } } })).toEqual([deployment.id]);
+    expect(find("deployment", { work_pools: { type: { any_: ["process"] } } })).toEqual([deployment.id]);
+    expect(find("flow", { flows: { deployment: { is_null_: true } } })).toEqual([unused.id]);
+    expect(find("flow", { work_pools: {} })).toEqual([flow.id]);
+    expect(find("flow", { task_runs: { tags: { all_: ["db"] } } })).toEqual([flow.id]);
+    expect(find("automation", { automations: { created: { before_: "2026-08-20T09:15:01.499Z" } } })).toEqual([
+      anId(31),
+    ]);
+  });
+});
+
+describe("what the record cannot decide", () => {
+  test("is known beforehand", () => {
+    expect(isDecidable({ flow_runs: { work_queue_name: { any_: ["x"] } } })).toBe(false);
+    expect(isDecidable({ deployments: { work_queue_name: {} }, flow_runs: { name: {} } })).toBe(true);
+    expect(listsBehind({ flow_runs: {}, flows: { id: { any_: [] } } }, "flow_runs")).toEqual(["flow"]);
+    expect(listsBehind({ flows: { id: { any_: [flow.id] } } }, "flow_runs")).toEqual([]);
+    expect(listsBehind({ work_pools: {} }, "flow_runs")).toEqual(["work_pool", "work_queue"]);
+  });
+});
+
+describe("reading a filter", () => {
+  const fail = (value: unknown, key: BodyKey = "flow_runs") => {
+    try {
+      parseFilter(BODY_FILTERS[key], value, "FlowRunFilter");
+    } catch (error) {
+      return error instanceof AppError ? [error.message, error.hint] : error;
+    }
+    return null;
+  };
+
+  test("names what is valid where something is not", () => {
+    expect(fail({ state: { type: { is: [] } } })).toEqual([
+      'unknown field "is" in filter.state.type',
+      "Valid fields of filter.state.type: any_, not_any_.",
+    ]);
+    expect(fail({ stat: {} })?.toString()).toContain("Valid fields of FlowRunFilter: operator, id, name, tags,");
+    expect(fail({ state: { type: { any_: ["failed"] } } })?.toString()).toContain('"FAILED"');
+    expect(fail({ name: "x" })?.toString()).toContain("It is an object of: any_, like_.");
+    expect(fail({ id: { any_: ["nope"] } })?.toString()).toContain("filter.id.any_.0: not a UUID");
+    expect(fail({ start_time: { after_: "yesterday" } })?.toString()).toContain("not an ISO 8601 time");
+    expect(fail("{no json")?.toString()).toContain("filter is not valid JSON");
+    expect(fail('{"operator":"xor"}')?.toString()).toContain("filter.operator");
+  });
+
+  test("takes JSON as text and leaves the filter as it is", () => {
+    const filter = { operator: "or_", name: { like_: "a" }, id: { any_: null } };
+    expect(parseFilter(BODY_FILTERS.flow_runs, JSON.stringify(filter), "x")).toEqual(filter);
+  });
+});

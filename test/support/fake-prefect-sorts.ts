@@ -1,0 +1,47 @@
+/** Prefect's sort names over plain rows; nulls first when ascending and last when descending, as on SQLite. */
+const COLUMNS: Record<string, (row: Record<string, unknown>) => unknown> = {
+  ID: (row) => row.id,
+  NAME: (row) => row.name,
+  CREATED: (row) => row.created,
+  UPDATED: (row) => row.updated,
+  START_TIME: (row) => row.start_time ?? row.expected_start_time,
+  EXPECTED_START_TIME: (row) => row.expected_start_time,
+  NEXT_SCHEDULED_START_TIME: (row) => row.next_scheduled_start_time,
+  END_TIME: (row) => row.end_time,
+  TIMESTAMP: (row) => row.timestamp,
+  HEARTBEAT: (row) => row.last_heartbeat_time,
+  PRIORITY: (row) => row.priority,
+};
+
+export const FLOW_RUN_SORTS = [
+  "ID_DESC",
+  "START_TIME_ASC",
+  "START_TIME_DESC",
+  "EXPECTED_START_TIME_ASC",
+  "EXPECTED_START_TIME_DESC",
+  "NAME_ASC",
+  "NAME_DESC",
+  "NEXT_SCHEDULED_START_TIME_ASC",
+  "END_TIME_DESC",
+] as const;
+export const TASK_RUN_SORTS = FLOW_RUN_SORTS.filter((sort) => !sort.startsWith("START_TIME"));
+export const NAME_SORTS = ["NAME_ASC", "NAME_DESC", "CREATED_DESC", "UPDATED_DESC"] as const;
+export const LOG_SORTS = ["TIMESTAMP_ASC", "TIMESTAMP_DESC"] as const;
+
+export function sortRows<Row extends object>(rows: readonly Row[], sort: string): Row[] {
+  const descending = sort.endsWith("_DESC");
+  const read = COLUMNS[sort.replace(/_(ASC|DESC)$/, "")];
+  if (!read) return [...rows];
+  const key = (row: Row) => {
+    const value = read(row as Record<string, unknown>);
+    return typeof value === "string" ? value.replace(/Z$/, "") : value;
+  };
+  return [...rows].sort((a, b) => compare(key(a), key(b)) * (descending ? -1 : 1));
+}
+
+function compare(a: unknown, b: unknown): number {
+  if (a === b) return 0;
+  if (a === null || a === undefined) return -1;
+  if (b === null || b === undefined) return 1;
+  return (a as string) < (b as string) ? -1 : 1;
+}

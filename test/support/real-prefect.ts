@@ -1,0 +1,246 @@
+/**
+ * A real Prefect server (the one in the checkout's `.venv`) on a free loopback port, with a home folder of its own that is
+ * removed at the end. Takes some seconds to start; share one per test file.
+ */
+import { Database } from "bun:sqlite";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { systemClock } from "../../src/lib/clock.ts";
+
+export interface RealPrefectOptions {
+  /** Further environment of the server: `{ PREFECT_SERVER_API_AUTH_STRING: "admin:pass" }`. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** A free one unless given. */
+  readonly port?: number;
+}
+
+export interface Finished {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RealPrefect extends AsyncDisposable {
+  /** `http://127.0.0.1:{port}/api`. */
+  readonly url: string;
+  readonly port: number;
+  /** PREFECT_HOME: the database is `prefect.db` in it. */
+  readonly home: string;
+  /** Environment in which flows, workers and the product reach this server. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Ends the server; SIGKILL leaves what was not flushed behind, as a crash does. */
+  stop(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
+  /** Starts it again on the same port and home. */
+  restart(): Promise<void>;
+  /** Freezes (SIGSTOP) or thaws (SIGCONT) the server. */
+  pause(frozen: boolean): void;
+  /** Runs a Python file of test/support (or an absolute path) against the server, to its end. */
+  python(script: string, args?: readonly string[]): Promise<Finished>;
+  /**
+   * Runs scenarios of workspace.py (all but `worker` when none is named), then waits until the events and logs are flushed.
+   * Returns ids by name, as listed there.
+   */
+  fill(...scenarios: string[]): Promise<Readonly<Record<string, string>>>;
+  /** Starts `prefect …` (a worker) beside the server; it is ended with the server's folder. */
+  prefect(args: readonly string[], env?: Readonly<Record<string, string>>): Subprocess;
+  /** One raw call; throws on a status of 400 and more. Retries the 503 that a busy SQLite answers to writes. */
+  api<Answer = unknown>(method: string, path: string, body?: unknown): Promise<Answer>;
+}
+
+const ROOT = join(import.meta.dir, "../..");
+const BIN = join(ROOT, ".venv/bin");
+const START_MS = 120_000;
+/** Events are written in batches, at the latest 5 s after they were published. */
+const FLUSH_MS = 5_500;
+/** Remembers which built-in block types are registered already. */
+const MEMO = "memo_store.toml";
+
+export async function startRealPrefect(options: RealPrefectOptions = {}): Promise<RealPrefect> {
+  const folder = await mkdtemp(join(tmpdir(), "real-prefect-"));
+  const home = join(folder, "prefect");
+  const port = options.port ?? freePort();
+  const url = `http://127.0.0.1:${port}/api`;
+  const authString = options.env?.PREFECT_SERVER_API_AUTH_STRING;
+  const env: Record<string, string> = {
+    ...inherited(),
+    HOME: folder,
+    PREFECT_HOME: home,
+    PREFECT_API_URL: url,
+    PREFECT_SERVER_ANALYTICS_ENABLED: "false",
+    PREFECT_SERVER_UI_ENABLED: "false",
+    PREFECT_LOGGING_SERVER_LEVEL: "WARNING",
+    PREFECT_CLI_COLORS: "false",
+    PYTHONDONTWRITEBYTECODE: "1",
+    ...(authString === undefined ? {} : { PREFECT_API_AUTH_STRING: authString }),
+    ...options.env,
+  };
+  const log = Bun.file(join(folder, "server.log"));
+  const others = new Set<Subprocess>();
+  let server: Subprocess | null = null;
+
+  async function start(): Promise<void> {
+    const command = [join(BIN, "prefect"), "server", "start", "--host", "127.0.0.1", "--port", String(port)];
+    const started = Bun.spawn(command, { env, cwd: folder, stdin: "ignore", stdout: log, stderr: log });
+    server = started;
+    const giveUpMs = systemClock.nowMs() + START_MS;
+    for (;;) {
+      if (await isHealthy(url)) return;
+      if (started.exitCode !== null || systemClock.nowMs() > giveUpMs) {
+        throw new Error(`the Prefect server did not start: ${await log.text()}`);
+      }
+      await systemClock.sleep(100);
+    }
+  }
+
+  async function stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
+    const running = server;
+    server = null;
+    if (running === null) return;
+    running.kill(signal);
+    const tooSlow = new AbortController();
+    void systemClock.sleep(15_000, tooSlow.signal).then(() => tooSlow.signal.aborted || running.kill("SIGKILL"));
+    await running.exited;
+    tooSlow.abort();
+  }
+
+  async function dispose(): Promise<void> {
+    for (const process of others) process.kill("SIGKILL");
+    await Promise.all([...others].map((process) => process.exited));
+    await stop("SIGKILL");
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  async function api<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+    const headers: Record<string, string> = { "content-type": "application/json" };
+    if (authString !== undefined) headers.authorization = `Basic ${btoa(authString)}`;
+    for (let tries = 1; ; tries += 1) {
+      const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
+      const response = await fetch(url + path, { ...init, proxy: false }).catch((error: unknown) => {
+        // The server closes a connection after a 500; the next call on it fails once.
+        if (tries > 3) throw error;
+        return null;
+      });
+      const text = (await response?.text()) ?? "";
+      if (response?.ok) return (text === "" ? null : JSON.parse(text)) as Answer;
+      if (tries > 10 || (response !== null && response.status !== 503)) {
+        throw new Error(`${method} ${path}: ${response?.status} ${text}`);
+      }
+      await systemClock.sleep(100 * tries);
+    }
+  }
+
+  async function python(script: string, args: readonly string[] = []): Promise<Finished> {
+    const file = script.startsWith("/") ? script : join(import.meta.dir, script);
+    const command = [join(BIN, "python"), file, ...args];
+    const child = Bun.spawn(command, { env, cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    others.add(child);
+    const [stdout, stderr, exitCode] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ]);
+    others.delete(child);
+    return { exitCode, stdout, stderr };
+  }
+
+  async function fill(...scenarios: string[]): Promise<Readonly<Record<string, string>>> {
+    const { exitCode, stdout, stderr } = await python("workspace.py", scenarios);
+    if (exitCode !== 0) throw new Error(`workspace.py ended with ${exitCode}: ${stderr.slice(-2_000)}`);
+    await systemClock.sleep(FLUSH_MS);
+    return (JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { ids: Record<string, string> }).ids;
+  }
+
+  try {
+    await mkdir(home, { recursive: true });
+    const template = await templateFile();
+    if (existsSync(template)) {
+      await copyFile(template, join(home, "prefect.db"));
+      await copyFile(`${template}.memo`, join(home, MEMO));
+    }
+    await start();
+    if (!existsSync(template)) await keepTemplate(home, template);
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return {
+    url,
+    port,
+    home,
+    env,
+    stop,
+    restart: start,
+    pause: (frozen) => server?.kill(frozen ? "SIGSTOP" : "SIGCONT"),
+    python,
+    fill,
+    prefect(args, extra = {}) {
+      const command = [join(BIN, "prefect"), ...args];
+      const child = Bun.spawn(command, {
+        env: { ...env, ...extra },
+        cwd: folder,
+        stdin: "ignore",
+        stdout: log,
+        stderr: log,
+      });
+      others.add(child);
+      return child;
+    },
+    api,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/**
+ * An empty database, migrated once per checkout and Prefect version: applying the migrations is two thirds of a first start.
+ * Lies in the ignored `.tmp`.
+ */
+async function templateFile(): Promise<string> {
+  const found = await Array.fromAsync(
+    new Bun.Glob("lib/python*/site-packages/prefect-*.dist-info").scan({ cwd: join(ROOT, ".venv"), onlyFiles: false }),
+  );
+  const version = /prefect-([^/]+)\.dist-info$/.exec(found[0] ?? "")?.[1] ?? "unknown";
+  return join(ROOT, ".tmp", `prefect-${version}.db`);
+}
+
+async function keepTemplate(home: string, template: string): Promise<void> {
+  await mkdir(join(template, ".."), { recursive: true });
+  for (let tries = 0; !existsSync(join(home, MEMO)) && tries < 100; tries += 1) await systemClock.sleep(100);
+  const draft = `${template}.${process.pid}-${systemClock.nowUs()}`;
+  const database = new Database(join(home, "prefect.db"));
+  try {
+    database.run("VACUUM INTO ?", [draft]);
+  } finally {
+    database.close();
+  }
+  await copyFile(join(home, MEMO), `${template}.memo`);
+  await rename(draft, template);
+}
+
+function inherited(): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of ["PATH", "LANG", "TMPDIR", "SSL_CERT_FILE"]) {
+    const value = process.env[name];
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept;
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(2_000);
+    return (await fetch(`${url}/health`, { signal, proxy: false })).ok;
+  } catch {
+    return false;
+  }
+}

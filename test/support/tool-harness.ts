@@ -1,0 +1,176 @@
+/**
+ * A tool's whole surroundings: a record in memory, a Prefect of our own on a free port, a clock that stands still, and
+ * `call`, which runs a tool as a client would and checks what holds for every answer.
+ */
+import { expect } from "bun:test";
+import { type Clock, systemClock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/logger.ts";
+import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
+import type { PrefectEvent } from "../../src/model/event.ts";
+import type { LiveBatch } from "../../src/model/live-batch.ts";
+import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../src/model/objects.ts";
+import { createPrefectClient } from "../../src/prefect/client.ts";
+import { DEFAULT_CONNECTION } from "../../src/prefect/connection.ts";
+import type { QueryContext } from "../../src/queries/context.ts";
+import { addCoverage } from "../../src/store/coverage.ts";
+import { inTransaction, openRecord, type RecordDb } from "../../src/store/database.ts";
+import { createEventWriter } from "../../src/store/events.ts";
+import { upsertFlowRuns } from "../../src/store/flow-runs.ts";
+import { foldRunEvents } from "../../src/store/fold-events.ts";
+import { upsertLogs } from "../../src/store/logs.ts";
+import { upsertObjects } from "../../src/store/objects.ts";
+import { putFact } from "../../src/store/sync-state.ts";
+import { upsertTaskRuns } from "../../src/store/task-runs.ts";
+import { WIDE_TOKENS } from "../../src/tools/budget.ts";
+import { type CallResult, runTool, type ToolDefinition } from "../../src/tools/define.ts";
+import { T0_US } from "./builders.ts";
+import { type FakePrefect, type FakePrefectOptions, startFakePrefect } from "./fake-prefect.ts";
+import { countTokens } from "./tokens.ts";
+
+/** An answer as tests look at it. */
+export interface Answer {
+  readonly isError: boolean;
+  // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
+  readonly structured: any;
+  readonly text: string;
+  readonly tokens: { readonly text: number; readonly structured: number };
+}
+
+export interface ToolHarness extends AsyncDisposable {
+  readonly fake: FakePrefect;
+  readonly db: RecordDb;
+  readonly query: QueryContext;
+  /** Live answers that were handed to the writer. */
+  readonly kept: LiveBatch[];
+  /** Now, microseconds: settable; the fake Prefect has the same clock. */
+  nowUs: number;
+  call(tool: ToolDefinition, args?: unknown): Promise<Answer>;
+  /** Records events (folded into runs), without any claim. */
+  events(events: readonly PrefectEvent[]): void;
+  flowRuns(rows: readonly FlowRun[]): void;
+  taskRuns(rows: readonly TaskRun[]): void;
+  logs(rows: readonly Log[]): void;
+  /** Records a whole list as read now. */
+  objects<K extends SnapshotKind>(kind: K, rows: readonly SnapshotObjects[K][]): void;
+  /** Claims a range of the ledger: the last day up to now unless told otherwise. */
+  cover(kind: string, range?: { fromUs?: number; toUs?: number; scope?: string; verifiedUs?: number }): void;
+  /** A process follows Prefect (or has lost it since so many seconds). */
+  following(options?: { lostSecondsAgo?: number }): void;
+}
+
+export interface HarnessOptions extends FakePrefectOptions {
+  /** False: there is no record at all. */
+  readonly record?: boolean;
+  readonly liveDeadlineMs?: number;
+  readonly isCloud?: boolean;
+}
+
+/** The clock stands an hour after the builders' times. */
+export async function openToolHarness(options: HarnessOptions = {}): Promise<ToolHarness> {
+  let nowUs = T0_US + HOUR_US;
+  const clock: Clock = { nowMs: () => Math.floor(nowUs / 1000), nowUs: () => nowUs, sleep: () => Promise.resolve() };
+  const fake = await startFakePrefect({ nowUs: () => nowUs, ...options });
+  const db = openRecord(":memory:", "write");
+  const connection = {
+    ...DEFAULT_CONNECTION,
+    url: fake.url,
+    csrf: false,
+    maxRetries: 0,
+    isCloud: options.isCloud === true,
+  };
+  const api = createPrefectClient(connection, { clock: systemClock, logger: silentLogger });
+  const kept: LiveBatch[] = [];
+  const query: QueryContext = {
+    record: () => (options.record === false ? null : db),
+    api: () => api,
+    clock,
+    keep: (batch) => void kept.push(batch),
+    freshMs: 60_000,
+    liveDeadlineMs: options.liveDeadlineMs ?? 8_000,
+    uiUrl: fake.url.replace(/\/api$/, ""),
+    instance: api.url,
+  };
+  const context = {
+    query,
+    signal: new AbortController().signal,
+    progress: () => undefined,
+    isCloud: options.isCloud === true,
+  };
+  const writer = createEventWriter(db);
+  return {
+    fake,
+    db,
+    query,
+    kept,
+    get nowUs() {
+      return nowUs;
+    },
+    set nowUs(us) {
+      nowUs = us;
+    },
+    call: async (tool, args) => checked(await runTool(tool, context, args)),
+    events: (events) =>
+      inTransaction(db, () => {
+        const { inserted, keys } = writer.insert(events, "catch-up", nowUs);
+        foldRunEvents(db, inserted, keys);
+      }),
+    flowRuns: (rows) => inTransaction(db, () => void upsertFlowRuns(db, rows, nowUs)),
+    taskRuns: (rows) => inTransaction(db, () => void upsertTaskRuns(db, rows, nowUs)),
+    logs: (rows) => inTransaction(db, () => void upsertLogs(db, rows)),
+    objects: (kind, rows) => inTransaction(db, () => void upsertObjects(db, kind, rows, nowUs, true)),
+    cover: (kind, { fromUs = nowUs - DAY_US, toUs = nowUs, scope = "", verifiedUs = nowUs } = {}) =>
+      inTransaction(db, () => {
+        addCoverage(db, kind, scope, {
+          fromUs,
+          toUs,
+          source: "catch-up",
+          verifiedUs,
+          serverCount: null,
+          recordCount: null,
+        });
+      }),
+    following: ({ lostSecondsAgo } = {}) =>
+      inTransaction(db, () => {
+        const lostUs = nowUs - (lostSecondsAgo ?? 0) * SECOND_US;
+        const isLost = lostSecondsAgo !== undefined;
+        const error = { code: "unavailable", message: "connection refused", hint: null } as const;
+        putFact(db, "syncer", { pid: 1, host: "host-a", sinceUs: nowUs - HOUR_US, heartbeatUs: nowUs }, nowUs);
+        putFact(db, "catchup", { throughUs: lostUs, atUs: lostUs }, nowUs);
+        putFact(
+          db,
+          "connection",
+          { reachable: !isLost, sinceUs: lostUs, lastContactUs: lostUs, error: isLost ? error : null },
+          nowUs,
+        );
+      }),
+    async [Symbol.asyncDispose]() {
+      api.close();
+      db.close();
+      await fake.stop();
+    },
+  };
+}
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
+
+export function uuidsIn(text: string): string[] {
+  return [...new Set(text.match(UUID) ?? [])].sort();
+}
+
+/** Holds for every answer: both channels name the same things, and neither is larger than allowed. */
+function checked(result: CallResult): Answer {
+  const text = result.content.map((block) => block.text).join("\n");
+  const json = JSON.stringify(result.structuredContent);
+  const tokens = { text: countTokens(text), structured: countTokens(json) };
+  expect(uuidsIn(text)).toEqual(uuidsIn(json));
+  expect(Math.max(tokens.text, tokens.structured)).toBeLessThanOrEqual(WIDE_TOKENS);
+  if (result.isError)
+    expect(Object.keys(result.structuredContent)).toEqual(expect.arrayContaining(["code", "message", "retryable"]));
+  else
+    expect(structuredClone(result.structuredContent)).toMatchObject({
+      source: expect.any(String),
+      as_of: expect.any(String),
+      coverage: { complete: expect.any(Boolean) },
+    });
+  return { isError: result.isError === true, structured: result.structuredContent, text, tokens };
+}

@@ -1,0 +1,119 @@
+import { describe, expect, test } from "bun:test";
+import { HOUR_US } from "../../src/lib/time.ts";
+import { searchTool } from "../../src/tools/search.ts";
+import { aDeployment, aFlowRun, aLog, anEvent, anId, at, T0_US } from "../support/builders.ts";
+import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
+
+const paid = (n: number, text = "parcel was paid in zloty") =>
+  anEvent({
+    id: anId(20_000 + n),
+    event: "shop.order.paid",
+    occurred: at(n),
+    received: at(n),
+    resource: { "prefect.resource.id": `shop.order.${n}`, "prefect.resource.name": `order ${n}` },
+    payload: { note: text },
+  });
+
+/** Whole lists and logs of everything: nothing is missing. */
+function coverAll(harness: ToolHarness): void {
+  harness.cover("event");
+  for (const kind of ["flow", "work_pool", "work_queue", "worker", "concurrency_limit", "automation"] as const) {
+    harness.objects(kind, []);
+  }
+}
+
+describe("search in the record", () => {
+  test("finds events, log lines, runs and objects in one list, and asks Prefect nothing", async () => {
+    await using harness = await openToolHarness();
+    const run = aFlowRun({ name: "zloty-pony", state_type: "COMPLETED" });
+    const line = aLog({ flow_run_id: run.id, message: "converted 5 zloty", timestamp: at(3) });
+    harness.flowRuns([run]);
+    harness.logs([line]);
+    harness.cover("log", { scope: run.id });
+    harness.events([paid(1), paid(2, "free of charge")]);
+    coverAll(harness);
+    const deployment = aDeployment({ name: "zloty rates" });
+    harness.objects("deployment", [deployment]);
+    const { structured } = await harness.call(searchTool, { query: "zloty" });
+    expect(structured.results).toEqual([
+      { kind: "deployment", id: deployment.id, name: "zloty rates" },
+      { kind: "log", id: line.id, time: at(3), flow_run_id: run.id, n: 1, level: "INFO", message: "converted 5 zloty" },
+      {
+        kind: "event",
+        id: anId(20_001),
+        time: at(1),
+        event: "shop.order.paid",
+        resource_id: "shop.order.1",
+        resource_name: "order 1",
+        text: "parcel was paid in zloty",
+      },
+      { kind: "flow_run", id: run.id, name: "zloty-pony", time: at(0), state: "Completed" },
+    ]);
+    expect(structured).toMatchObject({ source: "record", coverage: { complete: true, gaps: [] } });
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("knows phrases, exclusions, beginnings, kinds and times, and pages through all", async () => {
+    await using harness = await openToolHarness();
+    harness.events(Array.from({ length: 30 }, (_, n) => paid(n, n % 2 ? "paid in zloty" : "zloty in paid crates")));
+    coverAll(harness);
+    harness.objects("deployment", []);
+    const idsOf = async (args: object) => {
+      const found: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const { structured } = await harness.call(searchTool, { limit: 7, ...args, ...(cursor ? { cursor } : {}) });
+        found.push(...structured.results.map((one: { id: string }) => one.id));
+        cursor = structured.next_cursor;
+      } while (cursor);
+      return found;
+    };
+    const odd = Array.from({ length: 15 }, (_, n) => anId(20_029 - 2 * n));
+    expect(await idsOf({ query: '"paid in zloty"' })).toEqual(odd);
+    expect(await idsOf({ query: "zlo* -crates" })).toEqual(odd);
+    expect(await idsOf({ query: "zloty", kinds: ["event"] })).toHaveLength(30);
+    expect(await idsOf({ query: "zloty", kinds: ["log", "flow_run"] })).toEqual([]);
+    expect(await idsOf({ query: "zloty", since: at(10), until: at(12) })).toEqual(
+      [12, 11, 10].map((n) => anId(20_000 + n)),
+    );
+  });
+
+  test("says what it could not search", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([aFlowRun({ name: "burgundy-owl" })]);
+    harness.cover("event");
+    const { structured, text } = await harness.call(searchTool, { query: "zloty" });
+    expect(structured).toMatchObject({ results: [], coverage: { complete: false } });
+    expect(text).toContain("Logs of 1 of the 1 runs in this time are not recorded and were not searched");
+    expect(text).toContain("Not read from Prefect yet, so not searched whole: flow, deployment");
+    const events = await harness.call(searchTool, { query: "zloty", kinds: ["event"] });
+    expect(events.structured).toMatchObject({ results: [], coverage: { complete: true } });
+  });
+});
+
+describe("search live", () => {
+  test("searches Prefect's events where the record does not reach, also where its text search fails", async () => {
+    for (const textSearch of [true, false]) {
+      await using harness = await openToolHarness({ textSearch });
+      harness.events([paid(1)]);
+      harness.cover("event", { toUs: T0_US + 100_000_000 });
+      harness.fake.emit([paid(1), paid(200), paid(201, "unzloty")], { socket: false });
+      const { structured } = await harness.call(searchTool, { query: "zloty", kinds: ["event"] });
+      expect(structured.results.map((one: { id: string }) => one.id)).toEqual([anId(20_200), anId(20_001)]);
+      expect(structured).toMatchObject({ source: "mixed", coverage: { complete: true } });
+    }
+  });
+});
+
+describe("search fails", () => {
+  test("on a query without words, an unknown kind, and with neither record nor Prefect", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const empty = await harness.call(searchTool, { query: "--- -zloty" });
+    expect(empty.structured).toMatchObject({ code: "invalid_input", hint: expect.stringContaining("phrase") });
+    const kind = await harness.call(searchTool, { query: "a", kinds: ["runs"] });
+    expect(kind.structured).toMatchObject({ code: "invalid_input", hint: expect.stringContaining("flow_run") });
+    await harness.fake.down();
+    const away = await harness.call(searchTool, { query: "zloty", since: at(-HOUR_US / 1e6) });
+    expect(away.structured).toMatchObject({ code: "unavailable", retryable: true });
+  });
+});
