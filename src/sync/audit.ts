@@ -67,6 +67,7 @@ const PRIORITIES = { source: "audit", ask: "verify", repair: "verify" } as const
 /** Throws AppError when Prefect cannot be asked, and `not_found` when nothing is covered yet. */
 export async function audit(ctx: EngineContext, options: AuditOptions, signal: AbortSignal): Promise<AuditCertificate> {
   const startedUs = ctx.clock.nowUs();
+  const before = heldBefore(ctx, options);
   await catchUp(ctx, signal);
   const range = auditedRange(ctx, options);
   const hours = hoursOf(range);
@@ -94,7 +95,7 @@ export async function audit(ctx: EngineContext, options: AuditOptions, signal: A
   }
   const buckets: AuditBucket[] = [];
   for (const hour of hours)
-    buckets.push(await bucketOf(ctx, hour, verdicts.get(hour.fromUs), figures.get(hour.fromUs), signal));
+    buckets.push(await bucketOf(ctx, hour, verdicts.get(hour.fromUs), figures.get(hour.fromUs), before, signal));
   const sum = (pick: (bucket: AuditBucket) => number) => buckets.reduce((total, bucket) => total + pick(bucket), 0);
   const certificate = {
     instance: ctx.requests.api.url,
@@ -124,6 +125,27 @@ function auditedRange(ctx: EngineContext, options: AuditOptions): TimeRange {
     });
   }
   return { fromUs: Math.ceil(fromUs), toUs: Math.max(Math.floor(ctx.serverClock.guessUs()), last.toUs) };
+}
+
+/** What the record held of an hour that it claimed to be complete, before this audit asked anything. */
+interface Held {
+  readonly range: TimeRange;
+  readonly count: number;
+}
+
+/** By hours since 1970. The catch-up that begins an audit mends the newest hours too, and that counts as repaired. */
+function heldBefore(ctx: EngineContext, options: AuditOptions): ReadonlyMap<number, Held> {
+  const covered = coveredRanges(ctx.db, "event", "");
+  const [first, last] = [covered[0], covered.at(-1)];
+  if (!first || !last) return new Map();
+  const range = { fromUs: Math.ceil(Math.max(options.sinceUs ?? first.fromUs, first.fromUs)), toUs: last.toUs };
+  return new Map(
+    hoursOf(range).map((hour) => [hourOf(hour), { range: hour, count: countEventsBetween(ctx.db, hour) }]),
+  );
+}
+
+function hourOf(hour: TimeRange): number {
+  return Math.floor(hour.fromUs / HOUR_US);
 }
 
 function hoursOf(range: TimeRange): TimeRange[] {
@@ -220,14 +242,17 @@ async function bucketOf(
   hour: TimeRange,
   verified: Verified | undefined,
   figure: Figure | undefined,
+  before: ReadonlyMap<number, Held>,
   signal: AbortSignal,
 ): Promise<AuditBucket> {
   const server = verified?.server ?? figure?.count ?? (await readTotal(ctx, hour, "verify", signal));
   const record = countEventsBetween(ctx.db, hour);
   const isBeyond = hour.toUs < horizonUs(ctx);
+  const held = before.get(hourOf(hour));
+  const repaired = Math.max(verified?.repaired ?? 0, held ? countEventsBetween(ctx.db, held.range) - held.count : 0);
   const verdict = (): AuditVerdict => {
     if (verified && verified.missing > 0) return "unexplained";
-    if (verified && verified.repaired > 0) return "repaired";
+    if (repaired > 0) return "repaired";
     if (record > server) return isBeyond ? "server_retention" : "record_holds_more";
     return "equal";
   };
@@ -236,7 +261,7 @@ async function bucketOf(
     to: formatIsoUs(hour.toUs),
     server,
     record,
-    repaired: verified?.repaired ?? 0,
+    repaired,
     verdict: verdict(),
     ids_compared: verified?.byIds ?? false,
   };
