@@ -48,7 +48,7 @@ CREATE TABLE `related` (
 	`res_id` integer NOT NULL,
 	`name_id` integer NOT NULL,
 	`t` integer NOT NULL,
-	PRIMARY KEY(`res_id`, `name_id`, `t`)
+	PRIMARY KEY(`res_id`, `t`, `name_id`)
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE TABLE `resource` (
@@ -154,12 +154,12 @@ CREATE TABLE `flow_run` (
 	`begin_us` integer GENERATED ALWAYS AS (coalesce(start_us, expected_us)) VIRTUAL
 ) STRICT;
 --> statement-breakpoint
-CREATE INDEX `flow_run_begin` ON `flow_run` (`begin_us`);--> statement-breakpoint
-CREATE INDEX `flow_run_expected` ON `flow_run` (`expected_us`);--> statement-breakpoint
+CREATE INDEX `flow_run_begin` ON `flow_run` ("begin_us" desc,`created_us`);--> statement-breakpoint
+CREATE INDEX `flow_run_expected` ON `flow_run` (`expected_us`,`created_us`);--> statement-breakpoint
 CREATE INDEX `flow_run_state` ON `flow_run` (`state_type`,`state_us`);--> statement-breakpoint
 CREATE INDEX `flow_run_flow` ON `flow_run` (`flow_id`,`begin_us`);--> statement-breakpoint
 CREATE INDEX `flow_run_deployment` ON `flow_run` (`deployment_id`,`begin_us`);--> statement-breakpoint
-CREATE INDEX `flow_run_name` ON `flow_run` (`name`);--> statement-breakpoint
+CREATE INDEX `flow_run_name` ON `flow_run` (`name`,`created_us`);--> statement-breakpoint
 CREATE INDEX `flow_run_parent` ON `flow_run` (`parent_task_run_id`) WHERE "parent_task_run_id" IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `flow_run_dirty` ON `flow_run` (`state_us`) WHERE "dirty" = 1;--> statement-breakpoint
 CREATE INDEX `flow_run_deleted` ON `flow_run` (`deleted_us`) WHERE "deleted_us" IS NOT NULL;--> statement-breakpoint
@@ -188,7 +188,7 @@ CREATE TABLE `task_run` (
 ) STRICT;
 --> statement-breakpoint
 CREATE INDEX `task_run_flow_run` ON `task_run` (`flow_run_id`,`expected_us`);--> statement-breakpoint
-CREATE INDEX `task_run_expected` ON `task_run` (`expected_us`);--> statement-breakpoint
+CREATE INDEX `task_run_expected` ON `task_run` (`expected_us`,`created_us`);--> statement-breakpoint
 CREATE INDEX `task_run_state` ON `task_run` (`state_type`,`state_us`);--> statement-breakpoint
 CREATE INDEX `task_run_deleted` ON `task_run` (`deleted_us`) WHERE "deleted_us" IS NOT NULL;--> statement-breakpoint
 -- By hand from here: what drizzle-kit cannot declare (also STRICT and WITHOUT ROWID above).

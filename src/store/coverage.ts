@@ -41,9 +41,10 @@ export function addCoverage(db: RecordDb, kind: string, scope: string, range: Co
   const kept = older.flatMap((row) => cut(row, [range]));
   const ranges = [...newer, ...kept, ...added].sort((a, b) => a.fromUs - b.fromUs);
   // "Recent" is measured inside the ledger: ranges are on the server's clock, which ours may be hours away from.
-  const newestUs = Math.max(range.toUs, coverageEnd(db, kind, scope) ?? range.toUs);
+  const endUs = coverageEnd(db, kind, scope) ?? Number.NEGATIVE_INFINITY;
+  const newestUs = Math.max(range.toUs, endUs);
   replaceRows(db, kind, scope, old, join(ranges, newestUs));
-  joinSettled(db, kind, scope, newestUs);
+  if (newestUs > endUs) joinSettled(db, kind, scope, newestUs);
 }
 
 /** Where the newest claim ends, or null when there is none. Ranges never overlap, so the one that begins last ends last. */
@@ -93,17 +94,14 @@ export function coveredScopes(db: RecordDb, kind: string): string[] {
 
 /** Ranges never overlap, so at most one begins before `range` and reaches into it. */
 function rowsTouching(db: RecordDb, kind: string, scope: string, range: TimeRange): Row[] {
-  const before = db
-    .prepare<Row, [string, string, number]>(
-      `SELECT ${COLUMNS} FROM coverage WHERE kind = ? AND scope = ? AND from_us < ? ORDER BY from_us DESC LIMIT 1`,
+  return db
+    .prepare<Row, [string, string, number, number, string, string, number, number]>(
+      `SELECT * FROM (SELECT ${COLUMNS} FROM coverage WHERE kind = ? AND scope = ? AND from_us < ? ORDER BY from_us DESC LIMIT 1)
+       WHERE toUs >= ?
+       UNION ALL
+       SELECT * FROM (SELECT ${COLUMNS} FROM coverage WHERE kind = ? AND scope = ? AND from_us BETWEEN ? AND ? ORDER BY from_us)`,
     )
-    .all(kind, scope, range.fromUs);
-  const inside = db
-    .prepare<Row, [string, string, number, number]>(
-      `SELECT ${COLUMNS} FROM coverage WHERE kind = ? AND scope = ? AND from_us BETWEEN ? AND ? ORDER BY from_us`,
-    )
-    .all(kind, scope, range.fromUs, range.toUs);
-  return [...before.filter((row) => row.toUs >= range.fromUs), ...inside];
+    .all(kind, scope, range.fromUs, range.fromUs, kind, scope, range.fromUs, range.toUs);
 }
 
 function replaceRows(

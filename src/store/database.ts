@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
-import { expectedNames, MIGRATIONS, RECORD_VERSION } from "./migrations.ts";
+import { RECORD_VERSION } from "./migrations.ts";
+import { HalfMadeError, migrate, newerFile, probe, userVersion } from "./prepare-record.ts";
 import { ensureDataDir, ensurePrivateFile, fileIdentity, folderOf, moveAside, recordBytes } from "./record-file.ts";
 import { isDamage, toStoreError } from "./store-error.ts";
 
@@ -159,16 +160,6 @@ function refuseNewer(file: string): void {
   if (version > RECORD_VERSION) throw newerFile(file, version);
 }
 
-function newerFile(file: string, version: number): AppError {
-  return new AppError(
-    "invalid_config",
-    `${file} was written by a newer version of this program (file version ${version}, this program knows ${RECORD_VERSION}).`,
-    { hint: "Update prefect-mcp-bun, or set PREFECT_MCP_DATA_DIR to another folder. The file was not touched." },
-  );
-}
-
-class HalfMadeError extends Error {}
-
 function setAside(file: string, why: string): string {
   const stamp = formatIsoUs(systemClock.nowUs()).replaceAll(/[-:]|\.\d+/g, "");
   const target = moveAside(file, stamp);
@@ -189,50 +180,6 @@ function connectWriter(file: string, notice: string | null): RecordDb {
     throw error;
   }
   return wrap(sqlite, file, false, notice);
-}
-
-function migrate(sqlite: Database, file: string): void {
-  sqlite.run("BEGIN EXCLUSIVE");
-  try {
-    const version = userVersion(sqlite);
-    if (version > RECORD_VERSION) throw newerFile(file, version);
-    if (version === 0 && objectNames(sqlite).size > 0)
-      throw new HalfMadeError("it was left half-made by an interrupted upgrade");
-    for (const { sql } of MIGRATIONS.slice(version)) sqlite.run(sql);
-    if (version < RECORD_VERSION) sqlite.run(`PRAGMA user_version = ${RECORD_VERSION}`);
-    const present = objectNames(sqlite);
-    const missing = expectedNames().filter((name) => !present.has(name));
-    if (missing.length > 0) throw new HalfMadeError(`it was left half-made: ${missing.slice(0, 3).join(", ")} missing`);
-    sqlite.run("COMMIT");
-  } catch (error) {
-    if (sqlite.inTransaction) sqlite.run("ROLLBACK");
-    throw error;
-  }
-}
-
-function objectNames(sqlite: Database): Set<string> {
-  const rows = sqlite
-    .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
-    .all();
-  return new Set(rows.map((row) => row.name));
-}
-
-function userVersion(sqlite: Database): number {
-  return sqlite.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
-}
-
-/** Touches both ends of the large tables: damage there is found now and not in the middle of an answer. */
-function probe(sqlite: Database): void {
-  for (const [table, key] of [
-    ["event", "t"],
-    ["block", "id"],
-    ["log", "seq"],
-    ["resource", "id"],
-    ["coverage", "seq"],
-  ]) {
-    sqlite.run(`SELECT min(${key}), max(${key}) FROM ${table}`);
-    sqlite.query(`SELECT * FROM ${table} ORDER BY ${key} DESC LIMIT 1`).get();
-  }
 }
 
 function openReader(file: string): RecordDb {
@@ -289,6 +236,8 @@ function wrap(sqlite: Database, file: string, readonly: boolean, notice: string 
       if (!statement) {
         statement = sqlite.prepare<unknown, SQLQueryBindings[]>(sql);
         statements.set(sql, statement);
+        const oldest = statements.size > KEPT_STATEMENTS ? statements.keys().next().value : undefined;
+        if (oldest !== undefined) statements.delete(oldest);
       }
       return statement as Statement<Row, Params>;
     },
@@ -301,14 +250,28 @@ function wrap(sqlite: Database, file: string, readonly: boolean, notice: string 
       for (const drop of drops) drop(why);
     },
     close() {
-      for (const statement of statements.values()) statement.finalize();
       statements.clear();
       locals.clear();
-      sqlite.close();
+      if (!readonly) checkpoint(sqlite);
+      // true: also finalizes statements that somebody still holds, or the file would stay open.
+      sqlite.close(true);
     },
   };
   if (file !== ":memory:") db.local("file-identity", () => fileIdentity(file));
   return db;
+}
+
+/** Filters make statements without end. Whoever holds one that is dropped here may go on using it. */
+const KEPT_STATEMENTS = 500;
+
+/** Leaves a file without WAL behind where no reader is in the way. */
+function checkpoint(sqlite: Database): void {
+  try {
+    sqlite.run("PRAGMA busy_timeout = 100");
+    sqlite.query("PRAGMA wal_checkpoint(TRUNCATE)").all();
+  } catch {
+    // A full disk or a damaged file: the WAL stays, and the next opening takes it in.
+  }
 }
 
 /** `data_version` changes when another connection has committed; own commits leave it. Valid inside a transaction only. */

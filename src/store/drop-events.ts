@@ -8,7 +8,6 @@ import { cleanGonePostings } from "./gone-postings.ts";
 
 interface DroppedRow {
   readonly t: number;
-  readonly nameId: number;
   readonly resId: number;
   readonly blk: number;
   readonly ofs: number;
@@ -22,7 +21,7 @@ export function dropEvents(db: RecordDb, beforeUs: number, limit: number): numbe
   cleanGonePostings(db);
   const rows = db
     .prepare<DroppedRow, [number, number, number]>(
-      `SELECT t, name_id AS nameId, res_id AS resId, blk, ofs FROM event
+      `SELECT t, res_id AS resId, blk, ofs FROM event
        WHERE t < ? AND t - shift < ? ORDER BY t LIMIT ?`,
     )
     .all(Math.min(Number.MAX_SAFE_INTEGER, beforeUs + largestShift(db)), beforeUs, limit);
@@ -47,29 +46,20 @@ function dropPostings(db: RecordDb, rows: readonly DroppedRow[], beforeUs: numbe
   const last = rows.at(-1)?.t ?? 0;
   // Below this key every event goes, so one range per posting list does; shifted ones beyond it go one by one.
   const edge = isLastStep ? beforeUs - 1 : Math.min(last, beforeUs - 1);
-  const dropRange = db.prepare<unknown, [number, number, number]>(
-    "DELETE FROM related WHERE res_id = ? AND name_id = ? AND t <= ?",
-  );
-  const dropOne = db.prepare<unknown, [number, number, number]>(
-    "DELETE FROM related WHERE res_id = ? AND name_id = ? AND t = ?",
-  );
-  const done = new Set<string>();
+  const dropRange = db.prepare<unknown, [number, number]>("DELETE FROM related WHERE res_id = ? AND t <= ?");
+  const dropOne = db.prepare<unknown, [number, number]>("DELETE FROM related WHERE res_id = ? AND t = ?");
   const numbers = new Map<string, number | undefined>();
   const touched = new Set<number>();
-  for (const { t, nameId, blk, ofs } of rows) {
+  for (const { t, blk, ofs } of rows) {
     const json = readBlockLines(db, blk, ofs + 1)[ofs];
     for (const labels of json ? (JSON.parse(json) as PrefectEvent).related : []) {
       const id = labels[RESOURCE_ID] ?? "";
       const resId = numbers.has(id) ? numbers.get(id) : findResourceNumber(db, id);
       numbers.set(id, resId);
       if (resId === undefined) continue;
+      if (t > edge) dropOne.run(resId, t);
+      else if (!touched.has(resId)) dropRange.run(resId, edge);
       touched.add(resId);
-      const list = `${resId}/${nameId}`;
-      if (t > edge) dropOne.run(resId, nameId, t);
-      else if (!done.has(list)) {
-        dropRange.run(resId, nameId, edge);
-        done.add(list);
-      }
     }
   }
   return touched;

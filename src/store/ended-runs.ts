@@ -17,9 +17,21 @@ export interface EndedRunsOptions {
   readonly limit: number;
 }
 
+const TERMINAL = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"] as const;
+const NEWEST = TERMINAL.map((type) => `(SELECT max(state_us) FROM flow_run WHERE state_type = '${type}')`);
+
+/** When the flow run that ended last did so (microseconds, server's clock); minus infinity when none has. */
+export function newestRunEnd(db: RecordDb): number {
+  const ends = db.prepare<Record<string, number | null>, []>(`SELECT ${NEWEST.join(", ")}`).values()[0] ?? [];
+  return Math.max(
+    Number.NEGATIVE_INFINITY,
+    ...ends.map((end) => (typeof end === "number" ? end : Number.NEGATIVE_INFINITY)),
+  );
+}
+
 /** Flow runs that ended and of which `kind` was not read since, newest first. */
 export function findEndedRunsWithout(db: RecordDb, options: EndedRunsOptions): { id: string; endUs: number }[] {
-  const states = options.failedOnly ? "'FAILED', 'CRASHED'" : "'COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED'";
+  const states = options.failedOnly ? "'FAILED', 'CRASHED'" : TERMINAL.map((type) => `'${type}'`).join(", ");
   return db
     .prepare<{ id: Uint8Array; endUs: number }, [number, number, string, number, number]>(
       `SELECT r.id, r.state_us AS endUs FROM flow_run r

@@ -27,6 +27,8 @@ const MOST_BRANCHES = 4_000;
 const COUNT_CAP = 1_000;
 /** A way with no more than this is taken without looking at the others. */
 const FEW = 100;
+/** Postings are narrowed by at most this many names. */
+const MOST_NAMES = 500;
 /** A related resource is looked up per row for at most this many ids. */
 const MOST_PROBES = 8;
 
@@ -102,8 +104,7 @@ function relatedPart(db: RecordDb, filter: RelatedFilter, names: ReadonlySet<num
   if (!ids?.length || role?.includes("")) return UNNARROWED;
   const resIds = numbersOf(db, ids);
   const isWhole = Boolean(id?.length) && !role?.length && !pairs?.length && Object.keys(labels ?? {}).length === 0;
-  const test = resIds.length <= MOST_PROBES ? postingTest(db, resIds) : null;
-  return { branches: postings(db, resIds, names), test, isWhole };
+  return { branches: postings(resIds, names), test: postingTest(db, resIds), isWhole };
 }
 
 function anyPart(db: RecordDb, filter: AnyResourceFilter, names: ReadonlySet<number> | null): Part {
@@ -112,11 +113,10 @@ function anyPart(db: RecordDb, filter: AnyResourceFilter, names: ReadonlySet<num
   if (!resIds) return UNNARROWED;
   const isWhole = Object.keys(labels ?? {}).length === 0 && !(id?.length && prefixes?.length);
   const set = new Set(resIds);
-  const isRelated = resIds.length <= MOST_PROBES ? postingTest(db, resIds) : null;
-  const walk = postings(db, resIds, names);
+  const isRelated = postingTest(db, resIds);
   const primary: Branch[] = resIds.map((resId) => ({ by: "primary", resId }));
   return {
-    branches: walk && [...primary, ...walk],
+    branches: [...primary, ...postings(resIds, names)],
     test: isRelated && ((row) => set.has(row.resId) || isRelated(row)),
     isWhole,
   };
@@ -126,29 +126,16 @@ function numbersOf(db: RecordDb, ids: readonly string[]): number[] {
   return [...new Set(ids)].flatMap((id) => findResourceNumber(db, id) ?? []);
 }
 
-/** (resource, name) postings: with the wanted names, or with those the resource has. Null when they are too many. */
-function postings(db: RecordDb, resIds: readonly number[], names: ReadonlySet<number> | null): Branch[] | null {
-  const branches: Branch[] = [];
-  const nextName = db.prepare<{ nameId: number }, [number, number]>(
-    "SELECT name_id AS nameId FROM related WHERE res_id = ? AND name_id > ? ORDER BY name_id LIMIT 1",
-  );
-  for (const resId of resIds) {
-    let row = nextName.get(resId, -1);
-    while (row) {
-      const { nameId } = row;
-      if (!names || names.has(nameId)) branches.push({ by: "related", resId, nameId });
-      row = nextName.get(resId, nameId);
-    }
-    if (branches.length > MOST_BRANCHES) return null;
-  }
-  return branches;
+function postings(resIds: readonly number[], names: ReadonlySet<number> | null): Branch[] {
+  const wanted = names && names.size <= MOST_NAMES ? JSON.stringify([...names]) : null;
+  return resIds.map((resId) => ({ by: "related", resId, names: wanted }));
 }
 
-function postingTest(db: RecordDb, resIds: readonly number[]): Test {
-  const find = db.prepare<{ t: number }, [number, number, number]>(
-    "SELECT t FROM related WHERE res_id = ? AND name_id = ? AND t = ?",
-  );
-  return (row) => resIds.some((resId) => find.get(resId, row.nameId, row.t) !== null);
+/** Looks the row up in the postings; not for many resources, where reading the event is cheaper. */
+function postingTest(db: RecordDb, resIds: readonly number[]): Test | null {
+  if (resIds.length > MOST_PROBES) return null;
+  const find = db.prepare<{ t: number }, [number, number]>("SELECT t FROM related WHERE res_id = ? AND t = ?");
+  return (row) => resIds.some((resId) => find.get(resId, row.t) !== null);
 }
 
 /** The part with the fewest events; counted only where there is a choice. Parts with postings come first and win ties. */

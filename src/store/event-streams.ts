@@ -1,29 +1,39 @@
 import type { RecordDb, SQLQueryBindings } from "./database.ts";
 import { type EventRow, mergeStreams, type Order, type RowStream } from "./event-rows.ts";
 
-/** One index to walk in order of keys: all events of a name, of a primary resource, or (resource, name) postings. */
+/**
+ * One index to walk in order of keys: the events of a name, of a primary resource, or the postings of a related resource, of
+ * which `names` (a JSON list of numbers) may take a part.
+ */
 export type Branch =
   | { readonly by: "name"; readonly nameId: number }
   | { readonly by: "primary"; readonly resId: number }
-  | { readonly by: "related"; readonly resId: number; readonly nameId: number };
+  | { readonly by: "related"; readonly resId: number; readonly names: string | null };
 
-/** SQLite joins at most 500 selects in one statement. */
-const LARGEST_UNION = 400;
+/** SQLite joins at most 500 selects in one statement; filling up to the next size may add half as many. */
+const LARGEST_UNION = 256;
 /** Unions come in these sizes, filled up with branches that find nothing, so that few texts are prepared. */
-const SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, LARGEST_UNION];
+const SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, LARGEST_UNION];
 
 const WIDE = "e.shift, e.id, e.name_id AS nameId, e.res_id AS resId, e.blk, e.ofs";
-const KINDS = ["name", "primary", "related"] as const;
-const SELECT: Record<Branch["by"], string> = {
+const KINDS = ["name", "primary", "related", "named"] as const;
+type Kind = (typeof KINDS)[number];
+const SELECT: Record<Kind, string> = {
   name: "SELECT t FROM event INDEXED BY event_name_t WHERE name_id = ? AND t BETWEEN ? AND ?",
   primary: "SELECT t FROM event INDEXED BY event_res_t WHERE res_id = ? AND t BETWEEN ? AND ?",
-  related: "SELECT t FROM related WHERE res_id = ? AND name_id = ? AND t BETWEEN ? AND ?",
+  related: "SELECT t FROM related WHERE res_id = ? AND t BETWEEN ? AND ?",
+  named: "SELECT t FROM related WHERE res_id = ? AND t BETWEEN ? AND ? AND name_id IN (SELECT value FROM json_each(?))",
 };
-const NOTHING: Record<Branch["by"], Branch> = {
+const NOTHING: Record<Kind, Branch> = {
   name: { by: "name", nameId: -1 },
   primary: { by: "primary", resId: -1 },
-  related: { by: "related", resId: -1, nameId: -1 },
+  related: { by: "related", resId: -1, names: null },
+  named: { by: "related", resId: -1, names: "[]" },
 };
+
+function kindOf(branch: Branch): Kind {
+  return branch.by === "related" && branch.names !== null ? "named" : branch.by;
+}
 
 /** All events between two keys. */
 export function scanStream(db: RecordDb, order: Order, lo: number, hi: number): RowStream {
@@ -48,11 +58,17 @@ export function branchStream(
   return streams.length === 0 ? { next: () => ({ rows: [], frontier: null }) } : mergeStreams(streams, order);
 }
 
-/** Number of events of the branches, at most `cap` per union: for choosing between ways, so overlaps count twice. */
+/**
+ * Number of events to walk through, at most `cap` per union: for choosing between ways, so overlaps count twice, and postings
+ * count whatever their name.
+ */
 export function countBranches(db: RecordDb, branches: readonly Branch[], lo: number, hi: number, cap: number): number {
   let sum = 0;
   for (let at = 0; at < branches.length && sum < cap; at += LARGEST_UNION) {
-    const { text, bind } = union(branches.slice(at, at + LARGEST_UNION));
+    const plain = branches
+      .slice(at, at + LARGEST_UNION)
+      .map((branch) => (branch.by === "related" ? { ...branch, names: null } : branch));
+    const { text, bind } = union(plain);
     const count = db.prepare<{ n: number }, SQLQueryBindings[]>(`SELECT count(*) AS n FROM (${text} LIMIT ?)`);
     sum += count.get(...bind(lo, hi), cap)?.n ?? 0;
   }
@@ -68,24 +84,26 @@ function unionStream(db: RecordDb, branches: readonly Branch[], order: Order, lo
   return keysetStream(order, lo, hi, (from, to, limit) => read.all(...bind(from, to), limit));
 }
 
-function union(branches: readonly Branch[]): { text: string; bind: (lo: number, hi: number) => number[] } {
+function union(branches: readonly Branch[]): { text: string; bind: (lo: number, hi: number) => SQLQueryBindings[] } {
   const sorted = KINDS.flatMap((kind) =>
     padded(
-      branches.filter((branch) => branch.by === kind),
+      branches.filter((branch) => kindOf(branch) === kind),
       kind,
     ),
   );
   return {
-    text: sorted.map((branch) => SELECT[branch.by]).join(" UNION ALL "),
+    text: sorted.map((branch) => SELECT[kindOf(branch)]).join(" UNION ALL "),
     bind: (lo, hi) =>
-      sorted.flatMap((branch) => {
+      sorted.flatMap((branch): SQLQueryBindings[] => {
         if (branch.by === "name") return [branch.nameId, lo, hi];
-        return branch.by === "primary" ? [branch.resId, lo, hi] : [branch.resId, branch.nameId, lo, hi];
+        return branch.by === "related" && branch.names !== null
+          ? [branch.resId, lo, hi, branch.names]
+          : [branch.resId, lo, hi];
       }),
   };
 }
 
-function padded(branches: readonly Branch[], kind: Branch["by"]): Branch[] {
+function padded(branches: readonly Branch[], kind: Kind): Branch[] {
   if (branches.length === 0) return [];
   const size = SIZES.find((one) => one >= branches.length) ?? branches.length;
   return [...branches, ...Array<Branch>(size - branches.length).fill(NOTHING[kind])];

@@ -53,7 +53,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
   );
   const deleteRow = db.prepare<unknown, [number]>("DELETE FROM event WHERE t = ?");
   const insertRelated = db.prepare<unknown, [number, number, number]>(
-    "INSERT INTO related(res_id, name_id, t) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    "INSERT INTO related(res_id, t, name_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   );
   const noteShift = (shift: number): void => {
     if (largest.shift < 0) largest.shift = largestShift(db);
@@ -104,11 +104,8 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
       }
     }
     for (const resource of event.related) {
-      insertRelated.run(
-        dictionaries.resourceId(resource[RESOURCE_ID] ?? "", resource[RESOURCE_NAME], occurredUs),
-        nameId,
-        t,
-      );
+      const relatedId = dictionaries.resourceId(resource[RESOURCE_ID] ?? "", resource[RESOURCE_NAME], occurredUs);
+      insertRelated.run(relatedId, t, nameId);
     }
     blocks.add(event, t);
     return { t, replaced };

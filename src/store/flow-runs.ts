@@ -2,13 +2,14 @@
  * Flow runs: one row each, folded from state events and told by REST. REST's answer is kept whole in `doc`; the columns hold
  * what is filtered and sorted by, and may be newer than `doc` (then `dirty` is 1). A state never moves backwards.
  */
-import type { SQLQueryBindings } from "bun:sqlite";
 import { formatIsoUs } from "../lib/time.ts";
 import { foldChanges, readRunContext, type StateChange, type StateStamp, sortChanges } from "../model/fold.ts";
 import type { FlowRun } from "../model/objects.ts";
-import type { RecordDb } from "./database.ts";
+import type { FlowRunFacts } from "../model/run-facts.ts";
+import type { RecordDb, SQLQueryBindings } from "./database.ts";
 import {
   assignments,
+  factsOfColumns,
   idBytes,
   idText,
   placeholders,
@@ -270,6 +271,18 @@ export function findPlannedRuns(db: RecordDb, fromUs: number, toUs: number, read
 /** One row by its id, or null. */
 export function readFlowRunRow(db: RecordDb, id: string): FlowRunRow | null {
   return db.prepare<FlowRunRow, [Uint8Array | null]>("SELECT * FROM flow_run WHERE id = ?").get(idBytes(id));
+}
+
+/** What lists show, straight from the columns. */
+export function factsOfFlowRun(row: FlowRunRow): FlowRunFacts {
+  return {
+    ...factsOfColumns(row),
+    flowId: idText(row.flow_id),
+    deploymentId: idText(row.deployment_id),
+    workPoolName: row.work_pool_name,
+    workQueueName: row.work_queue_name,
+    isSubflow: row.parent_task_run_id !== null,
+  };
 }
 
 /** A row in Prefect's own shape: `doc` where REST told it, with a newer folded state on top; else what events told. */

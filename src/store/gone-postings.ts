@@ -13,14 +13,14 @@ export function cleanGonePostings(db: RecordDb): void {
   );
   for (let gone = read.all(); gone.length > 0; gone = read.all()) {
     const drop = db.prepare<unknown, [number, number, number]>(
-      "DELETE FROM related WHERE res_id = ? AND name_id = ? AND t = ?",
+      "DELETE FROM related WHERE res_id = ? AND t = ? AND name_id = ?",
     );
     const clean = db.prepare<unknown, [number]>("DELETE FROM event_gone WHERE t = ?");
     for (const { t, nameId, blk, ofs } of gone) {
       const json = readEventJson(db, { blk, ofs });
       for (const labels of json === undefined ? [] : (JSON.parse(json) as PrefectEvent).related) {
         const resId = findResourceNumber(db, labels[RESOURCE_ID] ?? "");
-        if (resId !== undefined) drop.run(resId, nameId, t);
+        if (resId !== undefined) drop.run(resId, t, nameId);
       }
       clean.run(t);
     }

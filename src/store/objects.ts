@@ -220,6 +220,43 @@ export function findObjectNames(db: RecordDb, kind: SnapshotKind, ids: Iterable<
   return new Map(rows.map((row) => [row.id, row.name]));
 }
 
+/**
+ * When the oldest flow was made, server's clock: no run is older, for each has its flow and goes with it. Null while the list
+ * of flows was never read whole; the reading's own time where there is none.
+ */
+export function findOldestFlowUs(db: RecordDb): number | null {
+  const read = findFact(db, "read:flow");
+  if (read === null) return null;
+  const known = db.local("oldest-flow", () => ({ readUs: -1, us: 0 }));
+  if (known.readUs !== read.readUs) {
+    const row = db
+      .prepare<{ created: string | null }, []>(
+        `SELECT doc ->> '$.created' AS created FROM object WHERE kind = 'flow' AND deleted_us IS NULL
+         ORDER BY replace(doc ->> '$.created', 'Z', '') LIMIT 1`,
+      )
+      .get();
+    known.us = row === null ? read.readUs : (timeUs(row.created) ?? 0);
+    known.readUs = read.readUs;
+  }
+  return known.us;
+}
+
+/** Names of the objects of a kind by their owner (deployments by flow, queues by pool), in order. */
+export function findNamesByParent(db: RecordDb, kind: SnapshotKind): Map<string, string[]> {
+  const rows = db
+    .prepare<{ parent_id: string; name: string }, [string]>(
+      "SELECT parent_id, name FROM object WHERE kind = ? AND deleted_us IS NULL AND parent_id IS NOT NULL ORDER BY name, id",
+    )
+    .all(kind);
+  const names = new Map<string, string[]>();
+  for (const { parent_id, name } of rows) {
+    const list = names.get(parent_id);
+    if (list) list.push(name);
+    else names.set(parent_id, [name]);
+  }
+  return names;
+}
+
 /** Changes seen at or after `fromUs` and before or at `toUs`, newest first. */
 export function findObjectChanges(
   db: RecordDb,

@@ -3,6 +3,7 @@ import { formatIsoUs, parseIsoUs } from "../lib/time.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../lib/uuid.ts";
 import { type FoldedState, NO_STATE, type StateStamp } from "../model/fold.ts";
 import type { FlowRun, State, TaskRun } from "../model/objects.ts";
+import type { RunFacts } from "../model/run-facts.ts";
 import { isStateType } from "../model/state.ts";
 
 /** The state columns as SQLite gives them. */
@@ -69,6 +70,25 @@ export function stateOfColumns(row: StateColumns | null): FoldedState {
     startUs: row.start_us,
     endUs: row.end_us,
     totalRunTime: row.total_run_time,
+  };
+}
+
+/** What lists show of a run of either kind. */
+export function factsOfColumns(
+  row: StateColumns & { readonly id: Uint8Array; readonly name: string; readonly tags: string },
+): RunFacts {
+  return {
+    id: bytesToUuid(row.id),
+    name: row.name,
+    stateType: row.state_type,
+    stateName: row.state_name,
+    stateMessage: row.state_message,
+    runCount: row.run_count,
+    expectedUs: row.expected_us,
+    nextUs: row.next_us,
+    startUs: row.start_us,
+    endUs: row.end_us,
+    tags: row.tags === "[]" ? [] : tagsOf(row.tags),
   };
 }
 

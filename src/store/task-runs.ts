@@ -2,16 +2,17 @@
  * Task runs: one row each. Their events carry the columns already computed (`payload.task_run`), so folding copies; REST is
  * written from the same events and lags them. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
  */
-import type { SQLQueryBindings } from "bun:sqlite";
 import { parseIsoUs } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/event.ts";
 import type { FoldedState } from "../model/fold.ts";
 import { foldChanges, isLaterState, readRunContext, type StateChange } from "../model/fold.ts";
 import type { JsonObject, TaskRun } from "../model/objects.ts";
-import type { RecordDb } from "./database.ts";
+import type { TaskRunFacts } from "../model/run-facts.ts";
+import type { RecordDb, SQLQueryBindings } from "./database.ts";
 import { heldStamp } from "./flow-runs.ts";
 import {
   assignments,
+  factsOfColumns,
   idBytes,
   idText,
   placeholders,
@@ -218,6 +219,11 @@ export function findMissingParentTaskRuns(db: RecordDb, limit: number): string[]
 /** One row by its id, or null. */
 export function readTaskRunRow(db: RecordDb, id: string): TaskRunRow | null {
   return db.prepare<TaskRunRow, [Uint8Array | null]>("SELECT * FROM task_run WHERE id = ?").get(idBytes(id));
+}
+
+/** What lists show, straight from the columns. */
+export function factsOfTaskRun(row: TaskRunRow): TaskRunFacts {
+  return { ...factsOfColumns(row), flowRunId: idText(row.flow_run_id) };
 }
 
 /** A row in Prefect's own shape: `doc` with a newer folded state on top; else the columns that events told. */

@@ -362,3 +362,31 @@ describe("a transaction", () => {
     other.close();
   });
 });
+
+describe("closing", () => {
+  test("leaves a file without WAL, also while a reader is open, and may happen twice", () => {
+    const file = tempRecordFile();
+    const db = openRecord(file, "write");
+    fill(db, 50);
+    const held = db.prepare<{ n: number }, []>("SELECT count(*) AS n FROM event");
+    expect(held.get()).toEqual({ n: 50 });
+    const reader = openRecord(file, "read");
+    expect(eventRange(reader)?.count).toBe(50);
+    expect(statSync(`${file}-wal`).size).toBeGreaterThan(0);
+    db.close();
+    db.close();
+    expect(statSync(`${file}-wal`).size).toBe(0);
+    reader.close();
+    reader.close();
+    openRecord(file, "write").close();
+    expect(readdirSync(dirname(file)).sort()).toEqual(["record.sqlite", "record.sqlite.setup"]);
+  });
+
+  test("keeps a statement usable that was prepared long ago", () => {
+    const db = openRecord(":memory:", "write");
+    const first = db.prepare<{ one: number }, []>("SELECT 1 AS one");
+    for (let n = 0; n < 1200; n += 1) db.prepare(`SELECT ${n} AS n`);
+    expect(first.get()).toEqual({ one: 1 });
+    db.close();
+  });
+});

@@ -1,5 +1,5 @@
 /** Pieces of SQL with their bound parameters. */
-import type { SQLQueryBindings } from "bun:sqlite";
+import type { SQLQueryBindings } from "../database.ts";
 
 export interface Clause {
   readonly sql: string;

@@ -1,7 +1,8 @@
 /**
  * Prefect's sort values in SQL. Nulls stand as SQLite puts them: first ascending, last descending. Prefect breaks no ties: what
  * comes out depends on the plan its database chose, mostly the order of making for ascending sorts and the reverse for
- * descending ones, save for start times, which have no index there. Ours follow that by creation time and id.
+ * descending ones, save for start times, which have no index there. Ours follow that by creation time,
+ * then in the order in which the record learned of them: the indexes of the run tables hold just that.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/sorting.py
  */
 import { sortableTime } from "./term.ts";
@@ -43,5 +44,5 @@ export function objectOrder(alias: string, sort: ObjectSort): string {
 }
 
 function tie(alias: string, direction = ""): string {
-  return `${alias}.created_us${direction}, ${alias}.id${direction}`;
+  return `${alias}.created_us${direction}, ${alias}.rowid${direction}`;
 }

@@ -57,7 +57,10 @@ export const eventGone = sqliteTable("event_gone", {
   ofs: integer().notNull(),
 });
 
-/** Postings of related resources: (resource, name, t) answers "events about X named Y, newest first" with one seek. */
+/**
+ * Postings of related resources. (resource, t, name) answers "events about X, newest first" with one seek, and "… named Y" from the
+ * index alone. With the name before the time a batch of 200 events would end in 545 pages instead of some 60.
+ */
 export const related = sqliteTable("related", {
   resId: integer("res_id").notNull(),
   nameId: integer("name_id").notNull(),

@@ -48,12 +48,13 @@ export const flowRun = sqliteTable(
     beginUs: integer("begin_us").generatedAlwaysAs(sql`coalesce(start_us, expected_us)`, { mode: "virtual" }),
   },
   (table) => [
-    index("flow_run_begin").on(table.beginUs),
-    index("flow_run_expected").on(table.expectedUs),
+    // Sorted lists come straight from these: filters/sorts.ts.
+    index("flow_run_begin").on(sql`${table.beginUs} desc`, table.createdUs),
+    index("flow_run_expected").on(table.expectedUs, table.createdUs),
     index("flow_run_state").on(table.stateType, table.stateUs),
     index("flow_run_flow").on(table.flowId, table.beginUs),
     index("flow_run_deployment").on(table.deploymentId, table.beginUs),
-    index("flow_run_name").on(table.name),
+    index("flow_run_name").on(table.name, table.createdUs),
     index("flow_run_parent")
       .on(table.parentTaskRunId)
       .where(sql`${sql.identifier("parent_task_run_id")} IS NOT NULL`),
@@ -80,7 +81,7 @@ export const taskRun = sqliteTable(
   },
   (table) => [
     index("task_run_flow_run").on(table.flowRunId, table.expectedUs),
-    index("task_run_expected").on(table.expectedUs),
+    index("task_run_expected").on(table.expectedUs, table.createdUs),
     index("task_run_state").on(table.stateType, table.stateUs),
     // For dropping what is too old: those gone from Prefect are few.
     index("task_run_deleted")

@@ -1,0 +1,63 @@
+import { AppError } from "../errors.ts";
+import type { Database } from "./database.ts";
+import { expectedNames, MIGRATIONS, RECORD_VERSION } from "./migrations.ts";
+
+/** The file has a part of the tables only: an upgrade by something else was interrupted, or tables were removed. */
+export class HalfMadeError extends Error {}
+
+/**
+ * Brings a file up to this program's version in one exclusive transaction. Throws AppError `invalid_config` for a newer file and
+ * HalfMadeError for one that lacks tables.
+ */
+export function migrate(sqlite: Database, file: string): void {
+  sqlite.run("BEGIN EXCLUSIVE");
+  try {
+    const version = userVersion(sqlite);
+    if (version > RECORD_VERSION) throw newerFile(file, version);
+    if (version === 0 && objectNames(sqlite).size > 0)
+      throw new HalfMadeError("it was left half-made by an interrupted upgrade");
+    for (const { sql } of MIGRATIONS.slice(version)) sqlite.run(sql);
+    if (version < RECORD_VERSION) sqlite.run(`PRAGMA user_version = ${RECORD_VERSION}`);
+    const present = objectNames(sqlite);
+    const missing = expectedNames().filter((name) => !present.has(name));
+    if (missing.length > 0) throw new HalfMadeError(`it was left half-made: ${missing.slice(0, 3).join(", ")} missing`);
+    sqlite.run("COMMIT");
+  } catch (error) {
+    if (sqlite.inTransaction) sqlite.run("ROLLBACK");
+    throw error;
+  }
+}
+
+function objectNames(sqlite: Database): Set<string> {
+  const rows = sqlite
+    .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+    .all();
+  return new Set(rows.map((row) => row.name));
+}
+
+/** `PRAGMA user_version`: how many migrations the file has; 0 for a new one. */
+export function userVersion(sqlite: Database): number {
+  return sqlite.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
+}
+
+/** Touches both ends of the large tables: damage there is found now and not in the middle of an answer. */
+export function probe(sqlite: Database): void {
+  for (const [table, key] of [
+    ["event", "t"],
+    ["block", "id"],
+    ["log", "seq"],
+    ["resource", "id"],
+    ["coverage", "seq"],
+  ]) {
+    sqlite.run(`SELECT min(${key}), max(${key}) FROM ${table}`);
+    sqlite.query(`SELECT * FROM ${table} ORDER BY ${key} DESC LIMIT 1`).get();
+  }
+}
+
+export function newerFile(file: string, version: number): AppError {
+  return new AppError(
+    "invalid_config",
+    `${file} was written by a newer version of this program (file version ${version}, this program knows ${RECORD_VERSION}).`,
+    { hint: "Update prefect-mcp-bun, or set PREFECT_MCP_DATA_DIR to another folder. The file was not touched." },
+  );
+}

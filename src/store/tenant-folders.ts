@@ -1,0 +1,64 @@
+/** Records of callers' Prefects: a folder for each target and credential, named by a hash that only this data folder's salt can make. */
+import { createHmac, randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ensureDataDir } from "./record-file.ts";
+
+const FOLDER = "tenants";
+const SALT = "salt";
+const SALT_BYTES = 32;
+
+/**
+ * Folder of the records of one target with one credential; two callers with different credentials never share one, because
+ * one may be allowed to see more than the other. The name tells nothing of the parts, and stays the same between runs.
+ */
+export function tenantFolder(dataDir: string, parts: readonly string[]): string {
+  const hash = createHmac("sha256", saltOf(dataDir));
+  for (const part of parts) hash.update(`${part.length}:`).update(part);
+  return join(dataDir, FOLDER, hash.digest("hex").slice(0, 32));
+}
+
+function saltOf(dataDir: string): Uint8Array {
+  const folder = join(dataDir, FOLDER);
+  ensureDataDir(dataDir);
+  ensureDataDir(folder);
+  const file = join(folder, SALT);
+  try {
+    writeFileSync(file, randomBytes(SALT_BYTES), { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+  return readFileSync(file);
+}
+
+/**
+ * Removes folders, least recently written first, until all together take at most `maxBytes` (0: no limit). Those in use stay.
+ * Answers what was removed.
+ */
+export function trimTenantFolders(dataDir: string, maxBytes: number, inUse: ReadonlySet<string>): string[] {
+  const root = join(dataDir, FOLDER);
+  if (maxBytes === 0 || !existsSync(root)) return [];
+  const folders = readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => measure(join(root, entry.name)))
+    .sort((a, b) => a.writtenMs - b.writtenMs);
+  let total = folders.reduce((sum, { bytes }) => sum + bytes, 0);
+  const removed: string[] = [];
+  for (const { path, bytes } of folders) {
+    if (total <= maxBytes) break;
+    if (inUse.has(path)) continue;
+    rmSync(path, { recursive: true, force: true });
+    removed.push(path);
+    total -= bytes;
+  }
+  return removed;
+}
+
+function measure(path: string): { path: string; bytes: number; writtenMs: number } {
+  const files = readdirSync(path).map((name) => statSync(join(path, name), { throwIfNoEntry: false }));
+  return {
+    path,
+    bytes: files.reduce((sum, file) => sum + (file?.size ?? 0), 0),
+    writtenMs: files.reduce((newest, file) => Math.max(newest, file?.mtimeMs ?? 0), 0),
+  };
+}
