@@ -107,12 +107,19 @@ export async function audit(ctx: EngineContext, options: AuditOptions, signal: A
     server: sum((bucket) => bucket.server),
     record: sum((bucket) => bucket.record),
     repaired: sum((bucket) => bucket.repaired),
-    unexplained: [...verdicts.values()].reduce((total, verified) => total + verified.missing, 0),
+    unexplained: sum((bucket) => lacking(bucket, verdicts)),
     buckets,
   };
   const { server, record, repaired, unexplained } = certificate;
   ctx.ingest.state("audit.last", { atUs: startedUs, ...range, server, record, repaired, unexplained });
   return certificate;
+}
+
+/** Events that the record should have and has not. */
+function lacking(bucket: AuditBucket, verdicts: ReadonlyMap<number, Verified>): number {
+  if (bucket.verdict !== "unexplained") return 0;
+  const missing = verdicts.get(parseIsoUs(bucket.from) ?? 0)?.missing ?? 0;
+  return Math.max(missing, bucket.server - bucket.record);
 }
 
 function auditedRange(ctx: EngineContext, options: AuditOptions): TimeRange {
@@ -253,8 +260,9 @@ async function bucketOf(
   const verdict = (): AuditVerdict => {
     if (verified && verified.missing > 0) return "unexplained";
     if (repaired > 0) return "repaired";
-    if (record > server) return isBeyond ? "server_retention" : "record_holds_more";
-    return "equal";
+    if (record === server) return "equal";
+    if (isBeyond) return "server_retention";
+    return record > server ? "record_holds_more" : "unexplained";
   };
   return {
     from: formatIsoUs(hour.fromUs),

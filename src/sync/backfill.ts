@@ -2,9 +2,14 @@ import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/event.ts";
 import { gapsIn, type TimeRange } from "../model/freshness.ts";
 import { coveredRanges } from "../store/coverage.ts";
+import { setCheckpointPages } from "../store/database.ts";
 import { type EngineContext, horizonUs } from "./engine-context.ts";
 import { keptFromUs } from "./kept-from.ts";
 import { storeWalk } from "./store-walk.ts";
+
+/** Pages of WAL before a checkpoint: fewer, longer ones while history is filled. */
+const FILLING_PAGES = 16_000;
+const ORDINARY_PAGES = 4_000;
 
 /** Events that one window should hold: a walk that an interruption does not cost much. */
 const WINDOW_EVENTS = 2_000;
@@ -35,6 +40,7 @@ export interface BackfillStep {
 export class Backfill {
   private readonly ctx: EngineContext;
   private windowUs = FIRST_WINDOW_US;
+  private isFilling = false;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
@@ -54,6 +60,7 @@ export class Backfill {
 
   async step({ goalUs, signal, onPage }: BackfillOptions): Promise<BackfillStep> {
     const gap = this.gaps(goalUs).at(-1);
+    this.fill(gap !== undefined);
     if (!gap) return { state: "done", reachedUs: goalUs };
     const range = { fromUs: Math.max(gap.fromUs, gap.toUs - this.windowUs + 1), toUs: gap.toUs };
     const walk = await storeWalk(this.ctx, {
@@ -65,6 +72,12 @@ export class Backfill {
     });
     this.adapt(range, walk.ids.size);
     return { state: walk.claimedToUs === null ? "blocked" : "more", reachedUs: range.fromUs };
+  }
+
+  private fill(isFilling: boolean): void {
+    if (isFilling === this.isFilling) return;
+    this.isFilling = isFilling;
+    setCheckpointPages(this.ctx.db, isFilling ? FILLING_PAGES : ORDINARY_PAGES);
   }
 
   private adapt(range: TimeRange, events: number): void {

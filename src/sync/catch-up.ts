@@ -40,10 +40,17 @@ export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<
   const after = { fromUs: isLittle ? Math.min(before.fromUs, freshUs) : freshUs, toUs: nowUs + AHEAD_US };
   let gained = 0;
   if (!isLittle && before.fromUs <= before.toUs) {
-    gained += (await verifyRange(ctx, before, { source: "catch-up", ask: "catch-up", repair: "catch-up", signal })).repaired;
+    gained += (await verifyRange(ctx, before, { source: "catch-up", ask: "catch-up", repair: "catch-up", signal }))
+      .repaired;
   }
-  const walk = await storeWalk(ctx, { range: after, source: "catch-up", priority: "catch-up", signal, coveredToUs: endUs });
+  const walk = await storeWalk(ctx, {
+    range: after,
+    source: "catch-up",
+    priority: "catch-up",
+    signal,
+    coveredToUs: endUs,
+    facts: (throughUs, mark) => ({ catchup: { throughUs, atUs: mark.atUs } }),
+  });
   const throughUs = walk.claimedToUs;
-  if (throughUs !== null) ctx.ingest.fact("catchup", { throughUs, atUs: walk.mark.atUs });
   return { gained: gained + walk.gained, throughUs, isFresh: coveredUs === null || after.fromUs > coveredUs };
 }

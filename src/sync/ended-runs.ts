@@ -1,7 +1,7 @@
 /** Task runs and logs of flow runs that are over, read completely, once they can be expected to be there. */
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../lib/time.ts";
 import type { Log, TaskRun } from "../model/objects.ts";
-import { findEndedRunsWithout } from "../store/ended-runs.ts";
+import { findEndedRunsWithout, newestRunEnd } from "../store/ended-runs.ts";
 import type { Priority } from "./budget.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { walkRows } from "./row-walk.ts";
@@ -31,7 +31,7 @@ export class EndedRuns {
     this.doneUs = { task_run: Math.min(this.doneUs.task_run, endUs), log: Math.min(this.doneUs.log, endUs) };
   }
 
-  /** Reads task runs of some ended flow runs. False when none is left for now. */
+  /** Reads task runs of some ended flow runs. False when none is left for now, or what was read does not count as whole. */
   async taskRuns(priority: Priority, signal: AbortSignal): Promise<boolean> {
     const ended = this.due("task_run", FIRST_US, FIRST_US, TOGETHER);
     if (ended.length === 0) return false;
@@ -51,16 +51,16 @@ export class EndedRuns {
     }
     const reachedUs = mark.reachedUs();
     this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, reachedUs });
-    // Without a claim the same runs would come again at once.
-    return reachedUs !== null;
+    return ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_US));
   }
 
   /** Reads the logs of one failed or crashed run: soon after its end, and again when late lines must have come. */
   async logs(priority: Priority, signal: AbortSignal): Promise<boolean> {
     const [late] = this.due("log", LATE_US, LATE_US, 1);
-    const [first] = late ? [late] : this.due("log", FIRST_US, FIRST_US, 1);
-    if (!first) return false;
-    return this.readLogs(first.id, priority, signal);
+    const [run] = late ? [late] : this.due("log", FIRST_US, FIRST_US, 1);
+    if (!run) return false;
+    const reachedUs = await this.readLogs(run.id, priority, signal);
+    return isSettled(reachedUs, run.endUs, late ? LATE_US : FIRST_US);
   }
 
   private due(
@@ -71,14 +71,15 @@ export class EndedRuns {
   ): { id: string; endUs: number }[] {
     const toUs = Math.floor(this.ctx.serverClock.guessUs()) - afterUs - 3 * SECOND_US;
     const fromUs = this.doneUs[kind];
+    if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db)) return [];
     const failedOnly = kind === "log";
     const found = findEndedRunsWithout(this.ctx.db, { kind, failedOnly, fromUs, toUs, settleUs, limit });
-    if (found.length === 0 && settleUs === (failedOnly ? LATE_US : FIRST_US))
-      this.doneUs[kind] = Math.max(fromUs, toUs + 1);
+    const isFinal = settleUs === (failedOnly ? LATE_US : FIRST_US);
+    if (found.length === 0 && isFinal) this.doneUs[kind] = Math.max(fromUs, toUs + 1);
     return found;
   }
 
-  private async readLogs(flowRunId: string, priority: Priority, signal: AbortSignal): Promise<boolean> {
+  private async readLogs(flowRunId: string, priority: Priority, signal: AbortSignal): Promise<number | null> {
     const mark = this.ctx.serverClock.mark();
     const rows: Log[] = [];
     const { rowPage } = this.ctx.tuning;
@@ -101,6 +102,11 @@ export class EndedRuns {
     for await (const step of steps) rows.push(...step.rows);
     const reachedUs = mark.reachedUs();
     this.ctx.ingest.logs(rows, mark.atUs, { ofFlowRun: flowRunId, reachedUs });
-    return reachedUs !== null;
+    return reachedUs;
   }
+}
+
+/** Whether the reading counts as whole. Where it does not, the same run would come again at once, without end. */
+function isSettled(reachedUs: number | null, endUs: number, settleUs: number): boolean {
+  return reachedUs !== null && reachedUs >= endUs + settleUs;
 }

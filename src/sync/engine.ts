@@ -185,11 +185,10 @@ export class Engine {
 
   private async learn(signal: AbortSignal): Promise<void> {
     const { clock, settings, serverClock } = this.ctx;
-    const nowMs = clock.nowMs();
-    if (this.learntMs !== null && Math.abs(nowMs - this.learntMs) < LEARN_MS) return;
+    if (this.learntMs !== null && Math.abs(clock.nowMs() - this.learntMs) < LEARN_MS) return;
     await learnServer(this.ctx, signal);
     const isFirst = this.learntMs === null;
-    this.learntMs = nowMs;
+    this.learntMs = clock.nowMs();
     if (!isFirst) return;
     this.goalUs = Math.floor(serverClock.guessUs() - settings.backfillUs);
     for (const wake of this.onLearnt) wake.ring();

@@ -20,7 +20,7 @@ import { upsertObjects } from "../store/objects.ts";
 import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../store/sync-state.ts";
 import { markTaskRunsDeleted, markTaskRunsOfDeletedFlowRuns, upsertTaskRuns } from "../store/task-runs.ts";
 import { CANARY } from "./canary-event.ts";
-import { keptFromUs } from "./kept-from.ts";
+import { KEPT_FROM, keptFromUs } from "./kept-from.ts";
 
 /** What a commit changed, for subscriptions and waiting calls. */
 export interface ChangeNotice {
@@ -45,6 +45,9 @@ export interface EventClaim extends TimeRange {
   readonly serverCount?: number | null;
   readonly recordCount?: number | null;
 }
+
+/** Facts by key; null removes one. */
+export type Facts = { readonly [K in FactKey]?: Fact<K> | null };
 
 export interface IngestOptions {
   readonly db: RecordDb;
@@ -77,7 +80,12 @@ export class Ingest {
   }
 
   /** Stores events once each. `gained`: how many were new or put right. A claim needs every event of its range stored by now. */
-  events(events: readonly PrefectEvent[], source: EventSource, claim: EventClaim | null): { gained: number } {
+  events(
+    events: readonly PrefectEvent[],
+    source: EventSource,
+    claim: EventClaim | null,
+    facts?: Facts,
+  ): { gained: number } {
     if (events.length === 0 && claim === null) return { gained: 0 };
     const clean = events.map((event) => this.redact.event(event));
     const done = inTransaction(this.db, () => {
@@ -85,6 +93,7 @@ export class Ingest {
       if (source !== "stream") this.confirm(clean, inserted, source);
       const folded = foldRunEvents(this.db, inserted, keys);
       if (claim) this.cover("event", "", claim);
+      if (facts) this.putFacts(facts);
       return { inserted, folded };
     });
     if (done.inserted.length > 0) {
@@ -214,10 +223,8 @@ export class Ingest {
     }
   }
 
-  facts(facts: { readonly [K in FactKey]?: Fact<K> | null }): void {
-    inTransaction(this.db, () => {
-      for (const [key, value] of Object.entries(facts)) putFact(this.db, key as FactKey, value, this.clock.nowUs());
-    });
+  facts(facts: Facts): void {
+    inTransaction(this.db, () => this.putFacts(facts));
   }
 
   fact<K extends FactKey>(key: K, value: Fact<K> | null): void {
@@ -229,6 +236,14 @@ export class Ingest {
     inTransaction(this.db, () => {
       putStateJson(this.db, key, value, this.clock.nowUs());
       if (drop !== undefined) putStateJson(this.db, drop, null, this.clock.nowUs());
+    });
+  }
+
+  /** One step of dropping what occurred before a moment. From the first step on nothing before it is claimed or fetched again. */
+  drop<T>(beforeUs: number, step: (db: RecordDb) => T): T {
+    return inTransaction(this.db, () => {
+      if (beforeUs > keptFromUs(this.db)) putStateJson(this.db, KEPT_FROM, { us: beforeUs }, this.clock.nowUs());
+      return step(this.db);
     });
   }
 
@@ -248,6 +263,10 @@ export class Ingest {
     const occurredUs = last && parseIsoUs(last.occurred);
     if (occurredUs === undefined || findStateJson(this.db, CANARY) !== null) return;
     putStateJson(this.db, CANARY, { id: last?.id, occurredUs }, this.clock.nowUs());
+  }
+
+  private putFacts(facts: Facts): void {
+    for (const [key, value] of Object.entries(facts)) putFact(this.db, key as FactKey, value, this.clock.nowUs());
   }
 
   /** What was dropped on purpose while a walk was under way must not be claimed by it. */

@@ -1,14 +1,48 @@
-/** Retention: by age and by disk space, oldest first, in steps that do not hold up readers. */
+/** Retention: by age and by disk space, oldest first, in steps that do not hold up anybody. */
+import { dropBefore, giveBackSpace, oldestStep, scrubDropped, usedBytes } from "../store/retention.ts";
 import type { EngineContext } from "./engine-context.ts";
 
 const EVERY_MS = 10 * 60_000;
+/** Between two steps, for everybody else. */
+const PAUSE_MS = 20;
+/** Once the limit is passed, this share of it is aimed at, so that not every new event drops an old one. */
+const AIM = 0.97;
 
 /** Drops what is too old or too much. Answers the milliseconds until it is worth looking again. */
-export async function retentionTurn(_ctx: EngineContext, _signal: AbortSignal): Promise<number> {
+export async function retentionTurn(ctx: EngineContext, signal: AbortSignal): Promise<number> {
+  const { retentionUs, retentionBytes } = ctx.settings;
+  if (retentionUs > 0) {
+    const beforeUs = Math.floor(ctx.serverClock.guessUs() - retentionUs);
+    const oldestUs = oldestStep(ctx.db, 1);
+    if (oldestUs !== null && oldestUs <= beforeUs) await dropAll(ctx, beforeUs, signal);
+  }
+  if (retentionBytes > 0 && usedBytes(ctx.db) > retentionBytes) {
+    while (!signal.aborted && usedBytes(ctx.db) > retentionBytes * AIM) {
+      const beforeUs = oldestStep(ctx.db);
+      if (beforeUs === null || !(await dropAll(ctx, beforeUs, signal))) break;
+    }
+  }
   return EVERY_MS;
 }
 
-/** Removes what occurred before a moment (microseconds, server's clock). Answers the number of events. */
-export async function forgetBefore(_ctx: EngineContext, _beforeUs: number, _signal: AbortSignal): Promise<number> {
-  return 0;
+/** Removes what occurred before a moment (microseconds, server's clock), to the last trace. Answers the number of events. */
+export async function forgetBefore(ctx: EngineContext, beforeUs: number, signal: AbortSignal): Promise<number> {
+  const events = await dropAll(ctx, beforeUs, signal);
+  for (let at: number | null = 0; at !== null && !signal.aborted; ) {
+    at = scrubDropped(ctx.db, at);
+    await ctx.clock.sleep(0, signal);
+  }
+  while (!signal.aborted && giveBackSpace(ctx.db)) await ctx.clock.sleep(0, signal);
+  return events;
+}
+
+async function dropAll(ctx: EngineContext, beforeUs: number, signal: AbortSignal): Promise<number> {
+  let events = 0;
+  while (!signal.aborted) {
+    const step = ctx.ingest.drop(beforeUs, (db) => dropBefore(db, beforeUs));
+    events += step.events;
+    if (!step.more) break;
+    await ctx.clock.sleep(PAUSE_MS, signal);
+  }
+  return events;
 }

@@ -53,7 +53,7 @@ export class RunsKeeper {
   }
 
   note(commit: Commit): void {
-    if (commit.flowRunIds.length === 0) return;
+    if (commit.flowRunIds.length === 0 || !commit.kinds.includes("flow_run")) return;
     this.changedMs = this.ctx.clock.nowMs();
     this.changed.ring();
     for (const id of commit.flowRunIds) {

@@ -12,6 +12,7 @@ import type { PrefectApi } from "../prefect/api.ts";
 import { openRecord, type RecordDb, rebuildRecord } from "../store/database.ts";
 import { type LeaderLock, tryBecomeLeader } from "../store/leader-lock.ts";
 import { isDamage } from "../store/store-error.ts";
+import type { Fact, FactKey } from "../store/sync-state.ts";
 import { type AuditCertificate, type AuditOptions, audit } from "./audit.ts";
 import { createContext } from "./create-context.ts";
 import { Engine } from "./engine.ts";
@@ -123,7 +124,9 @@ class Session implements SyncSession {
     // With another process leading, both write the same rows, each once.
     const lock = this.tryLead();
     try {
-      await syncOnce(this.context(), options, onProgress, signal);
+      const ctx = this.context();
+      await syncOnce(ctx, options, onProgress, signal);
+      if (lock) ctx.ingest.facts(passFacts(ctx));
     } finally {
       lock?.release();
     }
@@ -229,4 +232,14 @@ class Session implements SyncSession {
     this.problem = null;
     this.options.onProblem?.(null);
   }
+}
+
+/** What a single pass leaves for readers; a following engine writes these by itself. */
+function passFacts(ctx: EngineContext): { readonly [K in FactKey]?: Fact<K> | null } {
+  const { skewMs } = ctx.serverClock;
+  return {
+    connection: ctx.contact.fact,
+    requests: ctx.requests.spent,
+    ...(skewMs === null ? {} : { clock: { skewMs } }),
+  };
 }

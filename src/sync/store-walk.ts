@@ -4,6 +4,7 @@ import type { TimeRange } from "../model/freshness.ts";
 import type { Priority } from "./budget.ts";
 import { type EngineContext, horizonUs } from "./engine-context.ts";
 import { type EventReader, walkEvents } from "./event-walk.ts";
+import type { Facts } from "./ingest.ts";
 import type { ClockMark } from "./server-clock.ts";
 
 export interface StoreWalkOptions {
@@ -13,6 +14,8 @@ export interface StoreWalkOptions {
   readonly signal: AbortSignal;
   /** Claimed already up to here: parts of it are not claimed one by one again, only the whole range in the end. */
   readonly coveredToUs?: number;
+  /** Facts to be written together with the last claim, which ends there. */
+  readonly facts?: (claimedToUs: number, mark: ClockMark) => Facts;
   readonly onPage?: (events: readonly PrefectEvent[]) => void;
 }
 
@@ -49,12 +52,14 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
   let claimedToUs: number | null = null;
   let batch: PrefectEvent[] = [];
   const commit = (provenToUs: number) => {
+    const isLast = provenToUs >= range.toUs;
     const reachedUs = mark.reachedUs();
     const fromUs = Math.max(range.fromUs, horizonUs(ctx));
     const toUs = reachedUs === null ? Number.NEGATIVE_INFINITY : Math.min(provenToUs, range.toUs, reachedUs);
-    const isNews = provenToUs >= range.toUs || toUs > (options.coveredToUs ?? Number.NEGATIVE_INFINITY);
+    const isNews = isLast || toUs > (options.coveredToUs ?? Number.NEGATIVE_INFINITY);
     const claim = toUs < fromUs || !isNews ? null : { fromUs, toUs, source, verifiedUs: mark.atUs };
-    const stored = ctx.ingest.events(batch, source, claim);
+    const facts = claim && isLast ? options.facts?.(toUs, mark) : undefined;
+    const stored = ctx.ingest.events(batch, source, claim, facts);
     gained += stored.gained;
     if (claim) claimedToUs = toUs;
     batch = [];
@@ -68,8 +73,7 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
       if (!isClockKnown) ctx.serverClock.observe(parseIsoUs(event.received) ?? 0);
     }
     options.onPage?.(step.events);
-    const isLast = step.provenToUs >= range.toUs;
-    if (batch.length >= batchEvents || isLast) commit(step.provenToUs);
+    if (batch.length >= batchEvents || step.provenToUs >= range.toUs) commit(step.provenToUs);
   }
   return { ids, gained, mark, claimedToUs };
 }

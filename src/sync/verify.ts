@@ -121,8 +121,20 @@ export async function settleAgreed(
 ): Promise<readonly Agreed[]> {
   if (agreed.length === 0) return [];
   if (!(await new Canary(ctx).isAlive(options.ask, options.signal))) return agreed;
-  ctx.ingest.claims(agreed.flatMap((part) => claimOf(ctx, part, options.source)));
+  ctx.ingest.claims(joined(agreed).flatMap((part) => claimOf(ctx, part, options.source)));
   return [];
+}
+
+/** Neighbours of one reading as one. */
+function joined(agreed: readonly Agreed[]): Agreed[] {
+  const parts: Agreed[] = [];
+  for (const next of [...agreed].sort((a, b) => a.fromUs - b.fromUs)) {
+    const last = parts.at(-1);
+    if (last && last.toUs + 1 === next.fromUs && last.mark === next.mark) {
+      parts[parts.length - 1] = { ...last, toUs: next.toUs, count: last.count + next.count };
+    } else parts.push(next);
+  }
+  return parts;
 }
 
 function claimOf(ctx: EngineContext, { mark, count, ...range }: Agreed, source: VerifyOptions["source"]): EventClaim[] {

@@ -1,0 +1,214 @@
+/**
+ * What must hold. At each commit: every claim of the ledger is true of the server's history at the moment it names. At the
+ * end: the record is what the server holds and what was streamed and never stored, each once, every field.
+ */
+import type { Database } from "bun:sqlite";
+import { bytesToUuid, uuidToBytes } from "../../src/lib/uuid.ts";
+import type { PrefectEvent } from "../../src/model/event.ts";
+import { isTerminal } from "../../src/model/state.ts";
+import type { RecordDb } from "../../src/store/database.ts";
+import { findEventById } from "../../src/store/events.ts";
+import { readFlowRunRow } from "../../src/store/flow-runs.ts";
+import type { Knobs } from "./plan.ts";
+import type { CommitInfo } from "./sim-disk.ts";
+import { EPOCH_US, type SimServer, type StoredEvent } from "./sim-server.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+interface ClaimRow {
+  readonly kind: string;
+  readonly scope: string;
+  readonly from_us: number;
+  readonly to_us: number;
+  readonly verified_us: number;
+}
+
+/** The ledger joins claims that end this long before the newest one. */
+const JOINED_MS = 9 * 60_000;
+
+export class Oracle {
+  private readonly o: {
+    time: VirtualTime;
+    server: SimServer;
+    knobs: Knobs;
+    sqlite: Database;
+    fail: (what: string) => void;
+  };
+  private readonly checked = new Set<string>();
+  private readonly present = new Set<string>();
+  private readonly hasEvent;
+  private readonly readClaims;
+  /** State times of flow runs, to see that none goes back. */
+  private readonly states = new Map<string, number>();
+
+  constructor(o: Oracle["o"]) {
+    this.o = o;
+    this.hasEvent = o.sqlite.prepare<{ one: number }, [Uint8Array]>("SELECT 1 AS one FROM event WHERE id = ?");
+    this.readClaims = o.sqlite.prepare<ClaimRow, []>("SELECT kind, scope, from_us, to_us, verified_us FROM coverage");
+  }
+
+  afterCommit(info: CommitInfo): void {
+    if (info.deletedRows) {
+      this.present.clear();
+      this.checked.clear();
+    }
+    if (info.touchedCoverage || info.deletedRows) for (const claim of this.readClaims.all()) this.check(claim);
+    if (info.touchedRuns) this.checkStates();
+  }
+
+  /** Everything once more, however it came about. */
+  checkAll(): void {
+    this.present.clear();
+    this.checked.clear();
+    for (const claim of this.readClaims.all()) this.check(claim);
+  }
+
+  private check(claim: ClaimRow): void {
+    const key = `${claim.kind}|${claim.scope}|${claim.from_us}|${claim.to_us}|${claim.verified_us}`;
+    if (this.checked.has(key)) return;
+    this.checked.add(key);
+    const asOfMs = (claim.verified_us - EPOCH_US) / 1000 - this.o.knobs.clientSkewMs;
+    if (asOfMs > this.o.time.nowMs + 0.001) this.o.fail(`a claim as of ${asOfMs} ms, which is in the future`);
+    const serverNowUs = EPOCH_US + (asOfMs + this.o.knobs.serverSkewMs) * 1000;
+    // Old neighbours are joined as of the older reading; what ends lately stands for itself.
+    const isLate = claim.to_us > EPOCH_US + (this.o.time.nowMs + this.o.knobs.serverSkewMs - JOINED_MS) * 1000;
+    if (isLate && claim.to_us > serverNowUs) {
+      this.o.fail(
+        `a ${claim.kind} claim to ${Math.round((claim.to_us - serverNowUs) / 1000)} ms after the server's clock`,
+      );
+    }
+    if (claim.kind === "event") this.checkEvents(claim, asOfMs);
+    else if (claim.kind === "flow_run") this.checkRuns(claim, asOfMs);
+    else if (claim.kind === "log") this.checkLogs(claim, asOfMs);
+    else if (claim.kind === "task_run") this.checkTaskRuns(claim, asOfMs);
+  }
+
+  private checkEvents(claim: ClaimRow, asOfMs: number): void {
+    for (const row of this.o.server.history) {
+      if (row.us < claim.from_us || row.us > claim.to_us || row.storedMs > asOfMs) continue;
+      // What the server lost altogether could not be read; what it deletes by age must not be claimed.
+      if (row.goneBy === "emptied" && row.goneMs <= this.o.time.nowMs) continue;
+      if (!this.has(row)) {
+        const gone = row.goneBy ? `, ${row.goneBy} at ${row.goneMs}` : "";
+        this.o.fail(
+          `claimed [${rel(claim.from_us)}, ${rel(claim.to_us)}] as of ${Math.round(asOfMs)} ms without the event at ${rel(row.us)}, stored at ${row.storedMs} ms${gone}`,
+        );
+        return;
+      }
+    }
+  }
+
+  private has(row: StoredEvent): boolean {
+    if (this.present.has(row.event.id)) return true;
+    const found = this.hasEvent.get(uuidToBytes(row.event.id)) !== null;
+    if (found) this.present.add(row.event.id);
+    return found;
+  }
+
+  private checkRuns(claim: ClaimRow, asOfMs: number): void {
+    const find = this.o.sqlite.prepare("SELECT 1 FROM flow_run WHERE id = ?");
+    for (const run of this.o.server.runs.values()) {
+      if (run.expectedUs < claim.from_us || run.expectedUs > claim.to_us || run.createdMs > asOfMs) continue;
+      if (run.deletedMs <= this.o.time.nowMs) continue;
+      if (find.get(uuidToBytes(run.row.id)) === null) this.o.fail(`a claim over flow runs without ${run.row.id}`);
+    }
+  }
+
+  private checkLogs(claim: ClaimRow, asOfMs: number): void {
+    const find = this.o.sqlite.prepare("SELECT 1 FROM log WHERE id = ?");
+    for (const { line, storedMs } of this.o.server.logs) {
+      if (line.flow_run_id !== claim.scope || storedMs > asOfMs) continue;
+      if (find.get(uuidToBytes(line.id)) === null)
+        this.o.fail(`the logs of ${claim.scope} are claimed without ${line.id}`);
+    }
+  }
+
+  private checkTaskRuns(claim: ClaimRow, asOfMs: number): void {
+    const find = this.o.sqlite.prepare("SELECT 1 FROM task_run WHERE id = ?");
+    for (const { row, storedMs } of this.o.server.taskRuns.values()) {
+      if (row.flow_run_id !== claim.scope || storedMs > asOfMs) continue;
+      if (find.get(uuidToBytes(row.id)) === null)
+        this.o.fail(`the task runs of ${claim.scope} are claimed without ${row.id}`);
+    }
+  }
+
+  private checkStates(): void {
+    const rows = this.o.sqlite
+      .prepare<{ id: Uint8Array; state_us: number | null }, []>("SELECT id, state_us FROM flow_run")
+      .all();
+    for (const { id, state_us } of rows) {
+      if (state_us === null) continue;
+      const key = bytesToUuid(id);
+      const before = this.states.get(key);
+      if (before !== undefined && state_us < before)
+        this.o.fail(`flow run ${key} went back from ${rel(before)} to ${rel(state_us)}`);
+      this.states.set(key, state_us);
+    }
+  }
+
+  holds(id: string): boolean {
+    return this.hasEvent.get(uuidToBytes(id)) !== null;
+  }
+
+  /** Events that REST holds and the record should by now. */
+  missing(rows: readonly StoredEvent[]): StoredEvent[] {
+    return rows.filter((row) => this.hasEvent.get(uuidToBytes(row.event.id)) === null);
+  }
+
+  /** The whole record against everything the server ever did. `fromUs`: older events are nobody's business. */
+  checkEnd(db: RecordDb, fromUs: number, mustHold: ReadonlySet<string>): void {
+    const stored = new Map(this.o.server.rows.map((row) => [row.event.id, row]));
+    for (const row of this.missing(this.o.server.rows.filter((one) => one.us >= fromUs))) {
+      this.o.fail(`at the end the record lacks the event at ${rel(row.us)}, stored at ${row.storedMs} ms`);
+      return;
+    }
+    const ids = this.o.sqlite
+      .prepare<{ id: Uint8Array }, []>("SELECT id FROM event")
+      .all()
+      .map((row) => bytesToUuid(row.id));
+    if (new Set(ids).size !== ids.length) this.o.fail("an event is held twice");
+    for (const id of ids) {
+      const versions = this.o.server.published.get(id);
+      const held = findEventById(db, id);
+      if (!versions) this.o.fail(`the record holds ${id}, which nobody published`);
+      // Of events that are too old to be read again, the socket's later copy may be the one that is held.
+      const row = stored.get(id);
+      const allowed = row && row.us >= fromUs ? [row.event] : versions;
+      if (!allowed?.some((version) => sameEvent(version, held))) {
+        this.o.fail(`event ${id} differs: held ${JSON.stringify(held)}, REST ${JSON.stringify(allowed)}`);
+        return;
+      }
+    }
+    const held = new Set(ids);
+    for (const id of mustHold) if (!held.has(id)) this.o.fail(`streamed event ${id} was lost`);
+    const counted = this.o.sqlite.prepare<{ n: number | null }, []>("SELECT sum(n) AS n FROM event_hour").get()?.n ?? 0;
+    if (counted !== ids.length) this.o.fail(`the rollup counts ${counted} of ${ids.length} events`);
+  }
+
+  /** Run rows after a round of reconciliation. */
+  checkRunsAtEnd(db: RecordDb): void {
+    for (const run of this.o.server.runs.values()) {
+      const row = readFlowRunRow(db, run.row.id);
+      const isDeleted = run.deletedMs <= this.o.time.nowMs;
+      if (isDeleted) {
+        if (row && row.deleted_us === null && !isTerminal(row.state_type))
+          this.o.fail(`flow run ${run.row.id} is deleted and the record does not say so`);
+        continue;
+      }
+      if (!row) {
+        this.o.fail(`flow run ${run.row.id} is not in the record`);
+        continue;
+      }
+      if (row.deleted_us !== null) this.o.fail(`flow run ${run.row.id} is shown as deleted`);
+      if (row.state_type !== run.row.state_type)
+        this.o.fail(`flow run ${run.row.id} is ${run.row.state_type}, the record says ${row.state_type}`);
+    }
+  }
+}
+
+function sameEvent(a: PrefectEvent | undefined, b: PrefectEvent | null): boolean {
+  return a !== undefined && b !== null && JSON.stringify(a) === JSON.stringify(b);
+}
+
+function rel(us: number): string {
+  return `${((us - EPOCH_US) / 1_000_000).toFixed(3)} s`;
+}

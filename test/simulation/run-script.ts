@@ -1,0 +1,109 @@
+/** A flow run as the server tells it: states, each with its event; task runs and log lines that show up a little later. */
+import { formatIsoUs } from "../../src/lib/time.ts";
+import type { PrefectEvent } from "../../src/model/event.ts";
+import type { StateType } from "../../src/model/state.ts";
+import { Prng } from "./prng.ts";
+import type { SimServer } from "./sim-server.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+export interface RunScript {
+  readonly seed: number;
+  readonly fails: boolean;
+  readonly deleted: boolean;
+  readonly silent: boolean;
+  readonly time: VirtualTime;
+  readonly server: SimServer;
+  readonly sent: { event: PrefectEvent; us: number }[];
+}
+
+export function runScript({ seed, fails, deleted, silent, time, server, sent }: RunScript): void {
+  const chance = new Prng(seed);
+  const id = chance.uuid();
+  const flowId = chance.uuid();
+  const expectedUs = server.nowUs();
+  const whole: StateType[] = ["SCHEDULED", "PENDING", "RUNNING", fails ? "FAILED" : "COMPLETED"];
+  const states = silent ? whole.slice(0, 1) : deleted ? whole.slice(0, chance.int(1, 3)) : whole;
+  let stepMs = 0;
+  for (const [index, type] of states.entries()) {
+    stepMs += index === 0 ? 0 : chance.int(5, 3_000);
+    time.after(stepMs, () => {
+      const us = Math.max(server.nowUs(), expectedUs + index);
+      const stateId = chance.uuid();
+      const event = stateEvent({ id, stateId, type, us, runCount: index >= 2 ? 1 : 0 });
+      // Published before it is committed.
+      if (!silent) {
+        sent.push({ event, us });
+        server.publish([{ event, us }]);
+      }
+      time.after(chance.int(0, 200), () => commit(type, stateId, us));
+    });
+  }
+  if (fails && states.length === whole.length) {
+    for (let line = 0; line < 6; line += 1) {
+      const atMs = chance.int(0, stepMs);
+      time.after(atMs, () => {
+        const log = {
+          id: chance.uuid(),
+          name: "prefect.flow_runs",
+          level: 40,
+          message: `line ${line}`,
+          timestamp: formatIsoUs(server.nowUs()),
+          flow_run_id: id,
+          task_run_id: null,
+        };
+        server.logs.push({ line: log, storedMs: time.nowMs + chance.pick([500, 2_600, 20_000]) });
+      });
+    }
+  }
+  for (let task = 0; task < 3; task += 1) {
+    const row = { id: chance.uuid(), name: `task-${task}`, flow_run_id: id, state_type: "COMPLETED" as const };
+    time.after(stepMs, () => server.taskRuns.set(row.id, { row, storedMs: time.nowMs + chance.int(0, 4_500) }));
+  }
+  if (deleted) {
+    time.after(stepMs + chance.int(300, 6_000), () => {
+      const run = server.runs.get(id);
+      if (run) run.deletedMs = time.nowMs;
+    });
+  }
+
+  function commit(type: StateType, stateId: string, us: number): void {
+    const known = server.runs.get(id);
+    if (known && known.deletedMs <= time.nowMs) return;
+    // Commits of one run never overtake each other.
+    if (known && (known.row.state?.timestamp ?? "") > formatIsoUs(us)) return;
+    const state = { id: stateId, type, name: type, timestamp: formatIsoUs(us) };
+    const row = {
+      id,
+      name: "run",
+      flow_id: flowId,
+      expected_start_time: formatIsoUs(expectedUs),
+      state_id: stateId,
+      state_type: type,
+      state_name: type,
+      state,
+    };
+    if (known) known.row = row;
+    else server.runs.set(id, { row, expectedUs, createdMs: time.nowMs, deletedMs: Number.POSITIVE_INFINITY });
+  }
+}
+
+function stateEvent(o: { id: string; stateId: string; type: StateType; us: number; runCount: number }): PrefectEvent {
+  return {
+    occurred: formatIsoUs(o.us),
+    event: `prefect.flow-run.${o.type}`,
+    resource: {
+      "prefect.resource.id": `prefect.flow-run.${o.id}`,
+      "prefect.resource.name": "run",
+      "prefect.run-count": String(o.runCount),
+      "prefect.state-message": "",
+      "prefect.state-name": o.type,
+      "prefect.state-timestamp": formatIsoUs(o.us),
+      "prefect.state-type": o.type,
+    },
+    related: [],
+    payload: {},
+    id: o.stateId,
+    follows: null,
+    received: "",
+  };
+}

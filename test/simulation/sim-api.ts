@@ -1,0 +1,317 @@
+/** The simulated server as one process sees it: PrefectApi with delays, failures and lies. */
+import { AppError } from "../../src/errors.ts";
+import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
+import type { PrefectEvent } from "../../src/model/event.ts";
+import type { EventFilter } from "../../src/model/event-filter.ts";
+import type { FlowRun, Log, TaskRun } from "../../src/model/objects.ts";
+import type {
+  CallOptions,
+  CountBucket,
+  EventPage,
+  EventStream,
+  FilterBody,
+  PrefectApi,
+} from "../../src/prefect/api.ts";
+import { createClockSkew } from "../../src/prefect/clock-skew.ts";
+import type { Knobs } from "./plan.ts";
+import type { Prng } from "./prng.ts";
+import type { SimProcess } from "./sim-process.ts";
+import { travelMs } from "./sim-process.ts";
+import type { SimServer } from "./sim-server.ts";
+import { openSimStream } from "./sim-stream.ts";
+import type { VirtualTime } from "./virtual-time.ts";
+
+export interface SimApiOptions {
+  readonly time: VirtualTime;
+  readonly server: SimServer;
+  readonly process: SimProcess;
+  readonly knobs: Knobs;
+  readonly chance: Prng;
+  /** Something that must never happen. */
+  readonly fail: (what: string) => void;
+  readonly onDelivery: (events: readonly PrefectEvent[]) => void;
+}
+
+interface Token {
+  readonly since: number;
+  readonly until: number;
+  readonly count: number;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+const RETRY_AFTER_MS = 4_000;
+
+export class SimApi implements PrefectApi {
+  readonly url = "http://simulated/api";
+  readonly isCloud = false;
+  requests = 0;
+  private readonly o: SimApiOptions;
+  private readonly skew = createClockSkew();
+  private forbiddenUntilMs = 0;
+  private lastNext: EventPage | null = null;
+
+  constructor(options: SimApiOptions) {
+    this.o = options;
+  }
+
+  get skewMs(): number | null {
+    return this.o.knobs.skewKnown ? this.skew.read() : null;
+  }
+
+  filterEvents(filter: EventFilter, limit: number, options?: CallOptions): Promise<EventPage> {
+    return this.call(options, "events", () => {
+      const since = parseIsoUs(filter.occurred?.since ?? "") ?? Number.MIN_SAFE_INTEGER;
+      const until = parseIsoUs(filter.occurred?.until ?? "") ?? this.o.server.nowUs();
+      const ids = filter.id?.id ?? null;
+      const rows = this.o.server.between(since, until, ids);
+      if (filter.order !== "ASC") rows.reverse();
+      const token: Token = { since, until, count: rows.length, limit, offset: limit };
+      const more = limit > 0 && rows.length > limit;
+      const page = {
+        events: rows.slice(0, limit).map((row) => row.event),
+        total: rows.length,
+        nextToken: more ? JSON.stringify(token) : null,
+      };
+      return this.lie(page, limit);
+    });
+  }
+
+  nextEvents(text: string, options?: CallOptions): Promise<EventPage> {
+    return this.call(options, "events", () => {
+      const token = JSON.parse(text) as Token;
+      const rows = this.o.server.between(token.since, token.until, null);
+      const end = token.offset + token.limit;
+      const page = {
+        events: rows.slice(token.offset, end).map((row) => row.event),
+        total: token.count,
+        nextToken: end < token.count ? JSON.stringify({ ...token, offset: end }) : null,
+      };
+      if (this.o.server.hasFault("lie-repeat") && this.lastNext) return this.lastNext;
+      this.lastNext = page;
+      return this.lie(page, token.limit);
+    });
+  }
+
+  countEvents(
+    _countable: "day" | "time" | "event" | "resource",
+    body: { filter: EventFilter },
+    options?: CallOptions,
+  ): Promise<readonly CountBucket[]> {
+    return this.call(options, "count", () => {
+      const since = parseIsoUs(body.filter.occurred?.since ?? "") ?? 0;
+      const until = parseIsoUs(body.filter.occurred?.until ?? "") ?? this.o.server.nowUs();
+      const first = Math.floor(since / HOUR_US);
+      const last = Math.floor(until / HOUR_US);
+      const counts = new Array<number>(last - first + 1).fill(0);
+      for (const row of this.o.server.between(since, until, null)) {
+        const at = Math.floor((row.us + (this.o.knobs.rounds ? 500_000 : 0)) / HOUR_US) - first;
+        if (at >= counts.length) throw failure("unavailable", 500);
+        counts[at] = (counts[at] ?? 0) + 1;
+      }
+      return counts.map((count, index) => ({
+        value: String(index),
+        label: "",
+        count,
+        start_time: formatIsoUs((first + index) * HOUR_US),
+        end_time: formatIsoUs((first + index + 1) * HOUR_US - 1),
+      }));
+    });
+  }
+
+  filterFlowRuns(body: FilterBody, options?: CallOptions): Promise<readonly FlowRun[]> {
+    return this.call(options, "runs", () => {
+      const filter = (body.flow_runs ?? {}) as RunFilter;
+      const rows = [...this.o.server.runs.values()].filter(
+        (run) => run.deletedMs > this.o.time.nowMs && matchesRun(run.row, run.expectedUs, filter),
+      );
+      rows.sort((a, b) => (body.sort === "ID_DESC" ? (a.row.id < b.row.id ? 1 : -1) : b.expectedUs - a.expectedUs));
+      if (body.sort === "NEXT_SCHEDULED_START_TIME_ASC") rows.reverse();
+      return page(
+        rows.map((run) => run.row),
+        body,
+      );
+    });
+  }
+
+  filterTaskRuns(body: FilterBody, options?: CallOptions): Promise<readonly TaskRun[]> {
+    return this.call(options, "runs", () => {
+      const own = ((body.task_runs ?? {}) as { id?: { any_?: string[] } }).id?.any_;
+      const flow = ((body.flow_runs ?? {}) as { id?: { any_?: string[] } }).id?.any_;
+      const rows = [...this.o.server.taskRuns.values()]
+        .filter((one) => one.storedMs <= this.o.time.nowMs)
+        .map((one) => one.row)
+        .filter((row) => (!own || own.includes(row.id)) && (!flow || flow.includes(row.flow_run_id ?? "")));
+      rows.sort((a, b) => (a.id < b.id ? 1 : -1));
+      return page(rows, body);
+    });
+  }
+
+  filterLogs(body: FilterBody, options?: CallOptions): Promise<readonly Log[]> {
+    return this.call(options, "logs", () => {
+      const logs = body.logs as { flow_run_id: { any_: string[] }; timestamp?: { after_?: string; before_?: string } };
+      const after = parseIsoUs(logs.timestamp?.after_ ?? "") ?? Number.MIN_SAFE_INTEGER;
+      const before = parseIsoUs(logs.timestamp?.before_ ?? "") ?? Number.MAX_SAFE_INTEGER;
+      const rows = this.o.server.logs
+        .filter(
+          (log) => log.storedMs <= this.o.time.nowMs && logs.flow_run_id.any_.includes(log.line.flow_run_id ?? ""),
+        )
+        .map((log) => ({ line: log.line, us: parseIsoUs(log.line.timestamp) ?? 0 }))
+        .filter((log) => log.us >= after && log.us <= before);
+      rows.sort((a, b) => a.us - b.us);
+      return page(
+        rows.map((log) => log.line),
+        body,
+      );
+    });
+  }
+
+  readServerSettings(options?: CallOptions) {
+    const retention_period = `PT${this.o.knobs.retentionMs / 1000}S`;
+    return this.call(options, "admin", () => ({ server: { events: { retention_period } } }));
+  }
+
+  readVersion = (options?: CallOptions) => this.call(options, "admin", () => "3.8.8");
+  filterFlows = (_body: FilterBody, options?: CallOptions) => this.list(options);
+  filterDeployments = (_body: FilterBody, options?: CallOptions) => this.list(options);
+  filterWorkPools = (_body: FilterBody, options?: CallOptions) => this.list(options);
+  filterWorkQueues = (_body: FilterBody, options?: CallOptions) => this.list(options);
+  filterWorkers = (_pool: string, options?: CallOptions) => this.list(options);
+  filterConcurrencyLimits = (_body: FilterBody, options?: CallOptions) => this.list(options);
+  filterAutomations = (_body: FilterBody, options?: CallOptions) => this.list(options);
+
+  openEventStream(filter: EventFilter, signal: AbortSignal): EventStream {
+    this.requests += 1;
+    return openSimStream(this.o, filter, signal);
+  }
+
+  countFlowRuns = () => unused();
+  readFlowRun = () => unused();
+  readFlowRunStates = () => unused();
+  readWorkPoolSlots = () => unused();
+  filterTagLimits = () => unused();
+  readHealth = () => unused();
+  get = () => unused();
+  getCloud = () => unused();
+
+  /** Objects are nothing to the oracle; most servers here are too old to have any, which costs less. */
+  private list(options: CallOptions | undefined): Promise<never[]> {
+    return this.call(options, "objects", () => {
+      if (!this.o.knobs.objects) throw new AppError("not_found", "no such route", { status: 404 });
+      return [];
+    });
+  }
+
+  /** The way there, the answer as the server has it at that moment, the way back. */
+  private call<T>(options: CallOptions | undefined, route: string, answer: () => T): Promise<T> {
+    const { time, server, process, chance } = this.o;
+    this.requests += 1;
+    if (process.isDead) return new Promise(() => {});
+    const sentMs = time.nowMs;
+    if (sentMs < this.forbiddenUntilMs - 1)
+      this.o.fail(`a request ${this.forbiddenUntilMs - sentMs} ms before Retry-After allows one`);
+    const clockMs = process.clock.nowMs();
+    return new Promise<T>((resolve, reject) => {
+      const { signal } = options ?? {};
+      if (signal?.aborted) return reject(signal.reason);
+      const isSlow = server.hasFault("slow");
+      const wayBack = travelMs(chance, isSlow);
+      const onAbort = () => reject(signal?.reason);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const arrive = (deliver: () => void) =>
+        process.later(wayBack, () => {
+          signal?.removeEventListener("abort", onAbort);
+          deliver();
+        });
+      time.after(travelMs(chance, isSlow), () => {
+        const problem = this.problem(route);
+        if (problem === "hanging") return void process.later(20_000, () => reject(failure("unavailable")));
+        if (problem !== null) return void arrive(() => this.refuse(problem, reject));
+        try {
+          const value = answer();
+          const date = new Date(Math.floor(server.nowUs() / 1_000_000) * 1000 - chance.int(0, 1) * 1000).toUTCString();
+          arrive(() => {
+            this.skew.observe(date, clockMs, process.clock.nowMs());
+            resolve(value);
+          });
+        } catch (error) {
+          arrive(() => reject(error));
+        }
+      });
+    });
+  }
+
+  private refuse(problem: AppError, reject: (error: AppError) => void): void {
+    if (problem.retryAfterMs !== undefined)
+      this.forbiddenUntilMs = Math.max(this.forbiddenUntilMs, this.o.time.nowMs + problem.retryAfterMs);
+    reject(problem);
+  }
+
+  private problem(route: string): AppError | "hanging" | null {
+    const { server, chance } = this.o;
+    if (!server.isUp || server.hasFault("down")) return failure("unavailable");
+    if (server.hasFault("hanging") && chance.chance(0.5)) return "hanging";
+    if (server.hasFault("error-429") && chance.chance(0.7)) return failure("rate_limited", 429, RETRY_AFTER_MS);
+    if (server.hasFault("error-401")) return failure("unauthorized", 401);
+    if (server.hasFault("error-403")) return failure("unauthorized", 403);
+    if (server.hasFault("error-422") && route === "events") return failure("invalid_input", 422);
+    if (server.hasFault("count-500") && route === "count") return failure("unavailable", 500);
+    if (server.hasFault("error-500") && chance.chance(0.6)) return failure("unavailable", 500);
+    if (server.hasFault("error-502") && chance.chance(0.6)) return failure("unavailable", 502);
+    if (server.hasFault("error-503") && chance.chance(0.8)) return failure("unavailable", 503);
+    return null;
+  }
+
+  /** Answers that contradict themselves. What lies without a contradiction cannot be found out by anybody. */
+  private lie(page: EventPage, limit: number): EventPage {
+    const { server } = this.o;
+    if (limit === 0 || page.events.length === 0) return page;
+    if (server.hasFault("lie-empty-next")) return { ...page, events: [], nextToken: page.nextToken ?? "{}" };
+    if (server.hasFault("lie-short") && page.events.length > 1) {
+      const events = page.events.slice(0, Math.ceil(page.events.length / 2));
+      return { ...page, events, nextToken: page.nextToken ?? "{}" };
+    }
+    if (server.hasFault("lie-disorder") && page.events.length > 2)
+      return { ...page, events: [...page.events].reverse() };
+    const outside = server.rows[0];
+    if (server.hasFault("lie-outside") && outside) return { ...page, events: [...page.events.slice(1), outside.event] };
+    return page;
+  }
+}
+
+interface RunFilter {
+  readonly id?: { readonly any_?: readonly string[] };
+  readonly expected_start_time?: { readonly after_?: string; readonly before_?: string };
+  readonly state?: { readonly type?: { readonly any_?: readonly string[] } };
+}
+
+function matchesRun(row: FlowRun, expectedUs: number, filter: RunFilter): boolean {
+  const { id, expected_start_time, state } = filter;
+  if (id?.any_ && !id.any_.includes(row.id)) return false;
+  if (state?.type?.any_ && !state.type.any_.includes(row.state_type ?? "")) return false;
+  const after = parseIsoUs(expected_start_time?.after_ ?? "") ?? Number.MIN_SAFE_INTEGER;
+  const before = parseIsoUs(expected_start_time?.before_ ?? "") ?? Number.MAX_SAFE_INTEGER;
+  return expectedUs >= after && expectedUs <= before;
+}
+
+function page<T>(rows: readonly T[], body: FilterBody): T[] {
+  const offset = typeof body.offset === "number" ? body.offset : 0;
+  const limit = typeof body.limit === "number" ? body.limit : 200;
+  return rows.slice(offset, offset + limit);
+}
+
+function failure(
+  code: "unavailable" | "rate_limited" | "unauthorized" | "invalid_input",
+  status?: number,
+  retryAfterMs?: number,
+): AppError {
+  const options = {
+    ...(status === undefined ? {} : { status }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+  return new AppError(code, `simulated ${status ?? "loss of connection"}`, options);
+}
+
+function unused(): never {
+  throw new Error("the engine is not expected to ask this");
+}

@@ -1,0 +1,181 @@
+/** A record in memory that several simulated processes open one after the other, or at once, and that they can die upon. */
+import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
+import { openRecord, type RecordDb } from "../../src/store/database.ts";
+import { Killed, type SimProcess } from "./sim-process.ts";
+
+/** Made once and emptied between schedules: preparing some hundred statements takes longer than a schedule should. */
+class Bench {
+  readonly sqlite: Database;
+  private readonly statements = new Map<string, Statement<unknown, SQLQueryBindings[]>>();
+  private readonly empty: (() => void)[];
+
+  constructor() {
+    const made = openRecord(":memory:", "write");
+    this.sqlite = Database.deserialize(made.sqlite.serialize());
+    made.close();
+    const names = this.sqlite
+      .query<{ name: string }, []>(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '%\\_fts%' ESCAPE '\\' ORDER BY name <> 'event'",
+      )
+      .all();
+    const sql = [
+      ...names.map(({ name }) => `DELETE FROM ${name}`),
+      ...["block_fts", "log_fts"].map((name) => `INSERT INTO ${name}(${name}) VALUES ('delete-all')`),
+      "DELETE FROM sqlite_sequence",
+    ];
+    this.empty = sql.map((text) => () => void this.prepare(text).run());
+  }
+
+  prepare(sql: string): Statement<unknown, SQLQueryBindings[]> {
+    let statement = this.statements.get(sql);
+    if (!statement) {
+      statement = this.sqlite.prepare<unknown, SQLQueryBindings[]>(sql);
+      this.statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  clear(): void {
+    if (this.sqlite.inTransaction) this.sqlite.run("ROLLBACK");
+    this.prepare("BEGIN").run();
+    for (const one of this.empty) one();
+    this.prepare("COMMIT").run();
+  }
+}
+
+let bench: Bench | null = null;
+
+export interface CommitInfo {
+  readonly process: SimProcess;
+  readonly touchedCoverage: boolean;
+  readonly deletedRows: boolean;
+  readonly touchedRuns: boolean;
+}
+
+const WRITE = /^\s*(?:INSERT|UPDATE|DELETE|COMMIT|BEGIN IMMEDIATE)/i;
+const COVERAGE = /^\s*(?:INSERT INTO|DELETE FROM|UPDATE) coverage/i;
+const RUNS = /^\s*(?:INSERT INTO|UPDATE) flow_run\b/i;
+const DELETION = /^\s*DELETE FROM (?:event|flow_run|log|task_run)\b/i;
+
+/** The file on disk; `open` gives one process its connection. */
+export class SimDisk {
+  readonly sqlite: Database;
+  private readonly bench: Bench;
+  private readonly isFull: () => boolean;
+  private readonly onCommit: (info: CommitInfo) => void;
+  private lastWriter: SimProcess | null = null;
+  private version = 1;
+
+  constructor(isFull: () => boolean, onCommit: (info: CommitInfo) => void) {
+    bench ??= new Bench();
+    bench.clear();
+    this.bench = bench;
+    this.sqlite = bench.sqlite;
+    this.isFull = isFull;
+    this.onCommit = onCommit;
+  }
+
+  open(process: SimProcess): RecordDb {
+    const { sqlite, bench } = this;
+    const statements = new Map<string, Statement<unknown, SQLQueryBindings[]>>();
+    const locals = new Map<string, unknown>();
+    const drops: (() => void)[] = [];
+    let isWriting = false;
+    let touchedCoverage = false;
+    let deletedRows = false;
+    let touchedRuns = false;
+    const beforeWrite = () => {
+      if (process.isDead) throw new Killed("dead");
+      if (process.writesLeft > 0) {
+        process.writesLeft -= 1;
+        if (process.writesLeft === 0) {
+          process.kill();
+          throw new Killed("killed at a write");
+        }
+      }
+      if (this.isFull()) throw Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" });
+    };
+    const afterCommit = () => {
+      if (this.lastWriter !== process) {
+        this.lastWriter = process;
+        this.version += 1;
+      }
+      const info = { process, touchedCoverage, deletedRows, touchedRuns };
+      touchedCoverage = false;
+      deletedRows = false;
+      touchedRuns = false;
+      isWriting = false;
+      this.onCommit(info);
+    };
+    const guarded = (sql: string, statement: Statement<unknown, SQLQueryBindings[]>) => {
+      const isCommit = /^\s*COMMIT/i.test(sql);
+      const isCoverage = COVERAGE.test(sql);
+      const isDeletion = DELETION.test(sql);
+      const isRuns = RUNS.test(sql);
+      const isBegin = /^\s*BEGIN/i.test(sql);
+      return {
+        run: (...params: SQLQueryBindings[]) => {
+          if (sql === "BEGIN") isWriting = false;
+          // A mere reading writes nothing, nor does its end.
+          if (sql === "BEGIN" || (isCommit && !isWriting)) return statement.run(...params);
+          beforeWrite();
+          if (isBegin) {
+            isWriting = true;
+            touchedCoverage = false;
+            deletedRows = false;
+            touchedRuns = false;
+          }
+          if (isCoverage) touchedCoverage = true;
+          if (isDeletion) deletedRows = true;
+          if (isRuns) touchedRuns = true;
+          const result = statement.run(...params);
+          if (isCommit) afterCommit();
+          return result;
+        },
+        get: (...params: SQLQueryBindings[]) => {
+          beforeWrite();
+          return statement.get(...params);
+        },
+        all: (...params: SQLQueryBindings[]) => {
+          beforeWrite();
+          return statement.all(...params);
+        },
+        finalize: () => statement.finalize(),
+      } as unknown as Statement<unknown, SQLQueryBindings[]>;
+    };
+    const dataVersion = {
+      get: () => {
+        if (this.lastWriter !== process) this.version += 1;
+        this.lastWriter = process;
+        return { data_version: this.version };
+      },
+    } as unknown as Statement<unknown, SQLQueryBindings[]>;
+    return {
+      file: ":memory:",
+      readonly: false,
+      notice: null,
+      sqlite,
+      prepare<Row, Params extends SQLQueryBindings[]>(sql: string) {
+        let statement = statements.get(sql);
+        if (!statement) {
+          if (sql.startsWith("PRAGMA data_version")) statement = dataVersion;
+          else {
+            const plain = bench.prepare(sql);
+            statement = WRITE.test(sql) || sql === "BEGIN" ? guarded(sql, plain) : plain;
+          }
+          statements.set(sql, statement);
+        }
+        return statement as Statement<Row, Params>;
+      },
+      local<T>(key: string, make: () => T) {
+        if (!locals.has(key)) locals.set(key, make());
+        return locals.get(key) as T;
+      },
+      onInvalidate: (drop) => void drops.push(drop),
+      invalidate: () => {
+        for (const drop of drops) drop();
+      },
+      close: () => {},
+    };
+  }
+}
