@@ -86,7 +86,7 @@ export function readTrigger(json: unknown): Trigger | null {
     const triggers = raw.triggers.map(readTrigger);
     if (triggers.some((one) => one === null)) return null;
     const children = triggers.filter((one) => one !== null);
-    const isCompound = raw.type === "compound" || raw.require !== undefined;
+    const isCompound = raw.type === "compound" || (raw.type !== "sequence" && raw.require !== undefined);
     const require =
       !isCompound || raw.require === "all" ? children.length : raw.require === "any" ? 1 : Number(raw.require);
     return {

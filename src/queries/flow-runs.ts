@@ -2,12 +2,13 @@
 import { formatIsoUs } from "../lib/time.ts";
 import type { Freshness } from "../model/freshness.ts";
 import type { FlowRun, JsonObject } from "../model/objects.ts";
+import { type FlowRunFacts, flowRunFacts } from "../model/run-facts.ts";
 import type { RecordDb } from "../store/database.ts";
 import { type FilterSet, isDecidable, listsBehind } from "../store/filters/bodies.ts";
 import { clause } from "../store/filters/clause.ts";
 import { findFlowRuns } from "../store/filters/find.ts";
 import type { FlowRunSort } from "../store/filters/sorts.ts";
-import { type FlowRunRow, readFlowRunRow, toFlowRun } from "../store/flow-runs.ts";
+import { type FlowRunRow, factsOfFlowRun, readFlowRunRow, toFlowRun } from "../store/flow-runs.ts";
 import type { QueryContext } from "./context.ts";
 import { type Answered, answerWindow, type LiveValue, serverNowUs } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
@@ -41,6 +42,8 @@ export interface FlowRunPosition {
 }
 
 export interface FlowRunItem {
+  readonly facts: FlowRunFacts;
+  /** In Prefect's shape: the whole document where it was asked for (`full`), else as far as the columns tell. */
   readonly run: FlowRun;
   readonly flowName: string | null;
   readonly deploymentName: string | null;
@@ -81,9 +84,9 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
       what: "flow runs",
       window: windowOf(db, question, start, held),
       fresh: question.fresh,
-      answerable:
-        (isWhole && isDecidable(question.set) && hasLists(ctx, db, listsBehind(question.set, "flow_runs"))) ||
-        isOffline(ctx, db),
+      stale:
+        !(isWhole && isDecidable(question.set) && hasLists(ctx, db, listsBehind(question.set, "flow_runs"))) &&
+        !isOffline(ctx, db),
     },
     {
       record: (record) => fromRecord(record, question, held),
@@ -108,7 +111,7 @@ function windowOf(
   const isFull = held.length > question.limit && last !== undefined && last.next.part === 0;
   const reachUs = isFull ? reachOf(question.sort, last.row) : null;
   const isLater = (boundsOf(filter).fromUs ?? 0) > nowUs;
-  return isLater ? presentWindow(db, "flow_run", nowUs) : askedWindow(filter, nowUs, reachUs);
+  return isLater ? presentWindow(db, "flow_run", nowUs) : askedWindow(db, filter, nowUs, reachUs);
 }
 
 function reachOf(sort: FlowRunSort | undefined, row: FlowRunRow): number | null {
@@ -119,20 +122,24 @@ function reachOf(sort: FlowRunSort | undefined, row: FlowRunRow): number | null 
 /** Up to `limit` rows and one more, from `start` on. */
 function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPosition): Placed<FlowRunRow>[] {
   const { set, sort, limit } = question;
+  const brief = !question.full;
   const wanted = limit + 1;
   if (sort !== undefined) {
-    const rows = findFlowRuns(db, set, sort, { limit: wanted, offset: start.offset });
+    const rows = findFlowRuns(db, set, sort, { limit: wanted, offset: start.offset, brief });
     return place(rows, start);
   }
   const past = clause("r.begin_us <= ?", start.nowUs);
   const later = clause("(r.begin_us > ? OR r.begin_us IS NULL)", start.nowUs);
   const rows =
     start.part === 0
-      ? place(findFlowRuns(db, set, "START_TIME_DESC", { limit: wanted, offset: start.offset, and: past }), start)
+      ? place(
+          findFlowRuns(db, set, "START_TIME_DESC", { limit: wanted, offset: start.offset, and: past, brief }),
+          start,
+        )
       : [];
   if (rows.length === wanted) return rows;
   const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
-  const page = { limit: wanted - rows.length, offset: from.offset, and: later };
+  const page = { limit: wanted - rows.length, offset: from.offset, and: later, brief };
   return [...rows, ...place(findFlowRuns(db, set, "START_TIME_ASC", page), from)];
 }
 
@@ -146,34 +153,40 @@ function fromRecord(db: RecordDb, question: FlowRunsQuestion, held: readonly Pla
     : [];
   const end = { nowUs: 0, part: 1, offset: 0 } as const;
   const shown = [...held.slice(0, question.limit), ...gone.map((row) => ({ row, next: end }))];
-  const runs = shown.map(({ row }) => toFlowRun(question.full ? row : { ...row, doc: null }));
+  const facts = shown.map(({ row }) => factsOfFlowRun(row));
   const flows = heldNames(
     db,
     "flow",
-    runs.map((run) => run.flow_id),
+    facts.map((one) => one.flowId),
   );
   const deployments = heldNames(
     db,
     "deployment",
-    runs.map((run) => run.deployment_id),
+    facts.map((one) => one.deploymentId),
   );
-  const items = shown.map(({ row, next }, index) =>
-    named(runs[index] as FlowRun, row.deleted_us, next, flows, deployments),
-  );
+  const items = shown.map(({ row, next }, index) => {
+    const toRun = () => toFlowRun(question.full ? row : { ...row, doc: null });
+    return named(facts[index] as FlowRunFacts, toRun, row.deleted_us, next, flows, deployments);
+  });
   return { items, more: held.length > question.limit };
 }
 
 function named(
-  run: FlowRun,
+  facts: FlowRunFacts,
+  toRun: () => FlowRun,
   deletedUs: number | null,
   next: FlowRunPosition,
   flows: ReadonlyMap<string, string>,
   deployments: ReadonlyMap<string, string>,
 ): FlowRunItem {
   return {
-    run,
-    flowName: flows.get(run.flow_id) ?? null,
-    deploymentName: deployments.get(run.deployment_id ?? "") ?? null,
+    facts,
+    // Most lists never look at it.
+    get run() {
+      return toRun();
+    },
+    flowName: flows.get(facts.flowId ?? "") ?? null,
+    deploymentName: deployments.get(facts.deploymentId ?? "") ?? null,
     deletedUs,
     next,
   };
@@ -205,7 +218,7 @@ async function fromLive(
       runs.map((run) => run.deployment_id),
     ),
   ]);
-  const items = shown.map(({ row, next }) => named(row, null, next, flows, deployments));
+  const items = shown.map(({ row, next }) => named(flowRunFacts(row), () => row, null, next, flows, deployments));
   const db = ctx.record();
   const gone =
     question.deleted && db ? fromRecord(db, question, []).items.filter((item) => item.deletedUs !== null) : [];
@@ -290,7 +303,7 @@ async function readRows(
 /** Says what the list cannot show: runs asked for by id that are gone, and what the record had to guess. */
 function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, freshness }: Answered<Found>): Freshness {
   const notes = [...freshness.coverage.notes];
-  const shown = new Set(value.items.map((item) => item.run.id));
+  const shown = new Set(value.items.map((item) => item.facts.id));
   for (const id of db ? (idsOf(question.set.flow_runs) ?? []) : []) {
     const row = db && !shown.has(id.toLowerCase()) ? readFlowRunRow(db, id) : null;
     if (row?.deleted_us == null) continue;

@@ -3,7 +3,7 @@ import type { Freshness } from "../model/freshness.ts";
 import type { Flow } from "../model/objects.ts";
 import type { FilterSet } from "../store/filters/bodies.ts";
 import type { ObjectSort } from "../store/filters/sorts.ts";
-import { findObjects } from "../store/objects.ts";
+import { findNamesByParent } from "../store/objects.ts";
 import type { QueryContext } from "./context.ts";
 import { isRecordCurrent } from "./freshness.ts";
 import { listObjects } from "./objects.ts";
@@ -34,11 +34,11 @@ export interface FlowsPage {
 export async function listFlows(ctx: QueryContext, question: FlowsQuestion): Promise<FlowsPage> {
   const { rows, more, freshness } = await listObjects(ctx, { kind: "flow", ...question });
   const db = ctx.record();
-  const knowsDeployments = db !== null && hasLists(ctx, db, ["deployment"]);
+  const deployments = db !== null && hasLists(ctx, db, ["deployment"]) ? findNamesByParent(db, "deployment") : null;
   const knowsRuns = db !== null && isRecordCurrent(ctx, db, "flow_run");
   const items = rows.map((flow) => ({
     flow,
-    deployments: knowsDeployments ? findObjects(db, "deployment", { parentId: flow.id }).map(({ name }) => name) : null,
+    deployments: deployments === null ? null : (deployments.get(flow.id) ?? []),
     lastRun: knowsRuns ? (findStartedRuns(db, "flow_id", flow.id, 1)[0] ?? null) : null,
   }));
   return { items, more, freshness };

@@ -83,6 +83,8 @@ export interface WindowQuestion {
   readonly fresh?: boolean | undefined;
   /** False when the stored columns cannot answer the filter. */
   readonly answerable?: boolean;
+  /** The record could only guess: Prefect is asked first, the record answers where it cannot be. */
+  readonly stale?: boolean;
 }
 
 /**
@@ -96,7 +98,7 @@ export async function answerWindow<T>(
 ): Promise<Answered<T>> {
   const db = ctx.record();
   const ask = windowAsk(ctx, db, question);
-  const choice = chooseForWindow(ask);
+  const choice = chooseForWindow(question.stale === true ? { ...ask, answerable: false } : ask);
   if (choice.source === "record" && db) {
     const value = reading.record(db);
     return { value, freshness: choice };

@@ -65,7 +65,7 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
     instance: instance?.url ?? ctx.instance,
     version: instance?.version ?? null,
     file: db.file,
-    bytes: ["", "-wal", "-shm"].reduce((sum, end) => sum + recordBytes(`${db.file}${end}`), 0),
+    bytes: recordBytes(db.file),
     events: range?.count ?? 0,
     oldestUs: range?.fromUs ?? null,
     newestUs: range?.toUs ?? null,

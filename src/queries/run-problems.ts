@@ -48,7 +48,7 @@ export function findTrouble(db: RecordDb, { fromUs, toUs }: TimeRange): Trouble 
         `SELECT id, name, flow_id, work_pool_name, state_name, state_message, expected_us FROM flow_run
          WHERE ${STARTED_BETWEEN} AND deleted_us IS NULL AND ${state} ORDER BY ${order} LIMIT ${MOST}`,
       )
-      .all(fromUs, toUs, fromUs, toUs);
+      .all(fromUs, toUs);
   const failed = find("state_type IN ('FAILED', 'CRASHED')", "coalesce(end_us, start_us, expected_us) DESC");
   const late = find("state_type = 'SCHEDULED' AND state_name = 'Late'", "expected_us");
   const flows = findObjectNames(

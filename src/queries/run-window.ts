@@ -5,6 +5,7 @@ import { mergeRanges } from "../model/freshness.ts";
 import type { SnapshotKind } from "../model/objects.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import type { RecordDb } from "../store/database.ts";
+import { findOldestFlowUs } from "../store/objects.ts";
 import type { QueryContext } from "./context.ts";
 import { oldestReading, readSyncView } from "./freshness.ts";
 
@@ -42,12 +43,13 @@ export function idsOf(filter: unknown): readonly string[] | null {
 
 /**
  * The window of a question. `reachUs`: the page is full and reaches back to here, so nothing older matters. Without any bound
- * everything since 1970 is asked: a record that begins last week cannot say that there is nothing older.
+ * everything since the workspace began is asked: a record that begins last week cannot say that there is nothing older.
  */
-export function askedWindow(filter: unknown, nowUs: number, reachUs: number | null): TimeRange {
+export function askedWindow(db: RecordDb | null, filter: unknown, nowUs: number, reachUs: number | null): TimeRange {
   const { fromUs, toUs } = boundsOf(filter);
   const endUs = Math.min(toUs ?? nowUs, nowUs);
-  return { fromUs: Math.min(Math.max(fromUs ?? 0, reachUs ?? 0), endUs), toUs: endUs };
+  const beginUs = fromUs ?? reachUs ?? (db === null ? null : findOldestFlowUs(db)) ?? 0;
+  return { fromUs: Math.min(Math.max(beginUs, reachUs ?? 0), endUs), toUs: endUs };
 }
 
 /** The present: the newest covered range up to now, whatever its age. For what does not depend on how far back is held. */

@@ -19,6 +19,7 @@ import type { LiveValue } from "./freshness.ts";
 import { answerWindow, clockSkewUs, serverNowUs } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
 import { readLiveEvents } from "./live-events.ts";
+import { findRunNames } from "./run-tree.ts";
 import { countRunsWithoutLogs, type FoundRun, findObjectsByWords, findRunsByWords } from "./search-names.ts";
 
 export const SEARCH_KINDS = ["event", "log", "flow_run", "task_run", ...SNAPSHOT_KINDS] as const;
@@ -26,7 +27,7 @@ export type SearchKind = (typeof SEARCH_KINDS)[number];
 
 export type SearchHit =
   | { readonly kind: "event"; readonly us: number; readonly id: string; readonly event: PrefectEvent }
-  | { readonly kind: "log"; readonly us: number; readonly id: string; readonly found: FoundLog }
+  | { readonly kind: "log"; readonly us: number; readonly id: string; readonly found: FoundLog; readonly run?: string }
   | { readonly kind: "run"; readonly us: number; readonly id: string; readonly run: FoundRun }
   | { readonly kind: "object"; readonly id: string; readonly type: SnapshotKind; readonly name: string };
 
@@ -83,10 +84,15 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
       )
     : { value: NOTHING, freshness: untimed(ctx, db) };
   const logs = db && wants("log") ? logsOfRecord(db, terms, window, question) : { rows: [], more: false };
+  const runIds = [...new Set(logs.rows.flatMap(({ log }) => log.flow_run_id ?? []))];
+  const names = db ? findRunNames(db, "flow_run", runIds) : new Map<string, string>();
   const lists = db ? namesOfRecord(db, terms, window, question, wants) : { objects: [], runs: [] };
   const timed: SearchHit[] = [
     ...events.rows.map((event) => ({ kind: "event", us: usOf(event), id: event.id, event }) as const),
-    ...logs.rows.map((found) => ({ kind: "log", us: found.tsUs, id: found.log.id, found }) as const),
+    ...logs.rows.map((found) => {
+      const run = names.get(found.log.flow_run_id ?? "");
+      return { kind: "log", us: found.tsUs, id: found.log.id, found, ...(run ? { run } : {}) } as const;
+    }),
     ...lists.runs.map((run) => ({ kind: "run", us: run.beginUs, id: run.id, run }) as const),
   ].sort((a, b) => b.us - a.us);
   const hits: SearchHit[] = [...lists.objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];

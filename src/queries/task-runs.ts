@@ -4,6 +4,7 @@
  */
 import type { Freshness, TimeRange } from "../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../model/objects.ts";
+import { type TaskRunFacts, taskRunFacts } from "../model/run-facts.ts";
 import { isTerminal } from "../model/state.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import type { RecordDb } from "../store/database.ts";
@@ -13,7 +14,7 @@ import { findTaskRuns } from "../store/filters/find.ts";
 import type { TaskRunSort } from "../store/filters/sorts.ts";
 import { readFlowRunRow } from "../store/flow-runs.ts";
 import { idText } from "../store/run-columns.ts";
-import { readTaskRunRow, type TaskRunRow, toTaskRun, withEventPayload } from "../store/task-runs.ts";
+import { factsOfTaskRun, readTaskRunRow, type TaskRunRow, toTaskRun, withEventPayload } from "../store/task-runs.ts";
 import type { QueryContext } from "./context.ts";
 import { answerHeld, answerWindow, clockSkewUs, type LiveValue, serverNowUs } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
@@ -33,6 +34,8 @@ export interface TaskRunsQuestion {
 }
 
 export interface TaskRunItem {
+  readonly facts: TaskRunFacts;
+  /** In Prefect's shape: the whole document where it was asked for (`full`), else as far as the columns tell. */
   readonly run: TaskRun;
   readonly flowRunName: string | null;
   /** Microseconds, our clock. */
@@ -57,7 +60,7 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const held = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset }) : [];
   const isWhole = !question.full || held.slice(0, limit).every((row) => row.doc !== null);
   const isKnown = isWhole && isDecidable(set) && hasLists(ctx, db, listsBehind(set, "task_runs"));
-  const answerable = isKnown || isOffline(ctx, db);
+  const stale = !isKnown && !isOffline(ctx, db);
   const reading = {
     record: (record: RecordDb) => fromRecord(record, question, held),
     live: (live: LiveReader) => fromLive(ctx, live, question),
@@ -66,19 +69,11 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const what = "task runs";
   const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
   if (readUs !== null) {
-    const { value, freshness } = await answerHeld<Found>(
-      ctx,
-      { what, fresh, answerable, readUs, settled: true },
-      reading,
-    );
+    const { value, freshness } = await answerHeld<Found>(ctx, { what, fresh, stale, readUs, settled: true }, reading);
     return { ...value, freshness };
   }
   const window = windowOf(ctx, db, question, held);
-  const { value, freshness } = await answerWindow<Found>(
-    ctx,
-    { kind: "event", what, window, fresh, answerable },
-    reading,
-  );
+  const { value, freshness } = await answerWindow<Found>(ctx, { kind: "event", what, window, fresh, stale }, reading);
   return { ...value, freshness };
 }
 
@@ -126,23 +121,42 @@ function windowOf(
     begins.length > 0 && begins.every((us) => us !== null) ? Math.min(...begins.map((us) => us ?? 0)) : null;
   const last = held[limit - 1];
   const reachUs = held.length > limit && sort === "EXPECTED_START_TIME_DESC" ? (last?.expected_us ?? null) : null;
-  return askedWindow(set.task_runs, nowUs, Math.max(reachUs ?? 0, sinceBegin ?? 0));
+  const sinceUs = reachUs === null && sinceBegin === null ? null : Math.max(reachUs ?? 0, sinceBegin ?? 0);
+  return askedWindow(db, set.task_runs, nowUs, sinceUs);
 }
 
 function fromRecord(db: RecordDb, question: TaskRunsQuestion, held: readonly TaskRunRow[]): Found {
   const { set, limit } = question;
   const gone = question.deleted ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, deleted: true }) : [];
   const shown = [...held.slice(0, limit), ...gone];
-  const runs = shown.map((row) => (question.full ? wholeRun(db, row) : toTaskRun({ ...row, doc: null })));
-  const names = findRunNames(db, "flow_run", [
-    ...new Set(runs.flatMap((run) => (run.flow_run_id ? [run.flow_run_id] : []))),
-  ]);
-  const items = runs.map((run, index) => ({
-    run,
-    flowRunName: names.get(run.flow_run_id ?? "") ?? null,
-    deletedUs: shown[index]?.deleted_us ?? null,
-  }));
+  const facts = shown.map(factsOfTaskRun);
+  const names = findRunNames(db, "flow_run", [...new Set(facts.flatMap((one) => one.flowRunId ?? []))]);
+  const items = shown.map((row, index) =>
+    named(
+      facts[index] as TaskRunFacts,
+      () => (question.full ? wholeRun(db, row) : toTaskRun({ ...row, doc: null })),
+      names,
+      row.deleted_us,
+    ),
+  );
   return { items, more: held.length > limit };
+}
+
+function named(
+  facts: TaskRunFacts,
+  toRun: () => TaskRun,
+  flowRunNames: ReadonlyMap<string, string>,
+  deletedUs: number | null,
+): TaskRunItem {
+  return {
+    facts,
+    // Most lists never look at it.
+    get run() {
+      return toRun();
+    },
+    flowRunName: flowRunNames.get(facts.flowRunId ?? "") ?? null,
+    deletedUs,
+  };
 }
 
 /** The document, or what the newest state event carries of it. */
@@ -158,7 +172,7 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: TaskRunsQ
   const runs = rows.slice(0, question.limit);
   if (runs.length > 0) ctx.keep({ kind: "task_run", rows: runs, readUs: live.startedUs });
   const names = await readFlowRunNames(ctx, live, runs);
-  const items = runs.map((run) => ({ run, flowRunName: names.get(run.flow_run_id ?? "") ?? null, deletedUs: null }));
+  const items = runs.map((run) => named(taskRunFacts(run), () => run, names, null));
   return { value: { items, more: rows.length > question.limit } };
 }
 

@@ -113,15 +113,13 @@ function readChanges(ctx: QueryContext, window: TimeRange): Change[] {
   );
 }
 
-/** A reading shows what an event told already: the same object, the same change or the same fields, not long before. */
+/** A reading shows what an event told already: the same object, the same change, or each of its fields. */
 function isTold(change: Change, told: readonly Change[]): boolean {
-  const fields = Object.keys(change.diff);
-  return told.some((one) => {
-    if (one.id !== change.id || one.kind !== change.kind || one.atUs > change.atUs) return false;
-    if (change.change !== "updated") return one.change === change.change;
-    if (fields.length === 1 && fields[0] === "status") return true;
-    return fields.every(
-      (field) => field in one.diff || field === "status" || (field === "is_paused" && /paused|ready/.test(one.change)),
-    );
-  });
+  const before = told.filter((one) => one.id === change.id && one.kind === change.kind && one.atUs <= change.atUs);
+  if (before.length === 0) return false;
+  if (change.change !== "updated") return before.some((one) => one.change === change.change);
+  const isPauseTold = before.some((one) => /paused|ready/.test(one.change));
+  return Object.keys(change.diff).every(
+    (field) => field === "status" || (field === "is_paused" && isPauseTold) || before.some((one) => field in one.diff),
+  );
 }

@@ -70,7 +70,7 @@ export const getFlowRunsTool = defineTool({
     const items = page.items.map((item) => {
       const brief = briefFlowRun(item, { nowUs, isSingle });
       return isFull
-        ? { ...fullFlowRun(item, uiLink(ctx.uiUrl, "flow_run", item.run.id)), ...(args.fields ? brief : {}) }
+        ? { ...fullFlowRun(item, uiLink(ctx.uiUrl, "flow_run", item.facts.id)), ...(args.fields ? brief : {}) }
         : brief;
     });
     const template = uiLinkTemplate(ctx.uiUrl, "flow_run");
@@ -88,7 +88,17 @@ export const getFlowRunsTool = defineTool({
         : { extra: { ui_url: template }, facts: [`link: ${template}`] }),
       layout: isFull && !args.fields ? "json" : "table",
       toRow: runRow,
-      order: ["name", "flow", "deployment", "state", "start_time", "expected_start_time", "duration", "late_seconds"],
+      order: [
+        "name",
+        "flow",
+        "deployment",
+        "state",
+        "start_time",
+        "expected_start_time",
+        "duration",
+        "late_seconds",
+        "state_message",
+      ],
       hint: "Narrow by state, flow, deployment, tags or times.",
       none: "No flow run matches.",
     });

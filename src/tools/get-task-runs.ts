@@ -65,7 +65,7 @@ export const getTaskRunsTool = defineTool({
     });
     const items = page.items.map((item) => {
       const brief = briefTaskRun(item, { nowUs, isSingle });
-      const link = uiLink(ctx.uiUrl, "task_run", item.run.id);
+      const link = uiLink(ctx.uiUrl, "task_run", item.facts.id);
       return isFull ? { ...item.run, ...(link ? { ui_url: link } : {}), ...(args.fields ? brief : {}) } : brief;
     });
     const template = uiLinkTemplate(ctx.uiUrl, "task_run");
@@ -83,7 +83,7 @@ export const getTaskRunsTool = defineTool({
         : { extra: { ui_url: template }, facts: [`link: ${template}`] }),
       layout: isFull && !args.fields ? "json" : "table",
       toRow: runRow,
-      order: ["name", "flow_run", "state", "start_time", "expected_start_time", "duration"],
+      order: ["name", "flow_run", "state", "start_time", "expected_start_time", "duration", "state_message"],
       hint: "Narrow by flow_run, state, name or times.",
       none: "No task run matches.",
     });

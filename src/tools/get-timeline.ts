@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AppError } from "../errors.ts";
 import { formatIsoUs } from "../lib/time.ts";
+import { visibleText } from "../model/untrusted.ts";
 import { briefEvent, cutText } from "../queries/event-brief.ts";
 import { stateKey } from "../queries/event-tally.ts";
 import { windowText } from "../queries/events.ts";
@@ -65,7 +66,7 @@ export const getTimelineTool = defineTool({
     const left = hidden === 0 ? [] : [`${hidden} routine steps of task runs left out; detail: "full" shows them`];
     return listAnswer({
       key: "entries",
-      title: `entries of ${kind.replace("_", " ")} ${subject.name} ${subject.id}${state ? ` (${state})` : ""}, oldest first`,
+      title: `entries of ${kind.replace("_", " ")} ${quoted(subject.name)} ${subject.id}${state ? ` (${state})` : ""}, oldest first`,
       items: page.map((entry) => shape(entry, subject.id)),
       more: entries.length > offset + page.length,
       cursorAfter: (index) => encodeCursor(question, [fromUs, toUs, offset + index + 1]),
@@ -86,6 +87,11 @@ export const getTimelineTool = defineTool({
     });
   },
 });
+
+/** Outside the marks around what people wrote a name is one short line in quotes. */
+function quoted(name: string): string {
+  return JSON.stringify(visibleText(name).slice(0, 100));
+}
 
 function subjectOf(args: Input): { kind: SubjectKind; text: string } {
   const given = (["flow_run", "deployment", "work_pool"] as const).filter((kind) => args[kind] !== undefined);

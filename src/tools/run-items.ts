@@ -1,6 +1,7 @@
 /** What the lists of flow runs and task runs show of a run in brief. */
-import { formatIsoUs, parseIsoUs } from "../lib/time.ts";
+import { formatIsoUs } from "../lib/time.ts";
 import type { FlowRun, JsonObject, TaskRun } from "../model/objects.ts";
+import { type RunFacts, runFacts } from "../model/run-facts.ts";
 import { isTerminal } from "../model/state.ts";
 import { cutText } from "../queries/event-brief.ts";
 import type { FlowRunItem } from "../queries/flow-runs.ts";
@@ -18,32 +19,35 @@ function seconds(us: number): number {
 
 /** State, message, times: what flow runs and task runs share. Absent members are unknown or do not apply. */
 export function stateItem(run: FlowRun | TaskRun, nowUs: number, isSingle: boolean): Item {
-  const type = run.state_type ?? run.state?.type ?? null;
-  const message = run.state?.message;
-  const startUs = run.start_time ? (parseIsoUs(run.start_time) ?? null) : null;
-  const endUs = run.end_time ? (parseIsoUs(run.end_time) ?? null) : null;
+  const item: Mutable = {};
+  addState(item, runFacts(run), { nowUs, isSingle });
+  return item;
+}
+
+type Mutable = Record<string, unknown>;
+
+function addState(item: Mutable, run: RunFacts, { nowUs, isSingle }: ShapeOptions): void {
+  const { stateType: type, stateMessage: message, startUs, endUs } = run;
+  if (type !== null) {
+    item.state_type = type;
+    item.state_name = run.stateName ?? type;
+  }
+  if (message !== null) item.state_message = cutText(message, isSingle ? SINGLE_MESSAGE_CHARS : MESSAGE_CHARS);
+  if (startUs !== null) item.start_time = formatIsoUs(startUs);
+  else if (run.expectedUs !== null) item.expected_start_time = formatIsoUs(run.expectedUs);
   const toUs = endUs ?? (isTerminal(type) ? null : nowUs);
-  return {
-    ...(type === null ? {} : { state_type: type, state_name: run.state_name ?? run.state?.name ?? type }),
-    ...(message ? { state_message: cutText(message, isSingle ? SINGLE_MESSAGE_CHARS : MESSAGE_CHARS) } : {}),
-    ...(run.start_time
-      ? { start_time: run.start_time }
-      : run.expected_start_time
-        ? { expected_start_time: run.expected_start_time }
-        : {}),
-    ...(startUs === null || toUs === null || toUs < startUs ? {} : { duration: seconds(toUs - startUs) }),
-    ...lateness(run, type, nowUs),
-  };
+  if (startUs !== null && toUs !== null && toUs >= startUs) item.duration = seconds(toUs - startUs);
+  const lateUs = lateness(run, nowUs);
+  if (lateUs !== null) item.late_seconds = Math.max(0, Math.round(lateUs / 1_000_000));
 }
 
 /** A plan counts as late 15 s after its time, as Prefect's own setting says. */
 const LATE_US = 15_000_000;
 
-function lateness(run: FlowRun | TaskRun, type: string | null, nowUs: number): Item {
-  if (type !== "SCHEDULED" || run.start_time) return {};
-  const dueUs = parseIsoUs(run.next_scheduled_start_time ?? run.expected_start_time ?? "");
-  const isLate = dueUs !== undefined && (run.state_name === "Late" || nowUs - dueUs > LATE_US);
-  return isLate ? { late_seconds: Math.max(0, Math.round((nowUs - dueUs) / 1_000_000)) } : {};
+function lateness(run: RunFacts, nowUs: number): number | null {
+  const dueUs = run.nextUs ?? run.expectedUs;
+  if (run.stateType !== "SCHEDULED" || run.startUs !== null || dueUs === null) return null;
+  return run.stateName === "Late" || nowUs - dueUs > LATE_US ? nowUs - dueUs : null;
 }
 
 /** The same run for the table: the type of a state is told only where its name does not tell it. */
@@ -60,25 +64,21 @@ export interface ShapeOptions {
 }
 
 /** A flow run in brief. */
-export function briefFlowRun(item: FlowRunItem, { nowUs, isSingle }: ShapeOptions): Item {
-  const { run, flowName, deploymentName, deletedUs } = item;
-  return {
-    id: run.id,
-    name: run.name,
-    ...(flowName === null ? (run.flow_id ? { flow_id: run.flow_id } : {}) : { flow_name: flowName }),
-    ...(deploymentName === null
-      ? run.deployment_id
-        ? { deployment_id: run.deployment_id }
-        : {}
-      : { deployment_name: deploymentName }),
-    ...stateItem(run, nowUs, isSingle),
-    ...((run.run_count ?? 0) > 1 ? { run_count: run.run_count } : {}),
-    ...(run.work_pool_name ? { work_pool_name: run.work_pool_name } : {}),
-    ...(run.work_queue_name && run.work_queue_name !== "default" ? { work_queue_name: run.work_queue_name } : {}),
-    ...(run.parent_task_run_id ? { is_subflow: true } : {}),
-    ...(run.tags && run.tags.length > 0 ? { tags: run.tags } : {}),
-    ...(deletedUs === null ? {} : { deleted: formatIsoUs(deletedUs) }),
-  };
+export function briefFlowRun(item: FlowRunItem, options: ShapeOptions): Item {
+  const { facts: run, flowName, deploymentName, deletedUs } = item;
+  const brief: Mutable = { id: run.id, name: run.name };
+  if (flowName !== null) brief.flow_name = flowName;
+  else if (run.flowId !== null) brief.flow_id = run.flowId;
+  if (deploymentName !== null) brief.deployment_name = deploymentName;
+  else if (run.deploymentId !== null) brief.deployment_id = run.deploymentId;
+  addState(brief, run, options);
+  if (run.runCount > 1) brief.run_count = run.runCount;
+  if (run.workPoolName !== null) brief.work_pool_name = run.workPoolName;
+  if (run.workQueueName !== null && run.workQueueName !== "default") brief.work_queue_name = run.workQueueName;
+  if (run.isSubflow) brief.is_subflow = true;
+  if (run.tags.length > 0) brief.tags = run.tags;
+  if (deletedUs !== null) brief.deleted = formatIsoUs(deletedUs);
+  return brief;
 }
 
 /** A flow run with everything Prefect says of it, names and link beside. */
@@ -145,28 +145,26 @@ export const FULL_RUN_FIELDS: readonly string[] = [
   "ui_url",
 ];
 
-/** A task run in brief. */
-export function briefTaskRun({ run, flowRunName, deletedUs }: TaskRunItem, { nowUs, isSingle }: ShapeOptions): Item {
-  const policy = (run as TaskRun & { readonly empirical_policy?: JsonObject }).empirical_policy;
-  const retries = policy?.retries;
-  return {
-    id: run.id,
-    name: run.name,
-    ...(run.flow_run_id ? { flow_run_id: run.flow_run_id } : {}),
-    ...(flowRunName === null ? {} : { flow_run_name: flowRunName }),
-    ...stateItem(run, nowUs, isSingle),
-    ...((run.run_count ?? 0) > 1 ? { run_count: run.run_count } : {}),
-    ...(run.tags && run.tags.length > 0 ? { tags: run.tags } : {}),
-    ...(isSingle
-      ? {
-          ...(run.task_key ? { task_key: run.task_key } : {}),
-          ...(run.task_inputs ? { task_inputs: run.task_inputs } : {}),
-          ...(run.cache_key ? { cache_key: run.cache_key } : {}),
-          ...(typeof retries === "number" && retries > 0 ? { max_retries: retries } : {}),
-        }
-      : {}),
-    ...(deletedUs === null ? {} : { deleted: formatIsoUs(deletedUs) }),
-  };
+/** A task run in brief; a single one with its inputs. */
+export function briefTaskRun(item: TaskRunItem, options: ShapeOptions): Item {
+  const { facts: run, flowRunName, deletedUs } = item;
+  const brief: Mutable = { id: run.id, name: run.name };
+  if (run.flowRunId !== null) brief.flow_run_id = run.flowRunId;
+  if (flowRunName !== null) brief.flow_run_name = flowRunName;
+  addState(brief, run, options);
+  if (run.runCount > 1) brief.run_count = run.runCount;
+  if (run.tags.length > 0) brief.tags = run.tags;
+  if (options.isSingle) addInputs(brief, item.run);
+  if (deletedUs !== null) brief.deleted = formatIsoUs(deletedUs);
+  return brief;
+}
+
+function addInputs(brief: Mutable, run: TaskRun & { readonly empirical_policy?: JsonObject }): void {
+  const retries = run.empirical_policy?.retries;
+  if (run.task_key) brief.task_key = run.task_key;
+  if (run.task_inputs) brief.task_inputs = run.task_inputs;
+  if (run.cache_key) brief.cache_key = run.cache_key;
+  if (typeof retries === "number" && retries > 0) brief.max_retries = retries;
 }
 
 /** Members of `briefTaskRun`. */

@@ -98,7 +98,8 @@ function shape(hit: SearchHit, words: readonly string[], isFull: boolean): Item 
   }
   if (hit.kind === "log") {
     const { log, n } = hit.found;
-    const run = log.flow_run_id ? { flow_run_id: log.flow_run_id } : {};
+    const name = hit.run ? { flow_run_name: hit.run } : {};
+    const run = log.flow_run_id ? { flow_run_id: log.flow_run_id, ...name } : {};
     const number = n === null ? {} : { n };
     return { kind: "log", id: log.id, time, ...run, ...number, level: levelName(log.level), message: log.message };
   }

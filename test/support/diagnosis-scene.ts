@@ -15,6 +15,10 @@ export interface Deployed extends HasId {
 
 const MINUTE_MS = 60_000;
 
+export function hourFromNow(hours: number): string {
+  return new Date(Date.now() + hours * 60 * MINUTE_MS).toISOString();
+}
+
 export class Scene {
   private readonly prefect: RealPrefect;
   private readonly workers = new Map<string, { pool: string; queues: readonly string[] | null }>();
@@ -148,6 +152,32 @@ export class Scene {
       ...over,
     };
     return this.post("/events", [event]);
+  }
+
+  /** What a worker says of a run that it took (`submitted`) or saw end (`executed`). */
+  workerEvent(
+    what: "submitted" | "executed",
+    worker: string,
+    run: HasId,
+    labels: Record<string, string> = {},
+  ): Promise<unknown> {
+    const resource = {
+      "prefect.resource.id": `prefect.worker.process.${worker}`,
+      "prefect.resource.name": worker,
+    };
+    const id = `prefect.flow-run.${run.id}`;
+    const related = {
+      "prefect.resource.id": id,
+      "prefect.resource.role": "flow-run",
+      "prefect.resource.name": run.name,
+      ...labels,
+    };
+    return this.event(`prefect.worker.${what}-flow-run`, resource, [related]);
+  }
+
+  /** The task run that stands for a subflow in its parent. */
+  dummyTask(parent: HasId): Promise<HasId> {
+    return this.post("/task_runs/", { flow_run_id: parent.id, task_key: "child", dynamic_key: "0", name: "child-0" });
   }
 
   /** Runs marked Late by the server's loop; waits until these are. */

@@ -2,6 +2,7 @@
 import json
 import logging
 import sys
+import threading
 import time
 import uuid
 
@@ -9,6 +10,7 @@ from prefect import flow, get_run_logger, task
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.context import FlowRunContext
+from prefect.deployments import run_deployment
 
 IDS = {}
 
@@ -108,6 +110,23 @@ def with_limit(hold: float = 0.0):
         time.sleep(hold)
 
 
+@task(tags=["db", "free"])
+def write_row(hold):
+    time.sleep(hold)
+
+
+@flow(name="tag-write")
+def with_tag(hold: float = 0.0):
+    write_row(hold)
+
+
+@flow(name="order-batch")
+def waits_for_child():
+    remember("waits_for_child")
+    child = run_deployment("child-flow/child-dep", timeout=60, poll_interval=0.5)
+    child.state.result()
+
+
 def run(name):
     try:
         {
@@ -118,6 +137,7 @@ def run(name):
             "chained": chained,
             "too_slow": too_slow,
             "returns_failed": returns_failed,
+            "waits_for_child": waits_for_child,
         }[name]()
     except Exception:
         pass
@@ -125,8 +145,11 @@ def run(name):
 
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL) if "--quiet" in sys.argv else None
-    if sys.argv[1] == "hold-limit":
+    if sys.argv[1] == "hold":
+        other = threading.Thread(target=with_tag, args=(float(sys.argv[2]),))
+        other.start()
         with_limit(float(sys.argv[2]))
+        other.join()
     else:
         for name in sys.argv[1:]:
             run(name)

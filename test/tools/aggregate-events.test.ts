@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { MINUTE_US } from "../../src/lib/time.ts";
+import { DAY_US, MINUTE_US } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/event.ts";
 import { aggregateEventsTool } from "../../src/tools/aggregate-events.ts";
 import { aDeployment, anEvent, anId, at, T0_US } from "../support/builders.ts";
@@ -36,7 +36,7 @@ async function opened(textSearch = true): Promise<ToolHarness> {
   harness.events(EVENTS);
   harness.objects("deployment", [deployment]);
   harness.fake.emit([...EVENTS], { socket: false });
-  harness.cover("event");
+  harness.cover("event", { fromUs: harness.nowUs - 10 * DAY_US });
   return harness;
 }
 
@@ -71,6 +71,17 @@ describe("aggregate_events", () => {
       { start: "2026-08-20T09:20:00Z", count: 1 },
     ]);
     expect(edge.live.groups).toEqual(edge.held.groups);
+    const hours = await both(harness, {
+      occurred_after: at(-9_000),
+      occurred_before: at(1_000),
+      interval: "1h",
+      event_type_prefix: "shop.",
+    });
+    expect(hours.held.groups.map((group: { count: number }) => group.count)).toEqual([0, 0, 0, 34]);
+    expect(hours.live.groups).toEqual(hours.held.groups);
+    const days = await both(harness, { occurred_after: "3d", interval: "1d" });
+    expect(days.held).toMatchObject({ total: 60 });
+    expect(days.live.groups).toEqual(days.held.groups);
     const seconds = await both(harness, { occurred_after: at(0), occurred_before: at(60), interval: "20s" });
     expect(seconds.held.groups.map((group: { count: number }) => group.count)).toEqual([1, 1, 1, 1]);
     expect(seconds.live.groups).toEqual(seconds.held.groups);

@@ -176,6 +176,17 @@ describe("from the record", () => {
     expect(partly.fake.takeRequests()).toContain("POST /flow_runs/filter");
   });
 
+  test("a record that reaches back beyond the oldest flow knows that there is nothing older", async () => {
+    await using harness = await openToolHarness();
+    harness.objects("flow", [flow, other]);
+    harness.flowRuns(runs);
+    harness.cover("flow_run", { fromUs: T0_US - HOUR_US });
+    harness.following();
+    const answer = await harness.call(getFlowRunsTool, { state: "COMPLETED" });
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true, from: at(0), gaps: [] } });
+  });
+
   test("full detail gives Prefect's own fields, `fields` only the named ones", async () => {
     await using harness = await openToolHarness();
     record(harness, [{ ...failed, parameters: { day: 3 } }]);
@@ -225,17 +236,17 @@ describe("from Prefect", () => {
     const answer = await harness.call(getFlowRunsTool, {});
     expect(ids(answer)).toEqual(NEWEST_FIRST);
     expect(answer.structured).toMatchObject({ source: "live", coverage: { complete: true } });
-    expect(harness.fake.takeRequests()).toEqual([
+    expect(harness.fake.takeRequests().toSorted()).toEqual([
+      "POST /deployments/filter",
       "POST /flow_runs/filter",
       "POST /flow_runs/filter",
       "POST /flows/filter",
-      "POST /deployments/filter",
     ]);
     expect(harness.fake.requestsTo("/flow_runs/filter").map((request) => request.body)).toMatchObject([
       { sort: "START_TIME_DESC", limit: 41, flow_runs: { start_time: { before_: at(3_600) } } },
       { sort: "START_TIME_ASC", limit: 37, flow_runs: { start_time: { after_: "2026-08-20T10:15:00.000001Z" } } },
     ]);
-    expect(harness.kept.map((batch) => batch.kind)).toEqual(["flow_run", "flow", "deployment"]);
+    expect(harness.kept.map((batch) => batch.kind).toSorted()).toEqual(["deployment", "flow", "flow_run"]);
     const pages: string[] = [];
     let cursor: string | undefined;
     do {

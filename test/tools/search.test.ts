@@ -37,7 +37,16 @@ describe("search in the record", () => {
     const { structured } = await harness.call(searchTool, { query: "zloty" });
     expect(structured.results).toEqual([
       { kind: "deployment", id: deployment.id, name: "zloty rates" },
-      { kind: "log", id: line.id, time: at(3), flow_run_id: run.id, n: 1, level: "INFO", message: "converted 5 zloty" },
+      {
+        kind: "log",
+        id: line.id,
+        time: at(3),
+        flow_run_id: run.id,
+        flow_run_name: "zloty-pony",
+        n: 1,
+        level: "INFO",
+        message: "converted 5 zloty",
+      },
       {
         kind: "event",
         id: anId(20_001),

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "bun:test";
+import { MINUTE_US } from "../../src/lib/time.ts";
+import { whatChangedTool } from "../../src/tools/what-changed.ts";
+import { aDeployment, anEvent, anId, at, aWorkPool } from "../support/builders.ts";
+import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
+
+const deployment = aDeployment({ id: anId(1), name: "nightly" });
+const pool = aWorkPool({ id: anId(2), name: "etl-pool" });
+const updated = anEvent({
+  id: anId(3),
+  event: "prefect.deployment.updated",
+  occurred: at(1_000),
+  resource: { "prefect.resource.id": `prefect.deployment.${deployment.id}`, "prefect.resource.name": "nightly" },
+  payload: { updates: { parameters: { from: { n: 1 }, to: { n: 2 } } } },
+});
+const CHANGE = {
+  id: deployment.id,
+  at: at(1_000),
+  kind: "deployment",
+  name: "nightly",
+  change: "updated",
+  fields: 'parameters: {"n":1} → {"n":2}',
+  event_id: updated.id,
+};
+
+function record(harness: ToolHarness): void {
+  harness.objects("deployment", [deployment]);
+  harness.objects("work_pool", [pool]);
+  harness.events([updated]);
+  harness.cover("event", { fromUs: harness.nowUs - 2 * 86_400_000_000 });
+  harness.cover("flow_run");
+  harness.following();
+}
+
+describe("from the record", () => {
+  test("events with their fields, and a cursor for what comes later", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const { structured, text } = await harness.call(whatChangedTool, { since: "2h" });
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(structured.changes).toEqual([CHANGE]);
+    expect(structured).toMatchObject({ source: "record", coverage: { complete: true } });
+    expect(text).toContain("parameters");
+    const later = await harness.call(whatChangedTool, { cursor: structured.cursor });
+    expect(later.structured.changes).toEqual([]);
+    expect(later.text).toContain("Nothing changed.");
+  });
+
+  test("what leaves no event is told by the readings", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const { cursor } = (await harness.call(whatChangedTool, { since: "2h" })).structured;
+    harness.nowUs += MINUTE_US;
+    harness.objects("deployment", [{ ...deployment, paused: true }]);
+    harness.cover("event", { fromUs: harness.nowUs - 2 * 86_400_000_000 });
+    harness.following();
+    const { structured } = await harness.call(whatChangedTool, { cursor });
+    expect(structured.changes).toMatchObject([
+      { id: deployment.id, kind: "deployment", name: "nightly", change: "updated", fields: "paused: false → true" },
+    ]);
+  });
+});
+
+describe("from Prefect", () => {
+  test("events alone, where nothing is recorded", async () => {
+    await using harness = await openToolHarness({ record: false });
+    harness.fake.emit([updated], { socket: false });
+    const { structured } = await harness.call(whatChangedTool, { since: "2h" });
+    expect(structured.source).toBe("live");
+    expect(structured.changes).toEqual([CHANGE]);
+  });
+});
+
+describe("failures", () => {
+  test("a foreign cursor, and Prefect away", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const wrong = await harness.call(whatChangedTool, { cursor: "nonsense" });
+    expect(wrong.structured).toMatchObject({ code: "invalid_input" });
+    await harness.fake.down();
+    expect((await harness.call(whatChangedTool, {})).structured).toMatchObject({ code: "unavailable" });
+  });
+});
