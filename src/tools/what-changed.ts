@@ -42,7 +42,7 @@ export const whatChangedTool = defineTool({
     const last = found.changes.at(-1) ?? position?.after;
     const cursor = cursorOf(last ?? { atUs: found.window.toUs, id: "" });
     const runs = found.runs ? Object.entries(found.runs).map(([state, n]) => `${state} ${n}`) : null;
-    return listAnswer({
+    const answer = listAnswer({
       key: "changes",
       title: `changes ${formatIsoUs(found.window.fromUs)} to ${formatIsoUs(found.window.toUs)}, oldest first`,
       items: found.changes.map(toItem),
@@ -60,6 +60,11 @@ export const whatChangedTool = defineTool({
       order: ["at", "kind", "name", "change", "fields"],
       none: "Nothing changed.",
     });
+    // A page that ends early goes on from its own end, whichever of the two cursors is taken.
+    const { next_cursor } = answer.structured;
+    if (typeof next_cursor !== "string") return answer;
+    const structured = { ...answer.structured, cursor: next_cursor };
+    return { ...answer, structured, text: answer.text.replaceAll(cursor, next_cursor) };
   },
 });
 

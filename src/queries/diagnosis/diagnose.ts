@@ -1,4 +1,5 @@
 /** One question, one verdict: facts gathered, causes judged, ranked, and what was ruled out or could not be seen. */
+import { parseIsoUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { QueryContext } from "../context.ts";
@@ -7,8 +8,8 @@ import { resolveName } from "../names.ts";
 import { CAUSES } from "./causes/index.ts";
 import { DEFAULT_WINDOW_US, gatherFacts } from "./gather.ts";
 import { rankFindings } from "./rank.ts";
-import type { Trail } from "./trail.ts";
-import type { Facts, Finding, Subject, SubjectKind } from "./types.ts";
+import { startTrail, type Trail } from "./trail.ts";
+import type { Facts, Finding, NamedRun, Subject, SubjectKind } from "./types.ts";
 
 export interface DiagnoseQuestion {
   readonly subject: { readonly kind: Exclude<SubjectKind, "workspace">; readonly text: string } | null;
@@ -35,7 +36,7 @@ export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): P
   const nowUs = serverNowUs(ctx);
   const window = { fromUs: question.sinceUs ?? nowUs - DEFAULT_WINDOW_US, toUs: question.untilUs ?? nowUs };
   const subject = await resolveSubject(ctx, question);
-  const trail: Trail = { freshness: [], unchecked: [] };
+  const trail = startTrail(ctx);
   const facts = await gatherFacts(ctx, subject, window, trail);
   const findings = judge(facts);
   return {
@@ -101,8 +102,11 @@ function stateOf(facts: Facts): string {
   }
   if (facts.automation)
     return `${facts.automation.automation.name} is ${facts.automation.automation.enabled === false ? "disabled" : "enabled"}`;
-  const bad = facts.ended.filter((one) => one.run.state_type === "FAILED" || one.run.state_type === "CRASHED").length;
-  return `${facts.ended.length} runs ended (${bad} failed or crashed), ${facts.active.length} under way, ${facts.waiting.length} waiting to start`;
+  const bad = facts.ended.filter((one) => one.run.state_type === "FAILED" || one.run.state_type === "CRASHED");
+  const endUs = (one: NamedRun) => parseIsoUs(one.run.end_time ?? "") ?? 0;
+  const [last] = bad.toSorted((a, b) => endUs(b) - endUs(a));
+  const lastBad = last ? `; the last to fail was ${last.run.name} at ${last.run.end_time}` : "";
+  return `${facts.ended.length} runs ended (${bad.length} failed or crashed${lastBad}), ${facts.active.length} under way, ${facts.waiting.length} waiting to start`;
 }
 
 function freshnessOf(ctx: QueryContext, trail: Trail, nowUs: number): Freshness {

@@ -1,29 +1,28 @@
 /** Work pools and limits as they stand now: the record's rows, put right by at most three live questions. */
 import type { ConcurrencyLimit, Worker } from "../../model/objects.ts";
+import type { RecordDb } from "../../store/database.ts";
 import { findObjects } from "../../store/objects.ts";
+import { idText } from "../../store/run-columns.ts";
+import { readTaskRunRow } from "../../store/task-runs.ts";
 import type { QueryContext } from "../context.ts";
-import { deploymentHolders, limitSubject, listGlobalHolders, readTagHolders } from "../limit-slots.ts";
-import { openLive } from "../live.ts";
+import { deploymentHolders, findTagHolders, limitSubject, listGlobalHolders, readTagHolders } from "../limit-slots.ts";
 import { findActiveRuns, type PoolOccupancy, readPoolOccupancy } from "../pool-slots.ts";
+import { findRunNames } from "../run-tree.ts";
 import { listWorkPools } from "../work-pools.ts";
-import { attempt, type Trail } from "./trail.ts";
+import { askLive, attempt, type Trail } from "./trail.ts";
 import type { Holder, LimitFacts, PoolFacts } from "./types.ts";
 
-/** A frozen server must not hold the answer up: what it does not say in this time is said to be unchecked. */
-const LIVE_MS = 3_000;
-
-/** Pools by name with queues, workers, occupancy. For a single pool the last two are asked live. */
+/** Pools by name with queues, workers, occupancy. For a single pool the last two are asked live, unless they just were. */
 export async function gatherPools(ctx: QueryContext, names: readonly string[], trail: Trail): Promise<PoolFacts[]> {
   if (names.length === 0) return [];
-  const isOne = names.length === 1;
-  const [page, live] = await Promise.all([
-    attempt(trail, "the work pools", null, () =>
-      listWorkPools(ctx, { set: { work_pools: { name: { any_: [...names] } } }, limit: 50, offset: 0 }),
-    ),
-    isOne ? askPool(ctx, names[0] ?? "", trail) : null,
-  ]);
+  const page = await attempt(trail, "the work pools", null, () =>
+    listWorkPools(ctx, { set: { work_pools: { name: { any_: [...names] } } }, limit: 50, offset: 0 }),
+  );
   if (!page) return [];
   trail.freshness.push(page.freshness);
+  const [name] = names;
+  const isRecorded = page.freshness.source === "record";
+  const live = names.length === 1 && name !== undefined && isRecorded ? await askPool(ctx, name, trail) : null;
   return page.items.map((item) => {
     const occupancy: PoolOccupancy = live?.occupancy ?? item.occupancy;
     const workers = live?.workers ?? item.workers?.map(({ worker }) => worker) ?? [];
@@ -48,63 +47,65 @@ async function askPool(
   name: string,
   trail: Trail,
 ): Promise<{ occupancy: PoolOccupancy | null; workers: readonly Worker[] | null }> {
-  const live = withDeadline(ctx);
   const [occupancy, workers] = await Promise.all([
-    attempt(trail, `who holds the slots of pool ${name} right now`, null, async () => {
-      const found = await readPoolOccupancy(openLive(live), [name]);
+    askLive(ctx, trail, `who holds the slots of pool ${name} right now`, null, async (live) => {
+      const found = await readPoolOccupancy(live, [name]);
       return found.get(name) ?? null;
     }),
-    attempt<readonly Worker[] | null>(trail, `the heartbeats of pool ${name} right now`, null, () => {
-      const reader = openLive(live);
-      return reader.api.filterWorkers(name, reader.options());
-    }),
+    askLive<readonly Worker[] | null>(ctx, trail, `the heartbeats of pool ${name} right now`, null, (live) =>
+      live.api.filterWorkers(name, live.options()),
+    ),
   ]);
   return { occupancy, workers };
 }
 
-/** The same context with less time for live questions. */
-export function withDeadline(ctx: QueryContext): QueryContext {
-  const untilUs = Math.min(ctx.liveUntilUs ?? Number.POSITIVE_INFINITY, ctx.clock.nowUs() + LIVE_MS * 1000);
-  return Object.create(ctx, {
-    liveUntilUs: { value: untilUs, enumerable: true },
-    liveDeadlineMs: { value: LIVE_MS, enumerable: true },
+/** Task runs of different flow runs often bear the same name. */
+function withRuns(db: RecordDb | null, holders: readonly Holder[]): Holder[] {
+  return holders.map((holder) => {
+    const runId = db ? idText(readTaskRunRow(db, holder.id)?.flow_run_id ?? null) : null;
+    const name = db && runId ? findRunNames(db, "flow_run", [runId]).get(runId) : undefined;
+    return name ? { ...holder, of: name } : holder;
   });
 }
 
-/** Limits in force with who holds them: deployment, tag and global. */
-export async function gatherLimits(ctx: QueryContext, trail: Trail): Promise<LimitFacts[]> {
+/** Limits in force with who holds them: deployment, tag and global. Who holds a tag's is asked only with `tags`. */
+export async function gatherLimits(ctx: QueryContext, trail: Trail, asks: { tags: boolean }): Promise<LimitFacts[]> {
   const db = ctx.record();
   const held = db ? findObjects(db, "concurrency_limit").map(({ doc }) => doc) : [];
-  const limits = await attempt<readonly ConcurrencyLimit[]>(
-    trail,
-    "the counts of concurrency limits right now",
-    held,
-    () => {
-      const reader = openLive(withDeadline(ctx));
-      return reader.api.filterConcurrencyLimits({ limit: 200, offset: 0 }, reader.options());
-    },
-  );
-  const taken = limits.filter((limit) => (limit.active_slots ?? 0) > 0);
-  const kinds = new Map(taken.map((limit) => [limit.id, limitSubject(limit)]));
-  const hasTags = [...kinds.values()].some(({ kind }) => kind === "tag");
-  const globals = taken.filter((limit) => kinds.get(limit.id)?.kind === "global").map((limit) => limit.id);
-  const [tags, byLimit] = await Promise.all([
-    hasTags
-      ? attempt(trail, "which task runs hold the tag limits", new Map(), () =>
-          readTagHolders(ctx, openLive(withDeadline(ctx))),
+  const [limits, tags] = await Promise.all([
+    askLive<readonly ConcurrencyLimit[]>(ctx, trail, "the counts of concurrency limits right now", held, (live) =>
+      live.api.filterConcurrencyLimits({ limit: 200, offset: 0 }, live.options()),
+    ),
+    asks.tags
+      ? askLive<ReadonlyMap<string, readonly Holder[]>>(
+          ctx,
+          trail,
+          "which task runs hold the tag limits",
+          db ? findTagHolders(db) : new Map(),
+          (live) => readTagHolders(ctx, live),
         )
-      : new Map<string, Holder[]>(),
-    attempt(trail, "who holds the global limits", new Map(), () => listGlobalHolders(ctx, globals)),
+      : new Map<string, readonly Holder[]>(),
   ]);
+  const taken = limits.filter((limit) => (limit.active_slots ?? 0) > 0);
+  const globals = taken.filter((limit) => limitSubject(limit).kind === "global").map((limit) => limit.id);
+  const byLimit = await attempt<ReadonlyMap<string, readonly Holder[]>>(
+    trail,
+    "who holds the global limits",
+    new Map(),
+    () => listGlobalHolders(ctx, globals),
+  );
   const active = db ? findActiveRuns(db) : [];
+  const sharing = db ? findObjects(db, "deployment").map(({ doc }) => doc) : [];
+  const ofDeployments = (id: string, key: string) => {
+    const ids = new Set(sharing.filter((one) => one.global_concurrency_limit?.id === id).map((one) => one.id));
+    return [...ids.add(key)].flatMap((deploymentId) => deploymentHolders(active, deploymentId));
+  };
   return limits.map((limit) => {
     const { kind, key } = limitSubject(limit);
     const holders: readonly Holder[] =
       kind === "tag"
-        ? (tags.get(key) ?? [])
-        : kind === "global"
-          ? (byLimit.get(limit.id) ?? [])
-          : deploymentHolders(active, key);
+        ? withRuns(db, tags.get(key) ?? [])
+        : [...(byLimit.get(limit.id) ?? []), ...ofDeployments(limit.id, key)];
     return { limit, kind, key, holders: (limit.active_slots ?? 0) === 0 ? [] : holders };
   });
 }

@@ -1,16 +1,17 @@
 /** One run in depth: the run, its tasks, log, events, children, history and everything that decides whether it starts. */
 import { AppError } from "../../errors.ts";
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
-import type { Deployment, FlowRun, Log } from "../../model/objects.ts";
+import type { Deployment, FlowRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { QueryContext } from "../context.ts";
 import { listDeployments } from "../deployments.ts";
 import { listEvents } from "../events.ts";
 import { listFlowRuns } from "../flow-runs.ts";
-import { getRunLogs } from "../logs.ts";
 import { listTaskRuns } from "../task-runs.ts";
 import { errorOfRun } from "./error-of-run.ts";
+import { readRunLog } from "./gather-log.ts";
 import { gatherPools } from "./gather-pools.ts";
+import { recordedSince } from "./reach.ts";
 import { attempt, type Trail } from "./trail.ts";
 import type { NamedRun, RunFacts } from "./types.ts";
 
@@ -20,10 +21,6 @@ const MOST_EVENTS = 200;
 const MOST_TASKS = 200;
 const MOST_CHILDREN = 20;
 const HISTORY = 20;
-const LOG_LINES = 1000;
-/** Lines below warnings that are kept from the end of a log: what it did last. */
-const LAST_LINES = 5;
-const WARNING = 30;
 const ENDED = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"];
 
 /** Throws AppError `not_found` when nobody knows the run. */
@@ -35,7 +32,7 @@ export async function gatherRun(ctx: QueryContext, id: string, trail: Trail, dep
   const [deployment, tasks, logs, events, children, history] = await Promise.all([
     run.deployment_id ? readDeployment(ctx, run.deployment_id, trail) : null,
     hasBegun ? readTasks(ctx, id, trail) : [],
-    needsLog(run) ? readLog(ctx, id, trail) : [],
+    needsLog(run) ? readRunLog(ctx, run, trail) : [],
     attempt(trail, "its events", [], () => readRunEvents(ctx, id, trail)),
     hasBegun && depth < DEPTH && run.state_type !== "COMPLETED" ? gatherChildren(ctx, id, trail, depth) : [],
     depth === 0 ? attempt(trail, "earlier runs", [], () => readHistory(ctx, run, trail)) : [],
@@ -90,14 +87,6 @@ function readTasks(ctx: QueryContext, id: string, trail: Trail): Promise<RunFact
   });
 }
 
-function readLog(ctx: QueryContext, id: string, trail: Trail): Promise<readonly Log[] | null> {
-  return attempt<readonly Log[] | null>(trail, "its log", null, async () => {
-    const found = await getRunLogs(ctx, { flowRunId: id, includeSubflows: false, wanted: LOG_LINES });
-    const logs = found.lines.map((line) => line.log);
-    return logs.filter((log, index) => log.level >= WARNING || index >= logs.length - LAST_LINES);
-  });
-}
-
 async function readRunEvents(ctx: QueryContext, id: string, trail: Trail): Promise<RunFacts["events"]> {
   const filter = {
     any_resource: { id: [`prefect.flow-run.${id}`] },
@@ -111,7 +100,9 @@ async function readRunEvents(ctx: QueryContext, id: string, trail: Trail): Promi
 async function gatherChildren(ctx: QueryContext, id: string, trail: Trail, depth: number): Promise<RunFacts[]> {
   return attempt(trail, "its subflow runs", [], async () => {
     const state = { type: { any_: ["FAILED", "CRASHED", "SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLED"] } };
-    const set = { flow_runs: { parent_flow_run_id: { any_: [id] }, state } };
+    const since = recordedSince(ctx);
+    const bound = since ? { expected_start_time: since } : {};
+    const set = { flow_runs: { parent_flow_run_id: { any_: [id] }, state, ...bound } };
     const page = await listFlowRuns(ctx, { set, limit: MOST_CHILDREN, full: false, deleted: false });
     const order = (type: string | null | undefined) => (type === "FAILED" || type === "CRASHED" ? 0 : 1);
     const children = page.items.toSorted((a, b) => order(a.run.state_type) - order(b.run.state_type)).slice(0, 3);
@@ -121,7 +112,8 @@ async function gatherChildren(ctx: QueryContext, id: string, trail: Trail, depth
 
 async function readHistory(ctx: QueryContext, run: FlowRun, trail: Trail): Promise<FlowRun[]> {
   const startUs = parseIsoUs(run.start_time ?? run.expected_start_time ?? run.created ?? "");
-  const before = startUs === undefined ? {} : { start_time: { before_: formatIsoUs(startUs - 1) } };
+  const bounds = { ...recordedSince(ctx), ...(startUs === undefined ? {} : { before_: formatIsoUs(startUs - 1) }) };
+  const before = Object.keys(bounds).length === 0 ? {} : { start_time: bounds };
   const own = { ...before, state: { type: { any_: ENDED } }, id: { not_any_: [run.id] } };
   const set = run.deployment_id
     ? { flow_runs: { ...own, deployment_id: { any_: [run.deployment_id] } } }

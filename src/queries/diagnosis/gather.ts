@@ -1,7 +1,7 @@
 /** Facts for a question, by its subject. Causes judge them; nothing is asked after this. */
 import { DAY_US, formatIsoUs, parseIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
-import type { Deployment, FlowRun } from "../../model/objects.ts";
+import type { Deployment, FlowRun, TaskRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import type { QueryContext } from "../context.ts";
@@ -11,9 +11,11 @@ import { listFlowRuns } from "../flow-runs.ts";
 import { serverNowUs } from "../freshness.ts";
 import { limitsTaken } from "./causes/task-limits.ts";
 import { gatherAutomation } from "./gather-automation.ts";
-import { groupFailures } from "./gather-failures.ts";
+import { groupFailures, stateFingerprint } from "./gather-failures.ts";
 import { gatherLimits, gatherPools } from "./gather-pools.ts";
 import { DUE_AFTER_US, gatherRun, readDeployment } from "./gather-run.ts";
+import { readThrottling, throttledSpan } from "./gather-throttling.ts";
+import { recordedSince } from "./reach.ts";
 import { attempt, type Trail } from "./trail.ts";
 import type { Facts, NamedRun, PoolFacts, RunFacts, Subject } from "./types.ts";
 
@@ -28,6 +30,8 @@ const NOTHING: Omit<Facts, "subject" | "nowUs" | "window" | "unchecked"> = {
   ended: [],
   failures: [],
   limits: [],
+  alike: [],
+  throttling: null,
   historyLimits: [],
   automation: null,
 };
@@ -86,12 +90,18 @@ async function gatherForRun(ctx: QueryContext, id: string, nowUs: number, trail:
   const run = await gatherRun(ctx, id, trail);
   const isEnded = isTerminal(run.run.state_type ?? null);
   const waiting = isWaiting(run.run, nowUs) ? [run] : [];
-  const canBeHeld = !isEnded && (run.run.state_type !== "SCHEDULED" || waiting.length > 0);
-  const [limits, historyLimits] = await Promise.all([
-    canBeHeld ? gatherLimits(ctx, trail) : [],
+  const hasPendingTasks = run.tasks.some(isPendingTask);
+  const isBad = run.run.state_type === "FAILED" || run.run.state_type === "CRASHED";
+  const span = throttledSpan(run, nowUs);
+  const historyLimits =
     run.run.state_type === "RUNNING"
-      ? attempt(trail, "limits that earlier runs took", [], () => readHistoryLimits(ctx, run))
-      : [],
+      ? await attempt(trail, "limits that earlier runs took", [], () => readHistoryLimits(ctx, run))
+      : [];
+  const canBeHeld = waiting.length > 0 || hasPendingTasks || historyLimits.length > 0;
+  const [limits, alike, throttling] = await Promise.all([
+    canBeHeld ? gatherLimits(ctx, trail, { tags: hasPendingTasks }) : [],
+    isBad ? readAlike(ctx, run, trail) : [],
+    span ? readThrottling(ctx, span, trail) : null,
   ]);
   return {
     run,
@@ -101,8 +111,24 @@ async function gatherForRun(ctx: QueryContext, id: string, nowUs: number, trail:
     active: isEnded || run.run.state_type === "SCHEDULED" ? [] : [run],
     ended: isEnded ? [run] : [],
     limits,
+    alike,
+    throttling,
     historyLimits,
   };
+}
+
+/** Only a task with tags can wait for a tag's limit. */
+function isPendingTask(task: TaskRun): boolean {
+  return (task.tags ?? []).length > 0 && (task.state_type === "PENDING" || task.state_type === "SCHEDULED");
+}
+
+/** Failures of the day before, anywhere, whose state tells the same error. */
+async function readAlike(ctx: QueryContext, run: RunFacts, trail: Trail): Promise<NamedRun[]> {
+  const endUs = parseIsoUs(run.run.end_time ?? "") ?? serverNowUs(ctx);
+  const window = { fromUs: endUs - DAY_US, toUs: endUs };
+  const failed = await readEnded(ctx, { scope: {}, window, trail }, ["FAILED", "CRASHED"]);
+  const own = stateFingerprint(run.run);
+  return failed.filter((one) => one.run.id !== run.run.id && stateFingerprint(one.run) === own);
 }
 
 /** Names of global limits that the flow's earlier runs acquired. */
@@ -134,10 +160,11 @@ async function gatherScope(ctx: QueryContext, scope: Scope): Promise<Partial<Fac
   const active = open.filter((one) => !waiting.includes(one) && one.run.state_type !== "SCHEDULED");
   const poolNames = scope.poolNames ?? [...new Set(waiting.flatMap((one) => one.run.work_pool_name ?? []))];
   const needsLimits = waiting.length > 0;
-  const [pools, deployments, limits, failures] = await Promise.all([
+  const [pools, deployments, limits, throttling, failures] = await Promise.all([
     gatherPools(ctx, poolNames, trail),
     scope.deployments ?? deploymentsOf(ctx, waiting, trail),
-    needsLimits ? gatherLimits(ctx, trail) : [],
+    needsLimits ? gatherLimits(ctx, trail, { tags: false }) : [],
+    Object.keys(scope.scope).length === 0 ? readThrottling(ctx, window, trail) : null,
     groupFailures(ctx, ended, trail),
   ]);
   const inWindow = ended.filter((one) => (parseIsoUs(one.run.end_time ?? "") ?? 0) >= window.fromUs);
@@ -148,6 +175,7 @@ async function gatherScope(ctx: QueryContext, scope: Scope): Promise<Partial<Fac
     deployments,
     pools: pools.map((pool) => countWaiting(pool, waiting)),
     limits,
+    throttling,
     failures,
   };
 }
@@ -163,7 +191,8 @@ function countWaiting(pool: PoolFacts, waiting: readonly NamedRun[]): PoolFacts 
 async function readOpen(ctx: QueryContext, { scope, trail }: Scope): Promise<NamedRun[]> {
   return attempt(trail, "runs that have not ended", [], async () => {
     const state = { type: { any_: ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"] } };
-    const set = { ...scope, flow_runs: { state } };
+    const since = recordedSince(ctx);
+    const set = { ...scope, flow_runs: { state, ...(since ? { expected_start_time: since } : {}) } };
     const page = await listFlowRuns(ctx, {
       set,
       sort: "EXPECTED_START_TIME_ASC",
@@ -176,9 +205,13 @@ async function readOpen(ctx: QueryContext, { scope, trail }: Scope): Promise<Nam
   });
 }
 
-async function readEnded(ctx: QueryContext, { scope, window, trail }: Scope): Promise<NamedRun[]> {
+async function readEnded(
+  ctx: QueryContext,
+  { scope, window, trail }: Pick<Scope, "scope" | "window" | "trail">,
+  types = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"],
+): Promise<NamedRun[]> {
   return attempt(trail, "runs that ended", [], async () => {
-    const state = { type: { any_: ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"] } };
+    const state = { type: { any_: types } };
     const start_time = { after_: formatIsoUs(window.fromUs), before_: formatIsoUs(window.toUs) };
     const set = { ...scope, flow_runs: { state, start_time } };
     const page = await listFlowRuns(ctx, {

@@ -18,6 +18,7 @@ import type {
   WorkQueue,
 } from "../../model/objects.ts";
 import type { Frame } from "../../model/traceback.ts";
+import type { ThrottlingPeriod } from "../rate-limits.ts";
 
 export type SubjectKind = "flow_run" | "deployment" | "work_pool" | "automation" | "workspace";
 
@@ -39,8 +40,8 @@ export interface NamedRun {
 export interface Holder {
   readonly id: string;
   readonly name: string | null;
-  /** State type, where known. */
-  readonly state?: string;
+  /** Of a task run: the name of its flow run, where known. */
+  readonly of?: string;
 }
 
 /** A work pool with everything that decides whether its runs start. */
@@ -109,6 +110,8 @@ export interface FailureGroup {
   readonly lastUs: number;
   /** Succeeded since the last of them. */
   readonly isOver: boolean;
+  /** Succeeded before the first of them, in the window. */
+  readonly isNew: boolean;
 }
 
 export interface AutomationFacts {
@@ -138,6 +141,10 @@ export interface Facts {
   readonly limits: readonly LimitFacts[];
   /** Names of global limits that earlier runs of the flow asked about took. */
   readonly historyLimits: readonly string[];
+  /** Failures elsewhere in the day before whose state tells the same error as the run asked about, newest first. */
+  readonly alike: readonly NamedRun[];
+  /** Prefect Cloud's throttled periods in the window or in the run's time; null on a server, or when not asked. */
+  readonly throttling: readonly ThrottlingPeriod[] | null;
   readonly automation: AutomationFacts | null;
   /** What could not be checked, one sentence each. */
   readonly unchecked: readonly string[];

@@ -31,12 +31,12 @@ export function nameList(names: readonly (string | null)[], most = 3): string {
   return shown.length < 2 ? (shown[0] ?? "nobody") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
 }
 
-export function holderEvidence(holders: readonly Holder[], most = 5): readonly { id: string; name: string | null }[] {
-  return holders.slice(0, most).map(({ id, name }) => ({ id, name }));
+export function holderEvidence(holders: readonly Holder[], most = 5): readonly Holder[] {
+  return holders.slice(0, most);
 }
 
 /** Waiting runs as evidence: name, id and how long they are due; all of a few, the first of many. */
-export function waitingEvidence(runs: readonly NamedRun[], nowUs: number, most = 5): object {
+export function waitingEvidence(runs: readonly NamedRun[], nowUs: number, most = 8): object {
   const dueOf = (one: NamedRun) => {
     const us = parseIsoUs(one.run.expected_start_time ?? "");
     return us === undefined ? {} : { due: `${span(nowUs - us)} ago` };

@@ -3,6 +3,7 @@ import type { EventTrigger } from "../../../model/automation-trigger.ts";
 import type { PrefectEvent } from "../../../model/event.ts";
 import type { AutomationFacts, CauseModule, Facts, Finding } from "../types.ts";
 import { clockTime, nameList, plural, span } from "../wording.ts";
+import { automationEvidence, judgeComposite } from "./automation-composite.ts";
 import { cut } from "./failed.ts";
 
 const TRIGGERED = "prefect.automation.triggered";
@@ -11,10 +12,6 @@ const EXECUTED = "prefect.automation.action.executed";
 
 function named(facts: Facts, name: string): PrefectEvent[] {
   return (facts.automation?.events ?? []).filter((event) => event.event === name);
-}
-
-function base(automation: AutomationFacts["automation"]): Record<string, unknown> {
-  return { automation: { id: automation.id, name: automation.name, enabled: automation.enabled } };
 }
 
 /** A disabled automation is not evaluated at all. Proof: `enabled`. */
@@ -30,7 +27,11 @@ export const automationDisabled: CauseModule = {
         code: "automation_disabled",
         severity: "problem",
         summary: `Automation ${own.automation.name} is disabled, so nothing is evaluated${missed > 0 ? `; ${plural(missed, "event")} matched its trigger meanwhile` : ""}.`,
-        evidence: { ...base(own.automation), matching_events: missed, events: idsOf(own.replay?.matched ?? []) },
+        evidence: {
+          ...automationEvidence(own.automation),
+          matching_events: missed,
+          events: idsOf(own.replay?.matched ?? []),
+        },
         fix: `Enable it: prefect automation resume --id ${own.automation.id}`,
         certainty: 1,
         explains: 1,
@@ -66,7 +67,7 @@ export const automationActionFailed: CauseModule = {
         severity: isOver ? "note" : "problem",
         summary: `Automation ${own.automation.name} fired, but its action ${String(action_type)} failed${status_code === undefined ? "" : ` with HTTP status ${String(status_code)}`}: ${cut(String(reason ?? "no reason told"), 300)}${failed.length > 1 ? ` (${failed.length} times)` : ""}`,
         evidence: {
-          ...base(own.automation),
+          ...automationEvidence(own.automation),
           action_type,
           reason: cut(String(reason ?? ""), 300),
           status_code,
@@ -99,7 +100,7 @@ export const automationFired: CauseModule = {
         severity: "note",
         summary: `Automation ${own.automation.name} fired ${plural(fired.length, "time")}, last at ${clockTime(parseIsoUs(last.occurred) ?? 0)}; ${plural(done.length, "action")} executed.`,
         evidence: {
-          ...base(own.automation),
+          ...automationEvidence(own.automation),
           fired: fired.length,
           executed: done.length,
           last_event: last.id,
@@ -122,7 +123,7 @@ export const automationNotFired: CauseModule = {
     if (!own?.replay || own.automation.enabled === false || named(facts, TRIGGERED).length > 0) return [];
     const { replay } = own;
     if (replay.firings.length > 0) return [lost(own, replay.firings.length, replay.firings.at(-1)?.atUs ?? 0)];
-    if (replay.trigger.type !== "event") return [composite(own)];
+    if (replay.trigger.type !== "event") return [judgeComposite(own, replay.trigger)];
     return [judgeEvents(own, replay.trigger, facts.nowUs)];
   },
 };
@@ -132,7 +133,11 @@ function lost(own: AutomationFacts, times: number, atUs: number): Finding {
     code: "automation_event_lost",
     severity: "problem",
     summary: `Automation ${own.automation.name} should have fired ${plural(times, "time")} (last at ${clockTime(atUs)}) by its recorded events, but Prefect shows no firing: its trigger service most likely lost an event or was restarted. This is inferred from a replay.`,
-    evidence: { ...base(own.automation), replayed_firings: times, events: idsOf(own.replay?.matched ?? []) },
+    evidence: {
+      ...automationEvidence(own.automation),
+      replayed_firings: times,
+      events: idsOf(own.replay?.matched ?? []),
+    },
     fix: 'Look at the server\'s log around that time ("database is locked", restarts); the next matching event will be judged again.',
     certainty: 0.6,
     explains: 1,
@@ -143,7 +148,7 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: number)
   const { replay, automation } = own;
   const expects = trigger.expect.length > 0 ? nameList(trigger.expect) : "any event";
   const shared = {
-    ...base(automation),
+    ...automationEvidence(automation),
     expects: trigger.expect,
     threshold: trigger.threshold,
     within_seconds: trigger.within,
@@ -219,32 +224,6 @@ function noMatch(
     },
     fix: isNear ? "Correct match or match_related, if these events were meant." : "Nothing to do.",
     certainty: 1,
-    explains: 1,
-  };
-}
-
-function composite(own: AutomationFacts): Finding {
-  const { replay, automation } = own;
-  const children = replay?.children ?? [];
-  const fired = children.filter((child) => child.firings.length > 0).length;
-  const trigger = replay?.trigger;
-  const needs = trigger && trigger.type !== "event" ? trigger.require : children.length;
-  const within = trigger && trigger.type !== "event" && trigger.within !== null ? ` within ${trigger.within} s` : "";
-  const order = trigger?.type === "sequence" ? " in their order" : "";
-  return {
-    code: "automation_children",
-    severity: fired === 0 ? "note" : "problem",
-    summary: `Automation ${automation.name} needs ${needs} of its ${children.length} triggers${order}${within}; by the replay ${fired} of them fired, ${fired >= needs ? "but not so" : "which is too few"}.`,
-    evidence: {
-      ...base(automation),
-      children: children.map((child) => ({
-        expects: child.trigger.type === "event" ? child.trigger.expect : child.trigger.type,
-        fired: child.firings.length,
-        last: child.firings.at(-1) ? clockTime(child.firings.at(-1)?.atUs ?? 0) : null,
-      })),
-    },
-    fix: fired === 0 ? "Nothing to do." : "See which trigger lacks its event, or allow more time.",
-    certainty: 0.9,
     explains: 1,
   };
 }

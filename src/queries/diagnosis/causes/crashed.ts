@@ -1,5 +1,5 @@
 import type { CauseModule, NextCall, RunFacts } from "../types.ts";
-import { cut, errorText, failedBelow, frameText, logEvidence } from "./failed.ts";
+import { alikeEvidence, cut, errorText, failedBelow, frameText, logEvidence } from "./failed.ts";
 
 const STATUS_CODE = /status code:? (-?\d+)/i;
 const EXECUTED = "prefect.worker.executed-flow-run";
@@ -55,7 +55,7 @@ export function crashOf(run: RunFacts): Crash {
 export const crashed: CauseModule = {
   code: "crashed",
   subjects: ["flow_run"],
-  judge: ({ run }) => {
+  judge: ({ run, alike }) => {
     if (!run) return [];
     const below = failedBelow(run).find((child) => child.run.state_type === "CRASHED");
     const source = run.run.state_type === "CRASHED" ? run : run.run.state_type === "FAILED" ? below : undefined;
@@ -90,6 +90,7 @@ export const crashed: CauseModule = {
           ...(error
             ? { ...(error.type ? { exception: errorText(error), frame: error.frame } : {}), ...logEvidence(error) }
             : {}),
+          ...alikeEvidence(alike),
         },
         fix: isMemory
           ? "Give it more memory (job variables, container limit) or make it need less (smaller batches); then retry."

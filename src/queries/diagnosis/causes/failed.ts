@@ -1,6 +1,6 @@
 import { parseIsoUs } from "../../../lib/time.ts";
 import type { Frame } from "../../../model/traceback.ts";
-import type { CauseModule, Finding, NextCall, RunError, RunFacts } from "../types.ts";
+import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../types.ts";
 import { clockTime, plural, span } from "../wording.ts";
 
 const MESSAGE_CHARS = 400;
@@ -91,7 +91,7 @@ function next(run: RunFacts): NextCall[] {
 export const failed: CauseModule = {
   code: "exception",
   subjects: ["flow_run"],
-  judge: ({ run }) => {
+  judge: ({ run, alike }) => {
     if (run?.run.state_type !== "FAILED") return [];
     const [deepest] = failedBelow(run).filter((child) => child.run.state_type === "FAILED" && child.error !== null);
     const source = deepest && explains(run, deepest) ? deepest : run;
@@ -122,6 +122,7 @@ export const failed: CauseModule = {
         ...logEvidence(error),
         ...(Object.keys(changes).length > 0 ? { changed_since_last_good_run: changes } : {}),
         history: sameBefore(run),
+        ...alikeEvidence(alike),
       },
       fix: error.frame
         ? `Look at ${frameText(error.frame)}${Object.keys(changes).length > 0 ? " and at what changed" : ""}; then retry: prefect flow-run retry ${run.run.id}`
@@ -133,6 +134,15 @@ export const failed: CauseModule = {
     return [finding];
   },
 };
+
+/** The same error elsewhere: how often, since when, in which deployments. */
+export function alikeEvidence(alike: readonly NamedRun[]): object {
+  if (alike.length === 0) return {};
+  const first = alike.at(-1)?.run;
+  const affected = [...new Set(alike.map((one) => one.deploymentName ?? one.flowName ?? "unnamed"))];
+  const count = alike.length;
+  return { same_error: { count, first_seen: first?.end_time ?? null, affected: affected.slice(0, 5) } };
+}
 
 /** A failing child explains its parent unless the parent plainly raised something of its own. */
 function explains(run: RunFacts, child: RunFacts): boolean {
@@ -210,7 +220,9 @@ export const cancelled: CauseModule = {
         },
         fix: message.includes("Automation")
           ? "Look at the automation that cancelled it."
-          : "Start it again if it should run: prefect deployment run …",
+          : /concurrency limit/i.test(message)
+            ? "The deployment's limit was full and its collision strategy is CANCEL_NEW: raise the limit, or let new runs wait with ENQUEUE."
+            : "Start it again if it should run: prefect deployment run …",
         certainty: 1,
         explains: 1,
       },

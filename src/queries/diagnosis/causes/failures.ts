@@ -23,6 +23,7 @@ export const failures: CauseModule = {
           count: group.runs.length,
           first_seen: clockTime(group.firstUs),
           last_seen: clockTime(group.lastUs),
+          ...(group.isNew ? { new: "it succeeded before the first of them" } : {}),
           runs: group.runs
             .slice(0, 3)
             .map((one) => ({ id: one.run.id, name: one.run.name, state: one.run.state_name })),

@@ -5,11 +5,15 @@ import { crashed } from "./crashed.ts";
 import { deploymentLimit } from "./deployment-limit.ts";
 import { deploymentPaused, noSchedule, scheduleInactive } from "./deployment-paused.ts";
 import { durationRegression } from "./duration-regression.ts";
+import { errorsInLog } from "./errors-in-log.ts";
 import { cancelled, completedAfterRetry, failed, timedOut } from "./failed.ts";
 import { failures } from "./failures.ts";
+import { flaky } from "./flaky.ts";
 import { noWorkPool } from "./no-work-pool.ts";
 import { noWorker } from "./no-worker.ts";
 import { awaitingRetry, paused, scheduledForLater } from "./not-due.ts";
+import { rateLimited } from "./rate-limited.ts";
+import { runningLong } from "./running-long.ts";
 import { cancellingStuck, pendingNoInfrastructure, zombieRun } from "./stuck.ts";
 import { globalLimit, tagLimit } from "./task-limits.ts";
 import { waitsForChild } from "./waits-for-child.ts";
@@ -42,12 +46,16 @@ export const CAUSES: readonly CauseModule[] = [
   tagLimit,
   waitsForChild,
   globalLimit,
+  runningLong,
   failures,
+  rateLimited,
+  flaky,
   durationRegression,
   automationDisabled,
   automationActionFailed,
   automationNotFired,
   automationFired,
   completedAfterRetry,
+  errorsInLog,
   noSchedule,
 ];

@@ -6,7 +6,7 @@ import { isAlive } from "../waiting.ts";
 import { ago, span } from "../wording.ts";
 
 /** A worker needs a while to bring up a container or pod; less than this is no news. */
-const PENDING_IS_LONG_US = 90 * SECOND_US;
+const PENDING_IS_LONG_US = 60 * SECOND_US;
 const CANCELLING_IS_LONG_US = 5 * MINUTE_US;
 /** Flow runs beat every 180 s by default; two missed and some slack. */
 const HEARTBEAT_GONE_US = 8 * MINUTE_US;
@@ -36,7 +36,8 @@ export const pendingNoInfrastructure: CauseModule = {
     const workerName = submitted?.resource[RESOURCE_NAME] ?? labelText(run, "prefect.worker.name");
     const worker = run.pool?.workers.find((one) => one.name === workerName) ?? null;
     const isDead = worker !== null && !isAlive(worker, nowUs);
-    if (!isDead && ageUs < PENDING_IS_LONG_US) return [];
+    const isYoung = !isDead && ageUs < PENDING_IS_LONG_US;
+    if (isYoung && !submitted) return [];
     const who = workerName ? `worker ${workerName} took it` : "it was taken";
     const beat = worker
       ? `${isDead ? "offline, " : ""}last heartbeat ${ago(worker.last_heartbeat_time, nowUs)}`
@@ -44,8 +45,8 @@ export const pendingNoInfrastructure: CauseModule = {
     return [
       {
         code: isDead ? "worker_lost" : "pending_no_infrastructure",
-        severity: "problem",
-        summary: `${run.run.name} is ${run.run.state_name ?? "Pending"} for ${span(ageUs)}: ${who}${workerName ? ` (${beat})` : ""}, but no infrastructure has started.`,
+        severity: isYoung ? "note" : "problem",
+        summary: `${run.run.name} is ${run.run.state_name ?? "Pending"} for ${span(ageUs)}: ${who}${workerName ? ` (${beat})` : ""}, ${isYoung ? "and no infrastructure has started yet" : "but no infrastructure has started"}.`,
         evidence: {
           flow_run: {
             id: run.run.id,
@@ -56,9 +57,11 @@ export const pendingNoInfrastructure: CauseModule = {
           ...(workerName ? { worker: { name: workerName, last_heartbeat: worker?.last_heartbeat_time ?? null } } : {}),
           ...(submitted ? { submitted: { event: submitted.id, occurred: submitted.occurred } } : {}),
         },
-        fix: isDead
-          ? "Restart the worker; cancel the run or set it to AwaitingRetry so that it is scheduled again."
-          : "Look at the worker's own log and at the infrastructure (image pull, quota, unschedulable pod).",
+        fix: isYoung
+          ? "Wait a moment: to bring up a process or container takes its time."
+          : isDead
+            ? "Restart the worker; cancel the run or set it to AwaitingRetry so that it is scheduled again."
+            : "Look at the worker's own log and at the infrastructure (image pull, quota, unschedulable pod).",
         next: run.pool
           ? [{ tool: "get_work_pools", args: { name: run.pool.pool.name }, why: "workers and their heartbeats" }]
           : [],

@@ -1,6 +1,6 @@
 import { parseIsoUs, SECOND_US } from "../../../lib/time.ts";
 import { RESOURCE_NAME } from "../../../model/event.ts";
-import type { CauseModule, Facts, RunFacts } from "../types.ts";
+import type { CauseModule, Facts, Holder, RunFacts } from "../types.ts";
 import { holderEvidence, nameList, span } from "../wording.ts";
 
 /** A task that starts takes far less than this from Pending to Running. */
@@ -30,7 +30,7 @@ export const tagLimit: CauseModule = {
           {
             code: "tag_limit",
             severity: "problem" as const,
-            summary: `Task ${first.name} of ${run.run.name} is Pending${since} because the limit of tag ${key} is full: ${limit.active_slots} of ${limit.limit} held by ${nameList(holders.map((one) => one.name ?? one.id))}.`,
+            summary: `Task ${first.name} of ${run.run.name} is Pending${since} because the limit of tag ${key} is full: ${limit.active_slots} of ${limit.limit} held by ${nameList(holders.map(taskName))}.`,
             evidence: {
               limit: { name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
               holders: holderEvidence(holders),
@@ -44,6 +44,10 @@ export const tagLimit: CauseModule = {
       });
   },
 };
+
+function taskName(holder: Holder): string {
+  return `${holder.name ?? holder.id}${holder.of ? ` of ${holder.of}` : ""}`;
+}
 
 const ACQUIRED = "prefect.concurrency-limit.acquired";
 

@@ -1,0 +1,25 @@
+import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { CAUSES } from "../../../../src/queries/diagnosis/causes/index.ts";
+import { judge } from "../../../../src/queries/diagnosis/diagnose.ts";
+import { factsOfRun, someFacts } from "../../../support/diagnosis-facts.ts";
+
+test("codes are told once, and every cause says what it is asked about", () => {
+  const codes = CAUSES.map((cause) => cause.code);
+  expect(new Set(codes).size).toBe(codes.length);
+  for (const cause of CAUSES) expect(cause.subjects.length).toBeGreaterThan(0);
+});
+
+test("every module of causes has its test beside it", () => {
+  const src = readdirSync(join(import.meta.dir, "../../../../src/queries/diagnosis/causes"));
+  const parts = new Set(["automation-composite.ts"]);
+  const missing = src.filter((file) => !parts.has(file)).map((file) => file.replace(/\.ts$/, ".test.ts"));
+  expect(missing.filter((file) => !readdirSync(import.meta.dir).includes(file))).toEqual([]);
+});
+
+test("an empty world gives no finding, whatever is asked about", () => {
+  for (const kind of ["flow_run", "deployment", "work_pool", "automation", "workspace"] as const)
+    expect(judge(someFacts(kind))).toEqual([]);
+  expect(judge(factsOfRun({ state_type: "COMPLETED" }))).toEqual([]);
+});

@@ -1,0 +1,153 @@
+import { describe, expect, test } from "bun:test";
+import { DAY_US } from "../../../src/lib/time.ts";
+import { diagnose } from "../../../src/queries/diagnosis/diagnose.ts";
+import { gatherFacts, isWaiting } from "../../../src/queries/diagnosis/gather.ts";
+import { startTrail } from "../../../src/queries/diagnosis/trail.ts";
+import {
+  aConcurrencyLimit,
+  aDeployment,
+  aFlow,
+  aFlowRun,
+  aLog,
+  anId,
+  aState,
+  aTaskRun,
+  at,
+  T0_US,
+} from "../../support/builders.ts";
+import { NOW_US } from "../../support/diagnosis-facts.ts";
+import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+
+const flow = aFlow({ id: anId(1) });
+const deployment = aDeployment({ id: anId(2), name: "nightly", flow_id: flow.id });
+const other = aDeployment({ id: anId(3), name: "hourly", flow_id: flow.id });
+const failure = (message: string) =>
+  aState({ type: "FAILED", message: `Flow run encountered an exception: ${message}` });
+const own = { flow_id: flow.id, deployment_id: deployment.id };
+
+async function open(): Promise<ToolHarness> {
+  const harness = await openToolHarness();
+  harness.objects("flow", [flow]);
+  harness.objects("deployment", [deployment, other]);
+  for (const kind of ["work_pool", "work_queue", "worker", "concurrency_limit", "automation"] as const)
+    harness.objects(kind, []);
+  for (const kind of ["flow_run", "event"]) harness.cover(kind, { fromUs: harness.nowUs - 2 * DAY_US });
+  harness.following();
+  return harness;
+}
+
+const subject = (id: string) => ({ kind: "flow_run" as const, id, name: "r" });
+const window = { fromUs: NOW_US - DAY_US, toUs: NOW_US };
+const facts = (harness: ToolHarness, about: Parameters<typeof gatherFacts>[1]) =>
+  gatherFacts(harness.query, about, window, startTrail(harness.query));
+
+describe("about a run", () => {
+  const bad = aFlowRun({
+    id: anId(10),
+    name: "bad",
+    ...own,
+    state_type: "FAILED",
+    start_time: at(100),
+    state: failure("KeyError: 'row 7'"),
+  });
+
+  test("its history, its error, and the same error elsewhere, without a request", async () => {
+    await using harness = await open();
+    const good = aFlowRun({ name: "good", ...own, start_time: at(10) });
+    const same = aFlowRun({
+      name: "same",
+      flow_id: flow.id,
+      deployment_id: other.id,
+      state_type: "FAILED",
+      start_time: at(20),
+      state: failure("KeyError: 'row 12'"),
+    });
+    const different = aFlowRun({ state_type: "FAILED", start_time: at(30), state: failure("OSError: full") });
+    harness.flowRuns([bad, good, same, different]);
+    harness.logs([aLog({ level: 40, message: "no such row", flow_run_id: bad.id }), aLog({ flow_run_id: bad.id })]);
+    harness.cover("log", { scope: bad.id });
+    harness.cover("task_run", { scope: bad.id });
+    const found = await facts(harness, subject(bad.id));
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(found.run?.history.map((run) => run.name)).toEqual(["good"]);
+    expect(found.alike.map((one) => [one.run.name, one.deploymentName])).toEqual([["same", "hourly"]]);
+    expect(found.run?.error).toMatchObject({ type: "KeyError", message: "'row 7'" });
+    expect(found.unchecked).toEqual([]);
+  });
+
+  test("limits are asked for only where something can wait for them", async () => {
+    await using harness = await open();
+    const running = aFlowRun({ id: anId(11), ...own, state_type: "RUNNING", start_time: at(3_000) });
+    harness.flowRuns([running]);
+    await facts(harness, subject(running.id));
+    expect(harness.fake.takeRequests()).toEqual(["POST /logs/filter"]);
+    const task = { flow_run_id: running.id, tags: ["db"], state_type: "PENDING" as const, start_time: at(3_001) };
+    harness.taskRuns([aTaskRun(task)]);
+    await facts(harness, subject(running.id));
+    expect(harness.fake.takeRequests().toSorted()).toEqual([
+      "POST /concurrency_limits/filter",
+      "POST /logs/filter",
+      "POST /v2/concurrency_limits/filter",
+    ]);
+  });
+
+  test("what Prefect refuses to tell is named", async () => {
+    await using harness = await open();
+    const running = aFlowRun({ id: anId(12), name: "r", ...own, state_type: "RUNNING", start_time: at(3_000) });
+    harness.flowRuns([running]);
+    await harness.fake.down();
+    const found = await facts(harness, subject(running.id));
+    expect(found.run?.run.name).toBe("r");
+    expect(found.unchecked.join("; ")).toContain("the log of r");
+  });
+});
+
+describe("about a deployment", () => {
+  test("failures fall into groups by what differs not by chance; who shares its limit holds it too", async () => {
+    await using harness = await open();
+    const limit = aConcurrencyLimit({ id: anId(20), name: "shared", limit: 1, active_slots: 1 });
+    for (const one of [deployment, other])
+      harness.db.sqlite.run(
+        "UPDATE object SET doc = json_set(doc, '$.global_concurrency_limit', json(?)) WHERE id = ?",
+        [JSON.stringify(limit), one.id],
+      );
+    harness.fake.workspace.concurrencyLimits.push(limit);
+    const bad = [1, 2, 3].map((n) =>
+      aFlowRun({
+        ...own,
+        state_type: "FAILED",
+        start_time: at(n),
+        state: failure(`LookupError: no customer ${n * 71}`),
+      }),
+    );
+    const odd = aFlowRun({ ...own, state_type: "FAILED", start_time: at(9), state: failure("OSError: full") });
+    const holder = { flow_id: flow.id, deployment_id: other.id, name: "holder" };
+    harness.flowRuns([
+      ...bad,
+      odd,
+      aFlowRun({ ...holder, state_type: "RUNNING", start_time: at(3_000) }),
+      aFlowRun({ ...own, name: "refused", state_type: "SCHEDULED", state_name: "AwaitingConcurrencySlot" }),
+    ]);
+    const found = await facts(harness, { kind: "deployment", id: deployment.id, name: "nightly" });
+    expect(found.failures.map((group) => group.runs.length)).toEqual([3, 1]);
+    expect(found.waiting.map((one) => one.run.name)).toEqual(["refused"]);
+    expect(found.limits[0]?.holders.map((one) => one.name)).toEqual(["holder"]);
+  });
+});
+
+test("nothing wrong, and what was looked at stands under ruled out", async () => {
+  await using harness = await open();
+  harness.flowRuns([aFlowRun({ ...own, start_time: at(3_000) })]);
+  const found = await diagnose(harness.query, { subject: null });
+  expect(found).toMatchObject({ verdict: "nothing_wrong", findings: [], ruledOut: ["none of 1 ended run failed"] });
+});
+
+test("what is due waits; a plan, a retry, a run under way do not", () => {
+  const scheduled = { state_type: "SCHEDULED" as const, expected_start_time: at(0) };
+  expect(isWaiting(aFlowRun({ ...scheduled, state_name: "Late" }), T0_US)).toBe(true);
+  expect(isWaiting(aFlowRun(scheduled), NOW_US)).toBe(true);
+  expect(isWaiting(aFlowRun(scheduled), T0_US)).toBe(false);
+  expect(isWaiting(aFlowRun({ ...scheduled, state_name: "AwaitingRetry" }), NOW_US)).toBe(false);
+  expect(isWaiting(aFlowRun({ state_type: "PENDING" }), T0_US)).toBe(true);
+  expect(isWaiting(aFlowRun({ state_type: "RUNNING" }), NOW_US)).toBe(false);
+});

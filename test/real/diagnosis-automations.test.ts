@@ -1,0 +1,210 @@
+/** Why an automation did or did not fire, and what changed meanwhile, on a real Prefect server. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Deployed } from "../support/diagnosis-scene.ts";
+import { Stage } from "../support/diagnosis-stage.ts";
+import { eventually } from "../support/product.ts";
+
+const SETUP_MS = 120_000;
+const SETTLE_MS = 9_000;
+const NAMES = [
+  "automation-fired",
+  "automation-proactive-waiting",
+  "automation-threshold",
+  "automation-disabled",
+  "automation-action-failed",
+  "own: automation for another deployment",
+  "own: compound trigger with one part missing",
+  "own: sequence in the wrong order",
+  "own: automation that nothing concerns",
+];
+
+let stage: Stage;
+let source: Deployed;
+let limit: { id: string };
+
+beforeAll(async () => {
+  stage = await Stage.open();
+  await setUp(stage);
+  await Bun.sleep(SETTLE_MS);
+}, SETUP_MS);
+
+afterAll(() => stage?.[Symbol.asyncDispose]());
+
+/** A trigger on failures of one deployment. */
+function failures(deployment: Deployed, over: object = {}): object {
+  return {
+    type: "event",
+    posture: "Reactive",
+    expect: ["prefect.flow-run.Failed"],
+    match: { "prefect.resource.id": "prefect.flow-run.*" },
+    match_related: {
+      "prefect.resource.role": "deployment",
+      "prefect.resource.id": `prefect.deployment.${deployment.id}`,
+    },
+    for_each: [],
+    threshold: 1,
+    within: 0,
+    ...over,
+  };
+}
+
+async function setUp({ scene }: Stage): Promise<void> {
+  limit = await scene.post("/v2/concurrency_limits/", { name: "ledger", limit: 2 });
+  await scene.pool("auto-pool");
+  await scene.worker("auto-pool");
+  source = await scene.deployment("auto-flow", "auto-source", "auto-pool");
+  const sure = await scene.deployment("auto-sure-flow", "auto-sure", "auto-pool");
+  const target = await scene.deployment("auto-target-flow", "auto-target", "auto-pool");
+  const make = (name: string, trigger: object, actions: object[] = [{ type: "do-nothing" }], enabled = true) =>
+    scene.post("/automations/", { name, enabled, trigger, actions });
+  const runOf = (id: string) => [{ type: "run-deployment", source: "selected", deployment_id: id }];
+  const custom = (name: string) => failures(source, { expect: [name], match: {}, match_related: {} });
+  await make("auto-fires", failures(sure), runOf(target.id));
+  await make("auto-broken", failures(sure), runOf(crypto.randomUUID()));
+  await make("auto-threshold", failures(source, { threshold: 3, within: 300 }));
+  await make("auto-disabled", failures(source), undefined, false);
+  await make("auto-elsewhere", failures({ ...source, id: "00000000-0000-4000-8000-000000000000" }));
+  await make("auto-quiet", custom("ledger.closed"));
+  const pair = [custom("report.ready"), custom("report.signed")];
+  await make("auto-compound", { type: "compound", require: "all", within: 600, triggers: pair });
+  const order = [custom("batch.opened"), custom("batch.closed")];
+  await make("auto-sequence", { type: "sequence", within: 600, triggers: order });
+  await make(
+    "auto-waiting",
+    failures(source, {
+      posture: "Proactive",
+      after: ["prefect.flow-run.Pending"],
+      expect: ["prefect.flow-run.Running", "prefect.flow-run.Crashed"],
+      for_each: ["prefect.resource.id"],
+      within: 7_200,
+    }),
+  );
+  await Bun.sleep(3_000);
+  await failUntilFired({ scene } as Stage, sure);
+  const failing = await scene.run(source, "auto-failing");
+  await scene.start(failing);
+  await scene.fail(failing, "RuntimeError", "boom");
+  await scene.state(await scene.run(source, "auto-pending"), "PENDING");
+  const resource = { "prefect.resource.id": "ledger.batch.1", "prefect.resource.name": "batch 1" };
+  await scene.event("report.ready", resource);
+  await scene.event("batch.closed", resource);
+  await Bun.sleep(1_500);
+  await scene.event("batch.opened", resource);
+}
+
+/** A busy SQLite loses an event to the trigger service now and then: the next one does it. */
+async function failUntilFired({ scene }: Stage, deployment: Deployed): Promise<void> {
+  for (let tries = 1; tries <= 4; tries++) {
+    const failing = await scene.run(deployment, `sure-failing-${tries}`);
+    await scene.start(failing);
+    await scene.fail(failing, "RuntimeError", "boom");
+    const count = () =>
+      scene
+        .post<{ total: number }>("/events/filter", {
+          filter: { event: { name: ["prefect.automation.action.executed", "prefect.automation.action.failed"] } },
+        })
+        .then(({ total }) => total);
+    if ((await eventually(count, (total) => total >= 2, 12_000)) >= 2) return;
+  }
+  throw new Error("the automations never fired");
+}
+
+function expectations(): void {
+  stage.expect("automation-fired", {
+    ask: { automation: "auto-fires" },
+    verdict: "nothing_wrong",
+    first: [/fired/, /executed/],
+  });
+  stage.expect("automation-proactive-waiting", {
+    ask: { automation: "auto-waiting" },
+    verdict: "nothing_wrong",
+    first: [/not before/],
+  });
+  stage.expect("automation-threshold", {
+    ask: { automation: "auto-threshold" },
+    verdict: "problem",
+    first: [/threshold is 3/, /only 1/],
+    never: [/disabled/, /action .* failed/],
+  });
+  stage.expect("automation-disabled", {
+    ask: { automation: "auto-disabled" },
+    verdict: "problem",
+    first: [/disabled/],
+    never: [/threshold/, /action .* failed/],
+  });
+  stage.expect("automation-action-failed", {
+    ask: { automation: "auto-broken" },
+    verdict: "problem",
+    first: ["run-deployment", "404"],
+    never: [/threshold/, /has not fired/],
+  });
+  stage.expect("own: automation for another deployment", {
+    ask: { automation: "auto-elsewhere" },
+    verdict: "problem",
+    first: [/match_related|related resource/],
+  });
+  stage.expect("own: compound trigger with one part missing", {
+    ask: { automation: "auto-compound" },
+    verdict: "problem",
+    first: [/only 1 of them fired/, /missing: report.signed/],
+  });
+  stage.expect("own: sequence in the wrong order", {
+    ask: { automation: "auto-sequence" },
+    verdict: "problem",
+    first: [/not in that order/, /batch.closed at .* then batch.opened/],
+  });
+  stage.expect("own: automation that nothing concerns", {
+    ask: { automation: "auto-quiet" },
+    verdict: "nothing_wrong",
+    first: [/no cause to fire/],
+  });
+}
+
+describe("one call, on a real server", () => {
+  beforeAll(expectations);
+
+  test.each(NAMES)("%s", async (name) => {
+    await stage.run(name);
+  });
+});
+
+describe("what_changed", () => {
+  test("tells what was changed since the last look, with from and to", async () => {
+    const { scene, product } = stage;
+    const [automation] = await scene.post<{ id: string }[]>("/automations/filter", {
+      automations: { name: { any_: ["auto-quiet"] } },
+    });
+    const seen = (answer: { structured: { changes: { name: string }[] } }) => answer.structured.changes;
+    const first = await eventually(
+      () => product.call("what_changed", { since: "10m", limit: 200 }),
+      (answer) => JSON.stringify(seen(answer)).includes('"ledger"'),
+      40_000,
+    );
+    expect(JSON.stringify(seen(first))).toContain("auto-source");
+    const { cursor } = first.structured;
+    await scene.patch(`/deployments/${source.id}`, { parameters: { batch_size: 7 }, enforce_parameter_schema: false });
+    await scene.patch(`/deployments/${source.id}`, { paused: true });
+    await scene.patch(`/v2/concurrency_limits/${limit.id}`, { limit: 5 });
+    await scene.patch(`/automations/${automation?.id}`, { enabled: false });
+    const isTold = (text: string) =>
+      [/batch_size/, /paused: false/, /limit: 2 → 5/, /enabled: true/].every((part) => part.test(text));
+    const second = await eventually(
+      () => product.call("what_changed", { cursor }),
+      (answer) => isTold(JSON.stringify(seen(answer))),
+      60_000,
+    );
+    const told = seen(second) as { kind: string; name: string; fields?: string }[];
+    const all = JSON.stringify(told);
+    expect(all).toMatch(/parameters: .*batch_size.*7/);
+    expect(all).toMatch(/paused: false → true/);
+    expect(all).toMatch(/limit: 2 → 5/);
+    expect(all).toMatch(/enabled: true → false/);
+    // Each is told once, though the event and the next reading of the object both show it.
+    const ofSource = told.filter((change) => change.name === "auto-source" && change.fields !== undefined);
+    expect(ofSource.map((change) => change.fields)).toEqual([
+      'parameters: {} → {"batch_size":7}; enforce_parameter_schema: true → false',
+      "paused: false → true",
+    ]);
+    expect(told.some((change) => change.name === "auto-target" && change.fields !== undefined)).toBe(false);
+  }, 120_000);
+});
