@@ -2,16 +2,16 @@
  * `bun run test`: installs what it needs, runs the checks of `bun run check` and every test, and ends with the line
  * `N passed, N failed`. A skipped test counts as failed. Needs Node or Bun to start it, and Python for the real Prefect.
  *
- *   bun run test                 everything
- *   bun run test lib real        only these folders of test/, without the checks
+ *   bun run test                        everything
+ *   bun run test lib real/offline       only test files whose path below test/ begins so, without the checks
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { type PythonSetup, preparePrefect } from "./python.ts";
+import { preparePeer, preparePrefect } from "./python.ts";
 
 const ROOT = join(import.meta.dir, "..");
-const GROUP_TIMEOUT_MS = 10 * 60_000;
+const GROUP_TIMEOUT_MS = 8 * 60_000;
 /** Real servers and spawned processes stand in many tests; a test may set its own. */
 const TEST_TIMEOUT_MS = 60_000;
 
@@ -22,60 +22,88 @@ interface Outcome {
   readonly failures: readonly string[];
 }
 
+/** What one process of `bun test` runs. */
+interface Group {
+  readonly name: string;
+  readonly files: readonly string[];
+}
+
+const NOTHING: Outcome = { passed: 0, failed: 0, failures: [] };
+const failure = (line: string): Outcome => ({ passed: 0, failed: 1, failures: [line] });
+
+function sum(outcomes: readonly Outcome[]): Outcome {
+  return outcomes.reduce(
+    (a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, failures: [...a.failures, ...b.failures] }),
+    NOTHING,
+  );
+}
+
 const scratch = mkdtempSync(join(tmpdir(), "prefect-mcp-test-"));
+const running = new Set<Bun.Subprocess>();
+
+function ownEnv(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name, value ?? ""]));
+}
 
 /** The same bun for every child, also where only npx knows it; none of the user's Prefect settings; a home of its own. */
-function childEnv(): Record<string, string> {
+function testEnv(): Record<string, string> {
   const bin = join(scratch, "bin");
   const home = join(scratch, "home");
   mkdirSync(bin, { recursive: true });
   mkdirSync(home, { recursive: true });
   for (const name of ["bun", "bunx"]) symlinkSync(process.execPath, join(bin, name));
-  const kept = Object.entries(process.env).filter(([name]) => !/^(PREFECT_|XDG_)/.test(name));
-  return {
-    ...Object.fromEntries(kept.map(([name, value]) => [name, value ?? ""])),
-    PATH: [bin, join(ROOT, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter),
-    HOME: home,
-    NO_COLOR: "1",
-  };
+  const kept = Object.entries(ownEnv()).filter(([name]) => !/^(PREFECT_|XDG_)/.test(name));
+  const path = [bin, join(ROOT, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter);
+  return { ...Object.fromEntries(kept), PATH: path, HOME: home, NO_COLOR: "1" };
 }
 
-const running = new Set<Bun.Subprocess>();
+/** Ends a command with everything it has started: a Prefect server would go on for ever. */
+function killAll(child: Bun.Subprocess): void {
+  try {
+    if (process.platform === "win32") child.kill();
+    else process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It is gone already.
+  }
+}
 
-async function run(command: readonly string[], env: Record<string, string>, timeout = GROUP_TIMEOUT_MS) {
-  const child = Bun.spawn([...command], { cwd: ROOT, env, stdio: ["ignore", "inherit", "inherit"], timeout });
+/** Runs a command to its end and prints its output in one piece, because two lanes run at a time. */
+async function run(title: string, command: readonly string[], env: Record<string, string>): Promise<number> {
+  const startedMs = performance.now();
+  const child = Bun.spawn([...command], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   running.add(child);
+  const giveUp = setTimeout(() => killAll(child), GROUP_TIMEOUT_MS);
+  const [out, error] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   const code = await child.exited;
+  clearTimeout(giveUp);
   running.delete(child);
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  console.log(`\n== ${title} (${seconds} s, code ${code})\n${[out, error].map((text) => text.trim()).join("\n")}`);
   return code;
 }
 
 /** The parts of the `check` script of package.json, one after another; each counts as one test. */
 async function runChecks(env: Record<string, string>): Promise<Outcome> {
   const script: string = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).scripts.check;
-  const failures: string[] = [];
-  const commands = script.split(" && ");
-  for (const command of commands) {
-    console.log(`\n== ${command}`);
-    if ((await run(command.split(" "), env)) !== 0) failures.push(`check: ${command}`);
+  const outcomes: Outcome[] = [];
+  for (const command of script.split(" && ")) {
+    const code = await run(command, command.split(" "), env);
+    outcomes.push(code === 0 ? { ...NOTHING, passed: 1 } : failure(`check: ${command}`));
   }
-  return { passed: commands.length - failures.length, failed: failures.length, failures };
+  return sum(outcomes);
 }
 
-/** One `bun test` process for the files below `paths`; counted from its JUnit report. */
-async function runGroup(name: string, paths: readonly string[], env: Record<string, string>): Promise<Outcome> {
+/** Counted from the JUnit report, so that nothing is missed that the runner counts in another way. */
+async function runGroup({ name, files }: Group, env: Record<string, string>): Promise<Outcome> {
   const report = join(scratch, `${name.replaceAll("/", "-")}.xml`);
-  console.log(`\n== bun test ${paths.join(" ")}`);
-  const reporter = ["--reporter=junit", `--reporter-outfile=${report}`];
-  const limits = [`--timeout=${TEST_TIMEOUT_MS}`];
-  const code = await run([process.execPath, "test", ...limits, ...reporter, ...paths], env);
+  const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${report}`];
+  const code = await run(`bun test ${name}`, [process.execPath, "test", ...options, ...files], env);
   const counted = await readReport(report);
-  if (!counted) return { passed: 0, failed: 1, failures: [`${name}: ended with code ${code} and without a report`] };
-  if (code !== 0 && counted.failed === 0) {
-    const failures = [`${name}: ended with code ${code}, an error outside of a test`];
-    return { passed: counted.passed, failed: 1, failures };
-  }
-  return counted;
+  if (!counted) return failure(`${name}: ended with code ${code} and without a report`);
+  const isUnexplained = code !== 0 && counted.failed === 0;
+  return isUnexplained
+    ? sum([counted, failure(`${name}: ended with code ${code}, an error outside of a test`)])
+    : counted;
 }
 
 async function readReport(path: string): Promise<Outcome | null> {
@@ -94,64 +122,69 @@ async function readReport(path: string): Promise<Outcome | null> {
   return { passed: figure("tests") - failed, failed, failures };
 }
 
-const isTest = (name: string) => /\.test\.tsx?$/.test(name);
-
-/** Folders of test/ in a fixed order: quick ones first, real servers last, one file at a time. */
-function groups(): { name: string; paths: string[] }[] {
-  const entries = readdirSync(join(ROOT, "test"), { withFileTypes: true });
-  const holdsTests = (folder: string) =>
-    readdirSync(join(ROOT, "test", folder), { recursive: true }).some((name) => isTest(String(name)));
-  const own = entries.filter((entry) => entry.isFile() && isTest(entry.name)).map((entry) => `./test/${entry.name}`);
-  const late = ["demo", "process", "real"];
-  const folders = entries.filter((entry) => entry.isDirectory() && holdsTests(entry.name)).map((entry) => entry.name);
-  folders.sort((a, b) => late.indexOf(a) - late.indexOf(b) || a.localeCompare(b));
+/** Files that start a real Prefect mostly wait for it: one after another, beside the others, which go folder by folder. */
+function lanes(): { quick: Group[]; server: Group[] } {
+  const names = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" }).map((name) =>
+    name.replaceAll("\\", "/"),
+  );
   const wanted = process.argv.slice(2);
-  return [
-    ...(own.length > 0 ? [{ name: "test", paths: own }] : []),
-    ...folders.map((folder) => ({ name: folder, paths: [`./test/${folder}/`] })),
-  ].filter((group) => wanted.length === 0 || wanted.includes(group.name));
+  const tests = names
+    .filter(
+      (name) => name.endsWith(".test.ts") && (wanted.length === 0 || wanted.some((start) => name.startsWith(start))),
+    )
+    .toSorted();
+  const needsServer = (name: string) =>
+    name.startsWith("real/") || readFileSync(join(ROOT, "test", name), "utf8").includes("/real-prefect.ts");
+  const path = (name: string) => `./test/${name}`;
+  const folders = Map.groupBy(
+    tests.filter((name) => !needsServer(name)),
+    (name) => (name.includes("/") ? (name.split("/")[0] ?? "") : "the tree"),
+  );
+  return {
+    quick: [...folders].map(([name, files]) => ({ name, files: files.map(path) })),
+    server: tests.filter(needsServer).map((name) => ({ name, files: [path(name)] })),
+  };
 }
 
-function add(a: Outcome, b: Outcome): Outcome {
-  return { passed: a.passed + b.passed, failed: a.failed + b.failed, failures: [...a.failures, ...b.failures] };
+/** A real Prefect, and the official MCP server to compare with. Answers what is missing, and why. */
+async function preparePython(): Promise<Outcome> {
+  const say = (line: string) => console.log(`== ${line}`);
+  const setups = [await preparePrefect(ROOT, say), await preparePeer(ROOT, say)];
+  return sum(setups.map((setup) => (setup.ready ? NOTHING : failure(setup.reason))));
 }
 
 async function main(): Promise<Outcome> {
-  let total: Outcome = { passed: 0, failed: 0, failures: [] };
-  const fail = (line: string) => {
-    total = add(total, { passed: 0, failed: 1, failures: [line] });
+  const install = await run("bun install", [process.execPath, "install", "--frozen-lockfile"], ownEnv());
+  if (install !== 0) return failure("bun install failed");
+  const env = testEnv();
+  const { quick, server } = lanes();
+  const isWhole = process.argv.length < 3;
+  const lane = async (before: Promise<Outcome>, groups: readonly Group[]): Promise<Outcome> => {
+    const outcomes = [await before];
+    for (const group of groups) outcomes.push(await runGroup(group, env));
+    return sum(outcomes);
   };
-  const setupEnv = Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name, value ?? ""]));
-  console.log("== bun install --frozen-lockfile");
-  if ((await run([process.execPath, "install", "--frozen-lockfile"], setupEnv)) !== 0) {
-    fail("bun install failed");
-    return total;
-  }
-  const env = childEnv();
-  const prefect: Promise<PythonSetup> = preparePrefect(ROOT, (line) => console.log(`== ${line}`));
-  if (process.argv.length < 3) total = add(total, await runChecks(env));
-  const setup = await prefect;
-  if (!setup.ready) fail(setup.reason);
-  for (const group of groups()) {
-    if (group.name === "real" && !setup.ready) continue;
-    total = add(total, await runGroup(group.name, group.paths, env));
-  }
-  return total;
+  return sum(
+    await Promise.all([
+      lane(isWhole ? runChecks(env) : Promise.resolve(NOTHING), quick),
+      lane(isWhole || server.length > 0 ? preparePython() : Promise.resolve(NOTHING), server),
+    ]),
+  );
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
-    for (const child of running) child.kill();
+    for (const child of running) killAll(child);
     rmSync(scratch, { recursive: true, force: true });
     process.exit(130);
   });
 }
 
-const started = performance.now();
+const startedMs = performance.now();
 const outcome = await main();
 rmSync(scratch, { recursive: true, force: true });
-console.log(`\n${outcome.failures.length === 0 ? "Nothing failed" : "Failed:"}`);
+console.log(`\n${outcome.failures.length === 0 ? "Nothing failed." : "Failed:"}`);
 for (const line of outcome.failures) console.log(`  ${line}`);
-console.log(`${Math.round((performance.now() - started) / 1000)} s`);
+console.log(`${Math.round((performance.now() - startedMs) / 1000)} s`);
 console.log(`${outcome.passed} passed, ${outcome.failed} failed`);
 process.exit(outcome.failed === 0 && outcome.passed > 0 ? 0 : 1);

@@ -13,11 +13,7 @@ export const DEMO_QUESTIONS: readonly DemoQuestion[] = [
   {
     question: "Which runs have failed or crashed in the last twelve hours?",
     tool: "get_flow_runs",
-    args: () => ({
-      filter: { flow_runs: { state: { type: { any_: ["FAILED", "CRASHED"] } } } },
-      since: "12h",
-      limit: 8,
-    }),
+    args: () => ({ state: ["FAILED", "CRASHED"], since: "12h", limit: 8 }),
   },
   {
     question: "The ledger export: what do its last log lines say?",

@@ -19,8 +19,12 @@ import { DEMO_QUESTIONS, type DemoQuestion, OFFLINE_QUESTIONS } from "./demo-que
 import type { Output } from "./output.ts";
 import { createProgressView } from "./progress.ts";
 
-/** An answer longer than this is cut on the screen; a client gets all of it. */
+/** A longer answer is cut on the screen; a client gets all of it. */
 const MOST_LINES = 24;
+/** The second time the head of the answer is enough. */
+const MOST_LINES_AGAIN = 9;
+/** Something happens in the workspace every few seconds. */
+const FIRST_EVENT_WITHIN_MS = 6000;
 /** The age of an offline answer should be seen to grow. */
 const AWAY_MS = 1500;
 
@@ -63,24 +67,34 @@ async function walkThrough(ctx: CommandContext, server: ReplayServer, resolved: 
   out.line(`A recorded Prefect workspace is served at ${server.url} and synced into a temporary record.`);
   await syncOnce(ctx, resolved);
   await using app = openDemoApp(ctx, resolved);
-  app.follow();
+  await firstChange(app, signal);
   const earlier = new Map<string, CallResult["structuredContent"]>();
   let number = 0;
-  const ask = async (question: DemoQuestion): Promise<void> => {
+  const ask = async (question: DemoQuestion, mostLines: number): Promise<void> => {
     if (signal.aborted) return;
     number += 1;
     const args = question.args(earlier);
     const result = await callTool(app, toolNamed(question.tool), args, { signal, progress: () => {} });
     earlier.set(question.tool, result.structuredContent);
-    print(out, `${number}. ${question.question}`, question.tool, args, result);
+    print(out, `${number}. ${question.question}`, { tool: question.tool, args, result, mostLines });
   };
-  for (const question of DEMO_QUESTIONS) await ask(question);
+  for (const question of DEMO_QUESTIONS) await ask(question, MOST_LINES);
   await server.stop();
   await systemClock.sleep(AWAY_MS, signal);
   out.line("Now Prefect is gone. The same questions, answered from the record:");
   out.line();
-  for (const question of DEMO_QUESTIONS.filter(({ tool }) => OFFLINE_QUESTIONS.includes(tool))) await ask(question);
+  const again = DEMO_QUESTIONS.filter(({ tool }) => OFFLINE_QUESTIONS.includes(tool));
+  for (const question of again) await ask(question, MOST_LINES_AGAIN);
   out.line("In an AI client:  prefect-mcp-bun demo --stdio     With your own Prefect:  prefect-mcp-bun");
+}
+
+/** From here on the Worker follows the workspace: waits until something new has arrived that way. */
+async function firstChange(app: App, signal: AbortSignal): Promise<void> {
+  const arrived = new AbortController();
+  const stopListening = app.onChange(() => arrived.abort());
+  app.follow();
+  await systemClock.sleep(FIRST_EVENT_WITHIN_MS, AbortSignal.any([signal, arrived.signal]));
+  stopListening();
 }
 
 async function syncOnce({ out, logger, signal }: CommandContext, { settings }: ResolvedSettings): Promise<void> {
@@ -101,12 +115,19 @@ function toolNamed(name: string) {
   return tool;
 }
 
-function print(out: Output, question: string, tool: string, args: object, result: CallResult): void {
+interface Shown {
+  readonly tool: string;
+  readonly args: object;
+  readonly result: CallResult;
+  readonly mostLines: number;
+}
+
+function print(out: Output, question: string, { tool, args, result, mostLines }: Shown): void {
   const lines = result.content.flatMap((block) => block.text.split("\n"));
   out.line(question);
   out.line(`   ${tool} ${JSON.stringify(args)}`);
-  for (const line of lines.slice(0, MOST_LINES)) out.line(`   | ${fitted(line, out)}`);
-  if (lines.length > MOST_LINES) out.line(`   | … ${lines.length - MOST_LINES} more lines`);
+  for (const line of lines.slice(0, mostLines)) out.line(`   | ${fitted(line, out)}`);
+  if (lines.length > mostLines) out.line(`   | … ${lines.length - mostLines} more lines`);
   out.line(`   ${sourceLine(result)}`);
   out.line();
 }
