@@ -92,7 +92,17 @@ export function somePool(
     holders: [],
     waiting: 0,
   };
-  return { pool: own, queues: [held], workers: [], activeSlots: 0, holders: [], ...rest };
+  return {
+    pool: own,
+    queues: [held],
+    workers: [],
+    areWorkersKnown: true,
+    seenUs: NOW_US,
+    queuesSeenUs: NOW_US,
+    activeSlots: 0,
+    holders: [],
+    ...rest,
+  };
 }
 
 /** The queue of `somePool`. */

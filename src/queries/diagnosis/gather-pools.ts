@@ -3,8 +3,10 @@ import type { ConcurrencyLimit, Worker } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObjects } from "../../store/objects.ts";
 import { idText } from "../../store/run-columns.ts";
+import { findFact } from "../../store/sync-state.ts";
 import { readTaskRunRow } from "../../store/task-runs.ts";
 import type { QueryContext } from "../context.ts";
+import { clockSkewUs, serverNowUs } from "../freshness.ts";
 import { deploymentHolders, findTagHolders, limitSubject, listGlobalHolders, readTagHolders } from "../limit-slots.ts";
 import { findActiveRuns, type PoolOccupancy, readPoolOccupancy } from "../pool-slots.ts";
 import { findRunNames } from "../run-tree.ts";
@@ -25,11 +27,19 @@ export async function gatherPools(ctx: QueryContext, names: readonly string[], t
   const live = names.length === 1 && name !== undefined && isRecorded ? await askPool(ctx, name, trail) : null;
   return page.items.map((item) => {
     const occupancy: PoolOccupancy = live?.occupancy ?? item.occupancy;
-    const workers = live?.workers ?? item.workers?.map(({ worker }) => worker) ?? [];
+    const recorded = item.workers?.map(({ worker }) => worker) ?? null;
+    const workers = live?.workers ?? recorded ?? [];
+    // Heartbeats leave no event: a pool that is READY has a worker, whatever an older list says.
+    const isTold = live?.workers != null || !isRecorded;
+    const areWorkersKnown = isTold || (recorded !== null && (recorded.length > 0 || item.pool.status !== "READY"));
+    if (!areWorkersKnown) trail.unchecked.push(`the workers of pool ${item.pool.name}`);
     const byId = new Map(occupancy.queues.map((queue) => [queue.queueId, queue]));
     return {
       pool: item.pool,
       workers,
+      areWorkersKnown,
+      seenUs: isTold ? serverNowUs(ctx) : readUs(ctx, "read:worker", page.freshness.asOfUs),
+      queuesSeenUs: isRecorded ? readUs(ctx, "read:work_queue", page.freshness.asOfUs) : serverNowUs(ctx),
       activeSlots: occupancy.activeSlots,
       holders: occupancy.queues.flatMap((queue) => queue.holders),
       queues: item.queues.map((queue) => ({
@@ -40,6 +50,13 @@ export async function gatherPools(ctx: QueryContext, names: readonly string[], t
       })),
     };
   });
+}
+
+/** When a recorded list was read, server's clock. */
+function readUs(ctx: QueryContext, list: "read:worker" | "read:work_queue", asOfUs: number): number {
+  const db = ctx.record();
+  const read = db ? findFact(db, list) : null;
+  return read ? read.readUs + clockSkewUs(db) : asOfUs;
 }
 
 async function askPool(

@@ -49,6 +49,11 @@ export interface PoolFacts {
   readonly pool: WorkPool;
   readonly queues: readonly QueueFacts[];
   readonly workers: readonly Worker[];
+  /** False when nobody could say who works it: the list is old or was not read. */
+  readonly areWorkersKnown: boolean;
+  /** Server's clock when the workers, and when the queues were read: heartbeats and polls are judged against these. */
+  readonly seenUs: number;
+  readonly queuesSeenUs: number;
   /** Slots taken, limit or not; null when it could not be told. */
   readonly activeSlots: number | null;
   readonly holders: readonly Holder[];

@@ -11,7 +11,7 @@ export const noWorker: CauseModule = {
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
   judge: (facts) =>
     facts.pools.filter(needsWorker).flatMap((pool) => {
-      if (pool.workers.some((worker) => isAlive(worker, facts.nowUs))) return [];
+      if (!pool.areWorkersKnown || pool.workers.some((worker) => isAlive(worker, pool.seenUs))) return [];
       const waiting = waitingInPool(facts, pool);
       const isAsked = isAskedPool(facts, pool) && facts.subject.kind === "work_pool" && pool.workers.length > 0;
       if (waiting.length === 0 && !isAsked) return [];
@@ -49,7 +49,7 @@ export const noWorker: CauseModule = {
       ];
     }),
   ruledOut: (facts) => {
-    const alive = facts.pools.flatMap((pool) => pool.workers.filter((worker) => isAlive(worker, facts.nowUs)));
+    const alive = facts.pools.flatMap((pool) => pool.workers.filter((worker) => isAlive(worker, pool.seenUs)));
     return alive.length > 0 ? `worker ${nameList(alive.map((worker) => worker.name))} alive` : null;
   },
 };

@@ -35,7 +35,7 @@ export const pendingNoInfrastructure: CauseModule = {
     const submitted = lastEvent(run, SUBMITTED);
     const workerName = submitted?.resource[RESOURCE_NAME] ?? labelText(run, "prefect.worker.name");
     const worker = run.pool?.workers.find((one) => one.name === workerName) ?? null;
-    const isDead = worker !== null && !isAlive(worker, nowUs);
+    const isDead = worker !== null && !isAlive(worker, run.pool?.seenUs ?? nowUs);
     const isYoung = !isDead && ageUs < PENDING_IS_LONG_US;
     if (isYoung && !submitted) return [];
     const who = workerName ? `worker ${workerName} took it` : "it was taken";
@@ -89,7 +89,10 @@ export const cancellingStuck: CauseModule = {
         const us = parseIsoUs(one.run.state?.timestamp ?? "");
         const ageUs = us === undefined ? 0 : facts.nowUs - us;
         const pool = facts.pools.find(({ pool: own }) => own.name === one.run.work_pool_name);
-        const hasWorker = pool?.workers.some((worker) => isAlive(worker, facts.nowUs)) ?? null;
+        const hasWorker =
+          pool?.areWorkersKnown === false
+            ? null
+            : (pool?.workers.some((worker) => isAlive(worker, pool.seenUs)) ?? null);
         if (ageUs < CANCELLING_IS_LONG_US && hasWorker !== false) return [];
         return [
           {

@@ -12,15 +12,15 @@ export const workQueueNotPolled: CauseModule = {
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
   judge: (facts) =>
     facts.pools
-      .filter((pool) => !isPaused(pool) && pool.workers.some((worker) => isAlive(worker, facts.nowUs)))
+      .filter((pool) => !isPaused(pool) && pool.workers.some((worker) => isAlive(worker, pool.seenUs)))
       .flatMap((pool) =>
         pool.queues.flatMap((held) => {
           const { queue } = held;
           const waiting = waitingInQueue(facts, held);
           const polledUs = parseIsoUs(queue.last_polled ?? "");
-          const isPolled = polledUs !== undefined && facts.nowUs - polledUs <= POLLED_WITHIN_US;
+          const isPolled = polledUs !== undefined && pool.queuesSeenUs - polledUs <= POLLED_WITHIN_US;
           if (waiting.length === 0 || isPolled || queue.is_paused === true) return [];
-          const workers = pool.workers.filter((worker) => isAlive(worker, facts.nowUs)).map((worker) => worker.name);
+          const workers = pool.workers.filter((worker) => isAlive(worker, pool.seenUs)).map((worker) => worker.name);
           return [
             {
               code: "work_queue_not_polled",

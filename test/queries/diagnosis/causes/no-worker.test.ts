@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { noWorker } from "../../../../src/queries/diagnosis/causes/no-worker.ts";
 import { at, aWorker } from "../../../support/builders.ts";
-import { aLateRun, onlyFinding, someFacts, somePool } from "../../../support/diagnosis-facts.ts";
+import { aLateRun, NOW_US, onlyFinding, someFacts, somePool } from "../../../support/diagnosis-facts.ts";
 
 const waiting = [aLateRun({ name: "a" }), aLateRun({ name: "b" })];
 
@@ -29,6 +29,17 @@ describe("no worker", () => {
     const push = somePool({ type: "ecs:push" });
     const managed = somePool({ type: "prefect:managed" });
     expect(noWorker.judge(someFacts("deployment", { pools: [push, managed], waiting }))).toEqual([]);
+  });
+
+  test("nothing is claimed where nobody could say who works the pool", () => {
+    const pools = [somePool({}, { areWorkersKnown: false })];
+    expect(noWorker.judge(someFacts("deployment", { pools, waiting }))).toEqual([]);
+  });
+
+  test("a heartbeat is judged as of its reading, so an outage of Prefect kills no worker", () => {
+    const workers = [aWorker({ last_heartbeat_time: at(3_000) })];
+    const pools = [somePool({}, { workers, seenUs: NOW_US - 595_000_000 })];
+    expect(noWorker.judge(someFacts("deployment", { pools, waiting }))).toEqual([]);
   });
 
   test("a living worker is told as ruled out", () => {
