@@ -1,5 +1,5 @@
 /** A flow run as the server tells it: states, each with its event; task runs and log lines that show up a little later. */
-import { formatIsoUs } from "../../src/lib/time.ts";
+import { formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/event.ts";
 import type { StateType } from "../../src/model/state.ts";
 import { Prng } from "./prng.ts";
@@ -35,7 +35,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
         sent.push({ event, us });
         server.publish([{ event, us }]);
       }
-      time.after(chance.int(0, 200), () => commit(type, stateId, us));
+      time.after(chance.pick([0, 20, 200, 2_000]), () => commit(type, stateId, us));
     });
   }
   if (fails && states.length === whole.length) {
@@ -70,7 +70,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     const known = server.runs.get(id);
     if (known && known.deletedMs <= time.nowMs) return;
     // Commits of one run never overtake each other.
-    if (known && (known.row.state?.timestamp ?? "") > formatIsoUs(us)) return;
+    if (known && (parseIsoUs(known.row.state?.timestamp ?? "") ?? 0) > us) return;
     const state = { id: stateId, type, name: type, timestamp: formatIsoUs(us) };
     const row = {
       id,

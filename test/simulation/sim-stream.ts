@@ -35,6 +35,8 @@ export function openSimStream(o: SimApiOptions, filter: EventFilter, signal: Abo
   const receive = (events: readonly PrefectEvent[]) => {
     if (ended) return;
     o.onDelivery(events);
+    // An event shows that the filter was accepted.
+    ready.resolve();
     queue.push(...events);
     wake?.();
   };

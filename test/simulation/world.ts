@@ -74,6 +74,7 @@ class World {
   private processes = 0;
   private requests = 0;
   private fullUntilMs = -1;
+  private asleepFromMs = -1;
   private asleepUntilMs = -1;
   /** When the last trouble ended, and by when the record must be whole. */
   private wholeByMs = 0;
@@ -240,7 +241,10 @@ class World {
   /** Killed: what it had heard a moment before may be lost with it. */
   private buried(running: Running): void {
     this.remove(running);
-    const sureMs = Math.min(this.time.nowMs, this.fullUntilMs > this.time.nowMs - 1_500 ? -1 : Infinity) - 1_000;
+    const nowMs = this.time.nowMs;
+    const awakeMs = this.asleepUntilMs > nowMs - 1_500 ? this.asleepFromMs : nowMs;
+    // With the disk full until just now, nothing that it had heard is sure to be stored.
+    const sureMs = this.fullUntilMs > nowMs - 1_500 ? -1 : awakeMs - 1_000;
     for (const { id, atMs, process } of this.delivered)
       if (process === running.process && atMs < sureMs) this.mustHold.add(id);
   }
@@ -257,8 +261,10 @@ class World {
   }
 
   private remove(running: Running): void {
+    const index = this.live.indexOf(running);
+    if (index < 0) return;
     this.requests += running.api.requests;
-    this.live.splice(this.live.indexOf(running), 1);
+    this.live.splice(index, 1);
   }
 
   private until(ms: number): void {
@@ -298,6 +304,7 @@ class World {
       }
       case "sleep": {
         // The server's machine does not sleep: what is planned there goes on.
+        if (this.asleepUntilMs < this.time.nowMs) this.asleepFromMs = this.time.nowMs;
         this.asleepUntilMs = Math.max(this.asleepUntilMs, this.time.nowMs + step.forMs);
         for (const { process } of this.live) process.freeze(this.asleepUntilMs);
         this.until(this.asleepUntilMs + WHOLE_MS);
@@ -412,7 +419,7 @@ class World {
     const goalUs = this.goalUs(running);
     if (!this.plan.knobs.skewKnown) return;
     this.oracle.checkEnd(this.disk.open(running.process), goalUs, this.keptOf(this.mustHold, goalUs));
-    if (this.plan.knobs.keepMs === 0) this.oracle.checkRunsAtEnd(this.disk.open(running.process));
+    if (this.plan.knobs.keepMs === 0) this.oracle.checkRunsAtEnd(this.disk.open(running.process), goalUs);
     if (this.failure !== null) throw new Failed();
   }
 
