@@ -1,10 +1,13 @@
 import { recordFileOf, toConnection } from "./app-connection.ts";
 import { createRecordReader } from "./app-record.ts";
 import { createSyncer, type Syncer } from "./app-syncer.ts";
+import { credentialsOf } from "./config/credentials.ts";
 import type { Settings } from "./config/settings.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Logger } from "./lib/logger.ts";
+import { createRedactor, type Redact } from "./model/redact.ts";
 import { createPrefectClient, type PrefectClient } from "./prefect/client.ts";
+import { redactedApi } from "./prefect/redacted-api.ts";
 import type { QueryContext } from "./queries/context.ts";
 import type { ChangeNotice } from "./sync/ingest.ts";
 
@@ -14,6 +17,8 @@ export interface Instance {
   readonly file: string;
   readonly query: QueryContext;
   readonly syncer: Syncer;
+  /** Knows the configured credentials. */
+  readonly redact: Redact;
   close(withinMs: number): Promise<void>;
 }
 
@@ -24,6 +29,8 @@ export interface InstanceOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onChange: (change: ChangeNotice) => void;
+  /** Names the instance in the Worker's log. */
+  readonly label?: string;
 }
 
 /** Touches neither disk nor network: both wait for the first question. Throws AppError `invalid_config` without an API URL. */
@@ -33,15 +40,17 @@ export function createInstance(options: InstanceOptions): Instance {
   const file = recordFileOf(settings, connection.url);
   const reader = createRecordReader(file, clock, logger);
   const syncer = createSyncer(options);
+  const redact = createRedactor({ credentials: credentialsOf(settings) });
   let client: PrefectClient | null = null;
   return {
     settings,
     file,
     syncer,
+    redact,
     query: {
       record: () => reader.current(),
       api: () => {
-        client ??= createPrefectClient(connection, { clock, logger });
+        client ??= redactedApi(createPrefectClient(connection, { clock, logger }), redact);
         return client;
       },
       clock,

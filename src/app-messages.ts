@@ -6,7 +6,14 @@ import type { ChangeNotice } from "./sync/ingest.ts";
 
 export type ToWorker =
   /** First of all. Without `follow` nothing is fetched: only live answers are stored. */
-  | { readonly type: "open"; readonly settings: Settings; readonly follow: boolean; readonly version: string }
+  | {
+      readonly type: "open";
+      readonly settings: Settings;
+      readonly follow: boolean;
+      readonly version: string;
+      /** Stands as `tenant` in each line of the Worker's log. */
+      readonly label: string | null;
+    }
   | { readonly type: "follow" }
   | { readonly type: "keep"; readonly batch: LiveBatch }
   | { readonly type: "touch" }

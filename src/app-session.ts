@@ -1,4 +1,5 @@
 import { recordFileOf, toConnection } from "./app-connection.ts";
+import { credentialsOf } from "./config/credentials.ts";
 import type { Settings } from "./config/settings.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Logger } from "./lib/logger.ts";
@@ -28,11 +29,4 @@ export function openSession(options: SessionOptions): SyncSession {
     redact: createRedactor({ credentials: credentialsOf(settings) }),
     ...(onChange ? { onChange } : {}),
   });
-}
-
-/** Everything configured that must never reach the record. */
-export function credentialsOf(settings: Settings): string[] {
-  const { auth, customHeaders } = settings;
-  const own = auth.kind === "key" ? [auth.key] : auth.kind === "basic" ? [auth.authString] : [];
-  return [...own, ...Object.values(customHeaders)];
 }

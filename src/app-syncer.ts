@@ -28,6 +28,7 @@ export interface SyncerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onChange: (change: ChangeNotice) => void;
+  readonly label?: string;
 }
 
 /** A Worker that lived this long was healthy: the next restart is quick again. */
@@ -120,9 +121,9 @@ class WorkerSyncer implements Syncer {
   }
 
   private ready(worker: Worker): void {
-    const { settings, version } = this.options;
+    const { settings, version, label = null } = this.options;
     this.isReady = true;
-    worker.postMessage(encode({ type: "open", settings, version, follow: this.isFollowing }));
+    worker.postMessage(encode({ type: "open", settings, version, label, follow: this.isFollowing }));
     for (const message of this.waiting.splice(0)) worker.postMessage(encode(message));
   }
 

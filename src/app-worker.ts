@@ -2,16 +2,17 @@
 import "./lib/zod-without-jit.ts";
 import { decode, encode, type FromWorker, type ToWorker } from "./app-messages.ts";
 import { openSession } from "./app-session.ts";
-import type { Settings } from "./config/settings.ts";
 import { toAppError } from "./errors.ts";
 import { Backoff } from "./lib/backoff.ts";
 import { systemClock } from "./lib/clock.ts";
-import { createLogger } from "./lib/logger.ts";
+import { createLogger, withFields } from "./lib/logger.ts";
 import { writeStderr } from "./lib/stderr.ts";
 import type { ChangeNotice } from "./sync/ingest.ts";
 import type { SyncSession } from "./sync/session.ts";
 
 declare const self: Worker;
+
+type Opening = Extract<ToWorker, { type: "open" }>;
 
 export function runWorker(): void {
   const host = new SessionHost((message) => self.postMessage(encode(message)));
@@ -33,7 +34,7 @@ class SessionHost {
   receive(message: ToWorker): void {
     if (message.type === "open") {
       if (message.follow) this.following.resolve();
-      void this.run(message.settings, message.version);
+      void this.run(message);
     } else if (message.type === "follow") this.following.resolve();
     else if (message.type === "keep") this.session?.keep(message.batch);
     else if (message.type === "touch") this.session?.touch();
@@ -41,9 +42,10 @@ class SessionHost {
   }
 
   /** A record that cannot be opened now (full disk, no rights) may be later: nothing here ends before it is told to. */
-  private async run(settings: Settings, version: string): Promise<void> {
+  private async run({ settings, version, label }: Opening): Promise<void> {
     const { signal } = this.stopping;
-    const logger = createLogger(settings.logLevel, writeStderr);
+    const plain = createLogger(settings.logLevel, writeStderr);
+    const logger = label === null ? plain : withFields(plain, { tenant: label });
     const onChange = (change: ChangeNotice) => this.send({ type: "change", change });
     let said = "";
     while (!signal.aborted) {

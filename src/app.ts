@@ -6,7 +6,9 @@ import type { ResolvedSettings } from "./config/settings.ts";
 import type { AppError } from "./errors.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Logger } from "./lib/logger.ts";
+import { createResourceWatch, type ResourceWatch } from "./mcp/subscriptions.ts";
 import type { Tenant } from "./mcp/tenant.ts";
+import type { Redact } from "./model/redact.ts";
 import type { QueryContext } from "./queries/context.ts";
 import type { ChangeNotice } from "./sync/ingest.ts";
 import type { ToolDefinition } from "./tools/define.ts";
@@ -19,12 +21,15 @@ export interface AppOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Names this application in the Worker's log, where one process holds several. */
+  readonly label?: string;
   /** Longest wait for the Worker to finish when the application ends. */
   readonly stopWithinMs?: number;
 }
 
 export interface App extends Tenant, AsyncDisposable {
   readonly settings: ResolvedSettings;
+  readonly watch: ResourceWatch;
   /** Starts following Prefect, and looking for corrected settings without being asked. */
   follow(): void;
   /** After each commit of the Worker. Returns the function that ends it. */
@@ -41,6 +46,7 @@ export function openApp(options: AppOptions): App {
 class Application implements App {
   readonly version: string;
   readonly logger: Logger;
+  readonly watch: ResourceWatch;
   private readonly options: AppOptions;
   private readonly ending = new AbortController();
   private readonly toolListeners = new Set<() => void>();
@@ -57,6 +63,12 @@ class Application implements App {
     this.options = options;
     this.version = options.version;
     this.logger = options.logger;
+    this.watch = createResourceWatch({
+      record: () => this.instance?.query.record() ?? null,
+      onChange: (listener) => this.onChange(listener),
+      clock: options.clock,
+      signal: this.ending.signal,
+    });
     this.look();
   }
 
@@ -66,6 +78,10 @@ class Application implements App {
 
   get isCloud(): boolean {
     return this.look().settings.isCloud;
+  }
+
+  get redact(): Redact | null {
+    return this.instance?.redact ?? null;
   }
 
   tools(): readonly ToolDefinition[] {
@@ -129,11 +145,19 @@ class Application implements App {
   }
 
   private makeInstance(resolved: ResolvedSettings): void {
-    const { entry, version, clock, logger } = this.options;
+    const { entry, version, clock, logger, label } = this.options;
     const onChange = (change: ChangeNotice) => {
       for (const listener of this.changeListeners) listener(change);
     };
-    this.instance = createInstance({ settings: resolved.settings, entry, version, clock, logger, onChange });
+    this.instance = createInstance({
+      settings: resolved.settings,
+      entry,
+      version,
+      clock,
+      logger,
+      onChange,
+      ...(label === undefined ? {} : { label }),
+    });
     if (this.isFollowing) this.followInstance();
   }
 

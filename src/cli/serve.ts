@@ -1,7 +1,6 @@
 import { openApp } from "../app.ts";
 import { settingsFromFiles } from "../app-settings.ts";
 import { VERSION } from "../app-version.ts";
-import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
@@ -24,8 +23,7 @@ const GREETING = [
 ];
 
 export async function runServe(ctx: CommandContext): Promise<number> {
-  if (ctx.invocation.switches.has("http"))
-    throw new AppError("invalid_input", "serve --http is not part of this version.");
+  if (ctx.invocation.switches.has("http")) return (await import("./serve-http.ts")).runServeHttp(ctx);
   if (isTerminal(0)) {
     greet(ctx.out);
     return 0;

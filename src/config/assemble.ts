@@ -104,12 +104,24 @@ function absolutePath(path: string, { cwd, home, platform }: Place): string {
 
 const ms = (seconds: number) => Math.round(seconds * 1000);
 
+function oidcOf(values: SettingValues): HttpSettings["oidc"] {
+  const issuer = values.PREFECT_MCP_HTTP_OIDC_ISSUER;
+  if (issuer === null) return null;
+  return {
+    issuer,
+    audience: values.PREFECT_MCP_HTTP_OIDC_AUDIENCE,
+    jwksUrl: values.PREFECT_MCP_HTTP_OIDC_JWKS_URL ?? `${issuer.replace(/\/+$/, "")}/.well-known/jwks.json`,
+    scopes: values.PREFECT_MCP_HTTP_OIDC_SCOPES,
+  };
+}
+
 function httpOf(values: SettingValues, place: Place): HttpSettings {
   const file = (path: string | null) => path && absolutePath(path, place);
   return {
     host: values.PREFECT_MCP_HTTP_HOST ?? "127.0.0.1",
     port: values.PREFECT_MCP_HTTP_PORT,
     tokens: values.PREFECT_MCP_HTTP_TOKENS,
+    oidc: oidcOf(values),
     allowedHosts: values.PREFECT_MCP_HTTP_ALLOWED_HOSTS,
     allowedOrigins: values.PREFECT_MCP_HTTP_ALLOWED_ORIGINS,
     allowedTargets: values.PREFECT_MCP_HTTP_ALLOWED_TARGETS,
@@ -121,6 +133,7 @@ function httpOf(values: SettingValues, place: Place): HttpSettings {
     maxBodyBytes: values.PREFECT_MCP_HTTP_MAX_BODY_BYTES,
     requestsPerSecond: values.PREFECT_MCP_HTTP_REQUESTS_PER_SECOND,
     maxConcurrent: values.PREFECT_MCP_HTTP_MAX_CONCURRENT,
+    otlpEndpoint: values.PREFECT_MCP_HTTP_OTLP_ENDPOINT,
     tlsCertFile: file(values.PREFECT_MCP_HTTP_TLS_CERT),
     tlsKeyFile: file(values.PREFECT_MCP_HTTP_TLS_KEY),
   };

@@ -21,6 +21,27 @@ export const httpSettings = {
     secret: true,
     description: "Bearer tokens, one of which a caller must send.",
   }),
+  PREFECT_MCP_HTTP_OIDC_ISSUER: own(text, null, {
+    type: "URL",
+    toml: "mcp.http.oidc_issuer",
+    description: "Issuer of access tokens that callers may send instead; this server is then an OAuth resource server.",
+  }),
+  PREFECT_MCP_HTTP_OIDC_AUDIENCE: own(text, null, {
+    type: "URL",
+    toml: "mcp.http.oidc_audience",
+    description: "URL by which callers know this server's `/mcp`: the audience that access tokens must be issued for.",
+  }),
+  PREFECT_MCP_HTTP_OIDC_JWKS_URL: own(text, null, {
+    type: "URL",
+    toml: "mcp.http.oidc_jwks_url",
+    defaultText: "the issuer's `/.well-known/jwks.json`",
+    description: "Keys of the issuer.",
+  }),
+  PREFECT_MCP_HTTP_OIDC_SCOPES: own(list, [], {
+    type: "list of scopes",
+    toml: "mcp.http.oidc_scopes",
+    description: "Scopes that an access token must grant.",
+  }),
   PREFECT_MCP_HTTP_ALLOWED_HOSTS: own(list, [], {
     type: "list of hosts",
     toml: "mcp.http.allowed_hosts",
@@ -34,7 +55,8 @@ export const httpSettings = {
   PREFECT_MCP_HTTP_ALLOWED_TARGETS: own(list, [], {
     type: "list of URLs",
     toml: "mcp.http.allowed_targets",
-    description: "API URLs a caller may name by header; a `*` at the end stands for any rest.",
+    description:
+      "API URLs, origins or hosts a caller may name by header; `*` at the end of a URL stands for any rest, `*.` before a host for its subdomains. Without any: every public https host.",
   }),
   PREFECT_MCP_HTTP_RECHECK_SECONDS: own(number({ min: 0, max: 86_400 }), 60, {
     type: "seconds",
@@ -74,10 +96,15 @@ export const httpSettings = {
     toml: "mcp.http.requests_per_second",
     description: "Requests per second and caller.",
   }),
-  PREFECT_MCP_HTTP_MAX_CONCURRENT: own(integer({ min: 1, max: 100_000 }), 64, {
+  PREFECT_MCP_HTTP_MAX_CONCURRENT: own(integer({ min: 1, max: 100_000 }), 512, {
     type: "number",
     toml: "mcp.http.max_concurrent",
     description: "Requests of one caller that are answered at a time.",
+  }),
+  PREFECT_MCP_HTTP_OTLP_ENDPOINT: own(text, null, {
+    type: "URL",
+    toml: "mcp.http.otlp_endpoint",
+    description: "OpenTelemetry collector (OTLP over HTTP) that gets a span per request; without it none is made.",
   }),
   PREFECT_MCP_HTTP_TLS_CERT: own(text, null, {
     type: "file",

@@ -12,11 +12,19 @@ export interface HttpSettings {
   readonly port: number;
   /** Bearer tokens that callers must show one of; empty = none asked. */
   readonly tokens: readonly string[];
+  /** Issuer of access tokens that are accepted beside them; null without one. */
+  readonly oidc: {
+    readonly issuer: string;
+    /** Null: not set, which is an error of `serve --http`. */
+    readonly audience: string | null;
+    readonly jwksUrl: string;
+    readonly scopes: readonly string[];
+  } | null;
   /** Names accepted in `Host` beside the bind address. */
   readonly allowedHosts: readonly string[];
   /** Browser origins accepted beside the server's own. */
   readonly allowedOrigins: readonly string[];
-  /** API URLs (or prefixes ending in `*`) that callers may name by header. */
+  /** API URLs (or prefixes ending in `*`), origins, hosts and `*.domains` that callers may name by header; empty: any public https host. */
   readonly allowedTargets: readonly string[];
   /** A caller's credentials are checked against Prefect again after this time. */
   readonly recheckMs: number;
@@ -32,6 +40,8 @@ export interface HttpSettings {
   readonly requestsPerSecond: number;
   /** Requests of one caller being answered at a time. */
   readonly maxConcurrent: number;
+  /** Collector of spans (OTLP over HTTP); null: no spans. */
+  readonly otlpEndpoint: string | null;
   readonly tlsCertFile: string | null;
   readonly tlsKeyFile: string | null;
 }

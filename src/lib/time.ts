@@ -53,9 +53,14 @@ export function parseDurationUs(text: string): number | undefined {
   );
 }
 
+/** The years that Prefect knows: 1 to 9999. */
+const FIRST_US = -62_135_596_800 * SECOND_US;
+const LAST_US = 253_402_300_799 * SECOND_US;
+
 /** A moment given as ISO text, or as a duration meaning "that long before now" (`2h`, `7d`, `now`). */
 export function parseMomentUs(text: string, nowUs: number): number | undefined {
   if (text.trim().toLowerCase() === "now") return nowUs;
   const ago = parseDurationUs(text.replace(/\s*ago$/i, "").replace(/^-/, ""));
-  return ago === undefined ? parseIsoUs(text) : nowUs - ago;
+  const momentUs = ago === undefined ? parseIsoUs(text) : nowUs - ago;
+  return momentUs !== undefined && momentUs >= FIRST_US && momentUs <= LAST_US ? momentUs : undefined;
 }

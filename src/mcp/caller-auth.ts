@@ -3,7 +3,7 @@
  * by the operator, or access tokens of an OIDC/OAuth issuer for which this server is the resource (RFC 9728, RFC 8707).
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { createRemoteJWKSet, jwtVerify } from "jose";
+import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import { AppError } from "../errors.ts";
 
 export interface OidcSettings {
@@ -65,13 +65,26 @@ async function verifyAccessToken(
   try {
     ({ payload } = await jwtVerify(token, keys, { issuer: oidc.issuer, audience: oidc.audience, clockTolerance: 30 }));
   } catch (cause) {
+    if (cause instanceof errors.JWKSTimeout || cause instanceof TypeError || isKeyFetch(cause)) {
+      throw new AppError("unavailable", "The keys of the token issuer cannot be read now.", { cause, status: 503 });
+    }
     throw refused("The access token is not valid here.", cause);
   }
   const granted = typeof payload.scope === "string" ? payload.scope.split(" ") : [];
   const missing = oidc.scopes.filter((scope) => !granted.includes(scope));
-  if (missing.length > 0) throw refused(`The access token lacks the scope ${missing.join(" ")}.`);
+  if (missing.length > 0) {
+    throw new AppError("unauthorized", `The access token lacks the scope ${missing.join(" ")}.`, {
+      hint: "Ask the issuer for a token with this scope.",
+      status: 403,
+    });
+  }
   const subject = `${payload.iss ?? ""} ${payload.sub ?? ""}`;
   return { id: `sub:${digest(subject).toString("hex").slice(0, 12)}`, scopes: granted };
+}
+
+/** A refusal of the issuer's key server is a plain JOSEError; every fault of the token itself is a kind of its own. */
+function isKeyFetch(cause: unknown): boolean {
+  return cause instanceof errors.JOSEError && cause.code === "ERR_JOSE_GENERIC";
 }
 
 function digest(text: string): Buffer {

@@ -1,5 +1,6 @@
 /** The only catch-all: whatever goes wrong in a call becomes an answer, and what was not foreseen is logged with its stack. */
 import { AppError, toAppError } from "../errors.ts";
+import type { Redact } from "../model/redact.ts";
 import { type CallResult, errorResult, runTool, type ToolContext, type ToolDefinition } from "../tools/define.ts";
 import type { Tenant } from "./tenant.ts";
 
@@ -20,7 +21,8 @@ export async function callTool(
   try {
     query = tenant.query();
   } catch (error) {
-    return errorResult(presentable(tenant, tool.name, error));
+    const failed = errorResult(presentable(tenant, tool.name, error));
+    return tenant.hiddenPath ? withoutPath(failed, tenant.hiddenPath) : failed;
   }
   const guarded: ToolDefinition = {
     ...tool,
@@ -33,7 +35,38 @@ export async function callTool(
     },
   };
   const { signal, progress } = call;
-  return runTool(guarded, { query, signal, progress, isCloud: tenant.isCloud }, args);
+  const result = await runTool(guarded, { query, signal, progress, isCloud: tenant.isCloud }, args);
+  const clean = tenant.redact ? withoutSecrets(result, tenant.redact) : result;
+  return tenant.hiddenPath ? withoutPath(clean, tenant.hiddenPath) : clean;
+}
+
+/**
+ * Rows were cleaned before they were recorded, live answers when they came in. This is for a record that was written before
+ * a credential was configured, and for whatever a tool puts together from harmless parts.
+ */
+function withoutSecrets(result: CallResult, redact: Redact): CallResult {
+  return {
+    ...result,
+    content: result.content.map((block) => ({ ...block, text: redact.text(block.text) })),
+    structuredContent: redact.object(result.structuredContent),
+  };
+}
+
+/** File names stay, where they lie does not. Both channels say the same, so the text tells whether there is anything to do. */
+function withoutPath(result: CallResult, path: string): CallResult {
+  if (!result.content.some((block) => block.text.includes(path))) return result;
+  const hide = (text: string) => text.replaceAll(`${path}/`, "").replaceAll(path, "(data folder)");
+  const walk = (value: unknown): unknown => {
+    if (typeof value === "string") return hide(value);
+    if (Array.isArray(value)) return value.map(walk);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, walk(field)]));
+  };
+  return {
+    ...result,
+    content: result.content.map((block) => ({ ...block, text: hide(block.text) })),
+    structuredContent: walk(result.structuredContent) as CallResult["structuredContent"],
+  };
 }
 
 /** Unforeseen errors may hold anything (a path, a statement): the client gets a reference to the log line instead. */

@@ -3,10 +3,11 @@ import { McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } from 
 import type { ToolDefinition } from "../tools/define.ts";
 import { toolListing } from "../tools/listing.ts";
 import { nearest } from "../tools/nearest.ts";
+import { INSTRUCTIONS } from "../tools/orientation.ts";
 import { type CallHandle, callTool } from "./guard.ts";
-import { INSTRUCTIONS } from "./instructions.ts";
 import { offerPrompts } from "./offer-prompts.ts";
 import { offerResources } from "./offer-resources.ts";
+import { offerSubscriptions } from "./offer-subscriptions.ts";
 import type { Tenant } from "./tenant.ts";
 
 const TOOL_LIST_TTL_MS = 300_000;
@@ -23,7 +24,12 @@ export function buildServer(tenant: Tenant): McpServer {
   const mcp = new McpServer(
     { name: "prefect-mcp-bun", title: "Prefect (local record)", version: tenant.version },
     {
-      capabilities: { tools: { listChanged: true }, resources: {}, prompts: {}, completions: {} },
+      capabilities: {
+        tools: { listChanged: true },
+        resources: { listChanged: true, subscribe: tenant.watch !== undefined },
+        prompts: { listChanged: false },
+        completions: {},
+      },
       instructions: INSTRUCTIONS,
       jsonSchemaValidator: NO_VALIDATOR,
       cacheHints: { "tools/list": { ttlMs: TOOL_LIST_TTL_MS, cacheScope: "private" } },
@@ -38,9 +44,15 @@ export function buildServer(tenant: Tenant): McpServer {
   offerResources(mcp, tenant);
   offerPrompts(mcp);
   const unsubscribe = tenant.onToolsChanged(() => {
-    if (mcp.server.transport) mcp.server.sendToolListChanged().catch(() => undefined);
+    if (!mcp.server.transport) return;
+    // Which resources there are follows the tools. A client that has gone away needs no notice.
+    Promise.all([mcp.server.sendToolListChanged(), mcp.server.sendResourceListChanged()]).catch(() => undefined);
   });
-  mcp.server.onclose = unsubscribe;
+  const subscriptions = tenant.watch && offerSubscriptions(mcp, tenant.watch);
+  mcp.server.onclose = () => {
+    unsubscribe();
+    subscriptions?.end();
+  };
   return mcp;
 }
 

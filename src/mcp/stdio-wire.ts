@@ -15,6 +15,8 @@ export interface WireOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onFirstMessage?: () => void;
+  /** Each message that comes in, before it is handed on. */
+  readonly onMessage?: (message: JSONRPCMessage) => void;
 }
 
 /**
@@ -109,6 +111,7 @@ export class StdioWire implements Transport {
       const { requestId } = (message.params ?? {}) as { requestId?: string | number };
       if (requestId !== undefined) this.unanswered.delete(requestId);
     }
+    this.options.onMessage?.(message);
     this.onmessage?.(message);
     if (this.hasMessage) return;
     this.hasMessage = true;

@@ -2,7 +2,10 @@ import { AppError } from "../errors.ts";
 
 /** Which Prefect a header may name. */
 export interface TargetRules {
-  /** `https://host[:port]` origins or bare hosts, `*.example.com` for a whole domain; empty = any public https host. */
+  /**
+   * API URLs, `…*` for whatever begins so, `https://host[:port]` origins, bare hosts, `*.example.com` for a whole domain;
+   * empty = any public https host.
+   */
   readonly allowed: readonly string[];
   /** Loopback targets (http allowed there): by default only while this server itself is bound to loopback. */
   readonly allowLoopback: boolean;
@@ -24,18 +27,20 @@ export async function checkTarget(url: string, rules: TargetRules, lookup: Looku
   if (rules.allowed.length > 0 && !isListed && !(rules.allowLoopback && isLoopbackName(host))) {
     throw refused("it is not on the list of allowed targets (PREFECT_MCP_HTTP_ALLOWED_TARGETS)");
   }
-  const addresses = isAddress(host) ? [host] : await lookup(host);
+  const addresses = isAddressText(host) ? [host] : await lookup(host);
   if (addresses.length === 0) throw new AppError("unavailable", `The host ${host} does not resolve.`);
   const kinds = new Set(addresses.map(addressKind));
   for (const kind of ["forbidden", "unknown"] as const) {
     if (kinds.has(kind)) throw refused("its address is link-local, a metadata service or not a unicast address");
   }
   if (kinds.has("loopback")) {
-    if (!rules.allowLoopback) throw refused("loopback targets are allowed on a loopback bind only");
+    if (!rules.allowLoopback && !isListed) throw refused("loopback targets are allowed on a loopback bind only");
     if (kinds.size > 1) throw refused("its name has loopback and other addresses");
-    return target;
   }
-  if (target.protocol !== "https:" && !isListed) throw refused("only https is allowed, except on loopback");
+  // A name that anybody may point elsewhere a moment later is only safe behind a certificate.
+  if (target.protocol !== "https:" && !isListed && !isLoopbackName(host)) {
+    throw refused("only https is allowed, except on loopback");
+  }
   if (kinds.has("private") && !isListed) {
     throw refused("its address is private; put its host on the list of allowed targets to allow it");
   }
@@ -61,18 +66,32 @@ function refused(reason: string): AppError {
 
 function matchesEntry(entry: string, target: URL, host: string): boolean {
   const wanted = entry.trim().toLowerCase().replace(/\/+$/, "");
-  if (wanted.includes("://")) return URL.canParse(wanted) && new URL(wanted).origin === target.origin;
+  if (wanted.includes("://") && wanted.endsWith("*")) return `${plainUrl(target)}/`.startsWith(wanted.slice(0, -1));
+  if (wanted.includes("://")) return coversUrl(wanted, target);
   if (wanted.startsWith("*.")) return host.endsWith(wanted.slice(1));
   return wanted === host || wanted === target.host.toLowerCase();
 }
 
+/** A URL with a path stands for itself and what lies below it, an origin for all of its paths. */
+function coversUrl(wanted: string, target: URL): boolean {
+  if (!URL.canParse(wanted)) return false;
+  const given = plainUrl(new URL(wanted));
+  return plainUrl(target) === given || plainUrl(target).startsWith(`${given}/`);
+}
+
+function plainUrl({ origin, pathname }: URL): string {
+  return `${origin}${pathname.replace(/\/+$/, "")}`.toLowerCase();
+}
+
 function isLoopbackName(host: string): boolean {
-  return host === "localhost" || host.endsWith(".localhost") || (isAddress(host) && addressKind(host) === "loopback");
+  return (
+    host === "localhost" || host.endsWith(".localhost") || (isAddressText(host) && addressKind(host) === "loopback")
+  );
 }
 
 const IPV4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 
-function isAddress(host: string): boolean {
+export function isAddressText(host: string): boolean {
   return IPV4.test(host) || host.includes(":");
 }
 

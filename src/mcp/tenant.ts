@@ -1,6 +1,8 @@
 import type { Logger } from "../lib/logger.ts";
+import type { Redact } from "../model/redact.ts";
 import type { QueryContext } from "../queries/context.ts";
 import type { ToolDefinition } from "../tools/define.ts";
+import type { ResourceWatch } from "./subscriptions.ts";
 
 /** What the protocol serves: the tools of one Prefect workspace. The application makes one; HTTP makes one per caller's target. */
 export interface Tenant {
@@ -13,4 +15,10 @@ export interface Tenant {
   query(): QueryContext;
   /** `notify` is called when `tools()` has become another list. Returns the function that ends this. */
   onToolsChanged(notify: () => void): () => void;
+  /** Tells when resources have changed; without it none can be subscribed to. */
+  readonly watch?: ResourceWatch;
+  /** Knows the credentials of this workspace: every answer passes through it once more. Null while the settings are broken. */
+  readonly redact?: Redact | null;
+  /** A folder of this machine that answers do not name: callers come from elsewhere. */
+  readonly hiddenPath?: string;
 }

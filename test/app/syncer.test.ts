@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import { createSyncer } from "../../src/app-syncer.ts";
 import { loadSettings } from "../../src/config/load-settings.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -22,7 +21,7 @@ function start() {
   const changes: (readonly string[])[] = [];
   const waiting: (() => void)[] = [];
   const syncer = createSyncer({
-    entry: join(import.meta.dir, "scripted-worker.ts"),
+    entry: import.meta.resolve("./scripted-worker.ts"),
     settings,
     version: "1",
     clock: systemClock,

@@ -44,12 +44,12 @@ describe.each(ERAS)("the server in the %s era", (era) => {
     });
     expect(wired.client.getServerCapabilities()).toEqual({
       tools: { listChanged: true },
-      resources: {},
-      prompts: {},
+      resources: { listChanged: true, subscribe: false },
+      prompts: { listChanged: false },
       completions: {},
     });
     const instructions = wired.client.getInstructions() ?? "";
-    expect(instructions).toStartWith("Answers questions about one Prefect workspace");
+    expect(instructions).toMatch(/^[^\n]*one Prefect workspace/);
     expect(instructions.length).toBeLessThanOrEqual(2000);
   });
 

@@ -42,7 +42,8 @@ function start() {
     stop,
     served,
     send: (...messages: object[]) => {
-      for (const message of messages) stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`).catch(() => {});
+      for (const message of messages)
+        stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`).catch(() => {});
     },
     answers: () =>
       text

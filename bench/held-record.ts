@@ -1,0 +1,110 @@
+/** A record with a million events of the last 30 days, kept in the ignored `.tmp` and made again after half a day. */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DAY_US, MINUTE_US } from "../src/lib/time.ts";
+import { SNAPSHOT_KINDS, type SnapshotKind } from "../src/model/objects.ts";
+import { addCoverage } from "../src/store/coverage.ts";
+import { inTransaction, openRecord, type RecordDb, setCheckpointPages } from "../src/store/database.ts";
+import { createEventWriter } from "../src/store/events.ts";
+import { foldRunEvents } from "../src/store/fold-events.ts";
+import { tryBecomeLeader } from "../src/store/leader-lock.ts";
+import { recordFileName } from "../src/store/record-file.ts";
+import { putFact } from "../src/store/sync-state.ts";
+import { SyntheticEvents } from "./synthetic-events.ts";
+
+export interface HeldRecord {
+  readonly dataDir: string;
+  readonly file: string;
+  readonly apiUrl: string;
+  readonly events: number;
+  readonly fromUs: number;
+  readonly toUs: number;
+  /** Ids of flow runs that stand in the record, spread over the whole time. */
+  readonly flowRunIds: readonly string[];
+}
+
+const KEPT_US = DAY_US / 2;
+const BATCH = 1000;
+
+export const nowUs = (): number => Date.now() * 1000;
+
+export function heldRecord(root: string, events: number, apiUrl: string, say: (line: string) => void): HeldRecord {
+  const dataDir = join(root, ".tmp", `bench-${events}`);
+  const file = join(dataDir, recordFileName(apiUrl));
+  const note = join(dataDir, "held.json");
+  const held: HeldRecord | null = existsSync(note) ? JSON.parse(readFileSync(note, "utf8")) : null;
+  if (held && held.file === file && existsSync(file) && nowUs() - held.toUs < KEPT_US) return held;
+  rmSync(dataDir, { recursive: true, force: true });
+  mkdirSync(dataDir, { recursive: true });
+  say(`making a record of ${events.toLocaleString("en-US")} events in ${dataDir}`);
+  const toUs = nowUs() - 5 * MINUTE_US;
+  const made: HeldRecord = {
+    dataDir,
+    file,
+    apiUrl,
+    events,
+    fromUs: toUs - 30 * DAY_US,
+    toUs,
+    ...fill(file, events, toUs),
+  };
+  writeFileSync(note, JSON.stringify(made));
+  return made;
+}
+
+function fill(file: string, count: number, toUs: number): { flowRunIds: string[] } {
+  const db = openRecord(file, "write");
+  setCheckpointPages(db, 16_000);
+  const writer = createEventWriter(db);
+  const source = new SyntheticEvents({ fromUs: toUs - 30 * DAY_US, spanUs: 30 * DAY_US, count });
+  const flowRunIds: string[] = [];
+  for (let held = 0; held < count; held += BATCH) {
+    inTransaction(db, () => {
+      const { inserted, keys } = writer.insert(source.take(BATCH), "backfill", toUs);
+      const folded = foldRunEvents(db, inserted, keys);
+      const [id] = folded.flowRunIds;
+      if (id && held % (count / 200) < BATCH) flowRunIds.push(id);
+    });
+  }
+  db.close();
+  return { flowRunIds };
+}
+
+/**
+ * Plays the process that syncs: holds the leader's lock, beats, and says that everything up to now is held. The product
+ * under test is then a reader of a record that another process keeps up to date, as a second assistant session is.
+ */
+export function keepAlive(held: HeldRecord): { stop(): void } {
+  const lock = tryBecomeLeader(held.file);
+  if (!lock) throw new Error("another process syncs the benchmark's record");
+  const db = openRecord(held.file, "write");
+  const sinceUs = nowUs();
+  const beat = () => inTransaction(db, () => publish(db, held, sinceUs));
+  beat();
+  const timer = setInterval(beat, 2000);
+  return {
+    stop() {
+      clearInterval(timer);
+      db.close();
+      lock.release();
+    },
+  };
+}
+
+function publish(db: RecordDb, held: HeldRecord, sinceUs: number): void {
+  const us = nowUs();
+  const range = {
+    fromUs: held.fromUs,
+    toUs: us,
+    source: "catch-up",
+    verifiedUs: us,
+    serverCount: null,
+    recordCount: null,
+  } as const;
+  for (const kind of ["event", "flow_run", "task_run"]) addCoverage(db, kind, "", range);
+  putFact(db, "instance", { url: held.apiUrl, version: "3.8.8", retentionUs: 90 * DAY_US, createdUs: held.fromUs }, us);
+  putFact(db, "syncer", { pid: process.pid, host: "bench", sinceUs, heartbeatUs: us }, us);
+  putFact(db, "connection", { reachable: true, sinceUs, lastContactUs: us, error: null }, us);
+  putFact(db, "catchup", { throughUs: us, atUs: us }, us);
+  putFact(db, "stream", { state: "open", sinceUs }, us);
+  for (const kind of SNAPSHOT_KINDS) putFact(db, `read:${kind satisfies SnapshotKind}`, { readUs: us, count: 0 }, us);
+}

@@ -1,0 +1,117 @@
+/**
+ * `bun run bench [stdio|rss|http|ingest|stall …]`: measures and prints a table with its conditions. Without names: all.
+ *
+ *     bun run bench                         a million events held, about six minutes
+ *     bun run bench stdio --events=100000   only these, on a smaller record
+ */
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { cpus, loadavg, release, tmpdir, totalmem, type } from "node:os";
+import { basename, join } from "node:path";
+import { buildBundle } from "../scripts/build.ts";
+import { startReplayServer } from "../src/demo/replay-server.ts";
+import { startProduct } from "../test/support/product.ts";
+import { megabytes, printTable, type Row } from "./figures.ts";
+import { type HeldRecord, heldRecord } from "./held-record.ts";
+import { measureHttp, measureTenants } from "./http.ts";
+import { measureIngest } from "./ingest.ts";
+import { measureStall } from "./stall.ts";
+import { measureStdio } from "./stdio.ts";
+
+const ROOT = join(import.meta.dir, "..");
+const SECTIONS = ["stdio", "rss", "http", "ingest", "stall"] as const;
+/** The benchmark's own Prefect, where one has to be there, listens here: the name of the record follows from it. */
+const PORT = 42_873;
+const API_URL = `http://127.0.0.1:${PORT}/api`;
+
+const REST_MS = 30_000;
+
+const args = process.argv.slice(2);
+const events = Number(args.find((arg) => arg.startsWith("--events="))?.split("=")[1] ?? 1_000_000);
+const asked = args.filter((arg) => !arg.startsWith("--"));
+const unknown = asked.find((name) => !SECTIONS.some((section) => section === name));
+if (unknown) throw new Error(`there is no section "${unknown}": ${SECTIONS.join(", ")}`);
+const wanted = (section: (typeof SECTIONS)[number]) => asked.length === 0 || asked.includes(section);
+const tmp = join(ROOT, ".tmp");
+mkdirSync(tmp, { recursive: true });
+const say = (line: string) => console.error(`  ${line}`);
+
+function conditions(): string[] {
+  const [cpu] = cpus();
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  return [
+    `prefect-mcp-bun ${version}, bun ${Bun.version}, ${type()} ${release()}, ${process.arch}`,
+    `${cpus().length} × ${cpu?.model.trim()}, ${megabytes(totalmem())}, load ${loadavg()
+      .map((load) => load.toFixed(1))
+      .join(" ")}`,
+    `${new Date().toISOString()}, ${events.toLocaleString("en-US")} events held, made like recorded ones (bench/synthetic-events.ts)`,
+  ];
+}
+
+/** Memory at rest of the one process that answers and syncs, against the demo's Prefect, on a copy of the record. */
+async function measureMemory(bundle: string, held: HeldRecord): Promise<Row[]> {
+  const dataDir = mkdtempSync(join(tmp, "bench-rss-"));
+  copyFileSync(held.file, join(dataDir, basename(held.file)));
+  const server = await startReplayServer({ port: PORT });
+  const env = { HOME: dataDir, PREFECT_API_URL: held.apiUrl, PREFECT_MCP_DATA_DIR: dataDir };
+  const product = await startProduct({ command: [process.execPath, bundle, "serve"], env });
+  try {
+    for (let n = 0; n < 20; n += 1) await product.call("read_events", { limit: 50 });
+    await Bun.sleep(REST_MS);
+    return [{ what: "RSS at rest, syncing, after 20 calls", found: residentSize(product.pid), aim: "aim ≤ 90 MB" }];
+  } finally {
+    await product.end();
+    await server.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+function residentSize(pid: number): string {
+  const status = Bun.spawnSync(["ps", "-o", "rss=", "-p", String(pid)]).stdout.toString();
+  return megabytes(Number(status.trim()) * 1024);
+}
+
+function measureStorage(): Row[] {
+  const folder = mkdtempSync(join(tmpdir(), "bench-ingest-"));
+  const file = join(folder, "record.sqlite");
+  const common = { file, events, batch: 200, fold: true, checkpoint: 16_000 };
+  try {
+    const withText = measureIngest({ ...common, text: true }, say);
+    const without = measureIngest({ ...common, text: false }, say);
+    const rate = (perSecond: number) => `${Math.round(perSecond).toLocaleString("en-US")}/s`;
+    return [
+      {
+        what: "ingest, batches of 200, text index",
+        found: rate(withText.perSecondAtEnd),
+        aim: "last tenth; aim ≥ 12,000/s",
+      },
+      { what: "ingest without text index", found: rate(without.perSecondAtEnd), aim: "last tenth" },
+      { what: "duplicates passed over", found: rate(withText.duplicatesPerSecond), aim: "" },
+      { what: "slowest batch", found: `${withText.slowestBatchMs.toFixed(0)} ms`, aim: "a checkpoint; in the Worker" },
+      { what: "bytes per event without text index", found: `${without.bytesPerEvent.toFixed(0)} B`, aim: "aim ≤ 500" },
+      { what: "bytes per event with text index", found: `${withText.bytesPerEvent.toFixed(0)} B`, aim: "aim ≤ 650" },
+      { what: "  JSON of an event", found: `${withText.jsonBytesPerEvent.toFixed(0)} B`, aim: "" },
+    ];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+for (const line of conditions()) console.log(line);
+if (wanted("stdio") || wanted("rss") || wanted("http")) {
+  const bundle = await buildBundle(join(tmp, "bench-dist"));
+  const held = heldRecord(ROOT, events, API_URL, say);
+  say(`bundle ${(statSync(bundle).size / 1024).toFixed(0)} KiB, record ${megabytes(statSync(held.file).size)}`);
+  if (wanted("stdio")) printTable("Over stdio (p50 / p99)", await measureStdio(bundle, held));
+  if (wanted("rss")) printTable("Memory", await measureMemory(bundle, held));
+  if (wanted("http")) {
+    printTable("Over HTTP (p50 / p99; the callers run on the same machine)", await measureHttp(bundle, held));
+    printTable("Tenants", await measureTenants(bundle));
+  }
+}
+if (wanted("ingest")) printTable("Ingest", measureStorage());
+if (wanted("stall")) {
+  const folder = mkdtempSync(join(tmpdir(), "bench-stall-"));
+  printTable("While events come in", await measureStall(folder));
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(`\nload afterwards ${loadavg()[0]?.toFixed(1)}`);

@@ -1,0 +1,64 @@
+import { lookup } from "node:dns/promises";
+import { openApp } from "../app.ts";
+import { settingsFromFiles } from "../app-settings.ts";
+import { createTenantApps } from "../app-tenants.ts";
+import { VERSION } from "../app-version.ts";
+import { AppError, toAppError } from "../errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { createLogger } from "../lib/logger.ts";
+import { writeStderr } from "../lib/stderr.ts";
+import { serveHttp } from "../mcp/http.ts";
+import type { CommandContext } from "./command.ts";
+
+/** `serve --http`: until the process is told to end. What is said goes to stderr. */
+export async function runServeHttp(ctx: CommandContext): Promise<number> {
+  const source = settingsFromFiles(ctx.invocation.settings, systemClock);
+  const base = () => source.current();
+  const { http, logLevel, dataDir } = base().settings;
+  const logger = createLogger(logLevel, writeStderr);
+  if (http.tokens.some((token) => token.length < 16)) {
+    logger.warn("a token in PREFECT_MCP_HTTP_TOKENS is shorter than 16 characters", {
+      fix: "Use a long random one, for example the output of `openssl rand -hex 32`.",
+    });
+  }
+  const common = { entry: ctx.entry, version: VERSION, clock: systemClock, logger, stopWithinMs: 400 };
+  const apps = createTenantApps({ ...common, base });
+  const start = () =>
+    serveHttp({
+      settings: http,
+      openOwn: () => openApp({ ...common, settings: source }),
+      openTenant: (target, label) => apps.open(target, label),
+      trimDisk: () => apps.trimDisk(),
+      dataDir,
+      followOwn: true,
+      lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+      clock: systemClock,
+      logger,
+    });
+  let server: ReturnType<typeof start>;
+  try {
+    server = start();
+  } catch (error) {
+    throw bindError(error, http.host, http.port);
+  }
+  await using _ = server;
+  ctx.out.note(`prefect-mcp-bun ${VERSION} serves MCP at ${server.url}`);
+  await new Promise<void>((resolve) => {
+    if (ctx.signal.aborted) resolve();
+    ctx.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  return 0;
+}
+
+function bindError(error: unknown, host: string, port: number): AppError {
+  if (error instanceof AppError) return error;
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (code === "EADDRINUSE") {
+    return new AppError("invalid_config", `Port ${port} of ${host} is in use.`, {
+      hint: "Choose another with --port, or --port 0 for a free one.",
+    });
+  }
+  return new AppError("invalid_config", `Cannot listen on ${host}:${port}: ${toAppError(error).message}`, {
+    hint: "Check --host, --port, --tls-cert and --tls-key.",
+  });
+}

@@ -1,0 +1,98 @@
+/** Sessions of 2025-era clients: one server each, for one tenant and one caller, held as long as it is used. */
+import { type McpServer, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
+
+interface Session {
+  readonly server: McpServer;
+  readonly transport: WebStandardStreamableHTTPServerTransport;
+  readonly callerId: string;
+  usedMs: number;
+  streams: number;
+}
+
+export interface SessionOptions {
+  build(): McpServer;
+  readonly maxSessions: number;
+  /** A session without an open stream ends when it was not used for so long. */
+  readonly idleMs: number;
+  readonly maxBodyBytes: number;
+}
+
+export class HttpSessions {
+  private readonly sessions = new Map<string, Session>();
+  private readonly options: SessionOptions;
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+  }
+
+  get size(): number {
+    return this.sessions.size;
+  }
+
+  /** Answers `initialize` and gives the client the name of its session. */
+  async open(request: Request, parsedBody: unknown, callerId: string, nowMs: number): Promise<Response> {
+    const server = this.options.build();
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => crypto.randomUUID(),
+      maxRequestBodySize: this.options.maxBodyBytes,
+      onsessioninitialized: (id) => {
+        this.sessions.set(id, { server, transport, callerId, usedMs: nowMs, streams: 0 });
+        this.dropOldest();
+      },
+      onsessionclosed: (id) => void this.sessions.delete(id),
+    });
+    await server.connect(transport);
+    const response = await transport.handleRequest(request, { parsedBody });
+    if (transport.sessionId === undefined) await server.close();
+    return response;
+  }
+
+  /** Null when there is no such session of this caller. */
+  async serve(
+    id: string,
+    request: Request,
+    parsedBody: unknown,
+    callerId: string,
+    nowMs: number,
+  ): Promise<Response | null> {
+    const session = this.sessions.get(id);
+    if (!session || session.callerId !== callerId) return null;
+    session.usedMs = nowMs;
+    this.sessions.delete(id);
+    this.sessions.set(id, session);
+    const response = await session.transport.handleRequest(request, parsedBody === undefined ? {} : { parsedBody });
+    if (request.method === "DELETE" && response.ok) await this.drop(id, session);
+    return response;
+  }
+
+  /** The session's stream of notices is open, or no longer. */
+  countStream(id: string, change: 1 | -1): void {
+    const session = this.sessions.get(id);
+    if (session) session.streams += change;
+  }
+
+  /** Ends what was not used since. */
+  dropIdle(nowMs: number): void {
+    for (const [id, session] of this.sessions) {
+      if (session.streams === 0 && nowMs - session.usedMs > this.options.idleMs) void this.drop(id, session);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.sessions].map(([id, session]) => this.drop(id, session)));
+  }
+
+  private dropOldest(): void {
+    for (const wantsStream of [false, true]) {
+      for (const [id, session] of this.sessions) {
+        if (this.sessions.size <= this.options.maxSessions) return;
+        if (session.streams > 0 === wantsStream) void this.drop(id, session);
+      }
+    }
+  }
+
+  private async drop(id: string, session: Session): Promise<void> {
+    this.sessions.delete(id);
+    await session.server.close().catch(() => undefined);
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Which of the watched `prefect://` resources have become another: read from the record, so it does not matter whether this
+ * process or another one follows Prefect. One look serves every subscriber, and no look is made while there is none.
+ */
+import type { Clock } from "../lib/clock.ts";
+import { findNews, type NewsMark, startNews } from "../queries/news.ts";
+import type { RecordDb } from "../store/database.ts";
+import { readFlowRunRow } from "../store/flow-runs.ts";
+import type { ChangeNotice } from "../sync/ingest.ts";
+
+export interface ResourceWatch {
+  /** `notify` is called after the resource has changed, at most once a second. Returns the function that ends it. */
+  add(uri: string, notify: () => void): () => void;
+  readonly size: number;
+}
+
+export interface ResourceWatchOptions {
+  record(): RecordDb | null;
+  /** Notices of the own Worker: they make a change known at once. */
+  onChange(listener: (change: ChangeNotice) => void): () => void;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Looks for what other processes have written, and for what was held back. */
+const LOOK_MS = 500;
+/** A resource that changes all the time is told this often. */
+const AGAIN_MS = 1_000;
+
+/** What changed since the last look. */
+interface Changes {
+  readonly kinds: Set<string>;
+  readonly flowRunIds: Set<string>;
+  readonly eventNames: Set<string>;
+  isAny: boolean;
+}
+
+interface Watched {
+  readonly listeners: Set<() => void>;
+  toldMs: number;
+  isDue: boolean;
+}
+
+export function createResourceWatch(options: ResourceWatchOptions): ResourceWatch {
+  const { clock, signal } = options;
+  const watched = new Map<string, Watched>();
+  let changes = noChanges();
+  let mark: NewsMark | null = null;
+  let marked: RecordDb | null = null;
+  let running: AbortController | null = null;
+  let wake: AbortController | null = null;
+
+  const collect = () => {
+    const db = options.record();
+    if (db === null) return;
+    const nowUs = clock.nowUs();
+    if (mark === null || marked !== db) {
+      mark = startNews(db, nowUs);
+      marked = db;
+    }
+    const news = findNews(db, mark, nowUs);
+    if (!news.isChanged) return;
+    changes.isAny = true;
+    for (const name of news.eventNames) changes.eventNames.add(name);
+    for (const id of news.resourceIds) addResource(changes, id);
+  };
+
+  const tell = () => {
+    const db = options.record();
+    const nowMs = clock.nowMs();
+    for (const [uri, entry] of watched) {
+      if (changes.isAny && concerns(uri, changes, db)) entry.isDue = true;
+      if (!entry.isDue || nowMs - entry.toldMs < AGAIN_MS) continue;
+      entry.isDue = false;
+      entry.toldMs = nowMs;
+      for (const notify of entry.listeners) notify();
+    }
+    changes = noChanges();
+  };
+
+  const look = () => {
+    try {
+      collect();
+      tell();
+    } catch {
+      // A record that is just being replaced: the next look finds the new one.
+      mark = null;
+    }
+  };
+
+  const run = async (stop: AbortSignal) => {
+    const off = options.onChange((change) => {
+      changes.isAny = true;
+      for (const kind of change.kinds) changes.kinds.add(kind);
+      for (const id of change.flowRunIds) changes.flowRunIds.add(id);
+      wake?.abort();
+    });
+    while (!stop.aborted) {
+      look();
+      wake = new AbortController();
+      await clock.sleep(LOOK_MS, AbortSignal.any([stop, wake.signal]));
+    }
+    off();
+  };
+
+  const start = () => {
+    if (running) return;
+    running = new AbortController();
+    mark = null;
+    void run(AbortSignal.any([signal, running.signal]));
+  };
+
+  return {
+    get size() {
+      return watched.size;
+    },
+    add(uri, notify) {
+      const entry = watched.get(uri) ?? { listeners: new Set(), toldMs: 0, isDue: false };
+      watched.set(uri, entry);
+      entry.listeners.add(notify);
+      start();
+      return () => {
+        entry.listeners.delete(notify);
+        if (entry.listeners.size > 0 || watched.get(uri) !== entry) return;
+        watched.delete(uri);
+        if (watched.size > 0) return;
+        running?.abort();
+        running = null;
+      };
+    },
+  };
+}
+
+function noChanges(): Changes {
+  return { kinds: new Set(), flowRunIds: new Set(), eventNames: new Set(), isAny: false };
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  "flow-run": "flow_run",
+  "task-run": "task_run",
+  deployment: "deployment",
+  "work-pool": "work_pool",
+  "work-queue": "work_queue",
+};
+
+/** `prefect.flow-run.<id>`: the event is about this object. */
+function addResource(changes: Changes, resourceId: string): void {
+  const [, kind = "", id = ""] = /^prefect\.([a-z-]+)\.(.+)$/.exec(resourceId) ?? [];
+  changes.kinds.add("event");
+  if (KINDS[kind]) changes.kinds.add(KINDS[kind]);
+  if (kind === "flow-run") changes.flowRunIds.add(id);
+}
+
+/** Whether the answer behind a URI may be another now. */
+function concerns(uri: string, changes: Changes, db: RecordDb | null): boolean {
+  const [, area = "", rest = ""] = /^prefect:\/\/([^/?#]+)\/?(.*)$/.exec(uri) ?? [];
+  const has = (...kinds: string[]) => kinds.some((kind) => changes.kinds.has(kind));
+  if (area === "record") return true;
+  if (area === "dashboard") return has("flow_run", "work_pool", "work_queue", "concurrency_limit");
+  if (area === "deployments") return has("deployment", "flow_run");
+  if (area === "events") return rest === "" ? has("event") : changes.eventNames.values().some(startsWith(rest));
+  if (area !== "flow-runs") return false;
+  if (rest === "") return has("flow_run");
+  const run = decoded(rest.split("/")[0] ?? "").toLowerCase();
+  return changes.flowRunIds.values().some((id) => id.startsWith(run) || nameOf(db, id) === run);
+}
+
+function startsWith(prefix: string): (name: string) => boolean {
+  const wanted = decoded(prefix);
+  return (name) => name.startsWith(wanted);
+}
+
+function nameOf(db: RecordDb | null, flowRunId: string): string | undefined {
+  const row = db ? readFlowRunRow(db, flowRunId) : null;
+  return row?.name?.toLowerCase();
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

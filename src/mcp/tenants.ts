@@ -1,0 +1,261 @@
+/**
+ * The tenants of an HTTP server: who is let in, on what proof, and for how long anything is held open. A caller's
+ * credentials are checked against Prefect before anything recorded is served to it, again after a while, and at once
+ * when a call asks for fresh answers.
+ */
+import { AppError, toAppError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/logger.ts";
+import { proveAccess } from "../queries/prove-access.ts";
+import { CredentialProofs } from "./credential-proofs.ts";
+import type { Metrics } from "./metrics.ts";
+import { checkTarget, type LookupHost, type TargetRules } from "./target-rules.ts";
+import type { TenantTarget } from "./tenant-headers.ts";
+import { type HostedApp, Seat, type SeatOptions } from "./tenant-seat.ts";
+
+export interface TenantsOptions {
+  /** The Prefect that this process is set up for. */
+  openOwn(): HostedApp;
+  /** Another Prefect, or the same one with a caller's credentials. `label` names it in the log. */
+  openTenant(target: TenantTarget, label: string): HostedApp;
+  /** Gives disk back, keeping what is in use: called when a tenant is opened or closed, and now and then. */
+  trimDisk(): void;
+  readonly seat: Omit<SeatOptions, "label" | "open">;
+  readonly rules: TargetRules;
+  readonly lookup: LookupHost;
+  readonly recheckMs: number;
+  readonly proofMs: number;
+  readonly idleMs: number;
+  readonly maxTenants: number;
+  /** The own Prefect is followed from the start and for as long as the server runs, asked about or not. */
+  readonly followOwn: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+const OWN = "own";
+const LABEL_LENGTH = 12;
+/** A caller refused just now is refused again without asking; one whose Prefect did not answer just now is not made to wait. */
+const REMEMBER_MS = 1_000;
+const UNREACHABLE_MS = 5_000;
+const CHECK_WITHIN_MS = 5_000;
+
+/** What a request is about. */
+export interface Need {
+  /** Its answer may hold something of the workspace. */
+  readonly data: boolean;
+  /** It asks for fresh answers: the credentials are checked at once. */
+  readonly fresh: boolean;
+}
+
+interface Verdict {
+  readonly atMs: number;
+  readonly error: AppError;
+}
+
+export class Tenants {
+  private readonly seats = new Map<string, Seat>();
+  private readonly targets = new Map<string, TenantTarget | null>();
+  private readonly checks = new Map<string, Promise<void>>();
+  private readonly failed = new Map<string, Verdict>();
+  private readonly proofs: CredentialProofs;
+  private readonly options: TenantsOptions;
+  private isClosed = false;
+
+  constructor(options: TenantsOptions) {
+    this.options = options;
+    const { recheckMs, proofMs, maxTenants } = options;
+    this.proofs = new CredentialProofs({
+      recheckMs,
+      bridgeMs: Math.max(recheckMs, proofMs),
+      maxProofs: 10 * maxTenants,
+    });
+  }
+
+  get open(): number {
+    return this.seats.values().reduce((sum, seat) => sum + (seat.isOpen ? 1 : 0), 0);
+  }
+
+  get streams(): number {
+    return this.seats.values().reduce((sum, seat) => sum + seat.streams, 0);
+  }
+
+  get sessions(): number {
+    return this.seats.values().reduce((sum, seat) => sum + seat.sessions.size, 0);
+  }
+
+  /** Name of the tenant in logs and metrics. */
+  labelOf(target: TenantTarget | null): string {
+    return target === null ? OWN : this.proofs.keyOf(target).slice(0, LABEL_LENGTH);
+  }
+
+  /**
+   * The seat of a caller that Prefect accepts. Throws AppError `unauthorized` (refused target or credentials) or
+   * `unavailable` (Prefect is away and the caller was not proven before).
+   */
+  async admit(target: TenantTarget | null, need: Need): Promise<Seat> {
+    const { clock } = this.options;
+    const key = target === null ? OWN : this.proofs.keyOf(target);
+    const seat = await this.seatOf(key, target);
+    seat.usedMs = clock.nowMs();
+    // What the own server offers is no secret and must not depend on Prefect; another's is made for proven callers only.
+    if (target === null && !need.data) return seat;
+    await this.prove(key, target, seat, need.fresh);
+    if (this.seats.get(key) !== seat) throw gone();
+    this.dropOldest(seat);
+    seat.follow();
+    return seat;
+  }
+
+  /** Begins following the own Prefect, or does so again after it had refused the server. */
+  async followOwn(): Promise<void> {
+    if (!this.options.followOwn || this.isClosed || this.seats.has(OWN)) return;
+    const seat = await this.seatOf(OWN, null);
+    seat.follow();
+  }
+
+  /** Now and then: idle tenants rest, open streams of refused ones end. */
+  async sweep(): Promise<void> {
+    const { clock, idleMs } = this.options;
+    for (const [key, seat] of this.seats) {
+      const nowMs = clock.nowMs();
+      seat.sessions.dropIdle(nowMs);
+      if (seat.streams > 0) {
+        await this.prove(key, this.targets.get(key) ?? null, seat, false).catch(() => undefined);
+      } else if (
+        !(key === OWN && this.options.followOwn) &&
+        seat.running === 0 &&
+        nowMs - seat.usedMs >= idleMs &&
+        seat.isOpen
+      ) {
+        this.options.logger.info("idle tenant closed", { tenant: seat.label });
+        await seat.rest();
+      }
+    }
+    for (const [key, { atMs }] of this.failed) if (clock.nowMs() - atMs > UNREACHABLE_MS) this.failed.delete(key);
+    this.options.trimDisk();
+    await this.followOwn();
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    const seats = [...this.seats.values()];
+    this.seats.clear();
+    await Promise.all(seats.map((seat) => seat.close()));
+  }
+
+  private async seatOf(key: string, target: TenantTarget | null): Promise<Seat> {
+    if (this.isClosed) throw gone();
+    // Names are looked at again whenever the credentials are: they may point elsewhere by now.
+    if (target !== null && this.proofs.state(key, this.options.clock.nowMs()) !== "fresh") {
+      await checkTarget(target.url, this.options.rules, this.options.lookup);
+    }
+    const known = this.seats.get(key);
+    if (known) {
+      this.seats.delete(key);
+      this.seats.set(key, known);
+      return known;
+    }
+    const label = this.labelOf(target);
+    const open = () => (target === null ? this.options.openOwn() : this.options.openTenant(target, label));
+    const seat = new Seat({ ...this.options.seat, label, open });
+    this.seats.set(key, seat);
+    this.targets.set(key, target);
+    return seat;
+  }
+
+  private dropOldest(kept: Seat): void {
+    for (const [key, seat] of this.seats) {
+      if (this.seats.size <= this.options.maxTenants) return;
+      if (seat !== kept && key !== OWN) void this.remove(key, seat);
+    }
+    this.options.trimDisk();
+  }
+
+  private async remove(key: string, seat: Seat): Promise<void> {
+    if (this.seats.get(key) === seat) {
+      this.seats.delete(key);
+      this.targets.delete(key);
+    }
+    this.options.metrics.forget("tenant", seat.label);
+    await seat.close();
+  }
+
+  private async prove(key: string, target: TenantTarget | null, seat: Seat, isFresh: boolean): Promise<void> {
+    const { clock } = this.options;
+    const state = this.proofs.state(key, clock.nowMs());
+    if (state === "fresh" && !isFresh) return;
+    const lately = this.failed.get(key);
+    const isUnreachable = lately?.error.retryable === true;
+    const rememberMs = isUnreachable ? UNREACHABLE_MS : REMEMBER_MS;
+    if (lately && clock.nowMs() - lately.atMs < rememberMs && !(isFresh && isUnreachable)) {
+      this.settle(lately.error, target, state);
+      return;
+    }
+    const running = this.checks.get(key) ?? this.check(key, seat).finally(() => this.checks.delete(key));
+    this.checks.set(key, running);
+    try {
+      await running;
+    } catch (error) {
+      await this.settleFailure(key, seat, toAppError(error), target, state);
+    }
+  }
+
+  private async check(key: string, seat: Seat): Promise<void> {
+    const { clock, metrics } = this.options;
+    const untilUs = clock.nowUs() + CHECK_WITHIN_MS * 1_000;
+    const startMs = clock.nowMs();
+    metrics.count("credential_checks_total", { tenant: seat.label });
+    await proveAccess(Object.create(seat.query(), { liveUntilUs: { value: untilUs } }));
+    this.proofs.accept(key, startMs);
+    this.failed.delete(key);
+  }
+
+  private async settleFailure(
+    key: string,
+    seat: Seat,
+    error: AppError,
+    target: TenantTarget | null,
+    state: "fresh" | "aging" | "none",
+  ): Promise<void> {
+    const { clock, logger, metrics } = this.options;
+    this.failed.set(key, { atMs: clock.nowMs(), error });
+    metrics.count("credential_failures_total", { code: error.code });
+    const isRefused = isRefusal(error, target);
+    if (isRefused) {
+      this.proofs.refuse(key);
+      logger.info("Prefect refused a caller", { tenant: seat.label, code: error.code });
+    }
+    // Nobody who is not proven stays, so that strangers cannot crowd out tenants.
+    if (isRefused || (target !== null && state === "none")) await this.remove(key, seat);
+    this.settle(error, target, state);
+  }
+
+  /** While Prefect does not answer, who was proven goes on; the own Prefect's callers proved themselves to this server. */
+  private settle(error: AppError, target: TenantTarget | null, state: "fresh" | "aging" | "none"): void {
+    if (isRefusal(error, target)) throw refusedByPrefect(error);
+    if (target === null || (error.retryable && state !== "none")) return;
+    if (!error.retryable) throw error;
+    throw new AppError(error.code, `Prefect cannot be asked whether these credentials are good: ${error.message}`, {
+      hint: "Nothing recorded is served to a caller whom Prefect has not accepted lately. Try again when it is back.",
+      ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    });
+  }
+}
+
+/** Prefect said no, or there is no such workspace for these credentials. A wrong URL of our own is the tools' to explain. */
+function isRefusal({ code }: AppError, target: TenantTarget | null): boolean {
+  return code === "unauthorized" || (target !== null && code === "not_found");
+}
+
+function refusedByPrefect(error: AppError): AppError {
+  return new AppError("unauthorized", `Prefect refuses these credentials: ${error.message}`, {
+    hint: "Check X-Prefect-Api-Key or X-Prefect-Api-Auth-String and the URL they are for (without these headers: the server's own settings).",
+    ...(error.status === undefined ? {} : { status: error.status }),
+  });
+}
+
+function gone(): AppError {
+  return new AppError("unavailable", "This tenant was just closed.", { hint: "Try again.", retryAfterMs: 1_000 });
+}

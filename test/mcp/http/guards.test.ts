@@ -1,0 +1,267 @@
+/** What a request passes before a tenant sees it, one guard after the other. */
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type AppError, toAppError } from "../../../src/errors.ts";
+import { TEST_CERTIFICATE } from "../../support/test-certificate.ts";
+import { call, modern, plainHttp, startHttp } from "./http-harness.ts";
+
+function refusalOf(start: () => unknown): Pick<AppError, "code" | "message"> {
+  try {
+    start();
+  } catch (error) {
+    const { code, message } = toAppError(error);
+    return { code, message };
+  }
+  throw new Error("it was not refused");
+}
+
+describe("where it listens", () => {
+  test("refuses a non-loopback address without caller authentication, with the sentence that fixes it", () => {
+    const found = refusalOf(() => startHttp({ http: { host: "0.0.0.0" } }));
+    expect(found.code).toBe("invalid_config");
+    expect(found.message).toContain("Refusing to listen on 0.0.0.0");
+  });
+
+  test("listens there with tokens, asks for one, and knows itself by address only", async () => {
+    await using http = startHttp({ http: { host: "0.0.0.0", tokens: ["a-long-enough-token"] } });
+    const local = `http://127.0.0.1:${http.server.port}/mcp`;
+    const status = async (headers: Record<string, string>) => (await fetch(local, { method: "POST", headers })).status;
+    expect(await status({})).toBe(401);
+    expect(await status({ authorization: "Bearer a-long-enough-token" })).toBe(415);
+    expect(await status({ host: "rebound.example.com" })).toBe(403);
+  });
+
+  test("needs certificate and key together, and then speaks TLS", async () => {
+    const half = refusalOf(() => startHttp({ http: { tlsCertFile: "/some/cert.pem" } }));
+    expect(half.message).toContain("both a certificate and its key");
+    const folder = mkdtempSync(join(tmpdir(), "prefect-mcp-tls-"));
+    const files = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem") };
+    writeFileSync(files.certFile, TEST_CERTIFICATE.cert);
+    writeFileSync(files.keyFile, TEST_CERTIFICATE.key);
+    await using http = startHttp({ http: { tlsCertFile: files.certFile, tlsKeyFile: files.keyFile } });
+    expect(http.server.url).toStartWith("https://");
+    const answer = await fetch(http.server.url.replace("/mcp", "/healthz"), { tls: { rejectUnauthorized: false } });
+    expect(answer.status).toBe(200);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("needs the audience of access tokens", () => {
+    const oidc = {
+      issuer: "https://login.example.com",
+      audience: null,
+      jwksUrl: "https://login.example.com/k",
+      scopes: [],
+    };
+    expect(refusalOf(() => startHttp({ http: { oidc } })).message).toContain("PREFECT_MCP_HTTP_OIDC_AUDIENCE");
+  });
+});
+
+describe("path, Host and Origin", () => {
+  test("answer only what is there, to names of its own, and to pages of its own", async () => {
+    await using http = startHttp({
+      http: { allowedHosts: ["mcp.example.com"], allowedOrigins: ["https://app.example.com"] },
+    });
+    const { port } = http.server;
+    const status = async (headers: Record<string, string>) =>
+      (await http.post(call("echo", { text: "a" }), headers)).status;
+    expect((await http.get("/elsewhere")).status).toBe(404);
+    for (const host of [
+      `localhost:${port}`,
+      "localhost",
+      "127.0.0.1",
+      `[::1]:${port}`,
+      "mcp.example.com",
+      "MCP.example.com:443",
+    ]) {
+      expect([host, await status({ host })]).toEqual([host, 200]);
+    }
+    for (const host of ["evil.example.com", "127.0.0.1.evil.example.com", "localhost.evil.com:80", "169.254.169.254"]) {
+      expect([host, await status({ host })]).toEqual([host, 403]);
+    }
+    for (const origin of [`http://localhost:${port}`, `http://127.0.0.1:${port}`, "https://app.example.com"]) {
+      expect([origin, await status({ origin })]).toEqual([origin, 200]);
+    }
+    for (const origin of [
+      "http://evil.example.com",
+      "null",
+      `http://localhost:${port + 1}`,
+      "https://app.example.com.evil.com",
+      "file://",
+    ]) {
+      expect([origin, await status({ origin })]).toEqual([origin, 403]);
+    }
+  });
+
+  test("tell a browser page of an accepted origin what it may send", async () => {
+    await using http = startHttp({ http: { allowedOrigins: ["https://app.example.com"] } });
+    const headers = { origin: "https://app.example.com" };
+    const preflight = await fetch(http.server.url, { method: "OPTIONS", headers });
+    expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).toEqual([204, headers.origin]);
+    expect(preflight.headers.get("access-control-allow-headers")).toContain("x-prefect-api-key");
+    const answer = await http.post(call("echo", { text: "a" }), headers);
+    expect(answer.headers.get("access-control-allow-origin")).toBe(headers.origin);
+  });
+});
+
+describe("caller authentication", () => {
+  const tokens = ["token-of-alice-0123456789", "token-of-bob-0123456789"];
+
+  test("lets nobody in without a token, says so in the standard header, and never echoes one", async () => {
+    await using http = startHttp({ http: { tokens } });
+    const without = await http.post(call("echo", { text: "a" }));
+    expect([without.status, without.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="prefect-mcp-bun"']);
+    const wrong = await http.post(call("echo", { text: "a" }), { authorization: "Bearer wrong-token-xyz" });
+    expect(wrong.status).toBe(401);
+    expect(wrong.headers.get("www-authenticate")).toContain('error="invalid_token"');
+    expect(wrong.text + http.log.join("")).not.toContain("wrong-token-xyz");
+    const good = await http.post(call("echo", { text: "a" }), { authorization: `Bearer ${tokens[1]}` });
+    expect([good.status, good.json.result.structuredContent]).toEqual([200, { text: "a" }]);
+    expect((await http.get("/metrics")).status).toBe(401);
+    expect((await http.get("/healthz")).status).toBe(200);
+    expect((await http.get("/readyz")).status).toBe(200);
+  });
+
+  test("names the issuer of tokens to clients that ask", async () => {
+    const oidc = {
+      issuer: "https://login.example.com",
+      audience: "https://mcp.example.com/mcp",
+      jwksUrl: "https://login.example.com/keys",
+      scopes: ["prefect:read"],
+    };
+    await using http = startHttp({ http: { oidc } });
+    const metadata = await http.get("/.well-known/oauth-protected-resource/mcp");
+    expect([metadata.status, metadata.json]).toEqual([
+      200,
+      {
+        resource: oidc.audience,
+        authorization_servers: [oidc.issuer],
+        bearer_methods_supported: ["header"],
+        scopes_supported: oidc.scopes,
+        resource_name: "prefect-mcp-bun",
+      },
+    ]);
+    const refused = await http.post(call("echo", { text: "a" }));
+    expect(refused.headers.get("www-authenticate")).toContain(
+      'resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp"',
+    );
+  });
+
+  test("a session belongs to the caller who began it", async () => {
+    await using http = startHttp({ http: { tokens } });
+    const as = (token: string | undefined, session?: string) => ({
+      authorization: `Bearer ${token}`,
+      ...(session ? { "mcp-session-id": session, "mcp-protocol-version": "2025-11-25" } : {}),
+    });
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
+    const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params }, as(tokens[0]));
+    const session = begun.headers.get("mcp-session-id") ?? "";
+    expect((await http.post(call("echo", { text: "a" }), as(tokens[0], session))).status).toBe(200);
+    expect((await http.post(call("echo", { text: "a" }), as(tokens[1], session))).status).toBe(404);
+  });
+});
+
+describe("limits", () => {
+  test("a body beyond the limit is 413, also when its length is not told", async () => {
+    await using http = startHttp({ http: { maxBodyBytes: 2_000 } });
+    const big = call("echo", { text: "x".repeat(3_000) });
+    expect((await http.post(big)).status).toBe(413);
+    const body = new ReadableStream({
+      start(controller) {
+        for (let n = 0; n < 4; n += 1) controller.enqueue(new TextEncoder().encode(" ".repeat(1_000)));
+        controller.close();
+      },
+    });
+    const headers = { "content-type": "application/json" };
+    expect((await fetch(http.server.url, { method: "POST", headers, body })).status).toBe(413);
+    expect((await http.post(call("echo", { text: "small" }))).status).toBe(200);
+  });
+
+  test("too many requests are 429 with a time to come back, and the caller's haste is his own", async () => {
+    const tokens = ["token-of-alice-0123456789", "token-of-bob-0123456789"];
+    await using http = startHttp({ http: { requestsPerSecond: 2, tokens } });
+    const statuses = async (token: string | undefined) => {
+      const all = Array.from({ length: 6 }, () =>
+        http.post(call("echo", { text: "a" }), { authorization: `Bearer ${token}` }),
+      );
+      return (await Promise.all(all)).map(({ status, headers }) =>
+        `${status} ${headers.get("retry-after") ?? ""}`.trim(),
+      );
+    };
+    expect((await statuses(tokens[0])).sort()).toEqual(["200", "200", "429 1", "429 1", "429 1", "429 1"]);
+    expect(await statuses(tokens[1])).toContain("200");
+  });
+
+  test("too many requests at a time are 429; a stream of notices is none", async () => {
+    await using http = startHttp({ http: { maxConcurrent: 1 } });
+    const listen = modern("subscriptions/listen", { notifications: { toolsListChanged: true } });
+    const stop = new AbortController();
+    const stream = await fetch(http.server.url, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...listen.headers },
+      body: JSON.stringify(listen.body),
+      signal: stop.signal,
+    });
+    expect(stream.status).toBe(200);
+    const waiting = fetch(http.server.url, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
+      body: JSON.stringify(call("wait")),
+      signal: stop.signal,
+    });
+    await Bun.sleep(100);
+    expect((await http.post(call("echo", { text: "a" }))).status).toBe(429);
+    stop.abort();
+    await waiting.catch(() => undefined);
+    await Bun.sleep(50);
+    expect((await http.post(call("echo", { text: "a" }))).status).toBe(200);
+  });
+});
+
+describe("what is no request of the protocol", () => {
+  test("is answered with a reason and without a trace of the inside", async () => {
+    await using http = startHttp();
+    const bad = [
+      await http.post("{"),
+      await http.post(""),
+      await http.post("[".repeat(100_000)),
+      await http.post("3"),
+      await http.post({ jsonrpc: "1.0", id: 1, method: "tools/list" }),
+      await http.post({ jsonrpc: "2.0", id: {}, method: "tools/call", params: [] }),
+      await http.post({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "no_such_tool" } }),
+      await http.post(call("echo", { text: "a" }), { "content-type": "text/plain" }),
+      await http.post(call("echo", { text: "a" }), { accept: "text/html" }),
+      await http.post(call("echo", { text: "a" }), { "mcp-session-id": "unknown" }),
+      await http.get("/mcp"),
+    ];
+    for (const { status, text } of bad) {
+      expect(status).toBeLessThan(500);
+      expect(text).not.toMatch(/node_modules|\/src\/|\bat .*:\d+:\d+/);
+    }
+    expect(bad.map(({ status }) => status)).toEqual([400, 400, 400, 400, 400, 400, 200, 415, 406, 404, 405]);
+  });
+
+  test("a crash in a tool is a reference, not a stack", async () => {
+    await using http = startHttp();
+    const { json, text } = await http.post(call("crash"));
+    expect(json.result.structuredContent.code).toBe("internal");
+    expect(text).not.toContain("secret.path");
+    expect(json.result.structuredContent.hint).toMatch(/under reference [0-9a-f]{8}\.$/);
+  });
+});
+
+test("metrics count by tenant without naming anybody", async () => {
+  await using http = startHttp();
+  await http.post(call("echo", { text: "a" }));
+  await http.post(call("echo", { text: "a" }), {
+    "x-prefect-api-url": "https://prefect.example.com/api",
+    "x-prefect-api-key": "pnu_verysecretkey",
+  });
+  const { text } = await http.get("/metrics");
+  expect(text).toContain('prefect_mcp_requests_total{tenant="own",method="tools/call",status="200"} 1');
+  expect(text).toContain("prefect_mcp_streams_open 0");
+  expect(text).not.toContain("pnu_verysecretkey");
+  expect(text).not.toContain("prefect.example.com");
+  expect(plainHttp.port).toBe(0);
+});

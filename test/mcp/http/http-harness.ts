@@ -1,0 +1,113 @@
+/** The HTTP server in this process, on a free port, with settings a test chooses. */
+import { loadSettings } from "../../../src/config/load-settings.ts";
+import type { HttpSettings } from "../../../src/config/settings.ts";
+import { type Clock, systemClock } from "../../../src/lib/clock.ts";
+import { createLogger } from "../../../src/lib/logger.ts";
+import { type HttpOptions, type HttpServer, serveHttp } from "../../../src/mcp/http.ts";
+import type { HostedApp } from "../../../src/mcp/tenant-seat.ts";
+import { fakeTenant } from "../fake-tenant.ts";
+
+export interface Harness extends AsyncDisposable {
+  readonly server: HttpServer;
+  readonly log: string[];
+  /** One request to /mcp; headers as given beside the usual ones. */
+  post(body: unknown, headers?: Record<string, string>): Promise<Answer>;
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The JSON-RPC answer, out of an event stream too. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
+  readonly json: any;
+}
+
+export const plainHttp: HttpSettings = {
+  ...loadSettings({ flags: {}, env: {}, cwd: "/", home: "/nowhere", platform: "linux" }).settings.http,
+  port: 0,
+};
+
+/** An application of fixed answers. */
+export function fakeApp(): HostedApp {
+  return Object.assign(fakeTenant(), { follow() {}, async [Symbol.asyncDispose]() {} });
+}
+
+export interface HarnessOptions extends Partial<Omit<HttpOptions, "settings">> {
+  readonly http?: Partial<HttpSettings>;
+  readonly clock?: Clock;
+}
+
+export function startHttp({ http = {}, ...options }: HarnessOptions = {}): Harness {
+  const log: string[] = [];
+  const server = serveHttp({
+    settings: { ...plainHttp, ...http },
+    openOwn: fakeApp,
+    openTenant: fakeApp,
+    trimDisk: () => undefined,
+    dataDir: "/somewhere/data",
+    followOwn: false,
+    lookup: async () => ["203.0.113.7"],
+    clock: systemClock,
+    logger: createLogger("debug", (line) => void log.push(line)),
+    ...options,
+  });
+  const origin = server.url.replace(/\/mcp$/, "");
+  return {
+    server,
+    log,
+    post: (body, headers = {}) =>
+      ask(server.url, {
+        method: "POST",
+        headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      }),
+    get: (path, headers = {}) => ask(origin + path, { headers }),
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function ask(url: string, init: RequestInit): Promise<Answer> {
+  const response = await fetch(url, init);
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, json: parse(text) };
+}
+
+/** JSON as it is, or the last message of an event stream. */
+export function parse(text: string): unknown {
+  const data = [...text.matchAll(/^data: (.+)$/gm)].at(-1)?.[1] ?? text;
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
+  }
+}
+
+let lastId = 0;
+export function call(name: string, args: object = {}) {
+  lastId += 1;
+  return { jsonrpc: "2.0", id: lastId, method: "tools/call", params: { name, arguments: args } };
+}
+
+const ENVELOPE = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+
+/** The same in the 2026 era: an envelope in the body, the standard headers beside it. */
+export function modern(method: string, params: Record<string, unknown> = {}) {
+  lastId += 1;
+  const name = params.name ?? params.uri;
+  return {
+    body: { jsonrpc: "2.0", id: lastId, method, params: { ...params, _meta: ENVELOPE } },
+    headers: {
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": method,
+      ...(typeof name === "string" ? { "mcp-name": name } : {}),
+    } as Record<string, string>,
+  };
+}

@@ -1,0 +1,216 @@
+/** Resources that push: in both eras, over HTTP and over pipes, to the tenant that asked and to nobody else. */
+import { describe, expect, test } from "bun:test";
+import { Client, StreamableHTTPClientTransport, type Transport } from "@modelcontextprotocol/client";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { formatIsoUs } from "../../../src/lib/time.ts";
+import { serveOverStdio } from "../../../src/mcp/stdio.ts";
+import { StdioWire } from "../../../src/mcp/stdio-wire.ts";
+import { createResourceWatch } from "../../../src/mcp/subscriptions.ts";
+import type { HostedApp } from "../../../src/mcp/tenant-seat.ts";
+import type { PrefectApi } from "../../../src/prefect/api.ts";
+import { inTransaction, openRecord } from "../../../src/store/database.ts";
+import { createEventWriter } from "../../../src/store/events.ts";
+import { foldRunEvents } from "../../../src/store/fold-events.ts";
+import { tempRecordFile } from "../../store/temp-record.ts";
+import { aFlowRun, aFlowRunEvent, aState } from "../../support/builders.ts";
+import { eventually } from "../../support/product.ts";
+import { fakeTenant } from "../fake-tenant.ts";
+import { makePipe } from "../pipe.ts";
+import { modern, startHttp } from "./http-harness.ts";
+
+/** An application whose record another process writes: no notice comes from a Worker of its own. */
+function recordingApp(name = "nightly-load") {
+  const file = tempRecordFile();
+  const writer = openRecord(file, "write");
+  const reader = openRecord(file, "read");
+  const stop = new AbortController();
+  const run = aFlowRun({ name });
+  const watch = createResourceWatch({
+    record: () => reader,
+    onChange: () => () => undefined,
+    clock: systemClock,
+    signal: stop.signal,
+  });
+  const end = () => {
+    stop.abort();
+    reader.close();
+    writer.close();
+  };
+  const tenant = fakeTenant();
+  const query = tenant.query();
+  // Prefect accepts everybody here.
+  const api = { filterFlowRuns: async () => [] } as unknown as PrefectApi;
+  const app: HostedApp = Object.assign(tenant, {
+    watch,
+    query: () => ({ ...query, api: () => api }),
+    follow() {},
+    async [Symbol.asyncDispose]() {},
+  });
+  return {
+    app,
+    run,
+    watch,
+    /** The run enters a state, now. */
+    publish(type: "RUNNING" | "FAILED") {
+      const timestamp = formatIsoUs(systemClock.nowUs());
+      const event = aFlowRunEvent(run, { state: aState({ type, timestamp }) });
+      inTransaction(writer, () => {
+        const { inserted, keys } = createEventWriter(writer).insert([event], "stream", systemClock.nowUs());
+        foldRunEvents(writer, inserted, keys);
+      });
+    },
+    [Symbol.dispose]: end,
+  };
+}
+
+type Era = "legacy" | "modern";
+
+async function connect(era: Era, transport: Transport) {
+  const client = new Client(
+    { name: "test", version: "1" },
+    { versionNegotiation: { mode: era === "modern" ? { pin: "2026-07-28" } : "legacy" } },
+  );
+  await client.connect(transport);
+  const updated: string[] = [];
+  client.setNotificationHandler("notifications/resources/updated", ({ params }) => void updated.push(params.uri));
+  return { client, updated, [Symbol.asyncDispose]: () => client.close() };
+}
+
+async function subscribe(era: Era, client: Client, uris: readonly string[]): Promise<void> {
+  if (era === "modern") await client.listen({ resourceSubscriptions: [...uris] });
+  else for (const uri of uris) await client.subscribeResource({ uri });
+}
+
+const FAILURES = "prefect://events/prefect.flow-run.Failed";
+const DASHBOARD = "prefect://dashboard";
+
+/** A subscriber of one run, of failures and of the dashboard learns of what concerns it, and not of other runs. */
+async function checkUpdates(era: Era, transport: Transport, source: ReturnType<typeof recordingApp>): Promise<void> {
+  await using wired = await connect(era, transport);
+  const own = `prefect://flow-runs/${source.run.id}`;
+  const other = "prefect://flow-runs/00000000-0000-4000-8000-000000000000";
+  await subscribe(era, wired.client, [own, other, FAILURES, DASHBOARD]);
+  source.publish("RUNNING");
+  const running = await eventually(
+    () => [...wired.updated].sort(),
+    (found) => found.length >= 2,
+    3_000,
+  );
+  expect(running).toEqual([DASHBOARD, own]);
+  wired.updated.length = 0;
+  source.publish("FAILED");
+  const failed = await eventually(
+    () => [...wired.updated].sort(),
+    (found) => found.length >= 3,
+    3_000,
+  );
+  expect(failed).toEqual([DASHBOARD, FAILURES, own]);
+}
+
+describe.each(["legacy", "modern"] as const)("subscriptions in the %s era", (era) => {
+  test("push over HTTP what the record learns, to the tenant that asked only", async () => {
+    using source = recordingApp();
+    using stranger = recordingApp();
+    await using http = startHttp({ openOwn: () => source.app, openTenant: () => stranger.app });
+    const headers = { "x-prefect-api-url": "https://prefect.example.com/api", "x-prefect-api-key": "k" };
+    const url = new URL(http.server.url);
+    await using outsider = await connect(era, new StreamableHTTPClientTransport(url, { requestInit: { headers } }));
+    await subscribe(era, outsider.client, [DASHBOARD, FAILURES, `prefect://flow-runs/${source.run.id}`]);
+    await checkUpdates(era, new StreamableHTTPClientTransport(url), source);
+    expect(outsider.updated).toEqual([]);
+  });
+
+  test("push over pipes", async () => {
+    using source = recordingApp();
+    const [toServer, toClient] = [makePipe(), makePipe()];
+    const stop = new AbortController();
+    const streams = { input: toServer.readable, write: toClient.write };
+    const served = serveOverStdio(source.app, { clock: systemClock, signal: stop.signal, streams });
+    const wire = { input: toClient.readable, write: toServer.write };
+    await checkUpdates(era, new StdioWire(wire, { clock: systemClock, signal: stop.signal }), source);
+    stop.abort();
+    await served;
+    expect(source.watch.size).toBe(0);
+  });
+});
+
+test("a resource named by the name of its run is told too, and one that changes all the time at most once a second", async () => {
+  using source = recordingApp("nightly-load");
+  let told = 0;
+  const end = source.watch.add("prefect://flow-runs/nightly-load", () => {
+    told += 1;
+  });
+  for (let n = 0; n < 8; n += 1) {
+    source.publish("RUNNING");
+    await Bun.sleep(100);
+  }
+  await Bun.sleep(900);
+  expect(told).toBe(2);
+  end();
+  expect(source.watch.size).toBe(0);
+});
+
+test("a stream ends with its client, and nothing stays watched", async () => {
+  using source = recordingApp();
+  await using http = startHttp({ openOwn: () => source.app });
+  const stop = new AbortController();
+  const { body, headers } = modern("subscriptions/listen", { notifications: { resourceSubscriptions: [DASHBOARD] } });
+  const accept = "application/json, text/event-stream";
+  const init = {
+    method: "POST",
+    headers: { "content-type": "application/json", accept, ...headers },
+    signal: stop.signal,
+  };
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () => fetch(http.server.url, { ...init, body: JSON.stringify(body) })),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+  expect(source.watch.size).toBe(1);
+  expect((await http.get("/metrics")).text).toContain("prefect_mcp_streams_open 50");
+  stop.abort();
+  await eventually(
+    () => source.watch.size,
+    (size) => size === 0,
+    3_000,
+  );
+  expect(source.watch.size).toBe(0);
+});
+
+test("a reader that takes nothing is cut instead of being buffered for", async () => {
+  const tenant = fakeTenant();
+  const app: HostedApp = Object.assign(tenant, { follow() {}, async [Symbol.asyncDispose]() {} });
+  await using http = startHttp({ openOwn: () => app });
+  const { body, headers } = modern("subscriptions/listen", { notifications: { toolsListChanged: true } });
+  const text = JSON.stringify(body);
+  const lines = Object.entries({
+    host: "localhost",
+    "content-type": "application/json",
+    accept: "application/json, text/event-stream",
+    "content-length": String(text.length),
+    ...headers,
+  });
+  let isClosed = false;
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port: http.server.port,
+    socket: {
+      open: (self) =>
+        void self.write(
+          `POST /mcp HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}`).join("\r\n")}\r\n\r\n${text}`,
+        ),
+      data: (self) => void self.pause(),
+      close: () => {
+        isClosed = true;
+      },
+    },
+  });
+  await Bun.sleep(200);
+  const cut = async () => /streams_cut_total\{tenant="own"\} (\d+)/.exec((await http.get("/metrics")).text)?.[1];
+  for (let round = 0; round < 60 && (await cut()) === undefined; round += 1) {
+    for (let n = 0; n < 2_000; n += 1) tenant.setTools(tenant.tools());
+    await Bun.sleep(10);
+  }
+  expect(await cut()).toBe("1");
+  socket.terminate();
+  expect(isClosed).toBeDefined();
+});

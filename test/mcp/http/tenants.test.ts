@@ -1,0 +1,239 @@
+/** Who is served what: two Prefects, the server's own and callers', through the program's real applications. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openApp } from "../../../src/app.ts";
+import { fixedSettings } from "../../../src/app-settings.ts";
+import { createTenantApps } from "../../../src/app-tenants.ts";
+import { loadSettings } from "../../../src/config/load-settings.ts";
+import type { HttpSettings } from "../../../src/config/settings.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { silentLogger } from "../../../src/lib/logger.ts";
+import { aFlowRun } from "../../support/builders.ts";
+import { type FakePrefect, startFakePrefect } from "../../support/fake-prefect.ts";
+import { eventually, MAIN } from "../../support/product.ts";
+import { type Answer, call, type Harness, modern, startHttp } from "./http-harness.ts";
+
+const ALPHA = { auth: "alpha:alpha-password", run: "run-of-alpha" };
+const BETA = { auth: "beta:beta-password", run: "run-of-beta" };
+
+let alpha: FakePrefect;
+let beta: FakePrefect;
+let dataDir: string;
+
+beforeEach(async () => {
+  alpha = await startFakePrefect({ authString: ALPHA.auth });
+  beta = await startFakePrefect({ authString: BETA.auth });
+  alpha.workspace.flowRuns.push(aFlowRun({ name: ALPHA.run }));
+  beta.workspace.flowRuns.push(aFlowRun({ name: BETA.run }));
+  dataDir = mkdtempSync(join(tmpdir(), "prefect-mcp-tenants-"));
+});
+afterEach(async () => {
+  await Promise.all([alpha.stop(), beta.stop()]);
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+/** The server is set up for alpha; its Workers are the program's own. */
+function start(http: Partial<HttpSettings> = {}, env: Record<string, string> = {}): Harness {
+  const resolved = loadSettings({
+    flags: { "data-dir": dataDir },
+    env: { PREFECT_API_URL: alpha.url, PREFECT_API_AUTH_STRING: ALPHA.auth, PREFECT_MCP_LOG_LEVEL: "silent", ...env },
+    cwd: dataDir,
+    home: dataDir,
+    platform: "linux",
+  });
+  const common = { entry: MAIN, version: "1", clock: systemClock, logger: silentLogger };
+  const base = { ...resolved, settings: { ...resolved.settings, http: { ...resolved.settings.http, ...http } } };
+  const apps = createTenantApps({ ...common, base: () => base });
+  return startHttp({
+    http,
+    openOwn: () => openApp({ ...common, settings: fixedSettings(resolved) }),
+    openTenant: (target, label) => apps.open(target, label),
+    trimDisk: () => apps.trimDisk(),
+    dataDir,
+  });
+}
+
+const runs = (extra: object = {}) => call("get_flow_runs", extra);
+const names = (answer: Answer) =>
+  (answer.json.result?.structuredContent?.flow_runs ?? []).map((run: { name: string }) => run.name);
+const as = (prefect: FakePrefect, auth?: string) => ({
+  "x-prefect-api-url": prefect.url,
+  ...(auth === undefined ? {} : { "x-prefect-api-auth-string": auth }),
+});
+const sourceOf = (answer: Answer) => answer.json.result?.structuredContent?.source;
+
+describe("tenants by header", () => {
+  test("each caller sees its own Prefect, with its own credentials only", async () => {
+    await using http = start();
+    expect(names(await http.post(runs()))).toEqual([ALPHA.run]);
+    expect(names(await http.post(runs(), as(beta, BETA.auth)))).toEqual([BETA.run]);
+    const wrong = new Set(
+      beta.requests.map(({ headers }) => headers.authorization).filter((sent) => sent !== `Basic ${btoa(BETA.auth)}`),
+    );
+    expect([...wrong]).toEqual([]);
+  });
+
+  test("half a set is an error and never the server's own Prefect", async () => {
+    await using http = start();
+    const halves: Record<string, string>[] = [
+      { "x-prefect-api-key": "pnu_abc" },
+      { "x-prefect-api-auth-string": ALPHA.auth },
+      { "x-prefect-api-url": alpha.url, "x-prefect-api-key": "" },
+      { "x-prefect-api-url": alpha.url, "x-prefect-api-auth-string": " " },
+      { "x-prefect-api-url": "" },
+      { "x-prefect-api-url": alpha.url, "x-prefect-api-key": "a", "x-prefect-api-auth-string": "b" },
+    ];
+    for (const headers of halves) {
+      const answer = await http.post(runs(), headers);
+      expect([headers, answer.status]).toEqual([headers, 400]);
+      expect(answer.text).not.toContain(ALPHA.run);
+    }
+    expect(alpha.requests.length).toBe(0);
+  });
+
+  test("a URL alone is enough only for a Prefect that asks for no credentials", async () => {
+    await using open = await startFakePrefect();
+    open.workspace.flowRuns.push(aFlowRun({ name: "run-of-all" }));
+    await using http = start();
+    expect(names(await http.post(runs(), as(open)))).toEqual(["run-of-all"]);
+    expect((await http.post(runs(), as(alpha))).status).toBe(403);
+  });
+
+  test("refuses targets that no caller may reach through this server", async () => {
+    await using http = start({ allowedTargets: ["https://prefect.example.com/api"] });
+    const refused = [
+      "http://169.254.169.254/latest/api",
+      "http://metadata.google.internal/api",
+      "https://[fe80::1]/api",
+      "http://10.0.0.1/api",
+      "https://other.example.com/api",
+      "ftp://prefect.example.com/api",
+      "https://user:secret@prefect.example.com/api",
+    ];
+    for (const url of refused) {
+      const { status, text } = await http.post(runs(), { "x-prefect-api-url": url, "x-prefect-api-key": "k" });
+      expect([url, status]).toEqual([url, 403]);
+      expect(text).not.toContain("secret@");
+    }
+  });
+});
+
+describe("proof of credentials", () => {
+  test("nobody is served recorded rows before Prefect accepted them, and what others proved does not count", async () => {
+    await using http = start();
+    expect(names(await http.post(runs(), as(alpha, ALPHA.auth)))).toEqual([ALPHA.run]);
+    const stranger = await http.post(runs(), as(alpha, "alpha:wrong-password"));
+    expect([stranger.status, stranger.text.includes(ALPHA.run)]).toEqual([403, false]);
+    expect(stranger.text).not.toContain("wrong-password");
+  });
+
+  test("a caller whom Prefect refuses from now on is refused at the next check, or at once with fresh", async () => {
+    await using http = start({ recheckMs: 60_000 });
+    const headers = as(beta, BETA.auth);
+    expect((await http.post(runs(), headers)).status).toBe(200);
+    const { port } = beta;
+    await beta.stop();
+    beta = await startFakePrefect({ port, authString: "beta:changed-password" });
+    const fresh = await http.post(runs({ fresh: true }), headers);
+    expect([fresh.status, fresh.text.includes(BETA.run)]).toEqual([403, false]);
+    expect((await http.post(runs(), headers)).status).toBe(403);
+  });
+
+  test("while Prefect is away only who was proven is served, from the record, for a bounded time", async () => {
+    await using http = start({ recheckMs: 50, proofMs: 3_000 });
+    const headers = as(beta, BETA.auth);
+    const recorded = await eventually(
+      () => http.post(runs(), headers),
+      (answer) => sourceOf(answer) === "record",
+      10_000,
+    );
+    expect(sourceOf(recorded)).toBe("record");
+    await beta.down();
+    await Bun.sleep(100);
+    const proven = await http.post(runs(), headers);
+    expect([proven.status, names(proven), sourceOf(proven)]).toEqual([200, [BETA.run], "record"]);
+    const stranger = await http.post(runs(), as(beta, "beta:other-password"));
+    expect([stranger.status, stranger.text.includes(BETA.run)]).toEqual([503, false]);
+    await Bun.sleep(3_000);
+    const late = await http.post(runs(), headers);
+    expect([late.status, late.text.includes(BETA.run)]).toEqual([503, false]);
+  }, 25_000);
+
+  test("the server's own Prefect is checked too; what the program offers needs no Prefect", async () => {
+    await using http = start({}, { PREFECT_API_AUTH_STRING: "alpha:outdated-password" });
+    expect((await http.post(runs())).status).toBe(403);
+    const list = await http.post({ jsonrpc: "2.0", id: 1, method: "tools/list" });
+    expect(list.json.result.tools.length).toBeGreaterThan(10);
+  });
+});
+
+test("an open stream ends when Prefect refuses its caller", async () => {
+  await using http = start({ recheckMs: 100 });
+  const { body, headers } = modern("subscriptions/listen", { notifications: { toolsListChanged: true } });
+  const usual = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+  const stream = await fetch(http.server.url, {
+    method: "POST",
+    headers: { ...usual, ...headers, ...as(beta, BETA.auth) },
+    body: JSON.stringify(body),
+  });
+  expect(stream.status).toBe(200);
+  const ended = stream.text();
+  const { port } = beta;
+  await beta.stop();
+  beta = await startFakePrefect({ port, authString: "beta:changed-password" });
+  expect(await ended).toContain("acknowledged");
+  expect((await http.get("/metrics")).text).toContain("prefect_mcp_streams_open 0");
+});
+
+test("answers name no folder of this machine", async () => {
+  await using http = start();
+  const status = await eventually(
+    () => http.post(call("get_record_status")),
+    (answer) => answer.text.includes(".sqlite"),
+    10_000,
+  );
+  expect(status.text).toContain(".sqlite");
+  expect(status.text).not.toContain(dataDir);
+}, 15_000);
+
+describe("what a tenant costs", () => {
+  test("records stand apart by credential under names that tell nothing", async () => {
+    await using http = start();
+    await http.post(runs(), as(beta, BETA.auth));
+    const folder = join(dataDir, "tenants");
+    const entries = await eventually(
+      () => (existsSync(folder) ? readdirSync(folder) : []),
+      (found) => found.length === 2,
+      5_000,
+    );
+    expect(entries.filter((name) => name !== "salt").every((name) => /^[0-9a-f]{32}$/.test(name))).toBe(true);
+    expect(readFileSync(join(folder, "salt")).length).toBe(32);
+  });
+
+  test("an idle tenant lets go of its record and comes back when it is asked again", async () => {
+    await using http = start({ idleMs: 200 });
+    const headers = as(beta, BETA.auth);
+    await eventually(
+      () => http.post(runs(), headers),
+      (answer) => sourceOf(answer) === "record",
+      10_000,
+    );
+    const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
+    expect(await eventually(open, (found) => found === "0", 5_000)).toBe("0");
+    const sent = beta.requests.length;
+    await Bun.sleep(300);
+    expect(beta.requests.length).toBe(sent);
+    expect(names(await http.post(runs(), headers))).toEqual([BETA.run]);
+  }, 25_000);
+
+  test("beyond the cap the tenant unused longest goes", async () => {
+    await using http = start({ maxTenants: 1 });
+    const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
+    await http.post(runs(), as(alpha, ALPHA.auth));
+    await http.post(runs(), as(beta, BETA.auth));
+    expect(await eventually(open, (found) => found === "1", 5_000)).toBe("1");
+    expect(names(await http.post(runs(), as(alpha, ALPHA.auth)))).toEqual([ALPHA.run]);
+  });
+});

@@ -1,0 +1,97 @@
+/** Secrets of a workspace and of the configuration never come out of the API as the tools see it. */
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../src/errors.ts";
+import { createRedactor } from "../../src/model/redact.ts";
+import { redactedApi } from "../../src/prefect/redacted-api.ts";
+import { aFlowRun, aLog, anEvent, aTaskRun } from "../support/builders.ts";
+import { type FakePrefect, startFakePrefect } from "../support/fake-prefect.ts";
+import { connect } from "../support/fake-prefect-client.ts";
+import { seededRandom } from "../support/random.ts";
+
+const CONFIGURED = "hunter2-configured-secret";
+const redact = createRedactor({ credentials: [`admin:${CONFIGURED}`] });
+
+/** Shapes of real credentials, filled at random. */
+function makeSecret(random: () => number): string {
+  const pick = (letters: string, length: number) =>
+    Array.from({ length }, () => letters[Math.floor(random() * letters.length)]).join("");
+  const word = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  const shapes = [
+    () => `pnu_${pick(word, 36)}`,
+    () => `ghp_${pick(word, 36)}`,
+    () => `AKIA${pick("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)}`,
+    () => CONFIGURED,
+  ];
+  return (shapes[Math.floor(random() * shapes.length)] ?? (() => CONFIGURED))();
+}
+
+/** A text with the secret somewhere inside. */
+function around(secret: string, random: () => number): string {
+  const places = [
+    `token=${secret}`,
+    `Authorization: Bearer ${secret}`,
+    `see "${secret}", please`,
+    `${secret}\n`,
+    secret,
+  ];
+  return places[Math.floor(random() * places.length)] ?? secret;
+}
+
+async function everything(fake: FakePrefect, id: string): Promise<string> {
+  const api = redactedApi(connect(fake), redact);
+  const answers: unknown[] = [
+    await api.filterEvents({ occurred: { since: "2020-01-01T00:00:00Z", until: "2030-01-01T00:00:00Z" } }, 50),
+    await api.filterFlowRuns({}),
+    await api.readFlowRun(id),
+    await api.filterTaskRuns({}),
+    await api.filterLogs({}),
+    await api.get("/flow_runs/any"),
+  ];
+  api.close();
+  return JSON.stringify(answers);
+}
+
+describe("the API as tools see it", () => {
+  test("answers no secret, wherever it stands, over 40 random workspaces", async () => {
+    const random = seededRandom(20261122);
+    for (let round = 0; round < 40; round += 1) {
+      const secrets = Array.from({ length: 4 }, () => makeSecret(random));
+      const [one = "", two = "", three = "", four = ""] = secrets.map((secret) => around(secret, random));
+      await using fake = await startFakePrefect();
+      const run = aFlowRun({ name: `load ${one}`, parameters: { deep: [{ key: two }] }, tags: [three] });
+      fake.workspace.flowRuns.push(run);
+      fake.workspace.taskRuns.push(aTaskRun({ name: two }));
+      fake.workspace.logs.push(aLog({ message: three }));
+      fake.emit(anEvent({ payload: { note: four, [`name ${one}`]: 1 }, occurred: "2026-08-20T09:00:00Z" }));
+      fake.answer("GET /flow_runs/any", { nested: { list: [one, two, three, four] } });
+      const text = await everything(fake, run.id);
+      for (const secret of secrets) expect(text).not.toContain(secret);
+      expect(text).toContain("[redacted:");
+      expect(text).toContain(run.id);
+    }
+  });
+
+  test("errors that quote what Prefect said are clean too", async () => {
+    await using fake = await startFakePrefect();
+    fake.answer("POST /logs/filter", { detail: `bad value pnu_${"a1B2".repeat(9)} near ${CONFIGURED}` }, 422);
+    const api = redactedApi(connect(fake), redact);
+    const error = await api.filterLogs({}).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(AppError);
+    const { code, message } = error as AppError;
+    expect(code).toBe("invalid_input");
+    expect(message).not.toMatch(/pnu_a1B2|hunter2/);
+    api.close();
+  });
+
+  test("what holds no secret is handed on as it is, and counts of requests stay true", async () => {
+    await using fake = await startFakePrefect();
+    const run = aFlowRun();
+    fake.workspace.flowRuns.push(run);
+    const client = connect(fake);
+    const api = redactedApi(client, redact);
+    expect(await api.readFlowRun(run.id)).toEqual(await client.readFlowRun(run.id));
+    expect([api.url, api.isCloud, api.requests]).toEqual([client.url, false, client.requests]);
+    expect(api.skewMs).toBe(client.skewMs);
+    api.close();
+  });
+});
