@@ -28,11 +28,18 @@ export function countConfirmedEvents(db: RecordDb, range: TimeRange): number {
   );
 }
 
+export interface ConfirmedEvent {
+  readonly id: Uint8Array;
+  readonly occurredUs: number;
+  readonly receivedUs: number;
+}
+
 /** The oldest event at or after `fromUs` that REST has shown, or null. */
-export function findConfirmedEvent(db: RecordDb, fromUs: number): { id: Uint8Array; occurredUs: number } | null {
+export function findConfirmedEvent(db: RecordDb, fromUs: number): ConfirmedEvent | null {
   return db
-    .prepare<{ id: Uint8Array; occurredUs: number }, [number, number]>(
-      "SELECT id, t - shift AS occurredUs FROM event WHERE t >= ? AND src <> ? ORDER BY t LIMIT 1",
+    .prepare<ConfirmedEvent, [number, number]>(
+      `SELECT id, t - shift AS occurredUs, t - shift + recv AS receivedUs
+       FROM event WHERE t >= ? AND src <> ? ORDER BY t LIMIT 1`,
     )
     .get(fromUs, STREAM);
 }

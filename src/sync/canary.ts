@@ -1,4 +1,4 @@
-import { DAY_US, formatIsoUs } from "../lib/time.ts";
+import { DAY_US, formatIsoUs, parseIsoUs } from "../lib/time.ts";
 import { bytesToUuid } from "../lib/uuid.ts";
 import { findConfirmedEvent } from "../store/confirmed-events.ts";
 import type { RecordDb } from "../store/database.ts";
@@ -40,9 +40,10 @@ export class Canary {
     const occurred = { since: formatIsoUs(Math.min(...stamps)), until: formatIsoUs(Math.max(...stamps)) };
     const filter = { occurred, id: { id: wanted.map((one) => one.id) }, order: "ASC" as const };
     const page = await eventReader(this.ctx, priority, signal).filter(filter, wanted.length);
-    const found = new Set(page.events.map((event) => event.id));
-    if (!found.has(held.id)) return this.doubt();
-    if (heir && found.has(heir.id)) this.ctx.ingest.state(CANARY, heir);
+    const isThere = (one: CanaryEvent) =>
+      page.events.some((event) => event.id === one.id && parseIsoUs(event.received) === one.receivedUs);
+    if (!isThere(held)) return this.doubt();
+    if (heir && isThere(heir)) this.ctx.ingest.state(CANARY, heir);
     return true;
   }
 
@@ -51,7 +52,7 @@ export class Canary {
     const isYoung = !Number.isFinite(horizon) || held.occurredUs - horizon > (nowUs - horizon) / 2;
     if (isYoung) return null;
     const row = findConfirmedEvent(this.ctx.db, Math.round((horizon + 3 * nowUs) / 4));
-    return row && row.occurredUs > held.occurredUs ? { id: bytesToUuid(row.id), occurredUs: row.occurredUs } : null;
+    return row && row.occurredUs > held.occurredUs ? { ...row, id: bytesToUuid(row.id) } : null;
   }
 
   private doubt(): boolean {

@@ -2,6 +2,7 @@ import { DAY_US, MINUTE_US, SECOND_US } from "../lib/time.ts";
 import { countConfirmedEvents } from "../store/confirmed-events.ts";
 import { coverageEnd } from "../store/coverage.ts";
 import { type EngineContext, horizonUs } from "./engine-context.ts";
+import { keptFromUs } from "./kept-from.ts";
 import { storeWalk } from "./store-walk.ts";
 import { verifyRange } from "./verify.ts";
 
@@ -30,7 +31,7 @@ export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<
   const overlapUs = ctx.settings.overlapMs * 1000;
   const coveredUs = coverageEnd(ctx.db, "event", "");
   const endUs = Math.min(coveredUs ?? nowUs, nowUs);
-  const floorUs = Math.ceil(horizonUs(ctx));
+  const floorUs = Math.ceil(Math.max(horizonUs(ctx), keptFromUs(ctx.db)));
   // After a long absence the newest part comes at once, and backfill sees a gap. What was stored late just before the absence
   // lies outside of that gap: it is looked at here, and first, because afterwards nobody knows where the absence began.
   const nearUs = nowUs - Math.max(LONGEST_US, overlapUs);

@@ -59,7 +59,8 @@ export class Engine {
     snapshots: new Wake(),
   };
   private readonly onLearnt: Wake[] = [];
-  private goalUs = 0;
+  /** Server's clock; null while that is unknown. */
+  private fixedGoalUs: number | null = null;
   /** Our clock; null before Prefect was first asked about itself. */
   private learntMs: number | null = null;
   private gainedMs = Number.NEGATIVE_INFINITY;
@@ -131,6 +132,12 @@ export class Engine {
   /** Contact with Prefect was lost or found. */
   turned(): void {
     this.wakes.status.ring();
+    if (!this.ctx.contact.isReachable) return;
+    // A server that comes back stores what its senders kept for it. With a socket the same follows from connecting.
+    const nowMs = this.ctx.clock.nowMs();
+    this.schedule.want(nowMs + FLUSHED_MS);
+    this.schedule.want(nowMs + SETTLED_MS);
+    this.wakes.catchUp.ring();
   }
 
   private get loops(): Loop[] {
@@ -184,14 +191,20 @@ export class Engine {
   }
 
   private async learn(signal: AbortSignal): Promise<void> {
-    const { clock, settings, serverClock } = this.ctx;
+    const { clock } = this.ctx;
     if (this.learntMs !== null && Math.abs(clock.nowMs() - this.learntMs) < LEARN_MS) return;
     await learnServer(this.ctx, signal);
     const isFirst = this.learntMs === null;
     this.learntMs = clock.nowMs();
-    if (!isFirst) return;
-    this.goalUs = Math.floor(serverClock.guessUs() - settings.backfillUs);
-    for (const wake of this.onLearnt) wake.ring();
+    if (isFirst) for (const wake of this.onLearnt) wake.ring();
+  }
+
+  /** How far back history is fetched: fixed at the start, so that it does not run away from what is being fetched. */
+  private get goalUs(): number {
+    const { settings, serverClock } = this.ctx;
+    const goalUs = this.fixedGoalUs ?? Math.floor(serverClock.guessUs() - settings.backfillUs);
+    if (serverClock.skewMs !== null) this.fixedGoalUs = goalUs;
+    return goalUs;
   }
 
   private async backfillTurn(signal: AbortSignal): Promise<number> {

@@ -1,5 +1,5 @@
 import { type AppError, toAppError } from "../errors.ts";
-import { DAY_US, formatIsoUs, parseIsoUs } from "../lib/time.ts";
+import { DAY_US, formatIsoUs } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/event.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { dueInMs, FIRST_STATE, nextStreamState, type StreamEvent, type StreamState } from "./stream-state.ts";
@@ -134,7 +134,6 @@ export class EventFeed {
       // Anything but a disk that heals by itself would fail again for ever.
       if (failure.code === "unavailable") return false;
     }
-    for (const event of batch) this.ctx.serverClock.observe(parseIsoUs(event.received) ?? 0);
     this.pending.splice(0, batch.length);
     this.hooks.onStored();
     return true;

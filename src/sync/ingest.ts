@@ -19,7 +19,7 @@ import { upsertLogs } from "../store/logs.ts";
 import { upsertObjects } from "../store/objects.ts";
 import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../store/sync-state.ts";
 import { markTaskRunsDeleted, markTaskRunsOfDeletedFlowRuns, upsertTaskRuns } from "../store/task-runs.ts";
-import { CANARY } from "./canary-event.ts";
+import { CANARY, type CanaryEvent } from "./canary-event.ts";
 import { KEPT_FROM, keptFromUs } from "./kept-from.ts";
 
 /** What a commit changed, for subscriptions and waiting calls. */
@@ -261,8 +261,10 @@ export class Ingest {
     );
     const last = events.at(-1);
     const occurredUs = last && parseIsoUs(last.occurred);
-    if (occurredUs === undefined || findStateJson(this.db, CANARY) !== null) return;
-    putStateJson(this.db, CANARY, { id: last?.id, occurredUs }, this.clock.nowUs());
+    const receivedUs = last && parseIsoUs(last.received);
+    if (occurredUs === undefined || receivedUs === undefined || findStateJson(this.db, CANARY) !== null) return;
+    const canary: CanaryEvent = { id: last?.id ?? "", occurredUs, receivedUs };
+    putStateJson(this.db, CANARY, canary, this.clock.nowUs());
   }
 
   private putFacts(facts: Facts): void {

@@ -3,6 +3,7 @@ import { dropBefore, giveBackSpace, oldestStep, scrubDropped, usedBytes } from "
 import type { EngineContext } from "./engine-context.ts";
 
 const EVERY_MS = 10 * 60_000;
+const SOON_MS = 30_000;
 /** Between two steps, for everybody else. */
 const PAUSE_MS = 20;
 /** Once the limit is passed, this share of it is aimed at, so that not every new event drops an old one. */
@@ -11,6 +12,8 @@ const AIM = 0.97;
 /** Drops what is too old or too much. Answers the milliseconds until it is worth looking again. */
 export async function retentionTurn(ctx: EngineContext, signal: AbortSignal): Promise<number> {
   const { retentionUs, retentionBytes } = ctx.settings;
+  // Ages are on the server's clock; a guess at it could drop everything.
+  if (ctx.serverClock.skewMs === null) return SOON_MS;
   if (retentionUs > 0) {
     const beforeUs = Math.floor(ctx.serverClock.guessUs() - retentionUs);
     const oldestUs = oldestStep(ctx.db, 1);

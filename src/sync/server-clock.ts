@@ -17,17 +17,11 @@ const TRAVELS = 20;
 export class ServerClock {
   private readonly api: PrefectApi;
   private readonly clock: Clock;
-  private newestReceivedUs: number | null = null;
   private readonly travelsUs: number[] = [];
 
   constructor(api: PrefectApi, clock: Clock) {
     this.api = api;
     this.clock = clock;
-  }
-
-  /** A `received` stamp that Prefect showed: the server's clock was there. */
-  observe(receivedUs: number): void {
-    if (this.newestReceivedUs === null || receivedUs > this.newestReceivedUs) this.newestReceivedUs = receivedUs;
   }
 
   /** A request was answered after that long. */
@@ -45,13 +39,11 @@ export class ServerClock {
   mark(): ClockMark {
     const atUs = this.clock.nowUs();
     const before = this.skewMs;
-    const receivedBefore = this.newestReceivedUs;
     return {
       atUs,
       reachedUs: () => {
         const skews = [before, this.skewMs].filter((skew) => skew !== null);
-        if (skews.length > 0) return atUs + Math.min(...skews) * 1000 - this.marginUs();
-        return receivedBefore;
+        return skews.length === 0 ? null : atUs + Math.min(...skews) * 1000 - this.marginUs();
       },
     };
   }
@@ -79,6 +71,6 @@ export class ServerClock {
 /** A moment of the past: `atUs` on our clock, and what the server's clock had certainly reached then. */
 export interface ClockMark {
   readonly atUs: number;
-  /** Null while nothing is known of the server's clock: then nothing may be claimed. */
+  /** Null while nothing is known of the server's clock: then nothing may be claimed, neither how far nor how far back. */
   reachedUs(): number | null;
 }

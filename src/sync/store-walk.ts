@@ -1,4 +1,3 @@
-import { parseIsoUs } from "../lib/time.ts";
 import type { EventSource, PrefectEvent } from "../model/event.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import type { Priority } from "./budget.ts";
@@ -65,12 +64,10 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
     batch = [];
   };
   const walkOptions = { pageSize: eventPage, exactTotals: !ctx.requests.api.isCloud };
-  const isClockKnown = ctx.serverClock.skewMs !== null;
   for await (const step of walkEvents(eventReader(ctx, priority, signal), range, walkOptions)) {
     for (const event of step.events) {
       ids.add(event.id);
       batch.push(event);
-      if (!isClockKnown) ctx.serverClock.observe(parseIsoUs(event.received) ?? 0);
     }
     options.onPage?.(step.events);
     if (batch.length >= batchEvents || step.provenToUs >= range.toUs) commit(step.provenToUs);

@@ -52,7 +52,7 @@ export class Oracle {
       this.checked.clear();
     }
     if (info.touchedCoverage || info.deletedRows) for (const claim of this.readClaims.all()) this.check(claim);
-    if (info.touchedRuns) this.checkStates();
+    if (info.touchedRuns || info.deletedRows) this.checkStates();
   }
 
   /** Everything once more, however it came about. */
@@ -135,6 +135,9 @@ export class Oracle {
     const rows = this.o.sqlite
       .prepare<{ id: Uint8Array; state_us: number | null }, []>("SELECT id, state_us FROM flow_run")
       .all();
+    const known = new Set(rows.map((row) => bytesToUuid(row.id)));
+    // A run that was dropped by age may come back with whatever is heard of it next.
+    for (const id of this.states.keys()) if (!known.has(id)) this.states.delete(id);
     for (const { id, state_us } of rows) {
       if (state_us === null) continue;
       const key = bytesToUuid(id);
