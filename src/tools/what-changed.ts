@@ -78,7 +78,8 @@ function readPosition(cursor: string): { fromUs: number; after: { atUs: number; 
 }
 
 function toItem(change: Change): Item {
-  const fields = Object.entries(change.diff).map(([field, { from, to }]) => `${field}: ${short(from)} → ${short(to)}`);
+  const sorted = Object.entries(change.diff).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const fields = sorted.map(([field, { from, to }]) => `${field}: ${short(from)} → ${short(to)}`);
   return {
     id: change.id,
     at: formatIsoUs(change.atUs),

@@ -202,7 +202,7 @@ describe("what_changed", () => {
     // Each is told once, though the event and the next reading of the object both show it.
     const ofSource = told.filter((change) => change.name === "auto-source" && change.fields !== undefined);
     expect(ofSource.map((change) => change.fields)).toEqual([
-      'parameters: {} → {"batch_size":7}; enforce_parameter_schema: true → false',
+      'enforce_parameter_schema: true → false; parameters: {} → {"batch_size":7}',
       "paused: false → true",
     ]);
     expect(told.some((change) => change.name === "auto-target" && change.fields !== undefined)).toBe(false);
