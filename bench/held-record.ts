@@ -1,7 +1,7 @@
 /** A record with a million events of the last 30 days, kept in the ignored `.tmp` and made again after half a day. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DAY_US, MINUTE_US } from "../src/lib/time.ts";
+import { DAY_US, MINUTE_US, parseIsoUs } from "../src/lib/time.ts";
 import { SNAPSHOT_KINDS, type SnapshotKind } from "../src/model/objects.ts";
 import { addCoverage } from "../src/store/coverage.ts";
 import { inTransaction, openRecord, type RecordDb, setCheckpointPages } from "../src/store/database.ts";
@@ -19,6 +19,10 @@ export interface HeldRecord {
   readonly events: number;
   readonly fromUs: number;
   readonly toUs: number;
+  /** The newest event: the made-up runs end a little before `toUs`. */
+  readonly newestUs: number;
+  /** Of the migrations that made it. */
+  readonly schema: string;
   /** Ids of flow runs that stand in the record, spread over the whole time. */
   readonly flowRunIds: readonly string[];
 }
@@ -33,7 +37,9 @@ export function heldRecord(root: string, events: number, apiUrl: string, say: (l
   const file = join(dataDir, recordFileName(apiUrl));
   const note = join(dataDir, "held.json");
   const held: HeldRecord | null = existsSync(note) ? JSON.parse(readFileSync(note, "utf8")) : null;
-  if (held && held.file === file && existsSync(file) && nowUs() - held.toUs < KEPT_US) return held;
+  const schema = schemaHash(root);
+  const isUsable = held?.file === file && held.schema === schema && existsSync(file);
+  if (held && isUsable && nowUs() - held.toUs < KEPT_US) return held;
   rmSync(dataDir, { recursive: true, force: true });
   mkdirSync(dataDir, { recursive: true });
   say(`making a record of ${events.toLocaleString("en-US")} events in ${dataDir}`);
@@ -45,28 +51,38 @@ export function heldRecord(root: string, events: number, apiUrl: string, say: (l
     events,
     fromUs: toUs - 30 * DAY_US,
     toUs,
+    schema,
     ...fill(file, events, toUs),
   };
   writeFileSync(note, JSON.stringify(made));
   return made;
 }
 
-function fill(file: string, count: number, toUs: number): { flowRunIds: string[] } {
+function schemaHash(root: string): string {
+  const folder = join(root, "drizzle");
+  const names = readdirSync(folder).filter((name) => name.endsWith(".sql"));
+  const text = names.toSorted().map((name) => readFileSync(join(folder, name), "utf8"));
+  return Bun.hash(text.join("\n")).toString(16);
+}
+
+function fill(file: string, count: number, toUs: number): Pick<HeldRecord, "flowRunIds" | "newestUs"> {
   const db = openRecord(file, "write");
   setCheckpointPages(db, 16_000);
   const writer = createEventWriter(db);
   const source = new SyntheticEvents({ fromUs: toUs - 30 * DAY_US, spanUs: 30 * DAY_US, count });
   const flowRunIds: string[] = [];
+  let newestUs = 0;
   for (let held = 0; held < count; held += BATCH) {
     inTransaction(db, () => {
       const { inserted, keys } = writer.insert(source.take(BATCH), "backfill", toUs);
       const folded = foldRunEvents(db, inserted, keys);
+      newestUs = parseIsoUs(inserted.at(-1)?.occurred ?? "") ?? newestUs;
       const [id] = folded.flowRunIds;
       if (id && held % (count / 200) < BATCH) flowRunIds.push(id);
     });
   }
   db.close();
-  return { flowRunIds };
+  return { flowRunIds, newestUs };
 }
 
 /**

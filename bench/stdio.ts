@@ -1,5 +1,6 @@
 /** The bundled program over stdio: how soon the first answer comes after spawn, and how long calls take. */
-import { parseIsoUs } from "../src/lib/time.ts";
+import { existsSync, readFileSync } from "node:fs";
+import { DAY_US, parseIsoUs } from "../src/lib/time.ts";
 import { bareEnv, type Product, startProduct } from "../test/support/product.ts";
 import { percentile, quantiles, type Row } from "./figures.ts";
 import { type HeldRecord, keepAlive } from "./held-record.ts";
@@ -54,7 +55,7 @@ async function bareStart(): Promise<number> {
 async function measureCalls(product: Product, held: HeldRecord): Promise<Row[]> {
   const iso = (us: number) => new Date(us / 1000).toISOString();
   const window = { occurred_after: iso(held.fromUs), occurred_before: iso(held.toUs) };
-  const day = { since: iso(held.toUs - 24 * 3_600_000_000), until: iso(held.toUs) };
+  const day = { since: iso(held.newestUs - DAY_US), until: iso(held.newestUs) };
   const questions: readonly (readonly [what: string, tool: string, args: (n: number) => object])[] = [
     ["read_events, newest 50", "read_events", () => ({ limit: 50 })],
     [
@@ -81,14 +82,26 @@ async function measureCalls(product: Product, held: HeldRecord): Promise<Row[]> 
     if (check.isError || check.structured.source !== "record") throw new Error(`${what}: ${check.text}`);
     for (let n = 0; n < 100; n += 1) await product.call(tool, args(n));
     const sample: number[] = [];
+    const usedMs = processorMs(product.pid);
     for (let n = 0; n < CALLS; n += 1) {
       const from = performance.now();
       await product.call(tool, args(n));
       sample.push(performance.now() - from);
     }
-    rows.push({ what, found: quantiles(sample), aim: LIST_AIM });
+    const cpu = (processorMs(product.pid) - usedMs) / CALLS;
+    const spent = Number.isNaN(cpu) ? "" : `${cpu.toFixed(2)} ms of processor time; `;
+    rows.push({ what, found: quantiles(sample), aim: `${spent}${LIST_AIM}` });
   }
   const newest = await product.call("read_events", { limit: 1 });
   if (parseIsoUs(newest.structured.events?.[0]?.occurred ?? "") === undefined) throw new Error("no newest event");
   return rows;
+}
+
+/** Processor time of a process so far; NaN where the system does not tell (only Linux does). */
+function processorMs(pid: number): number {
+  const stat = `/proc/${pid}/stat`;
+  if (!existsSync(stat)) return Number.NaN;
+  const fields = readFileSync(stat, "utf8").split(") ")[1]?.split(" ") ?? [];
+  const TICKS_PER_SECOND = 100;
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }

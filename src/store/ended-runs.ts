@@ -18,11 +18,13 @@ export interface EndedRunsOptions {
 }
 
 const TERMINAL = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"] as const;
-const NEWEST = TERMINAL.map((type) => `(SELECT max(state_us) FROM flow_run WHERE state_type = '${type}')`);
+const FAILED = ["FAILED", "CRASHED"] as const;
 
 /** When the flow run that ended last did so (microseconds, server's clock); minus infinity when none has. */
-export function newestRunEnd(db: RecordDb): number {
-  const ends = db.prepare<Record<string, number | null>, []>(`SELECT ${NEWEST.join(", ")}`).values()[0] ?? [];
+export function newestRunEnd(db: RecordDb, failedOnly: boolean): number {
+  const types = failedOnly ? FAILED : TERMINAL;
+  const newest = types.map((type) => `(SELECT max(state_us) FROM flow_run WHERE state_type = '${type}')`);
+  const ends = db.prepare<unknown, []>(`SELECT ${newest.join(", ")}`).values()[0] ?? [];
   return Math.max(
     Number.NEGATIVE_INFINITY,
     ...ends.map((end) => (typeof end === "number" ? end : Number.NEGATIVE_INFINITY)),
@@ -31,7 +33,7 @@ export function newestRunEnd(db: RecordDb): number {
 
 /** Flow runs that ended and of which `kind` was not read since, newest first. */
 export function findEndedRunsWithout(db: RecordDb, options: EndedRunsOptions): { id: string; endUs: number }[] {
-  const states = options.failedOnly ? "'FAILED', 'CRASHED'" : TERMINAL.map((type) => `'${type}'`).join(", ");
+  const states = (options.failedOnly ? FAILED : TERMINAL).map((type) => `'${type}'`).join(", ");
   return db
     .prepare<{ id: Uint8Array; endUs: number }, [number, number, string, number, number]>(
       `SELECT r.id, r.state_us AS endUs FROM flow_run r

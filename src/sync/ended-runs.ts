@@ -13,6 +13,8 @@ import { walkRows } from "./row-walk.ts";
 const FIRST_US = 5 * SECOND_US;
 /** Lines of a process that was shut down slowly come later: logs are read a second time then. */
 const LATE_US = 60 * SECOND_US;
+/** What is known of the server's clock is a little behind it. */
+const SLACK_US = 3 * SECOND_US;
 /** Flow runs whose task runs are read together. */
 const TOGETHER = 50;
 const FAR_FUTURE_US = Number.MAX_SAFE_INTEGER;
@@ -63,16 +65,23 @@ export class EndedRuns {
     return isSettled(reachedUs, run.endUs, late ? LATE_US : FIRST_US);
   }
 
+  /** Milliseconds until the logs of the run that failed last may be read; 0 when they may be already. */
+  get youngMs(): number {
+    const readableUs = newestRunEnd(this.ctx.db, true) + FIRST_US + SLACK_US;
+    const waitMs = (readableUs - this.ctx.serverClock.guessUs()) / 1000;
+    return Math.min((FIRST_US + SLACK_US) / 1000, Math.max(0, Math.ceil(waitMs)));
+  }
+
   private due(
     kind: "task_run" | "log",
     afterUs: number,
     settleUs: number,
     limit: number,
   ): { id: string; endUs: number }[] {
-    const toUs = Math.floor(this.ctx.serverClock.guessUs()) - afterUs - 3 * SECOND_US;
+    const toUs = Math.floor(this.ctx.serverClock.guessUs()) - afterUs - SLACK_US;
     const fromUs = this.doneUs[kind];
-    if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db)) return [];
     const failedOnly = kind === "log";
+    if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db, failedOnly)) return [];
     const found = findEndedRunsWithout(this.ctx.db, { kind, failedOnly, fromUs, toUs, settleUs, limit });
     const isFinal = settleUs === (failedOnly ? LATE_US : FIRST_US);
     if (found.length === 0 && isFinal) this.doneUs[kind] = Math.max(fromUs, toUs + 1);

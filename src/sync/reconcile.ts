@@ -90,16 +90,18 @@ export class Reconciler {
   /** Reads runs by id; those that Prefect does not know are marked deleted. Answers how many rows changed. */
   private async readRuns(ids: readonly string[], priority: Priority, signal: AbortSignal): Promise<number> {
     const readUs = this.ctx.clock.nowUs();
+    // Young as of the question: an answer can come long after it, when the machine slept in between.
+    const askedUs = this.ctx.serverClock.guessUs();
     const rows: readonly FlowRun[] = await this.ctx.requests.call(priority, signal, (api, call) =>
       api.filterFlowRuns({ flow_runs: { id: { any_: ids } }, limit: this.ctx.tuning.rowPage }, call),
     );
     const found = new Set(rows.map((row) => row.id));
-    const missing = ids.filter((id) => !found.has(id) && !this.isYoung(id));
+    const missing = ids.filter((id) => !found.has(id) && !this.isYoung(id, askedUs));
     return this.ctx.ingest.flowRuns(rows, readUs, { missing });
   }
 
-  private isYoung(id: string): boolean {
+  private isYoung(id: string, askedUs: number): boolean {
     const stateUs = readFlowRunRow(this.ctx.db, id)?.state_us ?? 0;
-    return this.ctx.serverClock.guessUs() - stateUs < YOUNG_US;
+    return askedUs - stateUs < YOUNG_US;
   }
 }

@@ -22,7 +22,7 @@ export async function retentionTurn(ctx: EngineContext, signal: AbortSignal): Pr
   if (retentionBytes > 0 && usedBytes(ctx.db) > retentionBytes) {
     while (!signal.aborted && usedBytes(ctx.db) > retentionBytes * AIM) {
       const beforeUs = oldestStep(ctx.db);
-      if (beforeUs === null || !(await dropAll(ctx, beforeUs, signal))) break;
+      if (beforeUs === null || (await dropAll(ctx, beforeUs, signal)).rows === 0) break;
     }
   }
   return EVERY_MS;
@@ -30,7 +30,7 @@ export async function retentionTurn(ctx: EngineContext, signal: AbortSignal): Pr
 
 /** Removes what occurred before a moment (microseconds, server's clock), to the last trace. Answers the number of events. */
 export async function forgetBefore(ctx: EngineContext, beforeUs: number, signal: AbortSignal): Promise<number> {
-  const events = await dropAll(ctx, beforeUs, signal);
+  const { events } = await dropAll(ctx, beforeUs, signal);
   for (let at: number | null = 0; at !== null && !signal.aborted; ) {
     at = scrubDropped(ctx.db, at);
     await ctx.clock.sleep(0, signal);
@@ -39,13 +39,20 @@ export async function forgetBefore(ctx: EngineContext, beforeUs: number, signal:
   return events;
 }
 
-async function dropAll(ctx: EngineContext, beforeUs: number, signal: AbortSignal): Promise<number> {
-  let events = 0;
+interface Dropped {
+  readonly events: number;
+  /** Events, log lines and runs. */
+  readonly rows: number;
+}
+
+async function dropAll(ctx: EngineContext, beforeUs: number, signal: AbortSignal): Promise<Dropped> {
+  let [events, rows] = [0, 0];
   while (!signal.aborted) {
     const step = ctx.ingest.drop(beforeUs, (db) => dropBefore(db, beforeUs));
     events += step.events;
+    rows += step.events + step.logs + step.runs;
     if (!step.more) break;
     await ctx.clock.sleep(PAUSE_MS, signal);
   }
-  return events;
+  return { events, rows };
 }

@@ -114,6 +114,15 @@ export class RunsKeeper {
     while ((await this.ended.taskRuns("backfill", signal)) || (await this.ended.logs("backfill", signal))) onPage?.();
   }
 
+  /** The same, waiting some seconds for what failed a moment ago; for `sync --once`. */
+  async allEndedRuns(signal: AbortSignal, onPage: () => void): Promise<void> {
+    await this.endedRuns(signal, onPage);
+    const waitMs = this.ended.youngMs;
+    if (waitMs === 0) return;
+    await this.ctx.clock.sleep(waitMs, signal);
+    await this.endedRuns(signal, onPage);
+  }
+
   private async endedTurn(signal: AbortSignal): Promise<number> {
     await this.endedRuns(signal);
     return Math.abs(this.ctx.clock.nowMs() - this.endedMs) < ENDING_MS ? ENDED_MS : FOREVER_MS;

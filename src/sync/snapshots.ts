@@ -91,8 +91,9 @@ export class Snapshots {
     const wanted = this.wantedMs.get(kind) ?? Number.POSITIVE_INFINITY;
     const touched = this.isTouched ? last + TOUCHED_MS : Number.POSITIVE_INFINITY;
     const soon = Math.min(wanted, touched);
-    const quiet = last + QUIET_MS;
-    return soon <= quiet ? { kind, atMs: soon, isIdle: false, cost } : { kind, atMs: quiet, isIdle: true, cost };
+    // Wanted beats overdue: what is overdue only waits for the idle allowance.
+    if (soon < Number.POSITIVE_INFINITY) return { kind, atMs: soon, isIdle: false, cost };
+    return { kind, atMs: last + QUIET_MS, isIdle: true, cost };
   }
 
   /** Reads what is due, and what nobody waits for as far as the idle allowance lasts. Answers the milliseconds until the next. */

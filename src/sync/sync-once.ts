@@ -52,7 +52,7 @@ export async function syncOnce(
   await runs.round(signal, () => progress.page(0));
   await runs.changedRuns(signal);
   progress.enter("logs");
-  await runs.endedRuns(signal, () => progress.page(0));
+  await runs.allEndedRuns(signal, () => progress.page(0));
   await catchUp(ctx, signal);
   await runs.changedRuns(signal);
   progress.enter("done");

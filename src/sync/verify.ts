@@ -50,16 +50,17 @@ const WALK_PAGES = 2;
  */
 export async function verifyRange(ctx: EngineContext, range: TimeRange, options: VerifyOptions): Promise<Verified> {
   const agreed: Agreed[] = [];
-  const sum: Sum = { server: 0, repaired: 0, missing: 0, byIds: true };
+  const sum: Sum = { server: 0, repaired: 0, missing: 0 };
   await compare(ctx, range, options, options.ask, agreed, sum);
-  for (const late of await settleAgreed(ctx, agreed, options)) {
-    sum.server -= late.count;
-    await walk(ctx, late, options, options.repair, sum);
+  const unsettled = await settleAgreed(ctx, agreed, options);
+  for (const part of unsettled) {
+    sum.server -= part.count;
+    await walk(ctx, part, options, options.repair, sum);
   }
-  return sum;
+  return { ...sum, byIds: unsettled.length === agreed.length };
 }
 
-type Sum = { -readonly [K in keyof Verified]: Verified[K] };
+type Sum = { -readonly [K in Exclude<keyof Verified, "byIds">]: Verified[K] };
 
 async function compare(
   ctx: EngineContext,
@@ -77,7 +78,6 @@ async function compare(
   if (total === held) {
     agreed.push({ ...range, mark, count: total });
     sum.server += total;
-    sum.byIds = false;
     return;
   }
   const isOneInstant = range.fromUs === range.toUs;

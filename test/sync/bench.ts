@@ -1,0 +1,254 @@
+/** One engine's parts on an empty record, with a Prefect of a few arrays that answers at once. Time passes by sleeping. */
+import { AppError } from "../../src/errors.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/logger.ts";
+import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
+import type { PrefectEvent } from "../../src/model/event.ts";
+import type { EventFilter } from "../../src/model/event-filter.ts";
+import type { FlowRun, JsonObject, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../src/model/objects.ts";
+import { createRedactor } from "../../src/model/redact.ts";
+import { DEFAULT_SYNC_SETTINGS, type SyncSettings } from "../../src/model/sync-settings.ts";
+import type { EventPage, FilterBody, PrefectApi } from "../../src/prefect/api.ts";
+import { coveredRanges } from "../../src/store/coverage.ts";
+import { openRecord } from "../../src/store/database.ts";
+import { createContext } from "../../src/sync/create-context.ts";
+import type { EngineContext } from "../../src/sync/engine-context.ts";
+import type { Commit } from "../../src/sync/ingest.ts";
+import { TUNING, type Tuning } from "../../src/sync/tuning.ts";
+import { anId, T0_US } from "../support/builders.ts";
+
+export const SECOND = 1_000_000;
+
+export class ManualClock implements Clock {
+  us = T0_US;
+  readonly slept: number[] = [];
+  nowUs = () => this.us;
+  nowMs = () => Math.floor(this.us / 1000);
+  sleep = (ms: number, signal?: AbortSignal): Promise<void> => {
+    if (signal?.aborted) return Promise.resolve();
+    this.slept.push(ms);
+    this.us += ms * 1000;
+    return Promise.resolve();
+  };
+}
+
+/** An event that occurred so many seconds after T0 (before it, mostly). */
+export function anEventAt(seconds: number, given: Partial<PrefectEvent> = {}): PrefectEvent {
+  const us = T0_US + Math.round(seconds * SECOND);
+  return {
+    id: anId(),
+    occurred: formatIsoUs(us),
+    event: "lake.loaded",
+    resource: { "prefect.resource.id": "lake.1" },
+    related: [],
+    payload: {},
+    follows: null,
+    received: formatIsoUs(us + 2_000),
+    ...given,
+  };
+}
+
+export class TinyPrefect {
+  readonly url = "http://tiny/api";
+  isCloud = false;
+  skewMs: number | null = 0;
+  requests = 0;
+  events: PrefectEvent[] = [];
+  flowRuns: FlowRun[] = [];
+  taskRuns: TaskRun[] = [];
+  logs: Log[] = [];
+  objects: { [K in SnapshotKind]?: SnapshotObjects[K][] } = {};
+  settings: JsonObject = {};
+  /** Every request: the route, and what matters of it. */
+  readonly asked: string[] = [];
+  /** Called before each answer; may throw, or change what there is. */
+  before: (asked: string) => void = () => {};
+  /** Changes an answer of `events`. */
+  bend: (page: EventPage, limit: number) => EventPage = (page) => page;
+
+  filterEvents = async (filter: EventFilter, limit: number): Promise<EventPage> => {
+    this.note(
+      `events ${filter.id?.id ? "by id" : `${seconds(filter.occurred?.since)}..${seconds(filter.occurred?.until)}`} ${limit}`,
+    );
+    const rows = this.between(filter);
+    const more = limit > 0 && rows.length > limit;
+    const nextToken = more ? JSON.stringify({ filter, limit, offset: limit }) : null;
+    return this.bend({ events: rows.slice(0, limit), total: rows.length, nextToken }, limit);
+  };
+
+  nextEvents = async (token: string): Promise<EventPage> => {
+    const { filter, limit, offset } = JSON.parse(token) as { filter: EventFilter; limit: number; offset: number };
+    this.note(`next ${offset}`);
+    const rows = this.between(filter);
+    const nextToken = rows.length > offset + limit ? JSON.stringify({ filter, limit, offset: offset + limit }) : null;
+    return this.bend({ events: rows.slice(offset, offset + limit), total: rows.length, nextToken }, limit);
+  };
+
+  countEvents = async (_what: string, body: { filter: EventFilter }) => {
+    this.note("count by hour");
+    const counts = new Map<number, number>();
+    for (const event of this.between(body.filter)) {
+      const hour = Math.floor((parseIsoUs(event.occurred) ?? 0) / HOUR_US);
+      counts.set(hour, (counts.get(hour) ?? 0) + 1);
+    }
+    return [...counts].map(([hour, count]) => ({
+      value: "",
+      label: "",
+      count,
+      start_time: formatIsoUs(hour * HOUR_US),
+      end_time: formatIsoUs((hour + 1) * HOUR_US - 1),
+    }));
+  };
+
+  filterFlowRuns = async (body: FilterBody): Promise<FlowRun[]> => {
+    const { id, expected_start_time, state } = (body.flow_runs ?? {}) as {
+      id?: { any_: string[] };
+      expected_start_time?: { after_: string; before_: string };
+      state?: { type: { any_: string[] } };
+    };
+    this.note(
+      `flow_runs ${id ? `by id ${id.any_.length}` : state ? "planned" : `${seconds(expected_start_time?.after_)}..${seconds(expected_start_time?.before_)}`}`,
+    );
+    const us = (run: FlowRun) => parseIsoUs(run.expected_start_time ?? "") ?? 0;
+    const rows = this.flowRuns.filter(
+      (run) =>
+        (!id || id.any_.includes(run.id)) &&
+        (!state || state.type.any_.includes(run.state_type ?? "")) &&
+        (!expected_start_time ||
+          (us(run) >= (parseIsoUs(expected_start_time.after_) ?? 0) &&
+            us(run) <= (parseIsoUs(expected_start_time.before_) ?? 0))),
+    );
+    rows.sort((a, b) => (body.sort === "ID_DESC" ? (a.id < b.id ? 1 : -1) : us(b) - us(a)));
+    return page(rows, body);
+  };
+
+  filterTaskRuns = async (body: FilterBody): Promise<TaskRun[]> => {
+    const own = (body.task_runs as { id?: { any_: string[] } } | undefined)?.id?.any_;
+    const flow = (body.flow_runs as { id?: { any_: string[] } } | undefined)?.id?.any_;
+    this.note(`task_runs ${own ? `by id ${own.length}` : `of ${flow?.length} runs`}`);
+    const rows = this.taskRuns.filter(
+      (run) => (!own || own.includes(run.id)) && (!flow || flow.includes(run.flow_run_id ?? "")),
+    );
+    return page(rows, body);
+  };
+
+  filterLogs = async (body: FilterBody): Promise<Log[]> => {
+    const logs = body.logs as { flow_run_id: { any_: string[] }; timestamp?: { after_?: string; before_?: string } };
+    this.note("logs");
+    const after = parseIsoUs(logs.timestamp?.after_ ?? "") ?? 0;
+    const before = parseIsoUs(logs.timestamp?.before_ ?? "") ?? Number.MAX_SAFE_INTEGER;
+    const us = (line: Log) => parseIsoUs(line.timestamp) ?? 0;
+    const rows = this.logs.filter(
+      (line) => logs.flow_run_id.any_.includes(line.flow_run_id ?? "") && us(line) >= after && us(line) <= before,
+    );
+    rows.sort((a, b) => us(a) - us(b));
+    return page(rows, body);
+  };
+
+  filterFlows = (body: FilterBody) => this.list("flow", body);
+  filterDeployments = (body: FilterBody) => this.list("deployment", body);
+  filterWorkPools = (body: FilterBody) => this.list("work_pool", body);
+  filterWorkQueues = (body: FilterBody) => this.list("work_queue", body);
+  filterConcurrencyLimits = (body: FilterBody) => this.list("concurrency_limit", body);
+  filterAutomations = (body: FilterBody) => this.list("automation", body);
+  filterWorkers = (pool: string) => {
+    this.note(`workers of ${pool}`);
+    return Promise.resolve(this.objects.worker ?? []);
+  };
+
+  readServerSettings = async () => {
+    this.note("settings");
+    return this.settings;
+  };
+  readVersion = async () => {
+    this.note("version");
+    return "3.8.8";
+  };
+
+  private async list<K extends SnapshotKind>(kind: K, body: FilterBody): Promise<SnapshotObjects[K][]> {
+    this.note(`${kind} ${body.offset ?? 0}`);
+    return page((this.objects[kind] ?? []) as SnapshotObjects[K][], body);
+  }
+
+  private note(asked: string): void {
+    this.requests += 1;
+    this.asked.push(asked);
+    this.before(asked);
+  }
+
+  private between(filter: EventFilter): PrefectEvent[] {
+    const since = parseIsoUs(filter.occurred?.since ?? "") ?? 0;
+    const until = parseIsoUs(filter.occurred?.until ?? "") ?? Number.MAX_SAFE_INTEGER;
+    const us = (event: PrefectEvent) => parseIsoUs(event.occurred) ?? 0;
+    const ids = filter.id?.id;
+    return this.events
+      .filter((event) => us(event) >= since && us(event) <= until && (!ids || ids.includes(event.id)))
+      .sort((a, b) => us(a) - us(b));
+  }
+}
+
+function page<T>(rows: readonly T[], body: FilterBody): T[] {
+  const offset = Number(body.offset ?? 0);
+  return rows.slice(offset, offset + Number(body.limit ?? 200));
+}
+
+/** Whole seconds after T0, "-" for no bound. */
+function seconds(text: string | undefined): string {
+  const us = parseIsoUs(text ?? "");
+  return us === undefined ? "-" : String(Math.round((us - T0_US) / SECOND));
+}
+
+export interface Bench {
+  readonly ctx: EngineContext;
+  readonly prefect: TinyPrefect;
+  readonly clock: ManualClock;
+  readonly commits: Commit[];
+  /** Claims over events: [from, to] in seconds after T0, and how they came about. */
+  covered(): [number, number, string][];
+}
+
+export function aBench(
+  given: { settings?: Partial<SyncSettings>; tuning?: Partial<Tuning>; skewMs?: number | null } = {},
+): Bench {
+  const prefect = new TinyPrefect();
+  prefect.skewMs = given.skewMs === undefined ? 0 : given.skewMs;
+  const clock = new ManualClock();
+  const commits: Commit[] = [];
+  const ctx = createContext({
+    db: openRecord(":memory:", "write"),
+    api: prefect as unknown as PrefectApi,
+    clock,
+    logger: silentLogger,
+    settings: { ...DEFAULT_SYNC_SETTINGS, ...given.settings },
+    redact: createRedactor({ credentials: [] }),
+    random: () => 0.5,
+    tuning: { ...TUNING, eventPage: 5, rowPage: 4, ...given.tuning },
+    onCommit: (commit) => void commits.push(commit),
+    onContact: () => {},
+  });
+  return {
+    ctx,
+    prefect,
+    clock,
+    commits,
+    covered: () =>
+      coveredRanges(ctx.db, "event", "").map((range) => [
+        Math.round((range.fromUs - T0_US) / SECOND),
+        Math.round((range.toUs - T0_US) / SECOND),
+        range.source,
+      ]),
+  };
+}
+
+export const still = new AbortController().signal;
+
+/** What is thrown, as an AppError. */
+export async function failureOf(work: Promise<unknown>): Promise<AppError> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}

@@ -1,0 +1,218 @@
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../src/errors.ts";
+import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
+import { countEventsBetween } from "../../src/store/events.ts";
+import { findFact, findStateJson } from "../../src/store/sync-state.ts";
+import { Backfill } from "../../src/sync/backfill.ts";
+import { Canary } from "../../src/sync/canary.ts";
+import { catchUp } from "../../src/sync/catch-up.ts";
+import { keptFromUs } from "../../src/sync/kept-from.ts";
+import { forgetBefore, retentionTurn } from "../../src/sync/record-keeper.ts";
+import { learnServer, retentionOf } from "../../src/sync/server-facts.ts";
+import { syncOnce } from "../../src/sync/sync-once.ts";
+import { Verifier } from "../../src/sync/verifier.ts";
+import { aDeployment, aFlowRun, aLog, aTaskRun, at, T0_US } from "../support/builders.ts";
+import { aBench, anEventAt, failureOf, still } from "./bench.ts";
+
+const all = { fromUs: T0_US - 30 * DAY_US, toUs: T0_US + DAY_US };
+
+describe("what the server says of itself", () => {
+  test("is its version and retention, noted in the record", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.settings = { server: { events: { retention_period: "P3D" } } };
+    await learnServer(ctx, still);
+    expect(ctx.server).toEqual({ version: "3.8.8", retentionUs: 3 * DAY_US, hasShorterRetention: false });
+    expect(findFact(ctx.db, "instance")).toEqual({
+      url: "http://tiny/api",
+      version: "3.8.8",
+      retentionUs: 3 * DAY_US,
+      createdUs: T0_US,
+    });
+  });
+
+  test("is believed from an earlier time when it may not be asked now", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.settings = { server: { events: { retention_period: "P3D" } } };
+    await learnServer(ctx, still);
+    ctx.server.retentionUs = 7 * DAY_US;
+    prefect.before = (asked) => {
+      if (asked === "settings") throw new AppError("unauthorized", "forbidden", { status: 403 });
+    };
+    await learnServer(ctx, still);
+    expect(ctx.server.retentionUs).toBe(3 * DAY_US);
+  });
+
+  test("is not taken for unknown when asking failed", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.before = () => {
+      throw new AppError("unavailable", "busy", { status: 503 });
+    };
+    expect((await failureOf(learnServer(ctx, still))).code).toBe("unavailable");
+  });
+
+  test("comes as ISO durations or seconds, and with shorter lives of some events", () => {
+    const overrides = (value: unknown) => ({
+      server: {
+        events: { retention_period: 604_800 },
+        services: { db_vacuum: { event_retention_overrides: { "prefect.flow-run.heartbeat": value } } },
+      },
+    });
+    expect(retentionOf(overrides("P7D") as never)).toEqual({ us: 7 * DAY_US, hasShorter: false });
+    expect(retentionOf(overrides("PT6H") as never)).toEqual({ us: 7 * DAY_US, hasShorter: true });
+    expect(retentionOf({})).toEqual({ us: 7 * DAY_US, hasShorter: false });
+  });
+});
+
+describe("the canary", () => {
+  test("is put by the first events that REST shows, and followed by a younger one before it grows too old", async () => {
+    const { ctx, prefect, clock } = aBench();
+    ctx.server.retentionUs = 4 * DAY_US;
+    const first = anEventAt(-20);
+    prefect.events = [first];
+    ctx.ingest.events([anEventAt(-30)], "stream", null);
+    expect(findStateJson(ctx.db, "canary.event")).toBeNull();
+    await catchUp(ctx, still);
+    expect(findStateJson(ctx.db, "canary.event")).toMatchObject({ id: first.id });
+    clock.us += 3 * DAY_US;
+    const second = anEventAt((3 * DAY_US) / SECOND_US - 20);
+    prefect.events.push(second);
+    await catchUp(ctx, still);
+    expect(await new Canary(ctx).isAlive("verify", still)).toBe(true);
+    expect(findStateJson(ctx.db, "canary.event")).toMatchObject({ id: second.id });
+  });
+
+  test("casts doubt on everything up to now when it is gone, or too old to be asked for", async () => {
+    const { ctx, prefect, clock } = aBench();
+    ctx.server.retentionUs = 4 * DAY_US;
+    prefect.events = [anEventAt(-20)];
+    await catchUp(ctx, still);
+    prefect.events = [];
+    expect(await new Canary(ctx).isAlive("verify", still)).toBe(false);
+    expect(Canary.doubtedUntilUs(ctx.db)).toBe(T0_US + 2 * DAY_US);
+    expect(findStateJson(ctx.db, "canary.event")).toBeNull();
+    clock.us += 10 * DAY_US;
+    expect(await new Canary(ctx).isAlive("verify", still)).toBe(false);
+  });
+});
+
+describe("looking again at what arrived late", () => {
+  test("happens some seconds after late events came over the socket, where they occurred", async () => {
+    const { ctx, prefect, clock, commits } = aBench();
+    await catchUp(ctx, still);
+    const backfill = new Backfill(ctx);
+    while ((await backfill.step({ goalUs: T0_US - 2 * HOUR_US, signal: still })).state === "more");
+    clock.us += 30 * SECOND_US;
+    const [streamed, lost] = [anEventAt(-3_000, { received: at(29) }), anEventAt(-2_990, { received: at(29) })];
+    prefect.events = [streamed, lost];
+    ctx.ingest.events([streamed], "stream", null);
+    const verifier = new Verifier(ctx);
+    const late = commits.at(-1)?.late;
+    expect(late).toEqual({ fromUs: T0_US - 3_000 * SECOND_US, toUs: T0_US - 3_000 * SECOND_US });
+    if (late) verifier.note(late);
+    expect(await verifier.turn(still)).toBe(6_000);
+    clock.us += 6 * SECOND_US;
+    await verifier.turn(still);
+    expect(countEventsBetween(ctx.db, all)).toBe(2);
+  });
+
+  test("happens on a widening schedule for everything, within the idle allowance", async () => {
+    const { ctx, prefect, clock } = aBench();
+    await catchUp(ctx, still);
+    prefect.events = [anEventAt(-100)];
+    clock.us += 11 * 60 * SECOND_US;
+    prefect.asked.length = 0;
+    const verifier = new Verifier(ctx);
+    expect(await verifier.turn(still)).toBe(60_000);
+    expect(prefect.asked).toEqual(["events -150..-1 5"]);
+    expect(countEventsBetween(ctx.db, all)).toBe(1);
+    prefect.asked.length = 0;
+    await verifier.turn(still);
+    expect(prefect.asked).toEqual([]);
+  });
+});
+
+describe("retention", () => {
+  test("drops what is too old, and neither claims nor fetches it again", async () => {
+    const { ctx, prefect, covered } = aBench({ settings: { retentionUs: HOUR_US } });
+    prefect.events = [anEventAt(-7_000), anEventAt(-5_000), anEventAt(-1_000)];
+    await catchUp(ctx, still);
+    const backfill = new Backfill(ctx);
+    const fill = async () => {
+      while ((await backfill.step({ goalUs: T0_US - 2 * HOUR_US, signal: still })).state === "more");
+    };
+    await fill();
+    await retentionTurn(ctx, still);
+    expect(countEventsBetween(ctx.db, all)).toBe(1);
+    expect(keptFromUs(ctx.db)).toBe(T0_US - HOUR_US);
+    expect(covered()[0]?.[0]).toBe(-3_600);
+    prefect.asked.length = 0;
+    await fill();
+    expect(prefect.asked).toEqual([]);
+  });
+
+  test("drops the oldest when there is too much", async () => {
+    const { ctx, prefect } = aBench({
+      settings: { retentionUs: 0, retentionBytes: 800_000 },
+      tuning: { eventPage: 50 },
+    });
+    const big = (i: number) => anEventAt(-100 + i / 100, { payload: { n: i, text: String(Math.random()).repeat(20) } });
+    prefect.events = Array.from({ length: 4_000 }, (_, i) => big(i));
+    await catchUp(ctx, still);
+    await retentionTurn(ctx, still);
+    const left = countEventsBetween(ctx.db, all);
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan(4_000);
+    expect(keptFromUs(ctx.db)).toBeGreaterThan(T0_US - 100 * SECOND_US);
+  });
+
+  test("drops nothing by age while the server's clock is unknown", async () => {
+    const { ctx } = aBench({ settings: { retentionUs: HOUR_US }, skewMs: null });
+    ctx.ingest.events([anEventAt(-90_000)], "stream", null);
+    await retentionTurn(ctx, still);
+    expect(countEventsBetween(ctx.db, all)).toBe(1);
+  });
+
+  test("forgets what a user wants forgotten", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.events = [anEventAt(-120), anEventAt(-20)];
+    await catchUp(ctx, still);
+    expect(await forgetBefore(ctx, T0_US - 60 * SECOND_US, still)).toBe(1);
+    expect(countEventsBetween(ctx.db, all)).toBe(1);
+    expect((await catchUp(ctx, still)).gained).toBe(0);
+  });
+});
+
+describe("one whole pass", () => {
+  test("fetches events, objects, runs and the logs of what failed, and tells how far it is", async () => {
+    const { ctx, prefect } = aBench();
+    const failed = aFlowRun({ expected_start_time: at(-300), state_type: "FAILED", end_time: at(-2) });
+    prefect.events = [anEventAt(-5_000), anEventAt(-100)];
+    prefect.flowRuns = [failed];
+    prefect.taskRuns = [aTaskRun({ flow_run_id: failed.id })];
+    prefect.logs = [aLog({ flow_run_id: failed.id, timestamp: at(-3) })];
+    prefect.objects.deployment = [aDeployment()];
+    const phases: string[] = [];
+    await syncOnce(ctx, { sinceUs: T0_US - DAY_US }, (progress) => void phases.push(progress.phase), still);
+    expect([...new Set(phases)]).toEqual(["events", "objects", "runs", "logs", "done"]);
+    const count = (table: string) =>
+      ctx.db.sqlite.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n;
+    expect(["event", "flow_run", "task_run", "log", "object"].map(count)).toEqual([2, 1, 1, 1, 1]);
+  });
+
+  test("fetches nothing twice", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.events = Array.from({ length: 40 }, (_, i) => anEventAt(-7_000 + i));
+    await syncOnce(ctx, { sinceUs: T0_US - DAY_US }, () => {}, still);
+    prefect.asked.length = 0;
+    await syncOnce(ctx, { sinceUs: T0_US - DAY_US }, () => {}, still);
+    expect(prefect.asked.filter((asked) => asked.startsWith("events"))).toHaveLength(2);
+  });
+
+  test("fails when Prefect cannot be asked", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.before = () => {
+      throw new AppError("unavailable", "nothing accepts connections");
+    };
+    expect((await failureOf(syncOnce(ctx, {}, () => {}, still))).code).toBe("unavailable");
+  });
+});

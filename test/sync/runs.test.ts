@@ -1,0 +1,237 @@
+import { describe, expect, test } from "bun:test";
+import type { FlowRun, Log } from "../../src/model/objects.ts";
+import { coveredRanges } from "../../src/store/coverage.ts";
+import { readFlowRunRow } from "../../src/store/flow-runs.ts";
+import { readTaskRunRow } from "../../src/store/task-runs.ts";
+import { EndedRuns } from "../../src/sync/ended-runs.ts";
+import { fillFlowRuns } from "../../src/sync/flow-run-fill.ts";
+import { Reconciler } from "../../src/sync/reconcile.ts";
+import { aFlowRun, aLog, anId, aState, aTaskRun, at, T0_US } from "../support/builders.ts";
+import { aBench, anEventAt, type Bench, SECOND, still } from "./bench.ts";
+
+const fill = (bench: Bench, goalSeconds: number) =>
+  fillFlowRuns(bench.ctx, { goalUs: T0_US + goalSeconds * SECOND, priority: "reconcile", signal: still });
+
+const runAt = (seconds: number, given: Partial<FlowRun> = {}) =>
+  aFlowRun({ expected_start_time: at(seconds), ...given });
+
+function stateEvent(run: string, type: string, seconds: number, stateId = anId()) {
+  return anEventAt(seconds, {
+    id: stateId,
+    event: `prefect.flow-run.${type}`,
+    resource: {
+      "prefect.resource.id": `prefect.flow-run.${run}`,
+      "prefect.resource.name": "amber-heron",
+      "prefect.run-count": "1",
+      "prefect.state-name": type,
+      "prefect.state-type": type.toUpperCase(),
+      "prefect.state-timestamp": at(seconds),
+    },
+  });
+}
+
+const covered = (bench: Bench, kind: string, scope = "") =>
+  coveredRanges(bench.ctx.db, kind, scope).map((range) => [
+    Math.round((range.fromUs - T0_US) / SECOND),
+    Math.round((range.toUs - T0_US) / SECOND),
+  ]);
+
+describe("filling flow runs", () => {
+  test("reads them by expected start, newest first, and claims what it has proven", async () => {
+    const bench = aBench();
+    bench.prefect.flowRuns = Array.from({ length: 11 }, (_, i) => runAt(-i * 600));
+    await fill(bench, -7_200);
+    expect(bench.prefect.flowRuns.every((run) => readFlowRunRow(bench.ctx.db, run.id) !== null)).toBe(true);
+    expect(covered(bench, "flow_run")).toEqual([[-7_200, -1]]);
+    expect(bench.prefect.asked.every((asked) => asked.startsWith("flow_runs -"))).toBe(true);
+  });
+
+  test("reads only the newest part the next time", async () => {
+    const bench = aBench();
+    await fill(bench, -7_200);
+    bench.clock.us += 60 * SECOND;
+    const fresh = runAt(30);
+    bench.prefect.flowRuns = [fresh];
+    bench.prefect.asked.length = 0;
+    await fill(bench, -7_200);
+    expect(bench.prefect.asked).toEqual(["flow_runs -121..60"]);
+    expect(readFlowRunRow(bench.ctx.db, fresh.id)).not.toBeNull();
+    expect(covered(bench, "flow_run").at(-1)?.[1]).toBe(59);
+  });
+
+  test("pages by offset inside an instant that fills a page", async () => {
+    const bench = aBench();
+    bench.prefect.flowRuns = Array.from({ length: 10 }, () => runAt(-600));
+    await fill(bench, -1_000);
+    expect(bench.prefect.flowRuns.every((run) => readFlowRunRow(bench.ctx.db, run.id) !== null)).toBe(true);
+  });
+
+  test("comes to an end when a server ignores the offset", async () => {
+    const bench = aBench();
+    bench.prefect.flowRuns = Array.from({ length: 10 }, () => runAt(-600));
+    const filter = bench.prefect.filterFlowRuns;
+    bench.prefect.filterFlowRuns = (body) => filter({ ...body, offset: 0 });
+    expect(fill(bench, -1_000)).rejects.toThrow("contradict");
+  });
+});
+
+describe("reconciling runs", () => {
+  test("asks by id for the runs whose events are newer than their row", async () => {
+    const bench = aBench();
+    const id = anId();
+    bench.ctx.ingest.events([stateEvent(id, "Running", -60)], "stream", null);
+    const row = runAt(-70, { id, state_type: "COMPLETED", tags: ["nightly"] });
+    bench.prefect.flowRuns = [row];
+    expect(await new Reconciler(bench.ctx).dirtyRuns(still)).toBe(false);
+    expect(bench.prefect.asked).toEqual(["flow_runs by id 1"]);
+    expect(readFlowRunRow(bench.ctx.db, id)).toMatchObject({ state_type: "COMPLETED", dirty: 0, tags: '["nightly"]' });
+  });
+
+  test("marks a run deleted that Prefect does not know, unless it is so young that it may not be committed", async () => {
+    const bench = aBench();
+    const [old, young] = [anId(), anId()];
+    bench.ctx.ingest.events([stateEvent(old, "Running", -60), stateEvent(young, "Pending", -2)], "stream", null);
+    const reconciler = new Reconciler(bench.ctx);
+    await reconciler.dirtyRuns(still);
+    expect(readFlowRunRow(bench.ctx.db, old)?.deleted_us).toBe(T0_US);
+    expect(readFlowRunRow(bench.ctx.db, young)?.deleted_us).toBeNull();
+    bench.clock.us += 40 * SECOND;
+    await reconciler.dirtyRuns(still);
+    expect(readFlowRunRow(bench.ctx.db, young)?.deleted_us).toBe(T0_US + 40 * SECOND);
+  });
+
+  test("marks it deleted also when the server's clock is far ahead of ours", async () => {
+    const bench = aBench({ skewMs: 3_600_000 });
+    const id = anId();
+    bench.ctx.ingest.events([stateEvent(id, "Running", 3_500)], "stream", null);
+    await new Reconciler(bench.ctx).dirtyRuns(still);
+    expect(readFlowRunRow(bench.ctx.db, id)?.deleted_us).not.toBeNull();
+  });
+
+  test("finds plans that were deleted without an event, by asking for them by id", async () => {
+    const bench = aBench();
+    const plan = () => ({
+      state: aState({ type: "SCHEDULED", timestamp: at(-100) }),
+      state_type: "SCHEDULED" as const,
+    });
+    const kept = runAt(600, plan());
+    const gone = runAt(1_200, plan());
+    bench.prefect.flowRuns = [kept, gone];
+    const reconciler = new Reconciler(bench.ctx);
+    await reconciler.plannedRuns("reconcile", still);
+    bench.prefect.flowRuns = [kept];
+    bench.clock.us += SECOND;
+    bench.prefect.asked.length = 0;
+    await reconciler.plannedRuns("reconcile", still);
+    expect(bench.prefect.asked).toEqual(["flow_runs planned", "flow_runs by id 1"]);
+    expect(readFlowRunRow(bench.ctx.db, gone.id)?.deleted_us).toBe(T0_US + SECOND);
+    expect(readFlowRunRow(bench.ctx.db, kept.id)?.deleted_us).toBeNull();
+  });
+
+  test("looks again at runs that are not over and at task runs that look unfinished under an ended run", async () => {
+    const bench = aBench();
+    const running = runAt(-600, { state_type: "RUNNING" });
+    const ended = runAt(-900, { state_type: "CANCELLED" });
+    const task = aTaskRun({ flow_run_id: ended.id, state_type: "RUNNING" });
+    bench.prefect.flowRuns = [running, ended];
+    bench.prefect.taskRuns = [task];
+    await fill(bench, -1_000);
+    bench.ctx.ingest.taskRuns([task], bench.clock.us, {});
+    const reconciler = new Reconciler(bench.ctx);
+    bench.clock.us += 60 * SECOND;
+    bench.prefect.flowRuns = [ended];
+    bench.prefect.taskRuns = [
+      {
+        ...task,
+        state_type: "CANCELLED",
+        state: { ...(task.state ?? { id: anId(), name: null }), type: "CANCELLED", timestamp: at(30) },
+      },
+    ];
+    await reconciler.unfinishedRuns(bench.clock.us - SECOND, "reconcile", still);
+    await reconciler.quietTaskRuns(bench.clock.us - SECOND, "reconcile", still);
+    expect(readFlowRunRow(bench.ctx.db, running.id)?.deleted_us).toBe(bench.clock.us);
+    expect(readTaskRunRow(bench.ctx.db, task.id)?.state_type).toBe("CANCELLED");
+  });
+});
+
+describe("ended runs", () => {
+  const line = (run: FlowRun, seconds: number, given: Partial<Log> = {}) =>
+    aLog({ flow_run_id: run.id, timestamp: at(seconds), ...given });
+
+  test("have all their task runs read, several runs together, and claimed", async () => {
+    const bench = aBench();
+    const runs = [runAt(-600), runAt(-500)];
+    bench.prefect.flowRuns = runs;
+    bench.prefect.taskRuns = runs.flatMap((run) => [1, 2, 3].map(() => aTaskRun({ flow_run_id: run.id })));
+    await fill(bench, -1_000);
+    bench.prefect.asked.length = 0;
+    const ended = new EndedRuns(bench.ctx);
+    expect(await ended.taskRuns("reconcile", still)).toBe(true);
+    expect(await ended.taskRuns("reconcile", still)).toBe(false);
+    expect(bench.prefect.asked).toEqual(["task_runs of 2 runs", "task_runs of 2 runs"]);
+    expect(bench.prefect.taskRuns.every((run) => readTaskRunRow(bench.ctx.db, run.id) !== null)).toBe(true);
+    expect(covered(bench, "task_run", runs[0]?.id ?? "")[0]?.[1]).toBe(-1);
+  });
+
+  test("have their logs read when they failed, to the last line, and again for lines that came late", async () => {
+    const bench = aBench();
+    const failed = runAt(-40, { state_type: "FAILED", start_time: at(-40), end_time: at(-20) });
+    const fine = runAt(-60);
+    bench.prefect.flowRuns = [failed, fine];
+    bench.prefect.logs = Array.from({ length: 9 }, (_, i) => line(failed, -39 + (i < 5 ? 1 : i)));
+    await fill(bench, -1_000);
+    const ended = new EndedRuns(bench.ctx);
+    const count = () => bench.ctx.db.sqlite.query<{ n: number }, []>("SELECT count(*) AS n FROM log").get()?.n;
+    expect(await ended.logs("reconcile", still)).toBe(true);
+    expect(await ended.logs("reconcile", still)).toBe(false);
+    expect(count()).toBe(9);
+    bench.prefect.logs.push(line(failed, -18));
+    bench.clock.us += 60 * SECOND;
+    expect(await ended.logs("reconcile", still)).toBe(true);
+    expect(await ended.logs("reconcile", still)).toBe(false);
+    expect(count()).toBe(10);
+    bench.prefect.asked.length = 0;
+    bench.clock.us += 600 * SECOND;
+    expect(await ended.logs("reconcile", still)).toBe(false);
+    expect(bench.prefect.asked).toEqual([]);
+  });
+
+  test("are read once more when they fail a second time", async () => {
+    const bench = aBench();
+    const failed = runAt(-400, { state_type: "FAILED", start_time: at(-400), end_time: at(-300) });
+    bench.prefect.flowRuns = [failed];
+    await fill(bench, -1_000);
+    const ended = new EndedRuns(bench.ctx);
+    while (await ended.logs("reconcile", still));
+    bench.clock.us += 600 * SECOND;
+    const again = stateEvent(failed.id, "Failed", 500);
+    bench.ctx.ingest.events([again], "stream", null);
+    ended.note(T0_US + 500 * SECOND);
+    expect(await ended.logs("reconcile", still)).toBe(true);
+  });
+
+  test("are not read for ever when the server's clock is unknown", async () => {
+    const bench = aBench();
+    bench.prefect.flowRuns = [runAt(-600, { state_type: "FAILED" })];
+    await fill(bench, -1_000);
+    bench.prefect.skewMs = null;
+    const ended = new EndedRuns(bench.ctx);
+    expect([await ended.taskRuns("reconcile", still), await ended.logs("reconcile", still)]).toEqual([false, false]);
+  });
+});
+
+test("a state announced by an event is not undone by an older answer of REST", async () => {
+  const bench = aBench();
+  const id = anId();
+  const before = runAt(-70, { id, state_type: "RUNNING", start_time: at(-70) });
+  bench.ctx.ingest.flowRuns([before], T0_US - 60 * SECOND, {});
+  bench.ctx.ingest.events([stateEvent(id, "Completed", -5)], "stream", null);
+  bench.ctx.ingest.flowRuns([before], T0_US, {});
+  expect(readFlowRunRow(bench.ctx.db, id)?.state_type).toBe("COMPLETED");
+  expect(bench.commits[1]).toMatchObject({
+    kinds: ["event", "flow_run"],
+    flowRunIds: [id],
+    newestUs: T0_US - 5 * SECOND,
+    late: null,
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, test } from "bun:test";
+import { DAY_US, HOUR_US, MINUTE_US } from "../../src/lib/time.ts";
+import { CatchUpSchedule } from "../../src/sync/catch-up-schedule.ts";
+import { dueVerification, type VerifyCursors } from "../../src/sync/verify-schedule.ts";
+import { Wake } from "../../src/sync/wake.ts";
+import { ManualClock, still } from "./bench.ts";
+
+describe("the schedule of catch-ups", () => {
+  test("begins at once, then follows the interval", () => {
+    const schedule = new CatchUpSchedule();
+    expect(schedule.waitMs(1_000_000, 30_000)).toBe(0);
+    schedule.done(1_000_000);
+    expect(schedule.waitMs(1_010_000, 30_000)).toBe(20_000);
+  });
+
+  test("comes sooner when something is wanted, and only for what was wanted before it began", () => {
+    const schedule = new CatchUpSchedule();
+    schedule.done(1_000_000);
+    schedule.want(1_002_000);
+    schedule.want(1_008_500);
+    expect(schedule.waitMs(1_001_000, 30_000)).toBe(1_000);
+    schedule.done(1_002_000);
+    expect(schedule.waitMs(1_002_100, 30_000)).toBe(6_400);
+  });
+
+  test("is not held up when our clock is set back", () => {
+    const schedule = new CatchUpSchedule();
+    schedule.done(90_000_000);
+    expect(schedule.waitMs(1_000_000, 30_000)).toBe(30_000);
+    expect(schedule.waitMs(1_030_000, 30_000)).toBe(0);
+  });
+});
+
+describe("the schedule of verifications", () => {
+  const now = 100 * DAY_US;
+  const none: VerifyCursors = {};
+  const noFloor = Number.NEGATIVE_INFINITY;
+
+  test("asks again for what was verified while it was younger than five minutes", () => {
+    const covered = [{ fromUs: now - 11 * MINUTE_US, toUs: now - 1, verifiedUs: now - 10 * MINUTE_US }];
+    // Verified ten minutes ago: what occurred since eleven minutes ago was younger than five minutes then.
+    expect(dueVerification(covered, none, now, noFloor).ranges).toEqual([
+      { fromUs: now - 11 * MINUTE_US, toUs: now - 5 * MINUTE_US },
+    ]);
+  });
+
+  test("leaves alone what was verified when it was old enough", () => {
+    const covered = [{ fromUs: now - DAY_US, toUs: now - 2 * HOUR_US, verifiedUs: now }];
+    expect(dueVerification(covered, none, now, noFloor).ranges).toEqual([]);
+  });
+
+  test("asks once per step: the cursors remember", () => {
+    const covered = [{ fromUs: now - 30 * MINUTE_US, toUs: now, verifiedUs: now - 20 * MINUTE_US }];
+    const first = dueVerification(covered, none, now, noFloor);
+    expect(first.ranges).toEqual([{ fromUs: now - 25 * MINUTE_US + 1, toUs: now - 5 * MINUTE_US }]);
+    expect(dueVerification(covered, first.cursors, now + MINUTE_US, noFloor).ranges).toEqual([]);
+    expect(dueVerification(covered, first.cursors, now + 6 * MINUTE_US, noFloor).ranges).toEqual([
+      { fromUs: now - 5 * MINUTE_US + 1, toUs: now },
+    ]);
+  });
+
+  test("joins what several steps want, and divides it by days", () => {
+    const covered = [{ fromUs: now - 3 * DAY_US, toUs: now, verifiedUs: now - 3 * DAY_US }];
+    const { ranges } = dueVerification(covered, none, now, noFloor);
+    expect(ranges).toHaveLength(3);
+    expect(ranges[0]?.fromUs).toBe(now - 3 * DAY_US);
+    expect(ranges.at(-1)?.toUs).toBe(now - 5 * MINUTE_US);
+  });
+
+  test("asks for nothing that the server deletes by age, and for nothing that is not covered", () => {
+    const covered = [
+      { fromUs: now - 3 * DAY_US, toUs: now - 2 * DAY_US, verifiedUs: now - 3 * DAY_US },
+      { fromUs: now - HOUR_US, toUs: now, verifiedUs: now - HOUR_US },
+    ];
+    expect(dueVerification(covered, none, now, now - DAY_US).ranges).toEqual([
+      { fromUs: now - HOUR_US, toUs: now - 5 * MINUTE_US },
+    ]);
+  });
+
+  test("wants nothing while nothing is covered", () => {
+    expect(dueVerification([], none, now, noFloor)).toEqual({ ranges: [], cursors: none });
+  });
+});
+
+describe("a bell", () => {
+  test("ends a waiting early", async () => {
+    const wake = new Wake();
+    const waiting = wake.wait({ ...new ManualClock(), sleep: () => new Promise(() => {}) }, 60_000, still);
+    wake.ring();
+    await waiting;
+  });
+
+  test("is not missed when it was rung before", async () => {
+    const wake = new Wake();
+    wake.ring();
+    const clock = new ManualClock();
+    await wake.wait(clock, 60_000, still);
+    expect(clock.slept).toEqual([]);
+    await wake.wait(clock, 60_000, still);
+    expect(clock.slept).toEqual([60_000]);
+  });
+
+  test("lets an aborted sleeper go", async () => {
+    const stop = new AbortController();
+    const waiting = new Wake().wait({ ...new ManualClock(), sleep: () => new Promise(() => {}) }, 60_000, stop.signal);
+    stop.abort();
+    await waiting;
+  });
+});
