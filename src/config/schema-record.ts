@@ -41,10 +41,10 @@ export const recordSettings = {
     toml: "mcp.overlap_seconds",
     description: "How far each catch-up reaches behind the last one, for events that arrive late.",
   }),
-  PREFECT_MCP_REQUESTS_PER_MINUTE: own(integer({ min: 1, max: 1_000_000 }), 600, {
+  PREFECT_MCP_REQUESTS_PER_MINUTE: own(integer({ min: 0, max: 1_000_000 }), 0, {
     type: "number",
     toml: "mcp.requests_per_minute",
-    description: "Requests that background work may spend.",
+    description: "Requests that background work may spend; 0 is 600 on Prefect Cloud and 6,000 elsewhere.",
   }),
   PREFECT_MCP_RETENTION_DAYS: own(number({ min: 0, max: 36_500 }), 90, {
     type: "days",

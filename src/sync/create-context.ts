@@ -13,6 +13,13 @@ import { ServerClock } from "./server-clock.ts";
 import { assumedFacts } from "./server-facts.ts";
 import type { Tuning } from "./tuning.ts";
 
+/**
+ * The smallest plan of Cloud allows 625 a minute for everybody together. https://docs.prefect.io/v3/concepts/rate-limits
+ * A server of one's own stores up to 1,000 events a second: 50 to a page, and the recent ones read twice.
+ */
+const CLOUD_PER_MINUTE = 600;
+const OWN_PER_MINUTE = 6_000;
+
 export interface ContextOptions {
   readonly db: RecordDb;
   readonly api: PrefectApi;
@@ -30,7 +37,8 @@ export interface ContextOptions {
 export function createContext(options: ContextOptions): EngineContext {
   const { db, api, clock, logger, settings, redact, random, tuning, onCommit } = options;
   const { idlePerMinute } = tuning;
-  const budget = new Budget({ clock, perMinute: settings.requestsPerMinute, idlePerMinute });
+  const perMinute = settings.requestsPerMinute || (api.isCloud ? CLOUD_PER_MINUTE : OWN_PER_MINUTE);
+  const budget = new Budget({ clock, perMinute, idlePerMinute });
   const contact = new Contact(clock, options.onContact);
   const serverClock = new ServerClock(api, clock);
   const requests = new Requests({ api, budget, contact, clock, serverClock });

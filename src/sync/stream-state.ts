@@ -70,9 +70,9 @@ const dial = (state: Named<"waiting" | "refused" | "barred">, context: StreamCon
 /** After a failed attempt: between one and two times `dialMs` later, so that nothing waits above 10 s. */
 const later = (context: StreamContext): number => context.nowMs + context.dialMs * (1 + context.chance);
 
-const bar = (state: { readonly dialledMs: number }, context: StreamContext): StreamStep => ({
+const bar = (state: Named<"connecting" | "open">, context: StreamContext): StreamStep => ({
   state: { name: "barred", dialAtMs: context.nowMs + context.barredMs, dialledMs: state.dialledMs },
-  effects: ["catch-up"],
+  effects: state.name === "open" ? ["catch-up"] : [],
 });
 
 /** An open connection ended: try again at once, unless the last attempt was a moment ago. */
@@ -89,7 +89,8 @@ const reopen = (state: Named<"open">, context: StreamContext): StreamStep => ({
 const refuse = (state: Named<"connecting">, context: StreamContext): StreamStep => {
   const refusals = state.refusals + 1;
   const name = refusals >= REFUSALS ? "refused" : "waiting";
-  return { state: { name, dialAtMs: later(context), dialledMs: state.dialledMs, refusals }, effects: ["catch-up"] };
+  // Nothing was lost that polling does not find: attempts go on for ever and must not cost a reading each.
+  return { state: { name, dialAtMs: later(context), dialledMs: state.dialledMs, refusals }, effects: [] };
 };
 
 const TABLE: Table = {

@@ -46,5 +46,5 @@ export const TUNING: Tuning = {
   dialMs: 5_000,
   refusedDialMs: 60_000,
   leaderPollMs: 1_000,
-  idlePerMinute: 1.5,
+  idlePerMinute: 0.9,
 };

@@ -46,6 +46,8 @@ export class SimApi implements PrefectApi {
   readonly url = "http://simulated/api";
   readonly isCloud = false;
   requests = 0;
+  /** Attempts to open a socket, among the requests. */
+  dials = 0;
   private readonly o: SimApiOptions;
   private readonly skew = createClockSkew();
   private forbiddenUntilMs = 0;
@@ -182,6 +184,7 @@ export class SimApi implements PrefectApi {
 
   openEventStream(filter: EventFilter, signal: AbortSignal): EventStream {
     this.requests += 1;
+    this.dials += 1;
     return openSimStream(this.o, filter, signal);
   }
 

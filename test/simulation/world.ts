@@ -23,6 +23,8 @@ const WHOLE_MS = 15_000;
 /** What was lost without a sign is found by the next poll. */
 const POLL_MS = 30_000;
 const POLL_WITHOUT_STREAM_MS = 10_000;
+/** Without a socket, while nothing happens. */
+const QUIET_POLL_MS = 20_000;
 const FLUSH_MS = 5_000;
 const SOON_MS = 1_000;
 /** Lateness that every catch-up reaches. */
@@ -397,6 +399,7 @@ class World {
     if (!this.server.isUp) this.server.start();
     this.revive();
     this.until(this.plan.endMs + WHOLE_MS + FLUSH_MS);
+    if (!this.plan.knobs.stream) this.until(this.plan.endMs + QUIET_POLL_MS + WHOLE_MS + FLUSH_MS);
     this.advance(this.wholeByMs);
     this.checkWhole();
     const running = this.live.find((one) => one.locked && !one.stop.signal.aborted);

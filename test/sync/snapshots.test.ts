@@ -54,9 +54,9 @@ describe("the lists of objects", () => {
     clock.us += 20 * 60 * SECOND;
     prefect.asked.length = 0;
     const waitMs = await snapshots.turn(still);
-    // Three may go at once after a while, the rest at one and a half a minute.
+    // Three may go at once after a while, the rest at less than one a minute.
     expect(prefect.asked).toHaveLength(3);
-    expect(waitMs).toBe(40_000);
+    expect(waitMs).toBe(60_000);
   });
 
   test("do not keep an urgent list waiting behind idle ones", async () => {

@@ -53,9 +53,9 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
     {
       due: ["same"],
       accepted: [{ name: "open", dialledMs: 99_900, sinceMs: 100_000 }, "catch-up"],
-      lost: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 1 }, "catch-up"],
+      lost: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 1 }],
       unreachable: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 0 }],
-      barred: [{ name: "barred", dialAtMs: 160_000, dialledMs: 99_900 }, "catch-up"],
+      barred: [{ name: "barred", dialAtMs: 160_000, dialledMs: 99_900 }],
       stop: [off, "hang-up"],
     },
   ],
@@ -65,9 +65,9 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
     {
       due: ["same"],
       accepted: [{ name: "open", dialledMs: 99_900, sinceMs: 100_000 }, "catch-up"],
-      lost: [{ name: "refused", dialAtMs: 107_500, dialledMs: 99_900, refusals: 2 }, "catch-up"],
+      lost: [{ name: "refused", dialAtMs: 107_500, dialledMs: 99_900, refusals: 2 }],
       unreachable: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 0 }],
-      barred: [{ name: "barred", dialAtMs: 160_000, dialledMs: 99_900 }, "catch-up"],
+      barred: [{ name: "barred", dialAtMs: 160_000, dialledMs: 99_900 }],
       stop: [off, "hang-up"],
     },
   ],

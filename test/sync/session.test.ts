@@ -1,0 +1,179 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AppError } from "../../src/errors.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { silentLogger } from "../../src/lib/logger.ts";
+import { createRedactor } from "../../src/model/redact.ts";
+import { DEFAULT_SYNC_SETTINGS } from "../../src/model/sync-settings.ts";
+import type { PrefectApi } from "../../src/prefect/api.ts";
+import { openRecord } from "../../src/store/database.ts";
+import { findEventById } from "../../src/store/events.ts";
+import { findFact } from "../../src/store/sync-state.ts";
+import {
+  createSyncSession,
+  type SyncProblem,
+  type SyncSession,
+  type SyncSessionOptions,
+} from "../../src/sync/session.ts";
+import { aFlowRun, T0_US } from "../support/builders.ts";
+import { anEventAt, failureOf, still, TinyPrefect } from "./bench.ts";
+
+const folders: string[] = [];
+const stops: AbortController[] = [];
+
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop.abort();
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function aFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), "session-"));
+  folders.push(folder);
+  return join(folder, "record.sqlite");
+}
+
+function aSession(file: string, given: Partial<SyncSessionOptions> & { prefect?: TinyPrefect } = {}): SyncSession {
+  const { prefect = new TinyPrefect(), ...options } = given;
+  return createSyncSession({
+    file,
+    api: prefect as unknown as PrefectApi,
+    clock: systemClock,
+    logger: silentLogger,
+    settings: { ...DEFAULT_SYNC_SETTINGS, stream: false },
+    redact: createRedactor({ credentials: ["hunter22hunter"] }),
+    tuning: { leaderPollMs: 10, heartbeatMs: 20, retryFirstMs: 10, retryMaxMs: 20 },
+    ...options,
+  });
+}
+
+function start(session: SyncSession): { stop: () => Promise<void> } {
+  const stop = new AbortController();
+  stops.push(stop);
+  const done = session.run(stop.signal);
+  return {
+    stop: async () => {
+      stop.abort();
+      await done;
+    },
+  };
+}
+
+async function until(check: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 500; turn += 1) {
+    if (check()) return;
+    await systemClock.sleep(10);
+  }
+  throw new Error("it did not happen");
+}
+
+describe("a sync session", () => {
+  test("leads alone, and is followed by another when it ends", async () => {
+    const file = aFile();
+    const [first, second] = [aSession(file), aSession(file)];
+    const running = start(first);
+    await until(() => first.isLeading);
+    const waiting = start(second);
+    await systemClock.sleep(60);
+    expect([first.isLeading, second.isLeading]).toEqual([true, false]);
+    await running.stop();
+    first.close();
+    await until(() => second.isLeading);
+    await waiting.stop();
+    expect(second.isLeading).toBe(false);
+    second.close();
+  });
+
+  test("says that it syncs while it does, and that nobody does afterwards", async () => {
+    const file = aFile();
+    const session = aSession(file);
+    const running = start(session);
+    await until(() => session.isLeading);
+    const reader = openRecord(file, "read");
+    await until(() => findFact(reader, "catchup") !== null);
+    expect(findFact(reader, "syncer")?.pid).toBe(process.pid);
+    expect(findFact(reader, "stream")?.state).toBe("off");
+    expect(findFact(reader, "connection")?.reachable).toBe(true);
+    await running.stop();
+    expect(findFact(reader, "syncer")).toBeNull();
+    reader.close();
+    session.close();
+  });
+
+  test("tells what keeps it from working, and that it is over", async () => {
+    const prefect = new TinyPrefect();
+    prefect.before = () => {
+      throw new AppError("unauthorized", "no such key", { status: 401 });
+    };
+    const problems: (SyncProblem | null)[] = [];
+    const session = aSession(aFile(), { prefect, onProblem: (problem) => void problems.push(problem) });
+    const running = start(session);
+    await until(() => problems.length > 0);
+    prefect.before = () => {};
+    await until(() => problems.at(-1) === null);
+    expect(problems.map((problem) => problem && [problem.part, problem.error.message])).toEqual([
+      ["catch-up", "no such key"],
+      null,
+    ]);
+    await running.stop();
+    session.close();
+  });
+
+  test("opens its record anew when the file is removed under it", async () => {
+    const file = aFile();
+    const session = aSession(file);
+    const running = start(session);
+    await until(() => session.isLeading);
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
+    await until(() => existsSync(file) && session.isLeading);
+    const reader = openRecord(file, "read");
+    await until(() => findFact(reader, "catchup") !== null);
+    reader.close();
+    await running.stop();
+    session.close();
+  });
+
+  test("keeps a live answer, without secrets, and claims its window", async () => {
+    const file = aFile();
+    const session = aSession(file);
+    const event = anEventAt(-50, { payload: { note: "password hunter22hunter" } });
+    session.keep({
+      kind: "event",
+      rows: [event],
+      readUs: systemClock.nowUs(),
+      covered: { fromUs: T0_US - 100_000_000, toUs: T0_US },
+    });
+    session.keep({ kind: "flow_run", rows: [aFlowRun()], readUs: systemClock.nowUs() });
+    const reader = openRecord(file, "read");
+    expect(findEventById(reader, event.id)?.payload).toEqual({ note: "password [redacted:configured-credential]" });
+    expect(reader.sqlite.query("SELECT from_us, to_us, source FROM coverage").all()).toEqual([
+      { from_us: T0_US - 100_000_000, to_us: T0_US, source: "live" },
+    ]);
+    reader.close();
+    session.close();
+  });
+
+  test("makes one whole pass and a certificate without leading for good", async () => {
+    const file = aFile();
+    const prefect = new TinyPrefect();
+    const session = aSession(file, { prefect });
+    prefect.events = [anEventAt((systemClock.nowUs() - T0_US) / 1_000_000 - 60)];
+    await session.once({ sinceUs: systemClock.nowUs() - 3_600_000_000 }, () => {}, still);
+    const certificate = await session.audit({ deep: true }, still);
+    expect([certificate.server, certificate.record, certificate.unexplained]).toEqual([1, 1, 0]);
+    expect(session.isLeading).toBe(false);
+    session.close();
+  });
+
+  test("does not certify what it cannot compare", async () => {
+    const prefect = new TinyPrefect();
+    const session = aSession(aFile(), { prefect });
+    await session.once({ sinceUs: systemClock.nowUs() - 60_000_000 }, () => {}, still);
+    prefect.before = () => {
+      throw new AppError("unavailable", "nothing accepts connections");
+    };
+    expect((await failureOf(session.audit({}, still))).code).toBe("unavailable");
+    session.close();
+  });
+});
