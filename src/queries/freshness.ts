@@ -125,8 +125,8 @@ function windowAsk(ctx: QueryContext, db: RecordDb | null, question: WindowQuest
  * The ledger of a kind. Flow runs are read by expected start now and then, and told by their events in between: behind the
  * last reading their ledger goes on as far as the events' does.
  */
-function heldRanges(db: RecordDb, kind: string, scope: string): CoveredPart[] {
-  const ranges: CoveredPart[] = coveredRanges(db, kind, scope);
+function heldRanges(db: RecordDb, kind: string, scope: string): readonly CoveredPart[] {
+  const ranges: readonly CoveredPart[] = coveredRanges(db, kind, scope);
   const last = ranges.at(-1);
   if (kind !== "flow_run" || !last) return ranges;
   const events = coveredRanges(db, "event", "");

@@ -1,6 +1,6 @@
 import { MINUTE_US } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
-import type { RecordDb } from "./database.ts";
+import { type RecordDb, whileUnchanged } from "./database.ts";
 
 /** How a range was established. Stored as text: never rename. */
 export type CoverageSource = "stream" | "catch-up" | "backfill" | "audit" | "live";
@@ -76,14 +76,20 @@ export function removeCoverage(db: RecordDb, kind: string, scope: string, range:
 }
 
 /** Claims in ascending order, never overlapping; with `within` only those that reach into it, cut to it. */
-export function coveredRanges(db: RecordDb, kind: string, scope: string, within?: TimeRange): CoveredRange[] {
-  const all = { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER };
-  const rows = rowsTouching(db, kind, scope, within ?? all);
-  const outside = within && [
-    { fromUs: all.fromUs, toUs: within.fromUs - 1 },
-    { fromUs: within.toUs + 1, toUs: all.toUs },
+export function coveredRanges(db: RecordDb, kind: string, scope: string, within?: TimeRange): readonly CoveredRange[] {
+  if (!within)
+    return whileUnchanged(db, `coverage:${kind}:${scope}`, () => claims(rowsTouching(db, kind, scope, ALWAYS)));
+  const outside = [
+    { fromUs: ALWAYS.fromUs, toUs: within.fromUs - 1 },
+    { fromUs: within.toUs + 1, toUs: ALWAYS.toUs },
   ];
-  return rows.flatMap(({ seq: _, ...row }) => (outside ? cut(row, outside) : [row]));
+  return claims(rowsTouching(db, kind, scope, within)).flatMap((row) => cut(row, outside));
+}
+
+const ALWAYS: TimeRange = { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER };
+
+function claims(rows: readonly Row[]): CoveredRange[] {
+  return rows.map(({ seq: _, ...claim }) => claim);
 }
 
 /** Scopes of a kind that have a claim, such as the runs whose logs are held. */

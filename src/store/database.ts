@@ -93,6 +93,23 @@ export function inSnapshot<T>(db: RecordDb, work: () => T): T {
   }
 }
 
+/**
+ * What `read` makes of the file, kept until the file changes: for the few rows every answer looks at. Only readers keep it,
+ * since a writer's own changes leave `data_version` as it is. Values are shared, so nobody may change them.
+ */
+export function whileUnchanged<T>(db: RecordDb, key: string, read: () => T): T {
+  if (!db.readonly) return read();
+  const kept = db.local("while-unchanged", () => ({ version: -1, values: new Map<string, unknown>() }));
+  const version = dataVersion(db);
+  if (version !== kept.version || kept.values.size >= KEPT_VALUES) kept.values.clear();
+  kept.version = version;
+  if (!kept.values.has(key)) kept.values.set(key, read());
+  return kept.values.get(key) as T;
+}
+
+/** Keys hold ids of runs: a record that nobody changes could be asked about all of them. */
+const KEPT_VALUES = 500;
+
 /** Pages of WAL after which a commit checkpoints: 4,000 in ordinary work, 16,000 while history is filled. */
 export function setCheckpointPages(db: RecordDb, pages: number): void {
   db.sqlite.run(`PRAGMA wal_autocheckpoint = ${Math.trunc(pages)}`);
@@ -274,10 +291,15 @@ function checkpoint(sqlite: Database): void {
   }
 }
 
-/** `data_version` changes when another connection has committed; own commits leave it. Valid inside a transaction only. */
+/** Another one when another connection has committed since; own commits leave it. About 3 µs. */
+function dataVersion(db: RecordDb): number {
+  return db.prepare<{ data_version: number }, []>("PRAGMA data_version").get()?.data_version ?? 0;
+}
+
+/** Valid inside a transaction only. */
 function dropStaleCaches(db: RecordDb): void {
   const seen = db.local("data-version", () => ({ version: -1 }));
-  const version = db.prepare<{ data_version: number }, []>("PRAGMA data_version").get()?.data_version ?? 0;
+  const version = dataVersion(db);
   if (version !== seen.version && seen.version !== -1) db.invalidate("foreign write");
   seen.version = version;
 }

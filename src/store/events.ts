@@ -1,7 +1,7 @@
 import { bytesToUuid, isUuid, uuidToBytes } from "../lib/uuid.ts";
 import { type PrefectEvent, RESOURCE_NAME } from "../model/event.ts";
 import { compileEventFilter, type EventFilter } from "../model/event-filter.ts";
-import { readEventJson } from "./blocks.ts";
+import { readEvent } from "./blocks.ts";
 import { inSnapshot, type RecordDb } from "./database.ts";
 import { eventNames } from "./dictionaries.ts";
 import { matchingRows } from "./event-matches.ts";
@@ -56,16 +56,14 @@ export function findEventById(db: RecordDb, id: string): PrefectEvent | null {
     const place = db
       .prepare<{ blk: number; ofs: number }, [Uint8Array]>("SELECT blk, ofs FROM event WHERE id = ?")
       .get(uuidToBytes(id));
-    const json = place ? readEventJson(db, place) : undefined;
-    return json === undefined ? null : (JSON.parse(json) as PrefectEvent);
+    return place ? (readEvent(db, place) ?? null) : null;
   });
 }
 
 /** Event by its key `event.t`, as kept by rows folded from events; null when it is gone. */
 export function findEventByKey(db: RecordDb, t: number): PrefectEvent | null {
   const place = db.prepare<{ blk: number; ofs: number }, [number]>("SELECT blk, ofs FROM event WHERE t = ?").get(t);
-  const json = place ? readEventJson(db, place) : undefined;
-  return json === undefined ? null : (JSON.parse(json) as PrefectEvent);
+  return place ? (readEvent(db, place) ?? null) : null;
 }
 
 interface Match {
@@ -91,11 +89,6 @@ function take(db: RecordDb, query: EventQuery, withEvents: boolean): { found: Ma
     found.push({ row, event });
   }
   return { found, more: false };
-}
-
-function readEvent(db: RecordDb, row: EventRow): PrefectEvent | undefined {
-  const json = readEventJson(db, row);
-  return json === undefined ? undefined : (JSON.parse(json) as PrefectEvent);
 }
 
 interface ResourceName {

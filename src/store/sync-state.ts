@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../errors.ts";
 import type { SnapshotKind } from "../model/objects.ts";
-import type { RecordDb } from "./database.ts";
+import { type RecordDb, whileUnchanged } from "./database.ts";
 
 /** Facts that the engine publishes beside the rows. All times in microseconds, our clock unless said otherwise. */
 export interface SyncFacts {
@@ -44,7 +44,7 @@ export type FactKey = keyof SyncFacts | `read:${SnapshotKind}`;
 export type Fact<K extends FactKey> = K extends keyof SyncFacts ? SyncFacts[K] : SnapshotReading;
 
 export function findFact<K extends FactKey>(db: RecordDb, key: K): Fact<K> | null {
-  return findStateJson(db, key) as Fact<K> | null;
+  return whileUnchanged(db, `fact:${key}`, () => findStateJson(db, key)) as Fact<K> | null;
 }
 
 /** `null` removes it. `atUs`: our clock. */

@@ -20,6 +20,7 @@ import {
   type RecordDb,
   rebuildRecord,
   setCheckpointPages,
+  whileUnchanged,
 } from "../../src/store/database.ts";
 import { createEventWriter, eventRange, findEvents } from "../../src/store/events.ts";
 import { expectedNames, RECORD_VERSION } from "../../src/store/migrations.ts";
@@ -390,3 +391,40 @@ describe("closing", () => {
     db.close();
   });
 });
+
+describe("what is kept while the file does not change", () => {
+  test("a reader reads again after any commit of another connection, and only then", () => {
+    const file = filled(3);
+    using writer = closing(openRecord(file, "write"));
+    using reader = closing(openRecord(file, "read"));
+    let reads = 0;
+    const count = () =>
+      whileUnchanged(reader.db, "count", () => {
+        reads += 1;
+        return findEvents(reader.db, ALL).events.length;
+      });
+    expect([count(), count(), reads]).toEqual([3, 3, 1]);
+    fill(writer.db, 2, 10);
+    expect([count(), count(), reads]).toEqual([5, 5, 2]);
+    inSnapshot(reader.db, () => {
+      fill(writer.db, 1, 20);
+      expect([count(), reads]).toEqual([5, 2]);
+    });
+    expect([count(), reads]).toEqual([6, 3]);
+  });
+
+  test("a writer, whose own commits nobody tells it of, reads every time", () => {
+    using writer = closing(openRecord(filled(3), "write"));
+    let reads = 0;
+    const read = () =>
+      whileUnchanged(writer.db, "reads", () => {
+        reads += 1;
+        return reads;
+      });
+    expect([read(), read()]).toEqual([1, 2]);
+  });
+});
+
+function closing(db: RecordDb): Disposable & { readonly db: RecordDb } {
+  return { db, [Symbol.dispose]: () => db.close() };
+}

@@ -199,6 +199,26 @@ test("two writers on one file see each other's names, resources and blocks", () 
   }
 });
 
+test("an event is parsed once while its block grows, and anew when its content was replaced", () => {
+  const file = tempRecordFile();
+  const writer = openRecord(file, "write");
+  const events = createEventWriter(writer);
+  const insert = (event: PrefectEvent, source: "stream" | "catch-up") =>
+    inTransaction(writer, () => events.insert([event], source, 1));
+  insert(anEvent({ id: anId(1), occurred: at(1), payload: { said: "socket" } }), "stream");
+  const reader = openRecord(file, "read");
+  const first = () => findEvents(reader, { ...ALL, order: "asc" }).events[0];
+  const before = first();
+  insert(anEvent({ id: anId(2), occurred: at(2) }), "stream");
+  expect(findEvents(reader, ALL).events).toHaveLength(2);
+  expect(first()).toBe(before as PrefectEvent);
+  insert(anEvent({ id: anId(1), occurred: at(1), payload: { said: "REST" } }), "catch-up");
+  expect(first()?.payload).toEqual({ said: "REST" });
+  expect(before?.payload).toEqual({ said: "socket" });
+  reader.close();
+  writer.close();
+});
+
 test("a name that changed is told per event, the newest one where an event has none", () => {
   const { db, insert } = aRecord();
   const named = (n: number, name: string | null) =>
