@@ -1,11 +1,18 @@
 /** The answer of every list tool: as many items as the budget allows, in both channels, and where to go on. */
 import { formatIsoUs } from "../lib/time.ts";
 import type { Freshness } from "../model/freshness.ts";
-import { estimateJsonTokens, estimateRowTokens, estimateTokens, WIDE_TOKENS } from "./budget.ts";
+import {
+  estimateJsonTokens,
+  estimateRowTokens,
+  estimateTokens,
+  type Measured,
+  measureText,
+  WIDE_TOKENS,
+} from "./budget.ts";
 import type { ToolAnswer } from "./define.ts";
 import { fenced } from "./fenced.ts";
 import { metaLines } from "./meta.ts";
-import type { Item } from "./render.ts";
+import type { Item, TableOptions } from "./render.ts";
 import { cellsOf, foldIds, tableLines } from "./render.ts";
 import { answerMeta } from "./shapes.ts";
 import { shrinkItem } from "./shrink.ts";
@@ -72,7 +79,6 @@ interface Page {
 function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
   const ordered = spec.keep === "end" ? [...spec.items].reverse() : spec.items;
   const options = { day: formatIsoUs(spec.nowUs).slice(0, 10), precise: spec.precise ?? false };
-  const isPlain = spec.layout === "json" || spec.rowText !== undefined;
   const seen = new Set<string>();
   const rows: ReadonlyMap<string, string>[] = [];
   const items: Item[] = [];
@@ -81,16 +87,42 @@ function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
   for (const given of ordered) {
     // The first item is shown in any case: whole up to the widest answer, cut beyond.
     const item = rows.length === 0 ? shrinkItem(given, WIDE_TOKENS - reserve) : given;
-    const cells = isPlain
-      ? new Map([["", spec.rowText ? spec.rowText(item) : JSON.stringify(item)]])
-      : cellsOf(spec.toRow ? spec.toRow(item) : item, options);
-    text += estimateRowTokens([...cells.values()].join("|"), seen) + 1;
-    json += estimateJsonTokens(item) + 1;
+    const shown = shownItem(spec, item, options);
+    text += estimateRowTokens(shown.measured, seen) + 1;
+    json += shown.jsonTokens + 1;
     if (rows.length > 0 && Math.max(text, json) > budget) break;
-    rows.push(cells);
+    rows.push(shown.cells);
     items.push(item);
   }
   return spec.keep === "end" ? { items: items.reverse(), rows: rows.reverse() } : { items, rows };
+}
+
+interface ShownItem {
+  readonly cells: ReadonlyMap<string, string>;
+  readonly measured: Measured;
+  readonly jsonTokens: number;
+  /** What the above depends on beside the item. */
+  readonly day: string;
+  readonly precise: boolean | undefined;
+  readonly toRow: ListSpec["toRow"];
+  readonly rowText: ListSpec["rowText"];
+  readonly layout: ListSpec["layout"];
+}
+
+/** An item that is the same object as in an earlier answer, as events are, is not measured again. */
+const shownItems = new WeakMap<Item, ShownItem>();
+
+function shownItem({ toRow, rowText, layout }: ListSpec, item: Item, { day, precise }: TableOptions): ShownItem {
+  const known = shownItems.get(item);
+  const isSame = known?.day === day && known.precise === precise && known.layout === layout;
+  if (known && isSame && known.toRow === toRow && known.rowText === rowText) return known;
+  const json = JSON.stringify(item);
+  const plain = rowText ? rowText(item) : layout === "json" ? json : undefined;
+  const cells = plain === undefined ? cellsOf(toRow ? toRow(item) : item, { day, precise }) : new Map([["", plain]]);
+  const measured = measureText([...cells.values()].join("|"));
+  const shown = { cells, measured, jsonTokens: estimateTokens(json), day, precise, toRow, rowText, layout };
+  shownItems.set(item, shown);
+  return shown;
 }
 
 function listText(spec: ListSpec, page: Page, head: readonly string[], cursor: string | undefined): string {

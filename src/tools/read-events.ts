@@ -76,14 +76,21 @@ export const readEventsTool = defineTool({
 
 function shape(event: PrefectEvent, { detail, fields }: Input): Item {
   if (fields && fields.length > 0) return { ...inBrief(event), ...event };
-  return detail === "full" ? { ...event } : inBrief(event);
+  return detail === "full" ? (event as PrefectEvent & Item) : inBrief(event);
 }
+
+/** The record hands out the same object for an event that it has unpacked: the newest ones are asked for again and again. */
+const briefs = new WeakMap<PrefectEvent, Item>();
 
 /** The run by its name alone, which every tool takes: its id in each row would cost a quarter of the page. */
 function inBrief(event: PrefectEvent): Item {
+  const known = briefs.get(event);
+  if (known) return known;
   const { flow_run_id, flow_run_name, ...rest } = briefEvent(event);
   const run = flow_run_name ?? flow_run_id;
-  return run === undefined ? rest : { ...rest, flow_run: run };
+  const brief = run === undefined ? rest : { ...rest, flow_run: run };
+  briefs.set(event, brief);
+  return brief;
 }
 
 /** `prefect.flow-run.Failed` tells the kind of its resource: the id alone is enough beside it. */

@@ -13,7 +13,7 @@ export interface TableOptions {
   /** Day (`2026-01-31`) whose times are written without date. */
   readonly day: string;
   /** Times keep milliseconds. */
-  readonly precise?: boolean;
+  readonly precise?: boolean | undefined;
 }
 
 /** One item as cells by column name. `X_id` and `X_name` share the column `X`; nested `{id, name}` too. */
@@ -114,12 +114,21 @@ export interface TableText {
 
 /** Writes UUIDs that occur more than once as `#a` and returns the legend that spells them out, or null. */
 export function foldIds(text: string): { text: string; legend: string | null } {
+  const found = [...text.matchAll(UUID_PATTERN)];
   const counts = new Map<string, number>();
-  for (const [id] of text.matchAll(UUID_PATTERN)) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const [id] of found) counts.set(id, (counts.get(id) ?? 0) + 1);
   const labels = new Map<string, string>();
   for (const [id, count] of counts) if (count > 1) labels.set(id, label(labels.size));
   if (labels.size === 0) return { text, legend: null };
-  const folded = text.replace(UUID_PATTERN, (id) => (labels.has(id) ? `#${labels.get(id)}` : id));
+  let folded = "";
+  let done = 0;
+  for (const { 0: id, index } of found) {
+    const name = labels.get(id);
+    if (name === undefined) continue;
+    folded += `${text.slice(done, index)}#${name}`;
+    done = index + id.length;
+  }
+  folded += text.slice(done);
   return { text: folded, legend: `ids: ${[...labels].map(([id, name]) => `${name}=${id}`).join(" ")}` };
 }
 
