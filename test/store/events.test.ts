@@ -212,7 +212,7 @@ test("an event is parsed once while its block grows, and anew when its content w
   insert(anEvent({ id: anId(2), occurred: at(2) }), "stream");
   expect(findEvents(reader, ALL).events).toHaveLength(2);
   expect(first()).toBe(before as PrefectEvent);
-  insert(anEvent({ id: anId(1), occurred: at(1), payload: { said: "REST" } }), "catch-up");
+  insert(anEvent({ id: anId(1), occurred: at(1), received: at(9), payload: { said: "REST" } }), "catch-up");
   expect(first()?.payload).toEqual({ said: "REST" });
   expect(before?.payload).toEqual({ said: "socket" });
   reader.close();
