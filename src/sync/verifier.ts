@@ -1,6 +1,6 @@
 import { DAY_US, MINUTE_US } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
-import { coveredRanges } from "../store/coverage.ts";
+import { coverageEnd, coveredRanges } from "../store/coverage.ts";
 import { findStateJson } from "../store/sync-state.ts";
 import { type EngineContext, horizonUs } from "./engine-context.ts";
 import { keptFromUs } from "./kept-from.ts";
@@ -25,13 +25,13 @@ export class Verifier {
     this.ctx = ctx;
   }
 
-  /** Late events were stored. */
+  /** Late events were stored. Looked at some seconds after the first note, however many follow. */
   note(late: TimeRange): void {
+    if (this.late === null) this.lateMs = this.ctx.clock.nowMs();
     this.late = {
       fromUs: Math.min(this.late?.fromUs ?? late.fromUs, late.fromUs),
       toUs: Math.max(this.late?.toUs ?? late.toUs, late.toUs),
     };
-    this.lateMs = this.ctx.clock.nowMs();
   }
 
   /** Answers the milliseconds until it is worth looking again. */
@@ -63,13 +63,21 @@ export class Verifier {
   }
 
   private async verifyLate(signal: AbortSignal): Promise<void> {
-    const late = this.late;
+    const { late } = this;
+    if (late === null) return;
     this.late = null;
-    const fromUs = Math.max(this.floorUs(), (late?.fromUs ?? 0) - MINUTE_US);
-    const toUs = Math.min((late?.toUs ?? 0) + MINUTE_US, Math.floor(this.ctx.serverClock.guessUs()));
+    const fromUs = Math.max(this.floorUs(), late.fromUs - MINUTE_US);
+    // The newest part is read again by every catch-up.
+    const endUs = (coverageEnd(this.ctx.db, "event", "") ?? 0) - this.ctx.settings.overlapMs * 1000;
+    const toUs = Math.min(late.toUs + MINUTE_US, endUs);
     if (toUs < fromUs || toUs - fromUs > WIDEST_US) return;
-    // Only what is claimed can be wrong; what is not is fetched anyway.
-    for (const range of coveredRanges(this.ctx.db, "event", "", { fromUs, toUs })) await this.verify(range, signal);
+    try {
+      // Only what is claimed can be wrong; what is not is fetched anyway.
+      for (const range of coveredRanges(this.ctx.db, "event", "", { fromUs, toUs })) await this.verify(range, signal);
+    } catch (error) {
+      this.note(late);
+      throw error;
+    }
   }
 
   private async verify(range: TimeRange, signal: AbortSignal): Promise<void> {

@@ -115,6 +115,30 @@ describe("looking again at what arrived late", () => {
     expect(countEventsBetween(ctx.db, all)).toBe(2);
   });
 
+  test("is not put off by more that comes late, and is tried again when Prefect failed", async () => {
+    const { ctx, prefect, clock } = aBench();
+    await catchUp(ctx, still);
+    const backfill = new Backfill(ctx);
+    while ((await backfill.step({ goalUs: T0_US - 2 * HOUR_US, signal: still })).state === "more");
+    prefect.events = [anEventAt(-3_000)];
+    const verifier = new Verifier(ctx);
+    const late = { fromUs: T0_US - 3_000 * SECOND_US, toUs: T0_US - 3_000 * SECOND_US };
+    for (let second = 0; second < 6; second += 1) {
+      verifier.note(late);
+      expect(await verifier.turn(still)).toBe((6 - second) * 1_000);
+      clock.us += SECOND_US;
+    }
+    prefect.before = () => {
+      throw new AppError("unavailable", "nothing accepts connections");
+    };
+    expect((await failureOf(verifier.turn(still))).code).toBe("unavailable");
+    expect(countEventsBetween(ctx.db, all)).toBe(0);
+    prefect.before = () => undefined;
+    clock.us += 6 * SECOND_US;
+    await verifier.turn(still);
+    expect(countEventsBetween(ctx.db, all)).toBe(1);
+  });
+
   test("happens on a widening schedule for everything, within the idle allowance", async () => {
     const { ctx, prefect, clock } = aBench();
     await catchUp(ctx, still);
