@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DAY_US, MINUTE_US, parseIsoUs } from "../src/lib/time.ts";
 import { SNAPSHOT_KINDS, type SnapshotKind } from "../src/model/objects.ts";
 import { addCoverage } from "../src/store/coverage.ts";
-import { inTransaction, openRecord, type RecordDb, setCheckpointPages } from "../src/store/database.ts";
+import { inTransaction, openRecord, type RecordDb, setFilling } from "../src/store/database.ts";
 import { createEventWriter } from "../src/store/events.ts";
 import { foldRunEvents } from "../src/store/fold-events.ts";
 import { tryBecomeLeader } from "../src/store/leader-lock.ts";
@@ -67,7 +67,7 @@ function schemaHash(root: string): string {
 
 function fill(file: string, count: number, toUs: number): Pick<HeldRecord, "flowRunIds" | "newestUs"> {
   const db = openRecord(file, "write");
-  setCheckpointPages(db, 16_000);
+  setFilling(db, true);
   const writer = createEventWriter(db);
   const source = new SyntheticEvents({ fromUs: toUs - 30 * DAY_US, spanUs: 30 * DAY_US, count });
   const flowRunIds: string[] = [];

@@ -1,5 +1,5 @@
 /**
- * Ingest into a record: rate at N events held, batches of 200, checkpoint 16,000, and bytes per event.
+ * Ingest into a record: rate at N events held, batches of 200, as while history is filled, and bytes per event.
  * Making the events is not counted; parsing their pages, the fold of runs, storing, committing and checkpoints are.
  *
  *     bun bench/ingest.ts [events=1000000] [--no-text] [--no-fold] [--plain-ids] [--batch=200] [--keep=FILE]
@@ -8,7 +8,7 @@ import { rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PrefectEvent } from "../src/model/event.ts";
-import { inTransaction, openRecord, setCheckpointPages } from "../src/store/database.ts";
+import { inTransaction, openRecord, setFilling } from "../src/store/database.ts";
 import { createEventWriter } from "../src/store/events.ts";
 import { foldRunEvents } from "../src/store/fold-events.ts";
 import { SyntheticEvents } from "./synthetic-events.ts";
@@ -19,7 +19,6 @@ export interface IngestOptions {
   readonly batch: number;
   readonly text: boolean;
   readonly fold: boolean;
-  readonly checkpoint: number;
 }
 
 export interface IngestFigures {
@@ -40,7 +39,7 @@ export function measureIngest(options: IngestOptions, say: (line: string) => voi
   const { file, events, batch } = options;
   for (const suffix of ["", "-wal", "-shm", ".setup"]) rmSync(file + suffix, { force: true });
   const db = openRecord(file, "write");
-  setCheckpointPages(db, options.checkpoint);
+  setFilling(db, true);
   const writer = createEventWriter(db, { text: options.text });
   const source = new SyntheticEvents({ fromUs: 1_784_600_000_000_000, spanUs: 30 * 86_400_000_000, count: events });
   const store = (pages: readonly string[]): void => {
@@ -104,7 +103,6 @@ if (import.meta.main) {
       batch: Number(value("batch") ?? 200),
       text: !process.argv.includes("--no-text"),
       fold: !process.argv.includes("--no-fold"),
-      checkpoint: Number(value("checkpoint") ?? 16_000),
     },
     (line) => console.log(line),
   );

@@ -73,7 +73,7 @@ function residentSize(pid: number): string {
 function measureStorage(): Row[] {
   const folder = mkdtempSync(join(tmpdir(), "bench-ingest-"));
   const file = join(folder, "record.sqlite");
-  const common = { file, events, batch: 200, fold: true, checkpoint: 16_000 };
+  const common = { file, events, batch: 200, fold: true };
   try {
     const withText = measureIngest({ ...common, text: true }, say);
     const without = measureIngest({ ...common, text: false }, say);

@@ -2,14 +2,12 @@ import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/event.ts";
 import { gapsIn, type TimeRange } from "../model/freshness.ts";
 import { coveredRanges } from "../store/coverage.ts";
-import { setCheckpointPages } from "../store/database.ts";
+import { setFilling } from "../store/database.ts";
 import { type EngineContext, horizonUs } from "./engine-context.ts";
 import { keptFromUs } from "./kept-from.ts";
 import { storeWalk } from "./store-walk.ts";
 
 /** Pages of WAL before a checkpoint: fewer, longer ones while history is filled. */
-const FILLING_PAGES = 16_000;
-const ORDINARY_PAGES = 4_000;
 
 /** Events that one window should hold: a walk that an interruption does not cost much. */
 const WINDOW_EVENTS = 2_000;
@@ -77,7 +75,7 @@ export class Backfill {
   private fill(isFilling: boolean): void {
     if (isFilling === this.isFilling) return;
     this.isFilling = isFilling;
-    setCheckpointPages(this.ctx.db, isFilling ? FILLING_PAGES : ORDINARY_PAGES);
+    setFilling(this.ctx.db, isFilling);
   }
 
   private adapt(range: TimeRange, events: number): void {

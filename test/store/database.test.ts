@@ -19,7 +19,6 @@ import {
   openRecord,
   type RecordDb,
   rebuildRecord,
-  setCheckpointPages,
   whileUnchanged,
 } from "../../src/store/database.ts";
 import { createEventWriter, eventRange, findEvents } from "../../src/store/events.ts";
@@ -271,7 +270,7 @@ describe("a file that cannot be used", () => {
   test("with a cut WAL keeps every commit before the cut", () => {
     const file = tempRecordFile();
     const db = openRecord(file, "write");
-    setCheckpointPages(db, 0);
+    db.sqlite.run("PRAGMA wal_autocheckpoint = 0");
     fill(db, 10);
     const size = statSync(`${file}-wal`).size;
     fill(db, 10, 10);

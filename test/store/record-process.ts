@@ -2,7 +2,7 @@
 import { formatIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/event.ts";
 import { addCoverage } from "../../src/store/coverage.ts";
-import { inTransaction, openRecord, setCheckpointPages } from "../../src/store/database.ts";
+import { inTransaction, openRecord } from "../../src/store/database.ts";
 import { createEventWriter, eventRange } from "../../src/store/events.ts";
 import { tryBecomeLeader } from "../../src/store/leader-lock.ts";
 import { anEvent, anId, T0_US } from "../support/builders.ts";
@@ -34,7 +34,7 @@ export interface IngestOptions {
 /** Stores events in batches, each with the claim that everything up to its end is held. Reports "n" after each commit. */
 function ingest(file: string, { batch, checkpoint, from }: IngestOptions): void {
   const db = openRecord(file, "write");
-  setCheckpointPages(db, checkpoint);
+  db.sqlite.run(`PRAGMA wal_autocheckpoint = ${checkpoint}`);
   const writer = createEventWriter(db);
   for (let n = from; n < from + 200_000; n += batch) {
     inTransaction(db, () => {
