@@ -17,6 +17,8 @@ export interface Span {
 
 export interface SpanExporter {
   add(span: Span): void;
+  /** Sends what is waiting, once, and ends. Gives up after `withinMs`. */
+  close(withinMs: number): Promise<void>;
 }
 
 export interface SpanExportOptions {
@@ -25,7 +27,6 @@ export interface SpanExportOptions {
   readonly service: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly signal: AbortSignal;
 }
 
 const EVERY_MS = 5_000;
@@ -37,15 +38,17 @@ const ERROR_STATUS = 2;
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$/;
 
 export function createSpanExporter(options: SpanExportOptions): SpanExporter {
-  const { clock, logger, signal } = options;
+  const { clock, logger } = options;
+  const ending = new AbortController();
   const waiting: Span[] = [];
   let hasComplained = false;
+  let last: Promise<void> = Promise.resolve();
 
-  const flush = async () => {
+  const flush = async (withinMs: number) => {
     if (waiting.length === 0) return;
     const body = JSON.stringify(toOtlp(waiting.splice(0), options.service));
     const giveUp = new AbortController();
-    void clock.sleep(WITHIN_MS, giveUp.signal).then(() => giveUp.abort());
+    void clock.sleep(withinMs, giveUp.signal).then(() => giveUp.abort());
     try {
       const url = `${options.endpoint.replace(/\/+$/, "")}/v1/traces`;
       const headers = { "content-type": "application/json" };
@@ -61,15 +64,21 @@ export function createSpanExporter(options: SpanExportOptions): SpanExporter {
     }
   };
   const run = async () => {
-    while (!signal.aborted) {
-      await clock.sleep(EVERY_MS, signal);
-      await flush();
+    for (;;) {
+      await clock.sleep(EVERY_MS, ending.signal);
+      if (ending.signal.aborted) return;
+      last = flush(WITHIN_MS);
+      await last;
     }
   };
   void run();
   return {
     add(span) {
       if (waiting.length < MOST_WAITING) waiting.push(span);
+    },
+    async close(withinMs) {
+      ending.abort();
+      await Promise.race([Promise.all([last, flush(withinMs)]), clock.sleep(withinMs)]);
     },
   };
 }

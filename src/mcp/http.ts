@@ -90,9 +90,8 @@ class HttpHost implements HttpServer {
     const burst = Math.max(1, requestsPerSecond);
     this.limits = new CallerLimits({ requestsPerSecond, burst, maxConcurrent, maxCallers: MAX_CALLERS });
     this.tenants = this.createTenants();
-    const { signal } = this.ending;
     const { otlpEndpoint: endpoint } = settings;
-    this.spans = endpoint ? createSpanExporter({ endpoint, service: "prefect-mcp-bun", clock, logger, signal }) : null;
+    this.spans = endpoint ? createSpanExporter({ endpoint, service: "prefect-mcp-bun", clock, logger }) : null;
     const tls = tlsOf(settings);
     this.server = Bun.serve({
       hostname: settings.host.replace(/^\[|\]$/g, ""),
@@ -120,7 +119,7 @@ class HttpHost implements HttpServer {
     const stopped = this.server.stop(false);
     const untilMs = clock.nowMs() + DRAIN_MS;
     while (this.running > 0 && clock.nowMs() < untilMs) await clock.sleep(10);
-    await this.tenants.close();
+    await Promise.all([this.tenants.close(), this.spans?.close(DRAIN_MS)]);
     await this.server.stop(true);
     await stopped;
   }
