@@ -66,4 +66,49 @@ describe("access tokens of an issuer", () => {
     }
     expect(await outcome(auth, "Bearer not.a.jwt")).toBe("The access token is not valid here.");
   });
+
+  test("cannot be judged while the issuer's keys cannot be read: that is not the caller's fault", async () => {
+    const { privateKey } = await generateKeyPair("ES256");
+    const answers: (() => Response)[] = [
+      () => new Response("busy", { status: 500 }),
+      () => new Response("<html>", { status: 200 }),
+      () => new Response(null, { status: 302, headers: { location: "http://127.0.0.1:1/elsewhere" } }),
+    ];
+    await using server = Bun.serve({
+      port: 0,
+      fetch: (request) => answers[Number(new URL(request.url).pathname.slice(1))]?.() ?? new Response(),
+    });
+    const away = `http://127.0.0.1:${server.port}`;
+    for (const jwksUrl of [`${away}/0`, `${away}/1`, `${away}/2`, "http://127.0.0.1:1/jwks"]) {
+      const oidc = {
+        issuer: "https://login.example.com",
+        audience: "https://mcp.example.com/mcp",
+        jwksUrl,
+        scopes: [],
+      };
+      const token = await new SignJWT({})
+        .setProtectedHeader({ alg: "ES256", kid: "k1" })
+        .setIssuer(oidc.issuer)
+        .setAudience(oidc.audience)
+        .setExpirationTime("5m")
+        .sign(privateKey);
+      const failure = await failureOf(createCallerAuth({ tokens: [], oidc }), `Bearer ${token}`);
+      expect({ jwksUrl, code: failure.code, status: failure.status }).toEqual({
+        jwksUrl,
+        code: "unavailable",
+        status: 503,
+      });
+      expect(failure.message).not.toContain(token);
+    }
+  });
 });
+
+async function failureOf(auth: CallerAuth, authorization: string): Promise<AppError> {
+  try {
+    await auth.authenticate(new Headers({ authorization }));
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+  throw new Error("let in");
+}

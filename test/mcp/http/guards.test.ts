@@ -148,6 +148,25 @@ describe("caller authentication", () => {
     );
   });
 
+  test("asks to come again while the issuer's keys cannot be read", async () => {
+    const oidc = {
+      issuer: "https://login.example.com",
+      audience: "https://mcp.example.com/mcp",
+      jwksUrl: "http://127.0.0.1:1/keys",
+      scopes: [],
+    };
+    await using http = startHttp({ http: { oidc } });
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const token = `${part({ alg: "ES256", kid: "k1" })}.${part({ iss: oidc.issuer })}.c2lnbmF0dXJl`;
+    const answer = await http.post(call("echo", { text: "a" }), { authorization: `Bearer ${token}` });
+    expect([answer.status, answer.headers.get("retry-after"), answer.json.error.data]).toEqual([
+      503,
+      "1",
+      { code: "unavailable", retryable: true },
+    ]);
+    expect(answer.text).not.toContain(token);
+  });
+
   test("a session belongs to the caller who began it", async () => {
     await using http = startHttp({ http: { tokens } });
     const as = (token: string | undefined, session?: string) => ({
