@@ -96,8 +96,8 @@ function toOtlpSpan({ name, startMs, endMs, isError, parent, attributes }: Span)
     ...(parentSpanId ? { parentSpanId } : {}),
     name,
     kind: SERVER_KIND,
-    startTimeUnixNano: `${Math.round(startMs)}000000`,
-    endTimeUnixNano: `${Math.round(endMs)}000000`,
+    startTimeUnixNano: `${Math.round(startMs * 1000)}000`,
+    endTimeUnixNano: `${Math.round(endMs * 1000)}000`,
     attributes: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
     status: isError ? { code: ERROR_STATUS } : {},
   };

@@ -273,7 +273,7 @@ class HttpHost implements HttpServer {
 
   private async answerFrom(seat: Seat, request: Request, body: unknown, callerId: string, release: () => void) {
     const { clock, logger } = this.options;
-    const startMs = clock.nowMs();
+    const startUs = clock.nowUs();
     const method = request.method === "POST" ? methodLabel(body) : request.method;
     seat.running += 1;
     let response: Response;
@@ -283,7 +283,8 @@ class HttpHost implements HttpServer {
       seat.running -= 1;
     }
     const { status } = response;
-    const ms = clock.nowMs() - startMs;
+    const startMs = startUs / 1000;
+    const ms = (clock.nowUs() - startUs) / 1000;
     const tenant = seat.label;
     this.metrics.count("requests_total", { tenant, method, status: String(status) });
     this.metrics.observe("request_seconds", { tenant }, ms / 1000);

@@ -8,7 +8,7 @@ import type { Freshness, TimeRange } from "../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../model/freshness.ts";
 import type { SnapshotKind } from "../model/objects.ts";
 import { coveredRanges } from "../store/coverage.ts";
-import type { RecordDb } from "../store/database.ts";
+import { type RecordDb, whileUnchanged } from "../store/database.ts";
 import { findFact } from "../store/sync-state.ts";
 import type { CoveredPart, SourceChoice, SyncView, WindowAsk } from "./choose-source.ts";
 import { chooseForSnapshot, chooseForWindow, heldPart, NO_SYNC, snapshotHeld } from "./choose-source.ts";
@@ -21,12 +21,14 @@ export const HEARTBEAT_LIMIT_US = 6 * SECOND_US;
 
 /** Who feeds the record, as of `nowUs` (our clock); the answer's times are on the server's clock. */
 export function readSyncView(db: RecordDb, nowUs: number): SyncView {
-  const syncer = findFact(db, "syncer");
-  const connection = findFact(db, "connection");
+  const { syncer, connection, catchup } = whileUnchanged(db, "sync-view", () => ({
+    syncer: findFact(db, "syncer"),
+    connection: findFact(db, "connection"),
+    catchup: findFact(db, "catchup"),
+  }));
   const skewUs = clockSkewUs(db);
   const lastContactUs = connection ? connection.lastContactUs + skewUs : null;
   if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return { ...NO_SYNC, lastContactUs };
-  const catchup = findFact(db, "catchup");
   const isLost = connection !== null && !connection.reachable;
   return {
     following: !isLost && catchup !== null && catchup.atUs >= syncer.sinceUs,

@@ -3,6 +3,8 @@
  * true count. `test/tools/budget.test.ts` holds it to that.
  */
 
+import { uuidsIn } from "../lib/uuid.ts";
+
 /** Whole answer, when the caller named neither `limit` nor `detail: "full"`. */
 export const DEFAULT_TOKENS = 2_500;
 /** Whole answer, otherwise: never more. */
@@ -10,7 +12,6 @@ export const WIDE_TOKENS = 8_000;
 
 /** One UUID: 22.7 tokens on average, 17 to 30. */
 const UUID_TOKENS = 23.5;
-export const UUID_PATTERN = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
 
 /** A text measured once: its UUIDs in order, and the estimated tokens of all between them. */
 export interface Measured {
@@ -22,11 +23,11 @@ export function measureText(text: string): Measured {
   const uuids: string[] = [];
   let plain = 0;
   let done = 0;
-  for (const match of text.matchAll(UUID_PATTERN)) {
+  for (const { id, at } of uuidsIn(text)) {
     // What stands for a UUID separates what is around it, as a blank would.
-    plain += plainTokens(text, done, match.index) + BLANK_TOKENS;
-    done = match.index + match[0].length;
-    uuids.push(match[0]);
+    plain += plainTokens(text, done, at) + BLANK_TOKENS;
+    done = at + id.length;
+    uuids.push(id);
   }
   return { uuids, plain: plain + plainTokens(text, done, text.length) };
 }

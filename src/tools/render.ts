@@ -3,7 +3,7 @@
  * dropped, names beside ids. Every UUID of the structure stands in the text; one that occurs more than once is written
  * out in a legend and referred to as `#a`.
  */
-import { UUID_PATTERN } from "./budget.ts";
+import { uuidsIn } from "../lib/uuid.ts";
 
 export type Item = Readonly<Record<string, unknown>>;
 
@@ -97,13 +97,23 @@ export function tableLines(rows: readonly ReadonlyMap<string, string>[], order: 
   return {
     shared: shared.length > 0 ? `all: ${shared.join("; ")}` : null,
     columns: columns.join(" | "),
-    lines: rows.map((row) =>
-      columns
-        .map((name) => row.get(name) ?? "")
-        .join("|")
-        .replace(/\|+$/, ""),
-    ),
+    lines: rows.map((row) => lineOf(row, columns)),
   };
+}
+
+/** Empty cells at the end are left out. */
+function lineOf(row: ReadonlyMap<string, string>, columns: readonly string[]): string {
+  let line = "";
+  let separators = "";
+  for (const name of columns) {
+    const cell = row.get(name);
+    if (cell) {
+      line += separators + cell;
+      separators = "";
+    }
+    separators += "|";
+  }
+  return line;
 }
 
 export interface TableText {
@@ -114,19 +124,19 @@ export interface TableText {
 
 /** Writes UUIDs that occur more than once as `#a` and returns the legend that spells them out, or null. */
 export function foldIds(text: string): { text: string; legend: string | null } {
-  const found = [...text.matchAll(UUID_PATTERN)];
+  const found = uuidsIn(text);
   const counts = new Map<string, number>();
-  for (const [id] of found) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const { id } of found) counts.set(id, (counts.get(id) ?? 0) + 1);
   const labels = new Map<string, string>();
   for (const [id, count] of counts) if (count > 1) labels.set(id, label(labels.size));
   if (labels.size === 0) return { text, legend: null };
   let folded = "";
   let done = 0;
-  for (const { 0: id, index } of found) {
+  for (const { id, at } of found) {
     const name = labels.get(id);
     if (name === undefined) continue;
-    folded += `${text.slice(done, index)}#${name}`;
-    done = index + id.length;
+    folded += `${text.slice(done, at)}#${name}`;
+    done = at + id.length;
   }
   folded += text.slice(done);
   return { text: folded, legend: `ids: ${[...labels].map(([id, name]) => `${name}=${id}`).join(" ")}` };
