@@ -5,8 +5,10 @@ import { EventStrings } from "./event-text.ts";
 /** Events per block: 50 keep the price of reading a single one low and compress to a ninth. */
 export const BLOCK_SIZE = 50;
 const ZSTD_LEVEL = 3;
-/** Unpacked blocks a connection keeps: about 100 KB each, three times that where every event was parsed. */
+/** Unpacked blocks a connection keeps, about 100 KB each. */
 const KEPT_BLOCKS = 32;
+/** Parsed events it keeps, about 5 KB each with what is made of them for answers. */
+const KEPT_EVENTS = 300;
 
 /** Where the next event's JSON will stand. */
 export interface BlockPlace {
@@ -115,18 +117,20 @@ function unpack(data: Uint8Array): string[] {
   return utf8.decode(Bun.zstdDecompressSync(data)).split("\n");
 }
 
-interface KeptBlock {
-  readonly lines: readonly string[];
-  /** What was parsed of them, at the same places. */
-  readonly events: PrefectEvent[];
-}
-
 /**
  * JSON lines of a block, in order of arrival; empty when it is gone. Lines are only ever added and ids never used twice, so
  * the last few blocks stay unpacked, also while others write; at least `count` lines are returned when they exist.
  */
 export function readBlockLines(db: RecordDb, id: number, count: number): readonly string[] {
-  return keptBlock(db, id, count).lines;
+  const kept = keptWhileWritten<readonly string[]>(db, "blocks");
+  const known = kept.get(id);
+  if (known && known.length >= count) return known;
+  const held = known && db.prepare<{ n: number }, [number]>("SELECT n FROM block WHERE id = ?").get(id);
+  if (known && held?.n === known.length) return known;
+  const row = db.prepare<{ data: Uint8Array }, [number]>("SELECT data FROM block WHERE id = ?").get(id);
+  const lines = row ? unpack(row.data) : [];
+  keep(kept, id, lines, KEPT_BLOCKS);
+  return lines;
 }
 
 /** JSON of one event, or undefined when its block or its line is gone. */
@@ -134,36 +138,35 @@ export function readEventJson(db: RecordDb, place: BlockPlace): string | undefin
   return readBlockLines(db, place.blk, place.ofs + 1)[place.ofs] || undefined;
 }
 
-/** One event, or undefined when its block or its line is gone. The same object for as long as its block stays unpacked. */
-export function readEvent(db: RecordDb, { blk, ofs }: BlockPlace): PrefectEvent | undefined {
-  const { lines, events } = keptBlock(db, blk, ofs + 1);
-  const json = lines[ofs];
-  if (!json) return undefined;
-  const event = events[ofs] ?? (JSON.parse(json) as PrefectEvent);
-  events[ofs] = event;
+/** One event, or undefined when its block or its line is gone. The last few hundred that were read stay the same objects. */
+export function readEvent(db: RecordDb, place: BlockPlace): PrefectEvent | undefined {
+  const json = readEventJson(db, place);
+  if (json === undefined) return undefined;
+  const kept = keptWhileWritten<PrefectEvent>(db, "parsed-events");
+  const key = place.blk * BLOCK_SIZE + place.ofs;
+  const known = kept.get(key);
+  if (known) return known;
+  const event = JSON.parse(json) as PrefectEvent;
+  keep(kept, key, event, KEPT_EVENTS);
   return event;
 }
 
-function keptBlock(db: RecordDb, id: number, count: number): KeptBlock {
-  const kept = db.local("blocks", () => {
-    const map = new Map<number, KeptBlock>();
-    // A rollback may give the id of a block that was read to another one.
+/** A cache that outlives the commits of others, which only add; a rollback may give a number that was read to another one. */
+function keptWhileWritten<V>(db: RecordDb, name: string): Map<number, V> {
+  return db.local(name, () => {
+    const map = new Map<number, V>();
     db.onInvalidate((why) => {
       if (why !== "foreign write") map.clear();
     });
     return map;
   });
-  const known = kept.get(id);
-  if (known && known.lines.length >= count) return known;
-  const held = known && db.prepare<{ n: number }, [number]>("SELECT n FROM block WHERE id = ?").get(id);
-  if (known && held?.n === known.lines.length) return known;
-  const row = db.prepare<{ data: Uint8Array }, [number]>("SELECT data FROM block WHERE id = ?").get(id);
-  const block = { lines: row ? unpack(row.data) : [], events: known?.events ?? [] };
-  kept.delete(id);
-  kept.set(id, block);
-  const oldest = kept.size > KEPT_BLOCKS ? kept.keys().next().value : undefined;
+}
+
+function keep<V>(kept: Map<number, V>, key: number, value: V, most: number): void {
+  kept.delete(key);
+  kept.set(key, value);
+  const oldest = kept.size > most ? kept.keys().next().value : undefined;
   if (oldest !== undefined) kept.delete(oldest);
-  return block;
 }
 
 /** Writes a block anew with some lines blanked. Inside a transaction; call `db.invalidate()` after it. */
