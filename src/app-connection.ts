@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "./config/settings.ts";
 import { AppError } from "./errors.ts";
 import type { PrefectConnection } from "./prefect/connection.ts";
 import { recordFileName } from "./store/record-file.ts";
+import { tenantRecords } from "./store/tenant-folders.ts";
 
 /** How to reach Prefect, by the settings. Throws AppError `invalid_config` where they name no API. */
 export function toConnection(settings: Settings, version: string): PrefectConnection {
@@ -30,6 +32,12 @@ export function toConnection(settings: Settings, version: string): PrefectConnec
     cloudApiUrl: settings.cloudApiUrl,
     userAgent: `prefect-mcp-bun/${version}`,
   };
+}
+
+/** Every record of an instance in the data folder: the own one, and those of callers who brought it in their headers. */
+export function recordFilesOf(settings: Pick<Settings, "dataDir">, apiUrl: string): string[] {
+  const own = recordFileOf(settings, apiUrl);
+  return [...(existsSync(own) ? [own] : []), ...tenantRecords(settings.dataDir, recordFileName(apiUrl))];
 }
 
 /** The record of an instance. */

@@ -1,5 +1,6 @@
-import { existsSync, rmSync } from "node:fs";
-import { recordFileOf } from "../app-connection.ts";
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { recordFileOf, recordFilesOf } from "../app-connection.ts";
 import { openSession } from "../app-session.ts";
 import { settingsFromFiles } from "../app-settings.ts";
 import { VERSION } from "../app-version.ts";
@@ -12,28 +13,42 @@ import { openRecord } from "../store/database.ts";
 import { eventRange } from "../store/events.ts";
 import { tryBecomeLeader } from "../store/leader-lock.ts";
 import { recordBytes } from "../store/record-file.ts";
+import { dropEmptyFolder } from "../store/tenant-folders.ts";
 import { askYes } from "./ask.ts";
 import type { CommandContext } from "./command.ts";
 import { momentFlag } from "./sync.ts";
 
-/** Removes what is recorded of an instance, or only what is older than a time. */
+/**
+ * Removes what is recorded of an instance, or only what is older than a time: also from the records of callers who brought
+ * that instance in their headers.
+ */
 export async function runForget(ctx: CommandContext): Promise<number> {
   const { invocation, out, signal } = ctx;
   const settings = chosenInstance(ctx);
   const instance = settings.apiUrl ?? "";
   const file = recordFileOf(settings, instance);
+  const files = recordFilesOf(settings, instance);
+  const sizeOf = () => files.reduce((sum, one) => sum + recordBytes(one), 0);
   const beforeUs = momentFlag(invocation.values.before, "before", systemClock.nowUs());
   const what = beforeUs === null ? "everything" : `everything from before ${formatIsoUs(beforeUs)}`;
-  if (!existsSync(file))
+  if (files.length === 0)
     return report(ctx, { instance, file, removed_events: 0, freed_bytes: 0 }, "Nothing is recorded");
-  const question = `Remove ${what} that is recorded of ${instance} (${(recordBytes(file) / 1e6).toFixed(1)} MB in ${file})?`;
+  const where = files.length === 1 ? files[0] : `${files.length} records in ${settings.dataDir}`;
+  const question = `Remove ${what} that is recorded of ${instance} (${(sizeOf() / 1e6).toFixed(1)} MB in ${where})?`;
   if (!invocation.switches.has("yes") && !(await askYes(question, out, signal))) {
     out.note("Nothing was removed.");
     return 1;
   }
-  const bytes = recordBytes(file);
-  const removed = beforeUs === null ? removeRecord(ctx, file) : await removeBefore(ctx, settings, beforeUs);
-  const freed = Math.max(0, bytes - recordBytes(file));
+  const bytes = sizeOf();
+  let removed = 0;
+  for (const one of files) {
+    removed +=
+      beforeUs === null
+        ? removeRecord(ctx, one)
+        : await removeBefore(ctx, { ...settings, dataDir: dirname(one) }, beforeUs);
+  }
+  const freed = Math.max(0, bytes - sizeOf());
+  for (const one of files) if (one !== file) dropEmptyFolder(dirname(one));
   return report(ctx, { instance, file, removed_events: removed, freed_bytes: freed }, `Removed ${what}`);
 }
 

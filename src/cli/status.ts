@@ -1,5 +1,5 @@
 import { openApp } from "../app.ts";
-import { recordFileOf } from "../app-connection.ts";
+import { recordFileOf, recordFilesOf } from "../app-connection.ts";
 import { settingsFromFiles } from "../app-settings.ts";
 import { VERSION } from "../app-version.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -18,7 +18,11 @@ export async function runStatus({ invocation, out, logger, entry }: CommandConte
   const query = app.query();
   const status = getRecordStatus(query);
   const file = recordFileOf(app.settings.settings, query.instance);
-  const facts = statusFacts(status, file, recordBytes(file));
+  const others = recordFilesOf(app.settings.settings, query.instance).filter((one) => one !== file);
+  const facts = {
+    ...statusFacts(status, file, recordBytes(file)),
+    records_of_callers: { count: others.length, bytes: others.reduce((sum, one) => sum + recordBytes(one), 0) },
+  };
   if (invocation.switches.has("json")) out.json(facts);
   else for (const line of statusLines(status, facts)) out.line(line);
   return 0;
@@ -71,7 +75,11 @@ export function statusFacts(status: RecordStatus, file: string, bytes: number): 
   };
 }
 
-function statusLines(status: RecordStatus, facts: StatusFacts): string[] {
+function statusLines(
+  status: RecordStatus,
+  facts: StatusFacts & { readonly records_of_callers: { readonly count: number; readonly bytes: number } },
+): string[] {
+  const { records_of_callers: callers } = facts;
   if (status.file === null)
     return [`Nothing is recorded of ${facts.instance} yet.`, `File: ${facts.file}`, "Fill it: prefect-mcp-bun sync"];
   const events = facts.coverage.event ?? [];
@@ -89,6 +97,9 @@ function statusLines(status: RecordStatus, facts: StatusFacts): string[] {
     ["Lag", status.lagMs === null ? "nothing is covered yet" : duration(status.lagMs)],
     ["Syncing", syncingText(status)],
     ["Requests", `${facts.requests.toLocaleString("en-US")} in all, ${facts.requests_last_minute} in the last minute`],
+    ...(callers.count > 0
+      ? [["Of HTTP callers", `${callers.count} records, ${(callers.bytes / 1e6).toFixed(1)} MB`]]
+      : []),
     [
       "Last error",
       facts.last_error ? `${facts.last_error.at} ${facts.last_error.code}: ${facts.last_error.message}` : "none",

@@ -1,6 +1,6 @@
 /** Records of callers' Prefects: a folder for each target and credential, named by a hash that only this data folder's salt can make. */
 import { createHmac, randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureDataDir } from "./record-file.ts";
 
@@ -29,6 +29,19 @@ function saltOf(dataDir: string): Uint8Array {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }
   return readFileSync(file);
+}
+
+/** Records of this name that callers of an HTTP server left in the data folder, each in a folder of its own. */
+export function tenantRecords(dataDir: string, name: string): string[] {
+  const root = join(dataDir, FOLDER);
+  if (!existsSync(root)) return [];
+  const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return folders.map((entry) => join(root, entry.name, name)).filter((file) => existsSync(file));
+}
+
+/** Takes away the folder of a tenant's record once nothing is left in it. */
+export function dropEmptyFolder(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 /**

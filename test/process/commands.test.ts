@@ -1,8 +1,9 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { systemClock } from "../../src/lib/clock.ts";
 import { DAY_US, formatIsoUs, HOUR_US } from "../../src/lib/time.ts";
+import { tenantFolder } from "../../src/store/tenant-folders.ts";
 import { aDeployment, aFlow, anEvent } from "../support/builders.ts";
 import { startFakePrefect } from "../support/fake-prefect.ts";
 import { eventually, makePlace, run } from "./program.ts";
@@ -122,6 +123,27 @@ test("keeps following without --once, and ends on SIGINT with 130", async () => 
   }
   expect(await child.exited).toBe(130);
   expect(await printed).toContain("The record is caught up; following Prefect until interrupted.");
+});
+
+test("counts and forgets what HTTP callers recorded of the same Prefect too", async () => {
+  const [name = ""] = files().filter((file) => file.endsWith(".sqlite"));
+  const folders = ["one", "two"].map((key) => tenantFolder(place.dataDir, [prefect.url, "key", key]));
+  for (const folder of folders) {
+    mkdirSync(folder);
+    copyFileSync(join(place.dataDir, name), join(folder, name));
+  }
+  const other = join(tenantFolder(place.dataDir, ["elsewhere"]), "elsewhere.sqlite");
+  mkdirSync(dirname(other));
+  writeFileSync(other, "not this instance");
+  const bytes = statSync(join(place.dataDir, name)).size;
+  expect((await cliJson("status")).records_of_callers).toEqual({ count: 2, bytes: 2 * bytes });
+  expect((await cli("status")).stdout).toContain("Of HTTP callers  2 records");
+  expect((await cliJson("forget", "--before", "4.5d", "--yes")).removed_events).toBe(3);
+  expect((await cliJson("forget", "--yes")).removed_events).toBe(21);
+  expect(folders.map((folder) => existsSync(folder))).toEqual([false, false]);
+  expect(existsSync(other)).toBe(true);
+  rmSync(join(place.dataDir, "tenants"), { recursive: true });
+  await cli("sync", "--once", "--since", "6d");
 });
 
 test("forgets what is older, and then all of it, only when told so", async () => {
