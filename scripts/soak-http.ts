@@ -138,19 +138,19 @@ async function publisher(fake: FakePrefect): Promise<void> {
   }
 }
 
+const readMetrics = async () => await (await fetch(product.url.replace("/mcp", "/metrics"))).text();
 const memory: { minute: number; megabytes: number }[] = [];
 async function watcher(): Promise<void> {
   const startMs = performance.now();
   while (performance.now() < endMs) {
-    const rss =
-      Number(
-        Bun.spawnSync(["ps", "-o", "rss=", "-p", String(product.pid)])
-          .stdout.toString()
-          .trim(),
-      ) / 1024;
+    const figures = await readMetrics();
+    const figure = (name: string) => Number(new RegExp(`^prefect_mcp_${name} (\\d+)`, "m").exec(figures)?.[1]);
+    const [rss, heap] = [figure("resident_bytes") / 1e6, figure("heap_bytes") / 1e6];
     const minute = (performance.now() - startMs) / 60_000;
     memory.push({ minute, megabytes: rss });
-    console.log(`${minute.toFixed(1)} min: ${rss.toFixed(0)} MB, ${answered} answers, ${wrong.length} wrong`);
+    console.log(
+      `${minute.toFixed(1)} min: ${rss.toFixed(0)} MB (heap ${heap.toFixed(0)}), ${figure("sessions_open")} sessions, ${answered} answers, ${wrong.length} wrong`,
+    );
     await Bun.sleep(Math.min(30_000, Math.max(100, endMs - performance.now())));
   }
 }
@@ -162,7 +162,7 @@ await Promise.all([
   ...[0, 1, 2].flatMap((tenant) => [caller(tenant), caller(tenant), subscriber(tenant)]),
   ...fakes.map(publisher),
 ]);
-const metrics = await (await fetch(product.url.replace("/mcp", "/metrics"))).text();
+const metrics = await readMetrics();
 const complaints = product
   .stderr()
   .split("\n")

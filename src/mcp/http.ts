@@ -170,6 +170,7 @@ class HttpHost implements HttpServer {
     metrics.gauge("sessions_open", "Sessions of 2025-era clients.", () => tenants.sessions);
     metrics.gauge("requests_running", "Requests being answered.", () => this.running);
     metrics.gauge("resident_bytes", "Memory of the process.", () => process.memoryUsage.rss());
+    metrics.gauge("heap_bytes", "JavaScript objects of the answering thread.", () => process.memoryUsage().heapUsed);
   }
 
   private async keepSweeping(): Promise<void> {
