@@ -53,7 +53,8 @@ function startNames(): ReadonlySet<string> | null {
 
 /**
  * The variables without those that came from a file. Where `started` is unknown, a variable counts as the file's when its
- * value is what the file says (as it stands, or with `$NAME` expanded the way Bun does).
+ * value is what the file says (as it stands, or with `$NAME` expanded the way Bun does). Of a statement that python-dotenv
+ * skips, such as one with an open quote, Bun still makes a value: that is taken out too.
  */
 export function withoutDotenv(
   current: Variables,
@@ -61,16 +62,25 @@ export function withoutDotenv(
   files: readonly string[],
 ): Variables {
   const kept = { ...current };
-  for (const { values } of files.map((text) => parseDotenv(text, current))) {
+  for (const { values, broken } of files.map((text) => parseDotenv(text, current))) {
     for (const [name, value] of values) {
       const fromFile = started
         ? !started.has(name)
         : current[name] === value || current[name] === expand(value, current);
       if (fromFile) delete kept[name];
     }
+    for (const { text } of broken) {
+      for (const [, name = ""] of text.matchAll(BROKEN_NAME)) {
+        const [line = ""] = current[name]?.split("\n") ?? [];
+        if (started ? !started.has(name) : line !== "" && text.includes(line)) delete kept[name];
+      }
+    }
   }
   return kept;
 }
+
+/** Where Bun sees a name: it also takes `NAME: value`. */
+const BROKEN_NAME = /^[^\S\r\n]*(?:export[^\S\r\n]+)?['"]?([\w.-]+)['"]?[^\S\r\n]*[=:]/gm;
 
 function expand(value: string, env: Variables): string {
   return value.replace(/\$(\w+)/g, (_, name: string) => env[name] ?? "");

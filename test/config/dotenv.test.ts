@@ -91,3 +91,28 @@ test("in a real process, .env and .env.local do not count as the environment", a
   rmSync(cwd, { recursive: true, force: true });
   expect(JSON.parse(printed)).toEqual(["environment PREFECT_API_URL", { kind: "basic", authString: "admin:pa$sword" }]);
 });
+
+test("what Bun makes of a line with an open quote does not count as the environment: the line is named", async () => {
+  const current = { PREFECT_API_URL: '"http://open/api', PREFECT_UI_URL: "http://real", OTHER: "o" };
+  const files = ["PREFECT_API_URL=\"http://open/api\nexport PREFECT_UI_URL='http://file\n"];
+  expect(withoutDotenv(current, new Set(["PREFECT_UI_URL", "OTHER"]), files)).toEqual({
+    PREFECT_UI_URL: "http://real",
+    OTHER: "o",
+  });
+  expect(withoutDotenv(current, null, files)).toEqual({ PREFECT_UI_URL: "http://real", OTHER: "o" });
+
+  const cwd = mkdtempSync(join(tmpdir(), "dotenv-"));
+  writeFileSync(join(cwd, ".env"), 'PREFECT_API_URL="http://open/api\n');
+  const modules = join(import.meta.dir, "..", "..", "src", "config");
+  const script = `
+    import { readEnvironment } from ${JSON.stringify(join(modules, "env.ts"))};
+    import { loadSettings } from ${JSON.stringify(join(modules, "load-settings.ts"))};
+    const { settings, problems } = loadSettings({ flags: {}, ...readEnvironment() });
+    process.stdout.write(JSON.stringify([settings.apiUrl, problems.map(({ level, message }) => level + ": " + message)]));`;
+  const { PREFECT_API_URL: _, ...inherited } = process.env;
+  const child = Bun.spawn([process.execPath, "-e", script], { cwd, env: { ...inherited, HOME: cwd }, stdout: "pipe" });
+  const printed = await child.stdout.text();
+  const path = join(cwd, ".env");
+  rmSync(cwd, { recursive: true, force: true });
+  expect(JSON.parse(printed)).toEqual([null, [`fatal: Line 1 of ${path} cannot be read: a quote may be missing.`]]);
+});
