@@ -1,4 +1,5 @@
 /** Names of runs and objects by their words, and how many runs have no recorded logs. */
+import { AppError } from "../errors.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import type { SnapshotKind } from "../model/objects.ts";
 import { matchesSearch, type SearchTerms, searchWords } from "../model/search-terms.ts";
@@ -62,9 +63,24 @@ export function findObjectsByWords(
   return take(rows, terms, page);
 }
 
-/** Narrows by plain substrings; what is not ASCII may be folded, so such names are looked at one by one. */
+/** Beyond these SQLite refuses the statement: one condition per word, and a pattern of at most 50,000 bytes. */
+const MOST_WORDS = 200;
+const LONGEST_WORD = 1_000;
+
+/**
+ * Narrows by plain substrings; what is not ASCII may be folded, so such names are looked at one by one. Throws AppError
+ * `invalid_input` for more or longer words than a search takes.
+ */
 function nameCondition(terms: SearchTerms): { where: string; words: string[] } {
-  const words = searchWords(terms).flatMap(({ word }) => (/[^ -~]/.test(word) ? [] : [word]));
+  const all = searchWords(terms);
+  const isLong = all.some(({ word }) => word.length > LONGEST_WORD);
+  if (isLong || all.length > MOST_WORDS) {
+    const what = isLong ? `a word has more than ${LONGEST_WORD} characters` : `there are ${all.length} words`;
+    throw new AppError("invalid_input", `argument "query": ${what}`, {
+      hint: `A search takes at most ${MOST_WORDS} words of ${LONGEST_WORD} characters.`,
+    });
+  }
+  const words = all.flatMap(({ word }) => (/[^ -~]/.test(word) ? [] : [word]));
   const one = "(name LIKE '%' || ? || '%' OR name GLOB '*[^ -~]*')";
   return { where: words.length === 0 ? "1" : words.map(() => one).join(" AND "), words };
 }

@@ -22,6 +22,28 @@ function coverAll(harness: ToolHarness): void {
   }
 }
 
+describe("a query that is too large", () => {
+  test("is refused with the limits, and not called an internal error", async () => {
+    await using harness = await openToolHarness();
+    harness.events([paid(1)]);
+    coverAll(harness);
+    const refused = async (query: string) => {
+      const { structured } = await harness.call(searchTool, { query });
+      return [structured.code, structured.message, structured.hint];
+    };
+    const hint = "A search takes at most 200 words of 1000 characters.";
+    const words = (count: number) => Array.from({ length: count }, (_, n) => `w${n}`).join(" ");
+    expect(await refused(words(1_500))).toEqual(["invalid_input", 'argument "query": there are 1500 words', hint]);
+    expect(await refused("x".repeat(60_000))).toEqual([
+      "invalid_input",
+      'argument "query": a word has more than 1000 characters',
+      hint,
+    ]);
+    expect((await harness.call(searchTool, { query: words(200) })).isError).toBe(false);
+    expect((await harness.call(searchTool, { query: "x".repeat(1_000) })).isError).toBe(false);
+  });
+});
+
 describe("search in the record", () => {
   test("finds events, log lines, runs and objects in one list, and asks Prefect nothing", async () => {
     await using harness = await openToolHarness();

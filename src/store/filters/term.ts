@@ -68,6 +68,12 @@ const uuid = z.union([z.guid(), z.string().regex(/^[0-9a-fA-F]{32}$/)], "not a U
 /** Ids as Prefect takes them: with dashes or without. */
 export const uuids = z.array(uuid);
 const texts = z.array(z.string());
+/** Beyond these SQLite refuses the pattern or the depth of the statement; no name comes near them. */
+const LONGEST_PATTERN = 1_000;
+const MOST_PATTERNS = 500;
+const pattern = z.string().max(LONGEST_PATTERN, `at most ${LONGEST_PATTERN.toLocaleString("en-US")} characters`);
+/** A list each item of which is a condition of its own. */
+const conditions = (item: z.ZodType<string>) => z.array(item).max(MOST_PATTERNS, `at most ${MOST_PATTERNS} items`);
 const time = z.string().refine((text) => parseIsoUs(text) !== undefined, "not an ISO 8601 time");
 
 /** How a column holds ids: bytes in run tables, text in `object`. */
@@ -128,7 +134,7 @@ export function notAnyStateType(column: string): Term {
 
 /** Case-insensitive (ASCII) substring of one of the columns; `%` and `_` are wildcards; "" restricts nothing. */
 export function like(...columns: readonly string[]): Term {
-  return term(z.string(), (text) =>
+  return term(pattern, (text) =>
     text === ""
       ? null
       : join(
@@ -144,7 +150,7 @@ export function likeClause(column: string, pattern: string): Clause {
 
 /** One of several beginnings, case-insensitive (ASCII). An empty list restricts nothing. */
 export function startsWith(column: string): Term {
-  return term(texts, (items) =>
+  return term(conditions(pattern), (items) =>
     items.length === 0
       ? VOID
       : join(
@@ -187,7 +193,7 @@ export function sortableTime(expression: string): string {
 
 /** `all_`: the tags are a superset. An empty list restricts nothing. `json`: the arguments of json_each. */
 export function allTags(json: string): Term {
-  return term(texts, (tags) => {
+  return term(conditions(z.string()), (tags) => {
     const wanted = [...new Set(tags)];
     if (wanted.length === 0) return null;
     const has = `EXISTS (SELECT 1 FROM json_each(${json}) WHERE value = ?)`;
