@@ -7,7 +7,14 @@ import { closest } from "../lib/similar.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import { isUuid } from "../lib/uuid.ts";
 import type { RecordDb } from "../store/database.ts";
-import { findByIdPrefix, findByName, findKnownNames, findResourceName, type NamedRow } from "../store/names.ts";
+import {
+  findByIdPrefix,
+  findByName,
+  findKnownNames,
+  findResourceName,
+  MOST_NAMED,
+  type NamedRow,
+} from "../store/names.ts";
 import type { QueryContext } from "./context.ts";
 import { readById, readByName } from "./live-names.ts";
 import { type NamedKind, parseLink } from "./name-links.ts";
@@ -40,6 +47,9 @@ const LISTED_BY: Readonly<Record<NamedKind, string>> = {
 
 /** At least four digits, so that ordinary words are rarely taken for one. */
 const ID_PREFIX = /^[0-9a-f]{4}[0-9a-f-]{0,31}$/i;
+const SHORT_PREFIX = /^[0-9a-f]{1,3}$/i;
+/** Likeness to every known name is measured, and no name or link is longer. */
+const LONGEST = 1_000;
 
 /**
  * The one object that `text` names. Throws AppError: `invalid_input` when several are meant (candidates in the hint) or a link
@@ -48,6 +58,11 @@ const ID_PREFIX = /^[0-9a-f]{4}[0-9a-f-]{0,31}$/i;
 export async function resolveName(ctx: QueryContext, kind: NamedKind, text: string): Promise<ResolvedName> {
   const given = text.trim();
   if (given === "") throw new AppError("invalid_input", `an empty text names no ${LABELS[kind]}`);
+  if (given.length > LONGEST) {
+    throw new AppError("invalid_input", `a text of ${given.length} characters names no ${LABELS[kind]}`, {
+      hint: `Give at most ${LONGEST} characters: an id, its beginning, a UI link or a name.`,
+    });
+  }
   const link = parseLink(given);
   if (link !== null && link.kind !== kind) {
     throw new AppError("invalid_input", `"${given}" is a ${LABELS[link.kind]}, not a ${LABELS[kind]}`);
@@ -103,7 +118,8 @@ function only(kind: NamedKind, given: string, rows: readonly NamedRow[]): Resolv
   if (first && meant.length === 1) return { id: first.id, name: first.name };
   const shown = meant.slice(0, 10).map(candidate).join("; ");
   const rest = meant.length > 10 ? " and more" : "";
-  throw new AppError("invalid_input", `"${given}" names ${meant.length} ${LABELS[kind]}s`, {
+  const count = meant.length >= MOST_NAMED ? `at least ${MOST_NAMED}` : meant.length;
+  throw new AppError("invalid_input", `"${given}" names ${count} ${LABELS[kind]}s`, {
     hint: `Give the id of one: ${shown}${rest}.`,
   });
 }
@@ -132,7 +148,8 @@ function unanswered(db: RecordDb | null, kind: NamedKind, given: string, cause: 
 function unknown(db: RecordDb | null, kind: NamedKind, given: string): AppError {
   const near = db ? closest(given, findKnownNames(db, kind), 5) : [];
   const suggestion = near.length > 0 ? `Nearest names: ${near.join(", ")}. ` : "";
+  const length = SHORT_PREFIX.test(given) ? "The beginning of an id needs at least 4 digits. " : "";
   return new AppError("not_found", `no ${LABELS[kind]} "${given}"`, {
-    hint: `${suggestion}${LISTED_BY[kind]} lists what there is.`,
+    hint: `${length}${suggestion}${LISTED_BY[kind]} lists what there is.`,
   });
 }

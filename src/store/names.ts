@@ -14,7 +14,8 @@ export interface NamedRow {
   readonly isDeleted: boolean;
 }
 
-const MOST = 20;
+/** More rows are never read, so this many means "at least". */
+export const MOST_NAMED = 20;
 
 export type RunTable = "flow_run" | "task_run";
 
@@ -29,7 +30,7 @@ const BEGIN = { flow_run: "begin_us", task_run: "coalesce(start_us, expected_us)
 
 function runs(db: RecordDb, table: RunTable, where: string, ...params: (string | Uint8Array)[]): NamedRow[] {
   const sql = `SELECT id, name, ${BEGIN[table]} AS begin_us, deleted_us FROM ${table} WHERE ${where}
-    ORDER BY deleted_us IS NOT NULL, ${BEGIN[table]} DESC LIMIT ${MOST}`;
+    ORDER BY deleted_us IS NOT NULL, ${BEGIN[table]} DESC LIMIT ${MOST_NAMED}`;
   return db
     .prepare<RunRow, (string | Uint8Array)[]>(sql)
     .all(...params)
@@ -52,7 +53,7 @@ interface ObjectRow {
 function objects(db: RecordDb, kind: SnapshotKind, where: string, ...params: string[]): NamedRow[] {
   const sql = `SELECT o.id, o.name, p.name AS parent, o.deleted_us FROM object o
     LEFT JOIN object p ON p.id = o.parent_id AND p.kind = ${kind === "deployment" ? "'flow'" : "'work_pool'"}
-    WHERE o.kind = ? AND ${where} ORDER BY o.deleted_us IS NOT NULL, p.name, o.name LIMIT ${MOST}`;
+    WHERE o.kind = ? AND ${where} ORDER BY o.deleted_us IS NOT NULL, p.name, o.name LIMIT ${MOST_NAMED}`;
   return db
     .prepare<ObjectRow, string[]>(sql)
     .all(kind, ...params)
@@ -103,6 +104,11 @@ export function findKnownNames(db: RecordDb, kind: RunTable | SnapshotKind): str
     .prepare<{ name: string }, string[]>(sql)
     .all(...(isRun(kind) ? [] : [kind]))
     .map((row) => row.name);
+}
+
+/** Whether a run is in a state of exactly this name. */
+export function hasStateName(db: RecordDb, table: RunTable, name: string): boolean {
+  return db.prepare(`SELECT 1 FROM ${table} WHERE state_name = ? LIMIT 1`).get(name) !== null;
 }
 
 /** The name that events gave to a resource, such as a run that was deleted before its row was read; null when none did. */

@@ -109,6 +109,39 @@ describe("names that the record knows", () => {
     expect((await failure(harness, "deployment", "abcd")).message).toBe('"abcd" names 2 deployments');
   });
 
+  test("of very many the error says that they are at least so many, not how many it has looked at", async () => {
+    await using harness = await openToolHarness();
+    const many = Array.from({ length: 30 }, (_, n) => aFlowRun({ id: `01a2${anId(n).slice(4)}`, name: "same" }));
+    harness.flowRuns(many);
+    expect((await failure(harness, "flow_run", "01a2")).message).toBe('"01a2" names at least 20 flow runs');
+    expect((await failure(harness, "flow_run", "same")).message).toBe('"same" names at least 20 flow runs');
+  });
+
+  test("a beginning that is too short says how long one has to be", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    for (const text of ["f", "fe", "fee"]) {
+      const { code, hint } = await failure(harness, "flow_run", text);
+      expect([code, hint]).toEqual([
+        "not_found",
+        expect.stringMatching(
+          /^The beginning of an id needs at least 4 digits\. .*get_flow_runs lists what there is\.$/,
+        ),
+      ]);
+    }
+  });
+
+  test("a text longer than any name is refused before anything is compared with it", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    expect(await failure(harness, "flow_run", "x".repeat(100_000))).toMatchObject({
+      code: "invalid_input",
+      message: "a text of 100000 characters names no flow run",
+      hint: "Give at most 1000 characters: an id, its beginning, a UI link or a name.",
+    });
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
   test("a link to something else says what it is", async () => {
     await using harness = await openToolHarness();
     const error = await failure(harness, "deployment", `http://h/runs/flow-run/${run.id}`);
