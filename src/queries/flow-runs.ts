@@ -14,6 +14,7 @@ import { type Answered, answerWindow, type LiveValue, serverNowUs } from "./fres
 import type { LiveReader } from "./live.ts";
 import { heldNames, readNames } from "./object-names.ts";
 import { askedWindow, boundsOf, hasLists, idsOf, isOffline, presentWindow } from "./run-window.ts";
+import { stateNotes } from "./shorthands.ts";
 
 export interface FlowRunsQuestion {
   /** Prefect's filters by key of the body. */
@@ -300,7 +301,7 @@ async function readRows(
   return rows;
 }
 
-/** Says what the list cannot show: runs asked for by id that are gone, and what the record had to guess. */
+/** Says what the list cannot show: runs asked for by id that are gone, states nobody knows, and what the record had to guess. */
 function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, freshness }: Answered<Found>): Freshness {
   const notes = [...freshness.coverage.notes];
   const shown = new Set(value.items.map((item) => item.facts.id));
@@ -312,6 +313,8 @@ function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, fre
       `Flow run ${row.name} (${id.toLowerCase()}) was deleted in Prefect (seen ${formatIsoUs(row.deleted_us)}${state}).`,
     );
   }
+  const states = value.items.map((item) => item.facts.stateName);
+  notes.push(...stateNotes(db, "flow_run", question.set.flow_runs, states));
   if (freshness.source === "record" && !isDecidable(question.set)) {
     notes.push("Names of work queues were compared by a guess: only Prefect knows the name a run was given.");
   }

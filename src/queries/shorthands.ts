@@ -1,10 +1,13 @@
 /** Typed arguments beside `filter`, turned into Prefect's filters. Objects may be named in any way that `resolveName` takes. */
 import { AppError } from "../errors.ts";
+import { closest } from "../lib/similar.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import type { Json, JsonObject } from "../model/objects.ts";
 import { STATE_TYPES } from "../model/state.ts";
+import type { RecordDb } from "../store/database.ts";
 import { BODY_FILTERS, type BodyKey, type FilterSet } from "../store/filters/bodies.ts";
 import { parseFilter } from "../store/filters/parse.ts";
+import { hasStateName, type RunTable } from "../store/names.ts";
 
 /** Prefect's names of its filters, for messages. */
 export const FILTER_NAMES: Readonly<Record<BodyKey, string>> = {
@@ -27,7 +30,7 @@ export function startSet(key: BodyKey, filter: unknown): MutableSet {
 
 /**
  * Adds a criterion to the filter of a kind. Throws AppError `invalid_input` where the explicit filter joins by `or_` or says
- * something about the same field: Prefect has no way to ask for both.
+ * something about the same field (Prefect has no way to ask for both), and for a value that no filter takes.
  */
 export function addCriterion(
   set: MutableSet,
@@ -42,6 +45,8 @@ export function addCriterion(
       hint: `Put it into the filter as ${field}.`,
     });
   }
+  const checked = BODY_FILTERS[key].members?.[field]?.schema.safeParse(criterion);
+  if (checked?.error) throw new AppError("invalid_input", `${argument}: ${checked.error.issues[0]?.message}`);
   const before = filter[field];
   if (before !== undefined && before !== null && !areApart(before, criterion)) {
     throw new AppError("invalid_input", `${argument} and filter.${field} are given both`, { hint: "Give it once." });
@@ -96,6 +101,38 @@ export function stateCriterion(states: readonly string[]): JsonObject {
     ...(types.length > 0 ? { type: { any_: types } } : {}),
     ...(names.length > 0 ? { name: { any_: names } } : {}),
   };
+}
+
+const TYPE_NAMES = STATE_TYPES.map((type) => `${type.slice(0, 1)}${type.slice(1).toLowerCase()}`);
+/** What other systems call it. */
+const OTHER_WORDS: Readonly<Record<string, string>> = {
+  success: "Completed",
+  successful: "Completed",
+  succeeded: "Completed",
+  error: "Failed",
+};
+
+/**
+ * Sentences about names of states in a filter of runs that Prefect does not give, and no run that is recorded or shown has: a
+ * flow may return a state of any name, so such a word is asked for all the same.
+ */
+export function stateNotes(
+  db: RecordDb | null,
+  table: RunTable,
+  filter: unknown,
+  shown: readonly (string | null)[],
+): string[] {
+  const { state } = (filter ?? {}) as { state?: { name?: { any_?: readonly string[] | null } | null } | null };
+  const known: ReadonlySet<string | null> = new Set([...TYPE_NAMES, ...STATE_NAMES, ...shown]);
+  const strange = (state?.name?.any_ ?? []).filter(
+    (name) => !known.has(name) && !(db && hasStateName(db, table, name)),
+  );
+  return strange.map((name) => {
+    const near = OTHER_WORDS[name.toLowerCase()] ?? closest(name.slice(0, 100), [...TYPE_NAMES, ...STATE_NAMES], 1)[0];
+    const isCapital = name === name.toUpperCase() && name !== near?.toUpperCase();
+    const meant = near ? `; did you mean ${isCapital ? near.toUpperCase() : near}?` : ".";
+    return `No recorded run has a state "${name}", and it is none of Prefect's own${meant}`;
+  });
 }
 
 /** `since` and `until` in microseconds as bounds of a time field. */

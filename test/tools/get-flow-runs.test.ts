@@ -300,6 +300,60 @@ describe("failures", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
+  test("a word that is no state is told, with the state that was meant", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const notes = async (args: object) => {
+      const { structured, text } = await harness.call(getFlowRunsTool, args);
+      for (const note of structured.coverage.notes ?? []) expect(text).toContain(note);
+      return structured.coverage.notes ?? [];
+    };
+    const strange = (word: string, meant: string) => [
+      `No recorded run has a state "${word}", and it is none of Prefect's own${meant}`,
+    ];
+    expect(await notes({ state: "FALIED" })).toEqual(strange("FALIED", "; did you mean FAILED?"));
+    expect(await notes({ state: "complete" })).toEqual(strange("complete", "; did you mean Completed?"));
+    expect(await notes({ state: ["success", "late"] })).toEqual(strange("success", "; did you mean Completed?"));
+    expect(await notes({ state: "xyzzy" })).toEqual(strange("xyzzy", "."));
+    expect(await notes({ filter: { state: { name: { any_: ["FAILED"] } } } })).toEqual(
+      strange("FAILED", "; did you mean Failed?"),
+    );
+    // Names that Prefect gives, and those that a flow gave to its own state.
+    for (const state of ["failed", "late", "AwaitingRetry", "cancelling"]) expect(await notes({ state })).toEqual([]);
+    harness.flowRuns([aFlowRun({ ...of, id: anId(77), state_type: "COMPLETED", state_name: "Skipped Holiday" })]);
+    expect(await notes({ state: "Skipped Holiday" })).toEqual([]);
+  });
+
+  test("texts and lists that are too long are refused with the limit", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const refused = async (args: object) => {
+      const { structured } = await harness.call(getFlowRunsTool, args);
+      return [structured.code, structured.message];
+    };
+    const long = "x".repeat(100_000);
+    const many = Array.from({ length: 1_100 }, (_, n) => `tag-${n}`);
+    expect(await refused({ name: long })).toEqual(["invalid_input", "name: at most 1,000 characters"]);
+    expect(await refused({ tags: many })).toEqual(["invalid_input", "tags: at most 500 items"]);
+    expect(await refused({ filter: { name: { like_: long } } })).toEqual([
+      "invalid_input",
+      "filter.name.like_: at most 1,000 characters",
+    ]);
+    expect(await refused({ filter: { tags: { all_: many } } })).toEqual([
+      "invalid_input",
+      "filter.tags.all_: at most 500 items",
+    ]);
+    expect(await refused({ flow_run: long })).toEqual([
+      "invalid_input",
+      "a text of 100000 characters names no flow run",
+    ]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+    const { isError } = await harness.call(getFlowRunsTool, { name: "x".repeat(1_000), tags: many.slice(0, 500) });
+    expect(isError).toBe(false);
+    const ids = Array.from({ length: 1_100 }, (_, n) => anId(n));
+    expect((await harness.call(getFlowRunsTool, { filter: { id: { any_: ids } } })).isError).toBe(false);
+  });
+
   test("Prefect away and nothing recorded: the error says what to do", async () => {
     await using harness = await openToolHarness();
     await harness.fake.down();
