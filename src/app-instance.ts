@@ -3,6 +3,7 @@ import { createRecordReader } from "./app-record.ts";
 import { createSyncer, type Syncer } from "./app-syncer.ts";
 import { credentialsOf } from "./config/credentials.ts";
 import type { Settings } from "./config/settings.ts";
+import { AppError } from "./errors.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Logger } from "./lib/logger.ts";
 import { createRedactor, type Redact } from "./model/redact.ts";
@@ -42,6 +43,7 @@ export function createInstance(options: InstanceOptions): Instance {
   const syncer = createSyncer(options);
   const redact = createRedactor({ credentials: credentialsOf(settings) });
   let client: PrefectClient | null = null;
+  let isClosed = false;
   return {
     settings,
     file,
@@ -50,6 +52,8 @@ export function createInstance(options: InstanceOptions): Instance {
     query: {
       record: () => reader.current(),
       api: () => {
+        if (isClosed)
+          throw new AppError("unavailable", "This connection to Prefect was just closed.", { hint: "Try again." });
         client ??= redactedApi(createPrefectClient(connection, { clock, logger }), redact);
         return client;
       },
@@ -62,6 +66,7 @@ export function createInstance(options: InstanceOptions): Instance {
       instance: connection.url,
     },
     async close(withinMs) {
+      isClosed = true;
       // The reader first: the last connection that closes makes the checkpoint, and only a writer can.
       reader.close();
       client?.close();

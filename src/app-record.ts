@@ -7,6 +7,7 @@ import { isReplaced, openRecord, type RecordDb } from "./store/database.ts";
 export interface RecordReader {
   /** The record, or null while there is none or it cannot be read. Throws AppError `invalid_config` for a newer program's file. */
   current(): RecordDb | null;
+  /** For good: a call that is still running finds no record any more. */
   close(): void;
 }
 
@@ -18,6 +19,7 @@ export function createRecordReader(file: string, clock: Clock, logger: Logger): 
   let db: RecordDb | null = null;
   let lookedMs = 0;
   let lastTrouble = "";
+  let isClosed = false;
 
   const open = (): RecordDb | null => {
     try {
@@ -36,6 +38,7 @@ export function createRecordReader(file: string, clock: Clock, logger: Logger): 
 
   return {
     current() {
+      if (isClosed) return null;
       const nowMs = clock.nowMs();
       if (db && Math.abs(nowMs - lookedMs) < LOOK_EVERY_MS) return db;
       lookedMs = nowMs;
@@ -47,6 +50,7 @@ export function createRecordReader(file: string, clock: Clock, logger: Logger): 
       return db;
     },
     close() {
+      isClosed = true;
       db?.close();
       db = null;
     },

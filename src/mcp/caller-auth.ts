@@ -24,6 +24,8 @@ export interface Caller {
   /** Stable, never the token: for limits, metrics and log lines. */
   readonly id: string;
   readonly scopes: readonly string[];
+  /** When the access token ends, milliseconds since 1970; without one it does not. */
+  readonly expiresMs?: number;
 }
 
 export interface CallerAuth {

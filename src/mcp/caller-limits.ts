@@ -26,8 +26,8 @@ export class CallerLimits {
     this.settings = settings;
   }
 
-  /** Call `release` once when the answer is out. */
-  admit(id: string, nowMs: number): Admission {
+  /** `cost`: messages in the request. Call `release` once when the answer is out. */
+  admit(id: string, nowMs: number, cost = 1): Admission {
     const { requestsPerSecond, burst, maxConcurrent } = this.settings;
     const caller = this.callers.get(id) ?? { tokens: burst, atMs: nowMs, running: 0 };
     this.callers.delete(id);
@@ -36,20 +36,20 @@ export class CallerLimits {
     const earned = (Math.max(0, nowMs - caller.atMs) / 1000) * requestsPerSecond;
     caller.tokens = Math.min(burst, caller.tokens + earned);
     caller.atMs = nowMs;
-    if (caller.running >= maxConcurrent) return { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
-    if (caller.tokens < 1) {
-      const seconds = Math.max(1, Math.ceil((1 - caller.tokens) / requestsPerSecond));
+    if (caller.running + cost > maxConcurrent) return { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
+    if (caller.tokens < cost) {
+      const seconds = Math.max(1, Math.ceil((cost - caller.tokens) / requestsPerSecond));
       return { admitted: false, retryAfterSeconds: seconds, reason: "rate" };
     }
-    caller.tokens -= 1;
-    caller.running += 1;
+    caller.tokens -= cost;
+    caller.running += cost;
     let isReleased = false;
     return {
       admitted: true,
       release: () => {
         if (isReleased) return;
         isReleased = true;
-        caller.running -= 1;
+        caller.running -= cost;
       },
     };
   }

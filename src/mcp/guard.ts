@@ -17,12 +17,16 @@ export async function callTool(
   args: unknown,
   call: CallHandle,
 ): Promise<CallResult> {
+  const { hiddenPath } = tenant;
   let query: ToolContext["query"];
+  // Taken before the call runs: the tenant may be closed when it ends.
+  let held: Pick<Tenant, "redact" | "logger" | "isCloud">;
   try {
     query = tenant.query();
+    held = { redact: tenant.redact ?? null, logger: tenant.logger, isCloud: tenant.isCloud };
   } catch (error) {
     const failed = errorResult(presentable(tenant, tool.name, error));
-    return tenant.hiddenPath ? withoutPath(failed, tenant.hiddenPath) : failed;
+    return hiddenPath ? withoutPath(failed, hiddenPath) : failed;
   }
   const guarded: ToolDefinition = {
     ...tool,
@@ -30,14 +34,39 @@ export async function callTool(
       try {
         return await tool.run(ctx, input);
       } catch (error) {
-        throw presentable(tenant, tool.name, error);
+        throw presentable(held, tool.name, error);
       }
     },
   };
-  const { signal, progress } = call;
-  const result = await runTool(guarded, { query, signal, progress, isCloud: tenant.isCloud }, args);
-  const clean = tenant.redact ? withoutSecrets(result, tenant.redact) : result;
-  return tenant.hiddenPath ? withoutPath(clean, tenant.hiddenPath) : clean;
+  const { ended } = tenant;
+  const either = ended ? eitherSignal(call.signal, ended) : { signal: call.signal, release: () => undefined };
+  const context = { query, signal: either.signal, progress: call.progress, isCloud: held.isCloud };
+  const result = await runTool(guarded, context, args);
+  either.release();
+  // Closed in between, perhaps because Prefect refused the caller: what was found belongs to nobody any more.
+  if (ended?.aborted) return errorResult(tenantGone());
+  const clean = held.redact ? withoutSecrets(result, held.redact) : result;
+  return hiddenPath ? withoutPath(clean, hiddenPath) : clean;
+}
+
+/** A tenant that had to make room, or that Prefect refused, while a request was under way. */
+export function tenantGone(): AppError {
+  return new AppError("unavailable", "This tenant was just closed.", { hint: "Try again.", retryAfterMs: 1_000 });
+}
+
+/** Aborts with the first of the two; `release` lets go of both (a tenant lives much longer than a call). */
+function eitherSignal(one: AbortSignal, other: AbortSignal): { signal: AbortSignal; release: () => void } {
+  const stop = new AbortController();
+  const abort = () => stop.abort();
+  if (one.aborted || other.aborted) abort();
+  const both = [one, other];
+  for (const signal of both) signal.addEventListener("abort", abort, { once: true });
+  return {
+    signal: stop.signal,
+    release: () => {
+      for (const signal of both) signal.removeEventListener("abort", abort);
+    },
+  };
 }
 
 /**

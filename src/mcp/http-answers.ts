@@ -1,5 +1,6 @@
 /** Answers of the server itself, before or instead of the protocol's: JSON-RPC errors that a client can show. */
 import { type AppError, toAppError } from "../errors.ts";
+import type { Admission } from "./caller-limits.ts";
 
 export interface Refusal {
   readonly status: number;
@@ -49,6 +50,13 @@ export function errorRefusal(error: unknown, id: string | number | null = null):
     headers: status === 429 || status === 503 ? { "retry-after": String(wait) } : {},
     id,
   });
+}
+
+/** A caller beyond its rate or its share of what may run at a time. */
+export function tooMany({ reason, retryAfterSeconds }: Admission & { admitted: false }): Response {
+  const message = reason === "rate" ? "Too many requests." : "Too many requests at the same time.";
+  const headers = { "retry-after": String(retryAfterSeconds) };
+  return refusal({ status: 429, code: "rate_limited", message, headers });
 }
 
 /** The id that an answer has to carry, where the message gives a usable one. */

@@ -12,7 +12,8 @@ const DATA_METHODS: ReadonlySet<string> = new Set([
 
 interface Message {
   readonly method?: unknown;
-  readonly params?: { readonly name?: unknown; readonly arguments?: unknown };
+  readonly id?: unknown;
+  readonly params?: { readonly name?: unknown; readonly arguments?: unknown; readonly requestId?: unknown };
 }
 
 function messagesOf(body: unknown): readonly Message[] {
@@ -48,8 +49,32 @@ export function isInitialize(body: unknown): boolean {
   return messagesOf(body).some(({ method }) => method === "initialize");
 }
 
+/** A stream of notices. In a batch it is none: the other answers of the batch come on the same stream. */
 export function isListen(body: unknown): boolean {
-  return messagesOf(body).some(({ method }) => method === "subscriptions/listen");
+  return !Array.isArray(body) && messagesOf(body).some(({ method }) => method === "subscriptions/listen");
+}
+
+/** What a request counts for: each message of a batch. */
+export function costOf(body: unknown): number {
+  return Array.isArray(body) ? Math.max(1, body.length) : 1;
+}
+
+type RequestId = string | number;
+
+/** Ids of requests that share one answer with others. */
+export function batchedIds(body: unknown): RequestId[] {
+  if (!Array.isArray(body) || body.length < 2) return [];
+  return messagesOf(body).flatMap(({ id }) => (isRequestId(id) ? [id] : []));
+}
+
+/** Ids of the requests that this message takes back. */
+export function cancelledIds(body: unknown): RequestId[] {
+  const taken = messagesOf(body).filter(({ method }) => method === "notifications/cancelled");
+  return taken.map(({ params }) => params?.requestId).filter(isRequestId);
+}
+
+function isRequestId(id: unknown): id is RequestId {
+  return typeof id === "string" || typeof id === "number";
 }
 
 const KNOWN: ReadonlySet<string> = new Set([

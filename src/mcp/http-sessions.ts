@@ -1,10 +1,14 @@
 /** Sessions of 2025-era clients: one server each, for one tenant and one caller, held as long as it is used. */
+
 import { type McpServer, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
+import { batchedIds, cancelledIds } from "./http-request.ts";
 
 interface Session {
   readonly server: McpServer;
   readonly transport: WebStandardStreamableHTTPServerTransport;
   readonly callerId: string;
+  /** Requests that came in a batch: their answers share a stream. */
+  readonly batched: Set<string | number>;
   usedMs: number;
   streams: number;
 }
@@ -36,7 +40,7 @@ export class HttpSessions {
       sessionIdGenerator: () => crypto.randomUUID(),
       maxRequestBodySize: this.options.maxBodyBytes,
       onsessioninitialized: (id) => {
-        this.sessions.set(id, { server, transport, callerId, usedMs: nowMs, streams: 0 });
+        this.sessions.set(id, { server, transport, callerId, batched: new Set(), usedMs: nowMs, streams: 0 });
         this.dropOldest();
       },
       onsessionclosed: (id) => void this.sessions.delete(id),
@@ -60,7 +64,10 @@ export class HttpSessions {
     session.usedMs = nowMs;
     this.sessions.delete(id);
     this.sessions.set(id, session);
+    noteBatch(session, batchedIds(parsedBody));
     const response = await session.transport.handleRequest(request, parsedBody === undefined ? {} : { parsedBody });
+    // The SDK stops working on a request that was taken back, but would keep its stream open for the session's life.
+    for (const id of cancelledIds(parsedBody)) if (!session.batched.has(id)) session.transport.closeSSEStream(id);
     if (request.method === "DELETE" && response.ok) await this.drop(id, session);
     return response;
   }
@@ -95,4 +102,11 @@ export class HttpSessions {
     this.sessions.delete(id);
     await session.server.close().catch(() => undefined);
   }
+}
+
+const MOST_BATCHED = 1_000;
+
+function noteBatch({ batched }: Session, ids: readonly (string | number)[]): void {
+  for (const id of ids) batched.add(id);
+  if (batched.size > MOST_BATCHED) batched.clear();
 }

@@ -3,6 +3,8 @@ export interface StreamHooks {
   readonly maxWaiting: number;
   /** Sent at once, so that the client learns that its stream is open before anything happens. */
   readonly first?: string;
+  /** The stream ends when this aborts. */
+  readonly until?: AbortSignal;
   /** The reader was too slow and has been cut. */
   onCut(): void;
   /** Once, however it ends. */
@@ -50,6 +52,13 @@ export function boundedBody(source: ReadableStream<Uint8Array>, hooks: StreamHoo
     {
       start(controller) {
         if (hooks.first !== undefined) controller.enqueue(new TextEncoder().encode(hooks.first));
+        const stop = () => {
+          if (isOver) return;
+          end();
+          void reader.cancel().catch(() => undefined);
+          controller.close();
+        };
+        hooks.until?.addEventListener("abort", stop, { once: true });
         void pump(controller);
       },
       async cancel(reason) {

@@ -12,14 +12,15 @@ import type { Logger } from "../lib/logger.ts";
 import { createSpanExporter, type SpanExporter } from "../lib/span-export.ts";
 import { type Caller, type CallerAuth, createCallerAuth } from "./caller-auth.ts";
 import { CallerLimits } from "./caller-limits.ts";
-import { errorRefusal, idOf, refusal } from "./http-answers.ts";
+import { errorRefusal, idOf, refusal, tooMany } from "./http-answers.ts";
 import { callerAuthOf, checkBind, isLoopbackBind, tlsOf } from "./http-bind.ts";
 import { readJsonBody } from "./http-body.ts";
 import { createGuards, PREFLIGHT, type RequestGuards } from "./http-guards.ts";
-import { isInitialize, isListen, methodLabel, needOf } from "./http-request.ts";
+import { costOf, isInitialize, isListen, needOf } from "./http-request.ts";
 import { boundedBody } from "./http-streams.ts";
 import { Metrics } from "./metrics.ts";
 import { challenge, METADATA_PATH, resourceMetadata } from "./protected-resource.ts";
+import { noteRequest } from "./request-notes.ts";
 import { buildServer } from "./server.ts";
 import type { LookupHost } from "./target-rules.ts";
 import type { Tenant } from "./tenant.ts";
@@ -57,12 +58,23 @@ const SESSION_IDLE_MS = 3_600_000;
 /** What a slow reader may leave lying before it is cut. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 const SWEEP_MS = 5_000;
+/** A connection on which nothing is asked is closed after this time. */
+const IDLE_SECONDS = 60;
+/** The longest time a timer can be set to. */
+const MOST_TIMER_MS = 2 ** 31 - 1;
 /** Answers under way get this long when the server ends. */
 const DRAIN_MS = 300;
 
 /** Listens. Throws AppError `invalid_config` where the settings do not allow it. */
 export function serveHttp(options: HttpOptions): HttpServer {
   return new HttpHost(options);
+}
+
+/** One request and who sent it. */
+interface Asked {
+  readonly request: Request;
+  readonly server: Server<unknown>;
+  readonly caller: Caller;
 }
 
 class HttpHost implements HttpServer {
@@ -96,8 +108,8 @@ class HttpHost implements HttpServer {
     this.server = Bun.serve({
       hostname: settings.host.replace(/^\[|\]$/g, ""),
       port: settings.port,
-      // Streams of notices are silent for as long as nothing happens.
-      idleTimeout: 0,
+      // For who has not said anything worth an answer; a request that is let in gets all the time it needs.
+      idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: Math.max(settings.maxBodyBytes * 2, 1024 * 1024),
       ...(tls ? { tls } : {}),
       fetch: (request, server) => this.answer(request, server),
@@ -125,17 +137,8 @@ class HttpHost implements HttpServer {
   }
 
   private createTenants(): Tenants {
-    const {
-      settings,
-      clock,
-      logger,
-      lookup,
-      openOwn,
-      openTenant,
-      trimDisk,
-      dataDir,
-      build = buildServer,
-    } = this.options;
+    const { settings, clock, logger, dataDir, build = buildServer } = this.options;
+    const { lookup, openOwn, openTenant, trimDisk } = this.options;
     const { recheckMs, proofMs, idleMs, maxTenants, maxBodyBytes, allowedTargets } = settings;
     return new Tenants({
       openOwn,
@@ -223,8 +226,8 @@ class HttpHost implements HttpServer {
     if (pathname === "/metrics") {
       return new Response(this.metrics.text(), { headers: { "content-type": "text/plain; version=0.0.4" } });
     }
-    const callerId = this.auth.isRequired ? caller.id : `ip:${server.requestIP(request)?.address ?? "unknown"}`;
-    return this.serve(request, callerId);
+    const id = this.auth.isRequired ? caller.id : `ip:${server.requestIP(request)?.address ?? "unknown"}`;
+    return this.serve({ request, server, caller: { ...caller, id } });
   }
 
   private unauthenticated(error: unknown, hadToken: boolean): Response {
@@ -234,7 +237,8 @@ class HttpHost implements HttpServer {
     return refusal({ status, code, message, hint, headers });
   }
 
-  private async serve(request: Request, callerId: string): Promise<Response> {
+  private async serve(asked: Asked): Promise<Response> {
+    const { request, server, caller } = asked;
     const { clock, settings } = this.options;
     let target: TenantTarget | null;
     try {
@@ -246,92 +250,107 @@ class HttpHost implements HttpServer {
     if (!["POST", "GET", "DELETE"].includes(request.method)) {
       return refusal({ status: 405, message: "Use POST.", headers: { allow: "POST, GET, DELETE, OPTIONS" } });
     }
-    const admission = this.limits.admit(callerId, clock.nowMs());
-    if (!admission.admitted) {
-      const headers = { "retry-after": String(admission.retryAfterSeconds) };
-      const message = admission.reason === "rate" ? "Too many requests." : "Too many requests at the same time.";
-      return this.refused("rate", refusal({ status: 429, code: "rate_limited", message, headers }));
-    }
+    let admission = this.limits.admit(caller.id, clock.nowMs());
+    if (!admission.admitted) return this.refused("rate", tooMany(admission));
     let isHandedOn = false;
     try {
       const read = request.method === "POST" ? await readJsonBody(request, settings.maxBodyBytes, clock) : null;
       if (read && !read.ok) return this.refused("body", refusal(read.refusal));
       const body = read?.value;
+      if (costOf(body) > 1) {
+        admission.release();
+        const whole = this.limits.admit(caller.id, clock.nowMs(), costOf(body));
+        if (!whole.admitted) return this.refused("rate", tooMany(whole));
+        admission = whole;
+      }
+      // An answer may take minutes, and a stream of notices is silent for as long as nothing happens.
+      server.timeout(request, 0);
       const need = read ? needOf(body) : { data: request.method === "GET", fresh: false };
       let seat: Seat;
       try {
-        seat = await this.tenants.admit(target, need);
+        seat = await this.tenants.admit(target, need, caller.id);
       } catch (error) {
         return this.refused("tenant", errorRefusal(error, idOf(body)));
       }
-      const response = await this.answerFrom(seat, request, body, callerId, admission.release);
-      isHandedOn = response.isHandedOn;
-      return response.response;
+      const answer = await this.answerFrom(seat, asked, body, admission.release);
+      isHandedOn = answer.isHandedOn;
+      if (!answer.isStream) server.timeout(request, IDLE_SECONDS);
+      return answer.response;
     } finally {
-      if (!isHandedOn) admission.release();
+      if (!isHandedOn && admission.admitted) admission.release();
     }
   }
 
-  private async answerFrom(seat: Seat, request: Request, body: unknown, callerId: string, release: () => void) {
+  private async answerFrom(seat: Seat, asked: Asked, body: unknown, release: () => void) {
+    const { request, caller } = asked;
     const { clock, logger } = this.options;
     const startUs = clock.nowUs();
-    const method = request.method === "POST" ? methodLabel(body) : request.method;
     seat.running += 1;
     let response: Response;
     try {
-      response = await this.dispatch(seat, request, body, callerId);
+      response = await this.dispatch(seat, request, body, caller.id);
     } finally {
       seat.running -= 1;
     }
     const { status } = response;
-    const startMs = startUs / 1000;
-    const ms = (clock.nowUs() - startUs) / 1000;
-    const tenant = seat.label;
-    this.metrics.count("requests_total", { tenant, method, status: String(status) });
-    this.metrics.observe("request_seconds", { tenant }, ms / 1000);
-    logger.debug("request", { tenant, caller: callerId, method, status, ms });
-    this.spans?.add({
-      name: method,
-      startMs,
-      endMs: startMs + ms,
-      isError: status >= 500,
-      parent: request.headers.get("traceparent"),
-      attributes: { "mcp.method.name": method, "http.response.status_code": status, "prefect_mcp.tenant": tenant },
-    });
+    const answered = { request, body, callerId: caller.id, tenant: seat.label, status, startUs };
+    const note = () => noteRequest(answered, { clock, logger, metrics: this.metrics, spans: this.spans });
     const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
-    if (!isStream || response.body === null) return { response, isHandedOn: false };
-    const isNotices = request.method === "GET" || isListen(body);
-    return {
-      response: this.streamed(seat, request, response, body, isNotices ? null : release),
-      isHandedOn: !isNotices,
+    if (!isStream || response.body === null) {
+      note();
+      return { response, isStream: false, isHandedOn: false };
+    }
+    if (request.method === "GET" || isListen(body)) {
+      note();
+      return { response: this.noticesOf(seat, asked, response, body), isStream: true, isHandedOn: false };
+    }
+    seat.running += 1;
+    const onEnd = () => {
+      seat.running -= 1;
+      release();
+      note();
     };
+    return { response: this.streamed(seat, response, onEnd), isStream: true, isHandedOn: true };
   }
 
-  /** A stream of notices counts as such; any other one is an answer that is still being written. */
-  private streamed(seat: Seat, request: Request, response: Response, body: unknown, release: (() => void) | null) {
+  /** A stream of notices: it keeps its tenant in use, and ends with the token that opened it. */
+  private noticesOf(seat: Seat, { request, caller }: Asked, response: Response, body: unknown): Response {
+    const { clock } = this.options;
     const session = request.headers.get("mcp-session-id") ?? "";
-    const isNotices = release === null;
-    const endListening = isNotices ? seat.listen(body) : () => undefined;
-    if (isNotices) {
-      seat.streams += 1;
-      seat.sessions.countStream(session, 1);
-    } else seat.running += 1;
-    const source = response.body as ReadableStream<Uint8Array>;
-    const bounded = boundedBody(source, {
+    const endListening = seat.listen(body);
+    const expiry = new AbortController();
+    seat.streams += 1;
+    seat.sessions.countStream(session, 1);
+    const streamed = this.streamed(
+      seat,
+      response,
+      () => {
+        endListening();
+        seat.streams -= 1;
+        seat.sessions.countStream(session, -1);
+        expiry.abort("ended");
+      },
+      expiry.signal,
+    );
+    if (caller.expiresMs !== undefined) {
+      const leftMs = Math.min(MOST_TIMER_MS, Math.max(0, caller.expiresMs - clock.nowMs()));
+      void clock.sleep(leftMs, expiry.signal).then(() => expiry.abort("expired"));
+    }
+    return streamed;
+  }
+
+  private streamed(seat: Seat, response: Response, onEnd: () => void, until?: AbortSignal): Response {
+    const bounded = boundedBody(response.body as ReadableStream<Uint8Array>, {
       maxWaiting: MAX_WAITING_BYTES,
-      ...(request.method === "GET" ? { first: ": open\n\n" } : {}),
+      first: ": open\n\n",
+      ...(until ? { until } : {}),
       onCut: () => {
         this.metrics.count("streams_cut_total", { tenant: seat.label });
         this.options.logger.info("a slow reader was cut", { tenant: seat.label });
       },
       onEnd: () => {
         seat.usedMs = this.options.clock.nowMs();
-        endListening();
-        release?.();
-        if (isNotices) {
-          seat.streams -= 1;
-          seat.sessions.countStream(session, -1);
-        } else seat.running -= 1;
+        onEnd();
       },
     });
     return new Response(bounded, { status: response.status, headers: response.headers });

@@ -6,6 +6,7 @@ import { createMcpHandler, type McpHttpHandler, type McpServer } from "@modelcon
 import type { Logger } from "../lib/logger.ts";
 import type { QueryContext } from "../queries/context.ts";
 import type { ToolDefinition } from "../tools/define.ts";
+import { tenantGone } from "./guard.ts";
 import { HttpSessions } from "./http-sessions.ts";
 import { listenedUris } from "./offer-subscriptions.ts";
 import type { ResourceWatch } from "./subscriptions.ts";
@@ -20,6 +21,8 @@ export interface HostedApp extends Tenant, AsyncDisposable {
 export interface SeatOptions {
   /** Part of a salted hash: names the tenant in logs and metrics. */
   readonly label: string;
+  /** Who brought this tenant first. */
+  readonly callerId: string;
   open(): HostedApp;
   build(tenant: Tenant): McpServer;
   readonly maxSubscriptions: number;
@@ -30,8 +33,16 @@ export interface SeatOptions {
   readonly logger: Logger;
 }
 
+interface Watch {
+  readonly uri: string;
+  readonly notify: () => void;
+  /** Null while the application rests. */
+  end: (() => void) | null;
+}
+
 export class Seat {
   readonly label: string;
+  readonly callerId: string;
   readonly handler: McpHttpHandler;
   readonly sessions: HttpSessions;
   usedMs = 0;
@@ -43,13 +54,16 @@ export class Seat {
   private readonly tenant: Tenant;
   private readonly toolListeners = new Set<() => void>();
   private readonly listened = new Map<string, { count: number; end: () => void }>();
+  private readonly watches = new Set<Watch>();
+  private readonly ending = new AbortController();
   private app: HostedApp | null = null;
   private isFollowing = false;
   private closing: Promise<void> = Promise.resolve();
 
   constructor(options: SeatOptions) {
-    const { label, build, logger } = options;
+    const { label, callerId, build, logger } = options;
     this.label = label;
+    this.callerId = callerId;
     this.options = options;
     this.tenant = this.makeTenant();
     const onerror = (error: Error) => logger.debug("protocol", { tenant: label, error: error.message });
@@ -66,7 +80,11 @@ export class Seat {
       idleMs: options.sessionIdleMs,
       maxBodyBytes: options.maxBodyBytes,
     });
-    this.toolListeners.add(() => this.handler.notify.toolsChanged());
+    this.toolListeners.add(() => {
+      this.handler.notify.toolsChanged();
+      // Which resources there are follows the tools.
+      this.handler.notify.resourcesChanged();
+    });
   }
 
   get isOpen(): boolean {
@@ -100,34 +118,50 @@ export class Seat {
     if (!app) return;
     this.app = null;
     this.isFollowing = false;
+    for (const watch of this.watches) {
+      watch.end?.();
+      watch.end = null;
+    }
     this.closing = Promise.all([this.closing, app[Symbol.asyncDispose]()]).then(() => undefined);
     await this.closing;
   }
 
   /** For good: streams end, sessions are gone. */
   async close(): Promise<void> {
+    this.ending.abort();
     for (const { end } of this.listened.values()) end();
     this.listened.clear();
     await Promise.all([this.handler.close(), this.sessions.close()]);
     await this.rest();
   }
 
+  /** Throws AppError `unavailable` once the seat is closed: a call that is still running must not open it again. */
   private current(): HostedApp {
     if (this.app) return this.app;
-    this.app = this.options.open();
-    this.app.onToolsChanged(() => {
+    if (this.ending.signal.aborted) throw tenantGone();
+    const app = this.options.open();
+    this.app = app;
+    app.onToolsChanged(() => {
       for (const notify of this.toolListeners) notify();
     });
-    return this.app;
+    for (const watch of this.watches) watch.end = app.watch?.add(watch.uri, watch.notify) ?? null;
+    return app;
+  }
+
+  /** Watches go on when the application behind them has rested and is opened again. */
+  private watch(uri: string, notify: () => void): () => void {
+    const watch: Watch = { uri, notify, end: this.current().watch?.add(uri, notify) ?? null };
+    this.watches.add(watch);
+    return () => {
+      watch.end?.();
+      this.watches.delete(watch);
+    };
   }
 
   private watchUri(uri: string): void {
     const known = this.listened.get(uri);
     if (known) known.count += 1;
-    else {
-      const end = this.current().watch?.add(uri, () => this.handler.notify.resourceUpdated(uri)) ?? (() => undefined);
-      this.listened.set(uri, { count: 1, end });
-    }
+    else this.listened.set(uri, { count: 1, end: this.watch(uri, () => this.handler.notify.resourceUpdated(uri)) });
   }
 
   private unwatchUri(uri: string): void {
@@ -143,16 +177,18 @@ export class Seat {
   private makeTenant(): Tenant {
     const current = () => this.current();
     const follow = () => this.follow();
+    const { watches } = this;
     const watch: ResourceWatch = {
       get size() {
-        return current().watch?.size ?? 0;
+        return watches.size;
       },
-      add: (uri, notify) => current().watch?.add(uri, notify) ?? (() => undefined),
+      add: (uri, notify) => this.watch(uri, notify),
     };
     const listeners = this.toolListeners;
     const { hiddenPath } = this.options;
     return {
       hiddenPath,
+      ended: this.ending.signal,
       get version() {
         return current().version;
       },

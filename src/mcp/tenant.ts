@@ -19,6 +19,8 @@ export interface Tenant {
   readonly watch?: ResourceWatch;
   /** Knows the credentials of this workspace: every answer passes through it once more. Null while the settings are broken. */
   readonly redact?: Redact | null;
+  /** Aborts when this tenant is closed: calls that are still running end. */
+  readonly ended?: AbortSignal;
   /** A folder of this machine that answers do not name: callers come from elsewhere. */
   readonly hiddenPath?: string;
 }

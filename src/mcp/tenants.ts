@@ -8,6 +8,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { proveAccess } from "../queries/prove-access.ts";
 import { CredentialProofs } from "./credential-proofs.ts";
+import { tenantGone } from "./guard.ts";
 import type { Metrics } from "./metrics.ts";
 import { checkTarget, type LookupHost, type TargetRules } from "./target-rules.ts";
 import type { TenantTarget } from "./tenant-headers.ts";
@@ -20,7 +21,7 @@ export interface TenantsOptions {
   openTenant(target: TenantTarget, label: string): HostedApp;
   /** Gives disk back, keeping what is in use: called when a tenant is opened or closed, and now and then. */
   trimDisk(): void;
-  readonly seat: Omit<SeatOptions, "label" | "open">;
+  readonly seat: Omit<SeatOptions, "label" | "callerId" | "open">;
   readonly rules: TargetRules;
   readonly lookup: LookupHost;
   readonly recheckMs: number;
@@ -36,6 +37,8 @@ export interface TenantsOptions {
 
 const OWN = "own";
 const LABEL_LENGTH = 12;
+/** A caller's share of the tenants is one of so many. */
+const CALLER_SHARE = 4;
 /** A caller refused just now is refused again without asking; one whose Prefect did not answer just now is not made to wait. */
 const REMEMBER_MS = 1_000;
 const UNREACHABLE_MS = 5_000;
@@ -60,6 +63,8 @@ export class Tenants {
   private readonly checks = new Map<string, Promise<void>>();
   private readonly failed = new Map<string, Verdict>();
   private readonly proofs: CredentialProofs;
+  /** Prefect's last word on the own credentials, when it was no: it stands until Prefect says yes, reachable or not. */
+  private ownRefusal: AppError | null = null;
   private readonly options: TenantsOptions;
   private isClosed = false;
 
@@ -94,16 +99,16 @@ export class Tenants {
    * The seat of a caller that Prefect accepts. Throws AppError `unauthorized` (refused target or credentials) or
    * `unavailable` (Prefect is away and the caller was not proven before).
    */
-  async admit(target: TenantTarget | null, need: Need): Promise<Seat> {
+  async admit(target: TenantTarget | null, need: Need, callerId: string): Promise<Seat> {
     const { clock } = this.options;
     const key = target === null ? OWN : this.proofs.keyOf(target);
-    const seat = await this.seatOf(key, target);
+    const seat = await this.seatOf(key, target, callerId);
     seat.usedMs = clock.nowMs();
     // What the own server offers is no secret and must not depend on Prefect; another's is made for proven callers only.
     if (target === null && !need.data) return seat;
     await this.prove(key, target, seat, need.fresh);
-    if (this.seats.get(key) !== seat) throw gone();
-    this.dropOldest(seat);
+    if (this.seats.get(key) !== seat) throw tenantGone();
+    this.makeRoom(seat);
     seat.follow();
     return seat;
   }
@@ -111,7 +116,7 @@ export class Tenants {
   /** Begins following the own Prefect, or does so again after it had refused the server. */
   async followOwn(): Promise<void> {
     if (!this.options.followOwn || this.isClosed || this.seats.has(OWN)) return;
-    const seat = await this.seatOf(OWN, null);
+    const seat = await this.seatOf(OWN, null, OWN);
     seat.follow();
   }
 
@@ -122,7 +127,8 @@ export class Tenants {
       const nowMs = clock.nowMs();
       seat.sessions.dropIdle(nowMs);
       if (seat.streams > 0) {
-        await this.prove(key, this.targets.get(key) ?? null, seat, false).catch(() => undefined);
+        // Side by side: one Prefect that does not answer must not put off what another one says.
+        this.prove(key, this.targets.get(key) ?? null, seat, false).catch(() => undefined);
       } else if (
         !(key === OWN && this.options.followOwn) &&
         seat.running === 0 &&
@@ -145,12 +151,9 @@ export class Tenants {
     await Promise.all(seats.map((seat) => seat.close()));
   }
 
-  private async seatOf(key: string, target: TenantTarget | null): Promise<Seat> {
-    if (this.isClosed) throw gone();
-    // Names are looked at again whenever the credentials are: they may point elsewhere by now.
-    if (target !== null && this.proofs.state(key, this.options.clock.nowMs()) !== "fresh") {
-      await checkTarget(target.url, this.options.rules, this.options.lookup);
-    }
+  private async seatOf(key: string, target: TenantTarget | null, callerId: string): Promise<Seat> {
+    if (this.isClosed) throw tenantGone();
+    if (target !== null) await this.lookAt(key, target);
     const known = this.seats.get(key);
     if (known) {
       this.seats.delete(key);
@@ -159,16 +162,43 @@ export class Tenants {
     }
     const label = this.labelOf(target);
     const open = () => (target === null ? this.options.openOwn() : this.options.openTenant(target, label));
-    const seat = new Seat({ ...this.options.seat, label, open });
+    const seat = new Seat({ ...this.options.seat, label, callerId, open });
     this.seats.set(key, seat);
     this.targets.set(key, target);
     return seat;
   }
 
-  private dropOldest(kept: Seat): void {
-    for (const [key, seat] of this.seats) {
-      if (this.seats.size <= this.options.maxTenants) return;
-      if (seat !== kept && key !== OWN) void this.remove(key, seat);
+  /**
+   * Names are looked at again whenever the credentials are: they may point elsewhere by now. Where names cannot be looked up,
+   * Prefect is unreachable like any other way: who was proven goes on with what is recorded.
+   */
+  private async lookAt(key: string, target: TenantTarget): Promise<void> {
+    const { clock, rules, lookup } = this.options;
+    const state = this.proofs.state(key, clock.nowMs());
+    if (state === "fresh") return;
+    try {
+      await checkTarget(target.url, rules, lookup);
+    } catch (error) {
+      const known = toAppError(error);
+      if (state === "none" || !known.retryable) throw known;
+      this.failed.set(key, { atMs: clock.nowMs(), error: known });
+    }
+  }
+
+  /**
+   * Over the limit the least recently used goes: of the caller's own tenants where it holds more than its share, so that one
+   * caller with many keys cannot crowd out the others; else of those in which nothing is under way, else of all.
+   */
+  private makeRoom(kept: Seat): void {
+    const { maxTenants } = this.options;
+    const over = this.seats.size - maxTenants;
+    if (over > 0) {
+      const others = [...this.seats].filter(([key, seat]) => seat !== kept && key !== OWN);
+      const own = others.filter(([, seat]) => seat.callerId === kept.callerId);
+      const isGreedy = own.length >= Math.ceil(maxTenants / CALLER_SHARE);
+      const idle = others.filter(([, seat]) => seat.streams === 0 && seat.running === 0);
+      const order = new Set([...(isGreedy ? own : []), ...idle, ...others]);
+      for (const [key, seat] of [...order].slice(0, over)) void this.remove(key, seat);
     }
     this.options.trimDisk();
   }
@@ -210,6 +240,7 @@ export class Tenants {
     await proveAccess(Object.create(seat.query(), { liveUntilUs: { value: untilUs } }));
     this.proofs.accept(key, startMs);
     this.failed.delete(key);
+    if (key === OWN) this.ownRefusal = null;
   }
 
   private async settleFailure(
@@ -225,6 +256,7 @@ export class Tenants {
     const isRefused = isRefusal(error, target);
     if (isRefused) {
       this.proofs.refuse(key);
+      if (key === OWN) this.ownRefusal = error;
       logger.info("Prefect refused a caller", { tenant: seat.label, code: error.code });
     }
     // Nobody who is not proven stays, so that strangers cannot crowd out tenants.
@@ -235,6 +267,7 @@ export class Tenants {
   /** While Prefect does not answer, who was proven goes on; the own Prefect's callers proved themselves to this server. */
   private settle(error: AppError, target: TenantTarget | null, state: "fresh" | "aging" | "none"): void {
     if (isRefusal(error, target)) throw refusedByPrefect(error);
+    if (target === null && this.ownRefusal) throw refusedByPrefect(this.ownRefusal);
     if (target === null || (error.retryable && state !== "none")) return;
     if (!error.retryable) throw error;
     throw new AppError(error.code, `Prefect cannot be asked whether these credentials are good: ${error.message}`, {
@@ -254,8 +287,4 @@ function refusedByPrefect(error: AppError): AppError {
     hint: "Check X-Prefect-Api-Key or X-Prefect-Api-Auth-String and the URL they are for (without these headers: the server's own settings).",
     ...(error.status === undefined ? {} : { status: error.status }),
   });
-}
-
-function gone(): AppError {
-  return new AppError("unavailable", "This tenant was just closed.", { hint: "Try again.", retryAfterMs: 1_000 });
 }

@@ -29,6 +29,16 @@ describe("caller limits", () => {
     expect(limits.admit("a", 0).admitted).toBe(false);
   });
 
+  test("count each message of a batch", () => {
+    const limits = new CallerLimits({ ...settings, requestsPerSecond: 3, burst: 3 });
+    expect(limits.admit("a", 0, 3)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "concurrency" });
+    const both = limits.admit("a", 0, 2);
+    expect([both.admitted, limits.admit("a", 0).admitted]).toEqual([true, false]);
+    if (both.admitted) both.release();
+    expect(limits.admit("a", 0, 2)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "rate" });
+    expect(limits.admit("a", 0).admitted).toBe(true);
+  });
+
   test("one caller's haste does not hold back another", () => {
     const limits = new CallerLimits(settings);
     for (let index = 0; index < 5; index++) done(limits, "a", 0);

@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AppError, toAppError } from "../../../src/errors.ts";
+import { eventually } from "../../support/product.ts";
 import { TEST_CERTIFICATE } from "../../support/test-certificate.ts";
-import { call, modern, plainHttp, startHttp } from "./http-harness.ts";
+import { call, fakeApp, modern, plainHttp, startHttp } from "./http-harness.ts";
 
 function refusalOf(start: () => unknown): Pick<AppError, "code" | "message"> {
   try {
@@ -236,6 +237,85 @@ describe("limits", () => {
     await Bun.sleep(50);
     expect((await http.post(call("echo", { text: "a" }))).status).toBe(200);
   });
+
+  test("a batch counts for as many requests as it holds, whatever is among them", async () => {
+    const listen = { jsonrpc: "2.0", id: 90, method: "subscriptions/listen", params: {} };
+    await using few = startHttp({ http: { requestsPerSecond: 5 } });
+    const batch = (count: number) =>
+      Array.from({ length: count }, (_, n) => ({ ...call("echo", { text: "a" }), id: n }));
+    expect((await few.post(batch(10))).status).toBe(429);
+    await using one = startHttp({ http: { maxConcurrent: 2 } });
+    const stop = new AbortController();
+    const waiting = fetch(one.server.url, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
+      body: JSON.stringify([call("wait"), listen]),
+      signal: stop.signal,
+    });
+    await Bun.sleep(100);
+    expect((await one.post(call("echo", { text: "a" }))).status).toBe(429);
+    stop.abort();
+    await waiting.catch(() => undefined);
+  });
+
+  test("a call that a 2025-era client takes back ends its stream and frees its place", async () => {
+    await using http = startHttp({ http: { maxConcurrent: 2 } });
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
+    const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+    const session = {
+      "mcp-session-id": begun.headers.get("mcp-session-id") ?? "",
+      "mcp-protocol-version": "2025-11-25",
+    };
+    const usual = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+    for (let id = 10; id < 14; id += 1) {
+      // The headers come at once, long before the answer.
+      const stream = await fetch(http.server.url, {
+        method: "POST",
+        headers: { ...usual, ...session },
+        body: JSON.stringify({ ...call("wait"), id }),
+      });
+      expect(stream.status).toBe(200);
+      const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id } };
+      expect((await http.post(cancel, session)).status).toBe(202);
+      expect(await stream.text()).not.toContain("waited");
+    }
+    expect((await http.post(call("echo", { text: "a" }), session)).status).toBe(200);
+  });
+});
+
+test("a listener learns that tools, and with them resources, have changed", async () => {
+  const app = fakeApp();
+  await using http = startHttp({ openOwn: () => app });
+  const notifications = { toolsListChanged: true, resourcesListChanged: true };
+  const { body, headers } = modern("subscriptions/listen", { notifications });
+  const stop = new AbortController();
+  const stream = await fetch(http.server.url, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+    body: JSON.stringify(body),
+    signal: stop.signal,
+  });
+  let read = "";
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream.body ?? []) read += decoder.decode(chunk, { stream: true });
+  })().catch(() => undefined);
+  await eventually(
+    () => read,
+    (text) => text.includes("acknowledged"),
+    3_000,
+  );
+  app.setTools([]);
+  await eventually(
+    () => read,
+    (text) =>
+      text.includes("notifications/tools/list_changed") && text.includes("notifications/resources/list_changed"),
+    3_000,
+  );
+  expect(read).toContain("notifications/tools/list_changed");
+  expect(read).toContain("notifications/resources/list_changed");
+  stop.abort();
+  await reading;
 });
 
 describe("what is no request of the protocol", () => {

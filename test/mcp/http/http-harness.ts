@@ -4,7 +4,6 @@ import type { HttpSettings } from "../../../src/config/settings.ts";
 import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 import { createLogger } from "../../../src/lib/logger.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../../../src/mcp/http.ts";
-import type { HostedApp } from "../../../src/mcp/tenant-seat.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 
 export interface Harness extends AsyncDisposable {
@@ -30,7 +29,7 @@ export const plainHttp: HttpSettings = {
 };
 
 /** An application of fixed answers. */
-export function fakeApp(): HostedApp {
+export function fakeApp() {
   return Object.assign(fakeTenant(), { follow() {}, async [Symbol.asyncDispose]() {} });
 }
 

@@ -150,6 +150,43 @@ test("a resource named by the name of its run is told too, and one that changes 
   expect(source.watch.size).toBe(0);
 });
 
+test("a subscription of a session goes on after its tenant has rested", async () => {
+  using source = recordingApp();
+  const headers = { "x-prefect-api-url": "https://prefect.example.com/api", "x-prefect-api-key": "k" };
+  await using http = startHttp({ http: { idleMs: 150 }, openTenant: () => source.app });
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
+  const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params }, headers);
+  const session = {
+    ...headers,
+    "mcp-session-id": begun.headers.get("mcp-session-id") ?? "",
+    "mcp-protocol-version": "2025-11-25",
+  };
+  await http.post({ jsonrpc: "2.0", id: 2, method: "resources/subscribe", params: { uri: DASHBOARD } }, session);
+  const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
+  expect(await eventually(open, (found) => found === "0", 5_000)).toBe("0");
+  expect(source.watch.size).toBe(0);
+  const stop = new AbortController();
+  const stream = await fetch(http.server.url, {
+    headers: { accept: "text/event-stream", ...session },
+    signal: stop.signal,
+  });
+  let read = "";
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream.body ?? []) read += decoder.decode(chunk, { stream: true });
+  })().catch(() => undefined);
+  await Bun.sleep(100);
+  source.publish("FAILED");
+  await eventually(
+    () => read,
+    (text) => text.includes(DASHBOARD),
+    3_000,
+  );
+  expect(read).toContain(DASHBOARD);
+  stop.abort();
+  await reading;
+});
+
 test("a stream ends with its client, and nothing stays watched", async () => {
   using source = recordingApp();
   await using http = startHttp({ openOwn: () => source.app });

@@ -8,12 +8,16 @@ import { fixedSettings } from "../../../src/app-settings.ts";
 import { createTenantApps } from "../../../src/app-tenants.ts";
 import { loadSettings } from "../../../src/config/load-settings.ts";
 import type { HttpSettings } from "../../../src/config/settings.ts";
+import { AppError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
+import type { TenantTarget } from "../../../src/mcp/tenant-headers.ts";
+import type { HostedApp } from "../../../src/mcp/tenant-seat.ts";
+import type { PrefectApi } from "../../../src/prefect/api.ts";
 import { aFlowRun } from "../../support/builders.ts";
 import { type FakePrefect, startFakePrefect } from "../../support/fake-prefect.ts";
 import { eventually, MAIN } from "../../support/product.ts";
-import { type Answer, call, type Harness, modern, startHttp } from "./http-harness.ts";
+import { type Answer, call, fakeApp, type Harness, modern, startHttp } from "./http-harness.ts";
 
 const ALPHA = { auth: "alpha:alpha-password", run: "run-of-alpha" };
 const BETA = { auth: "beta:beta-password", run: "run-of-beta" };
@@ -169,6 +173,33 @@ describe("proof of credentials", () => {
   });
 });
 
+test("what Prefect refused stays refused while it is away, also for the server's own Prefect", async () => {
+  await using http = start({ recheckMs: 50, proofMs: 60_000 });
+  await eventually(
+    () => http.post(runs()),
+    (answer) => sourceOf(answer) === "record",
+    10_000,
+  );
+  const { port } = alpha;
+  await alpha.stop();
+  alpha = await startFakePrefect({ port, authString: "alpha:changed-password" });
+  await Bun.sleep(100);
+  expect((await http.post(runs())).status).toBe(403);
+  await alpha.down();
+  await Bun.sleep(1_100);
+  const away = await http.post(runs());
+  expect([away.status, away.text.includes(ALPHA.run)]).toEqual([403, false]);
+  await alpha.stop();
+  alpha = await startFakePrefect({ port, authString: ALPHA.auth });
+  alpha.workspace.flowRuns.push(aFlowRun({ name: ALPHA.run }));
+  const again = await eventually(
+    () => http.post(runs()),
+    (answer) => answer.status === 200,
+    10_000,
+  );
+  expect(names(again)).toEqual([ALPHA.run]);
+}, 25_000);
+
 test("an open stream ends when Prefect refuses its caller", async () => {
   await using http = start({ recheckMs: 100 });
   const { body, headers } = modern("subscriptions/listen", { notifications: { toolsListChanged: true } });
@@ -228,6 +259,19 @@ describe("what a tenant costs", () => {
     expect(names(await http.post(runs(), headers))).toEqual([BETA.run]);
   }, 25_000);
 
+  test("a call that is still running when its tenant has to go ends with it, and opens nothing again", async () => {
+    await using http = start({ maxTenants: 1 });
+    const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
+    const waiting = http.post(call("wait_for", { event_type_prefix: "never.", timeout: "60s" }), as(beta, BETA.auth));
+    await eventually(open, (found) => found === "1", 5_000);
+    await Bun.sleep(300);
+    await http.post(runs(), as(alpha, ALPHA.auth));
+    const gone = (await waiting).json.result;
+    expect([gone.isError, gone.structuredContent.message]).toEqual([true, "This tenant was just closed."]);
+    await Bun.sleep(300);
+    expect(await open()).toBe("1");
+  }, 15_000);
+
   test("beyond the cap the tenant unused longest goes", async () => {
     await using http = start({ maxTenants: 1 });
     const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
@@ -235,5 +279,92 @@ describe("what a tenant costs", () => {
     await http.post(runs(), as(beta, BETA.auth));
     expect(await eventually(open, (found) => found === "1", 5_000)).toBe("1");
     expect(names(await http.post(runs(), as(alpha, ALPHA.auth)))).toEqual([ALPHA.run]);
+  });
+});
+
+describe("callers beside each other", () => {
+  const target = (host: string, key: string) => ({
+    "x-prefect-api-url": `https://${host}.example.com/api`,
+    "x-prefect-api-key": key,
+  });
+  const listen = async (http: Harness, extra: Record<string, string>) => {
+    const { body, headers } = modern("subscriptions/listen", { notifications: { toolsListChanged: true } });
+    const usual = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+    const stream = await fetch(http.server.url, {
+      method: "POST",
+      headers: { ...usual, ...headers, ...extra },
+      body: JSON.stringify(body),
+    });
+    const state = { isOpen: stream.status === 200 };
+    void stream
+      .text()
+      .catch(() => undefined)
+      .then(() => {
+        state.isOpen = false;
+      });
+    return state;
+  };
+
+  /** A tenant whose Prefect answers the credential check as it is told to. */
+  const answering = (check: () => Promise<unknown>): HostedApp => {
+    const app = fakeApp();
+    const query = app.query();
+    const api = { filterFlowRuns: check } as unknown as PrefectApi;
+    return Object.assign(app, { query: () => ({ ...query, api: () => api }) });
+  };
+
+  test("one with many keys takes the room of its own tenants, not of others", async () => {
+    const tokens = ["token-of-alice-0123456789", "token-of-mallory-0123456789"];
+    const openTenant = () => answering(async () => []);
+    await using http = startHttp({ http: { tokens, maxTenants: 4 }, openTenant });
+    const alice = { authorization: `Bearer ${tokens[0]}` };
+    const mallory = { authorization: `Bearer ${tokens[1]}` };
+    const stream = await listen(http, { ...alice, ...target("alice", "a") });
+    for (let n = 0; n < 20; n += 1) {
+      const answer = await http.post(call("echo", { text: "m" }), { ...mallory, ...target("evil", `key-${n}`) });
+      expect(answer.status).toBe(200);
+    }
+    expect(stream.isOpen).toBe(true);
+  });
+
+  test("Prefects that do not answer put off nobody else's end", async () => {
+    let isRefused = false;
+    let isHanging = false;
+    const openTenant = ({ url }: TenantTarget) =>
+      answering(async () => {
+        if (url.includes("slow") && isHanging) await Bun.sleep(3_000);
+        if (url.includes("quick") && isRefused) throw new AppError("unauthorized", "no", { status: 401 });
+        return [];
+      });
+    await using http = startHttp({ http: { recheckMs: 100 }, openTenant });
+    const slow = [];
+    for (let n = 0; n < 5; n += 1) slow.push(await listen(http, target("slow", `k${n}`)));
+    const quick = await listen(http, target("quick", "k"));
+    expect([quick, ...slow].map(({ isOpen }) => isOpen)).toEqual(Array(6).fill(true));
+    isHanging = true;
+    await Bun.sleep(300);
+    isRefused = true;
+    const ended = await eventually(
+      () => quick.isOpen,
+      (isOpen) => !isOpen,
+      2_000,
+    );
+    expect(ended).toBe(false);
+  }, 15_000);
+
+  test("where names cannot be looked up, who was proven goes on and a stranger is told to come again", async () => {
+    let isDown = false;
+    const lookup = async () => {
+      if (isDown) throw new AppError("unavailable", "The host does not resolve.");
+      return ["203.0.113.7"];
+    };
+    const openTenant = () => answering(async () => []);
+    await using http = startHttp({ http: { recheckMs: 50, proofMs: 60_000 }, openTenant, lookup });
+    expect((await http.post(call("echo", { text: "a" }), target("one", "k"))).status).toBe(200);
+    isDown = true;
+    await Bun.sleep(100);
+    expect((await http.post(call("echo", { text: "a" }), target("one", "k"))).status).toBe(200);
+    const stranger = await http.post(call("echo", { text: "a" }), target("two", "k"));
+    expect([stranger.status, stranger.headers.get("retry-after")]).toEqual([503, "1"]);
   });
 });
