@@ -1,5 +1,5 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 
 const SIDE_FILES = ["", "-wal", "-shm"] as const;
 
@@ -50,15 +50,30 @@ function isExisting(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EEXIST";
 }
 
+const ASIDE = ".corrupt-";
+
 /** Renames the file with its -wal and -shm to `<file>.corrupt-<stamp>` and returns the new name of the main file. */
 export function moveAside(file: string, stamp: string): string {
-  let target = `${file}.corrupt-${stamp}`;
-  for (let n = 2; existsSync(target); n += 1) target = `${file}.corrupt-${stamp}-${n}`;
+  let target = `${file}${ASIDE}${stamp}`;
+  for (let n = 2; existsSync(target); n += 1) target = `${file}${ASIDE}${stamp}-${n}`;
   // WAL and index first: were the process to die in between, a new file must not meet an old WAL.
   for (const suffix of [...SIDE_FILES].reverse()) {
     if (existsSync(file + suffix)) renameSync(file + suffix, target + suffix);
   }
   return target;
+}
+
+/** What `moveAside` has left of this record, with -wal and -shm. */
+export function filesAside(file: string): string[] {
+  const folder = dirname(file);
+  if (!existsSync(folder)) return [];
+  const start = `${basename(file)}${ASIDE}`;
+  return readdirSync(folder).flatMap((name) => (name.startsWith(start) ? [join(folder, name)] : []));
+}
+
+/** Bytes on disk of what `moveAside` has left of this record. */
+export function bytesAside(file: string): number {
+  return filesAside(file).reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
 /** Identity of the file on disk, to see that it was replaced; null when it is missing. Never opens it. */

@@ -2,7 +2,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ensureDataDir } from "./record-file.ts";
+import { ensureDataDir, filesAside } from "./record-file.ts";
 
 const FOLDER = "tenants";
 const SALT = "salt";
@@ -31,12 +31,17 @@ function saltOf(dataDir: string): Uint8Array {
   return readFileSync(file);
 }
 
-/** Records of this name that callers of an HTTP server left in the data folder, each in a folder of its own. */
+/**
+ * Records of this name that callers of an HTTP server left in the data folder, each in a folder of its own. Also those of
+ * which only a damaged file is left.
+ */
 export function tenantRecords(dataDir: string, name: string): string[] {
   const root = join(dataDir, FOLDER);
   if (!existsSync(root)) return [];
   const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return folders.map((entry) => join(root, entry.name, name)).filter((file) => existsSync(file));
+  return folders
+    .map((entry) => join(root, entry.name, name))
+    .filter((file) => existsSync(file) || filesAside(file).length > 0);
 }
 
 /** Takes away the folder of a tenant's record once nothing is left in it. */
