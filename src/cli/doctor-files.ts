@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { AppError } from "../errors.ts";
 import type { Finding } from "./doctor-checks.ts";
 
 const AREA = "files";
@@ -81,4 +82,20 @@ export function checkFiles(dataDir: string, recordFile: string | null, capBytes:
   const folder = checkFolder(dataDir);
   if (folder.level === "fix") return [folder];
   return [folder, ...checkDisk(dataDir, capBytes), ...(recordFile === null ? [] : checkRecordFile(recordFile))];
+}
+
+/** Why nothing can be recorded, in doctor's words; null when nothing is in the way. */
+export function writeProblem(dataDir: string, recordFile: string | null = null): AppError | null {
+  const findings = [checkFolder(dataDir), ...(recordFile === null ? [] : checkRecordFile(recordFile))];
+  return toError(findings.find(({ level }) => level === "fix"));
+}
+
+/** Why nothing can be read: reading needs no more than a folder, or none yet. */
+export function readProblem(dataDir: string): AppError | null {
+  return statSync(nearestExisting(dataDir)).isDirectory() ? null : toError(checkFolder(dataDir));
+}
+
+function toError(finding: Finding | undefined): AppError | null {
+  if (!finding) return null;
+  return new AppError("invalid_config", finding.what, finding.fix === undefined ? {} : { hint: finding.fix });
 }

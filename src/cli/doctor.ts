@@ -4,10 +4,10 @@ import { settingsFromFiles } from "../app-settings.ts";
 import { VERSION } from "../app-version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/logger.ts";
-import { getRecordStatus } from "../queries/record-status.ts";
 import type { CommandContext } from "./command.ts";
 import { checkSetup, exitCodeOf } from "./doctor-checks.ts";
 import { doctorJson, doctorLines } from "./doctor-text.ts";
+import { readStatus } from "./read-status.ts";
 
 /** Looks at everything a working setup needs, and says for each thing that is wrong what to do about it. */
 export async function runDoctor({ invocation, out, entry, signal }: CommandContext): Promise<number> {
@@ -16,13 +16,14 @@ export async function runDoctor({ invocation, out, entry, signal }: CommandConte
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger: silentLogger });
   const resolved = app.settings;
   const { apiUrl } = resolved.settings;
+  const recordFile = apiUrl === null ? null : recordFileOf(resolved.settings, apiUrl);
   const report = await checkSetup({
     resolved,
     clock: systemClock,
     signal,
     api: apiUrl === null ? null : app.query().api(),
-    recordFile: apiUrl === null ? null : recordFileOf(resolved.settings, apiUrl),
-    readRecord: () => getRecordStatus(app.query()),
+    recordFile,
+    readRecord: () => readStatus(app.query(), recordFile ?? ""),
   });
   if (invocation.switches.has("json")) out.json(doctorJson(report));
   else for (const line of doctorLines(report)) out.line(line);

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { recordFileOf, recordFilesOf } from "../app-connection.ts";
 import { openSession } from "../app-session.ts";
@@ -12,10 +12,11 @@ import { formatIsoUs } from "../lib/time.ts";
 import { openRecord } from "../store/database.ts";
 import { eventRange } from "../store/events.ts";
 import { tryBecomeLeader } from "../store/leader-lock.ts";
-import { recordBytes } from "../store/record-file.ts";
+import { bytesAside, filesAside, recordBytes } from "../store/record-file.ts";
 import { dropEmptyFolder } from "../store/tenant-folders.ts";
 import { askYes } from "./ask.ts";
 import type { CommandContext } from "./command.ts";
+import { readProblem } from "./doctor-files.ts";
 import { momentFlag } from "./sync.ts";
 
 /**
@@ -24,12 +25,14 @@ import { momentFlag } from "./sync.ts";
  */
 export async function runForget(ctx: CommandContext): Promise<number> {
   const { invocation, out, signal } = ctx;
+  const beforeUs = momentFlag(invocation.values.before, "before", systemClock.nowUs());
   const settings = chosenInstance(ctx);
+  const problem = readProblem(settings.dataDir);
+  if (problem) throw problem;
   const instance = settings.apiUrl ?? "";
   const file = recordFileOf(settings, instance);
-  const files = recordFilesOf(settings, instance);
-  const sizeOf = () => files.reduce((sum, one) => sum + recordBytes(one), 0);
-  const beforeUs = momentFlag(invocation.values.before, "before", systemClock.nowUs());
+  const files = [...new Set([...(filesAside(file).length > 0 ? [file] : []), ...recordFilesOf(settings, instance)])];
+  const sizeOf = () => files.reduce((sum, one) => sum + recordBytes(one) + bytesAside(one), 0);
   const what = beforeUs === null ? "everything" : `everything from before ${formatIsoUs(beforeUs)}`;
   if (files.length === 0)
     return report(ctx, { instance, file, removed_events: 0, freed_bytes: 0 }, "Nothing is recorded");
@@ -42,11 +45,12 @@ export async function runForget(ctx: CommandContext): Promise<number> {
   const bytes = sizeOf();
   let removed = 0;
   for (const one of files) {
-    removed +=
-      beforeUs === null
-        ? removeRecord(ctx, one)
-        : await removeBefore(ctx, { ...settings, dataDir: dirname(one) }, beforeUs);
+    if (beforeUs === null) removed += removeRecord(ctx, one);
+    else if (existsSync(one)) removed += await removeBefore(ctx, { ...settings, dataDir: dirname(one) }, beforeUs);
   }
+  const left = files.flatMap(filesAside);
+  if (left.length > 0)
+    out.note(`Damaged files cannot be read and stay whole; without --before they go: ${left.join(", ")}`);
   const freed = Math.max(0, bytes - sizeOf());
   for (const one of files) if (one !== file) dropEmptyFolder(dirname(one));
   return report(ctx, { instance, file, removed_events: removed, freed_bytes: freed }, `Removed ${what}`);
@@ -68,7 +72,7 @@ function chosenInstance({ invocation }: CommandContext): Settings {
 }
 
 /**
- * The whole file. A process that has it open notices and begins a new one; its lock file stays while it is held, or two
+ * The whole file, and what was moved aside of it as damaged. A process that has it open notices and begins a new one; its lock file stays while it is held, or two
  * processes could lead.
  */
 function removeRecord({ out }: CommandContext, file: string): number {
@@ -76,6 +80,7 @@ function removeRecord({ out }: CommandContext, file: string): number {
   const lock = tryBecomeLeader(file);
   if (!lock) out.note("Another process is syncing this instance; it begins a new record.");
   for (const suffix of ["-wal", "-shm", ""]) rmSync(file + suffix, { force: true });
+  for (const aside of filesAside(file)) rmSync(aside, { force: true });
   lock?.release();
   if (lock) for (const suffix of [".lock", ".setup"]) rmSync(file + suffix, { force: true });
   return held;

@@ -5,22 +5,27 @@ import { VERSION } from "../app-version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
-import { getRecordStatus, type RecordStatus } from "../queries/record-status.ts";
-import { recordBytes } from "../store/record-file.ts";
+import type { RecordStatus } from "../queries/record-status.ts";
+import { bytesAside, recordBytes } from "../store/record-file.ts";
 import type { CommandContext } from "./command.ts";
+import { readProblem } from "./doctor-files.ts";
 import { duration } from "./progress.ts";
+import { readStatus } from "./read-status.ts";
 import { table } from "./table.ts";
 
-/** What is held. Reads the record only: nothing is asked of Prefect and nothing is written. */
+/** What is held. Reads the record only: nothing is asked of Prefect and nothing is written. Throws where it cannot be read. */
 export async function runStatus({ invocation, out, logger, entry }: CommandContext): Promise<number> {
   const settings = settingsFromFiles(invocation.settings, systemClock);
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger });
   const query = app.query();
-  const status = getRecordStatus(query);
+  const problem = readProblem(app.settings.settings.dataDir);
+  if (problem) throw problem;
   const file = recordFileOf(app.settings.settings, query.instance);
+  const status = readStatus(query, file);
   const others = recordFilesOf(app.settings.settings, query.instance).filter((one) => one !== file);
   const facts = {
     ...statusFacts(status, file, recordBytes(file)),
+    damaged_bytes: [file, ...others].reduce((sum, one) => sum + bytesAside(one), 0),
     records_of_callers: { count: others.length, bytes: others.reduce((sum, one) => sum + recordBytes(one), 0) },
   };
   if (invocation.switches.has("json")) out.json(facts);
@@ -58,7 +63,8 @@ export function statusFacts(status: RecordStatus, file: string, bytes: number): 
     syncing: status.syncing,
     requests: requests?.total ?? 0,
     last_error: lastError && { at: formatIsoUs(lastError.atUs), code: lastError.code, message: lastError.message },
-    requests_last_minute: requests?.lastMinute ?? 0,
+    // Whoever synced last wrote it, and nobody has counted since.
+    requests_last_minute: status.syncing === "none" ? 0 : (requests?.lastMinute ?? 0),
     prefect_version: status.version,
     reachable: status.reachable,
     last_contact: momentText(status.lastContactUs),
@@ -77,11 +83,25 @@ export function statusFacts(status: RecordStatus, file: string, bytes: number): 
 
 function statusLines(
   status: RecordStatus,
-  facts: StatusFacts & { readonly records_of_callers: { readonly count: number; readonly bytes: number } },
+  facts: StatusFacts & {
+    readonly damaged_bytes: number;
+    readonly records_of_callers: { readonly count: number; readonly bytes: number };
+  },
 ): string[] {
   const { records_of_callers: callers } = facts;
-  if (status.file === null)
-    return [`Nothing is recorded of ${facts.instance} yet.`, `File: ${facts.file}`, "Fill it: prefect-mcp-bun sync"];
+  const damaged =
+    facts.damaged_bytes > 0
+      ? [
+          [
+            "Damaged",
+            `${(facts.damaged_bytes / 1e6).toFixed(1)} MB moved aside; \`prefect-mcp-bun forget\` removes them`,
+          ],
+        ]
+      : [];
+  if (status.file === null) {
+    const first = [`Nothing is recorded of ${facts.instance} yet.`, `File: ${facts.file}`];
+    return [...first, ...table(damaged), "Fill it: prefect-mcp-bun sync"];
+  }
   const events = facts.coverage.event ?? [];
   const rows = Object.entries(status.rows).map(([name, count]) => `${count.toLocaleString("en-US")} ${name}`);
   return table([
@@ -96,15 +116,21 @@ function statusLines(
     ...listed("Gaps", facts.gaps),
     ["Lag", status.lagMs === null ? "nothing is covered yet" : duration(status.lagMs)],
     ["Syncing", syncingText(status)],
-    ["Requests", `${facts.requests.toLocaleString("en-US")} in all, ${facts.requests_last_minute} in the last minute`],
+    ["Requests", requestsText(facts)],
     ...(callers.count > 0
       ? [["Of HTTP callers", `${callers.count} records, ${(callers.bytes / 1e6).toFixed(1)} MB`]]
       : []),
+    ...damaged,
     [
       "Last error",
       facts.last_error ? `${facts.last_error.at} ${facts.last_error.code}: ${facts.last_error.message}` : "none",
     ],
   ]);
+}
+
+function requestsText({ requests, syncing, requests_last_minute: recent }: StatusFacts): string {
+  const total = requests.toLocaleString("en-US");
+  return syncing === "none" ? `${total}, of the last sync` : `${total} in all, ${String(recent)} in the last minute`;
 }
 
 function listed(title: string, ranges: readonly { from: string; to: string }[]): string[][] {
