@@ -22,7 +22,7 @@ Flags of every command:
   --profile NAME              Prefect profile (else PREFECT_PROFILE, else the active one)
   --api-url URL               Prefect API (else PREFECT_API_URL, else the profile's)
   --data-dir FOLDER           where the records are (else PREFECT_MCP_DATA_DIR)
-  --tools PRESET              which tools are offered: default or all
+  --tools PRESET              which tools are offered: core, default or all
   --log-level LEVEL           debug, info, warn, error or silent; the log goes to stderr
   --help, --version
 
@@ -38,14 +38,16 @@ automations and the logs of failed runs. It goes on where it was interrupted. Wi
   status: `status [--json]: instance, file, size, events, covered ranges and gaps, lag, who syncs, requests spent, last error.
 It reads the record only; Prefect is not asked.`,
   audit: `audit [--since 7d] [--deep] [--json]: counts what Prefect holds and what the record holds, fetches what is missing and
-prints a certificate. Exit 0 when nothing is left unexplained, 1 otherwise.`,
+prints a certificate. Exit 0 when nothing is left unexplained, 1 otherwise. On an empty record it says so and begins it.`,
   doctor: `doctor [--json]: every setting and where it came from (secrets masked), and whether the API, the websocket, the clock and
 the files are in order. Exit 0 when all is well, 1 when there is something to fix; each finding says how.`,
   forget: `forget [--instance URL] [--before TIME] [--yes] [--json]: removes what is recorded of an instance (by default that of the
-settings), or only what is older than TIME, and gives the space back. It asks first unless --yes.`,
+settings), or only what is older than TIME, and gives the space back. It asks first unless --yes. Files that were moved aside
+as damaged go with the whole; they cannot be read, so --before leaves them.`,
   tools: "tools [--json]: names and titles of all tools, and whether they are offered with the settings as they are.",
   call: `call TOOL [--args JSON] [--json]: one call through the same code as over MCP. Text for people, JSON for programs.
-Example: prefect-mcp-bun call get_flow_runs --args '{"state": "FAILED", "limit": 5}'. Exit 1 when the tool answers an error.`,
+Example: prefect-mcp-bun call get_flow_runs --args '{"state": "FAILED", "limit": 5}'. Exit 1 when the tool answers an error.
+A tool in PREFECT_MCP_TOOLS_DENY is refused. The docs tools ask another host only with PREFECT_MCP_DOCS=on or --tools all.`,
   demo: `demo: serves a recorded workspace in this process, syncs it and walks through questions and answers.
 demo --stdio: MCP on that workspace, in which something happens every few seconds.`,
 };

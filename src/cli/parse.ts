@@ -75,8 +75,17 @@ export function parseCommandLine(argv: readonly string[]): Parsed {
   if (typeof flags === "string") return fail(flags);
   if (flags.switches.has("help")) return done({ ...flags, command: "help", words: found ? [command] : [] });
   if (flags.switches.has("version")) return done({ ...flags, command: "version", words: [] });
-  const wrong = checkWords(command, flags.words);
+  const wrong = checkWords(command, flags.words) ?? checkHttp(command, flags);
   return wrong ? fail(wrong) : done({ ...flags, command });
+}
+
+/** Flags that say where HTTP is served: over stdio they would be without effect. */
+const OF_HTTP = ["host", "port", "tls-cert", "tls-key"] as const;
+
+function checkHttp(command: CommandName, { switches, settings }: Flags): string | null {
+  const flag = OF_HTTP.find((name) => settings[name] !== undefined);
+  if (command !== "serve" || flag === undefined || switches.has("http")) return null;
+  return `--${flag} needs --http: without it \`serve\` talks over stdin and stdout.`;
 }
 
 const fail = (message: string): Parsed => ({ ok: false, message });

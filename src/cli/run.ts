@@ -2,10 +2,12 @@ import "../lib/zod-without-jit.ts";
 import { toAppError } from "../errors.ts";
 import { createLogger, type Logger, type LogLevel } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
+import { checkFlags } from "./check-flags.ts";
 import type { Command } from "./command.ts";
 import { createOutput, type Output } from "./output.ts";
 import { type CommandName, type Invocation, parseCommandLine } from "./parse.ts";
 import { createPlainLogger } from "./plain-logger.ts";
+import { UsageError } from "./usage-error.ts";
 
 export interface Surroundings {
   /** The file that a Worker re-enters. */
@@ -24,8 +26,9 @@ const LASTING: ReadonlySet<CommandName> = new Set(["serve", "sync", "demo"]);
 export async function runCommandLine(argv: readonly string[], around: Surroundings): Promise<number> {
   const out = createOutput();
   const parsed = parseCommandLine(argv);
-  if (!parsed.ok) {
-    out.note(`prefect-mcp-bun: ${parsed.message}`);
+  const wrong = parsed.ok ? await checkFlags(parsed.invocation) : parsed.message;
+  if (!parsed.ok || wrong !== null) {
+    out.note(`prefect-mcp-bun: ${wrong}`);
     await out.flush();
     return USAGE_ERROR;
   }
@@ -59,7 +62,7 @@ async function runCommand(invocation: Invocation, ready: Ready): Promise<number>
     const { code, message, hint } = toAppError(error);
     ready.out.note(`prefect-mcp-bun ${invocation.command}: ${message}${hint ? `\n${hint}` : ""}`);
     if (code === "internal" && error instanceof Error) ready.logger.error("internal error", { stack: error.stack });
-    return 1;
+    return error instanceof UsageError ? USAGE_ERROR : 1;
   }
 }
 

@@ -6,7 +6,9 @@ import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { parseMomentUs } from "../lib/time.ts";
 import type { CommandContext } from "./command.ts";
+import { writeProblem } from "./doctor-files.ts";
 import { createProgressView } from "./progress.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Fills the record; without `--once` it then goes on following. What an interruption leaves is gone on with next time. */
 export async function runSync(ctx: CommandContext): Promise<number> {
@@ -14,6 +16,8 @@ export async function runSync(ctx: CommandContext): Promise<number> {
   const nowUs = systemClock.nowUs();
   const sinceUs = momentFlag(invocation.values.since, "since", nowUs);
   const settings = withHistory(usableSettings(ctx), sinceUs === null ? null : nowUs - sinceUs);
+  const problem = writeProblem(settings.dataDir);
+  if (problem) throw problem;
   const view = createProgressView(out);
   const session = openSession({ settings, version: VERSION, clock: systemClock, logger });
   try {
@@ -50,15 +54,13 @@ export function usableSettings({ invocation }: CommandContext): Settings {
   return settings;
 }
 
-/** `7d`, `2026-01-31` … as microseconds; null when the flag was not given. */
+/** `7d`, `2026-01-31` … as microseconds; null when the flag was not given. Throws UsageError. */
 export function momentFlag(text: string | undefined, flag: string, nowUs: number): number | null {
   if (text === undefined) return null;
   const momentUs = parseMomentUs(text, nowUs);
   if (momentUs !== undefined && momentUs <= nowUs) return momentUs;
   const why = momentUs === undefined ? "is neither a time nor a span" : "lies in the future";
-  throw new AppError("invalid_input", `--${flag} ${text} ${why}.`, {
-    hint: `Examples: --${flag} 7d, --${flag} 2026-01-31T09:00:00Z`,
-  });
+  throw new UsageError(`--${flag} ${text} ${why}.`, `Examples: --${flag} 7d, --${flag} 2026-01-31T09:00:00Z`);
 }
 
 function withHistory(settings: Settings, backfillUs: number | null): Settings {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { checkFlags } from "../../src/cli/check-flags.ts";
 import { COMMANDS, parseCommandLine, SETTING_FLAGS } from "../../src/cli/parse.ts";
 import { SETTING_NAMES, settingMeta } from "../../src/config/schema.ts";
 
@@ -79,8 +80,22 @@ describe("the command line", () => {
     [["call"], /call needs the name of a tool/],
     [["call", "read_events", "extra"], /"call" does not take "extra"\./],
     [["status", "extra"], /"status" does not take "extra"\./],
+    [["serve", "--port", "42999"], /--port needs --http: without it `serve` talks over stdin and stdout\./],
+    [["--host=0.0.0.0"], /--host needs --http/],
+    [["serve", "--tls-key", "k"], /--tls-key needs --http/],
   ])("refuses %p", (argv, message) => {
     expect(refused(...argv)).toMatch(message);
+  });
+
+  test.each([
+    [{ port: "99999" }, "--port 99999 must be a whole number from 0 to 65535."],
+    [{ port: "abc" }, "--port abc must be a whole number from 0 to 65535."],
+    [{ "log-level": "loud" }, "--log-level loud must be one of debug, info, warn, error, silent."],
+    [{ tools: "foo" }, "--tools foo must be one of core, default, all."],
+    [{ port: "0", "log-level": "WARN", tools: "core", profile: "prod", "data-dir": "~/x" }, null],
+    [{}, null],
+  ])("says what a flag may be: %p", async (settings, complaint) => {
+    expect(await checkFlags({ settings })).toBe(complaint);
   });
 
   test("knows every flag that stands for a setting, and no other", () => {
