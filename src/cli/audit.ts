@@ -1,28 +1,54 @@
+import { recordFileOf } from "../app-connection.ts";
 import { openSession } from "../app-session.ts";
 import { fatalProblem, settingsFromFiles } from "../app-settings.ts";
 import { VERSION } from "../app-version.ts";
 import { systemClock } from "../lib/clock.ts";
+import { coveredRanges } from "../store/coverage.ts";
+import { openRecord } from "../store/database.ts";
 import type { AuditBucket, AuditCertificate } from "../sync/audit.ts";
 import type { CommandContext } from "./command.ts";
+import { writeProblem } from "./doctor-files.ts";
 import { momentFlag } from "./sync.ts";
 
 /** Compares the record with Prefect, mends what can be mended and prints the certificate. Exit 1 while anything is unexplained. */
 export async function runAudit(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
+  const sinceUs = momentFlag(invocation.values.since, "since", systemClock.nowUs());
   const resolved = settingsFromFiles(invocation.settings, systemClock).current();
   const problem = fatalProblem(resolved.problems);
-  if (problem) throw problem;
-  const sinceUs = momentFlag(invocation.values.since, "since", systemClock.nowUs());
+  const trouble = problem ?? writeProblem(resolved.settings.dataDir);
+  if (trouble) throw trouble;
+  const wasEmpty = isEmpty(recordFileOf(resolved.settings, resolved.settings.apiUrl ?? ""));
   const session = openSession({ settings: resolved.settings, version: VERSION, clock: systemClock, logger });
   try {
     const options = { deep: invocation.switches.has("deep"), ...(sinceUs === null ? {} : { sinceUs }) };
     const certificate = await session.audit(options, signal);
-    if (invocation.switches.has("json")) out.json(certificate);
-    else for (const line of certificateLines(certificate)) out.line(line);
+    const note = wasEmpty ? emptyNote(certificate) : null;
+    if (invocation.switches.has("json")) out.json({ ...certificate, note });
+    else for (const line of [...certificateLines(certificate), ...(note === null ? [] : [note])]) out.line(line);
     return certificate.unexplained === 0 ? 0 : 1;
   } finally {
     session.close();
   }
+}
+
+/** Whether the record claims nothing: an audit begins with a catch-up, so afterwards it cannot be told. */
+function isEmpty(file: string): boolean {
+  try {
+    const db = openRecord(file, "read");
+    try {
+      return coveredRanges(db, "event", "").length === 0;
+    } finally {
+      db.close();
+    }
+  } catch {
+    // None yet, or one that is moved aside when the session opens it.
+    return true;
+  }
+}
+
+function emptyNote({ from }: AuditCertificate): string {
+  return `Nothing was recorded before this audit, so there was nothing to compare: the record counts from ${from} on. \`sync --since 7d\` fetches what was before.`;
 }
 
 const VERDICTS: Record<AuditBucket["verdict"], string> = {
