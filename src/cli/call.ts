@@ -1,24 +1,34 @@
-import { openApp } from "../app.ts";
+import { type App, openApp } from "../app.ts";
+import { recordFileOf } from "../app-connection.ts";
 import { settingsFromFiles } from "../app-settings.ts";
 import { VERSION } from "../app-version.ts";
+import type { ResolvedSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { callTool } from "../mcp/guard.ts";
-import type { CallResult } from "../tools/define.ts";
-import { allTools } from "../tools/index.ts";
+import type { Tenant } from "../mcp/tenant.ts";
+import type { QueryContext } from "../queries/context.ts";
+import type { CallResult, ToolDefinition } from "../tools/define.ts";
+import { allTools, offeredTools, PRESETS } from "../tools/index.ts";
 import { nearest } from "../tools/nearest.ts";
 import type { CommandContext } from "./command.ts";
+import { writeProblem } from "./doctor-files.ts";
 
 /** Live answers are still stored when the command ends; nothing waits for that longer than this. */
 const STOP_WITHIN_MS = 5000;
 
-/** One tool call through the code that serves MCP. Every tool may be called here, offered or not. */
+/**
+ * One tool call through the code that serves MCP. Every tool may be called here, offered or not, except those that are
+ * denied; and without being switched on the docs tools ask no other host than Prefect.
+ */
 export async function runCall(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
   const [name = ""] = invocation.words;
   const tool = allTools.find((candidate) => candidate.name === name);
   if (!tool) throw unknownTool(name);
   const settings = settingsFromFiles(invocation.settings, systemClock);
+  const denied = denial(tool, settings.current());
+  if (denied) throw denied;
   await using app = openApp({
     settings,
     entry: ctx.entry,
@@ -31,10 +41,57 @@ export async function runCall(ctx: CommandContext): Promise<number> {
   const progress = (done: number, total: number | null, message: string) => {
     if (!isJson && out.isTerminal) out.note(`${message} (${done}${total === null ? "" : ` of ${total}`})`);
   };
-  const result = await callTool(app, tool, invocation.values.args, { signal, progress });
+  const result = await callTool(
+    limited(app, tool, (text) => out.note(text)),
+    tool,
+    invocation.values.args,
+    { signal, progress },
+  );
   if (isJson) out.json(result.structuredContent);
   else out.line(textOf(result));
   return result.isError ? 1 : 0;
+}
+
+function denial({ name }: ToolDefinition, { settings, values }: ResolvedSettings): AppError | null {
+  if (!settings.tools.deny.includes(name)) return null;
+  const origin = values.find((value) => value.name === "PREFECT_MCP_TOOLS_DENY")?.origin;
+  return new AppError("invalid_config", `The tool "${name}" is denied by PREFECT_MCP_TOOLS_DENY (${origin}).`, {
+    hint: "Take it out of that list to call it.",
+  });
+}
+
+/** The application without what this call may not or cannot do, each told in a sentence. */
+function limited(app: App, tool: ToolDefinition, note: (text: string) => void): Tenant {
+  const { settings } = app.settings;
+  const less: { -readonly [K in keyof QueryContext]?: QueryContext[K] } = {};
+  if (!PRESETS.default(tool) && !offeredTools(settings).includes(tool)) {
+    less.docsUrl = null;
+    note(
+      `Nothing is sent to ${hostOf(settings.docsUrl)}: PREFECT_MCP_DOCS is off. PREFECT_MCP_DOCS=on lets ${tool.name} ask there.`,
+    );
+  }
+  const file = settings.apiUrl === null ? null : recordFileOf(settings, settings.apiUrl);
+  const problem = writeProblem(settings.dataDir, file);
+  if (problem) {
+    let isTold = false;
+    less.keep = () => {
+      if (!isTold) note(`warning: the answer is not recorded. ${problem.message} ${problem.hint ?? ""}`.trimEnd());
+      isTold = true;
+    };
+  }
+  return {
+    version: app.version,
+    logger: app.logger,
+    isCloud: app.isCloud,
+    tools: () => app.tools(),
+    query: () => ({ ...app.query(), ...less }),
+    onToolsChanged: (notify) => app.onToolsChanged(notify),
+    redact: app.redact ?? null,
+  };
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : url;
 }
 
 function textOf({ content }: CallResult): string {

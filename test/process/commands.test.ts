@@ -1,5 +1,16 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { systemClock } from "../../src/lib/clock.ts";
 import { DAY_US, formatIsoUs, HOUR_US } from "../../src/lib/time.ts";
@@ -45,6 +56,90 @@ test("says that nothing is recorded before anything is", async () => {
   });
 });
 
+test("an audit of an empty record says that nothing was recorded before, and since when it counts", async () => {
+  const data = join(place.dir, "audited");
+  const first = JSON.parse((await cli("audit", "--data-dir", data, "--json")).stdout) as Record<string, unknown>;
+  const sentence = (from: unknown) =>
+    `Nothing was recorded before this audit, so there was nothing to compare: the record counts from ${from} on. \`sync --since 7d\` fetches what was before.`;
+  expect(first).toMatchObject({ unexplained: 0, note: sentence(first.from) });
+  const again = await cli("audit", "--data-dir", data, "--json");
+  expect([again.code, JSON.parse(again.stdout).note]).toEqual([0, null]);
+  rmSync(data, { recursive: true });
+  const text = await cli("audit", "--data-dir", data);
+  expect([text.code, text.stdout.trimEnd().split("\n").at(-1)]).toEqual([
+    0,
+    expect.stringMatching(/^Nothing was recorded before this audit, .* counts from 20\S+Z on\./),
+  ]);
+  rmSync(data, { recursive: true });
+});
+
+test("a wrong command line ends with 2 and says what is right", async () => {
+  const wrong: [string[], string][] = [
+    [["sync", "--since", "banana"], "--since banana is neither a time nor a span."],
+    [["audit", "--since", "2999-01-01"], "--since 2999-01-01 lies in the future."],
+    [["forget", "--before", "banana", "--yes"], "--before banana is neither a time nor a span."],
+    [["serve", "--http", "--port", "99999"], "--port 99999 must be a whole number from 0 to 65535."],
+    [["tools", "--tools", "foo"], "--tools foo must be one of core, default, all."],
+    [["serve", "--port", "42999"], "--port needs --http"],
+  ];
+  for (const [args, sentence] of wrong) {
+    const { code, stdout, stderr } = await cli(...args);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(sentence);
+  }
+  expect((await cli("--help")).stdout).toContain("which tools are offered: core, default or all");
+});
+
+test("a data folder that cannot be one is told in a sentence by every command", async () => {
+  const file = join(place.dir, "a-file");
+  writeFileSync(file, "");
+  const sentence = `${file} is a file, so the data folder ${file} cannot be made.\nRemove that file, or name another folder in PREFECT_MCP_DATA_DIR.\n`;
+  for (const args of [["status"], ["status", "--json"], ["sync", "--once"], ["audit"], ["forget", "--yes"]]) {
+    const { code, stdout, stderr } = await cli(...args, "--data-dir", file);
+    expect([code, stdout, stderr]).toEqual([1, "", `prefect-mcp-bun ${args[0]}: ${sentence}`]);
+  }
+  const answered = await cli("call", "get_flows", "--data-dir", file);
+  expect([answered.code, answered.stdout.startsWith("1 flows")]).toEqual([0, true]);
+  expect(answered.stderr).toBe(`warning: the answer is not recorded. ${sentence.replace("\n", " ")}`);
+});
+
+test("a tool that is denied is not called, and the docs tools ask no other host unless they are switched on", async () => {
+  const asked: string[] = [];
+  using docs = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request) => {
+      asked.push(request.method);
+      return new Response(null, { status: 503 });
+    },
+  });
+  const ask = async (tool: string, settings: Record<string, string>) =>
+    run([...(await place.command("source")), "call", tool, "--args", '{"query": "retries"}'], {
+      cwd: place.dir,
+      env: { ...env(), PREFECT_MCP_DOCS_URL: docs.url.href, ...settings },
+    });
+  const denied = await ask("search", { PREFECT_MCP_TOOLS_DENY: "search, get_flows" });
+  expect([denied.code, denied.stdout, denied.stderr]).toEqual([
+    1,
+    "",
+    'prefect-mcp-bun call: The tool "search" is denied by PREFECT_MCP_TOOLS_DENY (environment PREFECT_MCP_TOOLS_DENY).\nTake it out of that list to call it.\n',
+  ]);
+  for (const settings of [{}, { PREFECT_MCP_DOCS: "off" }, { PREFECT_MCP_DOCS: "false", PREFECT_MCP_TOOLS: "core" }]) {
+    const { code, stdout, stderr } = await ask("docs_search_prefect", settings);
+    expect([code, stderr]).toEqual([
+      0,
+      `Nothing is sent to ${docs.url.host}: PREFECT_MCP_DOCS is off. PREFECT_MCP_DOCS=on lets docs_search_prefect ask there.\n`,
+    ]);
+    expect(stdout).toContain("Answered from the shipped list of pages");
+  }
+  expect(asked).toEqual([]);
+  for (const settings of [{ PREFECT_MCP_DOCS: "on" }, { PREFECT_MCP_TOOLS: "all" }]) {
+    asked.length = 0;
+    const { code, stderr } = await ask("docs_search_prefect", settings);
+    expect([code, stderr, asked.length > 0]).toEqual([0, "", true]);
+  }
+});
+
 test("fills the record in plain lines and says what it holds", async () => {
   const { code, stdout } = await cli("sync", "--once", "--since", "84h");
   expect(code).toBe(0);
@@ -53,6 +148,9 @@ test("fills the record in plain lines and says what it holds", async () => {
   const status = await cliJson("status");
   expect(status).toMatchObject({ events: 5, gaps: [], syncing: "none", last_error: null });
   expect(Number.isInteger(status.lag_ms)).toBe(true);
+  // Nobody syncs any more, so nobody has asked anything in the last minute.
+  expect([Number(status.requests) > 0, status.requests_last_minute]).toEqual([true, 0]);
+  expect((await cli("status")).stdout).toMatch(/^Requests +\d+, of the last sync$/m);
   const [covered] = (status.coverage as { event: { from: string; to: string }[] }).event;
   expect(Date.parse(covered?.from ?? "")).toBeLessThanOrEqual((nowUs - 3 * DAY_US) / 1000);
   const [name = ""] = files().filter((file) => file.endsWith(".sqlite"));
@@ -142,6 +240,58 @@ test("counts and forgets what HTTP callers recorded of the same Prefect too", as
   expect((await cliJson("forget", "--yes")).removed_events).toBe(21);
   expect(folders.map((folder) => existsSync(folder))).toEqual([false, false]);
   expect(existsSync(other)).toBe(true);
+  rmSync(join(place.dataDir, "tenants"), { recursive: true });
+  await cli("sync", "--once", "--since", "6d");
+});
+
+test("a damaged record is called damaged, counted once it was moved aside, and forgotten with the rest", async () => {
+  const [name = ""] = files().filter((file) => file.endsWith(".sqlite"));
+  const file = join(place.dataDir, name);
+  const damage = (path: string) => {
+    const handle = openSync(path, "r+");
+    writeSync(handle, "this is no database any more", 0);
+    closeSync(handle);
+  };
+  const folder = tenantFolder(place.dataDir, [prefect.url, "key", "three"]);
+  mkdirSync(folder);
+  const callers = join(folder, `${name}.corrupt-20260101T000000Z`);
+  copyFileSync(file, callers);
+  damage(file);
+  for (const args of [["status"], ["status", "--json"]]) {
+    const { code, stdout, stderr } = await cli(...args);
+    expect([code, stdout, stderr]).toEqual([
+      1,
+      "",
+      `prefect-mcp-bun status: ${file} is damaged.\nThe next sync moves it aside and builds a new one.\n`,
+    ]);
+  }
+  const { findings } = await cliJson("doctor");
+  expect(findings as unknown[]).toContainEqual({
+    level: "fix",
+    area: "record",
+    what: `${file} is damaged.`,
+    fix: "The next sync moves it aside and builds a new one.",
+  });
+  await cli("sync", "--once", "--since", "6d");
+  const aside = files().filter((one) => one.includes(".corrupt-"));
+  expect(aside.length).toBeGreaterThan(0);
+  const asideBytes = [...aside.map((one) => join(place.dataDir, one)), callers].reduce(
+    (n, path) => n + statSync(path).size,
+    0,
+  );
+  expect(await cliJson("status")).toMatchObject({ damaged_bytes: asideBytes, records_of_callers: { count: 1 } });
+  expect((await cli("status")).stdout).toMatch(
+    /^Damaged +\d+\.\d MB moved aside; `prefect-mcp-bun forget` removes them$/m,
+  );
+  const before = await cli("forget", "--before", "30d", "--yes");
+  expect([before.code, before.stderr]).toEqual([
+    0,
+    expect.stringContaining("Damaged files cannot be read and stay whole"),
+  ]);
+  const { bytes } = await cliJson("status");
+  expect((await cliJson("forget", "--yes")).freed_bytes).toBe(Number(bytes) + asideBytes);
+  expect(files()).toEqual(["tenants"]);
+  expect(existsSync(folder)).toBe(false);
   rmSync(join(place.dataDir, "tenants"), { recursive: true });
   await cli("sync", "--once", "--since", "6d");
 });

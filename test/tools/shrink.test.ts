@@ -6,7 +6,7 @@ import { aFlowRun, aLog, anId, at } from "../support/builders.ts";
 import { openToolHarness } from "../support/tool-harness.ts";
 
 const repeated = (part: string, length: number) => part.repeat(Math.ceil(length / part.length)).slice(0, length);
-const TEXTS: Readonly<Record<string, string>> = {
+const TEXTS = {
   words: repeated("the nightly load of orders has stopped at partition seven ", 60_000),
   json: JSON.stringify(Array.from({ length: 3_000 }, (_, n) => ({ id: anId(n), ok: n % 2 === 0, at: at(n) }))),
   lines: repeated('  File "/opt/app/flows.py", line 12, in load\n\traise ValueError(x)\n', 60_000),
@@ -18,9 +18,9 @@ const TEXTS: Readonly<Record<string, string>> = {
 };
 
 describe("an item that is larger than an answer may be", () => {
-  test.each(Object.keys(TEXTS))("is cut close to the budget and never above: %s", (name) => {
+  test.each(Object.entries(TEXTS))("is cut close to the budget and never above: %s", (_, message) => {
     for (const budget of [500, 2_000, 7_900]) {
-      const small = shrinkItem({ id: "a", level: "ERROR", message: TEXTS[name] }, budget);
+      const small = shrinkItem({ id: "a", level: "ERROR", message }, budget);
       const tokens = estimateJsonTokens(small);
       expect(tokens).toBeLessThanOrEqual(budget);
       expect(tokens).toBeGreaterThan(budget * 0.85);
