@@ -2,7 +2,6 @@ import "../lib/zod-without-jit.ts";
 import { toAppError } from "../errors.ts";
 import { createLogger, type Logger, type LogLevel } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
-import { checkFlags } from "./check-flags.ts";
 import type { Command } from "./command.ts";
 import { createOutput, type Output } from "./output.ts";
 import { type CommandName, type Invocation, parseCommandLine } from "./parse.ts";
@@ -26,7 +25,7 @@ const LASTING: ReadonlySet<CommandName> = new Set(["serve", "sync", "demo"]);
 export async function runCommandLine(argv: readonly string[], around: Surroundings): Promise<number> {
   const out = createOutput();
   const parsed = parseCommandLine(argv);
-  const wrong = parsed.ok ? await checkFlags(parsed.invocation) : parsed.message;
+  const wrong = parsed.ok ? await wrongValue(parsed.invocation) : parsed.message;
   if (!parsed.ok || wrong !== null) {
     out.note(`prefect-mcp-bun: ${wrong}`);
     await out.flush();
@@ -44,6 +43,12 @@ export async function runCommandLine(argv: readonly string[], around: Surroundin
   await out.flush();
   const { signal } = around;
   return signal.aborted && command !== "serve" ? Number(signal.reason) : code;
+}
+
+/** The schema of the settings is loaded only for a flag that stands for one: `--version` needs none. */
+async function wrongValue(invocation: Invocation): Promise<string | null> {
+  if (Object.keys(invocation.settings).length === 0) return null;
+  return (await import("./check-flags.ts")).checkFlags(invocation);
 }
 
 interface Ready {
