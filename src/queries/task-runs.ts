@@ -16,10 +16,11 @@ import { readFlowRunRow } from "../store/flow-runs.ts";
 import { idText } from "../store/run-columns.ts";
 import { factsOfTaskRun, readTaskRunRow, type TaskRunRow, toTaskRun, withEventPayload } from "../store/task-runs.ts";
 import type { QueryContext } from "./context.ts";
-import { answerHeld, answerWindow, clockSkewUs, type LiveValue, serverNowUs } from "./freshness.ts";
+import { type Answered, answerHeld, answerWindow, clockSkewUs, type LiveValue, serverNowUs } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
 import { findRunNames } from "./run-tree.ts";
 import { askedWindow, hasLists, idsOf, isOffline, presentWindow } from "./run-window.ts";
+import { stateNotes } from "./shorthands.ts";
 
 export interface TaskRunsQuestion {
   readonly set: FilterSet;
@@ -69,12 +70,28 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const what = "task runs";
   const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
   if (readUs !== null) {
-    const { value, freshness } = await answerHeld<Found>(ctx, { what, fresh, stale, readUs, settled: true }, reading);
-    return { ...value, freshness };
+    const answered = await answerHeld<Found>(ctx, { what, fresh, stale, readUs, settled: true }, reading);
+    return withNotes(db, question, answered);
   }
   const window = windowOf(ctx, db, question, held);
-  const { value, freshness } = await answerWindow<Found>(ctx, { kind: "event", what, window, fresh, stale }, reading);
-  return { ...value, freshness };
+  return withNotes(
+    db,
+    question,
+    await answerWindow<Found>(ctx, { kind: "event", what, window, fresh, stale }, reading),
+  );
+}
+
+/** Says which of the asked states nobody knows. */
+function withNotes(
+  db: RecordDb | null,
+  { set }: TaskRunsQuestion,
+  { value, freshness }: Answered<Found>,
+): TaskRunsPage {
+  const shown = value.items.map((item) => item.facts.stateName);
+  const notes = stateNotes(db, "task_run", set.task_runs, shown);
+  if (notes.length === 0) return { ...value, freshness };
+  const { coverage } = freshness;
+  return { ...value, freshness: { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, ...notes] } } };
 }
 
 /** Flow runs to which the filters restrict, or null. */

@@ -67,6 +67,19 @@ describe("from the record", () => {
     expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true } });
   });
 
+  test("a word that is no state is told, with the state that was meant", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const notes = async (state: string) => {
+      const { structured } = await harness.call(getTaskRunsTool, { flow_run: "calm-otter", state });
+      return structured.coverage.notes;
+    };
+    expect(await notes("FALIED")).toEqual([
+      'No recorded run has a state "FALIED", and it is none of Prefect\'s own; did you mean FAILED?',
+    ]);
+    expect(await notes("failed")).toEqual([]);
+  });
+
   test("a run that ended and was read whole needs no events", async () => {
     await using harness = await openToolHarness();
     const ended = aFlowRun({ id: flowRun.id, name: flowRun.name, start_time: at(0) });
