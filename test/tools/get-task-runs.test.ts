@@ -72,7 +72,7 @@ describe("from the record", () => {
     record(harness);
     const notes = async (state: string) => {
       const { structured } = await harness.call(getTaskRunsTool, { flow_run: "calm-otter", state });
-      return structured.coverage.notes;
+      return structured.coverage.notes ?? [];
     };
     expect(await notes("FALIED")).toEqual([
       'No recorded run has a state "FALIED", and it is none of Prefect\'s own; did you mean FAILED?',
