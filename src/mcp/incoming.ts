@@ -1,0 +1,91 @@
+/** What comes in, before a schema judges it: nulls that mean "absent" are dropped, and what is no message is refused with a reason. */
+import { ProtocolErrorCode } from "@modelcontextprotocol/server";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Serializers that write absent fields as null produce `params: null` or `cursor: null`, which the schemas of the protocol
+ * refuse; some models write `arguments` as a text of JSON. Both are taken for what they mean. Everything else stays as it is:
+ * the same object where nothing changes.
+ */
+export function tolerated(message: unknown): unknown {
+  if (Array.isArray(message)) {
+    const each = message.map(tolerated);
+    return each.some((one, index) => one !== message[index]) ? each : message;
+  }
+  if (!isFields(message) || typeof message.method !== "string") return message;
+  if (message.params === null) return without(message, "params");
+  if (!isFields(message.params)) return message;
+  const params = toleratedParams(message.params, message.method === "tools/call");
+  return params === message.params ? message : { ...message, params };
+}
+
+function toleratedParams(given: Fields, isCall: boolean): Fields {
+  let params = given;
+  for (const key of ["_meta", "cursor", "arguments"]) if (params[key] === null) params = without(params, key);
+  if (isFields(params._meta) && params._meta.progressToken === null) {
+    params = { ...params, _meta: without(params._meta, "progressToken") };
+  }
+  const args = isCall && typeof params.arguments === "string" ? objectIn(params.arguments) : null;
+  return args === null ? params : { ...params, arguments: args };
+}
+
+/** An error without a usable id carries null, as JSON-RPC has it; clients of both SDKs report such a line and go on. */
+export interface InvalidRequest {
+  readonly jsonrpc: "2.0";
+  readonly id: string | number | null;
+  readonly error: { readonly code: number; readonly message: string };
+}
+
+/** The answer to JSON that is no message; null where nobody waits for one: notifications, answers, and what is neither. */
+export function invalidRequest(message: unknown): InvalidRequest | null {
+  if (Array.isArray(message)) return invalid(null, "batches are not supported, send one message a line.");
+  if (!isFields(message)) return null;
+  const { id, method } = message;
+  if (method === undefined && ("result" in message || "error" in message)) return null;
+  if (isId(id)) return invalid(id, faultOf(message));
+  return "id" in message && method !== undefined ? invalid(null, faultOf(message)) : null;
+}
+
+const MEMBERS = new Set(["jsonrpc", "id", "method", "params"]);
+
+function faultOf(message: Fields): string {
+  const { jsonrpc, id, method, params } = message;
+  if (jsonrpc !== "2.0") return 'jsonrpc must be "2.0".';
+  if (typeof method !== "string") return "method must be a string.";
+  if (typeof id !== "string" && !Number.isSafeInteger(id)) return "id must be a string or an integer.";
+  if (params !== undefined && !isFields(params)) return "params must be an object.";
+  const others = Object.keys(message).filter((key) => !MEMBERS.has(key));
+  if (others.length > 0) return "a request has jsonrpc, id, method and params, and nothing else.";
+  return "params._meta is not as the protocol has it.";
+}
+
+function invalid(id: string | number | null, fault: string): InvalidRequest {
+  return {
+    jsonrpc: "2.0",
+    id,
+    error: { code: ProtocolErrorCode.InvalidRequest, message: `Invalid request: ${fault}` },
+  };
+}
+
+function isId(value: unknown): value is string | number {
+  return typeof value === "string" || typeof value === "number";
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function without(fields: Fields, key: string): Fields {
+  const { [key]: _, ...rest } = fields;
+  return rest;
+}
+
+function objectIn(text: string): Fields | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
