@@ -1,7 +1,10 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { Client } from "@modelcontextprotocol/client";
 import { InMemoryTransport } from "@modelcontextprotocol/server";
+import { AppError } from "../../src/errors.ts";
+import { honourable, listenedUris } from "../../src/mcp/offer-subscriptions.ts";
 import { buildServer } from "../../src/mcp/server.ts";
+import type { ResourceWatch } from "../../src/mcp/subscriptions.ts";
 import { allTools } from "../../src/tools/index.ts";
 import { aFlowRun, anId } from "../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
@@ -9,9 +12,9 @@ import { fakeTenant } from "./fake-tenant.ts";
 
 const run = aFlowRun({ id: anId(81), name: "wandering-guan", state_type: "FAILED" });
 
-async function connect(harness: ToolHarness) {
+async function connect(harness: ToolHarness, watch?: ResourceWatch) {
   const [ours, theirs] = InMemoryTransport.createLinkedPair();
-  const tenant = { ...fakeTenant(), tools: () => allTools, query: () => harness.query };
+  const tenant = { ...fakeTenant(), tools: () => allTools, query: () => harness.query, ...(watch ? { watch } : {}) };
   const server = buildServer(tenant);
   await server.connect(ours);
   const client = new Client({ name: "test", version: "1" });
@@ -72,4 +75,77 @@ test("prompts are listed and filled in, with completion of their arguments", asy
     argument: { name: "flow_run", value: "w" },
   });
   expect(completion.values).toEqual(["wandering-guan"]);
+});
+
+test("a resource is subscribed to when there is one, and there is room for it", async () => {
+  const watched: string[] = [];
+  const watch: ResourceWatch = {
+    get size() {
+      return watched.length;
+    },
+    add(uri) {
+      if (watched.length === 3 && !watched.includes(uri))
+        throw new AppError("rate_limited", "Too many.", { hint: "End some." });
+      watched.push(uri);
+      return () => void watched.splice(watched.indexOf(uri), 1);
+    },
+  };
+  await using harness = await recorded();
+  await using wired = await connect(harness, watch);
+  const uris = ["prefect://dashboard", "prefect://flow-runs/wandering-guan/logs", "prefect://events/prefect.flow-run."];
+  for (const uri of uris) await wired.client.subscribeResource({ uri });
+  expect(watched).toEqual(uris);
+  const unknown = [
+    "prefect://nope",
+    "prefect://flow-runs/a/b",
+    "http://dashboard",
+    `prefect://events/${"x".repeat(500)}`,
+  ];
+  for (const uri of unknown) {
+    await expect(wired.client.subscribeResource({ uri })).rejects.toMatchObject({
+      code: -32602,
+      message: expect.stringContaining("resources/templates/list"),
+    });
+  }
+  await expect(wired.client.subscribeResource({ uri: "prefect://events" })).rejects.toMatchObject({
+    code: -32603,
+    message: "Too many. End some.",
+    data: { code: "rate_limited" },
+  });
+  await wired.client.subscribeResource({ uri: "prefect://dashboard" });
+  expect(watched.toSorted()).toEqual(uris.toSorted());
+});
+
+describe("a subscriptions/listen request", () => {
+  const listen = (resourceSubscriptions: unknown) => ({
+    jsonrpc: "2.0",
+    id: 1,
+    method: "subscriptions/listen",
+    params: { notifications: { toolsListChanged: true, resourceSubscriptions }, _meta: { a: 1 } },
+  });
+  const known = Array.from({ length: 250 }, (_, n) => `prefect://flow-runs/run-${n}`);
+
+  test.each<[string, unknown[], string[]]>([
+    ["what is no resource", ["prefect://nope", "prefect://events", "prefect://flow-runs/%zz"], ["prefect://events"]],
+    ["what it names twice", ["prefect://events", "prefect://events"], ["prefect://events"]],
+    ["what is too long", [`prefect://events/${"x".repeat(484)}`], []],
+    ["all but 200", known, known.slice(0, 200)],
+  ])("is honoured without %s", (_, asked, honoured) => {
+    const message = listen(asked);
+    expect(honourable(message)).toEqual(listen(honoured));
+    expect(listenedUris(message)).toEqual(honoured);
+    expect(message).toEqual(listen(asked));
+  });
+
+  test.each<[string, unknown]>([
+    ["names only resources", listen(["prefect://events", `prefect://events/${"x".repeat(483)}`])],
+    ["names none", { ...listen([]), params: { notifications: {} } }],
+    ["has a list that the protocol refuses", listen(["prefect://nope", 5])],
+    ["has no list", listen("prefect://nope")],
+    ["has no params", { jsonrpc: "2.0", id: 1, method: "subscriptions/listen", params: null }],
+    ["is another request", { ...listen(["prefect://nope"]), method: "tools/list" }],
+    ["is no message", null],
+  ])("stays the same object where it %s", (_, message) => {
+    expect(honourable(message)).toBe(message);
+  });
 });
