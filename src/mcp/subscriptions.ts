@@ -2,6 +2,7 @@
  * Which of the watched `prefect://` resources have become another: read from the record, so it does not matter whether this
  * process or another one follows Prefect. One look serves every subscriber, and no look is made while there is none.
  */
+import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { findNews, type NewsMark, startNews } from "../queries/news.ts";
 import type { RecordDb } from "../store/database.ts";
@@ -9,7 +10,10 @@ import { readFlowRunRow } from "../store/flow-runs.ts";
 import type { ChangeNotice } from "../sync/ingest.ts";
 
 export interface ResourceWatch {
-  /** `notify` is called after the resource has changed, at most once a second. Returns the function that ends it. */
+  /**
+   * `notify` is called after the resource has changed, at most once a second. Returns the function that ends it.
+   * Throws AppError `rate_limited` when it would be one resource too many.
+   */
   add(uri: string, notify: () => void): () => void;
   readonly size: number;
 }
@@ -22,6 +26,8 @@ export interface ResourceWatchOptions {
   readonly signal: AbortSignal;
 }
 
+/** Different resources at a time: a look goes through all of them on the thread that answers calls. */
+export const MOST_WATCHED = 5_000;
 /** Looks for what other processes have written, and for what was held back. */
 const LOOK_MS = 500;
 /** A resource that changes all the time is told this often. */
@@ -36,6 +42,7 @@ interface Changes {
 }
 
 interface Watched {
+  readonly concerns: Concern;
   readonly listeners: Set<() => void>;
   toldMs: number;
   isDue: boolean;
@@ -66,10 +73,10 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
   };
 
   const tell = () => {
-    const db = options.record();
+    const seen = changes.isAny ? seenIn(changes, options.record()) : null;
     const nowMs = clock.nowMs();
-    for (const [uri, entry] of watched) {
-      if (changes.isAny && concerns(uri, changes, db)) entry.isDue = true;
+    for (const entry of watched.values()) {
+      if (seen !== null && entry.concerns(seen)) entry.isDue = true;
       if (!entry.isDue || nowMs - entry.toldMs < AGAIN_MS) continue;
       entry.isDue = false;
       entry.toldMs = nowMs;
@@ -115,7 +122,8 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
       return watched.size;
     },
     add(uri, notify) {
-      const entry = watched.get(uri) ?? { listeners: new Set(), toldMs: 0, isDue: false };
+      if (watched.size >= MOST_WATCHED && !watched.has(uri)) throw tooMany();
+      const entry = watched.get(uri) ?? { concerns: concernOf(uri), listeners: new Set(), toldMs: 0, isDue: false };
       watched.set(uri, entry);
       entry.listeners.add(notify);
       start();
@@ -151,28 +159,72 @@ function addResource(changes: Changes, resourceId: string): void {
   if (kind === "flow-run") changes.flowRunIds.add(id);
 }
 
-/** Whether the answer behind a URI may be another now. */
-function concerns(uri: string, changes: Changes, db: RecordDb | null): boolean {
-  const [, area = "", rest = ""] = /^prefect:\/\/([^/?#]+)\/?(.*)$/.exec(uri) ?? [];
-  const has = (...kinds: string[]) => kinds.some((kind) => changes.kinds.has(kind));
-  if (area === "record") return true;
-  if (area === "dashboard") return has("flow_run", "work_pool", "work_queue", "concurrency_limit");
-  if (area === "deployments") return has("deployment", "flow_run");
-  if (area === "events") return rest === "" ? has("event") : changes.eventNames.values().some(startsWith(rest));
-  if (area !== "flow-runs") return false;
-  if (rest === "") return has("flow_run");
-  const run = decoded(rest.split("/")[0] ?? "").toLowerCase();
-  return changes.flowRunIds.values().some((id) => id.startsWith(run) || nameOf(db, id) === run);
+/** What a URI is asked about: made once per look, so that each of many URIs costs a search among few changes. */
+interface Seen {
+  has(...kinds: string[]): boolean;
+  hasEvent(namePrefix: string): boolean;
+  /** By the beginning of its id or by its name, in lower case. */
+  hasFlowRun(run: string): boolean;
 }
 
-function startsWith(prefix: string): (name: string) => boolean {
-  const wanted = decoded(prefix);
-  return (name) => name.startsWith(wanted);
+/** Whether the answer behind a URI may be another now. */
+type Concern = (seen: Seen) => boolean;
+
+function concernOf(uri: string): Concern {
+  const [, area = "", rest = ""] = /^prefect:\/\/([^/?#]+)\/?(.*)$/.exec(uri) ?? [];
+  if (area === "record") return () => true;
+  if (area === "dashboard") return (seen) => seen.has("flow_run", "work_pool", "work_queue", "concurrency_limit");
+  if (area === "deployments") return (seen) => seen.has("deployment", "flow_run");
+  if (area === "events") {
+    const prefix = decoded(rest);
+    return prefix === "" ? (seen) => seen.has("event") : (seen) => seen.hasEvent(prefix);
+  }
+  if (area !== "flow-runs") return () => false;
+  if (rest === "") return (seen) => seen.has("flow_run");
+  const run = decoded(rest.split("/")[0] ?? "").toLowerCase();
+  return (seen) => seen.hasFlowRun(run);
+}
+
+/** The record is read only when a URI asks for a run, and then once per run that changed. */
+function seenIn(changes: Changes, db: RecordDb | null): Seen {
+  const eventNames = once(() => [...changes.eventNames].sort());
+  const ids = once(() => [...changes.flowRunIds].sort());
+  const names = once(() => new Set([...changes.flowRunIds].map((id) => nameOf(db, id))));
+  return {
+    has: (...kinds) => kinds.some((kind) => changes.kinds.has(kind)),
+    hasEvent: (prefix) => hasPrefix(eventNames(), prefix),
+    hasFlowRun: (run) => hasPrefix(ids(), run) || names().has(run),
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** Whether one of the texts, in ascending order, begins so. */
+function hasPrefix(sorted: readonly string[], prefix: string): boolean {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? "") < prefix) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low]?.startsWith(prefix) ?? false;
 }
 
 function nameOf(db: RecordDb | null, flowRunId: string): string | undefined {
   const row = db ? readFlowRunRow(db, flowRunId) : null;
   return row?.name?.toLowerCase();
+}
+
+function tooMany(): AppError {
+  return new AppError("rate_limited", `At most ${MOST_WATCHED} different resources can be subscribed to at a time.`, {
+    hint: "End some subscriptions, or subscribe to lists such as prefect://flow-runs.",
+  });
 }
 
 function decoded(text: string): string {

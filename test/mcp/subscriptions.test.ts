@@ -1,0 +1,134 @@
+import { expect, test } from "bun:test";
+import { AppError } from "../../src/errors.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { createResourceWatch, MOST_WATCHED } from "../../src/mcp/subscriptions.ts";
+import { inTransaction, openRecord, type RecordDb } from "../../src/store/database.ts";
+import { createEventWriter } from "../../src/store/events.ts";
+import { upsertFlowRuns } from "../../src/store/flow-runs.ts";
+import type { ChangeNotice } from "../../src/sync/ingest.ts";
+import { tempRecordFile } from "../store/temp-record.ts";
+import { aFlowRun, anEvent, anId, at } from "../support/builders.ts";
+
+const FIRST = anId(0xabc1);
+const SECOND = anId(0xabc2);
+
+/** A watch over a record of two runs that looks when the test says so. */
+function setUp() {
+  const file = tempRecordFile();
+  const writer = openRecord(file, "write");
+  const reader = openRecord(file, "read");
+  const runs = [aFlowRun({ id: FIRST, name: "Nightly Load" }), aFlowRun({ id: SECOND, name: "wandering-guan" })];
+  inTransaction(writer, () => void upsertFlowRuns(writer, runs, 1));
+  let nameReads = 0;
+  const db: RecordDb = Object.create(reader, {
+    prepare: {
+      value: (sql: string) => {
+        if (sql.includes("FROM flow_run ")) nameReads += 1;
+        return reader.prepare(sql);
+      },
+    },
+  });
+  let nowMs = Date.parse(at(60));
+  let wakers: (() => void)[] = [];
+  const clock: Clock = {
+    nowMs: () => nowMs,
+    nowUs: () => nowMs * 1_000,
+    sleep: (_, signal) =>
+      new Promise((resolve) => {
+        wakers.push(resolve);
+        signal?.addEventListener("abort", () => resolve(), { once: true });
+      }),
+  };
+  let notice: (change: ChangeNotice) => void = () => undefined;
+  const stop = new AbortController();
+  const onChange = (listener: typeof notice) => {
+    notice = listener;
+    return () => undefined;
+  };
+  const watch = createResourceWatch({ record: () => db, onChange, clock, signal: stop.signal });
+  const told: string[] = [];
+  return {
+    watch,
+    add: (...uris: string[]) => uris.map((uri) => watch.add(uri, () => void told.push(uri))),
+    emit: (event: string) =>
+      inTransaction(
+        writer,
+        () => void createEventWriter(writer).insert([anEvent({ event, occurred: at(59) })], "stream", 1),
+      ),
+    /** Two seconds later: what was told in the meantime, in order of the alphabet. */
+    async toldAfter(...flowRunIds: string[]): Promise<string[]> {
+      nowMs += 2_000;
+      if (flowRunIds.length > 0) notice({ kinds: ["flow_run"], flowRunIds, newestUs: null });
+      for (const wake of wakers) wake();
+      wakers = [];
+      await new Promise(setImmediate);
+      return told.splice(0).sort();
+    },
+    nameReads: () => nameReads,
+    [Symbol.dispose]() {
+      stop.abort();
+      reader.close();
+      writer.close();
+    },
+  };
+}
+
+test("a run is meant by its id, the beginning of its id, or its name in any case, and so are its parts", async () => {
+  using set = setUp();
+  const first = [
+    `prefect://flow-runs/${FIRST}`,
+    `prefect://flow-runs/${FIRST}/logs`,
+    "prefect://flow-runs/NIGHTLY%20load",
+    "prefect://flow-runs/nightly%20load/timeline",
+  ];
+  const both = [`prefect://flow-runs/${FIRST.slice(0, 7).toUpperCase()}`, "prefect://flow-runs"];
+  const others = ["prefect://flow-runs/nightly", "prefect://flow-runs/%zz", "prefect://events", "prefect://nope"];
+  set.add(...first, ...both, ...others, "prefect://flow-runs/wandering-guan");
+  expect(await set.toldAfter(FIRST)).toEqual([...first, ...both].sort());
+  expect(await set.toldAfter(SECOND)).toEqual([...both, "prefect://flow-runs/wandering-guan"].sort());
+  expect(await set.toldAfter()).toEqual([]);
+});
+
+test("events are meant by the beginning of their name", async () => {
+  using set = setUp();
+  set.add("prefect://events", "prefect://events/shop.", "prefect://events/shop.order", "prefect://events/shop.z");
+  await set.toldAfter();
+  set.emit("shop.a");
+  set.emit("shop.order.placed");
+  expect(await set.toldAfter()).toEqual(["prefect://events", "prefect://events/shop.", "prefect://events/shop.order"]);
+  expect(await set.toldAfter()).toEqual([]);
+});
+
+test("a look reads the name of each changed run once, however many resources are watched, and none where none is asked for", async () => {
+  using set = setUp();
+  const ends = set.add(...Array.from({ length: 2_000 }, (_, n) => `prefect://flow-runs/name-${n}`));
+  expect(await set.toldAfter(FIRST, SECOND)).toEqual([]);
+  expect(set.nameReads()).toBe(2);
+  for (const end of ends) end();
+  set.add("prefect://dashboard", `prefect://flow-runs/${FIRST}`);
+  expect(await set.toldAfter(FIRST)).toHaveLength(2);
+  expect(set.nameReads()).toBe(2);
+});
+
+test("5,000 different resources can be watched, by any number of listeners, until one makes room", async () => {
+  using set = setUp();
+  const uris = Array.from({ length: MOST_WATCHED }, (_, n) => `prefect://events/shop.${n}`);
+  const [endFirst] = set.add(...uris);
+  set.add("prefect://events/shop.1");
+  const oneMore = () => set.add("prefect://dashboard");
+  let refused: unknown;
+  try {
+    oneMore();
+  } catch (error) {
+    refused = error;
+  }
+  expect(refused).toBeInstanceOf(AppError);
+  expect(refused).toMatchObject({
+    code: "rate_limited",
+    message: "At most 5000 different resources can be subscribed to at a time.",
+  });
+  expect(set.watch.size).toBe(5_000);
+  endFirst?.();
+  oneMore();
+  expect(set.watch.size).toBe(5_000);
+});
