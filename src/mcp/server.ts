@@ -10,7 +10,10 @@ import { offerResources } from "./offer-resources.ts";
 import { offerSubscriptions } from "./offer-subscriptions.ts";
 import type { Tenant } from "./tenant.ts";
 
-const TOOL_LIST_TTL_MS = 300_000;
+/** Lists that follow the settings, of which a client can be told. */
+const OWN_LIST = { ttlMs: 300_000, cacheScope: "private" } as const;
+/** The same in every workspace, for as long as this version runs. */
+const COMMON_LIST = { ttlMs: 3_600_000, cacheScope: "public" } as const;
 
 /** No elicitation is ever sent, so nothing has to be validated: this keeps the SDK's JSON Schema validator from being built. */
 const NO_VALIDATOR = {
@@ -32,7 +35,12 @@ export function buildServer(tenant: Tenant): McpServer {
       },
       instructions: INSTRUCTIONS,
       jsonSchemaValidator: NO_VALIDATOR,
-      cacheHints: { "tools/list": { ttlMs: TOOL_LIST_TTL_MS, cacheScope: "private" } },
+      cacheHints: {
+        "tools/list": OWN_LIST,
+        "resources/list": OWN_LIST,
+        "resources/templates/list": OWN_LIST,
+        "prompts/list": COMMON_LIST,
+      },
     },
   );
   mcp.server.setRequestHandler("tools/list", () => ({ tools: tenant.tools().map(listed) }));

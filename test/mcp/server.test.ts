@@ -14,7 +14,12 @@ const ERAS: readonly Era[] = ["legacy", "modern"];
 async function connect(tenant: FakeTenant, era: Era) {
   const [toServer, toClient] = [makePipe(), makePipe()];
   const stop = new AbortController();
-  const streams = { input: toServer.readable, write: toClient.write };
+  let text = "";
+  const write = (more: string) => {
+    text += more;
+    return toClient.write(more);
+  };
+  const streams = { input: toServer.readable, write };
   const served = serveOverStdio(tenant, { clock: systemClock, signal: stop.signal, streams });
   const client = new Client(
     { name: "test", version: "1" },
@@ -26,6 +31,12 @@ async function connect(tenant: FakeTenant, era: Era) {
   );
   return {
     client,
+    /** What the server wrote, as it wrote it. */
+    answers: () =>
+      text
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { result?: Record<string, unknown> }),
     async [Symbol.asyncDispose]() {
       await client.close();
       stop.abort();
@@ -72,6 +83,24 @@ describe.each(ERAS)("the server in the %s era", (era) => {
       outputSchema: { type: "object", properties: {} },
       annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     });
+  });
+
+  test("says how long its lists may be kept and by whom, where the era has words for it", async () => {
+    await using wired = await connect(fakeTenant(), era);
+    const { client, answers } = wired;
+    const lists = [client.listTools(), client.listResources(), client.listResourceTemplates(), client.listPrompts()];
+    await Promise.all(lists);
+    const found = ["tools", "resources", "resourceTemplates", "prompts"].map((key) => {
+      const { result } = answers().find((answer) => answer.result?.[key] !== undefined) ?? {};
+      return [key, result?.ttlMs, result?.cacheScope];
+    });
+    const hints = (...hint: unknown[]) => (era === "modern" ? hint : [undefined, undefined]);
+    expect(found).toEqual([
+      ["tools", ...hints(300_000, "private")],
+      ["resources", ...hints(300_000, "private")],
+      ["resourceTemplates", ...hints(300_000, "private")],
+      ["prompts", ...hints(3_600_000, "public")],
+    ]);
   });
 
   test("answers a call in text and in structure", async () => {
