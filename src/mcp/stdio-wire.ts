@@ -1,5 +1,12 @@
-import { type JSONRPCMessage, ReadBuffer, serializeMessage, type Transport } from "@modelcontextprotocol/server";
+import {
+  type JSONRPCMessage,
+  parseJSONRPCMessage,
+  serializeMessage,
+  type Transport,
+} from "@modelcontextprotocol/server";
+import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { invalidRequest, tolerated } from "./incoming.ts";
 
 /** Requests that were read before the input ended get this long to be answered: `printf … | prefect-mcp-bun` sees its answers. */
 const LAST_ANSWERS_MS = 300;
@@ -15,13 +22,16 @@ export interface WireOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onFirstMessage?: () => void;
-  /** Each message that comes in, before it is handed on. */
-  readonly onMessage?: (message: JSONRPCMessage) => void;
+  /** Each message that comes in; what it answers is handed on. */
+  readonly incoming?: (message: JSONRPCMessage) => JSONRPCMessage;
+  /** Each message that goes out; what it answers is written. */
+  readonly outgoing?: (message: JSONRPCMessage) => JSONRPCMessage;
 }
 
 /**
  * JSON messages, one a line. Unlike the SDK's own transport it waits a moment for the answers owed when the input ends, writes one
- * answer after the other (that one hangs a listener on stdout for each that waits), and needs no streams of Node.
+ * answer after the other (that one hangs a listener on stdout for each that waits), answers JSON that is no message, and needs no
+ * streams of Node. `onerror` is told of lines that nobody waits for; with an AppError when a line is too long, which ends reading.
  */
 export class StdioWire implements Transport {
   onclose: (() => void) | undefined;
@@ -31,8 +41,9 @@ export class StdioWire implements Transport {
   readonly ended: Promise<void>;
   private readonly streams: LineStreams;
   private readonly options: WireOptions;
-  private readonly buffer = new ReadBuffer({ maxBufferSize: MAX_MESSAGE_BYTES });
-  private readonly unanswered = new Set<string | number>();
+  private readonly lines = new LineSplitter(MAX_MESSAGE_BYTES);
+  /** Ids of requests, and refusals on their way out. */
+  private readonly unanswered = new Set<unknown>();
   private readonly end: () => void;
   private cancelReading: () => Promise<void> = async () => {};
   private writing: Promise<void> = Promise.resolve();
@@ -57,10 +68,7 @@ export class StdioWire implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.isClosed) throw new Error("stdout is closed");
-    const text = serializeMessage(message);
-    const written = this.writing.then(() => this.streams.write(text));
-    this.writing = written.catch(() => this.end());
-    await written;
+    await this.write(serializeMessage(this.options.outgoing?.(message) ?? message));
     if (!("method" in message) && message.id !== undefined) this.settle(message.id);
   }
 
@@ -68,10 +76,16 @@ export class StdioWire implements Transport {
     if (this.isClosed) return;
     this.isClosed = true;
     this.options.signal.removeEventListener("abort", this.end);
-    this.buffer.clear();
+    this.lines.clear();
     this.end();
     this.onclose?.();
     await this.cancelReading().catch(() => undefined);
+  }
+
+  private async write(text: string): Promise<void> {
+    const written = this.writing.then(() => this.streams.write(text));
+    this.writing = written.catch(() => this.end());
+    await written;
   }
 
   private async readAll(): Promise<void> {
@@ -90,17 +104,32 @@ export class StdioWire implements Transport {
   }
 
   private take(chunk: Uint8Array): void {
-    // Beyond the limit it throws: where the next message begins is unknown then, and reading ends.
-    this.buffer.append(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    for (;;) {
+    for (const line of this.lines.take(chunk)) {
       try {
-        const message = this.buffer.readMessage();
-        if (message === null) return;
-        this.receive(message);
+        this.takeLine(line);
       } catch (error) {
         this.onerror?.(asError(error));
       }
     }
+  }
+
+  private takeLine(line: string): void {
+    if (line.trim() === "") return;
+    const content = contentOf(line);
+    if (content === undefined) throw new Error(`a line of ${line.length} characters is not JSON`);
+    const message = messageIn(content);
+    if (message === null) this.refuse(content, line.length);
+    else this.receive(this.options.incoming?.(message) ?? message);
+  }
+
+  private refuse(content: unknown, length: number): void {
+    const answer = invalidRequest(content);
+    this.onerror?.(new Error(answer?.error.message ?? `a line of ${length} characters is not a message`));
+    if (answer === null) return;
+    this.unanswered.add(answer);
+    void this.write(`${JSON.stringify(answer)}\n`)
+      .catch(() => undefined)
+      .then(() => this.settle(answer));
   }
 
   private receive(message: JSONRPCMessage): void {
@@ -111,7 +140,6 @@ export class StdioWire implements Transport {
       const { requestId } = (message.params ?? {}) as { requestId?: string | number };
       if (requestId !== undefined) this.unanswered.delete(requestId);
     }
-    this.options.onMessage?.(message);
     this.onmessage?.(message);
     if (this.hasMessage) return;
     this.hasMessage = true;
@@ -124,9 +152,94 @@ export class StdioWire implements Transport {
     else void this.options.clock.sleep(LAST_ANSWERS_MS, this.options.signal).then(this.end);
   }
 
-  private settle(id: string | number): void {
-    this.unanswered.delete(id);
+  private settle(owed: unknown): void {
+    this.unanswered.delete(owed);
     if (this.isInputOver && this.unanswered.size === 0) this.end();
+  }
+}
+
+const NEWLINE = 10;
+/** Room that is kept for the next line. */
+const KEPT_BYTES = 64 * 1024;
+
+/**
+ * Lines out of bytes that come in pieces, without a byte order mark. What is not complete yet stands in a buffer that doubles:
+ * a line in a thousand pieces costs what its length costs.
+ */
+export class LineSplitter {
+  private readonly maxBytes: number;
+  private held = new Uint8Array(0);
+  private size = 0;
+  private readonly decoder = new TextDecoder();
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  /** The lines that are complete now. Throws AppError `invalid_input` on one beyond the limit, complete or not. */
+  *take(chunk: Uint8Array): Generator<string> {
+    let from = 0;
+    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
+      const piece = chunk.subarray(from, at);
+      from = at + 1;
+      yield this.complete(piece);
+    }
+    this.keep(chunk.subarray(from));
+  }
+
+  clear(): void {
+    this.size = 0;
+    this.held = new Uint8Array(0);
+  }
+
+  private complete(piece: Uint8Array): string {
+    if (this.size === 0) {
+      this.checkSize(piece.length);
+      return this.decoder.decode(piece);
+    }
+    this.keep(piece);
+    const line = this.decoder.decode(this.held.subarray(0, this.size));
+    this.size = 0;
+    if (this.held.length > KEPT_BYTES) this.clear();
+    return line;
+  }
+
+  private keep(piece: Uint8Array): void {
+    const size = this.size + piece.length;
+    this.checkSize(size);
+    if (size > this.held.length) {
+      const larger = new Uint8Array(Math.max(size, 2 * this.held.length));
+      larger.set(this.held.subarray(0, this.size));
+      this.held = larger;
+    }
+    this.held.set(piece, this.size);
+    this.size = size;
+  }
+
+  private checkSize(size: number): void {
+    if (size <= this.maxBytes) return;
+    throw new AppError(
+      "invalid_input",
+      `A message is longer than ${this.maxBytes} bytes: where the next one begins is unknown.`,
+    );
+  }
+}
+
+/** Undefined where it is no JSON. */
+function contentOf(line: string): unknown {
+  try {
+    return tolerated(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Null where the schema has no such message. */
+function messageIn(content: unknown): JSONRPCMessage | null {
+  try {
+    return parseJSONRPCMessage(content);
+  } catch {
+    return null;
   }
 }
 
