@@ -8,20 +8,40 @@ const FULL = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9
 export function parseIsoUs(text: string): number | undefined {
   const match = FULL.exec(text.trim());
   if (!match) return undefined;
-  const [, year, month, day, hour = "0", minute = "0", second = "0", fraction = "", zone] = match;
-  const base = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
-  if (Number.isNaN(base)) return undefined;
-  const check = new Date(base);
-  if (check.getUTCDate() !== Number(day) || check.getUTCMonth() !== Number(month) - 1) return undefined;
-  const micros = Number(fraction.padEnd(6, "0").slice(0, 6));
-  return (base - zoneOffsetMs(zone)) * 1000 + micros;
+  const [, yearText, monthText, dayText, hour = "0", minute = "0", second = "0", fraction = "", zone] = match;
+  const [year, month, day] = [Number(yearText), Number(monthText), Number(dayText)];
+  const seconds = secondsOfDay(Number(hour), Number(minute), Number(second));
+  const offset = zoneSeconds(zone);
+  if (seconds === undefined || offset === undefined || !isDate(year, month, day)) return undefined;
+  const us = (daysSince1970(year, month, day) * 86_400 + seconds - offset) * SECOND_US;
+  return withinYears(us + Number(fraction.padEnd(6, "0").slice(0, 6)));
 }
 
-function zoneOffsetMs(zone: string | undefined): number {
+function secondsOfDay(hour: number, minute: number, second: number): number | undefined {
+  return hour > 23 || minute > 59 || second > 59 ? undefined : (hour * 60 + minute) * 60 + second;
+}
+
+function zoneSeconds(zone: string | undefined): number | undefined {
   if (!zone || zone === "Z" || zone === "z") return 0;
-  const sign = zone.startsWith("-") ? -1 : 1;
   const digits = zone.slice(1).replace(":", "").padEnd(4, "0");
-  return sign * (Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2, 4))) * 60_000;
+  const seconds = secondsOfDay(Number(digits.slice(0, 2)), Number(digits.slice(2, 4)), 0);
+  return seconds !== undefined && zone.startsWith("-") ? -seconds : seconds;
+}
+
+const MONTH_DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+function isDate(year: number, month: number, day: number): boolean {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return year > 0 && day > 0 && day <= (MONTH_DAYS[month - 1] ?? 0) && (month !== 2 || day < 29 || isLeap);
+}
+
+/** Of the Gregorian calendar. Counted here because `Date.UTC` takes the years 0 to 99 for 1900 to 1999. */
+function daysSince1970(year: number, month: number, day: number): number {
+  // Years that begin in March: the leap day is their last.
+  const years = month > 2 ? year : year - 1;
+  const leaps = Math.floor(years / 4) - Math.floor(years / 100) + Math.floor(years / 400);
+  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
+  return years * 365 + leaps + dayOfYear - 719_468;
 }
 
 /** Prefect's own form: UTC with `Z`, six fractional digits, or none when the microseconds are zero. */
@@ -36,6 +56,15 @@ export const SECOND_US = 1_000_000;
 export const MINUTE_US = 60 * SECOND_US;
 export const HOUR_US = 60 * MINUTE_US;
 export const DAY_US = 24 * HOUR_US;
+
+/** The years that Prefect knows: 1 to 9999. Numbers of that size lie 32 apart. */
+const FIRST_US = -62_135_596_800 * SECOND_US;
+const END_US = 253_402_300_800 * SECOND_US;
+const LAST_US = END_US - 32;
+
+function withinYears(us: number): number | undefined {
+  return us < FIRST_US || us > END_US ? undefined : Math.min(us, LAST_US);
+}
 
 const DURATION = /^(\d+(?:\.\d+)?)\s*(s|m|h|d|w)$/i;
 const UNIT_US: Record<string, number> = { s: SECOND_US, m: MINUTE_US, h: HOUR_US, d: DAY_US, w: 7 * DAY_US };
@@ -53,14 +82,9 @@ export function parseDurationUs(text: string): number | undefined {
   );
 }
 
-/** The years that Prefect knows: 1 to 9999. */
-const FIRST_US = -62_135_596_800 * SECOND_US;
-const LAST_US = 253_402_300_799 * SECOND_US;
-
 /** A moment given as ISO text, or as a duration meaning "that long before now" (`2h`, `7d`, `now`). */
 export function parseMomentUs(text: string, nowUs: number): number | undefined {
   if (text.trim().toLowerCase() === "now") return nowUs;
   const ago = parseDurationUs(text.replace(/\s*ago$/i, "").replace(/^-/, ""));
-  const momentUs = ago === undefined ? parseIsoUs(text) : nowUs - ago;
-  return momentUs !== undefined && momentUs >= FIRST_US && momentUs <= LAST_US ? momentUs : undefined;
+  return ago === undefined ? parseIsoUs(text) : withinYears(nowUs - ago);
 }

@@ -1,0 +1,63 @@
+import { describe, expect, test } from "bun:test";
+import { formatIsoUs, parseIsoUs, parseMomentUs } from "../../src/lib/time.ts";
+
+describe("an ISO text", () => {
+  test("tells every day of the years 1 to 9999", () => {
+    // `setUTCFullYear` takes a year as it stands.
+    const day = new Date(0);
+    day.setUTCFullYear(1, 0, 1);
+    for (; day.getUTCFullYear() < 10_000; day.setUTCDate(day.getUTCDate() + 29)) {
+      const text = day.toISOString();
+      if (parseIsoUs(text) !== day.getTime() * 1000) expect(parseIsoUs(text)).toBe(day.getTime() * 1000);
+    }
+    expect(formatIsoUs(parseIsoUs("0001-01-01") ?? 0)).toBe("0001-01-01T00:00:00Z");
+    expect(formatIsoUs(parseIsoUs("0099-12-31T23:59:59Z") ?? 0)).toBe("0099-12-31T23:59:59Z");
+    expect(formatIsoUs(parseIsoUs("9999-12-31T23:59:59Z") ?? 0)).toBe("9999-12-31T23:59:59Z");
+  });
+
+  test("keeps microseconds, cuts nanoseconds and knows zones", () => {
+    const us = 1_787_217_300_123_456;
+    const same = ["2026-08-20T09:15:00.123456Z", "2026-08-20T09:15:00.123456789+00:00", "2026-08-20 09:15:00,123456"];
+    for (const text of [...same, "2026-08-20T14:45:00.123456+05:30", "2026-08-20T01:15:00.123456-08"]) {
+      expect(parseIsoUs(text)).toBe(us);
+    }
+    expect(formatIsoUs(us)).toBe("2026-08-20T09:15:00.123456Z");
+  });
+
+  test("of the last moment Prefect can store stays in its year", () => {
+    expect(formatIsoUs(parseIsoUs("9999-12-31T23:59:59.999999Z") ?? 0)).toStartWith("9999-12-31T23:59:59.9999");
+  });
+
+  test.each([
+    "0000-01-01",
+    "2026-00-10",
+    "2026-13-01",
+    "2026-02-29",
+    "1900-02-29",
+    "2026-04-31",
+    "2026-04-00",
+    "2026-08-20T10:75:00Z",
+    "2026-08-20T24:00:00Z",
+    "2026-08-20T10:00:60Z",
+    "2026-08-20T10:00:00+99:99",
+    "2026-08-20T10:00:00+24:00",
+    "2026-08-20T10:00:00-05:60",
+    "0001-01-01T00:00:00+01:00",
+    "9999-12-31T23:30:00-01:00",
+    "2026-08-20T10Z",
+    "",
+  ])("that is no time says nothing: %p", (text) => {
+    expect(parseIsoUs(text)).toBeUndefined();
+    expect(parseMomentUs(text, 0)).toBeUndefined();
+  });
+
+  test("of a leap day is a time", () => {
+    expect(formatIsoUs(parseIsoUs("2024-02-29") ?? 0)).toBe("2024-02-29T00:00:00Z");
+    expect(formatIsoUs(parseIsoUs("2000-02-29") ?? 0)).toBe("2000-02-29T00:00:00Z");
+  });
+});
+
+test("an age that reaches before the year 1 is no moment", () => {
+  expect(parseMomentUs("7d", 1_787_217_300_000_000)).toBe(1_786_612_500_000_000);
+  expect(parseMomentUs("9999999d", 1_787_217_300_000_000)).toBeUndefined();
+});
