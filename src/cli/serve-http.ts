@@ -8,7 +8,11 @@ import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import { serveHttp } from "../mcp/http.ts";
+import { lookupWithin } from "../mcp/target-rules.ts";
 import type { CommandContext } from "./command.ts";
+
+/** A caller waits for the lookup of the host it names; nobody waits longer than this. */
+const LOOKUP_WITHIN_MS = 2_000;
 
 /** `serve --http`: until the process is told to end. What is said goes to stderr. */
 export async function runServeHttp(ctx: CommandContext): Promise<number> {
@@ -31,7 +35,7 @@ export async function runServeHttp(ctx: CommandContext): Promise<number> {
       trimDisk: () => apps.trimDisk(),
       dataDir,
       followOwn: true,
-      lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+      lookup: lookupWithin(LOOKUP_WITHIN_MS, systemClock, addressesOf),
       clock: systemClock,
       logger,
     });
@@ -48,6 +52,10 @@ export async function runServeHttp(ctx: CommandContext): Promise<number> {
     ctx.signal.addEventListener("abort", () => resolve(), { once: true });
   });
   return 0;
+}
+
+async function addressesOf(host: string): Promise<readonly string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
 function bindError(error: unknown, host: string, port: number): AppError {

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
 
 /** Which Prefect a header may name. */
 export interface TargetRules {
@@ -7,16 +8,31 @@ export interface TargetRules {
    * empty = any public https host.
    */
   readonly allowed: readonly string[];
-  /** Loopback targets (http allowed there): by default only while this server itself is bound to loopback. */
+  /** Loopback targets (http allowed there) while nothing is listed: only where this server itself is bound to loopback. */
   readonly allowLoopback: boolean;
 }
 
 export type LookupHost = (host: string) => Promise<readonly string[]>;
 
+/** The same lookup, which rejects when it took longer than `ms`: a resolver may say nothing for minutes. */
+export function lookupWithin(ms: number, clock: Clock, lookup: LookupHost): LookupHost {
+  return async (host) => {
+    const found = new AbortController();
+    const late = clock.sleep(ms, found.signal).then(() => Promise.reject(new Error(`no answer in ${ms} ms`)));
+    try {
+      return await Promise.race([lookup(host), late]);
+    } finally {
+      late.catch(() => undefined);
+      found.abort();
+    }
+  };
+}
+
 /**
- * Throws AppError `unauthorized` unless the URL may be asked: https (http on loopback), no user info, on the allow-list,
- * no address that is link-local, a cloud's metadata service, unspecified or multicast, and no private address unless it
- * is on the allow-list by name. Names are resolved and every address they have is judged.
+ * Throws AppError `unauthorized` unless the URL may be asked: https (http on loopback), no user info, on the allow-list if
+ * there is one, no address that is link-local, a cloud's own service or otherwise no public one, and no private address
+ * unless it is on the allow-list by name. Names are resolved once the URL itself is in order, and every address they have is
+ * judged; `unavailable` when they cannot be.
  */
 export async function checkTarget(url: string, rules: TargetRules, lookup: LookupHost): Promise<URL> {
   const target = parse(url);
@@ -24,27 +40,39 @@ export async function checkTarget(url: string, rules: TargetRules, lookup: Looku
   if (target.search !== "" || target.hash !== "") throw refused("it carries a query or a fragment");
   const host = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
   const isListed = rules.allowed.some((entry) => matchesEntry(entry, target, host));
-  if (rules.allowed.length > 0 && !isListed && !(rules.allowLoopback && isLoopbackName(host))) {
+  if (rules.allowed.length > 0 && !isListed) {
     throw refused("it is not on the list of allowed targets (PREFECT_MCP_HTTP_ALLOWED_TARGETS)");
   }
-  const addresses = isAddressText(host) ? [host] : await lookup(host);
-  if (addresses.length === 0) throw new AppError("unavailable", `The host ${host} does not resolve.`);
-  const kinds = new Set(addresses.map(addressKind));
+  // A name that anybody may point elsewhere a moment later is only safe behind a certificate.
+  const isPlain = target.protocol !== "https:" && !isListed;
+  if (isPlain && !isLoopbackName(host)) throw refused("only https is allowed, except on loopback");
+  const kinds = new Set((isAddressText(host) ? [host] : await resolve(host, lookup)).map(addressKind));
   for (const kind of ["forbidden", "unknown"] as const) {
-    if (kinds.has(kind)) throw refused("its address is link-local, a metadata service or not a unicast address");
+    if (kinds.has(kind)) throw refused("its address is link-local, a metadata service or not a public unicast address");
   }
   if (kinds.has("loopback")) {
     if (!rules.allowLoopback && !isListed) throw refused("loopback targets are allowed on a loopback bind only");
     if (kinds.size > 1) throw refused("its name has loopback and other addresses");
-  }
-  // A name that anybody may point elsewhere a moment later is only safe behind a certificate.
-  if (target.protocol !== "https:" && !isListed && !isLoopbackName(host)) {
-    throw refused("only https is allowed, except on loopback");
-  }
+  } else if (isPlain) throw refused("only https is allowed, except on loopback");
   if (kinds.has("private") && !isListed) {
     throw refused("its address is private; put its host on the list of allowed targets to allow it");
   }
   return target;
+}
+
+/** At least one address. Whatever keeps a name from being looked up is no fault of ours: it passes, or the name is wrong. */
+async function resolve(host: string, lookup: LookupHost): Promise<readonly string[]> {
+  let cause: unknown;
+  try {
+    const addresses = await lookup(host);
+    if (addresses.length > 0) return addresses;
+  } catch (error) {
+    cause = error;
+  }
+  throw new AppError("unavailable", `The host ${host} does not resolve.`, {
+    hint: "Check the host in X-Prefect-Api-Url, or try again in a moment.",
+    cause,
+  });
 }
 
 function parse(url: string): URL {
@@ -97,54 +125,95 @@ export function isAddressText(host: string): boolean {
 
 export type AddressKind = "public" | "private" | "loopback" | "forbidden" | "unknown";
 
+/** The first prefix that fits decides; what none fits is public. 203.0.113.0/24, an example range too, leads nowhere. */
+const IPV4_KINDS: readonly (readonly [string, AddressKind])[] = [
+  ["127.0.0.0/8", "loopback"],
+  // Alibaba's metadata service, inside the range of carriers.
+  ["100.100.100.200/32", "forbidden"],
+  ["10.0.0.0/8", "private"],
+  ["100.64.0.0/10", "private"],
+  ["172.16.0.0/12", "private"],
+  ["192.168.0.0/16", "private"],
+  ["0.0.0.0/8", "forbidden"],
+  ["169.254.0.0/16", "forbidden"],
+  // Azure's host services, reachable from every machine there.
+  ["168.63.129.16/32", "forbidden"],
+  ["192.0.0.0/24", "forbidden"],
+  ["192.0.2.0/24", "forbidden"],
+  ["198.18.0.0/15", "forbidden"],
+  ["198.51.100.0/24", "forbidden"],
+  ["224.0.0.0/3", "forbidden"],
+];
+
+/** Blocks that hold an IPv4 address in their last 32 bits, which decides: mapped, translated (SIIT), NAT64. */
+const IPV4_INSIDE = ["::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96"];
+
+/** The first prefix that fits decides; what none fits is forbidden: only 2000::/3 is handed out for the public network. */
+const IPV6_KINDS: readonly (readonly [string, AddressKind])[] = [
+  ["::1/128", "loopback"],
+  // Amazon's metadata service, inside the private range.
+  ["fd00:ec2::/32", "forbidden"],
+  ["fc00::/7", "private"],
+  // Teredo and 6to4 hold IPv4 addresses that relays would dial; then benchmarks and examples.
+  ["2001::/32", "forbidden"],
+  ["2002::/16", "forbidden"],
+  ["2001:2::/48", "forbidden"],
+  ["2001:db8::/32", "forbidden"],
+  ["3fff::/20", "forbidden"],
+  ["2000::/3", "public"],
+];
+
 /**
- * Kind of an IP address text. IPv4 ranges: RFC 6890, 169.254/16 holds the metadata services, fd00:ec2::254 likewise.
- * https://www.iana.org/assignments/iana-ipv4-special-registry
+ * Kind of an IP address text, by the registries of special-purpose addresses and of what is handed out at all:
+ * https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry,
+ * https://www.iana.org/assignments/ipv6-address-space. Beside them the fixed addresses of clouds' own services.
  */
 export function addressKind(address: string): AddressKind {
-  const lower = address.toLowerCase();
-  const v4 = IPV4.exec(lower) ?? /^::ffff:(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(lower);
-  if (v4) return ipv4Kind(v4.slice(1).map(Number));
-  const groups = expandIpv6(lower);
-  if (!groups) return "unknown";
-  const [first = 0, second = 0] = groups;
-  const head = groups.slice(0, 6);
-  if (groups.slice(0, 5).every((group) => group === 0) && (groups[5] === 0xffff || groups[5] === 0)) {
-    const low = ((groups[6] ?? 0) << 16) + (groups[7] ?? 0);
-    if (groups[5] === 0 && low === 1) return "loopback";
-    if (groups[5] === 0 && low === 0) return "forbidden";
-    return ipv4Kind([(low >>> 24) & 255, (low >>> 16) & 255, (low >>> 8) & 255, low & 255]);
-  }
-  if (first === 0x64 && second === 0xff9b) {
-    return ipv4Kind([(groups[6] ?? 0) >> 8, (groups[6] ?? 0) & 255, (groups[7] ?? 0) >> 8, (groups[7] ?? 0) & 255]);
-  }
-  if (first === 0xfd00 && second === 0x0ec2) return "forbidden";
-  if ((first & 0xffc0) === 0xfe80 || (first & 0xff00) === 0xff00) return "forbidden";
-  if ((first & 0xfe00) === 0xfc00) return "private";
-  return head.length === 6 ? "public" : "unknown";
+  const bits = bitsOf(address.toLowerCase());
+  if (bits === null) return "unknown";
+  if (bits.length === 32) return kindIn(IPV4_KINDS, bits) ?? "public";
+  if (IPV4_INSIDE.some((block) => isIn(block, bits))) return kindIn(IPV4_KINDS, bits.slice(96)) ?? "public";
+  return kindIn(IPV6_KINDS, bits) ?? "forbidden";
 }
 
-function ipv4Kind(parts: readonly number[]): AddressKind {
-  const [a = 0, b = 0, c = 0, d = 0] = parts;
-  if (parts.some((part) => part > 255)) return "unknown";
-  if (a === 127) return "loopback";
-  if (a === 0 || a >= 224 || (a === 169 && b === 254)) return "forbidden";
-  if (a === 100 && b === 100 && c === 100 && d === 200) return "forbidden";
-  if (a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168) || (a === 100 && b >= 64 && b < 128)) {
-    return "private";
-  }
-  return "public";
+function kindIn(kinds: readonly (readonly [string, AddressKind])[], bits: string): AddressKind | undefined {
+  return kinds.find(([block]) => isIn(block, bits))?.[1];
 }
 
+/** Whether the bits begin as a block in CIDR notation does. */
+function isIn(block: string, bits: string): boolean {
+  const [start = "", length] = block.split("/");
+  return bits.startsWith((bitsOf(start) ?? "").slice(0, Number(length)));
+}
+
+/** 32 or 128 characters 0 and 1; null for what is no address. */
+function bitsOf(text: string): string | null {
+  const v4 = IPV4.exec(text)?.slice(1).map(Number);
+  if (v4) return v4.every((part) => part <= 255) ? inBits(v4, 8) : null;
+  const groups = expandIpv6(text);
+  return groups && inBits(groups, 16);
+}
+
+function inBits(numbers: readonly number[], width: number): string {
+  return numbers.map((number) => number.toString(2).padStart(width, "0")).join("");
+}
+
+/** Eight groups; a dotted tail counts for two, a zone is left out. */
 function expandIpv6(text: string): number[] | null {
-  const bare = text.split("%")[0] ?? "";
+  const bare = (text.split("%")[0] ?? "").replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...found) => {
+    const [a = 0, b = 0, c = 0, d = 0] = found.slice(0, 4).map(Number);
+    return Math.max(a, b, c, d) > 255 ? "no" : `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  });
   const halves = bare.split("::");
   if (halves.length > 2) return null;
-  const read = (half: string | undefined) => (half ? half.split(":").map((group) => Number.parseInt(group, 16)) : []);
+  const read = (half: string | undefined) =>
+    half
+      ? half.split(":").map((group) => (/^[0-9a-f]{1,4}$/.test(group) ? Number.parseInt(group, 16) : Number.NaN))
+      : [];
   const left = read(halves[0]);
   const right = read(halves[1]);
   const missing = 8 - left.length - right.length;
   if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
   const groups = [...left, ...Array<number>(halves.length === 1 ? 0 : missing).fill(0), ...right];
-  return groups.every((group) => Number.isInteger(group) && group >= 0 && group <= 0xffff) ? groups : null;
+  return groups.some(Number.isNaN) ? null : groups;
 }

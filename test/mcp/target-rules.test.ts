@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
-import { addressKind, checkTarget, type TargetRules } from "../../src/mcp/target-rules.ts";
+import { addressKind, checkTarget, lookupWithin, type TargetRules } from "../../src/mcp/target-rules.ts";
+import { facts, failure } from "../support/fake-prefect-client.ts";
+import { fastClock } from "../support/fast-clock.ts";
 
 const OPEN: TargetRules = { allowed: [], allowLoopback: true };
 const NAMES: Record<string, string[]> = {
@@ -9,8 +11,12 @@ const NAMES: Record<string, string[]> = {
   "sly.example.com": ["93.184.216.34", "169.254.169.254"],
   "rebind.example.com": ["127.0.0.1"],
   localhost: ["127.0.0.1", "::1"],
+  "odd.localhost": ["93.184.216.34"],
 };
-const lookup = async (host: string) => NAMES[host] ?? [];
+const lookup = async (host: string) => {
+  if (host === "broken.example.com") throw Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND" });
+  return NAMES[host] ?? [];
+};
 
 async function verdict(url: string, rules: TargetRules = OPEN): Promise<string> {
   try {
@@ -47,6 +53,10 @@ describe("a target named by a header", () => {
     ["https://inner.example.com/api", "private"],
     ["https://prefect.example.com/api?x=1", "query"],
     ["https://nowhere.example.com/api", "does not resolve"],
+    ["https://broken.example.com/api", "The host broken.example.com does not resolve."],
+    ["https://[2002:a9fe:a9fe::1]/api", "unicast"],
+    ["https://[::ffff:0:a9fe:a9fe]/api", "link-local"],
+    ["http://odd.localhost/api", "only https"],
   ])("%s is refused: %s", async (url, reason) => {
     expect(await verdict(url)).toContain(reason);
   });
@@ -55,6 +65,42 @@ describe("a target named by a header", () => {
     const rules = { allowed: [], allowLoopback: false };
     expect(await verdict("http://127.0.0.1:4200/api", rules)).toContain("loopback");
     expect(await verdict("https://rebind.example.com/api", rules)).toContain("loopback");
+  });
+
+  test.each([
+    ["fails", async () => Promise.reject(Object.assign(new Error("getaddrinfo EAI_AGAIN"), { code: "EAI_AGAIN" }))],
+    ["finds nothing", async () => []],
+    ["never ends", () => new Promise<never>(() => undefined)],
+  ])("whose lookup %s is one that cannot be asked now, not a fault of ours", async (_, never) => {
+    const clock = fastClock(100);
+    const error = await failure(
+      checkTarget("https://prefect.example.com/api", OPEN, lookupWithin(2_000, clock, never)),
+    );
+    expect(facts(error)).toEqual({
+      code: "unavailable",
+      message: "The host prefect.example.com does not resolve.",
+      hint: "Check the host in X-Prefect-Api-Url, or try again in a moment.",
+    });
+    expect(clock.slept).toEqual([2_000]);
+  });
+
+  test("is looked up only when nothing in the URL itself refuses it", async () => {
+    const asked: string[] = [];
+    const noting = async (host: string) => {
+      asked.push(host);
+      return [];
+    };
+    for (const url of ["http://prefect.example.com/api", "https://a:b@prefect.example.com/api", "https://10.0.0.7/api"])
+      expect((await failure(checkTarget(url, OPEN, noting))).code).toBe("unauthorized");
+    expect(asked).toEqual([]);
+  });
+
+  test("on loopback is bound to the allow-list like any other, on a loopback bind too", async () => {
+    const rules = { allowed: ["https://api.prefect.cloud/*", "http://127.0.0.1:4200/api"], allowLoopback: true };
+    expect(await verdict("http://127.0.0.1:4200/api", rules)).toBe("allowed");
+    for (const url of ["http://127.0.0.1:4201/api", "http://localhost:4200/api", "https://[::1]/api"])
+      expect(await verdict(url, rules)).toContain("allowed targets");
+    expect(await verdict("http://127.0.0.1:4200/api", { ...rules, allowLoopback: false })).toBe("allowed");
   });
 
   test("an allow-list admits what it names and nothing else", async () => {
@@ -80,6 +126,52 @@ describe("addressKind", () => {
     ["ff02::1", "forbidden"],
     ["300.1.1.1", "unknown"],
     ["1::2::3", "unknown"],
+    ["127.8.8.8", "loopback"],
+    ["168.63.129.16", "forbidden"],
+    ["168.63.129.17", "public"],
+    ["192.0.0.192", "forbidden"],
+    ["192.0.2.1", "forbidden"],
+    ["192.0.1.1", "public"],
+    ["192.168.7.1", "private"],
+    ["198.17.0.1", "public"],
+    ["198.18.0.1", "forbidden"],
+    ["198.19.255.255", "forbidden"],
+    ["198.20.0.1", "public"],
+    ["198.51.100.7", "forbidden"],
+    ["224.0.0.1", "forbidden"],
+    ["255.255.255.255", "forbidden"],
+    ["::ffff:8.8.8.8", "public"],
+    ["::ffff:7f00:1", "loopback"],
+    ["::ffff:0:a9fe:a9fe", "forbidden"],
+    ["::ffff:0:808:808", "public"],
+    ["::ffff:0:10.0.0.7", "private"],
+    ["::a9fe:a9fe", "forbidden"],
+    ["::8.8.8.8", "forbidden"],
+    ["64:ff9b::808:808", "public"],
+    ["64:ff9b::10.0.0.7", "private"],
+    ["64:ff9b::7f00:1", "loopback"],
+    ["64:ff9b:1::808:808", "forbidden"],
+    ["64:ff9b:1:a9fe:a9:fe00::1", "forbidden"],
+    ["100::1", "forbidden"],
+    ["2000::1", "public"],
+    ["2001::1", "forbidden"],
+    ["2001:0:4136:e378:8000:63bf:3fff:fdd2", "forbidden"],
+    ["2001:1::1", "public"],
+    ["2001:2::1", "forbidden"],
+    ["2001:db8::1", "forbidden"],
+    ["2002:7f00:1::", "forbidden"],
+    ["2003::1", "public"],
+    ["3fff:fff::1", "forbidden"],
+    ["3ffe::1", "public"],
+    ["4000::1", "forbidden"],
+    ["5f00::1", "forbidden"],
+    ["fd12:3456::1", "private"],
+    ["fd00:ec2::254", "forbidden"],
+    ["fe80::1%eth0", "forbidden"],
+    ["fec0::1", "forbidden"],
+    ["12345::1", "unknown"],
+    ["2a00::300.1.1.1", "unknown"],
+    ["2001:4860::12zz", "unknown"],
   ] as const)("%s is %s", (address, kind) => {
     expect(addressKind(address)).toBe(kind);
   });
