@@ -18,7 +18,9 @@ import { readJsonBody } from "./http-body.ts";
 import { createGuards, PREFLIGHT, type RequestGuards } from "./http-guards.ts";
 import { costOf, isInitialize, isListen, needOf } from "./http-request.ts";
 import { boundedBody } from "./http-streams.ts";
+import { tolerated } from "./incoming.ts";
 import { Metrics } from "./metrics.ts";
+import { honourable } from "./offer-subscriptions.ts";
 import { challenge, METADATA_PATH, resourceMetadata } from "./protected-resource.ts";
 import { noteRequest } from "./request-notes.ts";
 import { buildServer } from "./server.ts";
@@ -256,7 +258,7 @@ class HttpHost implements HttpServer {
     try {
       const read = request.method === "POST" ? await readJsonBody(request, settings.maxBodyBytes, clock) : null;
       if (read && !read.ok) return this.refused("body", refusal(read.refusal));
-      const body = read?.value;
+      const body = honourable(tolerated(read?.value));
       if (costOf(body) > 1) {
         admission.release();
         const whole = this.limits.admit(caller.id, clock.nowMs(), costOf(body));

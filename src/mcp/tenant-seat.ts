@@ -3,6 +3,7 @@
  * handler and notification bus, its sessions and its watched resources. Nothing of it is reachable from another seat.
  */
 import { createMcpHandler, type McpHttpHandler, type McpServer } from "@modelcontextprotocol/server";
+import { toAppError } from "../errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { QueryContext } from "../queries/context.ts";
 import type { ToolDefinition } from "../tools/define.ts";
@@ -105,10 +106,18 @@ export class Seat {
 
   /** Keeps the resources of a `subscriptions/listen` request watched until the returned function is called. */
   listen(message: unknown): () => void {
-    const uris = listenedUris(message);
-    for (const uri of uris) this.watchUri(uri);
+    const watched: string[] = [];
+    try {
+      for (const uri of listenedUris(message)) {
+        this.watchUri(uri);
+        watched.push(uri);
+      }
+    } catch (error) {
+      const { message: why } = toAppError(error);
+      this.options.logger.warn("a listener is told of a part only", { tenant: this.label, told: watched.length, why });
+    }
     return () => {
-      for (const uri of uris) this.unwatchUri(uri);
+      for (const uri of watched) this.unwatchUri(uri);
     };
   }
 

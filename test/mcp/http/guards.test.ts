@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { type AppError, toAppError } from "../../../src/errors.ts";
 import { eventually } from "../../support/product.ts";
 import { TEST_CERTIFICATE } from "../../support/test-certificate.ts";
@@ -168,6 +169,29 @@ describe("caller authentication", () => {
     expect(answer.text).not.toContain(token);
   });
 
+  test("a stream of notices ends with the access token that opened it", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    const jwk = { ...(await exportJWK(publicKey)), kid: "k1", alg: "ES256" };
+    await using issuer = Bun.serve({ port: 0, fetch: () => Response.json({ keys: [jwk] }) });
+    const oidc = {
+      issuer: "https://login.example.com",
+      audience: "https://mcp.example.com/mcp",
+      jwksUrl: `http://127.0.0.1:${issuer.port}/keys`,
+      scopes: [],
+    };
+    await using http = startHttp({ http: { oidc } });
+    const token = await new SignJWT({})
+      .setProtectedHeader({ alg: "ES256", kid: "k1" })
+      .setSubject("someone")
+      .setIssuer(oidc.issuer)
+      .setAudience(oidc.audience)
+      .setExpirationTime("1s")
+      .sign(privateKey);
+    const { body, headers } = modern("subscriptions/listen", { notifications: { toolsListChanged: true } });
+    const stream = await http.post(body, { ...headers, authorization: `Bearer ${token}` });
+    expect([stream.status, stream.text.includes("acknowledged")]).toEqual([200, true]);
+  });
+
   test("a session belongs to the caller who began it", async () => {
     await using http = startHttp({ http: { tokens } });
     const as = (token: string | undefined, session?: string) => ({
@@ -316,6 +340,32 @@ test("a listener learns that tools, and with them resources, have changed", asyn
   expect(read).toContain("notifications/resources/list_changed");
   stop.abort();
   await reading;
+});
+
+test("nulls that mean nothing are no fault, and a listener is promised what there is", async () => {
+  await using http = startHttp();
+  const list = await http.post({ jsonrpc: "2.0", id: 1, method: "tools/list", params: { cursor: null, _meta: null } });
+  expect(list.json.result.tools.length).toBeGreaterThan(0);
+  const echoed = await http.post({ ...call("echo"), params: { name: "echo", arguments: '{"text":"a"}' } });
+  expect(echoed.json.result.structuredContent).toEqual({ text: "a" });
+  const uris = ["prefect://dashboard", "prefect://nope", "http://elsewhere"];
+  const { body, headers } = modern("subscriptions/listen", { notifications: { resourceSubscriptions: uris } });
+  const stop = new AbortController();
+  const stream = await fetch(http.server.url, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+    body: JSON.stringify(body),
+    signal: stop.signal,
+  });
+  let read = "";
+  for await (const chunk of stream.body ?? []) {
+    read += new TextDecoder().decode(chunk);
+    if (read.includes("acknowledged")) break;
+  }
+  stop.abort();
+  expect(read).toContain("prefect://dashboard");
+  expect(read).not.toContain("nope");
+  expect(read).not.toContain("elsewhere");
 });
 
 describe("what is no request of the protocol", () => {
