@@ -65,7 +65,13 @@ async function verifyAccessToken(
 ): Promise<Caller> {
   let payload: Awaited<ReturnType<typeof jwtVerify>>["payload"];
   try {
-    ({ payload } = await jwtVerify(token, keys, { issuer: oidc.issuer, audience: oidc.audience, clockTolerance: 30 }));
+    ({ payload } = await jwtVerify(token, keys, {
+      issuer: oidc.issuer,
+      audience: oidc.audience,
+      clockTolerance: 30,
+      // A token without an end could never be taken back.
+      requiredClaims: ["exp"],
+    }));
   } catch (cause) {
     if (cause instanceof errors.JWKSTimeout || cause instanceof TypeError || isKeyFetch(cause)) {
       throw new AppError("unavailable", "The keys of the token issuer cannot be read now.", { cause, status: 503 });
@@ -81,7 +87,11 @@ async function verifyAccessToken(
     });
   }
   const subject = `${payload.iss ?? ""} ${payload.sub ?? ""}`;
-  return { id: `sub:${digest(subject).toString("hex").slice(0, 12)}`, scopes: granted };
+  return {
+    id: `sub:${digest(subject).toString("hex").slice(0, 12)}`,
+    scopes: granted,
+    ...(payload.exp === undefined ? {} : { expiresMs: payload.exp * 1000 }),
+  };
 }
 
 /** A refusal of the issuer's key server is a plain JOSEError; every fault of the token itself is a kind of its own. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { AppError } from "../../src/errors.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 import { type CallerAuth, createCallerAuth } from "../../src/mcp/caller-auth.ts";
 
 async function outcome(auth: CallerAuth, authorization?: string): Promise<string> {
@@ -65,6 +66,30 @@ describe("access tokens of an issuer", () => {
       expect(await outcome(auth, `Bearer ${await sign(wrong)}`)).toBe("The access token is not valid here.");
     }
     expect(await outcome(auth, "Bearer not.a.jwt")).toBe("The access token is not valid here.");
+  });
+
+  test("end: one without an end is refused, and the caller carries when it is", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    const jwk = { ...(await exportJWK(publicKey)), kid: "k1", alg: "ES256" };
+    await using server = Bun.serve({ port: 0, fetch: () => Response.json({ keys: [jwk] }) });
+    const oidc = {
+      issuer: "https://login.example.com",
+      audience: "https://mcp.example.com/mcp",
+      jwksUrl: `http://127.0.0.1:${server.port}/jwks`,
+      scopes: [],
+    };
+    const auth = createCallerAuth({ tokens: ["a-token-that-stays"], oidc });
+    const endless = new SignJWT({})
+      .setProtectedHeader({ alg: "ES256", kid: "k1" })
+      .setSubject("someone")
+      .setIssuer(oidc.issuer)
+      .setAudience(oidc.audience);
+    expect(await outcome(auth, `Bearer ${await endless.sign(privateKey)}`)).toBe("The access token is not valid here.");
+    const endS = Math.floor(systemClock.nowMs() / 1000) + 300;
+    const ending = `Bearer ${await endless.setExpirationTime(endS).sign(privateKey)}`;
+    expect((await auth.authenticate(new Headers({ authorization: ending }))).expiresMs).toBe(endS * 1000);
+    const lasting = await auth.authenticate(new Headers({ authorization: "Bearer a-token-that-stays" }));
+    expect(lasting).not.toHaveProperty("expiresMs");
   });
 
   test("cannot be judged while the issuer's keys cannot be read: that is not the caller's fault", async () => {
