@@ -3,11 +3,13 @@ import { AppError } from "../errors.ts";
 import { formatIsoUs, SECOND_US } from "../lib/time.ts";
 import type { EventFilter } from "../model/event-filter.ts";
 import type { Freshness, TimeRange } from "../model/freshness.ts";
-import { gapsIn, mergeRanges } from "../model/freshness.ts";
+import { gapsIn } from "../model/freshness.ts";
+import type { RecordDb } from "../store/database.ts";
 import { findObjectNames } from "../store/objects.ts";
 import type { QueryContext } from "./context.ts";
 import { countLive, type LiveCount } from "./count-live.ts";
 import { countRecorded } from "./count-recorded.ts";
+import { reachOf } from "./event-reach.ts";
 import {
   addGroup,
   bucketsOf,
@@ -17,8 +19,9 @@ import {
   MAX_BUCKETS,
   usualStep,
 } from "./event-tally.ts";
-import { eventWindow, lostToRetention } from "./events.ts";
-import { answerWindow } from "./freshness.ts";
+import { eventWindow, joinGaps } from "./events.ts";
+import { answerWindow, serverNowUs } from "./freshness.ts";
+import type { LiveReader } from "./live.ts";
 
 export interface AggregateQuestion {
   /** Without `occurred` and `order`. */
@@ -46,28 +49,24 @@ export async function aggregateEvents(ctx: QueryContext, question: AggregateQues
   const { filter, by, fresh } = question;
   if (filter.resource?.distinct)
     throw new AppError("invalid_input", "filter.resource.distinct means nothing to a count");
-  const window = eventWindow(ctx, question);
+  const nowUs = serverNowUs(ctx);
+  const window = await eventWindow(ctx, question, nowUs);
   const stepUs = question.stepUs ?? usualStep(window);
   const buckets = bucketsOf(window, stepUs);
   checkStep(stepUs, by, window, buckets.baseUs);
+  const count = async (db: RecordDb | null, live: LiveReader, gaps: readonly TimeRange[]): Promise<LiveCount> => {
+    const { readable, lost } = await reachOf(ctx, gaps, nowUs);
+    const held = db ? gapsIn(window, readable).map((part) => countRecorded(db, part, filter, by, buckets)) : [];
+    const found = await overParts(readable, held, (part) => countLive({ ctx, live, filter, by, buckets }, part));
+    return { value: found.value, isRecordOnly: readable.length === 0, ...joinGaps(lost, found) };
+  };
   const { value, freshness } = await answerWindow<Map<string, EventGroup>>(
     ctx,
     { kind: "event", what: "events", window, fresh },
     {
       record: (db) => countRecorded(db, window, filter, by, buckets),
-      live: (live) => overParts([window], [], async (part) => countLive({ ctx, live, filter, by, buckets }, part)),
-      mixed: async (db, live, gaps) => {
-        const lost = lostToRetention(ctx, gaps);
-        const readable = gaps.flatMap((gap) => gapsIn(gap, lost.gaps ?? []));
-        const held = gapsIn(window, readable).map((part) => countRecorded(db, part, filter, by, buckets));
-        const found = await overParts(readable, held, (part) => countLive({ ctx, live, filter, by, buckets }, part));
-        return {
-          value: found.value,
-          isRecordOnly: readable.length === 0,
-          gaps: mergeRanges([...(found.gaps ?? []), ...(lost.gaps ?? [])]),
-          notes: [...(found.notes ?? []), ...(lost.notes ?? [])],
-        };
-      },
+      live: (live) => count(null, live, [window]),
+      mixed: count,
       isEmpty: (tally) => tally.size === 0,
     },
   );

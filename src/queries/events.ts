@@ -9,6 +9,7 @@ import type { RecordDb } from "../store/database.ts";
 import { findEvents } from "../store/events.ts";
 import { findFact } from "../store/sync-state.ts";
 import type { QueryContext } from "./context.ts";
+import { eventRetentionUs, type LiveGaps, reachOf } from "./event-reach.ts";
 import type { LiveValue } from "./freshness.ts";
 import { answerWindow, serverNowUs } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
@@ -32,6 +33,8 @@ export interface EventsQuestion {
   /** Matches to pass over, for `resource.distinct`, which has no position. */
   readonly skip?: number | undefined;
   readonly fresh?: boolean | undefined;
+  /** The present of the call, server's clock; absent: the moment of asking. */
+  readonly nowUs?: number | undefined;
 }
 
 export interface EventsPage {
@@ -42,7 +45,7 @@ export interface EventsPage {
   readonly freshness: Freshness;
 }
 
-/** Prefect keeps events for 7 days unless told otherwise, and searches at most 180 days back by default. */
+/** Where Prefect does not say how long it keeps events: as far back as it searches by default. */
 const DEFAULT_REACH_US = 180 * DAY_US;
 
 /**
@@ -50,8 +53,9 @@ const DEFAULT_REACH_US = 180 * DAY_US;
  * keeps them. Throws AppError when Prefect fails and the record holds nothing of the window.
  */
 export async function listEvents(ctx: QueryContext, question: EventsQuestion): Promise<EventsPage> {
-  const window = eventWindow(ctx, question);
-  const search = { ...question, window };
+  const nowUs = question.nowUs ?? serverNowUs(ctx);
+  const window = await eventWindow(ctx, question, nowUs);
+  const search = { ...question, window, nowUs };
   const { value, freshness } = await answerWindow<Found>(
     ctx,
     { kind: "event", what: "events", window, fresh: question.fresh },
@@ -66,16 +70,20 @@ export async function listEvents(ctx: QueryContext, question: EventsQuestion): P
 }
 
 /** The asked bounds, the open ones filled in: up to now, and back to where the record (or Prefect) begins. */
-export function eventWindow(ctx: QueryContext, question: Pick<EventsQuestion, "sinceUs" | "untilUs">): TimeRange {
-  const nowUs = serverNowUs(ctx);
-  const toUs = question.untilUs ?? Math.max(nowUs, question.sinceUs ?? nowUs);
-  if (question.sinceUs !== undefined) return { fromUs: question.sinceUs, toUs };
+export async function eventWindow(
+  ctx: QueryContext,
+  { sinceUs, untilUs }: Pick<EventsQuestion, "sinceUs" | "untilUs">,
+  nowUs: number,
+): Promise<TimeRange> {
+  const toUs = untilUs ?? Math.max(nowUs, sinceUs ?? nowUs);
+  if (sinceUs !== undefined) return { fromUs: sinceUs, toUs };
   const db = ctx.record();
-  const retentionUs = db ? findFact(db, "instance")?.retentionUs : null;
-  const kept = nowUs - (retentionUs ?? DEFAULT_REACH_US);
-  if (!db) return { fromUs: Math.min(kept, toUs), toUs };
-  const held = mergeRanges(coveredRanges(db, "event", "")).findLast((range) => range.fromUs <= toUs);
-  if (!held) return { fromUs: Math.min(kept, toUs), toUs };
+  const covered = db ? coveredRanges(db, "event", "") : [];
+  const held = mergeRanges(covered).findLast((range) => range.fromUs <= toUs);
+  if (!db || !held) {
+    const kept = nowUs - ((await eventRetentionUs(ctx)) ?? DEFAULT_REACH_US);
+    return { fromUs: Math.min(kept, toUs), toUs };
+  }
   const backfill = findFact(db, "backfill");
   const isFilling = backfill !== null && !backfill.done;
   return { fromUs: isFilling ? Math.min(held.fromUs, backfill.goalUs) : held.fromUs, toUs };
@@ -83,6 +91,7 @@ export function eventWindow(ctx: QueryContext, question: Pick<EventsQuestion, "s
 
 interface Search extends EventsQuestion {
   readonly window: TimeRange;
+  readonly nowUs: number;
 }
 
 interface Found {
@@ -163,20 +172,6 @@ function fromLive(ctx: QueryContext, live: LiveReader, search: Search): Promise<
   return fromBoth(ctx, null, live, [search.window], search);
 }
 
-/** What Prefect has deleted by age nobody can read any more: such parts stay gaps. */
-export function lostToRetention(ctx: QueryContext, gaps: readonly TimeRange[]): LiveGaps {
-  const db = ctx.record();
-  const retentionUs = db ? findFact(db, "instance")?.retentionUs : null;
-  if (retentionUs === null || retentionUs === undefined) return {};
-  const floorUs = serverNowUs(ctx) - retentionUs;
-  const lost = gaps
-    .filter((gap) => gap.fromUs < floorUs)
-    .map((gap) => ({ ...gap, toUs: Math.min(gap.toUs, floorUs - 1) }));
-  if (lost.length === 0) return {};
-  const days = Math.round(retentionUs / DAY_US);
-  return { gaps: lost, notes: [`Prefect keeps events for ${days} days, and older ones were not recorded.`] };
-}
-
 /** Walks the window in answer order, covered parts from the record, the others from Prefect, until the page is full. */
 async function fromBoth(
   ctx: QueryContext,
@@ -186,8 +181,7 @@ async function fromBoth(
   search: Search,
 ): Promise<LiveValue<Found>> {
   const collector = new Collector(search);
-  const lost = lostToRetention(ctx, gaps);
-  const readable = gaps.flatMap((gap) => gapsIn(gap, lost.gaps ?? []));
+  const { readable, lost } = await reachOf(ctx, gaps, search.nowUs);
   const parts = [
     ...readable.map((range) => ({ range, isGap: true })),
     ...gapsIn(search.window, gaps).map((range) => ({ range, isGap: false })),
@@ -216,8 +210,6 @@ function isPast({ after, order }: Search, range: TimeRange): boolean {
   return order === "asc" ? range.toUs < after.occurredUs : range.fromUs > after.occurredUs;
 }
 
-export type LiveGaps = Pick<LiveValue<Found>, "gaps" | "notes">;
-
 async function addLive(
   ctx: QueryContext,
   live: LiveReader,
@@ -236,7 +228,7 @@ async function addLive(
   return { gaps: [read.unread], notes: [note] };
 }
 
-function joinGaps(a: LiveGaps, b: LiveGaps): LiveGaps {
+export function joinGaps(a: LiveGaps, b: LiveGaps): LiveGaps {
   if (!b.gaps) return a;
   return {
     gaps: mergeRanges([...(a.gaps ?? []), ...b.gaps]),

@@ -6,6 +6,7 @@ import type { EventFilter } from "../model/event-filter.ts";
 import { matchesEventFilter } from "../model/event-filter.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import type { QueryContext } from "./context.ts";
+import { claimableFromUs } from "./event-reach.ts";
 import type { LiveReader } from "./live.ts";
 
 export interface LiveEventsQuestion {
@@ -117,9 +118,12 @@ function keepRead(
   rows: readonly PrefectEvent[],
   read: TimeRange,
 ): void {
-  const toUs = Math.min(read.toUs, live.startedUs);
-  const isEverything = Object.keys(asked).length === 0 && read.fromUs <= toUs;
-  const covered = isEverything ? { covered: { fromUs: read.fromUs, toUs } } : {};
+  const range = {
+    fromUs: Math.max(read.fromUs, claimableFromUs(ctx, live)),
+    toUs: Math.min(read.toUs, live.startedUs),
+  };
+  const isEverything = Object.keys(asked).length === 0 && range.fromUs <= range.toUs;
+  const covered = isEverything ? { covered: range } : {};
   if (rows.length > 0 || isEverything) ctx.keep({ kind: "event", rows, readUs: live.startedUs, ...covered });
 }
 

@@ -14,7 +14,8 @@ import type { FoundLog, LogCursor } from "../store/logs.ts";
 import { findEventsByText, findLogsByText } from "../store/search.ts";
 import { findFact } from "../store/sync-state.ts";
 import type { QueryContext } from "./context.ts";
-import { eventWindow } from "./events.ts";
+import { reachOf } from "./event-reach.ts";
+import { eventWindow, joinGaps } from "./events.ts";
 import type { LiveValue } from "./freshness.ts";
 import { answerWindow, clockSkewUs, serverNowUs } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
@@ -51,6 +52,8 @@ export interface SearchQuestion {
   readonly limit: number;
   readonly after: SearchPosition;
   readonly fresh?: boolean | undefined;
+  /** The present of the call, server's clock; absent: the moment of asking. */
+  readonly nowUs?: number | undefined;
 }
 
 export interface SearchPage {
@@ -68,7 +71,9 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
       hint: 'Words that all must occur; "a phrase", -without, begin*.',
     });
   }
-  const window = eventWindow(ctx, question);
+  const nowUs = question.nowUs ?? serverNowUs(ctx);
+  const window = await eventWindow(ctx, question, nowUs);
+  const search = { ...question, window, nowUs };
   const db = ctx.record();
   const wants = wantedKinds(question);
   const { value: events, freshness } = wants("event")
@@ -77,8 +82,8 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
         { kind: "event", what: "events", window, fresh: question.fresh },
         {
           record: (record) => eventsOfRecord(record, terms, window, question),
-          live: (live) => liveEvents(ctx, live, terms, window, question),
-          mixed: (record, live, gaps) => mixedEvents(ctx, record, live, gaps, terms, window, question),
+          live: (live) => eventsFromBoth(ctx, null, live, [window], terms, search),
+          mixed: (record, live, gaps) => eventsFromBoth(ctx, record, live, gaps, terms, search),
           isEmpty: (found) => found.rows.length === 0,
         },
       )
@@ -192,31 +197,35 @@ async function liveEvents(
   }
 }
 
+interface Search extends SearchQuestion {
+  readonly window: TimeRange;
+  readonly nowUs: number;
+}
+
 /** What the record holds of the whole window, and what Prefect finds in its holes. */
-async function mixedEvents(
+async function eventsFromBoth(
   ctx: QueryContext,
-  db: RecordDb,
+  db: RecordDb | null,
   live: LiveReader,
   holes: readonly TimeRange[],
   terms: SearchTerms,
-  window: TimeRange,
-  question: SearchQuestion,
+  search: Search,
 ): Promise<LiveValue<Found<PrefectEvent>>> {
-  const held = eventsOfRecord(db, terms, window, question);
+  const held = db ? eventsOfRecord(db, terms, search.window, search) : NOTHING;
   const found = new Map(held.rows.map((event) => [event.id, event]));
-  const gaps: TimeRange[] = [];
-  const notes = new Set<string>();
+  const { readable, lost } = await reachOf(ctx, holes, search.nowUs);
+  let unread = lost;
   let more = held.more;
-  for (const hole of holes) {
-    const read: LiveValue<Found<PrefectEvent>> = await liveEvents(ctx, live, terms, hole, question);
+  for (const hole of readable) {
+    const read: LiveValue<Found<PrefectEvent>> = await liveEvents(ctx, live, terms, hole, search);
     for (const event of read.value.rows) found.set(event.id, event);
     more ||= read.value.more;
-    gaps.push(...(read.gaps ?? []));
-    for (const note of read.notes ?? []) notes.add(note);
+    unread = joinGaps(unread, read);
   }
   const rows = [...found.values()].sort((a, b) => usOf(b) - usOf(a) || (a.id < b.id ? 1 : -1));
-  const shown = rows.slice(0, question.limit + 1);
-  return { value: { rows: shown, more: more || shown.length < rows.length }, gaps, notes: [...notes] };
+  const shown = rows.slice(0, search.limit + 1);
+  const isRecordOnly = readable.length === 0;
+  return { value: { rows: shown, more: more || shown.length < rows.length }, isRecordOnly, ...unread };
 }
 
 /** Names and recorded lines: as old as the record's newest word from Prefect. */

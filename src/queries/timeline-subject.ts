@@ -9,7 +9,6 @@ import type { RecordDb } from "../store/database.ts";
 import { readFlowRunRow, toFlowRun } from "../store/flow-runs.ts";
 import { findObjects, readObject } from "../store/objects.ts";
 import type { QueryContext } from "./context.ts";
-import { serverNowUs } from "./freshness.ts";
 import { openLive } from "./live.ts";
 import { type ResolvedName, resolveName } from "./names.ts";
 
@@ -39,15 +38,17 @@ const INFRASTRUCTURE = [
   "prefect.cloud.",
 ];
 
+interface Asked {
+  readonly sinceUs: number | undefined;
+  readonly untilUs: number | undefined;
+  /** The present, server's clock. */
+  readonly nowUs: number;
+}
+
 /** Throws AppError as `resolveName` does, and of the live reading of a run that the record does not know. */
-export async function findSubject(
-  ctx: QueryContext,
-  kind: SubjectKind,
-  text: string,
-  asked: { readonly sinceUs: number | undefined; readonly untilUs: number | undefined },
-): Promise<Subject> {
+export async function findSubject(ctx: QueryContext, kind: SubjectKind, text: string, asked: Asked): Promise<Subject> {
   const named = await resolveName(ctx, kind, text);
-  const nowUs = serverNowUs(ctx);
+  const { nowUs } = asked;
   if (kind === "flow_run") {
     const run = await readRun(ctx, named.id);
     const usual = runWindow(run, nowUs);

@@ -1,8 +1,7 @@
 /** The story of one run, deployment or pool: states, other events, error lines and changes, causes before effects. */
 import { parseIsoUs } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/event.ts";
-import type { EventFilter } from "../model/event-filter.ts";
-import type { Freshness, TimeRange } from "../model/freshness.ts";
+import type { Freshness } from "../model/freshness.ts";
 import type { Log, State } from "../model/objects.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import type { RecordDb } from "../store/database.ts";
@@ -12,7 +11,7 @@ import { idBytes, idText } from "../store/run-columns.ts";
 import type { QueryContext } from "./context.ts";
 import { stateKey } from "./event-tally.ts";
 import { listEvents } from "./events.ts";
-import { joinFreshness } from "./freshness.ts";
+import { joinFreshness, serverNowUs } from "./freshness.ts";
 import { openLive } from "./live.ts";
 import { getRunLogs } from "./logs.ts";
 import { findSubject, type Subject, type SubjectKind } from "./timeline-subject.ts";
@@ -49,13 +48,16 @@ const ERROR = 40;
 
 /** Throws AppError as naming the subject does, and when Prefect fails and nothing is recorded. */
 export async function getTimeline(ctx: QueryContext, question: TimelineQuestion): Promise<Timeline> {
-  const subject = await findSubject(ctx, question.kind, question.subject, question);
+  const nowUs = serverNowUs(ctx);
+  const subject = await findSubject(ctx, question.kind, question.subject, { ...question, nowUs });
   const { window } = subject;
   const events = new Map<string, PrefectEvent>();
   const parts: Freshness[] = [];
   let isCut = false;
   for (const filter of subject.filters) {
-    const page = await readEvents(ctx, filter, window, question.fresh);
+    const { fromUs: sinceUs, toUs: untilUs } = window;
+    const bounds = { sinceUs, untilUs, nowUs, fresh: question.fresh };
+    const page = await listEvents(ctx, { filter, ...bounds, order: "asc", limit: MOST });
     for (const event of page.events) events.set(event.id, event);
     parts.push(page.freshness);
     isCut ||= page.more;
@@ -75,11 +77,6 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   if (isCut) notes.push(`More than ${MOST} events; give occurred_after and occurred_before to see a part.`);
   const freshness = withNotes(joinFreshness(parts), notes, isCut);
   return { subject, entries: inCausalOrder(entries), hidden: events.size - shown.length, freshness };
-}
-
-function readEvents(ctx: QueryContext, filter: EventFilter, window: TimeRange, fresh: boolean | undefined) {
-  const { fromUs: sinceUs, toUs: untilUs } = window;
-  return listEvents(ctx, { filter, sinceUs, untilUs, order: "asc", limit: MOST, fresh });
 }
 
 /** Steps of task runs that say nothing about what went wrong. */

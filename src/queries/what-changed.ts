@@ -66,6 +66,7 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
     untilUs: window.toUs,
     order: "asc",
     limit: MOST_EVENTS,
+    nowUs,
   });
   const told = page.events.flatMap(changeOf);
   const seen = readChanges(ctx, window).filter((change) => !isTold(change, told));

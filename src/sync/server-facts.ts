@@ -1,11 +1,7 @@
 import { AppError } from "../errors.ts";
-import { DAY_US, parseDurationUs, SECOND_US } from "../lib/time.ts";
-import type { JsonObject } from "../model/objects.ts";
+import { DEFAULT_RETENTION_US, retentionOf } from "../model/event-retention.ts";
 import { findFact } from "../store/sync-state.ts";
 import type { EngineContext, ServerFacts } from "./engine-context.ts";
-
-/** Prefect's own default. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/settings/models/server/events.py */
-const DEFAULT_RETENTION_US = 7 * DAY_US;
 
 /** What is assumed until the server was asked. Cloud keeps events by plan and does not say how long. */
 export function assumedFacts(isCloud: boolean): ServerFacts {
@@ -34,29 +30,6 @@ export async function learnServer(ctx: EngineContext, signal: AbortSignal): Prom
     retentionUs: server.retentionUs,
     createdUs: known?.createdUs ?? Math.floor(ctx.clock.nowUs()),
   });
-}
-
-/** Retention of events out of the settings tree of `GET /admin/settings`. */
-export function retentionOf(settings: JsonObject): { us: number; hasShorter: boolean } {
-  const us = durationUs(at(settings, ["server", "events", "retention_period"])) ?? DEFAULT_RETENTION_US;
-  const overrides = at(settings, ["server", "services", "db_vacuum", "event_retention_overrides"]);
-  const periods = typeof overrides === "object" && overrides !== null ? Object.values(overrides) : [];
-  return { us, hasShorter: periods.some((period) => (durationUs(period) ?? us) < us) };
-}
-
-function at(tree: unknown, path: readonly string[]): unknown {
-  let node = tree;
-  for (const key of path) {
-    if (typeof node !== "object" || node === null || !(key in node)) return undefined;
-    node = (node as Record<string, unknown>)[key];
-  }
-  return node;
-}
-
-/** ISO-8601 text or plain seconds: both occur. */
-function durationUs(value: unknown): number | undefined {
-  if (typeof value === "number") return Math.round(value * SECOND_US);
-  return typeof value === "string" ? parseDurationUs(value) : undefined;
 }
 
 /** Null where the server has no such route or gives no right to it; a failure that may pass says nothing about the server. */

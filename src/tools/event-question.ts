@@ -58,7 +58,7 @@ export async function readEventQuestion(ctx: QueryContext, args: EventArguments,
   const shorthands = { event_type_prefix, flow_run, deployment, work_pool, resource, occurred_after, occurred_before };
   const fingerprint = { tool: "read_events", filter: args.filter, order, ...shorthands };
   const limit = args.limit ?? DEFAULT_LIMIT;
-  const base = { filter, order, limit, fresh: args.fresh } as const;
+  const base = { filter, order, limit, fresh: args.fresh, nowUs } as const;
   if (args.cursor === undefined) {
     const question = { ...base, sinceUs: since, untilUs: until };
     return { question, fingerprint, positionAfter: (events, index) => position(events, index, isDistinct, 0) };

@@ -61,6 +61,7 @@ export const searchTool = defineTool({
       limit: args.limit ?? DEFAULT_LIMIT,
       after: place?.position ?? SEARCH_START,
       fresh: args.fresh,
+      nowUs,
     });
     const { fromUs, toUs } = page.window;
     const words = searchWords(parseSearchTerms(args.query)).map(({ word }) => word);
