@@ -30,6 +30,7 @@ export function toConnection(settings: Settings, version: string): PrefectConnec
     proxy: { http: http ?? undefined, https: https ?? undefined, noProxy: noProxy.join(",") },
     isCloud: settings.isCloud,
     cloudApiUrl: settings.cloudApiUrl,
+    isNamedByCaller: settings.isNamedByCaller === true,
     userAgent: `prefect-mcp-bun/${version}`,
   };
 }

@@ -62,6 +62,7 @@ export function settingsFor(base: ResolvedSettings, { url, credential }: TenantT
     ...base.settings,
     apiUrl,
     apiUrlOrigin: "X-Prefect-Api-Url of the caller",
+    isNamedByCaller: true,
     auth: credential,
     customHeaders: {},
     tls: { ...tls, insecure: false },

@@ -51,6 +51,8 @@ export interface Settings {
   readonly apiUrl: string | null;
   /** Where the URL came from, for people: `environment PREFECT_API_URL`, `profile "x" in /…/profiles.toml`, `default (…)`. */
   readonly apiUrlOrigin: string;
+  /** Set in the settings that are made for a caller's own Prefect. */
+  readonly isNamedByCaller?: boolean;
   readonly auth: Auth;
   readonly customHeaders: Readonly<Record<string, string>>;
   readonly csrf: boolean;

@@ -48,6 +48,8 @@ export interface PrefectConnection {
   readonly isCloud: boolean;
   /** `PREFECT_CLOUD_API_URL`; used when the part before `/accounts/` of `url` does not say. */
   readonly cloudApiUrl: string;
+  /** A caller named this Prefect, nobody here vouches for it: less is read of it, and errors name no setting of the operator. */
+  readonly isNamedByCaller?: boolean;
   /** `prefect-mcp-bun/<version>`. */
   readonly userAgent: string;
 }

@@ -31,15 +31,21 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   429: "rate_limited",
 };
 
+/** Where the cause lies in the settings of this server and the reader is a caller of it. */
+const OPERATORS = "The operator of this server can look into it; its log says more.";
+
+/** Of a Prefect that a caller named, nothing of the operator's settings is told: no path, no proxy, no variable to set. */
 export function createFailures(connection: PrefectConnection, url: string): Failures {
   const mask = createMask(connection);
+  const isOwn = connection.isNamedByCaller !== true;
+  const urlName = isOwn ? "PREFECT_API_URL" : "X-Prefect-Api-Url";
 
   return {
     network(failure, target) {
       const origin = new URL(target).origin;
       const proxy = proxyFor(new URL(target), connection.proxy);
-      const via =
-        proxy === null ? "" : ` through the proxy ${URL.canParse(proxy) ? new URL(proxy).host : "of the settings"}`;
+      const proxyName = isOwn && proxy !== null && URL.canParse(proxy) ? new URL(proxy).host : "of the settings";
+      const via = proxy === null ? "" : ` through the proxy ${proxyName}`;
       const fail = (message: string, hint: string) =>
         new AppError("unavailable", mask(message), { hint, cause: failure });
       switch (failure.kind) {
@@ -49,18 +55,20 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
           return fail(
             `Nothing accepts connections at ${url}${via}.`,
             proxy === null
-              ? "Start the Prefect server, or set PREFECT_API_URL to where it runs."
-              : "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and that the Prefect server runs.",
+              ? `Start the Prefect server, or set ${urlName} to where it runs.`
+              : isOwn
+                ? "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and that the Prefect server runs."
+                : `Check that the Prefect server runs. ${OPERATORS}`,
           );
         case "dns":
           return fail(
             `The host of ${url} cannot be found${via}.`,
-            "Check the host name in PREFECT_API_URL and the network.",
+            `Check the host name in ${urlName} and the network.`,
           );
         case "timeout":
           return fail(
             `Prefect at ${url} gave no answer in time: ${sentence(failure.message)}.`,
-            "Check that the host is reachable; PREFECT_API_REQUEST_TIMEOUT sets how long to wait.",
+            `Check that the host is reachable${isOwn ? "; PREFECT_API_REQUEST_TIMEOUT sets how long to wait" : ""}.`,
           );
         case "reset":
           return fail(
@@ -70,12 +78,14 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         case "tls":
           return fail(
             `No trusted TLS connection to ${origin}: ${sentence(failure.message)}.`,
-            "Set PREFECT_API_SSL_CERT_FILE to the CA's PEM file, check that the port speaks TLS, or, for tests only, set PREFECT_API_TLS_INSECURE_SKIP_VERIFY=true.",
+            isOwn
+              ? "Set PREFECT_API_SSL_CERT_FILE to the CA's PEM file, check that the port speaks TLS, or, for tests only, set PREFECT_API_TLS_INSECURE_SKIP_VERIFY=true."
+              : "Check the certificate there, and that the port speaks TLS. Whom to trust is the operator's choice.",
           );
         case "proxy":
           return fail(
-            `The proxy for ${url} does not let the call through: ${sentence(failure.message)}.`,
-            "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy's own credentials.",
+            `The proxy for ${url} does not let the call through${isOwn ? `: ${sentence(failure.message)}` : ""}.`,
+            isOwn ? "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy's own credentials." : OPERATORS,
           );
         case "header":
           return new AppError("invalid_config", `A custom header cannot be sent: ${sentence(failure.message)}.`, {
@@ -88,14 +98,17 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
             "Ask for less at once, with a smaller limit.",
           );
         case "ca_file":
-          return new AppError("invalid_config", `For ${origin}, ${failure.message}.`, {
-            hint: "Correct PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE).",
-            cause: failure,
-          });
+          return new AppError(
+            "invalid_config",
+            isOwn
+              ? `For ${origin}, ${failure.message}.`
+              : `For ${origin}, the certificates to trust cannot be read here.`,
+            { hint: isOwn ? "Correct PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE)." : OPERATORS, cause: failure },
+          );
         default:
           return fail(
             `The call to ${url} failed: ${sentence(failure.message)}.`,
-            "Check PREFECT_API_URL, the network and what lies on the way.",
+            `Check ${urlName}, the network and what lies on the way.`,
           );
       }
     },
@@ -105,7 +118,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
       const text = mask(explain(answer.text));
       const retryAfterMs = parseRetryAfterMs(answer.headers.get("retry-after"), nowMs);
       const options = { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
-      if (status >= 300 && status < 400) return redirected(answer, url);
+      if (status >= 300 && status < 400) return redirected(answer, url, urlName);
       if (status === 401)
         return new AppError("unauthorized", refusedCredential(connection, url), {
           ...options,
@@ -120,7 +133,9 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         });
       }
       if (status === 407) {
-        const hint = "Check the credentials in HTTP_PROXY or HTTPS_PROXY.";
+        const hint = isOwn
+          ? "Check the credentials in HTTP_PROXY or HTTPS_PROXY."
+          : "Only the operator of this server can set them.";
         return new AppError("unavailable", `The proxy for ${url} asks for credentials (407).`, { ...options, hint });
       }
       if (status === 429) {
@@ -132,7 +147,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
       }
       const code = CODES[status] ?? "unavailable";
       if (code === "not_found" && /^(Not Found|Method Not Allowed)$/.test(text)) {
-        const hint = "The server may be older than this function needs, or PREFECT_API_URL may be wrong.";
+        const hint = `The server may be older than this function needs, or ${urlName} may be wrong.`;
         return new AppError(code, `Prefect at ${url} does not know the route ${route}.`, { ...options, hint });
       }
       return new AppError(code, `Prefect answered ${status} to ${route}${text && `: ${text}`}.`, {
@@ -143,12 +158,12 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
 
     badUrl: () =>
       new AppError("invalid_config", mask(`The API URL is not an http or https URL: ${url}`), {
-        hint: "Set PREFECT_API_URL, for example to http://127.0.0.1:4200/api.",
+        hint: `Set ${urlName}, for example to http://127.0.0.1:4200/api.`,
       }),
 
     notUnderstood: (route, problem) =>
       new AppError("unavailable", mask(`Prefect's answer to ${route} is not understood: ${problem}.`), {
-        hint: "This Prefect may be much older or newer than 3.x, or something else answers at PREFECT_API_URL.",
+        hint: `This Prefect may be much older or newer than 3.x, or something else answers at ${urlName}.`,
       }),
   };
 }
@@ -162,7 +177,7 @@ function hintFor(code: ErrorCode, status: number): string {
   return "Ask again shortly.";
 }
 
-function redirected(answer: HttpAnswer, url: string): AppError {
+function redirected(answer: HttpAnswer, url: string, urlName: string): AppError {
   const location = answer.headers.get("location") ?? "";
   const target = URL.canParse(location, url) ? new URL(location, url) : null;
   const where = target === null ? "elsewhere" : `to ${target.origin}${target.pathname}`;
@@ -171,7 +186,7 @@ function redirected(answer: HttpAnswer, url: string): AppError {
     `${url} redirects ${where}, which is not followed: credentials stay with the host they are for.`,
     {
       status: answer.status,
-      hint: "Set PREFECT_API_URL to the address of the API itself (a sign-in page or a proxy answers there).",
+      hint: `Set ${urlName} to the address of the API itself (a sign-in page or a proxy answers there).`,
     },
   );
 }

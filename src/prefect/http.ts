@@ -68,7 +68,9 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
   const csrf = createCsrfToken(connection.csrf && !connection.isCloud, async (client, deadlineMs) => {
     try {
       const query = `?client=${encodeURIComponent(client)}`;
-      const answer = (await http.get(`/csrf-token${query}`, { retries: 1, deadlineMs })) as { token?: unknown };
+      const answer = (await http.get(`/csrf-token${query}`, { retries: 1, deadlineMs })) as {
+        token?: unknown;
+      };
       return typeof answer.token === "string" ? answer.token : null;
     } catch (error) {
       // 422: protection is off, 404: a server without it. Both mean: there is nothing to get.
@@ -119,6 +121,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       } catch (error) {
         if (!(error instanceof TransportFailure)) throw error;
         failure = failures.network(error, call.url);
+        if (connection.isNamedByCaller) tellOperator(error, call, failure.message);
         // A server closes a connection after a 500 and idle ones after 5 s: a pooled one may turn out dead. Try a new one.
         if (error.kind === "reset" && hasAnswered && resets++ === 0) continue;
         if (!isRetriedFailure(error)) throw failure;
@@ -131,6 +134,12 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       logger.debug("prefect: trying again", { route: call.route, waitMs, status: answer?.status ?? failure.message });
       await clock.sleep(waitMs, call.signal);
     }
+  }
+
+  /** What a caller is not told, because the settings at fault are the operator's, stands in the log. */
+  function tellOperator(failure: TransportFailure, { route, url: target }: Call, told: string): void {
+    const { message } = createFailures({ ...connection, isNamedByCaller: false }, url).network(failure, target);
+    if (message !== told) logger.warn("a caller's Prefect cannot be asked", { route, error: message });
   }
 
   function isRetriedFailure({ kind }: TransportFailure): boolean {
