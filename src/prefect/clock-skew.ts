@@ -12,6 +12,15 @@ export interface ClockSkew {
 /** One second of truncation, one of renewal, and a little for a busy server. */
 const STALE_MS = 2_200;
 
+/**
+ * What is certain of a measured skew: none where the clocks may agree, else the bound that is nearest to that. For moments
+ * that are shown: clocks of one machine are equal, and a guess between the bounds would tell of the future.
+ */
+export function certainSkewMs(skewMs: number): number {
+  const ms = Math.abs(skewMs) - STALE_MS / 2;
+  return ms <= 0 ? 0 : Math.sign(skewMs) * ms;
+}
+
 export function createClockSkew(): ClockSkew {
   let low = Number.NEGATIVE_INFINITY;
   let high = Number.POSITIVE_INFINITY;

@@ -18,13 +18,16 @@ export interface SyncView {
 /** Nobody syncs and nobody has heard of Prefect. */
 export const NO_SYNC: SyncView = { following: false, unreachableSinceUs: null, lastContactUs: null };
 
-/** A range of the ledger; `verifiedUs` is the start of the reading that proved it. */
+/** A range of the ledger; `verifiedUs` is the start of the reading that proved it, our clock. */
 export interface CoveredPart extends TimeRange {
   readonly verifiedUs: number;
 }
 
 interface Ask {
+  /** Server's clock, like all times but those of the ledger's readings. */
   readonly nowUs: number;
+  /** Server's clock minus ours. */
+  readonly skewUs: number;
   readonly freshMs: number;
   /** The caller wants Prefect's own answer. */
   readonly fresh: boolean;
@@ -104,7 +107,7 @@ export function heldPart(ask: WindowAsk, window: TimeRange): SourceChoice & { so
       fromUs: first ? Math.max(first.fromUs, window.fromUs) : null,
       toUs: last ? Math.min(last.toUs, window.toUs) : null,
       gaps,
-      verifiedUs: held.length > 0 ? Math.min(...held.map((part) => part.verifiedUs)) : null,
+      verifiedUs: held.length > 0 ? Math.min(...held.map((part) => part.verifiedUs)) + ask.skewUs : null,
       notes: offlineNotes(ask.sync),
     },
   };

@@ -7,6 +7,7 @@ import { SECOND_US } from "../lib/time.ts";
 import type { Freshness, TimeRange } from "../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../model/freshness.ts";
 import type { SnapshotKind } from "../model/objects.ts";
+import { certainSkewMs } from "../prefect/clock-skew.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import { type RecordDb, whileUnchanged } from "../store/database.ts";
 import { findFact } from "../store/sync-state.ts";
@@ -26,7 +27,7 @@ export function readSyncView(db: RecordDb, nowUs: number): SyncView {
     connection: findFact(db, "connection"),
     catchup: findFact(db, "catchup"),
   }));
-  const skewUs = clockSkewUs(db);
+  const skewUs = statedSkewUs(db);
   const lastContactUs = connection ? connection.lastContactUs + skewUs : null;
   if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return { ...NO_SYNC, lastContactUs };
   const isLost = connection !== null && !connection.reachable;
@@ -39,9 +40,19 @@ export function readSyncView(db: RecordDb, nowUs: number): SyncView {
   };
 }
 
-/** Server's clock minus ours, microseconds; 0 while unknown. */
+/** Server's clock minus ours, microseconds: the best guess; 0 while unknown, and where the clocks may agree. */
 export function clockSkewUs(db: RecordDb | null): number {
-  return db ? (findFact(db, "clock")?.skewMs ?? 0) * 1000 : 0;
+  const skewMs = measuredSkewMs(db);
+  return certainSkewMs(skewMs) === 0 ? 0 : skewMs * 1000;
+}
+
+/** The same for moments that an answer states: these may be a little too old, and never of the future. */
+export function statedSkewUs(db: RecordDb | null): number {
+  return certainSkewMs(measuredSkewMs(db)) * 1000;
+}
+
+function measuredSkewMs(db: RecordDb | null): number {
+  return db ? (findFact(db, "clock")?.skewMs ?? 0) : 0;
 }
 
 /** The present on the server's clock. */
@@ -140,8 +151,10 @@ function heldRanges(db: RecordDb, kind: string, scope: string): readonly Covered
 
 function askOf(ctx: QueryContext, db: RecordDb | null, question: Pick<WindowQuestion, "fresh" | "answerable">) {
   const nowUs = ctx.clock.nowUs();
+  const skewUs = statedSkewUs(db);
   return {
-    nowUs: nowUs + clockSkewUs(db),
+    nowUs: nowUs + skewUs,
+    skewUs,
     freshMs: ctx.freshMs,
     fresh: question.fresh === true,
     answerable: question.answerable !== false,
@@ -157,7 +170,7 @@ async function readLive<T>(
   db: RecordDb | null,
 ): Promise<Answered<T>> {
   const live = openLive(ctx);
-  const asOfUs = live.startedUs + clockSkewUs(db);
+  const asOfUs = live.startedUs + ask.skewUs;
   if (choice.source === "mixed" && db && reading.mixed) {
     const found = await reading.mixed(db, live, choice.gaps);
     if (!found.isRecordOnly)
@@ -227,10 +240,10 @@ export async function answerHeld<T>(
   reading: Omit<Reading<T>, "mixed">,
 ): Promise<Answered<T>> {
   const db = ctx.record();
-  const skewUs = clockSkewUs(db);
-  const readUs = question.readUs === null ? null : question.readUs + skewUs;
+  const held = askOf(ctx, db, question);
+  const readUs = question.readUs === null ? null : question.readUs + held.skewUs;
   const ask = {
-    ...askOf(ctx, db, question),
+    ...held,
     readUs,
     settled: question.settled === true,
     stale: question.stale === true,
@@ -240,7 +253,7 @@ export async function answerHeld<T>(
   try {
     const live = openLive(ctx);
     const { value, gaps = [], notes = [] } = await reading.live(live);
-    const at = live.startedUs + skewUs;
+    const at = live.startedUs + held.skewUs;
     const coverage = {
       complete: gaps.length === 0 && notes.length === 0,
       fromUs: at,

@@ -3,7 +3,7 @@ import { toAppError } from "../errors.ts";
 import type { Freshness } from "../model/freshness.ts";
 import { findFact } from "../store/sync-state.ts";
 import type { QueryContext } from "./context.ts";
-import { answerHeld, readSyncView } from "./freshness.ts";
+import { answerHeld } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
 
 export interface Identity {
@@ -31,8 +31,7 @@ export async function getIdentity(
   const instance = db ? findFact(db, "instance") : null;
   const isCloud = cloudIds(ctx.instance) !== null;
   const isHeld = db !== null && instance !== null && instance.version !== null && !isCloud;
-  const sync = db ? readSyncView(db, ctx.clock.nowUs()) : null;
-  const contactUs = sync?.lastContactUs ?? null;
+  const contactUs = db ? (findFact(db, "connection")?.lastContactUs ?? null) : null;
   const { value, freshness } = await answerHeld<Identity>(
     ctx,
     { what: "facts", fresh, readUs: isHeld ? contactUs : null },

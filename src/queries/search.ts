@@ -17,7 +17,7 @@ import type { QueryContext } from "./context.ts";
 import { reachOf } from "./event-reach.ts";
 import { eventWindow, joinGaps } from "./events.ts";
 import type { LiveValue } from "./freshness.ts";
-import { answerWindow, clockSkewUs, serverNowUs } from "./freshness.ts";
+import { answerWindow, serverNowUs, statedSkewUs } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
 import { readLiveEvents } from "./live-events.ts";
 import { findRunNames } from "./run-tree.ts";
@@ -232,7 +232,7 @@ async function eventsFromBoth(
 function untimed(ctx: QueryContext, db: RecordDb | null): Freshness {
   const nowUs = serverNowUs(ctx);
   const contact = db ? findFact(db, "connection") : null;
-  const asOfUs = contact ? Math.min(nowUs, contact.lastContactUs + clockSkewUs(db)) : nowUs;
+  const asOfUs = contact ? Math.min(nowUs, contact.lastContactUs + statedSkewUs(db)) : nowUs;
   const coverage: Coverage = { complete: true, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes: [] };
   return { source: "record", asOfUs, coverage };
 }

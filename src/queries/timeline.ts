@@ -11,7 +11,7 @@ import { idBytes, idText } from "../store/run-columns.ts";
 import type { QueryContext } from "./context.ts";
 import { stateKey } from "./event-tally.ts";
 import { listEvents } from "./events.ts";
-import { joinFreshness, serverNowUs } from "./freshness.ts";
+import { joinFreshness, serverNowUs, statedSkewUs } from "./freshness.ts";
 import { openLive } from "./live.ts";
 import { getRunLogs } from "./logs.ts";
 import { findSubject, type Subject, type SubjectKind } from "./timeline-subject.ts";
@@ -157,8 +157,11 @@ function changesOf(db: RecordDb | null, subject: Subject): TimelineEntry[] {
   const about = kind === "flow_run" ? (run?.deployment_id ?? null) : id;
   if (about === null) return [];
   const of = kind === "work_pool" ? "work_pool" : "deployment";
-  const changes = findObjectChanges(db, { ...window, kind: of, id: about, limit: 200 });
-  return changes.map((change) => ({ kind: "change", us: change.atUs, id: change.id, change }));
+  // Readings are stamped with our clock.
+  const skewUs = statedSkewUs(db);
+  const range = { fromUs: window.fromUs - skewUs, toUs: window.toUs - skewUs };
+  const changes = findObjectChanges(db, { ...range, kind: of, id: about, limit: 200 });
+  return changes.map((change) => ({ kind: "change", us: change.atUs + skewUs, id: change.id, change }));
 }
 
 /** By time; an entry whose event follows another of the list comes right after that one at the earliest. */

@@ -9,7 +9,7 @@ import type { SnapshotKind } from "../model/objects.ts";
 import { findObjectChanges } from "../store/objects.ts";
 import type { QueryContext } from "./context.ts";
 import { listEvents } from "./events.ts";
-import { clockSkewUs, serverNowUs } from "./freshness.ts";
+import { serverNowUs, statedSkewUs } from "./freshness.ts";
 import { countRecordedRuns, type RunCounts } from "./run-counts.ts";
 
 export interface Change {
@@ -95,7 +95,7 @@ function changeOf(event: PrefectEvent): Change[] {
 function readChanges(ctx: QueryContext, window: TimeRange): Change[] {
   const db = ctx.record();
   if (!db) return [];
-  const skewUs = clockSkewUs(db);
+  const skewUs = statedSkewUs(db);
   const range = { fromUs: window.fromUs - skewUs, toUs: window.toUs - skewUs };
   return findObjectChanges(db, { ...range, limit: MOST_EVENTS }).flatMap((row) =>
     row.kind === "worker"

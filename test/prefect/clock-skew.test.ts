@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createClockSkew } from "../../src/prefect/clock-skew.ts";
+import { certainSkewMs, createClockSkew } from "../../src/prefect/clock-skew.ts";
 
 const BASE = 1_787_217_300_000;
 const httpDate = (ms: number) => new Date(ms).toUTCString();
@@ -36,3 +36,21 @@ test("a clock that is set starts the measurement anew", () => {
   skew.observe(httpDate(BASE + 600_000), BASE + 1_000, BASE + 1_005);
   expect(Math.abs((skew.read() ?? 0) - 599_000)).toBeLessThan(1_500);
 });
+
+test("of a measurement only what is certain is told: clocks that may agree do, others differ by the nearest bound", () => {
+  expect([0, 900, -900, 1_100, -1_100].map((ms) => certainSkewMs(ms))).toEqual([0, 0, 0, 0, 0]);
+  expect([1_101, -1_101, 300_000, -5_000].map((ms) => certainSkewMs(ms))).toEqual([1, -1, 298_900, -3_900]);
+});
+
+test.each([0, 200, 700, 999])(
+  "clocks that agree are never said to differ, whatever the phase of the header: %p",
+  (phaseMs) => {
+    const skew = createClockSkew();
+    const date = serve(0, phaseMs);
+    for (let i = 0; i < 40; i += 1) {
+      const sentMs = BASE + i * 1_130;
+      skew.observe(date(sentMs + 10), sentMs, sentMs + 20);
+      expect(certainSkewMs(skew.read() ?? Number.NaN)).toBe(0);
+    }
+  },
+);

@@ -9,7 +9,7 @@ const lost = (ago: number): SyncView => ({ following: false, unreachableSinceUs:
 const part = (fromUs: number, toUs: number, verifiedUs = toUs) => ({ fromUs, toUs, verifiedUs });
 
 function ask(given: Partial<WindowAsk>): WindowAsk {
-  const plain = { covered: [], nowUs: NOW, freshMs: 60_000, fresh: false, answerable: true, sync: NO_SYNC };
+  const plain = { covered: [], nowUs: NOW, skewUs: 0, freshMs: 60_000, fresh: false, answerable: true, sync: NO_SYNC };
   return { window: { fromUs: NOW - 10 * MIN, toUs: NOW }, ...plain, ...given };
 }
 
@@ -101,6 +101,12 @@ describe("a window", () => {
     });
   });
 
+  test("was compared with Prefect at a moment of the server's clock, as all its moments are", () => {
+    const covered = [part(NOW - 60 * MIN, NOW - 10 * S, NOW - 5 * MIN - 9 * S)];
+    const choice = chooseForWindow(ask({ covered, skewUs: 5 * MIN }));
+    expect(choice.source === "record" && choice.coverage.verifiedUs).toBe(NOW - 9 * S);
+  });
+
   test("is never of a later moment than the connection's loss", () => {
     const choice = chooseForWindow(ask({ covered: [part(NOW - 60 * MIN, NOW - 10 * S)], sync: lost(15 * S) }));
     expect(choice.source === "record" && choice.asOfUs).toBe(NOW - 15 * S);
@@ -120,7 +126,7 @@ describe("a window", () => {
 });
 
 describe("a list as a whole", () => {
-  const plain = { nowUs: NOW, freshMs: 60_000, fresh: false, answerable: true, sync: NO_SYNC };
+  const plain = { nowUs: NOW, skewUs: 0, freshMs: 60_000, fresh: false, answerable: true, sync: NO_SYNC };
   const table: [string, Partial<SnapshotAsk>, string][] = [
     ["never read", { readUs: null }, "live"],
     ["read a minute ago", { readUs: NOW - 60 * S }, "record"],

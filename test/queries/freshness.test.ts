@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { HOUR_US, MINUTE_US, SECOND_US } from "../../src/lib/time.ts";
 import { listEvents } from "../../src/queries/events.ts";
 import { answerHeld, answerWindow, joinFreshness, readSyncView } from "../../src/queries/freshness.ts";
+import { getIdentity } from "../../src/queries/identity.ts";
 import { putFact } from "../../src/store/sync-state.ts";
 import { anEvent, anId, at } from "../support/builders.ts";
 import { openToolHarness } from "../support/tool-harness.ts";
@@ -83,6 +84,45 @@ describe("an answer about a window", () => {
       asOfUs: harness.nowUs + 80 * SECOND_US,
       coverage: { complete: true },
     });
+  });
+});
+
+describe("a moment that an answer states", () => {
+  const AHEAD_MS = 300_000;
+
+  test.each([900, -900])("is not of the future where the clocks may agree (%p ms measured)", async (skewMs) => {
+    await using harness = await openToolHarness();
+    const { db, nowUs } = harness;
+    putFact(db, "clock", { skewMs }, nowUs);
+    const live = await listEvents(harness.query, { ...events, sinceUs: nowUs - HOUR_US });
+    expect(live).toMatchObject({ window: { toUs: nowUs }, freshness: { source: "live", asOfUs: nowUs } });
+    harness.cover("event", { toUs: nowUs });
+    harness.following({ lostSecondsAgo: 30 });
+    await harness.fake.down();
+    const lostUs = nowUs - 30 * SECOND_US;
+    expect(readSyncView(db, nowUs)).toMatchObject({ unreachableSinceUs: lostUs, lastContactUs: lostUs });
+    expect((await listEvents(harness.query, events)).freshness).toMatchObject({ source: "record", asOfUs: lostUs });
+  });
+
+  test("stands on the server's clock, once: as_of, verified_at, coverage and window", async () => {
+    await using harness = await openToolHarness();
+    const { db, nowUs } = harness;
+    putFact(db, "clock", { skewMs: AHEAD_MS }, nowUs);
+    const serverUs = nowUs + AHEAD_MS * 1000;
+    const isNow = (us: number | null) => expect(Math.abs((us ?? 0) - serverUs)).toBeLessThan(2 * SECOND_US);
+    putFact(db, "instance", { url: harness.fake.url, version: "3.8.8", retentionUs: null, createdUs: 0 }, nowUs);
+    harness.cover("event", { fromUs: serverUs - HOUR_US, toUs: serverUs - SECOND_US });
+    harness.following();
+    const page = await listEvents(harness.query, { ...events, sinceUs: serverUs - HOUR_US });
+    const { identity: _, freshness: known } = await getIdentity(harness.query, undefined);
+    const live = await listEvents(harness.query, { ...events, fresh: true });
+    expect([page, live].map((one) => one.freshness.source)).toEqual(["record", "live"]);
+    for (const { freshness, window: asked } of [page, live, { freshness: known, window: null }]) {
+      isNow(freshness.asOfUs);
+      isNow(freshness.coverage.verifiedUs);
+      isNow(freshness.coverage.toUs);
+      if (asked) isNow(asked.toUs);
+    }
   });
 });
 
