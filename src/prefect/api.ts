@@ -25,6 +25,11 @@ export interface CallOptions {
   readonly deadlineMs?: number;
   /** Further tries after a retryable failure. Default: `PREFECT_CLIENT_MAX_RETRIES`; a tool call passes few. */
   readonly retries?: number;
+  /**
+   * Most bytes of an answer, decompressed, that are read; more is AppError `invalid_input`. Default and upper bound: that of
+   * the connection.
+   */
+  readonly maxBytes?: number;
 }
 
 export interface EventPage {

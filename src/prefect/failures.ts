@@ -93,10 +93,11 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
             cause: failure,
           });
         case "too_large":
-          return fail(
-            `Prefect's answer is not read: ${failure.message}.`,
-            "Ask for less at once, with a smaller limit.",
-          );
+          // Another try would bring as much again.
+          return new AppError("invalid_input", `Prefect's answer is not read: ${failure.message}.`, {
+            hint: "Ask for less at once, with a smaller limit; where nothing is left to ask less of, it is no Prefect that answers.",
+            cause: failure,
+          });
         case "ca_file":
           return new AppError(
             "invalid_config",

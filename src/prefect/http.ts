@@ -38,6 +38,7 @@ export interface Http {
 }
 
 const MAX_REDIRECTS = 3;
+const MAX_TOKEN_BYTES = 64 * 1024;
 
 interface Call {
   readonly method: "GET" | "POST";
@@ -47,6 +48,7 @@ interface Call {
   readonly signal: AbortSignal | undefined;
   /** Our clock, milliseconds: nothing of the call happens after it. */
   readonly endMs: number;
+  readonly maxBytes: number | undefined;
 }
 
 export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http {
@@ -68,9 +70,8 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
   const csrf = createCsrfToken(connection.csrf && !connection.isCloud, async (client, deadlineMs) => {
     try {
       const query = `?client=${encodeURIComponent(client)}`;
-      const answer = (await http.get(`/csrf-token${query}`, { retries: 1, deadlineMs })) as {
-        token?: unknown;
-      };
+      const options = { retries: 1, deadlineMs, maxBytes: MAX_TOKEN_BYTES };
+      const answer = (await http.get(`/csrf-token${query}`, options)) as { token?: unknown };
       return typeof answer.token === "string" ? answer.token : null;
     } catch (error) {
       // 422: protection is off, 404: a server without it. Both mean: there is nothing to get.
@@ -86,8 +87,9 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     requests += 1;
     const sentMs = clock.nowMs();
     const json = call.body === undefined ? {} : { "Content-Type": "application/json" };
+    const { method, body, maxBytes } = call;
     const answer = await transport.send(
-      { method: call.method, url: call.url, headers: { ...headers, ...json, ...extra }, body: call.body },
+      { method, url: call.url, headers: { ...headers, ...json, ...extra }, body, maxBytes },
       Math.min(remainingMs, connection.requestTimeoutMs),
       call.signal,
     );
@@ -178,6 +180,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
       endMs: clock.nowMs() + deadlineMs,
+      maxBytes: options.maxBytes,
     };
     const answer = await sendWithRetries(request, retries);
     const parsed = answer.status < 300 ? parseJson(answer.text) : undefined;

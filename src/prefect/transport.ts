@@ -14,6 +14,8 @@ interface HttpTry {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
+  /** Of the answer; the connection's own limit holds beside it. */
+  readonly maxBytes?: number | undefined;
 }
 
 export interface Transport {
@@ -49,8 +51,13 @@ export class TransportFailure extends Error {
   }
 }
 
+const MIB = 1024 * 1024;
+
 /** 50 events of the largest size Prefect takes are 75 MB; anything near this limit is not an answer of the API. */
-const MAX_BODY_BYTES = 256 * 1024 * 1024;
+const MAX_BODY_BYTES = 256 * MIB;
+
+/** 200 rows of 80 kB. Parsing costs many times the text, and what a caller names may be anything. */
+const MAX_BODY_BYTES_OF_CALLERS = 16 * MIB;
 
 /**
  * Seconds an idle connection is kept: Prefect's client drops them at 25 because Cloud's load balancer closes at 30. Bun rounds
@@ -62,6 +69,7 @@ const IDLE_SECONDS = 20;
 export function createTransport(connection: PrefectConnection, clock: Clock): Transport {
   // Made at the first try: an unreadable CA file is then an error of that call, and the next one looks again.
   let session: Bun.FetchSession | null = null;
+  const mostBytes = connection.isNamedByCaller ? MAX_BODY_BYTES_OF_CALLERS : MAX_BODY_BYTES;
 
   async function exchange(request: HttpTry, signal: AbortSignal): Promise<HttpAnswer> {
     const proxy = proxyFor(new URL(request.url), connection.proxy);
@@ -76,7 +84,8 @@ export function createTransport(connection: PrefectConnection, clock: Clock): Tr
       proxy: proxy === null ? false : { url: proxy, respectNoProxy: false },
       signal,
     });
-    return { status: response.status, headers: response.headers, text: await readText(response) };
+    const text = await readText(response, Math.min(request.maxBytes ?? mostBytes, mostBytes));
+    return { status: response.status, headers: response.headers, text };
   }
 
   return {
@@ -97,6 +106,8 @@ export function createTransport(connection: PrefectConnection, clock: Clock): Tr
       try {
         return await Promise.race([exchange(request, controller.signal), aborted]);
       } catch (error) {
+        // The rest of an answer that is not read must not come in either.
+        controller.abort(error);
         throw toFailure(error);
       } finally {
         finished.abort();
@@ -119,24 +130,24 @@ export function tlsOptions({ tls }: PrefectConnection): { rejectUnauthorized?: b
   }
 }
 
-async function readText(response: Response): Promise<string> {
-  const declared = Number(response.headers.get("content-length") ?? Number.NaN);
-  if (declared > MAX_BODY_BYTES) throw tooLarge();
-  if (declared >= 0 && response.headers.get("content-encoding") === null) return response.text();
+/** Counted as it comes in, decompressed: the length in the header may be of something else (with chunks it says nothing). */
+async function readText(response: Response, maxBytes: number): Promise<string> {
+  if (Number(response.headers.get("content-length")) > maxBytes) throw tooLarge(maxBytes);
   if (response.body === null) return "";
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;
   for await (const chunk of response.body) {
     bytes += chunk.byteLength;
-    if (bytes > MAX_BODY_BYTES) throw tooLarge();
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
 }
 
-function tooLarge(): TransportFailure {
-  return new TransportFailure("too_large", `the answer is larger than ${MAX_BODY_BYTES / 1024 / 1024} MiB`);
+function tooLarge(maxBytes: number): TransportFailure {
+  const limit = maxBytes < MIB ? `${maxBytes / 1024} KiB` : `${maxBytes / MIB} MiB`;
+  return new TransportFailure("too_large", `the answer is larger than ${limit}`);
 }
 
 const KINDS: Readonly<Record<string, FailureKind>> = {

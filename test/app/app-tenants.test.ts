@@ -67,3 +67,15 @@ test("so is the proxy: neither its address nor its variable is told", async () =
     expect(caller.lines.join("\n")).not.toContain("proxy-password");
   }
 });
+
+test("an answer of up to 16 MiB is read, one beyond it is not", async () => {
+  await using prefect = await startFakePrefect();
+  await using caller = open(prefect.url);
+  const text = (bytes: number) => JSON.stringify("x".repeat(bytes - 2));
+  prefect.faults.fail("/admin/version", { status: 200, text: text(16 * 1024 * 1024) });
+  prefect.faults.fail("/admin/version", { status: 200, text: text(16 * 1024 * 1024 + 1) });
+  expect((await caller.api.readVersion()).length).toBe(16 * 1024 * 1024 - 2);
+  expect((await failure(caller.api.readVersion())).message).toBe(
+    "Prefect's answer is not read: the answer is larger than 16 MiB.",
+  );
+});

@@ -232,10 +232,41 @@ describe("an answer", () => {
   test("that is too large to be one is not read", async () => {
     using huge = answering("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 300000000\r\n\r\n[");
     expect(facts(await failure(connect(huge).readVersion()))).toEqual({
-      code: "unavailable",
+      code: "invalid_input",
       message: "Prefect's answer is not read: the answer is larger than 256 MiB.",
-      hint: "Ask for less at once, with a smaller limit.",
+      hint: "Ask for less at once, with a smaller limit; where nothing is left to ask less of, it is no Prefect that answers.",
     });
+    expect((await failure(connect(huge, { isNamedByCaller: true }).readVersion())).message).toEndWith("than 16 MiB.");
+  });
+
+  test("is counted while it comes in, decompressed, whatever its header says, and cut off at the limit of the call", async () => {
+    const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    const zeros = Bun.gzipSync(Buffer.alloc(8 * 1024 * 1024, 48));
+    const chunk = `${(100_000).toString(16)}\r\n${"0".repeat(100_000)}\r\n`;
+    using bomb = answering(`${head}Content-Encoding: gzip\r\nContent-Length: ${zeros.length}\r\n\r\n`, zeros);
+    using endless = answering(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk}`);
+    using lying = answering(`${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}0\r\n\r\n`);
+    for (const server of [bomb, endless, lying]) {
+      const error = await failure(connect(server).readVersion({ maxBytes: 64 * 1024 }));
+      expect([error.code, error.retryable, error.message]).toEqual([
+        "invalid_input",
+        false,
+        "Prefect's answer is not read: the answer is larger than 64 KiB.",
+      ]);
+      expect(server.asked).toBe(1);
+      await server.left;
+    }
+    using exact = answering(`${head}Content-Length: 7\r\n\r\n"3.8.8"`);
+    expect(await connect(exact).readVersion({ maxBytes: 7 })).toBe("3.8.8");
+    expect((await failure(connect(exact).readVersion({ maxBytes: 6 }))).code).toBe("invalid_input");
+  });
+
+  test("to a request for a CSRF token is small, or is not read", async () => {
+    await using fake = await startFakePrefect({ csrf: true });
+    fake.faults.fail("/csrf-token", { status: 200, body: { token: "x".repeat(70_000) } });
+    expect((await failure(connect(fake).countFlowRuns({}))).message).toBe(
+      "Prefect's answer is not read: the answer is larger than 64 KiB.",
+    );
   });
 
   test("is not even asked for with a header that cannot be sent", async () => {
@@ -249,18 +280,37 @@ describe("an answer", () => {
   });
 });
 
+interface Answering extends Disposable {
+  readonly url: string;
+  /** Requests so far. */
+  readonly asked: number;
+  /** When a connection was given up by the other side. */
+  readonly left: Promise<void>;
+}
+
 /** A server that gives these bytes to whoever asks anything. */
-function answering(head: string, body: Uint8Array = new Uint8Array()): Disposable & { readonly url: string } {
+function answering(head: string, body: Uint8Array = new Uint8Array()): Answering {
+  const left = Promise.withResolvers<void>();
+  let asked = 0;
   const server = Bun.listen({
     hostname: "127.0.0.1",
     port: 0,
     socket: {
       data(socket) {
+        asked += 1;
         socket.write(Buffer.concat([Buffer.from(head), body]));
         socket.flush();
       },
+      close: () => left.resolve(),
       error() {},
     },
   });
-  return { url: `http://127.0.0.1:${server.port}`, [Symbol.dispose]: () => server.stop(true) };
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    left: left.promise,
+    get asked() {
+      return asked;
+    },
+    [Symbol.dispose]: () => server.stop(true),
+  };
 }
