@@ -46,7 +46,7 @@ interface Runs {
 /** Default window: the last 24 hours up to now. Throws AppError when Prefect fails and nothing is recorded. */
 export async function getDashboard(ctx: QueryContext, question: DashboardQuestion): Promise<Dashboard> {
   const nowUs = serverNowUs(ctx);
-  const toUs = question.untilUs ?? nowUs;
+  const toUs = question.untilUs ?? Math.max(nowUs, question.sinceUs ?? nowUs);
   const window = { fromUs: question.sinceUs ?? toUs - DAY_US, toUs };
   const earlier = { fromUs: window.fromUs - (window.toUs - window.fromUs), toUs: window.fromUs - 1 };
   const { fresh } = question;
@@ -60,7 +60,7 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
         isEmpty: (found) => found.counts.total === 0,
       },
     ),
-    countBefore(ctx, earlier, fresh),
+    window.fromUs > nowUs ? null : countBefore(ctx, earlier, fresh),
     listSlots(ctx, fresh),
   ]);
   const { counts, trouble } = runs.value;

@@ -3,7 +3,7 @@
  * age, where Prefect does not answer. Times of the ledger are on the server's clock, and so is everything here.
  */
 import { AppError, toAppError } from "../errors.ts";
-import { SECOND_US } from "../lib/time.ts";
+import { formatIsoUs, SECOND_US } from "../lib/time.ts";
 import type { Freshness, TimeRange } from "../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../model/freshness.ts";
 import type { SnapshotKind } from "../model/objects.ts";
@@ -109,6 +109,28 @@ export async function answerWindow<T>(
   question: WindowQuestion,
   reading: Reading<T>,
 ): Promise<Answered<T>> {
+  const nowUs = serverNowUs(ctx);
+  const { value, freshness } = await answerBegun(ctx, question, reading);
+  return { value, freshness: unlessFuture(freshness, question.window, nowUs) };
+}
+
+/** What has not happened yet nobody knows: a window that begins after `nowUs` is not covered, whatever was read of it. */
+export function unlessFuture(freshness: Freshness, window: TimeRange, nowUs: number): Freshness {
+  if (window.fromUs <= nowUs) return freshness;
+  const { coverage } = freshness;
+  const notes = [futureNote(nowUs), ...coverage.notes];
+  return {
+    ...freshness,
+    coverage: { ...coverage, complete: false, fromUs: null, toUs: null, gaps: [window], notes },
+  };
+}
+
+/** Also for who typed a local time without its zone. */
+export function futureNote(nowUs: number): string {
+  return `The window begins in the future; now is ${formatIsoUs(Math.floor(nowUs / SECOND_US) * SECOND_US)}.`;
+}
+
+async function answerBegun<T>(ctx: QueryContext, question: WindowQuestion, reading: Reading<T>): Promise<Answered<T>> {
   const db = ctx.record();
   const ask = windowAsk(ctx, db, question);
   const choice = chooseForWindow(question.stale === true ? { ...ask, answerable: false } : ask);

@@ -1,13 +1,13 @@
 /** Which part of the ledger a question about runs needs. */
 import { parseIsoUs } from "../lib/time.ts";
-import type { TimeRange } from "../model/freshness.ts";
+import type { Freshness, TimeRange } from "../model/freshness.ts";
 import { mergeRanges } from "../model/freshness.ts";
 import type { SnapshotKind } from "../model/objects.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import type { RecordDb } from "../store/database.ts";
 import { findOldestFlowUs } from "../store/objects.ts";
 import type { QueryContext } from "./context.ts";
-import { oldestReading, readSyncView } from "./freshness.ts";
+import { futureNote, oldestReading, readSyncView } from "./freshness.ts";
 
 /** A filter of runs as far as it bounds time. */
 interface TimeFilter {
@@ -33,6 +33,15 @@ export function boundsOf(filter: unknown): { fromUs: number | null; toUs: number
     fromUs: from.length > 0 ? Math.max(...from) : null,
     toUs: to.length > 0 ? Math.min(...to) : null,
   };
+}
+
+/** An answer about runs that are due later is of what is planned as of its moment: it covers no time, and says so. */
+export function asOfPlans(freshness: Freshness, filter: unknown, nowUs: number): Freshness {
+  const { fromUs } = boundsOf(filter);
+  if (fromUs === null || fromUs <= nowUs) return freshness;
+  const { coverage } = freshness;
+  const notes = [futureNote(nowUs), ...coverage.notes];
+  return { ...freshness, coverage: { ...coverage, fromUs: null, toUs: null, notes } };
 }
 
 /** The ids that a filter restricts to, or null. */

@@ -17,7 +17,7 @@ import type { QueryContext } from "./context.ts";
 import { reachOf } from "./event-reach.ts";
 import { eventWindow, joinGaps } from "./events.ts";
 import type { LiveValue } from "./freshness.ts";
-import { answerWindow, serverNowUs, statedSkewUs } from "./freshness.ts";
+import { answerWindow, serverNowUs, statedSkewUs, unlessFuture } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
 import { readLiveEvents } from "./live-events.ts";
 import { findRunNames } from "./run-tree.ts";
@@ -87,7 +87,7 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
           isEmpty: (found) => found.rows.length === 0,
         },
       )
-    : { value: NOTHING, freshness: untimed(ctx, db) };
+    : { value: NOTHING, freshness: unlessFuture(untimed(ctx, db), window, nowUs) };
   const logs = db && wants("log") ? logsOfRecord(db, terms, window, question) : { rows: [], more: false };
   const runIds = [...new Set(logs.rows.flatMap(({ log }) => log.flow_run_id ?? []))];
   const names = db ? findRunNames(db, "flow_run", runIds) : new Map<string, string>();

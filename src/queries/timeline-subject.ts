@@ -51,15 +51,22 @@ export async function findSubject(ctx: QueryContext, kind: SubjectKind, text: st
   const { nowUs } = asked;
   if (kind === "flow_run") {
     const run = await readRun(ctx, named.id);
-    const usual = runWindow(run, nowUs);
-    const window = { fromUs: asked.sinceUs ?? usual.fromUs, toUs: asked.untilUs ?? usual.toUs };
+    const window = windowOf(asked, runWindow(run, nowUs));
     return { ...named, name: run.name, kind, run, window, filters: runFilters(ctx.record(), run) };
   }
-  const window = { fromUs: asked.sinceUs ?? (asked.untilUs ?? nowUs) - DAY_US, toUs: asked.untilUs ?? nowUs };
+  const window = windowOf(asked, { fromUs: (asked.untilUs ?? nowUs) - DAY_US, toUs: nowUs });
   const ids = [`prefect.${kind.replace("_", "-")}.${named.id}`, ...queuesOf(ctx.record(), kind, named.id)];
   // Task runs of every run would drown the story.
   const filters = [{ any_resource: { id: ids }, event: { exclude_prefix: ["prefect.task-run."] } }];
   return { ...named, kind, run: null, window, filters };
+}
+
+/** The asked ends, the others as usual; a window beyond the usual one reaches to now, or back by nothing. */
+function windowOf({ sinceUs, untilUs, nowUs }: Asked, usual: TimeRange): TimeRange {
+  if (sinceUs === undefined)
+    return { fromUs: Math.min(usual.fromUs, untilUs ?? usual.fromUs), toUs: untilUs ?? usual.toUs };
+  const toUs = sinceUs <= usual.toUs ? usual.toUs : Math.max(sinceUs, nowUs);
+  return { fromUs: sinceUs, toUs: untilUs ?? toUs };
 }
 
 function queuesOf(db: RecordDb | null, kind: SubjectKind, id: string): string[] {

@@ -58,7 +58,8 @@ export interface WhatChangedQuestion {
 /** Throws AppError of the live reading when the events are not recorded and Prefect does not answer. */
 export async function whatChanged(ctx: QueryContext, question: WhatChangedQuestion): Promise<WhatChanged> {
   const nowUs = serverNowUs(ctx);
-  const window = { fromUs: question.sinceUs, toUs: Math.min(question.untilUs ?? nowUs, nowUs) };
+  const { sinceUs: fromUs, untilUs = nowUs } = question;
+  const window = { fromUs, toUs: Math.max(fromUs, Math.min(untilUs, nowUs)) };
   const filter = { event: { prefix: PREFIXES } };
   const page = await listEvents(ctx, {
     filter,

@@ -8,7 +8,7 @@ import { serverNowUs } from "../queries/freshness.ts";
 import { defineTool } from "./define.ts";
 import { fenced } from "./fenced.ts";
 import { metaLines } from "./meta.ts";
-import { answerMeta, metaOutput, momentArg, textArg } from "./shapes.ts";
+import { answerMeta, metaOutput, textArg, windowArgs } from "./shapes.ts";
 
 const KINDS = ["flow_run", "deployment", "work_pool", "automation"] as const;
 
@@ -48,8 +48,7 @@ export const diagnoseTool = defineTool({
     const nowUs = serverNowUs(ctx);
     const found = await diagnose(ctx, {
       subject: given[0] ?? null,
-      sinceUs: momentArg("occurred_after", args.occurred_after, nowUs),
-      untilUs: momentArg("occurred_before", args.occurred_before, nowUs),
+      ...windowArgs(args, ["occurred_after", "occurred_before"], nowUs),
     });
     return answer(found, nowUs);
   },

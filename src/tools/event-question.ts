@@ -11,7 +11,7 @@ import { resolveName } from "../queries/names.ts";
 import { findResourceCondition } from "../queries/resource-names.ts";
 import type { CursorValue } from "./cursor.ts";
 import { badCursor, decodeCursor } from "./cursor.ts";
-import { momentArg } from "./shapes.ts";
+import { checkWindow, momentArg } from "./shapes.ts";
 
 /** Without `limit`: about what the default budget holds. */
 const DEFAULT_LIMIT = 30;
@@ -49,9 +49,7 @@ export async function readEventQuestion(ctx: QueryContext, args: EventArguments,
     momentArg("occurred_before", args.occurred_before, nowUs),
     occurred?.until,
   );
-  if (since !== undefined && until !== undefined && since > until) {
-    throw new AppError("invalid_input", "occurred_after lies after occurred_before");
-  }
+  checkWindow(["occurred_after", "occurred_before"], since, until);
   const filter = await withShorthands(ctx, rest, args);
   const isDistinct = filter.resource?.distinct === true;
   const { event_type_prefix, flow_run, deployment, work_pool, resource, occurred_after, occurred_before } = args;

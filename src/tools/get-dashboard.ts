@@ -11,7 +11,7 @@ import { defineTool } from "./define.ts";
 import { fenced } from "./fenced.ts";
 import { metaLines, second } from "./meta.ts";
 import { foldIds } from "./render.ts";
-import { answerMeta, flagArg, metaOutput, momentArg, textArg } from "./shapes.ts";
+import { answerMeta, flagArg, metaOutput, textArg, windowArgs } from "./shapes.ts";
 
 const input = z.strictObject({ since: textArg, until: textArg, fresh: flagArg, workspace_id: textArg });
 
@@ -29,9 +29,7 @@ export const getDashboardTool = defineTool({
   aliases: { occurred_after: "since", occurred_before: "until" },
   async run({ query: ctx }, args) {
     const nowUs = serverNowUs(ctx);
-    const sinceUs = momentArg("since", args.since, nowUs);
-    const untilUs = momentArg("until", args.until, nowUs);
-    const board = await getDashboard(ctx, { sinceUs, untilUs, fresh: args.fresh });
+    const board = await getDashboard(ctx, { ...windowArgs(args, ["since", "until"], nowUs), fresh: args.fresh });
     const { window, counts, before } = board;
     const pools = board.pools.map(({ id, name, type, status }) => ({ id, name, type, ...(status ? { status } : {}) }));
     const fixed = {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { AppError } from "../errors.ts";
 import { formatIsoUs, parseIsoUs } from "../lib/time.ts";
 import { isUuid } from "../lib/uuid.ts";
-import { serverNowUs } from "../queries/freshness.ts";
+import { serverNowUs, unlessFuture } from "../queries/freshness.ts";
 import type { LogLine } from "../queries/log-lines.ts";
 import { matchesLine, pageOfLines, parseLevel } from "../queries/log-lines.ts";
 import type { RunLogs } from "../queries/logs.ts";
@@ -12,7 +12,7 @@ import { badCursor, decodeCursor, encodeCursor } from "./cursor.ts";
 import { defineTool } from "./define.ts";
 import { listAnswer } from "./list-answer.ts";
 import { errorLines, lineFacts, lineText, logItem } from "./log-items.ts";
-import { flagArg, listArgs, listOutput, momentArg, pickFields, textArg, tokenBudget } from "./shapes.ts";
+import { flagArg, listArgs, listOutput, pickFields, textArg, tokenBudget, windowArgs } from "./shapes.ts";
 
 const input = z.strictObject({
   flow_run_id: z.string().describe("id, id prefix, UI link or run name"),
@@ -63,12 +63,8 @@ export const getFlowRunLogsTool = defineTool({
     const isTail = args.head !== true && args.tail !== false;
     const nowUs = serverNowUs(ctx);
     const { level, text, since, until, task_run, include_subflows } = args;
-    const choice = {
-      level: readLevel(level),
-      text,
-      sinceUs: momentArg("since", since, nowUs),
-      untilUs: momentArg("until", until, nowUs),
-    };
+    const asked = windowArgs(args, ["since", "until"], nowUs);
+    const choice = { level: readLevel(level), text, ...asked };
     // Whether a whole id exists shows in the reading itself.
     const given = args.flow_run_id.trim().toLowerCase();
     const { id } = isUuid(given) ? { id: given } : await resolveName(ctx, "flow_run", args.flow_run_id);
@@ -105,7 +101,7 @@ export const getFlowRunLogsTool = defineTool({
       ),
       more: page.more,
       cursorAfter: (index) => encodeCursor(fingerprint, linePosition(page.lines[index])),
-      freshness: logs.freshness,
+      freshness: unlessFuture(logs.freshness, windowOf(asked), nowUs),
       nowUs,
       budget: tokenBudget(args),
       extra: {
@@ -121,6 +117,11 @@ export const getFlowRunLogsTool = defineTool({
     });
   },
 });
+
+/** As far as it matters: without a beginning it has begun. */
+function windowOf({ sinceUs = 0, untilUs = sinceUs }: { sinceUs: number | undefined; untilUs: number | undefined }) {
+  return { fromUs: sinceUs, toUs: untilUs };
+}
 
 function readLevel(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

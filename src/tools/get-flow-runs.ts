@@ -3,6 +3,7 @@ import type { QueryContext } from "../queries/context.ts";
 import { type FlowRunPosition, listFlowRuns } from "../queries/flow-runs.ts";
 import { serverNowUs } from "../queries/freshness.ts";
 import { resolveName } from "../queries/names.ts";
+import { asOfPlans } from "../queries/run-window.ts";
 import { addCriterion, type MutableSet, startSet, stateCriterion, timeCriterion } from "../queries/shorthands.ts";
 import { uiLink, uiLinkTemplate } from "../queries/ui-links.ts";
 import { FLOW_RUN_SORTS, type FlowRunSort } from "../store/filters/sorts.ts";
@@ -11,7 +12,7 @@ import { defineTool } from "./define.ts";
 import { listAnswer } from "./list-answer.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT, questionOf, sortArg } from "./list-args.ts";
 import { BRIEF_RUN_FIELDS, briefFlowRun, FULL_RUN_FIELDS, fullFlowRun, runRow } from "./run-items.ts";
-import { filterArg, listArgs, listOutput, momentArg, pickFields, textArg, textsArg, tokenBudget } from "./shapes.ts";
+import { filterArg, listArgs, listOutput, pickFields, textArg, textsArg, tokenBudget, windowArgs } from "./shapes.ts";
 
 const SORTS = Object.keys(FLOW_RUN_SORTS) as FlowRunSort[];
 
@@ -80,7 +81,7 @@ export const getFlowRunsTool = defineTool({
       items: pickFields(items, args.fields, [...BRIEF_RUN_FIELDS, ...FULL_RUN_FIELDS]),
       more: page.more,
       cursorAfter: (index) => writeCursor(question, page.items[index]?.next),
-      freshness: page.freshness,
+      freshness: asOfPlans(page.freshness, set.flow_runs, nowUs),
       nowUs,
       budget: tokenBudget(args),
       ...(template === null || isFull || items.length === 0
@@ -115,7 +116,8 @@ async function readSet(ctx: QueryContext, args: Input, nowUs: number): Promise<M
   if (args.state) add("state", stateCriterion(args.state), "state");
   if (args.name !== undefined) add("name", { like_: args.name }, "name");
   if (args.tags) add("tags", { all_: args.tags }, "tags");
-  const times = timeCriterion(momentArg("since", args.since, nowUs), momentArg("until", args.until, nowUs));
+  const { sinceUs, untilUs } = windowArgs(args, ["since", "until"], nowUs);
+  const times = timeCriterion(sinceUs, untilUs);
   if (Object.keys(times).length > 0) add("start_time", times, args.since === undefined ? "until" : "since");
   if (args.flow_run !== undefined) add("id", { any_: await idOf("flow_run", args.flow_run) }, "flow_run");
   if (args.parent !== undefined) add("parent_flow_run_id", { any_: await idOf("flow_run", args.parent) }, "parent");

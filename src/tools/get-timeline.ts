@@ -14,7 +14,7 @@ import { defineTool } from "./define.ts";
 import { listAnswer } from "./list-answer.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT, questionOf } from "./list-args.ts";
 import type { Item } from "./render.ts";
-import { detailArg, flagArg, limitArg, listOutput, momentArg, textArg, tokenBudget } from "./shapes.ts";
+import { detailArg, flagArg, limitArg, listOutput, textArg, tokenBudget, windowArgs } from "./shapes.ts";
 
 const input = z.strictObject({
   flow_run: textArg,
@@ -51,11 +51,12 @@ export const getTimelineTool = defineTool({
     const { kind, text } = subjectOf(args);
     const question = questionOf("get_timeline", args);
     const place = readCursor(question, args.cursor);
+    const asked = windowArgs(args, ["occurred_after", "occurred_before"], nowUs);
     const { subject, entries, hidden, freshness } = await getTimeline(ctx, {
       kind,
       subject: text,
-      sinceUs: place?.fromUs ?? momentArg("occurred_after", args.occurred_after, nowUs),
-      untilUs: place?.toUs ?? momentArg("occurred_before", args.occurred_before, nowUs),
+      sinceUs: place?.fromUs ?? asked.sinceUs,
+      untilUs: place?.toUs ?? asked.untilUs,
       full: args.detail === "full",
       fresh: args.fresh,
     });

@@ -13,7 +13,7 @@ import { defineTool } from "./define.ts";
 import { listAnswer } from "./list-answer.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT, questionOf } from "./list-args.ts";
 import type { Item } from "./render.ts";
-import { listArgs, listOutput, momentArg, pickFields, textArg, tokenBudget } from "./shapes.ts";
+import { listArgs, listOutput, pickFields, textArg, tokenBudget, windowArgs } from "./shapes.ts";
 
 const input = z.strictObject({
   query: z.string().describe('all words; "phrase" -word pre*'),
@@ -52,11 +52,12 @@ export const searchTool = defineTool({
     const nowUs = serverNowUs(ctx);
     const question = questionOf("search", args);
     const place = readCursor(question, args.cursor);
+    const asked = windowArgs(args, ["since", "until"], nowUs);
     const page = await searchRecord(ctx, {
       query: args.query,
       kinds: args.kinds,
-      sinceUs: place?.fromUs ?? momentArg("since", args.since, nowUs),
-      untilUs: place?.toUs ?? momentArg("until", args.until, nowUs),
+      sinceUs: place?.fromUs ?? asked.sinceUs,
+      untilUs: place?.toUs ?? asked.untilUs,
       isBounded: args.since !== undefined || args.until !== undefined,
       limit: args.limit ?? DEFAULT_LIMIT,
       after: place?.position ?? SEARCH_START,

@@ -81,6 +81,26 @@ export function momentArg(name: string, text: string | undefined, nowUs: number)
   });
 }
 
+/** The names under which a tool takes the ends of a window. */
+type EndNames = readonly [since: string, until: string];
+
+/** The ends of a window, from the arguments of these names. Throws AppError `invalid_input`. */
+export function windowArgs(
+  args: { readonly [name: string]: unknown },
+  names: EndNames,
+  nowUs: number,
+): { sinceUs: number | undefined; untilUs: number | undefined } {
+  const [sinceUs, untilUs] = names.map((name) => momentArg(name, args[name] as string | undefined, nowUs));
+  checkWindow(names, sinceUs, untilUs);
+  return { sinceUs, untilUs };
+}
+
+/** Throws AppError `invalid_input` for a window that ends before it begins. */
+export function checkWindow([since, until]: EndNames, sinceUs: number | undefined, untilUs: number | undefined): void {
+  if (sinceUs === undefined || untilUs === undefined || sinceUs <= untilUs) return;
+  throw new AppError("invalid_input", `${since} lies after ${until}`);
+}
+
 /** Only the named members of each item, `id` always. Throws AppError `invalid_input` for a name outside `valid`. */
 export function pickFields(
   items: readonly Record<string, unknown>[],

@@ -6,7 +6,7 @@ import { badCursor, decodeCursor, encodeCursor } from "./cursor.ts";
 import { defineTool } from "./define.ts";
 import { listAnswer } from "./list-answer.ts";
 import type { Item } from "./render.ts";
-import { limitArg, listOutput, momentArg, textArg, tokenBudget } from "./shapes.ts";
+import { checkWindow, limitArg, listOutput, textArg, tokenBudget, windowArgs } from "./shapes.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
@@ -30,8 +30,10 @@ export const whatChangedTool = defineTool({
   async run({ query: ctx }, args) {
     const nowUs = serverNowUs(ctx);
     const position = args.cursor === undefined ? null : readPosition(args.cursor);
-    const sinceUs = position?.fromUs ?? momentArg("since", args.since, nowUs) ?? nowUs - DAY_US;
-    const untilUs = momentArg("until", args.until, nowUs);
+    const asked = windowArgs(args, ["since", "until"], nowUs);
+    const { untilUs } = asked;
+    if (position) checkWindow(["cursor", "until"], position.fromUs, untilUs);
+    const sinceUs = position ? Math.min(position.fromUs, nowUs) : (asked.sinceUs ?? (untilUs ?? nowUs) - DAY_US);
     const found = await whatChanged(ctx, {
       sinceUs,
       untilUs,
@@ -40,7 +42,7 @@ export const whatChangedTool = defineTool({
     });
     const cursorOf = (change: { atUs: number; id: string }) => encodeCursor(QUESTION, [change.atUs, change.id]);
     const last = found.changes.at(-1) ?? position?.after;
-    const cursor = cursorOf(last ?? { atUs: found.window.toUs, id: "" });
+    const cursor = cursorOf(last ?? { atUs: Math.min(found.window.toUs, nowUs), id: "" });
     const runs = found.runs ? Object.entries(found.runs).map(([state, n]) => `${state} ${n}`) : null;
     const answer = listAnswer({
       key: "changes",

@@ -3,7 +3,7 @@ import { parseIsoUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { QueryContext } from "../context.ts";
-import { joinFreshness, serverNowUs } from "../freshness.ts";
+import { joinFreshness, serverNowUs, unlessFuture } from "../freshness.ts";
 import { resolveName } from "../names.ts";
 import { CAUSES } from "./causes/index.ts";
 import { DEFAULT_WINDOW_US, gatherFacts } from "./gather.ts";
@@ -34,7 +34,8 @@ export interface Diagnosis {
 /** Throws AppError: `not_found` or `invalid_input` for the name, and `unavailable` where nothing at all could be read. */
 export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): Promise<Diagnosis> {
   const nowUs = serverNowUs(ctx);
-  const window = { fromUs: question.sinceUs ?? nowUs - DEFAULT_WINDOW_US, toUs: question.untilUs ?? nowUs };
+  const toUs = question.untilUs ?? Math.max(nowUs, question.sinceUs ?? nowUs);
+  const window = { fromUs: question.sinceUs ?? toUs - DEFAULT_WINDOW_US, toUs };
   const subject = await resolveSubject(ctx, question);
   const trail = startTrail(ctx);
   const facts = await gatherFacts(ctx, subject, window, trail);
@@ -47,7 +48,7 @@ export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): P
     ruledOut: ruledOut(facts, findings),
     unchecked: facts.unchecked,
     state: stateOf(facts),
-    freshness: freshnessOf(ctx, trail, nowUs),
+    freshness: unlessFuture(freshnessOf(ctx, trail, nowUs), window, nowUs),
   };
 }
 
