@@ -47,6 +47,13 @@ export function createTenantApps(options: TenantAppsOptions): TenantApps {
   };
 }
 
+/** The records of all tenants that may be open at a time fit into the limit together: those in use are never removed. */
+function diskShare({ http, sync }: Settings): number {
+  if (http.maxDiskBytes === 0) return sync.retentionBytes;
+  const share = Math.floor(http.maxDiskBytes / http.maxTenants);
+  return sync.retentionBytes === 0 ? share : Math.min(sync.retentionBytes, share);
+}
+
 /** Nothing of the server's own access to Prefect goes along: no key, no auth string, no header, no skipped certificate check. */
 export function settingsFor(base: ResolvedSettings, { url, credential }: TenantTarget): ResolvedSettings {
   const { cloudApiUrl, tls, dataDir } = base.settings;
@@ -70,6 +77,7 @@ export function settingsFor(base: ResolvedSettings, { url, credential }: TenantT
     isCloud: isCloudUrl(apiUrl, cloudApiUrl),
     profile: null,
     dataDir: tenantFolder(dataDir, [apiUrl, credential.kind, secret]),
+    sync: { ...base.settings.sync, retentionBytes: diskShare(base.settings) },
   };
   return { ...base, settings, problems: [], files: [] };
 }

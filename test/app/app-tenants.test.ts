@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTenantApps } from "../../src/app-tenants.ts";
+import { createTenantApps, settingsFor } from "../../src/app-tenants.ts";
 import { loadSettings } from "../../src/config/load-settings.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/logger.ts";
@@ -78,4 +78,21 @@ test("an answer of up to 16 MiB is read, one beyond it is not", async () => {
   expect((await failure(caller.api.readVersion())).message).toBe(
     "Prefect's answer is not read: the answer is larger than 16 MiB.",
   );
+});
+
+test("each tenant's record has its share of the disk that all together may take", () => {
+  const GIB = 1024 ** 3;
+  const shareWith = (env: Record<string, string>) => {
+    const base = loadSettings({ flags: {}, env, cwd: "/", home: tmpdir(), platform: "linux" });
+    const dataDir = mkdtempSync(join(tmpdir(), "prefect-mcp-share-"));
+    const settings = { ...base.settings, dataDir };
+    const target = { url: "https://prefect.example.com/api", credential: { kind: "key", key: "k" } } as const;
+    const { retentionBytes } = settingsFor({ ...base, settings }, target).settings.sync;
+    rmSync(dataDir, { recursive: true, force: true });
+    return retentionBytes;
+  };
+  expect(shareWith({})).toBe((50 * GIB) / 100);
+  expect(shareWith({ PREFECT_MCP_HTTP_MAX_TENANTS: "2" })).toBe(5 * GIB);
+  expect(shareWith({ PREFECT_MCP_HTTP_MAX_DISK_BYTES: "0" })).toBe(5 * GIB);
+  expect(shareWith({ PREFECT_MCP_HTTP_MAX_DISK_BYTES: "1GB", PREFECT_MCP_RETENTION_BYTES: "0" })).toBe(Math.floor(GIB / 100));
 });
