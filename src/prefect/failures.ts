@@ -68,7 +68,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         case "timeout":
           return fail(
             `Prefect at ${url} gave no answer in time: ${sentence(failure.message)}.`,
-            `Check that the host is reachable${isOwn ? "; PREFECT_API_REQUEST_TIMEOUT sets how long to wait" : ""}.`,
+            `Check that the host is reachable${isOwn ? "; PREFECT_API_REQUEST_TIMEOUT and, for a tool call, PREFECT_MCP_LIVE_DEADLINE_SECONDS set how long to wait" : ""}.`,
           );
         case "reset":
           return fail(
@@ -88,6 +88,12 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
             isOwn ? "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy's own credentials." : OPERATORS,
           );
         case "header":
+          if (/authorization/i.test(failure.message)) {
+            return new AppError("invalid_config", "The credentials hold characters that no HTTP header can carry.", {
+              hint: `Correct ${isOwn ? "PREFECT_API_KEY or PREFECT_API_AUTH_STRING" : "X-Prefect-Api-Key or X-Prefect-Api-Auth-String"}.`,
+              cause: failure,
+            });
+          }
           return new AppError("invalid_config", `A custom header cannot be sent: ${sentence(failure.message)}.`, {
             hint: "Correct PREFECT_CLIENT_CUSTOM_HEADERS.",
             cause: failure,

@@ -96,7 +96,8 @@ export function createTransport(connection: PrefectConnection, clock: Clock): Tr
       if (signal?.aborted) abort();
       signal?.addEventListener("abort", abort, { once: true });
       void clock.sleep(timeoutMs, finished.signal).then(() => {
-        if (!finished.signal.aborted) controller.abort(new TransportFailure("timeout", `no answer in ${timeoutMs} ms`));
+        if (!finished.signal.aborted)
+          controller.abort(new TransportFailure("timeout", `no answer in ${seconds(timeoutMs)} s`));
       });
       // Raced, not only signalled: the promise must settle in time even if the connection does not notice the abort.
       const aborted = new Promise<never>((_, reject) => {
@@ -174,4 +175,9 @@ export function toFailure(error: unknown): TransportFailure {
   if (/\bproxy|Proxy/.test(text)) return new TransportFailure("proxy", text.replace(/ fetching ".*$/, ""), error);
   if (/^(Invalid header name|Header '.*' has invalid)/.test(text)) return new TransportFailure("header", text, error);
   return new TransportFailure(name === "TimeoutError" ? "timeout" : "other", text, error);
+}
+
+/** With at most one decimal. */
+function seconds(ms: number): number {
+  return Math.round(ms / 100) / 10;
 }

@@ -278,6 +278,16 @@ describe("an answer", () => {
       hint: "Correct PREFECT_CLIENT_CUSTOM_HEADERS.",
     });
   });
+
+  test("nor with a key that no header can carry: then the key is to blame", async () => {
+    await using fake = await startFakePrefect();
+    const error = await failure(connect(fake, { auth: { kind: "key", key: "schl\u00fcssel\u20ac" } }).readVersion());
+    expect(facts(error)).toEqual({
+      code: "invalid_config",
+      message: "The credentials hold characters that no HTTP header can carry.",
+      hint: "Correct PREFECT_API_KEY or PREFECT_API_AUTH_STRING.",
+    });
+  });
 });
 
 interface Answering extends Disposable {

@@ -176,6 +176,8 @@ describe("time", () => {
     expect(clock.nowMs() - startMs).toBeLessThan(20_000);
     expect(error).toMatchObject({ code: "unavailable", retryable: true });
     expect(error.message).toStartWith(`Prefect at ${fake.url} gave no answer in time: no answer in `);
+    expect(error.message).toMatch(/in \d+(\.\d)? s\.$/);
+    expect(error.hint).toContain("PREFECT_MCP_LIVE_DEADLINE_SECONDS");
   });
 
   test("so does one whose answer never ends", async () => {
