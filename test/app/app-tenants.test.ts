@@ -94,5 +94,7 @@ test("each tenant's record has its share of the disk that all together may take"
   expect(shareWith({})).toBe((50 * GIB) / 100);
   expect(shareWith({ PREFECT_MCP_HTTP_MAX_TENANTS: "2" })).toBe(5 * GIB);
   expect(shareWith({ PREFECT_MCP_HTTP_MAX_DISK_BYTES: "0" })).toBe(5 * GIB);
-  expect(shareWith({ PREFECT_MCP_HTTP_MAX_DISK_BYTES: "1GB", PREFECT_MCP_RETENTION_BYTES: "0" })).toBe(Math.floor(GIB / 100));
+  expect(shareWith({ PREFECT_MCP_HTTP_MAX_DISK_BYTES: "1GB", PREFECT_MCP_RETENTION_BYTES: "0" })).toBe(
+    Math.floor(GIB / 100),
+  );
 });
