@@ -16,7 +16,7 @@ import type { Fact, FactKey } from "../store/sync-state.ts";
 import { type AuditCertificate, type AuditOptions, audit } from "./audit.ts";
 import { createContext } from "./create-context.ts";
 import { Engine } from "./engine.ts";
-import type { EngineContext } from "./engine-context.ts";
+import { type EngineContext, horizonUs } from "./engine-context.ts";
 import type { ChangeNotice } from "./ingest.ts";
 import { forgetBefore } from "./record-keeper.ts";
 import { learnServer } from "./server-facts.ts";
@@ -135,7 +135,7 @@ class Session implements SyncSession {
   keep(batch: LiveBatch): void {
     try {
       const ctx = this.context();
-      ctx.ingest.live(batch, ctx.serverClock.reachedAtUs(batch.readUs));
+      ctx.ingest.live(withinReach(batch, horizonUs(ctx)), ctx.serverClock.reachedAtUs(batch.readUs));
     } catch (error) {
       this.options.logger.warn("a live answer could not be recorded", { error: toAppError(error).message });
     }
@@ -242,4 +242,10 @@ function passFacts(ctx: EngineContext): { readonly [K in FactKey]?: Fact<K> | nu
     requests: ctx.requests.spent,
     ...(skewMs === null ? {} : { clock: { skewMs } }),
   };
+}
+
+/** A claim does not reach back to where the server may have deleted something before it answered. */
+function withinReach(batch: LiveBatch, horizonUs: number): LiveBatch {
+  if (batch.kind !== "event" || !batch.covered || batch.covered.fromUs >= horizonUs) return batch;
+  return { ...batch, covered: { ...batch.covered, fromUs: Math.ceil(horizonUs) } };
 }

@@ -472,7 +472,7 @@ class World {
   /** Older events need not be in the record: history begins where the engine said it would, at most. */
   private goalUs(running: Running | undefined): number {
     const { retentionMs } = this.plan.knobs;
-    const horizonUs = this.server.nowUs() - (retentionMs - Math.min(3_600_000, retentionMs / 10)) * 1000;
+    const horizonUs = this.server.nowUs() - (retentionMs - Math.min(60_000, retentionMs / 10)) * 1000;
     const db = this.disk.open(running?.process ?? new SimProcess(this.time, 0));
     const goalUs = findFact(db, "backfill")?.goalUs ?? this.server.nowUs() - 540_000_000;
     return Math.max(goalUs, horizonUs, keptFromUs(db)) + 5_000_000;

@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
+import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
 import { createRedactor } from "../../src/model/redact.ts";
 import { DEFAULT_SYNC_SETTINGS } from "../../src/model/sync-settings.ts";
 import type { PrefectApi } from "../../src/prefect/api.ts";
+import { coveredRanges } from "../../src/store/coverage.ts";
 import { openRecord } from "../../src/store/database.ts";
 import { findEventById } from "../../src/store/events.ts";
 import { findFact } from "../../src/store/sync-state.ts";
@@ -137,19 +139,33 @@ describe("a sync session", () => {
   test("keeps a live answer, without secrets, and claims its window", async () => {
     const file = aFile();
     const session = aSession(file);
-    const event = anEventAt(-50, { payload: { note: "password hunter22hunter" } });
-    session.keep({
-      kind: "event",
-      rows: [event],
-      readUs: systemClock.nowUs(),
-      covered: { fromUs: T0_US - 100_000_000, toUs: T0_US },
-    });
-    session.keep({ kind: "flow_run", rows: [aFlowRun()], readUs: systemClock.nowUs() });
+    const nowUs = systemClock.nowUs();
+    const covered = { fromUs: nowUs - 100 * SECOND_US, toUs: nowUs - 10 * SECOND_US };
+    const secondsAfterT0 = (covered.toUs - T0_US) / SECOND_US;
+    const event = anEventAt(secondsAfterT0, { payload: { note: "password hunter22hunter" } });
+    session.keep({ kind: "event", rows: [event], readUs: nowUs, covered });
+    session.keep({ kind: "flow_run", rows: [aFlowRun()], readUs: nowUs });
     const reader = openRecord(file, "read");
     expect(findEventById(reader, event.id)?.payload).toEqual({ note: "password [redacted:configured-credential]" });
     expect(reader.sqlite.query("SELECT from_us, to_us, source FROM coverage").all()).toEqual([
-      { from_us: T0_US - 100_000_000, to_us: T0_US, source: "live" },
+      { from_us: covered.fromUs, to_us: covered.toUs, source: "live" },
     ]);
+    reader.close();
+    session.close();
+  });
+
+  test("claims nothing of a live answer that Prefect may have deleted before it was asked", async () => {
+    const file = aFile();
+    const session = aSession(file);
+    const nowUs = systemClock.nowUs();
+    await session.once({ sinceUs: nowUs - HOUR_US }, () => {}, still);
+    const covered = { fromUs: nowUs - 30 * DAY_US, toUs: nowUs - DAY_US };
+    session.keep({ kind: "event", rows: [], readUs: nowUs, covered });
+    const reader = openRecord(file, "read");
+    const [first] = coveredRanges(reader, "event", "");
+    expect(first?.source).toBe("live");
+    expect(first?.fromUs).toBeGreaterThan(nowUs - 7 * DAY_US);
+    expect(first?.fromUs).toBeLessThan(nowUs - 7 * DAY_US + 120 * SECOND_US);
     reader.close();
     session.close();
   });
