@@ -322,9 +322,14 @@ function failureNote(cause: AppError): string {
 
 function explain(cause: AppError, question: { readonly what: string; readonly fresh?: boolean | undefined }): AppError {
   if (!cause.retryable) return cause;
+  // A Prefect that says when to come back is neither away nor named wrongly.
+  const isAway = cause.code === "unavailable" && cause.retryAfterMs === undefined;
+  const next = isAway
+    ? " Start Prefect or correct PREFECT_API_URL (`prefect-mcp-bun doctor` says what is wrong), then call again."
+    : "";
   const hint = question.fresh
     ? "Call again without fresh to read what is recorded."
-    : `Nothing of these ${question.what} is recorded yet. Start Prefect or correct PREFECT_API_URL (\`prefect-mcp-bun doctor\` says what is wrong), then call again.`;
+    : `Nothing of these ${question.what} is recorded yet.${next}`;
   const options = { hint: cause.hint ? `${cause.hint} ${hint}` : hint, cause };
   return new AppError(cause.code, cause.message, {
     ...options,

@@ -285,6 +285,14 @@ describe("read_events fails", () => {
     expect(text).toContain("PREFECT_API_URL");
   });
 
+  test("with no record and a Prefect that is busy, naming the time and not the settings", async () => {
+    await using harness = await openToolHarness({ record: false });
+    harness.fake.faults.fail("/events/filter", { status: 429, headers: { "retry-after": "30" } }, 9);
+    const { structured } = await harness.call(readEventsTool, { occurred_after: "1h" });
+    expect(structured).toMatchObject({ code: "rate_limited", retryable: true, retry_after_seconds: 30 });
+    expect(structured.hint).toEndWith("Nothing of these events is recorded yet.");
+  });
+
   test("on unknown arguments, fields and filter members, naming the valid ones", async () => {
     await using harness = await openToolHarness();
     const bad: [object, string, string][] = [
