@@ -3,16 +3,20 @@ import { Client as ModernClient } from "@modelcontextprotocol/client";
 import { StdioClientTransport as ModernTransport } from "@modelcontextprotocol/client/stdio";
 import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as OldTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
-import { anEvent, at } from "../support/builders.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { formatIsoUs, SECOND_US } from "../../src/lib/time.ts";
+import { anEvent } from "../support/builders.ts";
 import { startFakePrefect } from "../support/fake-prefect.ts";
 import { type Form, makePlace } from "./program.ts";
 
 setDefaultTimeout(60_000);
 const place = makePlace();
 const prefect = await startFakePrefect();
+const nowUs = Math.floor(systemClock.nowUs());
+const ago = (seconds: number) => formatIsoUs(nowUs - seconds * SECOND_US);
 const events = [
-  anEvent({ event: "shop.order.placed", occurred: at(0) }),
-  anEvent({ event: "shop.order.returned", occurred: at(1) }),
+  anEvent({ event: "shop.order.placed", occurred: ago(121) }),
+  anEvent({ event: "shop.order.returned", occurred: ago(120) }),
 ];
 prefect.emit(events);
 
@@ -75,7 +79,7 @@ describe.each([
       expect(tools.filter((tool) => !tool.outputSchema || !tool.annotations)).toEqual([]);
       const answer = await client.callTool({
         name: "read_events",
-        arguments: { event_type_prefix: "shop.", occurred_after: at(-60), occurred_before: at(60) },
+        arguments: { event_type_prefix: "shop.", occurred_after: ago(180), occurred_before: ago(60) },
       });
       const { structuredContent } = answer as {
         structuredContent: { events: { id: string }[]; coverage: { complete: boolean } };
