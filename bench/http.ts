@@ -1,7 +1,7 @@
 /** The bundled program under `serve --http`: requests a second and waiting times, idle subscriptions, what a tenant costs. */
 import { readFileSync } from "node:fs";
 import { startReplayServer } from "../src/demo/replay-server.ts";
-import { modern } from "../test/mcp/http/http-harness.ts";
+import { postModern } from "../test/mcp/http/http-harness.ts";
 import { type HttpProduct, startHttpProduct } from "../test/mcp/http/http-product.ts";
 import { megabytes, quantiles, type Row } from "./figures.ts";
 import { type HeldRecord, keepAlive } from "./held-record.ts";
@@ -32,17 +32,7 @@ async function ask(
   args: object,
   headers: Record<string, string> = {},
 ): Promise<string> {
-  const request = modern("tools/call", { name, arguments: args });
-  const response = await fetch(product.url, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      ...request.headers,
-      ...headers,
-    },
-    body: JSON.stringify(request.body),
-  });
+  const response = await postModern(product.url, "tools/call", { name, arguments: args }, { headers });
   const text = await response.text();
   if (response.status !== 200) throw new Error(`${response.status}: ${text.slice(0, 300)}`);
   return text;
@@ -100,15 +90,8 @@ async function measureSubscriptions(product: HttpProduct): Promise<Row[]> {
 }
 
 async function subscribe(product: HttpProduct, signal: AbortSignal): Promise<void> {
-  const { body, headers } = modern("subscriptions/listen", {
-    notifications: { resourceSubscriptions: ["prefect://dashboard"] },
-  });
-  const response = await fetch(product.url, {
-    method: "POST",
-    headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
-    body: JSON.stringify(body),
-    signal,
-  });
+  const notifications = { resourceSubscriptions: ["prefect://dashboard"] };
+  const response = await postModern(product.url, "subscriptions/listen", { notifications }, { signal });
   if (response.status !== 200) throw new Error(`a subscription was answered ${response.status}`);
 }
 

@@ -3,7 +3,7 @@
  * and go, callers with wrong keys. Prints memory each minute and fails when it grows, or when any answer is wrong.
  */
 
-import { modern } from "../test/mcp/http/http-harness.ts";
+import { post, postModern } from "../test/mcp/http/http-harness.ts";
 import { startHttpProduct } from "../test/mcp/http/http-product.ts";
 import { aFlowRun, aFlowRunEvent, anEvent, aState } from "../test/support/builders.ts";
 import { type FakePrefect, startFakePrefect } from "../test/support/fake-prefect.ts";
@@ -45,25 +45,8 @@ const QUESTIONS = [
   ["read_events", { limit: "nonsense" }],
 ] as const;
 
-async function send(
-  method: string,
-  params: Record<string, unknown>,
-  headers: Record<string, string>,
-  signal?: AbortSignal,
-) {
-  const request = modern(method, params);
-  return await fetch(product.url, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      ...request.headers,
-      ...headers,
-    },
-    body: JSON.stringify(request.body),
-    ...(signal ? { signal } : {}),
-  });
-}
+const send = (method: string, params: Record<string, unknown>, headers: Record<string, string>, signal?: AbortSignal) =>
+  postModern(product.url, method, params, { headers, ...(signal ? { signal } : {}) });
 
 async function caller(tenant: number): Promise<void> {
   for (let n = 0; performance.now() < endMs; n += 1) {
@@ -103,21 +86,17 @@ async function subscriber(tenant: number): Promise<void> {
 
 /** A client of the 2025 era that begins a session, asks, and often leaves without a word. */
 async function sessions(): Promise<void> {
-  const post = (body: object, headers: Record<string, string> = {}) =>
-    fetch(product.url, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
-      body: JSON.stringify({ jsonrpc: "2.0", id: 1, ...body }),
-    });
+  const ask = (body: object, headers: Record<string, string> = {}) =>
+    post(product.url, { jsonrpc: "2.0", id: 1, ...body }, { headers });
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "soak", version: "1" } };
   for (let n = 0; performance.now() < endMs; n += 1) {
-    const begun = await post({ method: "initialize", params });
+    const begun = await ask({ method: "initialize", params });
     await begun.text();
     const headers = {
       "mcp-session-id": begun.headers.get("mcp-session-id") ?? "",
       "mcp-protocol-version": "2025-11-25",
     };
-    const answer = await post({ method: "tools/call", params: { name: "get_dashboard", arguments: {} } }, headers);
+    const answer = await ask({ method: "tools/call", params: { name: "get_dashboard", arguments: {} } }, headers);
     if (answer.status !== 200) note(`a session was answered ${answer.status}`);
     await answer.text();
     if (n % 10 !== 0) await fetch(product.url, { method: "DELETE", headers });

@@ -7,7 +7,7 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { type AppError, toAppError } from "../../../src/errors.ts";
 import { eventually } from "../../support/product.ts";
 import { TEST_CERTIFICATE } from "../../support/test-certificate.ts";
-import { call, fakeApp, modern, plainHttp, startHttp } from "./http-harness.ts";
+import { call, fakeApp, modern, plainHttp, post, postModern, startHttp } from "./http-harness.ts";
 
 function refusalOf(start: () => unknown): Pick<AppError, "code" | "message"> {
   try {
@@ -239,21 +239,11 @@ describe("limits", () => {
 
   test("too many requests at a time are 429; a stream of notices is none", async () => {
     await using http = startHttp({ http: { maxConcurrent: 1 } });
-    const listen = modern("subscriptions/listen", { notifications: { toolsListChanged: true } });
     const stop = new AbortController();
-    const stream = await fetch(http.server.url, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...listen.headers },
-      body: JSON.stringify(listen.body),
-      signal: stop.signal,
-    });
+    const notifications = { toolsListChanged: true };
+    const stream = await postModern(http.server.url, "subscriptions/listen", { notifications }, stop);
     expect(stream.status).toBe(200);
-    const waiting = fetch(http.server.url, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
-      body: JSON.stringify(call("wait")),
-      signal: stop.signal,
-    });
+    const waiting = post(http.server.url, call("wait"), stop);
     await Bun.sleep(100);
     expect((await http.post(call("echo", { text: "a" }))).status).toBe(429);
     stop.abort();
@@ -270,12 +260,7 @@ describe("limits", () => {
     expect((await few.post(batch(10))).status).toBe(429);
     await using one = startHttp({ http: { maxConcurrent: 2 } });
     const stop = new AbortController();
-    const waiting = fetch(one.server.url, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
-      body: JSON.stringify([call("wait"), listen]),
-      signal: stop.signal,
-    });
+    const waiting = post(one.server.url, [call("wait"), listen], stop);
     await Bun.sleep(100);
     expect((await one.post(call("echo", { text: "a" }))).status).toBe(429);
     stop.abort();
@@ -290,14 +275,9 @@ describe("limits", () => {
       "mcp-session-id": begun.headers.get("mcp-session-id") ?? "",
       "mcp-protocol-version": "2025-11-25",
     };
-    const usual = { "content-type": "application/json", accept: "application/json, text/event-stream" };
     for (let id = 10; id < 14; id += 1) {
       // The headers come at once, long before the answer.
-      const stream = await fetch(http.server.url, {
-        method: "POST",
-        headers: { ...usual, ...session },
-        body: JSON.stringify({ ...call("wait"), id }),
-      });
+      const stream = await post(http.server.url, { ...call("wait"), id }, { headers: session });
       expect(stream.status).toBe(200);
       const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id } };
       expect((await http.post(cancel, session)).status).toBe(202);
@@ -311,14 +291,8 @@ test("a listener learns that tools, and with them resources, have changed", asyn
   const app = fakeApp();
   await using http = startHttp({ openOwn: () => app });
   const notifications = { toolsListChanged: true, resourcesListChanged: true };
-  const { body, headers } = modern("subscriptions/listen", { notifications });
   const stop = new AbortController();
-  const stream = await fetch(http.server.url, {
-    method: "POST",
-    headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
-    body: JSON.stringify(body),
-    signal: stop.signal,
-  });
+  const stream = await postModern(http.server.url, "subscriptions/listen", { notifications }, stop);
   let read = "";
   const reading = (async () => {
     const decoder = new TextDecoder();
@@ -349,14 +323,9 @@ test("nulls that mean nothing are no fault, and a listener is promised what ther
   const echoed = await http.post({ ...call("echo"), params: { name: "echo", arguments: '{"text":"a"}' } });
   expect(echoed.json.result.structuredContent).toEqual({ text: "a" });
   const uris = ["prefect://dashboard", "prefect://nope", "http://elsewhere"];
-  const { body, headers } = modern("subscriptions/listen", { notifications: { resourceSubscriptions: uris } });
   const stop = new AbortController();
-  const stream = await fetch(http.server.url, {
-    method: "POST",
-    headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
-    body: JSON.stringify(body),
-    signal: stop.signal,
-  });
+  const notifications = { resourceSubscriptions: uris };
+  const stream = await postModern(http.server.url, "subscriptions/listen", { notifications }, stop);
   let read = "";
   for await (const chunk of stream.body ?? []) {
     read += new TextDecoder().decode(chunk);

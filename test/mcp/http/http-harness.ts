@@ -56,21 +56,41 @@ export function startHttp({ http = {}, ...options }: HarnessOptions = {}): Harne
   return {
     server,
     log,
-    post: (body, headers = {}) =>
-      ask(server.url, {
-        method: "POST",
-        headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
-        body: typeof body === "string" ? body : JSON.stringify(body),
-      }),
-    get: (path, headers = {}) => ask(origin + path, { headers }),
+    post: async (body, headers = {}) => read(await post(server.url, body, { headers })),
+    get: async (path, headers = {}) => read(await fetch(origin + path, { headers })),
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
     },
   };
 }
 
-async function ask(url: string, init: RequestInit): Promise<Answer> {
-  const response = await fetch(url, init);
+export interface PostOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** As a client sends a message; the answer may be a stream. */
+export function post(url: string, body: unknown, { headers = {}, signal }: PostOptions = {}): Promise<Response> {
+  return fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body),
+    ...(signal ? { signal } : {}),
+  });
+}
+
+/** A request of the 2026 era. */
+export function postModern(
+  url: string,
+  method: string,
+  params: Record<string, unknown>,
+  { headers = {}, signal }: PostOptions = {},
+): Promise<Response> {
+  const request = modern(method, params);
+  return post(url, request.body, { headers: { ...request.headers, ...headers }, ...(signal ? { signal } : {}) });
+}
+
+async function read(response: Response): Promise<Answer> {
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, json: parse(text) };
 }

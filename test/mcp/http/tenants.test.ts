@@ -17,7 +17,7 @@ import type { PrefectApi } from "../../../src/prefect/api.ts";
 import { aFlowRun } from "../../support/builders.ts";
 import { type FakePrefect, startFakePrefect } from "../../support/fake-prefect.ts";
 import { eventually, MAIN } from "../../support/product.ts";
-import { type Answer, call, fakeApp, type Harness, modern, startHttp } from "./http-harness.ts";
+import { type Answer, call, fakeApp, type Harness, postModern, startHttp } from "./http-harness.ts";
 
 const ALPHA = { auth: "alpha:alpha-password", run: "run-of-alpha" };
 const BETA = { auth: "beta:beta-password", run: "run-of-beta" };
@@ -202,13 +202,9 @@ test("what Prefect refused stays refused while it is away, also for the server's
 
 test("an open stream ends when Prefect refuses its caller", async () => {
   await using http = start({ recheckMs: 100 });
-  const { body, headers } = modern("subscriptions/listen", { notifications: { toolsListChanged: true } });
-  const usual = { "content-type": "application/json", accept: "application/json, text/event-stream" };
-  const stream = await fetch(http.server.url, {
-    method: "POST",
-    headers: { ...usual, ...headers, ...as(beta, BETA.auth) },
-    body: JSON.stringify(body),
-  });
+  const notifications = { toolsListChanged: true };
+  const options = { headers: as(beta, BETA.auth) };
+  const stream = await postModern(http.server.url, "subscriptions/listen", { notifications }, options);
   expect(stream.status).toBe(200);
   const ended = stream.text();
   const { port } = beta;
@@ -287,14 +283,9 @@ describe("callers beside each other", () => {
     "x-prefect-api-url": `https://${host}.example.com/api`,
     "x-prefect-api-key": key,
   });
-  const listen = async (http: Harness, extra: Record<string, string>) => {
-    const { body, headers } = modern("subscriptions/listen", { notifications: { toolsListChanged: true } });
-    const usual = { "content-type": "application/json", accept: "application/json, text/event-stream" };
-    const stream = await fetch(http.server.url, {
-      method: "POST",
-      headers: { ...usual, ...headers, ...extra },
-      body: JSON.stringify(body),
-    });
+  const listen = async (http: Harness, headers: Record<string, string>) => {
+    const notifications = { toolsListChanged: true };
+    const stream = await postModern(http.server.url, "subscriptions/listen", { notifications }, { headers });
     const state = { isOpen: stream.status === 200 };
     void stream
       .text()
