@@ -154,7 +154,7 @@ def wide_map(n: int = 200, events: int = 100):
             "shop.order.placed",
             resource={"prefect.resource.id": f"shop.order.{i}", "prefect.resource.name": f"order {i}"},
             related=[{"prefect.resource.id": "shop.customer.7", "prefect.resource.role": "customer"}],
-            payload={"amount": i, "note": "zebra"},
+            payload={"amount": i, "note": "quokkaberry"},
         )
     return sum(future.result() for future in square.map(range(n)))
 
