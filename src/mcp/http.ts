@@ -265,15 +265,16 @@ class HttpHost implements HttpServer {
         if (!whole.admitted) return this.refused("rate", tooMany(whole));
         admission = whole;
       }
-      // An answer may take minutes, and a stream of notices is silent for as long as nothing happens.
-      server.timeout(request, 0);
       const need = read ? needOf(body) : { data: request.method === "GET", fresh: false };
       let seat: Seat;
       try {
         seat = await this.tenants.admit(target, need, caller.id);
       } catch (error) {
+        if (toAppError(error).code === "internal") return this.unforeseen(error);
         return this.refused("tenant", errorRefusal(error, idOf(body)));
       }
+      // An answer may take minutes, and a stream of notices is silent for as long as nothing happens.
+      server.timeout(request, 0);
       const answer = await this.answerFrom(seat, asked, body, admission.release);
       isHandedOn = answer.isHandedOn;
       if (!answer.isStream) server.timeout(request, IDLE_SECONDS);

@@ -343,6 +343,16 @@ describe("callers beside each other", () => {
     expect(ended).toBe(false);
   }, 15_000);
 
+  test("what nobody foresaw in a check is logged where the answer says it is", async () => {
+    const openTenant = () => {
+      throw new TypeError("undefined is not an object (evaluating 'secret.path')");
+    };
+    await using http = startHttp({ openTenant });
+    const answer = await http.post(call("echo", { text: "a" }), target("one", "k"));
+    expect([answer.status, answer.text.includes("secret.path")]).toEqual([500, false]);
+    expect(http.log.filter((line) => line.includes("internal error") && line.includes("secret.path"))).toHaveLength(1);
+  });
+
   test("where names cannot be looked up, who was proven goes on and a stranger is told to come again", async () => {
     let isDown = false;
     const lookup = async () => {
