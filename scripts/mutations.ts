@@ -179,6 +179,18 @@ const MUTATIONS: readonly Mutation[] = [
     find: '    await this.reconciler.unfinishedRuns(readBeforeUs, "reconcile", signal);\n',
     replace: "",
   },
+  {
+    name: "a task run whose row comes late is taken for deleted",
+    file: "src/sync/reconcile.ts",
+    find: "row, mark, LATEST_TASK_ROW_US",
+    replace: "row, mark, 0",
+  },
+  {
+    name: "a flow run whose row comes late is taken for deleted",
+    file: "src/sync/reconcile.ts",
+    find: "row, mark, LATEST_FLOW_ROW_US",
+    replace: "row, mark, 30_000_000",
+  },
 ];
 
 const { values } = parseArgs({

@@ -128,6 +128,7 @@ export function upsertFlowRuns(
       deletedUs,
       id,
     );
+    if (held.deleted_us !== null && deletedUs === null) reviveTaskRuns(db, id, held.deleted_us);
     if (held.dirty === 1 || held.read_us === null || idText(held.state_id) !== told.stateId) changed.push(run.id);
   }
   return changed;
@@ -181,8 +182,9 @@ function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange
   const isNewer = after.stateId !== before.stateId;
   // REST has told all there is about a clean row, older events included.
   if (!isNewer && held.dirty === 0 && held.read_us !== null) return false;
-  const isAlive = held.deleted_us !== null && isNewer && newest.atUs > held.deleted_us;
-  const deletedUs = isAlive ? null : held.deleted_us;
+  const isRevived = held.deleted_us !== null && isNewer && newest.atUs > held.deleted_us;
+  const deletedUs = isRevived ? null : held.deleted_us;
+  if (isRevived) reviveTaskRuns(db, id, held.deleted_us);
   const dirty = isNewer ? 1 : held.dirty;
   db.prepare<unknown, SQLQueryBindings[]>(UPDATE_STATE).run(...stateBindings(after), dirty, deletedUs, id);
   return true;
@@ -217,13 +219,30 @@ export function heldStamp(db: RecordDb, stamp: StateStamp | null, changes: reado
   return row === null ? stamp : { ...stamp, received: formatIsoUs(stamp.atUs + row.recv) };
 }
 
-/** Marks runs that REST, asked at `atUs` (our clock), knew no more. A run with a later state or reading stays. */
+/**
+ * Marks runs that REST, asked at `atUs` (our clock), knew no more, and their task runs, which the server drops with them. A run
+ * with a later state or reading stays.
+ */
 export function markFlowRunsDeleted(db: RecordDb, ids: readonly string[], atUs: number): void {
   const mark = db.prepare<unknown, [number, Uint8Array | null, number, number]>(
     `UPDATE flow_run SET deleted_us = ?, dirty = 0
      WHERE id = ? AND deleted_us IS NULL AND (read_us IS NULL OR read_us <= ?) AND (state_us IS NULL OR state_us <= ?)`,
   );
-  for (const id of ids) mark.run(atUs, idBytes(id), atUs, atUs);
+  const markTaskRuns = db.prepare<unknown, [number, Uint8Array | null]>(
+    `UPDATE task_run SET deleted_us = ?1 WHERE flow_run_id = ?2 AND deleted_us IS NULL
+       AND NOT EXISTS (SELECT 1 FROM flow_run WHERE id = ?2 AND deleted_us IS NULL)`,
+  );
+  for (const id of ids) {
+    mark.run(atUs, idBytes(id), atUs, atUs);
+    markTaskRuns.run(atUs, idBytes(id));
+  }
+}
+
+/** Prefect knows the run after all: the task runs that went with it are there again. */
+function reviveTaskRuns(db: RecordDb, flowRunId: Uint8Array, deletedUs: number): void {
+  db.prepare<unknown, [Uint8Array, number]>(
+    "UPDATE task_run SET deleted_us = NULL WHERE flow_run_id = ? AND deleted_us = ?",
+  ).run(flowRunId, deletedUs);
 }
 
 /** Runs whose `doc` is missing or older than their folded state, newest state first: REST should be asked for them. */

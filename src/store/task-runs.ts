@@ -94,6 +94,24 @@ export function upsertTaskRuns(db: RecordDb, rows: readonly TaskRun[], readUs: n
   return changed;
 }
 
+/** Which of these flow runs have a task run that is newer by its events than REST told: in the `rows` just stored, or not at all. */
+export function findFlowRunsAheadOfRows(
+  db: RecordDb,
+  flowRunIds: readonly string[],
+  rows: readonly TaskRun[],
+): Set<string> {
+  const ahead = new Set<string>();
+  const unread = db.prepare<unknown, [Uint8Array | null]>(
+    "SELECT 1 FROM task_run WHERE flow_run_id = ? AND read_us IS NULL AND deleted_us IS NULL LIMIT 1",
+  );
+  for (const id of flowRunIds) if (unread.get(idBytes(id)) !== null) ahead.add(id.toLowerCase());
+  for (const run of rows) {
+    const heldUs = readTaskRunRow(db, run.id)?.state_us ?? 0;
+    if (run.flow_run_id && heldUs > (stateOf(run).atUs ?? 0)) ahead.add(run.flow_run_id.toLowerCase());
+  }
+  return ahead;
+}
+
 /** Folds the newest change of each task run (`key`: its `event.t`); call inside the transaction that stored the events. Answers the ids touched. */
 export function foldTaskRunChanges(
   db: RecordDb,
@@ -174,14 +192,6 @@ export function markTaskRunsDeleted(db: RecordDb, ids: readonly string[], atUs: 
      WHERE id = ? AND deleted_us IS NULL AND (read_us IS NULL OR read_us <= ?) AND (state_us IS NULL OR state_us <= ?)`,
   );
   for (const id of ids) mark.run(atUs, idBytes(id), atUs, atUs);
-}
-
-/** Marks the task runs of deleted flow runs: the server drops them together. */
-export function markTaskRunsOfDeletedFlowRuns(db: RecordDb, flowRunIds: readonly string[], atUs: number): void {
-  const mark = db.prepare<unknown, [number, Uint8Array | null]>(
-    "UPDATE task_run SET deleted_us = ? WHERE flow_run_id = ? AND deleted_us IS NULL",
-  );
-  for (const id of flowRunIds) mark.run(atUs, idBytes(id));
 }
 
 /**

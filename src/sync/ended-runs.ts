@@ -7,7 +7,8 @@ import type { EngineContext } from "./engine-context.ts";
 import { walkRows } from "./row-walk.ts";
 
 /**
- * The server writes task-run rows up to 5 s after their events, and clients send log lines in batches of 2 s.
+ * The server writes task-run rows up to 5 s after their events when it has nothing else to do, and clients send log lines in
+ * batches of 2 s.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
  */
 const FIRST_US = 5 * SECOND_US;
@@ -15,6 +16,8 @@ const FIRST_US = 5 * SECOND_US;
 const LATE_US = 60 * SECOND_US;
 /** What is known of the server's clock is a little behind it. */
 const SLACK_US = 3 * SECOND_US;
+/** Rows of task runs that lag their events are asked for again this much later. */
+export const LAGGING_MS = 30_000;
 /** Flow runs whose task runs are read together. */
 const TOGETHER = 50;
 const FAR_FUTURE_US = Number.MAX_SAFE_INTEGER;
@@ -23,6 +26,8 @@ export class EndedRuns {
   private readonly ctx: EngineContext;
   /** Runs that ended before this have been looked at. */
   private doneUs: Record<"task_run" | "log", number> = { task_run: 0, log: 0 };
+  /** When task runs are read again (our clock, milliseconds); null: nothing lags. */
+  private againMs: number | null = null;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
@@ -33,8 +38,15 @@ export class EndedRuns {
     this.doneUs = { task_run: Math.min(this.doneUs.task_run, endUs), log: Math.min(this.doneUs.log, endUs) };
   }
 
+  /** Rows of task runs lag their events: there is more to read in half a minute. */
+  get isWaiting(): boolean {
+    return this.againMs !== null;
+  }
+
   /** Reads task runs of some ended flow runs. False when none is left for now, or what was read does not count as whole. */
   async taskRuns(priority: Priority, signal: AbortSignal): Promise<boolean> {
+    if (this.againMs !== null && this.ctx.clock.nowMs() < this.againMs) return false;
+    this.againMs = null;
     const ended = this.due("task_run", FIRST_US, FIRST_US, TOGETHER);
     if (ended.length === 0) return false;
     const mark = this.ctx.serverClock.mark();
@@ -52,8 +64,9 @@ export class EndedRuns {
       if (page.length < rowPage) break;
     }
     const reachedUs = mark.reachedUs();
-    this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, reachedUs });
-    return ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_US));
+    const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, reachedUs });
+    if (!isWhole && reachedUs !== null) this.againMs = this.ctx.clock.nowMs() + LAGGING_MS;
+    return isWhole && ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_US));
   }
 
   /** Reads the logs of one failed or crashed run: soon after its end, and again when late lines must have come. */

@@ -3,7 +3,7 @@
  * Nobody else writes claims, so no range is covered before its last row is stored.
  */
 import type { Clock } from "../lib/clock.ts";
-import { parseIsoUs, SECOND_US } from "../lib/time.ts";
+import { MINUTE_US, parseIsoUs, SECOND_US } from "../lib/time.ts";
 import type { EventSource, PrefectEvent } from "../model/event.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import type { LiveBatch } from "../model/live-batch.ts";
@@ -13,12 +13,12 @@ import { confirmEvents } from "../store/confirmed-events.ts";
 import { addCoverage, type CoverageSource } from "../store/coverage.ts";
 import { inTransaction, type RecordDb } from "../store/database.ts";
 import { createEventWriter } from "../store/events.ts";
-import { markFlowRunsDeleted, upsertFlowRuns } from "../store/flow-runs.ts";
+import { markFlowRunsDeleted, readFlowRunRow, upsertFlowRuns } from "../store/flow-runs.ts";
 import { foldRunEvents } from "../store/fold-events.ts";
 import { upsertLogs } from "../store/logs.ts";
 import { upsertObjects } from "../store/objects.ts";
 import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../store/sync-state.ts";
-import { markTaskRunsDeleted, markTaskRunsOfDeletedFlowRuns, upsertTaskRuns } from "../store/task-runs.ts";
+import { findFlowRunsAheadOfRows, markTaskRunsDeleted, upsertTaskRuns } from "../store/task-runs.ts";
 import { CANARY, type CanaryEvent } from "./canary-event.ts";
 import { KEPT_FROM, keptFromUs } from "./kept-from.ts";
 
@@ -60,6 +60,12 @@ export interface IngestOptions {
 
 /** Lateness that the overlap of catch-ups may not reach. */
 const LATE_US = 60 * SECOND_US;
+/**
+ * A service of the server writes task-run rows from their events: 5 s later as a rule, minutes when the machine is busy, and
+ * never when it gave up. What is missing for longer than this does not come any more.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
+ */
+export const LATEST_TASK_ROW_US = 10 * MINUTE_US;
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 export class Ingest {
@@ -130,10 +136,7 @@ export class Ingest {
       const clean = rows.map((row) => this.redact.flowRun(row));
       const serverReadUs = this.toServerUs(readUs);
       const ids = upsertFlowRuns(this.db, clean, readUs, serverReadUs === null ? {} : { serverReadUs });
-      if (missing.length > 0) {
-        markFlowRunsDeleted(this.db, missing, this.goneUs(readUs));
-        markTaskRunsOfDeletedFlowRuns(this.db, missing, this.goneUs(readUs));
-      }
+      if (missing.length > 0) markFlowRunsDeleted(this.db, missing, this.goneUs(readUs));
       if (extra.claim) this.cover("flow_run", "", extra.claim);
       return ids;
     });
@@ -142,7 +145,10 @@ export class Ingest {
     return flowRunIds.length;
   }
 
-  /** `ofFlowRuns`: the rows are all task runs of these flow runs; `reachedUs`: the server's clock at the start of the reading. */
+  /**
+   * `ofFlowRuns`: the rows are all task runs of these flow runs; `reachedUs`: the server's clock at the start of the reading.
+   * Answers whether all of it was claimed: not while rows lag their events.
+   */
   taskRuns(
     rows: readonly TaskRun[],
     readUs: number,
@@ -151,16 +157,18 @@ export class Ingest {
       readonly ofFlowRuns?: readonly string[];
       readonly reachedUs?: number | null;
     },
-  ): void {
-    const missing = extra.missing ?? [];
-    const changed = inTransaction(this.db, () => {
+  ): boolean {
+    const { missing = [], ofFlowRuns = [], reachedUs = null } = extra;
+    const done = inTransaction(this.db, () => {
       const clean = rows.map((row) => this.redact.taskRun(row));
-      const ids = upsertTaskRuns(this.db, clean, readUs);
+      const changed = upsertTaskRuns(this.db, clean, readUs).length;
       if (missing.length > 0) markTaskRunsDeleted(this.db, missing, this.goneUs(readUs));
-      this.coverRuns("task_run", extra.ofFlowRuns ?? [], readUs, extra.reachedUs ?? null);
-      return ids.length;
+      const whole = reachedUs === null ? [] : this.withAllTaskRows(ofFlowRuns, clean, reachedUs);
+      this.coverRuns("task_run", whole, readUs, reachedUs);
+      return { changed, isWhole: whole.length === ofFlowRuns.length };
     });
-    if (changed + missing.length > 0) this.tell(["task_run"], []);
+    if (done.changed + missing.length > 0) this.tell(["task_run"], []);
+    return done.isWhole;
   }
 
   /** `ofFlowRun`: the lines are all of this run. */
@@ -199,7 +207,10 @@ export class Ingest {
         return;
       }
       case "flow_run":
-        this.flowRuns(batch.rows, batch.readUs, batch.missing ? { missing: batch.missing } : {});
+        // One that only events told of may still have to be committed: rounds look again.
+        this.flowRuns(batch.rows, batch.readUs, {
+          missing: (batch.missing ?? []).filter((id) => readFlowRunRow(this.db, id)?.read_us != null),
+        });
         return;
       case "task_run":
         this.taskRuns(batch.rows, batch.readUs, {
@@ -293,6 +304,14 @@ export class Ingest {
       const range = { fromUs: 0, toUs: Math.floor(reachedUs), source: "live" as const, verifiedUs: Math.floor(readUs) };
       addCoverage(this.db, kind, id.toLowerCase(), { ...range, serverCount: null, recordCount: null });
     }
+  }
+
+  /** Without the flow runs whose task runs are newer by their events than by these rows, as long as rows may still come. */
+  private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], reachedUs: number): readonly string[] {
+    const ahead = findFlowRunsAheadOfRows(this.db, ids, rows);
+    if (ahead.size === 0) return ids;
+    const isLate = (id: string) => reachedUs - (readFlowRunRow(this.db, id)?.state_us ?? 0) < LATEST_TASK_ROW_US;
+    return ids.filter((id) => !ahead.has(id.toLowerCase()) || !isLate(id));
   }
 
   /** State times are the server's, readings ours: the later of both clocks, or a server ahead of us keeps its dead alive. */

@@ -1,13 +1,19 @@
 /** Run rows told by REST: what events cannot tell, and what the server deleted without a word. */
-import { MINUTE_US, SECOND_US } from "../lib/time.ts";
+import { MINUTE_US } from "../lib/time.ts";
 import type { FlowRun } from "../model/objects.ts";
 import { findPlannedRuns, findRunsToReconcile, findUnfinishedRuns, readFlowRunRow } from "../store/flow-runs.ts";
-import { findMissingParentTaskRuns, findUnfinishedTaskRuns } from "../store/task-runs.ts";
+import { findMissingParentTaskRuns, findUnfinishedTaskRuns, readTaskRunRow } from "../store/task-runs.ts";
 import type { Priority } from "./budget.ts";
 import type { EngineContext } from "./engine-context.ts";
+import { LATEST_TASK_ROW_US } from "./ingest.ts";
+import type { ClockMark } from "./server-clock.ts";
 
-/** Events are published before the row is committed: a run this young may not be visible yet. */
-const YOUNG_US = 30 * SECOND_US;
+/**
+ * Events are published before the row is committed, for which the server waits up to a minute on SQLite (`busy_timeout`).
+ * What is missing for longer does not come any more.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/database/configurations.py
+ */
+const LATEST_FLOW_ROW_US = 2 * MINUTE_US;
 /** Pages of upcoming runs that are read. */
 const PLAN_PAGES = 5;
 /** Task runs that changed last before this are looked at again. */
@@ -17,6 +23,8 @@ export class Reconciler {
   private readonly ctx: EngineContext;
   /** Parents of subflows that Prefect does not know; asked once. */
   private readonly unknownParents = new Set<string>();
+  /** Since when (our clock) Prefect does not show runs that may be too young for it. */
+  private readonly missedUs = new Map<string, number>();
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
@@ -70,38 +78,62 @@ export class Reconciler {
 
   /** Task runs that look unfinished though their flow run is over, and the stand-ins of subflows, which have no events. */
   async quietTaskRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
-    const { db, clock, tuning } = this.ctx;
-    const idleSinceUs = Math.floor(this.ctx.serverClock.guessUs() - IDLE_TASK_US);
+    const { db, serverClock, tuning } = this.ctx;
+    const idleSinceUs = Math.floor(serverClock.guessUs() - IDLE_TASK_US);
     const unfinished = findUnfinishedTaskRuns(db, { limit: tuning.rowPage, readBeforeUs, idleSinceUs });
     const parents = findMissingParentTaskRuns(db, tuning.rowPage + this.unknownParents.size).filter(
       (id) => !this.unknownParents.has(id),
     );
     const ids = [...unfinished, ...parents].slice(0, tuning.rowPage);
     if (ids.length === 0) return;
-    const readUs = clock.nowUs();
+    const mark = serverClock.mark();
     const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
       api.filterTaskRuns({ task_runs: { id: { any_: ids } }, limit: tuning.rowPage }, call),
     );
     const found = new Set(rows.map((row) => row.id));
     for (const id of parents) if (!found.has(id)) this.unknownParents.add(id);
-    this.ctx.ingest.taskRuns(rows, readUs, { missing: unfinished.filter((id) => !found.has(id)) });
+    const missing = unfinished.filter((id) => {
+      const row = readTaskRunRow(db, id);
+      return this.isAbsent(id, found, row, mark, LATEST_TASK_ROW_US);
+    });
+    this.ctx.ingest.taskRuns(rows, mark.atUs, { missing });
   }
 
   /** Reads runs by id; those that Prefect does not know are marked deleted. Answers how many rows changed. */
   private async readRuns(ids: readonly string[], priority: Priority, signal: AbortSignal): Promise<number> {
-    const readUs = this.ctx.clock.nowUs();
-    // Young as of the question: an answer can come long after it, when the machine slept in between.
-    const askedUs = this.ctx.serverClock.guessUs();
+    const mark = this.ctx.serverClock.mark();
     const rows: readonly FlowRun[] = await this.ctx.requests.call(priority, signal, (api, call) =>
       api.filterFlowRuns({ flow_runs: { id: { any_: ids } }, limit: this.ctx.tuning.rowPage }, call),
     );
     const found = new Set(rows.map((row) => row.id));
-    const missing = ids.filter((id) => !found.has(id) && !this.isYoung(id, askedUs));
-    return this.ctx.ingest.flowRuns(rows, readUs, { missing });
+    const missing = ids.filter((id) => {
+      const row = readFlowRunRow(this.ctx.db, id);
+      return this.isAbsent(id, found, row, mark, LATEST_FLOW_ROW_US);
+    });
+    return this.ctx.ingest.flowRuns(rows, mark.atUs, { missing });
   }
 
-  private isYoung(id: string, askedUs: number): boolean {
-    const stateUs = readFlowRunRow(this.ctx.db, id)?.state_us ?? 0;
-    return askedUs - stateUs < YOUNG_US;
+  /**
+   * Prefect does not show the run, and it either did before or would by now: `latestUs` after its state, as of the question, since
+   * an answer can come long after it, when the machine slept in between. While the server's clock is unknown, ours counts since
+   * the run was first missed.
+   */
+  private isAbsent(
+    id: string,
+    found: ReadonlySet<string>,
+    row: { readonly read_us: number | null; readonly state_us: number | null } | null,
+    mark: ClockMark,
+    latestUs: number,
+  ): boolean {
+    if (found.has(id) || row?.read_us != null) {
+      this.missedUs.delete(id);
+      return !found.has(id);
+    }
+    const reachedUs = mark.reachedUs();
+    const missedUs = this.missedUs.get(id) ?? mark.atUs;
+    const isLong = reachedUs === null ? mark.atUs - missedUs >= latestUs : reachedUs - (row?.state_us ?? 0) >= latestUs;
+    if (isLong) this.missedUs.delete(id);
+    else this.missedUs.set(id, missedUs);
+    return isLong;
   }
 }

@@ -1,7 +1,7 @@
 /** The three loops that keep run rows true: after events, in rounds, and for what ended. */
 import { isTerminal } from "../model/state.ts";
 import { findRunsToReconcile, readFlowRunRow } from "../store/flow-runs.ts";
-import { EndedRuns } from "./ended-runs.ts";
+import { EndedRuns, LAGGING_MS } from "./ended-runs.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { fillFlowRuns } from "./flow-run-fill.ts";
 import type { Commit } from "./ingest.ts";
@@ -125,6 +125,7 @@ export class RunsKeeper {
 
   private async endedTurn(signal: AbortSignal): Promise<number> {
     await this.endedRuns(signal);
-    return Math.abs(this.ctx.clock.nowMs() - this.endedMs) < ENDING_MS ? ENDED_MS : FOREVER_MS;
+    if (Math.abs(this.ctx.clock.nowMs() - this.endedMs) < ENDING_MS) return ENDED_MS;
+    return this.ended.isWaiting ? LAGGING_MS : FOREVER_MS;
   }
 }

@@ -37,6 +37,7 @@ export class Oracle {
   private readonly present = new Set<string>();
   private readonly hasEvent;
   private readonly readClaims;
+  private readonly readDeletedTasks;
   /** State times of flow runs, to see that none goes back. */
   private readonly states = new Map<string, number>();
 
@@ -44,6 +45,9 @@ export class Oracle {
     this.o = o;
     this.hasEvent = o.sqlite.prepare<{ one: number }, [Uint8Array]>("SELECT 1 AS one FROM event WHERE id = ?");
     this.readClaims = o.sqlite.prepare<ClaimRow, []>("SELECT kind, scope, from_us, to_us, verified_us FROM coverage");
+    this.readDeletedTasks = o.sqlite.prepare<{ id: Uint8Array }, []>(
+      "SELECT id FROM task_run WHERE deleted_us IS NOT NULL",
+    );
   }
 
   afterCommit(info: CommitInfo): void {
@@ -52,7 +56,10 @@ export class Oracle {
       this.checked.clear();
     }
     if (info.touchedCoverage || info.deletedRows) for (const claim of this.readClaims.all()) this.check(claim);
-    if (info.touchedRuns || info.deletedRows) this.checkStates();
+    if (info.touchedRuns || info.deletedRows) {
+      this.checkStates();
+      this.checkDeletedTasks();
+    }
   }
 
   /** Everything once more, however it came about. */
@@ -60,6 +67,7 @@ export class Oracle {
     this.present.clear();
     this.checked.clear();
     for (const claim of this.readClaims.all()) this.check(claim);
+    this.checkDeletedTasks();
   }
 
   private check(claim: ClaimRow): void {
@@ -128,6 +136,15 @@ export class Oracle {
       if (row.flow_run_id !== claim.scope || storedMs > asOfMs) continue;
       if (find.get(uuidToBytes(row.id)) === null)
         this.o.fail(`the task runs of ${claim.scope} are claimed without ${row.id}`);
+    }
+  }
+
+  /** What Prefect has, or still has to write, is never taken for deleted. */
+  private checkDeletedTasks(): void {
+    for (const { id } of this.readDeletedTasks.all()) {
+      const taskId = bytesToUuid(id);
+      if (this.o.server.taskRuns.has(taskId))
+        this.o.fail(`task run ${taskId} is taken for deleted, and Prefect has it`);
     }
   }
 

@@ -35,7 +35,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
         sent.push({ event, us });
         server.publish([{ event, us }]);
       }
-      time.after(chance.pick([0, 20, 200, 2_000]), () => commit(type, stateId, us));
+      time.after(chance.chance(0.02) ? 45_000 : chance.pick([0, 20, 200, 2_000]), () => commit(type, stateId, us));
     });
   }
   if (fails && states.length === whole.length) {
@@ -56,14 +56,39 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     }
   }
   for (let task = 0; task < 3; task += 1) {
-    const row = { id: chance.uuid(), name: `task-${task}`, flow_run_id: id, state_type: "COMPLETED" as const };
-    time.after(stepMs, () => server.taskRuns.set(row.id, { row, storedMs: time.nowMs + chance.int(0, 4_500) }));
+    const taskId = chance.uuid();
+    for (const type of ["RUNNING", "COMPLETED"] as const) {
+      time.after(chance.int(0, stepMs), () => {
+        const us = server.nowUs();
+        const change = { taskId, type, stateId: chance.uuid(), us };
+        if (!silent) {
+          const event = taskEvent(change, id);
+          sent.push({ event, us });
+          server.publish([{ event, us }]);
+        }
+        // Another service writes the rows, and falls behind when the machine is busy.
+        const lagMs = chance.chance(0.2) ? chance.int(5_000, 90_000) : chance.int(0, 4_500);
+        time.after(lagMs, () => commitTask(change));
+      });
+    }
   }
   if (deleted) {
     time.after(stepMs + chance.int(300, 6_000), () => {
       const run = server.runs.get(id);
       if (run) run.deletedMs = time.nowMs;
+      for (const one of [...server.taskRuns.values()])
+        if (one.row.flow_run_id === id) server.taskRuns.delete(one.row.id);
     });
+  }
+
+  function commitTask({ taskId, type, stateId, us }: TaskChange): void {
+    if ((server.runs.get(id)?.deletedMs ?? Number.POSITIVE_INFINITY) <= time.nowMs) return;
+    const known = server.taskRuns.get(taskId);
+    if (known && (parseIsoUs(known.row.state?.timestamp ?? "") ?? 0) > us) return;
+    const state = { id: stateId, type, name: type, timestamp: formatIsoUs(us) };
+    const row = { id: taskId, name: "task", flow_run_id: id, state_id: stateId, state_type: type, state };
+    if (known) known.row = row;
+    else server.taskRuns.set(taskId, { row, storedMs: time.nowMs });
   }
 
   function commit(type: StateType, stateId: string, us: number): void {
@@ -85,6 +110,23 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     if (known) known.row = row;
     else server.runs.set(id, { row, expectedUs, createdMs: time.nowMs, deletedMs: Number.POSITIVE_INFINITY });
   }
+}
+
+interface TaskChange {
+  readonly taskId: string;
+  readonly type: StateType;
+  readonly stateId: string;
+  readonly us: number;
+}
+
+function taskEvent({ taskId, type, stateId, us }: TaskChange, flowRunId: string): PrefectEvent {
+  const event = stateEvent({ id: taskId, stateId, type, us, runCount: 1 });
+  return {
+    ...event,
+    event: `prefect.task-run.${type}`,
+    resource: { ...event.resource, "prefect.resource.id": `prefect.task-run.${taskId}` },
+    related: [{ "prefect.resource.id": `prefect.flow-run.${flowRunId}`, "prefect.resource.role": "flow-run" }],
+  };
 }
 
 function stateEvent(o: { id: string; stateId: string; type: StateType; us: number; runCount: number }): PrefectEvent {

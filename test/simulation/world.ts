@@ -20,6 +20,8 @@ import { VirtualTime } from "./virtual-time.ts";
 
 /** After trouble ends the record is whole within this. */
 const WHOLE_MS = 15_000;
+/** Longer than a server takes to commit what it has published. */
+const ROW_LATE_MS = 130_000;
 /** What was lost without a sign is found by the next poll. */
 const POLL_MS = 30_000;
 const POLL_WITHOUT_STREAM_MS = 10_000;
@@ -408,6 +410,8 @@ class World {
       throw new Failed();
     }
     if (this.plan.steps.some((step) => step.kind === "run")) {
+      // A row that never came counts as deleted then.
+      this.advance(this.time.nowMs + ROW_LATE_MS);
       // A client asks: then even what changed without an event is found within a round.
       running.session.touch();
       this.advance(this.time.nowMs + 40_000);

@@ -3,13 +3,12 @@ import { SECOND_US } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/event.ts";
 import type { TaskRun } from "../../src/model/objects.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../src/store/database.ts";
-import { upsertFlowRuns } from "../../src/store/flow-runs.ts";
+import { markFlowRunsDeleted, upsertFlowRuns } from "../../src/store/flow-runs.ts";
 import { foldRunEvents } from "../../src/store/fold-events.ts";
 import {
   findMissingParentTaskRuns,
   findUnfinishedTaskRuns,
   markTaskRunsDeleted,
-  markTaskRunsOfDeletedFlowRuns,
   readTaskRunRow,
   toTaskRun,
   upsertTaskRuns,
@@ -145,10 +144,28 @@ describe("task runs that stay open", () => {
     fold(db, aTaskRunEvent(running));
     inTransaction(db, () => markTaskRunsDeleted(db, [base.id], T0_US));
     expect(readTaskRunRow(db, base.id)?.deleted_us).toBeNull();
-    inTransaction(db, () => markTaskRunsOfDeletedFlowRuns(db, [flowRunId], T0_US + 5 * SECOND_US));
+    inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], T0_US + 5 * SECOND_US));
     expect(readTaskRunRow(db, base.id)?.deleted_us).toBe(T0_US + 5 * SECOND_US);
     fold(db, aTaskRunEvent({ ...completed, state: aState({ timestamp: at(8) }) }));
     expect(readTaskRunRow(db, base.id)?.deleted_us).toBeNull();
+  });
+
+  test("come back with a flow run that was there after all, but not those that went before it", () => {
+    using db = aRecord();
+    const parent = aFlowRun({ id: flowRunId, state: aState({ type: "RUNNING", timestamp: at(0) }) });
+    const gone = { ...running, id: anId() };
+    const deletedUs = (id: string) => readTaskRunRow(db, id)?.deleted_us;
+    inTransaction(db, () => upsertFlowRuns(db, [parent], T0_US));
+    fold(db, aTaskRunEvent(running), aTaskRunEvent(gone));
+    const [first, second, third] = [2, 5, 6].map((seconds) => T0_US + seconds * SECOND_US) as [number, number, number];
+    inTransaction(db, () => markTaskRunsDeleted(db, [gone.id], first));
+    inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], second));
+    expect([deletedUs(base.id), deletedUs(gone.id)]).toEqual([second, first]);
+    inTransaction(db, () => upsertFlowRuns(db, [parent], third));
+    expect([deletedUs(base.id), deletedUs(gone.id)]).toEqual([null, first]);
+    // A run that was read later than it was missed stays, and its task runs with it.
+    inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], second));
+    expect(deletedUs(base.id)).toBeNull();
   });
 });
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import type { FlowRun, Log } from "../../src/model/objects.ts";
+import type { FlowRun, Log, TaskRun } from "../../src/model/objects.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import { readFlowRunRow } from "../../src/store/flow-runs.ts";
 import { readTaskRunRow } from "../../src/store/task-runs.ts";
 import { EndedRuns } from "../../src/sync/ended-runs.ts";
 import { fillFlowRuns } from "../../src/sync/flow-run-fill.ts";
 import { Reconciler } from "../../src/sync/reconcile.ts";
-import { aFlowRun, aLog, anId, aState, aTaskRun, at, T0_US } from "../support/builders.ts";
+import { aFlowRun, aLog, anId, aState, aTaskRun, aTaskRunEvent, at, T0_US } from "../support/builders.ts";
 import { aBench, anEventAt, type Bench, SECOND, still } from "./bench.ts";
 
 const fill = (bench: Bench, goalSeconds: number) =>
@@ -90,20 +90,30 @@ describe("reconciling runs", () => {
   test("marks a run deleted that Prefect does not know, unless it is so young that it may not be committed", async () => {
     const bench = aBench();
     const [old, young] = [anId(), anId()];
-    bench.ctx.ingest.events([stateEvent(old, "Running", -60), stateEvent(young, "Pending", -2)], "stream", null);
+    bench.ctx.ingest.events([stateEvent(old, "Running", -150), stateEvent(young, "Pending", -2)], "stream", null);
     const reconciler = new Reconciler(bench.ctx);
     await reconciler.dirtyRuns(still);
     expect(readFlowRunRow(bench.ctx.db, old)?.deleted_us).toBe(T0_US);
     expect(readFlowRunRow(bench.ctx.db, young)?.deleted_us).toBeNull();
-    bench.clock.us += 40 * SECOND;
+    bench.clock.us += 150 * SECOND;
     await reconciler.dirtyRuns(still);
-    expect(readFlowRunRow(bench.ctx.db, young)?.deleted_us).toBe(T0_US + 40 * SECOND);
+    expect(readFlowRunRow(bench.ctx.db, young)?.deleted_us).toBe(T0_US + 150 * SECOND);
+  });
+
+  test("a live answer without it marks only a run that Prefect has shown before", () => {
+    const bench = aBench();
+    const [shown, announced] = [runAt(-60, { state_type: "RUNNING" }), anId()];
+    bench.ctx.ingest.flowRuns([shown], T0_US - 30 * SECOND, {});
+    bench.ctx.ingest.events([stateEvent(announced, "Pending", -1)], "stream", null);
+    bench.ctx.ingest.live({ kind: "flow_run", rows: [], readUs: T0_US, missing: [shown.id, announced] }, T0_US);
+    const deletedUs = (id: string) => readFlowRunRow(bench.ctx.db, id)?.deleted_us;
+    expect([deletedUs(shown.id), deletedUs(announced)]).toEqual([T0_US, null]);
   });
 
   test("marks it deleted also when the server's clock is far ahead of ours", async () => {
     const bench = aBench({ skewMs: 3_600_000 });
     const id = anId();
-    bench.ctx.ingest.events([stateEvent(id, "Running", 3_500)], "stream", null);
+    bench.ctx.ingest.events([stateEvent(id, "Running", 3_450)], "stream", null);
     await new Reconciler(bench.ctx).dirtyRuns(still);
     expect(readFlowRunRow(bench.ctx.db, id)?.deleted_us).not.toBeNull();
   });
@@ -152,6 +162,33 @@ describe("reconciling runs", () => {
     expect(readFlowRunRow(bench.ctx.db, running.id)?.deleted_us).toBe(bench.clock.us);
     expect(readTaskRunRow(bench.ctx.db, task.id)?.state_type).toBe("CANCELLED");
   });
+
+  test("does not take a task run for deleted whose row Prefect writes late, and does when it is long due or was there", async () => {
+    const bench = aBench();
+    const ended = runAt(-900);
+    bench.prefect.flowRuns = [ended];
+    await fill(bench, -1_000);
+    const started = (given: Partial<TaskRun> = {}) =>
+      aTaskRun({ flow_run_id: ended.id, state_type: "RUNNING", start_time: at(-20), ...given });
+    const [late, dropped] = [started(), started()];
+    bench.ctx.ingest.events(
+      [late, dropped].map((run) => aTaskRunEvent(run)),
+      "stream",
+      null,
+    );
+    bench.ctx.ingest.taskRuns([dropped], T0_US - 10 * SECOND, {});
+    const reconciler = new Reconciler(bench.ctx);
+    const look = () => reconciler.quietTaskRuns(bench.clock.us + SECOND, "reconcile", still);
+    const deletedUs = (run: TaskRun) => readTaskRunRow(bench.ctx.db, run.id)?.deleted_us;
+    await look();
+    expect([deletedUs(late), deletedUs(dropped)]).toEqual([null, T0_US]);
+    bench.clock.us += 500 * SECOND;
+    await look();
+    expect(deletedUs(late)).toBeNull();
+    bench.clock.us += 200 * SECOND;
+    await look();
+    expect(deletedUs(late)).toBe(bench.clock.us);
+  });
 });
 
 describe("ended runs", () => {
@@ -171,6 +208,42 @@ describe("ended runs", () => {
     expect(bench.prefect.asked).toEqual(["task_runs of 2 runs", "task_runs of 2 runs"]);
     expect(bench.prefect.taskRuns.every((run) => readTaskRunRow(bench.ctx.db, run.id) !== null)).toBe(true);
     expect(covered(bench, "task_run", runs[0]?.id ?? "")[0]?.[1]).toBe(-1);
+  });
+
+  test("are read again while Prefect's rows lag their events, and claimed once nothing can come any more", async () => {
+    const bench = aBench();
+    const run = runAt(-600, { end_time: at(-10), state: aState({ timestamp: at(-10) }) });
+    const [prompt, stale, late, lost] = [0, 1, 2, 3].map(() => aTaskRun({ flow_run_id: run.id, start_time: at(-20) }));
+    if (!prompt || !stale || !late || !lost) throw new Error("four task runs");
+    bench.prefect.flowRuns = [run];
+    await fill(bench, -1_000);
+    bench.ctx.ingest.events(
+      [prompt, stale, late].map((task) => aTaskRunEvent(task)),
+      "stream",
+      null,
+    );
+    const ended = new EndedRuns(bench.ctx);
+    const claims = () => covered(bench, "task_run", run.id).length;
+    const look = async () => {
+      bench.clock.us += 60 * SECOND;
+      return [await ended.taskRuns("reconcile", still), ended.isWaiting, claims()];
+    };
+    const behind = { ...stale, state: aState({ type: "RUNNING", timestamp: at(-30) }) };
+    bench.prefect.taskRuns = [prompt, behind];
+    expect(await look()).toEqual([false, true, 0]);
+    bench.prefect.taskRuns = [prompt, stale];
+    expect(await look()).toEqual([false, true, 0]);
+    bench.prefect.asked.length = 0;
+    expect(await ended.taskRuns("reconcile", still)).toBe(false);
+    expect(bench.prefect.asked).toEqual([]);
+    bench.prefect.taskRuns = [prompt, stale, late];
+    expect(await look()).toEqual([true, false, 1]);
+    bench.ctx.ingest.events([aTaskRunEvent(lost)], "stream", null);
+    bench.ctx.db.sqlite.run("DELETE FROM coverage WHERE kind = 'task_run'");
+    ended.note(T0_US - 10 * SECOND);
+    expect(await look()).toEqual([false, true, 0]);
+    bench.clock.us += 600 * SECOND;
+    expect(await look()).toEqual([true, false, 1]);
   });
 
   test("have their logs read when they failed, to the last line, and again for lines that came late", async () => {
