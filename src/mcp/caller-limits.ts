@@ -26,8 +26,11 @@ export class CallerLimits {
     this.settings = settings;
   }
 
-  /** `cost`: messages in the request. Call `release` once when the answer is out. */
-  admit(id: string, nowMs: number, cost = 1): Admission {
+  /**
+   * `cost`: messages in the request; `places`: how many of them are held until the answer is out. Call `release` once when it
+   * is.
+   */
+  admit(id: string, nowMs: number, cost = 1, places = cost): Admission {
     const { requestsPerSecond, burst, maxConcurrent } = this.settings;
     const caller = this.callers.get(id) ?? { tokens: burst, atMs: nowMs, running: 0 };
     this.callers.delete(id);
@@ -36,20 +39,21 @@ export class CallerLimits {
     const earned = (Math.max(0, nowMs - caller.atMs) / 1000) * requestsPerSecond;
     caller.tokens = Math.min(burst, caller.tokens + earned);
     caller.atMs = nowMs;
-    if (caller.running + cost > maxConcurrent) return { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
+    if (places > 0 && caller.running + places > maxConcurrent)
+      return { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
     if (caller.tokens < cost) {
       const seconds = Math.max(1, Math.ceil((cost - caller.tokens) / requestsPerSecond));
       return { admitted: false, retryAfterSeconds: seconds, reason: "rate" };
     }
     caller.tokens -= cost;
-    caller.running += cost;
+    caller.running += places;
     let isReleased = false;
     return {
       admitted: true,
       release: () => {
         if (isReleased) return;
         isReleased = true;
-        caller.running -= cost;
+        caller.running -= places;
       },
     };
   }

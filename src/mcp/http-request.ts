@@ -73,6 +73,11 @@ export function cancelledIds(body: unknown): RequestId[] {
   return taken.map(({ params }) => params?.requestId).filter(isRequestId);
 }
 
+/** Takes requests back and asks for nothing. */
+export function isCancellation(body: unknown): boolean {
+  return cancelledIds(body).length === costOf(body);
+}
+
 function isRequestId(id: unknown): id is RequestId {
   return typeof id === "string" || typeof id === "number";
 }

@@ -12,15 +12,13 @@ import type { Logger } from "../lib/logger.ts";
 import { createSpanExporter, type SpanExporter } from "../lib/span-export.ts";
 import { type Caller, type CallerAuth, createCallerAuth } from "./caller-auth.ts";
 import { CallerLimits } from "./caller-limits.ts";
-import { errorRefusal, idOf, refusal, tooMany } from "./http-answers.ts";
+import { admitRequest } from "./http-admission.ts";
+import { errorRefusal, idOf, refusal } from "./http-answers.ts";
 import { callerAuthOf, checkBind, isLoopbackBind, tlsOf } from "./http-bind.ts";
-import { readJsonBody } from "./http-body.ts";
 import { createGuards, PREFLIGHT, type RequestGuards } from "./http-guards.ts";
-import { costOf, isInitialize, isListen, needOf } from "./http-request.ts";
+import { isInitialize, isListen, needOf } from "./http-request.ts";
 import { boundedBody } from "./http-streams.ts";
-import { tolerated } from "./incoming.ts";
 import { Metrics } from "./metrics.ts";
-import { honourable } from "./offer-subscriptions.ts";
 import { challenge, METADATA_PATH, resourceMetadata } from "./protected-resource.ts";
 import { noteRequest } from "./request-notes.ts";
 import { buildServer } from "./server.ts";
@@ -252,20 +250,13 @@ class HttpHost implements HttpServer {
     if (!["POST", "GET", "DELETE"].includes(request.method)) {
       return refusal({ status: 405, message: "Use POST.", headers: { allow: "POST, GET, DELETE, OPTIONS" } });
     }
-    let admission = this.limits.admit(caller.id, clock.nowMs());
-    if (!admission.admitted) return this.refused("rate", tooMany(admission));
+    const rules = { limits: this.limits, maxBodyBytes: settings.maxBodyBytes, clock };
+    const admitted = await admitRequest(request, caller.id, rules);
+    if (!admitted.ok) return this.refused(admitted.reason, admitted.response);
+    const { body, release } = admitted;
     let isHandedOn = false;
     try {
-      const read = request.method === "POST" ? await readJsonBody(request, settings.maxBodyBytes, clock) : null;
-      if (read && !read.ok) return this.refused("body", refusal(read.refusal));
-      const body = honourable(tolerated(read?.value));
-      if (costOf(body) > 1) {
-        admission.release();
-        const whole = this.limits.admit(caller.id, clock.nowMs(), costOf(body));
-        if (!whole.admitted) return this.refused("rate", tooMany(whole));
-        admission = whole;
-      }
-      const need = read ? needOf(body) : { data: request.method === "GET", fresh: false };
+      const need = body === undefined ? { data: request.method === "GET", fresh: false } : needOf(body);
       let seat: Seat;
       try {
         seat = await this.tenants.admit(target, need, caller.id);
@@ -275,12 +266,12 @@ class HttpHost implements HttpServer {
       }
       // An answer may take minutes, and a stream of notices is silent for as long as nothing happens.
       server.timeout(request, 0);
-      const answer = await this.answerFrom(seat, asked, body, admission.release);
+      const answer = await this.answerFrom(seat, asked, body, release);
       isHandedOn = answer.isHandedOn;
       if (!answer.isStream) server.timeout(request, IDLE_SECONDS);
       return answer.response;
     } finally {
-      if (!isHandedOn && admission.admitted) admission.release();
+      if (!isHandedOn) release();
     }
   }
 

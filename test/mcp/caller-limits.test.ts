@@ -17,6 +17,14 @@ describe("caller limits", () => {
     expect(done(limits, "a", 500)).toBe(true);
   });
 
+  test("let through what needs no place when none is free, at the caller's rate", () => {
+    const limits = new CallerLimits({ ...settings, requestsPerSecond: 1, burst: 3 });
+    for (let n = 0; n < 2; n += 1) expect(limits.admit("a", 0).admitted).toBe(true);
+    expect(limits.admit("a", 0)).toMatchObject({ reason: "concurrency" });
+    expect(limits.admit("a", 0, 1, 0).admitted).toBe(true);
+    expect(limits.admit("a", 0, 1, 0)).toMatchObject({ reason: "rate" });
+  });
+
   test("hold back a caller with too many requests running, until one is answered", () => {
     const limits = new CallerLimits({ ...settings, requestsPerSecond: 100, burst: 100 });
     const first = limits.admit("a", 0);

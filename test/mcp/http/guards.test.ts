@@ -267,8 +267,8 @@ describe("limits", () => {
     await waiting.catch(() => undefined);
   });
 
-  test("a call that a 2025-era client takes back ends its stream and frees its place", async () => {
-    await using http = startHttp({ http: { maxConcurrent: 2 } });
+  test("a call that a 2025-era client takes back ends its stream and frees its place, also when it has no other", async () => {
+    await using http = startHttp({ http: { maxConcurrent: 1 } });
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
     const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params });
     const session = {
@@ -279,6 +279,7 @@ describe("limits", () => {
       // The headers come at once, long before the answer.
       const stream = await post(http.server.url, { ...call("wait"), id }, { headers: session });
       expect(stream.status).toBe(200);
+      expect((await http.post(call("echo", { text: "a" }), session)).status).toBe(429);
       const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id } };
       expect((await http.post(cancel, session)).status).toBe(202);
       expect(await stream.text()).not.toContain("waited");
