@@ -34,6 +34,8 @@ const SETTLE_MIN_MS = 250;
 const SETTLE_MAX_MS = 1_000;
 /** Events that wait for the reader; beyond it the reader is not coming back. */
 const MAX_QUEUED = 50_000;
+/** Characters of one message; the largest event that Prefect takes has 1.5 million bytes, unless it is set otherwise. */
+const MOST_MESSAGE_OF_CALLERS = 4_000_000;
 
 /** One connection; its end is final. See `EventStream` for what callers may rely on. */
 export function openEventStream(connection: PrefectConnection, filter: EventFilter, deps: StreamDeps): EventStream {
@@ -83,6 +85,10 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
 
   function receive(data: unknown): void {
     heard();
+    if (connection.isNamedByCaller && typeof data === "string" && data.length > MOST_MESSAGE_OF_CALLERS) {
+      end(new AppError("unavailable", "A message of the event stream is longer than an event can be."));
+      return;
+    }
     const message = typeof data === "string" ? parseObject(data) : null;
     if (message === null || isOver()) return;
     if (phase === "auth" && message.type === "auth_success") subscribe();
@@ -213,8 +219,8 @@ function createSocket(connection: PrefectConnection, url: string): WebSocket {
     headers: socketHeaders(connection),
     tls: tlsOptions(connection),
     ...(proxy === null ? {} : { proxy }),
-    // Compressing costs the server more than loopback bytes do.
-    ...(isLoopback(url) ? { perMessageDeflate: false } : {}),
+    // Compressing costs the server more than loopback bytes do; and what a caller names could inflate a little to very much.
+    ...(isLoopback(url) || connection.isNamedByCaller ? { perMessageDeflate: false } : {}),
   });
 }
 

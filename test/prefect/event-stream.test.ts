@@ -276,6 +276,47 @@ describe("an upgrade that is refused", () => {
   });
 });
 
+describe("a Prefect that a caller named", () => {
+  const large = () => now({ payload: { note: "x".repeat(4_000_000) } });
+
+  test("may not send what is no event by its size", async () => {
+    await using fake = await startFakePrefect();
+    const stream = open(fake, { isNamedByCaller: true });
+    await stream.ready;
+    fake.emit([large()]);
+    expect(await outcomeFacts(stream)).toMatchObject({
+      code: "unavailable",
+      message: "A message of the event stream is longer than an event can be.",
+      phase: "live",
+    });
+  });
+
+  test("is asked for nothing compressed; the operator's own may be set to larger events", async () => {
+    const offers: (string | null)[] = [];
+    using server = Bun.serve({
+      port: 0,
+      fetch(request) {
+        offers.push(request.headers.get("sec-websocket-extensions"));
+        return new Response(null, { status: 403 });
+      },
+    });
+    // To a loopback address nothing is compressed in any case; this one reaches the same machine and does not look like one.
+    const url = `http://0.0.0.0:${server.port}`;
+    await outcome(open({ url }, { isNamedByCaller: true }));
+    await outcome(open({ url }));
+    expect(offers).toEqual([null, expect.stringContaining("permessage-deflate")]);
+    await using fake = await startFakePrefect();
+    const stream = open(fake);
+    await stream.ready;
+    const event = large();
+    fake.emit([event]);
+    for await (const batch of stream) {
+      expect(batch.map(({ id }) => id)).toEqual([event.id]);
+      break;
+    }
+  });
+});
+
 describe("the end of a stream", () => {
   test.each([
     [1012, "", "The Prefect server is stopping or restarting."],
