@@ -192,15 +192,13 @@ export class Tenants {
   private makeRoom(kept: Seat): void {
     const { maxTenants } = this.options;
     const over = this.seats.size - maxTenants;
-    if (over > 0) {
-      const others = [...this.seats].filter(([key, seat]) => seat !== kept && key !== OWN);
-      const own = others.filter(([, seat]) => seat.callerId === kept.callerId);
-      const isGreedy = own.length >= Math.ceil(maxTenants / CALLER_SHARE);
-      const idle = others.filter(([, seat]) => seat.streams === 0 && seat.running === 0);
-      const order = new Set([...(isGreedy ? own : []), ...idle, ...others]);
-      for (const [key, seat] of [...order].slice(0, over)) void this.remove(key, seat);
-    }
-    this.options.trimDisk();
+    if (over <= 0) return;
+    const others = [...this.seats].filter(([key, seat]) => seat !== kept && key !== OWN);
+    const own = others.filter(([, seat]) => seat.callerId === kept.callerId);
+    const isGreedy = own.length >= Math.ceil(maxTenants / CALLER_SHARE);
+    const idle = others.filter(([, seat]) => seat.streams === 0 && seat.running === 0);
+    const order = new Set([...(isGreedy ? own : []), ...idle, ...others]);
+    for (const [key, seat] of [...order].slice(0, over)) void this.remove(key, seat);
   }
 
   private async remove(key: string, seat: Seat): Promise<void> {

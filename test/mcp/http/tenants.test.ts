@@ -1,5 +1,5 @@
 /** Who is served what: two Prefects, the server's own and callers', through the program's real applications. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, mock, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -238,6 +238,20 @@ describe("what a tenant costs", () => {
     expect(entries.filter((name) => name !== "salt").every((name) => /^[0-9a-f]{32}$/.test(name))).toBe(true);
     expect(readFileSync(join(folder, "salt")).length).toBe(32);
   });
+
+  test("records of idle tenants go when the disk is too full, looked after in rounds and not with each call", async () => {
+    const trimDisk = mock(() => undefined);
+    await using calm = startHttp({ trimDisk });
+    for (let n = 0; n < 20; n += 1) await calm.post(call("echo", { text: "a" }));
+    expect(trimDisk.mock.calls.length).toBeLessThan(5);
+    await using http = start({ maxDiskBytes: 1, idleMs: 1_000 });
+    const ask = () => http.post(runs(), as(beta, BETA.auth));
+    await eventually(ask, (answer) => sourceOf(answer) === "record", 10_000);
+    const folders = () => readdirSync(join(dataDir, "tenants")).filter((name) => name !== "salt");
+    expect(folders()).toHaveLength(1);
+    expect(await eventually(folders, (found) => found.length === 0, 10_000)).toEqual([]);
+    expect(names(await ask())).toEqual([BETA.run]);
+  }, 25_000);
 
   test("an idle tenant lets go of its record and comes back when it is asked again", async () => {
     await using http = start({ idleMs: 200 });
