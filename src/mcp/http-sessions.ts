@@ -2,6 +2,7 @@
 
 import { type McpServer, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
 import { batchedIds, cancelledIds } from "./http-request.ts";
+import { invalidParams } from "./request-params.ts";
 
 interface Session {
   readonly server: McpServer;
@@ -64,6 +65,8 @@ export class HttpSessions {
     session.usedMs = nowMs;
     this.sessions.delete(id);
     this.sessions.set(id, session);
+    const wrong = invalidParams(parsedBody);
+    if (wrong !== null) return Response.json(wrong);
     noteBatch(session, batchedIds(parsedBody));
     const response = await session.transport.handleRequest(request, parsedBody === undefined ? {} : { parsedBody });
     // The SDK stops working on a request that was taken back, but would keep its stream open for the session's life.

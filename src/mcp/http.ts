@@ -21,6 +21,7 @@ import { boundedBody } from "./http-streams.ts";
 import { Metrics } from "./metrics.ts";
 import { challenge, METADATA_PATH, resourceMetadata } from "./protected-resource.ts";
 import { noteRequest } from "./request-notes.ts";
+import { invalidParams } from "./request-params.ts";
 import { buildServer } from "./server.ts";
 import type { LookupHost } from "./target-rules.ts";
 import type { Tenant } from "./tenant.ts";
@@ -365,7 +366,8 @@ class HttpHost implements HttpServer {
     if (isInitialize(body) && (await isLegacyRequest(request, body))) {
       return seat.sessions.open(request, body, callerId, clock.nowMs());
     }
-    return seat.handler.fetch(request, { parsedBody: body });
+    const wrong = invalidParams(body);
+    return wrong === null ? seat.handler.fetch(request, { parsedBody: body }) : Response.json(wrong);
   }
 
   private refused(reason: string, response: Response): Response {

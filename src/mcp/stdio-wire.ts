@@ -6,7 +6,8 @@ import {
 } from "@modelcontextprotocol/server";
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { invalidRequest, tolerated } from "./incoming.ts";
+import { type InvalidRequest, invalidRequest, tolerated } from "./incoming.ts";
+import { invalidParams } from "./request-params.ts";
 
 /** Requests that were read before the input ended get this long to be answered: `printf … | prefect-mcp-bun` sees its answers. */
 const LAST_ANSWERS_MS = 300;
@@ -118,12 +119,12 @@ export class StdioWire implements Transport {
     const content = contentOf(line);
     if (content === undefined) throw new Error(`a line of ${line.length} characters is not JSON`);
     const message = messageIn(content);
-    if (message === null) this.refuse(content, line.length);
+    const refusal = message === null ? invalidRequest(content) : invalidParams(message);
+    if (message === null || refusal !== null) this.refuse(refusal, line.length);
     else this.receive(this.options.incoming?.(message) ?? message);
   }
 
-  private refuse(content: unknown, length: number): void {
-    const answer = invalidRequest(content);
+  private refuse(answer: InvalidRequest | null, length: number): void {
     this.onerror?.(new Error(answer?.error.message ?? `a line of ${length} characters is not a message`));
     if (answer === null) return;
     this.unanswered.add(answer);

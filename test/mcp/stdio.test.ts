@@ -243,6 +243,15 @@ describe("JSON over stdio that is no message", () => {
     expect(wired.firsts()).toBe(0);
   });
 
+  test("a request with parameters of the wrong kind gets the code of that", async () => {
+    const wired = start();
+    wired.send(INITIALIZE, { id: 2, method: "resources/read", params: {} });
+    await wired.stdin.end();
+    await wired.served;
+    const error = { code: -32602, message: "Invalid params: params.uri must be a string." };
+    expect(wired.answers().find(({ id }) => id === 2)).toEqual({ jsonrpc: "2.0", id: 2, error } as never);
+  });
+
   test("is only logged where nobody waits for an answer, as are lines that are not JSON, without what they say", async () => {
     const wired = start();
     const lines = [

@@ -288,6 +288,19 @@ describe("limits", () => {
   });
 });
 
+test("parameters of the wrong kind get the code of that, in both eras", async () => {
+  await using http = startHttp();
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
+  const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+  const session = { "mcp-session-id": begun.headers.get("mcp-session-id") ?? "", "mcp-protocol-version": "2025-11-25" };
+  const error = { code: -32602, message: "Invalid params: params.uri must be a string." };
+  const read = { jsonrpc: "2.0", id: 7, method: "resources/read", params: {} };
+  expect((await http.post(read, session)).json).toEqual({ jsonrpc: "2.0", id: 7, error });
+  expect((await http.post(read, { ...session, "mcp-session-id": "unknown" })).status).toBe(404);
+  const answer = await postModern(http.server.url, "resources/read", {});
+  expect(await answer.json()).toEqual({ jsonrpc: "2.0", id: expect.anything(), error });
+});
+
 test("a listener learns that tools, and with them resources, have changed", async () => {
   const app = fakeApp();
   await using http = startHttp({ openOwn: () => app });
