@@ -6,7 +6,7 @@ import type { QueryContext } from "../queries/context.ts";
 import { parseEventFilter, withEventPrefix, withResource } from "../queries/event-filter.ts";
 import { resolveName } from "../queries/names.ts";
 import { findResourceCondition } from "../queries/resource-names.ts";
-import { filterArg, momentArg, textArg } from "./shapes.ts";
+import { checkWindow, filterArg, momentArg, textArg } from "./shapes.ts";
 
 /** Members of such a tool's input. */
 export const eventArgs = {
@@ -44,18 +44,20 @@ export interface EventArguments {
 export interface AskedEvents {
   /** Without `occurred` and `order`. */
   readonly filter: EventFilter;
+  /** The order that the filter object states. */
+  readonly order: "asc" | "desc" | undefined;
   readonly sinceUs: number | undefined;
   readonly untilUs: number | undefined;
 }
 
 /** Throws AppError `invalid_input` for what contradicts itself, and what resolving names throws. */
 export async function readEventArguments(ctx: QueryContext, args: EventArguments, nowUs: number): Promise<AskedEvents> {
-  const { occurred, order: _, ...rest } = parseEventFilter(args.filter);
-  const sinceUs = once("occurred_after", momentArg("occurred_after", args.occurred_after, nowUs), occurred?.since);
-  const untilUs = once("occurred_before", momentArg("occurred_before", args.occurred_before, nowUs), occurred?.until);
-  if (sinceUs !== undefined && untilUs !== undefined && sinceUs > untilUs) {
-    throw new AppError("invalid_input", "occurred_after lies after occurred_before");
-  }
+  const { occurred, order, ...rest } = parseEventFilter(args.filter);
+  const after = momentArg("occurred_after", args.occurred_after, nowUs);
+  const before = momentArg("occurred_before", args.occurred_before, nowUs);
+  const sinceUs = once("occurred_after", after, momentOf(occurred?.since));
+  const untilUs = once("occurred_before", before, momentOf(occurred?.until));
+  checkWindow(["occurred_after", "occurred_before"], sinceUs, untilUs);
   const prefix = args.event_type_prefix?.replace(/\*$/, "");
   let filter: EventFilter = prefix === undefined ? rest : withEventPrefix(rest, prefix);
   for (const kind of ["flow_run", "deployment", "work_pool"] as const) {
@@ -65,13 +67,17 @@ export async function readEventArguments(ctx: QueryContext, args: EventArguments
     filter = withResource(filter, { id: [`prefect.${kind.replace("_", "-")}.${id}`] });
   }
   if (args.resource !== undefined) filter = withResource(filter, findResourceCondition(ctx, args.resource));
-  return { filter, sinceUs, untilUs };
+  return { filter, order: order?.toLowerCase() as AskedEvents["order"], sinceUs, untilUs };
 }
 
-function once(name: string, us: number | undefined, text: string | undefined): number | undefined {
-  const other = text === undefined ? undefined : parseIsoUs(text);
-  if (us !== undefined && other !== undefined && us !== other) {
+/** What an argument and the filter object may both say. Throws AppError `invalid_input` where they differ. */
+export function once<T>(name: string, one: T | undefined, other: T | undefined): T | undefined {
+  if (one !== undefined && other !== undefined && one !== other) {
     throw new AppError("invalid_input", `${name} and the filter say different things`, { hint: "Give it once." });
   }
-  return us ?? other;
+  return one ?? other;
+}
+
+function momentOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseIsoUs(text);
 }

@@ -6,6 +6,7 @@ import { serverNowUs } from "../queries/freshness.ts";
 import { encodeCursor } from "./cursor.ts";
 import { defineTool } from "./define.ts";
 import { readEventQuestion } from "./event-question.ts";
+import { EVENT_ALIASES } from "./event-shorthands.ts";
 import { listAnswer } from "./list-answer.ts";
 import type { Item } from "./render.ts";
 import { filterArg, listArgs, listOutput, pickFields, textArg, tokenBudget } from "./shapes.ts";
@@ -34,15 +35,7 @@ export const readEventsTool = defineTool({
     "Events of the workspace: what happened to runs, tasks, deployments, pools, automations, assets, and custom events. Newest first, any age the record or Prefect holds; the answer states its window. resource also matches related resources. detail full: labels, related, payload.",
   input,
   output: listOutput("events"),
-  aliases: {
-    since: "occurred_after",
-    until: "occurred_before",
-    after: "occurred_after",
-    before: "occurred_before",
-    flow_run_id: "flow_run",
-    prefix: "event_type_prefix",
-    event_prefix: "event_type_prefix",
-  },
+  aliases: EVENT_ALIASES,
   async run({ query: ctx }, args) {
     const nowUs = serverNowUs(ctx);
     const asked = await readEventQuestion(ctx, args, nowUs);

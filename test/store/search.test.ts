@@ -4,11 +4,9 @@ import type { PrefectEvent } from "../../src/model/event.ts";
 import { parseSearchTerms } from "../../src/model/search-terms.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../src/store/database.ts";
 import { createEventWriter, type EventCursor } from "../../src/store/events.ts";
-import { upsertFlowRuns } from "../../src/store/flow-runs.ts";
 import { type LogCursor, upsertLogs } from "../../src/store/logs.ts";
-import { upsertObjects } from "../../src/store/objects.ts";
-import { findByNameWords, findEventsByText, findLogsByText } from "../../src/store/search.ts";
-import { aDeployment, aFlow, aFlowRun, aLog, anEvent, anId, at, T0_US } from "../support/builders.ts";
+import { findEventsByText, findLogsByText } from "../../src/store/search.ts";
+import { aLog, anEvent, anId, at, T0_US } from "../support/builders.ts";
 import { seededRandom } from "../support/random.ts";
 import { pick } from "./random-events.ts";
 
@@ -234,32 +232,4 @@ describe("a search of log lines", () => {
       ),
     ).toEqual([5, 1]);
   });
-});
-
-test("names of runs and objects are found by their words", () => {
-  const db = openRecord(":memory:", "write");
-  inTransaction(db, () => {
-    upsertFlowRuns(
-      db,
-      [
-        aFlowRun({ id: anId(21), name: "amber-heron", start_time: at(1) }),
-        aFlowRun({ id: anId(22), name: "amber-wapiti", start_time: at(5) }),
-        aFlowRun({ id: anId(23), name: "Größe" }),
-      ],
-      T0_US,
-    );
-    upsertObjects(db, "flow", [aFlow({ id: anId(31), name: "load-orders" })], T0_US, true);
-    upsertObjects(db, "deployment", [aDeployment({ id: anId(32), name: "orders nightly" })], T0_US, true);
-  });
-  const names = (table: "flow_run" | "object", query: string, limit = 9) =>
-    findByNameWords(db, table, parseSearchTerms(query), limit);
-  expect(names("flow_run", "AMBER").map(({ id }) => id)).toEqual([anId(22), anId(21)]);
-  expect(names("flow_run", "amber -heron")).toEqual([{ kind: "flow_run", id: anId(22), name: "amber-wapiti" }]);
-  expect(names("flow_run", "GRÖ*").map(({ name }) => name)).toEqual(["Größe"]);
-  expect(names("flow_run", "mber")).toEqual([]);
-  expect(names("flow_run", "amber", 1)).toHaveLength(1);
-  expect(names("object", "orders")).toEqual([
-    { kind: "flow", id: anId(31), name: "load-orders" },
-    { kind: "deployment", id: anId(32), name: "orders nightly" },
-  ]);
 });
