@@ -5,7 +5,6 @@ import { Stage } from "../support/diagnosis-stage.ts";
 import { eventually } from "../support/product.ts";
 
 const SETUP_MS = 120_000;
-const SETTLE_MS = 9_000;
 const NAMES = [
   "automation-fired",
   "automation-proactive-waiting",
@@ -25,7 +24,7 @@ let limit: { id: string };
 beforeAll(async () => {
   stage = await Stage.open();
   await setUp(stage);
-  await Bun.sleep(SETTLE_MS);
+  await stage.prefect.settled();
 }, SETUP_MS);
 
 afterAll(() => stage?.[Symbol.asyncDispose]());

@@ -5,7 +5,6 @@ import { setUpHealthy, setUpTwoCauses } from "../support/diagnosis-workspaces.ts
 import { eventually } from "../support/product.ts";
 
 const SETUP_MS = 240_000;
-const SETTLE_MS = 9_000;
 const FLOWS = "diagnosis_flows.py";
 
 let stage: Stage;
@@ -19,7 +18,7 @@ afterAll(() => stage?.[Symbol.asyncDispose]());
 describe("a workspace without trouble", () => {
   beforeAll(async () => {
     await setUpHealthy(stage);
-    await Bun.sleep(SETTLE_MS);
+    await stage.prefect.settled();
   }, SETUP_MS);
 
   test.each(["flows-never-run", "healthy-workspace"])("%s", async (name) => {
@@ -30,7 +29,7 @@ describe("a workspace without trouble", () => {
 describe("a workspace with trouble", () => {
   beforeAll(async () => {
     await setUpTwoCauses(stage);
-    await Bun.sleep(SETTLE_MS);
+    await stage.prefect.settled();
   }, SETUP_MS);
 
   test("two-causes", async () => {
@@ -60,7 +59,7 @@ describe("flows that really ran", () => {
     const done = await running;
     if (done.exitCode !== 0) throw new Error(done.stderr.slice(-2000));
     expectRuns(JSON.parse(done.stdout.trim().split("\n").at(-1) ?? "{}").ids, child.name);
-    await Bun.sleep(SETTLE_MS);
+    await stage.prefect.settled();
   }, SETUP_MS);
 
   test.each([
@@ -116,7 +115,7 @@ describe("limits that keep a run waiting without a word", () => {
     void prefect.python(FLOWS, ["hold", "0"]);
     const global = await eventually(runs("ledger-write"), (found) => found.length === 2, 30_000);
     const tagged = await eventually(runs("tag-write"), (found) => found.length === 2, 30_000);
-    await Bun.sleep(SETTLE_MS);
+    await stage.prefect.settled();
     stage.expect("global-limit-held", {
       ask: { flow_run: global[1]?.id ?? "" },
       verdict: "problem",

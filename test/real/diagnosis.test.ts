@@ -6,7 +6,6 @@ import { setUpWaiting } from "../support/diagnosis-waiting.ts";
 import type { Product } from "../support/product.ts";
 
 const SETUP_MS = 240_000;
-const SETTLE_MS = 8_000;
 
 /** All that the two set-ups name; a test must have its name before they run. */
 const NAMES = [
@@ -56,7 +55,7 @@ beforeAll(async () => {
   await setUpEnded(stage);
   await stage.scene.untilLate(late);
   await stage.scene.beat();
-  await Bun.sleep(SETTLE_MS);
+  await stage.prefect.settled();
 }, SETUP_MS);
 
 afterAll(() => stage?.[Symbol.asyncDispose]());

@@ -37,7 +37,7 @@ beforeAll(async () => {
   ids = JSON.parse(flows.stdout.trim().split("\n").at(-1) ?? "{}").ids;
   (await working).kill("SIGINT");
   await (await working).exited;
-  await settled();
+  await prefect.settled(120_000);
 }, FLOWS_MS);
 
 afterAll(async () => {
@@ -57,28 +57,6 @@ async function startWorker() {
   return prefect.prefect(["worker", "start", "--pool", "etl-pool", "--name", "worker-1"], {
     PREFECT_WORKER_QUERY_SECONDS: "2",
   });
-}
-
-/** No event has come for longer than the server takes to write one, and no automation that fired still has to act. */
-async function settled(): Promise<void> {
-  const untilMs = Date.now() + 120_000;
-  let before = -1;
-  for (let total = await countEvents(); total !== before || (await isActing()); total = await countEvents()) {
-    if (Date.now() > untilMs) return;
-    before = total;
-    await Bun.sleep(7_000);
-  }
-}
-
-/** On a busy machine an action comes half a minute after what triggered it. */
-async function isActing(): Promise<boolean> {
-  const fired = await countEvents(["prefect.automation.triggered"]);
-  return fired > (await countEvents(["prefect.automation.action.executed", "prefect.automation.action.failed"]));
-}
-
-async function countEvents(name?: readonly string[]): Promise<number> {
-  const body = { filter: { occurred: WIDE, ...(name ? { event: { name } } : {}) }, limit: 0 };
-  return (await prefect.api<{ total: number }>("POST", "/events/filter", body)).total;
 }
 
 async function eventsOfApi(filter: JsonObject = {}): Promise<PrefectEvent[]> {
@@ -320,7 +298,7 @@ describe("answers are what the API says", () => {
     expect(JSON.stringify(identity.structured)).toContain(prefect.url);
     expect(JSON.stringify(identity.structured)).toContain(await prefect.api<string>("GET", "/admin/version"));
     const status = await product.call("get_record_status");
-    expect(status.structured).toMatchObject({ events: await countEvents(), syncing: "self", gaps: [] });
+    expect(status.structured).toMatchObject({ events: (await eventsOfApi()).length, syncing: "self", gaps: [] });
   });
 
   test("every answer names the same ids in both channels", async () => {

@@ -33,8 +33,7 @@ beforeAll(async () => {
     ({ structured }) => structured.backfill?.done === true && structured.stream === "open",
     60_000,
   );
-  // The server writes its last events within five seconds.
-  await Bun.sleep(6_000);
+  await prefect.settled();
 }, 180_000);
 
 afterAll(async () => {

@@ -17,8 +17,11 @@ import { eventually, type Product, ROOT, startProduct } from "../support/product
 import { type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
 
 const BASELINES = join(ROOT, "test/fixtures/token-baselines.json");
-/** Names and ids are made anew for each server, so that token counts differ a little from run to run. */
-const TOLERANCE = 1.08;
+/**
+ * Names and ids are made anew for each server, so that token counts differ from run to run: most where a busy machine takes longer
+ * for the 200 task runs, whose ids then share less of their beginnings.
+ */
+const TOLERANCE = 1.15;
 
 let prefect: RealPrefect;
 let ids: Readonly<Record<string, string>>;

@@ -40,9 +40,11 @@ export interface RealPrefect extends AsyncDisposable {
   /** Runs a Python file of test/support (or an absolute path) against the server, to its end. */
   python(script: string, args?: readonly string[]): Promise<Finished>;
   /**
-   * Runs scenarios of workspace.py (all but `worker` when none is named), then waits until the events and logs are flushed.
-   * Returns ids by name, as listed there.
+   * Waits until no event has come for longer than the server takes to write one, and no automation that fired still has to act:
+   * seconds, half a minute when the machine is busy. Gives up after `maxMs`.
    */
+  settled(maxMs?: number): Promise<void>;
+  /** Runs scenarios of workspace.py (all but `worker` when none is named), then waits until it has settled. Ids by name. */
   fill(...scenarios: string[]): Promise<Readonly<Record<string, string>>>;
   /** Starts `prefect …` (a worker) beside the server; it is ended with the server's folder. */
   prefect(args: readonly string[], env?: Readonly<Record<string, string>>): Subprocess;
@@ -54,7 +56,9 @@ const ROOT = join(import.meta.dir, "../..");
 const BIN = join(ROOT, ".venv/bin");
 const START_MS = 120_000;
 /** Events are written in batches, at the latest 5 s after they were published. */
-const FLUSH_MS = 5_500;
+const FLUSH_MS = 8_000;
+const SETTLE_MS = 60_000;
+const EVER = { since: "1970-01-01T00:00:00Z", until: "2100-01-01T00:00:00Z" };
 /** Remembers which built-in block types are registered already. */
 const MEMO = "memo_store.toml";
 
@@ -146,10 +150,30 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     return { exitCode, stdout, stderr };
   }
 
+  async function settled(maxMs = SETTLE_MS): Promise<void> {
+    const untilMs = systemClock.nowMs() + maxMs;
+    let before = -1;
+    for (let total = await countEvents(); total !== before || (await isActing()); total = await countEvents()) {
+      if (systemClock.nowMs() > untilMs) return;
+      before = total;
+      await systemClock.sleep(FLUSH_MS);
+    }
+  }
+
+  async function isActing(): Promise<boolean> {
+    const fired = await countEvents(["prefect.automation.triggered"]);
+    return fired > (await countEvents(["prefect.automation.action.executed", "prefect.automation.action.failed"]));
+  }
+
+  async function countEvents(name?: readonly string[]): Promise<number> {
+    const body = { filter: { occurred: EVER, ...(name ? { event: { name } } : {}) }, limit: 0 };
+    return (await api<{ total: number }>("POST", "/events/filter", body)).total;
+  }
+
   async function fill(...scenarios: string[]): Promise<Readonly<Record<string, string>>> {
     const { exitCode, stdout, stderr } = await python("workspace.py", scenarios);
     if (exitCode !== 0) throw new Error(`workspace.py ended with ${exitCode}: ${stderr.slice(-2_000)}`);
-    await systemClock.sleep(FLUSH_MS);
+    await settled();
     return (JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { ids: Record<string, string> }).ids;
   }
 
@@ -175,6 +199,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     restart: start,
     pause: (frozen) => server?.kill(frozen ? "SIGSTOP" : "SIGCONT"),
     python,
+    settled,
     fill,
     prefect(args, extra = {}) {
       const command = [join(BIN, "prefect"), ...args];
