@@ -29,8 +29,9 @@ const APART_MS = 500;
 /** With websockets refused and nothing happening, a poll this often. */
 const QUIET_POLL_MS = 20_000;
 const QUIET_AFTER_MS = 120_000;
-/** Version and retention of the server are asked for again. */
+/** Version and retention of the server are asked for again: as a rule, and after a question that failed. */
 const LEARN_MS = 3_600_000;
+const LEARN_AGAIN_MS = 60_000;
 const BACKFILL_LOOK_MS = 60_000;
 const FOREVER_MS = 3_600_000;
 
@@ -193,9 +194,9 @@ export class Engine {
   private async learn(signal: AbortSignal): Promise<void> {
     const { clock } = this.ctx;
     if (this.learntMs !== null && Math.abs(clock.nowMs() - this.learntMs) < LEARN_MS) return;
-    await learnServer(this.ctx, signal);
+    const isTold = await learnServer(this.ctx, signal);
     const isFirst = this.learntMs === null;
-    this.learntMs = clock.nowMs();
+    this.learntMs = clock.nowMs() - (isTold ? 0 : LEARN_MS - LEARN_AGAIN_MS);
     if (isFirst) for (const wake of this.onLearnt) wake.ring();
   }
 

@@ -64,7 +64,7 @@ export class Requests {
         const isLast = !failure.retryable || attempt >= tries || waitMs === undefined;
         // Several questions have a 500 of their own; only the one that everything hangs on tells that Prefect is ill.
         const isTelling =
-          failure.status === undefined || (isLast && (failure.status !== 500 || priority === "catch-up"));
+          failure.status === undefined || (isLast && (failure.status === 401 || priority === "catch-up"));
         if (isTelling) this.contact.failed(failure);
         if (isLast) throw failure;
         await this.clock.sleep(waitMs, signal);

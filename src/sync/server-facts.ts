@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { DAY_US } from "../lib/time.ts";
 import { DEFAULT_RETENTION_US, retentionOf } from "../model/event-retention.ts";
 import { findFact } from "../store/sync-state.ts";
 import type { EngineContext, ServerFacts } from "./engine-context.ts";
@@ -8,28 +9,44 @@ export function assumedFacts(isCloud: boolean): ServerFacts {
   return { version: null, retentionUs: isCloud ? null : DEFAULT_RETENTION_US, hasShorterRetention: false };
 }
 
+/** Events of this time are taken for kept while the server's retention cannot be learnt. */
+const UNTOLD_US = DAY_US;
+
 /**
  * Asks for version and retention, and notes them in the record. A server that does not tell (Cloud, older versions, no right
- * to) leaves standing what it told before, or the assumption. Throws AppError when it does not answer.
+ * to) leaves standing what it told before, or the assumption. Answers false when this one route fails, as behind a gateway that
+ * keeps `/admin` for itself: ask again soon. Throws AppError when Prefect does not answer.
  */
-export async function learnServer(ctx: EngineContext, signal: AbortSignal): Promise<void> {
+export async function learnServer(ctx: EngineContext, signal: AbortSignal): Promise<boolean> {
   const { server, requests } = ctx;
   const known = findFact(ctx.db, "instance");
   if (known?.retentionUs != null) server.retentionUs = known.retentionUs;
-  const settings = await orNull(requests.call("catch-up", signal, (api, call) => api.readServerSettings(call)));
   const version = await orNull(requests.call("catch-up", signal, (api, call) => api.readVersion(call)));
+  let isTold = true;
+  const settings = await orNull(requests.call("verify", signal, (api, call) => api.readServerSettings(call), 0)).catch(
+    (error: unknown) => {
+      if (!(error instanceof AppError) || error.status === undefined || error.status === 401) throw error;
+      isTold = false;
+      return null;
+    },
+  );
   if (version !== null) server.version = version;
   if (settings !== null && !requests.api.isCloud) {
     const retention = retentionOf(settings);
     server.retentionUs = retention.us;
     server.hasShorterRetention = retention.hasShorter;
   }
+  if (!isTold && known?.retentionUs == null && server.retentionUs !== null) {
+    // What is kept for less than the assumption must not be claimed.
+    server.retentionUs = Math.min(server.retentionUs, UNTOLD_US);
+  }
   ctx.ingest.fact("instance", {
     url: requests.api.url,
     version: server.version,
-    retentionUs: server.retentionUs,
+    retentionUs: isTold ? server.retentionUs : (known?.retentionUs ?? null),
     createdUs: known?.createdUs ?? Math.floor(ctx.clock.nowUs()),
   });
+  return isTold;
 }
 
 /** Null where the server has no such route or gives no right to it; a failure that may pass says nothing about the server. */

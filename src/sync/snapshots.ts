@@ -3,6 +3,7 @@ import { AppError } from "../errors.ts";
 import { SNAPSHOT_KINDS, type SnapshotKind, type SnapshotObjects } from "../model/objects.ts";
 import type { CallOptions, FilterBody, PrefectApi } from "../prefect/api.ts";
 import { findObjects } from "../store/objects.ts";
+import { findFact } from "../store/sync-state.ts";
 import type { Priority } from "./budget.ts";
 import type { EngineContext } from "./engine-context.ts";
 
@@ -15,6 +16,8 @@ const QUIET_MS = 10 * 60_000;
 const SOON_MS = 700;
 const APART_MS = 5_000;
 const LOOK_MS = 60_000;
+/** A list that could not be read waits this long, so that the others have their turn. */
+const FAILED_MS = 30_000;
 /** Readings of a list that moved between its pages. */
 const READINGS = 3;
 
@@ -50,6 +53,7 @@ export class Snapshots {
   /** Our clock, ms: when each kind was read last, and when it is wanted at the latest because an event named it. */
   private readonly readMs = new Map<SnapshotKind, number>();
   private readonly wantedMs = new Map<SnapshotKind, number>();
+  private readonly failedMs = new Map<SnapshotKind, number>();
   private touchedMs = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: EngineContext) {
@@ -85,6 +89,12 @@ export class Snapshots {
   }
 
   private due(kind: SnapshotKind): SnapshotDue {
+    const due = this.wish(kind);
+    const failed = this.failedMs.get(kind);
+    return failed === undefined ? due : { ...due, atMs: Math.max(due.atMs, failed + FAILED_MS) };
+  }
+
+  private wish(kind: SnapshotKind): SnapshotDue {
     const last = this.readMs.get(kind);
     const cost = kind === "worker" ? Math.max(1, findObjects(this.ctx.db, "work_pool").length) : 1;
     if (last === undefined) return { kind, atMs: 0, isIdle: false, cost };
@@ -122,15 +132,21 @@ export class Snapshots {
   async read(kind: SnapshotKind, priority: Priority, signal: AbortSignal): Promise<void> {
     const startedMs = this.ctx.clock.nowMs();
     const readUs = this.ctx.clock.nowUs();
+    const wanted = this.wantedMs.get(kind);
     this.wantedMs.delete(kind);
     try {
       await this.store(kind, readUs, priority, signal);
     } catch (error) {
       // An older Prefect has no such route, a credential no right to it: asked again no sooner than usual.
       const isRefused = error instanceof AppError && !error.retryable && error.code !== "internal";
-      if (!isRefused || signal.aborted) throw error;
+      if (!isRefused || signal.aborted) {
+        this.failedMs.set(kind, this.ctx.clock.nowMs());
+        if (wanted !== undefined) this.wantedMs.set(kind, wanted);
+        throw error;
+      }
       this.ctx.logger.debug(`cannot read the list of ${kind}`, { error: error.message });
     }
+    this.failedMs.delete(kind);
     this.readMs.set(kind, startedMs);
   }
 
@@ -142,7 +158,7 @@ export class Snapshots {
     }
     // Workers are listed per pool only.
     const workers: SnapshotObjects["worker"][] = [];
-    let isWhole = true;
+    let isWhole = findFact(this.ctx.db, "read:work_pool") !== null;
     for (const pool of findObjects(this.ctx.db, "work_pool")) {
       const call = (api: PrefectApi, options: CallOptions) => api.filterWorkers(pool.name, options);
       const rows = await this.ctx.requests.call(priority, signal, call).catch((error: unknown) => {

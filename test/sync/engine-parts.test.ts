@@ -51,6 +51,26 @@ describe("what the server says of itself", () => {
     expect((await failureOf(learnServer(ctx, still))).code).toBe("unavailable");
   });
 
+  test("is asked for again where that route alone fails, and less is claimed until it is known", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.before = (asked) => {
+      if (asked === "settings") throw new AppError("unavailable", "bad gateway", { status: 502 });
+    };
+    expect(await learnServer(ctx, still)).toBe(false);
+    expect(ctx.server).toEqual({ version: "3.8.8", retentionUs: DAY_US, hasShorterRetention: false });
+    expect(findFact(ctx.db, "instance")?.retentionUs).toBeNull();
+    expect(ctx.contact.isReachable).toBe(true);
+    prefect.before = () => undefined;
+    prefect.settings = { server: { events: { retention_period: "P3D" } } };
+    expect(await learnServer(ctx, still)).toBe(true);
+    expect(ctx.server.retentionUs).toBe(3 * DAY_US);
+    prefect.before = (asked) => {
+      if (asked === "settings") throw new AppError("unavailable", "bad gateway", { status: 502 });
+    };
+    expect(await learnServer(ctx, still)).toBe(false);
+    expect(ctx.server.retentionUs).toBe(3 * DAY_US);
+  });
+
   test("comes as ISO durations or seconds, and with shorter lives of some events", () => {
     const overrides = (value: unknown) => ({
       server: {
@@ -188,6 +208,19 @@ describe("retention", () => {
     expect(left).toBeGreaterThan(0);
     expect(left).toBeLessThan(4_000);
     expect(keptFromUs(ctx.db)).toBeGreaterThan(T0_US - 100 * SECOND_US);
+  });
+
+  test("drops for space what is past, though an event claims to be of tomorrow", async () => {
+    const bench = aBench({ settings: { retentionBytes: 100_000 } });
+    const payload = () => ({ big: Array.from({ length: 200 }, () => crypto.randomUUID()).join("") });
+    bench.prefect.events = Array.from({ length: 60 }, (_, n) => anEventAt(-n - 1, { payload: payload() }));
+    bench.prefect.events.push(anEventAt(20 * 3_600));
+    await catchUp(bench.ctx, still);
+    await retentionTurn(bench.ctx, still);
+    expect(keptFromUs(bench.ctx.db)).toBeLessThanOrEqual(bench.clock.us);
+    bench.clock.us += 60e6;
+    await catchUp(bench.ctx, still);
+    expect(bench.covered().length).toBeGreaterThan(0);
   });
 
   test("drops nothing by age while the server's clock is unknown", async () => {

@@ -59,6 +59,40 @@ describe("the lists of objects", () => {
     expect(waitMs).toBe(60_000);
   });
 
+  test("are read though another one fails again and again, and what an event named is read once it can be", async () => {
+    const { ctx, prefect, clock } = aBench();
+    prefect.before = (asked) => {
+      if (asked.startsWith("work_pool ")) throw new AppError("unavailable", "busy", { status: 503 });
+    };
+    const snapshots = new Snapshots(ctx);
+    const turns = async (count: number) => {
+      for (let n = 0; n < count; n += 1) {
+        snapshots.touch();
+        await snapshots.turn(still).catch(() => undefined);
+        clock.us += 5 * SECOND;
+      }
+    };
+    await turns(8);
+    expect(findFact(ctx.db, "read:automation")).not.toBeNull();
+    expect(findFact(ctx.db, "read:work_pool")).toBeNull();
+    snapshots.note(["prefect.work-pool.updated"]);
+    await turns(1);
+    prefect.before = () => undefined;
+    prefect.objects.work_pool = [aWorkPool({ name: "lake" })];
+    await turns(8);
+    expect(findObjects(ctx.db, "work_pool")).toHaveLength(1);
+  });
+
+  test("do not claim that there are no workers where the pools may not be read", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.objects = { work_pool: [aWorkPool({ name: "lake" })], worker: [aWorker()] };
+    prefect.before = (asked) => {
+      if (asked.startsWith("work_pool ")) throw new AppError("unauthorized", "forbidden", { status: 403 });
+    };
+    await new Snapshots(ctx).turn(still);
+    expect(findFact(ctx.db, "read:worker")).toBeNull();
+  });
+
   test("do not keep an urgent list waiting behind idle ones", async () => {
     const { ctx, prefect, clock } = aBench();
     const snapshots = new Snapshots(ctx);
