@@ -276,6 +276,17 @@ export function findUnfinishedRuns(db: RecordDb, options: UnfinishedRunsOptions)
     .map((row) => idText(row.id) ?? "");
 }
 
+/** Runs in a terminal state that REST did not tell since `readBeforeUs`, longest unread first. */
+export function findEndedRuns(db: RecordDb, options: UnfinishedRunsOptions): string[] {
+  return db
+    .prepare<{ id: Uint8Array }, [number, number]>(
+      `SELECT id FROM flow_run WHERE state_type IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED') AND deleted_us IS NULL
+         AND coalesce(read_us, 0) < ? ORDER BY coalesce(read_us, 0) LIMIT ?`,
+    )
+    .all(options.readBeforeUs, options.limit)
+    .map((row) => idText(row.id) ?? "");
+}
+
 /** Plans (SCHEDULED runs) expected within the closed range, ids: what a reading of that range did not name is gone. */
 export function findPlannedRuns(db: RecordDb, fromUs: number, toUs: number, readBeforeUs: number): string[] {
   return db

@@ -2,12 +2,13 @@
  * Task runs: one row each. Their events carry the columns already computed (`payload.task_run`), so folding copies; REST is
  * written from the same events and lags them. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
  */
-import { parseIsoUs } from "../lib/time.ts";
+import { MINUTE_US, parseIsoUs } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/event.ts";
 import type { FoldedState } from "../model/fold.ts";
 import { foldChanges, isLaterState, readRunContext, type StateChange } from "../model/fold.ts";
 import type { JsonObject, TaskRun } from "../model/objects.ts";
 import type { TaskRunFacts } from "../model/run-facts.ts";
+import { isTerminal } from "../model/state.ts";
 import type { RecordDb, SQLQueryBindings } from "./database.ts";
 import { heldStamp } from "./flow-runs.ts";
 import {
@@ -44,6 +45,13 @@ export interface TaskRunRow extends StateColumns {
   readonly deleted_us: number | null;
 }
 
+/**
+ * A service of the server writes task-run rows from their events: 5 s later as a rule, minutes when the machine is busy, and
+ * never when it gave up. What is missing for longer than this does not come any more.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
+ */
+export const LATEST_TASK_ROW_US = 10 * MINUTE_US;
+
 const REST_COLUMNS = ["name", "flow_run_id", "child_flow_run_id", "tags", "created_us", "doc", "read_us"];
 const EVENT_COLUMNS = ["name", "flow_run_id", "child_flow_run_id", "tags", "t"];
 const HELD = `SELECT ${STATE_COLUMNS.join(", ")}, flow_run_id, child_flow_run_id, name, tags, read_us, deleted_us FROM task_run WHERE id = ?`;
@@ -61,9 +69,15 @@ type Held = StateColumns &
 
 /**
  * Stores task runs as REST told them; `readUs` is the start of that request, our clock. Call inside a transaction. A newer
- * folded state stays: REST may lag the event by seconds, or never learn of it. Answers the ids of the runs that changed.
+ * folded state stays: REST may lag the event by seconds, or never learn of it. `serverReadUs`: the same moment on the server's
+ * clock, where it is known. Answers the ids of the runs that changed.
  */
-export function upsertTaskRuns(db: RecordDb, rows: readonly TaskRun[], readUs: number): string[] {
+export function upsertTaskRuns(
+  db: RecordDb,
+  rows: readonly TaskRun[],
+  readUs: number,
+  serverReadUs: number | null = null,
+): string[] {
   const changed: string[] = [];
   for (const run of rows) {
     const id = idBytes(run.id);
@@ -85,13 +99,22 @@ export function upsertTaskRuns(db: RecordDb, rows: readonly TaskRun[], readUs: n
       changed.push(run.id);
       continue;
     }
-    const isNewer = (held.state_us ?? 0) > (told.atUs ?? 0);
+    const isNewer = (held.state_us ?? 0) > (told.atUs ?? 0) && !isOverruled(db, held, told, serverReadUs);
     const state = isNewer ? stateOfColumns(held) : told;
     const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
     db.prepare<unknown, SQLQueryBindings[]>(UPDATE_REST).run(...columns, ...stateBindings(state), deletedUs, id);
     if (held.read_us === null || idText(held.state_id) !== told.stateId) changed.push(run.id);
   }
   return changed;
+}
+
+/** The server ended it with its flow run, long after the held state's event came: that one is newer by its sender's clock only. */
+function isOverruled(db: RecordDb, held: StateColumns, told: FoldedState, serverReadUs: number | null): boolean {
+  if (serverReadUs === null || !isTerminal(told.type) || isTerminal(held.state_type)) return false;
+  const row = db
+    .prepare<{ us: number }, [Uint8Array | null]>("SELECT t - shift + recv AS us FROM event WHERE id = ?")
+    .get(held.state_id as Uint8Array | null);
+  return row !== null && serverReadUs - row.us >= LATEST_TASK_ROW_US;
 }
 
 /** Which of these flow runs have a task run that is newer by its events than REST told: in the `rows` just stored, or not at all. */
@@ -145,10 +168,18 @@ function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
   ];
   if (held === null) db.prepare<unknown, SQLQueryBindings[]>(INSERT_EVENT).run(id, ...columns);
   else {
-    const isAlive = held.deleted_us !== null && change.atUs > held.deleted_us;
+    const isAlive = held.deleted_us !== null && change.atUs > held.deleted_us && !isFlowRunDeleted(db, flowRunId);
     db.prepare<unknown, SQLQueryBindings[]>(UPDATE_EVENT).run(...columns, isAlive ? null : held.deleted_us, id);
   }
   return true;
+}
+
+/** A client goes on telling of the tasks of a flow run that was deleted under it. */
+function isFlowRunDeleted(db: RecordDb, flowRunId: Uint8Array | null): boolean {
+  const find = db.prepare<unknown, [Uint8Array | null]>(
+    "SELECT 1 FROM flow_run WHERE id = ? AND deleted_us IS NOT NULL",
+  );
+  return find.get(flowRunId) !== null;
 }
 
 /** The columns as the client computed them; without `payload.task_run` (older clients) by the rules of flow runs. */

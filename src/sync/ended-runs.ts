@@ -1,5 +1,5 @@
 /** Task runs and logs of flow runs that are over, read completely, once they can be expected to be there. */
-import { formatIsoUs, parseIsoUs, SECOND_US } from "../lib/time.ts";
+import { formatIsoUs, MINUTE_US, parseIsoUs, SECOND_US } from "../lib/time.ts";
 import type { Log, TaskRun } from "../model/objects.ts";
 import { findEndedRunsWithout, newestRunEnd } from "../store/ended-runs.ts";
 import type { Priority } from "./budget.ts";
@@ -12,12 +12,17 @@ import { walkRows } from "./row-walk.ts";
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
  */
 const FIRST_US = 5 * SECOND_US;
-/** Lines of a process that was shut down slowly come later: logs are read a second time then. */
-const LATE_US = 60 * SECOND_US;
+/**
+ * Lines of a process that was shut down slowly come later, those of hooks and workers much later. Logs are read after each of
+ * these times, the last first: then nothing is expected any more.
+ */
+const LOG_READINGS_US = [10 * MINUTE_US, 60 * SECOND_US, FIRST_US];
 /** What is known of the server's clock is a little behind it. */
 const SLACK_US = 3 * SECOND_US;
 /** Rows of task runs that lag their events are asked for again this much later. */
 export const LAGGING_MS = 30_000;
+/** A run whose logs could not be read is not tried again before this, so that the others have their turn. */
+const UNREADABLE_MS = 600_000;
 /** Flow runs whose task runs are read together. */
 const TOGETHER = 50;
 const FAR_FUTURE_US = Number.MAX_SAFE_INTEGER;
@@ -26,6 +31,8 @@ export class EndedRuns {
   private readonly ctx: EngineContext;
   /** Runs that ended before this have been looked at. */
   private doneUs: Record<"task_run" | "log", number> = { task_run: 0, log: 0 };
+  /** Runs whose logs could not be read, and when (our clock). */
+  private readonly unreadable = new Map<string, number>();
   /** When task runs are read again (our clock, milliseconds); null: nothing lags. */
   private againMs: number | null = null;
 
@@ -69,13 +76,21 @@ export class EndedRuns {
     return isWhole && ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_US));
   }
 
-  /** Reads the logs of one failed or crashed run: soon after its end, and again when late lines must have come. */
+  /** Reads the logs of one failed or crashed run: soon after its end, when late lines must have come, and when the last ones have. */
   async logs(priority: Priority, signal: AbortSignal): Promise<boolean> {
-    const [late] = this.due("log", LATE_US, LATE_US, 1);
-    const [run] = late ? [late] : this.due("log", FIRST_US, FIRST_US, 1);
-    if (!run) return false;
-    const reachedUs = await this.readLogs(run.id, priority, signal);
-    return isSettled(reachedUs, run.endUs, late ? LATE_US : FIRST_US);
+    const nowMs = this.ctx.clock.nowMs();
+    for (const [id, atMs] of this.unreadable) if (nowMs - atMs > UNREADABLE_MS) this.unreadable.delete(id);
+    for (const settleUs of LOG_READINGS_US) {
+      const due = this.due("log", settleUs, settleUs, 1 + this.unreadable.size);
+      const run = due.find((one) => !this.unreadable.has(one.id));
+      if (!run) continue;
+      const reachedUs = await this.readLogs(run.id, priority, signal).catch((error: unknown) => {
+        this.unreadable.set(run.id, nowMs);
+        throw error;
+      });
+      return isSettled(reachedUs, run.endUs, settleUs);
+    }
+    return false;
   }
 
   /** Milliseconds until the logs of the run that failed last may be read; 0 when they may be already. */
@@ -96,7 +111,7 @@ export class EndedRuns {
     const failedOnly = kind === "log";
     if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db, failedOnly)) return [];
     const found = findEndedRunsWithout(this.ctx.db, { kind, failedOnly, fromUs, toUs, settleUs, limit });
-    const isFinal = settleUs === (failedOnly ? LATE_US : FIRST_US);
+    const isFinal = settleUs === (failedOnly ? LOG_READINGS_US[0] : FIRST_US);
     if (found.length === 0 && isFinal) this.doneUs[kind] = Math.max(fromUs, toUs + 1);
     return found;
   }

@@ -3,7 +3,7 @@
  * Nobody else writes claims, so no range is covered before its last row is stored.
  */
 import type { Clock } from "../lib/clock.ts";
-import { MINUTE_US, parseIsoUs, SECOND_US } from "../lib/time.ts";
+import { parseIsoUs, SECOND_US } from "../lib/time.ts";
 import type { EventSource, PrefectEvent } from "../model/event.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import type { LiveBatch } from "../model/live-batch.ts";
@@ -18,7 +18,12 @@ import { foldRunEvents } from "../store/fold-events.ts";
 import { upsertLogs } from "../store/logs.ts";
 import { upsertObjects } from "../store/objects.ts";
 import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../store/sync-state.ts";
-import { findFlowRunsAheadOfRows, markTaskRunsDeleted, upsertTaskRuns } from "../store/task-runs.ts";
+import {
+  findFlowRunsAheadOfRows,
+  LATEST_TASK_ROW_US,
+  markTaskRunsDeleted,
+  upsertTaskRuns,
+} from "../store/task-runs.ts";
 import { CANARY, type CanaryEvent } from "./canary-event.ts";
 import { KEPT_FROM, keptFromUs } from "./kept-from.ts";
 
@@ -60,12 +65,6 @@ export interface IngestOptions {
 
 /** Lateness that the overlap of catch-ups may not reach. */
 const LATE_US = 60 * SECOND_US;
-/**
- * A service of the server writes task-run rows from their events: 5 s later as a rule, minutes when the machine is busy, and
- * never when it gave up. What is missing for longer than this does not come any more.
- * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
- */
-export const LATEST_TASK_ROW_US = 10 * MINUTE_US;
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 export class Ingest {
@@ -161,7 +160,7 @@ export class Ingest {
     const { missing = [], ofFlowRuns = [], reachedUs = null } = extra;
     const done = inTransaction(this.db, () => {
       const clean = rows.map((row) => this.redact.taskRun(row));
-      const changed = upsertTaskRuns(this.db, clean, readUs).length;
+      const changed = upsertTaskRuns(this.db, clean, readUs, this.toServerUs(readUs)).length;
       if (missing.length > 0) markTaskRunsDeleted(this.db, missing, this.goneUs(readUs));
       const whole = reachedUs === null ? [] : this.withAllTaskRows(ofFlowRuns, clean, reachedUs);
       this.coverRuns("task_run", whole, readUs, reachedUs);

@@ -1,11 +1,23 @@
 /** Run rows told by REST: what events cannot tell, and what the server deleted without a word. */
 import { MINUTE_US } from "../lib/time.ts";
 import type { FlowRun } from "../model/objects.ts";
-import { findPlannedRuns, findRunsToReconcile, findUnfinishedRuns, readFlowRunRow } from "../store/flow-runs.ts";
-import { findMissingParentTaskRuns, findUnfinishedTaskRuns, readTaskRunRow } from "../store/task-runs.ts";
+import {
+  findEndedRuns,
+  findPlannedRuns,
+  findRunsToReconcile,
+  findUnfinishedRuns,
+  readFlowRunRow,
+} from "../store/flow-runs.ts";
+import { timeUs } from "../store/run-columns.ts";
+import {
+  findMissingParentTaskRuns,
+  findUnfinishedTaskRuns,
+  LATEST_TASK_ROW_US,
+  readTaskRunRow,
+} from "../store/task-runs.ts";
 import type { Priority } from "./budget.ts";
+import { Canary } from "./canary.ts";
 import type { EngineContext } from "./engine-context.ts";
-import { LATEST_TASK_ROW_US } from "./ingest.ts";
 import type { ClockMark } from "./server-clock.ts";
 
 /**
@@ -49,6 +61,16 @@ export class Reconciler {
     if (ids.length > 0) await this.readRuns(ids, priority, signal);
   }
 
+  /** Runs that are over, as far as Prefect was not asked since `readBeforeUs`: nobody tells when one is deleted. */
+  async endedRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
+    const ids = findEndedRuns(this.ctx.db, { limit: this.ctx.tuning.rowPage, readBeforeUs });
+    if (ids.length === 0) return;
+    const { rows, missing, atUs } = await this.askFor(ids, priority, signal);
+    // A server that knows none of them may have another database, which has deleted nothing.
+    const isSame = rows.length > 0 || (await new Canary(this.ctx).isAlive(priority, signal));
+    if (isSame) this.ctx.ingest.flowRuns(rows, atUs, { missing });
+  }
+
   /** The plans that Prefect has, soonest first; plans that it has no more are marked deleted. */
   async plannedRuns(priority: Priority, signal: AbortSignal): Promise<void> {
     const { rowPage } = this.ctx.tuning;
@@ -69,7 +91,7 @@ export class Reconciler {
       );
       this.ctx.ingest.flowRuns(rows, readUs, {});
       if (rows.length < rowPage) break;
-      if (page === PLAN_PAGES - 1) untilUs = 0;
+      if (page === PLAN_PAGES - 1) untilUs = (timeUs(rows.at(-1)?.expected_start_time) ?? 0) - 1;
     }
     // Not named is not proof: sorting has no tie-break, and a page may have shifted. Asked by id, absence is.
     const unnamed = findPlannedRuns(this.ctx.db, fromUs, untilUs, readUs).slice(0, rowPage);
@@ -84,15 +106,17 @@ export class Reconciler {
     const parents = findMissingParentTaskRuns(db, tuning.rowPage + this.unknownParents.size).filter(
       (id) => !this.unknownParents.has(id),
     );
-    const ids = [...unfinished, ...parents].slice(0, tuning.rowPage);
+    const ids = [...parents, ...unfinished].slice(0, tuning.rowPage);
+    const asked = new Set(ids);
     if (ids.length === 0) return;
     const mark = serverClock.mark();
     const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
       api.filterTaskRuns({ task_runs: { id: { any_: ids } }, limit: tuning.rowPage }, call),
     );
     const found = new Set(rows.map((row) => row.id));
-    for (const id of parents) if (!found.has(id)) this.unknownParents.add(id);
+    for (const id of parents) if (asked.has(id) && !found.has(id)) this.unknownParents.add(id);
     const missing = unfinished.filter((id) => {
+      if (!asked.has(id)) return false;
       const row = readTaskRunRow(db, id);
       return this.isAbsent(id, found, row, mark, LATEST_TASK_ROW_US);
     });
@@ -101,8 +125,17 @@ export class Reconciler {
 
   /** Reads runs by id; those that Prefect does not know are marked deleted. Answers how many rows changed. */
   private async readRuns(ids: readonly string[], priority: Priority, signal: AbortSignal): Promise<number> {
+    const { rows, missing, atUs } = await this.askFor(ids, priority, signal);
+    return this.ctx.ingest.flowRuns(rows, atUs, { missing });
+  }
+
+  private async askFor(
+    ids: readonly string[],
+    priority: Priority,
+    signal: AbortSignal,
+  ): Promise<{ rows: readonly FlowRun[]; missing: readonly string[]; atUs: number }> {
     const mark = this.ctx.serverClock.mark();
-    const rows: readonly FlowRun[] = await this.ctx.requests.call(priority, signal, (api, call) =>
+    const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
       api.filterFlowRuns({ flow_runs: { id: { any_: ids } }, limit: this.ctx.tuning.rowPage }, call),
     );
     const found = new Set(rows.map((row) => row.id));
@@ -110,7 +143,7 @@ export class Reconciler {
       const row = readFlowRunRow(this.ctx.db, id);
       return this.isAbsent(id, found, row, mark, LATEST_FLOW_ROW_US);
     });
-    return this.ctx.ingest.flowRuns(rows, mark.atUs, { missing });
+    return { rows, missing, atUs: mark.atUs };
   }
 
   /**

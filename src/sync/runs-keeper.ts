@@ -1,4 +1,5 @@
 /** The three loops that keep run rows true: after events, in rounds, and for what ended. */
+import { MINUTE_US } from "../lib/time.ts";
 import { isTerminal } from "../model/state.ts";
 import { findRunsToReconcile, readFlowRunRow } from "../store/flow-runs.ts";
 import { EndedRuns, LAGGING_MS } from "./ended-runs.ts";
@@ -18,8 +19,12 @@ const ROUND_MS = { touched: 15_000, busy: 30_000, quiet: 300_000 };
 const BUSY_MS = 120_000;
 /** Requests of a quiet round, about. */
 const ROUND_COST = 3;
-/** A run that ended is looked at until its late log lines must have come. */
+/** Runs that are over are asked for again, a page at a time: no sooner than this after the last page, and after their own reading. */
+const LOOK_MS = 60_000;
+const UNREAD_US = 10 * MINUTE_US;
+/** A run that ended is looked at often until its late log lines must have come, then now and then until the last ones have. */
 const ENDING_MS = 80_000;
+const LINGERING_MS = 630_000;
 const ENDED_MS = 3_000;
 const FOREVER_MS = 3_600_000;
 
@@ -35,6 +40,7 @@ export class RunsKeeper {
   private roundMs = Number.NEGATIVE_INFINITY;
   private changedMs = Number.NEGATIVE_INFINITY;
   private endedMs = Number.NEGATIVE_INFINITY;
+  private lookedMs = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: EngineContext, options: { goalUs: () => number; isTouched: () => boolean }) {
     this.ctx = ctx;
@@ -102,6 +108,10 @@ export class RunsKeeper {
     await this.reconciler.plannedRuns("reconcile", signal);
     await this.reconciler.unfinishedRuns(readBeforeUs, "reconcile", signal);
     await this.reconciler.quietTaskRuns(readBeforeUs, "reconcile", signal);
+    const nowMs = this.ctx.clock.nowMs();
+    if (Math.abs(nowMs - this.lookedMs) < LOOK_MS) return;
+    this.lookedMs = nowMs;
+    await this.reconciler.endedRuns(readBeforeUs - UNREAD_US, "verify", signal);
   }
 
   /** Every run whose event is newer than its row; for `sync --once`. */
@@ -125,7 +135,8 @@ export class RunsKeeper {
 
   private async endedTurn(signal: AbortSignal): Promise<number> {
     await this.endedRuns(signal);
-    if (Math.abs(this.ctx.clock.nowMs() - this.endedMs) < ENDING_MS) return ENDED_MS;
-    return this.ended.isWaiting ? LAGGING_MS : FOREVER_MS;
+    const sinceMs = Math.abs(this.ctx.clock.nowMs() - this.endedMs);
+    if (sinceMs < ENDING_MS) return ENDED_MS;
+    return sinceMs < LINGERING_MS || this.ended.isWaiting ? LAGGING_MS : FOREVER_MS;
   }
 }

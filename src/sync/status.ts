@@ -27,7 +27,7 @@ export class Status {
   /** Heartbeat and everything that changed. Throws AppError when the record cannot be written. */
   beat(): void {
     const nowUs = Math.floor(this.ctx.clock.nowUs());
-    const { contact, requests, serverClock } = this.ctx;
+    const { contact, requests, serverClock, settings } = this.ctx;
     const state = shownState(this.stream());
     if (state !== this.shown) {
       this.shown = state;
@@ -35,7 +35,13 @@ export class Status {
     }
     const skewMs = serverClock.skewMs;
     const facts: { [K in FactKey]?: Fact<K> | null } = {
-      syncer: { pid: process.pid, host: hostname(), sinceUs: this.startedUs, heartbeatUs: nowUs },
+      syncer: {
+        pid: process.pid,
+        host: hostname(),
+        sinceUs: this.startedUs,
+        heartbeatUs: nowUs,
+        pollMs: settings.pollMs,
+      },
       connection: contact.fact,
       stream: { state, sinceUs: this.streamSinceUs },
       requests: requests.spent,

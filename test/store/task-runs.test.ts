@@ -150,6 +150,17 @@ describe("task runs that stay open", () => {
     expect(readTaskRunRow(db, base.id)?.deleted_us).toBeNull();
   });
 
+  test("stay gone with their deleted flow run, whatever their client goes on telling", () => {
+    using db = aRecord();
+    inTransaction(db, () =>
+      upsertFlowRuns(db, [aFlowRun({ id: flowRunId, state: aState({ timestamp: at(0) }) })], T0_US),
+    );
+    fold(db, aTaskRunEvent(running));
+    inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], T0_US + 5 * SECOND_US));
+    fold(db, aTaskRunEvent({ ...completed, state: aState({ timestamp: at(8) }) }));
+    expect(readTaskRunRow(db, base.id)).toMatchObject({ state_type: "COMPLETED", deleted_us: T0_US + 5 * SECOND_US });
+  });
+
   test("come back with a flow run that was there after all, but not those that went before it", () => {
     using db = aRecord();
     const parent = aFlowRun({ id: flowRunId, state: aState({ type: "RUNNING", timestamp: at(0) }) });

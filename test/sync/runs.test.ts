@@ -1,11 +1,14 @@
 import { describe, expect, test } from "bun:test";
+import { AppError } from "../../src/errors.ts";
 import type { FlowRun, Log, TaskRun } from "../../src/model/objects.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import { readFlowRunRow } from "../../src/store/flow-runs.ts";
 import { readTaskRunRow } from "../../src/store/task-runs.ts";
+import { catchUp } from "../../src/sync/catch-up.ts";
 import { EndedRuns } from "../../src/sync/ended-runs.ts";
 import { fillFlowRuns } from "../../src/sync/flow-run-fill.ts";
 import { Reconciler } from "../../src/sync/reconcile.ts";
+import { RunsKeeper } from "../../src/sync/runs-keeper.ts";
 import { aFlowRun, aLog, anId, aState, aTaskRun, aTaskRunEvent, at, T0_US } from "../support/builders.ts";
 import { aBench, anEventAt, type Bench, SECOND, still } from "./bench.ts";
 
@@ -98,6 +101,61 @@ describe("reconciling runs", () => {
     bench.clock.us += 150 * SECOND;
     await reconciler.dirtyRuns(still);
     expect(readFlowRunRow(bench.ctx.db, young)?.deleted_us).toBe(T0_US + 150 * SECOND);
+  });
+
+  test("finds a deleted plan also when there are more plans than it reads", async () => {
+    const bench = aBench();
+    const scheduled = { state: aState({ type: "SCHEDULED", timestamp: at(-100) }), state_type: "SCHEDULED" as const };
+    const plans = Array.from({ length: 25 }, (_, index) => runAt(600 + index * 60, scheduled));
+    bench.prefect.flowRuns = [...plans];
+    const { filterFlowRuns } = bench.prefect;
+    bench.prefect.filterFlowRuns = async (body) => {
+      if (body.sort !== "NEXT_SCHEDULED_START_TIME_ASC") return filterFlowRuns.call(bench.prefect, body);
+      const [offset, limit] = [Number(body.offset), Number(body.limit)];
+      return bench.prefect.flowRuns.slice(offset, offset + limit);
+    };
+    const reconciler = new Reconciler(bench.ctx);
+    await reconciler.plannedRuns("reconcile", still);
+    bench.prefect.flowRuns = plans.filter((_, index) => index !== 1);
+    bench.clock.us += SECOND;
+    await reconciler.plannedRuns("reconcile", still);
+    const deleted = plans.map((plan) => readFlowRunRow(bench.ctx.db, plan.id)?.deleted_us ?? null);
+    expect(deleted.flatMap((us, index) => (us === null ? [] : [index]))).toEqual([1]);
+  });
+
+  test("asks for the parents of subflows however many task runs look unfinished", async () => {
+    const bench = aBench();
+    const crashed = runAt(-900, { state_type: "CRASHED" });
+    const parent = runAt(-100, { state_type: "RUNNING" });
+    const standIn = aTaskRun({ flow_run_id: parent.id, state_type: "RUNNING" });
+    const child = runAt(-50, { state_type: "RUNNING", parent_task_run_id: standIn.id });
+    const zombies = Array.from({ length: 4 }, () => aTaskRun({ flow_run_id: crashed.id, state_type: "RUNNING" }));
+    bench.prefect.flowRuns = [crashed, parent, child];
+    bench.prefect.taskRuns = [standIn, ...zombies];
+    await fill(bench, -1_000);
+    bench.ctx.ingest.taskRuns(zombies, bench.clock.us, {});
+    bench.clock.us += 30 * SECOND;
+    await new Reconciler(bench.ctx).quietTaskRuns(bench.clock.us - 10 * SECOND, "reconcile", still);
+    expect(readTaskRunRow(bench.ctx.db, standIn.id)).not.toBeNull();
+  });
+
+  test("believes a server that ended a task run, though its sender's clock was ahead", async () => {
+    const bench = aBench();
+    const ended = runAt(-900, { state_type: "CANCELLED" });
+    bench.prefect.flowRuns = [ended];
+    await fill(bench, -1_000);
+    const task = aTaskRun({ flow_run_id: ended.id, state_type: "RUNNING", start_time: at(600) });
+    bench.ctx.ingest.events([{ ...aTaskRunEvent(task), received: at(-5) }], "stream", null);
+    bench.prefect.taskRuns = [
+      { ...task, state: aState({ type: "CANCELLED", timestamp: at(0) }), state_type: "CANCELLED" },
+    ];
+    const reconciler = new Reconciler(bench.ctx);
+    const look = async (seconds: number) => {
+      bench.clock.us += seconds * SECOND;
+      await reconciler.quietTaskRuns(bench.clock.us - SECOND, "reconcile", still);
+      return readTaskRunRow(bench.ctx.db, task.id)?.state_type;
+    };
+    expect([await look(60), await look(600)]).toEqual(["RUNNING", "CANCELLED"]);
   });
 
   test("a live answer without it marks only a run that Prefect has shown before", () => {
@@ -246,7 +304,7 @@ describe("ended runs", () => {
     expect(await look()).toEqual([true, false, 1]);
   });
 
-  test("have their logs read when they failed, to the last line, and again for lines that came late", async () => {
+  test("have their logs read when they failed, to the last line, and twice more for lines that come late", async () => {
     const bench = aBench();
     const failed = runAt(-40, { state_type: "FAILED", start_time: at(-40), end_time: at(-20) });
     const fine = runAt(-60);
@@ -263,6 +321,10 @@ describe("ended runs", () => {
     expect(await ended.logs("reconcile", still)).toBe(true);
     expect(await ended.logs("reconcile", still)).toBe(false);
     expect(count()).toBe(10);
+    bench.prefect.logs.push(line(failed, 300));
+    bench.clock.us += 600 * SECOND;
+    expect(await ended.logs("reconcile", still)).toBe(true);
+    expect(count()).toBe(11);
     bench.prefect.asked.length = 0;
     bench.clock.us += 600 * SECOND;
     expect(await ended.logs("reconcile", still)).toBe(false);
@@ -281,6 +343,52 @@ describe("ended runs", () => {
     bench.ctx.ingest.events([again], "stream", null);
     ended.note(T0_US + 500 * SECOND);
     expect(await ended.logs("reconcile", still)).toBe(true);
+  });
+
+  test("have their logs read also when those of another run cannot be", async () => {
+    const bench = aBench();
+    const failed = (seconds: number) =>
+      runAt(seconds, { state_type: "FAILED", start_time: at(seconds), end_time: at(seconds + 100) });
+    const [bad, good] = [failed(-900), failed(-1_200)];
+    bench.prefect.flowRuns = [bad, good];
+    bench.prefect.logs = [line(good, -1_100)];
+    const { filterLogs } = bench.prefect;
+    bench.prefect.filterLogs = async (body) => {
+      if (JSON.stringify(body).includes(bad.id)) throw new AppError("unavailable", "no answer in 60 s");
+      return filterLogs.call(bench.prefect, body);
+    };
+    await fill(bench, -2_000);
+    const ended = new EndedRuns(bench.ctx);
+    await expect(ended.logs("backfill", still)).rejects.toThrow("no answer");
+    expect(await ended.logs("backfill", still)).toBe(true);
+    expect(covered(bench, "log", good.id)).toHaveLength(1);
+    expect(await ended.logs("backfill", still)).toBe(false);
+    bench.clock.us += 601 * SECOND;
+    await expect(ended.logs("backfill", still)).rejects.toThrow("no answer");
+  });
+
+  test("that were deleted are found, a page a minute, unless the server knows none of them and may be another", async () => {
+    const bench = aBench();
+    const runs = [runAt(-600), runAt(-500, { state_type: "FAILED" })];
+    bench.prefect.flowRuns = [...runs];
+    bench.prefect.events = [anEventAt(-5)];
+    await catchUp(bench.ctx, still);
+    const keeper = new RunsKeeper(bench.ctx, { goalUs: () => T0_US - 1_000 * SECOND, isTouched: () => true });
+    const deleted = () => runs.map((run) => readFlowRunRow(bench.ctx.db, run.id)?.deleted_us != null);
+    const pass = async (seconds: number) => {
+      bench.prefect.asked.length = 0;
+      bench.clock.us += seconds * SECOND;
+      await keeper.round(still);
+      return bench.prefect.asked.filter((asked) => asked === "flow_runs by id 2").length;
+    };
+    await keeper.round(still);
+    bench.prefect.flowRuns = runs.slice(1);
+    expect([await pass(300), deleted()]).toEqual([0, [false, false]]);
+    expect([await pass(400), deleted()]).toEqual([1, [true, false]]);
+    bench.prefect.flowRuns = [];
+    bench.prefect.events = [];
+    await pass(700);
+    expect(deleted()).toEqual([true, false]);
   });
 
   test("are not read for ever when the server's clock is unknown", async () => {
