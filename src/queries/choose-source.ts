@@ -123,7 +123,11 @@ function recordAsOf(ask: Ask, endUs: number | null): number {
 export function chooseForSnapshot(ask: SnapshotAsk): SourceChoice {
   const isOffline = ask.sync.unreachableSinceUs !== null;
   if (ask.fresh || !ask.answerable || ask.readUs === null) return { source: "live" };
-  const isOld = ask.stale === true || (ask.settled !== true && ask.readUs < ask.nowUs - ask.freshMs * 1000);
+  // Stamped by a clock that has been set back since: its age is unknown.
+  const isOld =
+    ask.stale === true ||
+    ask.readUs > ask.nowUs + ask.freshMs * 1000 ||
+    (ask.settled !== true && ask.readUs < ask.nowUs - ask.freshMs * 1000);
   return isOld && !isOffline ? { source: "live" } : snapshotHeld(ask, ask.readUs);
 }
 

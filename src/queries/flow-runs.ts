@@ -9,6 +9,7 @@ import { clause } from "../store/filters/clause.ts";
 import { findFlowRuns } from "../store/filters/find.ts";
 import type { FlowRunSort } from "../store/filters/sorts.ts";
 import { type FlowRunRow, factsOfFlowRun, readFlowRunRow, toFlowRun } from "../store/flow-runs.ts";
+import { findMissingParentTaskRuns } from "../store/task-runs.ts";
 import type { QueryContext } from "./context.ts";
 import { type Answered, answerWindow, type LiveValue, serverNowUs } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
@@ -76,6 +77,10 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
   const db = ctx.record();
   const start: FlowRunPosition = question.after ?? { nowUs: serverNowUs(ctx), part: 0, offset: 0 };
   const held = db ? findPage(db, question, start) : [];
+  const isKnown =
+    isDecidable(question.set) &&
+    hasLists(ctx, db, listsBehind(question.set, "flow_runs")) &&
+    (db === null || !asksForSubflows(question.set) || findMissingParentTaskRuns(db, 1).length === 0);
   const isWhole =
     !question.full || held.slice(0, question.limit).every(({ row }) => row.doc !== null && row.dirty === 0);
   const { value, freshness } = await answerWindow<Found>(
@@ -85,9 +90,7 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
       what: "flow runs",
       window: windowOf(db, question, start, held),
       fresh: question.fresh,
-      stale:
-        !(isWhole && isDecidable(question.set) && hasLists(ctx, db, listsBehind(question.set, "flow_runs"))) &&
-        !isOffline(ctx, db),
+      stale: !(isWhole && isKnown) && !isOffline(ctx, db),
     },
     {
       record: (record) => fromRecord(record, question, held),
@@ -96,6 +99,12 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
     },
   );
   return { ...value, freshness: withNotes(db, question, { value, freshness }) };
+}
+
+/** A subflow hangs on a task run of its parent, of which no event tells: until that was read, nothing links the two. */
+function asksForSubflows({ flow_runs }: FilterSet): boolean {
+  const asked = (flow_runs as { parent_flow_run_id?: unknown } | undefined)?.parent_flow_run_id;
+  return asked !== undefined && asked !== null;
 }
 
 function windowOf(

@@ -20,6 +20,9 @@ import { openLive } from "./live.ts";
 /** The syncing process beats every 2 s; silent for longer than this it is gone. */
 export const HEARTBEAT_LIMIT_US = 6 * SECOND_US;
 
+/** Catch-ups may fail, or wait for a limited Prefect; without one for longer than this, or than three of them take, nobody follows. */
+const FOLLOW_LIMIT_US = 300 * SECOND_US;
+
 /** Who feeds the record, as of `nowUs` (our clock); the answer's times are on the server's clock. */
 export function readSyncView(db: RecordDb, nowUs: number): SyncView {
   const { syncer, connection, catchup } = whileUnchanged(db, "sync-view", () => ({
@@ -31,8 +34,10 @@ export function readSyncView(db: RecordDb, nowUs: number): SyncView {
   const lastContactUs = connection ? connection.lastContactUs + skewUs : null;
   if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return { ...NO_SYNC, lastContactUs };
   const isLost = connection !== null && !connection.reachable;
+  const limitUs = Math.max(FOLLOW_LIMIT_US, 3_000 * (syncer.pollMs ?? 0));
+  const isCatchingUp = catchup !== null && catchup.atUs >= syncer.sinceUs && nowUs - catchup.atUs <= limitUs;
   return {
-    following: !isLost && catchup !== null && catchup.atUs >= syncer.sinceUs,
+    following: !isLost && isCatchingUp,
     unreachableSinceUs: isLost
       ? Math.min(connection.sinceUs, connection.lastContactUs || connection.sinceUs) + skewUs
       : null,

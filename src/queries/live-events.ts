@@ -63,6 +63,8 @@ async function readPages(
   const seen = new Map<string, PrefectEvent>();
   let matches: PrefectEvent[] = [];
   let page = await live.api.filterEvents(filter, isLocal ? PAGE : Math.min(PAGE, wanted + 1), live.options());
+  const { total } = page;
+  let foundBefore = -1;
   for (;;) {
     for (const event of page.events) {
       if (seen.has(event.id)) continue;
@@ -70,11 +72,20 @@ async function readPages(
       const isMatch = !isLocal || matchesEventFilter(question.filter, event);
       if (isMatch && isBeyond(event, order, after)) matches.push(event);
     }
-    if (page.nextToken === null || isCertain(matches, wanted, seen)) break;
+    if (isCertain(matches, wanted, seen)) break;
+    // Late events before the offset push others off the frozen last page: what is left is asked for from the last row on.
+    const isShort = page.nextToken === null && seen.size < total && seen.size > foundBefore && seen.size > 0;
+    if (page.nextToken === null && !isShort) break;
     if (live.remainingMs() < 50) return finish(ctx, live, question, asked, seen, matches, bounded);
-    page = await live.api.nextEvents(page.nextToken, live.options());
+    if (page.nextToken !== null) page = await live.api.nextEvents(page.nextToken, live.options());
+    else {
+      foundBefore = seen.size;
+      const lastUs = parseIsoUs([...seen.values()].at(-1)?.occurred ?? "");
+      const rest = { ...filter, occurred: isoBounds(narrow(bounded, order, lastUs)) };
+      page = await live.api.filterEvents(rest, PAGE, live.options());
+    }
   }
-  const isWhole = page.nextToken === null;
+  const isWhole = page.nextToken === null && seen.size >= total;
   matches = sortEvents(matches, order);
   keepRead(ctx, live, asked, [...seen.values()], isWhole ? bounded : readPart(bounded, order, [...seen.values()]));
   return { events: matches, unread: null };

@@ -1,7 +1,8 @@
 /** Log lines of one flow run, with its subflows on request. */
 import { AppError } from "../errors.ts";
-import { SECOND_US } from "../lib/time.ts";
+import { MINUTE_US, SECOND_US } from "../lib/time.ts";
 import type { Freshness } from "../model/freshness.ts";
+import { gapsIn, mergeRanges } from "../model/freshness.ts";
 import type { FlowRun, Log, TaskRun } from "../model/objects.ts";
 import { isTerminal } from "../model/state.ts";
 import { coveredRanges } from "../store/coverage.ts";
@@ -19,6 +20,8 @@ import { findFlowRunIdsBelow, findRunNames } from "./run-tree.ts";
 
 /** Lines arrive up to a few seconds after they are written; a reading this long after the end has them all. */
 const SETTLED_US = 10 * SECOND_US;
+/** Hooks, workers and processes that outlive the run go on writing: only a reading this long after the end is taken as final. */
+const FINAL_US = 10 * MINUTE_US;
 /** Subflows of subflows of … */
 const MAX_DEPTH = 10;
 
@@ -50,7 +53,7 @@ export async function getRunLogs(
   const held = db ? heldRuns(db, question) : null;
   const { value, freshness } = await answerHeld<RunLogs>(
     ctx,
-    { what: "log lines", fresh: question.fresh, readUs: held?.settledUs ?? null, settled: true },
+    { what: "log lines", fresh: question.fresh, readUs: held?.settledUs ?? null, settled: held?.isFinal === true },
     {
       record: (record) => fromRecord(record, question.flowRunId, held?.ids ?? [question.flowRunId]),
       live: (live) => fromLive(ctx, live, question),
@@ -64,20 +67,33 @@ export async function getRunLogs(
 function heldRuns(
   db: RecordDb,
   { flowRunId, includeSubflows }: LogsQuestion,
-): { ids: string[]; settledUs: number | null } {
+): { ids: string[]; settledUs: number | null; isFinal: boolean } {
   const ids = [flowRunId];
   if (includeSubflows) ids.push(...findFlowRunIdsBelow(db, flowRunId, MAX_DEPTH));
   const read = ids.map((id) => settledReading(db, id));
-  return { ids, settledUs: read.some((us) => us === null) ? null : Math.min(...read.map((us) => us ?? 0)) };
+  const whole = read.filter((one) => one !== null);
+  const isKnown = !includeSubflows || ids.every((id) => areSubflowsHeld(db, id));
+  const settledUs = whole.length < ids.length || !isKnown ? null : Math.min(...whole.map(({ readUs }) => readUs));
+  return { ids, settledUs, isFinal: settledUs !== null && whole.every(({ isFinal }) => isFinal) };
 }
 
-function settledReading(db: RecordDb, id: string): number | null {
+/** Every subflow of an ended run is in the record: its task runs were read after its end, and the flow runs of its time. */
+function areSubflowsHeld(db: RecordDb, id: string): boolean {
+  const run = readFlowRunRow(db, id);
+  const [fromUs, toUs] = [run?.begin_us ?? null, run?.end_us ?? run?.state_us ?? null];
+  if (fromUs === null || toUs === null) return false;
+  const tasksUs = coveredRanges(db, "task_run", id).at(-1)?.toUs ?? Number.NEGATIVE_INFINITY;
+  return tasksUs >= toUs && gapsIn({ fromUs, toUs }, mergeRanges(coveredRanges(db, "flow_run", ""))).length === 0;
+}
+
+function settledReading(db: RecordDb, id: string): { readUs: number; isFinal: boolean } | null {
   const run = readFlowRunRow(db, id);
   if (!run || !isTerminal(run.state_type)) return null;
   const endUs = run.end_us ?? run.state_us ?? Number.POSITIVE_INFINITY;
-  const verified = coveredRanges(db, "log", id).map((range) => range.verifiedUs);
-  const readUs = verified.length > 0 ? Math.max(...verified) : null;
-  return readUs !== null && readUs >= endUs + SETTLED_US ? readUs : null;
+  // The ledger of logs goes as far as the server's clock, on which the end stands, had certainly got.
+  const last = coveredRanges(db, "log", id).at(-1);
+  if (last === undefined || last.toUs < endUs + SETTLED_US) return null;
+  return { readUs: last.verifiedUs, isFinal: last.toUs >= endUs + FINAL_US };
 }
 
 function fromRecord(db: RecordDb, flowRunId: string, ids: readonly string[]): RunLogs {
@@ -130,6 +146,7 @@ async function readRun(ctx: QueryContext, live: LiveReader, id: string): Promise
     return run;
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "not_found") throw error;
+    ctx.keep({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
     throw new AppError("not_found", `no flow run ${id} in this workspace`, {
       hint: "get_flow_runs lists runs with their ids and names.",
       cause: error,

@@ -85,8 +85,8 @@ async function readPage<K extends ListedKind>(
     ask(live, kind, { ...(set as JsonObject), ...(isSorted ? { sort } : {}), ...page });
   const readUs = live.startedUs;
   if (Object.values(set).every((filter) => filter === undefined || filter === null)) {
-    const rows = await readAll(read);
-    keep(ctx, kind, rows, readUs, true);
+    const { rows, whole } = await readAll(read);
+    keep(ctx, kind, rows, readUs, whole);
     return rows.slice(offset, offset + limit + 1);
   }
   const rows: SnapshotObjects[K][] = [];

@@ -1,5 +1,5 @@
 /** Which part of the ledger a question about runs needs. */
-import { parseIsoUs } from "../lib/time.ts";
+import { MINUTE_US, parseIsoUs } from "../lib/time.ts";
 import type { Freshness, TimeRange } from "../model/freshness.ts";
 import { mergeRanges } from "../model/freshness.ts";
 import type { SnapshotKind } from "../model/objects.ts";
@@ -20,6 +20,9 @@ interface Bounds {
   readonly after_?: string | null;
   readonly before_?: string | null;
 }
+
+/** A process that follows Prefect reads each list anew within this, unless it cannot. */
+const KEPT_UP_US = 30 * MINUTE_US;
 
 /** The bounds that a filter sets on when a run began or was due; open ends are null. */
 export function boundsOf(filter: unknown): { fromUs: number | null; toUs: number | null } {
@@ -72,7 +75,9 @@ export function hasLists(ctx: QueryContext, db: RecordDb | null, kinds: readonly
   if (kinds.length === 0) return true;
   const readUs = db ? oldestReading(db, kinds) : null;
   if (db === null || readUs === null) return false;
-  return readUs >= ctx.clock.nowUs() - ctx.freshMs * 1000 || readSyncView(db, ctx.clock.nowUs()).following;
+  const nowUs = ctx.clock.nowUs();
+  const ageUs = nowUs - readUs;
+  return ageUs <= ctx.freshMs * 1000 || (ageUs <= KEPT_UP_US && readSyncView(db, nowUs).following);
 }
 
 /** Prefect is known not to answer. */

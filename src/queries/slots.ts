@@ -76,8 +76,8 @@ async function withFreshCounts(ctx: QueryContext, held: Answered<Gathered>): Pro
 }
 
 async function readLimits(ctx: QueryContext, live: LiveReader): Promise<readonly ConcurrencyLimit[]> {
-  const limits = await readAll((page) => live.api.filterConcurrencyLimits(page, live.options()));
-  ctx.keep({ kind: "concurrency_limit", rows: limits, readUs: live.startedUs, whole: true });
+  const { rows: limits, whole } = await readAll((page) => live.api.filterConcurrencyLimits(page, live.options()));
+  ctx.keep({ kind: "concurrency_limit", rows: limits, readUs: live.startedUs, whole });
   return limits;
 }
 
@@ -119,13 +119,13 @@ function deploymentsIn(limits: readonly ConcurrencyLimit[]): string[] {
 
 async function fromLive(ctx: QueryContext, live: LiveReader): Promise<LiveValue<Gathered>> {
   const readUs = live.startedUs;
-  const [pools, queues, limits] = await Promise.all([
+  const [{ rows: pools, whole: isEveryPool }, { rows: queues, whole: isEveryQueue }, limits] = await Promise.all([
     readAll((page) => live.api.filterWorkPools(page, live.options())),
     readAll((page) => live.api.filterWorkQueues(page, live.options())),
     readLimits(ctx, live),
   ]);
-  ctx.keep({ kind: "work_pool", rows: pools, readUs, whole: true });
-  ctx.keep({ kind: "work_queue", rows: queues, readUs, whole: true });
+  ctx.keep({ kind: "work_pool", rows: pools, readUs, whole: isEveryPool });
+  ctx.keep({ kind: "work_queue", rows: queues, readUs, whole: isEveryQueue });
   const deploymentIds = deploymentsIn(limits);
   const [occupancy, ofDeployments, ofTags, deploymentNames] = await Promise.all([
     readPoolOccupancy(live, limitedPools(pools, queues)),

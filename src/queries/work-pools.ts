@@ -79,8 +79,8 @@ function queuesOf(ctx: QueryContext, fresh: boolean | undefined): Promise<Answer
     {
       record: (db) => findObjects(db, "work_queue").map(({ doc }) => doc),
       live: async (live) => {
-        const rows = await readAll((page) => live.api.filterWorkQueues(page, live.options()));
-        ctx.keep({ kind: "work_queue", rows, readUs: live.startedUs, whole: true });
+        const { rows, whole } = await readAll((page) => live.api.filterWorkQueues(page, live.options()));
+        ctx.keep({ kind: "work_queue", rows, readUs: live.startedUs, whole });
         return { value: rows };
       },
       isEmpty: (rows) => rows.length === 0,

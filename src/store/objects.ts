@@ -3,6 +3,7 @@
  * readings: the history that Prefect does not keep.
  */
 
+import { MINUTE_US } from "../lib/time.ts";
 import type { SnapshotKind, SnapshotObjects } from "../model/objects.ts";
 import type { RecordDb } from "./database.ts";
 import { timeUs } from "./run-columns.ts";
@@ -55,19 +56,27 @@ export function upsertObjects<K extends SnapshotKind>(
   whole: boolean,
 ): string[] {
   const lastRead = findFact(db, `read:${kind}`)?.readUs ?? null;
-  if (lastRead !== null && lastRead > readUs) return [];
+  if (isOvertaken(lastRead, readUs)) return [];
   const changed: string[] = [];
   for (const doc of rows) if (upsertObject(db, kind, doc, readUs, lastRead)) changed.push(doc.id);
   if (!whole) return changed;
   const present = new Set(rows.map((row) => row.id));
   for (const held of findObjects(db, kind)) {
-    if (present.has(held.id) || held.readUs > readUs) continue;
+    if (present.has(held.id) || isOvertaken(held.readUs, readUs)) continue;
     markObjectDeleted(db, kind, held.id, readUs);
     changed.push(held.id);
   }
   const key: `read:${SnapshotKind}` = `read:${kind}`;
   putFact(db, key, { readUs, count: rows.length }, readUs);
   return changed;
+}
+
+/** No reading takes this long: what was read so much later than now was stamped by a clock that has been set back since. */
+const LONGEST_READING_US = 10 * MINUTE_US;
+
+/** A later reading is stored already. */
+function isOvertaken(heldUs: number | null, readUs: number): boolean {
+  return heldUs !== null && heldUs > readUs && heldUs - readUs < LONGEST_READING_US;
 }
 
 function upsertObject<K extends SnapshotKind>(
@@ -80,7 +89,7 @@ function upsertObject<K extends SnapshotKind>(
   const held = readRow(db, kind, doc.id);
   const json = JSON.stringify(doc);
   if (held !== null) {
-    if (held.read_us > readUs) return false;
+    if (isOvertaken(held.read_us, readUs)) return false;
     if (held.doc === json && held.deleted_us === null) return false;
     db.prepare<unknown, [string, string | null, string, number, string, string]>(
       "UPDATE object SET name = ?, parent_id = ?, doc = ?, read_us = ?, deleted_us = NULL WHERE kind = ? AND id = ?",
@@ -105,7 +114,7 @@ function upsertObject<K extends SnapshotKind>(
 /** Marks an object as gone: REST, asked at `atUs`, knew it no more (or its `deleted` event came). */
 export function markObjectDeleted(db: RecordDb, kind: SnapshotKind, id: string, atUs: number): void {
   const held = readRow(db, kind, id);
-  if (held === null || held.deleted_us !== null || held.read_us > atUs) return;
+  if (held === null || held.deleted_us !== null || isOvertaken(held.read_us, atUs)) return;
   db.prepare<unknown, [number, string, string]>("UPDATE object SET deleted_us = ? WHERE kind = ? AND id = ?").run(
     atUs,
     kind,

@@ -27,7 +27,7 @@ export function dropBefore(db: RecordDb, beforeUs: number, limit = DROP_STEP): D
     removeCoverage(db, "flow_run", "", gone);
     const events = dropEvents(db, before, limit);
     const logs = dropLogs(db, before, limit);
-    const runs = dropRuns(db, "task_run", before, limit) + dropRuns(db, "flow_run", before, limit);
+    const runs = dropRuns(db, "flow_run", before, limit) + dropRuns(db, "task_run", before, limit);
     db.prepare<unknown, [number]>("DELETE FROM object_change WHERE at_us < ?").run(before);
     db.prepare<unknown, [number]>("DELETE FROM object WHERE deleted_us < ?").run(before);
     return { events, logs, runs, more: events === limit || logs === limit || runs >= limit };
@@ -130,11 +130,13 @@ function dropLogs(db: RecordDb, beforeUs: number, limit: number): number {
 
 /** Runs that ended, or were found deleted, before the moment. What still runs or waits stays. */
 function dropRuns(db: RecordDb, table: "flow_run" | "task_run", beforeUs: number, limit: number): number {
+  // A flow run that stays keeps its task runs: they are claimed together.
+  const isFree = table === "task_run" ? "AND NOT EXISTS (SELECT 1 FROM flow_run f WHERE f.id = r.flow_run_id)" : "";
   const rows = db
     .prepare<{ id: Uint8Array }, [number, number, number, number]>(
       `DELETE FROM ${table} WHERE rowid IN (
-         SELECT rowid FROM (SELECT rowid FROM ${table}
-           WHERE state_type IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED') AND state_us < ? LIMIT ?)
+         SELECT rowid FROM (SELECT r.rowid FROM ${table} r
+           WHERE state_type IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED') AND state_us < ? ${isFree} LIMIT ?)
          UNION ALL SELECT rowid FROM (SELECT rowid FROM ${table}
            WHERE deleted_us IS NOT NULL AND deleted_us < ? LIMIT ?)) RETURNING id`,
     )

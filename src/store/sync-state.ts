@@ -16,6 +16,8 @@ export interface SyncFacts {
     readonly host: string;
     readonly sinceUs: number;
     readonly heartbeatUs: number;
+    /** The longest time between two catch-ups. */
+    readonly pollMs?: number;
   };
   readonly connection: {
     readonly reachable: boolean;

@@ -33,7 +33,7 @@ function hold(harness: ToolHarness, logs: readonly Log[], options: { verifiedUs?
   harness.flowRuns([run]);
   harness.taskRuns([task]);
   harness.logs(logs);
-  const verifiedUs = options.verifiedUs ?? T0_US + 400 * SECOND_US;
+  const verifiedUs = options.verifiedUs ?? T0_US + 1_000 * SECOND_US;
   harness.cover("log", { scope: run.id, fromUs: T0_US - 60 * SECOND_US, toUs: verifiedUs, verifiedUs });
 }
 
