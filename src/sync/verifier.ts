@@ -1,10 +1,10 @@
 import { DAY_US, MINUTE_US } from "../lib/time.ts";
-import type { TimeRange } from "../model/freshness.ts";
+import { mergeRanges, type TimeRange } from "../model/freshness.ts";
 import { coverageEnd, coveredRanges } from "../store/coverage.ts";
 import { findStateJson } from "../store/sync-state.ts";
 import { type EngineContext, horizonUs } from "./engine-context.ts";
 import { keptFromUs } from "./kept-from.ts";
-import { verifyRange } from "./verify.ts";
+import { isCountable, verifyRange } from "./verify.ts";
 import { dueVerification, type VerifyCursors } from "./verify-schedule.ts";
 
 /** State key. */
@@ -14,15 +14,25 @@ const EVERY_MS = 60_000;
 const SETTLE_MS = 6_000;
 /** Late arrivals that lie further apart than this are left to the schedule. */
 const WIDEST_US = DAY_US;
+/**
+ * Senders may stamp an event hours back, which the socket does not hand on: the last day is counted this often, beside the
+ * schedule that looks at each moment once in a while.
+ */
+const COUNT_MS = 5 * 60_000;
+const COUNTED_US = DAY_US;
+/** Requests of one such count, as a rule. */
+const COUNT_COST = 2;
 
 /** Compares again what was complete once: on a widening schedule, and at once where late arrivals are seen. */
 export class Verifier {
   private readonly ctx: EngineContext;
   private late: TimeRange | null = null;
   private lateMs = 0;
+  private countedMs: number;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
+    this.countedMs = ctx.clock.nowMs();
   }
 
   /** Late events were stored. Looked at some seconds after the first note, however many follow. */
@@ -48,7 +58,21 @@ export class Verifier {
       await this.verify(range, signal);
     }
     if (JSON.stringify(cursors) !== JSON.stringify(before)) this.ctx.ingest.state(CURSORS, cursors);
+    await this.countLastDay(signal);
     return EVERY_MS;
+  }
+
+  private async countLastDay(signal: AbortSignal): Promise<void> {
+    const { clock, db, requests, serverClock } = this.ctx;
+    const nowMs = clock.nowMs();
+    if (Math.abs(nowMs - this.countedMs) < COUNT_MS || requests.idleWaitMs(COUNT_COST) > 0) return;
+    this.countedMs = nowMs;
+    const fromUs = Math.max(this.floorUs(), Math.floor(serverClock.guessUs() - COUNTED_US));
+    const toUs = this.settledUs();
+    if (toUs < fromUs) return;
+    for (const range of mergeRanges(coveredRanges(db, "event", "", { fromUs, toUs }))) {
+      if (isCountable(this.ctx, range)) await this.verify(range, signal);
+    }
   }
 
   private due(): { ranges: readonly TimeRange[]; cursors: VerifyCursors; before: VerifyCursors } {
@@ -67,9 +91,7 @@ export class Verifier {
     if (late === null) return;
     this.late = null;
     const fromUs = Math.max(this.floorUs(), late.fromUs - MINUTE_US);
-    // The newest part is read again by every catch-up.
-    const endUs = (coverageEnd(this.ctx.db, "event", "") ?? 0) - this.ctx.settings.overlapMs * 1000;
-    const toUs = Math.min(late.toUs + MINUTE_US, endUs);
+    const toUs = Math.min(late.toUs + MINUTE_US, this.settledUs());
     if (toUs < fromUs || toUs - fromUs > WIDEST_US) return;
     try {
       // Only what is claimed can be wrong; what is not is fetched anyway.
@@ -82,6 +104,11 @@ export class Verifier {
 
   private async verify(range: TimeRange, signal: AbortSignal): Promise<void> {
     await verifyRange(this.ctx, range, { source: "audit", ask: "verify", repair: "verify", signal });
+  }
+
+  /** The newest part is read again by every catch-up. */
+  private settledUs(): number {
+    return (coverageEnd(this.ctx.db, "event", "") ?? 0) - this.ctx.settings.overlapMs * 1000;
   }
 
   private floorUs(): number {

@@ -160,6 +160,30 @@ describe("looking again at what arrived late", () => {
     expect(countEventsBetween(ctx.db, all)).toBe(1);
   });
 
+  test("finds within minutes what was stamped hours back, by counting the last day", async () => {
+    const { ctx, prefect, clock } = aBench();
+    prefect.events = Array.from({ length: 200 }, (_, n) => anEventAt(-n * 60 - 600));
+    await catchUp(ctx, still);
+    const backfill = new Backfill(ctx);
+    while ((await backfill.step({ goalUs: T0_US - 5 * HOUR_US, signal: still })).state === "more");
+    const verifier = new Verifier(ctx);
+    await verifier.turn(still);
+    const old = [anEventAt(-2 * 3_600), anEventAt(-3 * 3_600 - 1)];
+    prefect.events.push(...old);
+    prefect.events.sort((a, b) => (a.occurred < b.occurred ? -1 : 1));
+    clock.us += 4 * 60 * SECOND_US;
+    await verifier.turn(still);
+    expect(countEventsBetween(ctx.db, all)).toBe(200);
+    clock.us += 60 * SECOND_US;
+    prefect.asked.length = 0;
+    await verifier.turn(still);
+    expect(countEventsBetween(ctx.db, all)).toBe(202);
+    prefect.asked.length = 0;
+    clock.us += 5 * 60 * SECOND_US;
+    await verifier.turn(still);
+    expect(prefect.asked.length).toBeLessThanOrEqual(4);
+  });
+
   test("happens on a widening schedule for everything, within the idle allowance", async () => {
     const { ctx, prefect, clock } = aBench();
     await catchUp(ctx, still);
