@@ -11,6 +11,7 @@ import { findObjects, readObject } from "../store/objects.ts";
 import type { QueryContext } from "./context.ts";
 import { openLive } from "./live.ts";
 import { type ResolvedName, resolveName } from "./names.ts";
+import { findFlowRunIdsBelow } from "./run-tree.ts";
 
 export type SubjectKind = "flow_run" | "deployment" | "work_pool";
 
@@ -22,6 +23,8 @@ export interface Subject extends ResolvedName {
   readonly window: TimeRange;
   /** Each finds a part of the story. */
   readonly filters: readonly EventFilter[];
+  /** Finds the states of subflow runs that the record knows. */
+  readonly subflows: EventFilter | null;
 }
 
 /** Before a run was due its pool and worker may already have had their trouble. */
@@ -29,14 +32,15 @@ const BEFORE_RUN_US = 5 * MINUTE_US;
 /** The last state events and lines come some seconds after the end. */
 const AFTER_RUN_US = MINUTE_US;
 
-/** Names that tell of the infrastructure behind runs. */
-const INFRASTRUCTURE = [
-  "prefect.work-pool.",
-  "prefect.work-queue.",
-  "prefect.worker.",
-  "prefect.deployment.",
-  "prefect.cloud.",
-];
+/** What a deployment, pool or queue says of itself. Others of the same pool name it too, but only as related. */
+const OWN_NEWS = ["prefect.deployment.", "prefect.work-pool.", "prefect.work-queue."];
+/** Workers are no resource of a run: they name its pool. */
+const AROUND = ["prefect.worker.", "prefect.cloud."];
+/** Each is about one run, and comes with the events of that run. */
+const OF_ONE_RUN = ["prefect.worker.submitted-flow-run", "prefect.worker.executed-flow-run"];
+
+/** Subflow runs that one timeline follows. */
+const MOST_SUBFLOWS = 200;
 
 interface Asked {
   readonly sinceUs: number | undefined;
@@ -52,13 +56,14 @@ export async function findSubject(ctx: QueryContext, kind: SubjectKind, text: st
   if (kind === "flow_run") {
     const run = await readRun(ctx, named.id);
     const window = windowOf(asked, runWindow(run, nowUs));
-    return { ...named, name: run.name, kind, run, window, filters: runFilters(ctx.record(), run) };
+    const db = ctx.record();
+    return { ...named, name: run.name, kind, run, window, filters: runFilters(db, run), subflows: subflowsOf(db, run) };
   }
   const window = windowOf(asked, { fromUs: (asked.untilUs ?? nowUs) - DAY_US, toUs: nowUs });
   const ids = [`prefect.${kind.replace("_", "-")}.${named.id}`, ...queuesOf(ctx.record(), kind, named.id)];
   // Task runs of every run would drown the story.
   const filters = [{ any_resource: { id: ids }, event: { exclude_prefix: ["prefect.task-run."] } }];
-  return { ...named, kind, run: null, window, filters };
+  return { ...named, kind, run: null, window, filters, subflows: null };
 }
 
 /** The asked ends, the others as usual; a window beyond the usual one reaches to now, or back by nothing. */
@@ -90,7 +95,17 @@ function runFilters(db: RecordDb | null, run: FlowRun): EventFilter[] {
   const pool = run.work_pool_id ?? (run.work_pool_name && db ? poolId(db, run.work_pool_name) : null);
   if (pool) around.push(`prefect.work-pool.${pool}`);
   if (around.length === 0) return [own];
-  return [own, { any_resource: { id: around }, event: { prefix: INFRASTRUCTURE } }];
+  return [
+    own,
+    { resource: { id: around }, event: { prefix: OWN_NEWS } },
+    { any_resource: { id: around }, event: { prefix: AROUND, exclude_name: OF_ONE_RUN } },
+  ];
+}
+
+function subflowsOf(db: RecordDb | null, run: FlowRun): EventFilter | null {
+  const ids = db === null ? [] : findFlowRunIdsBelow(db, run.id, 1).slice(0, MOST_SUBFLOWS);
+  if (ids.length === 0) return null;
+  return { resource: { id: ids.map((id) => `prefect.flow-run.${id}`) }, event: { prefix: ["prefect.flow-run."] } };
 }
 
 function poolId(db: RecordDb, name: string): string | null {

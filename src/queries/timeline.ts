@@ -1,6 +1,7 @@
 /** The story of one run, deployment or pool: states, other events, error lines and changes, causes before effects. */
 import { parseIsoUs } from "../lib/time.ts";
-import type { PrefectEvent } from "../model/event.ts";
+import { type PrefectEvent, RESOURCE_ID } from "../model/event.ts";
+import type { EventFilter } from "../model/event-filter.ts";
 import type { Freshness } from "../model/freshness.ts";
 import type { Log, State } from "../model/objects.ts";
 import { coveredRanges } from "../store/coverage.ts";
@@ -54,14 +55,16 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   const events = new Map<string, PrefectEvent>();
   const parts: Freshness[] = [];
   let isCut = false;
-  for (const filter of subject.filters) {
+  const read = async (filter: EventFilter) => {
     const { fromUs: sinceUs, toUs: untilUs } = window;
     const bounds = { sinceUs, untilUs, nowUs, fresh: question.fresh };
     const page = await listEvents(ctx, { filter, ...bounds, order: "asc", limit: MOST });
-    for (const event of page.events) events.set(event.id, event);
     parts.push(page.freshness);
     isCut ||= page.more;
-  }
+    return page.events;
+  };
+  for (const filter of subject.filters) for (const event of await read(filter)) events.set(event.id, event);
+  if (subject.subflows) for (const event of firstAndLast(await read(subject.subflows))) events.set(event.id, event);
   const shown = [...events.values()].filter((event) => question.full || isTelling(event));
   const entries: TimelineEntry[] = shown.map((event) => ({
     kind: "event",
@@ -77,6 +80,16 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   if (isCut) notes.push(`More than ${MOST} events; give occurred_after and occurred_before to see a part.`);
   const freshness = withNotes(joinFreshness(parts), notes, isCut);
   return { subject, entries: inCausalOrder(entries), hidden: events.size - shown.length, freshness };
+}
+
+/** Of each resource the first and the last event: its own timeline has the rest. `events` are in order. */
+function firstAndLast(events: readonly PrefectEvent[]): PrefectEvent[] {
+  const ends = new Map<string, [PrefectEvent, PrefectEvent]>();
+  for (const event of events) {
+    const id = event.resource[RESOURCE_ID] ?? "";
+    ends.set(id, [ends.get(id)?.[0] ?? event, event]);
+  }
+  return [...ends.values()].flat();
 }
 
 /** Steps of task runs that say nothing about what went wrong. */

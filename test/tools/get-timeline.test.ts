@@ -9,6 +9,7 @@ import {
   anEvent,
   anId,
   aState,
+  aTaskRun,
   at,
   aWorkPool,
   T0_US,
@@ -102,6 +103,61 @@ describe("get_timeline from the record", () => {
     const full = await harness.call(getTimelineTool, { flow_run: run.id, detail: "full" });
     expect(full.structured).toMatchObject({ total: 8 });
     expect(full.structured).not.toHaveProperty("hidden");
+  });
+
+  test("of what surrounds a run only what its own deployment, pool and workers did", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const ofPool = { "prefect.resource.id": `prefect.work-pool.${pool.id}`, "prefect.resource.role": "work-pool" };
+    const happened = (n: number, event: string, resource: string, more: object[] = []) =>
+      anEvent({
+        id: anId(n),
+        event,
+        occurred: at(n - 80),
+        resource: { "prefect.resource.id": resource, "prefect.resource.name": resource },
+        related: [ofPool, ...(more as (typeof ofPool)[])],
+      });
+    const worker = "prefect.worker.process.w-1";
+    const other = { "prefect.resource.id": `prefect.flow-run.${anId(90)}`, "prefect.resource.role": "flow-run" };
+    const own = { "prefect.resource.id": `prefect.flow-run.${run.id}`, "prefect.resource.role": "flow-run" };
+    harness.events([
+      happened(70, "prefect.deployment.created", `prefect.deployment.${anId(91)}`),
+      happened(71, "prefect.work-queue.ready", `prefect.work-queue.${anId(92)}`),
+      happened(72, "prefect.worker.started", worker),
+      happened(73, "prefect.worker.submitted-flow-run", worker, [other]),
+      happened(74, "prefect.worker.executed-flow-run", worker, [other]),
+      happened(75, "prefect.deployment.ready", `prefect.deployment.${deployment.id}`),
+      happened(76, "prefect.worker.submitted-flow-run", worker, [own]),
+    ]);
+    const { structured } = await harness.call(getTimelineTool, { flow_run: run.id });
+    expect(told(structured).slice(0, 5)).toEqual([
+      "infrastructure prefect.work-pool.not-ready",
+      "infrastructure prefect.worker.started",
+      "infrastructure prefect.deployment.ready",
+      "infrastructure prefect.worker.submitted-flow-run",
+      "state Pending",
+    ]);
+  });
+
+  test("a parent run: the first and the last state of each subflow run", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const task = aTaskRun({ id: anId(61), flow_run_id: run.id });
+    const child = aFlowRun({ id: anId(62), name: "crafty-lynx", parent_task_run_id: task.id });
+    harness.taskRuns([task]);
+    harness.flowRuns([child]);
+    harness.events(
+      ["Pending", "Running", "Completed"].map((name, n) =>
+        aFlowRunEvent(child, { id: anId(63 + n), occurred: at(21 + n), event: `prefect.flow-run.${name}` }),
+      ),
+    );
+    const { structured } = await harness.call(getTimelineTool, { flow_run: run.id });
+    const ofChild = structured.entries.filter((one: { of?: string }) => one.of === "crafty-lynx");
+    expect(ofChild.map((one: { time: string; what: string }) => `${one.time} ${one.what}`)).toEqual([
+      `${at(21)} Pending`,
+      `${at(23)} Completed`,
+    ]);
+    expect(harness.fake.takeRequests()).toEqual([]);
   });
 
   test("a deployment and a pool: their runs, changes and error lines, page by page", async () => {
