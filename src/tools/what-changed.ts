@@ -4,6 +4,7 @@ import { serverNowUs } from "../queries/freshness.ts";
 import { type Change, whatChanged } from "../queries/what-changed.ts";
 import { badCursor, decodeCursor, encodeCursor } from "./cursor.ts";
 import { defineTool } from "./define.ts";
+import { fieldChanges } from "./field-changes.ts";
 import { listAnswer } from "./list-answer.ts";
 import type { Item } from "./render.ts";
 import { checkWindow, limitArg, listOutput, textArg, tokenBudget, windowArgs } from "./shapes.ts";
@@ -80,8 +81,7 @@ function readPosition(cursor: string): { fromUs: number; after: { atUs: number; 
 }
 
 function toItem(change: Change): Item {
-  const sorted = Object.entries(change.diff).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const fields = sorted.map(([field, { from, to }]) => `${field}: ${short(from)} → ${short(to)}`);
+  const fields = fieldChanges(change.diff);
   return {
     id: change.id,
     at: formatIsoUs(change.atUs),
@@ -91,11 +91,4 @@ function toItem(change: Change): Item {
     ...(fields.length > 0 ? { fields: fields.join("; ") } : {}),
     ...(change.eventId ? { event_id: change.eventId } : {}),
   };
-}
-
-const MOST_CHARS = 120;
-
-function short(value: unknown): string {
-  const text = JSON.stringify(value ?? null);
-  return text.length <= MOST_CHARS ? text : `${text.slice(0, MOST_CHARS - 1)}…`;
 }

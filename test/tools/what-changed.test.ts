@@ -70,6 +70,27 @@ describe("from the record", () => {
       { id: deployment.id, kind: "deployment", name: "nightly", change: "updated", fields: "paused: false → true" },
     ]);
   });
+
+  test("of a schedule that was switched off, that it was", async () => {
+    await using harness = await openToolHarness();
+    const schedule = {
+      id: anId(5),
+      created: at(0),
+      updated: at(0),
+      deployment_id: deployment.id,
+      schedule: { cron: "0 9 * * 1-5", timezone: "Europe/Berlin", day_or: true },
+      active: true,
+    };
+    harness.objects("deployment", [{ ...deployment, schedules: [schedule] }]);
+    harness.nowUs += MINUTE_US;
+    harness.objects("deployment", [{ ...deployment, schedules: [{ ...schedule, updated: at(9), active: false }] }]);
+    harness.cover("event", { fromUs: harness.nowUs - 2 * 86_400_000_000 });
+    harness.following();
+    const { structured } = await harness.call(whatChangedTool, { since: "2h" });
+    expect(structured.changes).toMatchObject([
+      { change: "updated", fields: "schedule cron 0 9 * * 1-5 Europe/Berlin: active true → false" },
+    ]);
+  });
 });
 
 describe("from Prefect", () => {
