@@ -1,5 +1,5 @@
 /** What the lists of flow runs and task runs show of a run in brief. */
-import { formatIsoUs } from "../lib/time.ts";
+import { formatIsoUs, parseIsoUs, SECOND_US } from "../lib/time.ts";
 import type { FlowRun, JsonObject, TaskRun } from "../model/objects.ts";
 import { type RunFacts, runFacts } from "../model/run-facts.ts";
 import { isTerminal } from "../model/state.ts";
@@ -20,14 +20,14 @@ function seconds(us: number): number {
 /** State, message, times: what flow runs and task runs share. Absent members are unknown or do not apply. */
 export function stateItem(run: FlowRun | TaskRun, nowUs: number, isSingle: boolean): Item {
   const item: Mutable = {};
-  addState(item, runFacts(run), { nowUs, isSingle });
+  addState(item, runFacts(run), () => run, { nowUs, isSingle });
   return item;
 }
 
 type Mutable = Record<string, unknown>;
 
-function addState(item: Mutable, run: RunFacts, { nowUs, isSingle }: ShapeOptions): void {
-  const { stateType: type, stateMessage: message, startUs, endUs } = run;
+function addState(item: Mutable, run: RunFacts, whole: () => Whole, { nowUs, isSingle }: ShapeOptions): void {
+  const { stateType: type, stateMessage: message, startUs } = run;
   if (type !== null) {
     item.state_type = type;
     item.state_name = run.stateName ?? type;
@@ -35,10 +35,26 @@ function addState(item: Mutable, run: RunFacts, { nowUs, isSingle }: ShapeOption
   if (message !== null) item.state_message = cutText(message, isSingle ? SINGLE_MESSAGE_CHARS : MESSAGE_CHARS);
   if (startUs !== null) item.start_time = formatIsoUs(startUs);
   else if (run.expectedUs !== null) item.expected_start_time = formatIsoUs(run.expectedUs);
-  const toUs = endUs ?? (isTerminal(type) ? null : nowUs);
-  if (startUs !== null && toUs !== null && toUs >= startUs) item.duration = seconds(toUs - startUs);
+  const ranUs = startUs === null ? null : durationUs(startUs, run, whole, nowUs);
+  if (ranUs !== null && ranUs >= 0) item.duration = seconds(ranUs);
   const lateUs = lateness(run, nowUs);
   if (lateUs !== null) item.late_seconds = Math.max(0, Math.round(lateUs / 1_000_000));
+}
+
+type Whole = FlowRun | TaskRun;
+
+/** States of a run that has begun and does not run: paused, suspended, to be tried again, about to go on. */
+const WAITING: ReadonlySet<string | null> = new Set(["PAUSED", "SCHEDULED", "PENDING"]);
+
+/** From start to end, or to now. A run that waits has run for as long as Prefect counted, or until it began to wait. */
+function durationUs(startUs: number, { stateType, endUs }: RunFacts, whole: () => Whole, nowUs: number): number | null {
+  if (endUs !== null) return endUs - startUs;
+  if (isTerminal(stateType)) return null;
+  if (!WAITING.has(stateType)) return nowUs - startUs;
+  const { total_run_time: ran, state } = whole();
+  if (ran) return Math.round(ran * SECOND_US);
+  const sinceUs = parseIsoUs(state?.timestamp ?? "");
+  return sinceUs === undefined ? null : sinceUs - startUs;
 }
 
 /** A plan counts as late 15 s after its time, as Prefect's own setting says. */
@@ -71,7 +87,7 @@ export function briefFlowRun(item: FlowRunItem, options: ShapeOptions): Item {
   else if (run.flowId !== null) brief.flow_id = run.flowId;
   if (deploymentName !== null) brief.deployment_name = deploymentName;
   else if (run.deploymentId !== null) brief.deployment_id = run.deploymentId;
-  addState(brief, run, options);
+  addState(brief, run, () => item.run, options);
   if (run.runCount > 1) brief.run_count = run.runCount;
   if (run.workPoolName !== null) brief.work_pool_name = run.workPoolName;
   if (run.workQueueName !== null && run.workQueueName !== "default") brief.work_queue_name = run.workQueueName;
@@ -151,7 +167,7 @@ export function briefTaskRun(item: TaskRunItem, options: ShapeOptions): Item {
   const brief: Mutable = { id: run.id, name: run.name };
   if (run.flowRunId !== null) brief.flow_run_id = run.flowRunId;
   if (flowRunName !== null) brief.flow_run_name = flowRunName;
-  addState(brief, run, options);
+  addState(brief, run, () => item.run, options);
   if (run.runCount > 1) brief.run_count = run.runCount;
   if (run.tags.length > 0) brief.tags = run.tags;
   if (options.isSingle) addInputs(brief, item.run);
