@@ -1,6 +1,6 @@
 /** Waiting for a run to get somewhere or for an event to happen: the record is watched, Prefect is asked where it is behind. */
 import { toAppError } from "../errors.ts";
-import { SECOND_US } from "../lib/time.ts";
+import { parseIsoUs, SECOND_US } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/event.ts";
 import type { EventFilter } from "../model/event-filter.ts";
 import type { Freshness } from "../model/freshness.ts";
@@ -43,6 +43,8 @@ interface Sight<T> {
   readonly value: T;
   readonly isReached: boolean;
   readonly message: string;
+  /** When what is seen came about: the answer holds at least for then. Microseconds, server's clock. */
+  readonly sinceUs: number | undefined;
 }
 
 interface Watch<T> {
@@ -65,7 +67,8 @@ export function waitForRun(
     const type = run.state_type ?? null;
     const isTarget = targets.some((state) => state === type || state === (run.state_name ?? "").toUpperCase());
     const isReached = targets.length === 0 ? isTerminal(type) : isTarget;
-    return { value: run, isReached, message: `${run.name} is ${run.state_name ?? type ?? "unknown"}` };
+    const sinceUs = parseIsoUs(run.state?.timestamp ?? run.end_time ?? "");
+    return { value: run, isReached, message: `${run.name} is ${run.state_name ?? type ?? "unknown"}`, sinceUs };
   };
   return watch(ctx, options, (sight) => sight.isReached || isTerminal(sight.value.state_type ?? null), {
     record(db) {
@@ -90,8 +93,8 @@ export function waitForEvent(
 ): Promise<Waited<PrefectEvent | null>> {
   const see = (event: PrefectEvent | undefined): Sight<PrefectEvent | null> =>
     event
-      ? { value: event, isReached: true, message: event.event }
-      : { value: null, isReached: false, message: "no such event yet" };
+      ? { value: event, isReached: true, message: event.event, sinceUs: parseIsoUs(event.occurred) }
+      : { value: null, isReached: false, message: "no such event yet", sinceUs: undefined };
   const range = () => ({ fromUs: sinceUs, toUs: Math.max(sinceUs, serverNowUs(ctx)) + 60 * SECOND_US });
   return watch(ctx, options, (sight) => sight.isReached, {
     record: (db) => see(findEvents(db, { ...range(), order: "asc", limit: 1, filter }).events[0]),
@@ -153,7 +156,8 @@ async function watch<T>(
   }
   if (best === null) throw failure ?? toAppError("nothing was seen");
   const notes = failure === null ? [] : [`Prefect did not answer when asked (${toAppError(failure).message}).`];
-  const at = best.asOfUs;
+  // Prefect was asked, or last heard, shortly before it came about.
+  const at = Math.max(best.asOfUs, best.sight.sinceUs ?? 0);
   const coverage = { complete: failure === null, fromUs: at, toUs: at, gaps: [], verifiedUs: at, notes };
   const freshness = { source: best.source, asOfUs: at, coverage };
   return { value: best.sight.value, isReached: best.sight.isReached, waitedMs: waited(), freshness };

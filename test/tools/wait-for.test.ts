@@ -4,7 +4,7 @@ import type { QueryContext } from "../../src/queries/context.ts";
 import { putFact } from "../../src/store/sync-state.ts";
 import { runTool } from "../../src/tools/define.ts";
 import { waitForTool } from "../../src/tools/wait-for.ts";
-import { aFlowRun, anEvent, anId, at } from "../support/builders.ts";
+import { aFlowRun, anEvent, anId, aState, at } from "../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
 
 const run = aFlowRun({ id: anId(71), name: "wandering-guan", state_type: "RUNNING" });
@@ -145,6 +145,20 @@ describe("wait_for live", () => {
     const emit = () => harness.fake.emit(event, { socket: false });
     const { structured } = await waiting(harness, { event_type_prefix: "shop." }, { 6: emit });
     expect(structured).toMatchObject({ reached: true, source: "live", event: { id: event.id } });
+  });
+
+  test("answers as of no earlier than what it reports", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const event = anEvent({ event: "shop.order.paid", occurred: at(3_606) });
+    const emit = () => harness.fake.emit(event, { socket: false });
+    const told = await waiting(harness, { event_type_prefix: "shop." }, { 3: emit });
+    expect(told.structured).toMatchObject({ reached: true, event: { occurred: at(3_606) }, as_of: at(3_606) });
+    const failed = aState({ type: "FAILED", timestamp: at(3_800) });
+    harness.fake.workspace.flowRuns.push(
+      aFlowRun({ ...run, state_type: "FAILED", state_name: "Failed", state: failed }),
+    );
+    const ran = await waiting(harness, { flow_run: run.id });
+    expect(ran.structured).toMatchObject({ reached: true, as_of: at(3_800) });
   });
 
   test("goes on while Prefect is away, and ends when the client gives up", async () => {
