@@ -2,10 +2,12 @@ import { z } from "zod";
 import { AppError } from "../errors.ts";
 import { formatIsoUs, parseDurationUs } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/event.ts";
+import type { Freshness } from "../model/freshness.ts";
 import type { FlowRun } from "../model/objects.ts";
 import { briefEvent } from "../queries/event-brief.ts";
 import { serverNowUs } from "../queries/freshness.ts";
 import { resolveName } from "../queries/names.ts";
+import { stateCriterion, stateNotes } from "../queries/shorthands.ts";
 import { type Waited, waitForEvent, waitForRun } from "../queries/wait.ts";
 import { defineTool, type ToolAnswer } from "./define.ts";
 import { eventArgs, readEventArguments } from "./event-shorthands.ts";
@@ -60,9 +62,12 @@ export const waitForTool = defineTool({
     }
     if (!isEvent) {
       const { id } = await resolveName(ctx, "flow_run", args.flow_run ?? "");
-      const targets = (args.state ?? []).map((state) => state.trim().toUpperCase());
-      const waited = await waitForRun(ctx, id, targets, options);
-      return runAnswer(waited, serverNowUs(ctx));
+      const state = args.state && args.state.length > 0 ? stateCriterion(args.state) : {};
+      const doubts = (shown: (string | null)[]) => stateNotes(ctx.record(), "flow_run", { state }, shown);
+      for (const doubt of doubts([])) options.progress(0, doubt);
+      const waited = await waitForRun(ctx, id, statesOf(state), options);
+      const notes = waited.isReached ? [] : doubts([waited.value.state_name ?? null]);
+      return runAnswer({ ...waited, freshness: withNotes(waited.freshness, notes) }, serverNowUs(ctx));
     }
     if (args.state !== undefined) {
       throw new AppError("invalid_input", "state is for flow runs", {
@@ -75,6 +80,18 @@ export const waitForTool = defineTool({
     return eventAnswer(waited, fromUs, serverNowUs(ctx));
   },
 });
+
+/** Types and names, upper case. */
+function statesOf({ type, name }: StateCriterion): string[] {
+  return [...(type?.any_ ?? []), ...(name?.any_ ?? [])].map((state) => state.toUpperCase());
+}
+
+type StateCriterion = { readonly [K in "type" | "name"]?: { readonly any_?: readonly string[] } };
+
+function withNotes(freshness: Freshness, notes: readonly string[]): Freshness {
+  const { coverage } = freshness;
+  return { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, ...notes] } };
+}
 
 /** A bare number is seconds. */
 function readTimeout(text: string | undefined): number {

@@ -121,6 +121,36 @@ describe("wait_for from the record", () => {
   });
 });
 
+describe("wait_for a state", () => {
+  test("that Prefect does not give: waits for it all the same, and says so from the start", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([run]);
+    harness.fake.workspace.flowRuns.push(run);
+    follow(harness, "open");
+    const note = 'No recorded run has a state "Compleeted", and it is none of Prefect\'s own; did you mean Completed?';
+    const bogus = await waiting(harness, { flow_run: run.id, state: ["Compleeted"], timeout: 2 });
+    expect(bogus.told[0]).toBe(`0/2 ${note}`);
+    expect(bogus.structured).toMatchObject({ reached: false, coverage: { complete: true, notes: [note] } });
+    expect(bogus.text).toContain(note);
+    const custom = aFlowRun({ ...run, state_name: "Bogus", state_id: anId(73), state: null });
+    harness.flowRuns([custom]);
+    const own = await waiting(harness, { flow_run: run.id, state: "bogus", timeout: 2 });
+    expect(own.structured).toMatchObject({ reached: true, outcome: "reached: Bogus" });
+    expect(own.structured.coverage).not.toHaveProperty("notes");
+  });
+
+  test("in the ways that the lists of runs take: types, names, written apart, with commas", async () => {
+    await using harness = await openToolHarness();
+    const retry = { state_type: "SCHEDULED", state_name: "AwaitingRetry", state_id: anId(74), state: null } as const;
+    harness.flowRuns([aFlowRun({ ...run, ...retry })]);
+    follow(harness, "open");
+    for (const state of ["awaiting retry", "failed,SCHEDULED", ["Late", "awaiting_retry"]]) {
+      const { structured } = await waiting(harness, { flow_run: run.id, state, timeout: 2 });
+      expect(structured).toMatchObject({ reached: true, outcome: "reached: AwaitingRetry" });
+    }
+  });
+});
+
 describe("wait_for live", () => {
   test("asks every two seconds when the socket is dead, and when nobody follows Prefect", async () => {
     for (const state of ["refused", null] as const) {
