@@ -4,15 +4,29 @@
  */
 import type { DeploymentSchedule } from "./objects.ts";
 
-/** `cron 0 6 * * 1-5 Europe/Berlin`, `every 30m`, `rrule FREQ=DAILY;BYHOUR=6 UTC`, with `(off)` when it is not active. */
-export function describeSchedule({ schedule, active }: Pick<DeploymentSchedule, "schedule" | "active">): string {
+type Described = Pick<DeploymentSchedule, "schedule" | "active" | "parameters">;
+
+/**
+ * `cron 0 6 * * 1-5 Europe/Berlin`, `every 30m`, `rrule FREQ=DAILY;BYHOUR=6 UTC`, with the parameters that it gives its runs, and
+ * `(off)` when it is not active.
+ */
+export function describeSchedule({ schedule, active, parameters }: Described): string {
   const { cron, interval, rrule, timezone } = schedule;
   const zone = typeof timezone === "string" && timezone !== "" ? timezone : "UTC";
-  const off = active ? "" : " (off)";
-  if (typeof cron === "string") return `cron ${cron} ${zone}${off}`;
-  if (typeof interval === "number") return `every ${duration(interval)}${zone === "UTC" ? "" : ` ${zone}`}${off}`;
-  if (typeof rrule === "string") return `rrule ${rrule.replace(/\s+/g, " ")} ${zone}${off}`;
-  return `${JSON.stringify(schedule)}${off}`;
+  const rest = `${parametersText(parameters)}${active ? "" : " (off)"}`;
+  if (typeof cron === "string") return `cron ${cron} ${zone}${rest}`;
+  if (typeof interval === "number") return `every ${duration(interval)}${zone === "UTC" ? "" : ` ${zone}`}${rest}`;
+  if (typeof rrule === "string") return `rrule ${rrule.replace(/\s+/g, " ")} ${zone}${rest}`;
+  return `${JSON.stringify(schedule)}${rest}`;
+}
+
+const PARAMETERS_CHARS = 80;
+
+/** ` with {"day":3}`, cut where it is long. */
+function parametersText(parameters: Described["parameters"]): string {
+  if (!parameters || Object.keys(parameters).length === 0) return "";
+  const text = JSON.stringify(parameters);
+  return ` with ${text.length <= PARAMETERS_CHARS ? text : `${text.slice(0, PARAMETERS_CHARS - 1)}…`}`;
 }
 
 const UNITS = [

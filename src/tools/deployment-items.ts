@@ -10,7 +10,7 @@ const DESCRIPTION_CHARS = 120;
 
 /** A deployment in a list. Members that are unknown or do not apply are absent. */
 export function briefDeployment(item: DeploymentItem): Item {
-  const { deployment: row, flowName, lastRun, nextRun, activeSlots } = item;
+  const { deployment: row, flowName, activeSlots } = item;
   const schedules = (row.schedules ?? []).map(describeSchedule);
   const limit = row.global_concurrency_limit;
   return {
@@ -26,9 +26,20 @@ export function briefDeployment(item: DeploymentItem): Item {
       ? { concurrency_limit: limit.limit, ...(activeSlots === null ? {} : { active_slots: activeSlots }) }
       : {}),
     ...(row.tags && row.tags.length > 0 ? { tags: row.tags } : {}),
+    ...runsOf(item),
+    ...(row.description ? { description: cutText(row.description, DESCRIPTION_CHARS) } : {}),
+  };
+}
+
+/** A deployment with everything Prefect says of it, and what the list adds. */
+export function fullDeployment(item: DeploymentItem): Item {
+  return { ...item.deployment, flow_name: item.flowName, ...runsOf(item) };
+}
+
+function runsOf({ lastRun, nextRun }: DeploymentItem): Item {
+  return {
     ...(lastRun === null ? {} : { last_run_state: lastRun.stateName, last_run_start: lastRun.start }),
     ...(nextRun === null ? {} : { next_run: nextRun.expected }),
-    ...(row.description ? { description: cutText(row.description, DESCRIPTION_CHARS) } : {}),
   };
 }
 

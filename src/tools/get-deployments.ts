@@ -13,6 +13,7 @@ import {
   briefDeployment,
   deploymentDetail,
   FULL_DEPLOYMENT_FIELDS,
+  fullDeployment,
 } from "./deployment-items.ts";
 import { itemText } from "./item-text.ts";
 import { listAnswer } from "./list-answer.ts";
@@ -64,9 +65,9 @@ export const getDeploymentsTool = defineTool({
       args.detail === "full" || (args.fields ?? []).some((field) => FULL_DEPLOYMENT_FIELDS.includes(field));
     const nowUs = serverNowUs(ctx);
     const items = page.items.map((item) => ({
-      ...(isFull ? item.deployment : {}),
+      ...(isFull && args.fields ? item.deployment : {}),
       ...(isFull && !args.fields
-        ? { flow_name: item.flowName }
+        ? fullDeployment(item)
         : briefDeployment(detail === null ? item : { ...item, lastRun: null })),
       ...(detail === null ? {} : deploymentDetail(item.deployment, detail)),
       ...(isFull && ctx.uiUrl !== null ? { ui_url: uiLink(ctx.uiUrl, "deployment", item.deployment.id) } : {}),

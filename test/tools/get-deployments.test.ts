@@ -142,7 +142,15 @@ describe("from the record", () => {
     await using harness = await openToolHarness();
     record(harness);
     const answer = await harness.call(getDeploymentsTool, { filter: { id: { any_: [nightly.id] } }, detail: "full" });
-    expect(answer.structured.deployments[0]).toMatchObject({ ...nightly, flow_name: "orders-etl" });
+    expect(answer.structured.deployments[0]).toMatchObject({
+      ...nightly,
+      flow_name: "orders-etl",
+      last_run_state: "Running",
+      last_run_start: at(3_000),
+      next_run: at(7_200),
+    });
+    const one = await harness.call(getDeploymentsTool, { deployment: nightly.id, detail: "full" });
+    expect(one.structured.deployments[0]).toMatchObject({ last_run_state: "Running", next_run: at(7_200) });
   });
 });
 
