@@ -28,6 +28,13 @@ export interface Freshness {
   readonly coverage: Coverage;
 }
 
+/** The same with more sentences for the reader. */
+export function withNotes(freshness: Freshness, notes: readonly string[]): Freshness {
+  if (notes.length === 0) return freshness;
+  const { coverage } = freshness;
+  return { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, ...notes] } };
+}
+
 /** Ranges merged where they touch or overlap, ascending. `slackUs`: holes up to this size count as touching. */
 export function mergeRanges(ranges: readonly TimeRange[], slackUs = 1): TimeRange[] {
   const sorted = [...ranges].sort((a, b) => a.fromUs - b.fromUs);

@@ -1,8 +1,10 @@
 import { z } from "zod";
+import { withNotes } from "../model/freshness.ts";
 import type { QueryContext } from "../queries/context.ts";
+import { earlierDeploymentNotes } from "../queries/earlier-deployments.ts";
 import { type FlowRunPosition, listFlowRuns } from "../queries/flow-runs.ts";
 import { serverNowUs } from "../queries/freshness.ts";
-import { resolveName } from "../queries/names.ts";
+import { type ResolvedName, resolveName } from "../queries/names.ts";
 import { asOfPlans } from "../queries/run-window.ts";
 import { addCriterion, type MutableSet, startSet, stateCriterion, timeCriterion } from "../queries/shorthands.ts";
 import { uiLink, uiLinkTemplate } from "../queries/ui-links.ts";
@@ -56,7 +58,7 @@ export const getFlowRunsTool = defineTool({
   async run({ query: ctx }, args) {
     const nowUs = serverNowUs(ctx);
     const question = questionOf("get_flow_runs", args);
-    const set = await readSet(ctx, args, nowUs);
+    const { set, deployment } = await readSet(ctx, args, nowUs);
     const isSingle = args.flow_run !== undefined;
     const isFull = args.detail === "full" || (args.fields ?? []).some((field) => !BRIEF_RUN_FIELDS.includes(field));
     const page = await listFlowRuns(ctx, {
@@ -74,6 +76,10 @@ export const getFlowRunsTool = defineTool({
         ? { ...fullFlowRun(item, uiLink(ctx.uiUrl, "flow_run", item.facts.id)), ...(args.fields ? brief : {}) }
         : brief;
     });
+    const db = ctx.record();
+    // Who gives an id means that one alone.
+    const isNamed = deployment !== null && !(args.deployment ?? "").toLowerCase().includes(deployment.id);
+    const notes = db && isNamed ? earlierDeploymentNotes(db, deployment.id, deployment.name) : [];
     const template = uiLinkTemplate(ctx.uiUrl, "flow_run");
     return listAnswer({
       key: "flow_runs",
@@ -81,7 +87,7 @@ export const getFlowRunsTool = defineTool({
       items: pickFields(items, args.fields, [...BRIEF_RUN_FIELDS, ...FULL_RUN_FIELDS]),
       more: page.more,
       cursorAfter: (index) => writeCursor(question, page.items[index]?.next),
-      freshness: asOfPlans(page.freshness, set.flow_runs, nowUs),
+      freshness: withNotes(asOfPlans(page.freshness, set.flow_runs, nowUs), notes),
       nowUs,
       budget: tokenBudget(args),
       ...(template === null || isFull || items.length === 0
@@ -106,7 +112,13 @@ export const getFlowRunsTool = defineTool({
   },
 });
 
-async function readSet(ctx: QueryContext, args: Input, nowUs: number): Promise<MutableSet> {
+interface Asked {
+  readonly set: MutableSet;
+  /** The one whose runs are asked for. */
+  readonly deployment: ResolvedName | null;
+}
+
+async function readSet(ctx: QueryContext, args: Input, nowUs: number): Promise<Asked> {
   const set = startSet("flow_runs", args.filter);
   const add = (field: string, criterion: Parameters<typeof addCriterion>[3], argument: keyof Input) =>
     addCriterion(set, "flow_runs", field, criterion, argument);
@@ -121,11 +133,11 @@ async function readSet(ctx: QueryContext, args: Input, nowUs: number): Promise<M
   if (Object.keys(times).length > 0) add("start_time", times, args.since === undefined ? "until" : "since");
   if (args.flow_run !== undefined) add("id", { any_: await idOf("flow_run", args.flow_run) }, "flow_run");
   if (args.parent !== undefined) add("parent_flow_run_id", { any_: await idOf("flow_run", args.parent) }, "parent");
-  if (args.deployment !== undefined)
-    add("deployment_id", { any_: await idOf("deployment", args.deployment) }, "deployment");
+  const deployment = args.deployment === undefined ? null : await resolveName(ctx, "deployment", args.deployment);
+  if (deployment) add("deployment_id", { any_: [deployment.id] }, "deployment");
   if (args.flow !== undefined) set.flows = { id: { any_: await idOf("flow", args.flow) } };
   if (args.work_pool !== undefined) set.work_pools = { id: { any_: await idOf("work_pool", args.work_pool) } };
-  return set;
+  return { set, deployment };
 }
 
 function writeCursor(question: unknown, position: FlowRunPosition | undefined): string {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { AppError } from "../errors.ts";
 import { formatIsoUs, parseDurationUs } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/event.ts";
-import type { Freshness } from "../model/freshness.ts";
+import { withNotes } from "../model/freshness.ts";
 import type { FlowRun } from "../model/objects.ts";
 import { briefEvent } from "../queries/event-brief.ts";
 import { serverNowUs } from "../queries/freshness.ts";
@@ -87,11 +87,6 @@ function statesOf({ type, name }: StateCriterion): string[] {
 }
 
 type StateCriterion = { readonly [K in "type" | "name"]?: { readonly any_?: readonly string[] } };
-
-function withNotes(freshness: Freshness, notes: readonly string[]): Freshness {
-  const { coverage } = freshness;
-  return { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, ...notes] } };
-}
 
 /** A bare number is seconds. */
 function readTimeout(text: string | undefined): number {

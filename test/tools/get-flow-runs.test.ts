@@ -229,6 +229,26 @@ describe("runs that Prefect has deleted", () => {
   });
 });
 
+describe("a deployment that was deleted and made anew", () => {
+  test("has the runs of its own id; the note names the earlier one where it has runs", async () => {
+    await using harness = await openToolHarness();
+    const earlier = { ...deployment, id: anId(51) };
+    const elsewhere = { ...deployment, id: anId(52), flow_id: other.id };
+    harness.objects("flow", [flow, other]);
+    harness.objects("deployment", [earlier, elsewhere]);
+    const old = aFlowRun({ id: anId(53), deployment_id: earlier.id, flow_id: flow.id, start_time: at(30) });
+    record(harness, [...runs, old, aFlowRun({ id: anId(54), deployment_id: elsewhere.id, start_time: at(30) })]);
+    const named = await harness.call(getFlowRunsTool, { deployment: "nightly", state: "FAILED" });
+    const note = `An earlier deployment "nightly" (${earlier.id}) was deleted; its 1 run is not listed here, ask for it by that id.`;
+    expect(ids(named)).toEqual([failed.id]);
+    expect(named.structured.coverage).toMatchObject({ complete: true, notes: [note] });
+    const byId = await harness.call(getFlowRunsTool, { deployment: deployment.id });
+    expect(byId.structured.coverage).not.toHaveProperty("notes");
+    expect(ids(await harness.call(getFlowRunsTool, { deployment: earlier.id }))).toEqual([old.id]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+});
+
 describe("from Prefect", () => {
   test("asks once for what has begun and once for plans, names flows and deployments, and keeps the rows", async () => {
     await using harness = await openToolHarness();
