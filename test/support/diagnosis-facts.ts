@@ -14,6 +14,7 @@ import type {
   RunFacts,
   SubjectKind,
 } from "../../src/queries/diagnosis/types.ts";
+import { allTools } from "../../src/tools/index.ts";
 import { aFlowRun, aLog, anAutomation, anId, at, aWorkPool, aWorkQueue, T0_US } from "./builders.ts";
 
 /** An hour after the builders' times. */
@@ -130,10 +131,16 @@ export function anErrorLine(message: string): ReturnType<typeof aLog> {
   return aLog({ level: 40, message });
 }
 
-/** The single finding of a cause; fails the test when there is another number of them. */
+/** The single finding of a cause; fails the test when there is another number of them, or when it proposes what no tool takes. */
 export function onlyFinding(cause: CauseModule, facts: Facts): Finding {
   const found = cause.judge(facts);
   const [first] = found;
   if (!first || found.length !== 1) throw new Error(`${cause.code}: ${found.length} findings`);
+  for (const { tool, args } of first.next ?? []) {
+    // Names as published: a client knows no aliases.
+    const taken = Object.keys(allTools.find(({ name }) => name === tool)?.input.shape ?? {});
+    const strange = Object.keys(args).filter((name) => !taken.includes(name));
+    if (taken.length === 0 || strange.length > 0) throw new Error(`${cause.code}: ${tool} takes no ${strange}`);
+  }
   return first;
 }

@@ -42,7 +42,7 @@ export const noWorker: CauseModule = {
             waiting: waitingEvidence(waiting, facts.nowUs),
           },
           fix: `Start a worker for it: prefect worker start --pool "${name}" (type ${type})`,
-          next: [{ tool: "get_work_pools", args: { name }, why: "workers and queues of the pool" }],
+          next: [{ tool: "get_work_pools", args: { work_pool: name }, why: "workers and queues of the pool" }],
           certainty: 1,
           explains: Math.max(1, waiting.length),
         },

@@ -63,7 +63,7 @@ export const pendingNoInfrastructure: CauseModule = {
             ? "Restart the worker; cancel the run or set it to AwaitingRetry so that it is scheduled again."
             : "Look at the worker's own log and at the infrastructure (image pull, quota, unschedulable pod).",
         next: run.pool
-          ? [{ tool: "get_work_pools", args: { name: run.pool.pool.name }, why: "workers and their heartbeats" }]
+          ? [{ tool: "get_work_pools", args: { work_pool: run.pool.pool.name }, why: "workers and their heartbeats" }]
           : [],
         certainty: isDead ? 0.9 : 0.8,
         explains: 1,
