@@ -9,7 +9,7 @@
 import { parseIsoUs, SECOND_US } from "../lib/time.ts";
 import type { PrefectEvent } from "./event.ts";
 import type { LabelSpec } from "./event-filter.ts";
-import { globToRegExp, matchesLabels } from "./live-labels.ts";
+import { globMatcher, matchesLabels } from "./live-labels.ts";
 
 export interface EventTrigger {
   readonly type: "event";
@@ -233,8 +233,8 @@ function toWindow(bucket: Bucket): TriggerWindow {
 
 function nameMatcher(patterns: readonly string[], whenEmpty: boolean): (name: string) => boolean {
   if (patterns.length === 0) return () => whenEmpty;
-  const expressions = patterns.map(globToRegExp);
-  return (name) => expressions.some((expression) => expression.test(name));
+  const matchers = patterns.map(globMatcher);
+  return (name) => matchers.some((matches) => matches(name));
 }
 
 function coverMiss(trigger: EventTrigger, event: PrefectEvent): "resource" | "related" | null {

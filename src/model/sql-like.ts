@@ -1,3 +1,5 @@
+import { ANY_ONE, ANY_RUN, fitsTokens, type Token } from "../lib/wildcards.ts";
+
 /**
  * SQL LIKE as SQLite does it: the case of ASCII letters is ignored, of others not; one wildcard stands for any run, one for
  * a single character. https://www.sqlite.org/lang_expr.html#like
@@ -15,13 +17,11 @@ const SQL: Wildcards = { any: "%", one: "_" };
 
 /** A test of the whole text against a pattern. */
 export function sqlLike(pattern: string, wildcards: Wildcards = SQL): (text: string) => boolean {
-  const source = [...lowerAscii(pattern)].map((char) => {
-    if (char === wildcards.any) return ".*";
-    if (char === wildcards.one) return ".";
-    return char.replace(/[\\^$.*+?()[\]{}|/-]/, "\\$&");
+  const tokens = [...lowerAscii(pattern)].map((char): Token => {
+    if (char === wildcards.any) return ANY_RUN;
+    return char === wildcards.one ? ANY_ONE : char;
   });
-  const regex = new RegExp(`^${source.join("")}$`, "su");
-  return (text) => regex.test(lowerAscii(text));
+  return (text) => fitsTokens(lowerAscii(text), tokens);
 }
 
 /** `text LIKE prefix || '%'`: wildcards inside the prefix count, as they do on Prefect's server. */

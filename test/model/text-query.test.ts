@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { globMatcher } from "../../src/model/live-labels.ts";
 import { parseSearchTerms } from "../../src/model/search-terms.ts";
 import { sqlLike, sqlLikePrefix } from "../../src/model/sql-like.ts";
 import { parseTextQuery } from "../../src/model/text-query.ts";
@@ -68,6 +69,37 @@ test("LIKE ignores the case of ASCII letters only; its wildcards span lines and 
   expect(sqlLikePrefix("x[")("X[y")).toBe(true);
   expect(sqlLikePrefix("")("anything")).toBe(true);
 });
+
+test("a pattern of many wildcards is told from a long text at once", () => {
+  const startMs = performance.now();
+  expect(sqlLikePrefix(`${"%_".repeat(200)}!`)("a".repeat(5_000))).toBe(false);
+  expect(sqlLike(`${"%a".repeat(200)}%`)("a".repeat(5_000))).toBe(true);
+  expect(globMatcher(`${"*?[a-z]".repeat(200)}!`)("a".repeat(5_000))).toBe(false);
+  expect(performance.now() - startMs).toBeLessThan(2_000);
+});
+
+const globs: readonly [glob: string, fits: readonly string[], others: readonly string[]][] = [
+  [
+    "prefect.*.Run?ing",
+    ["prefect.flow-run.Running", "prefect..Run😀ing"],
+    ["prefect.flow-run.Runing", "xprefect.a.Running"],
+  ],
+  ["a[b-d!]", ["ab", "ad", "a!"], ["a", "ae", "a-", "aB"]],
+  ["a[!b-d]", ["ae", "a^"], ["ac", "a"]],
+  ["[]x]", ["]", "x"], ["[]x]"]],
+  ["[!]x]y", ["ay"], ["]y", "xy"]],
+  ["[z-a^]", ["^"], ["m", "z"]],
+  ["[ab", ["[ab"], ["a"]],
+  ["[a-]", ["a", "-"], ["b"]],
+  ["a.c*", ["a.c", "a.c\nd"], ["abc"]],
+  ["", [""], ["a"]],
+];
+for (const [glob, fits, others] of globs) {
+  test(`fnmatch ${JSON.stringify(glob)}`, () => {
+    const matches = globMatcher(glob);
+    expect([...fits, ...others].filter(matches)).toEqual([...fits]);
+  });
+}
 
 test("the index of words offers every text that has the words, in any script", () => {
   const db = openRecord(":memory:", "write").sqlite;
