@@ -92,6 +92,7 @@ class Redactor {
     const source = original.payload === undefined ? original : hidePayload(original);
     let changes: Map<string, unknown> | undefined;
     let names: Map<string, string> | undefined;
+    let taken: Map<string, number> | undefined;
     for (const key in source) {
       const field = source[key];
       const clean = this.walk(field, depth + 1);
@@ -101,18 +102,24 @@ class Redactor {
       }
       if (!this.isPlainName(key)) {
         names ??= new Map();
-        names.set(key, this.freeName(key, source, names));
+        taken ??= new Map(Object.keys(source).map((name) => [name, 2]));
+        names.set(key, this.freeName(key, taken));
       }
     }
     return changes || names ? withEntries(source, changes ?? new Map(), names ?? new Map()) : source;
   }
 
-  /** Two secret names in one object must not become one. */
-  private freeName(key: string, source: Container, names: ReadonlyMap<string, string>): string {
+  /** Two secret names in one object must not become one. `taken` holds with each name the number to try next beside it. */
+  private freeName(key: string, taken: Map<string, number>): string {
     const clean = this.string(key);
-    const taken = new Set([...Object.keys(source), ...names.values()]);
-    let name = clean;
-    for (let number = 2; taken.has(name); number += 1) name = `${clean}#${number}`;
+    let number = taken.get(clean) ?? 1;
+    let name = number === 1 ? clean : `${clean}#${number}`;
+    while (taken.has(name)) {
+      number += 1;
+      name = `${clean}#${number}`;
+    }
+    taken.set(name, 2);
+    taken.set(clean, number + 1);
     return name;
   }
 

@@ -122,7 +122,7 @@ export const SECRET_SHAPES: readonly SecretShape[] = [
     "eyJ[A-Za-z0-9_-]{8}",
     /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+){0,2}/g,
   ),
-  { kind: "url-password", hint: ":\\/\\/[^\\s/?#@]*:[^\\s/?#]*@", replace: replaceUrlPasswords },
+  { kind: "url-password", hint: ":\\/\\/[^\\s/?#@]*@", replace: replaceUrlPasswords },
   {
     kind: "authorization",
     hint: "[Bb](?:[Ee][Aa][Rr][Ee][Rr]|[Aa][Ss][Ii][Cc])\\s+[A-Za-z0-9._~+/-]{4}",

@@ -121,6 +121,17 @@ describe("strings that are secrets by their shape", () => {
     });
   });
 
+  test("no text and no object takes long, whatever was made of it", () => {
+    const startMs = performance.now();
+    redact.text(`://${":".repeat(100_000)}`);
+    redact.text(`://${"a:".repeat(50_000)}`);
+    const names = Array.from({ length: 6_000 }, (_, n) => [`${PREFECT}${n}`, n] as const);
+    const clean = redact.object(Object.fromEntries(names));
+    expect(performance.now() - startMs).toBeLessThan(1_500);
+    const expected = names.map((_, n) => `[redacted:prefect-api-key]${n === 0 ? "" : `#${n + 1}`}`);
+    expect(Object.keys(clean)).toEqual(expected);
+  });
+
   test("ordinary text that resembles one is kept", () => {
     for (const text of [
       "Basic authentication failed: bearer tokens are not configured",
