@@ -210,6 +210,7 @@ export class Tenants {
     await seat.close();
   }
 
+  /** Nobody who is not proven keeps a seat, so that strangers cannot crowd out tenants. */
   private async prove(key: string, target: TenantTarget | null, seat: Seat, isFresh: boolean): Promise<void> {
     const { clock } = this.options;
     const state = this.proofs.state(key, clock.nowMs());
@@ -218,7 +219,12 @@ export class Tenants {
     const isUnreachable = lately?.error.retryable === true;
     const rememberMs = isUnreachable ? UNREACHABLE_MS : REMEMBER_MS;
     if (lately && clock.nowMs() - lately.atMs < rememberMs && !(isFresh && isUnreachable)) {
-      this.settle(lately.error, target, state);
+      try {
+        this.settle(lately.error, target, state);
+      } catch (error) {
+        if (target !== null && state === "none" && !this.checks.has(key)) await this.remove(key, seat);
+        throw error;
+      }
       return;
     }
     const running = this.checks.get(key) ?? this.check(key, seat).finally(() => this.checks.delete(key));
@@ -257,7 +263,6 @@ export class Tenants {
       if (key === OWN) this.ownRefusal = error;
       logger.info("Prefect refused a caller", { tenant: seat.label, code: error.code });
     }
-    // Nobody who is not proven stays, so that strangers cannot crowd out tenants.
     if (isRefused || (target !== null && state === "none")) await this.remove(key, seat);
     this.settle(error, target, state);
   }

@@ -310,6 +310,13 @@ describe("callers beside each other", () => {
     return state;
   };
 
+  /** Headers of a session of the 2025 era. */
+  const begin = async (http: Harness, headers: Record<string, string>) => {
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
+    const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params }, headers);
+    return { "mcp-session-id": begun.headers.get("mcp-session-id") ?? "", "mcp-protocol-version": "2025-11-25" };
+  };
+
   /** A tenant whose Prefect answers the credential check as it is told to. */
   const answering = (check: () => Promise<unknown>): HostedApp => {
     const app = fakeApp();
@@ -330,6 +337,22 @@ describe("callers beside each other", () => {
       expect(answer.status).toBe(200);
     }
     expect(stream.isOpen).toBe(true);
+  });
+
+  test("those whom Prefect refuses take nobody's room, however often they come", async () => {
+    const openTenant = ({ credential }: TenantTarget) =>
+      answering(async () => {
+        if (credential.kind === "key" && credential.key === "good") return [];
+        throw new AppError("unauthorized", "no", { status: 401 });
+      });
+    await using http = startHttp({ http: { maxTenants: 4 }, openTenant });
+    const session = await begin(http, target("one", "good"));
+    for (let n = 0; n < 20; n += 1) {
+      const asked = http.post(call("echo", { text: "a" }), target("one", `bad-${Math.floor(n / 2)}`));
+      expect((await asked).status).toBe(403);
+    }
+    expect((await http.post(call("echo", { text: "a" }), target("two", "good"))).status).toBe(200);
+    expect((await http.post(call("echo", { text: "a" }), { ...target("one", "good"), ...session })).status).toBe(200);
   });
 
   test("Prefects that do not answer put off nobody else's end", async () => {
