@@ -120,21 +120,16 @@ export class Tenants {
     seat.follow();
   }
 
-  /** Now and then: idle tenants rest, open streams of refused ones end. */
+  /** Now and then: idle tenants rest, open streams and long calls of refused ones end. */
   async sweep(): Promise<void> {
     const { clock, idleMs } = this.options;
     for (const [key, seat] of this.seats) {
       const nowMs = clock.nowMs();
       seat.sessions.dropIdle(nowMs);
-      if (seat.streams > 0) {
+      if (seat.streams > 0 || seat.running > 0) {
         // Side by side: one Prefect that does not answer must not put off what another one says.
         this.prove(key, this.targets.get(key) ?? null, seat, false).catch(() => undefined);
-      } else if (
-        !(key === OWN && this.options.followOwn) &&
-        seat.running === 0 &&
-        nowMs - seat.usedMs >= idleMs &&
-        seat.isOpen
-      ) {
+      } else if (!(key === OWN && this.options.followOwn) && nowMs - seat.usedMs >= idleMs && seat.isOpen) {
         this.options.logger.info("idle tenant closed", { tenant: seat.label });
         await seat.rest();
       }

@@ -355,6 +355,21 @@ describe("callers beside each other", () => {
     expect((await http.post(call("echo", { text: "a" }), { ...target("one", "good"), ...session })).status).toBe(200);
   });
 
+  test("a call that takes long ends when Prefect refuses its caller", async () => {
+    let isRefused = false;
+    const openTenant = () =>
+      answering(async () => {
+        if (isRefused) throw new AppError("unauthorized", "no", { status: 401 });
+        return [];
+      });
+    await using http = startHttp({ http: { recheckMs: 100 }, openTenant });
+    const waiting = http.post(call("wait"), target("one", "k"));
+    await Bun.sleep(300);
+    isRefused = true;
+    const { isError, structuredContent } = (await waiting).json.result;
+    expect([isError, structuredContent.message]).toEqual([true, "This tenant was just closed."]);
+  });
+
   test("Prefects that do not answer put off nobody else's end", async () => {
     let isRefused = false;
     let isHanging = false;
