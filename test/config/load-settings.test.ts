@@ -519,6 +519,10 @@ describe("surroundings", () => {
       "token-secret",
       "other-secret",
     ]);
+    // Of the operator's nothing, for a Prefect that a caller named.
+    expect(credentialsOf({ ...loaded.settings, customHeaders: {}, isNamedByCaller: true })).toEqual([
+      "ada:auth-secret",
+    ]);
   });
 
   test("every setting is listed with its value and origin", () => {
