@@ -17,13 +17,13 @@ export async function callTool(
   args: unknown,
   call: CallHandle,
 ): Promise<CallResult> {
-  const { hiddenPath } = tenant;
+  const { hiddenPath, hidesSettings = false } = tenant;
   let query: ToolContext["query"];
   // Taken before the call runs: the tenant may be closed when it ends.
-  let held: Pick<Tenant, "redact" | "logger" | "isCloud">;
+  let held: Pick<Tenant, "redact" | "logger" | "isCloud" | "hidesSettings">;
   try {
     query = tenant.query();
-    held = { redact: tenant.redact ?? null, logger: tenant.logger, isCloud: tenant.isCloud };
+    held = { redact: tenant.redact ?? null, logger: tenant.logger, isCloud: tenant.isCloud, hidesSettings };
   } catch (error) {
     const failed = errorResult(presentable(tenant, tool.name, error));
     return hiddenPath ? withoutPath(failed, hiddenPath) : failed;
@@ -98,9 +98,18 @@ function withoutPath(result: CallResult, path: string): CallResult {
   };
 }
 
-/** Unforeseen errors may hold anything (a path, a statement): the client gets a reference to the log line instead. */
-export function presentable(tenant: Pick<Tenant, "logger">, where: string, error: unknown): AppError {
+/**
+ * Unforeseen errors may hold anything (a path, a statement): the client gets a reference to the log line instead. Errors of the
+ * settings name the operator's files.
+ */
+export function presentable(tenant: Pick<Tenant, "logger" | "hidesSettings">, where: string, error: unknown): AppError {
   const known = toAppError(error);
+  if (known.code === "invalid_config" && tenant.hidesSettings) {
+    tenant.logger.warn("the settings are broken", { where, error: known.message });
+    return new AppError("invalid_config", "This server is not set up right at the moment; its log says more.", {
+      hint: "Its operator can mend that. To ask another Prefect, send X-Prefect-Api-Url with credentials for it.",
+    });
+  }
   if (known.code !== "internal") return known;
   const reference = crypto.randomUUID().slice(0, 8);
   const original = known.cause instanceof Error ? known.cause : known;

@@ -1,10 +1,11 @@
 /** Resources, their templates and completion, answered by the tools behind them. */
 import { type McpServer, ProtocolError, ProtocolErrorCode, ResourceNotFoundError } from "@modelcontextprotocol/server";
+import { AppError } from "../errors.ts";
 import { PROMPTS } from "../prompts/index.ts";
 import { completeName } from "../resources/completion.ts";
 import { matchTemplate, type ToolQuestion } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
-import { type CallHandle, callTool } from "./guard.ts";
+import { type CallHandle, callTool, presentable } from "./guard.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** Which of them are there follows the tools: what no offered tool answers is not listed. */
@@ -34,8 +35,13 @@ export function offerResources(mcp: McpServer, tenant: Tenant): void {
     return { contents: [await answerOf(tenant, question, uri, call)] };
   });
   server.setRequestHandler("completion/complete", ({ params: { ref, argument } }) => {
-    const values = [...valuesFor(tenant, ref, argument)];
-    return { completion: { values, total: values.length, hasMore: false } };
+    let values: readonly string[];
+    try {
+      values = valuesFor(tenant, ref, argument);
+    } catch (error) {
+      throw error instanceof AppError ? presentable(tenant, "completion", error) : error;
+    }
+    return { completion: { values: [...values], total: values.length, hasMore: false } };
   });
 }
 

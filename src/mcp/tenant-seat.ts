@@ -31,6 +31,7 @@ export interface SeatOptions {
   readonly sessionIdleMs: number;
   readonly maxBodyBytes: number;
   readonly hiddenPath: string;
+  readonly hidesSettings: boolean;
   readonly logger: Logger;
 }
 
@@ -194,9 +195,10 @@ export class Seat {
       add: (uri, notify) => this.watch(uri, notify),
     };
     const listeners = this.toolListeners;
-    const { hiddenPath } = this.options;
+    const { hiddenPath, hidesSettings } = this.options;
     return {
       hiddenPath,
+      hidesSettings,
       ended: this.ending.signal,
       get version() {
         return current().version;

@@ -23,4 +23,6 @@ export interface Tenant {
   readonly ended?: AbortSignal;
   /** A folder of this machine that answers do not name: callers come from elsewhere. */
   readonly hiddenPath?: string;
+  /** The settings are the operator's, and callers from elsewhere are not told what is wrong with them. */
+  readonly hidesSettings?: boolean;
 }

@@ -21,7 +21,7 @@ export interface TenantsOptions {
   openTenant(target: TenantTarget, label: string): HostedApp;
   /** Gives disk back, keeping what is in use: called when a tenant is opened or closed, and now and then. */
   trimDisk(): void;
-  readonly seat: Omit<SeatOptions, "label" | "callerId" | "open">;
+  readonly seat: Omit<SeatOptions, "label" | "callerId" | "open" | "hidesSettings">;
   readonly rules: TargetRules;
   readonly lookup: LookupHost;
   readonly recheckMs: number;
@@ -157,7 +157,7 @@ export class Tenants {
     }
     const label = this.labelOf(target);
     const open = () => (target === null ? this.options.openOwn() : this.options.openTenant(target, label));
-    const seat = new Seat({ ...this.options.seat, label, callerId, open });
+    const seat = new Seat({ ...this.options.seat, label, callerId, open, hidesSettings: target === null });
     this.seats.set(key, seat);
     this.targets.set(key, target);
     return seat;

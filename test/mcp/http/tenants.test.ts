@@ -214,6 +214,26 @@ test("an open stream ends when Prefect refuses its caller", async () => {
   expect((await http.get("/metrics")).text).toContain("prefect_mcp_streams_open 0");
 });
 
+test("what is wrong with the operator's settings stands in the log, not in the answer", async () => {
+  const app = fakeApp();
+  const openOwn = () => app;
+  await using http = startHttp({ openOwn, openTenant: openOwn });
+  const problem = new AppError("invalid_config", "/home/operator/prefect.toml is no TOML.", { hint: "Mend /home/x." });
+  app.problem = problem;
+  const answer = await http.post(call("echo", { text: "a" }));
+  expect(answer.json.result.structuredContent).toMatchObject({
+    code: "invalid_config",
+    message: "This server is not set up right at the moment; its log says more.",
+    retryable: false,
+  });
+  const ref = { type: "ref/resource", uri: "prefect://flow-runs/{flow_run}" };
+  const params = { ref, argument: { name: "flow_run", value: "a" } };
+  const complete = await http.post({ jsonrpc: "2.0", id: 1, method: "completion/complete", params });
+  expect(complete.json.error.message).toStartWith("This server is not set up right");
+  expect(answer.text + complete.text).not.toContain("/home/");
+  expect(app.log.filter((line) => line.includes(problem.message))).toHaveLength(2);
+});
+
 test("answers name no folder of this machine", async () => {
   await using http = start();
   const status = await eventually(
