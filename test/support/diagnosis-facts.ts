@@ -5,6 +5,7 @@ import type { FlowRun, WorkPool, WorkQueue } from "../../src/model/objects.ts";
 import type {
   AutomationFacts,
   CauseModule,
+  EndedRuns,
   Facts,
   Finding,
   NamedRun,
@@ -31,7 +32,7 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
     pools: [],
     waiting: [],
     active: [],
-    ended: [],
+    ended: someEnded(),
     failures: [],
     limits: [],
     historyLimits: [],
@@ -41,6 +42,12 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
     unchecked: [],
     ...given,
   };
+}
+
+/** Ended runs, newest first, and no others. */
+export function someEnded(newest: readonly NamedRun[] = []): EndedRuns {
+  const bad = newest.filter(({ run }) => run.state_type === "FAILED" || run.state_type === "CRASHED");
+  return { newest, bad, total: newest.length, badTotal: bad.length, isCut: false };
 }
 
 export function aNamedRun(run: Partial<FlowRun> = {}, given: Partial<NamedRun> = {}): NamedRun {

@@ -1,5 +1,4 @@
 /** One question, one verdict: facts gathered, causes judged, ranked, and what was ruled out or could not be seen. */
-import { parseIsoUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { QueryContext } from "../context.ts";
@@ -7,9 +6,10 @@ import { joinFreshness, serverNowUs, unlessFuture } from "../freshness.ts";
 import { resolveName } from "../names.ts";
 import { CAUSES } from "./causes/index.ts";
 import { DEFAULT_WINDOW_US, gatherFacts } from "./gather.ts";
+import { endUs } from "./gather-ended.ts";
 import { rankFindings } from "./rank.ts";
 import { startTrail, type Trail } from "./trail.ts";
-import type { Facts, Finding, NamedRun, Subject, SubjectKind } from "./types.ts";
+import type { Facts, Finding, Subject, SubjectKind } from "./types.ts";
 
 export interface DiagnoseQuestion {
   readonly subject: { readonly kind: Exclude<SubjectKind, "workspace">; readonly text: string } | null;
@@ -70,7 +70,7 @@ function verdictOf(facts: Facts, findings: readonly Finding[]): Verdict {
   const isBlind =
     facts.unchecked.length > 0 &&
     facts.run === null &&
-    facts.ended.length === 0 &&
+    facts.ended.total === 0 &&
     facts.automation === null &&
     facts.deployments.length === 0 &&
     facts.pools.length === 0;
@@ -103,11 +103,10 @@ function stateOf(facts: Facts): string {
   }
   if (facts.automation)
     return `${facts.automation.automation.name} is ${facts.automation.automation.enabled === false ? "disabled" : "enabled"}`;
-  const bad = facts.ended.filter((one) => one.run.state_type === "FAILED" || one.run.state_type === "CRASHED");
-  const endUs = (one: NamedRun) => parseIsoUs(one.run.end_time ?? "") ?? 0;
+  const { total, bad, badTotal } = facts.ended;
   const [last] = bad.toSorted((a, b) => endUs(b) - endUs(a));
   const lastBad = last ? `; the last to fail was ${last.run.name} at ${last.run.end_time}` : "";
-  return `${facts.ended.length} runs ended (${bad.length} failed or crashed${lastBad}), ${facts.active.length} under way, ${facts.waiting.length} waiting to start`;
+  return `${total} runs ended (${badTotal} failed or crashed${lastBad}), ${facts.active.length} under way, ${facts.waiting.length} waiting to start`;
 }
 
 function freshnessOf(ctx: QueryContext, trail: Trail, nowUs: number): Freshness {

@@ -1,5 +1,5 @@
 /** Facts for a question, by its subject. Causes judge them; nothing is asked after this. */
-import { DAY_US, formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import { DAY_US, parseIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { Deployment, FlowRun, TaskRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
@@ -11,6 +11,7 @@ import { listFlowRuns } from "../flow-runs.ts";
 import { serverNowUs } from "../freshness.ts";
 import { limitsTaken } from "./causes/task-limits.ts";
 import { gatherAutomation } from "./gather-automation.ts";
+import { NONE_ENDED, readBad, readEnded, toNamed } from "./gather-ended.ts";
 import { groupFailures, stateFingerprint } from "./gather-failures.ts";
 import { gatherLimits, gatherPools } from "./gather-pools.ts";
 import { DUE_AFTER_US, gatherRun, readDeployment } from "./gather-run.ts";
@@ -19,7 +20,7 @@ import { recordedSince } from "./reach.ts";
 import { attempt, type Trail } from "./trail.ts";
 import type { Facts, NamedRun, PoolFacts, RunFacts, Subject } from "./types.ts";
 
-const MOST_RUNS = 200;
+const MOST_RUNS = 199;
 
 const NOTHING: Omit<Facts, "subject" | "nowUs" | "window" | "unchecked"> = {
   run: null,
@@ -27,7 +28,7 @@ const NOTHING: Omit<Facts, "subject" | "nowUs" | "window" | "unchecked"> = {
   pools: [],
   waiting: [],
   active: [],
-  ended: [],
+  ended: NONE_ENDED,
   failures: [],
   limits: [],
   alike: [],
@@ -109,7 +110,6 @@ async function gatherForRun(ctx: QueryContext, id: string, nowUs: number, trail:
     pools: run.pool ? [countWaiting(run.pool, waiting)] : [],
     waiting,
     active: isEnded || run.run.state_type === "SCHEDULED" ? [] : [run],
-    ended: isEnded ? [run] : [],
     limits,
     alike,
     throttling,
@@ -126,7 +126,11 @@ function isPendingTask(task: TaskRun): boolean {
 async function readAlike(ctx: QueryContext, run: RunFacts, trail: Trail): Promise<NamedRun[]> {
   const endUs = parseIsoUs(run.run.end_time ?? "") ?? serverNowUs(ctx);
   const window = { fromUs: endUs - DAY_US, toUs: endUs };
-  const failed = await readEnded(ctx, { scope: {}, window, trail }, ["FAILED", "CRASHED"]);
+  const nothing: readonly NamedRun[] = [];
+  const failed = await attempt(trail, "the same error elsewhere", nothing, async () => {
+    const { bad } = await readBad(ctx, { scope: {}, window, trail });
+    return bad;
+  });
   const own = stateFingerprint(run.run);
   return failed.filter((one) => one.run.id !== run.run.id && stateFingerprint(one.run) === own);
 }
@@ -165,13 +169,12 @@ async function gatherScope(ctx: QueryContext, scope: Scope): Promise<Partial<Fac
     scope.deployments ?? deploymentsOf(ctx, waiting, trail),
     needsLimits ? gatherLimits(ctx, trail, { tags: false }) : [],
     Object.keys(scope.scope).length === 0 ? readThrottling(ctx, window, trail) : null,
-    groupFailures(ctx, ended, trail),
+    groupFailures(ctx, ended, window, trail),
   ]);
-  const inWindow = ended.filter((one) => (parseIsoUs(one.run.end_time ?? "") ?? 0) >= window.fromUs);
   return {
     waiting,
     active,
-    ended: inWindow,
+    ended,
     deployments,
     pools: pools.map((pool) => countWaiting(pool, waiting)),
     limits,
@@ -188,7 +191,7 @@ function countWaiting(pool: PoolFacts, waiting: readonly NamedRun[]): PoolFacts 
   return { ...pool, queues };
 }
 
-async function readOpen(ctx: QueryContext, { scope, trail }: Scope): Promise<NamedRun[]> {
+async function readOpen(ctx: QueryContext, { scope, nowUs, trail }: Scope): Promise<NamedRun[]> {
   return attempt(trail, "runs that have not ended", [], async () => {
     const state = { type: { any_: ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"] } };
     const since = recordedSince(ctx);
@@ -201,27 +204,9 @@ async function readOpen(ctx: QueryContext, { scope, trail }: Scope): Promise<Nam
       deleted: false,
     });
     trail.freshness.push(page.freshness);
-    return page.items.map(toNamed);
-  });
-}
-
-async function readEnded(
-  ctx: QueryContext,
-  { scope, window, trail }: Pick<Scope, "scope" | "window" | "trail">,
-  types = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"],
-): Promise<NamedRun[]> {
-  return attempt(trail, "runs that ended", [], async () => {
-    const state = { type: { any_: types } };
-    const start_time = { after_: formatIsoUs(window.fromUs), before_: formatIsoUs(window.toUs) };
-    const set = { ...scope, flow_runs: { state, start_time } };
-    const page = await listFlowRuns(ctx, {
-      set,
-      sort: "START_TIME_DESC",
-      limit: MOST_RUNS,
-      full: true,
-      deleted: false,
-    });
-    trail.freshness.push(page.freshness);
+    // Plans stand last: only what is due is missed.
+    const lastUs = parseIsoUs(page.items.at(-1)?.run.expected_start_time ?? "") ?? 0;
+    if (page.more && lastUs <= nowUs) trail.unchecked.push(`runs that have not ended beyond the first ${MOST_RUNS}`);
     return page.items.map(toNamed);
   });
 }
@@ -234,10 +219,6 @@ async function deploymentsOf(ctx: QueryContext, runs: readonly NamedRun[], trail
     const page = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 50, offset: 0 });
     return page.items.map((item) => item.deployment);
   });
-}
-
-function toNamed(item: NamedRun): NamedRun {
-  return { run: item.run, flowName: item.flowName, deploymentName: item.deploymentName };
 }
 
 /** Due and not started. A retry that waits for its time, and a plan for later, are not due. */

@@ -126,6 +126,17 @@ export interface AutomationFacts {
   readonly events: readonly PrefectEvent[];
 }
 
+/** Runs that ended in the window. */
+export interface EndedRuns {
+  /** All of them, or the newest where `isCut`. Newest first, as `bad`. */
+  readonly newest: readonly NamedRun[];
+  /** Failed and crashed ones, also those that ended before the newest. */
+  readonly bad: readonly NamedRun[];
+  readonly total: number;
+  readonly badTotal: number;
+  readonly isCut: boolean;
+}
+
 export interface Facts {
   readonly subject: Subject;
   /** Server's clock. */
@@ -140,8 +151,7 @@ export interface Facts {
   readonly waiting: readonly NamedRun[];
   /** Runs under way. */
   readonly active: readonly NamedRun[];
-  /** Ended runs of the window, newest first. */
-  readonly ended: readonly NamedRun[];
+  readonly ended: EndedRuns;
   readonly failures: readonly FailureGroup[];
   readonly limits: readonly LimitFacts[];
   /** Names of global limits that earlier runs of the flow asked about took. */

@@ -135,6 +135,53 @@ describe("about a deployment", () => {
   });
 });
 
+describe("more runs than are listed", () => {
+  const bad = [1, 2, 3].map((n) =>
+    aFlowRun({
+      name: `bad-${n}`,
+      flow_id: flow.id,
+      deployment_id: other.id,
+      state_type: n === 3 ? "CRASHED" : "FAILED",
+      start_time: at(10 * n),
+      state: failure("KeyError: 'price'"),
+    }),
+  );
+  const good = Array.from({ length: 260 }, (_, n) => aFlowRun({ ...own, name: `good-${n}`, start_time: at(200 + n) }));
+
+  test("failures older than them are found and counted; what was left out is told", async () => {
+    await using harness = await open();
+    harness.flowRuns([...bad, ...good]);
+    for (const run of bad) harness.cover("log", { scope: run.id });
+    const found = await diagnose(harness.query, { subject: null });
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(found.verdict).toBe("problem");
+    expect(found.state).toStartWith("263 runs ended (3 failed or crashed; the last to fail was bad-3 at");
+    expect(found.findings.map((one) => [one.code, one.explains])).toEqual([
+      ["repeated_failure", 2],
+      ["failure", 1],
+    ]);
+    expect(found.ruledOut).not.toContain("none of 199 ended runs failed");
+    expect(found.unchecked).toEqual(["order and durations of all but the newest 199 of 263 ended runs"]);
+  });
+
+  test("a success between the failures and the newest runs ends them", async () => {
+    await using harness = await open();
+    const since = aFlowRun({ flow_id: flow.id, deployment_id: other.id, start_time: at(100) });
+    harness.flowRuns([...bad, since, ...good]);
+    for (const run of bad) harness.cover("log", { scope: run.id });
+    const found = await diagnose(harness.query, { subject: null });
+    expect(found.findings.map((one) => one.severity)).toEqual(["note", "note"]);
+  });
+
+  test("without a record Prefect counts", async () => {
+    await using harness = await openToolHarness({ record: false });
+    harness.fake.workspace.flowRuns.push(...bad, ...good);
+    const found = await diagnose(harness.query, { subject: null });
+    expect(found.state).toStartWith("263 runs ended (3 failed or crashed");
+    expect(found.unchecked).toContain("whether flows that failed have completed before or since");
+  });
+});
+
 test("nothing wrong, and what was looked at stands under ruled out", async () => {
   await using harness = await open();
   harness.flowRuns([aFlowRun({ ...own, start_time: at(3_000) })]);

@@ -15,7 +15,7 @@ export const durationRegression: CauseModule = {
   code: "duration_regression",
   subjects: ["deployment", "workspace"],
   judge: (facts) =>
-    [...groupByDeployment(facts.ended)].flatMap(([deployment, runs]) => {
+    [...groupByDeployment(facts.ended.newest)].flatMap(([deployment, runs]) => {
       const times = runs.map((one) => one.run.total_run_time ?? 0);
       const found = splitSlow(times);
       if (!found) return [];

@@ -39,8 +39,8 @@ export const failures: CauseModule = {
       };
     }),
   ruledOut: (facts) =>
-    facts.failures.length === 0 && facts.ended.length > 0
-      ? `none of ${plural(facts.ended.length, "ended run")} failed`
+    facts.ended.badTotal === 0 && facts.ended.total > 0
+      ? `none of ${plural(facts.ended.total, "ended run")} failed`
       : null,
 };
 

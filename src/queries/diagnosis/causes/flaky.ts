@@ -12,7 +12,7 @@ export const flaky: CauseModule = {
   code: "flaky",
   subjects: ["deployment", "workspace"],
   judge: (facts) =>
-    [...byDeployment(facts.ended)].flatMap(([name, runs]) => {
+    [...byDeployment(facts.ended.newest)].flatMap(([name, runs]) => {
       const turns = countTurns(runs);
       if (turns < LEAST_TURNS) return [];
       const bad = runs.filter(isBad);

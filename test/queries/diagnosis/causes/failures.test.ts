@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { failures } from "../../../../src/queries/diagnosis/causes/failures.ts";
 import { at, T0_US } from "../../../support/builders.ts";
-import { aNamedRun, aRunError, onlyFinding, someFacts } from "../../../support/diagnosis-facts.ts";
+import { aNamedRun, aRunError, onlyFinding, someEnded, someFacts } from "../../../support/diagnosis-facts.ts";
 
 const runs = [1, 2, 3].map((n) => aNamedRun({ name: `bad-${n}`, state_type: "FAILED", end_time: at(n) }));
 const group = { fingerprint: "f", runs, error: aRunError(), firstUs: T0_US, lastUs: T0_US, isOver: false, isNew: true };
@@ -28,5 +28,7 @@ test("over is a note", () => {
 });
 
 test("none is told as ruled out", () => {
-  expect(failures.ruledOut?.(someFacts("workspace", { ended: [aNamedRun()] }))).toBe("none of 1 ended run failed");
+  expect(failures.ruledOut?.(someFacts("workspace", { ended: someEnded([aNamedRun()]) }))).toBe(
+    "none of 1 ended run failed",
+  );
 });
