@@ -7,6 +7,7 @@ import { countFlowRuns } from "../../store/filters/find.ts";
 import type { QueryContext } from "../context.ts";
 import { type FlowRunsPage, listFlowRuns } from "../flow-runs.ts";
 import { openLive } from "../live.ts";
+import { recordedSince } from "./reach.ts";
 import { attempt, type Trail } from "./trail.ts";
 import type { EndedRuns, NamedRun } from "./types.ts";
 
@@ -58,8 +59,8 @@ export function endUs(one: NamedRun | undefined): number {
 
 async function readPage(ctx: QueryContext, question: Question, types: readonly string[]): Promise<FlowRunsPage> {
   const page = await listFlowRuns(ctx, {
-    set: setOf(question, types),
-    sort: "START_TIME_DESC",
+    set: setOf(ctx, question, types),
+    sort: "END_TIME_DESC",
     limit: MOST_RUNS,
     full: true,
     deleted: false,
@@ -68,10 +69,21 @@ async function readPage(ctx: QueryContext, question: Question, types: readonly s
   return page;
 }
 
-function setOf({ scope, window }: Question, types: readonly string[]): FilterSet {
-  const start_time = { after_: formatIsoUs(window.fromUs), before_: formatIsoUs(window.toUs) };
-  const own = { state: { type: { any_: [...types] } }, start_time };
+function setOf(ctx: QueryContext, { scope, window }: Question, types: readonly string[]): FilterSet {
+  const end_time = { after_: formatIsoUs(window.fromUs), before_: formatIsoUs(window.toUs) };
+  const due = dueSince(ctx, window);
+  const own = { state: { type: { any_: [...types] } }, end_time, ...(due ? { expected_start_time: due } : {}) };
   return { ...scope, flow_runs: { ...((scope.flow_runs ?? {}) as JsonObject), ...own } };
+}
+
+/**
+ * A run may begin long before it ends: the record can tell as far back as it reaches, if that is before the window. Undefined:
+ * Prefect is asked, without a bound.
+ */
+function dueSince(ctx: QueryContext, window: TimeRange): { after_: string } | undefined {
+  const since = recordedSince(ctx);
+  if (!since || (parseIsoUs(since.after_) ?? 0) > window.fromUs) return undefined;
+  return since;
 }
 
 /** All of them, from where their page came. */
@@ -81,7 +93,7 @@ async function countEnded(
   types: readonly string[],
   page: FlowRunsPage,
 ): Promise<number> {
-  const set = setOf(question, types);
+  const set = setOf(ctx, question, types);
   const db = page.freshness.source === "record" ? ctx.record() : null;
   if (db) return countFlowRuns(db, set);
   return attempt(question.trail, "how many runs ended", page.items.length, () => {

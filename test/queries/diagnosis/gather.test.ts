@@ -135,6 +135,42 @@ describe("about a deployment", () => {
   });
 });
 
+describe("a run that began before the window", () => {
+  const long = aFlowRun({
+    ...own,
+    name: "two-hours",
+    state_type: "FAILED",
+    start_time: at(-7_200),
+    end_time: at(1_800),
+    state: failure("OSError: full"),
+  });
+  const before = aFlowRun({ ...own, name: "before", state_type: "FAILED", start_time: at(-7_200), end_time: at(-60) });
+
+  test("counts where it ended in it, without a request", async () => {
+    await using harness = await open();
+    harness.flowRuns([long, before]);
+    harness.cover("log", { scope: long.id });
+    const found = await diagnose(harness.query, { subject: null, sinceUs: T0_US });
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(found.state).toStartWith("1 runs ended (1 failed or crashed; the last to fail was two-hours at");
+    expect(found.findings[0]?.summary).toContain("OSError: full");
+  });
+
+  test("and where Prefect is asked", async () => {
+    await using harness = await openToolHarness({ record: false });
+    harness.fake.workspace.flowRuns.push(long, before);
+    const found = await diagnose(harness.query, { subject: null, sinceUs: T0_US });
+    expect(found.state).toStartWith("1 runs ended (1 failed or crashed; the last to fail was two-hours at");
+  });
+
+  test("a record that begins inside the window asks Prefect", async () => {
+    await using harness = await open();
+    harness.objects("flow", [{ ...flow, created: at(-10 * 86_400) }]);
+    await diagnose(harness.query, { subject: null, sinceUs: NOW_US - 3 * DAY_US });
+    expect(harness.fake.takeRequests()).toEqual(["POST /flow_runs/filter"]);
+  });
+});
+
 describe("more runs than are listed", () => {
   const bad = [1, 2, 3].map((n) =>
     aFlowRun({
