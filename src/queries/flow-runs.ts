@@ -11,6 +11,7 @@ import type { FlowRunSort } from "../store/filters/sorts.ts";
 import { type FlowRunRow, factsOfFlowRun, readFlowRunRow, toFlowRun } from "../store/flow-runs.ts";
 import { findMissingParentTaskRuns } from "../store/task-runs.ts";
 import type { QueryContext } from "./context.ts";
+import { deletionNote } from "./deleted-run.ts";
 import { type Answered, answerWindow, type LiveValue, serverNowUs } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
 import { heldNames, readNames } from "./object-names.ts";
@@ -317,10 +318,7 @@ function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, fre
   for (const id of db ? (idsOf(question.set.flow_runs) ?? []) : []) {
     const row = db && !shown.has(id.toLowerCase()) ? readFlowRunRow(db, id) : null;
     if (row?.deleted_us == null) continue;
-    const state = row.state_name === null ? "" : `, last known state ${row.state_name}`;
-    notes.push(
-      `Flow run ${row.name} (${id.toLowerCase()}) was deleted in Prefect (seen ${formatIsoUs(row.deleted_us)}${state}).`,
-    );
+    notes.push(deletionNote(row));
   }
   const states = value.items.map((item) => item.facts.stateName);
   notes.push(...stateNotes(db, "flow_run", question.set.flow_runs, states));

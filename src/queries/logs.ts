@@ -7,9 +7,10 @@ import type { FlowRun, Log, TaskRun } from "../model/objects.ts";
 import { isTerminal } from "../model/state.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import type { RecordDb } from "../store/database.ts";
-import { readFlowRunRow } from "../store/flow-runs.ts";
+import { type FlowRunRow, readFlowRunRow } from "../store/flow-runs.ts";
 import { findLogsOfFlowRun } from "../store/logs.ts";
 import type { QueryContext } from "./context.ts";
+import { deletedError, deletionNote, readDeletedRun } from "./deleted-run.ts";
 import type { LiveValue } from "./freshness.ts";
 import { answerHeld } from "./freshness.ts";
 import type { LiveReader } from "./live.ts";
@@ -51,6 +52,8 @@ export async function getRunLogs(
 ): Promise<RunLogs & { freshness: Freshness }> {
   const db = ctx.record();
   const held = db ? heldRuns(db, question) : null;
+  const gone = readDeletedRun(ctx, question.flowRunId);
+  if (db && held && gone) return ofDeleted(db, gone, question.flowRunId, held);
   const { value, freshness } = await answerHeld<RunLogs>(
     ctx,
     { what: "log lines", fresh: question.fresh, readUs: held?.settledUs ?? null, settled: held?.isFinal === true },
@@ -63,11 +66,29 @@ export async function getRunLogs(
   return { ...value, freshness };
 }
 
+interface HeldRuns {
+  readonly ids: readonly string[];
+  readonly settledUs: number | null;
+  /** Nothing more is expected since. */
+  readonly isFinal: boolean;
+}
+
+/** What was recorded before Prefect deleted the run and its log. Throws `not_found` where that is nothing. */
+function ofDeleted(db: RecordDb, gone: FlowRunRow, id: string, held: HeldRuns): RunLogs & { freshness: Freshness } {
+  const { settledUs } = held;
+  const found = fromRecord(db, id, held.ids);
+  if (settledUs === null && found.lines.length === 0) throw deletedError(gone, "its log was not recorded");
+  const part = settledUs === null ? ["Lines that were not recorded before that are lost."] : [];
+  const coverage = {
+    complete: settledUs !== null,
+    ...{ fromUs: null, toUs: null, gaps: [], verifiedUs: settledUs },
+    notes: [deletionNote(gone), ...part],
+  };
+  return { ...found, freshness: { source: "record", asOfUs: settledUs ?? gone.deleted_us ?? 0, coverage } };
+}
+
 /** The run and its subflows in the record; `settledUs`: when the least recently read of them was read whole after its end. */
-function heldRuns(
-  db: RecordDb,
-  { flowRunId, includeSubflows }: LogsQuestion,
-): { ids: string[]; settledUs: number | null; isFinal: boolean } {
+function heldRuns(db: RecordDb, { flowRunId, includeSubflows }: LogsQuestion): HeldRuns {
   const ids = [flowRunId];
   if (includeSubflows) ids.push(...findFlowRunIdsBelow(db, flowRunId, MAX_DEPTH));
   const read = ids.map((id) => settledReading(db, id));

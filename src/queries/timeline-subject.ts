@@ -9,6 +9,7 @@ import type { RecordDb } from "../store/database.ts";
 import { readFlowRunRow, toFlowRun } from "../store/flow-runs.ts";
 import { findObjects, readObject } from "../store/objects.ts";
 import type { QueryContext } from "./context.ts";
+import { readDeletedRun } from "./deleted-run.ts";
 import { openLive } from "./live.ts";
 import { type ResolvedName, resolveName } from "./names.ts";
 import { findFlowRunIdsBelow } from "./run-tree.ts";
@@ -19,6 +20,8 @@ export interface Subject extends ResolvedName {
   readonly kind: SubjectKind;
   /** The run itself, where it is one. */
   readonly run: FlowRun | null;
+  /** When Prefect was seen to have the run no more. */
+  readonly deletedUs: number | null;
   /** The asked window, or the usual one of the subject. */
   readonly window: TimeRange;
   /** Each finds a part of the story. */
@@ -57,13 +60,15 @@ export async function findSubject(ctx: QueryContext, kind: SubjectKind, text: st
     const run = await readRun(ctx, named.id);
     const window = windowOf(asked, runWindow(run, nowUs));
     const db = ctx.record();
-    return { ...named, name: run.name, kind, run, window, filters: runFilters(db, run), subflows: subflowsOf(db, run) };
+    const deletedUs = readDeletedRun(ctx, named.id)?.deleted_us ?? null;
+    const base = { ...named, name: run.name, kind, run, deletedUs, window };
+    return { ...base, filters: runFilters(db, run), subflows: subflowsOf(db, run) };
   }
   const window = windowOf(asked, { fromUs: (asked.untilUs ?? nowUs) - DAY_US, toUs: nowUs });
   const ids = [`prefect.${kind.replace("_", "-")}.${named.id}`, ...queuesOf(ctx.record(), kind, named.id)];
   // Task runs of every run would drown the story.
   const filters = [{ any_resource: { id: ids }, event: { exclude_prefix: ["prefect.task-run."] } }];
-  return { ...named, kind, run: null, window, filters, subflows: null };
+  return { ...named, kind, run: null, deletedUs: null, window, filters, subflows: null };
 }
 
 /** The asked ends, the others as usual; a window beyond the usual one reaches to now, or back by nothing. */

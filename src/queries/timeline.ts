@@ -10,6 +10,7 @@ import { findLogs } from "../store/logs.ts";
 import { findObjectChanges, type ObjectChange } from "../store/objects.ts";
 import { idBytes, idText } from "../store/run-columns.ts";
 import type { QueryContext } from "./context.ts";
+import { deletionNote, readDeletedRun } from "./deleted-run.ts";
 import { stateKey } from "./event-tally.ts";
 import { listEvents } from "./events.ts";
 import { joinFreshness, serverNowUs, statedSkewUs } from "./freshness.ts";
@@ -76,6 +77,8 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   if (!parts.every((part) => part.coverage.complete)) entries.push(...(await statesOf(ctx, subject, events)));
   const logs = await errorLines(ctx, subject, question.fresh);
   entries.push(...logs.entries, ...changesOf(ctx.record(), subject));
+  const gone = subject.run ? readDeletedRun(ctx, subject.run.id) : null;
+  if (gone) notes.push(deletionNote(gone));
   if (logs.note) notes.push(logs.note);
   if (isCut) notes.push(`More than ${MOST} events; give occurred_after and occurred_before to see a part.`);
   const freshness = withNotes(joinFreshness(parts), notes, isCut);

@@ -1,5 +1,5 @@
 /** Waiting for a run to get somewhere or for an event to happen: the record is watched, Prefect is asked where it is behind. */
-import { toAppError } from "../errors.ts";
+import { AppError, toAppError } from "../errors.ts";
 import { parseIsoUs, SECOND_US } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/event.ts";
 import type { EventFilter } from "../model/event-filter.ts";
@@ -8,9 +8,10 @@ import type { FlowRun } from "../model/objects.ts";
 import { isTerminal } from "../model/state.ts";
 import type { RecordDb } from "../store/database.ts";
 import { findEvents } from "../store/events.ts";
-import { readFlowRunRow, toFlowRun } from "../store/flow-runs.ts";
+import { type FlowRunRow, readFlowRunRow, toFlowRun } from "../store/flow-runs.ts";
 import { findFact } from "../store/sync-state.ts";
 import type { QueryContext } from "./context.ts";
+import { deletedError, deletionNote, readDeletedRun } from "./deleted-run.ts";
 import { clockSkewUs, readSyncView, serverNowUs } from "./freshness.ts";
 import { type LiveReader, openLive } from "./live.ts";
 import { readLiveEvents } from "./live-events.ts";
@@ -57,7 +58,7 @@ interface Watch<T> {
  * Until the run is in one of `targets` (state types or names, upper case; none: any terminal state). Ends too when the run ended
  * elsewhere. Throws AppError `not_found`, or of the last question when Prefect never answered and nothing is recorded.
  */
-export function waitForRun(
+export async function waitForRun(
   ctx: QueryContext,
   id: string,
   targets: readonly string[],
@@ -70,18 +71,44 @@ export function waitForRun(
     const sinceUs = parseIsoUs(run.state?.timestamp ?? run.end_time ?? "");
     return { value: run, isReached, message: `${run.name} is ${run.state_name ?? type ?? "unknown"}`, sinceUs };
   };
-  return watch(ctx, options, (sight) => sight.isReached || isTerminal(sight.value.state_type ?? null), {
-    record(db) {
-      const row = readFlowRunRow(db, id);
-      return row && row.deleted_us === null ? see(toFlowRun({ ...row, doc: null })) : undefined;
+  const seeRow = (row: FlowRunRow): Sight<FlowRun> => {
+    if (row.deleted_us !== null && !isTerminal(row.state_type)) throw deletedError(row, "it will not go on");
+    return see(toFlowRun({ ...row, doc: null }));
+  };
+  const waited = await watch<FlowRun>(
+    ctx,
+    options,
+    (sight) => sight.isReached || isTerminal(sight.value.state_type ?? null),
+    {
+      record(db) {
+        const row = readFlowRunRow(db, id);
+        return row ? seeRow(row) : undefined;
+      },
+      async live(asking) {
+        const live = openOnce(asking);
+        try {
+          const run = await live.api.readFlowRun(id, live.options());
+          ctx.keep({ kind: "flow_run", rows: [run], readUs: live.startedUs });
+          return see(run);
+        } catch (error) {
+          const cause = toAppError(error);
+          if (cause.code !== "not_found") throw cause;
+          ctx.keep({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
+          const gone = readDeletedRun(ctx, id);
+          if (gone) return seeRow(gone);
+          throw new AppError("not_found", `no flow run ${id} in this workspace`, {
+            hint: "get_flow_runs lists runs with their ids and names.",
+            cause,
+          });
+        }
+      },
     },
-    async live(asking) {
-      const live = openOnce(asking);
-      const run = await live.api.readFlowRun(id, live.options());
-      ctx.keep({ kind: "flow_run", rows: [run], readUs: live.startedUs });
-      return see(run);
-    },
-  });
+  );
+  const gone = readDeletedRun(ctx, id);
+  if (!gone) return waited;
+  const { coverage } = waited.freshness;
+  const notes = [...coverage.notes, deletionNote(gone)];
+  return { ...waited, freshness: { ...waited.freshness, coverage: { ...coverage, notes } } };
 }
 
 /** Until an event that matches has occurred at `sinceUs` (server's clock) or later; the first one is answered. */

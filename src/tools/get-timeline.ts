@@ -63,11 +63,13 @@ export const getTimelineTool = defineTool({
     const { fromUs, toUs } = subject.window;
     const offset = place?.offset ?? 0;
     const page = entries.slice(offset, offset + (args.limit ?? DEFAULT_LIMIT));
+    const { deletedUs } = subject;
     const state = subject.run?.state_name;
+    const shownState = [state, deletedUs === null ? null : "deleted"].filter((one) => one).join(", ");
     const left = hidden === 0 ? [] : [`${hidden} routine steps of task runs left out; detail: "full" shows them`];
     return listAnswer({
       key: "entries",
-      title: `entries of ${kind.replace("_", " ")} ${quoted(subject.name)} ${subject.id}${state ? ` (${state})` : ""}, oldest first`,
+      title: `entries of ${kind.replace("_", " ")} ${quoted(subject.name)} ${subject.id}${shownState ? ` (${shownState})` : ""}, oldest first`,
       items: page.map((entry) => shape(entry, subject.id)),
       more: entries.length > offset + page.length,
       cursorAfter: (index) => encodeCursor(question, [fromUs, toUs, offset + index + 1]),
@@ -75,7 +77,13 @@ export const getTimelineTool = defineTool({
       nowUs,
       budget: tokenBudget(args),
       extra: {
-        subject: { kind, id: subject.id, name: subject.name, ...(state ? { state } : {}) },
+        subject: {
+          kind,
+          id: subject.id,
+          name: subject.name,
+          ...(state ? { state } : {}),
+          ...(deletedUs === null ? {} : { deleted: formatIsoUs(deletedUs) }),
+        },
         window: windowText(subject.window),
         total: entries.length,
         ...(hidden === 0 ? {} : { hidden }),

@@ -57,6 +57,7 @@ export function aNamedRun(run: Partial<FlowRun> = {}, given: Partial<NamedRun> =
 export function someRunFacts(run: Partial<FlowRun> = {}, given: Partial<RunFacts> = {}): RunFacts {
   return {
     ...aNamedRun(run),
+    deletedUs: null,
     deployment: null,
     pool: null,
     queue: null,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { markFlowRunsDeleted } from "../../src/store/flow-runs.ts";
 import { diagnoseTool } from "../../src/tools/diagnose.ts";
 import {
   aDeployment,
@@ -107,6 +108,23 @@ describe("from the record", () => {
       summary: "Work pool etl-pool is full: 1 of 1 slots held by holder; 1 run wait.",
     });
     expect(structured.ruled_out).toContain("worker w alive");
+  });
+
+  test("a run that Prefect has deleted is told from the record", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    harness.nowUs += 10_000_000;
+    markFlowRunsDeleted(harness.db, [failed.id, late.id], harness.nowUs);
+    harness.following();
+    const { structured } = await harness.call(diagnoseTool, { flow_run: failed.id });
+    expect(structured.causes[0].code).toBe("exception");
+    expect(structured.state).toBe(`failed-run is Failed since ${at(112)}, and was deleted in Prefect`);
+    expect(structured.coverage.notes).toEqual([
+      `Flow run failed-run (${failed.id}) was deleted in Prefect (seen ${at(3_610)}, last known state Failed).`,
+    ]);
+    const cutOff = await harness.call(diagnoseTool, { flow_run: late.id });
+    expect(cutOff.structured.causes.map((cause: { code: string }) => cause.code)).toEqual(["flow_run_deleted"]);
+    expect(harness.fake.takeRequests()).toEqual([]);
   });
 
   test("a workspace in order: nothing is wrong", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { MINUTE_US, SECOND_US } from "../../src/lib/time.ts";
 import type { Log } from "../../src/model/objects.ts";
+import { markFlowRunsDeleted } from "../../src/store/flow-runs.ts";
 import { getFlowRunLogsTool } from "../../src/tools/get-flow-run-logs.ts";
 import { aFlowRun, aLog, anId, aTaskRun, at, T0_US } from "../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
@@ -61,6 +62,23 @@ describe("get_flow_run_logs from the record", () => {
     expect(text).toContain("log lines of noisy-report");
     expect(text).toContain("1504 09:17:30.400 ERROR disk quota exceeded while writing part 7");
     expect(Math.max(tokens.text, tokens.structured)).toBeLessThanOrEqual(2_500);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("a run that Prefect has deleted: what was recorded, or that nothing was", async () => {
+    await using harness = await openToolHarness();
+    const unread = aFlowRun({ id: anId(102), name: "unread", state_type: "COMPLETED" });
+    hold(harness, lines(3));
+    harness.flowRuns([unread]);
+    markFlowRunsDeleted(harness.db, [run.id, unread.id], harness.nowUs);
+    const note = `Flow run noisy-report (${run.id}) was deleted in Prefect (seen ${at(3_600)}, last known state Failed).`;
+    const { structured } = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, fresh: true });
+    expect(structured).toMatchObject({ source: "record", total_lines: 3, coverage: { complete: true, notes: [note] } });
+    const none = await harness.call(getFlowRunLogsTool, { flow_run_id: unread.id });
+    expect(none.structured).toMatchObject({
+      code: "not_found",
+      message: `Flow run unread (${unread.id}) was deleted in Prefect (seen ${at(3_600)}, last known state Completed); its log was not recorded`,
+    });
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { HOUR_US, MINUTE_US } from "../../src/lib/time.ts";
+import { markFlowRunsDeleted } from "../../src/store/flow-runs.ts";
 import { getTimelineTool } from "../../src/tools/get-timeline.ts";
 import {
   aDeployment,
@@ -158,6 +159,17 @@ describe("get_timeline from the record", () => {
       `${at(23)} Completed`,
     ]);
     expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("a run that Prefect has deleted is marked", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    markFlowRunsDeleted(harness.db, [run.id], harness.nowUs);
+    const { structured, text } = await harness.call(getTimelineTool, { flow_run: run.id });
+    expect(structured.subject).toMatchObject({ state: "Failed", deleted: at(3_600) });
+    expect(structured.coverage.notes[0]).toContain(`(${run.id}) was deleted in Prefect (seen ${at(3_600)}`);
+    expect(text).toContain("(Failed, deleted), oldest first");
+    expect(told(structured)).toContain("log ERROR line 2");
   });
 
   test("a deployment and a pool: their runs, changes and error lines, page by page", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { QueryContext } from "../../src/queries/context.ts";
+import { markFlowRunsDeleted } from "../../src/store/flow-runs.ts";
 import { putFact } from "../../src/store/sync-state.ts";
 import { runTool } from "../../src/tools/define.ts";
 import { waitForTool } from "../../src/tools/wait-for.ts";
@@ -63,6 +64,38 @@ function follow(harness: ToolHarness, state: "open" | "refused"): void {
     0,
   );
 }
+
+describe("a run that Prefect has deleted", () => {
+  test("is told from the record where it had ended", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([ended]);
+    markFlowRunsDeleted(harness.db, [run.id], harness.nowUs);
+    const { structured } = await waiting(harness, { flow_run: run.id });
+    expect(structured).toMatchObject({ reached: true, outcome: "reached: Completed" });
+    expect(structured.coverage.notes[0]).toContain("wandering-guan");
+    expect(structured.coverage.notes[0]).toContain("was deleted in Prefect (seen ");
+  });
+
+  test("will not go on where it had not, also when it happens meanwhile", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([run]);
+    follow(harness, "open");
+    const markDeleted = () => markFlowRunsDeleted(harness.db, [run.id], harness.nowUs);
+    const { structured } = await waiting(harness, { flow_run: run.id }, { 7: markDeleted });
+    expect(structured.code).toBe("not_found");
+    expect(structured.message).toMatch(
+      /^Flow run wandering-guan \(.*\) was deleted in Prefect \(seen .*, last known state Running\); it will not go on$/,
+    );
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("one that nobody knows is told as such", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([run]);
+    const { structured } = await waiting(harness, { flow_run: run.id });
+    expect(structured).toMatchObject({ code: "not_found", message: `no flow run ${run.id} in this workspace` });
+  });
+});
 
 describe("wait_for from the record", () => {
   test("a run that ends: nothing is asked of Prefect, progress is told", async () => {

@@ -4,12 +4,13 @@ import { isTerminal } from "../../model/state.ts";
 import type { QueryContext } from "../context.ts";
 import { joinFreshness, serverNowUs, unlessFuture } from "../freshness.ts";
 import { resolveName } from "../names.ts";
+import { flowRunDeleted } from "./causes/flow-run-deleted.ts";
 import { CAUSES } from "./causes/index.ts";
 import { DEFAULT_WINDOW_US, gatherFacts } from "./gather.ts";
 import { endUs } from "./gather-ended.ts";
 import { rankFindings } from "./rank.ts";
 import { startTrail, type Trail } from "./trail.ts";
-import type { Facts, Finding, Subject, SubjectKind } from "./types.ts";
+import type { CauseModule, Facts, Finding, Subject, SubjectKind } from "./types.ts";
 
 export interface DiagnoseQuestion {
   readonly subject: { readonly kind: Exclude<SubjectKind, "workspace">; readonly text: string } | null;
@@ -60,8 +61,13 @@ async function resolveSubject(ctx: QueryContext, { subject }: DiagnoseQuestion):
 
 /** Pure: what the causes say of these facts, in order. */
 export function judge(facts: Facts): Finding[] {
-  const asked = CAUSES.filter((cause) => cause.subjects.includes(facts.subject.kind));
-  return rankFindings(asked.flatMap((cause) => [...cause.judge(facts)]));
+  return rankFindings(askedCauses(facts).flatMap((cause) => [...cause.judge(facts)]));
+}
+
+/** Of a run that was deleted unfinished only that can be said. */
+function askedCauses({ subject, run }: Facts): readonly CauseModule[] {
+  const isCutOff = run !== null && run.deletedUs !== null && !isTerminal(run.run.state_type ?? null);
+  return isCutOff ? [flowRunDeleted] : CAUSES.filter((cause) => cause.subjects.includes(subject.kind));
 }
 
 function verdictOf(facts: Facts, findings: readonly Finding[]): Verdict {
@@ -89,8 +95,7 @@ function isUnexplained(facts: Facts, findings: readonly Finding[]): boolean {
 
 function ruledOut(facts: Facts, findings: readonly Finding[]): string[] {
   const held = new Set(findings.map((finding) => finding.code));
-  const asked = CAUSES.filter((cause) => cause.subjects.includes(facts.subject.kind));
-  return asked
+  return askedCauses(facts)
     .filter((cause) => !held.has(cause.code) && cause.judge(facts).length === 0)
     .flatMap((cause) => cause.ruledOut?.(facts) ?? []);
 }
@@ -99,7 +104,7 @@ function stateOf(facts: Facts): string {
   const { run } = facts;
   if (run) {
     const ended = isTerminal(run.run.state_type ?? null) ? run.run.end_time : run.run.state?.timestamp;
-    return `${run.run.name} is ${run.run.state_name ?? run.run.state_type ?? "without state"}${ended ? ` since ${ended}` : ""}`;
+    return `${run.run.name} is ${run.run.state_name ?? run.run.state_type ?? "without state"}${ended ? ` since ${ended}` : ""}${run.deletedUs === null ? "" : ", and was deleted in Prefect"}`;
   }
   if (facts.automation)
     return `${facts.automation.automation.name} is ${facts.automation.automation.enabled === false ? "disabled" : "enabled"}`;

@@ -1,9 +1,11 @@
 /** One run in depth: the run, its tasks, log, events, children, history and everything that decides whether it starts. */
 import { AppError } from "../../errors.ts";
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import type { Freshness } from "../../model/freshness.ts";
 import type { Deployment, FlowRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { QueryContext } from "../context.ts";
+import { deletionNote, readDeletedRun } from "../deleted-run.ts";
 import { listDeployments } from "../deployments.ts";
 import { listEvents } from "../events.ts";
 import { listFlowRuns } from "../flow-runs.ts";
@@ -37,7 +39,7 @@ export async function gatherRun(ctx: QueryContext, id: string, trail: Trail, dep
     hasBegun && depth < DEPTH && run.state_type !== "COMPLETED" ? gatherChildren(ctx, id, trail, depth) : [],
     depth === 0 ? attempt(trail, "earlier runs", [], () => readHistory(ctx, run, trail)) : [],
   ]);
-  const isWaiting = run.state_type === "SCHEDULED" || run.state_type === "PENDING" || run.state_type === "CANCELLING";
+  const isWaiting = named.deletedUs === null && isDue(run);
   const poolName = run.work_pool_name ?? (isWaiting ? deployment?.work_pool_name : null);
   const [pool = null] = isWaiting && poolName ? await gatherPools(ctx, [poolName], trail) : [];
   const queue = pool?.queues.find((one) => one.queue.id === run.work_queue_id) ?? null;
@@ -46,21 +48,32 @@ export async function gatherRun(ctx: QueryContext, id: string, trail: Trail, dep
   return { ...named, deployment, pool, queue, tasks, logs, events, error, children, parent, history };
 }
 
+function isDue({ state_type }: FlowRun): boolean {
+  return state_type === "SCHEDULED" || state_type === "PENDING" || state_type === "CANCELLING";
+}
+
 /** Only a run that ended well and at once leaves nothing worth reading. */
 function needsLog(run: FlowRun): boolean {
   if (run.state_type === "COMPLETED") return true;
   return isTerminal(run.state_type ?? null) || (run.run_count ?? 0) > 0 || run.state_name === "AwaitingRetry";
 }
 
-async function readRun(ctx: QueryContext, id: string, trail: Trail): Promise<NamedRun> {
+async function readRun(ctx: QueryContext, id: string, trail: Trail): Promise<NamedRun & Pick<RunFacts, "deletedUs">> {
   const set = { flow_runs: { id: { any_: [id] } } };
-  const page = await listFlowRuns(ctx, { set, limit: 1, full: true, deleted: false });
+  const page = await listFlowRuns(ctx, { set, limit: 1, full: true, deleted: true });
   const [item] = page.items;
   if (!item) {
     throw new AppError("not_found", `There is no flow run ${id}.`, { hint: "get_flow_runs lists the runs there are." });
   }
-  trail.freshness.push(page.freshness);
-  return { run: item.run, flowName: item.flowName, deploymentName: item.deploymentName };
+  const gone = readDeletedRun(ctx, id);
+  trail.freshness.push(gone ? withNote(page.freshness, deletionNote(gone)) : page.freshness);
+  const { run, flowName, deploymentName, deletedUs } = item;
+  return { run, flowName, deploymentName, deletedUs };
+}
+
+function withNote(freshness: Freshness, note: string): Freshness {
+  const { coverage } = freshness;
+  return { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, note] } };
 }
 
 export async function readDeployment(ctx: QueryContext, id: string, trail: Trail): Promise<Deployment | null> {

@@ -89,13 +89,14 @@ async function gatherBy(
 
 async function gatherForRun(ctx: QueryContext, id: string, nowUs: number, trail: Trail): Promise<Partial<Facts>> {
   const run = await gatherRun(ctx, id, trail);
-  const isEnded = isTerminal(run.run.state_type ?? null);
-  const waiting = isWaiting(run.run, nowUs) ? [run] : [];
-  const hasPendingTasks = run.tasks.some(isPendingTask);
+  const isGone = run.deletedUs !== null;
+  const isEnded = isGone || isTerminal(run.run.state_type ?? null);
+  const waiting = !isGone && isWaiting(run.run, nowUs) ? [run] : [];
+  const hasPendingTasks = !isGone && run.tasks.some(isPendingTask);
   const isBad = run.run.state_type === "FAILED" || run.run.state_type === "CRASHED";
   const span = throttledSpan(run, nowUs);
   const historyLimits =
-    run.run.state_type === "RUNNING"
+    run.run.state_type === "RUNNING" && !isGone
       ? await attempt(trail, "limits that earlier runs took", [], () => readHistoryLimits(ctx, run))
       : [];
   const canBeHeld = waiting.length > 0 || hasPendingTasks || historyLimits.length > 0;

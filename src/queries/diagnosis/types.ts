@@ -90,6 +90,8 @@ export interface RunError {
 
 /** One run in depth. */
 export interface RunFacts extends NamedRun {
+  /** When Prefect was seen to have it no more; null while it has. */
+  readonly deletedUs: number | null;
   readonly deployment: Deployment | null;
   readonly pool: PoolFacts | null;
   readonly queue: QueueFacts | null;

@@ -9,6 +9,7 @@ import { errorsInLog } from "./errors-in-log.ts";
 import { cancelled, completedAfterRetry, failed, timedOut } from "./failed.ts";
 import { failures } from "./failures.ts";
 import { flaky } from "./flaky.ts";
+import { flowRunDeleted } from "./flow-run-deleted.ts";
 import { noWorkPool } from "./no-work-pool.ts";
 import { noWorker } from "./no-worker.ts";
 import { awaitingRetry, paused, scheduledForLater } from "./not-due.ts";
@@ -23,6 +24,7 @@ import { workQueueNotPolled } from "./work-queue-not-polled.ts";
 import { workQueuePaused } from "./work-queue-paused.ts";
 
 export const CAUSES: readonly CauseModule[] = [
+  flowRunDeleted,
   crashed,
   failed,
   timedOut,
