@@ -29,6 +29,7 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
     window: { fromUs: T0_US, toUs: NOW_US },
     run: null,
     deployments: [],
+    goneDeployment: null,
     pools: [],
     waiting: [],
     active: [],

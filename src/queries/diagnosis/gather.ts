@@ -1,7 +1,7 @@
 /** Facts for a question, by its subject. Causes judge them; nothing is asked after this. */
 import { DAY_US, parseIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
-import type { Deployment, FlowRun, TaskRun } from "../../model/objects.ts";
+import type { Deployment, FlowRun, JsonObject, TaskRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import type { QueryContext } from "../context.ts";
@@ -11,6 +11,7 @@ import { listFlowRuns } from "../flow-runs.ts";
 import { serverNowUs } from "../freshness.ts";
 import { limitsTaken } from "./causes/task-limits.ts";
 import { gatherAutomation } from "./gather-automation.ts";
+import { readGoneDeployment } from "./gather-deployment.ts";
 import { NONE_ENDED, readBad, readEnded, toNamed } from "./gather-ended.ts";
 import { groupFailures, stateFingerprint } from "./gather-failures.ts";
 import { gatherLimits, gatherPools } from "./gather-pools.ts";
@@ -25,6 +26,7 @@ const MOST_RUNS = 199;
 const NOTHING: Omit<Facts, "subject" | "nowUs" | "window" | "unchecked"> = {
   run: null,
   deployments: [],
+  goneDeployment: null,
   pools: [],
   waiting: [],
   active: [],
@@ -62,16 +64,13 @@ async function gatherBy(
   if (subject.kind === "automation") return { automation: await gatherAutomation(ctx, id, window, nowUs, trail) };
   if (subject.kind === "deployment") {
     const deployment = await readDeployment(ctx, id, trail);
-    const scope = { deployments: { id: { any_: [id] } } };
+    const goneDeployment = deployment ? null : await readGoneDeployment(ctx, id, trail);
+    // By the runs' own column: runs outlive their deployment.
+    const scope = { flow_runs: { deployment_id: { any_: [id] } } };
     const names = deployment?.work_pool_name ? [deployment.work_pool_name] : [];
-    return gatherScope(ctx, {
-      scope,
-      window,
-      nowUs,
-      trail,
-      deployments: deployment ? [deployment] : [],
-      poolNames: names,
-    });
+    const deployments = deployment ? [deployment] : [];
+    const found = await gatherScope(ctx, { scope, window, nowUs, trail, deployments, poolNames: names });
+    return { ...found, goneDeployment };
   }
   if (subject.kind === "work_pool") {
     const name = subject.name ?? "";
@@ -196,7 +195,8 @@ async function readOpen(ctx: QueryContext, { scope, nowUs, trail }: Scope): Prom
   return attempt(trail, "runs that have not ended", [], async () => {
     const state = { type: { any_: ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"] } };
     const since = recordedSince(ctx);
-    const set = { ...scope, flow_runs: { state, ...(since ? { expected_start_time: since } : {}) } };
+    const own = { state, ...(since ? { expected_start_time: since } : {}) };
+    const set = { ...scope, flow_runs: { ...((scope.flow_runs ?? {}) as JsonObject), ...own } };
     const page = await listFlowRuns(ctx, {
       set,
       sort: "EXPECTED_START_TIME_ASC",

@@ -139,6 +139,16 @@ export interface EndedRuns {
   readonly isCut: boolean;
 }
 
+/** A deployment that Prefect has deleted. */
+export interface GoneDeployment {
+  readonly id: string;
+  readonly name: string;
+  readonly flowName: string | null;
+  readonly deletedUs: number;
+  /** The deployment of the same flow and name that there is now. */
+  readonly successor: { readonly id: string; readonly created: string | null } | null;
+}
+
 export interface Facts {
   readonly subject: Subject;
   /** Server's clock. */
@@ -148,6 +158,8 @@ export interface Facts {
   readonly run: RunFacts | null;
   /** The deployments asked about, or those of the runs below. */
   readonly deployments: readonly Deployment[];
+  /** The deployment asked about, where it is gone. */
+  readonly goneDeployment: GoneDeployment | null;
   readonly pools: readonly PoolFacts[];
   /** Runs that are due and have not started, longest due first: Late, Scheduled in the past, AwaitingConcurrencySlot, Pending. */
   readonly waiting: readonly NamedRun[];

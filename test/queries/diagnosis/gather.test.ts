@@ -135,6 +135,35 @@ describe("about a deployment", () => {
   });
 });
 
+describe("about a deployment that Prefect has deleted", () => {
+  const named = { kind: "deployment", text: deployment.id } as const;
+  const run = aFlowRun({ ...own, name: "last", start_time: at(3_000) });
+
+  test("its runs are found, and that it is gone is the cause", async () => {
+    await using harness = await open();
+    harness.flowRuns([run]);
+    harness.objects("deployment", [other]);
+    const found = await diagnose(harness.query, { subject: named });
+    expect(found.verdict).toBe("problem");
+    expect(found.findings.map((one) => one.code)).toEqual(["deployment_deleted"]);
+    expect(found.state).toStartWith("1 runs ended (0 failed or crashed)");
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("a successor of the same flow and name is named, another flow's is not", async () => {
+    await using harness = await open();
+    const successor = aDeployment({ id: anId(4), name: "nightly", flow_id: flow.id });
+    const stranger = aDeployment({ id: anId(5), name: "nightly", flow_id: anId(99) });
+    harness.objects("deployment", [other, stranger]);
+    const alone = await diagnose(harness.query, { subject: named });
+    expect(alone.findings[0]?.evidence).not.toHaveProperty("successor");
+    harness.objects("deployment", [other, stranger, successor]);
+    const found = await diagnose(harness.query, { subject: named });
+    expect(found.findings[0]?.evidence).toMatchObject({ successor: { id: successor.id } });
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+});
+
 describe("a run that began before the window", () => {
   const long = aFlowRun({
     ...own,

@@ -2,6 +2,7 @@
 import type { CauseModule } from "../types.ts";
 import { automationActionFailed, automationDisabled, automationFired, automationNotFired } from "./automation.ts";
 import { crashed } from "./crashed.ts";
+import { deploymentDeleted } from "./deployment-deleted.ts";
 import { deploymentLimit } from "./deployment-limit.ts";
 import { deploymentPaused, noSchedule, scheduleInactive } from "./deployment-paused.ts";
 import { durationRegression } from "./duration-regression.ts";
@@ -32,6 +33,7 @@ export const CAUSES: readonly CauseModule[] = [
   paused,
   awaitingRetry,
   scheduledForLater,
+  deploymentDeleted,
   deploymentPaused,
   scheduleInactive,
   noWorkPool,
