@@ -63,12 +63,19 @@ export interface SearchPage {
   readonly freshness: Freshness;
 }
 
+/** Longer queries are not repeated in a hint. */
+const MOST_SIGNS = 100;
+
 /** Throws AppError `invalid_input` for a query without words, and what the live reading throws where nothing is recorded. */
 export async function searchRecord(ctx: QueryContext, question: SearchQuestion): Promise<SearchPage> {
   const terms = parseSearchTerms(question.query);
   if (terms.all.length === 0) {
-    throw new AppError("invalid_input", `"${question.query}" holds no word to look for`, {
-      hint: 'Words that all must occur; "a phrase", -without, begin*.',
+    const { query } = question;
+    const signs = terms.none.length === 0 && query.trim() !== "" && query.length <= MOST_SIGNS ? query.trim() : "";
+    const filter = JSON.stringify({ text: { query: signs } });
+    const others = `Signs and emoji are not indexed: read_events with filter ${filter} looks for them in events, get_flow_run_logs with text in the lines of one run, get_flow_runs with name in names. `;
+    throw new AppError("invalid_input", `"${query}" holds no word to look for: only letters and digits make words`, {
+      hint: `${signs === "" ? "" : others}Give words that all must occur; "a phrase", -without, begin*.`,
     });
   }
   const nowUs = question.nowUs ?? serverNowUs(ctx);

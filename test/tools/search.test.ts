@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { HOUR_US } from "../../src/lib/time.ts";
+import { getFlowRunLogsTool } from "../../src/tools/get-flow-run-logs.ts";
+import { readEventsTool } from "../../src/tools/read-events.ts";
 import { searchTool } from "../../src/tools/search.ts";
 import { aDeployment, aFlowRun, aLog, anEvent, anId, at, T0_US } from "../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
@@ -41,6 +43,26 @@ describe("a query that is too large", () => {
     ]);
     expect((await harness.call(searchTool, { query: words(200) })).isError).toBe(false);
     expect((await harness.call(searchTool, { query: "x".repeat(1_000) })).isError).toBe(false);
+  });
+});
+
+describe("a sign that is no word", () => {
+  test("is found in events and lines in the ways that the hint names", async () => {
+    await using harness = await openToolHarness();
+    const run = aFlowRun({ name: "calm-otter", state_type: "COMPLETED" });
+    harness.flowRuns([run]);
+    harness.logs([
+      aLog({ flow_run_id: run.id, message: "it 🔥 burns" }),
+      aLog({ flow_run_id: run.id, message: "cold" }),
+    ]);
+    harness.cover("log", { scope: run.id });
+    harness.events([paid(1, "it 🔥 burns"), paid(2)]);
+    coverAll(harness);
+    const events = await harness.call(readEventsTool, { filter: { text: { query: "🔥" } } });
+    expect(events.structured.events).toMatchObject([{ id: anId(20_001) }]);
+    const logs = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, text: "🔥" });
+    expect(logs.structured.logs).toMatchObject([{ message: "it 🔥 burns" }]);
+    expect(harness.fake.takeRequests()).toEqual([]);
   });
 });
 
@@ -141,6 +163,12 @@ describe("search fails", () => {
     await using harness = await openToolHarness({ record: false });
     const empty = await harness.call(searchTool, { query: "--- -zloty" });
     expect(empty.structured).toMatchObject({ code: "invalid_input", hint: expect.stringContaining("phrase") });
+    const emoji = await harness.call(searchTool, { query: "🔥" });
+    expect(emoji.structured).toMatchObject({
+      code: "invalid_input",
+      message: '"🔥" holds no word to look for: only letters and digits make words',
+      hint: expect.stringContaining('read_events with filter {"text":{"query":"🔥"}} looks for them in events'),
+    });
     const kind = await harness.call(searchTool, { query: "a", kinds: ["runs"] });
     expect(kind.structured).toMatchObject({ code: "invalid_input", hint: expect.stringContaining("flow_run") });
     await harness.fake.down();
