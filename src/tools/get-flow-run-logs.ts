@@ -107,7 +107,7 @@ export const getFlowRunLogsTool = defineTool({
       extra: {
         flow_run_id: id,
         ...(logs.isWhole ? { total_lines: logs.lines.length, matching_lines: matching.length } : {}),
-        ...errorLines(errors),
+        ...errorLines(errors, logs),
       },
       facts: [lineFacts(logs, matching.length, errors)],
       rowText: args.fields ? undefined : (item) => lineText(item, day),

@@ -39,8 +39,11 @@ export function lineText(item: Item, day: string): string {
 }
 
 /** How many lines are errors, and where the last one stands. */
-export function errorLines(errors: readonly LogLine[]): Item {
-  return errors.length === 0 ? {} : { error_lines: errors.length, last_error_n: errors.at(-1)?.n ?? null };
+export function errorLines(errors: readonly LogLine[], logs: RunLogs): Item {
+  const last = errors.at(-1);
+  if (!last) return {};
+  const run = areOfSeveralRuns(logs) ? { last_error_flow_run: runName(last, logs) } : {};
+  return { error_lines: errors.length, last_error_n: last.n, ...run };
 }
 
 /** The same, with how many lines there are, for the text. */
@@ -48,8 +51,19 @@ export function lineFacts(logs: RunLogs, matching: number, errors: readonly LogL
   const lines = logs.isWhole
     ? `${logs.lines.length} lines in all, ${matching} match`
     : `${matching} of the newest match`;
-  const last = errors.at(-1)?.n;
-  return errors.length === 0
-    ? lines
-    : `${lines}; ${errors.length} at ERROR or above${last ? `, the last is line ${last}` : ""}`;
+  const last = errors.at(-1);
+  const run = last && areOfSeveralRuns(logs) ? ` of ${JSON.stringify(visibleText(runName(last, logs)))}` : "";
+  return last
+    ? `${lines}; ${errors.length} at ERROR or above${last.n ? `, the last is line ${last.n}${run}` : ""}`
+    : lines;
+}
+
+/** Each run numbers its own lines. */
+function areOfSeveralRuns({ lines }: RunLogs): boolean {
+  return lines.some(({ log }) => log.flow_run_id !== lines[0]?.log.flow_run_id);
+}
+
+function runName({ log }: LogLine, { flowRun, names }: RunLogs): string {
+  const id = log.flow_run_id ?? flowRun.id;
+  return (id === flowRun.id ? flowRun.name : names.get(id)) ?? id;
 }

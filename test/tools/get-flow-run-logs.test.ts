@@ -210,6 +210,24 @@ describe("get_flow_run_logs live", () => {
     ]);
   });
 
+  test("says in which of several runs the last error stands: each has its own numbers", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const child = aFlowRun({ id: anId(110), name: "child-sync", parent_task_run_id: task.id, start_time: at(5) });
+    harness.fake.workspace.flowRuns.push(run, child);
+    harness.fake.workspace.taskRuns.push(task);
+    harness.fake.workspace.logs.push(
+      aLog({ id: anId(1), flow_run_id: run.id, timestamp: at(1), level: 40, message: "parent stumbles" }),
+      aLog({ id: anId(2), flow_run_id: child.id, timestamp: at(2), message: "child works" }),
+      aLog({ id: anId(3), flow_run_id: child.id, timestamp: at(3), level: 40, message: "child fails" }),
+    );
+    const both = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, include_subflows: true });
+    expect(both.structured).toMatchObject({ error_lines: 2, last_error_n: 2, last_error_flow_run: "child-sync" });
+    expect(both.text).toContain('2 at ERROR or above, the last is line 2 of "child-sync"');
+    const alone = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id });
+    expect(alone.text).toContain("1 at ERROR or above, the last is line 1\n");
+    expect(alone.structured).not.toHaveProperty("last_error_flow_run");
+  });
+
   test("tells a run without lines from one that does not exist", async () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.workspace.flowRuns.push(run);
