@@ -2,7 +2,7 @@
 import { McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } from "@modelcontextprotocol/server";
 import type { ToolDefinition } from "../tools/define.ts";
 import { toolListing } from "../tools/listing.ts";
-import { nearest } from "../tools/nearest.ts";
+import { LONGEST_NAME, nearest } from "../tools/nearest.ts";
 import { INSTRUCTIONS } from "../tools/orientation.ts";
 import { type CallHandle, callTool } from "./guard.ts";
 import { offerPrompts } from "./offer-prompts.ts";
@@ -69,9 +69,10 @@ function toolNamed(tools: readonly ToolDefinition[], name: string): ToolDefiniti
   if (tool) return tool;
   const names = tools.map((candidate) => candidate.name);
   const near = nearest(name, names);
+  const shown = name.slice(0, LONGEST_NAME);
   throw new ProtocolError(
     ProtocolErrorCode.InvalidParams,
-    `Unknown tool "${name}"${near ? `; did you mean "${near}"?` : "."} Tools: ${names.join(", ")}.`,
+    `Unknown tool "${shown}"${near ? `; did you mean "${near}"?` : "."} Tools: ${names.join(", ")}.`,
   );
 }
 

@@ -4,7 +4,11 @@ import { AppError } from "../errors.ts";
 import type { ToolDefinition } from "./define.ts";
 import type { JsonSchema } from "./listing.ts";
 import { inputSchema } from "./listing.ts";
-import { nearest } from "./nearest.ts";
+import { LONGEST_NAME, nearest } from "./nearest.ts";
+
+/** A search of the most words there may be is as long as this. A cursor and a filter may be longer, as far as the request may. */
+const LONGEST_TEXT = 10_000;
+const MOST_ENTRIES = 500;
 
 /** The validated arguments. Throws AppError `invalid_input` that names the valid ones. */
 export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Record<string, unknown>> {
@@ -16,6 +20,7 @@ export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Re
     const key = knownName(tool, properties, name);
     if (key in named) throw new AppError("invalid_input", `argument "${key}" is given twice (also as "${name}")`);
     named[key] = coerce(value, properties[key]);
+    if (key !== "cursor") checkSize(key, named[key]);
   }
   const parsed = tool.input.safeParse(named);
   if (!parsed.success) throw invalid(tool, parsed.error);
@@ -29,8 +34,28 @@ function asObject(args: unknown): Record<string, unknown> {
   throw new AppError("invalid_input", "arguments must be a JSON object", { hint: 'Example: {"limit": 20}' });
 }
 
+/** Before anything is done with it: what nobody means must not keep the others waiting. */
+function checkSize(key: string, value: unknown): void {
+  const texts = Array.isArray(value) ? value : [value];
+  if (texts.length > MOST_ENTRIES) {
+    throw new AppError("invalid_input", `argument "${key}" has ${texts.length} entries`, {
+      hint: `A list may have ${MOST_ENTRIES}; ask several times.`,
+    });
+  }
+  const longest = Math.max(0, ...texts.map((text) => (typeof text === "string" ? text.length : 0)));
+  if (longest <= LONGEST_TEXT) return;
+  throw new AppError("invalid_input", `argument "${key}" has a text of ${longest} characters`, {
+    hint: `A text may have ${LONGEST_TEXT}.`,
+  });
+}
+
 function knownName(tool: ToolDefinition, properties: Readonly<Record<string, JsonSchema>>, name: string): string {
   if (name in properties) return name;
+  if (name.length > LONGEST_NAME) {
+    throw new AppError("invalid_input", `unknown argument "${name.slice(0, LONGEST_NAME)}…"`, {
+      hint: `No argument has a name of more than ${LONGEST_NAME} characters.`,
+    });
+  }
   const snake = name.replaceAll("-", "_").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const alias = tool.aliases[name] ?? tool.aliases[snake] ?? snake;
   if (alias in properties) return alias;

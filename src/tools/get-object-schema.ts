@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AppError } from "../errors.ts";
 import { defineTool } from "./define.ts";
-import { nearest } from "./nearest.ts";
+import { LONGEST_NAME, nearest } from "./nearest.ts";
 import { OBJECT_SCHEMAS } from "./object-schemas.ts";
 import { metaOutput, staticMeta } from "./shapes.ts";
 
@@ -19,9 +19,13 @@ export const getObjectSchemaTool = defineTool({
     const make = OBJECT_SCHEMAS[typeName(object_type)];
     if (!make) {
       const near = nearest(object_type, TYPES);
-      throw new AppError("invalid_input", `no schema of "${object_type}"${near ? `; did you mean "${near}"?` : ""}`, {
-        hint: `object_type is one of: ${TYPES.join(", ")}.`,
-      });
+      throw new AppError(
+        "invalid_input",
+        `no schema of "${object_type.slice(0, LONGEST_NAME)}"${near ? `; did you mean "${near}"?` : ""}`,
+        {
+          hint: `object_type is one of: ${TYPES.join(", ")}.`,
+        },
+      );
     }
     const { schema, rules, example } = make();
     const told = { object_type: typeName(object_type), schema, rules, ...(example ? { example } : {}) };

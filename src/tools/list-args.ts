@@ -2,7 +2,7 @@
 import { AppError } from "../errors.ts";
 import type { CursorValue } from "./cursor.ts";
 import { badCursor, decodeCursor, encodeCursor } from "./cursor.ts";
-import { nearest } from "./nearest.ts";
+import { LONGEST_NAME, nearest } from "./nearest.ts";
 
 /** Members that may change between pages of one question. */
 const PAGING: ReadonlySet<string> = new Set(["limit", "cursor", "fresh", "detail", "fields", "workspace_id"]);
@@ -18,9 +18,13 @@ export function sortArg<S extends string>(given: string | undefined, valid: read
   const found = valid.find((one) => one === given.trim().toUpperCase());
   if (found !== undefined) return found;
   const near = nearest(given.toUpperCase(), valid);
-  throw new AppError("invalid_input", `unknown sort "${given}"${near ? `; did you mean ${near}?` : ""}`, {
-    hint: `Valid values: ${valid.join(", ")}.`,
-  });
+  throw new AppError(
+    "invalid_input",
+    `unknown sort "${given.slice(0, LONGEST_NAME)}"${near ? `; did you mean ${near}?` : ""}`,
+    {
+      hint: `Valid values: ${valid.join(", ")}.`,
+    },
+  );
 }
 
 /** The offset in a cursor of a list that is paged by offset; 0 without a cursor. */

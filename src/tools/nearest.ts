@@ -1,9 +1,13 @@
 /** Suggestions for misspelt names. */
 import { closest } from "../lib/similar.ts";
 
+/** What is longer names nothing of ours; only its beginning is compared and said. */
+export const LONGEST_NAME = 100;
+
 /** The candidate with the fewest edits, or else the most alike one, when it is close enough to be meant. */
 export function nearest(given: string, candidates: readonly string[]): string | undefined {
-  return nearestNames(given, candidates, 1)[0] ?? closest(given, candidates, 1)[0];
+  const name = given.slice(0, LONGEST_NAME);
+  return nearestNames(name, candidates, 1)[0] ?? closest(name, candidates, 1)[0];
 }
 
 /** Up to `count` candidates, closest first; containment counts as close. */

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts";
 import { formatIsoUs, parseMomentUs } from "../lib/time.ts";
 import type { Freshness } from "../model/freshness.ts";
 import { DEFAULT_TOKENS, WIDE_TOKENS } from "./budget.ts";
-import { nearest } from "./nearest.ts";
+import { LONGEST_NAME, nearest } from "./nearest.ts";
 
 export const textArg = z.string().optional();
 export const flagArg = z.boolean().optional();
@@ -111,9 +111,13 @@ export function pickFields(
   for (const field of fields) {
     if (valid.includes(field)) continue;
     const near = nearest(field, valid);
-    throw new AppError("invalid_input", `unknown field "${field}"${near ? `; did you mean "${near}"?` : ""}`, {
-      hint: `Valid fields: ${valid.join(", ")}.`,
-    });
+    throw new AppError(
+      "invalid_input",
+      `unknown field "${field.slice(0, LONGEST_NAME)}"${near ? `; did you mean "${near}"?` : ""}`,
+      {
+        hint: `Valid fields: ${valid.join(", ")}.`,
+      },
+    );
   }
   const wanted = new Set(["id", ...fields]);
   return items.map((item) => Object.fromEntries(Object.entries(item).filter(([key]) => wanted.has(key))));

@@ -160,6 +160,9 @@ describe.each(ERAS)("the server in the %s era", (era) => {
     await expect(wired.client.callTool({ name: "ecko", arguments: {} })).rejects.toThrow(
       /Unknown tool "ecko"; did you mean "echo"\?/,
     );
+    await expect(wired.client.callTool({ name: "e".repeat(300_000), arguments: {} })).rejects.toThrow(
+      /Unknown tool "e{100}"\. Tools:/,
+    );
   });
 
   test("passes progress on", async () => {

@@ -55,6 +55,12 @@ describe("arguments", () => {
     ["a number for a text", { flow_run: 12 }, { flow_run: "12" }],
     ["camel case", { flowRun: "a" }, { flow_run: "a" }],
     ["a known misnaming", { run: "a" }, { flow_run: "a" }],
+    ["a long cursor", { cursor: "a".repeat(20_000) }, { cursor: "a".repeat(20_000) }],
+    [
+      "a long filter",
+      { filter: JSON.stringify({ name: { any_: Array(5_000).fill("a") } }) },
+      { filter: { name: { any_: Array(5_000).fill("a") } } },
+    ],
     ["everything as text", '{"limit": 7}', { limit: 7 }],
   ];
   test.each(understood)("understands %s", async (_, args, expected) => {
@@ -69,6 +75,10 @@ describe("arguments", () => {
     ["a limit of none", { limit: 0 }, 'argument "limit": Too small: expected number to be >=1'],
     ["a text for an object", { filter: "name" }, 'argument "filter": Invalid input: expected object, received string'],
     ["broken JSON", { filter: "{name}" }, "not valid JSON: {name}"],
+    ["a name of a million characters", { ["aZ".repeat(500_000)]: 1 }, `unknown argument "${"aZ".repeat(50)}…"`],
+    ["too long a text", { flow_run: "a".repeat(10_001) }, 'argument "flow_run" has a text of 10001 characters'],
+    ["too many entries", { fields: "a,".repeat(500) }, 'argument "fields" has 501 entries'],
+    ["too long an entry", { fields: ["a".repeat(20_000)] }, 'argument "fields" has a text of 20000 characters'],
     ["a list of arguments", [1], "arguments must be a JSON object"],
   ];
   test.each(refused)("refuses %s", async (_, args, message) => {
