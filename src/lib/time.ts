@@ -85,6 +85,11 @@ export function parseDurationUs(text: string): number | undefined {
 /** A moment given as ISO text, or as a duration meaning "that long before now" (`2h`, `7d`, `now`). */
 export function parseMomentUs(text: string, nowUs: number): number | undefined {
   if (text.trim().toLowerCase() === "now") return nowUs;
-  const ago = parseDurationUs(text.replace(/\s*ago$/i, "").replace(/^-/, ""));
+  const ago = parseDurationUs(
+    text
+      .trim()
+      .replace(/(?<!\s)\s*ago$/i, "")
+      .replace(/^-/, ""),
+  );
   return ago === undefined ? parseIsoUs(text) : withinYears(nowUs - ago);
 }

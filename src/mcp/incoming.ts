@@ -6,13 +6,15 @@ type Fields = Readonly<Record<string, unknown>>;
 /**
  * Serializers that write absent fields as null produce `params: null` or `cursor: null`, which the schemas of the protocol
  * refuse; some models write `arguments` as a text of JSON. Both are taken for what they mean. Everything else stays as it is:
- * the same object where nothing changes.
+ * the same object where nothing changes. A batch in a batch is none.
  */
 export function tolerated(message: unknown): unknown {
-  if (Array.isArray(message)) {
-    const each = message.map(tolerated);
-    return each.some((one, index) => one !== message[index]) ? each : message;
-  }
+  if (!Array.isArray(message)) return toleratedOne(message);
+  const each = message.map(toleratedOne);
+  return each.some((one, index) => one !== message[index]) ? each : message;
+}
+
+function toleratedOne(message: unknown): unknown {
   if (!isFields(message) || typeof message.method !== "string") return message;
   if (message.params === null) return without(message, "params");
   if (!isFields(message.params)) return message;

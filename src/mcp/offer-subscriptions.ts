@@ -7,6 +7,8 @@ import type { ResourceWatch } from "./subscriptions.ts";
 /** Of one connection, session or stream. */
 const MOST = 200;
 const MOST_CHARACTERS = 500;
+/** Of what a listener names. */
+const MOST_READ = 10 * MOST;
 
 /**
  * `resources/subscribe` of the 2025 era: the server of one connection or session tells about the URIs it was asked to watch.
@@ -63,8 +65,12 @@ function isWatchable(uri: string): boolean {
 
 /** The URIs that a `subscriptions/listen` request of the 2026 era names and that can be watched, each once. */
 export function listenedUris(message: unknown): string[] {
-  const uris: readonly unknown[] = subscriptionsOf(message) ?? [];
-  return [...new Set(uris.filter((uri) => typeof uri === "string").filter(isWatchable))].slice(0, MOST);
+  const found = new Set<string>();
+  for (const uri of (subscriptionsOf(message) ?? []).slice(0, MOST_READ)) {
+    if (typeof uri === "string" && isWatchable(uri)) found.add(uri);
+    if (found.size === MOST) break;
+  }
+  return [...found];
 }
 
 /**

@@ -5,9 +5,13 @@ const TIMESTAMP = /\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-
 const ADDRESS = /\b0x[0-9a-f]+\b/gi;
 const WITH_DIGIT = /[\p{L}_]*\d[\p{L}\p{N}_]*(?:[.,:-]\p{N}[\p{L}\p{N}_]*)*/gu;
 
+/** More of a text cannot change what is left of it by much, and takes long. */
+const MOST_CHARACTERS = 2_000;
+
 /** An error text without what differs from one occurrence to the next: ids, times, addresses, numbers become `#`. */
 export function normaliseErrorText(text: string): string {
   return text
+    .slice(0, MOST_CHARACTERS)
     .replace(UUID, "#")
     .replace(TIMESTAMP, "#")
     .replace(ADDRESS, "#")

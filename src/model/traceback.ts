@@ -30,7 +30,7 @@ export interface Traceback {
 
 const DIRECT_CAUSE = "The above exception was the direct cause of the following exception:";
 const SEPARATOR =
-  /\n\s*(The above exception was the direct cause of the following exception:|During handling of the above exception, another exception occurred:)\s*\n/;
+  /\n[^\S\n]*(The above exception was the direct cause of the following exception:|During handling of the above exception, another exception occurred:)[^\S\n]*\n/;
 const FRAME = /^\s*File "(.+)", line (\d+)(?:, in (.+))?$/;
 const HEAD = /Traceback \(most recent call last\):/;
 const EXCEPTION = /^([A-Za-z_][\w.]*)(?::\s?(.*))?$/;

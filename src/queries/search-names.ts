@@ -67,20 +67,20 @@ export function findObjectsByWords(
 const MOST_WORDS = 200;
 const LONGEST_WORD = 1_000;
 
-/**
- * Narrows by plain substrings; what is not ASCII may be folded, so such names are looked at one by one. Throws AppError
- * `invalid_input` for more or longer words than a search takes.
- */
+/** Throws AppError `invalid_input` for more or longer words than a search takes, the excluded ones among them. */
+export function checkSearchTerms({ all, none }: SearchTerms): void {
+  const words = [...all, ...none].flatMap((term) => term.words);
+  const isLong = words.some((word) => word.length > LONGEST_WORD);
+  if (!isLong && words.length <= MOST_WORDS) return;
+  const what = isLong ? `a word has more than ${LONGEST_WORD} characters` : `there are ${words.length} words`;
+  throw new AppError("invalid_input", `argument "query": ${what}`, {
+    hint: `A search takes at most ${MOST_WORDS} words of ${LONGEST_WORD} characters.`,
+  });
+}
+
+/** Narrows by plain substrings; what is not ASCII may be folded, so such names are looked at one by one. */
 function nameCondition(terms: SearchTerms): { where: string; words: string[] } {
-  const all = searchWords(terms);
-  const isLong = all.some(({ word }) => word.length > LONGEST_WORD);
-  if (isLong || all.length > MOST_WORDS) {
-    const what = isLong ? `a word has more than ${LONGEST_WORD} characters` : `there are ${all.length} words`;
-    throw new AppError("invalid_input", `argument "query": ${what}`, {
-      hint: `A search takes at most ${MOST_WORDS} words of ${LONGEST_WORD} characters.`,
-    });
-  }
-  const words = all.flatMap(({ word }) => (/[^ -~]/.test(word) ? [] : [word]));
+  const words = searchWords(terms).flatMap(({ word }) => (/[^ -~]/.test(word) ? [] : [word]));
   const one = "(name LIKE '%' || ? || '%' OR name GLOB '*[^ -~]*')";
   return { where: words.length === 0 ? "1" : words.map(() => one).join(" AND "), words };
 }

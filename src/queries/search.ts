@@ -21,7 +21,13 @@ import { answerWindow, serverNowUs, statedSkewUs, unlessFuture } from "./freshne
 import type { LiveReader } from "./live.ts";
 import { readLiveEvents } from "./live-events.ts";
 import { findRunNames } from "./run-tree.ts";
-import { countRunsWithoutLogs, type FoundRun, findObjectsByWords, findRunsByWords } from "./search-names.ts";
+import {
+  checkSearchTerms,
+  countRunsWithoutLogs,
+  type FoundRun,
+  findObjectsByWords,
+  findRunsByWords,
+} from "./search-names.ts";
 
 export const SEARCH_KINDS = ["event", "log", "flow_run", "task_run", ...SNAPSHOT_KINDS] as const;
 export type SearchKind = (typeof SEARCH_KINDS)[number];
@@ -66,9 +72,10 @@ export interface SearchPage {
 /** Longer queries are not repeated in a hint. */
 const MOST_SIGNS = 100;
 
-/** Throws AppError `invalid_input` for a query without words, and what the live reading throws where nothing is recorded. */
+/** Throws AppError `invalid_input` for a query without words or with too many, and what the live reading throws where nothing is recorded. */
 export async function searchRecord(ctx: QueryContext, question: SearchQuestion): Promise<SearchPage> {
   const terms = parseSearchTerms(question.query);
+  checkSearchTerms(terms);
   if (terms.all.length === 0) {
     const { query } = question;
     const signs = terms.none.length === 0 && query.trim() !== "" && query.length <= MOST_SIGNS ? query.trim() : "";

@@ -57,6 +57,16 @@ describe("an ISO text", () => {
   });
 });
 
+test("a long text that is no moment is told at once", () => {
+  const startMs = performance.now();
+  expect(parseMomentUs(`x${" ".repeat(100_000)}y`, 0)).toBeUndefined();
+  expect(parseMomentUs(`x${"\t ago".repeat(50_000)}y`, 0)).toBeUndefined();
+  expect(performance.now() - startMs).toBeLessThan(1_000);
+  expect([" 2h ago ", "2hAGO", "-2h", "2h  ago"].map((text) => parseMomentUs(text, 0))).toEqual(
+    Array(4).fill(-7_200_000_000),
+  );
+});
+
 test("an age that reaches before the year 1 is no moment", () => {
   expect(parseMomentUs("7d", 1_787_217_300_000_000)).toBe(1_786_612_500_000_000);
   expect(parseMomentUs("9999999d", 1_787_217_300_000_000)).toBeUndefined();

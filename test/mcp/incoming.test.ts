@@ -31,6 +31,11 @@ describe("what is tolerated", () => {
     expect(tolerated(batch)).toEqual([request({ a: 1 }), plain, 5]);
   });
 
+  test("arrays nested too deep for any stack are left as they are", () => {
+    const nested = JSON.parse("[".repeat(1_000_000) + "]".repeat(1_000_000));
+    expect(tolerated(nested) === nested).toBe(true);
+  });
+
   test.each<[string, unknown]>([
     [
       "a message without nulls",

@@ -137,6 +137,10 @@ describe("a subscriptions/listen request", () => {
     expect(message).toEqual(listen(asked));
   });
 
+  test("is read no further than it can be honoured", () => {
+    expect(listenedUris(listen([...Array(1_999).fill("prefect://nope"), ...known]))).toEqual(known.slice(0, 1));
+  });
+
   test.each<[string, unknown]>([
     ["names only resources", listen(["prefect://events", `prefect://events/${"x".repeat(483)}`])],
     ["names none", { ...listen([]), params: { notifications: {} } }],

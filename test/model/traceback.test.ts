@@ -99,6 +99,13 @@ describe("parseStateMessage", () => {
   });
 });
 
+test("error texts take no long time, whatever a stranger made of them", () => {
+  const startMs = performance.now();
+  expect(normaliseErrorText("a".repeat(100_000))).toBe("a".repeat(300));
+  expect(parseTraceback(`Traceback (most recent call last):${"\n".repeat(100_000)} x`)).toBeNull();
+  expect(performance.now() - startMs).toBeLessThan(1_000);
+});
+
 describe("errorFingerprint", () => {
   const frame = { file: "/a/b.py", line: 3, function: "f", code: null };
   test("is the same for other ids and numbers", () => {

@@ -41,6 +41,11 @@ describe("a query that is too large", () => {
       'argument "query": a word has more than 1000 characters',
       hint,
     ]);
+    const excluded = `a -${words(1_500).replaceAll(" ", " -")}`;
+    expect(await refused(excluded)).toEqual(["invalid_input", 'argument "query": there are 1501 words', hint]);
+    // Where no name is looked at either.
+    const { structured } = await harness.call(searchTool, { query: words(1_500), kinds: ["event"] });
+    expect(structured.message).toBe('argument "query": there are 1500 words');
     expect((await harness.call(searchTool, { query: words(200) })).isError).toBe(false);
     expect((await harness.call(searchTool, { query: "x".repeat(1_000) })).isError).toBe(false);
   });
