@@ -1,6 +1,7 @@
 /** Sessions of 2025-era clients: one server each, for one tenant and one caller, held as long as it is used. */
 
 import { type McpServer, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
+import { idOf, refusal } from "./http-answers.ts";
 import { batchedIds, cancelledIds } from "./http-request.ts";
 import { invalidParams } from "./request-params.ts";
 
@@ -22,6 +23,11 @@ export interface SessionOptions {
   readonly maxBodyBytes: number;
 }
 
+/** A session keeps what its client says of itself. */
+const MOST_INITIALIZE_CHARACTERS = 16 * 1024;
+/** A caller's share of the sessions is one of so many. */
+const CALLER_SHARE = 4;
+
 export class HttpSessions {
   private readonly sessions = new Map<string, Session>();
   private readonly options: SessionOptions;
@@ -36,13 +42,17 @@ export class HttpSessions {
 
   /** Answers `initialize` and gives the client the name of its session. */
   async open(request: Request, parsedBody: unknown, callerId: string, nowMs: number): Promise<Response> {
+    if (JSON.stringify(parsedBody).length > MOST_INITIALIZE_CHARACTERS) {
+      const message = `An initialize request may have ${MOST_INITIALIZE_CHARACTERS} characters.`;
+      return refusal({ status: 413, code: "invalid_input", message, id: idOf(parsedBody) });
+    }
     const server = this.options.build();
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => crypto.randomUUID(),
       maxRequestBodySize: this.options.maxBodyBytes,
       onsessioninitialized: (id) => {
         this.sessions.set(id, { server, transport, callerId, batched: new Set(), usedMs: nowMs, streams: 0 });
-        this.dropOldest();
+        this.dropOldest(callerId);
       },
       onsessionclosed: (id) => void this.sessions.delete(id),
     });
@@ -92,11 +102,19 @@ export class HttpSessions {
     await Promise.all([...this.sessions].map(([id, session]) => this.drop(id, session)));
   }
 
-  private dropOldest(): void {
-    for (const wantsStream of [false, true]) {
-      for (const [id, session] of this.sessions) {
-        if (this.sessions.size <= this.options.maxSessions) return;
-        if (session.streams > 0 === wantsStream) void this.drop(id, session);
+  /** Over the limit the sessions unused longest go: the caller's own where it holds more than its share, so that one cannot end all. */
+  private dropOldest(callerId: string): void {
+    const { maxSessions } = this.options;
+    if (this.sessions.size <= maxSessions) return;
+    const all = [...this.sessions];
+    const own = all.filter(([, session]) => session.callerId === callerId);
+    const isGreedy = own.length > maxSessions / CALLER_SHARE;
+    for (const candidates of isGreedy ? [own, all] : [all]) {
+      for (const wantsStream of [false, true]) {
+        for (const [id, session] of candidates) {
+          if (this.sessions.size <= maxSessions) return;
+          if (session.streams > 0 === wantsStream) void this.drop(id, session);
+        }
       }
     }
   }
@@ -108,8 +126,9 @@ export class HttpSessions {
 }
 
 const MOST_BATCHED = 1_000;
+const LONGEST_ID = 200;
 
 function noteBatch({ batched }: Session, ids: readonly (string | number)[]): void {
-  for (const id of ids) batched.add(id);
+  for (const id of ids) if (typeof id === "number" || id.length <= LONGEST_ID) batched.add(id);
   if (batched.size > MOST_BATCHED) batched.clear();
 }
