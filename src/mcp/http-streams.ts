@@ -5,6 +5,8 @@ export interface StreamHooks {
   readonly first?: string;
   /** The stream ends when this aborts. */
   readonly until?: AbortSignal;
+  /** What fills the source goes on without a reader: it is read to its end, and `onEnd` waits for that. */
+  readonly outlivesReader?: boolean;
   /** The reader was too slow and has been cut. */
   onCut(): void;
   /** Once, however it ends. */
@@ -18,6 +20,7 @@ export interface StreamHooks {
 export function boundedBody(source: ReadableStream<Uint8Array>, hooks: StreamHooks): ReadableStream<Uint8Array> {
   const reader = source.getReader();
   let isOver = false;
+  let isLeft = false;
   const end = () => {
     if (isOver) return;
     isOver = true;
@@ -30,22 +33,25 @@ export function boundedBody(source: ReadableStream<Uint8Array>, hooks: StreamHoo
         if (isOver) return;
         if (done) {
           end();
-          controller.close();
+          if (!isLeft) controller.close();
           return;
         }
+        if (isLeft) continue;
         controller.enqueue(value);
         if ((controller.desiredSize ?? 0) < 0) {
+          isLeft = true;
           hooks.onCut();
+          controller.error(new Error("the reader is too slow"));
+          if (hooks.outlivesReader) continue;
           end();
           await reader.cancel().catch(() => undefined);
-          controller.error(new Error("the reader is too slow"));
           return;
         }
       }
     } catch (error) {
       if (isOver) return;
       end();
-      controller.error(error);
+      if (!isLeft) controller.error(error);
     }
   };
   return new ReadableStream<Uint8Array>(
@@ -56,12 +62,14 @@ export function boundedBody(source: ReadableStream<Uint8Array>, hooks: StreamHoo
           if (isOver) return;
           end();
           void reader.cancel().catch(() => undefined);
-          controller.close();
+          if (!isLeft) controller.close();
         };
         hooks.until?.addEventListener("abort", stop, { once: true });
         void pump(controller);
       },
       async cancel(reason) {
+        isLeft = true;
+        if (hooks.outlivesReader) return;
         end();
         await reader.cancel(reason).catch(() => undefined);
       },

@@ -17,7 +17,7 @@ import { errorRefusal, idOf, refusal } from "./http-answers.ts";
 import { callerAuthOf, checkBind, isLoopbackBind, tlsOf } from "./http-bind.ts";
 import { createGuards, PREFLIGHT, type RequestGuards } from "./http-guards.ts";
 import { isInitialize, isListen, needOf } from "./http-request.ts";
-import { boundedBody } from "./http-streams.ts";
+import { boundedBody, type StreamHooks } from "./http-streams.ts";
 import { Metrics } from "./metrics.ts";
 import { challenge, METADATA_PATH, resourceMetadata } from "./protected-resource.ts";
 import { noteRequest } from "./request-notes.ts";
@@ -305,7 +305,9 @@ class HttpHost implements HttpServer {
       release();
       note();
     };
-    return { response: this.streamed(seat, response, onEnd), isStream: true, isHandedOn: true };
+    // A session works on for who has left, and may be asked by another request to stop.
+    const outlivesReader = request.headers.has("mcp-session-id");
+    return { response: this.streamed(seat, response, onEnd, { outlivesReader }), isStream: true, isHandedOn: true };
   }
 
   /** A stream of notices: it keeps its tenant in use, and ends with the token that opened it. */
@@ -325,7 +327,7 @@ class HttpHost implements HttpServer {
         seat.sessions.countStream(session, -1);
         expiry.abort("ended");
       },
-      expiry.signal,
+      { until: expiry.signal },
     );
     if (caller.expiresMs !== undefined) {
       const leftMs = Math.min(MOST_TIMER_MS, Math.max(0, caller.expiresMs - clock.nowMs()));
@@ -334,11 +336,16 @@ class HttpHost implements HttpServer {
     return streamed;
   }
 
-  private streamed(seat: Seat, response: Response, onEnd: () => void, until?: AbortSignal): Response {
+  private streamed(
+    seat: Seat,
+    response: Response,
+    onEnd: () => void,
+    how: Pick<StreamHooks, "until" | "outlivesReader">,
+  ): Response {
     const bounded = boundedBody(response.body as ReadableStream<Uint8Array>, {
       maxWaiting: MAX_WAITING_BYTES,
       first: ": open\n\n",
-      ...(until ? { until } : {}),
+      ...how,
       onCut: () => {
         this.metrics.count("streams_cut_total", { tenant: seat.label });
         this.options.logger.info("a slow reader was cut", { tenant: seat.label });

@@ -267,6 +267,26 @@ describe("limits", () => {
     await waiting.catch(() => undefined);
   });
 
+  test("a call of a session that its reader has left keeps its place until it ends or is taken back", async () => {
+    const app = fakeApp();
+    await using http = startHttp({ http: { maxConcurrent: 1 }, openOwn: () => app });
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
+    const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+    const session = {
+      "mcp-session-id": begun.headers.get("mcp-session-id") ?? "",
+      "mcp-protocol-version": "2025-11-25",
+    };
+    const leave = new AbortController();
+    const stream = await post(http.server.url, { ...call("wait"), id: 10 }, { headers: session, signal: leave.signal });
+    expect(stream.status).toBe(200);
+    leave.abort();
+    await Bun.sleep(100);
+    expect([(await http.post(call("echo", { text: "a" }), session)).status, app.seen.aborted]).toEqual([429, 0]);
+    const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 10 } };
+    expect((await http.post(cancel, session)).status).toBe(202);
+    expect([(await http.post(call("echo", { text: "a" }), session)).status, app.seen.aborted]).toEqual([200, 1]);
+  });
+
   test("a call that a 2025-era client takes back ends its stream and frees its place, also when it has no other", async () => {
     await using http = startHttp({ http: { maxConcurrent: 1 } });
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
