@@ -33,6 +33,7 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
     pools: [],
     waiting: [],
     active: [],
+    running: [],
     ended: someEnded(),
     failures: [],
     limits: [],

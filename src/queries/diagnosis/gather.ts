@@ -16,6 +16,7 @@ import { NONE_ENDED, readBad, readEnded, toNamed } from "./gather-ended.ts";
 import { groupFailures, stateFingerprint } from "./gather-failures.ts";
 import { gatherLimits, gatherPools } from "./gather-pools.ts";
 import { DUE_AFTER_US, gatherRun, readDeployment } from "./gather-run.ts";
+import { readRunning } from "./gather-running.ts";
 import { readThrottling, throttledSpan } from "./gather-throttling.ts";
 import { recordedSince } from "./reach.ts";
 import { attempt, type Trail } from "./trail.ts";
@@ -30,6 +31,7 @@ const NOTHING: Omit<Facts, "subject" | "nowUs" | "window" | "unchecked"> = {
   pools: [],
   waiting: [],
   active: [],
+  running: [],
   ended: NONE_ENDED,
   failures: [],
   limits: [],
@@ -174,6 +176,7 @@ async function gatherScope(ctx: QueryContext, scope: Scope): Promise<Partial<Fac
   return {
     waiting,
     active,
+    running: readRunning(ctx, active, trail),
     ended,
     deployments,
     pools: pools.map((pool) => countWaiting(pool, waiting)),

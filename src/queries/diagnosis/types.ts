@@ -139,6 +139,12 @@ export interface EndedRuns {
   readonly isCut: boolean;
 }
 
+/** A run that is RUNNING and what it told last. */
+export interface RunningRun extends NamedRun {
+  /** The newest with the run as primary or related resource, ascending. */
+  readonly events: readonly PrefectEvent[];
+}
+
 /** A deployment that Prefect has deleted. */
 export interface GoneDeployment {
   readonly id: string;
@@ -165,6 +171,8 @@ export interface Facts {
   readonly waiting: readonly NamedRun[];
   /** Runs under way. */
   readonly active: readonly NamedRun[];
+  /** Those of them that are RUNNING, where their events are known; empty for a question about one run. */
+  readonly running: readonly RunningRun[];
   readonly ended: EndedRuns;
   readonly failures: readonly FailureGroup[];
   readonly limits: readonly LimitFacts[];

@@ -9,6 +9,7 @@ import {
   aFlow,
   aFlowRun,
   aLog,
+  anEvent,
   anId,
   aState,
   aTaskRun,
@@ -132,6 +133,43 @@ describe("about a deployment", () => {
     expect(found.failures.map((group) => group.runs.length)).toEqual([3, 1]);
     expect(found.waiting.map((one) => one.run.name)).toEqual(["refused"]);
     expect(found.limits[0]?.holders.map((one) => one.name)).toEqual(["holder"]);
+  });
+});
+
+describe("runs under way in wider questions", () => {
+  const running = aFlowRun({ ...own, name: "dead", state_type: "RUNNING", start_time: at(0) });
+  const resource = { "prefect.resource.id": `prefect.flow-run.${running.id}` };
+  const beat = (seconds: number) =>
+    anEvent({ event: "prefect.flow-run.heartbeat", occurred: at(seconds), resource, related: [] });
+
+  test("a dead and a paused one are problems, without a request", async () => {
+    await using harness = await open();
+    harness.flowRuns([running, aFlowRun({ ...own, name: "halt", state_type: "PAUSED", start_time: at(1) })]);
+    harness.events([beat(300), beat(600)]);
+    for (const subject of [null, { kind: "deployment", text: deployment.id } as const]) {
+      const found = await diagnose(harness.query, { subject });
+      expect(found.verdict).toBe("problem");
+      expect(found.findings.slice(0, 2).map((one) => one.code)).toEqual(["paused", "zombie_run"]);
+      expect(found.unchecked).toEqual([]);
+    }
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("one that beats is well", async () => {
+    await using harness = await open();
+    harness.flowRuns([running]);
+    harness.events([beat(300), beat(3_500)]);
+    expect(await diagnose(harness.query, { subject: null })).toMatchObject({ verdict: "nothing_wrong", findings: [] });
+  });
+
+  test("nobody is called dead while Prefect is away", async () => {
+    await using harness = await open();
+    harness.flowRuns([running]);
+    harness.events([beat(600)]);
+    harness.following({ lostSecondsAgo: 600 });
+    const found = await diagnose(harness.query, { subject: null });
+    expect(found.findings).toEqual([]);
+    expect(found.unchecked).toEqual(["whether the runs under way still give signs of life"]);
   });
 });
 

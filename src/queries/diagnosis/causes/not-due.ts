@@ -1,5 +1,6 @@
 import { parseIsoUs } from "../../../lib/time.ts";
-import type { CauseModule } from "../types.ts";
+import { mergeFindings } from "../merge.ts";
+import type { CauseModule, Finding, NamedRun } from "../types.ts";
 import { clockTime, span } from "../wording.ts";
 
 /** The run is planned for later: nothing is wrong. Proof: SCHEDULED with a scheduled time ahead of the server's clock. */
@@ -74,41 +75,56 @@ function errorText(error: { type: string | null; message: string }): string {
 /** Paused or suspended, perhaps for a person's input. Proof: PAUSED; `run_input_keyset` names what it waits for. */
 export const paused: CauseModule = {
   code: "paused",
-  subjects: ["flow_run"],
-  judge: ({ run, nowUs }) => {
-    if (run?.run.state_type !== "PAUSED") return [];
-    const details = run.run.state?.state_details ?? {};
-    const keyset = details.run_input_keyset ?? null;
-    const timeoutUs = typeof details.pause_timeout === "string" ? parseIsoUs(details.pause_timeout) : undefined;
-    const isOver = timeoutUs !== undefined && timeoutUs < nowUs;
-    const until =
-      timeoutUs === undefined
-        ? ""
-        : isOver
-          ? `; its timeout passed ${span(nowUs - timeoutUs)} ago`
-          : `; it times out at ${clockTime(timeoutUs)}, in ${span(timeoutUs - nowUs)}`;
-    const what = keyset
-      ? "waits for input from a person"
-      : details.pause_reschedule === true
-        ? "is suspended until it is resumed"
-        : "is paused until it is resumed";
+  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  judge: ({ run, active, nowUs }) => {
+    const found = (run ? [run] : active)
+      .filter((one) => one.run.state_type === "PAUSED")
+      .map((one) => ({ one, finding: judgePause(one, nowUs) }));
+    const [inputs, others] = [true, false].map((isInput) =>
+      found.filter(({ finding }) => (finding.code === "awaiting_input") === isInput),
+    );
     return [
-      {
-        code: keyset ? "awaiting_input" : "paused",
-        severity: "problem",
-        summary: `${run.run.name} ${keyset ? "is paused and " : ""}${what}${until}.`,
-        evidence: {
-          flow_run: { id: run.run.id, name: run.run.name, state: run.run.state_name },
-          ...(keyset ? { input: keyset } : {}),
-          ...(typeof details.pause_key === "string" ? { pause_key: details.pause_key } : {}),
-          ...(timeoutUs === undefined ? {} : { pause_timeout: clockTime(timeoutUs) }),
-        },
-        fix: keyset
-          ? "Give the input in the UI, or resume over the API with run_input that fits the schema stored under the input's schema key."
-          : `Resume it: prefect api POST /flow_runs/${run.run.id}/resume`,
-        certainty: 1,
-        explains: 1,
-      },
+      ...mergeFindings(inputs ?? [], "are paused and wait for input from a person", GIVE_INPUT),
+      ...mergeFindings(
+        others ?? [],
+        "are paused until they are resumed",
+        "Resume each: prefect api POST /flow_runs/<id>/resume",
+      ),
     ];
   },
 };
+
+const GIVE_INPUT =
+  "Give the input in the UI, or resume over the API with run_input that fits the schema stored under the input's schema key.";
+
+function judgePause({ run }: NamedRun, nowUs: number): Finding {
+  const details = run.state?.state_details ?? {};
+  const keyset = details.run_input_keyset ?? null;
+  const timeoutUs = typeof details.pause_timeout === "string" ? parseIsoUs(details.pause_timeout) : undefined;
+  const isOver = timeoutUs !== undefined && timeoutUs < nowUs;
+  const until =
+    timeoutUs === undefined
+      ? ""
+      : isOver
+        ? `; its timeout passed ${span(nowUs - timeoutUs)} ago`
+        : `; it times out at ${clockTime(timeoutUs)}, in ${span(timeoutUs - nowUs)}`;
+  const what = keyset
+    ? "waits for input from a person"
+    : details.pause_reschedule === true
+      ? "is suspended until it is resumed"
+      : "is paused until it is resumed";
+  return {
+    code: keyset ? "awaiting_input" : "paused",
+    severity: "problem",
+    summary: `${run.name} ${keyset ? "is paused and " : ""}${what}${until}.`,
+    evidence: {
+      flow_run: { id: run.id, name: run.name, state: run.state_name },
+      ...(keyset ? { input: keyset } : {}),
+      ...(typeof details.pause_key === "string" ? { pause_key: details.pause_key } : {}),
+      ...(timeoutUs === undefined ? {} : { pause_timeout: clockTime(timeoutUs) }),
+    },
+    fix: keyset ? GIVE_INPUT : `Resume it: prefect api POST /flow_runs/${run.id}/resume`,
+    certainty: 1,
+    explains: 1,
+  };
+}

@@ -1,7 +1,8 @@
 import { MINUTE_US, parseIsoUs, SECOND_US } from "../../../lib/time.ts";
 import type { PrefectEvent } from "../../../model/event.ts";
 import { RESOURCE_NAME } from "../../../model/event.ts";
-import type { CauseModule, RunFacts } from "../types.ts";
+import { mergeFindings } from "../merge.ts";
+import type { CauseModule, Finding, RunFacts, RunningRun } from "../types.ts";
 import { isAlive } from "../waiting.ts";
 import { ago, span } from "../wording.ts";
 
@@ -18,7 +19,7 @@ function stateAge(run: RunFacts, nowUs: number): number {
   return us === undefined ? 0 : nowUs - us;
 }
 
-function lastEvent(run: RunFacts, name: string): PrefectEvent | null {
+function lastEvent(run: RunningRun, name: string): PrefectEvent | null {
   return run.events.findLast((event) => event.event === name) ?? null;
 }
 
@@ -80,7 +81,7 @@ function labelText(run: RunFacts, label: string): string | undefined {
 /** Cancelling that nobody carries out. Proof: CANCELLING for longer than Prefect's own five minutes, or no living worker. */
 export const cancellingStuck: CauseModule = {
   code: "cancelling_stuck",
-  subjects: ["flow_run", "workspace"],
+  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
   judge: (facts) => {
     const runs = facts.run ? [facts.run] : facts.active;
     return runs
@@ -118,36 +119,43 @@ export const cancellingStuck: CauseModule = {
  */
 export const zombieRun: CauseModule = {
   code: "zombie_run",
-  subjects: ["flow_run"],
-  judge: ({ run, nowUs }) => {
-    if (run?.run.state_type !== "RUNNING") return [];
-    const executed = lastEvent(run, "prefect.worker.executed-flow-run");
-    const beat = lastEvent(run, "prefect.flow-run.heartbeat");
-    const beatUs = parseIsoUs(beat?.occurred ?? "");
-    const newestUs = Math.max(...run.events.map((event) => parseIsoUs(event.occurred) ?? 0), 0);
-    const isSilent = beatUs !== undefined && nowUs - beatUs > HEARTBEAT_GONE_US && nowUs - newestUs > HEARTBEAT_GONE_US;
-    const isReported =
-      executed !== null && (parseIsoUs(executed.occurred) ?? 0) > (parseIsoUs(run.run.state?.timestamp ?? "") ?? 0);
-    if (!isSilent && !isReported) return [];
-    const code = executed?.related.find((one) => one["prefect.infrastructure.status-code"])?.[
-      "prefect.infrastructure.status-code"
-    ];
-    return [
-      {
-        code: "zombie_run",
-        severity: "problem",
-        summary: isReported
-          ? `${run.run.name} says Running, but its worker reported the end of its process${code ? ` (exit code ${code})` : ""}.`
-          : `${run.run.name} says Running, but its heartbeat stopped ${ago(beat?.occurred, nowUs)}: its process is probably dead.`,
-        evidence: {
-          flow_run: { id: run.run.id, name: run.run.name },
-          ...(beat ? { last_heartbeat: beat.occurred } : {}),
-          ...(executed ? { executed: { event: executed.id, occurred: executed.occurred } } : {}),
-        },
-        fix: "Make sure that nothing of it runs, then set it to CRASHED (force) so that its slots come free.",
-        certainty: isReported ? 0.9 : 0.7,
-        explains: 1,
-      },
-    ];
+  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  judge: ({ run, running, nowUs }) => {
+    const found = (run ? [run] : running).flatMap((one) => {
+      const finding = judgeSilence(one, nowUs);
+      return finding ? [{ one, finding }] : [];
+    });
+    const what = "say Running, but give no signs of life any more";
+    return mergeFindings(found, what, "Make sure that nothing of them runs, then set each to CRASHED (force).");
   },
 };
+
+function judgeSilence(run: RunningRun, nowUs: number): Finding | null {
+  if (run.run.state_type !== "RUNNING") return null;
+  const executed = lastEvent(run, "prefect.worker.executed-flow-run");
+  const beat = lastEvent(run, "prefect.flow-run.heartbeat");
+  const beatUs = parseIsoUs(beat?.occurred ?? "");
+  const newestUs = Math.max(...run.events.map((event) => parseIsoUs(event.occurred) ?? 0), 0);
+  const isSilent = beatUs !== undefined && nowUs - beatUs > HEARTBEAT_GONE_US && nowUs - newestUs > HEARTBEAT_GONE_US;
+  const isReported =
+    executed !== null && (parseIsoUs(executed.occurred) ?? 0) > (parseIsoUs(run.run.state?.timestamp ?? "") ?? 0);
+  if (!isSilent && !isReported) return null;
+  const code = executed?.related.find((one) => one["prefect.infrastructure.status-code"])?.[
+    "prefect.infrastructure.status-code"
+  ];
+  return {
+    code: "zombie_run",
+    severity: "problem",
+    summary: isReported
+      ? `${run.run.name} says Running, but its worker reported the end of its process${code ? ` (exit code ${code})` : ""}.`
+      : `${run.run.name} says Running, but its heartbeat stopped ${ago(beat?.occurred, nowUs)}: its process is probably dead.`,
+    evidence: {
+      flow_run: { id: run.run.id, name: run.run.name },
+      ...(beat ? { last_heartbeat: beat.occurred } : {}),
+      ...(executed ? { executed: { event: executed.id, occurred: executed.occurred } } : {}),
+    },
+    fix: "Make sure that nothing of it runs, then set it to CRASHED (force) so that its slots come free.",
+    certainty: isReported ? 0.9 : 0.7,
+    explains: 1,
+  };
+}

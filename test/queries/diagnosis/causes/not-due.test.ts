@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { awaitingRetry, paused, scheduledForLater } from "../../../../src/queries/diagnosis/causes/not-due.ts";
 import { aState, at } from "../../../support/builders.ts";
-import { aRunError, factsOfRun, onlyFinding } from "../../../support/diagnosis-facts.ts";
+import { aNamedRun, aRunError, factsOfRun, onlyFinding, someFacts } from "../../../support/diagnosis-facts.ts";
 
 describe("scheduled for later", () => {
   test("is a note with the time", () => {
@@ -36,6 +36,20 @@ describe("awaiting its retry", () => {
   test("is a problem once the time has passed", () => {
     expect(onlyFinding(awaitingRetry, factsOfRun(run(3_000)))).toMatchObject({ severity: "problem" });
     expect(scheduledForLater.judge(factsOfRun(run(3_600 * 7)))).toEqual([]);
+  });
+});
+
+describe("paused runs in wider questions", () => {
+  const run = (name: string, details: object = {}) =>
+    aNamedRun({ name, state_type: "PAUSED", state: aState({ type: "PAUSED", state_details: { ...details } }) });
+
+  test("several together, those that wait for a person apart", () => {
+    const active = [run("a"), run("b"), run("c", { run_input_keyset: { schema: "s" } }), aNamedRun({ name: "other" })];
+    const found = paused.judge(someFacts("workspace", { active }));
+    expect(found.map((one) => [one.code, one.severity, one.summary])).toEqual([
+      ["awaiting_input", "problem", "c is paused and waits for input from a person."],
+      ["paused", "problem", "2 runs are paused until they are resumed: a and b."],
+    ]);
   });
 });
 

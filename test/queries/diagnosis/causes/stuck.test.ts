@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { cancellingStuck, pendingNoInfrastructure, zombieRun } from "../../../../src/queries/diagnosis/causes/stuck.ts";
 import { anEvent, aState, at, aWorker } from "../../../support/builders.ts";
-import { factsOfRun, onlyFinding, somePool } from "../../../support/diagnosis-facts.ts";
+import { aNamedRun, factsOfRun, onlyFinding, someFacts, somePool } from "../../../support/diagnosis-facts.ts";
 
 const workerEvent = (what: string, seconds: number, labels: Record<string, string> = {}) =>
   anEvent({
@@ -83,6 +83,24 @@ describe("running without a process", () => {
     );
     expect(zombieRun.judge(factsOfRun(running, { events: [beat(3_400)] }))).toEqual([]);
     expect(zombieRun.judge(factsOfRun(running))).toEqual([]);
+  });
+
+  test("in wider questions one run in its own words, several together", () => {
+    const dead = (name: string) => ({
+      ...aNamedRun({ ...running, name }),
+      events: [anEvent({ event: "prefect.flow-run.heartbeat", occurred: at(600) })],
+    });
+    const alive = { ...aNamedRun({ ...running, name: "alive" }), events: [] };
+    const one = onlyFinding(zombieRun, someFacts("workspace", { running: [dead("a"), alive] }));
+    expect(one.summary).toBe("a says Running, but its heartbeat stopped 50 min ago: its process is probably dead.");
+    const both = onlyFinding(zombieRun, someFacts("deployment", { running: [dead("a"), alive, dead("b")] }));
+    expect(both).toMatchObject({
+      code: "zombie_run",
+      severity: "problem",
+      summary: "2 runs say Running, but give no signs of life any more: a and b.",
+      evidence: { count: 2, runs: [{ name: "a", says: one.summary }, { name: "b" }] },
+      explains: 2,
+    });
   });
 
   test("an end before the present start belongs to an earlier try", () => {
