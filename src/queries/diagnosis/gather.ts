@@ -10,10 +10,11 @@ import { listEvents } from "../events.ts";
 import { listFlowRuns } from "../flow-runs.ts";
 import { serverNowUs } from "../freshness.ts";
 import { limitsTaken } from "./causes/task-limits.ts";
+import { readAlike } from "./gather-alike.ts";
 import { gatherAutomation } from "./gather-automation.ts";
 import { readGoneDeployment } from "./gather-deployment.ts";
-import { NONE_ENDED, readBad, readEnded, toNamed } from "./gather-ended.ts";
-import { groupFailures, stateFingerprint } from "./gather-failures.ts";
+import { NONE_ENDED, readEnded, toNamed } from "./gather-ended.ts";
+import { groupFailures } from "./gather-failures.ts";
 import { gatherLimits, gatherPools } from "./gather-pools.ts";
 import { DUE_AFTER_US, gatherRun, readDeployment } from "./gather-run.ts";
 import { readRunning } from "./gather-running.ts";
@@ -122,19 +123,6 @@ async function gatherForRun(ctx: QueryContext, id: string, nowUs: number, trail:
 /** Only a task with tags can wait for a tag's limit. */
 function isPendingTask(task: TaskRun): boolean {
   return (task.tags ?? []).length > 0 && (task.state_type === "PENDING" || task.state_type === "SCHEDULED");
-}
-
-/** Failures of the day before, anywhere, whose state tells the same error. */
-async function readAlike(ctx: QueryContext, run: RunFacts, trail: Trail): Promise<NamedRun[]> {
-  const endUs = parseIsoUs(run.run.end_time ?? "") ?? serverNowUs(ctx);
-  const window = { fromUs: endUs - DAY_US, toUs: endUs };
-  const nothing: readonly NamedRun[] = [];
-  const failed = await attempt(trail, "the same error elsewhere", nothing, async () => {
-    const { bad } = await readBad(ctx, { scope: {}, window, trail });
-    return bad;
-  });
-  const own = stateFingerprint(run.run);
-  return failed.filter((one) => one.run.id !== run.run.id && stateFingerprint(one.run) === own);
 }
 
 /** Names of global limits that the flow's earlier runs acquired. */

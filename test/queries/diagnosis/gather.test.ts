@@ -76,6 +76,22 @@ describe("about a run", () => {
     expect(found.unchecked).toEqual([]);
   });
 
+  test("a subflow that failed with its parent is one failure with it, and its own subflows are none elsewhere", async () => {
+    await using harness = await open();
+    const failedAt = (seconds: number, given: object) =>
+      aFlowRun({ flow_id: flow.id, state_type: "FAILED", start_time: at(seconds), state: bad.state ?? null, ...given });
+    const parent = failedAt(20, { id: anId(13), name: "parent", end_time: at(50) });
+    const [ofParent, ofBad] = [parent.id, bad.id].map((id, n) => aTaskRun({ id: anId(16 + n), flow_run_id: id }));
+    const child = failedAt(25, { name: "child", parent_task_run_id: ofParent?.id, end_time: at(45) });
+    const ownChild = failedAt(101, { name: "own", parent_task_run_id: ofBad?.id, end_time: at(105) });
+    harness.flowRuns([bad, parent, child, ownChild]);
+    harness.taskRuns([ofParent, ofBad].flatMap((task) => task ?? []));
+    for (const run of [bad, ownChild]) for (const kind of ["log", "task_run"]) harness.cover(kind, { scope: run.id });
+    const found = await facts(harness, subject(bad.id));
+    expect(found.alike.map((one) => one.run.name)).toEqual(["parent"]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
   test("limits are asked for only where something can wait for them", async () => {
     await using harness = await open();
     const running = aFlowRun({ id: anId(11), ...own, state_type: "RUNNING", start_time: at(3_000) });

@@ -1,4 +1,4 @@
-import { parseIsoUs } from "../../../lib/time.ts";
+import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
 import type { Frame } from "../../../model/traceback.ts";
 import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../types.ts";
 import { clockTime, plural, span } from "../wording.ts";
@@ -138,10 +138,11 @@ export const failed: CauseModule = {
 /** The same error elsewhere: how often, since when, in which deployments. */
 export function alikeEvidence(alike: readonly NamedRun[]): object {
   if (alike.length === 0) return {};
-  const first = alike.at(-1)?.run;
+  const ends = alike.flatMap((one) => parseIsoUs(one.run.end_time ?? "") ?? []);
+  const first = ends.length > 0 ? formatIsoUs(Math.min(...ends)) : null;
   const affected = [...new Set(alike.map((one) => one.deploymentName ?? one.flowName ?? "unnamed"))];
   const count = alike.length;
-  return { same_error: { count, first_seen: first?.end_time ?? null, affected: affected.slice(0, 5) } };
+  return { same_error: { count, first_seen: first, affected: affected.slice(0, 5) } };
 }
 
 /** A failing child explains its parent unless the parent plainly raised something of its own. */

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { cancelled, completedAfterRetry, failed, timedOut } from "../../../../src/queries/diagnosis/causes/failed.ts";
-import { aFlowRun, aFlowRunEvent, anId, aState, aTaskRun } from "../../../support/builders.ts";
-import { anErrorLine, aRunError, factsOfRun, onlyFinding, someRunFacts } from "../../../support/diagnosis-facts.ts";
+import { aFlowRun, aFlowRunEvent, anId, aState, aTaskRun, at } from "../../../support/builders.ts";
+import {
+  aNamedRun,
+  anErrorLine,
+  aRunError,
+  factsOfRun,
+  onlyFinding,
+  someRunFacts,
+} from "../../../support/diagnosis-facts.ts";
 
 const run = { id: anId(60), name: "etl-1", state_type: "FAILED" as const };
 
@@ -43,6 +50,12 @@ describe("an exception", () => {
     });
     const own = onlyFinding(failed, facts(aRunError({ type: "OSError", message: "disk full" })));
     expect(own).toMatchObject({ code: "exception", summary: expect.stringContaining("OSError: disk full") });
+  });
+
+  test("the same error elsewhere is first seen when the earliest of them ended", () => {
+    const alike = [aNamedRun({ end_time: at(40) }), aNamedRun({ end_time: at(20) }), aNamedRun({ end_time: at(30) })];
+    const found = onlyFinding(failed, factsOfRun({ state_type: "FAILED" }, { error: aRunError() }, { alike }));
+    expect(found.evidence).toMatchObject({ same_error: { count: 3, first_seen: at(20), affected: ["nightly"] } });
   });
 
   test("not for other ends", () => {
