@@ -138,6 +138,24 @@ describe("from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
+  test("a pool without any worker and without runs: the note says so", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const idle = aWorkPool({ id: anId(12), name: "idle-pool", status: "NOT_READY" });
+    harness.objects("work_pool", [pool, idle]);
+    harness.fake.workspace.workPools.push(idle);
+    const { structured, tokens } = await harness.call(diagnoseTool, { work_pool: "idle-pool" });
+    expect(structured.verdict).toBe("nothing_wrong");
+    expect(structured.causes).toMatchObject([
+      { code: "no_worker", severity: "note", summary: "Nothing starts in work pool idle-pool: it has no worker." },
+    ]);
+    expect(Math.max(tokens.text, tokens.structured)).toBeLessThan(1_500);
+    expect(harness.fake.takeRequests().toSorted()).toEqual([
+      "POST /work_pools/idle-pool/concurrency_status",
+      "POST /work_pools/idle-pool/workers/filter",
+    ]);
+  });
+
   test("503 for what only the server knows: the same cause, and what could not be checked", async () => {
     await using harness = await openToolHarness();
     record(harness);

@@ -19,7 +19,7 @@ export function isAlive(worker: Worker, nowUs: number): boolean {
 
 /** Pools whose runs Prefect itself starts: no worker is ever there. */
 export function needsWorker(pool: PoolFacts): boolean {
-  return !pool.pool.type.endsWith(":push") && !pool.pool.type.startsWith("prefect:");
+  return !/:(push|managed)$/.test(pool.pool.type);
 }
 
 export function isPaused(pool: PoolFacts): boolean {

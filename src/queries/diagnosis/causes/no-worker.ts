@@ -4,7 +4,8 @@ import { ago, nameList, plural, waitingEvidence } from "../wording.ts";
 
 /**
  * Nobody polls the pool. Proof: no worker is known for it, or every worker's last heartbeat is older than three of its
- * intervals (Prefect's own status lags behind). Excluded by one living worker.
+ * intervals (Prefect's own status lags behind). Excluded by one living worker. A pool that never had one and where nothing
+ * waits may be meant for later: a note.
  */
 export const noWorker: CauseModule = {
   code: "no_worker",
@@ -13,7 +14,7 @@ export const noWorker: CauseModule = {
     facts.pools.filter(needsWorker).flatMap((pool) => {
       if (!pool.areWorkersKnown || pool.workers.some((worker) => isAlive(worker, pool.seenUs))) return [];
       const waiting = waitingInPool(facts, pool);
-      const isAsked = isAskedPool(facts, pool) && facts.subject.kind === "work_pool" && pool.workers.length > 0;
+      const isAsked = isAskedPool(facts, pool) && facts.subject.kind === "work_pool";
       if (waiting.length === 0 && !isAsked) return [];
       const { name, id, status, type } = pool.pool;
       const workers = [...pool.workers].sort((a, b) =>
@@ -30,7 +31,7 @@ export const noWorker: CauseModule = {
       return [
         {
           code: newest ? "worker_offline" : "no_worker",
-          severity: "problem" as const,
+          severity: newest || waiting.length > 0 ? ("problem" as const) : ("note" as const),
           summary: `Nothing starts in work pool ${name}: ${who}${what}.`,
           evidence: {
             work_pool: { id, name, status },

@@ -31,6 +31,19 @@ describe("no worker", () => {
     expect(noWorker.judge(someFacts("deployment", { pools: [push, managed], waiting }))).toEqual([]);
   });
 
+  test("a pool asked about that has none and where nothing waits is a note, unless it needs none", () => {
+    const of = (type: string) => {
+      const pool = somePool({ type, status: "NOT_READY" });
+      return someFacts("work_pool", { subject: { kind: "work_pool", id: pool.pool.id, name: "p" }, pools: [pool] });
+    };
+    expect(onlyFinding(noWorker, of("process"))).toMatchObject({
+      code: "no_worker",
+      severity: "note",
+      summary: "Nothing starts in work pool etl-pool: it has no worker.",
+    });
+    for (const type of ["ecs:push", "prefect:managed"]) expect(noWorker.judge(of(type))).toEqual([]);
+  });
+
   test("nothing is claimed where nobody could say who works the pool", () => {
     const pools = [somePool({}, { areWorkersKnown: false })];
     expect(noWorker.judge(someFacts("deployment", { pools, waiting }))).toEqual([]);
