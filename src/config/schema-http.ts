@@ -56,7 +56,7 @@ export const httpSettings = {
     type: "list of URLs",
     toml: "mcp.http.allowed_targets",
     description:
-      "API URLs, origins or hosts a caller may name by header; `*` at the end of a URL stands for any rest, `*.` before a host for its subdomains. Without any: every public https host.",
+      "API URLs, origins or hosts a caller may name by header; `*` at the end of a path stands for any rest, `*.` before a host for its subdomains. Without any: every public https host.",
   }),
   PREFECT_MCP_HTTP_RECHECK_SECONDS: own(number({ min: 0, max: 86_400 }), 60, {
     type: "seconds",

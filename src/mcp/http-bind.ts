@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { HttpSettings } from "../config/settings.ts";
 import { AppError, toAppError } from "../errors.ts";
 import type { CallerAuthSettings } from "./caller-auth.ts";
-import { addressKind } from "./target-rules.ts";
+import { addressKind, checkAllowed } from "./target-rules.ts";
 
 export function isLoopbackBind(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, "").toLowerCase();
@@ -11,7 +11,8 @@ export function isLoopbackBind(host: string): boolean {
 }
 
 /** Throws AppError `invalid_config` with the sentence that fixes it. */
-export function checkBind({ host, tokens, oidc }: HttpSettings): void {
+export function checkBind({ host, tokens, oidc, allowedTargets }: HttpSettings): void {
+  checkAllowed(allowedTargets);
   if (isLoopbackBind(host) || tokens.length > 0 || oidc !== null) return;
   throw new AppError(
     "invalid_config",

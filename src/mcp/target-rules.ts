@@ -4,12 +4,28 @@ import type { Clock } from "../lib/clock.ts";
 /** Which Prefect a header may name. */
 export interface TargetRules {
   /**
-   * API URLs, `…*` for whatever begins so, `https://host[:port]` origins, bare hosts, `*.example.com` for a whole domain;
+   * API URLs, `…/…*` for whatever begins so, `https://host[:port]` origins, bare hosts, `*.example.com` for a whole domain;
    * empty = any public https host.
    */
   readonly allowed: readonly string[];
   /** Loopback targets (http allowed there) while nothing is listed: only where this server itself is bound to loopback. */
   readonly allowLoopback: boolean;
+}
+
+/** A star stands for the rest of a path or for the first labels of a host; elsewhere it would admit hosts that nobody meant. */
+const ENTRY = /^(?:https?:\/\/[^/*]+(?:\/[^*]*\*?)?|(?:\*\.)?[^/*]+)$/;
+
+/** Throws AppError `invalid_config` for an entry of the allow-list that says nothing or more than it seems to. */
+export function checkAllowed(allowed: readonly string[]): void {
+  const wrong = allowed.find((entry) => !ENTRY.test(plainEntry(entry)));
+  if (wrong === undefined) return;
+  throw new AppError("invalid_config", `PREFECT_MCP_HTTP_ALLOWED_TARGETS holds "${wrong}", which is no target.`, {
+    hint: "Name API URLs, origins or hosts; * stands at the end of a URL with a path (https://host/*) or before a domain (*.example.com).",
+  });
+}
+
+function plainEntry(entry: string): string {
+  return entry.trim().toLowerCase().replace(/\/+$/, "");
 }
 
 export type LookupHost = (host: string) => Promise<readonly string[]>;
@@ -38,6 +54,7 @@ export async function checkTarget(url: string, rules: TargetRules, lookup: Looku
   const target = parse(url);
   if (target.username !== "" || target.password !== "") throw refused("it carries user info");
   if (target.search !== "" || target.hash !== "") throw refused("it carries a query or a fragment");
+  if (/%(?:2f|5c)/i.test(target.pathname)) throw refused("its path holds an encoded slash");
   const host = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
   const isListed = rules.allowed.some((entry) => matchesEntry(entry, target, host));
   if (rules.allowed.length > 0 && !isListed) {
@@ -93,7 +110,8 @@ function refused(reason: string): AppError {
 }
 
 function matchesEntry(entry: string, target: URL, host: string): boolean {
-  const wanted = entry.trim().toLowerCase().replace(/\/+$/, "");
+  const wanted = plainEntry(entry);
+  if (!ENTRY.test(wanted)) return false;
   if (wanted.includes("://") && wanted.endsWith("*")) return `${plainUrl(target)}/`.startsWith(wanted.slice(0, -1));
   if (wanted.includes("://")) return coversUrl(wanted, target);
   if (wanted.startsWith("*.")) return host.endsWith(wanted.slice(1));
@@ -108,7 +126,7 @@ function coversUrl(wanted: string, target: URL): boolean {
 }
 
 function plainUrl({ origin, pathname }: URL): string {
-  return `${origin}${pathname.replace(/\/+$/, "")}`.toLowerCase();
+  return `${origin}${pathname.replace(/(?<!\/)\/+$/, "")}`.toLowerCase();
 }
 
 function isLoopbackName(host: string): boolean {
@@ -151,8 +169,10 @@ const IPV4_INSIDE = ["::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96"];
 /** The first prefix that fits decides; what none fits is forbidden: only 2000::/3 is handed out for the public network. */
 const IPV6_KINDS: readonly (readonly [string, AddressKind])[] = [
   ["::1/128", "loopback"],
-  // Amazon's metadata service, inside the private range.
+  // Metadata services of Amazon, Google and Oracle, inside the private range.
   ["fd00:ec2::/32", "forbidden"],
+  ["fd20:ce::/32", "forbidden"],
+  ["fd00:c1::/32", "forbidden"],
   ["fc00::/7", "private"],
   // Teredo and 6to4 hold IPv4 addresses that relays would dial; then benchmarks and examples.
   ["2001::/32", "forbidden"],

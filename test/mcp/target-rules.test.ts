@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
-import { addressKind, checkTarget, lookupWithin, type TargetRules } from "../../src/mcp/target-rules.ts";
+import { addressKind, checkAllowed, checkTarget, lookupWithin, type TargetRules } from "../../src/mcp/target-rules.ts";
 import { facts, failure } from "../support/fake-prefect-client.ts";
 import { fastClock } from "../support/fast-clock.ts";
 
@@ -52,6 +52,8 @@ describe("a target named by a header", () => {
     ["https://sly.example.com/api", "link-local"],
     ["https://inner.example.com/api", "private"],
     ["https://prefect.example.com/api?x=1", "query"],
+    ["https://prefect.example.com/api/accounts/a/..%2fb", "encoded slash"],
+    ["https://prefect.example.com/api/a/..%5Cb", "encoded slash"],
     ["https://nowhere.example.com/api", "does not resolve"],
     ["https://broken.example.com/api", "The host broken.example.com does not resolve."],
     ["https://[2002:a9fe:a9fe::1]/api", "unicast"],
@@ -110,6 +112,20 @@ describe("a target named by a header", () => {
     expect(await verdict("https://example.com.evil.org/api", rules)).toContain("allowed targets");
     expect(await verdict("https://sly.example.com/api", rules)).toContain("link-local");
   });
+
+  test("a star in an allow-list never stands for a part of a host that others may own", async () => {
+    const good = ["https://prefect.example.com/*", "http://h:4200/api*", "*.example.com", "h:4200", "[::1]:4200"];
+    expect(() => checkAllowed(good)).not.toThrow();
+    const bad = ["https://prefect.example.com*", "https://*.example.com/api", "https://h/*/api", "*", "*example.com"];
+    for (const entry of [...bad, "example.*", "ftp://h/api"]) {
+      expect(() => checkAllowed([entry])).toThrow(`holds "${entry}", which is no target`);
+      const rules = { allowed: [entry], allowLoopback: false };
+      expect(await verdict("https://prefect.example.com.evil.org/api", rules)).toContain("allowed targets");
+    }
+    const rules = { allowed: ["https://prefect.example.com/a*"], allowLoopback: false };
+    expect(await verdict("https://prefect.example.com/api", rules)).toBe("allowed");
+    expect(await verdict("https://prefect.example.com/other", rules)).toContain("allowed targets");
+  });
 });
 
 describe("addressKind", () => {
@@ -167,6 +183,9 @@ describe("addressKind", () => {
     ["5f00::1", "forbidden"],
     ["fd12:3456::1", "private"],
     ["fd00:ec2::254", "forbidden"],
+    ["fd20:ce::254", "forbidden"],
+    ["fd20:cf::254", "private"],
+    ["fd00:c1::a9fe:a9fe", "forbidden"],
     ["fe80::1%eth0", "forbidden"],
     ["fec0::1", "forbidden"],
     ["12345::1", "unknown"],
