@@ -69,8 +69,8 @@ async function verifyAccessToken(
       issuer: oidc.issuer,
       audience: oidc.audience,
       clockTolerance: 30,
-      // A token without an end could never be taken back.
-      requiredClaims: ["exp"],
+      // A token without an end could never be taken back, and those without a subject would all be one caller.
+      requiredClaims: ["exp", "sub"],
     }));
   } catch (cause) {
     if (cause instanceof errors.JWKSTimeout || cause instanceof TypeError || isKeyFetch(cause)) {
@@ -78,6 +78,7 @@ async function verifyAccessToken(
     }
     throw refused("The access token is not valid here.", cause);
   }
+  if (typeof payload.sub !== "string" || payload.sub === "") throw refused("The access token names nobody.");
   const granted = typeof payload.scope === "string" ? payload.scope.split(" ") : [];
   const missing = oidc.scopes.filter((scope) => !granted.includes(scope));
   if (missing.length > 0) {
@@ -86,7 +87,7 @@ async function verifyAccessToken(
       status: 403,
     });
   }
-  const subject = `${payload.iss ?? ""} ${payload.sub ?? ""}`;
+  const subject = `${payload.iss ?? ""} ${payload.sub}`;
   return {
     id: `sub:${digest(subject).toString("hex").slice(0, 12)}`,
     scopes: granted,

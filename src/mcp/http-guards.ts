@@ -23,12 +23,15 @@ export function createGuards(
   const names = new Set([...own, bracketed(settings.host), ...settings.allowedHosts.map(nameOf)]);
   const origins = new Set(settings.allowedOrigins.map((origin) => origin.trim().replace(/\/+$/, "").toLowerCase()));
   const isKnownHost = (name: string) => names.has(name) || (isWildcard && isAddressText(name.replace(/^\[|\]$/g, "")));
-  const isOwnOrigin = (origin: string) => {
+  // Which addresses are its own a server on all of them does not know: a page of its own comes from the one that it asks.
+  const isOwnName = (name: string, asked: string) => names.has(name) || (isKnownHost(name) && name === nameOf(asked));
+  const isOwnOrigin = (origin: string, asked: string) => {
     if (!URL.canParse(origin)) return false;
     const { protocol, hostname, port } = new URL(origin);
-    return protocol === bound.protocol && port === bound.port && isKnownHost(hostname.toLowerCase());
+    return protocol === bound.protocol && port === bound.port && isOwnName(hostname.toLowerCase(), asked);
   };
-  const accepted = (origin: string) => origins.has(origin.toLowerCase()) || origins.has("*") || isOwnOrigin(origin);
+  const accepted = (origin: string, headers: Headers) =>
+    origins.has(origin.toLowerCase()) || origins.has("*") || isOwnOrigin(origin, headers.get("host") ?? "");
   return {
     host(headers) {
       const given = headers.get("host") ?? "";
@@ -37,12 +40,12 @@ export function createGuards(
     },
     origin(headers) {
       const origin = headers.get("origin");
-      if (origin === null || accepted(origin)) return null;
+      if (origin === null || accepted(origin, headers)) return null;
       return "Pages of this origin are not accepted (Origin header); PREFECT_MCP_HTTP_ALLOWED_ORIGINS adds origins.";
     },
     cors(headers) {
       const origin = headers.get("origin");
-      if (origin === null || !accepted(origin)) return {};
+      if (origin === null || !accepted(origin, headers)) return {};
       return {
         "access-control-allow-origin": origin,
         "access-control-expose-headers": "mcp-session-id, www-authenticate, retry-after",

@@ -28,6 +28,9 @@ export function readTenantHeaders(headers: Headers): TenantTarget | null {
   const key = headers.get(TENANT_HEADERS.key);
   const authString = headers.get(TENANT_HEADERS.authString);
   if (url === null && key === null && authString === null) return null;
+  if (url !== null && url.trim() === "" && key === null && authString === null) {
+    throw halfSet(`${TENANT_HEADERS.url} is empty`);
+  }
   if (url === null || url.trim() === "") {
     throw halfSet(
       `${key !== null ? TENANT_HEADERS.key : TENANT_HEADERS.authString} came without ${TENANT_HEADERS.url}`,

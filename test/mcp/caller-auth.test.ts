@@ -68,7 +68,7 @@ describe("access tokens of an issuer", () => {
     expect(await outcome(auth, "Bearer not.a.jwt")).toBe("The access token is not valid here.");
   });
 
-  test("end: one without an end is refused, and the caller carries when it is", async () => {
+  test("end: one without an end or a subject is refused, and the caller carries when it is", async () => {
     const { publicKey, privateKey } = await generateKeyPair("ES256");
     const jwk = { ...(await exportJWK(publicKey)), kid: "k1", alg: "ES256" };
     await using server = Bun.serve({ port: 0, fetch: () => Response.json({ keys: [jwk] }) });
@@ -85,6 +85,15 @@ describe("access tokens of an issuer", () => {
       .setIssuer(oidc.issuer)
       .setAudience(oidc.audience);
     expect(await outcome(auth, `Bearer ${await endless.sign(privateKey)}`)).toBe("The access token is not valid here.");
+    const subject = (sub?: string) =>
+      new SignJWT(sub === undefined ? { client_id: "someone" } : { sub })
+        .setProtectedHeader({ alg: "ES256", kid: "k1" })
+        .setIssuer(oidc.issuer)
+        .setAudience(oidc.audience)
+        .setExpirationTime("5m")
+        .sign(privateKey);
+    expect(await outcome(auth, `Bearer ${await subject()}`)).toBe("The access token is not valid here.");
+    expect(await outcome(auth, `Bearer ${await subject("")}`)).toBe("The access token names nobody.");
     const endS = Math.floor(systemClock.nowMs() / 1000) + 300;
     const ending = `Bearer ${await endless.setExpirationTime(endS).sign(privateKey)}`;
     expect((await auth.authenticate(new Headers({ authorization: ending }))).expiresMs).toBe(endS * 1000);

@@ -26,6 +26,7 @@ describe("tenant headers", () => {
     [{ "X-Prefect-Api-Key": "secret-1" }, "without"],
     [{ "X-Prefect-Api-Auth-String": "secret-1" }, "without"],
     [{ "X-Prefect-Api-Url": "", "X-Prefect-Api-Key": "secret-1" }, "without"],
+    [{ "X-Prefect-Api-Url": " " }, "x-prefect-api-url is empty"],
     [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "" }, "empty"],
     [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Auth-String": " " }, "empty"],
     [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "secret-1", "X-Prefect-Api-Auth-String": "a:b" }, "both"],

@@ -33,6 +33,9 @@ describe("where it listens", () => {
     expect(await status({})).toBe(401);
     expect(await status({ authorization: "Bearer a-long-enough-token" })).toBe(415);
     expect(await status({ host: "rebound.example.com" })).toBe(403);
+    const { port } = http.server;
+    expect(await status({ host: `10.0.0.1:${port}`, origin: `http://10.0.0.1:${port}` })).toBe(401);
+    expect(await status({ host: `10.0.0.1:${port}`, origin: `http://6.6.6.6:${port}` })).toBe(403);
   });
 
   test("needs certificate and key together, and then speaks TLS", async () => {
