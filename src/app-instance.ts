@@ -7,6 +7,7 @@ import { AppError } from "./errors.ts";
 import type { Clock } from "./lib/clock.ts";
 import type { Logger } from "./lib/logger.ts";
 import { createRedactor, type Redact } from "./model/redact.ts";
+import type { AnswerBudget } from "./prefect/answer-budget.ts";
 import { createPrefectClient, type PrefectClient } from "./prefect/client.ts";
 import { redactedApi } from "./prefect/redacted-api.ts";
 import type { QueryContext } from "./queries/context.ts";
@@ -32,11 +33,13 @@ export interface InstanceOptions {
   readonly onChange: (change: ChangeNotice) => void;
   /** Names the instance in the Worker's log. */
   readonly label?: string;
+  /** What the answers of callers' Prefects take of, together. */
+  readonly answers?: AnswerBudget;
 }
 
 /** Touches neither disk nor network: both wait for the first question. Throws AppError `invalid_config` without an API URL. */
 export function createInstance(options: InstanceOptions): Instance {
-  const { settings, version, clock, logger } = options;
+  const { settings, version, clock, logger, answers } = options;
   const connection = toConnection(settings, version);
   const file = recordFileOf(settings, connection.url);
   const reader = createRecordReader(file, clock, logger);
@@ -54,7 +57,7 @@ export function createInstance(options: InstanceOptions): Instance {
       api: () => {
         if (isClosed)
           throw new AppError("unavailable", "This connection to Prefect was just closed.", { hint: "Try again." });
-        client ??= redactedApi(createPrefectClient(connection, { clock, logger }), redact);
+        client ??= redactedApi(createPrefectClient(connection, { clock, logger, answers }), redact);
         return client;
       },
       clock,

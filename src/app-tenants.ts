@@ -6,6 +6,8 @@ import { apiUrlIssues, isCloudUrl, normaliseApiUrl, uiBaseUrl } from "./config/u
 import { AppError } from "./errors.ts";
 import { withFields } from "./lib/logger.ts";
 import type { TenantTarget } from "./mcp/tenant-headers.ts";
+import { createAnswerBudget } from "./prefect/answer-budget.ts";
+import { MOST_BYTES_OF_CALLERS } from "./prefect/transport.ts";
 import { tenantFolder, trimTenantFolders } from "./store/tenant-folders.ts";
 
 export interface TenantApps {
@@ -22,13 +24,14 @@ export interface TenantAppsOptions extends Omit<AppOptions, "settings"> {
 
 export function createTenantApps(options: TenantAppsOptions): TenantApps {
   const inUse = new Map<string, number>();
+  const answers = createAnswerBudget(MOST_BYTES_OF_CALLERS);
   return {
     open(target, label) {
       const resolved = settingsFor(options.base(), target);
       const folder = resolved.settings.dataDir;
       inUse.set(folder, (inUse.get(folder) ?? 0) + 1);
       const logger = withFields(options.logger, { tenant: label });
-      const app = openApp({ ...options, settings: fixedSettings(resolved), logger, label });
+      const app = openApp({ ...options, settings: fixedSettings(resolved), logger, label, answers });
       const dispose = app[Symbol.asyncDispose].bind(app);
       app[Symbol.asyncDispose] = async () => {
         await dispose();

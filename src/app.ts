@@ -9,6 +9,7 @@ import type { Logger } from "./lib/logger.ts";
 import { createResourceWatch, type ResourceWatch } from "./mcp/subscriptions.ts";
 import type { Tenant } from "./mcp/tenant.ts";
 import type { Redact } from "./model/redact.ts";
+import type { AnswerBudget } from "./prefect/answer-budget.ts";
 import type { QueryContext } from "./queries/context.ts";
 import type { ChangeNotice } from "./sync/ingest.ts";
 import type { ToolDefinition } from "./tools/define.ts";
@@ -23,6 +24,8 @@ export interface AppOptions {
   readonly logger: Logger;
   /** Names this application in the Worker's log, where one process holds several. */
   readonly label?: string;
+  /** What the answers of callers' Prefects take of, together. */
+  readonly answers?: AnswerBudget;
   /** Longest wait for the Worker to finish when the application ends. */
   readonly stopWithinMs?: number;
 }
@@ -145,7 +148,7 @@ class Application implements App {
   }
 
   private makeInstance(resolved: ResolvedSettings): void {
-    const { entry, version, clock, logger, label } = this.options;
+    const { entry, version, clock, logger, label, answers } = this.options;
     const onChange = (change: ChangeNotice) => {
       for (const listener of this.changeListeners) listener(change);
     };
@@ -157,6 +160,7 @@ class Application implements App {
       logger,
       onChange,
       ...(label === undefined ? {} : { label }),
+      ...(answers === undefined ? {} : { answers }),
     });
     if (this.isFollowing) this.followInstance();
   }

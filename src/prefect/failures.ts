@@ -104,6 +104,12 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
             hint: "Ask for less at once, with a smaller limit; where nothing is left to ask less of, it is no Prefect that answers.",
             cause: failure,
           });
+        case "no_room":
+          return new AppError("unavailable", "Too much of what callers' Prefects answer is being read at once.", {
+            hint: "Ask again in a moment, for less at once or with fewer calls beside each other.",
+            retryAfterMs: 1_000,
+            cause: failure,
+          });
         case "ca_file":
           return new AppError(
             "invalid_config",

@@ -5,6 +5,7 @@
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
+import type { AnswerBudget } from "./answer-budget.ts";
 import type { CallOptions } from "./api.ts";
 import { findBaseProblem } from "./base-url.ts";
 import { createClockSkew } from "./clock-skew.ts";
@@ -19,6 +20,8 @@ export interface HttpDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random?: () => number;
+  /** What the answers of callers' Prefects take of, together. */
+  readonly answers?: AnswerBudget | undefined;
 }
 
 export interface Http {
@@ -54,7 +57,7 @@ interface Call {
 export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http {
   const { clock, logger, random = Math.random } = deps;
   const url = normaliseApiUrl(connection.url)?.url ?? connection.url;
-  const transport = createTransport(connection, clock);
+  const transport = createTransport(connection, clock, deps.answers);
   const failures = createFailures(connection, url);
   const headers = httpHeaders(connection, logger);
   const skew = createClockSkew();
@@ -183,10 +186,9 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       maxBytes: options.maxBytes,
     };
     const answer = await sendWithRetries(request, retries);
-    const parsed = answer.status < 300 ? parseJson(answer.text) : undefined;
-    if (parsed !== undefined) {
+    if (answer.json !== undefined) {
       if (base === url) hasAnswered = true;
-      return parsed;
+      return answer.json;
     }
     // A route nobody knows, or something that is no JSON, may mean that the URL itself is wrong: say that instead.
     if (base === url && !hasAnswered && !connection.isCloud && mayBeWrongBase(answer)) {
@@ -223,12 +225,4 @@ function mayBeWrongBase({ status, text }: HttpAnswer): boolean {
   if (status < 300) return true;
   if (status !== 404 && status !== 405) return false;
   return !text.startsWith("{") || /"detail"\s*:\s*"(Not Found|Method Not Allowed)"/.test(text);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

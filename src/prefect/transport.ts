@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
 import type { Clock } from "../lib/clock.ts";
+import { type AnswerBudget, createAnswerBudget } from "./answer-budget.ts";
 import { type PrefectConnection, proxyFor } from "./connection.ts";
 
-/** One HTTP exchange, its body read. */
+/** One HTTP exchange, its body read and, where it was good, parsed. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
+  /** Of a status below 300; undefined for what is no JSON. */
+  readonly json: unknown;
 }
 
 interface HttpTry {
@@ -39,6 +42,7 @@ export type FailureKind =
   | "header"
   | "ca_file"
   | "too_large"
+  | "no_room"
   | "other";
 
 export class TransportFailure extends Error {
@@ -59,17 +63,26 @@ const MAX_BODY_BYTES = 256 * MIB;
 /** 200 rows of 80 kB. Parsing costs many times the text, and what a caller names may be anything. */
 const MAX_BODY_BYTES_OF_CALLERS = 16 * MIB;
 
+/** What the answers of all Prefects that callers named may take together while they are read and parsed. */
+export const MOST_BYTES_OF_CALLERS = 64 * MIB;
+
 /**
  * Seconds an idle connection is kept: Prefect's client drops them at 25 because Cloud's load balancer closes at 30. Bun rounds
  * up to steps of 4.
  */
 const IDLE_SECONDS = 20;
 
-/** HTTP for one connection: a pool of its own, its TLS and proxy options, no redirects. */
-export function createTransport(connection: PrefectConnection, clock: Clock): Transport {
+/**
+ * HTTP for one connection: a pool of its own, its TLS and proxy options, no redirects. `shared` is what its answers take of,
+ * together with those of others.
+ */
+export function createTransport(connection: PrefectConnection, clock: Clock, shared?: AnswerBudget): Transport {
   // Made at the first try: an unreadable CA file is then an error of that call, and the next one looks again.
   let session: Bun.FetchSession | null = null;
   const mostBytes = connection.isNamedByCaller ? MAX_BODY_BYTES_OF_CALLERS : MAX_BODY_BYTES;
+
+  // Parsing costs many times the text, so what many calls bring at once counts together.
+  const budgets = connection.isNamedByCaller ? [createAnswerBudget(mostBytes), ...(shared ? [shared] : [])] : [];
 
   async function exchange(request: HttpTry, signal: AbortSignal): Promise<HttpAnswer> {
     const proxy = proxyFor(new URL(request.url), connection.proxy);
@@ -84,8 +97,14 @@ export function createTransport(connection: PrefectConnection, clock: Clock): Tr
       proxy: proxy === null ? false : { url: proxy, respectNoProxy: false },
       signal,
     });
-    const text = await readText(response, Math.min(request.maxBytes ?? mostBytes, mostBytes));
-    return { status: response.status, headers: response.headers, text };
+    const { status, headers } = response;
+    const held = holdOf(budgets);
+    try {
+      const text = await readText(response, Math.min(request.maxBytes ?? mostBytes, mostBytes), held);
+      return { status, headers, text, json: status < 300 ? parseJson(text) : undefined };
+    } finally {
+      held.release();
+    }
   }
 
   return {
@@ -131,8 +150,37 @@ export function tlsOptions({ tls }: PrefectConnection): { rejectUnauthorized?: b
   }
 }
 
+/** What one answer has taken of the budgets. */
+interface Hold {
+  take(bytes: number): boolean;
+  release(): void;
+}
+
+function holdOf(budgets: readonly AnswerBudget[]): Hold {
+  const taken = budgets.map(() => 0);
+  return {
+    take: (bytes) =>
+      budgets.every((budget, index) => {
+        const isTaken = budget.take(bytes);
+        if (isTaken) taken[index] = (taken[index] ?? 0) + bytes;
+        return isTaken;
+      }),
+    release: () => {
+      for (const [index, budget] of budgets.entries()) budget.give(taken[index] ?? 0);
+    },
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Counted as it comes in, decompressed: the length in the header may be of something else (with chunks it says nothing). */
-async function readText(response: Response, maxBytes: number): Promise<string> {
+async function readText(response: Response, maxBytes: number, held: Hold): Promise<string> {
   if (Number(response.headers.get("content-length")) > maxBytes) throw tooLarge(maxBytes);
   if (response.body === null) return "";
   const decoder = new TextDecoder();
@@ -141,6 +189,7 @@ async function readText(response: Response, maxBytes: number): Promise<string> {
   for await (const chunk of response.body) {
     bytes += chunk.byteLength;
     if (bytes > maxBytes) throw tooLarge(maxBytes);
+    if (!held.take(chunk.byteLength)) throw new TransportFailure("no_room", "too much is being read at once");
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
