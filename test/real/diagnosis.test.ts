@@ -37,6 +37,7 @@ const NAMES = [
   "own: cancelled by the deployment's limit",
   "own: parent waits for a late child",
   "own: running, but its process has ended",
+  "own: a pool with a run whose process has ended",
   "own: exit code 143",
   "own: exit code 1, the log knows",
   "own: fails and passes by turns",

@@ -26,6 +26,7 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
   return {
     subject: { kind, id: anId(900), name: "subject" },
     nowUs: NOW_US,
+    heardUs: NOW_US,
     window: { fromUs: T0_US, toUs: NOW_US },
     run: null,
     deployments: [],

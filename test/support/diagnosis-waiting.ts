@@ -261,14 +261,22 @@ async function setUpOwn(stage: Stage, late: { id: string; name: string }[]): Pro
     never: [PAUSED],
   });
 
-  const shared = await scene.deployment("zombie-flow", "zombie-dep", "calm-pool");
+  await scene.pool("ghost-pool");
+  await scene.worker("ghost-pool");
+  const shared = await scene.deployment("zombie-flow", "zombie-dep", "ghost-pool");
   const zombie = await scene.run(shared, "zombie-run");
   await scene.start(zombie);
-  await scene.workerEvent("executed", "calm-pool-worker", zombie, { "prefect.infrastructure.status-code": "137" });
+  await scene.workerEvent("executed", "ghost-pool-worker", zombie, { "prefect.infrastructure.status-code": "137" });
   stage.expect("own: running, but its process has ended", {
     ask: { flow_run: zombie.id },
     verdict: "problem",
     first: [/says Running/, "137"],
+    never: [NO_WORKER],
+  });
+  stage.expect("own: a pool with a run whose process has ended", {
+    ask: { work_pool: "ghost-pool" },
+    verdict: "problem",
+    first: ["zombie-run", /says Running/],
     never: [NO_WORKER],
   });
 }

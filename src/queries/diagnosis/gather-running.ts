@@ -3,7 +3,6 @@
 import { findEvents } from "../../store/events.ts";
 import type { QueryContext } from "../context.ts";
 import { isRecordCurrent, serverNowUs } from "../freshness.ts";
-import { isOffline } from "../run-window.ts";
 import type { Trail } from "./trail.ts";
 import type { NamedRun, RunningRun } from "./types.ts";
 
@@ -15,8 +14,7 @@ export function readRunning(ctx: QueryContext, active: readonly NamedRun[], trai
   const running = active.filter((one) => one.run.state_type === "RUNNING");
   if (running.length === 0) return [];
   const db = ctx.record();
-  // What is silent because nobody listens is not dead.
-  if (!db || !isRecordCurrent(ctx, db, "event") || isOffline(ctx, db)) {
+  if (!db || !isRecordCurrent(ctx, db, "event")) {
     trail.unchecked.push("whether the runs under way still give signs of life");
     return [];
   }

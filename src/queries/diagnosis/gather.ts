@@ -8,7 +8,7 @@ import type { QueryContext } from "../context.ts";
 import { listDeployments } from "../deployments.ts";
 import { listEvents } from "../events.ts";
 import { listFlowRuns } from "../flow-runs.ts";
-import { serverNowUs } from "../freshness.ts";
+import { readSyncView, serverNowUs } from "../freshness.ts";
 import { limitsTaken } from "./causes/task-limits.ts";
 import { readAlike } from "./gather-alike.ts";
 import { gatherAutomation } from "./gather-automation.ts";
@@ -25,7 +25,7 @@ import type { Facts, NamedRun, PoolFacts, RunFacts, Subject } from "./types.ts";
 
 const MOST_RUNS = 199;
 
-const NOTHING: Omit<Facts, "subject" | "nowUs" | "window" | "unchecked"> = {
+const NOTHING: Omit<Facts, "subject" | "nowUs" | "heardUs" | "window" | "unchecked"> = {
   run: null,
   deployments: [],
   goneDeployment: null,
@@ -50,7 +50,9 @@ export async function gatherFacts(
   trail: Trail,
 ): Promise<Facts> {
   const nowUs = serverNowUs(ctx);
-  const base = { ...NOTHING, subject, nowUs, window };
+  const db = ctx.record();
+  const lostUs = db ? readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs : null;
+  const base = { ...NOTHING, subject, nowUs, heardUs: lostUs ?? nowUs, window };
   const found = await gatherBy(ctx, subject, window, nowUs, trail);
   return { ...base, ...found, unchecked: [...new Set(trail.unchecked)] };
 }

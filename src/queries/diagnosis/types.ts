@@ -159,6 +159,8 @@ export interface Facts {
   readonly subject: Subject;
   /** Server's clock. */
   readonly nowUs: number;
+  /** Until when Prefect was heard: now, or when it was lost. What is silent since then is not dead. */
+  readonly heardUs: number;
   readonly window: TimeRange;
   /** The run asked about. */
   readonly run: RunFacts | null;

@@ -181,10 +181,16 @@ describe("runs under way in wider questions", () => {
   test("nobody is called dead while Prefect is away", async () => {
     await using harness = await open();
     harness.flowRuns([running]);
-    harness.events([beat(600)]);
+    harness.events([beat(2_900)]);
     harness.following({ lostSecondsAgo: 600 });
+    for (const subject of [null, { kind: "flow_run", text: running.id } as const])
+      expect((await diagnose(harness.query, { subject })).findings).toEqual([]);
+  });
+
+  test("without a record it is said that nobody looked", async () => {
+    await using harness = await openToolHarness({ record: false });
+    harness.fake.workspace.flowRuns.push(running);
     const found = await diagnose(harness.query, { subject: null });
-    expect(found.findings).toEqual([]);
     expect(found.unchecked).toEqual(["whether the runs under way still give signs of life"]);
   });
 });

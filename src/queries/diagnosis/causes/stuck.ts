@@ -120,9 +120,9 @@ export const cancellingStuck: CauseModule = {
 export const zombieRun: CauseModule = {
   code: "zombie_run",
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
-  judge: ({ run, running, nowUs }) => {
+  judge: ({ run, running, nowUs, heardUs }) => {
     const found = (run ? [run] : running).flatMap((one) => {
-      const finding = judgeSilence(one, nowUs);
+      const finding = judgeSilence(one, nowUs, heardUs);
       return finding ? [{ one, finding }] : [];
     });
     const what = "say Running, but give no signs of life any more";
@@ -130,13 +130,13 @@ export const zombieRun: CauseModule = {
   },
 };
 
-function judgeSilence(run: RunningRun, nowUs: number): Finding | null {
+function judgeSilence(run: RunningRun, nowUs: number, heardUs: number): Finding | null {
   if (run.run.state_type !== "RUNNING") return null;
   const executed = lastEvent(run, "prefect.worker.executed-flow-run");
   const beat = lastEvent(run, "prefect.flow-run.heartbeat");
   const beatUs = parseIsoUs(beat?.occurred ?? "");
   const newestUs = Math.max(...run.events.map((event) => parseIsoUs(event.occurred) ?? 0), 0);
-  const isSilent = beatUs !== undefined && nowUs - beatUs > HEARTBEAT_GONE_US && nowUs - newestUs > HEARTBEAT_GONE_US;
+  const isSilent = beatUs !== undefined && heardUs - Math.max(beatUs, newestUs) > HEARTBEAT_GONE_US;
   const isReported =
     executed !== null && (parseIsoUs(executed.occurred) ?? 0) > (parseIsoUs(run.run.state?.timestamp ?? "") ?? 0);
   if (!isSilent && !isReported) return null;
