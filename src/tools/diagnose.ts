@@ -5,6 +5,7 @@ import { visibleText } from "../model/untrusted.ts";
 import { type Diagnosis, diagnose } from "../queries/diagnosis/diagnose.ts";
 import type { Finding, NextCall } from "../queries/diagnosis/types.ts";
 import { serverNowUs } from "../queries/freshness.ts";
+import { estimateJsonTokens, estimateTokens } from "./budget.ts";
 import { defineTool } from "./define.ts";
 import { fenced } from "./fenced.ts";
 import { metaLines } from "./meta.ts";
@@ -22,8 +23,8 @@ const input = z.strictObject({
   workspace_id: textArg,
 });
 
-/** Characters of the whole answer, in either channel: four make about one token. */
-const MOST_CHARS = 5_400;
+/** Of the whole answer, in either channel. */
+const MOST_TOKENS = 1_450;
 const MOST_CAUSES = 5;
 
 export const diagnoseTool = defineTool({
@@ -68,8 +69,8 @@ function answer(found: Diagnosis, nowUs: number) {
     for (const brief of [false, true]) {
       const structured = shape(found, most, brief);
       const text = render(found, structured, nowUs);
-      const size = Math.max(text.length, JSON.stringify(structured).length);
-      if (size <= MOST_CHARS || (most === 1 && brief)) return { structured, text, untrusted: ["causes", "state"] };
+      const size = Math.max(estimateTokens(text), estimateJsonTokens(structured));
+      if (size <= MOST_TOKENS || (most === 1 && brief)) return { structured, text, untrusted: ["causes", "state"] };
     }
   }
 }

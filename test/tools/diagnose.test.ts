@@ -156,6 +156,27 @@ describe("from the record", () => {
     ]);
   });
 
+  test("an answer full of causes and ids stays under 1,500 tokens", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    serve(harness);
+    const given = { ...where, state_type: "FAILED" as const };
+    for (let n = 0; n < 6; n++) {
+      const text = `ValueError: ${"abcdefgh"[n]}${" and the cause of it".repeat(20)}`;
+      const state = aState({ type: "FAILED", message: `Flow run encountered an exception: ${text}` });
+      const bad = [0, 1, 2].map((k) =>
+        aFlowRun({ ...given, name: `bad-${n}-${k}`, start_time: at(200 + n + k), state }),
+      );
+      harness.flowRuns(bad);
+      for (const run of bad) harness.cover("log", { scope: run.id });
+    }
+    for (const args of [{}, { deployment: "nightly" }, { work_pool: "etl-pool" }]) {
+      const { structured, tokens } = await harness.call(diagnoseTool, args);
+      expect(structured.causes.length).toBeGreaterThan(1);
+      expect(Math.max(tokens.text, tokens.structured)).toBeLessThan(1_500);
+    }
+  });
+
   test("503 for what only the server knows: the same cause, and what could not be checked", async () => {
     await using harness = await openToolHarness();
     record(harness);
