@@ -28,17 +28,18 @@ export async function callTool(
     const failed = errorResult(presentable(tenant, tool.name, error));
     return hiddenPath ? withoutPath(failed, hiddenPath) : failed;
   }
+  const { ended } = tenant;
   const guarded: ToolDefinition = {
     ...tool,
     run: async (ctx, input) => {
       try {
         return await tool.run(ctx, input);
       } catch (error) {
-        throw presentable(held, tool.name, error);
+        // Its record was closed under it: whatever that led to was to be foreseen.
+        throw ended?.aborted ? tenantGone() : presentable(held, tool.name, error);
       }
     },
   };
-  const { ended } = tenant;
   const either = ended ? eitherSignal(call.signal, ended) : { signal: call.signal, release: () => undefined };
   const context = { query, signal: either.signal, progress: call.progress, isCloud: held.isCloud };
   const result = await runTool(guarded, context, args);

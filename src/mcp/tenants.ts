@@ -19,7 +19,7 @@ export interface TenantsOptions {
   openOwn(): HostedApp;
   /** Another Prefect, or the same one with a caller's credentials. `label` names it in the log. */
   openTenant(target: TenantTarget, label: string): HostedApp;
-  /** Gives disk back, keeping what is in use: called when a tenant is opened or closed, and now and then. */
+  /** Gives disk back, keeping what is in use: called now and then. */
   trimDisk(): void;
   readonly seat: Omit<SeatOptions, "label" | "callerId" | "open" | "hidesSettings">;
   readonly rules: TargetRules;
