@@ -5,10 +5,10 @@ import { DAY_US, MINUTE_US, parseIsoUs } from "../src/lib/time.ts";
 import { SNAPSHOT_KINDS, type SnapshotKind } from "../src/model/objects.ts";
 import { addCoverage } from "../src/store/coverage.ts";
 import { inTransaction, openRecord, type RecordDb, setFilling } from "../src/store/database.ts";
-import { createEventWriter } from "../src/store/events.ts";
-import { foldRunEvents } from "../src/store/fold-events.ts";
+import { createEventWriter } from "../src/store/events/events.ts";
 import { tryBecomeLeader } from "../src/store/leader-lock.ts";
 import { recordFileName } from "../src/store/record-file.ts";
+import { foldRunEvents } from "../src/store/runs/fold-events.ts";
 import { putFact } from "../src/store/sync-state.ts";
 import { SyntheticEvents } from "./synthetic-events.ts";
 

@@ -7,10 +7,10 @@
 import { rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PrefectEvent } from "../src/model/event.ts";
+import type { PrefectEvent } from "../src/model/events/event.ts";
 import { inTransaction, openRecord, setFilling } from "../src/store/database.ts";
-import { createEventWriter } from "../src/store/events.ts";
-import { foldRunEvents } from "../src/store/fold-events.ts";
+import { createEventWriter } from "../src/store/events/events.ts";
+import { foldRunEvents } from "../src/store/runs/fold-events.ts";
 import { SyntheticEvents } from "./synthetic-events.ts";
 
 export interface IngestOptions {

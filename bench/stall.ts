@@ -3,15 +3,15 @@
  * a process of its own (this file again, with arguments); the flood comes from the benchmark's process.
  */
 import { join } from "node:path";
-import { openApp } from "../src/app.ts";
-import { fixedSettings } from "../src/app-settings.ts";
-import { VERSION } from "../src/app-version.ts";
+import { openApp } from "../src/app/app.ts";
+import { fixedSettings } from "../src/app/settings-source.ts";
+import { VERSION } from "../src/app/version.ts";
 import { loadSettings } from "../src/config/load-settings.ts";
 import { systemClock } from "../src/lib/clock.ts";
 import { silentLogger } from "../src/lib/logger.ts";
 import { callTool } from "../src/mcp/guard.ts";
-import { getRecordStatusTool } from "../src/tools/get-record-status.ts";
-import { readEventsTool } from "../src/tools/read-events.ts";
+import { readEventsTool } from "../src/tools/events/read-events.ts";
+import { getRecordStatusTool } from "../src/tools/workspace/get-record-status.ts";
 import { percentile, quantiles, type Row } from "./figures.ts";
 import { startFloodServer } from "./flood-server.ts";
 

@@ -3,7 +3,7 @@
  * 68 % task-run, 20 % flow-run, 9 % worker, 3 % others, 1.8 KB and about six related resources each, UUIDv7 ids.
  */
 import { formatIsoUs, SECOND_US } from "../src/lib/time.ts";
-import type { PrefectEvent } from "../src/model/event.ts";
+import type { PrefectEvent } from "../src/model/events/event.ts";
 
 type Labels = Record<string, string>;
 

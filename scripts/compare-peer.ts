@@ -4,7 +4,7 @@
  *   bun scripts/compare-peer.ts
  */
 import { join } from "node:path";
-import { compareWithPeer, comparisonTable } from "../test/support/peer-comparison.ts";
+import { compareWithPeer, comparisonTable } from "../test/support/peer/comparison.ts";
 import { startRealPrefect } from "../test/support/real-prefect.ts";
 import { preparePeer, preparePrefect } from "./python.ts";
 

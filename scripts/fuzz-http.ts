@@ -5,12 +5,12 @@
  *     bun scripts/fuzz-http.ts --requests=100000 --seed=1
  */
 
+import { toolListing } from "../src/tools/definition/listing.ts";
 import { allTools } from "../src/tools/index.ts";
-import { toolListing } from "../src/tools/listing.ts";
 import { modern } from "../test/mcp/http/http-harness.ts";
 import { startHttpProduct } from "../test/mcp/http/http-product.ts";
 import { aFlowRun, anEvent } from "../test/support/builders.ts";
-import { startFakePrefect } from "../test/support/fake-prefect.ts";
+import { startFakePrefect } from "../test/support/fake-prefect/fake-prefect.ts";
 import { seededRandom } from "../test/support/random.ts";
 
 const flag = (name: string, otherwise: number) =>

@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRecord } from "../src/store/database.ts";
-import { eventRange } from "../src/store/events.ts";
+import { eventRange } from "../src/store/events/events.ts";
 import { claimedCount, findFaults } from "../test/store/check-record.ts";
 import { seededRandom } from "../test/support/random.ts";
 

@@ -6,8 +6,8 @@
  * Needs the .venv that `bun run test` makes. Text beyond ASCII is left out: there the record finds more than SQLite does.
  */
 import { join } from "node:path";
-import type { EventFilter } from "../src/model/event-filter.ts";
-import { someEvent, someFilter } from "../test/store/random-events.ts";
+import type { EventFilter } from "../src/model/events/event-filter.ts";
+import { someEvent, someFilter } from "../test/store/events/random-events.ts";
 import { seededRandom } from "../test/support/random.ts";
 
 const root = join(import.meta.dir, "..");

@@ -6,7 +6,7 @@
 import { post, postModern } from "../test/mcp/http/http-harness.ts";
 import { startHttpProduct } from "../test/mcp/http/http-product.ts";
 import { aFlowRun, aFlowRunEvent, anEvent, aState } from "../test/support/builders.ts";
-import { type FakePrefect, startFakePrefect } from "../test/support/fake-prefect.ts";
+import { type FakePrefect, startFakePrefect } from "../test/support/fake-prefect/fake-prefect.ts";
 
 const minutes = Number(process.argv.find((arg) => arg.startsWith("--minutes="))?.split("=")[1] ?? 30);
 const endMs = performance.now() + minutes * 60_000;

@@ -30,7 +30,7 @@ function onStray(report: (error: unknown) => boolean): void {
 }
 
 async function runSyncWorker(): Promise<void> {
-  const { runWorker } = await import("./app-worker.ts");
+  const { runWorker } = await import("./app/worker.ts");
   runWorker();
 }
 

@@ -8,7 +8,7 @@ import {
   lengthViolations,
   namingViolations,
   type SourceFile,
-} from "./architecture-rules.ts";
+} from "./support/architecture-rules.ts";
 
 const ROOT = join(import.meta.dir, "..", "src");
 
@@ -52,10 +52,10 @@ describe("the rules", () => {
     ["store/events.ts", "../prefect/api.ts", "store/events.ts: store imports prefect/api.ts"],
     ["sync/engine.ts", "../queries/events.ts", "sync/engine.ts: sync imports queries/events.ts"],
     ["lib/clock.ts", "../model/event.ts", "lib/clock.ts: lib imports model/event.ts"],
-    ["errors.ts", "./app.ts", "errors.ts: lib imports app.ts"],
+    ["errors.ts", "./app/app.ts", "errors.ts: lib imports app/app.ts"],
     ["tools/search.ts", "../mcp/server.ts", "tools/search.ts: tools imports mcp/server.ts"],
-    ["app-record.ts", "./cli/call.ts", "app-record.ts: app imports cli/call.ts"],
-    ["app.ts", "./demo/server.ts", "app.ts: app imports demo/server.ts"],
+    ["app/record.ts", "../cli/call.ts", "app/record.ts: app imports cli/call.ts"],
+    ["app/app.ts", "../demo/server.ts", "app/app.ts: app imports demo/server.ts"],
     ["cli/run.ts", "../main.ts", "cli/run.ts: imports main.ts"],
   ])("refuse %s importing %s", (path, from, violation) => {
     expect(layer(path, from)).toEqual([violation]);

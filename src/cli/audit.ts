@@ -1,13 +1,13 @@
-import { recordFileOf } from "../app-connection.ts";
-import { openSession } from "../app-session.ts";
-import { fatalProblem, settingsFromFiles } from "../app-settings.ts";
-import { VERSION } from "../app-version.ts";
+import { recordFileOf } from "../app/connection.ts";
+import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
+import { openSession } from "../app/sync-session.ts";
+import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import { openRecord } from "../store/database.ts";
 import type { AuditBucket, AuditCertificate } from "../sync/audit.ts";
 import type { CommandContext } from "./command.ts";
-import { writeProblem } from "./doctor-files.ts";
+import { writeProblem } from "./doctor/files.ts";
 import { momentFlag } from "./sync.ts";
 
 /** Compares the record with Prefect, mends what can be mended and prints the certificate. Exit 1 while anything is unexplained. */

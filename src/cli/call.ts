@@ -1,18 +1,18 @@
-import { type App, openApp } from "../app.ts";
-import { recordFileOf } from "../app-connection.ts";
-import { settingsFromFiles } from "../app-settings.ts";
-import { VERSION } from "../app-version.ts";
+import { type App, openApp } from "../app/app.ts";
+import { recordFileOf } from "../app/connection.ts";
+import { settingsFromFiles } from "../app/settings-source.ts";
+import { VERSION } from "../app/version.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { callTool } from "../mcp/guard.ts";
 import type { Tenant } from "../mcp/tenant.ts";
-import type { QueryContext } from "../queries/context.ts";
-import type { CallResult, ToolDefinition } from "../tools/define.ts";
+import type { QueryContext } from "../queries/source/context.ts";
+import type { CallResult, ToolDefinition } from "../tools/definition/define-tool.ts";
+import { nearest } from "../tools/definition/suggestions.ts";
 import { allTools, offeredTools, PRESETS } from "../tools/index.ts";
-import { nearest } from "../tools/nearest.ts";
 import type { CommandContext } from "./command.ts";
-import { writeProblem } from "./doctor-files.ts";
+import { writeProblem } from "./doctor/files.ts";
 
 /** Live answers are still stored when the command ends; nothing waits for that longer than this. */
 const STOP_WITHIN_MS = 5000;

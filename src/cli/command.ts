@@ -1,6 +1,6 @@
 import type { Logger } from "../lib/logger.ts";
-import type { Output } from "./output.ts";
-import type { Invocation } from "./parse.ts";
+import type { Invocation } from "./arguments/parse.ts";
+import type { Output } from "./terminal/output.ts";
 
 /** What a command gets. Its function is `run<Name>(ctx): Promise<exit code>`, one command per file, loaded when asked for. */
 export interface CommandContext {

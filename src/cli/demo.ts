@@ -1,23 +1,23 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type App, openApp } from "../app.ts";
-import { openSession } from "../app-session.ts";
-import { fixedSettings } from "../app-settings.ts";
-import { VERSION } from "../app-version.ts";
+import { type App, openApp } from "../app/app.ts";
+import { fixedSettings } from "../app/settings-source.ts";
+import { openSession } from "../app/sync-session.ts";
+import { VERSION } from "../app/version.ts";
 import { loadSettings } from "../config/load-settings.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { type ReplayServer, startReplayServer } from "../demo/replay-server.ts";
 import { systemClock } from "../lib/clock.ts";
 import { parseIsoUs } from "../lib/time.ts";
 import { callTool } from "../mcp/guard.ts";
-import { serveOverStdio } from "../mcp/stdio.ts";
-import type { CallResult } from "../tools/define.ts";
+import { serveOverStdio } from "../mcp/stdio/stdio.ts";
+import type { CallResult } from "../tools/definition/define-tool.ts";
 import { allTools } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
 import { DEMO_QUESTIONS, type DemoQuestion, OFFLINE_QUESTIONS } from "./demo-questions.ts";
-import type { Output } from "./output.ts";
-import { createProgressView } from "./progress.ts";
+import type { Output } from "./terminal/output.ts";
+import { createProgressView } from "./terminal/progress.ts";
 
 /** A longer answer is cut on the screen; a client gets all of it. */
 const MOST_LINES = 24;

@@ -1,12 +1,12 @@
-import { openApp } from "../app.ts";
-import { recordFileOf } from "../app-connection.ts";
-import { settingsFromFiles } from "../app-settings.ts";
-import { VERSION } from "../app-version.ts";
+import { openApp } from "../app/app.ts";
+import { recordFileOf } from "../app/connection.ts";
+import { settingsFromFiles } from "../app/settings-source.ts";
+import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/logger.ts";
 import type { CommandContext } from "./command.ts";
-import { checkSetup, exitCodeOf } from "./doctor-checks.ts";
-import { doctorJson, doctorLines } from "./doctor-text.ts";
+import { checkSetup, exitCodeOf } from "./doctor/checks.ts";
+import { doctorJson, doctorLines } from "./doctor/text.ts";
 import { readStatus } from "./read-status.ts";
 
 /** Looks at everything a working setup needs, and says for each thing that is wrong what to do about it. */

@@ -1,23 +1,23 @@
 import { existsSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { recordFileOf, recordFilesOf } from "../app-connection.ts";
-import { openSession } from "../app-session.ts";
-import { settingsFromFiles } from "../app-settings.ts";
-import { VERSION } from "../app-version.ts";
+import { recordFileOf, recordFilesOf } from "../app/connection.ts";
+import { settingsFromFiles } from "../app/settings-source.ts";
+import { openSession } from "../app/sync-session.ts";
+import { VERSION } from "../app/version.ts";
 import type { Settings } from "../config/settings.ts";
 import { normaliseApiUrl } from "../config/urls.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import { openRecord } from "../store/database.ts";
-import { eventRange } from "../store/events.ts";
+import { eventRange } from "../store/events/events.ts";
 import { tryBecomeLeader } from "../store/leader-lock.ts";
 import { bytesAside, filesAside, recordBytes } from "../store/record-file.ts";
 import { dropEmptyFolder } from "../store/tenant-folders.ts";
-import { askYes } from "./ask.ts";
 import type { CommandContext } from "./command.ts";
-import { readProblem } from "./doctor-files.ts";
+import { readProblem } from "./doctor/files.ts";
 import { momentFlag } from "./sync.ts";
+import { askYes } from "./terminal/confirm.ts";
 
 /**
  * Removes what is recorded of an instance, or only what is older than a time: also from the records of callers who brought

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { AppError } from "../errors.ts";
-import type { QueryContext } from "../queries/context.ts";
-import { getRecordStatus, type RecordStatus } from "../queries/record-status.ts";
+import type { QueryContext } from "../queries/source/context.ts";
+import { getRecordStatus, type RecordStatus } from "../queries/workspace/record-status.ts";
 import { openRecord } from "../store/database.ts";
 import { toStoreError } from "../store/store-error.ts";
 

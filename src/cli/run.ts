@@ -2,11 +2,11 @@ import "../lib/zod-without-jit.ts";
 import { toAppError } from "../errors.ts";
 import { createLogger, type Logger, type LogLevel } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
+import { type CommandName, type Invocation, parseCommandLine } from "./arguments/parse.ts";
+import { UsageError } from "./arguments/usage-error.ts";
 import type { Command } from "./command.ts";
-import { createOutput, type Output } from "./output.ts";
-import { type CommandName, type Invocation, parseCommandLine } from "./parse.ts";
-import { createPlainLogger } from "./plain-logger.ts";
-import { UsageError } from "./usage-error.ts";
+import { createOutput, type Output } from "./terminal/output.ts";
+import { createPlainLogger } from "./terminal/plain-logger.ts";
 
 export interface Surroundings {
   /** The file that a Worker re-enters. */
@@ -48,7 +48,7 @@ export async function runCommandLine(argv: readonly string[], around: Surroundin
 /** The schema of the settings is loaded only for a flag that stands for one: `--version` needs none. */
 async function wrongValue(invocation: Invocation): Promise<string | null> {
   if (Object.keys(invocation.settings).length === 0) return null;
-  return (await import("./check-flags.ts")).checkFlags(invocation);
+  return (await import("./arguments/check-flags.ts")).checkFlags(invocation);
 }
 
 interface Ready {
@@ -93,7 +93,7 @@ async function load(command: CommandName): Promise<Command> {
     case "demo":
       return (await import("./demo.ts")).runDemo;
     case "help":
-      return (await import("./help.ts")).runHelp;
+      return (await import("./arguments/help.ts")).runHelp;
     case "version":
       return (await import("./version.ts")).runVersion;
   }

@@ -1,14 +1,14 @@
 import { lookup } from "node:dns/promises";
-import { openApp } from "../app.ts";
-import { settingsFromFiles } from "../app-settings.ts";
-import { createTenantApps } from "../app-tenants.ts";
-import { VERSION } from "../app-version.ts";
+import { openApp } from "../app/app.ts";
+import { settingsFromFiles } from "../app/settings-source.ts";
+import { createTenantApps } from "../app/tenant-apps.ts";
+import { VERSION } from "../app/version.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
-import { serveHttp } from "../mcp/http.ts";
-import { lookupWithin } from "../mcp/target-rules.ts";
+import { serveHttp } from "../mcp/http/http.ts";
+import { lookupWithin } from "../mcp/http/target-rules.ts";
 import type { CommandContext } from "./command.ts";
 
 /** A caller waits for the lookup of the host it names; nobody waits longer than this. */

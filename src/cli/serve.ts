@@ -1,13 +1,13 @@
-import { openApp } from "../app.ts";
-import { settingsFromFiles } from "../app-settings.ts";
-import { VERSION } from "../app-version.ts";
+import { openApp } from "../app/app.ts";
+import { settingsFromFiles } from "../app/settings-source.ts";
+import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
-import { serveOverStdio } from "../mcp/stdio.ts";
+import { serveOverStdio } from "../mcp/stdio/stdio.ts";
 import type { CommandContext } from "./command.ts";
-import type { Output } from "./output.ts";
-import { isTerminal } from "./terminal.ts";
+import { isTerminal } from "./terminal/is-terminal.ts";
+import type { Output } from "./terminal/output.ts";
 
 /** The first answers go out before the Worker takes its share of the processor. */
 const FOLLOW_AFTER_MS = 150;

@@ -1,17 +1,17 @@
-import { openApp } from "../app.ts";
-import { recordFileOf, recordFilesOf } from "../app-connection.ts";
-import { settingsFromFiles } from "../app-settings.ts";
-import { VERSION } from "../app-version.ts";
+import { openApp } from "../app/app.ts";
+import { recordFileOf, recordFilesOf } from "../app/connection.ts";
+import { settingsFromFiles } from "../app/settings-source.ts";
+import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
-import type { RecordStatus } from "../queries/record-status.ts";
+import type { RecordStatus } from "../queries/workspace/record-status.ts";
 import { bytesAside, recordBytes } from "../store/record-file.ts";
 import type { CommandContext } from "./command.ts";
-import { readProblem } from "./doctor-files.ts";
-import { duration } from "./progress.ts";
+import { readProblem } from "./doctor/files.ts";
 import { readStatus } from "./read-status.ts";
-import { table } from "./table.ts";
+import { duration } from "./terminal/progress.ts";
+import { table } from "./terminal/table.ts";
 
 /** What is held. Reads the record only: nothing is asked of Prefect and nothing is written. Throws where it cannot be read. */
 export async function runStatus({ invocation, out, logger, entry }: CommandContext): Promise<number> {

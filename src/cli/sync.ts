@@ -1,14 +1,14 @@
-import { openSession } from "../app-session.ts";
-import { fatalProblem, settingsFromFiles } from "../app-settings.ts";
-import { VERSION } from "../app-version.ts";
+import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
+import { openSession } from "../app/sync-session.ts";
+import { VERSION } from "../app/version.ts";
 import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { parseMomentUs } from "../lib/time.ts";
+import { UsageError } from "./arguments/usage-error.ts";
 import type { CommandContext } from "./command.ts";
-import { writeProblem } from "./doctor-files.ts";
-import { createProgressView } from "./progress.ts";
-import { UsageError } from "./usage-error.ts";
+import { writeProblem } from "./doctor/files.ts";
+import { createProgressView } from "./terminal/progress.ts";
 
 /** Fills the record; without `--once` it then goes on following. What an interruption leaves is gone on with next time. */
 export async function runSync(ctx: CommandContext): Promise<number> {

@@ -1,8 +1,8 @@
-import { settingsFromFiles } from "../app-settings.ts";
+import { settingsFromFiles } from "../app/settings-source.ts";
 import { systemClock } from "../lib/clock.ts";
 import { allTools, offeredTools } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
-import { table } from "./table.ts";
+import { table } from "./terminal/table.ts";
 
 export async function runTools({ invocation, out }: CommandContext): Promise<number> {
   const { settings } = settingsFromFiles(invocation.settings, systemClock).current();

@@ -1,4 +1,4 @@
-import { VERSION } from "../app-version.ts";
+import { VERSION } from "../app/version.ts";
 import type { CommandContext } from "./command.ts";
 
 export async function runVersion({ out }: CommandContext): Promise<number> {

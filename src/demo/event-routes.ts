@@ -3,8 +3,8 @@
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/events.py
  */
 import { DAY_US, formatIsoUs, HOUR_US, MINUTE_US, parseIsoUs, SECOND_US } from "../lib/time.ts";
-import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../model/event.ts";
-import { compileEventFilter, type EventFilter } from "../model/event-filter.ts";
+import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../model/events/event.ts";
+import { compileEventFilter, type EventFilter } from "../model/events/event-filter.ts";
 import type { Json, JsonObject } from "../model/objects.ts";
 import { invalidRequest, Refused } from "./refused.ts";
 import type { Replay, StoredEvent } from "./replay.ts";

@@ -2,6 +2,8 @@
  * Prefect's object filters over rows in memory: which fields they have, what they mean, and what is refused.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/filters.py
  */
+
+import { matchesTextQuery, parseTextQuery } from "../model/events/text-query.ts";
 import type {
   Automation,
   Deployment,
@@ -13,8 +15,7 @@ import type {
   WorkPool,
   WorkQueue,
 } from "../model/objects.ts";
-import { sqlLike } from "../model/sql-like.ts";
-import { matchesTextQuery, parseTextQuery } from "../model/text-query.ts";
+import { sqlLike } from "../model/text/sql-like.ts";
 import { usOf } from "./instance.ts";
 
 /** A filter with a key that Prefect does not know. */

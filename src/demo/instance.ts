@@ -1,6 +1,6 @@
 /** One replay of a recorded family: its rows as a Prefect server would show them at any moment. */
 import { parseIsoUs } from "../lib/time.ts";
-import { type PrefectEvent, RESOURCE_ID } from "../model/event.ts";
+import { type PrefectEvent, RESOURCE_ID } from "../model/events/event.ts";
 import type { FlowRun, Json, JsonObject, Log, State, TaskRun } from "../model/objects.ts";
 import { isTerminal } from "../model/state.ts";
 import type { FamilyRows, RunState } from "./workspace.ts";

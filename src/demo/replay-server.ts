@@ -5,8 +5,8 @@
 import type { Server, ServerWebSocket } from "bun";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { formatIsoUs, MINUTE_US, parseIsoUs } from "../lib/time.ts";
-import type { PrefectEvent } from "../model/event.ts";
-import { compileEventFilter, type EventPredicate } from "../model/event-filter.ts";
+import type { PrefectEvent } from "../model/events/event.ts";
+import { compileEventFilter, type EventPredicate } from "../model/events/event-filter.ts";
 import type { Json, JsonObject } from "../model/objects.ts";
 import { countEvents, filterEvents, findEvents, nextEvents, readEventFilter } from "./event-routes.ts";
 import { answerObjects } from "./object-routes.ts";

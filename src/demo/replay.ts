@@ -1,6 +1,6 @@
 /** The recorded workspace in motion: everything that has happened so far, and what comes next. */
 import { SECOND_US } from "../lib/time.ts";
-import type { PrefectEvent } from "../model/event.ts";
+import type { PrefectEvent } from "../model/events/event.ts";
 import type { Deployment, FlowRun, Log, State, TaskRun, Worker, WorkPool, WorkQueue } from "../model/objects.ts";
 import { growing, Instance, usOf } from "./instance.ts";
 import { expectedUs, Plan, SETUP_AGO_US } from "./plan.ts";

@@ -1,4 +1,4 @@
-import type { PrefectEvent } from "../model/event.ts";
+import type { PrefectEvent } from "../model/events/event.ts";
 import type {
   Automation,
   ConcurrencyLimit,

@@ -1,7 +1,13 @@
 /** The only catch-all: whatever goes wrong in a call becomes an answer, and what was not foreseen is logged with its stack. */
 import { AppError, toAppError } from "../errors.ts";
-import type { Redact } from "../model/redact.ts";
-import { type CallResult, errorResult, runTool, type ToolContext, type ToolDefinition } from "../tools/define.ts";
+import type { Redact } from "../model/secrets/redact.ts";
+import {
+  type CallResult,
+  errorResult,
+  runTool,
+  type ToolContext,
+  type ToolDefinition,
+} from "../tools/definition/define-tool.ts";
 import type { Tenant } from "./tenant.ts";
 
 export interface CallHandle {

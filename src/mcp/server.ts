@@ -1,9 +1,9 @@
 /** One MCP server for one connection or request: the same for both protocol eras and for every transport. */
 import { McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } from "@modelcontextprotocol/server";
-import type { ToolDefinition } from "../tools/define.ts";
-import { toolListing } from "../tools/listing.ts";
-import { LONGEST_NAME, nearest } from "../tools/nearest.ts";
-import { INSTRUCTIONS } from "../tools/orientation.ts";
+import type { ToolDefinition } from "../tools/definition/define-tool.ts";
+import { toolListing } from "../tools/definition/listing.ts";
+import { LONGEST_NAME, nearest } from "../tools/definition/suggestions.ts";
+import { INSTRUCTIONS } from "../tools/workspace/orientation.ts";
 import { type CallHandle, callTool } from "./guard.ts";
 import { offerPrompts } from "./offer-prompts.ts";
 import { offerResources } from "./offer-resources.ts";

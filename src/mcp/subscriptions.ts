@@ -4,10 +4,10 @@
  */
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { findNews, type NewsMark, startNews } from "../queries/news.ts";
+import { findNews, type NewsMark, startNews } from "../queries/source/record-changes.ts";
 import type { RecordDb } from "../store/database.ts";
-import { readFlowRunRow } from "../store/flow-runs.ts";
-import type { ChangeNotice } from "../sync/ingest.ts";
+import { readFlowRunRow } from "../store/runs/flow-runs.ts";
+import type { ChangeNotice } from "../sync/context/ingest.ts";
 
 export interface ResourceWatch {
   /**

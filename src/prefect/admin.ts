@@ -2,8 +2,8 @@
 import { z } from "zod";
 import type { JsonObject } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
-import type { Http } from "./http.ts";
-import { parseOne } from "./wire.ts";
+import type { Http } from "./transport/http.ts";
+import { parseOne } from "./transport/wire.ts";
 
 const objectSchema = z.looseObject({});
 

@@ -2,8 +2,8 @@
  * What the rest of the program may ask of Prefect: reads only. `client.ts` makes one over HTTP; the simulation makes its own.
  * Every call throws AppError (`unauthorized`, `rate_limited`, `unavailable`, `not_found`, `invalid_input`) and takes a signal.
  */
-import type { PrefectEvent } from "../model/event.ts";
-import type { EventFilter } from "../model/event-filter.ts";
+import type { PrefectEvent } from "../model/events/event.ts";
+import type { EventFilter } from "../model/events/event-filter.ts";
 import type {
   Automation,
   ConcurrencyLimit,

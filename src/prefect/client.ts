@@ -3,16 +3,16 @@ import type { PrefectApi } from "./api.ts";
 import { createAutomationCalls } from "./automations.ts";
 import { createCloudCalls } from "./cloud.ts";
 import { createConcurrencyLimitCalls } from "./concurrency-limits.ts";
-import { normaliseApiUrl, type PrefectConnection } from "./connection.ts";
 import { createDeploymentCalls } from "./deployments.ts";
 import { openEventStream } from "./event-stream.ts";
 import { createEventCalls } from "./events.ts";
 import { createFlowRunCalls } from "./flow-runs.ts";
 import { createFlowCalls } from "./flows.ts";
-import { createHttp, type HttpDeps } from "./http.ts";
 import { createLogCalls } from "./logs.ts";
-import { createPostFilter } from "./pages.ts";
 import { createTaskRunCalls } from "./task-runs.ts";
+import { normaliseApiUrl, type PrefectConnection } from "./transport/connection.ts";
+import { createHttp, type HttpDeps } from "./transport/http.ts";
+import { createPostFilter } from "./transport/pages.ts";
 import { createWorkPoolCalls } from "./work-pools.ts";
 
 /** The API over HTTP and websockets. `close` drops idle connections; calls in flight finish. */

@@ -3,8 +3,8 @@
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py
  */
 import type { PrefectApi } from "./api.ts";
-import type { PrefectConnection } from "./connection.ts";
-import type { Http } from "./http.ts";
+import type { PrefectConnection } from "./transport/connection.ts";
+import type { Http } from "./transport/http.ts";
 
 const WORKSPACE = /^(.*)\/accounts\/([0-9a-f-]{36})\/workspaces\/([0-9a-f-]{36})$/i;
 

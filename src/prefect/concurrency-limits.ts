@@ -2,9 +2,9 @@
 import { z } from "zod";
 import type { ConcurrencyLimit, JsonObject } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
-import type { Http } from "./http.ts";
-import type { PostFilter } from "./pages.ts";
-import { parseRows } from "./wire.ts";
+import type { Http } from "./transport/http.ts";
+import type { PostFilter } from "./transport/pages.ts";
+import { parseRows } from "./transport/wire.ts";
 
 const limitSchema = z.looseObject({ id: z.guid(), name: z.string(), limit: z.number() });
 const tagLimitSchema = z.looseObject({ id: z.guid(), tag: z.string(), active_slots: z.array(z.string()).nullish() });

@@ -6,15 +6,15 @@ import { AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { DAY_US, formatIsoUs } from "../lib/time.ts";
-import type { PrefectEvent } from "../model/event.ts";
-import type { EventFilter } from "../model/event-filter.ts";
+import type { PrefectEvent } from "../model/events/event.ts";
+import type { EventFilter } from "../model/events/event-filter.ts";
 import type { EventStream, StreamPhase } from "./api.ts";
-import { normaliseApiUrl, type PrefectConnection, proxyFor } from "./connection.ts";
 import { eventProblem } from "./events.ts";
-import { createFailures } from "./failures.ts";
-import { isLoopback, socketHeaders, socketToken } from "./headers.ts";
-import { type SocketError, streamFailure, unauthorizedStream } from "./stream-failures.ts";
-import { TransportFailure, tlsOptions } from "./transport.ts";
+import { normaliseApiUrl, type PrefectConnection, proxyFor } from "./transport/connection.ts";
+import { TransportFailure, tlsOptions } from "./transport/exchange.ts";
+import { createFailures } from "./transport/failures.ts";
+import { isLoopback, socketHeaders, socketToken } from "./transport/headers.ts";
+import { type SocketError, streamFailure, unauthorizedStream } from "./transport/stream-failures.ts";
 
 export interface StreamDeps {
   readonly clock: Clock;

@@ -2,10 +2,10 @@
  * Events over REST. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/events.py
  */
 import { AppError } from "../errors.ts";
-import type { PrefectEvent } from "../model/event.ts";
+import type { PrefectEvent } from "../model/events/event.ts";
 import type { CountBucket, EventPage, PrefectApi } from "./api.ts";
-import type { Http } from "./http.ts";
-import { checkRows, type FieldKind, rowProblem } from "./wire.ts";
+import type { Http } from "./transport/http.ts";
+import { checkRows, type FieldKind, rowProblem } from "./transport/wire.ts";
 
 /** More is a 422. Checked on Prefect 3.8.8. */
 const MAX_EVENTS = 50;

@@ -2,9 +2,9 @@
 import { z } from "zod";
 import type { Flow } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
-import type { Http } from "./http.ts";
-import type { PostFilter } from "./pages.ts";
-import { parseRows } from "./wire.ts";
+import type { Http } from "./transport/http.ts";
+import type { PostFilter } from "./transport/pages.ts";
+import { parseRows } from "./transport/wire.ts";
 
 const flowSchema = z.looseObject({ id: z.guid(), name: z.string() });
 

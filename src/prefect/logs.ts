@@ -1,9 +1,9 @@
 /** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/logs.py */
 import type { Log } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
-import type { Http } from "./http.ts";
-import type { PostFilter } from "./pages.ts";
-import { checkRows, type Fields } from "./wire.ts";
+import type { Http } from "./transport/http.ts";
+import type { PostFilter } from "./transport/pages.ts";
+import { checkRows, type Fields } from "./transport/wire.ts";
 
 const LOG: Fields = {
   id: "uuid",

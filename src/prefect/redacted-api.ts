@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
-import type { PrefectEvent } from "../model/event.ts";
-import type { Redact } from "../model/redact.ts";
+import type { PrefectEvent } from "../model/events/event.ts";
+import type { Redact } from "../model/secrets/redact.ts";
 import type { EventStream, PrefectApi } from "./api.ts";
 import type { PrefectClient } from "./client.ts";
 

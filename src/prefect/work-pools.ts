@@ -5,9 +5,9 @@
 import { z } from "zod";
 import type { JsonObject, Worker, WorkPool, WorkQueue } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
-import type { Http } from "./http.ts";
-import type { PostFilter } from "./pages.ts";
-import { parseOne, parseRows } from "./wire.ts";
+import type { Http } from "./transport/http.ts";
+import type { PostFilter } from "./transport/pages.ts";
+import { parseOne, parseRows } from "./transport/wire.ts";
 
 const workPoolSchema = z.looseObject({ id: z.guid(), name: z.string(), type: z.string() });
 const workQueueSchema = z.looseObject({ id: z.guid(), name: z.string() });

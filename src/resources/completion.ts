@@ -1,7 +1,7 @@
 /** Values that the record knows for the variable of a template. */
 import type { SnapshotKind } from "../model/objects.ts";
-import type { QueryContext } from "../queries/context.ts";
-import { findByIdPrefix, findKnownNames, type RunTable } from "../store/names.ts";
+import type { QueryContext } from "../queries/source/context.ts";
+import { findByIdPrefix, findKnownNames, type RunTable } from "../store/objects/names.ts";
 
 /** The protocol's own limit of one answer. */
 const MOST = 100;

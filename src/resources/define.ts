@@ -1,5 +1,5 @@
 /** Resources are saved questions: a URI stands for one call of a tool, or for a text that the program carries. */
-import type { QueryContext } from "../queries/context.ts";
+import type { QueryContext } from "../queries/source/context.ts";
 
 export interface ToolQuestion {
   readonly tool: string;

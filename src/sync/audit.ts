@@ -5,13 +5,20 @@
 import { AppError } from "../errors.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
-import { countConfirmedEvents } from "../store/confirmed-events.ts";
 import { coveredRanges } from "../store/coverage.ts";
-import { countEventsBetween } from "../store/events.ts";
-import { catchUp } from "./catch-up.ts";
-import { type EngineContext, horizonUs } from "./engine-context.ts";
-import type { ClockMark } from "./server-clock.ts";
-import { type Agreed, isCountable, readTotal, settleAgreed, type Verified, verifyRange } from "./verify.ts";
+import { countConfirmedEvents } from "../store/events/confirmed-events.ts";
+import { countEventsBetween } from "../store/events/events.ts";
+import { type EngineContext, horizonUs } from "./context/engine-context.ts";
+import { catchUp } from "./events/catch-up.ts";
+import type { ClockMark } from "./server/server-clock.ts";
+import {
+  type Agreed,
+  isCountable,
+  readTotal,
+  settleAgreed,
+  type Verified,
+  verifyRange,
+} from "./verification/verify.ts";
 
 export interface AuditOptions {
   /** Start of the range, microseconds; default: the start of what is covered. */

@@ -2,20 +2,20 @@
 import type { AppError } from "../errors.ts";
 import { coverageEnd } from "../store/coverage.ts";
 import { isReplaced } from "../store/database.ts";
-import { Backfill } from "./backfill.ts";
-import { catchUp } from "./catch-up.ts";
-import { CatchUpSchedule } from "./catch-up-schedule.ts";
-import type { EngineContext } from "./engine-context.ts";
-import { EventFeed } from "./event-feed.ts";
-import type { Commit } from "./ingest.ts";
-import { type Loop, RecordReplaced, turnLoop } from "./loop.ts";
-import { retentionTurn } from "./record-keeper.ts";
-import { RunsKeeper } from "./runs-keeper.ts";
-import { learnServer } from "./server-facts.ts";
-import { Snapshots } from "./snapshots.ts";
+import type { EngineContext } from "./context/engine-context.ts";
+import type { Commit } from "./context/ingest.ts";
+import { type Loop, RecordReplaced, turnLoop } from "./context/loop.ts";
+import { learnServer } from "./context/server-facts.ts";
+import { Wake } from "./context/signal.ts";
+import { Backfill } from "./events/backfill.ts";
+import { catchUp } from "./events/catch-up.ts";
+import { CatchUpSchedule } from "./events/catch-up-schedule.ts";
+import { EventFeed } from "./events/event-feed.ts";
+import { retentionTurn } from "./retention.ts";
+import { RunsKeeper } from "./runs/run-sync.ts";
+import { Snapshots } from "./runs/snapshots.ts";
 import { Status } from "./status.ts";
-import { Verifier } from "./verifier.ts";
-import { Wake } from "./wake.ts";
+import { Verifier } from "./verification/verifier.ts";
 
 /**
  * The server stores what it publishes up to 5 s later, in batches, and loses what was published before a subscription and

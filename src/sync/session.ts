@@ -5,8 +5,8 @@
 import { type AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
-import type { LiveBatch } from "../model/live-batch.ts";
-import type { Redact } from "../model/redact.ts";
+import type { LiveBatch } from "../model/events/live-batch.ts";
+import type { Redact } from "../model/secrets/redact.ts";
 import type { SyncSettings } from "../model/sync-settings.ts";
 import type { PrefectApi } from "../prefect/api.ts";
 import { openRecord, type RecordDb, rebuildRecord } from "../store/database.ts";
@@ -14,14 +14,14 @@ import { type LeaderLock, tryBecomeLeader } from "../store/leader-lock.ts";
 import { isDamage } from "../store/store-error.ts";
 import type { Fact, FactKey } from "../store/sync-state.ts";
 import { type AuditCertificate, type AuditOptions, audit } from "./audit.ts";
-import { createContext } from "./create-context.ts";
+import { createContext } from "./context/create-context.ts";
+import { type EngineContext, horizonUs } from "./context/engine-context.ts";
+import type { ChangeNotice } from "./context/ingest.ts";
+import { learnServer } from "./context/server-facts.ts";
+import { TUNING, type Tuning } from "./context/tuning.ts";
 import { Engine } from "./engine.ts";
-import { type EngineContext, horizonUs } from "./engine-context.ts";
-import type { ChangeNotice } from "./ingest.ts";
-import { forgetBefore } from "./record-keeper.ts";
-import { learnServer } from "./server-facts.ts";
+import { forgetBefore } from "./retention.ts";
 import { type SyncProgress, syncOnce } from "./sync-once.ts";
-import { TUNING, type Tuning } from "./tuning.ts";
 
 export interface SyncSessionOptions {
   /** The record's file. */

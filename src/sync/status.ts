@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
 import type { AppError } from "../errors.ts";
 import type { Fact, FactKey } from "../store/sync-state.ts";
-import type { EngineContext } from "./engine-context.ts";
-import { type StreamState, shownState } from "./stream-state.ts";
+import type { EngineContext } from "./context/engine-context.ts";
+import { type StreamState, shownState } from "./events/stream-state.ts";
 
 /** Publishes what readers of the record want to know about the engine. Facts are written when they changed. */
 export class Status {

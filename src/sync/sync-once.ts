@@ -1,11 +1,11 @@
 import { SNAPSHOT_KINDS } from "../model/objects.ts";
 import { coveredRanges } from "../store/coverage.ts";
-import { Backfill } from "./backfill.ts";
-import { catchUp } from "./catch-up.ts";
-import type { EngineContext } from "./engine-context.ts";
-import { RunsKeeper } from "./runs-keeper.ts";
-import { learnServer } from "./server-facts.ts";
-import { Snapshots } from "./snapshots.ts";
+import type { EngineContext } from "./context/engine-context.ts";
+import { learnServer } from "./context/server-facts.ts";
+import { Backfill } from "./events/backfill.ts";
+import { catchUp } from "./events/catch-up.ts";
+import { RunsKeeper } from "./runs/run-sync.ts";
+import { Snapshots } from "./runs/snapshots.ts";
 
 /** What `sync --once` has done so far. */
 export interface SyncProgress {

@@ -1,28 +1,28 @@
 /** Every tool there is, in the order in which clients see them, and the presets. Nothing else. */
 import type { Settings } from "../config/settings.ts";
-import { aggregateEventsTool } from "./aggregate-events.ts";
-import type { ToolDefinition } from "./define.ts";
-import { diagnoseTool } from "./diagnose.ts";
-import { docsGetReleaseNotesTool } from "./docs-get-release-notes.ts";
-import { docsSearchPrefectTool } from "./docs-search-prefect.ts";
-import { getAutomationsTool } from "./get-automations.ts";
-import { getDashboardTool } from "./get-dashboard.ts";
-import { getDeploymentsTool } from "./get-deployments.ts";
-import { getFlowRunLogsTool } from "./get-flow-run-logs.ts";
-import { getFlowRunsTool } from "./get-flow-runs.ts";
-import { getFlowsTool } from "./get-flows.ts";
-import { getIdentityTool } from "./get-identity.ts";
-import { getObjectSchemaTool } from "./get-object-schema.ts";
-import { getRecordStatusTool } from "./get-record-status.ts";
-import { getTaskRunsTool } from "./get-task-runs.ts";
-import { getTimelineTool } from "./get-timeline.ts";
-import { getWorkPoolsTool } from "./get-work-pools.ts";
-import { orientationTool } from "./orientation.ts";
-import { readEventsTool } from "./read-events.ts";
-import { reviewRateLimitsTool } from "./review-rate-limits.ts";
-import { searchTool } from "./search.ts";
-import { waitForTool } from "./wait-for.ts";
-import { whatChangedTool } from "./what-changed.ts";
+import type { ToolDefinition } from "./definition/define-tool.ts";
+import { docsGetReleaseNotesTool } from "./docs/docs-get-release-notes.ts";
+import { docsSearchPrefectTool } from "./docs/docs-search-prefect.ts";
+import { aggregateEventsTool } from "./events/aggregate-events.ts";
+import { getTimelineTool } from "./events/get-timeline.ts";
+import { readEventsTool } from "./events/read-events.ts";
+import { searchTool } from "./events/search.ts";
+import { waitForTool } from "./events/wait-for.ts";
+import { whatChangedTool } from "./events/what-changed.ts";
+import { getAutomationsTool } from "./objects/get-automations.ts";
+import { getDeploymentsTool } from "./objects/get-deployments.ts";
+import { getFlowsTool } from "./objects/get-flows.ts";
+import { getObjectSchemaTool } from "./objects/get-object-schema.ts";
+import { getWorkPoolsTool } from "./objects/get-work-pools.ts";
+import { diagnoseTool } from "./runs/diagnose.ts";
+import { getFlowRunLogsTool } from "./runs/get-flow-run-logs.ts";
+import { getFlowRunsTool } from "./runs/get-flow-runs.ts";
+import { getTaskRunsTool } from "./runs/get-task-runs.ts";
+import { getDashboardTool } from "./workspace/get-dashboard.ts";
+import { getIdentityTool } from "./workspace/get-identity.ts";
+import { getRecordStatusTool } from "./workspace/get-record-status.ts";
+import { orientationTool } from "./workspace/orientation.ts";
+import { reviewRateLimitsTool } from "./workspace/review-rate-limits.ts";
 
 export const allTools: readonly ToolDefinition[] = [
   orientationTool,

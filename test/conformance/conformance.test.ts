@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startHttp } from "../mcp/http/http-harness.ts";
 import { type HttpProduct, startHttpProduct } from "../mcp/http/http-product.ts";
 import { aFlowRun } from "../support/builders.ts";
-import { type FakePrefect, startFakePrefect } from "../support/fake-prefect.ts";
+import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { inspect, requiredScenarios, runRequired, runScenario } from "./conformance-suite.ts";
 import { buildFixtureServer } from "./fixture-server.ts";
 

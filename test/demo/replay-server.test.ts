@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type ReplayServer, startReplayServer } from "../../src/demo/replay-server.ts";
 import { loadWorkspace } from "../../src/demo/workspace.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
-import type { EventFilter } from "../../src/model/event-filter.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
+import type { EventFilter } from "../../src/model/events/event-filter.ts";
 import type { FlowRun, JsonObject, WorkPool } from "../../src/model/objects.ts";
 
 /** What the assertions look at; each kind has some of it. */

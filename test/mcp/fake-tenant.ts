@@ -3,8 +3,8 @@ import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger, type Logger } from "../../src/lib/logger.ts";
 import type { Tenant } from "../../src/mcp/tenant.ts";
-import type { QueryContext } from "../../src/queries/context.ts";
-import { defineTool, type ToolDefinition } from "../../src/tools/define.ts";
+import type { QueryContext } from "../../src/queries/source/context.ts";
+import { defineTool, type ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 
 const output = z.looseObject({});
 const plain = { title: "A test tool", description: "Does one thing.", output };

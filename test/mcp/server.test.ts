@@ -2,10 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { Client } from "@modelcontextprotocol/client";
 import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { serveOverStdio } from "../../src/mcp/stdio.ts";
-import { StdioWire } from "../../src/mcp/stdio-wire.ts";
+import { serveOverStdio } from "../../src/mcp/stdio/stdio.ts";
+import { StdioWire } from "../../src/mcp/stdio/wire.ts";
 import { type FakeTenant, fakeTenant } from "./fake-tenant.ts";
-import { makePipe } from "./pipe.ts";
+import { makePipe } from "./stdio/pipe.ts";
 
 type Era = "legacy" | "modern";
 const ERAS: readonly Era[] = ["legacy", "modern"];

@@ -3,9 +3,9 @@ import { AppError } from "../../src/errors.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { createResourceWatch, MOST_WATCHED } from "../../src/mcp/subscriptions.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../src/store/database.ts";
-import { createEventWriter } from "../../src/store/events.ts";
-import { upsertFlowRuns } from "../../src/store/flow-runs.ts";
-import type { ChangeNotice } from "../../src/sync/ingest.ts";
+import { createEventWriter } from "../../src/store/events/events.ts";
+import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
+import type { ChangeNotice } from "../../src/sync/context/ingest.ts";
 import { tempRecordFile } from "../store/temp-record.ts";
 import { aFlowRun, anEvent, anId, at } from "../support/builders.ts";
 

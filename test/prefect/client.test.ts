@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { JsonObject } from "../../src/model/objects.ts";
 import type { PrefectClient } from "../../src/prefect/client.ts";
 import { cloudIds } from "../../src/prefect/cloud.ts";
 import { eventProblem, pageToken } from "../../src/prefect/events.ts";
 import { aConcurrencyLimit, aFlowRun, aLog, anEvent, anId, at, aWorker, aWorkPool } from "../support/builders.ts";
-import { startFakePrefect } from "../support/fake-prefect.ts";
-import { connect, facts, failure } from "../support/fake-prefect-client.ts";
+import { connect, facts, failure } from "../support/fake-prefect/client.ts";
+import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { recorded, recordedBody } from "../support/recorded.ts";
 
 type Call = (client: PrefectClient) => Promise<unknown>;

@@ -1,9 +1,9 @@
 /** The fake server against what a real 3.8.8 was recorded to answer. The rest of the comparison is in real.test.ts. */
 import { describe, expect, test } from "bun:test";
 import { formatIsoUs } from "../../src/lib/time.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { aFlowRun, aFlowRunEvent, anEvent, anId, aTaskRun, aTaskRunEvent, at, T0_US } from "../support/builders.ts";
-import { type FakePrefect, startFakePrefect } from "../support/fake-prefect.ts";
+import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { type Exchange, type Frame, recorded, recordedBody, recordedFrames } from "../support/recorded.ts";
 
 async function replay(fake: FakePrefect, { request }: Exchange): Promise<{ status: number; body: unknown }> {

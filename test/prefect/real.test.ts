@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
-import type { EventFilter } from "../../src/model/event-filter.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
+import type { EventFilter } from "../../src/model/events/event-filter.ts";
 import type { JsonObject } from "../../src/model/objects.ts";
 import { createPrefectClient, type PrefectClient } from "../../src/prefect/client.ts";
-import { DEFAULT_CONNECTION, type PrefectConnection } from "../../src/prefect/connection.ts";
-import { type FakePrefect, startFakePrefect } from "../support/fake-prefect.ts";
-import { facts, failure } from "../support/fake-prefect-client.ts";
+import { DEFAULT_CONNECTION, type PrefectConnection } from "../../src/prefect/transport/connection.ts";
+import { facts, failure } from "../support/fake-prefect/client.ts";
+import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
 
 const FUTURE = "2099-01-01T00:00:00Z";

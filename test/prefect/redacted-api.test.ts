@@ -1,11 +1,11 @@
 /** Secrets of a workspace and of the configuration never come out of the API as the tools see it. */
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
-import { createRedactor } from "../../src/model/redact.ts";
+import { createRedactor } from "../../src/model/secrets/redact.ts";
 import { redactedApi } from "../../src/prefect/redacted-api.ts";
 import { aFlowRun, aLog, anEvent, aTaskRun } from "../support/builders.ts";
-import { type FakePrefect, startFakePrefect } from "../support/fake-prefect.ts";
-import { connect } from "../support/fake-prefect-client.ts";
+import { connect } from "../support/fake-prefect/client.ts";
+import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { seededRandom } from "../support/random.ts";
 
 const CONFIGURED = "hunter2-configured-secret";

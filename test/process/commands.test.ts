@@ -16,7 +16,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { DAY_US, formatIsoUs, HOUR_US } from "../../src/lib/time.ts";
 import { tenantFolder } from "../../src/store/tenant-folders.ts";
 import { aDeployment, aFlow, anEvent } from "../support/builders.ts";
-import { startFakePrefect } from "../support/fake-prefect.ts";
+import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { eventually, makePlace, run } from "./program.ts";
 
 setDefaultTimeout(60_000);

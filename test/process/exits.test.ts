@@ -2,7 +2,7 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { aFlowRun, anEvent } from "../support/builders.ts";
-import { startFakePrefect } from "../support/fake-prefect.ts";
+import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { eventually, type Form, isAlive, makePlace, startClient } from "./program.ts";
 
 setDefaultTimeout(60_000);

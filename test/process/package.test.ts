@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { startFakePrefect } from "../support/fake-prefect.ts";
+import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { eventually, type Finished, makePlace, run, startClient } from "./program.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");

@@ -6,7 +6,7 @@ import { StdioClientTransport as OldTransport } from "@modelcontextprotocol/sdk/
 import { systemClock } from "../../src/lib/clock.ts";
 import { formatIsoUs, SECOND_US } from "../../src/lib/time.ts";
 import { anEvent } from "../support/builders.ts";
-import { startFakePrefect } from "../support/fake-prefect.ts";
+import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { type Form, makePlace } from "./program.ts";
 
 setDefaultTimeout(60_000);

@@ -1,7 +1,7 @@
 /** `serve --http` as a process: how it starts, what it refuses, how it ends. */
 import { describe, expect, test } from "bun:test";
 import { startHttpProduct } from "../mcp/http/http-product.ts";
-import { startFakePrefect } from "../support/fake-prefect.ts";
+import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { eventually, runProduct } from "../support/product.ts";
 
 describe("serve --http", () => {

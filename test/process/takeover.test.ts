@@ -2,7 +2,7 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { systemClock } from "../../src/lib/clock.ts";
 import { formatIsoUs } from "../../src/lib/time.ts";
 import { anEvent } from "../support/builders.ts";
-import { startFakePrefect } from "../support/fake-prefect.ts";
+import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { eventually, type LineClient, makePlace, startClient } from "./program.ts";
 
 setDefaultTimeout(60_000);

@@ -1,7 +1,7 @@
 /** Why an automation did or did not fire, and what changed meanwhile, on a real Prefect server. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Deployed } from "../support/diagnosis-scene.ts";
-import { Stage } from "../support/diagnosis-stage.ts";
+import type { Deployed } from "../support/diagnosis/scene.ts";
+import { Stage } from "../support/diagnosis/stage.ts";
 import { eventually } from "../support/product.ts";
 
 const SETUP_MS = 120_000;

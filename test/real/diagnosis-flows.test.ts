@@ -1,11 +1,11 @@
 /** The workspace as a whole, and flows that really ran or wait: one call each, on a real Prefect server. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { NO_WORKER, Stage } from "../support/diagnosis-stage.ts";
-import { setUpHealthy, setUpTwoCauses } from "../support/diagnosis-workspaces.ts";
+import { NO_WORKER, Stage } from "../support/diagnosis/stage.ts";
+import { setUpHealthy, setUpTwoCauses } from "../support/diagnosis/workspaces.ts";
 import { eventually } from "../support/product.ts";
 
 const SETUP_MS = 240_000;
-const FLOWS = "diagnosis_flows.py";
+const FLOWS = "diagnosis/flows.py";
 
 let stage: Stage;
 

@@ -1,8 +1,8 @@
 /** One call to the cause: troubles made over REST on a real Prefect server; then the same questions without it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { setUpEnded } from "../support/diagnosis-ended.ts";
-import { Stage } from "../support/diagnosis-stage.ts";
-import { setUpWaiting } from "../support/diagnosis-waiting.ts";
+import { setUpEnded } from "../support/diagnosis/ended-scenes.ts";
+import { Stage } from "../support/diagnosis/stage.ts";
+import { setUpWaiting } from "../support/diagnosis/waiting-scenes.ts";
 import type { Product } from "../support/product.ts";
 
 const SETUP_MS = 240_000;

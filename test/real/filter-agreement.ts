@@ -12,10 +12,10 @@ import {
   TASK_RUN_SORTS,
   type TaskRunSort,
 } from "../../src/store/filters/sorts.ts";
-import { upsertFlowRuns } from "../../src/store/flow-runs.ts";
-import { upsertObjects } from "../../src/store/objects.ts";
-import { idText } from "../../src/store/run-columns.ts";
-import { upsertTaskRuns } from "../../src/store/task-runs.ts";
+import { upsertObjects } from "../../src/store/objects/objects.ts";
+import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
+import { idText } from "../../src/store/runs/run-columns.ts";
+import { upsertTaskRuns } from "../../src/store/runs/task-runs.ts";
 import { type Post, pick, type Random } from "./filter-workspace.ts";
 import { type Drawn, randomFilter, type Values } from "./random-filters.ts";
 

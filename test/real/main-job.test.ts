@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PrefectEvent } from "../../src/model/event.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { FlowRun, JsonObject, Log, TaskRun } from "../../src/model/objects.ts";
-import { createRedactor } from "../../src/model/redact.ts";
+import { createRedactor } from "../../src/model/secrets/redact.ts";
 import { openRecord } from "../../src/store/database.ts";
-import { findEvents } from "../../src/store/events.ts";
+import { findEvents } from "../../src/store/events/events.ts";
 import { eventually, type Product, runProduct, startProduct } from "../support/product.ts";
 import { type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
 

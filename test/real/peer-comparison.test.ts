@@ -12,7 +12,7 @@ import {
   comparisonTable,
   largeLists,
   largeSums,
-} from "../support/peer-comparison.ts";
+} from "../support/peer/comparison.ts";
 import { eventually, type Product, ROOT, startProduct } from "../support/product.ts";
 import { type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
 

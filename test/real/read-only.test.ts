@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/lib/clock.ts";
 import { formatIsoUs } from "../../src/lib/time.ts";
+import { inputSchema } from "../../src/tools/definition/listing.ts";
 import { allTools } from "../../src/tools/index.ts";
-import { inputSchema } from "../../src/tools/listing.ts";
 import {
   aDeployment,
   aFlow,
@@ -18,7 +18,7 @@ import {
   aTaskRun,
   aWorkPool,
 } from "../support/builders.ts";
-import { startFakePrefect } from "../support/fake-prefect.ts";
+import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { eventually, runProduct, startProduct } from "../support/product.ts";
 import { startRecordingProxy } from "../support/recording-proxy.ts";
 

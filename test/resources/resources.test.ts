@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { matchTemplate } from "../../src/resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../../src/resources/index.ts";
-import { parseArguments } from "../../src/tools/arguments.ts";
+import { parseArguments } from "../../src/tools/definition/arguments.ts";
 import { allTools } from "../../src/tools/index.ts";
 
 describe("resources", () => {

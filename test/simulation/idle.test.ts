@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { formatIsoUs } from "../../src/lib/time.ts";
-import { createRedactor } from "../../src/model/redact.ts";
+import { createRedactor } from "../../src/model/secrets/redact.ts";
 import { DEFAULT_SYNC_SETTINGS } from "../../src/model/sync-settings.ts";
 import { createSyncSession, type SyncSession } from "../../src/sync/session.ts";
 import type { FaultKind, Knobs } from "./plan.ts";

@@ -4,11 +4,11 @@
  */
 import type { Database } from "bun:sqlite";
 import { bytesToUuid, uuidToBytes } from "../../src/lib/uuid.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { isTerminal } from "../../src/model/state.ts";
 import type { RecordDb } from "../../src/store/database.ts";
-import { findEventById } from "../../src/store/events.ts";
-import { readFlowRunRow } from "../../src/store/flow-runs.ts";
+import { findEventById } from "../../src/store/events/events.ts";
+import { readFlowRunRow } from "../../src/store/runs/flow-runs.ts";
 import type { Knobs } from "./plan.ts";
 import type { CommitInfo } from "./sim-disk.ts";
 import { EPOCH_US, type SimServer, type StoredEvent } from "./sim-server.ts";

@@ -1,6 +1,6 @@
 /** A flow run as the server tells it: states, each with its event; task runs and log lines that show up a little later. */
 import { formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { StateType } from "../../src/model/state.ts";
 import { Prng } from "./prng.ts";
 import type { SimServer } from "./sim-server.ts";

@@ -1,8 +1,8 @@
 /** The simulated server as one process sees it: PrefectApi with delays, failures and lies. */
 import { AppError } from "../../src/errors.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
-import type { EventFilter } from "../../src/model/event-filter.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
+import type { EventFilter } from "../../src/model/events/event-filter.ts";
 import type { FlowRun, Log, TaskRun } from "../../src/model/objects.ts";
 import type {
   CallOptions,
@@ -12,7 +12,7 @@ import type {
   FilterBody,
   PrefectApi,
 } from "../../src/prefect/api.ts";
-import { createClockSkew } from "../../src/prefect/clock-skew.ts";
+import { createClockSkew } from "../../src/prefect/transport/clock-skew.ts";
 import type { Knobs } from "./plan.ts";
 import type { Prng } from "./prng.ts";
 import type { SimProcess } from "./sim-process.ts";

@@ -3,7 +3,7 @@
  * never; subscribers' queues overflow without a word; nothing tells of deletions.
  */
 import { formatIsoUs } from "../../src/lib/time.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { FlowRun, Log, TaskRun } from "../../src/model/objects.ts";
 import type { FaultKind, Knobs } from "./plan.ts";
 import type { Prng } from "./prng.ts";

@@ -1,8 +1,8 @@
 /** The simulated websocket, seen through the port that the client offers. */
 import { AppError } from "../../src/errors.ts";
 import { parseIsoUs } from "../../src/lib/time.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
-import type { EventFilter } from "../../src/model/event-filter.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
+import type { EventFilter } from "../../src/model/events/event-filter.ts";
 import type { EventStream } from "../../src/prefect/api.ts";
 import type { SimApiOptions } from "./sim-api.ts";
 import { EPOCH_US } from "./sim-server.ts";

@@ -1,12 +1,12 @@
 /** Runs one schedule: the shipped session on a simulated server, disk and clock, watched by the oracle. */
 import { silentLogger } from "../../src/lib/logger.ts";
 import { formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
-import { createRedactor } from "../../src/model/redact.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
+import { createRedactor } from "../../src/model/secrets/redact.ts";
 import { DEFAULT_SYNC_SETTINGS, type SyncSettings } from "../../src/model/sync-settings.ts";
 import type { LeaderLock } from "../../src/store/leader-lock.ts";
 import { findFact } from "../../src/store/sync-state.ts";
-import { keptFromUs } from "../../src/sync/kept-from.ts";
+import { keptFromUs } from "../../src/sync/context/retention-floor.ts";
 import { createSyncSession, type SyncSession } from "../../src/sync/session.ts";
 import { Oracle } from "./oracle.ts";
 import type { FaultKind, Plan, Step } from "./plan.ts";

@@ -1,7 +1,7 @@
 import { gapsIn } from "../../src/model/freshness.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import type { RecordDb } from "../../src/store/database.ts";
-import { eventIdsBetween } from "../../src/store/events.ts";
+import { eventIdsBetween } from "../../src/store/events/events.ts";
 import { nthEvent, nthUs } from "./record-process.ts";
 
 /** What is wrong with a record that `record-process.ts ingest` filled; empty when nothing is. */

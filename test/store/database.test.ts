@@ -21,7 +21,7 @@ import {
   rebuildRecord,
   whileUnchanged,
 } from "../../src/store/database.ts";
-import { createEventWriter, eventRange, findEvents } from "../../src/store/events.ts";
+import { createEventWriter, eventRange, findEvents } from "../../src/store/events/events.ts";
 import { expectedNames, RECORD_VERSION } from "../../src/store/migrations.ts";
 import { ensureDataDir, recordFileName } from "../../src/store/record-file.ts";
 import { isDamage, sqliteCode } from "../../src/store/store-error.ts";
@@ -180,7 +180,7 @@ const READ_AS_NOBODY = `
   const { chmodSync } = await import("node:fs");
   const { dirname } = await import("node:path");
   const { openRecord } = await import("./src/store/database.ts");
-  const { eventRange } = await import("./src/store/events.ts");
+  const { eventRange } = await import("./src/store/events/events.ts");
   const file = process.argv.at(-1);
   chmodSync(dirname(dirname(file)), 0o755);
   chmodSync(dirname(file), 0o555);

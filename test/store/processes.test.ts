@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { openRecord } from "../../src/store/database.ts";
-import { eventRange } from "../../src/store/events.ts";
+import { eventRange } from "../../src/store/events/events.ts";
 import { tryBecomeLeader } from "../../src/store/leader-lock.ts";
 import { seededRandom } from "../support/random.ts";
 import { claimedCount, findFaults } from "./check-record.ts";

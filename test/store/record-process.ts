@@ -1,9 +1,9 @@
 /** A process of its own for the tests with several: `bun record-process.ts open|ingest|lead FILE [n]`. Not a test. */
 import { formatIsoUs } from "../../src/lib/time.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { addCoverage } from "../../src/store/coverage.ts";
 import { inTransaction, openRecord } from "../../src/store/database.ts";
-import { createEventWriter, eventRange } from "../../src/store/events.ts";
+import { createEventWriter, eventRange } from "../../src/store/events/events.ts";
 import { tryBecomeLeader } from "../../src/store/leader-lock.ts";
 import { anEvent, anId, T0_US } from "../support/builders.ts";
 

@@ -3,7 +3,7 @@
  * built in a process always gets the n-th id; give `id` where it matters.
  */
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../../src/lib/time.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type {
   Automation,
   ConcurrencyLimit,

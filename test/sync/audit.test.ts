@@ -2,11 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
 import { DAY_US, formatIsoUs, HOUR_US } from "../../src/lib/time.ts";
 import { uuidToBytes } from "../../src/lib/uuid.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { findStateJson } from "../../src/store/sync-state.ts";
 import { type AuditCertificate, audit } from "../../src/sync/audit.ts";
-import { Backfill } from "../../src/sync/backfill.ts";
-import { catchUp } from "../../src/sync/catch-up.ts";
+import { Backfill } from "../../src/sync/events/backfill.ts";
+import { catchUp } from "../../src/sync/events/catch-up.ts";
 import { T0_US } from "../support/builders.ts";
 import { aBench, anEventAt, type Bench, failureOf, SECOND, still } from "./bench.ts";
 

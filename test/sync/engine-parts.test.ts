@@ -1,17 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
 import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
-import { retentionOf } from "../../src/model/event-retention.ts";
-import { countEventsBetween } from "../../src/store/events.ts";
+import { retentionOf } from "../../src/model/events/event-retention.ts";
+import { countEventsBetween } from "../../src/store/events/events.ts";
 import { findFact, findStateJson } from "../../src/store/sync-state.ts";
-import { Backfill } from "../../src/sync/backfill.ts";
-import { Canary } from "../../src/sync/canary.ts";
-import { catchUp } from "../../src/sync/catch-up.ts";
-import { keptFromUs } from "../../src/sync/kept-from.ts";
-import { forgetBefore, retentionTurn } from "../../src/sync/record-keeper.ts";
-import { learnServer } from "../../src/sync/server-facts.ts";
+import { keptFromUs } from "../../src/sync/context/retention-floor.ts";
+import { learnServer } from "../../src/sync/context/server-facts.ts";
+import { Backfill } from "../../src/sync/events/backfill.ts";
+import { catchUp } from "../../src/sync/events/catch-up.ts";
+import { forgetBefore, retentionTurn } from "../../src/sync/retention.ts";
 import { syncOnce } from "../../src/sync/sync-once.ts";
-import { Verifier } from "../../src/sync/verifier.ts";
+import { Canary } from "../../src/sync/verification/reset-detection.ts";
+import { Verifier } from "../../src/sync/verification/verifier.ts";
 import { aDeployment, aFlowRun, aLog, aTaskRun, at, T0_US } from "../support/builders.ts";
 import { aBench, anEventAt, failureOf, still } from "./bench.ts";
 

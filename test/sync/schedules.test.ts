@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { DAY_US, HOUR_US, MINUTE_US } from "../../src/lib/time.ts";
-import { CatchUpSchedule } from "../../src/sync/catch-up-schedule.ts";
-import { dueVerification, type VerifyCursors } from "../../src/sync/verify-schedule.ts";
-import { Wake } from "../../src/sync/wake.ts";
+import { Wake } from "../../src/sync/context/signal.ts";
+import { CatchUpSchedule } from "../../src/sync/events/catch-up-schedule.ts";
+import { dueVerification, type VerifyCursors } from "../../src/sync/verification/verify-schedule.ts";
 import { ManualClock, still } from "./bench.ts";
 
 describe("the schedule of catch-ups", () => {

@@ -6,12 +6,12 @@ import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
-import { createRedactor } from "../../src/model/redact.ts";
+import { createRedactor } from "../../src/model/secrets/redact.ts";
 import { DEFAULT_SYNC_SETTINGS } from "../../src/model/sync-settings.ts";
 import type { PrefectApi } from "../../src/prefect/api.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import { openRecord } from "../../src/store/database.ts";
-import { findEventById } from "../../src/store/events.ts";
+import { findEventById } from "../../src/store/events/events.ts";
 import { findFact } from "../../src/store/sync-state.ts";
 import {
   createSyncSession,

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { parseIsoUs, SECOND_US } from "../../src/lib/time.ts";
-import type { PrefectEvent } from "../../src/model/event.ts";
-import { getFlowRunLogsTool } from "../../src/tools/get-flow-run-logs.ts";
-import { getObjectSchemaTool } from "../../src/tools/get-object-schema.ts";
-import { readEventsTool } from "../../src/tools/read-events.ts";
+import type { PrefectEvent } from "../../src/model/events/event.ts";
+import { readEventsTool } from "../../src/tools/events/read-events.ts";
+import { getObjectSchemaTool } from "../../src/tools/objects/get-object-schema.ts";
+import { getFlowRunLogsTool } from "../../src/tools/runs/get-flow-run-logs.ts";
 import { aFlowRun, aLog, at, T0_US } from "../support/builders.ts";
 import { openToolHarness } from "../support/tool-harness.ts";
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import type { ToolDefinition } from "../../src/tools/define.ts";
+import { basename } from "node:path";
+import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
+import { toolListing } from "../../src/tools/definition/listing.ts";
 import { allTools, offeredTools } from "../../src/tools/index.ts";
-import { toolListing } from "../../src/tools/listing.ts";
 import { countTokens } from "../support/tokens.ts";
 
 const FOLDER = `${import.meta.dir}/../../src/tools`;
@@ -47,12 +48,14 @@ const names = (tools: readonly ToolDefinition[]) => tools.map((tool) => tool.nam
 describe("the registry", () => {
   test("lists every tool of the folder, named after its file, with a test of its own", async () => {
     const found: ToolDefinition[] = [];
-    for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".ts"))) {
+    for (const file of readdirSync(FOLDER, { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".ts"),
+    )) {
       const exported = (await import(`${FOLDER}/${file}`)) as Record<string, unknown>;
       for (const [name, value] of Object.entries(exported)) {
         if (!name.endsWith("Tool") || typeof value !== "object") continue;
         const tool = value as ToolDefinition;
-        expect(`${tool.name.replaceAll("_", "-")}.ts`).toBe(file);
+        expect(`${tool.name.replaceAll("_", "-")}.ts`).toBe(basename(file));
         const camel = tool.name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
         expect(name).toBe(`${camel}Tool`);
         expect(existsSync(`${import.meta.dir}/${file.replace(".ts", ".test.ts")}`)).toBe(true);

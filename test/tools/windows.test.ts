@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
-import { aggregateEventsTool } from "../../src/tools/aggregate-events.ts";
-import { diagnoseTool } from "../../src/tools/diagnose.ts";
-import { getDashboardTool } from "../../src/tools/get-dashboard.ts";
-import { getFlowRunLogsTool } from "../../src/tools/get-flow-run-logs.ts";
-import { getFlowRunsTool } from "../../src/tools/get-flow-runs.ts";
-import { getTimelineTool } from "../../src/tools/get-timeline.ts";
-import { readEventsTool } from "../../src/tools/read-events.ts";
-import { searchTool } from "../../src/tools/search.ts";
-import { whatChangedTool } from "../../src/tools/what-changed.ts";
+import { aggregateEventsTool } from "../../src/tools/events/aggregate-events.ts";
+import { getTimelineTool } from "../../src/tools/events/get-timeline.ts";
+import { readEventsTool } from "../../src/tools/events/read-events.ts";
+import { searchTool } from "../../src/tools/events/search.ts";
+import { whatChangedTool } from "../../src/tools/events/what-changed.ts";
+import { diagnoseTool } from "../../src/tools/runs/diagnose.ts";
+import { getFlowRunLogsTool } from "../../src/tools/runs/get-flow-run-logs.ts";
+import { getFlowRunsTool } from "../../src/tools/runs/get-flow-runs.ts";
+import { getDashboardTool } from "../../src/tools/workspace/get-dashboard.ts";
 import { aDeployment, aFlowRun, aLog, anEvent, anId, at } from "../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
 

@@ -1,16 +1,16 @@
 /** One question, one verdict: facts gathered, causes judged, ranked, and what was ruled out or could not be seen. */
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { isTerminal } from "../../model/state.ts";
-import type { QueryContext } from "../context.ts";
-import { joinFreshness, serverNowUs, unlessFuture } from "../freshness.ts";
-import { resolveName } from "../names.ts";
-import { flowRunDeleted } from "./causes/flow-run-deleted.ts";
+import { resolveName } from "../names/names.ts";
+import type { QueryContext } from "../source/context.ts";
+import { joinFreshness, serverNowUs, unlessFuture } from "../source/freshness.ts";
+import { flowRunDeleted } from "./causes/ended/flow-run-deleted.ts";
 import { CAUSES } from "./causes/index.ts";
-import { DEFAULT_WINDOW_US, gatherFacts } from "./gather.ts";
-import { endUs } from "./gather-ended.ts";
+import { endUs } from "./facts/ended-runs.ts";
+import { DEFAULT_WINDOW_US, gatherFacts } from "./facts/gather.ts";
+import { startTrail, type Trail } from "./facts/gathering.ts";
+import type { CauseModule, Facts, Finding, Subject, SubjectKind } from "./findings/types.ts";
 import { rankFindings } from "./rank.ts";
-import { startTrail, type Trail } from "./trail.ts";
-import type { CauseModule, Facts, Finding, Subject, SubjectKind } from "./types.ts";
 
 export interface DiagnoseQuestion {
   readonly subject: { readonly kind: Exclude<SubjectKind, "workspace">; readonly text: string } | null;

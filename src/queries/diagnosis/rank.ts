@@ -1,4 +1,4 @@
-import type { Finding } from "./types.ts";
+import type { Finding } from "./findings/types.ts";
 
 /**
  * The one rule of order: problems before notes; then what is certain before what is inferred; then what explains more runs;

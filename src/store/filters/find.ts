@@ -1,8 +1,8 @@
 /** Rows of the record by Prefect's filters. */
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb, SQLQueryBindings, Statement } from "../database.ts";
-import type { FlowRunRow } from "../flow-runs.ts";
-import type { TaskRunRow } from "../task-runs.ts";
+import type { FlowRunRow } from "../runs/flow-runs.ts";
+import type { TaskRunRow } from "../runs/task-runs.ts";
 import {
   automationsWhere,
   deploymentsWhere,

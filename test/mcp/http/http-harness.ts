@@ -3,7 +3,7 @@ import { loadSettings } from "../../../src/config/load-settings.ts";
 import type { HttpSettings } from "../../../src/config/settings.ts";
 import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 import { createLogger } from "../../../src/lib/logger.ts";
-import { type HttpOptions, type HttpServer, serveHttp } from "../../../src/mcp/http.ts";
+import { type HttpOptions, type HttpServer, serveHttp } from "../../../src/mcp/http/http.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 
 export interface Harness extends AsyncDisposable {

@@ -1,6 +1,6 @@
 /** Sessions of 2025-era clients: what they may keep, and who has to go when there are too many. */
 import { expect, test } from "bun:test";
-import { HttpSessions } from "../../../src/mcp/http-sessions.ts";
+import { HttpSessions } from "../../../src/mcp/http/sessions.ts";
 import { buildServer } from "../../../src/mcp/server.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 

@@ -3,19 +3,19 @@ import { describe, expect, test } from "bun:test";
 import { Client, StreamableHTTPClientTransport, type Transport } from "@modelcontextprotocol/client";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { formatIsoUs } from "../../../src/lib/time.ts";
-import { serveOverStdio } from "../../../src/mcp/stdio.ts";
-import { StdioWire } from "../../../src/mcp/stdio-wire.ts";
+import type { HostedApp } from "../../../src/mcp/http/tenants/tenant-host.ts";
+import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";
+import { StdioWire } from "../../../src/mcp/stdio/wire.ts";
 import { createResourceWatch } from "../../../src/mcp/subscriptions.ts";
-import type { HostedApp } from "../../../src/mcp/tenant-seat.ts";
 import type { PrefectApi } from "../../../src/prefect/api.ts";
 import { inTransaction, openRecord } from "../../../src/store/database.ts";
-import { createEventWriter } from "../../../src/store/events.ts";
-import { foldRunEvents } from "../../../src/store/fold-events.ts";
+import { createEventWriter } from "../../../src/store/events/events.ts";
+import { foldRunEvents } from "../../../src/store/runs/fold-events.ts";
 import { tempRecordFile } from "../../store/temp-record.ts";
 import { aFlowRun, aFlowRunEvent, aState } from "../../support/builders.ts";
 import { eventually } from "../../support/product.ts";
 import { fakeTenant } from "../fake-tenant.ts";
-import { makePipe } from "../pipe.ts";
+import { makePipe } from "../stdio/pipe.ts";
 import { modern, startHttp } from "./http-harness.ts";
 
 /** An application whose record another process writes: no notice comes from a Worker of its own. */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import type { Finding } from "../../../src/queries/diagnosis/findings/types.ts";
 import { rankFindings } from "../../../src/queries/diagnosis/rank.ts";
-import type { Finding } from "../../../src/queries/diagnosis/types.ts";
 
 const finding = (code: string, given: Partial<Finding> = {}): Finding => ({
   code,

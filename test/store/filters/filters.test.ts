@@ -17,9 +17,9 @@ import {
 } from "../../../src/store/filters/find.ts";
 import { parseFilter } from "../../../src/store/filters/parse.ts";
 import type { FlowRunSort } from "../../../src/store/filters/sorts.ts";
-import { upsertFlowRuns } from "../../../src/store/flow-runs.ts";
-import { upsertObjects } from "../../../src/store/objects.ts";
-import { upsertTaskRuns } from "../../../src/store/task-runs.ts";
+import { upsertObjects } from "../../../src/store/objects/objects.ts";
+import { upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
+import { upsertTaskRuns } from "../../../src/store/runs/task-runs.ts";
 import {
   aDeployment,
   aFlow,

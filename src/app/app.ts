@@ -1,0 +1,206 @@
+/** The application: settings → instance (record, API, Worker) → tools. Its life is one process's, or one tenant's. */
+
+import type { ResolvedSettings } from "../config/settings.ts";
+import type { AppError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/logger.ts";
+import { createResourceWatch, type ResourceWatch } from "../mcp/subscriptions.ts";
+import type { Tenant } from "../mcp/tenant.ts";
+import type { Redact } from "../model/secrets/redact.ts";
+import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";
+import type { QueryContext } from "../queries/source/context.ts";
+import type { ChangeNotice } from "../sync/context/ingest.ts";
+import type { ToolDefinition } from "../tools/definition/define-tool.ts";
+import { offeredTools } from "../tools/index.ts";
+import { createInstance, type Instance } from "./instance.ts";
+import { fatalProblem, type SettingsSource } from "./settings-source.ts";
+import { toolProblems } from "./tool-settings.ts";
+
+export interface AppOptions {
+  readonly settings: SettingsSource;
+  /** The file that the Worker re-enters: `main.ts`, its bundle or the compiled binary. */
+  readonly entry: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Names this application in the Worker's log, where one process holds several. */
+  readonly label?: string;
+  /** What the answers of callers' Prefects take of, together. */
+  readonly answers?: AnswerBudget;
+  /** Longest wait for the Worker to finish when the application ends. */
+  readonly stopWithinMs?: number;
+}
+
+export interface App extends Tenant, AsyncDisposable {
+  readonly settings: ResolvedSettings;
+  readonly watch: ResourceWatch;
+  /** Starts following Prefect, and looking for corrected settings without being asked. */
+  follow(): void;
+  /** After each commit of the Worker. Returns the function that ends it. */
+  onChange(listener: (change: ChangeNotice) => void): () => void;
+}
+
+const LOOK_FOR_CHANGES_MS = 2000;
+const STOP_WITHIN_MS = 700;
+
+export function openApp(options: AppOptions): App {
+  return new Application(options);
+}
+
+class Application implements App {
+  readonly version: string;
+  readonly logger: Logger;
+  readonly watch: ResourceWatch;
+  private readonly options: AppOptions;
+  private readonly ending = new AbortController();
+  private readonly toolListeners = new Set<() => void>();
+  private readonly changeListeners = new Set<(change: ChangeNotice) => void>();
+  private readonly closing = new Set<Promise<void>>();
+  private resolved: ResolvedSettings | null = null;
+  private instance: Instance | null = null;
+  private problem: AppError | null = null;
+  private offered: readonly ToolDefinition[] = [];
+  private readonly said = new Set<string>();
+  private isFollowing = false;
+
+  constructor(options: AppOptions) {
+    this.options = options;
+    this.version = options.version;
+    this.logger = options.logger;
+    this.watch = createResourceWatch({
+      record: () => this.instance?.query.record() ?? null,
+      onChange: (listener) => this.onChange(listener),
+      clock: options.clock,
+      signal: this.ending.signal,
+    });
+    this.look();
+  }
+
+  get settings(): ResolvedSettings {
+    return this.look();
+  }
+
+  get isCloud(): boolean {
+    return this.look().settings.isCloud;
+  }
+
+  get redact(): Redact | null {
+    return this.instance?.redact ?? null;
+  }
+
+  tools(): readonly ToolDefinition[] {
+    this.look();
+    return this.offered;
+  }
+
+  query(): QueryContext {
+    this.look();
+    if (!this.instance) throw this.problem;
+    this.instance.syncer.touch();
+    return this.instance.query;
+  }
+
+  follow(): void {
+    if (this.isFollowing) return;
+    this.isFollowing = true;
+    this.followInstance();
+    void this.keepLooking();
+  }
+
+  onToolsChanged(notify: () => void): () => void {
+    this.toolListeners.add(notify);
+    return () => void this.toolListeners.delete(notify);
+  }
+
+  onChange(listener: (change: ChangeNotice) => void): () => void {
+    this.changeListeners.add(listener);
+    return () => void this.changeListeners.delete(listener);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.ending.abort();
+    this.dropInstance();
+    await Promise.all(this.closing);
+  }
+
+  /** Takes over what the settings say now. Costs nothing while no file has changed. */
+  private look(): ResolvedSettings {
+    const resolved = this.options.settings.current();
+    if (resolved === this.resolved || this.ending.signal.aborted) return resolved;
+    const before = this.resolved;
+    this.resolved = resolved;
+    this.report(resolved, before);
+    this.problem = fatalProblem(resolved.problems);
+    const isSame = this.instance !== null && Bun.deepEquals(this.instance.settings, resolved.settings);
+    if (this.problem || !isSame) this.dropInstance();
+    if (!this.problem && !this.instance) this.makeInstance(resolved);
+    this.offer(resolved);
+    return resolved;
+  }
+
+  private report(resolved: ResolvedSettings, before: ResolvedSettings | null): void {
+    const known = new Set(before?.problems.map((problem) => problem.message));
+    for (const { level, message, where, fix } of resolved.problems.filter((problem) => !known.has(problem.message))) {
+      if (level === "fatal") this.logger.error(message, { where, fix });
+      else this.logger.warn(message, { where, fix });
+    }
+    if (before && fatalProblem(before.problems) && !fatalProblem(resolved.problems))
+      this.logger.info("the settings are in order again");
+  }
+
+  private makeInstance(resolved: ResolvedSettings): void {
+    const { entry, version, clock, logger, label, answers } = this.options;
+    const onChange = (change: ChangeNotice) => {
+      for (const listener of this.changeListeners) listener(change);
+    };
+    this.instance = createInstance({
+      settings: resolved.settings,
+      entry,
+      version,
+      clock,
+      logger,
+      onChange,
+      ...(label === undefined ? {} : { label }),
+      ...(answers === undefined ? {} : { answers }),
+    });
+    if (this.isFollowing) this.followInstance();
+  }
+
+  private followInstance(): void {
+    if (this.instance?.settings.sync.enabled) this.instance.syncer.follow();
+  }
+
+  private dropInstance(): void {
+    const { instance } = this;
+    this.instance = null;
+    if (!instance) return;
+    const closed = instance
+      .close(this.options.stopWithinMs ?? STOP_WITHIN_MS)
+      .finally(() => this.closing.delete(closed));
+    this.closing.add(closed);
+  }
+
+  private offer(resolved: ResolvedSettings): void {
+    const offered = offeredTools(resolved.settings);
+    const sentences = toolProblems(resolved.settings).filter((sentence) => !this.said.has(sentence));
+    for (const sentence of sentences) {
+      this.said.add(sentence);
+      this.logger.warn(sentence);
+    }
+    const isSame = Bun.deepEquals(offered.map(nameOf), this.offered.map(nameOf));
+    this.offered = offered;
+    if (!isSame) for (const notify of this.toolListeners) notify();
+  }
+
+  private async keepLooking(): Promise<void> {
+    const { signal } = this.ending;
+    while (!signal.aborted) {
+      await this.options.clock.sleep(LOOK_FOR_CHANGES_MS, signal);
+      this.look();
+    }
+  }
+}
+
+function nameOf(tool: ToolDefinition): string {
+  return tool.name;
+}

@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Settings } from "../config/settings.ts";
+import { AppError } from "../errors.ts";
+import type { PrefectConnection } from "../prefect/transport/connection.ts";
+import { recordFileName } from "../store/record-file.ts";
+import { tenantRecords } from "../store/tenant-folders.ts";
+
+/** How to reach Prefect, by the settings. Throws AppError `invalid_config` where they name no API. */
+export function toConnection(settings: Settings, version: string): PrefectConnection {
+  const { apiUrl, auth, customHeaders, csrf, requestTimeoutMs, maxRetries, retryJitterFactor, retryExtraCodes } =
+    settings;
+  if (apiUrl === null) {
+    throw new AppError("invalid_config", "The settings name no usable Prefect API URL.", {
+      hint: "Run `prefect-mcp-bun doctor`.",
+    });
+  }
+  const { insecure, caFile } = settings.tls;
+  const { http, https, noProxy } = settings.proxy;
+  return {
+    url: apiUrl,
+    auth,
+    customHeaders,
+    csrf,
+    requestTimeoutMs,
+    maxRetries,
+    retryJitterFactor,
+    retryExtraCodes,
+    tls: { insecure, ...(caFile === null ? {} : { caFile }) },
+    proxy: { http: http ?? undefined, https: https ?? undefined, noProxy: noProxy.join(",") },
+    isCloud: settings.isCloud,
+    cloudApiUrl: settings.cloudApiUrl,
+    isNamedByCaller: settings.isNamedByCaller === true,
+    userAgent: `prefect-mcp-bun/${version}`,
+  };
+}
+
+/** Every record of an instance in the data folder: the own one, and those of callers who brought it in their headers. */
+export function recordFilesOf(settings: Pick<Settings, "dataDir">, apiUrl: string): string[] {
+  const own = recordFileOf(settings, apiUrl);
+  return [...(existsSync(own) ? [own] : []), ...tenantRecords(settings.dataDir, recordFileName(apiUrl))];
+}
+
+/** The record of an instance. */
+export function recordFileOf(settings: Pick<Settings, "dataDir">, apiUrl: string): string {
+  return join(settings.dataDir, recordFileName(apiUrl));
+}

@@ -1,0 +1,32 @@
+import { credentialsOf } from "../config/credentials.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/logger.ts";
+import { createRedactor } from "../model/secrets/redact.ts";
+import { createPrefectClient } from "../prefect/client.ts";
+import type { ChangeNotice } from "../sync/context/ingest.ts";
+import { createSyncSession, type SyncSession } from "../sync/session.ts";
+import { recordFileOf, toConnection } from "./connection.ts";
+
+export interface SessionOptions {
+  readonly settings: Settings;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onChange?: (change: ChangeNotice) => void;
+}
+
+/** The writing side of one instance: in the Worker of `serve`, in the process itself for `sync`, `audit` and `forget`. */
+export function openSession(options: SessionOptions): SyncSession {
+  const { settings, version, clock, logger, onChange } = options;
+  const connection = toConnection(settings, version);
+  return createSyncSession({
+    file: recordFileOf(settings, connection.url),
+    api: createPrefectClient(connection, { clock, logger }),
+    clock,
+    logger,
+    settings: settings.sync,
+    redact: createRedactor({ credentials: credentialsOf(settings) }),
+    ...(onChange ? { onChange } : {}),
+  });
+}

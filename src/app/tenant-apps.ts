@@ -1,0 +1,87 @@
+/** Applications for callers who bring their own Prefect in their headers. */
+
+import type { ResolvedSettings, Settings } from "../config/settings.ts";
+import { apiUrlIssues, isCloudUrl, normaliseApiUrl, uiBaseUrl } from "../config/urls.ts";
+import { AppError } from "../errors.ts";
+import { withFields } from "../lib/logger.ts";
+import type { TenantTarget } from "../mcp/http/tenants/tenant-headers.ts";
+import { createAnswerBudget } from "../prefect/transport/answer-budget.ts";
+import { MOST_BYTES_OF_CALLERS } from "../prefect/transport/exchange.ts";
+import { tenantFolder, trimTenantFolders } from "../store/tenant-folders.ts";
+import { type App, type AppOptions, openApp } from "./app.ts";
+import { fixedSettings } from "./settings-source.ts";
+
+export interface TenantApps {
+  /** Throws AppError `invalid_input` for a URL that is no API's. */
+  open(target: TenantTarget, label: string): App;
+  /** Removes the oldest records that nobody has open until all fit into the limit. */
+  trimDisk(): void;
+}
+
+export interface TenantAppsOptions extends Omit<AppOptions, "settings"> {
+  /** The server's own settings: what is not about a Prefect holds for callers' Prefects too. */
+  readonly base: () => ResolvedSettings;
+}
+
+export function createTenantApps(options: TenantAppsOptions): TenantApps {
+  const inUse = new Map<string, number>();
+  const answers = createAnswerBudget(MOST_BYTES_OF_CALLERS);
+  return {
+    open(target, label) {
+      const resolved = settingsFor(options.base(), target);
+      const folder = resolved.settings.dataDir;
+      inUse.set(folder, (inUse.get(folder) ?? 0) + 1);
+      const logger = withFields(options.logger, { tenant: label });
+      const app = openApp({ ...options, settings: fixedSettings(resolved), logger, label, answers });
+      const dispose = app[Symbol.asyncDispose].bind(app);
+      app[Symbol.asyncDispose] = async () => {
+        await dispose();
+        const left = (inUse.get(folder) ?? 1) - 1;
+        if (left > 0) inUse.set(folder, left);
+        else inUse.delete(folder);
+      };
+      return app;
+    },
+    trimDisk() {
+      const { dataDir, http } = options.base().settings;
+      const removed = trimTenantFolders(dataDir, http.maxDiskBytes, new Set(inUse.keys()));
+      if (removed.length > 0)
+        options.logger.info("records of idle tenants removed to save disk", { n: removed.length });
+    },
+  };
+}
+
+/** The records of all tenants that may be open at a time fit into the limit together: those in use are never removed. */
+function diskShare({ http, sync }: Settings): number {
+  if (http.maxDiskBytes === 0) return sync.retentionBytes;
+  const share = Math.floor(http.maxDiskBytes / http.maxTenants);
+  return sync.retentionBytes === 0 ? share : Math.min(sync.retentionBytes, share);
+}
+
+/** Nothing of the server's own access to Prefect goes along: no key, no auth string, no header, no skipped certificate check. */
+export function settingsFor(base: ResolvedSettings, { url, credential }: TenantTarget): ResolvedSettings {
+  const { cloudApiUrl, tls, dataDir } = base.settings;
+  const apiUrl = normaliseApiUrl(url);
+  const fatal = apiUrlIssues(url, { cloudApiUrl, lenient: false }).find((issue) => issue.level === "fatal");
+  if (apiUrl === null || fatal) {
+    throw new AppError("invalid_input", `The URL in X-Prefect-Api-Url ${fatal?.message ?? "is not an API URL"}.`, {
+      hint: `${fatal?.fix ?? "Send the URL of a Prefect API"}.`,
+    });
+  }
+  const secret = credential.kind === "key" ? credential.key : credential.kind === "basic" ? credential.authString : "";
+  const settings: Settings = {
+    ...base.settings,
+    apiUrl,
+    apiUrlOrigin: "X-Prefect-Api-Url of the caller",
+    isNamedByCaller: true,
+    auth: credential,
+    customHeaders: {},
+    tls: { ...tls, insecure: false },
+    uiUrl: uiBaseUrl(apiUrl, { uiUrl: null, cloudApiUrl, cloudUiUrl: null }),
+    isCloud: isCloudUrl(apiUrl, cloudApiUrl),
+    profile: null,
+    dataDir: tenantFolder(dataDir, [apiUrl, credential.kind, secret]),
+    sync: { ...base.settings.sync, retentionBytes: diskShare(base.settings) },
+  };
+  return { ...base, settings, problems: [], files: [] };
+}

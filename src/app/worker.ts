@@ -1,0 +1,77 @@
+/** The Worker: the only writer of the record. */
+import "../lib/zod-without-jit.ts";
+import { toAppError } from "../errors.ts";
+import { Backoff } from "../lib/backoff.ts";
+import { systemClock } from "../lib/clock.ts";
+import { createLogger, withFields } from "../lib/logger.ts";
+import { writeStderr } from "../lib/stderr.ts";
+import type { ChangeNotice } from "../sync/context/ingest.ts";
+import type { SyncSession } from "../sync/session.ts";
+import { openSession } from "./sync-session.ts";
+import { decode, encode, type FromWorker, type ToWorker } from "./worker-messages.ts";
+
+declare const self: Worker;
+
+type Opening = Extract<ToWorker, { type: "open" }>;
+
+export function runWorker(): void {
+  const host = new SessionHost((message) => self.postMessage(encode(message)));
+  self.onmessage = (event: MessageEvent) => host.receive(decode<ToWorker>(event.data));
+  self.postMessage(encode({ type: "ready" }));
+}
+
+class SessionHost {
+  private readonly send: (message: FromWorker) => void;
+  private readonly stopping = new AbortController();
+  private readonly backoff = new Backoff({ firstMs: 500, maxMs: 10_000 });
+  private readonly following = Promise.withResolvers<void>();
+  private session: SyncSession | null = null;
+
+  constructor(send: (message: FromWorker) => void) {
+    this.send = send;
+  }
+
+  receive(message: ToWorker): void {
+    if (message.type === "open") {
+      if (message.follow) this.following.resolve();
+      void this.run(message);
+    } else if (message.type === "follow") this.following.resolve();
+    else if (message.type === "keep") this.session?.keep(message.batch);
+    else if (message.type === "touch") this.session?.touch();
+    else this.stopping.abort();
+  }
+
+  /** A record that cannot be opened now (full disk, no rights) may be later: nothing here ends before it is told to. */
+  private async run({ settings, version, label }: Opening): Promise<void> {
+    const { signal } = this.stopping;
+    const plain = createLogger(settings.logLevel, writeStderr);
+    const logger = label === null ? plain : withFields(plain, { tenant: label });
+    const onChange = (change: ChangeNotice) => this.send({ type: "change", change });
+    let said = "";
+    while (!signal.aborted) {
+      try {
+        this.session = openSession({ settings, version, clock: systemClock, logger, onChange });
+        this.send({ type: "trouble", error: null });
+        said = "";
+        await this.follow(this.session);
+      } catch (error) {
+        const { code, message, hint = null } = toAppError(error);
+        if (message !== said) logger.error("recording stopped and is tried again", { code, error: message, hint });
+        said = message;
+        this.send({ type: "trouble", error: { code, message, hint } });
+      } finally {
+        this.session?.close();
+        this.session = null;
+      }
+      await systemClock.sleep(this.backoff.next(), signal);
+    }
+    this.send({ type: "stopped" });
+  }
+
+  private async follow(session: SyncSession): Promise<void> {
+    const { signal } = this.stopping;
+    const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    await Promise.race([this.following.promise, stopped]);
+    if (!signal.aborted) await session.run(signal);
+  }
+}

@@ -1,0 +1,222 @@
+/** What is looked at, in the order in which it matters. Nothing here writes: neither to Prefect nor to the record. */
+import type { ResolvedSettings, SettingProblem, Settings, SettingValue } from "../../config/settings.ts";
+import { type AppError, toAppError } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { PrefectApi } from "../../prefect/api.ts";
+import type { RecordStatus } from "../../queries/workspace/record-status.ts";
+import { checkFiles } from "./files.ts";
+
+export interface Finding {
+  /** `fix`: it does not work until somebody does something. `warn`: it works, but not as well or not as safely. */
+  readonly level: "ok" | "warn" | "fix";
+  readonly area: "settings" | "api" | "websocket" | "clock" | "files" | "record";
+  readonly what: string;
+  readonly fix?: string;
+}
+
+export interface DoctorReport {
+  readonly settings: readonly SettingValue[];
+  readonly findings: readonly Finding[];
+}
+
+export interface DoctorDeps {
+  readonly resolved: ResolvedSettings;
+  /** Null when the settings give none. */
+  readonly api: PrefectApi | null;
+  /** Where the record of the instance is or would be; null without an instance. */
+  readonly recordFile: string | null;
+  /** Throws AppError when there is a file that cannot be used. */
+  readRecord(): RecordStatus;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+const CALL_WITHIN_MS = 8000;
+const SOCKET_WITHIN_MS = 8000;
+/** The engine measures the skew and takes it into account; people comparing times do not. */
+const SKEW_LIMIT_MS = 5000;
+
+export function exitCodeOf({ findings }: DoctorReport): 0 | 1 {
+  return findings.some(({ level }) => level === "fix") ? 1 : 0;
+}
+
+export async function checkSetup(deps: DoctorDeps): Promise<DoctorReport> {
+  const { resolved, api, recordFile } = deps;
+  return {
+    settings: resolved.values,
+    findings: [
+      ...checkSettings(resolved),
+      ...(api ? await checkApi(api, deps) : [notAsked()]),
+      ...checkFiles(resolved.settings.dataDir, recordFile, resolved.settings.sync.retentionBytes),
+      ...(recordFile === null ? [] : checkRecord(deps)),
+    ],
+  };
+}
+
+function notAsked(): Finding {
+  return {
+    level: "fix",
+    area: "api",
+    what: "Prefect is not asked for anything while the settings are in disorder.",
+    fix: "Correct the settings named above.",
+  };
+}
+
+function ofProblem({ level, message, fix }: SettingProblem): Finding {
+  return { level: level === "fatal" ? "fix" : "warn", area: "settings", what: message, fix };
+}
+
+function isLoopback(url: string): boolean {
+  return /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/.test(url);
+}
+
+function checkSettings({ settings, problems }: ResolvedSettings): Finding[] {
+  const findings = problems.map(ofProblem);
+  const { apiUrl, auth, tls, apiUrlOrigin } = settings;
+  if (apiUrl?.startsWith("http:") && !isLoopback(apiUrl) && auth.kind !== "none") {
+    const what = `Credentials travel unencrypted to ${apiUrl}.`;
+    findings.push({ level: "warn", area: "settings", what, fix: "Use an https API URL." });
+  }
+  if (apiUrl?.startsWith("https:") && tls.insecure) {
+    const what = "The server's certificate is not checked (PREFECT_API_TLS_INSECURE_SKIP_VERIFY).";
+    const fix = "Name its certificate authority in PREFECT_API_SSL_CERT_FILE instead.";
+    findings.push({ level: "warn", area: "settings", what, fix });
+  }
+  if (apiUrl !== null && problems.length === 0) {
+    findings.unshift({ level: "ok", area: "settings", what: `The API URL is ${apiUrl} (${apiUrlOrigin}).` });
+  }
+  return findings;
+}
+
+function failed(area: Finding["area"], error: unknown, instead: string, level: Finding["level"] = "fix"): Finding {
+  const { message, hint } = toAppError(error);
+  return { level, area, what: message, fix: hint ?? instead };
+}
+
+async function attempt<T>(call: () => Promise<T>): Promise<{ value: T } | { error: AppError }> {
+  try {
+    return { value: await call() };
+  } catch (error) {
+    return { error: toAppError(error) };
+  }
+}
+
+async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<Finding[]> {
+  const { resolved, clock, signal } = deps;
+  const { settings } = resolved;
+  const options = { signal, deadlineMs: CALL_WITHIN_MS, retries: 0 };
+  const startMs = clock.nowMs();
+  const health = await attempt(() => api.readHealth(options));
+  if ("error" in health && health.error.code !== "not_found" && health.error.code !== "unauthorized") {
+    return [failed("api", health.error, `Start Prefect, or correct PREFECT_API_URL (${settings.apiUrlOrigin}).`)];
+  }
+  const tookMs = Math.round(clock.nowMs() - startMs);
+  const [version, access] = [
+    settings.isCloud ? null : await attempt(() => api.readVersion(options)),
+    await attempt(() => api.filterFlows({ limit: 1 }, options)),
+  ];
+  const product: Finding | null = version
+    ? versionFinding(version, access)
+    : { level: "ok", area: "api", what: "It is Prefect Cloud." };
+  const findings: Finding[] = [
+    { level: "ok", area: "api", what: `Prefect answers at ${api.url} (${tookMs} ms).` },
+    ...(product ? [product] : []),
+    accessFinding(access, settings),
+  ];
+  if ("error" in access) return findings;
+  return [...findings, await checkSocket(api, deps), ...skewFindings(api.skewMs ?? null)];
+}
+
+type Attempt<T> = { readonly value: T } | { readonly error: AppError };
+
+function versionFinding(version: Attempt<string>, access: Attempt<unknown>): Finding | null {
+  if ("error" in version) {
+    // Refused like everything else: told once, by the finding about credentials.
+    if ("error" in access && access.error.code === version.error.code) return null;
+    return failed("api", version.error, "Check that the API URL is Prefect's own.", "warn");
+  }
+  if (Number.parseInt(version.value, 10) >= 3)
+    return { level: "ok", area: "api", what: `It is Prefect ${version.value}.` };
+  const what = `It is Prefect ${version.value}; events and their filters are those of Prefect 3.`;
+  return { level: "fix", area: "api", what, fix: "Upgrade the server to Prefect 3." };
+}
+
+const SHOWN_AUTH = { key: "the API key", basic: "the auth string", none: "no credentials" } as const;
+
+function accessFinding(access: Attempt<unknown>, { auth }: Settings): Finding {
+  if ("value" in access) return { level: "ok", area: "api", what: `It lets us read with ${SHOWN_AUTH[auth.kind]}.` };
+  return failed("api", access.error, "Check PREFECT_API_KEY or PREFECT_API_AUTH_STRING.");
+}
+
+async function checkSocket(api: PrefectApi, { resolved, clock, signal }: DoctorDeps): Promise<Finding> {
+  if (!resolved.settings.sync.stream) {
+    return {
+      level: "ok",
+      area: "websocket",
+      what: "The websocket is switched off (PREFECT_MCP_STREAM): Prefect is polled.",
+    };
+  }
+  const ending = new AbortController();
+  const over = AbortSignal.any([signal, ending.signal]);
+  const startMs = clock.nowMs();
+  const stream = api.openEventStream({}, over);
+  const timeout = clock.sleep(SOCKET_WITHIN_MS, over).then(() => "late" as const);
+  const opened = await attempt(() => Promise.race([stream.ready, timeout]));
+  const tookMs = Math.round(clock.nowMs() - startMs);
+  stream.close();
+  ending.abort();
+  const meanwhile = "Until then Prefect is polled, which is slower.";
+  if ("error" in opened) {
+    const fix = `${opened.error.hint ?? "Let websockets through the proxy in between."} ${meanwhile}`;
+    return { level: "warn", area: "websocket", what: opened.error.message, fix };
+  }
+  if (opened.value === "late") {
+    const what = `The websocket did not open within ${SOCKET_WITHIN_MS / 1000} s.`;
+    return { level: "warn", area: "websocket", what, fix: `Let websockets through the proxy in between. ${meanwhile}` };
+  }
+  return { level: "ok", area: "websocket", what: `The websocket opens (${tookMs} ms).` };
+}
+
+function skewFindings(skewMs: number | null): Finding[] {
+  if (skewMs === null) return [];
+  const seconds = Math.abs(skewMs / 1000).toFixed(1);
+  if (Math.abs(skewMs) <= SKEW_LIMIT_MS) {
+    return [
+      {
+        level: "ok",
+        area: "clock",
+        what: `Prefect's clock and ours agree (within ${Math.max(2, Math.ceil(Number(seconds)))} s).`,
+      },
+    ];
+  }
+  const what = `Prefect's clock is ${seconds} s ${skewMs > 0 ? "ahead of" : "behind"} ours.`;
+  return [
+    {
+      level: "warn",
+      area: "clock",
+      what,
+      fix: "Set the clock of the machine that is wrong; until then ages are reckoned with the difference.",
+    },
+  ];
+}
+
+function checkRecord({ readRecord }: DoctorDeps): Finding[] {
+  let status: RecordStatus;
+  try {
+    status = readRecord();
+  } catch (error) {
+    return [failed("record", error, "Move the file away; it is rebuilt from Prefect.")];
+  }
+  if (status.file === null) {
+    const what = "Nothing is recorded yet; a client that starts `serve`, or `prefect-mcp-bun sync`, fills the record.";
+    return [{ level: "ok", area: "record", what }];
+  }
+  const lag =
+    status.lagMs === null ? "no range is complete yet" : `complete up to ${Math.round(status.lagMs / 1000)} s ago`;
+  const who = { self: "this process", other: "another process", none: "nobody" }[status.syncing];
+  const what = `The record holds ${status.events.toLocaleString("en-US")} events, ${lag}; ${who} is syncing it.`;
+  const { lastError } = status;
+  if (!lastError || status.syncing === "none") return [{ level: "ok", area: "record", what }];
+  const trouble = `Its last error was ${lastError.code}: ${lastError.message}`;
+  return [{ level: "ok", area: "record", what: `${what} ${trouble}` }];
+}

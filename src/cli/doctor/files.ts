@@ -1,0 +1,101 @@
+import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { AppError } from "../../errors.ts";
+import type { Finding } from "./checks.ts";
+
+const AREA = "files";
+const SCARCE_BYTES = 200 * 1024 ** 2;
+
+function nearestExisting(path: string): string {
+  const parent = dirname(path);
+  return existsSync(path) || parent === path ? path : nearestExisting(parent);
+}
+
+function mayUse(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Permission bits of group and others; 0 on Windows, where they mean nothing. */
+function openBits(path: string): number {
+  return process.platform === "win32" ? 0 : statSync(path).mode & 0o077;
+}
+
+function checkFolder(dataDir: string): Finding {
+  const home = nearestExisting(dataDir);
+  if (!statSync(home).isDirectory()) {
+    const fix = "Remove that file, or name another folder in PREFECT_MCP_DATA_DIR.";
+    return { level: "fix", area: AREA, what: `${home} is a file, so the data folder ${dataDir} cannot be made.`, fix };
+  }
+  if (!mayUse(home, constants.W_OK | constants.X_OK)) {
+    const fix = `Give this user the right to write to ${home}, or name another folder in PREFECT_MCP_DATA_DIR.`;
+    return { level: "fix", area: AREA, what: `The data folder ${dataDir} cannot be written.`, fix };
+  }
+  if (home !== dataDir)
+    return { level: "ok", area: AREA, what: `The data folder ${dataDir} is made when it is needed.` };
+  if (openBits(dataDir) === 0) return { level: "ok", area: AREA, what: `The data folder is ${dataDir}.` };
+  const what = `Other users may look into the data folder ${dataDir}.`;
+  return { level: "warn", area: AREA, what, fix: `Run \`chmod 700 ${dataDir}\`, or start a sync, which closes it.` };
+}
+
+function checkRecordFile(file: string): Finding[] {
+  const findings: Finding[] = [];
+  for (const name of [file, `${file}-wal`, `${file}-shm`].filter((path) => existsSync(path))) {
+    if (!mayUse(name, constants.R_OK | constants.W_OK)) {
+      const fix = `Give it to the user that runs this program, or move it away: it is rebuilt from Prefect.`;
+      findings.push({ level: "fix", area: AREA, what: `The file ${name} cannot be read and written.`, fix });
+    } else if (openBits(name) !== 0) {
+      const what = `Other users may read ${name}.`;
+      findings.push({
+        level: "warn",
+        area: AREA,
+        what,
+        fix: `Run \`chmod 600 ${name}\`, or start a sync, which closes it.`,
+      });
+    }
+  }
+  return findings;
+}
+
+function checkDisk(dataDir: string, capBytes: number): Finding[] {
+  const home = nearestExisting(dataDir);
+  const { bavail, bsize } = statfsSync(home);
+  const free = bavail * bsize;
+  const gigabytes = `${(free / 1024 ** 3).toFixed(1)} GB`;
+  if (free < SCARCE_BYTES) {
+    const fix = "Make room there, or name a folder on another disk in PREFECT_MCP_DATA_DIR.";
+    return [{ level: "fix", area: AREA, what: `Only ${Math.round(free / 1024 ** 2)} MB are free at ${home}.`, fix }];
+  }
+  if (capBytes > 0 && free < capBytes) {
+    const what = `${gigabytes} are free at ${home}, less than the record may take (${(capBytes / 1024 ** 3).toFixed(1)} GB).`;
+    return [{ level: "warn", area: AREA, what, fix: "Make room there, or lower PREFECT_MCP_RETENTION_BYTES." }];
+  }
+  return [{ level: "ok", area: AREA, what: `${gigabytes} are free there.` }];
+}
+
+/** Folder, permissions and room. `capBytes`: what the record may take, 0 for no limit. Changes nothing. */
+export function checkFiles(dataDir: string, recordFile: string | null, capBytes: number): Finding[] {
+  const folder = checkFolder(dataDir);
+  if (folder.level === "fix") return [folder];
+  return [folder, ...checkDisk(dataDir, capBytes), ...(recordFile === null ? [] : checkRecordFile(recordFile))];
+}
+
+/** Why nothing can be recorded, in doctor's words; null when nothing is in the way. */
+export function writeProblem(dataDir: string, recordFile: string | null = null): AppError | null {
+  const findings = [checkFolder(dataDir), ...(recordFile === null ? [] : checkRecordFile(recordFile))];
+  return toError(findings.find(({ level }) => level === "fix"));
+}
+
+/** Why nothing can be read: reading needs no more than a folder, or none yet. */
+export function readProblem(dataDir: string): AppError | null {
+  return statSync(nearestExisting(dataDir)).isDirectory() ? null : toError(checkFolder(dataDir));
+}
+
+function toError(finding: Finding | undefined): AppError | null {
+  if (!finding) return null;
+  return new AppError("invalid_config", finding.what, finding.fix === undefined ? {} : { hint: finding.fix });
+}

@@ -1,0 +1,19 @@
+import { createLogger, type LogFields, type Logger, type LogLevel } from "../../lib/logger.ts";
+import type { Output } from "./output.ts";
+
+/** The log as people at a shell read it: `warning: the sentence, its fix`. */
+export function createPlainLogger(level: LogLevel, out: Pick<Output, "note">): Logger {
+  return createLogger(level, (line) => out.note(plainLine(JSON.parse(line) as LogFields)));
+}
+
+const WORDS: Readonly<Record<string, string>> = { warn: "warning" };
+
+/** Pure. */
+export function plainLine({ time: _, level, message, fix, hint, where: __, ...rest }: LogFields): string {
+  const advice = [fix, hint].filter((text) => typeof text === "string" && text !== "").join(" ");
+  const details = Object.entries(rest).map(
+    ([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  const more = [...(advice ? [advice] : []), ...details].join("; ");
+  return `${WORDS[String(level)] ?? String(level)}: ${String(message)}${more ? ` ${more}` : ""}`;
+}

@@ -1,0 +1,70 @@
+import type { SyncProgress } from "../../sync/sync-once.ts";
+import type { Output } from "./output.ts";
+
+const BAR_WIDTH = 24;
+/** Not on a terminal: one line per phase, and one in between this often. */
+const LINE_EVERY_MS = 5000;
+
+const PHASES: Readonly<Record<SyncProgress["phase"], string>> = {
+  events: "events",
+  objects: "objects",
+  runs: "runs",
+  logs: "logs of failed runs",
+  done: "done",
+};
+
+/** Redrawn in place on a terminal, plain lines elsewhere. */
+export interface ProgressView {
+  show(progress: SyncProgress, nowMs: number): void;
+  end(): void;
+}
+
+export function createProgressView(out: Output): ProgressView {
+  let shownPhase = "";
+  let shownMs = Number.NEGATIVE_INFINITY;
+  let isDrawn = false;
+  return {
+    show(progress, nowMs) {
+      if (out.isTerminal) {
+        out.raw(`\r${progressLine(progress, true).slice(0, out.columns - 1)}\u001b[K`);
+        isDrawn = true;
+        return;
+      }
+      if (progress.phase === shownPhase && nowMs - shownMs < LINE_EVERY_MS) return;
+      shownPhase = progress.phase;
+      shownMs = nowMs;
+      out.line(progressLine(progress, false));
+    },
+    end() {
+      if (isDrawn) out.line();
+      isDrawn = false;
+    },
+  };
+}
+
+/** `[████░░] 42 % history: 12,345 events, 250 pages, 260 requests, 1,200 events/s, 3 min left` */
+export function progressLine(progress: SyncProgress, withBar: boolean): string {
+  const { phase, events, pages, requests, eventsPerSecond, fraction, etaMs } = progress;
+  const share = Math.min(1, Math.max(0, fraction));
+  const full = Math.round(share * BAR_WIDTH);
+  const bar = withBar ? `[${"█".repeat(full)}${"░".repeat(BAR_WIDTH - full)}] ` : "";
+  const parts = [
+    `${count(events)} events`,
+    `${count(pages)} pages`,
+    `${count(requests)} requests`,
+    ...(eventsPerSecond > 0 ? [`${count(Math.round(eventsPerSecond))} events/s`] : []),
+    ...(etaMs === null || phase === "done" ? [] : [`${duration(etaMs)} left`]),
+  ];
+  return `${bar}${Math.floor(share * 100)} % ${PHASES[phase]}: ${parts.join(", ")}`;
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+export function duration(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+}

@@ -1,0 +1,64 @@
+/** Where the server may listen, and what must be in place for it. */
+import { readFileSync } from "node:fs";
+import type { HttpSettings } from "../../config/settings.ts";
+import { AppError, toAppError } from "../../errors.ts";
+import type { CallerAuthSettings } from "./caller-auth.ts";
+import { addressKind, checkAllowed } from "./target-rules.ts";
+
+export function isLoopbackBind(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, "").toLowerCase();
+  return bare === "localhost" || addressKind(bare) === "loopback";
+}
+
+/** Throws AppError `invalid_config` with the sentence that fixes it. */
+export function checkBind({ host, tokens, oidc, allowedTargets }: HttpSettings): void {
+  checkAllowed(allowedTargets);
+  if (isLoopbackBind(host) || tokens.length > 0 || oidc !== null) return;
+  throw new AppError(
+    "invalid_config",
+    `Refusing to listen on ${host} without caller authentication: everybody who can reach it could read the workspace.`,
+    {
+      hint: "Set PREFECT_MCP_HTTP_TOKENS to a long random token (or PREFECT_MCP_HTTP_OIDC_ISSUER), or leave out --host to listen on 127.0.0.1 only.",
+    },
+  );
+}
+
+/** Throws AppError `invalid_config` when what an issuer needs is not there. */
+export function callerAuthOf({ tokens, oidc }: HttpSettings): CallerAuthSettings {
+  if (oidc === null) return { tokens, oidc };
+  const { audience } = oidc;
+  if (audience === null || !URL.canParse(audience)) {
+    throw new AppError("invalid_config", "PREFECT_MCP_HTTP_OIDC_AUDIENCE must be the URL of this server's /mcp.", {
+      hint: "Set it to the address that callers use, for example https://mcp.example.com/mcp.",
+    });
+  }
+  for (const [name, url] of [
+    ["PREFECT_MCP_HTTP_OIDC_ISSUER", oidc.issuer],
+    ["PREFECT_MCP_HTTP_OIDC_JWKS_URL", oidc.jwksUrl],
+  ] as const) {
+    if (URL.canParse(url) && (url.startsWith("https:") || isLoopbackBind(new URL(url).hostname))) continue;
+    throw new AppError("invalid_config", `${name} must be an https URL.`, { hint: `Correct ${name}.` });
+  }
+  return { tokens, oidc: { ...oidc, audience } };
+}
+
+/** Certificate and key; null to serve plain http. Throws AppError `invalid_config`. */
+export function tlsOf({ tlsCertFile, tlsKeyFile }: HttpSettings): { cert: string; key: string } | null {
+  if (tlsCertFile === null && tlsKeyFile === null) return null;
+  if (tlsCertFile === null || tlsKeyFile === null) {
+    throw new AppError("invalid_config", "Serving over TLS needs both a certificate and its key.", {
+      hint: "Give --tls-cert and --tls-key together.",
+    });
+  }
+  return { cert: readPem(tlsCertFile, "--tls-cert"), key: readPem(tlsKeyFile, "--tls-key") };
+}
+
+function readPem(file: string, flag: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new AppError("invalid_config", `${flag} cannot be read: ${toAppError(error).message}`, {
+      hint: `Name a readable PEM file with ${flag}.`,
+    });
+  }
+}

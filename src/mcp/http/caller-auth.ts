@@ -1,0 +1,113 @@
+/**
+ * Who may call this server over HTTP (not: which Prefect they may see; that is the tenant's business). Bearer tokens set
+ * by the operator, or access tokens of an OIDC/OAuth issuer for which this server is the resource (RFC 9728, RFC 8707).
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createRemoteJWKSet, errors, jwtVerify } from "jose";
+import { AppError } from "../../errors.ts";
+
+export interface OidcSettings {
+  readonly issuer: string;
+  /** Value that `aud` must hold: this server's own URL. */
+  readonly audience: string;
+  readonly jwksUrl: string;
+  readonly scopes: readonly string[];
+}
+
+export interface CallerAuthSettings {
+  /** Static bearer tokens; any of them is good. */
+  readonly tokens: readonly string[];
+  readonly oidc: OidcSettings | null;
+}
+
+export interface Caller {
+  /** Stable, never the token: for limits, metrics and log lines. */
+  readonly id: string;
+  readonly scopes: readonly string[];
+  /** When the access token ends, milliseconds since 1970; without one it does not. */
+  readonly expiresMs?: number;
+}
+
+export interface CallerAuth {
+  readonly isRequired: boolean;
+  /** Throws AppError `unauthorized` whose message never holds the token. */
+  authenticate(headers: Headers): Promise<Caller>;
+}
+
+const ANONYMOUS: Caller = { id: "anonymous", scopes: [] };
+
+export function createCallerAuth(settings: CallerAuthSettings): CallerAuth {
+  const digests = settings.tokens.map(digest);
+  const oidc = settings.oidc;
+  const keys = oidc ? createRemoteJWKSet(new URL(oidc.jwksUrl)) : null;
+  const isRequired = digests.length > 0 || oidc !== null;
+
+  return {
+    isRequired,
+    async authenticate(headers) {
+      if (!isRequired) return ANONYMOUS;
+      const token = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+      if (token === undefined) throw refused("A bearer token is required.");
+      const given = digest(token);
+      // Every digest is compared, so that the time taken does not tell which one came near.
+      const known = digests.filter((one) => timingSafeEqual(one, given)).length > 0;
+      if (known) return { id: `token:${given.toString("hex").slice(0, 12)}`, scopes: [] };
+      if (!oidc || !keys) throw refused("The bearer token is not known.");
+      return await verifyAccessToken(token, oidc, keys);
+    },
+  };
+}
+
+async function verifyAccessToken(
+  token: string,
+  oidc: OidcSettings,
+  keys: ReturnType<typeof createRemoteJWKSet>,
+): Promise<Caller> {
+  let payload: Awaited<ReturnType<typeof jwtVerify>>["payload"];
+  try {
+    ({ payload } = await jwtVerify(token, keys, {
+      issuer: oidc.issuer,
+      audience: oidc.audience,
+      clockTolerance: 30,
+      // A token without an end could never be taken back, and those without a subject would all be one caller.
+      requiredClaims: ["exp", "sub"],
+    }));
+  } catch (cause) {
+    if (cause instanceof errors.JWKSTimeout || cause instanceof TypeError || isKeyFetch(cause)) {
+      throw new AppError("unavailable", "The keys of the token issuer cannot be read now.", { cause, status: 503 });
+    }
+    throw refused("The access token is not valid here.", cause);
+  }
+  if (typeof payload.sub !== "string" || payload.sub === "") throw refused("The access token names nobody.");
+  const granted = typeof payload.scope === "string" ? payload.scope.split(" ") : [];
+  const missing = oidc.scopes.filter((scope) => !granted.includes(scope));
+  if (missing.length > 0) {
+    throw new AppError("unauthorized", `The access token lacks the scope ${missing.join(" ")}.`, {
+      hint: "Ask the issuer for a token with this scope.",
+      status: 403,
+    });
+  }
+  const subject = `${payload.iss ?? ""} ${payload.sub}`;
+  return {
+    id: `sub:${digest(subject).toString("hex").slice(0, 12)}`,
+    scopes: granted,
+    ...(payload.exp === undefined ? {} : { expiresMs: payload.exp * 1000 }),
+  };
+}
+
+/** A refusal of the issuer's key server is a plain JOSEError; every fault of the token itself is a kind of its own. */
+function isKeyFetch(cause: unknown): boolean {
+  return cause instanceof errors.JOSEError && cause.code === "ERR_JOSE_GENERIC";
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function refused(message: string, cause?: unknown): AppError {
+  return new AppError("unauthorized", message, {
+    hint: "Send Authorization: Bearer <token> with a token that the operator of this server gave you.",
+    status: 401,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

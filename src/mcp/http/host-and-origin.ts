@@ -1,0 +1,74 @@
+/** Host and Origin: a web page that a user of this machine has open must not reach the server, by whatever name it tries. */
+import type { HttpSettings } from "../../config/settings.ts";
+import { isLoopbackBind } from "./bind.ts";
+import { isAddressText } from "./target-rules.ts";
+
+export interface RequestGuards {
+  /** Sentence of refusal, or null. */
+  host(headers: Headers): string | null;
+  origin(headers: Headers): string | null;
+  /** Headers for a browser page of an accepted origin; empty without one. */
+  cors(headers: Headers): Record<string, string>;
+}
+
+const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
+const WILDCARDS = new Set(["0.0.0.0", "::", "[::]", "*"]);
+
+export function createGuards(
+  settings: Pick<HttpSettings, "host" | "allowedHosts" | "allowedOrigins">,
+  bound: URL,
+): RequestGuards {
+  const isWildcard = WILDCARDS.has(settings.host);
+  const own = isLoopbackBind(settings.host) || isWildcard ? LOOPBACK_NAMES : [];
+  const names = new Set([...own, bracketed(settings.host), ...settings.allowedHosts.map(nameOf)]);
+  const origins = new Set(settings.allowedOrigins.map((origin) => origin.trim().replace(/\/+$/, "").toLowerCase()));
+  const isKnownHost = (name: string) => names.has(name) || (isWildcard && isAddressText(name.replace(/^\[|\]$/g, "")));
+  // Which addresses are its own a server on all of them does not know: a page of its own comes from the one that it asks.
+  const isOwnName = (name: string, asked: string) => names.has(name) || (isKnownHost(name) && name === nameOf(asked));
+  const isOwnOrigin = (origin: string, asked: string) => {
+    if (!URL.canParse(origin)) return false;
+    const { protocol, hostname, port } = new URL(origin);
+    return protocol === bound.protocol && port === bound.port && isOwnName(hostname.toLowerCase(), asked);
+  };
+  const accepted = (origin: string, headers: Headers) =>
+    origins.has(origin.toLowerCase()) || origins.has("*") || isOwnOrigin(origin, headers.get("host") ?? "");
+  return {
+    host(headers) {
+      const given = headers.get("host") ?? "";
+      if (isKnownHost(nameOf(given))) return null;
+      return "This name of the server is not accepted (Host header); PREFECT_MCP_HTTP_ALLOWED_HOSTS adds names.";
+    },
+    origin(headers) {
+      const origin = headers.get("origin");
+      if (origin === null || accepted(origin, headers)) return null;
+      return "Pages of this origin are not accepted (Origin header); PREFECT_MCP_HTTP_ALLOWED_ORIGINS adds origins.";
+    },
+    cors(headers) {
+      const origin = headers.get("origin");
+      if (origin === null || !accepted(origin, headers)) return {};
+      return {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": "mcp-session-id, www-authenticate, retry-after",
+        vary: "origin",
+      };
+    },
+  };
+}
+
+export const PREFLIGHT: Readonly<Record<string, string>> = {
+  "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
+  "access-control-allow-headers":
+    "authorization, content-type, accept, last-event-id, mcp-session-id, mcp-protocol-version, mcp-method, mcp-name, x-prefect-api-url, x-prefect-api-key, x-prefect-api-auth-string",
+  "access-control-max-age": "600",
+};
+
+/** Without the port, in lower case, IPv6 in brackets. */
+function nameOf(host: string): string {
+  const text = host.trim().toLowerCase();
+  const name = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(text)?.[1] ?? text;
+  return bracketed(name.replace(/\.$/, ""));
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host.toLowerCase()}]` : host.toLowerCase();
+}

@@ -1,0 +1,44 @@
+/** What the operator sees of an answered request: counters, a log line, a span. */
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/logger.ts";
+import type { SpanExporter } from "../../lib/span-export.ts";
+import type { Metrics } from "./metrics.ts";
+import { methodLabel } from "./request.ts";
+
+export interface AnsweredRequest {
+  readonly request: Request;
+  /** Parsed; undefined for requests without one. */
+  readonly body: unknown;
+  readonly callerId: string;
+  /** Label of the tenant. */
+  readonly tenant: string;
+  readonly status: number;
+  /** When it began, microseconds. */
+  readonly startUs: number;
+}
+
+export interface NoteOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly spans: SpanExporter | null;
+}
+
+/** Call it when the answer has left. */
+export function noteRequest(answered: AnsweredRequest, { clock, logger, metrics, spans }: NoteOptions): void {
+  const { request, body, callerId, tenant, status, startUs } = answered;
+  const method = request.method === "POST" ? methodLabel(body) : request.method;
+  const startMs = startUs / 1000;
+  const ms = (clock.nowUs() - startUs) / 1000;
+  metrics.count("requests_total", { tenant, method, status: String(status) });
+  metrics.observe("request_seconds", { tenant }, ms / 1000);
+  logger.debug("request", { tenant, caller: callerId, method, status, ms });
+  spans?.add({
+    name: method,
+    startMs,
+    endMs: startMs + ms,
+    isError: status >= 500,
+    parent: request.headers.get("traceparent"),
+    attributes: { "mcp.method.name": method, "http.response.status_code": status, "prefect_mcp.tenant": tenant },
+  });
+}

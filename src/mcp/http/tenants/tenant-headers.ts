@@ -1,0 +1,58 @@
+import { AppError } from "../../../errors.ts";
+
+/** The headers of Prefect's own MCP server: a caller's Prefect instead of the one this process is set up for. */
+export const TENANT_HEADERS = {
+  url: "x-prefect-api-url",
+  key: "x-prefect-api-key",
+  authString: "x-prefect-api-auth-string",
+} as const;
+
+export type TenantCredential =
+  | { readonly kind: "none" }
+  | { readonly kind: "key"; readonly key: string }
+  | { readonly kind: "basic"; readonly authString: string };
+
+/** Null: no tenant header at all, the caller asks for the server's own Prefect. */
+export interface TenantTarget {
+  readonly url: string;
+  readonly credential: TenantCredential;
+}
+
+/**
+ * Half a set is an error and never falls back to the server's own credentials: a URL without a credential header is a
+ * full set only for a Prefect that asks for none (Prefect itself then says 401).
+ * Throws AppError `unauthorized`.
+ */
+export function readTenantHeaders(headers: Headers): TenantTarget | null {
+  const url = headers.get(TENANT_HEADERS.url);
+  const key = headers.get(TENANT_HEADERS.key);
+  const authString = headers.get(TENANT_HEADERS.authString);
+  if (url === null && key === null && authString === null) return null;
+  if (url !== null && url.trim() === "" && key === null && authString === null) {
+    throw halfSet(`${TENANT_HEADERS.url} is empty`);
+  }
+  if (url === null || url.trim() === "") {
+    throw halfSet(
+      `${key !== null ? TENANT_HEADERS.key : TENANT_HEADERS.authString} came without ${TENANT_HEADERS.url}`,
+    );
+  }
+  if (key !== null && authString !== null) {
+    throw halfSet(`${TENANT_HEADERS.key} and ${TENANT_HEADERS.authString} both came`);
+  }
+  if (key !== null) {
+    if (key.trim() === "") throw halfSet(`${TENANT_HEADERS.key} is empty`);
+    return { url: url.trim(), credential: { kind: "key", key: key.trim() } };
+  }
+  if (authString !== null) {
+    if (authString.trim() === "") throw halfSet(`${TENANT_HEADERS.authString} is empty`);
+    return { url: url.trim(), credential: { kind: "basic", authString } };
+  }
+  return { url: url.trim(), credential: { kind: "none" } };
+}
+
+function halfSet(what: string): AppError {
+  return new AppError("unauthorized", `Half a set of Prefect headers: ${what}.`, {
+    hint: `Send ${TENANT_HEADERS.url} with exactly one of ${TENANT_HEADERS.key} and ${TENANT_HEADERS.authString}, or none of the three.`,
+    status: 400,
+  });
+}

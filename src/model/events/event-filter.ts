@@ -1,0 +1,193 @@
+/**
+ * Prefect's EventFilter, as sent to `POST /events/filter`, and what it means over REST (SQL on the server).
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/filters.py
+ */
+
+import { lowerAscii, sqlLike, sqlLikePrefix } from "../text/sql-like.ts";
+import { type PrefectEvent, RESOURCE_ID, RESOURCE_ROLE } from "./event.ts";
+import { compileTextQuery, isBlankQuery } from "./text-query.ts";
+
+export type LabelSpec = Readonly<Record<string, string | readonly string[]>>;
+
+export interface RelatedFilter {
+  readonly id?: readonly string[];
+  readonly role?: readonly string[];
+  readonly resources_in_roles?: readonly (readonly [string, string])[];
+  readonly labels?: LabelSpec;
+}
+
+export interface AnyResourceFilter {
+  readonly id?: readonly string[];
+  readonly id_prefix?: readonly string[];
+  readonly labels?: LabelSpec;
+}
+
+export interface EventFilter {
+  readonly occurred?: { readonly since?: string; readonly until?: string };
+  readonly event?: {
+    readonly prefix?: readonly string[];
+    readonly exclude_prefix?: readonly string[];
+    readonly name?: readonly string[];
+    readonly exclude_name?: readonly string[];
+  };
+  readonly resource?: {
+    readonly id?: readonly string[];
+    readonly id_prefix?: readonly string[];
+    readonly labels?: LabelSpec;
+    readonly distinct?: boolean;
+  };
+  readonly related?: RelatedFilter | readonly RelatedFilter[];
+  readonly any_resource?: AnyResourceFilter | readonly AnyResourceFilter[];
+  readonly id?: { readonly id?: readonly string[] };
+  readonly text?: { readonly query: string };
+  readonly order?: "ASC" | "DESC";
+}
+
+export type EventPredicate = (event: PrefectEvent) => boolean;
+
+/**
+ * Whether the event matches as REST would say, apart from `occurred`, `order` and `resource.distinct`, which are about
+ * windows and lists. Prefixes and label globs ignore the case of ASCII letters and `_`, `%` in a prefix are wildcards,
+ * as in SQL on the server (the websocket differs). Text also finds non-ASCII words, as on PostgreSQL.
+ */
+export function matchesEventFilter(filter: EventFilter, event: PrefectEvent): boolean {
+  return compileEventFilter(filter)(event);
+}
+
+/** The same for many events: patterns are prepared once. */
+export function compileEventFilter(filter: EventFilter): EventPredicate {
+  const parts: EventPredicate[] = [];
+  const { event: names, resource, id, text } = filter;
+  if (restrictsNames(names)) {
+    const matchesName = compileNameFilter(names);
+    parts.push((event) => matchesName(event.event));
+  }
+  if (resource) parts.push(compilePrimary(resource));
+  for (const related of asList(filter.related)) parts.push(compileRelated(related));
+  for (const any of asList(filter.any_resource)) parts.push(compileAny(any));
+  if (id?.id?.length) {
+    const ids = new Set(id.id.map((one) => one.toLowerCase()));
+    parts.push((event) => ids.has(event.id.toLowerCase()));
+  }
+  if (text && !isBlankQuery(text.query)) parts.push(compileTextQuery(text.query));
+  return (event) => parts.every((part) => part(event));
+}
+
+/** True when the part says anything: absent and empty lists mean "no restriction". */
+export function restrictsNames(names: EventFilter["event"]): names is NonNullable<EventFilter["event"]> {
+  return [names?.prefix, names?.exclude_prefix, names?.name, names?.exclude_name].some((list) => list?.length);
+}
+
+export function compileNameFilter(names: NonNullable<EventFilter["event"]>): (name: string) => boolean {
+  const prefixes = (names.prefix ?? []).map(sqlLikePrefix);
+  const excluded = (names.exclude_prefix ?? []).map(sqlLikePrefix);
+  const exact = names.name?.length ? new Set(names.name) : null;
+  const excludedNames = new Set(names.exclude_name ?? []);
+  return (name) =>
+    (prefixes.length === 0 || prefixes.some((matches) => matches(name))) &&
+    !excluded.some((matches) => matches(name)) &&
+    (exact === null || exact.has(name)) &&
+    !excludedNames.has(name);
+}
+
+/** Filters given as one object or as an array of them (all must hold); absent is none. */
+export function asList<T extends object>(filters: T | readonly T[] | null | undefined): readonly T[] {
+  if (!filters) return [];
+  return Array.isArray(filters) ? (filters as readonly T[]) : [filters as T];
+}
+
+/** A resource as the server keeps it: id and role apart from the other labels. The primary one has the role "". */
+interface ResourceRow {
+  readonly id: string;
+  readonly role: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+type RowPredicate = (row: ResourceRow) => boolean;
+
+const primaryRow = (event: PrefectEvent): ResourceRow => toRow(event.resource, "");
+const relatedRows = (event: PrefectEvent): ResourceRow[] =>
+  event.related.map((one) => toRow(one, one[RESOURCE_ROLE] ?? ""));
+
+function toRow(labels: Readonly<Record<string, string>>, role: string): ResourceRow {
+  return { id: labels[RESOURCE_ID] ?? "", role, labels };
+}
+
+function compilePrimary(filter: NonNullable<EventFilter["resource"]>): EventPredicate {
+  const parts = [...idParts(filter.id, filter.id_prefix)];
+  if (filter.labels) parts.push(...labelParts(filter.labels, null));
+  return (event) => parts.length === 0 || parts.every((part) => part(primaryRow(event)));
+}
+
+function compileAny(filter: AnyResourceFilter): EventPredicate {
+  const parts = [...idParts(filter.id, filter.id_prefix)];
+  if (filter.labels) parts.push(...labelParts(filter.labels, hasRole));
+  if (parts.length === 0) return () => true;
+  const matches: RowPredicate = (row) => parts.every((part) => part(row));
+  return (event) => matches(primaryRow(event)) || relatedRows(event).some(matches);
+}
+
+function compileRelated(filter: RelatedFilter): EventPredicate {
+  const parts = [...idParts(filter.id, undefined)];
+  const { role, resources_in_roles: pairs, labels } = filter;
+  if (role?.length) parts.push(hasRole(role));
+  if (pairs?.length) parts.push((row) => pairs.some(([id, inRole]) => row.id === id && row.role === inRole));
+  const restrictsLabels = labels !== undefined && labels !== null && Object.keys(labels).length > 0;
+  if (restrictsLabels) parts.push(...labelParts(labels, hasRole));
+  if (parts.length === 0 && !restrictsLabels) return () => true;
+  if (!role?.length) parts.push((row) => row.role !== "");
+  const matches: RowPredicate = (row) => parts.every((part) => part(row));
+  return (event) => relatedRows(event).some(matches) || matches(primaryRow(event));
+}
+
+const hasRole =
+  (roles: readonly string[]): RowPredicate =>
+  (row) =>
+    roles.includes(row.role);
+
+function idParts(ids: readonly string[] | undefined, prefixes: readonly string[] | undefined): RowPredicate[] {
+  const parts: RowPredicate[] = [];
+  if (ids?.length) {
+    const set = new Set(ids);
+    parts.push((row) => set.has(row.id));
+  }
+  if (prefixes?.length) {
+    const matchers = prefixes.map(sqlLikePrefix);
+    parts.push((row) => matchers.some((matches) => matches(row.id)));
+  }
+  return parts;
+}
+
+/**
+ * An empty list matches nothing, except for id and role, where the server takes it as no restriction. `roleIs` null: the primary
+ * resource, among whose stored labels there is no role, so asking for one finds nothing.
+ */
+function labelParts(labels: LabelSpec, roleIs: ((roles: readonly string[]) => RowPredicate) | null): RowPredicate[] {
+  return Object.entries(labels).flatMap(([label, value]): RowPredicate[] => {
+    const values = typeof value === "string" ? [value] : value;
+    if (label === RESOURCE_ROLE && !roleIs) return [() => false];
+    const isOwnColumn = label === RESOURCE_ID || label === RESOURCE_ROLE;
+    if (isOwnColumn && (value === "" || values.length === 0)) return [];
+    if (label === RESOURCE_ROLE && roleIs) return [roleIs(values)];
+    const globs = values.map(compileGlob);
+    if (label === RESOURCE_ID) return [(row) => globs.some((matches) => matches(row.id))];
+    return [
+      (row) => {
+        const own = row.labels[label];
+        return own !== undefined && globs.some((matches) => matches(own));
+      },
+    ];
+  });
+}
+
+/** `*` any run, `?` one character, a leading `!` negates; all else is literal. */
+function compileGlob(glob: string): (value: string) => boolean {
+  const isNegated = glob.startsWith("!");
+  const pattern = isNegated ? glob.slice(1) : glob;
+  if (!/[*?]/.test(pattern)) {
+    const plain = lowerAscii(pattern);
+    return (value) => (lowerAscii(value) === plain) !== isNegated;
+  }
+  const matches = sqlLike(pattern, { any: "*", one: "?" });
+  return (value) => matches(value) !== isNegated;
+}

@@ -1,0 +1,64 @@
+import { ANY_ONE, ANY_RUN, fitsTokens, type Token } from "../../lib/wildcards.ts";
+import type { LabelSpec } from "./event-filter.ts";
+
+/**
+ * Labels as Prefect compares them on live events (websocket filters, automation triggers): case-sensitive fnmatch with
+ * `*`, `?` and `[…]` sets, `!` in front negates, a missing label never matches.
+ * The database route differs: see event-filter.ts.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/schemas/events.py
+ */
+export function matchesLabels(spec: LabelSpec, labels: Readonly<Record<string, string>>): boolean {
+  return Object.entries(spec).every(([label, expected]) => {
+    const value = labels[label];
+    if (value === undefined) return false;
+    return (typeof expected === "string" ? [expected] : expected).some((one) => matchesGlob(one, value));
+  });
+}
+
+function matchesGlob(expected: string, value: string): boolean {
+  const negated = expected.startsWith("!");
+  return globMatcher(negated ? expected.slice(1) : expected)(value) !== negated;
+}
+
+/** A test of the whole text against an fnmatch pattern. */
+export function globMatcher(glob: string): (text: string) => boolean {
+  const chars = [...glob];
+  const tokens: Token[] = [];
+  let lastClose = chars.lastIndexOf("]");
+  for (let index = 0; index < chars.length; index++) {
+    const char = chars[index] ?? "";
+    if (char === "*") tokens.push(ANY_RUN);
+    else if (char === "?") tokens.push(ANY_ONE);
+    else if (char === "[" && index < lastClose) {
+      // A "]" that comes first is one of the set.
+      const close = chars.indexOf("]", index + (chars[index + 1] === "!" ? 3 : 2));
+      if (close < 0) lastClose = -1;
+      tokens.push(close < 0 ? char : setOf(chars.slice(index + 1, close)));
+      if (close > 0) index = close;
+    } else tokens.push(char);
+  }
+  return (text) => fitsTokens(text, tokens);
+}
+
+/** What stands between the brackets: characters and ranges, all others with `!` in front. A range that runs backwards holds none. */
+function setOf(chars: readonly string[]): (char: string) => boolean {
+  const isNegated = chars[0] === "!";
+  const single = new Set<string>();
+  const ranges: [first: number, last: number][] = [];
+  for (let index = isNegated ? 1 : 0; index < chars.length; index++) {
+    const [first = "", dash, last] = chars.slice(index, index + 3);
+    if (dash !== "-" || last === undefined) single.add(first);
+    else {
+      ranges.push([codeOf(first), codeOf(last)]);
+      index += 2;
+    }
+  }
+  return (char) => {
+    const code = codeOf(char);
+    return (single.has(char) || ranges.some(([first, last]) => first <= code && code <= last)) !== isNegated;
+  };
+}
+
+function codeOf(char: string): number {
+  return char.codePointAt(0) ?? 0;
+}

@@ -1,0 +1,93 @@
+/**
+ * Triggers and actions of automations in words.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/schemas/automations.py
+ */
+import type { Json, JsonObject } from "../objects.ts";
+import { duration } from "./schedule.ts";
+
+/** One sentence: what must happen, how often, where. */
+export function describeTrigger(trigger: JsonObject): string {
+  const { type, within } = trigger;
+  const inTime = typeof within === "number" && within > 0 ? ` within ${duration(within)}` : "";
+  if (type === "compound" || type === "sequence") {
+    const parts = (Array.isArray(trigger.triggers) ? trigger.triggers : []).map(
+      (part) => `(${describeTrigger(asObject(part))})`,
+    );
+    if (type === "sequence") return `in this order${inTime}: ${parts.join(", ")}`;
+    const wanted = typeof trigger.require === "number" ? `${trigger.require} of` : (textOf(trigger.require) ?? "all");
+    return `${wanted}${inTime}: ${parts.join(", ")}`;
+  }
+  if (type === "metric") return describeMetric(trigger);
+  return describeEvent(trigger, inTime);
+}
+
+function describeEvent(trigger: JsonObject, inTime: string): string {
+  const events = textsOf(trigger.expect).join(" or ") || "any event";
+  const count = typeof trigger.threshold === "number" ? trigger.threshold : 1;
+  const after = textsOf(trigger.after);
+  const since = after.length > 0 ? ` after ${after.join(" or ")}` : "";
+  const times = count === 1 ? "" : ` ${count} times`;
+  const what =
+    trigger.posture === "Proactive"
+      ? `${count === 1 ? "no " : `fewer than ${count} `}${events}${inTime}${since}`
+      : `${events}${times}${inTime}${since}`;
+  const each = textsOf(trigger.for_each);
+  const where = [labels("on", trigger.match), labels("related to", trigger.match_related)];
+  return [what, ...where, each.length > 0 ? `counted per ${each.join(", ")}` : ""].filter(Boolean).join("; ");
+}
+
+function describeMetric(trigger: JsonObject): string {
+  const query = asObject(trigger.metric ?? {});
+  const range = typeof query.range === "number" ? ` over ${duration(query.range)}` : "";
+  const firing = typeof query.firing_for === "number" ? ` for ${duration(query.firing_for)}` : "";
+  const threshold = typeof query.threshold === "number" ? query.threshold : "?";
+  return [
+    `metric ${textOf(query.name) ?? "?"} ${textOf(query.operator) ?? ""} ${threshold}${range}${firing}`,
+    labels("on", trigger.match),
+    labels("related to", trigger.match_related),
+  ]
+    .filter(Boolean)
+    .join("; ");
+}
+
+/** `on prefect.resource.id=prefect.flow-run.*`; "" when everything matches. */
+function labels(word: string, match: Json | undefined): string {
+  const specs = (Array.isArray(match) ? match : [match]).map((spec) => asObject(spec ?? {}));
+  const said = specs
+    .map((spec) =>
+      Object.entries(spec).map(
+        ([label, values]) => `${label.replace("prefect.resource.", "")}=${textsOf(values).join("|")}`,
+      ),
+    )
+    .filter((parts) => parts.length > 0)
+    .map((parts) => parts.join(" "));
+  return said.length === 0 ? "" : `${word} ${said.join(", ")}`;
+}
+
+/** `run-deployment nightly`; ids are named by `nameOf` where it knows them. */
+export function describeAction(action: JsonObject, nameOf: (id: string) => string | null = () => null): string {
+  const target = ["deployment_id", "work_pool_id", "work_queue_id", "automation_id", "block_document_id"].flatMap(
+    (field) => {
+      const id = textOf(action[field]);
+      if (id === null) return [];
+      const name = nameOf(id);
+      return [name === null ? id : `${name} (${id})`];
+    },
+  );
+  const inferred = action.source === "inferred" ? ["(of the event)"] : [];
+  const state = textOf(action.state);
+  return [textOf(action.type) ?? "?", ...target, ...inferred, ...(state === null ? [] : [`to ${state}`])].join(" ");
+}
+
+function asObject(value: Json): JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+}
+
+function textOf(value: Json | undefined): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+function textsOf(value: Json | undefined): string[] {
+  if (typeof value === "string") return [value];
+  return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+}

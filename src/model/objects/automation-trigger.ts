@@ -1,0 +1,288 @@
+/**
+ * Replays an automation's trigger over recorded events, as Prefect's trigger service would have judged them: buckets per
+ * `for_each` key, one window open at a time, reactive triggers fire when the threshold is reached, proactive ones when a
+ * window ends below it. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/triggers.py
+ *
+ * The service sees events in order of arrival and keeps its windows in memory: a server restart or a failed evaluation can
+ * make the truth differ from the replay. A replay is therefore evidence, not proof.
+ */
+import { parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import type { PrefectEvent } from "../events/event.ts";
+import type { LabelSpec } from "../events/event-filter.ts";
+import { globMatcher, matchesLabels } from "../events/live-labels.ts";
+
+export interface EventTrigger {
+  readonly type: "event";
+  readonly match: LabelSpec;
+  readonly match_related: readonly LabelSpec[];
+  readonly after: readonly string[];
+  readonly expect: readonly string[];
+  readonly for_each: readonly string[];
+  readonly posture: "Reactive" | "Proactive";
+  readonly threshold: number;
+  /** Seconds; 0 = every matching event counts on its own. */
+  readonly within: number;
+}
+
+export interface CompositeTrigger {
+  readonly type: "compound" | "sequence";
+  readonly triggers: readonly Trigger[];
+  /** Children that must have fired; a sequence needs all, in order. */
+  readonly require: number;
+  readonly within: number | null;
+}
+
+export type Trigger = EventTrigger | CompositeTrigger;
+
+export interface TriggerFiring {
+  readonly atUs: number;
+  /** Values of `for_each`, sorted by label. */
+  readonly key: readonly string[];
+  readonly count: number;
+  /** The event that made it fire; null when a window ran out. */
+  readonly event: PrefectEvent | null;
+}
+
+/** A window that is still open, or the fullest one that closed without firing. */
+export interface TriggerWindow {
+  readonly key: readonly string[];
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly count: number;
+  readonly events: readonly PrefectEvent[];
+}
+
+export interface MissReasons {
+  /** Event name fits, but the primary resource does not. */
+  resource: PrefectEvent[];
+  /** Name and resource fit, but a related resource is missing. */
+  related: PrefectEvent[];
+  /** Everything fits, but no `after` event had opened a window. */
+  notStarted: PrefectEvent[];
+  /** Everything fits, but its `occurred` lies before the open window: it came late or the trigger had just fired. */
+  late: PrefectEvent[];
+}
+
+export interface TriggerReplay {
+  readonly trigger: Trigger;
+  readonly firings: readonly TriggerFiring[];
+  /** Events that the trigger covered and expected. */
+  readonly matched: readonly PrefectEvent[];
+  readonly missed: MissReasons;
+  /** The window that came nearest to firing and did not, for reactive triggers with a threshold. */
+  readonly nearest: TriggerWindow | null;
+  /** Windows open at the end of the replay: a proactive one fires at `toUs` unless its events come. */
+  readonly open: readonly TriggerWindow[];
+  readonly children: readonly TriggerReplay[];
+}
+
+const LOOKBACK_US = 15 * 60 * SECOND_US;
+
+/** A trigger from an automation's JSON; null for kinds that are judged elsewhere (metric). */
+export function readTrigger(json: unknown): Trigger | null {
+  const raw = json as Record<string, unknown> | null;
+  if (typeof raw !== "object" || raw === null || raw.type === "metric" || raw.posture === "Metric") return null;
+  if (Array.isArray(raw.triggers)) {
+    const triggers = raw.triggers.map(readTrigger);
+    if (triggers.some((one) => one === null)) return null;
+    const children = triggers.filter((one) => one !== null);
+    const isCompound = raw.type === "compound" || (raw.type !== "sequence" && raw.require !== undefined);
+    const require =
+      !isCompound || raw.require === "all" ? children.length : raw.require === "any" ? 1 : Number(raw.require);
+    return {
+      type: isCompound ? "compound" : "sequence",
+      triggers: children,
+      require,
+      within: typeof raw.within === "number" ? raw.within : null,
+    };
+  }
+  const related = raw.match_related ?? {};
+  return {
+    type: "event",
+    match: (raw.match ?? {}) as LabelSpec,
+    match_related: (Array.isArray(related) ? related : [related]) as LabelSpec[],
+    after: strings(raw.after),
+    expect: strings(raw.expect),
+    for_each: strings(raw.for_each).toSorted(),
+    posture: raw.posture === "Proactive" ? "Proactive" : "Reactive",
+    threshold: typeof raw.threshold === "number" ? raw.threshold : 1,
+    within: typeof raw.within === "number" ? raw.within : 0,
+  };
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+}
+
+/**
+ * @param events all recorded events of the time looked at, any order
+ * @param nowUs end of the replay: windows that end before it have run out
+ */
+export function replayTrigger(trigger: Trigger, events: readonly PrefectEvent[], nowUs: number): TriggerReplay {
+  const arrived = [...events].sort((a, b) => (parseIsoUs(a.received) ?? 0) - (parseIsoUs(b.received) ?? 0));
+  return trigger.type === "event" ? replayEvents(trigger, arrived, nowUs) : replayComposite(trigger, arrived, nowUs);
+}
+
+interface Bucket {
+  key: readonly string[];
+  startUs: number;
+  endUs: number;
+  count: number;
+  events: PrefectEvent[];
+}
+
+function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], nowUs: number): TriggerReplay {
+  const withinUs = trigger.within * SECOND_US;
+  const expects = nameMatcher(trigger.expect, true);
+  const starts = nameMatcher(trigger.after, false);
+  const buckets = new Map<string, Bucket>();
+  const firings: TriggerFiring[] = [];
+  const matched: PrefectEvent[] = [];
+  const missed: MissReasons = { resource: [], related: [], notStarted: [], late: [] };
+  let nearest: Bucket | null = null;
+
+  const meets = (count: number) =>
+    trigger.posture === "Reactive" ? count >= trigger.threshold : count < trigger.threshold;
+  const close = (bucket: Bucket) => {
+    if (trigger.posture === "Reactive" && bucket.count > (nearest?.count ?? 0)) nearest = { ...bucket };
+  };
+  const renew = (bucket: Bucket, startUs: number) => {
+    const id = JSON.stringify(bucket.key);
+    if (trigger.after.length > 0 || withinUs === 0) buckets.delete(id);
+    else buckets.set(id, { key: bucket.key, startUs, endUs: startUs + withinUs, count: 0, events: [] });
+  };
+  const sweep = (untilUs: number) => {
+    if (trigger.posture !== "Proactive") return;
+    for (const bucket of [...buckets.values()]) {
+      if (bucket.endUs > untilUs) continue;
+      if (meets(bucket.count)) firings.push({ atUs: bucket.endUs, key: bucket.key, count: bucket.count, event: null });
+      renew(bucket, bucket.endUs);
+    }
+  };
+
+  for (const event of arrived) {
+    const expected = expects(event.event);
+    const starting = starts(event.event);
+    if (!expected && !starting) continue;
+    const miss = coverMiss(trigger, event);
+    if (miss) {
+      missed[miss].push(event);
+      continue;
+    }
+    const occurredUs = parseIsoUs(event.occurred) ?? 0;
+    sweep(occurredUs);
+    const key = trigger.for_each.map((label) => findLabel(event, label));
+    const id = JSON.stringify(key);
+    let bucket = buckets.get(id);
+    if (starting && (!bucket || bucket.endUs <= occurredUs)) {
+      bucket = { key, startUs: occurredUs, endUs: occurredUs + withinUs, count: expected ? -1 : 0, events: [] };
+      buckets.set(id, bucket);
+    } else if (!bucket && trigger.after.length === 0) {
+      bucket = { key, startUs: occurredUs - LOOKBACK_US, endUs: occurredUs + withinUs, count: 0, events: [] };
+      buckets.set(id, bucket);
+    }
+    if (!expected) continue;
+    if (!bucket) {
+      missed.notStarted.push(event);
+      continue;
+    }
+    if (occurredUs < bucket.startUs) {
+      missed.late.push(event);
+      continue;
+    }
+    matched.push(event);
+    if (trigger.posture === "Reactive" && withinUs > 0 && occurredUs >= bucket.endUs) {
+      close(bucket);
+      if (trigger.after.length > 0) {
+        buckets.delete(id);
+        missed.notStarted.push(event);
+        continue;
+      }
+      bucket = { key, startUs: occurredUs, endUs: occurredUs + withinUs, count: 0, events: [] };
+      buckets.set(id, bucket);
+    }
+    bucket.count += 1;
+    bucket.events.push(event);
+    if (trigger.posture === "Reactive" && meets(bucket.count)) {
+      firings.push({ atUs: occurredUs, key, count: bucket.count, event });
+      renew(bucket, Math.max(bucket.endUs, occurredUs));
+    } else if (trigger.posture === "Proactive" && starting && meets(bucket.count)) {
+      buckets.set(id, { key, startUs: occurredUs, endUs: occurredUs + withinUs, count: 0, events: [] });
+    } else if (withinUs === 0) {
+      close(bucket);
+      buckets.delete(id);
+    }
+  }
+  sweep(nowUs);
+  const open = [...buckets.values()].filter((bucket) => bucket.endUs > nowUs);
+  for (const bucket of buckets.values()) close(bucket);
+  return {
+    trigger,
+    firings,
+    matched,
+    missed,
+    nearest: nearest === null ? null : toWindow(nearest),
+    open: open.map(toWindow),
+    children: [],
+  };
+}
+
+function toWindow(bucket: Bucket): TriggerWindow {
+  return { key: bucket.key, fromUs: bucket.startUs, toUs: bucket.endUs, count: bucket.count, events: bucket.events };
+}
+
+function nameMatcher(patterns: readonly string[], whenEmpty: boolean): (name: string) => boolean {
+  if (patterns.length === 0) return () => whenEmpty;
+  const matchers = patterns.map(globMatcher);
+  return (name) => matchers.some((matches) => matches(name));
+}
+
+function coverMiss(trigger: EventTrigger, event: PrefectEvent): "resource" | "related" | null {
+  if (!matchesLabels(trigger.match, event.resource)) return "resource";
+  const related = trigger.match_related.every(
+    (spec) => Object.keys(spec).length === 0 || event.related.some((one) => matchesLabels(spec, one)),
+  );
+  return related ? null : "related";
+}
+
+function findLabel(event: PrefectEvent, label: string): string {
+  const parts = /^related:([^:]*):(.+)$/.exec(label);
+  if (!parts) return event.resource[label] ?? "";
+  const owner = event.related.find((one) => one["prefect.resource.role"] === parts[1]);
+  return owner?.[parts[2] ?? ""] ?? "";
+}
+
+function replayComposite(trigger: CompositeTrigger, arrived: readonly PrefectEvent[], nowUs: number): TriggerReplay {
+  const children = trigger.triggers.map((child) => replayTrigger(child, arrived, nowUs));
+  const childFirings = children
+    .flatMap((child, index) => child.firings.map((firing) => ({ index, firing })))
+    .sort((a, b) => a.firing.atUs - b.firing.atUs);
+  const firings: TriggerFiring[] = [];
+  let held = new Map<number, TriggerFiring>();
+  for (const { index, firing } of childFirings) {
+    if (trigger.within !== null) {
+      const oldestUs = firing.atUs - trigger.within * SECOND_US;
+      held = new Map([...held].filter(([, one]) => one.atUs >= oldestUs));
+    }
+    held.delete(index);
+    held.set(index, firing);
+    const isReady =
+      trigger.type === "compound" ? held.size >= trigger.require : isInOrder([...held.keys()], children.length);
+    if (!isReady) continue;
+    firings.push({ atUs: firing.atUs, key: [], count: held.size, event: firing.event });
+    held = new Map();
+  }
+  return {
+    trigger,
+    firings,
+    matched: children.flatMap((child) => child.matched),
+    missed: { resource: [], related: [], notStarted: [], late: [] },
+    nearest: null,
+    open: [],
+    children,
+  };
+}
+
+function isInOrder(indexes: readonly number[], length: number): boolean {
+  return indexes.length === length && indexes.every((value, position) => value === position);
+}

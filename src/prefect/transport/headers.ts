@@ -1,0 +1,74 @@
+import type { Logger } from "../../lib/logger.ts";
+import type { PrefectConnection } from "./connection.ts";
+
+/** Below 0.8.4 servers count retries of resumed runs differently; an absent header means "the server's latest". */
+const API_VERSION = "0.8.4";
+
+/** Prefect's own client ignores the first three. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/base.py */
+const RESERVED = new Set([
+  "user-agent",
+  "prefect-csrf-token",
+  "prefect-csrf-client",
+  "content-length",
+  "transfer-encoding",
+  "connection",
+]);
+const SOCKET_RESERVED = /^(host|upgrade|sec-websocket-.*|content-type|accept)$/;
+
+/** Headers of every HTTP request, made once per client; warns about custom headers that are ignored. */
+export function httpHeaders(connection: PrefectConnection, logger: Logger): Record<string, string> {
+  const headers: Record<string, string> = {
+    Accept: "application/json",
+    "X-PREFECT-API-VERSION": API_VERSION,
+    ...authorization(connection),
+  };
+  // On loopback the server would spend more on compressing than the bytes cost.
+  if (isLoopback(connection.url)) headers["Accept-Encoding"] = "identity";
+  for (const [name, value] of Object.entries(connection.customHeaders)) {
+    if (RESERVED.has(name.toLowerCase())) logger.warn("custom header ignored: Prefect reserves it", { header: name });
+    else setHeader(headers, name, value);
+  }
+  headers["User-Agent"] = connection.userAgent;
+  return headers;
+}
+
+/**
+ * Headers of the websocket upgrade. Prefect itself reads the token of the first message; `Authorization` is for a proxy in
+ * front of a self-hosted server. Prefect Cloud gets none, as from Prefect's own client.
+ */
+export function socketHeaders(connection: PrefectConnection): Record<string, string> {
+  const headers: Record<string, string> = connection.isCloud ? {} : { ...authorization(connection) };
+  for (const [name, value] of Object.entries(connection.customHeaders)) {
+    const lower = name.toLowerCase();
+    if (!RESERVED.has(lower) && !SOCKET_RESERVED.test(lower)) setHeader(headers, name, value);
+  }
+  headers["User-Agent"] = connection.userAgent;
+  return headers;
+}
+
+/** The token of the websocket's auth message: the raw auth string, not its base64. */
+export function socketToken({ auth }: PrefectConnection): string | null {
+  if (auth.kind === "none") return null;
+  return auth.kind === "key" ? auth.key : auth.authString;
+}
+
+function authorization({ auth }: PrefectConnection): Record<string, string> {
+  if (auth.kind === "none") return {};
+  // The server compares the scheme word with its case.
+  if (auth.kind === "key") return { Authorization: `Bearer ${auth.key}` };
+  return { Authorization: `Basic ${basicToken(auth.authString)}` };
+}
+
+/** Base64 of the UTF-8 bytes. */
+export function basicToken(authString: string): string {
+  return new TextEncoder().encode(authString).toBase64();
+}
+
+function setHeader(headers: Record<string, string>, name: string, value: string): void {
+  for (const known of Object.keys(headers)) if (known.toLowerCase() === name.toLowerCase()) delete headers[known];
+  headers[name] = value;
+}
+
+export function isLoopback(url: string): boolean {
+  return URL.canParse(url) && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
+}

@@ -1,0 +1,228 @@
+/**
+ * Calls to Prefect's REST API: retries inside a deadline, CSRF, same-host redirects, errors as AppErrors. Every call is a read,
+ * so any of them may be sent again.
+ */
+import { AppError } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/logger.ts";
+import type { CallOptions } from "../api.ts";
+import type { AnswerBudget } from "./answer-budget.ts";
+import { findBaseProblem } from "./base-url.ts";
+import { createClockSkew } from "./clock-skew.ts";
+import { normaliseApiUrl, type PrefectConnection } from "./connection.ts";
+import { createCsrfToken } from "./csrf.ts";
+import { createTransport, type HttpAnswer, TransportFailure } from "./exchange.ts";
+import { createFailures, type Failures } from "./failures.ts";
+import { httpHeaders } from "./headers.ts";
+import { isRetriedStatus, parseRetryAfterMs, type RetryRules, retryWaitMs } from "./retry.ts";
+
+export interface HttpDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random?: () => number;
+  /** What the answers of callers' Prefects take of, together. */
+  readonly answers?: AnswerBudget | undefined;
+}
+
+export interface Http {
+  /** Normalised base URL without trailing slash. */
+  readonly url: string;
+  /** Requests sent, retries and probes included. */
+  readonly requests: number;
+  readonly skewMs: number | null;
+  readonly failures: Failures;
+  /** GET `{base}{path}`; parsed JSON. `base` is the API URL unless given. */
+  get(path: string, options?: CallOptions, base?: string): Promise<unknown>;
+  /** POST `{api}{path}` with a JSON body. */
+  post(path: string, body: unknown, options?: CallOptions): Promise<unknown>;
+  /** Counts a request that is sent elsewhere (a websocket dial). */
+  countRequest(): void;
+  close(): void;
+}
+
+const MAX_REDIRECTS = 3;
+const MAX_TOKEN_BYTES = 64 * 1024;
+
+interface Call {
+  readonly method: "GET" | "POST";
+  readonly route: string;
+  url: string;
+  readonly body: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Our clock, milliseconds: nothing of the call happens after it. */
+  readonly endMs: number;
+  readonly maxBytes: number | undefined;
+}
+
+export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http {
+  const { clock, logger, random = Math.random } = deps;
+  const url = normaliseApiUrl(connection.url)?.url ?? connection.url;
+  const transport = createTransport(connection, clock, deps.answers);
+  const failures = createFailures(connection, url);
+  const headers = httpHeaders(connection, logger);
+  const skew = createClockSkew();
+  const rules: RetryRules = {
+    jitterFactor: connection.retryJitterFactor,
+    extraCodes: connection.retryExtraCodes,
+    random,
+  };
+  let requests = 0;
+  /** Something below the base URL answered in JSON: the URL is right, and refused connections are outages worth a retry. */
+  let hasAnswered = false;
+
+  const csrf = createCsrfToken(connection.csrf && !connection.isCloud, async (client, deadlineMs) => {
+    try {
+      const query = `?client=${encodeURIComponent(client)}`;
+      const options = { retries: 1, deadlineMs, maxBytes: MAX_TOKEN_BYTES };
+      const answer = (await http.get(`/csrf-token${query}`, options)) as { token?: unknown };
+      return typeof answer.token === "string" ? answer.token : null;
+    } catch (error) {
+      // 422: protection is off, 404: a server without it. Both mean: there is nothing to get.
+      if (error instanceof AppError && (error.status === 422 || error.status === 404)) return null;
+      throw error;
+    }
+  });
+
+  /** One request on the wire. */
+  async function send(call: Call, extra: Readonly<Record<string, string>>): Promise<HttpAnswer> {
+    const remainingMs = call.endMs - clock.nowMs();
+    if (remainingMs <= 0) throw new TransportFailure("timeout", "the time for the call is used up");
+    requests += 1;
+    const sentMs = clock.nowMs();
+    const json = call.body === undefined ? {} : { "Content-Type": "application/json" };
+    const { method, body, maxBytes } = call;
+    const answer = await transport.send(
+      { method, url: call.url, headers: { ...headers, ...json, ...extra }, body, maxBytes },
+      Math.min(remainingMs, connection.requestTimeoutMs),
+      call.signal,
+    );
+    skew.observe(answer.headers.get("date"), sentMs, clock.nowMs());
+    return answer;
+  }
+
+  /** Sends until there is an answer that a retry would not change, or the tries or the time are used up. */
+  async function sendWithRetries(call: Call, retries: number): Promise<HttpAnswer> {
+    let tries = 0;
+    let resets = 0;
+    let redirects = 0;
+    let csrfTries = 0;
+    for (;;) {
+      const extra = call.method === "POST" ? csrf.headers() : {};
+      let answer: HttpAnswer | null = null;
+      let failure: AppError;
+      let retryAfterMs: number | undefined;
+      try {
+        answer = await send(call, extra);
+        if (followsRedirect(call, answer) && redirects++ < MAX_REDIRECTS) continue;
+        if (
+          csrf.isAsked(answer.status, answer.text) &&
+          csrfTries++ === 0 &&
+          (await csrf.renew(extra, call.endMs - clock.nowMs()))
+        )
+          continue;
+        if (!isRetriedStatus(answer.status, rules)) return answer;
+        failure = failures.answer(answer, call.route, clock.nowMs());
+        retryAfterMs = parseRetryAfterMs(answer.headers.get("retry-after"), clock.nowMs());
+      } catch (error) {
+        if (!(error instanceof TransportFailure)) throw error;
+        failure = failures.network(error, call.url);
+        if (connection.isNamedByCaller) tellOperator(error, call, failure.message);
+        // A server closes a connection after a 500 and idle ones after 5 s: a pooled one may turn out dead. Try a new one.
+        if (error.kind === "reset" && hasAnswered && resets++ === 0) continue;
+        if (!isRetriedFailure(error)) throw failure;
+      }
+      // Maintenance is announced: it does not use up a try.
+      if (answer?.headers.get("prefect-maintenance")?.toLowerCase() !== "true") tries += 1;
+      if (tries > retries) throw failure;
+      const waitMs = retryWaitMs(tries, retryAfterMs, rules);
+      if (clock.nowMs() + waitMs >= call.endMs) throw failure;
+      logger.debug("prefect: trying again", { route: call.route, waitMs, status: answer?.status ?? failure.message });
+      await clock.sleep(waitMs, call.signal);
+    }
+  }
+
+  /** What a caller is not told, because the settings at fault are the operator's, stands in the log. */
+  function tellOperator(failure: TransportFailure, { route, url: target }: Call, told: string): void {
+    const { message } = createFailures({ ...connection, isNamedByCaller: false }, url).network(failure, target);
+    if (message !== told) logger.warn("a caller's Prefect cannot be asked", { route, error: message });
+  }
+
+  function isRetriedFailure({ kind }: TransportFailure): boolean {
+    if (kind === "refused" || kind === "dns") return hasAnswered;
+    return kind === "timeout" || kind === "reset" || kind === "other";
+  }
+
+  /** Moves the call to the new address when that is the same host, never from https back to http. */
+  function followsRedirect(call: Call, { status, headers: received }: HttpAnswer): boolean {
+    const location = received.get("location");
+    if (status < 300 || status >= 400 || status === 304 || location === null || !URL.canParse(location, call.url))
+      return false;
+    const from = new URL(call.url);
+    const to = new URL(location, call.url);
+    const sameOrigin = to.origin === from.origin;
+    const upgraded = to.hostname === from.hostname && from.protocol === "http:" && to.protocol === "https:";
+    if (!sameOrigin && !upgraded) return false;
+    call.url = to.href;
+    return true;
+  }
+
+  async function call(
+    method: "GET" | "POST",
+    base: string,
+    path: string,
+    body: unknown,
+    options: CallOptions,
+  ): Promise<unknown> {
+    const route = `${method} ${path.split("?")[0]}`;
+    if (normaliseApiUrl(base) === null) throw failures.badUrl();
+    const { signal, deadlineMs = connection.requestTimeoutMs, retries = connection.maxRetries } = options;
+    const request: Call = {
+      method,
+      route,
+      url: base + path,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+      endMs: clock.nowMs() + deadlineMs,
+      maxBytes: options.maxBytes,
+    };
+    const answer = await sendWithRetries(request, retries);
+    if (answer.json !== undefined) {
+      if (base === url) hasAnswered = true;
+      return answer.json;
+    }
+    // A route nobody knows, or something that is no JSON, may mean that the URL itself is wrong: say that instead.
+    if (base === url && !hasAnswered && !connection.isCloud && mayBeWrongBase(answer)) {
+      const probe = (address: string) =>
+        send({ ...request, method: "GET", url: `${address}/admin/version`, body: undefined }, {});
+      const problem = await findBaseProblem(url, probe);
+      if (problem !== null) throw problem;
+    }
+    if (answer.status >= 300) throw failures.answer(answer, route, clock.nowMs());
+    const type = answer.headers.get("content-type") ?? "no content type";
+    throw failures.notUnderstood(route, `it is not JSON (${type}, ${answer.text.length} characters)`);
+  }
+
+  const http: Http = {
+    url,
+    get requests() {
+      return requests;
+    },
+    get skewMs() {
+      return skew.read();
+    },
+    failures,
+    get: (path, options = {}, base = url) => call("GET", base, path, undefined, options),
+    post: (path, body, options = {}) => call("POST", url, path, body, options),
+    countRequest: () => {
+      requests += 1;
+    },
+    close: () => transport.close(),
+  };
+  return http;
+}
+
+function mayBeWrongBase({ status, text }: HttpAnswer): boolean {
+  if (status < 300) return true;
+  if (status !== 404 && status !== 405) return false;
+  return !text.startsWith("{") || /"detail"\s*:\s*"(Not Found|Method Not Allowed)"/.test(text);
+}

@@ -1,0 +1,45 @@
+import { AppError } from "../../errors.ts";
+import type { CallOptions, FilterBody } from "../api.ts";
+import type { Http } from "./http.ts";
+
+/**
+ * POSTs a `/filter` body. Callers ask for up to 200 rows, Prefect's default cap; a server whose administrator lowered it
+ * (PREFECT_SERVER_API_DEFAULT_LIMIT) refuses that with 422 and names its cap: the rows are then read in pages of that size,
+ * so that a short answer always means the end.
+ */
+export type PostFilter = (path: string, body: FilterBody, options?: CallOptions) => Promise<unknown>;
+
+const CAP = /Invalid limit: must be less than or equal to (\d+)/;
+const DEFAULT_LIMIT = 200;
+
+export function createPostFilter(http: Http): PostFilter {
+  /** Below 200 only after a refusal. */
+  let cap = Number.POSITIVE_INFINITY;
+
+  async function inPages(path: string, body: FilterBody, limit: number, options?: CallOptions): Promise<unknown> {
+    const start = typeof body.offset === "number" ? body.offset : 0;
+    const rows: unknown[] = [];
+    while (rows.length < limit) {
+      const size = Math.min(cap, limit - rows.length);
+      const page = await http.post(path, { ...body, limit: size, offset: start + rows.length }, options);
+      if (!Array.isArray(page)) return page;
+      rows.push(...page);
+      if (page.length < size) break;
+    }
+    return rows;
+  }
+
+  return async (path, body, options) => {
+    const limit = typeof body.limit === "number" ? body.limit : DEFAULT_LIMIT;
+    if (limit > cap && cap > 0) return inPages(path, body, limit, options);
+    try {
+      // Always said: without it the server's own cap would decide, and a short page would look like the last one.
+      return await http.post(path, { ...body, limit }, options);
+    } catch (error) {
+      const refused = error instanceof AppError && limit <= DEFAULT_LIMIT ? CAP.exec(error.message)?.[1] : undefined;
+      if (refused === undefined || Number(refused) === 0) throw error;
+      cap = Number(refused);
+      return inPages(path, body, limit, options);
+    }
+  };
+}

@@ -1,0 +1,52 @@
+import type { CompositeTrigger, TriggerReplay } from "../../../../model/objects/automation-trigger.ts";
+import type { AutomationFacts, Finding } from "../../findings/types.ts";
+import { clockTime, nameList } from "../../findings/wording.ts";
+
+export function automationEvidence(automation: AutomationFacts["automation"]): Record<string, unknown> {
+  return { automation: { id: automation.id, name: automation.name, enabled: automation.enabled } };
+}
+
+function nameOf(child: TriggerReplay): string {
+  const { trigger } = child;
+  if (trigger.type !== "event") return `a ${trigger.type} trigger`;
+  const names = trigger.expect.length > 0 ? nameList(trigger.expect) : "any event";
+  return trigger.posture === "Proactive" ? `absence of ${names}` : names;
+}
+
+/** A compound or sequence trigger that has not fired: which of its triggers did not, or in which order they did. */
+export function judgeComposite(own: AutomationFacts, trigger: CompositeTrigger): Finding {
+  const { automation } = own;
+  const children = own.replay?.children ?? [];
+  const fired = children.filter((child) => child.firings.length > 0);
+  const missing = children.filter((child) => child.firings.length === 0);
+  const isSequence = trigger.type === "sequence";
+  const needs = isSequence ? children.length : trigger.require;
+  const within = trigger.within === null ? "" : ` within ${trigger.within} s`;
+  const isShort = fired.length < needs;
+  const times = fired.map((child) => ({ name: nameOf(child), atUs: child.firings.at(-1)?.atUs ?? 0 }));
+  const came = times
+    .toSorted((a, b) => a.atUs - b.atUs)
+    .map(({ name, atUs }) => `${name} at ${clockTime(atUs)}`)
+    .join(", then ");
+  const why = isShort
+    ? `only ${fired.length} of them fired; missing: ${missing.map(nameOf).join("; ")}`
+    : `they fired, but ${isSequence ? "not in that order" : "too far apart"}: ${came}`;
+  return {
+    code: isSequence ? "automation_sequence" : "automation_compound",
+    severity: fired.length === 0 ? "note" : "problem",
+    summary: `Automation ${automation.name} has not fired: its ${trigger.type} trigger needs ${needs === children.length ? "all" : needs} of its ${children.length} triggers${isSequence ? " in order" : ""}${within}, and ${fired.length === 0 ? "none has fired" : why}.`,
+    evidence: {
+      ...automationEvidence(automation),
+      within_seconds: trigger.within,
+      triggers: children.map((child) => ({
+        expects: nameOf(child),
+        fired: child.firings.length,
+        last: child.firings.length > 0 ? clockTime(child.firings.at(-1)?.atUs ?? 0) : "never",
+      })),
+    },
+    fix:
+      fired.length === 0 ? "Nothing to do." : "See which trigger lacks its event, or allow another order or more time.",
+    certainty: 0.9,
+    explains: 1,
+  };
+}

@@ -1,0 +1,118 @@
+import type { CauseModule, NextCall, RunFacts } from "../../findings/types.ts";
+import { alikeEvidence, cut, errorText, failedBelow, frameText, logEvidence } from "./failed.ts";
+
+const STATUS_CODE = /status code:? (-?\d+)/i;
+const EXECUTED = "prefect.worker.executed-flow-run";
+const CODE_LABEL = "prefect.infrastructure.status-code";
+const INFRASTRUCTURE = /^prefect\.(kubernetes\.pod|docker\.container|ecs\.task)\./;
+
+/** What an exit code of a process or container says. https://man7.org/linux/man-pages/man7/signal.7.html */
+export function exitCodeMeaning(code: number): { meaning: string; isMemory: boolean } {
+  if (code === 137 || code === -9)
+    return { meaning: "killed (SIGKILL), most often because it ran out of memory", isMemory: true };
+  if (code === 143 || code === -15)
+    return { meaning: "asked to stop (SIGTERM): the worker or its host was shut down or scaled in", isMemory: false };
+  if (code === 139 || code === -11) return { meaning: "segmentation fault in native code", isMemory: false };
+  if (code === 134 || code === -6) return { meaning: "aborted (SIGABRT)", isMemory: false };
+  if (code === 130 || code === -2) return { meaning: "interrupted (SIGINT)", isMemory: false };
+  if (code === 127) return { meaning: "the command was not found in the image or environment", isMemory: false };
+  if (code === 126) return { meaning: "the command could not be executed", isMemory: false };
+  if (code === 125) return { meaning: "the container could not be started", isMemory: false };
+  if (code === -1073741502 || code === 247)
+    return { meaning: "ended by the system, often for lack of memory", isMemory: true };
+  if (code === 1) return { meaning: "the process ended with an error of its own", isMemory: false };
+  return { meaning: "the process ended abnormally", isMemory: false };
+}
+
+export interface Crash {
+  readonly code: number | null;
+  readonly diagnosis: string | null;
+  readonly worker: string | null;
+}
+
+/** Exit code and infrastructure's word, from the state message and the worker's and observers' events. */
+export function crashOf(run: RunFacts): Crash {
+  const executed = run.events.findLast((event) => event.event === EXECUTED);
+  const label = executed?.related.map((one) => one[CODE_LABEL]).find((value) => value !== undefined);
+  const stated = STATUS_CODE.exec(run.run.state?.message ?? "")?.[1];
+  const text = stated ?? (label !== undefined && label !== "0" ? label : undefined);
+  const observed = run.events.findLast(
+    (event) => INFRASTRUCTURE.test(event.event) && /evicted|failed|exited|dead|stopped/.test(event.event),
+  );
+  const diagnosis = observed?.resource["kubernetes.diagnosis"] ?? observed?.resource["kubernetes.reason"] ?? null;
+  const code = text === undefined ? null : Number(text);
+  return {
+    code: Number.isInteger(code) ? code : null,
+    diagnosis,
+    worker: executed?.resource["prefect.resource.name"] ?? null,
+  };
+}
+
+/**
+ * The process or container died. Proof: state type CRASHED, with the exit code of the state message or of the worker's
+ * event. For exit code 1 the message says nothing: the last error line of the log does.
+ */
+export const crashed: CauseModule = {
+  code: "crashed",
+  subjects: ["flow_run"],
+  judge: ({ run, alike }) => {
+    if (!run) return [];
+    const below = failedBelow(run).find((child) => child.run.state_type === "CRASHED");
+    const source = run.run.state_type === "CRASHED" ? run : run.run.state_type === "FAILED" ? below : undefined;
+    if (!source) return [];
+    const crash = crashOf(source);
+    const told = crash.code === null ? null : exitCodeMeaning(crash.code);
+    const { error } = source;
+    const isMemory = told?.isMemory === true || /oom|out ?of ?memory/i.test(crash.diagnosis ?? "");
+    const inner = error && (error.type !== null || error.lines.length > 0) && !isMemory ? innerText(source) : "";
+    const message = source.run.state?.message ?? "";
+    const why = told
+      ? `exit code ${crash.code}: ${told.meaning}`
+      : cut(message === "" ? "its process was lost" : message, 200);
+    const reason = crash.diagnosis ? ` The infrastructure says: ${crash.diagnosis}.` : "";
+    const subject =
+      source === run
+        ? `${run.run.name}${run.flowName ? ` (${run.flowName})` : ""} crashed`
+        : `${run.run.name} failed because ${source.run.name}${source.flowName ? ` (${source.flowName})` : ""}, which it waited for, crashed`;
+    const neverBegan = (source.run.run_count ?? 0) === 0 ? " It never began to run its flow." : "";
+    return [
+      {
+        code: isMemory ? "out_of_memory" : source === run ? "crashed" : "subflow_crashed",
+        severity: "problem",
+        summary: `${subject}: ${why}.${reason}${inner}${neverBegan}`,
+        evidence: {
+          flow_run: { id: run.run.id, name: run.run.name, ended: run.run.end_time ?? null },
+          ...(source === run ? {} : { crashed_run: { id: source.run.id, name: source.run.name } }),
+          state_message: cut(message, 300),
+          exit_code: crash.code,
+          ...(crash.worker ? { worker: crash.worker } : {}),
+          ...(crash.diagnosis ? { infrastructure: crash.diagnosis } : {}),
+          ...(error
+            ? { ...(error.type ? { exception: errorText(error), frame: error.frame } : {}), ...logEvidence(error) }
+            : {}),
+          ...alikeEvidence(alike),
+        },
+        fix: isMemory
+          ? "Give it more memory (job variables, container limit) or make it need less (smaller batches); then retry."
+          : crash.code === 143 || crash.code === -15
+            ? "See why the worker or its host went away; then retry."
+            : "Mend what the error line says; without one look at the worker's own log and at the infrastructure.",
+        next: next(source),
+        certainty: told || crash.diagnosis ? 1 : 0.9,
+        explains: 1,
+      },
+    ];
+  },
+};
+
+function innerText(run: RunFacts): string {
+  const { error } = run;
+  if (!error) return "";
+  if (error.type) return ` Its log shows ${errorText(error)}${error.frame ? ` in ${frameText(error.frame)}` : ""}.`;
+  const last = error.lines.at(-1);
+  return last ? ` Its last error line: "${cut(last.message, 200)}".` : "";
+}
+
+function next(run: RunFacts): NextCall[] {
+  return [{ tool: "get_flow_run_logs", args: { flow_run_id: run.run.id }, why: "the last lines before it died" }];
+}

@@ -1,0 +1,32 @@
+import type { CauseModule } from "../../findings/types.ts";
+import { plural } from "../../findings/wording.ts";
+import { cut } from "./failed.ts";
+
+const ERROR = 40;
+
+/** It completed, yet its log holds error lines: something was caught and passed over. A fact worth knowing, not a fault. */
+export const errorsInLog: CauseModule = {
+  code: "errors_in_log",
+  subjects: ["flow_run"],
+  judge: ({ run }) => {
+    if (run?.run.state_type !== "COMPLETED") return [];
+    const lines = (run.logs ?? []).filter((log) => log.level >= ERROR);
+    const retried = run.tasks.some((task) => (task.run_count ?? 0) > 1) || (run.run.run_count ?? 0) > 1;
+    const last = lines.at(-1);
+    if (!last || retried) return [];
+    return [
+      {
+        code: "errors_in_log",
+        severity: "note",
+        summary: `${run.run.name} completed, but its log holds ${plural(lines.length, "error line")}; the last: "${cut(last.message.split("\n")[0] ?? "", 200)}".`,
+        evidence: {
+          flow_run: { id: run.run.id, name: run.run.name },
+          error_lines: lines.slice(-2).map((log) => ({ timestamp: log.timestamp, message: cut(log.message, 300) })),
+        },
+        fix: "Nothing to do, unless these errors should have failed the run.",
+        certainty: 1,
+        explains: 0,
+      },
+    ];
+  },
+};

@@ -1,0 +1,265 @@
+import { formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
+import type { Frame } from "../../../../model/runs/traceback.ts";
+import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../../findings/types.ts";
+import { clockTime, plural, span } from "../../findings/wording.ts";
+
+const MESSAGE_CHARS = 400;
+
+export function cut(text: string, most = MESSAGE_CHARS): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+
+export function errorText(error: RunError): string {
+  return cut(error.type ? (error.message === "" ? error.type : `${error.type}: ${error.message}`) : error.message);
+}
+
+export function frameText(frame: Frame): string {
+  return `${frame.function} (${frame.file.split(/[\\/]/).slice(-2).join("/")}:${frame.line})`;
+}
+
+/** Failed runs below, the deepest first: the one whose own code raised. */
+export function failedBelow(run: RunFacts): RunFacts[] {
+  return run.children
+    .filter((child) => child.run.state_type === "FAILED" || child.run.state_type === "CRASHED")
+    .flatMap((child) => [...failedBelow(child), child]);
+}
+
+export function logEvidence(error: RunError): object {
+  if (error.lines.length === 0) return {};
+  return {
+    error_lines: error.lines
+      .slice(-2)
+      .map((log) => ({ timestamp: log.timestamp, logger: log.name, message: cut(log.message, 300) })),
+  };
+}
+
+/** Fields of two runs that differ: parameters one by one, deployment version, pool. */
+export function differences(run: RunFacts): Record<string, { from: unknown; to: unknown }> {
+  const good = run.history.find((one) => one.state_type === "COMPLETED");
+  if (!good) return {};
+  const changes: Record<string, { from: unknown; to: unknown }> = {};
+  const before = good.parameters ?? {};
+  const after = run.run.parameters ?? {};
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    if (!Bun.deepEquals(before[key], after[key]))
+      changes[`parameters.${key}`] = { from: before[key] ?? null, to: after[key] ?? null };
+  }
+  for (const key of ["deployment_version", "flow_version", "work_pool_name", "work_queue_name"] as const) {
+    if ((good[key] ?? null) !== (run.run[key] ?? null))
+      changes[key] = { from: good[key] ?? null, to: run.run[key] ?? null };
+  }
+  return changes;
+}
+
+function changeText(changes: Record<string, { from: unknown; to: unknown }>): string {
+  const entries = Object.entries(changes).slice(0, 3);
+  if (entries.length === 0) return "";
+  const each = entries.map(
+    ([key, { from, to }]) =>
+      `${key.replace(/^parameters\./, "")} ${cut(JSON.stringify(from), 60)} → ${cut(JSON.stringify(to), 60)}`,
+  );
+  return ` Since the last good run ${each.join(", ")} changed.`;
+}
+
+/** Earlier runs that ended in the same way, as far as their state messages tell. */
+function sameBefore(run: RunFacts): string {
+  const bad = run.history.filter((one) => one.state_type === "FAILED" || one.state_type === "CRASHED").length;
+  const good = run.history.find((one) => one.state_type === "COMPLETED");
+  const goodUs = parseIsoUs(good?.end_time ?? "");
+  if (run.history.length === 0) return "";
+  const last =
+    goodUs === undefined
+      ? "none of the earlier runs known succeeded"
+      : `last good run ${good?.name ?? ""} at ${clockTime(goodUs)}`;
+  return bad === 0 ? last : `${plural(bad, "earlier run")} of ${run.history.length} known ended badly too; ${last}`;
+}
+
+function next(run: RunFacts): NextCall[] {
+  return [
+    {
+      tool: "get_flow_run_logs",
+      args: { flow_run_id: run.run.id, level: "WARNING" },
+      why: "the lines around the error",
+    },
+  ];
+}
+
+/**
+ * The run, or a subflow of it, ended with an exception or a Failed state of its own. Proof: the traceback in its log; without
+ * one its state message. A crash of the process is another cause.
+ */
+export const failed: CauseModule = {
+  code: "exception",
+  subjects: ["flow_run"],
+  judge: ({ run, alike }) => {
+    if (run?.run.state_type !== "FAILED") return [];
+    const [deepest] = failedBelow(run).filter((child) => child.run.state_type === "FAILED" && child.error !== null);
+    const source = deepest && explains(run, deepest) ? deepest : run;
+    const { error } = source;
+    if (!error || isTimeout(run)) return [];
+    const changes = differences(run);
+    const place = error.frame ? ` in ${frameText(error.frame)}` : "";
+    const task = error.task ? `, task ${error.task.name}` : "";
+    const where =
+      source === run
+        ? ""
+        : ` It was raised in subflow run ${source.run.name}${source.flowName ? ` (${source.flowName})` : ""}${task}.`;
+    const said = saysMore(error) ? ` Its log says: "${cut(error.lines.at(-1)?.message ?? "", 200)}".` : "";
+    const retries = (run.run.run_count ?? 1) > 1 ? ` It was tried ${run.run.run_count} times.` : "";
+    const finding: Finding = {
+      code: source === run ? (error.type ? "exception" : "failed_state") : "subflow_failed",
+      severity: "problem",
+      summary: `${run.run.name}${run.flowName ? ` (${run.flowName})` : ""} failed: ${errorText(error)}${place}${source === run ? task : ""}.${where}${said}${retries}${changeText(changes)}`,
+      evidence: {
+        flow_run: { id: run.run.id, name: run.run.name, ended: run.run.end_time ?? null },
+        ...(source === run ? {} : { failed_in: { id: source.run.id, name: source.run.name, flow: source.flowName } }),
+        ...(error.task
+          ? { task_run: { id: error.task.id, name: error.task.name, run_count: error.task.run_count } }
+          : {}),
+        exception: error.type,
+        message: cut(error.message),
+        ...(error.frame ? { frame: { ...error.frame } } : {}),
+        ...logEvidence(error),
+        ...(Object.keys(changes).length > 0 ? { changed_since_last_good_run: changes } : {}),
+        history: sameBefore(run),
+        ...alikeEvidence(alike),
+      },
+      fix: error.frame
+        ? `Look at ${frameText(error.frame)}${Object.keys(changes).length > 0 ? " and at what changed" : ""}; then retry: prefect flow-run retry ${run.run.id}`
+        : `Read the log, mend the cause, then retry: prefect flow-run retry ${run.run.id}`,
+      next: next(source),
+      certainty: error.type ? 1 : 0.8,
+      explains: 1,
+    };
+    return [finding];
+  },
+};
+
+/** The same error elsewhere: how often, since when, in which deployments. */
+export function alikeEvidence(alike: readonly NamedRun[]): object {
+  if (alike.length === 0) return {};
+  const ends = alike.flatMap((one) => parseIsoUs(one.run.end_time ?? "") ?? []);
+  const first = ends.length > 0 ? formatIsoUs(Math.min(...ends)) : null;
+  const affected = [...new Set(alike.map((one) => one.deploymentName ?? one.flowName ?? "unnamed"))];
+  const count = alike.length;
+  return { same_error: { count, first_seen: first, affected: affected.slice(0, 5) } };
+}
+
+/** A failing child explains its parent unless the parent plainly raised something of its own. */
+function explains(run: RunFacts, child: RunFacts): boolean {
+  const own = run.error;
+  if (!own || own.type === null) return true;
+  if (own.type === child.error?.type) return true;
+  return /^(FailedRun|CrashedRun|UnfinishedRun|MissingResult)$/.test(own.type) || own.message.includes(child.run.name);
+}
+
+/** An error line of the flow's own that the exception's text does not hold. */
+function saysMore(error: RunError): boolean {
+  const last = error.lines.at(-1)?.message ?? "";
+  return (
+    last !== "" && !error.message.includes(last.slice(0, 60)) && !last.includes(error.message.slice(0, 60) || "\u0000")
+  );
+}
+
+function isTimeout(run: RunFacts): boolean {
+  return run.run.state_name === "TimedOut";
+}
+
+/** Ran longer than its flow's timeout. Proof: state TimedOut. */
+export const timedOut: CauseModule = {
+  code: "timed_out",
+  subjects: ["flow_run"],
+  judge: ({ run }) => {
+    if (!run || !isTimeout(run)) return [];
+    const neverBegan = (run.run.run_count ?? 0) === 0;
+    const frame = run.error?.frame;
+    return [
+      {
+        code: "timed_out",
+        severity: "problem",
+        summary: `${run.run.name} timed out${neverBegan ? " before it began" : ""}: ${cut(run.run.state?.message ?? "its flow's timeout passed", 200)}${frame ? ` It was in ${frameText(frame)}.` : ""}`,
+        evidence: {
+          flow_run: { id: run.run.id, name: run.run.name, total_run_time: run.run.total_run_time },
+          usual_run_time: medianRunTime(run),
+          ...(frame ? { frame } : {}),
+        },
+        fix: "Find what took so long (a slow dependency, a lock, more data), or raise timeout_seconds of the flow.",
+        next: next(run),
+        certainty: 1,
+        explains: 1,
+      },
+    ];
+  },
+};
+
+function medianRunTime(run: RunFacts): string | null {
+  const times = run.history.filter((one) => one.state_type === "COMPLETED").map((one) => one.total_run_time ?? 0);
+  const sorted = times.sort((a, b) => a - b);
+  const middle = sorted[Math.floor(sorted.length / 2)];
+  return middle === undefined ? null : span(middle * 1_000_000);
+}
+
+/** Cancelled by a person, an automation or a limit. Proof: the state's message and who is named in it. */
+export const cancelled: CauseModule = {
+  code: "cancelled",
+  subjects: ["flow_run"],
+  judge: ({ run }) => {
+    if (run?.run.state_type !== "CANCELLED") return [];
+    const states = run.events.filter((event) => /^prefect\.flow-run\.Cancel/.test(event.event));
+    const messages = states.map((event) => event.resource["prefect.state-message"] ?? "").filter((text) => text !== "");
+    const message = messages[0] ?? run.run.state?.message ?? "";
+    const atUs = parseIsoUs(run.run.end_time ?? "");
+    return [
+      {
+        code: "cancelled",
+        severity: "problem",
+        summary: `${run.run.name} was cancelled${atUs === undefined ? "" : ` at ${clockTime(atUs)}`}${message === "" ? "; no reason was given" : `: ${cut(message, 200)}`}`,
+        evidence: {
+          flow_run: { id: run.run.id, name: run.run.name },
+          messages: messages.slice(0, 3),
+          events: states.slice(-2).map((event) => event.id),
+        },
+        fix: message.includes("Automation")
+          ? "Look at the automation that cancelled it."
+          : /concurrency limit/i.test(message)
+            ? "The deployment's limit was full and its collision strategy is CANCEL_NEW: raise the limit, or let new runs wait with ENQUEUE."
+            : "Start it again if it should run: prefect deployment run …",
+        certainty: 1,
+        explains: 1,
+      },
+    ];
+  },
+};
+
+/** Nothing is wrong any more: it needed a retry, and then completed. */
+export const completedAfterRetry: CauseModule = {
+  code: "completed_after_retry",
+  subjects: ["flow_run"],
+  judge: ({ run }) => {
+    if (run?.run.state_type !== "COMPLETED") return [];
+    const tasks = run.tasks.filter((task) => (task.run_count ?? 0) > 1);
+    const isRerun = (run.run.run_count ?? 1) > 1;
+    if (tasks.length === 0 && !isRerun) return [];
+    const what = isRerun
+      ? `the run was tried ${run.run.run_count} times`
+      : `${tasks
+          .map((task) => `task ${task.name} was tried ${task.run_count} times`)
+          .slice(0, 3)
+          .join(", ")}`;
+    return [
+      {
+        code: "completed_after_retry",
+        severity: "note",
+        summary: `${run.run.name} completed after a retry: ${what}.`,
+        evidence: {
+          flow_run: { id: run.run.id, name: run.run.name, run_count: run.run.run_count },
+          tasks: tasks.slice(0, 5).map((task) => ({ id: task.id, name: task.name, run_count: task.run_count })),
+          ...(run.error ? { first_error: errorText(run.error) } : {}),
+        },
+        fix: "Nothing to do; if it happens often, look at what fails first.",
+        certainty: 1,
+        explains: 1,
+      },
+    ];
+  },
+};

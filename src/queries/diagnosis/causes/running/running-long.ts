@@ -1,0 +1,41 @@
+import { MINUTE_US, parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
+import type { CauseModule } from "../../findings/types.ts";
+import { span } from "../../findings/wording.ts";
+
+const LEAST_BEFORE = 3;
+const FACTOR = 3;
+
+/**
+ * A run that takes far longer than any before it. Inferred: RUNNING for over three times the longest of at least three
+ * completed runs, and over a minute. It may be slow, hang, or wait for something that Prefect does not see.
+ */
+export const runningLong: CauseModule = {
+  code: "running_long",
+  subjects: ["flow_run"],
+  judge: ({ run, nowUs }) => {
+    if (run?.run.state_type !== "RUNNING") return [];
+    const times = run.history.filter((one) => one.state_type === "COMPLETED").map((one) => one.total_run_time ?? 0);
+    const startUs = parseIsoUs(run.run.start_time ?? "");
+    if (times.length < LEAST_BEFORE || startUs === undefined) return [];
+    const longestUs = Math.max(...times) * SECOND_US;
+    const ranUs = nowUs - startUs;
+    if (ranUs < MINUTE_US || ranUs < longestUs * FACTOR) return [];
+    const last = run.logs?.at(-1);
+    return [
+      {
+        code: "running_long",
+        severity: "problem",
+        summary: `${run.run.name} has been Running for ${span(ranUs)}; the longest of ${times.length} earlier runs took ${span(longestUs)}. It is slow or hangs: this is inferred from its history.`,
+        evidence: {
+          flow_run: { id: run.run.id, name: run.run.name, start_time: run.run.start_time },
+          longest_before: span(longestUs),
+          ...(last ? { last_log_line: { timestamp: last.timestamp, message: last.message } } : {}),
+        },
+        fix: "See what its last log line and its running tasks wait for; cancel it if nothing moves.",
+        next: [{ tool: "get_timeline", args: { flow_run: run.run.id }, why: "which task runs or waits" }],
+        certainty: 0.5,
+        explains: 1,
+      },
+    ];
+  },
+};

@@ -1,0 +1,103 @@
+import { parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
+import { RESOURCE_NAME } from "../../../../model/events/event.ts";
+import type { CauseModule, Facts, Holder, RunFacts } from "../../findings/types.ts";
+import { holderEvidence, nameList, span } from "../../findings/wording.ts";
+
+/** A task that starts takes far less than this from Pending to Running. */
+const PENDING_IS_LONG_US = 3 * SECOND_US;
+
+/**
+ * A task run waits for a tag limit. Prefect shows nothing of it: the task stays Pending. Proof: the task's tag has a limit
+ * whose slots are all held, and not by this run alone.
+ */
+export const tagLimit: CauseModule = {
+  code: "tag_limit",
+  subjects: ["flow_run"],
+  judge: (facts) => {
+    const { run, nowUs } = facts;
+    if (!run) return [];
+    const pending = run.tasks.filter((task) => task.state_type === "PENDING" || task.state_type === "SCHEDULED");
+    return facts.limits
+      .filter(({ kind, limit }) => kind === "tag" && limit.active !== false && (limit.active_slots ?? 0) >= limit.limit)
+      .flatMap(({ limit, key, holders }) => {
+        const waiting = pending.filter((task) => task.tags?.includes(key));
+        const [first] = waiting;
+        if (!first) return [];
+        const sinceUs = parseIsoUs(first.state?.timestamp ?? first.expected_start_time ?? "");
+        if (sinceUs !== undefined && nowUs - sinceUs < PENDING_IS_LONG_US) return [];
+        const since = sinceUs === undefined ? "" : ` for ${span(nowUs - sinceUs)}`;
+        return [
+          {
+            code: "tag_limit",
+            severity: "problem" as const,
+            summary: `Task ${first.name} of ${run.run.name} is Pending${since} because the limit of tag ${key} is full: ${limit.active_slots} of ${limit.limit} held by ${nameList(holders.map(taskName))}.`,
+            evidence: {
+              limit: { name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
+              holders: holderEvidence(holders),
+              waiting_tasks: waiting.slice(0, 5).map((task) => ({ id: task.id, name: task.name })),
+            },
+            fix: `Wait for the holder, or raise the limit: prefect concurrency-limit create ${key} ${limit.limit + 1}. If no live run holds it: prefect concurrency-limit reset ${key}`,
+            certainty: 1,
+            explains: waiting.length,
+          },
+        ];
+      });
+  },
+};
+
+function taskName(holder: Holder): string {
+  return `${holder.name ?? holder.id}${holder.of ? ` of ${holder.of}` : ""}`;
+}
+
+const ACQUIRED = "prefect.concurrency-limit.acquired";
+
+/** Names of global limits that earlier runs of the flow took, told by their events. */
+export function limitsTaken(run: RunFacts): string[] {
+  return [
+    ...new Set(
+      run.events.filter((event) => event.event === ACQUIRED).map((event) => event.resource[RESOURCE_NAME] ?? ""),
+    ),
+  ].filter((name) => name !== "");
+}
+
+/**
+ * A run that waits for a global limit shows nothing anywhere. Inferred: the limit is full, earlier runs of the same flow
+ * took it (`historyLimits`), this one has not, and it has been silent since.
+ */
+export function judgeGlobalLimit(facts: Facts, historyLimits: readonly string[]): ReturnType<CauseModule["judge"]> {
+  const { run, nowUs } = facts;
+  if (run?.run.state_type !== "RUNNING") return [];
+  const own = new Set(limitsTaken(run));
+  return facts.limits
+    .filter(
+      ({ kind, limit }) => kind === "global" && limit.active !== false && (limit.active_slots ?? 0) >= limit.limit,
+    )
+    .filter(({ limit }) => historyLimits.includes(limit.name) && !own.has(limit.name))
+    .map(({ limit, holders }) => {
+      const others = holders.filter((one) => one.id !== run.run.id);
+      const sinceUs = parseIsoUs(run.run.start_time ?? run.run.state?.timestamp ?? "");
+      const since = sinceUs === undefined ? "" : ` for ${span(nowUs - sinceUs)}`;
+      return {
+        code: "global_limit",
+        severity: "problem" as const,
+        summary: `${run.run.name} has been Running${since} and most likely waits for the global limit ${limit.name} (${limit.active_slots} of ${limit.limit} held${others.length > 0 ? ` by ${nameList(others.map((one) => one.name ?? one.id))}` : ""}). This is inferred: earlier runs of the flow took it, this one has not, and Prefect shows nothing of a run that waits.`,
+        evidence: {
+          limit: { id: limit.id, name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
+          holders: holderEvidence(others),
+          earlier_runs_took: historyLimits,
+        },
+        fix: `Wait for the holder, or look whether it is alive; a slot that nobody holds comes free with: prefect global-concurrency-limit update "${limit.name}" --active-slots 0`,
+        next: others[0]
+          ? [{ tool: "diagnose", args: { flow_run: others[0].id }, why: "is the run that holds the slot alive?" }]
+          : [],
+        certainty: 0.65,
+        explains: 1,
+      };
+    });
+}
+
+export const globalLimit: CauseModule = {
+  code: "global_limit",
+  subjects: ["flow_run"],
+  judge: (facts) => judgeGlobalLimit(facts, facts.historyLimits),
+};

@@ -1,0 +1,67 @@
+import type { CauseModule } from "../../findings/types.ts";
+import { clockTime } from "../../findings/wording.ts";
+
+/** A paused deployment gets no scheduled runs. Proof: `paused`. Only where the deployment (or a run of it) was asked about. */
+export const deploymentPaused: CauseModule = {
+  code: "deployment_paused",
+  subjects: ["deployment"],
+  judge: (facts) =>
+    facts.deployments
+      .filter((deployment) => deployment.paused === true)
+      .map((deployment) => ({
+        code: "deployment_paused",
+        severity: "problem" as const,
+        summary: `Deployment ${deployment.name} is paused: its schedules make no runs until it is resumed.`,
+        evidence: {
+          deployment: { id: deployment.id, name: deployment.name, paused: true },
+          schedules: (deployment.schedules ?? []).length,
+          checked: clockTime(facts.nowUs),
+        },
+        fix: `Resume it: prefect api POST /deployments/${deployment.id}/resume_deployment`,
+        certainty: 1,
+        explains: 1,
+      })),
+  ruledOut: (facts) => (facts.deployments.length === 1 ? "deployment not paused" : null),
+};
+
+/** Schedules exist, but none is active. */
+export const scheduleInactive: CauseModule = {
+  code: "schedule_inactive",
+  subjects: ["deployment"],
+  judge: (facts) =>
+    facts.deployments
+      .filter((deployment) => deployment.paused !== true && (deployment.schedules ?? []).length > 0)
+      .filter((deployment) => (deployment.schedules ?? []).every((schedule) => !schedule.active))
+      .map((deployment) => ({
+        code: "schedule_inactive",
+        severity: "problem" as const,
+        summary: `${(deployment.schedules ?? []).length === 1 ? "The only schedule" : "Every schedule"} of deployment ${deployment.name} is inactive, so no new runs are made.`,
+        evidence: {
+          deployment: { id: deployment.id, name: deployment.name },
+          schedules: (deployment.schedules ?? [])
+            .slice(0, 5)
+            .map((one) => ({ id: one.id, active: one.active, schedule: one.schedule })),
+        },
+        fix: `Resume the schedule: prefect deployment schedule resume "${"<flow>"}/${deployment.name}" ${deployment.schedules?.[0]?.id ?? ""}`,
+        certainty: 1,
+        explains: 1,
+      })),
+};
+
+/** No schedule at all: it runs only when somebody asks. A fact worth knowing, not a fault. */
+export const noSchedule: CauseModule = {
+  code: "no_schedule",
+  subjects: ["deployment"],
+  judge: (facts) =>
+    facts.deployments
+      .filter((deployment) => (deployment.schedules ?? []).length === 0)
+      .map((deployment) => ({
+        code: "no_schedule",
+        severity: "note" as const,
+        summary: `Deployment ${deployment.name} has no schedule: it runs only when a person, a flow or an automation starts it.`,
+        evidence: { deployment: { id: deployment.id, name: deployment.name }, schedules: 0 },
+        fix: "Add a schedule if it should run by itself.",
+        certainty: 1,
+        explains: 0,
+      })),
+};

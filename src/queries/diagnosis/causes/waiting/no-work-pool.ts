@@ -1,0 +1,39 @@
+import type { CauseModule } from "../../findings/types.ts";
+import { nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+
+/**
+ * A deployment without a work pool: only a process that serves it could run it. Proof: `work_pool_name` is null on
+ * deployment and run, the run is due, and nobody polled the deployment.
+ */
+export const noWorkPool: CauseModule = {
+  code: "no_work_pool",
+  subjects: ["flow_run", "deployment", "workspace"],
+  judge: (facts) =>
+    facts.deployments
+      .filter((deployment) => !deployment.work_pool_name)
+      .flatMap((deployment) => {
+        const waiting = facts.waiting.filter(
+          (one) => one.run.deployment_id === deployment.id && !one.run.work_pool_name,
+        );
+        if (waiting.length === 0 || deployment.status === "READY") return [];
+        return [
+          {
+            code: "no_work_pool",
+            severity: "problem" as const,
+            summary: `Deployment ${deployment.name} has no work pool, so no worker will ever pick its runs up: ${plural(waiting.length, "run")} wait (${nameList(waiting.map((one) => one.run.name))}).`,
+            evidence: {
+              deployment: {
+                id: deployment.id,
+                name: deployment.name,
+                work_pool_name: null,
+                status: deployment.status ?? null,
+              },
+              waiting: waitingEvidence(waiting, facts.nowUs),
+            },
+            fix: "Deploy it to a work pool (prefect deploy --pool …), or start the process that serves it (flow.serve).",
+            certainty: 1,
+            explains: waiting.length,
+          },
+        ];
+      }),
+};

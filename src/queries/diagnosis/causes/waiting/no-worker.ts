@@ -1,0 +1,56 @@
+import type { CauseModule } from "../../findings/types.ts";
+import { isAlive, isAskedPool, needsWorker, waitingInPool } from "../../findings/waiting.ts";
+import { ago, nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+
+/**
+ * Nobody polls the pool. Proof: no worker is known for it, or every worker's last heartbeat is older than three of its
+ * intervals (Prefect's own status lags behind). Excluded by one living worker. A pool that never had one and where nothing
+ * waits may be meant for later: a note.
+ */
+export const noWorker: CauseModule = {
+  code: "no_worker",
+  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  judge: (facts) =>
+    facts.pools.filter(needsWorker).flatMap((pool) => {
+      if (!pool.areWorkersKnown || pool.workers.some((worker) => isAlive(worker, pool.seenUs))) return [];
+      const waiting = waitingInPool(facts, pool);
+      const isAsked = isAskedPool(facts, pool) && facts.subject.kind === "work_pool";
+      if (waiting.length === 0 && !isAsked) return [];
+      const { name, id, status, type } = pool.pool;
+      const workers = [...pool.workers].sort((a, b) =>
+        (b.last_heartbeat_time ?? "").localeCompare(a.last_heartbeat_time ?? ""),
+      );
+      const [newest] = workers;
+      const who = newest
+        ? `worker ${newest.name} is offline, last heartbeat ${ago(newest.last_heartbeat_time, facts.nowUs)}${workers.length > 1 ? `, and ${workers.length - 1} more are offline too` : ""}`
+        : "it has no worker";
+      const what =
+        waiting.length > 0
+          ? `; ${plural(waiting.length, "run")} wait (${nameList(waiting.map((one) => one.run.name))})`
+          : "";
+      return [
+        {
+          code: newest ? "worker_offline" : "no_worker",
+          severity: newest || waiting.length > 0 ? ("problem" as const) : ("note" as const),
+          summary: `Nothing starts in work pool ${name}: ${who}${what}.`,
+          evidence: {
+            work_pool: { id, name, status },
+            workers: workers.slice(0, 3).map((worker) => ({
+              name: worker.name,
+              last_heartbeat: worker.last_heartbeat_time,
+              heartbeat_interval_seconds: worker.heartbeat_interval_seconds,
+            })),
+            waiting: waitingEvidence(waiting, facts.nowUs),
+          },
+          fix: `Start a worker for it: prefect worker start --pool "${name}" (type ${type})`,
+          next: [{ tool: "get_work_pools", args: { work_pool: name }, why: "workers and queues of the pool" }],
+          certainty: 1,
+          explains: Math.max(1, waiting.length),
+        },
+      ];
+    }),
+  ruledOut: (facts) => {
+    const alive = facts.pools.flatMap((pool) => pool.workers.filter((worker) => isAlive(worker, pool.seenUs)));
+    return alive.length > 0 ? `worker ${nameList(alive.map((worker) => worker.name))} alive` : null;
+  },
+};

@@ -1,0 +1,130 @@
+import { parseIsoUs } from "../../../../lib/time.ts";
+import { mergeFindings } from "../../findings/merge.ts";
+import type { CauseModule, Finding, NamedRun } from "../../findings/types.ts";
+import { clockTime, span } from "../../findings/wording.ts";
+
+/** The run is planned for later: nothing is wrong. Proof: SCHEDULED with a scheduled time ahead of the server's clock. */
+export const scheduledForLater: CauseModule = {
+  code: "scheduled_for_later",
+  subjects: ["flow_run"],
+  judge: ({ run, nowUs }) => {
+    if (run?.run.state_type !== "SCHEDULED" || run.run.state_name === "AwaitingRetry") return [];
+    const dueUs = parseIsoUs(run.run.next_scheduled_start_time ?? run.run.expected_start_time ?? "");
+    if (dueUs === undefined || dueUs <= nowUs) return [];
+    return [
+      {
+        code: "scheduled_for_later",
+        severity: "note",
+        summary: `${run.run.name} is scheduled for ${clockTime(dueUs)}, in ${span(dueUs - nowUs)}: it is not due yet.`,
+        evidence: {
+          flow_run: { id: run.run.id, name: run.run.name, state: run.run.state_name },
+          scheduled_time: clockTime(dueUs),
+        },
+        fix: "Nothing to do.",
+        certainty: 1,
+        explains: 1,
+      },
+    ];
+  },
+};
+
+/** Failed once and waits for its own retry. Proof: AwaitingRetry with `state_details.scheduled_time`. */
+export const awaitingRetry: CauseModule = {
+  code: "awaiting_retry",
+  subjects: ["flow_run"],
+  judge: ({ run, nowUs }) => {
+    if (run?.run.state_name !== "AwaitingRetry") return [];
+    const details = run.run.state?.state_details?.scheduled_time;
+    const dueUs = parseIsoUs(typeof details === "string" ? details : (run.run.next_scheduled_start_time ?? ""));
+    const when =
+      dueUs === undefined
+        ? ""
+        : dueUs > nowUs
+          ? ` at ${clockTime(dueUs)}, in ${span(dueUs - nowUs)}`
+          : ` (due ${span(nowUs - dueUs)} ago)`;
+    const error = run.error ? ` after ${errorText(run.error)}` : "";
+    return [
+      {
+        code: "awaiting_retry",
+        severity: dueUs !== undefined && dueUs > nowUs ? "note" : "problem",
+        summary: `${run.run.name} waits for its retry${when}${error}.`,
+        evidence: {
+          flow_run: { id: run.run.id, name: run.run.name, run_count: run.run.run_count },
+          ...(dueUs === undefined ? {} : { retry_at: clockTime(dueUs) }),
+          ...(run.error ? { first_error: errorText(run.error), at: run.error.frame } : {}),
+        },
+        fix: run.error ? "Mend what made it fail, or let the retry run." : "Let the retry run.",
+        next: [
+          {
+            tool: "get_flow_run_logs",
+            args: { flow_run_id: run.run.id, level: "WARNING" },
+            why: "what failed before the retry",
+          },
+        ],
+        certainty: 1,
+        explains: 1,
+      },
+    ];
+  },
+};
+
+function errorText(error: { type: string | null; message: string }): string {
+  return error.type ? `${error.type}: ${error.message}`.slice(0, 300) : error.message.slice(0, 300);
+}
+
+/** Paused or suspended, perhaps for a person's input. Proof: PAUSED; `run_input_keyset` names what it waits for. */
+export const paused: CauseModule = {
+  code: "paused",
+  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  judge: ({ run, active, nowUs }) => {
+    const found = (run ? [run] : active)
+      .filter((one) => one.run.state_type === "PAUSED")
+      .map((one) => ({ one, finding: judgePause(one, nowUs) }));
+    const [inputs, others] = [true, false].map((isInput) =>
+      found.filter(({ finding }) => (finding.code === "awaiting_input") === isInput),
+    );
+    return [
+      ...mergeFindings(inputs ?? [], "are paused and wait for input from a person", GIVE_INPUT),
+      ...mergeFindings(
+        others ?? [],
+        "are paused until they are resumed",
+        "Resume each: prefect api POST /flow_runs/<id>/resume",
+      ),
+    ];
+  },
+};
+
+const GIVE_INPUT =
+  "Give the input in the UI, or resume over the API with run_input that fits the schema stored under the input's schema key.";
+
+function judgePause({ run }: NamedRun, nowUs: number): Finding {
+  const details = run.state?.state_details ?? {};
+  const keyset = details.run_input_keyset ?? null;
+  const timeoutUs = typeof details.pause_timeout === "string" ? parseIsoUs(details.pause_timeout) : undefined;
+  const isOver = timeoutUs !== undefined && timeoutUs < nowUs;
+  const until =
+    timeoutUs === undefined
+      ? ""
+      : isOver
+        ? `; its timeout passed ${span(nowUs - timeoutUs)} ago`
+        : `; it times out at ${clockTime(timeoutUs)}, in ${span(timeoutUs - nowUs)}`;
+  const what = keyset
+    ? "waits for input from a person"
+    : details.pause_reschedule === true
+      ? "is suspended until it is resumed"
+      : "is paused until it is resumed";
+  return {
+    code: keyset ? "awaiting_input" : "paused",
+    severity: "problem",
+    summary: `${run.name} ${keyset ? "is paused and " : ""}${what}${until}.`,
+    evidence: {
+      flow_run: { id: run.id, name: run.name, state: run.state_name },
+      ...(keyset ? { input: keyset } : {}),
+      ...(typeof details.pause_key === "string" ? { pause_key: details.pause_key } : {}),
+      ...(timeoutUs === undefined ? {} : { pause_timeout: clockTime(timeoutUs) }),
+    },
+    fix: keyset ? GIVE_INPUT : `Resume it: prefect api POST /flow_runs/${run.id}/resume`,
+    certainty: 1,
+    explains: 1,
+  };
+}

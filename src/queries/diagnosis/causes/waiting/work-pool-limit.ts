@@ -1,0 +1,101 @@
+import type { CauseModule, Holder, NextCall, QueueFacts } from "../../findings/types.ts";
+import { isPaused, waitingInPool, waitingInQueue } from "../../findings/waiting.ts";
+import { holderEvidence, nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+
+/** Runs PENDING or RUNNING fill the pool's limit. Proof: slots taken reach `concurrency_limit`; the holders are named. */
+export const workPoolLimit: CauseModule = {
+  code: "work_pool_limit",
+  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  judge: (facts) =>
+    facts.pools
+      .filter((pool) => !isPaused(pool))
+      .flatMap((pool) => {
+        const limit = pool.pool.concurrency_limit ?? null;
+        const waiting = waitingInPool(facts, pool);
+        if (limit === null || pool.activeSlots === null || pool.activeSlots < limit || waiting.length === 0) return [];
+        const { name, id } = pool.pool;
+        const ahead = holdingQueues(pool.queues, waiting[0]?.run.work_queue_id ?? null);
+        return [
+          {
+            code: "work_pool_limit",
+            severity: "problem" as const,
+            summary: `Work pool ${name} is full: ${pool.activeSlots} of ${limit} slots held by ${nameList(pool.holders.map(nameOf))}; ${plural(waiting.length, "run")} wait.${ahead}`,
+            evidence: {
+              work_pool: { id, name, concurrency_limit: limit, active_slots: pool.activeSlots },
+              holders: holderEvidence(pool.holders),
+              waiting: waitingEvidence(waiting, facts.nowUs),
+            },
+            fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-pool set-concurrency-limit "${name}" ${limit + 1}`,
+            next: lookAt(pool.holders),
+            certainty: 1,
+            explains: waiting.length,
+          },
+        ];
+      }),
+  ruledOut: (facts) => {
+    const limited = facts.pools.filter((pool) => pool.pool.concurrency_limit !== null && pool.activeSlots !== null);
+    return limited.length === 0
+      ? null
+      : limited
+          .map((pool) => `pool ${pool.pool.name} ${pool.activeSlots} of ${pool.pool.concurrency_limit} slots`)
+          .join(", ");
+  },
+};
+
+/** The same for one queue. */
+export const workQueueLimit: CauseModule = {
+  code: "work_queue_limit",
+  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  judge: (facts) =>
+    facts.pools
+      .filter((pool) => !isPaused(pool))
+      .flatMap((pool) =>
+        pool.queues.flatMap((held) => {
+          const limit = held.queue.concurrency_limit ?? null;
+          const waiting = waitingInQueue(facts, held);
+          if (limit === null || held.activeSlots === null || held.activeSlots < limit || waiting.length === 0)
+            return [];
+          const { name, id } = held.queue;
+          return [
+            {
+              code: "work_queue_limit",
+              severity: "problem" as const,
+              summary: `Queue ${name} of work pool ${pool.pool.name} is full: ${held.activeSlots} of ${limit} slots held by ${nameList(held.holders.map(nameOf))}; ${plural(waiting.length, "run")} wait.`,
+              evidence: {
+                work_queue: { id, name, concurrency_limit: limit, active_slots: held.activeSlots },
+                work_pool: { id: pool.pool.id, name: pool.pool.name },
+                holders: holderEvidence(held.holders),
+                waiting: waitingEvidence(waiting, facts.nowUs),
+              },
+              fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-queue set-concurrency-limit "${name}" ${limit + 1} --pool "${pool.pool.name}"`,
+              next: lookAt(held.holders),
+              certainty: 1,
+              explains: waiting.length,
+            },
+          ];
+        }),
+      ),
+};
+
+function nameOf(holder: Holder): string {
+  return holder.name ?? holder.id;
+}
+
+function lookAt(holders: readonly Holder[]): NextCall[] {
+  const [first] = holders;
+  return first
+    ? [{ tool: "diagnose", args: { flow_run: first.id }, why: "is the run that holds the slot alive?" }]
+    : [];
+}
+
+/** Free slots go to the lowest priority number first, whatever is older in the others. */
+function holdingQueues(queues: readonly QueueFacts[], waitingIn: string | null): string {
+  const own = queues.find(({ queue }) => queue.id === waitingIn)?.queue;
+  if (!own || own.priority === undefined) return "";
+  const priority = own.priority;
+  const ahead = queues.filter(
+    ({ queue, holders, waiting }) => (queue.priority ?? 0) < priority && (holders.length > 0 || waiting > 0),
+  );
+  if (ahead.length === 0) return "";
+  return ` Queue ${nameList(ahead.map(({ queue }) => queue.name))} is served before ${own.name} (priority ${ahead[0]?.queue.priority} against ${priority}).`;
+}

@@ -1,0 +1,32 @@
+import type { CauseModule } from "../../findings/types.ts";
+import { isAskedPool, isPaused, waitingInPool } from "../../findings/waiting.ts";
+import { nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+
+/** A paused pool hands out nothing. Proof: `is_paused` or status PAUSED. It matters where runs wait, or where it was asked about. */
+export const workPoolPaused: CauseModule = {
+  code: "work_pool_paused",
+  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  judge: (facts) =>
+    facts.pools.filter(isPaused).flatMap((pool) => {
+      const waiting = waitingInPool(facts, pool);
+      if (waiting.length === 0 && !isAskedPool(facts, pool)) return [];
+      const { name, id } = pool.pool;
+      const what =
+        waiting.length > 0
+          ? `${plural(waiting.length, "run")} wait in it (${nameList(waiting.map((one) => one.run.name))})`
+          : "nothing in it starts";
+      return [
+        {
+          code: "work_pool_paused",
+          severity: "problem",
+          summary: `Work pool ${name} is paused: ${what}.`,
+          evidence: { work_pool: { id, name, is_paused: true }, waiting: waitingEvidence(waiting, facts.nowUs) },
+          fix: `Resume the work pool: prefect work-pool resume "${name}"`,
+          certainty: 1,
+          explains: Math.max(1, waiting.length),
+        },
+      ];
+    }),
+  ruledOut: (facts) =>
+    facts.pools.length === 0 ? null : `pool ${nameList(facts.pools.map((one) => one.pool.name))} not paused`,
+};

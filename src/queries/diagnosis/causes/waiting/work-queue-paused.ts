@@ -1,0 +1,45 @@
+import type { CauseModule } from "../../findings/types.ts";
+import { isAskedPool, isPaused, waitingInQueue } from "../../findings/waiting.ts";
+import { nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+
+/** A paused queue in a pool that is not paused. Proof: `is_paused` of the queue that the waiting runs stand in. */
+export const workQueuePaused: CauseModule = {
+  code: "work_queue_paused",
+  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  judge: (facts) =>
+    facts.pools
+      .filter((pool) => !isPaused(pool))
+      .flatMap((pool) =>
+        pool.queues
+          .filter(({ queue }) => queue.is_paused === true || queue.status === "PAUSED")
+          .flatMap((held) => {
+            const { queue } = held;
+            const waiting = waitingInQueue(facts, held);
+            const isAsked =
+              facts.subject.kind === "deployment" &&
+              isAskedPool(facts, pool) &&
+              facts.deployments.some((one) => one.work_queue_id === queue.id);
+            if (waiting.length === 0 && !isAsked) return [];
+            const runs =
+              waiting.length > 0
+                ? `: ${plural(waiting.length, "run")} wait in it (${nameList(waiting.map((one) => one.run.name))})`
+                : "";
+            return [
+              {
+                code: "work_queue_paused",
+                severity: "problem" as const,
+                summary: `Work queue ${queue.name} is paused${runs} (work pool ${pool.pool.name}).`,
+                evidence: {
+                  work_queue: { id: queue.id, name: queue.name, is_paused: true },
+                  work_pool: { id: pool.pool.id, name: pool.pool.name, status: pool.pool.status },
+                  waiting: waitingEvidence(waiting, facts.nowUs),
+                },
+                fix: `Resume the queue: prefect work-queue resume "${queue.name}" --pool "${pool.pool.name}"`,
+                certainty: 1,
+                explains: Math.max(1, waiting.length),
+              },
+            ];
+          }),
+      ),
+  ruledOut: (facts) => (facts.pools.some((pool) => pool.queues.length > 0) ? "queues not paused" : null),
+};

@@ -1,0 +1,24 @@
+/** A deployment that Prefect has deleted, as the record remembers it, and the one that took its place. */
+import { readObject } from "../../../store/objects/objects.ts";
+import { listDeployments } from "../../objects/deployments.ts";
+import type { QueryContext } from "../../source/context.ts";
+import type { GoneDeployment } from "../findings/types.ts";
+import { attempt, type Trail } from "./gathering.ts";
+
+/** Null where nothing is known of a deletion. */
+export async function readGoneDeployment(ctx: QueryContext, id: string, trail: Trail): Promise<GoneDeployment | null> {
+  const db = ctx.record();
+  const held = db ? readObject(db, "deployment", id) : null;
+  if (!db || !held || held.deletedUs === null) return null;
+  const { name, deletedUs, doc } = held;
+  const flowName = readObject(db, "flow", doc.flow_id)?.name ?? null;
+  const successor = await attempt(trail, "whether another deployment took its place", null, async () => {
+    const set = { deployments: { name: { any_: [name] } } };
+    const { items } = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 20, offset: 0 });
+    // Names are unique within a flow, and a flow may have been deleted and made anew.
+    const same = items.find(({ deployment }) => deployment.flow_id === doc.flow_id);
+    return same ?? items.find((item) => flowName !== null && item.flowName === flowName) ?? null;
+  });
+  const next = successor ? { id: successor.deployment.id, created: successor.deployment.created ?? null } : null;
+  return { id, name, flowName, deletedUs, successor: next };
+}

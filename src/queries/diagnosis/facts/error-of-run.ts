@@ -1,0 +1,66 @@
+/** Why a run failed, weighed from its state message, its tasks and its log. Pure. */
+
+import type { FlowRun, Log, TaskRun } from "../../../model/objects.ts";
+import { errorFingerprint } from "../../../model/runs/error-fingerprint.ts";
+import {
+  parseStateMessage,
+  parseTraceback,
+  type RaisedException,
+  type Traceback,
+} from "../../../model/runs/traceback.ts";
+import type { RunError } from "../findings/types.ts";
+
+const ERROR_LEVEL = 40;
+/** Lines that Prefect's engines write about an exception that they also print as a traceback. */
+const ENGINE_LINE =
+  /^(Encountered exception during|Task run failed with exception|Finished in state|Engine execution (exited|of flow run)|Flow run encountered|Task run encountered|Crash detected|Process for flow run|Process \d+ exited|Reported flow run)/;
+
+/** Null when the run gives no sign of an error at all. */
+export function errorOfRun(run: FlowRun, tasks: readonly TaskRun[], logs: readonly Log[]): RunError | null {
+  const errors = logs.filter((log) => log.level >= ERROR_LEVEL);
+  const tracebacks = errors.flatMap((log) => {
+    const traceback = parseTraceback(log.message);
+    return traceback ? [{ log, traceback }] : [];
+  });
+  const stated = parseStateMessage(run.state?.message ?? "");
+  const chosen = chooseTraceback(tracebacks, stated?.type ?? null);
+  const raised: RaisedException | null = chosen ? deepest(chosen.traceback) : null;
+  const failed = tasks.filter((task) => task.state_type === "FAILED" || task.state_type === "CRASHED");
+  const task =
+    failed.find((one) => one.id === chosen?.log.task_run_id) ??
+    failed.find((one) => raised !== null && (one.state?.message ?? "").includes(raised.message.split("\n")[0] ?? "")) ??
+    failed[0] ??
+    null;
+  const told = raised ?? stated ?? parseStateMessage(task?.state?.message ?? "");
+  const message = told?.message ?? run.state?.message ?? "";
+  const lines = errors.filter((log) => !ENGINE_LINE.test(log.message) && !parseTraceback(log.message));
+  const isBad = run.state_type === "FAILED" || run.state_type === "CRASHED";
+  if (!told && lines.length === 0 && !isBad) return null;
+  const frame = raised?.userFrame ?? null;
+  const type = told?.type ?? null;
+  return {
+    type,
+    message,
+    frame,
+    lines,
+    task,
+    fingerprint: errorFingerprint({ type, message: message || lines[0]?.message || "", frame }),
+  };
+}
+
+/** The last traceback of the exception that the state names; the same error is printed by task, flow and engine. */
+function chooseTraceback(
+  found: readonly { log: Log; traceback: Traceback }[],
+  type: string | null,
+): { log: Log; traceback: Traceback } | null {
+  const fitting = found.filter(({ traceback }) => traceback.exceptions.some((one) => one.type === type));
+  const candidates = fitting.length > 0 ? fitting : found;
+  return (
+    candidates.find(({ log, traceback }) => log.task_run_id && traceback.raised.userFrame) ?? candidates.at(-1) ?? null
+  );
+}
+
+/** The root of a chain of causes where it lies in user code, else what was raised. */
+function deepest(traceback: Traceback): RaisedException {
+  return traceback.root.userFrame ? traceback.root : traceback.raised;
+}

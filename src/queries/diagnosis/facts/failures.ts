@@ -1,0 +1,91 @@
+/** Failed and crashed runs grouped by what went wrong. A log is read once for each group, not for each run. */
+
+import { formatIsoUs } from "../../../lib/time.ts";
+import type { TimeRange } from "../../../model/freshness.ts";
+import type { FlowRun } from "../../../model/objects.ts";
+import { errorFingerprint } from "../../../model/runs/error-fingerprint.ts";
+import { parseStateMessage } from "../../../model/runs/traceback.ts";
+import type { FilterSet } from "../../../store/filters/bodies.ts";
+import { findFlowRuns } from "../../../store/filters/find.ts";
+import type { QueryContext } from "../../source/context.ts";
+import { isRecordCurrent } from "../../source/freshness.ts";
+import type { EndedRuns, FailureGroup, NamedRun } from "../findings/types.ts";
+import { endUs } from "./ended-runs.ts";
+import { errorOfRun } from "./error-of-run.ts";
+import type { Trail } from "./gathering.ts";
+import { readRunLog } from "./run-log.ts";
+
+const MOST_GROUPS = 5;
+
+/** Groups with the most runs first. */
+export async function groupFailures(
+  ctx: QueryContext,
+  ended: EndedRuns,
+  window: TimeRange,
+  trail: Trail,
+): Promise<FailureGroup[]> {
+  const groups = new Map<string, NamedRun[]>();
+  for (const one of ended.bad) {
+    const key = `${one.run.flow_id}|${stateFingerprint(one.run)}`;
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  const sorted = [...groups.values()].sort((a, b) => b.length - a.length || endUs(b[0]) - endUs(a[0]));
+  return Promise.all(sorted.slice(0, MOST_GROUPS).map((runs) => groupOf(ctx, runs, { ended, window, trail })));
+}
+
+/** From the state alone: its type, and the error's type and text without what varies. */
+export function stateFingerprint(run: FlowRun): string {
+  const message = run.state?.message ?? "";
+  const told = parseStateMessage(message);
+  return `${run.state_type}|${errorFingerprint({ type: told?.type ?? null, message: told?.message ?? message, frame: null })}`;
+}
+
+interface Around {
+  readonly ended: EndedRuns;
+  readonly window: TimeRange;
+  readonly trail: Trail;
+}
+
+async function groupOf(ctx: QueryContext, runs: readonly NamedRun[], around: Around): Promise<FailureGroup> {
+  const { trail, window } = around;
+  const [newest] = runs;
+  const logs = newest ? await readRunLog(ctx, newest.run, trail) : null;
+  const error = newest ? errorOfRun(newest.run, [], logs ?? []) : null;
+  const times = runs.map(endUs);
+  const lastUs = Math.max(...times);
+  const firstUs = Math.min(...times);
+  const hasCompleted = (span: TimeRange) => (newest ? completedIn(ctx, newest.run, span, around) : false);
+  const isOver = await hasCompleted({ fromUs: lastUs + 1, toUs: window.toUs });
+  const isNew = await hasCompleted({ fromUs: window.fromUs, toUs: firstUs - 1 });
+  return { fingerprint: error?.fingerprint ?? "", runs, error, firstUs, lastUs, isOver, isNew };
+}
+
+/** A run of the same deployment, or flow, ended well in `span`. Beyond the newest runs only the record is asked. */
+async function completedIn(
+  ctx: QueryContext,
+  { deployment_id, flow_id }: FlowRun,
+  span: TimeRange,
+  { ended, trail }: Around,
+): Promise<boolean> {
+  const isKnown = ended.newest.some(
+    (one) =>
+      one.run.state_type === "COMPLETED" &&
+      endUs(one) >= span.fromUs &&
+      endUs(one) <= span.toUs &&
+      (deployment_id ? one.run.deployment_id === deployment_id : one.run.flow_id === flow_id),
+  );
+  const lastUs = endUs(ended.newest.at(-1));
+  if (isKnown || !ended.isCut || span.fromUs > lastUs) return isKnown;
+  const what = "whether flows that failed have completed before or since";
+  const db = ctx.record();
+  if (!db || !isRecordCurrent(ctx, db, "flow_run")) {
+    trail.unchecked.push(what);
+    return false;
+  }
+  const end_time = { after_: formatIsoUs(span.fromUs), before_: formatIsoUs(span.toUs) };
+  const own = { state: { type: { any_: ["COMPLETED"] } }, end_time };
+  const set: FilterSet = deployment_id
+    ? { flow_runs: { ...own, deployment_id: { any_: [deployment_id] } } }
+    : { flow_runs: own, flows: { id: { any_: [flow_id] } } };
+  return findFlowRuns(db, set, "END_TIME_DESC", { limit: 1, brief: true }).length > 0;
+}

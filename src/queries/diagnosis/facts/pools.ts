@@ -1,0 +1,134 @@
+/** Work pools and limits as they stand now: the record's rows, put right by at most three live questions. */
+import type { ConcurrencyLimit, Worker } from "../../../model/objects.ts";
+import type { RecordDb } from "../../../store/database.ts";
+import { findObjects } from "../../../store/objects/objects.ts";
+import { idText } from "../../../store/runs/run-columns.ts";
+import { readTaskRunRow } from "../../../store/runs/task-runs.ts";
+import { findFact } from "../../../store/sync-state.ts";
+import {
+  deploymentHolders,
+  findTagHolders,
+  limitSubject,
+  listGlobalHolders,
+  readTagHolders,
+} from "../../limits/limit-slots.ts";
+import { findActiveRuns, type PoolOccupancy, readPoolOccupancy } from "../../limits/pool-slots.ts";
+import { listWorkPools } from "../../objects/work-pools.ts";
+import { findRunNames } from "../../runs/run-tree.ts";
+import type { QueryContext } from "../../source/context.ts";
+import { clockSkewUs, serverNowUs } from "../../source/freshness.ts";
+import type { Holder, LimitFacts, PoolFacts } from "../findings/types.ts";
+import { askLive, attempt, type Trail } from "./gathering.ts";
+
+/** Pools by name with queues, workers, occupancy. For a single pool the last two are asked live, unless they just were. */
+export async function gatherPools(ctx: QueryContext, names: readonly string[], trail: Trail): Promise<PoolFacts[]> {
+  if (names.length === 0) return [];
+  const page = await attempt(trail, "the work pools", null, () =>
+    listWorkPools(ctx, { set: { work_pools: { name: { any_: [...names] } } }, limit: 50, offset: 0 }),
+  );
+  if (!page) return [];
+  trail.freshness.push(page.freshness);
+  const [name] = names;
+  const isRecorded = page.freshness.source === "record";
+  const live = names.length === 1 && name !== undefined && isRecorded ? await askPool(ctx, name, trail) : null;
+  return page.items.map((item) => {
+    const occupancy: PoolOccupancy = live?.occupancy ?? item.occupancy;
+    const recorded = item.workers?.map(({ worker }) => worker) ?? null;
+    const workers = live?.workers ?? recorded ?? [];
+    // Heartbeats leave no event: a pool that is READY has a worker, whatever an older list says.
+    const isTold = live?.workers != null || !isRecorded;
+    const areWorkersKnown = isTold || (recorded !== null && (recorded.length > 0 || item.pool.status !== "READY"));
+    if (!areWorkersKnown) trail.unchecked.push(`the workers of pool ${item.pool.name}`);
+    const byId = new Map(occupancy.queues.map((queue) => [queue.queueId, queue]));
+    return {
+      pool: item.pool,
+      workers,
+      areWorkersKnown,
+      seenUs: isTold ? serverNowUs(ctx) : readUs(ctx, "read:worker", page.freshness.asOfUs),
+      queuesSeenUs: isRecorded ? readUs(ctx, "read:work_queue", page.freshness.asOfUs) : serverNowUs(ctx),
+      activeSlots: occupancy.activeSlots,
+      holders: occupancy.queues.flatMap((queue) => queue.holders),
+      queues: item.queues.map((queue) => ({
+        queue,
+        activeSlots: byId.get(queue.id)?.activeSlots ?? 0,
+        holders: byId.get(queue.id)?.holders ?? [],
+        waiting: 0,
+      })),
+    };
+  });
+}
+
+/** When a recorded list was read, server's clock. */
+function readUs(ctx: QueryContext, list: "read:worker" | "read:work_queue", asOfUs: number): number {
+  const db = ctx.record();
+  const read = db ? findFact(db, list) : null;
+  return read ? read.readUs + clockSkewUs(db) : asOfUs;
+}
+
+async function askPool(
+  ctx: QueryContext,
+  name: string,
+  trail: Trail,
+): Promise<{ occupancy: PoolOccupancy | null; workers: readonly Worker[] | null }> {
+  const [occupancy, workers] = await Promise.all([
+    askLive(ctx, trail, `who holds the slots of pool ${name} right now`, null, async (live) => {
+      const found = await readPoolOccupancy(live, [name]);
+      return found.get(name) ?? null;
+    }),
+    askLive<readonly Worker[] | null>(ctx, trail, `the heartbeats of pool ${name} right now`, null, (live) =>
+      live.api.filterWorkers(name, live.options()),
+    ),
+  ]);
+  return { occupancy, workers };
+}
+
+/** Task runs of different flow runs often bear the same name. */
+function withRuns(db: RecordDb | null, holders: readonly Holder[]): Holder[] {
+  return holders.map((holder) => {
+    const runId = db ? idText(readTaskRunRow(db, holder.id)?.flow_run_id ?? null) : null;
+    const name = db && runId ? findRunNames(db, "flow_run", [runId]).get(runId) : undefined;
+    return name ? { ...holder, of: name } : holder;
+  });
+}
+
+/** Limits in force with who holds them: deployment, tag and global. Who holds a tag's is asked only with `tags`. */
+export async function gatherLimits(ctx: QueryContext, trail: Trail, asks: { tags: boolean }): Promise<LimitFacts[]> {
+  const db = ctx.record();
+  const held = db ? findObjects(db, "concurrency_limit").map(({ doc }) => doc) : [];
+  const [limits, tags] = await Promise.all([
+    askLive<readonly ConcurrencyLimit[]>(ctx, trail, "the counts of concurrency limits right now", held, (live) =>
+      live.api.filterConcurrencyLimits({ limit: 200, offset: 0 }, live.options()),
+    ),
+    asks.tags
+      ? askLive<ReadonlyMap<string, readonly Holder[]>>(
+          ctx,
+          trail,
+          "which task runs hold the tag limits",
+          db ? findTagHolders(db) : new Map(),
+          (live) => readTagHolders(ctx, live),
+        )
+      : new Map<string, readonly Holder[]>(),
+  ]);
+  const taken = limits.filter((limit) => (limit.active_slots ?? 0) > 0);
+  const globals = taken.filter((limit) => limitSubject(limit).kind === "global").map((limit) => limit.id);
+  const byLimit = await attempt<ReadonlyMap<string, readonly Holder[]>>(
+    trail,
+    "who holds the global limits",
+    new Map(),
+    () => listGlobalHolders(ctx, globals),
+  );
+  const active = db ? findActiveRuns(db) : [];
+  const sharing = db ? findObjects(db, "deployment").map(({ doc }) => doc) : [];
+  const ofDeployments = (id: string, key: string) => {
+    const ids = new Set(sharing.filter((one) => one.global_concurrency_limit?.id === id).map((one) => one.id));
+    return [...ids.add(key)].flatMap((deploymentId) => deploymentHolders(active, deploymentId));
+  };
+  return limits.map((limit) => {
+    const { kind, key } = limitSubject(limit);
+    const holders: readonly Holder[] =
+      kind === "tag"
+        ? withRuns(db, tags.get(key) ?? [])
+        : [...(byLimit.get(limit.id) ?? []), ...ofDeployments(limit.id, key)];
+    return { limit, kind, key, holders: (limit.active_slots ?? 0) === 0 ? [] : holders };
+  });
+}

@@ -1,0 +1,54 @@
+import { formatIsoUs, parseIsoUs, SECOND_US } from "../../../lib/time.ts";
+import type { Holder, NamedRun } from "./types.ts";
+
+/** `3 min 20 s`, `2 h 5 min`, `4 d`: two units at most. */
+export function span(us: number): string {
+  const seconds = Math.max(0, Math.round(us / SECOND_US));
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+  return `${Math.round(hours / 24)} d`;
+}
+
+/** How long ago a time text lies, or "never". */
+export function ago(time: string | null | undefined, nowUs: number): string {
+  const us = time ? parseIsoUs(time) : undefined;
+  return us === undefined ? "never" : `${span(nowUs - us)} ago`;
+}
+
+/** Seconds are enough for people. */
+export function clockTime(us: number): string {
+  return formatIsoUs(Math.floor(us / SECOND_US) * SECOND_US);
+}
+
+/** "amber-heron, shy-fox and 3 more" */
+export function nameList(names: readonly (string | null)[], most = 3): string {
+  const shown = names.slice(0, most).map((name) => name ?? "unnamed");
+  const rest = names.length - shown.length;
+  if (rest > 0) return `${shown.join(", ")} and ${rest} more`;
+  return shown.length < 2 ? (shown[0] ?? "nobody") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+}
+
+export function holderEvidence(holders: readonly Holder[], most = 5): readonly Holder[] {
+  return holders.slice(0, most);
+}
+
+/** Waiting runs as evidence: name, id and how long they are due; all of a few, the first of many. */
+export function waitingEvidence(runs: readonly NamedRun[], nowUs: number, most = 8): object {
+  const dueOf = (one: NamedRun) => {
+    const us = parseIsoUs(one.run.expected_start_time ?? "");
+    return us === undefined ? {} : { due: `${span(nowUs - us)} ago` };
+  };
+  return {
+    count: runs.length,
+    runs: runs
+      .slice(0, most)
+      .map((one) => ({ id: one.run.id, name: one.run.name, state: one.run.state_name, ...dueOf(one) })),
+  };
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

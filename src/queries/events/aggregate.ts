@@ -1,0 +1,122 @@
+/** Exact counts of events by group over any window. */
+import { AppError } from "../../errors.ts";
+import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
+import type { EventFilter } from "../../model/events/event-filter.ts";
+import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import { gapsIn } from "../../model/freshness.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { findObjectNames } from "../../store/objects/objects.ts";
+import type { QueryContext } from "../source/context.ts";
+import { reachOf } from "../source/event-reach.ts";
+import { answerWindow, serverNowUs } from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+import { countLive, type LiveCount } from "./count-live.ts";
+import { countRecorded } from "./count-recorded.ts";
+import {
+  addGroup,
+  bucketsOf,
+  type EventGroup,
+  fillBuckets,
+  type Grouping,
+  MAX_BUCKETS,
+  usualStep,
+} from "./event-tally.ts";
+import { eventWindow, joinGaps } from "./events.ts";
+
+export interface AggregateQuestion {
+  /** Without `occurred` and `order`. */
+  readonly filter: EventFilter;
+  readonly by: Grouping;
+  /** Width of a bucket, for `time`; absent: a usual one for the window. */
+  readonly stepUs?: number | undefined;
+  readonly sinceUs?: number | undefined;
+  readonly untilUs?: number | undefined;
+  readonly fresh?: boolean | undefined;
+}
+
+export interface Aggregate {
+  /** Buckets ascending, empty ones too; other groups by count, the largest first. */
+  readonly groups: readonly EventGroup[];
+  /** Sum of the groups' counts. */
+  readonly total: number;
+  readonly stepUs: number | null;
+  readonly window: TimeRange;
+  readonly freshness: Freshness;
+}
+
+/** Throws AppError `invalid_input` for more than 1,000 buckets, and of the live reading when the record holds nothing. */
+export async function aggregateEvents(ctx: QueryContext, question: AggregateQuestion): Promise<Aggregate> {
+  const { filter, by, fresh } = question;
+  if (filter.resource?.distinct)
+    throw new AppError("invalid_input", "filter.resource.distinct means nothing to a count");
+  const nowUs = serverNowUs(ctx);
+  const window = await eventWindow(ctx, question, nowUs);
+  const stepUs = question.stepUs ?? usualStep(window);
+  const buckets = bucketsOf(window, stepUs);
+  checkStep(stepUs, by, window, buckets.baseUs);
+  const count = async (db: RecordDb | null, live: LiveReader, gaps: readonly TimeRange[]): Promise<LiveCount> => {
+    const { readable, lost } = await reachOf(ctx, gaps, nowUs);
+    const held = db ? gapsIn(window, readable).map((part) => countRecorded(db, part, filter, by, buckets)) : [];
+    const found = await overParts(readable, held, (part) => countLive({ ctx, live, filter, by, buckets }, part));
+    return { value: found.value, isRecordOnly: readable.length === 0, ...joinGaps(lost, found) };
+  };
+  const { value, freshness } = await answerWindow<Map<string, EventGroup>>(
+    ctx,
+    { kind: "event", what: "events", window, fresh },
+    {
+      record: (db) => countRecorded(db, window, filter, by, buckets),
+      live: (live) => count(null, live, [window]),
+      mixed: count,
+      isEmpty: (tally) => tally.size === 0,
+    },
+  );
+  const named = by === "deployment" ? withNames(ctx, value) : value;
+  const groups = by === "time" ? fillBuckets(named, window, buckets) : largestFirst(named);
+  const total = groups.reduce((sum, group) => sum + group.count, 0);
+  return { groups, total, stepUs: by === "time" ? stepUs : null, window, freshness };
+}
+
+function checkStep(stepUs: number, by: Grouping, window: TimeRange, baseUs: number): void {
+  if (stepUs < SECOND_US || stepUs % SECOND_US !== 0) {
+    throw new AppError("invalid_input", "interval must be whole seconds", {
+      hint: 'Such as "30s", "15m", "1h", "1d".',
+    });
+  }
+  const count = Math.floor((window.toUs - baseUs) / stepUs) + 1;
+  if (by !== "time" || count <= MAX_BUCKETS) return;
+  throw new AppError("invalid_input", `interval gives ${count} buckets, at most ${MAX_BUCKETS} are counted`, {
+    hint: `Give a longer interval or a shorter window (now ${formatIsoUs(window.fromUs)} to ${formatIsoUs(window.toUs)}).`,
+  });
+}
+
+async function overParts(
+  parts: readonly TimeRange[],
+  held: readonly ReadonlyMap<string, EventGroup>[],
+  count: (part: TimeRange) => Promise<LiveCount>,
+): Promise<LiveCount> {
+  const tally = new Map<string, EventGroup>();
+  const gaps: TimeRange[] = [];
+  const notes = new Set<string>();
+  const add = (groups: ReadonlyMap<string, EventGroup>) => {
+    for (const group of groups.values()) addGroup(tally, group);
+  };
+  for (const groups of held) add(groups);
+  for (const part of parts) {
+    const found = await count(part);
+    add(found.value);
+    gaps.push(...(found.gaps ?? []));
+    for (const note of found.notes ?? []) notes.add(note);
+  }
+  return { value: tally, gaps, notes: [...notes] };
+}
+
+/** Events do not always carry the deployment's name; its list does. */
+function withNames(ctx: QueryContext, tally: ReadonlyMap<string, EventGroup>): Map<string, EventGroup> {
+  const db = ctx.record();
+  const names = db ? findObjectNames(db, "deployment", tally.keys()) : new Map<string, string>();
+  return new Map([...tally].map(([key, group]) => [key, { ...group, label: names.get(key) ?? group.label }]));
+}
+
+function largestFirst(tally: ReadonlyMap<string, EventGroup>): EventGroup[] {
+  return [...tally.values()].sort((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1));
+}

@@ -1,0 +1,165 @@
+/** Counts from Prefect: its own count-by routes, and totals or the events themselves where these cannot be trusted. */
+import { AppError } from "../../errors.ts";
+import { DAY_US, formatIsoUs, HOUR_US, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import type { EventFilter } from "../../model/events/event-filter.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import type { CountBucket } from "../../prefect/api.ts";
+import type { QueryContext } from "../source/context.ts";
+import type { LiveValue } from "../source/freshness.ts";
+import { serverNowUs } from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+import { tallyEvent } from "./count-recorded.ts";
+import { withResource } from "./event-filter.ts";
+import { addGroup, type Buckets, bucketStart, type EventGroup, type Grouping, toStates } from "./event-tally.ts";
+import { readLiveEvents } from "./live-events.ts";
+
+export type LiveCount = LiveValue<Map<string, EventGroup>>;
+
+interface Ask {
+  readonly ctx: QueryContext;
+  readonly live: LiveReader;
+  readonly filter: EventFilter;
+  readonly by: Grouping;
+  readonly buckets: Buckets;
+}
+
+/** Counts over the closed range. `gaps` where time did not suffice. */
+export async function countLive(ask: Ask, range: TimeRange): Promise<LiveCount> {
+  const { by } = ask;
+  if (by === "state") {
+    const { value, ...rest } = await countLive({ ...ask, by: "event" }, range);
+    return { value: toStates(value), ...rest };
+  }
+  if (by === "deployment") return countDeployments(ask, range);
+  try {
+    return await (by === "time" ? countTimes(ask, range) : countKeys(ask, range, by));
+  } catch (error) {
+    // Text filters on SQLite before 3.44, and buckets beyond the current unit, are a 500 of Prefect's.
+    if (!(error instanceof AppError) || error.status !== 500) throw error;
+    return by === "time" && !ask.filter.text && bucketsIn(ask, range).length <= MOST_TOTALS
+      ? countTotals(ask, range)
+      : countWalking(ask, range);
+  }
+}
+
+async function countKeys({ live, filter }: Ask, range: TimeRange, by: "event" | "resource"): Promise<LiveCount> {
+  // The number of buckets is checked for these too.
+  const body = { filter: within(filter, range), time_unit: "week" } as const;
+  const rows = await live.api.countEvents(by, body, live.options());
+  const tally = new Map<string, EventGroup>();
+  for (const row of rows) addGroup(tally, toGroup(row, row.value, row.label === row.value ? null : row.label));
+  return { value: tally };
+}
+
+function toGroup(row: CountBucket, key: string, label: string | null): EventGroup {
+  const [firstUs, lastUs] = [parseIsoUs(row.start_time) ?? null, parseIsoUs(row.end_time) ?? null];
+  return { key, label, count: row.count, firstUs, lastUs };
+}
+
+const UNITS = [
+  ["week", 7 * DAY_US],
+  ["day", DAY_US],
+  ["hour", HOUR_US],
+  ["minute", MINUTE_US],
+  ["second", SECOND_US],
+] as const;
+
+/**
+ * Prefect lists buckets up to now and fails on events behind the last one, and an instant on a boundary begins a bucket that is
+ * not listed: both are counted apart. SQLite there counts in whole seconds, old ones rounding: small steps get totals.
+ */
+async function countTimes(ask: Ask, range: TimeRange): Promise<LiveCount> {
+  const { ctx, live, filter, buckets } = ask;
+  const { stepUs } = buckets;
+  if (stepUs < MINUTE_US && bucketsIn(ask, range).length <= MOST_TOTALS) return countTotals(ask, range);
+  const nowUs = serverNowUs(ctx);
+  const lastUs = Math.min(range.toUs, nowUs);
+  const endUs = bucketStart(lastUs, stepUs) === lastUs ? lastUs - 1 : lastUs;
+  const tally = new Map<string, EventGroup>();
+  if (endUs > range.fromUs) {
+    const [unit, sizeUs] = UNITS.find(([, size]) => stepUs % size === 0) ?? ["second", SECOND_US];
+    const time = { time_unit: unit, time_interval: stepUs / sizeUs } as const;
+    const body = { filter: within(filter, { fromUs: range.fromUs, toUs: endUs }), ...time };
+    for (const row of await live.api.countEvents("time", body, live.options())) {
+      const key = String(parseIsoUs(row.start_time) ?? 0);
+      addGroup(tally, { key, label: null, count: row.count, firstUs: null, lastUs: null });
+    }
+  }
+  const rest = { fromUs: Math.max(range.fromUs, endUs + 1), toUs: range.toUs };
+  if (rest.fromUs > rest.toUs) return { value: tally };
+  const { value, ...unread } = await countWalking(ask, rest);
+  for (const group of value.values()) addGroup(tally, group);
+  return { value: tally, ...unread };
+}
+
+/** Requests that one answer may spend on totals. */
+const MOST_TOTALS = 100;
+const AT_ONCE = 4;
+
+function bucketsIn({ buckets }: Ask, range: TimeRange): TimeRange[] {
+  const parts: TimeRange[] = [];
+  const { stepUs } = buckets;
+  for (let us = bucketStart(range.fromUs, stepUs); us <= range.toUs && parts.length <= MOST_TOTALS; us += stepUs) {
+    parts.push({ fromUs: Math.max(us, range.fromUs), toUs: Math.min(us + stepUs - 1, range.toUs) });
+  }
+  return parts;
+}
+
+/** The total of each bucket: exact, one small request each. */
+async function countTotals(ask: Ask, range: TimeRange): Promise<LiveCount> {
+  const parts = bucketsIn(ask, range);
+  const totals = await totalsOf(
+    ask,
+    parts.map((part) => within(ask.filter, part)),
+  );
+  const tally = new Map<string, EventGroup>();
+  for (const [index, part] of parts.entries()) {
+    const key = String(bucketStart(part.fromUs, ask.buckets.stepUs));
+    addGroup(tally, { key, label: null, count: totals[index] ?? 0, firstUs: null, lastUs: null });
+  }
+  return { value: tally };
+}
+
+async function totalsOf({ live }: Ask, filters: readonly EventFilter[]): Promise<number[]> {
+  const totals: number[] = [];
+  for (let at = 0; at < filters.length; at += AT_ONCE) {
+    const pages = filters.slice(at, at + AT_ONCE).map((filter) => live.api.filterEvents(filter, 0, live.options()));
+    totals.push(...(await Promise.all(pages)).map((page) => page.total));
+  }
+  return totals;
+}
+
+/** Prefect does not count by deployment: one total each. */
+async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> {
+  const { live, ctx } = ask;
+  const rows = await live.api.filterDeployments({ limit: 200, sort: "NAME_ASC" }, live.options());
+  ctx.keep({ kind: "deployment", rows, readUs: live.startedUs, whole: rows.length < 200 });
+  const shown = rows.slice(0, MOST_TOTALS);
+  const filters = shown.map(({ id }) => within(withResource(ask.filter, { id: [`prefect.deployment.${id}`] }), range));
+  const totals = await totalsOf(ask, filters);
+  const tally = new Map<string, EventGroup>();
+  for (const [index, { id, name }] of shown.entries()) {
+    addGroup(tally, { key: id, label: name, count: totals[index] ?? 0, firstUs: null, lastUs: null });
+  }
+  if (rows.length <= shown.length) return { value: tally };
+  return { value: tally, gaps: [range], notes: [`Only the first ${MOST_TOTALS} deployments by name were counted.`] };
+}
+
+/** Reads the events and counts them here. */
+async function countWalking(ask: Ask, range: TimeRange): Promise<LiveCount> {
+  const { ctx, live, filter, by, buckets } = ask;
+  const question = { range, order: "asc", filter, wanted: Number.MAX_SAFE_INTEGER } as const;
+  const { events, unread } = await readLiveEvents(ctx, live, question);
+  const tally = new Map<string, EventGroup>();
+  for (const event of events) tallyEvent(tally, event, by, buckets);
+  if (unread === null) return { value: tally };
+  return {
+    value: tally,
+    gaps: [unread],
+    notes: ["Prefect was too slow to be counted whole; ask for a smaller window."],
+  };
+}
+
+function within(filter: EventFilter, range: TimeRange): EventFilter {
+  return { ...filter, occurred: { since: formatIsoUs(range.fromUs), until: formatIsoUs(range.toUs) } };
+}

@@ -1,0 +1,83 @@
+/** An event in a few members: what happened to what, within which run. Everything else is in the event itself. */
+
+import { isUuid } from "../../lib/uuid.ts";
+import type { PrefectEvent } from "../../model/events/event.ts";
+import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../model/events/event.ts";
+
+/** Members that are null or empty are absent. */
+export interface BriefEvent {
+  readonly id: string;
+  readonly occurred: string;
+  readonly event: string;
+  readonly resource_id: string;
+  readonly resource_name?: string;
+  /** The run it happened in, unless that is the resource itself. */
+  readonly flow_run_id?: string;
+  readonly flow_run_name?: string;
+  readonly flow?: string;
+  readonly deployment?: string;
+  readonly work_pool?: string;
+  readonly tags?: readonly string[];
+  /** State message, or why an automation's action failed. */
+  readonly message?: string;
+}
+
+/** A brief message ends here; `detail: "full"` has the whole. */
+export const BRIEF_MESSAGE_CHARS = 300;
+
+export function briefEvent(event: PrefectEvent): BriefEvent {
+  const run = relatedIn(event, "flow-run");
+  const runId = run ? lastPart(run[RESOURCE_ID]) : "";
+  const deployment = nameIn(event, "deployment");
+  const pool = deployment ? undefined : nameIn(event, "work-pool");
+  const flow = nameIn(event, "flow");
+  const tags = event.related.filter((one) => one[RESOURCE_ROLE] === "tag").map((one) => tagOf(one[RESOURCE_ID]));
+  const message = messageOf(event);
+  const name = event.resource[RESOURCE_NAME];
+  return {
+    id: event.id,
+    occurred: event.occurred,
+    event: event.event,
+    resource_id: event.resource[RESOURCE_ID] ?? "",
+    ...(name ? { resource_name: name } : {}),
+    ...(isUuid(runId) ? { flow_run_id: runId } : {}),
+    ...(run?.[RESOURCE_NAME] ? { flow_run_name: run[RESOURCE_NAME] } : {}),
+    ...(flow ? { flow } : {}),
+    ...(deployment ? { deployment } : {}),
+    ...(pool ? { work_pool: pool } : {}),
+    ...(tags.length > 0 ? { tags } : {}),
+    ...(message ? { message: cutText(message, BRIEF_MESSAGE_CHARS) } : {}),
+  };
+}
+
+function relatedIn(event: PrefectEvent, role: string): Readonly<Record<string, string>> | undefined {
+  return event.related.find((one) => one[RESOURCE_ROLE] === role);
+}
+
+function nameIn(event: PrefectEvent, role: string): string | undefined {
+  const one = relatedIn(event, role);
+  return one && (one[RESOURCE_NAME] ?? lastPart(one[RESOURCE_ID]));
+}
+
+function lastPart(id: string | undefined): string {
+  return id?.slice(id.lastIndexOf(".") + 1) ?? "";
+}
+
+function tagOf(id: string | undefined): string {
+  return id?.replace(/^prefect\.tag\./, "") ?? "";
+}
+
+function messageOf(event: PrefectEvent): string | undefined {
+  const state = event.resource["prefect.state-message"];
+  if (state) return state;
+  const reason = event.payload.reason;
+  return typeof reason === "string" ? reason : undefined;
+}
+
+/** The first `length` characters, never half of one, with a mark where something is missing. */
+export function cutText(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const head = text.slice(0, length);
+  const isHalf = /[\uD800-\uDBFF]$/.test(head);
+  return `${isHalf ? head.slice(0, -1) : head}… (${text.length} characters)`;
+}

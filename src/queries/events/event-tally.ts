@@ -1,0 +1,94 @@
+/** Groups of a count, filled from rows, from SQL or from Prefect, and joined where an answer has several sources. */
+import { MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+
+export const GROUPINGS = ["time", "event", "resource", "deployment", "state"] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
+export interface EventGroup {
+  /** Start of the bucket (microseconds as text), event name, resource id, deployment id, or `flow-run Failed`. */
+  readonly key: string;
+  /** Name of the resource or deployment. */
+  readonly label: string | null;
+  readonly count: number;
+  /** First and last `occurred`, microseconds; null where nobody said. */
+  readonly firstUs: number | null;
+  readonly lastUs: number | null;
+}
+
+/** Buckets of time, aligned as Prefect aligns its own: to Monday 2024-04-01, UTC. */
+export interface Buckets {
+  readonly stepUs: number;
+  /** Start of the bucket in which the window begins. */
+  readonly baseUs: number;
+}
+
+const PIVOT_US = parseIsoUs("2024-04-01T00:00:00Z") ?? 0;
+/** Prefect refuses more. */
+export const MAX_BUCKETS = 1_000;
+const DEFAULT_BUCKETS = 48;
+const STEPS_US = [1, 5, 15, 60, 360, 1_440, 10_080].map((minutes) => minutes * MINUTE_US);
+
+export function bucketsOf(window: TimeRange, stepUs: number): Buckets {
+  return { stepUs, baseUs: bucketStart(window.fromUs, stepUs) };
+}
+
+export function bucketStart(us: number, stepUs: number): number {
+  return PIVOT_US + Math.floor((us - PIVOT_US) / stepUs) * stepUs;
+}
+
+/** The smallest usual step that gives at most 48 buckets. */
+export function usualStep(window: TimeRange): number {
+  const span = Math.max(SECOND_US, window.toUs - window.fromUs);
+  return STEPS_US.find((step) => span / step <= DEFAULT_BUCKETS) ?? 4 * (STEPS_US.at(-1) ?? MINUTE_US);
+}
+
+/** Every bucket of the window, those without events too, ascending. */
+export function fillBuckets(
+  groups: ReadonlyMap<string, EventGroup>,
+  window: TimeRange,
+  buckets: Buckets,
+): EventGroup[] {
+  const all: EventGroup[] = [];
+  for (let us = buckets.baseUs; us <= window.toUs; us += buckets.stepUs) {
+    const key = String(us);
+    all.push(groups.get(key) ?? { key, label: null, count: 0, firstUs: null, lastUs: null });
+  }
+  return all;
+}
+
+/** Adds one group to a tally. */
+export function addGroup(tally: Map<string, EventGroup>, group: EventGroup): void {
+  const held = tally.get(group.key);
+  if (!held) {
+    if (group.count > 0) tally.set(group.key, group);
+    return;
+  }
+  const least = (a: number | null, b: number | null) => (a === null || b === null ? (a ?? b) : Math.min(a, b));
+  const most = (a: number | null, b: number | null) => (a === null || b === null ? (a ?? b) : Math.max(a, b));
+  tally.set(group.key, {
+    key: group.key,
+    label: group.label ?? held.label,
+    count: held.count + group.count,
+    firstUs: least(held.firstUs, group.firstUs),
+    lastUs: most(held.lastUs, group.lastUs),
+  });
+}
+
+const STATE_EVENT = /^prefect\.(flow-run|task-run)\.([A-Z]\w*)$/;
+
+/** `prefect.flow-run.Failed` → `flow-run Failed`; null for events that are no state change. */
+export function stateKey(event: string): string | null {
+  const [, kind, state] = STATE_EVENT.exec(event) ?? [];
+  return kind && state ? `${kind} ${state}` : null;
+}
+
+/** Groups by event name as groups by state. */
+export function toStates(byEvent: ReadonlyMap<string, EventGroup>): Map<string, EventGroup> {
+  const tally = new Map<string, EventGroup>();
+  for (const group of byEvent.values()) {
+    const key = stateKey(group.key);
+    if (key !== null) addGroup(tally, { ...group, key });
+  }
+  return tally;
+}

@@ -1,0 +1,247 @@
+/** Events of a window, from the record, from Prefect, or the covered part from one and the rest from the other. */
+import { DAY_US, formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import type { PrefectEvent } from "../../model/events/event.ts";
+import type { EventFilter } from "../../model/events/event-filter.ts";
+import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import { gapsIn, mergeRanges } from "../../model/freshness.ts";
+import { coveredRanges } from "../../store/coverage.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { findEvents } from "../../store/events/events.ts";
+import { findFact } from "../../store/sync-state.ts";
+import type { QueryContext } from "../source/context.ts";
+import { eventRetentionUs, type LiveGaps, reachOf } from "../source/event-reach.ts";
+import type { LiveValue } from "../source/freshness.ts";
+import { answerWindow, serverNowUs } from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+import { readLiveEvents } from "./live-events.ts";
+
+/** Where a page ended: the last event it showed. */
+export interface EventPosition {
+  readonly occurredUs: number;
+  readonly id: string;
+}
+
+export interface EventsQuestion {
+  /** Without `occurred` and `order`: these stand below. */
+  readonly filter: EventFilter;
+  /** Asked bounds; absent ones are filled in, see `eventWindow`. */
+  readonly sinceUs?: number | undefined;
+  readonly untilUs?: number | undefined;
+  readonly order: "asc" | "desc";
+  readonly limit: number;
+  readonly after?: EventPosition | undefined;
+  /** Matches to pass over, for `resource.distinct`, which has no position. */
+  readonly skip?: number | undefined;
+  readonly fresh?: boolean | undefined;
+  /** The present of the call, server's clock; absent: the moment of asking. */
+  readonly nowUs?: number | undefined;
+}
+
+export interface EventsPage {
+  readonly events: readonly PrefectEvent[];
+  readonly more: boolean;
+  /** The window that was searched. */
+  readonly window: TimeRange;
+  readonly freshness: Freshness;
+}
+
+/** Where Prefect does not say how long it keeps events: as far back as it searches by default. */
+const DEFAULT_REACH_US = 180 * DAY_US;
+
+/**
+ * Lists events that match. Without bounds it searches as far back as the record covers without a hole, or as Prefect
+ * keeps them. Throws AppError when Prefect fails and the record holds nothing of the window.
+ */
+export async function listEvents(ctx: QueryContext, question: EventsQuestion): Promise<EventsPage> {
+  const nowUs = question.nowUs ?? serverNowUs(ctx);
+  const window = await eventWindow(ctx, question, nowUs);
+  const search = { ...question, window, nowUs };
+  const { value, freshness } = await answerWindow<Found>(
+    ctx,
+    { kind: "event", what: "events", window, fresh: question.fresh },
+    {
+      record: (db) => collectSync(search, fromRecord(db, search, window)),
+      live: (live) => fromLive(ctx, live, search),
+      mixed: (db, live, gaps) => fromBoth(ctx, db, live, gaps, search),
+      isEmpty: (found) => found.events.length === 0,
+    },
+  );
+  return { events: value.events, more: value.more, window, freshness };
+}
+
+/** The asked bounds, the open ones filled in: up to now, and back to where the record (or Prefect) begins. */
+export async function eventWindow(
+  ctx: QueryContext,
+  { sinceUs, untilUs }: Pick<EventsQuestion, "sinceUs" | "untilUs">,
+  nowUs: number,
+): Promise<TimeRange> {
+  const toUs = untilUs ?? Math.max(nowUs, sinceUs ?? nowUs);
+  if (sinceUs !== undefined) return { fromUs: sinceUs, toUs };
+  const db = ctx.record();
+  const covered = db ? coveredRanges(db, "event", "") : [];
+  const held = mergeRanges(covered).findLast((range) => range.fromUs <= toUs);
+  if (!db || !held) {
+    const kept = nowUs - ((await eventRetentionUs(ctx)) ?? DEFAULT_REACH_US);
+    return { fromUs: Math.min(kept, toUs), toUs };
+  }
+  const backfill = findFact(db, "backfill");
+  const isFilling = backfill !== null && !backfill.done;
+  return { fromUs: isFilling ? Math.min(held.fromUs, backfill.goalUs) : held.fromUs, toUs };
+}
+
+interface Search extends EventsQuestion {
+  readonly window: TimeRange;
+  readonly nowUs: number;
+}
+
+interface Found {
+  readonly events: readonly PrefectEvent[];
+  readonly more: boolean;
+}
+
+function isDistinct(search: Search): boolean {
+  return search.filter.resource?.distinct === true;
+}
+
+/** Takes from ordered events what the page shows: positions skipped, resources once, one more to know of the rest. */
+class Collector {
+  private readonly events: PrefectEvent[] = [];
+  private readonly resources = new Set<string>();
+  private left: number;
+  private readonly search: Search;
+
+  constructor(search: Search) {
+    this.search = search;
+    this.left = search.skip ?? 0;
+  }
+
+  get isFull(): boolean {
+    return this.events.length > this.search.limit;
+  }
+
+  /** Rows still wanted, with the one that tells of more. */
+  get wanted(): number {
+    return this.search.limit + 1 - this.events.length + this.left;
+  }
+
+  add(event: PrefectEvent): void {
+    if (isDistinct(this.search)) {
+      const resource = event.resource["prefect.resource.id"] ?? "";
+      if (this.resources.has(resource)) return;
+      this.resources.add(resource);
+    }
+    if (this.left > 0) this.left -= 1;
+    else this.events.push(event);
+  }
+
+  found(): Found {
+    return { events: this.events.slice(0, this.search.limit), more: this.isFull };
+  }
+}
+
+function collectSync(search: Search, events: Iterable<PrefectEvent>): Found {
+  const collector = new Collector(search);
+  for (const event of events) {
+    collector.add(event);
+    if (collector.isFull) break;
+  }
+  return collector.found();
+}
+
+/** Rows of the record over `range` in answer order, read in steps. */
+function* fromRecord(db: RecordDb, search: Search, range: TimeRange): Generator<PrefectEvent> {
+  const { order } = search;
+  const filter = withoutDistinct(search.filter);
+  let after = search.after;
+  for (let limit = search.limit + 1; ; limit = 500) {
+    const page = findEvents(db, { ...range, order, limit, filter, ...(after ? { after } : {}) });
+    yield* page.events;
+    const last = page.events.at(-1);
+    if (!page.more || !last) return;
+    after = { occurredUs: parseIsoUs(last.occurred) ?? 0, id: last.id };
+  }
+}
+
+function withoutDistinct(filter: EventFilter): EventFilter {
+  if (filter.resource?.distinct === undefined) return filter;
+  const { distinct: _, ...resource } = filter.resource;
+  return { ...filter, resource };
+}
+
+function fromLive(ctx: QueryContext, live: LiveReader, search: Search): Promise<LiveValue<Found>> {
+  return fromBoth(ctx, null, live, [search.window], search);
+}
+
+/** Walks the window in answer order, covered parts from the record, the others from Prefect, until the page is full. */
+async function fromBoth(
+  ctx: QueryContext,
+  db: RecordDb | null,
+  live: LiveReader,
+  gaps: readonly TimeRange[],
+  search: Search,
+): Promise<LiveValue<Found>> {
+  const collector = new Collector(search);
+  const { readable, lost } = await reachOf(ctx, gaps, search.nowUs);
+  const parts = [
+    ...readable.map((range) => ({ range, isGap: true })),
+    ...gapsIn(search.window, gaps).map((range) => ({ range, isGap: false })),
+  ].sort((a, b) => (search.order === "asc" ? 1 : -1) * (a.range.fromUs - b.range.fromUs));
+  let isRecordOnly = true;
+  let unread = lost;
+  for (const { range, isGap } of parts) {
+    if (collector.isFull) break;
+    if (isPast(search, range)) continue;
+    if (isGap) {
+      isRecordOnly = false;
+      unread = joinGaps(unread, await addLive(ctx, live, search, range, collector));
+    } else if (db) {
+      for (const event of fromRecord(db, search, range)) {
+        collector.add(event);
+        if (collector.isFull) break;
+      }
+    }
+  }
+  return { value: collector.found(), isRecordOnly, ...unread };
+}
+
+/** The position is beyond this part already. */
+function isPast({ after, order }: Search, range: TimeRange): boolean {
+  if (!after) return false;
+  return order === "asc" ? range.toUs < after.occurredUs : range.fromUs > after.occurredUs;
+}
+
+async function addLive(
+  ctx: QueryContext,
+  live: LiveReader,
+  search: Search,
+  range: TimeRange,
+  collector: Collector,
+): Promise<LiveGaps> {
+  const { order, filter, after } = search;
+  const read = await readLiveEvents(ctx, live, { range, order, filter, after, wanted: collector.wanted });
+  for (const event of read.events) {
+    collector.add(event);
+    if (collector.isFull) break;
+  }
+  if (collector.isFull || read.unread === null) return {};
+  const note = `Prefect was too slow to read everything within ${Math.round(ctx.liveDeadlineMs / 1000)} s; ask for a smaller window.`;
+  return { gaps: [read.unread], notes: [note] };
+}
+
+export function joinGaps(a: LiveGaps, b: LiveGaps): LiveGaps {
+  if (!b.gaps) return a;
+  return {
+    gaps: mergeRanges([...(a.gaps ?? []), ...b.gaps]),
+    notes: [...new Set([...(a.notes ?? []), ...(b.notes ?? [])])],
+  };
+}
+
+/** The position of an event, for the next page. */
+export function positionOf(event: PrefectEvent): EventPosition {
+  return { occurredUs: parseIsoUs(event.occurred) ?? 0, id: event.id };
+}
+
+/** Window and order as one line of the answer states them. */
+export function windowText(window: TimeRange): { from: string; to: string } {
+  return { from: formatIsoUs(window.fromUs), to: formatIsoUs(window.toUs) };
+}

@@ -1,0 +1,210 @@
+/** The story of one run, deployment or pool: states, other events, error lines and changes, causes before effects. */
+import { parseIsoUs } from "../../lib/time.ts";
+import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
+import type { EventFilter } from "../../model/events/event-filter.ts";
+import type { Freshness } from "../../model/freshness.ts";
+import type { Log, State } from "../../model/objects.ts";
+import { coveredRanges } from "../../store/coverage.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { findLogs } from "../../store/logs/logs.ts";
+import { findObjectChanges, type ObjectChange } from "../../store/objects/objects.ts";
+import { idBytes, idText } from "../../store/runs/run-columns.ts";
+import { stateKey } from "../events/event-tally.ts";
+import { listEvents } from "../events/events.ts";
+import { deletionNote, readDeletedRun } from "../runs/deleted-run.ts";
+import { getRunLogs } from "../runs/logs.ts";
+import type { QueryContext } from "../source/context.ts";
+import { joinFreshness, serverNowUs, statedSkewUs } from "../source/freshness.ts";
+import { openLive } from "../source/live.ts";
+import { findSubject, type Subject, type SubjectKind } from "./timeline-subject.ts";
+
+export type TimelineEntry =
+  | { readonly kind: "event"; readonly us: number; readonly id: string; readonly event: PrefectEvent }
+  | { readonly kind: "state"; readonly us: number; readonly id: string; readonly state: State }
+  | { readonly kind: "log"; readonly us: number; readonly id: string; readonly log: Log; readonly n: number | null }
+  | { readonly kind: "change"; readonly us: number; readonly id: string; readonly change: ObjectChange };
+
+export interface TimelineQuestion {
+  readonly kind: SubjectKind;
+  /** Id, prefix, link or name. */
+  readonly subject: string;
+  readonly sinceUs: number | undefined;
+  readonly untilUs: number | undefined;
+  /** Steps of task runs that went well too. */
+  readonly full: boolean;
+  readonly fresh?: boolean | undefined;
+}
+
+export interface Timeline {
+  readonly subject: Subject;
+  /** Oldest first; what followed from another entry stands after it even where clocks disagree. */
+  readonly entries: readonly TimelineEntry[];
+  /** Task run steps that were left out. */
+  readonly hidden: number;
+  readonly freshness: Freshness;
+}
+
+/** Entries of one source in one answer. */
+const MOST = 10_000;
+const ERROR = 40;
+
+/** Throws AppError as naming the subject does, and when Prefect fails and nothing is recorded. */
+export async function getTimeline(ctx: QueryContext, question: TimelineQuestion): Promise<Timeline> {
+  const nowUs = serverNowUs(ctx);
+  const subject = await findSubject(ctx, question.kind, question.subject, { ...question, nowUs });
+  const { window } = subject;
+  const events = new Map<string, PrefectEvent>();
+  const parts: Freshness[] = [];
+  let isCut = false;
+  const read = async (filter: EventFilter) => {
+    const { fromUs: sinceUs, toUs: untilUs } = window;
+    const bounds = { sinceUs, untilUs, nowUs, fresh: question.fresh };
+    const page = await listEvents(ctx, { filter, ...bounds, order: "asc", limit: MOST });
+    parts.push(page.freshness);
+    isCut ||= page.more;
+    return page.events;
+  };
+  for (const filter of subject.filters) for (const event of await read(filter)) events.set(event.id, event);
+  if (subject.subflows) for (const event of firstAndLast(await read(subject.subflows))) events.set(event.id, event);
+  const shown = [...events.values()].filter((event) => question.full || isTelling(event));
+  const entries: TimelineEntry[] = shown.map((event) => ({
+    kind: "event",
+    us: parseIsoUs(event.occurred) ?? 0,
+    id: event.id,
+    event,
+  }));
+  const notes: string[] = [];
+  if (!parts.every((part) => part.coverage.complete)) entries.push(...(await statesOf(ctx, subject, events)));
+  const logs = await errorLines(ctx, subject, question.fresh);
+  entries.push(...logs.entries, ...changesOf(ctx.record(), subject));
+  const gone = subject.run ? readDeletedRun(ctx, subject.run.id) : null;
+  if (gone) notes.push(deletionNote(gone));
+  if (logs.note) notes.push(logs.note);
+  if (isCut) notes.push(`More than ${MOST} events; give occurred_after and occurred_before to see a part.`);
+  const freshness = withNotes(joinFreshness(parts), notes, isCut);
+  return { subject, entries: inCausalOrder(entries), hidden: events.size - shown.length, freshness };
+}
+
+/** Of each resource the first and the last event: its own timeline has the rest. `events` are in order. */
+function firstAndLast(events: readonly PrefectEvent[]): PrefectEvent[] {
+  const ends = new Map<string, [PrefectEvent, PrefectEvent]>();
+  for (const event of events) {
+    const id = event.resource[RESOURCE_ID] ?? "";
+    ends.set(id, [ends.get(id)?.[0] ?? event, event]);
+  }
+  return [...ends.values()].flat();
+}
+
+/** Steps of task runs that say nothing about what went wrong. */
+const ROUTINE: ReadonlySet<string> = new Set(["Scheduled", "Pending", "Running", "Completed", "Cached", "NotReady"]);
+const BEATS = /\.(heartbeat|polled)$/;
+
+function isTelling({ event }: PrefectEvent): boolean {
+  const [kind, state = ""] = stateKey(event)?.split(" ") ?? [];
+  return !(kind === "task-run" && ROUTINE.has(state)) && !BEATS.test(event);
+}
+
+/** Prefect keeps the states of a run longer than its events: they fill what the events no longer tell. */
+async function statesOf(
+  ctx: QueryContext,
+  { run, window }: Subject,
+  events: ReadonlyMap<string, PrefectEvent>,
+): Promise<TimelineEntry[]> {
+  if (run === null) return [];
+  try {
+    const live = openLive(ctx);
+    const states = await live.api.readFlowRunStates(run.id, live.options());
+    return states.flatMap((state) => {
+      const us = parseIsoUs(state.timestamp) ?? 0;
+      const isTold = us < window.fromUs || us > window.toUs || events.has(state.id);
+      return isTold ? [] : [{ kind: "state", us, id: state.id, state } as const];
+    });
+  } catch {
+    // The events' own freshness says that Prefect did not answer.
+    return [];
+  }
+}
+
+interface Lines {
+  readonly entries: readonly TimelineEntry[];
+  readonly note: string | null;
+}
+
+async function errorLines(ctx: QueryContext, subject: Subject, fresh: boolean | undefined): Promise<Lines> {
+  const { window, run } = subject;
+  if (run === null) return recordedErrors(ctx.record(), subject);
+  try {
+    const logs = await getRunLogs(ctx, { flowRunId: run.id, includeSubflows: false, fresh, wanted: 1_000 });
+    const entries = logs.lines.flatMap(({ log, n }): TimelineEntry[] => {
+      const us = parseIsoUs(log.timestamp) ?? 0;
+      return log.level < ERROR || us < window.fromUs || us > window.toUs
+        ? []
+        : [{ kind: "log", us, id: log.id, log, n }];
+    });
+    return { entries, note: logs.freshness.coverage.notes[0] ?? null };
+  } catch {
+    return { entries: [], note: "The log lines of this run could not be read." };
+  }
+}
+
+/** Error lines of the subject's runs, as far as logs are recorded. */
+function recordedErrors(db: RecordDb | null, { kind, id, name, window }: Subject): Lines {
+  if (db === null) return { entries: [], note: "Nothing is recorded yet: log lines are not shown." };
+  const [column, value] = kind === "deployment" ? ["deployment_id", idBytes(id)] : ["work_pool_name", name];
+  const runs = db
+    .prepare<{ id: Uint8Array }, (string | number | Uint8Array | null)[]>(
+      `SELECT id FROM flow_run WHERE ${column} = ? AND begin_us <= ? AND (end_us IS NULL OR end_us >= ?)
+       AND state_type IN ('FAILED', 'CRASHED', 'RUNNING', 'CANCELLED') ORDER BY begin_us DESC LIMIT 500`,
+    )
+    .all(value ?? null, window.toUs, window.fromUs)
+    .flatMap((row) => idText(row.id) ?? []);
+  const { fromUs: sinceUs, toUs: untilUs } = window;
+  const { logs } = findLogs(db, { flowRunIds: runs, minLevel: ERROR, sinceUs, untilUs, order: "desc", limit: 200 });
+  const missing = runs.filter((run) => coveredRanges(db, "log", run).length === 0).length;
+  const note =
+    missing === 0 ? null : `Log lines of ${missing} of its runs are not recorded; get_flow_run_logs reads them.`;
+  return { entries: logs.map(({ log, n, tsUs }) => ({ kind: "log", us: tsUs, id: log.id, log, n })), note };
+}
+
+/** Changes of the deployment or pool that were seen between two readings. */
+function changesOf(db: RecordDb | null, subject: Subject): TimelineEntry[] {
+  if (db === null) return [];
+  const { kind, id, run, window } = subject;
+  const about = kind === "flow_run" ? (run?.deployment_id ?? null) : id;
+  if (about === null) return [];
+  const of = kind === "work_pool" ? "work_pool" : "deployment";
+  // Readings are stamped with our clock.
+  const skewUs = statedSkewUs(db);
+  const range = { fromUs: window.fromUs - skewUs, toUs: window.toUs - skewUs };
+  const changes = findObjectChanges(db, { ...range, kind: of, id: about, limit: 200 });
+  return changes.map((change) => ({ kind: "change", us: change.atUs + skewUs, id: change.id, change }));
+}
+
+/** By time; an entry whose event follows another of the list comes right after that one at the earliest. */
+export function inCausalOrder(entries: readonly TimelineEntry[]): TimelineEntry[] {
+  const byTime = [...entries].sort((a, b) => a.us - b.us || rank(a) - rank(b) || (a.id < b.id ? -1 : 1));
+  const events = new Map(byTime.flatMap((entry) => (entry.kind === "event" ? [[entry.id, entry] as const] : [])));
+  const done = new Set<TimelineEntry>();
+  const ordered: TimelineEntry[] = [];
+  for (const entry of byTime) {
+    const chain: TimelineEntry[] = [];
+    for (let at: TimelineEntry | undefined = entry; at && !done.has(at); ) {
+      done.add(at);
+      chain.push(at);
+      at = at.kind === "event" && at.event.follows ? events.get(at.event.follows) : undefined;
+    }
+    ordered.push(...chain.reverse());
+  }
+  return ordered;
+}
+
+/** At one instant: what was changed, then what a line says, then the state that came of it. */
+function rank(entry: TimelineEntry): number {
+  return entry.kind === "change" ? 0 : entry.kind === "log" ? 1 : 2;
+}
+
+function withNotes(freshness: Freshness, notes: readonly string[], isCut: boolean): Freshness {
+  const { coverage } = freshness;
+  const all = [...new Set([...coverage.notes, ...notes])];
+  return { ...freshness, coverage: { ...coverage, complete: coverage.complete && !isCut, notes: all } };
+}

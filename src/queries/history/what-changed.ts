@@ -1,0 +1,127 @@
+/**
+ * What changed between two moments: objects (as their readings and events show), and what became of runs. The record is
+ * the only one who knows: Prefect keeps no history of its objects.
+ */
+import { parseIsoUs } from "../../lib/time.ts";
+import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../../model/events/event.ts";
+import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import type { SnapshotKind } from "../../model/objects.ts";
+import { findObjectChanges } from "../../store/objects/objects.ts";
+import { listEvents } from "../events/events.ts";
+import { countRecordedRuns, type RunCounts } from "../runs/run-counts.ts";
+import type { QueryContext } from "../source/context.ts";
+import { serverNowUs, statedSkewUs } from "../source/freshness.ts";
+
+export interface Change {
+  /** Microseconds, server's clock. From a reading: the latest moment at which it can have happened. */
+  readonly atUs: number;
+  readonly kind: SnapshotKind | "variable" | "block_document";
+  readonly id: string;
+  readonly name: string;
+  readonly change: string;
+  readonly diff: Readonly<Record<string, { readonly from?: unknown; readonly to?: unknown }>>;
+  /** The event that told it, when one did. */
+  readonly eventId: string | null;
+}
+
+export interface WhatChanged {
+  readonly window: TimeRange;
+  /** Oldest first, at most the asked number; `more` follow. */
+  readonly changes: readonly Change[];
+  readonly more: boolean;
+  readonly runs: RunCounts | null;
+  readonly freshness: Freshness;
+}
+
+const CHANGE_EVENT =
+  /^prefect\.(deployment|work-pool|work-queue|automation|concurrency-limit|flow|variable|block-document)\.(created|updated|deleted|paused|ready|not-ready)$/;
+const PREFIXES = [
+  "prefect.deployment.",
+  "prefect.work-pool.",
+  "prefect.work-queue.",
+  "prefect.automation.",
+  "prefect.concurrency-limit.",
+  "prefect.flow.",
+  "prefect.variable.",
+  "prefect.block-document.",
+];
+const MOST_EVENTS = 2_000;
+
+export interface WhatChangedQuestion {
+  readonly sinceUs: number;
+  readonly untilUs?: number | undefined;
+  readonly limit: number;
+  /** Changes after this one, in the order (time, id). */
+  readonly after?: { readonly atUs: number; readonly id: string } | undefined;
+}
+
+/** Throws AppError of the live reading when the events are not recorded and Prefect does not answer. */
+export async function whatChanged(ctx: QueryContext, question: WhatChangedQuestion): Promise<WhatChanged> {
+  const nowUs = serverNowUs(ctx);
+  const { sinceUs: fromUs, untilUs = nowUs } = question;
+  const window = { fromUs, toUs: Math.max(fromUs, Math.min(untilUs, nowUs)) };
+  const filter = { event: { prefix: PREFIXES } };
+  const page = await listEvents(ctx, {
+    filter,
+    sinceUs: window.fromUs,
+    untilUs: window.toUs,
+    order: "asc",
+    limit: MOST_EVENTS,
+    nowUs,
+  });
+  const told = page.events.flatMap(changeOf);
+  const seen = readChanges(ctx, window).filter((change) => !isTold(change, told));
+  const all = [...told, ...seen].sort((a, b) => a.atUs - b.atUs || (a.id < b.id ? -1 : 1));
+  const { after } = question;
+  const rest = after
+    ? all.filter((one) => one.atUs > after.atUs || (one.atUs === after.atUs && one.id > after.id))
+    : all;
+  const changes = rest.slice(0, question.limit);
+  const db = ctx.record();
+  const runs = db ? countRecordedRuns(db, window) : null;
+  return { window, changes, more: rest.length > changes.length || page.more, runs, freshness: page.freshness };
+}
+
+function changeOf(event: PrefectEvent): Change[] {
+  const match = CHANGE_EVENT.exec(event.event);
+  const atUs = parseIsoUs(event.occurred);
+  if (!match?.[1] || !match[2] || atUs === undefined) return [];
+  const kind = match[1].replace("-", "_") as Change["kind"];
+  const id = event.resource[RESOURCE_ID]?.split(".").at(-1) ?? "";
+  const diff = (event.payload.updates ?? {}) as Change["diff"];
+  return [{ atUs, kind, id, name: event.resource[RESOURCE_NAME] ?? id, change: match[2], diff, eventId: event.id }];
+}
+
+/** From readings, for what leaves no event: paused deployments, schedules, limits. */
+function readChanges(ctx: QueryContext, window: TimeRange): Change[] {
+  const db = ctx.record();
+  if (!db) return [];
+  const skewUs = statedSkewUs(db);
+  const range = { fromUs: window.fromUs - skewUs, toUs: window.toUs - skewUs };
+  return findObjectChanges(db, { ...range, limit: MOST_EVENTS }).flatMap((row) =>
+    row.kind === "worker"
+      ? []
+      : [
+          {
+            atUs: row.atUs + skewUs,
+            kind: row.kind,
+            id: row.id,
+            name: row.name,
+            change: row.change,
+            diff: row.diff,
+            eventId: null,
+          },
+        ],
+  );
+}
+
+/** A reading shows what an event told already: the same object, the same change, or each of its fields. */
+function isTold(change: Change, told: readonly Change[]): boolean {
+  const before = told.filter((one) => one.id === change.id && one.kind === change.kind && one.atUs <= change.atUs);
+  if (before.length === 0) return false;
+  if (change.change !== "updated") return before.some((one) => one.change === change.change);
+  const isPauseTold = before.some((one) => /paused|ready/.test(one.change));
+  return Object.keys(change.diff).every(
+    (field) => field === "status" || (field === "is_paused" && isPauseTold) || before.some((one) => field in one.diff),
+  );
+}

@@ -1,0 +1,223 @@
+/** Every limit of the workspace with its real occupancy and who holds the slots: pools, queues, deployments, tags, global. */
+import { toAppError } from "../../errors.ts";
+import { SECOND_US } from "../../lib/time.ts";
+import type { ConcurrencyLimit, WorkPool, WorkQueue } from "../../model/objects.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { findObjectNames, findObjects } from "../../store/objects/objects.ts";
+import { findFact } from "../../store/sync-state.ts";
+import type { QueryContext } from "../source/context.ts";
+import type { Answered, LiveValue } from "../source/freshness.ts";
+import { answerSnapshot, isRecordCurrent, readSyncView } from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+import { openLive } from "../source/live.ts";
+import { readAll } from "../source/live-pages.ts";
+import {
+  deploymentHolders,
+  findTagHolders,
+  limitSubject,
+  listGlobalHolders,
+  readDeploymentHolders,
+  readTagHolders,
+} from "./limit-slots.ts";
+import type { PoolOccupancy, SlotHolder } from "./pool-slots.ts";
+import { findActiveRuns, findPoolOccupancy, readPoolOccupancy } from "./pool-slots.ts";
+
+export interface Slot {
+  /** `pool`, `pool/queue`, `flow/deployment`, tag, or the limit's own name. */
+  readonly name: string;
+  readonly kind: "work_pool" | "work_queue" | "deployment" | "tag" | "global";
+  readonly limit: number;
+  readonly active_slots: number;
+  readonly holders: readonly SlotHolder[];
+}
+
+export interface SlotsAnswer {
+  readonly slots: readonly Slot[];
+  readonly pools: readonly WorkPool[];
+}
+
+/** Counts of global and tag limits are Prefect's own; older than this they are read again. */
+const COUNTS_AGE_US = 5 * SECOND_US;
+
+/** Lists all limits, fullest first, and the work pools with their status. */
+export async function listSlots(ctx: QueryContext, fresh: boolean | undefined): Promise<Answered<SlotsAnswer>> {
+  const db = ctx.record();
+  const stale = db !== null && !isRecordCurrent(ctx, db, "flow_run");
+  const kinds = ["work_pool", "work_queue", "concurrency_limit"] as const;
+  const held = await answerSnapshot<Gathered>(
+    ctx,
+    { kinds, what: "work pools and limits", fresh, stale },
+    { record: fromRecord, live: (live) => fromLive(ctx, live), isEmpty: () => false },
+  );
+  const { value, freshness } = db && needsCounts(ctx, db, held) ? await withFreshCounts(ctx, held) : held;
+  return { value: { slots: await assemble(ctx, value), pools: value.pools }, freshness };
+}
+
+/** The record answers, Prefect can be asked, and its own counts (of tags and global limits) are older than a moment. */
+function needsCounts(ctx: QueryContext, db: RecordDb, { value, freshness }: Answered<Gathered>): boolean {
+  const nowUs = ctx.clock.nowUs();
+  const isAway = freshness.coverage.notes.length > 0 || readSyncView(db, nowUs).unreachableSinceUs !== null;
+  if (freshness.source !== "record" || isAway) return false;
+  const isCounted = value.limits.some((limit) => limitSubject(limit).kind !== "deployment");
+  return isCounted && nowUs - (findFact(db, "read:concurrency_limit")?.readUs ?? 0) > COUNTS_AGE_US;
+}
+
+async function withFreshCounts(ctx: QueryContext, held: Answered<Gathered>): Promise<Answered<Gathered>> {
+  try {
+    const live = openLive(ctx);
+    const limits = await readLimits(ctx, live);
+    const ofTags = isTagHeld(limits) ? await readTagHolders(ctx, live) : held.value.ofTags;
+    return { value: { ...held.value, limits, ofTags }, freshness: { ...held.freshness, source: "mixed" } };
+  } catch (error) {
+    if (!toAppError(error).retryable) throw error;
+    const notes = [...held.freshness.coverage.notes, "Slots of tags and global limits could not be counted anew."];
+    return { ...held, freshness: { ...held.freshness, coverage: { ...held.freshness.coverage, notes } } };
+  }
+}
+
+async function readLimits(ctx: QueryContext, live: LiveReader): Promise<readonly ConcurrencyLimit[]> {
+  const { rows: limits, whole } = await readAll((page) => live.api.filterConcurrencyLimits(page, live.options()));
+  ctx.keep({ kind: "concurrency_limit", rows: limits, readUs: live.startedUs, whole });
+  return limits;
+}
+
+function isTagHeld(limits: readonly ConcurrencyLimit[]): boolean {
+  return limits.some((limit) => limitSubject(limit).kind === "tag" && (limit.active_slots ?? 0) > 0);
+}
+
+interface Gathered {
+  readonly pools: readonly WorkPool[];
+  readonly queues: readonly WorkQueue[];
+  readonly limits: readonly ConcurrencyLimit[];
+  readonly occupancy: ReadonlyMap<string, PoolOccupancy>;
+  readonly ofDeployments: ReadonlyMap<string, readonly SlotHolder[]>;
+  readonly ofTags: ReadonlyMap<string, readonly SlotHolder[]>;
+  readonly deploymentNames: ReadonlyMap<string, string>;
+  /** Deployment slots are counted by their holders; Prefect's own number is as old as the list. */
+  readonly isRecord: boolean;
+}
+
+function fromRecord(db: RecordDb): Gathered {
+  const runs = findActiveRuns(db);
+  const limits = findObjects(db, "concurrency_limit").map(({ doc }) => doc);
+  const deploymentIds = deploymentsIn(limits);
+  return {
+    pools: findObjects(db, "work_pool").map(({ doc }) => doc),
+    queues: findObjects(db, "work_queue").map(({ doc }) => doc),
+    limits,
+    occupancy: findPoolOccupancy(db, runs),
+    ofDeployments: new Map(deploymentIds.map((id) => [id, deploymentHolders(runs, id)])),
+    ofTags: findTagHolders(db),
+    deploymentNames: findObjectNames(db, "deployment", deploymentIds),
+    isRecord: true,
+  };
+}
+
+function deploymentsIn(limits: readonly ConcurrencyLimit[]): string[] {
+  return limits.map(limitSubject).flatMap(({ kind, key }) => (kind === "deployment" ? [key] : []));
+}
+
+async function fromLive(ctx: QueryContext, live: LiveReader): Promise<LiveValue<Gathered>> {
+  const readUs = live.startedUs;
+  const [{ rows: pools, whole: isEveryPool }, { rows: queues, whole: isEveryQueue }, limits] = await Promise.all([
+    readAll((page) => live.api.filterWorkPools(page, live.options())),
+    readAll((page) => live.api.filterWorkQueues(page, live.options())),
+    readLimits(ctx, live),
+  ]);
+  ctx.keep({ kind: "work_pool", rows: pools, readUs, whole: isEveryPool });
+  ctx.keep({ kind: "work_queue", rows: queues, readUs, whole: isEveryQueue });
+  const deploymentIds = deploymentsIn(limits);
+  const [occupancy, ofDeployments, ofTags, deploymentNames] = await Promise.all([
+    readPoolOccupancy(live, limitedPools(pools, queues)),
+    readDeploymentHolders(live, deploymentIds),
+    isTagHeld(limits) ? readTagHolders(ctx, live) : new Map<string, SlotHolder[]>(),
+    readDeploymentNames(ctx, live, deploymentIds),
+  ]);
+  return { value: { pools, queues, limits, occupancy, ofDeployments, ofTags, deploymentNames, isRecord: false } };
+}
+
+/** Pools that are limited themselves or through a queue. */
+function limitedPools(pools: readonly WorkPool[], queues: readonly WorkQueue[]): string[] {
+  const limited = new Set(queues.filter((queue) => isLimited(queue)).map((queue) => queue.work_pool_name ?? ""));
+  return pools.filter((pool) => isLimited(pool) || limited.has(pool.name)).map((pool) => pool.name);
+}
+
+function isLimited(one: { readonly concurrency_limit?: number | null }): boolean {
+  return one.concurrency_limit !== null && one.concurrency_limit !== undefined;
+}
+
+async function readDeploymentNames(
+  ctx: QueryContext,
+  live: LiveReader,
+  ids: readonly string[],
+): Promise<Map<string, string>> {
+  const db = ctx.record();
+  const names = db ? findObjectNames(db, "deployment", ids) : new Map<string, string>();
+  const unknown = ids.filter((id) => !names.has(id)).slice(0, 200);
+  if (unknown.length === 0) return names;
+  const rows = await live.api.filterDeployments({ deployments: { id: { any_: unknown } }, limit: 200 }, live.options());
+  ctx.keep({ kind: "deployment", rows, readUs: live.startedUs, whole: false });
+  for (const row of rows) names.set(row.id, row.name);
+  return names;
+}
+
+async function assemble(ctx: QueryContext, found: Gathered): Promise<Slot[]> {
+  const busy = found.limits.filter((limit) => limitSubject(limit).kind === "global" && (limit.active_slots ?? 0) > 0);
+  const ofGlobals = await listGlobalHolders(
+    ctx,
+    busy.map((limit) => limit.id),
+  );
+  const slots = [
+    ...poolSlots(found),
+    ...queueSlots(found),
+    ...found.limits.filter((limit) => limit.active !== false).map((limit) => limitSlot(limit, found, ofGlobals)),
+  ];
+  return slots.sort((a, b) => fullness(b) - fullness(a) || (a.name < b.name ? -1 : 1));
+}
+
+function fullness(slot: Slot): number {
+  return slot.limit === 0 ? 1 : slot.active_slots / slot.limit;
+}
+
+function poolSlots({ pools, occupancy }: Gathered): Slot[] {
+  return pools.flatMap(({ name, concurrency_limit: limit }) => {
+    if (limit === null || limit === undefined) return [];
+    const held = occupancy.get(name);
+    const holders = held?.queues.flatMap((queue) => queue.holders) ?? [];
+    return [{ name, kind: "work_pool", limit, active_slots: held?.activeSlots ?? 0, holders }];
+  });
+}
+
+function queueSlots({ pools, queues, occupancy }: Gathered): Slot[] {
+  const names = new Map(pools.map((pool) => [pool.id, pool.name]));
+  return queues.flatMap((queue) => {
+    const limit = queue.concurrency_limit;
+    if (limit === null || limit === undefined) return [];
+    const pool = queue.work_pool_name ?? names.get(queue.work_pool_id ?? "") ?? "";
+    const held = occupancy.get(pool)?.queues.find((one) => one.queueId === queue.id);
+    return [
+      {
+        name: `${pool}/${queue.name}`,
+        kind: "work_queue",
+        limit,
+        active_slots: held?.activeSlots ?? 0,
+        holders: held?.holders ?? [],
+      },
+    ];
+  });
+}
+
+function limitSlot(
+  limit: ConcurrencyLimit,
+  found: Gathered,
+  ofGlobals: ReadonlyMap<string, readonly SlotHolder[]>,
+): Slot {
+  const { kind, key } = limitSubject(limit);
+  const told = limit.active_slots ?? 0;
+  const base = { kind, limit: limit.limit, active_slots: told };
+  if (kind === "global") return { ...base, name: key, holders: told > 0 ? (ofGlobals.get(limit.id) ?? []) : [] };
+  if (kind === "tag") return { ...base, name: key, holders: told > 0 ? (found.ofTags.get(key) ?? []) : [] };
+  const holders = found.ofDeployments.get(key) ?? [];
+  const name = found.deploymentNames.get(key) ?? key;
+  return { ...base, name, active_slots: found.isRecord ? holders.length : told, holders };
+}

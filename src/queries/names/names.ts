@@ -1,0 +1,155 @@
+/**
+ * What a caller means by a text: a UUID, the beginning of one, a link into Prefect's UI, or a name. The record is asked first,
+ * Prefect where the record does not know.
+ */
+import { AppError, toAppError } from "../../errors.ts";
+import { closest } from "../../lib/similar.ts";
+import { formatIsoUs } from "../../lib/time.ts";
+import { isUuid } from "../../lib/uuid.ts";
+import type { RecordDb } from "../../store/database.ts";
+import {
+  findByIdPrefix,
+  findByName,
+  findKnownNames,
+  findResourceName,
+  MOST_NAMED,
+  type NamedRow,
+} from "../../store/objects/names.ts";
+import type { QueryContext } from "../source/context.ts";
+import { readById, readByName } from "./live-names.ts";
+import { type NamedKind, parseLink } from "./name-links.ts";
+
+export type { NamedKind } from "./name-links.ts";
+
+export interface ResolvedName {
+  readonly id: string;
+  readonly name: string;
+}
+
+const LABELS: Readonly<Record<NamedKind, string>> = {
+  flow_run: "flow run",
+  task_run: "task run",
+  deployment: "deployment",
+  flow: "flow",
+  work_pool: "work pool",
+  work_queue: "work queue",
+  automation: "automation",
+};
+const LISTED_BY: Readonly<Record<NamedKind, string>> = {
+  flow_run: "get_flow_runs",
+  task_run: "get_task_runs",
+  deployment: "get_deployments",
+  flow: "get_flows",
+  work_pool: "get_work_pools",
+  work_queue: "get_work_pools",
+  automation: "get_automations",
+};
+
+/** At least four digits, so that ordinary words are rarely taken for one. */
+const ID_PREFIX = /^[0-9a-f]{4}[0-9a-f-]{0,31}$/i;
+const SHORT_PREFIX = /^[0-9a-f]{1,3}$/i;
+/** Likeness to every known name is measured, and no name or link is longer. */
+const LONGEST = 1_000;
+
+/**
+ * The one object that `text` names. Throws AppError: `invalid_input` when several are meant (candidates in the hint) or a link
+ * points at something else, `not_found` (with the nearest names) when nobody knows it, and what the live question throws.
+ */
+export async function resolveName(ctx: QueryContext, kind: NamedKind, text: string): Promise<ResolvedName> {
+  const given = text.trim();
+  if (given === "") throw new AppError("invalid_input", `an empty text names no ${LABELS[kind]}`);
+  if (given.length > LONGEST) {
+    throw new AppError("invalid_input", `a text of ${given.length} characters names no ${LABELS[kind]}`, {
+      hint: `Give at most ${LONGEST} characters: an id, its beginning, a UI link or a name.`,
+    });
+  }
+  const link = parseLink(given);
+  if (link !== null && link.kind !== kind) {
+    throw new AppError("invalid_input", `"${given}" is a ${LABELS[link.kind]}, not a ${LABELS[kind]}`);
+  }
+  const key = link?.key ?? given;
+  if (isUuid(key)) return resolveId(ctx, kind, key.toLowerCase());
+  const db = ctx.record();
+  const [parent, name] = splitParent(kind, key);
+  const held = db ? heldRows(db, kind, key, name, parent) : [];
+  if (held.length > 0) return only(kind, given, held);
+  const found = await readByName(ctx, kind, name, parent).catch((error: unknown) => {
+    throw unanswered(db, kind, given, toAppError(error));
+  });
+  if (found.length > 0) return only(kind, given, found);
+  throw unknown(db, kind, given);
+}
+
+/** `flow/deployment` and `pool/queue`; a name holds no slash. */
+function splitParent(kind: NamedKind, key: string): [string | undefined, string] {
+  const slash = kind === "deployment" || kind === "work_queue" ? key.lastIndexOf("/") : -1;
+  return slash < 0 ? [undefined, key] : [key.slice(0, slash), key.slice(slash + 1)];
+}
+
+/** Rows of that name; without any, those whose id begins so. */
+function heldRows(db: RecordDb, kind: NamedKind, key: string, name: string, parent: string | undefined): NamedRow[] {
+  const named = findByName(db, kind, name, parent);
+  if (named.length > 0 || !ID_PREFIX.test(key)) return named;
+  return findByIdPrefix(db, kind, key);
+}
+
+async function resolveId(ctx: QueryContext, kind: NamedKind, id: string): Promise<ResolvedName> {
+  const db = ctx.record();
+  const [held] = db ? findByIdPrefix(db, kind, id) : [];
+  if (held) return { id, name: held.name };
+  const told = db ? findResourceName(db, `prefect.${kind.replace("_", "-")}.${id}`) : null;
+  if (told?.name) return { id, name: told.name };
+  try {
+    const [found] = await readById(ctx, kind, id);
+    if (found) return { id, name: found.name };
+  } catch (error) {
+    if (told === null) throw toAppError(error);
+  }
+  // Its events are held even though nobody remembers its name.
+  if (told !== null) return { id, name: id };
+  throw unknown(db, kind, id);
+}
+
+/** What is there goes before what was deleted. Throws when several are left. */
+function only(kind: NamedKind, given: string, rows: readonly NamedRow[]): ResolvedName {
+  const alive = rows.filter((row) => !row.isDeleted);
+  const meant = alive.length > 0 ? alive : rows;
+  const [first] = meant;
+  if (first && meant.length === 1) return { id: first.id, name: first.name };
+  const shown = meant.slice(0, 10).map(candidate).join("; ");
+  const rest = meant.length > 10 ? " and more" : "";
+  const count = meant.length >= MOST_NAMED ? `at least ${MOST_NAMED}` : meant.length;
+  throw new AppError("invalid_input", `"${given}" names ${count} ${LABELS[kind]}s`, {
+    hint: `Give the id of one: ${shown}${rest}.`,
+  });
+}
+
+function candidate(row: NamedRow): string {
+  const name = row.parent === null ? row.name : `${row.parent}/${row.name}`;
+  const when = row.beginUs === null ? "" : ` of ${formatIsoUs(row.beginUs)}`;
+  return `${row.id} (${name}${when})`;
+}
+
+/** Prefect could not be asked: the record's nearest names are all there is to offer. */
+function unanswered(db: RecordDb | null, kind: NamedKind, given: string, cause: AppError): AppError {
+  if (db === null || !cause.retryable) return cause;
+  const { hint } = unknown(db, kind, given);
+  return new AppError(
+    cause.code,
+    `no ${LABELS[kind]} "${given}" is recorded, and Prefect does not answer (${cause.message})`,
+    {
+      cause,
+      ...(hint === undefined ? {} : { hint }),
+      ...(cause.retryAfterMs === undefined ? {} : { retryAfterMs: cause.retryAfterMs }),
+    },
+  );
+}
+
+function unknown(db: RecordDb | null, kind: NamedKind, given: string): AppError {
+  const near = db ? closest(given, findKnownNames(db, kind), 5) : [];
+  const suggestion = near.length > 0 ? `Nearest names: ${near.join(", ")}. ` : "";
+  const length = SHORT_PREFIX.test(given) ? "The beginning of an id needs at least 4 digits. " : "";
+  return new AppError("not_found", `no ${LABELS[kind]} "${given}"`, {
+    hint: `${length}${suggestion}${LISTED_BY[kind]} lists what there is.`,
+  });
+}

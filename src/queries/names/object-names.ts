@@ -1,0 +1,49 @@
+/** Names beside ids: from the record's lists, from what events called them, and from Prefect for the rest. */
+import type { SnapshotKind } from "../../model/objects.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { findResourceName } from "../../store/objects/names.ts";
+import { findObjectNames } from "../../store/objects/objects.ts";
+import type { QueryContext } from "../source/context.ts";
+import type { LiveReader } from "../source/live.ts";
+
+/** Names by id as far as the record knows them. */
+export function heldNames(
+  db: RecordDb | null,
+  kind: SnapshotKind,
+  ids: Iterable<string | null | undefined>,
+): Map<string, string> {
+  const wanted = [...new Set(ids)].filter((id): id is string => typeof id === "string" && id !== "");
+  if (!db || wanted.length === 0) return new Map();
+  const names = findObjectNames(db, kind, wanted);
+  for (const id of wanted) {
+    if (names.has(id)) continue;
+    const name = findResourceName(db, `prefect.${kind.replace("_", "-")}.${id}`)?.name;
+    if (name) names.set(id, name);
+  }
+  return names;
+}
+
+/** Names by id; those that the record does not know are asked of Prefect in one request and kept. */
+export async function readNames(
+  ctx: QueryContext,
+  live: LiveReader,
+  kind: "flow" | "deployment",
+  ids: Iterable<string | null | undefined>,
+): Promise<Map<string, string>> {
+  const wanted = [...new Set(ids)].filter((id): id is string => typeof id === "string" && id !== "");
+  const names = heldNames(ctx.record(), kind, wanted);
+  const unknown = wanted.filter((id) => !names.has(id)).slice(0, 200);
+  if (unknown.length === 0) return names;
+  const filter = { id: { any_: unknown } };
+  const { api, startedUs: readUs } = live;
+  if (kind === "flow") {
+    const rows = await api.filterFlows({ flows: filter, limit: 200 }, live.options());
+    ctx.keep({ kind, rows, readUs, whole: false });
+    for (const row of rows) names.set(row.id, row.name);
+  } else {
+    const rows = await api.filterDeployments({ deployments: filter, limit: 200 }, live.options());
+    ctx.keep({ kind, rows, readUs, whole: false });
+    for (const row of rows) names.set(row.id, row.name);
+  }
+  return names;
+}

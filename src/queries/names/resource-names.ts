@@ -1,0 +1,23 @@
+import { AppError } from "../../errors.ts";
+import type { AnyResourceFilter } from "../../model/events/event-filter.ts";
+import { resourceCondition } from "../events/event-filter.ts";
+import type { QueryContext } from "../source/context.ts";
+
+const MOST = 50;
+
+/**
+ * The condition for `resource`. A bare name is looked up in the record first: ids are found by an index, names would mean
+ * reading every event. Throws AppError `not_found` for a name that no recorded resource has.
+ */
+export function findResourceCondition(ctx: QueryContext, text: string): AnyResourceFilter {
+  const condition = resourceCondition(text);
+  const db = ctx.record();
+  if (!condition.labels || !db) return condition;
+  const rows = db
+    .prepare<{ resource_id: string }, [string, number]>("SELECT resource_id FROM resource WHERE name = ? LIMIT ?")
+    .all(text, MOST);
+  if (rows.length > 0) return { id: rows.map((row) => row.resource_id) };
+  throw new AppError("not_found", `no recorded event has a resource named "${text}"`, {
+    hint: 'Give the whole resource id ("prefect.flow-run.<id>", "s3://bucket/key"), a prefix ending in "*", or an id.',
+  });
+}

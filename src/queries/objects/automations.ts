@@ -1,0 +1,46 @@
+/** Automations, with the names of what their actions act on. */
+import type { Freshness } from "../../model/freshness.ts";
+import type { Automation, SnapshotKind } from "../../model/objects.ts";
+import type { FilterSet } from "../../store/filters/bodies.ts";
+import type { ObjectSort } from "../../store/filters/sorts.ts";
+import { heldNames } from "../names/object-names.ts";
+import type { QueryContext } from "../source/context.ts";
+import { listObjects } from "./objects.ts";
+
+export interface AutomationsQuestion {
+  readonly set: FilterSet;
+  readonly sort: ObjectSort;
+  readonly limit: number;
+  readonly offset: number;
+  readonly fresh?: boolean | undefined;
+}
+
+export interface AutomationsPage {
+  readonly rows: readonly Automation[];
+  /** Names by id of deployments, pools, queues and automations that actions name, as far as the record knows. */
+  readonly names: ReadonlyMap<string, string>;
+  readonly more: boolean;
+  readonly freshness: Freshness;
+}
+
+const TARGETS: readonly (readonly [string, SnapshotKind])[] = [
+  ["deployment_id", "deployment"],
+  ["work_pool_id", "work_pool"],
+  ["work_queue_id", "work_queue"],
+  ["automation_id", "automation"],
+];
+
+export async function listAutomations(ctx: QueryContext, question: AutomationsQuestion): Promise<AutomationsPage> {
+  const { rows, more, freshness } = await listObjects(ctx, { kind: "automation", ...question });
+  const actions = rows.flatMap(({ actions: always, actions_on_trigger: first = [], actions_on_resolve: last = [] }) => [
+    ...always,
+    ...first,
+    ...last,
+  ]);
+  const names = new Map<string, string>();
+  for (const [field, kind] of TARGETS) {
+    const ids = actions.map((action) => action[field]).filter((id) => typeof id === "string");
+    for (const [id, name] of heldNames(ctx.record(), kind, ids)) names.set(id, name);
+  }
+  return { rows, names, more, freshness };
+}

@@ -1,0 +1,156 @@
+/** Deployments with the flow's name, the last and next runs, and what limits them. */
+import type { Freshness } from "../../model/freshness.ts";
+import type { Deployment } from "../../model/objects.ts";
+import type { RecordDb } from "../../store/database.ts";
+import type { FilterSet } from "../../store/filters/bodies.ts";
+import type { ObjectSort } from "../../store/filters/sorts.ts";
+import { deploymentHolders, readDeploymentHolders } from "../limits/limit-slots.ts";
+import { findActiveRuns } from "../limits/pool-slots.ts";
+import { listSlots, type Slot } from "../limits/slots.ts";
+import { heldNames, readNames } from "../names/object-names.ts";
+import { findNextRuns, findStartedRuns, type RunLine, readRunsOfDeployment } from "../runs/recent-runs.ts";
+import type { QueryContext } from "../source/context.ts";
+import { answerWindow, isRecordCurrent, serverNowUs } from "../source/freshness.ts";
+import { type LiveReader, openLive } from "../source/live.ts";
+import { presentWindow } from "../source/run-window.ts";
+import { listObjects } from "./objects.ts";
+
+export interface DeploymentsQuestion {
+  readonly set: FilterSet;
+  readonly sort: ObjectSort;
+  readonly limit: number;
+  readonly offset: number;
+  readonly fresh?: boolean | undefined;
+}
+
+export interface DeploymentItem {
+  readonly deployment: Deployment;
+  readonly flowName: string | null;
+  /** Null: none, or nobody knows (`areRunsKnown`). */
+  readonly lastRun: RunLine | null;
+  readonly nextRun: RunLine | null;
+  readonly areRunsKnown: boolean;
+  /** Runs that hold its slots; null when not counted. */
+  readonly activeSlots: number | null;
+}
+
+export interface DeploymentsPage {
+  readonly items: readonly DeploymentItem[];
+  readonly more: boolean;
+  readonly freshness: Freshness;
+}
+
+export async function listDeployments(ctx: QueryContext, question: DeploymentsQuestion): Promise<DeploymentsPage> {
+  const { rows, more, freshness } = await listObjects(ctx, { kind: "deployment", ...question });
+  const flows = await flowNames(ctx, rows, freshness);
+  const nowUs = serverNowUs(ctx);
+  const db = ctx.record();
+  const isCurrent = db !== null && question.fresh !== true && isRecordCurrent(ctx, db, "flow_run");
+  const active = isCurrent && rows.some((row) => row.global_concurrency_limit) ? findActiveRuns(db) : [];
+  const items = rows.map((deployment) => ({
+    deployment,
+    flowName: flows.get(deployment.flow_id) ?? null,
+    lastRun: isCurrent ? (findStartedRuns(db, "deployment_id", deployment.id, 1)[0] ?? null) : null,
+    nextRun: isCurrent ? (findNextRuns(db, "deployment_id", deployment.id, nowUs, 1)[0] ?? null) : null,
+    areRunsKnown: isCurrent,
+    activeSlots: deployment.global_concurrency_limit
+      ? isCurrent
+        ? deploymentHolders(active, deployment.id).length
+        : (deployment.global_concurrency_limit.active_slots ?? null)
+      : null,
+  }));
+  return { items, more, freshness };
+}
+
+/** The record's names; where the answer is live the missing ones are asked for too. */
+async function flowNames(
+  ctx: QueryContext,
+  rows: readonly Deployment[],
+  freshness: Freshness,
+): Promise<Map<string, string>> {
+  const ids = rows.map((row) => row.flow_id);
+  if (freshness.source === "record") return heldNames(ctx.record(), "flow", ids);
+  return readNames(ctx, openLive(ctx), "flow", ids);
+}
+
+export interface DeploymentDetail {
+  /** The last ones that started, newest first. */
+  readonly recentRuns: readonly RunLine[];
+  readonly nextRun: RunLine | null;
+  /** Limits that a run of it must pass: its own, its pool's, its queue's, those of its tags. */
+  readonly limits: readonly Slot[];
+  readonly poolStatus: string | null;
+  readonly freshness: readonly Freshness[];
+}
+
+const RECENT = 5;
+
+/** What is worth knowing of one deployment beside its own document. */
+export async function readDeploymentDetail(
+  ctx: QueryContext,
+  deployment: Deployment,
+  fresh: boolean | undefined,
+): Promise<DeploymentDetail> {
+  const nowUs = serverNowUs(ctx);
+  const db = ctx.record();
+  const [runs, slots] = await Promise.all([
+    answerWindow<{ started: RunLine[]; next: RunLine[]; holders: Slot["holders"] }>(
+      ctx,
+      { kind: "flow_run", what: "flow runs", fresh, window: presentWindow(db, "flow_run", nowUs) },
+      {
+        record: (record) => fromRecord(record, deployment, nowUs),
+        live: async (live) => ({ value: await fromLive(ctx, live, deployment, nowUs) }),
+        isEmpty: ({ started, next }) => started.length + next.length === 0,
+      },
+    ),
+    listSlots(ctx, fresh),
+  ]);
+  const { started, next, holders } = runs.value;
+  const own = deployment.global_concurrency_limit;
+  const ownSlot: Slot[] = own
+    ? [
+        {
+          name: deployment.name,
+          kind: "deployment",
+          limit: own.limit,
+          active_slots: runs.freshness.source === "record" ? holders.length : (own.active_slots ?? holders.length),
+          holders,
+        },
+      ]
+    : [];
+  const pool = deployment.work_pool_name;
+  return {
+    recentRuns: started,
+    nextRun: next[0] ?? null,
+    limits: [...ownSlot, ...slots.value.slots.filter((slot) => concerns(slot, deployment))],
+    poolStatus: slots.value.pools.find((one) => one.name === pool)?.status ?? null,
+    freshness: [runs.freshness, slots.freshness],
+  };
+}
+
+function concerns(slot: Slot, { work_pool_name: pool, work_queue_name: queue, tags = [] }: Deployment): boolean {
+  if (slot.kind === "work_pool") return slot.name === pool;
+  if (slot.kind === "work_queue") return slot.name === `${pool}/${queue}`;
+  return slot.kind === "tag" && tags.includes(slot.name);
+}
+
+function fromRecord(db: RecordDb, { id }: Deployment, nowUs: number) {
+  return {
+    started: findStartedRuns(db, "deployment_id", id, RECENT),
+    next: findNextRuns(db, "deployment_id", id, nowUs, 1),
+    holders: deploymentHolders(findActiveRuns(db), id),
+  };
+}
+
+async function fromLive(
+  ctx: QueryContext,
+  live: LiveReader,
+  { id, global_concurrency_limit: limit }: Deployment,
+  nowUs: number,
+) {
+  const [runs, holders] = await Promise.all([
+    readRunsOfDeployment(ctx, live, id, nowUs, RECENT),
+    limit ? readDeploymentHolders(live, [id]) : new Map<string, Slot["holders"][number][]>(),
+  ]);
+  return { ...runs, holders: holders.get(id) ?? [] };
+}

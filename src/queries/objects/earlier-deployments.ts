@@ -1,0 +1,28 @@
+/** Deployments that were deleted and made anew: the same name, another id, and the runs stay with the old one. */
+import type { RecordDb } from "../../store/database.ts";
+import { findByName } from "../../store/objects/names.ts";
+import { idBytes } from "../../store/runs/run-columns.ts";
+
+/** Counting stops here: more is told as "at least". */
+const MOST_COUNTED = 1_000;
+
+/** Sentences about deleted deployments of the same name and flow, as far as the record holds runs of them. */
+export function earlierDeploymentNotes(db: RecordDb, id: string, name: string): string[] {
+  const namesakes = findByName(db, "deployment", name);
+  const own = namesakes.find((one) => one.id === id);
+  const count = db.prepare<{ n: number }, [Uint8Array | null]>(
+    `SELECT count(*) AS n FROM (
+       SELECT 1 FROM flow_run WHERE deployment_id = ? AND deleted_us IS NULL LIMIT ${MOST_COUNTED})`,
+  );
+  return namesakes
+    .filter((one) => one.isDeleted && one.id !== id && one.parent === own?.parent)
+    .flatMap((one) => {
+      const n = count.get(idBytes(one.id))?.n ?? 0;
+      if (n === 0) return [];
+      const runs = n === 1 ? "1 run is" : `${n === MOST_COUNTED ? "at least " : ""}${n} runs are`;
+      const them = n === 1 ? "it" : "them";
+      return [
+        `An earlier deployment "${one.name}" (${one.id}) was deleted; its ${runs} not listed here, ask for ${them} by that id.`,
+      ];
+    });
+}

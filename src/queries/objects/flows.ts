@@ -1,0 +1,45 @@
+/** Flows, with how many deployments each has and its last run where the record knows. */
+import type { Freshness } from "../../model/freshness.ts";
+import type { Flow } from "../../model/objects.ts";
+import type { FilterSet } from "../../store/filters/bodies.ts";
+import type { ObjectSort } from "../../store/filters/sorts.ts";
+import { findNamesByParent } from "../../store/objects/objects.ts";
+import { findStartedRuns, type RunLine } from "../runs/recent-runs.ts";
+import type { QueryContext } from "../source/context.ts";
+import { isRecordCurrent } from "../source/freshness.ts";
+import { hasLists } from "../source/run-window.ts";
+import { listObjects } from "./objects.ts";
+
+export interface FlowsQuestion {
+  readonly set: FilterSet;
+  readonly sort: ObjectSort;
+  readonly limit: number;
+  readonly offset: number;
+  readonly fresh?: boolean | undefined;
+}
+
+export interface FlowItem {
+  readonly flow: Flow;
+  /** Names of its deployments; null where the record cannot tell. */
+  readonly deployments: readonly string[] | null;
+  readonly lastRun: RunLine | null;
+}
+
+export interface FlowsPage {
+  readonly items: readonly FlowItem[];
+  readonly more: boolean;
+  readonly freshness: Freshness;
+}
+
+export async function listFlows(ctx: QueryContext, question: FlowsQuestion): Promise<FlowsPage> {
+  const { rows, more, freshness } = await listObjects(ctx, { kind: "flow", ...question });
+  const db = ctx.record();
+  const deployments = db !== null && hasLists(ctx, db, ["deployment"]) ? findNamesByParent(db, "deployment") : null;
+  const knowsRuns = db !== null && isRecordCurrent(ctx, db, "flow_run");
+  const items = rows.map((flow) => ({
+    flow,
+    deployments: deployments === null ? null : (deployments.get(flow.id) ?? []),
+    lastRun: knowsRuns ? (findStartedRuns(db, "flow_id", flow.id, 1)[0] ?? null) : null,
+  }));
+  return { items, more, freshness };
+}

@@ -1,0 +1,147 @@
+/** Flows, deployments, pools and automations by Prefect's filters: lists that the record holds whole. */
+import { formatIsoUs } from "../../lib/time.ts";
+import type { Freshness } from "../../model/freshness.ts";
+import type { JsonObject, SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { type BodyKey, type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
+import { findFilteredObjects } from "../../store/filters/find.ts";
+import type { ObjectSort } from "../../store/filters/sorts.ts";
+import { readObject } from "../../store/objects/objects.ts";
+import type { QueryContext } from "../source/context.ts";
+import { answerSnapshot } from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+import { readAll } from "../source/live-pages.ts";
+import { idsOf, isOffline } from "../source/run-window.ts";
+
+export type ListedKind = "flow" | "deployment" | "work_pool" | "automation";
+
+/** The key of a kind's own filter in a body. */
+const KEYS = {
+  flow: "flows",
+  deployment: "deployments",
+  work_pool: "work_pools",
+  automation: "automations",
+} as const satisfies Readonly<Record<ListedKind, BodyKey>>;
+
+export interface ObjectsQuestion<K extends ListedKind> {
+  readonly kind: K;
+  readonly set: FilterSet;
+  readonly sort: ObjectSort;
+  readonly limit: number;
+  readonly offset: number;
+  readonly fresh?: boolean | undefined;
+  /** Further lists that the answer needs to be fresh. */
+  readonly with?: readonly SnapshotKind[];
+}
+
+export interface ObjectsPage<K extends ListedKind> {
+  readonly rows: readonly SnapshotObjects[K][];
+  readonly more: boolean;
+  readonly freshness: Freshness;
+}
+
+/** Plural nouns for errors. */
+const WHAT: Readonly<Record<ListedKind, string>> = {
+  flow: "flows",
+  deployment: "deployments",
+  work_pool: "work pools",
+  automation: "automations",
+};
+
+/** Throws AppError of the live reading when it fails and the record holds nothing. */
+export async function listObjects<K extends ListedKind>(
+  ctx: QueryContext,
+  question: ObjectsQuestion<K>,
+): Promise<ObjectsPage<K>> {
+  const { kind, set, sort, limit, offset, fresh } = question;
+  const db = ctx.record();
+  const hasRuns = [set.flow_runs, set.task_runs].some((filter) => filter !== undefined && filter !== null);
+  const answerable = (isDecidable(set) && !hasRuns) || isOffline(ctx, db);
+  const kinds = [...new Set([kind, ...listsBehind(set, KEYS[kind]), ...(question.with ?? [])])];
+  const { value: rows, freshness } = await answerSnapshot<readonly SnapshotObjects[K][]>(
+    ctx,
+    { kinds, what: WHAT[kind], fresh, answerable },
+    {
+      record: (record) => findFilteredObjects(record, kind, set, sort, { limit: limit + 1, offset }),
+      live: async (live) => ({ value: await readPage(ctx, live, question) }),
+      isEmpty: (found) => found.length === 0,
+    },
+  );
+  return {
+    rows: rows.slice(0, limit),
+    more: rows.length > limit,
+    freshness: withDeleted(db, question, rows, freshness),
+  };
+}
+
+/** Up to `limit` rows and one more. Without a filter the whole list is read, so that the record can answer next time. */
+async function readPage<K extends ListedKind>(
+  ctx: QueryContext,
+  live: LiveReader,
+  { kind, set, sort, limit, offset }: ObjectsQuestion<K>,
+): Promise<readonly SnapshotObjects[K][]> {
+  const isSorted = kind !== "work_pool";
+  const read = (page: JsonObject) =>
+    ask(live, kind, { ...(set as JsonObject), ...(isSorted ? { sort } : {}), ...page });
+  const readUs = live.startedUs;
+  if (Object.values(set).every((filter) => filter === undefined || filter === null)) {
+    const { rows, whole } = await readAll(read);
+    keep(ctx, kind, rows, readUs, whole);
+    return rows.slice(offset, offset + limit + 1);
+  }
+  const rows: SnapshotObjects[K][] = [];
+  while (rows.length <= limit) {
+    const size = Math.min(200, limit + 1 - rows.length);
+    const page = await read({ limit: size, offset: offset + rows.length });
+    rows.push(...page);
+    if (page.length < size) break;
+  }
+  keep(ctx, kind, rows, readUs, false);
+  return rows;
+}
+
+function ask<K extends ListedKind>(
+  live: LiveReader,
+  kind: K,
+  body: JsonObject,
+): Promise<readonly SnapshotObjects[K][]> {
+  const { api } = live;
+  const options = live.options();
+  const readers: { readonly [L in ListedKind]: () => Promise<readonly SnapshotObjects[L][]> } = {
+    flow: () => api.filterFlows(body, options),
+    deployment: () => api.filterDeployments(body, options),
+    work_pool: () => api.filterWorkPools(body, options),
+    automation: () => api.filterAutomations(body, options),
+  };
+  return readers[kind]();
+}
+
+function keep<K extends ListedKind>(
+  ctx: QueryContext,
+  kind: K,
+  rows: readonly SnapshotObjects[K][],
+  readUs: number,
+  whole: boolean,
+): void {
+  // The correlation of kind and rows is lost on a union of batches.
+  ctx.keep({ kind, rows, readUs, whole } as unknown as Parameters<QueryContext["keep"]>[0]);
+}
+
+/** Objects asked for by id that are gone are told of. */
+function withDeleted<K extends ListedKind>(
+  db: RecordDb | null,
+  { kind, set }: ObjectsQuestion<K>,
+  rows: readonly SnapshotObjects[K][],
+  freshness: Freshness,
+): Freshness {
+  const notes = [...freshness.coverage.notes];
+  for (const id of db ? (idsOf(set[KEYS[kind]]) ?? []) : []) {
+    const held = db && !rows.some((row) => row.id === id.toLowerCase()) ? readObject(db, kind, id) : null;
+    if (held?.deletedUs == null) continue;
+    notes.push(`${held.name} (${held.id}) was deleted in Prefect (seen ${formatIsoUs(held.deletedUs)}).`);
+  }
+  if (freshness.source === "record" && !isDecidable(set)) {
+    notes.push("Names of work queues were compared by a guess: only Prefect knows the name a deployment was given.");
+  }
+  return { ...freshness, coverage: { ...freshness.coverage, notes } };
+}

@@ -1,0 +1,139 @@
+/** Work pools with queues, workers and their heartbeats, and who holds the slots. */
+import { parseIsoUs } from "../../lib/time.ts";
+import type { Freshness } from "../../model/freshness.ts";
+import type { Worker, WorkPool, WorkQueue } from "../../model/objects.ts";
+import type { FilterSet } from "../../store/filters/bodies.ts";
+import { findObjects } from "../../store/objects/objects.ts";
+import { findPoolOccupancy, type PoolOccupancy, readPoolOccupancy } from "../limits/pool-slots.ts";
+import type { QueryContext } from "../source/context.ts";
+import { type Answered, answerSnapshot, answerWindow, joinFreshness, serverNowUs } from "../source/freshness.ts";
+import { readAll } from "../source/live-pages.ts";
+import { presentWindow } from "../source/run-window.ts";
+import { listObjects } from "./objects.ts";
+
+export interface WorkPoolsQuestion {
+  readonly set: FilterSet;
+  readonly limit: number;
+  readonly offset: number;
+  readonly fresh?: boolean | undefined;
+}
+
+/** A worker with the age of its last sign of life, microseconds; null when it never gave one. */
+export interface WorkerItem {
+  readonly worker: Worker;
+  readonly heartbeatAgeUs: number | null;
+}
+
+export interface WorkPoolItem {
+  readonly pool: WorkPool;
+  /** By priority. */
+  readonly queues: readonly WorkQueue[];
+  /** Latest heartbeat first; null when they were not read. */
+  readonly workers: readonly WorkerItem[] | null;
+  readonly occupancy: PoolOccupancy;
+}
+
+export interface WorkPoolsPage {
+  readonly items: readonly WorkPoolItem[];
+  readonly more: boolean;
+  readonly freshness: Freshness;
+}
+
+/** Workers are listed per pool: with more pools than this they are not asked for live. */
+const MOST_POOLS = 10;
+
+/** Pools by name. Throws AppError of the live reading when it fails and the record holds nothing. */
+export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuestion): Promise<WorkPoolsPage> {
+  const { rows, more, freshness } = await listObjects(ctx, { kind: "work_pool", sort: "NAME_ASC", ...question });
+  if (rows.length === 0) return { items: [], more, freshness };
+  const isAll = !more && question.offset === 0 && Object.keys(question.set).length === 0;
+  const [queues, workers, occupancy] = await Promise.all([
+    queuesOf(ctx, question.fresh),
+    workersOf(ctx, rows, question.fresh, isAll),
+    occupancyOf(ctx, rows, question.fresh),
+  ]);
+  const nowUs = serverNowUs(ctx);
+  const items = rows.map((pool) => ({
+    pool,
+    queues: queues.value
+      .filter((queue) => queue.work_pool_id === pool.id)
+      .sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0)),
+    workers:
+      workers?.value.filter((worker) => worker.work_pool_id === pool.id).map((worker) => withAge(worker, nowUs)) ??
+      null,
+    occupancy: occupancy.value.get(pool.name) ?? { activeSlots: 0, queues: [] },
+  }));
+  const parts = [freshness, queues.freshness, occupancy.freshness, ...(workers ? [workers.freshness] : [])];
+  return { items, more, freshness: joinFreshness(parts) };
+}
+
+function withAge(worker: Worker, nowUs: number): WorkerItem {
+  const beatUs = parseIsoUs(worker.last_heartbeat_time ?? "");
+  return { worker, heartbeatAgeUs: beatUs === undefined ? null : Math.max(0, nowUs - beatUs) };
+}
+
+function queuesOf(ctx: QueryContext, fresh: boolean | undefined): Promise<Answered<readonly WorkQueue[]>> {
+  return answerSnapshot<readonly WorkQueue[]>(
+    ctx,
+    { kinds: ["work_queue"], what: "work queues", fresh },
+    {
+      record: (db) => findObjects(db, "work_queue").map(({ doc }) => doc),
+      live: async (live) => {
+        const { rows, whole } = await readAll((page) => live.api.filterWorkQueues(page, live.options()));
+        ctx.keep({ kind: "work_queue", rows, readUs: live.startedUs, whole });
+        return { value: rows };
+      },
+      isEmpty: (rows) => rows.length === 0,
+    },
+  );
+}
+
+async function workersOf(
+  ctx: QueryContext,
+  pools: readonly WorkPool[],
+  fresh: boolean | undefined,
+  isAll: boolean,
+): Promise<Answered<readonly Worker[]> | null> {
+  const byHeartbeat = (a: Worker, b: Worker) =>
+    (a.last_heartbeat_time ?? "") < (b.last_heartbeat_time ?? "") ? 1 : -1;
+  if (pools.length > MOST_POOLS && (fresh === true || ctx.record() === null)) return null;
+  const { value, freshness } = await answerSnapshot<readonly Worker[]>(
+    ctx,
+    { kinds: ["worker"], what: "workers", fresh },
+    {
+      record: (db) => findObjects(db, "worker").map(({ doc }) => doc),
+      live: async (live) => {
+        const shown = pools.slice(0, MOST_POOLS);
+        const rows = (await Promise.all(shown.map(({ name }) => live.api.filterWorkers(name, live.options())))).flat();
+        const whole = isAll && pools.length <= MOST_POOLS;
+        ctx.keep({ kind: "worker", rows, readUs: live.startedUs, whole });
+        const notes = pools.length > MOST_POOLS ? [`Workers were read for the first ${MOST_POOLS} pools only.`] : [];
+        return { value: rows, notes };
+      },
+      isEmpty: (rows) => rows.length === 0,
+    },
+  );
+  return { value: value.toSorted(byHeartbeat), freshness };
+}
+
+/** Slots taken, by pool: of every pool from the record's runs, of limited ones from Prefect. */
+function occupancyOf(
+  ctx: QueryContext,
+  pools: readonly WorkPool[],
+  fresh: boolean | undefined,
+): Promise<Answered<ReadonlyMap<string, PoolOccupancy>>> {
+  const window = presentWindow(ctx.record(), "flow_run", serverNowUs(ctx));
+  return answerWindow<ReadonlyMap<string, PoolOccupancy>>(
+    ctx,
+    { kind: "flow_run", what: "flow runs", fresh, window },
+    {
+      record: (db) => findPoolOccupancy(db),
+      live: async (live) => {
+        const shown = pools.slice(0, MOST_POOLS).map(({ name }) => name);
+        const notes = pools.length > MOST_POOLS ? [`Slots were counted for the first ${MOST_POOLS} pools only.`] : [];
+        return { value: await readPoolOccupancy(live, shown), notes };
+      },
+      isEmpty: (found) => found.size === 0,
+    },
+  );
+}

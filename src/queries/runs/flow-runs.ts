@@ -1,0 +1,329 @@
+/** Flow runs by Prefect's filters: from the record where the ledger covers the question, from Prefect otherwise. */
+import { formatIsoUs } from "../../lib/time.ts";
+import type { Freshness } from "../../model/freshness.ts";
+import type { FlowRun, JsonObject } from "../../model/objects.ts";
+import { type FlowRunFacts, flowRunFacts } from "../../model/runs/run-facts.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
+import { clause } from "../../store/filters/clause.ts";
+import { findFlowRuns } from "../../store/filters/find.ts";
+import type { FlowRunSort } from "../../store/filters/sorts.ts";
+import { type FlowRunRow, factsOfFlowRun, readFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
+import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
+import { heldNames, readNames } from "../names/object-names.ts";
+import { stateNotes } from "../names/shorthands.ts";
+import type { QueryContext } from "../source/context.ts";
+import { type Answered, answerWindow, type LiveValue, serverNowUs } from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+import { askedWindow, boundsOf, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
+import { deletionNote } from "./deleted-run.ts";
+
+export interface FlowRunsQuestion {
+  /** Prefect's filters by key of the body. */
+  readonly set: FilterSet;
+  /**
+   * Absent: newest first, where a run that has not started counts by its expected start only if that lies in the past; plans
+   * come after these, soonest first.
+   */
+  readonly sort?: FlowRunSort | undefined;
+  readonly limit: number;
+  readonly after?: FlowRunPosition | undefined;
+  /** Whole documents are wanted. */
+  readonly full: boolean;
+  /** Runs that Prefect has deleted are shown too, marked. */
+  readonly deleted: boolean;
+  readonly fresh?: boolean | undefined;
+}
+
+/** Where a page goes on. */
+export interface FlowRunPosition {
+  /** The present as of the first page, server's clock. */
+  readonly nowUs: number;
+  /** 0: runs up to that moment, or every run where a sort is given; 1: plans for later. */
+  readonly part: 0 | 1;
+  readonly offset: number;
+}
+
+export interface FlowRunItem {
+  readonly facts: FlowRunFacts;
+  /** In Prefect's shape: the whole document where it was asked for (`full`), else as far as the columns tell. */
+  readonly run: FlowRun;
+  readonly flowName: string | null;
+  readonly deploymentName: string | null;
+  /** Microseconds, our clock. */
+  readonly deletedUs: number | null;
+  /** Position right after this run. */
+  readonly next: FlowRunPosition;
+}
+
+export interface FlowRunsPage {
+  readonly items: readonly FlowRunItem[];
+  readonly more: boolean;
+  readonly freshness: Freshness;
+}
+
+/** One row with its place in the order. */
+interface Placed<T> {
+  readonly row: T;
+  readonly next: FlowRunPosition;
+}
+
+interface Found {
+  readonly items: readonly FlowRunItem[];
+  readonly more: boolean;
+}
+
+/** Throws AppError of the live reading when it fails and the record holds nothing. */
+export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion): Promise<FlowRunsPage> {
+  const db = ctx.record();
+  const start: FlowRunPosition = question.after ?? { nowUs: serverNowUs(ctx), part: 0, offset: 0 };
+  const held = db ? findPage(db, question, start) : [];
+  const isKnown =
+    isDecidable(question.set) &&
+    hasLists(ctx, db, listsBehind(question.set, "flow_runs")) &&
+    (db === null || !asksForSubflows(question.set) || findMissingParentTaskRuns(db, 1).length === 0);
+  const isWhole =
+    !question.full || held.slice(0, question.limit).every(({ row }) => row.doc !== null && row.dirty === 0);
+  const { value, freshness } = await answerWindow<Found>(
+    ctx,
+    {
+      kind: "flow_run",
+      what: "flow runs",
+      window: windowOf(db, question, start, held),
+      fresh: question.fresh,
+      stale: !(isWhole && isKnown) && !isOffline(ctx, db),
+    },
+    {
+      record: (record) => fromRecord(record, question, held),
+      live: (live) => fromLive(ctx, live, question, start),
+      isEmpty: (found) => found.items.length === 0,
+    },
+  );
+  return { ...value, freshness: withNotes(db, question, { value, freshness }) };
+}
+
+/** A subflow hangs on a task run of its parent, of which no event tells: until that was read, nothing links the two. */
+function asksForSubflows({ flow_runs }: FilterSet): boolean {
+  const asked = (flow_runs as { parent_flow_run_id?: unknown } | undefined)?.parent_flow_run_id;
+  return asked !== undefined && asked !== null;
+}
+
+function windowOf(
+  db: RecordDb | null,
+  question: FlowRunsQuestion,
+  start: FlowRunPosition,
+  held: readonly Placed<FlowRunRow>[],
+) {
+  const nowUs = Math.max(start.nowUs, 0);
+  const filter = question.set.flow_runs;
+  const ids = idsOf(filter);
+  if (db && ids?.every((id) => readFlowRunRow(db, id) !== null)) return presentWindow(db, "flow_run", nowUs);
+  const last = held[question.limit - 1];
+  const isFull = held.length > question.limit && last !== undefined && last.next.part === 0;
+  const reachUs = isFull ? reachOf(question.sort, last.row) : null;
+  const isLater = (boundsOf(filter).fromUs ?? 0) > nowUs;
+  return isLater ? presentWindow(db, "flow_run", nowUs) : askedWindow(db, filter, nowUs, reachUs);
+}
+
+function reachOf(sort: FlowRunSort | undefined, row: FlowRunRow): number | null {
+  if (sort === undefined || sort === "START_TIME_DESC") return row.begin_us;
+  return sort === "EXPECTED_START_TIME_DESC" ? row.expected_us : null;
+}
+
+/** Up to `limit` rows and one more, from `start` on. */
+function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPosition): Placed<FlowRunRow>[] {
+  const { set, sort, limit } = question;
+  const brief = !question.full;
+  const wanted = limit + 1;
+  if (sort !== undefined) {
+    const rows = findFlowRuns(db, set, sort, { limit: wanted, offset: start.offset, brief });
+    return place(rows, start);
+  }
+  const past = clause("r.begin_us <= ?", start.nowUs);
+  const later = clause("(r.begin_us > ? OR r.begin_us IS NULL)", start.nowUs);
+  const rows =
+    start.part === 0
+      ? place(
+          findFlowRuns(db, set, "START_TIME_DESC", { limit: wanted, offset: start.offset, and: past, brief }),
+          start,
+        )
+      : [];
+  if (rows.length === wanted) return rows;
+  const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
+  const page = { limit: wanted - rows.length, offset: from.offset, and: later, brief };
+  return [...rows, ...place(findFlowRuns(db, set, "START_TIME_ASC", page), from)];
+}
+
+function place<T>(rows: readonly T[], start: FlowRunPosition): Placed<T>[] {
+  return rows.map((row, index) => ({ row, next: { ...start, offset: start.offset + index + 1 } }));
+}
+
+function fromRecord(db: RecordDb, question: FlowRunsQuestion, held: readonly Placed<FlowRunRow>[]): Found {
+  const gone = question.deleted
+    ? findFlowRuns(db, question.set, "START_TIME_DESC", { limit: question.limit, deleted: true })
+    : [];
+  const end = { nowUs: 0, part: 1, offset: 0 } as const;
+  const shown = [...held.slice(0, question.limit), ...gone.map((row) => ({ row, next: end }))];
+  const facts = shown.map(({ row }) => factsOfFlowRun(row));
+  const flows = heldNames(
+    db,
+    "flow",
+    facts.map((one) => one.flowId),
+  );
+  const deployments = heldNames(
+    db,
+    "deployment",
+    facts.map((one) => one.deploymentId),
+  );
+  const items = shown.map(({ row, next }, index) => {
+    const toRun = () => toFlowRun(question.full ? row : { ...row, doc: null });
+    return named(facts[index] as FlowRunFacts, toRun, row.deleted_us, next, flows, deployments);
+  });
+  return { items, more: held.length > question.limit };
+}
+
+function named(
+  facts: FlowRunFacts,
+  toRun: () => FlowRun,
+  deletedUs: number | null,
+  next: FlowRunPosition,
+  flows: ReadonlyMap<string, string>,
+  deployments: ReadonlyMap<string, string>,
+): FlowRunItem {
+  return {
+    facts,
+    // Most lists never look at it.
+    get run() {
+      return toRun();
+    },
+    flowName: flows.get(facts.flowId ?? "") ?? null,
+    deploymentName: deployments.get(facts.deploymentId ?? "") ?? null,
+    deletedUs,
+    next,
+  };
+}
+
+async function fromLive(
+  ctx: QueryContext,
+  live: LiveReader,
+  question: FlowRunsQuestion,
+  start: FlowRunPosition,
+): Promise<LiveValue<Found>> {
+  const found = await readPage(live, question, start);
+  const shown = found.slice(0, question.limit);
+  const runs = shown.map(({ row }) => row);
+  if (runs.length > 0) ctx.keep({ kind: "flow_run", rows: runs, readUs: live.startedUs });
+  const missing = missingIds(question.set, runs, found.length > question.limit || start.offset > 0);
+  if (missing.length > 0) ctx.keep({ kind: "flow_run", rows: [], readUs: live.startedUs, missing });
+  const [flows, deployments] = await Promise.all([
+    readNames(
+      ctx,
+      live,
+      "flow",
+      runs.map((run) => run.flow_id),
+    ),
+    readNames(
+      ctx,
+      live,
+      "deployment",
+      runs.map((run) => run.deployment_id),
+    ),
+  ]);
+  const items = shown.map(({ row, next }) => named(flowRunFacts(row), () => row, null, next, flows, deployments));
+  const db = ctx.record();
+  const gone =
+    question.deleted && db ? fromRecord(db, question, []).items.filter((item) => item.deletedUs !== null) : [];
+  return { value: { items: [...items, ...gone], more: found.length > question.limit } };
+}
+
+/** Runs asked for by id alone that Prefect did not name: it has them no more. */
+function missingIds(set: FilterSet, runs: readonly FlowRun[], isPart: boolean): readonly string[] {
+  const { flow_runs: filter, ...others } = set;
+  const ids = idsOf(filter);
+  const isAlone = Object.keys((filter ?? {}) as object).every((field) => field === "id" || field === "operator");
+  if (
+    ids === null ||
+    isPart ||
+    !isAlone ||
+    Object.values(others).some((other) => other !== undefined && other !== null)
+  )
+    return [];
+  const found = new Set(runs.map((run) => run.id));
+  return ids.map((id) => id.toLowerCase()).filter((id) => !found.has(id));
+}
+
+async function readPage(
+  live: LiveReader,
+  question: FlowRunsQuestion,
+  start: FlowRunPosition,
+): Promise<Placed<FlowRun>[]> {
+  const { set, sort, limit } = question;
+  const wanted = limit + 1;
+  if (sort !== undefined) return place(await readRows(live, set, sort, wanted, start.offset), start);
+  const { fromUs, toUs } = boundsOf(set.flow_runs);
+  const rows =
+    start.part === 0
+      ? place(
+          await readRows(
+            live,
+            withStart(set, fromUs, Math.min(toUs ?? start.nowUs, start.nowUs)),
+            "START_TIME_DESC",
+            wanted,
+            start.offset,
+          ),
+          start,
+        )
+      : [];
+  if (rows.length === wanted || (toUs !== null && toUs <= start.nowUs)) return rows;
+  const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
+  const later = withStart(set, Math.max(fromUs ?? 0, start.nowUs + 1), toUs);
+  return [...rows, ...place(await readRows(live, later, "START_TIME_ASC", wanted - rows.length, from.offset), from)];
+}
+
+/** The same filters with these bounds on the start. Only for filters that the tool itself made: all criteria must hold. */
+function withStart(set: FilterSet, fromUs: number | null, toUs: number | null): FilterSet {
+  const filter = (set.flow_runs ?? {}) as JsonObject;
+  const start_time = {
+    ...((filter.start_time as JsonObject | undefined) ?? {}),
+    ...(fromUs === null ? {} : { after_: formatIsoUs(fromUs) }),
+    ...(toUs === null ? {} : { before_: formatIsoUs(toUs) }),
+  };
+  return { ...set, flow_runs: { ...filter, start_time } };
+}
+
+const PAGE = 200;
+
+async function readRows(
+  live: LiveReader,
+  set: FilterSet,
+  sort: FlowRunSort,
+  wanted: number,
+  offset: number,
+): Promise<FlowRun[]> {
+  const rows: FlowRun[] = [];
+  while (rows.length < wanted) {
+    const limit = Math.min(PAGE, wanted - rows.length);
+    const body = { ...(set as JsonObject), sort, limit, offset: offset + rows.length };
+    const page = await live.api.filterFlowRuns(body, live.options());
+    rows.push(...page);
+    if (page.length < limit) break;
+  }
+  return rows;
+}
+
+/** Says what the list cannot show: runs asked for by id that are gone, states nobody knows, and what the record had to guess. */
+function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, freshness }: Answered<Found>): Freshness {
+  const notes = [...freshness.coverage.notes];
+  const shown = new Set(value.items.map((item) => item.facts.id));
+  for (const id of db ? (idsOf(question.set.flow_runs) ?? []) : []) {
+    const row = db && !shown.has(id.toLowerCase()) ? readFlowRunRow(db, id) : null;
+    if (row?.deleted_us == null) continue;
+    notes.push(deletionNote(row));
+  }
+  const states = value.items.map((item) => item.facts.stateName);
+  notes.push(...stateNotes(db, "flow_run", question.set.flow_runs, states));
+  if (freshness.source === "record" && !isDecidable(question.set)) {
+    notes.push("Names of work queues were compared by a guess: only Prefect knows the name a run was given.");
+  }
+  return { ...freshness, coverage: { ...freshness.coverage, notes } };
+}

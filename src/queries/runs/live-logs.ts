@@ -1,0 +1,45 @@
+/** All log lines of runs straight from Prefect: pages of 200, several at once, up to 20,000 lines. */
+import type { Log } from "../../model/objects.ts";
+import type { LiveReader } from "../source/live.ts";
+
+const PAGE = 200;
+const MAX_LINES = 20_000;
+/** Most pages asked for together; it begins with one at a time, since most runs have no second or third one. */
+const AT_ONCE = 4;
+
+export interface LiveLogs {
+  /** Ascending, ties in the order in which they came. */
+  readonly logs: readonly Log[];
+  /** Every line was read. */
+  readonly isWhole: boolean;
+  /** Where it was not: the lines are the newest ones instead of the first ones. */
+  readonly isNewest: boolean;
+}
+
+/**
+ * Reads the lines of these runs. When there are too many of them, or time runs out, only as many of the newest as one
+ * answer can show. The server sorts by time without a tie-break, so lines are told apart by id.
+ */
+export async function readLiveLogs(live: LiveReader, flowRunIds: readonly string[], wanted: number): Promise<LiveLogs> {
+  const byId = new Map<string, Log>();
+  let offset = 0;
+  for (let round = 0; offset < MAX_LINES && live.remainingMs() > 1_000; round++) {
+    const count = Math.min(AT_ONCE, Math.max(1, round));
+    const offsets = Array.from({ length: count }, (_, index) => offset + index * PAGE);
+    const pages = await Promise.all(offsets.map((at) => readPage(live, flowRunIds, "TIMESTAMP_ASC", at)));
+    for (const log of pages.flat()) byId.set(log.id, log);
+    offset += count * PAGE;
+    if (pages.some((page) => page.length < PAGE)) return { logs: [...byId.values()], isWhole: true, isNewest: false };
+  }
+  const newest = new Map<string, Log>();
+  for (let at = 0; at < wanted; at += PAGE) {
+    const page = await readPage(live, flowRunIds, "TIMESTAMP_DESC", at);
+    for (const log of page) newest.set(log.id, log);
+  }
+  return { logs: [...newest.values()].reverse(), isWhole: false, isNewest: true };
+}
+
+function readPage(live: LiveReader, ids: readonly string[], sort: string, offset: number): Promise<readonly Log[]> {
+  const logs = { flow_run_id: { any_: [...ids] } };
+  return live.api.filterLogs({ logs, sort, limit: PAGE, offset }, live.options());
+}

@@ -1,0 +1,208 @@
+/** Log lines of one flow run, with its subflows on request. */
+import { AppError } from "../../errors.ts";
+import { MINUTE_US, SECOND_US } from "../../lib/time.ts";
+import type { Freshness } from "../../model/freshness.ts";
+import { gapsIn, mergeRanges } from "../../model/freshness.ts";
+import type { FlowRun, Log, TaskRun } from "../../model/objects.ts";
+import { isTerminal } from "../../model/state.ts";
+import { coveredRanges } from "../../store/coverage.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { findLogsOfFlowRun } from "../../store/logs/logs.ts";
+import { type FlowRunRow, readFlowRunRow } from "../../store/runs/flow-runs.ts";
+import type { QueryContext } from "../source/context.ts";
+import type { LiveValue } from "../source/freshness.ts";
+import { answerHeld } from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+import { deletedError, deletionNote, readDeletedRun } from "./deleted-run.ts";
+import { readLiveLogs } from "./live-logs.ts";
+import type { LogLine } from "./log-lines.ts";
+import { numberLines } from "./log-lines.ts";
+import { findFlowRunIdsBelow, findRunNames } from "./run-tree.ts";
+
+/** Lines arrive up to a few seconds after they are written; a reading this long after the end has them all. */
+const SETTLED_US = 10 * SECOND_US;
+/** Hooks, workers and processes that outlive the run go on writing: only a reading this long after the end is taken as final. */
+const FINAL_US = 10 * MINUTE_US;
+/** Subflows of subflows of … */
+const MAX_DEPTH = 10;
+
+export interface RunLogs {
+  /** The run asked for. */
+  readonly flowRun: { readonly id: string; readonly name: string | null; readonly state: string | null };
+  /** Ascending. */
+  readonly lines: readonly LogLine[];
+  /** `lines` is all there is. */
+  readonly isWhole: boolean;
+  /** Names of the runs and task runs that wrote lines, by id, as far as known. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+export interface LogsQuestion {
+  readonly flowRunId: string;
+  readonly includeSubflows: boolean;
+  readonly fresh?: boolean | undefined;
+  /** Most lines that the answer can show. */
+  readonly wanted: number;
+}
+
+/** All lines of the run. Throws AppError `not_found` when neither record nor Prefect knows it. */
+export async function getRunLogs(
+  ctx: QueryContext,
+  question: LogsQuestion,
+): Promise<RunLogs & { freshness: Freshness }> {
+  const db = ctx.record();
+  const held = db ? heldRuns(db, question) : null;
+  const gone = readDeletedRun(ctx, question.flowRunId);
+  if (db && held && gone) return ofDeleted(db, gone, question.flowRunId, held);
+  const { value, freshness } = await answerHeld<RunLogs>(
+    ctx,
+    { what: "log lines", fresh: question.fresh, readUs: held?.settledUs ?? null, settled: held?.isFinal === true },
+    {
+      record: (record) => fromRecord(record, question.flowRunId, held?.ids ?? [question.flowRunId]),
+      live: (live) => fromLive(ctx, live, question),
+      isEmpty: (logs) => logs.lines.length === 0,
+    },
+  );
+  return { ...value, freshness };
+}
+
+interface HeldRuns {
+  readonly ids: readonly string[];
+  readonly settledUs: number | null;
+  /** Nothing more is expected since. */
+  readonly isFinal: boolean;
+}
+
+/** What was recorded before Prefect deleted the run and its log. Throws `not_found` where that is nothing. */
+function ofDeleted(db: RecordDb, gone: FlowRunRow, id: string, held: HeldRuns): RunLogs & { freshness: Freshness } {
+  const { settledUs } = held;
+  const found = fromRecord(db, id, held.ids);
+  if (settledUs === null && found.lines.length === 0) throw deletedError(gone, "its log was not recorded");
+  const part = settledUs === null ? ["Lines that were not recorded before that are lost."] : [];
+  const coverage = {
+    complete: settledUs !== null,
+    ...{ fromUs: null, toUs: null, gaps: [], verifiedUs: settledUs },
+    notes: [deletionNote(gone), ...part],
+  };
+  return { ...found, freshness: { source: "record", asOfUs: settledUs ?? gone.deleted_us ?? 0, coverage } };
+}
+
+/** The run and its subflows in the record; `settledUs`: when the least recently read of them was read whole after its end. */
+function heldRuns(db: RecordDb, { flowRunId, includeSubflows }: LogsQuestion): HeldRuns {
+  const ids = [flowRunId];
+  if (includeSubflows) ids.push(...findFlowRunIdsBelow(db, flowRunId, MAX_DEPTH));
+  const read = ids.map((id) => settledReading(db, id));
+  const whole = read.filter((one) => one !== null);
+  const isKnown = !includeSubflows || ids.every((id) => areSubflowsHeld(db, id));
+  const settledUs = whole.length < ids.length || !isKnown ? null : Math.min(...whole.map(({ readUs }) => readUs));
+  return { ids, settledUs, isFinal: settledUs !== null && whole.every(({ isFinal }) => isFinal) };
+}
+
+/** Every subflow of an ended run is in the record: its task runs were read after its end, and the flow runs of its time. */
+function areSubflowsHeld(db: RecordDb, id: string): boolean {
+  const run = readFlowRunRow(db, id);
+  const [fromUs, toUs] = [run?.begin_us ?? null, run?.end_us ?? run?.state_us ?? null];
+  if (fromUs === null || toUs === null) return false;
+  const tasksUs = coveredRanges(db, "task_run", id).at(-1)?.toUs ?? Number.NEGATIVE_INFINITY;
+  return tasksUs >= toUs && gapsIn({ fromUs, toUs }, mergeRanges(coveredRanges(db, "flow_run", ""))).length === 0;
+}
+
+function settledReading(db: RecordDb, id: string): { readUs: number; isFinal: boolean } | null {
+  const run = readFlowRunRow(db, id);
+  if (!run || !isTerminal(run.state_type)) return null;
+  const endUs = run.end_us ?? run.state_us ?? Number.POSITIVE_INFINITY;
+  // The ledger of logs goes as far as the server's clock, on which the end stands, had certainly got.
+  const last = coveredRanges(db, "log", id).at(-1);
+  if (last === undefined || last.toUs < endUs + SETTLED_US) return null;
+  return { readUs: last.verifiedUs, isFinal: last.toUs >= endUs + FINAL_US };
+}
+
+function fromRecord(db: RecordDb, flowRunId: string, ids: readonly string[]): RunLogs {
+  const run = readFlowRunRow(db, flowRunId);
+  const logs = ids.flatMap((id) => findLogsOfFlowRun(db, id));
+  const names = findRunNames(db, "task_run", taskRunIds(logs));
+  for (const id of ids) {
+    const name = readFlowRunRow(db, id)?.name;
+    if (name) names.set(id, name);
+  }
+  return {
+    flowRun: { id: flowRunId, name: run?.name ?? null, state: run?.state_name ?? null },
+    lines: numberLines(logs),
+    isWhole: true,
+    names,
+  };
+}
+
+async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuestion): Promise<LiveValue<RunLogs>> {
+  const [run, below] = await Promise.all([
+    readRun(ctx, live, question.flowRunId),
+    question.includeSubflows ? readRunsBelow(ctx, live, question.flowRunId) : [],
+  ]);
+  const ids = [run.id, ...below.map((one) => one.id)];
+  const read = await readLiveLogs(live, ids, question.wanted);
+  for (const id of ids) {
+    const rows = read.logs.filter((log) => log.flow_run_id === id);
+    ctx.keep({ kind: "log", rows, readUs: live.startedUs, ...(read.isWhole ? { ofFlowRun: id } : {}) });
+  }
+  const names = await readTaskNames(ctx, live, read.logs);
+  for (const one of [run, ...below]) names.set(one.id, one.name);
+  const lines = read.isWhole ? numberLines(read.logs) : read.logs.map((log) => ({ n: null, log }));
+  const value = {
+    flowRun: { id: run.id, name: run.name, state: run.state_name ?? null },
+    lines,
+    isWhole: read.isWhole,
+    names,
+  };
+  if (read.isWhole) return { value };
+  return {
+    value,
+    notes: [`This run has more lines than could be read in time: only its newest ${lines.length} were looked at.`],
+  };
+}
+
+async function readRun(ctx: QueryContext, live: LiveReader, id: string): Promise<FlowRun> {
+  try {
+    const run = await live.api.readFlowRun(id, live.options());
+    ctx.keep({ kind: "flow_run", rows: [run], readUs: live.startedUs });
+    return run;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "not_found") throw error;
+    ctx.keep({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
+    throw new AppError("not_found", `no flow run ${id} in this workspace`, {
+      hint: "get_flow_runs lists runs with their ids and names.",
+      cause: error,
+    });
+  }
+}
+
+/** Subflow runs, level by level. */
+async function readRunsBelow(ctx: QueryContext, live: LiveReader, id: string): Promise<readonly FlowRun[]> {
+  const found: FlowRun[] = [];
+  let parents = [id];
+  for (let depth = 0; depth < MAX_DEPTH && parents.length > 0; depth++) {
+    const body = { flow_runs: { parent_flow_run_id: { any_: parents } }, sort: "START_TIME_ASC", limit: 200 };
+    const children = await live.api.filterFlowRuns(body, live.options());
+    found.push(...children);
+    parents = children.map((child) => child.id);
+  }
+  if (found.length > 0) ctx.keep({ kind: "flow_run", rows: found, readUs: live.startedUs });
+  return found;
+}
+
+/** Names of the task runs that wrote lines: from the record where it has them, the rest in one request. */
+async function readTaskNames(ctx: QueryContext, live: LiveReader, logs: readonly Log[]): Promise<Map<string, string>> {
+  const ids = taskRunIds(logs);
+  const db = ctx.record();
+  const names = db ? findRunNames(db, "task_run", ids) : new Map<string, string>();
+  const unknown = ids.filter((id) => !names.has(id)).slice(0, 200);
+  if (unknown.length === 0) return names;
+  const body = { task_runs: { id: { any_: unknown } }, limit: 200 };
+  const rows: readonly TaskRun[] = await live.api.filterTaskRuns(body, live.options());
+  for (const row of rows) names.set(row.id, row.name);
+  ctx.keep({ kind: "task_run", rows, readUs: live.startedUs });
+  return names;
+}
+
+function taskRunIds(logs: readonly Log[]): string[] {
+  return [...new Set(logs.flatMap((log) => (log.task_run_id ? [log.task_run_id] : [])))];
+}

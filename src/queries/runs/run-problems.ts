@@ -1,0 +1,124 @@
+/** What is wrong in a window of time, in one line each: which flows fail, what is late and where. */
+import { formatIsoUs } from "../../lib/time.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import type { FlowRun } from "../../model/objects.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { findObjectNames } from "../../store/objects/objects.ts";
+import { idText } from "../../store/runs/run-columns.ts";
+import { cutText } from "../events/event-brief.ts";
+import type { QueryContext } from "../source/context.ts";
+import type { LiveReader } from "../source/live.ts";
+import { STARTED_BETWEEN, startBetween } from "./run-counts.ts";
+
+/** One run that failed, crashed or is late, with what its line needs. */
+export interface TroubledRun {
+  readonly id: string;
+  readonly name: string;
+  readonly flow: string | null;
+  readonly workPool: string | null;
+  readonly stateName: string;
+  readonly message: string | null;
+  readonly expected: string | null;
+}
+
+export interface Trouble {
+  /** Failed and crashed runs, newest first. */
+  readonly failed: readonly TroubledRun[];
+  /** Late runs, longest due first. */
+  readonly late: readonly TroubledRun[];
+}
+
+/** Rows looked at for each kind of trouble: the counts beside them are exact, names are of these. */
+const MOST = 200;
+
+interface Row {
+  readonly id: Uint8Array;
+  readonly name: string;
+  readonly flow_id: Uint8Array | null;
+  readonly work_pool_name: string | null;
+  readonly state_name: string | null;
+  readonly state_message: string | null;
+  readonly expected_us: number | null;
+}
+
+export function findTrouble(db: RecordDb, { fromUs, toUs }: TimeRange): Trouble {
+  const find = (state: string, order: string) =>
+    db
+      .prepare<Row, number[]>(
+        `SELECT id, name, flow_id, work_pool_name, state_name, state_message, expected_us FROM flow_run
+         WHERE ${STARTED_BETWEEN} AND deleted_us IS NULL AND ${state} ORDER BY ${order} LIMIT ${MOST}`,
+      )
+      .all(fromUs, toUs);
+  // The plus keeps the time index: failures of the window are few, failures of all time are many.
+  const failed = find("+state_type IN ('FAILED', 'CRASHED')", "coalesce(end_us, start_us, expected_us) DESC");
+  const late = find("state_type = 'SCHEDULED' AND state_name = 'Late'", "expected_us");
+  const flows = findObjectNames(
+    db,
+    "flow",
+    [...failed, ...late].map((row) => idText(row.flow_id) ?? ""),
+  );
+  const toRun = (row: Row): TroubledRun => ({
+    id: idText(row.id) ?? "",
+    name: row.name,
+    flow: flows.get(idText(row.flow_id) ?? "") ?? null,
+    workPool: row.work_pool_name,
+    stateName: row.state_name ?? "",
+    message: row.state_message,
+    expected: row.expected_us === null ? null : formatIsoUs(row.expected_us),
+  });
+  return { failed: failed.map(toRun), late: late.map(toRun) };
+}
+
+export async function readTrouble(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<Trouble> {
+  const start_time = startBetween(window);
+  const read = (state: { [key: string]: { any_: string[] } }, sort: string) =>
+    live.api.filterFlowRuns({ flow_runs: { start_time, state }, sort, limit: MOST }, live.options());
+  const [failed, late] = await Promise.all([
+    read({ type: { any_: ["FAILED", "CRASHED"] } }, "END_TIME_DESC"),
+    read({ type: { any_: ["SCHEDULED"] }, name: { any_: ["Late"] } }, "EXPECTED_START_TIME_ASC"),
+  ]);
+  const rows = [...failed, ...late];
+  if (rows.length > 0) ctx.keep({ kind: "flow_run", rows, readUs: live.startedUs });
+  const flows = await readFlowNames(ctx, live, rows);
+  const toRun = (run: FlowRun): TroubledRun => ({
+    id: run.id,
+    name: run.name,
+    flow: flows.get(run.flow_id) ?? null,
+    workPool: run.work_pool_name ?? null,
+    stateName: run.state_name ?? "",
+    message: run.state?.message ?? null,
+    expected: run.expected_start_time ?? null,
+  });
+  return { failed: failed.map(toRun), late: late.map(toRun) };
+}
+
+async function readFlowNames(
+  ctx: QueryContext,
+  live: LiveReader,
+  runs: readonly FlowRun[],
+): Promise<Map<string, string>> {
+  const ids = [...new Set(runs.map((run) => run.flow_id))];
+  const db = ctx.record();
+  const names = db ? findObjectNames(db, "flow", ids) : new Map<string, string>();
+  const unknown = ids.filter((id) => !names.has(id)).slice(0, 200);
+  if (unknown.length === 0) return names;
+  const flows = await live.api.filterFlows({ flows: { id: { any_: unknown } }, limit: 200 }, live.options());
+  ctx.keep({ kind: "flow", rows: flows, readUs: live.startedUs, whole: false });
+  for (const flow of flows) names.set(flow.id, flow.name);
+  return names;
+}
+
+/** Runs grouped, largest group first. */
+export function groupRuns<K>(runs: readonly TroubledRun[], keyOf: (run: TroubledRun) => K): [K, TroubledRun[]][] {
+  const groups = new Map<K, TroubledRun[]>();
+  for (const run of runs) groups.set(keyOf(run), [...(groups.get(keyOf(run)) ?? []), run]);
+  return [...groups].sort((a, b) => b[1].length - a[1].length);
+}
+
+const MESSAGE_CHARS = 160;
+
+/** `wandering-guan: Flow run encountered an exception: ValueError …`, cut. */
+export function runLine(run: TroubledRun): string {
+  const message = run.message ? `: ${cutText(run.message, MESSAGE_CHARS)}` : "";
+  return `${run.name} ${run.stateName}${message}`;
+}

@@ -1,0 +1,37 @@
+/** Which runs belong together, and what runs are called. */
+
+import type { RecordDb } from "../../store/database.ts";
+import { idBytes, idText } from "../../store/runs/run-columns.ts";
+
+type IdRow = { readonly id: Uint8Array };
+
+/** Subflow runs of a run, level by level, at most `depth` levels down. */
+export function findFlowRunIdsBelow(db: RecordDb, flowRunId: string, depth: number): string[] {
+  const children = db.prepare<IdRow, [Uint8Array | null]>(
+    "SELECT id FROM flow_run WHERE parent_task_run_id IN (SELECT id FROM task_run WHERE flow_run_id = ?)",
+  );
+  const found: string[] = [];
+  let level = [flowRunId];
+  for (let at = 0; at < depth && level.length > 0; at++) {
+    level = level
+      .flatMap((id) => children.all(idBytes(id)).map((row) => idText(row.id) ?? ""))
+      .filter((id) => !found.includes(id));
+    found.push(...level);
+  }
+  return found;
+}
+
+/** Names of runs by id; unknown ones are absent. */
+export function findRunNames(
+  db: RecordDb,
+  table: "flow_run" | "task_run",
+  ids: readonly string[],
+): Map<string, string> {
+  const read = db.prepare<{ name: string }, [Uint8Array | null]>(`SELECT name FROM ${table} WHERE id = ?`);
+  const names = new Map<string, string>();
+  for (const id of ids) {
+    const name = read.get(idBytes(id))?.name;
+    if (name) names.set(id, name);
+  }
+  return names;
+}

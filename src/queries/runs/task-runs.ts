@@ -1,0 +1,237 @@
+/**
+ * Task runs by Prefect's filters. Their events tell them whole, so the ledger of events decides what the record covers; those of
+ * an ended flow run were read together over REST.
+ */
+import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import type { JsonObject, TaskRun } from "../../model/objects.ts";
+import { type TaskRunFacts, taskRunFacts } from "../../model/runs/run-facts.ts";
+import { isTerminal } from "../../model/state.ts";
+import { coveredRanges } from "../../store/coverage.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { findEventById } from "../../store/events/events.ts";
+import { type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
+import { findTaskRuns } from "../../store/filters/find.ts";
+import type { TaskRunSort } from "../../store/filters/sorts.ts";
+import { readFlowRunRow } from "../../store/runs/flow-runs.ts";
+import { idText } from "../../store/runs/run-columns.ts";
+import {
+  factsOfTaskRun,
+  readTaskRunRow,
+  type TaskRunRow,
+  toTaskRun,
+  withEventPayload,
+} from "../../store/runs/task-runs.ts";
+import { stateNotes } from "../names/shorthands.ts";
+import type { QueryContext } from "../source/context.ts";
+import {
+  type Answered,
+  answerHeld,
+  answerWindow,
+  clockSkewUs,
+  type LiveValue,
+  serverNowUs,
+} from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+import { askedWindow, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
+import { findRunNames } from "./run-tree.ts";
+
+export interface TaskRunsQuestion {
+  readonly set: FilterSet;
+  readonly sort: TaskRunSort;
+  readonly limit: number;
+  readonly offset: number;
+  /** Whole documents are wanted. */
+  readonly full: boolean;
+  /** Task runs that Prefect has deleted are shown too, marked. */
+  readonly deleted: boolean;
+  readonly fresh?: boolean | undefined;
+}
+
+export interface TaskRunItem {
+  readonly facts: TaskRunFacts;
+  /** In Prefect's shape: the whole document where it was asked for (`full`), else as far as the columns tell. */
+  readonly run: TaskRun;
+  readonly flowRunName: string | null;
+  /** Microseconds, our clock. */
+  readonly deletedUs: number | null;
+}
+
+export interface TaskRunsPage {
+  readonly items: readonly TaskRunItem[];
+  readonly more: boolean;
+  readonly freshness: Freshness;
+}
+
+interface Found {
+  readonly items: readonly TaskRunItem[];
+  readonly more: boolean;
+}
+
+/** Throws AppError of the live reading when it fails and the record holds nothing. */
+export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion): Promise<TaskRunsPage> {
+  const db = ctx.record();
+  const { set, sort, limit, offset, fresh } = question;
+  const held = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset }) : [];
+  const isWhole = !question.full || held.slice(0, limit).every((row) => row.doc !== null);
+  const isKnown = isWhole && isDecidable(set) && hasLists(ctx, db, listsBehind(set, "task_runs"));
+  const stale = !isKnown && !isOffline(ctx, db);
+  const reading = {
+    record: (record: RecordDb) => fromRecord(record, question, held),
+    live: (live: LiveReader) => fromLive(ctx, live, question),
+    isEmpty: (found: Found) => found.items.length === 0,
+  };
+  const what = "task runs";
+  const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
+  if (readUs !== null) {
+    const answered = await answerHeld<Found>(ctx, { what, fresh, stale, readUs, settled: true }, reading);
+    return withNotes(db, question, answered);
+  }
+  const window = windowOf(ctx, db, question, held);
+  return withNotes(
+    db,
+    question,
+    await answerWindow<Found>(ctx, { kind: "event", what, window, fresh, stale }, reading),
+  );
+}
+
+/** Says which of the asked states nobody knows. */
+function withNotes(
+  db: RecordDb | null,
+  { set }: TaskRunsQuestion,
+  { value, freshness }: Answered<Found>,
+): TaskRunsPage {
+  const shown = value.items.map((item) => item.facts.stateName);
+  const notes = stateNotes(db, "task_run", set.task_runs, shown);
+  if (notes.length === 0) return { ...value, freshness };
+  const { coverage } = freshness;
+  return { ...value, freshness: { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, ...notes] } } };
+}
+
+/** Flow runs to which the filters restrict, or null. */
+function flowRunIdsOf(set: FilterSet): readonly string[] | null {
+  const { operator, flow_run_id } = (set.task_runs ?? {}) as {
+    readonly operator?: string;
+    readonly flow_run_id?: { readonly any_?: readonly string[] | null; readonly is_null_?: boolean | null } | null;
+  };
+  const own = operator === "or_" || flow_run_id?.is_null_ === true ? null : (flow_run_id?.any_ ?? null);
+  return own ?? idsOf(set.flow_runs);
+}
+
+/**
+ * When the task runs of these ended flow runs were read together after their end (our clock); null unless all of them were.
+ * The server writes the last rows some seconds after their events.
+ */
+function settledReading(db: RecordDb, flowRunIds: readonly string[] | null): number | null {
+  if (flowRunIds === null || flowRunIds.length === 0) return null;
+  let oldestUs = Number.POSITIVE_INFINITY;
+  for (const id of flowRunIds) {
+    const run = readFlowRunRow(db, id);
+    const verifiedUs = coveredRanges(db, "task_run", id.toLowerCase()).at(-1)?.verifiedUs;
+    const endUs = run === null ? null : (run.end_us ?? run.state_us);
+    if (run === null || endUs === null || verifiedUs === undefined || !isTerminal(run.state_type)) return null;
+    if (verifiedUs + clockSkewUs(db) < endUs) return null;
+    oldestUs = Math.min(oldestUs, verifiedUs);
+  }
+  return oldestUs;
+}
+
+function windowOf(
+  ctx: QueryContext,
+  db: RecordDb | null,
+  question: TaskRunsQuestion,
+  held: readonly TaskRunRow[],
+): TimeRange {
+  const nowUs = serverNowUs(ctx);
+  const { set, sort, limit } = question;
+  const ids = idsOf(set.task_runs);
+  if (db && ids?.every((id) => readTaskRunRow(db, id) !== null)) return presentWindow(db, "event", nowUs);
+  const flowRunIds = flowRunIdsOf(set);
+  const begins = db && flowRunIds ? flowRunIds.map((id) => readFlowRunRow(db, id)?.begin_us ?? null) : [];
+  const sinceBegin =
+    begins.length > 0 && begins.every((us) => us !== null) ? Math.min(...begins.map((us) => us ?? 0)) : null;
+  const last = held[limit - 1];
+  const reachUs = held.length > limit && sort === "EXPECTED_START_TIME_DESC" ? (last?.expected_us ?? null) : null;
+  const sinceUs = reachUs === null && sinceBegin === null ? null : Math.max(reachUs ?? 0, sinceBegin ?? 0);
+  return askedWindow(db, set.task_runs, nowUs, sinceUs);
+}
+
+function fromRecord(db: RecordDb, question: TaskRunsQuestion, held: readonly TaskRunRow[]): Found {
+  const { set, limit } = question;
+  const gone = question.deleted ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, deleted: true }) : [];
+  const shown = [...held.slice(0, limit), ...gone];
+  const facts = shown.map(factsOfTaskRun);
+  const names = findRunNames(db, "flow_run", [...new Set(facts.flatMap((one) => one.flowRunId ?? []))]);
+  const items = shown.map((row, index) =>
+    named(
+      facts[index] as TaskRunFacts,
+      () => (question.full ? wholeRun(db, row) : toTaskRun({ ...row, doc: null })),
+      names,
+      row.deleted_us,
+    ),
+  );
+  return { items, more: held.length > limit };
+}
+
+function named(
+  facts: TaskRunFacts,
+  toRun: () => TaskRun,
+  flowRunNames: ReadonlyMap<string, string>,
+  deletedUs: number | null,
+): TaskRunItem {
+  return {
+    facts,
+    // Most lists never look at it.
+    get run() {
+      return toRun();
+    },
+    flowRunName: flowRunNames.get(facts.flowRunId ?? "") ?? null,
+    deletedUs,
+  };
+}
+
+/** The document, or what the newest state event carries of it. */
+function wholeRun(db: RecordDb, row: TaskRunRow): TaskRun {
+  const run = toTaskRun(row);
+  if (row.doc !== null) return run;
+  const event = findEventById(db, idText(row.state_id) ?? "");
+  return event === null ? run : withEventPayload(run, event);
+}
+
+async function fromLive(ctx: QueryContext, live: LiveReader, question: TaskRunsQuestion): Promise<LiveValue<Found>> {
+  const rows = await readRows(live, question);
+  const runs = rows.slice(0, question.limit);
+  if (runs.length > 0) ctx.keep({ kind: "task_run", rows: runs, readUs: live.startedUs });
+  const names = await readFlowRunNames(ctx, live, runs);
+  const items = runs.map((run) => named(taskRunFacts(run), () => run, names, null));
+  return { value: { items, more: rows.length > question.limit } };
+}
+
+const PAGE = 200;
+
+async function readRows(live: LiveReader, { set, sort, limit, offset }: TaskRunsQuestion): Promise<TaskRun[]> {
+  const rows: TaskRun[] = [];
+  while (rows.length <= limit) {
+    const size = Math.min(PAGE, limit + 1 - rows.length);
+    const body = { ...(set as JsonObject), sort, limit: size, offset: offset + rows.length };
+    const page = await live.api.filterTaskRuns(body, live.options());
+    rows.push(...page);
+    if (page.length < size) break;
+  }
+  return rows;
+}
+
+async function readFlowRunNames(
+  ctx: QueryContext,
+  live: LiveReader,
+  runs: readonly TaskRun[],
+): Promise<Map<string, string>> {
+  const ids = [...new Set(runs.flatMap((run) => (run.flow_run_id ? [run.flow_run_id] : [])))];
+  const db = ctx.record();
+  const names = db ? findRunNames(db, "flow_run", ids) : new Map<string, string>();
+  const unknown = ids.filter((id) => !names.has(id)).slice(0, PAGE);
+  if (unknown.length === 0) return names;
+  const rows = await live.api.filterFlowRuns({ flow_runs: { id: { any_: unknown } }, limit: PAGE }, live.options());
+  ctx.keep({ kind: "flow_run", rows, readUs: live.startedUs });
+  for (const row of rows) names.set(row.id, row.name);
+  return names;
+}

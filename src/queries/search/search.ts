@@ -1,0 +1,276 @@
+/** Full text over events, recorded log lines and names: one list, objects first, then what has a time, newest first. */
+import { AppError } from "../../errors.ts";
+import { parseIsoUs } from "../../lib/time.ts";
+import type { PrefectEvent } from "../../model/events/event.ts";
+import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
+import type { SnapshotKind } from "../../model/objects.ts";
+import { SNAPSHOT_KINDS } from "../../model/objects.ts";
+import { matchesSearch, parseSearchTerms, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
+import { wordsOf } from "../../model/text/words.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { stringsOf } from "../../store/events/event-text.ts";
+import type { EventCursor } from "../../store/events/events.ts";
+import type { FoundLog, LogCursor } from "../../store/logs/logs.ts";
+import { findEventsByText, findLogsByText } from "../../store/logs/search.ts";
+import { findFact } from "../../store/sync-state.ts";
+import { eventWindow, joinGaps } from "../events/events.ts";
+import { readLiveEvents } from "../events/live-events.ts";
+import { findRunNames } from "../runs/run-tree.ts";
+import type { QueryContext } from "../source/context.ts";
+import { reachOf } from "../source/event-reach.ts";
+import type { LiveValue } from "../source/freshness.ts";
+import { answerWindow, serverNowUs, statedSkewUs, unlessFuture } from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+import {
+  checkSearchTerms,
+  countRunsWithoutLogs,
+  type FoundRun,
+  findObjectsByWords,
+  findRunsByWords,
+} from "./search-names.ts";
+
+export const SEARCH_KINDS = ["event", "log", "flow_run", "task_run", ...SNAPSHOT_KINDS] as const;
+export type SearchKind = (typeof SEARCH_KINDS)[number];
+
+export type SearchHit =
+  | { readonly kind: "event"; readonly us: number; readonly id: string; readonly event: PrefectEvent }
+  | { readonly kind: "log"; readonly us: number; readonly id: string; readonly found: FoundLog; readonly run?: string }
+  | { readonly kind: "run"; readonly us: number; readonly id: string; readonly run: FoundRun }
+  | { readonly kind: "object"; readonly id: string; readonly type: SnapshotKind; readonly name: string };
+
+/** Where a page ended, one position per source. */
+export interface SearchPosition {
+  readonly objects: number;
+  readonly runs: number;
+  readonly event: EventCursor | undefined;
+  readonly log: LogCursor | undefined;
+}
+export const SEARCH_START: SearchPosition = { objects: 0, runs: 0, event: undefined, log: undefined };
+
+export interface SearchQuestion {
+  readonly query: string;
+  /** Absent: all of them. */
+  readonly kinds: readonly SearchKind[] | undefined;
+  readonly sinceUs?: number | undefined;
+  readonly untilUs?: number | undefined;
+  /** The caller gave a time (a cursor always carries its window). */
+  readonly isBounded: boolean;
+  readonly limit: number;
+  readonly after: SearchPosition;
+  readonly fresh?: boolean | undefined;
+  /** The present of the call, server's clock; absent: the moment of asking. */
+  readonly nowUs?: number | undefined;
+}
+
+export interface SearchPage {
+  readonly hits: readonly SearchHit[];
+  readonly more: boolean;
+  readonly window: TimeRange;
+  readonly freshness: Freshness;
+}
+
+/** Longer queries are not repeated in a hint. */
+const MOST_SIGNS = 100;
+
+/** Throws AppError `invalid_input` for a query without words or with too many, and what the live reading throws where nothing is recorded. */
+export async function searchRecord(ctx: QueryContext, question: SearchQuestion): Promise<SearchPage> {
+  const terms = parseSearchTerms(question.query);
+  checkSearchTerms(terms);
+  if (terms.all.length === 0) {
+    const { query } = question;
+    const signs = terms.none.length === 0 && query.trim() !== "" && query.length <= MOST_SIGNS ? query.trim() : "";
+    const filter = JSON.stringify({ text: { query: signs } });
+    const others = `Signs and emoji are not indexed: read_events with filter ${filter} looks for them in events, get_flow_run_logs with text in the lines of one run, get_flow_runs with name in names. `;
+    throw new AppError("invalid_input", `"${query}" holds no word to look for: only letters and digits make words`, {
+      hint: `${signs === "" ? "" : others}Give words that all must occur; "a phrase", -without, begin*.`,
+    });
+  }
+  const nowUs = question.nowUs ?? serverNowUs(ctx);
+  const window = await eventWindow(ctx, question, nowUs);
+  const search = { ...question, window, nowUs };
+  const db = ctx.record();
+  const wants = wantedKinds(question);
+  const { value: events, freshness } = wants("event")
+    ? await answerWindow<Found<PrefectEvent>>(
+        ctx,
+        { kind: "event", what: "events", window, fresh: question.fresh },
+        {
+          record: (record) => eventsOfRecord(record, terms, window, question),
+          live: (live) => eventsFromBoth(ctx, null, live, [window], terms, search),
+          mixed: (record, live, gaps) => eventsFromBoth(ctx, record, live, gaps, terms, search),
+          isEmpty: (found) => found.rows.length === 0,
+        },
+      )
+    : { value: NOTHING, freshness: unlessFuture(untimed(ctx, db), window, nowUs) };
+  const logs = db && wants("log") ? logsOfRecord(db, terms, window, question) : { rows: [], more: false };
+  const runIds = [...new Set(logs.rows.flatMap(({ log }) => log.flow_run_id ?? []))];
+  const names = db ? findRunNames(db, "flow_run", runIds) : new Map<string, string>();
+  const lists = db ? namesOfRecord(db, terms, window, question, wants) : { objects: [], runs: [] };
+  const timed: SearchHit[] = [
+    ...events.rows.map((event) => ({ kind: "event", us: usOf(event), id: event.id, event }) as const),
+    ...logs.rows.map((found) => {
+      const run = names.get(found.log.flow_run_id ?? "");
+      return { kind: "log", us: found.tsUs, id: found.log.id, found, ...(run ? { run } : {}) } as const;
+    }),
+    ...lists.runs.map((run) => ({ kind: "run", us: run.beginUs, id: run.id, run }) as const),
+  ].sort((a, b) => b.us - a.us);
+  const hits: SearchHit[] = [...lists.objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];
+  return {
+    hits: hits.slice(0, question.limit),
+    more: hits.length > question.limit || events.more || logs.more,
+    window,
+    freshness: withLimits(freshness, limitsOf(db, window, wants)),
+  };
+}
+
+/** Where the list goes on after its first `count` hits. */
+export function positionAfterHits(hits: readonly SearchHit[], count: number, from: SearchPosition): SearchPosition {
+  let { objects, runs, event, log } = from;
+  for (const hit of hits.slice(0, count)) {
+    if (hit.kind === "object") objects += 1;
+    else if (hit.kind === "run") runs += 1;
+    else if (hit.kind === "event") event = { occurredUs: hit.us, id: hit.id.toLowerCase() };
+    else log = { tsUs: hit.found.tsUs, seq: hit.found.seq };
+  }
+  return { objects, runs, event, log };
+}
+
+interface Found<T> {
+  readonly rows: readonly T[];
+  readonly more: boolean;
+}
+const NOTHING: Found<never> = { rows: [], more: false };
+
+/** Objects have no time: with bounds they are only looked for when asked for by kind. */
+function wantedKinds({ kinds, isBounded }: SearchQuestion): (kind: SearchKind) => boolean {
+  const isObject = (kind: SearchKind) => (SNAPSHOT_KINDS as readonly string[]).includes(kind);
+  return (kind) => (kinds && kinds.length > 0 ? kinds.includes(kind) : !(isBounded && isObject(kind)));
+}
+
+function usOf(event: PrefectEvent): number {
+  return parseIsoUs(event.occurred) ?? 0;
+}
+
+function eventsOfRecord(db: RecordDb, terms: SearchTerms, window: TimeRange, question: SearchQuestion) {
+  const { limit, after } = question;
+  const cursor = after.event ? { after: after.event } : {};
+  const { events, more } = findEventsByText(db, { terms, ...window, limit: limit + 1, ...cursor });
+  return { rows: events, more };
+}
+
+function logsOfRecord(db: RecordDb, terms: SearchTerms, window: TimeRange, question: SearchQuestion) {
+  const cursor = question.after.log ? { after: question.after.log } : {};
+  const { logs, more } = findLogsByText(db, { terms, ...window, limit: question.limit + 1, ...cursor });
+  return { rows: logs, more };
+}
+
+function namesOfRecord(
+  db: RecordDb,
+  terms: SearchTerms,
+  window: TimeRange,
+  question: SearchQuestion,
+  wants: (kind: SearchKind) => boolean,
+) {
+  const { after, limit } = question;
+  const kinds = SNAPSHOT_KINDS.filter(wants);
+  const page = (offset: number) => ({ offset, limit: limit + 1 });
+  const range = question.isBounded ? window : null;
+  const runs = (["flow_run", "task_run"] as const).filter(wants);
+  return {
+    objects: kinds.length > 0 ? findObjectsByWords(db, kinds, terms, page(after.objects)) : [],
+    runs: runs.length > 0 ? findRunsByWords(db, runs, terms, range, page(after.runs)) : [],
+  };
+}
+
+/** Prefect knows substrings and no phrases: it narrows by the words, each event is verified here. */
+async function liveEvents(
+  ctx: QueryContext,
+  live: LiveReader,
+  terms: SearchTerms,
+  window: TimeRange,
+  question: SearchQuestion,
+): Promise<LiveValue<Found<PrefectEvent>>> {
+  const words = [...new Set(searchWords(terms).map(({ word }) => word))].filter((word) => !/[^ -~]/.test(word));
+  const query = words.map((word) => `+${word}`).join(" ");
+  const filter = query === "" || query.length > 200 ? {} : { text: { query } };
+  const rows: PrefectEvent[] = [];
+  let after = question.after.event;
+  for (;;) {
+    const wanted = question.limit + 1;
+    const read = await readLiveEvents(ctx, live, { range: window, order: "desc", filter, after, wanted });
+    rows.push(...read.events.filter((event) => matchesSearch(terms, stringsOf(event).flatMap(wordsOf))));
+    const last = read.events.at(-1);
+    if (read.unread !== null && rows.length <= question.limit) {
+      const note = "Prefect was too slow to be searched whole; give since to search less.";
+      return { value: { rows, more: false }, gaps: [read.unread], notes: [note] };
+    }
+    if (rows.length > question.limit || read.events.length < wanted || !last) {
+      return { value: { rows, more: rows.length > question.limit } };
+    }
+    after = { occurredUs: usOf(last), id: last.id.toLowerCase() };
+  }
+}
+
+interface Search extends SearchQuestion {
+  readonly window: TimeRange;
+  readonly nowUs: number;
+}
+
+/** What the record holds of the whole window, and what Prefect finds in its holes. */
+async function eventsFromBoth(
+  ctx: QueryContext,
+  db: RecordDb | null,
+  live: LiveReader,
+  holes: readonly TimeRange[],
+  terms: SearchTerms,
+  search: Search,
+): Promise<LiveValue<Found<PrefectEvent>>> {
+  const held = db ? eventsOfRecord(db, terms, search.window, search) : NOTHING;
+  const found = new Map(held.rows.map((event) => [event.id, event]));
+  const { readable, lost } = await reachOf(ctx, holes, search.nowUs);
+  let unread = lost;
+  let more = held.more;
+  for (const hole of readable) {
+    const read: LiveValue<Found<PrefectEvent>> = await liveEvents(ctx, live, terms, hole, search);
+    for (const event of read.value.rows) found.set(event.id, event);
+    more ||= read.value.more;
+    unread = joinGaps(unread, read);
+  }
+  const rows = [...found.values()].sort((a, b) => usOf(b) - usOf(a) || (a.id < b.id ? 1 : -1));
+  const shown = rows.slice(0, search.limit + 1);
+  const isRecordOnly = readable.length === 0;
+  return { value: { rows: shown, more: more || shown.length < rows.length }, isRecordOnly, ...unread };
+}
+
+/** Names and recorded lines: as old as the record's newest word from Prefect. */
+function untimed(ctx: QueryContext, db: RecordDb | null): Freshness {
+  const nowUs = serverNowUs(ctx);
+  const contact = db ? findFact(db, "connection") : null;
+  const asOfUs = contact ? Math.min(nowUs, contact.lastContactUs + statedSkewUs(db)) : nowUs;
+  const coverage: Coverage = { complete: true, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes: [] };
+  return { source: "record", asOfUs, coverage };
+}
+
+/** What could not be searched, as sentences. */
+function limitsOf(db: RecordDb | null, window: TimeRange, wants: (kind: SearchKind) => boolean): string[] {
+  const others = SEARCH_KINDS.filter((kind) => kind !== "event" && wants(kind));
+  if (db === null) return others.length === 0 ? [] : [`Nothing is recorded yet: ${others.join(", ")} not searched.`];
+  const notes: string[] = [];
+  if (wants("log")) {
+    const { runs, missing } = countRunsWithoutLogs(db, window);
+    if (missing > 0) {
+      notes.push(
+        `Logs of ${missing} of the ${runs} runs in this time are not recorded and were not searched; get_flow_run_logs with text searches one run.`,
+      );
+    }
+  }
+  const unread = SNAPSHOT_KINDS.filter((kind) => wants(kind) && findFact(db, `read:${kind}`) === null);
+  if (unread.length > 0) notes.push(`Not read from Prefect yet, so not searched whole: ${unread.join(", ")}.`);
+  return notes;
+}
+
+function withLimits(freshness: Freshness, notes: readonly string[]): Freshness {
+  if (notes.length === 0) return freshness;
+  const { coverage } = freshness;
+  return { ...freshness, coverage: { ...coverage, complete: false, notes: [...coverage.notes, ...notes] } };
+}

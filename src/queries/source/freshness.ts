@@ -1,0 +1,373 @@
+/**
+ * The policy of every answer: the record where it covers the question, Prefect otherwise, and the record again, with its
+ * age, where Prefect does not answer. Times of the ledger are on the server's clock, and so is everything here.
+ */
+import { AppError, toAppError } from "../../errors.ts";
+import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
+import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import { gapsIn, mergeRanges } from "../../model/freshness.ts";
+import type { SnapshotKind } from "../../model/objects.ts";
+import { certainSkewMs } from "../../prefect/transport/clock-skew.ts";
+import { coveredRanges } from "../../store/coverage.ts";
+import { type RecordDb, whileUnchanged } from "../../store/database.ts";
+import { findFact } from "../../store/sync-state.ts";
+import type { CoveredPart, SourceChoice, SyncView, WindowAsk } from "./choose-source.ts";
+import { chooseForSnapshot, chooseForWindow, heldPart, NO_SYNC, snapshotHeld } from "./choose-source.ts";
+import type { QueryContext } from "./context.ts";
+import type { LiveReader } from "./live.ts";
+import { openLive } from "./live.ts";
+
+/** The syncing process beats every 2 s; silent for longer than this it is gone. */
+export const HEARTBEAT_LIMIT_US = 6 * SECOND_US;
+
+/** Catch-ups may fail, or wait for a limited Prefect; without one for longer than this, or than three of them take, nobody follows. */
+const FOLLOW_LIMIT_US = 300 * SECOND_US;
+
+/** Who feeds the record, as of `nowUs` (our clock); the answer's times are on the server's clock. */
+export function readSyncView(db: RecordDb, nowUs: number): SyncView {
+  const { syncer, connection, catchup } = whileUnchanged(db, "sync-view", () => ({
+    syncer: findFact(db, "syncer"),
+    connection: findFact(db, "connection"),
+    catchup: findFact(db, "catchup"),
+  }));
+  const skewUs = statedSkewUs(db);
+  const lastContactUs = connection ? connection.lastContactUs + skewUs : null;
+  if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return { ...NO_SYNC, lastContactUs };
+  const isLost = connection !== null && !connection.reachable;
+  const limitUs = Math.max(FOLLOW_LIMIT_US, 3_000 * (syncer.pollMs ?? 0));
+  const isCatchingUp = catchup !== null && catchup.atUs >= syncer.sinceUs && nowUs - catchup.atUs <= limitUs;
+  return {
+    following: !isLost && isCatchingUp,
+    unreachableSinceUs: isLost
+      ? Math.min(connection.sinceUs, connection.lastContactUs || connection.sinceUs) + skewUs
+      : null,
+    lastContactUs,
+  };
+}
+
+/** Server's clock minus ours, microseconds: the best guess; 0 while unknown, and where the clocks may agree. */
+export function clockSkewUs(db: RecordDb | null): number {
+  const skewMs = measuredSkewMs(db);
+  return certainSkewMs(skewMs) === 0 ? 0 : skewMs * 1000;
+}
+
+/** The same for moments that an answer states: these may be a little too old, and never of the future. */
+export function statedSkewUs(db: RecordDb | null): number {
+  return certainSkewMs(measuredSkewMs(db)) * 1000;
+}
+
+function measuredSkewMs(db: RecordDb | null): number {
+  return db ? (findFact(db, "clock")?.skewMs ?? 0) : 0;
+}
+
+/** The present on the server's clock. */
+export function serverNowUs(ctx: QueryContext): number {
+  return ctx.clock.nowUs() + clockSkewUs(ctx.record());
+}
+
+export interface Answered<T> {
+  readonly value: T;
+  readonly freshness: Freshness;
+}
+
+/** What a live reading found. Without further members it is the whole truth of the asked window. */
+export interface LiveValue<T> {
+  readonly value: T;
+  /** Parts of the window that could not be read. */
+  readonly gaps?: readonly TimeRange[];
+  readonly notes?: readonly string[];
+  /** Of a mixed reading: Prefect did not have to be asked after all. */
+  readonly isRecordOnly?: boolean;
+}
+
+export interface Reading<T> {
+  /** What the record holds, covered or not. */
+  record(db: RecordDb): T;
+  /** Prefect's answer; hands what is worth keeping to `ctx.keep`. */
+  live(live: LiveReader): Promise<LiveValue<T>>;
+  /** Record and live together; without it the whole window is asked live. */
+  mixed?(db: RecordDb, live: LiveReader, gaps: readonly TimeRange[]): Promise<LiveValue<T>>;
+  isEmpty(value: T): boolean;
+}
+
+export interface WindowQuestion {
+  /** Kind and scope of the ledger. */
+  readonly kind: string;
+  readonly scope?: string;
+  /** Plural noun for errors: "events". */
+  readonly what: string;
+  /** On the server's clock. */
+  readonly window: TimeRange;
+  readonly fresh?: boolean | undefined;
+  /** False when the stored columns cannot answer the filter. */
+  readonly answerable?: boolean;
+  /** The record could only guess: Prefect is asked first, the record answers where it cannot be. */
+  readonly stale?: boolean;
+}
+
+/**
+ * Answers a question about a window of time. Throws AppError of the live reading when it fails and the record holds
+ * nothing of the window.
+ */
+export async function answerWindow<T>(
+  ctx: QueryContext,
+  question: WindowQuestion,
+  reading: Reading<T>,
+): Promise<Answered<T>> {
+  const nowUs = serverNowUs(ctx);
+  const { value, freshness } = await answerBegun(ctx, question, reading);
+  return { value, freshness: unlessFuture(freshness, question.window, nowUs) };
+}
+
+/** What has not happened yet nobody knows: a window that begins after `nowUs` is not covered, whatever was read of it. */
+export function unlessFuture(freshness: Freshness, window: TimeRange, nowUs: number): Freshness {
+  if (window.fromUs <= nowUs) return freshness;
+  const { coverage } = freshness;
+  const notes = [futureNote(nowUs), ...coverage.notes];
+  return {
+    ...freshness,
+    coverage: { ...coverage, complete: false, fromUs: null, toUs: null, gaps: [window], notes },
+  };
+}
+
+/** Also for who typed a local time without its zone. */
+export function futureNote(nowUs: number): string {
+  return `The window begins in the future; now is ${formatIsoUs(Math.floor(nowUs / SECOND_US) * SECOND_US)}.`;
+}
+
+async function answerBegun<T>(ctx: QueryContext, question: WindowQuestion, reading: Reading<T>): Promise<Answered<T>> {
+  const db = ctx.record();
+  const ask = windowAsk(ctx, db, question);
+  const choice = chooseForWindow(question.stale === true ? { ...ask, answerable: false } : ask);
+  if (choice.source === "record" && db) {
+    const value = reading.record(db);
+    return { value, freshness: choice };
+  }
+  try {
+    return await readLive(ctx, ask, choice, reading, db);
+  } catch (error) {
+    const cause = toAppError(error);
+    if (!db || !canFallBack(cause, question)) throw explain(cause, question);
+    const held = heldAfter(cause, ask);
+    const value = reading.record(db);
+    // Nothing of this kind was ever read whole, and no row came along either: there is nothing to serve.
+    if (ask.covered.length === 0 && reading.isEmpty(value)) throw explain(cause, question);
+    return { value, freshness: withNotes(held, [failureNote(cause)]) };
+  }
+}
+
+function windowAsk(ctx: QueryContext, db: RecordDb | null, question: WindowQuestion): WindowAsk {
+  const covered = db ? heldRanges(db, question.kind, question.scope ?? "") : [];
+  return { ...askOf(ctx, db, question), window: question.window, covered };
+}
+
+/**
+ * The ledger of a kind. Flow runs are read by expected start now and then, and told by their events in between: behind the
+ * last reading their ledger goes on as far as the events' does.
+ */
+function heldRanges(db: RecordDb, kind: string, scope: string): readonly CoveredPart[] {
+  const ranges: readonly CoveredPart[] = coveredRanges(db, kind, scope);
+  const last = ranges.at(-1);
+  if (kind !== "flow_run" || !last) return ranges;
+  const events = coveredRanges(db, "event", "");
+  const end = mergeRanges(events).find((range) => range.fromUs <= last.toUs + 1 && range.toUs > last.toUs);
+  if (!end) return ranges;
+  const verifiedUs = Math.min(...events.filter((range) => range.toUs > last.toUs).map((range) => range.verifiedUs));
+  return [...ranges, { fromUs: last.toUs + 1, toUs: end.toUs, verifiedUs }];
+}
+
+function askOf(ctx: QueryContext, db: RecordDb | null, question: Pick<WindowQuestion, "fresh" | "answerable">) {
+  const nowUs = ctx.clock.nowUs();
+  const skewUs = statedSkewUs(db);
+  return {
+    nowUs: nowUs + skewUs,
+    skewUs,
+    freshMs: ctx.freshMs,
+    fresh: question.fresh === true,
+    answerable: question.answerable !== false,
+    sync: db ? readSyncView(db, nowUs) : NO_SYNC,
+  };
+}
+
+async function readLive<T>(
+  ctx: QueryContext,
+  ask: WindowAsk,
+  choice: SourceChoice,
+  reading: Reading<T>,
+  db: RecordDb | null,
+): Promise<Answered<T>> {
+  const live = openLive(ctx);
+  const asOfUs = live.startedUs + ask.skewUs;
+  if (choice.source === "mixed" && db && reading.mixed) {
+    const found = await reading.mixed(db, live, choice.gaps);
+    if (!found.isRecordOnly)
+      return { value: found.value, freshness: liveFreshness("mixed", ask.window, found, asOfUs) };
+    const { asOfUs: endUs } = heldPart(ask, ask.window);
+    return { value: found.value, freshness: liveFreshness("record", ask.window, found, endUs) };
+  }
+  const found = await reading.live(live);
+  return { value: found.value, freshness: liveFreshness("live", ask.window, found, asOfUs) };
+}
+
+function liveFreshness(
+  source: Freshness["source"],
+  window: TimeRange,
+  found: LiveValue<unknown>,
+  asOfUs: number,
+): Freshness {
+  const { gaps = [], notes = [] } = found;
+  const toUs = Math.max(window.fromUs, Math.min(window.toUs, asOfUs));
+  const covered = gapsIn({ fromUs: window.fromUs, toUs }, gaps);
+  const verifiedUs = source === "live" ? asOfUs : null;
+  const span = { fromUs: covered[0]?.fromUs ?? null, toUs: covered.at(-1)?.toUs ?? null };
+  return { source, asOfUs, coverage: { complete: gaps.length === 0, ...span, gaps, verifiedUs, notes } };
+}
+
+/** Where Prefect proved unreachable the record's end counts as now; after other failures the gaps stand. */
+function heldAfter(cause: AppError, ask: WindowAsk): SourceChoice & { source: "record" } {
+  if (cause.code !== "unavailable") return heldPart({ ...ask, fresh: false }, ask.window);
+  const lostUs = Math.min(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
+  const sync: SyncView = { ...ask.sync, following: false, unreachableSinceUs: ask.sync.unreachableSinceUs ?? lostUs };
+  const offline = { ...ask, sync, fresh: false, answerable: true };
+  const choice = chooseForWindow(offline);
+  return choice.source === "record" ? choice : heldPart(offline, ask.window);
+}
+
+export interface SnapshotQuestion {
+  /** Kinds whose whole lists the answer needs. */
+  readonly kinds: readonly SnapshotKind[];
+  readonly what: string;
+  readonly fresh?: boolean | undefined;
+  readonly answerable?: boolean;
+  /** What is held is known to be behind: Prefect is asked first, the record answers where it cannot be. */
+  readonly stale?: boolean;
+}
+
+/** Answers a question about the present state of whole lists; otherwise like `answerWindow`. */
+export function answerSnapshot<T>(
+  ctx: QueryContext,
+  question: SnapshotQuestion,
+  reading: Omit<Reading<T>, "mixed">,
+): Promise<Answered<T>> {
+  const db = ctx.record();
+  return answerHeld(ctx, { ...question, readUs: db ? oldestReading(db, question.kinds) : null }, reading);
+}
+
+export interface HeldQuestion extends Omit<SnapshotQuestion, "kinds"> {
+  /** When what the question needs was read whole, our clock; null: never. */
+  readonly readUs: number | null;
+  /** What was read then cannot change any more. */
+  readonly settled?: boolean;
+}
+
+/** The same for anything that is read as a whole at one moment, such as the logs of a run. */
+export async function answerHeld<T>(
+  ctx: QueryContext,
+  question: HeldQuestion,
+  reading: Omit<Reading<T>, "mixed">,
+): Promise<Answered<T>> {
+  const db = ctx.record();
+  const held = askOf(ctx, db, question);
+  const readUs = question.readUs === null ? null : question.readUs + held.skewUs;
+  const ask = {
+    ...held,
+    readUs,
+    settled: question.settled === true,
+    stale: question.stale === true,
+  };
+  const choice = chooseForSnapshot(ask);
+  if (choice.source === "record" && db) return { value: reading.record(db), freshness: choice };
+  try {
+    const live = openLive(ctx);
+    const { value, gaps = [], notes = [] } = await reading.live(live);
+    const at = live.startedUs + held.skewUs;
+    const coverage = {
+      complete: gaps.length === 0 && notes.length === 0,
+      fromUs: at,
+      toUs: at,
+      gaps,
+      verifiedUs: at,
+      notes,
+    };
+    return { value, freshness: { source: "live", asOfUs: at, coverage } };
+  } catch (error) {
+    const cause = toAppError(error);
+    if (!db || !canFallBack(cause, question)) throw explain(cause, question);
+    const value = reading.record(db);
+    if (readUs !== null) return { value, freshness: withNotes(snapshotHeld(ask, readUs), [failureNote(cause)]) };
+    if (reading.isEmpty(value)) throw explain(cause, question);
+    return { value, freshness: partlyHeld(ask, question.what, failureNote(cause)) };
+  }
+}
+
+/** Rows that came along with other answers: true, but nobody knows how many are missing. */
+function partlyHeld(ask: ReturnType<typeof askOf>, what: string, failure: string): Freshness {
+  const notes = [failure, `Only a part of these ${what} is recorded.`];
+  const asOfUs = Math.min(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
+  return {
+    source: "record",
+    asOfUs,
+    coverage: { complete: false, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes },
+  };
+}
+
+/** When the least recently read of these lists was read; null when one never was. */
+export function oldestReading(db: RecordDb, kinds: readonly SnapshotKind[]): number | null {
+  const read = kinds.map((kind) => findFact(db, `read:${kind}`)?.readUs ?? null);
+  return read.some((us) => us === null) ? null : Math.min(...read.map((us) => us ?? 0));
+}
+
+function canFallBack(cause: AppError, question: Pick<WindowQuestion, "fresh" | "answerable">): boolean {
+  return cause.retryable && question.fresh !== true && question.answerable !== false;
+}
+
+function failureNote(cause: AppError): string {
+  return `Prefect was asked and did not answer (${cause.message}).`;
+}
+
+function explain(cause: AppError, question: { readonly what: string; readonly fresh?: boolean | undefined }): AppError {
+  if (!cause.retryable) return cause;
+  // A Prefect that says when to come back is neither away nor named wrongly.
+  const isAway = cause.code === "unavailable" && cause.retryAfterMs === undefined;
+  const next = isAway
+    ? " Start Prefect or correct PREFECT_API_URL (`prefect-mcp-bun doctor` says what is wrong), then call again."
+    : "";
+  const hint = question.fresh
+    ? "Call again without fresh to read what is recorded."
+    : `Nothing of these ${question.what} is recorded yet.${next}`;
+  const options = { hint: cause.hint ? `${cause.hint} ${hint}` : hint, cause };
+  return new AppError(cause.code, cause.message, {
+    ...options,
+    ...(cause.retryAfterMs === undefined ? {} : { retryAfterMs: cause.retryAfterMs }),
+  });
+}
+
+function withNotes(choice: SourceChoice & { source: "record" }, notes: readonly string[]): Freshness {
+  const all = [...notes, ...choice.coverage.notes];
+  return { source: "record", asOfUs: choice.asOfUs, coverage: { ...choice.coverage, notes: all } };
+}
+
+/** Rows of this kind tell the present: their ledger reaches to now, or a process follows Prefect, or nobody can ask it. */
+export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): boolean {
+  const nowUs = serverNowUs(ctx);
+  const ask = windowAsk(ctx, db, { kind, what: kind, window: { fromUs: nowUs - SECOND_US, toUs: nowUs } });
+  if (ask.covered.length === 0) return false;
+  const endUs = Math.max(...ask.covered.map((part) => part.toUs));
+  return endUs >= nowUs - ctx.freshMs * 1000 || ask.sync.following || ask.sync.unreachableSinceUs !== null;
+}
+
+/** One freshness for an answer made of several: the oldest moment, every gap and note. */
+export function joinFreshness(parts: readonly Freshness[]): Freshness {
+  const sources = new Set(parts.map((part) => part.source));
+  const [first] = parts;
+  if (!first) throw new AppError("internal", "an answer without parts");
+  return {
+    source: sources.size === 1 ? first.source : "mixed",
+    asOfUs: Math.min(...parts.map((part) => part.asOfUs)),
+    coverage: {
+      ...first.coverage,
+      complete: parts.every((part) => part.coverage.complete),
+      notes: [...new Set(parts.flatMap((part) => part.coverage.notes))],
+    },
+  };
+}

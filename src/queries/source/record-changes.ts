@@ -1,0 +1,64 @@
+/** What a record has gained since it was last looked at, whichever process wrote it. */
+import { SECOND_US } from "../../lib/time.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { findEventSummaries } from "../../store/events/events.ts";
+
+export interface News {
+  /** Names of new events. */
+  readonly eventNames: ReadonlySet<string>;
+  /** `prefect.resource.id` of what they are about. */
+  readonly resourceIds: ReadonlySet<string>;
+  /** Anything at all was written. */
+  readonly isChanged: boolean;
+}
+
+/** Where a watcher stands; from `startNews`, moved on by `findNews`. */
+export interface NewsMark {
+  version: number;
+  newestUs: number;
+  readonly seen: Set<string>;
+}
+
+/** Events may arrive this much out of order and still be news. */
+const OVERLAP_US = 5 * SECOND_US;
+const MOST = 1_000;
+const NOTHING: News = { eventNames: new Set(), resourceIds: new Set(), isChanged: false };
+
+/** From now on. `nowUs`: our clock. */
+export function startNews(db: RecordDb, nowUs: number): NewsMark {
+  const newest = db.prepare<{ t: number | null }, []>("SELECT max(t) AS t FROM event").get()?.t ?? 0;
+  // A sender whose clock is ahead must not hide the news of all the others.
+  const mark = { version: dataVersion(db), newestUs: Math.min(newest, nowUs), seen: new Set<string>() };
+  for (const { id } of newestEvents(db, mark)) mark.seen.add(id);
+  return mark;
+}
+
+/** A look that finds nothing costs a few microseconds. */
+export function findNews(db: RecordDb, mark: NewsMark, nowUs: number): News {
+  const version = dataVersion(db);
+  if (version === mark.version) return NOTHING;
+  mark.version = version;
+  const found = newestEvents(db, mark);
+  const fresh = found.filter(({ id }) => !mark.seen.has(id));
+  for (const { id } of fresh) mark.seen.add(id);
+  for (const { occurredUs } of fresh) mark.newestUs = Math.max(mark.newestUs, Math.min(occurredUs, nowUs));
+  if (mark.seen.size > 10 * MOST) {
+    mark.seen.clear();
+    for (const { id } of found) mark.seen.add(id);
+  }
+  return {
+    eventNames: new Set(fresh.map(({ event }) => event)),
+    resourceIds: new Set(fresh.map(({ resourceId }) => resourceId)),
+    isChanged: true,
+  };
+}
+
+function newestEvents(db: RecordDb, mark: NewsMark) {
+  const fromUs = mark.newestUs - OVERLAP_US;
+  return findEventSummaries(db, { fromUs, toUs: Number.MAX_SAFE_INTEGER, order: "desc", limit: MOST }).events;
+}
+
+/** Changes when another connection has committed; ours only read. */
+function dataVersion(db: RecordDb): number {
+  return db.prepare<{ data_version: number }, []>("PRAGMA data_version").get()?.data_version ?? 0;
+}

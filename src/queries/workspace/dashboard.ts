@@ -1,0 +1,144 @@
+/** The workspace at a glance: exact counts of a window, the trend, every limit, the pools, and what is wrong. */
+import { DAY_US, parseIsoUs } from "../../lib/time.ts";
+import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import type { WorkPool } from "../../model/objects.ts";
+import type { RecordDb } from "../../store/database.ts";
+import type { Slot } from "../limits/slots.ts";
+import { listSlots } from "../limits/slots.ts";
+import type { RunCounts, TrendCounts } from "../runs/run-counts.ts";
+import { countLiveRuns, countLiveTrend, countRecordedRuns } from "../runs/run-counts.ts";
+import type { Trouble } from "../runs/run-problems.ts";
+import { findTrouble, groupRuns, readTrouble, runLine } from "../runs/run-problems.ts";
+import type { QueryContext } from "../source/context.ts";
+import { answerWindow, joinFreshness, serverNowUs } from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+
+export interface Problem {
+  readonly code: "failed_runs" | "late_runs" | "limit_full";
+  readonly summary: string;
+  readonly count?: number;
+  /** The newest failed or the longest late run. */
+  readonly flow_run_id?: string;
+}
+
+export interface Dashboard {
+  readonly window: TimeRange;
+  readonly counts: RunCounts;
+  /** Counts of the window of equal length before, or null where nobody could tell. */
+  readonly before: TrendCounts | null;
+  readonly slots: readonly Slot[];
+  readonly pools: readonly WorkPool[];
+  readonly problems: readonly Problem[];
+  readonly freshness: Freshness;
+}
+
+export interface DashboardQuestion {
+  readonly sinceUs?: number | undefined;
+  readonly untilUs?: number | undefined;
+  readonly fresh?: boolean | undefined;
+}
+
+interface Runs {
+  readonly counts: RunCounts;
+  readonly trouble: Trouble;
+}
+
+/** Default window: the last 24 hours up to now. Throws AppError when Prefect fails and nothing is recorded. */
+export async function getDashboard(ctx: QueryContext, question: DashboardQuestion): Promise<Dashboard> {
+  const nowUs = serverNowUs(ctx);
+  const toUs = question.untilUs ?? Math.max(nowUs, question.sinceUs ?? nowUs);
+  const window = { fromUs: question.sinceUs ?? toUs - DAY_US, toUs };
+  const earlier = { fromUs: window.fromUs - (window.toUs - window.fromUs), toUs: window.fromUs - 1 };
+  const { fresh } = question;
+  const [runs, before, slots] = await Promise.all([
+    answerWindow<Runs>(
+      ctx,
+      { kind: "flow_run", what: "flow runs", window, fresh },
+      {
+        record: (db) => ({ counts: countRecordedRuns(db, window), trouble: findTrouble(db, window) }),
+        live: (live) => readRuns(ctx, live, window),
+        isEmpty: (found) => found.counts.total === 0,
+      },
+    ),
+    window.fromUs > nowUs ? null : countBefore(ctx, earlier, fresh),
+    listSlots(ctx, fresh),
+  ]);
+  const { counts, trouble } = runs.value;
+  const { pools } = slots.value;
+  const problems = [...runProblems(trouble, counts, pools, nowUs), ...fullLimits(slots.value.slots)];
+  const freshness = joinFreshness([runs.freshness, slots.freshness]);
+  return { window, counts, before, slots: slots.value.slots, pools, problems, freshness };
+}
+
+async function readRuns(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<{ value: Runs }> {
+  const [counts, trouble] = await Promise.all([countLiveRuns(live, window), readTrouble(ctx, live, window)]);
+  return { value: { counts, trouble } };
+}
+
+/** The trend is a second question: where it cannot be answered the first one still is. */
+async function countBefore(
+  ctx: QueryContext,
+  window: TimeRange,
+  fresh: boolean | undefined,
+): Promise<TrendCounts | null> {
+  const read = {
+    record: (db: RecordDb) => countRecordedRuns(db, window),
+    live: async (live: LiveReader) => ({ value: await countLiveTrend(live, window) }),
+    isEmpty: () => true,
+  };
+  try {
+    const { value, freshness } = await answerWindow<TrendCounts>(
+      ctx,
+      { kind: "flow_run", what: "flow runs", window, fresh },
+      read,
+    );
+    return freshness.coverage.complete ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Groups shown of each kind. */
+const MOST_GROUPS = 3;
+
+function runProblems(trouble: Trouble, counts: RunCounts, pools: readonly WorkPool[], nowUs: number): Problem[] {
+  const failing = groupRuns(trouble.failed, (run) => run.flow);
+  const failed = failing.slice(0, MOST_GROUPS).flatMap(([flow, runs]): Problem[] => {
+    const [newest] = runs;
+    if (!newest) return [];
+    const summary = `${flow ?? "unknown flow"}: ${runs.length} failed or crashed, last ${runLine(newest)}`;
+    return [{ code: "failed_runs", summary, count: runs.length, flow_run_id: newest.id }];
+  });
+  const late = groupRuns(trouble.late, (run) => run.workPool);
+  const waiting = late.slice(0, MOST_GROUPS).flatMap(([pool, runs]): Problem[] => {
+    const [longest] = runs;
+    if (!longest) return [];
+    const minutes = Math.max(0, Math.round((nowUs - (parseIsoUs(longest.expected ?? "") ?? nowUs)) / 60_000_000));
+    const where = pool === null ? "without a work pool" : `in pool ${poolState(pools, pool)}`;
+    const summary = `${runs.length} late ${where}, longest ${longest.name} (${longest.flow ?? "unknown flow"}), due ${minutes} min ago`;
+    return [{ code: "late_runs", summary, count: runs.length, flow_run_id: longest.id }];
+  });
+  const rest = failing.length > MOST_GROUPS ? [moreFailing(failing.length - MOST_GROUPS, counts)] : [];
+  return [...failed, ...rest, ...waiting];
+}
+
+function moreFailing(flows: number, counts: RunCounts): Problem {
+  return { code: "failed_runs", summary: `${flows} more flows fail; ${counts.failed + counts.crashed} runs in all` };
+}
+
+function poolState(pools: readonly WorkPool[], name: string): string {
+  const status = pools.find((pool) => pool.name === name)?.status;
+  return status ? `${name} (${status})` : name;
+}
+
+function fullLimits(slots: readonly Slot[]): Problem[] {
+  const full = slots.filter((slot) => slot.limit > 0 && slot.active_slots >= slot.limit);
+  return full.slice(0, MOST_GROUPS * 2).map((slot) => {
+    const holders = slot.holders.slice(0, 3).map((holder) => holder.name ?? holder.id);
+    const by = holders.length > 0 ? `, held by ${holders.join(", ")}` : "";
+    return {
+      code: "limit_full",
+      summary: `${slot.kind} ${slot.name}: ${slot.active_slots} of ${slot.limit} slots taken${by}`,
+    };
+  });
+}

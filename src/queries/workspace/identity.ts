@@ -1,0 +1,118 @@
+/** Which Prefect this is, and on Cloud: whose. Each part that cannot be read is left out with a note. */
+import { toAppError } from "../../errors.ts";
+import type { Freshness } from "../../model/freshness.ts";
+import { findFact } from "../../store/sync-state.ts";
+import type { QueryContext } from "../source/context.ts";
+import { answerHeld } from "../source/freshness.ts";
+import type { LiveReader } from "../source/live.ts";
+
+export interface Identity {
+  readonly api_url: string;
+  readonly kind: "server" | "cloud";
+  readonly version?: string;
+  readonly ui_url?: string;
+  readonly account_id?: string;
+  readonly workspace_id?: string;
+  /** Facts of Cloud's account, workspace and user under the peer's names; absent where access was refused. */
+  readonly [fact: string]: unknown;
+}
+
+/** `…/accounts/{36}/workspaces/{36}` of a Cloud API URL. */
+export function cloudIds(url: string): { accountId: string; workspaceId: string } | null {
+  const match = /accounts\/([0-9a-f-]{36})\/workspaces\/([0-9a-f-]{36})/i.exec(url);
+  return match?.[1] && match[2] ? { accountId: match[1], workspaceId: match[2] } : null;
+}
+
+export async function getIdentity(
+  ctx: QueryContext,
+  fresh: boolean | undefined,
+): Promise<{ identity: Identity; freshness: Freshness }> {
+  const db = ctx.record();
+  const instance = db ? findFact(db, "instance") : null;
+  const isCloud = cloudIds(ctx.instance) !== null;
+  const isHeld = db !== null && instance !== null && instance.version !== null && !isCloud;
+  const contactUs = db ? (findFact(db, "connection")?.lastContactUs ?? null) : null;
+  const { value, freshness } = await answerHeld<Identity>(
+    ctx,
+    { what: "facts", fresh, readUs: isHeld ? contactUs : null },
+    {
+      record: () => describe(ctx, { ...(instance?.version ? { version: instance.version } : {}) }),
+      live: async (live) => {
+        const read = isCloud
+          ? await readCloud(live)
+          : { facts: { version: await live.api.readVersion(live.options()) }, notes: [] };
+        return { value: describe(ctx, read.facts), notes: read.notes };
+      },
+      isEmpty: () => !isHeld,
+    },
+  );
+  return { identity: value, freshness };
+}
+
+function describe(ctx: QueryContext, facts: Readonly<Record<string, unknown>>): Identity {
+  const ids = cloudIds(ctx.instance);
+  const known = Object.entries(facts).filter(([, value]) => value !== null && value !== undefined);
+  return {
+    api_url: ctx.instance,
+    kind: ids ? "cloud" : "server",
+    ...(ctx.uiUrl ? { ui_url: ctx.uiUrl } : {}),
+    ...(ids ? { account_id: ids.accountId, workspace_id: ids.workspaceId } : {}),
+    ...Object.fromEntries(known),
+  };
+}
+
+const ACCOUNT_FACTS = [
+  "plan_type",
+  "plan_tier",
+  "features",
+  "automations_limit",
+  "work_pool_limit",
+  "mex_work_pool_limit",
+  "run_retention_days",
+  "audit_log_retention_days",
+  "self_serve",
+];
+const USER_FACTS = ["id", "email", "handle", "first_name", "last_name"];
+
+/** Account, workspace and user, each by itself. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py */
+async function readCloud(live: LiveReader): Promise<{ facts: Record<string, unknown>; notes: string[] }> {
+  const ids = cloudIds(live.api.url);
+  const account = `/accounts/${ids?.accountId}`;
+  const parts = [
+    { name: "account", path: account },
+    { name: "workspace", path: `${account}/workspaces/${ids?.workspaceId}` },
+    { name: "user", path: "/me/" },
+  ];
+  const read = await Promise.allSettled(parts.map(({ path }) => live.api.getCloud(path, live.options())));
+  const failed = read.flatMap((one) => (one.status === "rejected" ? [toAppError(one.reason)] : []));
+  const [first] = failed;
+  if (first && failed.length === parts.length) throw first;
+  const [accountFacts, workspaceFacts, userFacts] = read.map((one) =>
+    one.status === "fulfilled" ? asObject(one.value) : {},
+  );
+  const notes = read.flatMap((one, index) =>
+    one.status === "rejected" ? [`The ${parts[index]?.name} could not be read (${toAppError(one.reason).code}).`] : [],
+  );
+  const user = pick(userFacts, USER_FACTS);
+  return {
+    facts: {
+      account_name: accountFacts?.name,
+      workspace_name: workspaceFacts?.name,
+      workspace_description: workspaceFacts?.description,
+      ...(Object.keys(user).length > 0 ? { user } : {}),
+      ...pick(accountFacts, ACCOUNT_FACTS),
+    },
+    notes,
+  };
+}
+
+function asObject(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+function pick(from: Readonly<Record<string, unknown>> | undefined, names: readonly string[]): Record<string, unknown> {
+  const found = names.flatMap((name) =>
+    from?.[name] === null || from?.[name] === undefined ? [] : [[name, from[name]]],
+  );
+  return Object.fromEntries(found);
+}

@@ -1,0 +1,95 @@
+/** What the record holds, how current it is, and who feeds it: the same facts for the tool and for `status`. */
+import { SECOND_US } from "../../lib/time.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import { gapsIn, mergeRanges } from "../../model/freshness.ts";
+import { coveredRanges, coveredScopes } from "../../store/coverage.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { eventRange } from "../../store/events/events.ts";
+import { recordBytes } from "../../store/record-file.ts";
+import { findFact } from "../../store/sync-state.ts";
+import type { QueryContext } from "../source/context.ts";
+import { HEARTBEAT_LIMIT_US, readSyncView, serverNowUs } from "../source/freshness.ts";
+
+export interface RecordStatus {
+  readonly instance: string;
+  readonly version: string | null;
+  /** Null: there is no record yet. */
+  readonly file: string | null;
+  readonly bytes: number;
+  readonly events: number;
+  readonly oldestUs: number | null;
+  readonly newestUs: number | null;
+  /** Merged ranges by kind; times of the server's clock. */
+  readonly coverage: Readonly<Record<string, readonly TimeRange[]>>;
+  /** Holes between the first and the last covered moment of the events. */
+  readonly gaps: readonly TimeRange[];
+  /** How far the end of the events' coverage lies behind now, milliseconds; null without coverage. */
+  readonly lagMs: number | null;
+  readonly syncing: "self" | "other" | "none";
+  readonly reachable: boolean | null;
+  readonly lastContactUs: number | null;
+  readonly stream: string | null;
+  readonly backfill: { readonly goalUs: number; readonly reachedUs: number; readonly done: boolean } | null;
+  readonly requests: { readonly total: number; readonly lastMinute: number } | null;
+  readonly lastError: { readonly atUs: number; readonly code: string; readonly message: string } | null;
+  /** Rows of the tables beside events. */
+  readonly rows: Readonly<Record<string, number>>;
+  /** Runs whose logs are held whole. */
+  readonly runsWithLogs: number;
+}
+
+const TABLES = ["flow_run", "task_run", "log", "object", "object_change"] as const;
+const KINDS = ["event", "flow_run", "task_run"] as const;
+
+export function getRecordStatus(ctx: QueryContext): RecordStatus {
+  const db = ctx.record();
+  return db ? describe(ctx, db) : nothingHeld(ctx.instance);
+}
+
+function nothingHeld(instance: string): RecordStatus {
+  const none = { oldestUs: null, newestUs: null, lagMs: null, reachable: null, lastContactUs: null, stream: null };
+  const held = { version: null, file: null, bytes: 0, events: 0, coverage: {}, gaps: [], rows: {}, runsWithLogs: 0 };
+  return { instance, ...held, ...none, syncing: "none", backfill: null, requests: null, lastError: null };
+}
+
+function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
+  const range = eventRange(db);
+  const coverage = Object.fromEntries(KINDS.map((kind) => [kind, mergeRanges(coveredRanges(db, kind, ""), SECOND_US)]));
+  const events = coverage.event ?? [];
+  const [first, last] = [events[0], events.at(-1)];
+  const nowUs = ctx.clock.nowUs();
+  const sync = readSyncView(db, nowUs);
+  const instance = findFact(db, "instance");
+  const isSyncing = whoSyncs(db, nowUs);
+  return {
+    instance: instance?.url ?? ctx.instance,
+    version: instance?.version ?? null,
+    file: db.file,
+    bytes: recordBytes(db.file),
+    events: range?.count ?? 0,
+    oldestUs: range?.fromUs ?? null,
+    newestUs: range?.toUs ?? null,
+    coverage,
+    gaps: first && last ? gapsIn({ fromUs: first.fromUs, toUs: last.toUs }, events) : [],
+    lagMs: last ? Math.max(0, Math.round((serverNowUs(ctx) - last.toUs) / 1000)) : null,
+    syncing: isSyncing,
+    reachable: isSyncing === "none" ? null : sync.unreachableSinceUs === null,
+    lastContactUs: sync.lastContactUs,
+    stream: isSyncing === "none" ? null : (findFact(db, "stream")?.state ?? null),
+    backfill: findFact(db, "backfill"),
+    requests: findFact(db, "requests"),
+    lastError: findFact(db, "lastError"),
+    rows: Object.fromEntries(TABLES.map((table) => [table, countRows(db, table)])),
+    runsWithLogs: coveredScopes(db, "log").filter((scope) => scope !== "").length,
+  };
+}
+
+function whoSyncs(db: RecordDb, nowUs: number): RecordStatus["syncing"] {
+  const syncer = findFact(db, "syncer");
+  if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return "none";
+  return syncer.pid === process.pid ? "self" : "other";
+}
+
+function countRows(db: RecordDb, table: (typeof TABLES)[number]): number {
+  return db.prepare<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0;
+}

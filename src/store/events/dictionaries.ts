@@ -1,0 +1,129 @@
+import type { RecordDb } from "../database.ts";
+
+/**
+ * Numbers of event names and resources, made where missing. For the writer, inside a transaction: what it remembers is
+ * dropped after a rollback and when another process has written, because the numbers given then may mean something else.
+ */
+export interface WriterDictionaries {
+  nameId(name: string): number;
+  /** `name`: the resource's name in this event, if it has one; `occurredUs` says which of several names is the newest. */
+  resourceId(resourceId: string, name: string | undefined, occurredUs: number): number;
+}
+
+interface KnownResource {
+  readonly id: number;
+  name: string | null;
+  nameUs: number | null;
+}
+
+/** Two generations: what was used since the last turn survives, the rest is forgotten. */
+class RecentMap<V> {
+  private young = new Map<string, V>();
+  private old = new Map<string, V>();
+  private readonly size: number;
+
+  constructor(size: number) {
+    this.size = size;
+  }
+
+  get(key: string): V | undefined {
+    const found = this.young.get(key);
+    if (found !== undefined) return found;
+    const kept = this.old.get(key);
+    if (kept !== undefined) this.set(key, kept);
+    return kept;
+  }
+
+  set(key: string, value: V): void {
+    if (this.young.size >= this.size) {
+      this.old = this.young;
+      this.young = new Map();
+    }
+    this.young.set(key, value);
+  }
+
+  clear(): void {
+    this.young.clear();
+    this.old.clear();
+  }
+}
+
+const REMEMBERED = 20_000;
+
+export function createWriterDictionaries(db: RecordDb): WriterDictionaries {
+  const names = new Map<string, number>();
+  const resources = new RecentMap<KnownResource>(REMEMBERED);
+  db.onInvalidate(() => {
+    names.clear();
+    resources.clear();
+  });
+
+  const addName = db.prepare<unknown, [string]>("INSERT INTO event_name(name) VALUES (?)");
+  const readName = db.prepare<{ id: number }, [string]>("SELECT id FROM event_name WHERE name = ?");
+  const addResource = db.prepare<unknown, [string, string | null, number | null]>(
+    "INSERT INTO resource(resource_id, name, name_us, renamed) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING",
+  );
+  const readResource = db.prepare<KnownResource, [string]>(
+    "SELECT id, name, name_us AS nameUs FROM resource WHERE resource_id = ?",
+  );
+  const rename = db.prepare<unknown, [string | null, number | null, number, number]>(
+    "UPDATE resource SET name = ?, name_us = ?, renamed = ? WHERE id = ?",
+  );
+
+  const knownResource = (resourceId: string, name: string | undefined, occurredUs: number): KnownResource => {
+    const known = resources.get(resourceId);
+    if (known) return known;
+    const nameUs = name === undefined ? null : occurredUs;
+    const { changes, lastInsertRowid } = addResource.run(resourceId, name ?? null, nameUs);
+    const fresh = { id: Number(lastInsertRowid), name: name ?? null, nameUs };
+    const row = changes > 0 ? fresh : (readResource.get(resourceId) ?? fresh);
+    resources.set(resourceId, row);
+    return row;
+  };
+
+  return {
+    nameId(name) {
+      let id = names.get(name);
+      if (id === undefined) {
+        id = readName.get(name)?.id ?? Number(addName.run(name).lastInsertRowid);
+        names.set(name, id);
+      }
+      return id;
+    },
+    resourceId(resourceId, name, occurredUs) {
+      const known = knownResource(resourceId, name, occurredUs);
+      if (name !== undefined && name !== known.name) {
+        const isFirst = known.name === null;
+        if (isFirst || occurredUs >= (known.nameUs ?? 0)) {
+          known.name = name;
+          known.nameUs = occurredUs;
+        }
+        rename.run(known.name, known.nameUs, isFirst ? 0 : 1, known.id);
+      }
+      return known.id;
+    },
+  };
+}
+
+/** Event names by number, for readers. Read anew when a name was added; numbers are never used twice. */
+export function eventNames(db: RecordDb): ReadonlyMap<number, string> {
+  const cache = db.local("event-names", () => {
+    const made = { newest: -1, names: new Map<number, string>() };
+    db.onInvalidate((why) => {
+      if (why !== "foreign write") made.newest = -1;
+    });
+    return made;
+  });
+  const newest = db.prepare<{ id: number | null }, []>("SELECT max(id) AS id FROM event_name").get()?.id ?? 0;
+  if (newest !== cache.newest) {
+    const rows = db.prepare<{ id: number; name: string }, []>("SELECT id, name FROM event_name").all();
+    cache.names = new Map(rows.map((row) => [row.id, row.name]));
+    cache.newest = newest;
+  }
+  return cache.names;
+}
+
+/** Number of a resource by its whole id, or undefined when no event named it. */
+export function findResourceNumber(db: RecordDb, resourceId: string): number | undefined {
+  return db.prepare<{ id: number }, [string]>("SELECT id FROM resource WHERE resource_id = ?").get(resourceId)?.id;
+}

@@ -1,0 +1,126 @@
+import { isUuid, uuidToBytes } from "../../lib/uuid.ts";
+import { compileEventFilter, type EventFilter } from "../../model/events/event-filter.ts";
+import { parseTextQuery } from "../../model/events/text-query.ts";
+import type { RecordDb } from "../database.ts";
+import { BLOCK_SIZE } from "./blocks.ts";
+import { type BlockWalk, blockStream } from "./event-blocks.ts";
+import { type EventPlan, planEvents } from "./event-plan.ts";
+import {
+  beyond,
+  type EventCursor,
+  type EventRow,
+  inExactOrder,
+  keyRange,
+  type Order,
+  type OrderedRange,
+  type RowStream,
+} from "./event-rows.ts";
+import { type Branch, branchStream, countBranches, scanStream } from "./event-streams.ts";
+import { largestShift } from "./event-times.ts";
+import { labelWordQuery } from "./label-blocks.ts";
+
+export interface RowQuery {
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly order: Order;
+  readonly after?: EventCursor;
+}
+
+export interface MatchingRows {
+  /** In exact order. `isBeyondCursor` is false only for rows that a distinct list has to know of. */
+  readonly rows: Iterable<{ readonly row: EventRow; readonly isBeyondCursor: boolean }>;
+  /** What is left to be tested on the whole event (rows that carry `event` have passed it), or null. */
+  readonly rest: EventFilter | null;
+}
+
+/** Rows that can match, narrowed by the best index there is. `want`: how many the caller is likely to take. */
+export function matchingRows(db: RecordDb, query: RowQuery, filter: EventFilter, want: number): MatchingRows {
+  // A list of distinct resources must know what stood before the cursor.
+  const isDistinct = filter.resource?.distinct === true;
+  const after = isDistinct ? undefined : query.after;
+  const range: OrderedRange = { ...query, after, shift: largestShift(db) };
+  const { stream, plan } = chooseWay(db, filter, range);
+  const isBeyond = beyond(isDistinct ? query.after : undefined, query.order);
+  return { rows: accepted(inExactOrder(stream, range, want), plan, isBeyond), rest: restOf(plan) };
+}
+
+function* accepted(rows: Iterable<EventRow>, plan: EventPlan, isBeyond: (row: EventRow) => boolean) {
+  for (const row of rows) if (plan.accept(row)) yield { row, isBeyondCursor: isBeyond(row) };
+}
+
+function restOf({ rest }: EventPlan): EventFilter | null {
+  return Object.values(rest).every((part) => Array.isArray(part) && part.length === 0) ? null : rest;
+}
+
+interface Way {
+  readonly stream: RowStream;
+  readonly plan: EventPlan;
+}
+
+/** By ids, else by an index; where only the whole event can tell, by blocks if that reads less. */
+function chooseWay(db: RecordDb, filter: EventFilter, range: OrderedRange): Way {
+  const { lo, hi } = keyRange(range);
+  const ids = filter.id?.id;
+  if (ids?.length) return { stream: idStream(db, ids, range), plan: planEvents(db, filter, lo, hi, false) };
+  const plan = planEvents(db, filter, lo, hi, true);
+  const rest = restOf(plan);
+  const { branches } = plan;
+  if (branches && !(rest && areBlocksFewer(db, rest, branches, lo, hi))) {
+    return { stream: branchStream(db, branches, range.order, lo, hi), plan };
+  }
+  if (!rest) return { stream: scanStream(db, range.order, lo, hi), plan };
+  const whole = planEvents(db, filter, lo, hi, false);
+  const left = restOf(whole) ?? {};
+  const among = () => blocksWithLabels(db, left);
+  const walk: BlockWalk = { among, mayMatch: quickTextTest(left), matches: compileEventFilter(left) };
+  return { stream: blockStream(db, walk, range.order, lo, hi), plan: whole };
+}
+
+function areBlocksFewer(db: RecordDb, rest: EventFilter, branches: readonly Branch[], lo: number, hi: number): boolean {
+  if (countBranches(db, branches, lo, hi, FEW_EVENTS) < FEW_EVENTS) return false;
+  const among = blocksWithLabels(db, rest);
+  if (among === null || among.size > MOST_BLOCKS) return false;
+  const events = among.size * BLOCK_SIZE;
+  return countBranches(db, branches, lo, hi, events + 1) > events;
+}
+
+/** So few are read one by one without looking for another way. */
+const FEW_EVENTS = 200;
+/** More blocks than this are not worth comparing with an index. */
+const MOST_BLOCKS = 1_000;
+
+function blocksWithLabels(db: RecordDb, rest: EventFilter): ReadonlySet<number> | null {
+  const words = labelWordQuery(rest);
+  if (words === null) return null;
+  const read = db.prepare<{ id: number }, [string]>("SELECT rowid AS id FROM block_fts WHERE block_fts MATCH ?");
+  return new Set(read.all(words).map((row) => row.id));
+}
+
+/** A test of the stored JSON that no matching event fails: plain words of the text query must stand in it. */
+function quickTextTest(rest: EventFilter): (json: string) => boolean {
+  const query = parseTextQuery(rest.text?.query ?? "");
+  const isPlain = (term: string) => /^[\w.-]+$/.test(term);
+  const required = query.required.filter(isPlain).map((term) => term.toLowerCase());
+  const include = query.include.every(isPlain) ? query.include.map((term) => term.toLowerCase()) : [];
+  if (required.length === 0 && include.length === 0) return () => true;
+  return (json) => {
+    const lower = json.toLowerCase();
+    return (
+      required.every((term) => lower.includes(term)) &&
+      (include.length === 0 || include.some((term) => lower.includes(term)))
+    );
+  };
+}
+
+function idStream(db: RecordDb, ids: readonly string[], range: OrderedRange): RowStream {
+  const find = db.prepare<EventRow, [Uint8Array]>(
+    "SELECT t, shift, id, name_id AS nameId, res_id AS resId, blk, ofs FROM event WHERE id = ?",
+  );
+  return {
+    next() {
+      const wanted = new Set(ids.map((id) => id.toLowerCase()).filter(isUuid));
+      const rows = [...wanted].flatMap((id) => find.get(uuidToBytes(id)) ?? []);
+      return { rows: rows.sort((a, b) => (range.order === "desc" ? b.t - a.t : a.t - b.t)), frontier: null };
+    },
+  };
+}

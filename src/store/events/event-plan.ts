@@ -1,0 +1,154 @@
+import {
+  type AnyResourceFilter,
+  asList,
+  compileNameFilter,
+  type EventFilter,
+  type RelatedFilter,
+  restrictsNames,
+} from "../../model/events/event-filter.ts";
+import type { RecordDb } from "../database.ts";
+import { eventNames, findResourceNumber } from "./dictionaries.ts";
+import type { EventRow } from "./event-rows.ts";
+import { type Branch, countBranches } from "./event-streams.ts";
+import { findResourceNumbers, resourcePrefixTest } from "./resource-prefix.ts";
+
+/** How a filter is answered: an index to walk, a test of narrow rows, and what only the whole event can tell. */
+export interface EventPlan {
+  /** null: no index narrows it. An empty list: nothing can match. */
+  readonly branches: readonly Branch[] | null;
+  readonly accept: (row: EventRow) => boolean;
+  /** Parts of the filter that neither the branches nor `accept` have answered. */
+  readonly rest: EventFilter;
+}
+
+/** Beyond this many branches the walk of the time key is cheaper. */
+const MOST_BRANCHES = 4_000;
+/** Rows that are counted before one way is called as long as another. */
+const COUNT_CAP = 1_000;
+/** A way with no more than this is taken without looking at the others. */
+const FEW = 100;
+/** Postings are narrowed by at most this many names. */
+const MOST_NAMES = 500;
+/** A related resource is looked up per row for at most this many ids. */
+const MOST_PROBES = 8;
+
+type Test = (row: EventRow) => boolean;
+
+/**
+ * One conjunct of the filter: indexes that could drive the search (null: none), a test for rows found otherwise (null: only the
+ * event can tell), and whether branches and test say all that the conjunct says.
+ */
+interface Part {
+  readonly branches: readonly Branch[] | null;
+  readonly test: Test | null;
+  readonly isWhole: boolean;
+}
+
+const UNNARROWED: Part = { branches: null, test: null, isWhole: false };
+
+/**
+ * `lo`, `hi`: keys that the query can touch, for estimating. Without `mayWalk` the rows will come from elsewhere (a list of ids,
+ * whole blocks), so that `accept` and `rest` must say everything.
+ */
+export function planEvents(db: RecordDb, filter: EventFilter, lo: number, hi: number, mayWalk: boolean): EventPlan {
+  const names = matchingNames(db, filter.event);
+  const related = asList(filter.related).map((one) => ({ one, part: relatedPart(db, one, names) }));
+  const any = asList(filter.any_resource).map((one) => ({ one, part: anyPart(db, one, names) }));
+  const { id, id_prefix: prefixes, labels } = filter.resource ?? {};
+  const parts: Part[] = [...related, ...any].map(({ part }) => part);
+  if (id?.length) parts.push(primaryPart(numbersOf(db, id)));
+  if (prefixes?.length) parts.push(primaryPrefixPart(db, prefixes));
+  if (names) parts.push(namePart(names));
+
+  const driver = mayWalk ? chooseDriver(db, parts, lo, hi) : null;
+  const tests = parts.flatMap((part) => (part === driver || !part.test ? [] : [part.test]));
+  const isLeft = ({ part }: { part: Part }) => !part.isWhole || (part !== driver && !part.test);
+  const rest: EventFilter = {
+    ...(labels ? { resource: { labels } } : {}),
+    related: related.filter(isLeft).map(({ one }) => one),
+    any_resource: any.filter(isLeft).map(({ one }) => one),
+    ...(filter.text ? { text: filter.text } : {}),
+  };
+  return { branches: driver?.branches ?? null, accept: (row) => tests.every((test) => test(row)), rest };
+}
+
+/** Numbers of the names that match, or null when names are not restricted. */
+function matchingNames(db: RecordDb, filter: EventFilter["event"]): ReadonlySet<number> | null {
+  if (!restrictsNames(filter)) return null;
+  const matches = compileNameFilter(filter);
+  const numbers = new Set<number>();
+  for (const [id, name] of eventNames(db)) if (matches(name)) numbers.add(id);
+  return numbers;
+}
+
+function namePart(names: ReadonlySet<number>): Part {
+  const branches: Branch[] = [...names].map((nameId) => ({ by: "name", nameId }));
+  return { branches, test: (row) => names.has(row.nameId), isWhole: true };
+}
+
+function primaryPart(resIds: readonly number[]): Part {
+  const set = new Set(resIds);
+  const branches: Branch[] = resIds.map((resId) => ({ by: "primary", resId }));
+  return { branches, test: (row) => set.has(row.resId), isWhole: true };
+}
+
+function primaryPrefixPart(db: RecordDb, prefixes: readonly string[]): Part {
+  const numbers = findResourceNumbers(db, prefixes);
+  return numbers ? primaryPart(numbers) : { branches: null, test: resourcePrefixTest(db, prefixes), isWhole: true };
+}
+
+function relatedPart(db: RecordDb, filter: RelatedFilter, names: ReadonlySet<number> | null): Part {
+  const { id, role, resources_in_roles: pairs, labels } = filter;
+  const ids = id?.length ? id : pairs?.map(([one]) => one);
+  // The role "" stands for the primary resource, which has no postings.
+  if (!ids?.length || role?.includes("")) return UNNARROWED;
+  const resIds = numbersOf(db, ids);
+  const isWhole = Boolean(id?.length) && !role?.length && !pairs?.length && Object.keys(labels ?? {}).length === 0;
+  return { branches: postings(resIds, names), test: postingTest(db, resIds), isWhole };
+}
+
+function anyPart(db: RecordDb, filter: AnyResourceFilter, names: ReadonlySet<number> | null): Part {
+  const { id, id_prefix: prefixes, labels } = filter;
+  const resIds = id?.length ? numbersOf(db, id) : prefixes?.length ? findResourceNumbers(db, prefixes) : null;
+  if (!resIds) return UNNARROWED;
+  const isWhole = Object.keys(labels ?? {}).length === 0 && !(id?.length && prefixes?.length);
+  const set = new Set(resIds);
+  const isRelated = postingTest(db, resIds);
+  const primary: Branch[] = resIds.map((resId) => ({ by: "primary", resId }));
+  return {
+    branches: [...primary, ...postings(resIds, names)],
+    test: isRelated && ((row) => set.has(row.resId) || isRelated(row)),
+    isWhole,
+  };
+}
+
+function numbersOf(db: RecordDb, ids: readonly string[]): number[] {
+  return [...new Set(ids)].flatMap((id) => findResourceNumber(db, id) ?? []);
+}
+
+function postings(resIds: readonly number[], names: ReadonlySet<number> | null): Branch[] {
+  const wanted = names && names.size <= MOST_NAMES ? JSON.stringify([...names]) : null;
+  return resIds.map((resId) => ({ by: "related", resId, names: wanted }));
+}
+
+/** Looks the row up in the postings; not for many resources, where reading the event is cheaper. */
+function postingTest(db: RecordDb, resIds: readonly number[]): Test | null {
+  if (resIds.length > MOST_PROBES) return null;
+  const find = db.prepare<{ t: number }, [number, number]>("SELECT t FROM related WHERE res_id = ? AND t = ?");
+  return (row) => resIds.some((resId) => find.get(resId, row.t) !== null);
+}
+
+/** The part with the fewest events; counted only where there is a choice. Parts with postings come first and win ties. */
+function chooseDriver(db: RecordDb, parts: readonly Part[], lo: number, hi: number): Part | null {
+  const able = parts.filter((part) => part.branches !== null && part.branches.length <= MOST_BRANCHES);
+  const empty = able.find((part) => part.branches?.length === 0);
+  if (empty || able.length < 2) return empty ?? able[0] ?? null;
+  let best: Part | null = null;
+  let fewest = Number.POSITIVE_INFINITY;
+  for (const part of able) {
+    const count = countBranches(db, part.branches ?? [], lo, hi, COUNT_CAP);
+    if (count < fewest) [best, fewest] = [part, count];
+    if (count <= FEW) break;
+  }
+  return best;
+}

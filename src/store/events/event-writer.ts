@@ -1,0 +1,137 @@
+import { uuidToBytes } from "../../lib/uuid.ts";
+import {
+  EVENT_SOURCES,
+  type EventSource,
+  type PrefectEvent,
+  RESOURCE_ID,
+  RESOURCE_NAME,
+} from "../../model/events/event.ts";
+import type { RecordDb } from "../database.ts";
+import { putStateJson } from "../sync-state.ts";
+import { createBlockWriter } from "./blocks.ts";
+import { cleanGonePostings } from "./deleted-postings.ts";
+import { createWriterDictionaries } from "./dictionaries.ts";
+import { LARGEST_SHIFT, largestShift, StampReader } from "./event-times.ts";
+
+export interface InsertResult {
+  /** Events whose content is new in the record, replaced ones included, in the order given. */
+  readonly inserted: readonly PrefectEvent[];
+  /** Keys (`event.t`) of `inserted`, same order. */
+  readonly keys: readonly number[];
+  /** Events that were held already. */
+  readonly duplicates: number;
+  /** How many of `inserted` took the place of a differing copy. */
+  readonly replaced: number;
+}
+
+export interface EventWriter {
+  /**
+   * Stores events once each, by id. A copy read over REST (every source but "stream") replaces a stored one whose
+   * `occurred` or `received` differs: REST keeps the first publication, the socket may deliver a later one.
+   * Call inside `inTransaction`. `seenUs`: our clock.
+   */
+  insert(events: readonly PrefectEvent[], source: EventSource, seenUs: number): InsertResult;
+}
+
+interface StoredKey {
+  readonly t: number;
+  readonly shift: number;
+  readonly recv: number;
+}
+
+export function createEventWriter(db: RecordDb, options: { readonly text?: boolean } = {}): EventWriter {
+  const dictionaries = createWriterDictionaries(db);
+  const blocks = createBlockWriter(db, options.text ?? true);
+  const stamps = new StampReader();
+  const nextFree = new Map<number, number>();
+  const largest = { shift: -1 };
+  db.onInvalidate(() => {
+    nextFree.clear();
+    largest.shift = -1;
+  });
+
+  const insertRow = db.prepare<unknown, [number, number, Uint8Array, number, number, number, number, number, number]>(
+    "INSERT INTO event(t, shift, id, name_id, res_id, recv, blk, ofs, src) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  const findRow = db.prepare<StoredKey, [Uint8Array]>("SELECT t, shift, recv FROM event WHERE id = ?");
+  const freeAfter = db.prepare<{ t: number }, [number]>(
+    "SELECT e.t + 1 AS t FROM event e WHERE e.t >= ? AND NOT EXISTS (SELECT 1 FROM event n WHERE n.t = e.t + 1) ORDER BY e.t LIMIT 1",
+  );
+  const deleteRow = db.prepare<unknown, [number]>("DELETE FROM event WHERE t = ?");
+  const insertRelated = db.prepare<unknown, [number, number, number]>(
+    "INSERT INTO related(res_id, t, name_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  const noteShift = (shift: number): void => {
+    if (largest.shift < 0) largest.shift = largestShift(db);
+    if (shift <= largest.shift) return;
+    putStateJson(db, LARGEST_SHIFT, shift, 0);
+    largest.shift = shift;
+  };
+
+  /** The next free key after an occupied one. What was given last for a stamp is remembered: ties by the thousand are real. */
+  const keyFor = (occurredUs: number): number => {
+    const occupied = nextFree.get(occurredUs) ?? occurredUs;
+    const t = freeAfter.get(occupied)?.t ?? occupied;
+    if (nextFree.size > 10_000) nextFree.clear();
+    nextFree.set(occurredUs, t);
+    return t;
+  };
+
+  const insertOne = (
+    event: PrefectEvent,
+    source: EventSource,
+    seenUs: number,
+  ): { t: number; replaced: boolean } | null => {
+    const id = uuidToBytes(event.id);
+    const occurredUs = stamps.occurredUs(event, seenUs);
+    const recv = stamps.receivedUs(event, occurredUs) - occurredUs;
+    const nameId = dictionaries.nameId(event.event);
+    const resId = dictionaries.resourceId(event.resource[RESOURCE_ID] ?? "", event.resource[RESOURCE_NAME], occurredUs);
+    const { blk, ofs } = blocks.next(seenUs);
+    const src = EVENT_SOURCES[source];
+    const put = (t: number) => insertRow.run(t, t - occurredUs, id, nameId, resId, recv, blk, ofs, src).changes > 0;
+    let t = occurredUs;
+    let replaced = false;
+    if (!put(t)) {
+      const stored = findRow.get(id);
+      if (stored) {
+        const isSame = stored.t - stored.shift === occurredUs && stored.recv === recv;
+        if (isSame || source === "stream") return null;
+        // Its JSON names the postings to remove, and may stand in the open block.
+        blocks.flush();
+        deleteRow.run(stored.t);
+        cleanGonePostings(db);
+        replaced = true;
+      }
+      if (!stored || !put(t)) {
+        t = keyFor(occurredUs);
+        noteShift(t - occurredUs);
+        put(t);
+      }
+    }
+    for (const resource of event.related) {
+      const relatedId = dictionaries.resourceId(resource[RESOURCE_ID] ?? "", resource[RESOURCE_NAME], occurredUs);
+      insertRelated.run(relatedId, t, nameId);
+    }
+    blocks.add(event, t);
+    return { t, replaced };
+  };
+
+  return {
+    insert(events, source, seenUs) {
+      cleanGonePostings(db);
+      const inserted: PrefectEvent[] = [];
+      const keys: number[] = [];
+      let replaced = 0;
+      for (const event of events) {
+        const done = insertOne(event, source, seenUs);
+        if (!done) continue;
+        inserted.push(event);
+        keys.push(done.t);
+        if (done.replaced) replaced += 1;
+      }
+      blocks.flush();
+      return { inserted, keys, duplicates: events.length - inserted.length, replaced };
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
+import { type PrefectEvent, RESOURCE_NAME } from "../../model/events/event.ts";
+import { compileEventFilter, type EventFilter } from "../../model/events/event-filter.ts";
+import { inSnapshot, type RecordDb } from "../database.ts";
+import { readEvent } from "./blocks.ts";
+import { eventNames } from "./dictionaries.ts";
+import { matchingRows } from "./event-matches.ts";
+import type { EventCursor, EventRow, Order } from "./event-rows.ts";
+
+export { countEventsBetween, countEventsByHour, eventIdsBetween, eventRange } from "./event-counts.ts";
+export type { EventCursor } from "./event-rows.ts";
+export { createEventWriter, type EventWriter, type InsertResult } from "./event-writer.ts";
+
+export interface EventQuery {
+  /** Closed window of `occurred`. */
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly order: Order;
+  readonly limit: number;
+  /** Only what comes after this position in the order. */
+  readonly after?: EventCursor;
+  /** `occurred` and `order` inside are ignored. */
+  readonly filter?: EventFilter;
+}
+
+export interface EventSummary {
+  readonly id: string;
+  readonly occurredUs: number;
+  readonly event: string;
+  readonly resourceId: string;
+  /** Name of the resource in this event, or where the event gives none, the newest one known. */
+  readonly resourceName: string | null;
+}
+
+/** Events in exact order (`occurred`, then id), filtered as Prefect's REST does. `more`: the window holds further ones. */
+export function findEvents(db: RecordDb, query: EventQuery): { events: PrefectEvent[]; more: boolean } {
+  return inSnapshot(db, () => {
+    const { found, more } = take(db, query, true);
+    return { events: found.flatMap(({ event }) => event ?? []), more };
+  });
+}
+
+/** The same without reading the JSON, unless the filter or a renamed resource needs it. */
+export function findEventSummaries(db: RecordDb, query: EventQuery): { events: EventSummary[]; more: boolean } {
+  return inSnapshot(db, () => {
+    const { found, more } = take(db, query, false);
+    const names = eventNames(db);
+    const resources = new Map<number, ResourceName>();
+    return { events: found.map((match) => toSummary(db, match, names, resources)), more };
+  });
+}
+
+export function findEventById(db: RecordDb, id: string): PrefectEvent | null {
+  if (!isUuid(id)) return null;
+  return inSnapshot(db, () => {
+    const place = db
+      .prepare<{ blk: number; ofs: number }, [Uint8Array]>("SELECT blk, ofs FROM event WHERE id = ?")
+      .get(uuidToBytes(id));
+    return place ? (readEvent(db, place) ?? null) : null;
+  });
+}
+
+/** Event by its key `event.t`, as kept by rows folded from events; null when it is gone. */
+export function findEventByKey(db: RecordDb, t: number): PrefectEvent | null {
+  const place = db.prepare<{ blk: number; ofs: number }, [number]>("SELECT blk, ofs FROM event WHERE t = ?").get(t);
+  return place ? (readEvent(db, place) ?? null) : null;
+}
+
+interface Match {
+  readonly row: EventRow;
+  readonly event: PrefectEvent | undefined;
+}
+
+function take(db: RecordDb, query: EventQuery, withEvents: boolean): { found: Match[]; more: boolean } {
+  const { limit, filter = {} } = query;
+  const found: Match[] = [];
+  const { rows, rest } = matchingRows(db, query, filter, limit + 1);
+  const matches = rest && compileEventFilter(rest);
+  const seen = filter.resource?.distinct ? new Set<number>() : null;
+  for (const { row, isBeyondCursor } of rows) {
+    let event = row.event;
+    if (matches || withEvents) event ??= readEvent(db, row);
+    if ((matches || withEvents) && !event) continue;
+    if (matches && event && !row.event && !matches(event)) continue;
+    if (seen?.has(row.resId)) continue;
+    seen?.add(row.resId);
+    if (!isBeyondCursor) continue;
+    if (found.length === limit) return { found, more: true };
+    found.push({ row, event });
+  }
+  return { found, more: false };
+}
+
+interface ResourceName {
+  readonly resourceId: string;
+  readonly name: string | null;
+  readonly renamed: number;
+}
+
+function toSummary(
+  db: RecordDb,
+  { row, event }: Match,
+  names: ReadonlyMap<number, string>,
+  resources: Map<number, ResourceName>,
+): EventSummary {
+  const resource = resources.get(row.resId) ?? readResource(db, row.resId);
+  resources.set(row.resId, resource);
+  const known = event ?? (resource.renamed ? readEvent(db, row) : undefined);
+  return {
+    id: bytesToUuid(row.id),
+    occurredUs: row.t - row.shift,
+    event: names.get(row.nameId) ?? "",
+    resourceId: resource.resourceId,
+    resourceName: known?.resource[RESOURCE_NAME] ?? resource.name,
+  };
+}
+
+function readResource(db: RecordDb, id: number): ResourceName {
+  const read = db.prepare<ResourceName, [number]>(
+    "SELECT resource_id AS resourceId, name, renamed FROM resource WHERE id = ?",
+  );
+  return read.get(id) ?? { resourceId: "", name: null, renamed: 0 };
+}

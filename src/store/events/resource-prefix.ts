@@ -1,0 +1,47 @@
+import { lowerAscii, sqlLikePrefix } from "../../model/text/sql-like.ts";
+import type { RecordDb } from "../database.ts";
+import type { EventRow } from "./event-rows.ts";
+
+/** Prefixes of more resources than this are tested row by row instead. */
+const MOST_RESOURCES = 200;
+
+/**
+ * Numbers of the resources whose id begins with one of the prefixes as SQL LIKE has it (ASCII case ignored, `_` and `%`
+ * wildcards), or null when they are too many. Ids in lower case stand together in the index; the few with capitals have one
+ * of their own.
+ */
+export function findResourceNumbers(db: RecordDb, prefixes: readonly string[]): number[] | null {
+  const lower = db.prepare<{ id: number; resourceId: string }, [string, string, string]>(
+    "SELECT id, resource_id AS resourceId FROM resource WHERE resource_id >= ? AND resource_id < ? AND resource_id LIKE ? || '%' LIMIT 201",
+  );
+  const capitals = db.prepare<{ id: number }, [string]>(
+    "SELECT id FROM resource INDEXED BY resource_capitals WHERE resource_id <> lower(resource_id) AND resource_id LIKE ? || '%' LIMIT 201",
+  );
+  const found = new Set<number>();
+  for (const prefix of prefixes) {
+    const head = lowerAscii(prefix.split(/[%_]/, 1)[0] ?? "");
+    for (const { id } of lower.all(head, `${head}\u{10ffff}`, prefix)) found.add(id);
+    if (found.size > MOST_RESOURCES) return null;
+    for (const { id } of capitals.all(prefix)) found.add(id);
+    if (found.size > MOST_RESOURCES) return null;
+  }
+  return [...found];
+}
+
+/** Tests the primary resource of a row against the prefixes. */
+export function resourcePrefixTest(db: RecordDb, prefixes: readonly string[]): (row: EventRow) => boolean {
+  const matchers = prefixes.map(sqlLikePrefix);
+  const read = db.prepare<{ resourceId: string }, [number]>(
+    "SELECT resource_id AS resourceId FROM resource WHERE id = ?",
+  );
+  const known = new Map<number, boolean>();
+  return (row) => {
+    let answer = known.get(row.resId);
+    if (answer === undefined) {
+      const id = read.get(row.resId)?.resourceId ?? "";
+      answer = matchers.some((matches) => matches(id));
+      known.set(row.resId, answer);
+    }
+    return answer;
+  };
+}

@@ -1,0 +1,186 @@
+import { formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
+import type { Log } from "../../model/objects.ts";
+import { indexText } from "../../model/text/words.ts";
+import { inSnapshot, type RecordDb, type SQLQueryBindings } from "../database.ts";
+
+/** Position of a line: time, then order of arrival, which keeps the server's order of lines with one stamp. */
+export interface LogCursor {
+  readonly tsUs: number;
+  readonly seq: number;
+}
+
+export interface FoundLog extends LogCursor {
+  readonly log: Log;
+  /** Number of the line in its flow run, from 1; null for a line without a flow run. */
+  readonly n: number | null;
+}
+
+export interface LogQuery {
+  readonly flowRunIds?: readonly string[];
+  readonly taskRunIds?: readonly string[];
+  /** At least this level. */
+  readonly minLevel?: number;
+  /** Part of the message, case ignored. */
+  readonly text?: string;
+  /** Closed window of the line's stamp. */
+  readonly sinceUs?: number;
+  readonly untilUs?: number;
+  /** "asc" is head, "desc" is tail: the newest come first. */
+  readonly order: "asc" | "desc";
+  readonly limit: number;
+  readonly after?: LogCursor;
+}
+
+interface LogRow {
+  readonly seq: number;
+  readonly id: Uint8Array;
+  readonly flowRunId: Uint8Array | null;
+  readonly taskRunId: Uint8Array | null;
+  readonly tsUs: number;
+  readonly level: number;
+  readonly logger: string;
+  readonly message: string;
+}
+
+const COLUMNS = "seq, id, flow_run_id AS flowRunId, task_run_id AS taskRunId, ts_us AS tsUs, level, logger, message";
+
+/**
+ * Stores lines once each, by id, and answers how many were new. Give them in the server's ascending order: lines with one
+ * stamp keep it. Call inside `inTransaction`. Lines without a readable stamp are left out.
+ */
+export function upsertLogs(db: RecordDb, rows: readonly Log[]): number {
+  const insert = db.prepare<
+    unknown,
+    [Uint8Array, Uint8Array | null, Uint8Array | null, number, number, string, string]
+  >(
+    "INSERT INTO log(id, flow_run_id, task_run_id, ts_us, level, logger, message) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  const index = db.prepare<unknown, [number, string]>("INSERT INTO log_fts(rowid, text) VALUES (?, ?)");
+  let added = 0;
+  for (const row of rows) {
+    const tsUs = parseIsoUs(row.timestamp);
+    if (tsUs === undefined) continue;
+    const run = row.flow_run_id ? uuidToBytes(row.flow_run_id) : null;
+    const task = row.task_run_id ? uuidToBytes(row.task_run_id) : null;
+    const { changes, lastInsertRowid } = insert.run(
+      uuidToBytes(row.id),
+      run,
+      task,
+      tsUs,
+      Math.trunc(row.level),
+      row.name,
+      row.message,
+    );
+    if (changes === 0) continue;
+    added += 1;
+    index.run(Number(lastInsertRowid), indexText(`${row.message}\n${row.name}`));
+  }
+  return added;
+}
+
+/** All lines of one flow run, its task runs included, in the server's order. */
+export function findLogsOfFlowRun(db: RecordDb, flowRunId: string): Log[] {
+  const read = db.prepare<LogRow, [Uint8Array]>(`SELECT ${COLUMNS} FROM log WHERE flow_run_id = ? ORDER BY ts_us, seq`);
+  return isUuid(flowRunId) ? read.all(uuidToBytes(flowRunId)).map(toLog) : [];
+}
+
+/** Lines in order (time, arrival), filtered; `more`: further ones match. */
+export function findLogs(db: RecordDb, query: LogQuery): { logs: FoundLog[]; more: boolean } {
+  return inSnapshot(db, () => {
+    const rows = matchingLogs(db, query, query.limit + 1);
+    return { logs: numbered(db, rows.slice(0, query.limit)), more: rows.length > query.limit };
+  });
+}
+
+/** Lines per level of the flow runs, ascending by level. */
+export function countLogLevels(db: RecordDb, flowRunIds: readonly string[]): { level: number; n: number }[] {
+  const count = db.prepare<{ level: number; n: number }, [string]>(
+    "SELECT level, count(*) AS n FROM log WHERE flow_run_id IN (SELECT unhex(value) FROM json_each(?)) GROUP BY level ORDER BY level",
+  );
+  return count.all(hexList(flowRunIds));
+}
+
+/** SQLite's LIKE knows the case of ASCII letters only; other texts are compared here. */
+const isAscii = (text: string) => !/[^ -~]/.test(text);
+
+function matchingLogs(db: RecordDb, query: LogQuery, want: number): LogRow[] {
+  const { text = "" } = query;
+  if (isAscii(text)) return readChunk(db, query, want, query.after);
+  const lower = text.toLowerCase();
+  const found: LogRow[] = [];
+  let after = query.after;
+  for (;;) {
+    const rows = readChunk(db, query, CHUNK, after);
+    found.push(...rows.filter((row) => row.message.toLowerCase().includes(lower)));
+    after = rows.at(-1);
+    if (found.length >= want || rows.length < CHUNK || !after) return found.slice(0, want);
+  }
+}
+
+const CHUNK = 1_000;
+
+function readChunk(db: RecordDb, query: LogQuery, limit: number, after: LogCursor | undefined): LogRow[] {
+  const { order, text = "" } = query;
+  const where: string[] = [];
+  const values: SQLQueryBindings[] = [];
+  const add = (condition: string, ...given: SQLQueryBindings[]) => {
+    where.push(condition);
+    values.push(...given);
+  };
+  if (query.flowRunIds) add("flow_run_id IN (SELECT unhex(value) FROM json_each(?))", hexList(query.flowRunIds));
+  if (query.taskRunIds) add("task_run_id IN (SELECT unhex(value) FROM json_each(?))", hexList(query.taskRunIds));
+  if (query.minLevel !== undefined) add("level >= ?", query.minLevel);
+  if (query.sinceUs !== undefined) add("ts_us >= ?", query.sinceUs);
+  if (query.untilUs !== undefined) add("ts_us <= ?", query.untilUs);
+  if (text !== "" && isAscii(text)) add("message LIKE ? ESCAPE '\\'", `%${text.replace(/[\\%_]/g, "\\$&")}%`);
+  if (after) add(`(ts_us, seq) ${order === "asc" ? ">" : "<"} (?, ?)`, after.tsUs, after.seq);
+  const direction = order === "asc" ? "ASC" : "DESC";
+  const sql = `SELECT ${COLUMNS} FROM log ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""}
+    ORDER BY ts_us ${direction}, seq ${direction} LIMIT ?`;
+  return db.prepare<LogRow, SQLQueryBindings[]>(sql).all(...values, limit);
+}
+
+function hexList(ids: readonly string[]): string {
+  return JSON.stringify(ids.filter(isUuid).map((id) => id.replaceAll("-", "")));
+}
+
+/** Numbers of lines: counted from the beginning of the run once, then from line to line. */
+function numbered(db: RecordDb, rows: readonly LogRow[]): FoundLog[] {
+  const count = db.prepare<{ n: number }, [Uint8Array, number, number, number, number]>(
+    "SELECT count(*) AS n FROM log WHERE flow_run_id = ? AND (ts_us, seq) > (?, ?) AND (ts_us, seq) <= (?, ?)",
+  );
+  const before = new Map<string, LogCursor & { n: number }>();
+  const numbers = new Map<number, number>();
+  const ascending = [...rows].sort((a, b) => a.tsUs - b.tsUs || a.seq - b.seq);
+  for (const { seq, tsUs, flowRunId } of ascending) {
+    if (!flowRunId) continue;
+    const run = bytesToUuid(flowRunId);
+    const from = before.get(run) ?? { tsUs: Number.MIN_SAFE_INTEGER, seq: 0, n: 0 };
+    const n = from.n + (count.get(flowRunId, from.tsUs, from.seq, tsUs, seq)?.n ?? 0);
+    before.set(run, { tsUs, seq, n });
+    numbers.set(seq, n);
+  }
+  return rows.map((row) => ({ tsUs: row.tsUs, seq: row.seq, n: numbers.get(row.seq) ?? null, log: toLog(row) }));
+}
+
+function toLog(row: LogRow): Log {
+  return {
+    id: bytesToUuid(row.id),
+    name: row.logger,
+    level: row.level,
+    message: row.message,
+    timestamp: formatIsoUs(row.tsUs),
+    flow_run_id: row.flowRunId && bytesToUuid(row.flowRunId),
+    task_run_id: row.taskRunId && bytesToUuid(row.taskRunId),
+  };
+}
+
+/** Lines by their `seq`, numbered, in the order given; those that are gone are left out. */
+export function findLogsBySeq(db: RecordDb, seqs: readonly number[]): FoundLog[] {
+  const read = db.prepare<LogRow, [number]>(`SELECT ${COLUMNS} FROM log WHERE seq = ?`);
+  return numbered(
+    db,
+    seqs.flatMap((seq) => read.get(seq) ?? []),
+  );
+}

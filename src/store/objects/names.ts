@@ -1,0 +1,119 @@
+/** Objects and runs of the record by name or by the beginning of their id. */
+import type { SnapshotKind } from "../../model/objects.ts";
+import type { RecordDb } from "../database.ts";
+import { idText } from "../runs/run-columns.ts";
+
+/** Something that a name may mean. */
+export interface NamedRow {
+  readonly id: string;
+  readonly name: string;
+  /** Flow of a deployment, pool of a queue. */
+  readonly parent: string | null;
+  /** When a run began or is due, microseconds; null for objects. */
+  readonly beginUs: number | null;
+  readonly isDeleted: boolean;
+}
+
+/** More rows are never read, so this many means "at least". */
+export const MOST_NAMED = 20;
+
+export type RunTable = "flow_run" | "task_run";
+
+interface RunRow {
+  readonly id: Uint8Array;
+  readonly name: string;
+  readonly begin_us: number | null;
+  readonly deleted_us: number | null;
+}
+
+const BEGIN = { flow_run: "begin_us", task_run: "coalesce(start_us, expected_us)" } as const;
+
+function runs(db: RecordDb, table: RunTable, where: string, ...params: (string | Uint8Array)[]): NamedRow[] {
+  const sql = `SELECT id, name, ${BEGIN[table]} AS begin_us, deleted_us FROM ${table} WHERE ${where}
+    ORDER BY deleted_us IS NOT NULL, ${BEGIN[table]} DESC LIMIT ${MOST_NAMED}`;
+  return db
+    .prepare<RunRow, (string | Uint8Array)[]>(sql)
+    .all(...params)
+    .map((row) => ({
+      id: idText(row.id) ?? "",
+      name: row.name,
+      parent: null,
+      beginUs: row.begin_us,
+      isDeleted: row.deleted_us !== null,
+    }));
+}
+
+interface ObjectRow {
+  readonly id: string;
+  readonly name: string;
+  readonly parent: string | null;
+  readonly deleted_us: number | null;
+}
+
+function objects(db: RecordDb, kind: SnapshotKind, where: string, ...params: string[]): NamedRow[] {
+  const sql = `SELECT o.id, o.name, p.name AS parent, o.deleted_us FROM object o
+    LEFT JOIN object p ON p.id = o.parent_id AND p.kind = ${kind === "deployment" ? "'flow'" : "'work_pool'"}
+    WHERE o.kind = ? AND ${where} ORDER BY o.deleted_us IS NOT NULL, p.name, o.name LIMIT ${MOST_NAMED}`;
+  return db
+    .prepare<ObjectRow, string[]>(sql)
+    .all(kind, ...params)
+    .map((row) => ({
+      id: row.id,
+      name: row.name,
+      parent: row.parent,
+      beginUs: null,
+      isDeleted: row.deleted_us !== null,
+    }));
+}
+
+const isRun = (kind: RunTable | SnapshotKind): kind is RunTable => kind === "flow_run" || kind === "task_run";
+
+/** Rows whose id begins with these hex digits (dashes do not count). */
+export function findByIdPrefix(db: RecordDb, kind: RunTable | SnapshotKind, prefix: string): NamedRow[] {
+  const hex = prefix.replaceAll("-", "").toLowerCase();
+  if (isRun(kind)) {
+    const bound = (digit: string) => Uint8Array.fromHex(hex.padEnd(32, digit));
+    return runs(db, kind, "id BETWEEN ? AND ?", bound("0"), bound("f"));
+  }
+  return objects(db, kind, "replace(o.id, '-', '') LIKE ?", `${hex}%`);
+}
+
+/** Rows of exactly this name; without any, of this name in other capitals. `parent`: also the flow or pool has this name. */
+export function findByName(db: RecordDb, kind: RunTable | SnapshotKind, name: string, parent?: string): NamedRow[] {
+  // For runs only exact names have an index: other capitals are not worth a scan of a large table.
+  if (isRun(kind)) return runs(db, kind, "name = ?", name);
+  const inParent = parent === undefined ? "" : " AND p.name = ?";
+  const given = parent === undefined ? [name] : [name, parent];
+  const exact = objects(db, kind, `o.name = ?${inParent}`, ...given);
+  return exact.length > 0
+    ? exact
+    : objects(
+        db,
+        kind,
+        `lower(o.name) = lower(?)${inParent.replace("p.name = ?", "lower(p.name) = lower(?)")}`,
+        ...given,
+      );
+}
+
+/** Names to suggest from: all of an object's kind, or the newest runs. */
+export function findKnownNames(db: RecordDb, kind: RunTable | SnapshotKind): string[] {
+  const sql = isRun(kind)
+    ? `SELECT name FROM ${kind} WHERE deleted_us IS NULL ORDER BY ${kind === "flow_run" ? "begin_us" : "expected_us"} DESC LIMIT 500`
+    : "SELECT name FROM object WHERE kind = ? AND deleted_us IS NULL ORDER BY name LIMIT 2000";
+  return db
+    .prepare<{ name: string }, string[]>(sql)
+    .all(...(isRun(kind) ? [] : [kind]))
+    .map((row) => row.name);
+}
+
+/** Whether a run is in a state of exactly this name. */
+export function hasStateName(db: RecordDb, table: RunTable, name: string): boolean {
+  return db.prepare(`SELECT 1 FROM ${table} WHERE state_name = ? LIMIT 1`).get(name) !== null;
+}
+
+/** The name that events gave to a resource, such as a run that was deleted before its row was read; null when none did. */
+export function findResourceName(db: RecordDb, resourceId: string): { readonly name: string | null } | null {
+  return db
+    .prepare<{ name: string | null }, [string]>("SELECT name FROM resource WHERE resource_id = ?")
+    .get(resourceId);
+}

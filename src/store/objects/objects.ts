@@ -1,0 +1,314 @@
+/**
+ * Flows, deployments, pools, queues, workers, limits and automations as REST told them last, with the changes seen between
+ * readings: the history that Prefect does not keep.
+ */
+
+import { MINUTE_US } from "../../lib/time.ts";
+import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
+import type { RecordDb } from "../database.ts";
+import { timeUs } from "../runs/run-columns.ts";
+import { findFact, putFact } from "../sync-state.ts";
+
+/** A stored object. Times in microseconds, our clock. */
+export interface StoredObject<K extends SnapshotKind = SnapshotKind> {
+  readonly kind: K;
+  readonly id: string;
+  readonly name: string;
+  /** Flow of a deployment, pool of a queue or worker. */
+  readonly parentId: string | null;
+  readonly doc: SnapshotObjects[K];
+  readonly firstUs: number;
+  readonly readUs: number;
+  readonly deletedUs: number | null;
+}
+
+/** A change seen between two readings: it happened after `sinceUs` (null: unknown) and not after `atUs`. */
+export interface ObjectChange {
+  readonly atUs: number;
+  readonly sinceUs: number | null;
+  readonly kind: SnapshotKind;
+  readonly id: string;
+  readonly name: string;
+  readonly change: "created" | "updated" | "deleted";
+  readonly diff: Readonly<Record<string, { readonly from?: unknown; readonly to?: unknown }>>;
+}
+
+interface ObjectRow {
+  readonly id: string;
+  readonly name: string;
+  readonly parent_id: string | null;
+  readonly doc: string;
+  readonly first_us: number;
+  readonly read_us: number;
+  readonly deleted_us: number | null;
+}
+
+/**
+ * Stores objects as REST told them; `readUs` is the start of that request, our clock. `whole`: the whole list was read, so
+ * what is missing in it is gone, and the reading is noted as `read:<kind>`. Changes go to `object_change`. Older readings than
+ * the stored ones are ignored. Call inside a transaction. Answers the ids that changed.
+ */
+export function upsertObjects<K extends SnapshotKind>(
+  db: RecordDb,
+  kind: K,
+  rows: readonly SnapshotObjects[K][],
+  readUs: number,
+  whole: boolean,
+): string[] {
+  const lastRead = findFact(db, `read:${kind}`)?.readUs ?? null;
+  if (isOvertaken(lastRead, readUs)) return [];
+  const changed: string[] = [];
+  for (const doc of rows) if (upsertObject(db, kind, doc, readUs, lastRead)) changed.push(doc.id);
+  if (!whole) return changed;
+  const present = new Set(rows.map((row) => row.id));
+  for (const held of findObjects(db, kind)) {
+    if (present.has(held.id) || isOvertaken(held.readUs, readUs)) continue;
+    markObjectDeleted(db, kind, held.id, readUs);
+    changed.push(held.id);
+  }
+  const key: `read:${SnapshotKind}` = `read:${kind}`;
+  putFact(db, key, { readUs, count: rows.length }, readUs);
+  return changed;
+}
+
+/** No reading takes this long: what was read so much later than now was stamped by a clock that has been set back since. */
+const LONGEST_READING_US = 10 * MINUTE_US;
+
+/** A later reading is stored already. */
+function isOvertaken(heldUs: number | null, readUs: number): boolean {
+  return heldUs !== null && heldUs > readUs && heldUs - readUs < LONGEST_READING_US;
+}
+
+function upsertObject<K extends SnapshotKind>(
+  db: RecordDb,
+  kind: K,
+  doc: SnapshotObjects[K],
+  readUs: number,
+  lastRead: number | null,
+): boolean {
+  const held = readRow(db, kind, doc.id);
+  const json = JSON.stringify(doc);
+  if (held !== null) {
+    if (isOvertaken(held.read_us, readUs)) return false;
+    if (held.doc === json && held.deleted_us === null) return false;
+    db.prepare<unknown, [string, string | null, string, number, string, string]>(
+      "UPDATE object SET name = ?, parent_id = ?, doc = ?, read_us = ?, deleted_us = NULL WHERE kind = ? AND id = ?",
+    ).run(doc.name, parentOf(kind, doc), json, readUs, kind, doc.id);
+    const diff = diffDocs(kind, JSON.parse(held.doc), doc);
+    if (held.deleted_us !== null)
+      addChange(db, { ...at(readUs, held.deleted_us, kind, doc), change: "created", diff: {} });
+    else if (Object.keys(diff).length > 0) {
+      addChange(db, { ...at(readUs, Math.max(held.read_us, lastRead ?? 0), kind, doc), change: "updated", diff });
+    } else return false;
+    return true;
+  }
+  db.prepare<unknown, [string, string, string, string | null, string, number, number]>(
+    "INSERT INTO object (kind, id, name, parent_id, doc, first_us, read_us) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  ).run(kind, doc.id, doc.name, parentOf(kind, doc), json, readUs, readUs);
+  // At the first reading of a kind everything is new to the record, and nothing is news.
+  if (lastRead !== null)
+    addChange(db, { ...at(readUs, timeUs(doc.created) ?? lastRead, kind, doc), change: "created", diff: {} });
+  return true;
+}
+
+/** Marks an object as gone: REST, asked at `atUs`, knew it no more (or its `deleted` event came). */
+export function markObjectDeleted(db: RecordDb, kind: SnapshotKind, id: string, atUs: number): void {
+  const held = readRow(db, kind, id);
+  if (held === null || held.deleted_us !== null || isOvertaken(held.read_us, atUs)) return;
+  db.prepare<unknown, [number, string, string]>("UPDATE object SET deleted_us = ? WHERE kind = ? AND id = ?").run(
+    atUs,
+    kind,
+    id,
+  );
+  const sinceUs = Math.max(held.read_us, findFact(db, `read:${kind}`)?.readUs ?? 0);
+  addChange(db, { atUs, sinceUs, kind, id, name: held.name, change: "deleted", diff: {} });
+}
+
+function at(atUs: number, sinceUs: number, kind: SnapshotKind, doc: { readonly id: string; readonly name: string }) {
+  return { atUs, sinceUs: Math.min(sinceUs, atUs), kind, id: doc.id, name: doc.name };
+}
+
+function addChange(db: RecordDb, change: ObjectChange): void {
+  db.prepare<unknown, [number, number | null, string, string, string, string, string]>(
+    "INSERT INTO object_change (at_us, since_us, kind, id, name, change, diff) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  ).run(change.atUs, change.sinceUs, change.kind, change.id, change.name, change.change, JSON.stringify(change.diff));
+}
+
+function parentOf<K extends SnapshotKind>(kind: K, doc: SnapshotObjects[K]): string | null {
+  const field = kind === "deployment" ? "flow_id" : kind === "work_queue" || kind === "worker" ? "work_pool_id" : null;
+  const parent = field === null ? null : (doc as unknown as Readonly<Record<string, unknown>>)[field];
+  return typeof parent === "string" ? parent : null;
+}
+
+/** Fields that change by themselves, without anybody having changed the object. */
+const VOLATILE: ReadonlySet<string> = new Set([
+  "updated",
+  "last_polled",
+  "active_slots",
+  "last_heartbeat_time",
+  "denied_slots",
+]);
+const STATUS_BY_EVENT: ReadonlySet<SnapshotKind> = new Set(["deployment", "work_pool", "work_queue"]);
+
+/** What differs between two documents of one object, top-level fields, without what changes by itself. */
+export function diffDocs(kind: SnapshotKind, before: object, after: object): ObjectChange["diff"] {
+  const diff: Record<string, { from?: unknown; to?: unknown }> = {};
+  const [from, to] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
+  for (const field of new Set([...from.keys(), ...to.keys()])) {
+    // Status changes of these kinds are events of their own.
+    if (VOLATILE.has(field) || (field === "status" && STATUS_BY_EVENT.has(kind))) continue;
+    const [old, now] = [steady(from.get(field)), steady(to.get(field))];
+    if (JSON.stringify(old) !== JSON.stringify(now)) diff[field] = { from: old, to: now };
+  }
+  return diff;
+}
+
+function steady(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(steady);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !VOLATILE.has(key))
+      .map(([key, member]) => [key, steady(member)]),
+  );
+}
+
+function readRow(db: RecordDb, kind: SnapshotKind, id: string): ObjectRow | null {
+  return db
+    .prepare<ObjectRow, [string, string]>("SELECT * FROM object WHERE kind = ? AND id = ?")
+    .get(kind, id.toLowerCase());
+}
+
+function toStored<K extends SnapshotKind>(kind: K, row: ObjectRow): StoredObject<K> {
+  return {
+    kind,
+    id: row.id,
+    name: row.name,
+    parentId: row.parent_id,
+    doc: JSON.parse(row.doc) as SnapshotObjects[K],
+    firstUs: row.first_us,
+    readUs: row.read_us,
+    deletedUs: row.deleted_us,
+  };
+}
+
+/** One object by id, a deleted one too; null when the record never saw it. */
+export function readObject<K extends SnapshotKind>(db: RecordDb, kind: K, id: string): StoredObject<K> | null {
+  const row = readRow(db, kind, id);
+  return row === null ? null : toStored(kind, row);
+}
+
+export interface FindObjectsOptions {
+  /** Deleted objects too. */
+  readonly deleted?: boolean;
+  /** Only those of this flow or pool. */
+  readonly parentId?: string;
+}
+
+/** All objects of a kind by name. Filters of Prefect's: `filters/objects.ts`. */
+export function findObjects<K extends SnapshotKind>(
+  db: RecordDb,
+  kind: K,
+  options: FindObjectsOptions = {},
+): StoredObject<K>[] {
+  const wanted = options.deleted === true ? "" : " AND deleted_us IS NULL";
+  const parent = options.parentId === undefined ? "" : " AND parent_id = ?";
+  const rows = db
+    .prepare<ObjectRow, string[]>(`SELECT * FROM object WHERE kind = ?${wanted}${parent} ORDER BY name, id`)
+    .all(...(options.parentId === undefined ? [kind] : [kind, options.parentId]));
+  return rows.map((row) => toStored(kind, row));
+}
+
+/** Names of objects by id, deleted ones too. */
+export function findObjectNames(db: RecordDb, kind: SnapshotKind, ids: Iterable<string>): Map<string, string> {
+  const rows = db
+    .prepare<{ id: string; name: string }, [string, string]>(
+      "SELECT id, name FROM object WHERE kind = ? AND id IN (SELECT value FROM json_each(?))",
+    )
+    .all(kind, JSON.stringify([...new Set(ids)]));
+  return new Map(rows.map((row) => [row.id, row.name]));
+}
+
+/**
+ * When the oldest flow was made, server's clock: no run is older, for each has its flow and goes with it. Null while the list
+ * of flows was never read whole; the reading's own time where there is none.
+ */
+export function findOldestFlowUs(db: RecordDb): number | null {
+  const read = findFact(db, "read:flow");
+  if (read === null) return null;
+  const known = db.local("oldest-flow", () => ({ readUs: -1, us: 0 }));
+  if (known.readUs !== read.readUs) {
+    const row = db
+      .prepare<{ created: string | null }, []>(
+        `SELECT doc ->> '$.created' AS created FROM object WHERE kind = 'flow' AND deleted_us IS NULL
+         ORDER BY replace(doc ->> '$.created', 'Z', '') LIMIT 1`,
+      )
+      .get();
+    known.us = row === null ? read.readUs : (timeUs(row.created) ?? 0);
+    known.readUs = read.readUs;
+  }
+  return known.us;
+}
+
+/** Names of the objects of a kind by their owner (deployments by flow, queues by pool), in order. */
+export function findNamesByParent(db: RecordDb, kind: SnapshotKind): Map<string, string[]> {
+  const rows = db
+    .prepare<{ parent_id: string; name: string }, [string]>(
+      "SELECT parent_id, name FROM object WHERE kind = ? AND deleted_us IS NULL AND parent_id IS NOT NULL ORDER BY name, id",
+    )
+    .all(kind);
+  const names = new Map<string, string[]>();
+  for (const { parent_id, name } of rows) {
+    const list = names.get(parent_id);
+    if (list) list.push(name);
+    else names.set(parent_id, [name]);
+  }
+  return names;
+}
+
+/** Changes seen at or after `fromUs` and before or at `toUs`, newest first. */
+export function findObjectChanges(
+  db: RecordDb,
+  query: {
+    readonly fromUs: number;
+    readonly toUs: number;
+    readonly kind?: SnapshotKind;
+    readonly id?: string;
+    readonly limit: number;
+  },
+): ObjectChange[] {
+  const rows = db
+    .prepare<
+      {
+        at_us: number;
+        since_us: number | null;
+        kind: SnapshotKind;
+        id: string;
+        name: string;
+        change: ObjectChange["change"];
+        diff: string;
+      },
+      [number, number, string | null, string | null, string | null, string | null, number]
+    >(
+      `SELECT * FROM object_change WHERE at_us BETWEEN ? AND ? AND (? IS NULL OR kind = ?) AND (? IS NULL OR id = ?)
+       ORDER BY at_us DESC, seq DESC LIMIT ?`,
+    )
+    .all(
+      query.fromUs,
+      query.toUs,
+      query.kind ?? null,
+      query.kind ?? null,
+      query.id ?? null,
+      query.id ?? null,
+      query.limit,
+    );
+  return rows.map((row) => ({
+    atUs: row.at_us,
+    sinceUs: row.since_us,
+    kind: row.kind,
+    id: row.id,
+    name: row.name,
+    change: row.change,
+    diff: JSON.parse(row.diff) as ObjectChange["diff"],
+  }));
+}

@@ -1,0 +1,112 @@
+import { uuidToBytes } from "../../lib/uuid.ts";
+import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
+import type { RecordDb } from "../database.ts";
+import { BLOCK_SIZE, readBlockLines, rewriteBlock } from "../events/blocks.ts";
+import { cleanGonePostings } from "../events/deleted-postings.ts";
+import { findResourceNumber } from "../events/dictionaries.ts";
+import { largestShift } from "../events/event-times.ts";
+
+interface DroppedRow {
+  readonly t: number;
+  readonly resId: number;
+  readonly blk: number;
+  readonly ofs: number;
+}
+
+/**
+ * Deletes at most `limit` events that occurred before a moment, oldest first, with their postings, the blocks that hold nothing
+ * else, and resources that no event names any more. Inside a transaction; call `db.invalidate()` after it.
+ */
+export function dropEvents(db: RecordDb, beforeUs: number, limit: number): number {
+  cleanGonePostings(db);
+  const rows = db
+    .prepare<DroppedRow, [number, number, number]>(
+      `SELECT t, res_id AS resId, blk, ofs FROM event
+       WHERE t < ? AND t - shift < ? ORDER BY t LIMIT ?`,
+    )
+    .all(Math.min(Number.MAX_SAFE_INTEGER, beforeUs + largestShift(db)), beforeUs, limit);
+  const last = rows.at(-1);
+  if (!last) return 0;
+  const touched = dropPostings(db, rows, beforeUs, rows.length < limit);
+  const drop = db.prepare<unknown, [number]>("DELETE FROM event WHERE t = ?");
+  for (const { t, resId } of rows) {
+    drop.run(t);
+    touched.add(resId);
+  }
+  // The trigger has noted every row for its postings, which are gone already.
+  db.prepare<unknown, []>("DELETE FROM event_gone").run();
+  db.prepare<unknown, []>("DELETE FROM event_hour WHERE n <= 0").run();
+  dropBlocks(db, rows);
+  dropUnnamedResources(db, touched);
+  return rows.length;
+}
+
+/** Answers the resources whose postings were touched. */
+function dropPostings(db: RecordDb, rows: readonly DroppedRow[], beforeUs: number, isLastStep: boolean): Set<number> {
+  const last = rows.at(-1)?.t ?? 0;
+  // Below this key every event goes, so one range per posting list does; shifted ones beyond it go one by one.
+  const edge = isLastStep ? beforeUs - 1 : Math.min(last, beforeUs - 1);
+  const dropRange = db.prepare<unknown, [number, number]>("DELETE FROM related WHERE res_id = ? AND t <= ?");
+  const dropOne = db.prepare<unknown, [number, number]>("DELETE FROM related WHERE res_id = ? AND t = ?");
+  const numbers = new Map<string, number | undefined>();
+  const touched = new Set<number>();
+  for (const { t, blk, ofs } of rows) {
+    const json = readBlockLines(db, blk, ofs + 1)[ofs];
+    for (const labels of json ? (JSON.parse(json) as PrefectEvent).related : []) {
+      const id = labels[RESOURCE_ID] ?? "";
+      const resId = numbers.has(id) ? numbers.get(id) : findResourceNumber(db, id);
+      numbers.set(id, resId);
+      if (resId === undefined) continue;
+      if (t > edge) dropOne.run(resId, t);
+      else if (!touched.has(resId)) dropRange.run(resId, edge);
+      touched.add(resId);
+    }
+  }
+  return touched;
+}
+
+/** Blocks of the dropped rows that no row points into any more. */
+function dropBlocks(db: RecordDb, rows: readonly DroppedRow[]): void {
+  for (const id of new Set(rows.map(({ blk }) => blk)))
+    if (!usedLines(db, id).some((line) => line !== "")) dropBlock(db, id);
+}
+
+/** Lines of a block, those that no row points to blanked. */
+function usedLines(db: RecordDb, id: number): string[] {
+  const place = db.prepare<{ blk: number; ofs: number }, [Uint8Array]>("SELECT blk, ofs FROM event WHERE id = ?");
+  return readBlockLines(db, id, BLOCK_SIZE).map((json, ofs) => {
+    const row = json && place.get(uuidToBytes((JSON.parse(json) as PrefectEvent).id));
+    return row && row.blk === id && row.ofs === ofs ? json : "";
+  });
+}
+
+/**
+ * Blanks what is left in blocks of events that are gone, so that nothing of them stays on disk. `from`: block to begin with.
+ * Answers where to go on after `limit` blocks, or null at the end. Inside a transaction; call `db.invalidate()` after it.
+ */
+export function scrubBlocks(db: RecordDb, from: number, limit: number): number | null {
+  const blocks = db
+    .prepare<{ id: number; n: number }, [number, number]>("SELECT id, n FROM block WHERE id >= ? ORDER BY id LIMIT ?")
+    .all(from, limit);
+  for (const { id, n } of blocks) {
+    const lines = usedLines(db, id);
+    if (lines.every((line, ofs) => line === readBlockLines(db, id, n)[ofs])) continue;
+    if (lines.every((line) => line === "")) dropBlock(db, id);
+    else rewriteBlock(db, id, lines);
+  }
+  const last = blocks.at(-1);
+  return last && blocks.length === limit ? last.id + 1 : null;
+}
+
+function dropBlock(db: RecordDb, id: number): void {
+  db.prepare<unknown, [number]>("DELETE FROM block WHERE id = ?").run(id);
+  db.prepare<unknown, [number]>("DELETE FROM block_fts WHERE rowid = ?").run(id);
+}
+
+function dropUnnamedResources(db: RecordDb, resIds: ReadonlySet<number>): void {
+  const drop = db.prepare<unknown, [number]>(
+    `DELETE FROM resource WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM event WHERE res_id = ?1)
+     AND NOT EXISTS (SELECT 1 FROM related WHERE res_id = ?1)`,
+  );
+  for (const resId of resIds) drop.run(resId);
+}

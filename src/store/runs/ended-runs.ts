@@ -1,0 +1,46 @@
+import type { RecordDb } from "../database.ts";
+import { idText } from "./run-columns.ts";
+
+const SCOPE = `lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' || substr(hex(r.id), 13, 4) || '-' ||
+  substr(hex(r.id), 17, 4) || '-' || substr(hex(r.id), 21))`;
+
+export interface EndedRunsOptions {
+  /** What should be held of each of them. */
+  readonly kind: "task_run" | "log";
+  /** Only runs that failed or crashed. */
+  readonly failedOnly: boolean;
+  /** Runs that ended within this closed range (microseconds, server's clock). */
+  readonly fromUs: number;
+  readonly toUs: number;
+  /** What was read later than this after the end is whole. */
+  readonly settleUs: number;
+  readonly limit: number;
+}
+
+const TERMINAL = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"] as const;
+const FAILED = ["FAILED", "CRASHED"] as const;
+
+/** When the flow run that ended last did so (microseconds, server's clock); minus infinity when none has. */
+export function newestRunEnd(db: RecordDb, failedOnly: boolean): number {
+  const types = failedOnly ? FAILED : TERMINAL;
+  const newest = types.map((type) => `(SELECT max(state_us) FROM flow_run WHERE state_type = '${type}')`);
+  const ends = db.prepare<unknown, []>(`SELECT ${newest.join(", ")}`).values()[0] ?? [];
+  return Math.max(
+    Number.NEGATIVE_INFINITY,
+    ...ends.map((end) => (typeof end === "number" ? end : Number.NEGATIVE_INFINITY)),
+  );
+}
+
+/** Flow runs that ended and of which `kind` was not read since, newest first. */
+export function findEndedRunsWithout(db: RecordDb, options: EndedRunsOptions): { id: string; endUs: number }[] {
+  const states = (options.failedOnly ? FAILED : TERMINAL).map((type) => `'${type}'`).join(", ");
+  return db
+    .prepare<{ id: Uint8Array; endUs: number }, [number, number, string, number, number]>(
+      `SELECT r.id, r.state_us AS endUs FROM flow_run r
+       WHERE r.state_type IN (${states}) AND r.state_us BETWEEN ? AND ? AND r.deleted_us IS NULL
+         AND NOT EXISTS (SELECT 1 FROM coverage c WHERE c.kind = ? AND c.scope = ${SCOPE} AND c.to_us >= r.state_us + ?)
+       ORDER BY r.state_us DESC LIMIT ?`,
+    )
+    .all(options.fromUs, options.toUs, options.kind, options.settleUs, options.limit)
+    .map((row) => ({ id: idText(row.id) ?? "", endUs: row.endUs }));
+}

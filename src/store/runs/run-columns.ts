@@ -1,0 +1,168 @@
+/** Conversions that flow runs and task runs share between Prefect's JSON and the columns. */
+import { formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
+import type { FlowRun, State, TaskRun } from "../../model/objects.ts";
+import { type FoldedState, NO_STATE, type StateStamp } from "../../model/runs/fold.ts";
+import type { RunFacts } from "../../model/runs/run-facts.ts";
+import { isStateType } from "../../model/state.ts";
+
+/** The state columns as SQLite gives them. */
+export interface StateColumns {
+  readonly state_id: Uint8Array | null;
+  readonly state_type: string | null;
+  readonly state_name: string | null;
+  readonly state_us: number | null;
+  readonly state_message: string | null;
+  readonly run_count: number;
+  readonly expected_us: number | null;
+  readonly next_us: number | null;
+  readonly start_us: number | null;
+  readonly end_us: number | null;
+  readonly total_run_time: number;
+}
+
+/** The 16 bytes of an id, or null for null and for what is no UUID. */
+export function idBytes(id: string | null | undefined): Uint8Array | null {
+  return id && isUuid(id) ? uuidToBytes(id) : null;
+}
+
+export function idText(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : bytesToUuid(bytes);
+}
+
+/** Microseconds of Prefect's time text, null when it is missing or none. */
+export function timeUs(text: string | null | undefined): number | null {
+  return text ? (parseIsoUs(text) ?? null) : null;
+}
+
+export function timeText(us: number | null): string | null {
+  return us === null ? null : formatIsoUs(us);
+}
+
+/** The state columns of a run as REST tells it. */
+export function stateOf(run: FlowRun | TaskRun): FoldedState {
+  return {
+    stateId: run.state?.id ?? run.state_id ?? null,
+    type: run.state?.type ?? run.state_type ?? null,
+    name: run.state?.name ?? run.state_name ?? null,
+    atUs: timeUs(run.state?.timestamp),
+    message: run.state?.message || null,
+    runCount: run.run_count ?? 0,
+    expectedUs: timeUs(run.expected_start_time),
+    nextUs: timeUs(run.next_scheduled_start_time),
+    startUs: timeUs(run.start_time),
+    endUs: timeUs(run.end_time),
+    totalRunTime: run.total_run_time ?? 0,
+  };
+}
+
+export function stateOfColumns(row: StateColumns | null): FoldedState {
+  if (row === null) return NO_STATE;
+  return {
+    stateId: idText(row.state_id),
+    type: row.state_type,
+    name: row.state_name,
+    atUs: row.state_us,
+    message: row.state_message,
+    runCount: row.run_count,
+    expectedUs: row.expected_us,
+    nextUs: row.next_us,
+    startUs: row.start_us,
+    endUs: row.end_us,
+    totalRunTime: row.total_run_time,
+  };
+}
+
+/** What lists show of a run of either kind. */
+export function factsOfColumns(
+  row: StateColumns & { readonly id: Uint8Array; readonly name: string; readonly tags: string },
+): RunFacts {
+  return {
+    id: bytesToUuid(row.id),
+    name: row.name,
+    stateType: row.state_type,
+    stateName: row.state_name,
+    stateMessage: row.state_message,
+    runCount: row.run_count,
+    expectedUs: row.expected_us,
+    nextUs: row.next_us,
+    startUs: row.start_us,
+    endUs: row.end_us,
+    tags: row.tags === "[]" ? [] : tagsOf(row.tags),
+  };
+}
+
+/** What is known of the held state for comparing it with a change; null while the row has none. */
+export function stampOf(state: FoldedState): StateStamp | null {
+  if (state.stateId === null || state.atUs === null || state.type === null) return null;
+  return { stateId: state.stateId, type: state.type, atUs: state.atUs, follows: null, received: null };
+}
+
+/** Bindings in the order of `STATE_COLUMNS`. */
+export function stateBindings(state: FoldedState): (string | number | Uint8Array | null)[] {
+  return [
+    idBytes(state.stateId),
+    state.type,
+    state.name,
+    state.atUs,
+    state.message,
+    state.runCount,
+    state.expectedUs,
+    state.nextUs,
+    state.startUs,
+    state.endUs,
+    state.totalRunTime,
+  ];
+}
+
+export const STATE_COLUMNS = [
+  "state_id",
+  "state_type",
+  "state_name",
+  "state_us",
+  "state_message",
+  "run_count",
+  "expected_us",
+  "next_us",
+  "start_us",
+  "end_us",
+  "total_run_time",
+] as const;
+
+/** The state fields of a run in Prefect's names, for a row whose columns are newer than its `doc`. */
+export function stateFields(row: StateColumns): Partial<FlowRun & TaskRun> {
+  const type = isStateType(row.state_type) ? row.state_type : null;
+  const id = idText(row.state_id);
+  const state: State | null =
+    id !== null && type !== null && row.state_us !== null
+      ? { id, type, name: row.state_name, timestamp: formatIsoUs(row.state_us), message: row.state_message }
+      : null;
+  return {
+    state_id: id,
+    state_type: type,
+    state_name: row.state_name,
+    run_count: row.run_count,
+    expected_start_time: timeText(row.expected_us),
+    next_scheduled_start_time: timeText(row.next_us),
+    start_time: timeText(row.start_us),
+    end_time: timeText(row.end_us),
+    total_run_time: row.total_run_time,
+    state,
+  };
+}
+
+/** `col1 = ?, col2 = ?` for an UPDATE. */
+export function assignments(columns: readonly string[]): string {
+  return columns.map((column) => `${column} = ?`).join(", ");
+}
+
+/** `?, ?, ?` for as many columns. */
+export function placeholders(columns: readonly string[]): string {
+  return columns.map(() => "?").join(", ");
+}
+
+/** The tags of a run from its JSON column. */
+export function tagsOf(text: string): string[] {
+  const tags: unknown = JSON.parse(text);
+  return Array.isArray(tags) ? tags.filter((tag) => typeof tag === "string") : [];
+}

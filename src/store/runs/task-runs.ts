@@ -1,0 +1,290 @@
+/**
+ * Task runs: one row each. Their events carry the columns already computed (`payload.task_run`), so folding copies; REST is
+ * written from the same events and lags them. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
+ */
+import { MINUTE_US, parseIsoUs } from "../../lib/time.ts";
+import type { PrefectEvent } from "../../model/events/event.ts";
+import type { JsonObject, TaskRun } from "../../model/objects.ts";
+import type { FoldedState } from "../../model/runs/fold.ts";
+import { foldChanges, isLaterState, readRunContext, type StateChange } from "../../model/runs/fold.ts";
+import type { TaskRunFacts } from "../../model/runs/run-facts.ts";
+import { isTerminal } from "../../model/state.ts";
+import type { RecordDb, SQLQueryBindings } from "../database.ts";
+import { heldStamp } from "./flow-runs.ts";
+import {
+  assignments,
+  factsOfColumns,
+  idBytes,
+  idText,
+  placeholders,
+  STATE_COLUMNS,
+  type StateColumns,
+  stampOf,
+  stateBindings,
+  stateFields,
+  stateOf,
+  stateOfColumns,
+  tagsOf,
+  timeText,
+  timeUs,
+} from "./run-columns.ts";
+import { packDoc, unpackDoc } from "./run-docs.ts";
+
+/** A row of `task_run`. */
+export interface TaskRunRow extends StateColumns {
+  readonly id: Uint8Array;
+  readonly name: string;
+  readonly flow_run_id: Uint8Array | null;
+  /** `event.t` of the newest state event. */
+  readonly t: number | null;
+  readonly child_flow_run_id: Uint8Array | null;
+  readonly tags: string;
+  readonly created_us: number | null;
+  readonly doc: Uint8Array | null;
+  readonly read_us: number | null;
+  readonly deleted_us: number | null;
+}
+
+/**
+ * A service of the server writes task-run rows from their events: 5 s later as a rule, minutes when the machine is busy, and
+ * never when it gave up. What is missing for longer than this does not come any more.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
+ */
+export const LATEST_TASK_ROW_US = 10 * MINUTE_US;
+
+const REST_COLUMNS = ["name", "flow_run_id", "child_flow_run_id", "tags", "created_us", "doc", "read_us"];
+const EVENT_COLUMNS = ["name", "flow_run_id", "child_flow_run_id", "tags", "t"];
+const HELD = `SELECT ${STATE_COLUMNS.join(", ")}, flow_run_id, child_flow_run_id, name, tags, read_us, deleted_us FROM task_run WHERE id = ?`;
+const INSERT_REST = insertSql(["id", ...REST_COLUMNS, ...STATE_COLUMNS]);
+const UPDATE_REST = `UPDATE task_run SET ${assignments([...REST_COLUMNS, ...STATE_COLUMNS, "deleted_us"])} WHERE id = ?`;
+const INSERT_EVENT = insertSql(["id", ...EVENT_COLUMNS, ...STATE_COLUMNS]);
+const UPDATE_EVENT = `UPDATE task_run SET ${assignments([...EVENT_COLUMNS, ...STATE_COLUMNS, "deleted_us"])} WHERE id = ?`;
+
+function insertSql(columns: readonly string[]): string {
+  return `INSERT INTO task_run (${columns.join(", ")}) VALUES (${placeholders(columns)})`;
+}
+
+type Held = StateColumns &
+  Pick<TaskRunRow, "flow_run_id" | "child_flow_run_id" | "name" | "tags" | "read_us" | "deleted_us">;
+
+/**
+ * Stores task runs as REST told them; `readUs` is the start of that request, our clock. Call inside a transaction. A newer
+ * folded state stays: REST may lag the event by seconds, or never learn of it. `serverReadUs`: the same moment on the server's
+ * clock, where it is known. Answers the ids of the runs that changed.
+ */
+export function upsertTaskRuns(
+  db: RecordDb,
+  rows: readonly TaskRun[],
+  readUs: number,
+  serverReadUs: number | null = null,
+): string[] {
+  const changed: string[] = [];
+  for (const run of rows) {
+    const id = idBytes(run.id);
+    if (id === null) continue;
+    const held = db.prepare<Held, [Uint8Array]>(HELD).get(id);
+    if (held?.read_us != null && held.read_us > readUs) continue;
+    const told = stateOf(run);
+    const columns: SQLQueryBindings[] = [
+      run.name,
+      idBytes(run.flow_run_id),
+      idBytes(childFlowRunId(run.state?.state_details)),
+      JSON.stringify(run.tags ?? []),
+      timeUs(run.created),
+      packDoc("task_run", run),
+      readUs,
+    ];
+    if (held === null) {
+      db.prepare<unknown, SQLQueryBindings[]>(INSERT_REST).run(id, ...columns, ...stateBindings(told));
+      changed.push(run.id);
+      continue;
+    }
+    const isNewer = (held.state_us ?? 0) > (told.atUs ?? 0) && !isOverruled(db, held, told, serverReadUs);
+    const state = isNewer ? stateOfColumns(held) : told;
+    const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
+    db.prepare<unknown, SQLQueryBindings[]>(UPDATE_REST).run(...columns, ...stateBindings(state), deletedUs, id);
+    if (held.read_us === null || idText(held.state_id) !== told.stateId) changed.push(run.id);
+  }
+  return changed;
+}
+
+/** The server ended it with its flow run, long after the held state's event came: that one is newer by its sender's clock only. */
+function isOverruled(db: RecordDb, held: StateColumns, told: FoldedState, serverReadUs: number | null): boolean {
+  if (serverReadUs === null || !isTerminal(told.type) || isTerminal(held.state_type)) return false;
+  const row = db
+    .prepare<{ us: number }, [Uint8Array | null]>("SELECT t - shift + recv AS us FROM event WHERE id = ?")
+    .get(held.state_id as Uint8Array | null);
+  return row !== null && serverReadUs - row.us >= LATEST_TASK_ROW_US;
+}
+
+/** Which of these flow runs have a task run that is newer by its events than REST told: in the `rows` just stored, or not at all. */
+export function findFlowRunsAheadOfRows(
+  db: RecordDb,
+  flowRunIds: readonly string[],
+  rows: readonly TaskRun[],
+): Set<string> {
+  const ahead = new Set<string>();
+  const unread = db.prepare<unknown, [Uint8Array | null]>(
+    "SELECT 1 FROM task_run WHERE flow_run_id = ? AND read_us IS NULL AND deleted_us IS NULL LIMIT 1",
+  );
+  for (const id of flowRunIds) if (unread.get(idBytes(id)) !== null) ahead.add(id.toLowerCase());
+  for (const run of rows) {
+    const heldUs = readTaskRunRow(db, run.id)?.state_us ?? 0;
+    if (run.flow_run_id && heldUs > (stateOf(run).atUs ?? 0)) ahead.add(run.flow_run_id.toLowerCase());
+  }
+  return ahead;
+}
+
+/** Folds the newest change of each task run (`key`: its `event.t`); call inside the transaction that stored the events. Answers the ids touched. */
+export function foldTaskRunChanges(
+  db: RecordDb,
+  newest: ReadonlyMap<string, { readonly change: StateChange; readonly key: number }>,
+): string[] {
+  const touched: string[] = [];
+  for (const [runId, { change, key }] of newest) if (foldTaskRun(db, change, key)) touched.push(runId);
+  return touched;
+}
+
+function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
+  const id = idBytes(change.runId);
+  if (id === null) return false;
+  const held = db.prepare<Held, [Uint8Array]>(HELD).get(id);
+  const before = stateOfColumns(held);
+  const stamp = heldStamp(db, stampOf(before), [change]);
+  if (stamp !== null && !isLaterState(change, stamp)) return false;
+  const payload = change.event.payload.task_run;
+  const task = isObject(payload) ? payload : {};
+  const flowRunId = idBytes(readRunContext(change.event).flowRunId) ?? held?.flow_run_id ?? null;
+  const details = isObject(change.event.payload.validated_state)
+    ? change.event.payload.validated_state.state_details
+    : undefined;
+  const columns: SQLQueryBindings[] = [
+    change.runName || text(task.name) || held?.name || "",
+    flowRunId,
+    idBytes(childFlowRunId(details)) ?? held?.child_flow_run_id ?? null,
+    Array.isArray(task.tags) ? JSON.stringify(task.tags) : (held?.tags ?? "[]"),
+    key,
+    ...stateBindings(stateOfTask(change, task, before)),
+  ];
+  if (held === null) db.prepare<unknown, SQLQueryBindings[]>(INSERT_EVENT).run(id, ...columns);
+  else {
+    const isAlive = held.deleted_us !== null && change.atUs > held.deleted_us && !isFlowRunDeleted(db, flowRunId);
+    db.prepare<unknown, SQLQueryBindings[]>(UPDATE_EVENT).run(...columns, isAlive ? null : held.deleted_us, id);
+  }
+  return true;
+}
+
+/** A client goes on telling of the tasks of a flow run that was deleted under it. */
+function isFlowRunDeleted(db: RecordDb, flowRunId: Uint8Array | null): boolean {
+  const find = db.prepare<unknown, [Uint8Array | null]>(
+    "SELECT 1 FROM flow_run WHERE id = ? AND deleted_us IS NOT NULL",
+  );
+  return find.get(flowRunId) !== null;
+}
+
+/** The columns as the client computed them; without `payload.task_run` (older clients) by the rules of flow runs. */
+function stateOfTask(change: StateChange, task: Readonly<Record<string, unknown>>, before: FoldedState): FoldedState {
+  if (Object.keys(task).length === 0) return foldChanges(before, null, [change], before.expectedUs !== null);
+  return {
+    stateId: change.stateId,
+    type: change.type,
+    name: change.name,
+    atUs: change.atUs,
+    message: change.message,
+    runCount: typeof task.run_count === "number" ? task.run_count : change.runCount,
+    expectedUs: moment(task.expected_start_time),
+    nextUs: moment(task.next_scheduled_start_time),
+    startUs: moment(task.start_time),
+    endUs: moment(task.end_time),
+    totalRunTime: typeof task.total_run_time === "number" ? task.total_run_time : 0,
+  };
+}
+
+function moment(value: unknown): number | null {
+  return typeof value === "string" ? (parseIsoUs(value) ?? null) : null;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function childFlowRunId(details: unknown): string | null {
+  return isObject(details) && typeof details.child_flow_run_id === "string" ? details.child_flow_run_id : null;
+}
+
+/** Marks task runs that REST, asked at `atUs` (our clock), knew no more. A run with a later state or reading stays. */
+export function markTaskRunsDeleted(db: RecordDb, ids: readonly string[], atUs: number): void {
+  const mark = db.prepare<unknown, [number, Uint8Array | null, number, number]>(
+    `UPDATE task_run SET deleted_us = ?
+     WHERE id = ? AND deleted_us IS NULL AND (read_us IS NULL OR read_us <= ?) AND (state_us IS NULL OR state_us <= ?)`,
+  );
+  for (const id of ids) mark.run(atUs, idBytes(id), atUs, atUs);
+}
+
+/**
+ * Task runs in no terminal state whose flow run has ended (the server cancels them without an event) or which changed last
+ * before `idleSinceUs`, longest unread first.
+ */
+export function findUnfinishedTaskRuns(
+  db: RecordDb,
+  options: { readonly limit: number; readonly readBeforeUs: number; readonly idleSinceUs: number },
+): string[] {
+  return db
+    .prepare<{ id: Uint8Array }, [number, number, number]>(
+      `SELECT t.id FROM task_run t LEFT JOIN flow_run r ON r.id = t.flow_run_id
+       WHERE t.state_type IN ('SCHEDULED', 'PENDING', 'RUNNING', 'PAUSED', 'CANCELLING') AND t.deleted_us IS NULL
+         AND coalesce(t.read_us, 0) < ?
+         AND (t.state_us < ? OR r.state_type IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED') OR r.deleted_us IS NOT NULL)
+       ORDER BY coalesce(t.read_us, 0) LIMIT ?`,
+    )
+    .all(options.readBeforeUs, options.idleSinceUs, options.limit)
+    .map((row) => idText(row.id) ?? "");
+}
+
+/** Ids of task runs that stand for subflows in their parent and are not held: no event tells of them. */
+export function findMissingParentTaskRuns(db: RecordDb, limit: number): string[] {
+  return db
+    .prepare<{ id: Uint8Array }, [number]>(
+      `SELECT DISTINCT parent_task_run_id AS id FROM flow_run
+       WHERE parent_task_run_id IS NOT NULL AND deleted_us IS NULL
+         AND NOT EXISTS (SELECT 1 FROM task_run t WHERE t.id = parent_task_run_id) LIMIT ?`,
+    )
+    .all(limit)
+    .map((row) => idText(row.id) ?? "");
+}
+
+/** One row by its id, or null. */
+export function readTaskRunRow(db: RecordDb, id: string): TaskRunRow | null {
+  return db.prepare<TaskRunRow, [Uint8Array | null]>("SELECT * FROM task_run WHERE id = ?").get(idBytes(id));
+}
+
+/** What lists show, straight from the columns. */
+export function factsOfTaskRun(row: TaskRunRow): TaskRunFacts {
+  return { ...factsOfColumns(row), flowRunId: idText(row.flow_run_id) };
+}
+
+/** A row in Prefect's own shape: `doc` with a newer folded state on top; else the columns that events told. */
+export function toTaskRun(row: TaskRunRow): TaskRun {
+  if (row.doc !== null) {
+    const told = unpackDoc("task_run", row.doc);
+    return idText(row.state_id) === (told.state?.id ?? told.state_id ?? null) ? told : { ...told, ...stateFields(row) };
+  }
+  return {
+    id: idText(row.id) ?? "",
+    name: row.name,
+    flow_run_id: idText(row.flow_run_id),
+    tags: tagsOf(row.tags),
+    created: timeText(row.created_us),
+    ...stateFields(row),
+  };
+}
+
+/** A task run as its newest state event tells it, for a row that REST never told: task key, inputs and policy included. */
+export function withEventPayload(run: TaskRun, event: PrefectEvent): TaskRun {
+  const task = event.payload.task_run;
+  return isObject(task) ? { ...(task as JsonObject), ...run } : run;
+}

@@ -1,0 +1,49 @@
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/logger.ts";
+import type { Redact } from "../../model/secrets/redact.ts";
+import type { SyncSettings } from "../../model/sync-settings.ts";
+import type { PrefectApi } from "../../prefect/api.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { Contact } from "../server/connectivity.ts";
+import { Budget } from "../server/request-budget.ts";
+import { Requests } from "../server/requests.ts";
+import { ServerClock } from "../server/server-clock.ts";
+import type { EngineContext } from "./engine-context.ts";
+import { type Commit, Ingest } from "./ingest.ts";
+import { assumedFacts } from "./server-facts.ts";
+import type { Tuning } from "./tuning.ts";
+
+/**
+ * The smallest plan of Cloud allows 625 a minute for everybody together. https://docs.prefect.io/v3/concepts/rate-limits
+ * A server of one's own stores up to 1,000 events a second: 50 to a page, and the recent ones read twice.
+ */
+const CLOUD_PER_MINUTE = 600;
+const OWN_PER_MINUTE = 6_000;
+
+export interface ContextOptions {
+  readonly db: RecordDb;
+  readonly api: PrefectApi;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: SyncSettings;
+  readonly redact: Redact;
+  readonly random: () => number;
+  readonly tuning: Tuning;
+  readonly onCommit: (commit: Commit) => void;
+  readonly onContact: () => void;
+}
+
+/** The parts of one engine, put together. */
+export function createContext(options: ContextOptions): EngineContext {
+  const { db, api, clock, logger, settings, redact, random, tuning, onCommit } = options;
+  const { idlePerMinute } = tuning;
+  const perMinute = settings.requestsPerMinute || (api.isCloud ? CLOUD_PER_MINUTE : OWN_PER_MINUTE);
+  const budget = new Budget({ clock, perMinute, idlePerMinute });
+  const contact = new Contact(clock, options.onContact);
+  const serverClock = new ServerClock(api, clock);
+  const requests = new Requests({ api, budget, contact, clock, serverClock });
+  const toServerUs = (oursUs: number) => serverClock.toServerUs(oursUs);
+  const ingest = new Ingest({ db, clock, redact, toServerUs, onCommit });
+  const server = assumedFacts(api.isCloud);
+  return { db, clock, logger, settings, tuning, random, requests, contact, serverClock, ingest, server };
+}

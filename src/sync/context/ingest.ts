@@ -1,0 +1,340 @@
+/**
+ * The only writer of synced rows. One transaction per batch: rows, what is folded from them, and the claim that they prove.
+ * Nobody else writes claims, so no range is covered before its last row is stored.
+ */
+import type { Clock } from "../../lib/clock.ts";
+import { parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
+import type { LiveBatch } from "../../model/events/live-batch.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../model/objects.ts";
+import type { Redact } from "../../model/secrets/redact.ts";
+import { addCoverage, type CoverageSource } from "../../store/coverage.ts";
+import { inTransaction, type RecordDb } from "../../store/database.ts";
+import { confirmEvents } from "../../store/events/confirmed-events.ts";
+import { createEventWriter } from "../../store/events/events.ts";
+import { upsertLogs } from "../../store/logs/logs.ts";
+import { upsertObjects } from "../../store/objects/objects.ts";
+import { markFlowRunsDeleted, readFlowRunRow, upsertFlowRuns } from "../../store/runs/flow-runs.ts";
+import { foldRunEvents } from "../../store/runs/fold-events.ts";
+import {
+  findFlowRunsAheadOfRows,
+  LATEST_TASK_ROW_US,
+  markTaskRunsDeleted,
+  upsertTaskRuns,
+} from "../../store/runs/task-runs.ts";
+import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../../store/sync-state.ts";
+import { CANARY, type CanaryEvent } from "./marker-event.ts";
+import { KEPT_FROM, keptFromUs } from "./retention-floor.ts";
+
+/** What a commit changed, for subscriptions and waiting calls. */
+export interface ChangeNotice {
+  /** `event`, `flow_run`, `task_run`, `log`, or a SnapshotKind. */
+  readonly kinds: readonly string[];
+  readonly flowRunIds: readonly string[];
+  /** Newest `occurred` among new events, microseconds; null when there are none. */
+  readonly newestUs: number | null;
+}
+
+/** The same with what the engine itself reacts to. */
+export interface Commit extends ChangeNotice {
+  readonly eventNames: ReadonlySet<string>;
+  /** Where events of this commit occurred that were published much later; null when none was. */
+  readonly late: TimeRange | null;
+}
+
+/** See CoveredRange of the store. */
+export interface EventClaim extends TimeRange {
+  readonly source: CoverageSource;
+  readonly verifiedUs: number;
+  readonly serverCount?: number | null;
+  readonly recordCount?: number | null;
+}
+
+/** Facts by key; null removes one. */
+export type Facts = { readonly [K in FactKey]?: Fact<K> | null };
+
+export interface IngestOptions {
+  readonly db: RecordDb;
+  readonly clock: Clock;
+  readonly redact: Redact;
+  /** The server's clock at a moment of ours, to tell states that were announced and rolled back; null: unknown. */
+  readonly toServerUs: (oursUs: number) => number | null;
+  readonly onCommit: (commit: Commit) => void;
+}
+
+/** Lateness that the overlap of catch-ups may not reach. */
+const LATE_US = 60 * SECOND_US;
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+export class Ingest {
+  private readonly db: RecordDb;
+  private readonly clock: Clock;
+  private readonly redact: Redact;
+  private readonly toServerUs: (oursUs: number) => number | null;
+  private readonly onCommit: (commit: Commit) => void;
+  private readonly writer: ReturnType<typeof createEventWriter>;
+
+  constructor(options: IngestOptions) {
+    this.db = options.db;
+    this.clock = options.clock;
+    this.redact = options.redact;
+    this.toServerUs = options.toServerUs;
+    this.onCommit = options.onCommit;
+    this.writer = createEventWriter(options.db);
+  }
+
+  /** Stores events once each. `gained`: how many were new or put right. A claim needs every event of its range stored by now. */
+  events(
+    events: readonly PrefectEvent[],
+    source: EventSource,
+    claim: EventClaim | null,
+    facts?: Facts,
+  ): { gained: number } {
+    if (events.length === 0 && claim === null) return { gained: 0 };
+    const clean = events.map((event) => this.redact.event(event));
+    const done = inTransaction(this.db, () => {
+      const { inserted, keys } = this.writer.insert(clean, source, this.clock.nowUs());
+      if (source !== "stream") this.confirm(clean, inserted, source);
+      const folded = foldRunEvents(this.db, inserted, keys);
+      if (claim) this.cover("event", "", claim);
+      if (facts) this.putFacts(facts);
+      return { inserted, folded };
+    });
+    if (done.inserted.length > 0) {
+      this.onCommit({
+        kinds: [
+          "event",
+          ...(done.folded.flowRunIds.length > 0 ? ["flow_run"] : []),
+          ...(done.folded.taskRunIds.length > 0 ? ["task_run"] : []),
+        ],
+        flowRunIds: done.folded.flowRunIds,
+        newestUs: newest(done.inserted),
+        eventNames: new Set(done.inserted.map((event) => event.event)),
+        late: source === "stream" ? lateRange(done.inserted) : null,
+      });
+    }
+    return { gained: done.inserted.length };
+  }
+
+  /** Claims about events that are stored already. */
+  claims(claims: readonly EventClaim[]): void {
+    inTransaction(this.db, () => {
+      for (const claim of claims) this.cover("event", "", claim);
+    });
+  }
+
+  /** Rows that REST told, and ids that it was asked for and does not know. Answers how many rows changed. */
+  flowRuns(
+    rows: readonly FlowRun[],
+    readUs: number,
+    extra: { readonly missing?: readonly string[]; readonly claim?: EventClaim | null },
+  ): number {
+    const missing = extra.missing ?? [];
+    const changed = inTransaction(this.db, () => {
+      const clean = rows.map((row) => this.redact.flowRun(row));
+      const serverReadUs = this.toServerUs(readUs);
+      const ids = upsertFlowRuns(this.db, clean, readUs, serverReadUs === null ? {} : { serverReadUs });
+      if (missing.length > 0) markFlowRunsDeleted(this.db, missing, this.goneUs(readUs));
+      if (extra.claim) this.cover("flow_run", "", extra.claim);
+      return ids;
+    });
+    const flowRunIds = [...changed, ...missing];
+    if (flowRunIds.length > 0) this.tell(["flow_run"], flowRunIds);
+    return flowRunIds.length;
+  }
+
+  /**
+   * `ofFlowRuns`: the rows are all task runs of these flow runs; `reachedUs`: the server's clock at the start of the reading.
+   * Answers whether all of it was claimed: not while rows lag their events.
+   */
+  taskRuns(
+    rows: readonly TaskRun[],
+    readUs: number,
+    extra: {
+      readonly missing?: readonly string[];
+      readonly ofFlowRuns?: readonly string[];
+      readonly reachedUs?: number | null;
+    },
+  ): boolean {
+    const { missing = [], ofFlowRuns = [], reachedUs = null } = extra;
+    const done = inTransaction(this.db, () => {
+      const clean = rows.map((row) => this.redact.taskRun(row));
+      const changed = upsertTaskRuns(this.db, clean, readUs, this.toServerUs(readUs)).length;
+      if (missing.length > 0) markTaskRunsDeleted(this.db, missing, this.goneUs(readUs));
+      const whole = reachedUs === null ? [] : this.withAllTaskRows(ofFlowRuns, clean, reachedUs);
+      this.coverRuns("task_run", whole, readUs, reachedUs);
+      return { changed, isWhole: whole.length === ofFlowRuns.length };
+    });
+    if (done.changed + missing.length > 0) this.tell(["task_run"], []);
+    return done.isWhole;
+  }
+
+  /** `ofFlowRun`: the lines are all of this run. */
+  logs(
+    rows: readonly Log[],
+    readUs: number,
+    extra: { readonly ofFlowRun?: string; readonly reachedUs?: number | null },
+  ): void {
+    inTransaction(this.db, () => {
+      upsertLogs(
+        this.db,
+        rows.map((row) => this.redact.log(row)),
+      );
+      this.coverRuns("log", extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun], readUs, extra.reachedUs ?? null);
+    });
+    if (rows.length > 0) this.tell(["log"], extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun]);
+  }
+
+  /** `whole`: the list was read to its end, so what is missing in it is gone. */
+  snapshot<K extends SnapshotKind>(kind: K, rows: readonly SnapshotObjects[K][], readUs: number, whole: boolean): void {
+    const changed = inTransaction(this.db, () => {
+      const clean = rows.map((row) => this.redact.object(row));
+      return upsertObjects(this.db, kind, clean, readUs, whole).length;
+    });
+    if (changed > 0) this.tell([kind], []);
+  }
+
+  /** A live answer. Its claim, if it makes one, ends at the server's clock at the start of its reading. */
+  live(batch: LiveBatch, reachedUs: number | null): void {
+    switch (batch.kind) {
+      case "event": {
+        const toUs = Math.min(batch.covered?.toUs ?? 0, reachedUs ?? Number.NEGATIVE_INFINITY);
+        const isClaim = batch.covered !== undefined && toUs >= batch.covered.fromUs;
+        const claim = isClaim ? { ...batch.covered, toUs, source: "live" as const, verifiedUs: batch.readUs } : null;
+        this.events(batch.rows, "live", claim);
+        return;
+      }
+      case "flow_run":
+        // One that only events told of may still have to be committed: rounds look again.
+        this.flowRuns(batch.rows, batch.readUs, {
+          missing: (batch.missing ?? []).filter((id) => readFlowRunRow(this.db, id)?.read_us != null),
+        });
+        return;
+      case "task_run":
+        this.taskRuns(batch.rows, batch.readUs, {
+          ...(batch.ofFlowRuns ? { ofFlowRuns: batch.ofFlowRuns } : {}),
+          reachedUs,
+        });
+        return;
+      case "log":
+        this.logs(batch.rows, batch.readUs, {
+          ...(batch.ofFlowRun === undefined ? {} : { ofFlowRun: batch.ofFlowRun }),
+          reachedUs,
+        });
+        return;
+      default:
+        this.snapshot(
+          batch.kind,
+          batch.rows as readonly SnapshotObjects[typeof batch.kind][],
+          batch.readUs,
+          batch.whole,
+        );
+    }
+  }
+
+  facts(facts: Facts): void {
+    inTransaction(this.db, () => this.putFacts(facts));
+  }
+
+  fact<K extends FactKey>(key: K, value: Fact<K> | null): void {
+    inTransaction(this.db, () => putFact(this.db, key, value, this.clock.nowUs()));
+  }
+
+  /** A fact of the engine's own; `drop`: another one that ends with it. */
+  state(key: string, value: unknown, drop?: string): void {
+    inTransaction(this.db, () => {
+      putStateJson(this.db, key, value, this.clock.nowUs());
+      if (drop !== undefined) putStateJson(this.db, drop, null, this.clock.nowUs());
+    });
+  }
+
+  /** One step of dropping what occurred before a moment. From the first step on nothing before it is claimed or fetched again. */
+  drop<T>(beforeUs: number, step: (db: RecordDb) => T): T {
+    return inTransaction(this.db, () => {
+      if (beforeUs > keptFromUs(this.db)) putStateJson(this.db, KEPT_FROM, { us: beforeUs }, this.clock.nowUs());
+      return step(this.db);
+    });
+  }
+
+  /** The first events that REST shows give the canary, in the transaction that begins to count on them. */
+  private confirm(
+    events: readonly PrefectEvent[],
+    inserted: readonly PrefectEvent[],
+    source: Exclude<EventSource, "stream">,
+  ): void {
+    const fresh = new Set(inserted.map((event) => event.id));
+    confirmEvents(
+      this.db,
+      events.map((event) => event.id).filter((id) => !fresh.has(id)),
+      source,
+    );
+    const last = events.at(-1);
+    const occurredUs = last && parseIsoUs(last.occurred);
+    const receivedUs = last && parseIsoUs(last.received);
+    if (occurredUs === undefined || receivedUs === undefined || findStateJson(this.db, CANARY) !== null) return;
+    const canary: CanaryEvent = { id: last?.id ?? "", occurredUs, receivedUs };
+    putStateJson(this.db, CANARY, canary, this.clock.nowUs());
+  }
+
+  private putFacts(facts: Facts): void {
+    for (const [key, value] of Object.entries(facts)) putFact(this.db, key as FactKey, value, this.clock.nowUs());
+  }
+
+  /** What was dropped on purpose while a walk was under way must not be claimed by it. */
+  private cover(kind: "event" | "flow_run", scope: string, claim: EventClaim): void {
+    const fromUs = Math.ceil(Math.max(claim.fromUs, keptFromUs(this.db)));
+    const toUs = Math.floor(claim.toUs);
+    const isWhole = fromUs === claim.fromUs && toUs === claim.toUs;
+    addCoverage(this.db, kind, scope, {
+      fromUs,
+      toUs,
+      source: claim.source,
+      verifiedUs: Math.floor(claim.verifiedUs),
+      serverCount: isWhole ? (claim.serverCount ?? null) : null,
+      recordCount: isWhole ? (claim.recordCount ?? null) : null,
+    });
+  }
+
+  /** All task runs or log lines of a run as of one reading: one range from the beginning of time. */
+  private coverRuns(kind: "task_run" | "log", ids: readonly string[], readUs: number, reachedUs: number | null): void {
+    if (reachedUs === null) return;
+    for (const id of ids) {
+      const range = { fromUs: 0, toUs: Math.floor(reachedUs), source: "live" as const, verifiedUs: Math.floor(readUs) };
+      addCoverage(this.db, kind, id.toLowerCase(), { ...range, serverCount: null, recordCount: null });
+    }
+  }
+
+  /** Without the flow runs whose task runs are newer by their events than by these rows, as long as rows may still come. */
+  private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], reachedUs: number): readonly string[] {
+    const ahead = findFlowRunsAheadOfRows(this.db, ids, rows);
+    if (ahead.size === 0) return ids;
+    const isLate = (id: string) => reachedUs - (readFlowRunRow(this.db, id)?.state_us ?? 0) < LATEST_TASK_ROW_US;
+    return ids.filter((id) => !ahead.has(id.toLowerCase()) || !isLate(id));
+  }
+
+  /** State times are the server's, readings ours: the later of both clocks, or a server ahead of us keeps its dead alive. */
+  private goneUs(readUs: number): number {
+    return Math.floor(Math.max(readUs, this.toServerUs(readUs) ?? readUs));
+  }
+
+  private tell(kinds: readonly string[], flowRunIds: readonly string[]): void {
+    this.onCommit({ kinds, flowRunIds, newestUs: null, eventNames: NO_NAMES, late: null });
+  }
+}
+
+/** A sender that was cut off sends what it kept all at once, and the socket may have lost a part of it. */
+function lateRange(events: readonly PrefectEvent[]): TimeRange | null {
+  const stamps = events.flatMap((event) => {
+    const atUs = parseIsoUs(event.occurred);
+    const receivedUs = parseIsoUs(event.received);
+    return atUs !== undefined && receivedUs !== undefined && receivedUs - atUs >= LATE_US ? [atUs] : [];
+  });
+  if (stamps.length === 0) return null;
+  return { fromUs: stamps.reduce((a, b) => Math.min(a, b)), toUs: stamps.reduce((a, b) => Math.max(a, b)) };
+}
+
+function newest(events: readonly PrefectEvent[]): number | null {
+  const stamps = events.flatMap((event) => parseIsoUs(event.occurred) ?? []);
+  return stamps.length > 0 ? stamps.reduce((a, b) => Math.max(a, b)) : null;
+}

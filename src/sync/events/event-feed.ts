@@ -1,0 +1,157 @@
+import { type AppError, toAppError } from "../../errors.ts";
+import { DAY_US, formatIsoUs } from "../../lib/time.ts";
+import type { PrefectEvent } from "../../model/events/event.ts";
+import type { EngineContext } from "../context/engine-context.ts";
+import { Wake } from "../context/signal.ts";
+import { dueInMs, FIRST_STATE, nextStreamState, type StreamEvent, type StreamState } from "./stream-state.ts";
+
+/** Events of one transaction at most, when many have piled up. */
+const LARGEST_BATCH = 1_000;
+const FOREVER_MS = 3_600_000;
+
+export interface FeedHooks {
+  /** The socket may have missed something. */
+  onDoubt(why: "connected" | "lost" | "burst"): void;
+  /** Its state changed. */
+  onTurn(): void;
+  /** A batch could not be stored; it is kept and tried again. */
+  onFailure(error: AppError): void;
+  onStored(): void;
+}
+
+/**
+ * The websocket as a source of early news: keeps it open, stores what it brings within a quarter of a second, and says when
+ * something may be missing. It proves nothing: Prefect drops events of a full queue without a word.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/stream.py
+ */
+export class EventFeed {
+  private readonly ctx: EngineContext;
+  private readonly hooks: FeedHooks;
+  private readonly arrived = new Wake();
+  private readonly full = new Wake();
+  private pending: PrefectEvent[] = [];
+  private arrivals: { atMs: number; count: number }[] = [];
+  private burstMs = Number.NEGATIVE_INFINITY;
+  private current: StreamState = FIRST_STATE;
+
+  constructor(ctx: EngineContext, hooks: FeedHooks) {
+    this.ctx = ctx;
+    this.hooks = hooks;
+    if (!ctx.settings.stream) this.current = { name: "off" };
+  }
+
+  get state(): StreamState {
+    return this.current;
+  }
+
+  /** Dials and listens until `signal` aborts. Never throws. */
+  async listen(signal: AbortSignal): Promise<void> {
+    const { clock } = this.ctx;
+    while (!signal.aborted && this.current.name !== "off") {
+      const waitMs = dueInMs(this.current, clock.nowMs());
+      if (waitMs > 0) await clock.sleep(waitMs, signal);
+      if (signal.aborted) break;
+      if (dueInMs(this.current, clock.nowMs()) > 0) continue;
+      if (this.turn("due").includes("dial")) this.turn(await this.connection(signal));
+    }
+    this.turn("stop");
+  }
+
+  /** Stores what arrived, soon after it arrived, until `signal` aborts. Never throws. */
+  async store(signal: AbortSignal): Promise<void> {
+    const { clock, tuning } = this.ctx;
+    while (!signal.aborted) {
+      if (this.pending.length === 0) await this.arrived.wait(clock, FOREVER_MS, signal);
+      if (this.pending.length < tuning.batchEvents) await this.full.wait(clock, tuning.batchMs, signal);
+      if (!this.flush() && !signal.aborted) await clock.sleep(tuning.retryFirstMs, signal);
+    }
+    while (this.pending.length > 0 && this.flush());
+  }
+
+  /** One connection from dial to end; answers how it ended. */
+  private async connection(signal: AbortSignal): Promise<StreamEvent> {
+    const { api } = this.ctx.requests;
+    const nowUs = this.ctx.clock.nowUs();
+    // The server raises `since` to 15 minutes ago on its own clock; `until` is checked for live events too.
+    const occurred = { since: formatIsoUs(nowUs - DAY_US), until: formatIsoUs(nowUs + 365 * DAY_US) };
+    const hangUp = new AbortController();
+    const stop = () => hangUp.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      const stream = api.openEventStream({ occurred }, hangUp.signal);
+      try {
+        await stream.ready;
+        if (signal.aborted) return "stop";
+        this.ctx.contact.answered();
+        this.turn("accepted");
+        for await (const events of stream) {
+          this.ctx.contact.answered();
+          this.push(events);
+        }
+      } finally {
+        stream.close();
+      }
+    } catch (error) {
+      if (isBarred(toAppError(error))) return "barred";
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+    if (signal.aborted) return "stop";
+    return this.ctx.contact.isReachable ? "lost" : "unreachable";
+  }
+
+  private push(events: readonly PrefectEvent[]): void {
+    const { tuning } = this.ctx;
+    const wasEmpty = this.pending.length === 0;
+    for (const event of events) this.pending.push(event);
+    // What is dropped here, and is stored by the server, comes back by catch-up.
+    if (this.pending.length > tuning.heldEvents) this.pending.splice(0, this.pending.length - tuning.heldEvents);
+    if (wasEmpty && this.pending.length > 0) this.arrived.ring();
+    if (this.pending.length >= tuning.batchEvents) this.full.ring();
+    this.watchBurst(events.length);
+  }
+
+  private watchBurst(count: number): void {
+    const { clock, tuning } = this.ctx;
+    const nowMs = clock.nowMs();
+    this.arrivals.push({ atMs: nowMs, count });
+    this.arrivals = this.arrivals.filter((one) => one.atMs > nowMs - tuning.burstMs && one.atMs <= nowMs);
+    const recent = this.arrivals.reduce((sum, one) => sum + one.count, 0);
+    if (recent <= tuning.burstEvents || Math.abs(nowMs - this.burstMs) < tuning.burstMs) return;
+    this.burstMs = nowMs;
+    this.hooks.onDoubt("burst");
+  }
+
+  /** False when the events are still held because they could not be stored. */
+  private flush(): boolean {
+    const batch = this.pending.slice(0, LARGEST_BATCH);
+    if (batch.length === 0) return true;
+    try {
+      this.ctx.ingest.events(batch, "stream", null);
+    } catch (error) {
+      const failure = toAppError(error);
+      this.hooks.onFailure(failure);
+      // Anything but a disk that heals by itself would fail again for ever.
+      if (failure.code === "unavailable") return false;
+    }
+    this.pending.splice(0, batch.length);
+    this.hooks.onStored();
+    return true;
+  }
+
+  private turn(event: StreamEvent): readonly string[] {
+    const { clock, tuning, random } = this.ctx;
+    const context = { nowMs: clock.nowMs(), chance: random(), dialMs: tuning.dialMs, barredMs: tuning.refusedDialMs };
+    const step = nextStreamState(this.current, event, context);
+    const changed = step.state.name !== this.current.name;
+    this.current = step.state;
+    if (changed) this.hooks.onTurn();
+    if (step.effects.includes("catch-up")) this.hooks.onDoubt(step.state.name === "open" ? "connected" : "lost");
+    return step.effects;
+  }
+}
+
+/** Credentials or filter were refused: dialling again soon would end the same way. */
+function isBarred(error: AppError): boolean {
+  return error.code === "unauthorized" || error.code === "invalid_input" || error.code === "invalid_config";
+}

@@ -1,0 +1,149 @@
+/** Task runs and logs of flow runs that are over, read completely, once they can be expected to be there. */
+import { formatIsoUs, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import type { Log, TaskRun } from "../../model/objects.ts";
+import { findEndedRunsWithout, newestRunEnd } from "../../store/runs/ended-runs.ts";
+import type { EngineContext } from "../context/engine-context.ts";
+import type { Priority } from "../server/request-budget.ts";
+import { walkRows } from "../walks/row-walk.ts";
+
+/**
+ * The server writes task-run rows up to 5 s after their events when it has nothing else to do, and clients send log lines in
+ * batches of 2 s.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
+ */
+const FIRST_US = 5 * SECOND_US;
+/**
+ * Lines of a process that was shut down slowly come later, those of hooks and workers much later. Logs are read after each of
+ * these times, the last first: then nothing is expected any more.
+ */
+const LOG_READINGS_US = [10 * MINUTE_US, 60 * SECOND_US, FIRST_US];
+/** What is known of the server's clock is a little behind it. */
+const SLACK_US = 3 * SECOND_US;
+/** Rows of task runs that lag their events are asked for again this much later. */
+export const LAGGING_MS = 30_000;
+/** A run whose logs could not be read is not tried again before this, so that the others have their turn. */
+const UNREADABLE_MS = 600_000;
+/** Flow runs whose task runs are read together. */
+const TOGETHER = 50;
+const FAR_FUTURE_US = Number.MAX_SAFE_INTEGER;
+
+export class EndedRuns {
+  private readonly ctx: EngineContext;
+  /** Runs that ended before this have been looked at. */
+  private doneUs: Record<"task_run" | "log", number> = { task_run: 0, log: 0 };
+  /** Runs whose logs could not be read, and when (our clock). */
+  private readonly unreadable = new Map<string, number>();
+  /** When task runs are read again (our clock, milliseconds); null: nothing lags. */
+  private againMs: number | null = null;
+
+  constructor(ctx: EngineContext) {
+    this.ctx = ctx;
+  }
+
+  /** A run ended then (server's clock): everything since has to be looked at again. */
+  note(endUs: number): void {
+    this.doneUs = { task_run: Math.min(this.doneUs.task_run, endUs), log: Math.min(this.doneUs.log, endUs) };
+  }
+
+  /** Rows of task runs lag their events: there is more to read in half a minute. */
+  get isWaiting(): boolean {
+    return this.againMs !== null;
+  }
+
+  /** Reads task runs of some ended flow runs. False when none is left for now, or what was read does not count as whole. */
+  async taskRuns(priority: Priority, signal: AbortSignal): Promise<boolean> {
+    if (this.againMs !== null && this.ctx.clock.nowMs() < this.againMs) return false;
+    this.againMs = null;
+    const ended = this.due("task_run", FIRST_US, FIRST_US, TOGETHER);
+    if (ended.length === 0) return false;
+    const mark = this.ctx.serverClock.mark();
+    const ids = ended.map((run) => run.id);
+    const rows: TaskRun[] = [];
+    const { rowPage } = this.ctx.tuning;
+    for (;;) {
+      const page = await this.ctx.requests.call(priority, signal, (api, call) =>
+        api.filterTaskRuns(
+          { flow_runs: { id: { any_: ids } }, sort: "ID_DESC", limit: rowPage, offset: rows.length },
+          call,
+        ),
+      );
+      rows.push(...page);
+      if (page.length < rowPage) break;
+    }
+    const reachedUs = mark.reachedUs();
+    const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, reachedUs });
+    if (!isWhole && reachedUs !== null) this.againMs = this.ctx.clock.nowMs() + LAGGING_MS;
+    return isWhole && ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_US));
+  }
+
+  /** Reads the logs of one failed or crashed run: soon after its end, when late lines must have come, and when the last ones have. */
+  async logs(priority: Priority, signal: AbortSignal): Promise<boolean> {
+    const nowMs = this.ctx.clock.nowMs();
+    for (const [id, atMs] of this.unreadable) if (nowMs - atMs > UNREADABLE_MS) this.unreadable.delete(id);
+    for (const settleUs of LOG_READINGS_US) {
+      const due = this.due("log", settleUs, settleUs, 1 + this.unreadable.size);
+      const run = due.find((one) => !this.unreadable.has(one.id));
+      if (!run) continue;
+      const reachedUs = await this.readLogs(run.id, priority, signal).catch((error: unknown) => {
+        this.unreadable.set(run.id, nowMs);
+        throw error;
+      });
+      return isSettled(reachedUs, run.endUs, settleUs);
+    }
+    return false;
+  }
+
+  /** Milliseconds until the logs of the run that failed last may be read; 0 when they may be already. */
+  get youngMs(): number {
+    const readableUs = newestRunEnd(this.ctx.db, true) + FIRST_US + SLACK_US;
+    const waitMs = (readableUs - this.ctx.serverClock.guessUs()) / 1000;
+    return Math.min((FIRST_US + SLACK_US) / 1000, Math.max(0, Math.ceil(waitMs)));
+  }
+
+  private due(
+    kind: "task_run" | "log",
+    afterUs: number,
+    settleUs: number,
+    limit: number,
+  ): { id: string; endUs: number }[] {
+    const toUs = Math.floor(this.ctx.serverClock.guessUs()) - afterUs - SLACK_US;
+    const fromUs = this.doneUs[kind];
+    const failedOnly = kind === "log";
+    if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db, failedOnly)) return [];
+    const found = findEndedRunsWithout(this.ctx.db, { kind, failedOnly, fromUs, toUs, settleUs, limit });
+    const isFinal = settleUs === (failedOnly ? LOG_READINGS_US[0] : FIRST_US);
+    if (found.length === 0 && isFinal) this.doneUs[kind] = Math.max(fromUs, toUs + 1);
+    return found;
+  }
+
+  private async readLogs(flowRunId: string, priority: Priority, signal: AbortSignal): Promise<number | null> {
+    const mark = this.ctx.serverClock.mark();
+    const rows: Log[] = [];
+    const { rowPage } = this.ctx.tuning;
+    const steps = walkRows<Log>({
+      range: { fromUs: 0, toUs: FAR_FUTURE_US },
+      order: "asc",
+      pageSize: rowPage,
+      read: (part, offset) =>
+        this.ctx.requests.call(priority, signal, (api, call) => {
+          const after = part.fromUs > 0 ? { after_: formatIsoUs(part.fromUs) } : {};
+          const before = part.toUs < FAR_FUTURE_US ? { before_: formatIsoUs(part.toUs) } : {};
+          const timestamp = { ...after, ...before };
+          const isBounded = Object.keys(timestamp).length > 0;
+          const logs = { flow_run_id: { any_: [flowRunId] }, ...(isBounded ? { timestamp } : {}) };
+          return api.filterLogs({ logs, sort: "TIMESTAMP_ASC", limit: rowPage, offset }, call);
+        }),
+      at: (line) => parseIsoUs(line.timestamp) ?? null,
+      id: (line) => line.id,
+    });
+    for await (const step of steps) rows.push(...step.rows);
+    const reachedUs = mark.reachedUs();
+    this.ctx.ingest.logs(rows, mark.atUs, { ofFlowRun: flowRunId, reachedUs });
+    return reachedUs;
+  }
+}
+
+/** Whether the reading counts as whole. Where it does not, the same run would come again at once, without end. */
+function isSettled(reachedUs: number | null, endUs: number, settleUs: number): boolean {
+  return reachedUs !== null && reachedUs >= endUs + settleUs;
+}

@@ -1,0 +1,222 @@
+/** The lists that are small enough to be read whole: flows, deployments, pools, queues, workers, limits, automations. */
+import { AppError } from "../../errors.ts";
+import { SNAPSHOT_KINDS, type SnapshotKind, type SnapshotObjects } from "../../model/objects.ts";
+import type { CallOptions, FilterBody, PrefectApi } from "../../prefect/api.ts";
+import { findObjects } from "../../store/objects/objects.ts";
+import { findFact } from "../../store/sync-state.ts";
+import type { EngineContext } from "../context/engine-context.ts";
+import type { Priority } from "../server/request-budget.ts";
+
+/** A client that is active wants lists of at most this age. */
+const TOUCHED_MS = 15_000;
+const TOUCH_LASTS_MS = 5 * 60_000;
+/** Otherwise each list is read again after this, as far as the idle allowance lasts. */
+const QUIET_MS = 10 * 60_000;
+/** Events that name a kind come in bursts: the first is answered within a second, the next ones this far apart. */
+const SOON_MS = 700;
+const APART_MS = 5_000;
+const LOOK_MS = 60_000;
+/** A list that could not be read waits this long, so that the others have their turn. */
+const FAILED_MS = 30_000;
+/** Readings of a list that moved between its pages. */
+const READINGS = 3;
+
+/** Which lists an event makes old. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/models/events.py */
+const NAMED_BY: readonly (readonly [string, readonly SnapshotKind[]])[] = [
+  ["prefect.deployment.", ["deployment"]],
+  ["prefect.work-pool.", ["work_pool", "work_queue"]],
+  ["prefect.work-queue.", ["work_queue"]],
+  ["prefect.worker.", ["worker"]],
+  ["prefect.automation.", ["automation"]],
+  ["prefect.concurrency-limit.", ["concurrency_limit"]],
+  ["prefect.flow.", ["flow"]],
+];
+
+/** Kinds that an event of this name makes old. Submitting and finishing a run changes no worker. */
+export function kindsNamedBy(eventName: string): readonly SnapshotKind[] {
+  if (eventName.endsWith("-flow-run")) return [];
+  return NAMED_BY.find(([prefix]) => eventName.startsWith(prefix))?.[1] ?? [];
+}
+
+export interface SnapshotDue {
+  readonly kind: SnapshotKind;
+  /** Our clock. */
+  readonly atMs: number;
+  /** Nobody waits for it. */
+  readonly isIdle: boolean;
+  /** Requests it takes, about. */
+  readonly cost: number;
+}
+
+export class Snapshots {
+  private readonly ctx: EngineContext;
+  /** Our clock, ms: when each kind was read last, and when it is wanted at the latest because an event named it. */
+  private readonly readMs = new Map<SnapshotKind, number>();
+  private readonly wantedMs = new Map<SnapshotKind, number>();
+  private readonly failedMs = new Map<SnapshotKind, number>();
+  private touchedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(ctx: EngineContext) {
+    this.ctx = ctx;
+  }
+
+  touch(): void {
+    this.touchedMs = this.ctx.clock.nowMs();
+  }
+
+  get isTouched(): boolean {
+    return Math.abs(this.ctx.clock.nowMs() - this.touchedMs) < TOUCH_LASTS_MS;
+  }
+
+  /** Events were stored; true when a list became old by them. */
+  note(eventNames: Iterable<string>): boolean {
+    const nowMs = this.ctx.clock.nowMs();
+    let isNews = false;
+    for (const name of eventNames) {
+      for (const kind of kindsNamedBy(name)) {
+        if (this.wantedMs.has(kind)) continue;
+        const last = this.readMs.get(kind) ?? Number.NEGATIVE_INFINITY;
+        this.wantedMs.set(kind, Math.max(nowMs + SOON_MS, Math.min(last + APART_MS, nowMs + APART_MS)));
+        isNews = true;
+      }
+    }
+    return isNews;
+  }
+
+  /** The lists in the order in which they are due. */
+  dues(): SnapshotDue[] {
+    return SNAPSHOT_KINDS.map((kind) => this.due(kind)).sort((a, b) => a.atMs - b.atMs);
+  }
+
+  private due(kind: SnapshotKind): SnapshotDue {
+    const due = this.wish(kind);
+    const failed = this.failedMs.get(kind);
+    return failed === undefined ? due : { ...due, atMs: Math.max(due.atMs, failed + FAILED_MS) };
+  }
+
+  private wish(kind: SnapshotKind): SnapshotDue {
+    const last = this.readMs.get(kind);
+    const cost = kind === "worker" ? Math.max(1, findObjects(this.ctx.db, "work_pool").length) : 1;
+    if (last === undefined) return { kind, atMs: 0, isIdle: false, cost };
+    const wanted = this.wantedMs.get(kind) ?? Number.POSITIVE_INFINITY;
+    const touched = this.isTouched ? last + TOUCHED_MS : Number.POSITIVE_INFINITY;
+    const soon = Math.min(wanted, touched);
+    // Wanted beats overdue: what is overdue only waits for the idle allowance.
+    if (soon < Number.POSITIVE_INFINITY) return { kind, atMs: soon, isIdle: false, cost };
+    return { kind, atMs: last + QUIET_MS, isIdle: true, cost };
+  }
+
+  /** Reads what is due, and what nobody waits for as far as the idle allowance lasts. Answers the milliseconds until the next. */
+  async turn(signal: AbortSignal): Promise<number> {
+    for (;;) {
+      const dues = this.dues();
+      const urgent = dues.find((one) => !one.isIdle && this.waitMs(one) === 0);
+      const idle = dues.find((one) => one.isIdle && this.waitMs(one) === 0);
+      const due = urgent ?? idle;
+      const idleMs = due?.isIdle ? this.ctx.requests.idleWaitMs(due.cost) : 0;
+      if (due && idleMs === 0) {
+        await this.read(due.kind, "reconcile", signal);
+        continue;
+      }
+      const waits = dues.filter((one) => one !== idle).map((one) => this.waitMs(one));
+      return Math.min(LOOK_MS, ...(idleMs > 0 ? [idleMs] : []), ...waits.filter((ms) => ms > 0));
+    }
+  }
+
+  /** Whatever happens to our clock, nothing waits longer than its interval. */
+  private waitMs(due: SnapshotDue): number {
+    return Math.max(0, due.atMs - this.ctx.clock.nowMs());
+  }
+
+  /** Reads one list whole and stores it. Throws AppError. */
+  async read(kind: SnapshotKind, priority: Priority, signal: AbortSignal): Promise<void> {
+    const startedMs = this.ctx.clock.nowMs();
+    const readUs = this.ctx.clock.nowUs();
+    const wanted = this.wantedMs.get(kind);
+    this.wantedMs.delete(kind);
+    try {
+      await this.store(kind, readUs, priority, signal);
+    } catch (error) {
+      // An older Prefect has no such route, a credential no right to it: asked again no sooner than usual.
+      const isRefused = error instanceof AppError && !error.retryable && error.code !== "internal";
+      if (!isRefused || signal.aborted) {
+        this.failedMs.set(kind, this.ctx.clock.nowMs());
+        if (wanted !== undefined) this.wantedMs.set(kind, wanted);
+        throw error;
+      }
+      this.ctx.logger.debug(`cannot read the list of ${kind}`, { error: error.message });
+    }
+    this.failedMs.delete(kind);
+    this.readMs.set(kind, startedMs);
+  }
+
+  private async store(kind: SnapshotKind, readUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
+    if (kind !== "worker") {
+      const { rows, whole } = await this.list((body) => this.ask(priority, signal, kind, body));
+      this.ctx.ingest.snapshot(kind, rows, readUs, whole);
+      return;
+    }
+    // Workers are listed per pool only.
+    const workers: SnapshotObjects["worker"][] = [];
+    let isWhole = findFact(this.ctx.db, "read:work_pool") !== null;
+    for (const pool of findObjects(this.ctx.db, "work_pool")) {
+      const call = (api: PrefectApi, options: CallOptions) => api.filterWorkers(pool.name, options);
+      const rows = await this.ctx.requests.call(priority, signal, call).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === "not_found") return [];
+        throw error;
+      });
+      if (rows.length >= this.ctx.tuning.rowPage) isWhole = false;
+      workers.push(...rows);
+    }
+    this.ctx.ingest.snapshot("worker", workers, readUs, isWhole);
+  }
+
+  private ask<K extends SnapshotKind>(
+    priority: Priority,
+    signal: AbortSignal,
+    kind: K,
+    body: FilterBody,
+  ): Promise<readonly SnapshotObjects[K][]> {
+    return this.ctx.requests.call(priority, signal, (api, options) => READERS[kind](api, body, options));
+  }
+
+  /**
+   * A whole list by offset. Each page begins with the last row of the one before: where it does not, rows were added or
+   * removed in between, and the list is read anew. `whole` is false when it never stood still.
+   */
+  private async list<T extends { readonly id: string }>(
+    ask: (body: FilterBody) => Promise<readonly T[]>,
+  ): Promise<{ rows: T[]; whole: boolean }> {
+    const limit = this.ctx.tuning.rowPage;
+    let rows: T[] = [];
+    for (let reading = 1; reading <= READINGS; reading += 1) {
+      rows = [];
+      for (;;) {
+        const last = rows.at(-1);
+        const page = await ask({ limit, offset: Math.max(0, rows.length - 1) });
+        if (last && page[0]?.id !== last.id) break;
+        rows.push(...(last ? page.slice(1) : page));
+        if (page.length < limit) return { rows, whole: true };
+      }
+    }
+    return { rows, whole: false };
+  }
+}
+
+type Readers = {
+  readonly [K in SnapshotKind]: (
+    api: PrefectApi,
+    body: FilterBody,
+    options: CallOptions,
+  ) => Promise<readonly SnapshotObjects[K][]>;
+};
+
+const READERS: Readers = {
+  flow: (api, body, options) => api.filterFlows({ ...body, sort: "NAME_ASC" }, options),
+  deployment: (api, body, options) => api.filterDeployments({ ...body, sort: "NAME_ASC" }, options),
+  work_pool: (api, body, options) => api.filterWorkPools(body, options),
+  work_queue: (api, body, options) => api.filterWorkQueues(body, options),
+  worker: () => Promise.resolve([]),
+  concurrency_limit: (api, body, options) => api.filterConcurrencyLimits(body, options),
+  automation: (api, body, options) => api.filterAutomations({ ...body, sort: "NAME_ASC" }, options),
+};

@@ -1,0 +1,60 @@
+import type { AppError, ErrorCode } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
+
+export interface ContactError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+/** Whether Prefect answers, since when, and what it said last. One per engine; `onTurn` is called when it turns. */
+export class Contact {
+  private readonly clock: Clock;
+  private readonly onTurn: () => void;
+  private state: "unknown" | "reachable" | "lost" = "unknown";
+  private turnedUs: number;
+  private heardUs = 0;
+  private problem: ContactError | null = null;
+
+  constructor(clock: Clock, onTurn: () => void) {
+    this.clock = clock;
+    this.onTurn = onTurn;
+    this.turnedUs = clock.nowUs();
+  }
+
+  /** A good answer, or anything over the socket. */
+  answered(): void {
+    this.heardUs = this.clock.nowUs();
+    const hadProblem = this.problem !== null;
+    this.problem = null;
+    this.turn("reachable", hadProblem);
+  }
+
+  /** A failed request. Prefect that refuses us is there, but nothing can be learnt from it: that counts as lost too. */
+  failed(error: AppError): void {
+    // One refused question says nothing about the connection.
+    if (error.code === "invalid_input" || error.code === "not_found" || error.code === "rate_limited") {
+      this.answered();
+      return;
+    }
+    const isNew = this.problem?.code !== error.code || this.problem.message !== error.message;
+    this.problem = { code: error.code, message: error.message, hint: error.hint ?? null };
+    this.turn("lost", isNew);
+  }
+
+  get isReachable(): boolean {
+    return this.state === "reachable";
+  }
+
+  get fact(): { reachable: boolean; sinceUs: number; lastContactUs: number; error: ContactError | null } {
+    return { reachable: this.isReachable, sinceUs: this.turnedUs, lastContactUs: this.heardUs, error: this.problem };
+  }
+
+  private turn(next: "reachable" | "lost", changed: boolean): void {
+    if (this.state !== next) {
+      this.state = next;
+      this.turnedUs = this.clock.nowUs();
+      this.onTurn();
+    } else if (changed) this.onTurn();
+  }
+}

@@ -1,0 +1,117 @@
+import { DAY_US, MINUTE_US } from "../../lib/time.ts";
+import { mergeRanges, type TimeRange } from "../../model/freshness.ts";
+import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
+import { findStateJson } from "../../store/sync-state.ts";
+import { type EngineContext, horizonUs } from "../context/engine-context.ts";
+import { keptFromUs } from "../context/retention-floor.ts";
+import { isCountable, verifyRange } from "./verify.ts";
+import { dueVerification, type VerifyCursors } from "./verify-schedule.ts";
+
+/** State key. */
+const CURSORS = "verify.cursors";
+const EVERY_MS = 60_000;
+/** What arrived late is compared once the server has stored the rest of it. */
+const SETTLE_MS = 6_000;
+/** Late arrivals that lie further apart than this are left to the schedule. */
+const WIDEST_US = DAY_US;
+/**
+ * Senders may stamp an event hours back, which the socket does not hand on: the last day is counted this often, beside the
+ * schedule that looks at each moment once in a while.
+ */
+const COUNT_MS = 5 * 60_000;
+const COUNTED_US = DAY_US;
+/** Requests of one such count, as a rule. */
+const COUNT_COST = 2;
+
+/** Compares again what was complete once: on a widening schedule, and at once where late arrivals are seen. */
+export class Verifier {
+  private readonly ctx: EngineContext;
+  private late: TimeRange | null = null;
+  private lateMs = 0;
+  private countedMs: number;
+
+  constructor(ctx: EngineContext) {
+    this.ctx = ctx;
+    this.countedMs = ctx.clock.nowMs();
+  }
+
+  /** Late events were stored. Looked at some seconds after the first note, however many follow. */
+  note(late: TimeRange): void {
+    if (this.late === null) this.lateMs = this.ctx.clock.nowMs();
+    this.late = {
+      fromUs: Math.min(this.late?.fromUs ?? late.fromUs, late.fromUs),
+      toUs: Math.max(this.late?.toUs ?? late.toUs, late.toUs),
+    };
+  }
+
+  /** Answers the milliseconds until it is worth looking again. */
+  async turn(signal: AbortSignal): Promise<number> {
+    if (this.late !== null) {
+      const waitMs = Math.min(SETTLE_MS, this.lateMs + SETTLE_MS - this.ctx.clock.nowMs());
+      if (waitMs > 0) return waitMs;
+      await this.verifyLate(signal);
+    }
+    const { ranges, cursors, before } = this.due();
+    for (const range of ranges) {
+      const idleMs = this.ctx.requests.idleWaitMs(1);
+      if (idleMs > 0) return idleMs;
+      await this.verify(range, signal);
+    }
+    if (JSON.stringify(cursors) !== JSON.stringify(before)) this.ctx.ingest.state(CURSORS, cursors);
+    await this.countLastDay(signal);
+    return EVERY_MS;
+  }
+
+  private async countLastDay(signal: AbortSignal): Promise<void> {
+    const { clock, db, requests, serverClock } = this.ctx;
+    const nowMs = clock.nowMs();
+    if (Math.abs(nowMs - this.countedMs) < COUNT_MS || requests.idleWaitMs(COUNT_COST) > 0) return;
+    this.countedMs = nowMs;
+    const fromUs = Math.max(this.floorUs(), Math.floor(serverClock.guessUs() - COUNTED_US));
+    const toUs = this.settledUs();
+    if (toUs < fromUs) return;
+    for (const range of mergeRanges(coveredRanges(db, "event", "", { fromUs, toUs }))) {
+      if (isCountable(this.ctx, range)) await this.verify(range, signal);
+    }
+  }
+
+  private due(): { ranges: readonly TimeRange[]; cursors: VerifyCursors; before: VerifyCursors } {
+    const { ctx } = this;
+    const covered = coveredRanges(ctx.db, "event", "").map((range) => ({
+      ...range,
+      verifiedUs: Math.floor(ctx.serverClock.toServerUs(range.verifiedUs) ?? range.verifiedUs),
+    }));
+    const before = (findStateJson(ctx.db, CURSORS) as VerifyCursors | null) ?? {};
+    const due = dueVerification(covered, before, Math.floor(ctx.serverClock.guessUs()), this.floorUs());
+    return { ...due, before };
+  }
+
+  private async verifyLate(signal: AbortSignal): Promise<void> {
+    const { late } = this;
+    if (late === null) return;
+    this.late = null;
+    const fromUs = Math.max(this.floorUs(), late.fromUs - MINUTE_US);
+    const toUs = Math.min(late.toUs + MINUTE_US, this.settledUs());
+    if (toUs < fromUs || toUs - fromUs > WIDEST_US) return;
+    try {
+      // Only what is claimed can be wrong; what is not is fetched anyway.
+      for (const range of coveredRanges(this.ctx.db, "event", "", { fromUs, toUs })) await this.verify(range, signal);
+    } catch (error) {
+      this.note(late);
+      throw error;
+    }
+  }
+
+  private async verify(range: TimeRange, signal: AbortSignal): Promise<void> {
+    await verifyRange(this.ctx, range, { source: "audit", ask: "verify", repair: "verify", signal });
+  }
+
+  /** The newest part is read again by every catch-up. */
+  private settledUs(): number {
+    return (coverageEnd(this.ctx.db, "event", "") ?? 0) - this.ctx.settings.overlapMs * 1000;
+  }
+
+  private floorUs(): number {
+    return Math.ceil(Math.max(horizonUs(this.ctx), keptFromUs(this.ctx.db)));
+  }
+}

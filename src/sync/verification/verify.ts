@@ -1,0 +1,166 @@
+import { formatIsoUs } from "../../lib/time.ts";
+import type { EventSource } from "../../model/events/event.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
+import { countEventsBetween, eventIdsBetween } from "../../store/events/events.ts";
+import { type EngineContext, horizonUs } from "../context/engine-context.ts";
+import type { EventClaim } from "../context/ingest.ts";
+import type { Priority } from "../server/request-budget.ts";
+import type { ClockMark } from "../server/server-clock.ts";
+import { storeWalk } from "../walks/store-walk.ts";
+import { Canary } from "./reset-detection.ts";
+
+export interface VerifyOptions {
+  readonly source: Exclude<EventSource, "stream">;
+  /** Priority of the first question, and of what follows from a difference. */
+  readonly ask: Priority;
+  readonly repair: Priority;
+  readonly signal: AbortSignal;
+  /** Compare ids everywhere: read every event again, whatever the counts say. */
+  readonly deep?: boolean;
+}
+
+export interface Verified {
+  /** Events that Prefect holds in the range. */
+  readonly server: number;
+  /** Events that the record lacked or had differently, and has now. */
+  readonly repaired: number;
+  /** Events that Prefect showed and that are not in the record all the same. */
+  readonly missing: number;
+  /** Whether every id of the range was compared, not only counts. */
+  readonly byIds: boolean;
+}
+
+/** A part of the range whose counts agree, waiting for the proof that the server still has what it showed us before. */
+export interface Agreed extends TimeRange {
+  readonly mark: ClockMark;
+  readonly count: number;
+}
+
+/** A walk of this many pages is not worth dividing the range further. */
+const WALK_PAGES = 2;
+
+/**
+ * Compares the record with Prefect over a range, refetches what differs, and claims the range.
+ *
+ * Counting proves something only because of what is counted: the events of the record that REST has shown before. The server
+ * never drops those inside its retention, so they are a part of what it holds, and of two sets one inside the other equal
+ * counts mean equality. The record is counted first, so that what arrives in between can only make them differ. A server
+ * whose database was replaced breaks the premise; the canary finds that, and then ranges are read instead of counted.
+ */
+export async function verifyRange(ctx: EngineContext, range: TimeRange, options: VerifyOptions): Promise<Verified> {
+  const agreed: Agreed[] = [];
+  const sum: Sum = { server: 0, repaired: 0, missing: 0 };
+  await compare(ctx, range, options, options.ask, agreed, sum);
+  const unsettled = await settleAgreed(ctx, agreed, options);
+  for (const part of unsettled) {
+    sum.server -= part.count;
+    await walk(ctx, part, options, options.repair, sum);
+  }
+  return { ...sum, byIds: unsettled.length === agreed.length };
+}
+
+type Sum = { -readonly [K in Exclude<keyof Verified, "byIds">]: Verified[K] };
+
+async function compare(
+  ctx: EngineContext,
+  range: TimeRange,
+  options: VerifyOptions,
+  ask: Priority,
+  agreed: Agreed[],
+  sum: Sum,
+): Promise<void> {
+  const held = countConfirmedEvents(ctx.db, range);
+  const isSmall = held < ctx.tuning.eventPage;
+  if (options.deep || isSmall || !isCountable(ctx, range)) return walk(ctx, range, options, ask, sum);
+  const mark = ctx.serverClock.mark();
+  const total = await readTotal(ctx, range, ask, options.signal);
+  if (total === held) {
+    agreed.push({ ...range, mark, count: total });
+    sum.server += total;
+    return;
+  }
+  const isOneInstant = range.fromUs === range.toUs;
+  if (isOneInstant || total <= WALK_PAGES * ctx.tuning.eventPage || isCheaperToWalk(ctx, total, held)) {
+    return walk(ctx, range, options, options.repair, sum);
+  }
+  const middleUs = Math.floor((range.fromUs + range.toUs) / 2);
+  await compare(ctx, { fromUs: range.fromUs, toUs: middleUs }, options, options.repair, agreed, sum);
+  await compare(ctx, { fromUs: middleUs + 1, toUs: range.toUs }, options, options.repair, agreed, sum);
+}
+
+/** Each missing event costs about one question per halving down to a page; many missing ones cost more than reading all. */
+function isCheaperToWalk(ctx: EngineContext, total: number, held: number): boolean {
+  const pages = total / ctx.tuning.eventPage;
+  return Math.abs(total - held) * 2 * Math.log2(pages) >= pages;
+}
+
+async function walk(
+  ctx: EngineContext,
+  range: TimeRange,
+  options: VerifyOptions,
+  priority: Priority,
+  sum: Sum,
+): Promise<void> {
+  const { source, signal } = options;
+  const result = await storeWalk(ctx, { range, source, priority, signal });
+  const held = new Set(eventIdsBetween(ctx.db, range));
+  sum.server += result.ids.size;
+  sum.repaired += result.gained;
+  for (const id of result.ids) if (!held.has(id)) sum.missing += 1;
+}
+
+/**
+ * Claims ranges whose counts agreed, if the server is still the one that showed us their events. Answers the ranges for which
+ * that could not be said: they have to be read.
+ */
+export async function settleAgreed(
+  ctx: EngineContext,
+  agreed: readonly Agreed[],
+  options: Pick<VerifyOptions, "ask" | "signal" | "source">,
+): Promise<readonly Agreed[]> {
+  if (agreed.length === 0) return [];
+  if (!(await new Canary(ctx).isAlive(options.ask, options.signal))) return agreed;
+  ctx.ingest.claims(joined(agreed).flatMap((part) => claimOf(ctx, part, options.source)));
+  return [];
+}
+
+/** Neighbours of one reading as one. */
+function joined(agreed: readonly Agreed[]): Agreed[] {
+  const parts: Agreed[] = [];
+  for (const next of [...agreed].sort((a, b) => a.fromUs - b.fromUs)) {
+    const last = parts.at(-1);
+    if (last && last.toUs + 1 === next.fromUs && last.mark === next.mark) {
+      parts[parts.length - 1] = { ...last, toUs: next.toUs, count: last.count + next.count };
+    } else parts.push(next);
+  }
+  return parts;
+}
+
+function claimOf(ctx: EngineContext, { mark, count, ...range }: Agreed, source: VerifyOptions["source"]): EventClaim[] {
+  const reachedUs = mark.reachedUs();
+  if (reachedUs === null) return [];
+  const claim = { fromUs: Math.max(range.fromUs, horizonUs(ctx)), toUs: Math.min(range.toUs, reachedUs) };
+  const isWhole = claim.fromUs === range.fromUs && claim.toUs === range.toUs;
+  const counts = isWhole ? { serverCount: count, recordCount: countEventsBetween(ctx.db, range) } : {};
+  return [{ ...claim, ...counts, source, verifiedUs: mark.atUs }];
+}
+
+/** Whether equal counts over this range would mean equal sets. */
+export function isCountable(ctx: EngineContext, range: TimeRange): boolean {
+  return !ctx.server.hasShorterRetention && range.fromUs > Canary.doubtedUntilUs(ctx.db);
+}
+
+/** Exact number of events that Prefect holds in a range. */
+export async function readTotal(
+  ctx: EngineContext,
+  range: TimeRange,
+  priority: Priority,
+  signal: AbortSignal,
+): Promise<number> {
+  const occurred = { since: formatIsoUs(range.fromUs), until: formatIsoUs(range.toUs) };
+  const page = await ctx.requests.call(priority, signal, (api, options) =>
+    api.filterEvents({ occurred, order: "ASC" }, 0, options),
+  );
+  return page.total;
+}

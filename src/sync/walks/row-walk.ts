@@ -1,0 +1,81 @@
+import { AppError } from "../../errors.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+
+export interface RowWalkOptions<T> {
+  readonly range: TimeRange;
+  readonly order: "asc" | "desc";
+  readonly pageSize: number;
+  /** One page of a closed range, in `order`. Throws AppError. */
+  read(range: TimeRange, offset: number): Promise<readonly T[]>;
+  /** The time that the route sorts and bounds by; null where a row has none. */
+  at(row: T): number | null;
+  id(row: T): string;
+}
+
+export interface RowWalkStep<T> {
+  /** Rows not given before. */
+  readonly rows: readonly T[];
+  /** Everything from the walk's start to here, inclusive, has been given. */
+  readonly provenUs: number;
+}
+
+/** How often an instant that fills pages is read until a reading brings nothing new. */
+const READINGS = 4;
+
+/**
+ * Reads every row of a closed range from a `/filter` route whose sort has no tie-break: each page begins at the last time seen,
+ * inclusive, and only an instant that fills a page is paged by offset. Throws AppError.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/sorting.py
+ */
+export async function* walkRows<T>(options: RowWalkOptions<T>): AsyncGenerator<RowWalkStep<T>, void, undefined> {
+  const { range, order, pageSize } = options;
+  const isAscending = order === "asc";
+  let left = range;
+  let known: ReadonlySet<string> = new Set();
+  while (left.fromUs <= left.toUs) {
+    const page = await options.read(left, 0);
+    const edgeUs = isAscending ? left.fromUs : left.toUs;
+    const endUs = isAscending ? range.toUs : range.fromUs;
+    const last = page.at(-1);
+    const lastUs = last === undefined ? null : options.at(last);
+    const fresh = page.filter((row) => !known.has(options.id(row)));
+    if (page.length < pageSize || lastUs === null) {
+      yield { rows: fresh, provenUs: endUs };
+      return;
+    }
+    if (lastUs < left.fromUs || lastUs > left.toUs) throw outside();
+    if (lastUs !== edgeUs) {
+      yield { rows: fresh, provenUs: isAscending ? lastUs - 1 : lastUs + 1 };
+      known = new Set(page.filter((row) => options.at(row) === lastUs).map(options.id));
+      left = isAscending ? { ...left, fromUs: lastUs } : { ...left, toUs: lastUs };
+      continue;
+    }
+    const instant = await readInstant(options, lastUs);
+    yield { rows: instant.filter((row) => !known.has(options.id(row))), provenUs: lastUs };
+    known = new Set();
+    left = isAscending ? { ...left, fromUs: lastUs + 1 } : { ...left, toUs: lastUs - 1 };
+  }
+}
+
+async function readInstant<T>(options: RowWalkOptions<T>, atUs: number): Promise<T[]> {
+  const found = new Map<string, T>();
+  for (let reading = 1; reading <= READINGS; reading += 1) {
+    const before = found.size;
+    for (let offset = 0; ; offset += options.pageSize) {
+      const page = await options.read({ fromUs: atUs, toUs: atUs }, offset);
+      const seen = found.size;
+      for (const row of page) found.set(options.id(row), row);
+      if (page.length < options.pageSize) break;
+      // A server that ignores the offset gives the first page for ever.
+      if (offset > 0 && found.size === seen && reading === 1) throw outside();
+    }
+    if (found.size === before) break;
+  }
+  return [...found.values()];
+}
+
+function outside(): AppError {
+  return new AppError("unavailable", "Prefect's pages contradict each other: rows outside of what was asked.", {
+    hint: "Nothing was taken as complete; it is tried again by itself.",
+  });
+}

@@ -1,0 +1,76 @@
+import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import { type EngineContext, horizonUs } from "../context/engine-context.ts";
+import type { Facts } from "../context/ingest.ts";
+import type { Priority } from "../server/request-budget.ts";
+import type { ClockMark } from "../server/server-clock.ts";
+import { type EventReader, walkEvents } from "./event-walk.ts";
+
+export interface StoreWalkOptions {
+  readonly range: TimeRange;
+  readonly source: Exclude<EventSource, "stream">;
+  readonly priority: Priority;
+  readonly signal: AbortSignal;
+  /** Claimed already up to here: parts of it are not claimed one by one again, only the whole range in the end. */
+  readonly coveredToUs?: number;
+  /** Facts to be written together with the last claim, which ends there. */
+  readonly facts?: (claimedToUs: number, mark: ClockMark) => Facts;
+  readonly onPage?: (events: readonly PrefectEvent[]) => void;
+}
+
+export interface StoreWalkResult {
+  /** Events that Prefect gave. */
+  readonly ids: ReadonlySet<string>;
+  /** New in the record, or put right. */
+  readonly gained: number;
+  /** Start of the reading. */
+  readonly mark: ClockMark;
+  /** End of what was claimed; null when nothing was. */
+  readonly claimedToUs: number | null;
+}
+
+/** Reads events through the engine's requests. */
+export function eventReader(ctx: EngineContext, priority: Priority, signal: AbortSignal): EventReader {
+  return {
+    filter: (filter, limit) =>
+      ctx.requests.call(priority, signal, (api, options) => api.filterEvents(filter, limit, options)),
+    next: (token) => ctx.requests.call(priority, signal, (api, options) => api.nextEvents(token, options)),
+  };
+}
+
+/**
+ * Reads every event of a range and stores it, oldest first. Each transaction claims what the walk has proven so far, as of
+ * the walk's start: an interrupted one leaves a true claim over its first part, and the rest is a gap for the next.
+ */
+export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): Promise<StoreWalkResult> {
+  const { range, source, priority, signal } = options;
+  const { eventPage, batchEvents } = ctx.tuning;
+  const mark = ctx.serverClock.mark();
+  const ids = new Set<string>();
+  let gained = 0;
+  let claimedToUs: number | null = null;
+  let batch: PrefectEvent[] = [];
+  const commit = (provenToUs: number) => {
+    const isLast = provenToUs >= range.toUs;
+    const reachedUs = mark.reachedUs();
+    const fromUs = Math.max(range.fromUs, horizonUs(ctx));
+    const toUs = reachedUs === null ? Number.NEGATIVE_INFINITY : Math.min(provenToUs, range.toUs, reachedUs);
+    const isNews = isLast || toUs > (options.coveredToUs ?? Number.NEGATIVE_INFINITY);
+    const claim = toUs < fromUs || !isNews ? null : { fromUs, toUs, source, verifiedUs: mark.atUs };
+    const facts = claim && isLast ? options.facts?.(toUs, mark) : undefined;
+    const stored = ctx.ingest.events(batch, source, claim, facts);
+    gained += stored.gained;
+    if (claim) claimedToUs = toUs;
+    batch = [];
+  };
+  const walkOptions = { pageSize: eventPage, exactTotals: !ctx.requests.api.isCloud };
+  for await (const step of walkEvents(eventReader(ctx, priority, signal), range, walkOptions)) {
+    for (const event of step.events) {
+      ids.add(event.id);
+      batch.push(event);
+    }
+    options.onPage?.(step.events);
+    if (batch.length >= batchEvents || step.provenToUs >= range.toUs) commit(step.provenToUs);
+  }
+  return { ids, gained, mark, claimedToUs };
+}

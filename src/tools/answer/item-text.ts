@@ -1,0 +1,37 @@
+/** One object as lines of `member: value`, nested ones in short. For answers that show a single object. */
+import { visibleText } from "../../model/text/untrusted.ts";
+import { type Item, shortTime } from "./render.ts";
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$/;
+
+/** Every fact of `item`, one member a line. `day`: times of this day (`2026-01-31`) are written without date. */
+export function itemText(item: Item, day: string): string {
+  return Object.entries(item)
+    .map(([key, value]) => [key, valueText(value, day)] as const)
+    .filter(([, text]) => text !== "")
+    .map(([key, text]) => `${key}: ${text}`)
+    .join("\n");
+}
+
+function valueText(value: unknown, day: string): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "string")
+    return TIME.test(value) ? shortTime(value, { day }) : visibleText(value).replace(/\s*\n\s*/g, " ⏎ ");
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value !== "object") return String(value);
+  if (Array.isArray(value)) {
+    const isList = value.some((part) => typeof part === "object" && part !== null);
+    return value.map((part) => valueText(part, day)).join(isList ? "; " : ", ");
+  }
+  const { name, id, ...rest } = value as Item;
+  const head = [name, id].filter((part) => part !== null && part !== undefined).map((part) => valueText(part, day));
+  const members = Object.entries(rest).map(([key, member]) => [key, memberText(member, day)] as const);
+  const said = members.filter(([, text]) => text !== "").map(([key, text]) => `${key} ${text}`);
+  return [head.join(" "), ...said].filter(Boolean).join(", ");
+}
+
+/** Lists inside of a list stand in brackets. */
+function memberText(value: unknown, day: string): string {
+  const text = valueText(value, day);
+  return typeof value === "object" && value !== null && text !== "" ? `[${text}]` : text;
+}

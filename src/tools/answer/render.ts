@@ -1,0 +1,149 @@
+/**
+ * Text made from structured content: a header with source and age, columns named once, one line per item, nulls
+ * dropped, names beside ids. Every UUID of the structure stands in the text; one that occurs more than once is written
+ * out in a legend and referred to as `#a`.
+ */
+import { uuidsIn } from "../../lib/uuid.ts";
+
+export type Item = Readonly<Record<string, unknown>>;
+
+export interface TableOptions {
+  /** Columns that come first, in this order; the others follow as met, `id` last. */
+  readonly order?: readonly string[];
+  /** Day (`2026-01-31`) whose times are written without date. */
+  readonly day: string;
+  /** Times keep milliseconds. */
+  readonly precise?: boolean | undefined;
+}
+
+/** One item as cells by column name. `X_id` and `X_name` share the column `X`; nested `{id, name}` too. */
+export function cellsOf(item: Item, options: TableOptions): Map<string, string> {
+  const cells = new Map<string, string>();
+  for (const key in item) {
+    const text = cellText(item[key], options);
+    if (text === "") continue;
+    const column = columnOf(key);
+    const before = cells.get(column);
+    if (before === undefined) cells.set(column, text);
+    else cells.set(column, key.endsWith("_name") ? `${text} ${before}` : `${before} ${text}`);
+  }
+  return cells;
+}
+
+function columnOf(key: string): string {
+  if (key.endsWith("_name")) return key.slice(0, -5);
+  return key.endsWith("_id") ? key.slice(0, -3) : key;
+}
+
+function cellText(value: unknown, options: TableOptions): string {
+  if (value === null || value === undefined || value === "") return "";
+  if (typeof value === "string") return looksLikeTime(value) ? shortTime(value, options) : oneLine(value);
+  if (typeof value === "number") return String(Number.isInteger(value) ? value : Number(value.toFixed(3)));
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (Array.isArray(value)) {
+    const parts = value.map((part) => cellText(part, options)).filter(Boolean);
+    return parts.join(value.some(isPlainObject) ? "; " : ",");
+  }
+  const entries = Object.entries(value as Item);
+  const isReference = entries.length > 0 && entries.every(([member]) => member === "id" || member === "name");
+  if (!isReference) return entries.length === 0 ? "" : oneLine(JSON.stringify(value));
+  const { name, id } = value as { name?: unknown; id?: unknown };
+  return [name, id]
+    .map((part) => cellText(part, options))
+    .filter(Boolean)
+    .join(" ");
+}
+
+function isPlainObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const LINE_ENDS = /[\n\r\u0085\u2028\u2029]/;
+
+/** What cannot be seen is taken out of the whole text later, when it is fenced. */
+function oneLine(text: string): string {
+  return LINE_ENDS.test(text) ? text.replace(/\s*[\n\r\u0085\u2028\u2029]\s*/g, " ⏎ ") : text;
+}
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$/;
+
+/** The two comparisons spare most texts the expression. */
+function looksLikeTime(text: string): boolean {
+  return text[10] === "T" && text[4] === "-" && TIME.test(text);
+}
+
+/** `11:21:21` on the table's day, `11-20 11:21:21` in its year, else with the year. Takes Prefect's UTC times. */
+export function shortTime(iso: string, { day, precise }: Pick<TableOptions, "day" | "precise">): string {
+  const time = iso.slice(11, precise && iso[19] === "." ? 23 : 19);
+  if (iso.startsWith(day)) return time;
+  return `${iso.startsWith(day.slice(0, 4)) ? iso.slice(5, 10) : iso.slice(0, 10)} ${time}`;
+}
+
+/** Lines of a table: what all rows share, the columns, the rows. Cells in the columns' order, empty ones kept short. */
+export function tableLines(rows: readonly ReadonlyMap<string, string>[], order: readonly string[] = []): TableText {
+  const names = new Set(order.filter((name) => rows.some((row) => row.has(name))));
+  for (const row of rows) for (const name of row.keys()) if (name !== "id") names.add(name);
+  if (rows.some((row) => row.has("id"))) names.add("id");
+  const shared: string[] = [];
+  if (rows.length >= 3) {
+    for (const name of names) {
+      const value = rows[0]?.get(name);
+      if (name === "id" || value === undefined || !rows.every((row) => row.get(name) === value)) continue;
+      shared.push(`${name}=${value}`);
+      names.delete(name);
+    }
+  }
+  const columns = [...names];
+  return {
+    shared: shared.length > 0 ? `all: ${shared.join("; ")}` : null,
+    columns: columns.join(" | "),
+    lines: rows.map((row) => lineOf(row, columns)),
+  };
+}
+
+/** Empty cells at the end are left out. */
+function lineOf(row: ReadonlyMap<string, string>, columns: readonly string[]): string {
+  let line = "";
+  let separators = "";
+  for (const name of columns) {
+    const cell = row.get(name);
+    if (cell) {
+      line += separators + cell;
+      separators = "";
+    }
+    separators += "|";
+  }
+  return line;
+}
+
+export interface TableText {
+  readonly shared: string | null;
+  readonly columns: string;
+  readonly lines: readonly string[];
+}
+
+/** Writes UUIDs that occur more than once as `#a` and returns the legend that spells them out, or null. */
+export function foldIds(text: string): { text: string; legend: string | null } {
+  const found = uuidsIn(text);
+  const counts = new Map<string, number>();
+  for (const { id } of found) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const labels = new Map<string, string>();
+  for (const [id, count] of counts) if (count > 1) labels.set(id, label(labels.size));
+  if (labels.size === 0) return { text, legend: null };
+  let folded = "";
+  let done = 0;
+  for (const { id, at } of found) {
+    const name = labels.get(id);
+    if (name === undefined) continue;
+    folded += `${text.slice(done, at)}#${name}`;
+    done = at + id.length;
+  }
+  folded += text.slice(done);
+  return { text: folded, legend: `ids: ${[...labels].map(([id, name]) => `${name}=${id}`).join(" ")}` };
+}
+
+/** a … z, aa, ab … */
+function label(index: number): string {
+  const head = index >= 26 ? label(Math.floor(index / 26) - 1) : "";
+  return head + String.fromCharCode(97 + (index % 26));
+}

@@ -1,0 +1,60 @@
+/** Makes one item fit when it alone is larger than an answer may be. */
+
+import type { Item } from "./render.ts";
+import { estimateJsonTokens } from "./token-budget.ts";
+
+/** A member is never cut shorter than this. */
+const LEAST_ROOM = 60;
+/** Words take some four characters per token. */
+const CHARS_PER_TOKEN = 4;
+/** Close enough to the budget to stop looking. */
+const CLOSE = 0.95;
+
+/**
+ * The item, its longest members cut until it fits, and no shorter than it takes; `cut` names them. The room of a member is
+ * looked for by halves: what a character costs depends on the text.
+ */
+export function shrinkItem(item: Item, budget: number): Item {
+  if (estimateJsonTokens(item) <= budget) return item;
+  const members = Object.entries(item).map(([key, value]) => ({ key, value, json: JSON.stringify(value) ?? "" }));
+  const longest = Math.max(...members.map(({ json }) => json.length));
+  let small = cutItem(members, LEAST_ROOM);
+  let least = LEAST_ROOM;
+  let most = longest;
+  let room = Math.floor(Math.min(budget * CHARS_PER_TOKEN, (least + most) / 2));
+  while (least < room && room < most) {
+    const tried = cutItem(members, room);
+    const tokens = estimateJsonTokens(tried);
+    if (tokens > budget) most = room;
+    else {
+      small = tried;
+      least = room;
+      if (tokens >= budget * CLOSE) break;
+    }
+    // Beyond the first guess it grows by doubling: the whole of a huge member is never measured again.
+    room = most === longest ? Math.min(room * 2, Math.floor((room + most) / 2)) : Math.floor((least + most) / 2);
+  }
+  return small;
+}
+
+interface Member {
+  readonly key: string;
+  readonly value: unknown;
+  readonly json: string;
+}
+
+function cutItem(members: readonly Member[], room: number): Item {
+  const isCut = ({ key, json }: Member) => json.length > room && key !== "id" && key !== "cut";
+  const shown = members.map((member) => [
+    member.key,
+    isCut(member) ? cutValue(member.value, member.json, room) : member.value,
+  ]);
+  return { ...Object.fromEntries(shown), cut: members.filter(isCut).map(({ key }) => key) };
+}
+
+function cutValue(value: unknown, json: string, room: number): string {
+  const text = typeof value === "string" ? value : json;
+  const head = text.slice(0, Math.ceil(room * 0.6)).replace(/[\uD800-\uDBFF]$/, "");
+  const tail = text.slice(-Math.floor(room * 0.3)).replace(/^[\uDC00-\uDFFF]/, "");
+  return `${head} …[${text.length - head.length - tail.length} characters cut]… ${tail}`;
+}

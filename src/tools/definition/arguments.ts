@@ -1,0 +1,110 @@
+/** Reads a call's arguments: tolerant in form (text for objects and numbers, null for absent), strict in names. */
+import type { z } from "zod";
+import { AppError } from "../../errors.ts";
+import type { ToolDefinition } from "./define-tool.ts";
+import type { JsonSchema } from "./listing.ts";
+import { inputSchema } from "./listing.ts";
+import { LONGEST_NAME, nearest } from "./suggestions.ts";
+
+/** A search of the most words there may be is as long as this. A cursor and a filter may be longer, as far as the request may. */
+const LONGEST_TEXT = 10_000;
+const MOST_ENTRIES = 500;
+
+/** The validated arguments. Throws AppError `invalid_input` that names the valid ones. */
+export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Record<string, unknown>> {
+  const given = asObject(args);
+  const properties = (inputSchema(tool).properties ?? {}) as Readonly<Record<string, JsonSchema>>;
+  const named: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (value === null || value === undefined) continue;
+    const key = knownName(tool, properties, name);
+    if (key in named) throw new AppError("invalid_input", `argument "${key}" is given twice (also as "${name}")`);
+    named[key] = coerce(value, properties[key]);
+    if (key !== "cursor") checkSize(key, named[key]);
+  }
+  const parsed = tool.input.safeParse(named);
+  if (!parsed.success) throw invalid(tool, parsed.error);
+  return parsed.data;
+}
+
+function asObject(args: unknown): Record<string, unknown> {
+  if (args === undefined || args === null || args === "") return {};
+  const value = typeof args === "string" ? parseJson(args) : args;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new AppError("invalid_input", "arguments must be a JSON object", { hint: 'Example: {"limit": 20}' });
+}
+
+/** Before anything is done with it: what nobody means must not keep the others waiting. */
+function checkSize(key: string, value: unknown): void {
+  const texts = Array.isArray(value) ? value : [value];
+  if (texts.length > MOST_ENTRIES) {
+    throw new AppError("invalid_input", `argument "${key}" has ${texts.length} entries`, {
+      hint: `A list may have ${MOST_ENTRIES}; ask several times.`,
+    });
+  }
+  const longest = Math.max(0, ...texts.map((text) => (typeof text === "string" ? text.length : 0)));
+  if (longest <= LONGEST_TEXT) return;
+  throw new AppError("invalid_input", `argument "${key}" has a text of ${longest} characters`, {
+    hint: `A text may have ${LONGEST_TEXT}.`,
+  });
+}
+
+function knownName(tool: ToolDefinition, properties: Readonly<Record<string, JsonSchema>>, name: string): string {
+  if (name in properties) return name;
+  if (name.length > LONGEST_NAME) {
+    throw new AppError("invalid_input", `unknown argument "${name.slice(0, LONGEST_NAME)}…"`, {
+      hint: `No argument has a name of more than ${LONGEST_NAME} characters.`,
+    });
+  }
+  const snake = name.replaceAll("-", "_").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const alias = tool.aliases[name] ?? tool.aliases[snake] ?? snake;
+  if (alias in properties) return alias;
+  const valid = Object.keys(properties);
+  const near = nearest(snake, valid);
+  const list =
+    valid.length > 0 ? `Valid arguments of ${tool.name}: ${valid.join(", ")}.` : `${tool.name} takes no arguments.`;
+  throw new AppError("invalid_input", `unknown argument "${name}"${near ? `; did you mean "${near}"?` : ""}`, {
+    hint: list,
+  });
+}
+
+/** Some clients send numbers, lists and objects as text, a single value for a list, or a number for a text. */
+function coerce(value: unknown, schema: JsonSchema | undefined): unknown {
+  if (!schema) return value;
+  const { type } = schema;
+  if (typeof value === "string") return coerceText(value.trim(), value, schema);
+  if (type === "string" && (typeof value === "number" || typeof value === "boolean")) return String(value);
+  return type === "array" && !Array.isArray(value) ? [value] : value;
+}
+
+function coerceText(text: string, value: string, { type, enum: options }: JsonSchema): unknown {
+  if ((type === "integer" || type === "number") && text !== "" && Number.isFinite(Number(text))) return Number(text);
+  if (type === "boolean" && /^(true|false)$/i.test(text)) return text.toLowerCase() === "true";
+  if (type === "object" && text.startsWith("{")) return parseJson(text);
+  if (type === "array") return text.startsWith("[") ? parseJson(text) : text.split(",").map((part) => part.trim());
+  if (Array.isArray(options))
+    return options.find((option) => String(option).toLowerCase() === text.toLowerCase()) ?? value;
+  return value;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AppError("invalid_input", `not valid JSON: ${text.slice(0, 80)}`);
+  }
+}
+
+function invalid(tool: ToolDefinition, error: z.ZodError): AppError {
+  const [issue] = error.issues;
+  const where = issue?.path.join(".") ?? "";
+  const message = where ? `argument "${where}": ${issue?.message}` : (issue?.message ?? "invalid arguments");
+  return new AppError("invalid_input", message, { hint: argumentHint(tool, issue?.path[0]) });
+}
+
+function argumentHint(tool: ToolDefinition, key: PropertyKey | undefined): string {
+  const properties = (inputSchema(tool).properties ?? {}) as Readonly<Record<string, JsonSchema>>;
+  const schema = typeof key === "string" ? properties[key] : undefined;
+  if (!schema) return `Arguments of ${tool.name}: ${Object.keys(properties).join(", ")}.`;
+  return `${String(key)} must be ${JSON.stringify(schema)}.`;
+}

@@ -1,0 +1,83 @@
+/** The arguments by which tools about events name a window and what the events are about. */
+import { AppError } from "../../errors.ts";
+import { parseIsoUs } from "../../lib/time.ts";
+import type { EventFilter } from "../../model/events/event-filter.ts";
+import { parseEventFilter, withEventPrefix, withResource } from "../../queries/events/event-filter.ts";
+import { resolveName } from "../../queries/names/names.ts";
+import { findResourceCondition } from "../../queries/names/resource-names.ts";
+import type { QueryContext } from "../../queries/source/context.ts";
+import { checkWindow, filterArg, momentArg, textArg } from "./shared-schemas.ts";
+
+/** Members of such a tool's input. */
+export const eventArgs = {
+  event_type_prefix: textArg,
+  occurred_after: textArg,
+  occurred_before: textArg,
+  flow_run: textArg,
+  deployment: textArg,
+  work_pool: textArg,
+  resource: textArg,
+  filter: filterArg,
+};
+
+export const EVENT_ALIASES = {
+  since: "occurred_after",
+  until: "occurred_before",
+  after: "occurred_after",
+  before: "occurred_before",
+  flow_run_id: "flow_run",
+  prefix: "event_type_prefix",
+  event_prefix: "event_type_prefix",
+};
+
+export interface EventArguments {
+  readonly event_type_prefix?: string | undefined;
+  readonly occurred_after?: string | undefined;
+  readonly occurred_before?: string | undefined;
+  readonly flow_run?: string | undefined;
+  readonly deployment?: string | undefined;
+  readonly work_pool?: string | undefined;
+  readonly resource?: string | undefined;
+  readonly filter?: unknown;
+}
+
+export interface AskedEvents {
+  /** Without `occurred` and `order`. */
+  readonly filter: EventFilter;
+  /** The order that the filter object states. */
+  readonly order: "asc" | "desc" | undefined;
+  readonly sinceUs: number | undefined;
+  readonly untilUs: number | undefined;
+}
+
+/** Throws AppError `invalid_input` for what contradicts itself, and what resolving names throws. */
+export async function readEventArguments(ctx: QueryContext, args: EventArguments, nowUs: number): Promise<AskedEvents> {
+  const { occurred, order, ...rest } = parseEventFilter(args.filter);
+  const after = momentArg("occurred_after", args.occurred_after, nowUs);
+  const before = momentArg("occurred_before", args.occurred_before, nowUs);
+  const sinceUs = once("occurred_after", after, momentOf(occurred?.since));
+  const untilUs = once("occurred_before", before, momentOf(occurred?.until));
+  checkWindow(["occurred_after", "occurred_before"], sinceUs, untilUs);
+  const prefix = args.event_type_prefix?.replace(/\*$/, "");
+  let filter: EventFilter = prefix === undefined ? rest : withEventPrefix(rest, prefix);
+  for (const kind of ["flow_run", "deployment", "work_pool"] as const) {
+    const text = args[kind];
+    if (text === undefined) continue;
+    const { id } = await resolveName(ctx, kind, text);
+    filter = withResource(filter, { id: [`prefect.${kind.replace("_", "-")}.${id}`] });
+  }
+  if (args.resource !== undefined) filter = withResource(filter, findResourceCondition(ctx, args.resource));
+  return { filter, order: order?.toLowerCase() as AskedEvents["order"], sinceUs, untilUs };
+}
+
+/** What an argument and the filter object may both say. Throws AppError `invalid_input` where they differ. */
+export function once<T>(name: string, one: T | undefined, other: T | undefined): T | undefined {
+  if (one !== undefined && other !== undefined && one !== other) {
+    throw new AppError("invalid_input", `${name} and the filter say different things`, { hint: "Give it once." });
+  }
+  return one ?? other;
+}
+
+function momentOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseIsoUs(text);
+}

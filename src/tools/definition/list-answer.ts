@@ -1,0 +1,144 @@
+/** The answer of every list tool: as many items as the budget allows, in both channels, and where to go on. */
+import { formatIsoUs } from "../../lib/time.ts";
+import type { Freshness } from "../../model/freshness.ts";
+import { fenced } from "../answer/fenced.ts";
+import { metaLines } from "../answer/provenance.ts";
+import type { Item, TableOptions } from "../answer/render.ts";
+import { cellsOf, foldIds, tableLines } from "../answer/render.ts";
+import { shrinkItem } from "../answer/shrink.ts";
+import {
+  estimateJsonTokens,
+  estimateRowTokens,
+  estimateTokens,
+  type Measured,
+  measureText,
+  WIDE_TOKENS,
+} from "../answer/token-budget.ts";
+import type { ToolAnswer } from "./define-tool.ts";
+import { answerMeta } from "./shared-schemas.ts";
+
+export interface ListSpec {
+  /** Member that holds the items, the peer's name: `flow_runs`. */
+  readonly key: string;
+  /** What the items are, for the header: "flow runs, newest first". */
+  readonly title: string;
+  /** In answer order, at most the caller's `limit`. */
+  readonly items: readonly Item[];
+  /** There are matches beyond `items`. */
+  readonly more: boolean;
+  /** Cursor that continues after `items[index]` (before it with `keep: "end"`). */
+  cursorAfter(index: number): string;
+  readonly freshness: Freshness;
+  readonly nowUs: number;
+  /** Tokens for the whole answer, from `tokenBudget`. */
+  readonly budget: number;
+  /** Further members of the structure, each also told by `facts`. */
+  readonly extra?: Item;
+  /** Lines for the text below the header. */
+  readonly facts?: readonly string[];
+  /** `json`: one item per line, for full detail. */
+  readonly layout?: "table" | "json";
+  /** The item as the table shows it, where that can be shorter without saying less. */
+  readonly toRow?: (item: Item) => Item;
+  /** Instead of a table: the text of one item, which may span lines. */
+  readonly rowText?: ((item: Item) => string) | undefined;
+  readonly order?: readonly string[];
+  readonly precise?: boolean;
+  /** Which end of `items` survives the budget. `end`: the newest lines of a log. */
+  readonly keep?: "start" | "end";
+  /** How to narrow, told when there is more. */
+  readonly hint?: string;
+  /** Said instead of a list when there is nothing. */
+  readonly none?: string;
+}
+
+/** Roughly what header, fence and meta take in either channel. */
+const FRAME_TOKENS = 110;
+
+export function listAnswer(spec: ListSpec): ToolAnswer {
+  const meta = answerMeta(spec.freshness);
+  const head = metaLines(spec.freshness, spec.nowUs);
+  const fixed =
+    FRAME_TOKENS +
+    estimateJsonTokens({ ...meta, ...spec.extra }) +
+    estimateTokens([...head, ...(spec.facts ?? [])].join("\n"));
+  const page = fitItems(spec, Math.max(0, spec.budget - fixed), fixed);
+  const isCut = page.items.length < spec.items.length || spec.more;
+  const edge = spec.keep === "end" ? spec.items.length - page.items.length : page.items.length - 1;
+  const cursor = isCut && page.items.length > 0 ? spec.cursorAfter(edge) : undefined;
+  const structured = { [spec.key]: page.items, ...spec.extra, ...meta, ...(cursor ? { next_cursor: cursor } : {}) };
+  return { structured, text: listText(spec, page, head, cursor), untrusted: [spec.key] };
+}
+
+interface Page {
+  readonly items: readonly Item[];
+  readonly rows: readonly ReadonlyMap<string, string>[];
+}
+
+/** The items that fit both channels; always at least one. */
+function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
+  const ordered = spec.keep === "end" ? [...spec.items].reverse() : spec.items;
+  const options = { day: formatIsoUs(spec.nowUs).slice(0, 10), precise: spec.precise ?? false };
+  const seen = new Set<string>();
+  const rows: ReadonlyMap<string, string>[] = [];
+  const items: Item[] = [];
+  let text = 0;
+  let json = 0;
+  for (const given of ordered) {
+    // The first item is shown in any case: whole up to the widest answer, cut beyond.
+    const item = rows.length === 0 ? shrinkItem(given, WIDE_TOKENS - reserve) : given;
+    const shown = shownItem(spec, item, options);
+    text += estimateRowTokens(shown.measured, seen) + 1;
+    json += shown.jsonTokens + 1;
+    if (rows.length > 0 && Math.max(text, json) > budget) break;
+    rows.push(shown.cells);
+    items.push(item);
+  }
+  return spec.keep === "end" ? { items: items.reverse(), rows: rows.reverse() } : { items, rows };
+}
+
+interface ShownItem {
+  readonly cells: ReadonlyMap<string, string>;
+  readonly measured: Measured;
+  readonly jsonTokens: number;
+  /** What the above depends on beside the item. */
+  readonly day: string;
+  readonly precise: boolean | undefined;
+  readonly toRow: ListSpec["toRow"];
+  readonly rowText: ListSpec["rowText"];
+  readonly layout: ListSpec["layout"];
+}
+
+/** An item that is the same object as in an earlier answer, as events are, is not measured again. */
+const shownItems = new WeakMap<Item, ShownItem>();
+
+function shownItem({ toRow, rowText, layout }: ListSpec, item: Item, { day, precise }: TableOptions): ShownItem {
+  const known = shownItems.get(item);
+  const isSame = known?.day === day && known.precise === precise && known.layout === layout;
+  if (known && isSame && known.toRow === toRow && known.rowText === rowText) return known;
+  const json = JSON.stringify(item);
+  const plain = rowText ? rowText(item) : layout === "json" ? json : undefined;
+  const cells = plain === undefined ? cellsOf(toRow ? toRow(item) : item, { day, precise }) : new Map([["", plain]]);
+  const measured = measureText([...cells.values()].join("|"));
+  const shown = { cells, measured, jsonTokens: estimateTokens(json), day, precise, toRow, rowText, layout };
+  shownItems.set(item, shown);
+  return shown;
+}
+
+function listText(spec: ListSpec, page: Page, head: readonly string[], cursor: string | undefined): string {
+  const count = page.items.length;
+  const title = `${count}${cursor ? " of more" : ""} ${spec.title}`;
+  const lines = [`${title} | ${head[0]}`, ...head.slice(1), ...(spec.facts ?? [])];
+  if (count === 0) lines.push(spec.none ?? "Nothing matches.");
+  else lines.push(...rowLines(spec, page));
+  if (cursor) lines.push(`next_cursor: ${cursor}`);
+  if (cursor && spec.hint) lines.push(spec.hint);
+  return lines.join("\n");
+}
+
+function rowLines(spec: ListSpec, page: Page): string[] {
+  if (spec.layout === "json" || spec.rowText) return [fenced(page.rows.map((row) => row.get("") ?? ""))];
+  const table = tableLines(page.rows, spec.order);
+  const { text, legend } = foldIds([...(table.shared ? [table.shared] : []), table.columns, ...table.lines].join("\n"));
+  return [...(legend ? [legend] : []), fenced([text])];
+}

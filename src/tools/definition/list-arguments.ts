@@ -1,0 +1,44 @@
+/** Reading the arguments that the lists of Prefect's objects share. */
+import { AppError } from "../../errors.ts";
+import type { CursorValue } from "../answer/cursor.ts";
+import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { LONGEST_NAME, nearest } from "./suggestions.ts";
+
+/** Members that may change between pages of one question. */
+const PAGING: ReadonlySet<string> = new Set(["limit", "cursor", "fresh", "detail", "fields", "workspace_id"]);
+
+/** What makes two calls the same question, for cursors. */
+export function questionOf(tool: string, args: Readonly<Record<string, unknown>>): unknown {
+  return [tool, Object.fromEntries(Object.entries(args).filter(([name]) => !PAGING.has(name)))];
+}
+
+/** One of Prefect's sort values, in any case; undefined when none was given. Throws AppError `invalid_input`. */
+export function sortArg<S extends string>(given: string | undefined, valid: readonly S[]): S | undefined {
+  if (given === undefined) return undefined;
+  const found = valid.find((one) => one === given.trim().toUpperCase());
+  if (found !== undefined) return found;
+  const near = nearest(given.toUpperCase(), valid);
+  throw new AppError(
+    "invalid_input",
+    `unknown sort "${given.slice(0, LONGEST_NAME)}"${near ? `; did you mean ${near}?` : ""}`,
+    {
+      hint: `Valid values: ${valid.join(", ")}.`,
+    },
+  );
+}
+
+/** The offset in a cursor of a list that is paged by offset; 0 without a cursor. */
+export function offsetArg(question: unknown, cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
+  const [offset] = decodeCursor(question, cursor);
+  if (typeof offset !== "number" || offset < 0) throw badCursor("is damaged");
+  return offset;
+}
+
+export function offsetCursor(question: unknown, offset: number): string {
+  return encodeCursor(question, [offset] satisfies CursorValue[]);
+}
+
+/** Most items without `limit`: about what the default budget holds. */
+export const DEFAULT_LIMIT = 40;
+export const MAX_LIMIT = 200;

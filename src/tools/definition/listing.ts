@@ -1,0 +1,51 @@
+/** Tools as `tools/list` shows them. */
+import { z } from "zod";
+import type { ToolAnnotations, ToolDefinition } from "./define-tool.ts";
+
+export interface ToolListing {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly inputSchema: JsonSchema;
+  readonly outputSchema: JsonSchema;
+  readonly annotations: ToolAnnotations;
+}
+export type JsonSchema = { readonly [key: string]: unknown };
+
+/** The tool as `tools/list` shows it. Schemas are as small as they can be said. */
+export function toolListing(tool: ToolDefinition): ToolListing {
+  const { name, title, description, annotations } = tool;
+  return {
+    name,
+    title,
+    description,
+    inputSchema: inputSchema(tool),
+    outputSchema: slim(z.toJSONSchema(tool.output)),
+    annotations,
+  };
+}
+
+const inputSchemas = new WeakMap<z.ZodObject, JsonSchema>();
+
+/** JSON Schema of the arguments, made once per schema. */
+export function inputSchema(tool: Pick<ToolDefinition, "input">): JsonSchema {
+  const known = inputSchemas.get(tool.input);
+  if (known) return known;
+  const made = slim(z.toJSONSchema(tool.input));
+  inputSchemas.set(tool.input, made);
+  return made;
+}
+
+/** Leaves out what says nothing: `$schema`, empty `properties`, open `additionalProperties`, `propertyNames`. */
+function slim(schema: unknown, isRoot = true): JsonSchema {
+  const slimmed: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(schema as JsonSchema)) {
+    if (key === "$schema" || key === "propertyNames") continue;
+    if (key === "additionalProperties" && value !== false) continue;
+    if (key === "properties") {
+      const members = Object.entries(value as JsonSchema).map(([name, member]) => [name, slim(member, false)]);
+      if (members.length > 0 || isRoot) slimmed[key] = Object.fromEntries(members);
+    } else slimmed[key] = key === "items" ? slim(value, false) : value;
+  }
+  return slimmed;
+}

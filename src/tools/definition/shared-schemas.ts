@@ -1,0 +1,124 @@
+/** Arguments and answer members that many tools share. Schemas stand at module scope: a call must not build any. */
+import { z } from "zod";
+import { AppError } from "../../errors.ts";
+import { formatIsoUs, parseMomentUs } from "../../lib/time.ts";
+import type { Freshness } from "../../model/freshness.ts";
+import { DEFAULT_TOKENS, WIDE_TOKENS } from "../answer/token-budget.ts";
+import { LONGEST_NAME, nearest } from "./suggestions.ts";
+
+export const textArg = z.string().optional();
+export const flagArg = z.boolean().optional();
+export const textsArg = z.array(z.string()).optional();
+/** A Prefect filter object: open in the schema, checked field by field where it is read. */
+export const filterArg = z.looseObject({}).optional();
+export const detailArg = z.enum(["brief", "full"]).optional();
+
+export const limitArg = (max: number) => z.number().int().min(1).max(max).optional();
+
+/** Members of every list tool's input. */
+export const listArgs = (maxLimit: number) => ({
+  limit: limitArg(maxLimit),
+  cursor: textArg,
+  fresh: flagArg,
+  detail: detailArg,
+  fields: textsArg,
+  workspace_id: textArg,
+});
+
+/** Output skeleton of a list tool: nothing required, so that an error passes it too. */
+export function listOutput(key: string, extra: z.ZodRawShape = {}) {
+  return z.looseObject({ [key]: z.array(z.looseObject({})).optional(), ...extra, ...metaOutput });
+}
+
+/** Members of every answer's output skeleton. */
+export const metaOutput = {
+  source: z.string().optional(),
+  as_of: z.string().optional(),
+  coverage: z.looseObject({}).optional(),
+  next_cursor: textArg,
+};
+
+export interface PageInput {
+  readonly limit?: number | undefined;
+  readonly detail?: "brief" | "full" | undefined;
+}
+
+/** Tokens the whole answer may take. */
+export function tokenBudget(input: PageInput): number {
+  return input.limit !== undefined || input.detail === "full" ? WIDE_TOKENS : DEFAULT_TOKENS;
+}
+
+/** `source`, `as_of`, `coverage` of an answer. */
+export function answerMeta({ source, asOfUs, coverage }: Freshness): Record<string, unknown> {
+  const time = (us: number | null) => (us === null ? null : formatIsoUs(us));
+  return {
+    source,
+    as_of: formatIsoUs(asOfUs),
+    coverage: {
+      complete: coverage.complete,
+      from: time(coverage.fromUs),
+      to: time(coverage.toUs),
+      gaps: coverage.gaps.map((gap) => ({ from: formatIsoUs(gap.fromUs), to: formatIsoUs(gap.toUs) })),
+      ...(coverage.verifiedUs === null ? {} : { verified_at: formatIsoUs(coverage.verifiedUs) }),
+      ...(coverage.notes.length === 0 ? {} : { notes: coverage.notes }),
+    },
+  };
+}
+
+/** The same for answers that stand in the program itself. */
+export function staticMeta(nowUs: number): Record<string, unknown> {
+  const coverage = { complete: true, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes: [] };
+  return answerMeta({ source: "record", asOfUs: nowUs, coverage });
+}
+
+/** A moment argument (ISO 8601, `2h`, `7d`, `now`) in microseconds. Throws AppError `invalid_input`. */
+export function momentArg(name: string, text: string | undefined, nowUs: number): number | undefined {
+  if (text === undefined) return undefined;
+  const us = parseMomentUs(text, nowUs);
+  if (us !== undefined) return us;
+  throw new AppError("invalid_input", `argument "${name}": "${text}" is not a time`, {
+    hint: 'Give ISO 8601 ("2026-01-31T09:00:00Z") or an age ("90m", "24h", "7d").',
+  });
+}
+
+/** The names under which a tool takes the ends of a window. */
+type EndNames = readonly [since: string, until: string];
+
+/** The ends of a window, from the arguments of these names. Throws AppError `invalid_input`. */
+export function windowArgs(
+  args: { readonly [name: string]: unknown },
+  names: EndNames,
+  nowUs: number,
+): { sinceUs: number | undefined; untilUs: number | undefined } {
+  const [sinceUs, untilUs] = names.map((name) => momentArg(name, args[name] as string | undefined, nowUs));
+  checkWindow(names, sinceUs, untilUs);
+  return { sinceUs, untilUs };
+}
+
+/** Throws AppError `invalid_input` for a window that ends before it begins. */
+export function checkWindow([since, until]: EndNames, sinceUs: number | undefined, untilUs: number | undefined): void {
+  if (sinceUs === undefined || untilUs === undefined || sinceUs <= untilUs) return;
+  throw new AppError("invalid_input", `${since} lies after ${until}`);
+}
+
+/** Only the named members of each item, `id` always. Throws AppError `invalid_input` for a name outside `valid`. */
+export function pickFields(
+  items: readonly Record<string, unknown>[],
+  fields: readonly string[] | undefined,
+  valid: readonly string[],
+): readonly Record<string, unknown>[] {
+  if (!fields || fields.length === 0) return items;
+  for (const field of fields) {
+    if (valid.includes(field)) continue;
+    const near = nearest(field, valid);
+    throw new AppError(
+      "invalid_input",
+      `unknown field "${field.slice(0, LONGEST_NAME)}"${near ? `; did you mean "${near}"?` : ""}`,
+      {
+        hint: `Valid fields: ${valid.join(", ")}.`,
+      },
+    );
+  }
+  const wanted = new Set(["id", ...fields]);
+  return items.map((item) => Object.fromEntries(Object.entries(item).filter(([key]) => wanted.has(key))));
+}

@@ -1,0 +1,39 @@
+/** Suggestions for misspelt names. */
+import { closest } from "../../lib/similar.ts";
+
+/** What is longer names nothing of ours; only its beginning is compared and said. */
+export const LONGEST_NAME = 100;
+
+/** The candidate with the fewest edits, or else the most alike one, when it is close enough to be meant. */
+export function nearest(given: string, candidates: readonly string[]): string | undefined {
+  const name = given.slice(0, LONGEST_NAME);
+  return nearestNames(name, candidates, 1)[0] ?? closest(name, candidates, 1)[0];
+}
+
+/** Up to `count` candidates, closest first; containment counts as close. */
+function nearestNames(given: string, candidates: readonly string[], count: number): string[] {
+  const wanted = given.toLowerCase();
+  const scored = candidates.map((name) => ({ name, score: distance(wanted, name.toLowerCase()) }));
+  const close = scored.filter(({ score }) => score <= Math.max(2, Math.floor(wanted.length / 3)));
+  close.sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1));
+  return close.slice(0, count).map(({ name }) => name);
+}
+
+function distance(a: string, b: string): number {
+  if (a === b) return 0;
+  const isPart = a.length >= 3 && b.length >= 3 && (a.includes(b) || b.includes(a));
+  return isPart ? 1 : editDistance(a, b);
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(substitute, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? b.length;
+}

@@ -1,0 +1,103 @@
+import { z } from "zod";
+import { AppError } from "../../errors.ts";
+import { formatIsoUs, parseDurationUs } from "../../lib/time.ts";
+import { aggregateEvents } from "../../queries/events/aggregate.ts";
+import { type EventGroup, GROUPINGS, type Grouping } from "../../queries/events/event-tally.ts";
+import { windowText } from "../../queries/events/events.ts";
+import { serverNowUs } from "../../queries/source/freshness.ts";
+import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import type { Item } from "../answer/render.ts";
+import { defineTool } from "../definition/define-tool.ts";
+import { EVENT_ALIASES, eventArgs, readEventArguments } from "../definition/event-shorthands.ts";
+import { listAnswer } from "../definition/list-answer.ts";
+import { questionOf } from "../definition/list-arguments.ts";
+import { flagArg, limitArg, listOutput, textArg, tokenBudget } from "../definition/shared-schemas.ts";
+
+const input = z.strictObject({
+  by: z.enum(GROUPINGS).optional(),
+  interval: textArg.describe("15m, 1h, 1d"),
+  ...eventArgs,
+  limit: limitArg(200),
+  cursor: textArg,
+  fresh: flagArg,
+});
+
+/** Without `limit`: about what the default budget holds. */
+const DEFAULT_LIMIT = 60;
+
+export const aggregateEventsTool = defineTool({
+  name: "aggregate_events",
+  title: "Count events",
+  description:
+    "Exact event counts over any window, by time bucket (default), event name, resource, deployment or run state. Arguments as in read_events.",
+  input,
+  output: listOutput("groups", { total: z.number().optional() }),
+  aliases: { ...EVENT_ALIASES, group_by: "by", bucket: "interval", step: "interval" },
+  async run({ query: ctx }, args) {
+    const nowUs = serverNowUs(ctx);
+    const question = questionOf("aggregate_events", args);
+    const by = args.by ?? "time";
+    if (args.interval !== undefined && by !== "time") throw new AppError("invalid_input", "interval needs by: time");
+    const asked = await readEventArguments(ctx, args, nowUs);
+    const place = readCursor(question, args.cursor);
+    const found = await aggregateEvents(ctx, {
+      filter: asked.filter,
+      by,
+      stepUs: readInterval(args.interval),
+      sinceUs: place?.fromUs ?? asked.sinceUs,
+      untilUs: place?.toUs ?? asked.untilUs,
+      fresh: args.fresh,
+    });
+    const { fromUs, toUs } = found.window;
+    const offset = place?.offset ?? 0;
+    const limit = args.limit ?? DEFAULT_LIMIT;
+    const count = `${found.total} events in ${found.groups.length} groups`;
+    const interval = found.stepUs === null ? {} : { interval_seconds: found.stepUs / 1_000_000 };
+    return listAnswer({
+      key: "groups",
+      title: `groups by ${by}`,
+      items: found.groups.slice(offset, offset + limit).map((group) => shape(group, by)),
+      more: found.groups.length > offset + limit,
+      cursorAfter: (index) => encodeCursor(question, [fromUs, toUs, offset + index + 1]),
+      freshness: found.freshness,
+      nowUs,
+      budget: tokenBudget(args),
+      extra: {
+        by,
+        total: found.total,
+        group_count: found.groups.length,
+        ...interval,
+        window: windowText(found.window),
+      },
+      facts: [found.stepUs === null ? count : `${count} of ${found.stepUs / 1_000_000} s`],
+      order: ["start", "group", "name", "count"],
+      hint: "Narrow by event_type_prefix, resource or times.",
+      none: "No event in this window matches.",
+    });
+  },
+});
+
+function shape({ key, label, count, firstUs, lastUs }: EventGroup, by: Grouping): Item {
+  if (by === "time") return { start: formatIsoUs(Number(key)), count };
+  const time = (us: number | null) => (us === null ? null : formatIsoUs(us));
+  const name = label === null ? {} : { name: label };
+  return { group: key, ...name, count, ...(firstUs === null ? {} : { first: time(firstUs), last: time(lastUs) }) };
+}
+
+function readInterval(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const us = parseDurationUs(/^\d/.test(text.trim()) ? text : `1${text.trim().charAt(0)}`);
+  if (us !== undefined && us > 0) return us;
+  throw new AppError("invalid_input", `argument "interval": "${text}" is not a duration`, {
+    hint: 'Such as "30s", "15m", "1h", "1d", "1w".',
+  });
+}
+
+function readCursor(question: unknown, cursor: string | undefined) {
+  if (cursor === undefined) return undefined;
+  const [fromUs, toUs, offset] = decodeCursor(question, cursor);
+  if (typeof fromUs !== "number" || typeof toUs !== "number" || typeof offset !== "number") {
+    throw badCursor("is damaged");
+  }
+  return { fromUs, toUs, offset };
+}

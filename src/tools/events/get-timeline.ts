@@ -1,0 +1,174 @@
+import { z } from "zod";
+import { AppError } from "../../errors.ts";
+import { formatIsoUs } from "../../lib/time.ts";
+import { visibleText } from "../../model/text/untrusted.ts";
+import { briefEvent, cutText } from "../../queries/events/event-brief.ts";
+import { stateKey } from "../../queries/events/event-tally.ts";
+import { windowText } from "../../queries/events/events.ts";
+import { getTimeline, type TimelineEntry } from "../../queries/history/timeline.ts";
+import type { SubjectKind } from "../../queries/history/timeline-subject.ts";
+import { levelName } from "../../queries/runs/log-lines.ts";
+import { serverNowUs } from "../../queries/source/freshness.ts";
+import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import type { Item } from "../answer/render.ts";
+import { defineTool } from "../definition/define-tool.ts";
+import { listAnswer } from "../definition/list-answer.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT, questionOf } from "../definition/list-arguments.ts";
+import {
+  detailArg,
+  flagArg,
+  limitArg,
+  listOutput,
+  textArg,
+  tokenBudget,
+  windowArgs,
+} from "../definition/shared-schemas.ts";
+
+const input = z.strictObject({
+  flow_run: textArg,
+  deployment: textArg,
+  work_pool: textArg,
+  occurred_after: textArg,
+  occurred_before: textArg,
+  limit: limitArg(MAX_LIMIT),
+  cursor: textArg,
+  fresh: flagArg,
+  detail: detailArg.describe("full: every task run step"),
+});
+type Input = z.infer<typeof input>;
+
+const MESSAGE_CHARS = 200;
+
+export const getTimelineTool = defineTool({
+  name: "get_timeline",
+  title: "Timeline",
+  description:
+    "What happened to one flow run, deployment or work pool, oldest first: states, events, error log lines, infrastructure, changes, causes before effects. A run: its whole life; others: the last 24 h.",
+  input,
+  output: listOutput("entries"),
+  aliases: {
+    flow_run_id: "flow_run",
+    run_id: "flow_run",
+    deployment_id: "deployment",
+    work_pool_name: "work_pool",
+    since: "occurred_after",
+    until: "occurred_before",
+  },
+  async run({ query: ctx }, args) {
+    const nowUs = serverNowUs(ctx);
+    const { kind, text } = subjectOf(args);
+    const question = questionOf("get_timeline", args);
+    const place = readCursor(question, args.cursor);
+    const asked = windowArgs(args, ["occurred_after", "occurred_before"], nowUs);
+    const { subject, entries, hidden, freshness } = await getTimeline(ctx, {
+      kind,
+      subject: text,
+      sinceUs: place?.fromUs ?? asked.sinceUs,
+      untilUs: place?.toUs ?? asked.untilUs,
+      full: args.detail === "full",
+      fresh: args.fresh,
+    });
+    const { fromUs, toUs } = subject.window;
+    const offset = place?.offset ?? 0;
+    const page = entries.slice(offset, offset + (args.limit ?? DEFAULT_LIMIT));
+    const { deletedUs } = subject;
+    const state = subject.run?.state_name;
+    const shownState = [state, deletedUs === null ? null : "deleted"].filter((one) => one).join(", ");
+    const left = hidden === 0 ? [] : [`${hidden} routine steps of task runs left out; detail: "full" shows them`];
+    return listAnswer({
+      key: "entries",
+      title: `entries of ${kind.replace("_", " ")} ${quoted(subject.name)} ${subject.id}${shownState ? ` (${shownState})` : ""}, oldest first`,
+      items: page.map((entry) => shape(entry, subject.id)),
+      more: entries.length > offset + page.length,
+      cursorAfter: (index) => encodeCursor(question, [fromUs, toUs, offset + index + 1]),
+      freshness,
+      nowUs,
+      budget: tokenBudget(args),
+      extra: {
+        subject: {
+          kind,
+          id: subject.id,
+          name: subject.name,
+          ...(state ? { state } : {}),
+          ...(deletedUs === null ? {} : { deleted: formatIsoUs(deletedUs) }),
+        },
+        window: windowText(subject.window),
+        total: entries.length,
+        ...(hidden === 0 ? {} : { hidden }),
+      },
+      facts: left,
+      order: ["time", "kind", "what", "of", "message"],
+      precise: true,
+      hint: "Give times to see a part.",
+      none: "Nothing is known to have happened to it in this window.",
+    });
+  },
+});
+
+/** Outside the marks around what people wrote a name is one short line in quotes. */
+function quoted(name: string): string {
+  return JSON.stringify(visibleText(name).slice(0, 100));
+}
+
+function subjectOf(args: Input): { kind: SubjectKind; text: string } {
+  const given = (["flow_run", "deployment", "work_pool"] as const).filter((kind) => args[kind] !== undefined);
+  const [kind] = given;
+  if (given.length !== 1 || !kind) {
+    throw new AppError("invalid_input", "get_timeline needs exactly one of flow_run, deployment, work_pool", {
+      hint: "An id, a name or a UI link.",
+    });
+  }
+  return { kind, text: args[kind] ?? "" };
+}
+
+function shape(entry: TimelineEntry, subjectId: string): Item {
+  const time = formatIsoUs(entry.us);
+  if (entry.kind === "state") {
+    const { name, type, message } = entry.state;
+    return { time, kind: "state", what: name ?? type, ...messageOf(message), id: entry.id };
+  }
+  if (entry.kind === "log") {
+    const { log, n } = entry;
+    const line = n === null ? "" : ` line ${n}`;
+    const isOther = log.flow_run_id && log.flow_run_id !== subjectId;
+    const of = isOther ? { of: log.flow_run_id } : {};
+    return { time, kind: "log", what: `${levelName(log.level)}${line}`, ...of, message: log.message, id: entry.id };
+  }
+  if (entry.kind === "change") {
+    const { change, name, diff, sinceUs } = entry.change;
+    const fields = Object.keys(diff).join(", ");
+    const since = sinceUs === null ? {} : { since: formatIsoUs(sinceUs) };
+    return { time, kind: "change", what: change, of: name, ...(fields ? { message: fields } : {}), ...since };
+  }
+  const brief = briefEvent(entry.event);
+  const state = stateKey(brief.event);
+  const isOwn = brief.resource_id.endsWith(subjectId);
+  return {
+    time,
+    kind: state === null ? kindOf(brief.event) : "state",
+    what: state === null ? brief.event : state.replace(/^flow-run /, ""),
+    ...(isOwn ? {} : { of: brief.resource_name ?? brief.resource_id }),
+    ...messageOf(brief.message),
+    id: entry.id,
+  };
+}
+
+function messageOf(message: string | null | undefined): Item {
+  return message ? { message: cutText(message, MESSAGE_CHARS) } : {};
+}
+
+/** Pools, queues, workers, and what runs containers. */
+const INFRASTRUCTURE = /^prefect\.(work-pool|work-queue|worker|kubernetes|docker|ecs|cloud-run|deployment)\b/;
+
+function kindOf(event: string): string {
+  return INFRASTRUCTURE.test(event) ? "infrastructure" : "event";
+}
+
+function readCursor(question: unknown, cursor: string | undefined) {
+  if (cursor === undefined) return undefined;
+  const [fromUs, toUs, offset] = decodeCursor(question, cursor);
+  if (typeof fromUs !== "number" || typeof toUs !== "number" || typeof offset !== "number") {
+    throw badCursor("is damaged");
+  }
+  return { fromUs, toUs, offset };
+}

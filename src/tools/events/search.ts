@@ -1,0 +1,158 @@
+import { z } from "zod";
+import { formatIsoUs } from "../../lib/time.ts";
+import { parseSearchTerms, searchWords } from "../../model/text/search-terms.ts";
+import { BRIEF_MESSAGE_CHARS, briefEvent, cutText } from "../../queries/events/event-brief.ts";
+import { windowText } from "../../queries/events/events.ts";
+import { levelName } from "../../queries/runs/log-lines.ts";
+import type { SearchHit, SearchPosition } from "../../queries/search/search.ts";
+import { positionAfterHits, SEARCH_KINDS, SEARCH_START, searchRecord } from "../../queries/search/search.ts";
+import { serverNowUs } from "../../queries/source/freshness.ts";
+import { stringsOf } from "../../store/events/event-text.ts";
+import { badCursor, type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import type { Item } from "../answer/render.ts";
+import { defineTool } from "../definition/define-tool.ts";
+import { listAnswer } from "../definition/list-answer.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT, questionOf } from "../definition/list-arguments.ts";
+import { listArgs, listOutput, pickFields, textArg, tokenBudget, windowArgs } from "../definition/shared-schemas.ts";
+
+const input = z.strictObject({
+  query: z.string().describe('all words; "phrase" -word pre*'),
+  kinds: z.array(z.enum(SEARCH_KINDS)).optional(),
+  since: textArg,
+  until: textArg,
+  ...listArgs(MAX_LIMIT),
+});
+
+const FIELDS = [
+  "id",
+  "kind",
+  "name",
+  "time",
+  "event",
+  "resource_id",
+  "resource_name",
+  "flow_run_id",
+  "flow_run_name",
+  "n",
+  "level",
+  "state",
+  "text",
+  "message",
+];
+
+export const searchTool = defineTool({
+  name: "search",
+  title: "Search",
+  description:
+    "Full text over everything recorded: events (names, resources, payloads), log lines, names of runs and objects. Objects first, then newest first. Says what it could not search.",
+  input,
+  output: listOutput("results"),
+  aliases: { q: "query", text: "query", kind: "kinds", occurred_after: "since", occurred_before: "until" },
+  async run({ query: ctx }, args) {
+    const nowUs = serverNowUs(ctx);
+    const question = questionOf("search", args);
+    const place = readCursor(question, args.cursor);
+    const asked = windowArgs(args, ["since", "until"], nowUs);
+    const page = await searchRecord(ctx, {
+      query: args.query,
+      kinds: args.kinds,
+      sinceUs: place?.fromUs ?? asked.sinceUs,
+      untilUs: place?.toUs ?? asked.untilUs,
+      isBounded: args.since !== undefined || args.until !== undefined,
+      limit: args.limit ?? DEFAULT_LIMIT,
+      after: place?.position ?? SEARCH_START,
+      fresh: args.fresh,
+      nowUs,
+    });
+    const { fromUs, toUs } = page.window;
+    const words = searchWords(parseSearchTerms(args.query)).map(({ word }) => word);
+    return listAnswer({
+      key: "results",
+      title: "results, newest first",
+      items: pickFields(
+        page.hits.map((hit) => shape(hit, words, args.detail === "full")),
+        args.fields,
+        FIELDS,
+      ),
+      more: page.more,
+      cursorAfter: (index) => {
+        const { objects, runs, event, log } = positionAfterHits(page.hits, index + 1, place?.position ?? SEARCH_START);
+        const last = [event?.occurredUs ?? null, event?.id ?? null, log?.tsUs ?? null, log?.seq ?? null];
+        return encodeCursor(question, [fromUs, toUs, objects, runs, ...last]);
+      },
+      freshness: page.freshness,
+      nowUs,
+      budget: tokenBudget(args),
+      extra: { window: windowText(page.window) },
+      order: ["kind", "time", "name", "event", "resource", "flow_run", "n", "level", "state"],
+      hint: "Narrow by kinds or times.",
+      none: "Nothing that could be searched matches.",
+    });
+  },
+});
+
+function shape(hit: SearchHit, words: readonly string[], isFull: boolean): Item {
+  if (hit.kind === "object") return { kind: hit.type, id: hit.id, name: hit.name };
+  const time = formatIsoUs(hit.us);
+  if (hit.kind === "run") {
+    const { type, id, name, state } = hit.run;
+    return { kind: type, id, name, time, ...(state === null ? {} : { state }) };
+  }
+  if (hit.kind === "log") {
+    const { log, n } = hit.found;
+    const name = hit.run ? { flow_run_name: hit.run } : {};
+    const run = log.flow_run_id ? { flow_run_id: log.flow_run_id, ...name } : {};
+    const number = n === null ? {} : { n };
+    return { kind: "log", id: log.id, time, ...run, ...number, level: levelName(log.level), message: log.message };
+  }
+  const { event, resource_id, resource_name, flow_run_id, flow_run_name } = briefEvent(hit.event);
+  return {
+    kind: "event",
+    id: hit.id,
+    time,
+    event,
+    resource_id,
+    ...(resource_name ? { resource_name } : {}),
+    ...(flow_run_id && !isFull ? { flow_run_id, ...(flow_run_name ? { flow_run_name } : {}) } : {}),
+    ...(isFull
+      ? { resource: hit.event.resource, related: hit.event.related, payload: hit.event.payload }
+      : textAround(stringsOf(hit.event), words, [event, resource_id, resource_name ?? ""])),
+  };
+}
+
+/** The string in which a word stands, unless the item shows it anyway. */
+function textAround(strings: readonly string[], words: readonly string[], shown: readonly string[]): Item {
+  const has = (text: string) => words.some((word) => text.toLowerCase().includes(word));
+  const where = shown.some(has) ? undefined : strings.find(has);
+  if (where === undefined) return {};
+  const lower = where.toLowerCase();
+  const found = words.map((word) => lower.indexOf(word)).filter((index) => index >= 0);
+  const at = Math.max(0, Math.min(...found) - 60);
+  const from = at === 0 ? where : `…${where.slice(at).replace(/^[\uDC00-\uDFFF]/, "")}`;
+  return { text: cutText(from, BRIEF_MESSAGE_CHARS) };
+}
+
+interface Place {
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly position: SearchPosition;
+}
+
+function readCursor(question: unknown, cursor: string | undefined): Place | undefined {
+  if (cursor === undefined) return undefined;
+  const [fromUs, toUs, objects, runs, at, id, ts, seq] = decodeCursor(question, cursor);
+  const number = (value: CursorValue | undefined): number => {
+    if (typeof value !== "number") throw badCursor("is damaged");
+    return value;
+  };
+  return {
+    fromUs: number(fromUs),
+    toUs: number(toUs),
+    position: {
+      objects: number(objects),
+      runs: number(runs),
+      event: typeof id === "string" ? { occurredUs: number(at), id } : undefined,
+      log: typeof ts === "number" ? { tsUs: ts, seq: number(seq) } : undefined,
+    },
+  };
+}

@@ -1,0 +1,136 @@
+import { z } from "zod";
+import { AppError } from "../../errors.ts";
+import { formatIsoUs, parseDurationUs } from "../../lib/time.ts";
+import type { PrefectEvent } from "../../model/events/event.ts";
+import { withNotes } from "../../model/freshness.ts";
+import type { FlowRun } from "../../model/objects.ts";
+import { briefEvent } from "../../queries/events/event-brief.ts";
+import { type Waited, waitForEvent, waitForRun } from "../../queries/history/wait.ts";
+import { resolveName } from "../../queries/names/names.ts";
+import { stateCriterion, stateNotes } from "../../queries/names/shorthands.ts";
+import { serverNowUs } from "../../queries/source/freshness.ts";
+import { fenced } from "../answer/fenced.ts";
+import { metaLines } from "../answer/provenance.ts";
+import { cellsOf, type Item } from "../answer/render.ts";
+import { defineTool, type ToolAnswer } from "../definition/define-tool.ts";
+import { eventArgs, readEventArguments } from "../definition/event-shorthands.ts";
+import { answerMeta, metaOutput, textArg, textsArg } from "../definition/shared-schemas.ts";
+import { stateItem } from "../runs/run-items.ts";
+
+const { occurred_before: _, ...events } = eventArgs;
+
+const input = z.strictObject({
+  ...events,
+  state: textsArg.describe("default: any terminal state"),
+  timeout: textArg.describe("30s to 10m, default 50s"),
+});
+
+const DEFAULT_MS = 50_000;
+const MAX_MS = 600_000;
+
+export const waitForTool = defineTool({
+  name: "wait_for",
+  title: "Wait for",
+  description:
+    "Waits until a flow run ends (or reaches state), or, with event_type_prefix, filter or resource, until a matching event occurs. Ends at the timeout with what is known; call again to go on.",
+  input,
+  output: z.looseObject({
+    reached: z.boolean().optional(),
+    flow_run: z.looseObject({}).optional(),
+    event: z.looseObject({}).optional(),
+    ...metaOutput,
+  }),
+  aliases: {
+    flow_run_id: "flow_run",
+    run_id: "flow_run",
+    since: "occurred_after",
+    prefix: "event_type_prefix",
+    states: "state",
+    timeout_seconds: "timeout",
+  },
+  async run({ query: ctx, progress }, args) {
+    const timeoutMs = readTimeout(args.timeout);
+    const total = Math.round(timeoutMs / 1000);
+    const options = { timeoutMs, progress: (seconds: number, message: string) => progress(seconds, total, message) };
+    const isEvent = [args.event_type_prefix, args.filter, args.resource, args.deployment, args.work_pool].some(
+      (value) => value !== undefined,
+    );
+    if (!isEvent && args.flow_run === undefined) {
+      throw new AppError("invalid_input", "wait_for needs a flow_run, or event_type_prefix, filter or resource", {
+        hint: 'Such as {"flow_run": "id or name"} or {"event_type_prefix": "prefect.flow-run.Failed"}.',
+      });
+    }
+    if (!isEvent) {
+      const { id } = await resolveName(ctx, "flow_run", args.flow_run ?? "");
+      const state = args.state && args.state.length > 0 ? stateCriterion(args.state) : {};
+      const doubts = (shown: (string | null)[]) => stateNotes(ctx.record(), "flow_run", { state }, shown);
+      for (const doubt of doubts([])) options.progress(0, doubt);
+      const waited = await waitForRun(ctx, id, statesOf(state), options);
+      const notes = waited.isReached ? [] : doubts([waited.value.state_name ?? null]);
+      return runAnswer({ ...waited, freshness: withNotes(waited.freshness, notes) }, serverNowUs(ctx));
+    }
+    if (args.state !== undefined) {
+      throw new AppError("invalid_input", "state is for flow runs", {
+        hint: "Give flow_run alone, or name the event.",
+      });
+    }
+    const { filter, sinceUs } = await readEventArguments(ctx, args, serverNowUs(ctx));
+    const fromUs = sinceUs ?? serverNowUs(ctx);
+    const waited = await waitForEvent(ctx, filter, fromUs, options);
+    return eventAnswer(waited, fromUs, serverNowUs(ctx));
+  },
+});
+
+/** Types and names, upper case. */
+function statesOf({ type, name }: StateCriterion): string[] {
+  return [...(type?.any_ ?? []), ...(name?.any_ ?? [])].map((state) => state.toUpperCase());
+}
+
+type StateCriterion = { readonly [K in "type" | "name"]?: { readonly any_?: readonly string[] } };
+
+/** A bare number is seconds. */
+function readTimeout(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_MS;
+  const us = parseDurationUs(/^[\d.]+$/.test(text.trim()) ? `${text.trim()}s` : text);
+  if (us !== undefined && us > 0 && us <= MAX_MS * 1000) return us / 1000;
+  throw new AppError("invalid_input", `argument "timeout": "${text}" is not between 1s and 10m`, {
+    hint: 'Such as "45s" or "5m"; longer waits are several calls.',
+  });
+}
+
+function runAnswer(waited: Waited<FlowRun>, nowUs: number): ToolAnswer {
+  const { value: run, isReached } = waited;
+  const flow_run = { id: run.id, name: run.name, ...stateItem(run, nowUs, true) };
+  const isElsewhere = !isReached && ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"].includes(run.state_type ?? "");
+  const outcome = isReached
+    ? `reached: ${run.state_name}`
+    : isElsewhere
+      ? `will not be reached: it ended as ${run.state_name}`
+      : `timed out: still ${run.state_name ?? "unknown"}`;
+  return answer(waited, { flow_run }, outcome, flow_run, nowUs);
+}
+
+function eventAnswer(waited: Waited<PrefectEvent | null>, fromUs: number, nowUs: number): ToolAnswer {
+  const event = waited.value === null ? null : { ...briefEvent(waited.value) };
+  const from = formatIsoUs(fromUs);
+  const outcome = event === null ? `timed out: no matching event since ${from}` : `reached: ${event.event}`;
+  return answer(waited, event === null ? { since: from } : { event }, outcome, event, nowUs);
+}
+
+function answer(waited: Waited<unknown>, found: Item, outcome: string, shown: Item | null, nowUs: number): ToolAnswer {
+  const seconds = Math.round(waited.waitedMs / 100) / 10;
+  const structured = {
+    reached: waited.isReached,
+    outcome,
+    waited_seconds: seconds,
+    ...found,
+    ...answerMeta(waited.freshness),
+  };
+  const [head = "", ...notes] = metaLines(waited.freshness, nowUs);
+  const lines = [`${outcome} after ${seconds} s | ${head}`, ...notes];
+  if (shown) {
+    const cells = cellsOf(shown, { day: formatIsoUs(nowUs).slice(0, 10), precise: true });
+    lines.push(fenced([[...cells].map(([name, cell]) => `${name}: ${cell}`).join("\n")]));
+  }
+  return { structured, text: lines.join("\n"), untrusted: ["flow_run", "event"] };
+}

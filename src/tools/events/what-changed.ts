@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { DAY_US, formatIsoUs } from "../../lib/time.ts";
+import { type Change, whatChanged } from "../../queries/history/what-changed.ts";
+import { serverNowUs } from "../../queries/source/freshness.ts";
+import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { fieldChanges } from "../answer/field-changes.ts";
+import type { Item } from "../answer/render.ts";
+import { defineTool } from "../definition/define-tool.ts";
+import { listAnswer } from "../definition/list-answer.ts";
+import { checkWindow, limitArg, listOutput, textArg, tokenBudget, windowArgs } from "../definition/shared-schemas.ts";
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 200;
+
+const input = z.strictObject({
+  since: textArg,
+  until: textArg,
+  limit: limitArg(MAX_LIMIT),
+  cursor: textArg.describe("of an earlier answer: only what came after it"),
+  workspace_id: textArg,
+});
+
+export const whatChangedTool = defineTool({
+  name: "what_changed",
+  title: "What changed",
+  description:
+    "What changed between two moments (default: the last day): deployments, schedules, pools, queues, limits, automations, variables, oldest first, with fields from → to, and how runs ended. Give `cursor` back later to see only what is new since.",
+  input,
+  output: listOutput("changes", { runs: z.looseObject({}).optional() }),
+  aliases: { occurred_after: "since", occurred_before: "until" },
+  async run({ query: ctx }, args) {
+    const nowUs = serverNowUs(ctx);
+    const position = args.cursor === undefined ? null : readPosition(args.cursor);
+    const asked = windowArgs(args, ["since", "until"], nowUs);
+    const { untilUs } = asked;
+    if (position) checkWindow(["cursor", "until"], position.fromUs, untilUs);
+    const sinceUs = position ? Math.min(position.fromUs, nowUs) : (asked.sinceUs ?? (untilUs ?? nowUs) - DAY_US);
+    const found = await whatChanged(ctx, {
+      sinceUs,
+      untilUs,
+      limit: args.limit ?? DEFAULT_LIMIT,
+      after: position?.after,
+    });
+    const cursorOf = (change: { atUs: number; id: string }) => encodeCursor(QUESTION, [change.atUs, change.id]);
+    const last = found.changes.at(-1) ?? position?.after;
+    const cursor = cursorOf(last ?? { atUs: Math.min(found.window.toUs, nowUs), id: "" });
+    const runs = found.runs ? Object.entries(found.runs).map(([state, n]) => `${state} ${n}`) : null;
+    const answer = listAnswer({
+      key: "changes",
+      title: `changes ${formatIsoUs(found.window.fromUs)} to ${formatIsoUs(found.window.toUs)}, oldest first`,
+      items: found.changes.map(toItem),
+      more: found.more,
+      cursorAfter: (index) => cursorOf(found.changes[index] ?? { atUs: found.window.toUs, id: "" }),
+      freshness: found.freshness,
+      nowUs,
+      budget: tokenBudget(args),
+      extra: {
+        window: { from: formatIsoUs(found.window.fromUs), to: formatIsoUs(found.window.toUs) },
+        ...(found.runs ? { runs: { ...found.runs } } : {}),
+        cursor,
+      },
+      facts: [...(runs ? [`runs of the window: ${runs.join(", ")}`] : []), `cursor for what comes later: ${cursor}`],
+      order: ["at", "kind", "name", "change", "fields"],
+      none: "Nothing changed.",
+    });
+    // A page that ends early goes on from its own end, whichever of the two cursors is taken.
+    const { next_cursor } = answer.structured;
+    if (typeof next_cursor !== "string") return answer;
+    const structured = { ...answer.structured, cursor: next_cursor };
+    return { ...answer, structured, text: answer.text.replaceAll(cursor, next_cursor) };
+  },
+});
+
+/** The cursor stands for a moment, not for a question: it is good for any later window. */
+const QUESTION = "what_changed";
+
+function readPosition(cursor: string): { fromUs: number; after: { atUs: number; id: string } } {
+  const [atUs, id] = decodeCursor(QUESTION, cursor);
+  if (typeof atUs !== "number" || typeof id !== "string") throw badCursor("it is not one of what_changed");
+  return { fromUs: atUs, after: { atUs, id } };
+}
+
+function toItem(change: Change): Item {
+  const fields = fieldChanges(change.diff);
+  return {
+    id: change.id,
+    at: formatIsoUs(change.atUs),
+    kind: change.kind,
+    name: change.name,
+    change: change.change,
+    ...(fields.length > 0 ? { fields: fields.join("; ") } : {}),
+    ...(change.eventId ? { event_id: change.eventId } : {}),
+  };
+}

@@ -1,0 +1,119 @@
+/** What the list of deployments shows of one. */
+
+import { describeSchedule } from "../../model/objects/schedule.ts";
+import type { Deployment } from "../../model/objects.ts";
+import { cutText } from "../../queries/events/event-brief.ts";
+import type { DeploymentDetail, DeploymentItem } from "../../queries/objects/deployments.ts";
+import type { RunLine } from "../../queries/runs/recent-runs.ts";
+import type { Item } from "../answer/render.ts";
+
+const DESCRIPTION_CHARS = 120;
+
+/** A deployment in a list. Members that are unknown or do not apply are absent. */
+export function briefDeployment(item: DeploymentItem): Item {
+  const { deployment: row, flowName, activeSlots } = item;
+  const schedules = (row.schedules ?? []).map(describeSchedule);
+  const limit = row.global_concurrency_limit;
+  return {
+    id: row.id,
+    name: row.name,
+    ...(flowName === null ? { flow_id: row.flow_id } : { flow_name: flowName }),
+    paused: row.paused === true,
+    ...(row.status ? { status: row.status } : {}),
+    ...(schedules.length > 0 ? { schedules } : {}),
+    ...(row.work_pool_name ? { work_pool_name: row.work_pool_name } : {}),
+    ...(row.work_queue_name && row.work_queue_name !== "default" ? { work_queue_name: row.work_queue_name } : {}),
+    ...(limit
+      ? { concurrency_limit: limit.limit, ...(activeSlots === null ? {} : { active_slots: activeSlots }) }
+      : {}),
+    ...(row.tags && row.tags.length > 0 ? { tags: row.tags } : {}),
+    ...runsOf(item),
+    ...(row.description ? { description: cutText(row.description, DESCRIPTION_CHARS) } : {}),
+  };
+}
+
+/** A deployment with everything Prefect says of it, and what the list adds. */
+export function fullDeployment(item: DeploymentItem): Item {
+  return { ...item.deployment, flow_name: item.flowName, ...runsOf(item) };
+}
+
+function runsOf({ lastRun, nextRun }: DeploymentItem): Item {
+  return {
+    ...(lastRun === null ? {} : { last_run_state: lastRun.stateName, last_run_start: lastRun.start }),
+    ...(nextRun === null ? {} : { next_run: nextRun.expected }),
+  };
+}
+
+/** What is added for one deployment. */
+export function deploymentDetail(row: Deployment, detail: DeploymentDetail): Item {
+  return {
+    ...(detail.poolStatus === null ? {} : { work_pool_status: detail.poolStatus }),
+    ...(row.entrypoint ? { entrypoint: row.entrypoint } : {}),
+    ...(row.parameters && Object.keys(row.parameters).length > 0 ? { parameters: row.parameters } : {}),
+    ...(detail.nextRun === null ? {} : { next_run: detail.nextRun.expected }),
+    recent_runs: detail.recentRuns.map(runItem),
+    ...(detail.limits.length > 0 ? { limits: detail.limits.map(limitItem) } : {}),
+  };
+}
+
+/** Names are enough to go on: `get_flow_runs` and `get_flow_run_logs` take them. */
+function runItem(run: RunLine): Item {
+  return {
+    name: run.name,
+    state_name: run.stateName,
+    start_time: run.start,
+    ...(run.end === null ? {} : { end_time: run.end }),
+  };
+}
+
+/** Holders shown of each limit, by name. */
+const MOST_HOLDERS = 5;
+
+function limitItem({ name, kind, limit, active_slots, holders }: DeploymentDetail["limits"][number]): Item {
+  const held = holders.slice(0, MOST_HOLDERS).map((holder) => holder.name ?? holder.id);
+  return { name, kind, limit, active_slots, ...(held.length > 0 ? { holders: held } : {}) };
+}
+
+/** Members of `briefDeployment`. */
+export const BRIEF_DEPLOYMENT_FIELDS: readonly string[] = [
+  "id",
+  "name",
+  "flow_id",
+  "flow_name",
+  "paused",
+  "status",
+  "schedules",
+  "work_pool_name",
+  "work_queue_name",
+  "concurrency_limit",
+  "active_slots",
+  "tags",
+  "last_run_state",
+  "last_run_start",
+  "next_run",
+  "description",
+];
+
+/** Members that only whole documents have, or one deployment alone. */
+export const FULL_DEPLOYMENT_FIELDS: readonly string[] = [
+  "created",
+  "updated",
+  "version",
+  "global_concurrency_limit",
+  "concurrency_options",
+  "job_variables",
+  "parameters",
+  "labels",
+  "work_queue_id",
+  "last_polled",
+  "parameter_openapi_schema",
+  "path",
+  "pull_steps",
+  "entrypoint",
+  "created_by",
+  "updated_by",
+  "enforce_parameter_schema",
+  "recent_runs",
+  "limits",
+  "ui_url",
+];

@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { AppError } from "../../errors.ts";
+import { defineTool } from "../definition/define-tool.ts";
+import { metaOutput, staticMeta } from "../definition/shared-schemas.ts";
+import { LONGEST_NAME, nearest } from "../definition/suggestions.ts";
+import { OBJECT_SCHEMAS } from "./object-schemas.ts";
+
+const TYPES = Object.keys(OBJECT_SCHEMAS);
+
+export const getObjectSchemaTool = defineTool({
+  name: "get_object_schema",
+  title: "Object schema",
+  description:
+    "JSON Schema, rules and an example of an object that the prefect CLI takes as JSON (automation, deployment_schedule, work_pool, variable, concurrency_limit, block_document, event) or of a tool's filter (event_filter, flow_run_filter, …). Asks Prefect nothing.",
+  input: z.strictObject({ object_type: z.string() }),
+  output: z.looseObject({ schema: z.looseObject({}).optional(), ...metaOutput }),
+  aliases: { type: "object_type", object: "object_type", name: "object_type" },
+  run({ query: ctx }, { object_type }) {
+    const make = OBJECT_SCHEMAS[typeName(object_type)];
+    if (!make) {
+      const near = nearest(object_type, TYPES);
+      throw new AppError(
+        "invalid_input",
+        `no schema of "${object_type.slice(0, LONGEST_NAME)}"${near ? `; did you mean "${near}"?` : ""}`,
+        {
+          hint: `object_type is one of: ${TYPES.join(", ")}.`,
+        },
+      );
+    }
+    const { schema, rules, example } = make();
+    const told = { object_type: typeName(object_type), schema, rules, ...(example ? { example } : {}) };
+    const lines = [
+      `schema of ${told.object_type}:`,
+      JSON.stringify(schema),
+      ...rules,
+      ...(example ? [`example: ${JSON.stringify(example)}`] : []),
+    ];
+    return Promise.resolve({ structured: { ...told, ...staticMeta(ctx.clock.nowUs()) }, text: lines.join("\n") });
+  },
+});
+
+/** `read_events`, `get_flow_runs`, `flow_runs` mean the filter of that tool; `work-pool` is `work_pool`. */
+function typeName(given: string): string {
+  const name = given.trim().toLowerCase().replaceAll("-", "_");
+  if (name in OBJECT_SCHEMAS) return name;
+  const filter = `${name.replace(/^(get|read)_/, "").replace(/s$/, "")}_filter`;
+  return filter in OBJECT_SCHEMAS ? filter : name;
+}

@@ -1,0 +1,221 @@
+/** JSON Schemas of what the `prefect` CLI and the filters of these tools take. */
+import { z } from "zod";
+import { EVENT_FILTER_SPEC } from "../../queries/events/event-filter.ts";
+import type { FieldSpec, FilterSpec } from "../../queries/source/check-filter.ts";
+import { BODY_FILTERS } from "../../store/filters/bodies.ts";
+import { AUTOMATION_EXAMPLE, AUTOMATION_RULES, AUTOMATION_SCHEMA } from "./automation-schema.ts";
+
+export interface ObjectSchema {
+  readonly schema: object;
+  /** How to hand the object over, and what the schema does not say. */
+  readonly rules: readonly string[];
+  readonly example?: object;
+}
+
+const text = { type: "string" };
+const texts = { type: "array", items: text };
+const integer = { type: "integer" };
+const flag = { type: "boolean" };
+
+const SCHEDULE: ObjectSchema = {
+  schema: {
+    type: "object",
+    required: ["schedule"],
+    properties: {
+      schedule: {
+        oneOf: [
+          {
+            required: ["interval"],
+            properties: { interval: { type: "number", description: "seconds" }, anchor_date: text, timezone: text },
+          },
+          {
+            required: ["cron"],
+            properties: { cron: text, timezone: text, day_or: { type: "boolean", default: true } },
+          },
+          { required: ["rrule"], properties: { rrule: text, timezone: text } },
+        ],
+      },
+      active: { type: "boolean", default: true },
+      slug: text,
+      parameters: { type: "object" },
+      max_scheduled_runs: integer,
+    },
+  },
+  rules: [
+    '`prefect deployment schedule create FLOW/DEPLOYMENT --cron "0 9 * * *" --timezone Europe/Berlin` (or --interval SECONDS, --rrule RULE).',
+  ],
+  example: { schedule: { cron: "0 9 * * 1-5", timezone: "Europe/Berlin" }, active: true },
+};
+
+const WORK_POOL: ObjectSchema = {
+  schema: {
+    type: "object",
+    required: ["name", "type"],
+    properties: {
+      name: text,
+      type: { type: "string", description: "process, docker, kubernetes, … (`prefect work-pool create --help`)" },
+      description: text,
+      is_paused: flag,
+      concurrency_limit: integer,
+      base_job_template: {
+        type: "object",
+        properties: {
+          job_configuration: { type: "object", description: "values may hold {{ variable }}" },
+          variables: { type: "object", description: "JSON Schema of the variables" },
+        },
+      },
+    },
+  },
+  rules: [
+    "`prefect work-pool create NAME --type TYPE --base-job-template FILE.json`: the file holds base_job_template alone.",
+    "`prefect work-pool get-default-base-job-template --type TYPE` prints a template to start from.",
+    "Names that begin with prefect are reserved.",
+  ],
+};
+
+const VARIABLE: ObjectSchema = {
+  schema: {
+    type: "object",
+    required: ["name", "value"],
+    properties: { name: { type: "string", pattern: "^[a-z0-9_-]{1,255}$" }, value: {}, tags: texts },
+  },
+  rules: [
+    "`prefect variable set NAME VALUE --tag TAG`; VALUE is read as JSON where it is JSON, at most 5,000 characters.",
+  ],
+};
+
+const CONCURRENCY_LIMIT: ObjectSchema = {
+  schema: {
+    type: "object",
+    required: ["name", "limit"],
+    properties: {
+      name: text,
+      limit: integer,
+      active: { type: "boolean", default: true },
+      slot_decay_per_second: { type: "number", default: 0 },
+    },
+  },
+  rules: ["`prefect gcl create NAME --limit N`. A limit of a tag is `prefect concurrency-limit create TAG N`."],
+};
+
+const BLOCK_DOCUMENT: ObjectSchema = {
+  schema: {
+    type: "object",
+    required: ["name", "data"],
+    properties: {
+      name: text,
+      data: { type: "object", description: "fields of the block type's schema" },
+      block_type_id: text,
+      block_schema_id: text,
+      is_anonymous: flag,
+    },
+  },
+  rules: ["`prefect block type inspect SLUG` shows the fields of a type. Secret fields are never shown again."],
+};
+
+const EVENT: ObjectSchema = {
+  schema: {
+    type: "object",
+    required: ["event", "resource"],
+    properties: {
+      event: text,
+      resource: { type: "object", required: ["prefect.resource.id"], additionalProperties: text },
+      related: {
+        type: "array",
+        items: {
+          type: "object",
+          required: ["prefect.resource.id", "prefect.resource.role"],
+          additionalProperties: text,
+        },
+      },
+      payload: { type: "object" },
+    },
+  },
+  rules: ["`prefect event emit NAME --resource-id ID --related '[…]' --payload '{…}'`."],
+};
+
+/** By the name that `object_type` takes. */
+export const OBJECT_SCHEMAS: Readonly<Record<string, () => ObjectSchema>> = {
+  automation: () => ({ schema: AUTOMATION_SCHEMA, rules: AUTOMATION_RULES, example: AUTOMATION_EXAMPLE }),
+  deployment_schedule: () => SCHEDULE,
+  work_pool: () => WORK_POOL,
+  variable: () => VARIABLE,
+  concurrency_limit: () => CONCURRENCY_LIMIT,
+  block_document: () => BLOCK_DOCUMENT,
+  event: () => EVENT,
+  event_filter: () => ({ schema: specSchema(EVENT_FILTER_SPEC), rules: EVENT_FILTER_RULES }),
+  flow_run_filter: () => filterSchema("flow_runs"),
+  task_run_filter: () => filterSchema("task_runs"),
+  deployment_filter: () => filterSchema("deployments"),
+  flow_filter: () => filterSchema("flows"),
+  work_pool_filter: () => filterSchema("work_pools"),
+  automation_filter: () => filterSchema("automations"),
+};
+
+const EVENT_FILTER_RULES = [
+  "Fields must all hold; inside a list one is enough. related and any_resource as lists: each entry must match some resource.",
+  "labels: label → value or values; * and ? are wildcards, a leading ! negates. any_resource looks at primary and related resources.",
+  'text.query: words of which one must occur, "phrase", -not, +must.',
+  "resource.distinct: one event per resource.",
+];
+
+const FILTER_RULES = [
+  "Fields must all hold unless operator is or_. any_: [] matches nothing.",
+  "like_ is a substring in any case; before_ and after_ include the moment; all_ means every one of the tags.",
+];
+
+function filterSchema(key: keyof typeof BODY_FILTERS): ObjectSchema {
+  return {
+    schema: plain(z.toJSONSchema(BODY_FILTERS[key].schema, { unrepresentable: "any" })) as object,
+    rules: FILTER_RULES,
+  };
+}
+
+/** Without null alternatives, patterns and other things a reader need not see. */
+function plain(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(plain);
+  if (typeof schema !== "object" || schema === null) return schema;
+  const { anyOf, type, ...rest } = schema as { anyOf?: readonly { type?: unknown }[]; type?: unknown };
+  const options = anyOf?.filter((option) => option.type !== "null");
+  if (options && options.length > 0) return plain(options[0]);
+  const skipped = new Set(["$schema", "pattern", "additionalProperties"]);
+  const members = Object.entries(rest).filter(([key]) => !skipped.has(key));
+  const one = Array.isArray(type) ? type.find((name) => name !== "null") : type;
+  return {
+    ...(one === undefined ? {} : { type: one }),
+    ...Object.fromEntries(
+      members.map(([key, value]) => [key, key === "properties" ? plainMembers(value) : plain(value)]),
+    ),
+  };
+}
+
+function plainMembers(properties: unknown): object {
+  return Object.fromEntries(Object.entries(properties as object).map(([name, member]) => [name, plain(member)]));
+}
+
+function specSchema(spec: FilterSpec): object {
+  return {
+    type: "object",
+    properties: Object.fromEntries(Object.entries(spec).map(([name, field]) => [name, fieldSchema(field)])),
+  };
+}
+
+function fieldSchema(field: FieldSpec): object {
+  if (typeof field === "object") {
+    if ("fields" in field) return specSchema(field.fields);
+    if ("oneOf" in field) return { enum: field.oneOf };
+    if ("listOf" in field) return { type: "array", items: { enum: field.listOf } };
+    const one = specSchema(field.oneOrMany);
+    return { anyOf: [one, { type: "array", description: "of the same" }] };
+  }
+  const simple = {
+    text,
+    texts,
+    uuids: { type: "array", items: { type: "string", format: "uuid" } },
+    flag,
+    number: { type: "number" },
+  };
+  if (field === "time") return { type: "string", format: "date-time" };
+  if (field === "labels") return { type: "object" };
+  return field === "pairs" ? { type: "array", description: "[resource id, role]" } : simple[field];
+}

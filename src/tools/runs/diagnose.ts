@@ -1,0 +1,138 @@
+import { z } from "zod";
+import { AppError } from "../../errors.ts";
+import { formatIsoUs } from "../../lib/time.ts";
+import { visibleText } from "../../model/text/untrusted.ts";
+import { type Diagnosis, diagnose } from "../../queries/diagnosis/diagnose.ts";
+import type { Finding, NextCall } from "../../queries/diagnosis/findings/types.ts";
+import { serverNowUs } from "../../queries/source/freshness.ts";
+import { fenced } from "../answer/fenced.ts";
+import { metaLines } from "../answer/provenance.ts";
+import { estimateJsonTokens, estimateTokens } from "../answer/token-budget.ts";
+import { defineTool } from "../definition/define-tool.ts";
+import { answerMeta, metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
+
+const KINDS = ["flow_run", "deployment", "work_pool", "automation"] as const;
+
+const input = z.strictObject({
+  flow_run: textArg,
+  deployment: textArg,
+  work_pool: textArg,
+  automation: textArg,
+  occurred_after: textArg,
+  occurred_before: textArg,
+  workspace_id: textArg,
+});
+
+/** Of the whole answer, in either channel. */
+const MOST_TOKENS = 1_450;
+const MOST_CAUSES = 5;
+
+export const diagnoseTool = defineTool({
+  name: "diagnose",
+  title: "Diagnose",
+  description:
+    "Why did it fail, why is it late or stuck, why did nothing happen: one call answers with a verdict, ranked causes with evidence, what fixes each, and next calls. Give a flow_run, deployment, work_pool or automation (name or id), or nothing for the whole workspace.",
+  input,
+  output: z.looseObject({
+    verdict: z.string().optional(),
+    causes: z.array(z.looseObject({})).optional(),
+    ...metaOutput,
+  }),
+  aliases: { since: "occurred_after", until: "occurred_before", flow_run_id: "flow_run", deployment_id: "deployment" },
+  async run({ query: ctx }, args) {
+    const given = KINDS.flatMap((kind) => (args[kind] === undefined ? [] : [{ kind, text: args[kind] }]));
+    if (given.length > 1) {
+      throw new AppError("invalid_input", `${given.map((one) => one.kind).join(" and ")} were both given.`, {
+        hint: "Ask about one thing at a time, or about nothing in particular for the workspace.",
+      });
+    }
+    const nowUs = serverNowUs(ctx);
+    const found = await diagnose(ctx, {
+      subject: given[0] ?? null,
+      ...windowArgs(args, ["occurred_after", "occurred_before"], nowUs),
+    });
+    return answer(found, nowUs);
+  },
+});
+
+interface Cause {
+  readonly code: string;
+  readonly severity: string;
+  readonly summary: string;
+  readonly evidence: unknown;
+  readonly fix: string;
+  readonly next?: readonly NextCall[];
+}
+
+function answer(found: Diagnosis, nowUs: number) {
+  for (let most = MOST_CAUSES; ; most--) {
+    for (const brief of [false, true]) {
+      const structured = shape(found, most, brief);
+      const text = render(found, structured, nowUs);
+      const size = Math.max(estimateTokens(text), estimateJsonTokens(structured));
+      if (size <= MOST_TOKENS || (most === 1 && brief)) return { structured, text, untrusted: ["causes", "state"] };
+    }
+  }
+}
+
+function shape(found: Diagnosis, most: number, brief: boolean) {
+  const shown = found.findings.slice(0, most);
+  const left = found.findings.length - shown.length;
+  return {
+    verdict: found.verdict,
+    subject: {
+      kind: found.subject.kind,
+      ...(found.subject.id ? { id: found.subject.id, name: found.subject.name } : {}),
+    },
+    state: visibleText(found.state),
+    causes: shown.map((finding) => toCause(finding, brief)),
+    ...(left > 0 ? { more_causes: left } : {}),
+    ...(found.ruledOut.length > 0 ? { ruled_out: found.ruledOut.map(visibleText) } : {}),
+    ...(found.unchecked.length > 0
+      ? { could_not_check: found.unchecked.slice(0, 5).map((one) => visibleText(one).slice(0, 200)) }
+      : {}),
+    window: { from: formatIsoUs(found.window.fromUs), to: formatIsoUs(found.window.toUs) },
+    ...answerMeta(found.freshness),
+  };
+}
+
+function toCause({ code, severity, summary, evidence, fix, next }: Finding, brief: boolean): Cause {
+  return {
+    code,
+    severity,
+    summary: visibleText(summary).slice(0, brief ? 500 : 900),
+    evidence: brief ? shorten(evidence, 160) : shorten(evidence, 420),
+    fix: visibleText(fix),
+    ...(next && next.length > 0 && !brief ? { next } : {}),
+  };
+}
+
+/** Texts cut to `most` characters, nulls and empty parts dropped. */
+function shorten(value: unknown, most: number): unknown {
+  if (typeof value === "string") {
+    const text = visibleText(value);
+    return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+  }
+  if (Array.isArray(value)) return value.map((one) => shorten(one, most));
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([, one]) => one !== undefined && one !== null && one !== "");
+  return Object.fromEntries(entries.map(([key, one]) => [key, shorten(one, most)]));
+}
+
+function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: number): string {
+  const { subject } = structured;
+  const about = subject.kind === "workspace" ? "workspace" : `${subject.kind} ${"id" in subject ? subject.id : ""}`;
+  const head = `${found.verdict} | ${about} | ${metaLines(found.freshness, nowUs).join(" | ")}`;
+  const causes = structured.causes.flatMap((cause, index) => [
+    `${index + 1}. ${cause.severity === "note" ? "note, " : ""}${cause.code}: ${cause.summary}`,
+    `   evidence: ${JSON.stringify(cause.evidence)}`,
+    `   fix: ${cause.fix}`,
+    ...(cause.next ?? []).map((call) => `   next: ${call.tool} ${JSON.stringify(call.args)} (${call.why})`),
+  ]);
+  const after = [
+    ...("more_causes" in structured ? [`${structured.more_causes} more causes`] : []),
+    ...(structured.ruled_out ? [`ruled out: ${structured.ruled_out.join("; ")}`] : []),
+  ];
+  const unchecked = structured.could_not_check ? [`could not check: ${structured.could_not_check.join("; ")}`] : [];
+  return [head, fenced([`state: ${structured.state}`, ...causes, ...after, ...unchecked])].join("\n");
+}

@@ -1,0 +1,225 @@
+/** What the lists of flow runs and task runs show of a run in brief. */
+import { formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import type { FlowRun, JsonObject, TaskRun } from "../../model/objects.ts";
+import { type RunFacts, runFacts } from "../../model/runs/run-facts.ts";
+import { isTerminal } from "../../model/state.ts";
+import { cutText } from "../../queries/events/event-brief.ts";
+import type { FlowRunItem } from "../../queries/runs/flow-runs.ts";
+import type { TaskRunItem } from "../../queries/runs/task-runs.ts";
+import type { Item } from "../answer/render.ts";
+
+/** Characters of a state message in a list; of a single run more are shown. */
+const MESSAGE_CHARS = 160;
+const SINGLE_MESSAGE_CHARS = 1_500;
+
+/** Seconds with at most three digits behind the point. */
+function seconds(us: number): number {
+  return Math.round(us / 1_000) / 1_000;
+}
+
+/** State, message, times: what flow runs and task runs share. Absent members are unknown or do not apply. */
+export function stateItem(run: FlowRun | TaskRun, nowUs: number, isSingle: boolean): Item {
+  const item: Mutable = {};
+  addState(item, runFacts(run), () => run, { nowUs, isSingle });
+  return item;
+}
+
+type Mutable = Record<string, unknown>;
+
+function addState(item: Mutable, run: RunFacts, whole: () => Whole, { nowUs, isSingle }: ShapeOptions): void {
+  const { stateType: type, stateMessage: message, startUs } = run;
+  if (type !== null) {
+    item.state_type = type;
+    item.state_name = run.stateName ?? type;
+  }
+  if (message !== null) item.state_message = cutText(message, isSingle ? SINGLE_MESSAGE_CHARS : MESSAGE_CHARS);
+  if (startUs !== null) item.start_time = formatIsoUs(startUs);
+  else if (run.expectedUs !== null) item.expected_start_time = formatIsoUs(run.expectedUs);
+  const ranUs = startUs === null ? null : durationUs(startUs, run, whole, nowUs);
+  if (ranUs !== null && ranUs >= 0) item.duration = seconds(ranUs);
+  const lateUs = lateness(run, nowUs);
+  if (lateUs !== null) item.late_seconds = Math.max(0, Math.round(lateUs / 1_000_000));
+}
+
+type Whole = FlowRun | TaskRun;
+
+/** States of a run that has begun and does not run: paused, suspended, to be tried again, about to go on. */
+const WAITING: ReadonlySet<string | null> = new Set(["PAUSED", "SCHEDULED", "PENDING"]);
+
+/** From start to end, or to now. A run that waits has run for as long as Prefect counted, or until it began to wait. */
+function durationUs(startUs: number, { stateType, endUs }: RunFacts, whole: () => Whole, nowUs: number): number | null {
+  if (endUs !== null) return endUs - startUs;
+  if (isTerminal(stateType)) return null;
+  if (!WAITING.has(stateType)) return nowUs - startUs;
+  const { total_run_time: ran, state } = whole();
+  if (ran) return Math.round(ran * SECOND_US);
+  const sinceUs = parseIsoUs(state?.timestamp ?? "");
+  return sinceUs === undefined ? null : sinceUs - startUs;
+}
+
+/** A plan counts as late 15 s after its time, as Prefect's own setting says. */
+const LATE_US = 15_000_000;
+
+function lateness(run: RunFacts, nowUs: number): number | null {
+  const dueUs = run.nextUs ?? run.expectedUs;
+  if (run.stateType !== "SCHEDULED" || run.startUs !== null || dueUs === null) return null;
+  return run.stateName === "Late" || nowUs - dueUs > LATE_US ? nowUs - dueUs : null;
+}
+
+/** The same run for the table: the type of a state is told only where its name does not tell it. */
+export function runRow(item: Item): Item {
+  const { state_type: type, state_name: name, ...rest } = item;
+  if (typeof type !== "string" || typeof name !== "string") return item;
+  return { ...rest, state: name.toUpperCase() === type ? name : `${name} (${type})` };
+}
+
+export interface ShapeOptions {
+  readonly nowUs: number;
+  /** The question names one run: more is shown of it. */
+  readonly isSingle: boolean;
+}
+
+/** A flow run in brief. */
+export function briefFlowRun(item: FlowRunItem, options: ShapeOptions): Item {
+  const { facts: run, flowName, deploymentName, deletedUs } = item;
+  const brief: Mutable = { id: run.id, name: run.name };
+  if (flowName !== null) brief.flow_name = flowName;
+  else if (run.flowId !== null) brief.flow_id = run.flowId;
+  if (deploymentName !== null) brief.deployment_name = deploymentName;
+  else if (run.deploymentId !== null) brief.deployment_id = run.deploymentId;
+  addState(brief, run, () => item.run, options);
+  if (run.runCount > 1) brief.run_count = run.runCount;
+  if (run.workPoolName !== null) brief.work_pool_name = run.workPoolName;
+  if (run.workQueueName !== null && run.workQueueName !== "default") brief.work_queue_name = run.workQueueName;
+  if (run.isSubflow) brief.is_subflow = true;
+  if (run.tags.length > 0) brief.tags = run.tags;
+  if (deletedUs !== null) brief.deleted = formatIsoUs(deletedUs);
+  return brief;
+}
+
+/** A flow run with everything Prefect says of it, names and link beside. */
+export function fullFlowRun(item: FlowRunItem, link: string | null): Item {
+  const { run, flowName, deploymentName, deletedUs } = item;
+  return {
+    ...run,
+    ...(flowName === null ? {} : { flow_name: flowName }),
+    ...(deploymentName === null ? {} : { deployment_name: deploymentName }),
+    ...(link === null ? {} : { ui_url: link }),
+    ...(deletedUs === null ? {} : { deleted: formatIsoUs(deletedUs) }),
+  };
+}
+
+/** Members of `briefFlowRun`. */
+export const BRIEF_RUN_FIELDS: readonly string[] = [
+  "id",
+  "name",
+  "flow_id",
+  "flow_name",
+  "deployment_id",
+  "deployment_name",
+  "state_type",
+  "state_name",
+  "state_message",
+  "start_time",
+  "expected_start_time",
+  "duration",
+  "late_seconds",
+  "run_count",
+  "work_pool_name",
+  "work_queue_name",
+  "is_subflow",
+  "tags",
+  "deleted",
+];
+
+/** Members that only whole documents have. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/responses.py */
+export const FULL_RUN_FIELDS: readonly string[] = [
+  "created",
+  "updated",
+  "state",
+  "state_id",
+  "deployment_version",
+  "work_queue_id",
+  "work_pool_id",
+  "flow_version",
+  "parameters",
+  "idempotency_key",
+  "context",
+  "empirical_policy",
+  "labels",
+  "parent_task_run_id",
+  "next_scheduled_start_time",
+  "end_time",
+  "total_run_time",
+  "estimated_run_time",
+  "estimated_start_time_delta",
+  "auto_scheduled",
+  "infrastructure_document_id",
+  "infrastructure_pid",
+  "created_by",
+  "job_variables",
+  "ui_url",
+];
+
+/** A task run in brief; a single one with its inputs. */
+export function briefTaskRun(item: TaskRunItem, options: ShapeOptions): Item {
+  const { facts: run, flowRunName, deletedUs } = item;
+  const brief: Mutable = { id: run.id, name: run.name };
+  if (run.flowRunId !== null) brief.flow_run_id = run.flowRunId;
+  if (flowRunName !== null) brief.flow_run_name = flowRunName;
+  addState(brief, run, () => item.run, options);
+  if (run.runCount > 1) brief.run_count = run.runCount;
+  if (run.tags.length > 0) brief.tags = run.tags;
+  if (options.isSingle) addInputs(brief, item.run);
+  if (deletedUs !== null) brief.deleted = formatIsoUs(deletedUs);
+  return brief;
+}
+
+function addInputs(brief: Mutable, run: TaskRun & { readonly empirical_policy?: JsonObject }): void {
+  const retries = run.empirical_policy?.retries;
+  if (run.task_key) brief.task_key = run.task_key;
+  if (run.task_inputs) brief.task_inputs = run.task_inputs;
+  if (run.cache_key) brief.cache_key = run.cache_key;
+  if (typeof retries === "number" && retries > 0) brief.max_retries = retries;
+}
+
+/** Members of `briefTaskRun`. */
+export const BRIEF_TASK_FIELDS: readonly string[] = [
+  "id",
+  "name",
+  "flow_run_id",
+  "flow_run_name",
+  "state_type",
+  "state_name",
+  "state_message",
+  "start_time",
+  "expected_start_time",
+  "duration",
+  "late_seconds",
+  "run_count",
+  "tags",
+  "deleted",
+];
+
+/** Members that only whole documents have. */
+export const FULL_TASK_FIELDS: readonly string[] = [
+  "created",
+  "updated",
+  "state",
+  "state_id",
+  "task_key",
+  "dynamic_key",
+  "cache_key",
+  "cache_expiration",
+  "task_version",
+  "empirical_policy",
+  "labels",
+  "task_inputs",
+  "flow_run_run_count",
+  "next_scheduled_start_time",
+  "end_time",
+  "total_run_time",
+  "estimated_run_time",
+  "estimated_start_time_delta",
+  "ui_url",
+];

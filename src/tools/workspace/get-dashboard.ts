@@ -1,0 +1,144 @@
+import { z } from "zod";
+import { formatIsoUs } from "../../lib/time.ts";
+import { visibleText } from "../../model/text/untrusted.ts";
+import type { Slot } from "../../queries/limits/slots.ts";
+import type { RunCounts, TrendCounts } from "../../queries/runs/run-counts.ts";
+import { serverNowUs } from "../../queries/source/freshness.ts";
+import type { Dashboard } from "../../queries/workspace/dashboard.ts";
+import { getDashboard } from "../../queries/workspace/dashboard.ts";
+import { fenced } from "../answer/fenced.ts";
+import { metaLines, second } from "../answer/provenance.ts";
+import { foldIds } from "../answer/render.ts";
+import { DEFAULT_TOKENS, estimateJsonTokens } from "../answer/token-budget.ts";
+import { defineTool } from "../definition/define-tool.ts";
+import { answerMeta, flagArg, metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
+
+const input = z.strictObject({ since: textArg, until: textArg, fresh: flagArg, workspace_id: textArg });
+
+export const getDashboardTool = defineTool({
+  name: "get_dashboard",
+  title: "Dashboard",
+  description:
+    "The workspace at a glance: exact flow run counts by state (late apart) in a window, default the last 24 h, the trend, every concurrency limit with its holders, work pool status, and what is wrong now. Start here.",
+  input,
+  output: z.looseObject({
+    flow_runs: z.looseObject({}).optional(),
+    slots: z.array(z.looseObject({})).optional(),
+    ...metaOutput,
+  }),
+  aliases: { occurred_after: "since", occurred_before: "until" },
+  async run({ query: ctx }, args) {
+    const nowUs = serverNowUs(ctx);
+    const board = await getDashboard(ctx, { ...windowArgs(args, ["since", "until"], nowUs), fresh: args.fresh });
+    const { window, counts, before } = board;
+    const pools = board.pools.map(({ id, name, type, status }) => ({ id, name, type, ...(status ? { status } : {}) }));
+    const fixed = {
+      window: { from: formatIsoUs(window.fromUs), to: formatIsoUs(window.toUs) },
+      flow_runs: counts,
+      trend: before === null ? null : trendOf(counts, before),
+      problems: board.problems,
+      ...answerMeta(board.freshness),
+    };
+    const room = DEFAULT_TOKENS - estimateJsonTokens(fixed) - 100;
+    const shown = fitLists(board.slots.map(shortSlot), pools, room);
+    const structured = { ...fixed, slots: shown.slots, work_pools: shown.pools, ...shown.left };
+    return {
+      structured,
+      text: dashboardText(board, structured, nowUs),
+      untrusted: ["problems", "slots", "work_pools"],
+    };
+  },
+});
+
+/** Holders shown of each limit. */
+const MOST_HOLDERS = 5;
+
+function shortSlot(slot: Slot): Slot & { more_holders?: number } {
+  const more = slot.holders.length - MOST_HOLDERS;
+  return more <= 0 ? slot : { ...slot, holders: slot.holders.slice(0, MOST_HOLDERS), more_holders: more };
+}
+
+type PoolItem = { readonly id: string; readonly name: string; readonly type: string; readonly status?: string };
+
+/** Fullest limits and troubled pools first; what does not fit is counted. */
+function fitLists(slots: readonly Slot[], pools: readonly PoolItem[], room: number) {
+  const sorted = [...pools].sort((a, b) => Number(a.status === "READY") - Number(b.status === "READY"));
+  let left = room;
+  const fits = (item: unknown) => {
+    left -= estimateJsonTokens(item) + 1;
+    return left > 0;
+  };
+  const shownSlots = slots.filter(fits);
+  const shownPools = sorted.filter(fits);
+  const moreSlots = slots.length - shownSlots.length;
+  const morePools = pools.length - shownPools.length;
+  return {
+    slots: shownSlots,
+    pools: shownPools,
+    left: {
+      ...(moreSlots > 0 ? { more_slots: moreSlots } : {}),
+      ...(morePools > 0 ? { more_work_pools: morePools } : {}),
+    },
+  };
+}
+
+const TREND_KEYS = ["total", "completed", "failed", "crashed"] as const;
+
+function trendOf(counts: RunCounts, before: TrendCounts): Readonly<Record<string, { before: number; change: number }>> {
+  return Object.fromEntries(TREND_KEYS.map((key) => [key, { before: before[key], change: counts[key] - before[key] }]));
+}
+
+interface Shown {
+  readonly trend: ReturnType<typeof trendOf> | null;
+  readonly slots: readonly (Slot & { more_holders?: number })[];
+  readonly work_pools: readonly PoolItem[];
+  readonly more_slots?: number;
+  readonly more_work_pools?: number;
+}
+
+function dashboardText(board: Dashboard, shown: Shown, nowUs: number): string {
+  const [head, ...notes] = metaLines(
+    { ...board.freshness, coverage: { ...board.freshness.coverage, fromUs: null } },
+    nowUs,
+  );
+  const { total, ...states } = board.counts;
+  const counts = Object.entries(states).map(([state, n]) => `${state} ${n}`);
+  const lines = [
+    `flow runs ${second(board.window.fromUs)} to ${second(board.window.toUs)} | ${head}`,
+    ...notes,
+    `${counts.join(", ")}, total ${total}`,
+    shown.trend
+      ? `window before: ${Object.entries(shown.trend)
+          .map(([key, { before, change }]) => `${key} ${before} (${change >= 0 ? "+" : ""}${change})`)
+          .join(", ")}`
+      : "window before: unknown",
+  ];
+  const data = [...section("problems", board.problems.map(problemLine)), ...slotLines(shown), ...poolLines(shown)];
+  const { text, legend } = foldIds(data.map(visibleText).join("\n"));
+  return [...lines, ...(legend ? [legend] : []), ...(data.length > 0 ? [fenced([text])] : [])].join("\n");
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [`${title}:`, ...lines];
+}
+
+function problemLine({ code, summary, flow_run_id }: Dashboard["problems"][number]): string {
+  return `${code}: ${summary.replace(/\s*\r?\n\s*/g, " ")}${flow_run_id ? ` (${flow_run_id})` : ""}`;
+}
+
+function slotLines({ slots, more_slots }: Shown): string[] {
+  const lines = slots.map((slot) => {
+    const holders = slot.holders.map((holder) => `${holder.name ?? ""} ${holder.id}`.trim()).join(", ");
+    const more = slot.more_holders ? ` and ${slot.more_holders} more` : "";
+    return `${slot.kind} ${slot.name} ${slot.active_slots}/${slot.limit}${holders ? `: ${holders}${more}` : ""}`;
+  });
+  return section("limits (slots taken/limit: holders)", [
+    ...lines,
+    ...(more_slots ? [`${more_slots} more limits, less full`] : []),
+  ]);
+}
+
+function poolLines({ work_pools, more_work_pools }: Shown): string[] {
+  const lines = work_pools.map(({ id, name, type, status }) => `${name} ${type} ${status ?? ""} ${id}`);
+  return section("work pools", [...lines, ...(more_work_pools ? [`${more_work_pools} more work pools`] : [])]);
+}

@@ -1,0 +1,24 @@
+import { z } from "zod";
+import { serverNowUs } from "../../queries/source/freshness.ts";
+import { getIdentity } from "../../queries/workspace/identity.ts";
+import { metaLines } from "../answer/provenance.ts";
+import { defineTool } from "../definition/define-tool.ts";
+import { answerMeta, flagArg, metaOutput, textArg } from "../definition/shared-schemas.ts";
+
+export const getIdentityTool = defineTool({
+  name: "get_identity",
+  title: "Identity",
+  description: "Which Prefect this is: API URL, version; on Cloud also account, workspace, user, plan and limits.",
+  input: z.strictObject({ fresh: flagArg, workspace_id: textArg }),
+  output: z.looseObject({ identity: z.looseObject({}).optional(), ...metaOutput }),
+  async run({ query: ctx }, args) {
+    const { identity, freshness } = await getIdentity(ctx, args.fresh);
+    const facts = Object.entries(identity).map(
+      ([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+    );
+    return {
+      structured: { identity, ...answerMeta(freshness) },
+      text: [...facts, ...metaLines(freshness, serverNowUs(ctx))].join("\n"),
+    };
+  },
+});

@@ -1,0 +1,120 @@
+import { z } from "zod";
+import { formatIsoUs } from "../../lib/time.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import type { RecordStatus } from "../../queries/workspace/record-status.ts";
+import { getRecordStatus } from "../../queries/workspace/record-status.ts";
+import { age, second } from "../answer/provenance.ts";
+import { defineTool } from "../definition/define-tool.ts";
+import { textArg } from "../definition/shared-schemas.ts";
+
+/** Most recent ranges shown of each kind. */
+const MOST_RANGES = 5;
+
+export const getRecordStatusTool = defineTool({
+  name: "get_record_status",
+  title: "Record status",
+  description:
+    "What the local record holds: covered time ranges and gaps, lag behind Prefect, size, rows, who syncs, last error. Asks Prefect nothing. Use it when an answer says it is incomplete or old.",
+  input: z.strictObject({ workspace_id: textArg }),
+  output: z.looseObject({
+    events: z.number().optional(),
+    coverage: z.looseObject({}).optional(),
+    lag_ms: z.number().optional(),
+  }),
+  async run({ query: ctx }) {
+    const status = getRecordStatus(ctx);
+    const nowUs = ctx.clock.nowUs();
+    return {
+      structured: { ...statusObject(status), source: "record", as_of: formatIsoUs(nowUs) },
+      text: statusText(status, nowUs),
+    };
+  },
+});
+
+/** The facts under their names of the contract; what is unknown is absent. */
+function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
+  const { instance, version, file, bytes, events, rows, syncing, stream, reachable, backfill, requests, lastError } =
+    status;
+  const kinds = Object.entries(status.coverage).map(([kind, ranges]) => [
+    kind,
+    ranges.slice(-MOST_RANGES).map(isoRange),
+  ]);
+  const all = {
+    instance,
+    version,
+    file,
+    bytes,
+    events,
+    oldest: iso(status.oldestUs),
+    newest: iso(status.newestUs),
+    coverage: { ...spanOf(status), ...Object.fromEntries(kinds) },
+    gaps: status.gaps.slice(-MOST_RANGES).map(isoRange),
+    lag_ms: status.lagMs,
+    syncing,
+    stream,
+    reachable,
+    last_contact: iso(status.lastContactUs),
+    backfill: backfill && { goal: iso(backfill.goalUs), reached: iso(backfill.reachedUs), done: backfill.done },
+    requests: requests && { total: requests.total, last_minute: requests.lastMinute },
+    rows,
+    runs_with_logs: status.runsWithLogs,
+    last_error: lastError && { at: iso(lastError.atUs), code: lastError.code, message: lastError.message },
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
+}
+
+/** The events' coverage as every answer tells it; the ranges of each kind stand beside it. */
+function spanOf({ coverage, gaps }: RecordStatus): Readonly<Record<string, unknown>> {
+  const events = coverage.event ?? [];
+  const [first, last] = [events[0], events.at(-1)];
+  const complete = events.length > 0 && gaps.length === 0;
+  return {
+    complete,
+    from: iso(first?.fromUs ?? null),
+    to: iso(last?.toUs ?? null),
+    gaps: gaps.slice(-MOST_RANGES).map(isoRange),
+  };
+}
+
+function iso(us: number | null): string | null {
+  return us === null ? null : formatIsoUs(us);
+}
+
+function isoRange({ fromUs, toUs }: TimeRange): { from: string; to: string } {
+  return { from: formatIsoUs(fromUs), to: formatIsoUs(toUs) };
+}
+
+function statusText(status: RecordStatus, nowUs: number): string {
+  if (status.file === null) {
+    return `Nothing is recorded yet for ${status.instance}.\nsyncing: ${status.syncing}. It begins with the first sync: start the server with Prefect reachable, or run \`prefect-mcp-bun sync\`.`;
+  }
+  const spans = Object.entries(status.coverage).flatMap(([kind, ranges]) => {
+    const last = ranges.slice(-MOST_RANGES).map((range) => `${second(range.fromUs)} to ${second(range.toUs)}`);
+    return last.length > 0 ? [`covered ${kind}: ${last.join("; ")}`] : [`covered ${kind}: nothing`];
+  });
+  const { backfill, lastError, requests } = status;
+  const version = status.version ? ` (Prefect ${status.version})` : "";
+  return [
+    `record of ${status.instance}${version}: ${status.file}, ${(status.bytes / 1e6).toFixed(1)} MB`,
+    `events ${status.events}${status.oldestUs && status.newestUs ? `, ${second(status.oldestUs)} to ${second(status.newestUs)}` : ""}; ${Object.entries(
+      status.rows,
+    )
+      .map(([table, n]) => `${table} ${n}`)
+      .join(", ")}; logs of ${status.runsWithLogs} runs`,
+    ...spans,
+    ...(status.gaps.length > 0
+      ? [
+          `gaps: ${status.gaps
+            .slice(-MOST_RANGES)
+            .map((gap) => `${second(gap.fromUs)} to ${second(gap.toUs)}`)
+            .join("; ")}`,
+        ]
+      : ["no gaps"]),
+    `syncing: ${status.syncing}${status.stream ? `, websocket ${status.stream}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : age(status.lagMs * 1000)}${status.lastContactUs ? `; last contact ${age(nowUs - status.lastContactUs)} ago` : ""}`,
+    ...(backfill && !backfill.done
+      ? [`history is being filled: ${second(backfill.reachedUs)} reached, goal ${second(backfill.goalUs)}`]
+      : []),
+    ...(requests ? [`requests ${requests.total}, last minute ${requests.lastMinute}`] : []),
+    ...(lastError ? [`last error ${second(lastError.atUs)}: ${lastError.code}: ${lastError.message}`] : []),
+  ].join("\n");
+}

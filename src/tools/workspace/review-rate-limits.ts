@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { serverNowUs } from "../../queries/source/freshness.ts";
+import { getRateLimits } from "../../queries/workspace/rate-limits.ts";
+import { metaLines } from "../answer/provenance.ts";
+import { defineTool } from "../definition/define-tool.ts";
+import { answerMeta, metaOutput, momentArg, textArg } from "../definition/shared-schemas.ts";
+
+/** Latest periods shown. */
+const MOST_PERIODS = 30;
+
+export const reviewRateLimitsTool = defineTool({
+  name: "review_rate_limits",
+  title: "Rate limits",
+  description:
+    'Prefect Cloud only: which groups of API operations were throttled (429) and when, default the last 3 days. Use it for 429 or "Too Many Requests".',
+  input: z.strictObject({ since: textArg, until: textArg, workspace_id: textArg }),
+  output: z.looseObject({ summary: z.looseObject({}).optional(), ...metaOutput }),
+  cloudOnly: true,
+  async run({ query: ctx }, args) {
+    const nowUs = serverNowUs(ctx);
+    const limits = await getRateLimits(ctx, {
+      sinceUs: momentArg("since", args.since, nowUs),
+      untilUs: momentArg("until", args.until, nowUs),
+    });
+    const { since, until, summary, freshness } = limits;
+    const throttling_periods = limits.periods.slice(-MOST_PERIODS);
+    const structured = { since, until, summary, throttling_periods, ...answerMeta(freshness) };
+    const lines = throttling_periods.map(({ start, end, duration_minutes, keys_affected }) => {
+      const keys = keys_affected.map(
+        (key) => `${key.key} denied ${key.total_denied} (at most ${key.peak_denied_per_minute} a minute)`,
+      );
+      return `${start} to ${end}, ${duration_minutes} throttled minutes: ${keys.join(", ")}`;
+    });
+    const older = limits.periods.length - throttling_periods.length;
+    const head = `rate limits ${since} to ${until} | ${metaLines({ ...freshness, coverage: { ...freshness.coverage, fromUs: null } }, nowUs).join("\n")}`;
+    const total =
+      summary.total_throttling_periods === 0
+        ? "No request was throttled."
+        : `${summary.total_throttling_periods} periods, ${summary.total_minutes_throttled} minutes throttled: ${summary.affected_keys.join(", ")}`;
+    return { structured, text: [head, total, ...lines, ...(older > 0 ? [`${older} earlier periods`] : [])].join("\n") };
+  },
+});

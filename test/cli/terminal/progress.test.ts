@@ -1,0 +1,83 @@
+import { describe, expect, test } from "bun:test";
+import type { Output } from "../../../src/cli/terminal/output.ts";
+import { createProgressView, duration, progressLine } from "../../../src/cli/terminal/progress.ts";
+import { table } from "../../../src/cli/terminal/table.ts";
+
+const halfway = {
+  phase: "events",
+  events: 12_345,
+  pages: 250,
+  requests: 260,
+  eventsPerSecond: 1234.4,
+  fraction: 0.5,
+  etaMs: 200_000,
+} as const;
+
+function fakeOutput(isTerminal: boolean): { out: Output; text: () => string } {
+  let text = "";
+  const write = (more: string) => {
+    text += more;
+  };
+  const out = {
+    isTerminal,
+    columns: 60,
+    line: (line = "") => write(`${line}\n`),
+    json: () => {},
+    raw: write,
+    note: () => {},
+    flush: async () => {},
+  };
+  return { out, text: () => text };
+}
+
+describe("sync's progress", () => {
+  test("names events, pages, requests, rate and the time left", () => {
+    expect(progressLine(halfway, false)).toBe(
+      "50 % events: 12,345 events, 250 pages, 260 requests, 1,234 events/s, 3 min left",
+    );
+    expect(progressLine(halfway, true)).toStartWith(`[${"█".repeat(12)}${"░".repeat(12)}] 50 % events`);
+  });
+
+  test("leaves out what is not known", () => {
+    expect(progressLine({ ...halfway, phase: "done", fraction: 1, eventsPerSecond: 0, etaMs: null }, false)).toBe(
+      "100 % done: 12,345 events, 250 pages, 260 requests",
+    );
+  });
+
+  test("redraws one line on a terminal, never wider than it", () => {
+    const { out, text } = fakeOutput(true);
+    const view = createProgressView(out);
+    view.show(halfway, 0);
+    view.show(halfway, 10);
+    view.end();
+    const frames = text().split("\r").slice(1);
+    expect(frames.length).toBe(2);
+    expect(Math.max(...frames.map((frame) => frame.split("\u001b")[0]?.length ?? 0))).toBe(59);
+  });
+
+  test("writes plain lines elsewhere: one per phase, and one every few seconds", () => {
+    const { out, text } = fakeOutput(false);
+    const view = createProgressView(out);
+    view.show({ ...halfway, phase: "objects" }, 0);
+    view.show(halfway, 100);
+    view.show({ ...halfway, events: 13_000 }, 200);
+    view.show({ ...halfway, events: 14_000 }, 6000);
+    view.end();
+    const lines = text().trimEnd().split("\n");
+    expect(lines.map((line) => line.split(",").slice(0, 2).join(","))).toEqual([
+      "50 % objects: 12,345 events",
+      "50 % events: 12,345 events",
+      "50 % events: 14,000 events",
+    ]);
+    expect(text()).not.toContain("\r");
+  });
+
+  test("tells durations in the unit that fits", () => {
+    expect([999, 89_000, 120_000, 5_400_000].map(duration)).toEqual(["1 s", "89 s", "2 min", "1.5 h"]);
+  });
+});
+
+test("a table lines its columns up by what is seen, not by code units", () => {
+  expect(table([["a", "b"], ["日本", "c"], ["x"]])).toEqual(["a     b", "日本  c", "x"]);
+  expect(table([])).toEqual([]);
+});

@@ -1,0 +1,148 @@
+import { describe, expect, test } from "bun:test";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { AppError } from "../../../src/errors.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { type CallerAuth, createCallerAuth } from "../../../src/mcp/http/caller-auth.ts";
+
+async function outcome(auth: CallerAuth, authorization?: string): Promise<string> {
+  try {
+    const caller = await auth.authenticate(new Headers(authorization === undefined ? {} : { authorization }));
+    return caller.id.split(":")[0] ?? "";
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    expect(error.code).toBe("unauthorized");
+    for (const word of (authorization ?? "").split(" ").slice(1).filter(Boolean))
+      expect(error.message).not.toContain(word);
+    return error.message;
+  }
+}
+
+describe("bearer tokens", () => {
+  test("nobody is asked when none is set", async () => {
+    const auth = createCallerAuth({ tokens: [], oidc: null });
+    expect(auth.isRequired).toBe(false);
+    expect(await outcome(auth)).toBe("anonymous");
+  });
+
+  test("one of the set tokens is enough, anything else is refused without being echoed", async () => {
+    const auth = createCallerAuth({ tokens: ["first-token", "second-token"], oidc: null });
+    expect(await outcome(auth, "Bearer second-token")).toBe("token");
+    expect(await outcome(auth)).toBe("A bearer token is required.");
+    expect(await outcome(auth, "Basic second-token")).toBe("A bearer token is required.");
+    expect(await outcome(auth, "Bearer second-toke")).toBe("The bearer token is not known.");
+    expect(await outcome(auth, "Bearer ")).toBe("A bearer token is required.");
+  });
+});
+
+describe("access tokens of an issuer", () => {
+  test("are good only with issuer, audience, scope, time and signature right", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    const stranger = await generateKeyPair("ES256");
+    const jwk = { ...(await exportJWK(publicKey)), kid: "k1", alg: "ES256" };
+    await using server = Bun.serve({ port: 0, fetch: () => Response.json({ keys: [jwk] }) });
+    const oidc = {
+      issuer: "https://login.example.com",
+      audience: "https://mcp.example.com/mcp",
+      jwksUrl: `http://127.0.0.1:${server.port}/jwks`,
+      scopes: ["prefect:read"],
+    };
+    const auth = createCallerAuth({ tokens: [], oidc });
+    const sign = (over: { iss?: string; aud?: string; scope?: string; exp?: string; key?: CryptoKey }) =>
+      new SignJWT({ scope: over.scope ?? "prefect:read other" })
+        .setProtectedHeader({ alg: "ES256", kid: "k1" })
+        .setSubject("someone")
+        .setIssuer(over.iss ?? oidc.issuer)
+        .setAudience(over.aud ?? oidc.audience)
+        .setExpirationTime(over.exp ?? "5m")
+        .sign(over.key ?? privateKey);
+    expect(await outcome(auth, `Bearer ${await sign({})}`)).toBe("sub");
+    expect(await outcome(auth, `Bearer ${await sign({ scope: "other" })}`)).toContain("lacks the scope");
+    for (const wrong of [
+      { iss: "https://evil.example.com" },
+      { aud: "https://other.example.com" },
+      { exp: "-5m" },
+      { key: stranger.privateKey },
+    ]) {
+      expect(await outcome(auth, `Bearer ${await sign(wrong)}`)).toBe("The access token is not valid here.");
+    }
+    expect(await outcome(auth, "Bearer not.a.jwt")).toBe("The access token is not valid here.");
+  });
+
+  test("end: one without an end or a subject is refused, and the caller carries when it is", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    const jwk = { ...(await exportJWK(publicKey)), kid: "k1", alg: "ES256" };
+    await using server = Bun.serve({ port: 0, fetch: () => Response.json({ keys: [jwk] }) });
+    const oidc = {
+      issuer: "https://login.example.com",
+      audience: "https://mcp.example.com/mcp",
+      jwksUrl: `http://127.0.0.1:${server.port}/jwks`,
+      scopes: [],
+    };
+    const auth = createCallerAuth({ tokens: ["a-token-that-stays"], oidc });
+    const endless = new SignJWT({})
+      .setProtectedHeader({ alg: "ES256", kid: "k1" })
+      .setSubject("someone")
+      .setIssuer(oidc.issuer)
+      .setAudience(oidc.audience);
+    expect(await outcome(auth, `Bearer ${await endless.sign(privateKey)}`)).toBe("The access token is not valid here.");
+    const subject = (sub?: string) =>
+      new SignJWT(sub === undefined ? { client_id: "someone" } : { sub })
+        .setProtectedHeader({ alg: "ES256", kid: "k1" })
+        .setIssuer(oidc.issuer)
+        .setAudience(oidc.audience)
+        .setExpirationTime("5m")
+        .sign(privateKey);
+    expect(await outcome(auth, `Bearer ${await subject()}`)).toBe("The access token is not valid here.");
+    expect(await outcome(auth, `Bearer ${await subject("")}`)).toBe("The access token names nobody.");
+    const endS = Math.floor(systemClock.nowMs() / 1000) + 300;
+    const ending = `Bearer ${await endless.setExpirationTime(endS).sign(privateKey)}`;
+    expect((await auth.authenticate(new Headers({ authorization: ending }))).expiresMs).toBe(endS * 1000);
+    const lasting = await auth.authenticate(new Headers({ authorization: "Bearer a-token-that-stays" }));
+    expect(lasting).not.toHaveProperty("expiresMs");
+  });
+
+  test("cannot be judged while the issuer's keys cannot be read: that is not the caller's fault", async () => {
+    const { privateKey } = await generateKeyPair("ES256");
+    const answers: (() => Response)[] = [
+      () => new Response("busy", { status: 500 }),
+      () => new Response("<html>", { status: 200 }),
+      () => new Response(null, { status: 302, headers: { location: "http://127.0.0.1:1/elsewhere" } }),
+    ];
+    await using server = Bun.serve({
+      port: 0,
+      fetch: (request) => answers[Number(new URL(request.url).pathname.slice(1))]?.() ?? new Response(),
+    });
+    const away = `http://127.0.0.1:${server.port}`;
+    for (const jwksUrl of [`${away}/0`, `${away}/1`, `${away}/2`, "http://127.0.0.1:1/jwks"]) {
+      const oidc = {
+        issuer: "https://login.example.com",
+        audience: "https://mcp.example.com/mcp",
+        jwksUrl,
+        scopes: [],
+      };
+      const token = await new SignJWT({})
+        .setProtectedHeader({ alg: "ES256", kid: "k1" })
+        .setIssuer(oidc.issuer)
+        .setAudience(oidc.audience)
+        .setExpirationTime("5m")
+        .sign(privateKey);
+      const failure = await failureOf(createCallerAuth({ tokens: [], oidc }), `Bearer ${token}`);
+      expect({ jwksUrl, code: failure.code, status: failure.status }).toEqual({
+        jwksUrl,
+        code: "unavailable",
+        status: 503,
+      });
+      expect(failure.message).not.toContain(token);
+    }
+  });
+});
+
+async function failureOf(auth: CallerAuth, authorization: string): Promise<AppError> {
+  try {
+    await auth.authenticate(new Headers({ authorization }));
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+  throw new Error("let in");
+}

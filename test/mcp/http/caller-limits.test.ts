@@ -1,0 +1,55 @@
+import { describe, expect, test } from "bun:test";
+import { CallerLimits } from "../../../src/mcp/http/caller-limits.ts";
+
+const settings = { requestsPerSecond: 2, burst: 2, maxConcurrent: 2, maxCallers: 2 };
+
+function done(limits: CallerLimits, id: string, nowMs: number): boolean {
+  const admission = limits.admit(id, nowMs);
+  if (admission.admitted) admission.release();
+  return admission.admitted;
+}
+
+describe("caller limits", () => {
+  test("let a burst through, then the rate, and say when to come back", () => {
+    const limits = new CallerLimits(settings);
+    expect([done(limits, "a", 0), done(limits, "a", 0), done(limits, "a", 0)]).toEqual([true, true, false]);
+    expect(limits.admit("a", 0)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "rate" });
+    expect(done(limits, "a", 500)).toBe(true);
+  });
+
+  test("let through what needs no place when none is free, at the caller's rate", () => {
+    const limits = new CallerLimits({ ...settings, requestsPerSecond: 1, burst: 3 });
+    for (let n = 0; n < 2; n += 1) expect(limits.admit("a", 0).admitted).toBe(true);
+    expect(limits.admit("a", 0)).toMatchObject({ reason: "concurrency" });
+    expect(limits.admit("a", 0, 1, 0).admitted).toBe(true);
+    expect(limits.admit("a", 0, 1, 0)).toMatchObject({ reason: "rate" });
+  });
+
+  test("hold back a caller with too many requests running, until one is answered", () => {
+    const limits = new CallerLimits({ ...settings, requestsPerSecond: 100, burst: 100 });
+    const first = limits.admit("a", 0);
+    limits.admit("a", 0);
+    expect(limits.admit("a", 0)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "concurrency" });
+    if (!first.admitted) throw new Error("refused");
+    first.release();
+    first.release();
+    expect(limits.admit("a", 0).admitted).toBe(true);
+    expect(limits.admit("a", 0).admitted).toBe(false);
+  });
+
+  test("count each message of a batch", () => {
+    const limits = new CallerLimits({ ...settings, requestsPerSecond: 3, burst: 3 });
+    expect(limits.admit("a", 0, 3)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "concurrency" });
+    const both = limits.admit("a", 0, 2);
+    expect([both.admitted, limits.admit("a", 0).admitted]).toEqual([true, false]);
+    if (both.admitted) both.release();
+    expect(limits.admit("a", 0, 2)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "rate" });
+    expect(limits.admit("a", 0).admitted).toBe(true);
+  });
+
+  test("one caller's haste does not hold back another", () => {
+    const limits = new CallerLimits(settings);
+    for (let index = 0; index < 5; index++) done(limits, "a", 0);
+    expect(done(limits, "b", 0)).toBe(true);
+  });
+});

@@ -1,0 +1,203 @@
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../../src/errors.ts";
+import {
+  addressKind,
+  checkAllowed,
+  checkTarget,
+  lookupWithin,
+  type TargetRules,
+} from "../../../src/mcp/http/target-rules.ts";
+import { facts, failure } from "../../support/fake-prefect/client.ts";
+import { fastClock } from "../../support/fast-clock.ts";
+
+const OPEN: TargetRules = { allowed: [], allowLoopback: true };
+const NAMES: Record<string, string[]> = {
+  "prefect.example.com": ["93.184.216.34"],
+  "inner.example.com": ["10.0.0.7"],
+  "sly.example.com": ["93.184.216.34", "169.254.169.254"],
+  "rebind.example.com": ["127.0.0.1"],
+  localhost: ["127.0.0.1", "::1"],
+  "odd.localhost": ["93.184.216.34"],
+};
+const lookup = async (host: string) => {
+  if (host === "broken.example.com") throw Object.assign(new Error("getaddrinfo ENOTFOUND"), { code: "ENOTFOUND" });
+  return NAMES[host] ?? [];
+};
+
+async function verdict(url: string, rules: TargetRules = OPEN): Promise<string> {
+  try {
+    await checkTarget(url, rules, lookup);
+    return "allowed";
+  } catch (error) {
+    return error instanceof AppError ? error.message : "crash";
+  }
+}
+
+describe("a target named by a header", () => {
+  test.each([
+    "https://prefect.example.com/api",
+    "http://127.0.0.1:4200/api",
+    "http://localhost:4200/api",
+    "http://[::1]:4200/api",
+  ])("%s is allowed on a loopback bind", async (url) => {
+    expect(await verdict(url)).toBe("allowed");
+  });
+
+  test.each([
+    ["http://prefect.example.com/api", "only https"],
+    ["https://user:pass@prefect.example.com/api", "user info"],
+    ["ftp://prefect.example.com/api", "not an http(s) URL"],
+    ["nonsense", "not an http(s) URL"],
+    ["https://169.254.169.254/latest", "link-local"],
+    ["https://[fe80::1]/api", "link-local"],
+    ["https://[fd00:ec2::254]/", "link-local"],
+    ["https://[::ffff:169.254.169.254]/", "link-local"],
+    ["https://[64:ff9b::a9fe:a9fe]/", "link-local"],
+    ["https://0.0.0.0/api", "link-local"],
+    ["https://2852039166/api", "link-local"],
+    ["https://sly.example.com/api", "link-local"],
+    ["https://inner.example.com/api", "private"],
+    ["https://prefect.example.com/api?x=1", "query"],
+    ["https://prefect.example.com/api/accounts/a/..%2fb", "encoded slash"],
+    ["https://prefect.example.com/api/a/..%5Cb", "encoded slash"],
+    ["https://nowhere.example.com/api", "does not resolve"],
+    ["https://broken.example.com/api", "The host broken.example.com does not resolve."],
+    ["https://[2002:a9fe:a9fe::1]/api", "unicast"],
+    ["https://[::ffff:0:a9fe:a9fe]/api", "link-local"],
+    ["http://odd.localhost/api", "only https"],
+  ])("%s is refused: %s", async (url, reason) => {
+    expect(await verdict(url)).toContain(reason);
+  });
+
+  test("loopback is refused behind a public bind, also by a name that resolves to it", async () => {
+    const rules = { allowed: [], allowLoopback: false };
+    expect(await verdict("http://127.0.0.1:4200/api", rules)).toContain("loopback");
+    expect(await verdict("https://rebind.example.com/api", rules)).toContain("loopback");
+  });
+
+  test.each([
+    ["fails", async () => Promise.reject(Object.assign(new Error("getaddrinfo EAI_AGAIN"), { code: "EAI_AGAIN" }))],
+    ["finds nothing", async () => []],
+    ["never ends", () => new Promise<never>(() => undefined)],
+  ])("whose lookup %s is one that cannot be asked now, not a fault of ours", async (_, never) => {
+    const clock = fastClock(100);
+    const error = await failure(
+      checkTarget("https://prefect.example.com/api", OPEN, lookupWithin(2_000, clock, never)),
+    );
+    expect(facts(error)).toEqual({
+      code: "unavailable",
+      message: "The host prefect.example.com does not resolve.",
+      hint: "Check the host in X-Prefect-Api-Url, or try again in a moment.",
+    });
+    expect(clock.slept).toEqual([2_000]);
+  });
+
+  test("is looked up only when nothing in the URL itself refuses it", async () => {
+    const asked: string[] = [];
+    const noting = async (host: string) => {
+      asked.push(host);
+      return [];
+    };
+    for (const url of ["http://prefect.example.com/api", "https://a:b@prefect.example.com/api", "https://10.0.0.7/api"])
+      expect((await failure(checkTarget(url, OPEN, noting))).code).toBe("unauthorized");
+    expect(asked).toEqual([]);
+  });
+
+  test("on loopback is bound to the allow-list like any other, on a loopback bind too", async () => {
+    const rules = { allowed: ["https://api.prefect.cloud/*", "http://127.0.0.1:4200/api"], allowLoopback: true };
+    expect(await verdict("http://127.0.0.1:4200/api", rules)).toBe("allowed");
+    for (const url of ["http://127.0.0.1:4201/api", "http://localhost:4200/api", "https://[::1]/api"])
+      expect(await verdict(url, rules)).toContain("allowed targets");
+    expect(await verdict("http://127.0.0.1:4200/api", { ...rules, allowLoopback: false })).toBe("allowed");
+  });
+
+  test("an allow-list admits what it names and nothing else", async () => {
+    const rules = { allowed: ["*.example.com"], allowLoopback: false };
+    expect(await verdict("https://inner.example.com/api", rules)).toBe("allowed");
+    expect(await verdict("https://prefect.example.org/api", rules)).toContain("allowed targets");
+    expect(await verdict("https://example.com.evil.org/api", rules)).toContain("allowed targets");
+    expect(await verdict("https://sly.example.com/api", rules)).toContain("link-local");
+  });
+
+  test("a star in an allow-list never stands for a part of a host that others may own", async () => {
+    const good = ["https://prefect.example.com/*", "http://h:4200/api*", "*.example.com", "h:4200", "[::1]:4200"];
+    expect(() => checkAllowed(good)).not.toThrow();
+    const bad = ["https://prefect.example.com*", "https://*.example.com/api", "https://h/*/api", "*", "*example.com"];
+    for (const entry of [...bad, "example.*", "ftp://h/api"]) {
+      expect(() => checkAllowed([entry])).toThrow(`holds "${entry}", which is no target`);
+      const rules = { allowed: [entry], allowLoopback: false };
+      expect(await verdict("https://prefect.example.com.evil.org/api", rules)).toContain("allowed targets");
+    }
+    const rules = { allowed: ["https://prefect.example.com/a*"], allowLoopback: false };
+    expect(await verdict("https://prefect.example.com/api", rules)).toBe("allowed");
+    expect(await verdict("https://prefect.example.com/other", rules)).toContain("allowed targets");
+  });
+});
+
+describe("addressKind", () => {
+  test.each([
+    ["8.8.8.8", "public"],
+    ["172.31.0.1", "private"],
+    ["172.32.0.1", "public"],
+    ["100.64.0.1", "private"],
+    ["100.100.100.200", "forbidden"],
+    ["::1", "loopback"],
+    ["::", "forbidden"],
+    ["2001:4860:4860::8888", "public"],
+    ["fc00::1", "private"],
+    ["ff02::1", "forbidden"],
+    ["300.1.1.1", "unknown"],
+    ["1::2::3", "unknown"],
+    ["127.8.8.8", "loopback"],
+    ["168.63.129.16", "forbidden"],
+    ["168.63.129.17", "public"],
+    ["192.0.0.192", "forbidden"],
+    ["192.0.2.1", "forbidden"],
+    ["192.0.1.1", "public"],
+    ["192.168.7.1", "private"],
+    ["198.17.0.1", "public"],
+    ["198.18.0.1", "forbidden"],
+    ["198.19.255.255", "forbidden"],
+    ["198.20.0.1", "public"],
+    ["198.51.100.7", "forbidden"],
+    ["224.0.0.1", "forbidden"],
+    ["255.255.255.255", "forbidden"],
+    ["::ffff:8.8.8.8", "public"],
+    ["::ffff:7f00:1", "loopback"],
+    ["::ffff:0:a9fe:a9fe", "forbidden"],
+    ["::ffff:0:808:808", "public"],
+    ["::ffff:0:10.0.0.7", "private"],
+    ["::a9fe:a9fe", "forbidden"],
+    ["::8.8.8.8", "forbidden"],
+    ["64:ff9b::808:808", "public"],
+    ["64:ff9b::10.0.0.7", "private"],
+    ["64:ff9b::7f00:1", "loopback"],
+    ["64:ff9b:1::808:808", "forbidden"],
+    ["64:ff9b:1:a9fe:a9:fe00::1", "forbidden"],
+    ["100::1", "forbidden"],
+    ["2000::1", "public"],
+    ["2001::1", "forbidden"],
+    ["2001:0:4136:e378:8000:63bf:3fff:fdd2", "forbidden"],
+    ["2001:1::1", "public"],
+    ["2001:2::1", "forbidden"],
+    ["2001:db8::1", "forbidden"],
+    ["2002:7f00:1::", "forbidden"],
+    ["2003::1", "public"],
+    ["3fff:fff::1", "forbidden"],
+    ["3ffe::1", "public"],
+    ["4000::1", "forbidden"],
+    ["5f00::1", "forbidden"],
+    ["fd12:3456::1", "private"],
+    ["fd00:ec2::254", "forbidden"],
+    ["fd20:ce::254", "forbidden"],
+    ["fd20:cf::254", "private"],
+    ["fd00:c1::a9fe:a9fe", "forbidden"],
+    ["fe80::1%eth0", "forbidden"],
+    ["fec0::1", "forbidden"],
+    ["12345::1", "unknown"],
+    ["2a00::300.1.1.1", "unknown"],
+    ["2001:4860::12zz", "unknown"],
+  ] as const)("%s is %s", (address, kind) => {
+    expect(addressKind(address)).toBe(kind);
+  });
+});

@@ -1,0 +1,93 @@
+/** The program under load from tenants that must not meet: nothing crosses, and nothing is served after a revocation. */
+import { expect, test } from "bun:test";
+import { aFlowRun, aLog, anEvent } from "../../../support/builders.ts";
+import { type FakePrefect, startFakePrefect } from "../../../support/fake-prefect/fake-prefect.ts";
+import { parse } from "../http-harness.ts";
+import { startHttpProduct } from "../http-product.ts";
+
+const HAMMER_MS = 6_000;
+const CALLERS_EACH = 4;
+
+/** A workspace in which every text carries its owner's mark. */
+async function workspaceOf(mark: string, apiKey: string): Promise<FakePrefect> {
+  const fake = await startFakePrefect({ apiKey });
+  for (let n = 0; n < 20; n += 1) {
+    const run = aFlowRun({ name: `${mark}-run-${n}`, start_time: new Date(Date.now() - n * 60_000).toISOString() });
+    fake.workspace.flowRuns.push(run);
+    fake.workspace.logs.push(aLog({ flow_run_id: run.id, message: `${mark} log ${n}` }));
+    fake.emit(anEvent({ event: `${mark}.happened`, occurred: new Date(Date.now() - n * 1_000).toISOString() }));
+  }
+  return fake;
+}
+
+const QUESTIONS = [
+  ["get_flow_runs", { limit: 20 }],
+  ["read_events", { limit: 20 }],
+  ["get_dashboard", {}],
+  ["search", { query: "run" }],
+  ["get_flow_runs", { limit: 5, fresh: true }],
+  ["get_record_status", {}],
+  ["get_identity", {}],
+] as const;
+
+test("two tenants and one with a revoked key hammer the server", async () => {
+  const keys = { alpha: "pnu_alphakey0123456789", beta: "pnu_betakey0123456789", gamma: "pnu_gammakey0123456789" };
+  const alpha = await workspaceOf("alpha", keys.alpha);
+  const beta = await workspaceOf("beta", keys.beta);
+  let gamma = await workspaceOf("gamma", keys.gamma);
+  const gammaUrl = gamma.url;
+  await using product = await startHttpProduct({
+    env: { PREFECT_API_URL: alpha.url, PREFECT_API_KEY: keys.alpha, PREFECT_MCP_HTTP_RECHECK_SECONDS: "1" },
+  });
+  const ask = async (headers: Record<string, string>, n: number) => {
+    const [name, args] = QUESTIONS[n % QUESTIONS.length] ?? QUESTIONS[0];
+    const response = await fetch(product.url, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+      body: JSON.stringify({ jsonrpc: "2.0", id: n, method: "tools/call", params: { name, arguments: args } }),
+    });
+    return { status: response.status, text: await response.text() };
+  };
+  const headersOf = (url: string, key: string) => ({ "x-prefect-api-url": url, "x-prefect-api-key": key });
+  const tenants = [
+    { mark: "alpha", headers: {} as Record<string, string>, others: ["beta", "gamma"] },
+    { mark: "beta", headers: headersOf(beta.url, keys.beta), others: ["alpha", "gamma"] },
+    { mark: "gamma", headers: headersOf(gammaUrl, keys.gamma), others: ["alpha", "beta"] },
+    // The right instance with another's key, and the own key at another's instance.
+    { mark: "nobody", headers: headersOf(alpha.url, keys.beta), others: ["alpha", "beta", "gamma"] },
+    { mark: "nobody", headers: headersOf(beta.url, keys.alpha), others: ["alpha", "beta", "gamma"] },
+  ];
+  const crossed: string[] = [];
+  const served = { alpha: 0, beta: 0, gamma: 0, nobody: 0 } as Record<string, number>;
+  let revokedMs = Number.POSITIVE_INFINITY;
+  const afterRevocation: string[] = [];
+  const endMs = performance.now() + HAMMER_MS;
+  const hammer = async ({ mark, headers, others }: (typeof tenants)[number]) => {
+    for (let n = 0; performance.now() < endMs; n += 1) {
+      const startMs = performance.now();
+      const { status, text } = await ask(headers, n);
+      for (const other of others)
+        if (text.includes(`${other}-run`) || text.includes(`${other}.happened`))
+          crossed.push(`${mark}: ${text.slice(0, 200)}`);
+      if (status === 200 && !(parse(text) as { error?: unknown })?.error) served[mark] = (served[mark] ?? 0) + 1;
+      // A second for the check's interval, and one for what was under way.
+      if (mark === "gamma" && startMs > revokedMs + 2_000 && status === 200) afterRevocation.push(text.slice(0, 200));
+    }
+  };
+  const hammering = tenants.flatMap((tenant) => Array.from({ length: CALLERS_EACH }, () => hammer(tenant)));
+  await Bun.sleep(2_000);
+  const { port } = gamma;
+  await gamma.stop();
+  gamma = await startFakePrefect({ port, apiKey: "pnu_anotherkey" });
+  revokedMs = performance.now();
+  await Promise.all(hammering);
+  expect(crossed).toEqual([]);
+  expect(afterRevocation).toEqual([]);
+  expect(served.nobody).toBe(0);
+  for (const mark of ["alpha", "beta", "gamma"]) expect(served[mark]).toBeGreaterThan(20);
+  const log = product.stderr();
+  for (const key of Object.values(keys)) expect(log).not.toContain(key);
+  expect(log).not.toContain("internal error");
+  expect(await product.stop()).toBe(0);
+  await Promise.all([alpha.stop(), beta.stop(), gamma.stop()]);
+}, 40_000);

@@ -1,0 +1,46 @@
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../../../src/errors.ts";
+import { readTenantHeaders } from "../../../../src/mcp/http/tenants/tenant-headers.ts";
+
+const URL_ = "https://prefect.example.com/api";
+const read = (headers: Record<string, string>) => readTenantHeaders(new Headers(headers));
+
+describe("tenant headers", () => {
+  test("none: the server's own Prefect is meant", () => {
+    expect(read({})).toBeNull();
+  });
+
+  test("a URL with one credential is a full set, a URL alone is one for an open Prefect", () => {
+    expect(read({ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "pnu_x" })).toEqual({
+      url: URL_,
+      credential: { kind: "key", key: "pnu_x" },
+    });
+    expect(read({ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Auth-String": "a:b" })).toEqual({
+      url: URL_,
+      credential: { kind: "basic", authString: "a:b" },
+    });
+    expect(read({ "X-Prefect-Api-Url": URL_ })?.credential).toEqual({ kind: "none" });
+  });
+
+  test.each([
+    [{ "X-Prefect-Api-Key": "secret-1" }, "without"],
+    [{ "X-Prefect-Api-Auth-String": "secret-1" }, "without"],
+    [{ "X-Prefect-Api-Url": "", "X-Prefect-Api-Key": "secret-1" }, "without"],
+    [{ "X-Prefect-Api-Url": " " }, "x-prefect-api-url is empty"],
+    [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "" }, "empty"],
+    [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Auth-String": " " }, "empty"],
+    [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "secret-1", "X-Prefect-Api-Auth-String": "a:b" }, "both"],
+  ] as [Record<string, string>, string][])("half a set %o is refused and never echoed", (headers, reason) => {
+    let thrown: unknown;
+    try {
+      read(headers);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(AppError);
+    const message = (thrown as AppError).message;
+    expect((thrown as AppError).code).toBe("unauthorized");
+    expect(message).toContain(reason);
+    expect(message).not.toContain("secret-1");
+  });
+});

@@ -1,0 +1,443 @@
+/** Who is served what: two Prefects, the server's own and callers', through the program's real applications. */
+import { afterEach, beforeEach, describe, expect, mock, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openApp } from "../../../../src/app/app.ts";
+import { fixedSettings } from "../../../../src/app/settings-source.ts";
+import { createTenantApps } from "../../../../src/app/tenant-apps.ts";
+import { loadSettings } from "../../../../src/config/load-settings.ts";
+import type { HttpSettings } from "../../../../src/config/settings.ts";
+import { AppError } from "../../../../src/errors.ts";
+import { systemClock } from "../../../../src/lib/clock.ts";
+import { silentLogger } from "../../../../src/lib/logger.ts";
+import type { TenantTarget } from "../../../../src/mcp/http/tenants/tenant-headers.ts";
+import type { HostedApp } from "../../../../src/mcp/http/tenants/tenant-host.ts";
+import type { PrefectApi } from "../../../../src/prefect/api.ts";
+import { aFlowRun } from "../../../support/builders.ts";
+import { type FakePrefect, startFakePrefect } from "../../../support/fake-prefect/fake-prefect.ts";
+import { eventually, MAIN } from "../../../support/product.ts";
+import { type Answer, call, fakeApp, type Harness, postModern, startHttp } from "../http-harness.ts";
+
+const ALPHA = { auth: "alpha:alpha-password", run: "run-of-alpha" };
+const BETA = { auth: "beta:beta-password", run: "run-of-beta" };
+
+let alpha: FakePrefect;
+let beta: FakePrefect;
+let dataDir: string;
+
+beforeEach(async () => {
+  alpha = await startFakePrefect({ authString: ALPHA.auth });
+  beta = await startFakePrefect({ authString: BETA.auth });
+  alpha.workspace.flowRuns.push(aFlowRun({ name: ALPHA.run }));
+  beta.workspace.flowRuns.push(aFlowRun({ name: BETA.run }));
+  dataDir = mkdtempSync(join(tmpdir(), "prefect-mcp-tenants-"));
+});
+afterEach(async () => {
+  await Promise.all([alpha.stop(), beta.stop()]);
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+/** The server is set up for alpha; its Workers are the program's own. */
+function start(http: Partial<HttpSettings> = {}, env: Record<string, string> = {}): Harness {
+  const resolved = loadSettings({
+    flags: { "data-dir": dataDir },
+    env: { PREFECT_API_URL: alpha.url, PREFECT_API_AUTH_STRING: ALPHA.auth, PREFECT_MCP_LOG_LEVEL: "silent", ...env },
+    cwd: dataDir,
+    home: dataDir,
+    platform: "linux",
+  });
+  const common = { entry: MAIN, version: "1", clock: systemClock, logger: silentLogger };
+  const base = { ...resolved, settings: { ...resolved.settings, http: { ...resolved.settings.http, ...http } } };
+  const apps = createTenantApps({ ...common, base: () => base });
+  return startHttp({
+    http,
+    openOwn: () => openApp({ ...common, settings: fixedSettings(resolved) }),
+    openTenant: (target, label) => apps.open(target, label),
+    trimDisk: () => apps.trimDisk(),
+    dataDir,
+  });
+}
+
+const runs = (extra: object = {}) => call("get_flow_runs", extra);
+const names = (answer: Answer) =>
+  (answer.json.result?.structuredContent?.flow_runs ?? []).map((run: { name: string }) => run.name);
+const as = (prefect: FakePrefect, auth?: string) => ({
+  "x-prefect-api-url": prefect.url,
+  ...(auth === undefined ? {} : { "x-prefect-api-auth-string": auth }),
+});
+const sourceOf = (answer: Answer) => answer.json.result?.structuredContent?.source;
+
+describe("tenants by header", () => {
+  test("each caller sees its own Prefect, with its own credentials only", async () => {
+    await using http = start();
+    expect(names(await http.post(runs()))).toEqual([ALPHA.run]);
+    expect(names(await http.post(runs(), as(beta, BETA.auth)))).toEqual([BETA.run]);
+    const wrong = new Set(
+      beta.requests.map(({ headers }) => headers.authorization).filter((sent) => sent !== `Basic ${btoa(BETA.auth)}`),
+    );
+    expect([...wrong]).toEqual([]);
+  });
+
+  test("half a set is an error and never the server's own Prefect", async () => {
+    await using http = start();
+    const halves: Record<string, string>[] = [
+      { "x-prefect-api-key": "pnu_abc" },
+      { "x-prefect-api-auth-string": ALPHA.auth },
+      { "x-prefect-api-url": alpha.url, "x-prefect-api-key": "" },
+      { "x-prefect-api-url": alpha.url, "x-prefect-api-auth-string": " " },
+      { "x-prefect-api-url": "" },
+      { "x-prefect-api-url": alpha.url, "x-prefect-api-key": "a", "x-prefect-api-auth-string": "b" },
+    ];
+    for (const headers of halves) {
+      const answer = await http.post(runs(), headers);
+      expect([headers, answer.status]).toEqual([headers, 400]);
+      expect(answer.text).not.toContain(ALPHA.run);
+    }
+    expect(alpha.requests.length).toBe(0);
+  });
+
+  test("a URL alone is enough only for a Prefect that asks for no credentials", async () => {
+    await using open = await startFakePrefect();
+    open.workspace.flowRuns.push(aFlowRun({ name: "run-of-all" }));
+    await using http = start();
+    expect(names(await http.post(runs(), as(open)))).toEqual(["run-of-all"]);
+    expect((await http.post(runs(), as(alpha))).status).toBe(403);
+  });
+
+  test("refuses targets that no caller may reach through this server", async () => {
+    await using http = start({ allowedTargets: ["https://prefect.example.com/api"] });
+    const refused = [
+      "http://169.254.169.254/latest/api",
+      "http://metadata.google.internal/api",
+      "https://[fe80::1]/api",
+      "http://10.0.0.1/api",
+      "https://other.example.com/api",
+      "ftp://prefect.example.com/api",
+      "https://user:secret@prefect.example.com/api",
+    ];
+    for (const url of refused) {
+      const { status, text } = await http.post(runs(), { "x-prefect-api-url": url, "x-prefect-api-key": "k" });
+      expect([url, status]).toEqual([url, 403]);
+      expect(text).not.toContain("secret@");
+    }
+  });
+});
+
+describe("proof of credentials", () => {
+  test("nobody is served recorded rows before Prefect accepted them, and what others proved does not count", async () => {
+    await using http = start();
+    expect(names(await http.post(runs(), as(alpha, ALPHA.auth)))).toEqual([ALPHA.run]);
+    const stranger = await http.post(runs(), as(alpha, "alpha:wrong-password"));
+    expect([stranger.status, stranger.text.includes(ALPHA.run)]).toEqual([403, false]);
+    expect(stranger.text).not.toContain("wrong-password");
+  });
+
+  test("a caller whom Prefect refuses from now on is refused at the next check, or at once with fresh", async () => {
+    await using http = start({ recheckMs: 60_000 });
+    const headers = as(beta, BETA.auth);
+    expect((await http.post(runs(), headers)).status).toBe(200);
+    const { port } = beta;
+    await beta.stop();
+    beta = await startFakePrefect({ port, authString: "beta:changed-password" });
+    const fresh = await http.post(runs({ fresh: true }), headers);
+    expect([fresh.status, fresh.text.includes(BETA.run)]).toEqual([403, false]);
+    expect((await http.post(runs(), headers)).status).toBe(403);
+  });
+
+  test("while Prefect is away only who was proven is served, from the record, for a bounded time", async () => {
+    await using http = start({ recheckMs: 50, proofMs: 3_000 });
+    const headers = as(beta, BETA.auth);
+    const recorded = await eventually(
+      () => http.post(runs(), headers),
+      (answer) => sourceOf(answer) === "record",
+      10_000,
+    );
+    expect(sourceOf(recorded)).toBe("record");
+    await beta.down();
+    await Bun.sleep(100);
+    const proven = await http.post(runs(), headers);
+    expect([proven.status, names(proven), sourceOf(proven)]).toEqual([200, [BETA.run], "record"]);
+    const stranger = await http.post(runs(), as(beta, "beta:other-password"));
+    expect([stranger.status, stranger.text.includes(BETA.run)]).toEqual([503, false]);
+    await Bun.sleep(3_000);
+    const late = await http.post(runs(), headers);
+    expect([late.status, late.text.includes(BETA.run)]).toEqual([503, false]);
+  }, 25_000);
+
+  test("the server's own Prefect is checked too; what the program offers needs no Prefect", async () => {
+    await using http = start({}, { PREFECT_API_AUTH_STRING: "alpha:outdated-password" });
+    expect((await http.post(runs())).status).toBe(403);
+    const list = await http.post({ jsonrpc: "2.0", id: 1, method: "tools/list" });
+    expect(list.json.result.tools.length).toBeGreaterThan(10);
+  });
+});
+
+test("what Prefect refused stays refused while it is away, also for the server's own Prefect", async () => {
+  await using http = start({ recheckMs: 50, proofMs: 60_000 });
+  await eventually(
+    () => http.post(runs()),
+    (answer) => sourceOf(answer) === "record",
+    10_000,
+  );
+  const { port } = alpha;
+  await alpha.stop();
+  alpha = await startFakePrefect({ port, authString: "alpha:changed-password" });
+  await Bun.sleep(100);
+  expect((await http.post(runs())).status).toBe(403);
+  await alpha.down();
+  await Bun.sleep(1_100);
+  const away = await http.post(runs());
+  expect([away.status, away.text.includes(ALPHA.run)]).toEqual([403, false]);
+  await alpha.stop();
+  alpha = await startFakePrefect({ port, authString: ALPHA.auth });
+  alpha.workspace.flowRuns.push(aFlowRun({ name: ALPHA.run }));
+  const again = await eventually(
+    () => http.post(runs()),
+    (answer) => answer.status === 200,
+    10_000,
+  );
+  expect(names(again)).toEqual([ALPHA.run]);
+}, 25_000);
+
+test("an open stream ends when Prefect refuses its caller", async () => {
+  await using http = start({ recheckMs: 100 });
+  const notifications = { toolsListChanged: true };
+  const options = { headers: as(beta, BETA.auth) };
+  const stream = await postModern(http.server.url, "subscriptions/listen", { notifications }, options);
+  expect(stream.status).toBe(200);
+  const ended = stream.text();
+  const { port } = beta;
+  await beta.stop();
+  beta = await startFakePrefect({ port, authString: "beta:changed-password" });
+  expect(await ended).toContain("acknowledged");
+  expect((await http.get("/metrics")).text).toContain("prefect_mcp_streams_open 0");
+});
+
+test("what is wrong with the operator's settings stands in the log, not in the answer", async () => {
+  const app = fakeApp();
+  const openOwn = () => app;
+  await using http = startHttp({ openOwn, openTenant: openOwn });
+  const problem = new AppError("invalid_config", "/home/operator/prefect.toml is no TOML.", { hint: "Mend /home/x." });
+  app.problem = problem;
+  const answer = await http.post(call("echo", { text: "a" }));
+  expect(answer.json.result.structuredContent).toMatchObject({
+    code: "invalid_config",
+    message: "This server is not set up right at the moment; its log says more.",
+    retryable: false,
+  });
+  const ref = { type: "ref/resource", uri: "prefect://flow-runs/{flow_run}" };
+  const params = { ref, argument: { name: "flow_run", value: "a" } };
+  const complete = await http.post({ jsonrpc: "2.0", id: 1, method: "completion/complete", params });
+  expect(complete.json.error.message).toStartWith("This server is not set up right");
+  expect(answer.text + complete.text).not.toContain("/home/");
+  expect(app.log.filter((line) => line.includes(problem.message))).toHaveLength(2);
+});
+
+test("answers name no folder of this machine", async () => {
+  await using http = start();
+  const status = await eventually(
+    () => http.post(call("get_record_status")),
+    (answer) => answer.text.includes(".sqlite"),
+    10_000,
+  );
+  expect(status.text).toContain(".sqlite");
+  expect(status.text).not.toContain(dataDir);
+}, 15_000);
+
+describe("what a tenant costs", () => {
+  test("records stand apart by credential under names that tell nothing", async () => {
+    await using http = start();
+    await http.post(runs(), as(beta, BETA.auth));
+    const folder = join(dataDir, "tenants");
+    const entries = await eventually(
+      () => (existsSync(folder) ? readdirSync(folder) : []),
+      (found) => found.length === 2,
+      5_000,
+    );
+    expect(entries.filter((name) => name !== "salt").every((name) => /^[0-9a-f]{32}$/.test(name))).toBe(true);
+    expect(readFileSync(join(folder, "salt")).length).toBe(32);
+  });
+
+  test("records of idle tenants go when the disk is too full, looked after in rounds and not with each call", async () => {
+    const trimDisk = mock(() => undefined);
+    await using calm = startHttp({ trimDisk });
+    for (let n = 0; n < 20; n += 1) await calm.post(call("echo", { text: "a" }));
+    expect(trimDisk.mock.calls.length).toBeLessThan(5);
+    await using http = start({ maxDiskBytes: 1, idleMs: 1_000 });
+    const ask = () => http.post(runs(), as(beta, BETA.auth));
+    await eventually(ask, (answer) => sourceOf(answer) === "record", 10_000);
+    const folders = () => readdirSync(join(dataDir, "tenants")).filter((name) => name !== "salt");
+    expect(folders()).toHaveLength(1);
+    expect(await eventually(folders, (found) => found.length === 0, 10_000)).toEqual([]);
+    expect(names(await ask())).toEqual([BETA.run]);
+  }, 25_000);
+
+  test("an idle tenant lets go of its record and comes back when it is asked again", async () => {
+    await using http = start({ idleMs: 200 });
+    const headers = as(beta, BETA.auth);
+    await eventually(
+      () => http.post(runs(), headers),
+      (answer) => sourceOf(answer) === "record",
+      10_000,
+    );
+    const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
+    expect(await eventually(open, (found) => found === "0", 5_000)).toBe("0");
+    const sent = beta.requests.length;
+    await Bun.sleep(300);
+    expect(beta.requests.length).toBe(sent);
+    expect(names(await http.post(runs(), headers))).toEqual([BETA.run]);
+  }, 25_000);
+
+  test("a call that is still running when its tenant has to go ends with it, and opens nothing again", async () => {
+    await using http = start({ maxTenants: 1 });
+    const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
+    const waiting = http.post(call("wait_for", { event_type_prefix: "never.", timeout: "60s" }), as(beta, BETA.auth));
+    await eventually(open, (found) => found === "1", 5_000);
+    await Bun.sleep(300);
+    await http.post(runs(), as(alpha, ALPHA.auth));
+    const gone = (await waiting).json.result;
+    expect([gone.isError, gone.structuredContent.message]).toEqual([true, "This tenant was just closed."]);
+    await Bun.sleep(300);
+    expect(await open()).toBe("1");
+  }, 15_000);
+
+  test("beyond the cap the tenant unused longest goes", async () => {
+    await using http = start({ maxTenants: 1 });
+    const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
+    await http.post(runs(), as(alpha, ALPHA.auth));
+    await http.post(runs(), as(beta, BETA.auth));
+    expect(await eventually(open, (found) => found === "1", 5_000)).toBe("1");
+    expect(names(await http.post(runs(), as(alpha, ALPHA.auth)))).toEqual([ALPHA.run]);
+  });
+});
+
+describe("callers beside each other", () => {
+  const target = (host: string, key: string) => ({
+    "x-prefect-api-url": `https://${host}.example.com/api`,
+    "x-prefect-api-key": key,
+  });
+  const listen = async (http: Harness, headers: Record<string, string>) => {
+    const notifications = { toolsListChanged: true };
+    const stream = await postModern(http.server.url, "subscriptions/listen", { notifications }, { headers });
+    const state = { isOpen: stream.status === 200 };
+    void stream
+      .text()
+      .catch(() => undefined)
+      .then(() => {
+        state.isOpen = false;
+      });
+    return state;
+  };
+
+  /** Headers of a session of the 2025 era. */
+  const begin = async (http: Harness, headers: Record<string, string>) => {
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
+    const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params }, headers);
+    return { "mcp-session-id": begun.headers.get("mcp-session-id") ?? "", "mcp-protocol-version": "2025-11-25" };
+  };
+
+  /** A tenant whose Prefect answers the credential check as it is told to. */
+  const answering = (check: () => Promise<unknown>): HostedApp => {
+    const app = fakeApp();
+    const query = app.query();
+    const api = { filterFlowRuns: check } as unknown as PrefectApi;
+    return Object.assign(app, { query: () => ({ ...query, api: () => api }) });
+  };
+
+  test("one with many keys takes the room of its own tenants, not of others", async () => {
+    const tokens = ["token-of-alice-0123456789", "token-of-mallory-0123456789"];
+    const openTenant = () => answering(async () => []);
+    await using http = startHttp({ http: { tokens, maxTenants: 4 }, openTenant });
+    const alice = { authorization: `Bearer ${tokens[0]}` };
+    const mallory = { authorization: `Bearer ${tokens[1]}` };
+    const stream = await listen(http, { ...alice, ...target("alice", "a") });
+    for (let n = 0; n < 20; n += 1) {
+      const answer = await http.post(call("echo", { text: "m" }), { ...mallory, ...target("evil", `key-${n}`) });
+      expect(answer.status).toBe(200);
+    }
+    expect(stream.isOpen).toBe(true);
+  });
+
+  test("those whom Prefect refuses take nobody's room, however often they come", async () => {
+    const openTenant = ({ credential }: TenantTarget) =>
+      answering(async () => {
+        if (credential.kind === "key" && credential.key === "good") return [];
+        throw new AppError("unauthorized", "no", { status: 401 });
+      });
+    await using http = startHttp({ http: { maxTenants: 4 }, openTenant });
+    const session = await begin(http, target("one", "good"));
+    for (let n = 0; n < 20; n += 1) {
+      const asked = http.post(call("echo", { text: "a" }), target("one", `bad-${Math.floor(n / 2)}`));
+      expect((await asked).status).toBe(403);
+    }
+    expect((await http.post(call("echo", { text: "a" }), target("two", "good"))).status).toBe(200);
+    expect((await http.post(call("echo", { text: "a" }), { ...target("one", "good"), ...session })).status).toBe(200);
+  });
+
+  test("a call that takes long ends when Prefect refuses its caller", async () => {
+    let isRefused = false;
+    const openTenant = () =>
+      answering(async () => {
+        if (isRefused) throw new AppError("unauthorized", "no", { status: 401 });
+        return [];
+      });
+    await using http = startHttp({ http: { recheckMs: 100 }, openTenant });
+    const waiting = http.post(call("wait"), target("one", "k"));
+    await Bun.sleep(300);
+    isRefused = true;
+    const { isError, structuredContent } = (await waiting).json.result;
+    expect([isError, structuredContent.message]).toEqual([true, "This tenant was just closed."]);
+  });
+
+  test("Prefects that do not answer put off nobody else's end", async () => {
+    let isRefused = false;
+    let isHanging = false;
+    const openTenant = ({ url }: TenantTarget) =>
+      answering(async () => {
+        if (url.includes("slow") && isHanging) await Bun.sleep(3_000);
+        if (url.includes("quick") && isRefused) throw new AppError("unauthorized", "no", { status: 401 });
+        return [];
+      });
+    await using http = startHttp({ http: { recheckMs: 100 }, openTenant });
+    const slow = [];
+    for (let n = 0; n < 5; n += 1) slow.push(await listen(http, target("slow", `k${n}`)));
+    const quick = await listen(http, target("quick", "k"));
+    expect([quick, ...slow].map(({ isOpen }) => isOpen)).toEqual(Array(6).fill(true));
+    isHanging = true;
+    await Bun.sleep(300);
+    isRefused = true;
+    const ended = await eventually(
+      () => quick.isOpen,
+      (isOpen) => !isOpen,
+      2_000,
+    );
+    expect(ended).toBe(false);
+  }, 15_000);
+
+  test("what nobody foresaw in a check is logged where the answer says it is", async () => {
+    const openTenant = () => {
+      throw new TypeError("undefined is not an object (evaluating 'secret.path')");
+    };
+    await using http = startHttp({ openTenant });
+    const answer = await http.post(call("echo", { text: "a" }), target("one", "k"));
+    expect([answer.status, answer.text.includes("secret.path")]).toEqual([500, false]);
+    expect(http.log.filter((line) => line.includes("internal error") && line.includes("secret.path"))).toHaveLength(1);
+  });
+
+  test("where names cannot be looked up, who was proven goes on and a stranger is told to come again", async () => {
+    let isDown = false;
+    const lookup = async () => {
+      if (isDown) throw new AppError("unavailable", "The host does not resolve.");
+      return ["203.0.113.7"];
+    };
+    const openTenant = () => answering(async () => []);
+    await using http = startHttp({ http: { recheckMs: 50, proofMs: 60_000 }, openTenant, lookup });
+    expect((await http.post(call("echo", { text: "a" }), target("one", "k"))).status).toBe(200);
+    isDown = true;
+    await Bun.sleep(100);
+    expect((await http.post(call("echo", { text: "a" }), target("one", "k"))).status).toBe(200);
+    const stranger = await http.post(call("echo", { text: "a" }), target("two", "k"));
+    expect([stranger.status, stranger.headers.get("retry-after")]).toEqual([503, "1"]);
+  });
+});

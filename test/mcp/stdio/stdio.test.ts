@@ -1,0 +1,407 @@
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../../src/errors.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";
+import { LineSplitter } from "../../../src/mcp/stdio/wire.ts";
+import type { ResourceWatch } from "../../../src/mcp/subscriptions.ts";
+import { eventually } from "../../support/product.ts";
+import { fakeTenant } from "../fake-tenant.ts";
+import { makePipe } from "./pipe.ts";
+
+const INITIALIZE = {
+  id: 1,
+  method: "initialize",
+  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } },
+};
+const call = (id: number, name: string, args = {}) => ({ id, method: "tools/call", params: { name, arguments: args } });
+
+const modern = (id: number | string, method: string, params = {}) => ({
+  id,
+  method,
+  params: {
+    ...params,
+    _meta: {
+      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+      "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+      "io.modelcontextprotocol/clientCapabilities": {},
+    },
+  },
+});
+const listen = (id: number | string, ...uris: unknown[]) =>
+  modern(id, "subscriptions/listen", { notifications: { resourceSubscriptions: uris } });
+
+const DASHBOARD = "prefect://dashboard";
+const EVENTS = "prefect://events";
+
+interface Answer {
+  readonly id?: number | string | null;
+  readonly method?: string;
+  readonly params?: {
+    readonly uri?: string;
+    readonly notifications?: unknown;
+    readonly _meta?: Record<string, unknown>;
+  };
+  readonly result?: { readonly structuredContent?: unknown };
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
+}
+
+/** A watch in which resources change when the test says so. */
+function fakeWatch(most = Number.POSITIVE_INFINITY) {
+  const listeners = new Map<string, Set<() => void>>();
+  const watch: ResourceWatch = {
+    get size() {
+      return listeners.size;
+    },
+    add(uri, notify) {
+      if (listeners.size >= most && !listeners.has(uri)) throw new AppError("rate_limited", "Too many.");
+      const own = listeners.get(uri) ?? new Set();
+      listeners.set(uri, own.add(notify));
+      return () => {
+        own.delete(notify);
+        if (own.size === 0) listeners.delete(uri);
+      };
+    },
+  };
+  return {
+    watch,
+    change: (uri: string) => {
+      for (const notify of listeners.get(uri) ?? []) notify();
+    },
+  };
+}
+
+/** What a client that writes lines and reads lines sees. */
+function start(watch?: ResourceWatch) {
+  const tenant = Object.assign(fakeTenant(), watch ? { watch } : {});
+  const stdin = makePipe();
+  const stop = new AbortController();
+  let firsts = 0;
+  let text = "";
+  let isBroken = false;
+  const served = serveOverStdio(tenant, {
+    clock: systemClock,
+    signal: stop.signal,
+    streams: {
+      input: stdin.readable,
+      write: async (more) => {
+        if (isBroken) throw new Error("EPIPE");
+        text += more;
+      },
+    },
+    onFirstMessage: () => {
+      firsts += 1;
+    },
+  });
+  return {
+    tenant,
+    stdin,
+    breakStdout: () => {
+      isBroken = true;
+    },
+    stop,
+    served,
+    send: (...messages: object[]) => {
+      for (const message of messages)
+        stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`).catch(() => {});
+    },
+    answers: () =>
+      text
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Answer),
+    async answerTo(id: number | string) {
+      const found = () => this.answers().find((answer) => answer.id === id);
+      return await eventually(found, (answer) => answer !== undefined, 2_000);
+    },
+    firsts: () => firsts,
+  };
+}
+
+describe("MCP over stdio", () => {
+  test("answers what was asked before stdin ended, then ends", async () => {
+    const wired = start();
+    wired.send(INITIALIZE, call(2, "echo", { text: "a" }), call(3, "echo", { text: "b" }));
+    await wired.stdin.end();
+    await wired.served;
+    expect(wired.answers().map((answer) => answer.id)).toEqual([1, 2, 3]);
+    expect(wired.answers()[2]?.result?.structuredContent).toEqual({ text: "b" });
+  });
+
+  test("does not wait for long when stdin has ended, and aborts what still runs", async () => {
+    const wired = start();
+    wired.send(INITIALIZE, call(2, "wait"));
+    const begunMs = systemClock.nowMs();
+    await wired.stdin.end();
+    await wired.served;
+    await systemClock.sleep(1);
+    expect(systemClock.nowMs() - begunMs).toBeLessThan(900);
+    expect(wired.tenant.seen.aborted).toBe(1);
+  });
+
+  test("ends when its signal aborts", async () => {
+    const wired = start();
+    wired.send(INITIALIZE);
+    wired.stop.abort();
+    await wired.served;
+  });
+
+  test("ends when stdout breaks", async () => {
+    const wired = start();
+    wired.breakStdout();
+    wired.send(INITIALIZE);
+    await wired.served;
+  });
+
+  test("says once that the first message has come", async () => {
+    const wired = start();
+    expect(wired.firsts()).toBe(0);
+    wired.send(INITIALIZE, call(2, "echo", { text: "a" }));
+    await wired.stdin.end();
+    await wired.served;
+    expect(wired.firsts()).toBe(1);
+  });
+
+  test("goes on after lines that are no messages, and takes messages in pieces and in heaps", async () => {
+    const wired = start();
+    await wired.stdin.write("hello\n{]\n\n");
+    const text = [INITIALIZE, call(2, "echo", { text: "ä日本" })]
+      .map((m) => JSON.stringify({ jsonrpc: "2.0", ...m }))
+      .join("\r\n");
+    const bytes = Buffer.from(`${text}\n`);
+    for (let at = 0; at < bytes.length; at += 7) await wired.stdin.write(bytes.subarray(at, at + 7));
+    await wired.stdin.end();
+    await wired.served;
+    expect(wired.answers().at(-1)?.result?.structuredContent).toEqual({ text: "ä日本" });
+  });
+
+  test("ends on a message beyond 10 MB instead of keeping it, answers what came before, and says why", async () => {
+    const wired = start();
+    wired.send(INITIALIZE, call(2, "echo", { text: "a" }));
+    wired.stdin.write("x".repeat(11 * 1024 * 1024)).catch(() => {});
+    await wired.served;
+    expect(wired.answers().map(({ id }) => id)).toEqual([1, 2]);
+    const errors = wired.tenant.log.map((line) => JSON.parse(line)).filter(({ level }) => level === "error");
+    expect(errors).toEqual([
+      {
+        time: expect.any(String),
+        level: "error",
+        message: "stdin is not read any further",
+        error: "A message is longer than 10485760 bytes: where the next one begins is unknown.",
+      },
+    ]);
+  });
+
+  test("takes a byte order mark before the first line", async () => {
+    const wired = start();
+    await wired.stdin.write("\uFEFF");
+    wired.send(INITIALIZE);
+    await wired.stdin.end();
+    await wired.served;
+    expect(wired.answers().map(({ id }) => id)).toEqual([1]);
+  });
+
+  test("takes nulls of absent fields, and arguments that came as a text, for what they mean", async () => {
+    const wired = start();
+    wired.send(
+      INITIALIZE,
+      { id: 2, method: "tools/list", params: null },
+      { id: 3, method: "tools/list", params: { cursor: null, _meta: null } },
+      {
+        id: 4,
+        method: "tools/call",
+        params: { name: "echo", arguments: '{"text":"a"}', _meta: { progressToken: null } },
+      },
+      { id: 5, method: "tools/call", params: { name: "instance", arguments: null } },
+    );
+    await wired.stdin.end();
+    await wired.served;
+    const answers = wired.answers();
+    expect(answers.map(({ id, error }) => [id, error])).toEqual([1, 2, 3, 4, 5].map((id) => [id, undefined]));
+    expect(answers[3]?.result?.structuredContent).toEqual({ text: "a" });
+  });
+});
+
+describe("JSON over stdio that is no message", () => {
+  const refused = (id: unknown, fault: string) => ({
+    jsonrpc: "2.0",
+    id,
+    error: { code: -32600, message: `Invalid request: ${fault}` },
+  });
+
+  test("is answered with its id, and a batch with none", async () => {
+    const wired = start();
+    await wired.stdin.write(`{"jsonrpc":"2.0","id":4,"method":"ping","meta":{}}\n{"id":"five","method":"ping"}\n`);
+    await wired.stdin.write(`{"jsonrpc":"2.0","id":{},"method":"ping"}\n[{"jsonrpc":"2.0","id":6,"method":"ping"}]\n`);
+    await wired.stdin.end();
+    await wired.served;
+    expect(wired.answers() as unknown[]).toEqual([
+      refused(4, "a request has jsonrpc, id, method and params, and nothing else."),
+      refused("five", 'jsonrpc must be "2.0".'),
+      refused(null, "id must be a string or an integer."),
+      refused(null, "batches are not supported, send one message a line."),
+    ]);
+    expect(wired.firsts()).toBe(0);
+  });
+
+  test("a request with parameters of the wrong kind gets the code of that", async () => {
+    const wired = start();
+    wired.send(INITIALIZE, { id: 2, method: "resources/read", params: {} });
+    await wired.stdin.end();
+    await wired.served;
+    const error = { code: -32602, message: "Invalid params: params.uri must be a string." };
+    expect(wired.answers().find(({ id }) => id === 2)).toEqual({ jsonrpc: "2.0", id: 2, error } as never);
+  });
+
+  test("is only logged where nobody waits for an answer, as are lines that are not JSON, without what they say", async () => {
+    const wired = start();
+    const lines = [
+      "a secret",
+      '{"jsonrpc":"1.0","method":"secret"}',
+      '{"jsonrpc":"2.0","id":7,"result":"secret"}',
+      "5",
+    ];
+    await wired.stdin.write(`${lines.join("\n")}\n`);
+    await wired.stdin.end();
+    await wired.served;
+    expect(wired.answers()).toEqual([]);
+    const logged = wired.tenant.log.map((line) => JSON.parse(line));
+    expect(logged.map(({ level, message, error }) => [level, message, error])).toEqual([
+      ["debug", "protocol", "a line of 8 characters is not JSON"],
+      ["debug", "protocol", "a line of 35 characters is not a message"],
+      ["debug", "protocol", "a line of 42 characters is not a message"],
+      ["debug", "protocol", "a line of 1 characters is not a message"],
+    ]);
+  });
+});
+
+describe("subscriptions of the 2026 era over stdio", () => {
+  const updates = (answers: readonly Answer[]) =>
+    answers
+      .filter(({ method }) => method === "notifications/resources/updated")
+      .map(({ params }) => [params?._meta?.["io.modelcontextprotocol/subscriptionId"], params?.uri]);
+  const acknowledgements = (answers: readonly Answer[]) =>
+    answers
+      .filter(({ method }) => method === "notifications/subscriptions/acknowledged")
+      .map(({ params }) => [params?._meta?.["io.modelcontextprotocol/subscriptionId"], params?.notifications]);
+  /** Everything sent before has been dealt with when this is answered. */
+  const settle = async (wired: ReturnType<typeof start>, id: number) => {
+    wired.send(modern(id, "tools/list"));
+    await wired.answerTo(id);
+  };
+
+  test("that name the same resource are told once each, until the last of them ends", async () => {
+    const { watch, change } = fakeWatch();
+    const wired = start(watch);
+    wired.send(listen("a", DASHBOARD), listen("b", DASHBOARD, EVENTS));
+    await settle(wired, 1);
+    change(DASHBOARD);
+    change(EVENTS);
+    await settle(wired, 2);
+    expect(updates(wired.answers())).toEqual([
+      ["a", DASHBOARD],
+      ["b", DASHBOARD],
+      ["b", EVENTS],
+    ]);
+    wired.send({ method: "notifications/cancelled", params: { requestId: "b" } });
+    await settle(wired, 3);
+    expect(watch.size).toBe(1);
+    change(DASHBOARD);
+    await settle(wired, 4);
+    expect(updates(wired.answers()).slice(3)).toEqual([["a", DASHBOARD]]);
+    wired.send({ method: "notifications/cancelled", params: { requestId: "a" } });
+    await settle(wired, 5);
+    expect(watch.size).toBe(0);
+    wired.send(listen("c", DASHBOARD));
+    await settle(wired, 6);
+    expect(watch.size).toBe(1);
+    await wired.stdin.end();
+    await wired.served;
+    expect(watch.size).toBe(0);
+  });
+
+  test("watch nothing when they are refused, or given up before they are acknowledged", async () => {
+    const { watch } = fakeWatch();
+    const wired = start(watch);
+    wired.send(listen("a", DASHBOARD, 5), listen("b", DASHBOARD), {
+      method: "notifications/cancelled",
+      params: { requestId: "b" },
+    });
+    await settle(wired, 1);
+    expect((await wired.answerTo("a"))?.error?.code).toBe(-32602);
+    expect(watch.size).toBe(0);
+    wired.stop.abort();
+    await wired.served;
+  });
+
+  test("are unknown to a connection of the 2025 era, and watch nothing there", async () => {
+    const { watch } = fakeWatch();
+    const wired = start(watch);
+    const params = { notifications: { resourceSubscriptions: [DASHBOARD] } };
+    wired.send(INITIALIZE, { id: "a", method: "subscriptions/listen", params });
+    expect((await wired.answerTo("a"))?.error?.code).toBe(-32601);
+    expect(watch.size).toBe(0);
+    wired.stop.abort();
+    await wired.served;
+  });
+
+  test("are acknowledged for the resources that there are, each once and at most 200", async () => {
+    const { watch } = fakeWatch();
+    const wired = start(watch);
+    const many = Array.from({ length: 201 }, (_, n) => `prefect://events/shop.${n}`);
+    wired.send(listen("a", "prefect://nope", DASHBOARD, "http://other", DASHBOARD, `${EVENTS}/${"x".repeat(500)}`));
+    wired.send(listen("b", "prefect://nope"), listen("c", ...many));
+    await settle(wired, 1);
+    expect(acknowledgements(wired.answers())).toEqual([
+      ["a", { resourceSubscriptions: [DASHBOARD] }],
+      ["b", {}],
+      ["c", { resourceSubscriptions: many.slice(0, 200) }],
+    ]);
+    expect(watch.size).toBe(201);
+    wired.stop.abort();
+    await wired.served;
+  });
+
+  test("are not acknowledged for what can not be watched because too much is", async () => {
+    const { watch } = fakeWatch(1);
+    const wired = start(watch);
+    wired.send(listen("a", DASHBOARD, EVENTS), listen("b", EVENTS));
+    await settle(wired, 1);
+    expect(acknowledgements(wired.answers())).toEqual([
+      ["a", { resourceSubscriptions: [DASHBOARD] }],
+      ["b", {}],
+    ]);
+    wired.stop.abort();
+    await wired.served;
+  });
+});
+
+describe("lines out of bytes", () => {
+  const split = (splitter: LineSplitter, ...pieces: (string | Uint8Array)[]) =>
+    pieces.flatMap((piece) => [...splitter.take(typeof piece === "string" ? Buffer.from(piece) : piece)]);
+
+  test("come complete, however they were cut", () => {
+    const bytes = Buffer.from("ä\n\n日本\r\nlast");
+    for (let size = 1; size <= bytes.length; size += 1) {
+      const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
+        bytes.subarray(n * size, (n + 1) * size),
+      );
+      expect(split(new LineSplitter(100), ...pieces)).toEqual(["ä", "", "日本\r"]);
+    }
+  });
+
+  test("of a length at the limit pass, longer ones throw before they are complete, in one piece and in several", () => {
+    expect(split(new LineSplitter(4), "1234\n12", "34\n")).toEqual(["1234", "1234"]);
+    for (const pieces of [["12345\n"], ["12345"], ["123", "45"], ["123", "45\n"]]) {
+      expect(() => split(new LineSplitter(4), ...pieces)).toThrow("A message is longer than 4 bytes");
+    }
+  });
+
+  test("cost what their length costs, in however many pieces they come", () => {
+    const splitter = new LineSplitter(10_000_000);
+    const piece = Buffer.from("x".repeat(100));
+    const begunMs = systemClock.nowMs();
+    for (let n = 0; n < 90_000; n += 1) split(splitter, piece);
+    expect(split(splitter, "\n")[0]).toHaveLength(9_000_000);
+    expect(systemClock.nowMs() - begunMs).toBeLessThan(2_000);
+  });
+});

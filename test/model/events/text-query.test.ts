@@ -1,0 +1,120 @@
+import { expect, test } from "bun:test";
+import { globMatcher } from "../../../src/model/events/live-labels.ts";
+import { parseTextQuery } from "../../../src/model/events/text-query.ts";
+import { parseSearchTerms } from "../../../src/model/text/search-terms.ts";
+import { sqlLike, sqlLikePrefix } from "../../../src/model/text/sql-like.ts";
+import { indexText, indexWord, wordsOf } from "../../../src/model/text/words.ts";
+import { openRecord } from "../../../src/store/database.ts";
+
+const text: Record<string, { include?: string[]; exclude?: string[]; required?: string[] }> = {
+  "": {},
+  "foo bar": { include: ["foo", "bar"] },
+  "-foo !bar +baz": { exclude: ["foo", "bar"], required: ["baz"] },
+  '"two words" -"time out"': { include: ["two words"], exclude: ["time out"] },
+  '"say \\"hi\\" \\\\ \\n"': { include: ['say "hi" \\ \\n'] },
+  '"unclosed to the end': { include: ["unclosed to the end"] },
+  "- foo + ": { include: ["foo"] },
+  "--foo": { exclude: ["-foo"] },
+  'foo"bar baz"qux': { include: ["foo", "bar baz", "qux"] },
+  '"" "  " -""': {},
+  "a+b": { include: ["a+b"] },
+};
+for (const [query, expected] of Object.entries(text)) {
+  test(`Prefect's text query ${JSON.stringify(query)}`, () => {
+    expect(parseTextQuery(query)).toEqual({ include: [], exclude: [], required: [], ...expected });
+  });
+}
+
+const term = (words: string, isPrefix = false) => ({ words: words.split(" "), isPrefix });
+const search: Record<string, { all?: object[]; none?: object[] }> = {
+  "": {},
+  "Disk FULL": { all: [term("disk"), term("full")] },
+  '"disk full" -retry pre*': { all: [term("disk full"), term("pre", true)], none: [term("retry")] },
+  "flow-run 50%": { all: [term("flow run"), term("50")] },
+  '-"time out" "be gin"*': { all: [term("be gin", true)], none: [term("time out")] },
+  '- * "" !!': {},
+  '"unclosed end': { all: [term("unclosed end")] },
+};
+for (const [query, expected] of Object.entries(search)) {
+  test(`search ${JSON.stringify(query)}`, () => {
+    expect(parseSearchTerms(query)).toEqual({ all: [], none: [], ...expected } as ReturnType<typeof parseSearchTerms>);
+  });
+}
+
+test("words are folded as the index folds them", () => {
+  expect(wordsOf("Größe naïve ΟΔΟΣ İstanbul x_y 日本語 e\u0301te\u0301 3.14 😀 한국")).toEqual([
+    "größe"
+      .normalize("NFD")
+      .replace(/\u0308/g, "")
+      .normalize("NFC"),
+    "naive",
+    "οδοσ",
+    "istanbul",
+    "x",
+    "y",
+    "日本語",
+    "ete",
+    "3",
+    "14",
+    "한국",
+  ]);
+});
+
+test("LIKE ignores the case of ASCII letters only; its wildcards span lines and whole characters", () => {
+  expect(sqlLike("A_c%")("abC\nd")).toBe(true);
+  expect(sqlLike("_")("😀")).toBe(true);
+  expect(sqlLike("é")("É")).toBe(false);
+  expect(sqlLike("k")("\u212a")).toBe(false);
+  expect(sqlLike("a.c")("abc")).toBe(false);
+  expect(sqlLikePrefix("x[")("X[y")).toBe(true);
+  expect(sqlLikePrefix("")("anything")).toBe(true);
+});
+
+test("a pattern of many wildcards is told from a long text at once", () => {
+  const startMs = performance.now();
+  expect(sqlLikePrefix(`${"%_".repeat(200)}!`)("a".repeat(5_000))).toBe(false);
+  expect(sqlLike(`${"%a".repeat(200)}%`)("a".repeat(5_000))).toBe(true);
+  expect(globMatcher(`${"*?[a-z]".repeat(200)}!`)("a".repeat(5_000))).toBe(false);
+  expect(performance.now() - startMs).toBeLessThan(2_000);
+});
+
+const globs: readonly [glob: string, fits: readonly string[], others: readonly string[]][] = [
+  [
+    "prefect.*.Run?ing",
+    ["prefect.flow-run.Running", "prefect..Run😀ing"],
+    ["prefect.flow-run.Runing", "xprefect.a.Running"],
+  ],
+  ["a[b-d!]", ["ab", "ad", "a!"], ["a", "ae", "a-", "aB"]],
+  ["a[!b-d]", ["ae", "a^"], ["ac", "a"]],
+  ["[]x]", ["]", "x"], ["[]x]"]],
+  ["[!]x]y", ["ay"], ["]y", "xy"]],
+  ["[z-a^]", ["^"], ["m", "z"]],
+  ["[ab", ["[ab"], ["a"]],
+  ["[a-]", ["a", "-"], ["b"]],
+  ["a.c*", ["a.c", "a.c\nd"], ["abc"]],
+  ["", [""], ["a"]],
+];
+for (const [glob, fits, others] of globs) {
+  test(`fnmatch ${JSON.stringify(glob)}`, () => {
+    const matches = globMatcher(glob);
+    expect([...fits, ...others].filter(matches)).toEqual([...fits]);
+  });
+}
+
+test("the index of words offers every text that has the words, in any script", () => {
+  const db = openRecord(":memory:", "write").sqlite;
+  const texts = [
+    0x41, 0xe9, 0x130, 0x149, 0x1c5, 0x305, 0x3c2, 0x958, 0xac00, 0x19b0, 0x1f914, 0x1fae0, 0xfb01, 0x20000, 0x1d400,
+    0x1e00,
+  ].map((code) => `fail${String.fromCodePoint(code)} a${String.fromCodePoint(code)}b_c`);
+  for (const [n, text] of texts.entries())
+    db.run("INSERT INTO log_fts(rowid, text) VALUES (?, ?)", [n, indexText(text)]);
+  const find = db.query<{ rowid: number }, [string]>("SELECT rowid FROM log_fts WHERE log_fts MATCH ?");
+  for (const [n, text] of texts.entries()) {
+    for (const word of wordsOf(text)) {
+      expect(find.all(`"${indexWord(word)}"`).map(({ rowid }) => rowid)).toContain(n);
+      const beginning = [...word].slice(0, -1).join("");
+      if (beginning) expect(find.all(`"${indexWord(beginning)}"*`).map(({ rowid }) => rowid)).toContain(n);
+    }
+  }
+});

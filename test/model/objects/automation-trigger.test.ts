@@ -1,0 +1,130 @@
+import { describe, expect, test } from "bun:test";
+import { formatIsoUs, SECOND_US } from "../../../src/lib/time.ts";
+import type { PrefectEvent } from "../../../src/model/events/event.ts";
+import { readTrigger, replayTrigger, type Trigger } from "../../../src/model/objects/automation-trigger.ts";
+
+const START = 1_800_000_000 * SECOND_US;
+let serial = 0;
+
+function at(seconds: number, name: string, run = "a", over: Partial<PrefectEvent> = {}): PrefectEvent {
+  const occurred = formatIsoUs(START + seconds * SECOND_US);
+  serial += 1;
+  return {
+    id: `00000000-0000-7000-8000-${String(serial).padStart(12, "0")}`,
+    occurred,
+    event: `prefect.flow-run.${name}`,
+    resource: { "prefect.resource.id": `prefect.flow-run.${run}` },
+    related: [{ "prefect.resource.id": "prefect.tag.finance", "prefect.resource.role": "tag" }],
+    payload: {},
+    follows: null,
+    received: occurred,
+    ...over,
+  };
+}
+
+function trigger(over: Record<string, unknown>): Trigger {
+  const read = readTrigger({
+    type: "event",
+    match: { "prefect.resource.id": "prefect.flow-run.*" },
+    expect: ["prefect.flow-run.Failed"],
+    posture: "Reactive",
+    threshold: 1,
+    within: 0,
+    ...over,
+  });
+  if (!read) throw new Error("not a trigger");
+  return read;
+}
+
+const end = (seconds: number) => START + seconds * SECOND_US;
+
+describe("reactive triggers", () => {
+  test("fire on every match when nothing is counted", () => {
+    const replay = replayTrigger(trigger({}), [at(0, "Failed"), at(5, "Completed"), at(9, "Failed")], end(60));
+    expect(replay.firings.map((firing) => firing.atUs)).toEqual([end(0), end(9)]);
+    expect(replay.missed).toEqual({ resource: [], related: [], notStarted: [], late: [] });
+  });
+
+  test("fire when the threshold is reached within the window, and tell how near they came otherwise", () => {
+    const spec = trigger({ threshold: 3, within: 300 });
+    const reached = replayTrigger(spec, [at(0, "Failed"), at(100, "Failed"), at(200, "Failed")], end(600));
+    expect(reached.firings).toHaveLength(1);
+    const short = replayTrigger(spec, [at(0, "Failed"), at(400, "Failed"), at(500, "Failed")], end(9000));
+    expect(short.firings).toHaveLength(0);
+    expect(short.nearest?.count).toBe(2);
+  });
+
+  test("count each for_each key apart", () => {
+    const spec = trigger({ threshold: 2, within: 60, for_each: ["prefect.resource.id"] });
+    const events = [at(0, "Failed", "a"), at(1, "Failed", "b"), at(2, "Failed", "b")];
+    expect(replayTrigger(spec, events, end(60)).firings.map((firing) => firing.key)).toEqual([["prefect.flow-run.b"]]);
+  });
+
+  test("say which events fell short on the resource, on a related one, or came late", () => {
+    const spec = trigger({
+      match: { "prefect.resource.id": "prefect.flow-run.a" },
+      match_related: { "prefect.resource.id": "prefect.tag.finance" },
+      within: 60,
+      threshold: 1,
+    });
+    const late = at(-2, "Failed", "a", { received: formatIsoUs(end(50)) });
+    const events = [at(0, "Failed", "b"), at(1, "Failed", "a", { related: [] }), at(2, "Failed", "a"), late];
+    const replay = replayTrigger(spec, events, end(90));
+    expect(replay.firings).toHaveLength(1);
+    expect(replay.missed.resource).toHaveLength(1);
+    expect(replay.missed.related).toHaveLength(1);
+    expect(replay.missed.late).toEqual([late]);
+  });
+});
+
+describe("proactive triggers", () => {
+  const spec = trigger({
+    posture: "Proactive",
+    after: ["prefect.flow-run.Pending"],
+    expect: ["prefect.flow-run.Running", "prefect.flow-run.Crashed"],
+    for_each: ["prefect.resource.id"],
+    within: 100,
+  });
+
+  test("fire when the window ends without the expected event", () => {
+    const replay = replayTrigger(spec, [at(0, "Pending"), at(5, "Pending", "b"), at(20, "Running", "b")], end(200));
+    expect(replay.firings).toEqual([{ atUs: end(100), key: ["prefect.flow-run.a"], count: 0, event: null }]);
+  });
+
+  test("wait while the window is open, and say until when", () => {
+    const replay = replayTrigger(spec, [at(0, "Pending")], end(50));
+    expect(replay.firings).toHaveLength(0);
+    expect(replay.open.map((window) => window.toUs)).toEqual([end(100)]);
+  });
+});
+
+describe("composite triggers", () => {
+  const child = (name: string) => ({ type: "event", expect: [`prefect.flow-run.${name}`], posture: "Reactive" });
+
+  test("compound fires when enough children fired within the time", () => {
+    const spec = readTrigger({
+      type: "compound",
+      require: "all",
+      within: 60,
+      triggers: [child("Failed"), child("Crashed")],
+    });
+    if (!spec) throw new Error("not a trigger");
+    expect(replayTrigger(spec, [at(0, "Crashed"), at(30, "Failed")], end(90)).firings).toHaveLength(1);
+    expect(replayTrigger(spec, [at(0, "Crashed"), at(70, "Failed")], end(90)).firings).toHaveLength(0);
+  });
+
+  test("sequence wants the order", () => {
+    const spec = readTrigger({ type: "sequence", within: 60, triggers: [child("Failed"), child("Crashed")] });
+    if (!spec) throw new Error("not a trigger");
+    expect(replayTrigger(spec, [at(0, "Failed"), at(30, "Crashed")], end(90)).firings).toHaveLength(1);
+    const wrong = replayTrigger(spec, [at(0, "Crashed"), at(30, "Failed")], end(90));
+    expect(wrong.firings).toHaveLength(0);
+    expect(wrong.children.map((one) => one.firings.length)).toEqual([1, 1]);
+  });
+});
+
+describe("readTrigger", () => {
+  test("leaves metric triggers alone", () => {
+    expect(readTrigger({ type: "metric", metric: {} })).toBeNull();
+  });
+});

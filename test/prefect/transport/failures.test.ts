@@ -1,0 +1,326 @@
+import { describe, expect, test } from "bun:test";
+import type { PrefectClient } from "../../../src/prefect/client.ts";
+import { aFlowRun } from "../../support/builders.ts";
+import { connect, facts, failure } from "../../support/fake-prefect/client.ts";
+import { startFakePrefect } from "../../support/fake-prefect/fake-prefect.ts";
+import { startForwardProxy } from "../../support/fake-prefect/proxy.ts";
+import { TEST_CERTIFICATE } from "../../support/test-certificate.ts";
+
+describe("an answer that is none of Prefect's", () => {
+  test("is said to be so", async () => {
+    await using fake = await startFakePrefect();
+    const client = connect(fake);
+    await client.readVersion();
+    fake.faults.fail("/flow_runs/count", { status: 200, text: "<html>Sign in</html>" });
+    expect(facts(await failure(client.countFlowRuns({})))).toEqual({
+      code: "unavailable",
+      message:
+        "Prefect's answer to POST /flow_runs/count is not understood: it is not JSON (text/html, 20 characters).",
+      hint: "This Prefect may be much older or newer than 3.x, or something else answers at PREFECT_API_URL.",
+    });
+    fake.faults.fail("/flow_runs/filter", { status: 200, body: [aFlowRun(), { id: "x" }] });
+    expect((await failure(client.filterFlowRuns({}))).message).toBe(
+      "Prefect's answer to POST /flow_runs/filter is not understood: [1].id should be a UUID.",
+    );
+    fake.faults.fail("/flow_runs/filter", { status: 200, text: "[{" });
+    expect((await failure(client.filterFlowRuns({}))).code).toBe("unavailable");
+  });
+});
+
+describe("a wrong URL", () => {
+  test.each([
+    ["", (client: PrefectClient) => client.filterFlowRuns({})],
+    ["", (client: PrefectClient) => client.readHealth()],
+    ["", (client: PrefectClient) => client.filterEvents({}, 0)],
+  ])("without /api is found out, and the right one named", async (suffix, call) => {
+    await using fake = await startFakePrefect();
+    const url = fake.url.replace("/api", suffix);
+    expect(facts(await failure(call(connect({ url }))))).toEqual({
+      code: "invalid_config",
+      message: `The URL ${url} lacks /api: Prefect's API is at ${fake.url}.`,
+      hint: `Set PREFECT_API_URL to ${fake.url}.`,
+    });
+  });
+
+  test("without /api is found out behind credentials too", async () => {
+    await using fake = await startFakePrefect({ authString: "admin:pass" });
+    const error = await failure(connect({ url: fake.url.replace("/api", "") }).filterFlowRuns({}));
+    expect(error.message).toBe(`The URL ${fake.url.replace("/api", "")} lacks /api: Prefect's API is at ${fake.url}.`);
+  });
+
+  test("with /api twice, or of something else, is said to be so", async () => {
+    await using fake = await startFakePrefect();
+    expect((await failure(connect({ url: `${fake.url}/api` }).filterFlowRuns({}))).message).toBe(
+      `The URL ${fake.url}/api has /api twice: Prefect's API is at ${fake.url}.`,
+    );
+    using web = Bun.serve({
+      port: 0,
+      fetch: () => new Response("<html></html>", { headers: { "content-type": "text/html" } }),
+    });
+    const url = `http://127.0.0.1:${web.port}/api`;
+    expect(facts(await failure(connect({ url }).filterFlowRuns({})))).toEqual({
+      code: "invalid_config",
+      message: `There is no Prefect API at ${url}: something else answers there.`,
+      hint: "Set PREFECT_API_URL to the API's address, for example http://127.0.0.1:4200/api.",
+    });
+    expect(facts(await failure(connect({ url: "prefect" }).filterFlowRuns({})))).toEqual({
+      code: "invalid_config",
+      message: "The API URL is not an http or https URL: prefect",
+      hint: "Set PREFECT_API_URL, for example to http://127.0.0.1:4200/api.",
+    });
+  });
+
+  test("is not suspected once Prefect has answered: then only the route is missing", async () => {
+    await using fake = await startFakePrefect();
+    const client = connect(fake);
+    await client.readVersion();
+    expect(facts(await failure(client.get("/new/route")))).toEqual({
+      code: "not_found",
+      message: `Prefect at ${fake.url} does not know the route GET /new/route.`,
+      hint: "The server may be older than this function needs, or PREFECT_API_URL may be wrong.",
+    });
+    expect(client.requests).toBe(2);
+  });
+
+  test("of a host that does not exist is named", async () => {
+    const error = await failure(connect({ url: "http://prefect.invalid/api" }).readVersion());
+    expect(facts(error)).toMatchObject({
+      code: "unavailable",
+      message: "The host of http://prefect.invalid/api cannot be found.",
+    });
+  });
+});
+
+describe("credentials", () => {
+  test.each([
+    [
+      "missing ones",
+      { kind: "none" },
+      "asks for credentials and none are set.",
+      "Set PREFECT_API_AUTH_STRING (user:password) as the server has it.",
+    ],
+    [
+      "an auth string",
+      { kind: "basic", authString: "admin:wrong-password" },
+      "does not accept the auth string (401).",
+      "Check PREFECT_API_AUTH_STRING: it must equal the server's PREFECT_SERVER_API_AUTH_STRING.",
+    ],
+    [
+      "a key",
+      { kind: "key", key: "pnu_0123456789" },
+      "does not accept the API key (401).",
+      "PREFECT_API_KEY was sent; a self-hosted server with an auth string wants PREFECT_API_AUTH_STRING (user:password).",
+    ],
+  ] as const)("that are refused are named, never shown: %s", async (_, auth, text, hint) => {
+    await using fake = await startFakePrefect({ authString: "admin:right-password" });
+    const error = await failure(connect(fake, { auth }).countFlowRuns({}));
+    expect(facts(error)).toEqual({ code: "unauthorized", message: `Prefect at ${fake.url} ${text}`, hint });
+    expect(error.status).toBe(401);
+    expect(`${error.message} ${error.hint}`).not.toMatch(/wrong-password|pnu_0/);
+  });
+
+  test("are taken out of what the server echoes", async () => {
+    await using fake = await startFakePrefect();
+    const echo = { detail: "token pnu_0123456789 and X-Token abcd1234 refused" };
+    fake.faults.fail("/flow_runs/count", { status: 403, body: echo });
+    const error = await failure(
+      connect(fake, {
+        auth: { kind: "key", key: "pnu_0123456789" },
+        customHeaders: { "X-Token": "abcd1234" },
+      }).countFlowRuns({}),
+    );
+    expect(error.message).toBe("Prefect refused POST /flow_runs/count (403): token *** and X-Token *** refused.");
+  });
+});
+
+describe("TLS", () => {
+  const { cert, key } = TEST_CERTIFICATE;
+
+  test("trusts the CA of the settings, given as text or as a file", async () => {
+    await using fake = await startFakePrefect({ tls: { cert, key } });
+    expect(await connect(fake, { tls: { ca: cert } }).readVersion()).toBe("3.8.8");
+    const file = `${process.env.TMPDIR ?? "/tmp"}/ca-${crypto.randomUUID()}.pem`;
+    const client = connect(fake, { tls: { caFile: file } });
+    expect(facts(await failure(client.readVersion()))).toEqual({
+      code: "invalid_config",
+      message: `For ${new URL(fake.url).origin}, the CA file ${file} cannot be read.`,
+      hint: "Correct PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE).",
+    });
+    await Bun.write(file, cert);
+    expect(await client.readVersion()).toBe("3.8.8");
+    await Bun.file(file).delete();
+  });
+
+  test("checks the certificate unless told not to", async () => {
+    await using fake = await startFakePrefect({ tls: { cert, key } });
+    const error = await failure(connect(fake).readVersion());
+    expect(facts(error)).toEqual({
+      code: "unavailable",
+      message: `No trusted TLS connection to ${new URL(fake.url).origin}: self signed certificate.`,
+      hint: "Set PREFECT_API_SSL_CERT_FILE to the CA's PEM file, check that the port speaks TLS, or, for tests only, set PREFECT_API_TLS_INSECURE_SKIP_VERIFY=true.",
+    });
+    expect(fake.requests).toEqual([]);
+    expect(await connect(fake, { tls: { insecure: true } }).readVersion()).toBe("3.8.8");
+  });
+
+  test("says so when the port speaks plain HTTP", async () => {
+    await using fake = await startFakePrefect();
+    const error = await failure(connect({ url: fake.url.replace("http", "https") }).readVersion());
+    expect(error.message).toStartWith(
+      `No trusted TLS connection to ${new URL(fake.url).origin.replace("http", "https")}:`,
+    );
+  });
+});
+
+describe("a proxy", () => {
+  test("of the settings is used for http, and tunnelled through for https", async () => {
+    const { cert, key } = TEST_CERTIFICATE;
+    await using plain = await startFakePrefect();
+    await using secure = await startFakePrefect({ tls: { cert, key } });
+    using proxy = startForwardProxy();
+    const options = { proxy: { http: proxy.url, https: proxy.url }, tls: { ca: cert } };
+    expect(await connect(plain, options).readVersion()).toBe("3.8.8");
+    expect(await connect(secure, { ...options, auth: { kind: "key", key: "pnu_0123456789" } }).readVersion()).toBe(
+      "3.8.8",
+    );
+    expect(proxy.lines).toEqual([
+      `GET ${plain.url}/admin/version HTTP/1.1`,
+      `CONNECT 127.0.0.1:${secure.port} HTTP/1.1`,
+    ]);
+    expect(proxy.heads.join("\n")).not.toContain("pnu_");
+  });
+
+  test("is passed by for the hosts of NO_PROXY, and named without its password when it is down", async () => {
+    await using fake = await startFakePrefect();
+    const dead = { http: "http://ann:proxy-password@127.0.0.1:9" };
+    expect(await connect(fake, { proxy: { ...dead, noProxy: "127.0.0.1" } }).readVersion()).toBe("3.8.8");
+    const error = await failure(connect(fake, { proxy: dead }).readVersion());
+    expect(facts(error)).toEqual({
+      code: "unavailable",
+      message: `Nothing accepts connections at ${fake.url} through the proxy 127.0.0.1:9.`,
+      hint: "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and that the Prefect server runs.",
+    });
+  });
+
+  test("that asks for credentials, or is none that we can use, is named as the cause", async () => {
+    using proxy = answering("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+    const through = (url: string, address: string) =>
+      failure(connect({ url }, { proxy: { http: address, https: address } }).readVersion());
+    const plain = "http://127.0.0.1:4999/api";
+    const secure = "https://127.0.0.1:4999/api";
+    expect(facts(await through(plain, proxy.url))).toEqual({
+      code: "unavailable",
+      message: `The proxy for ${plain} asks for credentials (407).`,
+      hint: "Check the credentials in HTTP_PROXY or HTTPS_PROXY.",
+    });
+    const hint = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy's own credentials.";
+    expect(facts(await through(secure, proxy.url))).toMatchObject({ code: "unavailable", hint });
+    expect(facts(await through(plain, "socks5://127.0.0.1:1"))).toMatchObject({ code: "unavailable", hint });
+  });
+});
+
+describe("an answer", () => {
+  test("may be compressed or come in pieces", async () => {
+    const gzipped = Bun.gzipSync(Buffer.from('"3.8.8"'));
+    const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    using zipped = answering(`${head}Content-Encoding: gzip\r\nContent-Length: ${gzipped.length}\r\n\r\n`, gzipped);
+    using pieces = answering(`${head}Transfer-Encoding: chunked\r\n\r\n4\r\n"3.8\r\n3\r\n.8"\r\n0\r\n\r\n`);
+    expect(await connect(zipped).readVersion()).toBe("3.8.8");
+    expect(await connect(pieces).readVersion()).toBe("3.8.8");
+  });
+
+  test("that is too large to be one is not read", async () => {
+    using huge = answering("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 300000000\r\n\r\n[");
+    expect(facts(await failure(connect(huge).readVersion()))).toEqual({
+      code: "invalid_input",
+      message: "Prefect's answer is not read: the answer is larger than 256 MiB.",
+      hint: "Ask for less at once, with a smaller limit; where nothing is left to ask less of, it is no Prefect that answers.",
+    });
+    expect((await failure(connect(huge, { isNamedByCaller: true }).readVersion())).message).toEndWith("than 16 MiB.");
+  });
+
+  test("is counted while it comes in, decompressed, whatever its header says, and cut off at the limit of the call", async () => {
+    const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    const zeros = Bun.gzipSync(Buffer.alloc(8 * 1024 * 1024, 48));
+    const chunk = `${(100_000).toString(16)}\r\n${"0".repeat(100_000)}\r\n`;
+    using bomb = answering(`${head}Content-Encoding: gzip\r\nContent-Length: ${zeros.length}\r\n\r\n`, zeros);
+    using endless = answering(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk}`);
+    using lying = answering(`${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}0\r\n\r\n`);
+    for (const server of [bomb, endless, lying]) {
+      const error = await failure(connect(server).readVersion({ maxBytes: 64 * 1024 }));
+      expect([error.code, error.retryable, error.message]).toEqual([
+        "invalid_input",
+        false,
+        "Prefect's answer is not read: the answer is larger than 64 KiB.",
+      ]);
+      expect(server.asked).toBe(1);
+      await server.left;
+    }
+    using exact = answering(`${head}Content-Length: 7\r\n\r\n"3.8.8"`);
+    expect(await connect(exact).readVersion({ maxBytes: 7 })).toBe("3.8.8");
+    expect((await failure(connect(exact).readVersion({ maxBytes: 6 }))).code).toBe("invalid_input");
+  });
+
+  test("to a request for a CSRF token is small, or is not read", async () => {
+    await using fake = await startFakePrefect({ csrf: true });
+    fake.faults.fail("/csrf-token", { status: 200, body: { token: "x".repeat(70_000) } });
+    expect((await failure(connect(fake).countFlowRuns({}))).message).toBe(
+      "Prefect's answer is not read: the answer is larger than 64 KiB.",
+    );
+  });
+
+  test("is not even asked for with a header that cannot be sent", async () => {
+    await using fake = await startFakePrefect();
+    const error = await failure(connect(fake, { customHeaders: { "X Team": "secret-token" } }).readVersion());
+    expect(facts(error)).toEqual({
+      code: "invalid_config",
+      message: "A custom header cannot be sent: Invalid header name: 'X Team'.",
+      hint: "Correct PREFECT_CLIENT_CUSTOM_HEADERS.",
+    });
+  });
+
+  test("nor with a key that no header can carry: then the key is to blame", async () => {
+    await using fake = await startFakePrefect();
+    const error = await failure(connect(fake, { auth: { kind: "key", key: "schl\u00fcssel\u20ac" } }).readVersion());
+    expect(facts(error)).toEqual({
+      code: "invalid_config",
+      message: "The credentials hold characters that no HTTP header can carry.",
+      hint: "Correct PREFECT_API_KEY or PREFECT_API_AUTH_STRING.",
+    });
+  });
+});
+
+interface Answering extends Disposable {
+  readonly url: string;
+  /** Requests so far. */
+  readonly asked: number;
+  /** When a connection was given up by the other side. */
+  readonly left: Promise<void>;
+}
+
+/** A server that gives these bytes to whoever asks anything. */
+function answering(head: string, body: Uint8Array = new Uint8Array()): Answering {
+  const left = Promise.withResolvers<void>();
+  let asked = 0;
+  const server = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data(socket) {
+        asked += 1;
+        socket.write(Buffer.concat([Buffer.from(head), body]));
+        socket.flush();
+      },
+      close: () => left.resolve(),
+      error() {},
+    },
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    left: left.promise,
+    get asked() {
+      return asked;
+    },
+    [Symbol.dispose]: () => server.stop(true),
+  };
+}

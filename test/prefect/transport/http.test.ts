@@ -1,0 +1,326 @@
+import { describe, expect, test } from "bun:test";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { aFlowRun } from "../../support/builders.ts";
+import { connect, facts, failure } from "../../support/fake-prefect/client.ts";
+import { startFakePrefect } from "../../support/fake-prefect/fake-prefect.ts";
+import { fastClock } from "../../support/fast-clock.ts";
+import { startFaultProxy } from "../../support/fault-proxy.ts";
+
+describe("what is sent", () => {
+  test("names the API version and us, and no credential where none is set", async () => {
+    await using fake = await startFakePrefect();
+    await connect(fake).readVersion();
+    const { headers } = fake.requests[0] ?? { headers: {} };
+    expect(headers).toMatchObject({
+      "x-prefect-api-version": "0.8.4",
+      "user-agent": "prefect-mcp-bun/0.1.0",
+      accept: "application/json",
+    });
+    expect(headers).not.toHaveProperty("authorization");
+  });
+
+  test("carries the key as Bearer or the auth string as Basic, UTF-8 included", async () => {
+    await using keyed = await startFakePrefect({ apiKey: "pnu_secret" });
+    await using basic = await startFakePrefect();
+    expect(await connect(keyed, { auth: { kind: "key", key: "pnu_secret" } }).countFlowRuns({})).toBe(0);
+    await connect(basic, { auth: { kind: "basic", authString: "jörg:pässword" } }).readVersion();
+    const header = basic.requests[0]?.headers.authorization ?? "";
+    expect(Buffer.from(header.replace("Basic ", ""), "base64").toString()).toBe("jörg:pässword");
+  });
+
+  test("takes credentials out of the URL and uses them", async () => {
+    await using fake = await startFakePrefect({ authString: "admin:pass" });
+    const client = connect({ url: fake.url.replace("//", "//admin:pass@") });
+    expect(await client.countFlowRuns({})).toBe(0);
+    expect(client.url).toBe(fake.url);
+  });
+
+  test("has the custom headers of the settings but for those that Prefect reserves", async () => {
+    await using fake = await startFakePrefect();
+    const customHeaders = {
+      "X-Team": "data",
+      "user-agent": "me",
+      "Prefect-Csrf-Token": "x",
+      "Content-Length": "3",
+      Authorization: "Token t",
+    };
+    await connect(fake, { customHeaders }).countFlowRuns({});
+    expect(fake.requests[0]?.headers).toMatchObject({
+      "x-team": "data",
+      "user-agent": "prefect-mcp-bun/0.1.0",
+      authorization: "Token t",
+    });
+    expect(fake.requests[0]?.headers).not.toHaveProperty("prefect-csrf-token");
+    expect(fake.requests[0]?.headers["content-length"]).toBe("2");
+  });
+
+  test("is counted, retries included", async () => {
+    await using fake = await startFakePrefect();
+    const client = connect(fake);
+    fake.faults.fail("/flow_runs/count", { status: 503, body: { exception_message: "Service Unavailable" } }, 2);
+    expect(await client.countFlowRuns({})).toBe(0);
+    expect(client.requests).toBe(3);
+    expect(fake.requests.length).toBe(3);
+  });
+});
+
+describe("retries", () => {
+  test("wait longer each time and give up after the tries of the settings", async () => {
+    await using fake = await startFakePrefect();
+    const clock = fastClock(50);
+    fake.faults.fail("/flow_runs/count", { status: 502 }, 99);
+    const error = await failure(connect(fake, { maxRetries: 3 }, clock).countFlowRuns({}));
+    expect(error).toMatchObject({ code: "unavailable", status: 502, retryable: true });
+    expect(fake.requests.length).toBe(4);
+    expect(clock.slept.filter((ms) => ms <= 10_000)).toEqual([2000, 4000, 8000]);
+  });
+
+  test("honour Retry-After and tell it when they are used up", async () => {
+    await using fake = await startFakePrefect();
+    const clock = fastClock(50);
+    fake.faults.fail(
+      "/flow_runs/count",
+      { status: 429, body: { detail: "slow down" }, headers: { "Retry-After": "5" } },
+      3,
+    );
+    const error = await failure(connect(fake, {}, clock).countFlowRuns({}, { retries: 1 }));
+    expect(clock.slept).toContain(5500);
+    expect(facts(error)).toEqual({
+      code: "rate_limited",
+      message: "Prefect's rate limit is reached: slow down.",
+      hint: "Ask again in 5 s.",
+    });
+    expect(error.retryAfterMs).toBe(5000);
+  });
+
+  test("are not spent on announced maintenance", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.fail(
+      "/flow_runs/count",
+      { status: 503, headers: { "Prefect-Maintenance": "true", "Retry-After": "1" } },
+      4,
+    );
+    expect(await connect(fake).countFlowRuns({}, { retries: 0 })).toBe(0);
+    expect(fake.requests.length).toBe(5);
+  });
+
+  test("leave out what another try would not change", async () => {
+    await using fake = await startFakePrefect();
+    for (const status of [400, 401, 403, 404, 409, 422, 500]) {
+      fake.faults.fail("/flow_runs/count", { status, body: { detail: "no" } });
+      await failure(connect(fake).countFlowRuns({}));
+    }
+    expect(fake.requestsTo("/flow_runs/count").length).toBe(7);
+  });
+
+  test("take the extra codes of the settings", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.fail("/flow_runs/count", { status: 500, body: {} });
+    expect(await connect(fake, { retryExtraCodes: [500] }).countFlowRuns({})).toBe(0);
+  });
+
+  test("are not begun when the deadline would pass first", async () => {
+    await using fake = await startFakePrefect();
+    const clock = fastClock(10);
+    const startMs = clock.nowMs();
+    fake.faults.fail("/flow_runs/count", { status: 503 }, 99);
+    await failure(connect(fake, {}, clock).countFlowRuns({}, { deadlineMs: 5_000 }));
+    expect(fake.requests.length).toBe(2);
+    expect(clock.nowMs() - startMs).toBeLessThan(5_000);
+  });
+
+  test("try a broken pooled connection again at once", async () => {
+    await using fake = await startFakePrefect();
+    const clock = fastClock(1);
+    const client = connect(fake, {}, clock);
+    await client.readVersion();
+    fake.faults.fail("/flow_runs/count", { drop: true });
+    expect(await client.countFlowRuns({}, { retries: 0 })).toBe(0);
+    fake.faults.fail("/flow_runs/count", { drop: true }, 2);
+    const error = await failure(client.countFlowRuns({}, { retries: 0 }));
+    expect(facts(error)).toEqual({
+      code: "unavailable",
+      message: `The connection to ${fake.url} broke before the answer was complete.`,
+      hint: "Usually it passes; if not, look at the server's log and at proxies on the way.",
+    });
+  });
+
+  test("are made for a refused connection only after Prefect has answered once", async () => {
+    const fake = await startFakePrefect();
+    const client = connect(fake, {}, fastClock(50));
+    await fake.down();
+    const first = await failure(client.countFlowRuns({}));
+    expect(facts(first)).toEqual({
+      code: "unavailable",
+      message: `Nothing accepts connections at ${fake.url}.`,
+      hint: "Start the Prefect server, or set PREFECT_API_URL to where it runs.",
+    });
+    expect(client.requests).toBe(1);
+    await fake.up();
+    expect(await client.countFlowRuns({})).toBe(0);
+    await fake.down();
+    await failure(client.countFlowRuns({}, { retries: 2 }));
+    expect(client.requests).toBe(5);
+    await fake.stop();
+  });
+});
+
+describe("time", () => {
+  test("a call that gets no answer ends at its deadline", async () => {
+    await using fake = await startFakePrefect();
+    const clock = fastClock(20);
+    const client = connect(fake, {}, clock);
+    fake.faults.fail("/flow_runs/count", { hang: true }, 9);
+    const startMs = clock.nowMs();
+    const error = await failure(client.countFlowRuns({}, { deadlineMs: 8_000 }));
+    expect(clock.nowMs() - startMs).toBeLessThan(20_000);
+    expect(error).toMatchObject({ code: "unavailable", retryable: true });
+    expect(error.message).toStartWith(`Prefect at ${fake.url} gave no answer in time: no answer in `);
+    expect(error.message).toMatch(/in \d+(\.\d)? s\.$/);
+    expect(error.hint).toContain("PREFECT_MCP_LIVE_DEADLINE_SECONDS");
+  });
+
+  test("so does one whose answer never ends", async () => {
+    await using fake = await startFakePrefect();
+    using proxy = startFaultProxy({ hostname: "127.0.0.1", port: fake.port });
+    const client = connect({ url: fake.url.replace(String(fake.port), String(proxy.port)) }, {}, fastClock(20));
+    expect(await client.readVersion()).toBe("3.8.8");
+    proxy.set({ kind: "black-hole" });
+    expect((await failure(client.readVersion({ deadlineMs: 4_000, retries: 0 }))).code).toBe("unavailable");
+    proxy.set({ kind: "reset" });
+    proxy.set({ kind: "none" });
+    expect(await client.readVersion()).toBe("3.8.8");
+  });
+
+  test("a cancelled call ends at once, also while it waits for its next try", async () => {
+    await using fake = await startFakePrefect();
+    const client = connect(fake, {}, fastClock(1));
+    fake.faults.fail("/flow_runs/count", { hang: true });
+    fake.faults.fail("/task_runs/filter", { status: 503 }, 9);
+    for (const call of [
+      (signal: AbortSignal) => client.countFlowRuns({}, { signal }),
+      (signal: AbortSignal) => client.filterTaskRuns({}, { signal }),
+    ]) {
+      const cancel = new AbortController();
+      const result = failure(call(cancel.signal));
+      await systemClock.sleep(30);
+      cancel.abort();
+      expect(facts(await result)).toEqual({
+        code: "unavailable",
+        message: "The call to Prefect was cancelled.",
+        hint: "Ask again.",
+      });
+    }
+    const aborted = await failure(client.readVersion({ signal: AbortSignal.abort() }));
+    expect(aborted.message).toBe("The call to Prefect was cancelled.");
+  });
+
+  test("the server's clock is compared with ours", async () => {
+    await using fake = await startFakePrefect({ nowUs: () => systemClock.nowUs() + 90_000_000 });
+    const client = connect(fake, {}, fastClock(1));
+    expect(client.skewMs).toBeNull();
+    await client.readVersion();
+    expect(Math.abs((client.skewMs ?? 0) - 90_000)).toBeLessThan(1_500);
+  });
+});
+
+describe("CSRF protection", () => {
+  test("costs a token when the server asks for one, which is kept", async () => {
+    await using fake = await startFakePrefect({ csrf: true });
+    fake.workspace.flowRuns.push(aFlowRun());
+    const client = connect(fake);
+    expect(await client.readVersion()).toBe("3.8.8");
+    expect(await client.countFlowRuns({})).toBe(1);
+    expect(await client.countFlowRuns({})).toBe(1);
+    expect(fake.takeRequests()).toEqual([
+      "GET /admin/version",
+      "POST /flow_runs/count",
+      "GET /csrf-token",
+      "POST /flow_runs/count",
+      "POST /flow_runs/count",
+    ]);
+  });
+
+  test("asks for one token, however many calls need it, and again when it is refused", async () => {
+    await using fake = await startFakePrefect({ csrf: true });
+    const client = connect(fake);
+    expect(await Promise.all([1, 2, 3, 4, 5].map(() => client.countFlowRuns({})))).toEqual([0, 0, 0, 0, 0]);
+    expect(fake.requestsTo("/csrf-token").length).toBe(1);
+    const clientId = fake.requestsTo("/csrf-token")[0]?.query.client ?? "";
+    // Another token for the same id makes ours invalid.
+    await (await fetch(`${fake.url}/csrf-token?client=${clientId}`)).json();
+    expect(await client.countFlowRuns({})).toBe(0);
+    expect(fake.requestsTo("/csrf-token").length).toBe(3);
+  });
+
+  test("uses a client id of its own in each client", async () => {
+    await using fake = await startFakePrefect({ csrf: true });
+    await connect(fake).countFlowRuns({});
+    await connect(fake).countFlowRuns({});
+    const ids = fake.requestsTo("/csrf-token").map(({ query }) => query.client);
+    expect(new Set(ids).size).toBe(2);
+  });
+
+  test.each([404, 422])("stops asking when there is no token to get (%p)", async (status) => {
+    await using fake = await startFakePrefect();
+    fake.faults.fail("/csrf-token", { status, body: { detail: "CSRF protection is disabled." } }, 9);
+    fake.faults.fail("/flow_runs/count", { status: 403, body: { detail: "Missing CSRF token." } }, 9);
+    const client = connect(fake);
+    expect(facts(await failure(client.countFlowRuns({})))).toMatchObject({
+      code: "unauthorized",
+      message: "Prefect refused POST /flow_runs/count (403): Missing CSRF token.",
+    });
+    await failure(client.countFlowRuns({}));
+    expect(fake.requestsTo("/csrf-token").length).toBe(1);
+  });
+
+  test("is left alone when the settings say so", async () => {
+    await using fake = await startFakePrefect({ csrf: true });
+    expect((await failure(connect(fake, { csrf: false }).countFlowRuns({}))).code).toBe("unauthorized");
+    expect(fake.takeRequests()).toEqual(["POST /flow_runs/count"]);
+  });
+});
+
+describe("redirects", () => {
+  test("are followed on the same host, with method and body", async () => {
+    await using fake = await startFakePrefect();
+    fake.workspace.flowRuns.push(aFlowRun());
+    fake.faults.fail("/flow_runs/filter", { status: 307, headers: { Location: "/api/flow_runs/count" } });
+    const client = connect(fake);
+    const error = await failure(client.filterFlowRuns({}));
+    expect(error.message).toBe("Prefect's answer to POST /flow_runs/filter is not understood: a list was expected.");
+    expect(fake.takeRequests()).toEqual(["POST /flow_runs/filter", "POST /flow_runs/count"]);
+  });
+
+  test("are never followed to another host, which so never sees the credentials", async () => {
+    await using fake = await startFakePrefect({ authString: "admin:pass" });
+    await using other = await startFakePrefect();
+    const client = connect(fake, { auth: { kind: "basic", authString: "admin:pass" } });
+    fake.faults.fail("/admin/version", { status: 302, headers: { Location: `${other.url}/login?next=x` } });
+    expect(facts(await failure(client.readVersion()))).toEqual({
+      code: "unavailable",
+      message: `${fake.url} redirects to ${other.url}/login, which is not followed: credentials stay with the host they are for.`,
+      hint: "Set PREFECT_API_URL to the address of the API itself (a sign-in page or a proxy answers there).",
+    });
+    expect(other.requests).toEqual([]);
+  });
+
+  test("end when they go round", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.fail("/admin/version", { status: 302, headers: { Location: "/api/admin/version" } }, 99);
+    await failure(connect(fake).readVersion());
+    expect(fake.requests.length).toBe(4);
+  });
+});
+
+test("clients share nothing: one with a wrong credential leaves the other's connections alone", async () => {
+  await using fake = await startFakePrefect({ authString: "admin:pass" });
+  const right = connect(fake, { auth: { kind: "basic", authString: "admin:pass" } });
+  const wrong = connect(fake, { auth: { kind: "basic", authString: "admin:no" } });
+  for (let i = 0; i < 3; i += 1) {
+    expect(await right.countFlowRuns({})).toBe(0);
+    expect((await failure(wrong.countFlowRuns({}))).code).toBe("unauthorized");
+  }
+  right.close();
+  expect(await right.countFlowRuns({})).toBe(0);
+});

@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+import { rateLimited } from "../../../../../src/queries/diagnosis/causes/ended/rate-limited.ts";
+import { aLog } from "../../../../support/builders.ts";
+import { factsOfRun, onlyFinding, someFacts } from "../../../../support/diagnosis/facts.ts";
+
+const key = (name: string, total_denied: number) => ({ key: name, total_denied, peak_denied_per_minute: total_denied });
+const period = { start: "2026-08-20T09:20:00Z", end: "2026-08-20T09:21:00Z", duration_minutes: 2 };
+const throttling = [{ ...period, keys_affected: [key("flows", 3), key("deployments", 40)] }];
+
+test("both keys, the most denied first", () => {
+  const found = onlyFinding(rateLimited, someFacts("workspace", { throttling }));
+  expect(found.severity).toBe("problem");
+  expect(found.summary).toBe(
+    "Prefect Cloud throttled requests of deployments and flows (rate limit, answer 429) in 2 minutes, 2026-08-20T09:20:00Z to 2026-08-20T09:21:00Z.",
+  );
+});
+
+test("a run that completed all the same is a note", () => {
+  const logs = [aLog({ level: 30, message: "429 Too Many Requests, retrying" })];
+  const facts = factsOfRun({ name: "r", state_type: "COMPLETED" }, { logs }, { throttling });
+  expect(onlyFinding(rateLimited, facts)).toMatchObject({
+    severity: "note",
+    summary: expect.stringContaining("r completed, but it was throttled on its way (1 log line of 429)"),
+  });
+});
+
+test("nothing throttled is ruled out; on a server it is no question", () => {
+  expect(rateLimited.judge(someFacts("workspace", { throttling: [] }))).toEqual([]);
+  expect(rateLimited.ruledOut?.(someFacts("workspace", { throttling: [] }))).toBe("no request was throttled");
+  expect(rateLimited.ruledOut?.(someFacts("workspace"))).toBeNull();
+});

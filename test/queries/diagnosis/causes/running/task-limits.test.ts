@@ -1,0 +1,66 @@
+import { describe, expect, test } from "bun:test";
+import { globalLimit, limitsTaken, tagLimit } from "../../../../../src/queries/diagnosis/causes/running/task-limits.ts";
+import { aConcurrencyLimit, anEvent, anId, aState, aTaskRun, at } from "../../../../support/builders.ts";
+import { factsOfRun, onlyFinding, someRunFacts } from "../../../../support/diagnosis/facts.ts";
+
+const running = { id: anId(70), name: "r", state_type: "RUNNING" as const, start_time: at(3_000) };
+
+describe("tag limit", () => {
+  const task = aTaskRun({
+    name: "write",
+    tags: ["db"],
+    state_type: "PENDING",
+    state: aState({ type: "PENDING", timestamp: at(3_300) }),
+  });
+  const limits = (active_slots: number, active = true) => [
+    {
+      limit: aConcurrencyLimit({ name: "tag:db", limit: 1, active_slots, active }),
+      kind: "tag" as const,
+      key: "db",
+      holders: [{ id: anId(71), name: "other-write" }],
+    },
+  ];
+
+  test("names tag, task and holder", () => {
+    const found = onlyFinding(tagLimit, factsOfRun(running, { tasks: [task] }, { limits: limits(1) }));
+    expect(found.summary).toBe(
+      "Task write of r is Pending for 5 min because the limit of tag db is full: 1 of 1 held by other-write.",
+    );
+  });
+
+  test("not with a free slot, another tag, a limit switched off, or a task that runs", () => {
+    const judge = (given: Partial<typeof task>, of = limits(1)) =>
+      tagLimit.judge(factsOfRun(running, { tasks: [{ ...task, ...given }] }, { limits: of }));
+    expect(judge({}, limits(0))).toEqual([]);
+    expect(judge({ tags: ["free"] })).toEqual([]);
+    expect(judge({}, limits(1, false))).toEqual([]);
+    expect(judge({ state_type: "RUNNING" })).toEqual([]);
+  });
+});
+
+describe("global limit", () => {
+  const limit = aConcurrencyLimit({ id: anId(72), name: "ledger", limit: 1, active_slots: 1 });
+  const limits = [{ limit, kind: "global" as const, key: "ledger", holders: [{ id: anId(73), name: "holder" }] }];
+  const acquired = anEvent({
+    event: "prefect.concurrency-limit.acquired",
+    resource: { "prefect.resource.id": `prefect.concurrency-limit.${anId(72)}`, "prefect.resource.name": "ledger" },
+  });
+
+  test("is inferred from earlier runs, and says so", () => {
+    const found = onlyFinding(globalLimit, factsOfRun(running, {}, { limits, historyLimits: ["ledger"] }));
+    expect(found.certainty).toBeLessThan(0.7);
+    expect(found.summary).toContain("most likely waits for the global limit ledger (1 of 1 held by holder)");
+    expect(found.summary).toContain("This is inferred");
+  });
+
+  test("not when this run holds it, when earlier runs never took it, or when a slot is free", () => {
+    const judge = (events = [] as (typeof acquired)[], historyLimits = ["ledger"], of = limits) =>
+      globalLimit.judge(factsOfRun(running, { events }, { limits: of, historyLimits }));
+    expect(judge([acquired])).toEqual([]);
+    expect(judge([], [])).toEqual([]);
+    expect(judge([], ["ledger"], [{ ...limits[0], limit: { ...limit, active_slots: 0 } }] as typeof limits)).toEqual(
+      [],
+    );
+    expect(limitsTaken(someRunFacts({}, { events: [acquired, acquired] }))).toEqual(["ledger"]);
+  });
+});

@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { waitsForChild } from "../../../../../src/queries/diagnosis/causes/running/waits-for-child.ts";
+import { anId } from "../../../../support/builders.ts";
+import { factsOfRun, onlyFinding, someRunFacts } from "../../../../support/diagnosis/facts.ts";
+
+const child = (state_type: "SCHEDULED" | "RUNNING") =>
+  someRunFacts({ id: anId(80), name: "child", state_type, state_name: "Late", work_pool_name: "gpu" });
+
+test("names the child, its state and its pool, and asks about it next", () => {
+  const found = onlyFinding(
+    waitsForChild,
+    factsOfRun({ name: "p", state_type: "RUNNING" }, { children: [child("SCHEDULED")] }),
+  );
+  expect(found.summary).toBe("p waits for child (load-orders), which is Late in pool gpu.");
+  expect(found.next?.[0]?.args).toEqual({ flow_run: anId(80) });
+});
+
+test("not while the child runs, nor when the parent has ended", () => {
+  expect(waitsForChild.judge(factsOfRun({ state_type: "RUNNING" }, { children: [child("RUNNING")] }))).toEqual([]);
+  expect(waitsForChild.judge(factsOfRun({ state_type: "FAILED" }, { children: [child("SCHEDULED")] }))).toEqual([]);
+});

@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import {
+  deploymentPaused,
+  noSchedule,
+  scheduleInactive,
+} from "../../../../../src/queries/diagnosis/causes/waiting/deployment-paused.ts";
+import { aDeployment, anId } from "../../../../support/builders.ts";
+import { onlyFinding, someFacts } from "../../../../support/diagnosis/facts.ts";
+
+const schedule = { id: anId(30), schedule: { interval: 3600 }, active: true };
+const about = (given: Parameters<typeof aDeployment>[0]) =>
+  someFacts("deployment", { deployments: [aDeployment({ name: "nightly", ...given })] });
+
+test("paused: told as such, and its schedules are not blamed", () => {
+  const facts = about({ paused: true, schedules: [{ ...schedule, active: false }] });
+  expect(onlyFinding(deploymentPaused, facts).summary).toBe(
+    "Deployment nightly is paused: its schedules make no runs until it is resumed.",
+  );
+  expect(scheduleInactive.judge(facts)).toEqual([]);
+});
+
+test("every schedule inactive", () => {
+  const inactive = { ...schedule, active: false };
+  expect(onlyFinding(scheduleInactive, about({ schedules: [inactive] })).summary).toBe(
+    "The only schedule of deployment nightly is inactive, so no new runs are made.",
+  );
+  expect(scheduleInactive.judge(about({ schedules: [inactive, schedule] }))).toEqual([]);
+  expect(deploymentPaused.judge(about({ schedules: [inactive] }))).toEqual([]);
+});
+
+test("no schedule at all is a note", () => {
+  expect(onlyFinding(noSchedule, about({})).severity).toBe("note");
+  expect(noSchedule.judge(about({ schedules: [schedule] }))).toEqual([]);
+});

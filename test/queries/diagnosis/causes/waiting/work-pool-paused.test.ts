@@ -1,0 +1,20 @@
+import { expect, test } from "bun:test";
+import { workPoolPaused } from "../../../../../src/queries/diagnosis/causes/waiting/work-pool-paused.ts";
+import { aLateRun, onlyFinding, someFacts, somePool } from "../../../../support/diagnosis/facts.ts";
+
+const waiting = [aLateRun()];
+
+test("a paused pool with waiting runs is named", () => {
+  const found = onlyFinding(workPoolPaused, someFacts("flow_run", { pools: [somePool({ is_paused: true })], waiting }));
+  expect(found.summary).toBe("Work pool etl-pool is paused: 1 run wait in it (late-run).");
+});
+
+test("asked about the pool itself, it is told without waiting runs too; elsewhere not", () => {
+  const pool = somePool({ status: "PAUSED" });
+  const subject = { kind: "work_pool" as const, id: pool.pool.id, name: pool.pool.name };
+  expect(onlyFinding(workPoolPaused, someFacts("work_pool", { subject, pools: [pool] })).summary).toBe(
+    "Work pool etl-pool is paused: nothing in it starts.",
+  );
+  expect(workPoolPaused.judge(someFacts("workspace", { pools: [pool] }))).toEqual([]);
+  expect(workPoolPaused.judge(someFacts("workspace", { pools: [somePool()], waiting }))).toEqual([]);
+});

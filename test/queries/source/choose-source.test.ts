@@ -1,0 +1,144 @@
+import { describe, expect, test } from "bun:test";
+import { MINUTE_US as MIN, SECOND_US as S } from "../../../src/lib/time.ts";
+import type { SnapshotAsk, SyncView, WindowAsk } from "../../../src/queries/source/choose-source.ts";
+import { chooseForSnapshot, chooseForWindow, NO_SYNC } from "../../../src/queries/source/choose-source.ts";
+
+const NOW = 1_000 * MIN;
+const FOLLOWING: SyncView = { following: true, unreachableSinceUs: null, lastContactUs: NOW - S };
+const lost = (ago: number): SyncView => ({ following: false, unreachableSinceUs: NOW - ago, lastContactUs: NOW - ago });
+const part = (fromUs: number, toUs: number, verifiedUs = toUs) => ({ fromUs, toUs, verifiedUs });
+
+function ask(given: Partial<WindowAsk>): WindowAsk {
+  const plain = { covered: [], nowUs: NOW, skewUs: 0, freshMs: 60_000, fresh: false, answerable: true, sync: NO_SYNC };
+  return { window: { fromUs: NOW - 10 * MIN, toUs: NOW }, ...plain, ...given };
+}
+
+describe("a window", () => {
+  const table: [string, Partial<WindowAsk>, string][] = [
+    ["nothing held", {}, "live"],
+    ["held up to 30 s ago", { covered: [part(NOW - 60 * MIN, NOW - 30 * S)] }, "record complete"],
+    ["held up to exactly 60 s ago", { covered: [part(NOW - 60 * MIN, NOW - 60 * S)] }, "record complete"],
+    ["held up to 61 s ago, nobody follows", { covered: [part(NOW - 60 * MIN, NOW - 61 * S)] }, "mixed 1"],
+    [
+      "held up to 5 min ago, a process follows",
+      { covered: [part(NOW - 60 * MIN, NOW - 5 * MIN)], sync: FOLLOWING },
+      "record complete",
+    ],
+    [
+      "held up to 5 min ago, unreachable",
+      { covered: [part(NOW - 60 * MIN, NOW - 5 * MIN)], sync: lost(5 * MIN) },
+      "record complete",
+    ],
+    ["fresh asked for", { covered: [part(NOW - 60 * MIN, NOW)], fresh: true }, "live"],
+    ["columns cannot answer", { covered: [part(NOW - 60 * MIN, NOW)], answerable: false }, "live"],
+    ["the beginning is missing", { covered: [part(NOW - 5 * MIN, NOW)] }, "mixed 1"],
+    ["a hole in the middle", { covered: [part(NOW - 60 * MIN, NOW - 6 * MIN), part(NOW - 4 * MIN, NOW)] }, "mixed 1"],
+    [
+      "a hole, unreachable",
+      { covered: [part(NOW - 60 * MIN, NOW - 6 * MIN), part(NOW - 4 * MIN, NOW)], sync: lost(S) },
+      "record 1 gap",
+    ],
+    ["held only before the window", { covered: [part(NOW - 60 * MIN, NOW - 20 * MIN)] }, "live"],
+    [
+      "held only before the window, following",
+      { covered: [part(NOW - 60 * MIN, NOW - 20 * MIN)], sync: FOLLOWING },
+      "live",
+    ],
+    [
+      "held only before the window, unreachable",
+      { covered: [part(NOW - 60 * MIN, NOW - 20 * MIN)], sync: lost(20 * MIN) },
+      "record 1 gap",
+    ],
+    ["held only after the window", { window: { fromUs: 0, toUs: 5 * MIN }, covered: [part(NOW - MIN, NOW)] }, "live"],
+    [
+      "a window of last week, held",
+      { window: { fromUs: 10 * MIN, toUs: 20 * MIN }, covered: [part(0, NOW - 60 * MIN)] },
+      "record complete",
+    ],
+    [
+      "a past window that ends behind the record",
+      { window: { fromUs: NOW - 90 * MIN, toUs: NOW - 30 * MIN }, covered: [part(0, NOW - 60 * MIN)], sync: FOLLOWING },
+      "mixed 1",
+    ],
+    [
+      "many holes become one request",
+      { covered: [1, 3, 5, 7, 9].map((n) => part(NOW - n * MIN, NOW - n * MIN + 30 * S)) },
+      "mixed 1",
+    ],
+    [
+      "neighbours count as one",
+      { covered: [part(NOW - 60 * MIN, NOW - 5 * MIN), part(NOW - 5 * MIN + 1, NOW)] },
+      "record complete",
+    ],
+  ];
+  test.each(table)("%s", (_, given, expected) => {
+    const choice = chooseForWindow(ask(given));
+    const { source } = choice;
+    if (source === "live") expect(expected).toBe("live");
+    else if (source === "mixed") expect(expected).toBe(`mixed ${choice.gaps.length}`);
+    else {
+      const { complete, gaps } = choice.coverage;
+      expect(expected).toBe(complete ? "record complete" : `record ${gaps.length} gap`);
+    }
+  });
+
+  test("tells the covered window, the end of the record as its moment, and the oldest reading", () => {
+    const covered = [
+      part(NOW - 60 * MIN, NOW - 8 * MIN, NOW - 50 * MIN),
+      part(NOW - 8 * MIN + 1, NOW - 10 * S, NOW - 9 * S),
+    ];
+    expect(chooseForWindow(ask({ covered }))).toEqual({
+      source: "record",
+      asOfUs: NOW - 10 * S,
+      coverage: {
+        complete: true,
+        fromUs: NOW - 10 * MIN,
+        toUs: NOW - 10 * S,
+        gaps: [],
+        verifiedUs: NOW - 50 * MIN,
+        notes: [],
+      },
+    });
+  });
+
+  test("was compared with Prefect at a moment of the server's clock, as all its moments are", () => {
+    const covered = [part(NOW - 60 * MIN, NOW - 10 * S, NOW - 5 * MIN - 9 * S)];
+    const choice = chooseForWindow(ask({ covered, skewUs: 5 * MIN }));
+    expect(choice.source === "record" && choice.coverage.verifiedUs).toBe(NOW - 9 * S);
+  });
+
+  test("is never of a later moment than the connection's loss", () => {
+    const choice = chooseForWindow(ask({ covered: [part(NOW - 60 * MIN, NOW - 10 * S)], sync: lost(15 * S) }));
+    expect(choice.source === "record" && choice.asOfUs).toBe(NOW - 15 * S);
+    expect(choice.source === "record" && choice.coverage.notes).toHaveLength(1);
+  });
+
+  test("names the missing parts, each to the microsecond", () => {
+    const covered = [part(NOW - 9 * MIN, NOW - 6 * MIN), part(NOW - 4 * MIN, NOW)];
+    expect(chooseForWindow(ask({ covered }))).toEqual({
+      source: "mixed",
+      gaps: [
+        { fromUs: NOW - 10 * MIN, toUs: NOW - 9 * MIN - 1 },
+        { fromUs: NOW - 6 * MIN + 1, toUs: NOW - 4 * MIN - 1 },
+      ],
+    });
+  });
+});
+
+describe("a list as a whole", () => {
+  const plain = { nowUs: NOW, skewUs: 0, freshMs: 60_000, fresh: false, answerable: true, sync: NO_SYNC };
+  const table: [string, Partial<SnapshotAsk>, string][] = [
+    ["never read", { readUs: null }, "live"],
+    ["read a minute ago", { readUs: NOW - 60 * S }, "record"],
+    ["read longer ago", { readUs: NOW - 61 * S }, "live"],
+    ["read longer ago, a process follows", { readUs: NOW - 61 * S, sync: FOLLOWING }, "live"],
+    ["read long ago, unreachable", { readUs: NOW - 60 * MIN, sync: lost(50 * MIN) }, "record"],
+    ["fresh asked for", { readUs: NOW, fresh: true }, "live"],
+    ["settled long ago", { readUs: NOW - 60 * MIN, settled: true }, "record"],
+    ["known to be behind", { readUs: NOW, stale: true }, "live"],
+    ["known to be behind, unreachable", { readUs: NOW - S, stale: true, sync: lost(S) }, "record"],
+  ];
+  test.each(table)("%s", (_, given, expected) => {
+    expect(chooseForSnapshot({ ...plain, readUs: null, ...given }).source).toBe(expected as "live");
+  });
+});

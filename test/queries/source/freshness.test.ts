@@ -1,0 +1,199 @@
+import { describe, expect, test } from "bun:test";
+import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
+import { listEvents } from "../../../src/queries/events/events.ts";
+import { answerHeld, answerWindow, joinFreshness, readSyncView } from "../../../src/queries/source/freshness.ts";
+import { getIdentity } from "../../../src/queries/workspace/identity.ts";
+import { putFact } from "../../../src/store/sync-state.ts";
+import { anEvent, anId, at } from "../../support/builders.ts";
+import { openToolHarness } from "../../support/tool-harness.ts";
+
+const window = (nowUs: number) => ({ fromUs: nowUs - HOUR_US, toUs: nowUs });
+const events = { filter: {}, order: "desc", limit: 10 } as const;
+
+describe("an answer about a window", () => {
+  test("of a Prefect that accepts and stays silent comes from the record within the time an answer may take", async () => {
+    await using harness = await openToolHarness({ liveDeadlineMs: 150 });
+    harness.events([anEvent({ id: anId(1), occurred: at(1) })]);
+    harness.cover("event", { toUs: harness.nowUs - 5 * MINUTE_US });
+    harness.fake.faults.fail(/events/, { hang: true }, 5);
+    const page = await listEvents(harness.query, events);
+    expect(page.events.map((event) => event.id)).toEqual([anId(1)]);
+    expect(page.freshness).toMatchObject({
+      source: "record",
+      asOfUs: harness.nowUs - 5 * MINUTE_US,
+      coverage: { complete: true },
+    });
+    expect(page.freshness.coverage.notes).toHaveLength(2);
+  });
+
+  test("fails within that time when nothing is recorded", async () => {
+    await using harness = await openToolHarness({ liveDeadlineMs: 150, record: false });
+    harness.fake.faults.fail(/events/, { hang: true }, 5);
+    await expect(listEvents(harness.query, events)).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  test("keeps its gaps when Prefect refuses for being asked too often", async () => {
+    await using harness = await openToolHarness();
+    harness.cover("event", { toUs: harness.nowUs - 5 * MINUTE_US });
+    harness.fake.faults.fail(/events/, { status: 429, headers: { "retry-after": "60" } }, 5);
+    const { freshness } = await listEvents(harness.query, { ...events, sinceUs: harness.nowUs - HOUR_US });
+    expect(freshness).toMatchObject({
+      source: "record",
+      coverage: { complete: false, gaps: [{ fromUs: harness.nowUs - 5 * MINUTE_US + 1, toUs: harness.nowUs }] },
+    });
+  });
+
+  test("passes on a refusal: rows of somebody whose key is no longer good are not shown instead", async () => {
+    await using harness = await openToolHarness();
+    harness.cover("event", { toUs: harness.nowUs - 5 * MINUTE_US });
+    harness.fake.faults.fail(/events/, { status: 401, body: { exception_message: "Unauthorized" } }, 5);
+    await expect(listEvents(harness.query, events)).rejects.toMatchObject({ code: "unauthorized" });
+  });
+
+  test("does not fall back to the record when Prefect's own answer was asked for", async () => {
+    await using harness = await openToolHarness();
+    harness.cover("event");
+    await harness.fake.down();
+    await expect(listEvents(harness.query, { ...events, fresh: true })).rejects.toMatchObject({
+      code: "unavailable",
+      hint: expect.stringContaining("without fresh"),
+    });
+  });
+
+  test("is not guessed from columns that cannot answer", async () => {
+    await using harness = await openToolHarness();
+    harness.cover("event");
+    await harness.fake.down();
+    const question = { kind: "event", what: "events", window: window(harness.nowUs), answerable: false };
+    const reading = {
+      record: () => 1,
+      live: async () => ({ value: (await harness.query.api().readVersion()).length }),
+      isEmpty: () => false,
+    };
+    await expect(answerWindow(harness.query, question, reading)).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  test("on a server whose clock is ahead reaches to the server's now", async () => {
+    await using harness = await openToolHarness();
+    putFact(harness.db, "clock", { skewMs: 90_000 }, harness.nowUs);
+    harness.cover("event", { toUs: harness.nowUs + 80 * SECOND_US });
+    const { window: searched, freshness } = await listEvents(harness.query, events);
+    expect(searched.toUs).toBe(harness.nowUs + 90 * SECOND_US);
+    expect(freshness).toMatchObject({
+      source: "record",
+      asOfUs: harness.nowUs + 80 * SECOND_US,
+      coverage: { complete: true },
+    });
+  });
+});
+
+describe("a moment that an answer states", () => {
+  const AHEAD_MS = 300_000;
+
+  test.each([900, -900])("is not of the future where the clocks may agree (%p ms measured)", async (skewMs) => {
+    await using harness = await openToolHarness();
+    const { db, nowUs } = harness;
+    putFact(db, "clock", { skewMs }, nowUs);
+    const live = await listEvents(harness.query, { ...events, sinceUs: nowUs - HOUR_US });
+    expect(live).toMatchObject({ window: { toUs: nowUs }, freshness: { source: "live", asOfUs: nowUs } });
+    harness.cover("event", { toUs: nowUs });
+    harness.following({ lostSecondsAgo: 30 });
+    await harness.fake.down();
+    const lostUs = nowUs - 30 * SECOND_US;
+    expect(readSyncView(db, nowUs)).toMatchObject({ unreachableSinceUs: lostUs, lastContactUs: lostUs });
+    expect((await listEvents(harness.query, events)).freshness).toMatchObject({ source: "record", asOfUs: lostUs });
+  });
+
+  test("stands on the server's clock, once: as_of, verified_at, coverage and window", async () => {
+    await using harness = await openToolHarness();
+    const { db, nowUs } = harness;
+    putFact(db, "clock", { skewMs: AHEAD_MS }, nowUs);
+    const serverUs = nowUs + AHEAD_MS * 1000;
+    const isNow = (us: number | null) => expect(Math.abs((us ?? 0) - serverUs)).toBeLessThan(2 * SECOND_US);
+    putFact(db, "instance", { url: harness.fake.url, version: "3.8.8", retentionUs: null, createdUs: 0 }, nowUs);
+    harness.cover("event", { fromUs: serverUs - HOUR_US, toUs: serverUs - SECOND_US });
+    harness.following();
+    const page = await listEvents(harness.query, { ...events, sinceUs: serverUs - HOUR_US });
+    const { identity: _, freshness: known } = await getIdentity(harness.query, undefined);
+    const live = await listEvents(harness.query, { ...events, fresh: true });
+    expect([page, live].map((one) => one.freshness.source)).toEqual(["record", "live"]);
+    for (const { freshness, window: asked } of [page, live, { freshness: known, window: null }]) {
+      isNow(freshness.asOfUs);
+      isNow(freshness.coverage.verifiedUs);
+      isNow(freshness.coverage.toUs);
+      if (asked) isNow(asked.toUs);
+    }
+  });
+});
+
+describe("the ledger of flow runs", () => {
+  const reading = { record: () => 1, live: () => Promise.resolve({ value: 2 }), isEmpty: () => false };
+
+  test("goes on behind its last reading as far as the events are held", async () => {
+    await using harness = await openToolHarness();
+    const { nowUs } = harness;
+    const ask = () =>
+      answerWindow(harness.query, { kind: "flow_run", what: "flow runs", window: window(nowUs) }, reading);
+    harness.cover("flow_run", { toUs: nowUs - 5 * MINUTE_US });
+    expect((await ask()).freshness.source).toBe("live");
+    harness.cover("event", { fromUs: nowUs - 4 * MINUTE_US });
+    expect((await ask()).freshness.source).toBe("live");
+    harness.cover("event", { fromUs: nowUs - 6 * MINUTE_US, toUs: nowUs - SECOND_US });
+    const { freshness } = await ask();
+    expect(freshness).toMatchObject({ source: "record", asOfUs: nowUs, coverage: { complete: true } });
+  });
+});
+
+describe("an answer about a whole list", () => {
+  test("without a whole reading shows the rows that came along, and says that some may be missing", async () => {
+    await using harness = await openToolHarness();
+    await harness.fake.down();
+    const reading = {
+      record: () => ["a"],
+      live: async () => ({ value: [await harness.query.api().readVersion()] }),
+      isEmpty: (rows: readonly string[]) => rows.length === 0,
+    };
+    const { value, freshness } = await answerHeld(harness.query, { what: "flows", readUs: null }, reading);
+    expect(value).toEqual(["a"]);
+    expect(freshness).toMatchObject({
+      source: "record",
+      coverage: {
+        complete: false,
+        notes: [expect.stringContaining("did not answer"), "Only a part of these flows is recorded."],
+      },
+    });
+    const empty = { ...reading, record: () => [] };
+    await expect(answerHeld(harness.query, { what: "flows", readUs: null }, empty)).rejects.toMatchObject({
+      code: "unavailable",
+    });
+  });
+});
+
+describe("who feeds the record", () => {
+  test("is somebody only while its heart beats, and follows only once it has caught up", async () => {
+    await using harness = await openToolHarness();
+    const { db, nowUs } = harness;
+    expect(readSyncView(db, nowUs)).toEqual({ following: false, unreachableSinceUs: null, lastContactUs: null });
+    harness.following();
+    expect(readSyncView(db, nowUs)).toEqual({ following: true, unreachableSinceUs: null, lastContactUs: nowUs });
+    expect(readSyncView(db, nowUs + 7 * SECOND_US).following).toBe(false);
+    putFact(
+      db,
+      "syncer",
+      { pid: 2, host: "host-a", sinceUs: nowUs + SECOND_US, heartbeatUs: nowUs + SECOND_US },
+      nowUs,
+    );
+    expect(readSyncView(db, nowUs + SECOND_US).following).toBe(false);
+    harness.following({ lostSecondsAgo: 30 });
+    expect(readSyncView(db, nowUs)).toMatchObject({ following: false, unreachableSinceUs: nowUs - 30 * SECOND_US });
+  });
+});
+
+test("an answer of several parts is as old as the oldest and as complete as the worst", () => {
+  const coverage = { complete: true, fromUs: 1, toUs: 2, gaps: [], verifiedUs: 2, notes: ["a"] };
+  const joined = joinFreshness([
+    { source: "record", asOfUs: 5, coverage },
+    { source: "live", asOfUs: 3, coverage: { ...coverage, complete: false, notes: ["a", "b"] } },
+  ]);
+  expect(joined).toEqual({ source: "mixed", asOfUs: 3, coverage: { ...coverage, complete: false, notes: ["a", "b"] } });
+});

@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test";
+import { proveAccess } from "../../../src/queries/source/prove-access.ts";
+import { aFlowRun } from "../../support/builders.ts";
+import { facts, failure } from "../../support/fake-prefect/client.ts";
+import { openToolHarness } from "../../support/tool-harness.ts";
+
+test("the proof costs one request for nothing, however large the workspace's runs are", async () => {
+  await using harness = await openToolHarness();
+  harness.fake.workspace.flowRuns.push(aFlowRun({ parameters: { text: "x".repeat(500 * 1024) } }));
+  await proveAccess(harness.query);
+  expect(harness.fake.requests.map(({ method, path, body }) => ({ method, path, body }))).toEqual([
+    {
+      method: "POST",
+      path: "/flow_runs/filter",
+      body: { flow_runs: { id: { any_: ["00000000-0000-0000-0000-000000000000"] } }, limit: 1 },
+    },
+  ]);
+});
+
+test("an answer that is far too large for that is not read, and not asked for again", async () => {
+  await using harness = await openToolHarness();
+  harness.fake.faults.fail("/flow_runs/filter", { status: 200, text: `[${"[],".repeat(100 * 1024)}[]]` }, 9);
+  expect(facts(await failure(proveAccess(harness.query)))).toMatchObject({
+    code: "invalid_input",
+    message: "Prefect's answer is not read: the answer is larger than 256 KiB.",
+  });
+  expect(harness.fake.takeRequests()).toEqual(["POST /flow_runs/filter"]);
+});
+
+test("a refusal is Prefect's own", async () => {
+  await using harness = await openToolHarness({ authString: "admin:pass" });
+  expect((await failure(proveAccess(harness.query))).code).toBe("unauthorized");
+});

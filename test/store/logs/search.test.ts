@@ -1,0 +1,235 @@
+import { describe, expect, test } from "bun:test";
+import { parseIsoUs } from "../../../src/lib/time.ts";
+import type { PrefectEvent } from "../../../src/model/events/event.ts";
+import { parseSearchTerms } from "../../../src/model/text/search-terms.ts";
+import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
+import { createEventWriter, type EventCursor } from "../../../src/store/events/events.ts";
+import { type LogCursor, upsertLogs } from "../../../src/store/logs/logs.ts";
+import { findEventsByText, findLogsByText } from "../../../src/store/logs/search.ts";
+import { aLog, anEvent, anId, at, T0_US } from "../../support/builders.ts";
+import { seededRandom } from "../../support/random.ts";
+import { pick } from "../events/random-events.ts";
+
+const ALL = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER };
+
+function found(
+  db: RecordDb,
+  query: string,
+  given: { fromUs?: number; toUs?: number; limit?: number; after?: EventCursor } = {},
+): string[] {
+  return findEventsByText(db, { ...ALL, limit: 100, terms: parseSearchTerms(query), ...given }).events.map(
+    ({ id }) => id,
+  );
+}
+
+function record(events: readonly PrefectEvent[]): RecordDb {
+  const db = openRecord(":memory:", "write");
+  inTransaction(db, () => createEventWriter(db).insert(events, "live", 1));
+  return db;
+}
+
+/** The event in question among a hundred others, so that it stands in a full block and the index of words is asked. */
+function among(event: PrefectEvent, fillers = 620): RecordDb {
+  const others = Array.from({ length: fillers }, (_, n) => anEvent({ occurred: at(n + 10), event: "other.thing" }));
+  return record([event, ...others]);
+}
+
+describe("a search of events", () => {
+  const event = anEvent({
+    id: anId(1),
+    event: "prefect.flow-run.Failed",
+    resource: { "prefect.resource.id": "prefect.flow-run.0198f0af-9c1e-7d3a", "prefect.resource.name": "Amber-Heron" },
+    related: [{ "prefect.resource.id": "s3://lake/orders", "prefect.resource.role": "asset", "odd key": "v" }],
+    payload: {
+      error: "Division by ZERO\nin façade",
+      deep: [{ reason: "disk   full" }, 42, true],
+      state: { name: "Ω-Größe ς" },
+    },
+  });
+
+  for (const filler of [0, 620]) {
+    test(`looks at name, resources, related and payload, keys and string values (${filler} others)`, () => {
+      const db = among(event, filler);
+      const hits = [
+        "amber",
+        "HERON",
+        "failed flow-run",
+        "0198f0af",
+        "lake orders",
+        "asset",
+        "odd",
+        "reason",
+        "division zero facade",
+        "FACADE",
+        "größe",
+        "GROSSE -x",
+        "grosse",
+        "Ω",
+        "σ",
+        "error deep",
+      ];
+      const hit = hits.filter((query) => found(db, query).includes(event.id));
+      expect(hit).toEqual(hits.filter((query) => !/gro?sse/i.test(query)));
+      for (const query of ["42", "true", "amb", "zer", "nothing", "amber nothing", anId(1)])
+        expect([query, found(db, query)]).toEqual([query, []]);
+    });
+  }
+
+  test("takes phrases, beginnings and exclusions exactly", () => {
+    const db = among(event);
+    for (const query of [
+      '"division by zero"',
+      '"by zero in facade"',
+      "div*",
+      '"division by z"*',
+      "amber -running",
+      "-other",
+      'amber -"zero division"',
+      "flow-run",
+      '"full',
+      "dis* fu*",
+    ])
+      expect([query, found(db, query)]).toEqual([query, [event.id]]);
+    for (const query of [
+      '"zero by"',
+      "amber -heron",
+      "amber -her*",
+      '"division zero"',
+      "flow-walk",
+      "ivision*",
+      '"disk fullness"',
+    ])
+      expect([query, found(db, query)]).toEqual([query, []]);
+  });
+
+  test("keeps to the window and pages newest first", () => {
+    const events = Array.from({ length: 230 }, (_, n) =>
+      anEvent({ id: anId(n), occurred: at(n), payload: { text: n % 3 ? "needle" : "hay" } }),
+    );
+    const db = record(events);
+    const expected = events
+      .filter((_, n) => n % 3)
+      .map(({ id }) => id)
+      .reverse();
+    expect(found(db, "needle", { limit: 500 })).toEqual(expected);
+    expect(found(db, "needle", { fromUs: T0_US + 10e6, toUs: T0_US + 13e6 })).toEqual([13, 11, 10].map((n) => anId(n)));
+    const page = findEventsByText(db, {
+      ...ALL,
+      limit: 7,
+      terms: parseSearchTerms("needle"),
+      after: { occurredUs: T0_US + 199e6, id: anId(199) },
+    });
+    expect([page.events.map(({ id }) => id), page.more]).toEqual([
+      [197, 196, 194, 193, 191, 190, 188].map((n) => anId(n)),
+      true,
+    ]);
+    expect(
+      findEventsByText(db, { ...ALL, limit: 3, order: "asc", terms: parseSearchTerms("needle") }).events.map(
+        ({ id }) => id,
+      ),
+    ).toEqual([1, 2, 4].map((n) => anId(n)));
+  });
+
+  test("does not find what was deleted or replaced", () => {
+    const db = among(event);
+    inTransaction(db, () =>
+      createEventWriter(db).insert([{ ...event, received: at(99), payload: { error: "timeout" } }], "live", 1),
+    );
+    expect([found(db, "zero"), found(db, "timeout")]).toEqual([[], [event.id]]);
+    db.sqlite.run("DELETE FROM event WHERE shift = 0 AND src = 5 AND t < ?", [T0_US + 5]);
+    expect(found(db, "timeout")).toEqual([]);
+  });
+
+  test("agrees with a plain reading of every event", () => {
+    const random = seededRandom(3);
+    const words = ["disk", "full", "Disk", "é", "e", "e\u0301", "a-b", "a", "b", "x1", "x2", "日本", "naïve", "naive"];
+    const events = Array.from({ length: 700 }, (_, n) =>
+      anEvent({
+        id: anId(n),
+        occurred: at(Math.floor(random() * 500)),
+        payload: { text: [1, 2, 3, 4].map(() => pick(random, words)).join(pick(random, [" ", "-", ", "])) },
+      }),
+    );
+    const db = record(events);
+    for (let n = 0; n < 60; n += 1) {
+      const query = [1, 2, 3]
+        .slice(0, 1 + Math.floor(random() * 3))
+        .map(
+          () =>
+            `${pick(random, ["", "", "-"])}${random() < 0.2 ? `"${pick(random, words)} ${pick(random, words)}"` : pick(random, words)}${pick(random, ["", "", "*"])}`,
+        )
+        .join(" ");
+      const fold = (text: string) =>
+        text
+          .toLowerCase()
+          .normalize("NFD")
+          .replace(/[\u0300-\u036f]/g, "")
+          .split(/[^\p{L}\p{N}]+/u)
+          .filter(Boolean);
+      const terms = [...query.matchAll(/(-?)("[^"]*"|[^\s"*]+)(\*?)/g)].map(([, minus, body = "", star]) => ({
+        minus,
+        words: fold(body),
+        star,
+      }));
+      const has = (all: string[], term: { words: string[]; star: string | undefined }) =>
+        all.some((_, from) =>
+          term.words.every((word, k) =>
+            term.star && k === term.words.length - 1 ? all[from + k]?.startsWith(word) : all[from + k] === word,
+          ),
+        );
+      const expected = events
+        .filter((one) => {
+          const all = [
+            one.event,
+            ...Object.entries(one.resource).flat(),
+            ...Object.entries(one.payload).flat().map(String),
+          ].flatMap(fold);
+          return terms.every((term) => has(all, term) !== (term.minus === "-"));
+        })
+        .sort((a, b) => (parseIsoUs(b.occurred) ?? 0) - (parseIsoUs(a.occurred) ?? 0) || (a.id < b.id ? 1 : -1));
+      expect({ query, ids: found(db, query, { limit: 1000 }) }).toEqual({ query, ids: expected.map(({ id }) => id) });
+    }
+  });
+});
+
+describe("a search of log lines", () => {
+  const lines = Array.from({ length: 120 }, (_, n) =>
+    aLog({
+      id: anId(n),
+      name: n % 2 ? "prefect.task_runs" : "my.logger",
+      flow_run_id: anId(7),
+      timestamp: at(n),
+      message: n % 4 ? `fetched page ${n}` : "Disk full: naïve retry",
+    }),
+  );
+  const db = openRecord(":memory:", "write");
+  inTransaction(db, () => upsertLogs(db, lines));
+  const search = (query: string, limit = 200, after?: LogCursor) =>
+    findLogsByText(db, { ...ALL, limit, terms: parseSearchTerms(query), ...(after ? { after } : {}) });
+
+  test("takes words, phrases, beginnings and exclusions of message and logger, newest first, with line numbers", () => {
+    const numbers = (query: string) => search(query).logs.map(({ n }) => n);
+    const fourth = lines.flatMap((_, n) => (n % 4 ? [] : [n + 1])).reverse();
+    expect(numbers("disk")).toEqual(fourth);
+    expect(numbers('"full naive" my')).toEqual(fourth);
+    expect(numbers("fetch* -task_runs 2")).toEqual([3]);
+    expect(numbers("-disk -fetched")).toEqual([]);
+    expect(numbers('"naive full"')).toEqual([]);
+    expect(numbers("task_runs 13")).toEqual([14]);
+  });
+
+  test("pages", () => {
+    const first = search("fetched", 10);
+    expect(first.more).toBe(true);
+    const second = search("fetched", 200, first.logs.at(-1));
+    expect([...first.logs, ...second.logs].map(({ log }) => log.id)).toEqual(
+      search("fetched").logs.map(({ log }) => log.id),
+    );
+    expect(second.more).toBe(false);
+    expect(
+      findLogsByText(db, { fromUs: T0_US, toUs: T0_US + 4e6, limit: 9, terms: parseSearchTerms("disk") }).logs.map(
+        ({ n }) => n,
+      ),
+    ).toEqual([5, 1]);
+  });
+});

@@ -1,0 +1,112 @@
+import { describe, expect, test } from "bun:test";
+import type { SnapshotKind, SnapshotObjects } from "../../../src/model/objects.ts";
+import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
+import {
+  findObjectChanges,
+  findObjectNames,
+  findObjects,
+  markObjectDeleted,
+  readObject,
+  upsertObjects,
+} from "../../../src/store/objects/objects.ts";
+import { findFact } from "../../../src/store/sync-state.ts";
+import { aDeployment, aFlow, anId, at, aWorker, aWorkQueue } from "../../support/builders.ts";
+
+function upsert<K extends SnapshotKind>(
+  db: RecordDb,
+  kind: K,
+  rows: readonly SnapshotObjects[K][],
+  readUs: number,
+  whole = true,
+): string[] {
+  return inTransaction(db, () => upsertObjects(db, kind, rows, readUs, whole));
+}
+
+const changes = (db: RecordDb) => findObjectChanges(db, { fromUs: 0, toUs: 1e15, limit: 50 });
+
+describe("snapshots of objects", () => {
+  test("hold the last document, by name, and note the reading", () => {
+    using db = aRecord();
+    const [b, a] = [aFlow({ name: "b" }), aFlow({ name: "a" })];
+    expect(upsert(db, "flow", [b, a], 1000)).toEqual([b.id, a.id]);
+    expect(findObjects(db, "flow").map((row) => row.doc)).toEqual([a, b]);
+    expect(findFact(db, "read:flow")).toEqual({ readUs: 1000, count: 2 });
+    expect(findObjectNames(db, "flow", [a.id, anId()])).toEqual(new Map([[a.id, "a"]]));
+    expect(changes(db)).toEqual([]);
+  });
+
+  test("history tells what was created, changed and deleted between two readings, and not what changes by itself", () => {
+    using db = aRecord();
+    const limit = { id: anId(), name: "deployment:x", limit: 2, active_slots: 0, updated: at() };
+    const kept = aDeployment({ name: "kept", global_concurrency_limit: limit });
+    const gone = aDeployment({ name: "gone" });
+    upsert(db, "deployment", [kept, gone], 1000);
+    const busy = {
+      ...kept,
+      updated: at(5),
+      last_polled: at(5),
+      status: "NOT_READY",
+      global_concurrency_limit: { ...limit, active_slots: 2 },
+    };
+    expect(upsert(db, "deployment", [busy, gone], 2000)).toEqual([]);
+    const made = aDeployment({ name: "made", created: at(1e9) });
+    expect(upsert(db, "deployment", [{ ...busy, paused: true }, made], 3000)).toEqual([kept.id, made.id, gone.id]);
+    expect(changes(db)).toEqual([
+      { atUs: 3000, sinceUs: 2000, kind: "deployment", id: gone.id, name: "gone", change: "deleted", diff: {} },
+      { atUs: 3000, sinceUs: 3000, kind: "deployment", id: made.id, name: "made", change: "created", diff: {} },
+      {
+        atUs: 3000,
+        sinceUs: 2000,
+        kind: "deployment",
+        id: kept.id,
+        name: "kept",
+        change: "updated",
+        diff: { paused: { from: false, to: true } },
+      },
+    ]);
+    expect(findObjects(db, "deployment").map((row) => row.name)).toEqual(["kept", "made"]);
+    expect(readObject(db, "deployment", gone.id)).toMatchObject({
+      name: "gone",
+      deletedUs: 3000,
+      parentId: gone.flow_id,
+    });
+  });
+
+  test("a part of the list deletes nothing, and an older reading is ignored", () => {
+    using db = aRecord();
+    const [a, b] = [aFlow({ name: "a" }), aFlow({ name: "b" })];
+    upsert(db, "flow", [a, b], 2000);
+    upsert(db, "flow", [a], 3000, false);
+    expect(upsert(db, "flow", [{ ...b, tags: ["old"] }], 1000)).toEqual([]);
+    expect(findObjects(db, "flow").map((row) => row.doc)).toEqual([a, b]);
+  });
+
+  test("what was deleted and is listed again was made anew", () => {
+    using db = aRecord();
+    const flow = aFlow({});
+    upsert(db, "flow", [flow], 1000);
+    inTransaction(db, () => markObjectDeleted(db, "flow", flow.id, 1500));
+    upsert(db, "flow", [flow], 2000);
+    expect(changes(db).map((change) => [change.change, change.sinceUs, change.atUs])).toEqual([
+      ["created", 1500, 2000],
+      ["deleted", 1000, 1500],
+    ]);
+    expect(readObject(db, "flow", flow.id)?.deletedUs).toBeNull();
+  });
+
+  test("queues and workers are found by their pool; a worker's status is history", () => {
+    using db = aRecord();
+    const pool = anId();
+    const worker = aWorker({ work_pool_id: pool });
+    upsert(db, "work_queue", [aWorkQueue({ work_pool_id: pool }), aWorkQueue({})], 1000);
+    upsert(db, "worker", [worker], 1000);
+    upsert(db, "worker", [{ ...worker, status: "OFFLINE", last_heartbeat_time: at(9) }], 2000);
+    expect(findObjects(db, "work_queue", { parentId: pool }).length).toBe(1);
+    expect(changes(db).map((change) => change.diff)).toEqual([{ status: { from: "ONLINE", to: "OFFLINE" } }]);
+  });
+});
+
+function aRecord(): RecordDb & Disposable {
+  const db = openRecord(":memory:", "write");
+  return { ...db, [Symbol.dispose]: () => db.close() };
+}

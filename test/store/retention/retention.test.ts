@@ -1,0 +1,270 @@
+import { describe, expect, test } from "bun:test";
+import { statSync } from "node:fs";
+import { DAY_US, formatIsoUs, HOUR_US, parseIsoUs, SECOND_US } from "../../../src/lib/time.ts";
+import type { PrefectEvent } from "../../../src/model/events/event.ts";
+import { parseSearchTerms } from "../../../src/model/text/search-terms.ts";
+import { addCoverage, coveredRanges } from "../../../src/store/coverage.ts";
+import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
+import { countEventsByHour, createEventWriter, findEvents } from "../../../src/store/events/events.ts";
+import { findLogsOfFlowRun, upsertLogs } from "../../../src/store/logs/logs.ts";
+import { findEventsByText } from "../../../src/store/logs/search.ts";
+import {
+  dropBefore,
+  dropEverything,
+  giveBackSpace,
+  oldestStep,
+  scrubDropped,
+  usedBytes,
+} from "../../../src/store/retention/retention.ts";
+import { readFlowRunRow, upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
+import { aFlowRun, aLog, anEvent, anId, aState, T0_US } from "../../support/builders.ts";
+import { seededRandom } from "../../support/random.ts";
+import { someEvent } from "../events/random-events.ts";
+import { tempRecordFile } from "../temp-record.ts";
+
+const ALL = { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER, order: "asc", limit: 100_000 } as const;
+const usOf = (event: PrefectEvent) => parseIsoUs(event.occurred) ?? 0;
+
+function insert(db: RecordDb, events: readonly PrefectEvent[]): void {
+  inTransaction(db, () => createEventWriter(db).insert(events, "backfill", 1));
+}
+
+function claim(db: RecordDb, kind: string, scope: string, fromUs: number, toUs: number): void {
+  inTransaction(db, () =>
+    addCoverage(db, kind, scope, {
+      fromUs,
+      toUs,
+      source: "backfill",
+      verifiedUs: toUs,
+      serverCount: null,
+      recordCount: null,
+    }),
+  );
+}
+
+const count = (db: RecordDb, table: string) =>
+  db.sqlite.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n;
+
+describe("dropping what is old", () => {
+  test("takes exactly what occurred before, in small steps, with its postings, blocks, words and resources", () => {
+    const random = seededRandom(11);
+    const db = openRecord(":memory:", "write");
+    const events = Array.from({ length: 900 }, () => someEvent(random));
+    insert(db, events);
+    insert(db, [
+      anEvent({
+        id: anId(1),
+        occurred: formatIsoUs(T0_US - DAY_US),
+        event: "old.only",
+        resource: { "prefect.resource.id": "old.only" },
+      }),
+    ]);
+    const before = T0_US + 20;
+    const kept = events.filter((event) => usOf(event) >= before);
+    let [dropped, steps] = [0, 0];
+    for (let more = true; more; steps += 1) {
+      const result = dropBefore(db, before, 70);
+      expect(result.events).toBeLessThanOrEqual(70);
+      dropped += result.events;
+      more = result.more;
+    }
+    expect([dropped, steps > 3]).toEqual([901 - kept.length, true]);
+    const held = findEvents(db, ALL).events;
+    expect(held).toEqual([...kept].sort((a, b) => usOf(a) - usOf(b) || (a.id < b.id ? -1 : 1)));
+    expect(countEventsByHour(db, ALL).reduce((sum, { n }) => sum + n, 0)).toBe(kept.length);
+    expect(count(db, "event_gone")).toBe(0);
+    expect(
+      db.sqlite
+        .query("SELECT count(*) AS n FROM related r WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.t = r.t)")
+        .get(),
+    ).toEqual({ n: 0 });
+    expect(db.sqlite.query("SELECT name FROM resource WHERE resource_id = 'old.only'").get()).toBeNull();
+    expect(
+      db.sqlite
+        .query("SELECT count(*) AS n FROM block b WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.blk = b.id)")
+        .get(),
+    ).toEqual({ n: 0 });
+    insert(db, events);
+    expect(findEvents(db, ALL).events).toHaveLength(900);
+  });
+
+  test("withdraws the claims first and keeps those that are younger", () => {
+    const db = openRecord(":memory:", "write");
+    insert(
+      db,
+      Array.from({ length: 200 }, (_, n) => anEvent({ occurred: formatIsoUs(T0_US + n) })),
+    );
+    for (const kind of ["event", "flow_run"]) claim(db, kind, "", T0_US, T0_US + 1000);
+    expect(dropBefore(db, T0_US + 100, 10).more).toBe(true);
+    for (const kind of ["event", "flow_run"])
+      expect(coveredRanges(db, kind, "")).toMatchObject([{ fromUs: T0_US + 100, toUs: T0_US + 1000 }]);
+  });
+
+  test("takes log lines, ended and vanished runs and their claims, never what still runs", () => {
+    const db = openRecord(":memory:", "write");
+    const old = formatIsoUs(T0_US - HOUR_US);
+    const run = (n: number, type: "COMPLETED" | "RUNNING", stamp: string) =>
+      aFlowRun({
+        id: anId(n),
+        state: aState({ type, timestamp: stamp }),
+        start_time: stamp,
+        ...(type === "RUNNING" ? {} : { end_time: stamp }),
+      });
+    inTransaction(db, () => {
+      upsertFlowRuns(
+        db,
+        [run(1, "COMPLETED", old), run(2, "RUNNING", old), run(3, "COMPLETED", formatIsoUs(T0_US))],
+        T0_US,
+      );
+      upsertLogs(
+        db,
+        [1, 2, 3].flatMap((n) => [
+          aLog({ flow_run_id: anId(n), timestamp: n === 3 ? formatIsoUs(T0_US) : old, message: `needle ${n}` }),
+        ]),
+      );
+    });
+    for (const n of [1, 2, 3]) for (const kind of ["log", "task_run"]) claim(db, kind, anId(n), 0, T0_US);
+    expect(dropBefore(db, T0_US)).toEqual({ events: 0, logs: 2, runs: 1, more: false });
+    expect([1, 2, 3].map((n) => readFlowRunRow(db, anId(n)) !== null)).toEqual([false, true, true]);
+    expect([1, 2, 3].map((n) => findLogsOfFlowRun(db, anId(n)).length)).toEqual([0, 0, 1]);
+    expect(
+      [1, 2, 3].map((n) => [coveredRanges(db, "log", anId(n)).length, coveredRanges(db, "task_run", anId(n)).length]),
+    ).toEqual([
+      [0, 0],
+      [0, 1],
+      [1, 1],
+    ]);
+    expect(db.sqlite.query("SELECT rowid FROM log_fts WHERE log_fts MATCH 'needle'").all()).toHaveLength(1);
+  });
+
+  test("by size: the oldest step comes first, whatever its kind, and the used space falls", () => {
+    const db = openRecord(tempRecordFile(), "write");
+    expect(oldestStep(db)).toBeNull();
+    const empty = usedBytes(db);
+    insert(
+      db,
+      Array.from({ length: 3000 }, (_, n) =>
+        anEvent({ occurred: formatIsoUs(T0_US + n * SECOND_US), payload: { text: anId() } }),
+      ),
+    );
+    expect(oldestStep(db, 500)).toBe(T0_US + 499 * SECOND_US + 1);
+    inTransaction(db, () => upsertLogs(db, [aLog({ timestamp: formatIsoUs(T0_US - HOUR_US) })]));
+    expect(oldestStep(db, 500)).toBe(T0_US - HOUR_US + 1);
+    const half = (empty + usedBytes(db)) / 2;
+    for (let at = oldestStep(db, 500); at !== null && usedBytes(db) > half; at = oldestStep(db, 500))
+      dropBefore(db, at, 500);
+    expect(usedBytes(db)).toBeLessThanOrEqual(half);
+    const held = findEvents(db, ALL).events.map(usOf);
+    expect(held.at(0)).toBeGreaterThan(T0_US);
+    expect(held.at(-1)).toBe(T0_US + 2999 * SECOND_US);
+    db.close();
+  });
+
+  test("gives the space back to the disk", () => {
+    const file = tempRecordFile();
+    const db = openRecord(file, "write");
+    const empty = usedBytes(db);
+    insert(
+      db,
+      Array.from({ length: 4000 }, (_, n) =>
+        anEvent({
+          occurred: formatIsoUs(T0_US + n * SECOND_US),
+          payload: { text: `${anId()} ${crypto.randomUUID()}` },
+        }),
+      ),
+    );
+    db.sqlite.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    const before = statSync(file).size;
+    while (dropBefore(db, T0_US + 3900 * SECOND_US).more);
+    while (giveBackSpace(db, 100));
+    expect(statSync(file).size - empty).toBeLessThan((before - empty) / 5);
+    expect(findEvents(db, ALL).events).toHaveLength(100);
+    db.close();
+  });
+});
+
+describe("forgetting", () => {
+  test("leaves nothing of dropped events in blocks that others share, nor in the index of words", () => {
+    const file = tempRecordFile();
+    const db = openRecord(file, "write");
+    const writer = createEventWriter(db);
+    const secret = (n: number) =>
+      anEvent({
+        id: anId(n),
+        occurred: formatIsoUs(T0_US + n),
+        payload: { text: n % 2 ? `keepword${n}` : `dropword${n}` },
+      });
+    inTransaction(db, () =>
+      writer.insert(
+        Array.from({ length: 230 }, (_, n) => secret(n)),
+        "live",
+        1,
+      ),
+    );
+    db.sqlite.run("DELETE FROM event WHERE (t - ?) % 2 = 0", [T0_US]);
+    inTransaction(db, () =>
+      writer.insert([anEvent({ id: anId(1000), occurred: formatIsoUs(T0_US + 500) })], "live", 1),
+    );
+    for (let at: number | null = 0; at !== null; at = scrubDropped(db, at, 2));
+    const text = db.sqlite
+      .query<{ data: Uint8Array }, []>("SELECT data FROM block")
+      .all()
+      .map(({ data }) => Buffer.from(Bun.zstdDecompressSync(data)).toString())
+      .join("\n");
+    expect(text).not.toContain("dropword");
+    const search = (words: string) =>
+      findEventsByText(db, { ...ALL, limit: 500, terms: parseSearchTerms(words) }).events.length;
+    expect([search("keepword*"), search("dropword*")]).toEqual([115, 0]);
+    expect(db.sqlite.query("SELECT rowid FROM block_fts WHERE block_fts MATCH 'dropword*'").all()).toEqual([]);
+    expect(findEvents(db, ALL).events).toHaveLength(116);
+    inTransaction(db, () =>
+      writer.insert(
+        Array.from({ length: 60 }, (_, n) => anEvent({ id: anId(2000 + n), occurred: formatIsoUs(T0_US + 600 + n) })),
+        "live",
+        1,
+      ),
+    );
+    expect(findEvents(db, ALL).events).toHaveLength(176);
+    db.close();
+  });
+
+  test("everything empties every table at once; the writer that was open goes on", () => {
+    const file = tempRecordFile();
+    const db = openRecord(file, "write");
+    const reader = openRecord(file, "read");
+    const writer = createEventWriter(db);
+    const some = (n: number) =>
+      anEvent({
+        id: anId(n),
+        event: `name.${n}`,
+        occurred: formatIsoUs(T0_US + n),
+        payload: { text: "words to find" },
+      });
+    inTransaction(db, () =>
+      writer.insert(
+        Array.from({ length: 120 }, (_, n) => some(n)),
+        "live",
+        1,
+      ),
+    );
+    claim(db, "event", "", 0, T0_US);
+    expect(findEvents(reader, ALL).events).toHaveLength(120);
+    dropEverything(db);
+    for (const { name } of db.sqlite
+      .query<{ name: string }, []>(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%fts%' AND name NOT LIKE 'sqlite_%'",
+      )
+      .all()) {
+      expect([name, count(db, name)]).toEqual([name, 0]);
+    }
+    expect(findEvents(reader, ALL).events).toEqual([]);
+    inTransaction(db, () => writer.insert([some(500), some(501)], "live", 1));
+    expect(findEvents(reader, ALL).events).toEqual([some(500), some(501)]);
+    db.sqlite.run("DELETE FROM event WHERE t = ?", [T0_US + 500]);
+    expect(count(db, "event_gone")).toBe(1);
+    while (giveBackSpace(db));
+    expect(db.sqlite.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+    reader.close();
+    db.close();
+  });
+});

@@ -1,0 +1,186 @@
+import { describe, expect, test } from "bun:test";
+import { SECOND_US } from "../../../src/lib/time.ts";
+import type { PrefectEvent } from "../../../src/model/events/event.ts";
+import type { TaskRun } from "../../../src/model/objects.ts";
+import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
+import { markFlowRunsDeleted, upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
+import { foldRunEvents } from "../../../src/store/runs/fold-events.ts";
+import {
+  findMissingParentTaskRuns,
+  findUnfinishedTaskRuns,
+  markTaskRunsDeleted,
+  readTaskRunRow,
+  toTaskRun,
+  upsertTaskRuns,
+  withEventPayload,
+} from "../../../src/store/runs/task-runs.ts";
+import { aFlowRun, aFlowRunEvent, anId, aState, aTaskRun, aTaskRunEvent, at, T0_US } from "../../support/builders.ts";
+
+function fold(db: RecordDb, ...events: PrefectEvent[]): string[] {
+  return inTransaction(
+    db,
+    () =>
+      foldRunEvents(
+        db,
+        events,
+        events.map((_, index) => 100 + index),
+      ).taskRunIds,
+  );
+}
+
+function upsert(db: RecordDb, run: TaskRun, readUs: number): string[] {
+  return inTransaction(db, () => upsertTaskRuns(db, [run], readUs));
+}
+
+function read(db: RecordDb, id: string): TaskRun {
+  const row = readTaskRunRow(db, id);
+  if (row === null) throw new Error("no such run");
+  return toTaskRun(row);
+}
+
+const flowRunId = anId();
+const base = aTaskRun({
+  flow_run_id: flowRunId,
+  tags: ["db"],
+  task_inputs: { url: [{ input_type: "parameter", name: "u" }] },
+});
+const running = {
+  ...base,
+  start_time: at(1),
+  end_time: null,
+  total_run_time: 0,
+  state: aState({ type: "RUNNING", timestamp: at(1) }),
+};
+const completed = {
+  ...base,
+  start_time: at(1),
+  end_time: at(3),
+  total_run_time: 2,
+  state: aState({ timestamp: at(3) }),
+};
+
+describe("task runs folded from events", () => {
+  test("copy what the client computed; the flow run comes from the related resources only", () => {
+    using db = aRecord();
+    const event = aTaskRunEvent(completed);
+    expect(fold(db, aTaskRunEvent(running), event)).toEqual([base.id]);
+    expect(readTaskRunRow(db, base.id)).toMatchObject({ t: 101, total_run_time: 2, run_count: 1, tags: '["db"]' });
+    expect(withEventPayload(read(db, base.id), event)).toMatchObject({
+      id: base.id,
+      flow_run_id: flowRunId,
+      task_key: base.task_key ?? "",
+      task_inputs: { url: [{ input_type: "parameter", name: "u" }] },
+      state_type: "COMPLETED",
+      start_time: at(1),
+      end_time: at(3),
+    });
+  });
+
+  test("never go backwards, whatever the order", () => {
+    using db = aRecord();
+    fold(db, aTaskRunEvent(completed));
+    expect(fold(db, aTaskRunEvent(running))).toEqual([]);
+    expect(read(db, base.id)).toMatchObject({ state_type: "COMPLETED", end_time: at(3) });
+  });
+
+  test("without the task run in the payload they follow the rules of flow runs", () => {
+    using db = aRecord();
+    for (const run of [running, completed]) fold(db, aTaskRunEvent(run, { payload: {} }));
+    expect(read(db, base.id)).toMatchObject({ start_time: at(1), end_time: at(3), total_run_time: 2, tags: [] });
+  });
+
+  test("flow runs and task runs of one batch are told apart", () => {
+    using db = aRecord();
+    const run = aFlowRun({ id: flowRunId });
+    const events = [aFlowRunEvent(run), aTaskRunEvent(completed)];
+    expect(inTransaction(db, () => foldRunEvents(db, events, [1, 2]))).toEqual({
+      flowRunIds: [flowRunId],
+      taskRunIds: [base.id],
+    });
+  });
+});
+
+describe("task runs told by REST", () => {
+  test("fill in the rest, and a reading that lags the event keeps the newer state", () => {
+    using db = aRecord();
+    fold(db, aTaskRunEvent(completed));
+    upsert(db, running, 1000);
+    expect(read(db, base.id)).toMatchObject({
+      state_type: "COMPLETED",
+      end_time: at(3),
+      task_key: base.task_key ?? "",
+    });
+    expect(upsert(db, completed, 2000)).toEqual([]);
+    expect(read(db, base.id)).toEqual(completed);
+    upsert(db, running, 1500);
+    expect(read(db, base.id)).toEqual(completed);
+  });
+
+  test("the stand-ins of subflows are missing until they were read", () => {
+    using db = aRecord();
+    const parent = aTaskRun({});
+    inTransaction(db, () => upsertFlowRuns(db, [aFlowRun({ parent_task_run_id: parent.id })], 1000));
+    expect(findMissingParentTaskRuns(db, 5)).toEqual([parent.id]);
+    upsert(db, parent, 1000);
+    expect(findMissingParentTaskRuns(db, 5)).toEqual([]);
+  });
+});
+
+describe("task runs that stay open", () => {
+  test("are found when their flow run has ended, for no event tells of it", () => {
+    using db = aRecord();
+    const [ended, open] = [aFlowRun({}), aFlowRun({ state_type: "RUNNING" })];
+    inTransaction(db, () => upsertFlowRuns(db, [ended, open], 1000));
+    const orphan = { ...running, id: anId(), flow_run_id: ended.id };
+    const busy = { ...running, id: anId(), flow_run_id: open.id };
+    fold(db, aTaskRunEvent(orphan), aTaskRunEvent(busy));
+    expect(findUnfinishedTaskRuns(db, { limit: 5, readBeforeUs: 5000, idleSinceUs: T0_US })).toEqual([orphan.id]);
+    const later = { limit: 5, readBeforeUs: 5000, idleSinceUs: T0_US + 9 * SECOND_US };
+    expect(findUnfinishedTaskRuns(db, later).toSorted()).toEqual([orphan.id, busy.id].toSorted());
+  });
+
+  test("go with their flow run when it is deleted, or by themselves", () => {
+    using db = aRecord();
+    fold(db, aTaskRunEvent(running));
+    inTransaction(db, () => markTaskRunsDeleted(db, [base.id], T0_US));
+    expect(readTaskRunRow(db, base.id)?.deleted_us).toBeNull();
+    inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], T0_US + 5 * SECOND_US));
+    expect(readTaskRunRow(db, base.id)?.deleted_us).toBe(T0_US + 5 * SECOND_US);
+    fold(db, aTaskRunEvent({ ...completed, state: aState({ timestamp: at(8) }) }));
+    expect(readTaskRunRow(db, base.id)?.deleted_us).toBeNull();
+  });
+
+  test("stay gone with their deleted flow run, whatever their client goes on telling", () => {
+    using db = aRecord();
+    inTransaction(db, () =>
+      upsertFlowRuns(db, [aFlowRun({ id: flowRunId, state: aState({ timestamp: at(0) }) })], T0_US),
+    );
+    fold(db, aTaskRunEvent(running));
+    inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], T0_US + 5 * SECOND_US));
+    fold(db, aTaskRunEvent({ ...completed, state: aState({ timestamp: at(8) }) }));
+    expect(readTaskRunRow(db, base.id)).toMatchObject({ state_type: "COMPLETED", deleted_us: T0_US + 5 * SECOND_US });
+  });
+
+  test("come back with a flow run that was there after all, but not those that went before it", () => {
+    using db = aRecord();
+    const parent = aFlowRun({ id: flowRunId, state: aState({ type: "RUNNING", timestamp: at(0) }) });
+    const gone = { ...running, id: anId() };
+    const deletedUs = (id: string) => readTaskRunRow(db, id)?.deleted_us;
+    inTransaction(db, () => upsertFlowRuns(db, [parent], T0_US));
+    fold(db, aTaskRunEvent(running), aTaskRunEvent(gone));
+    const [first, second, third] = [2, 5, 6].map((seconds) => T0_US + seconds * SECOND_US) as [number, number, number];
+    inTransaction(db, () => markTaskRunsDeleted(db, [gone.id], first));
+    inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], second));
+    expect([deletedUs(base.id), deletedUs(gone.id)]).toEqual([second, first]);
+    inTransaction(db, () => upsertFlowRuns(db, [parent], third));
+    expect([deletedUs(base.id), deletedUs(gone.id)]).toEqual([null, first]);
+    // A run that was read later than it was missed stays, and its task runs with it.
+    inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], second));
+    expect(deletedUs(base.id)).toBeNull();
+  });
+});
+
+function aRecord(): RecordDb & Disposable {
+  const db = openRecord(":memory:", "write");
+  return { ...db, [Symbol.dispose]: () => db.close() };
+}

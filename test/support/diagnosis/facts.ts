@@ -1,0 +1,157 @@
+/** Facts written by hand for the causes of a diagnosis: an empty world at one moment, to which a test adds what it is about. */
+
+import { HOUR_US } from "../../../src/lib/time.ts";
+import type { FlowRun, WorkPool, WorkQueue } from "../../../src/model/objects.ts";
+import type {
+  AutomationFacts,
+  CauseModule,
+  EndedRuns,
+  Facts,
+  Finding,
+  NamedRun,
+  PoolFacts,
+  QueueFacts,
+  RunError,
+  RunFacts,
+  SubjectKind,
+} from "../../../src/queries/diagnosis/findings/types.ts";
+import { allTools } from "../../../src/tools/index.ts";
+import { aFlowRun, aLog, anAutomation, anId, at, aWorkPool, aWorkQueue, T0_US } from "../builders.ts";
+
+/** An hour after the builders' times. */
+export const NOW_US = T0_US + HOUR_US;
+export const NOW = at(3_600);
+
+export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts {
+  return {
+    subject: { kind, id: anId(900), name: "subject" },
+    nowUs: NOW_US,
+    heardUs: NOW_US,
+    window: { fromUs: T0_US, toUs: NOW_US },
+    run: null,
+    deployments: [],
+    goneDeployment: null,
+    pools: [],
+    waiting: [],
+    active: [],
+    running: [],
+    ended: someEnded(),
+    failures: [],
+    limits: [],
+    historyLimits: [],
+    alike: [],
+    throttling: null,
+    automation: null,
+    unchecked: [],
+    ...given,
+  };
+}
+
+/** Ended runs, newest first, and no others. */
+export function someEnded(newest: readonly NamedRun[] = []): EndedRuns {
+  const bad = newest.filter(({ run }) => run.state_type === "FAILED" || run.state_type === "CRASHED");
+  return { newest, bad, total: newest.length, badTotal: bad.length, isCut: false };
+}
+
+export function aNamedRun(run: Partial<FlowRun> = {}, given: Partial<NamedRun> = {}): NamedRun {
+  return { run: aFlowRun(run), flowName: "load-orders", deploymentName: "nightly", ...given };
+}
+
+export function someRunFacts(run: Partial<FlowRun> = {}, given: Partial<RunFacts> = {}): RunFacts {
+  return {
+    ...aNamedRun(run),
+    deletedUs: null,
+    deployment: null,
+    pool: null,
+    queue: null,
+    tasks: [],
+    logs: [],
+    events: [],
+    error: null,
+    children: [],
+    parent: null,
+    history: [],
+    ...given,
+  };
+}
+
+/** Facts about one run. */
+export function factsOfRun(run: Partial<FlowRun>, given: Partial<RunFacts> = {}, facts: Partial<Facts> = {}): Facts {
+  return someFacts("flow_run", { run: someRunFacts(run, given), ...facts });
+}
+
+export function aRunError(given: Partial<RunError> = {}): RunError {
+  return {
+    type: "KeyError",
+    message: "'price'",
+    frame: { file: "/srv/flows/etl.py", line: 41, function: "load_rows", code: "raise boom" },
+    lines: [],
+    fingerprint: "KeyError|'price'|etl.py:load_rows",
+    task: null,
+    ...given,
+  };
+}
+
+export function somePool(
+  pool: Partial<WorkPool> = {},
+  given: Partial<Omit<PoolFacts, "pool">> & { queue?: Partial<WorkQueue> } = {},
+): PoolFacts {
+  const { queue, ...rest } = given;
+  const own = aWorkPool(pool);
+  const held: QueueFacts = {
+    queue: aWorkQueue({ id: QUEUE_ID, work_pool_id: own.id, work_pool_name: own.name, last_polled: NOW, ...queue }),
+    activeSlots: 0,
+    holders: [],
+    waiting: 0,
+  };
+  return {
+    pool: own,
+    queues: [held],
+    workers: [],
+    areWorkersKnown: true,
+    seenUs: NOW_US,
+    queuesSeenUs: NOW_US,
+    activeSlots: 0,
+    holders: [],
+    ...rest,
+  };
+}
+
+/** The queue of `somePool`. */
+export const QUEUE_ID = anId(700);
+
+/** A run of `etl-pool` that is late in its queue. */
+export function aLateRun(given: Partial<FlowRun> = {}): NamedRun {
+  return aNamedRun({
+    name: "late-run",
+    state_type: "SCHEDULED",
+    state_name: "Late",
+    expected_start_time: at(3_000),
+    work_pool_name: "etl-pool",
+    work_queue_name: "default",
+    work_queue_id: QUEUE_ID,
+    ...given,
+  });
+}
+
+export function someAutomation(given: Partial<AutomationFacts> = {}): AutomationFacts {
+  return { automation: anAutomation(), replay: null, events: [], ...given };
+}
+
+export function anErrorLine(message: string): ReturnType<typeof aLog> {
+  return aLog({ level: 40, message });
+}
+
+/** The single finding of a cause; fails the test when there is another number of them, or when it proposes what no tool takes. */
+export function onlyFinding(cause: CauseModule, facts: Facts): Finding {
+  const found = cause.judge(facts);
+  const [first] = found;
+  if (!first || found.length !== 1) throw new Error(`${cause.code}: ${found.length} findings`);
+  for (const { tool, args } of first.next ?? []) {
+    // Names as published: a client knows no aliases.
+    const taken = Object.keys(allTools.find(({ name }) => name === tool)?.input.shape ?? {});
+    const strange = Object.keys(args).filter((name) => !taken.includes(name));
+    if (taken.length === 0 || strange.length > 0) throw new Error(`${cause.code}: ${tool} takes no ${strange}`);
+  }
+  return first;
+}

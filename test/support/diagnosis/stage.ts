@@ -1,0 +1,204 @@
+/** A real Prefect server, the product beside it, and one question after another with what each answer must and must not say. */
+import { expect } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { silentLogger } from "../../../src/lib/logger.ts";
+import type { PrefectApi } from "../../../src/prefect/api.ts";
+import { createPrefectClient } from "../../../src/prefect/client.ts";
+import { DEFAULT_CONNECTION } from "../../../src/prefect/transport/connection.ts";
+import { openRecord } from "../../../src/store/database.ts";
+import { recordFileName } from "../../../src/store/record-file.ts";
+import { runTool } from "../../../src/tools/definition/define-tool.ts";
+import { diagnoseTool } from "../../../src/tools/runs/diagnose.ts";
+import { type Product, startProduct, type ToolResult } from "../product.ts";
+import { type RealPrefect, startRealPrefect } from "../real-prefect.ts";
+import { Scene } from "./scene.ts";
+
+export interface Expectation {
+  readonly ask: Record<string, string>;
+  readonly verdict?: string;
+  /** Each stands in the first cause. */
+  readonly first?: readonly (string | RegExp)[];
+  /** Each stands somewhere in the answer. */
+  readonly anywhere?: readonly (string | RegExp)[];
+  /** None stands in any summary. */
+  readonly never?: readonly RegExp[];
+}
+
+interface Cause {
+  readonly code: string;
+  readonly summary: string;
+}
+
+/** What may not be said where it is not so. */
+export const NO_WORKER = /no worker|worker .* offline/i;
+export const PAUSED = /is paused/i;
+export const FULL = /is full/i;
+
+/** The best sequence of the official server 0.0.1b13 for the same question: calls, tokens of the answers, requests. */
+const OFFICIAL: Readonly<Record<string, readonly [number, number, number]>> = {
+  "failed-upstream-503": [2, 680, 4],
+  "nested-subflow-failure": [4, 1_612, 8],
+  "error-after-1500-lines": [4, 10_679, 8],
+  "pool-slots-held": [5, 2_593, 23],
+  "deployment-limit-held": [2, 455, 6],
+  "automation-threshold": [3, 6_950, 5],
+  "automation-action-failed": [3, 909, 5],
+  "many-failures-one-cause": [3, 6_958, 8],
+  "worker-stale": [3, 3_038, 8],
+};
+
+export const MOST_TOKENS = 1_500;
+
+export class Stage implements AsyncDisposable {
+  readonly cases = new Map<string, Expectation>();
+  readonly tokens: number[] = [];
+  private readonly rows: string[] = [];
+
+  readonly prefect: RealPrefect;
+  readonly product: Product;
+  readonly scene: Scene;
+  private readonly folder: string;
+
+  private constructor(prefect: RealPrefect, product: Product, folder: string) {
+    this.prefect = prefect;
+    this.product = product;
+    this.scene = new Scene(prefect);
+    this.folder = folder;
+  }
+
+  static async open(): Promise<Stage> {
+    const prefect = await startRealPrefect();
+    const folder = mkdtempSync(join(tmpdir(), "diagnosis-"));
+    const env = { HOME: folder, PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: folder };
+    return new Stage(prefect, await startProduct({ env }), folder);
+  }
+
+  /** Names a case and what its answer must be. */
+  readonly expect = (name: string, expectation: Expectation): void => {
+    this.cases.set(name, expectation);
+  };
+
+  /** Asks over MCP and checks; then counts the same question's requests to Prefect. */
+  async run(name: string): Promise<ToolResult> {
+    const expectation = this.cases.get(name);
+    if (!expectation) throw new Error(`not set up: ${name}`);
+    const startMs = performance.now();
+    const answer = await this.product.call("diagnose", expectation.ask);
+    const ms = performance.now() - startMs;
+    let requests = await this.countRequests(expectation.ask);
+    if (requests.length > 3) {
+      // A list had just grown older than a minute; the product has read it again by now.
+      await Bun.sleep(1_500);
+      requests = await this.countRequests(expectation.ask);
+    }
+    this.note(name, answer, requests.length, ms);
+    check(name, answer, expectation);
+    expect({ name, requests: requests.length <= 3 ? "at most 3" : requests }).toEqual({ name, requests: "at most 3" });
+    return answer;
+  }
+
+  /** Asks a product that has only just begun, with nothing recorded. */
+  async runCold(name: string, product: Product): Promise<void> {
+    const expectation = this.cases.get(name);
+    if (!expectation) throw new Error(`not set up: ${name}`);
+    check(name, await product.call("diagnose", expectation.ask), expectation);
+  }
+
+  /** A second product beside the first, with a record of its own. */
+  another(): Promise<Product> {
+    const folder = join(this.folder, "another");
+    return startProduct({ env: { HOME: folder, PREFECT_API_URL: this.prefect.url, PREFECT_MCP_DATA_DIR: folder } });
+  }
+
+  /** Asks again without Prefect: the same must be said. */
+  async runOffline(name: string): Promise<void> {
+    const expectation = this.cases.get(name);
+    if (!expectation) throw new Error(`not set up: ${name}`);
+    const answer = await this.product.call("diagnose", expectation.ask);
+    check(name, answer, expectation);
+    expect(answer.structured.source).toBe("record");
+  }
+
+  private async countRequests(args: Record<string, string>): Promise<string[]> {
+    const clock = systemClock;
+    const client = createPrefectClient(
+      { ...DEFAULT_CONNECTION, url: this.prefect.url },
+      { clock, logger: silentLogger },
+    );
+    const db = openRecord(join(this.folder, recordFileName(client.url)), "read");
+    const asked: string[] = [];
+    const api: PrefectApi = new Proxy(client, {
+      get(target, key) {
+        const member = Reflect.get(target, key);
+        if (typeof member !== "function") return member;
+        return (...given: unknown[]) => {
+          asked.push(String(key));
+          return Reflect.apply(member, target, given);
+        };
+      },
+    });
+    const query = {
+      record: () => db,
+      api: () => api,
+      clock,
+      keep: () => undefined,
+      freshMs: 60_000,
+      liveDeadlineMs: 8_000,
+      uiUrl: null,
+      instance: client.url,
+    };
+    const { signal } = new AbortController();
+    await runTool(diagnoseTool, { query, signal, progress: () => undefined, isCloud: false }, args);
+    client.close();
+    db.close();
+    return asked;
+  }
+
+  private note(name: string, answer: ToolResult, requests: number, ms: number): void {
+    const tokens = tokensOf(answer);
+    if (!answer.isError) this.tokens.push(tokens);
+    const official = OFFICIAL[name];
+    const theirs = official ? `${official[0]} calls ${official[1]} tokens ${official[2]} requests` : "";
+    this.rows.push(
+      `${name.padEnd(34)} 1 call ${pad(tokens, 5)} tokens ${requests} requests ${pad(Math.round(ms), 4)} ms   ${theirs}`,
+    );
+  }
+
+  /** Tokens in the middle of all answers. */
+  median(): number {
+    return this.tokens.toSorted((a, b) => a - b)[Math.floor(this.tokens.length / 2)] ?? 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.product[Symbol.asyncDispose]();
+    await this.prefect[Symbol.asyncDispose]();
+    rmSync(this.folder, { recursive: true, force: true });
+    process.stderr.write(`${this.rows.join("\n")}\nmedian ${this.median()} tokens\n`);
+  }
+}
+
+function pad(value: number, width: number): string {
+  return String(value).padStart(width);
+}
+
+/** Of the larger channel: characters / 4. */
+function tokensOf(answer: ToolResult): number {
+  return Math.ceil(Math.max(answer.text.length, JSON.stringify(answer.structured).length) / 4);
+}
+
+function check(name: string, answer: ToolResult, expectation: Expectation): void {
+  const causes: readonly Cause[] = answer.structured.causes ?? [];
+  const summaries = causes.map((cause) => cause.summary).join("\n");
+  const firstCause = JSON.stringify(causes[0] ?? null);
+  const all = JSON.stringify(answer.structured);
+  if (expectation.verdict)
+    expect({ name, verdict: answer.structured.verdict, summaries }).toMatchObject({ verdict: expectation.verdict });
+  for (const part of expectation.first ?? []) expect(firstCause).toMatch(part);
+  for (const part of expectation.anywhere ?? []) expect(all).toMatch(part);
+  for (const part of expectation.anywhere ?? []) expect(answer.text).toMatch(part);
+  for (const part of expectation.never ?? []) expect(summaries).not.toMatch(part);
+  expect(tokensOf(answer)).toBeLessThanOrEqual(MOST_TOKENS);
+}

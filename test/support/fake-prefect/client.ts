@@ -1,0 +1,28 @@
+/** Clients of the fake server, and what tests look at when a call fails. */
+import { AppError } from "../../../src/errors.ts";
+import { silentLogger } from "../../../src/lib/logger.ts";
+import { createPrefectClient, type PrefectClient } from "../../../src/prefect/client.ts";
+import { DEFAULT_CONNECTION, type PrefectConnection } from "../../../src/prefect/transport/connection.ts";
+import { fastClock } from "../fast-clock.ts";
+
+/** A client whose waits pass fifty times as fast, without randomness in them. */
+export function connect(
+  fake: { readonly url: string },
+  options: Partial<PrefectConnection> = {},
+  clock = fastClock(50),
+): PrefectClient {
+  const connection = { ...DEFAULT_CONNECTION, url: fake.url, userAgent: "prefect-mcp-bun/0.1.0", ...options };
+  return createPrefectClient(connection, { clock, logger: silentLogger, random: () => 0.5 });
+}
+
+/** The AppError of a call that must fail. */
+export async function failure(call: Promise<unknown>): Promise<AppError> {
+  const error = await call.then(
+    () => new Error("it did not fail"),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof AppError)) throw error;
+  return error;
+}
+
+export const facts = ({ code, message, hint }: AppError) => ({ code, message, hint });

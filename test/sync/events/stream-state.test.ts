@@ -1,0 +1,162 @@
+import { describe, expect, test } from "bun:test";
+import {
+  dueInMs,
+  FIRST_STATE,
+  nextStreamState,
+  type StreamContext,
+  type StreamEvent,
+  type StreamState,
+  shownState,
+} from "../../../src/sync/events/stream-state.ts";
+
+const context: StreamContext = { nowMs: 100_000, chance: 0.5, dialMs: 5_000, barredMs: 60_000 };
+const EVENTS: readonly StreamEvent[] = ["due", "accepted", "lost", "unreachable", "barred", "stop"];
+
+const waiting: StreamState = { name: "waiting", dialAtMs: 99_000, dialledMs: 90_000, refusals: 0 };
+const waitingRefused: StreamState = { ...waiting, refusals: 1 };
+const connecting: StreamState = { name: "connecting", dialledMs: 99_900, refusals: 0 };
+const connectingAgain: StreamState = { ...connecting, refusals: 1 };
+const open: StreamState = { name: "open", dialledMs: 50_000, sinceMs: 51_000 };
+const refused: StreamState = { name: "refused", dialAtMs: 99_000, dialledMs: 90_000, refusals: 2 };
+const barred: StreamState = { name: "barred", dialAtMs: 99_000, dialledMs: 40_000 };
+const off: StreamState = { name: "off" };
+
+/** State after each event, and what is to be done; "same" where nothing happens. */
+const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "same", ...string[]]>][] = [
+  [
+    "waiting",
+    waiting,
+    {
+      due: [{ name: "connecting", dialledMs: 100_000, refusals: 0 }, "dial"],
+      accepted: ["same"],
+      lost: ["same"],
+      unreachable: ["same"],
+      barred: ["same"],
+      stop: [off],
+    },
+  ],
+  [
+    "waiting after a refusal",
+    waitingRefused,
+    {
+      due: [{ name: "connecting", dialledMs: 100_000, refusals: 1 }, "dial"],
+      accepted: ["same"],
+      lost: ["same"],
+      unreachable: ["same"],
+      barred: ["same"],
+      stop: [off],
+    },
+  ],
+  [
+    "connecting",
+    connecting,
+    {
+      due: ["same"],
+      accepted: [{ name: "open", dialledMs: 99_900, sinceMs: 100_000 }, "catch-up"],
+      lost: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 1 }],
+      unreachable: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 0 }],
+      barred: [{ name: "barred", dialAtMs: 160_000, dialledMs: 99_900 }],
+      stop: [off, "hang-up"],
+    },
+  ],
+  [
+    "connecting after a refusal",
+    connectingAgain,
+    {
+      due: ["same"],
+      accepted: [{ name: "open", dialledMs: 99_900, sinceMs: 100_000 }, "catch-up"],
+      lost: [{ name: "refused", dialAtMs: 107_500, dialledMs: 99_900, refusals: 2 }],
+      unreachable: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 0 }],
+      barred: [{ name: "barred", dialAtMs: 160_000, dialledMs: 99_900 }],
+      stop: [off, "hang-up"],
+    },
+  ],
+  [
+    "open",
+    open,
+    {
+      due: ["same"],
+      accepted: ["same"],
+      lost: [{ name: "waiting", dialAtMs: 100_000, dialledMs: 50_000, refusals: 0 }, "catch-up"],
+      unreachable: [{ name: "waiting", dialAtMs: 100_000, dialledMs: 50_000, refusals: 0 }, "catch-up"],
+      barred: [{ name: "barred", dialAtMs: 160_000, dialledMs: 50_000 }, "catch-up"],
+      stop: [off, "hang-up"],
+    },
+  ],
+  [
+    "refused",
+    refused,
+    {
+      due: [{ name: "connecting", dialledMs: 100_000, refusals: 2 }, "dial"],
+      accepted: ["same"],
+      lost: ["same"],
+      unreachable: ["same"],
+      barred: ["same"],
+      stop: [off],
+    },
+  ],
+  [
+    "barred",
+    barred,
+    {
+      due: [{ name: "connecting", dialledMs: 100_000, refusals: 0 }, "dial"],
+      accepted: ["same"],
+      lost: ["same"],
+      unreachable: ["same"],
+      barred: ["same"],
+      stop: [off],
+    },
+  ],
+  [
+    "off",
+    off,
+    { due: ["same"], accepted: ["same"], lost: ["same"], unreachable: ["same"], barred: ["same"], stop: ["same"] },
+  ],
+];
+
+describe("the state of the stream", () => {
+  for (const [name, state, row] of TABLE) {
+    for (const event of EVENTS) {
+      const [next, ...effects] = row[event];
+      test(`${name}, ${event}: ${next === "same" ? "nothing" : next.name}`, () => {
+        expect(nextStreamState(state, event, context)).toEqual({
+          state: next === "same" ? state : next,
+          effects: effects as never,
+        });
+      });
+    }
+  }
+
+  test("dials at once at the start", () => {
+    expect(dueInMs(FIRST_STATE, 1_795_348_800_000)).toBe(0);
+  });
+
+  test("keeps attempts five seconds apart when a fresh connection is lost", () => {
+    const fresh: StreamState = { name: "open", dialledMs: 98_000, sinceMs: 98_300 };
+    const { state } = nextStreamState(fresh, "lost", context);
+    expect(dueInMs(state, context.nowMs)).toBe(3_000);
+  });
+
+  test("never waits above ten seconds after a failed attempt, whatever chance says", () => {
+    for (const chance of [0, 0.999]) {
+      const { state } = nextStreamState(connecting, "unreachable", { ...context, chance });
+      expect(dueInMs(state, context.nowMs)).toBeGreaterThanOrEqual(5_000);
+      expect(dueInMs(state, context.nowMs)).toBeLessThanOrEqual(10_000);
+    }
+  });
+
+  test("waits a minute at most when our clock is set back", () => {
+    expect(dueInMs(barred, barred.dialledMs - 3_600_000)).toBe(60_000);
+  });
+
+  test("has a word for readers", () => {
+    expect([waiting, connecting, open, refused, barred, off].map(shownState)).toEqual([
+      "connecting",
+      "connecting",
+      "open",
+      "refused",
+      "refused",
+      "off",
+    ]);
+  });
+});

@@ -1,0 +1,163 @@
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../../src/errors.ts";
+import type { Deployment } from "../../../src/model/objects.ts";
+import { findObjects } from "../../../src/store/objects/objects.ts";
+import { findFact } from "../../../src/store/sync-state.ts";
+import { kindsNamedBy, Snapshots } from "../../../src/sync/runs/snapshots.ts";
+import { aDeployment, aWorker, aWorkPool, T0_US } from "../../support/builders.ts";
+import { aBench, SECOND, still } from "../bench.ts";
+
+describe("the lists of objects", () => {
+  test("are all read at the start", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.objects = { deployment: [aDeployment()], work_pool: [aWorkPool({ name: "lake" })], worker: [aWorker()] };
+    const snapshots = new Snapshots(ctx);
+    await snapshots.turn(still);
+    expect(prefect.asked.sort()).toEqual([
+      "automation 0",
+      "concurrency_limit 0",
+      "deployment 0",
+      "flow 0",
+      "work_pool 0",
+      "work_queue 0",
+      "workers of lake",
+    ]);
+    expect(findObjects(ctx.db, "deployment")).toHaveLength(1);
+    expect(findFact(ctx.db, "read:worker")).toEqual({ readUs: T0_US, count: 1 });
+  });
+
+  test("are read again when an event names them: soon, and not more often than every five seconds", async () => {
+    const { ctx, prefect, clock } = aBench();
+    const snapshots = new Snapshots(ctx);
+    await snapshots.turn(still);
+    prefect.asked.length = 0;
+    clock.us += 60 * SECOND;
+    expect(snapshots.note(["prefect.deployment.updated", "prefect.flow-run.Running"])).toBe(true);
+    expect(await snapshots.turn(still)).toBe(700);
+    clock.us += SECOND;
+    await snapshots.turn(still);
+    expect(prefect.asked).toEqual(["deployment 0"]);
+    snapshots.note(["prefect.deployment.ready"]);
+    expect(await snapshots.turn(still)).toBe(5_000);
+  });
+
+  test("are read every fifteen seconds for a client, and every ten minutes for nobody, within the idle allowance", async () => {
+    const { ctx, prefect, clock } = aBench();
+    const snapshots = new Snapshots(ctx);
+    await snapshots.turn(still);
+    prefect.asked.length = 0;
+    snapshots.touch();
+    expect(await snapshots.turn(still)).toBe(15_000);
+    clock.us += 15 * SECOND;
+    await snapshots.turn(still);
+    expect(prefect.asked).toHaveLength(6);
+    clock.us += 20 * 60 * SECOND;
+    prefect.asked.length = 0;
+    const waitMs = await snapshots.turn(still);
+    // Three may go at once after a while, the rest at less than one a minute.
+    expect(prefect.asked).toHaveLength(3);
+    expect(waitMs).toBe(60_000);
+  });
+
+  test("are read though another one fails again and again, and what an event named is read once it can be", async () => {
+    const { ctx, prefect, clock } = aBench();
+    prefect.before = (asked) => {
+      if (asked.startsWith("work_pool ")) throw new AppError("unavailable", "busy", { status: 503 });
+    };
+    const snapshots = new Snapshots(ctx);
+    const turns = async (count: number) => {
+      for (let n = 0; n < count; n += 1) {
+        snapshots.touch();
+        await snapshots.turn(still).catch(() => undefined);
+        clock.us += 5 * SECOND;
+      }
+    };
+    await turns(8);
+    expect(findFact(ctx.db, "read:automation")).not.toBeNull();
+    expect(findFact(ctx.db, "read:work_pool")).toBeNull();
+    snapshots.note(["prefect.work-pool.updated"]);
+    await turns(1);
+    prefect.before = () => undefined;
+    prefect.objects.work_pool = [aWorkPool({ name: "lake" })];
+    await turns(8);
+    expect(findObjects(ctx.db, "work_pool")).toHaveLength(1);
+  });
+
+  test("do not claim that there are no workers where the pools may not be read", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.objects = { work_pool: [aWorkPool({ name: "lake" })], worker: [aWorker()] };
+    prefect.before = (asked) => {
+      if (asked.startsWith("work_pool ")) throw new AppError("unauthorized", "forbidden", { status: 403 });
+    };
+    await new Snapshots(ctx).turn(still);
+    expect(findFact(ctx.db, "read:worker")).toBeNull();
+  });
+
+  test("do not keep an urgent list waiting behind idle ones", async () => {
+    const { ctx, prefect, clock } = aBench();
+    const snapshots = new Snapshots(ctx);
+    await snapshots.turn(still);
+    clock.us += 20 * 60 * SECOND;
+    await snapshots.turn(still);
+    prefect.asked.length = 0;
+    snapshots.note(["prefect.automation.created"]);
+    clock.us += SECOND;
+    await snapshots.turn(still);
+    expect(prefect.asked).toEqual(["automation 0"]);
+  });
+
+  test("are read in pages that overlap, and anew when a row vanished between two pages", async () => {
+    const { ctx, prefect } = aBench();
+    const rows = Array.from({ length: 9 }, (_, i) => aDeployment({ name: `d${i}` }));
+    prefect.objects.deployment = [...rows];
+    prefect.before = (asked) => {
+      if (asked === "deployment 3") prefect.objects.deployment = rows.slice(1);
+    };
+    await new Snapshots(ctx).read("deployment", "reconcile", still);
+    expect(findObjects(ctx.db, "deployment").map((one) => one.name)).toEqual(rows.slice(1).map((row) => row.name));
+    expect(prefect.asked).toEqual(["deployment 0", "deployment 3", "deployment 0", "deployment 3", "deployment 6"]);
+  });
+
+  test("mark nothing as gone when a list never stands still", async () => {
+    const { ctx, prefect } = aBench();
+    let rows: Deployment[] = Array.from({ length: 9 }, (_, i) => aDeployment({ name: `d${i}` }));
+    prefect.objects.deployment = [...rows];
+    const snapshots = new Snapshots(ctx);
+    await snapshots.read("deployment", "reconcile", still);
+    prefect.before = () => {
+      rows = [...rows.slice(1), ...rows.slice(0, 1)];
+      prefect.objects.deployment = rows;
+    };
+    await snapshots.read("deployment", "reconcile", still);
+    expect(findObjects(ctx.db, "deployment")).toHaveLength(9);
+  });
+
+  test("of a route that an older server lacks are asked for no more often than usual", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.before = (asked) => {
+      if (asked.startsWith("automation")) throw new AppError("not_found", "no such route", { status: 404 });
+    };
+    const snapshots = new Snapshots(ctx);
+    await snapshots.turn(still);
+    expect(prefect.asked.filter((asked) => asked.startsWith("automation"))).toHaveLength(1);
+    expect(findFact(ctx.db, "read:automation")).toBeNull();
+  });
+
+  test("follow from the names of events", () => {
+    const names = {
+      "prefect.deployment.ready": ["deployment"],
+      "prefect.work-pool.paused": ["work_pool", "work_queue"],
+      "prefect.work-queue.updated": ["work_queue"],
+      "prefect.worker.started": ["worker"],
+      "prefect.worker.submitted-flow-run": [],
+      "prefect.automation.triggered": ["automation"],
+      "prefect.concurrency-limit.acquired": ["concurrency_limit"],
+      "prefect.flow.created": ["flow"],
+      "prefect.flow-run.Completed": [],
+      "lake.loaded": [],
+    };
+    const found: Record<string, readonly string[]> = {};
+    for (const name of Object.keys(names)) found[name] = kindsNamedBy(name);
+    expect(found).toEqual(names);
+  });
+});

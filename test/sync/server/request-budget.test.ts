@@ -1,0 +1,132 @@
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../../src/errors.ts";
+import { Budget } from "../../../src/sync/server/request-budget.ts";
+import { aBench, failureOf, ManualClock, still } from "../bench.ts";
+
+function aBudget(perMinute: number) {
+  const clock = new ManualClock();
+  return { clock, budget: new Budget({ clock, perMinute, idlePerMinute: 2 }) };
+}
+
+describe("the request budget", () => {
+  test("lets a whole minute's requests go at once and then one after the other", async () => {
+    const { clock, budget } = aBudget(60);
+    for (let i = 0; i < 60; i += 1) await budget.take("catch-up", still);
+    expect(clock.slept).toEqual([]);
+    await budget.take("catch-up", still);
+    await budget.take("catch-up", still);
+    expect(clock.slept).toEqual([1_000, 1_000]);
+  });
+
+  test("keeps a share for what is more urgent", async () => {
+    const { clock, budget } = aBudget(100);
+    let spent = 0;
+    while (clock.slept.length === 0 && spent < 200) {
+      await budget.take("verify", still);
+      spent += 1;
+    }
+    // 40 % are left to others, and are there at once for a catch-up.
+    expect(spent).toBeGreaterThan(55);
+    expect(spent).toBeLessThan(65);
+    const before = clock.slept.length;
+    for (let i = 0; i < 30; i += 1) await budget.take("catch-up", still);
+    expect(clock.slept.length).toBe(before);
+  });
+
+  test("sends nothing while Retry-After lasts, whatever its urgency", async () => {
+    const { clock, budget } = aBudget(600);
+    budget.pause(7_000);
+    await budget.take("catch-up", still);
+    expect(clock.slept).toEqual([7_000]);
+  });
+
+  test("does not wait for ever when our clock is set back during a pause", async () => {
+    const { clock, budget } = aBudget(600);
+    budget.pause(7_000);
+    clock.us -= 86_400_000_000;
+    await budget.take("catch-up", still);
+    expect(clock.slept.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(3_600_000);
+  });
+
+  test("gives idle work a small allowance that begins empty and does not pile up", () => {
+    const { clock, budget } = aBudget(600);
+    expect(budget.idleWaitMs(1)).toBe(30_000);
+    clock.us += 600_000_000;
+    expect([1, 1, 1, 1].map((n) => budget.idleWaitMs(n))).toEqual([0, 0, 0, 30_000]);
+  });
+
+  test("lets idle work of many requests go when the allowance is full, and makes it up afterwards", () => {
+    const { clock, budget } = aBudget(600);
+    clock.us += 600_000_000;
+    expect(budget.idleWaitMs(5)).toBe(0);
+    expect(budget.idleWaitMs(1)).toBe(90_000);
+  });
+
+  test("stops waiting when it is aborted", async () => {
+    const { budget } = aBudget(600);
+    const stop = new AbortController();
+    stop.abort();
+    budget.pause(60_000);
+    await budget.take("catch-up", stop.signal);
+  });
+});
+
+describe("requests within the budget", () => {
+  test("are tried again after a failure that may pass, and noted as contact", async () => {
+    const { ctx, prefect, clock } = aBench();
+    let failures = 2;
+    prefect.before = () => {
+      failures -= 1;
+      if (failures >= 0) throw new AppError("unavailable", "busy", { status: 503 });
+    };
+    expect(await ctx.requests.call("catch-up", still, (api) => api.readVersion())).toBe("3.8.8");
+    expect(clock.slept).toEqual([500, 1_500]);
+    expect(ctx.requests.spent).toEqual({ total: 3, lastMinute: 3 });
+    expect(ctx.contact.isReachable).toBe(true);
+  });
+
+  test("give up with the server's own error when it goes on failing, and say that contact is lost", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.before = () => {
+      throw new AppError("unavailable", "nothing accepts connections");
+    };
+    const error = await failureOf(ctx.requests.call("catch-up", still, (api) => api.readVersion()));
+    expect(error.message).toBe("nothing accepts connections");
+    expect(ctx.contact.fact.reachable).toBe(false);
+    expect(ctx.contact.fact.error).toEqual({ code: "unavailable", message: "nothing accepts connections", hint: null });
+    expect(prefect.asked).toHaveLength(3);
+  });
+
+  test("hold up everybody when Prefect says when to come back", async () => {
+    const { ctx, prefect, clock } = aBench();
+    let first = true;
+    prefect.before = () => {
+      if (first) {
+        first = false;
+        throw new AppError("rate_limited", "too many", { status: 429, retryAfterMs: 9_000 });
+      }
+    };
+    await ctx.requests.call("catch-up", still, (api) => api.readVersion());
+    expect(clock.slept.reduce((a, b) => a + b, 0)).toBe(9_000);
+    expect(ctx.contact.isReachable).toBe(true);
+  });
+
+  test("do not take one question that Prefect cannot answer for a loss of contact", async () => {
+    const { ctx, prefect } = aBench();
+    await ctx.requests.call("verify", still, (api) => api.readVersion());
+    prefect.before = () => {
+      throw new AppError("unavailable", "index past the last bucket", { status: 500 });
+    };
+    await failureOf(ctx.requests.call("verify", still, (api) => api.countEvents("time", { filter: {} }), 0));
+    expect(ctx.contact.isReachable).toBe(true);
+  });
+
+  test("are not tried again when that is useless", async () => {
+    const { ctx, prefect } = aBench();
+    prefect.before = () => {
+      throw new AppError("unauthorized", "no such key", { status: 401 });
+    };
+    const error = await failureOf(ctx.requests.call("catch-up", still, (api) => api.readVersion()));
+    expect([error.code, prefect.asked.length, ctx.contact.isReachable]).toEqual(["unauthorized", 1, false]);
+  });
+});

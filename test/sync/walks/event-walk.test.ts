@@ -1,0 +1,162 @@
+import { describe, expect, test } from "bun:test";
+import type { PrefectEvent } from "../../../src/model/events/event.ts";
+import type { EventPage } from "../../../src/prefect/api.ts";
+import { type EventReader, type WalkStep, walkEvents } from "../../../src/sync/walks/event-walk.ts";
+import { T0_US } from "../../support/builders.ts";
+import { anEventAt, failureOf, SECOND, TinyPrefect } from "../bench.ts";
+
+const range = { fromUs: T0_US, toUs: T0_US + 100 * SECOND };
+const options = { pageSize: 5, exactTotals: true };
+
+function prefectWith(events: PrefectEvent[]): { prefect: TinyPrefect; reader: EventReader } {
+  const prefect = new TinyPrefect();
+  prefect.events = events;
+  return { prefect, reader: { filter: prefect.filterEvents, next: prefect.nextEvents } };
+}
+
+async function walk(reader: EventReader, given = options): Promise<WalkStep[]> {
+  const steps: WalkStep[] = [];
+  for await (const step of walkEvents(reader, range, given)) steps.push(step);
+  return steps;
+}
+
+const idsOf = (steps: readonly WalkStep[]) => steps.flatMap((step) => step.events.map((event) => event.id));
+const provenOf = (steps: readonly WalkStep[]) => steps.map((step) => (step.provenToUs - T0_US) / SECOND);
+
+describe("walking over events", () => {
+  test("gives every event once, page by page, and says how far it has come", async () => {
+    const events = Array.from({ length: 12 }, (_, i) => anEventAt(i));
+    const { prefect, reader } = prefectWith(events);
+    const steps = await walk(reader);
+    expect(idsOf(steps)).toEqual(events.map((event) => event.id));
+    // A full page proves everything before its last stamp: ties may go on behind it.
+    expect(provenOf(steps)).toEqual([3.999999, 7.999999, 100]);
+    expect(prefect.asked).toEqual(["events 0..100 5", "events 4..100 5", "events 8..100 5"]);
+  });
+
+  test("asks once for an empty range and proves all of it", async () => {
+    const { prefect, reader } = prefectWith([]);
+    expect(await walk(reader)).toEqual([{ events: [], provenToUs: range.toUs }]);
+    expect(prefect.asked).toEqual(["events 0..100 5"]);
+  });
+
+  test("reads ties across the end of a page without losing or repeating one", async () => {
+    const events = [anEventAt(1), anEventAt(2), anEventAt(3), anEventAt(4), anEventAt(4), anEventAt(4), anEventAt(5)];
+    const { reader } = prefectWith(events);
+    expect(idsOf(await walk(reader))).toEqual(events.map((event) => event.id));
+  });
+
+  test("follows the token only inside an instant that fills a page, and compares a fresh total", async () => {
+    const events = [anEventAt(1), ...Array.from({ length: 11 }, () => anEventAt(2)), anEventAt(3)];
+    const { prefect, reader } = prefectWith(events);
+    expect(idsOf(await walk(reader))).toEqual(events.map((event) => event.id));
+    expect(prefect.asked).toEqual([
+      "events 0..100 5",
+      "events 2..100 5",
+      "events 2..2 5",
+      "next 5",
+      "next 10",
+      "events 2..2 0",
+      "events 2..100 5",
+    ]);
+  });
+
+  test("reads an instant again until it has as many events as its total", async () => {
+    const events = Array.from({ length: 12 }, () => anEventAt(2));
+    const { prefect, reader } = prefectWith(events);
+    let turns = 0;
+    // Ties come in another order with each page.
+    prefect.before = (asked) => {
+      turns += 1;
+      if (asked.startsWith("next") && turns < 8)
+        prefect.events = [...prefect.events.slice(7), ...prefect.events.slice(0, 7)];
+    };
+    expect(idsOf(await walk(reader)).sort()).toEqual(events.map((event) => event.id).sort());
+  });
+
+  test("sees an event that is stored while an instant is read", async () => {
+    const events = Array.from({ length: 10 }, () => anEventAt(2));
+    const late = anEventAt(2);
+    const { prefect, reader } = prefectWith(events);
+    prefect.before = (asked) => {
+      if (asked === "events 2..2 0" && !prefect.events.includes(late)) prefect.events.push(late);
+    };
+    expect(idsOf(await walk(reader))).toContain(late.id);
+  });
+
+  describe("takes a server that contradicts itself as an error and proves nothing more", () => {
+    const twenty = () => Array.from({ length: 20 }, (_, i) => anEventAt(i));
+    const ties = () => Array.from({ length: 20 }, () => anEventAt(2));
+    const lies: [string, PrefectEvent[], (page: EventPage, limit: number) => EventPage, RegExp][] = [
+      [
+        "a short page with a next one",
+        twenty(),
+        (page) => ({ ...page, events: page.events.slice(0, 2) }),
+        /should hold more/,
+      ],
+      ["an empty page with a next one", twenty(), (page) => ({ ...page, events: [] }), /should hold more/],
+      ["rows out of order", twenty(), (page) => ({ ...page, events: [...page.events].reverse() }), /out of order/],
+      [
+        "rows before the range",
+        twenty(),
+        (page) => ({ ...page, events: [anEventAt(-5), ...page.events.slice(1)] }),
+        /outside/,
+      ],
+      [
+        "rows after the range",
+        twenty(),
+        (page) => ({ ...page, events: [...page.events.slice(1), anEventAt(500)] }),
+        /outside/,
+      ],
+      ["more rows than asked for", twenty(), (page) => ({ ...page, events: twenty() }), /where 5 were asked/],
+      ["no readable time", twenty(), (page) => ({ ...page, events: [anEventAt(1, { occurred: "soon" })] }), /no time/],
+      [
+        "the same page of an instant for ever",
+        ties(),
+        (page, limit) =>
+          limit === 0
+            ? page
+            : {
+                ...page,
+                events: page.events.slice(0, 5),
+                nextToken: page.nextToken ?? JSON.stringify({ filter: { occurred: {} }, limit: 5, offset: 0 }),
+              },
+        /more pages than its total/,
+      ],
+      [
+        "an instant without its last page",
+        ties(),
+        (page, limit) => (limit === 0 ? page : { ...page, nextToken: null }),
+        /fewer than its total/,
+      ],
+    ];
+    for (const [name, events, bend, message] of lies) {
+      test(name, async () => {
+        const { prefect, reader } = prefectWith(events);
+        prefect.bend = bend;
+        const error = await failureOf(walk(reader));
+        expect(error.code).toBe("unavailable");
+        expect(error.message).toMatch(message);
+        expect(prefect.requests).toBeLessThan(60);
+      });
+    }
+  });
+
+  test("forgives a count that was taken a moment before a deletion", async () => {
+    const { prefect, reader } = prefectWith([anEventAt(1), anEventAt(2)]);
+    let first = true;
+    prefect.bend = (page) => {
+      if (!first) return page;
+      first = false;
+      return { ...page, total: 3 };
+    };
+    expect(idsOf(await walk(reader))).toHaveLength(2);
+  });
+
+  test("believes a server with inexact totals in its links only", async () => {
+    const { prefect, reader } = prefectWith([anEventAt(1), anEventAt(2)]);
+    prefect.bend = (page) => ({ ...page, total: 1_000 });
+    expect(idsOf(await walk(reader, { pageSize: 5, exactTotals: false }))).toHaveLength(2);
+    expect(prefect.requests).toBe(1);
+  });
+});

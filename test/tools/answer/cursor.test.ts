@@ -1,0 +1,41 @@
+import { describe, expect, test } from "bun:test";
+import { decodeCursor, encodeCursor } from "../../../src/tools/answer/cursor.ts";
+import { countTokens } from "../../support/tokens.ts";
+
+const question = { tool: "read_events", order: "desc", filter: { event: { prefix: ["prefect."] } } };
+const position = [1_787_217_300_000_123, -5, 0, "3e6119f6-1227-432c-82f6-099bdaa38b12", "a name ü", null];
+
+describe("cursor", () => {
+  test("gives its position back", () => {
+    expect(decodeCursor(question, encodeCursor(question, position))).toEqual(position);
+  });
+
+  test("does not mind the order of members, nor absent ones", () => {
+    const same = { filter: { event: { prefix: ["prefect."] } }, limit: undefined, order: "desc", tool: "read_events" };
+    expect(decodeCursor(same, encodeCursor(question, [1]))).toEqual([1]);
+  });
+
+  test("refuses another question, damage and rubbish, and says what to do", () => {
+    const cursor = encodeCursor(question, position);
+    const bad: [unknown, string, string][] = [
+      [{ ...question, order: "asc" }, cursor, "cursor belongs to another question"],
+      [question, `${cursor.slice(0, -3)}AAA`, "cursor is damaged"],
+      [question, cursor.slice(0, 20), "cursor is damaged"],
+      [question, "abc", "cursor is not one of this server"],
+      [question, "not base64 at all!", "cursor is not one of this server"],
+      [question, "", "cursor is not one of this server"],
+    ];
+    for (const [asked, given, message] of bad) {
+      expect(() => decodeCursor(asked, given)).toThrow(
+        expect.objectContaining({ code: "invalid_input", message, hint: expect.stringContaining("next_cursor") }),
+      );
+    }
+  });
+
+  test("is short", () => {
+    const us = 1_787_217_300_000_123;
+    const cursor = encodeCursor(question, [us, us, us, "3e6119f6-1227-432c-82f6-099bdaa38b12"]);
+    expect(cursor.length).toBeLessThanOrEqual(70);
+    expect(countTokens(cursor)).toBeLessThanOrEqual(60);
+  });
+});

@@ -1,0 +1,84 @@
+import { describe, expect, test } from "bun:test";
+import { fieldChanges } from "../../../src/tools/answer/field-changes.ts";
+import { anId, at } from "../../support/builders.ts";
+
+const CRON = { cron: "0 9 * * 1-5", timezone: "Europe/Berlin", day_or: true };
+const morning = {
+  id: anId(1),
+  created: at(0),
+  updated: at(0),
+  deployment_id: anId(9),
+  schedule: CRON,
+  active: true,
+  max_scheduled_runs: null,
+  parameters: {},
+  slug: null,
+};
+const hourly = { ...morning, id: anId(2), schedule: { interval: 3_600, timezone: "UTC", anchor_date: at(0) } };
+const schedules = (from: unknown, to: unknown) => fieldChanges({ schedules: { from, to } });
+
+describe("schedules", () => {
+  test("only what differs, named as the list of deployments names them", () => {
+    const off = { ...morning, updated: at(5), active: false };
+    expect(schedules([morning, hourly], [off, hourly])).toEqual([
+      "schedule cron 0 9 * * 1-5 Europe/Berlin: active true → false",
+    ]);
+    const later = { ...off, schedule: { ...CRON, cron: "0 10 * * 1-5" }, parameters: { day: "today" } };
+    expect(schedules([morning], [later])).toEqual([
+      "schedule cron 0 9 * * 1-5 Europe/Berlin → cron 0 10 * * 1-5 Europe/Berlin",
+      "schedule cron 0 10 * * 1-5 Europe/Berlin: active true → false",
+      'schedule cron 0 10 * * 1-5 Europe/Berlin: parameters {} → {"day":"today"}',
+    ]);
+    const moved = { ...hourly, schedule: { ...hourly.schedule, anchor_date: at(60) } };
+    expect(schedules([hourly], [moved])).toEqual([`schedule every 1h: anchor_date "${at(0)}" → "${at(60)}"`]);
+  });
+
+  test("added and removed ones, and the same ones under new ids", () => {
+    expect(schedules([], [{ ...morning, active: false }])).toEqual([
+      "schedule added: cron 0 9 * * 1-5 Europe/Berlin (off)",
+    ]);
+    expect(schedules([morning, hourly], [hourly])).toEqual(["schedule removed: cron 0 9 * * 1-5 Europe/Berlin"]);
+    expect(schedules([morning], [{ ...morning, id: anId(3), active: false }])).toEqual([
+      "schedule cron 0 9 * * 1-5 Europe/Berlin: active true → false",
+    ]);
+    expect(schedules([morning], [{ ...morning, id: anId(3), updated: at(7) }])).toEqual([
+      "schedules: written again without a difference",
+    ]);
+  });
+});
+
+describe("other fields", () => {
+  test("short values whole, in order of the fields", () => {
+    expect(fieldChanges({ paused: { from: false, to: true }, parameters: { from: { n: 1 }, to: { n: 2 } } })).toEqual([
+      'parameters: {"n":1} → {"n":2}',
+      "paused: false → true",
+    ]);
+  });
+
+  test("of large objects and lists the members that differ", () => {
+    const env = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`KEY_${n}`, `value ${n}`]));
+    const from = { image: "etl:1", env };
+    expect(fieldChanges({ job_variables: { from, to: { image: "etl:1", env: { ...env, KEY_29: "other" } } } })).toEqual(
+      ['job_variables.env.KEY_29: "value 29" → "other"'],
+    );
+    const tags = Array.from({ length: 40 }, (_, n) => `tag-${n}`);
+    expect(fieldChanges({ tags: { from: tags, to: [...tags.slice(1), "new"] } })).toEqual([
+      'tags: removed "tag-0"',
+      'tags: added "new"',
+    ]);
+    const steps = [{ run: "a".repeat(150) }, { run: "b" }];
+    expect(fieldChanges({ pull_steps: { from: steps, to: [steps[0], { run: "c" }] } })).toEqual([
+      'pull_steps[1]: {"run":"b"} → {"run":"c"}',
+    ]);
+    const changed = Object.fromEntries(Object.keys(env).map((key) => [key, "x".repeat(9)]));
+    const many = fieldChanges({ env: { from: env, to: changed } });
+    expect(many).toHaveLength(9);
+    expect(many.at(-1)).toBe("22 more differences in env");
+  });
+
+  test("long texts from shortly before they part", () => {
+    const text = "a".repeat(300);
+    const [told] = fieldChanges({ description: { from: `${text}old`, to: `${text}new` } });
+    expect(told).toBe(`description: …${"a".repeat(30)}old" → …${"a".repeat(30)}new"`);
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, test } from "bun:test";
+import { shrinkItem } from "../../../src/tools/answer/shrink.ts";
+import { estimateJsonTokens, WIDE_TOKENS } from "../../../src/tools/answer/token-budget.ts";
+import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
+import { aFlowRun, aLog, anId, at } from "../../support/builders.ts";
+import { openToolHarness } from "../../support/tool-harness.ts";
+
+const repeated = (part: string, length: number) => part.repeat(Math.ceil(length / part.length)).slice(0, length);
+const TEXTS = {
+  words: repeated("the nightly load of orders has stopped at partition seven ", 60_000),
+  json: JSON.stringify(Array.from({ length: 3_000 }, (_, n) => ({ id: anId(n), ok: n % 2 === 0, at: at(n) }))),
+  lines: repeated('  File "/opt/app/flows.py", line 12, in load\n\traise ValueError(x)\n', 60_000),
+  "one long word": "x".repeat(200_000),
+  emoji: "🦆".repeat(30_000),
+  "few characters of many tokens": "漢字".repeat(4_500),
+  digits: repeated("0123456789", 300_000),
+  "fifty million characters": "a b c d ".repeat(6_250_000),
+};
+
+describe("an item that is larger than an answer may be", () => {
+  test.each(Object.entries(TEXTS))("is cut close to the budget and never above: %s", (_, message) => {
+    for (const budget of [500, 2_000, 7_900]) {
+      const small = shrinkItem({ id: "a", level: "ERROR", message }, budget);
+      const tokens = estimateJsonTokens(small);
+      expect(tokens).toBeLessThanOrEqual(budget);
+      expect(tokens).toBeGreaterThan(budget * 0.85);
+      expect(small).toMatchObject({ id: "a", level: "ERROR", cut: ["message"] });
+      expect(small.message).toMatch(/ …\[\d+ characters cut\]… /);
+      expect(String(small.message).isWellFormed()).toBe(true);
+    }
+  });
+
+  test("keeps short members whole while long ones share the room", () => {
+    const item = { id: "a", name: "load", one: TEXTS.words, two: { deep: TEXTS.json }, note: "n".repeat(300) };
+    const small = shrinkItem(item, 6_000);
+    expect(small).toMatchObject({ name: "load", note: item.note, cut: ["one", "two"] });
+    expect(estimateJsonTokens(small)).toBeLessThanOrEqual(6_000);
+    expect(estimateJsonTokens(small)).toBeGreaterThan(5_100);
+    expect(shrinkItem({ id: "a", name: "load" }, 6_000)).toEqual({ id: "a", name: "load" });
+  });
+
+  test("a log line of 60,000 characters fills the answer that it has to itself", async () => {
+    await using harness = await openToolHarness();
+    const run = aFlowRun({ id: anId(1) });
+    harness.flowRuns([run]);
+    harness.logs([aLog({ flow_run_id: run.id, message: TEXTS.lines, timestamp: at(1) })]);
+    harness.cover("log", { scope: run.id });
+    const { structured, tokens } = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, limit: 1 });
+    const [{ message }] = structured.logs;
+    expect(message.length).toBeGreaterThan(12_000);
+    expect(Math.max(tokens.text, tokens.structured)).toBeLessThanOrEqual(WIDE_TOKENS);
+    expect(tokens.structured).toBeGreaterThan(WIDE_TOKENS * 0.7);
+  });
+});

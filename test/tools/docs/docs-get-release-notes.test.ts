@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test";
+import { runTool } from "../../../src/tools/definition/define-tool.ts";
+import { docsGetReleaseNotesTool } from "../../../src/tools/docs/docs-get-release-notes.ts";
+import { startFakeDocs } from "../../support/fake-docs.ts";
+import { openToolHarness } from "../../support/tool-harness.ts";
+
+test("docs_get_release_notes asks the docs server for the version", async () => {
+  using docs = startFakeDocs("json");
+  await using harness = await openToolHarness();
+  const clock = { ...harness.query.clock, sleep: () => Bun.sleep(300) };
+  const query = { ...harness.query, docsUrl: docs.url, clock };
+  const context = { query, signal: new AbortController().signal, progress: () => undefined, isCloud: false };
+  const { structuredContent } = await runTool(docsGetReleaseNotesTool, context, { version: "3.4.20" });
+  expect(structuredContent).toMatchObject({ from: "docs server", text: 'found for {"version":"3.4.20"}' });
+});
+
+test("docs_get_release_notes names the page of the version while no docs server answers", async () => {
+  await using harness = await openToolHarness();
+  const { structured } = await harness.call(docsGetReleaseNotesTool, { version: "v3.4.20" });
+  expect(structured).toMatchObject({
+    from: "shipped index",
+    pages: [{ url: "https://docs.prefect.io/v3/release-notes/oss/version-3-4" }],
+  });
+  const newest = await harness.call(docsGetReleaseNotesTool);
+  expect(newest.structured.pages.length).toBeGreaterThan(5);
+  expect(harness.fake.takeRequests()).toEqual([]);
+});
+
+test("docs_get_release_notes refuses what is no version", async () => {
+  await using harness = await openToolHarness();
+  const { structured } = await harness.call(docsGetReleaseNotesTool, { version: "latest please" });
+  expect(structured).toMatchObject({ code: "invalid_input", message: '"latest please" is not a version' });
+});

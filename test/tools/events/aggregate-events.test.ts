@@ -1,0 +1,135 @@
+import { describe, expect, test } from "bun:test";
+import { DAY_US, MINUTE_US } from "../../../src/lib/time.ts";
+import type { PrefectEvent } from "../../../src/model/events/event.ts";
+import { aggregateEventsTool } from "../../../src/tools/events/aggregate-events.ts";
+import { aDeployment, anEvent, anId, at, T0_US } from "../../support/builders.ts";
+import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+
+const deployment = aDeployment({ id: anId(31), name: "nightly" });
+
+/** 60 events, one every 20 s from 09:15: every third a failed run of the deployment. */
+const EVENTS: readonly PrefectEvent[] = Array.from({ length: 60 }, (_, n) => {
+  const base = { id: anId(30_000 + n), occurred: at(n * 20), received: at(n * 20) };
+  if (n % 3 > 0) {
+    const id = `shop.order.${n % 4}`;
+    return anEvent({ ...base, event: "shop.order.paid", resource: { "prefect.resource.id": id }, related: [] });
+  }
+  return anEvent({
+    ...base,
+    event: n % 2 ? "prefect.flow-run.Failed" : "prefect.flow-run.Completed",
+    resource: { "prefect.resource.id": `prefect.flow-run.${anId(32)}`, "prefect.resource.name": "wandering-guan" },
+    related: [{ "prefect.resource.id": `prefect.deployment.${deployment.id}`, "prefect.resource.role": "deployment" }],
+  });
+});
+
+async function both(harness: ToolHarness, args: object) {
+  const held = await harness.call(aggregateEventsTool, args);
+  const live = await harness.call(aggregateEventsTool, { ...args, fresh: true });
+  expect(held.structured.source).toBe("record");
+  expect(live.structured.source).toBe("live");
+  return { held: held.structured, live: live.structured };
+}
+
+async function opened(textSearch = true): Promise<ToolHarness> {
+  const harness = await openToolHarness({ textSearch });
+  harness.fake.workspace.deployments.push(deployment);
+  harness.events(EVENTS);
+  harness.objects("deployment", [deployment]);
+  harness.fake.emit([...EVENTS], { socket: false });
+  harness.cover("event", { fromUs: harness.nowUs - 10 * DAY_US });
+  return harness;
+}
+
+describe("aggregate_events", () => {
+  test("counts the same from the record and from Prefect, in every grouping", async () => {
+    await using harness = await opened();
+    for (const by of ["time", "event", "resource", "deployment", "state"]) {
+      const { held, live } = await both(harness, { by, occurred_after: at(0), limit: 100 });
+      const counts = (answer: typeof held) =>
+        answer.groups.map((group: Record<string, unknown>) => [group.start ?? group.group, group.count]);
+      expect([by, counts(live)]).toEqual([by, counts(held)]);
+      expect(live.total).toBe(held.total);
+      expect(held.total).toBe(by === "deployment" || by === "state" ? 20 : 60);
+    }
+  });
+
+  test("buckets are aligned to UTC, empty ones are there, and bounds on a boundary count", async () => {
+    await using harness = await opened();
+    const window = { occurred_after: at(0), occurred_before: at(1800), interval: "10m" };
+    const { held, live } = await both(harness, window);
+    const groups = [
+      { start: "2026-08-20T09:10:00Z", count: 15 },
+      { start: "2026-08-20T09:20:00Z", count: 30 },
+      { start: "2026-08-20T09:30:00Z", count: 15 },
+      { start: "2026-08-20T09:40:00Z", count: 0 },
+    ];
+    expect(held).toMatchObject({ groups, total: 60, interval_seconds: 600 });
+    expect(live).toMatchObject({ groups, total: 60 });
+    const edge = await both(harness, { occurred_after: at(0), occurred_before: at(300), interval: "5m" });
+    expect(edge.held.groups).toEqual([
+      { start: "2026-08-20T09:15:00Z", count: 15 },
+      { start: "2026-08-20T09:20:00Z", count: 1 },
+    ]);
+    expect(edge.live.groups).toEqual(edge.held.groups);
+    const hours = await both(harness, {
+      occurred_after: at(-9_000),
+      occurred_before: at(1_000),
+      interval: "1h",
+      event_type_prefix: "shop.",
+    });
+    expect(hours.held.groups.map((group: { count: number }) => group.count)).toEqual([0, 0, 0, 34]);
+    expect(hours.live.groups).toEqual(hours.held.groups);
+    const days = await both(harness, { occurred_after: "3d", interval: "1d" });
+    expect(days.held).toMatchObject({ total: 60 });
+    expect(days.live.groups).toEqual(days.held.groups);
+    const seconds = await both(harness, { occurred_after: at(0), occurred_before: at(60), interval: "20s" });
+    expect(seconds.held.groups.map((group: { count: number }) => group.count)).toEqual([1, 1, 1, 1]);
+    expect(seconds.live.groups).toEqual(seconds.held.groups);
+  });
+
+  test("takes the filters of read_events, and counts itself where Prefect's text search fails", async () => {
+    await using harness = await opened(false);
+    const named = await both(harness, { by: "event", event_type_prefix: "prefect.", occurred_after: at(0) });
+    expect(named.held.groups).toEqual([
+      { group: "prefect.flow-run.Completed", count: 10, first: at(0), last: at(54 * 20) },
+      { group: "prefect.flow-run.Failed", count: 10, first: at(60), last: at(57 * 20) },
+    ]);
+    expect(named.live.groups).toEqual(named.held.groups);
+    const filter = { text: { query: "paid" } };
+    const text = await both(harness, { by: "resource", filter, occurred_after: at(0) });
+    expect(text.held.total).toBe(40);
+    expect(text.live.groups).toEqual(text.held.groups);
+    const about = await harness.call(aggregateEventsTool, { by: "event", deployment: "nightly" });
+    expect(about.structured).toMatchObject({ total: 20, group_count: 2 });
+  });
+
+  test("adds what the record lacks, and pages through many groups", async () => {
+    await using harness = await openToolHarness();
+    harness.events(EVENTS.slice(0, 30));
+    harness.fake.emit([...EVENTS], { socket: false });
+    harness.cover("event", { toUs: T0_US + 10 * MINUTE_US - 1 });
+    const mixed = await harness.call(aggregateEventsTool, { by: "event", occurred_after: at(0) });
+    expect(mixed.structured).toMatchObject({ source: "mixed", total: 60, coverage: { complete: true } });
+    const first = await harness.call(aggregateEventsTool, { by: "resource", occurred_after: at(0), limit: 3 });
+    const { next_cursor: cursor } = first.structured;
+    const second = await harness.call(aggregateEventsTool, { by: "resource", occurred_after: at(0), limit: 3, cursor });
+    expect([...first.structured.groups, ...second.structured.groups].map((group) => group.group)).toEqual([
+      `prefect.flow-run.${anId(32)}`,
+      "shop.order.0",
+      "shop.order.1",
+      "shop.order.2",
+      "shop.order.3",
+    ]);
+  });
+
+  test("refuses too many buckets and what is no interval; without record and Prefect it says so", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const many = await harness.call(aggregateEventsTool, { occurred_after: "30d", interval: "1m" });
+    expect(many.structured).toMatchObject({ code: "invalid_input", hint: expect.stringContaining("longer interval") });
+    const odd = await harness.call(aggregateEventsTool, { interval: "fortnight" });
+    expect(odd.structured).toMatchObject({ code: "invalid_input", message: expect.stringContaining("fortnight") });
+    await harness.fake.down();
+    const away = await harness.call(aggregateEventsTool, { occurred_after: "1h" });
+    expect(away.structured).toMatchObject({ code: "unavailable", retryable: true });
+  });
+});

@@ -1,0 +1,344 @@
+import { describe, expect, test } from "bun:test";
+import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
+import type { PrefectEvent } from "../../../src/model/events/event.ts";
+import { readEventsTool } from "../../../src/tools/events/read-events.ts";
+import { aFlowRun, aFlowRunEvent, anEvent, anId, at, T0_US } from "../../support/builders.ts";
+import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+
+/** One event a second from `at(0)`, oldest first, named `shop.order.n`. */
+function orders(count: number, from = 0): PrefectEvent[] {
+  return Array.from({ length: count }, (_, n) =>
+    anEvent({
+      id: anId(5_000 + from + n),
+      event: `shop.order.${n % 2 === 0 ? "paid" : "sent"}`,
+      occurred: at(from + n),
+      received: at(from + n),
+    }),
+  );
+}
+
+const ids = (events: readonly { id: string }[]) => events.map((event) => event.id);
+
+async function emitAll(harness: ToolHarness, events: readonly PrefectEvent[]): Promise<void> {
+  for (let start = 0; start < events.length; start += 100)
+    harness.fake.emit(events.slice(start, start + 100), { socket: false });
+}
+
+describe("read_events from the record", () => {
+  test("answers newest first, states the window, and asks Prefect nothing", async () => {
+    await using harness = await openToolHarness();
+    const events = orders(5);
+    harness.events(events);
+    harness.cover("event");
+    const { structured, text } = await harness.call(readEventsTool);
+    expect(ids(structured.events)).toEqual(ids([...events].reverse()));
+    expect(structured).toMatchObject({
+      source: "record",
+      as_of: at(3600),
+      window: { from: at(3600 - 86_400), to: at(3600) },
+      coverage: { complete: true, from: at(3600 - 86_400), to: at(3600), gaps: [] },
+    });
+    expect(structured).not.toHaveProperty("next_cursor");
+    expect(text).toStartWith("5 events, newest first | record as of 2026-08-20T10:15:00Z (0s ago), covers ");
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("names flow run, flow, deployment and tags, and shows message and labels only on request", async () => {
+    await using harness = await openToolHarness();
+    const run = aFlowRun({ name: "wandering-guan", tags: ["nightly"], state_type: "FAILED" });
+    const event = aFlowRunEvent(run);
+    harness.events([event]);
+    harness.cover("event");
+    const brief = await harness.call(readEventsTool, { flow_run: run.id });
+    expect(brief.structured.events).toHaveLength(1);
+    expect(brief.structured.events[0]).toMatchObject({
+      id: event.id,
+      event: event.event,
+      resource_id: `prefect.flow-run.${run.id}`,
+      resource_name: "wandering-guan",
+    });
+    const full = await harness.call(readEventsTool, { flow_run: run.id, detail: "full" });
+    expect(full.structured.events).toEqual([JSON.parse(JSON.stringify(event))]);
+    const picked = await harness.call(readEventsTool, { flow_run: run.id, fields: ["payload", "event"] });
+    expect(picked.structured.events).toEqual([{ id: event.id, event: event.event, payload: event.payload }]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("pages through everything with the cursor, each event once, inside the stated window", async () => {
+    await using harness = await openToolHarness();
+    harness.events(orders(230));
+    harness.cover("event");
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    let window: unknown;
+    do {
+      const { structured } = await harness.call(readEventsTool, { limit: 70, ...(cursor ? { cursor } : {}) });
+      window ??= structured.window;
+      expect(structured.window).toEqual(window);
+      seen.push(...ids(structured.events));
+      cursor = structured.next_cursor;
+      // What happens meanwhile belongs to no page of this window.
+      harness.nowUs += MINUTE_US;
+      harness.cover("event", { fromUs: harness.nowUs - MINUTE_US, toUs: harness.nowUs });
+    } while (cursor);
+    expect(seen).toEqual(ids(orders(230).reverse()));
+  });
+
+  test("keeps to the order and the bounds that the filter gives, and refuses contradictions", async () => {
+    await using harness = await openToolHarness();
+    harness.events(orders(10));
+    harness.cover("event");
+    const filter = { order: "ASC", occurred: { since: at(2), until: at(4) }, event: { name: ["shop.order.paid"] } };
+    const { structured } = await harness.call(readEventsTool, { filter: JSON.stringify(filter) });
+    expect(ids(structured.events)).toEqual([anId(5_002), anId(5_004)]);
+    const same = await harness.call(readEventsTool, { filter, order: "asc", occurred_after: at(2) });
+    expect(ids(same.structured.events)).toEqual([anId(5_002), anId(5_004)]);
+    const twice = await harness.call(readEventsTool, { filter, order: "desc" });
+    expect(twice.structured).toMatchObject({
+      code: "invalid_input",
+      message: "order and the filter say different things",
+    });
+    const window = await harness.call(readEventsTool, { filter, occurred_after: at(3) });
+    expect(window.structured).toMatchObject({
+      code: "invalid_input",
+      message: "occurred_after and the filter say different things",
+    });
+  });
+
+  test("shows one event per resource for distinct, over pages", async () => {
+    await using harness = await openToolHarness();
+    const events = Array.from({ length: 12 }, (_, n) =>
+      anEvent({ id: anId(6_000 + n), occurred: at(n), resource: { "prefect.resource.id": `shop.customer.${n % 4}` } }),
+    );
+    harness.events(events);
+    harness.cover("event");
+    const filter = { resource: { distinct: true } };
+    const first = await harness.call(readEventsTool, { filter, limit: 3 });
+    expect(ids(first.structured.events)).toEqual([anId(6_011), anId(6_010), anId(6_009)]);
+    const second = await harness.call(readEventsTool, { filter, limit: 3, cursor: first.structured.next_cursor });
+    expect(ids(second.structured.events)).toEqual([anId(6_008)]);
+    expect(second.structured).not.toHaveProperty("next_cursor");
+  });
+
+  test("finds resources by name, prefix and id, primary or related", async () => {
+    await using harness = await openToolHarness();
+    const asset = anEvent({
+      id: anId(7_001),
+      event: "prefect.asset.referenced",
+      resource: { "prefect.resource.id": "s3://lake/orders" },
+    });
+    const run = aFlowRun({ name: "burgundy-pony" });
+    const state = aFlowRunEvent(run, { occurred: at(1) });
+    harness.events([asset, state]);
+    harness.cover("event");
+    const found = async (resource: string) =>
+      ids((await harness.call(readEventsTool, { resource })).structured.events ?? []);
+    expect(await found("s3://lake/orders")).toEqual([asset.id]);
+    expect(await found("s3://lake/*")).toEqual([asset.id]);
+    expect(await found("burgundy-pony")).toEqual([state.id]);
+    expect(await found(run.id)).toEqual([state.id]);
+    expect(await found(`prefect.flow-run.${run.id}`)).toEqual([state.id]);
+    const none = await harness.call(readEventsTool, { resource: "crimson-oyster" });
+    expect(none.structured).toMatchObject({
+      code: "not_found",
+      message: 'no recorded event has a resource named "crimson-oyster"',
+    });
+  });
+
+  test("offline: answers with its age, and says so", async () => {
+    await using harness = await openToolHarness();
+    harness.events(orders(3));
+    harness.cover("event", { toUs: harness.nowUs - 20 * MINUTE_US });
+    harness.following({ lostSecondsAgo: 19 * 60 });
+    await harness.fake.down();
+    const { structured, text } = await harness.call(readEventsTool);
+    expect(structured.events).toHaveLength(3);
+    expect(structured).toMatchObject({ source: "record", as_of: at(2400), coverage: { complete: true, to: at(2400) } });
+    expect(structured.coverage.notes[0]).toContain("Prefect is unreachable");
+    expect(text).toContain("record as of 2026-08-20T09:55:00Z (20m ago)");
+  });
+
+  test("never says a bare nothing about a time that is not covered", async () => {
+    await using harness = await openToolHarness();
+    harness.events(orders(3));
+    harness.cover("event", { fromUs: T0_US - HOUR_US, toUs: T0_US + MINUTE_US });
+    harness.following({ lostSecondsAgo: 3_500 });
+    await harness.fake.down();
+    const { structured, text } = await harness.call(readEventsTool, {
+      occurred_after: at(1800),
+      occurred_before: at(2400),
+    });
+    expect(structured).toMatchObject({
+      events: [],
+      coverage: { complete: false, gaps: [{ from: at(1800), to: at(2400) }] },
+    });
+    expect(text).toContain("INCOMPLETE");
+    expect(text).toContain("not covered: 2026-08-20T09:45:00Z to 2026-08-20T09:55:00Z");
+  });
+});
+
+describe("read_events live", () => {
+  test("without a record: pages of 50 through any limit, and keeps the rows", async () => {
+    await using harness = await openToolHarness({ record: false });
+    await emitAll(harness, orders(130));
+    const { structured } = await harness.call(readEventsTool, { limit: 120, fields: ["occurred"] });
+    expect(structured.source).toBe("live");
+    const first = ids(structured.events);
+    expect(first).toEqual(ids(orders(130).reverse().slice(0, first.length)));
+    expect(harness.fake.takeRequests()).toEqual([
+      "GET /admin/settings",
+      "POST /events/filter",
+      "GET /events/filter/next",
+      "GET /events/filter/next",
+    ]);
+    expect(harness.kept).toMatchObject([{ kind: "event", covered: { toUs: harness.nowUs } }]);
+    const next = await harness.call(readEventsTool, {
+      limit: 120,
+      fields: ["occurred"],
+      cursor: structured.next_cursor,
+    });
+    expect([...first, ...ids(next.structured.events)]).toEqual(
+      ids(orders(130).reverse()).slice(0, first.length + next.structured.events.length),
+    );
+  });
+
+  test("follows a page that ends inside one instant to its end, and pages through the instant", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const tied = Array.from({ length: 70 }, (_, n) =>
+      anEvent({ id: anId(8_000 + n), occurred: at(1), received: at(1) }),
+    );
+    await emitAll(harness, tied);
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const { structured } = await harness.call(readEventsTool, {
+        limit: 30,
+        fields: ["event"],
+        ...(cursor ? { cursor } : {}),
+      });
+      seen.push(...ids(structured.events));
+      cursor = structured.next_cursor;
+    } while (cursor);
+    expect(seen).toEqual(ids(tied).sort().reverse());
+  });
+
+  test("reads only what the record lacks and joins both", async () => {
+    await using harness = await openToolHarness();
+    const [old, recent] = [orders(3), orders(3, 3_000)];
+    harness.events(old);
+    harness.cover("event", { toUs: T0_US + 30 * MINUTE_US });
+    await emitAll(harness, [...old, ...recent]);
+    const { structured } = await harness.call(readEventsTool);
+    expect(structured).toMatchObject({ source: "mixed", coverage: { complete: true } });
+    expect(ids(structured.events)).toEqual(ids([...old, ...recent].reverse()));
+    const [request] = harness.fake.requestsTo("/events/filter");
+    expect(request?.body).toMatchObject({
+      filter: { occurred: { since: "2026-08-20T09:45:00.000001Z", until: at(3600) } },
+    });
+  });
+
+  test("fresh: true asks Prefect although the record covers", async () => {
+    await using harness = await openToolHarness();
+    harness.cover("event");
+    await emitAll(harness, orders(2));
+    const { structured } = await harness.call(readEventsTool, { fresh: true });
+    expect(structured).toMatchObject({ source: "live", events: [{ id: anId(5_001) }, { id: anId(5_000) }] });
+  });
+
+  test("searches itself where Prefect's text search fails", async () => {
+    await using harness = await openToolHarness({ record: false, textSearch: false });
+    await emitAll(harness, orders(6));
+    const { structured } = await harness.call(readEventsTool, {
+      filter: { text: { query: "sent" } },
+      occurred_after: "24h",
+    });
+    expect(ids(structured.events)).toEqual([anId(5_005), anId(5_003), anId(5_001)]);
+    expect(harness.fake.takeRequests()).toEqual(["POST /events/filter", "POST /events/filter"]);
+  });
+
+  test("does not claim what Prefect has deleted by age", async () => {
+    await using harness = await openToolHarness();
+    const { putFact } = await import("../../../src/store/sync-state.ts");
+    putFact(harness.db, "instance", { url: harness.fake.url, version: "3.8.8", retentionUs: HOUR_US, createdUs: 0 }, 0);
+    harness.cover("event", { fromUs: harness.nowUs - HOUR_US });
+    const { structured } = await harness.call(readEventsTool, { occurred_after: "2h" });
+    expect(structured.coverage).toMatchObject({
+      complete: false,
+      gaps: [{ from: at(-3600), to: "2026-08-20T09:14:59.999999Z" }],
+    });
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+});
+
+describe("read_events fails", () => {
+  test("with no record and no Prefect, naming what to do", async () => {
+    await using harness = await openToolHarness({ record: false });
+    await harness.fake.down();
+    const { isError, structured, text } = await harness.call(readEventsTool);
+    expect(isError).toBe(true);
+    expect(structured).toMatchObject({
+      code: "unavailable",
+      retryable: true,
+      hint: expect.stringContaining("Nothing of these events is recorded yet"),
+    });
+    expect(text).toContain("Error unavailable: ");
+    expect(text).toContain("PREFECT_API_URL");
+  });
+
+  test("with no record and a Prefect that is busy, naming the time and not the settings", async () => {
+    await using harness = await openToolHarness({ record: false });
+    harness.fake.faults.fail("/events/filter", { status: 429, headers: { "retry-after": "30" } }, 9);
+    const { structured } = await harness.call(readEventsTool, { occurred_after: "1h" });
+    expect(structured).toMatchObject({ code: "rate_limited", retryable: true, retry_after_seconds: 30 });
+    expect(structured.hint).toEndWith("Nothing of these events is recorded yet.");
+  });
+
+  test("on unknown arguments, fields and filter members, naming the valid ones", async () => {
+    await using harness = await openToolHarness();
+    const bad: [object, string, string][] = [
+      [
+        { event_prefx: "a" },
+        'unknown argument "event_prefx"; did you mean "event_type_prefix"?',
+        "Valid arguments of read_events: event_type_prefix, ",
+      ],
+      [
+        { filter: { evnt: {} } },
+        'unknown field "evnt" in filter',
+        "Valid fields of filter: occurred, event, resource, related, any_resource, id, text, order.",
+      ],
+      [
+        { filter: { related: [{ ids: [] }] } },
+        'unknown field "ids" in filter.related[0]',
+        "Valid fields of filter.related[0]: id, role, resources_in_roles, labels.",
+      ],
+      [{ filter: { id: { id: ["x"] } } }, '"x" in filter.id.id is not valid', "filter.id.id must be a list of UUIDs."],
+      [{ fields: ["payloads"] }, 'unknown field "payloads"; did you mean "payload"?', "Valid fields: id, event"],
+      [{ limit: 501 }, 'argument "limit": ', "maximum"],
+      [{ occurred_after: "yesterday" }, 'argument "occurred_after": "yesterday" is not a time', "ISO 8601"],
+      [{ cursor: "AAAA" }, "cursor is not one of this server", "next_cursor"],
+    ];
+    harness.events(orders(1));
+    harness.cover("event");
+    for (const [args, message, hint] of bad) {
+      const { structured, text } = await harness.call(readEventsTool, args);
+      expect(structured).toMatchObject({
+        code: "invalid_input",
+        message: expect.stringContaining(message),
+        hint: expect.stringContaining(hint),
+        retryable: false,
+      });
+      expect(text).toContain(message);
+    }
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("and passes on what Prefect says, with the record's rows where there are some", async () => {
+    await using harness = await openToolHarness();
+    harness.events(orders(2));
+    harness.cover("event", { toUs: T0_US + 10 * SECOND_US });
+    harness.fake.answer("POST /events/filter", { detail: "down" }, 500);
+    const { structured } = await harness.call(readEventsTool);
+    expect(structured).toMatchObject({ source: "record", events: [{}, {}], coverage: { complete: true, to: at(10) } });
+    expect(structured.coverage.notes.join(" ")).toContain("Prefect was asked and did not answer");
+  });
+});

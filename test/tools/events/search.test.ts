@@ -1,0 +1,183 @@
+import { describe, expect, test } from "bun:test";
+import { HOUR_US } from "../../../src/lib/time.ts";
+import { readEventsTool } from "../../../src/tools/events/read-events.ts";
+import { searchTool } from "../../../src/tools/events/search.ts";
+import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
+import { aDeployment, aFlowRun, aLog, anEvent, anId, at, T0_US } from "../../support/builders.ts";
+import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+
+const paid = (n: number, text = "parcel was paid in zloty") =>
+  anEvent({
+    id: anId(20_000 + n),
+    event: "shop.order.paid",
+    occurred: at(n),
+    received: at(n),
+    resource: { "prefect.resource.id": `shop.order.${n}`, "prefect.resource.name": `order ${n}` },
+    payload: { note: text },
+  });
+
+/** Whole lists and logs of everything: nothing is missing. */
+function coverAll(harness: ToolHarness): void {
+  harness.cover("event");
+  for (const kind of ["flow", "work_pool", "work_queue", "worker", "concurrency_limit", "automation"] as const) {
+    harness.objects(kind, []);
+  }
+}
+
+describe("a query that is too large", () => {
+  test("is refused with the limits, and not called an internal error", async () => {
+    await using harness = await openToolHarness();
+    harness.events([paid(1)]);
+    coverAll(harness);
+    const refused = async (query: string) => {
+      const { structured } = await harness.call(searchTool, { query });
+      return [structured.code, structured.message, structured.hint];
+    };
+    const hint = "A search takes at most 200 words of 1000 characters.";
+    const words = (count: number) => Array.from({ length: count }, (_, n) => `w${n}`).join(" ");
+    expect(await refused(words(1_500))).toEqual(["invalid_input", 'argument "query": there are 1500 words', hint]);
+    expect(await refused("x".repeat(6_000))).toEqual([
+      "invalid_input",
+      'argument "query": a word has more than 1000 characters',
+      hint,
+    ]);
+    const excluded = `a -${words(1_500).replaceAll(" ", " -")}`;
+    expect(await refused(excluded)).toEqual(["invalid_input", 'argument "query": there are 1501 words', hint]);
+    // Where no name is looked at either.
+    const { structured } = await harness.call(searchTool, { query: words(1_500), kinds: ["event"] });
+    expect(structured.message).toBe('argument "query": there are 1500 words');
+    expect((await harness.call(searchTool, { query: words(200) })).isError).toBe(false);
+    expect((await harness.call(searchTool, { query: "x".repeat(1_000) })).isError).toBe(false);
+  });
+});
+
+describe("a sign that is no word", () => {
+  test("is found in events and lines in the ways that the hint names", async () => {
+    await using harness = await openToolHarness();
+    const run = aFlowRun({ name: "calm-otter", state_type: "COMPLETED" });
+    harness.flowRuns([run]);
+    harness.logs([
+      aLog({ flow_run_id: run.id, message: "it 🔥 burns" }),
+      aLog({ flow_run_id: run.id, message: "cold" }),
+    ]);
+    harness.cover("log", { scope: run.id });
+    harness.events([paid(1, "it 🔥 burns"), paid(2)]);
+    coverAll(harness);
+    const events = await harness.call(readEventsTool, { filter: { text: { query: "🔥" } } });
+    expect(events.structured.events).toMatchObject([{ id: anId(20_001) }]);
+    const logs = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, text: "🔥" });
+    expect(logs.structured.logs).toMatchObject([{ message: "it 🔥 burns" }]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+});
+
+describe("search in the record", () => {
+  test("finds events, log lines, runs and objects in one list, and asks Prefect nothing", async () => {
+    await using harness = await openToolHarness();
+    const run = aFlowRun({ name: "zloty-pony", state_type: "COMPLETED" });
+    const line = aLog({ flow_run_id: run.id, message: "converted 5 zloty", timestamp: at(3) });
+    harness.flowRuns([run]);
+    harness.logs([line]);
+    harness.cover("log", { scope: run.id });
+    harness.events([paid(1), paid(2, "free of charge")]);
+    coverAll(harness);
+    const deployment = aDeployment({ name: "zloty rates" });
+    harness.objects("deployment", [deployment]);
+    const { structured } = await harness.call(searchTool, { query: "zloty" });
+    expect(structured.results).toEqual([
+      { kind: "deployment", id: deployment.id, name: "zloty rates" },
+      {
+        kind: "log",
+        id: line.id,
+        time: at(3),
+        flow_run_id: run.id,
+        flow_run_name: "zloty-pony",
+        n: 1,
+        level: "INFO",
+        message: "converted 5 zloty",
+      },
+      {
+        kind: "event",
+        id: anId(20_001),
+        time: at(1),
+        event: "shop.order.paid",
+        resource_id: "shop.order.1",
+        resource_name: "order 1",
+        text: "parcel was paid in zloty",
+      },
+      { kind: "flow_run", id: run.id, name: "zloty-pony", time: at(0), state: "Completed" },
+    ]);
+    expect(structured).toMatchObject({ source: "record", coverage: { complete: true, gaps: [] } });
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("knows phrases, exclusions, beginnings, kinds and times, and pages through all", async () => {
+    await using harness = await openToolHarness();
+    harness.events(Array.from({ length: 30 }, (_, n) => paid(n, n % 2 ? "paid in zloty" : "zloty in paid crates")));
+    coverAll(harness);
+    harness.objects("deployment", []);
+    const idsOf = async (args: object) => {
+      const found: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const { structured } = await harness.call(searchTool, { limit: 7, ...args, ...(cursor ? { cursor } : {}) });
+        found.push(...structured.results.map((one: { id: string }) => one.id));
+        cursor = structured.next_cursor;
+      } while (cursor);
+      return found;
+    };
+    const odd = Array.from({ length: 15 }, (_, n) => anId(20_029 - 2 * n));
+    expect(await idsOf({ query: '"paid in zloty"' })).toEqual(odd);
+    expect(await idsOf({ query: "zlo* -crates" })).toEqual(odd);
+    expect(await idsOf({ query: "zloty", kinds: ["event"] })).toHaveLength(30);
+    expect(await idsOf({ query: "zloty", kinds: ["log", "flow_run"] })).toEqual([]);
+    expect(await idsOf({ query: "zloty", since: at(10), until: at(12) })).toEqual(
+      [12, 11, 10].map((n) => anId(20_000 + n)),
+    );
+  });
+
+  test("says what it could not search", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([aFlowRun({ name: "burgundy-owl" })]);
+    harness.cover("event");
+    const { structured, text } = await harness.call(searchTool, { query: "zloty" });
+    expect(structured).toMatchObject({ results: [], coverage: { complete: false } });
+    expect(text).toContain("Logs of 1 of the 1 runs in this time are not recorded and were not searched");
+    expect(text).toContain("Not read from Prefect yet, so not searched whole: flow, deployment");
+    const events = await harness.call(searchTool, { query: "zloty", kinds: ["event"] });
+    expect(events.structured).toMatchObject({ results: [], coverage: { complete: true } });
+  });
+});
+
+describe("search live", () => {
+  test("searches Prefect's events where the record does not reach, also where its text search fails", async () => {
+    for (const textSearch of [true, false]) {
+      await using harness = await openToolHarness({ textSearch });
+      harness.events([paid(1)]);
+      harness.cover("event", { toUs: T0_US + 100_000_000 });
+      harness.fake.emit([paid(1), paid(200), paid(201, "unzloty")], { socket: false });
+      const { structured } = await harness.call(searchTool, { query: "zloty", kinds: ["event"] });
+      expect(structured.results.map((one: { id: string }) => one.id)).toEqual([anId(20_200), anId(20_001)]);
+      expect(structured).toMatchObject({ source: "mixed", coverage: { complete: true } });
+    }
+  });
+});
+
+describe("search fails", () => {
+  test("on a query without words, an unknown kind, and with neither record nor Prefect", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const empty = await harness.call(searchTool, { query: "--- -zloty" });
+    expect(empty.structured).toMatchObject({ code: "invalid_input", hint: expect.stringContaining("phrase") });
+    const emoji = await harness.call(searchTool, { query: "🔥" });
+    expect(emoji.structured).toMatchObject({
+      code: "invalid_input",
+      message: '"🔥" holds no word to look for: only letters and digits make words',
+      hint: expect.stringContaining('read_events with filter {"text":{"query":"🔥"}} looks for them in events'),
+    });
+    const kind = await harness.call(searchTool, { query: "a", kinds: ["runs"] });
+    expect(kind.structured).toMatchObject({ code: "invalid_input", hint: expect.stringContaining("flow_run") });
+    await harness.fake.down();
+    const away = await harness.call(searchTool, { query: "zloty", since: at(-HOUR_US / 1e6) });
+    expect(away.structured).toMatchObject({ code: "unavailable", retryable: true });
+  });
+});

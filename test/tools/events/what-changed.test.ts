@@ -1,0 +1,114 @@
+import { describe, expect, test } from "bun:test";
+import { MINUTE_US } from "../../../src/lib/time.ts";
+import { whatChangedTool } from "../../../src/tools/events/what-changed.ts";
+import { aDeployment, anEvent, anId, at, aWorkPool } from "../../support/builders.ts";
+import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+
+const deployment = aDeployment({ id: anId(1), name: "nightly" });
+const pool = aWorkPool({ id: anId(2), name: "etl-pool" });
+const updated = anEvent({
+  id: anId(3),
+  event: "prefect.deployment.updated",
+  occurred: at(1_000),
+  resource: { "prefect.resource.id": `prefect.deployment.${deployment.id}`, "prefect.resource.name": "nightly" },
+  payload: { updates: { parameters: { from: { n: 1 }, to: { n: 2 } } } },
+});
+const CHANGE = {
+  id: deployment.id,
+  at: at(1_000),
+  kind: "deployment",
+  name: "nightly",
+  change: "updated",
+  fields: 'parameters: {"n":1} → {"n":2}',
+  event_id: updated.id,
+};
+
+function record(harness: ToolHarness): void {
+  harness.objects("deployment", [deployment]);
+  harness.objects("work_pool", [pool]);
+  harness.events([updated]);
+  harness.cover("event", { fromUs: harness.nowUs - 2 * 86_400_000_000 });
+  harness.cover("flow_run");
+  harness.following();
+}
+
+describe("from the record", () => {
+  test("events with their fields, and a cursor for what comes later", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const { structured, text } = await harness.call(whatChangedTool, { since: "2h" });
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(structured.changes).toEqual([CHANGE]);
+    expect(structured).toMatchObject({ source: "record", coverage: { complete: true } });
+    expect(text).toContain("parameters");
+    const later = await harness.call(whatChangedTool, { cursor: structured.cursor });
+    expect(later.structured.changes).toEqual([]);
+    expect(later.text).toContain("Nothing changed.");
+  });
+
+  test("a page that ends early goes on from its end, with either cursor", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    harness.events([anEvent({ ...updated, id: anId(4), occurred: at(1_100) })]);
+    const { structured } = await harness.call(whatChangedTool, { since: "2h", limit: 1 });
+    expect(structured.changes).toEqual([CHANGE]);
+    expect(structured.cursor).toBe(structured.next_cursor);
+    const rest = await harness.call(whatChangedTool, { cursor: structured.cursor });
+    expect(rest.structured.changes).toMatchObject([{ at: at(1_100), event_id: anId(4) }]);
+  });
+
+  test("what leaves no event is told by the readings", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const { cursor } = (await harness.call(whatChangedTool, { since: "2h" })).structured;
+    harness.nowUs += MINUTE_US;
+    harness.objects("deployment", [{ ...deployment, paused: true }]);
+    harness.cover("event", { fromUs: harness.nowUs - 2 * 86_400_000_000 });
+    harness.following();
+    const { structured } = await harness.call(whatChangedTool, { cursor });
+    expect(structured.changes).toMatchObject([
+      { id: deployment.id, kind: "deployment", name: "nightly", change: "updated", fields: "paused: false → true" },
+    ]);
+  });
+
+  test("of a schedule that was switched off, that it was", async () => {
+    await using harness = await openToolHarness();
+    const schedule = {
+      id: anId(5),
+      created: at(0),
+      updated: at(0),
+      deployment_id: deployment.id,
+      schedule: { cron: "0 9 * * 1-5", timezone: "Europe/Berlin", day_or: true },
+      active: true,
+    };
+    harness.objects("deployment", [{ ...deployment, schedules: [schedule] }]);
+    harness.nowUs += MINUTE_US;
+    harness.objects("deployment", [{ ...deployment, schedules: [{ ...schedule, updated: at(9), active: false }] }]);
+    harness.cover("event", { fromUs: harness.nowUs - 2 * 86_400_000_000 });
+    harness.following();
+    const { structured } = await harness.call(whatChangedTool, { since: "2h" });
+    expect(structured.changes).toMatchObject([
+      { change: "updated", fields: "schedule cron 0 9 * * 1-5 Europe/Berlin: active true → false" },
+    ]);
+  });
+});
+
+describe("from Prefect", () => {
+  test("events alone, where nothing is recorded", async () => {
+    await using harness = await openToolHarness({ record: false });
+    harness.fake.emit([updated], { socket: false });
+    const { structured } = await harness.call(whatChangedTool, { since: "2h" });
+    expect(structured.source).toBe("live");
+    expect(structured.changes).toEqual([CHANGE]);
+  });
+});
+
+describe("failures", () => {
+  test("a foreign cursor, and Prefect away", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const wrong = await harness.call(whatChangedTool, { cursor: "nonsense" });
+    expect(wrong.structured).toMatchObject({ code: "invalid_input" });
+    await harness.fake.down();
+    expect((await harness.call(whatChangedTool, {})).structured).toMatchObject({ code: "unavailable" });
+  });
+});

@@ -1,0 +1,218 @@
+import { describe, expect, test } from "bun:test";
+import { SECOND_US } from "../../../src/lib/time.ts";
+import { getDeploymentsTool } from "../../../src/tools/objects/get-deployments.ts";
+import {
+  aConcurrencyLimit,
+  aDeployment,
+  aFlow,
+  aFlowRun,
+  anId,
+  at,
+  aWorkPool,
+  aWorkQueue,
+} from "../../support/builders.ts";
+import { type Answer, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+
+const flow = aFlow({ id: anId(1), name: "orders-etl" });
+const pool = aWorkPool({ id: anId(2), name: "k8s", status: "NOT_READY", concurrency_limit: 3 });
+const queue = aWorkQueue({ id: anId(3), work_pool_id: pool.id, work_pool_name: "k8s" });
+const limit = aConcurrencyLimit({ id: anId(4), limit: 1, active_slots: 0 });
+const nightly = aDeployment({
+  id: anId(11),
+  name: "nightly",
+  flow_id: flow.id,
+  tags: ["prod"],
+  work_pool_name: "k8s",
+  work_queue_id: queue.id,
+  global_concurrency_limit: limit,
+  parameters: { day: 3 },
+  schedules: [
+    { id: anId(5), schedule: { cron: "0 6 * * 1-5", timezone: "Europe/Berlin", day_or: true }, active: true },
+    { id: anId(6), schedule: { interval: 5_400, anchor_date: at(), timezone: "UTC" }, active: false },
+  ],
+});
+const adhoc = aDeployment({ id: anId(12), name: "adhoc", flow_id: flow.id, paused: true, status: "NOT_READY" });
+const limits = [
+  { ...limit, name: `deployment:${nightly.id}` },
+  aConcurrencyLimit({ id: anId(7), name: "tag:prod", limit: 2 }),
+  aConcurrencyLimit({ id: anId(8), name: "tag:else", limit: 2 }),
+];
+const of = {
+  flow_id: flow.id,
+  deployment_id: nightly.id,
+  work_pool_name: "k8s",
+  work_queue_id: queue.id,
+  work_queue_name: "default",
+};
+const runs = [
+  aFlowRun({ ...of, id: anId(21), name: "calm-otter", start_time: at(60) }),
+  aFlowRun({ ...of, id: anId(22), name: "quick-fox", state_type: "RUNNING", start_time: at(3_000) }),
+  aFlowRun({ ...of, id: anId(23), name: "slow-bee", state_type: "SCHEDULED", expected_start_time: at(7_200) }),
+  aFlowRun({ ...of, id: anId(24), name: "later-bee", state_type: "SCHEDULED", expected_start_time: at(9_000) }),
+];
+const ids = (answer: Answer): string[] => answer.structured.deployments.map((row: { id: string }) => row.id);
+
+function record(harness: ToolHarness): void {
+  harness.objects("flow", [flow]);
+  harness.objects("deployment", [nightly, adhoc]);
+  harness.objects("work_pool", [pool]);
+  harness.objects("work_queue", [queue]);
+  harness.objects("concurrency_limit", limits);
+  harness.flowRuns(runs);
+  harness.cover("flow_run");
+  harness.following();
+}
+
+function serve(harness: ToolHarness): void {
+  const { workspace } = harness.fake;
+  workspace.flows.push(flow);
+  workspace.deployments.push(nightly, adhoc);
+  workspace.workPools.push(pool);
+  workspace.workQueues.push(queue);
+  workspace.concurrencyLimits.push(...limits);
+  workspace.flowRuns.push(...runs);
+}
+
+describe("from the record", () => {
+  test("by name, with flow, schedules in words, slots taken, the last run that started and the next one", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const answer = await harness.call(getDeploymentsTool, {});
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(answer.structured.deployments).toEqual([
+      { id: adhoc.id, name: "adhoc", flow_name: "orders-etl", paused: true, status: "NOT_READY" },
+      {
+        id: nightly.id,
+        name: "nightly",
+        flow_name: "orders-etl",
+        paused: false,
+        status: "READY",
+        schedules: ["cron 0 6 * * 1-5 Europe/Berlin", "every 1h30m (off)"],
+        work_pool_name: "k8s",
+        concurrency_limit: 1,
+        active_slots: 1,
+        tags: ["prod"],
+        last_run_state: "Running",
+        last_run_start: at(3_000),
+        next_run: at(7_200),
+      },
+    ]);
+    expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true } });
+  });
+
+  test("one deployment tells its recent runs and every limit its runs must pass, with the holders", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const answer = await harness.call(getDeploymentsTool, { deployment: "orders-etl/nightly" });
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(answer.structured.deployments).toMatchObject([
+      {
+        id: nightly.id,
+        work_pool_status: "NOT_READY",
+        parameters: { day: 3 },
+        next_run: at(7_200),
+        recent_runs: [
+          { name: "quick-fox", state_name: "Running", start_time: at(3_000) },
+          { name: "calm-otter", state_name: "Completed", start_time: at(60) },
+        ],
+        limits: [
+          { kind: "deployment", limit: 1, active_slots: 1, holders: ["quick-fox"] },
+          { kind: "work_pool", name: "k8s", limit: 3, active_slots: 1, holders: ["quick-fox"] },
+          { kind: "tag", name: "prod", limit: 2, active_slots: 0 },
+        ],
+      },
+    ]);
+    expect(answer.tokens.text).toBeLessThanOrEqual(405);
+  });
+
+  test("filters and shorthands decide: paused, name of deployment or flow, pool, tags", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const ask = async (args: unknown) => ids(await harness.call(getDeploymentsTool, args));
+    expect(await ask({ paused: true })).toEqual([adhoc.id]);
+    expect(await ask({ filter: { paused: { eq_: false } } })).toEqual([nightly.id]);
+    expect(await ask({ name: "ORDERS" })).toEqual([adhoc.id, nightly.id]);
+    expect(await ask({ work_pool: "k8s" })).toEqual([nightly.id]);
+    expect(await ask({ tags: "prod", flow: "orders-etl" })).toEqual([nightly.id]);
+    expect(await ask({ sort: "NAME_DESC", limit: 1 })).toEqual([nightly.id]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("full detail gives Prefect's own document", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const answer = await harness.call(getDeploymentsTool, { filter: { id: { any_: [nightly.id] } }, detail: "full" });
+    expect(answer.structured.deployments[0]).toMatchObject({
+      ...nightly,
+      flow_name: "orders-etl",
+      last_run_state: "Running",
+      last_run_start: at(3_000),
+      next_run: at(7_200),
+    });
+    const one = await harness.call(getDeploymentsTool, { deployment: nightly.id, detail: "full" });
+    expect(one.structured.deployments[0]).toMatchObject({ last_run_state: "Running", next_run: at(7_200) });
+  });
+});
+
+describe("from Prefect", () => {
+  test("a list that is over a minute old is read anew, whole, and kept", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    serve(harness);
+    harness.nowUs += 61 * SECOND_US;
+    const answer = await harness.call(getDeploymentsTool, {});
+    expect(answer.structured.source).toBe("live");
+    expect(ids(answer)).toEqual([adhoc.id, nightly.id]);
+    expect(harness.fake.takeRequests()).toEqual(["POST /deployments/filter"]);
+    expect(harness.kept).toMatchObject([{ kind: "deployment", whole: true }]);
+  });
+
+  test("without a record one deployment is complete too: last started runs, never plans, and true slots", async () => {
+    await using harness = await openToolHarness({ record: false });
+    serve(harness);
+    const answer = await harness.call(getDeploymentsTool, { deployment: nightly.id });
+    expect(answer.structured).toMatchObject({ source: "live" });
+    expect(answer.structured.deployments).toMatchObject([
+      {
+        flow_name: "orders-etl",
+        next_run: at(7_200),
+        recent_runs: [{ name: "quick-fox" }, { name: "calm-otter" }],
+        limits: [{ kind: "deployment", limit: 1, holders: ["quick-fox"] }, { kind: "work_pool" }, { kind: "tag" }],
+      },
+    ]);
+    expect(answer.structured.deployments[0].recent_runs.length).toBe(2);
+  });
+
+  test("the filter goes unchanged", async () => {
+    await using harness = await openToolHarness();
+    serve(harness);
+    const filter = { operator: "or_", paused: { eq_: true }, name: { like_: "night" } };
+    await harness.call(getDeploymentsTool, { filter, limit: 5 });
+    expect(harness.fake.requestsTo("/deployments/filter").map((request) => request.body)).toEqual([
+      { deployments: filter, sort: "NAME_ASC", limit: 6, offset: 0 },
+    ]);
+  });
+});
+
+describe("failures", () => {
+  test("a name that several have lists them; unknown filter fields name the valid ones", async () => {
+    await using harness = await openToolHarness();
+    const twin = aDeployment({ id: anId(13), name: "nightly", flow_id: anId(9) });
+    harness.objects("flow", [flow, aFlow({ id: anId(9), name: "billing" })]);
+    harness.objects("deployment", [nightly, twin]);
+    const answer = await harness.call(getDeploymentsTool, { deployment: "nightly" });
+    expect(answer.structured).toMatchObject({ code: "invalid_input", message: '"nightly" names 2 deployments' });
+    expect(answer.structured.hint).toContain(`${twin.id} (billing/nightly); ${nightly.id} (orders-etl/nightly)`);
+    const wrong = await harness.call(getDeploymentsTool, { filter: { work_pool_name: { any_: ["x"] } } });
+    expect(wrong.structured.hint).toContain(
+      "flow_or_deployment_name, paused, tags, work_queue_name, concurrency_limit",
+    );
+  });
+
+  test("Prefect away and nothing recorded", async () => {
+    await using harness = await openToolHarness();
+    await harness.fake.down();
+    const answer = await harness.call(getDeploymentsTool, {});
+    expect(answer.structured).toMatchObject({ code: "unavailable", retryable: true });
+  });
+});

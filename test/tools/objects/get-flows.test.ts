@@ -1,0 +1,64 @@
+import { describe, expect, test } from "bun:test";
+import { getFlowsTool } from "../../../src/tools/objects/get-flows.ts";
+import { aDeployment, aFlow, aFlowRun, anId, at } from "../../support/builders.ts";
+import { openToolHarness } from "../../support/tool-harness.ts";
+
+const orders = aFlow({ id: anId(1), name: "orders-etl", tags: ["finance"] });
+const billing = aFlow({ id: anId(2), name: "billing" });
+const nightly = aDeployment({ id: anId(3), name: "nightly", flow_id: orders.id });
+
+describe("get_flows", () => {
+  test("from the record: by name, with tags, deployments and last run", async () => {
+    await using harness = await openToolHarness();
+    harness.objects("flow", [orders, billing]);
+    harness.objects("deployment", [nightly]);
+    harness.flowRuns([aFlowRun({ flow_id: orders.id, start_time: at(60) })]);
+    harness.cover("flow_run");
+    harness.following();
+    const answer = await harness.call(getFlowsTool, {});
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(answer.structured.flows).toEqual([
+      { id: billing.id, name: "billing" },
+      {
+        id: orders.id,
+        name: "orders-etl",
+        tags: ["finance"],
+        deployments: ["nightly"],
+        last_run_state: "Completed",
+        last_run_start: at(60),
+      },
+    ]);
+    expect(
+      (await harness.call(getFlowsTool, { filter: { deployment: { is_null_: true } } })).structured.flows,
+    ).toMatchObject([{ id: billing.id }]);
+    expect((await harness.call(getFlowsTool, { tags: ["finance"], detail: "full" })).structured.flows[0]).toMatchObject(
+      { ...orders },
+    );
+  });
+
+  test("from Prefect: one request, the whole list kept", async () => {
+    await using harness = await openToolHarness();
+    harness.fake.workspace.flows.push(orders, billing);
+    const answer = await harness.call(getFlowsTool, { limit: 1 });
+    expect(answer.structured).toMatchObject({ source: "live", flows: [{ id: billing.id }] });
+    expect(harness.fake.takeRequests()).toEqual(["POST /flows/filter"]);
+    expect(harness.kept).toMatchObject([{ kind: "flow", whole: true, rows: [{ id: billing.id }, { id: orders.id }] }]);
+    const next = await harness.call(getFlowsTool, { limit: 1, cursor: answer.structured.next_cursor });
+    expect(next.structured.flows).toMatchObject([{ id: orders.id }]);
+  });
+
+  test("failures: unknown fields, unknown names, a cursor of another question", async () => {
+    await using harness = await openToolHarness();
+    harness.objects("flow", [orders, billing]);
+    const wrong = await harness.call(getFlowsTool, { filter: { deployments: {} } });
+    expect(wrong.structured.hint).toBe("Valid fields of FlowFilter: operator, id, deployment, name, tags.");
+    const unknown = await harness.call(getFlowsTool, { flow: "order-etl" });
+    expect(unknown.structured).toMatchObject({
+      code: "not_found",
+      hint: "Nearest names: orders-etl. get_flows lists what there is.",
+    });
+    const page = await harness.call(getFlowsTool, { limit: 1 });
+    const other = await harness.call(getFlowsTool, { name: "b", cursor: page.structured.next_cursor });
+    expect(other.structured).toMatchObject({ code: "invalid_input", message: "cursor belongs to another question" });
+  });
+});

@@ -1,0 +1,409 @@
+import { describe, expect, test } from "bun:test";
+import { HOUR_US, SECOND_US } from "../../../src/lib/time.ts";
+import type { FlowRun } from "../../../src/model/objects.ts";
+import { markFlowRunsDeleted } from "../../../src/store/runs/flow-runs.ts";
+import { getFlowRunsTool } from "../../../src/tools/runs/get-flow-runs.ts";
+import {
+  aDeployment,
+  aFlow,
+  aFlowRun,
+  aFlowRunEvent,
+  anId,
+  aState,
+  aTaskRun,
+  at,
+  T0_US,
+} from "../../support/builders.ts";
+import { type Answer, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+
+const flow = aFlow({ id: anId(1), name: "orders-etl" });
+const other = aFlow({ id: anId(2), name: "billing" });
+const deployment = aDeployment({ id: anId(3), name: "nightly", flow_id: flow.id });
+const failure = aState({ type: "FAILED", timestamp: at(700), message: "ValueError: no such partition" });
+const of = { flow_id: flow.id, deployment_id: deployment.id, tags: ["prod"] };
+const completed = aFlowRun({ ...of, id: anId(11), name: "calm-otter", start_time: at(60) });
+const failed = aFlowRun({
+  ...of,
+  id: anId(12),
+  name: "wise-owl",
+  start_time: at(600),
+  end_time: at(700),
+  state: failure,
+});
+const running = aFlowRun({
+  id: anId(13),
+  name: "quick-fox",
+  flow_id: other.id,
+  state_type: "RUNNING",
+  start_time: at(3_000),
+});
+const late = aFlowRun({
+  ...of,
+  id: anId(14),
+  name: "slow-bee",
+  state_type: "SCHEDULED",
+  state_name: "Late",
+  expected_start_time: at(3_300),
+});
+const soon = aFlowRun({ ...of, id: anId(15), state_type: "SCHEDULED", expected_start_time: at(4_000) });
+const tomorrow = aFlowRun({ ...of, id: anId(16), state_type: "SCHEDULED", expected_start_time: at(90_000) });
+const runs: FlowRun[] = [completed, failed, running, late, tomorrow, soon];
+const NEWEST_FIRST = [late, running, failed, completed, soon, tomorrow].map((run) => run.id);
+
+function record(harness: ToolHarness, rows: readonly FlowRun[] = runs): void {
+  harness.objects("flow", [flow, other]);
+  harness.objects("deployment", [deployment]);
+  harness.flowRuns(rows);
+  harness.cover("flow_run", { fromUs: 0 });
+  harness.following();
+}
+
+function serve(harness: ToolHarness): void {
+  harness.fake.workspace.flowRuns.push(...runs);
+  harness.fake.workspace.flows.push(flow, other);
+  harness.fake.workspace.deployments.push(deployment);
+}
+
+const ids = (answer: Answer): string[] => answer.structured.flow_runs.map((run: { id: string }) => run.id);
+
+describe("from the record", () => {
+  test("newest start first, late ones by their time, plans for later last, with names, state and lateness", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const answer = await harness.call(getFlowRunsTool, {});
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(ids(answer)).toEqual(NEWEST_FIRST);
+    expect(answer.structured.flow_runs.slice(0, 3)).toEqual([
+      {
+        id: late.id,
+        name: "slow-bee",
+        flow_name: "orders-etl",
+        deployment_name: "nightly",
+        state_type: "SCHEDULED",
+        state_name: "Late",
+        expected_start_time: at(3_300),
+        late_seconds: 300,
+        tags: ["prod"],
+      },
+      {
+        id: running.id,
+        name: "quick-fox",
+        flow_name: "billing",
+        state_type: "RUNNING",
+        state_name: "Running",
+        start_time: at(3_000),
+        duration: 600,
+      },
+      {
+        id: failed.id,
+        name: "wise-owl",
+        flow_name: "orders-etl",
+        deployment_name: "nightly",
+        state_type: "FAILED",
+        state_name: "Failed",
+        state_message: "ValueError: no such partition",
+        start_time: at(600),
+        duration: 100,
+        tags: ["prod"],
+      },
+    ]);
+    expect(answer.structured).toMatchObject({
+      source: "record",
+      as_of: at(3_600),
+      coverage: { complete: true, gaps: [] },
+    });
+    expect(answer.text).toContain("ValueError: no such partition");
+    expect(answer.structured.ui_url).toEndWith("/runs/flow-run/{id}");
+  });
+
+  test("a folded state shows before REST was read, and the answer stays the record's", async () => {
+    await using harness = await openToolHarness();
+    record(
+      harness,
+      runs.filter((run) => run.id !== failed.id),
+    );
+    harness.events([aFlowRunEvent({ ...failed, run_count: 1 }, { state: failure })]);
+    const answer = await harness.call(getFlowRunsTool, { state: "FAILED" });
+    expect(answer.structured.flow_runs).toMatchObject([
+      { id: failed.id, flow_name: "orders-etl", state_message: failure.message },
+    ]);
+  });
+
+  test("shorthands narrow, by type and name of state, flow, deployment, tags, name and times", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const ask = async (args: unknown) => ids(await harness.call(getFlowRunsTool, args));
+    expect(await ask({ state: ["failed", "late"] })).toEqual([late.id, failed.id]);
+    expect(await ask({ state: "RUNNING,COMPLETED" })).toEqual([running.id, completed.id]);
+    expect(await ask({ flow: "billing" })).toEqual([running.id]);
+    expect(await ask({ deployment: "orders-etl/nightly", limit: 1 })).toEqual([late.id]);
+    expect(await ask({ tags: ["prod"], state: "COMPLETED" })).toEqual([completed.id]);
+    expect(await ask({ name: "OWL" })).toEqual([failed.id]);
+    expect(await ask({ since: "15m" })).toEqual([late.id, running.id, soon.id, tomorrow.id]);
+    expect(await ask({ since: at(0), until: at(700) })).toEqual([failed.id, completed.id]);
+    expect(await ask({ flow_run: failed.id.slice(0, 12) })).toEqual([failed.id]);
+    expect(await ask({ flow_run: `http://host:4200/runs/flow-run/${failed.id}` })).toEqual([failed.id]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("an explicit filter keeps Prefect's own order, and may come as text", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const filter = JSON.stringify({ deployment_id: { any_: [deployment.id] } });
+    const answer = await harness.call(getFlowRunsTool, { filter });
+    expect(ids(answer)).toEqual([tomorrow, soon, late, failed, completed].map((run) => run.id));
+    const sorted = await harness.call(getFlowRunsTool, { filter, sort: "name_asc", limit: 2 });
+    expect(ids(sorted)).toEqual([completed.id, soon.id]);
+  });
+
+  test("pages follow one another without loss across the present", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const answer: Answer = await harness.call(getFlowRunsTool, { limit: 1, ...(cursor ? { cursor } : {}) });
+      seen.push(...ids(answer));
+      cursor = answer.structured.next_cursor;
+      harness.nowUs += SECOND_US;
+    } while (cursor);
+    expect(seen).toEqual(NEWEST_FIRST);
+  });
+
+  test("a full page needs only the part of the ledger it shows", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const since = T0_US + 300 * SECOND_US;
+    await using partly = await openToolHarness();
+    partly.objects("flow", [flow, other]);
+    partly.flowRuns(runs);
+    partly.cover("flow_run", { fromUs: since });
+    partly.following();
+    const answer = await partly.call(getFlowRunsTool, { limit: 2 });
+    expect(partly.fake.takeRequests()).toEqual([]);
+    expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true, from: at(3_000) } });
+    await partly.call(getFlowRunsTool, { state: "COMPLETED" });
+    expect(partly.fake.takeRequests()).toContain("POST /flow_runs/filter");
+  });
+
+  test("a record that reaches back beyond the oldest flow knows that there is nothing older", async () => {
+    await using harness = await openToolHarness();
+    harness.objects("flow", [flow, other]);
+    harness.flowRuns(runs);
+    harness.cover("flow_run", { fromUs: T0_US - HOUR_US });
+    harness.following();
+    const answer = await harness.call(getFlowRunsTool, { state: "COMPLETED" });
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true, from: at(0), gaps: [] } });
+  });
+
+  test("full detail gives Prefect's own fields, `fields` only the named ones", async () => {
+    await using harness = await openToolHarness();
+    record(harness, [{ ...failed, parameters: { day: 3 } }]);
+    const full = await harness.call(getFlowRunsTool, { detail: "full" });
+    expect(full.structured.flow_runs[0]).toMatchObject({ ...failed, parameters: { day: 3 }, flow_name: "orders-etl" });
+    const some = await harness.call(getFlowRunsTool, { fields: ["parameters", "state_name"] });
+    expect(some.structured.flow_runs).toEqual([{ id: failed.id, state_name: "Failed", parameters: { day: 3 } }]);
+    const wrong = await harness.call(getFlowRunsTool, { fields: ["paramters"] });
+    expect(wrong.structured).toMatchObject({
+      code: "invalid_input",
+      message: 'unknown field "paramters"; did you mean "parameters"?',
+    });
+  });
+
+  test("subflows are found by their parent", async () => {
+    await using harness = await openToolHarness();
+    const standIn = aTaskRun({ id: anId(41), flow_run_id: failed.id });
+    const child = aFlowRun({ id: anId(42), name: "child-run", flow_id: other.id, parent_task_run_id: standIn.id });
+    record(harness, [...runs, child]);
+    harness.taskRuns([standIn]);
+    const answer = await harness.call(getFlowRunsTool, { parent: "wise-owl" });
+    expect(answer.structured.flow_runs).toMatchObject([{ id: child.id, is_subflow: true }]);
+  });
+});
+
+describe("runs that Prefect has deleted", () => {
+  test("are not listed, are named when asked for by id, and shown as deleted when asked for by name", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    harness.nowUs += 10 * SECOND_US;
+    markFlowRunsDeleted(harness.db, [running.id], harness.nowUs);
+    expect(ids(await harness.call(getFlowRunsTool, { state: "RUNNING" }))).toEqual([]);
+    const filtered = await harness.call(getFlowRunsTool, { filter: { id: { any_: [running.id] } } });
+    expect(ids(filtered)).toEqual([]);
+    expect(filtered.structured.coverage.notes[0]).toContain(
+      `Flow run quick-fox (${running.id}) was deleted in Prefect`,
+    );
+    const named = await harness.call(getFlowRunsTool, { flow_run: "quick-fox" });
+    expect(named.structured.flow_runs).toMatchObject([{ id: running.id, deleted: at(3_610) }]);
+  });
+});
+
+describe("a deployment that was deleted and made anew", () => {
+  test("has the runs of its own id; the note names the earlier one where it has runs", async () => {
+    await using harness = await openToolHarness();
+    const earlier = { ...deployment, id: anId(51) };
+    const elsewhere = { ...deployment, id: anId(52), flow_id: other.id };
+    harness.objects("flow", [flow, other]);
+    harness.objects("deployment", [earlier, elsewhere]);
+    const old = aFlowRun({ id: anId(53), deployment_id: earlier.id, flow_id: flow.id, start_time: at(30) });
+    record(harness, [...runs, old, aFlowRun({ id: anId(54), deployment_id: elsewhere.id, start_time: at(30) })]);
+    const named = await harness.call(getFlowRunsTool, { deployment: "nightly", state: "FAILED" });
+    const note = `An earlier deployment "nightly" (${earlier.id}) was deleted; its 1 run is not listed here, ask for it by that id.`;
+    expect(ids(named)).toEqual([failed.id]);
+    expect(named.structured.coverage).toMatchObject({ complete: true, notes: [note] });
+    const byId = await harness.call(getFlowRunsTool, { deployment: deployment.id });
+    expect(byId.structured.coverage).not.toHaveProperty("notes");
+    expect(ids(await harness.call(getFlowRunsTool, { deployment: earlier.id }))).toEqual([old.id]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+});
+
+describe("from Prefect", () => {
+  test("asks once for what has begun and once for plans, names flows and deployments, and keeps the rows", async () => {
+    await using harness = await openToolHarness();
+    serve(harness);
+    const answer = await harness.call(getFlowRunsTool, {});
+    expect(ids(answer)).toEqual(NEWEST_FIRST);
+    expect(answer.structured).toMatchObject({ source: "live", coverage: { complete: true } });
+    expect(harness.fake.takeRequests().toSorted()).toEqual([
+      "POST /deployments/filter",
+      "POST /flow_runs/filter",
+      "POST /flow_runs/filter",
+      "POST /flows/filter",
+    ]);
+    expect(harness.fake.requestsTo("/flow_runs/filter").map((request) => request.body)).toMatchObject([
+      { sort: "START_TIME_DESC", limit: 41, flow_runs: { start_time: { before_: at(3_600) } } },
+      { sort: "START_TIME_ASC", limit: 37, flow_runs: { start_time: { after_: "2026-08-20T10:15:00.000001Z" } } },
+    ]);
+    expect(harness.kept.map((batch) => batch.kind).toSorted()).toEqual(["deployment", "flow", "flow_run"]);
+    const pages: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page: Answer = await harness.call(getFlowRunsTool, { limit: 1, ...(cursor ? { cursor } : {}) });
+      pages.push(...ids(page));
+      cursor = page.structured.next_cursor;
+    } while (cursor);
+    expect(pages).toEqual(NEWEST_FIRST);
+  });
+
+  test("the filter goes unchanged, and more than a page of rows is fetched in pages", async () => {
+    await using harness = await openToolHarness();
+    serve(harness);
+    const filter = { operator: "or_", state: { type: { any_: ["FAILED"] } }, name: { like_: "otter" } };
+    const answer = await harness.call(getFlowRunsTool, { filter, sort: "START_TIME_ASC", limit: 200, fresh: true });
+    expect(ids(answer)).toEqual([completed.id, failed.id]);
+    expect(harness.fake.requestsTo("/flow_runs/filter").map((request) => request.body)).toEqual([
+      { flow_runs: filter, sort: "START_TIME_ASC", limit: 200, offset: 0 },
+    ]);
+  });
+
+  test("queue names are asked of Prefect even where the record is current", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    serve(harness);
+    const answer = await harness.call(getFlowRunsTool, { filter: { work_queue_name: { is_null_: true } }, limit: 1 });
+    expect(answer.structured.source).toBe("live");
+    harness.following({ lostSecondsAgo: 30 });
+    harness.fake.takeRequests();
+    const offline = await harness.call(getFlowRunsTool, { filter: { work_queue_name: { is_null_: true } }, limit: 1 });
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(offline.structured.source).toBe("record");
+    expect(offline.structured.coverage.notes.join(" ")).toContain("by a guess");
+  });
+});
+
+describe("failures", () => {
+  test("unknown filter fields, operators and sorts name the valid ones", async () => {
+    await using harness = await openToolHarness();
+    const field = await harness.call(getFlowRunsTool, { filter: { flow_name: { any_: ["x"] } } });
+    expect(field.structured).toMatchObject({ code: "invalid_input", message: 'unknown field "flow_name" in filter' });
+    expect(field.structured.hint).toStartWith(
+      "Valid fields of FlowRunFilter: operator, id, name, tags, deployment_id,",
+    );
+    const operator = await harness.call(getFlowRunsTool, { filter: { state: { name: { is: "Late" } } } });
+    expect(operator.structured.hint).toBe("Valid fields of filter.state.name: any_, not_any_.");
+    const sort = await harness.call(getFlowRunsTool, { sort: "START_TIME" });
+    expect(sort.structured.hint).toContain("START_TIME_DESC");
+    const both = await harness.call(getFlowRunsTool, { filter: { name: { like_: "a" } }, name: "b" });
+    expect(both.structured.message).toBe("name and filter.name are given both");
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("a word that is no state is told, with the state that was meant", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const notes = async (args: object) => {
+      const { structured, text } = await harness.call(getFlowRunsTool, args);
+      for (const note of structured.coverage.notes ?? []) expect(text).toContain(note);
+      return structured.coverage.notes ?? [];
+    };
+    const strange = (word: string, meant: string) => [
+      `No recorded run has a state "${word}", and it is none of Prefect's own${meant}`,
+    ];
+    expect(await notes({ state: "FALIED" })).toEqual(strange("FALIED", "; did you mean FAILED?"));
+    expect(await notes({ state: "complete" })).toEqual(strange("complete", "; did you mean Completed?"));
+    expect(await notes({ state: ["success", "late"] })).toEqual(strange("success", "; did you mean Completed?"));
+    expect(await notes({ state: "xyzzy" })).toEqual(strange("xyzzy", "."));
+    expect(await notes({ filter: { state: { name: { any_: ["FAILED"] } } } })).toEqual(
+      strange("FAILED", "; did you mean Failed?"),
+    );
+    // Names that Prefect gives, and those that a flow gave to its own state.
+    for (const state of ["failed", "late", "AwaitingRetry", "cancelling"]) expect(await notes({ state })).toEqual([]);
+    harness.flowRuns([aFlowRun({ ...of, id: anId(77), state_type: "COMPLETED", state_name: "Skipped Holiday" })]);
+    expect(await notes({ state: "Skipped Holiday" })).toEqual([]);
+  });
+
+  test("texts and lists that are too long are refused with the limit", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const refused = async (args: object) => {
+      const { structured } = await harness.call(getFlowRunsTool, args);
+      return [structured.code, structured.message];
+    };
+    const long = "x".repeat(10_000);
+    const many = Array.from({ length: 1_100 }, (_, n) => `tag-${n}`);
+    expect(await refused({ name: long })).toEqual(["invalid_input", "name: at most 1,000 characters"]);
+    expect(await refused({ tags: many })).toEqual(["invalid_input", 'argument "tags" has 1100 entries']);
+    expect(await refused({ filter: { name: { like_: long } } })).toEqual([
+      "invalid_input",
+      "filter.name.like_: at most 1,000 characters",
+    ]);
+    expect(await refused({ filter: { tags: { all_: many } } })).toEqual([
+      "invalid_input",
+      "filter.tags.all_: at most 500 items",
+    ]);
+    expect(await refused({ flow_run: long })).toEqual([
+      "invalid_input",
+      "a text of 10000 characters names no flow run",
+    ]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+    const { isError } = await harness.call(getFlowRunsTool, { name: "x".repeat(1_000), tags: many.slice(0, 500) });
+    expect(isError).toBe(false);
+    const ids = Array.from({ length: 1_100 }, (_, n) => anId(n));
+    expect((await harness.call(getFlowRunsTool, { filter: { id: { any_: ids } } })).isError).toBe(false);
+  });
+
+  test("Prefect away and nothing recorded: the error says what to do", async () => {
+    await using harness = await openToolHarness();
+    await harness.fake.down();
+    const answer = await harness.call(getFlowRunsTool, {});
+    expect(answer.isError).toBe(true);
+    expect(answer.structured).toMatchObject({ code: "unavailable", retryable: true });
+    expect(answer.text).toContain("Nothing of these flow runs is recorded yet");
+  });
+
+  test("Prefect away: the record answers with its age and what it does not cover", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns(runs);
+    harness.cover("flow_run", { fromUs: T0_US - HOUR_US, toUs: T0_US + HOUR_US - 60 * SECOND_US });
+    harness.following({ lostSecondsAgo: 60 });
+    await harness.fake.down();
+    const answer = await harness.call(getFlowRunsTool, { state: "FAILED" });
+    expect(ids(answer)).toEqual([failed.id]);
+    expect(answer.structured).toMatchObject({ source: "record", as_of: at(3_540), coverage: { complete: false } });
+    expect(answer.structured.coverage.gaps).toEqual([
+      { from: "1970-01-01T00:00:00Z", to: "2026-08-20T08:14:59.999999Z" },
+    ]);
+  });
+});

@@ -1,0 +1,157 @@
+import { describe, expect, test } from "bun:test";
+import { getTaskRunsTool } from "../../../src/tools/runs/get-task-runs.ts";
+import { aFlowRun, anId, aState, aTaskRun, aTaskRunEvent, at } from "../../support/builders.ts";
+import { type Answer, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+
+const flowRun = aFlowRun({ id: anId(11), name: "calm-otter", state_type: "RUNNING", start_time: at(0) });
+const inputs = { url: [{ input_type: "parameter", name: "u" }], day: [] };
+const first = aTaskRun({
+  id: anId(21),
+  name: "load-1",
+  flow_run_id: flowRun.id,
+  start_time: at(10),
+  task_inputs: inputs,
+  tags: ["db"],
+});
+const second = aTaskRun({
+  id: anId(22),
+  name: "load-2",
+  flow_run_id: flowRun.id,
+  start_time: at(20),
+  state: aState({ type: "FAILED", timestamp: at(21), message: "Task run encountered an exception KeyError" }),
+  state_type: "FAILED",
+  run_count: 2,
+});
+const elsewhere = aTaskRun({ id: anId(23), name: "other", flow_run_id: anId(12), start_time: at(30) });
+const ids = (answer: Answer): string[] => answer.structured.task_runs.map((run: { id: string }) => run.id);
+
+function record(harness: ToolHarness): void {
+  harness.flowRuns([flowRun]);
+  harness.events([first, second, elsewhere].map((run) => aTaskRunEvent(run)));
+  harness.cover("flow_run", { fromUs: 0 });
+  harness.cover("event");
+  harness.following();
+}
+
+describe("from the record", () => {
+  test("tasks of one run, as their events told them, newest expected start first", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const answer = await harness.call(getTaskRunsTool, { flow_run: "calm-otter" });
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(answer.structured.task_runs).toEqual([
+      {
+        id: second.id,
+        name: "load-2",
+        flow_run_id: flowRun.id,
+        flow_run_name: "calm-otter",
+        state_type: "FAILED",
+        state_name: "Failed",
+        state_message: "Task run encountered an exception KeyError",
+        start_time: at(20),
+        duration: 1,
+        run_count: 2,
+      },
+      {
+        id: first.id,
+        name: "load-1",
+        flow_run_id: flowRun.id,
+        flow_run_name: "calm-otter",
+        state_type: "COMPLETED",
+        state_name: "Completed",
+        start_time: at(10),
+        duration: 1,
+        tags: ["db"],
+      },
+    ]);
+    expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true } });
+  });
+
+  test("a word that is no state is told, with the state that was meant", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const notes = async (state: string) => {
+      const { structured } = await harness.call(getTaskRunsTool, { flow_run: "calm-otter", state });
+      return structured.coverage.notes ?? [];
+    };
+    expect(await notes("FALIED")).toEqual([
+      'No recorded run has a state "FALIED", and it is none of Prefect\'s own; did you mean FAILED?',
+    ]);
+    expect(await notes("failed")).toEqual([]);
+  });
+
+  test("a run that ended and was read whole needs no events", async () => {
+    await using harness = await openToolHarness();
+    const ended = aFlowRun({ id: flowRun.id, name: flowRun.name, start_time: at(0) });
+    harness.flowRuns([ended]);
+    harness.taskRuns([first, second]);
+    harness.cover("task_run", { fromUs: 0, scope: flowRun.id });
+    const answer = await harness.call(getTaskRunsTool, { flow_run: flowRun.id, state: "FAILED" });
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(ids(answer)).toEqual([second.id]);
+    expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true } });
+  });
+
+  test("one task run shows its inputs; full detail and fields give Prefect's own", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([flowRun]);
+    harness.taskRuns([first, second]);
+    harness.cover("event");
+    harness.following();
+    const one = await harness.call(getTaskRunsTool, { task_run: first.id.slice(0, 10) });
+    expect(one.structured.task_runs).toMatchObject([{ id: first.id, task_inputs: inputs, task_key: "load-8a7b6c5d" }]);
+    const full = await harness.call(getTaskRunsTool, { task_run: first.id, detail: "full" });
+    expect(full.structured.task_runs[0]).toMatchObject({ ...first });
+    const some = await harness.call(getTaskRunsTool, { task_run: first.id, fields: ["task_inputs"] });
+    expect(some.structured.task_runs).toEqual([{ id: first.id, task_inputs: inputs }]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("offline the inputs come from the event", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    harness.following({ lostSecondsAgo: 10 });
+    const one = await harness.call(getTaskRunsTool, { task_run: first.id });
+    expect(one.structured.task_runs).toMatchObject([{ id: first.id, task_inputs: inputs }]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+});
+
+describe("from Prefect", () => {
+  test("asks with the whole question, names the flow runs, keeps the rows and pages on", async () => {
+    await using harness = await openToolHarness();
+    harness.fake.workspace.taskRuns.push(first, second, elsewhere);
+    harness.fake.workspace.flowRuns.push(flowRun);
+    const args = { filter: { name: { like_: "load" } }, since: at(0), limit: 1 };
+    const answer = await harness.call(getTaskRunsTool, args);
+    expect(ids(answer)).toEqual([second.id]);
+    expect(answer.structured).toMatchObject({ source: "live", task_runs: [{ flow_run_name: "calm-otter" }] });
+    expect(harness.fake.requestsTo("/task_runs/filter").map((request) => request.body)).toEqual([
+      {
+        task_runs: { name: { like_: "load" }, expected_start_time: { after_: at(0) } },
+        sort: "EXPECTED_START_TIME_DESC",
+        limit: 2,
+        offset: 0,
+      },
+    ]);
+    expect(harness.kept.map((batch) => batch.kind)).toEqual(["task_run", "flow_run"]);
+    const next = await harness.call(getTaskRunsTool, { ...args, cursor: answer.structured.next_cursor });
+    expect(ids(next)).toEqual([first.id]);
+    expect(next.structured.next_cursor).toBeUndefined();
+  });
+});
+
+describe("failures", () => {
+  test("an unknown flow run, a wrong filter and a server that is away are errors with a way on", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    const unknown = await harness.call(getTaskRunsTool, { flow_run: "calm-ottr" });
+    expect(unknown.structured).toMatchObject({ code: "not_found", message: 'no flow run "calm-ottr"' });
+    expect(unknown.structured.hint).toContain("calm-otter");
+    const wrong = await harness.call(getTaskRunsTool, { filter: { flow_run_name: { any_: ["x"] } } });
+    expect(wrong.structured.hint).toStartWith("Valid fields of TaskRunFilter: operator, id, name,");
+    await harness.fake.down();
+    const away = await harness.call(getTaskRunsTool, { fresh: true });
+    expect(away.structured).toMatchObject({ code: "unavailable", hint: expect.stringContaining("without fresh") });
+  });
+});

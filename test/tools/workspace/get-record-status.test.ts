@@ -1,0 +1,71 @@
+import { describe, expect, test } from "bun:test";
+import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
+import { putFact } from "../../../src/store/sync-state.ts";
+import { getRecordStatusTool } from "../../../src/tools/workspace/get-record-status.ts";
+import { aFlowRun, aLog, anEvent, anId, at } from "../../support/builders.ts";
+import { openToolHarness } from "../../support/tool-harness.ts";
+
+describe("get_record_status", () => {
+  test("tells what is held: ranges, gaps, lag, rows, who syncs, the last error", async () => {
+    await using harness = await openToolHarness();
+    const { db, nowUs, fake } = harness;
+    const run = aFlowRun();
+    harness.events([anEvent({ id: anId(1), occurred: at(1) }), anEvent({ id: anId(2), occurred: at(3_500) })]);
+    harness.flowRuns([run]);
+    harness.logs([aLog({ flow_run_id: run.id })]);
+    harness.cover("event", { fromUs: nowUs - 2 * HOUR_US, toUs: nowUs - HOUR_US });
+    harness.cover("event", { fromUs: nowUs - 30 * MINUTE_US, toUs: nowUs - 5 * SECOND_US });
+    harness.cover("log", { scope: run.id });
+    harness.following();
+    putFact(db, "instance", { url: fake.url, version: "3.8.8", retentionUs: null, createdUs: 0 }, nowUs);
+    putFact(db, "requests", { total: 120, lastMinute: 3 }, nowUs);
+    putFact(db, "stream", { state: "open", sinceUs: nowUs }, nowUs);
+    putFact(db, "lastError", { atUs: nowUs - HOUR_US, code: "unavailable", message: "connection refused" }, nowUs);
+    const { structured, text } = await harness.call(getRecordStatusTool);
+    expect(structured).toMatchObject({
+      instance: fake.url,
+      version: "3.8.8",
+      file: ":memory:",
+      events: 2,
+      oldest: at(1),
+      newest: at(3_500),
+      coverage: {
+        complete: false,
+        from: at(-3_600),
+        to: at(3_595),
+        event: [
+          { from: at(-3_600), to: at(0) },
+          { from: at(1_800), to: at(3_595) },
+        ],
+      },
+      gaps: [{ from: "2026-08-20T09:15:00.000001Z", to: "2026-08-20T09:44:59.999999Z" }],
+      lag_ms: 5_000,
+      syncing: "other",
+      stream: "open",
+      reachable: true,
+      requests: { total: 120, last_minute: 3 },
+      rows: { flow_run: 1, log: 1 },
+      runs_with_logs: 1,
+      last_error: { at: at(0), code: "unavailable", message: "connection refused" },
+      source: "record",
+    });
+    expect(text).toContain("syncing: other, websocket open; lag 5s");
+    expect(text).toContain("gaps: 2026-08-20T09:15:00Z to 2026-08-20T09:44:59Z");
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("says that there is no record yet, and what makes one", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const { isError, structured, text } = await harness.call(getRecordStatusTool);
+    expect(isError).toBe(false);
+    expect(structured).toMatchObject({ events: 0, syncing: "none", coverage: { complete: false } });
+    expect(text).toStartWith(`Nothing is recorded yet for ${harness.fake.url}.`);
+    expect(text).toContain("prefect-mcp-bun sync");
+  });
+
+  test("refuses arguments that it does not have", async () => {
+    await using harness = await openToolHarness();
+    const { structured } = await harness.call(getRecordStatusTool, { since: "7d" });
+    expect(structured).toMatchObject({ code: "invalid_input", message: 'unknown argument "since"' });
+  });
+});

@@ -1,0 +1,27 @@
+import { describe, expect, test } from "bun:test";
+import { INSTRUCTIONS, orientationTool } from "../../../src/tools/workspace/orientation.ts";
+import { openToolHarness } from "../../support/tool-harness.ts";
+
+describe("orientation", () => {
+  test("says in few words how to use the server, without a request", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const { structured, text, tokens } = await harness.call(orientationTool);
+    expect(text).toBe(INSTRUCTIONS);
+    expect(structured.text).toBe(INSTRUCTIONS);
+    expect(tokens.text).toBeLessThanOrEqual(250);
+    expect(INSTRUCTIONS.length).toBeLessThanOrEqual(2_000);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("answers without Prefect too", async () => {
+    await using harness = await openToolHarness();
+    await harness.fake.down();
+    expect((await harness.call(orientationTool)).isError).toBe(false);
+  });
+
+  test("takes no arguments and says so", async () => {
+    await using harness = await openToolHarness();
+    const { structured } = await harness.call(orientationTool, { topic: "logs" });
+    expect(structured).toMatchObject({ code: "invalid_input", hint: "orientation takes no arguments." });
+  });
+});
