@@ -93,7 +93,7 @@ async function load(command: CommandName): Promise<Command> {
     case "demo":
       return (await import("./demo.ts")).runDemo;
     case "help":
-      return (await import("./arguments/help.ts")).runHelp;
+      return (await import("./help.ts")).runHelp;
     case "version":
       return (await import("./version.ts")).runVersion;
   }

@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toConnection } from "../../src/app/connection.ts";
-import { checkSetup, type DoctorReport, exitCodeOf, type Finding } from "../../src/cli/doctor/checks.ts";
+import { checkSetup, type DoctorReport, exitCodeOf } from "../../src/cli/doctor/checks.ts";
+import type { DoctorFinding } from "../../src/cli/doctor/finding.ts";
 import { doctorJson, doctorLines } from "../../src/cli/doctor/text.ts";
 import { loadSettings } from "../../src/config/load-settings.ts";
 import type { ResolvedSettings } from "../../src/config/settings.ts";
@@ -53,7 +54,7 @@ async function examine(
 }
 
 /** `level area: what`, with measured figures blanked. */
-const told = ({ findings }: DoctorReport, area?: Finding["area"]): string[] =>
+const textOf = ({ findings }: DoctorReport, area?: DoctorFinding["area"]): string[] =>
   findings
     .filter((finding) => area === undefined || finding.area === area)
     .map(
@@ -64,7 +65,7 @@ describe("when all is well", () => {
   test("every finding is good, the exit code is 0, and Prefect was only read", async () => {
     await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
     const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_API_AUTH_STRING: "ada:lovelace" });
-    expect(told(report)).toEqual([
+    expect(textOf(report)).toEqual([
       `ok settings: The API URL is ${prefect.url} (environment PREFECT_API_URL).`,
       `ok api: Prefect answers at ${prefect.url} (N ms).`,
       "ok api: It is Prefect 3.8.8.",
@@ -109,7 +110,7 @@ describe("when all is well", () => {
   test("with the stream switched off no socket is opened", async () => {
     await using prefect = await startFakePrefect();
     const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_MCP_STREAM: "off" });
-    expect(told(report, "websocket")).toEqual([
+    expect(textOf(report, "websocket")).toEqual([
       "ok websocket: The websocket is switched off (PREFECT_MCP_STREAM): Prefect is polled.",
     ]);
     expect(prefect.requestsTo("WS")).toEqual([]);
@@ -139,11 +140,11 @@ describe("what has to be fixed", () => {
     expect(fixes(report)[0]?.fix).toMatch(/\.$/);
   });
 
-  test("a wrong key, told once", async () => {
+  test("a wrong key, textOf once", async () => {
     await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
     const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_API_KEY: "pnu_wrong" });
     expect(fixes(report)).toHaveLength(1);
-    expect(told(report, "websocket")).toEqual([]);
+    expect(textOf(report, "websocket")).toEqual([]);
     expect(JSON.stringify(report)).not.toContain("pnu_wrong");
     expect(exitCodeOf(report)).toBe(1);
   });
@@ -185,7 +186,7 @@ describe("what has to be fixed", () => {
     await using prefect = await startFakePrefect();
     writeFileSync(join(root, "file"), "");
     const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: join(root, "file", "below") });
-    expect(told(report, "files")).toEqual([
+    expect(textOf(report, "files")).toEqual([
       `fix files: ${join(root, "file")} is a file, so the data folder ${join(root, "file", "below")} cannot be made.`,
     ]);
   });
@@ -212,10 +213,10 @@ describe("what works, but not as well", () => {
   test("clocks that differ", async () => {
     await using prefect = await startFakePrefect();
     const env = { PREFECT_API_URL: prefect.url };
-    expect(told(await examine(env, { api: withClock(prefect, 42_400) }), "clock")).toEqual([
+    expect(textOf(await examine(env, { api: withClock(prefect, 42_400) }), "clock")).toEqual([
       "warn clock: Prefect's clock is 42.4 s ahead of ours.",
     ]);
-    expect(told(await examine(env, { api: withClock(prefect, -6000) }), "clock")).toEqual([
+    expect(textOf(await examine(env, { api: withClock(prefect, -6000) }), "clock")).toEqual([
       "warn clock: Prefect's clock is 6.0 s behind ours.",
     ]);
   });
@@ -226,7 +227,7 @@ describe("what works, but not as well", () => {
     const recordFile = join(dataDir, "r.sqlite");
     writeFileSync(recordFile, "", { mode: 0o644 });
     const report = await examine({ PREFECT_API_URL: prefect.url }, { recordFile });
-    expect(told(report, "files").filter((line) => line.startsWith("warn"))).toEqual([
+    expect(textOf(report, "files").filter((line) => line.startsWith("warn"))).toEqual([
       `warn files: Other users may look into the data folder ${dataDir}.`,
       `warn files: Other users may read ${recordFile}.`,
     ]);
@@ -235,16 +236,16 @@ describe("what works, but not as well", () => {
   test("no API URL: the default server is named as such", async () => {
     await using prefect = await startFakePrefect();
     const report = await examine({}, { api: withClock(prefect, 0) });
-    expect(told(report, "settings")).toEqual([
+    expect(textOf(report, "settings")).toEqual([
       "warn settings: No API URL is set (no PREFECT_API_URL found), so the local default http://127.0.0.1:4200/api is tried (a server that Prefect starts for one process cannot be used from here).",
     ]);
   });
 
-  test("what is recorded is told with its age and who syncs it", async () => {
+  test("what is recorded is textOf with its age and who syncs it", async () => {
     await using prefect = await startFakePrefect();
     const status = { file: "r", events: 12_345, lagMs: 2400, syncing: "other", lastError: null } as RecordStatus;
     const report = await examine({ PREFECT_API_URL: prefect.url }, { readRecord: () => status });
-    expect(told(report, "record")).toEqual([
+    expect(textOf(report, "record")).toEqual([
       "ok record: The record holds 12,345 events, complete up to 2 s ago; another process is syncing it.",
     ]);
   });

@@ -5,18 +5,11 @@ import type { Clock } from "../../lib/clock.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import type { RecordStatus } from "../../queries/workspace/record-status.ts";
 import { checkFiles } from "./files.ts";
-
-export interface Finding {
-  /** `fix`: it does not work until somebody does something. `warn`: it works, but not as well or not as safely. */
-  readonly level: "ok" | "warn" | "fix";
-  readonly area: "settings" | "api" | "websocket" | "clock" | "files" | "record";
-  readonly what: string;
-  readonly fix?: string;
-}
+import type { DoctorFinding } from "./finding.ts";
 
 export interface DoctorReport {
   readonly settings: readonly SettingValue[];
-  readonly findings: readonly Finding[];
+  readonly findings: readonly DoctorFinding[];
 }
 
 export interface DoctorDeps {
@@ -53,7 +46,7 @@ export async function checkSetup(deps: DoctorDeps): Promise<DoctorReport> {
   };
 }
 
-function notAsked(): Finding {
+function notAsked(): DoctorFinding {
   return {
     level: "fix",
     area: "api",
@@ -62,7 +55,7 @@ function notAsked(): Finding {
   };
 }
 
-function ofProblem({ level, message, fix }: SettingProblem): Finding {
+function ofProblem({ level, message, fix }: SettingProblem): DoctorFinding {
   return { level: level === "fatal" ? "fix" : "warn", area: "settings", what: message, fix };
 }
 
@@ -70,7 +63,7 @@ function isLoopback(url: string): boolean {
   return /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/.test(url);
 }
 
-function checkSettings({ settings, problems }: ResolvedSettings): Finding[] {
+function checkSettings({ settings, problems }: ResolvedSettings): DoctorFinding[] {
   const findings = problems.map(ofProblem);
   const { apiUrl, auth, tls, apiUrlOrigin } = settings;
   if (apiUrl?.startsWith("http:") && !isLoopback(apiUrl) && auth.kind !== "none") {
@@ -88,7 +81,12 @@ function checkSettings({ settings, problems }: ResolvedSettings): Finding[] {
   return findings;
 }
 
-function failed(area: Finding["area"], error: unknown, instead: string, level: Finding["level"] = "fix"): Finding {
+function failed(
+  area: DoctorFinding["area"],
+  error: unknown,
+  instead: string,
+  level: DoctorFinding["level"] = "fix",
+): DoctorFinding {
   const { message, hint } = toAppError(error);
   return { level, area, what: message, fix: hint ?? instead };
 }
@@ -101,7 +99,7 @@ async function attempt<T>(call: () => Promise<T>): Promise<{ value: T } | { erro
   }
 }
 
-async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<Finding[]> {
+async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<DoctorFinding[]> {
   const { resolved, clock, signal } = deps;
   const { settings } = resolved;
   const options = { signal, deadlineMs: CALL_WITHIN_MS, retries: 0 };
@@ -115,10 +113,10 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<Finding[]> {
     settings.isCloud ? null : await attempt(() => api.readVersion(options)),
     await attempt(() => api.filterFlows({ limit: 1 }, options)),
   ];
-  const product: Finding | null = version
+  const product: DoctorFinding | null = version
     ? versionFinding(version, access)
     : { level: "ok", area: "api", what: "It is Prefect Cloud." };
-  const findings: Finding[] = [
+  const findings: DoctorFinding[] = [
     { level: "ok", area: "api", what: `Prefect answers at ${api.url} (${tookMs} ms).` },
     ...(product ? [product] : []),
     accessFinding(access, settings),
@@ -129,7 +127,7 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<Finding[]> {
 
 type Attempt<T> = { readonly value: T } | { readonly error: AppError };
 
-function versionFinding(version: Attempt<string>, access: Attempt<unknown>): Finding | null {
+function versionFinding(version: Attempt<string>, access: Attempt<unknown>): DoctorFinding | null {
   if ("error" in version) {
     // Refused like everything else: told once, by the finding about credentials.
     if ("error" in access && access.error.code === version.error.code) return null;
@@ -143,12 +141,12 @@ function versionFinding(version: Attempt<string>, access: Attempt<unknown>): Fin
 
 const SHOWN_AUTH = { key: "the API key", basic: "the auth string", none: "no credentials" } as const;
 
-function accessFinding(access: Attempt<unknown>, { auth }: Settings): Finding {
+function accessFinding(access: Attempt<unknown>, { auth }: Settings): DoctorFinding {
   if ("value" in access) return { level: "ok", area: "api", what: `It lets us read with ${SHOWN_AUTH[auth.kind]}.` };
   return failed("api", access.error, "Check PREFECT_API_KEY or PREFECT_API_AUTH_STRING.");
 }
 
-async function checkSocket(api: PrefectApi, { resolved, clock, signal }: DoctorDeps): Promise<Finding> {
+async function checkSocket(api: PrefectApi, { resolved, clock, signal }: DoctorDeps): Promise<DoctorFinding> {
   if (!resolved.settings.sync.stream) {
     return {
       level: "ok",
@@ -177,7 +175,7 @@ async function checkSocket(api: PrefectApi, { resolved, clock, signal }: DoctorD
   return { level: "ok", area: "websocket", what: `The websocket opens (${tookMs} ms).` };
 }
 
-function skewFindings(skewMs: number | null): Finding[] {
+function skewFindings(skewMs: number | null): DoctorFinding[] {
   if (skewMs === null) return [];
   const seconds = Math.abs(skewMs / 1000).toFixed(1);
   if (Math.abs(skewMs) <= SKEW_LIMIT_MS) {
@@ -200,7 +198,7 @@ function skewFindings(skewMs: number | null): Finding[] {
   ];
 }
 
-function checkRecord({ readRecord }: DoctorDeps): Finding[] {
+function checkRecord({ readRecord }: DoctorDeps): DoctorFinding[] {
   let status: RecordStatus;
   try {
     status = readRecord();

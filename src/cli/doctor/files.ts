@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError } from "../../errors.ts";
-import type { Finding } from "./checks.ts";
+import type { DoctorFinding } from "./finding.ts";
 
 const AREA = "files";
 const SCARCE_BYTES = 200 * 1024 ** 2;
@@ -25,7 +25,7 @@ function openBits(path: string): number {
   return process.platform === "win32" ? 0 : statSync(path).mode & 0o077;
 }
 
-function checkFolder(dataDir: string): Finding {
+function checkFolder(dataDir: string): DoctorFinding {
   const home = nearestExisting(dataDir);
   if (!statSync(home).isDirectory()) {
     const fix = "Remove that file, or name another folder in PREFECT_MCP_DATA_DIR.";
@@ -42,8 +42,8 @@ function checkFolder(dataDir: string): Finding {
   return { level: "warn", area: AREA, what, fix: `Run \`chmod 700 ${dataDir}\`, or start a sync, which closes it.` };
 }
 
-function checkRecordFile(file: string): Finding[] {
-  const findings: Finding[] = [];
+function checkRecordFile(file: string): DoctorFinding[] {
+  const findings: DoctorFinding[] = [];
   for (const name of [file, `${file}-wal`, `${file}-shm`].filter((path) => existsSync(path))) {
     if (!mayUse(name, constants.R_OK | constants.W_OK)) {
       const fix = `Give it to the user that runs this program, or move it away: it is rebuilt from Prefect.`;
@@ -61,7 +61,7 @@ function checkRecordFile(file: string): Finding[] {
   return findings;
 }
 
-function checkDisk(dataDir: string, capBytes: number): Finding[] {
+function checkDisk(dataDir: string, capBytes: number): DoctorFinding[] {
   const home = nearestExisting(dataDir);
   const { bavail, bsize } = statfsSync(home);
   const free = bavail * bsize;
@@ -78,7 +78,7 @@ function checkDisk(dataDir: string, capBytes: number): Finding[] {
 }
 
 /** Folder, permissions and room. `capBytes`: what the record may take, 0 for no limit. Changes nothing. */
-export function checkFiles(dataDir: string, recordFile: string | null, capBytes: number): Finding[] {
+export function checkFiles(dataDir: string, recordFile: string | null, capBytes: number): DoctorFinding[] {
   const folder = checkFolder(dataDir);
   if (folder.level === "fix") return [folder];
   return [folder, ...checkDisk(dataDir, capBytes), ...(recordFile === null ? [] : checkRecordFile(recordFile))];
@@ -95,7 +95,7 @@ export function readProblem(dataDir: string): AppError | null {
   return statSync(nearestExisting(dataDir)).isDirectory() ? null : toError(checkFolder(dataDir));
 }
 
-function toError(finding: Finding | undefined): AppError | null {
+function toError(finding: DoctorFinding | undefined): AppError | null {
   if (!finding) return null;
   return new AppError("invalid_config", finding.what, finding.fix === undefined ? {} : { hint: finding.fix });
 }

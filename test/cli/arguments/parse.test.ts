@@ -104,7 +104,7 @@ describe("the command line", () => {
   });
 
   test("has a help text for every command", async () => {
-    const { runHelp } = await import("../../../src/cli/arguments/help.ts");
+    const { runHelp } = await import("../../../src/cli/help.ts");
     for (const command of COMMANDS.filter((name) => name !== "help" && name !== "version")) {
       const lines: string[] = [];
       const out = {

@@ -1,7 +1,7 @@
-import { VERSION } from "../../app/version.ts";
-import { nearest } from "../../tools/definition/suggestions.ts";
-import type { CommandContext } from "../command.ts";
-import { COMMANDS } from "./parse.ts";
+import { VERSION } from "../app/version.ts";
+import { nearest } from "../tools/definition/suggestions.ts";
+import { COMMANDS } from "./arguments/parse.ts";
+import type { CommandContext } from "./command.ts";
 
 const OVERVIEW = `prefect-mcp-bun ${VERSION}: an MCP server for Prefect that keeps a local record of a workspace and answers from it.
 

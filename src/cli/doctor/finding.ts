@@ -1,0 +1,9 @@
+/** One result of `doctor`. */
+export interface DoctorFinding {
+  /** `fix`: something does not work until a person changes it. `warn`: it works, but less well or less safely. */
+  readonly level: "ok" | "warn" | "fix";
+  readonly area: "settings" | "api" | "websocket" | "clock" | "files" | "record";
+  readonly what: string;
+  /** What to do about it. */
+  readonly fix?: string;
+}
