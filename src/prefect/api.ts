@@ -18,19 +18,11 @@ import type {
   WorkPool,
   WorkQueue,
 } from "../model/objects.ts";
+import type { CallOptions } from "./transport/call-options.ts";
+import type { FilterBody } from "./transport/pages.ts";
+import type { StreamPhase } from "./transport/stream-failures.ts";
 
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-  /** Whole time for the call with its retries, milliseconds. Default: the request timeout of the settings. */
-  readonly deadlineMs?: number;
-  /** Further tries after a retryable failure. Default: `PREFECT_CLIENT_MAX_RETRIES`; a tool call passes few. */
-  readonly retries?: number;
-  /**
-   * Most bytes of an answer, decompressed, that are read; more is AppError `invalid_input`. Default and upper bound: that of
-   * the connection.
-   */
-  readonly maxBytes?: number;
-}
+export type { CallOptions, FilterBody };
 
 export interface EventPage {
   readonly events: readonly PrefectEvent[];
@@ -47,9 +39,6 @@ export interface CountBucket {
   readonly start_time: string;
   readonly end_time: string;
 }
-
-/** Body of the `/filter` routes: combined filters, `sort`, `limit` ≤ 200, `offset`. */
-export type FilterBody = JsonObject;
 
 export interface PrefectApi {
   /** Normalised base URL, ends in `/api` or `/workspaces/{id}`; never with credentials. */
@@ -105,9 +94,6 @@ export interface PrefectApi {
    */
   readonly skewMs?: number | null;
 }
-
-/** How far a stream got: dialling, waiting for `auth_success`, filter sent but not yet known to be accepted, delivering. */
-export type StreamPhase = "connect" | "auth" | "filter" | "live";
 
 export interface EventStream extends AsyncIterable<readonly PrefectEvent[]> {
   /**

@@ -8,13 +8,13 @@ import type { Logger } from "../lib/logger.ts";
 import { DAY_US, formatIsoUs } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { EventFilter } from "../model/events/event-filter.ts";
-import type { EventStream, StreamPhase } from "./api.ts";
+import type { EventStream } from "./api.ts";
 import { eventProblem } from "./events.ts";
 import { normaliseApiUrl, type PrefectConnection, proxyFor } from "./transport/connection.ts";
 import { TransportFailure, tlsOptions } from "./transport/exchange.ts";
 import { createFailures } from "./transport/failures.ts";
 import { isLoopback, socketHeaders, socketToken } from "./transport/headers.ts";
-import { type SocketError, streamFailure, unauthorizedStream } from "./transport/stream-failures.ts";
+import { type SocketError, type StreamPhase, streamFailure, unauthorizedStream } from "./transport/stream-failures.ts";
 
 export interface StreamDeps {
   readonly clock: Clock;

@@ -5,9 +5,9 @@
 import { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
-import type { CallOptions } from "../api.ts";
 import type { AnswerBudget } from "./answer-budget.ts";
 import { findBaseProblem } from "./base-url.ts";
+import type { CallOptions } from "./call-options.ts";
 import { createClockSkew } from "./clock-skew.ts";
 import { normaliseApiUrl, type PrefectConnection } from "./connection.ts";
 import { createCsrfToken } from "./csrf.ts";

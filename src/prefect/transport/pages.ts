@@ -1,6 +1,10 @@
 import { AppError } from "../../errors.ts";
-import type { CallOptions, FilterBody } from "../api.ts";
+import type { JsonObject } from "../../model/objects.ts";
+import type { CallOptions } from "./call-options.ts";
 import type { Http } from "./http.ts";
+
+/** Body of the `/filter` routes: combined filters, `sort`, `limit` ≤ 200, `offset`. */
+export type FilterBody = JsonObject;
 
 /**
  * POSTs a `/filter` body. Callers ask for up to 200 rows, Prefect's default cap; a server whose administrator lowered it

@@ -3,12 +3,14 @@
  * `unavailable` and worth another dial. Close codes: https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/utilities/subscriptions.py
  */
 import { AppError } from "../../errors.ts";
-import type { StreamPhase } from "../api.ts";
 import type { PrefectConnection } from "./connection.ts";
 import { credentialHint, refusedCredential } from "./credentials.ts";
 import { toFailure } from "./exchange.ts";
 import { createFailures } from "./failures.ts";
 import { createMask } from "./mask.ts";
+
+/** How far a stream got: dialling, waiting for `auth_success`, filter sent but not yet known to be accepted, delivering. */
+export type StreamPhase = "connect" | "auth" | "filter" | "live";
 
 export interface SocketEnd {
   readonly code: number;
