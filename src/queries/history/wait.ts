@@ -12,7 +12,7 @@ import { type FlowRunRow, readFlowRunRow, toFlowRun } from "../../store/runs/flo
 import { findFact } from "../../store/sync-state.ts";
 import { readLiveEvents } from "../events/live-events.ts";
 import { deletedError, deletionNote, readDeletedRun } from "../runs/deleted-run.ts";
-import type { QueryContext } from "../source/context.ts";
+import { type QueryContext, withLimits } from "../source/context.ts";
 import { clockSkewUs, readSyncView, serverNowUs } from "../source/freshness.ts";
 import { type LiveReader, openLive } from "../source/live.ts";
 
@@ -206,5 +206,5 @@ function recordedUntil(ctx: QueryContext, db: RecordDb, feed: string): number {
 /** Each question has its own time, within what is left of the wait. */
 function asking(ctx: QueryContext, leftMs: number): QueryContext {
   const ms = Math.max(500, Math.min(QUESTION_MS, leftMs));
-  return Object.create(ctx, { liveUntilUs: { value: ctx.clock.nowUs() + ms * 1000 } });
+  return withLimits(ctx, { liveUntilUs: ctx.clock.nowUs() + ms * 1000 });
 }

@@ -19,11 +19,38 @@ export interface QueryContext {
   /** `https://…` base of UI links without trailing slash, or null. */
   readonly uiUrl: string | null;
   /** The MCP server of Prefect's documentation, or null. Only the docs tools ask it. */
-  readonly docsUrl?: string | null;
+  readonly docsUrl?: string | null | undefined;
   /** Normalised API URL of the instance. */
   readonly instance: string;
   /** Ends the call when the client gives up. Set by `runTool` from the tool's context. */
+  readonly signal?: AbortSignal | undefined;
+  /** End of the time in which the call may ask Prefect, however many requests it makes. Local clock, microseconds. Set by `runTool`. */
+  readonly liveUntilUs?: number | undefined;
+}
+
+export interface CallLimits {
+  readonly liveUntilUs: number;
+  /** Default: the signal of the context. */
   readonly signal?: AbortSignal;
-  /** When the call's live time is over (our clock, microseconds), however many readings it makes. Set by `runTool`. */
-  readonly liveUntilUs?: number;
+}
+
+/**
+ * The same context with limits of its own. Every member is passed on by name: a prototype or a spread would drop some of them silently
+ * in one of the next copies. A new member of `QueryContext` does not compile until it is passed on here.
+ */
+export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext {
+  const all: { readonly [K in keyof Required<QueryContext>]: QueryContext[K] } = {
+    record: () => ctx.record(),
+    api: () => ctx.api(),
+    clock: ctx.clock,
+    keep: (batch) => ctx.keep(batch),
+    freshMs: ctx.freshMs,
+    liveDeadlineMs: ctx.liveDeadlineMs,
+    uiUrl: ctx.uiUrl,
+    docsUrl: ctx.docsUrl,
+    instance: ctx.instance,
+    signal: limits.signal ?? ctx.signal,
+    liveUntilUs: limits.liveUntilUs,
+  };
+  return all;
 }

@@ -1,7 +1,7 @@
 /** How a tool is made and run. The MCP server and `call` on the command line both go through `runTool`. */
 import type { z } from "zod";
 import { type AppError, toAppError } from "../../errors.ts";
-import type { QueryContext } from "../../queries/source/context.ts";
+import { type QueryContext, withLimits } from "../../queries/source/context.ts";
 import { parseArguments } from "./arguments.ts";
 
 export interface ToolContext {
@@ -86,10 +86,7 @@ export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unkn
   try {
     const input = parseArguments(tool, args);
     const liveUntilUs = ctx.query.clock.nowUs() + ctx.query.liveDeadlineMs * 1000;
-    const query: QueryContext = Object.create(ctx.query, {
-      signal: { value: ctx.signal },
-      liveUntilUs: { value: liveUntilUs },
-    });
+    const query = withLimits(ctx.query, { liveUntilUs, signal: ctx.signal });
     const answer = await tool.run({ ...ctx, query, progress: (...notice) => ctx.progress(...notice) }, input);
     return {
       content: [{ type: "text", text: answer.text }],

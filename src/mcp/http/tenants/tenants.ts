@@ -6,6 +6,7 @@
 import { AppError, toAppError } from "../../../errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/logger.ts";
+import { withLimits } from "../../../queries/source/context.ts";
 import { proveAccess } from "../../../queries/source/prove-access.ts";
 import { tenantGone } from "../../guard.ts";
 import type { Metrics } from "../metrics.ts";
@@ -236,7 +237,7 @@ export class Tenants {
     const untilUs = clock.nowUs() + CHECK_WITHIN_MS * 1_000;
     const startMs = clock.nowMs();
     metrics.count("credential_checks_total", { tenant: seat.label });
-    await proveAccess(Object.create(seat.query(), { liveUntilUs: { value: untilUs } }));
+    await proveAccess(withLimits(seat.query(), { liveUntilUs: untilUs }));
     this.proofs.accept(key, startMs);
     this.failed.delete(key);
     if (key === OWN) this.ownRefusal = null;

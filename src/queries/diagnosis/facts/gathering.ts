@@ -1,6 +1,6 @@
 import { AppError } from "../../../errors.ts";
 import type { Freshness } from "../../../model/freshness.ts";
-import type { QueryContext } from "../../source/context.ts";
+import { type QueryContext, withLimits } from "../../source/context.ts";
 import { readSyncView } from "../../source/freshness.ts";
 import { type LiveReader, openLive } from "../../source/live.ts";
 
@@ -33,7 +33,7 @@ export async function askLive<T>(
     trail.unchecked.push(`${what} (Prefect is unreachable)`);
     return fallback;
   }
-  const short: QueryContext = Object.create(ctx, { liveUntilUs: { value: trail.liveUntilUs, enumerable: true } });
+  const short = withLimits(ctx, { liveUntilUs: trail.liveUntilUs });
   return attempt(trail, what, fallback, () => read(openLive(short)));
 }
 

@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+import { type QueryContext, withLimits } from "../../../src/queries/source/context.ts";
+import { openToolHarness } from "../../support/tool-harness.ts";
+
+test("a context with limits has every member of its origin, and a spread of it has them too", async () => {
+  await using harness = await openToolHarness();
+  const signal = new AbortController().signal;
+  const origin: QueryContext = {
+    ...harness.query,
+    docsUrl: "https://docs.example/mcp",
+    get uiUrl() {
+      return "https://ui.example";
+    },
+  };
+  const spread = { ...withLimits(withLimits(origin, { liveUntilUs: 1, signal }), { liveUntilUs: 2 }) };
+  const { record, api, keep, ...values } = spread;
+  expect(values).toEqual({
+    clock: origin.clock,
+    freshMs: origin.freshMs,
+    liveDeadlineMs: origin.liveDeadlineMs,
+    uiUrl: "https://ui.example",
+    docsUrl: "https://docs.example/mcp",
+    instance: origin.instance,
+    signal,
+    liveUntilUs: 2,
+  });
+  expect(record()).toBe(harness.db);
+  expect(api()).toBe(origin.api());
+  keep({ kind: "log", rows: [], readUs: 0 });
+  expect(harness.kept).toHaveLength(1);
+});
