@@ -12,7 +12,7 @@ import { systemClock } from "../lib/clock.ts";
 import { parseIsoUs } from "../lib/time.ts";
 import { callTool } from "../mcp/guard.ts";
 import { serveOverStdio } from "../mcp/stdio/stdio.ts";
-import type { CallResult } from "../tools/definition/define-tool.ts";
+import type { CallResult } from "../tools/definition/run-tool.ts";
 import { allTools } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
 import { DEMO_QUESTIONS, type DemoQuestion, OFFLINE_QUESTIONS } from "./demo-questions.ts";

@@ -1,13 +1,8 @@
 /** The only catch-all: whatever goes wrong in a call becomes an answer, and what was not foreseen is logged with its stack. */
 import { AppError, toAppError } from "../errors.ts";
 import type { Redact } from "../model/secrets/redact.ts";
-import {
-  type CallResult,
-  errorResult,
-  runTool,
-  type ToolContext,
-  type ToolDefinition,
-} from "../tools/definition/define-tool.ts";
+import type { ToolContext, ToolDefinition } from "../tools/definition/define-tool.ts";
+import { type CallResult, errorResult, runTool } from "../tools/definition/run-tool.ts";
 import type { Tenant } from "./tenant.ts";
 
 export interface CallHandle {

@@ -10,7 +10,7 @@ import { createPrefectClient } from "../../../src/prefect/client.ts";
 import { DEFAULT_CONNECTION } from "../../../src/prefect/transport/connection.ts";
 import { openRecord } from "../../../src/store/database.ts";
 import { recordFileName } from "../../../src/store/record-file.ts";
-import { runTool } from "../../../src/tools/definition/define-tool.ts";
+import { runTool } from "../../../src/tools/definition/run-tool.ts";
 import { diagnoseTool } from "../../../src/tools/runs/diagnose.ts";
 import { type Product, startProduct, type ToolResult } from "../product.ts";
 import { type RealPrefect, startRealPrefect } from "../real-prefect.ts";

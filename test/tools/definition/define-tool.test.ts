@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { AppError } from "../../../src/errors.ts";
-import { defineTool, runTool } from "../../../src/tools/definition/define-tool.ts";
+import { defineTool } from "../../../src/tools/definition/define-tool.ts";
 import { toolListing } from "../../../src/tools/definition/listing.ts";
+import { runTool } from "../../../src/tools/definition/run-tool.ts";
 import { filterArg, flagArg, listArgs, listOutput, textArg } from "../../../src/tools/definition/shared-schemas.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
 

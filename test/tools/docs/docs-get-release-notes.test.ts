@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { runTool } from "../../../src/tools/definition/define-tool.ts";
+import { runTool } from "../../../src/tools/definition/run-tool.ts";
 import { docsGetReleaseNotesTool } from "../../../src/tools/docs/docs-get-release-notes.ts";
 import { startFakeDocs } from "../../support/fake-docs.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { QueryContext } from "../../../src/queries/source/context.ts";
-import { runTool } from "../../../src/tools/definition/define-tool.ts";
+import { runTool } from "../../../src/tools/definition/run-tool.ts";
 import { docsSearchPrefectTool } from "../../../src/tools/docs/docs-search-prefect.ts";
 import { startFakeDocs } from "../../support/fake-docs.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";

@@ -3,7 +3,7 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import type { QueryContext } from "../../../src/queries/source/context.ts";
 import { markFlowRunsDeleted } from "../../../src/store/runs/flow-runs.ts";
 import { putFact } from "../../../src/store/sync-state.ts";
-import { runTool } from "../../../src/tools/definition/define-tool.ts";
+import { runTool } from "../../../src/tools/definition/run-tool.ts";
 import { waitForTool } from "../../../src/tools/events/wait-for.ts";
 import { aFlowRun, anEvent, anId, aState, at } from "../../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
