@@ -2,7 +2,8 @@
 import { AppError, toAppError } from "../errors.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { ToolContext, ToolDefinition } from "../tools/definition/define-tool.ts";
-import { type CallResult, errorResult, runTool } from "../tools/definition/run-tool.ts";
+import { runTool } from "../tools/definition/run-tool.ts";
+import { answerResult, type CallResult, errorResult } from "./call-result.ts";
 import type { Tenant } from "./tenant.ts";
 
 export interface CallHandle {
@@ -18,41 +19,33 @@ export async function callTool(
   args: unknown,
   call: CallHandle,
 ): Promise<CallResult> {
-  const { hiddenPath, hidesSettings = false } = tenant;
-  let query: ToolContext["query"];
-  // Taken before the call runs: the tenant may be closed when it ends.
-  let held: Pick<Tenant, "redact" | "logger" | "isCloud" | "hidesSettings">;
-  try {
-    query = tenant.query();
-    held = { redact: tenant.redact ?? null, logger: tenant.logger, isCloud: tenant.isCloud, hidesSettings };
-  } catch (error) {
-    const failed = errorResult(presentable(tenant, tool.name, error));
-    return hiddenPath ? withoutPath(failed, hiddenPath) : failed;
-  }
-  const { ended } = tenant;
-  const guarded: ToolDefinition = {
-    ...tool,
-    run: async (ctx, input) => {
-      try {
-        return await tool.run(ctx, input);
-      } catch (error) {
-        // Its record was closed under it: whatever that led to was to be foreseen.
-        throw ended?.aborted ? tenantGone() : presentable(held, tool.name, error);
-      }
-    },
-  };
+  const { hiddenPath, ended } = tenant;
   const either = ended ? eitherSignal(call.signal, ended) : { signal: call.signal, release: () => undefined };
-  const context = { query, signal: either.signal, progress: call.progress, isCloud: held.isCloud };
-  const result = await runTool(guarded, context, args);
-  either.release();
-  // Closed in between, perhaps because Prefect refused the caller: what was found belongs to nobody any more.
-  if (ended?.aborted) return errorResult(tenantGone());
-  const clean = held.redact ? withoutSecrets(result, held.redact) : result;
+  // Read before the call runs: the tenant can be closed when the call ends, and then has no logger and no redaction.
+  let reporter: Pick<Tenant, "logger" | "hidesSettings"> = tenant;
+  let redact: Redact | null = null;
+  let result: CallResult;
+  try {
+    const query = tenant.query();
+    reporter = { logger: tenant.logger, hidesSettings: tenant.hidesSettings === true };
+    redact = tenant.redact ?? null;
+    const { isCloud } = tenant;
+    result = answerResult(
+      await runTool(tool, { query, signal: either.signal, progress: call.progress, isCloud }, args),
+    );
+  } catch (error) {
+    result = errorResult(ended?.aborted ? tenantClosed() : publicError(reporter, tool.name, error));
+  } finally {
+    either.release();
+  }
+  // Prefect may have refused the caller's credential during the call: then the answer must not reach the caller.
+  if (ended?.aborted) return errorResult(tenantClosed());
+  const clean = redact ? withoutSecrets(result, redact) : result;
   return hiddenPath ? withoutPath(clean, hiddenPath) : clean;
 }
 
 /** A tenant that had to make room, or that Prefect refused, while a request was under way. */
-export function tenantGone(): AppError {
+export function tenantClosed(): AppError {
   return new AppError("unavailable", "This tenant was just closed.", { hint: "Try again.", retryAfterMs: 1_000 });
 }
 
@@ -104,7 +97,7 @@ function withoutPath(result: CallResult, path: string): CallResult {
  * Unforeseen errors may hold anything (a path, a statement): the client gets a reference to the log line instead. Errors of the
  * settings name the operator's files.
  */
-export function presentable(tenant: Pick<Tenant, "logger" | "hidesSettings">, where: string, error: unknown): AppError {
+export function publicError(tenant: Pick<Tenant, "logger" | "hidesSettings">, where: string, error: unknown): AppError {
   const known = toAppError(error);
   if (known.code === "invalid_config" && tenant.hidesSettings) {
     tenant.logger.warn("the settings are broken", { where, error: known.message });

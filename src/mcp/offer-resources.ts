@@ -5,7 +5,7 @@ import { PROMPTS } from "../prompts/index.ts";
 import { completeName } from "../resources/completion.ts";
 import { matchTemplate, type ToolQuestion } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
-import { type CallHandle, callTool, presentable } from "./guard.ts";
+import { type CallHandle, callTool, publicError } from "./guard.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** Which of them are there follows the tools: what no offered tool answers is not listed. */
@@ -39,7 +39,7 @@ export function offerResources(mcp: McpServer, tenant: Tenant): void {
     try {
       values = valuesFor(tenant, ref, argument);
     } catch (error) {
-      throw error instanceof AppError ? presentable(tenant, "completion", error) : error;
+      throw error instanceof AppError ? publicError(tenant, "completion", error) : error;
     }
     return { completion: { values: [...values], total: values.length, hasMore: false } };
   });

@@ -1,25 +1,54 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { z } from "zod";
 import { callTool } from "../../src/mcp/guard.ts";
-import { fakeTenant } from "./fake-tenant.ts";
+import type { Tenant } from "../../src/mcp/tenant.ts";
+import { defineTool, type ToolDefinition } from "../../src/tools/definition/define-tool.ts";
+import { type FakeTenant, fakeTenant } from "./fake-tenant.ts";
 
-test("what fails because its tenant was closed under it is no internal error", async () => {
-  const fake = fakeTenant();
-  const crash = fake.tools().find(({ name }) => name === "crash");
-  if (!crash) throw new Error("no such tool");
-  const ending = new AbortController();
-  const call = () =>
-    callTool(
-      Object.assign(fake, { ended: ending.signal }),
-      crash,
-      {},
-      { signal: new AbortController().signal, progress() {} },
-    );
-  expect((await call()).structuredContent).toMatchObject({ code: "internal" });
-  expect(fake.log.filter((line) => line.includes("internal error"))).toHaveLength(1);
-  ending.abort();
-  expect((await call()).structuredContent).toMatchObject({
-    code: "unavailable",
-    message: "This tenant was just closed.",
+function call(tenant: Tenant, tool: ToolDefinition) {
+  return callTool(tenant, tool, {}, { signal: new AbortController().signal, progress() {} });
+}
+
+function crashTool(tenant: FakeTenant): ToolDefinition {
+  const tool = tenant.tools().find(({ name }) => name === "crash");
+  if (!tool) throw new Error("no such tool");
+  return tool;
+}
+
+const internalErrors = ({ log }: FakeTenant) => log.filter((line) => line.includes("internal error"));
+
+describe("a tool call", () => {
+  test("that fails because its tenant was closed is not an internal error", async () => {
+    const ending = new AbortController();
+    const tenant = Object.assign(fakeTenant(), { ended: ending.signal });
+    const crash = crashTool(tenant);
+    expect((await call(tenant, crash)).structuredContent).toMatchObject({ code: "internal" });
+    expect(internalErrors(tenant)).toHaveLength(1);
+    ending.abort();
+    expect((await call(tenant, crash)).structuredContent).toMatchObject({
+      code: "unavailable",
+      message: "This tenant was just closed.",
+    });
+    expect(internalErrors(tenant)).toHaveLength(1);
   });
-  expect(fake.log.filter((line) => line.includes("internal error"))).toHaveLength(1);
+
+  test("that fails unexpectedly while its arguments are read is logged under the reference in its hint", async () => {
+    const tenant = fakeTenant();
+    const broken = defineTool({
+      name: "broken",
+      title: "Broken",
+      description: "Its schema throws.",
+      input: z.strictObject({}).transform(() => {
+        throw new TypeError("no schema");
+      }) as unknown as z.ZodObject,
+      output: z.looseObject({}),
+      run: () => Promise.resolve({ structured: {}, text: "" }),
+    });
+    const { code, hint } = (await call(tenant, broken)).structuredContent as { code: string; hint: string };
+    expect(code).toBe("internal");
+    const [line = "{}"] = internalErrors(tenant);
+    const logged = JSON.parse(line) as { where: string; error: string; reference: string };
+    expect(logged).toMatchObject({ where: "broken" });
+    expect(hint).toContain(logged.reference);
+  });
 });

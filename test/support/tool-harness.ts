@@ -6,6 +6,7 @@ import { expect } from "bun:test";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
+import type { CallResult } from "../../src/mcp/call-result.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { LiveBatch } from "../../src/model/events/live-batch.ts";
 import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../src/model/objects.ts";
@@ -23,8 +24,8 @@ import { upsertTaskRuns } from "../../src/store/runs/task-runs.ts";
 import { putFact } from "../../src/store/sync-state.ts";
 import { WIDE_TOKENS } from "../../src/tools/answer/token-budget.ts";
 import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
-import { type CallResult, runTool } from "../../src/tools/definition/run-tool.ts";
 import { T0_US } from "./builders.ts";
+import { callWith } from "./call-tool.ts";
 import { type FakePrefect, type FakePrefectOptions, startFakePrefect } from "./fake-prefect/fake-prefect.ts";
 import { countTokens } from "./tokens.ts";
 
@@ -91,12 +92,6 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     uiUrl: fake.url.replace(/\/api$/, ""),
     instance: api.url,
   };
-  const context = {
-    query,
-    signal: new AbortController().signal,
-    progress: () => undefined,
-    isCloud: options.isCloud === true,
-  };
   const writer = createEventWriter(db);
   return {
     fake,
@@ -109,7 +104,7 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     set nowUs(us) {
       nowUs = us;
     },
-    call: async (tool, args) => checked(await runTool(tool, context, args)),
+    call: async (tool, args) => checked(await callWith(query, tool, args, { isCloud: options.isCloud === true })),
     events: (events) =>
       inTransaction(db, () => {
         const { inserted, keys } = writer.insert(events, "catch-up", nowUs);

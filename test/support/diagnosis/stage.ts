@@ -10,8 +10,8 @@ import { createPrefectClient } from "../../../src/prefect/client.ts";
 import { DEFAULT_CONNECTION } from "../../../src/prefect/transport/connection.ts";
 import { openRecord } from "../../../src/store/database.ts";
 import { recordFileName } from "../../../src/store/record-file.ts";
-import { runTool } from "../../../src/tools/definition/run-tool.ts";
 import { diagnoseTool } from "../../../src/tools/runs/diagnose.ts";
+import { callWith } from "../call-tool.ts";
 import { type Product, startProduct, type ToolResult } from "../product.ts";
 import { type RealPrefect, startRealPrefect } from "../real-prefect.ts";
 import { Scene } from "./scene.ts";
@@ -150,8 +150,7 @@ export class Stage implements AsyncDisposable {
       uiUrl: null,
       instance: client.url,
     };
-    const { signal } = new AbortController();
-    await runTool(diagnoseTool, { query, signal, progress: () => undefined, isCloud: false }, args);
+    await callWith(query, diagnoseTool, args);
     client.close();
     db.close();
     return asked;

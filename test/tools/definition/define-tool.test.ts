@@ -3,8 +3,8 @@ import { z } from "zod";
 import { AppError } from "../../../src/errors.ts";
 import { defineTool } from "../../../src/tools/definition/define-tool.ts";
 import { toolListing } from "../../../src/tools/definition/listing.ts";
-import { runTool } from "../../../src/tools/definition/run-tool.ts";
 import { filterArg, flagArg, listArgs, listOutput, textArg } from "../../../src/tools/definition/shared-schemas.ts";
+import { callWith } from "../../support/call-tool.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
 
 const echo = defineTool({
@@ -34,13 +34,7 @@ const failing = defineTool({
 
 async function call(tool: typeof echo, args: unknown) {
   await using harness = await openToolHarness({ record: false });
-  const context = {
-    query: harness.query,
-    signal: new AbortController().signal,
-    progress: () => undefined,
-    isCloud: false,
-  };
-  return runTool(tool, context, args);
+  return callWith(harness.query, tool, args);
 }
 
 describe("arguments", () => {

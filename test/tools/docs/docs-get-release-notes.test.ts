@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { runTool } from "../../../src/tools/definition/run-tool.ts";
 import { docsGetReleaseNotesTool } from "../../../src/tools/docs/docs-get-release-notes.ts";
+import { callWith } from "../../support/call-tool.ts";
 import { startFakeDocs } from "../../support/fake-docs.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
 
@@ -9,8 +9,7 @@ test("docs_get_release_notes asks the docs server for the version", async () => 
   await using harness = await openToolHarness();
   const clock = { ...harness.query.clock, sleep: () => Bun.sleep(300) };
   const query = { ...harness.query, docsUrl: docs.url, clock };
-  const context = { query, signal: new AbortController().signal, progress: () => undefined, isCloud: false };
-  const { structuredContent } = await runTool(docsGetReleaseNotesTool, context, { version: "3.4.20" });
+  const { structuredContent } = await callWith(query, docsGetReleaseNotesTool, { version: "3.4.20" });
   expect(structuredContent).toMatchObject({ from: "docs server", text: 'found for {"version":"3.4.20"}' });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { QueryContext } from "../../../src/queries/source/context.ts";
-import { runTool } from "../../../src/tools/definition/run-tool.ts";
 import { docsSearchPrefectTool } from "../../../src/tools/docs/docs-search-prefect.ts";
+import { callWith } from "../../support/call-tool.ts";
 import { startFakeDocs } from "../../support/fake-docs.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
 
@@ -10,8 +10,7 @@ async function ask(docsUrl: string | null, query: string) {
   // The harness sleeps no time: patience is over as soon as nothing else happens.
   const sleep = () => Bun.sleep(300);
   const ctx: QueryContext = { ...harness.query, docsUrl, clock: { ...harness.query.clock, sleep } };
-  const context = { query: ctx, signal: new AbortController().signal, progress: () => undefined, isCloud: false };
-  const { structuredContent, content, isError } = await runTool(docsSearchPrefectTool, context, { query });
+  const { structuredContent, content, isError } = await callWith(ctx, docsSearchPrefectTool, { query });
   return {
     structured: structuredContent,
     text: content[0]?.text ?? "",

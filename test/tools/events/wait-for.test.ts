@@ -3,9 +3,9 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import type { QueryContext } from "../../../src/queries/source/context.ts";
 import { markFlowRunsDeleted } from "../../../src/store/runs/flow-runs.ts";
 import { putFact } from "../../../src/store/sync-state.ts";
-import { runTool } from "../../../src/tools/definition/run-tool.ts";
 import { waitForTool } from "../../../src/tools/events/wait-for.ts";
 import { aFlowRun, anEvent, anId, aState, at } from "../../support/builders.ts";
+import { callWith } from "../../support/call-tool.ts";
 import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const run = aFlowRun({ id: anId(71), name: "wandering-guan", state_type: "RUNNING" });
@@ -42,13 +42,14 @@ async function waiting(
     },
   };
   const query = { ...harness.query, clock };
-  const context = {
-    query,
-    signal: signal ?? new AbortController().signal,
-    progress: (done: number, total: number | null, message: string) => void told.push(`${done}/${total} ${message}`),
-    isCloud: false,
-  };
-  const { structuredContent: structured, content, isError } = await runTool(waitForTool, context, args);
+  const {
+    structuredContent: structured,
+    content,
+    isError,
+  } = await callWith(query, waitForTool, args, {
+    ...(signal ? { signal } : {}),
+    progress: (done, total, message) => void told.push(`${done}/${total} ${message}`),
+  });
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
   return { structured: structured as any, text: content[0]?.text ?? "", isError: isError === true, told };
 }

@@ -7,7 +7,7 @@ import { toAppError } from "../../../errors.ts";
 import type { Logger } from "../../../lib/logger.ts";
 import type { QueryContext } from "../../../queries/source/context.ts";
 import type { ToolDefinition } from "../../../tools/definition/define-tool.ts";
-import { tenantGone } from "../../guard.ts";
+import { tenantClosed } from "../../guard.ts";
 import { listenedUris } from "../../offer-subscriptions.ts";
 import type { ResourceWatch } from "../../subscriptions.ts";
 import type { Tenant } from "../../tenant.ts";
@@ -148,7 +148,7 @@ export class Seat {
   /** Throws AppError `unavailable` once the seat is closed: a call that is still running must not open it again. */
   private current(): HostedApp {
     if (this.app) return this.app;
-    if (this.ending.signal.aborted) throw tenantGone();
+    if (this.ending.signal.aborted) throw tenantClosed();
     const app = this.options.open();
     this.app = app;
     app.onToolsChanged(() => {

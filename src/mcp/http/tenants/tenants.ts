@@ -8,7 +8,7 @@ import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/logger.ts";
 import { withLimits } from "../../../queries/source/context.ts";
 import { proveAccess } from "../../../queries/source/prove-access.ts";
-import { tenantGone } from "../../guard.ts";
+import { tenantClosed } from "../../guard.ts";
 import type { Metrics } from "../metrics.ts";
 import { checkTarget, type LookupHost, type TargetRules } from "../target-rules.ts";
 import { CredentialProofs } from "./credential-proofs.ts";
@@ -108,7 +108,7 @@ export class Tenants {
     // What the own server offers is no secret and must not depend on Prefect; another's is made for proven callers only.
     if (target === null && !need.data) return seat;
     await this.prove(key, target, seat, need.fresh);
-    if (this.seats.get(key) !== seat) throw tenantGone();
+    if (this.seats.get(key) !== seat) throw tenantClosed();
     this.makeRoom(seat);
     seat.follow();
     return seat;
@@ -148,7 +148,7 @@ export class Tenants {
   }
 
   private async seatOf(key: string, target: TenantTarget | null, callerId: string): Promise<Seat> {
-    if (this.isClosed) throw tenantGone();
+    if (this.isClosed) throw tenantClosed();
     if (target !== null) await this.lookAt(key, target);
     const known = this.seats.get(key);
     if (known) {

@@ -1,0 +1,37 @@
+/** The result of a tool call as MCP sends it: text and structured content, which state the same facts. */
+import type { AppError } from "../errors.ts";
+import type { ToolAnswer } from "../tools/definition/define-tool.ts";
+
+export interface CallResult {
+  readonly content: readonly { readonly type: "text"; readonly text: string }[];
+  readonly structuredContent: Readonly<Record<string, unknown>>;
+  readonly isError?: true;
+  readonly _meta?: Readonly<Record<string, unknown>>;
+}
+
+export function answerResult({ text, structured, untrusted }: ToolAnswer): CallResult {
+  return {
+    content: [{ type: "text", text }],
+    structuredContent: structured,
+    ...(untrusted ? { _meta: { "prefect-mcp-bun/untrusted": untrusted } } : {}),
+  };
+}
+
+export function errorResult(error: AppError): CallResult {
+  const { code, message, hint, retryable } = error;
+  const retryAfter = error.retryAfterMs === undefined ? undefined : Math.ceil(error.retryAfterMs / 1000);
+  const structuredContent = {
+    code,
+    message,
+    ...(hint ? { hint } : {}),
+    retryable,
+    ...(retryAfter === undefined ? {} : { retry_after_seconds: retryAfter }),
+  };
+  const again = retryAfter === undefined ? "" : ` after ${retryAfter} s`;
+  const text = [
+    `Error ${code}: ${message}`,
+    hint ? `Hint: ${hint}` : "",
+    `Retryable: ${retryable ? "yes" : "no"}${again}`,
+  ];
+  return { content: [{ type: "text", text: text.filter(Boolean).join("\n") }], structuredContent, isError: true };
+}
