@@ -1,11 +1,19 @@
-import { constants, Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import { RECORD_VERSION } from "./migrations.ts";
-import { HalfMadeError, migrate, newerFile, probe, userVersion } from "./prepare-record.ts";
+import { HalfMadeError, migrate, newerFile, probe } from "./prepare-record.ts";
 import { ensureDataDir, ensurePrivateFile, fileIdentity, folderOf, moveAside, recordBytes } from "./record-file.ts";
+import {
+  type Database,
+  openLockFile,
+  openReadOnly,
+  openWritable,
+  type SQLQueryBindings,
+  type Statement,
+  userVersion,
+} from "./sqlite.ts";
 import { isDamage, toStoreError } from "./store-error.ts";
 
 export type { Database, SQLQueryBindings, Statement };
@@ -133,15 +141,6 @@ export function isReplaced(db: RecordDb): boolean {
   return db.local("file-identity", () => fileIdentity(db.file)) !== fileIdentity(db.file);
 }
 
-/** A small database of its own, used as a lock between processes (see leader-lock.ts). Waits at most `waitMs` for it. */
-export function openLockFile(file: string, waitMs: number): Database {
-  ensureDataDir(folderOf(file));
-  ensurePrivateFile(file);
-  const lock = new Database(file, { readwrite: true, create: true });
-  lock.run(`PRAGMA busy_timeout = ${Math.trunc(waitMs)}`);
-  return lock;
-}
-
 function openWriter(file: string): RecordDb {
   if (file === ":memory:") return connectWriter(file, null);
   ensureDataDir(folderOf(file));
@@ -173,7 +172,7 @@ function withSetupLock<T>(file: string, work: () => T): T {
 function refuseNewer(file: string): void {
   let version = 0;
   try {
-    using peek = new Database(file, { readonly: true });
+    using peek = openReadOnly(file);
     version = userVersion(peek);
   } catch {
     return; // Not readable that way: opening it for writing tells why.
@@ -188,7 +187,7 @@ function setAside(file: string, why: string): string {
 }
 
 function connectWriter(file: string, notice: string | null): RecordDb {
-  const sqlite = new Database(file, { readwrite: true, create: true, strict: true });
+  const sqlite = openWritable(file);
   try {
     sqlite.run(`PRAGMA busy_timeout = ${WRITER_WAIT_MS}`);
     sqlite.run("PRAGMA auto_vacuum = INCREMENTAL");
@@ -205,7 +204,7 @@ function connectWriter(file: string, notice: string | null): RecordDb {
 
 function openReader(file: string): RecordDb {
   if (!existsSync(file)) throw noRecord(file);
-  const sqlite = connectReader(file);
+  const sqlite = openReadOnly(file);
   try {
     sqlite.run(`PRAGMA busy_timeout = ${READER_WAIT_MS}`);
     const version = userVersion(sqlite);
@@ -217,24 +216,6 @@ function openReader(file: string): RecordDb {
     throw error;
   }
   return wrap(sqlite, file, true, null);
-}
-
-/**
- * Reading a WAL file needs a -shm beside it. On a read-only disk there is none to be made; then the file is opened as
- * immutable, which is right only while no WAL holds newer pages.
- */
-function connectReader(file: string): Database {
-  const sqlite = new Database(file, { readonly: true, strict: true });
-  try {
-    userVersion(sqlite);
-    return sqlite;
-  } catch (error) {
-    sqlite.close();
-    const canBeImmutable = !isDamage(error) && recordBytes(`${file}-wal`) === 0;
-    if (!canBeImmutable) throw error;
-    const uri = `file:${encodeURI(file).replaceAll("?", "%3f").replaceAll("#", "%23")}?immutable=1`;
-    return new Database(uri, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
-  }
 }
 
 function noRecord(file: string): AppError {

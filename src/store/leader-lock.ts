@@ -1,4 +1,4 @@
-import { type Database, openLockFile } from "./database.ts";
+import { type Database, openLockFile } from "./sqlite.ts";
 import { sqliteCode } from "./store-error.ts";
 
 /** Held by the one process that syncs a record. The operating system frees it when the process ends, however it ends. */

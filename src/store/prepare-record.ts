@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
-import type { Database } from "./database.ts";
 import { expectedNames, MIGRATIONS, RECORD_VERSION } from "./migrations.ts";
+import { type Database, userVersion } from "./sqlite.ts";
 
 /** The file has a part of the tables only: an upgrade by something else was interrupted, or tables were removed. */
 export class HalfMadeError extends Error {}
@@ -33,11 +33,6 @@ function objectNames(sqlite: Database): Set<string> {
     .query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
     .all();
   return new Set(rows.map((row) => row.name));
-}
-
-/** `PRAGMA user_version`: how many migrations the file has; 0 for a new one. */
-export function userVersion(sqlite: Database): number {
-  return sqlite.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
 }
 
 /** Touches both ends of the large tables: damage there is found now and not in the middle of an answer. */

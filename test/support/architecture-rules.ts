@@ -73,7 +73,7 @@ const EFFECTS: readonly Effect[] = [
   { name: "process.env", pattern: /\b(process|Bun|import\.meta)\.env\b/, homes: /^config\/env\.ts$/ },
   { name: "fetch", pattern: /(?<![.\w])fetch\(|\bglobalThis\.fetch\b/, homes: /^(prefect\/|lib\/span-export\.ts$)/ },
   { name: "WebSocket", pattern: /\bnew WebSocket\(/, homes: /^prefect\// },
-  { name: "bun:sqlite", pattern: /"bun:sqlite"/, homes: /^store\/database\.ts$/ },
+  { name: "bun:sqlite", pattern: /"bun:sqlite"/, homes: /^store\/sqlite\.ts$/ },
   { name: "signals and exit", pattern: /\bprocess\.(on|once|exit|kill)\(/, homes: /^main\.ts$/ },
   { name: "the wall clock", pattern: /\bDate\.now\(|\bnew Date\(\)/, homes: /^lib\/(clock|logger)\.ts$/ },
   { name: "dates", pattern: /\bnew Date\([^)]/, homes: /^lib\/(clock|time)\.ts$/ },
