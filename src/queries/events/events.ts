@@ -151,21 +151,14 @@ function collectSync(search: Search, events: Iterable<PrefectEvent>): Found {
 /** Rows of the record over `range` in answer order, read in steps. */
 function* fromRecord(db: RecordDb, search: Search, range: TimeRange): Generator<PrefectEvent> {
   const { order } = search;
-  const filter = withoutDistinct(search.filter);
   let after = search.after;
   for (let limit = search.limit + 1; ; limit = 500) {
-    const page = findEvents(db, { ...range, order, limit, filter, ...(after ? { after } : {}) });
+    const page = findEvents(db, { ...range, order, limit, filter: search.filter, ...(after ? { after } : {}) });
     yield* page.events;
     const last = page.events.at(-1);
     if (!page.more || !last) return;
     after = { occurredUs: parseIsoUs(last.occurred) ?? 0, id: last.id };
   }
-}
-
-function withoutDistinct(filter: EventFilter): EventFilter {
-  if (filter.resource?.distinct === undefined) return filter;
-  const { distinct: _, ...resource } = filter.resource;
-  return { ...filter, resource };
 }
 
 function fromLive(ctx: QueryContext, live: LiveReader, search: Search): Promise<LiveValue<Found>> {

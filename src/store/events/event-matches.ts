@@ -6,7 +6,6 @@ import { BLOCK_SIZE } from "./blocks.ts";
 import { type BlockWalk, blockStream } from "./event-blocks.ts";
 import { type EventPlan, planEvents } from "./event-plan.ts";
 import {
-  beyond,
   type EventCursor,
   type EventRow,
   inExactOrder,
@@ -27,25 +26,21 @@ export interface RowQuery {
 }
 
 export interface MatchingRows {
-  /** In exact order. `isBeyondCursor` is false only for rows that a distinct list has to know of. */
-  readonly rows: Iterable<{ readonly row: EventRow; readonly isBeyondCursor: boolean }>;
+  /** In exact order (`occurred`, then id). */
+  readonly rows: Iterable<EventRow>;
   /** What is left to be tested on the whole event (rows that carry `event` have passed it), or null. */
   readonly rest: EventFilter | null;
 }
 
 /** Rows that can match, narrowed by the best index there is. `want`: how many the caller is likely to take. */
 export function matchingRows(db: RecordDb, query: RowQuery, filter: EventFilter, want: number): MatchingRows {
-  // A list of distinct resources must know what stood before the cursor.
-  const isDistinct = filter.resource?.distinct === true;
-  const after = isDistinct ? undefined : query.after;
-  const range: OrderedRange = { ...query, after, shift: largestShift(db) };
+  const range: OrderedRange = { ...query, after: query.after, shift: largestShift(db) };
   const { stream, plan } = chooseWay(db, filter, range);
-  const isBeyond = beyond(isDistinct ? query.after : undefined, query.order);
-  return { rows: accepted(inExactOrder(stream, range, want), plan, isBeyond), rest: restOf(plan) };
+  return { rows: accepted(inExactOrder(stream, range, want), plan), rest: restOf(plan) };
 }
 
-function* accepted(rows: Iterable<EventRow>, plan: EventPlan, isBeyond: (row: EventRow) => boolean) {
-  for (const row of rows) if (plan.accept(row)) yield { row, isBeyondCursor: isBeyond(row) };
+function* accepted(rows: Iterable<EventRow>, plan: EventPlan): Generator<EventRow> {
+  for (const row of rows) if (plan.accept(row)) yield row;
 }
 
 function restOf({ rest }: EventPlan): EventFilter | null {

@@ -100,13 +100,6 @@ function isAfter(row: EventRow, cursor: CursorKey, isDesc: boolean): boolean {
   return isDesc ? difference < 0 : difference > 0;
 }
 
-/** A test whether rows come after a position in the order. */
-export function beyond(cursor: EventCursor | undefined, order: Order): (row: EventRow) => boolean {
-  if (!cursor) return () => true;
-  const key = cursorKey(cursor);
-  return (row) => isAfter(row, key, order === "desc");
-}
-
 /** Several streams as one; a row that two of them have comes once. */
 export function mergeStreams(streams: readonly RowStream[], order: Order): RowStream {
   if (streams.length === 1 && streams[0]) return streams[0];

@@ -19,7 +19,7 @@ export interface EventQuery {
   readonly limit: number;
   /** Only what comes after this position in the order. */
   readonly after?: EventCursor;
-  /** `occurred` and `order` inside are ignored. */
+  /** Its `occurred`, `order` and `resource.distinct` are ignored. */
   readonly filter?: EventFilter;
 }
 
@@ -60,12 +60,6 @@ export function findEventById(db: RecordDb, id: string): PrefectEvent | null {
   });
 }
 
-/** Event by its key `event.t`, as kept by rows folded from events; null when it is gone. */
-export function findEventByKey(db: RecordDb, t: number): PrefectEvent | null {
-  const place = db.prepare<{ blk: number; ofs: number }, [number]>("SELECT blk, ofs FROM event WHERE t = ?").get(t);
-  return place ? (readEvent(db, place) ?? null) : null;
-}
-
 interface Match {
   readonly row: EventRow;
   readonly event: PrefectEvent | undefined;
@@ -76,15 +70,11 @@ function take(db: RecordDb, query: EventQuery, withEvents: boolean): { found: Ma
   const found: Match[] = [];
   const { rows, rest } = matchingRows(db, query, filter, limit + 1);
   const matches = rest && compileEventFilter(rest);
-  const seen = filter.resource?.distinct ? new Set<number>() : null;
-  for (const { row, isBeyondCursor } of rows) {
+  for (const row of rows) {
     let event = row.event;
     if (matches || withEvents) event ??= readEvent(db, row);
     if ((matches || withEvents) && !event) continue;
     if (matches && event && !row.event && !matches(event)) continue;
-    if (seen?.has(row.resId)) continue;
-    seen?.add(row.resId);
-    if (!isBeyondCursor) continue;
     if (found.length === limit) return { found, more: true };
     found.push({ row, event });
   }

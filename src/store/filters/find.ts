@@ -112,10 +112,6 @@ export function findTaskRuns(db: RecordDb, set: FilterSet, sort: TaskRunSort, pa
   return select(db, "t.* FROM task_run t", whereOf("t", taskRunsWhere(set), page), TASK_RUN_SORTS[sort], page);
 }
 
-export function countTaskRuns(db: RecordDb, set: FilterSet, options: Pick<FindPage, "and" | "deleted"> = {}): number {
-  return count(db, "task_run t", whereOf("t", taskRunsWhere(set), options));
-}
-
 const OBJECTS = {
   flow: { alias: "f", where: flowsWhere },
   deployment: { alias: "d", where: deploymentsWhere },

@@ -93,14 +93,6 @@ export function findLogs(db: RecordDb, query: LogQuery): { logs: FoundLog[]; mor
   });
 }
 
-/** Lines per level of the flow runs, ascending by level. */
-export function countLogLevels(db: RecordDb, flowRunIds: readonly string[]): { level: number; n: number }[] {
-  const count = db.prepare<{ level: number; n: number }, [string]>(
-    "SELECT level, count(*) AS n FROM log WHERE flow_run_id IN (SELECT unhex(value) FROM json_each(?)) GROUP BY level ORDER BY level",
-  );
-  return count.all(hexList(flowRunIds));
-}
-
 /** SQLite's LIKE knows the case of ASCII letters only; other texts are compared here. */
 const isAscii = (text: string) => !/[^ -~]/.test(text);
 

@@ -81,37 +81,6 @@ export function scrubDropped(db: RecordDb, from = 0, limit = 100): number | null
   return next;
 }
 
-/** Removes everything, state of the sync included, in one transaction. `giveBackSpace` returns the disk afterwards. */
-export function dropEverything(db: RecordDb): void {
-  inTransaction(db, () => {
-    const find = db.sqlite.query<{ sql: string }, []>("SELECT sql FROM sqlite_schema WHERE name = 'event_deleted'");
-    const trigger = find.get()?.sql;
-    // Without a trigger SQLite drops whole pages instead of rows.
-    db.sqlite.run("DROP TRIGGER IF EXISTS event_deleted");
-    for (const table of TABLES) db.sqlite.run(`DELETE FROM ${table}`);
-    for (const fts of ["block_fts", "log_fts"]) db.sqlite.run(`INSERT INTO ${fts}(${fts}) VALUES ('delete-all')`);
-    if (trigger) db.sqlite.run(trigger);
-  });
-  db.invalidate();
-}
-
-const TABLES = [
-  "event",
-  "event_gone",
-  "event_hour",
-  "event_name",
-  "related",
-  "resource",
-  "block",
-  "log",
-  "flow_run",
-  "task_run",
-  "object",
-  "object_change",
-  "coverage",
-  "sync_state",
-];
-
 function dropLogs(db: RecordDb, beforeUs: number, limit: number): number {
   const rows = db
     .prepare<{ seq: number; run: Uint8Array | null }, [number, number]>(

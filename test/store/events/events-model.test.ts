@@ -27,18 +27,12 @@ function answerOf(events: readonly PrefectEvent[], query: EventQuery): { events:
     sign * (a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   const key = (event: PrefectEvent) => ({ at: usOf(event), id: event.id });
   const matches = compileEventFilter(filter);
-  let found = events
+  const found = events
     .filter((event) => usOf(event) >= fromUs && usOf(event) <= toUs && matches(event))
     .sort((a, b) => compare(key(a), key(b)));
-  if (filter.resource?.distinct) {
-    const seen = new Set<string>();
-    found = found.filter((event) => {
-      const id = event.resource["prefect.resource.id"] ?? "";
-      return !seen.has(id) && seen.add(id);
-    });
-  }
-  if (after) found = found.filter((event) => compare(key(event), { at: after.occurredUs, id: after.id }) > 0);
-  return { events: found.slice(0, limit), more: found.length > limit };
+  const rest = after && { at: after.occurredUs, id: after.id };
+  const shown = rest ? found.filter((event) => compare(key(event), rest) > 0) : found;
+  return { events: shown.slice(0, limit), more: shown.length > limit };
 }
 
 function someQuery(random: Random, events: readonly PrefectEvent[]): EventQuery {

@@ -10,7 +10,6 @@ import {
   eventIdsBetween,
   eventRange,
   findEventById,
-  findEventByKey,
   findEventSummaries,
   findEvents,
 } from "../../../src/store/events/events.ts";
@@ -41,7 +40,7 @@ function allIds(db: RecordDb, order: "asc" | "desc", limit: number): string[] {
   }
 }
 
-test("an event comes back with every field and key as it was given, also by id and key", () => {
+test("an event comes back with every field and key as it was given, also by id", () => {
   const { db, insert } = aRecord();
   const event = anEvent({
     id: anId(1),
@@ -56,14 +55,12 @@ test("an event comes back with every field and key as it was given, also by id a
       nested: { empty: {}, list: [] },
     },
   });
-  const { inserted, keys, duplicates, replaced } = insert([event]);
+  const { inserted, duplicates, replaced } = insert([event]);
   expect({ inserted, duplicates, replaced }).toEqual({ inserted: [event], duplicates: 0, replaced: 0 });
   expect(JSON.stringify(findEventById(db, event.id))).toBe(JSON.stringify(event));
   expect(findEventById(db, event.id.toUpperCase())).toEqual(event);
-  expect(findEventByKey(db, keys[0] ?? 0)).toEqual(event);
   expect(findEventById(db, anId(99))).toBeNull();
   expect(findEventById(db, "no id")).toBeNull();
-  expect(findEventByKey(db, 1)).toBeNull();
 });
 
 test("an empty record answers with nothing", () => {

@@ -3,7 +3,6 @@ import { formatIsoUs } from "../../../src/lib/time.ts";
 import type { Log } from "../../../src/model/objects.ts";
 import { inTransaction, openRecord } from "../../../src/store/database.ts";
 import {
-  countLogLevels,
   findLogs,
   findLogsOfFlowRun,
   type LogCursor,
@@ -77,10 +76,6 @@ describe("log lines", () => {
     });
     expect(findLogs(db, { flowRunIds: [OTHER], order: "asc", limit: 2 }).logs.map(({ n }) => n)).toEqual([1, 2]);
     expect(findLogs(db, { flowRunIds: [], order: "asc", limit: 2 })).toEqual({ logs: [], more: false });
-    expect(countLogLevels(db, [RUN])).toEqual([
-      { level: 20, n: own.filter((line) => line.level === 20).length },
-      { level: 40, n: own.filter((line) => line.level === 40).length },
-    ]);
   });
 
   test("without a flow run have no number; text beyond ASCII is found in either case", () => {

@@ -10,7 +10,6 @@ import { findLogsOfFlowRun, upsertLogs } from "../../../src/store/logs/logs.ts";
 import { findEventsByText } from "../../../src/store/logs/search.ts";
 import {
   dropBefore,
-  dropEverything,
   giveBackSpace,
   oldestStep,
   scrubDropped,
@@ -225,46 +224,6 @@ describe("forgetting", () => {
       ),
     );
     expect(findEvents(db, ALL).events).toHaveLength(176);
-    db.close();
-  });
-
-  test("everything empties every table at once; the writer that was open goes on", () => {
-    const file = tempRecordFile();
-    const db = openRecord(file, "write");
-    const reader = openRecord(file, "read");
-    const writer = createEventWriter(db);
-    const some = (n: number) =>
-      anEvent({
-        id: anId(n),
-        event: `name.${n}`,
-        occurred: formatIsoUs(T0_US + n),
-        payload: { text: "words to find" },
-      });
-    inTransaction(db, () =>
-      writer.insert(
-        Array.from({ length: 120 }, (_, n) => some(n)),
-        "live",
-        1,
-      ),
-    );
-    claim(db, "event", "", 0, T0_US);
-    expect(findEvents(reader, ALL).events).toHaveLength(120);
-    dropEverything(db);
-    for (const { name } of db.sqlite
-      .query<{ name: string }, []>(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%fts%' AND name NOT LIKE 'sqlite_%'",
-      )
-      .all()) {
-      expect([name, count(db, name)]).toEqual([name, 0]);
-    }
-    expect(findEvents(reader, ALL).events).toEqual([]);
-    inTransaction(db, () => writer.insert([some(500), some(501)], "live", 1));
-    expect(findEvents(reader, ALL).events).toEqual([some(500), some(501)]);
-    db.sqlite.run("DELETE FROM event WHERE t = ?", [T0_US + 500]);
-    expect(count(db, "event_gone")).toBe(1);
-    while (giveBackSpace(db));
-    expect(db.sqlite.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
-    reader.close();
     db.close();
   });
 });
