@@ -12,11 +12,19 @@ export const STATE_TYPES = [
 ] as const;
 export type StateType = (typeof STATE_TYPES)[number];
 
-const TERMINAL: ReadonlySet<string> = new Set(["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]);
+export const TERMINAL_TYPES = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"] as const satisfies readonly StateType[];
+const TERMINAL: ReadonlySet<string> = new Set(TERMINAL_TYPES);
 
-/** Terminal is not final: a retry or a rollback can leave it. */
+/** Terminal is not final: a run can leave such a state by a retry or a rollback. */
 export function isTerminal(type: string | null): boolean {
   return type !== null && TERMINAL.has(type);
+}
+
+/** Of runs that ended in an error. */
+export const FAILED_TYPES = ["FAILED", "CRASHED"] as const satisfies readonly StateType[];
+
+export function isFailed(type: string | null | undefined): boolean {
+  return type === "FAILED" || type === "CRASHED";
 }
 
 const TYPES: ReadonlySet<string> = new Set(STATE_TYPES);

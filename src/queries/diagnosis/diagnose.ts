@@ -1,6 +1,6 @@
 /** One question, one verdict: facts gathered, causes judged, ranked, and what was ruled out or could not be seen. */
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
-import { isTerminal } from "../../model/state.ts";
+import { isFailed, isTerminal } from "../../model/state.ts";
 import { resolveName } from "../names/names.ts";
 import type { QueryContext } from "../source/context.ts";
 import { joinFreshness, serverNowUs, unlessFuture } from "../source/freshness.ts";
@@ -8,7 +8,7 @@ import { flowRunDeleted } from "./causes/ended/flow-run-deleted.ts";
 import { CAUSES } from "./causes/index.ts";
 import { endUs } from "./facts/ended-runs.ts";
 import { DEFAULT_WINDOW_US, gatherFacts } from "./facts/gather.ts";
-import { startTrail, type Trail } from "./facts/gathering.ts";
+import { type Gathering, startGathering } from "./facts/gathering.ts";
 import type { CauseModule, Facts, Finding, Subject, SubjectKind } from "./findings/types.ts";
 import { rankFindings } from "./rank.ts";
 
@@ -38,8 +38,8 @@ export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): P
   const toUs = question.untilUs ?? Math.max(nowUs, question.sinceUs ?? nowUs);
   const window = { fromUs: question.sinceUs ?? toUs - DEFAULT_WINDOW_US, toUs };
   const subject = await resolveSubject(ctx, question);
-  const trail = startTrail(ctx);
-  const facts = await gatherFacts(ctx, subject, window, trail);
+  const gathering = startGathering(ctx);
+  const facts = await gatherFacts(ctx, subject, window, gathering);
   const findings = judge(facts);
   return {
     subject,
@@ -49,7 +49,7 @@ export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): P
     ruledOut: ruledOut(facts, findings),
     unchecked: facts.unchecked,
     state: stateOf(facts),
-    freshness: unlessFuture(freshnessOf(ctx, trail, nowUs), window, nowUs),
+    freshness: unlessFuture(freshnessOf(ctx, gathering, nowUs), window, nowUs),
   };
 }
 
@@ -89,8 +89,7 @@ function isUnexplained(facts: Facts, findings: readonly Finding[]): boolean {
   const late = facts.waiting.filter(
     (one) => one.run.state_name === "Late" || one.run.state_name === "AwaitingConcurrencySlot",
   );
-  const type = facts.run?.run.state_type;
-  return late.length > 0 || type === "FAILED" || type === "CRASHED";
+  return late.length > 0 || isFailed(facts.run?.run.state_type);
 }
 
 function ruledOut(facts: Facts, findings: readonly Finding[]): string[] {
@@ -108,14 +107,14 @@ function stateOf(facts: Facts): string {
   }
   if (facts.automation)
     return `${facts.automation.automation.name} is ${facts.automation.automation.enabled === false ? "disabled" : "enabled"}`;
-  const { total, bad, badTotal } = facts.ended;
-  const [last] = bad.toSorted((a, b) => endUs(b) - endUs(a));
+  const { total, failed, failedTotal } = facts.ended;
+  const [last] = failed.toSorted((a, b) => endUs(b) - endUs(a));
   const lastBad = last ? `; the last to fail was ${last.run.name} at ${last.run.end_time}` : "";
-  return `${total} runs ended (${badTotal} failed or crashed${lastBad}), ${facts.active.length} under way, ${facts.waiting.length} waiting to start`;
+  return `${total} runs ended (${failedTotal} failed or crashed${lastBad}), ${facts.active.length} under way, ${facts.waiting.length} waiting to start`;
 }
 
-function freshnessOf(ctx: QueryContext, trail: Trail, nowUs: number): Freshness {
-  if (trail.freshness.length > 0) return joinFreshness(trail.freshness);
+function freshnessOf(ctx: QueryContext, gathering: Gathering, nowUs: number): Freshness {
+  if (gathering.freshness.length > 0) return joinFreshness(gathering.freshness);
   const notes = ["Nothing could be read."];
   return {
     source: ctx.record() ? "record" : "live",

@@ -10,8 +10,8 @@ export function rankFindings(findings: readonly Finding[]): Finding[] {
     .sort(
       (a, b) =>
         weight(a.finding) - weight(b.finding) ||
-        step(b.finding.certainty) - step(a.finding.certainty) ||
-        b.finding.explains - a.finding.explains ||
+        certaintyStep(b.finding.certainty) - certaintyStep(a.finding.certainty) ||
+        b.finding.runsExplained - a.finding.runsExplained ||
         a.position - b.position,
     )
     .map((one) => one.finding);
@@ -22,6 +22,6 @@ function weight(finding: Finding): number {
 }
 
 /** Certainties within a tenth are equal: they are judgements, not measurements. */
-function step(certainty: number): number {
+function certaintyStep(certainty: number): number {
   return Math.floor(certainty * 10);
 }

@@ -9,24 +9,26 @@ const finding = (code: string, given: Partial<Finding> = {}): Finding => ({
   evidence: {},
   fix: "",
   certainty: 1,
-  explains: 1,
+  runsExplained: 1,
   ...given,
 });
 const order = (...findings: Finding[]) => rankFindings(findings).map((one) => one.code);
 
 test("problems before notes, whatever else speaks for the note", () => {
-  expect(order(finding("note", { severity: "note", explains: 9 }), finding("problem", { certainty: 0.1 }))).toEqual([
-    "problem",
-    "note",
-  ]);
+  expect(
+    order(finding("note", { severity: "note", runsExplained: 9 }), finding("problem", { certainty: 0.1 })),
+  ).toEqual(["problem", "note"]);
 });
 
 test("what is certain before what is inferred, then what explains more", () => {
-  expect(order(finding("guess", { certainty: 0.6, explains: 9 }), finding("sure"))).toEqual(["sure", "guess"]);
-  expect(order(finding("one"), finding("nine", { explains: 9 }))).toEqual(["nine", "one"]);
+  expect(order(finding("guess", { certainty: 0.6, runsExplained: 9 }), finding("sure"))).toEqual(["sure", "guess"]);
+  expect(order(finding("one"), finding("nine", { runsExplained: 9 }))).toEqual(["nine", "one"]);
 });
 
 test("certainties within a tenth are equal, and the order of the list decides what is left", () => {
-  expect(order(finding("a", { certainty: 0.91 }), finding("b", { certainty: 0.95, explains: 2 }))).toEqual(["b", "a"]);
+  expect(order(finding("a", { certainty: 0.91 }), finding("b", { certainty: 0.95, runsExplained: 2 }))).toEqual([
+    "b",
+    "a",
+  ]);
   expect(order(finding("first"), finding("second"))).toEqual(["first", "second"]);
 });

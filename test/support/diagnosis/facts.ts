@@ -2,6 +2,7 @@
 
 import { HOUR_US } from "../../../src/lib/time.ts";
 import type { FlowRun, WorkPool, WorkQueue } from "../../../src/model/objects.ts";
+import { isFailed } from "../../../src/model/state.ts";
 import type {
   AutomationFacts,
   CauseModule,
@@ -26,11 +27,11 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
   return {
     subject: { kind, id: anId(900), name: "subject" },
     nowUs: NOW_US,
-    heardUs: NOW_US,
+    reachableUntilUs: NOW_US,
     window: { fromUs: T0_US, toUs: NOW_US },
     run: null,
     deployments: [],
-    goneDeployment: null,
+    deletedDeployment: null,
     pools: [],
     waiting: [],
     active: [],
@@ -39,7 +40,7 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
     failures: [],
     limits: [],
     historyLimits: [],
-    alike: [],
+    sameError: [],
     throttling: null,
     automation: null,
     unchecked: [],
@@ -49,8 +50,8 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
 
 /** Ended runs, newest first, and no others. */
 export function someEnded(newest: readonly NamedRun[] = []): EndedRuns {
-  const bad = newest.filter(({ run }) => run.state_type === "FAILED" || run.state_type === "CRASHED");
-  return { newest, bad, total: newest.length, badTotal: bad.length, isCut: false };
+  const failed = newest.filter(({ run }) => isFailed(run.state_type));
+  return { newest, failed, total: newest.length, failedTotal: failed.length, isCut: false };
 }
 
 export function aNamedRun(run: Partial<FlowRun> = {}, given: Partial<NamedRun> = {}): NamedRun {
@@ -109,8 +110,8 @@ export function somePool(
     queues: [held],
     workers: [],
     areWorkersKnown: true,
-    seenUs: NOW_US,
-    queuesSeenUs: NOW_US,
+    workersReadUs: NOW_US,
+    queuesReadUs: NOW_US,
     activeSlots: 0,
     holders: [],
     ...rest,

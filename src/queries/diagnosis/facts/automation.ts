@@ -8,7 +8,7 @@ import { listEvents } from "../../events/events.ts";
 import { listObjects } from "../../objects/objects.ts";
 import type { QueryContext } from "../../source/context.ts";
 import type { AutomationFacts } from "../findings/types.ts";
-import { attempt, type Trail } from "./gathering.ts";
+import { attempt, type Gathering } from "./gathering.ts";
 
 const MOST_EVENTS = 2000;
 const OWN_EVENTS = 100;
@@ -20,7 +20,7 @@ export async function gatherAutomation(
   id: string,
   window: TimeRange,
   nowUs: number,
-  trail: Trail,
+  gathering: Gathering,
 ): Promise<AutomationFacts> {
   const set = { automations: { id: { any_: [id] } } };
   const page = await listObjects(ctx, { kind: "automation", set, sort: "NAME_ASC", limit: 1, offset: 0 });
@@ -28,17 +28,17 @@ export async function gatherAutomation(
   if (!automation) {
     throw new AppError("not_found", `There is no automation ${id}.`, { hint: "get_automations lists them." });
   }
-  trail.freshness.push(page.freshness);
+  gathering.freshness.push(page.freshness);
   const createdUs = parseIsoUs(automation.created ?? "") ?? 0;
   const fromUs = Math.max(createdUs, Math.min(window.fromUs, nowUs - REACH_US));
   const trigger = readTrigger(automation.trigger);
   const [events, own] = await Promise.all([
     trigger
-      ? attempt<readonly PrefectEvent[] | null>(trail, "the events its trigger listens to", null, () =>
-          readEvents(ctx, trigger, fromUs, trail),
+      ? attempt<readonly PrefectEvent[] | null>(gathering, "the events its trigger listens to", null, () =>
+          readEvents(ctx, trigger, fromUs, gathering),
         )
       : null,
-    attempt<readonly PrefectEvent[]>(trail, "its own events", [], async () => {
+    attempt<readonly PrefectEvent[]>(gathering, "its own events", [], async () => {
       const filter = { resource: { id: [`prefect.automation.${id}`] } };
       const found = await listEvents(ctx, { filter, sinceUs: fromUs, order: "desc", limit: OWN_EVENTS });
       return found.events.toReversed();
@@ -52,7 +52,7 @@ async function readEvents(
   ctx: QueryContext,
   trigger: Trigger,
   sinceUs: number,
-  trail: Trail,
+  gathering: Gathering,
 ): Promise<readonly PrefectEvent[]> {
   const names = namesOf(trigger);
   const exact = names.filter((name) => !/[*?[]/.test(name));
@@ -67,8 +67,8 @@ async function readEvents(
   const found = new Map<string, PrefectEvent>();
   for (const filter of filters) {
     const page = await listEvents(ctx, { filter, sinceUs, order: "desc", limit: MOST_EVENTS });
-    trail.freshness.push(page.freshness);
-    if (page.more) trail.unchecked.push(`events before the newest ${MOST_EVENTS} that its trigger listens to`);
+    gathering.freshness.push(page.freshness);
+    if (page.more) gathering.unchecked.push(`events before the newest ${MOST_EVENTS} that its trigger listens to`);
     for (const event of page.events) found.set(event.id, event);
   }
   return [...found.values()];

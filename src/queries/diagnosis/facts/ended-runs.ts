@@ -2,55 +2,56 @@
 import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { JsonObject } from "../../../model/objects.ts";
+import { FAILED_TYPES, isFailed, TERMINAL_TYPES } from "../../../model/state.ts";
 import type { FilterSet } from "../../../store/filters/bodies.ts";
 import { countFlowRuns } from "../../../store/filters/find.ts";
 import { type FlowRunsPage, listFlowRuns } from "../../runs/flow-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { openLive } from "../../source/live.ts";
 import type { EndedRuns, NamedRun } from "../findings/types.ts";
-import { attempt, type Trail } from "./gathering.ts";
-import { recordedSince } from "./window-start.ts";
+import { coveredSince } from "./covered-since.ts";
+import { attempt, type Gathering } from "./gathering.ts";
 
 /** With the one that tells of more, a page of Prefect's. */
 const MOST_RUNS = 199;
-const BAD = ["FAILED", "CRASHED"];
-const ENDED = ["COMPLETED", "CANCELLED", ...BAD];
 
-export const NONE_ENDED: EndedRuns = { newest: [], bad: [], total: 0, badTotal: 0, isCut: false };
+export const NO_ENDED_RUNS: EndedRuns = { newest: [], failed: [], total: 0, failedTotal: 0, isCut: false };
 
 interface Question {
   readonly scope: FilterSet;
   readonly window: TimeRange;
-  readonly trail: Trail;
+  readonly gathering: Gathering;
 }
 
 export function readEnded(ctx: QueryContext, question: Question): Promise<EndedRuns> {
-  const { trail } = question;
-  return attempt(trail, "runs that ended", NONE_ENDED, async () => {
-    const page = await readPage(ctx, question, ENDED);
+  const { gathering } = question;
+  return attempt(gathering, "runs that ended", NO_ENDED_RUNS, async () => {
+    const page = await readPage(ctx, question, TERMINAL_TYPES);
     const newest = page.items.map(toNamed);
     if (!page.more) {
-      const bad = newest.filter(isBad);
-      return { newest, bad, total: newest.length, badTotal: bad.length, isCut: false };
+      const failed = newest.filter(({ run }) => isFailed(run.state_type));
+      return { newest, failed, total: newest.length, failedTotal: failed.length, isCut: false };
     }
-    const [total, found] = await Promise.all([countEnded(ctx, question, ENDED, page), readBad(ctx, question)]);
-    trail.unchecked.push(`order and durations of all but the newest ${newest.length} of ${total} ended runs`);
+    const [total, found] = await Promise.all([
+      countEnded(ctx, question, TERMINAL_TYPES, page),
+      readFailed(ctx, question),
+    ]);
+    gathering.unchecked.push(`order and durations of all but the newest ${newest.length} of ${total} ended runs`);
     return { newest, ...found, total, isCut: true };
   });
 }
 
 /** The failed and crashed ones alone, newest first. What is left out is named. */
-export async function readBad(ctx: QueryContext, question: Question): Promise<Pick<EndedRuns, "bad" | "badTotal">> {
-  const page = await readPage(ctx, question, BAD);
-  const bad = page.items.map(toNamed);
-  if (!page.more) return { bad, badTotal: bad.length };
-  const badTotal = await countEnded(ctx, question, BAD, page);
-  question.trail.unchecked.push(`the errors of all but the newest ${bad.length} of ${badTotal} failed runs`);
-  return { bad, badTotal };
-}
-
-export function isBad(one: NamedRun): boolean {
-  return BAD.includes(one.run.state_type ?? "");
+export async function readFailed(
+  ctx: QueryContext,
+  question: Question,
+): Promise<Pick<EndedRuns, "failed" | "failedTotal">> {
+  const page = await readPage(ctx, question, FAILED_TYPES);
+  const failed = page.items.map(toNamed);
+  if (!page.more) return { failed, failedTotal: failed.length };
+  const failedTotal = await countEnded(ctx, question, FAILED_TYPES, page);
+  question.gathering.unchecked.push(`the errors of all but the newest ${failed.length} of ${failedTotal} failed runs`);
+  return { failed, failedTotal };
 }
 
 export function endUs(one: NamedRun | undefined): number {
@@ -65,7 +66,7 @@ async function readPage(ctx: QueryContext, question: Question, types: readonly s
     full: true,
     deleted: false,
   });
-  question.trail.freshness.push(page.freshness);
+  question.gathering.freshness.push(page.freshness);
   return page;
 }
 
@@ -81,7 +82,7 @@ function setOf(ctx: QueryContext, { scope, window }: Question, types: readonly s
  * Prefect is asked, without a bound.
  */
 function dueSince(ctx: QueryContext, window: TimeRange): { after_: string } | undefined {
-  const since = recordedSince(ctx);
+  const since = coveredSince(ctx);
   if (!since || (parseIsoUs(since.after_) ?? 0) > window.fromUs) return undefined;
   return since;
 }
@@ -96,7 +97,7 @@ async function countEnded(
   const set = setOf(ctx, question, types);
   const db = page.freshness.source === "record" ? ctx.record() : null;
   if (db) return countFlowRuns(db, set);
-  return attempt(question.trail, "how many runs ended", page.items.length, () => {
+  return attempt(question.gathering, "how many runs ended", page.items.length, () => {
     const live = openLive(ctx);
     return live.api.countFlowRuns(set as JsonObject, live.options());
   });

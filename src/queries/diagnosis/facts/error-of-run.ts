@@ -8,6 +8,7 @@ import {
   type RaisedException,
   type Traceback,
 } from "../../../model/runs/traceback.ts";
+import { isFailed } from "../../../model/state.ts";
 import type { RunError } from "../findings/types.ts";
 
 const ERROR_LEVEL = 40;
@@ -25,7 +26,7 @@ export function errorOfRun(run: FlowRun, tasks: readonly TaskRun[], logs: readon
   const stated = parseStateMessage(run.state?.message ?? "");
   const chosen = chooseTraceback(tracebacks, stated?.type ?? null);
   const raised: RaisedException | null = chosen ? deepest(chosen.traceback) : null;
-  const failed = tasks.filter((task) => task.state_type === "FAILED" || task.state_type === "CRASHED");
+  const failed = tasks.filter((task) => isFailed(task.state_type));
   const task =
     failed.find((one) => one.id === chosen?.log.task_run_id) ??
     failed.find((one) => raised !== null && (one.state?.message ?? "").includes(raised.message.split("\n")[0] ?? "")) ??
@@ -34,8 +35,7 @@ export function errorOfRun(run: FlowRun, tasks: readonly TaskRun[], logs: readon
   const told = raised ?? stated ?? parseStateMessage(task?.state?.message ?? "");
   const message = told?.message ?? run.state?.message ?? "";
   const lines = errors.filter((log) => !ENGINE_LINE.test(log.message) && !parseTraceback(log.message));
-  const isBad = run.state_type === "FAILED" || run.state_type === "CRASHED";
-  if (!told && lines.length === 0 && !isBad) return null;
+  if (!told && lines.length === 0 && !isFailed(run.state_type)) return null;
   const frame = raised?.userFrame ?? null;
   const type = told?.type ?? null;
   return {

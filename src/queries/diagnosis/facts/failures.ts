@@ -12,7 +12,7 @@ import { isRecordCurrent } from "../../source/freshness.ts";
 import type { EndedRuns, FailureGroup, NamedRun } from "../findings/types.ts";
 import { endUs } from "./ended-runs.ts";
 import { errorOfRun } from "./error-of-run.ts";
-import type { Trail } from "./gathering.ts";
+import type { Gathering } from "./gathering.ts";
 import { readRunLog } from "./run-log.ts";
 
 const MOST_GROUPS = 5;
@@ -22,15 +22,15 @@ export async function groupFailures(
   ctx: QueryContext,
   ended: EndedRuns,
   window: TimeRange,
-  trail: Trail,
+  gathering: Gathering,
 ): Promise<FailureGroup[]> {
   const groups = new Map<string, NamedRun[]>();
-  for (const one of ended.bad) {
+  for (const one of ended.failed) {
     const key = `${one.run.flow_id}|${stateFingerprint(one.run)}`;
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   const sorted = [...groups.values()].sort((a, b) => b.length - a.length || endUs(b[0]) - endUs(a[0]));
-  return Promise.all(sorted.slice(0, MOST_GROUPS).map((runs) => groupOf(ctx, runs, { ended, window, trail })));
+  return Promise.all(sorted.slice(0, MOST_GROUPS).map((runs) => groupOf(ctx, runs, { ended, window, gathering })));
 }
 
 /** From the state alone: its type, and the error's type and text without what varies. */
@@ -43,13 +43,13 @@ export function stateFingerprint(run: FlowRun): string {
 interface Around {
   readonly ended: EndedRuns;
   readonly window: TimeRange;
-  readonly trail: Trail;
+  readonly gathering: Gathering;
 }
 
 async function groupOf(ctx: QueryContext, runs: readonly NamedRun[], around: Around): Promise<FailureGroup> {
-  const { trail, window } = around;
+  const { gathering, window } = around;
   const [newest] = runs;
-  const logs = newest ? await readRunLog(ctx, newest.run, trail) : null;
+  const logs = newest ? await readRunLog(ctx, newest.run, gathering) : null;
   const error = newest ? errorOfRun(newest.run, [], logs ?? []) : null;
   const times = runs.map(endUs);
   const lastUs = Math.max(...times);
@@ -65,7 +65,7 @@ async function completedIn(
   ctx: QueryContext,
   { deployment_id, flow_id }: FlowRun,
   span: TimeRange,
-  { ended, trail }: Around,
+  { ended, gathering }: Around,
 ): Promise<boolean> {
   const isKnown = ended.newest.some(
     (one) =>
@@ -79,7 +79,7 @@ async function completedIn(
   const what = "whether flows that failed have completed before or since";
   const db = ctx.record();
   if (!db || !isRecordCurrent(ctx, db, "flow_run")) {
-    trail.unchecked.push(what);
+    gathering.unchecked.push(what);
     return false;
   }
   const end_time = { after_: formatIsoUs(span.fromUs), before_: formatIsoUs(span.toUs) };

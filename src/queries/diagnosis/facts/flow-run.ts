@@ -3,7 +3,7 @@ import { AppError } from "../../../errors.ts";
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../../../lib/time.ts";
 import type { Freshness } from "../../../model/freshness.ts";
 import type { Deployment, FlowRun } from "../../../model/objects.ts";
-import { isTerminal } from "../../../model/state.ts";
+import { FAILED_TYPES, isFailed, isTerminal, TERMINAL_TYPES } from "../../../model/state.ts";
 import { listEvents } from "../../events/events.ts";
 import { listDeployments } from "../../objects/deployments.ts";
 import { deletionNote, readDeletedRun } from "../../runs/deleted-run.ts";
@@ -11,11 +11,11 @@ import { listFlowRuns } from "../../runs/flow-runs.ts";
 import { listTaskRuns } from "../../runs/task-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
 import type { NamedRun, RunFacts } from "../findings/types.ts";
+import { coveredSince } from "./covered-since.ts";
 import { errorOfRun } from "./error-of-run.ts";
-import { attempt, type Trail } from "./gathering.ts";
+import { attempt, type Gathering } from "./gathering.ts";
 import { gatherPools } from "./pools.ts";
 import { readRunLog } from "./run-log.ts";
-import { recordedSince } from "./window-start.ts";
 
 /** Subflows of subflows of subflows: deeper than this the failing one is named by its parent's exception. */
 const DEPTH = 4;
@@ -23,28 +23,28 @@ const MOST_EVENTS = 200;
 const MOST_TASKS = 200;
 const MOST_CHILDREN = 20;
 const HISTORY = 20;
-const ENDED = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"];
 
 /** Throws AppError `not_found` when nobody knows the run. */
-export async function gatherRun(ctx: QueryContext, id: string, trail: Trail, depth = 0): Promise<RunFacts> {
-  const named = await readRun(ctx, id, trail);
+export async function gatherRun(ctx: QueryContext, id: string, gathering: Gathering, depth = 0): Promise<RunFacts> {
+  const named = await readRun(ctx, id, gathering);
   const { run } = named;
-  const isBad = run.state_type === "FAILED" || run.state_type === "CRASHED";
-  const hasBegun = (run.run_count ?? 0) > 0 || isBad;
+  const hasFailed = isFailed(run.state_type);
+  const hasBegun = (run.run_count ?? 0) > 0 || hasFailed;
   const [deployment, tasks, logs, events, children, history] = await Promise.all([
-    run.deployment_id ? readDeployment(ctx, run.deployment_id, trail) : null,
-    hasBegun ? readTasks(ctx, id, trail) : [],
-    needsLog(run) ? readRunLog(ctx, run, trail) : [],
-    attempt(trail, "its events", [], () => readRunEvents(ctx, id, trail)),
-    hasBegun && depth < DEPTH && run.state_type !== "COMPLETED" ? gatherChildren(ctx, id, trail, depth) : [],
-    depth === 0 ? attempt(trail, "earlier runs", [], () => readHistory(ctx, run, trail)) : [],
+    run.deployment_id ? readDeployment(ctx, run.deployment_id, gathering) : null,
+    hasBegun ? readTasks(ctx, id, gathering) : [],
+    needsLog(run) ? readRunLog(ctx, run, gathering) : [],
+    attempt(gathering, "its events", [], () => readRunEvents(ctx, id, gathering)),
+    hasBegun && depth < DEPTH && run.state_type !== "COMPLETED" ? gatherChildren(ctx, id, gathering, depth) : [],
+    depth === 0 ? attempt(gathering, "earlier runs", [], () => readHistory(ctx, run, gathering)) : [],
   ]);
   const isWaiting = named.deletedUs === null && isDue(run);
   const poolName = run.work_pool_name ?? (isWaiting ? deployment?.work_pool_name : null);
-  const [pool = null] = isWaiting && poolName ? await gatherPools(ctx, [poolName], trail) : [];
+  const [pool = null] = isWaiting && poolName ? await gatherPools(ctx, [poolName], gathering) : [];
   const queue = pool?.queues.find((one) => one.queue.id === run.work_queue_id) ?? null;
-  const parent = depth === 0 && run.parent_task_run_id ? await readParent(ctx, run.parent_task_run_id, trail) : null;
-  const error = logs === null && !isBad ? null : errorOfRun(run, tasks, logs ?? []);
+  const parent =
+    depth === 0 && run.parent_task_run_id ? await readParent(ctx, run.parent_task_run_id, gathering) : null;
+  const error = logs === null && !hasFailed ? null : errorOfRun(run, tasks, logs ?? []);
   return { ...named, deployment, pool, queue, tasks, logs, events, error, children, parent, history };
 }
 
@@ -58,7 +58,11 @@ function needsLog(run: FlowRun): boolean {
   return isTerminal(run.state_type ?? null) || (run.run_count ?? 0) > 0 || run.state_name === "AwaitingRetry";
 }
 
-async function readRun(ctx: QueryContext, id: string, trail: Trail): Promise<NamedRun & Pick<RunFacts, "deletedUs">> {
+async function readRun(
+  ctx: QueryContext,
+  id: string,
+  gathering: Gathering,
+): Promise<NamedRun & Pick<RunFacts, "deletedUs">> {
   const set = { flow_runs: { id: { any_: [id] } } };
   const page = await listFlowRuns(ctx, { set, limit: 1, full: true, deleted: true });
   const [item] = page.items;
@@ -66,7 +70,7 @@ async function readRun(ctx: QueryContext, id: string, trail: Trail): Promise<Nam
     throw new AppError("not_found", `There is no flow run ${id}.`, { hint: "get_flow_runs lists the runs there are." });
   }
   const gone = readDeletedRun(ctx, id);
-  trail.freshness.push(gone ? withNote(page.freshness, deletionNote(gone)) : page.freshness);
+  gathering.freshness.push(gone ? withNote(page.freshness, deletionNote(gone)) : page.freshness);
   const { run, flowName, deploymentName, deletedUs } = item;
   return { run, flowName, deploymentName, deletedUs };
 }
@@ -76,17 +80,17 @@ function withNote(freshness: Freshness, note: string): Freshness {
   return { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, note] } };
 }
 
-export async function readDeployment(ctx: QueryContext, id: string, trail: Trail): Promise<Deployment | null> {
-  return attempt(trail, "its deployment", null, async () => {
+export async function readDeployment(ctx: QueryContext, id: string, gathering: Gathering): Promise<Deployment | null> {
+  return attempt(gathering, "its deployment", null, async () => {
     const set = { deployments: { id: { any_: [id] } } };
     const page = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 1, offset: 0 });
-    trail.freshness.push(page.freshness);
+    gathering.freshness.push(page.freshness);
     return page.items[0]?.deployment ?? null;
   });
 }
 
-function readTasks(ctx: QueryContext, id: string, trail: Trail): Promise<RunFacts["tasks"]> {
-  return attempt(trail, "its task runs", [], async () => {
+function readTasks(ctx: QueryContext, id: string, gathering: Gathering): Promise<RunFacts["tasks"]> {
+  return attempt(gathering, "its task runs", [], async () => {
     const set = { task_runs: { flow_run_id: { any_: [id] } } };
     const page = await listTaskRuns(ctx, {
       set,
@@ -100,48 +104,48 @@ function readTasks(ctx: QueryContext, id: string, trail: Trail): Promise<RunFact
   });
 }
 
-async function readRunEvents(ctx: QueryContext, id: string, trail: Trail): Promise<RunFacts["events"]> {
+async function readRunEvents(ctx: QueryContext, id: string, gathering: Gathering): Promise<RunFacts["events"]> {
   const filter = {
     any_resource: { id: [`prefect.flow-run.${id}`] },
     event: { exclude_prefix: ["prefect.task-run.", "prefect.asset."] },
   };
   const page = await listEvents(ctx, { filter, order: "desc", limit: MOST_EVENTS });
-  trail.freshness.push(page.freshness);
+  gathering.freshness.push(page.freshness);
   return page.events.toReversed();
 }
 
-async function gatherChildren(ctx: QueryContext, id: string, trail: Trail, depth: number): Promise<RunFacts[]> {
-  return attempt(trail, "its subflow runs", [], async () => {
-    const state = { type: { any_: ["FAILED", "CRASHED", "SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLED"] } };
-    const since = recordedSince(ctx);
+async function gatherChildren(ctx: QueryContext, id: string, gathering: Gathering, depth: number): Promise<RunFacts[]> {
+  return attempt(gathering, "its subflow runs", [], async () => {
+    const state = { type: { any_: [...FAILED_TYPES, "SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLED"] } };
+    const since = coveredSince(ctx);
     const bound = since ? { expected_start_time: since } : {};
     const set = { flow_runs: { parent_flow_run_id: { any_: [id] }, state, ...bound } };
     const page = await listFlowRuns(ctx, { set, limit: MOST_CHILDREN, full: false, deleted: false });
-    const order = (type: string | null | undefined) => (type === "FAILED" || type === "CRASHED" ? 0 : 1);
+    const order = (type: string | null | undefined) => (isFailed(type) ? 0 : 1);
     const children = page.items.toSorted((a, b) => order(a.run.state_type) - order(b.run.state_type)).slice(0, 3);
-    return await Promise.all(children.map((child) => gatherRun(ctx, child.run.id, trail, depth + 1)));
+    return await Promise.all(children.map((child) => gatherRun(ctx, child.run.id, gathering, depth + 1)));
   });
 }
 
-async function readHistory(ctx: QueryContext, run: FlowRun, trail: Trail): Promise<FlowRun[]> {
+async function readHistory(ctx: QueryContext, run: FlowRun, gathering: Gathering): Promise<FlowRun[]> {
   const startUs = parseIsoUs(run.start_time ?? run.expected_start_time ?? run.created ?? "");
-  const bounds = { ...recordedSince(ctx), ...(startUs === undefined ? {} : { before_: formatIsoUs(startUs - 1) }) };
+  const bounds = { ...coveredSince(ctx), ...(startUs === undefined ? {} : { before_: formatIsoUs(startUs - 1) }) };
   const before = Object.keys(bounds).length === 0 ? {} : { start_time: bounds };
-  const own = { ...before, state: { type: { any_: ENDED } }, id: { not_any_: [run.id] } };
+  const own = { ...before, state: { type: { any_: [...TERMINAL_TYPES] } }, id: { not_any_: [run.id] } };
   const set = run.deployment_id
     ? { flow_runs: { ...own, deployment_id: { any_: [run.deployment_id] } } }
     : { flow_runs: own, flows: { id: { any_: [run.flow_id] } } };
   const page = await listFlowRuns(ctx, { set, sort: "START_TIME_DESC", limit: HISTORY, full: true, deleted: false });
-  trail.freshness.push(page.freshness);
+  gathering.freshness.push(page.freshness);
   return page.items.map((item) => item.run);
 }
 
-async function readParent(ctx: QueryContext, taskRunId: string, trail: Trail): Promise<NamedRun | null> {
-  return attempt(trail, "its parent run", null, async () => {
+async function readParent(ctx: QueryContext, taskRunId: string, gathering: Gathering): Promise<NamedRun | null> {
+  return attempt(gathering, "its parent run", null, async () => {
     const set = { task_runs: { id: { any_: [taskRunId] } } };
     const page = await listTaskRuns(ctx, { set, sort: "ID_DESC", limit: 1, offset: 0, full: false, deleted: false });
     const parentId = page.items[0]?.run.flow_run_id;
-    return parentId ? await readRun(ctx, parentId, trail) : null;
+    return parentId ? await readRun(ctx, parentId, gathering) : null;
   });
 }
 

@@ -2,41 +2,41 @@
 import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { Deployment, FlowRun, JsonObject, TaskRun } from "../../../model/objects.ts";
-import { isTerminal } from "../../../model/state.ts";
+import { isFailed, isTerminal } from "../../../model/state.ts";
 import type { FilterSet } from "../../../store/filters/bodies.ts";
 import { listEvents } from "../../events/events.ts";
 import { listDeployments } from "../../objects/deployments.ts";
 import { listFlowRuns } from "../../runs/flow-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { readSyncView, serverNowUs } from "../../source/freshness.ts";
-import { limitsTaken } from "../causes/running/task-limits.ts";
+import { acquiredLimits } from "../findings/acquired-limits.ts";
 import type { Facts, NamedRun, PoolFacts, RunFacts, Subject } from "../findings/types.ts";
 import { gatherAutomation } from "./automation.ts";
-import { readGoneDeployment } from "./deployment.ts";
-import { NONE_ENDED, readEnded, toNamed } from "./ended-runs.ts";
+import { coveredSince } from "./covered-since.ts";
+import { readDeletedDeployment } from "./deleted-deployment.ts";
+import { NO_ENDED_RUNS, readEnded, toNamed } from "./ended-runs.ts";
 import { groupFailures } from "./failures.ts";
 import { DUE_AFTER_US, gatherRun, readDeployment } from "./flow-run.ts";
-import { attempt, type Trail } from "./gathering.ts";
+import { attempt, type Gathering } from "./gathering.ts";
 import { gatherLimits, gatherPools } from "./pools.ts";
 import { readRunning } from "./running-runs.ts";
-import { readAlike } from "./same-error.ts";
+import { readSameError } from "./same-error.ts";
 import { readThrottling, throttledSpan } from "./throttling.ts";
-import { recordedSince } from "./window-start.ts";
 
 const MOST_RUNS = 199;
 
-const NOTHING: Omit<Facts, "subject" | "nowUs" | "heardUs" | "window" | "unchecked"> = {
+const NO_FACTS: Omit<Facts, "subject" | "nowUs" | "reachableUntilUs" | "window" | "unchecked"> = {
   run: null,
   deployments: [],
-  goneDeployment: null,
+  deletedDeployment: null,
   pools: [],
   waiting: [],
   active: [],
   running: [],
-  ended: NONE_ENDED,
+  ended: NO_ENDED_RUNS,
   failures: [],
   limits: [],
-  alike: [],
+  sameError: [],
   throttling: null,
   historyLimits: [],
   automation: null,
@@ -47,14 +47,14 @@ export async function gatherFacts(
   ctx: QueryContext,
   subject: Subject,
   window: TimeRange,
-  trail: Trail,
+  gathering: Gathering,
 ): Promise<Facts> {
   const nowUs = serverNowUs(ctx);
   const db = ctx.record();
   const lostUs = db ? readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs : null;
-  const base = { ...NOTHING, subject, nowUs, heardUs: lostUs ?? nowUs, window };
-  const found = await gatherBy(ctx, subject, window, nowUs, trail);
-  return { ...base, ...found, unchecked: [...new Set(trail.unchecked)] };
+  const base = { ...NO_FACTS, subject, nowUs, reachableUntilUs: lostUs ?? nowUs, window };
+  const found = await gatherBy(ctx, subject, window, nowUs, gathering);
+  return { ...base, ...found, unchecked: [...new Set(gathering.unchecked)] };
 }
 
 async function gatherBy(
@@ -62,20 +62,20 @@ async function gatherBy(
   subject: Subject,
   window: TimeRange,
   nowUs: number,
-  trail: Trail,
+  gathering: Gathering,
 ): Promise<Partial<Facts>> {
   const id = subject.id ?? "";
-  if (subject.kind === "flow_run") return gatherForRun(ctx, id, nowUs, trail);
-  if (subject.kind === "automation") return { automation: await gatherAutomation(ctx, id, window, nowUs, trail) };
+  if (subject.kind === "flow_run") return gatherForRun(ctx, id, nowUs, gathering);
+  if (subject.kind === "automation") return { automation: await gatherAutomation(ctx, id, window, nowUs, gathering) };
   if (subject.kind === "deployment") {
-    const deployment = await readDeployment(ctx, id, trail);
-    const goneDeployment = deployment ? null : await readGoneDeployment(ctx, id, trail);
+    const deployment = await readDeployment(ctx, id, gathering);
+    const deletedDeployment = deployment ? null : await readDeletedDeployment(ctx, id, gathering);
     // By the runs' own column: runs outlive their deployment.
     const scope = { flow_runs: { deployment_id: { any_: [id] } } };
     const names = deployment?.work_pool_name ? [deployment.work_pool_name] : [];
     const deployments = deployment ? [deployment] : [];
-    const found = await gatherScope(ctx, { scope, window, nowUs, trail, deployments, poolNames: names });
-    return { ...found, goneDeployment };
+    const found = await gatherScope(ctx, { scope, window, nowUs, gathering, deployments, poolNames: names });
+    return { ...found, deletedDeployment };
   }
   if (subject.kind === "work_pool") {
     const name = subject.name ?? "";
@@ -83,31 +83,35 @@ async function gatherBy(
       scope: { work_pools: { name: { any_: [name] } } },
       window,
       nowUs,
-      trail,
+      gathering,
       deployments: null,
       poolNames: [name],
     });
   }
-  return gatherScope(ctx, { scope: {}, window, nowUs, trail, deployments: null, poolNames: null });
+  return gatherScope(ctx, { scope: {}, window, nowUs, gathering, deployments: null, poolNames: null });
 }
 
-async function gatherForRun(ctx: QueryContext, id: string, nowUs: number, trail: Trail): Promise<Partial<Facts>> {
-  const run = await gatherRun(ctx, id, trail);
+async function gatherForRun(
+  ctx: QueryContext,
+  id: string,
+  nowUs: number,
+  gathering: Gathering,
+): Promise<Partial<Facts>> {
+  const run = await gatherRun(ctx, id, gathering);
   const isGone = run.deletedUs !== null;
   const isEnded = isGone || isTerminal(run.run.state_type ?? null);
   const waiting = !isGone && isWaiting(run.run, nowUs) ? [run] : [];
   const hasPendingTasks = !isGone && run.tasks.some(isPendingTask);
-  const isBad = run.run.state_type === "FAILED" || run.run.state_type === "CRASHED";
   const span = throttledSpan(run, nowUs);
   const historyLimits =
     run.run.state_type === "RUNNING" && !isGone
-      ? await attempt(trail, "limits that earlier runs took", [], () => readHistoryLimits(ctx, run))
+      ? await attempt(gathering, "limits that earlier runs took", [], () => readHistoryLimits(ctx, run))
       : [];
   const canBeHeld = waiting.length > 0 || hasPendingTasks || historyLimits.length > 0;
-  const [limits, alike, throttling] = await Promise.all([
-    canBeHeld ? gatherLimits(ctx, trail, { tags: hasPendingTasks }) : [],
-    isBad ? readAlike(ctx, run, trail) : [],
-    span ? readThrottling(ctx, span, trail) : null,
+  const [limits, sameError, throttling] = await Promise.all([
+    canBeHeld ? gatherLimits(ctx, gathering, { tags: hasPendingTasks }) : [],
+    isFailed(run.run.state_type) ? readSameError(ctx, run, gathering) : [],
+    span ? readThrottling(ctx, span, gathering) : null,
   ]);
   return {
     run,
@@ -116,7 +120,7 @@ async function gatherForRun(ctx: QueryContext, id: string, nowUs: number, trail:
     waiting,
     active: isEnded || run.run.state_type === "SCHEDULED" ? [] : [run],
     limits,
-    alike,
+    sameError,
     throttling,
     historyLimits,
   };
@@ -136,37 +140,37 @@ async function readHistoryLimits(ctx: QueryContext, run: RunFacts): Promise<stri
   const page = await listEvents(ctx, { filter, order: "desc", limit: 100 });
   const own = `prefect.flow-run.${run.run.id}`;
   const others = page.events.filter((event) => !event.related.some((one) => one["prefect.resource.id"] === own));
-  return limitsTaken({ ...run, events: others });
+  return acquiredLimits({ ...run, events: others });
 }
 
 interface Scope {
   readonly scope: FilterSet;
   readonly window: TimeRange;
   readonly nowUs: number;
-  readonly trail: Trail;
+  readonly gathering: Gathering;
   /** Null: those of the runs found. */
   readonly deployments: readonly Deployment[] | null;
   readonly poolNames: readonly string[] | null;
 }
 
 async function gatherScope(ctx: QueryContext, scope: Scope): Promise<Partial<Facts>> {
-  const { nowUs, window, trail } = scope;
-  const [open, ended] = await Promise.all([readOpen(ctx, scope), readEnded(ctx, scope)]);
+  const { nowUs, window, gathering } = scope;
+  const [open, ended] = await Promise.all([readUnfinished(ctx, scope), readEnded(ctx, scope)]);
   const waiting = open.filter((one) => isWaiting(one.run, nowUs));
   const active = open.filter((one) => !waiting.includes(one) && one.run.state_type !== "SCHEDULED");
   const poolNames = scope.poolNames ?? [...new Set(waiting.flatMap((one) => one.run.work_pool_name ?? []))];
   const needsLimits = waiting.length > 0;
   const [pools, deployments, limits, throttling, failures] = await Promise.all([
-    gatherPools(ctx, poolNames, trail),
-    scope.deployments ?? deploymentsOf(ctx, waiting, trail),
-    needsLimits ? gatherLimits(ctx, trail, { tags: false }) : [],
-    Object.keys(scope.scope).length === 0 ? readThrottling(ctx, window, trail) : null,
-    groupFailures(ctx, ended, window, trail),
+    gatherPools(ctx, poolNames, gathering),
+    scope.deployments ?? deploymentsOf(ctx, waiting, gathering),
+    needsLimits ? gatherLimits(ctx, gathering, { tags: false }) : [],
+    Object.keys(scope.scope).length === 0 ? readThrottling(ctx, window, gathering) : null,
+    groupFailures(ctx, ended, window, gathering),
   ]);
   return {
     waiting,
     active,
-    running: readRunning(ctx, active, trail),
+    running: readRunning(ctx, active, gathering),
     ended,
     deployments,
     pools: pools.map((pool) => countWaiting(pool, waiting)),
@@ -184,10 +188,10 @@ function countWaiting(pool: PoolFacts, waiting: readonly NamedRun[]): PoolFacts 
   return { ...pool, queues };
 }
 
-async function readOpen(ctx: QueryContext, { scope, nowUs, trail }: Scope): Promise<NamedRun[]> {
-  return attempt(trail, "runs that have not ended", [], async () => {
+async function readUnfinished(ctx: QueryContext, { scope, nowUs, gathering }: Scope): Promise<NamedRun[]> {
+  return attempt(gathering, "runs that have not ended", [], async () => {
     const state = { type: { any_: ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"] } };
-    const since = recordedSince(ctx);
+    const since = coveredSince(ctx);
     const own = { state, ...(since ? { expected_start_time: since } : {}) };
     const set = { ...scope, flow_runs: { ...((scope.flow_runs ?? {}) as JsonObject), ...own } };
     const page = await listFlowRuns(ctx, {
@@ -197,18 +201,23 @@ async function readOpen(ctx: QueryContext, { scope, nowUs, trail }: Scope): Prom
       full: true,
       deleted: false,
     });
-    trail.freshness.push(page.freshness);
+    gathering.freshness.push(page.freshness);
     // Plans stand last: only what is due is missed.
     const lastUs = parseIsoUs(page.items.at(-1)?.run.expected_start_time ?? "") ?? 0;
-    if (page.more && lastUs <= nowUs) trail.unchecked.push(`runs that have not ended beyond the first ${MOST_RUNS}`);
+    if (page.more && lastUs <= nowUs)
+      gathering.unchecked.push(`runs that have not ended beyond the first ${MOST_RUNS}`);
     return page.items.map(toNamed);
   });
 }
 
-async function deploymentsOf(ctx: QueryContext, runs: readonly NamedRun[], trail: Trail): Promise<Deployment[]> {
+async function deploymentsOf(
+  ctx: QueryContext,
+  runs: readonly NamedRun[],
+  gathering: Gathering,
+): Promise<Deployment[]> {
   const ids = [...new Set(runs.flatMap((one) => one.run.deployment_id ?? []))].slice(0, 50);
   if (ids.length === 0) return [];
-  return attempt(trail, "the deployments of waiting runs", [], async () => {
+  return attempt(gathering, "the deployments of waiting runs", [], async () => {
     const set = { deployments: { id: { any_: ids } } };
     const page = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 50, offset: 0 });
     return page.items.map((item) => item.deployment);

@@ -8,14 +8,14 @@ import { type LiveReader, openLive } from "../../source/live.ts";
 const LIVE_MS = 3_000;
 
 /** What gathering leaves behind beside its facts. */
-export interface Trail {
+export interface Gathering {
   readonly freshness: Freshness[];
   readonly unchecked: string[];
   /** Our clock, microseconds: what only the server knows is asked until then, by all questions together. */
   readonly liveUntilUs: number;
 }
 
-export function startTrail(ctx: QueryContext): Trail {
+export function startGathering(ctx: QueryContext): Gathering {
   const untilUs = ctx.clock.nowUs() + LIVE_MS * 1000;
   return { freshness: [], unchecked: [], liveUntilUs: Math.min(ctx.liveUntilUs ?? Number.POSITIVE_INFINITY, untilUs) };
 }
@@ -23,27 +23,27 @@ export function startTrail(ctx: QueryContext): Trail {
 /** One question that only the server can answer. Not asked where the record knows that Prefect is unreachable. */
 export async function askLive<T>(
   ctx: QueryContext,
-  trail: Trail,
+  gathering: Gathering,
   what: string,
   fallback: T,
   read: (live: LiveReader) => Promise<T>,
 ): Promise<T> {
   const db = ctx.record();
   if (db && readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs !== null) {
-    trail.unchecked.push(`${what} (Prefect is unreachable)`);
+    gathering.unchecked.push(`${what} (Prefect is unreachable)`);
     return fallback;
   }
-  const short = withLimits(ctx, { liveUntilUs: trail.liveUntilUs });
-  return attempt(trail, what, fallback, () => read(openLive(short)));
+  const limited = withLimits(ctx, { liveUntilUs: gathering.liveUntilUs });
+  return attempt(gathering, what, fallback, () => read(openLive(limited)));
 }
 
 /** Runs `read`; a failure that is not the question's own becomes a sentence under "could not check". */
-export async function attempt<T>(trail: Trail, what: string, fallback: T, read: () => Promise<T>): Promise<T> {
+export async function attempt<T>(gathering: Gathering, what: string, fallback: T, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    trail.unchecked.push(`${what} (${error.message.replace(/\.$/, "")})`);
+    gathering.unchecked.push(`${what} (${error.message.replace(/\.$/, "")})`);
     return fallback;
   }
 }

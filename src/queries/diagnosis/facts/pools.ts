@@ -18,19 +18,23 @@ import { findRunNames } from "../../runs/run-tree.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { clockSkewUs, serverNowUs } from "../../source/freshness.ts";
 import type { Holder, LimitFacts, PoolFacts } from "../findings/types.ts";
-import { askLive, attempt, type Trail } from "./gathering.ts";
+import { askLive, attempt, type Gathering } from "./gathering.ts";
 
 /** Pools by name with queues, workers, occupancy. For a single pool the last two are asked live, unless they just were. */
-export async function gatherPools(ctx: QueryContext, names: readonly string[], trail: Trail): Promise<PoolFacts[]> {
+export async function gatherPools(
+  ctx: QueryContext,
+  names: readonly string[],
+  gathering: Gathering,
+): Promise<PoolFacts[]> {
   if (names.length === 0) return [];
-  const page = await attempt(trail, "the work pools", null, () =>
+  const page = await attempt(gathering, "the work pools", null, () =>
     listWorkPools(ctx, { set: { work_pools: { name: { any_: [...names] } } }, limit: 50, offset: 0 }),
   );
   if (!page) return [];
-  trail.freshness.push(page.freshness);
+  gathering.freshness.push(page.freshness);
   const [name] = names;
   const isRecorded = page.freshness.source === "record";
-  const live = names.length === 1 && name !== undefined && isRecorded ? await askPool(ctx, name, trail) : null;
+  const live = names.length === 1 && name !== undefined && isRecorded ? await askPool(ctx, name, gathering) : null;
   return page.items.map((item) => {
     const occupancy: PoolOccupancy = live?.occupancy ?? item.occupancy;
     const recorded = item.workers?.map(({ worker }) => worker) ?? null;
@@ -38,14 +42,14 @@ export async function gatherPools(ctx: QueryContext, names: readonly string[], t
     // Heartbeats leave no event: a pool that is READY has a worker, whatever an older list says.
     const isTold = live?.workers != null || !isRecorded;
     const areWorkersKnown = isTold || (recorded !== null && (recorded.length > 0 || item.pool.status !== "READY"));
-    if (!areWorkersKnown) trail.unchecked.push(`the workers of pool ${item.pool.name}`);
+    if (!areWorkersKnown) gathering.unchecked.push(`the workers of pool ${item.pool.name}`);
     const byId = new Map(occupancy.queues.map((queue) => [queue.queueId, queue]));
     return {
       pool: item.pool,
       workers,
       areWorkersKnown,
-      seenUs: isTold ? serverNowUs(ctx) : readUs(ctx, "read:worker", page.freshness.asOfUs),
-      queuesSeenUs: isRecorded ? readUs(ctx, "read:work_queue", page.freshness.asOfUs) : serverNowUs(ctx),
+      workersReadUs: isTold ? serverNowUs(ctx) : readUs(ctx, "read:worker", page.freshness.asOfUs),
+      queuesReadUs: isRecorded ? readUs(ctx, "read:work_queue", page.freshness.asOfUs) : serverNowUs(ctx),
       activeSlots: occupancy.activeSlots,
       holders: occupancy.queues.flatMap((queue) => queue.holders),
       queues: item.queues.map((queue) => ({
@@ -68,14 +72,14 @@ function readUs(ctx: QueryContext, list: "read:worker" | "read:work_queue", asOf
 async function askPool(
   ctx: QueryContext,
   name: string,
-  trail: Trail,
+  gathering: Gathering,
 ): Promise<{ occupancy: PoolOccupancy | null; workers: readonly Worker[] | null }> {
   const [occupancy, workers] = await Promise.all([
-    askLive(ctx, trail, `who holds the slots of pool ${name} right now`, null, async (live) => {
+    askLive(ctx, gathering, `who holds the slots of pool ${name} right now`, null, async (live) => {
       const found = await readPoolOccupancy(live, [name]);
       return found.get(name) ?? null;
     }),
-    askLive<readonly Worker[] | null>(ctx, trail, `the heartbeats of pool ${name} right now`, null, (live) =>
+    askLive<readonly Worker[] | null>(ctx, gathering, `the heartbeats of pool ${name} right now`, null, (live) =>
       live.api.filterWorkers(name, live.options()),
     ),
   ]);
@@ -92,17 +96,21 @@ function withRuns(db: RecordDb | null, holders: readonly Holder[]): Holder[] {
 }
 
 /** Limits in force with who holds them: deployment, tag and global. Who holds a tag's is asked only with `tags`. */
-export async function gatherLimits(ctx: QueryContext, trail: Trail, asks: { tags: boolean }): Promise<LimitFacts[]> {
+export async function gatherLimits(
+  ctx: QueryContext,
+  gathering: Gathering,
+  asks: { tags: boolean },
+): Promise<LimitFacts[]> {
   const db = ctx.record();
   const held = db ? findObjects(db, "concurrency_limit").map(({ doc }) => doc) : [];
   const [limits, tags] = await Promise.all([
-    askLive<readonly ConcurrencyLimit[]>(ctx, trail, "the counts of concurrency limits right now", held, (live) =>
+    askLive<readonly ConcurrencyLimit[]>(ctx, gathering, "the counts of concurrency limits right now", held, (live) =>
       live.api.filterConcurrencyLimits({ limit: 200, offset: 0 }, live.options()),
     ),
     asks.tags
       ? askLive<ReadonlyMap<string, readonly Holder[]>>(
           ctx,
-          trail,
+          gathering,
           "which task runs hold the tag limits",
           db ? findTagHolders(db) : new Map(),
           (live) => readTagHolders(ctx, live),
@@ -112,7 +120,7 @@ export async function gatherLimits(ctx: QueryContext, trail: Trail, asks: { tags
   const taken = limits.filter((limit) => (limit.active_slots ?? 0) > 0);
   const globals = taken.filter((limit) => limitSubject(limit).kind === "global").map((limit) => limit.id);
   const byLimit = await attempt<ReadonlyMap<string, readonly Holder[]>>(
-    trail,
+    gathering,
     "who holds the global limits",
     new Map(),
     () => listGlobalHolders(ctx, globals),

@@ -4,19 +4,13 @@ import type { TimeRange } from "../../../model/freshness.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { cloudIds } from "../../workspace/identity.ts";
 import { getRateLimits, type ThrottlingPeriod } from "../../workspace/rate-limits.ts";
+import { reportsThrottling, throttledLines } from "../findings/throttled-lines.ts";
 import type { RunFacts } from "../findings/types.ts";
-import { attempt, type Trail } from "./gathering.ts";
-
-const TOO_MANY = /\b429\b|too many requests|rate.?limit/i;
-
-/** Lines of a run's log that tell of requests refused for their number. */
-export function throttledLines(run: RunFacts): readonly string[] {
-  return (run.logs ?? []).filter((log) => TOO_MANY.test(log.message)).map((log) => log.message);
-}
+import { attempt, type Gathering } from "./gathering.ts";
 
 /** The run's time with some minutes around it where it tells of refused requests, else null. */
 export function throttledSpan(run: RunFacts, nowUs: number): TimeRange | null {
-  const said = throttledLines(run).length > 0 || TOO_MANY.test(run.run.state?.message ?? "");
+  const said = throttledLines(run).length > 0 || reportsThrottling(run.run.state?.message ?? "");
   if (!said) return null;
   const fromUs = parseIsoUs(run.run.start_time ?? run.run.created ?? "") ?? nowUs;
   const toUs = parseIsoUs(run.run.end_time ?? "") ?? nowUs;
@@ -26,10 +20,10 @@ export function throttledSpan(run: RunFacts, nowUs: number): TimeRange | null {
 export function readThrottling(
   ctx: QueryContext,
   span: TimeRange,
-  trail: Trail,
+  gathering: Gathering,
 ): Promise<readonly ThrottlingPeriod[] | null> {
   if (cloudIds(ctx.instance) === null) return Promise.resolve(null);
-  return attempt<readonly ThrottlingPeriod[] | null>(trail, "rate limits of the account", null, async () => {
+  return attempt<readonly ThrottlingPeriod[] | null>(gathering, "rate limits of the account", null, async () => {
     const found = await getRateLimits(ctx, { sinceUs: span.fromUs, untilUs: span.toUs });
     return found.periods;
   });

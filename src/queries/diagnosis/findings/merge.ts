@@ -26,7 +26,7 @@ export function mergeFindings(
       fix,
       next: [{ tool: "diagnose", args: { flow_run: first.one.run.id }, why: "the one that is due longest" }],
       certainty: Math.min(...found.map(({ finding }) => finding.certainty)),
-      explains: found.length,
+      runsExplained: found.length,
     },
   ];
 }

@@ -52,8 +52,8 @@ export interface PoolFacts {
   /** False when nobody could say who works it: the list is old or was not read. */
   readonly areWorkersKnown: boolean;
   /** Server's clock when the workers, and when the queues were read: heartbeats and polls are judged against these. */
-  readonly seenUs: number;
-  readonly queuesSeenUs: number;
+  readonly workersReadUs: number;
+  readonly queuesReadUs: number;
   /** Slots taken, limit or not; null when it could not be told. */
   readonly activeSlots: number | null;
   readonly holders: readonly Holder[];
@@ -133,9 +133,9 @@ export interface EndedRuns {
   /** All of them, or the newest where `isCut`. Newest first, as `bad`. */
   readonly newest: readonly NamedRun[];
   /** Failed and crashed ones, also those that ended before the newest. */
-  readonly bad: readonly NamedRun[];
+  readonly failed: readonly NamedRun[];
   readonly total: number;
-  readonly badTotal: number;
+  readonly failedTotal: number;
   readonly isCut: boolean;
 }
 
@@ -146,7 +146,7 @@ export interface RunningRun extends NamedRun {
 }
 
 /** A deployment that Prefect has deleted. */
-export interface GoneDeployment {
+export interface DeletedDeployment {
   readonly id: string;
   readonly name: string;
   readonly flowName: string | null;
@@ -160,14 +160,14 @@ export interface Facts {
   /** Server's clock. */
   readonly nowUs: number;
   /** Until when Prefect was heard: now, or when it was lost. What is silent since then is not dead. */
-  readonly heardUs: number;
+  readonly reachableUntilUs: number;
   readonly window: TimeRange;
   /** The run asked about. */
   readonly run: RunFacts | null;
   /** The deployments asked about, or those of the runs below. */
   readonly deployments: readonly Deployment[];
   /** The deployment asked about, where it is gone. */
-  readonly goneDeployment: GoneDeployment | null;
+  readonly deletedDeployment: DeletedDeployment | null;
   readonly pools: readonly PoolFacts[];
   /** Runs that are due and have not started, longest due first: Late, Scheduled in the past, AwaitingConcurrencySlot, Pending. */
   readonly waiting: readonly NamedRun[];
@@ -181,7 +181,7 @@ export interface Facts {
   /** Names of global limits that earlier runs of the flow asked about took. */
   readonly historyLimits: readonly string[];
   /** Failures elsewhere in the day before whose state tells the same error as the run asked about, newest first. */
-  readonly alike: readonly NamedRun[];
+  readonly sameError: readonly NamedRun[];
   /** Prefect Cloud's throttled periods in the window or in the run's time; null on a server, or when not asked. */
   readonly throttling: readonly ThrottlingPeriod[] | null;
   readonly automation: AutomationFacts | null;
@@ -210,7 +210,7 @@ export interface Finding {
   /** 0..1: 1 is shown directly by Prefect, below 0.7 it is an inference and the summary says so. */
   readonly certainty: number;
   /** Runs it explains. */
-  readonly explains: number;
+  readonly runsExplained: number;
 }
 
 export interface CauseModule {

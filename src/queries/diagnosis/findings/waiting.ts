@@ -10,7 +10,7 @@ const DEFAULT_INTERVAL_SECONDS = 30;
 export const POLLED_WITHIN_US = 75 * SECOND_US;
 
 /** Its heartbeat is recent. The status that Prefect stores lags, so times are compared. */
-export function isAlive(worker: Worker, nowUs: number): boolean {
+export function isOnline(worker: Worker, nowUs: number): boolean {
   const us = parseIsoUs(worker.last_heartbeat_time ?? "");
   if (us === undefined) return false;
   const interval = worker.heartbeat_interval_seconds ?? DEFAULT_INTERVAL_SECONDS;

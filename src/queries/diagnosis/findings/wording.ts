@@ -2,7 +2,7 @@ import { formatIsoUs, parseIsoUs, SECOND_US } from "../../../lib/time.ts";
 import type { Holder, NamedRun } from "./types.ts";
 
 /** `3 min 20 s`, `2 h 5 min`, `4 d`: two units at most. */
-export function span(us: number): string {
+export function durationText(us: number): string {
   const seconds = Math.max(0, Math.round(us / SECOND_US));
   if (seconds < 90) return `${seconds} s`;
   const minutes = Math.round(seconds / 60);
@@ -15,11 +15,11 @@ export function span(us: number): string {
 /** How long ago a time text lies, or "never". */
 export function ago(time: string | null | undefined, nowUs: number): string {
   const us = time ? parseIsoUs(time) : undefined;
-  return us === undefined ? "never" : `${span(nowUs - us)} ago`;
+  return us === undefined ? "never" : `${durationText(nowUs - us)} ago`;
 }
 
 /** Seconds are enough for people. */
-export function clockTime(us: number): string {
+export function timeText(us: number): string {
   return formatIsoUs(Math.floor(us / SECOND_US) * SECOND_US);
 }
 
@@ -39,7 +39,7 @@ export function holderEvidence(holders: readonly Holder[], most = 5): readonly H
 export function waitingEvidence(runs: readonly NamedRun[], nowUs: number, most = 8): object {
   const dueOf = (one: NamedRun) => {
     const us = parseIsoUs(one.run.expected_start_time ?? "");
-    return us === undefined ? {} : { due: `${span(nowUs - us)} ago` };
+    return us === undefined ? {} : { due: `${durationText(nowUs - us)} ago` };
   };
   return {
     count: runs.length,

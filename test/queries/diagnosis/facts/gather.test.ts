@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { DAY_US } from "../../../../src/lib/time.ts";
 import { diagnose } from "../../../../src/queries/diagnosis/diagnose.ts";
 import { gatherFacts, isWaiting } from "../../../../src/queries/diagnosis/facts/gather.ts";
-import { startTrail } from "../../../../src/queries/diagnosis/facts/gathering.ts";
+import { startGathering } from "../../../../src/queries/diagnosis/facts/gathering.ts";
 import {
   aConcurrencyLimit,
   aDeployment,
@@ -40,7 +40,7 @@ async function open(): Promise<ToolHarness> {
 const subject = (id: string) => ({ kind: "flow_run" as const, id, name: "r" });
 const window = { fromUs: NOW_US - DAY_US, toUs: NOW_US };
 const facts = (harness: ToolHarness, about: Parameters<typeof gatherFacts>[1]) =>
-  gatherFacts(harness.query, about, window, startTrail(harness.query));
+  gatherFacts(harness.query, about, window, startGathering(harness.query));
 
 describe("about a run", () => {
   const bad = aFlowRun({
@@ -71,7 +71,7 @@ describe("about a run", () => {
     const found = await facts(harness, subject(bad.id));
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(found.run?.history.map((run) => run.name)).toEqual(["good"]);
-    expect(found.alike.map((one) => [one.run.name, one.deploymentName])).toEqual([["same", "hourly"]]);
+    expect(found.sameError.map((one) => [one.run.name, one.deploymentName])).toEqual([["same", "hourly"]]);
     expect(found.run?.error).toMatchObject({ type: "KeyError", message: "'row 7'" });
     expect(found.unchecked).toEqual([]);
   });
@@ -88,7 +88,7 @@ describe("about a run", () => {
     harness.taskRuns([ofParent, ofBad].flatMap((task) => task ?? []));
     for (const run of [bad, ownChild]) for (const kind of ["log", "task_run"]) harness.cover(kind, { scope: run.id });
     const found = await facts(harness, subject(bad.id));
-    expect(found.alike.map((one) => one.run.name)).toEqual(["parent"]);
+    expect(found.sameError.map((one) => one.run.name)).toEqual(["parent"]);
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
@@ -281,7 +281,7 @@ describe("more runs than are listed", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(found.verdict).toBe("problem");
     expect(found.state).toStartWith("263 runs ended (3 failed or crashed; the last to fail was bad-3 at");
-    expect(found.findings.map((one) => [one.code, one.explains])).toEqual([
+    expect(found.findings.map((one) => [one.code, one.runsExplained])).toEqual([
       ["repeated_failure", 2],
       ["failure", 1],
     ]);

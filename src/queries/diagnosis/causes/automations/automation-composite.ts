@@ -1,6 +1,6 @@
 import type { CompositeTrigger, TriggerReplay } from "../../../../model/objects/automation-trigger.ts";
 import type { AutomationFacts, Finding } from "../../findings/types.ts";
-import { clockTime, nameList } from "../../findings/wording.ts";
+import { nameList, timeText } from "../../findings/wording.ts";
 
 export function automationEvidence(automation: AutomationFacts["automation"]): Record<string, unknown> {
   return { automation: { id: automation.id, name: automation.name, enabled: automation.enabled } };
@@ -26,7 +26,7 @@ export function judgeComposite(own: AutomationFacts, trigger: CompositeTrigger):
   const times = fired.map((child) => ({ name: nameOf(child), atUs: child.firings.at(-1)?.atUs ?? 0 }));
   const came = times
     .toSorted((a, b) => a.atUs - b.atUs)
-    .map(({ name, atUs }) => `${name} at ${clockTime(atUs)}`)
+    .map(({ name, atUs }) => `${name} at ${timeText(atUs)}`)
     .join(", then ");
   const why = isShort
     ? `only ${fired.length} of them fired; missing: ${missing.map(nameOf).join("; ")}`
@@ -41,12 +41,12 @@ export function judgeComposite(own: AutomationFacts, trigger: CompositeTrigger):
       triggers: children.map((child) => ({
         expects: nameOf(child),
         fired: child.firings.length,
-        last: child.firings.length > 0 ? clockTime(child.firings.at(-1)?.atUs ?? 0) : "never",
+        last: child.firings.length > 0 ? timeText(child.firings.at(-1)?.atUs ?? 0) : "never",
       })),
     },
     fix:
       fired.length === 0 ? "Nothing to do." : "See which trigger lacks its event, or allow another order or more time.",
     certainty: 0.9,
-    explains: 1,
+    runsExplained: 1,
   };
 }

@@ -1,9 +1,9 @@
 import { parseIsoUs } from "../../../../lib/time.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
 import type { EventTrigger } from "../../../../model/objects/automation-trigger.ts";
+import { truncate } from "../../findings/error-text.ts";
 import type { AutomationFacts, CauseModule, Facts, Finding } from "../../findings/types.ts";
-import { clockTime, nameList, plural, span } from "../../findings/wording.ts";
-import { cut } from "../ended/failed.ts";
+import { durationText, nameList, plural, timeText } from "../../findings/wording.ts";
 import { automationEvidence, judgeComposite } from "./automation-composite.ts";
 
 const TRIGGERED = "prefect.automation.triggered";
@@ -34,7 +34,7 @@ export const automationDisabled: CauseModule = {
         },
         fix: `Enable it: prefect automation resume --id ${own.automation.id}`,
         certainty: 1,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },
@@ -65,11 +65,11 @@ export const automationActionFailed: CauseModule = {
       {
         code: "automation_action_failed",
         severity: isOver ? "note" : "problem",
-        summary: `Automation ${own.automation.name} fired, but its action ${String(action_type)} failed${status_code === undefined ? "" : ` with HTTP status ${String(status_code)}`}: ${cut(String(reason ?? "no reason told"), 300)}${failed.length > 1 ? ` (${failed.length} times)` : ""}`,
+        summary: `Automation ${own.automation.name} fired, but its action ${String(action_type)} failed${status_code === undefined ? "" : ` with HTTP status ${String(status_code)}`}: ${truncate(String(reason ?? "no reason told"), 300)}${failed.length > 1 ? ` (${failed.length} times)` : ""}`,
         evidence: {
           ...automationEvidence(own.automation),
           action_type,
-          reason: cut(String(reason ?? ""), 300),
+          reason: truncate(String(reason ?? ""), 300),
           status_code,
           event: last.id,
           occurred: last.occurred,
@@ -77,7 +77,7 @@ export const automationActionFailed: CauseModule = {
         },
         fix: "Correct the action: the object that it names may be gone, paused or refused; then update the automation.",
         certainty: 1,
-        explains: failed.length,
+        runsExplained: failed.length,
       },
     ];
   },
@@ -98,7 +98,7 @@ export const automationFired: CauseModule = {
       {
         code: "automation_fired",
         severity: "note",
-        summary: `Automation ${own.automation.name} fired ${plural(fired.length, "time")}, last at ${clockTime(parseIsoUs(last.occurred) ?? 0)}; ${plural(done.length, "action")} executed.`,
+        summary: `Automation ${own.automation.name} fired ${plural(fired.length, "time")}, last at ${timeText(parseIsoUs(last.occurred) ?? 0)}; ${plural(done.length, "action")} executed.`,
         evidence: {
           ...automationEvidence(own.automation),
           fired: fired.length,
@@ -108,7 +108,7 @@ export const automationFired: CauseModule = {
         },
         fix: "Nothing to do.",
         certainty: 1,
-        explains: fired.length,
+        runsExplained: fired.length,
       },
     ];
   },
@@ -122,17 +122,17 @@ export const automationNotFired: CauseModule = {
     const own = facts.automation;
     if (!own?.replay || own.automation.enabled === false || named(facts, TRIGGERED).length > 0) return [];
     const { replay } = own;
-    if (replay.firings.length > 0) return [lost(own, replay.firings.length, replay.firings.at(-1)?.atUs ?? 0)];
+    if (replay.firings.length > 0) return [lostEvent(own, replay.firings.length, replay.firings.at(-1)?.atUs ?? 0)];
     if (replay.trigger.type !== "event") return [judgeComposite(own, replay.trigger)];
     return [judgeEvents(own, replay.trigger, facts.nowUs)];
   },
 };
 
-function lost(own: AutomationFacts, times: number, atUs: number): Finding {
+function lostEvent(own: AutomationFacts, times: number, atUs: number): Finding {
   return {
     code: "automation_event_lost",
     severity: "problem",
-    summary: `Automation ${own.automation.name} should have fired ${plural(times, "time")} (last at ${clockTime(atUs)}) by its recorded events, but Prefect shows no firing: its trigger service most likely lost an event or was restarted. This is inferred from a replay.`,
+    summary: `Automation ${own.automation.name} should have fired ${plural(times, "time")} (last at ${timeText(atUs)}) by its recorded events, but Prefect shows no firing: its trigger service most likely lost an event or was restarted. This is inferred from a replay.`,
     evidence: {
       ...automationEvidence(own.automation),
       replayed_firings: times,
@@ -140,7 +140,7 @@ function lost(own: AutomationFacts, times: number, atUs: number): Finding {
     },
     fix: 'Look at the server\'s log around that time ("database is locked", restarts); the next matching event will be judged again.',
     certainty: 0.6,
-    explains: 1,
+    runsExplained: 1,
   };
 }
 
@@ -156,7 +156,7 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: number)
   if (trigger.posture === "Proactive") {
     const [open] = [...(replay?.open ?? [])].sort((a, b) => a.toUs - b.toUs);
     const when = open
-      ? `it is waiting for ${expects} and fires not before ${clockTime(open.toUs)} (in ${span(open.toUs - nowUs)}) if that does not come`
+      ? `it is waiting for ${expects} and fires not before ${timeText(open.toUs)} (in ${durationText(open.toUs - nowUs)}) if that does not come`
       : trigger.after.length > 0 && (replay?.matched.length ?? 0) === 0
         ? `no event has started its wait yet (${nameList(trigger.after)})`
         : `${expects} came in time whenever it waited`;
@@ -167,11 +167,11 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: number)
       evidence: {
         ...shared,
         after: trigger.after,
-        ...(open ? { waits_since: clockTime(open.fromUs), due: clockTime(open.toUs), key: open.key } : {}),
+        ...(open ? { waits_since: timeText(open.fromUs), due: timeText(open.toUs), key: open.key } : {}),
       },
       fix: "Nothing to do.",
       certainty: 1,
-      explains: 1,
+      runsExplained: 1,
     };
   }
   const matched = replay?.matched.length ?? 0;
@@ -184,7 +184,7 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: number)
       evidence: { ...shared, most_in_one_window: best, matching_events: matched, events: idsOf(replay?.matched ?? []) },
       fix: "Lower the threshold, lengthen within, or wait for more events.",
       certainty: 1,
-      explains: 1,
+      runsExplained: 1,
     };
   }
   return noMatch(own, trigger, expects, shared);
@@ -199,10 +199,10 @@ function noMatch(
   const { automation, replay } = own;
   const missed = replay?.missed;
   const reasons: [readonly PrefectEvent[], string][] = [
-    [missed?.resource ?? [], `its resource does not fit match ${cut(JSON.stringify(trigger.match), 160)}`],
+    [missed?.resource ?? [], `its resource does not fit match ${truncate(JSON.stringify(trigger.match), 160)}`],
     [
       missed?.related ?? [],
-      `a related resource of match_related ${cut(JSON.stringify(trigger.match_related), 160)} is missing`,
+      `a related resource of match_related ${truncate(JSON.stringify(trigger.match_related), 160)} is missing`,
     ],
     [missed?.notStarted ?? [], `no ${nameList(trigger.after)} came before it`],
     [missed?.late ?? [], "it occurred before the window it arrived in"],
@@ -224,6 +224,6 @@ function noMatch(
     },
     fix: isNear ? "Correct match or match_related, if these events were meant." : "Nothing to do.",
     certainty: 1,
-    explains: 1,
+    runsExplained: 1,
   };
 }

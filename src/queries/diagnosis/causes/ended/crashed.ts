@@ -1,5 +1,7 @@
+import { errorLinesEvidence, errorText, frameText, truncate } from "../../findings/error-text.ts";
+import { failedSubflows } from "../../findings/failed-subflows.ts";
 import type { CauseModule, NextCall, RunFacts } from "../../findings/types.ts";
-import { alikeEvidence, cut, errorText, failedBelow, frameText, logEvidence } from "./failed.ts";
+import { sameErrorEvidence } from "./failed.ts";
 
 const STATUS_CODE = /status code:? (-?\d+)/i;
 const EXECUTED = "prefect.worker.executed-flow-run";
@@ -55,9 +57,9 @@ export function crashOf(run: RunFacts): Crash {
 export const crashed: CauseModule = {
   code: "crashed",
   subjects: ["flow_run"],
-  judge: ({ run, alike }) => {
+  judge: ({ run, sameError }) => {
     if (!run) return [];
-    const below = failedBelow(run).find((child) => child.run.state_type === "CRASHED");
+    const below = failedSubflows(run).find((child) => child.run.state_type === "CRASHED");
     const source = run.run.state_type === "CRASHED" ? run : run.run.state_type === "FAILED" ? below : undefined;
     if (!source) return [];
     const crash = crashOf(source);
@@ -68,7 +70,7 @@ export const crashed: CauseModule = {
     const message = source.run.state?.message ?? "";
     const why = told
       ? `exit code ${crash.code}: ${told.meaning}`
-      : cut(message === "" ? "its process was lost" : message, 200);
+      : truncate(message === "" ? "its process was lost" : message, 200);
     const reason = crash.diagnosis ? ` The infrastructure says: ${crash.diagnosis}.` : "";
     const subject =
       source === run
@@ -83,14 +85,17 @@ export const crashed: CauseModule = {
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, ended: run.run.end_time ?? null },
           ...(source === run ? {} : { crashed_run: { id: source.run.id, name: source.run.name } }),
-          state_message: cut(message, 300),
+          state_message: truncate(message, 300),
           exit_code: crash.code,
           ...(crash.worker ? { worker: crash.worker } : {}),
           ...(crash.diagnosis ? { infrastructure: crash.diagnosis } : {}),
           ...(error
-            ? { ...(error.type ? { exception: errorText(error), frame: error.frame } : {}), ...logEvidence(error) }
+            ? {
+                ...(error.type ? { exception: errorText(error), frame: error.frame } : {}),
+                ...errorLinesEvidence(error),
+              }
             : {}),
-          ...alikeEvidence(alike),
+          ...sameErrorEvidence(sameError),
         },
         fix: isMemory
           ? "Give it more memory (job variables, container limit) or make it need less (smaller batches); then retry."
@@ -99,7 +104,7 @@ export const crashed: CauseModule = {
             : "Mend what the error line says; without one look at the worker's own log and at the infrastructure.",
         next: next(source),
         certainty: told || crash.diagnosis ? 1 : 0.9,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },
@@ -110,7 +115,7 @@ function innerText(run: RunFacts): string {
   if (!error) return "";
   if (error.type) return ` Its log shows ${errorText(error)}${error.frame ? ` in ${frameText(error.frame)}` : ""}.`;
   const last = error.lines.at(-1);
-  return last ? ` Its last error line: "${cut(last.message, 200)}".` : "";
+  return last ? ` Its last error line: "${truncate(last.message, 200)}".` : "";
 }
 
 function next(run: RunFacts): NextCall[] {

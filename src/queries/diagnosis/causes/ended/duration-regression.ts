@@ -39,7 +39,7 @@ export const durationRegression: CauseModule = {
             ? [{ tool: "get_timeline", args: { flow_run: slow[0].run.id }, why: "which step takes the time" }]
             : [],
           certainty: found.count > 1 ? 0.9 : 0.7,
-          explains: found.count,
+          runsExplained: found.count,
         },
       ];
     }),

@@ -1,6 +1,6 @@
+import { truncate } from "../../findings/error-text.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
-import { cut } from "./failed.ts";
 
 const ERROR = 40;
 
@@ -18,14 +18,16 @@ export const errorsInLog: CauseModule = {
       {
         code: "errors_in_log",
         severity: "note",
-        summary: `${run.run.name} completed, but its log holds ${plural(lines.length, "error line")}; the last: "${cut(last.message.split("\n")[0] ?? "", 200)}".`,
+        summary: `${run.run.name} completed, but its log holds ${plural(lines.length, "error line")}; the last: "${truncate(last.message.split("\n")[0] ?? "", 200)}".`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name },
-          error_lines: lines.slice(-2).map((log) => ({ timestamp: log.timestamp, message: cut(log.message, 300) })),
+          error_lines: lines
+            .slice(-2)
+            .map((log) => ({ timestamp: log.timestamp, message: truncate(log.message, 300) })),
         },
         fix: "Nothing to do, unless these errors should have failed the run.",
         certainty: 1,
-        explains: 0,
+        runsExplained: 0,
       },
     ];
   },

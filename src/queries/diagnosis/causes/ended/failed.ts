@@ -1,37 +1,9 @@
 import { formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
-import type { Frame } from "../../../../model/runs/traceback.ts";
+import { isFailed } from "../../../../model/state.ts";
+import { errorLinesEvidence, errorText, frameText, truncate } from "../../findings/error-text.ts";
+import { failedSubflows } from "../../findings/failed-subflows.ts";
 import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../../findings/types.ts";
-import { clockTime, plural, span } from "../../findings/wording.ts";
-
-const MESSAGE_CHARS = 400;
-
-export function cut(text: string, most = MESSAGE_CHARS): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
-}
-
-export function errorText(error: RunError): string {
-  return cut(error.type ? (error.message === "" ? error.type : `${error.type}: ${error.message}`) : error.message);
-}
-
-export function frameText(frame: Frame): string {
-  return `${frame.function} (${frame.file.split(/[\\/]/).slice(-2).join("/")}:${frame.line})`;
-}
-
-/** Failed runs below, the deepest first: the one whose own code raised. */
-export function failedBelow(run: RunFacts): RunFacts[] {
-  return run.children
-    .filter((child) => child.run.state_type === "FAILED" || child.run.state_type === "CRASHED")
-    .flatMap((child) => [...failedBelow(child), child]);
-}
-
-export function logEvidence(error: RunError): object {
-  if (error.lines.length === 0) return {};
-  return {
-    error_lines: error.lines
-      .slice(-2)
-      .map((log) => ({ timestamp: log.timestamp, logger: log.name, message: cut(log.message, 300) })),
-  };
-}
+import { durationText, plural, timeText } from "../../findings/wording.ts";
 
 /** Fields of two runs that differ: parameters one by one, deployment version, pool. */
 export function differences(run: RunFacts): Record<string, { from: unknown; to: unknown }> {
@@ -56,21 +28,21 @@ function changeText(changes: Record<string, { from: unknown; to: unknown }>): st
   if (entries.length === 0) return "";
   const each = entries.map(
     ([key, { from, to }]) =>
-      `${key.replace(/^parameters\./, "")} ${cut(JSON.stringify(from), 60)} → ${cut(JSON.stringify(to), 60)}`,
+      `${key.replace(/^parameters\./, "")} ${truncate(JSON.stringify(from), 60)} → ${truncate(JSON.stringify(to), 60)}`,
   );
   return ` Since the last good run ${each.join(", ")} changed.`;
 }
 
 /** Earlier runs that ended in the same way, as far as their state messages tell. */
-function sameBefore(run: RunFacts): string {
-  const bad = run.history.filter((one) => one.state_type === "FAILED" || one.state_type === "CRASHED").length;
+function historyText(run: RunFacts): string {
+  const bad = run.history.filter((one) => isFailed(one.state_type)).length;
   const good = run.history.find((one) => one.state_type === "COMPLETED");
   const goodUs = parseIsoUs(good?.end_time ?? "");
   if (run.history.length === 0) return "";
   const last =
     goodUs === undefined
       ? "none of the earlier runs known succeeded"
-      : `last good run ${good?.name ?? ""} at ${clockTime(goodUs)}`;
+      : `last good run ${good?.name ?? ""} at ${timeText(goodUs)}`;
   return bad === 0 ? last : `${plural(bad, "earlier run")} of ${run.history.length} known ended badly too; ${last}`;
 }
 
@@ -91,10 +63,10 @@ function next(run: RunFacts): NextCall[] {
 export const failed: CauseModule = {
   code: "exception",
   subjects: ["flow_run"],
-  judge: ({ run, alike }) => {
+  judge: ({ run, sameError }) => {
     if (run?.run.state_type !== "FAILED") return [];
-    const [deepest] = failedBelow(run).filter((child) => child.run.state_type === "FAILED" && child.error !== null);
-    const source = deepest && explains(run, deepest) ? deepest : run;
+    const [deepest] = failedSubflows(run).filter((child) => child.run.state_type === "FAILED" && child.error !== null);
+    const source = deepest && explainsParent(run, deepest) ? deepest : run;
     const { error } = source;
     if (!error || isTimeout(run)) return [];
     const changes = differences(run);
@@ -104,7 +76,7 @@ export const failed: CauseModule = {
       source === run
         ? ""
         : ` It was raised in subflow run ${source.run.name}${source.flowName ? ` (${source.flowName})` : ""}${task}.`;
-    const said = saysMore(error) ? ` Its log says: "${cut(error.lines.at(-1)?.message ?? "", 200)}".` : "";
+    const said = addsToException(error) ? ` Its log says: "${truncate(error.lines.at(-1)?.message ?? "", 200)}".` : "";
     const retries = (run.run.run_count ?? 1) > 1 ? ` It was tried ${run.run.run_count} times.` : "";
     const finding: Finding = {
       code: source === run ? (error.type ? "exception" : "failed_state") : "subflow_failed",
@@ -117,36 +89,36 @@ export const failed: CauseModule = {
           ? { task_run: { id: error.task.id, name: error.task.name, run_count: error.task.run_count } }
           : {}),
         exception: error.type,
-        message: cut(error.message),
+        message: truncate(error.message),
         ...(error.frame ? { frame: { ...error.frame } } : {}),
-        ...logEvidence(error),
+        ...errorLinesEvidence(error),
         ...(Object.keys(changes).length > 0 ? { changed_since_last_good_run: changes } : {}),
-        history: sameBefore(run),
-        ...alikeEvidence(alike),
+        history: historyText(run),
+        ...sameErrorEvidence(sameError),
       },
       fix: error.frame
         ? `Look at ${frameText(error.frame)}${Object.keys(changes).length > 0 ? " and at what changed" : ""}; then retry: prefect flow-run retry ${run.run.id}`
         : `Read the log, mend the cause, then retry: prefect flow-run retry ${run.run.id}`,
       next: next(source),
       certainty: error.type ? 1 : 0.8,
-      explains: 1,
+      runsExplained: 1,
     };
     return [finding];
   },
 };
 
 /** The same error elsewhere: how often, since when, in which deployments. */
-export function alikeEvidence(alike: readonly NamedRun[]): object {
-  if (alike.length === 0) return {};
-  const ends = alike.flatMap((one) => parseIsoUs(one.run.end_time ?? "") ?? []);
+export function sameErrorEvidence(sameError: readonly NamedRun[]): object {
+  if (sameError.length === 0) return {};
+  const ends = sameError.flatMap((one) => parseIsoUs(one.run.end_time ?? "") ?? []);
   const first = ends.length > 0 ? formatIsoUs(Math.min(...ends)) : null;
-  const affected = [...new Set(alike.map((one) => one.deploymentName ?? one.flowName ?? "unnamed"))];
-  const count = alike.length;
+  const affected = [...new Set(sameError.map((one) => one.deploymentName ?? one.flowName ?? "unnamed"))];
+  const count = sameError.length;
   return { same_error: { count, first_seen: first, affected: affected.slice(0, 5) } };
 }
 
 /** A failing child explains its parent unless the parent plainly raised something of its own. */
-function explains(run: RunFacts, child: RunFacts): boolean {
+function explainsParent(run: RunFacts, child: RunFacts): boolean {
   const own = run.error;
   if (!own || own.type === null) return true;
   if (own.type === child.error?.type) return true;
@@ -154,7 +126,7 @@ function explains(run: RunFacts, child: RunFacts): boolean {
 }
 
 /** An error line of the flow's own that the exception's text does not hold. */
-function saysMore(error: RunError): boolean {
+function addsToException(error: RunError): boolean {
   const last = error.lines.at(-1)?.message ?? "";
   return (
     last !== "" && !error.message.includes(last.slice(0, 60)) && !last.includes(error.message.slice(0, 60) || "\u0000")
@@ -177,7 +149,7 @@ export const timedOut: CauseModule = {
       {
         code: "timed_out",
         severity: "problem",
-        summary: `${run.run.name} timed out${neverBegan ? " before it began" : ""}: ${cut(run.run.state?.message ?? "its flow's timeout passed", 200)}${frame ? ` It was in ${frameText(frame)}.` : ""}`,
+        summary: `${run.run.name} timed out${neverBegan ? " before it began" : ""}: ${truncate(run.run.state?.message ?? "its flow's timeout passed", 200)}${frame ? ` It was in ${frameText(frame)}.` : ""}`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, total_run_time: run.run.total_run_time },
           usual_run_time: medianRunTime(run),
@@ -186,7 +158,7 @@ export const timedOut: CauseModule = {
         fix: "Find what took so long (a slow dependency, a lock, more data), or raise timeout_seconds of the flow.",
         next: next(run),
         certainty: 1,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },
@@ -196,7 +168,7 @@ function medianRunTime(run: RunFacts): string | null {
   const times = run.history.filter((one) => one.state_type === "COMPLETED").map((one) => one.total_run_time ?? 0);
   const sorted = times.sort((a, b) => a - b);
   const middle = sorted[Math.floor(sorted.length / 2)];
-  return middle === undefined ? null : span(middle * 1_000_000);
+  return middle === undefined ? null : durationText(middle * 1_000_000);
 }
 
 /** Cancelled by a person, an automation or a limit. Proof: the state's message and who is named in it. */
@@ -213,7 +185,7 @@ export const cancelled: CauseModule = {
       {
         code: "cancelled",
         severity: "problem",
-        summary: `${run.run.name} was cancelled${atUs === undefined ? "" : ` at ${clockTime(atUs)}`}${message === "" ? "; no reason was given" : `: ${cut(message, 200)}`}`,
+        summary: `${run.run.name} was cancelled${atUs === undefined ? "" : ` at ${timeText(atUs)}`}${message === "" ? "; no reason was given" : `: ${truncate(message, 200)}`}`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name },
           messages: messages.slice(0, 3),
@@ -225,7 +197,7 @@ export const cancelled: CauseModule = {
             ? "The deployment's limit was full and its collision strategy is CANCEL_NEW: raise the limit, or let new runs wait with ENQUEUE."
             : "Start it again if it should run: prefect deployment run …",
         certainty: 1,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },
@@ -258,7 +230,7 @@ export const completedAfterRetry: CauseModule = {
         },
         fix: "Nothing to do; if it happens often, look at what fails first.",
         certainty: 1,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },

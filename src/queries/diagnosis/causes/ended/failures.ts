@@ -1,6 +1,6 @@
+import { errorText, frameText } from "../../findings/error-text.ts";
 import type { CauseModule, FailureGroup } from "../../findings/types.ts";
-import { clockTime, nameList, plural } from "../../findings/wording.ts";
-import { errorText, frameText } from "./failed.ts";
+import { nameList, plural, timeText } from "../../findings/wording.ts";
 
 const MOST = 5;
 
@@ -18,11 +18,11 @@ export const failures: CauseModule = {
       return {
         code: group.runs.length > 1 ? "repeated_failure" : "failure",
         severity: group.isOver ? ("note" as const) : ("problem" as const),
-        summary: `${plural(group.runs.length, "run")} of ${nameList(flows)} failed with ${groupText(group)}; last ${newest?.run.name ?? "unnamed"} at ${clockTime(group.lastUs)}${group.isOver ? ", and it has succeeded since" : ""}.`,
+        summary: `${plural(group.runs.length, "run")} of ${nameList(flows)} failed with ${groupText(group)}; last ${newest?.run.name ?? "unnamed"} at ${timeText(group.lastUs)}${group.isOver ? ", and it has succeeded since" : ""}.`,
         evidence: {
           count: group.runs.length,
-          first_seen: clockTime(group.firstUs),
-          last_seen: clockTime(group.lastUs),
+          first_seen: timeText(group.firstUs),
+          last_seen: timeText(group.lastUs),
           ...(group.isNew ? { new: "it succeeded before the first of them" } : {}),
           runs: group.runs
             .slice(0, 3)
@@ -35,11 +35,11 @@ export const failures: CauseModule = {
           ? [{ tool: "diagnose", args: { flow_run: newest.run.id }, why: "the newest of them in depth" }]
           : [],
         certainty: 1,
-        explains: group.runs.length,
+        runsExplained: group.runs.length,
       };
     }),
   ruledOut: (facts) =>
-    facts.ended.badTotal === 0 && facts.ended.total > 0
+    facts.ended.failedTotal === 0 && facts.ended.total > 0
       ? `none of ${plural(facts.ended.total, "ended run")} failed`
       : null,
 };

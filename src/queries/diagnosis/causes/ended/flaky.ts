@@ -1,8 +1,9 @@
+import { isFailed } from "../../../../model/state.ts";
 import type { CauseModule, NamedRun } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
 
 /** A failure followed by a success, this often: chance is a poor word for it. */
-const LEAST_TURNS = 2;
+const MIN_RECOVERIES = 2;
 
 /**
  * A deployment that fails and passes by turns without a change. Proof: at least twice a failed or crashed run was followed by
@@ -13,9 +14,9 @@ export const flaky: CauseModule = {
   subjects: ["deployment", "workspace"],
   judge: (facts) =>
     [...byDeployment(facts.ended.newest)].flatMap(([name, runs]) => {
-      const turns = countTurns(runs);
-      if (turns < LEAST_TURNS) return [];
-      const bad = runs.filter(isBad);
+      const turns = countRecoveries(runs);
+      if (turns < MIN_RECOVERIES) return [];
+      const bad = runs.filter(({ run }) => isFailed(run.state_type));
       return [
         {
           code: "flaky",
@@ -30,19 +31,17 @@ export const flaky: CauseModule = {
           fix: "Look for what differs by chance: a slow dependency, an order of tasks, a shared resource; retries only hide it.",
           next: bad[0] ? [{ tool: "diagnose", args: { flow_run: bad[0].run.id }, why: "its latest failure" }] : [],
           certainty: 0.85,
-          explains: bad.length,
+          runsExplained: bad.length,
         },
       ];
     }),
 };
 
-function isBad(one: NamedRun): boolean {
-  return one.run.state_type === "FAILED" || one.run.state_type === "CRASHED";
-}
-
 /** `runs`: newest first. */
-function countTurns(runs: readonly NamedRun[]): number {
-  return runs.filter((one, index) => index > 0 && isBad(one) && runs[index - 1]?.run.state_type === "COMPLETED").length;
+function countRecoveries(runs: readonly NamedRun[]): number {
+  return runs.filter(
+    (one, index) => index > 0 && isFailed(one.run.state_type) && runs[index - 1]?.run.state_type === "COMPLETED",
+  ).length;
 }
 
 function byDeployment(ended: readonly NamedRun[]): Map<string, NamedRun[]> {

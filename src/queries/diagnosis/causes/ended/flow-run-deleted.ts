@@ -1,6 +1,6 @@
 import { isTerminal } from "../../../../model/state.ts";
 import type { CauseModule } from "../../findings/types.ts";
-import { clockTime } from "../../findings/wording.ts";
+import { timeText } from "../../findings/wording.ts";
 
 /** The run was deleted before it ended: nothing else about it matters. Proof: Prefect has it no more, the record remembers it. */
 export const flowRunDeleted: CauseModule = {
@@ -13,12 +13,12 @@ export const flowRunDeleted: CauseModule = {
       {
         code: "flow_run_deleted",
         severity: "problem",
-        summary: `${name} was deleted in Prefect (seen ${clockTime(run.deletedUs)}) while it was ${state_name ?? "unfinished"}: it will not go on.`,
-        evidence: { flow_run: { id, name, last_state: state_name }, deleted_seen: clockTime(run.deletedUs) },
+        summary: `${name} was deleted in Prefect (seen ${timeText(run.deletedUs)}) while it was ${state_name ?? "unfinished"}: it will not go on.`,
+        evidence: { flow_run: { id, name, last_state: state_name }, deleted_seen: timeText(run.deletedUs) },
         fix: "Start it again if it should still run. What of it runs already is not stopped by the deletion.",
         next: [{ tool: "get_timeline", args: { flow_run: id }, why: "what happened before it was deleted" }],
         certainty: 1,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },

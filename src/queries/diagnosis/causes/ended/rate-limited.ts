@@ -1,7 +1,7 @@
-import { throttledLines } from "../../facts/throttling.ts";
+import { truncate } from "../../findings/error-text.ts";
+import { throttledLines } from "../../findings/throttled-lines.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { nameList, plural } from "../../findings/wording.ts";
-import { cut } from "./failed.ts";
 
 /**
  * Prefect Cloud refused requests (429). Proof: minutes in which an account asked for more of a key than it was granted. For
@@ -35,12 +35,12 @@ export const rateLimited: CauseModule = {
           denied: Object.fromEntries(keys.slice(0, 8)),
           throttled_minutes: minutes,
           periods: throttling.slice(-3).map(({ start, end, duration_minutes }) => ({ start, end, duration_minutes })),
-          ...(lines.length > 0 ? { log_lines: lines.slice(-2).map((line) => cut(line, 200)) } : {}),
+          ...(lines.length > 0 ? { log_lines: lines.slice(-2).map((line) => truncate(line, 200)) } : {}),
         },
         fix: "Send fewer requests at once (fewer parallel runs and tasks, less logging, slower polling), or raise the plan; clients retry by themselves.",
         next: [{ tool: "review_rate_limits", args: {}, why: "every throttled period with its keys" }],
         certainty: 1,
-        explains: minutes,
+        runsExplained: minutes,
       },
     ];
   },

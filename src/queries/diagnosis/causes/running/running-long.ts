@@ -1,6 +1,6 @@
 import { MINUTE_US, parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
-import { span } from "../../findings/wording.ts";
+import { durationText } from "../../findings/wording.ts";
 
 const LEAST_BEFORE = 3;
 const FACTOR = 3;
@@ -25,16 +25,16 @@ export const runningLong: CauseModule = {
       {
         code: "running_long",
         severity: "problem",
-        summary: `${run.run.name} has been Running for ${span(ranUs)}; the longest of ${times.length} earlier runs took ${span(longestUs)}. It is slow or hangs: this is inferred from its history.`,
+        summary: `${run.run.name} has been Running for ${durationText(ranUs)}; the longest of ${times.length} earlier runs took ${durationText(longestUs)}. It is slow or hangs: this is inferred from its history.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, start_time: run.run.start_time },
-          longest_before: span(longestUs),
+          longest_before: durationText(longestUs),
           ...(last ? { last_log_line: { timestamp: last.timestamp, message: last.message } } : {}),
         },
         fix: "See what its last log line and its running tasks wait for; cancel it if nothing moves.",
         next: [{ tool: "get_timeline", args: { flow_run: run.run.id }, why: "which task runs or waits" }],
         certainty: 0.5,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },

@@ -3,14 +3,14 @@ import type { PrefectEvent } from "../../../../model/events/event.ts";
 import { RESOURCE_NAME } from "../../../../model/events/event.ts";
 import { mergeFindings } from "../../findings/merge.ts";
 import type { CauseModule, Finding, RunFacts, RunningRun } from "../../findings/types.ts";
-import { isAlive } from "../../findings/waiting.ts";
-import { ago, span } from "../../findings/wording.ts";
+import { isOnline } from "../../findings/waiting.ts";
+import { ago, durationText } from "../../findings/wording.ts";
 
 /** A worker needs a while to bring up a container or pod; less than this is no news. */
 const PENDING_IS_LONG_US = 60 * SECOND_US;
 const CANCELLING_IS_LONG_US = 5 * MINUTE_US;
 /** Flow runs beat every 180 s by default; two missed and some slack. */
-const HEARTBEAT_GONE_US = 8 * MINUTE_US;
+const HEARTBEAT_STOPPED_US = 8 * MINUTE_US;
 
 const SUBMITTED = "prefect.worker.submitted-flow-run";
 
@@ -36,7 +36,7 @@ export const pendingNoInfrastructure: CauseModule = {
     const submitted = lastEvent(run, SUBMITTED);
     const workerName = submitted?.resource[RESOURCE_NAME] ?? labelText(run, "prefect.worker.name");
     const worker = run.pool?.workers.find((one) => one.name === workerName) ?? null;
-    const isDead = worker !== null && !isAlive(worker, run.pool?.seenUs ?? nowUs);
+    const isDead = worker !== null && !isOnline(worker, run.pool?.workersReadUs ?? nowUs);
     const isYoung = !isDead && ageUs < PENDING_IS_LONG_US;
     if (isYoung && !submitted) return [];
     const who = workerName ? `worker ${workerName} took it` : "it was taken";
@@ -47,7 +47,7 @@ export const pendingNoInfrastructure: CauseModule = {
       {
         code: isDead ? "worker_lost" : "pending_no_infrastructure",
         severity: isYoung ? "note" : "problem",
-        summary: `${run.run.name} is ${run.run.state_name ?? "Pending"} for ${span(ageUs)}: ${who}${workerName ? ` (${beat})` : ""}, ${isYoung ? "and no infrastructure has started yet" : "but no infrastructure has started"}.`,
+        summary: `${run.run.name} is ${run.run.state_name ?? "Pending"} for ${durationText(ageUs)}: ${who}${workerName ? ` (${beat})` : ""}, ${isYoung ? "and no infrastructure has started yet" : "but no infrastructure has started"}.`,
         evidence: {
           flow_run: {
             id: run.run.id,
@@ -67,7 +67,7 @@ export const pendingNoInfrastructure: CauseModule = {
           ? [{ tool: "get_work_pools", args: { work_pool: run.pool.pool.name }, why: "workers and their heartbeats" }]
           : [],
         certainty: isDead ? 0.9 : 0.8,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },
@@ -93,20 +93,20 @@ export const cancellingStuck: CauseModule = {
         const hasWorker =
           pool?.areWorkersKnown === false
             ? null
-            : (pool?.workers.some((worker) => isAlive(worker, pool.seenUs)) ?? null);
+            : (pool?.workers.some((worker) => isOnline(worker, pool.workersReadUs)) ?? null);
         if (ageUs < CANCELLING_IS_LONG_US && hasWorker !== false) return [];
         return [
           {
             code: "cancelling_stuck",
             severity: "problem" as const,
-            summary: `${one.run.name} has been Cancelling for ${span(ageUs)}: ${hasWorker === false ? `no live worker in pool ${one.run.work_pool_name} carries it out` : "nobody has carried it out"}.`,
+            summary: `${one.run.name} has been Cancelling for ${durationText(ageUs)}: ${hasWorker === false ? `no live worker in pool ${one.run.work_pool_name} carries it out` : "nobody has carried it out"}.`,
             evidence: {
               flow_run: { id: one.run.id, name: one.run.name, state: one.run.state_name },
               since: one.run.state?.timestamp ?? null,
             },
             fix: "The server sets it Cancelled by itself after its timeout (300 s by default); otherwise force the state CANCELLED once nothing runs any more.",
             certainty: 0.9,
-            explains: 1,
+            runsExplained: 1,
           },
         ];
       });
@@ -120,9 +120,9 @@ export const cancellingStuck: CauseModule = {
 export const zombieRun: CauseModule = {
   code: "zombie_run",
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
-  judge: ({ run, running, nowUs, heardUs }) => {
+  judge: ({ run, running, nowUs, reachableUntilUs }) => {
     const found = (run ? [run] : running).flatMap((one) => {
-      const finding = judgeSilence(one, nowUs, heardUs);
+      const finding = judgeSilence(one, nowUs, reachableUntilUs);
       return finding ? [{ one, finding }] : [];
     });
     const what = "say Running, but give no signs of life any more";
@@ -130,13 +130,13 @@ export const zombieRun: CauseModule = {
   },
 };
 
-function judgeSilence(run: RunningRun, nowUs: number, heardUs: number): Finding | null {
+function judgeSilence(run: RunningRun, nowUs: number, reachableUntilUs: number): Finding | null {
   if (run.run.state_type !== "RUNNING") return null;
   const executed = lastEvent(run, "prefect.worker.executed-flow-run");
   const beat = lastEvent(run, "prefect.flow-run.heartbeat");
   const beatUs = parseIsoUs(beat?.occurred ?? "");
   const newestUs = Math.max(...run.events.map((event) => parseIsoUs(event.occurred) ?? 0), 0);
-  const isSilent = beatUs !== undefined && heardUs - Math.max(beatUs, newestUs) > HEARTBEAT_GONE_US;
+  const isSilent = beatUs !== undefined && reachableUntilUs - Math.max(beatUs, newestUs) > HEARTBEAT_STOPPED_US;
   const isReported =
     executed !== null && (parseIsoUs(executed.occurred) ?? 0) > (parseIsoUs(run.run.state?.timestamp ?? "") ?? 0);
   if (!isSilent && !isReported) return null;
@@ -156,6 +156,6 @@ function judgeSilence(run: RunningRun, nowUs: number, heardUs: number): Finding 
     },
     fix: "Make sure that nothing of it runs, then set it to CRASHED (force) so that its slots come free.",
     certainty: isReported ? 0.9 : 0.7,
-    explains: 1,
+    runsExplained: 1,
   };
 }

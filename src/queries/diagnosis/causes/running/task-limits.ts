@@ -1,7 +1,7 @@
 import { parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
-import { RESOURCE_NAME } from "../../../../model/events/event.ts";
-import type { CauseModule, Facts, Holder, RunFacts } from "../../findings/types.ts";
-import { holderEvidence, nameList, span } from "../../findings/wording.ts";
+import { acquiredLimits } from "../../findings/acquired-limits.ts";
+import type { CauseModule, Facts, Holder } from "../../findings/types.ts";
+import { durationText, holderEvidence, nameList } from "../../findings/wording.ts";
 
 /** A task that starts takes far less than this from Pending to Running. */
 const PENDING_IS_LONG_US = 3 * SECOND_US;
@@ -25,7 +25,7 @@ export const tagLimit: CauseModule = {
         if (!first) return [];
         const sinceUs = parseIsoUs(first.state?.timestamp ?? first.expected_start_time ?? "");
         if (sinceUs !== undefined && nowUs - sinceUs < PENDING_IS_LONG_US) return [];
-        const since = sinceUs === undefined ? "" : ` for ${span(nowUs - sinceUs)}`;
+        const since = sinceUs === undefined ? "" : ` for ${durationText(nowUs - sinceUs)}`;
         return [
           {
             code: "tag_limit",
@@ -38,7 +38,7 @@ export const tagLimit: CauseModule = {
             },
             fix: `Wait for the holder, or raise the limit: prefect concurrency-limit create ${key} ${limit.limit + 1}. If no live run holds it: prefect concurrency-limit reset ${key}`,
             certainty: 1,
-            explains: waiting.length,
+            runsExplained: waiting.length,
           },
         ];
       });
@@ -49,17 +49,6 @@ function taskName(holder: Holder): string {
   return `${holder.name ?? holder.id}${holder.of ? ` of ${holder.of}` : ""}`;
 }
 
-const ACQUIRED = "prefect.concurrency-limit.acquired";
-
-/** Names of global limits that earlier runs of the flow took, told by their events. */
-export function limitsTaken(run: RunFacts): string[] {
-  return [
-    ...new Set(
-      run.events.filter((event) => event.event === ACQUIRED).map((event) => event.resource[RESOURCE_NAME] ?? ""),
-    ),
-  ].filter((name) => name !== "");
-}
-
 /**
  * A run that waits for a global limit shows nothing anywhere. Inferred: the limit is full, earlier runs of the same flow
  * took it (`historyLimits`), this one has not, and it has been silent since.
@@ -67,7 +56,7 @@ export function limitsTaken(run: RunFacts): string[] {
 export function judgeGlobalLimit(facts: Facts, historyLimits: readonly string[]): ReturnType<CauseModule["judge"]> {
   const { run, nowUs } = facts;
   if (run?.run.state_type !== "RUNNING") return [];
-  const own = new Set(limitsTaken(run));
+  const own = new Set(acquiredLimits(run));
   return facts.limits
     .filter(
       ({ kind, limit }) => kind === "global" && limit.active !== false && (limit.active_slots ?? 0) >= limit.limit,
@@ -76,7 +65,7 @@ export function judgeGlobalLimit(facts: Facts, historyLimits: readonly string[])
     .map(({ limit, holders }) => {
       const others = holders.filter((one) => one.id !== run.run.id);
       const sinceUs = parseIsoUs(run.run.start_time ?? run.run.state?.timestamp ?? "");
-      const since = sinceUs === undefined ? "" : ` for ${span(nowUs - sinceUs)}`;
+      const since = sinceUs === undefined ? "" : ` for ${durationText(nowUs - sinceUs)}`;
       return {
         code: "global_limit",
         severity: "problem" as const,
@@ -91,7 +80,7 @@ export function judgeGlobalLimit(facts: Facts, historyLimits: readonly string[])
           ? [{ tool: "diagnose", args: { flow_run: others[0].id }, why: "is the run that holds the slot alive?" }]
           : [],
         certainty: 0.65,
-        explains: 1,
+        runsExplained: 1,
       };
     });
 }

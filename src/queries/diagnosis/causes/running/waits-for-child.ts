@@ -1,5 +1,5 @@
+import { truncate } from "../../findings/error-text.ts";
 import type { CauseModule, RunFacts } from "../../findings/types.ts";
-import { cut } from "../ended/failed.ts";
 
 /** A parent that runs because a run it started does not start or end. Proof: an open child while the parent is RUNNING. */
 export const waitsForChild: CauseModule = {
@@ -29,7 +29,7 @@ export const waitsForChild: CauseModule = {
         fix: "Release the run that it waits for.",
         next: [{ tool: "diagnose", args: { flow_run: child.run.id }, why: "why the child does not go on" }],
         certainty: 0.9,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },
@@ -38,5 +38,5 @@ export const waitsForChild: CauseModule = {
 function why(child: RunFacts): string {
   const message = child.run.state?.message ?? "";
   const pool = child.run.work_pool_name ? ` in pool ${child.run.work_pool_name}` : "";
-  return `${pool}${message === "" ? "" : `: ${cut(message, 120)}`}`;
+  return `${pool}${message === "" ? "" : `: ${truncate(message, 120)}`}`;
 }

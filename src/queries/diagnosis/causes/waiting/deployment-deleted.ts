@@ -1,14 +1,14 @@
 import type { CauseModule } from "../../findings/types.ts";
-import { clockTime } from "../../findings/wording.ts";
+import { timeText } from "../../findings/wording.ts";
 
 /** The deployment asked about is gone: it makes no runs. Proof: the record knew it, and Prefect has it no more. */
 export const deploymentDeleted: CauseModule = {
   code: "deployment_deleted",
   subjects: ["deployment"],
-  judge: ({ goneDeployment: gone }) => {
+  judge: ({ deletedDeployment: gone }) => {
     if (!gone) return [];
     const { id, name, flowName, successor } = gone;
-    const seen = clockTime(gone.deletedUs);
+    const seen = timeText(gone.deletedUs);
     const since = successor ? ` Deployment ${successor.id} of the same flow and name took its place.` : "";
     return [
       {
@@ -23,7 +23,7 @@ export const deploymentDeleted: CauseModule = {
           ? [{ tool: "diagnose", args: { deployment: successor.id }, why: "the deployment of that name there is now" }]
           : [{ tool: "get_timeline", args: { deployment: id }, why: "what happened before it was deleted" }],
         certainty: 1,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },

@@ -41,7 +41,7 @@ export const deploymentLimit: CauseModule = {
             ? [{ tool: "diagnose", args: { flow_run: holders[0].id }, why: "is the run that holds the slot alive?" }]
             : [],
           certainty: refused.length > 0 ? 1 : 0.9,
-          explains: waiting.length,
+          runsExplained: waiting.length,
         },
       ];
     }),

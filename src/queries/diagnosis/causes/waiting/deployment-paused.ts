@@ -1,5 +1,5 @@
 import type { CauseModule } from "../../findings/types.ts";
-import { clockTime } from "../../findings/wording.ts";
+import { timeText } from "../../findings/wording.ts";
 
 /** A paused deployment gets no scheduled runs. Proof: `paused`. Only where the deployment (or a run of it) was asked about. */
 export const deploymentPaused: CauseModule = {
@@ -15,11 +15,11 @@ export const deploymentPaused: CauseModule = {
         evidence: {
           deployment: { id: deployment.id, name: deployment.name, paused: true },
           schedules: (deployment.schedules ?? []).length,
-          checked: clockTime(facts.nowUs),
+          checked: timeText(facts.nowUs),
         },
         fix: `Resume it: prefect api POST /deployments/${deployment.id}/resume_deployment`,
         certainty: 1,
-        explains: 1,
+        runsExplained: 1,
       })),
   ruledOut: (facts) => (facts.deployments.length === 1 ? "deployment not paused" : null),
 };
@@ -44,7 +44,7 @@ export const scheduleInactive: CauseModule = {
         },
         fix: `Resume the schedule: prefect deployment schedule resume "${"<flow>"}/${deployment.name}" ${deployment.schedules?.[0]?.id ?? ""}`,
         certainty: 1,
-        explains: 1,
+        runsExplained: 1,
       })),
 };
 
@@ -62,6 +62,6 @@ export const noSchedule: CauseModule = {
         evidence: { deployment: { id: deployment.id, name: deployment.name }, schedules: 0 },
         fix: "Add a schedule if it should run by itself.",
         certainty: 1,
-        explains: 0,
+        runsExplained: 0,
       })),
 };

@@ -32,7 +32,7 @@ export const noWorkPool: CauseModule = {
             },
             fix: "Deploy it to a work pool (prefect deploy --pool …), or start the process that serves it (flow.serve).",
             certainty: 1,
-            explains: waiting.length,
+            runsExplained: waiting.length,
           },
         ];
       }),

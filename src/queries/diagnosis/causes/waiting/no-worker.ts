@@ -1,5 +1,5 @@
 import type { CauseModule } from "../../findings/types.ts";
-import { isAlive, isAskedPool, needsWorker, waitingInPool } from "../../findings/waiting.ts";
+import { isAskedPool, isOnline, needsWorker, waitingInPool } from "../../findings/waiting.ts";
 import { ago, nameList, plural, waitingEvidence } from "../../findings/wording.ts";
 
 /**
@@ -12,7 +12,7 @@ export const noWorker: CauseModule = {
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
   judge: (facts) =>
     facts.pools.filter(needsWorker).flatMap((pool) => {
-      if (!pool.areWorkersKnown || pool.workers.some((worker) => isAlive(worker, pool.seenUs))) return [];
+      if (!pool.areWorkersKnown || pool.workers.some((worker) => isOnline(worker, pool.workersReadUs))) return [];
       const waiting = waitingInPool(facts, pool);
       const isAsked = isAskedPool(facts, pool) && facts.subject.kind === "work_pool";
       if (waiting.length === 0 && !isAsked) return [];
@@ -45,12 +45,12 @@ export const noWorker: CauseModule = {
           fix: `Start a worker for it: prefect worker start --pool "${name}" (type ${type})`,
           next: [{ tool: "get_work_pools", args: { work_pool: name }, why: "workers and queues of the pool" }],
           certainty: 1,
-          explains: Math.max(1, waiting.length),
+          runsExplained: Math.max(1, waiting.length),
         },
       ];
     }),
   ruledOut: (facts) => {
-    const alive = facts.pools.flatMap((pool) => pool.workers.filter((worker) => isAlive(worker, pool.seenUs)));
+    const alive = facts.pools.flatMap((pool) => pool.workers.filter((worker) => isOnline(worker, pool.workersReadUs)));
     return alive.length > 0 ? `worker ${nameList(alive.map((worker) => worker.name))} alive` : null;
   },
 };

@@ -1,7 +1,7 @@
 import { parseIsoUs } from "../../../../lib/time.ts";
 import { mergeFindings } from "../../findings/merge.ts";
 import type { CauseModule, Finding, NamedRun } from "../../findings/types.ts";
-import { clockTime, span } from "../../findings/wording.ts";
+import { durationText, timeText } from "../../findings/wording.ts";
 
 /** The run is planned for later: nothing is wrong. Proof: SCHEDULED with a scheduled time ahead of the server's clock. */
 export const scheduledForLater: CauseModule = {
@@ -15,14 +15,14 @@ export const scheduledForLater: CauseModule = {
       {
         code: "scheduled_for_later",
         severity: "note",
-        summary: `${run.run.name} is scheduled for ${clockTime(dueUs)}, in ${span(dueUs - nowUs)}: it is not due yet.`,
+        summary: `${run.run.name} is scheduled for ${timeText(dueUs)}, in ${durationText(dueUs - nowUs)}: it is not due yet.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, state: run.run.state_name },
-          scheduled_time: clockTime(dueUs),
+          scheduled_time: timeText(dueUs),
         },
         fix: "Nothing to do.",
         certainty: 1,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },
@@ -40,8 +40,8 @@ export const awaitingRetry: CauseModule = {
       dueUs === undefined
         ? ""
         : dueUs > nowUs
-          ? ` at ${clockTime(dueUs)}, in ${span(dueUs - nowUs)}`
-          : ` (due ${span(nowUs - dueUs)} ago)`;
+          ? ` at ${timeText(dueUs)}, in ${durationText(dueUs - nowUs)}`
+          : ` (due ${durationText(nowUs - dueUs)} ago)`;
     const error = run.error ? ` after ${errorText(run.error)}` : "";
     return [
       {
@@ -50,7 +50,7 @@ export const awaitingRetry: CauseModule = {
         summary: `${run.run.name} waits for its retry${when}${error}.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, run_count: run.run.run_count },
-          ...(dueUs === undefined ? {} : { retry_at: clockTime(dueUs) }),
+          ...(dueUs === undefined ? {} : { retry_at: timeText(dueUs) }),
           ...(run.error ? { first_error: errorText(run.error), at: run.error.frame } : {}),
         },
         fix: run.error ? "Mend what made it fail, or let the retry run." : "Let the retry run.",
@@ -62,7 +62,7 @@ export const awaitingRetry: CauseModule = {
           },
         ],
         certainty: 1,
-        explains: 1,
+        runsExplained: 1,
       },
     ];
   },
@@ -106,8 +106,8 @@ function judgePause({ run }: NamedRun, nowUs: number): Finding {
     timeoutUs === undefined
       ? ""
       : isOver
-        ? `; its timeout passed ${span(nowUs - timeoutUs)} ago`
-        : `; it times out at ${clockTime(timeoutUs)}, in ${span(timeoutUs - nowUs)}`;
+        ? `; its timeout passed ${durationText(nowUs - timeoutUs)} ago`
+        : `; it times out at ${timeText(timeoutUs)}, in ${durationText(timeoutUs - nowUs)}`;
   const what = keyset
     ? "waits for input from a person"
     : details.pause_reschedule === true
@@ -121,10 +121,10 @@ function judgePause({ run }: NamedRun, nowUs: number): Finding {
       flow_run: { id: run.id, name: run.name, state: run.state_name },
       ...(keyset ? { input: keyset } : {}),
       ...(typeof details.pause_key === "string" ? { pause_key: details.pause_key } : {}),
-      ...(timeoutUs === undefined ? {} : { pause_timeout: clockTime(timeoutUs) }),
+      ...(timeoutUs === undefined ? {} : { pause_timeout: timeText(timeoutUs) }),
     },
     fix: keyset ? GIVE_INPUT : `Resume it: prefect api POST /flow_runs/${run.id}/resume`,
     certainty: 1,
-    explains: 1,
+    runsExplained: 1,
   };
 }

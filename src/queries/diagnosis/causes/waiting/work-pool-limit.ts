@@ -14,7 +14,7 @@ export const workPoolLimit: CauseModule = {
         const waiting = waitingInPool(facts, pool);
         if (limit === null || pool.activeSlots === null || pool.activeSlots < limit || waiting.length === 0) return [];
         const { name, id } = pool.pool;
-        const ahead = holdingQueues(pool.queues, waiting[0]?.run.work_queue_id ?? null);
+        const ahead = queuesServedFirst(pool.queues, waiting[0]?.run.work_queue_id ?? null);
         return [
           {
             code: "work_pool_limit",
@@ -26,9 +26,9 @@ export const workPoolLimit: CauseModule = {
               waiting: waitingEvidence(waiting, facts.nowUs),
             },
             fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-pool set-concurrency-limit "${name}" ${limit + 1}`,
-            next: lookAt(pool.holders),
+            next: diagnoseHolder(pool.holders),
             certainty: 1,
-            explains: waiting.length,
+            runsExplained: waiting.length,
           },
         ];
       }),
@@ -68,9 +68,9 @@ export const workQueueLimit: CauseModule = {
                 waiting: waitingEvidence(waiting, facts.nowUs),
               },
               fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-queue set-concurrency-limit "${name}" ${limit + 1} --pool "${pool.pool.name}"`,
-              next: lookAt(held.holders),
+              next: diagnoseHolder(held.holders),
               certainty: 1,
-              explains: waiting.length,
+              runsExplained: waiting.length,
             },
           ];
         }),
@@ -81,7 +81,7 @@ function nameOf(holder: Holder): string {
   return holder.name ?? holder.id;
 }
 
-function lookAt(holders: readonly Holder[]): NextCall[] {
+function diagnoseHolder(holders: readonly Holder[]): NextCall[] {
   const [first] = holders;
   return first
     ? [{ tool: "diagnose", args: { flow_run: first.id }, why: "is the run that holds the slot alive?" }]
@@ -89,7 +89,7 @@ function lookAt(holders: readonly Holder[]): NextCall[] {
 }
 
 /** Free slots go to the lowest priority number first, whatever is older in the others. */
-function holdingQueues(queues: readonly QueueFacts[], waitingIn: string | null): string {
+function queuesServedFirst(queues: readonly QueueFacts[], waitingIn: string | null): string {
   const own = queues.find(({ queue }) => queue.id === waitingIn)?.queue;
   if (!own || own.priority === undefined) return "";
   const priority = own.priority;

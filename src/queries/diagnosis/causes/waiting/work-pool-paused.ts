@@ -23,7 +23,7 @@ export const workPoolPaused: CauseModule = {
           evidence: { work_pool: { id, name, is_paused: true }, waiting: waitingEvidence(waiting, facts.nowUs) },
           fix: `Resume the work pool: prefect work-pool resume "${name}"`,
           certainty: 1,
-          explains: Math.max(1, waiting.length),
+          runsExplained: Math.max(1, waiting.length),
         },
       ];
     }),

@@ -1,6 +1,6 @@
 import { parseIsoUs } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
-import { isAlive, isPaused, POLLED_WITHIN_US, waitingInQueue } from "../../findings/waiting.ts";
+import { isOnline, isPaused, POLLED_WITHIN_US, waitingInQueue } from "../../findings/waiting.ts";
 import { ago, nameList, plural, waitingEvidence } from "../../findings/wording.ts";
 
 /**
@@ -12,15 +12,17 @@ export const workQueueNotPolled: CauseModule = {
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
   judge: (facts) =>
     facts.pools
-      .filter((pool) => !isPaused(pool) && pool.workers.some((worker) => isAlive(worker, pool.seenUs)))
+      .filter((pool) => !isPaused(pool) && pool.workers.some((worker) => isOnline(worker, pool.workersReadUs)))
       .flatMap((pool) =>
         pool.queues.flatMap((held) => {
           const { queue } = held;
           const waiting = waitingInQueue(facts, held);
           const polledUs = parseIsoUs(queue.last_polled ?? "");
-          const isPolled = polledUs !== undefined && pool.queuesSeenUs - polledUs <= POLLED_WITHIN_US;
+          const isPolled = polledUs !== undefined && pool.queuesReadUs - polledUs <= POLLED_WITHIN_US;
           if (waiting.length === 0 || isPolled || queue.is_paused === true) return [];
-          const workers = pool.workers.filter((worker) => isAlive(worker, pool.seenUs)).map((worker) => worker.name);
+          const workers = pool.workers
+            .filter((worker) => isOnline(worker, pool.workersReadUs))
+            .map((worker) => worker.name);
           return [
             {
               code: "work_queue_not_polled",
@@ -33,7 +35,7 @@ export const workQueueNotPolled: CauseModule = {
               },
               fix: `Start a worker that takes this queue: prefect worker start --pool "${pool.pool.name}" --work-queue "${queue.name}"`,
               certainty: 0.9,
-              explains: waiting.length,
+              runsExplained: waiting.length,
             },
           ];
         }),

@@ -36,7 +36,7 @@ export const workQueuePaused: CauseModule = {
                 },
                 fix: `Resume the queue: prefect work-queue resume "${queue.name}" --pool "${pool.pool.name}"`,
                 certainty: 1,
-                explains: Math.max(1, waiting.length),
+                runsExplained: Math.max(1, waiting.length),
               },
             ];
           }),

@@ -61,8 +61,8 @@ describe("a crash", () => {
   });
 
   test("the same end elsewhere is counted", () => {
-    const alike = [aNamedRun(), aNamedRun({}, { deploymentName: "hourly" })];
-    const found = onlyFinding(crashed, factsOfRun(crash("status code: 137"), {}, { alike }));
+    const sameError = [aNamedRun(), aNamedRun({}, { deploymentName: "hourly" })];
+    const found = onlyFinding(crashed, factsOfRun(crash("status code: 137"), {}, { sameError }));
     expect(found.evidence).toMatchObject({ same_error: { count: 2, affected: ["nightly", "hourly"] } });
   });
 

@@ -58,8 +58,12 @@ describe("an exception", () => {
   });
 
   test("the same error elsewhere is first seen when the earliest of them ended", () => {
-    const alike = [aNamedRun({ end_time: at(40) }), aNamedRun({ end_time: at(20) }), aNamedRun({ end_time: at(30) })];
-    const found = onlyFinding(failed, factsOfRun({ state_type: "FAILED" }, { error: aRunError() }, { alike }));
+    const sameError = [
+      aNamedRun({ end_time: at(40) }),
+      aNamedRun({ end_time: at(20) }),
+      aNamedRun({ end_time: at(30) }),
+    ];
+    const found = onlyFinding(failed, factsOfRun({ state_type: "FAILED" }, { error: aRunError() }, { sameError }));
     expect(found.evidence).toMatchObject({ same_error: { count: 3, first_seen: at(20), affected: ["nightly"] } });
   });
 

@@ -14,7 +14,7 @@ test("one finding for each way to fail, with count, frame and first and last tim
     summary:
       "3 runs of nightly failed with KeyError: 'price' in load_rows (flows/etl.py:41); last bad-1 at 2026-08-20T09:15:00Z.",
     evidence: { count: 3, first_seen: "2026-08-20T09:15:00Z", new: "it succeeded before the first of them" },
-    explains: 3,
+    runsExplained: 3,
   });
 });
 

@@ -103,7 +103,7 @@ describe("running without a process", () => {
       severity: "problem",
       summary: "2 runs say Running, but give no signs of life any more: a and b.",
       evidence: { count: 2, runs: [{ name: "a", says: one.summary }, { name: "b" }] },
-      explains: 2,
+      runsExplained: 2,
     });
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { globalLimit, limitsTaken, tagLimit } from "../../../../../src/queries/diagnosis/causes/running/task-limits.ts";
+import { globalLimit, tagLimit } from "../../../../../src/queries/diagnosis/causes/running/task-limits.ts";
 import { aConcurrencyLimit, anEvent, anId, aState, aTaskRun, at } from "../../../../support/builders.ts";
-import { factsOfRun, onlyFinding, someRunFacts } from "../../../../support/diagnosis/facts.ts";
+import { factsOfRun, onlyFinding } from "../../../../support/diagnosis/facts.ts";
 
 const running = { id: anId(70), name: "r", state_type: "RUNNING" as const, start_time: at(3_000) };
 
@@ -61,6 +61,5 @@ describe("global limit", () => {
     expect(judge([], ["ledger"], [{ ...limits[0], limit: { ...limit, active_slots: 0 } }] as typeof limits)).toEqual(
       [],
     );
-    expect(limitsTaken(someRunFacts({}, { events: [acquired, acquired] }))).toEqual(["ledger"]);
   });
 });

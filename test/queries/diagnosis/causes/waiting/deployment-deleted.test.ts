@@ -6,7 +6,7 @@ import { NOW_US, onlyFinding, someFacts } from "../../../../support/diagnosis/fa
 const gone = { id: anId(2), name: "nightly", flowName: "load-orders", deletedUs: NOW_US, successor: null };
 
 test("is a problem that says since when", () => {
-  expect(onlyFinding(deploymentDeleted, someFacts("deployment", { goneDeployment: gone }))).toMatchObject({
+  expect(onlyFinding(deploymentDeleted, someFacts("deployment", { deletedDeployment: gone }))).toMatchObject({
     severity: "problem",
     summary:
       "Deployment nightly of flow load-orders was deleted in Prefect (seen 2026-08-20T10:15:00Z): it makes no more runs.",
@@ -18,7 +18,7 @@ test("names the deployment that took its place", () => {
   const successor = { id: anId(3), created: at(0) };
   const found = onlyFinding(
     deploymentDeleted,
-    someFacts("deployment", { goneDeployment: { ...gone, flowName: null, successor } }),
+    someFacts("deployment", { deletedDeployment: { ...gone, flowName: null, successor } }),
   );
   expect(found.summary).toEndWith(`Deployment ${anId(3)} of the same flow and name took its place.`);
   expect(found).toMatchObject({

@@ -8,7 +8,7 @@ const waiting = [aLateRun({ name: "a" }), aLateRun({ name: "b" })];
 describe("no worker", () => {
   test("names the pool and the runs that wait", () => {
     const found = onlyFinding(noWorker, someFacts("deployment", { pools: [somePool()], waiting }));
-    expect(found).toMatchObject({ code: "no_worker", severity: "problem", explains: 2, certainty: 1 });
+    expect(found).toMatchObject({ code: "no_worker", severity: "problem", runsExplained: 2, certainty: 1 });
     expect(found.summary).toBe("Nothing starts in work pool etl-pool: it has no worker; 2 runs wait (a and b).");
   });
 
@@ -51,7 +51,7 @@ describe("no worker", () => {
 
   test("a heartbeat is judged as of its reading, so an outage of Prefect kills no worker", () => {
     const workers = [aWorker({ last_heartbeat_time: at(3_000) })];
-    const pools = [somePool({}, { workers, seenUs: NOW_US - 595_000_000 })];
+    const pools = [somePool({}, { workers, workersReadUs: NOW_US - 595_000_000 })];
     expect(noWorker.judge(someFacts("deployment", { pools, waiting }))).toEqual([]);
   });
 

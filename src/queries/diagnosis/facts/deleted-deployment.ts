@@ -2,17 +2,21 @@
 import { readObject } from "../../../store/objects/objects.ts";
 import { listDeployments } from "../../objects/deployments.ts";
 import type { QueryContext } from "../../source/context.ts";
-import type { GoneDeployment } from "../findings/types.ts";
-import { attempt, type Trail } from "./gathering.ts";
+import type { DeletedDeployment } from "../findings/types.ts";
+import { attempt, type Gathering } from "./gathering.ts";
 
 /** Null where nothing is known of a deletion. */
-export async function readGoneDeployment(ctx: QueryContext, id: string, trail: Trail): Promise<GoneDeployment | null> {
+export async function readDeletedDeployment(
+  ctx: QueryContext,
+  id: string,
+  gathering: Gathering,
+): Promise<DeletedDeployment | null> {
   const db = ctx.record();
   const held = db ? readObject(db, "deployment", id) : null;
   if (!db || !held || held.deletedUs === null) return null;
   const { name, deletedUs, doc } = held;
   const flowName = readObject(db, "flow", doc.flow_id)?.name ?? null;
-  const successor = await attempt(trail, "whether another deployment took its place", null, async () => {
+  const successor = await attempt(gathering, "whether another deployment took its place", null, async () => {
     const set = { deployments: { name: { any_: [name] } } };
     const { items } = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 20, offset: 0 });
     // Names are unique within a flow, and a flow may have been deleted and made anew.

@@ -7,7 +7,7 @@ import { presentWindow } from "../../source/run-window.ts";
  * Where a question about runs without a beginning may begin: at the start of what the record covers, if it reaches from a
  * day ago or more up to now. Undefined: the record cannot answer, and Prefect is asked without a bound.
  */
-export function recordedSince(ctx: QueryContext): { after_: string } | undefined {
+export function coveredSince(ctx: QueryContext): { after_: string } | undefined {
   const db = ctx.record();
   if (!db || !isRecordCurrent(ctx, db, "flow_run")) return undefined;
   const nowUs = serverNowUs(ctx);
