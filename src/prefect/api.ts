@@ -20,7 +20,6 @@ import type {
 } from "../model/objects.ts";
 import type { CallOptions } from "./transport/call-options.ts";
 import type { FilterBody } from "./transport/pages.ts";
-import type { StreamPhase } from "./transport/stream-failures.ts";
 
 export type { CallOptions, FilterBody };
 
@@ -101,12 +100,5 @@ export interface EventStream extends AsyncIterable<readonly PrefectEvent[]> {
    * server: it counts as accepted when an event arrives or the socket outlives the time a refusal takes.
    */
   readonly ready: Promise<void>;
-  /**
-   * The furthest phase reached, also after the end. A transient end in phase "filter", twice in a row, means that this
-   * Prefect refuses the filter (it closes without a reason then): dial again with the plain `{occurred}` filter.
-   */
-  readonly phase: StreamPhase;
-  /** Our clock (ms) at the last frame, ping or pong. The stream ends itself after 45 s without any. */
-  readonly lastHeardMs: number;
   close(): void;
 }

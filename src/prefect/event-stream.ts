@@ -181,12 +181,6 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
 
   return {
     ready: ready.promise,
-    get phase() {
-      return phase;
-    },
-    get lastHeardMs() {
-      return lastHeardMs;
-    },
     close,
     async *[Symbol.asyncIterator]() {
       try {

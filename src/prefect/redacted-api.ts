@@ -86,8 +86,6 @@ export function cleanError(error: unknown, redact: Redact): unknown {
 function redactedStream(stream: EventStream, redact: Redact): EventStream {
   return Object.create(stream, {
     ready: { get: () => stream.ready },
-    phase: { get: () => stream.phase },
-    lastHeardMs: { get: () => stream.lastHeardMs },
     close: { value: () => stream.close() },
     [Symbol.asyncIterator]: {
       value: async function* (): AsyncGenerator<readonly PrefectEvent[]> {

@@ -5,7 +5,6 @@ import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { EventFilter } from "../../src/model/events/event-filter.ts";
 import type { EventStream } from "../../src/prefect/api.ts";
 import type { SimApiOptions } from "./sim-api.ts";
-import { EPOCH_US } from "./sim-server.ts";
 
 /** After this much silence, pongs included, the client gives a socket up. */
 const SILENCE_MS = 45_000;
@@ -93,10 +92,6 @@ export function openSimStream(o: SimApiOptions, filter: EventFilter, signal: Abo
   }
   return {
     ready: ready.promise,
-    phase: "live",
-    get lastHeardMs() {
-      return Math.floor(EPOCH_US / 1000 + time.nowMs);
-    },
     close,
     async *[Symbol.asyncIterator]() {
       for (;;) {

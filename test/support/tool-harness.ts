@@ -11,7 +11,6 @@ import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { LiveBatch } from "../../src/model/events/live-batch.ts";
 import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../src/model/objects.ts";
 import { createPrefectClient } from "../../src/prefect/client.ts";
-import { DEFAULT_CONNECTION } from "../../src/prefect/transport/connection.ts";
 import type { QueryContext } from "../../src/queries/source/context.ts";
 import { addCoverage } from "../../src/store/coverage.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../src/store/database.ts";
@@ -26,6 +25,7 @@ import { WIDE_TOKENS } from "../../src/tools/answer/token-budget.ts";
 import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 import { T0_US } from "./builders.ts";
 import { callWith } from "./call-tool.ts";
+import { DEFAULT_CONNECTION } from "./default-connection.ts";
 import { type FakePrefect, type FakePrefectOptions, startFakePrefect } from "./fake-prefect/fake-prefect.ts";
 import { countTokens } from "./tokens.ts";
 

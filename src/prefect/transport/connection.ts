@@ -54,22 +54,6 @@ export interface PrefectConnection {
   readonly userAgent: string;
 }
 
-/** Prefect's own defaults for everything but the URL. https://github.com/PrefectHQ/prefect/tree/main/src/prefect/settings/models */
-export const DEFAULT_CONNECTION: Omit<PrefectConnection, "url"> = {
-  auth: { kind: "none" },
-  customHeaders: {},
-  csrf: true,
-  requestTimeoutMs: 60_000,
-  maxRetries: 5,
-  retryJitterFactor: 0.2,
-  retryExtraCodes: [],
-  tls: {},
-  proxy: {},
-  isCloud: false,
-  cloudApiUrl: "https://api.prefect.cloud/api",
-  userAgent: "prefect-mcp-bun",
-};
-
 /**
  * The base URL that paths are appended to: no credentials, query, fragment or trailing slash; null when `text` is not an
  * http(s) URL. Credentials in it are returned apart, as httpx would use them for basic auth.

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { createPrefectClient } from "../../../src/prefect/client.ts";
 import { type AnswerBudget, createAnswerBudget } from "../../../src/prefect/transport/answer-budget.ts";
-import { DEFAULT_CONNECTION } from "../../../src/prefect/transport/connection.ts";
+import { DEFAULT_CONNECTION } from "../../support/default-connection.ts";
 import { facts, failure } from "../../support/fake-prefect/client.ts";
 import { fastClock } from "../../support/fast-clock.ts";
 import { eventually } from "../../support/product.ts";

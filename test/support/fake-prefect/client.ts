@@ -2,7 +2,8 @@
 import { AppError } from "../../../src/errors.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { createPrefectClient, type PrefectClient } from "../../../src/prefect/client.ts";
-import { DEFAULT_CONNECTION, type PrefectConnection } from "../../../src/prefect/transport/connection.ts";
+import type { PrefectConnection } from "../../../src/prefect/transport/connection.ts";
+import { DEFAULT_CONNECTION } from "../default-connection.ts";
 import { fastClock } from "../fast-clock.ts";
 
 /** A client whose waits pass fifty times as fast, without randomness in them. */
