@@ -1,77 +1,93 @@
 import { AppError } from "../errors.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { Redact } from "../model/secrets/redact.ts";
-import type { EventStream, PrefectApi } from "./api.ts";
+import type { EventPage, EventStream } from "./api.ts";
 import type { PrefectClient } from "./client.ts";
 
-/** Calls whose answers are objects of the workspace and nothing that is sent back to Prefect. */
-const OBJECT_CALLS = [
-  "countEvents",
-  "readHealth",
-  "filterFlowRuns",
-  "countFlowRuns",
-  "readFlowRun",
-  "readFlowRunStates",
-  "filterTaskRuns",
-  "filterLogs",
-  "filterFlows",
-  "filterDeployments",
-  "filterWorkPools",
-  "filterWorkQueues",
-  "filterWorkers",
-  "filterConcurrencyLimits",
-  "filterAutomations",
-  "readWorkPoolSlots",
-  "filterTagLimits",
-  "readVersion",
-  "readServerSettings",
-  "get",
-  "getCloud",
-] as const satisfies readonly (keyof PrefectApi)[];
+/** Every member, the optional ones too: a new member of the API does not compile before it is decided on below. */
+type Members = { readonly [K in keyof PrefectClient]-?: PrefectClient[K] };
 
 /**
- * The same API with secrets taken out of everything that it answers, errors included. What is asked goes out as it is.
- * `nextToken` of an event page stays untouched: it is Prefect's own and only ever goes back there.
+ * The same API with the secrets replaced in everything that it answers, errors included. Arguments go to Prefect unchanged.
+ * It has the members listed here and no others, so what is not listed cannot leak.
  */
 export function redactedApi(client: PrefectClient, redact: Redact): PrefectClient {
-  const clean = async <T>(call: Promise<T>): Promise<T> => {
-    try {
-      return redact.object(await call);
-    } catch (error) {
-      throw cleanError(error, redact);
-    }
-  };
-  const page = async (call: ReturnType<PrefectApi["nextEvents"]>) => {
-    try {
-      const answer = await call;
-      return { ...answer, events: answer.events.map((event) => redact.event(event)) };
-    } catch (error) {
-      throw cleanError(error, redact);
-    }
-  };
-  const calls = Object.fromEntries(
-    OBJECT_CALLS.map((name) => {
-      const call = client[name] as (...args: unknown[]) => Promise<unknown>;
-      return [name, (...args: unknown[]) => clean(call.apply(client, args))];
-    }),
-  );
-  return Object.assign(
-    Object.create(client, {
-      requests: { get: () => client.requests, enumerable: true },
-      skewMs: { get: () => client.skewMs, enumerable: true },
-    }),
-    calls,
-    {
-      filterEvents: (...args: Parameters<PrefectApi["filterEvents"]>) => page(client.filterEvents(...args)),
-      nextEvents: (...args: Parameters<PrefectApi["nextEvents"]>) => page(client.nextEvents(...args)),
-      openEventStream: (...args: Parameters<PrefectApi["openEventStream"]>) =>
-        redactedStream(client.openEventStream(...args), redact),
+  const answer = <T>(call: Promise<T>): Promise<T> => cleaned(call, redact, (value) => redact.object(value));
+  /** `nextToken` stays as it is: it only ever goes back to Prefect. */
+  const page = (call: Promise<EventPage>): Promise<EventPage> =>
+    cleaned(call, redact, ({ events, total, nextToken }) => ({
+      events: events.map((event) => redact.event(event)),
+      total,
+      nextToken,
+    }));
+  const members: Members = {
+    url: client.url,
+    isCloud: client.isCloud,
+    get requests() {
+      return client.requests;
     },
-  ) as PrefectClient;
+    get skewMs() {
+      return client.skewMs;
+    },
+    close: () => client.close(),
+
+    filterEvents: (...args) => page(client.filterEvents(...args)),
+    nextEvents: (...args) => page(client.nextEvents(...args)),
+    openEventStream: (...args) => redactedStream(client.openEventStream(...args), redact),
+
+    countEvents: (...args) => answer(client.countEvents(...args)),
+    filterFlowRuns: (...args) => answer(client.filterFlowRuns(...args)),
+    countFlowRuns: (...args) => answer(client.countFlowRuns(...args)),
+    readFlowRun: (...args) => answer(client.readFlowRun(...args)),
+    readFlowRunStates: (...args) => answer(client.readFlowRunStates(...args)),
+    filterTaskRuns: (...args) => answer(client.filterTaskRuns(...args)),
+    filterLogs: (...args) => answer(client.filterLogs(...args)),
+    filterFlows: (...args) => answer(client.filterFlows(...args)),
+    filterDeployments: (...args) => answer(client.filterDeployments(...args)),
+    filterWorkPools: (...args) => answer(client.filterWorkPools(...args)),
+    filterWorkQueues: (...args) => answer(client.filterWorkQueues(...args)),
+    filterWorkers: (...args) => answer(client.filterWorkers(...args)),
+    filterConcurrencyLimits: (...args) => answer(client.filterConcurrencyLimits(...args)),
+    filterAutomations: (...args) => answer(client.filterAutomations(...args)),
+    readWorkPoolSlots: (...args) => answer(client.readWorkPoolSlots(...args)),
+    filterTagLimits: (...args) => answer(client.filterTagLimits(...args)),
+    readHealth: (...args) => answer(client.readHealth(...args)),
+    readVersion: (...args) => answer(client.readVersion(...args)),
+    readServerSettings: (...args) => answer(client.readServerSettings(...args)),
+    get: (...args) => answer(client.get(...args)),
+    getCloud: (...args) => answer(client.getCloud(...args)),
+  };
+  return members;
 }
 
-/** What Prefect said of a failure may quote what was in a request or a run. */
-export function cleanError(error: unknown, redact: Redact): unknown {
+function redactedStream(stream: EventStream, redact: Redact): EventStream {
+  const ready = cleaned(stream.ready, redact, () => undefined);
+  // A caller that only iterates sees the same error there.
+  ready.catch(() => {});
+  const members: { readonly [K in keyof EventStream]-?: EventStream[K] } = {
+    ready,
+    close: () => stream.close(),
+    async *[Symbol.asyncIterator](): AsyncGenerator<readonly PrefectEvent[]> {
+      try {
+        for await (const batch of stream) yield batch.map((event) => redact.event(event));
+      } catch (error) {
+        throw cleanError(error, redact);
+      }
+    },
+  };
+  return members;
+}
+
+async function cleaned<T, U>(call: Promise<T>, redact: Redact, clean: (value: T) => U): Promise<U> {
+  try {
+    return clean(await call);
+  } catch (error) {
+    throw cleanError(error, redact);
+  }
+}
+
+/** Prefect's reason for a failure may quote what was in a request or a run. The error keeps its code, status and wait. */
+function cleanError(error: unknown, redact: Redact): unknown {
   if (!(error instanceof AppError)) return error;
   const [message, hint] = [redact.text(error.message), error.hint === undefined ? undefined : redact.text(error.hint)];
   if (message === error.message && hint === error.hint) return error;
@@ -80,17 +96,5 @@ export function cleanError(error: unknown, redact: Redact): unknown {
     ...(hint === undefined ? {} : { hint }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(status === undefined ? {} : { status }),
-  });
-}
-
-function redactedStream(stream: EventStream, redact: Redact): EventStream {
-  return Object.create(stream, {
-    ready: { get: () => stream.ready },
-    close: { value: () => stream.close() },
-    [Symbol.asyncIterator]: {
-      value: async function* (): AsyncGenerator<readonly PrefectEvent[]> {
-        for await (const batch of stream) yield batch.map((event) => redact.event(event));
-      },
-    },
   });
 }

@@ -94,4 +94,47 @@ describe("the API as tools see it", () => {
     expect(api.skewMs).toBe(client.skewMs);
     api.close();
   });
+
+  test("has no member that the API gained without a decision, and every one that it has today", async () => {
+    await using fake = await startFakePrefect();
+    const client = connect(fake);
+    const api = redactedApi(Object.assign(client, { readSecrets: async () => CONFIGURED }), redact);
+    expect("readSecrets" in api).toBe(false);
+    expect([...Object.keys(api), "readSecrets"].sort()).toEqual(Object.keys(client).sort());
+    expect(Object.getPrototypeOf(api)).toBe(Object.prototype);
+    api.close();
+  });
+
+  test("a stream's events and errors are clean, and it has no other members than today's", async () => {
+    const client = connect({ url: "http://127.0.0.1:9/api" });
+    const failure = new AppError("unauthorized", `refused: ${CONFIGURED}`, { hint: `not ${CONFIGURED}`, status: 401 });
+    const ready = Promise.reject(failure);
+    ready.catch(() => {});
+    const stream = {
+      ready,
+      close: () => {},
+      async *[Symbol.asyncIterator]() {
+        yield [anEvent({ payload: { note: CONFIGURED } })];
+        throw failure;
+      },
+      lastMessage: CONFIGURED,
+    };
+    const api = redactedApi(Object.assign(client, { openEventStream: () => stream }), redact);
+    const clean = api.openEventStream({}, new AbortController().signal);
+    const seen: unknown[] = [];
+    const read = async () => {
+      for await (const batch of clean) seen.push(...batch);
+    };
+    const refused = {
+      code: "unauthorized",
+      message: "refused: [redacted:configured-credential]",
+      hint: "not [redacted:configured-credential]",
+      status: 401,
+    };
+    await expect(read()).rejects.toMatchObject(refused);
+    await expect(clean.ready).rejects.toMatchObject(refused);
+    expect(seen).toMatchObject([{ payload: { note: "[redacted:configured-credential]" } }]);
+    expect("lastMessage" in clean).toBe(false);
+    api.close();
+  });
 });
