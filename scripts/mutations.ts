@@ -91,19 +91,19 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "a doubt is no reason to catch up",
     file: "src/sync/engine.ts",
-    find: "    const nowMs = this.ctx.clock.nowMs();\n    this.schedule.want(nowMs);\n",
+    find: "    const nowMs = this.ctx.clock.nowMs();\n    this.schedule.request(nowMs);\n",
     replace: "    const nowMs = this.ctx.clock.nowMs();\n    if (nowMs > 0) return;\n",
   },
   {
     name: "the hole of a new connection stays open",
     file: "src/sync/engine.ts",
-    find: '    if (why !== "lost") this.schedule.want(nowMs + FLUSHED_MS);\n    if (why === "connected") this.schedule.want(nowMs + SETTLED_MS);\n',
+    find: '    if (why !== "lost") this.schedule.request(nowMs + FLUSHED_MS);\n    if (why === "connected") this.schedule.request(nowMs + SETTLED_MS);\n',
     replace: "",
   },
   {
     name: "a burst goes unnoticed",
     file: "src/sync/events/event-feed.ts",
-    find: '    this.hooks.onDoubt("burst");\n',
+    find: '    this.hooks.onPossibleGap("burst");\n',
     replace: "",
   },
   {
@@ -133,7 +133,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "a replaced database goes unnoticed",
     file: "src/sync/verification/reset-detection.ts",
-    find: "if (!isThere(held)) return this.doubt();",
+    find: "if (!isThere(held)) return this.recordDoubt();",
     replace: "",
   },
   {
@@ -152,7 +152,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "what was dropped on purpose may be claimed again",
     file: "src/sync/context/ingest.ts",
-    find: "const fromUs = Math.ceil(Math.max(claim.fromUs, keptFromUs(this.db)));",
+    find: "const fromUs = Math.ceil(Math.max(claim.fromUs, retentionFloorUs(this.db)));",
     replace: "const fromUs = Math.ceil(claim.fromUs);",
   },
   {
@@ -176,7 +176,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "deleted runs are never looked for",
     file: "src/sync/runs/run-sync.ts",
-    find: '    await this.reconciler.unfinishedRuns(readBeforeUs, "reconcile", signal);\n',
+    find: '    await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);\n',
     replace: "",
   },
   {

@@ -36,8 +36,8 @@ class SessionHost {
       if (message.follow) this.following.resolve();
       void this.run(message);
     } else if (message.type === "follow") this.following.resolve();
-    else if (message.type === "keep") this.session?.keep(message.batch);
-    else if (message.type === "touch") this.session?.touch();
+    else if (message.type === "keep") this.session?.saveLive(message.batch);
+    else if (message.type === "touch") this.session?.markClientActive();
     else this.stopping.abort();
   }
 

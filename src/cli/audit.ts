@@ -5,7 +5,7 @@ import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import { openRecord } from "../store/database.ts";
-import type { AuditBucket, AuditCertificate } from "../sync/audit.ts";
+import type { AuditBucket, AuditReport } from "../sync/audit.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
 import { momentFlag } from "./sync.ts";
@@ -47,7 +47,7 @@ function isEmpty(file: string): boolean {
   }
 }
 
-function emptyNote({ from }: AuditCertificate): string {
+function emptyNote({ from }: AuditReport): string {
   return `Nothing was recorded before this audit, so there was nothing to compare: the record counts from ${from} on. \`sync --since 7d\` fetches what was before.`;
 }
 
@@ -60,7 +60,7 @@ const VERDICTS: Record<AuditBucket["verdict"], string> = {
 };
 
 /** Hours without events on either side are not listed. */
-function certificateLines(certificate: AuditCertificate): string[] {
+function certificateLines(certificate: AuditReport): string[] {
   const { instance, from, to, server, record, repaired, unexplained, sample } = certificate;
   const busy = certificate.buckets.filter((bucket) => bucket.server > 0 || bucket.record > 0);
   const rows = busy.map((bucket) => {

@@ -12,11 +12,11 @@ import { type EngineContext, horizonUs } from "./context/engine-context.ts";
 import { catchUp } from "./events/catch-up.ts";
 import type { ClockMark } from "./server/server-clock.ts";
 import {
-  type Agreed,
+  type AgreedRange,
+  claimAgreed,
   isCountable,
   readTotal,
-  settleAgreed,
-  type Verified,
+  type VerifyResult,
   verifyRange,
 } from "./verification/verify.ts";
 
@@ -47,7 +47,7 @@ export interface AuditBucket {
   readonly ids_compared: boolean;
 }
 
-export interface AuditCertificate {
+export interface AuditReport {
   readonly instance: string;
   readonly from: string;
   readonly to: string;
@@ -72,16 +72,16 @@ const COUNTED_HOURS = 14 * 24;
 const PRIORITIES = { source: "audit", ask: "verify", repair: "verify" } as const;
 
 /** Throws AppError when Prefect cannot be asked, and `not_found` when nothing is covered yet. */
-export async function audit(ctx: EngineContext, options: AuditOptions, signal: AbortSignal): Promise<AuditCertificate> {
+export async function audit(ctx: EngineContext, options: AuditOptions, signal: AbortSignal): Promise<AuditReport> {
   const startedUs = ctx.clock.nowUs();
-  const before = heldBefore(ctx, options);
+  const before = countsBefore(ctx, options);
   await catchUp(ctx, signal);
   const range = auditedRange(ctx, options);
   const hours = hoursOf(range);
-  const verdicts = new Map<number, Verified>();
+  const verdicts = new Map<number, VerifyResult>();
   const figures = await countHours(ctx, hours, signal);
   const isSampled = sample(ctx, hours, figures);
-  const agreed: Agreed[] = [];
+  const agreed: AgreedRange[] = [];
   let doubtBelow = false;
   // Newest first: a server that rounds moves an event into the next hour, so a wrong figure casts doubt on the hour before.
   for (const [index, hour] of [...hours.entries()].reverse()) {
@@ -97,7 +97,7 @@ export async function audit(ctx: EngineContext, options: AuditOptions, signal: A
     verdicts.set(hour.fromUs, verified);
     doubtBelow = figure !== undefined && verified.server !== figure.count;
   }
-  for (const hour of await settleAgreed(ctx, agreed, { ...PRIORITIES, signal })) {
+  for (const hour of await claimAgreed(ctx, agreed, { ...PRIORITIES, signal })) {
     verdicts.set(hour.fromUs, await verifyRange(ctx, hour, { ...PRIORITIES, deep: true, signal }));
   }
   const buckets: AuditBucket[] = [];
@@ -114,16 +114,16 @@ export async function audit(ctx: EngineContext, options: AuditOptions, signal: A
     server: sum((bucket) => bucket.server),
     record: sum((bucket) => bucket.record),
     repaired: sum((bucket) => bucket.repaired),
-    unexplained: sum((bucket) => lacking(bucket, verdicts)),
+    unexplained: sum((bucket) => missingEvents(bucket, verdicts)),
     buckets,
   };
   const { server, record, repaired, unexplained } = certificate;
-  ctx.ingest.state("audit.last", { atUs: startedUs, ...range, server, record, repaired, unexplained });
+  ctx.ingest.putState("audit.last", { atUs: startedUs, ...range, server, record, repaired, unexplained });
   return certificate;
 }
 
 /** Events that the record should have and has not. */
-function lacking(bucket: AuditBucket, verdicts: ReadonlyMap<number, Verified>): number {
+function missingEvents(bucket: AuditBucket, verdicts: ReadonlyMap<number, VerifyResult>): number {
   if (bucket.verdict !== "unexplained") return 0;
   const missing = verdicts.get(parseIsoUs(bucket.from) ?? 0)?.missing ?? 0;
   return Math.max(missing, bucket.server - bucket.record);
@@ -138,17 +138,17 @@ function auditedRange(ctx: EngineContext, options: AuditOptions): TimeRange {
       hint: "Run `prefect-mcp-bun sync --once` first.",
     });
   }
-  return { fromUs: Math.ceil(fromUs), toUs: Math.max(Math.floor(ctx.serverClock.guessUs()), last.toUs) };
+  return { fromUs: Math.ceil(fromUs), toUs: Math.max(Math.floor(ctx.serverClock.estimateUs()), last.toUs) };
 }
 
 /** What the record held of an hour that it claimed to be complete, before this audit asked anything. */
-interface Held {
+interface CountBefore {
   readonly range: TimeRange;
   readonly count: number;
 }
 
 /** By hours since 1970. The catch-up that begins an audit mends the newest hours too, and that counts as repaired. */
-function heldBefore(ctx: EngineContext, options: AuditOptions): ReadonlyMap<number, Held> {
+function countsBefore(ctx: EngineContext, options: AuditOptions): ReadonlyMap<number, CountBefore> {
   const covered = coveredRanges(ctx.db, "event", "");
   const [first, last] = [covered[0], covered.at(-1)];
   if (!first || !last) return new Map();
@@ -254,9 +254,9 @@ function sample(
 async function bucketOf(
   ctx: EngineContext,
   hour: TimeRange,
-  verified: Verified | undefined,
+  verified: VerifyResult | undefined,
   figure: Figure | undefined,
-  before: ReadonlyMap<number, Held>,
+  before: ReadonlyMap<number, CountBefore>,
   signal: AbortSignal,
 ): Promise<AuditBucket> {
   const server = verified?.server ?? figure?.count ?? (await readTotal(ctx, hour, "verify", signal));

@@ -10,12 +10,12 @@ const PAUSE_MS = 20;
 const AIM = 0.97;
 
 /** Drops what is too old or too much. Answers the milliseconds until it is worth looking again. */
-export async function retentionTurn(ctx: EngineContext, signal: AbortSignal): Promise<number> {
+export async function retentionIteration(ctx: EngineContext, signal: AbortSignal): Promise<number> {
   const { retentionUs, retentionBytes } = ctx.settings;
   // Ages are on the server's clock; a guess at it could drop everything.
   if (ctx.serverClock.skewMs === null) return SOON_MS;
   if (retentionUs > 0) {
-    const beforeUs = Math.floor(ctx.serverClock.guessUs() - retentionUs);
+    const beforeUs = Math.floor(ctx.serverClock.estimateUs() - retentionUs);
     const oldestUs = oldestStep(ctx.db, 1);
     if (oldestUs !== null && oldestUs <= beforeUs) await dropAll(ctx, beforeUs, signal);
   }
@@ -23,7 +23,7 @@ export async function retentionTurn(ctx: EngineContext, signal: AbortSignal): Pr
     while (!signal.aborted && usedBytes(ctx.db) > retentionBytes * AIM) {
       const stepUs = oldestStep(ctx.db);
       // A sender's clock may be ahead: what is not yet past must stay claimable.
-      const beforeUs = stepUs === null ? null : Math.min(stepUs, Math.floor(ctx.serverClock.guessUs()));
+      const beforeUs = stepUs === null ? null : Math.min(stepUs, Math.floor(ctx.serverClock.estimateUs()));
       if (beforeUs === null || (await dropAll(ctx, beforeUs, signal)).rows === 0) break;
     }
   }

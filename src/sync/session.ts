@@ -13,11 +13,11 @@ import { openRecord, type RecordDb, rebuildRecord } from "../store/database.ts";
 import { type LeaderLock, tryBecomeLeader } from "../store/leader-lock.ts";
 import { isDamage } from "../store/store-error.ts";
 import type { Fact, FactKey } from "../store/sync-state.ts";
-import { type AuditCertificate, type AuditOptions, audit } from "./audit.ts";
+import { type AuditOptions, type AuditReport, audit } from "./audit.ts";
 import { createContext } from "./context/create-context.ts";
 import { type EngineContext, horizonUs } from "./context/engine-context.ts";
 import type { ChangeNotice } from "./context/ingest.ts";
-import { learnServer } from "./context/server-facts.ts";
+import { refreshServerFacts } from "./context/server-facts.ts";
 import { TUNING, type Tuning } from "./context/tuning.ts";
 import { Engine } from "./engine.ts";
 import { forgetBefore } from "./retention.ts";
@@ -60,11 +60,11 @@ export interface SyncSession {
     signal: AbortSignal,
   ): Promise<void>;
   /** Stores a live answer. Never throws: a failure is logged. */
-  keep(batch: LiveBatch): void;
+  saveLive(batch: LiveBatch): void;
   /** A client is active: objects are read again every 15 s for the next 5 minutes. */
-  touch(): void;
+  markClientActive(): void;
   /** Compares the record with Prefect. Throws AppError when Prefect cannot be asked. */
-  audit(options: AuditOptions, signal: AbortSignal): Promise<AuditCertificate>;
+  audit(options: AuditOptions, signal: AbortSignal): Promise<AuditReport>;
   /** Removes events, runs and logs from before `beforeUs`. Answers the number of events removed. */
   forget(beforeUs: number, signal: AbortSignal): Promise<number>;
   /** Whether this session leads. */
@@ -77,7 +77,7 @@ export function createSyncSession(options: SyncSessionOptions): SyncSession {
 }
 
 /** A leader that lost its record, or could not take the lock, tries again after this. */
-const AGAIN_MS = 3_000;
+const RETRY_MS = 3_000;
 
 class Session implements SyncSession {
   private readonly options: SyncSessionOptions;
@@ -109,7 +109,7 @@ class Session implements SyncSession {
         await this.lead(signal);
       } catch (error) {
         this.recover(error);
-        await clock.sleep(AGAIN_MS, signal);
+        await clock.sleep(RETRY_MS, signal);
       } finally {
         lock.release();
       }
@@ -132,22 +132,22 @@ class Session implements SyncSession {
     }
   }
 
-  keep(batch: LiveBatch): void {
+  saveLive(batch: LiveBatch): void {
     try {
       const ctx = this.context();
-      ctx.ingest.live(withinReach(batch, horizonUs(ctx)), ctx.serverClock.reachedAtUs(batch.readUs));
+      ctx.ingest.saveLive(withinReach(batch, horizonUs(ctx)), ctx.serverClock.reachedAtUs(batch.readUs));
     } catch (error) {
       this.options.logger.warn("a live answer could not be recorded", { error: toAppError(error).message });
     }
   }
 
-  touch(): void {
-    this.engine?.touch();
+  markClientActive(): void {
+    this.engine?.markClientActive();
   }
 
-  async audit(options: AuditOptions, signal: AbortSignal): Promise<AuditCertificate> {
+  async audit(options: AuditOptions, signal: AbortSignal): Promise<AuditReport> {
     const ctx = this.context();
-    await learnServer(ctx, signal);
+    await refreshServerFacts(ctx, signal);
     return audit(ctx, options, signal);
   }
 
@@ -174,9 +174,9 @@ class Session implements SyncSession {
     const ctx = this.context();
     const engine = new Engine(ctx, {
       onFailure: (part, error) => this.report(part, error),
-      onSuccess: (part) => this.solved(part),
+      onSuccess: (part) => this.resolved(part),
     });
-    this.solved("record");
+    this.resolved("record");
     this.engine = engine;
     try {
       await engine.run(signal);
@@ -227,7 +227,7 @@ class Session implements SyncSession {
     this.options.onProblem?.(this.problem);
   }
 
-  private solved(part: string): void {
+  private resolved(part: string): void {
     if (this.problem?.part !== part) return;
     this.problem = null;
     this.options.onProblem?.(null);
@@ -238,8 +238,8 @@ class Session implements SyncSession {
 function passFacts(ctx: EngineContext): { readonly [K in FactKey]?: Fact<K> | null } {
   const { skewMs } = ctx.serverClock;
   return {
-    connection: ctx.contact.fact,
-    requests: ctx.requests.spent,
+    connection: ctx.connectivity.fact,
+    requests: ctx.requests.counts,
     ...(skewMs === null ? {} : { clock: { skewMs } }),
   };
 }

@@ -25,9 +25,9 @@ export class Status {
   }
 
   /** Heartbeat and everything that changed. Throws AppError when the record cannot be written. */
-  beat(): void {
+  publish(): void {
     const nowUs = Math.floor(this.ctx.clock.nowUs());
-    const { contact, requests, serverClock, settings } = this.ctx;
+    const { connectivity, requests, serverClock, settings } = this.ctx;
     const state = shownState(this.stream());
     if (state !== this.shown) {
       this.shown = state;
@@ -42,9 +42,9 @@ export class Status {
         heartbeatUs: nowUs,
         pollMs: settings.pollMs,
       },
-      connection: contact.fact,
+      connection: connectivity.fact,
       stream: { state, sinceUs: this.streamSinceUs },
-      requests: requests.spent,
+      requests: requests.counts,
       ...(skewMs === null ? {} : { clock: { skewMs } }),
       ...(this.lastError ? { lastError: this.lastError } : {}),
     };

@@ -1,10 +1,10 @@
 import { SNAPSHOT_KINDS } from "../model/objects.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import type { EngineContext } from "./context/engine-context.ts";
-import { learnServer } from "./context/server-facts.ts";
+import { refreshServerFacts } from "./context/server-facts.ts";
 import { Backfill } from "./events/backfill.ts";
 import { catchUp } from "./events/catch-up.ts";
-import { RunsKeeper } from "./runs/run-sync.ts";
+import { RunSync } from "./runs/run-sync.ts";
 import { Snapshots } from "./runs/snapshots.ts";
 
 /** What `sync --once` has done so far. */
@@ -30,8 +30,8 @@ export async function syncOnce(
   onProgress: (progress: SyncProgress) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  await learnServer(ctx, signal);
-  const goalUs = Math.floor(options.sinceUs ?? ctx.serverClock.guessUs() - ctx.settings.backfillUs);
+  await refreshServerFacts(ctx, signal);
+  const goalUs = Math.floor(options.sinceUs ?? ctx.serverClock.estimateUs() - ctx.settings.backfillUs);
   const progress = new Progress(ctx, goalUs, onProgress);
   progress.enter("events");
   await catchUp(ctx, signal);
@@ -48,13 +48,13 @@ export async function syncOnce(
   // Pools before workers, which are listed by pool.
   for (const kind of SNAPSHOT_KINDS) await snapshots.read(kind, "backfill", signal);
   progress.enter("runs");
-  const runs = new RunsKeeper(ctx, { goalUs: () => goalUs, isTouched: () => false });
-  await runs.round(signal, () => progress.page(0));
-  await runs.changedRuns(signal);
+  const runs = new RunSync(ctx, { goalUs: () => goalUs, isClientActive: () => false });
+  await runs.syncRound(signal, () => progress.page(0));
+  await runs.syncChangedRuns(signal);
   progress.enter("logs");
-  await runs.allEndedRuns(signal, () => progress.page(0));
+  await runs.syncAllEndedRuns(signal, () => progress.page(0));
   await catchUp(ctx, signal);
-  await runs.changedRuns(signal);
+  await runs.syncChangedRuns(signal);
   progress.enter("done");
 }
 
@@ -81,28 +81,28 @@ class Progress {
   enter(phase: SyncProgress["phase"]): void {
     this.phase = phase;
     if (phase !== "events") this.part = 1;
-    this.tell();
+    this.publish();
   }
 
   page(events: number): void {
     this.events += events;
     this.pages += 1;
-    this.tell();
+    this.publish();
   }
 
   fraction(part: number): void {
     this.part = Math.max(0, Math.min(1, part));
-    this.tell();
+    this.publish();
   }
 
-  private tell(): void {
+  private publish(): void {
     const passedMs = Math.max(1, this.ctx.clock.nowMs() - this.startedMs);
     const isKnown = this.part > 0.01 && this.part < 1;
     this.show({
       phase: this.phase,
       events: this.events,
       pages: this.pages,
-      requests: this.ctx.requests.spent.total,
+      requests: this.ctx.requests.counts.total,
       eventsPerSecond: Math.round((this.events * 1000) / passedMs),
       fraction: this.part,
       etaMs: isKnown ? Math.round((passedMs * (1 - this.part)) / this.part) : null,

@@ -137,7 +137,7 @@ describe("the engine", () => {
   test("reads every list again within fifteen seconds once a client is there", () => {
     const scene = aScene();
     scene.run(10 * MINUTE);
-    scene.session.touch();
+    scene.session.markClientActive();
     scene.run(1_000);
     const before = scene.api.requests;
     scene.run(15_000);

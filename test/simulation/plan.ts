@@ -25,7 +25,7 @@ export type FaultKind =
   | "lie-repeat"
   // the socket
   | "refused"
-  | "barred"
+  | "rejected"
   | "half-open"
   | "deaf"
   | "lossy"
@@ -134,7 +134,7 @@ const FAULTS: readonly (readonly [FaultKind, number])[] = [
   ["lie-disorder", 1],
   ["lie-repeat", 1],
   ["refused", 2],
-  ["barred", 1],
+  ["rejected", 1],
   ["half-open", 2],
   ["deaf", 1],
   ["lossy", 3],

@@ -63,7 +63,8 @@ export function openSimStream(o: SimApiOptions, filter: EventFilter, signal: Abo
       return finish(new AppError("unavailable", "nothing accepts connections"));
     if (server.hasFault("refused"))
       return finish(new AppError("unavailable", "the upgrade is refused", { status: 403 }));
-    if (server.hasFault("barred") || server.hasFault("error-401")) return finish(new AppError("unauthorized", "1008"));
+    if (server.hasFault("rejected") || server.hasFault("error-401"))
+      return finish(new AppError("unauthorized", "1008"));
     if (server.hasFault("half-open")) return void process.later(10_000, lost);
     sinceUs = Math.max(parseIsoUs(filter.occurred?.since ?? "") ?? 0, server.nowUs() - CLAMP_US);
     server.subscribers.add(subscriber);

@@ -6,7 +6,7 @@ import { createRedactor } from "../../src/model/secrets/redact.ts";
 import { DEFAULT_SYNC_SETTINGS, type SyncSettings } from "../../src/model/sync-settings.ts";
 import type { LeaderLock } from "../../src/store/leader-lock.ts";
 import { findFact } from "../../src/store/sync-state.ts";
-import { keptFromUs } from "../../src/sync/context/retention-floor.ts";
+import { retentionFloorUs } from "../../src/sync/context/retention-floor.ts";
 import { createSyncSession, type SyncSession } from "../../src/sync/session.ts";
 import { Oracle } from "./oracle.ts";
 import type { FaultKind, Plan, Step } from "./plan.ts";
@@ -32,7 +32,7 @@ const SOON_MS = 1_000;
 /** Lateness that every catch-up reaches. */
 const ORDINARY_MS = 90_000;
 /** Trouble that gives no sign when it ends. */
-const SILENT: ReadonlySet<FaultKind> = new Set(["lossy", "deaf", "half-open", "shuffled", "straggling", "barred"]);
+const SILENT: ReadonlySet<FaultKind> = new Set(["lossy", "deaf", "half-open", "shuffled", "straggling", "rejected"]);
 
 const redact = createRedactor({ credentials: [] });
 
@@ -228,7 +228,7 @@ class World {
   }
 
   private isDropped(event: PrefectEvent): boolean {
-    return (parseIsoUs(event.occurred) ?? 0) < keptFromUs(this.disk.open(new SimProcess(this.time, 0)));
+    return (parseIsoUs(event.occurred) ?? 0) < retentionFloorUs(this.disk.open(new SimProcess(this.time, 0)));
   }
 
   private lock(process: SimProcess): LeaderLock | null {
@@ -387,7 +387,7 @@ class World {
     api.filterEvents({ occurred, order: "ASC" }, 50).then(
       (page) => {
         const isWhole = page.nextToken === null && page.events.length === page.total;
-        session.keep({ kind: "event", rows: page.events, readUs, ...(isWhole ? { covered: range } : {}) });
+        session.saveLive({ kind: "event", rows: page.events, readUs, ...(isWhole ? { covered: range } : {}) });
       },
       () => {},
     );
@@ -413,7 +413,7 @@ class World {
       // A row that never came counts as deleted then.
       this.advance(this.time.nowMs + ROW_LATE_MS);
       // A client asks: then even what changed without an event is found within a round.
-      running.session.touch();
+      running.session.markClientActive();
       this.advance(this.time.nowMs + 40_000);
     }
     // Without any idea of the server's clock nothing is ever claimed, and there is nothing to certify.
@@ -479,7 +479,7 @@ class World {
     const horizonUs = this.server.nowUs() - (retentionMs - Math.min(60_000, retentionMs / 10)) * 1000;
     const db = this.disk.open(running?.process ?? new SimProcess(this.time, 0));
     const goalUs = findFact(db, "backfill")?.goalUs ?? this.server.nowUs() - 540_000_000;
-    return Math.max(goalUs, horizonUs, keptFromUs(db)) + 5_000_000;
+    return Math.max(goalUs, horizonUs, retentionFloorUs(db)) + 5_000_000;
   }
 
   private keptOf(ids: ReadonlySet<string>, fromUs: number): Set<string> {

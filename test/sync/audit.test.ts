@@ -4,33 +4,33 @@ import { DAY_US, formatIsoUs, HOUR_US } from "../../src/lib/time.ts";
 import { uuidToBytes } from "../../src/lib/uuid.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { findStateJson } from "../../src/store/sync-state.ts";
-import { type AuditCertificate, audit } from "../../src/sync/audit.ts";
+import { type AuditReport, audit } from "../../src/sync/audit.ts";
 import { Backfill } from "../../src/sync/events/backfill.ts";
 import { catchUp } from "../../src/sync/events/catch-up.ts";
 import { T0_US } from "../support/builders.ts";
-import { aBench, anEventAt, type Bench, failureOf, SECOND, still } from "./bench.ts";
+import { aHarness, anEventAt, type EngineHarness, failureOf, neverAborted, SECOND } from "./engine-harness.ts";
 
 const HOURS = 6;
 
 /** Forty events in each of the last hours, all recorded. */
-async function recorded(): Promise<Bench> {
-  const bench = aBench();
+async function recorded(): Promise<EngineHarness> {
+  const harness = aHarness();
   for (let hour = 0; hour < HOURS; hour += 1) {
-    for (let i = 0; i < 40; i += 1) bench.prefect.events.push(anEventAt(-hour * 3_600 - 10 - i * 80));
+    for (let i = 0; i < 40; i += 1) harness.prefect.events.push(anEventAt(-hour * 3_600 - 10 - i * 80));
   }
-  await catchUp(bench.ctx, still);
-  const backfill = new Backfill(bench.ctx);
-  while ((await backfill.step({ goalUs: T0_US - HOURS * HOUR_US, signal: still })).state === "more");
-  bench.prefect.asked.length = 0;
-  return bench;
+  await catchUp(harness.ctx, neverAborted);
+  const backfill = new Backfill(harness.ctx);
+  while ((await backfill.step({ goalUs: T0_US - HOURS * HOUR_US, signal: neverAborted })).state === "more");
+  harness.prefect.asked.length = 0;
+  return harness;
 }
 
-function remove(bench: Bench, events: readonly PrefectEvent[]): void {
-  for (const event of events) bench.ctx.db.sqlite.query("DELETE FROM event WHERE id = ?").run(uuidToBytes(event.id));
+function remove(harness: EngineHarness, events: readonly PrefectEvent[]): void {
+  for (const event of events) harness.ctx.db.sqlite.query("DELETE FROM event WHERE id = ?").run(uuidToBytes(event.id));
 }
 
-const verdicts = (certificate: AuditCertificate) => certificate.buckets.map((bucket) => bucket.verdict);
-const sums = ({ server, record, repaired, unexplained }: AuditCertificate) => ({
+const verdicts = (certificate: AuditReport) => certificate.buckets.map((bucket) => bucket.verdict);
+const sums = ({ server, record, repaired, unexplained }: AuditReport) => ({
   server,
   record,
   repaired,
@@ -39,69 +39,74 @@ const sums = ({ server, record, repaired, unexplained }: AuditCertificate) => ({
 
 describe("an audit", () => {
   test("certifies an equal record with one count, a few samples and no repair", async () => {
-    const bench = await recorded();
-    const certificate = await audit(bench.ctx, {}, still);
+    const harness = await recorded();
+    const certificate = await audit(harness.ctx, {}, neverAborted);
     expect(sums(certificate)).toEqual({ server: 240, record: 240, repaired: 0, unexplained: 0 });
     expect(new Set(verdicts(certificate))).toEqual(new Set(["equal"]));
     expect(certificate.sample).toEqual({ buckets: 5, of: certificate.buckets.length });
-    expect(bench.prefect.asked.filter((asked) => asked === "count by hour")).toHaveLength(1);
+    expect(harness.prefect.asked.filter((asked) => asked === "count by hour")).toHaveLength(1);
     expect(certificate.instance).toBe("http://tiny/api");
   });
 
   test("fetches what was deleted from the record by hand, wherever it was", async () => {
-    const bench = await recorded();
-    const gone = bench.prefect.events.filter((_, index) => index % 30 === 0);
-    remove(bench, gone);
-    const certificate = await audit(bench.ctx, {}, still);
+    const harness = await recorded();
+    const gone = harness.prefect.events.filter((_, index) => index % 30 === 0);
+    remove(harness, gone);
+    const certificate = await audit(harness.ctx, {}, neverAborted);
     expect(sums(certificate)).toEqual({ server: 240, record: 240, repaired: gone.length, unexplained: 0 });
-    expect(sums(await audit(bench.ctx, {}, still))).toEqual({ server: 240, record: 240, repaired: 0, unexplained: 0 });
+    expect(sums(await audit(harness.ctx, {}, neverAborted))).toEqual({
+      server: 240,
+      record: 240,
+      repaired: 0,
+      unexplained: 0,
+    });
   });
 
   test("finds a late event that hides behind one that was streamed and never stored", async () => {
-    const bench = await recorded();
-    bench.ctx.ingest.events([anEventAt(-7_000.5)], "stream", null);
+    const harness = await recorded();
+    harness.ctx.ingest.events([anEventAt(-7_000.5)], "stream", null);
     const late = anEventAt(-7_100.5);
-    bench.prefect.events.push(late);
-    const certificate = await audit(bench.ctx, {}, still);
+    harness.prefect.events.push(late);
+    const certificate = await audit(harness.ctx, {}, neverAborted);
     expect(sums(certificate)).toEqual({ server: 241, record: 242, repaired: 1, unexplained: 0 });
   });
 
   test("explains that the record holds more", async () => {
-    const bench = await recorded();
-    bench.ctx.ingest.events([anEventAt(-7_000.5)], "stream", null);
-    const certificate = await audit(bench.ctx, {}, still);
+    const harness = await recorded();
+    harness.ctx.ingest.events([anEventAt(-7_000.5)], "stream", null);
+    const certificate = await audit(harness.ctx, {}, neverAborted);
     expect(verdicts(certificate)).toContain("record_holds_more");
     expect(sums(certificate)).toEqual({ server: 240, record: 241, repaired: 0, unexplained: 0 });
   });
 
   test("explains what the server has deleted by age, and asks nothing about it", async () => {
-    const bench = await recorded();
-    bench.ctx.server.retentionUs = 3 * HOUR_US;
-    bench.prefect.events = bench.prefect.events.slice(0, 120);
-    const certificate = await audit(bench.ctx, {}, still);
+    const harness = await recorded();
+    harness.ctx.server.retentionUs = 3 * HOUR_US;
+    harness.prefect.events = harness.prefect.events.slice(0, 120);
+    const certificate = await audit(harness.ctx, {}, neverAborted);
     expect(verdicts(certificate).slice(0, 2)).toEqual(["server_retention", "server_retention"]);
     expect(certificate.unexplained).toBe(0);
     expect(certificate.record).toBe(240);
   });
 
   test("counts hour by hour where Prefect cannot count them together", async () => {
-    const bench = await recorded();
-    bench.prefect.before = (asked) => {
+    const harness = await recorded();
+    harness.prefect.before = (asked) => {
       if (asked === "count by hour") throw new AppError("unavailable", "index past the last bucket", { status: 500 });
     };
-    remove(bench, bench.prefect.events.slice(100, 102));
-    const certificate = await audit(bench.ctx, {}, still);
+    remove(harness, harness.prefect.events.slice(100, 102));
+    const certificate = await audit(harness.ctx, {}, neverAborted);
     expect(sums(certificate)).toEqual({ server: 240, record: 240, repaired: 2, unexplained: 0 });
   });
 
   test("does not trust figures that a server rounded into the next hour", async () => {
-    const bench = await recorded();
+    const harness = await recorded();
     const edge = Math.floor((T0_US - 2 * HOUR_US) / HOUR_US) * HOUR_US;
     // The last instant of an hour is counted in the next one, where an event is missing from the record.
     const onEdge = anEventAt((edge - 100 - T0_US) / SECOND);
-    bench.prefect.events.push(onEdge);
-    const count = bench.prefect.countEvents;
-    bench.prefect.countEvents = async (what, body) => {
+    harness.prefect.events.push(onEdge);
+    const count = harness.prefect.countEvents;
+    harness.prefect.countEvents = async (what, body) => {
       const buckets = await count(what, body);
       return buckets.map((bucket) => ({
         ...bucket,
@@ -110,55 +115,55 @@ describe("an audit", () => {
           (bucket.start_time === formatIsoUs(edge - HOUR_US) ? -1 : bucket.start_time === formatIsoUs(edge) ? 1 : 0),
       }));
     };
-    const certificate = await audit({ ...bench.ctx, random: () => 0.999 }, {}, still);
+    const certificate = await audit({ ...harness.ctx, random: () => 0.999 }, {}, neverAborted);
     expect(sums(certificate)).toEqual({ server: 241, record: 241, repaired: 1, unexplained: 0 });
   });
 
   test("compares every id when it is asked to", async () => {
-    const bench = await recorded();
-    const certificate = await audit(bench.ctx, { deep: true }, still);
+    const harness = await recorded();
+    const certificate = await audit(harness.ctx, { deep: true }, neverAborted);
     expect(certificate.sample.buckets).toBe(certificate.sample.of);
     expect(certificate.deep).toBe(true);
   });
 
   test("leaves unexplained what the record would not take", async () => {
-    const bench = await recorded();
-    bench.ctx.db.sqlite.run(
+    const harness = await recorded();
+    harness.ctx.db.sqlite.run(
       "CREATE TRIGGER refuse AFTER INSERT ON event WHEN new.recv = 777 BEGIN DELETE FROM event WHERE t = new.t; END",
     );
     const poison = anEventAt(-7_200.5);
-    bench.prefect.events.push({ ...poison, received: formatIsoUs(T0_US - 7_200.5 * SECOND + 777) });
-    const certificate = await audit(bench.ctx, {}, still);
+    harness.prefect.events.push({ ...poison, received: formatIsoUs(T0_US - 7_200.5 * SECOND + 777) });
+    const certificate = await audit(harness.ctx, {}, neverAborted);
     expect(certificate.unexplained).toBe(1);
     expect(verdicts(certificate)).toContain("unexplained");
   });
 
   test("begins where it is told to, and before what is covered if need be", async () => {
-    const bench = await recorded();
-    const certificate = await audit(bench.ctx, { sinceUs: T0_US - HOUR_US }, still);
+    const harness = await recorded();
+    const certificate = await audit(harness.ctx, { sinceUs: T0_US - HOUR_US }, neverAborted);
     expect(certificate.from).toBe(formatIsoUs(T0_US - HOUR_US));
     const older = anEventAt(-20 * 3_600);
-    bench.prefect.events.push(older);
-    expect((await audit(bench.ctx, { sinceUs: T0_US - DAY_US }, still)).repaired).toBe(1);
+    harness.prefect.events.push(older);
+    expect((await audit(harness.ctx, { sinceUs: T0_US - DAY_US }, neverAborted)).repaired).toBe(1);
   });
 
   test("is never a success while Prefect cannot be asked", async () => {
-    const bench = await recorded();
-    bench.prefect.before = () => {
+    const harness = await recorded();
+    harness.prefect.before = () => {
       throw new AppError("unavailable", "nothing accepts connections");
     };
-    expect((await failureOf(audit(bench.ctx, {}, still))).code).toBe("unavailable");
+    expect((await failureOf(audit(harness.ctx, {}, neverAborted))).code).toBe("unavailable");
   });
 
   test("says that there is nothing to compare in an empty record", async () => {
-    const bench = aBench({ skewMs: null });
-    expect((await failureOf(audit(bench.ctx, {}, still))).code).toBe("not_found");
+    const harness = aHarness({ skewMs: null });
+    expect((await failureOf(audit(harness.ctx, {}, neverAborted))).code).toBe("not_found");
   });
 
   test("leaves a note of its result", async () => {
-    const bench = await recorded();
-    await audit(bench.ctx, {}, still);
-    expect(findStateJson(bench.ctx.db, "audit.last")).toMatchObject({
+    const harness = await recorded();
+    await audit(harness.ctx, {}, neverAborted);
+    expect(findStateJson(harness.ctx.db, "audit.last")).toMatchObject({
       atUs: T0_US,
       server: 240,
       record: 240,

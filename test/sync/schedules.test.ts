@@ -1,31 +1,31 @@
 import { describe, expect, test } from "bun:test";
 import { DAY_US, HOUR_US, MINUTE_US } from "../../src/lib/time.ts";
-import { Wake } from "../../src/sync/context/signal.ts";
+import { Signal } from "../../src/sync/context/signal.ts";
 import { CatchUpSchedule } from "../../src/sync/events/catch-up-schedule.ts";
 import { dueVerification, type VerifyCursors } from "../../src/sync/verification/verify-schedule.ts";
-import { ManualClock, still } from "./bench.ts";
+import { ManualClock, neverAborted } from "./engine-harness.ts";
 
 describe("the schedule of catch-ups", () => {
   test("begins at once, then follows the interval", () => {
     const schedule = new CatchUpSchedule();
     expect(schedule.waitMs(1_000_000, 30_000)).toBe(0);
-    schedule.done(1_000_000);
+    schedule.completed(1_000_000);
     expect(schedule.waitMs(1_010_000, 30_000)).toBe(20_000);
   });
 
   test("comes sooner when something is wanted, and only for what was wanted before it began", () => {
     const schedule = new CatchUpSchedule();
-    schedule.done(1_000_000);
-    schedule.want(1_002_000);
-    schedule.want(1_008_500);
+    schedule.completed(1_000_000);
+    schedule.request(1_002_000);
+    schedule.request(1_008_500);
     expect(schedule.waitMs(1_001_000, 30_000)).toBe(1_000);
-    schedule.done(1_002_000);
+    schedule.completed(1_002_000);
     expect(schedule.waitMs(1_002_100, 30_000)).toBe(6_400);
   });
 
   test("is not held up when our clock is set back", () => {
     const schedule = new CatchUpSchedule();
-    schedule.done(90_000_000);
+    schedule.completed(90_000_000);
     expect(schedule.waitMs(1_000_000, 30_000)).toBe(30_000);
     expect(schedule.waitMs(1_030_000, 30_000)).toBe(0);
   });
@@ -84,25 +84,29 @@ describe("the schedule of verifications", () => {
 
 describe("a bell", () => {
   test("ends a waiting early", async () => {
-    const wake = new Wake();
-    const waiting = wake.wait({ ...new ManualClock(), sleep: () => new Promise(() => {}) }, 60_000, still);
-    wake.ring();
+    const wake = new Signal();
+    const waiting = wake.wait({ ...new ManualClock(), sleep: () => new Promise(() => {}) }, 60_000, neverAborted);
+    wake.notify();
     await waiting;
   });
 
   test("is not missed when it was rung before", async () => {
-    const wake = new Wake();
-    wake.ring();
+    const wake = new Signal();
+    wake.notify();
     const clock = new ManualClock();
-    await wake.wait(clock, 60_000, still);
+    await wake.wait(clock, 60_000, neverAborted);
     expect(clock.slept).toEqual([]);
-    await wake.wait(clock, 60_000, still);
+    await wake.wait(clock, 60_000, neverAborted);
     expect(clock.slept).toEqual([60_000]);
   });
 
   test("lets an aborted sleeper go", async () => {
     const stop = new AbortController();
-    const waiting = new Wake().wait({ ...new ManualClock(), sleep: () => new Promise(() => {}) }, 60_000, stop.signal);
+    const waiting = new Signal().wait(
+      { ...new ManualClock(), sleep: () => new Promise(() => {}) },
+      60_000,
+      stop.signal,
+    );
     stop.abort();
     await waiting;
   });

@@ -20,7 +20,7 @@ import {
   type SyncSessionOptions,
 } from "../../src/sync/session.ts";
 import { aFlowRun, T0_US } from "../support/builders.ts";
-import { anEventAt, failureOf, still, TinyPrefect } from "./bench.ts";
+import { anEventAt, failureOf, neverAborted, TinyPrefect } from "./engine-harness.ts";
 
 const folders: string[] = [];
 const stops: AbortController[] = [];
@@ -143,8 +143,8 @@ describe("a sync session", () => {
     const covered = { fromUs: nowUs - 100 * SECOND_US, toUs: nowUs - 10 * SECOND_US };
     const secondsAfterT0 = (covered.toUs - T0_US) / SECOND_US;
     const event = anEventAt(secondsAfterT0, { payload: { note: "password hunter22hunter" } });
-    session.keep({ kind: "event", rows: [event], readUs: nowUs, covered });
-    session.keep({ kind: "flow_run", rows: [aFlowRun()], readUs: nowUs });
+    session.saveLive({ kind: "event", rows: [event], readUs: nowUs, covered });
+    session.saveLive({ kind: "flow_run", rows: [aFlowRun()], readUs: nowUs });
     const reader = openRecord(file, "read");
     expect(findEventById(reader, event.id)?.payload).toEqual({ note: "password [redacted:configured-credential]" });
     expect(reader.sqlite.query("SELECT from_us, to_us, source FROM coverage").all()).toEqual([
@@ -158,9 +158,9 @@ describe("a sync session", () => {
     const file = aFile();
     const session = aSession(file);
     const nowUs = systemClock.nowUs();
-    await session.once({ sinceUs: nowUs - HOUR_US }, () => {}, still);
+    await session.once({ sinceUs: nowUs - HOUR_US }, () => {}, neverAborted);
     const covered = { fromUs: nowUs - 30 * DAY_US, toUs: nowUs - DAY_US };
-    session.keep({ kind: "event", rows: [], readUs: nowUs, covered });
+    session.saveLive({ kind: "event", rows: [], readUs: nowUs, covered });
     const reader = openRecord(file, "read");
     const [first] = coveredRanges(reader, "event", "");
     expect(first?.source).toBe("live");
@@ -175,8 +175,8 @@ describe("a sync session", () => {
     const prefect = new TinyPrefect();
     const session = aSession(file, { prefect });
     prefect.events = [anEventAt((systemClock.nowUs() - T0_US) / 1_000_000 - 60)];
-    await session.once({ sinceUs: systemClock.nowUs() - 3_600_000_000 }, () => {}, still);
-    const certificate = await session.audit({ deep: true }, still);
+    await session.once({ sinceUs: systemClock.nowUs() - 3_600_000_000 }, () => {}, neverAborted);
+    const certificate = await session.audit({ deep: true }, neverAborted);
     expect([certificate.server, certificate.record, certificate.unexplained]).toEqual([1, 1, 0]);
     expect(session.isLeading).toBe(false);
     session.close();
@@ -185,11 +185,11 @@ describe("a sync session", () => {
   test("does not certify what it cannot compare", async () => {
     const prefect = new TinyPrefect();
     const session = aSession(aFile(), { prefect });
-    await session.once({ sinceUs: systemClock.nowUs() - 60_000_000 }, () => {}, still);
+    await session.once({ sinceUs: systemClock.nowUs() - 60_000_000 }, () => {}, neverAborted);
     prefect.before = () => {
       throw new AppError("unavailable", "nothing accepts connections");
     };
-    expect((await failureOf(session.audit({}, still))).code).toBe("unavailable");
+    expect((await failureOf(session.audit({}, neverAborted))).code).toBe("unavailable");
     session.close();
   });
 });

@@ -4,8 +4,8 @@ import type { Redact } from "../../model/secrets/redact.ts";
 import type { SyncSettings } from "../../model/sync-settings.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { Contact } from "../server/connectivity.ts";
-import { Budget } from "../server/request-budget.ts";
+import { Connectivity } from "../server/connectivity.ts";
+import { RequestBudget } from "../server/request-budget.ts";
 import { Requests } from "../server/requests.ts";
 import { ServerClock } from "../server/server-clock.ts";
 import type { EngineContext } from "./engine-context.ts";
@@ -38,12 +38,12 @@ export function createContext(options: ContextOptions): EngineContext {
   const { db, api, clock, logger, settings, redact, random, tuning, onCommit } = options;
   const { idlePerMinute } = tuning;
   const perMinute = settings.requestsPerMinute || (api.isCloud ? CLOUD_PER_MINUTE : OWN_PER_MINUTE);
-  const budget = new Budget({ clock, perMinute, idlePerMinute });
-  const contact = new Contact(clock, options.onContact);
+  const budget = new RequestBudget({ clock, perMinute, idlePerMinute });
+  const connectivity = new Connectivity(clock, options.onContact);
   const serverClock = new ServerClock(api, clock);
-  const requests = new Requests({ api, budget, contact, clock, serverClock });
+  const requests = new Requests({ api, budget, connectivity, clock, serverClock });
   const toServerUs = (oursUs: number) => serverClock.toServerUs(oursUs);
   const ingest = new Ingest({ db, clock, redact, toServerUs, onCommit });
   const server = assumedFacts(api.isCloud);
-  return { db, clock, logger, settings, tuning, random, requests, contact, serverClock, ingest, server };
+  return { db, clock, logger, settings, tuning, random, requests, connectivity, serverClock, ingest, server };
 }

@@ -3,7 +3,7 @@ import type { Logger } from "../../lib/logger.ts";
 import { MINUTE_US } from "../../lib/time.ts";
 import type { SyncSettings } from "../../model/sync-settings.ts";
 import type { RecordDb } from "../../store/database.ts";
-import type { Contact } from "../server/connectivity.ts";
+import type { Connectivity } from "../server/connectivity.ts";
 import type { Requests } from "../server/requests.ts";
 import type { ServerClock } from "../server/server-clock.ts";
 import type { Ingest } from "./ingest.ts";
@@ -18,7 +18,7 @@ export interface EngineContext {
   readonly tuning: Tuning;
   readonly random: () => number;
   readonly requests: Requests;
-  readonly contact: Contact;
+  readonly connectivity: Connectivity;
   readonly serverClock: ServerClock;
   readonly ingest: Ingest;
   /** What the server said of itself; changes when it was asked. */
@@ -44,5 +44,5 @@ const HORIZON_MARGIN_US = MINUTE_US;
 export function horizonUs(ctx: Pick<EngineContext, "server" | "serverClock">): number {
   const { retentionUs } = ctx.server;
   if (retentionUs === null) return Number.NEGATIVE_INFINITY;
-  return ctx.serverClock.guessUs() - retentionUs + Math.min(HORIZON_MARGIN_US, retentionUs / 10);
+  return ctx.serverClock.estimateUs() - retentionUs + Math.min(HORIZON_MARGIN_US, retentionUs / 10);
 }

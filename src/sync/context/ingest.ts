@@ -24,8 +24,8 @@ import {
   upsertTaskRuns,
 } from "../../store/runs/task-runs.ts";
 import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../../store/sync-state.ts";
-import { CANARY, type CanaryEvent } from "./marker-event.ts";
-import { KEPT_FROM, keptFromUs } from "./retention-floor.ts";
+import { MARKER_EVENT_KEY, type MarkerEvent } from "./marker-event.ts";
+import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
 
 /** What a commit changed, for subscriptions and waiting calls. */
 export interface ChangeNotice {
@@ -40,7 +40,7 @@ export interface ChangeNotice {
 export interface Commit extends ChangeNotice {
   readonly eventNames: ReadonlySet<string>;
   /** Where events of this commit occurred that were published much later; null when none was. */
-  readonly late: TimeRange | null;
+  readonly lateRange: TimeRange | null;
 }
 
 /** See CoveredRange of the store. */
@@ -89,7 +89,7 @@ export class Ingest {
     events: readonly PrefectEvent[],
     source: EventSource,
     claim: EventClaim | null,
-    facts?: Facts,
+    putFacts?: Facts,
   ): { gained: number } {
     if (events.length === 0 && claim === null) return { gained: 0 };
     const clean = events.map((event) => this.redact.event(event));
@@ -98,7 +98,7 @@ export class Ingest {
       if (source !== "stream") this.confirm(clean, inserted, source);
       const folded = foldRunEvents(this.db, inserted, keys);
       if (claim) this.cover("event", "", claim);
-      if (facts) this.putFacts(facts);
+      if (putFacts) this.putFactRows(putFacts);
       return { inserted, folded };
     });
     if (done.inserted.length > 0) {
@@ -111,7 +111,7 @@ export class Ingest {
         flowRunIds: done.folded.flowRunIds,
         newestUs: newest(done.inserted),
         eventNames: new Set(done.inserted.map((event) => event.event)),
-        late: source === "stream" ? lateRange(done.inserted) : null,
+        lateRange: source === "stream" ? lateRange(done.inserted) : null,
       });
     }
     return { gained: done.inserted.length };
@@ -135,12 +135,12 @@ export class Ingest {
       const clean = rows.map((row) => this.redact.flowRun(row));
       const serverReadUs = this.toServerUs(readUs);
       const ids = upsertFlowRuns(this.db, clean, readUs, serverReadUs === null ? {} : { serverReadUs });
-      if (missing.length > 0) markFlowRunsDeleted(this.db, missing, this.goneUs(readUs));
+      if (missing.length > 0) markFlowRunsDeleted(this.db, missing, this.deletedAtUs(readUs));
       if (extra.claim) this.cover("flow_run", "", extra.claim);
       return ids;
     });
     const flowRunIds = [...changed, ...missing];
-    if (flowRunIds.length > 0) this.tell(["flow_run"], flowRunIds);
+    if (flowRunIds.length > 0) this.publish(["flow_run"], flowRunIds);
     return flowRunIds.length;
   }
 
@@ -161,12 +161,12 @@ export class Ingest {
     const done = inTransaction(this.db, () => {
       const clean = rows.map((row) => this.redact.taskRun(row));
       const changed = upsertTaskRuns(this.db, clean, readUs, this.toServerUs(readUs)).length;
-      if (missing.length > 0) markTaskRunsDeleted(this.db, missing, this.goneUs(readUs));
+      if (missing.length > 0) markTaskRunsDeleted(this.db, missing, this.deletedAtUs(readUs));
       const whole = reachedUs === null ? [] : this.withAllTaskRows(ofFlowRuns, clean, reachedUs);
       this.coverRuns("task_run", whole, readUs, reachedUs);
       return { changed, isWhole: whole.length === ofFlowRuns.length };
     });
-    if (done.changed + missing.length > 0) this.tell(["task_run"], []);
+    if (done.changed + missing.length > 0) this.publish(["task_run"], []);
     return done.isWhole;
   }
 
@@ -183,7 +183,7 @@ export class Ingest {
       );
       this.coverRuns("log", extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun], readUs, extra.reachedUs ?? null);
     });
-    if (rows.length > 0) this.tell(["log"], extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun]);
+    if (rows.length > 0) this.publish(["log"], extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun]);
   }
 
   /** `whole`: the list was read to its end, so what is missing in it is gone. */
@@ -192,11 +192,11 @@ export class Ingest {
       const clean = rows.map((row) => this.redact.object(row));
       return upsertObjects(this.db, kind, clean, readUs, whole).length;
     });
-    if (changed > 0) this.tell([kind], []);
+    if (changed > 0) this.publish([kind], []);
   }
 
   /** A live answer. Its claim, if it makes one, ends at the server's clock at the start of its reading. */
-  live(batch: LiveBatch, reachedUs: number | null): void {
+  saveLive(batch: LiveBatch, reachedUs: number | null): void {
     switch (batch.kind) {
       case "event": {
         const toUs = Math.min(batch.covered?.toUs ?? 0, reachedUs ?? Number.NEGATIVE_INFINITY);
@@ -234,15 +234,15 @@ export class Ingest {
   }
 
   facts(facts: Facts): void {
-    inTransaction(this.db, () => this.putFacts(facts));
+    inTransaction(this.db, () => this.putFactRows(facts));
   }
 
-  fact<K extends FactKey>(key: K, value: Fact<K> | null): void {
+  putFact<K extends FactKey>(key: K, value: Fact<K> | null): void {
     inTransaction(this.db, () => putFact(this.db, key, value, this.clock.nowUs()));
   }
 
   /** A fact of the engine's own; `drop`: another one that ends with it. */
-  state(key: string, value: unknown, drop?: string): void {
+  putState(key: string, value: unknown, drop?: string): void {
     inTransaction(this.db, () => {
       putStateJson(this.db, key, value, this.clock.nowUs());
       if (drop !== undefined) putStateJson(this.db, drop, null, this.clock.nowUs());
@@ -252,7 +252,8 @@ export class Ingest {
   /** One step of dropping what occurred before a moment. From the first step on nothing before it is claimed or fetched again. */
   drop<T>(beforeUs: number, step: (db: RecordDb) => T): T {
     return inTransaction(this.db, () => {
-      if (beforeUs > keptFromUs(this.db)) putStateJson(this.db, KEPT_FROM, { us: beforeUs }, this.clock.nowUs());
+      if (beforeUs > retentionFloorUs(this.db))
+        putStateJson(this.db, RETENTION_FLOOR_KEY, { us: beforeUs }, this.clock.nowUs());
       return step(this.db);
     });
   }
@@ -272,18 +273,19 @@ export class Ingest {
     const last = events.at(-1);
     const occurredUs = last && parseIsoUs(last.occurred);
     const receivedUs = last && parseIsoUs(last.received);
-    if (occurredUs === undefined || receivedUs === undefined || findStateJson(this.db, CANARY) !== null) return;
-    const canary: CanaryEvent = { id: last?.id ?? "", occurredUs, receivedUs };
-    putStateJson(this.db, CANARY, canary, this.clock.nowUs());
+    if (occurredUs === undefined || receivedUs === undefined || findStateJson(this.db, MARKER_EVENT_KEY) !== null)
+      return;
+    const canary: MarkerEvent = { id: last?.id ?? "", occurredUs, receivedUs };
+    putStateJson(this.db, MARKER_EVENT_KEY, canary, this.clock.nowUs());
   }
 
-  private putFacts(facts: Facts): void {
+  private putFactRows(facts: Facts): void {
     for (const [key, value] of Object.entries(facts)) putFact(this.db, key as FactKey, value, this.clock.nowUs());
   }
 
   /** What was dropped on purpose while a walk was under way must not be claimed by it. */
   private cover(kind: "event" | "flow_run", scope: string, claim: EventClaim): void {
-    const fromUs = Math.ceil(Math.max(claim.fromUs, keptFromUs(this.db)));
+    const fromUs = Math.ceil(Math.max(claim.fromUs, retentionFloorUs(this.db)));
     const toUs = Math.floor(claim.toUs);
     const isWhole = fromUs === claim.fromUs && toUs === claim.toUs;
     addCoverage(this.db, kind, scope, {
@@ -314,12 +316,12 @@ export class Ingest {
   }
 
   /** State times are the server's, readings ours: the later of both clocks, or a server ahead of us keeps its dead alive. */
-  private goneUs(readUs: number): number {
+  private deletedAtUs(readUs: number): number {
     return Math.floor(Math.max(readUs, this.toServerUs(readUs) ?? readUs));
   }
 
-  private tell(kinds: readonly string[], flowRunIds: readonly string[]): void {
-    this.onCommit({ kinds, flowRunIds, newestUs: null, eventNames: NO_NAMES, late: null });
+  private publish(kinds: readonly string[], flowRunIds: readonly string[]): void {
+    this.onCommit({ kinds, flowRunIds, newestUs: null, eventNames: NO_NAMES, lateRange: null });
   }
 }
 

@@ -1,9 +1,13 @@
-/** State key of the event that tells whether the server's database is still the one that we know; see canary.ts. */
-export const CANARY = "canary.event";
+/**
+ * State key of the marker event; see `verification/reset-detection.ts`. Records in use hold this value, so it stays although
+ * the name in the code has changed: without the marker a reset of the server would go unnoticed.
+ */
+export const MARKER_EVENT_KEY = "canary.event";
 
-export interface CanaryEvent {
+/** A confirmed event: when the server no longer has it, its database was reset or restored. */
+export interface MarkerEvent {
   readonly id: string;
   readonly occurredUs: number;
-  /** When the server took it: senders repeat events to a server that lost them, but not with this stamp. */
+  /** When the server received it. A sender may send an event again to a server that lost it, but then with a later stamp. */
   readonly receivedUs: number;
 }

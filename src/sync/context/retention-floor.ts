@@ -1,10 +1,13 @@
 import type { RecordDb } from "../../store/database.ts";
 import { findStateJson } from "../../store/sync-state.ts";
 
-/** State key: events that occurred before this were dropped from the record on purpose, and are not fetched again. */
-export const KEPT_FROM = "retention.kept-from";
+/**
+ * State key of the retention floor: events that occurred before it were dropped from the record on purpose, and are not fetched
+ * again. Records in use hold this value, so it stays although the name in the code has changed.
+ */
+export const RETENTION_FLOOR_KEY = "retention.kept-from";
 
-/** Microseconds, server's clock; minus infinity when nothing was ever dropped. */
-export function keptFromUs(db: RecordDb): number {
-  return (findStateJson(db, KEPT_FROM) as { us: number } | null)?.us ?? Number.NEGATIVE_INFINITY;
+/** Microseconds, server clock; minus infinity when nothing was ever dropped. */
+export function retentionFloorUs(db: RecordDb): number {
+  return (findStateJson(db, RETENTION_FLOOR_KEY) as { us: number } | null)?.us ?? Number.NEGATIVE_INFINITY;
 }

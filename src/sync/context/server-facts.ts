@@ -10,14 +10,14 @@ export function assumedFacts(isCloud: boolean): ServerFacts {
 }
 
 /** Events of this time are taken for kept while the server's retention cannot be learnt. */
-const UNTOLD_US = DAY_US;
+const UNKNOWN_RETENTION_US = DAY_US;
 
 /**
  * Asks for version and retention, and notes them in the record. A server that does not tell (Cloud, older versions, no right
  * to) leaves standing what it told before, or the assumption. Answers false when this one route fails, as behind a gateway that
  * keeps `/admin` for itself: ask again soon. Throws AppError when Prefect does not answer.
  */
-export async function learnServer(ctx: EngineContext, signal: AbortSignal): Promise<boolean> {
+export async function refreshServerFacts(ctx: EngineContext, signal: AbortSignal): Promise<boolean> {
   const { server, requests } = ctx;
   const known = findFact(ctx.db, "instance");
   if (known?.retentionUs != null) server.retentionUs = known.retentionUs;
@@ -38,9 +38,9 @@ export async function learnServer(ctx: EngineContext, signal: AbortSignal): Prom
   }
   if (!isTold && known?.retentionUs == null && server.retentionUs !== null) {
     // What is kept for less than the assumption must not be claimed.
-    server.retentionUs = Math.min(server.retentionUs, UNTOLD_US);
+    server.retentionUs = Math.min(server.retentionUs, UNKNOWN_RETENTION_US);
   }
-  ctx.ingest.fact("instance", {
+  ctx.ingest.putFact("instance", {
     url: requests.api.url,
     version: server.version,
     retentionUs: isTold ? server.retentionUs : (known?.retentionUs ?? null),

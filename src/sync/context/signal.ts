@@ -1,18 +1,18 @@
 import type { Clock } from "../../lib/clock.ts";
 
 /** A bell for one sleeper: `wait` ends early when it is rung, also when it was rung since the last wait. */
-export class Wake {
-  private isRung = false;
+export class Signal {
+  private isNotified = false;
   private finish: (() => void) | undefined;
 
-  ring(): void {
-    this.isRung = true;
+  notify(): void {
+    this.isNotified = true;
     this.finish?.();
   }
 
   /** Resolves after `ms`, when rung, or when `signal` aborts, whichever is first. Never rejects. */
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.isRung && !signal.aborted && ms > 0) {
+    if (!this.isNotified && !signal.aborted && ms > 0) {
       const timer = new AbortController();
       const rung = new Promise<void>((resolve) => {
         this.finish = resolve;
@@ -24,6 +24,6 @@ export class Wake {
       this.finish = undefined;
       timer.abort();
     }
-    this.isRung = false;
+    this.isNotified = false;
   }
 }

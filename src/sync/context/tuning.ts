@@ -17,7 +17,7 @@ export interface Tuning {
   readonly burstEvents: number;
   readonly burstMs: number;
   /** Events streamed but not written yet (the disk is full) that are kept in memory. */
-  readonly heldEvents: number;
+  readonly maxPendingEvents: number;
   readonly heartbeatMs: number;
   /** Waiting time after a failure: doubling from the first to the second. */
   readonly retryFirstMs: number;
@@ -25,7 +25,7 @@ export interface Tuning {
   /** Between two attempts of a socket at least. */
   readonly dialMs: number;
   /** A socket that Prefect refuses for good (credentials, filter) is tried again after this. */
-  readonly refusedDialMs: number;
+  readonly rejectedDialMs: number;
   /** Followers ask this often for the leader's lock. */
   readonly leaderPollMs: number;
   /** Requests per minute for what nobody waits for, while nothing happens. */
@@ -39,12 +39,12 @@ export const TUNING: Tuning = {
   batchMs: 250,
   burstEvents: 200,
   burstMs: 500,
-  heldEvents: 20_000,
+  maxPendingEvents: 20_000,
   heartbeatMs: 2_000,
   retryFirstMs: 1_000,
   retryMaxMs: 8_000,
   dialMs: 5_000,
-  refusedDialMs: 60_000,
+  rejectedDialMs: 60_000,
   leaderPollMs: 1_000,
   idlePerMinute: 0.9,
 };

@@ -4,7 +4,7 @@ import { gapsIn, type TimeRange } from "../../model/freshness.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import { setFilling } from "../../store/database.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
-import { keptFromUs } from "../context/retention-floor.ts";
+import { retentionFloorUs } from "../context/retention-floor.ts";
 import { storeWalk } from "../walks/store-walk.ts";
 
 /** Pages of WAL before a checkpoint: fewer, longer ones while history is filled. */
@@ -50,7 +50,7 @@ export class Backfill {
     const covered = coveredRanges(db, "event", "");
     const last = covered.at(-1);
     if (!last) return [];
-    const fromUs = Math.ceil(Math.max(goalUs, horizonUs(this.ctx), keptFromUs(db)));
+    const fromUs = Math.ceil(Math.max(goalUs, horizonUs(this.ctx), retentionFloorUs(db)));
     return gapsIn({ fromUs, toUs: last.toUs }, covered).filter(
       (gap) => gap.fromUs > fromUs || gap.toUs - fromUs > EDGE_US,
     );

@@ -2,7 +2,7 @@ import { DAY_US, MINUTE_US, SECOND_US } from "../../lib/time.ts";
 import { coverageEnd } from "../../store/coverage.ts";
 import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
-import { keptFromUs } from "../context/retention-floor.ts";
+import { retentionFloorUs } from "../context/retention-floor.ts";
 import { verifyRange } from "../verification/verify.ts";
 import { storeWalk } from "../walks/store-walk.ts";
 
@@ -19,7 +19,7 @@ export interface CatchUpResult {
   /** How far the record is complete now (server's clock); null when that could not be said. */
   readonly throughUs: number | null;
   /** Whether it began anew, so that there may be a hole to fill. */
-  readonly isFresh: boolean;
+  readonly leavesGap: boolean;
 }
 
 /**
@@ -27,11 +27,11 @@ export interface CatchUpResult {
  * at the start of this reading. Throws AppError.
  */
 export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<CatchUpResult> {
-  const nowUs = Math.floor(ctx.serverClock.guessUs());
+  const nowUs = Math.floor(ctx.serverClock.estimateUs());
   const overlapUs = ctx.settings.overlapMs * 1000;
   const coveredUs = coverageEnd(ctx.db, "event", "");
   const endUs = Math.min(coveredUs ?? nowUs, nowUs);
-  const floorUs = Math.ceil(Math.max(horizonUs(ctx), keptFromUs(ctx.db)));
+  const floorUs = Math.ceil(Math.max(horizonUs(ctx), retentionFloorUs(ctx.db)));
   // After a long absence the newest part comes at once, and backfill sees a gap. What was stored late just before the absence
   // lies outside of that gap: it is looked at here, and first, because afterwards nobody knows where the absence began.
   const nearUs = nowUs - Math.max(LONGEST_US, overlapUs);
@@ -53,5 +53,5 @@ export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<
     facts: (throughUs, mark) => ({ catchup: { throughUs, atUs: mark.atUs } }),
   });
   const throughUs = walk.claimedToUs;
-  return { gained: gained + walk.gained, throughUs, isFresh: coveredUs === null || after.fromUs > coveredUs };
+  return { gained: gained + walk.gained, throughUs, leavesGap: coveredUs === null || after.fromUs > coveredUs };
 }

@@ -2,8 +2,8 @@ import { type AppError, toAppError } from "../../errors.ts";
 import { DAY_US, formatIsoUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EngineContext } from "../context/engine-context.ts";
-import { Wake } from "../context/signal.ts";
-import { dueInMs, FIRST_STATE, nextStreamState, type StreamEvent, type StreamState } from "./stream-state.ts";
+import { Signal } from "../context/signal.ts";
+import { dueInMs, INITIAL_STREAM_STATE, nextStreamState, type StreamEvent, type StreamState } from "./stream-state.ts";
 
 /** Events of one transaction at most, when many have piled up. */
 const LARGEST_BATCH = 1_000;
@@ -11,9 +11,9 @@ const FOREVER_MS = 3_600_000;
 
 export interface FeedHooks {
   /** The socket may have missed something. */
-  onDoubt(why: "connected" | "lost" | "burst"): void;
+  onPossibleGap(why: "connected" | "lost" | "burst"): void;
   /** Its state changed. */
-  onTurn(): void;
+  onStateChange(): void;
   /** A batch could not be stored; it is kept and tried again. */
   onFailure(error: AppError): void;
   onStored(): void;
@@ -27,12 +27,12 @@ export interface FeedHooks {
 export class EventFeed {
   private readonly ctx: EngineContext;
   private readonly hooks: FeedHooks;
-  private readonly arrived = new Wake();
-  private readonly full = new Wake();
+  private readonly arrived = new Signal();
+  private readonly full = new Signal();
   private pending: PrefectEvent[] = [];
   private arrivals: { atMs: number; count: number }[] = [];
   private burstMs = Number.NEGATIVE_INFINITY;
-  private current: StreamState = FIRST_STATE;
+  private current: StreamState = INITIAL_STREAM_STATE;
 
   constructor(ctx: EngineContext, hooks: FeedHooks) {
     this.ctx = ctx;
@@ -52,9 +52,9 @@ export class EventFeed {
       if (waitMs > 0) await clock.sleep(waitMs, signal);
       if (signal.aborted) break;
       if (dueInMs(this.current, clock.nowMs()) > 0) continue;
-      if (this.turn("due").includes("dial")) this.turn(await this.connection(signal));
+      if (this.transition("due").includes("dial")) this.transition(await this.connect(signal));
     }
-    this.turn("stop");
+    this.transition("stop");
   }
 
   /** Stores what arrived, soon after it arrived, until `signal` aborts. Never throws. */
@@ -69,7 +69,7 @@ export class EventFeed {
   }
 
   /** One connection from dial to end; answers how it ended. */
-  private async connection(signal: AbortSignal): Promise<StreamEvent> {
+  private async connect(signal: AbortSignal): Promise<StreamEvent> {
     const { api } = this.ctx.requests;
     const nowUs = this.ctx.clock.nowUs();
     // The server raises `since` to 15 minutes ago on its own clock; `until` is checked for live events too.
@@ -82,22 +82,22 @@ export class EventFeed {
       try {
         await stream.ready;
         if (signal.aborted) return "stop";
-        this.ctx.contact.answered();
-        this.turn("accepted");
+        this.ctx.connectivity.answered();
+        this.transition("accepted");
         for await (const events of stream) {
-          this.ctx.contact.answered();
+          this.ctx.connectivity.answered();
           this.push(events);
         }
       } finally {
         stream.close();
       }
     } catch (error) {
-      if (isBarred(toAppError(error))) return "barred";
+      if (isRejection(toAppError(error))) return "rejected";
     } finally {
       signal.removeEventListener("abort", stop);
     }
     if (signal.aborted) return "stop";
-    return this.ctx.contact.isReachable ? "lost" : "unreachable";
+    return this.ctx.connectivity.isReachable ? "lost" : "unreachable";
   }
 
   private push(events: readonly PrefectEvent[]): void {
@@ -105,9 +105,10 @@ export class EventFeed {
     const wasEmpty = this.pending.length === 0;
     for (const event of events) this.pending.push(event);
     // What is dropped here, and is stored by the server, comes back by catch-up.
-    if (this.pending.length > tuning.heldEvents) this.pending.splice(0, this.pending.length - tuning.heldEvents);
-    if (wasEmpty && this.pending.length > 0) this.arrived.ring();
-    if (this.pending.length >= tuning.batchEvents) this.full.ring();
+    if (this.pending.length > tuning.maxPendingEvents)
+      this.pending.splice(0, this.pending.length - tuning.maxPendingEvents);
+    if (wasEmpty && this.pending.length > 0) this.arrived.notify();
+    if (this.pending.length >= tuning.batchEvents) this.full.notify();
     this.watchBurst(events.length);
   }
 
@@ -119,7 +120,7 @@ export class EventFeed {
     const recent = this.arrivals.reduce((sum, one) => sum + one.count, 0);
     if (recent <= tuning.burstEvents || Math.abs(nowMs - this.burstMs) < tuning.burstMs) return;
     this.burstMs = nowMs;
-    this.hooks.onDoubt("burst");
+    this.hooks.onPossibleGap("burst");
   }
 
   /** False when the events are still held because they could not be stored. */
@@ -139,19 +140,24 @@ export class EventFeed {
     return true;
   }
 
-  private turn(event: StreamEvent): readonly string[] {
+  private transition(event: StreamEvent): readonly string[] {
     const { clock, tuning, random } = this.ctx;
-    const context = { nowMs: clock.nowMs(), chance: random(), dialMs: tuning.dialMs, barredMs: tuning.refusedDialMs };
+    const context = {
+      nowMs: clock.nowMs(),
+      random: random(),
+      dialMs: tuning.dialMs,
+      rejectedMs: tuning.rejectedDialMs,
+    };
     const step = nextStreamState(this.current, event, context);
     const changed = step.state.name !== this.current.name;
     this.current = step.state;
-    if (changed) this.hooks.onTurn();
-    if (step.effects.includes("catch-up")) this.hooks.onDoubt(step.state.name === "open" ? "connected" : "lost");
+    if (changed) this.hooks.onStateChange();
+    if (step.effects.includes("catch-up")) this.hooks.onPossibleGap(step.state.name === "open" ? "connected" : "lost");
     return step.effects;
   }
 }
 
 /** Credentials or filter were refused: dialling again soon would end the same way. */
-function isBarred(error: AppError): boolean {
+function isRejection(error: AppError): boolean {
   return error.code === "unauthorized" || error.code === "invalid_input" || error.code === "invalid_config";
 }

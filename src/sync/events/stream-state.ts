@@ -10,7 +10,7 @@ export type StreamState =
   /** Prefect answers requests but no socket comes about (a proxy): polling carries the load, attempts go on. */
   | { readonly name: "refused"; readonly dialAtMs: number; readonly dialledMs: number; readonly refusals: number }
   /** Prefect closed with 1008 or 1002: credentials or filter do not suit it. Seldom tried again. */
-  | { readonly name: "barred"; readonly dialAtMs: number; readonly dialledMs: number }
+  | { readonly name: "rejected"; readonly dialAtMs: number; readonly dialledMs: number }
   | { readonly name: "off" };
 
 export type StreamEvent =
@@ -23,7 +23,7 @@ export type StreamEvent =
   /** The same, and Prefect does not answer requests either. */
   | "unreachable"
   /** Closed for good. */
-  | "barred"
+  | "rejected"
   | "stop";
 
 /** `catch-up`: whatever the socket did not deliver is to be asked over REST. */
@@ -37,14 +37,14 @@ export interface StreamStep {
 export interface StreamContext {
   readonly nowMs: number;
   /** 0..1 */
-  readonly chance: number;
+  readonly random: number;
   /** Attempts lie at least this far apart, and at most twice as far. */
   readonly dialMs: number;
-  /** Time between attempts once barred. */
-  readonly barredMs: number;
+  /** Time between attempts once rejected. */
+  readonly rejectedMs: number;
 }
 
-export const FIRST_STATE: StreamState = {
+export const INITIAL_STREAM_STATE: StreamState = {
   name: "waiting",
   dialAtMs: 0,
   dialledMs: Number.NEGATIVE_INFINITY,
@@ -62,16 +62,16 @@ const stay = (state: StreamState): StreamStep => ({ state, effects: [] });
 const stop = (): StreamStep => ({ state: { name: "off" }, effects: [] });
 const hangUp = (): StreamStep => ({ state: { name: "off" }, effects: ["hang-up"] });
 
-const dial = (state: Named<"waiting" | "refused" | "barred">, context: StreamContext): StreamStep => ({
+const dial = (state: Named<"waiting" | "refused" | "rejected">, context: StreamContext): StreamStep => ({
   state: { name: "connecting", dialledMs: context.nowMs, refusals: "refusals" in state ? state.refusals : 0 },
   effects: ["dial"],
 });
 
 /** After a failed attempt: between one and two times `dialMs` later, so that nothing waits above 10 s. */
-const later = (context: StreamContext): number => context.nowMs + context.dialMs * (1 + context.chance);
+const later = (context: StreamContext): number => context.nowMs + context.dialMs * (1 + context.random);
 
-const bar = (state: Named<"connecting" | "open">, context: StreamContext): StreamStep => ({
-  state: { name: "barred", dialAtMs: context.nowMs + context.barredMs, dialledMs: state.dialledMs },
+const reject = (state: Named<"connecting" | "open">, context: StreamContext): StreamStep => ({
+  state: { name: "rejected", dialAtMs: context.nowMs + context.rejectedMs, dialledMs: state.dialledMs },
   effects: state.name === "open" ? ["catch-up"] : [],
 });
 
@@ -94,7 +94,7 @@ const refuse = (state: Named<"connecting">, context: StreamContext): StreamStep 
 };
 
 const TABLE: Table = {
-  waiting: { due: dial, accepted: stay, lost: stay, unreachable: stay, barred: stay, stop },
+  waiting: { due: dial, accepted: stay, lost: stay, unreachable: stay, rejected: stay, stop },
   connecting: {
     due: stay,
     accepted: (state, { nowMs }) => ({
@@ -106,13 +106,13 @@ const TABLE: Table = {
       state: { name: "waiting", dialAtMs: later(context), dialledMs: state.dialledMs, refusals: 0 },
       effects: [],
     }),
-    barred: bar,
+    rejected: reject,
     stop: hangUp,
   },
-  open: { due: stay, accepted: stay, lost: reopen, unreachable: reopen, barred: bar, stop: hangUp },
-  refused: { due: dial, accepted: stay, lost: stay, unreachable: stay, barred: stay, stop },
-  barred: { due: dial, accepted: stay, lost: stay, unreachable: stay, barred: stay, stop },
-  off: { due: stay, accepted: stay, lost: stay, unreachable: stay, barred: stay, stop: stay },
+  open: { due: stay, accepted: stay, lost: reopen, unreachable: reopen, rejected: reject, stop: hangUp },
+  refused: { due: dial, accepted: stay, lost: stay, unreachable: stay, rejected: stay, stop },
+  rejected: { due: dial, accepted: stay, lost: stay, unreachable: stay, rejected: stay, stop },
+  off: { due: stay, accepted: stay, lost: stay, unreachable: stay, rejected: stay, stop: stay },
 };
 
 /** The next state and what to do. */
@@ -134,7 +134,7 @@ export function shownState(state: StreamState): "off" | "connecting" | "open" | 
     case "connecting":
       return "connecting";
     case "refused":
-    case "barred":
+    case "rejected":
       return "refused";
     default:
       return state.name;

@@ -20,7 +20,7 @@ const LOG_READINGS_US = [10 * MINUTE_US, 60 * SECOND_US, FIRST_US];
 /** What is known of the server's clock is a little behind it. */
 const SLACK_US = 3 * SECOND_US;
 /** Rows of task runs that lag their events are asked for again this much later. */
-export const LAGGING_MS = 30_000;
+export const LATE_ROWS_RETRY_MS = 30_000;
 /** A run whose logs could not be read is not tried again before this, so that the others have their turn. */
 const UNREADABLE_MS = 600_000;
 /** Flow runs whose task runs are read together. */
@@ -30,30 +30,33 @@ const FAR_FUTURE_US = Number.MAX_SAFE_INTEGER;
 export class EndedRuns {
   private readonly ctx: EngineContext;
   /** Runs that ended before this have been looked at. */
-  private doneUs: Record<"task_run" | "log", number> = { task_run: 0, log: 0 };
+  private checkedBeforeUs: Record<"task_run" | "log", number> = { task_run: 0, log: 0 };
   /** Runs whose logs could not be read, and when (our clock). */
   private readonly unreadable = new Map<string, number>();
   /** When task runs are read again (our clock, milliseconds); null: nothing lags. */
-  private againMs: number | null = null;
+  private retryAtMs: number | null = null;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
   }
 
   /** A run ended then (server's clock): everything since has to be looked at again. */
-  note(endUs: number): void {
-    this.doneUs = { task_run: Math.min(this.doneUs.task_run, endUs), log: Math.min(this.doneUs.log, endUs) };
+  runEnded(endUs: number): void {
+    this.checkedBeforeUs = {
+      task_run: Math.min(this.checkedBeforeUs.task_run, endUs),
+      log: Math.min(this.checkedBeforeUs.log, endUs),
+    };
   }
 
   /** Rows of task runs lag their events: there is more to read in half a minute. */
-  get isWaiting(): boolean {
-    return this.againMs !== null;
+  get isRetryPending(): boolean {
+    return this.retryAtMs !== null;
   }
 
   /** Reads task runs of some ended flow runs. False when none is left for now, or what was read does not count as whole. */
-  async taskRuns(priority: Priority, signal: AbortSignal): Promise<boolean> {
-    if (this.againMs !== null && this.ctx.clock.nowMs() < this.againMs) return false;
-    this.againMs = null;
+  async readTaskRuns(priority: Priority, signal: AbortSignal): Promise<boolean> {
+    if (this.retryAtMs !== null && this.ctx.clock.nowMs() < this.retryAtMs) return false;
+    this.retryAtMs = null;
     const ended = this.due("task_run", FIRST_US, FIRST_US, TOGETHER);
     if (ended.length === 0) return false;
     const mark = this.ctx.serverClock.mark();
@@ -72,19 +75,19 @@ export class EndedRuns {
     }
     const reachedUs = mark.reachedUs();
     const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, reachedUs });
-    if (!isWhole && reachedUs !== null) this.againMs = this.ctx.clock.nowMs() + LAGGING_MS;
+    if (!isWhole && reachedUs !== null) this.retryAtMs = this.ctx.clock.nowMs() + LATE_ROWS_RETRY_MS;
     return isWhole && ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_US));
   }
 
   /** Reads the logs of one failed or crashed run: soon after its end, when late lines must have come, and when the last ones have. */
-  async logs(priority: Priority, signal: AbortSignal): Promise<boolean> {
+  async readLogs(priority: Priority, signal: AbortSignal): Promise<boolean> {
     const nowMs = this.ctx.clock.nowMs();
     for (const [id, atMs] of this.unreadable) if (nowMs - atMs > UNREADABLE_MS) this.unreadable.delete(id);
     for (const settleUs of LOG_READINGS_US) {
       const due = this.due("log", settleUs, settleUs, 1 + this.unreadable.size);
       const run = due.find((one) => !this.unreadable.has(one.id));
       if (!run) continue;
-      const reachedUs = await this.readLogs(run.id, priority, signal).catch((error: unknown) => {
+      const reachedUs = await this.readLogsOf(run.id, priority, signal).catch((error: unknown) => {
         this.unreadable.set(run.id, nowMs);
         throw error;
       });
@@ -94,9 +97,9 @@ export class EndedRuns {
   }
 
   /** Milliseconds until the logs of the run that failed last may be read; 0 when they may be already. */
-  get youngMs(): number {
+  get logsReadableInMs(): number {
     const readableUs = newestRunEnd(this.ctx.db, true) + FIRST_US + SLACK_US;
-    const waitMs = (readableUs - this.ctx.serverClock.guessUs()) / 1000;
+    const waitMs = (readableUs - this.ctx.serverClock.estimateUs()) / 1000;
     return Math.min((FIRST_US + SLACK_US) / 1000, Math.max(0, Math.ceil(waitMs)));
   }
 
@@ -106,17 +109,17 @@ export class EndedRuns {
     settleUs: number,
     limit: number,
   ): { id: string; endUs: number }[] {
-    const toUs = Math.floor(this.ctx.serverClock.guessUs()) - afterUs - SLACK_US;
-    const fromUs = this.doneUs[kind];
+    const toUs = Math.floor(this.ctx.serverClock.estimateUs()) - afterUs - SLACK_US;
+    const fromUs = this.checkedBeforeUs[kind];
     const failedOnly = kind === "log";
     if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db, failedOnly)) return [];
     const found = findEndedRunsWithout(this.ctx.db, { kind, failedOnly, fromUs, toUs, settleUs, limit });
     const isFinal = settleUs === (failedOnly ? LOG_READINGS_US[0] : FIRST_US);
-    if (found.length === 0 && isFinal) this.doneUs[kind] = Math.max(fromUs, toUs + 1);
+    if (found.length === 0 && isFinal) this.checkedBeforeUs[kind] = Math.max(fromUs, toUs + 1);
     return found;
   }
 
-  private async readLogs(flowRunId: string, priority: Priority, signal: AbortSignal): Promise<number | null> {
+  private async readLogsOf(flowRunId: string, priority: Priority, signal: AbortSignal): Promise<number | null> {
     const mark = this.ctx.serverClock.mark();
     const rows: Log[] = [];
     const { rowPage } = this.ctx.tuning;

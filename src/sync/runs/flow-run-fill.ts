@@ -4,7 +4,7 @@ import { gapsIn } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import type { EngineContext } from "../context/engine-context.ts";
-import { keptFromUs } from "../context/retention-floor.ts";
+import { retentionFloorUs } from "../context/retention-floor.ts";
 import type { Priority } from "../server/request-budget.ts";
 import { walkRows } from "../walks/row-walk.ts";
 
@@ -23,9 +23,9 @@ export interface FillOptions {
  * first. Each transaction claims what it has proven, so that an interruption costs little.
  */
 export async function fillFlowRuns(ctx: EngineContext, options: FillOptions): Promise<void> {
-  const nowUs = Math.floor(ctx.serverClock.guessUs());
+  const nowUs = Math.floor(ctx.serverClock.estimateUs());
   const endUs = Math.min(coverageEnd(ctx.db, "flow_run", "") ?? nowUs - DAY_US, nowUs);
-  const goalUs = Math.ceil(Math.max(options.goalUs, keptFromUs(ctx.db)));
+  const goalUs = Math.ceil(Math.max(options.goalUs, retentionFloorUs(ctx.db)));
   await walkFlowRuns(ctx, { fromUs: Math.max(goalUs, endUs - OVERLAP_US), toUs: nowUs }, options);
   const covered = coveredRanges(ctx.db, "flow_run", "");
   const last = covered.at(-1);

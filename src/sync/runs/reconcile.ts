@@ -18,7 +18,7 @@ import {
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
-import { Canary } from "../verification/reset-detection.ts";
+import { ResetDetector } from "../verification/reset-detection.ts";
 
 /**
  * Events are published before the row is committed, for which the server waits up to a minute on SQLite (`busy_timeout`).
@@ -36,7 +36,7 @@ export class Reconciler {
   /** Parents of subflows that Prefect does not know; asked once. */
   private readonly unknownParents = new Set<string>();
   /** Since when (our clock) Prefect does not show runs that may be too young for it. */
-  private readonly missedUs = new Map<string, number>();
+  private readonly missingSinceUs = new Map<string, number>();
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
@@ -46,7 +46,7 @@ export class Reconciler {
    * Asks Prefect for the runs whose events are newer than their row. True while more are waiting; a run that Prefect shows
    * no newer than before waits for the next call.
    */
-  async dirtyRuns(signal: AbortSignal): Promise<boolean> {
+  async readChangedRuns(signal: AbortSignal): Promise<boolean> {
     const { rowPage } = this.ctx.tuning;
     const ids = findRunsToReconcile(this.ctx.db, rowPage);
     if (ids.length === 0) return false;
@@ -55,27 +55,27 @@ export class Reconciler {
   }
 
   /** Runs that are not over, as far as Prefect was not asked since `readBeforeUs`: some may be gone or have moved silently. */
-  async unfinishedRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
-    const expectedBeforeUs = Math.floor(this.ctx.serverClock.guessUs());
+  async readUnfinishedRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
+    const expectedBeforeUs = Math.floor(this.ctx.serverClock.estimateUs());
     const ids = findUnfinishedRuns(this.ctx.db, { limit: this.ctx.tuning.rowPage, readBeforeUs, expectedBeforeUs });
     if (ids.length > 0) await this.readRuns(ids, priority, signal);
   }
 
   /** Runs that are over, as far as Prefect was not asked since `readBeforeUs`: nobody tells when one is deleted. */
-  async endedRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
+  async readEndedRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
     const ids = findEndedRuns(this.ctx.db, { limit: this.ctx.tuning.rowPage, readBeforeUs });
     if (ids.length === 0) return;
-    const { rows, missing, atUs } = await this.askFor(ids, priority, signal);
+    const { rows, missing, atUs } = await this.findMissing(ids, priority, signal);
     // A server that knows none of them may have another database, which has deleted nothing.
-    const isSame = rows.length > 0 || (await new Canary(this.ctx).isAlive(priority, signal));
+    const isSame = rows.length > 0 || (await new ResetDetector(this.ctx).isSameDatabase(priority, signal));
     if (isSame) this.ctx.ingest.flowRuns(rows, atUs, { missing });
   }
 
   /** The plans that Prefect has, soonest first; plans that it has no more are marked deleted. */
-  async plannedRuns(priority: Priority, signal: AbortSignal): Promise<void> {
+  async readPlannedRuns(priority: Priority, signal: AbortSignal): Promise<void> {
     const { rowPage } = this.ctx.tuning;
     const readUs = this.ctx.clock.nowUs();
-    const fromUs = Math.floor(this.ctx.serverClock.guessUs());
+    const fromUs = Math.floor(this.ctx.serverClock.estimateUs());
     let untilUs = Number.MAX_SAFE_INTEGER;
     for (let page = 0; page < PLAN_PAGES; page += 1) {
       const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
@@ -99,9 +99,9 @@ export class Reconciler {
   }
 
   /** Task runs that look unfinished though their flow run is over, and the stand-ins of subflows, which have no events. */
-  async quietTaskRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
+  async readQuietTaskRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
     const { db, serverClock, tuning } = this.ctx;
-    const idleSinceUs = Math.floor(serverClock.guessUs() - IDLE_TASK_US);
+    const idleSinceUs = Math.floor(serverClock.estimateUs() - IDLE_TASK_US);
     const unfinished = findUnfinishedTaskRuns(db, { limit: tuning.rowPage, readBeforeUs, idleSinceUs });
     const parents = findMissingParentTaskRuns(db, tuning.rowPage + this.unknownParents.size).filter(
       (id) => !this.unknownParents.has(id),
@@ -125,11 +125,11 @@ export class Reconciler {
 
   /** Reads runs by id; those that Prefect does not know are marked deleted. Answers how many rows changed. */
   private async readRuns(ids: readonly string[], priority: Priority, signal: AbortSignal): Promise<number> {
-    const { rows, missing, atUs } = await this.askFor(ids, priority, signal);
+    const { rows, missing, atUs } = await this.findMissing(ids, priority, signal);
     return this.ctx.ingest.flowRuns(rows, atUs, { missing });
   }
 
-  private async askFor(
+  private async findMissing(
     ids: readonly string[],
     priority: Priority,
     signal: AbortSignal,
@@ -159,14 +159,14 @@ export class Reconciler {
     latestUs: number,
   ): boolean {
     if (found.has(id) || row?.read_us != null) {
-      this.missedUs.delete(id);
+      this.missingSinceUs.delete(id);
       return !found.has(id);
     }
     const reachedUs = mark.reachedUs();
-    const missedUs = this.missedUs.get(id) ?? mark.atUs;
+    const missedUs = this.missingSinceUs.get(id) ?? mark.atUs;
     const isLong = reachedUs === null ? mark.atUs - missedUs >= latestUs : reachedUs - (row?.state_us ?? 0) >= latestUs;
-    if (isLong) this.missedUs.delete(id);
-    else this.missedUs.set(id, missedUs);
+    if (isLong) this.missingSinceUs.delete(id);
+    else this.missingSinceUs.set(id, missedUs);
     return isLong;
   }
 }

@@ -5,15 +5,15 @@ import { findRunsToReconcile, readFlowRunRow } from "../../store/runs/flow-runs.
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Commit } from "../context/ingest.ts";
 import type { Loop } from "../context/loop.ts";
-import { Wake } from "../context/signal.ts";
-import { EndedRuns, LAGGING_MS } from "./ended-runs.ts";
+import { Signal } from "../context/signal.ts";
+import { EndedRuns, LATE_ROWS_RETRY_MS } from "./ended-runs.ts";
 import { fillFlowRuns } from "./flow-run-fill.ts";
 import { Reconciler } from "./reconcile.ts";
 
 /** Events of one change come together: their runs are asked for once, this much later. */
 const GATHER_MS = 700;
 /** A run whose row Prefect does not show as new as its event yet. */
-const AGAIN_MS = 5_000;
+const CHANGED_RETRY_MS = 5_000;
 /** Rounds over everything that changes without an event: with a client present, while something happens, and otherwise. */
 const ROUND_MS = { touched: 15_000, busy: 30_000, quiet: 300_000 };
 const BUSY_MS = 120_000;
@@ -28,115 +28,116 @@ const LINGERING_MS = 630_000;
 const ENDED_MS = 3_000;
 const FOREVER_MS = 3_600_000;
 
-export class RunsKeeper {
+export class RunSync {
   private readonly ctx: EngineContext;
   private readonly goalUs: () => number;
-  private readonly isTouched: () => boolean;
+  private readonly isClientActive: () => boolean;
   private readonly reconciler: Reconciler;
   private readonly ended: EndedRuns;
-  private readonly changed = new Wake();
-  private readonly rounds = new Wake();
-  private readonly endings = new Wake();
+  private readonly changed = new Signal();
+  private readonly rounds = new Signal();
+  private readonly endings = new Signal();
   private roundMs = Number.NEGATIVE_INFINITY;
   private changedMs = Number.NEGATIVE_INFINITY;
   private endedMs = Number.NEGATIVE_INFINITY;
   private lookedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(ctx: EngineContext, options: { goalUs: () => number; isTouched: () => boolean }) {
+  constructor(ctx: EngineContext, options: { goalUs: () => number; isClientActive: () => boolean }) {
     this.ctx = ctx;
     this.goalUs = options.goalUs;
-    this.isTouched = options.isTouched;
+    this.isClientActive = options.isClientActive;
     this.reconciler = new Reconciler(ctx);
     this.ended = new EndedRuns(ctx);
   }
 
   get loops(): Loop[] {
     return [
-      { name: "changed runs", wake: this.changed, step: (signal) => this.changedTurn(signal) },
-      { name: "runs in rounds", wake: this.rounds, step: (signal) => this.roundTurn(signal) },
-      { name: "ended runs", wake: this.endings, step: (signal) => this.endedTurn(signal) },
+      { name: "changed runs", workReady: this.changed, iterate: (signal) => this.changedIteration(signal) },
+      { name: "run rounds", workReady: this.rounds, iterate: (signal) => this.roundIteration(signal) },
+      { name: "ended runs", workReady: this.endings, iterate: (signal) => this.endedIteration(signal) },
     ];
   }
 
-  note(commit: Commit): void {
+  eventsStored(commit: Commit): void {
     if (commit.flowRunIds.length === 0 || !commit.kinds.includes("flow_run")) return;
     this.changedMs = this.ctx.clock.nowMs();
-    this.changed.ring();
+    this.changed.notify();
     for (const id of commit.flowRunIds) {
       const row = readFlowRunRow(this.ctx.db, id);
       if (row === null || row.state_us === null || !isTerminal(row.state_type)) continue;
-      this.ended.note(row.state_us);
+      this.ended.runEnded(row.state_us);
       this.endedMs = this.changedMs;
-      this.endings.ring();
+      this.endings.notify();
     }
   }
 
   /** A client came. */
-  touch(): void {
-    this.rounds.ring();
+  clientArrived(): void {
+    this.rounds.notify();
   }
 
-  private async changedTurn(signal: AbortSignal): Promise<number> {
+  private async changedIteration(signal: AbortSignal): Promise<number> {
     await this.ctx.clock.sleep(GATHER_MS, signal);
     if (signal.aborted) return 0;
-    if (await this.reconciler.dirtyRuns(signal)) return 0;
-    return findRunsToReconcile(this.ctx.db, 1).length > 0 ? AGAIN_MS : FOREVER_MS;
+    if (await this.reconciler.readChangedRuns(signal)) return 0;
+    return findRunsToReconcile(this.ctx.db, 1).length > 0 ? CHANGED_RETRY_MS : FOREVER_MS;
   }
 
-  private async roundTurn(signal: AbortSignal): Promise<number> {
+  private async roundIteration(signal: AbortSignal): Promise<number> {
     const { clock, requests } = this.ctx;
     const nowMs = clock.nowMs();
     this.roundMs = Math.min(this.roundMs, nowMs);
     const isBusy = Math.abs(nowMs - this.changedMs) < BUSY_MS;
-    const everyMs = this.isTouched() ? ROUND_MS.touched : isBusy ? ROUND_MS.busy : ROUND_MS.quiet;
+    const everyMs = this.isClientActive() ? ROUND_MS.touched : isBusy ? ROUND_MS.busy : ROUND_MS.quiet;
     const waitMs = this.roundMs + everyMs - nowMs;
     if (waitMs > 0) return Math.min(waitMs, ROUND_MS.busy);
     if (everyMs === ROUND_MS.quiet && this.roundMs !== Number.NEGATIVE_INFINITY) {
       const idleMs = requests.idleWaitMs(ROUND_COST);
       if (idleMs > 0) return Math.min(idleMs, ROUND_MS.busy);
     }
-    await this.round(signal);
+    await this.syncRound(signal);
     this.roundMs = nowMs;
     return Math.min(everyMs, ROUND_MS.busy);
   }
 
   /** New runs, plans, and whatever may have moved or gone without an event. */
-  async round(signal: AbortSignal, onPage?: (rows: number) => void): Promise<void> {
+  async syncRound(signal: AbortSignal, onPage?: (rows: number) => void): Promise<void> {
     const readBeforeUs = Math.floor(this.ctx.clock.nowUs()) - 10_000_000;
     const goalUs = this.goalUs();
     await fillFlowRuns(this.ctx, { goalUs, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
-    await this.reconciler.plannedRuns("reconcile", signal);
-    await this.reconciler.unfinishedRuns(readBeforeUs, "reconcile", signal);
-    await this.reconciler.quietTaskRuns(readBeforeUs, "reconcile", signal);
+    await this.reconciler.readPlannedRuns("reconcile", signal);
+    await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
+    await this.reconciler.readQuietTaskRuns(readBeforeUs, "reconcile", signal);
     const nowMs = this.ctx.clock.nowMs();
     if (Math.abs(nowMs - this.lookedMs) < LOOK_MS) return;
     this.lookedMs = nowMs;
-    await this.reconciler.endedRuns(readBeforeUs - UNREAD_US, "verify", signal);
+    await this.reconciler.readEndedRuns(readBeforeUs - UNREAD_US, "verify", signal);
   }
 
   /** Every run whose event is newer than its row; for `sync --once`. */
-  async changedRuns(signal: AbortSignal): Promise<void> {
-    while (await this.reconciler.dirtyRuns(signal));
+  async syncChangedRuns(signal: AbortSignal): Promise<void> {
+    while (await this.reconciler.readChangedRuns(signal));
   }
 
   /** Reads what belongs to ended runs until nothing is left for now. */
-  async endedRuns(signal: AbortSignal, onPage?: () => void): Promise<void> {
-    while ((await this.ended.taskRuns("backfill", signal)) || (await this.ended.logs("backfill", signal))) onPage?.();
+  async syncEndedRuns(signal: AbortSignal, onPage?: () => void): Promise<void> {
+    while ((await this.ended.readTaskRuns("backfill", signal)) || (await this.ended.readLogs("backfill", signal)))
+      onPage?.();
   }
 
   /** The same, waiting some seconds for what failed a moment ago; for `sync --once`. */
-  async allEndedRuns(signal: AbortSignal, onPage: () => void): Promise<void> {
-    await this.endedRuns(signal, onPage);
-    const waitMs = this.ended.youngMs;
+  async syncAllEndedRuns(signal: AbortSignal, onPage: () => void): Promise<void> {
+    await this.syncEndedRuns(signal, onPage);
+    const waitMs = this.ended.logsReadableInMs;
     if (waitMs === 0) return;
     await this.ctx.clock.sleep(waitMs, signal);
-    await this.endedRuns(signal, onPage);
+    await this.syncEndedRuns(signal, onPage);
   }
 
-  private async endedTurn(signal: AbortSignal): Promise<number> {
-    await this.endedRuns(signal);
+  private async endedIteration(signal: AbortSignal): Promise<number> {
+    await this.syncEndedRuns(signal);
     const sinceMs = Math.abs(this.ctx.clock.nowMs() - this.endedMs);
     if (sinceMs < ENDING_MS) return ENDED_MS;
-    return sinceMs < LINGERING_MS || this.ended.isWaiting ? LAGGING_MS : FOREVER_MS;
+    return sinceMs < LINGERING_MS || this.ended.isRetryPending ? LATE_ROWS_RETRY_MS : FOREVER_MS;
   }
 }

@@ -8,8 +8,8 @@ import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
 
 /** A client that is active wants lists of at most this age. */
-const TOUCHED_MS = 15_000;
-const TOUCH_LASTS_MS = 5 * 60_000;
+const CLIENT_ACTIVE_MS = 15_000;
+const CLIENT_LASTS_MS = 5 * 60_000;
 /** Otherwise each list is read again after this, as far as the idle allowance lasts. */
 const QUIET_MS = 10 * 60_000;
 /** Events that name a kind come in bursts: the first is answered within a second, the next ones this far apart. */
@@ -22,7 +22,7 @@ const FAILED_MS = 30_000;
 const READINGS = 3;
 
 /** Which lists an event makes old. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/models/events.py */
-const NAMED_BY: readonly (readonly [string, readonly SnapshotKind[]])[] = [
+const KINDS_BY_EVENT_PREFIX: readonly (readonly [string, readonly SnapshotKind[]])[] = [
   ["prefect.deployment.", ["deployment"]],
   ["prefect.work-pool.", ["work_pool", "work_queue"]],
   ["prefect.work-queue.", ["work_queue"]],
@@ -33,9 +33,9 @@ const NAMED_BY: readonly (readonly [string, readonly SnapshotKind[]])[] = [
 ];
 
 /** Kinds that an event of this name makes old. Submitting and finishing a run changes no worker. */
-export function kindsNamedBy(eventName: string): readonly SnapshotKind[] {
+export function kindsChangedBy(eventName: string): readonly SnapshotKind[] {
   if (eventName.endsWith("-flow-run")) return [];
-  return NAMED_BY.find(([prefix]) => eventName.startsWith(prefix))?.[1] ?? [];
+  return KINDS_BY_EVENT_PREFIX.find(([prefix]) => eventName.startsWith(prefix))?.[1] ?? [];
 }
 
 export interface SnapshotDue {
@@ -54,26 +54,26 @@ export class Snapshots {
   private readonly readMs = new Map<SnapshotKind, number>();
   private readonly wantedMs = new Map<SnapshotKind, number>();
   private readonly failedMs = new Map<SnapshotKind, number>();
-  private touchedMs = Number.NEGATIVE_INFINITY;
+  private clientActiveMs = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
   }
 
-  touch(): void {
-    this.touchedMs = this.ctx.clock.nowMs();
+  markClientActive(): void {
+    this.clientActiveMs = this.ctx.clock.nowMs();
   }
 
-  get isTouched(): boolean {
-    return Math.abs(this.ctx.clock.nowMs() - this.touchedMs) < TOUCH_LASTS_MS;
+  get isClientActive(): boolean {
+    return Math.abs(this.ctx.clock.nowMs() - this.clientActiveMs) < CLIENT_LASTS_MS;
   }
 
   /** Events were stored; true when a list became old by them. */
-  note(eventNames: Iterable<string>): boolean {
+  eventsStored(eventNames: Iterable<string>): boolean {
     const nowMs = this.ctx.clock.nowMs();
     let isNews = false;
     for (const name of eventNames) {
-      for (const kind of kindsNamedBy(name)) {
+      for (const kind of kindsChangedBy(name)) {
         if (this.wantedMs.has(kind)) continue;
         const last = this.readMs.get(kind) ?? Number.NEGATIVE_INFINITY;
         this.wantedMs.set(kind, Math.max(nowMs + SOON_MS, Math.min(last + APART_MS, nowMs + APART_MS)));
@@ -84,22 +84,22 @@ export class Snapshots {
   }
 
   /** The lists in the order in which they are due. */
-  dues(): SnapshotDue[] {
+  schedule(): SnapshotDue[] {
     return SNAPSHOT_KINDS.map((kind) => this.due(kind)).sort((a, b) => a.atMs - b.atMs);
   }
 
   private due(kind: SnapshotKind): SnapshotDue {
-    const due = this.wish(kind);
+    const due = this.dueWithoutFailure(kind);
     const failed = this.failedMs.get(kind);
     return failed === undefined ? due : { ...due, atMs: Math.max(due.atMs, failed + FAILED_MS) };
   }
 
-  private wish(kind: SnapshotKind): SnapshotDue {
+  private dueWithoutFailure(kind: SnapshotKind): SnapshotDue {
     const last = this.readMs.get(kind);
     const cost = kind === "worker" ? Math.max(1, findObjects(this.ctx.db, "work_pool").length) : 1;
     if (last === undefined) return { kind, atMs: 0, isIdle: false, cost };
     const wanted = this.wantedMs.get(kind) ?? Number.POSITIVE_INFINITY;
-    const touched = this.isTouched ? last + TOUCHED_MS : Number.POSITIVE_INFINITY;
+    const touched = this.isClientActive ? last + CLIENT_ACTIVE_MS : Number.POSITIVE_INFINITY;
     const soon = Math.min(wanted, touched);
     // Wanted beats overdue: what is overdue only waits for the idle allowance.
     if (soon < Number.POSITIVE_INFINITY) return { kind, atMs: soon, isIdle: false, cost };
@@ -107,9 +107,9 @@ export class Snapshots {
   }
 
   /** Reads what is due, and what nobody waits for as far as the idle allowance lasts. Answers the milliseconds until the next. */
-  async turn(signal: AbortSignal): Promise<number> {
+  async iterate(signal: AbortSignal): Promise<number> {
     for (;;) {
-      const dues = this.dues();
+      const dues = this.schedule();
       const urgent = dues.find((one) => !one.isIdle && this.waitMs(one) === 0);
       const idle = dues.find((one) => one.isIdle && this.waitMs(one) === 0);
       const due = urgent ?? idle;

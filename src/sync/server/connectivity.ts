@@ -1,33 +1,33 @@
 import type { AppError, ErrorCode } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 
-export interface ContactError {
+export interface ConnectivityError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string | null;
 }
 
 /** Whether Prefect answers, since when, and what it said last. One per engine; `onTurn` is called when it turns. */
-export class Contact {
+export class Connectivity {
   private readonly clock: Clock;
-  private readonly onTurn: () => void;
+  private readonly onChange: () => void;
   private state: "unknown" | "reachable" | "lost" = "unknown";
-  private turnedUs: number;
-  private heardUs = 0;
-  private problem: ContactError | null = null;
+  private changedUs: number;
+  private lastAnswerUs = 0;
+  private problem: ConnectivityError | null = null;
 
   constructor(clock: Clock, onTurn: () => void) {
     this.clock = clock;
-    this.onTurn = onTurn;
-    this.turnedUs = clock.nowUs();
+    this.onChange = onTurn;
+    this.changedUs = clock.nowUs();
   }
 
   /** A good answer, or anything over the socket. */
   answered(): void {
-    this.heardUs = this.clock.nowUs();
+    this.lastAnswerUs = this.clock.nowUs();
     const hadProblem = this.problem !== null;
     this.problem = null;
-    this.turn("reachable", hadProblem);
+    this.transition("reachable", hadProblem);
   }
 
   /** A failed request. Prefect that refuses us is there, but nothing can be learnt from it: that counts as lost too. */
@@ -39,22 +39,27 @@ export class Contact {
     }
     const isNew = this.problem?.code !== error.code || this.problem.message !== error.message;
     this.problem = { code: error.code, message: error.message, hint: error.hint ?? null };
-    this.turn("lost", isNew);
+    this.transition("lost", isNew);
   }
 
   get isReachable(): boolean {
     return this.state === "reachable";
   }
 
-  get fact(): { reachable: boolean; sinceUs: number; lastContactUs: number; error: ContactError | null } {
-    return { reachable: this.isReachable, sinceUs: this.turnedUs, lastContactUs: this.heardUs, error: this.problem };
+  get fact(): { reachable: boolean; sinceUs: number; lastContactUs: number; error: ConnectivityError | null } {
+    return {
+      reachable: this.isReachable,
+      sinceUs: this.changedUs,
+      lastContactUs: this.lastAnswerUs,
+      error: this.problem,
+    };
   }
 
-  private turn(next: "reachable" | "lost", changed: boolean): void {
+  private transition(next: "reachable" | "lost", changed: boolean): void {
     if (this.state !== next) {
       this.state = next;
-      this.turnedUs = this.clock.nowUs();
-      this.onTurn();
-    } else if (changed) this.onTurn();
+      this.changedUs = this.clock.nowUs();
+      this.onChange();
+    } else if (changed) this.onChange();
   }
 }

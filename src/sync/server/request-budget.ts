@@ -21,7 +21,7 @@ export interface BudgetOptions {
 }
 
 /** Token buckets over all background requests of one instance. */
-export class Budget {
+export class RequestBudget {
   private readonly clock: Clock;
   private readonly all: Bucket;
   private readonly idle: Bucket;

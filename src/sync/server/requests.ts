@@ -1,8 +1,8 @@
 import { type AppError, toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { CallOptions, PrefectApi } from "../../prefect/api.ts";
-import type { Contact } from "./connectivity.ts";
-import type { Budget, Priority } from "./request-budget.ts";
+import type { Connectivity } from "./connectivity.ts";
+import type { Priority, RequestBudget } from "./request-budget.ts";
 import type { ServerClock } from "./server-clock.ts";
 
 /** A request that takes longer than this is given up. */
@@ -13,8 +13,8 @@ const RETRY_MS = [500, 1_500];
 /** All requests of one engine: within its budget, tried again when that may help, and noted as contact or its loss. */
 export class Requests {
   readonly api: PrefectApi;
-  private readonly budget: Budget;
-  private readonly contact: Contact;
+  private readonly budget: RequestBudget;
+  private readonly connectivity: Connectivity;
   private readonly clock: Clock;
   private readonly serverClock: ServerClock;
   private readonly sent: number[] = [];
@@ -22,14 +22,14 @@ export class Requests {
 
   constructor(options: {
     api: PrefectApi;
-    budget: Budget;
-    contact: Contact;
+    budget: RequestBudget;
+    connectivity: Connectivity;
     clock: Clock;
     serverClock: ServerClock;
   }) {
     this.api = options.api;
     this.budget = options.budget;
-    this.contact = options.contact;
+    this.connectivity = options.connectivity;
     this.clock = options.clock;
     this.serverClock = options.serverClock;
   }
@@ -49,23 +49,23 @@ export class Requests {
     for (let attempt = 0; ; attempt += 1) {
       await this.budget.take(priority, signal);
       signal.throwIfAborted();
-      this.note();
+      this.countRequest();
       const sentUs = this.clock.nowUs();
       try {
         const answer = await send(this.api, { signal, deadlineMs: DEADLINE_MS, retries: 0 });
-        this.contact.answered();
+        this.connectivity.answered();
         this.serverClock.answered(this.clock.nowUs() - sentUs);
         return answer;
       } catch (error) {
         signal.throwIfAborted();
         const failure = toAppError(error);
-        this.obey(failure);
+        this.applyRetryAfter(failure);
         const waitMs = RETRY_MS[attempt];
         const isLast = !failure.retryable || attempt >= tries || waitMs === undefined;
         // Several questions have a 500 of their own; only the one that everything hangs on tells that Prefect is ill.
         const isTelling =
           failure.status === undefined || (isLast && (failure.status === 401 || priority === "catch-up"));
-        if (isTelling) this.contact.failed(failure);
+        if (isTelling) this.connectivity.failed(failure);
         if (isLast) throw failure;
         await this.clock.sleep(waitMs, signal);
       }
@@ -73,18 +73,18 @@ export class Requests {
   }
 
   /** Requests sent by the engine, and those of the last minute. */
-  get spent(): { total: number; lastMinute: number } {
+  get counts(): { total: number; lastMinute: number } {
     const since = this.clock.nowMs() - 60_000;
     while (this.sent.length > 0 && (this.sent[0] ?? 0) < since) this.sent.shift();
     return { total: this.count, lastMinute: this.sent.length };
   }
 
-  private note(): void {
+  private countRequest(): void {
     this.count += 1;
     this.sent.push(this.clock.nowMs());
   }
 
-  private obey(failure: AppError): void {
+  private applyRetryAfter(failure: AppError): void {
     if (failure.retryAfterMs !== undefined) this.budget.pause(failure.retryAfterMs);
     else if (failure.code === "rate_limited") this.budget.pause(5_000);
   }

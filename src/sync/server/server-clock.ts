@@ -8,7 +8,7 @@ import type { PrefectApi } from "../../prefect/api.ts";
  */
 const MARGIN_US = 1.5 * SECOND_US;
 /** Travels that are remembered. */
-const TRAVELS = 20;
+const MAX_ROUND_TRIPS = 20;
 
 /**
  * The server's clock as far as it is known. Ranges of the ledger are on the server's clock, readings are stamped with ours,
@@ -17,7 +17,7 @@ const TRAVELS = 20;
 export class ServerClock {
   private readonly api: PrefectApi;
   private readonly clock: Clock;
-  private readonly travelsUs: number[] = [];
+  private readonly roundTripsUs: number[] = [];
 
   constructor(api: PrefectApi, clock: Clock) {
     this.api = api;
@@ -26,8 +26,8 @@ export class ServerClock {
 
   /** A request was answered after that long. */
   answered(durationUs: number): void {
-    this.travelsUs.push(Math.max(0, durationUs));
-    if (this.travelsUs.length > TRAVELS) this.travelsUs.shift();
+    this.roundTripsUs.push(Math.max(0, durationUs));
+    if (this.roundTripsUs.length > MAX_ROUND_TRIPS) this.roundTripsUs.shift();
   }
 
   /** Server's clock minus ours, or null before the first answer. */
@@ -54,7 +54,7 @@ export class ServerClock {
   }
 
   /** Best guess of the server's clock, for choosing what to ask; never for a claim. */
-  guessUs(): number {
+  estimateUs(): number {
     return this.clock.nowUs() + (this.skewMs ?? 0) * 1000;
   }
 
@@ -64,7 +64,7 @@ export class ServerClock {
   }
 
   private marginUs(): number {
-    return MARGIN_US + (this.travelsUs.length > 0 ? Math.min(...this.travelsUs) / 2 : 0);
+    return MARGIN_US + (this.roundTripsUs.length > 0 ? Math.min(...this.roundTripsUs) / 2 : 0);
   }
 }
 

@@ -4,11 +4,11 @@ import type { RecordDb } from "../../store/database.ts";
 import { findConfirmedEvent } from "../../store/events/confirmed-events.ts";
 import { findStateJson } from "../../store/sync-state.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
-import { CANARY, type CanaryEvent } from "../context/marker-event.ts";
+import { MARKER_EVENT_KEY, type MarkerEvent } from "../context/marker-event.ts";
 import type { Priority } from "../server/request-budget.ts";
 import { eventReader } from "../walks/store-walk.ts";
 
-const DOUBT = "canary.doubt";
+const DOUBT_KEY = "canary.doubt";
 
 /** Senders may be ahead of the server: events that we held when a loss was noticed occurred at most this much later. */
 const AHEAD_US = 2 * DAY_US;
@@ -17,7 +17,7 @@ const AHEAD_US = 2 * DAY_US;
  * One event that REST has shown: as long as the server has it, its database is the one that showed us all the others. A
  * replaced database ("the same URL, but empty") makes every range doubtful up to the moment it was noticed.
  */
-export class Canary {
+export class ResetDetector {
   private readonly ctx: EngineContext;
 
   constructor(ctx: EngineContext) {
@@ -26,38 +26,38 @@ export class Canary {
 
   /** Ranges that begin at or before this (server's clock) are read, not counted. */
   static doubtedUntilUs(db: RecordDb): number {
-    return (findStateJson(db, DOUBT) as { untilUs: number } | null)?.untilUs ?? Number.NEGATIVE_INFINITY;
+    return (findStateJson(db, DOUBT_KEY) as { untilUs: number } | null)?.untilUs ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Whether the server still holds what it showed us. Before the canary gets too old for that, a younger one follows it. */
-  async isAlive(priority: Priority, signal: AbortSignal): Promise<boolean> {
-    const held = findStateJson(this.ctx.db, CANARY) as CanaryEvent | null;
+  async isSameDatabase(priority: Priority, signal: AbortSignal): Promise<boolean> {
+    const held = findStateJson(this.ctx.db, MARKER_EVENT_KEY) as MarkerEvent | null;
     const horizon = horizonUs(this.ctx);
-    if (held === null || held.occurredUs <= horizon) return this.doubt();
-    const heir = this.heir(held, horizon);
-    const wanted = heir ? [held, heir] : [held];
+    if (held === null || held.occurredUs <= horizon) return this.recordDoubt();
+    const successor = this.findSuccessor(held, horizon);
+    const wanted = successor ? [held, successor] : [held];
     const stamps = wanted.map((one) => one.occurredUs);
     const occurred = { since: formatIsoUs(Math.min(...stamps)), until: formatIsoUs(Math.max(...stamps)) };
     const filter = { occurred, id: { id: wanted.map((one) => one.id) }, order: "ASC" as const };
     const page = await eventReader(this.ctx, priority, signal).filter(filter, wanted.length);
-    const isThere = (one: CanaryEvent) =>
+    const isThere = (one: MarkerEvent) =>
       page.events.some((event) => event.id === one.id && parseIsoUs(event.received) === one.receivedUs);
-    if (!isThere(held)) return this.doubt();
-    if (heir && isThere(heir)) this.ctx.ingest.state(CANARY, heir);
+    if (!isThere(held)) return this.recordDoubt();
+    if (successor && isThere(successor)) this.ctx.ingest.putState(MARKER_EVENT_KEY, successor);
     return true;
   }
 
-  private heir(held: CanaryEvent, horizon: number): CanaryEvent | null {
-    const nowUs = this.ctx.serverClock.guessUs();
+  private findSuccessor(held: MarkerEvent, horizon: number): MarkerEvent | null {
+    const nowUs = this.ctx.serverClock.estimateUs();
     const isYoung = !Number.isFinite(horizon) || held.occurredUs - horizon > (nowUs - horizon) / 2;
     if (isYoung) return null;
     const row = findConfirmedEvent(this.ctx.db, Math.round((horizon + 3 * nowUs) / 4));
     return row && row.occurredUs > held.occurredUs ? { ...row, id: bytesToUuid(row.id) } : null;
   }
 
-  private doubt(): boolean {
-    const untilUs = Math.round(this.ctx.serverClock.guessUs()) + AHEAD_US;
-    this.ctx.ingest.state(DOUBT, { untilUs }, CANARY);
+  private recordDoubt(): boolean {
+    const untilUs = Math.round(this.ctx.serverClock.estimateUs()) + AHEAD_US;
+    this.ctx.ingest.putState(DOUBT_KEY, { untilUs }, MARKER_EVENT_KEY);
     this.ctx.logger.warn(
       "Prefect no longer holds events that it showed before; ranges are read again instead of counted",
       {},

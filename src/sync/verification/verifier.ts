@@ -3,12 +3,12 @@ import { mergeRanges, type TimeRange } from "../../model/freshness.ts";
 import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import { findStateJson } from "../../store/sync-state.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
-import { keptFromUs } from "../context/retention-floor.ts";
+import { retentionFloorUs } from "../context/retention-floor.ts";
 import { isCountable, verifyRange } from "./verify.ts";
 import { dueVerification, type VerifyCursors } from "./verify-schedule.ts";
 
 /** State key. */
-const CURSORS = "verify.cursors";
+const CURSORS_KEY = "verify.cursors";
 const EVERY_MS = 60_000;
 /** What arrived late is compared once the server has stored the rest of it. */
 const SETTLE_MS = 6_000;
@@ -36,7 +36,7 @@ export class Verifier {
   }
 
   /** Late events were stored. Looked at some seconds after the first note, however many follow. */
-  note(late: TimeRange): void {
+  lateEventsStored(late: TimeRange): void {
     if (this.late === null) this.lateMs = this.ctx.clock.nowMs();
     this.late = {
       fromUs: Math.min(this.late?.fromUs ?? late.fromUs, late.fromUs),
@@ -45,7 +45,7 @@ export class Verifier {
   }
 
   /** Answers the milliseconds until it is worth looking again. */
-  async turn(signal: AbortSignal): Promise<number> {
+  async iterate(signal: AbortSignal): Promise<number> {
     if (this.late !== null) {
       const waitMs = Math.min(SETTLE_MS, this.lateMs + SETTLE_MS - this.ctx.clock.nowMs());
       if (waitMs > 0) return waitMs;
@@ -57,7 +57,7 @@ export class Verifier {
       if (idleMs > 0) return idleMs;
       await this.verify(range, signal);
     }
-    if (JSON.stringify(cursors) !== JSON.stringify(before)) this.ctx.ingest.state(CURSORS, cursors);
+    if (JSON.stringify(cursors) !== JSON.stringify(before)) this.ctx.ingest.putState(CURSORS_KEY, cursors);
     await this.countLastDay(signal);
     return EVERY_MS;
   }
@@ -67,7 +67,7 @@ export class Verifier {
     const nowMs = clock.nowMs();
     if (Math.abs(nowMs - this.countedMs) < COUNT_MS || requests.idleWaitMs(COUNT_COST) > 0) return;
     this.countedMs = nowMs;
-    const fromUs = Math.max(this.floorUs(), Math.floor(serverClock.guessUs() - COUNTED_US));
+    const fromUs = Math.max(this.floorUs(), Math.floor(serverClock.estimateUs() - COUNTED_US));
     const toUs = this.settledUs();
     if (toUs < fromUs) return;
     for (const range of mergeRanges(coveredRanges(db, "event", "", { fromUs, toUs }))) {
@@ -81,8 +81,8 @@ export class Verifier {
       ...range,
       verifiedUs: Math.floor(ctx.serverClock.toServerUs(range.verifiedUs) ?? range.verifiedUs),
     }));
-    const before = (findStateJson(ctx.db, CURSORS) as VerifyCursors | null) ?? {};
-    const due = dueVerification(covered, before, Math.floor(ctx.serverClock.guessUs()), this.floorUs());
+    const before = (findStateJson(ctx.db, CURSORS_KEY) as VerifyCursors | null) ?? {};
+    const due = dueVerification(covered, before, Math.floor(ctx.serverClock.estimateUs()), this.floorUs());
     return { ...due, before };
   }
 
@@ -97,7 +97,7 @@ export class Verifier {
       // Only what is claimed can be wrong; what is not is fetched anyway.
       for (const range of coveredRanges(this.ctx.db, "event", "", { fromUs, toUs })) await this.verify(range, signal);
     } catch (error) {
-      this.note(late);
+      this.lateEventsStored(late);
       throw error;
     }
   }
@@ -112,6 +112,6 @@ export class Verifier {
   }
 
   private floorUs(): number {
-    return Math.ceil(Math.max(horizonUs(this.ctx), keptFromUs(this.ctx.db)));
+    return Math.ceil(Math.max(horizonUs(this.ctx), retentionFloorUs(this.ctx.db)));
   }
 }

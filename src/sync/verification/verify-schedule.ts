@@ -60,10 +60,10 @@ export function dueVerification(
       if (part.fromUs <= part.toUs) due.push(part);
     }
   }
-  return { ranges: mergeRanges(due).flatMap(divided), cursors: next };
+  return { ranges: mergeRanges(due).flatMap(split), cursors: next };
 }
 
-function divided(range: TimeRange): TimeRange[] {
+function split(range: TimeRange): TimeRange[] {
   const parts: TimeRange[] = [];
   for (let fromUs = range.fromUs; fromUs <= range.toUs; fromUs += LARGEST_US) {
     parts.push({ fromUs, toUs: Math.min(range.toUs, fromUs + LARGEST_US - 1) });

@@ -8,7 +8,7 @@ import type { EventClaim } from "../context/ingest.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
 import { storeWalk } from "../walks/store-walk.ts";
-import { Canary } from "./reset-detection.ts";
+import { ResetDetector } from "./reset-detection.ts";
 
 export interface VerifyOptions {
   readonly source: Exclude<EventSource, "stream">;
@@ -20,7 +20,7 @@ export interface VerifyOptions {
   readonly deep?: boolean;
 }
 
-export interface Verified {
+export interface VerifyResult {
   /** Events that Prefect holds in the range. */
   readonly server: number;
   /** Events that the record lacked or had differently, and has now. */
@@ -32,7 +32,7 @@ export interface Verified {
 }
 
 /** A part of the range whose counts agree, waiting for the proof that the server still has what it showed us before. */
-export interface Agreed extends TimeRange {
+export interface AgreedRange extends TimeRange {
   readonly mark: ClockMark;
   readonly count: number;
 }
@@ -48,11 +48,11 @@ const WALK_PAGES = 2;
  * counts mean equality. The record is counted first, so that what arrives in between can only make them differ. A server
  * whose database was replaced breaks the premise; the canary finds that, and then ranges are read instead of counted.
  */
-export async function verifyRange(ctx: EngineContext, range: TimeRange, options: VerifyOptions): Promise<Verified> {
-  const agreed: Agreed[] = [];
+export async function verifyRange(ctx: EngineContext, range: TimeRange, options: VerifyOptions): Promise<VerifyResult> {
+  const agreed: AgreedRange[] = [];
   const sum: Sum = { server: 0, repaired: 0, missing: 0 };
   await compare(ctx, range, options, options.ask, agreed, sum);
-  const unsettled = await settleAgreed(ctx, agreed, options);
+  const unsettled = await claimAgreed(ctx, agreed, options);
   for (const part of unsettled) {
     sum.server -= part.count;
     await walk(ctx, part, options, options.repair, sum);
@@ -60,14 +60,14 @@ export async function verifyRange(ctx: EngineContext, range: TimeRange, options:
   return { ...sum, byIds: unsettled.length === agreed.length };
 }
 
-type Sum = { -readonly [K in Exclude<keyof Verified, "byIds">]: Verified[K] };
+type Sum = { -readonly [K in Exclude<keyof VerifyResult, "byIds">]: VerifyResult[K] };
 
 async function compare(
   ctx: EngineContext,
   range: TimeRange,
   options: VerifyOptions,
   ask: Priority,
-  agreed: Agreed[],
+  agreed: AgreedRange[],
   sum: Sum,
 ): Promise<void> {
   const held = countConfirmedEvents(ctx.db, range);
@@ -114,20 +114,20 @@ async function walk(
  * Claims ranges whose counts agreed, if the server is still the one that showed us their events. Answers the ranges for which
  * that could not be said: they have to be read.
  */
-export async function settleAgreed(
+export async function claimAgreed(
   ctx: EngineContext,
-  agreed: readonly Agreed[],
+  agreed: readonly AgreedRange[],
   options: Pick<VerifyOptions, "ask" | "signal" | "source">,
-): Promise<readonly Agreed[]> {
+): Promise<readonly AgreedRange[]> {
   if (agreed.length === 0) return [];
-  if (!(await new Canary(ctx).isAlive(options.ask, options.signal))) return agreed;
+  if (!(await new ResetDetector(ctx).isSameDatabase(options.ask, options.signal))) return agreed;
   ctx.ingest.claims(joined(agreed).flatMap((part) => claimOf(ctx, part, options.source)));
   return [];
 }
 
 /** Neighbours of one reading as one. */
-function joined(agreed: readonly Agreed[]): Agreed[] {
-  const parts: Agreed[] = [];
+function joined(agreed: readonly AgreedRange[]): AgreedRange[] {
+  const parts: AgreedRange[] = [];
   for (const next of [...agreed].sort((a, b) => a.fromUs - b.fromUs)) {
     const last = parts.at(-1);
     if (last && last.toUs + 1 === next.fromUs && last.mark === next.mark) {
@@ -137,7 +137,11 @@ function joined(agreed: readonly Agreed[]): Agreed[] {
   return parts;
 }
 
-function claimOf(ctx: EngineContext, { mark, count, ...range }: Agreed, source: VerifyOptions["source"]): EventClaim[] {
+function claimOf(
+  ctx: EngineContext,
+  { mark, count, ...range }: AgreedRange,
+  source: VerifyOptions["source"],
+): EventClaim[] {
   const reachedUs = mark.reachedUs();
   if (reachedUs === null) return [];
   const claim = { fromUs: Math.max(range.fromUs, horizonUs(ctx)), toUs: Math.min(range.toUs, reachedUs) };
@@ -148,7 +152,7 @@ function claimOf(ctx: EngineContext, { mark, count, ...range }: Agreed, source: 
 
 /** Whether equal counts over this range would mean equal sets. */
 export function isCountable(ctx: EngineContext, range: TimeRange): boolean {
-  return !ctx.server.hasShorterRetention && range.fromUs > Canary.doubtedUntilUs(ctx.db);
+  return !ctx.server.hasShorterRetention && range.fromUs > ResetDetector.doubtedUntilUs(ctx.db);
 }
 
 /** Exact number of events that Prefect holds in a range. */

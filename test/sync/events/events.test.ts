@@ -7,59 +7,59 @@ import { Backfill } from "../../../src/sync/events/backfill.ts";
 import { catchUp } from "../../../src/sync/events/catch-up.ts";
 import { verifyRange } from "../../../src/sync/verification/verify.ts";
 import { T0_US } from "../../support/builders.ts";
-import { aBench, anEventAt, failureOf, SECOND, still } from "../bench.ts";
+import { aHarness, anEventAt, failureOf, neverAborted, SECOND } from "../engine-harness.ts";
 
 const all = { fromUs: T0_US - 30 * DAY_US, toUs: T0_US + DAY_US };
 
 describe("a catch-up", () => {
   test("reads the last minutes of an empty record and claims them up to the server's clock, a little behind", async () => {
-    const { ctx, prefect, covered } = aBench();
+    const { ctx, prefect, covered } = aHarness();
     prefect.events = [anEventAt(-100), anEventAt(-10), anEventAt(30)];
-    expect(await catchUp(ctx, still)).toEqual({ gained: 3, throughUs: T0_US - 1.5 * SECOND, isFresh: true });
+    expect(await catchUp(ctx, neverAborted)).toEqual({ gained: 3, throughUs: T0_US - 1.5 * SECOND, leavesGap: true });
     expect(covered()).toEqual([[-150, -1, "catch-up"]]);
     expect(findFact(ctx.db, "catchup")).toEqual({ throughUs: T0_US - 1.5 * SECOND, atUs: T0_US });
     expect(prefect.asked).toEqual(["events -150..86400 5"]);
   });
 
   test("reads again what was stored late behind the end of what is covered", async () => {
-    const { ctx, prefect, clock, covered } = aBench();
-    await catchUp(ctx, still);
+    const { ctx, prefect, clock, covered } = aHarness();
+    await catchUp(ctx, neverAborted);
     prefect.events = [anEventAt(-140)];
     clock.us += 20 * SECOND;
-    expect((await catchUp(ctx, still)).gained).toBe(1);
+    expect((await catchUp(ctx, neverAborted)).gained).toBe(1);
     expect(covered().at(-1)?.[1]).toBe(19);
   });
 
   test("compares numbers instead of reading everything again where much was read before", async () => {
-    const { ctx, prefect, clock } = aBench();
+    const { ctx, prefect, clock } = aHarness();
     prefect.events = Array.from({ length: 60 }, (_, i) => anEventAt(-120 + i));
-    await catchUp(ctx, still);
+    await catchUp(ctx, neverAborted);
     clock.us += 10 * SECOND;
     prefect.asked.length = 0;
-    expect((await catchUp(ctx, still)).gained).toBe(0);
-    // A total, whether the server still has what it showed before, and the last twenty seconds.
+    expect((await catchUp(ctx, neverAborted)).gained).toBe(0);
+    // A total, whether the server neverAborted has what it showed before, and the last twenty seconds.
     expect(prefect.asked).toEqual(["events -151..-22 0", "events by id 1", "events -21..86410 5"]);
   });
 
   test("finds the one that is missing among many by halving", async () => {
-    const { ctx, prefect, clock } = aBench();
+    const { ctx, prefect, clock } = aHarness();
     prefect.events = Array.from({ length: 100 }, (_, i) => anEventAt(-140 + i));
-    await catchUp(ctx, still);
+    await catchUp(ctx, neverAborted);
     clock.us += 10 * SECOND;
     prefect.events.push(anEventAt(-100.5));
     prefect.asked.length = 0;
-    expect((await catchUp(ctx, still)).gained).toBe(1);
+    expect((await catchUp(ctx, neverAborted)).gained).toBe(1);
     expect(prefect.requests).toBeLessThan(45);
     expect(countEventsBetween(ctx.db, all)).toBe(101);
   });
 
   test("leaves a long absence to backfill, but not what was stored late just before it", async () => {
-    const { ctx, prefect, clock, covered } = aBench();
-    await catchUp(ctx, still);
+    const { ctx, prefect, clock, covered } = aHarness();
+    await catchUp(ctx, neverAborted);
     const late = anEventAt(-60);
     prefect.events = [late, anEventAt(3_000)];
     clock.us += 2 * HOUR_US;
-    expect(await catchUp(ctx, still)).toMatchObject({ gained: 1, isFresh: true });
+    expect(await catchUp(ctx, neverAborted)).toMatchObject({ gained: 1, leavesGap: true });
     expect(findEventById(ctx.db, late.id)).toEqual(late);
     expect(covered()).toEqual([
       [-151, -1, "catch-up"],
@@ -68,22 +68,22 @@ describe("a catch-up", () => {
   });
 
   test("claims nothing while nothing is known of the server's clock", async () => {
-    const { ctx, prefect, covered } = aBench({ skewMs: null });
+    const { ctx, prefect, covered } = aHarness({ skewMs: null });
     prefect.events = [anEventAt(-10)];
-    expect(await catchUp(ctx, still)).toEqual({ gained: 1, throughUs: null, isFresh: true });
+    expect(await catchUp(ctx, neverAborted)).toEqual({ gained: 1, throughUs: null, leavesGap: true });
     expect(covered()).toEqual([]);
   });
 
   test("claims on the server's clock when ours is hours ahead", async () => {
-    const { ctx, prefect, covered } = aBench({ skewMs: -3 * 3_600_000 });
+    const { ctx, prefect, covered } = aHarness({ skewMs: -3 * 3_600_000 });
     prefect.events = [anEventAt(-3 * 3_600 - 10)];
-    await catchUp(ctx, still);
+    await catchUp(ctx, neverAborted);
     expect(covered()).toEqual([[-10_950, -10_801, "catch-up"]]);
   });
 
   test("claims the part it has proven when it is interrupted", async () => {
-    const { ctx, prefect, clock, covered } = aBench({ tuning: { batchEvents: 10 } });
-    await catchUp(ctx, still);
+    const { ctx, prefect, clock, covered } = aHarness({ tuning: { batchEvents: 10 } });
+    await catchUp(ctx, neverAborted);
     clock.us += 100 * SECOND;
     prefect.events = Array.from({ length: 60 }, (_, i) => anEventAt(i));
     let pages = 0;
@@ -91,7 +91,7 @@ describe("a catch-up", () => {
       pages += 1;
       if (pages > 6) throw new AppError("unauthorized", "the key was withdrawn", { status: 401 });
     };
-    expect((await failureOf(catchUp(ctx, still))).code).toBe("unauthorized");
+    expect((await failureOf(catchUp(ctx, neverAborted))).code).toBe("unauthorized");
     const [, end] = covered().at(-1) ?? [];
     expect(end).toBeGreaterThan(5);
     expect(end).toBeLessThan(30);
@@ -103,16 +103,16 @@ describe("a catch-up", () => {
 describe("backfill", () => {
   async function toTheEnd(backfill: Backfill, goalUs: number): Promise<number> {
     for (let steps = 1; steps < 100; steps += 1) {
-      const { state } = await backfill.step({ goalUs, signal: still });
+      const { state } = await backfill.step({ goalUs, signal: neverAborted });
       if (state !== "more") return steps;
     }
     throw new Error("it does not end");
   }
 
   test("fetches the newest window first, each oldest first, until the goal is reached", async () => {
-    const { ctx, prefect, covered } = aBench();
+    const { ctx, prefect, covered } = aHarness();
     prefect.events = [anEventAt(-90_000), anEventAt(-5_000), anEventAt(-4_000), anEventAt(-1_000)];
-    await catchUp(ctx, still);
+    await catchUp(ctx, neverAborted);
     prefect.asked.length = 0;
     await toTheEnd(new Backfill(ctx), T0_US - 2 * DAY_US);
     expect(covered().map(([from, to]) => [from, to])).toEqual([
@@ -126,9 +126,9 @@ describe("backfill", () => {
   });
 
   test("asks for nothing that is covered, also after an interruption in the middle of a window", async () => {
-    const { ctx, prefect } = aBench({ tuning: { batchEvents: 5 } });
+    const { ctx, prefect } = aHarness({ tuning: { batchEvents: 5 } });
     prefect.events = Array.from({ length: 50 }, (_, i) => anEventAt(-3_600 + i * 60));
-    await catchUp(ctx, still);
+    await catchUp(ctx, neverAborted);
     let pages = 0;
     prefect.before = () => {
       pages += 1;
@@ -143,9 +143,9 @@ describe("backfill", () => {
   });
 
   test("reaches to a minute within the server's retention, and not behind what was dropped on purpose", async () => {
-    const { ctx, covered } = aBench();
+    const { ctx, covered } = aHarness();
     ctx.server.retentionUs = 10 * HOUR_US;
-    await catchUp(ctx, still);
+    await catchUp(ctx, neverAborted);
     await toTheEnd(new Backfill(ctx), T0_US - DAY_US);
     expect(covered()[0]?.[0]).toBe(-10 * 3_600 + 60);
     ctx.ingest.drop(T0_US - 8 * HOUR_US, () => {});
@@ -153,9 +153,9 @@ describe("backfill", () => {
   });
 
   test("reads smaller windows where much happened and larger ones where nothing did", async () => {
-    const { ctx, prefect } = aBench({ tuning: { eventPage: 50 } });
+    const { ctx, prefect } = aHarness({ tuning: { eventPage: 50 } });
     prefect.events = Array.from({ length: 4_000 }, (_, i) => anEventAt(-7_000 + i / 2));
-    await catchUp(ctx, still);
+    await catchUp(ctx, neverAborted);
     prefect.asked.length = 0;
     const steps = await toTheEnd(new Backfill(ctx), T0_US - 7 * DAY_US);
     expect(steps).toBeLessThan(20);
@@ -163,23 +163,23 @@ describe("backfill", () => {
   });
 
   test("waits instead of reading for ever when the server's clock is unknown", async () => {
-    const { ctx, prefect } = aBench();
-    await catchUp(ctx, still);
+    const { ctx, prefect } = aHarness();
+    await catchUp(ctx, neverAborted);
     prefect.skewMs = null;
-    expect((await new Backfill(ctx).step({ goalUs: T0_US - DAY_US, signal: still })).state).toBe("blocked");
+    expect((await new Backfill(ctx).step({ goalUs: T0_US - DAY_US, signal: neverAborted })).state).toBe("blocked");
   });
 });
 
 describe("verifying a range", () => {
   const range = { fromUs: T0_US - 1_000 * SECOND, toUs: T0_US - 100 * SECOND };
-  const options = { source: "audit", ask: "verify", repair: "verify", signal: still } as const;
+  const options = { source: "audit", ask: "verify", repair: "verify", signal: neverAborted } as const;
 
   async function recorded() {
-    const bench = aBench();
-    bench.prefect.events = Array.from({ length: 90 }, (_, i) => anEventAt(-1_000 + i * 10));
-    await verifyRange(bench.ctx, range, { ...options, deep: true });
-    bench.prefect.asked.length = 0;
-    return bench;
+    const harness = aHarness();
+    harness.prefect.events = Array.from({ length: 90 }, (_, i) => anEventAt(-1_000 + i * 10));
+    await verifyRange(harness.ctx, range, { ...options, deep: true });
+    harness.prefect.asked.length = 0;
+    return harness;
   }
 
   test("takes one total and one look at the canary where both sides agree, and notes both counts", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   dueInMs,
-  FIRST_STATE,
+  INITIAL_STREAM_STATE,
   nextStreamState,
   type StreamContext,
   type StreamEvent,
@@ -9,8 +9,8 @@ import {
   shownState,
 } from "../../../src/sync/events/stream-state.ts";
 
-const context: StreamContext = { nowMs: 100_000, chance: 0.5, dialMs: 5_000, barredMs: 60_000 };
-const EVENTS: readonly StreamEvent[] = ["due", "accepted", "lost", "unreachable", "barred", "stop"];
+const context: StreamContext = { nowMs: 100_000, random: 0.5, dialMs: 5_000, rejectedMs: 60_000 };
+const EVENTS: readonly StreamEvent[] = ["due", "accepted", "lost", "unreachable", "rejected", "stop"];
 
 const waiting: StreamState = { name: "waiting", dialAtMs: 99_000, dialledMs: 90_000, refusals: 0 };
 const waitingRefused: StreamState = { ...waiting, refusals: 1 };
@@ -18,7 +18,7 @@ const connecting: StreamState = { name: "connecting", dialledMs: 99_900, refusal
 const connectingAgain: StreamState = { ...connecting, refusals: 1 };
 const open: StreamState = { name: "open", dialledMs: 50_000, sinceMs: 51_000 };
 const refused: StreamState = { name: "refused", dialAtMs: 99_000, dialledMs: 90_000, refusals: 2 };
-const barred: StreamState = { name: "barred", dialAtMs: 99_000, dialledMs: 40_000 };
+const rejected: StreamState = { name: "rejected", dialAtMs: 99_000, dialledMs: 40_000 };
 const off: StreamState = { name: "off" };
 
 /** State after each event, and what is to be done; "same" where nothing happens. */
@@ -31,7 +31,7 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
       accepted: ["same"],
       lost: ["same"],
       unreachable: ["same"],
-      barred: ["same"],
+      rejected: ["same"],
       stop: [off],
     },
   ],
@@ -43,7 +43,7 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
       accepted: ["same"],
       lost: ["same"],
       unreachable: ["same"],
-      barred: ["same"],
+      rejected: ["same"],
       stop: [off],
     },
   ],
@@ -55,7 +55,7 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
       accepted: [{ name: "open", dialledMs: 99_900, sinceMs: 100_000 }, "catch-up"],
       lost: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 1 }],
       unreachable: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 0 }],
-      barred: [{ name: "barred", dialAtMs: 160_000, dialledMs: 99_900 }],
+      rejected: [{ name: "rejected", dialAtMs: 160_000, dialledMs: 99_900 }],
       stop: [off, "hang-up"],
     },
   ],
@@ -67,7 +67,7 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
       accepted: [{ name: "open", dialledMs: 99_900, sinceMs: 100_000 }, "catch-up"],
       lost: [{ name: "refused", dialAtMs: 107_500, dialledMs: 99_900, refusals: 2 }],
       unreachable: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 0 }],
-      barred: [{ name: "barred", dialAtMs: 160_000, dialledMs: 99_900 }],
+      rejected: [{ name: "rejected", dialAtMs: 160_000, dialledMs: 99_900 }],
       stop: [off, "hang-up"],
     },
   ],
@@ -79,7 +79,7 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
       accepted: ["same"],
       lost: [{ name: "waiting", dialAtMs: 100_000, dialledMs: 50_000, refusals: 0 }, "catch-up"],
       unreachable: [{ name: "waiting", dialAtMs: 100_000, dialledMs: 50_000, refusals: 0 }, "catch-up"],
-      barred: [{ name: "barred", dialAtMs: 160_000, dialledMs: 50_000 }, "catch-up"],
+      rejected: [{ name: "rejected", dialAtMs: 160_000, dialledMs: 50_000 }, "catch-up"],
       stop: [off, "hang-up"],
     },
   ],
@@ -91,26 +91,26 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
       accepted: ["same"],
       lost: ["same"],
       unreachable: ["same"],
-      barred: ["same"],
+      rejected: ["same"],
       stop: [off],
     },
   ],
   [
-    "barred",
-    barred,
+    "rejected",
+    rejected,
     {
       due: [{ name: "connecting", dialledMs: 100_000, refusals: 0 }, "dial"],
       accepted: ["same"],
       lost: ["same"],
       unreachable: ["same"],
-      barred: ["same"],
+      rejected: ["same"],
       stop: [off],
     },
   ],
   [
     "off",
     off,
-    { due: ["same"], accepted: ["same"], lost: ["same"], unreachable: ["same"], barred: ["same"], stop: ["same"] },
+    { due: ["same"], accepted: ["same"], lost: ["same"], unreachable: ["same"], rejected: ["same"], stop: ["same"] },
   ],
 ];
 
@@ -128,7 +128,7 @@ describe("the state of the stream", () => {
   }
 
   test("dials at once at the start", () => {
-    expect(dueInMs(FIRST_STATE, 1_795_348_800_000)).toBe(0);
+    expect(dueInMs(INITIAL_STREAM_STATE, 1_795_348_800_000)).toBe(0);
   });
 
   test("keeps attempts five seconds apart when a fresh connection is lost", () => {
@@ -138,19 +138,19 @@ describe("the state of the stream", () => {
   });
 
   test("never waits above ten seconds after a failed attempt, whatever chance says", () => {
-    for (const chance of [0, 0.999]) {
-      const { state } = nextStreamState(connecting, "unreachable", { ...context, chance });
+    for (const random of [0, 0.999]) {
+      const { state } = nextStreamState(connecting, "unreachable", { ...context, random });
       expect(dueInMs(state, context.nowMs)).toBeGreaterThanOrEqual(5_000);
       expect(dueInMs(state, context.nowMs)).toBeLessThanOrEqual(10_000);
     }
   });
 
   test("waits a minute at most when our clock is set back", () => {
-    expect(dueInMs(barred, barred.dialledMs - 3_600_000)).toBe(60_000);
+    expect(dueInMs(rejected, rejected.dialledMs - 3_600_000)).toBe(60_000);
   });
 
   test("has a word for readers", () => {
-    expect([waiting, connecting, open, refused, barred, off].map(shownState)).toEqual([
+    expect([waiting, connecting, open, refused, rejected, off].map(shownState)).toEqual([
       "connecting",
       "connecting",
       "open",

@@ -8,12 +8,12 @@ import { catchUp } from "../../../src/sync/events/catch-up.ts";
 import { EndedRuns } from "../../../src/sync/runs/ended-runs.ts";
 import { fillFlowRuns } from "../../../src/sync/runs/flow-run-fill.ts";
 import { Reconciler } from "../../../src/sync/runs/reconcile.ts";
-import { RunsKeeper } from "../../../src/sync/runs/run-sync.ts";
+import { RunSync } from "../../../src/sync/runs/run-sync.ts";
 import { aFlowRun, aLog, anId, aState, aTaskRun, aTaskRunEvent, at, T0_US } from "../../support/builders.ts";
-import { aBench, anEventAt, type Bench, SECOND, still } from "../bench.ts";
+import { aHarness, anEventAt, type EngineHarness, neverAborted, SECOND } from "../engine-harness.ts";
 
-const fill = (bench: Bench, goalSeconds: number) =>
-  fillFlowRuns(bench.ctx, { goalUs: T0_US + goalSeconds * SECOND, priority: "reconcile", signal: still });
+const fill = (harness: EngineHarness, goalSeconds: number) =>
+  fillFlowRuns(harness.ctx, { goalUs: T0_US + goalSeconds * SECOND, priority: "reconcile", signal: neverAborted });
 
 const runAt = (seconds: number, given: Partial<FlowRun> = {}) =>
   aFlowRun({ expected_start_time: at(seconds), ...given });
@@ -33,219 +33,223 @@ function stateEvent(run: string, type: string, seconds: number, stateId = anId()
   });
 }
 
-const covered = (bench: Bench, kind: string, scope = "") =>
-  coveredRanges(bench.ctx.db, kind, scope).map((range) => [
+const covered = (harness: EngineHarness, kind: string, scope = "") =>
+  coveredRanges(harness.ctx.db, kind, scope).map((range) => [
     Math.round((range.fromUs - T0_US) / SECOND),
     Math.round((range.toUs - T0_US) / SECOND),
   ]);
 
 describe("filling flow runs", () => {
   test("reads them by expected start, newest first, and claims what it has proven", async () => {
-    const bench = aBench();
-    bench.prefect.flowRuns = Array.from({ length: 11 }, (_, i) => runAt(-i * 600));
-    await fill(bench, -7_200);
-    expect(bench.prefect.flowRuns.every((run) => readFlowRunRow(bench.ctx.db, run.id) !== null)).toBe(true);
-    expect(covered(bench, "flow_run")).toEqual([[-7_200, -1]]);
-    expect(bench.prefect.asked.every((asked) => asked.startsWith("flow_runs -"))).toBe(true);
+    const harness = aHarness();
+    harness.prefect.flowRuns = Array.from({ length: 11 }, (_, i) => runAt(-i * 600));
+    await fill(harness, -7_200);
+    expect(harness.prefect.flowRuns.every((run) => readFlowRunRow(harness.ctx.db, run.id) !== null)).toBe(true);
+    expect(covered(harness, "flow_run")).toEqual([[-7_200, -1]]);
+    expect(harness.prefect.asked.every((asked) => asked.startsWith("flow_runs -"))).toBe(true);
   });
 
   test("reads only the newest part the next time", async () => {
-    const bench = aBench();
-    await fill(bench, -7_200);
-    bench.clock.us += 60 * SECOND;
+    const harness = aHarness();
+    await fill(harness, -7_200);
+    harness.clock.us += 60 * SECOND;
     const fresh = runAt(30);
-    bench.prefect.flowRuns = [fresh];
-    bench.prefect.asked.length = 0;
-    await fill(bench, -7_200);
-    expect(bench.prefect.asked).toEqual(["flow_runs -121..60"]);
-    expect(readFlowRunRow(bench.ctx.db, fresh.id)).not.toBeNull();
-    expect(covered(bench, "flow_run").at(-1)?.[1]).toBe(59);
+    harness.prefect.flowRuns = [fresh];
+    harness.prefect.asked.length = 0;
+    await fill(harness, -7_200);
+    expect(harness.prefect.asked).toEqual(["flow_runs -121..60"]);
+    expect(readFlowRunRow(harness.ctx.db, fresh.id)).not.toBeNull();
+    expect(covered(harness, "flow_run").at(-1)?.[1]).toBe(59);
   });
 
   test("pages by offset inside an instant that fills a page", async () => {
-    const bench = aBench();
-    bench.prefect.flowRuns = Array.from({ length: 10 }, () => runAt(-600));
-    await fill(bench, -1_000);
-    expect(bench.prefect.flowRuns.every((run) => readFlowRunRow(bench.ctx.db, run.id) !== null)).toBe(true);
+    const harness = aHarness();
+    harness.prefect.flowRuns = Array.from({ length: 10 }, () => runAt(-600));
+    await fill(harness, -1_000);
+    expect(harness.prefect.flowRuns.every((run) => readFlowRunRow(harness.ctx.db, run.id) !== null)).toBe(true);
   });
 
   test("comes to an end when a server ignores the offset", async () => {
-    const bench = aBench();
-    bench.prefect.flowRuns = Array.from({ length: 10 }, () => runAt(-600));
-    const filter = bench.prefect.filterFlowRuns;
-    bench.prefect.filterFlowRuns = (body) => filter({ ...body, offset: 0 });
-    expect(fill(bench, -1_000)).rejects.toThrow("contradict");
+    const harness = aHarness();
+    harness.prefect.flowRuns = Array.from({ length: 10 }, () => runAt(-600));
+    const filter = harness.prefect.filterFlowRuns;
+    harness.prefect.filterFlowRuns = (body) => filter({ ...body, offset: 0 });
+    expect(fill(harness, -1_000)).rejects.toThrow("contradict");
   });
 });
 
 describe("reconciling runs", () => {
   test("asks by id for the runs whose events are newer than their row", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const id = anId();
-    bench.ctx.ingest.events([stateEvent(id, "Running", -60)], "stream", null);
+    harness.ctx.ingest.events([stateEvent(id, "Running", -60)], "stream", null);
     const row = runAt(-70, { id, state_type: "COMPLETED", tags: ["nightly"] });
-    bench.prefect.flowRuns = [row];
-    expect(await new Reconciler(bench.ctx).dirtyRuns(still)).toBe(false);
-    expect(bench.prefect.asked).toEqual(["flow_runs by id 1"]);
-    expect(readFlowRunRow(bench.ctx.db, id)).toMatchObject({ state_type: "COMPLETED", dirty: 0, tags: '["nightly"]' });
+    harness.prefect.flowRuns = [row];
+    expect(await new Reconciler(harness.ctx).readChangedRuns(neverAborted)).toBe(false);
+    expect(harness.prefect.asked).toEqual(["flow_runs by id 1"]);
+    expect(readFlowRunRow(harness.ctx.db, id)).toMatchObject({
+      state_type: "COMPLETED",
+      dirty: 0,
+      tags: '["nightly"]',
+    });
   });
 
   test("marks a run deleted that Prefect does not know, unless it is so young that it may not be committed", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const [old, young] = [anId(), anId()];
-    bench.ctx.ingest.events([stateEvent(old, "Running", -150), stateEvent(young, "Pending", -2)], "stream", null);
-    const reconciler = new Reconciler(bench.ctx);
-    await reconciler.dirtyRuns(still);
-    expect(readFlowRunRow(bench.ctx.db, old)?.deleted_us).toBe(T0_US);
-    expect(readFlowRunRow(bench.ctx.db, young)?.deleted_us).toBeNull();
-    bench.clock.us += 150 * SECOND;
-    await reconciler.dirtyRuns(still);
-    expect(readFlowRunRow(bench.ctx.db, young)?.deleted_us).toBe(T0_US + 150 * SECOND);
+    harness.ctx.ingest.events([stateEvent(old, "Running", -150), stateEvent(young, "Pending", -2)], "stream", null);
+    const reconciler = new Reconciler(harness.ctx);
+    await reconciler.readChangedRuns(neverAborted);
+    expect(readFlowRunRow(harness.ctx.db, old)?.deleted_us).toBe(T0_US);
+    expect(readFlowRunRow(harness.ctx.db, young)?.deleted_us).toBeNull();
+    harness.clock.us += 150 * SECOND;
+    await reconciler.readChangedRuns(neverAborted);
+    expect(readFlowRunRow(harness.ctx.db, young)?.deleted_us).toBe(T0_US + 150 * SECOND);
   });
 
   test("finds a deleted plan also when there are more plans than it reads", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const scheduled = { state: aState({ type: "SCHEDULED", timestamp: at(-100) }), state_type: "SCHEDULED" as const };
     const plans = Array.from({ length: 25 }, (_, index) => runAt(600 + index * 60, scheduled));
-    bench.prefect.flowRuns = [...plans];
-    const { filterFlowRuns } = bench.prefect;
-    bench.prefect.filterFlowRuns = async (body) => {
-      if (body.sort !== "NEXT_SCHEDULED_START_TIME_ASC") return filterFlowRuns.call(bench.prefect, body);
+    harness.prefect.flowRuns = [...plans];
+    const { filterFlowRuns } = harness.prefect;
+    harness.prefect.filterFlowRuns = async (body) => {
+      if (body.sort !== "NEXT_SCHEDULED_START_TIME_ASC") return filterFlowRuns.call(harness.prefect, body);
       const [offset, limit] = [Number(body.offset), Number(body.limit)];
-      return bench.prefect.flowRuns.slice(offset, offset + limit);
+      return harness.prefect.flowRuns.slice(offset, offset + limit);
     };
-    const reconciler = new Reconciler(bench.ctx);
-    await reconciler.plannedRuns("reconcile", still);
-    bench.prefect.flowRuns = plans.filter((_, index) => index !== 1);
-    bench.clock.us += SECOND;
-    await reconciler.plannedRuns("reconcile", still);
-    const deleted = plans.map((plan) => readFlowRunRow(bench.ctx.db, plan.id)?.deleted_us ?? null);
+    const reconciler = new Reconciler(harness.ctx);
+    await reconciler.readPlannedRuns("reconcile", neverAborted);
+    harness.prefect.flowRuns = plans.filter((_, index) => index !== 1);
+    harness.clock.us += SECOND;
+    await reconciler.readPlannedRuns("reconcile", neverAborted);
+    const deleted = plans.map((plan) => readFlowRunRow(harness.ctx.db, plan.id)?.deleted_us ?? null);
     expect(deleted.flatMap((us, index) => (us === null ? [] : [index]))).toEqual([1]);
   });
 
   test("asks for the parents of subflows however many task runs look unfinished", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const crashed = runAt(-900, { state_type: "CRASHED" });
     const parent = runAt(-100, { state_type: "RUNNING" });
     const standIn = aTaskRun({ flow_run_id: parent.id, state_type: "RUNNING" });
     const child = runAt(-50, { state_type: "RUNNING", parent_task_run_id: standIn.id });
     const zombies = Array.from({ length: 4 }, () => aTaskRun({ flow_run_id: crashed.id, state_type: "RUNNING" }));
-    bench.prefect.flowRuns = [crashed, parent, child];
-    bench.prefect.taskRuns = [standIn, ...zombies];
-    await fill(bench, -1_000);
-    bench.ctx.ingest.taskRuns(zombies, bench.clock.us, {});
-    bench.clock.us += 30 * SECOND;
-    await new Reconciler(bench.ctx).quietTaskRuns(bench.clock.us - 10 * SECOND, "reconcile", still);
-    expect(readTaskRunRow(bench.ctx.db, standIn.id)).not.toBeNull();
+    harness.prefect.flowRuns = [crashed, parent, child];
+    harness.prefect.taskRuns = [standIn, ...zombies];
+    await fill(harness, -1_000);
+    harness.ctx.ingest.taskRuns(zombies, harness.clock.us, {});
+    harness.clock.us += 30 * SECOND;
+    await new Reconciler(harness.ctx).readQuietTaskRuns(harness.clock.us - 10 * SECOND, "reconcile", neverAborted);
+    expect(readTaskRunRow(harness.ctx.db, standIn.id)).not.toBeNull();
   });
 
   test("believes a server that ended a task run, though its sender's clock was ahead", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const ended = runAt(-900, { state_type: "CANCELLED" });
-    bench.prefect.flowRuns = [ended];
-    await fill(bench, -1_000);
+    harness.prefect.flowRuns = [ended];
+    await fill(harness, -1_000);
     const task = aTaskRun({ flow_run_id: ended.id, state_type: "RUNNING", start_time: at(600) });
-    bench.ctx.ingest.events([{ ...aTaskRunEvent(task), received: at(-5) }], "stream", null);
-    bench.prefect.taskRuns = [
+    harness.ctx.ingest.events([{ ...aTaskRunEvent(task), received: at(-5) }], "stream", null);
+    harness.prefect.taskRuns = [
       { ...task, state: aState({ type: "CANCELLED", timestamp: at(0) }), state_type: "CANCELLED" },
     ];
-    const reconciler = new Reconciler(bench.ctx);
+    const reconciler = new Reconciler(harness.ctx);
     const look = async (seconds: number) => {
-      bench.clock.us += seconds * SECOND;
-      await reconciler.quietTaskRuns(bench.clock.us - SECOND, "reconcile", still);
-      return readTaskRunRow(bench.ctx.db, task.id)?.state_type;
+      harness.clock.us += seconds * SECOND;
+      await reconciler.readQuietTaskRuns(harness.clock.us - SECOND, "reconcile", neverAborted);
+      return readTaskRunRow(harness.ctx.db, task.id)?.state_type;
     };
     expect([await look(60), await look(600)]).toEqual(["RUNNING", "CANCELLED"]);
   });
 
   test("a live answer without it marks only a run that Prefect has shown before", () => {
-    const bench = aBench();
+    const harness = aHarness();
     const [shown, announced] = [runAt(-60, { state_type: "RUNNING" }), anId()];
-    bench.ctx.ingest.flowRuns([shown], T0_US - 30 * SECOND, {});
-    bench.ctx.ingest.events([stateEvent(announced, "Pending", -1)], "stream", null);
-    bench.ctx.ingest.live({ kind: "flow_run", rows: [], readUs: T0_US, missing: [shown.id, announced] }, T0_US);
-    const deletedUs = (id: string) => readFlowRunRow(bench.ctx.db, id)?.deleted_us;
+    harness.ctx.ingest.flowRuns([shown], T0_US - 30 * SECOND, {});
+    harness.ctx.ingest.events([stateEvent(announced, "Pending", -1)], "stream", null);
+    harness.ctx.ingest.saveLive({ kind: "flow_run", rows: [], readUs: T0_US, missing: [shown.id, announced] }, T0_US);
+    const deletedUs = (id: string) => readFlowRunRow(harness.ctx.db, id)?.deleted_us;
     expect([deletedUs(shown.id), deletedUs(announced)]).toEqual([T0_US, null]);
   });
 
   test("marks it deleted also when the server's clock is far ahead of ours", async () => {
-    const bench = aBench({ skewMs: 3_600_000 });
+    const harness = aHarness({ skewMs: 3_600_000 });
     const id = anId();
-    bench.ctx.ingest.events([stateEvent(id, "Running", 3_450)], "stream", null);
-    await new Reconciler(bench.ctx).dirtyRuns(still);
-    expect(readFlowRunRow(bench.ctx.db, id)?.deleted_us).not.toBeNull();
+    harness.ctx.ingest.events([stateEvent(id, "Running", 3_450)], "stream", null);
+    await new Reconciler(harness.ctx).readChangedRuns(neverAborted);
+    expect(readFlowRunRow(harness.ctx.db, id)?.deleted_us).not.toBeNull();
   });
 
   test("finds plans that were deleted without an event, by asking for them by id", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const plan = () => ({
       state: aState({ type: "SCHEDULED", timestamp: at(-100) }),
       state_type: "SCHEDULED" as const,
     });
     const kept = runAt(600, plan());
     const gone = runAt(1_200, plan());
-    bench.prefect.flowRuns = [kept, gone];
-    const reconciler = new Reconciler(bench.ctx);
-    await reconciler.plannedRuns("reconcile", still);
-    bench.prefect.flowRuns = [kept];
-    bench.clock.us += SECOND;
-    bench.prefect.asked.length = 0;
-    await reconciler.plannedRuns("reconcile", still);
-    expect(bench.prefect.asked).toEqual(["flow_runs planned", "flow_runs by id 1"]);
-    expect(readFlowRunRow(bench.ctx.db, gone.id)?.deleted_us).toBe(T0_US + SECOND);
-    expect(readFlowRunRow(bench.ctx.db, kept.id)?.deleted_us).toBeNull();
+    harness.prefect.flowRuns = [kept, gone];
+    const reconciler = new Reconciler(harness.ctx);
+    await reconciler.readPlannedRuns("reconcile", neverAborted);
+    harness.prefect.flowRuns = [kept];
+    harness.clock.us += SECOND;
+    harness.prefect.asked.length = 0;
+    await reconciler.readPlannedRuns("reconcile", neverAborted);
+    expect(harness.prefect.asked).toEqual(["flow_runs planned", "flow_runs by id 1"]);
+    expect(readFlowRunRow(harness.ctx.db, gone.id)?.deleted_us).toBe(T0_US + SECOND);
+    expect(readFlowRunRow(harness.ctx.db, kept.id)?.deleted_us).toBeNull();
   });
 
   test("looks again at runs that are not over and at task runs that look unfinished under an ended run", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const running = runAt(-600, { state_type: "RUNNING" });
     const ended = runAt(-900, { state_type: "CANCELLED" });
     const task = aTaskRun({ flow_run_id: ended.id, state_type: "RUNNING" });
-    bench.prefect.flowRuns = [running, ended];
-    bench.prefect.taskRuns = [task];
-    await fill(bench, -1_000);
-    bench.ctx.ingest.taskRuns([task], bench.clock.us, {});
-    const reconciler = new Reconciler(bench.ctx);
-    bench.clock.us += 60 * SECOND;
-    bench.prefect.flowRuns = [ended];
-    bench.prefect.taskRuns = [
+    harness.prefect.flowRuns = [running, ended];
+    harness.prefect.taskRuns = [task];
+    await fill(harness, -1_000);
+    harness.ctx.ingest.taskRuns([task], harness.clock.us, {});
+    const reconciler = new Reconciler(harness.ctx);
+    harness.clock.us += 60 * SECOND;
+    harness.prefect.flowRuns = [ended];
+    harness.prefect.taskRuns = [
       {
         ...task,
         state_type: "CANCELLED",
         state: { ...(task.state ?? { id: anId(), name: null }), type: "CANCELLED", timestamp: at(30) },
       },
     ];
-    await reconciler.unfinishedRuns(bench.clock.us - SECOND, "reconcile", still);
-    await reconciler.quietTaskRuns(bench.clock.us - SECOND, "reconcile", still);
-    expect(readFlowRunRow(bench.ctx.db, running.id)?.deleted_us).toBe(bench.clock.us);
-    expect(readTaskRunRow(bench.ctx.db, task.id)?.state_type).toBe("CANCELLED");
+    await reconciler.readUnfinishedRuns(harness.clock.us - SECOND, "reconcile", neverAborted);
+    await reconciler.readQuietTaskRuns(harness.clock.us - SECOND, "reconcile", neverAborted);
+    expect(readFlowRunRow(harness.ctx.db, running.id)?.deleted_us).toBe(harness.clock.us);
+    expect(readTaskRunRow(harness.ctx.db, task.id)?.state_type).toBe("CANCELLED");
   });
 
   test("does not take a task run for deleted whose row Prefect writes late, and does when it is long due or was there", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const ended = runAt(-900);
-    bench.prefect.flowRuns = [ended];
-    await fill(bench, -1_000);
+    harness.prefect.flowRuns = [ended];
+    await fill(harness, -1_000);
     const started = (given: Partial<TaskRun> = {}) =>
       aTaskRun({ flow_run_id: ended.id, state_type: "RUNNING", start_time: at(-20), ...given });
     const [late, dropped] = [started(), started()];
-    bench.ctx.ingest.events(
+    harness.ctx.ingest.events(
       [late, dropped].map((run) => aTaskRunEvent(run)),
       "stream",
       null,
     );
-    bench.ctx.ingest.taskRuns([dropped], T0_US - 10 * SECOND, {});
-    const reconciler = new Reconciler(bench.ctx);
-    const look = () => reconciler.quietTaskRuns(bench.clock.us + SECOND, "reconcile", still);
-    const deletedUs = (run: TaskRun) => readTaskRunRow(bench.ctx.db, run.id)?.deleted_us;
+    harness.ctx.ingest.taskRuns([dropped], T0_US - 10 * SECOND, {});
+    const reconciler = new Reconciler(harness.ctx);
+    const look = () => reconciler.readQuietTaskRuns(harness.clock.us + SECOND, "reconcile", neverAborted);
+    const deletedUs = (run: TaskRun) => readTaskRunRow(harness.ctx.db, run.id)?.deleted_us;
     await look();
     expect([deletedUs(late), deletedUs(dropped)]).toEqual([null, T0_US]);
-    bench.clock.us += 500 * SECOND;
+    harness.clock.us += 500 * SECOND;
     await look();
     expect(deletedUs(late)).toBeNull();
-    bench.clock.us += 200 * SECOND;
+    harness.clock.us += 200 * SECOND;
     await look();
-    expect(deletedUs(late)).toBe(bench.clock.us);
+    expect(deletedUs(late)).toBe(harness.clock.us);
   });
 });
 
@@ -254,165 +258,168 @@ describe("ended runs", () => {
     aLog({ flow_run_id: run.id, timestamp: at(seconds), ...given });
 
   test("have all their task runs read, several runs together, and claimed", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const runs = [runAt(-600), runAt(-500)];
-    bench.prefect.flowRuns = runs;
-    bench.prefect.taskRuns = runs.flatMap((run) => [1, 2, 3].map(() => aTaskRun({ flow_run_id: run.id })));
-    await fill(bench, -1_000);
-    bench.prefect.asked.length = 0;
-    const ended = new EndedRuns(bench.ctx);
-    expect(await ended.taskRuns("reconcile", still)).toBe(true);
-    expect(await ended.taskRuns("reconcile", still)).toBe(false);
-    expect(bench.prefect.asked).toEqual(["task_runs of 2 runs", "task_runs of 2 runs"]);
-    expect(bench.prefect.taskRuns.every((run) => readTaskRunRow(bench.ctx.db, run.id) !== null)).toBe(true);
-    expect(covered(bench, "task_run", runs[0]?.id ?? "")[0]?.[1]).toBe(-1);
+    harness.prefect.flowRuns = runs;
+    harness.prefect.taskRuns = runs.flatMap((run) => [1, 2, 3].map(() => aTaskRun({ flow_run_id: run.id })));
+    await fill(harness, -1_000);
+    harness.prefect.asked.length = 0;
+    const ended = new EndedRuns(harness.ctx);
+    expect(await ended.readTaskRuns("reconcile", neverAborted)).toBe(true);
+    expect(await ended.readTaskRuns("reconcile", neverAborted)).toBe(false);
+    expect(harness.prefect.asked).toEqual(["task_runs of 2 runs", "task_runs of 2 runs"]);
+    expect(harness.prefect.taskRuns.every((run) => readTaskRunRow(harness.ctx.db, run.id) !== null)).toBe(true);
+    expect(covered(harness, "task_run", runs[0]?.id ?? "")[0]?.[1]).toBe(-1);
   });
 
   test("are read again while Prefect's rows lag their events, and claimed once nothing can come any more", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const run = runAt(-600, { end_time: at(-10), state: aState({ timestamp: at(-10) }) });
     const [prompt, stale, late, lost] = [0, 1, 2, 3].map(() => aTaskRun({ flow_run_id: run.id, start_time: at(-20) }));
     if (!prompt || !stale || !late || !lost) throw new Error("four task runs");
-    bench.prefect.flowRuns = [run];
-    await fill(bench, -1_000);
-    bench.ctx.ingest.events(
+    harness.prefect.flowRuns = [run];
+    await fill(harness, -1_000);
+    harness.ctx.ingest.events(
       [prompt, stale, late].map((task) => aTaskRunEvent(task)),
       "stream",
       null,
     );
-    const ended = new EndedRuns(bench.ctx);
-    const claims = () => covered(bench, "task_run", run.id).length;
+    const ended = new EndedRuns(harness.ctx);
+    const claims = () => covered(harness, "task_run", run.id).length;
     const look = async () => {
-      bench.clock.us += 60 * SECOND;
-      return [await ended.taskRuns("reconcile", still), ended.isWaiting, claims()];
+      harness.clock.us += 60 * SECOND;
+      return [await ended.readTaskRuns("reconcile", neverAborted), ended.isRetryPending, claims()];
     };
     const behind = { ...stale, state: aState({ type: "RUNNING", timestamp: at(-30) }) };
-    bench.prefect.taskRuns = [prompt, behind];
+    harness.prefect.taskRuns = [prompt, behind];
     expect(await look()).toEqual([false, true, 0]);
-    bench.prefect.taskRuns = [prompt, stale];
+    harness.prefect.taskRuns = [prompt, stale];
     expect(await look()).toEqual([false, true, 0]);
-    bench.prefect.asked.length = 0;
-    expect(await ended.taskRuns("reconcile", still)).toBe(false);
-    expect(bench.prefect.asked).toEqual([]);
-    bench.prefect.taskRuns = [prompt, stale, late];
+    harness.prefect.asked.length = 0;
+    expect(await ended.readTaskRuns("reconcile", neverAborted)).toBe(false);
+    expect(harness.prefect.asked).toEqual([]);
+    harness.prefect.taskRuns = [prompt, stale, late];
     expect(await look()).toEqual([true, false, 1]);
-    bench.ctx.ingest.events([aTaskRunEvent(lost)], "stream", null);
-    bench.ctx.db.sqlite.run("DELETE FROM coverage WHERE kind = 'task_run'");
-    ended.note(T0_US - 10 * SECOND);
+    harness.ctx.ingest.events([aTaskRunEvent(lost)], "stream", null);
+    harness.ctx.db.sqlite.run("DELETE FROM coverage WHERE kind = 'task_run'");
+    ended.runEnded(T0_US - 10 * SECOND);
     expect(await look()).toEqual([false, true, 0]);
-    bench.clock.us += 600 * SECOND;
+    harness.clock.us += 600 * SECOND;
     expect(await look()).toEqual([true, false, 1]);
   });
 
   test("have their logs read when they failed, to the last line, and twice more for lines that come late", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const failed = runAt(-40, { state_type: "FAILED", start_time: at(-40), end_time: at(-20) });
     const fine = runAt(-60);
-    bench.prefect.flowRuns = [failed, fine];
-    bench.prefect.logs = Array.from({ length: 9 }, (_, i) => line(failed, -39 + (i < 5 ? 1 : i)));
-    await fill(bench, -1_000);
-    const ended = new EndedRuns(bench.ctx);
-    const count = () => bench.ctx.db.sqlite.query<{ n: number }, []>("SELECT count(*) AS n FROM log").get()?.n;
-    expect(await ended.logs("reconcile", still)).toBe(true);
-    expect(await ended.logs("reconcile", still)).toBe(false);
+    harness.prefect.flowRuns = [failed, fine];
+    harness.prefect.logs = Array.from({ length: 9 }, (_, i) => line(failed, -39 + (i < 5 ? 1 : i)));
+    await fill(harness, -1_000);
+    const ended = new EndedRuns(harness.ctx);
+    const count = () => harness.ctx.db.sqlite.query<{ n: number }, []>("SELECT count(*) AS n FROM log").get()?.n;
+    expect(await ended.readLogs("reconcile", neverAborted)).toBe(true);
+    expect(await ended.readLogs("reconcile", neverAborted)).toBe(false);
     expect(count()).toBe(9);
-    bench.prefect.logs.push(line(failed, -18));
-    bench.clock.us += 60 * SECOND;
-    expect(await ended.logs("reconcile", still)).toBe(true);
-    expect(await ended.logs("reconcile", still)).toBe(false);
+    harness.prefect.logs.push(line(failed, -18));
+    harness.clock.us += 60 * SECOND;
+    expect(await ended.readLogs("reconcile", neverAborted)).toBe(true);
+    expect(await ended.readLogs("reconcile", neverAborted)).toBe(false);
     expect(count()).toBe(10);
-    bench.prefect.logs.push(line(failed, 300));
-    bench.clock.us += 600 * SECOND;
-    expect(await ended.logs("reconcile", still)).toBe(true);
+    harness.prefect.logs.push(line(failed, 300));
+    harness.clock.us += 600 * SECOND;
+    expect(await ended.readLogs("reconcile", neverAborted)).toBe(true);
     expect(count()).toBe(11);
-    bench.prefect.asked.length = 0;
-    bench.clock.us += 600 * SECOND;
-    expect(await ended.logs("reconcile", still)).toBe(false);
-    expect(bench.prefect.asked).toEqual([]);
+    harness.prefect.asked.length = 0;
+    harness.clock.us += 600 * SECOND;
+    expect(await ended.readLogs("reconcile", neverAborted)).toBe(false);
+    expect(harness.prefect.asked).toEqual([]);
   });
 
   test("are read once more when they fail a second time", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const failed = runAt(-400, { state_type: "FAILED", start_time: at(-400), end_time: at(-300) });
-    bench.prefect.flowRuns = [failed];
-    await fill(bench, -1_000);
-    const ended = new EndedRuns(bench.ctx);
-    while (await ended.logs("reconcile", still));
-    bench.clock.us += 600 * SECOND;
+    harness.prefect.flowRuns = [failed];
+    await fill(harness, -1_000);
+    const ended = new EndedRuns(harness.ctx);
+    while (await ended.readLogs("reconcile", neverAborted));
+    harness.clock.us += 600 * SECOND;
     const again = stateEvent(failed.id, "Failed", 500);
-    bench.ctx.ingest.events([again], "stream", null);
-    ended.note(T0_US + 500 * SECOND);
-    expect(await ended.logs("reconcile", still)).toBe(true);
+    harness.ctx.ingest.events([again], "stream", null);
+    ended.runEnded(T0_US + 500 * SECOND);
+    expect(await ended.readLogs("reconcile", neverAborted)).toBe(true);
   });
 
   test("have their logs read also when those of another run cannot be", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const failed = (seconds: number) =>
       runAt(seconds, { state_type: "FAILED", start_time: at(seconds), end_time: at(seconds + 100) });
     const [bad, good] = [failed(-900), failed(-1_200)];
-    bench.prefect.flowRuns = [bad, good];
-    bench.prefect.logs = [line(good, -1_100)];
-    const { filterLogs } = bench.prefect;
-    bench.prefect.filterLogs = async (body) => {
+    harness.prefect.flowRuns = [bad, good];
+    harness.prefect.logs = [line(good, -1_100)];
+    const { filterLogs } = harness.prefect;
+    harness.prefect.filterLogs = async (body) => {
       if (JSON.stringify(body).includes(bad.id)) throw new AppError("unavailable", "no answer in 60 s");
-      return filterLogs.call(bench.prefect, body);
+      return filterLogs.call(harness.prefect, body);
     };
-    await fill(bench, -2_000);
-    const ended = new EndedRuns(bench.ctx);
-    await expect(ended.logs("backfill", still)).rejects.toThrow("no answer");
-    expect(await ended.logs("backfill", still)).toBe(true);
-    expect(covered(bench, "log", good.id)).toHaveLength(1);
-    expect(await ended.logs("backfill", still)).toBe(false);
-    bench.clock.us += 601 * SECOND;
-    await expect(ended.logs("backfill", still)).rejects.toThrow("no answer");
+    await fill(harness, -2_000);
+    const ended = new EndedRuns(harness.ctx);
+    await expect(ended.readLogs("backfill", neverAborted)).rejects.toThrow("no answer");
+    expect(await ended.readLogs("backfill", neverAborted)).toBe(true);
+    expect(covered(harness, "log", good.id)).toHaveLength(1);
+    expect(await ended.readLogs("backfill", neverAborted)).toBe(false);
+    harness.clock.us += 601 * SECOND;
+    await expect(ended.readLogs("backfill", neverAborted)).rejects.toThrow("no answer");
   });
 
   test("that were deleted are found, a page a minute, unless the server knows none of them and may be another", async () => {
-    const bench = aBench();
+    const harness = aHarness();
     const runs = [runAt(-600), runAt(-500, { state_type: "FAILED" })];
-    bench.prefect.flowRuns = [...runs];
-    bench.prefect.events = [anEventAt(-5)];
-    await catchUp(bench.ctx, still);
-    const keeper = new RunsKeeper(bench.ctx, { goalUs: () => T0_US - 1_000 * SECOND, isTouched: () => true });
-    const deleted = () => runs.map((run) => readFlowRunRow(bench.ctx.db, run.id)?.deleted_us != null);
+    harness.prefect.flowRuns = [...runs];
+    harness.prefect.events = [anEventAt(-5)];
+    await catchUp(harness.ctx, neverAborted);
+    const keeper = new RunSync(harness.ctx, { goalUs: () => T0_US - 1_000 * SECOND, isClientActive: () => true });
+    const deleted = () => runs.map((run) => readFlowRunRow(harness.ctx.db, run.id)?.deleted_us != null);
     const pass = async (seconds: number) => {
-      bench.prefect.asked.length = 0;
-      bench.clock.us += seconds * SECOND;
-      await keeper.round(still);
-      return bench.prefect.asked.filter((asked) => asked === "flow_runs by id 2").length;
+      harness.prefect.asked.length = 0;
+      harness.clock.us += seconds * SECOND;
+      await keeper.syncRound(neverAborted);
+      return harness.prefect.asked.filter((asked) => asked === "flow_runs by id 2").length;
     };
-    await keeper.round(still);
-    bench.prefect.flowRuns = runs.slice(1);
+    await keeper.syncRound(neverAborted);
+    harness.prefect.flowRuns = runs.slice(1);
     expect([await pass(300), deleted()]).toEqual([0, [false, false]]);
     expect([await pass(400), deleted()]).toEqual([1, [true, false]]);
-    bench.prefect.flowRuns = [];
-    bench.prefect.events = [];
+    harness.prefect.flowRuns = [];
+    harness.prefect.events = [];
     await pass(700);
     expect(deleted()).toEqual([true, false]);
   });
 
   test("are not read for ever when the server's clock is unknown", async () => {
-    const bench = aBench();
-    bench.prefect.flowRuns = [runAt(-600, { state_type: "FAILED" })];
-    await fill(bench, -1_000);
-    bench.prefect.skewMs = null;
-    const ended = new EndedRuns(bench.ctx);
-    expect([await ended.taskRuns("reconcile", still), await ended.logs("reconcile", still)]).toEqual([false, false]);
+    const harness = aHarness();
+    harness.prefect.flowRuns = [runAt(-600, { state_type: "FAILED" })];
+    await fill(harness, -1_000);
+    harness.prefect.skewMs = null;
+    const ended = new EndedRuns(harness.ctx);
+    expect([
+      await ended.readTaskRuns("reconcile", neverAborted),
+      await ended.readLogs("reconcile", neverAborted),
+    ]).toEqual([false, false]);
   });
 });
 
 test("a state announced by an event is not undone by an older answer of REST", async () => {
-  const bench = aBench();
+  const harness = aHarness();
   const id = anId();
   const before = runAt(-70, { id, state_type: "RUNNING", start_time: at(-70) });
-  bench.ctx.ingest.flowRuns([before], T0_US - 60 * SECOND, {});
-  bench.ctx.ingest.events([stateEvent(id, "Completed", -5)], "stream", null);
-  bench.ctx.ingest.flowRuns([before], T0_US, {});
-  expect(readFlowRunRow(bench.ctx.db, id)?.state_type).toBe("COMPLETED");
-  expect(bench.commits[1]).toMatchObject({
+  harness.ctx.ingest.flowRuns([before], T0_US - 60 * SECOND, {});
+  harness.ctx.ingest.events([stateEvent(id, "Completed", -5)], "stream", null);
+  harness.ctx.ingest.flowRuns([before], T0_US, {});
+  expect(readFlowRunRow(harness.ctx.db, id)?.state_type).toBe("COMPLETED");
+  expect(harness.commits[1]).toMatchObject({
     kinds: ["event", "flow_run"],
     flowRunIds: [id],
     newestUs: T0_US - 5 * SECOND,
-    late: null,
+    lateRange: null,
   });
 });

@@ -3,16 +3,16 @@ import { AppError } from "../../../src/errors.ts";
 import type { Deployment } from "../../../src/model/objects.ts";
 import { findObjects } from "../../../src/store/objects/objects.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
-import { kindsNamedBy, Snapshots } from "../../../src/sync/runs/snapshots.ts";
+import { kindsChangedBy, Snapshots } from "../../../src/sync/runs/snapshots.ts";
 import { aDeployment, aWorker, aWorkPool, T0_US } from "../../support/builders.ts";
-import { aBench, SECOND, still } from "../bench.ts";
+import { aHarness, neverAborted, SECOND } from "../engine-harness.ts";
 
 describe("the lists of objects", () => {
   test("are all read at the start", async () => {
-    const { ctx, prefect } = aBench();
+    const { ctx, prefect } = aHarness();
     prefect.objects = { deployment: [aDeployment()], work_pool: [aWorkPool({ name: "lake" })], worker: [aWorker()] };
     const snapshots = new Snapshots(ctx);
-    await snapshots.turn(still);
+    await snapshots.iterate(neverAborted);
     expect(prefect.asked.sort()).toEqual([
       "automation 0",
       "concurrency_limit 0",
@@ -27,55 +27,55 @@ describe("the lists of objects", () => {
   });
 
   test("are read again when an event names them: soon, and not more often than every five seconds", async () => {
-    const { ctx, prefect, clock } = aBench();
+    const { ctx, prefect, clock } = aHarness();
     const snapshots = new Snapshots(ctx);
-    await snapshots.turn(still);
+    await snapshots.iterate(neverAborted);
     prefect.asked.length = 0;
     clock.us += 60 * SECOND;
-    expect(snapshots.note(["prefect.deployment.updated", "prefect.flow-run.Running"])).toBe(true);
-    expect(await snapshots.turn(still)).toBe(700);
+    expect(snapshots.eventsStored(["prefect.deployment.updated", "prefect.flow-run.Running"])).toBe(true);
+    expect(await snapshots.iterate(neverAborted)).toBe(700);
     clock.us += SECOND;
-    await snapshots.turn(still);
+    await snapshots.iterate(neverAborted);
     expect(prefect.asked).toEqual(["deployment 0"]);
-    snapshots.note(["prefect.deployment.ready"]);
-    expect(await snapshots.turn(still)).toBe(5_000);
+    snapshots.eventsStored(["prefect.deployment.ready"]);
+    expect(await snapshots.iterate(neverAborted)).toBe(5_000);
   });
 
   test("are read every fifteen seconds for a client, and every ten minutes for nobody, within the idle allowance", async () => {
-    const { ctx, prefect, clock } = aBench();
+    const { ctx, prefect, clock } = aHarness();
     const snapshots = new Snapshots(ctx);
-    await snapshots.turn(still);
+    await snapshots.iterate(neverAborted);
     prefect.asked.length = 0;
-    snapshots.touch();
-    expect(await snapshots.turn(still)).toBe(15_000);
+    snapshots.markClientActive();
+    expect(await snapshots.iterate(neverAborted)).toBe(15_000);
     clock.us += 15 * SECOND;
-    await snapshots.turn(still);
+    await snapshots.iterate(neverAborted);
     expect(prefect.asked).toHaveLength(6);
     clock.us += 20 * 60 * SECOND;
     prefect.asked.length = 0;
-    const waitMs = await snapshots.turn(still);
+    const waitMs = await snapshots.iterate(neverAborted);
     // Three may go at once after a while, the rest at less than one a minute.
     expect(prefect.asked).toHaveLength(3);
     expect(waitMs).toBe(60_000);
   });
 
   test("are read though another one fails again and again, and what an event named is read once it can be", async () => {
-    const { ctx, prefect, clock } = aBench();
+    const { ctx, prefect, clock } = aHarness();
     prefect.before = (asked) => {
       if (asked.startsWith("work_pool ")) throw new AppError("unavailable", "busy", { status: 503 });
     };
     const snapshots = new Snapshots(ctx);
     const turns = async (count: number) => {
       for (let n = 0; n < count; n += 1) {
-        snapshots.touch();
-        await snapshots.turn(still).catch(() => undefined);
+        snapshots.markClientActive();
+        await snapshots.iterate(neverAborted).catch(() => undefined);
         clock.us += 5 * SECOND;
       }
     };
     await turns(8);
     expect(findFact(ctx.db, "read:automation")).not.toBeNull();
     expect(findFact(ctx.db, "read:work_pool")).toBeNull();
-    snapshots.note(["prefect.work-pool.updated"]);
+    snapshots.eventsStored(["prefect.work-pool.updated"]);
     await turns(1);
     prefect.before = () => undefined;
     prefect.objects.work_pool = [aWorkPool({ name: "lake" })];
@@ -84,61 +84,61 @@ describe("the lists of objects", () => {
   });
 
   test("do not claim that there are no workers where the pools may not be read", async () => {
-    const { ctx, prefect } = aBench();
+    const { ctx, prefect } = aHarness();
     prefect.objects = { work_pool: [aWorkPool({ name: "lake" })], worker: [aWorker()] };
     prefect.before = (asked) => {
       if (asked.startsWith("work_pool ")) throw new AppError("unauthorized", "forbidden", { status: 403 });
     };
-    await new Snapshots(ctx).turn(still);
+    await new Snapshots(ctx).iterate(neverAborted);
     expect(findFact(ctx.db, "read:worker")).toBeNull();
   });
 
   test("do not keep an urgent list waiting behind idle ones", async () => {
-    const { ctx, prefect, clock } = aBench();
+    const { ctx, prefect, clock } = aHarness();
     const snapshots = new Snapshots(ctx);
-    await snapshots.turn(still);
+    await snapshots.iterate(neverAborted);
     clock.us += 20 * 60 * SECOND;
-    await snapshots.turn(still);
+    await snapshots.iterate(neverAborted);
     prefect.asked.length = 0;
-    snapshots.note(["prefect.automation.created"]);
+    snapshots.eventsStored(["prefect.automation.created"]);
     clock.us += SECOND;
-    await snapshots.turn(still);
+    await snapshots.iterate(neverAborted);
     expect(prefect.asked).toEqual(["automation 0"]);
   });
 
   test("are read in pages that overlap, and anew when a row vanished between two pages", async () => {
-    const { ctx, prefect } = aBench();
+    const { ctx, prefect } = aHarness();
     const rows = Array.from({ length: 9 }, (_, i) => aDeployment({ name: `d${i}` }));
     prefect.objects.deployment = [...rows];
     prefect.before = (asked) => {
       if (asked === "deployment 3") prefect.objects.deployment = rows.slice(1);
     };
-    await new Snapshots(ctx).read("deployment", "reconcile", still);
+    await new Snapshots(ctx).read("deployment", "reconcile", neverAborted);
     expect(findObjects(ctx.db, "deployment").map((one) => one.name)).toEqual(rows.slice(1).map((row) => row.name));
     expect(prefect.asked).toEqual(["deployment 0", "deployment 3", "deployment 0", "deployment 3", "deployment 6"]);
   });
 
-  test("mark nothing as gone when a list never stands still", async () => {
-    const { ctx, prefect } = aBench();
+  test("mark nothing as gone when a list never stands neverAborted", async () => {
+    const { ctx, prefect } = aHarness();
     let rows: Deployment[] = Array.from({ length: 9 }, (_, i) => aDeployment({ name: `d${i}` }));
     prefect.objects.deployment = [...rows];
     const snapshots = new Snapshots(ctx);
-    await snapshots.read("deployment", "reconcile", still);
+    await snapshots.read("deployment", "reconcile", neverAborted);
     prefect.before = () => {
       rows = [...rows.slice(1), ...rows.slice(0, 1)];
       prefect.objects.deployment = rows;
     };
-    await snapshots.read("deployment", "reconcile", still);
+    await snapshots.read("deployment", "reconcile", neverAborted);
     expect(findObjects(ctx.db, "deployment")).toHaveLength(9);
   });
 
   test("of a route that an older server lacks are asked for no more often than usual", async () => {
-    const { ctx, prefect } = aBench();
+    const { ctx, prefect } = aHarness();
     prefect.before = (asked) => {
       if (asked.startsWith("automation")) throw new AppError("not_found", "no such route", { status: 404 });
     };
     const snapshots = new Snapshots(ctx);
-    await snapshots.turn(still);
+    await snapshots.iterate(neverAborted);
     expect(prefect.asked.filter((asked) => asked.startsWith("automation"))).toHaveLength(1);
     expect(findFact(ctx.db, "read:automation")).toBeNull();
   });
@@ -157,7 +157,7 @@ describe("the lists of objects", () => {
       "lake.loaded": [],
     };
     const found: Record<string, readonly string[]> = {};
-    for (const name of Object.keys(names)) found[name] = kindsNamedBy(name);
+    for (const name of Object.keys(names)) found[name] = kindsChangedBy(name);
     expect(found).toEqual(names);
   });
 });

@@ -1,20 +1,20 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
-import { Budget } from "../../../src/sync/server/request-budget.ts";
-import { aBench, failureOf, ManualClock, still } from "../bench.ts";
+import { RequestBudget } from "../../../src/sync/server/request-budget.ts";
+import { aHarness, failureOf, ManualClock, neverAborted } from "../engine-harness.ts";
 
 function aBudget(perMinute: number) {
   const clock = new ManualClock();
-  return { clock, budget: new Budget({ clock, perMinute, idlePerMinute: 2 }) };
+  return { clock, budget: new RequestBudget({ clock, perMinute, idlePerMinute: 2 }) };
 }
 
 describe("the request budget", () => {
   test("lets a whole minute's requests go at once and then one after the other", async () => {
     const { clock, budget } = aBudget(60);
-    for (let i = 0; i < 60; i += 1) await budget.take("catch-up", still);
+    for (let i = 0; i < 60; i += 1) await budget.take("catch-up", neverAborted);
     expect(clock.slept).toEqual([]);
-    await budget.take("catch-up", still);
-    await budget.take("catch-up", still);
+    await budget.take("catch-up", neverAborted);
+    await budget.take("catch-up", neverAborted);
     expect(clock.slept).toEqual([1_000, 1_000]);
   });
 
@@ -22,21 +22,21 @@ describe("the request budget", () => {
     const { clock, budget } = aBudget(100);
     let spent = 0;
     while (clock.slept.length === 0 && spent < 200) {
-      await budget.take("verify", still);
+      await budget.take("verify", neverAborted);
       spent += 1;
     }
     // 40 % are left to others, and are there at once for a catch-up.
     expect(spent).toBeGreaterThan(55);
     expect(spent).toBeLessThan(65);
     const before = clock.slept.length;
-    for (let i = 0; i < 30; i += 1) await budget.take("catch-up", still);
+    for (let i = 0; i < 30; i += 1) await budget.take("catch-up", neverAborted);
     expect(clock.slept.length).toBe(before);
   });
 
   test("sends nothing while Retry-After lasts, whatever its urgency", async () => {
     const { clock, budget } = aBudget(600);
     budget.pause(7_000);
-    await budget.take("catch-up", still);
+    await budget.take("catch-up", neverAborted);
     expect(clock.slept).toEqual([7_000]);
   });
 
@@ -44,7 +44,7 @@ describe("the request budget", () => {
     const { clock, budget } = aBudget(600);
     budget.pause(7_000);
     clock.us -= 86_400_000_000;
-    await budget.take("catch-up", still);
+    await budget.take("catch-up", neverAborted);
     expect(clock.slept.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(3_600_000);
   });
 
@@ -73,32 +73,36 @@ describe("the request budget", () => {
 
 describe("requests within the budget", () => {
   test("are tried again after a failure that may pass, and noted as contact", async () => {
-    const { ctx, prefect, clock } = aBench();
+    const { ctx, prefect, clock } = aHarness();
     let failures = 2;
     prefect.before = () => {
       failures -= 1;
       if (failures >= 0) throw new AppError("unavailable", "busy", { status: 503 });
     };
-    expect(await ctx.requests.call("catch-up", still, (api) => api.readVersion())).toBe("3.8.8");
+    expect(await ctx.requests.call("catch-up", neverAborted, (api) => api.readVersion())).toBe("3.8.8");
     expect(clock.slept).toEqual([500, 1_500]);
-    expect(ctx.requests.spent).toEqual({ total: 3, lastMinute: 3 });
-    expect(ctx.contact.isReachable).toBe(true);
+    expect(ctx.requests.counts).toEqual({ total: 3, lastMinute: 3 });
+    expect(ctx.connectivity.isReachable).toBe(true);
   });
 
   test("give up with the server's own error when it goes on failing, and say that contact is lost", async () => {
-    const { ctx, prefect } = aBench();
+    const { ctx, prefect } = aHarness();
     prefect.before = () => {
       throw new AppError("unavailable", "nothing accepts connections");
     };
-    const error = await failureOf(ctx.requests.call("catch-up", still, (api) => api.readVersion()));
+    const error = await failureOf(ctx.requests.call("catch-up", neverAborted, (api) => api.readVersion()));
     expect(error.message).toBe("nothing accepts connections");
-    expect(ctx.contact.fact.reachable).toBe(false);
-    expect(ctx.contact.fact.error).toEqual({ code: "unavailable", message: "nothing accepts connections", hint: null });
+    expect(ctx.connectivity.fact.reachable).toBe(false);
+    expect(ctx.connectivity.fact.error).toEqual({
+      code: "unavailable",
+      message: "nothing accepts connections",
+      hint: null,
+    });
     expect(prefect.asked).toHaveLength(3);
   });
 
   test("hold up everybody when Prefect says when to come back", async () => {
-    const { ctx, prefect, clock } = aBench();
+    const { ctx, prefect, clock } = aHarness();
     let first = true;
     prefect.before = () => {
       if (first) {
@@ -106,27 +110,27 @@ describe("requests within the budget", () => {
         throw new AppError("rate_limited", "too many", { status: 429, retryAfterMs: 9_000 });
       }
     };
-    await ctx.requests.call("catch-up", still, (api) => api.readVersion());
+    await ctx.requests.call("catch-up", neverAborted, (api) => api.readVersion());
     expect(clock.slept.reduce((a, b) => a + b, 0)).toBe(9_000);
-    expect(ctx.contact.isReachable).toBe(true);
+    expect(ctx.connectivity.isReachable).toBe(true);
   });
 
   test("do not take one question that Prefect cannot answer for a loss of contact", async () => {
-    const { ctx, prefect } = aBench();
-    await ctx.requests.call("verify", still, (api) => api.readVersion());
+    const { ctx, prefect } = aHarness();
+    await ctx.requests.call("verify", neverAborted, (api) => api.readVersion());
     prefect.before = () => {
       throw new AppError("unavailable", "index past the last bucket", { status: 500 });
     };
-    await failureOf(ctx.requests.call("verify", still, (api) => api.countEvents("time", { filter: {} }), 0));
-    expect(ctx.contact.isReachable).toBe(true);
+    await failureOf(ctx.requests.call("verify", neverAborted, (api) => api.countEvents("time", { filter: {} }), 0));
+    expect(ctx.connectivity.isReachable).toBe(true);
   });
 
   test("are not tried again when that is useless", async () => {
-    const { ctx, prefect } = aBench();
+    const { ctx, prefect } = aHarness();
     prefect.before = () => {
       throw new AppError("unauthorized", "no such key", { status: 401 });
     };
-    const error = await failureOf(ctx.requests.call("catch-up", still, (api) => api.readVersion()));
-    expect([error.code, prefect.asked.length, ctx.contact.isReachable]).toEqual(["unauthorized", 1, false]);
+    const error = await failureOf(ctx.requests.call("catch-up", neverAborted, (api) => api.readVersion()));
+    expect([error.code, prefect.asked.length, ctx.connectivity.isReachable]).toEqual(["unauthorized", 1, false]);
   });
 });

@@ -198,7 +198,7 @@ function seconds(text: string | undefined): string {
   return us === undefined ? "-" : String(Math.round((us - T0_US) / SECOND));
 }
 
-export interface Bench {
+export interface EngineHarness {
   readonly ctx: EngineContext;
   readonly prefect: TinyPrefect;
   readonly clock: ManualClock;
@@ -207,9 +207,9 @@ export interface Bench {
   covered(): [number, number, string][];
 }
 
-export function aBench(
+export function aHarness(
   given: { settings?: Partial<SyncSettings>; tuning?: Partial<Tuning>; skewMs?: number | null } = {},
-): Bench {
+): EngineHarness {
   const prefect = new TinyPrefect();
   prefect.skewMs = given.skewMs === undefined ? 0 : given.skewMs;
   const clock = new ManualClock();
@@ -240,7 +240,7 @@ export function aBench(
   };
 }
 
-export const still = new AbortController().signal;
+export const neverAborted = new AbortController().signal;
 
 /** What is thrown, as an AppError. */
 export async function failureOf(work: Promise<unknown>): Promise<AppError> {
