@@ -2,7 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DAY_US, MINUTE_US, parseIsoUs } from "../src/lib/time.ts";
-import { SNAPSHOT_KINDS, type SnapshotKind } from "../src/model/objects.ts";
+import { SNAPSHOT_KINDS } from "../src/model/kinds.ts";
+import type { SnapshotKind } from "../src/model/objects.ts";
 import { addCoverage } from "../src/store/coverage.ts";
 import { inTransaction, openRecord, type RecordDb, setFilling } from "../src/store/database.ts";
 import { createEventWriter } from "../src/store/events/events.ts";

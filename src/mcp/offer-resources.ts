@@ -1,6 +1,7 @@
 /** Resources, their templates and completion, answered by the tools behind them. */
 import { type McpServer, ProtocolError, ProtocolErrorCode, ResourceNotFoundError } from "@modelcontextprotocol/server";
 import { AppError } from "../errors.ts";
+import { isKind } from "../model/kinds.ts";
 import { PROMPTS } from "../prompts/index.ts";
 import { completeName } from "../resources/completion.ts";
 import { matchTemplate, type ToolQuestion } from "../resources/define.ts";
@@ -78,12 +79,6 @@ interface Reference {
   readonly name?: string;
 }
 
-const KINDS: Readonly<Record<string, "flow_run" | "deployment" | "work_pool">> = {
-  flow_run: "flow_run",
-  deployment: "deployment",
-  work_pool: "work_pool",
-};
-
 function valuesFor(tenant: Tenant, ref: Reference, argument: { name: string; value: string }): readonly string[] {
   if (ref.type === "ref/resource") {
     const template = RESOURCE_TEMPLATES.find((one) => one.uriTemplate === ref.uri);
@@ -92,6 +87,6 @@ function valuesFor(tenant: Tenant, ref: Reference, argument: { name: string; val
   }
   const prompt = PROMPTS.find((one) => one.name === ref.name);
   if (!prompt) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no prompt ${ref.name}.`);
-  const kind = KINDS[argument.name];
-  return kind ? completeName(tenant.query(), kind, argument.value) : [];
+  const kind = argument.name;
+  return isKind(kind) ? completeName(tenant.query(), kind, argument.value) : [];
 }

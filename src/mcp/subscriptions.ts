@@ -4,6 +4,7 @@
  */
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { type Kind, kindOfResource } from "../model/kinds.ts";
 import { findNews, type NewsMark, startNews } from "../queries/source/record-changes.ts";
 import type { RecordDb } from "../store/database.ts";
 import { readFlowRunRow } from "../store/runs/flow-runs.ts";
@@ -143,20 +144,16 @@ function noChanges(): Changes {
   return { kinds: new Set(), flowRunIds: new Set(), eventNames: new Set(), isAny: false };
 }
 
-const KINDS: Readonly<Record<string, string>> = {
-  "flow-run": "flow_run",
-  "task-run": "task_run",
-  deployment: "deployment",
-  "work-pool": "work_pool",
-  "work-queue": "work_queue",
-};
+/** An event about one of these changes what the resources show. */
+const SHOWN: ReadonlySet<Kind> = new Set(["flow_run", "task_run", "deployment", "work_pool", "work_queue"]);
 
 /** `prefect.flow-run.<id>`: the event is about this object. */
 function addResource(changes: Changes, resourceId: string): void {
-  const [, kind = "", id = ""] = /^prefect\.([a-z-]+)\.(.+)$/.exec(resourceId) ?? [];
+  const [, resource = "", id = ""] = /^(prefect\.[a-z-]+)\.(.+)$/.exec(resourceId) ?? [];
+  const kind = kindOfResource(resource);
   changes.kinds.add("event");
-  if (KINDS[kind]) changes.kinds.add(KINDS[kind]);
-  if (kind === "flow-run") changes.flowRunIds.add(id);
+  if (kind && SHOWN.has(kind)) changes.kinds.add(kind);
+  if (kind === "flow_run") changes.flowRunIds.add(id);
 }
 
 /** What a URI is asked about: made once per look, so that each of many URIs costs a search among few changes. */

@@ -180,12 +180,3 @@ export interface SnapshotObjects {
   automation: Automation;
 }
 export type SnapshotKind = keyof SnapshotObjects;
-export const SNAPSHOT_KINDS = [
-  "flow",
-  "deployment",
-  "work_pool",
-  "work_queue",
-  "worker",
-  "concurrency_limit",
-  "automation",
-] as const satisfies readonly SnapshotKind[];

@@ -1,13 +1,13 @@
 /** Values that the record knows for the variable of a template. */
-import type { SnapshotKind } from "../model/objects.ts";
+import type { Kind } from "../model/kinds.ts";
 import type { QueryContext } from "../queries/source/context.ts";
-import { findByIdPrefix, findKnownNames, type RunTable } from "../store/objects/names.ts";
+import { findByIdPrefix, findKnownNames } from "../store/objects/names.ts";
 
 /** The protocol's own limit of one answer. */
 const MOST = 100;
 
 /** Names that begin so (any case), then ids that do. */
-export function completeName(ctx: QueryContext, kind: RunTable | SnapshotKind, begin: string): string[] {
+export function completeName(ctx: QueryContext, kind: Kind, begin: string): string[] {
   const db = ctx.record();
   if (db === null) return [];
   const lower = begin.toLowerCase();

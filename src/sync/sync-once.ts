@@ -1,4 +1,4 @@
-import { SNAPSHOT_KINDS } from "../model/objects.ts";
+import { SNAPSHOT_KINDS } from "../model/kinds.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import type { EngineContext } from "./context/engine-context.ts";
 import { refreshServerFacts } from "./context/server-facts.ts";

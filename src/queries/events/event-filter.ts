@@ -2,6 +2,7 @@
 import { AppError } from "../../errors.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import type { AnyResourceFilter, EventFilter } from "../../model/events/event-filter.ts";
+import { ALL_KINDS, KINDS } from "../../model/kinds.ts";
 import type { FilterSpec } from "../source/check-filter.ts";
 import { checkFilter } from "../source/check-filter.ts";
 
@@ -54,20 +55,11 @@ function isList(value: AnyResourceFilter | readonly AnyResourceFilter[]): value 
   return Array.isArray(value);
 }
 
-const KINDS_WITH_UUID = [
-  "flow-run",
-  "task-run",
-  "flow",
-  "deployment",
-  "work-pool",
-  "work-queue",
-  "automation",
-  "concurrency-limit",
-  "variable",
-  "block-document",
-  "artifact",
-  "event",
-];
+/** Resources whose ids end with a UUID: the kinds of the record, and others. */
+const RESOURCES_WITH_UUID: ReadonlySet<string> = new Set([
+  ...ALL_KINDS.filter((kind) => KINDS[kind].isResourceOfId).map((kind) => KINDS[kind].resource),
+  ...["prefect.variable", "prefect.block-document", "prefect.artifact", "prefect.event"],
+]);
 
 /**
  * What `resource` may be: a whole resource id, a prefix (ending in `*` or `.`), a bare UUID of any kind, or a name.
@@ -75,7 +67,7 @@ const KINDS_WITH_UUID = [
 export function resourceCondition(text: string): AnyResourceFilter {
   if (text.endsWith("*")) return { id_prefix: [text.slice(0, -1)] };
   if (text.endsWith(".")) return { id_prefix: [text] };
-  if (isUuid(text)) return { id: KINDS_WITH_UUID.map((kind) => `prefect.${kind}.${text.toLowerCase()}`) };
+  if (isUuid(text)) return { id: [...RESOURCES_WITH_UUID].map((resource) => `${resource}.${text.toLowerCase()}`) };
   if (/^[a-z][a-z0-9+-]*(\.|:\/\/)\S+$/i.test(text)) return { id: [text] };
   return { labels: { "prefect.resource.name": text.replace(/[*?]/g, "?") } };
 }

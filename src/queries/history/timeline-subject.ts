@@ -3,6 +3,7 @@ import { AppError } from "../../errors.ts";
 import { DAY_US, MINUTE_US, parseIsoUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
+import { eventPrefix, type Kind, resourceId } from "../../model/kinds.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -14,7 +15,7 @@ import { findFlowRunIdsBelow } from "../runs/run-tree.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
 
-export type SubjectKind = "flow_run" | "deployment" | "work_pool";
+export type SubjectKind = Extract<Kind, "flow_run" | "deployment" | "work_pool">;
 
 export interface Subject extends ResolvedName {
   readonly kind: SubjectKind;
@@ -36,9 +37,9 @@ const BEFORE_RUN_US = 5 * MINUTE_US;
 const AFTER_RUN_US = MINUTE_US;
 
 /** What a deployment, pool or queue says of itself. Others of the same pool name it too, but only as related. */
-const OWN_NEWS = ["prefect.deployment.", "prefect.work-pool.", "prefect.work-queue."];
+const OWN_NEWS = (["deployment", "work_pool", "work_queue"] as const).map(eventPrefix);
 /** Workers are no resource of a run: they name its pool. */
-const AROUND = ["prefect.worker.", "prefect.cloud."];
+const AROUND = [eventPrefix("worker"), "prefect.cloud."];
 /** Each is about one run, and comes with the events of that run. */
 const OF_ONE_RUN = ["prefect.worker.submitted-flow-run", "prefect.worker.executed-flow-run"];
 
@@ -65,9 +66,9 @@ export async function findSubject(ctx: QueryContext, kind: SubjectKind, text: st
     return { ...base, filters: runFilters(db, run), subflows: subflowsOf(db, run) };
   }
   const window = windowOf(asked, { fromUs: (asked.untilUs ?? nowUs) - DAY_US, toUs: nowUs });
-  const ids = [`prefect.${kind.replace("_", "-")}.${named.id}`, ...queuesOf(ctx.record(), kind, named.id)];
+  const ids = [resourceId(kind, named.id), ...queuesOf(ctx.record(), kind, named.id)];
   // Task runs of every run would drown the story.
-  const filters = [{ any_resource: { id: ids }, event: { exclude_prefix: ["prefect.task-run."] } }];
+  const filters = [{ any_resource: { id: ids }, event: { exclude_prefix: [eventPrefix("task_run")] } }];
   return { ...named, kind, run: null, deletedUs: null, window, filters, subflows: null };
 }
 
@@ -81,7 +82,7 @@ function windowOf({ sinceUs, untilUs, nowUs }: Asked, usual: TimeRange): TimeRan
 
 function queuesOf(db: RecordDb | null, kind: SubjectKind, id: string): string[] {
   if (db === null || kind !== "work_pool") return [];
-  return findObjects(db, "work_queue", { parentId: id }).map((queue) => `prefect.work-queue.${queue.id}`);
+  return findObjects(db, "work_queue", { parentId: id }).map((queue) => resourceId("work_queue", queue.id));
 }
 
 function runWindow(run: FlowRun, nowUs: number): TimeRange {
@@ -93,12 +94,12 @@ function runWindow(run: FlowRun, nowUs: number): TimeRange {
 }
 
 function runFilters(db: RecordDb | null, run: FlowRun): EventFilter[] {
-  const own: EventFilter = { any_resource: { id: [`prefect.flow-run.${run.id}`] } };
+  const own: EventFilter = { any_resource: { id: [resourceId("flow_run", run.id)] } };
   const around: string[] = [];
-  if (run.deployment_id) around.push(`prefect.deployment.${run.deployment_id}`);
-  if (run.work_queue_id) around.push(`prefect.work-queue.${run.work_queue_id}`);
+  if (run.deployment_id) around.push(resourceId("deployment", run.deployment_id));
+  if (run.work_queue_id) around.push(resourceId("work_queue", run.work_queue_id));
   const pool = run.work_pool_id ?? (run.work_pool_name && db ? poolId(db, run.work_pool_name) : null);
-  if (pool) around.push(`prefect.work-pool.${pool}`);
+  if (pool) around.push(resourceId("work_pool", pool));
   if (around.length === 0) return [own];
   return [
     own,
@@ -110,7 +111,10 @@ function runFilters(db: RecordDb | null, run: FlowRun): EventFilter[] {
 function subflowsOf(db: RecordDb | null, run: FlowRun): EventFilter | null {
   const ids = db === null ? [] : findFlowRunIdsBelow(db, run.id, 1).slice(0, MOST_SUBFLOWS);
   if (ids.length === 0) return null;
-  return { resource: { id: ids.map((id) => `prefect.flow-run.${id}`) }, event: { prefix: ["prefect.flow-run."] } };
+  return {
+    resource: { id: ids.map((id) => resourceId("flow_run", id)) },
+    event: { prefix: [eventPrefix("flow_run")] },
+  };
 }
 
 function poolId(db: RecordDb, name: string): string | null {

@@ -5,6 +5,7 @@
 import { parseIsoUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../../model/events/event.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import { KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { findObjectChanges } from "../../store/objects/objects.ts";
 import { listEvents } from "../events/events.ts";
@@ -12,10 +13,12 @@ import { countRecordedRuns, type RunCounts } from "../runs/run-counts.ts";
 import type { QueryContext } from "../source/context.ts";
 import { serverNowUs, statedSkewUs } from "../source/freshness.ts";
 
+export type ChangedKind = SnapshotKind | "variable" | "block_document";
+
 export interface Change {
   /** Microseconds, server's clock. From a reading: the latest moment at which it can have happened. */
   readonly atUs: number;
-  readonly kind: SnapshotKind | "variable" | "block_document";
+  readonly kind: ChangedKind;
   readonly id: string;
   readonly name: string;
   readonly change: string;
@@ -33,18 +36,13 @@ export interface WhatChanged {
   readonly freshness: Freshness;
 }
 
-const CHANGE_EVENT =
-  /^prefect\.(deployment|work-pool|work-queue|automation|concurrency-limit|flow|variable|block-document)\.(created|updated|deleted|paused|ready|not-ready)$/;
-const PREFIXES = [
-  "prefect.deployment.",
-  "prefect.work-pool.",
-  "prefect.work-queue.",
-  "prefect.automation.",
-  "prefect.concurrency-limit.",
-  "prefect.flow.",
-  "prefect.variable.",
-  "prefect.block-document.",
-];
+/** What users edit, by the resource that events name. Variables and blocks are known by their events only. */
+const EDITED: ReadonlyMap<string, ChangedKind> = new Map<string, ChangedKind>([
+  ["prefect.variable", "variable"],
+  ["prefect.block-document", "block_document"],
+  ...SNAPSHOT_KINDS.filter((kind) => KINDS[kind].isEdited).map((kind) => [KINDS[kind].resource, kind] as const),
+]);
+const CHANGE_EVENT = /^(prefect\.[a-z-]+)\.(created|updated|deleted|paused|ready|not-ready)$/;
 const MOST_EVENTS = 2_000;
 
 export interface WhatChangedQuestion {
@@ -60,7 +58,7 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
   const nowUs = serverNowUs(ctx);
   const { sinceUs: fromUs, untilUs = nowUs } = question;
   const window = { fromUs, toUs: Math.max(fromUs, Math.min(untilUs, nowUs)) };
-  const filter = { event: { prefix: PREFIXES } };
+  const filter = { event: { prefix: [...EDITED.keys()].map((resource) => `${resource}.`) } };
   const page = await listEvents(ctx, {
     filter,
     sinceUs: window.fromUs,
@@ -85,8 +83,8 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
 function changeOf(event: PrefectEvent): Change[] {
   const match = CHANGE_EVENT.exec(event.event);
   const atUs = parseIsoUs(event.occurred);
-  if (!match?.[1] || !match[2] || atUs === undefined) return [];
-  const kind = match[1].replace("-", "_") as Change["kind"];
+  const kind = EDITED.get(match?.[1] ?? "");
+  if (!match?.[2] || kind === undefined || atUs === undefined) return [];
   const id = event.resource[RESOURCE_ID]?.split(".").at(-1) ?? "";
   const diff = (event.payload.updates ?? {}) as Change["diff"];
   return [{ atUs, kind, id, name: event.resource[RESOURCE_NAME] ?? id, change: match[2], diff, eventId: event.id }];
@@ -99,7 +97,7 @@ function readChanges(ctx: QueryContext, window: TimeRange): Change[] {
   const skewUs = statedSkewUs(db);
   const range = { fromUs: window.fromUs - skewUs, toUs: window.toUs - skewUs };
   return findObjectChanges(db, { ...range, limit: MOST_EVENTS }).flatMap((row) =>
-    row.kind === "worker"
+    !KINDS[row.kind].isEdited
       ? []
       : [
           {

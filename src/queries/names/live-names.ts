@@ -1,11 +1,11 @@
 /** Asks Prefect for what a name or id may mean. */
 import { AppError } from "../../errors.ts";
 import { parseIsoUs } from "../../lib/time.ts";
+import type { NamedKind } from "../../model/kinds.ts";
 import type { JsonObject } from "../../model/objects.ts";
 import type { NamedRow } from "../../store/objects/names.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
-import type { NamedKind } from "./name-links.ts";
 
 const MOST = 20;
 

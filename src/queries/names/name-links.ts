@@ -1,18 +1,7 @@
 /** Objects named by a link into Prefect's UI or by a resource id. */
 import { isUuid } from "../../lib/uuid.ts";
 import { splitResourceId } from "../../model/events/event.ts";
-
-export const NAMED_KINDS = [
-  "flow_run",
-  "task_run",
-  "deployment",
-  "flow",
-  "work_pool",
-  "work_queue",
-  "automation",
-] as const;
-/** What a caller may name. */
-export type NamedKind = (typeof NAMED_KINDS)[number];
+import { KINDS, NAMED_KINDS, type NamedKind } from "../../model/kinds.ts";
 
 /** What a link points at: `key` is an id, or a name for pools, and for queues given with their pool. */
 export interface LinkTarget {
@@ -20,16 +9,15 @@ export interface LinkTarget {
   readonly key: string;
 }
 
-/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/utilities/urls.py, and the older and newer UI's own paths. */
-const PATHS: readonly (readonly [RegExp, NamedKind])[] = [
-  [/\/(?:runs|flow-runs)\/flow-run\/([^/]+)/, "flow_run"],
-  [/\/(?:runs|flow-runs|task-runs)\/task-run\/([^/]+)/, "task_run"],
-  [/\/deployments\/deployment\/([^/]+)/, "deployment"],
-  [/\/flows\/flow\/([^/]+)/, "flow"],
-  [/\/work-queues\/work-queue\/([^/]+)/, "work_queue"],
+/** Paths of older UIs, and of pages within a work pool. The first match counts. */
+const OTHER_PATHS: readonly (readonly [RegExp, NamedKind])[] = [
+  [/\/flow-runs\/flow-run\/([^/]+)/, "flow_run"],
+  [/\/(?:flow-runs|task-runs)\/task-run\/([^/]+)/, "task_run"],
   [/\/work-pools\/work-pool\/([^/]+\/queue\/[^/]+)/, "work_queue"],
-  [/\/work-pools\/work-pool\/([^/]+)/, "work_pool"],
-  [/\/automations\/automation\/([^/]+)/, "automation"],
+];
+const PATHS: typeof OTHER_PATHS = [
+  ...OTHER_PATHS,
+  ...NAMED_KINDS.map((kind) => [new RegExp(`/${KINDS[kind].uiPath}/([^/]+)`), kind] as const),
 ];
 
 /** The target of a UI link (under any base, `/v2` included) or of a resource id `prefect.flow-run.<id>`; null for other text. */
@@ -43,7 +31,7 @@ export function parseLink(text: string): LinkTarget | null {
     return null;
   }
   const { kind, key } = splitResourceId(text);
-  const named = NAMED_KINDS.find((one) => kind === `prefect.${one.replace("_", "-")}`);
+  const named = NAMED_KINDS.find((one) => KINDS[one].resource === kind);
   return named !== undefined && isUuid(key) ? { kind: named, key } : null;
 }
 

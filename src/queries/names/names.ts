@@ -6,6 +6,7 @@ import { AppError, toAppError } from "../../errors.ts";
 import { closest } from "../../lib/similar.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
+import { KINDS, type NamedKind, resourceId } from "../../model/kinds.ts";
 import type { RecordDb } from "../../store/database.ts";
 import {
   findByIdPrefix,
@@ -17,33 +18,12 @@ import {
 } from "../../store/objects/names.ts";
 import type { QueryContext } from "../source/context.ts";
 import { readById, readByName } from "./live-names.ts";
-import { type NamedKind, parseLink } from "./name-links.ts";
-
-export type { NamedKind } from "./name-links.ts";
+import { parseLink } from "./name-links.ts";
 
 export interface ResolvedName {
   readonly id: string;
   readonly name: string;
 }
-
-const LABELS: Readonly<Record<NamedKind, string>> = {
-  flow_run: "flow run",
-  task_run: "task run",
-  deployment: "deployment",
-  flow: "flow",
-  work_pool: "work pool",
-  work_queue: "work queue",
-  automation: "automation",
-};
-const LISTED_BY: Readonly<Record<NamedKind, string>> = {
-  flow_run: "get_flow_runs",
-  task_run: "get_task_runs",
-  deployment: "get_deployments",
-  flow: "get_flows",
-  work_pool: "get_work_pools",
-  work_queue: "get_work_pools",
-  automation: "get_automations",
-};
 
 /** At least four digits, so that ordinary words are rarely taken for one. */
 const ID_PREFIX = /^[0-9a-f]{4}[0-9a-f-]{0,31}$/i;
@@ -57,15 +37,15 @@ const LONGEST = 1_000;
  */
 export async function resolveName(ctx: QueryContext, kind: NamedKind, text: string): Promise<ResolvedName> {
   const given = text.trim();
-  if (given === "") throw new AppError("invalid_input", `an empty text names no ${LABELS[kind]}`);
+  if (given === "") throw new AppError("invalid_input", `an empty text names no ${KINDS[kind].label}`);
   if (given.length > LONGEST) {
-    throw new AppError("invalid_input", `a text of ${given.length} characters names no ${LABELS[kind]}`, {
+    throw new AppError("invalid_input", `a text of ${given.length} characters names no ${KINDS[kind].label}`, {
       hint: `Give at most ${LONGEST} characters: an id, its beginning, a UI link or a name.`,
     });
   }
   const link = parseLink(given);
   if (link !== null && link.kind !== kind) {
-    throw new AppError("invalid_input", `"${given}" is a ${LABELS[link.kind]}, not a ${LABELS[kind]}`);
+    throw new AppError("invalid_input", `"${given}" is a ${KINDS[link.kind].label}, not a ${KINDS[kind].label}`);
   }
   const key = link?.key ?? given;
   if (isUuid(key)) return resolveId(ctx, kind, key.toLowerCase());
@@ -82,7 +62,7 @@ export async function resolveName(ctx: QueryContext, kind: NamedKind, text: stri
 
 /** `flow/deployment` and `pool/queue`; a name holds no slash. */
 function splitParent(kind: NamedKind, key: string): [string | undefined, string] {
-  const slash = kind === "deployment" || kind === "work_queue" ? key.lastIndexOf("/") : -1;
+  const slash = KINDS[kind].parent === null ? -1 : key.lastIndexOf("/");
   return slash < 0 ? [undefined, key] : [key.slice(0, slash), key.slice(slash + 1)];
 }
 
@@ -97,7 +77,7 @@ async function resolveId(ctx: QueryContext, kind: NamedKind, id: string): Promis
   const db = ctx.record();
   const [held] = db ? findByIdPrefix(db, kind, id) : [];
   if (held) return { id, name: held.name };
-  const told = db ? findResourceName(db, `prefect.${kind.replace("_", "-")}.${id}`) : null;
+  const told = db ? findResourceName(db, resourceId(kind, id)) : null;
   if (told?.name) return { id, name: told.name };
   try {
     const [found] = await readById(ctx, kind, id);
@@ -119,7 +99,7 @@ function only(kind: NamedKind, given: string, rows: readonly NamedRow[]): Resolv
   const shown = meant.slice(0, 10).map(candidate).join("; ");
   const rest = meant.length > 10 ? " and more" : "";
   const count = meant.length >= MOST_NAMED ? `at least ${MOST_NAMED}` : meant.length;
-  throw new AppError("invalid_input", `"${given}" names ${count} ${LABELS[kind]}s`, {
+  throw new AppError("invalid_input", `"${given}" names ${count} ${KINDS[kind].plural}`, {
     hint: `Give the id of one: ${shown}${rest}.`,
   });
 }
@@ -136,7 +116,7 @@ function unanswered(db: RecordDb | null, kind: NamedKind, given: string, cause: 
   const { hint } = unknown(db, kind, given);
   return new AppError(
     cause.code,
-    `no ${LABELS[kind]} "${given}" is recorded, and Prefect does not answer (${cause.message})`,
+    `no ${KINDS[kind].label} "${given}" is recorded, and Prefect does not answer (${cause.message})`,
     {
       cause,
       ...(hint === undefined ? {} : { hint }),
@@ -149,7 +129,7 @@ function unknown(db: RecordDb | null, kind: NamedKind, given: string): AppError 
   const near = db ? closest(given, findKnownNames(db, kind), 5) : [];
   const suggestion = near.length > 0 ? `Nearest names: ${near.join(", ")}. ` : "";
   const length = SHORT_PREFIX.test(given) ? "The beginning of an id needs at least 4 digits. " : "";
-  return new AppError("not_found", `no ${LABELS[kind]} "${given}"`, {
-    hint: `${length}${suggestion}${LISTED_BY[kind]} lists what there is.`,
+  return new AppError("not_found", `no ${KINDS[kind].label} "${given}"`, {
+    hint: `${length}${suggestion}${KINDS[kind].listedBy} lists what there is.`,
   });
 }

@@ -1,4 +1,5 @@
 /** Names beside ids: from the record's lists, from what events called them, and from Prefect for the rest. */
+import { resourceId } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findResourceName } from "../../store/objects/names.ts";
@@ -17,7 +18,7 @@ export function heldNames(
   const names = findObjectNames(db, kind, wanted);
   for (const id of wanted) {
     if (names.has(id)) continue;
-    const name = findResourceName(db, `prefect.${kind.replace("_", "-")}.${id}`)?.name;
+    const name = findResourceName(db, resourceId(kind, id))?.name;
     if (name) names.set(id, name);
   }
   return names;

@@ -2,30 +2,20 @@
 import { AppError } from "../../errors.ts";
 import { closest } from "../../lib/similar.ts";
 import { formatIsoUs } from "../../lib/time.ts";
+import { type FilterKey, filterName, type RunKind } from "../../model/kinds.ts";
 import type { Json, JsonObject } from "../../model/objects.ts";
 import { STATE_TYPES } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { BODY_FILTERS, type BodyKey, type FilterSet } from "../../store/filters/bodies.ts";
+import { BODY_FILTERS, type FilterSet } from "../../store/filters/bodies.ts";
 import { parseFilter } from "../../store/filters/parse.ts";
-import { hasStateName, type RunTable } from "../../store/objects/names.ts";
-
-/** Prefect's names of its filters, for messages. */
-export const FILTER_NAMES: Readonly<Record<BodyKey, string>> = {
-  flows: "FlowFilter",
-  flow_runs: "FlowRunFilter",
-  task_runs: "TaskRunFilter",
-  deployments: "DeploymentFilter",
-  work_pools: "WorkPoolFilter",
-  work_pool_queues: "WorkQueueFilter",
-  automations: "AutomationFilter",
-};
+import { hasStateName } from "../../store/objects/names.ts";
 
 /** Filters being put together. */
 export type MutableSet = { -readonly [K in keyof FilterSet]: FilterSet[K] };
 
 /** The explicit filter, checked, under its key; `undefined` gives an empty set. Throws AppError `invalid_input`. */
-export function startSet(key: BodyKey, filter: unknown): MutableSet {
-  return filter === undefined ? {} : { [key]: parseFilter(BODY_FILTERS[key], filter, FILTER_NAMES[key]) };
+export function startSet(key: FilterKey, filter: unknown): MutableSet {
+  return filter === undefined ? {} : { [key]: parseFilter(BODY_FILTERS[key], filter, filterName(key)) };
 }
 
 /**
@@ -34,7 +24,7 @@ export function startSet(key: BodyKey, filter: unknown): MutableSet {
  */
 export function addCriterion(
   set: MutableSet,
-  key: BodyKey,
+  key: FilterKey,
   field: string,
   criterion: JsonObject,
   argument: string,
@@ -118,7 +108,7 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
  */
 export function stateNotes(
   db: RecordDb | null,
-  table: RunTable,
+  table: RunKind,
   filter: unknown,
   shown: readonly (string | null)[],
 ): string[] {

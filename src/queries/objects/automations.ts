@@ -23,12 +23,8 @@ export interface AutomationsPage {
   readonly freshness: Freshness;
 }
 
-const TARGETS: readonly (readonly [string, SnapshotKind])[] = [
-  ["deployment_id", "deployment"],
-  ["work_pool_id", "work_pool"],
-  ["work_queue_id", "work_queue"],
-  ["automation_id", "automation"],
-];
+/** What an action may act on; it names the object as `<kind>_id`. */
+const TARGETS = ["deployment", "work_pool", "work_queue", "automation"] as const satisfies readonly SnapshotKind[];
 
 export async function listAutomations(ctx: QueryContext, question: AutomationsQuestion): Promise<AutomationsPage> {
   const { rows, more, freshness } = await listObjects(ctx, { kind: "automation", ...question });
@@ -38,8 +34,8 @@ export async function listAutomations(ctx: QueryContext, question: AutomationsQu
     ...last,
   ]);
   const names = new Map<string, string>();
-  for (const [field, kind] of TARGETS) {
-    const ids = actions.map((action) => action[field]).filter((id) => typeof id === "string");
+  for (const kind of TARGETS) {
+    const ids = actions.map((action) => action[`${kind}_id`]).filter((id) => typeof id === "string");
     for (const [id, name] of heldNames(ctx.record(), kind, ids)) names.set(id, name);
   }
   return { rows, names, more, freshness };

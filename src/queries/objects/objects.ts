@@ -1,9 +1,10 @@
 /** Flows, deployments, pools and automations by Prefect's filters: lists that the record holds whole. */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
+import type { FilterKey } from "../../model/kinds.ts";
 import type { JsonObject, SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { type BodyKey, type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
+import { type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
 import { findFilteredObjects } from "../../store/filters/find.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
 import { readObject } from "../../store/objects/objects.ts";
@@ -21,7 +22,7 @@ const KEYS = {
   deployment: "deployments",
   work_pool: "work_pools",
   automation: "automations",
-} as const satisfies Readonly<Record<ListedKind, BodyKey>>;
+} as const satisfies Readonly<Record<ListedKind, FilterKey>>;
 
 export interface ObjectsQuestion<K extends ListedKind> {
   readonly kind: K;

@@ -3,6 +3,7 @@
  * at least one such related row", also when it is empty.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/models/flow_runs.py and its neighbours
  */
+import type { FilterKey } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { automationFilter } from "./automations.ts";
 import { type Clause, join, uuidBytes, wrap } from "./clause.ts";
@@ -22,11 +23,10 @@ export const BODY_FILTERS = {
   work_pools: workPoolFilter,
   work_pool_queues: workQueueFilter,
   automations: automationFilter,
-} as const satisfies Readonly<Record<string, Term>>;
-export type BodyKey = keyof typeof BODY_FILTERS;
+} as const satisfies Readonly<Record<FilterKey, Term>>;
 
 /** Filters of one request; each value was accepted by the schema of its key. */
-export type FilterSet = Partial<Readonly<Record<BodyKey, unknown>>>;
+export type FilterSet = Partial<Readonly<Record<FilterKey, unknown>>>;
 
 const FLOW = "f.kind = 'flow' AND f.deleted_us IS NULL AND ";
 const DEPLOYMENT = "d.kind = 'deployment' AND d.deleted_us IS NULL AND ";
@@ -164,7 +164,7 @@ export function automationsWhere(set: FilterSet): Clause {
 }
 
 /** The lists that the filters of a question about `own` look into. */
-export function listsBehind(set: FilterSet, own: BodyKey): SnapshotKind[] {
+export function listsBehind(set: FilterSet, own: FilterKey): SnapshotKind[] {
   const kinds = new Set<SnapshotKind>();
   if (own !== "flows" && isGiven(set.flows) && onlyIds(set.flows) === null) kinds.add("flow");
   if (own !== "deployments" && isGiven(set.deployments)) kinds.add("deployment");

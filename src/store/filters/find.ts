@@ -1,4 +1,5 @@
 /** Rows of the record by Prefect's filters. */
+import type { FilterKind } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb, SQLQueryBindings, Statement } from "../database.ts";
 import type { FlowRunRow } from "../runs/flow-runs.ts";
@@ -112,14 +113,15 @@ export function findTaskRuns(db: RecordDb, set: FilterSet, sort: TaskRunSort, pa
   return select(db, "t.* FROM task_run t", whereOf("t", taskRunsWhere(set), page), TASK_RUN_SORTS[sort], page);
 }
 
+/** Snapshots that Prefect has filters for, as conditions on `object <alias>`. */
+export type FilteredKind = FilterKind & SnapshotKind;
 const OBJECTS = {
   flow: { alias: "f", where: flowsWhere },
   deployment: { alias: "d", where: deploymentsWhere },
   work_pool: { alias: "p", where: workPoolsWhere },
   work_queue: { alias: "q", where: workQueuesWhere },
   automation: { alias: "a", where: automationsWhere },
-} as const;
-export type FilteredKind = keyof typeof OBJECTS & SnapshotKind;
+} as const satisfies Readonly<Record<FilteredKind, unknown>>;
 
 /** Objects of a kind that match, in Prefect's order of `sort`. */
 export function findFilteredObjects<K extends FilteredKind>(

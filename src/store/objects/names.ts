@@ -1,4 +1,5 @@
 /** Objects and runs of the record by name or by the beginning of their id. */
+import { KINDS, type Kind, RUN_KINDS, type RunKind } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import type { RecordDb } from "../database.ts";
 import { idText } from "../runs/run-columns.ts";
@@ -17,8 +18,6 @@ export interface NamedRow {
 /** More rows are never read, so this many means "at least". */
 export const MOST_NAMED = 20;
 
-export type RunTable = "flow_run" | "task_run";
-
 interface RunRow {
   readonly id: Uint8Array;
   readonly name: string;
@@ -26,9 +25,12 @@ interface RunRow {
   readonly deleted_us: number | null;
 }
 
-const BEGIN = { flow_run: "begin_us", task_run: "coalesce(start_us, expected_us)" } as const;
+const BEGIN = { flow_run: "begin_us", task_run: "coalesce(start_us, expected_us)" } as const satisfies Record<
+  RunKind,
+  string
+>;
 
-function runs(db: RecordDb, table: RunTable, where: string, ...params: (string | Uint8Array)[]): NamedRow[] {
+function runs(db: RecordDb, table: RunKind, where: string, ...params: (string | Uint8Array)[]): NamedRow[] {
   const sql = `SELECT id, name, ${BEGIN[table]} AS begin_us, deleted_us FROM ${table} WHERE ${where}
     ORDER BY deleted_us IS NOT NULL, ${BEGIN[table]} DESC LIMIT ${MOST_NAMED}`;
   return db
@@ -52,7 +54,7 @@ interface ObjectRow {
 
 function objects(db: RecordDb, kind: SnapshotKind, where: string, ...params: string[]): NamedRow[] {
   const sql = `SELECT o.id, o.name, p.name AS parent, o.deleted_us FROM object o
-    LEFT JOIN object p ON p.id = o.parent_id AND p.kind = ${kind === "deployment" ? "'flow'" : "'work_pool'"}
+    LEFT JOIN object p ON p.id = o.parent_id AND p.kind = '${KINDS[kind].parent?.kind ?? ""}'
     WHERE o.kind = ? AND ${where} ORDER BY o.deleted_us IS NOT NULL, p.name, o.name LIMIT ${MOST_NAMED}`;
   return db
     .prepare<ObjectRow, string[]>(sql)
@@ -66,10 +68,10 @@ function objects(db: RecordDb, kind: SnapshotKind, where: string, ...params: str
     }));
 }
 
-const isRun = (kind: RunTable | SnapshotKind): kind is RunTable => kind === "flow_run" || kind === "task_run";
+const isRun = (kind: Kind): kind is RunKind => (RUN_KINDS as readonly Kind[]).includes(kind);
 
 /** Rows whose id begins with these hex digits (dashes do not count). */
-export function findByIdPrefix(db: RecordDb, kind: RunTable | SnapshotKind, prefix: string): NamedRow[] {
+export function findByIdPrefix(db: RecordDb, kind: Kind, prefix: string): NamedRow[] {
   const hex = prefix.replaceAll("-", "").toLowerCase();
   if (isRun(kind)) {
     const bound = (digit: string) => Uint8Array.fromHex(hex.padEnd(32, digit));
@@ -79,7 +81,7 @@ export function findByIdPrefix(db: RecordDb, kind: RunTable | SnapshotKind, pref
 }
 
 /** Rows of exactly this name; without any, of this name in other capitals. `parent`: also the flow or pool has this name. */
-export function findByName(db: RecordDb, kind: RunTable | SnapshotKind, name: string, parent?: string): NamedRow[] {
+export function findByName(db: RecordDb, kind: Kind, name: string, parent?: string): NamedRow[] {
   // For runs only exact names have an index: other capitals are not worth a scan of a large table.
   if (isRun(kind)) return runs(db, kind, "name = ?", name);
   const inParent = parent === undefined ? "" : " AND p.name = ?";
@@ -96,7 +98,7 @@ export function findByName(db: RecordDb, kind: RunTable | SnapshotKind, name: st
 }
 
 /** Names to suggest from: all of an object's kind, or the newest runs. */
-export function findKnownNames(db: RecordDb, kind: RunTable | SnapshotKind): string[] {
+export function findKnownNames(db: RecordDb, kind: Kind): string[] {
   const sql = isRun(kind)
     ? `SELECT name FROM ${kind} WHERE deleted_us IS NULL ORDER BY ${kind === "flow_run" ? "begin_us" : "expected_us"} DESC LIMIT 500`
     : "SELECT name FROM object WHERE kind = ? AND deleted_us IS NULL ORDER BY name LIMIT 2000";
@@ -107,7 +109,7 @@ export function findKnownNames(db: RecordDb, kind: RunTable | SnapshotKind): str
 }
 
 /** Whether a run is in a state of exactly this name. */
-export function hasStateName(db: RecordDb, table: RunTable, name: string): boolean {
+export function hasStateName(db: RecordDb, table: RunKind, name: string): boolean {
   return db.prepare(`SELECT 1 FROM ${table} WHERE state_name = ? LIMIT 1`).get(name) !== null;
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { MINUTE_US } from "../../lib/time.ts";
+import { KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb } from "../database.ts";
 import { timeUs } from "../runs/run-columns.ts";
@@ -135,8 +136,8 @@ function addChange(db: RecordDb, change: ObjectChange): void {
 }
 
 function parentOf<K extends SnapshotKind>(kind: K, doc: SnapshotObjects[K]): string | null {
-  const field = kind === "deployment" ? "flow_id" : kind === "work_queue" || kind === "worker" ? "work_pool_id" : null;
-  const parent = field === null ? null : (doc as unknown as Readonly<Record<string, unknown>>)[field];
+  const owner = KINDS[kind].parent;
+  const parent = owner === null ? null : (doc as unknown as Readonly<Record<string, unknown>>)[owner.field];
   return typeof parent === "string" ? parent : null;
 }
 
@@ -148,15 +149,13 @@ const VOLATILE: ReadonlySet<string> = new Set([
   "last_heartbeat_time",
   "denied_slots",
 ]);
-const STATUS_BY_EVENT: ReadonlySet<SnapshotKind> = new Set(["deployment", "work_pool", "work_queue"]);
 
 /** What differs between two documents of one object, top-level fields, without what changes by itself. */
 export function diffDocs(kind: SnapshotKind, before: object, after: object): ObjectChange["diff"] {
   const diff: Record<string, { from?: unknown; to?: unknown }> = {};
   const [from, to] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
   for (const field of new Set([...from.keys(), ...to.keys()])) {
-    // Status changes of these kinds are events of their own.
-    if (VOLATILE.has(field) || (field === "status" && STATUS_BY_EVENT.has(kind))) continue;
+    if (VOLATILE.has(field) || (field === "status" && KINDS[kind].isStatusAnEvent)) continue;
     const [old, now] = [steady(from.get(field)), steady(to.get(field))];
     if (JSON.stringify(old) !== JSON.stringify(now)) diff[field] = { from: old, to: now };
   }

@@ -1,6 +1,7 @@
 /** The lists that are small enough to be read whole: flows, deployments, pools, queues, workers, limits, automations. */
 import { AppError } from "../../errors.ts";
-import { SNAPSHOT_KINDS, type SnapshotKind, type SnapshotObjects } from "../../model/objects.ts";
+import { SNAPSHOT_KINDS } from "../../model/kinds.ts";
+import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { CallOptions, FilterBody, PrefectApi } from "../../prefect/api.ts";
 import { findObjects } from "../../store/objects/objects.ts";
 import { findFact } from "../../store/sync-state.ts";

@@ -2,6 +2,7 @@
 import { AppError } from "../../errors.ts";
 import { parseIsoUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
+import { resourceId } from "../../model/kinds.ts";
 import { parseEventFilter, withEventPrefix, withResource } from "../../queries/events/event-filter.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import { findResourceCondition } from "../../queries/names/resource-names.ts";
@@ -64,7 +65,7 @@ export async function readEventArguments(ctx: QueryContext, args: EventArguments
     const text = args[kind];
     if (text === undefined) continue;
     const { id } = await resolveName(ctx, kind, text);
-    filter = withResource(filter, { id: [`prefect.${kind.replace("_", "-")}.${id}`] });
+    filter = withResource(filter, { id: [resourceId(kind, id)] });
   }
   if (args.resource !== undefined) filter = withResource(filter, findResourceCondition(ctx, args.resource));
   return { filter, order: order?.toLowerCase() as AskedEvents["order"], sinceUs, untilUs };

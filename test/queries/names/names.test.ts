@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
+import type { NamedKind } from "../../../src/model/kinds.ts";
 import { parseLink } from "../../../src/queries/names/name-links.ts";
-import type { NamedKind } from "../../../src/queries/names/names.ts";
 import { resolveName } from "../../../src/queries/names/names.ts";
 import {
   aDeployment,

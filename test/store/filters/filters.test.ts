@@ -1,13 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
+import type { FilterKey } from "../../../src/model/kinds.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
-import {
-  BODY_FILTERS,
-  type BodyKey,
-  type FilterSet,
-  isDecidable,
-  listsBehind,
-} from "../../../src/store/filters/bodies.ts";
+import { BODY_FILTERS, type FilterSet, isDecidable, listsBehind } from "../../../src/store/filters/bodies.ts";
 import { countFlowRuns, findFilteredObjects, findFlowRuns, findTaskRuns } from "../../../src/store/filters/find.ts";
 import { parseFilter } from "../../../src/store/filters/parse.ts";
 import type { FlowRunSort } from "../../../src/store/filters/sorts.ts";
@@ -108,7 +103,7 @@ const hex = (id: Uint8Array) => [...NAMES].find(([uuid]) => uuid.replaceAll("-",
 
 function checked(set: Record<string, unknown>): FilterSet {
   return Object.fromEntries(
-    Object.entries(set).map(([key, value]) => [key, parseFilter(BODY_FILTERS[key as BodyKey], value, key)]),
+    Object.entries(set).map(([key, value]) => [key, parseFilter(BODY_FILTERS[key as FilterKey], value, key)]),
   );
 }
 
@@ -241,7 +236,7 @@ describe("what the record cannot decide", () => {
 });
 
 describe("reading a filter", () => {
-  const fail = (value: unknown, key: BodyKey = "flow_runs") => {
+  const fail = (value: unknown, key: FilterKey = "flow_runs") => {
     try {
       parseFilter(BODY_FILTERS[key], value, "FlowRunFilter");
     } catch (error) {

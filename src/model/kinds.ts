@@ -1,0 +1,223 @@
+/**
+ * What is fixed about each kind of object that the record holds: what it is called in sentences, in Prefect's API, in events and in
+ * the UI, and how its list is read. All other code derives from this table, or has one map over `Kind` that the compiler checks.
+ */
+import type { SnapshotKind } from "./objects.ts";
+
+export type RunKind = "flow_run" | "task_run";
+/** Stored as text in the record: never rename. */
+export type Kind = RunKind | SnapshotKind;
+
+export interface KindFacts {
+  /** A run has a table of its own and is updated by events; a snapshot is a list that is read whole. */
+  readonly storedAs: "run" | "snapshot";
+  readonly label: string;
+  readonly plural: string;
+  /** Begins the names of its events (`prefect.work-pool.paused`) and its resource ids (`prefect.work-pool.<id>`). */
+  readonly resource: string;
+  /** Whether a resource id ends with the object's id. Those of workers end with their names. */
+  readonly isResourceOfId: boolean;
+  /** POST route that lists it, below the API URL; null: there is none for the whole workspace. */
+  readonly route: string | null;
+  /** Whether that route takes `sort: "NAME_ASC"`. */
+  readonly isSortable: boolean;
+  /** Key of its filter in the bodies of list routes; null: Prefect has no filter of it. */
+  readonly filterKey: string | null;
+  /** The object that it belongs to, and the field with the id of that. */
+  readonly parent: { readonly kind: SnapshotKind; readonly field: string } | null;
+  /** Kinds whose events make its list stale, beside its own. */
+  readonly staleAfter: readonly Kind[];
+  /** Whether `status` changes are events, so that they need not be noted when lists are compared. */
+  readonly isStatusAnEvent: boolean;
+  /** Whether `what_changed` shows it: somebody edits it. */
+  readonly isEdited: boolean;
+  /** The tool that lists it, and so offers names to choose from; null: callers cannot name it. */
+  readonly listedBy: string | null;
+  /** Path of its page in the UI, without the key; null: there is none. */
+  readonly uiPath: string | null;
+  /** What ends the path of the page. */
+  readonly uiKey: "id" | "name";
+}
+
+const RUN = {
+  storedAs: "run",
+  isResourceOfId: true,
+  isSortable: false,
+  parent: null,
+  staleAfter: [],
+  isStatusAnEvent: false,
+  isEdited: false,
+  uiKey: "id",
+} as const;
+
+const SNAPSHOT = {
+  storedAs: "snapshot",
+  isResourceOfId: true,
+  isSortable: false,
+  parent: null,
+  staleAfter: [],
+  isStatusAnEvent: false,
+  isEdited: true,
+  uiKey: "id",
+} as const;
+
+/**
+ * Routes: https://github.com/PrefectHQ/prefect/tree/main/src/prefect/server/api
+ * Pages of the UI: https://github.com/PrefectHQ/prefect/blob/main/src/prefect/utilities/urls.py
+ * Events: https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/models/events.py
+ */
+export const KINDS = {
+  flow_run: {
+    ...RUN,
+    label: "flow run",
+    plural: "flow runs",
+    resource: "prefect.flow-run",
+    route: "/flow_runs/filter",
+    filterKey: "flow_runs",
+    listedBy: "get_flow_runs",
+    uiPath: "runs/flow-run",
+  },
+  task_run: {
+    ...RUN,
+    label: "task run",
+    plural: "task runs",
+    resource: "prefect.task-run",
+    route: "/task_runs/filter",
+    filterKey: "task_runs",
+    listedBy: "get_task_runs",
+    uiPath: "runs/task-run",
+  },
+  flow: {
+    ...SNAPSHOT,
+    label: "flow",
+    plural: "flows",
+    resource: "prefect.flow",
+    route: "/flows/filter",
+    isSortable: true,
+    filterKey: "flows",
+    listedBy: "get_flows",
+    uiPath: "flows/flow",
+  },
+  deployment: {
+    ...SNAPSHOT,
+    label: "deployment",
+    plural: "deployments",
+    resource: "prefect.deployment",
+    route: "/deployments/filter",
+    isSortable: true,
+    filterKey: "deployments",
+    parent: { kind: "flow", field: "flow_id" },
+    isStatusAnEvent: true,
+    listedBy: "get_deployments",
+    uiPath: "deployments/deployment",
+  },
+  work_pool: {
+    ...SNAPSHOT,
+    label: "work pool",
+    plural: "work pools",
+    resource: "prefect.work-pool",
+    route: "/work_pools/filter",
+    filterKey: "work_pools",
+    isStatusAnEvent: true,
+    listedBy: "get_work_pools",
+    uiPath: "work-pools/work-pool",
+    uiKey: "name",
+  },
+  work_queue: {
+    ...SNAPSHOT,
+    label: "work queue",
+    plural: "work queues",
+    resource: "prefect.work-queue",
+    route: "/work_queues/filter",
+    filterKey: "work_pool_queues",
+    parent: { kind: "work_pool", field: "work_pool_id" },
+    staleAfter: ["work_pool"],
+    isStatusAnEvent: true,
+    listedBy: "get_work_pools",
+    uiPath: "work-queues/work-queue",
+  },
+  worker: {
+    ...SNAPSHOT,
+    label: "worker",
+    plural: "workers",
+    resource: "prefect.worker",
+    isResourceOfId: false,
+    route: null,
+    filterKey: null,
+    parent: { kind: "work_pool", field: "work_pool_id" },
+    isEdited: false,
+    listedBy: null,
+    uiPath: null,
+  },
+  concurrency_limit: {
+    ...SNAPSHOT,
+    label: "concurrency limit",
+    plural: "concurrency limits",
+    resource: "prefect.concurrency-limit",
+    route: "/v2/concurrency_limits/filter",
+    filterKey: null,
+    listedBy: null,
+    uiPath: "concurrency-limits/concurrency-limit",
+  },
+  automation: {
+    ...SNAPSHOT,
+    label: "automation",
+    plural: "automations",
+    resource: "prefect.automation",
+    route: "/automations/filter",
+    isSortable: true,
+    filterKey: "automations",
+    listedBy: "get_automations",
+    uiPath: "automations/automation",
+  },
+} as const satisfies Readonly<Record<Kind, KindFacts>>;
+
+type Facts = typeof KINDS;
+type KindsWith<Field extends keyof KindFacts> = { [K in Kind]: Facts[K][Field] extends null ? never : K }[Kind];
+
+/** What a caller may name. */
+export type NamedKind = KindsWith<"listedBy">;
+/** What has a page in the UI. */
+export type LinkedKind = KindsWith<"uiPath">;
+/** What one route lists for the whole workspace. */
+export type ListedKind = KindsWith<"route"> & SnapshotKind;
+/** What lists can be filtered by, and the key of its filter in their bodies. */
+export type FilterKind = KindsWith<"filterKey">;
+export type FilterKey = NonNullable<Facts[Kind]["filterKey"]>;
+
+export const ALL_KINDS = Object.keys(KINDS) as readonly Kind[];
+
+function kindsWhere<K extends Kind>(test: (facts: KindFacts) => boolean): readonly K[] {
+  return ALL_KINDS.filter((kind) => test(KINDS[kind])) as readonly Kind[] as readonly K[];
+}
+
+export const RUN_KINDS = kindsWhere<RunKind>(({ storedAs }) => storedAs === "run");
+export const SNAPSHOT_KINDS = kindsWhere<SnapshotKind>(({ storedAs }) => storedAs === "snapshot");
+export const NAMED_KINDS = kindsWhere<NamedKind>(({ listedBy }) => listedBy !== null);
+
+export function isKind(text: string): text is Kind {
+  return Object.hasOwn(KINDS, text);
+}
+
+/** What Prefect's schema calls the filter of a key: `WorkPoolFilter`. */
+export function filterName(key: FilterKey): string {
+  const label = Object.values(KINDS).find(({ filterKey }) => filterKey === key)?.label ?? "";
+  return `${label.replace(/(?:^| )([a-z])/g, (_, letter: string) => letter.toUpperCase())}Filter`;
+}
+
+/** `prefect.work-pool.<id>` */
+export function resourceId(kind: Kind, id: string): string {
+  return `${KINDS[kind].resource}.${id}`;
+}
+
+/** Begins the names of all events of a kind: `prefect.work-pool.` */
+export function eventPrefix(kind: Kind): string {
+  return `${KINDS[kind].resource}.`;
+}
+
+const BY_RESOURCE: ReadonlyMap<string, Kind> = new Map(ALL_KINDS.map((kind) => [KINDS[kind].resource, kind]));
+
+/** The kind of `prefect.work-pool`; undefined for resources that are no synced kind. */
+export function kindOfResource(resource: string): Kind | undefined {
+  return BY_RESOURCE.get(resource);
+}

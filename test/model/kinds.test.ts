@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import {
+  ALL_KINDS,
+  eventPrefix,
+  filterName,
+  isKind,
+  KINDS,
+  kindOfResource,
+  NAMED_KINDS,
+  RUN_KINDS,
+  resourceId,
+  SNAPSHOT_KINDS,
+} from "../../src/model/kinds.ts";
+import { allTools } from "../../src/tools/index.ts";
+
+test("every kind is stored as a run or as a snapshot, in the order of the table", () => {
+  expect([...RUN_KINDS, ...SNAPSHOT_KINDS]).toEqual([...ALL_KINDS]);
+  expect(RUN_KINDS).toEqual(["flow_run", "task_run"]);
+  expect(NAMED_KINDS).toEqual(["flow_run", "task_run", "flow", "deployment", "work_pool", "work_queue", "automation"]);
+});
+
+test("resources and events carry Prefect's name of a kind", () => {
+  expect(resourceId("work_pool", "7")).toBe("prefect.work-pool.7");
+  expect(eventPrefix("concurrency_limit")).toBe("prefect.concurrency-limit.");
+  expect(kindOfResource("prefect.task-run")).toBe("task_run");
+  expect(kindOfResource("prefect.tag")).toBeUndefined();
+  for (const kind of ALL_KINDS) expect<string>(KINDS[kind].resource).toBe(`prefect.${kind.replace("_", "-")}`);
+  expect([isKind("worker"), isKind("constructor")]).toEqual([true, false]);
+});
+
+test("filters are called as in Prefect's schema", () => {
+  expect((["flows", "flow_runs", "work_pool_queues"] as const).map(filterName)).toEqual([
+    "FlowFilter",
+    "FlowRunFilter",
+    "WorkQueueFilter",
+  ]);
+});
+
+test("names are offered by tools that there are", () => {
+  const tools = allTools.map(({ name }) => name);
+  for (const kind of NAMED_KINDS) expect(tools).toContain(KINDS[kind].listedBy);
+});
