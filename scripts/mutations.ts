@@ -207,7 +207,15 @@ function applied(mutation: Mutation): string | null {
 async function survives(mutation: Mutation, text: string): Promise<{ caught: boolean; told: string }> {
   const copy = mkdtempSync(join(tmpdir(), "mutation-"));
   try {
-    for (const part of ["src", "test/simulation", "scripts/simulate.ts", "drizzle", "package.json", "tsconfig.json"]) {
+    for (const part of [
+      "src",
+      "test/simulation",
+      "test/support",
+      "scripts/simulate.ts",
+      "drizzle",
+      "package.json",
+      "tsconfig.json",
+    ]) {
       cpSync(join(root, part), join(copy, part), { recursive: true });
     }
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));

@@ -17,14 +17,3 @@ export interface SyncSettings {
   /** Whether the websocket is used at all. */
   readonly stream: boolean;
 }
-
-export const DEFAULT_SYNC_SETTINGS: SyncSettings = {
-  backfillUs: 7 * 86_400 * 1_000_000,
-  pollMs: 30_000,
-  pollWithoutStreamMs: 10_000,
-  overlapMs: 150_000,
-  requestsPerMinute: 0,
-  retentionUs: 90 * 86_400 * 1_000_000,
-  retentionBytes: 5 * 1024 ** 3,
-  stream: true,
-};

@@ -67,8 +67,6 @@ export interface SyncSession {
   audit(options: AuditOptions, signal: AbortSignal): Promise<AuditReport>;
   /** Removes events, runs and logs from before `beforeUs`. Answers the number of events removed. */
   forget(beforeUs: number, signal: AbortSignal): Promise<number>;
-  /** Whether this session leads. */
-  readonly isLeading: boolean;
   close(): void;
 }
 
@@ -91,10 +89,6 @@ class Session implements SyncSession {
     this.options = options;
     this.tuning = { ...TUNING, ...options.tuning };
     this.db = options.db ?? null;
-  }
-
-  get isLeading(): boolean {
-    return this.engine !== null;
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -7,7 +7,7 @@ import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { EventFilter } from "../../src/model/events/event-filter.ts";
 import type { FlowRun, JsonObject, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../src/model/objects.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
-import { DEFAULT_SYNC_SETTINGS, type SyncSettings } from "../../src/model/sync-settings.ts";
+import type { SyncSettings } from "../../src/model/sync-settings.ts";
 import type { EventPage, FilterBody, PrefectApi } from "../../src/prefect/api.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import { openRecord } from "../../src/store/database.ts";
@@ -16,6 +16,7 @@ import type { EngineContext } from "../../src/sync/context/engine-context.ts";
 import type { Commit } from "../../src/sync/context/ingest.ts";
 import { TUNING, type Tuning } from "../../src/sync/context/tuning.ts";
 import { anId, T0_US } from "../support/builders.ts";
+import { DEFAULT_SYNC_SETTINGS } from "../support/default-sync-settings.ts";
 
 export const SECOND = 1_000_000;
 

@@ -7,11 +7,11 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
-import { DEFAULT_SYNC_SETTINGS } from "../../src/model/sync-settings.ts";
 import type { PrefectApi } from "../../src/prefect/api.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import { openRecord } from "../../src/store/database.ts";
 import { findEventById } from "../../src/store/events/events.ts";
+import { tryBecomeLeader } from "../../src/store/leader-lock.ts";
 import { findFact } from "../../src/store/sync-state.ts";
 import {
   createSyncSession,
@@ -20,6 +20,7 @@ import {
   type SyncSessionOptions,
 } from "../../src/sync/session.ts";
 import { aFlowRun, T0_US } from "../support/builders.ts";
+import { DEFAULT_SYNC_SETTINGS } from "../support/default-sync-settings.ts";
 import { anEventAt, failureOf, neverAborted, TinyPrefect } from "./engine-harness.ts";
 
 const folders: string[] = [];
@@ -36,10 +37,25 @@ function aFile(): string {
   return join(folder, "record.sqlite");
 }
 
+/** The sessions that hold the leader lock of their record. */
+const leaders = new WeakSet<SyncSession>();
+
 function aSession(file: string, given: Partial<SyncSessionOptions> & { prefect?: TinyPrefect } = {}): SyncSession {
   const { prefect = new TinyPrefect(), ...options } = given;
-  return createSyncSession({
+  const session: SyncSession = createSyncSession({
     file,
+    acquireLeader: () => {
+      const lock = tryBecomeLeader(file);
+      if (lock === null) return null;
+      leaders.add(session);
+      return {
+        file: lock.file,
+        release: () => {
+          leaders.delete(session);
+          lock.release();
+        },
+      };
+    },
     api: prefect as unknown as PrefectApi,
     clock: systemClock,
     logger: silentLogger,
@@ -48,6 +64,7 @@ function aSession(file: string, given: Partial<SyncSessionOptions> & { prefect?:
     tuning: { leaderPollMs: 10, heartbeatMs: 20, retryFirstMs: 10, retryMaxMs: 20 },
     ...options,
   });
+  return session;
 }
 
 function start(session: SyncSession): { stop: () => Promise<void> } {
@@ -75,15 +92,15 @@ describe("a sync session", () => {
     const file = aFile();
     const [first, second] = [aSession(file), aSession(file)];
     const running = start(first);
-    await until(() => first.isLeading);
+    await until(() => leaders.has(first));
     const waiting = start(second);
     await systemClock.sleep(60);
-    expect([first.isLeading, second.isLeading]).toEqual([true, false]);
+    expect([leaders.has(first), leaders.has(second)]).toEqual([true, false]);
     await running.stop();
     first.close();
-    await until(() => second.isLeading);
+    await until(() => leaders.has(second));
     await waiting.stop();
-    expect(second.isLeading).toBe(false);
+    expect(leaders.has(second)).toBe(false);
     second.close();
   });
 
@@ -91,7 +108,7 @@ describe("a sync session", () => {
     const file = aFile();
     const session = aSession(file);
     const running = start(session);
-    await until(() => session.isLeading);
+    await until(() => leaders.has(session));
     const reader = openRecord(file, "read");
     await until(() => findFact(reader, "catchup") !== null);
     expect(findFact(reader, "syncer")?.pid).toBe(process.pid);
@@ -126,9 +143,9 @@ describe("a sync session", () => {
     const file = aFile();
     const session = aSession(file);
     const running = start(session);
-    await until(() => session.isLeading);
+    await until(() => leaders.has(session));
     for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
-    await until(() => existsSync(file) && session.isLeading);
+    await until(() => existsSync(file) && leaders.has(session));
     const reader = openRecord(file, "read");
     await until(() => findFact(reader, "catchup") !== null);
     reader.close();
@@ -178,7 +195,7 @@ describe("a sync session", () => {
     await session.once({ sinceUs: systemClock.nowUs() - 3_600_000_000 }, () => {}, neverAborted);
     const certificate = await session.audit({ deep: true }, neverAborted);
     expect([certificate.server, certificate.record, certificate.unexplained]).toEqual([1, 1, 0]);
-    expect(session.isLeading).toBe(false);
+    expect(leaders.has(session)).toBe(false);
     session.close();
   });
 

@@ -7,8 +7,6 @@ import { type EngineContext, horizonUs } from "../context/engine-context.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
 import { storeWalk } from "../walks/store-walk.ts";
 
-/** Pages of WAL before a checkpoint: fewer, longer ones while history is filled. */
-
 /** Events that one window should hold: a walk that an interruption does not cost much. */
 const WINDOW_EVENTS = 2_000;
 const FIRST_WINDOW_US = HOUR_US;

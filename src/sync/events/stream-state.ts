@@ -27,7 +27,7 @@ export type StreamEvent =
   | "stop";
 
 /** `catch-up`: whatever the socket did not deliver is to be asked over REST. */
-export type StreamEffect = "dial" | "hang-up" | "catch-up";
+export type StreamEffect = "dial" | "catch-up";
 
 export interface StreamStep {
   readonly state: StreamState;
@@ -60,7 +60,6 @@ type Table = { readonly [N in StreamState["name"]]: { readonly [E in StreamEvent
 
 const stay = (state: StreamState): StreamStep => ({ state, effects: [] });
 const stop = (): StreamStep => ({ state: { name: "off" }, effects: [] });
-const hangUp = (): StreamStep => ({ state: { name: "off" }, effects: ["hang-up"] });
 
 const dial = (state: Named<"waiting" | "refused" | "rejected">, context: StreamContext): StreamStep => ({
   state: { name: "connecting", dialledMs: context.nowMs, refusals: "refusals" in state ? state.refusals : 0 },
@@ -107,9 +106,9 @@ const TABLE: Table = {
       effects: [],
     }),
     rejected: reject,
-    stop: hangUp,
+    stop,
   },
-  open: { due: stay, accepted: stay, lost: reopen, unreachable: reopen, rejected: reject, stop: hangUp },
+  open: { due: stay, accepted: stay, lost: reopen, unreachable: reopen, rejected: reject, stop },
   refused: { due: dial, accepted: stay, lost: stay, unreachable: stay, rejected: stay, stop },
   rejected: { due: dial, accepted: stay, lost: stay, unreachable: stay, rejected: stay, stop },
   off: { due: stay, accepted: stay, lost: stay, unreachable: stay, rejected: stay, stop: stay },

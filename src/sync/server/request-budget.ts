@@ -62,11 +62,6 @@ export class RequestBudget {
     this.pausedUntilMs = Math.max(this.pausedUntilMs, this.clock.nowMs() + Math.min(ms, MAX_PAUSE_MS));
   }
 
-  /** Our clock at which requests may be sent again after `Retry-After`; 0 when none was said. */
-  get pausedUntil(): number {
-    return this.pausedUntilMs;
-  }
-
   private waitMs(priority: Priority): number {
     const nowMs = this.clock.nowMs();
     const pause = this.pausedUntilMs - nowMs;

@@ -56,7 +56,7 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
       lost: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 1 }],
       unreachable: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 0 }],
       rejected: [{ name: "rejected", dialAtMs: 160_000, dialledMs: 99_900 }],
-      stop: [off, "hang-up"],
+      stop: [off],
     },
   ],
   [
@@ -68,7 +68,7 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
       lost: [{ name: "refused", dialAtMs: 107_500, dialledMs: 99_900, refusals: 2 }],
       unreachable: [{ name: "waiting", dialAtMs: 107_500, dialledMs: 99_900, refusals: 0 }],
       rejected: [{ name: "rejected", dialAtMs: 160_000, dialledMs: 99_900 }],
-      stop: [off, "hang-up"],
+      stop: [off],
     },
   ],
   [
@@ -80,7 +80,7 @@ const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "
       lost: [{ name: "waiting", dialAtMs: 100_000, dialledMs: 50_000, refusals: 0 }, "catch-up"],
       unreachable: [{ name: "waiting", dialAtMs: 100_000, dialledMs: 50_000, refusals: 0 }, "catch-up"],
       rejected: [{ name: "rejected", dialAtMs: 160_000, dialledMs: 50_000 }, "catch-up"],
-      stop: [off, "hang-up"],
+      stop: [off],
     },
   ],
   [
