@@ -4,7 +4,7 @@ import type { ResolvedSettings } from "../config/settings.ts";
 import type { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
-import { createResourceWatch, type ResourceWatch } from "../mcp/subscriptions.ts";
+import { createResourceWatch, type ResourceWatch } from "../mcp/resource-watch.ts";
 import type { Tenant } from "../mcp/tenant.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";

@@ -8,7 +8,7 @@ import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import { serveHttp } from "../mcp/http/http.ts";
-import { lookupWithin } from "../mcp/http/target-rules.ts";
+import { lookupWithin } from "../mcp/http/tenants/target-rules.ts";
 import type { CommandContext } from "./command.ts";
 
 /** A caller waits for the lookup of the host it names; nobody waits longer than this. */

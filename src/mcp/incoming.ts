@@ -8,21 +8,21 @@ type Fields = Readonly<Record<string, unknown>>;
  * refuse; some models write `arguments` as a text of JSON. Both are taken for what they mean. Everything else stays as it is:
  * the same object where nothing changes. A batch in a batch is none.
  */
-export function tolerated(message: unknown): unknown {
-  if (!Array.isArray(message)) return toleratedOne(message);
-  const each = message.map(toleratedOne);
+export function normalizeMessage(message: unknown): unknown {
+  if (!Array.isArray(message)) return normalizeOne(message);
+  const each = message.map(normalizeOne);
   return each.some((one, index) => one !== message[index]) ? each : message;
 }
 
-function toleratedOne(message: unknown): unknown {
+function normalizeOne(message: unknown): unknown {
   if (!isFields(message) || typeof message.method !== "string") return message;
   if (message.params === null) return without(message, "params");
   if (!isFields(message.params)) return message;
-  const params = toleratedParams(message.params, message.method === "tools/call");
+  const params = normalizeParams(message.params, message.method === "tools/call");
   return params === message.params ? message : { ...message, params };
 }
 
-function toleratedParams(given: Fields, isCall: boolean): Fields {
+function normalizeParams(given: Fields, isCall: boolean): Fields {
   let params = given;
   for (const key of ["_meta", "cursor", "arguments"]) if (params[key] === null) params = without(params, key);
   if (isFields(params._meta) && params._meta.progressToken === null) {

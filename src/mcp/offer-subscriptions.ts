@@ -2,7 +2,7 @@ import { type McpServer, ProtocolError, ProtocolErrorCode } from "@modelcontextp
 import { AppError } from "../errors.ts";
 import { matchTemplate } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
-import type { ResourceWatch } from "./subscriptions.ts";
+import type { ResourceWatch } from "./resource-watch.ts";
 
 /** Of one connection, session or stream. */
 const MOST = 200;
@@ -64,7 +64,7 @@ function isWatchable(uri: string): boolean {
 }
 
 /** The URIs that a `subscriptions/listen` request of the 2026 era names and that can be watched, each once. */
-export function listenedUris(message: unknown): string[] {
+export function watchableUrisOf(message: unknown): string[] {
   const found = new Set<string>();
   for (const uri of (subscriptionsOf(message) ?? []).slice(0, MOST_READ)) {
     if (typeof uri === "string" && isWatchable(uri)) found.add(uri);
@@ -77,10 +77,10 @@ export function listenedUris(message: unknown): string[] {
  * A `subscriptions/listen` request that names only what is watched for it: the SDK acknowledges what the request names. Any other
  * message is answered as it is, and so is a list that is not one of texts: the SDK refuses it.
  */
-export function honourable(message: unknown): unknown {
+export function withWatchableUris(message: unknown): unknown {
   const given = subscriptionsOf(message);
   if (given === null || !given.every((uri) => typeof uri === "string")) return message;
-  const resourceSubscriptions = listenedUris(message);
+  const resourceSubscriptions = watchableUrisOf(message);
   if (resourceSubscriptions.length === given.length) return message;
   const request = message as { readonly params: { readonly notifications: object } };
   const { params } = request;

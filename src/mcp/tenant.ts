@@ -2,7 +2,7 @@ import type { Logger } from "../lib/logger.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
-import type { ResourceWatch } from "./subscriptions.ts";
+import type { ResourceWatch } from "./resource-watch.ts";
 
 /** What the protocol serves: the tools of one Prefect workspace. The application makes one; HTTP makes one per caller's target. */
 export interface Tenant {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { invalidRequest, tolerated } from "../../src/mcp/incoming.ts";
+import { invalidRequest, normalizeMessage } from "../../src/mcp/incoming.ts";
 
 const request = (params: unknown, method = "tools/list") => ({ jsonrpc: "2.0", id: 1, method, params });
 const plain = { jsonrpc: "2.0", id: 1, method: "tools/list" };
@@ -12,28 +12,28 @@ describe("what is tolerated", () => {
     ["params.cursor", request({ cursor: null }), request({})],
     ["params.arguments", request({ name: "x", arguments: null }, "tools/call"), request({ name: "x" }, "tools/call")],
   ])("a null as %s means that it is absent", (_, written, meant) => {
-    expect(tolerated(written)).toEqual(meant);
+    expect(normalizeMessage(written)).toEqual(meant);
   });
 
   test("several nulls at once, and a notification's", () => {
-    expect(tolerated(request({ _meta: null, cursor: null, arguments: null }))).toEqual(request({}));
+    expect(normalizeMessage(request({ _meta: null, cursor: null, arguments: null }))).toEqual(request({}));
     const notification = { jsonrpc: "2.0", method: "notifications/initialized", params: null };
-    expect(tolerated(notification)).toEqual({ jsonrpc: "2.0", method: "notifications/initialized" });
+    expect(normalizeMessage(notification)).toEqual({ jsonrpc: "2.0", method: "notifications/initialized" });
   });
 
   test("arguments of a call that came as a text of JSON are the object in it", () => {
     const written = request({ name: "x", arguments: '{"a":[1,null]}' }, "tools/call");
-    expect(tolerated(written)).toEqual(request({ name: "x", arguments: { a: [1, null] } }, "tools/call"));
+    expect(normalizeMessage(written)).toEqual(request({ name: "x", arguments: { a: [1, null] } }, "tools/call"));
   });
 
   test("each message of a batch", () => {
     const batch = [request({ a: 1 }), request(null), 5];
-    expect(tolerated(batch)).toEqual([request({ a: 1 }), plain, 5]);
+    expect(normalizeMessage(batch)).toEqual([request({ a: 1 }), plain, 5]);
   });
 
   test("arrays nested too deep for any stack are left as they are", () => {
     const nested = JSON.parse("[".repeat(1_000_000) + "]".repeat(1_000_000));
-    expect(tolerated(nested) === nested).toBe(true);
+    expect(normalizeMessage(nested) === nested).toBe(true);
   });
 
   test.each<[string, unknown]>([
@@ -51,7 +51,7 @@ describe("what is tolerated", () => {
     ["null", null],
   ])("%s stays the same object", (_, message) => {
     const before = structuredClone(message);
-    expect(tolerated(message)).toBe(message);
+    expect(normalizeMessage(message)).toBe(message);
     expect(message).toEqual(before);
   });
 });

@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { Client } from "@modelcontextprotocol/client";
 import { InMemoryTransport } from "@modelcontextprotocol/server";
 import { AppError } from "../../src/errors.ts";
-import { honourable, listenedUris } from "../../src/mcp/offer-subscriptions.ts";
+import { watchableUrisOf, withWatchableUris } from "../../src/mcp/offer-subscriptions.ts";
+import type { ResourceWatch } from "../../src/mcp/resource-watch.ts";
 import { buildServer } from "../../src/mcp/server.ts";
-import type { ResourceWatch } from "../../src/mcp/subscriptions.ts";
 import { allTools } from "../../src/tools/index.ts";
 import { aFlowRun, anId } from "../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
@@ -132,13 +132,13 @@ describe("a subscriptions/listen request", () => {
     ["all but 200", known, known.slice(0, 200)],
   ])("is honoured without %s", (_, asked, honoured) => {
     const message = listen(asked);
-    expect(honourable(message)).toEqual(listen(honoured));
-    expect(listenedUris(message)).toEqual(honoured);
+    expect(withWatchableUris(message)).toEqual(listen(honoured));
+    expect(watchableUrisOf(message)).toEqual(honoured);
     expect(message).toEqual(listen(asked));
   });
 
   test("is read no further than it can be honoured", () => {
-    expect(listenedUris(listen([...Array(1_999).fill("prefect://nope"), ...known]))).toEqual(known.slice(0, 1));
+    expect(watchableUrisOf(listen([...Array(1_999).fill("prefect://nope"), ...known]))).toEqual(known.slice(0, 1));
   });
 
   test.each<[string, unknown]>([
@@ -150,6 +150,6 @@ describe("a subscriptions/listen request", () => {
     ["is another request", { ...listen(["prefect://nope"]), method: "tools/list" }],
     ["is no message", null],
   ])("stays the same object where it %s", (_, message) => {
-    expect(honourable(message)).toBe(message);
+    expect(withWatchableUris(message)).toBe(message);
   });
 });

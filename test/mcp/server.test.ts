@@ -3,7 +3,7 @@ import { Client } from "@modelcontextprotocol/client";
 import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { serveOverStdio } from "../../src/mcp/stdio/stdio.ts";
-import { StdioWire } from "../../src/mcp/stdio/wire.ts";
+import { LineTransport } from "../../src/mcp/stdio/wire.ts";
 import { type FakeTenant, fakeTenant } from "./fake-tenant.ts";
 import { makePipe } from "./stdio/pipe.ts";
 
@@ -27,7 +27,10 @@ async function connect(tenant: FakeTenant, era: Era) {
   );
   const never = new AbortController();
   await client.connect(
-    new StdioWire({ input: toClient.readable, write: toServer.write }, { clock: systemClock, signal: never.signal }),
+    new LineTransport(
+      { input: toClient.readable, write: toServer.write },
+      { clock: systemClock, signal: never.signal },
+    ),
   );
   return {
     client,

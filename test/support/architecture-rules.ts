@@ -71,7 +71,11 @@ interface Effect {
 
 const EFFECTS: readonly Effect[] = [
   { name: "process.env", pattern: /\b(process|Bun|import\.meta)\.env\b/, homes: /^config\/env\.ts$/ },
-  { name: "fetch", pattern: /(?<![.\w])fetch\(|\bglobalThis\.fetch\b/, homes: /^(prefect\/|lib\/span-export\.ts$)/ },
+  {
+    name: "fetch",
+    pattern: /(?<![.\w])fetch\(|\bglobalThis\.fetch\b/,
+    homes: /^(prefect\/|mcp\/http\/telemetry\/span-export\.ts$)/,
+  },
   { name: "WebSocket", pattern: /\bnew WebSocket\(/, homes: /^prefect\// },
   { name: "bun:sqlite", pattern: /"bun:sqlite"/, homes: /^store\/sqlite\.ts$/ },
   { name: "signals and exit", pattern: /\bprocess\.(on|once|exit|kill)\(/, homes: /^main\.ts$/ },

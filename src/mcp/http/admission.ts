@@ -1,11 +1,11 @@
-/** Whether a request is taken: its caller's rate and places, then its body. */
+/** Admits a request by its caller's rate and concurrency, then reads its body. */
 import type { Clock } from "../../lib/clock.ts";
-import { tolerated } from "../incoming.ts";
-import { honourable } from "../offer-subscriptions.ts";
-import { readJsonBody } from "./body.ts";
+import { normalizeMessage } from "../incoming.ts";
+import { withWatchableUris } from "../offer-subscriptions.ts";
 import type { Admission, CallerLimits } from "./caller-limits.ts";
-import { refusal, tooMany } from "./refusals.ts";
-import { costOf, isCancellation } from "./request.ts";
+import { costOf, isCancellation } from "./requests/inspect-message.ts";
+import { readJsonBody } from "./requests/json-body.ts";
+import { refusal } from "./requests/refusals.ts";
 
 export interface AdmissionRules {
   readonly limits: CallerLimits;
@@ -13,12 +13,12 @@ export interface AdmissionRules {
   readonly clock: Clock;
 }
 
-/** `body`: as it is to be answered; undefined where there is none. Call `release` once when the answer is out. */
+/** `body`: normalized; undefined for requests without one. Call `release` once when the answer is complete. */
 export type Admitted =
   | { readonly ok: true; readonly body: unknown; readonly release: () => void }
   | { readonly ok: false; readonly reason: "rate" | "body"; readonly response: Response };
 
-/** A body of this length may take requests back; it is read also when its caller's places are taken. */
+/** A body up to this length may be a cancellation. It is read even when its caller has no free place, because it may free one. */
 const SMALL_BYTES = 1_024;
 
 export async function admitRequest(request: Request, callerId: string, rules: AdmissionRules): Promise<Admitted> {
@@ -27,23 +27,23 @@ export async function admitRequest(request: Request, callerId: string, rules: Ad
   const first = limits.admit(callerId, clock.nowMs());
   if (!first.admitted && !(isPost && first.reason === "concurrency" && isSmall(request))) return refused(first);
   let release = first.admitted ? first.release : () => {};
-  let isTaken = false;
+  let isAdmitted = false;
   try {
     const read = isPost ? await readJsonBody(request, maxBodyBytes, clock) : null;
     if (read && !read.ok) return { ok: false, reason: "body", response: refusal(read.refusal) };
-    const body = honourable(tolerated(read?.value));
+    const body = withWatchableUris(normalizeMessage(read?.value));
     const cost = costOf(body);
     if (!first.admitted || cost > 1) {
       release();
-      // Whoever takes a request back frees a place; it must not need one.
+      // A cancellation frees a place, so it must not need one.
       const whole = limits.admit(callerId, clock.nowMs(), cost, isCancellation(body) ? 0 : cost);
       if (!whole.admitted) return refused(whole);
       release = whole.release;
     }
-    isTaken = true;
+    isAdmitted = true;
     return { ok: true, body, release };
   } finally {
-    if (!isTaken) release();
+    if (!isAdmitted) release();
   }
 }
 
@@ -52,6 +52,8 @@ function isSmall(request: Request): boolean {
   return length !== null && Number(length) <= SMALL_BYTES;
 }
 
-function refused(admission: Extract<Admission, { admitted: false }>): Admitted {
-  return { ok: false, reason: "rate", response: tooMany(admission) };
+function refused({ reason, retryAfterSeconds }: Extract<Admission, { admitted: false }>): Admitted {
+  const message = reason === "rate" ? "Too many requests." : "Too many requests at the same time.";
+  const headers = { "retry-after": String(retryAfterSeconds) };
+  return { ok: false, reason: "rate", response: refusal({ status: 429, code: "rate_limited", message, headers }) };
 }

@@ -1,9 +1,9 @@
-/** Where the server may listen, and what must be in place for it. */
+/** Checks of the settings that must pass before the server listens. */
 import { readFileSync } from "node:fs";
 import type { HttpSettings } from "../../config/settings.ts";
 import { AppError, toAppError } from "../../errors.ts";
 import type { CallerAuthSettings } from "./caller-auth.ts";
-import { addressKind, checkAllowed } from "./target-rules.ts";
+import { addressKind, checkAllowed } from "./tenants/target-rules.ts";
 
 export function isLoopbackBind(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, "").toLowerCase();
@@ -16,14 +16,14 @@ export function checkBind({ host, tokens, oidc, allowedTargets }: HttpSettings):
   if (isLoopbackBind(host) || tokens.length > 0 || oidc !== null) return;
   throw new AppError(
     "invalid_config",
-    `Refusing to listen on ${host} without caller authentication: everybody who can reach it could read the workspace.`,
+    `Refusing to listen on ${host} without caller authentication: anyone who can reach it could read the workspace.`,
     {
       hint: "Set PREFECT_MCP_HTTP_TOKENS to a long random token (or PREFECT_MCP_HTTP_OIDC_ISSUER), or leave out --host to listen on 127.0.0.1 only.",
     },
   );
 }
 
-/** Throws AppError `invalid_config` when what an issuer needs is not there. */
+/** Throws AppError `invalid_config` when the settings of the issuer are incomplete. */
 export function callerAuthOf({ tokens, oidc }: HttpSettings): CallerAuthSettings {
   if (oidc === null) return { tokens, oidc };
   const { audience } = oidc;

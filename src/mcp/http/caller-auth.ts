@@ -1,6 +1,6 @@
 /**
- * Who may call this server over HTTP (not: which Prefect they may see; that is the tenant's business). Bearer tokens set
- * by the operator, or access tokens of an OIDC/OAuth issuer for which this server is the resource (RFC 9728, RFC 8707).
+ * Authentication of callers to this server: bearer tokens set by the operator, or access tokens of an OIDC/OAuth issuer for which this
+ * server is the resource (RFC 9728, RFC 8707). It does not decide which Prefect a caller may see; `tenants/` does.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
@@ -15,22 +15,22 @@ export interface OidcSettings {
 }
 
 export interface CallerAuthSettings {
-  /** Static bearer tokens; any of them is good. */
+  /** Static bearer tokens; each of them is accepted. */
   readonly tokens: readonly string[];
   readonly oidc: OidcSettings | null;
 }
 
 export interface Caller {
-  /** Stable, never the token: for limits, metrics and log lines. */
+  /** Stable and never the token: used in limits, metrics and log lines. */
   readonly id: string;
   readonly scopes: readonly string[];
-  /** When the access token ends, milliseconds since 1970; without one it does not. */
+  /** When the access token expires, milliseconds since 1970; absent for tokens that do not. */
   readonly expiresMs?: number;
 }
 
 export interface CallerAuth {
   readonly isRequired: boolean;
-  /** Throws AppError `unauthorized` whose message never holds the token. */
+  /** Throws AppError `unauthorized`; its message never holds the token. */
   authenticate(headers: Headers): Promise<Caller>;
 }
 
@@ -49,10 +49,10 @@ export function createCallerAuth(settings: CallerAuthSettings): CallerAuth {
       const token = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
       if (token === undefined) throw refused("A bearer token is required.");
       const given = digest(token);
-      // Every digest is compared, so that the time taken does not tell which one came near.
+      // All digests are compared in constant time, so that the duration reveals nothing about a token.
       const known = digests.filter((one) => timingSafeEqual(one, given)).length > 0;
       if (known) return { id: `token:${given.toString("hex").slice(0, 12)}`, scopes: [] };
-      if (!oidc || !keys) throw refused("The bearer token is not known.");
+      if (!oidc || !keys) throw refused("The bearer token is unknown.");
       return await verifyAccessToken(token, oidc, keys);
     },
   };
@@ -69,16 +69,19 @@ async function verifyAccessToken(
       issuer: oidc.issuer,
       audience: oidc.audience,
       clockTolerance: 30,
-      // A token without an end could never be taken back, and those without a subject would all be one caller.
+      // A token that never expires cannot be revoked, and all tokens without a subject would count as one caller.
       requiredClaims: ["exp", "sub"],
     }));
   } catch (cause) {
     if (cause instanceof errors.JWKSTimeout || cause instanceof TypeError || isKeyFetch(cause)) {
-      throw new AppError("unavailable", "The keys of the token issuer cannot be read now.", { cause, status: 503 });
+      throw new AppError("unavailable", "The keys of the token issuer cannot be read at the moment.", {
+        cause,
+        status: 503,
+      });
     }
-    throw refused("The access token is not valid here.", cause);
+    throw refused("The access token is not valid for this server.", cause);
   }
-  if (typeof payload.sub !== "string" || payload.sub === "") throw refused("The access token names nobody.");
+  if (typeof payload.sub !== "string" || payload.sub === "") throw refused("The access token names no subject.");
   const granted = typeof payload.scope === "string" ? payload.scope.split(" ") : [];
   const missing = oidc.scopes.filter((scope) => !granted.includes(scope));
   if (missing.length > 0) {
@@ -95,7 +98,7 @@ async function verifyAccessToken(
   };
 }
 
-/** A refusal of the issuer's key server is a plain JOSEError; every fault of the token itself is a kind of its own. */
+/** jose throws a plain JOSEError when the issuer's key server refuses; each fault of the token itself has its own error class. */
 function isKeyFetch(cause: unknown): boolean {
   return cause instanceof errors.JOSEError && cause.code === "ERR_JOSE_GENERIC";
 }

@@ -1,10 +1,9 @@
-/** Rate and concurrency per caller. Time comes in as an argument: milliseconds of any steady clock. */
 export interface CallerLimitSettings {
   readonly requestsPerSecond: number;
-  /** Requests that may come at once before the rate counts. */
+  /** Size of the token bucket: requests that may arrive at once. */
   readonly burst: number;
   readonly maxConcurrent: number;
-  /** Callers remembered; the one unused longest is forgotten first. */
+  /** Callers in memory; the least recently used without a running request is dropped first. */
   readonly maxCallers: number;
 }
 
@@ -18,6 +17,7 @@ interface Caller {
   running: number;
 }
 
+/** A token bucket and a limit of concurrent requests per caller. Times are passed in: milliseconds of one steady clock. */
 export class CallerLimits {
   private readonly callers = new Map<string, Caller>();
   private readonly settings: CallerLimitSettings;
@@ -27,15 +27,15 @@ export class CallerLimits {
   }
 
   /**
-   * `cost`: messages in the request; `places`: how many of them are held until the answer is out. Call `release` once when it
-   * is.
+   * `cost`: messages in the request. `places`: how many of them count as running until `release` is called, which happens once, when
+   * the answer is complete.
    */
   admit(id: string, nowMs: number, cost = 1, places = cost): Admission {
     const { requestsPerSecond, burst, maxConcurrent } = this.settings;
     const caller = this.callers.get(id) ?? { tokens: burst, atMs: nowMs, running: 0 };
     this.callers.delete(id);
     this.callers.set(id, caller);
-    this.forgetOldest();
+    this.dropOldest();
     const earned = (Math.max(0, nowMs - caller.atMs) / 1000) * requestsPerSecond;
     caller.tokens = Math.min(burst, caller.tokens + earned);
     caller.atMs = nowMs;
@@ -58,7 +58,7 @@ export class CallerLimits {
     };
   }
 
-  private forgetOldest(): void {
+  private dropOldest(): void {
     for (const [id, caller] of this.callers) {
       if (this.callers.size <= this.settings.maxCallers) return;
       if (caller.running === 0) this.callers.delete(id);

@@ -1,13 +1,16 @@
-/** Host and Origin: a web page that a user of this machine has open must not reach the server, by whatever name it tries. */
+/**
+ * Checks of the Host and Origin headers. They keep a web page in a browser of this machine from reaching the server, also by a host
+ * name that resolves to it (DNS rebinding).
+ */
 import type { HttpSettings } from "../../config/settings.ts";
 import { isLoopbackBind } from "./bind.ts";
-import { isAddressText } from "./target-rules.ts";
+import { isAddressText } from "./tenants/target-rules.ts";
 
 export interface RequestGuards {
-  /** Sentence of refusal, or null. */
+  /** The sentence that refuses the request, or null. */
   host(headers: Headers): string | null;
   origin(headers: Headers): string | null;
-  /** Headers for a browser page of an accepted origin; empty without one. */
+  /** CORS headers for an accepted origin; empty for any other. */
   cors(headers: Headers): Record<string, string>;
 }
 
@@ -23,7 +26,7 @@ export function createGuards(
   const names = new Set([...own, bracketed(settings.host), ...settings.allowedHosts.map(nameOf)]);
   const origins = new Set(settings.allowedOrigins.map((origin) => origin.trim().replace(/\/+$/, "").toLowerCase()));
   const isKnownHost = (name: string) => names.has(name) || (isWildcard && isAddressText(name.replace(/^\[|\]$/g, "")));
-  // Which addresses are its own a server on all of them does not know: a page of its own comes from the one that it asks.
+  // A server that listens on all addresses does not know its own: a page is its own when it was loaded from the asked address.
   const isOwnName = (name: string, asked: string) => names.has(name) || (isKnownHost(name) && name === nameOf(asked));
   const isOwnOrigin = (origin: string, asked: string) => {
     if (!URL.canParse(origin)) return false;
@@ -36,12 +39,12 @@ export function createGuards(
     host(headers) {
       const given = headers.get("host") ?? "";
       if (isKnownHost(nameOf(given))) return null;
-      return "This name of the server is not accepted (Host header); PREFECT_MCP_HTTP_ALLOWED_HOSTS adds names.";
+      return "The host name in the Host header is not accepted; PREFECT_MCP_HTTP_ALLOWED_HOSTS adds names.";
     },
     origin(headers) {
       const origin = headers.get("origin");
       if (origin === null || accepted(origin, headers)) return null;
-      return "Pages of this origin are not accepted (Origin header); PREFECT_MCP_HTTP_ALLOWED_ORIGINS adds origins.";
+      return "The origin in the Origin header is not accepted; PREFECT_MCP_HTTP_ALLOWED_ORIGINS adds origins.";
     },
     cors(headers) {
       const origin = headers.get("origin");

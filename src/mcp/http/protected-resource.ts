@@ -1,9 +1,9 @@
-/** What tells a client where to get an access token: https://www.rfc-editor.org/rfc/rfc9728 */
+/** OAuth protected resource metadata: where a client gets an access token. https://www.rfc-editor.org/rfc/rfc9728 */
 import type { CallerAuthSettings } from "./caller-auth.ts";
 
 export const METADATA_PATH = "/.well-known/oauth-protected-resource";
 
-/** The metadata document, or null where tokens are given out by hand. */
+/** The metadata document, or null where no issuer is configured. */
 export function resourceMetadata({ oidc }: CallerAuthSettings): Record<string, unknown> | null {
   if (!oidc) return null;
   return {
@@ -15,7 +15,7 @@ export function resourceMetadata({ oidc }: CallerAuthSettings): Record<string, u
   };
 }
 
-/** Value of `WWW-Authenticate` on a refusal with this status. */
+/** Value of the `WWW-Authenticate` header of a refusal with this status. */
 export function challenge({ oidc }: CallerAuthSettings, status: number, hadToken: boolean): string {
   const parts = ['realm="prefect-mcp-bun"'];
   if (status === 403) parts.push('error="insufficient_scope"');

@@ -4,10 +4,10 @@ import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
-import { honourable } from "../offer-subscriptions.ts";
+import { withWatchableUris } from "../offer-subscriptions.ts";
 import { buildServer } from "../server.ts";
 import type { Tenant } from "../tenant.ts";
-import { type LineStreams, StdioWire } from "./wire.ts";
+import { type LineStreams, LineTransport } from "./wire.ts";
 
 export interface StdioOptions {
   readonly clock: Clock;
@@ -21,9 +21,9 @@ export interface StdioOptions {
 /** Serves until stdin ends, stdout breaks or `signal` aborts. The first exchange decides the protocol era. */
 export async function serveOverStdio(tenant: Tenant, options: StdioOptions): Promise<void> {
   let server: McpServer | null = null;
-  const listens = followListens(tenant, (uri) => server?.server.sendResourceUpdated({ uri }));
+  const listens = trackListenRequests(tenant, (uri) => server?.server.sendResourceUpdated({ uri }));
   const { incoming, outgoing } = listens;
-  const wire = new StdioWire(options.streams ?? processStreams(), { ...options, incoming, outgoing });
+  const wire = new LineTransport(options.streams ?? processStreams(), { ...options, incoming, outgoing });
   const handle = serveStdio(
     () => {
       server = buildServer(tenant);
@@ -47,7 +47,7 @@ function logProtocolError(logger: Logger, error: Error): void {
  * name: the acknowledgement that goes out tells, and the end of one is seen as it passes by. The SDK hands each update to every
  * subscription that names its resource, so each resource is watched once.
  */
-function followListens(tenant: Tenant, updated: (uri: string) => Promise<void> | undefined) {
+function trackListenRequests(tenant: Tenant, updated: (uri: string) => Promise<void> | undefined) {
   const asked = new Set<unknown>();
   const listening = new Map<unknown, readonly string[]>();
   const watched = new Map<string, { count: number; end: () => void }>();
@@ -94,7 +94,7 @@ function followListens(tenant: Tenant, updated: (uri: string) => Promise<void> |
       if (message.method === "notifications/cancelled") forget(message.params?.requestId);
       if (message.method !== "subscriptions/listen" || !("id" in message)) return message;
       asked.add(message.id);
-      return honourable(message) as JSONRPCMessage;
+      return withWatchableUris(message) as JSONRPCMessage;
     },
     outgoing(message: JSONRPCMessage): JSONRPCMessage {
       if (!("method" in message)) forget(message.id);

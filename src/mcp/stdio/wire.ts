@@ -6,7 +6,7 @@ import {
 } from "@modelcontextprotocol/server";
 import { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { type InvalidRequest, invalidRequest, tolerated } from "../incoming.ts";
+import { type InvalidRequest, invalidRequest, normalizeMessage } from "../incoming.ts";
 import { invalidParams } from "../request-params.ts";
 
 /** Requests that were read before the input ended get this long to be answered: `printf … | prefect-mcp-bun` sees its answers. */
@@ -19,7 +19,7 @@ export interface LineStreams {
   write(text: string): Promise<void>;
 }
 
-export interface WireOptions {
+export interface LineTransportOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onFirstMessage?: () => void;
@@ -34,14 +34,14 @@ export interface WireOptions {
  * answer after the other (that one hangs a listener on stdout for each that waits), answers JSON that is no message, and needs no
  * streams of Node. `onerror` is told of lines that nobody waits for; with an AppError when a line is too long, which ends reading.
  */
-export class StdioWire implements Transport {
+export class LineTransport implements Transport {
   onclose: (() => void) | undefined;
   onerror: ((error: Error) => void) | undefined;
   onmessage: ((message: JSONRPCMessage) => void) | undefined;
   /** Resolves when nothing more will come in and the answers owed have been given. */
   readonly ended: Promise<void>;
   private readonly streams: LineStreams;
-  private readonly options: WireOptions;
+  private readonly options: LineTransportOptions;
   private readonly lines = new LineSplitter(MAX_MESSAGE_BYTES);
   /** Ids of requests, and refusals on their way out. */
   private readonly unanswered = new Set<unknown>();
@@ -52,7 +52,7 @@ export class StdioWire implements Transport {
   private isInputOver = false;
   private hasMessage = false;
 
-  constructor(streams: LineStreams, options: WireOptions) {
+  constructor(streams: LineStreams, options: LineTransportOptions) {
     this.streams = streams;
     this.options = options;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -116,9 +116,9 @@ export class StdioWire implements Transport {
 
   private takeLine(line: string): void {
     if (line.trim() === "") return;
-    const content = contentOf(line);
+    const content = parseLine(line);
     if (content === undefined) throw new Error(`a line of ${line.length} characters is not JSON`);
-    const message = messageIn(content);
+    const message = toMessage(content);
     const refusal = message === null ? invalidRequest(content) : invalidParams(message);
     if (message === null || refusal !== null) this.refuse(refusal, line.length);
     else this.receive(this.options.incoming?.(message) ?? message);
@@ -227,16 +227,16 @@ export class LineSplitter {
 }
 
 /** Undefined where it is no JSON. */
-function contentOf(line: string): unknown {
+function parseLine(line: string): unknown {
   try {
-    return tolerated(JSON.parse(line));
+    return normalizeMessage(JSON.parse(line));
   } catch {
     return undefined;
   }
 }
 
 /** Null where the schema has no such message. */
-function messageIn(content: unknown): JSONRPCMessage | null {
+function toMessage(content: unknown): JSONRPCMessage | null {
   try {
     return parseJSONRPCMessage(content);
   } catch {

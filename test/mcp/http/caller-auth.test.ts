@@ -29,7 +29,7 @@ describe("bearer tokens", () => {
     expect(await outcome(auth, "Bearer second-token")).toBe("token");
     expect(await outcome(auth)).toBe("A bearer token is required.");
     expect(await outcome(auth, "Basic second-token")).toBe("A bearer token is required.");
-    expect(await outcome(auth, "Bearer second-toke")).toBe("The bearer token is not known.");
+    expect(await outcome(auth, "Bearer second-toke")).toBe("The bearer token is unknown.");
     expect(await outcome(auth, "Bearer ")).toBe("A bearer token is required.");
   });
 });
@@ -63,9 +63,9 @@ describe("access tokens of an issuer", () => {
       { exp: "-5m" },
       { key: stranger.privateKey },
     ]) {
-      expect(await outcome(auth, `Bearer ${await sign(wrong)}`)).toBe("The access token is not valid here.");
+      expect(await outcome(auth, `Bearer ${await sign(wrong)}`)).toBe("The access token is not valid for this server.");
     }
-    expect(await outcome(auth, "Bearer not.a.jwt")).toBe("The access token is not valid here.");
+    expect(await outcome(auth, "Bearer not.a.jwt")).toBe("The access token is not valid for this server.");
   });
 
   test("end: one without an end or a subject is refused, and the caller carries when it is", async () => {
@@ -84,7 +84,9 @@ describe("access tokens of an issuer", () => {
       .setSubject("someone")
       .setIssuer(oidc.issuer)
       .setAudience(oidc.audience);
-    expect(await outcome(auth, `Bearer ${await endless.sign(privateKey)}`)).toBe("The access token is not valid here.");
+    expect(await outcome(auth, `Bearer ${await endless.sign(privateKey)}`)).toBe(
+      "The access token is not valid for this server.",
+    );
     const subject = (sub?: string) =>
       new SignJWT(sub === undefined ? { client_id: "someone" } : { sub })
         .setProtectedHeader({ alg: "ES256", kid: "k1" })
@@ -92,8 +94,8 @@ describe("access tokens of an issuer", () => {
         .setAudience(oidc.audience)
         .setExpirationTime("5m")
         .sign(privateKey);
-    expect(await outcome(auth, `Bearer ${await subject()}`)).toBe("The access token is not valid here.");
-    expect(await outcome(auth, `Bearer ${await subject("")}`)).toBe("The access token names nobody.");
+    expect(await outcome(auth, `Bearer ${await subject()}`)).toBe("The access token is not valid for this server.");
+    expect(await outcome(auth, `Bearer ${await subject("")}`)).toBe("The access token names no subject.");
     const endS = Math.floor(systemClock.nowMs() / 1000) + 300;
     const ending = `Bearer ${await endless.setExpirationTime(endS).sign(privateKey)}`;
     expect((await auth.authenticate(new Headers({ authorization: ending }))).expiresMs).toBe(endS * 1000);

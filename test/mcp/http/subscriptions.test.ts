@@ -4,9 +4,9 @@ import { Client, StreamableHTTPClientTransport, type Transport } from "@modelcon
 import { systemClock } from "../../../src/lib/clock.ts";
 import { formatIsoUs } from "../../../src/lib/time.ts";
 import type { HostedApp } from "../../../src/mcp/http/tenants/tenant-host.ts";
+import { createResourceWatch } from "../../../src/mcp/resource-watch.ts";
 import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";
-import { StdioWire } from "../../../src/mcp/stdio/wire.ts";
-import { createResourceWatch } from "../../../src/mcp/subscriptions.ts";
+import { LineTransport } from "../../../src/mcp/stdio/wire.ts";
 import type { PrefectApi } from "../../../src/prefect/api.ts";
 import { inTransaction, openRecord } from "../../../src/store/database.ts";
 import { createEventWriter } from "../../../src/store/events/events.ts";
@@ -127,7 +127,7 @@ describe.each(["legacy", "modern"] as const)("subscriptions in the %s era", (era
     const streams = { input: toServer.readable, write: toClient.write };
     const served = serveOverStdio(source.app, { clock: systemClock, signal: stop.signal, streams });
     const wire = { input: toClient.readable, write: toServer.write };
-    await checkUpdates(era, new StdioWire(wire, { clock: systemClock, signal: stop.signal }), source);
+    await checkUpdates(era, new LineTransport(wire, { clock: systemClock, signal: stop.signal }), source);
     stop.abort();
     await served;
     expect(source.watch.size).toBe(0);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
+import type { ResourceWatch } from "../../../src/mcp/resource-watch.ts";
 import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";
 import { LineSplitter } from "../../../src/mcp/stdio/wire.ts";
-import type { ResourceWatch } from "../../../src/mcp/subscriptions.ts";
 import { eventually } from "../../support/product.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 import { makePipe } from "./pipe.ts";

@@ -1,26 +1,26 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { TenantTarget } from "./tenant-headers.ts";
 
-/**
- * What Prefect said of a caller's credentials, remembered by a salted hash only. The salt lives as long as the process,
- * so a hash says nothing outside it.
- */
 export type ProofState =
-  /** Prefect accepted them so recently that it need not be asked again. */
+  /** Prefect accepted the credentials so recently that it is not asked again. */
   | "fresh"
-  /** Accepted once, but it is time to ask again; while Prefect is unreachable they still count. */
+  /** Accepted before, to be checked again now; still valid while Prefect is unreachable. */
   | "aging"
-  /** Never accepted, refused since, or accepted too long ago to count even offline. */
+  /** Never accepted, refused since, or accepted too long ago. */
   | "none";
 
 export interface ProofSettings {
   /** Prefect is asked again after this time. */
   readonly recheckMs: number;
-  /** An unreachable Prefect is bridged for at most this long. */
-  readonly bridgeMs: number;
+  /** For how long an accepted check is valid while Prefect is unreachable. */
+  readonly offlineMs: number;
   readonly maxProofs: number;
 }
 
+/**
+ * When Prefect last accepted which credentials. They are held only as a salted hash; the salt is random and lives in this process, so
+ * that a hash in a log or a metric cannot be matched to a credential elsewhere.
+ */
 export class CredentialProofs {
   private readonly accepted = new Map<string, number>();
   private readonly salt = randomBytes(32);
@@ -30,7 +30,7 @@ export class CredentialProofs {
     this.settings = settings;
   }
 
-  /** Key of target and credentials together, also the tenant's key: hex, never reversible, different in each process. */
+  /** Hash of target and credentials together, in hex; also the tenant's key. Different in each process. */
   keyOf(target: TenantTarget): string {
     const { credential } = target;
     const secret =
@@ -45,7 +45,7 @@ export class CredentialProofs {
     if (atMs === undefined) return "none";
     const age = nowMs - atMs;
     if (age < this.settings.recheckMs) return "fresh";
-    if (age < this.settings.bridgeMs) return "aging";
+    if (age < this.settings.offlineMs) return "aging";
     this.accepted.delete(key);
     return "none";
   }
@@ -59,7 +59,7 @@ export class CredentialProofs {
     }
   }
 
-  /** Prefect refused: nothing is served any more, recorded or not. */
+  /** Prefect refused the credentials: nothing is served for them any more, also nothing recorded. */
   refuse(key: string): void {
     this.accepted.delete(key);
   }

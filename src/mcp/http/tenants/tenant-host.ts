@@ -1,6 +1,6 @@
 /**
- * Everything of one tenant on the HTTP side: its application (opened when needed, closed when idle), its own protocol
- * handler and notification bus, its sessions and its watched resources. Nothing of it is reachable from another seat.
+ * What the process holds open for one tenant: its application (opened by the first call, closed when idle), its protocol handler,
+ * its sessions and its watched resources. No tenant can reach those of another.
  */
 import { createMcpHandler, type McpHttpHandler, type McpServer } from "@modelcontextprotocol/server";
 import { toAppError } from "../../../errors.ts";
@@ -8,10 +8,10 @@ import type { Logger } from "../../../lib/logger.ts";
 import type { QueryContext } from "../../../queries/source/context.ts";
 import type { ToolDefinition } from "../../../tools/definition/define-tool.ts";
 import { tenantClosed } from "../../guard.ts";
-import { listenedUris } from "../../offer-subscriptions.ts";
-import type { ResourceWatch } from "../../subscriptions.ts";
+import { watchableUrisOf } from "../../offer-subscriptions.ts";
+import type { ResourceWatch } from "../../resource-watch.ts";
 import type { Tenant } from "../../tenant.ts";
-import { HttpSessions } from "../sessions.ts";
+import { HttpSessions } from "./sessions.ts";
 
 /** The application of one tenant. Opening it touches neither disk nor network. */
 export interface HostedApp extends Tenant, AsyncDisposable {
@@ -19,10 +19,10 @@ export interface HostedApp extends Tenant, AsyncDisposable {
   follow(): void;
 }
 
-export interface SeatOptions {
+export interface TenantHostOptions {
   /** Part of a salted hash: names the tenant in logs and metrics. */
   readonly label: string;
-  /** Who brought this tenant first. */
+  /** The caller that sent this tenant's headers first. */
   readonly callerId: string;
   open(): HostedApp;
   build(tenant: Tenant): McpServer;
@@ -38,23 +38,23 @@ export interface SeatOptions {
 interface Watch {
   readonly uri: string;
   readonly notify: () => void;
-  /** Null while the application rests. */
+  /** Null while the application is closed. */
   end: (() => void) | null;
 }
 
-export class Seat {
+export class TenantHost {
   readonly label: string;
   readonly callerId: string;
   readonly handler: McpHttpHandler;
   readonly sessions: HttpSessions;
   usedMs = 0;
-  /** Streams that are open; while there is one the tenant is in use. */
+  /** Open streams of notifications. A tenant with one is in use. */
   streams = 0;
   /** Requests being answered. */
   running = 0;
-  private readonly options: SeatOptions;
-  private readonly tenant: Tenant;
+  private readonly options: TenantHostOptions;
   private readonly toolListeners = new Set<() => void>();
+  /** Resources of `subscriptions/listen` requests, each watched once. */
   private readonly listened = new Map<string, { count: number; end: () => void }>();
   private readonly watches = new Set<Watch>();
   private readonly ending = new AbortController();
@@ -62,29 +62,33 @@ export class Seat {
   private isFollowing = false;
   private closing: Promise<void> = Promise.resolve();
 
-  constructor(options: SeatOptions) {
+  constructor(options: TenantHostOptions) {
     const { label, callerId, build, logger } = options;
     this.label = label;
     this.callerId = callerId;
     this.options = options;
-    this.tenant = this.makeTenant();
     const onerror = (error: Error) => logger.debug("protocol", { tenant: label, error: error.message });
-    // A server of one request is gone before anything changes: streams are told by the handler. Were it to listen, it would stay.
-    const passing: Tenant = Object.create(this.tenant, { onToolsChanged: { value: () => () => undefined } });
-    this.handler = createMcpHandler(() => build(passing), {
+    // A server per request: it ends before the list of tools can change, and a listener would keep it in memory. Streams are
+    // notified through the handler.
+    const perRequest = this.tenantWith(() => () => undefined);
+    this.handler = createMcpHandler(() => build(perRequest), {
       onerror,
       maxSubscriptions: options.maxSubscriptions,
       maxRequestBodySize: options.maxBodyBytes,
     });
+    const perSession = this.tenantWith((notify) => {
+      this.toolListeners.add(notify);
+      return () => void this.toolListeners.delete(notify);
+    });
     this.sessions = new HttpSessions({
-      build: () => build(this.tenant),
+      build: () => build(perSession),
       maxSessions: options.maxSessions,
       idleMs: options.sessionIdleMs,
       maxBodyBytes: options.maxBodyBytes,
     });
     this.toolListeners.add(() => {
       this.handler.notify.toolsChanged();
-      // Which resources there are follows the tools.
+      // The list of resources depends on the tools.
       this.handler.notify.resourcesChanged();
     });
   }
@@ -95,11 +99,11 @@ export class Seat {
 
   /** The context in which Prefect is asked whether it accepts the credentials. Throws AppError `invalid_config`. */
   query(): QueryContext {
-    return this.current().query();
+    return this.openApp().query();
   }
 
   follow(): void {
-    const app = this.current();
+    const app = this.openApp();
     if (this.isFollowing) return;
     this.isFollowing = true;
     app.follow();
@@ -109,21 +113,25 @@ export class Seat {
   listen(message: unknown): () => void {
     const watched: string[] = [];
     try {
-      for (const uri of listenedUris(message)) {
+      for (const uri of watchableUrisOf(message)) {
         this.watchUri(uri);
         watched.push(uri);
       }
     } catch (error) {
       const { message: why } = toAppError(error);
-      this.options.logger.warn("a listener is told of a part only", { tenant: this.label, told: watched.length, why });
+      this.options.logger.warn("only some of the subscribed resources are watched", {
+        tenant: this.label,
+        watched: watched.length,
+        why,
+      });
     }
     return () => {
       for (const uri of watched) this.unwatchUri(uri);
     };
   }
 
-  /** Stops syncing and closes the record; the next call opens both again. */
-  async rest(): Promise<void> {
+  /** Stops following Prefect and closes the record; the next call opens both again. */
+  async suspend(): Promise<void> {
     const { app } = this;
     if (!app) return;
     this.app = null;
@@ -136,17 +144,17 @@ export class Seat {
     await this.closing;
   }
 
-  /** For good: streams end, sessions are gone. */
+  /** Ends streams, sessions and the application; nothing opens it again. */
   async close(): Promise<void> {
     this.ending.abort();
     for (const { end } of this.listened.values()) end();
     this.listened.clear();
     await Promise.all([this.handler.close(), this.sessions.close()]);
-    await this.rest();
+    await this.suspend();
   }
 
-  /** Throws AppError `unavailable` once the seat is closed: a call that is still running must not open it again. */
-  private current(): HostedApp {
+  /** Opens the application when it is closed. Throws AppError `unavailable` after `close`: a call still running must not reopen it. */
+  private openApp(): HostedApp {
     if (this.app) return this.app;
     if (this.ending.signal.aborted) throw tenantClosed();
     const app = this.options.open();
@@ -158,9 +166,9 @@ export class Seat {
     return app;
   }
 
-  /** Watches go on when the application behind them has rested and is opened again. */
+  /** A watch continues when the application was suspended and is opened again. */
   private watch(uri: string, notify: () => void): () => void {
-    const watch: Watch = { uri, notify, end: this.current().watch?.add(uri, notify) ?? null };
+    const watch: Watch = { uri, notify, end: this.openApp().watch?.add(uri, notify) ?? null };
     this.watches.add(watch);
     return () => {
       watch.end?.();
@@ -183,9 +191,9 @@ export class Seat {
     this.listened.delete(uri);
   }
 
-  /** What servers and sessions hold on to: it outlives the application behind it. */
-  private makeTenant(): Tenant {
-    const current = () => this.current();
+  /** The tenant that servers and sessions hold: it stays valid while the application is suspended and opened again. */
+  private tenantWith(onToolsChanged: Tenant["onToolsChanged"]): Tenant {
+    const app = () => this.openApp();
     const follow = () => this.follow();
     const { watches } = this;
     const watch: ResourceWatch = {
@@ -194,34 +202,30 @@ export class Seat {
       },
       add: (uri, notify) => this.watch(uri, notify),
     };
-    const listeners = this.toolListeners;
     const { hiddenPath, hidesSettings } = this.options;
     return {
       hiddenPath,
       hidesSettings,
       ended: this.ending.signal,
       get version() {
-        return current().version;
+        return app().version;
       },
       get logger() {
-        return current().logger;
+        return app().logger;
       },
       get isCloud() {
-        return current().isCloud;
+        return app().isCloud;
       },
       get redact() {
-        return current().redact ?? null;
+        return app().redact ?? null;
       },
       watch,
-      tools: (): readonly ToolDefinition[] => current().tools(),
+      tools: (): readonly ToolDefinition[] => app().tools(),
       query() {
         follow();
-        return current().query();
+        return app().query();
       },
-      onToolsChanged(notify) {
-        listeners.add(notify);
-        return () => void listeners.delete(notify);
-      },
+      onToolsChanged,
     };
   }
 }

@@ -1,7 +1,6 @@
 /**
- * The tenants of an HTTP server: who is let in, on what proof, and for how long anything is held open. A caller's
- * credentials are checked against Prefect before anything recorded is served to it, again after a while, and at once
- * when a call asks for fresh answers.
+ * The tenants of an HTTP server. A caller's credentials are checked against Prefect before anything recorded is served to it,
+ * again after `recheckMs`, and at once when a call asks for fresh answers.
  */
 import { AppError, toAppError } from "../../../errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
@@ -9,62 +8,58 @@ import type { Logger } from "../../../lib/logger.ts";
 import { withLimits } from "../../../queries/source/context.ts";
 import { proveAccess } from "../../../queries/source/prove-access.ts";
 import { tenantClosed } from "../../guard.ts";
-import type { Metrics } from "../metrics.ts";
-import { checkTarget, type LookupHost, type TargetRules } from "../target-rules.ts";
-import { CredentialProofs } from "./credential-proofs.ts";
+import type { RequestNeeds } from "../requests/inspect-message.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { CredentialProofs, type ProofState } from "./credential-proofs.ts";
+import { checkTarget, type LookupHost, type TargetRules } from "./target-rules.ts";
 import type { TenantTarget } from "./tenant-headers.ts";
-import { type HostedApp, Seat, type SeatOptions } from "./tenant-host.ts";
+import { type HostedApp, TenantHost, type TenantHostOptions } from "./tenant-host.ts";
 
 export interface TenantsOptions {
-  /** The Prefect that this process is set up for. */
+  /** Opens the Prefect of this process's own settings. */
   openOwn(): HostedApp;
-  /** Another Prefect, or the same one with a caller's credentials. `label` names it in the log. */
+  /** Opens another Prefect, or the same one with a caller's credentials. `label` names it in the log. */
   openTenant(target: TenantTarget, label: string): HostedApp;
-  /** Gives disk back, keeping what is in use: called now and then. */
+  /** Deletes the oldest records that are not open while all together exceed the limit. Called by each sweep. */
   trimDisk(): void;
-  readonly seat: Omit<SeatOptions, "label" | "callerId" | "open" | "hidesSettings">;
+  readonly host: Omit<TenantHostOptions, "label" | "callerId" | "open" | "hidesSettings">;
   readonly rules: TargetRules;
   readonly lookup: LookupHost;
   readonly recheckMs: number;
   readonly proofMs: number;
   readonly idleMs: number;
   readonly maxTenants: number;
-  /** The own Prefect is followed from the start and for as long as the server runs, asked about or not. */
+  /** Whether the own Prefect is followed for as long as the server runs; otherwise only while it is asked about. */
   readonly followOwn: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
-const OWN = "own";
+/** Key and label of the tenant with this process's own settings. */
+const OWN_KEY = "own";
 const LABEL_LENGTH = 12;
-/** A caller's share of the tenants is one of so many. */
+/** One caller's share of the tenants is 1 / CALLER_SHARE of `maxTenants`. */
 const CALLER_SHARE = 4;
-/** A caller refused just now is refused again without asking; one whose Prefect did not answer just now is not made to wait. */
-const REMEMBER_MS = 1_000;
-const UNREACHABLE_MS = 5_000;
+/** After a refusal the same caller is refused for this long without asking Prefect again. */
+const REFUSED_FOR_MS = 1_000;
+/** After a failure to reach Prefect no further check of the same credentials is tried for this long. */
+const UNREACHABLE_FOR_MS = 5_000;
 const CHECK_WITHIN_MS = 5_000;
 
-/** What a request is about. */
-export interface Need {
-  /** Its answer may hold something of the workspace. */
-  readonly data: boolean;
-  /** It asks for fresh answers: the credentials are checked at once. */
-  readonly fresh: boolean;
-}
-
-interface Verdict {
+interface FailedCheck {
   readonly atMs: number;
   readonly error: AppError;
 }
 
 export class Tenants {
-  private readonly seats = new Map<string, Seat>();
+  /** Least recently used first. */
+  private readonly hosts = new Map<string, TenantHost>();
   private readonly targets = new Map<string, TenantTarget | null>();
   private readonly checks = new Map<string, Promise<void>>();
-  private readonly failed = new Map<string, Verdict>();
+  private readonly failures = new Map<string, FailedCheck>();
   private readonly proofs: CredentialProofs;
-  /** Prefect's last word on the own credentials, when it was no: it stands until Prefect says yes, reachable or not. */
+  /** Prefect's last refusal of the own credentials. It holds until Prefect accepts them, also while Prefect is unreachable. */
   private ownRefusal: AppError | null = null;
   private readonly options: TenantsOptions;
   private isClosed = false;
@@ -74,101 +69,103 @@ export class Tenants {
     const { recheckMs, proofMs, maxTenants } = options;
     this.proofs = new CredentialProofs({
       recheckMs,
-      bridgeMs: Math.max(recheckMs, proofMs),
+      offlineMs: Math.max(recheckMs, proofMs),
       maxProofs: 10 * maxTenants,
     });
   }
 
   get open(): number {
-    return this.seats.values().reduce((sum, seat) => sum + (seat.isOpen ? 1 : 0), 0);
+    return this.hosts.values().reduce((sum, host) => sum + (host.isOpen ? 1 : 0), 0);
   }
 
   get streams(): number {
-    return this.seats.values().reduce((sum, seat) => sum + seat.streams, 0);
+    return this.hosts.values().reduce((sum, host) => sum + host.streams, 0);
   }
 
   get sessions(): number {
-    return this.seats.values().reduce((sum, seat) => sum + seat.sessions.size, 0);
+    return this.hosts.values().reduce((sum, host) => sum + host.sessions.size, 0);
   }
 
   /** Name of the tenant in logs and metrics. */
   labelOf(target: TenantTarget | null): string {
-    return target === null ? OWN : this.proofs.keyOf(target).slice(0, LABEL_LENGTH);
+    return target === null ? OWN_KEY : this.proofs.keyOf(target).slice(0, LABEL_LENGTH);
   }
 
   /**
-   * The seat of a caller that Prefect accepts. Throws AppError `unauthorized` (refused target or credentials) or
-   * `unavailable` (Prefect is away and the caller was not proven before).
+   * The host of a tenant whose credentials Prefect accepts. Throws AppError `unauthorized` (target or credentials refused) or
+   * `unavailable` (Prefect is unreachable and has not accepted these credentials before).
    */
-  async admit(target: TenantTarget | null, need: Need, callerId: string): Promise<Seat> {
+  async admit(target: TenantTarget | null, needs: RequestNeeds, callerId: string): Promise<TenantHost> {
     const { clock } = this.options;
-    const key = target === null ? OWN : this.proofs.keyOf(target);
-    const seat = await this.seatOf(key, target, callerId);
-    seat.usedMs = clock.nowMs();
-    // What the own server offers is no secret and must not depend on Prefect; another's is made for proven callers only.
-    if (target === null && !need.data) return seat;
-    await this.prove(key, target, seat, need.fresh);
-    if (this.seats.get(key) !== seat) throw tenantClosed();
-    this.makeRoom(seat);
-    seat.follow();
-    return seat;
+    const key = target === null ? OWN_KEY : this.proofs.keyOf(target);
+    const host = await this.hostOf(key, target, callerId);
+    host.usedMs = clock.nowMs();
+    // The own server's list of tools is no secret and must be served without Prefect. A caller's tenant is proven in any case.
+    if (target === null && !needs.readsWorkspace) return host;
+    await this.prove(key, target, host, needs.wantsFresh);
+    if (this.hosts.get(key) !== host) throw tenantClosed();
+    this.makeRoom(host);
+    host.follow();
+    return host;
   }
 
-  /** Begins following the own Prefect, or does so again after it had refused the server. */
+  /** Begins to follow the own Prefect; also after it had refused the server's credentials. */
   async followOwn(): Promise<void> {
-    if (!this.options.followOwn || this.isClosed || this.seats.has(OWN)) return;
-    const seat = await this.seatOf(OWN, null, OWN);
-    seat.follow();
+    if (!this.options.followOwn || this.isClosed || this.hosts.has(OWN_KEY)) return;
+    const host = await this.hostOf(OWN_KEY, null, OWN_KEY);
+    host.follow();
   }
 
-  /** Now and then: idle tenants rest, open streams and long calls of refused ones end. */
+  /** Called periodically: closes idle tenants, and ends open streams and long calls of tenants that Prefect refuses by now. */
   async sweep(): Promise<void> {
     const { clock, idleMs } = this.options;
-    for (const [key, seat] of this.seats) {
+    for (const [key, host] of this.hosts) {
       const nowMs = clock.nowMs();
-      seat.sessions.dropIdle(nowMs);
-      if (seat.streams > 0 || seat.running > 0) {
-        // Side by side: one Prefect that does not answer must not put off what another one says.
-        this.prove(key, this.targets.get(key) ?? null, seat, false).catch(() => undefined);
-      } else if (!(key === OWN && this.options.followOwn) && nowMs - seat.usedMs >= idleMs && seat.isOpen) {
-        this.options.logger.info("idle tenant closed", { tenant: seat.label });
-        await seat.rest();
+      host.sessions.dropIdle(nowMs);
+      if (host.streams > 0 || host.running > 0) {
+        // Not awaited: a Prefect that does not answer must not delay the checks of other tenants.
+        this.prove(key, this.targets.get(key) ?? null, host, false).catch(() => undefined);
+      } else if (!(key === OWN_KEY && this.options.followOwn) && nowMs - host.usedMs >= idleMs && host.isOpen) {
+        this.options.logger.info("idle tenant closed", { tenant: host.label });
+        await host.suspend();
       }
     }
-    for (const [key, { atMs }] of this.failed) if (clock.nowMs() - atMs > UNREACHABLE_MS) this.failed.delete(key);
+    for (const [key, { atMs }] of this.failures) {
+      if (clock.nowMs() - atMs > UNREACHABLE_FOR_MS) this.failures.delete(key);
+    }
     this.options.trimDisk();
     await this.followOwn();
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
-    const seats = [...this.seats.values()];
-    this.seats.clear();
-    await Promise.all(seats.map((seat) => seat.close()));
+    const hosts = [...this.hosts.values()];
+    this.hosts.clear();
+    await Promise.all(hosts.map((host) => host.close()));
   }
 
-  private async seatOf(key: string, target: TenantTarget | null, callerId: string): Promise<Seat> {
+  private async hostOf(key: string, target: TenantTarget | null, callerId: string): Promise<TenantHost> {
     if (this.isClosed) throw tenantClosed();
-    if (target !== null) await this.lookAt(key, target);
-    const known = this.seats.get(key);
+    if (target !== null) await this.checkTargetOf(key, target);
+    const known = this.hosts.get(key);
     if (known) {
-      this.seats.delete(key);
-      this.seats.set(key, known);
+      this.hosts.delete(key);
+      this.hosts.set(key, known);
       return known;
     }
     const label = this.labelOf(target);
     const open = () => (target === null ? this.options.openOwn() : this.options.openTenant(target, label));
-    const seat = new Seat({ ...this.options.seat, label, callerId, open, hidesSettings: target === null });
-    this.seats.set(key, seat);
+    const host = new TenantHost({ ...this.options.host, label, callerId, open, hidesSettings: target === null });
+    this.hosts.set(key, host);
     this.targets.set(key, target);
-    return seat;
+    return host;
   }
 
   /**
-   * Names are looked at again whenever the credentials are: they may point elsewhere by now. Where names cannot be looked up,
-   * Prefect is unreachable like any other way: who was proven goes on with what is recorded.
+   * The target's host name is resolved again whenever the credentials are checked, because it may point elsewhere by now. A resolver
+   * that does not answer counts as an unreachable Prefect: a tenant that was proven before is served from the record.
    */
-  private async lookAt(key: string, target: TenantTarget): Promise<void> {
+  private async checkTargetOf(key: string, target: TenantTarget): Promise<void> {
     const { clock, rules, lookup } = this.options;
     const state = this.proofs.state(key, clock.nowMs());
     if (state === "fresh") return;
@@ -177,106 +174,112 @@ export class Tenants {
     } catch (error) {
       const known = toAppError(error);
       if (state === "none" || !known.retryable) throw known;
-      this.failed.set(key, { atMs: clock.nowMs(), error: known });
+      this.failures.set(key, { atMs: clock.nowMs(), error: known });
     }
   }
 
   /**
-   * Over the limit the least recently used goes: of the caller's own tenants where it holds more than its share, so that one
-   * caller with many keys cannot crowd out the others; else of those in which nothing is under way, else of all.
+   * Over the limit the least recently used tenants are closed. A caller that holds more than its share loses its own first, so that
+   * one caller with many keys cannot displace all others. After these come tenants without calls and streams, then all.
    */
-  private makeRoom(kept: Seat): void {
+  private makeRoom(kept: TenantHost): void {
     const { maxTenants } = this.options;
-    const over = this.seats.size - maxTenants;
+    const over = this.hosts.size - maxTenants;
     if (over <= 0) return;
-    const others = [...this.seats].filter(([key, seat]) => seat !== kept && key !== OWN);
-    const own = others.filter(([, seat]) => seat.callerId === kept.callerId);
-    const isGreedy = own.length >= Math.ceil(maxTenants / CALLER_SHARE);
-    const idle = others.filter(([, seat]) => seat.streams === 0 && seat.running === 0);
-    const order = new Set([...(isGreedy ? own : []), ...idle, ...others]);
-    for (const [key, seat] of [...order].slice(0, over)) void this.remove(key, seat);
+    const others = [...this.hosts].filter(([key, host]) => host !== kept && key !== OWN_KEY);
+    const own = others.filter(([, host]) => host.callerId === kept.callerId);
+    const isOverShare = own.length >= Math.ceil(maxTenants / CALLER_SHARE);
+    const idle = others.filter(([, host]) => host.streams === 0 && host.running === 0);
+    const order = new Set([...(isOverShare ? own : []), ...idle, ...others]);
+    for (const [key, host] of [...order].slice(0, over)) void this.remove(key, host);
   }
 
-  private async remove(key: string, seat: Seat): Promise<void> {
-    if (this.seats.get(key) === seat) {
-      this.seats.delete(key);
+  private async remove(key: string, host: TenantHost): Promise<void> {
+    if (this.hosts.get(key) === host) {
+      this.hosts.delete(key);
       this.targets.delete(key);
     }
-    this.options.metrics.forget("tenant", seat.label);
-    await seat.close();
+    this.options.metrics.forget("tenant", host.label);
+    await host.close();
   }
 
-  /** Nobody who is not proven keeps a seat, so that strangers cannot crowd out tenants. */
-  private async prove(key: string, target: TenantTarget | null, seat: Seat, isFresh: boolean): Promise<void> {
+  /** Throws unless the credentials are proven. An unproven tenant is removed, so that strangers cannot displace proven ones. */
+  private async prove(key: string, target: TenantTarget | null, host: TenantHost, wantsFresh: boolean): Promise<void> {
     const { clock } = this.options;
     const state = this.proofs.state(key, clock.nowMs());
-    if (state === "fresh" && !isFresh) return;
-    const lately = this.failed.get(key);
+    if (state === "fresh" && !wantsFresh) return;
+    const lately = this.failures.get(key);
     const isUnreachable = lately?.error.retryable === true;
-    const rememberMs = isUnreachable ? UNREACHABLE_MS : REMEMBER_MS;
-    if (lately && clock.nowMs() - lately.atMs < rememberMs && !(isFresh && isUnreachable)) {
+    const validMs = isUnreachable ? UNREACHABLE_FOR_MS : REFUSED_FOR_MS;
+    if (lately && clock.nowMs() - lately.atMs < validMs && !(wantsFresh && isUnreachable)) {
       try {
-        this.settle(lately.error, target, state);
+        this.throwUnlessServed(lately.error, target, state);
       } catch (error) {
-        if (target !== null && state === "none" && !this.checks.has(key)) await this.remove(key, seat);
+        if (target !== null && state === "none" && !this.checks.has(key)) await this.remove(key, host);
         throw error;
       }
       return;
     }
-    const running = this.checks.get(key) ?? this.check(key, seat).finally(() => this.checks.delete(key));
+    const running = this.checks.get(key) ?? this.check(key, host).finally(() => this.checks.delete(key));
     this.checks.set(key, running);
     try {
       await running;
     } catch (error) {
-      await this.settleFailure(key, seat, toAppError(error), target, state);
+      await this.handleFailedCheck(key, host, toAppError(error), target, state);
     }
   }
 
-  private async check(key: string, seat: Seat): Promise<void> {
+  private async check(key: string, host: TenantHost): Promise<void> {
     const { clock, metrics } = this.options;
     const untilUs = clock.nowUs() + CHECK_WITHIN_MS * 1_000;
     const startMs = clock.nowMs();
-    metrics.count("credential_checks_total", { tenant: seat.label });
-    await proveAccess(withLimits(seat.query(), { liveUntilUs: untilUs }));
+    metrics.count("credential_checks_total", { tenant: host.label });
+    await proveAccess(withLimits(host.query(), { liveUntilUs: untilUs }));
     this.proofs.accept(key, startMs);
-    this.failed.delete(key);
-    if (key === OWN) this.ownRefusal = null;
+    this.failures.delete(key);
+    if (key === OWN_KEY) this.ownRefusal = null;
   }
 
-  private async settleFailure(
+  private async handleFailedCheck(
     key: string,
-    seat: Seat,
+    host: TenantHost,
     error: AppError,
     target: TenantTarget | null,
-    state: "fresh" | "aging" | "none",
+    state: ProofState,
   ): Promise<void> {
     const { clock, logger, metrics } = this.options;
-    this.failed.set(key, { atMs: clock.nowMs(), error });
+    this.failures.set(key, { atMs: clock.nowMs(), error });
     metrics.count("credential_failures_total", { code: error.code });
     const isRefused = isRefusal(error, target);
     if (isRefused) {
       this.proofs.refuse(key);
-      if (key === OWN) this.ownRefusal = error;
-      logger.info("Prefect refused a caller", { tenant: seat.label, code: error.code });
+      if (key === OWN_KEY) this.ownRefusal = error;
+      logger.info("Prefect refused a caller", { tenant: host.label, code: error.code });
     }
-    if (isRefused || (target !== null && state === "none")) await this.remove(key, seat);
-    this.settle(error, target, state);
+    if (isRefused || (target !== null && state === "none")) await this.remove(key, host);
+    this.throwUnlessServed(error, target, state);
   }
 
-  /** While Prefect does not answer, who was proven goes on; the own Prefect's callers proved themselves to this server. */
-  private settle(error: AppError, target: TenantTarget | null, state: "fresh" | "aging" | "none"): void {
+  /**
+   * While Prefect is unreachable, tenants that were proven before are served from the record. Callers of the own Prefect are served
+   * too: they have authenticated to this server.
+   */
+  private throwUnlessServed(error: AppError, target: TenantTarget | null, state: ProofState): void {
     if (isRefusal(error, target)) throw refusedByPrefect(error);
     if (target === null && this.ownRefusal) throw refusedByPrefect(this.ownRefusal);
     if (target === null || (error.retryable && state !== "none")) return;
     if (!error.retryable) throw error;
     throw new AppError(error.code, `Prefect cannot be asked whether these credentials are good: ${error.message}`, {
-      hint: "Nothing recorded is served to a caller whom Prefect has not accepted lately. Try again when it is back.",
+      hint: "Nothing recorded is served to a caller whose credentials Prefect has not accepted lately. Try again when Prefect is reachable.",
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     });
   }
 }
 
-/** Prefect said no, or there is no such workspace for these credentials. A wrong URL of our own is the tools' to explain. */
+/**
+ * Whether Prefect refused the credentials, or has no such workspace for them. A wrong URL in the own settings is no refusal: the
+ * tools report it.
+ */
 function isRefusal({ code }: AppError, target: TenantTarget | null): boolean {
   return code === "unauthorized" || (target !== null && code === "not_found");
 }

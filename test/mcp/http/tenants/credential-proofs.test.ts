@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { CredentialProofs } from "../../../../src/mcp/http/tenants/credential-proofs.ts";
 import type { TenantTarget } from "../../../../src/mcp/http/tenants/tenant-headers.ts";
 
-const settings = { recheckMs: 1_000, bridgeMs: 10_000, maxProofs: 2 };
+const settings = { recheckMs: 1_000, offlineMs: 10_000, maxProofs: 2 };
 const target = (key: string): TenantTarget => ({
   url: "https://p.example.com/api",
   credential: { kind: "key", key },

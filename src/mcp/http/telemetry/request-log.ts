@@ -1,31 +1,31 @@
-/** What the operator sees of an answered request: counters, a log line, a span. */
-import type { Clock } from "../../lib/clock.ts";
-import type { Logger } from "../../lib/logger.ts";
-import type { SpanExporter } from "../../lib/span-export.ts";
+/** Records an answered request for the operator: counters, a log line, a span. */
+import type { Clock } from "../../../lib/clock.ts";
+import type { Logger } from "../../../lib/logger.ts";
+import { methodLabel } from "../requests/inspect-message.ts";
 import type { Metrics } from "./metrics.ts";
-import { methodLabel } from "./request.ts";
+import type { SpanExporter } from "./span-export.ts";
 
 export interface AnsweredRequest {
   readonly request: Request;
-  /** Parsed; undefined for requests without one. */
+  /** Parsed; undefined for requests without a body. */
   readonly body: unknown;
   readonly callerId: string;
   /** Label of the tenant. */
   readonly tenant: string;
   readonly status: number;
-  /** When it began, microseconds. */
+  /** When the request was admitted, microseconds since 1970. */
   readonly startUs: number;
 }
 
-export interface NoteOptions {
+export interface RequestTelemetry {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly spans: SpanExporter | null;
 }
 
-/** Call it when the answer has left. */
-export function noteRequest(answered: AnsweredRequest, { clock, logger, metrics, spans }: NoteOptions): void {
+/** Called when the answer is complete. */
+export function recordRequest(answered: AnsweredRequest, { clock, logger, metrics, spans }: RequestTelemetry): void {
   const { request, body, callerId, tenant, status, startUs } = answered;
   const method = request.method === "POST" ? methodLabel(body) : request.method;
   const startMs = startUs / 1000;

@@ -28,11 +28,11 @@ export interface ResourceWatchOptions {
 }
 
 /** Different resources at a time: a look goes through all of them on the thread that answers calls. */
-export const MOST_WATCHED = 5_000;
+export const MAX_WATCHED = 5_000;
 /** Looks for what other processes have written, and for what was held back. */
-const LOOK_MS = 500;
+const POLL_MS = 500;
 /** A resource that changes all the time is told this often. */
-const AGAIN_MS = 1_000;
+const MIN_NOTIFY_INTERVAL_MS = 1_000;
 
 /** What changed since the last look. */
 interface Changes {
@@ -42,16 +42,16 @@ interface Changes {
   isAny: boolean;
 }
 
-interface Watched {
-  readonly concerns: Concern;
+interface WatchedResource {
+  readonly isAffectedBy: AffectedTest;
   readonly listeners: Set<() => void>;
-  toldMs: number;
+  notifiedMs: number;
   isDue: boolean;
 }
 
 export function createResourceWatch(options: ResourceWatchOptions): ResourceWatch {
   const { clock, signal } = options;
-  const watched = new Map<string, Watched>();
+  const watched = new Map<string, WatchedResource>();
   let changes = noChanges();
   let mark: NewsMark | null = null;
   let marked: RecordDb | null = null;
@@ -74,13 +74,13 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
   };
 
   const tell = () => {
-    const seen = changes.isAny ? seenIn(changes, options.record()) : null;
+    const seen = changes.isAny ? indexOf(changes, options.record()) : null;
     const nowMs = clock.nowMs();
     for (const entry of watched.values()) {
-      if (seen !== null && entry.concerns(seen)) entry.isDue = true;
-      if (!entry.isDue || nowMs - entry.toldMs < AGAIN_MS) continue;
+      if (seen !== null && entry.isAffectedBy(seen)) entry.isDue = true;
+      if (!entry.isDue || nowMs - entry.notifiedMs < MIN_NOTIFY_INTERVAL_MS) continue;
       entry.isDue = false;
-      entry.toldMs = nowMs;
+      entry.notifiedMs = nowMs;
       for (const notify of entry.listeners) notify();
     }
     changes = noChanges();
@@ -106,7 +106,7 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
     while (!stop.aborted) {
       look();
       wake = new AbortController();
-      await clock.sleep(LOOK_MS, AbortSignal.any([stop, wake.signal]));
+      await clock.sleep(POLL_MS, AbortSignal.any([stop, wake.signal]));
     }
     off();
   };
@@ -123,8 +123,13 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
       return watched.size;
     },
     add(uri, notify) {
-      if (watched.size >= MOST_WATCHED && !watched.has(uri)) throw tooMany();
-      const entry = watched.get(uri) ?? { concerns: concernOf(uri), listeners: new Set(), toldMs: 0, isDue: false };
+      if (watched.size >= MAX_WATCHED && !watched.has(uri)) throw tooMany();
+      const entry = watched.get(uri) ?? {
+        isAffectedBy: affectedTestOf(uri),
+        listeners: new Set(),
+        notifiedMs: 0,
+        isDue: false,
+      };
       watched.set(uri, entry);
       entry.listeners.add(notify);
       start();
@@ -157,7 +162,7 @@ function addResource(changes: Changes, resourceId: string): void {
 }
 
 /** What a URI is asked about: made once per look, so that each of many URIs costs a search among few changes. */
-interface Seen {
+interface ChangeIndex {
   has(...kinds: string[]): boolean;
   hasEvent(namePrefix: string): boolean;
   /** By the beginning of its id or by its name, in lower case. */
@@ -165,9 +170,9 @@ interface Seen {
 }
 
 /** Whether the answer behind a URI may be another now. */
-type Concern = (seen: Seen) => boolean;
+type AffectedTest = (seen: ChangeIndex) => boolean;
 
-function concernOf(uri: string): Concern {
+function affectedTestOf(uri: string): AffectedTest {
   const [, area = "", rest = ""] = /^prefect:\/\/([^/?#]+)\/?(.*)$/.exec(uri) ?? [];
   if (area === "record") return () => true;
   if (area === "dashboard") return (seen) => seen.has("flow_run", "work_pool", "work_queue", "concurrency_limit");
@@ -183,7 +188,7 @@ function concernOf(uri: string): Concern {
 }
 
 /** The record is read only when a URI asks for a run, and then once per run that changed. */
-function seenIn(changes: Changes, db: RecordDb | null): Seen {
+function indexOf(changes: Changes, db: RecordDb | null): ChangeIndex {
   const eventNames = once(() => [...changes.eventNames].sort());
   const ids = once(() => [...changes.flowRunIds].sort());
   const names = once(() => new Set([...changes.flowRunIds].map((id) => nameOf(db, id))));
@@ -219,7 +224,7 @@ function nameOf(db: RecordDb | null, flowRunId: string): string | undefined {
 }
 
 function tooMany(): AppError {
-  return new AppError("rate_limited", `At most ${MOST_WATCHED} different resources can be subscribed to at a time.`, {
+  return new AppError("rate_limited", `At most ${MAX_WATCHED} different resources can be subscribed to at a time.`, {
     hint: "End some subscriptions, or subscribe to lists such as prefect://flow-runs.",
   });
 }

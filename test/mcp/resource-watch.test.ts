@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
 import type { Clock } from "../../src/lib/clock.ts";
-import { createResourceWatch, MOST_WATCHED } from "../../src/mcp/subscriptions.ts";
+import { createResourceWatch, MAX_WATCHED } from "../../src/mcp/resource-watch.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../src/store/database.ts";
 import { createEventWriter } from "../../src/store/events/events.ts";
 import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
@@ -112,7 +112,7 @@ test("a look reads the name of each changed run once, however many resources are
 
 test("5,000 different resources can be watched, by any number of listeners, until one makes room", async () => {
   using set = setUp();
-  const uris = Array.from({ length: MOST_WATCHED }, (_, n) => `prefect://events/shop.${n}`);
+  const uris = Array.from({ length: MAX_WATCHED }, (_, n) => `prefect://events/shop.${n}`);
   const [endFirst] = set.add(...uris);
   set.add("prefect://events/shop.1");
   const oneMore = () => set.add("prefect://dashboard");

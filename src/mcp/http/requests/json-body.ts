@@ -1,14 +1,14 @@
-import type { Clock } from "../../lib/clock.ts";
+import type { Clock } from "../../../lib/clock.ts";
 import type { Refusal } from "./refusals.ts";
 
-/** A caller that sends its body this slowly is not waited for. */
+/** A body that has not arrived after this time is refused. */
 const BODY_WITHIN_MS = 30_000;
 
 export type ReadBody =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly refusal: Refusal };
 
-/** The JSON of a request, at most `maxBytes` long: more is neither read nor kept. */
+/** The JSON of a request. A body longer than `maxBytes` is refused without reading it to its end. */
 export async function readJsonBody(request: Request, maxBytes: number, clock: Clock): Promise<ReadBody> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
   if (type !== "application/json") return refused(415, "The content type must be application/json.");
@@ -18,7 +18,7 @@ export async function readJsonBody(request: Request, maxBytes: number, clock: Cl
   const late = clock.sleep(BODY_WITHIN_MS, giveUp.signal).then(() => "late" as const);
   try {
     const text = await Promise.race([readText(request, maxBytes), late]);
-    if (text === "late") return refused(408, "The request body did not come in time.");
+    if (text === "late") return refused(408, "The request body did not arrive in time.");
     if (text === null) return tooLarge(maxBytes);
     return { ok: true, value: JSON.parse(text.text) };
   } catch {
@@ -28,9 +28,9 @@ export async function readJsonBody(request: Request, maxBytes: number, clock: Cl
   }
 }
 
-/** Null when it is longer than allowed. */
+/** Null when the body is longer than allowed. */
 async function readText(request: Request, maxBytes: number): Promise<{ text: string } | null> {
-  // The length is stated and small: read it at once, which is several times faster than piece by piece.
+  // The length is known and allowed: reading it at once is several times faster than in pieces.
   if (request.headers.has("content-length")) return { text: await request.text() };
   if (request.body === null) return { text: "" };
   const pieces: Uint8Array[] = [];

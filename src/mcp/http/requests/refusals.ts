@@ -1,6 +1,5 @@
-/** Answers of the server itself, before or instead of the protocol's: JSON-RPC errors that a client can show. */
-import { type AppError, toAppError } from "../../errors.ts";
-import type { Admission } from "./caller-limits.ts";
+/** Refusals of the HTTP server itself, as JSON-RPC errors that a client can show. */
+import { type AppError, toAppError } from "../../../errors.ts";
 
 export interface Refusal {
   readonly status: number;
@@ -35,7 +34,7 @@ const STATUS: Readonly<Record<AppError["code"], number>> = {
   internal: 500,
 };
 
-/** An error as an answer. What was not foreseen says nothing of itself. */
+/** An error as an answer. The text of an internal error is not sent: it may hold anything. */
 export function errorRefusal(error: unknown, id: string | number | null = null): Response {
   const known = toAppError(error);
   const { code, hint, retryAfterMs } = known;
@@ -45,21 +44,14 @@ export function errorRefusal(error: unknown, id: string | number | null = null):
   return refusal({
     status,
     code,
-    message: isInternal ? "An internal error happened; the log on stderr has the details." : known.message,
+    message: isInternal ? "An internal error occurred; the log on stderr has the details." : known.message,
     hint: isInternal ? undefined : hint,
     headers: status === 429 || status === 503 ? { "retry-after": String(wait) } : {},
     id,
   });
 }
 
-/** A caller beyond its rate or its share of what may run at a time. */
-export function tooMany({ reason, retryAfterSeconds }: Admission & { admitted: false }): Response {
-  const message = reason === "rate" ? "Too many requests." : "Too many requests at the same time.";
-  const headers = { "retry-after": String(retryAfterSeconds) };
-  return refusal({ status: 429, code: "rate_limited", message, headers });
-}
-
-/** The id that an answer has to carry, where the message gives a usable one. */
+/** The id of the message that is refused, or null where it has no valid one. */
 export function idOf(message: unknown): string | number | null {
   const id = (message as { id?: unknown } | null)?.id;
   return typeof id === "string" || typeof id === "number" ? id : null;

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { AppError } from "../../../src/errors.ts";
+import { AppError } from "../../../../src/errors.ts";
 import {
   addressKind,
   checkAllowed,
   checkTarget,
   lookupWithin,
   type TargetRules,
-} from "../../../src/mcp/http/target-rules.ts";
-import { facts, failure } from "../../support/fake-prefect/client.ts";
-import { fastClock } from "../../support/fast-clock.ts";
+} from "../../../../src/mcp/http/tenants/target-rules.ts";
+import { facts, failure } from "../../../support/fake-prefect/client.ts";
+import { fastClock } from "../../../support/fast-clock.ts";
 
 const OPEN: TargetRules = { allowed: [], allowLoopback: true };
 const NAMES: Record<string, string[]> = {
@@ -124,7 +124,7 @@ describe("a target named by a header", () => {
     expect(() => checkAllowed(good)).not.toThrow();
     const bad = ["https://prefect.example.com*", "https://*.example.com/api", "https://h/*/api", "*", "*example.com"];
     for (const entry of [...bad, "example.*", "ftp://h/api"]) {
-      expect(() => checkAllowed([entry])).toThrow(`holds "${entry}", which is no target`);
+      expect(() => checkAllowed([entry])).toThrow(`holds "${entry}", which is not a valid target`);
       const rules = { allowed: [entry], allowLoopback: false };
       expect(await verdict("https://prefect.example.com.evil.org/api", rules)).toContain("allowed targets");
     }

@@ -1,8 +1,8 @@
 /** Sessions of 2025-era clients: what they may keep, and who has to go when there are too many. */
 import { expect, test } from "bun:test";
-import { HttpSessions } from "../../../src/mcp/http/sessions.ts";
-import { buildServer } from "../../../src/mcp/server.ts";
-import { fakeTenant } from "../fake-tenant.ts";
+import { HttpSessions } from "../../../../src/mcp/http/tenants/sessions.ts";
+import { buildServer } from "../../../../src/mcp/server.ts";
+import { fakeTenant } from "../../fake-tenant.ts";
 
 const initialize = (name: string) => ({
   jsonrpc: "2.0",

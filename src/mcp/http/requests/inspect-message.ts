@@ -1,7 +1,13 @@
-/** What a request of the protocol is about, as far as the transport has to know. */
-import type { Need } from "./tenants/tenants.ts";
+/** What the transport has to know about a message of the protocol: what it asks for, and the ids in it. */
 
-/** Methods whose answers hold something of the workspace. All others list what this program offers. */
+export interface RequestNeeds {
+  /** Its answer may hold data of the workspace. */
+  readonly readsWorkspace: boolean;
+  /** It asks for fresh answers: the credentials are checked at once. */
+  readonly wantsFresh: boolean;
+}
+
+/** Methods whose answers hold data of the workspace. All others list what this program offers. */
 const DATA_METHODS: ReadonlySet<string> = new Set([
   "tools/call",
   "resources/read",
@@ -21,23 +27,23 @@ function messagesOf(body: unknown): readonly Message[] {
   return all.filter((one) => typeof one === "object" && one !== null);
 }
 
-export function needOf(body: unknown): Need {
+export function needsOf(body: unknown): RequestNeeds {
   const messages = messagesOf(body);
   return {
-    data: messages.some(({ method }) => typeof method === "string" && DATA_METHODS.has(method)),
-    fresh: messages.some(({ method, params }) => method === "tools/call" && asksFresh(params?.arguments)),
+    readsWorkspace: messages.some(({ method }) => typeof method === "string" && DATA_METHODS.has(method)),
+    wantsFresh: messages.some(({ method, params }) => method === "tools/call" && hasFreshArgument(params?.arguments)),
   };
 }
 
-/** Arguments may come as JSON text, and a flag as a word: as the tools read them. */
-function asksFresh(args: unknown): boolean {
+/** Arguments may be JSON text and a flag may be text, because the tools accept both. */
+function hasFreshArgument(args: unknown): boolean {
   if (typeof args === "string") return /"fresh"\s*:\s*"?true/i.test(args);
   if (typeof args !== "object" || args === null) return false;
   const { fresh } = args as { fresh?: unknown };
   return fresh === true || (typeof fresh === "string" && fresh.trim().toLowerCase() === "true");
 }
 
-/** For logs and metrics: fixed words only, whatever a caller writes there. */
+/** The method for logs and metrics: only names of this list, so that a caller cannot create labels. */
 export function methodLabel(body: unknown): string {
   const [message, second] = messagesOf(body);
   if (second) return "batch";
@@ -49,12 +55,12 @@ export function isInitialize(body: unknown): boolean {
   return messagesOf(body).some(({ method }) => method === "initialize");
 }
 
-/** A stream of notices. In a batch it is none: the other answers of the batch come on the same stream. */
+/** Whether the answer is a stream of notifications. In a batch it is not: the other answers of the batch share the stream. */
 export function isListen(body: unknown): boolean {
   return !Array.isArray(body) && messagesOf(body).some(({ method }) => method === "subscriptions/listen");
 }
 
-/** What a request counts for: each message of a batch. */
+/** How many requests it counts for: one for each message of a batch. */
 export function costOf(body: unknown): number {
   return Array.isArray(body) ? Math.max(1, body.length) : 1;
 }
@@ -67,13 +73,13 @@ export function batchedIds(body: unknown): RequestId[] {
   return messagesOf(body).flatMap(({ id }) => (isRequestId(id) ? [id] : []));
 }
 
-/** Ids of the requests that this message takes back. */
+/** Ids of the requests that this message cancels. */
 export function cancelledIds(body: unknown): RequestId[] {
-  const taken = messagesOf(body).filter(({ method }) => method === "notifications/cancelled");
-  return taken.map(({ params }) => params?.requestId).filter(isRequestId);
+  const cancelling = messagesOf(body).filter(({ method }) => method === "notifications/cancelled");
+  return cancelling.map(({ params }) => params?.requestId).filter(isRequestId);
 }
 
-/** Takes requests back and asks for nothing. */
+/** Whether it only cancels requests. */
 export function isCancellation(body: unknown): boolean {
   return cancelledIds(body).length === costOf(body);
 }

@@ -1,26 +1,26 @@
-export interface StreamHooks {
-  /** Bytes that may wait for a slow reader before it is cut. */
+export interface BodyHooks {
+  /** Bytes that may wait for a slow reader before the reader is disconnected. */
   readonly maxWaiting: number;
-  /** Sent at once, so that the client learns that its stream is open before anything happens. */
+  /** Sent at once, so that the client learns that its stream is open before anything else is sent. */
   readonly first?: string;
   /** The stream ends when this aborts. */
   readonly until?: AbortSignal;
-  /** What fills the source goes on without a reader: it is read to its end, and `onEnd` waits for that. */
+  /** Without a reader the source is still read to its end, and `onEnd` waits for that. */
   readonly outlivesReader?: boolean;
-  /** The reader was too slow and has been cut. */
-  onCut(): void;
-  /** Once, however it ends. */
+  /** The reader was too slow and has been disconnected. */
+  onOverflow(): void;
+  /** Called once, however the stream ends. */
   onEnd(): void;
 }
 
 /**
- * Hands a body on without ever holding it back: what a reader does not take in time is dropped together with the reader,
- * instead of being kept for as long as it likes.
+ * Passes a body on without ever blocking its source: a reader that leaves more than `maxWaiting` bytes unread is disconnected,
+ * so that one slow reader cannot make this process buffer without limit.
  */
-export function boundedBody(source: ReadableStream<Uint8Array>, hooks: StreamHooks): ReadableStream<Uint8Array> {
+export function boundedBody(source: ReadableStream<Uint8Array>, hooks: BodyHooks): ReadableStream<Uint8Array> {
   const reader = source.getReader();
   let isOver = false;
-  let isLeft = false;
+  let isDetached = false;
   const end = () => {
     if (isOver) return;
     isOver = true;
@@ -33,14 +33,14 @@ export function boundedBody(source: ReadableStream<Uint8Array>, hooks: StreamHoo
         if (isOver) return;
         if (done) {
           end();
-          if (!isLeft) controller.close();
+          if (!isDetached) controller.close();
           return;
         }
-        if (isLeft) continue;
+        if (isDetached) continue;
         controller.enqueue(value);
         if ((controller.desiredSize ?? 0) < 0) {
-          isLeft = true;
-          hooks.onCut();
+          isDetached = true;
+          hooks.onOverflow();
           controller.error(new Error("the reader is too slow"));
           if (hooks.outlivesReader) continue;
           end();
@@ -51,7 +51,7 @@ export function boundedBody(source: ReadableStream<Uint8Array>, hooks: StreamHoo
     } catch (error) {
       if (isOver) return;
       end();
-      if (!isLeft) controller.error(error);
+      if (!isDetached) controller.error(error);
     }
   };
   return new ReadableStream<Uint8Array>(
@@ -62,13 +62,13 @@ export function boundedBody(source: ReadableStream<Uint8Array>, hooks: StreamHoo
           if (isOver) return;
           end();
           void reader.cancel().catch(() => undefined);
-          if (!isLeft) controller.close();
+          if (!isDetached) controller.close();
         };
         hooks.until?.addEventListener("abort", stop, { once: true });
         void pump(controller);
       },
       async cancel(reason) {
-        isLeft = true;
+        isDetached = true;
         if (hooks.outlivesReader) return;
         end();
         await reader.cancel(reason).catch(() => undefined);

@@ -2,8 +2,8 @@
  * Spans as OTLP over HTTP in JSON, without a library: one request every few seconds, nothing kept when nobody takes it.
  * https://opentelemetry.io/docs/specs/otlp/#otlphttp
  */
-import type { Clock } from "./clock.ts";
-import type { Logger } from "./logger.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import type { Logger } from "../../../lib/logger.ts";
 
 export interface Span {
   readonly name: string;

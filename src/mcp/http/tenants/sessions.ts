@@ -1,15 +1,13 @@
-/** Sessions of 2025-era clients: one server each, for one tenant and one caller, held as long as it is used. */
-
 import { type McpServer, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
-import { invalidParams } from "../request-params.ts";
-import { idOf, refusal } from "./refusals.ts";
-import { batchedIds, cancelledIds } from "./request.ts";
+import { invalidParams } from "../../request-params.ts";
+import { batchedIds, cancelledIds } from "../requests/inspect-message.ts";
+import { idOf, refusal } from "../requests/refusals.ts";
 
 interface Session {
   readonly server: McpServer;
   readonly transport: WebStandardStreamableHTTPServerTransport;
   readonly callerId: string;
-  /** Requests that came in a batch: their answers share a stream. */
+  /** Ids of requests that came in a batch: their answers share a stream. */
   readonly batched: Set<string | number>;
   usedMs: number;
   streams: number;
@@ -18,17 +16,19 @@ interface Session {
 export interface SessionOptions {
   build(): McpServer;
   readonly maxSessions: number;
-  /** A session without an open stream ends when it was not used for so long. */
+  /** A session without an open stream ends when it was not used for this time. */
   readonly idleMs: number;
   readonly maxBodyBytes: number;
 }
 
-/** A session keeps what its client says of itself. */
-const MOST_INITIALIZE_CHARACTERS = 16 * 1024;
-/** A caller's share of the sessions is one of so many. */
+/** Limited because a session keeps the client information of its `initialize` request in memory. */
+const MAX_INITIALIZE_CHARACTERS = 16 * 1024;
+/** One caller's share of the sessions is 1 / CALLER_SHARE of `maxSessions`. */
 const CALLER_SHARE = 4;
 
+/** Sessions of 2025-era clients: one MCP server each, for one tenant and one caller. */
 export class HttpSessions {
+  /** Least recently used first. */
   private readonly sessions = new Map<string, Session>();
   private readonly options: SessionOptions;
 
@@ -40,10 +40,10 @@ export class HttpSessions {
     return this.sessions.size;
   }
 
-  /** Answers `initialize` and gives the client the name of its session. */
+  /** Answers `initialize` with the id of a new session. */
   async open(request: Request, parsedBody: unknown, callerId: string, nowMs: number): Promise<Response> {
-    if (JSON.stringify(parsedBody).length > MOST_INITIALIZE_CHARACTERS) {
-      const message = `An initialize request may have ${MOST_INITIALIZE_CHARACTERS} characters.`;
+    if (JSON.stringify(parsedBody).length > MAX_INITIALIZE_CHARACTERS) {
+      const message = `An initialize request may have at most ${MAX_INITIALIZE_CHARACTERS} characters.`;
       return refusal({ status: 413, code: "invalid_input", message, id: idOf(parsedBody) });
     }
     const server = this.options.build();
@@ -77,21 +77,21 @@ export class HttpSessions {
     this.sessions.set(id, session);
     const wrong = invalidParams(parsedBody);
     if (wrong !== null) return Response.json(wrong);
-    noteBatch(session, batchedIds(parsedBody));
+    addBatchedIds(session, batchedIds(parsedBody));
     const response = await session.transport.handleRequest(request, parsedBody === undefined ? {} : { parsedBody });
-    // The SDK stops working on a request that was taken back, but would keep its stream open for the session's life.
+    // The SDK stops working on a cancelled request but would keep its stream open until the session ends.
     for (const id of cancelledIds(parsedBody)) if (!session.batched.has(id)) session.transport.closeSSEStream(id);
     if (request.method === "DELETE" && response.ok) await this.drop(id, session);
     return response;
   }
 
-  /** The session's stream of notices is open, or no longer. */
+  /** +1 when a stream of notifications of the session opens, -1 when it ends. */
   countStream(id: string, change: 1 | -1): void {
     const session = this.sessions.get(id);
     if (session) session.streams += change;
   }
 
-  /** Ends what was not used since. */
+  /** Ends the sessions that were unused for `idleMs`. */
   dropIdle(nowMs: number): void {
     for (const [id, session] of this.sessions) {
       if (session.streams === 0 && nowMs - session.usedMs > this.options.idleMs) void this.drop(id, session);
@@ -102,18 +102,21 @@ export class HttpSessions {
     await Promise.all([...this.sessions].map(([id, session]) => this.drop(id, session)));
   }
 
-  /** Over the limit the sessions unused longest go: the caller's own where it holds more than its share, so that one cannot end all. */
+  /**
+   * Over the limit the least recently used sessions end, those without an open stream first. A caller that holds more than its share
+   * loses its own first, so that one caller cannot end the sessions of all others.
+   */
   private dropOldest(callerId: string): void {
     const { maxSessions } = this.options;
     if (this.sessions.size <= maxSessions) return;
     const all = [...this.sessions];
     const own = all.filter(([, session]) => session.callerId === callerId);
-    const isGreedy = own.length > maxSessions / CALLER_SHARE;
-    for (const candidates of isGreedy ? [own, all] : [all]) {
-      for (const wantsStream of [false, true]) {
+    const isOverShare = own.length > maxSessions / CALLER_SHARE;
+    for (const candidates of isOverShare ? [own, all] : [all]) {
+      for (const hasStream of [false, true]) {
         for (const [id, session] of candidates) {
           if (this.sessions.size <= maxSessions) return;
-          if (session.streams > 0 === wantsStream) void this.drop(id, session);
+          if (session.streams > 0 === hasStream) void this.drop(id, session);
         }
       }
     }
@@ -125,10 +128,10 @@ export class HttpSessions {
   }
 }
 
-const MOST_BATCHED = 1_000;
-const LONGEST_ID = 200;
+const MAX_BATCHED = 1_000;
+const MAX_ID_LENGTH = 200;
 
-function noteBatch({ batched }: Session, ids: readonly (string | number)[]): void {
-  for (const id of ids) if (typeof id === "number" || id.length <= LONGEST_ID) batched.add(id);
-  if (batched.size > MOST_BATCHED) batched.clear();
+function addBatchedIds({ batched }: Session, ids: readonly (string | number)[]): void {
+  for (const id of ids) if (typeof id === "number" || id.length <= MAX_ID_LENGTH) batched.add(id);
+  if (batched.size > MAX_BATCHED) batched.clear();
 }

@@ -1,27 +1,31 @@
-import { AppError } from "../../errors.ts";
-import type { Clock } from "../../lib/clock.ts";
+import { AppError } from "../../../errors.ts";
+import type { Clock } from "../../../lib/clock.ts";
 
-/** Which Prefect a header may name. */
+/** Which Prefect API the header X-Prefect-Api-Url may name. */
 export interface TargetRules {
   /**
-   * API URLs, `…/…*` for whatever begins so, `https://host[:port]` origins, bare hosts, `*.example.com` for a whole domain;
-   * empty = any public https host.
+   * API URLs, URL prefixes that end in `*` (`https://host/path*`), origins (`https://host[:port]`), bare hosts, or `*.example.com` for
+   * a domain. Empty: any public https host.
    */
   readonly allowed: readonly string[];
-  /** Loopback targets (http allowed there) while nothing is listed: only where this server itself is bound to loopback. */
+  /** Whether loopback targets, also over http, are allowed without being listed. True only when this server listens on loopback. */
   readonly allowLoopback: boolean;
 }
 
-/** A star stands for the rest of a path or for the first labels of a host; elsewhere it would admit hosts that nobody meant. */
+/** `*` is accepted only for the rest of a path or the first labels of a host: `https://example*` would match `https://example.evil`. */
 const ENTRY = /^(?:https?:\/\/[^/*]+(?:\/[^*]*\*?)?|(?:\*\.)?[^/*]+)$/;
 
-/** Throws AppError `invalid_config` for an entry of the allow-list that says nothing or more than it seems to. */
+/** Throws AppError `invalid_config` for an entry of the allow-list that is not valid. */
 export function checkAllowed(allowed: readonly string[]): void {
   const wrong = allowed.find((entry) => !ENTRY.test(plainEntry(entry)));
   if (wrong === undefined) return;
-  throw new AppError("invalid_config", `PREFECT_MCP_HTTP_ALLOWED_TARGETS holds "${wrong}", which is no target.`, {
-    hint: "Name API URLs, origins or hosts; * stands at the end of a URL with a path (https://host/*) or before a domain (*.example.com).",
-  });
+  throw new AppError(
+    "invalid_config",
+    `PREFECT_MCP_HTTP_ALLOWED_TARGETS holds "${wrong}", which is not a valid target.`,
+    {
+      hint: "Name API URLs, origins or hosts; * may end a URL with a path (https://host/*) or begin a domain (*.example.com).",
+    },
+  );
 }
 
 function plainEntry(entry: string): string {
@@ -30,7 +34,7 @@ function plainEntry(entry: string): string {
 
 export type LookupHost = (host: string) => Promise<readonly string[]>;
 
-/** The same lookup, which rejects when it took longer than `ms`: a resolver may say nothing for minutes. */
+/** A lookup that rejects after `ms`. A resolver may take minutes to fail. */
 export function lookupWithin(ms: number, clock: Clock, lookup: LookupHost): LookupHost {
   return async (host) => {
     const found = new AbortController();
@@ -45,22 +49,21 @@ export function lookupWithin(ms: number, clock: Clock, lookup: LookupHost): Look
 }
 
 /**
- * Throws AppError `unauthorized` unless the URL may be asked: https (http on loopback), no user info, on the allow-list if
- * there is one, no address that is link-local, a cloud's own service or otherwise no public one, and no private address
- * unless it is on the allow-list by name. Names are resolved once the URL itself is in order, and every address they have is
- * judged; `unavailable` when they cannot be.
+ * Throws AppError `unauthorized` unless requests to the URL are allowed: https (http on loopback), no user info, on the allow-list
+ * if there is one, and each address of its host public. Loopback and private addresses are allowed by the rules; link-local
+ * addresses and metadata services of clouds never. Throws `unavailable` when the host name cannot be resolved.
  */
 export async function checkTarget(url: string, rules: TargetRules, lookup: LookupHost): Promise<URL> {
   const target = parse(url);
-  if (target.username !== "" || target.password !== "") throw refused("it carries user info");
-  if (target.search !== "" || target.hash !== "") throw refused("it carries a query or a fragment");
+  if (target.username !== "" || target.password !== "") throw refused("it holds user info");
+  if (target.search !== "" || target.hash !== "") throw refused("it holds a query or a fragment");
   if (/%(?:2f|5c)/i.test(target.pathname)) throw refused("its path holds an encoded slash");
   const host = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
   const isListed = rules.allowed.some((entry) => matchesEntry(entry, target, host));
   if (rules.allowed.length > 0 && !isListed) {
     throw refused("it is not on the list of allowed targets (PREFECT_MCP_HTTP_ALLOWED_TARGETS)");
   }
-  // A name that anybody may point elsewhere a moment later is only safe behind a certificate.
+  // The name may resolve to another address a moment later (DNS rebinding). Only a certificate protects against that.
   const isPlain = target.protocol !== "https:" && !isListed;
   if (isPlain && !isLoopbackName(host)) throw refused("only https is allowed, except on loopback");
   const kinds = new Set((isAddressText(host) ? [host] : await resolve(host, lookup)).map(addressKind));
@@ -77,7 +80,7 @@ export async function checkTarget(url: string, rules: TargetRules, lookup: Looku
   return target;
 }
 
-/** At least one address. Whatever keeps a name from being looked up is no fault of ours: it passes, or the name is wrong. */
+/** At least one address. Every failure is `unavailable`: it may be temporary. */
 async function resolve(host: string, lookup: LookupHost): Promise<readonly string[]> {
   let cause: unknown;
   try {
@@ -97,7 +100,7 @@ function parse(url: string): URL {
     const target = new URL(url);
     if (target.protocol === "https:" || target.protocol === "http:") return target;
   } catch {
-    // said below
+    // refused below
   }
   throw refused("it is not an http(s) URL");
 }
@@ -118,7 +121,7 @@ function matchesEntry(entry: string, target: URL, host: string): boolean {
   return wanted === host || wanted === target.host.toLowerCase();
 }
 
-/** A URL with a path stands for itself and what lies below it, an origin for all of its paths. */
+/** An entry with a path covers this path and all below it, an origin all of its paths. */
 function coversUrl(wanted: string, target: URL): boolean {
   if (!URL.canParse(wanted)) return false;
   const given = plainUrl(new URL(wanted));
