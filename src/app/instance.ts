@@ -61,7 +61,7 @@ export function createInstance(options: InstanceOptions): Instance {
         return client;
       },
       clock,
-      keep: (batch) => syncer.keep(batch),
+      saveLive: (batch) => syncer.saveLive(batch),
       freshMs: settings.freshMs,
       liveDeadlineMs: settings.liveDeadlineMs,
       uiUrl: settings.uiUrl,

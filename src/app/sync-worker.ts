@@ -11,7 +11,7 @@ export interface Syncer {
   /** Starts following Prefect. Again: nothing. */
   follow(): void;
   /** Stores a live answer; starts the Worker when it is not there yet. */
-  keep(batch: LiveBatch): void;
+  saveLive(batch: LiveBatch): void;
   /** A client is active. */
   touch(): void;
   /** Why the record cannot be written at the moment, or null. */
@@ -66,8 +66,8 @@ class WorkerSyncer implements Syncer {
     else this.spawn();
   }
 
-  keep(batch: LiveBatch): void {
-    this.post({ type: "keep", batch });
+  saveLive(batch: LiveBatch): void {
+    this.post({ type: "save-live", batch });
   }
 
   touch(): void {

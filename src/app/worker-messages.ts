@@ -15,7 +15,7 @@ export type ToWorker =
       readonly label: string | null;
     }
   | { readonly type: "follow" }
-  | { readonly type: "keep"; readonly batch: LiveBatch }
+  | { readonly type: "save-live"; readonly batch: LiveBatch }
   | { readonly type: "touch" }
   | { readonly type: "stop" };
 

@@ -36,7 +36,7 @@ class SessionHost {
       if (message.follow) this.following.resolve();
       void this.run(message);
     } else if (message.type === "follow") this.following.resolve();
-    else if (message.type === "keep") this.session?.saveLive(message.batch);
+    else if (message.type === "save-live") this.session?.saveLive(message.batch);
     else if (message.type === "touch") this.session?.markClientActive();
     else this.stopping.abort();
   }

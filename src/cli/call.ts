@@ -75,7 +75,7 @@ function limited(app: App, tool: ToolDefinition, note: (text: string) => void): 
   const problem = writeProblem(settings.dataDir, file);
   if (problem) {
     let isTold = false;
-    less.keep = () => {
+    less.saveLive = () => {
       if (!isTold) note(`warning: the answer is not recorded. ${problem.message} ${problem.hint ?? ""}`.trimEnd());
       isTold = true;
     };

@@ -5,7 +5,7 @@
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type Kind, kindOfResource } from "../model/kinds.ts";
-import { findNews, type NewsMark, startNews } from "../queries/source/record-changes.ts";
+import { type ChangeMark, findRecordChanges, startRecordChanges } from "../queries/source/record-changes.ts";
 import type { RecordDb } from "../store/database.ts";
 import { readFlowRunRow } from "../store/runs/flow-runs.ts";
 import type { ChangeNotice } from "../sync/context/ingest.ts";
@@ -53,7 +53,7 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
   const { clock, signal } = options;
   const watched = new Map<string, WatchedResource>();
   let changes = noChanges();
-  let mark: NewsMark | null = null;
+  let mark: ChangeMark | null = null;
   let marked: RecordDb | null = null;
   let running: AbortController | null = null;
   let wake: AbortController | null = null;
@@ -63,10 +63,10 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
     if (db === null) return;
     const nowUs = clock.nowUs();
     if (mark === null || marked !== db) {
-      mark = startNews(db, nowUs);
+      mark = startRecordChanges(db, nowUs);
       marked = db;
     }
-    const news = findNews(db, mark, nowUs);
+    const news = findRecordChanges(db, mark, nowUs);
     if (!news.isChanged) return;
     changes.isAny = true;
     for (const name of news.eventNames) changes.eventNames.add(name);

@@ -7,7 +7,7 @@ self.onmessage = (event: MessageEvent) => {
   const message = JSON.parse(String(event.data)) as { type: string; batch?: { rows: { id: string }[] } };
   if (message.type === "stop") say({ type: "stopped" });
   if (message.type === "open" || message.type === "follow") heard.push(message.type);
-  if (message.type !== "keep") return;
+  if (message.type !== "save-live") return;
   const order = message.batch?.rows[0]?.id;
   heard.push(`keep ${order}`);
   if (order === "crash") throw new Error("crashed as told");

@@ -34,7 +34,7 @@ function start() {
   /** What the Worker has heard so far. */
   const report = async (): Promise<readonly string[]> => {
     const told = new Promise<void>((resolve) => void waiting.push(resolve));
-    syncer.keep(order("report"));
+    syncer.saveLive(order("report"));
     await told;
     return changes.at(-1) ?? [];
   };
@@ -52,8 +52,8 @@ describe("the hold on the Worker", () => {
     const { syncer, report } = start();
     syncer.follow();
     syncer.follow();
-    syncer.keep(order("a"));
-    syncer.keep(order("b"));
+    syncer.saveLive(order("a"));
+    syncer.saveLive(order("b"));
     expect(await report()).toEqual(["open", "keep a", "keep b", "keep report"]);
     await syncer.stop(1000);
   });
@@ -69,7 +69,7 @@ describe("the hold on the Worker", () => {
   test("starts it again after a crash and says so", async () => {
     const { syncer, log, report } = start();
     await report();
-    syncer.keep(order("crash"));
+    syncer.saveLive(order("crash"));
     while (log.length < 2) await systemClock.sleep(5);
     expect(await report()).toEqual(["open", "keep report"]);
     const [failed, again] = log.map((line) => JSON.parse(line) as { message: string; error?: string });
@@ -85,7 +85,7 @@ describe("the hold on the Worker", () => {
   test("knows when the record cannot be written", async () => {
     const { syncer, report } = start();
     expect(syncer.trouble).toBeNull();
-    syncer.keep(order("trouble"));
+    syncer.saveLive(order("trouble"));
     await report();
     expect(syncer.trouble).toEqual({ code: "unavailable", message: "The disk is full.", hint: null });
     await syncer.stop(1000);
@@ -95,7 +95,7 @@ describe("the hold on the Worker", () => {
     const { syncer, log } = start();
     await syncer.stop(1000);
     syncer.follow();
-    syncer.keep(order("late"));
+    syncer.saveLive(order("late"));
     await syncer.stop(1000);
     expect(log).toEqual([]);
   });

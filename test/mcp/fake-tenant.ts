@@ -112,7 +112,7 @@ function fakeQuery(): QueryContext {
       throw new AppError("invalid_config", "no API here");
     },
     clock: systemClock,
-    keep: () => {},
+    saveLive: () => {},
     freshMs: 60_000,
     liveDeadlineMs: 8000,
     uiUrl: null,

@@ -43,7 +43,7 @@ export interface ToolHarness extends AsyncDisposable {
   readonly db: RecordDb;
   readonly query: QueryContext;
   /** Live answers that were handed to the writer. */
-  readonly kept: LiveBatch[];
+  readonly saved: LiveBatch[];
   /** Now, microseconds: settable; the fake Prefect has the same clock. */
   nowUs: number;
   call(tool: ToolDefinition, args?: unknown): Promise<Answer>;
@@ -81,12 +81,12 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     isCloud: options.isCloud === true,
   };
   const api = createPrefectClient(connection, { clock: systemClock, logger: silentLogger });
-  const kept: LiveBatch[] = [];
+  const saved: LiveBatch[] = [];
   const query: QueryContext = {
     record: () => (options.record === false ? null : db),
     api: () => api,
     clock,
-    keep: (batch) => void kept.push(batch),
+    saveLive: (batch) => void saved.push(batch),
     freshMs: 60_000,
     liveDeadlineMs: options.liveDeadlineMs ?? 8_000,
     uiUrl: fake.url.replace(/\/api$/, ""),
@@ -97,7 +97,7 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     fake,
     db,
     query,
-    kept,
+    saved,
     get nowUs() {
       return nowUs;
     },

@@ -3,7 +3,7 @@ import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { isFailed, isTerminal } from "../../model/state.ts";
 import { resolveName } from "../names/names.ts";
 import type { QueryContext } from "../source/context.ts";
-import { joinFreshness, serverNowUs, unlessFuture } from "../source/freshness.ts";
+import { adjustForFuture, joinFreshness, serverNowUs } from "../source/freshness.ts";
 import { flowRunDeleted } from "./causes/ended/flow-run-deleted.ts";
 import { CAUSES } from "./causes/index.ts";
 import { endUs } from "./facts/ended-runs.ts";
@@ -49,7 +49,7 @@ export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): P
     ruledOut: ruledOut(facts, findings),
     unchecked: facts.unchecked,
     state: stateOf(facts),
-    freshness: unlessFuture(freshnessOf(ctx, gathering, nowUs), window, nowUs),
+    freshness: adjustForFuture(freshnessOf(ctx, gathering, nowUs), window, nowUs),
   };
 }
 

@@ -133,7 +133,7 @@ async function totalsOf({ live }: Ask, filters: readonly EventFilter[]): Promise
 async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { live, ctx } = ask;
   const rows = await live.api.filterDeployments({ limit: 200, sort: "NAME_ASC" }, live.options());
-  ctx.keep({ kind: "deployment", rows, readUs: live.startedUs, whole: rows.length < 200 });
+  ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, whole: rows.length < 200 });
   const shown = rows.slice(0, MOST_TOTALS);
   const filters = shown.map(({ id }) => within(withResource(ask.filter, { id: [`prefect.deployment.${id}`] }), range));
   const totals = await totalsOf(ask, filters);

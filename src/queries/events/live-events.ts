@@ -135,7 +135,7 @@ function keepRead(
   };
   const isEverything = Object.keys(asked).length === 0 && range.fromUs <= range.toUs;
   const covered = isEverything ? { covered: range } : {};
-  if (rows.length > 0 || isEverything) ctx.keep({ kind: "event", rows, readUs: live.startedUs, ...covered });
+  if (rows.length > 0 || isEverything) ctx.saveLive({ kind: "event", rows, readUs: live.startedUs, ...covered });
 }
 
 function narrow(range: TimeRange, order: "asc" | "desc", afterUs: number | undefined): TimeRange {

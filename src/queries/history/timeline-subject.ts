@@ -132,7 +132,7 @@ async function readRun(ctx: QueryContext, id: string): Promise<FlowRun> {
   try {
     const live = openLive(ctx);
     const run = await live.api.readFlowRun(id, live.options());
-    ctx.keep({ kind: "flow_run", rows: [run], readUs: live.startedUs });
+    ctx.saveLive({ kind: "flow_run", rows: [run], readUs: live.startedUs });
     return run;
   } catch (error) {
     if (row) return toFlowRun(row);

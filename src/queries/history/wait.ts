@@ -22,7 +22,7 @@ export interface WaitOptions {
   progress(waitedSeconds: number, message: string): void;
 }
 
-export interface Waited<T> {
+export interface WaitResult<T> {
   readonly value: T;
   readonly isReached: boolean;
   readonly waitedMs: number;
@@ -63,7 +63,7 @@ export async function waitForRun(
   id: string,
   targets: readonly string[],
   options: WaitOptions,
-): Promise<Waited<FlowRun>> {
+): Promise<WaitResult<FlowRun>> {
   const see = (run: FlowRun): Sight<FlowRun> => {
     const type = run.state_type ?? null;
     const isTarget = targets.some((state) => state === type || state === (run.state_name ?? "").toUpperCase());
@@ -88,12 +88,12 @@ export async function waitForRun(
         const live = openOnce(asking);
         try {
           const run = await live.api.readFlowRun(id, live.options());
-          ctx.keep({ kind: "flow_run", rows: [run], readUs: live.startedUs });
+          ctx.saveLive({ kind: "flow_run", rows: [run], readUs: live.startedUs });
           return see(run);
         } catch (error) {
           const cause = toAppError(error);
           if (cause.code !== "not_found") throw cause;
-          ctx.keep({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
+          ctx.saveLive({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
           const gone = readDeletedRun(ctx, id);
           if (gone) return seeRow(gone);
           throw new AppError("not_found", `no flow run ${id} in this workspace`, {
@@ -117,7 +117,7 @@ export function waitForEvent(
   filter: EventFilter,
   sinceUs: number,
   options: WaitOptions,
-): Promise<Waited<PrefectEvent | null>> {
+): Promise<WaitResult<PrefectEvent | null>> {
   const see = (event: PrefectEvent | undefined): Sight<PrefectEvent | null> =>
     event
       ? { value: event, isReached: true, message: event.event, sinceUs: parseIsoUs(event.occurred) }
@@ -144,7 +144,7 @@ async function watch<T>(
   { timeoutMs, progress }: WaitOptions,
   isOver: (sight: Sight<T>) => boolean,
   subject: Watch<T>,
-): Promise<Waited<T>> {
+): Promise<WaitResult<T>> {
   const { clock, signal } = ctx;
   const startMs = clock.nowMs();
   const waited = () => clock.nowMs() - startMs;

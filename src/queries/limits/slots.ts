@@ -77,7 +77,7 @@ async function withFreshCounts(ctx: QueryContext, held: Answered<Gathered>): Pro
 
 async function readLimits(ctx: QueryContext, live: LiveReader): Promise<readonly ConcurrencyLimit[]> {
   const { rows: limits, whole } = await readAll((page) => live.api.filterConcurrencyLimits(page, live.options()));
-  ctx.keep({ kind: "concurrency_limit", rows: limits, readUs: live.startedUs, whole });
+  ctx.saveLive({ kind: "concurrency_limit", rows: limits, readUs: live.startedUs, whole });
   return limits;
 }
 
@@ -124,8 +124,8 @@ async function fromLive(ctx: QueryContext, live: LiveReader): Promise<LiveValue<
     readAll((page) => live.api.filterWorkQueues(page, live.options())),
     readLimits(ctx, live),
   ]);
-  ctx.keep({ kind: "work_pool", rows: pools, readUs, whole: isEveryPool });
-  ctx.keep({ kind: "work_queue", rows: queues, readUs, whole: isEveryQueue });
+  ctx.saveLive({ kind: "work_pool", rows: pools, readUs, whole: isEveryPool });
+  ctx.saveLive({ kind: "work_queue", rows: queues, readUs, whole: isEveryQueue });
   const deploymentIds = deploymentsIn(limits);
   const [occupancy, ofDeployments, ofTags, deploymentNames] = await Promise.all([
     readPoolOccupancy(live, limitedPools(pools, queues)),
@@ -156,7 +156,7 @@ async function readDeploymentNames(
   const unknown = ids.filter((id) => !names.has(id)).slice(0, 200);
   if (unknown.length === 0) return names;
   const rows = await live.api.filterDeployments({ deployments: { id: { any_: unknown } }, limit: 200 }, live.options());
-  ctx.keep({ kind: "deployment", rows, readUs: live.startedUs, whole: false });
+  ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, whole: false });
   for (const row of rows) names.set(row.id, row.name);
   return names;
 }

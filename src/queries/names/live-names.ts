@@ -17,7 +17,7 @@ interface Found {
   readonly work_pool_name?: string | null;
 }
 
-/** Rows with this id (at most one). Hands them to `ctx.keep`. */
+/** Rows with this id (at most one). Saves them. */
 export function readById(ctx: QueryContext, kind: NamedKind, id: string): Promise<NamedRow[]> {
   return read(ctx, kind, { id: { any_: [id] } }, undefined);
 }
@@ -58,38 +58,38 @@ async function readRows(
   switch (kind) {
     case "flow_run": {
       const rows = await api.filterFlowRuns({ flow_runs: filter, sort: "START_TIME_DESC", ...page }, options);
-      if (rows.length > 0) ctx.keep({ kind, rows, readUs });
+      if (rows.length > 0) ctx.saveLive({ kind, rows, readUs });
       return rows;
     }
     case "task_run": {
       const rows = await api.filterTaskRuns({ task_runs: filter, sort: "EXPECTED_START_TIME_DESC", ...page }, options);
-      if (rows.length > 0) ctx.keep({ kind, rows, readUs });
+      if (rows.length > 0) ctx.saveLive({ kind, rows, readUs });
       return rows;
     }
     case "deployment": {
       const flows = parent === undefined ? {} : { flows: { name: { any_: [parent] } } };
       const rows = await api.filterDeployments({ deployments: filter, ...flows, ...page }, options);
-      ctx.keep({ kind, rows, readUs, whole: false });
+      ctx.saveLive({ kind, rows, readUs, whole: false });
       return rows;
     }
     case "flow": {
       const rows = await api.filterFlows({ flows: filter, ...page }, options);
-      ctx.keep({ kind, rows, readUs, whole: false });
+      ctx.saveLive({ kind, rows, readUs, whole: false });
       return rows;
     }
     case "work_pool": {
       const rows = await api.filterWorkPools({ work_pools: filter, ...page }, options);
-      ctx.keep({ kind, rows, readUs, whole: false });
+      ctx.saveLive({ kind, rows, readUs, whole: false });
       return rows;
     }
     case "work_queue": {
       const rows = await api.filterWorkQueues({ work_queues: filter, limit: 200 }, options);
-      ctx.keep({ kind, rows, readUs, whole: false });
+      ctx.saveLive({ kind, rows, readUs, whole: false });
       return rows;
     }
     case "automation": {
       const rows = await api.filterAutomations({ automations: filter, ...page }, options);
-      ctx.keep({ kind, rows, readUs, whole: false });
+      ctx.saveLive({ kind, rows, readUs, whole: false });
       return rows;
     }
     default:

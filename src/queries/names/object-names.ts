@@ -8,7 +8,7 @@ import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 
 /** Names by id as far as the record knows them. */
-export function heldNames(
+export function recordedNames(
   db: RecordDb | null,
   kind: SnapshotKind,
   ids: Iterable<string | null | undefined>,
@@ -32,18 +32,18 @@ export async function readNames(
   ids: Iterable<string | null | undefined>,
 ): Promise<Map<string, string>> {
   const wanted = [...new Set(ids)].filter((id): id is string => typeof id === "string" && id !== "");
-  const names = heldNames(ctx.record(), kind, wanted);
+  const names = recordedNames(ctx.record(), kind, wanted);
   const unknown = wanted.filter((id) => !names.has(id)).slice(0, 200);
   if (unknown.length === 0) return names;
   const filter = { id: { any_: unknown } };
   const { api, startedUs: readUs } = live;
   if (kind === "flow") {
     const rows = await api.filterFlows({ flows: filter, limit: 200 }, live.options());
-    ctx.keep({ kind, rows, readUs, whole: false });
+    ctx.saveLive({ kind, rows, readUs, whole: false });
     for (const row of rows) names.set(row.id, row.name);
   } else {
     const rows = await api.filterDeployments({ deployments: filter, limit: 200 }, live.options());
-    ctx.keep({ kind, rows, readUs, whole: false });
+    ctx.saveLive({ kind, rows, readUs, whole: false });
     for (const row of rows) names.set(row.id, row.name);
   }
   return names;

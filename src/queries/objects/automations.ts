@@ -3,7 +3,7 @@ import type { Freshness } from "../../model/freshness.ts";
 import type { Automation, SnapshotKind } from "../../model/objects.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
-import { heldNames } from "../names/object-names.ts";
+import { recordedNames } from "../names/object-names.ts";
 import type { QueryContext } from "../source/context.ts";
 import { listObjects } from "./objects.ts";
 
@@ -36,7 +36,7 @@ export async function listAutomations(ctx: QueryContext, question: AutomationsQu
   const names = new Map<string, string>();
   for (const kind of TARGETS) {
     const ids = actions.map((action) => action[`${kind}_id`]).filter((id) => typeof id === "string");
-    for (const [id, name] of heldNames(ctx.record(), kind, ids)) names.set(id, name);
+    for (const [id, name] of recordedNames(ctx.record(), kind, ids)) names.set(id, name);
   }
   return { rows, names, more, freshness };
 }

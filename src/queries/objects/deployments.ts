@@ -7,7 +7,7 @@ import type { ObjectSort } from "../../store/filters/sorts.ts";
 import { deploymentHolders, readDeploymentHolders } from "../limits/limit-slots.ts";
 import { findActiveRuns } from "../limits/pool-slots.ts";
 import { listSlots, type Slot } from "../limits/slots.ts";
-import { heldNames, readNames } from "../names/object-names.ts";
+import { readNames, recordedNames } from "../names/object-names.ts";
 import { findNextRuns, findStartedRuns, type RunLine, readRunsOfDeployment } from "../runs/recent-runs.ts";
 import type { QueryContext } from "../source/context.ts";
 import { answerWindow, isRecordCurrent, serverNowUs } from "../source/freshness.ts";
@@ -69,7 +69,7 @@ async function flowNames(
   freshness: Freshness,
 ): Promise<Map<string, string>> {
   const ids = rows.map((row) => row.flow_id);
-  if (freshness.source === "record") return heldNames(ctx.record(), "flow", ids);
+  if (freshness.source === "record") return recordedNames(ctx.record(), "flow", ids);
   return readNames(ctx, openLive(ctx), "flow", ids);
 }
 

@@ -125,7 +125,7 @@ function keep<K extends ListedKind>(
   whole: boolean,
 ): void {
   // The correlation of kind and rows is lost on a union of batches.
-  ctx.keep({ kind, rows, readUs, whole } as unknown as Parameters<QueryContext["keep"]>[0]);
+  ctx.saveLive({ kind, rows, readUs, whole } as unknown as Parameters<QueryContext["saveLive"]>[0]);
 }
 
 /** Objects asked for by id that are gone are told of. */

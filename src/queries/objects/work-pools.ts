@@ -80,7 +80,7 @@ function queuesOf(ctx: QueryContext, fresh: boolean | undefined): Promise<Answer
       record: (db) => findObjects(db, "work_queue").map(({ doc }) => doc),
       live: async (live) => {
         const { rows, whole } = await readAll((page) => live.api.filterWorkQueues(page, live.options()));
-        ctx.keep({ kind: "work_queue", rows, readUs: live.startedUs, whole });
+        ctx.saveLive({ kind: "work_queue", rows, readUs: live.startedUs, whole });
         return { value: rows };
       },
       isEmpty: (rows) => rows.length === 0,
@@ -106,7 +106,7 @@ async function workersOf(
         const shown = pools.slice(0, MOST_POOLS);
         const rows = (await Promise.all(shown.map(({ name }) => live.api.filterWorkers(name, live.options())))).flat();
         const whole = isAll && pools.length <= MOST_POOLS;
-        ctx.keep({ kind: "worker", rows, readUs: live.startedUs, whole });
+        ctx.saveLive({ kind: "worker", rows, readUs: live.startedUs, whole });
         const notes = pools.length > MOST_POOLS ? [`Workers were read for the first ${MOST_POOLS} pools only.`] : [];
         return { value: rows, notes };
       },

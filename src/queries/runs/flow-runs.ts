@@ -10,7 +10,7 @@ import { findFlowRuns } from "../../store/filters/find.ts";
 import type { FlowRunSort } from "../../store/filters/sorts.ts";
 import { type FlowRunRow, factsOfFlowRun, readFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
 import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
-import { heldNames, readNames } from "../names/object-names.ts";
+import { readNames, recordedNames } from "../names/object-names.ts";
 import { stateNotes } from "../names/shorthands.ts";
 import type { QueryContext } from "../source/context.ts";
 import { type Answered, answerWindow, type LiveValue, serverNowUs } from "../source/freshness.ts";
@@ -165,12 +165,12 @@ function fromRecord(db: RecordDb, question: FlowRunsQuestion, held: readonly Pla
   const end = { nowUs: 0, part: 1, offset: 0 } as const;
   const shown = [...held.slice(0, question.limit), ...gone.map((row) => ({ row, next: end }))];
   const facts = shown.map(({ row }) => factsOfFlowRun(row));
-  const flows = heldNames(
+  const flows = recordedNames(
     db,
     "flow",
     facts.map((one) => one.flowId),
   );
-  const deployments = heldNames(
+  const deployments = recordedNames(
     db,
     "deployment",
     facts.map((one) => one.deploymentId),
@@ -212,9 +212,9 @@ async function fromLive(
   const found = await readPage(live, question, start);
   const shown = found.slice(0, question.limit);
   const runs = shown.map(({ row }) => row);
-  if (runs.length > 0) ctx.keep({ kind: "flow_run", rows: runs, readUs: live.startedUs });
+  if (runs.length > 0) ctx.saveLive({ kind: "flow_run", rows: runs, readUs: live.startedUs });
   const missing = missingIds(question.set, runs, found.length > question.limit || start.offset > 0);
-  if (missing.length > 0) ctx.keep({ kind: "flow_run", rows: [], readUs: live.startedUs, missing });
+  if (missing.length > 0) ctx.saveLive({ kind: "flow_run", rows: [], readUs: live.startedUs, missing });
   const [flows, deployments] = await Promise.all([
     readNames(
       ctx,

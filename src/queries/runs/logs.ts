@@ -11,7 +11,7 @@ import { findLogsOfFlowRun } from "../../store/logs/logs.ts";
 import { type FlowRunRow, readFlowRunRow } from "../../store/runs/flow-runs.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveValue } from "../source/freshness.ts";
-import { answerHeld } from "../source/freshness.ts";
+import { answerWhole } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 import { deletedError, deletionNote, readDeletedRun } from "./deleted-run.ts";
 import { readLiveLogs } from "./live-logs.ts";
@@ -54,7 +54,7 @@ export async function getRunLogs(
   const held = db ? heldRuns(db, question) : null;
   const gone = readDeletedRun(ctx, question.flowRunId);
   if (db && held && gone) return ofDeleted(db, gone, question.flowRunId, held);
-  const { value, freshness } = await answerHeld<RunLogs>(
+  const { value, freshness } = await answerWhole<RunLogs>(
     ctx,
     { what: "log lines", fresh: question.fresh, readUs: held?.settledUs ?? null, settled: held?.isFinal === true },
     {
@@ -142,7 +142,7 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuest
   const read = await readLiveLogs(live, ids, question.wanted);
   for (const id of ids) {
     const rows = read.logs.filter((log) => log.flow_run_id === id);
-    ctx.keep({ kind: "log", rows, readUs: live.startedUs, ...(read.isWhole ? { ofFlowRun: id } : {}) });
+    ctx.saveLive({ kind: "log", rows, readUs: live.startedUs, ...(read.isWhole ? { ofFlowRun: id } : {}) });
   }
   const names = await readTaskNames(ctx, live, read.logs);
   for (const one of [run, ...below]) names.set(one.id, one.name);
@@ -163,11 +163,11 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuest
 async function readRun(ctx: QueryContext, live: LiveReader, id: string): Promise<FlowRun> {
   try {
     const run = await live.api.readFlowRun(id, live.options());
-    ctx.keep({ kind: "flow_run", rows: [run], readUs: live.startedUs });
+    ctx.saveLive({ kind: "flow_run", rows: [run], readUs: live.startedUs });
     return run;
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "not_found") throw error;
-    ctx.keep({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
+    ctx.saveLive({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
     throw new AppError("not_found", `no flow run ${id} in this workspace`, {
       hint: "get_flow_runs lists runs with their ids and names.",
       cause: error,
@@ -185,7 +185,7 @@ async function readRunsBelow(ctx: QueryContext, live: LiveReader, id: string): P
     found.push(...children);
     parents = children.map((child) => child.id);
   }
-  if (found.length > 0) ctx.keep({ kind: "flow_run", rows: found, readUs: live.startedUs });
+  if (found.length > 0) ctx.saveLive({ kind: "flow_run", rows: found, readUs: live.startedUs });
   return found;
 }
 
@@ -199,7 +199,7 @@ async function readTaskNames(ctx: QueryContext, live: LiveReader, logs: readonly
   const body = { task_runs: { id: { any_: unknown } }, limit: 200 };
   const rows: readonly TaskRun[] = await live.api.filterTaskRuns(body, live.options());
   for (const row of rows) names.set(row.id, row.name);
-  ctx.keep({ kind: "task_run", rows, readUs: live.startedUs });
+  ctx.saveLive({ kind: "task_run", rows, readUs: live.startedUs });
   return names;
 }
 

@@ -94,7 +94,7 @@ export async function readRunsOfDeployment(
     ),
   ]);
   const rows = [...started, ...next];
-  if (rows.length > 0) ctx.keep({ kind: "flow_run", rows, readUs: live.startedUs });
+  if (rows.length > 0) ctx.saveLive({ kind: "flow_run", rows, readUs: live.startedUs });
   return { started: started.map(lineOf), next: next.map(lineOf) };
 }
 

@@ -11,7 +11,7 @@ import type { LiveReader } from "../source/live.ts";
 import { STARTED_BETWEEN, startBetween } from "./run-counts.ts";
 
 /** One run that failed, crashed or is late, with what its line needs. */
-export interface TroubledRun {
+export interface ProblemRun {
   readonly id: string;
   readonly name: string;
   readonly flow: string | null;
@@ -21,11 +21,11 @@ export interface TroubledRun {
   readonly expected: string | null;
 }
 
-export interface Trouble {
+export interface RunProblems {
   /** Failed and crashed runs, newest first. */
-  readonly failed: readonly TroubledRun[];
+  readonly failed: readonly ProblemRun[];
   /** Late runs, longest due first. */
-  readonly late: readonly TroubledRun[];
+  readonly late: readonly ProblemRun[];
 }
 
 /** Rows looked at for each kind of trouble: the counts beside them are exact, names are of these. */
@@ -41,7 +41,7 @@ interface Row {
   readonly expected_us: number | null;
 }
 
-export function findTrouble(db: RecordDb, { fromUs, toUs }: TimeRange): Trouble {
+export function findRunProblems(db: RecordDb, { fromUs, toUs }: TimeRange): RunProblems {
   const find = (state: string, order: string) =>
     db
       .prepare<Row, number[]>(
@@ -57,7 +57,7 @@ export function findTrouble(db: RecordDb, { fromUs, toUs }: TimeRange): Trouble 
     "flow",
     [...failed, ...late].map((row) => idText(row.flow_id) ?? ""),
   );
-  const toRun = (row: Row): TroubledRun => ({
+  const toRun = (row: Row): ProblemRun => ({
     id: idText(row.id) ?? "",
     name: row.name,
     flow: flows.get(idText(row.flow_id) ?? "") ?? null,
@@ -69,7 +69,7 @@ export function findTrouble(db: RecordDb, { fromUs, toUs }: TimeRange): Trouble 
   return { failed: failed.map(toRun), late: late.map(toRun) };
 }
 
-export async function readTrouble(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<Trouble> {
+export async function readRunProblems(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<RunProblems> {
   const start_time = startBetween(window);
   const read = (state: { [key: string]: { any_: string[] } }, sort: string) =>
     live.api.filterFlowRuns({ flow_runs: { start_time, state }, sort, limit: MOST }, live.options());
@@ -78,9 +78,9 @@ export async function readTrouble(ctx: QueryContext, live: LiveReader, window: T
     read({ type: { any_: ["SCHEDULED"] }, name: { any_: ["Late"] } }, "EXPECTED_START_TIME_ASC"),
   ]);
   const rows = [...failed, ...late];
-  if (rows.length > 0) ctx.keep({ kind: "flow_run", rows, readUs: live.startedUs });
+  if (rows.length > 0) ctx.saveLive({ kind: "flow_run", rows, readUs: live.startedUs });
   const flows = await readFlowNames(ctx, live, rows);
-  const toRun = (run: FlowRun): TroubledRun => ({
+  const toRun = (run: FlowRun): ProblemRun => ({
     id: run.id,
     name: run.name,
     flow: flows.get(run.flow_id) ?? null,
@@ -103,14 +103,14 @@ async function readFlowNames(
   const unknown = ids.filter((id) => !names.has(id)).slice(0, 200);
   if (unknown.length === 0) return names;
   const flows = await live.api.filterFlows({ flows: { id: { any_: unknown } }, limit: 200 }, live.options());
-  ctx.keep({ kind: "flow", rows: flows, readUs: live.startedUs, whole: false });
+  ctx.saveLive({ kind: "flow", rows: flows, readUs: live.startedUs, whole: false });
   for (const flow of flows) names.set(flow.id, flow.name);
   return names;
 }
 
 /** Runs grouped, largest group first. */
-export function groupRuns<K>(runs: readonly TroubledRun[], keyOf: (run: TroubledRun) => K): [K, TroubledRun[]][] {
-  const groups = new Map<K, TroubledRun[]>();
+export function groupRuns<K>(runs: readonly ProblemRun[], keyOf: (run: ProblemRun) => K): [K, ProblemRun[]][] {
+  const groups = new Map<K, ProblemRun[]>();
   for (const run of runs) groups.set(keyOf(run), [...(groups.get(keyOf(run)) ?? []), run]);
   return [...groups].sort((a, b) => b[1].length - a[1].length);
 }
@@ -118,7 +118,7 @@ export function groupRuns<K>(runs: readonly TroubledRun[], keyOf: (run: Troubled
 const MESSAGE_CHARS = 160;
 
 /** `wandering-guan: Flow run encountered an exception: ValueError …`, cut. */
-export function runLine(run: TroubledRun): string {
+export function runLine(run: ProblemRun): string {
   const message = run.message ? `: ${cutText(run.message, MESSAGE_CHARS)}` : "";
   return `${run.name} ${run.stateName}${message}`;
 }

@@ -25,7 +25,7 @@ import { stateNotes } from "../names/shorthands.ts";
 import type { QueryContext } from "../source/context.ts";
 import {
   type Answered,
-  answerHeld,
+  answerWhole,
   answerWindow,
   clockSkewUs,
   type LiveValue,
@@ -83,7 +83,7 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const what = "task runs";
   const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
   if (readUs !== null) {
-    const answered = await answerHeld<Found>(ctx, { what, fresh, stale, readUs, settled: true }, reading);
+    const answered = await answerWhole<Found>(ctx, { what, fresh, stale, readUs, settled: true }, reading);
     return withNotes(db, question, answered);
   }
   const window = windowOf(ctx, db, question, held);
@@ -200,7 +200,7 @@ function wholeRun(db: RecordDb, row: TaskRunRow): TaskRun {
 async function fromLive(ctx: QueryContext, live: LiveReader, question: TaskRunsQuestion): Promise<LiveValue<Found>> {
   const rows = await readRows(live, question);
   const runs = rows.slice(0, question.limit);
-  if (runs.length > 0) ctx.keep({ kind: "task_run", rows: runs, readUs: live.startedUs });
+  if (runs.length > 0) ctx.saveLive({ kind: "task_run", rows: runs, readUs: live.startedUs });
   const names = await readFlowRunNames(ctx, live, runs);
   const items = runs.map((run) => named(taskRunFacts(run), () => run, names, null));
   return { value: { items, more: rows.length > question.limit } };
@@ -231,7 +231,7 @@ async function readFlowRunNames(
   const unknown = ids.filter((id) => !names.has(id)).slice(0, PAGE);
   if (unknown.length === 0) return names;
   const rows = await live.api.filterFlowRuns({ flow_runs: { id: { any_: unknown } }, limit: PAGE }, live.options());
-  ctx.keep({ kind: "flow_run", rows, readUs: live.startedUs });
+  ctx.saveLive({ kind: "flow_run", rows, readUs: live.startedUs });
   for (const row of rows) names.set(row.id, row.name);
   return names;
 }

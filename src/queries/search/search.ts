@@ -19,7 +19,7 @@ import { findRunNames } from "../runs/run-tree.ts";
 import type { QueryContext } from "../source/context.ts";
 import { reachOf } from "../source/event-reach.ts";
 import type { LiveValue } from "../source/freshness.ts";
-import { answerWindow, serverNowUs, statedSkewUs, unlessFuture } from "../source/freshness.ts";
+import { adjustForFuture, answerWindow, serverNowUs, statedSkewUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 import {
   checkSearchTerms,
@@ -101,7 +101,7 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
           isEmpty: (found) => found.rows.length === 0,
         },
       )
-    : { value: NOTHING, freshness: unlessFuture(untimed(ctx, db), window, nowUs) };
+    : { value: NOTHING, freshness: adjustForFuture(untimed(ctx, db), window, nowUs) };
   const logs = db && wants("log") ? logsOfRecord(db, terms, window, question) : { rows: [], more: false };
   const runIds = [...new Set(logs.rows.flatMap(({ log }) => log.flow_run_id ?? []))];
   const names = db ? findRunNames(db, "flow_run", runIds) : new Map<string, string>();

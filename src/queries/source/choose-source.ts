@@ -68,11 +68,13 @@ export function chooseForWindow(ask: WindowAsk): SourceChoice {
   const merged = mergeRanges(ask.covered);
   const endUs = merged.findLast((range) => range.fromUs <= ask.window.toUs)?.toUs ?? null;
   if (endUs === null || (endUs < ask.window.fromUs && ask.sync.unreachableSinceUs === null)) {
-    return ask.sync.unreachableSinceUs !== null && merged.length > 0 ? heldPart(ask, ask.window) : { source: "live" };
+    return ask.sync.unreachableSinceUs !== null && merged.length > 0
+      ? recordedPart(ask, ask.window)
+      : { source: "live" };
   }
   const window = { fromUs: ask.window.fromUs, toUs: toleratedEnd(ask, endUs) };
   const gaps = window.toUs < window.fromUs ? [ask.window] : gapsIn(window, merged);
-  if (gaps.length === 0 || ask.sync.unreachableSinceUs !== null) return heldPart(ask, window);
+  if (gaps.length === 0 || ask.sync.unreachableSinceUs !== null) return recordedPart(ask, window);
   const [first, last] = [gaps[0], gaps.at(-1)];
   if (!first || !last || (first.fromUs <= window.fromUs && first.toUs >= window.toUs)) return { source: "live" };
   return { source: "mixed", gaps: gaps.length <= MAX_PARTS ? gaps : [{ fromUs: first.fromUs, toUs: last.toUs }] };
@@ -91,7 +93,7 @@ function toleratedEnd(ask: WindowAsk, endUs: number): number {
 }
 
 /** What the record can say about `window`, with its gaps; `ask.window` where nothing of it is tolerated. */
-export function heldPart(ask: WindowAsk, window: TimeRange): SourceChoice & { source: "record" } {
+export function recordedPart(ask: WindowAsk, window: TimeRange): SourceChoice & { source: "record" } {
   const merged = mergeRanges(ask.covered);
   const isEmpty = window.toUs < window.fromUs;
   const gaps = isEmpty ? [ask.window] : gapsIn(window, merged);
@@ -128,11 +130,11 @@ export function chooseForSnapshot(ask: SnapshotAsk): SourceChoice {
     ask.stale === true ||
     ask.readUs > ask.nowUs + ask.freshMs * 1000 ||
     (ask.settled !== true && ask.readUs < ask.nowUs - ask.freshMs * 1000);
-  return isOld && !isOffline ? { source: "live" } : snapshotHeld(ask, ask.readUs);
+  return isOld && !isOffline ? { source: "live" } : recordedSnapshot(ask, ask.readUs);
 }
 
 /** The list as it was read at `readUs`. */
-export function snapshotHeld(ask: Ask, readUs: number): SourceChoice & { source: "record" } {
+export function recordedSnapshot(ask: Ask, readUs: number): SourceChoice & { source: "record" } {
   const asOfUs = recordAsOf(ask, readUs);
   return {
     source: "record",

@@ -11,7 +11,7 @@ export interface QueryContext {
   api(): PrefectApi;
   readonly clock: Clock;
   /** Hands a live answer to the writer. Returns at once; a failure to store it is logged there, never here. */
-  keep(batch: LiveBatch): void;
+  saveLive(batch: LiveBatch): void;
   /** A record that ends at most this long ago covers questions that reach to now. `PREFECT_MCP_FRESH_SECONDS`. */
   readonly freshMs: number;
   /** Whole time a live answer may take, milliseconds (8,000). */
@@ -43,7 +43,7 @@ export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext 
     record: () => ctx.record(),
     api: () => ctx.api(),
     clock: ctx.clock,
-    keep: (batch) => ctx.keep(batch),
+    saveLive: (batch) => ctx.saveLive(batch),
     freshMs: ctx.freshMs,
     liveDeadlineMs: ctx.liveDeadlineMs,
     uiUrl: ctx.uiUrl,

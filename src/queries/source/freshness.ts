@@ -12,7 +12,7 @@ import { coveredRanges } from "../../store/coverage.ts";
 import { type RecordDb, whileUnchanged } from "../../store/database.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { CoveredPart, SourceChoice, SyncView, WindowAsk } from "./choose-source.ts";
-import { chooseForSnapshot, chooseForWindow, heldPart, NO_SYNC, snapshotHeld } from "./choose-source.ts";
+import { chooseForSnapshot, chooseForWindow, NO_SYNC, recordedPart, recordedSnapshot } from "./choose-source.ts";
 import type { QueryContext } from "./context.ts";
 import type { LiveReader } from "./live.ts";
 import { openLive } from "./live.ts";
@@ -83,7 +83,7 @@ export interface LiveValue<T> {
 export interface Reading<T> {
   /** What the record holds, covered or not. */
   record(db: RecordDb): T;
-  /** Prefect's answer; hands what is worth keeping to `ctx.keep`. */
+  /** Prefect's answer; hands its rows to `ctx.saveLive`. */
   live(live: LiveReader): Promise<LiveValue<T>>;
   /** Record and live together; without it the whole window is asked live. */
   mixed?(db: RecordDb, live: LiveReader, gaps: readonly TimeRange[]): Promise<LiveValue<T>>;
@@ -116,11 +116,11 @@ export async function answerWindow<T>(
 ): Promise<Answered<T>> {
   const nowUs = serverNowUs(ctx);
   const { value, freshness } = await answerBegun(ctx, question, reading);
-  return { value, freshness: unlessFuture(freshness, question.window, nowUs) };
+  return { value, freshness: adjustForFuture(freshness, question.window, nowUs) };
 }
 
 /** What has not happened yet nobody knows: a window that begins after `nowUs` is not covered, whatever was read of it. */
-export function unlessFuture(freshness: Freshness, window: TimeRange, nowUs: number): Freshness {
+export function adjustForFuture(freshness: Freshness, window: TimeRange, nowUs: number): Freshness {
   if (window.fromUs <= nowUs) return freshness;
   const { coverage } = freshness;
   const notes = [futureNote(nowUs), ...coverage.notes];
@@ -202,7 +202,7 @@ async function readLive<T>(
     const found = await reading.mixed(db, live, choice.gaps);
     if (!found.isRecordOnly)
       return { value: found.value, freshness: liveFreshness("mixed", ask.window, found, asOfUs) };
-    const { asOfUs: endUs } = heldPart(ask, ask.window);
+    const { asOfUs: endUs } = recordedPart(ask, ask.window);
     return { value: found.value, freshness: liveFreshness("record", ask.window, found, endUs) };
   }
   const found = await reading.live(live);
@@ -225,12 +225,12 @@ function liveFreshness(
 
 /** Where Prefect proved unreachable the record's end counts as now; after other failures the gaps stand. */
 function heldAfter(cause: AppError, ask: WindowAsk): SourceChoice & { source: "record" } {
-  if (cause.code !== "unavailable") return heldPart({ ...ask, fresh: false }, ask.window);
+  if (cause.code !== "unavailable") return recordedPart({ ...ask, fresh: false }, ask.window);
   const lostUs = Math.min(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
   const sync: SyncView = { ...ask.sync, following: false, unreachableSinceUs: ask.sync.unreachableSinceUs ?? lostUs };
   const offline = { ...ask, sync, fresh: false, answerable: true };
   const choice = chooseForWindow(offline);
-  return choice.source === "record" ? choice : heldPart(offline, ask.window);
+  return choice.source === "record" ? choice : recordedPart(offline, ask.window);
 }
 
 export interface SnapshotQuestion {
@@ -250,10 +250,10 @@ export function answerSnapshot<T>(
   reading: Omit<Reading<T>, "mixed">,
 ): Promise<Answered<T>> {
   const db = ctx.record();
-  return answerHeld(ctx, { ...question, readUs: db ? oldestReading(db, question.kinds) : null }, reading);
+  return answerWhole(ctx, { ...question, readUs: db ? oldestReading(db, question.kinds) : null }, reading);
 }
 
-export interface HeldQuestion extends Omit<SnapshotQuestion, "kinds"> {
+export interface WholeQuestion extends Omit<SnapshotQuestion, "kinds"> {
   /** When what the question needs was read whole, our clock; null: never. */
   readonly readUs: number | null;
   /** What was read then cannot change any more. */
@@ -261,9 +261,9 @@ export interface HeldQuestion extends Omit<SnapshotQuestion, "kinds"> {
 }
 
 /** The same for anything that is read as a whole at one moment, such as the logs of a run. */
-export async function answerHeld<T>(
+export async function answerWhole<T>(
   ctx: QueryContext,
-  question: HeldQuestion,
+  question: WholeQuestion,
   reading: Omit<Reading<T>, "mixed">,
 ): Promise<Answered<T>> {
   const db = ctx.record();
@@ -294,7 +294,7 @@ export async function answerHeld<T>(
     const cause = toAppError(error);
     if (!db || !canFallBack(cause, question)) throw explain(cause, question);
     const value = reading.record(db);
-    if (readUs !== null) return { value, freshness: withNotes(snapshotHeld(ask, readUs), [failureNote(cause)]) };
+    if (readUs !== null) return { value, freshness: withNotes(recordedSnapshot(ask, readUs), [failureNote(cause)]) };
     if (reading.isEmpty(value)) throw explain(cause, question);
     return { value, freshness: partlyHeld(ask, question.what, failureNote(cause)) };
   }

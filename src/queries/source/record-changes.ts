@@ -3,7 +3,7 @@ import { SECOND_US } from "../../lib/time.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEventSummaries } from "../../store/events/events.ts";
 
-export interface News {
+export interface RecordChanges {
   /** Names of new events. */
   readonly eventNames: ReadonlySet<string>;
   /** `prefect.resource.id` of what they are about. */
@@ -13,7 +13,7 @@ export interface News {
 }
 
 /** Where a watcher stands; from `startNews`, moved on by `findNews`. */
-export interface NewsMark {
+export interface ChangeMark {
   version: number;
   newestUs: number;
   readonly seen: Set<string>;
@@ -22,10 +22,10 @@ export interface NewsMark {
 /** Events may arrive this much out of order and still be news. */
 const OVERLAP_US = 5 * SECOND_US;
 const MOST = 1_000;
-const NOTHING: News = { eventNames: new Set(), resourceIds: new Set(), isChanged: false };
+const NOTHING: RecordChanges = { eventNames: new Set(), resourceIds: new Set(), isChanged: false };
 
 /** From now on. `nowUs`: our clock. */
-export function startNews(db: RecordDb, nowUs: number): NewsMark {
+export function startRecordChanges(db: RecordDb, nowUs: number): ChangeMark {
   const newest = db.prepare<{ t: number | null }, []>("SELECT max(t) AS t FROM event").get()?.t ?? 0;
   // A sender whose clock is ahead must not hide the news of all the others.
   const mark = { version: dataVersion(db), newestUs: Math.min(newest, nowUs), seen: new Set<string>() };
@@ -34,7 +34,7 @@ export function startNews(db: RecordDb, nowUs: number): NewsMark {
 }
 
 /** A look that finds nothing costs a few microseconds. */
-export function findNews(db: RecordDb, mark: NewsMark, nowUs: number): News {
+export function findRecordChanges(db: RecordDb, mark: ChangeMark, nowUs: number): RecordChanges {
   const version = dataVersion(db);
   if (version === mark.version) return NOTHING;
   mark.version = version;
@@ -53,7 +53,7 @@ export function findNews(db: RecordDb, mark: NewsMark, nowUs: number): News {
   };
 }
 
-function newestEvents(db: RecordDb, mark: NewsMark) {
+function newestEvents(db: RecordDb, mark: ChangeMark) {
   const fromUs = mark.newestUs - OVERLAP_US;
   return findEventSummaries(db, { fromUs, toUs: Number.MAX_SAFE_INTEGER, order: "desc", limit: MOST }).events;
 }

@@ -7,8 +7,8 @@ import type { Slot } from "../limits/slots.ts";
 import { listSlots } from "../limits/slots.ts";
 import type { RunCounts, TrendCounts } from "../runs/run-counts.ts";
 import { countLiveRuns, countLiveTrend, countRecordedRuns } from "../runs/run-counts.ts";
-import type { Trouble } from "../runs/run-problems.ts";
-import { findTrouble, groupRuns, readTrouble, runLine } from "../runs/run-problems.ts";
+import type { RunProblems } from "../runs/run-problems.ts";
+import { findRunProblems, groupRuns, readRunProblems, runLine } from "../runs/run-problems.ts";
 import type { QueryContext } from "../source/context.ts";
 import { answerWindow, joinFreshness, serverNowUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
@@ -40,7 +40,7 @@ export interface DashboardQuestion {
 
 interface Runs {
   readonly counts: RunCounts;
-  readonly trouble: Trouble;
+  readonly trouble: RunProblems;
 }
 
 /** Default window: the last 24 hours up to now. Throws AppError when Prefect fails and nothing is recorded. */
@@ -55,7 +55,7 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
       ctx,
       { kind: "flow_run", what: "flow runs", window, fresh },
       {
-        record: (db) => ({ counts: countRecordedRuns(db, window), trouble: findTrouble(db, window) }),
+        record: (db) => ({ counts: countRecordedRuns(db, window), trouble: findRunProblems(db, window) }),
         live: (live) => readRuns(ctx, live, window),
         isEmpty: (found) => found.counts.total === 0,
       },
@@ -71,7 +71,7 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
 }
 
 async function readRuns(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<{ value: Runs }> {
-  const [counts, trouble] = await Promise.all([countLiveRuns(live, window), readTrouble(ctx, live, window)]);
+  const [counts, trouble] = await Promise.all([countLiveRuns(live, window), readRunProblems(ctx, live, window)]);
   return { value: { counts, trouble } };
 }
 
@@ -101,7 +101,7 @@ async function countBefore(
 /** Groups shown of each kind. */
 const MOST_GROUPS = 3;
 
-function runProblems(trouble: Trouble, counts: RunCounts, pools: readonly WorkPool[], nowUs: number): Problem[] {
+function runProblems(trouble: RunProblems, counts: RunCounts, pools: readonly WorkPool[], nowUs: number): Problem[] {
   const failing = groupRuns(trouble.failed, (run) => run.flow);
   const failed = failing.slice(0, MOST_GROUPS).flatMap(([flow, runs]): Problem[] => {
     const [newest] = runs;

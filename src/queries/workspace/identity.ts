@@ -3,7 +3,7 @@ import { toAppError } from "../../errors.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "../source/context.ts";
-import { answerHeld } from "../source/freshness.ts";
+import { answerWhole } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 
 export interface Identity {
@@ -32,7 +32,7 @@ export async function getIdentity(
   const isCloud = cloudIds(ctx.instance) !== null;
   const isHeld = db !== null && instance !== null && instance.version !== null && !isCloud;
   const contactUs = db ? (findFact(db, "connection")?.lastContactUs ?? null) : null;
-  const { value, freshness } = await answerHeld<Identity>(
+  const { value, freshness } = await answerWhole<Identity>(
     ctx,
     { what: "facts", fresh, readUs: isHeld ? contactUs : null },
     {

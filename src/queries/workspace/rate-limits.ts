@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 import { DAY_US, formatIsoUs, MINUTE_US, parseIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { QueryContext } from "../source/context.ts";
-import { answerHeld, serverNowUs } from "../source/freshness.ts";
+import { answerWhole, serverNowUs } from "../source/freshness.ts";
 import { cloudIds } from "./identity.ts";
 
 /** Groups of operations that Cloud limits together. Unknown ones are ignored by the server. */
@@ -75,7 +75,7 @@ export async function getRateLimits(
     ...KEYS.map((key): [string, string] => ["keys", key]),
   ]);
   const path = `/accounts/${ids.accountId}/rate-limits/usage?${query}`;
-  const { value, freshness } = await answerHeld<unknown>(
+  const { value, freshness } = await answerWhole<unknown>(
     ctx,
     { what: "rate limits", readUs: null },
     {

@@ -5,7 +5,7 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import { withNotes } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
-import { type Waited, waitForEvent, waitForRun } from "../../queries/history/wait.ts";
+import { type WaitResult, waitForEvent, waitForRun } from "../../queries/history/wait.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import { stateCriterion, stateNotes } from "../../queries/names/shorthands.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
@@ -98,7 +98,7 @@ function readTimeout(text: string | undefined): number {
   });
 }
 
-function runAnswer(waited: Waited<FlowRun>, nowUs: number): ToolAnswer {
+function runAnswer(waited: WaitResult<FlowRun>, nowUs: number): ToolAnswer {
   const { value: run, isReached } = waited;
   const flow_run = { id: run.id, name: run.name, ...stateItem(run, nowUs, true) };
   const isElsewhere = !isReached && ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"].includes(run.state_type ?? "");
@@ -110,14 +110,20 @@ function runAnswer(waited: Waited<FlowRun>, nowUs: number): ToolAnswer {
   return answer(waited, { flow_run }, outcome, flow_run, nowUs);
 }
 
-function eventAnswer(waited: Waited<PrefectEvent | null>, fromUs: number, nowUs: number): ToolAnswer {
+function eventAnswer(waited: WaitResult<PrefectEvent | null>, fromUs: number, nowUs: number): ToolAnswer {
   const event = waited.value === null ? null : { ...briefEvent(waited.value) };
   const from = formatIsoUs(fromUs);
   const outcome = event === null ? `timed out: no matching event since ${from}` : `reached: ${event.event}`;
   return answer(waited, event === null ? { since: from } : { event }, outcome, event, nowUs);
 }
 
-function answer(waited: Waited<unknown>, found: Item, outcome: string, shown: Item | null, nowUs: number): ToolAnswer {
+function answer(
+  waited: WaitResult<unknown>,
+  found: Item,
+  outcome: string,
+  shown: Item | null,
+  nowUs: number,
+): ToolAnswer {
   const seconds = Math.round(waited.waitedMs / 100) / 10;
   const structured = {
     reached: waited.isReached,

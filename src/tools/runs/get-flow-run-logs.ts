@@ -7,7 +7,7 @@ import type { LogLine } from "../../queries/runs/log-lines.ts";
 import { matchesLine, pageOfLines, parseLevel } from "../../queries/runs/log-lines.ts";
 import type { RunLogs } from "../../queries/runs/logs.ts";
 import { getRunLogs } from "../../queries/runs/logs.ts";
-import { serverNowUs, unlessFuture } from "../../queries/source/freshness.ts";
+import { adjustForFuture, serverNowUs } from "../../queries/source/freshness.ts";
 import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
@@ -109,7 +109,7 @@ export const getFlowRunLogsTool = defineTool({
       ),
       more: page.more,
       cursorAfter: (index) => encodeCursor(fingerprint, linePosition(page.lines[index])),
-      freshness: unlessFuture(logs.freshness, windowOf(asked), nowUs),
+      freshness: adjustForFuture(logs.freshness, windowOf(asked), nowUs),
       nowUs,
       budget: tokenBudget(args),
       extra: {

@@ -185,7 +185,7 @@ describe("names that the record does not know", () => {
       "POST /deployments/filter",
       "POST /work_queues/filter",
     ]);
-    expect(harness.kept.map((batch) => batch.kind)).toEqual(["flow_run", "flow_run", "deployment", "work_queue"]);
+    expect(harness.saved.map((batch) => batch.kind)).toEqual(["flow_run", "flow_run", "deployment", "work_queue"]);
   });
 
   test("nobody knows it: the text comes back with the nearest names and the tool that lists them", async () => {

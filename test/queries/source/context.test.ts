@@ -13,7 +13,7 @@ test("a context with limits has every member of its origin, and a spread of it h
     },
   };
   const spread = { ...withLimits(withLimits(origin, { liveUntilUs: 1, signal }), { liveUntilUs: 2 }) };
-  const { record, api, keep, ...values } = spread;
+  const { record, api, saveLive, ...values } = spread;
   expect(values).toEqual({
     clock: origin.clock,
     freshMs: origin.freshMs,
@@ -26,6 +26,6 @@ test("a context with limits has every member of its origin, and a spread of it h
   });
   expect(record()).toBe(harness.db);
   expect(api()).toBe(origin.api());
-  keep({ kind: "log", rows: [], readUs: 0 });
-  expect(harness.kept).toHaveLength(1);
+  saveLive({ kind: "log", rows: [], readUs: 0 });
+  expect(harness.saved).toHaveLength(1);
 });

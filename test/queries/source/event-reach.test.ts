@@ -139,9 +139,9 @@ describe("where nothing is recorded of the server", () => {
     await using harness = await openToolHarness();
     await harness.call(readEventsTool, { occurred_after: "2019-01-01" });
     const covered = { fromUs: harness.nowUs - 7 * DAY_US + MINUTE_US, toUs: harness.nowUs };
-    expect(harness.kept).toMatchObject([{ kind: "event", covered }]);
+    expect(harness.saved).toMatchObject([{ kind: "event", covered }]);
     putFact(harness.db, "instance", { url: "", version: null, retentionUs: HOUR_US, createdUs: 0 }, 0);
     await harness.call(readEventsTool, { occurred_after: "59m" });
-    expect(harness.kept[1]).toMatchObject({ covered: { fromUs: harness.nowUs - 59 * MINUTE_US } });
+    expect(harness.saved[1]).toMatchObject({ covered: { fromUs: harness.nowUs - 59 * MINUTE_US } });
   });
 });

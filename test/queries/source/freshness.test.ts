@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
 import { listEvents } from "../../../src/queries/events/events.ts";
-import { answerHeld, answerWindow, joinFreshness, readSyncView } from "../../../src/queries/source/freshness.ts";
+import { answerWhole, answerWindow, joinFreshness, readSyncView } from "../../../src/queries/source/freshness.ts";
 import { getIdentity } from "../../../src/queries/workspace/identity.ts";
 import { putFact } from "../../../src/store/sync-state.ts";
 import { anEvent, anId, at } from "../../support/builders.ts";
@@ -153,7 +153,7 @@ describe("an answer about a whole list", () => {
       live: async () => ({ value: [await harness.query.api().readVersion()] }),
       isEmpty: (rows: readonly string[]) => rows.length === 0,
     };
-    const { value, freshness } = await answerHeld(harness.query, { what: "flows", readUs: null }, reading);
+    const { value, freshness } = await answerWhole(harness.query, { what: "flows", readUs: null }, reading);
     expect(value).toEqual(["a"]);
     expect(freshness).toMatchObject({
       source: "record",
@@ -163,7 +163,7 @@ describe("an answer about a whole list", () => {
       },
     });
     const empty = { ...reading, record: () => [] };
-    await expect(answerHeld(harness.query, { what: "flows", readUs: null }, empty)).rejects.toMatchObject({
+    await expect(answerWhole(harness.query, { what: "flows", readUs: null }, empty)).rejects.toMatchObject({
       code: "unavailable",
     });
   });

@@ -144,7 +144,7 @@ export class Stage implements AsyncDisposable {
       record: () => db,
       api: () => api,
       clock,
-      keep: () => undefined,
+      saveLive: () => undefined,
       freshMs: 60_000,
       liveDeadlineMs: 8_000,
       uiUrl: null,

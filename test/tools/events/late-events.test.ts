@@ -35,7 +35,7 @@ function keepAll(h: ToolHarness, skewUs = 0): void {
     toServerUs: (us) => us + skewUs,
     onCommit: () => undefined,
   });
-  for (const batch of h.kept.splice(0)) ingest.saveLive(batch, batch.readUs + skewUs - 1.5 * SECOND_US);
+  for (const batch of h.saved.splice(0)) ingest.saveLive(batch, batch.readUs + skewUs - 1.5 * SECOND_US);
 }
 
 const ended = (h: ToolHarness, endUs: number) => {

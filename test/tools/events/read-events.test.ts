@@ -191,7 +191,7 @@ describe("read_events live", () => {
       "GET /events/filter/next",
       "GET /events/filter/next",
     ]);
-    expect(harness.kept).toMatchObject([{ kind: "event", covered: { toUs: harness.nowUs } }]);
+    expect(harness.saved).toMatchObject([{ kind: "event", covered: { toUs: harness.nowUs } }]);
     const next = await harness.call(readEventsTool, {
       limit: 120,
       fields: ["occurred"],

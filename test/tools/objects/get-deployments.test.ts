@@ -164,7 +164,7 @@ describe("from Prefect", () => {
     expect(answer.structured.source).toBe("live");
     expect(ids(answer)).toEqual([adhoc.id, nightly.id]);
     expect(harness.fake.takeRequests()).toEqual(["POST /deployments/filter"]);
-    expect(harness.kept).toMatchObject([{ kind: "deployment", whole: true }]);
+    expect(harness.saved).toMatchObject([{ kind: "deployment", whole: true }]);
   });
 
   test("without a record one deployment is complete too: last started runs, never plans, and true slots", async () => {

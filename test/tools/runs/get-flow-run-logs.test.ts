@@ -182,7 +182,7 @@ describe("get_flow_run_logs live", () => {
     const { structured } = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, limit: 500, fields: ["n"] });
     expect(structured).toMatchObject({ source: "live", total_lines: 1_250, coverage: { complete: true } });
     expect(structured.logs.at(-1)).toMatchObject({ n: 1_250 });
-    expect(harness.kept.filter((batch) => batch.kind === "log")).toMatchObject([
+    expect(harness.saved.filter((batch) => batch.kind === "log")).toMatchObject([
       { ofFlowRun: run.id, rows: { length: 1_250 } },
     ]);
     const requests = harness.fake.takeRequests();

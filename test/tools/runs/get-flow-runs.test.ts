@@ -276,7 +276,7 @@ describe("from Prefect", () => {
       { sort: "START_TIME_DESC", limit: 41, flow_runs: { start_time: { before_: at(3_600) } } },
       { sort: "START_TIME_ASC", limit: 37, flow_runs: { start_time: { after_: "2026-08-20T10:15:00.000001Z" } } },
     ]);
-    expect(harness.kept.map((batch) => batch.kind).toSorted()).toEqual(["deployment", "flow", "flow_run"]);
+    expect(harness.saved.map((batch) => batch.kind).toSorted()).toEqual(["deployment", "flow", "flow_run"]);
     const pages: string[] = [];
     let cursor: string | undefined;
     do {

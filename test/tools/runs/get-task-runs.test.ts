@@ -134,7 +134,7 @@ describe("from Prefect", () => {
         offset: 0,
       },
     ]);
-    expect(harness.kept.map((batch) => batch.kind)).toEqual(["task_run", "flow_run"]);
+    expect(harness.saved.map((batch) => batch.kind)).toEqual(["task_run", "flow_run"]);
     const next = await harness.call(getTaskRunsTool, { ...args, cursor: answer.structured.next_cursor });
     expect(ids(next)).toEqual([first.id]);
     expect(next.structured.next_cursor).toBeUndefined();

@@ -26,7 +26,7 @@ export async function readRunLog(
     const logs = { flow_run_id: { any_: [run.id] }, level: { ge_: WARNING } };
     const body = { logs, sort: "TIMESTAMP_DESC", limit: MOST_LINES, offset: 0 };
     const rows = await live.api.filterLogs(body, live.options());
-    ctx.keep({ kind: "log", rows, readUs: live.startedUs });
+    ctx.saveLive({ kind: "log", rows, readUs: live.startedUs });
     return rows.toReversed();
   });
 }
