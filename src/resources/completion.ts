@@ -1,6 +1,7 @@
 /** Values that the record knows for the variable of a template. */
 import type { Kind } from "../model/kinds.ts";
 import type { QueryContext } from "../queries/source/context.ts";
+import { findEventNamesBeginning } from "../store/events/dictionaries.ts";
 import { findByIdPrefix, findKnownNames } from "../store/objects/names.ts";
 
 /** The protocol's own limit of one answer. */
@@ -19,11 +20,5 @@ export function completeName(ctx: QueryContext, kind: Kind, begin: string): stri
 /** Names of events that begin so. */
 export function completeEventName(ctx: QueryContext, begin: string): string[] {
   const db = ctx.record();
-  if (db === null) return [];
-  const rows = db
-    .prepare<{ name: string }, [string, string, number]>(
-      "SELECT name FROM event_name WHERE substr(lower(name), 1, length(?)) = ? ORDER BY name LIMIT ?",
-    )
-    .all(begin, begin.toLowerCase(), MOST);
-  return rows.map((row) => row.name);
+  return db === null ? [] : findEventNamesBeginning(db, begin, MOST);
 }

@@ -276,8 +276,8 @@ function checkpoint(sqlite: Database): void {
   }
 }
 
-/** Another one when another connection has committed since; own commits leave it. About 3 µs. */
-function dataVersion(db: RecordDb): number {
+/** A number that changes when another connection commits; this connection's own commits leave it as it is. About 3 µs. */
+export function dataVersion(db: RecordDb): number {
   return db.prepare<{ data_version: number }, []>("PRAGMA data_version").get()?.data_version ?? 0;
 }
 

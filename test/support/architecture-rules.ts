@@ -78,6 +78,12 @@ const EFFECTS: readonly Effect[] = [
   },
   { name: "WebSocket", pattern: /\bnew WebSocket\(/, homes: /^prefect\// },
   { name: "bun:sqlite", pattern: /"bun:sqlite"/, homes: /^store\/sqlite\.ts$/ },
+  {
+    name: "SQL",
+    pattern:
+      /\bSELECT\b[^;]*\bFROM\b|\bINSERT (OR \w+ )?INTO\b|\bDELETE FROM\b|\bUPDATE \w+ SET\b|\bPRAGMA \w|[=<>] \?|\.sqlite\.|(?<!this)\.prepare[<(]/,
+    homes: /^store\//,
+  },
   { name: "signals and exit", pattern: /\bprocess\.(on|once|exit|kill)\(/, homes: /^main\.ts$/ },
   { name: "the wall clock", pattern: /\bDate\.now\(|\bnew Date\(\)/, homes: /^lib\/(clock|logger)\.ts$/ },
   { name: "dates", pattern: /\bnew Date\([^)]/, homes: /^lib\/(clock|time)\.ts$/ },

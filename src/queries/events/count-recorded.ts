@@ -1,11 +1,16 @@
 /** Counts over the record's own event rows: in SQL where the narrow columns tell, else event by event. */
 import { HOUR_US, parseIsoUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME, splitResourceId } from "../../model/events/event.ts";
-import { compileNameFilter, type EventFilter, restrictsNames } from "../../model/events/event-filter.ts";
+import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { eventNames } from "../../store/events/dictionaries.ts";
-import { largestShift } from "../../store/events/event-times.ts";
+import {
+  countEventsPerBucket,
+  countEventsPerDeployment,
+  countEventsPerHour,
+  countEventsPerName,
+  countEventsPerResource,
+} from "../../store/events/event-groups.ts";
 import { type EventCursor, findEventSummaries, findEvents } from "../../store/events/events.ts";
 import { addGroup, type Buckets, bucketStart, type EventGroup, type Grouping, toStates } from "./event-tally.ts";
 
@@ -30,43 +35,19 @@ function isByNameOnly(filter: EventFilter): boolean {
   return Object.values(others).every((part) => part === undefined || (Array.isArray(part) && part.length === 0));
 }
 
-interface CountRow {
-  readonly key: number;
-  readonly count: number;
-  readonly firstUs: number;
-  readonly lastUs: number;
-}
-
-const DEPLOYMENTS =
-  "SELECT id FROM resource WHERE resource_id >= 'prefect.deployment.' AND resource_id < 'prefect.deployment/'";
-
-/** Numbers of the event names that match; null: all do. */
-function matchingNames(db: RecordDb, filter: EventFilter): number[] | null {
-  if (!restrictsNames(filter.event)) return null;
-  const matches = compileNameFilter(filter.event);
-  return [...eventNames(db)].flatMap(([id, name]) => (matches(name) ? [id] : []));
-}
-
-/** Whole hours from the counts per hour, which triggers keep exact; the rest of the range from its rows. */
+/** Whole hours from the counts per hour; the rest of the range from its rows. */
 function countHours(db: RecordDb, range: TimeRange, filter: EventFilter, buckets: Buckets): Tally {
-  const first = Math.ceil(range.fromUs / HOUR_US);
-  const end = Math.floor((range.toUs + 1) / HOUR_US);
-  if (end <= first) return countRows(db, range, filter, "time", buckets);
-  const ids = matchingNames(db, filter);
-  const named = ids === null ? "" : " AND name_id IN (SELECT value FROM json_each(?))";
-  const rows = db
-    .prepare<{ hour: number; count: number }, (number | string)[]>(
-      `SELECT hour, sum(n) AS count FROM event_hour WHERE hour >= ? AND hour < ?${named} GROUP BY hour`,
-    )
-    .all(first, end, ...(ids === null ? [] : [JSON.stringify(ids)]));
+  const fromUs = Math.ceil(range.fromUs / HOUR_US) * HOUR_US;
+  const endUs = Math.floor((range.toUs + 1) / HOUR_US) * HOUR_US;
+  if (endUs <= fromUs) return countRows(db, range, filter, "time", buckets);
   const tally: Tally = new Map();
-  for (const { hour, count } of rows) {
-    const key = String(bucketStart(hour * HOUR_US, buckets.stepUs));
+  for (const { hourUs, count } of countEventsPerHour(db, { fromUs, endUs }, filter.event)) {
+    const key = String(bucketStart(hourUs, buckets.stepUs));
     addGroup(tally, { key, label: null, count, firstUs: null, lastUs: null });
   }
   const edges = [
-    { fromUs: range.fromUs, toUs: first * HOUR_US - 1 },
-    { fromUs: end * HOUR_US, toUs: range.toUs },
+    { fromUs: range.fromUs, toUs: fromUs - 1 },
+    { fromUs: endUs, toUs: range.toUs },
   ];
   for (const edge of edges.filter(({ fromUs, toUs }) => fromUs <= toUs)) {
     for (const group of countRows(db, edge, filter, "time", buckets).values()) addGroup(tally, group);
@@ -74,47 +55,25 @@ function countHours(db: RecordDb, range: TimeRange, filter: EventFilter, buckets
   return tally;
 }
 
-function countRows(db: RecordDb, range: TimeRange, filter: EventFilter, by: Grouping, buckets: Buckets): Tally {
-  const known = eventNames(db);
-  const ids = matchingNames(db, filter);
-  const named = ids === null ? "" : " AND e.name_id IN (SELECT value FROM json_each(?))";
-  const fromUs = Math.max(Number.MIN_SAFE_INTEGER, range.fromUs);
-  const toUs = Math.min(Number.MAX_SAFE_INTEGER, range.toUs);
-  const where = `e.t BETWEEN ? AND ? AND e.t - e.shift BETWEEN ? AND ?${named}`;
-  const source =
-    by === "deployment"
-      ? `(SELECT res_id, t FROM related WHERE res_id IN (${DEPLOYMENTS})
-         UNION SELECT res_id, t FROM event WHERE res_id IN (${DEPLOYMENTS})) x JOIN event e ON e.t = x.t`
-      : "event e";
-  const key =
-    by === "time"
-      ? "(e.t - e.shift - ?) / ?"
-      : by === "event"
-        ? "e.name_id"
-        : by === "resource"
-          ? "e.res_id"
-          : "x.res_id";
-  const rows = db
-    .prepare<CountRow, (number | string)[]>(
-      `SELECT ${key} AS key, count(*) AS count, min(e.t - e.shift) AS firstUs, max(e.t - e.shift) AS lastUs
-       FROM ${source} WHERE ${where} GROUP BY 1`,
-    )
-    .all(
-      ...(by === "time" ? [buckets.baseUs, buckets.stepUs] : []),
-      ...[fromUs, Math.min(Number.MAX_SAFE_INTEGER, toUs + largestShift(db)), fromUs, toUs],
-      ...(ids === null ? [] : [JSON.stringify(ids)]),
-    );
-  const resource = db.prepare<{ id: string; name: string | null }, [number]>(
-    "SELECT resource_id AS id, name FROM resource WHERE id = ?",
-  );
+function countRows(
+  db: RecordDb,
+  range: TimeRange,
+  { event: names }: EventFilter,
+  by: Exclude<Grouping, "state">,
+  buckets: Buckets,
+): Tally {
   const tally: Tally = new Map();
-  for (const { key: n, ...rest } of rows) {
-    if (by === "time") addGroup(tally, { ...rest, key: String(buckets.baseUs + n * buckets.stepUs), label: null });
-    else if (by === "event") addGroup(tally, { ...rest, key: known.get(n) ?? "", label: null });
-    else {
-      const { id = "", name = null } = resource.get(n) ?? {};
-      addGroup(tally, { ...rest, key: by === "deployment" ? splitResourceId(id).key : id, label: name });
-    }
+  const add = (groups: readonly EventGroup[]) => {
+    for (const group of groups) addGroup(tally, group);
+  };
+  if (by === "event") add(countEventsPerName(db, range, names));
+  else if (by === "resource") add(countEventsPerResource(db, range, names));
+  else if (by === "deployment") {
+    const groups = countEventsPerDeployment(db, range, names);
+    add(groups.map((group) => ({ ...group, key: splitResourceId(group.key).key })));
+  } else {
+    const groups = countEventsPerBucket(db, range, buckets, names);
+    add(groups.map(({ startUs, ...group }) => ({ ...group, key: String(startUs), label: null })));
   }
   return tally;
 }

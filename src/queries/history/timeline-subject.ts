@@ -9,9 +9,9 @@ import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObjects, readObject } from "../../store/objects/objects.ts";
 import { readFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
+import { findFlowRunIdsBelow } from "../../store/runs/run-tree.ts";
 import { type ResolvedName, resolveName } from "../names/names.ts";
 import { readDeletedRun } from "../runs/deleted-run.ts";
-import { findFlowRunIdsBelow } from "../runs/run-tree.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
 

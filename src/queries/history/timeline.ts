@@ -8,7 +8,7 @@ import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findLogs } from "../../store/logs/logs.ts";
 import { findObjectChanges, type ObjectChange } from "../../store/objects/objects.ts";
-import { idBytes, idText } from "../../store/runs/run-columns.ts";
+import { findRunsWithErrors } from "../../store/runs/runs-in-window.ts";
 import { stateKey } from "../events/event-tally.ts";
 import { listEvents } from "../events/events.ts";
 import { deletionNote, readDeletedRun } from "../runs/deleted-run.ts";
@@ -150,14 +150,8 @@ async function errorLines(ctx: QueryContext, subject: Subject, fresh: boolean | 
 /** Error lines of the subject's runs, as far as logs are recorded. */
 function recordedErrors(db: RecordDb | null, { kind, id, name, window }: Subject): Lines {
   if (db === null) return { entries: [], note: "Nothing is recorded yet: log lines are not shown." };
-  const [column, value] = kind === "deployment" ? ["deployment_id", idBytes(id)] : ["work_pool_name", name];
-  const runs = db
-    .prepare<{ id: Uint8Array }, (string | number | Uint8Array | null)[]>(
-      `SELECT id FROM flow_run WHERE ${column} = ? AND begin_us <= ? AND (end_us IS NULL OR end_us >= ?)
-       AND state_type IN ('FAILED', 'CRASHED', 'RUNNING', 'CANCELLED') ORDER BY begin_us DESC LIMIT 500`,
-    )
-    .all(value ?? null, window.toUs, window.fromUs)
-    .flatMap((row) => idText(row.id) ?? []);
+  const owner = kind === "deployment" ? { deploymentId: id ?? "" } : { workPoolName: name ?? "" };
+  const runs = findRunsWithErrors(db, owner, window);
   const { fromUs: sinceUs, toUs: untilUs } = window;
   const { logs } = findLogs(db, { flowRunIds: runs, minLevel: ERROR, sinceUs, untilUs, order: "desc", limit: 200 });
   const missing = runs.filter((run) => coveredRanges(db, "log", run).length === 0).length;

@@ -7,13 +7,13 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../model/events/event.ts";
 import type { ConcurrencyLimit } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { idText } from "../../store/runs/run-columns.ts";
+import { type ActiveRun, findRunningTaskRunTags } from "../../store/runs/active-runs.ts";
+import { findRunNames } from "../../store/runs/run-tree.ts";
 import { listEvents } from "../events/events.ts";
-import { findRunNames } from "../runs/run-tree.ts";
 import type { QueryContext } from "../source/context.ts";
 import { serverNowUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
-import type { ActiveRun, SlotHolder } from "./pool-slots.ts";
+import type { SlotHolder } from "./pool-slots.ts";
 
 export type LimitKind = "deployment" | "tag" | "global";
 
@@ -48,14 +48,9 @@ export async function readDeploymentHolders(
 
 /** Task runs RUNNING with a tag, by tag, from the record: they hold the tag's slots. */
 export function findTagHolders(db: RecordDb): Map<string, SlotHolder[]> {
-  const rows = db
-    .prepare<{ id: Uint8Array; name: string; tag: string }, []>(
-      `SELECT t.id, t.name, tag.value AS tag FROM task_run t, json_each(t.tags) tag
-       WHERE t.state_type = 'RUNNING' AND t.deleted_us IS NULL ORDER BY t.state_us`,
-    )
-    .all();
   const holders = new Map<string, SlotHolder[]>();
-  for (const { id, name, tag } of rows) holders.set(tag, [...(holders.get(tag) ?? []), { id: idText(id) ?? "", name }]);
+  for (const { id, name, tag } of findRunningTaskRunTags(db))
+    holders.set(tag, [...(holders.get(tag) ?? []), { id, name }]);
   return holders;
 }
 

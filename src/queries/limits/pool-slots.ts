@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { idText } from "../../store/runs/run-columns.ts";
+import { type ActiveRun, findActiveRuns } from "../../store/runs/active-runs.ts";
 import type { LiveReader } from "../source/live.ts";
 
 export interface SlotHolder {
@@ -23,46 +23,6 @@ export interface QueueOccupancy {
 export interface PoolOccupancy {
   readonly activeSlots: number;
   readonly queues: readonly QueueOccupancy[];
-}
-
-/** A run that holds slots, or (CANCELLING) still holds its deployment's. */
-export interface ActiveRun {
-  readonly id: string;
-  readonly name: string;
-  readonly stateType: string;
-  readonly workPoolName: string | null;
-  readonly workQueueId: string | null;
-  readonly workQueueName: string | null;
-  readonly deploymentId: string | null;
-}
-
-interface ActiveRow {
-  readonly id: Uint8Array;
-  readonly name: string;
-  readonly state_type: string;
-  readonly work_pool_name: string | null;
-  readonly work_queue_id: Uint8Array | null;
-  readonly work_queue_name: string | null;
-  readonly deployment_id: Uint8Array | null;
-}
-
-/** Runs PENDING, RUNNING or CANCELLING in the record, longest in their state first. */
-export function findActiveRuns(db: RecordDb): ActiveRun[] {
-  const rows = db
-    .prepare<ActiveRow, []>(
-      `SELECT id, name, state_type, work_pool_name, work_queue_id, work_queue_name, deployment_id FROM flow_run
-       WHERE state_type IN ('PENDING', 'RUNNING', 'CANCELLING') AND deleted_us IS NULL ORDER BY state_us`,
-    )
-    .all();
-  return rows.map((row) => ({
-    id: idText(row.id) ?? "",
-    name: row.name,
-    stateType: row.state_type,
-    workPoolName: row.work_pool_name,
-    workQueueId: idText(row.work_queue_id),
-    workQueueName: row.work_queue_name,
-    deploymentId: idText(row.deployment_id),
-  }));
 }
 
 /** Occupancy by pool name, from the record's runs. Pools and queues without a holder are absent. */

@@ -4,6 +4,7 @@ import { SECOND_US } from "../../lib/time.ts";
 import type { ConcurrencyLimit, WorkPool, WorkQueue } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObjectNames, findObjects } from "../../store/objects/objects.ts";
+import { findActiveRuns } from "../../store/runs/active-runs.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { Answered, LiveValue } from "../source/freshness.ts";
@@ -20,7 +21,7 @@ import {
   readTagHolders,
 } from "./limit-slots.ts";
 import type { PoolOccupancy, SlotHolder } from "./pool-slots.ts";
-import { findActiveRuns, findPoolOccupancy, readPoolOccupancy } from "./pool-slots.ts";
+import { findPoolOccupancy, readPoolOccupancy } from "./pool-slots.ts";
 
 export interface Slot {
   /** `pool`, `pool/queue`, `flow/deployment`, tag, or the limit's own name. */

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { AnyResourceFilter } from "../../model/events/event-filter.ts";
+import { findResourceIdsByName } from "../../store/objects/names.ts";
 import { resourceCondition } from "../events/event-filter.ts";
 import type { QueryContext } from "../source/context.ts";
 
@@ -13,10 +14,8 @@ export function findResourceCondition(ctx: QueryContext, text: string): AnyResou
   const condition = resourceCondition(text);
   const db = ctx.record();
   if (!condition.labels || !db) return condition;
-  const rows = db
-    .prepare<{ resource_id: string }, [string, number]>("SELECT resource_id FROM resource WHERE name = ? LIMIT ?")
-    .all(text, MOST);
-  if (rows.length > 0) return { id: rows.map((row) => row.resource_id) };
+  const ids = findResourceIdsByName(db, text, MOST);
+  if (ids.length > 0) return { id: ids };
   throw new AppError("not_found", `no recorded event has a resource named "${text}"`, {
     hint: 'Give the whole resource id ("prefect.flow-run.<id>", "s3://bucket/key"), a prefix ending in "*", or an id.',
   });

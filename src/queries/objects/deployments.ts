@@ -4,11 +4,12 @@ import type { Deployment } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
+import { findActiveRuns } from "../../store/runs/active-runs.ts";
+import { findNextRuns, findStartedRuns } from "../../store/runs/runs-of-owner.ts";
 import { deploymentHolders, readDeploymentHolders } from "../limits/limit-slots.ts";
-import { findActiveRuns } from "../limits/pool-slots.ts";
 import { listSlots, type Slot } from "../limits/slots.ts";
 import { readNames, recordedNames } from "../names/object-names.ts";
-import { findNextRuns, findStartedRuns, type RunLine, readRunsOfDeployment } from "../runs/recent-runs.ts";
+import { lineOfRow, type RunLine, readRunsOfDeployment } from "../runs/recent-runs.ts";
 import type { QueryContext } from "../source/context.ts";
 import { answerWindow, isRecordCurrent, serverNowUs } from "../source/freshness.ts";
 import { type LiveReader, openLive } from "../source/live.ts";
@@ -50,8 +51,8 @@ export async function listDeployments(ctx: QueryContext, question: DeploymentsQu
   const items = rows.map((deployment) => ({
     deployment,
     flowName: flows.get(deployment.flow_id) ?? null,
-    lastRun: isCurrent ? (findStartedRuns(db, "deployment_id", deployment.id, 1)[0] ?? null) : null,
-    nextRun: isCurrent ? (findNextRuns(db, "deployment_id", deployment.id, nowUs, 1)[0] ?? null) : null,
+    lastRun: isCurrent ? (findStartedRuns(db, "deployment_id", deployment.id, 1).map(lineOfRow)[0] ?? null) : null,
+    nextRun: isCurrent ? (findNextRuns(db, "deployment_id", deployment.id, nowUs, 1).map(lineOfRow)[0] ?? null) : null,
     areRunsKnown: isCurrent,
     activeSlots: deployment.global_concurrency_limit
       ? isCurrent
@@ -136,8 +137,8 @@ function concerns(slot: Slot, { work_pool_name: pool, work_queue_name: queue, ta
 
 function fromRecord(db: RecordDb, { id }: Deployment, nowUs: number) {
   return {
-    started: findStartedRuns(db, "deployment_id", id, RECENT),
-    next: findNextRuns(db, "deployment_id", id, nowUs, 1),
+    started: findStartedRuns(db, "deployment_id", id, RECENT).map(lineOfRow),
+    next: findNextRuns(db, "deployment_id", id, nowUs, 1).map(lineOfRow),
     holders: deploymentHolders(findActiveRuns(db), id),
   };
 }

@@ -1,7 +1,7 @@
 /** Deployments that were deleted and made anew: the same name, another id, and the runs stay with the old one. */
 import type { RecordDb } from "../../store/database.ts";
 import { findByName } from "../../store/objects/names.ts";
-import { idBytes } from "../../store/runs/run-columns.ts";
+import { countRunsOfDeployment } from "../../store/runs/runs-of-owner.ts";
 
 /** Counting stops here: more is told as "at least". */
 const MOST_COUNTED = 1_000;
@@ -10,14 +10,10 @@ const MOST_COUNTED = 1_000;
 export function earlierDeploymentNotes(db: RecordDb, id: string, name: string): string[] {
   const namesakes = findByName(db, "deployment", name);
   const own = namesakes.find((one) => one.id === id);
-  const count = db.prepare<{ n: number }, [Uint8Array | null]>(
-    `SELECT count(*) AS n FROM (
-       SELECT 1 FROM flow_run WHERE deployment_id = ? AND deleted_us IS NULL LIMIT ${MOST_COUNTED})`,
-  );
   return namesakes
     .filter((one) => one.isDeleted && one.id !== id && one.parent === own?.parent)
     .flatMap((one) => {
-      const n = count.get(idBytes(one.id))?.n ?? 0;
+      const n = countRunsOfDeployment(db, one.id, MOST_COUNTED);
       if (n === 0) return [];
       const runs = n === 1 ? "1 run is" : `${n === MOST_COUNTED ? "at least " : ""}${n} runs are`;
       const them = n === 1 ? "it" : "them";

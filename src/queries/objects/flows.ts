@@ -4,7 +4,8 @@ import type { Flow } from "../../model/objects.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
 import { findNamesByParent } from "../../store/objects/objects.ts";
-import { findStartedRuns, type RunLine } from "../runs/recent-runs.ts";
+import { findStartedRuns } from "../../store/runs/runs-of-owner.ts";
+import { lineOfRow, type RunLine } from "../runs/recent-runs.ts";
 import type { QueryContext } from "../source/context.ts";
 import { isRecordCurrent } from "../source/freshness.ts";
 import { hasLists } from "../source/run-window.ts";
@@ -39,7 +40,7 @@ export async function listFlows(ctx: QueryContext, question: FlowsQuestion): Pro
   const items = rows.map((flow) => ({
     flow,
     deployments: deployments === null ? null : (deployments.get(flow.id) ?? []),
-    lastRun: knowsRuns ? (findStartedRuns(db, "flow_id", flow.id, 1)[0] ?? null) : null,
+    lastRun: knowsRuns ? (findStartedRuns(db, "flow_id", flow.id, 1).map(lineOfRow)[0] ?? null) : null,
   }));
   return { items, more, freshness };
 }

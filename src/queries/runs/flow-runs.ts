@@ -5,7 +5,6 @@ import type { FlowRun, JsonObject } from "../../model/objects.ts";
 import { type FlowRunFacts, flowRunFacts } from "../../model/runs/run-facts.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
-import { clause } from "../../store/filters/clause.ts";
 import { findFlowRuns } from "../../store/filters/find.ts";
 import type { FlowRunSort } from "../../store/filters/sorts.ts";
 import { type FlowRunRow, factsOfFlowRun, readFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
@@ -139,18 +138,18 @@ function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPositi
     const rows = findFlowRuns(db, set, sort, { limit: wanted, offset: start.offset, brief });
     return place(rows, start);
   }
-  const past = clause("r.begin_us <= ?", start.nowUs);
-  const later = clause("(r.begin_us > ? OR r.begin_us IS NULL)", start.nowUs);
+  const past = { notAfterUs: start.nowUs };
+  const later = { afterUs: start.nowUs };
   const rows =
     start.part === 0
       ? place(
-          findFlowRuns(db, set, "START_TIME_DESC", { limit: wanted, offset: start.offset, and: past, brief }),
+          findFlowRuns(db, set, "START_TIME_DESC", { limit: wanted, offset: start.offset, begin: past, brief }),
           start,
         )
       : [];
   if (rows.length === wanted) return rows;
   const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
-  const page = { limit: wanted - rows.length, offset: from.offset, and: later, brief };
+  const page = { limit: wanted - rows.length, offset: from.offset, begin: later, brief };
   return [...rows, ...place(findFlowRuns(db, set, "START_TIME_ASC", page), from)];
 }
 

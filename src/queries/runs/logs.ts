@@ -9,6 +9,7 @@ import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findLogsOfFlowRun } from "../../store/logs/logs.ts";
 import { type FlowRunRow, readFlowRunRow } from "../../store/runs/flow-runs.ts";
+import { findFlowRunIdsBelow, findRunNames } from "../../store/runs/run-tree.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveValue } from "../source/freshness.ts";
 import { answerWhole } from "../source/freshness.ts";
@@ -17,7 +18,6 @@ import { deletedError, deletionNote, readDeletedRun } from "./deleted-run.ts";
 import { readLiveLogs } from "./live-logs.ts";
 import type { LogLine } from "./log-lines.ts";
 import { numberLines } from "./log-lines.ts";
-import { findFlowRunIdsBelow, findRunNames } from "./run-tree.ts";
 
 /** Lines arrive up to a few seconds after they are written; a reading this long after the end has them all. */
 const SETTLED_US = 10 * SECOND_US;

@@ -1,8 +1,7 @@
 /** The last runs of deployments and flows that started, and their next ones. */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
-import type { RecordDb } from "../../store/database.ts";
-import { idBytes, idText } from "../../store/runs/run-columns.ts";
+import type { OwnedRun } from "../../store/runs/runs-of-owner.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 
@@ -17,53 +16,11 @@ export interface RunLine {
   readonly expected: string | null;
 }
 
-type Owner = "deployment_id" | "flow_id";
-
-interface Row {
-  readonly id: Uint8Array;
-  readonly name: string;
-  readonly state_name: string | null;
-  readonly state_type: string | null;
-  readonly start_us: number | null;
-  readonly end_us: number | null;
-  readonly expected_us: number | null;
-}
-
-const COLUMNS = "id, name, state_name, state_type, start_us, end_us, expected_us";
-
-/** The last runs that started, newest first. */
-export function findStartedRuns(db: RecordDb, owner: Owner, ownerId: string, limit: number): RunLine[] {
-  return db
-    .prepare<Row, [Uint8Array | null, number]>(
-      `SELECT ${COLUMNS} FROM flow_run WHERE ${owner} = ? AND start_us IS NOT NULL AND deleted_us IS NULL
-       ORDER BY begin_us DESC LIMIT ?`,
-    )
-    .all(idBytes(ownerId), limit)
-    .map(toLine);
-}
-
-/** The next runs that are planned for later than `nowUs`, soonest first. */
-export function findNextRuns(db: RecordDb, owner: Owner, ownerId: string, nowUs: number, limit: number): RunLine[] {
-  return db
-    .prepare<Row, [Uint8Array | null, number, number]>(
-      `SELECT ${COLUMNS} FROM flow_run WHERE ${owner} = ? AND begin_us > ? AND state_type = 'SCHEDULED' AND start_us IS NULL
-       AND deleted_us IS NULL ORDER BY begin_us LIMIT ?`,
-    )
-    .all(idBytes(ownerId), nowUs, limit)
-    .map(toLine);
-}
-
-function toLine(row: Row): RunLine {
+/** A run of the record as a line. */
+export function lineOfRow(run: OwnedRun): RunLine {
+  const { id, name, stateName, stateType, startUs, endUs, expectedUs } = run;
   const time = (us: number | null) => (us === null ? null : formatIsoUs(us));
-  return {
-    id: idText(row.id) ?? "",
-    name: row.name,
-    stateName: row.state_name,
-    stateType: row.state_type,
-    start: time(row.start_us),
-    end: time(row.end_us),
-    expected: time(row.expected_us),
-  };
+  return { id, name, stateName, stateType, start: time(startUs), end: time(endUs), expected: time(expectedUs) };
 }
 
 /** Both of one deployment from Prefect, two requests. */

@@ -3,6 +3,7 @@ import { formatIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { JsonObject } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
+import { countRunStates } from "../../store/runs/runs-in-window.ts";
 import type { LiveReader } from "../source/live.ts";
 
 /** `scheduled` without the late ones; `total` is the sum of all. */
@@ -32,21 +33,13 @@ const TYPES = [
   "cancelling",
 ] as const;
 
-/** SQL condition on `flow_run`, two bounds: a run counts by its start, else by its expected start. */
-export const STARTED_BETWEEN = "begin_us BETWEEN ? AND ?";
-
 /** Counts from the record's rows. */
-export function countRecordedRuns(db: RecordDb, { fromUs, toUs }: TimeRange): RunCounts {
-  const rows = db
-    .prepare<{ type: string | null; late: number; n: number }, number[]>(
-      `SELECT state_type AS type, state_name = 'Late' AS late, count(*) AS n FROM flow_run
-       WHERE ${STARTED_BETWEEN} AND deleted_us IS NULL GROUP BY 1, 2`,
-    )
-    .all(fromUs, toUs);
+export function countRecordedRuns(db: RecordDb, window: TimeRange): RunCounts {
+  const rows = countRunStates(db, window);
   const sum = (type: string, isLate?: boolean) =>
     rows
-      .filter((row) => row.type === type.toUpperCase() && (isLate === undefined || (row.late === 1) === isLate))
-      .reduce((all, row) => all + row.n, 0);
+      .filter((row) => row.type === type.toUpperCase() && (isLate === undefined || row.isLate === isLate))
+      .reduce((all, row) => all + row.count, 0);
   return withTotal({
     ...countEach((type) => sum(type)),
     scheduled: sum("scheduled", false),

@@ -5,10 +5,11 @@ import type { FlowRun } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObjectNames } from "../../store/objects/objects.ts";
 import { idText } from "../../store/runs/run-columns.ts";
+import { findProblemRuns, type ProblemRunRow } from "../../store/runs/runs-in-window.ts";
 import { cutText } from "../events/event-brief.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
-import { STARTED_BETWEEN, startBetween } from "./run-counts.ts";
+import { startBetween } from "./run-counts.ts";
 
 /** One run that failed, crashed or is late, with what its line needs. */
 export interface ProblemRun {
@@ -31,34 +32,15 @@ export interface RunProblems {
 /** Rows looked at for each kind of trouble: the counts beside them are exact, names are of these. */
 const MOST = 200;
 
-interface Row {
-  readonly id: Uint8Array;
-  readonly name: string;
-  readonly flow_id: Uint8Array | null;
-  readonly work_pool_name: string | null;
-  readonly state_name: string | null;
-  readonly state_message: string | null;
-  readonly expected_us: number | null;
-}
-
-export function findRunProblems(db: RecordDb, { fromUs, toUs }: TimeRange): RunProblems {
-  const find = (state: string, order: string) =>
-    db
-      .prepare<Row, number[]>(
-        `SELECT id, name, flow_id, work_pool_name, state_name, state_message, expected_us FROM flow_run
-         WHERE ${STARTED_BETWEEN} AND deleted_us IS NULL AND ${state} ORDER BY ${order} LIMIT ${MOST}`,
-      )
-      .all(fromUs, toUs);
-  // The plus keeps the time index: failures of the window are few, failures of all time are many.
-  const failed = find("+state_type IN ('FAILED', 'CRASHED')", "coalesce(end_us, start_us, expected_us) DESC");
-  const late = find("state_type = 'SCHEDULED' AND state_name = 'Late'", "expected_us");
+export function findRunProblems(db: RecordDb, window: TimeRange): RunProblems {
+  const { failed, late } = findProblemRuns(db, window, MOST);
   const flows = findObjectNames(
     db,
     "flow",
     [...failed, ...late].map((row) => idText(row.flow_id) ?? ""),
   );
-  const toRun = (row: Row): ProblemRun => ({
-    id: idText(row.id) ?? "",
+  const toRun = (row: ProblemRunRow): ProblemRun => ({
+    id: idText(row.id),
     name: row.name,
     flow: flows.get(idText(row.flow_id) ?? "") ?? null,
     workPool: row.work_pool_name,

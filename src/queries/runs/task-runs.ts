@@ -14,6 +14,7 @@ import { findTaskRuns } from "../../store/filters/find.ts";
 import type { TaskRunSort } from "../../store/filters/sorts.ts";
 import { readFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { idText } from "../../store/runs/run-columns.ts";
+import { findRunNames } from "../../store/runs/run-tree.ts";
 import {
   factsOfTaskRun,
   readTaskRunRow,
@@ -33,7 +34,6 @@ import {
 } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 import { askedWindow, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
-import { findRunNames } from "./run-tree.ts";
 
 export interface TaskRunsQuestion {
   readonly set: FilterSet;

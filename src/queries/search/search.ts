@@ -11,23 +11,23 @@ import type { RecordDb } from "../../store/database.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
 import type { EventCursor } from "../../store/events/events.ts";
 import type { FoundLog, LogCursor } from "../../store/logs/logs.ts";
-import { findEventsByText, findLogsByText } from "../../store/logs/search.ts";
+import { findRunNames } from "../../store/runs/run-tree.ts";
+import { countRunsWithoutLogs } from "../../store/runs/runs-in-window.ts";
+import {
+  checkSearchTerms,
+  type FoundRun,
+  findObjectsByWords,
+  findRunsByWords,
+} from "../../store/search/names-by-words.ts";
+import { findEventsByText, findLogsByText } from "../../store/search/text.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { eventWindow, joinGaps } from "../events/events.ts";
 import { readLiveEvents } from "../events/live-events.ts";
-import { findRunNames } from "../runs/run-tree.ts";
 import type { QueryContext } from "../source/context.ts";
 import { reachOf } from "../source/event-reach.ts";
 import type { LiveValue } from "../source/freshness.ts";
 import { adjustForFuture, answerWindow, serverNowUs, statedSkewUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
-import {
-  checkSearchTerms,
-  countRunsWithoutLogs,
-  type FoundRun,
-  findObjectsByWords,
-  findRunsByWords,
-} from "./search-names.ts";
 
 export const SEARCH_KINDS = ["event", "log", "flow_run", "task_run", ...SNAPSHOT_KINDS] as const;
 export type SearchKind = (typeof SEARCH_KINDS)[number];

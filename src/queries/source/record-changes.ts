@@ -1,7 +1,7 @@
 /** What a record has gained since it was last looked at, whichever process wrote it. */
 import { SECOND_US } from "../../lib/time.ts";
-import type { RecordDb } from "../../store/database.ts";
-import { findEventSummaries } from "../../store/events/events.ts";
+import { dataVersion, type RecordDb } from "../../store/database.ts";
+import { findEventSummaries, newestEventKey } from "../../store/events/events.ts";
 
 export interface RecordChanges {
   /** Names of new events. */
@@ -26,7 +26,7 @@ const NOTHING: RecordChanges = { eventNames: new Set(), resourceIds: new Set(), 
 
 /** From now on. `nowUs`: our clock. */
 export function startRecordChanges(db: RecordDb, nowUs: number): ChangeMark {
-  const newest = db.prepare<{ t: number | null }, []>("SELECT max(t) AS t FROM event").get()?.t ?? 0;
+  const newest = newestEventKey(db) ?? 0;
   // A sender whose clock is ahead must not hide the news of all the others.
   const mark = { version: dataVersion(db), newestUs: Math.min(newest, nowUs), seen: new Set<string>() };
   for (const { id } of newestEvents(db, mark)) mark.seen.add(id);
@@ -56,9 +56,4 @@ export function findRecordChanges(db: RecordDb, mark: ChangeMark, nowUs: number)
 function newestEvents(db: RecordDb, mark: ChangeMark) {
   const fromUs = mark.newestUs - OVERLAP_US;
   return findEventSummaries(db, { fromUs, toUs: Number.MAX_SAFE_INTEGER, order: "desc", limit: MOST }).events;
-}
-
-/** Changes when another connection has committed; ours only read. */
-function dataVersion(db: RecordDb): number {
-  return db.prepare<{ data_version: number }, []>("PRAGMA data_version").get()?.data_version ?? 0;
 }

@@ -6,6 +6,7 @@ import { coveredRanges, coveredScopes } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { eventRange } from "../../store/events/events.ts";
 import { recordBytes } from "../../store/record-file.ts";
+import { countRows } from "../../store/row-counts.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "../source/context.ts";
 import { HEARTBEAT_LIMIT_US, readSyncView, serverNowUs } from "../source/freshness.ts";
@@ -38,7 +39,6 @@ export interface RecordStatus {
   readonly runsWithLogs: number;
 }
 
-const TABLES = ["flow_run", "task_run", "log", "object", "object_change"] as const;
 const KINDS = ["event", "flow_run", "task_run"] as const;
 
 export function getRecordStatus(ctx: QueryContext): RecordStatus {
@@ -79,7 +79,7 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
     backfill: findFact(db, "backfill"),
     requests: findFact(db, "requests"),
     lastError: findFact(db, "lastError"),
-    rows: Object.fromEntries(TABLES.map((table) => [table, countRows(db, table)])),
+    rows: countRows(db),
     runsWithLogs: coveredScopes(db, "log").filter((scope) => scope !== "").length,
   };
 }
@@ -88,8 +88,4 @@ function whoSyncs(db: RecordDb, nowUs: number): RecordStatus["syncing"] {
   const syncer = findFact(db, "syncer");
   if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return "none";
   return syncer.pid === process.pid ? "self" : "other";
-}
-
-function countRows(db: RecordDb, table: (typeof TABLES)[number]): number {
-  return db.prepare<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0;
 }

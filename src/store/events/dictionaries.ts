@@ -1,3 +1,4 @@
+import { compileNameFilter, type EventFilter, restrictsNames } from "../../model/events/event-filter.ts";
 import type { RecordDb } from "../database.ts";
 
 /**
@@ -121,6 +122,25 @@ export function eventNames(db: RecordDb): ReadonlyMap<number, string> {
     cache.newest = newest;
   }
   return cache.names;
+}
+
+/** Event names that begin with the text, case of ASCII letters ignored, in order. */
+export function findEventNamesBeginning(db: RecordDb, text: string, limit: number): string[] {
+  return db
+    .prepare<{ name: string }, [string, string, number]>(
+      "SELECT name FROM event_name WHERE substr(lower(name), 1, length(?)) = ? ORDER BY name LIMIT ?",
+    )
+    .all(text, text.toLowerCase(), limit)
+    .map((row) => row.name);
+}
+
+/** Numbers of the event names that match, or null when the filter does not restrict names. */
+export function findMatchingNames(db: RecordDb, filter: EventFilter["event"]): ReadonlySet<number> | null {
+  if (!restrictsNames(filter)) return null;
+  const matches = compileNameFilter(filter);
+  const numbers = new Set<number>();
+  for (const [id, name] of eventNames(db)) if (matches(name)) numbers.add(id);
+  return numbers;
 }
 
 /** Number of a resource by its whole id, or undefined when no event named it. */

@@ -1,14 +1,14 @@
-import { HOUR_US } from "../../lib/time.ts";
 import { bytesToUuid } from "../../lib/uuid.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { inSnapshot, type RecordDb } from "../database.ts";
 import { largestShift } from "./event-times.ts";
 
-/** Rows with `occurred` in a closed range: keys lie at most the largest shift behind. Binds (from, to + shift, from, to). */
+/** SQL condition on `event`: `occurred` lies in a closed range. Its placeholders take `keyBounds`. */
 const IN_RANGE = "t BETWEEN ? AND ? AND t - shift BETWEEN ? AND ?";
 type InRange = [number, number, number, number];
 
-function bounds(db: RecordDb, { fromUs, toUs }: TimeRange): InRange {
+/** The range for keys, then for `occurred`: a key lies at most the largest shift after its `occurred`. */
+export function keyBounds(db: RecordDb, { fromUs, toUs }: TimeRange): InRange {
   const from = Math.max(Number.MIN_SAFE_INTEGER, fromUs);
   const to = Math.min(Number.MAX_SAFE_INTEGER, toUs);
   return [from, Math.min(Number.MAX_SAFE_INTEGER, to + largestShift(db)), from, to];
@@ -18,18 +18,7 @@ function bounds(db: RecordDb, { fromUs, toUs }: TimeRange): InRange {
 export function countEventsBetween(db: RecordDb, range: TimeRange): number {
   return inSnapshot(db, () => {
     const count = db.prepare<{ n: number }, InRange>(`SELECT count(*) AS n FROM event WHERE ${IN_RANGE}`);
-    return count.get(...bounds(db, range))?.n ?? 0;
-  });
-}
-
-/** The same by hour of `occurred` (`hourUs`: its start), hours without events left out, ascending. */
-export function countEventsByHour(db: RecordDb, range: TimeRange): { hourUs: number; n: number }[] {
-  return inSnapshot(db, () => {
-    const hour = `(t - shift) / ${HOUR_US} - (t - shift < 0 AND (t - shift) % ${HOUR_US} <> 0)`;
-    const count = db.prepare<{ hour: number; n: number }, InRange>(
-      `SELECT ${hour} AS hour, count(*) AS n FROM event WHERE ${IN_RANGE} GROUP BY 1 ORDER BY 1`,
-    );
-    return count.all(...bounds(db, range)).map((row) => ({ hourUs: row.hour * HOUR_US, n: row.n }));
+    return count.get(...keyBounds(db, range))?.n ?? 0;
   });
 }
 
@@ -37,13 +26,18 @@ export function countEventsByHour(db: RecordDb, range: TimeRange): { hourUs: num
 export function eventIdsBetween(db: RecordDb, range: TimeRange): string[] {
   return inSnapshot(db, () => {
     const read = db.prepare<{ id: Uint8Array }, InRange>(`SELECT id FROM event WHERE ${IN_RANGE} ORDER BY t`);
-    return read.all(...bounds(db, range)).map((row) => bytesToUuid(row.id));
+    return read.all(...keyBounds(db, range)).map((row) => bytesToUuid(row.id));
   });
 }
 
 interface Ends {
   readonly first: number | null;
   readonly last: number | null;
+}
+
+/** The largest key (`event.t`, microseconds near `occurred`), or null when there are no events. */
+export function newestEventKey(db: RecordDb): number | null {
+  return db.prepare<{ t: number | null }, []>("SELECT max(t) AS t FROM event").get()?.t ?? null;
 }
 
 /** Oldest and newest `occurred` that are held and the number of events, or null when there are none. */

@@ -1,13 +1,11 @@
 import {
   type AnyResourceFilter,
   asList,
-  compileNameFilter,
   type EventFilter,
   type RelatedFilter,
-  restrictsNames,
 } from "../../model/events/event-filter.ts";
 import type { RecordDb } from "../database.ts";
-import { eventNames, findResourceNumber } from "./dictionaries.ts";
+import { findMatchingNames, findResourceNumber } from "./dictionaries.ts";
 import type { EventRow } from "./event-rows.ts";
 import { type Branch, countBranches } from "./event-streams.ts";
 import { findResourceNumbers, resourcePrefixTest } from "./resource-prefix.ts";
@@ -51,7 +49,7 @@ const UNNARROWED: Part = { branches: null, test: null, isWhole: false };
  * whole blocks), so that `accept` and `rest` must say everything.
  */
 export function planEvents(db: RecordDb, filter: EventFilter, lo: number, hi: number, mayWalk: boolean): EventPlan {
-  const names = matchingNames(db, filter.event);
+  const names = findMatchingNames(db, filter.event);
   const related = asList(filter.related).map((one) => ({ one, part: relatedPart(db, one, names) }));
   const any = asList(filter.any_resource).map((one) => ({ one, part: anyPart(db, one, names) }));
   const { id, id_prefix: prefixes, labels } = filter.resource ?? {};
@@ -70,15 +68,6 @@ export function planEvents(db: RecordDb, filter: EventFilter, lo: number, hi: nu
     ...(filter.text ? { text: filter.text } : {}),
   };
   return { branches: driver?.branches ?? null, accept: (row) => tests.every((test) => test(row)), rest };
-}
-
-/** Numbers of the names that match, or null when names are not restricted. */
-function matchingNames(db: RecordDb, filter: EventFilter["event"]): ReadonlySet<number> | null {
-  if (!restrictsNames(filter)) return null;
-  const matches = compileNameFilter(filter);
-  const numbers = new Set<number>();
-  for (const [id, name] of eventNames(db)) if (matches(name)) numbers.add(id);
-  return numbers;
 }
 
 function namePart(names: ReadonlySet<number>): Part {

@@ -7,7 +7,7 @@ import { eventNames } from "./dictionaries.ts";
 import { matchingRows } from "./event-matches.ts";
 import type { EventCursor, EventRow, Order } from "./event-rows.ts";
 
-export { countEventsBetween, countEventsByHour, eventIdsBetween, eventRange } from "./event-counts.ts";
+export { countEventsBetween, eventIdsBetween, eventRange, newestEventKey } from "./event-counts.ts";
 export type { EventCursor } from "./event-rows.ts";
 export { createEventWriter, type EventWriter, type InsertResult } from "./event-writer.ts";
 

@@ -14,7 +14,7 @@ import {
   workPoolsWhere,
   workQueuesWhere,
 } from "./bodies.ts";
-import { type Clause, join } from "./clause.ts";
+import { type Clause, clause, join, TRUE } from "./clause.ts";
 import {
   FLOW_RUN_SORTS,
   type FlowRunSort,
@@ -27,12 +27,15 @@ import {
 export interface FindPage {
   readonly limit: number;
   readonly offset?: number;
-  /** A further condition of our own. */
-  readonly and?: Clause;
   /** Rows that Prefect no longer has, instead of those it has. */
   readonly deleted?: boolean;
   /** Without documents: `doc` is then null, and so is what lists do not show. */
   readonly brief?: boolean;
+}
+
+export interface FlowRunPage extends FindPage {
+  /** Only runs that begin at or before a time, or only the others: runs that begin later or at no known time. Microseconds. */
+  readonly begin?: { readonly notAfterUs: number } | { readonly afterUs: number };
 }
 
 /** Columns that a list shows of a flow run; the others cost time to fetch. */
@@ -84,7 +87,7 @@ function statement<Row>(db: RecordDb, sql: string): Statement<Row, SQLQueryBindi
 
 function whereOf(alias: string, where: Clause, page: Partial<FindPage>): Clause {
   const alive = { sql: `${alias}.deleted_us IS ${page.deleted ? "NOT " : ""}NULL`, params: [] };
-  return join([alive, where, ...(page.and ? [page.and] : [])]);
+  return join([alive, where]);
 }
 
 function select<Row>(db: RecordDb, what: string, where: Clause, order: string, page: FindPage): Row[] {
@@ -99,13 +102,20 @@ function count(db: RecordDb, from: string, where: Clause): number {
 }
 
 /** Flow runs that match, in Prefect's order of `sort`. */
-export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, page: FindPage): FlowRunRow[] {
+export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, page: FlowRunPage): FlowRunRow[] {
   const columns = page.brief ? `${BRIEF_FLOW_RUN}, ${ABSENT_FLOW_RUN}` : "r.*";
-  return select(db, `${columns} FROM flow_run r`, whereOf("r", flowRunsWhere(set), page), FLOW_RUN_SORTS[sort], page);
+  const where = join([flowRunsWhere(set), beginClause(page.begin)]);
+  return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), FLOW_RUN_SORTS[sort], page);
 }
 
-export function countFlowRuns(db: RecordDb, set: FilterSet, options: Pick<FindPage, "and" | "deleted"> = {}): number {
-  return count(db, "flow_run r", whereOf("r", flowRunsWhere(set), options));
+function beginClause(begin: FlowRunPage["begin"]): Clause {
+  if (begin === undefined) return TRUE;
+  if ("notAfterUs" in begin) return clause("r.begin_us <= ?", begin.notAfterUs);
+  return clause("(r.begin_us > ? OR r.begin_us IS NULL)", begin.afterUs);
+}
+
+export function countFlowRuns(db: RecordDb, set: FilterSet): number {
+  return count(db, "flow_run r", whereOf("r", flowRunsWhere(set), {}));
 }
 
 /** Task runs that match, in Prefect's order of `sort`. */

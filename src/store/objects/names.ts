@@ -119,3 +119,11 @@ export function findResourceName(db: RecordDb, resourceId: string): { readonly n
     .prepare<{ name: string | null }, [string]>("SELECT name FROM resource WHERE resource_id = ?")
     .get(resourceId);
 }
+
+/** Ids of the resources whose newest name in events is exactly this one. */
+export function findResourceIdsByName(db: RecordDb, name: string, limit: number): string[] {
+  return db
+    .prepare<{ resource_id: string }, [string, number]>("SELECT resource_id FROM resource WHERE name = ? LIMIT ?")
+    .all(name, limit)
+    .map((row) => row.resource_id);
+}

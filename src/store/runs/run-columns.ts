@@ -26,6 +26,9 @@ export function idBytes(id: string | null | undefined): Uint8Array | null {
   return id && isUuid(id) ? uuidToBytes(id) : null;
 }
 
+/** An id as text, in lower case with dashes. */
+export function idText(bytes: Uint8Array): string;
+export function idText(bytes: Uint8Array | null): string | null;
 export function idText(bytes: Uint8Array | null): string | null {
   return bytes === null ? null : bytesToUuid(bytes);
 }

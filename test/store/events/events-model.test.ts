@@ -4,8 +4,12 @@ import type { EventSource, PrefectEvent } from "../../../src/model/events/event.
 import { compileEventFilter } from "../../../src/model/events/event-filter.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
 import {
+  countEventsPerHour,
+  countEventsPerName,
+  countEventsPerResource,
+} from "../../../src/store/events/event-groups.ts";
+import {
   countEventsBetween,
-  countEventsByHour,
   createEventWriter,
   type EventQuery,
   eventRange,
@@ -130,18 +134,30 @@ function expectSame(db: RecordDb, model: Model, random: Random): void {
   const range = { fromUs: usOf(pick(random, events)), toUs: usOf(pick(random, events)) };
   const inRange = times.filter((at) => at >= range.fromUs && at <= range.toUs);
   expect(countEventsBetween(db, range)).toBe(inRange.length);
-  const hours = Map.groupBy(inRange, (at) => Math.floor(at / HOUR_US));
-  expect(countEventsByHour(db, range)).toEqual(
-    [...hours].map(([hour, all]) => ({ hourUs: hour * HOUR_US, n: all.length })).sort((a, b) => a.hourUs - b.hourUs),
+  const held = events.filter((event) => inRange.includes(usOf(event)));
+  const groupsBy = (keyOf: (event: PrefectEvent) => string) =>
+    [...Map.groupBy(held, keyOf)].map(([key, all]) => {
+      const us = all.map(usOf);
+      return { key, count: all.length, firstUs: Math.min(...us), lastUs: Math.max(...us) };
+    });
+  const byKey = (groups: readonly { key: string; count: number; firstUs: number; lastUs: number }[]) =>
+    groups
+      .map(({ key, count, firstUs, lastUs }) => ({ key, count, firstUs, lastUs }))
+      .sort((a, b) => (a.key < b.key ? -1 : 1));
+  expect(byKey(countEventsPerName(db, range))).toEqual(byKey(groupsBy((event) => event.event)));
+  expect(byKey(countEventsPerResource(db, range))).toEqual(
+    byKey(groupsBy((event) => event.resource["prefect.resource.id"] ?? "")),
   );
-  const rollup = db.sqlite
-    .query("SELECT hour, sum(n) AS n FROM event_hour GROUP BY hour HAVING sum(n) > 0 ORDER BY hour")
-    .all();
-  expect(rollup).toEqual(
-    [...Map.groupBy(times, (at) => Math.floor(at / HOUR_US))]
-      .map(([hour, all]) => ({ hour, n: all.length }))
-      .sort((a, b) => a.hour - b.hour),
-  );
+  const hours = {
+    fromUs: Math.floor(range.fromUs / HOUR_US) * HOUR_US,
+    endUs: Math.ceil(range.toUs / HOUR_US) * HOUR_US,
+  };
+  const perHour = (held: readonly number[]) =>
+    [...Map.groupBy(held, (at) => Math.floor(at / HOUR_US) * HOUR_US)]
+      .map(([hourUs, all]) => ({ hourUs, count: all.length }))
+      .sort((a, b) => a.hourUs - b.hourUs);
+  expect(countEventsPerHour(db, hours)).toEqual(perHour(times.filter((at) => at >= hours.fromUs && at < hours.endUs)));
+  expect(countEventsPerHour(db, { fromUs: -3_000_000 * HOUR_US, endUs: 3_000_000 * HOUR_US })).toEqual(perHour(times));
 }
 
 for (let seed = 1; seed <= 12; seed += 1) {

@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { formatIsoUs, HOUR_US } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
+import { countEventsPerHour } from "../../../src/store/events/event-groups.ts";
 import {
   countEventsBetween,
-  countEventsByHour,
   createEventWriter,
   type EventCursor,
   eventIdsBetween,
@@ -17,6 +17,8 @@ import { anEvent, anId, at, T0_US } from "../../support/builders.ts";
 import { tempRecordFile } from "../temp-record.ts";
 
 const ALL = { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER, order: "desc", limit: 500 } as const;
+
+const ALL_HOURS = { fromUs: -3_000_000 * HOUR_US, endUs: 3_000_000 * HOUR_US };
 
 function aRecord() {
   const db = openRecord(":memory:", "write");
@@ -118,7 +120,9 @@ test("REST's copy takes the place of what the socket said, never the reverse", (
   const moved = { ...first, occurred: at(7200) };
   insert([moved], "audit");
   expect(findEvents(db, ALL).events).toEqual([moved]);
-  expect(countEventsByHour(db, ALL)).toEqual([{ hourUs: Math.floor((T0_US + 7200e6) / HOUR_US) * HOUR_US, n: 1 }]);
+  expect(countEventsPerHour(db, ALL_HOURS)).toEqual([
+    { hourUs: Math.floor((T0_US + 7200e6) / HOUR_US) * HOUR_US, count: 1 },
+  ]);
 });
 
 test("the same id twice in one batch of REST ends as the last one said, with nothing of the first left", () => {
@@ -239,7 +243,7 @@ test("stamps that no calendar of ours reaches are kept as text and stand at the 
   const near = anEvent({ id: anId(3), occurred: "1969-12-31T23:30:00Z", received: "1969-12-31T23:30:00Z" });
   insert([far, near, farther]);
   expect(findEvents(db, { ...ALL, order: "asc" }).events).toEqual([near, far, farther]);
-  expect(countEventsByHour(db, { fromUs: -HOUR_US, toUs: 0 })).toEqual([{ hourUs: -HOUR_US, n: 1 }]);
+  expect(countEventsPerHour(db, { fromUs: -HOUR_US, endUs: HOUR_US })).toEqual([{ hourUs: -HOUR_US, count: 1 }]);
   expect(db.sqlite.query("SELECT hour, n FROM event_hour WHERE hour < 0").all()).toEqual([{ hour: -1, n: 1 }]);
 });
 

@@ -5,9 +5,9 @@ import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import { parseSearchTerms } from "../../../src/model/text/search-terms.ts";
 import { addCoverage, coveredRanges } from "../../../src/store/coverage.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
-import { countEventsByHour, createEventWriter, findEvents } from "../../../src/store/events/events.ts";
+import { countEventsPerHour } from "../../../src/store/events/event-groups.ts";
+import { createEventWriter, findEvents } from "../../../src/store/events/events.ts";
 import { findLogsOfFlowRun, upsertLogs } from "../../../src/store/logs/logs.ts";
-import { findEventsByText } from "../../../src/store/logs/search.ts";
 import {
   dropBefore,
   giveBackSpace,
@@ -16,6 +16,7 @@ import {
   usedBytes,
 } from "../../../src/store/retention/retention.ts";
 import { readFlowRunRow, upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
+import { findEventsByText } from "../../../src/store/search/text.ts";
 import { aFlowRun, aLog, anEvent, anId, aState, T0_US } from "../../support/builders.ts";
 import { seededRandom } from "../../support/random.ts";
 import { someEvent } from "../events/random-events.ts";
@@ -70,7 +71,8 @@ describe("dropping what is old", () => {
     expect([dropped, steps > 3]).toEqual([901 - kept.length, true]);
     const held = findEvents(db, ALL).events;
     expect(held).toEqual([...kept].sort((a, b) => usOf(a) - usOf(b) || (a.id < b.id ? -1 : 1)));
-    expect(countEventsByHour(db, ALL).reduce((sum, { n }) => sum + n, 0)).toBe(kept.length);
+    const hours = countEventsPerHour(db, { fromUs: 0, endUs: 3_000_000 * HOUR_US });
+    expect(hours.reduce((sum, { count }) => sum + count, 0)).toBe(kept.length);
     expect(count(db, "event_gone")).toBe(0);
     expect(
       db.sqlite

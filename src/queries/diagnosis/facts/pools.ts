@@ -2,7 +2,9 @@
 import type { ConcurrencyLimit, Worker } from "../../../model/objects.ts";
 import type { RecordDb } from "../../../store/database.ts";
 import { findObjects } from "../../../store/objects/objects.ts";
+import { findActiveRuns } from "../../../store/runs/active-runs.ts";
 import { idText } from "../../../store/runs/run-columns.ts";
+import { findRunNames } from "../../../store/runs/run-tree.ts";
 import { readTaskRunRow } from "../../../store/runs/task-runs.ts";
 import { findFact } from "../../../store/sync-state.ts";
 import {
@@ -12,9 +14,8 @@ import {
   listGlobalHolders,
   readTagHolders,
 } from "../../limits/limit-slots.ts";
-import { findActiveRuns, type PoolOccupancy, readPoolOccupancy } from "../../limits/pool-slots.ts";
+import { type PoolOccupancy, readPoolOccupancy } from "../../limits/pool-slots.ts";
 import { listWorkPools } from "../../objects/work-pools.ts";
-import { findRunNames } from "../../runs/run-tree.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { clockSkewUs, serverNowUs } from "../../source/freshness.ts";
 import type { Holder, LimitFacts, PoolFacts } from "../findings/types.ts";

@@ -5,7 +5,7 @@ import { parseSearchTerms } from "../../../src/model/text/search-terms.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
 import { createEventWriter, type EventCursor } from "../../../src/store/events/events.ts";
 import { type LogCursor, upsertLogs } from "../../../src/store/logs/logs.ts";
-import { findEventsByText, findLogsByText } from "../../../src/store/logs/search.ts";
+import { findEventsByText, findLogsByText } from "../../../src/store/search/text.ts";
 import { aLog, anEvent, anId, at, T0_US } from "../../support/builders.ts";
 import { seededRandom } from "../../support/random.ts";
 import { pick } from "../events/random-events.ts";

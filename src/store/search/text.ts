@@ -6,7 +6,7 @@ import { blockStream } from "../events/event-blocks.ts";
 import { type EventCursor, inExactOrder, keyRange, type Order, type OrderedRange } from "../events/event-rows.ts";
 import { stringsOf } from "../events/event-text.ts";
 import { largestShift } from "../events/event-times.ts";
-import { type FoundLog, findLogsBySeq, type LogCursor } from "./logs.ts";
+import { type FoundLog, findLogsBySeq, type LogCursor } from "../logs/logs.ts";
 
 export interface TextQuery<Cursor> {
   readonly terms: SearchTerms;

@@ -1,7 +1,6 @@
-/** Which runs belong together, and what runs are called. */
-
-import type { RecordDb } from "../../store/database.ts";
-import { idBytes, idText } from "../../store/runs/run-columns.ts";
+/** Subflow runs of a flow run, and names of runs. */
+import type { RecordDb } from "../database.ts";
+import { idBytes, idText } from "./run-columns.ts";
 
 type IdRow = { readonly id: Uint8Array };
 
@@ -14,7 +13,7 @@ export function findFlowRunIdsBelow(db: RecordDb, flowRunId: string, depth: numb
   let level = [flowRunId];
   for (let at = 0; at < depth && level.length > 0; at++) {
     level = level
-      .flatMap((id) => children.all(idBytes(id)).map((row) => idText(row.id) ?? ""))
+      .flatMap((id) => children.all(idBytes(id)).map((row) => idText(row.id)))
       .filter((id) => !found.includes(id));
     found.push(...level);
   }

@@ -1,11 +1,11 @@
-/** Names of runs and objects by their words, and how many runs have no recorded logs. */
+/** Runs and objects by the words of their names. */
 import { AppError } from "../../errors.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { matchesSearch, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
 import { wordsOf } from "../../model/text/words.ts";
-import type { RecordDb } from "../../store/database.ts";
-import { idText } from "../../store/runs/run-columns.ts";
+import type { RecordDb } from "../database.ts";
+import { idText } from "../runs/run-columns.ts";
 
 export interface FoundRun {
   readonly type: "flow_run" | "task_run";
@@ -43,7 +43,7 @@ export function findRunsByWords(
       `${parts.join(" UNION ALL ")} ORDER BY beginUs DESC, id`,
     )
     .iterate(...tables.flatMap(() => [...words, ...bounds]));
-  return take(rows, terms, page).map((row) => ({ ...row, id: idText(row.id) ?? "" }));
+  return take(rows, terms, page).map((row) => ({ ...row, id: idText(row.id) }));
 }
 
 /** Objects whose name has all the terms, by name. */
@@ -95,14 +95,4 @@ function take<T extends { readonly name: string }>(rows: Iterable<T>, terms: Sea
     if (found.length === page.limit) break;
   }
   return found;
-}
-
-/** Started flow runs of the window, and how many of them have no recorded logs. */
-export function countRunsWithoutLogs(db: RecordDb, window: TimeRange): { runs: number; missing: number } {
-  const count = db.prepare<{ runs: number; missing: number }, [number, number]>(
-    `SELECT count(*) AS runs,
-       coalesce(sum(id NOT IN (SELECT unhex(replace(scope, '-', '')) FROM coverage WHERE kind = 'log')), 0) AS missing
-     FROM flow_run WHERE begin_us BETWEEN ? AND ? AND start_us IS NOT NULL AND deleted_us IS NULL`,
-  );
-  return count.get(window.fromUs, window.toUs) ?? { runs: 0, missing: 0 };
 }

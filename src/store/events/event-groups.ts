@@ -1,0 +1,125 @@
+/** Counts of events in groups, computed by SQL from the narrow columns alone. Only names of events may be filtered. */
+import { HOUR_US } from "../../lib/time.ts";
+import type { EventFilter } from "../../model/events/event-filter.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import { inSnapshot, type RecordDb, type SQLQueryBindings } from "../database.ts";
+import { eventNames, findMatchingNames } from "./dictionaries.ts";
+import { keyBounds } from "./event-counts.ts";
+
+type NameFilter = EventFilter["event"];
+
+interface Group {
+  readonly count: number;
+  /** First and last `occurred` of the group, microseconds. */
+  readonly firstUs: number;
+  readonly lastUs: number;
+}
+
+export interface NamedGroup extends Group {
+  /** Event name, or `prefect.resource.id`. */
+  readonly key: string;
+  /** Newest known name of the resource; null for groups by event name. */
+  readonly label: string | null;
+}
+
+/**
+ * Events per hour of `occurred` (`hourUs`: its start), hours without events left out, ascending, from `event_hour`, which
+ * triggers keep exact. `fromUs` and `endUs` (exclusive) must be whole hours.
+ */
+export function countEventsPerHour(
+  db: RecordDb,
+  hours: { readonly fromUs: number; readonly endUs: number },
+  filter?: NameFilter,
+): { hourUs: number; count: number }[] {
+  return inSnapshot(db, () => {
+    const names = onlyNames(db, filter, "name_id");
+    return db
+      .prepare<{ hour: number; count: number }, SQLQueryBindings[]>(
+        `SELECT hour, sum(n) AS count FROM event_hour WHERE hour >= ? AND hour < ?${names.condition}
+         GROUP BY hour HAVING sum(n) > 0 ORDER BY hour`,
+      )
+      .all(hours.fromUs / HOUR_US, hours.endUs / HOUR_US, ...names.bindings)
+      .map(({ hour, count }) => ({ hourUs: hour * HOUR_US, count }));
+  });
+}
+
+/** Events per bucket of `stepUs` counted from `baseUs`, which is not later than the range; `startUs`: start of the bucket. */
+export function countEventsPerBucket(
+  db: RecordDb,
+  range: TimeRange,
+  { baseUs, stepUs }: { readonly baseUs: number; readonly stepUs: number },
+  filter?: NameFilter,
+): (Group & { readonly startUs: number })[] {
+  return inSnapshot(db, () =>
+    count(db, range, { key: "(e.t - e.shift - ?) / ?", from: "event e", bindings: [baseUs, stepUs] }, filter).map(
+      ({ key, ...group }) => ({ ...group, startUs: baseUs + key * stepUs }),
+    ),
+  );
+}
+
+export function countEventsPerName(db: RecordDb, range: TimeRange, filter?: NameFilter): NamedGroup[] {
+  return inSnapshot(db, () => {
+    const names = eventNames(db);
+    const groups = count(db, range, { key: "e.name_id", from: "event e", bindings: [] }, filter);
+    return groups.map((group) => ({ ...group, key: names.get(group.key) ?? "", label: null }));
+  });
+}
+
+/** By the resource that an event is about. */
+export function countEventsPerResource(db: RecordDb, range: TimeRange, filter?: NameFilter): NamedGroup[] {
+  return inSnapshot(db, () =>
+    withResources(db, count(db, range, { key: "e.res_id", from: "event e", bindings: [] }, filter)),
+  );
+}
+
+const DEPLOYMENTS =
+  "SELECT id FROM resource WHERE resource_id >= 'prefect.deployment.' AND resource_id < 'prefect.deployment/'";
+
+/** By the deployments that an event is about or related to: one event may count in several groups, or in none. */
+export function countEventsPerDeployment(db: RecordDb, range: TimeRange, filter?: NameFilter): NamedGroup[] {
+  const from = `(SELECT res_id, t FROM related WHERE res_id IN (${DEPLOYMENTS})
+    UNION SELECT res_id, t FROM event WHERE res_id IN (${DEPLOYMENTS})) x JOIN event e ON e.t = x.t`;
+  return inSnapshot(db, () => withResources(db, count(db, range, { key: "x.res_id", from, bindings: [] }, filter)));
+}
+
+interface Grouping {
+  /** SQL expression of the group's number. */
+  readonly key: string;
+  readonly from: string;
+  /** Values of the placeholders in `key`. */
+  readonly bindings: readonly number[];
+}
+
+function count(
+  db: RecordDb,
+  range: TimeRange,
+  { key, from, bindings }: Grouping,
+  filter: NameFilter,
+): (Group & { readonly key: number })[] {
+  const names = onlyNames(db, filter, "e.name_id");
+  return db
+    .prepare<Group & { readonly key: number }, SQLQueryBindings[]>(
+      `SELECT ${key} AS key, count(*) AS count, min(e.t - e.shift) AS firstUs, max(e.t - e.shift) AS lastUs
+       FROM ${from} WHERE e.t BETWEEN ? AND ? AND e.t - e.shift BETWEEN ? AND ?${names.condition} GROUP BY 1`,
+    )
+    .all(...bindings, ...keyBounds(db, range), ...names.bindings);
+}
+
+function onlyNames(db: RecordDb, filter: NameFilter, column: string): { condition: string; bindings: string[] } {
+  const names = findMatchingNames(db, filter);
+  if (names === null) return { condition: "", bindings: [] };
+  return {
+    condition: ` AND ${column} IN (SELECT value FROM json_each(?))`,
+    bindings: [JSON.stringify([...names])],
+  };
+}
+
+function withResources(db: RecordDb, groups: readonly (Group & { readonly key: number })[]): NamedGroup[] {
+  const find = db.prepare<{ id: string; name: string | null }, [number]>(
+    "SELECT resource_id AS id, name FROM resource WHERE id = ?",
+  );
+  return groups.map(({ key, ...group }) => {
+    const { id = "", name = null } = find.get(key) ?? {};
+    return { ...group, key: id, label: name };
+  });
+}

@@ -1,0 +1,81 @@
+/**
+ * Flow runs of a time window, which a run belongs to by its start, or by its expected start while it has not started
+ * (`begin_us`). Prefect's filter on `start_time` means the same.
+ */
+import type { TimeRange } from "../../model/freshness.ts";
+import type { RecordDb } from "../database.ts";
+import type { FlowRunRow } from "./flow-runs.ts";
+import { idBytes, idText } from "./run-columns.ts";
+
+export interface StateCount {
+  /** State type in upper case, such as `SCHEDULED`. */
+  readonly type: string | null;
+  /** The state is named Late. */
+  readonly isLate: boolean;
+  readonly count: number;
+}
+
+/** Runs of the window by state type, late ones apart. */
+export function countRunStates(db: RecordDb, { fromUs, toUs }: TimeRange): StateCount[] {
+  return db
+    .prepare<{ type: string | null; late: number | null; count: number }, [number, number]>(
+      `SELECT state_type AS type, state_name = 'Late' AS late, count(*) AS count FROM flow_run
+       WHERE begin_us BETWEEN ? AND ? AND deleted_us IS NULL GROUP BY 1, 2`,
+    )
+    .all(fromUs, toUs)
+    .map(({ type, late, count }) => ({ type, isLate: late === 1, count }));
+}
+
+export type ProblemRunRow = Pick<
+  FlowRunRow,
+  "id" | "name" | "flow_id" | "work_pool_name" | "state_name" | "state_message" | "expected_us"
+>;
+
+/** Runs of the window that failed or crashed, those that ended last first, and late runs, longest due first; at most `limit` of each. */
+export function findProblemRuns(
+  db: RecordDb,
+  { fromUs, toUs }: TimeRange,
+  limit: number,
+): { failed: ProblemRunRow[]; late: ProblemRunRow[] } {
+  const find = (state: string, order: string) =>
+    db
+      .prepare<ProblemRunRow, [number, number, number]>(
+        `SELECT id, name, flow_id, work_pool_name, state_name, state_message, expected_us FROM flow_run
+         WHERE begin_us BETWEEN ? AND ? AND deleted_us IS NULL AND ${state} ORDER BY ${order} LIMIT ?`,
+      )
+      .all(fromUs, toUs, limit);
+  return {
+    // The plus makes SQLite use the index of times: failures of the window are few, failures of all time are many.
+    failed: find("+state_type IN ('FAILED', 'CRASHED')", "coalesce(end_us, start_us, expected_us) DESC"),
+    late: find("state_type = 'SCHEDULED' AND state_name = 'Late'", "expected_us"),
+  };
+}
+
+/** What a run belongs to: a deployment by its id, a work pool by its name. */
+export type RunOwner = { readonly deploymentId: string } | { readonly workPoolName: string };
+
+/**
+ * Ids of the owner's runs that overlap the window and whose logs can hold errors (failed, crashed, cancelled or still running),
+ * newest first, at most 500.
+ */
+export function findRunsWithErrors(db: RecordDb, owner: RunOwner, window: TimeRange): string[] {
+  const isPool = "workPoolName" in owner;
+  return db
+    .prepare<{ id: Uint8Array }, [string | Uint8Array | null, number, number]>(
+      `SELECT id FROM flow_run WHERE ${isPool ? "work_pool_name" : "deployment_id"} = ?
+       AND begin_us <= ? AND (end_us IS NULL OR end_us >= ?)
+       AND state_type IN ('FAILED', 'CRASHED', 'RUNNING', 'CANCELLED') ORDER BY begin_us DESC LIMIT 500`,
+    )
+    .all(isPool ? owner.workPoolName : idBytes(owner.deploymentId), window.toUs, window.fromUs)
+    .map((row) => idText(row.id));
+}
+
+/** Started runs of the window, and how many of them have no log lines claimed as covered. */
+export function countRunsWithoutLogs(db: RecordDb, window: TimeRange): { runs: number; missing: number } {
+  const count = db.prepare<{ runs: number; missing: number }, [number, number]>(
+    `SELECT count(*) AS runs,
+       coalesce(sum(id NOT IN (SELECT unhex(replace(scope, '-', '')) FROM coverage WHERE kind = 'log')), 0) AS missing
+     FROM flow_run WHERE begin_us BETWEEN ? AND ? AND start_us IS NOT NULL AND deleted_us IS NULL`,
+  );
+  return count.get(window.fromUs, window.toUs) ?? { runs: 0, missing: 0 };
+}

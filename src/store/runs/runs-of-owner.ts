@@ -1,0 +1,70 @@
+/** Flow runs of one deployment or flow. */
+import type { RecordDb } from "../database.ts";
+import type { FlowRunRow } from "./flow-runs.ts";
+import { idBytes, idText } from "./run-columns.ts";
+
+/** A run in brief. Times in microseconds, server's clock. */
+export interface OwnedRun {
+  readonly id: string;
+  readonly name: string;
+  readonly stateType: string | null;
+  readonly stateName: string | null;
+  readonly expectedUs: number | null;
+  readonly startUs: number | null;
+  readonly endUs: number | null;
+}
+
+/** The column that names the owner. */
+export type OwnerColumn = "deployment_id" | "flow_id";
+
+type Row = Pick<FlowRunRow, "id" | "name" | "state_name" | "state_type" | "start_us" | "end_us" | "expected_us">;
+
+const COLUMNS = "id, name, state_name, state_type, start_us, end_us, expected_us";
+
+/** The last runs that started, newest first. */
+export function findStartedRuns(db: RecordDb, owner: OwnerColumn, ownerId: string, limit: number): OwnedRun[] {
+  return db
+    .prepare<Row, [Uint8Array | null, number]>(
+      `SELECT ${COLUMNS} FROM flow_run WHERE ${owner} = ? AND start_us IS NOT NULL AND deleted_us IS NULL
+       ORDER BY begin_us DESC LIMIT ?`,
+    )
+    .all(idBytes(ownerId), limit)
+    .map(toOwnedRun);
+}
+
+/** Scheduled runs that are expected after `nowUs`, soonest first. */
+export function findNextRuns(
+  db: RecordDb,
+  owner: OwnerColumn,
+  ownerId: string,
+  nowUs: number,
+  limit: number,
+): OwnedRun[] {
+  return db
+    .prepare<Row, [Uint8Array | null, number, number]>(
+      `SELECT ${COLUMNS} FROM flow_run WHERE ${owner} = ? AND begin_us > ? AND state_type = 'SCHEDULED' AND start_us IS NULL
+       AND deleted_us IS NULL ORDER BY begin_us LIMIT ?`,
+    )
+    .all(idBytes(ownerId), nowUs, limit)
+    .map(toOwnedRun);
+}
+
+/** Number of runs of a deployment; counting stops at `limit`. */
+export function countRunsOfDeployment(db: RecordDb, deploymentId: string, limit: number): number {
+  const count = db.prepare<{ n: number }, [Uint8Array | null, number]>(
+    "SELECT count(*) AS n FROM (SELECT 1 FROM flow_run WHERE deployment_id = ? AND deleted_us IS NULL LIMIT ?)",
+  );
+  return count.get(idBytes(deploymentId), limit)?.n ?? 0;
+}
+
+function toOwnedRun(row: Row): OwnedRun {
+  return {
+    id: idText(row.id),
+    name: row.name,
+    stateType: row.state_type,
+    stateName: row.state_name,
+    expectedUs: row.expected_us,
+    startUs: row.start_us,
+    endUs: row.end_us,
+  };
+}
