@@ -1,7 +1,7 @@
 /** Reading the arguments that the lists of Prefect's objects share. */
 import { AppError } from "../../errors.ts";
 import type { CursorValue } from "../answer/cursor.ts";
-import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { badCursor } from "../answer/cursor.ts";
 import { LONGEST_NAME, nearest } from "./suggestions.ts";
 
 /** Members that may change between pages of one question. */
@@ -27,16 +27,12 @@ export function sortArg<S extends string>(given: string | undefined, valid: read
   );
 }
 
-/** The offset in a cursor of a list that is paged by offset; 0 without a cursor. */
-export function offsetArg(question: unknown, cursor: string | undefined): number {
-  if (cursor === undefined) return 0;
-  const [offset] = decodeCursor(question, cursor);
+/** The offset in the cursor of a list that is paged by offset; 0 without a cursor. Throws AppError `invalid_input`. */
+export function offsetOf(position: readonly CursorValue[] | undefined): number {
+  if (position === undefined) return 0;
+  const [offset] = position;
   if (typeof offset !== "number" || offset < 0) throw badCursor("is damaged");
   return offset;
-}
-
-export function offsetCursor(question: unknown, offset: number): string {
-  return encodeCursor(question, [offset] satisfies CursorValue[]);
 }
 
 /** Most items without `limit`: about what the default budget holds. */

@@ -97,14 +97,13 @@ export function briefFlowRun(item: FlowRunItem, options: ShapeOptions): Item {
   return brief;
 }
 
-/** A flow run with everything Prefect says of it, names and link beside. */
-export function fullFlowRun(item: FlowRunItem, link: string | null): Item {
+/** A flow run with all of Prefect's fields, and the names of its flow and deployment. */
+export function fullFlowRun(item: FlowRunItem): Item {
   const { run, flowName, deploymentName, deletedUs } = item;
   return {
     ...run,
     ...(flowName === null ? {} : { flow_name: flowName }),
     ...(deploymentName === null ? {} : { deployment_name: deploymentName }),
-    ...(link === null ? {} : { ui_url: link }),
     ...(deletedUs === null ? {} : { deleted: formatIsoUs(deletedUs) }),
   };
 }

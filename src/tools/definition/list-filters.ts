@@ -1,0 +1,86 @@
+/** Prefect's filters, put together from the `filter` of a list tool and its other arguments. */
+import type { FilterKey, NamedKind } from "../../model/kinds.ts";
+import type { Json, JsonObject } from "../../model/objects.ts";
+import { type ResolvedName, resolveName } from "../../queries/names/names.ts";
+import {
+  addCriterion,
+  type MutableSet,
+  startSet,
+  stateCriterion,
+  timeCriterion,
+} from "../../queries/names/shorthands.ts";
+import type { QueryContext } from "../../queries/source/context.ts";
+import type { FilterSet } from "../../store/filters/bodies.ts";
+import { windowArgs } from "./shared-schemas.ts";
+
+/** What an argument asks of a field. */
+export interface Criterion {
+  readonly field: string;
+  /** The related objects whose filter takes the field, such as the flows of flow runs. Absent: the listed objects. */
+  readonly of?: FilterKey | undefined;
+  /** The argument is an id, a name or a UI link of this kind; the field takes the id. */
+  readonly names?: NamedKind;
+  toFilter(value: unknown): JsonObject;
+}
+
+/** The field equals the argument, contains it (`like_`), is one of it (`any_`), or has all of it (`all_`). */
+export function byField(field: string, operator: "eq_" | "like_" | "any_" | "all_"): Criterion {
+  const isList = operator === "any_" || operator === "all_";
+  return { field, toFilter: (value) => ({ [operator]: (isList ? [value].flat() : value) as Json }) };
+}
+
+/** The field, by default `id`, is the id of the object that the argument names. */
+export function byName(names: NamedKind, field = "id", of?: FilterKey): Criterion {
+  return { field, of, names, toFilter: (id) => ({ any_: [id as string] }) };
+}
+
+export const byState: Criterion = {
+  field: "state",
+  toFilter: (states) => stateCriterion(states as readonly string[]),
+};
+
+export interface FilterRules {
+  /** The kind of the listed objects, as bodies of `/filter` call it. */
+  readonly key: FilterKey;
+  /** By argument. */
+  readonly criteria: Readonly<Record<string, Criterion | undefined>>;
+  /** The field that `since` and `until` bound. */
+  readonly timeField?: string | undefined;
+}
+
+export interface ReadFilters {
+  readonly set: FilterSet;
+  /** What the arguments that name an object were resolved to, by argument. */
+  readonly named: Readonly<Record<string, ResolvedName>>;
+}
+
+/** Throws AppError `invalid_input` for arguments that contradict each other, and what resolving names throws. */
+export async function readFilters(
+  ctx: QueryContext,
+  { key, criteria, timeField }: FilterRules,
+  args: Readonly<Record<string, unknown>>,
+  nowUs: number,
+): Promise<ReadFilters> {
+  const set: MutableSet = startSet(key, args.filter);
+  const given = Object.entries(criteria).flatMap(([argument, criterion]) =>
+    criterion && args[argument] !== undefined ? [{ argument, criterion }] : [],
+  );
+  const add = (argument: string, { of = key, field, toFilter }: Criterion, value: unknown) =>
+    addCriterion(set, of, field, toFilter(value), argument);
+  // What needs no look-up comes first: a wrong argument is then refused before Prefect is asked for a name.
+  for (const { argument, criterion } of given) if (!criterion.names) add(argument, criterion, args[argument]);
+  if (timeField !== undefined) {
+    const { sinceUs, untilUs } = windowArgs(args, ["since", "until"], nowUs);
+    const times = timeCriterion(sinceUs, untilUs);
+    if (Object.keys(times).length > 0)
+      addCriterion(set, key, timeField, times, args.since === undefined ? "until" : "since");
+  }
+  const named: Record<string, ResolvedName> = {};
+  for (const { argument, criterion } of given) {
+    if (!criterion.names) continue;
+    const found = await resolveName(ctx, criterion.names, args[argument] as string);
+    named[argument] = found;
+    add(argument, criterion, found.id);
+  }
+  return { set, named };
+}

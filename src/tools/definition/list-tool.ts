@@ -1,0 +1,150 @@
+/** The tools that list one kind of Prefect's objects. Each states its filters, its query and how it shows a row. */
+import type { z } from "zod";
+import { formatIsoUs } from "../../lib/time.ts";
+import type { Freshness } from "../../model/freshness.ts";
+import { type FilterKind, KINDS, type LinkedKind, type NamedKind } from "../../model/kinds.ts";
+import type { ResolvedName } from "../../queries/names/names.ts";
+import { uiLink, uiLinkTemplate } from "../../queries/names/ui-links.ts";
+import type { QueryContext } from "../../queries/source/context.ts";
+import { serverNowUs } from "../../queries/source/freshness.ts";
+import type { FilterSet } from "../../store/filters/bodies.ts";
+import { type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { itemText } from "../answer/item-text.ts";
+import type { Item } from "../answer/render.ts";
+import { defineTool, type ToolAnswer, type ToolDefinition, type ToolOptions } from "./define-tool.ts";
+import { listAnswer } from "./list-answer.ts";
+import { DEFAULT_LIMIT, offsetOf, questionOf, sortArg } from "./list-arguments.ts";
+import { type Criterion, type FilterRules, readFilters } from "./list-filters.ts";
+import { listOutput, type PageInput, pickFields, tokenBudget } from "./shared-schemas.ts";
+
+/** What all list tools take. */
+interface ListArguments extends PageInput, Readonly<Record<string, unknown>> {
+  readonly sort?: string | undefined;
+  readonly cursor?: string | undefined;
+  readonly fresh?: boolean | undefined;
+  readonly fields?: readonly string[] | undefined;
+}
+
+/** One call: what to list, and how much of each object. */
+export interface ListCall<Sort extends string> {
+  readonly set: FilterSet;
+  readonly named: Readonly<Record<string, ResolvedName>>;
+  readonly sort: Sort | undefined;
+  readonly limit: number;
+  /** Where the page begins, from the cursor. Undefined: the first page. */
+  readonly position: readonly CursorValue[] | undefined;
+  readonly fresh: boolean | undefined;
+  /** Whole objects are wanted: `detail: "full"`, or a field that only whole objects have. */
+  readonly isFull: boolean;
+  /** The call names one object. */
+  readonly isSingle: boolean;
+  /** Members are chosen by `fields`. */
+  readonly hasFields: boolean;
+  /** Server clock. */
+  readonly nowUs: number;
+}
+
+export interface ListPage<Row> {
+  readonly rows: readonly Row[];
+  /** There are matches beyond `rows`. */
+  readonly more: boolean;
+  readonly freshness: Freshness;
+  /** Position that continues after `rows[index]`. Absent: the number of rows up to there. */
+  positionAfter?(index: number): readonly CursorValue[];
+}
+
+type ListableKind = FilterKind & LinkedKind & NamedKind;
+
+export interface ListToolOptions<Input extends z.ZodObject, Row, Sort extends string>
+  extends Pick<ToolOptions<Input>, "title" | "description" | "input" | "aliases">,
+    Pick<FilterRules, "timeField"> {
+  /** Gives the tool its name, and the answer the name of its items. */
+  readonly kind: ListableKind;
+  readonly criteria: { readonly [Argument in keyof z.infer<Input> & string]?: Criterion };
+  /** The argument that names one object. */
+  readonly single: keyof z.infer<Input> & string;
+  /** A single object is shown as lines of `member: value`, not as a table. */
+  readonly isSingleInLines?: boolean;
+  readonly sorts?: readonly Sort[];
+  /** Names of the members of brief items, and of those that only whole objects have. */
+  readonly brief: readonly string[];
+  readonly full: readonly string[];
+  /** Follows the kind in the header: ", newest first". */
+  orderText?(args: z.infer<Input>): string;
+  /** Columns that come first. */
+  readonly order: readonly string[];
+  /** The item as the table shows it. */
+  readonly toRow?: (item: Item) => Item;
+  readonly hint: string;
+  readonly none: string;
+  query(ctx: QueryContext, call: ListCall<Sort>, args: z.infer<Input>): Promise<ListPage<Row>>;
+  /** Without `ui_url`, which is added. */
+  toItem(row: Row, call: ListCall<Sort>): Item;
+}
+
+export function listTool<Input extends z.ZodObject, Row, Sort extends string = never>(
+  options: ListToolOptions<Input, Row, Sort>,
+): ToolDefinition {
+  const { title, description, input, aliases = {}, kind } = options;
+  return defineTool({
+    name: KINDS[kind].listedBy,
+    title,
+    description,
+    input,
+    output: listOutput(KINDS[kind].filterKey),
+    aliases,
+    run: ({ query: ctx }, args) => runList(options, ctx, args),
+  });
+}
+
+async function runList<Input extends z.ZodObject, Row, Sort extends string>(
+  options: ListToolOptions<Input, Row, Sort>,
+  ctx: QueryContext,
+  given: z.infer<Input>,
+): Promise<ToolAnswer> {
+  const { kind, criteria, timeField, brief, full, order, toRow, hint, none } = options;
+  const { listedBy, filterKey: key, plural } = KINDS[kind];
+  const args: ListArguments = given;
+  const nowUs = serverNowUs(ctx);
+  const question = questionOf(listedBy, args);
+  const position = args.cursor === undefined ? undefined : decodeCursor(question, args.cursor);
+  const hasFields = args.fields !== undefined;
+  const call: ListCall<Sort> = {
+    ...(await readFilters(ctx, { key, criteria, timeField }, args, nowUs)),
+    sort: sortArg(args.sort, options.sorts ?? []),
+    limit: args.limit ?? DEFAULT_LIMIT,
+    position,
+    fresh: args.fresh,
+    isFull: args.detail === "full" || (args.fields ?? []).some((field) => full.includes(field)),
+    isSingle: args[options.single] !== undefined,
+    hasFields,
+    nowUs,
+  };
+  const page = await options.query(ctx, call, given);
+  const items = page.rows.map((row) => withLink(options.toItem(row, call), call.isFull ? ctx.uiUrl : null, kind));
+  const template = call.isFull || items.length === 0 ? null : uiLinkTemplate(ctx.uiUrl, kind);
+  const inLines = options.isSingleInLines === true && call.isSingle && !call.isFull && !hasFields;
+  const day = formatIsoUs(nowUs).slice(0, 10);
+  return listAnswer({
+    key,
+    title: `${plural}${options.orderText?.(given) ?? ""}`,
+    items: pickFields(items, args.fields, [...brief, ...full]),
+    more: page.more,
+    cursorAfter: (index) => encodeCursor(question, page.positionAfter?.(index) ?? [offsetOf(position) + index + 1]),
+    freshness: page.freshness,
+    nowUs,
+    budget: tokenBudget(args),
+    ...(template === null ? {} : { extra: { ui_url: template }, facts: [`link: ${template}`] }),
+    layout: call.isFull && !hasFields ? "json" : "table",
+    ...(toRow ? { toRow } : {}),
+    rowText: inLines ? (item) => itemText(item, day) : undefined,
+    order,
+    hint,
+    none,
+  });
+}
+
+function withLink(item: Item, uiUrl: string | null, kind: LinkedKind): Item {
+  const link = uiLink(uiUrl, kind, String(item[KINDS[kind].uiKey]));
+  return link === null ? item : { ...item, ui_url: link };
+}
