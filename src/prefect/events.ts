@@ -5,10 +5,8 @@ import { AppError } from "../errors.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { CountBucket, EventPage, PrefectApi } from "./api.ts";
 import type { Http } from "./transport/http.ts";
+import { EVENTS_PER_PAGE } from "./transport/page-sizes.ts";
 import { checkRows, type FieldKind, rowProblem } from "./transport/wire.ts";
-
-/** More is a 422. Checked on Prefect 3.8.8. */
-const MAX_EVENTS = 50;
 
 /** What the record computes on; payload and labels are open and kept as they are. */
 const EVENT_FIELDS: readonly (readonly [string, FieldKind])[] = [
@@ -59,8 +57,8 @@ export function createEventCalls(http: Http): EventCalls {
 
   return {
     async filterEvents(filter, limit, options) {
-      if (!(limit >= 0 && limit <= MAX_EVENTS)) {
-        throw new AppError("invalid_input", `A page of events has 0 to ${MAX_EVENTS} events, not ${limit}.`);
+      if (!(limit >= 0 && limit <= EVENTS_PER_PAGE)) {
+        throw new AppError("invalid_input", `A page of events has 0 to ${EVENTS_PER_PAGE} events, not ${limit}.`);
       }
       const page = toPage("POST /events/filter", await http.post("/events/filter", { filter, limit }, options));
       // With `limit: 0` the link never advances.

@@ -2,8 +2,10 @@
  * The certificate: Prefect and record compared hour by hour. What differs is fetched again; what then still differs is
  * explained or counted as unexplained.
  */
+
 import { AppError } from "../errors.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../lib/time.ts";
+import { occurredWithin } from "../model/events/event-filter.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import { countConfirmedEvents } from "../store/events/confirmed-events.ts";
@@ -214,7 +216,7 @@ async function countByHour(
   range: TimeRange,
   signal: AbortSignal,
 ): Promise<Map<number, number> | null> {
-  const filter = { occurred: { since: formatIsoUs(range.fromUs), until: formatIsoUs(range.toUs) } };
+  const filter = { occurred: occurredWithin(range) };
   try {
     const buckets = await ctx.requests.call(
       "verify",

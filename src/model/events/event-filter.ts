@@ -2,7 +2,8 @@
  * Prefect's EventFilter, as sent to `POST /events/filter`, and what it means over REST (SQL on the server).
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/filters.py
  */
-
+import { formatIsoUs } from "../../lib/time.ts";
+import type { TimeRange } from "../freshness.ts";
 import { lowerAscii, sqlLike, sqlLikePrefix } from "../text/sql-like.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_ROLE } from "./event.ts";
 import { compileTextQuery, isBlankQuery } from "./text-query.ts";
@@ -41,6 +42,11 @@ export interface EventFilter {
   readonly id?: { readonly id?: readonly string[] };
   readonly text?: { readonly query: string };
   readonly order?: "ASC" | "DESC";
+}
+
+/** The condition that `occurred` lies in this closed range. */
+export function occurredWithin(range: TimeRange): { since: string; until: string } {
+  return { since: formatIsoUs(range.fromUs), until: formatIsoUs(range.toUs) };
 }
 
 export type EventPredicate = (event: PrefectEvent) => boolean;

@@ -2,6 +2,7 @@ import { AppError } from "../../errors.ts";
 import type { JsonObject } from "../../model/objects.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { Http } from "./http.ts";
+import { ROWS_PER_PAGE } from "./page-sizes.ts";
 
 /** Body of the `/filter` routes: combined filters, `sort`, `limit` ≤ 200, `offset`. */
 export type FilterBody = JsonObject;
@@ -14,7 +15,6 @@ export type FilterBody = JsonObject;
 export type PostFilter = (path: string, body: FilterBody, options?: CallOptions) => Promise<unknown>;
 
 const CAP = /Invalid limit: must be less than or equal to (\d+)/;
-const DEFAULT_LIMIT = 200;
 
 export function createPostFilter(http: Http): PostFilter {
   /** Below 200 only after a refusal. */
@@ -34,13 +34,13 @@ export function createPostFilter(http: Http): PostFilter {
   }
 
   return async (path, body, options) => {
-    const limit = typeof body.limit === "number" ? body.limit : DEFAULT_LIMIT;
+    const limit = typeof body.limit === "number" ? body.limit : ROWS_PER_PAGE;
     if (limit > cap && cap > 0) return inPages(path, body, limit, options);
     try {
       // Always said: without it the server's own cap would decide, and a short page would look like the last one.
       return await http.post(path, { ...body, limit }, options);
     } catch (error) {
-      const refused = error instanceof AppError && limit <= DEFAULT_LIMIT ? CAP.exec(error.message)?.[1] : undefined;
+      const refused = error instanceof AppError && limit <= ROWS_PER_PAGE ? CAP.exec(error.message)?.[1] : undefined;
       if (refused === undefined || Number(refused) === 0) throw error;
       cap = Number(refused);
       return inPages(path, body, limit, options);

@@ -1,9 +1,11 @@
 /** Counts from Prefect: its own count-by routes, and totals or the events themselves where these cannot be trusted. */
+
 import { AppError } from "../../errors.ts";
-import { DAY_US, formatIsoUs, HOUR_US, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
-import type { EventFilter } from "../../model/events/event-filter.ts";
+import { DAY_US, HOUR_US, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { CountBucket } from "../../prefect/api.ts";
+import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveValue } from "../source/freshness.ts";
 import { serverNowUs } from "../source/freshness.ts";
@@ -132,8 +134,8 @@ async function totalsOf({ live }: Ask, filters: readonly EventFilter[]): Promise
 /** Prefect does not count by deployment: one total each. */
 async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { live, ctx } = ask;
-  const rows = await live.api.filterDeployments({ limit: 200, sort: "NAME_ASC" }, live.options());
-  ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, whole: rows.length < 200 });
+  const rows = await live.api.filterDeployments({ limit: ROWS_PER_PAGE, sort: "NAME_ASC" }, live.options());
+  ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, whole: rows.length < ROWS_PER_PAGE });
   const shown = rows.slice(0, MOST_TOTALS);
   const filters = shown.map(({ id }) => within(withResource(ask.filter, { id: [`prefect.deployment.${id}`] }), range));
   const totals = await totalsOf(ask, filters);
@@ -161,5 +163,5 @@ async function countWalking(ask: Ask, range: TimeRange): Promise<LiveCount> {
 }
 
 function within(filter: EventFilter, range: TimeRange): EventFilter {
-  return { ...filter, occurred: { since: formatIsoUs(range.fromUs), until: formatIsoUs(range.toUs) } };
+  return { ...filter, occurred: occurredWithin(range) };
 }

@@ -2,10 +2,12 @@
  * Who holds the slots of concurrency limits. Prefect's names tell the kind: `deployment:{id}`, `tag:{tag}`, anything else
  * is a global limit. Only tag limits have a route that names their holders (checked on Prefect 3.8.8).
  */
+
 import { DAY_US } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../model/events/event.ts";
 import type { ConcurrencyLimit } from "../../model/objects.ts";
+import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type ActiveRun, findRunningTaskRunTags } from "../../store/runs/active-runs.ts";
 import { findRunNames } from "../../store/runs/run-tree.ts";
@@ -38,7 +40,10 @@ export async function readDeploymentHolders(
   if (deploymentIds.length === 0) return holders;
   const state = { type: { any_: ["PENDING", "RUNNING", "CANCELLING"] } };
   const flow_runs = { deployment_id: { any_: [...deploymentIds] }, state };
-  const rows = await live.api.filterFlowRuns({ flow_runs, sort: "START_TIME_ASC", limit: 200 }, live.options());
+  const rows = await live.api.filterFlowRuns(
+    { flow_runs, sort: "START_TIME_ASC", limit: ROWS_PER_PAGE },
+    live.options(),
+  );
   for (const { id, name, deployment_id } of rows) {
     const key = deployment_id ?? "";
     holders.set(key, [...(holders.get(key) ?? []), { id, name }]);
@@ -61,9 +66,12 @@ export async function readTagHolders(ctx: QueryContext, live: LiveReader): Promi
   const ids = [...new Set(held.flatMap((one) => one.ids))];
   const db = ctx.record();
   const names = db ? findRunNames(db, "task_run", ids) : new Map<string, string>();
-  const unknown = ids.filter((id) => !names.has(id)).slice(0, 200);
+  const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
   if (unknown.length > 0) {
-    const rows = await live.api.filterTaskRuns({ task_runs: { id: { any_: unknown } }, limit: 200 }, live.options());
+    const rows = await live.api.filterTaskRuns(
+      { task_runs: { id: { any_: unknown } }, limit: ROWS_PER_PAGE },
+      live.options(),
+    );
     for (const row of rows) names.set(row.id, row.name);
   }
   return new Map(held.map(({ tag, ids }) => [tag, ids.map((id) => ({ id, name: names.get(id) ?? null }))]));

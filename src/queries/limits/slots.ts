@@ -1,7 +1,10 @@
 /** Every limit of the workspace with its real occupancy and who holds the slots: pools, queues, deployments, tags, global. */
+
 import { toAppError } from "../../errors.ts";
 import { SECOND_US } from "../../lib/time.ts";
 import type { ConcurrencyLimit, WorkPool, WorkQueue } from "../../model/objects.ts";
+import { readWholeList } from "../../prefect/paging/list-pages.ts";
+import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObjectNames, findObjects } from "../../store/objects/objects.ts";
 import { findActiveRuns } from "../../store/runs/active-runs.ts";
@@ -11,7 +14,6 @@ import type { Answered, LiveValue } from "../source/freshness.ts";
 import { answerSnapshot, isRecordCurrent, readSyncView } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 import { openLive } from "../source/live.ts";
-import { readAll } from "../source/live-pages.ts";
 import {
   deploymentHolders,
   findTagHolders,
@@ -77,7 +79,7 @@ async function withFreshCounts(ctx: QueryContext, held: Answered<Gathered>): Pro
 }
 
 async function readLimits(ctx: QueryContext, live: LiveReader): Promise<readonly ConcurrencyLimit[]> {
-  const { rows: limits, whole } = await readAll((page) => live.api.filterConcurrencyLimits(page, live.options()));
+  const { rows: limits, whole } = await readWholeList((page) => live.api.filterConcurrencyLimits(page, live.options()));
   ctx.saveLive({ kind: "concurrency_limit", rows: limits, readUs: live.startedUs, whole });
   return limits;
 }
@@ -121,8 +123,8 @@ function deploymentsIn(limits: readonly ConcurrencyLimit[]): string[] {
 async function fromLive(ctx: QueryContext, live: LiveReader): Promise<LiveValue<Gathered>> {
   const readUs = live.startedUs;
   const [{ rows: pools, whole: isEveryPool }, { rows: queues, whole: isEveryQueue }, limits] = await Promise.all([
-    readAll((page) => live.api.filterWorkPools(page, live.options())),
-    readAll((page) => live.api.filterWorkQueues(page, live.options())),
+    readWholeList((page) => live.api.filterWorkPools(page, live.options())),
+    readWholeList((page) => live.api.filterWorkQueues(page, live.options())),
     readLimits(ctx, live),
   ]);
   ctx.saveLive({ kind: "work_pool", rows: pools, readUs, whole: isEveryPool });
@@ -154,9 +156,12 @@ async function readDeploymentNames(
 ): Promise<Map<string, string>> {
   const db = ctx.record();
   const names = db ? findObjectNames(db, "deployment", ids) : new Map<string, string>();
-  const unknown = ids.filter((id) => !names.has(id)).slice(0, 200);
+  const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
   if (unknown.length === 0) return names;
-  const rows = await live.api.filterDeployments({ deployments: { id: { any_: unknown } }, limit: 200 }, live.options());
+  const rows = await live.api.filterDeployments(
+    { deployments: { id: { any_: unknown } }, limit: ROWS_PER_PAGE },
+    live.options(),
+  );
   ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, whole: false });
   for (const row of rows) names.set(row.id, row.name);
   return names;

@@ -1,8 +1,10 @@
 /** Asks Prefect for what a name or id may mean. */
+
 import { AppError } from "../../errors.ts";
 import { parseIsoUs } from "../../lib/time.ts";
 import type { NamedKind } from "../../model/kinds.ts";
 import type { JsonObject } from "../../model/objects.ts";
+import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { NamedRow } from "../../store/objects/names.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
@@ -83,7 +85,7 @@ async function readRows(
       return rows;
     }
     case "work_queue": {
-      const rows = await api.filterWorkQueues({ work_queues: filter, limit: 200 }, options);
+      const rows = await api.filterWorkQueues({ work_queues: filter, limit: ROWS_PER_PAGE }, options);
       ctx.saveLive({ kind, rows, readUs, whole: false });
       return rows;
     }

@@ -1,6 +1,8 @@
 /** Names beside ids: from the record's lists, from what events called them, and from Prefect for the rest. */
+
 import { resourceId } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
+import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findResourceName } from "../../store/objects/names.ts";
 import { findObjectNames } from "../../store/objects/objects.ts";
@@ -33,16 +35,16 @@ export async function readNames(
 ): Promise<Map<string, string>> {
   const wanted = [...new Set(ids)].filter((id): id is string => typeof id === "string" && id !== "");
   const names = recordedNames(ctx.record(), kind, wanted);
-  const unknown = wanted.filter((id) => !names.has(id)).slice(0, 200);
+  const unknown = wanted.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
   if (unknown.length === 0) return names;
   const filter = { id: { any_: unknown } };
   const { api, startedUs: readUs } = live;
   if (kind === "flow") {
-    const rows = await api.filterFlows({ flows: filter, limit: 200 }, live.options());
+    const rows = await api.filterFlows({ flows: filter, limit: ROWS_PER_PAGE }, live.options());
     ctx.saveLive({ kind, rows, readUs, whole: false });
     for (const row of rows) names.set(row.id, row.name);
   } else {
-    const rows = await api.filterDeployments({ deployments: filter, limit: 200 }, live.options());
+    const rows = await api.filterDeployments({ deployments: filter, limit: ROWS_PER_PAGE }, live.options());
     ctx.saveLive({ kind, rows, readUs, whole: false });
     for (const row of rows) names.set(row.id, row.name);
   }

@@ -3,6 +3,7 @@ import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { FilterKey } from "../../model/kinds.ts";
 import type { JsonObject, SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
+import { readRows, readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
 import { findFilteredObjects } from "../../store/filters/find.ts";
@@ -11,7 +12,6 @@ import { readObject } from "../../store/objects/objects.ts";
 import type { QueryContext } from "../source/context.ts";
 import { answerSnapshot } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
-import { readAll } from "../source/live-pages.ts";
 import { idsOf, isOffline } from "../source/run-window.ts";
 
 export type ListedKind = "flow" | "deployment" | "work_pool" | "automation";
@@ -86,17 +86,11 @@ async function readPage<K extends ListedKind>(
     ask(live, kind, { ...(set as JsonObject), ...(isSorted ? { sort } : {}), ...page });
   const readUs = live.startedUs;
   if (Object.values(set).every((filter) => filter === undefined || filter === null)) {
-    const { rows, whole } = await readAll(read);
+    const { rows, whole } = await readWholeList(read);
     keep(ctx, kind, rows, readUs, whole);
     return rows.slice(offset, offset + limit + 1);
   }
-  const rows: SnapshotObjects[K][] = [];
-  while (rows.length <= limit) {
-    const size = Math.min(200, limit + 1 - rows.length);
-    const page = await read({ limit: size, offset: offset + rows.length });
-    rows.push(...page);
-    if (page.length < size) break;
-  }
+  const rows = await readRows(read, { wanted: limit + 1, offset });
   keep(ctx, kind, rows, readUs, false);
   return rows;
 }

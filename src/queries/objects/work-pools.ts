@@ -2,12 +2,12 @@
 import { parseIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { Worker, WorkPool, WorkQueue } from "../../model/objects.ts";
+import { readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import { findObjects } from "../../store/objects/objects.ts";
 import { findPoolOccupancy, type PoolOccupancy, readPoolOccupancy } from "../limits/pool-slots.ts";
 import type { QueryContext } from "../source/context.ts";
 import { type Answered, answerSnapshot, answerWindow, joinFreshness, serverNowUs } from "../source/freshness.ts";
-import { readAll } from "../source/live-pages.ts";
 import { presentWindow } from "../source/run-window.ts";
 import { listObjects } from "./objects.ts";
 
@@ -79,7 +79,7 @@ function queuesOf(ctx: QueryContext, fresh: boolean | undefined): Promise<Answer
     {
       record: (db) => findObjects(db, "work_queue").map(({ doc }) => doc),
       live: async (live) => {
-        const { rows, whole } = await readAll((page) => live.api.filterWorkQueues(page, live.options()));
+        const { rows, whole } = await readWholeList((page) => live.api.filterWorkQueues(page, live.options()));
         ctx.saveLive({ kind: "work_queue", rows, readUs: live.startedUs, whole });
         return { value: rows };
       },

@@ -1,8 +1,10 @@
 /** Flow runs by Prefect's filters: from the record where the ledger covers the question, from Prefect otherwise. */
+
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { FlowRun, JsonObject } from "../../model/objects.ts";
 import { type FlowRunFacts, flowRunFacts } from "../../model/runs/run-facts.ts";
+import { readRows } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
 import { findFlowRuns } from "../../store/filters/find.ts";
@@ -258,12 +260,12 @@ async function readPage(
 ): Promise<Placed<FlowRun>[]> {
   const { set, sort, limit } = question;
   const wanted = limit + 1;
-  if (sort !== undefined) return place(await readRows(live, set, sort, wanted, start.offset), start);
+  if (sort !== undefined) return place(await readSorted(live, set, sort, wanted, start.offset), start);
   const { fromUs, toUs } = boundsOf(set.flow_runs);
   const rows =
     start.part === 0
       ? place(
-          await readRows(
+          await readSorted(
             live,
             withStart(set, fromUs, Math.min(toUs ?? start.nowUs, start.nowUs)),
             "START_TIME_DESC",
@@ -276,7 +278,7 @@ async function readPage(
   if (rows.length === wanted || (toUs !== null && toUs <= start.nowUs)) return rows;
   const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
   const later = withStart(set, Math.max(fromUs ?? 0, start.nowUs + 1), toUs);
-  return [...rows, ...place(await readRows(live, later, "START_TIME_ASC", wanted - rows.length, from.offset), from)];
+  return [...rows, ...place(await readSorted(live, later, "START_TIME_ASC", wanted - rows.length, from.offset), from)];
 }
 
 /** The same filters with these bounds on the start. Only for filters that the tool itself made: all criteria must hold. */
@@ -290,24 +292,15 @@ function withStart(set: FilterSet, fromUs: number | null, toUs: number | null): 
   return { ...set, flow_runs: { ...filter, start_time } };
 }
 
-const PAGE = 200;
-
-async function readRows(
+function readSorted(
   live: LiveReader,
   set: FilterSet,
   sort: FlowRunSort,
   wanted: number,
   offset: number,
 ): Promise<FlowRun[]> {
-  const rows: FlowRun[] = [];
-  while (rows.length < wanted) {
-    const limit = Math.min(PAGE, wanted - rows.length);
-    const body = { ...(set as JsonObject), sort, limit, offset: offset + rows.length };
-    const page = await live.api.filterFlowRuns(body, live.options());
-    rows.push(...page);
-    if (page.length < limit) break;
-  }
-  return rows;
+  const read = (page: JsonObject) => live.api.filterFlowRuns({ ...(set as JsonObject), sort, ...page }, live.options());
+  return readRows(read, { wanted, offset });
 }
 
 /** Says what the list cannot show: runs asked for by id that are gone, states nobody knows, and what the record had to guess. */

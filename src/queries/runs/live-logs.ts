@@ -1,8 +1,9 @@
 /** All log lines of runs straight from Prefect: pages of 200, several at once, up to 20,000 lines. */
+
 import type { Log } from "../../model/objects.ts";
+import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { LiveReader } from "../source/live.ts";
 
-const PAGE = 200;
 const MAX_LINES = 20_000;
 /** Most pages asked for together; it begins with one at a time, since most runs have no second or third one. */
 const AT_ONCE = 4;
@@ -25,14 +26,15 @@ export async function readLiveLogs(live: LiveReader, flowRunIds: readonly string
   let offset = 0;
   for (let round = 0; offset < MAX_LINES && live.remainingMs() > 1_000; round++) {
     const count = Math.min(AT_ONCE, Math.max(1, round));
-    const offsets = Array.from({ length: count }, (_, index) => offset + index * PAGE);
+    const offsets = Array.from({ length: count }, (_, index) => offset + index * ROWS_PER_PAGE);
     const pages = await Promise.all(offsets.map((at) => readPage(live, flowRunIds, "TIMESTAMP_ASC", at)));
     for (const log of pages.flat()) byId.set(log.id, log);
-    offset += count * PAGE;
-    if (pages.some((page) => page.length < PAGE)) return { logs: [...byId.values()], isWhole: true, isNewest: false };
+    offset += count * ROWS_PER_PAGE;
+    if (pages.some((page) => page.length < ROWS_PER_PAGE))
+      return { logs: [...byId.values()], isWhole: true, isNewest: false };
   }
   const newest = new Map<string, Log>();
-  for (let at = 0; at < wanted; at += PAGE) {
+  for (let at = 0; at < wanted; at += ROWS_PER_PAGE) {
     const page = await readPage(live, flowRunIds, "TIMESTAMP_DESC", at);
     for (const log of page) newest.set(log.id, log);
   }
@@ -41,5 +43,5 @@ export async function readLiveLogs(live: LiveReader, flowRunIds: readonly string
 
 function readPage(live: LiveReader, ids: readonly string[], sort: string, offset: number): Promise<readonly Log[]> {
   const logs = { flow_run_id: { any_: [...ids] } };
-  return live.api.filterLogs({ logs, sort, limit: PAGE, offset }, live.options());
+  return live.api.filterLogs({ logs, sort, limit: ROWS_PER_PAGE, offset }, live.options());
 }

@@ -1,10 +1,12 @@
 /** Log lines of one flow run, with its subflows on request. */
+
 import { AppError } from "../../errors.ts";
 import { MINUTE_US, SECOND_US } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import type { FlowRun, Log, TaskRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
+import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findLogsOfFlowRun } from "../../store/logs/logs.ts";
@@ -180,7 +182,7 @@ async function readRunsBelow(ctx: QueryContext, live: LiveReader, id: string): P
   const found: FlowRun[] = [];
   let parents = [id];
   for (let depth = 0; depth < MAX_DEPTH && parents.length > 0; depth++) {
-    const body = { flow_runs: { parent_flow_run_id: { any_: parents } }, sort: "START_TIME_ASC", limit: 200 };
+    const body = { flow_runs: { parent_flow_run_id: { any_: parents } }, sort: "START_TIME_ASC", limit: ROWS_PER_PAGE };
     const children = await live.api.filterFlowRuns(body, live.options());
     found.push(...children);
     parents = children.map((child) => child.id);
@@ -194,9 +196,9 @@ async function readTaskNames(ctx: QueryContext, live: LiveReader, logs: readonly
   const ids = taskRunIds(logs);
   const db = ctx.record();
   const names = db ? findRunNames(db, "task_run", ids) : new Map<string, string>();
-  const unknown = ids.filter((id) => !names.has(id)).slice(0, 200);
+  const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
   if (unknown.length === 0) return names;
-  const body = { task_runs: { id: { any_: unknown } }, limit: 200 };
+  const body = { task_runs: { id: { any_: unknown } }, limit: ROWS_PER_PAGE };
   const rows: readonly TaskRun[] = await live.api.filterTaskRuns(body, live.options());
   for (const row of rows) names.set(row.id, row.name);
   ctx.saveLive({ kind: "task_run", rows, readUs: live.startedUs });

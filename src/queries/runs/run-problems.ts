@@ -1,7 +1,9 @@
 /** What is wrong in a window of time, in one line each: which flows fail, what is late and where. */
+
 import { formatIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
+import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObjectNames } from "../../store/objects/objects.ts";
 import { idText } from "../../store/runs/run-columns.ts";
@@ -82,9 +84,9 @@ async function readFlowNames(
   const ids = [...new Set(runs.map((run) => run.flow_id))];
   const db = ctx.record();
   const names = db ? findObjectNames(db, "flow", ids) : new Map<string, string>();
-  const unknown = ids.filter((id) => !names.has(id)).slice(0, 200);
+  const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
   if (unknown.length === 0) return names;
-  const flows = await live.api.filterFlows({ flows: { id: { any_: unknown } }, limit: 200 }, live.options());
+  const flows = await live.api.filterFlows({ flows: { id: { any_: unknown } }, limit: ROWS_PER_PAGE }, live.options());
   ctx.saveLive({ kind: "flow", rows: flows, readUs: live.startedUs, whole: false });
   for (const flow of flows) names.set(flow.id, flow.name);
   return names;

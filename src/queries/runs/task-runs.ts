@@ -2,10 +2,13 @@
  * Task runs by Prefect's filters. Their events tell them whole, so the ledger of events decides what the record covers; those of
  * an ended flow run were read together over REST.
  */
+
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import { type TaskRunFacts, taskRunFacts } from "../../model/runs/run-facts.ts";
 import { isTerminal } from "../../model/state.ts";
+import { readRows } from "../../prefect/paging/list-pages.ts";
+import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEventById } from "../../store/events/events.ts";
@@ -198,26 +201,14 @@ function wholeRun(db: RecordDb, row: TaskRunRow): TaskRun {
 }
 
 async function fromLive(ctx: QueryContext, live: LiveReader, question: TaskRunsQuestion): Promise<LiveValue<Found>> {
-  const rows = await readRows(live, question);
-  const runs = rows.slice(0, question.limit);
+  const { set, sort, limit, offset } = question;
+  const read = (page: JsonObject) => live.api.filterTaskRuns({ ...(set as JsonObject), sort, ...page }, live.options());
+  const rows = await readRows(read, { wanted: limit + 1, offset });
+  const runs = rows.slice(0, limit);
   if (runs.length > 0) ctx.saveLive({ kind: "task_run", rows: runs, readUs: live.startedUs });
   const names = await readFlowRunNames(ctx, live, runs);
   const items = runs.map((run) => named(taskRunFacts(run), () => run, names, null));
-  return { value: { items, more: rows.length > question.limit } };
-}
-
-const PAGE = 200;
-
-async function readRows(live: LiveReader, { set, sort, limit, offset }: TaskRunsQuestion): Promise<TaskRun[]> {
-  const rows: TaskRun[] = [];
-  while (rows.length <= limit) {
-    const size = Math.min(PAGE, limit + 1 - rows.length);
-    const body = { ...(set as JsonObject), sort, limit: size, offset: offset + rows.length };
-    const page = await live.api.filterTaskRuns(body, live.options());
-    rows.push(...page);
-    if (page.length < size) break;
-  }
-  return rows;
+  return { value: { items, more: rows.length > limit } };
 }
 
 async function readFlowRunNames(
@@ -228,9 +219,12 @@ async function readFlowRunNames(
   const ids = [...new Set(runs.flatMap((run) => (run.flow_run_id ? [run.flow_run_id] : [])))];
   const db = ctx.record();
   const names = db ? findRunNames(db, "flow_run", ids) : new Map<string, string>();
-  const unknown = ids.filter((id) => !names.has(id)).slice(0, PAGE);
+  const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
   if (unknown.length === 0) return names;
-  const rows = await live.api.filterFlowRuns({ flow_runs: { id: { any_: unknown } }, limit: PAGE }, live.options());
+  const rows = await live.api.filterFlowRuns(
+    { flow_runs: { id: { any_: unknown } }, limit: ROWS_PER_PAGE },
+    live.options(),
+  );
   ctx.saveLive({ kind: "flow_run", rows, readUs: live.startedUs });
   for (const row of rows) names.set(row.id, row.name);
   return names;

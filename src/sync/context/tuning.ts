@@ -1,3 +1,5 @@
+import { EVENTS_PER_PAGE, ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
+
 /**
  * Sizes and intervals of the engine that are no settings: they follow from how Prefect works. A simulation makes pages
  * smaller to meet more page boundaries.
@@ -33,8 +35,8 @@ export interface Tuning {
 }
 
 export const TUNING: Tuning = {
-  eventPage: 50,
-  rowPage: 200,
+  eventPage: EVENTS_PER_PAGE,
+  rowPage: ROWS_PER_PAGE,
   batchEvents: 200,
   batchMs: 250,
   burstEvents: 200,

@@ -1,10 +1,12 @@
 /** Task runs and logs of flow runs that are over, read completely, once they can be expected to be there. */
+
 import { formatIsoUs, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
-import type { Log, TaskRun } from "../../model/objects.ts";
+import type { Log } from "../../model/objects.ts";
+import { readRows } from "../../prefect/paging/list-pages.ts";
+import { walkRows } from "../../prefect/paging/row-walk.ts";
 import { findEndedRunsWithout, newestRunEnd } from "../../store/runs/ended-runs.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
-import { walkRows } from "../walks/row-walk.ts";
 
 /**
  * The server writes task-run rows up to 5 s after their events when it has nothing else to do, and clients send log lines in
@@ -61,18 +63,12 @@ export class EndedRuns {
     if (ended.length === 0) return false;
     const mark = this.ctx.serverClock.mark();
     const ids = ended.map((run) => run.id);
-    const rows: TaskRun[] = [];
-    const { rowPage } = this.ctx.tuning;
-    for (;;) {
-      const page = await this.ctx.requests.call(priority, signal, (api, call) =>
-        api.filterTaskRuns(
-          { flow_runs: { id: { any_: ids } }, sort: "ID_DESC", limit: rowPage, offset: rows.length },
-          call,
-        ),
-      );
-      rows.push(...page);
-      if (page.length < rowPage) break;
-    }
+    const ofFlowRuns = { flow_runs: { id: { any_: ids } }, sort: "ID_DESC" };
+    const rows = await readRows(
+      (page) =>
+        this.ctx.requests.call(priority, signal, (api, call) => api.filterTaskRuns({ ...ofFlowRuns, ...page }, call)),
+      { wanted: Number.POSITIVE_INFINITY, pageSize: this.ctx.tuning.rowPage },
+    );
     const reachedUs = mark.reachedUs();
     const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, reachedUs });
     if (!isWhole && reachedUs !== null) this.retryAtMs = this.ctx.clock.nowMs() + LATE_ROWS_RETRY_MS;

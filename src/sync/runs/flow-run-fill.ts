@@ -2,11 +2,11 @@ import { DAY_US, formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
+import { walkRows } from "../../prefect/paging/row-walk.ts";
 import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
 import type { Priority } from "../server/request-budget.ts";
-import { walkRows } from "../walks/row-walk.ts";
 
 /** Runs are created a moment before or after their expected start; what is later is told by their events. */
 const OVERLAP_US = 120 * SECOND_US;

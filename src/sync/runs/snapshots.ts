@@ -1,8 +1,10 @@
 /** The lists that are small enough to be read whole: flows, deployments, pools, queues, workers, limits, automations. */
+
 import { AppError } from "../../errors.ts";
 import { SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { CallOptions, FilterBody, PrefectApi } from "../../prefect/api.ts";
+import { overlappingPages } from "../../prefect/paging/list-pages.ts";
 import { findObjects } from "../../store/objects/objects.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { EngineContext } from "../context/engine-context.ts";
@@ -181,23 +183,17 @@ export class Snapshots {
     return this.ctx.requests.call(priority, signal, (api, options) => READERS[kind](api, body, options));
   }
 
-  /**
-   * A whole list by offset. Each page begins with the last row of the one before: where it does not, rows were added or
-   * removed in between, and the list is read anew. `whole` is false when it never stood still.
-   */
+  /** A list that changed between its pages is read again, up to three times; `whole` is false when it changed each time. */
   private async list<T extends { readonly id: string }>(
     ask: (body: FilterBody) => Promise<readonly T[]>,
   ): Promise<{ rows: T[]; whole: boolean }> {
-    const limit = this.ctx.tuning.rowPage;
     let rows: T[] = [];
     for (let reading = 1; reading <= READINGS; reading += 1) {
       rows = [];
-      for (;;) {
-        const last = rows.at(-1);
-        const page = await ask({ limit, offset: Math.max(0, rows.length - 1) });
-        if (last && page[0]?.id !== last.id) break;
-        rows.push(...(last ? page.slice(1) : page));
-        if (page.length < limit) return { rows, whole: true };
+      for await (const page of overlappingPages(ask, this.ctx.tuning.rowPage)) {
+        if (!page.isContinuous) break;
+        rows.push(...page.rows);
+        if (page.isLast) return { rows, whole: true };
       }
     }
     return { rows, whole: false };

@@ -1,5 +1,6 @@
-import { DAY_US, formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import { DAY_US, parseIsoUs } from "../../lib/time.ts";
 import { bytesToUuid } from "../../lib/uuid.ts";
+import { occurredWithin } from "../../model/events/event-filter.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findConfirmedEvent } from "../../store/events/confirmed-events.ts";
 import { findStateJson } from "../../store/sync-state.ts";
@@ -37,7 +38,7 @@ export class ResetDetector {
     const successor = this.findSuccessor(held, horizon);
     const wanted = successor ? [held, successor] : [held];
     const stamps = wanted.map((one) => one.occurredUs);
-    const occurred = { since: formatIsoUs(Math.min(...stamps)), until: formatIsoUs(Math.max(...stamps)) };
+    const occurred = occurredWithin({ fromUs: Math.min(...stamps), toUs: Math.max(...stamps) });
     const filter = { occurred, id: { id: wanted.map((one) => one.id) }, order: "ASC" as const };
     const page = await eventReader(this.ctx, priority, signal).filter(filter, wanted.length);
     const isThere = (one: MarkerEvent) =>

@@ -1,5 +1,5 @@
-import { formatIsoUs } from "../../lib/time.ts";
 import type { EventSource } from "../../model/events/event.ts";
+import { occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
 import { countEventsBetween, eventIdsBetween } from "../../store/events/events.ts";
@@ -162,7 +162,7 @@ export async function readTotal(
   priority: Priority,
   signal: AbortSignal,
 ): Promise<number> {
-  const occurred = { since: formatIsoUs(range.fromUs), until: formatIsoUs(range.toUs) };
+  const occurred = occurredWithin(range);
   const page = await ctx.requests.call(priority, signal, (api, options) =>
     api.filterEvents({ occurred, order: "ASC" }, 0, options),
   );

@@ -1,5 +1,7 @@
 /** Work pools and limits as they stand now: the record's rows, put right by at most three live questions. */
+
 import type { ConcurrencyLimit, Worker } from "../../../model/objects.ts";
+import { ROWS_PER_PAGE } from "../../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../../store/database.ts";
 import { findObjects } from "../../../store/objects/objects.ts";
 import { findActiveRuns } from "../../../store/runs/active-runs.ts";
@@ -106,7 +108,7 @@ export async function gatherLimits(
   const held = db ? findObjects(db, "concurrency_limit").map(({ doc }) => doc) : [];
   const [limits, tags] = await Promise.all([
     askLive<readonly ConcurrencyLimit[]>(ctx, gathering, "the counts of concurrency limits right now", held, (live) =>
-      live.api.filterConcurrencyLimits({ limit: 200, offset: 0 }, live.options()),
+      live.api.filterConcurrencyLimits({ limit: ROWS_PER_PAGE, offset: 0 }, live.options()),
     ),
     asks.tags
       ? askLive<ReadonlyMap<string, readonly Holder[]>>(

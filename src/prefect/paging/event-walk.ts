@@ -1,9 +1,9 @@
 import { AppError } from "../../errors.ts";
-import { formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import { parseIsoUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
-import type { EventFilter } from "../../model/events/event-filter.ts";
+import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
-import type { EventPage } from "../../prefect/api.ts";
+import type { EventPage } from "../api.ts";
 
 /** The two questions a walk asks. Both throw AppError. */
 export interface EventReader {
@@ -71,7 +71,7 @@ interface Stamped {
 
 /** The first page of a range; all of it when it is shorter than a page. */
 async function readPage(reader: EventReader, range: TimeRange, options: WalkOptions): Promise<Stamped[]> {
-  const filter: EventFilter = { occurred: bounds(range), order: "ASC" };
+  const filter: EventFilter = { occurred: occurredWithin(range), order: "ASC" };
   for (let reading = 1; ; reading += 1) {
     const page = await reader.filter(filter, options.pageSize);
     const stamped = inOrder(page.events, range);
@@ -92,7 +92,7 @@ async function readPage(reader: EventReader, range: TimeRange, options: WalkOpti
  */
 async function readInstant(reader: EventReader, atUs: number, options: WalkOptions): Promise<PrefectEvent[]> {
   const range = { fromUs: atUs, toUs: atUs };
-  const filter: EventFilter = { occurred: bounds(range), order: "ASC" };
+  const filter: EventFilter = { occurred: occurredWithin(range), order: "ASC" };
   const found = new Map<string, PrefectEvent>();
   for (let fruitless = 0; fruitless < FRUITLESS; ) {
     const before = found.size;
@@ -124,10 +124,6 @@ function inOrder(events: readonly PrefectEvent[], range: TimeRange): Stamped[] {
     previousUs = atUs;
     return { event, atUs };
   });
-}
-
-function bounds(range: TimeRange): { since: string; until: string } {
-  return { since: formatIsoUs(range.fromUs), until: formatIsoUs(range.toUs) };
 }
 
 function contradiction(what: string): AppError {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import type { EventPage } from "../../../src/prefect/api.ts";
-import { type EventReader, type WalkStep, walkEvents } from "../../../src/sync/walks/event-walk.ts";
+import { type EventReader, type WalkStep, walkEvents } from "../../../src/prefect/paging/event-walk.ts";
 import { T0_US } from "../../support/builders.ts";
-import { anEventAt, failureOf, SECOND, TinyPrefect } from "../engine-harness.ts";
+import { anEventAt, failureOf, SECOND, TinyPrefect } from "../../sync/engine-harness.ts";
 
 const range = { fromUs: T0_US, toUs: T0_US + 100 * SECOND };
 const options = { pageSize: 5, exactTotals: true };

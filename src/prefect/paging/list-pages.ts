@@ -1,0 +1,70 @@
+/**
+ * Lists that are read by offset while they may change. Prefect computes the offset anew for each page, so a row that is added or
+ * deleted in between shifts all later ones.
+ */
+import { ROWS_PER_PAGE } from "../transport/page-sizes.ts";
+
+/** One page of a `/filter` route. Throws AppError. */
+export type ReadListPage<T> = (page: { readonly limit: number; readonly offset: number }) => Promise<readonly T[]>;
+
+export interface ListPage<T> {
+  /** Rows of the page, without the one that repeats the last row of the page before. */
+  readonly rows: readonly T[];
+  /** The page begins with the last row of the one before. Otherwise rows were added or deleted in between. */
+  readonly isContinuous: boolean;
+  readonly isLast: boolean;
+}
+
+/** The pages of a list, each overlapping the one before by one row. */
+export async function* overlappingPages<T extends { readonly id: string }>(
+  read: ReadListPage<T>,
+  pageSize: number,
+): AsyncGenerator<ListPage<T>, void, undefined> {
+  let last: T | undefined;
+  for (let offset = 0; ; offset += pageSize - 1) {
+    const page = await read({ limit: pageSize, offset });
+    const isContinuous = last === undefined || page[0]?.id === last.id;
+    const isLast = page.length < pageSize;
+    yield { rows: last !== undefined && isContinuous ? page.slice(1) : page, isContinuous, isLast };
+    if (isLast) return;
+    last = page.at(-1);
+  }
+}
+
+/** A list that is longer than about 5,000 rows is not read to its end. */
+const MAX_PAGES = 26;
+
+/**
+ * Every row of a list, each once. `whole`: these are exactly the rows that the list had at one moment, so an object that is not
+ * among them has been deleted.
+ */
+export async function readWholeList<T extends { readonly id: string }>(
+  read: ReadListPage<T>,
+): Promise<{ readonly rows: readonly T[]; readonly whole: boolean }> {
+  const rows = new Map<string, T>();
+  let isUnchanged = true;
+  let pages = 0;
+  for await (const page of overlappingPages(read, ROWS_PER_PAGE)) {
+    if (!page.isContinuous) isUnchanged = false;
+    for (const row of page.rows) rows.set(row.id, row);
+    if (page.isLast) return { rows: [...rows.values()], whole: isUnchanged };
+    pages += 1;
+    if (pages === MAX_PAGES) break;
+  }
+  return { rows: [...rows.values()], whole: false };
+}
+
+/** Rows from `offset` on, in pages of at most `pageSize`, until `wanted` are read or the list ends. */
+export async function readRows<T>(
+  read: ReadListPage<T>,
+  { wanted, offset = 0, pageSize = ROWS_PER_PAGE }: { wanted: number; offset?: number; pageSize?: number },
+): Promise<T[]> {
+  const rows: T[] = [];
+  while (rows.length < wanted) {
+    const limit = Math.min(pageSize, wanted - rows.length);
+    const page = await read({ limit, offset: offset + rows.length });
+    rows.push(...page);
+    if (page.length < limit) break;
+  }
+  return rows;
+}
