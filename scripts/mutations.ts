@@ -97,13 +97,13 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "the hole of a new connection stays open",
     file: "src/sync/engine.ts",
-    find: '    if (why !== "lost") this.schedule.request(nowMs + FLUSHED_MS);\n    if (why === "connected") this.schedule.request(nowMs + SETTLED_MS);\n',
+    find: '    if (reason !== "lost") this.schedule.request(nowMs + FLUSHED_MS);\n    if (reason === "connected") this.schedule.request(nowMs + SETTLED_MS);\n',
     replace: "",
   },
   {
     name: "a burst goes unnoticed",
     file: "src/sync/events/event-feed.ts",
-    find: '    this.hooks.onPossibleGap("burst");\n',
+    find: '    this.ctx.changes.publish("possibleGap", { reason: "burst" });\n',
     replace: "",
   },
   {

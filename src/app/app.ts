@@ -9,7 +9,7 @@ import type { Tenant } from "../mcp/tenant.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";
 import type { QueryContext } from "../queries/source/context.ts";
-import type { ChangeNotice } from "../sync/context/ingest.ts";
+import type { ChangeNotice } from "../sync/context/changes.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { offeredTools } from "../tools/index.ts";
 import { createInstance, type Instance } from "./instance.ts";

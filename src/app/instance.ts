@@ -8,7 +8,7 @@ import { createPrefectClient, type PrefectClient } from "../prefect/client.ts";
 import { redactedApi } from "../prefect/redacted-api.ts";
 import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";
 import type { QueryContext } from "../queries/source/context.ts";
-import type { ChangeNotice } from "../sync/context/ingest.ts";
+import type { ChangeNotice } from "../sync/context/changes.ts";
 import { recordFileOf, toConnection } from "./connection.ts";
 import { createRecordReader } from "./record.ts";
 import { createSyncer, type Syncer } from "./sync-worker.ts";

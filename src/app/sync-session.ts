@@ -4,7 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { createRedactor } from "../model/secrets/redact.ts";
 import { createPrefectClient } from "../prefect/client.ts";
-import type { ChangeNotice } from "../sync/context/ingest.ts";
+import type { ChangeNotice } from "../sync/context/changes.ts";
 import { createSyncSession, type SyncSession } from "../sync/session.ts";
 import { recordFileOf, toConnection } from "./connection.ts";
 

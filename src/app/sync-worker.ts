@@ -3,7 +3,7 @@ import { Backoff } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
-import type { ChangeNotice } from "../sync/context/ingest.ts";
+import type { ChangeNotice } from "../sync/context/changes.ts";
 import { decode, encode, type FromWorker, type ToWorker, type WorkerTrouble } from "./worker-messages.ts";
 
 /** The answering thread's hold on the Worker that writes the record. */

@@ -2,7 +2,7 @@
 import type { Settings } from "../config/settings.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
-import type { ChangeNotice } from "../sync/context/ingest.ts";
+import type { ChangeNotice } from "../sync/context/changes.ts";
 
 export type ToWorker =
   /** First of all. Without `follow` nothing is fetched: only live answers are stored. */

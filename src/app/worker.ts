@@ -5,7 +5,7 @@ import { Backoff } from "../lib/backoff.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger, withFields } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
-import type { ChangeNotice } from "../sync/context/ingest.ts";
+import type { ChangeNotice } from "../sync/context/changes.ts";
 import type { SyncSession } from "../sync/session.ts";
 import { openSession } from "./sync-session.ts";
 import { decode, encode, type FromWorker, type ToWorker } from "./worker-messages.ts";

@@ -8,7 +8,7 @@ import { type Kind, kindOfResource } from "../model/kinds.ts";
 import { type ChangeMark, findRecordChanges, startRecordChanges } from "../queries/source/record-changes.ts";
 import type { RecordDb } from "../store/database.ts";
 import { readFlowRunRow } from "../store/runs/flow-runs.ts";
-import type { ChangeNotice } from "../sync/context/ingest.ts";
+import type { ChangeNotice } from "../sync/context/changes.ts";
 
 export interface ResourceWatch {
   /**

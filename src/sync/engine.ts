@@ -1,12 +1,11 @@
 /** Everything that runs while this process syncs: under one abort signal and one request budget. */
-import type { AppError } from "../errors.ts";
 import { coverageEnd } from "../store/coverage.ts";
 import { isReplaced } from "../store/database.ts";
+import type { Changes, Commit } from "./context/changes.ts";
 import type { EngineContext } from "./context/engine-context.ts";
-import type { Commit } from "./context/ingest.ts";
 import { type Loop, RecordReplacedError, runLoop } from "./context/loop.ts";
 import { refreshServerFacts } from "./context/server-facts.ts";
-import { Signal } from "./context/signal.ts";
+import { Signal, UNTIL_NOTIFIED_MS } from "./context/signal.ts";
 import { Backfill } from "./events/backfill.ts";
 import { catchUp } from "./events/catch-up.ts";
 import { CatchUpSchedule } from "./events/catch-up-schedule.ts";
@@ -33,18 +32,9 @@ const QUIET_AFTER_MS = 120_000;
 const SERVER_FACTS_MS = 3_600_000;
 const SERVER_FACTS_RETRY_MS = 60_000;
 const BACKFILL_MS = 60_000;
-const FOREVER_MS = 3_600_000;
-
-export interface EngineHooks {
-  /** A loop failed and will try again. */
-  onFailure(part: string, error: AppError): void;
-  /** A loop that may have failed before has done its work. */
-  onSuccess(part: string): void;
-}
 
 export class Engine {
   private readonly ctx: EngineContext;
-  private readonly hooks: EngineHooks;
   private readonly feed: EventFeed;
   private readonly schedule = new CatchUpSchedule();
   private readonly backfill: Backfill;
@@ -68,15 +58,9 @@ export class Engine {
   private lastChangeMs = Number.NEGATIVE_INFINITY;
   private writtenBackfill = "";
 
-  constructor(ctx: EngineContext, hooks: EngineHooks) {
+  constructor(ctx: EngineContext) {
     this.ctx = ctx;
-    this.hooks = hooks;
-    this.feed = new EventFeed(ctx, {
-      onPossibleGap: (why) => this.possibleGap(why),
-      onStateChange: () => this.signals.status.notify(),
-      onFailure: (error) => this.fail("event stream", error),
-      onStored: () => this.hooks.onSuccess("event stream"),
-    });
+    this.feed = new EventFeed(ctx);
     this.backfill = new Backfill(ctx);
     this.snapshots = new Snapshots(ctx);
     this.runs = new RunSync(ctx, { goalUs: () => this.goalUs, isClientActive: () => this.snapshots.isClientActive });
@@ -90,14 +74,11 @@ export class Engine {
     const abort = () => stop.abort();
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
-    const loopHooks = {
-      onFailure: (name: string, error: AppError) => this.fail(name, error),
-      onSuccess: this.hooks.onSuccess,
-    };
+    const unsubscribe = this.subscribe();
     const running = [
       this.feed.listen(stop.signal),
       this.feed.store(stop.signal),
-      ...this.loops.map((loop) => runLoop(this.ctx, loop, loopHooks, stop.signal)),
+      ...this.createLoops().map((loop) => runLoop(this.ctx, loop, stop.signal)),
     ];
     try {
       await Promise.all(running);
@@ -106,12 +87,22 @@ export class Engine {
       abort();
       await Promise.allSettled(running);
       signal.removeEventListener("abort", abort);
+      unsubscribe();
       this.end();
     }
   }
 
-  /** To be called after each commit. */
-  note(commit: Commit): void {
+  private subscribe(): () => void {
+    return this.ctx.changes.subscribe({
+      commit: (commit) => this.rowsStored(commit),
+      connectivity: ({ isReachable }) => this.connectivityChanged(isReachable),
+      stream: () => this.signals.status.notify(),
+      possibleGap: ({ reason }) => this.catchUpAfter(reason),
+      failure: ({ error }) => this.status.failed(error),
+    });
+  }
+
+  private rowsStored(commit: Commit): void {
     this.lastChangeMs = this.ctx.clock.nowMs();
     this.runs.eventsStored(commit);
     if (this.snapshots.eventsStored(commit.eventNames)) this.signals.snapshots.notify();
@@ -130,10 +121,9 @@ export class Engine {
     this.snapshots.markClientActive();
   }
 
-  /** Contact with Prefect was lost or found. */
-  turned(): void {
+  private connectivityChanged(isReachable: boolean): void {
     this.signals.status.notify();
-    if (!this.ctx.connectivity.isReachable) return;
+    if (!isReachable) return;
     // A server that comes back stores what its senders kept for it. With a socket the same follows from connecting.
     const nowMs = this.ctx.clock.nowMs();
     this.schedule.request(nowMs + FLUSHED_MS);
@@ -141,7 +131,7 @@ export class Engine {
     this.signals.catchUp.notify();
   }
 
-  private get loops(): Loop[] {
+  private createLoops(): Loop[] {
     const { signals } = this;
     const first: Loop[] = [
       { name: "status", workReady: signals.status, iterate: () => this.statusIteration() },
@@ -159,7 +149,7 @@ export class Engine {
     const waiting = others.map(
       (loop): Loop => ({
         ...loop,
-        iterate: (signal) => (this.factsReadMs === null ? FOREVER_MS : loop.iterate(signal)),
+        iterate: (signal) => (this.factsReadMs === null ? UNTIL_NOTIFIED_MS : loop.iterate(signal)),
       }),
     );
     return [...first, ...waiting];
@@ -222,17 +212,12 @@ export class Engine {
     return state === "more" ? 0 : BACKFILL_MS;
   }
 
-  private possibleGap(why: "connected" | "lost" | "burst"): void {
+  private catchUpAfter(reason: Changes["possibleGap"]["reason"]): void {
     const nowMs = this.ctx.clock.nowMs();
     this.schedule.request(nowMs);
-    if (why !== "lost") this.schedule.request(nowMs + FLUSHED_MS);
-    if (why === "connected") this.schedule.request(nowMs + SETTLED_MS);
+    if (reason !== "lost") this.schedule.request(nowMs + FLUSHED_MS);
+    if (reason === "connected") this.schedule.request(nowMs + SETTLED_MS);
     this.signals.catchUp.notify();
-  }
-
-  private fail(name: string, error: AppError): void {
-    this.status.failed(error);
-    this.hooks.onFailure(name, error);
   }
 
   private end(): void {

@@ -14,9 +14,9 @@ import { type LeaderLock, tryBecomeLeader } from "../store/leader-lock.ts";
 import { isDamage } from "../store/store-error.ts";
 import type { Fact, FactKey } from "../store/sync-state.ts";
 import { type AuditOptions, type AuditReport, audit } from "./audit.ts";
+import type { ChangeNotice } from "./context/changes.ts";
 import { createContext } from "./context/create-context.ts";
 import { type EngineContext, horizonUs } from "./context/engine-context.ts";
-import type { ChangeNotice } from "./context/ingest.ts";
 import { refreshServerFacts } from "./context/server-facts.ts";
 import { TUNING, type Tuning } from "./context/tuning.ts";
 import { Engine } from "./engine.ts";
@@ -39,12 +39,10 @@ export interface SyncSessionOptions {
   readonly tuning?: Partial<Tuning>;
   /** After each commit, for subscriptions and waiting calls. */
   readonly onChange?: (change: ChangeNotice) => void;
-  /** What keeps the session from its work just now turned: null when nothing does. A full disk cannot be told by the record. */
-  readonly onProblem?: (problem: SyncProblem | null) => void;
 }
 
-/** Why syncing does not get on. */
-export interface SyncProblem {
+/** Why the session does not get on with its work. */
+interface Problem {
   /** What could not be done: `catch-up`, `record`, … */
   readonly part: string;
   readonly error: AppError;
@@ -83,7 +81,7 @@ class Session implements SyncSession {
   private db: RecordDb | null;
   private ctx: EngineContext | null = null;
   private engine: Engine | null = null;
-  private problem: SyncProblem | null = null;
+  private problem: Problem | null = null;
 
   constructor(options: SyncSessionOptions) {
     this.options = options;
@@ -166,10 +164,7 @@ class Session implements SyncSession {
 
   private async lead(signal: AbortSignal): Promise<void> {
     const ctx = this.context();
-    const engine = new Engine(ctx, {
-      onFailure: (part, error) => this.report(part, error),
-      onSuccess: (part) => this.resolved(part),
-    });
+    const engine = new Engine(ctx);
     this.resolved("record");
     this.engine = engine;
     try {
@@ -204,11 +199,11 @@ class Session implements SyncSession {
       db: this.db,
       random: this.options.random ?? Math.random,
       tuning: this.tuning,
-      onCommit: (commit) => {
-        this.engine?.note(commit);
-        onChange?.(commit);
-      },
-      onContact: () => this.engine?.turned(),
+    });
+    this.ctx.changes.subscribe({
+      ...(onChange ? { commit: onChange } : {}),
+      failure: ({ part, error }) => this.report(part, error),
+      success: ({ part }) => this.resolved(part),
     });
     return this.ctx;
   }
@@ -218,13 +213,12 @@ class Session implements SyncSession {
     this.problem = { part, error };
     if (!isNews) return;
     this.options.logger.warn(`sync: ${part} failed, it is tried again`, { code: error.code, error: error.message });
-    this.options.onProblem?.(this.problem);
   }
 
   private resolved(part: string): void {
     if (this.problem?.part !== part) return;
     this.problem = null;
-    this.options.onProblem?.(null);
+    this.options.logger.debug(`sync: ${part} works again`);
   }
 }
 

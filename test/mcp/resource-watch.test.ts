@@ -5,7 +5,7 @@ import { createResourceWatch, MAX_WATCHED } from "../../src/mcp/resource-watch.t
 import { inTransaction, openRecord, type RecordDb } from "../../src/store/database.ts";
 import { createEventWriter } from "../../src/store/events/events.ts";
 import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
-import type { ChangeNotice } from "../../src/sync/context/ingest.ts";
+import type { ChangeNotice } from "../../src/sync/context/changes.ts";
 import { tempRecordFile } from "../store/temp-record.ts";
 import { aFlowRun, anEvent, anId, at } from "../support/builders.ts";
 

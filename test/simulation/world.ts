@@ -169,7 +169,12 @@ class World {
       file: ":memory:",
       api,
       clock: process.clock,
-      logger: silentLogger,
+      logger: {
+        ...silentLogger,
+        warn: (message, fields) => {
+          if (fields?.code === "internal" && !process.isDead) this.fail(`internal error: ${message}: ${fields.error}`);
+        },
+      },
       settings: this.settings,
       redact,
       db: this.disk.open(process),
@@ -181,10 +186,6 @@ class World {
         burstEvents: 6,
         batchEvents: 12,
         heartbeatMs: 15_000,
-      },
-      onProblem: (problem) => {
-        if (problem?.error.code === "internal" && !process.isDead)
-          this.fail(`internal error in ${problem.part}: ${problem.error.stack}`);
       },
     });
     const stop = new AbortController();

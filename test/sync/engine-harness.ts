@@ -11,9 +11,9 @@ import type { SyncSettings } from "../../src/model/sync-settings.ts";
 import type { EventPage, FilterBody, PrefectApi } from "../../src/prefect/api.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import { openRecord } from "../../src/store/database.ts";
+import type { Commit } from "../../src/sync/context/changes.ts";
 import { createContext } from "../../src/sync/context/create-context.ts";
 import type { EngineContext } from "../../src/sync/context/engine-context.ts";
-import type { Commit } from "../../src/sync/context/ingest.ts";
 import { TUNING, type Tuning } from "../../src/sync/context/tuning.ts";
 import { anId, T0_US } from "../support/builders.ts";
 import { DEFAULT_SYNC_SETTINGS } from "../support/default-sync-settings.ts";
@@ -224,9 +224,8 @@ export function aHarness(
     redact: createRedactor({ credentials: [] }),
     random: () => 0.5,
     tuning: { ...TUNING, eventPage: 5, rowPage: 4, ...given.tuning },
-    onCommit: (commit) => void commits.push(commit),
-    onContact: () => {},
   });
+  ctx.changes.subscribe({ commit: (commit) => void commits.push(commit) });
   return {
     ctx,
     prefect,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { silentLogger } from "../../src/lib/logger.ts";
+import { type Logger, silentLogger } from "../../src/lib/logger.ts";
 import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
 import type { PrefectApi } from "../../src/prefect/api.ts";
@@ -13,12 +13,7 @@ import { openRecord } from "../../src/store/database.ts";
 import { findEventById } from "../../src/store/events/events.ts";
 import { tryBecomeLeader } from "../../src/store/leader-lock.ts";
 import { findFact } from "../../src/store/sync-state.ts";
-import {
-  createSyncSession,
-  type SyncProblem,
-  type SyncSession,
-  type SyncSessionOptions,
-} from "../../src/sync/session.ts";
+import { createSyncSession, type SyncSession, type SyncSessionOptions } from "../../src/sync/session.ts";
 import { aFlowRun, T0_US } from "../support/builders.ts";
 import { DEFAULT_SYNC_SETTINGS } from "../support/default-sync-settings.ts";
 import { anEventAt, failureOf, neverAborted, TinyPrefect } from "./engine-harness.ts";
@@ -120,20 +115,25 @@ describe("a sync session", () => {
     session.close();
   });
 
-  test("tells what keeps it from working, and that it is over", async () => {
+  test("logs what failed, and that it works again", async () => {
     const prefect = new TinyPrefect();
     prefect.before = () => {
       throw new AppError("unauthorized", "no such key", { status: 401 });
     };
-    const problems: (SyncProblem | null)[] = [];
-    const session = aSession(aFile(), { prefect, onProblem: (problem) => void problems.push(problem) });
+    const log: string[] = [];
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (message, fields) => void log.push(`warn ${message}: ${fields?.error}`),
+      debug: (message) => void log.push(`debug ${message}`),
+    };
+    const session = aSession(aFile(), { prefect, logger });
     const running = start(session);
-    await until(() => problems.length > 0);
+    await until(() => log.length > 0);
     prefect.before = () => {};
-    await until(() => problems.at(-1) === null);
-    expect(problems.map((problem) => problem && [problem.part, problem.error.message])).toEqual([
-      ["catch-up", "no such key"],
-      null,
+    await until(() => log.length > 1);
+    expect(log).toEqual([
+      "warn sync: catch-up failed, it is tried again: no such key",
+      "debug sync: catch-up works again",
     ]);
     await running.stop();
     session.close();

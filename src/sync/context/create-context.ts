@@ -8,8 +8,9 @@ import { Connectivity } from "../server/connectivity.ts";
 import { RequestBudget } from "../server/request-budget.ts";
 import { Requests } from "../server/requests.ts";
 import { ServerClock } from "../server/server-clock.ts";
+import { ChangeSource } from "./changes.ts";
 import type { EngineContext } from "./engine-context.ts";
-import { type Commit, Ingest } from "./ingest.ts";
+import { Ingest } from "./ingest.ts";
 import { assumedFacts } from "./server-facts.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -29,21 +30,20 @@ export interface ContextOptions {
   readonly redact: Redact;
   readonly random: () => number;
   readonly tuning: Tuning;
-  readonly onCommit: (commit: Commit) => void;
-  readonly onContact: () => void;
 }
 
 /** The parts of one engine, put together. */
 export function createContext(options: ContextOptions): EngineContext {
-  const { db, api, clock, logger, settings, redact, random, tuning, onCommit } = options;
+  const { db, api, clock, logger, settings, redact, random, tuning } = options;
   const { idlePerMinute } = tuning;
   const perMinute = settings.requestsPerMinute || (api.isCloud ? CLOUD_PER_MINUTE : OWN_PER_MINUTE);
   const budget = new RequestBudget({ clock, perMinute, idlePerMinute });
-  const connectivity = new Connectivity(clock, options.onContact);
+  const changes = new ChangeSource();
+  const connectivity = new Connectivity(clock, (isReachable) => changes.publish("connectivity", { isReachable }));
   const serverClock = new ServerClock(api, clock);
   const requests = new Requests({ api, budget, connectivity, clock, serverClock });
   const toServerUs = (oursUs: number) => serverClock.toServerUs(oursUs);
-  const ingest = new Ingest({ db, clock, redact, toServerUs, onCommit });
+  const ingest = new Ingest({ db, clock, redact, toServerUs, changes });
   const server = assumedFacts(api.isCloud);
-  return { db, clock, logger, settings, tuning, random, requests, connectivity, serverClock, ingest, server };
+  return { db, clock, logger, settings, tuning, random, requests, connectivity, serverClock, ingest, changes, server };
 }

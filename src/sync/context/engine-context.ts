@@ -6,6 +6,7 @@ import type { RecordDb } from "../../store/database.ts";
 import type { Connectivity } from "../server/connectivity.ts";
 import type { Requests } from "../server/requests.ts";
 import type { ServerClock } from "../server/server-clock.ts";
+import type { ChangeSource } from "./changes.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -21,6 +22,7 @@ export interface EngineContext {
   readonly connectivity: Connectivity;
   readonly serverClock: ServerClock;
   readonly ingest: Ingest;
+  readonly changes: ChangeSource;
   /** What the server said of itself; changes when it was asked. */
   readonly server: ServerFacts;
 }

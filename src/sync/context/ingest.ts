@@ -24,24 +24,9 @@ import {
   upsertTaskRuns,
 } from "../../store/runs/task-runs.ts";
 import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../../store/sync-state.ts";
+import type { ChangeSource } from "./changes.ts";
 import { MARKER_EVENT_KEY, type MarkerEvent } from "./marker-event.ts";
 import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
-
-/** What a commit changed, for subscriptions and waiting calls. */
-export interface ChangeNotice {
-  /** `event`, `flow_run`, `task_run`, `log`, or a SnapshotKind. */
-  readonly kinds: readonly string[];
-  readonly flowRunIds: readonly string[];
-  /** Newest `occurred` among new events, microseconds; null when there are none. */
-  readonly newestUs: number | null;
-}
-
-/** The same with what the engine itself reacts to. */
-export interface Commit extends ChangeNotice {
-  readonly eventNames: ReadonlySet<string>;
-  /** Where events of this commit occurred that were published much later; null when none was. */
-  readonly lateRange: TimeRange | null;
-}
 
 /** See CoveredRange of the store. */
 export interface EventClaim extends TimeRange {
@@ -60,7 +45,7 @@ export interface IngestOptions {
   readonly redact: Redact;
   /** The server's clock at a moment of ours, to tell states that were announced and rolled back; null: unknown. */
   readonly toServerUs: (oursUs: number) => number | null;
-  readonly onCommit: (commit: Commit) => void;
+  readonly changes: ChangeSource;
 }
 
 /** Lateness that the overlap of catch-ups may not reach. */
@@ -72,7 +57,7 @@ export class Ingest {
   private readonly clock: Clock;
   private readonly redact: Redact;
   private readonly toServerUs: (oursUs: number) => number | null;
-  private readonly onCommit: (commit: Commit) => void;
+  private readonly changes: ChangeSource;
   private readonly writer: ReturnType<typeof createEventWriter>;
 
   constructor(options: IngestOptions) {
@@ -80,7 +65,7 @@ export class Ingest {
     this.clock = options.clock;
     this.redact = options.redact;
     this.toServerUs = options.toServerUs;
-    this.onCommit = options.onCommit;
+    this.changes = options.changes;
     this.writer = createEventWriter(options.db);
   }
 
@@ -102,7 +87,7 @@ export class Ingest {
       return { inserted, folded };
     });
     if (done.inserted.length > 0) {
-      this.onCommit({
+      this.changes.publish("commit", {
         kinds: [
           "event",
           ...(done.folded.flowRunIds.length > 0 ? ["flow_run"] : []),
@@ -321,7 +306,7 @@ export class Ingest {
   }
 
   private publish(kinds: readonly string[], flowRunIds: readonly string[]): void {
-    this.onCommit({ kinds, flowRunIds, newestUs: null, eventNames: NO_NAMES, lateRange: null });
+    this.changes.publish("commit", { kinds, flowRunIds, newestUs: null, eventNames: NO_NAMES, lateRange: null });
   }
 }
 

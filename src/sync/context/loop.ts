@@ -12,11 +12,6 @@ export interface Loop {
   readonly iterate: (signal: AbortSignal) => Promise<number> | number;
 }
 
-export interface LoopHooks {
-  onFailure(name: string, error: AppError): void;
-  onSuccess(name: string): void;
-}
-
 /** The file that is written is not the one that others read: it was removed or replaced. */
 export class RecordReplacedError extends AppError {
   constructor() {
@@ -28,19 +23,19 @@ export class RecordReplacedError extends AppError {
  * Turns a loop until `signal` aborts. A failed turn is reported and tried again, at most `retryMaxMs` later; only a record
  * that is damaged or was replaced ends the loop, by throwing: it has to be opened anew.
  */
-export async function runLoop(ctx: EngineContext, loop: Loop, hooks: LoopHooks, signal: AbortSignal): Promise<void> {
-  const { clock, random, tuning } = ctx;
+export async function runLoop(ctx: EngineContext, loop: Loop, signal: AbortSignal): Promise<void> {
+  const { changes, clock, random, tuning } = ctx;
   const backoff = new Backoff({ firstMs: tuning.retryFirstMs, maxMs: tuning.retryMaxMs, random });
   while (!signal.aborted) {
     try {
       const waitMs = await loop.iterate(signal);
       backoff.reset();
-      hooks.onSuccess(loop.name);
+      changes.publish("success", { part: loop.name });
       await loop.workReady.wait(clock, waitMs, signal);
     } catch (error) {
       if (signal.aborted) return;
       if (isDamage(error) || error instanceof RecordReplacedError) throw error;
-      hooks.onFailure(loop.name, toAppError(error));
+      changes.publish("failure", { part: loop.name, error: toAppError(error) });
       await clock.sleep(backoff.next(), signal);
     }
   }

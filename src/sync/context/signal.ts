@@ -1,6 +1,9 @@
 import type { Clock } from "../../lib/clock.ts";
 
-/** A bell for one sleeper: `wait` ends early when it is rung, also when it was rung since the last wait. */
+/** How long a loop waits that has nothing to do before its signal notifies it. */
+export const UNTIL_NOTIFIED_MS = 3_600_000;
+
+/** Ends the wait of one loop early. A notification that comes while the loop is working ends its next wait at once. */
 export class Signal {
   private isNotified = false;
   private finish: (() => void) | undefined;
@@ -10,16 +13,16 @@ export class Signal {
     this.finish?.();
   }
 
-  /** Resolves after `ms`, when rung, or when `signal` aborts, whichever is first. Never rejects. */
+  /** Resolves after `ms`, when notified, or when `signal` aborts, whichever is first. Never rejects. */
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
     if (!this.isNotified && !signal.aborted && ms > 0) {
       const timer = new AbortController();
-      const rung = new Promise<void>((resolve) => {
+      const notified = new Promise<void>((resolve) => {
         this.finish = resolve;
       });
       const stop = () => this.finish?.();
       signal.addEventListener("abort", stop, { once: true });
-      await Promise.race([clock.sleep(ms, timer.signal), rung]);
+      await Promise.race([clock.sleep(ms, timer.signal), notified]);
       signal.removeEventListener("abort", stop);
       this.finish = undefined;
       timer.abort();

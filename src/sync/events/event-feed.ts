@@ -2,22 +2,18 @@ import { type AppError, toAppError } from "../../errors.ts";
 import { DAY_US, formatIsoUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EngineContext } from "../context/engine-context.ts";
-import { Signal } from "../context/signal.ts";
-import { dueInMs, INITIAL_STREAM_STATE, nextStreamState, type StreamEvent, type StreamState } from "./stream-state.ts";
+import { Signal, UNTIL_NOTIFIED_MS } from "../context/signal.ts";
+import {
+  dueInMs,
+  INITIAL_STREAM_STATE,
+  nextStreamState,
+  type StreamEffect,
+  type StreamEvent,
+  type StreamState,
+} from "./stream-state.ts";
 
 /** Events of one transaction at most, when many have piled up. */
 const LARGEST_BATCH = 1_000;
-const FOREVER_MS = 3_600_000;
-
-export interface FeedHooks {
-  /** The socket may have missed something. */
-  onPossibleGap(why: "connected" | "lost" | "burst"): void;
-  /** Its state changed. */
-  onStateChange(): void;
-  /** A batch could not be stored; it is kept and tried again. */
-  onFailure(error: AppError): void;
-  onStored(): void;
-}
 
 /**
  * The websocket as a source of early news: keeps it open, stores what it brings within a quarter of a second, and says when
@@ -26,7 +22,6 @@ export interface FeedHooks {
  */
 export class EventFeed {
   private readonly ctx: EngineContext;
-  private readonly hooks: FeedHooks;
   private readonly arrived = new Signal();
   private readonly full = new Signal();
   private pending: PrefectEvent[] = [];
@@ -34,9 +29,8 @@ export class EventFeed {
   private burstMs = Number.NEGATIVE_INFINITY;
   private current: StreamState = INITIAL_STREAM_STATE;
 
-  constructor(ctx: EngineContext, hooks: FeedHooks) {
+  constructor(ctx: EngineContext) {
     this.ctx = ctx;
-    this.hooks = hooks;
     if (!ctx.settings.stream) this.current = { name: "off" };
   }
 
@@ -61,7 +55,7 @@ export class EventFeed {
   async store(signal: AbortSignal): Promise<void> {
     const { clock, tuning } = this.ctx;
     while (!signal.aborted) {
-      if (this.pending.length === 0) await this.arrived.wait(clock, FOREVER_MS, signal);
+      if (this.pending.length === 0) await this.arrived.wait(clock, UNTIL_NOTIFIED_MS, signal);
       if (this.pending.length < tuning.batchEvents) await this.full.wait(clock, tuning.batchMs, signal);
       if (!this.flush() && !signal.aborted) await clock.sleep(tuning.retryFirstMs, signal);
     }
@@ -120,7 +114,7 @@ export class EventFeed {
     const recent = this.arrivals.reduce((sum, one) => sum + one.count, 0);
     if (recent <= tuning.burstEvents || Math.abs(nowMs - this.burstMs) < tuning.burstMs) return;
     this.burstMs = nowMs;
-    this.hooks.onPossibleGap("burst");
+    this.ctx.changes.publish("possibleGap", { reason: "burst" });
   }
 
   /** False when the events are still held because they could not be stored. */
@@ -131,16 +125,16 @@ export class EventFeed {
       this.ctx.ingest.events(batch, "stream", null);
     } catch (error) {
       const failure = toAppError(error);
-      this.hooks.onFailure(failure);
+      this.ctx.changes.publish("failure", { part: "event stream", error: failure });
       // Anything but a disk that heals by itself would fail again for ever.
       if (failure.code === "unavailable") return false;
     }
     this.pending.splice(0, batch.length);
-    this.hooks.onStored();
+    this.ctx.changes.publish("success", { part: "event stream" });
     return true;
   }
 
-  private transition(event: StreamEvent): readonly string[] {
+  private transition(event: StreamEvent): readonly StreamEffect[] {
     const { clock, tuning, random } = this.ctx;
     const context = {
       nowMs: clock.nowMs(),
@@ -151,8 +145,10 @@ export class EventFeed {
     const step = nextStreamState(this.current, event, context);
     const changed = step.state.name !== this.current.name;
     this.current = step.state;
-    if (changed) this.hooks.onStateChange();
-    if (step.effects.includes("catch-up")) this.hooks.onPossibleGap(step.state.name === "open" ? "connected" : "lost");
+    const isOpen = step.state.name === "open";
+    if (changed) this.ctx.changes.publish("stream", { isOpen });
+    if (step.effects.includes("catch-up"))
+      this.ctx.changes.publish("possibleGap", { reason: isOpen ? "connected" : "lost" });
     return step.effects;
   }
 }

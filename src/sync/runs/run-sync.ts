@@ -2,10 +2,10 @@
 import { MINUTE_US } from "../../lib/time.ts";
 import { isTerminal } from "../../model/state.ts";
 import { findRunsToReconcile, readFlowRunRow } from "../../store/runs/flow-runs.ts";
+import type { Commit } from "../context/changes.ts";
 import type { EngineContext } from "../context/engine-context.ts";
-import type { Commit } from "../context/ingest.ts";
 import type { Loop } from "../context/loop.ts";
-import { Signal } from "../context/signal.ts";
+import { Signal, UNTIL_NOTIFIED_MS } from "../context/signal.ts";
 import { EndedRuns, LATE_ROWS_RETRY_MS } from "./ended-runs.ts";
 import { fillFlowRuns } from "./flow-run-fill.ts";
 import { Reconciler } from "./reconcile.ts";
@@ -26,7 +26,6 @@ const UNREAD_US = 10 * MINUTE_US;
 const ENDING_MS = 80_000;
 const LINGERING_MS = 630_000;
 const ENDED_MS = 3_000;
-const FOREVER_MS = 3_600_000;
 
 export class RunSync {
   private readonly ctx: EngineContext;
@@ -80,7 +79,7 @@ export class RunSync {
     await this.ctx.clock.sleep(GATHER_MS, signal);
     if (signal.aborted) return 0;
     if (await this.reconciler.readChangedRuns(signal)) return 0;
-    return findRunsToReconcile(this.ctx.db, 1).length > 0 ? CHANGED_RETRY_MS : FOREVER_MS;
+    return findRunsToReconcile(this.ctx.db, 1).length > 0 ? CHANGED_RETRY_MS : UNTIL_NOTIFIED_MS;
   }
 
   private async roundIteration(signal: AbortSignal): Promise<number> {
@@ -138,6 +137,6 @@ export class RunSync {
     await this.syncEndedRuns(signal);
     const sinceMs = Math.abs(this.ctx.clock.nowMs() - this.endedMs);
     if (sinceMs < ENDING_MS) return ENDED_MS;
-    return sinceMs < LINGERING_MS || this.ended.isRetryPending ? LATE_ROWS_RETRY_MS : FOREVER_MS;
+    return sinceMs < LINGERING_MS || this.ended.isRetryPending ? LATE_ROWS_RETRY_MS : UNTIL_NOTIFIED_MS;
   }
 }

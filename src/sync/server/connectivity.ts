@@ -7,18 +7,21 @@ export interface ConnectivityError {
   readonly hint: string | null;
 }
 
-/** Whether Prefect answers, since when, and what it said last. One per engine; `onTurn` is called when it turns. */
+/**
+ * Whether Prefect answers, since when, and its last error. One per engine. `onChange` is called when Prefect becomes reachable or
+ * unreachable, and when the error changes.
+ */
 export class Connectivity {
   private readonly clock: Clock;
-  private readonly onChange: () => void;
+  private readonly onChange: (isReachable: boolean) => void;
   private state: "unknown" | "reachable" | "lost" = "unknown";
   private changedUs: number;
   private lastAnswerUs = 0;
   private problem: ConnectivityError | null = null;
 
-  constructor(clock: Clock, onTurn: () => void) {
+  constructor(clock: Clock, onChange: (isReachable: boolean) => void) {
     this.clock = clock;
-    this.onChange = onTurn;
+    this.onChange = onChange;
     this.changedUs = clock.nowUs();
   }
 
@@ -59,7 +62,7 @@ export class Connectivity {
     if (this.state !== next) {
       this.state = next;
       this.changedUs = this.clock.nowUs();
-      this.onChange();
-    } else if (changed) this.onChange();
+      this.onChange(this.isReachable);
+    } else if (changed) this.onChange(this.isReachable);
   }
 }

@@ -5,6 +5,7 @@ import { createRedactor } from "../../../src/model/secrets/redact.ts";
 import { findObjectChanges, findObjects } from "../../../src/store/objects/objects.ts";
 import { dropBefore } from "../../../src/store/retention/retention.ts";
 import { putFact } from "../../../src/store/sync-state.ts";
+import { ChangeSource } from "../../../src/sync/context/changes.ts";
 import { Ingest } from "../../../src/sync/context/ingest.ts";
 import { readEventsTool } from "../../../src/tools/events/read-events.ts";
 import { getDeploymentsTool } from "../../../src/tools/objects/get-deployments.ts";
@@ -33,7 +34,7 @@ function keepAll(h: ToolHarness, skewUs = 0): void {
     clock: h.query.clock,
     redact: createRedactor({ credentials: [] }),
     toServerUs: (us) => us + skewUs,
-    onCommit: () => undefined,
+    changes: new ChangeSource(),
   });
   for (const batch of h.saved.splice(0)) ingest.saveLive(batch, batch.readUs + skewUs - 1.5 * SECOND_US);
 }
