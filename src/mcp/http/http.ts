@@ -213,7 +213,8 @@ class McpHttpServer implements HttpServer {
       return this.refused("auth", this.unauthenticated(error, request.headers.has("authorization")));
     }
     if (pathname === "/metrics") {
-      return new Response(this.metrics.text(), { headers: { "content-type": "text/plain; version=0.0.4" } });
+      const { contentType } = this.metrics;
+      return new Response(await this.metrics.text(), { headers: { "content-type": contentType } });
     }
     const id = this.auth.isRequired ? caller.id : `ip:${server.requestIP(request)?.address ?? "unknown"}`;
     return this.serve({ request, server, caller: { ...caller, id } });

@@ -1,94 +1,72 @@
-/** Counters in the text form of Prometheus. Labels hold hashes and fixed words, never a credential, a name or an address. */
-type Labels = Readonly<Record<string, string>>;
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
-const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const PREFIX = "prefect_mcp_";
+/** Upper bounds of the histogram's buckets, seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-interface Histogram {
-  readonly counts: number[];
-  sum: number;
-  total: number;
-}
+const COUNTERS = {
+  requests_total: { help: "Answered requests.", labels: ["tenant", "method", "status"] },
+  refusals_total: { help: "Requests refused before a tenant answered them.", labels: ["reason", "status"] },
+  streams_cut_total: { help: "Streams ended because their reader was too slow.", labels: ["tenant"] },
+  credential_checks_total: {
+    help: "Questions to Prefect whether it accepts a caller's credentials.",
+    labels: ["tenant"],
+  },
+  credential_failures_total: { help: "Checks of credentials that failed, by error code.", labels: ["code"] },
+} as const;
 
+type CounterName = keyof typeof COUNTERS;
+type LabelsOf<Name extends CounterName> = Readonly<Record<(typeof COUNTERS)[Name]["labels"][number], string>>;
+
+/**
+ * Prometheus metrics of one HTTP server, in a registry of its own. Label values are hashes and fixed words, never a credential, a
+ * name or an address.
+ */
 export class Metrics {
-  private readonly counters = new Map<string, Map<string, number>>();
-  private readonly histograms = new Map<string, Map<string, Histogram>>();
-  private readonly gauges = new Map<string, { help: string; read: () => number }>();
+  readonly contentType: string;
+  private readonly registry = new Registry();
+  private readonly counters = new Map<string, Counter>();
+  private readonly requestSeconds: Histogram<"tenant">;
 
-  count(name: string, labels: Labels = {}, by = 1): void {
-    const series = ofName(this.counters, name);
-    const key = labelText(labels);
-    series.set(key, (series.get(key) ?? 0) + by);
+  constructor() {
+    const registers = [this.registry];
+    this.contentType = this.registry.contentType;
+    for (const [name, { help, labels }] of Object.entries(COUNTERS)) {
+      this.counters.set(name, new Counter({ name: PREFIX + name, help, labelNames: labels, registers }));
+    }
+    this.requestSeconds = new Histogram({
+      name: `${PREFIX}request_seconds`,
+      help: "Time from the admission of a request to the end of its answer.",
+      labelNames: ["tenant"],
+      buckets: BUCKETS,
+      registers,
+    });
   }
 
-  /** Seconds. */
-  observe(name: string, labels: Labels, seconds: number): void {
-    const series = ofName(this.histograms, name);
-    const key = labelText(labels);
-    const histogram = series.get(key) ?? { counts: BUCKETS.map(() => 0), sum: 0, total: 0 };
-    series.set(key, histogram);
-    histogram.sum += seconds;
-    histogram.total += 1;
-    const at = BUCKETS.findIndex((limit) => seconds <= limit);
-    if (at >= 0) histogram.counts[at] = (histogram.counts[at] ?? 0) + 1;
+  count<Name extends CounterName>(name: Name, labels: LabelsOf<Name>): void {
+    this.counters.get(name)?.inc(labels);
+  }
+
+  observeRequest(tenant: string, seconds: number): void {
+    this.requestSeconds.observe({ tenant }, seconds);
   }
 
   gauge(name: string, help: string, read: () => number): void {
-    this.gauges.set(name, { help, read });
+    const collect = () => gauge.set(read());
+    const gauge: Gauge = new Gauge({ name: PREFIX + name, help, registers: [this.registry], collect });
   }
 
-  /** A tenant that is gone leaves no series behind: there may be any number of them over time. */
-  forget(label: string, value: string): void {
-    const mark = `${label}="${value}"`;
-    for (const series of [...this.counters.values(), ...this.histograms.values()]) {
-      for (const key of series.keys()) if (key.includes(mark)) series.delete(key);
+  /** Removes the series of a closed tenant: over time there may be any number of tenants. */
+  async forgetTenant(tenant: string): Promise<void> {
+    this.requestSeconds.remove({ tenant });
+    for (const counter of this.counters.values()) {
+      const { values } = await counter.get();
+      for (const { labels } of values) if (labels.tenant === tenant) counter.remove(labels);
     }
   }
 
-  text(): string {
-    const lines: string[] = [];
-    for (const [name, { help, read }] of this.gauges) {
-      lines.push(`# HELP ${PREFIX}${name} ${help}`, `# TYPE ${PREFIX}${name} gauge`, `${PREFIX}${name} ${read()}`);
-    }
-    for (const [name, series] of this.counters) {
-      lines.push(`# TYPE ${PREFIX}${name} counter`);
-      for (const [labels, value] of series) lines.push(`${PREFIX}${name}${braced(labels)} ${value}`);
-    }
-    for (const [name, series] of this.histograms) {
-      lines.push(`# TYPE ${PREFIX}${name} histogram`);
-      for (const [labels, histogram] of series) lines.push(...histogramLines(PREFIX + name, labels, histogram));
-    }
-    return `${lines.join("\n")}\n`;
+  /** In the text format that Prometheus reads. */
+  text(): Promise<string> {
+    return this.registry.metrics();
   }
-}
-
-function histogramLines(name: string, labels: string, { counts, sum, total }: Histogram): string[] {
-  let below = 0;
-  const join = labels === "" ? "" : `${labels},`;
-  const buckets = BUCKETS.map((limit, index) => {
-    below += counts[index] ?? 0;
-    return `${name}_bucket{${join}le="${limit}"} ${below}`;
-  });
-  return [
-    ...buckets,
-    `${name}_bucket{${join}le="+Inf"} ${total}`,
-    `${name}_sum${braced(labels)} ${Number(sum.toFixed(6))}`,
-    `${name}_count${braced(labels)} ${total}`,
-  ];
-}
-
-function ofName<T>(all: Map<string, Map<string, T>>, name: string): Map<string, T> {
-  const series = all.get(name) ?? new Map<string, T>();
-  all.set(name, series);
-  return series;
-}
-
-function labelText(labels: Labels): string {
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, "_")}"`)
-    .join(",");
-}
-
-function braced(labels: string): string {
-  return labels === "" ? "" : `{${labels}}`;
 }

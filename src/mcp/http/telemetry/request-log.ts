@@ -31,7 +31,7 @@ export function recordRequest(answered: AnsweredRequest, { clock, logger, metric
   const startMs = startUs / 1000;
   const ms = (clock.nowUs() - startUs) / 1000;
   metrics.count("requests_total", { tenant, method, status: String(status) });
-  metrics.observe("request_seconds", { tenant }, ms / 1000);
+  metrics.observeRequest(tenant, ms / 1000);
   logger.debug("request", { tenant, caller: callerId, method, status, ms });
   spans?.add({
     name: method,

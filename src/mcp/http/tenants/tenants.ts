@@ -199,8 +199,9 @@ export class Tenants {
       this.hosts.delete(key);
       this.targets.delete(key);
     }
-    this.options.metrics.forget("tenant", host.label);
     await host.close();
+    // After the end of its streams, which are counted when they end.
+    await this.options.metrics.forgetTenant(host.label);
   }
 
   /** Throws unless the credentials are proven. An unproven tenant is removed, so that strangers cannot displace proven ones. */
