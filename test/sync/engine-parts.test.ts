@@ -1,7 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
 import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
-import { retentionOf } from "../../src/model/events/event-retention.ts";
 import { countEventsBetween } from "../../src/store/events/events.ts";
 import { findFact, findStateJson } from "../../src/store/sync-state.ts";
 import { retentionFloorUs } from "../../src/sync/context/retention-floor.ts";
@@ -69,18 +68,6 @@ describe("what the server says of itself", () => {
     };
     expect(await refreshServerFacts(ctx, neverAborted)).toBe(false);
     expect(ctx.server.retentionUs).toBe(3 * DAY_US);
-  });
-
-  test("comes as ISO durations or seconds, and with shorter lives of some events", () => {
-    const overrides = (value: unknown) => ({
-      server: {
-        events: { retention_period: 604_800 },
-        services: { db_vacuum: { event_retention_overrides: { "prefect.flow-run.heartbeat": value } } },
-      },
-    });
-    expect(retentionOf(overrides("P7D") as never)).toEqual({ us: 7 * DAY_US, hasShorter: false });
-    expect(retentionOf(overrides("PT6H") as never)).toEqual({ us: 7 * DAY_US, hasShorter: true });
-    expect(retentionOf({})).toEqual({ us: 7 * DAY_US, hasShorter: false });
   });
 });
 

@@ -1,10 +1,16 @@
 /** How far back Prefect can be asked for events: what it has deleted by age nobody can read any more. */
 import { AppError } from "../../errors.ts";
-import { DAY_US, MINUTE_US } from "../../lib/time.ts";
-import { DEFAULT_RETENTION_US, retentionOf } from "../../model/events/event-retention.ts";
+import { DAY_US } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn } from "../../model/freshness.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
+import {
+  DEFAULT_RETENTION_US,
+  LEAST_RETENTION_US,
+  RETENTION_MARGIN_US,
+  readEventRetention,
+  retentionHorizonUs,
+} from "../../prefect/event-retention.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "./context.ts";
 import { clockSkewUs, type LiveValue } from "./freshness.ts";
@@ -19,17 +25,14 @@ export interface EventReach {
   readonly lost: LiveGaps;
 }
 
-/** The vacuum comes once an hour, and a window is read a little later than it was asked for. */
-const SLACK_US = MINUTE_US;
-/** Whatever its settings, a server is trusted to keep events for so long, so that ordinary questions ask nothing more. */
-const TRUSTED_US = DAY_US;
 /** Time for the settings, at most. */
 const ASK_MS = 2_000;
 
 /** Which of these ranges Prefect still holds as of `nowUs` (server's clock), of which perhaps a part, and which it has deleted. */
 export async function reachOf(ctx: QueryContext, ranges: readonly TimeRange[], nowUs: number): Promise<EventReach> {
-  const behind = (us: number) => ranges.filter((range) => range.fromUs < nowUs - us - SLACK_US);
-  if (heldRetentionUs(ctx) === undefined && behind(TRUSTED_US).length === 0) return { readable: ranges, lost: {} };
+  const behind = (us: number) => ranges.filter((range) => range.fromUs < nowUs - us - RETENTION_MARGIN_US);
+  if (heldRetentionUs(ctx) === undefined && behind(LEAST_RETENTION_US).length === 0)
+    return { readable: ranges, lost: {} };
   const saidUs = await eventRetentionUs(ctx);
   const retentionUs = saidUs ?? DEFAULT_RETENTION_US;
   const floorUs = nowUs - retentionUs;
@@ -47,7 +50,7 @@ export async function reachOf(ctx: QueryContext, ranges: readonly TimeRange[], n
 /** Oldest moment (server's clock) of which an answer of Prefect may be claimed to hold everything. */
 export function claimableFromUs(ctx: QueryContext, live: LiveReader): number {
   const retentionUs = heldRetentionUs(ctx) ?? told.get(live.api) ?? DEFAULT_RETENTION_US;
-  return live.startedUs + clockSkewUs(ctx.record()) - retentionUs + Math.min(SLACK_US, retentionUs / 10);
+  return retentionHorizonUs(live.startedUs + clockSkewUs(ctx.record()), retentionUs);
 }
 
 /** How long events are kept: as recorded, else as Prefect says when it is asked, once. Null when it does not say. */
@@ -56,12 +59,12 @@ export async function eventRetentionUs(ctx: QueryContext): Promise<number | null
   if (held !== undefined) return held;
   const live = openLive(ctx);
   const known = told.get(live.api);
-  if (known !== undefined || live.api.isCloud) return known ?? null;
+  if (known !== undefined) return known;
   const deadlineMs = Math.max(1, Math.min(ASK_MS, live.remainingMs()));
   try {
-    const { us } = retentionOf(await live.api.readServerSettings({ ...live.options(), deadlineMs, retries: 0 }));
-    told.set(live.api, us);
-    return us;
+    const retention = await readEventRetention(live.api, { ...live.options(), deadlineMs, retries: 0 });
+    told.set(live.api, retention?.us ?? null);
+    return retention?.us ?? null;
   } catch (error) {
     // What is wrong shows in the reading itself. A refusal is an answer too.
     if (error instanceof AppError && !error.retryable) told.set(live.api, null);

@@ -1,7 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
-import { MINUTE_US } from "../../lib/time.ts";
 import type { SyncSettings } from "../../model/sync-settings.ts";
+import { retentionHorizonUs } from "../../prefect/event-retention.ts";
 import type { RecordDb } from "../../store/database.ts";
 import type { Connectivity } from "../server/connectivity.ts";
 import type { Requests } from "../server/requests.ts";
@@ -35,16 +35,7 @@ export interface ServerFacts {
   hasShorterRetention: boolean;
 }
 
-/** More than a reading takes until its claim asks again, and more than the server's clock can be misjudged by. */
-const HORIZON_MARGIN_US = MINUTE_US;
-
-/**
- * Oldest `occurred` (server's clock) of which the server certainly still holds everything: its vacuum deletes only what is
- * older than the retention at that moment, and time passes while we read. Minus infinity when its retention is unknown.
- * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/db_vacuum.py
- */
+/** The retention horizon as of now. */
 export function horizonUs(ctx: Pick<EngineContext, "server" | "serverClock">): number {
-  const { retentionUs } = ctx.server;
-  if (retentionUs === null) return Number.NEGATIVE_INFINITY;
-  return ctx.serverClock.estimateUs() - retentionUs + Math.min(HORIZON_MARGIN_US, retentionUs / 10);
+  return retentionHorizonUs(ctx.serverClock.estimateUs(), ctx.server.retentionUs);
 }

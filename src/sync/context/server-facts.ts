@@ -1,6 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { DAY_US } from "../../lib/time.ts";
-import { DEFAULT_RETENTION_US, retentionOf } from "../../model/events/event-retention.ts";
+import { DEFAULT_RETENTION_US, LEAST_RETENTION_US, readEventRetention } from "../../prefect/event-retention.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { EngineContext, ServerFacts } from "./engine-context.ts";
 
@@ -8,9 +7,6 @@ import type { EngineContext, ServerFacts } from "./engine-context.ts";
 export function assumedFacts(isCloud: boolean): ServerFacts {
   return { version: null, retentionUs: isCloud ? null : DEFAULT_RETENTION_US, hasShorterRetention: false };
 }
-
-/** Events of this time are taken for kept while the server's retention cannot be learnt. */
-const UNKNOWN_RETENTION_US = DAY_US;
 
 /**
  * Asks for version and retention, and notes them in the record. A server that does not tell (Cloud, older versions, no right
@@ -23,22 +19,21 @@ export async function refreshServerFacts(ctx: EngineContext, signal: AbortSignal
   if (known?.retentionUs != null) server.retentionUs = known.retentionUs;
   const version = await orNull(requests.call("catch-up", signal, (api, call) => api.readVersion(call)));
   let isTold = true;
-  const settings = await orNull(requests.call("verify", signal, (api, call) => api.readServerSettings(call), 0)).catch(
-    (error: unknown) => {
-      if (!(error instanceof AppError) || error.status === undefined || error.status === 401) throw error;
-      isTold = false;
-      return null;
-    },
-  );
+  const retention = await orNull(
+    requests.call("verify", signal, (api, call) => readEventRetention(api, call), 0),
+  ).catch((error: unknown) => {
+    if (!(error instanceof AppError) || error.status === undefined || error.status === 401) throw error;
+    isTold = false;
+    return null;
+  });
   if (version !== null) server.version = version;
-  if (settings !== null && !requests.api.isCloud) {
-    const retention = retentionOf(settings);
+  if (retention !== null) {
     server.retentionUs = retention.us;
     server.hasShorterRetention = retention.hasShorter;
   }
   if (!isTold && known?.retentionUs == null && server.retentionUs !== null) {
     // What is kept for less than the assumption must not be claimed.
-    server.retentionUs = Math.min(server.retentionUs, UNKNOWN_RETENTION_US);
+    server.retentionUs = Math.min(server.retentionUs, LEAST_RETENTION_US);
   }
   ctx.ingest.putFact("instance", {
     url: requests.api.url,

@@ -1,0 +1,40 @@
+import { describe, expect, test } from "bun:test";
+import { DAY_US, HOUR_US, MINUTE_US } from "../../src/lib/time.ts";
+import { readEventRetention, retentionHorizonUs, retentionOf } from "../../src/prefect/event-retention.ts";
+import { T0_US } from "../support/builders.ts";
+import { connect } from "../support/fake-prefect/client.ts";
+import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
+
+describe("the retention of events", () => {
+  test("comes as ISO durations or seconds, and with shorter lives of some events", () => {
+    const overrides = (value: unknown) => ({
+      server: {
+        events: { retention_period: 604_800 },
+        services: { db_vacuum: { event_retention_overrides: { "prefect.flow-run.heartbeat": value } } },
+      },
+    });
+    expect(retentionOf(overrides("P7D") as never)).toEqual({ us: 7 * DAY_US, hasShorter: false });
+    expect(retentionOf(overrides("PT6H") as never)).toEqual({ us: 7 * DAY_US, hasShorter: true });
+    expect(retentionOf({})).toEqual({ us: 7 * DAY_US, hasShorter: false });
+  });
+
+  test("is not asked of Prefect Cloud", async () => {
+    await using fake = await startFakePrefect();
+    const cloud = connect(fake, { isCloud: true });
+    expect(await readEventRetention(cloud)).toBeNull();
+    expect(cloud.requests).toBe(0);
+    expect(await readEventRetention(connect(fake))).toEqual({ us: 7 * DAY_US, hasShorter: false });
+  });
+});
+
+describe("the retention horizon", () => {
+  test("lies a minute after the moment before which events may be deleted, a tenth of a short retention", () => {
+    expect(retentionHorizonUs(T0_US, 7 * DAY_US)).toBe(T0_US - 7 * DAY_US + MINUTE_US);
+    expect(retentionHorizonUs(T0_US, 5 * MINUTE_US)).toBe(T0_US - 4.5 * MINUTE_US);
+    expect(retentionHorizonUs(T0_US, HOUR_US / 6)).toBe(T0_US - 9 * MINUTE_US);
+  });
+
+  test("is minus infinity where nothing is known", () => {
+    expect(retentionHorizonUs(T0_US, null)).toBe(Number.NEGATIVE_INFINITY);
+  });
+});
