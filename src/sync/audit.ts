@@ -2,7 +2,6 @@
  * The certificate: Prefect and record compared hour by hour. What differs is fetched again; what then still differs is
  * explained or counted as unexplained.
  */
-
 import { AppError } from "../errors.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../lib/time.ts";
 import { occurredWithin } from "../model/events/event-filter.ts";

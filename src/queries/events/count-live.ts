@@ -1,5 +1,4 @@
 /** Counts from Prefect: its own count-by routes, and totals or the events themselves where these cannot be trusted. */
-
 import { AppError } from "../../errors.ts";
 import { DAY_US, HOUR_US, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";

@@ -2,7 +2,6 @@
  * Who holds the slots of concurrency limits. Prefect's names tell the kind: `deployment:{id}`, `tag:{tag}`, anything else
  * is a global limit. Only tag limits have a route that names their holders (checked on Prefect 3.8.8).
  */
-
 import { DAY_US } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../model/events/event.ts";

@@ -1,5 +1,4 @@
 /** Every limit of the workspace with its real occupancy and who holds the slots: pools, queues, deployments, tags, global. */
-
 import { toAppError } from "../../errors.ts";
 import { SECOND_US } from "../../lib/time.ts";
 import type { ConcurrencyLimit, WorkPool, WorkQueue } from "../../model/objects.ts";

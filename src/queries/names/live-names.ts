@@ -1,5 +1,4 @@
 /** Asks Prefect for what a name or id may mean. */
-
 import { AppError } from "../../errors.ts";
 import { parseIsoUs } from "../../lib/time.ts";
 import type { NamedKind } from "../../model/kinds.ts";

@@ -1,5 +1,4 @@
 /** Names beside ids: from the record's lists, from what events called them, and from Prefect for the rest. */
-
 import { resourceId } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";

@@ -1,5 +1,4 @@
 /** Flow runs by Prefect's filters: from the record where the ledger covers the question, from Prefect otherwise. */
-
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { FlowRun, JsonObject } from "../../model/objects.ts";

@@ -1,5 +1,4 @@
 /** All log lines of runs straight from Prefect: pages of 200, several at once, up to 20,000 lines. */
-
 import type { Log } from "../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { LiveReader } from "../source/live.ts";

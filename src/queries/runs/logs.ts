@@ -1,10 +1,10 @@
 /** Log lines of one flow run, with its subflows on request. */
-
 import { AppError } from "../../errors.ts";
-import { MINUTE_US, SECOND_US } from "../../lib/time.ts";
+import { SECOND_US } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import type { FlowRun, Log, TaskRun } from "../../model/objects.ts";
+import { LAST_LOG_DELAY_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import { coveredRanges } from "../../store/coverage.ts";
@@ -23,8 +23,6 @@ import { numberLines } from "./log-lines.ts";
 
 /** Lines arrive up to a few seconds after they are written; a reading this long after the end has them all. */
 const SETTLED_US = 10 * SECOND_US;
-/** Hooks, workers and processes that outlive the run go on writing: only a reading this long after the end is taken as final. */
-const FINAL_US = 10 * MINUTE_US;
 /** Subflows of subflows of … */
 const MAX_DEPTH = 10;
 
@@ -116,7 +114,7 @@ function settledReading(db: RecordDb, id: string): { readUs: number; isFinal: bo
   // The ledger of logs goes as far as the server's clock, on which the end stands, had certainly got.
   const last = coveredRanges(db, "log", id).at(-1);
   if (last === undefined || last.toUs < endUs + SETTLED_US) return null;
-  return { readUs: last.verifiedUs, isFinal: last.toUs >= endUs + FINAL_US };
+  return { readUs: last.verifiedUs, isFinal: last.toUs >= endUs + LAST_LOG_DELAY_US };
 }
 
 function fromRecord(db: RecordDb, flowRunId: string, ids: readonly string[]): RunLogs {

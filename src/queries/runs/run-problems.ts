@@ -1,5 +1,4 @@
 /** What is wrong in a window of time, in one line each: which flows fail, what is late and where. */
-
 import { formatIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";

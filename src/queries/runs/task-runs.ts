@@ -2,7 +2,6 @@
  * Task runs by Prefect's filters. Their events tell them whole, so the ledger of events decides what the record covers; those of
  * an ended flow run were read together over REST.
  */
-
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import { type TaskRunFacts, taskRunFacts } from "../../model/runs/run-facts.ts";

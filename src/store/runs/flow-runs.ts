@@ -6,6 +6,7 @@ import { formatIsoUs } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { foldChanges, readRunContext, type StateChange, type StateStamp, sortChanges } from "../../model/runs/fold.ts";
 import type { FlowRunFacts } from "../../model/runs/run-facts.ts";
+import { FLOW_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import type { RecordDb, SQLQueryBindings } from "../database.ts";
 import {
   assignments,
@@ -89,8 +90,6 @@ export interface UpsertRunsOptions {
   readonly serverReadUs?: number;
 }
 
-const ROLLED_BACK_US = 120_000_000;
-
 /**
  * Stores flow runs as REST told them; `readUs` is the start of that request, our clock. Call inside a transaction.
  * An older reading than the stored one is ignored, and state columns keep a newer folded state (the row stays dirty).
@@ -116,7 +115,7 @@ export function upsertFlowRuns(
       continue;
     }
     const heldUs = held.state_us ?? Number.NEGATIVE_INFINITY;
-    const isRolledBack = options.serverReadUs !== undefined && options.serverReadUs - heldUs > ROLLED_BACK_US;
+    const isRolledBack = options.serverReadUs !== undefined && options.serverReadUs - heldUs > FLOW_RUN_ROW_DELAY_US;
     const isNewer = heldUs > (told.atUs ?? Number.NEGATIVE_INFINITY) && !isRolledBack;
     // What REST says once and for all is taken from it even where the state is not.
     const state = isNewer ? { ...stateOfColumns(held), expectedUs: told.expectedUs } : told;

@@ -2,12 +2,13 @@
  * Task runs: one row each. Their events carry the columns already computed (`payload.task_run`), so folding copies; REST is
  * written from the same events and lags them. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
  */
-import { MINUTE_US, parseIsoUs } from "../../lib/time.ts";
+import { parseIsoUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import type { FoldedState } from "../../model/runs/fold.ts";
 import { foldChanges, isLaterState, readRunContext, type StateChange } from "../../model/runs/fold.ts";
 import type { TaskRunFacts } from "../../model/runs/run-facts.ts";
+import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { RecordDb, SQLQueryBindings } from "../database.ts";
 import { heldStamp } from "./flow-runs.ts";
@@ -44,13 +45,6 @@ export interface TaskRunRow extends StateColumns {
   readonly read_us: number | null;
   readonly deleted_us: number | null;
 }
-
-/**
- * A service of the server writes task-run rows from their events: 5 s later as a rule, minutes when the machine is busy, and
- * never when it gave up. What is missing for longer than this does not come any more.
- * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
- */
-export const LATEST_TASK_ROW_US = 10 * MINUTE_US;
 
 const REST_COLUMNS = ["name", "flow_run_id", "child_flow_run_id", "tags", "created_us", "doc", "read_us"];
 const EVENT_COLUMNS = ["name", "flow_run_id", "child_flow_run_id", "tags", "t"];
@@ -114,7 +108,7 @@ function isOverruled(db: RecordDb, held: StateColumns, told: FoldedState, server
   const row = db
     .prepare<{ us: number }, [Uint8Array | null]>("SELECT t - shift + recv AS us FROM event WHERE id = ?")
     .get(held.state_id as Uint8Array | null);
-  return row !== null && serverReadUs - row.us >= LATEST_TASK_ROW_US;
+  return row !== null && serverReadUs - row.us >= TASK_RUN_ROW_DELAY_US;
 }
 
 /** Which of these flow runs have a task run that is newer by its events than REST told: in the `rows` just stored, or not at all. */

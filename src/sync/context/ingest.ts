@@ -8,6 +8,7 @@ import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
 import type { LiveBatch } from "../../model/events/live-batch.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../model/objects.ts";
+import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import type { Redact } from "../../model/secrets/redact.ts";
 import { addCoverage, type CoverageSource } from "../../store/coverage.ts";
 import { inTransaction, type RecordDb } from "../../store/database.ts";
@@ -17,12 +18,7 @@ import { upsertLogs } from "../../store/logs/logs.ts";
 import { upsertObjects } from "../../store/objects/objects.ts";
 import { markFlowRunsDeleted, readFlowRunRow, upsertFlowRuns } from "../../store/runs/flow-runs.ts";
 import { foldRunEvents } from "../../store/runs/fold-events.ts";
-import {
-  findFlowRunsAheadOfRows,
-  LATEST_TASK_ROW_US,
-  markTaskRunsDeleted,
-  upsertTaskRuns,
-} from "../../store/runs/task-runs.ts";
+import { findFlowRunsAheadOfRows, markTaskRunsDeleted, upsertTaskRuns } from "../../store/runs/task-runs.ts";
 import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../../store/sync-state.ts";
 import type { ChangeSource } from "./changes.ts";
 import { MARKER_EVENT_KEY, type MarkerEvent } from "./marker-event.ts";
@@ -296,7 +292,7 @@ export class Ingest {
   private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], reachedUs: number): readonly string[] {
     const ahead = findFlowRunsAheadOfRows(this.db, ids, rows);
     if (ahead.size === 0) return ids;
-    const isLate = (id: string) => reachedUs - (readFlowRunRow(this.db, id)?.state_us ?? 0) < LATEST_TASK_ROW_US;
+    const isLate = (id: string) => reachedUs - (readFlowRunRow(this.db, id)?.state_us ?? 0) < TASK_RUN_ROW_DELAY_US;
     return ids.filter((id) => !ahead.has(id.toLowerCase()) || !isLate(id));
   }
 

@@ -1,7 +1,7 @@
 /** Task runs and logs of flow runs that are over, read completely, once they can be expected to be there. */
-
-import { formatIsoUs, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import { formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { Log } from "../../model/objects.ts";
+import { LAST_LOG_DELAY_US } from "../../model/runs/server-delays.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
 import { walkRows } from "../../prefect/paging/row-walk.ts";
 import { findEndedRunsWithout, newestRunEnd } from "../../store/runs/ended-runs.ts";
@@ -18,7 +18,7 @@ const FIRST_US = 5 * SECOND_US;
  * Lines of a process that was shut down slowly come later, those of hooks and workers much later. Logs are read after each of
  * these times, the last first: then nothing is expected any more.
  */
-const LOG_READINGS_US = [10 * MINUTE_US, 60 * SECOND_US, FIRST_US];
+const LOG_READINGS_US = [LAST_LOG_DELAY_US, 60 * SECOND_US, FIRST_US];
 /** What is known of the server's clock is a little behind it. */
 const SLACK_US = 3 * SECOND_US;
 /** Rows of task runs that lag their events are asked for again this much later. */

@@ -1,6 +1,7 @@
 /** Run rows told by REST: what events cannot tell, and what the server deleted without a word. */
 import { MINUTE_US } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
+import { FLOW_RUN_ROW_DELAY_US, TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import {
   findEndedRuns,
   findPlannedRuns,
@@ -9,23 +10,12 @@ import {
   readFlowRunRow,
 } from "../../store/runs/flow-runs.ts";
 import { timeUs } from "../../store/runs/run-columns.ts";
-import {
-  findMissingParentTaskRuns,
-  findUnfinishedTaskRuns,
-  LATEST_TASK_ROW_US,
-  readTaskRunRow,
-} from "../../store/runs/task-runs.ts";
+import { findMissingParentTaskRuns, findUnfinishedTaskRuns, readTaskRunRow } from "../../store/runs/task-runs.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
 import { ResetDetector } from "../verification/reset-detection.ts";
 
-/**
- * Events are published before the row is committed, for which the server waits up to a minute on SQLite (`busy_timeout`).
- * What is missing for longer does not come any more.
- * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/database/configurations.py
- */
-const LATEST_FLOW_ROW_US = 2 * MINUTE_US;
 /** Pages of upcoming runs that are read. */
 const PLAN_PAGES = 5;
 /** Task runs that changed last before this are looked at again. */
@@ -118,7 +108,7 @@ export class Reconciler {
     const missing = unfinished.filter((id) => {
       if (!asked.has(id)) return false;
       const row = readTaskRunRow(db, id);
-      return this.isAbsent(id, found, row, mark, LATEST_TASK_ROW_US);
+      return this.isAbsent(id, found, row, mark, TASK_RUN_ROW_DELAY_US);
     });
     this.ctx.ingest.taskRuns(rows, mark.atUs, { missing });
   }
@@ -141,7 +131,7 @@ export class Reconciler {
     const found = new Set(rows.map((row) => row.id));
     const missing = ids.filter((id) => {
       const row = readFlowRunRow(this.ctx.db, id);
-      return this.isAbsent(id, found, row, mark, LATEST_FLOW_ROW_US);
+      return this.isAbsent(id, found, row, mark, FLOW_RUN_ROW_DELAY_US);
     });
     return { rows, missing, atUs: mark.atUs };
   }

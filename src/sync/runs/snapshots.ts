@@ -1,5 +1,4 @@
 /** The lists that are small enough to be read whole: flows, deployments, pools, queues, workers, limits, automations. */
-
 import { AppError } from "../../errors.ts";
 import { SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";

@@ -2,6 +2,7 @@
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { FlowRun, JsonObject, TaskRun } from "../../model/objects.ts";
 import { type RunFacts, runFacts } from "../../model/runs/run-facts.ts";
+import { LATE_AFTER_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
 import { cutText } from "../../queries/events/event-brief.ts";
 import type { FlowRunItem } from "../../queries/runs/flow-runs.ts";
@@ -57,13 +58,10 @@ function durationUs(startUs: number, { stateType, endUs }: RunFacts, whole: () =
   return sinceUs === undefined ? null : sinceUs - startUs;
 }
 
-/** A plan counts as late 15 s after its time, as Prefect's own setting says. */
-const LATE_US = 15_000_000;
-
 function lateness(run: RunFacts, nowUs: number): number | null {
   const dueUs = run.nextUs ?? run.expectedUs;
   if (run.stateType !== "SCHEDULED" || run.startUs !== null || dueUs === null) return null;
-  return run.stateName === "Late" || nowUs - dueUs > LATE_US ? nowUs - dueUs : null;
+  return run.stateName === "Late" || nowUs - dueUs > LATE_AFTER_US ? nowUs - dueUs : null;
 }
 
 /** The same run for the table: the type of a state is told only where its name does not tell it. */

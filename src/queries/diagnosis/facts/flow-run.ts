@@ -1,6 +1,6 @@
 /** One run in depth: the run, its tasks, log, events, children, history and everything that decides whether it starts. */
 import { AppError } from "../../../errors.ts";
-import { formatIsoUs, parseIsoUs, SECOND_US } from "../../../lib/time.ts";
+import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
 import type { Freshness } from "../../../model/freshness.ts";
 import type { Deployment, FlowRun } from "../../../model/objects.ts";
 import { FAILED_TYPES, isFailed, isTerminal, TERMINAL_TYPES } from "../../../model/state.ts";
@@ -148,6 +148,3 @@ async function readParent(ctx: QueryContext, taskRunId: string, gathering: Gathe
     return parentId ? await readRun(ctx, parentId, gathering) : null;
   });
 }
-
-/** A run counts as due this long after its time: Prefect marks it Late after 15 s. */
-export const DUE_AFTER_US = 15 * SECOND_US;

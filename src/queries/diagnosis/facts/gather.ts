@@ -2,6 +2,7 @@
 import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { Deployment, FlowRun, JsonObject, TaskRun } from "../../../model/objects.ts";
+import { LATE_AFTER_US } from "../../../model/runs/server-delays.ts";
 import { isFailed, isTerminal } from "../../../model/state.ts";
 import type { FilterSet } from "../../../store/filters/bodies.ts";
 import { listEvents } from "../../events/events.ts";
@@ -16,7 +17,7 @@ import { coveredSince } from "./covered-since.ts";
 import { readDeletedDeployment } from "./deleted-deployment.ts";
 import { NO_ENDED_RUNS, readEnded, toNamed } from "./ended-runs.ts";
 import { groupFailures } from "./failures.ts";
-import { DUE_AFTER_US, gatherRun, readDeployment } from "./flow-run.ts";
+import { gatherRun, readDeployment } from "./flow-run.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 import { gatherLimits, gatherPools } from "./pools.ts";
 import { readRunning } from "./running-runs.ts";
@@ -230,7 +231,7 @@ export function isWaiting(run: FlowRun, nowUs: number): boolean {
   if (run.state_type !== "SCHEDULED" || run.state_name === "AwaitingRetry") return false;
   if (run.state_name === "Late" || run.state_name === "AwaitingConcurrencySlot") return true;
   const dueUs = parseIsoUs(run.next_scheduled_start_time ?? run.expected_start_time ?? "");
-  return dueUs !== undefined && nowUs - dueUs > DUE_AFTER_US;
+  return dueUs !== undefined && nowUs - dueUs > LATE_AFTER_US;
 }
 
 /** Looked at when no window is asked for. */

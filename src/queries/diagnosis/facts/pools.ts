@@ -1,5 +1,4 @@
 /** Work pools and limits as they stand now: the record's rows, put right by at most three live questions. */
-
 import type { ConcurrencyLimit, Worker } from "../../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../../store/database.ts";
