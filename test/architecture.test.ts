@@ -4,10 +4,15 @@ import { join } from "node:path";
 import {
   demoViolations,
   effectViolations,
+  importCircles,
   layerViolations,
   lengthViolations,
+  MAX_ENTRIES,
   namingViolations,
+  roomCircles,
+  roomViolations,
   type SourceFile,
+  widthViolations,
 } from "./support/architecture-rules.ts";
 
 const ROOT = join(import.meta.dir, "..", "src");
@@ -25,6 +30,21 @@ const files = sources();
 describe("the source tree", () => {
   test("imports only point down", () => {
     expect(files.flatMap(layerViolations)).toEqual([]);
+  });
+
+  test("rooms of a layer import only their declared neighbours, which form no circle", () => {
+    expect(files.flatMap(roomViolations)).toEqual([]);
+    expect(roomCircles()).toEqual([]);
+  });
+
+  test("no files import each other in a circle", () => {
+    expect(importCircles(files)).toEqual([]);
+  });
+
+  test.each(["src", "test", "scripts", "bench"])("no folder of %s is too wide to take in", (root) => {
+    const names = readdirSync(join(ROOT, "..", root), { recursive: true, encoding: "utf8" });
+    const paths = names.map((name) => name.replaceAll("\\", "/")).filter((name) => !/^fixtures\/|pycache/.test(name));
+    expect(widthViolations(paths)).toEqual([]);
   });
 
   test("every effect has one home", () => {
@@ -59,6 +79,43 @@ describe("the rules", () => {
     ["cli/run.ts", "../main.ts", "cli/run.ts: imports main.ts"],
   ])("refuse %s importing %s", (path, from, violation) => {
     expect(layer(path, from)).toEqual([violation]);
+  });
+
+  test("refuse a room that imports another one without a declaration, and an undeclared room", () => {
+    const room = (path: string, from: string) => roomViolations({ path, text: `import { a } from "${from}";\n` });
+    expect(room("queries/source/live.ts", "../runs/logs.ts")).toEqual([
+      'queries/source/live.ts: room "source" of queries imports queries/runs/logs.ts',
+    ]);
+    expect(room("queries/runs/logs.ts", "../source/live.ts")).toEqual([]);
+    expect(room("queries/runs/logs.ts", "../../store/database.ts")).toEqual([]);
+    expect(room("queries/odds/ends.ts", "../source/live.ts")).toEqual([
+      'queries/odds/ends.ts: queries declares no room "odds"',
+    ]);
+    expect(roomCircles({ sync: { a: ["b"], b: ["c"], c: ["a"], d: ["a"] } })).toEqual([
+      "rooms of sync in a circle: a, b, c",
+    ]);
+  });
+
+  test("refuse files that import each other, directly or by others", () => {
+    const file = (path: string, ...from: string[]) => ({
+      path,
+      text: from.map((one) => `import type { A } from "${one}";\n`).join(""),
+    });
+    expect(
+      importCircles([
+        file("store/a.ts", "./b.ts", "./d.ts"),
+        file("store/b.ts", "./events/c.ts"),
+        file("store/events/c.ts", "../a.ts"),
+        file("store/d.ts"),
+      ]),
+    ).toEqual(["import circle: store/a.ts, store/b.ts, store/events/c.ts"]);
+  });
+
+  test("refuse a wide folder", () => {
+    const wide = Array.from({ length: MAX_ENTRIES + 1 }, (_, index) => `store/events/n${index}.ts`);
+    expect(widthViolations([...wide, "store/a.ts"])).toEqual([
+      `store/events/ shows ${MAX_ENTRIES + 1} entries, more than ${MAX_ENTRIES}`,
+    ]);
   });
 
   test("see type imports, re-exports and lazy imports too", () => {

@@ -32,6 +32,180 @@ function layerOf(unit: string): number {
   return LAYERS.findIndex((units) => units.includes(unit));
 }
 
+/**
+ * The rooms of each layer, and the rooms that each may import beside itself. "" is the folder of the layer itself. A room of a
+ * lower layer may always be imported. The graph of a layer has no circle.
+ */
+export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  lib: { "": [] },
+  model: {
+    "": [],
+    text: [],
+    events: ["", "text"],
+    runs: ["", "events"],
+    objects: ["", "events"],
+    secrets: ["events"],
+  },
+  config: { "": [] },
+  prefect: { "": ["transport"], paging: ["", "transport"], transport: [] },
+  store: {
+    "": [],
+    schema: [],
+    events: [""],
+    runs: [""],
+    logs: ["", "events"],
+    objects: ["", "runs"],
+    filters: ["", "runs"],
+    retention: ["", "events"],
+    search: ["", "events", "logs", "runs"],
+  },
+  sync: {
+    "": ["context", "events", "runs", "server", "verification"],
+    server: [],
+    context: ["server"],
+    walks: ["context", "server"],
+    verification: ["context", "server", "walks"],
+    events: ["context", "verification", "walks"],
+    runs: ["context", "server", "verification", "walks"],
+  },
+  queries: {
+    source: [],
+    docs: ["source"],
+    events: ["source"],
+    names: ["events", "source"],
+    runs: ["events", "names", "source"],
+    limits: ["events", "runs", "source"],
+    objects: ["limits", "names", "runs", "source"],
+    search: ["events", "runs", "source"],
+    history: ["events", "names", "runs", "source"],
+    workspace: ["limits", "runs", "source"],
+    diagnosis: [
+      "diagnosis/causes",
+      "diagnosis/causes/ended",
+      "diagnosis/facts",
+      "diagnosis/findings",
+      "names",
+      "source",
+    ],
+    "diagnosis/findings": [],
+    "diagnosis/facts": ["diagnosis/findings", "events", "limits", "objects", "runs", "source", "workspace"],
+    "diagnosis/causes": [
+      "diagnosis/causes/automations",
+      "diagnosis/causes/ended",
+      "diagnosis/causes/running",
+      "diagnosis/causes/waiting",
+      "diagnosis/findings",
+    ],
+    "diagnosis/causes/automations": ["diagnosis/causes/ended", "diagnosis/findings"],
+    "diagnosis/causes/ended": ["diagnosis/findings"],
+    "diagnosis/causes/running": ["diagnosis/causes/ended", "diagnosis/findings"],
+    "diagnosis/causes/waiting": ["diagnosis/findings"],
+  },
+  tools: {
+    "": ["definition", "docs", "events", "objects", "runs", "workspace"],
+    answer: [],
+    definition: ["answer"],
+    docs: ["answer", "definition"],
+    events: ["answer", "definition", "runs"],
+    objects: ["answer", "definition"],
+    runs: ["answer", "definition"],
+    workspace: ["answer", "definition"],
+  },
+  resources: { "": [] },
+  prompts: { "": [] },
+  mcp: {
+    "": [],
+    stdio: [""],
+    "http/requests": [""],
+    "http/telemetry": ["http/requests"],
+    "http/tenants": ["", "http/requests", "http/telemetry"],
+    http: ["", "http/requests", "http/telemetry", "http/tenants"],
+  },
+  app: { "": [] },
+  demo: { "": [] },
+  cli: { "": ["arguments", "doctor", "terminal"], arguments: [], doctor: ["terminal"], terminal: [] },
+};
+
+/** The room of a file inside its layer: `queries/runs/logs.ts` is in `runs` of `queries`, `main.ts` in "" of `cli`. */
+function roomOf(path: string): string {
+  return path.includes("/") ? posix.dirname(path).split("/").slice(1).join("/") : "";
+}
+
+/** Imports between rooms of one layer that are not declared in `ROOMS`. */
+export function roomViolations({ path, text }: SourceFile): string[] {
+  const unit = unitOf(path);
+  const room = roomOf(path);
+  const allowed = ROOMS[unit]?.[room];
+  if (allowed === undefined) return [`${path}: ${unit} declares no room "${room}"`];
+  return importsOf(text).flatMap(({ from }) => {
+    if (!from.startsWith(".")) return [];
+    const target = posix.join(posix.dirname(path), from);
+    const isNeighbour = unitOf(target) !== unit || roomOf(target) === room || allowed.includes(roomOf(target));
+    return isNeighbour ? [] : [`${path}: room "${room}" of ${unit} imports ${target}`];
+  });
+}
+
+/** Groups of nodes that reach each other, each sorted; empty for a graph without circles. */
+export function circles(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const found: string[][] = [];
+  const visit = (node: string): number => {
+    const own = index.size;
+    index.set(node, own);
+    low.set(node, own);
+    stack.push(node);
+    for (const next of graph.get(node) ?? []) {
+      const reached = index.has(next) ? (stack.includes(next) ? (index.get(next) ?? own) : own) : visit(next);
+      low.set(node, Math.min(low.get(node) ?? own, reached));
+    }
+    if (low.get(node) === own) {
+      const group = stack.splice(stack.indexOf(node));
+      if (group.length > 1) found.push(group.toSorted());
+    }
+    return low.get(node) ?? own;
+  };
+  for (const node of graph.keys()) if (!index.has(node)) visit(node);
+  return found;
+}
+
+/** Files that import each other in a circle, type imports included. */
+export function importCircles(files: readonly SourceFile[]): string[] {
+  const graph = new Map(
+    files.map(({ path, text }) => {
+      const own = importsOf(text).filter(({ from }) => from.startsWith("."));
+      return [path, own.map(({ from }) => posix.join(posix.dirname(path), from))] as const;
+    }),
+  );
+  return circles(graph).map((group) => `import circle: ${group.join(", ")}`);
+}
+
+/** Declared rooms that reach each other. */
+export function roomCircles(rooms: typeof ROOMS = ROOMS): string[] {
+  return Object.entries(rooms).flatMap(([unit, graph]) =>
+    circles(new Map(Object.entries(graph))).map((group) => `rooms of ${unit} in a circle: ${group.join(", ")}`),
+  );
+}
+
+/** Entries that a folder may show, folders included. */
+export const MAX_ENTRIES = 22;
+
+/** Folders with more entries than a reader takes in. `paths` are files below one root. */
+export function widthViolations(paths: readonly string[]): string[] {
+  const entries = new Map<string, Set<string>>();
+  for (const path of paths) {
+    const parts = path.split("/");
+    for (let depth = 0; depth < parts.length; depth += 1) {
+      const folder = parts.slice(0, depth).join("/");
+      entries.set(folder, (entries.get(folder) ?? new Set()).add(parts[depth] ?? ""));
+    }
+  }
+  return [...entries]
+    .filter(([, names]) => names.size > MAX_ENTRIES)
+    .map(([folder, names]) => `${folder}/ shows ${names.size} entries, more than ${MAX_ENTRIES}`);
+}
+
 /** Comments out; a `//` inside an address stays. */
 function codeOf(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");

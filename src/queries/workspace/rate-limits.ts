@@ -1,7 +1,9 @@
 /** Throttling of a Prefect Cloud account. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py */
+
 import { AppError } from "../../errors.ts";
 import { DAY_US, formatIsoUs, MINUTE_US, parseIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
+import type { ThrottlingPeriod } from "../../model/throttling.ts";
 import type { QueryContext } from "../source/context.ts";
 import { answerWhole, serverNowUs } from "../source/freshness.ts";
 import { cloudIds } from "./identity.ts";
@@ -26,20 +28,6 @@ const KEYS = [
 ];
 /** Throttled minutes at most this far apart make one period. */
 const JOIN_US = 61_000_000;
-
-export interface ThrottledKey {
-  readonly key: string;
-  readonly total_denied: number;
-  readonly peak_denied_per_minute: number;
-}
-
-export interface ThrottlingPeriod {
-  readonly start: string;
-  readonly end: string;
-  /** Throttled minutes inside. */
-  readonly duration_minutes: number;
-  readonly keys_affected: readonly ThrottledKey[];
-}
 
 export interface RateLimits {
   readonly since: string;

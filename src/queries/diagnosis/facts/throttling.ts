@@ -1,9 +1,10 @@
 /** Whether Prefect Cloud throttled the workspace. A Prefect server has no such limits. */
 import { MINUTE_US, parseIsoUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
+import type { ThrottlingPeriod } from "../../../model/throttling.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { cloudIds } from "../../workspace/identity.ts";
-import { getRateLimits, type ThrottlingPeriod } from "../../workspace/rate-limits.ts";
+import { getRateLimits } from "../../workspace/rate-limits.ts";
 import { reportsThrottling, throttledLines } from "../findings/throttled-lines.ts";
 import type { RunFacts } from "../findings/types.ts";
 import { attempt, type Gathering } from "./gathering.ts";

@@ -18,7 +18,7 @@ import type {
   WorkQueue,
 } from "../../../model/objects.ts";
 import type { Frame } from "../../../model/runs/traceback.ts";
-import type { ThrottlingPeriod } from "../../workspace/rate-limits.ts";
+import type { ThrottlingPeriod } from "../../../model/throttling.ts";
 
 export type SubjectKind = "flow_run" | "deployment" | "work_pool" | "automation" | "workspace";
 
