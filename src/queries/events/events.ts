@@ -1,5 +1,5 @@
 /** Events of a window, from the record, from Prefect, or the covered part from one and the rest from the other. */
-import { DAY_US, formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import { DAY_US, parseIsoUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
@@ -232,9 +232,4 @@ export function joinGaps(a: LiveGaps, b: LiveGaps): LiveGaps {
 /** The position of an event, for the next page. */
 export function positionOf(event: PrefectEvent): EventPosition {
   return { occurredUs: parseIsoUs(event.occurred) ?? 0, id: event.id };
-}
-
-/** Window and order as one line of the answer states them. */
-export function windowText(window: TimeRange): { from: string; to: string } {
-  return { from: formatIsoUs(window.fromUs), to: formatIsoUs(window.toUs) };
 }

@@ -1,8 +1,6 @@
 /** One object as lines of `member: value`, nested ones in short. For answers that show a single object. */
 import { visibleText } from "../../model/text/untrusted.ts";
-import { type Item, shortTime } from "./render.ts";
-
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$/;
+import { type Item, looksLikeTime, shortTime } from "./render.ts";
 
 /** Every fact of `item`, one member a line. `day`: times of this day (`2026-01-31`) are written without date. */
 export function itemText(item: Item, day: string): string {
@@ -16,7 +14,7 @@ export function itemText(item: Item, day: string): string {
 function valueText(value: unknown, day: string): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "string")
-    return TIME.test(value) ? shortTime(value, { day }) : visibleText(value).replace(/\s*\n\s*/g, " ⏎ ");
+    return looksLikeTime(value) ? shortTime(value, { day }) : visibleText(value).replace(/\s*\n\s*/g, " ⏎ ");
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "object") return String(value);
   if (Array.isArray(value)) {

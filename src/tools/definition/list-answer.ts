@@ -1,8 +1,9 @@
 /** The answer of every list tool: as many items as the budget allows, in both channels, and where to go on. */
+
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { fenced } from "../answer/fenced.ts";
-import { metaLines } from "../answer/provenance.ts";
+import { freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import type { Item, TableOptions } from "../answer/render.ts";
 import { cellsOf, foldIds, tableLines } from "../answer/render.ts";
 import { shrinkItem } from "../answer/shrink.ts";
@@ -15,7 +16,6 @@ import {
   WIDE_TOKENS,
 } from "../answer/token-budget.ts";
 import type { ToolAnswer } from "./define-tool.ts";
-import { answerMeta } from "./shared-schemas.ts";
 
 export interface ListSpec {
   /** Member that holds the items, the peer's name: `flow_runs`. */
@@ -56,8 +56,8 @@ export interface ListSpec {
 const FRAME_TOKENS = 110;
 
 export function listAnswer(spec: ListSpec): ToolAnswer {
-  const meta = answerMeta(spec.freshness);
-  const head = metaLines(spec.freshness, spec.nowUs);
+  const meta = freshnessFields(spec.freshness);
+  const head = freshnessLines(spec.freshness, spec.nowUs);
   const fixed =
     FRAME_TOKENS +
     estimateJsonTokens({ ...meta, ...spec.extra }) +

@@ -1,8 +1,9 @@
 /** Reading the arguments that the lists of Prefect's objects share. */
 import { AppError } from "../../errors.ts";
+import type { TimeRange } from "../../model/freshness.ts";
 import type { CursorValue } from "../answer/cursor.ts";
-import { badCursor } from "../answer/cursor.ts";
-import { LONGEST_NAME, nearest } from "./suggestions.ts";
+import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { withNearest } from "./suggestions.ts";
 
 /** Members that may change between pages of one question. */
 const PAGING: ReadonlySet<string> = new Set(["limit", "cursor", "fresh", "detail", "fields", "workspace_id"]);
@@ -17,14 +18,9 @@ export function sortArg<S extends string>(given: string | undefined, valid: read
   if (given === undefined) return undefined;
   const found = valid.find((one) => one === given.trim().toUpperCase());
   if (found !== undefined) return found;
-  const near = nearest(given.toUpperCase(), valid);
-  throw new AppError(
-    "invalid_input",
-    `unknown sort "${given.slice(0, LONGEST_NAME)}"${near ? `; did you mean ${near}?` : ""}`,
-    {
-      hint: `Valid values: ${valid.join(", ")}.`,
-    },
-  );
+  throw new AppError("invalid_input", `unknown sort ${withNearest(given, valid)}`, {
+    hint: `Valid values: ${valid.join(", ")}.`,
+  });
 }
 
 /** The offset in the cursor of a list that is paged by offset; 0 without a cursor. Throws AppError `invalid_input`. */
@@ -33,6 +29,25 @@ export function offsetOf(position: readonly CursorValue[] | undefined): number {
   const [offset] = position;
   if (typeof offset !== "number" || offset < 0) throw badCursor("is damaged");
   return offset;
+}
+
+/** Where a list over a window continues. The first page fixes the window, so that "now" is the same on all pages. */
+export interface Place extends TimeRange {
+  readonly offset: number;
+}
+
+export function placeCursor(question: unknown, { fromUs, toUs }: TimeRange, offset: number): string {
+  return encodeCursor(question, [fromUs, toUs, offset]);
+}
+
+/** Undefined without a cursor. Throws AppError `invalid_input`. */
+export function readPlace(question: unknown, cursor: string | undefined): Place | undefined {
+  if (cursor === undefined) return undefined;
+  const [fromUs, toUs, offset] = decodeCursor(question, cursor);
+  if (typeof fromUs !== "number" || typeof toUs !== "number" || typeof offset !== "number") {
+    throw badCursor("is damaged");
+  }
+  return { fromUs, toUs, offset };
 }
 
 /** Most items without `limit`: about what the default budget holds. */

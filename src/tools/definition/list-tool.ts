@@ -1,6 +1,6 @@
 /** The tools that list one kind of Prefect's objects. Each states its filters, its query and how it shows a row. */
+
 import type { z } from "zod";
-import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { type FilterKind, KINDS, type LinkedKind, type NamedKind } from "../../model/kinds.ts";
 import type { ResolvedName } from "../../queries/names/names.ts";
@@ -9,6 +9,7 @@ import type { QueryContext } from "../../queries/source/context.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import { type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { dayOf } from "../answer/freshness.ts";
 import { itemText } from "../answer/item-text.ts";
 import type { Item } from "../answer/render.ts";
 import { defineTool, type ToolAnswer, type ToolDefinition, type ToolOptions } from "./define-tool.ts";
@@ -124,7 +125,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   const items = page.rows.map((row) => withLink(options.toItem(row, call), call.isFull ? ctx.uiUrl : null, kind));
   const template = call.isFull || items.length === 0 ? null : uiLinkTemplate(ctx.uiUrl, kind);
   const inLines = options.isSingleInLines === true && call.isSingle && !call.isFull && !hasFields;
-  const day = formatIsoUs(nowUs).slice(0, 10);
+  const day = dayOf(nowUs);
   return listAnswer({
     key,
     title: `${plural}${options.orderText?.(given) ?? ""}`,

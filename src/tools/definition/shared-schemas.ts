@@ -1,10 +1,9 @@
 /** Arguments and answer members that many tools share. Schemas stand at module scope: a call must not build any. */
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { formatIsoUs, parseMomentUs } from "../../lib/time.ts";
-import type { Freshness } from "../../model/freshness.ts";
+import { parseMomentUs } from "../../lib/time.ts";
 import { DEFAULT_TOKENS, WIDE_TOKENS } from "../answer/token-budget.ts";
-import { LONGEST_NAME, nearest } from "./suggestions.ts";
+import { withNearest } from "./suggestions.ts";
 
 export const textArg = z.string().optional();
 export const flagArg = z.boolean().optional();
@@ -48,29 +47,6 @@ export function tokenBudget(input: PageInput): number {
   return input.limit !== undefined || input.detail === "full" ? WIDE_TOKENS : DEFAULT_TOKENS;
 }
 
-/** `source`, `as_of`, `coverage` of an answer. */
-export function answerMeta({ source, asOfUs, coverage }: Freshness): Record<string, unknown> {
-  const time = (us: number | null) => (us === null ? null : formatIsoUs(us));
-  return {
-    source,
-    as_of: formatIsoUs(asOfUs),
-    coverage: {
-      complete: coverage.complete,
-      from: time(coverage.fromUs),
-      to: time(coverage.toUs),
-      gaps: coverage.gaps.map((gap) => ({ from: formatIsoUs(gap.fromUs), to: formatIsoUs(gap.toUs) })),
-      ...(coverage.verifiedUs === null ? {} : { verified_at: formatIsoUs(coverage.verifiedUs) }),
-      ...(coverage.notes.length === 0 ? {} : { notes: coverage.notes }),
-    },
-  };
-}
-
-/** The same for answers that stand in the program itself. */
-export function staticMeta(nowUs: number): Record<string, unknown> {
-  const coverage = { complete: true, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes: [] };
-  return answerMeta({ source: "record", asOfUs: nowUs, coverage });
-}
-
 /** A moment argument (ISO 8601, `2h`, `7d`, `now`) in microseconds. Throws AppError `invalid_input`. */
 export function momentArg(name: string, text: string | undefined, nowUs: number): number | undefined {
   if (text === undefined) return undefined;
@@ -110,14 +86,9 @@ export function pickFields(
   if (!fields || fields.length === 0) return items;
   for (const field of fields) {
     if (valid.includes(field)) continue;
-    const near = nearest(field, valid);
-    throw new AppError(
-      "invalid_input",
-      `unknown field "${field.slice(0, LONGEST_NAME)}"${near ? `; did you mean "${near}"?` : ""}`,
-      {
-        hint: `Valid fields: ${valid.join(", ")}.`,
-      },
-    );
+    throw new AppError("invalid_input", `unknown field ${withNearest(field, valid)}`, {
+      hint: `Valid fields: ${valid.join(", ")}.`,
+    });
   }
   const wanted = new Set(["id", ...fields]);
   return items.map((item) => Object.fromEntries(Object.entries(item).filter(([key]) => wanted.has(key))));

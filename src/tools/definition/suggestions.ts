@@ -10,6 +10,12 @@ export function nearest(given: string, candidates: readonly string[]): string | 
   return nearestNames(name, candidates, 1)[0] ?? closest(name, candidates, 1)[0];
 }
 
+/** `"flowrun"; did you mean "flow_run"?`, without the question when no candidate is close. */
+export function withNearest(given: string, candidates: readonly string[]): string {
+  const near = nearest(given, candidates);
+  return `"${given.slice(0, LONGEST_NAME)}"${near ? `; did you mean "${near}"?` : ""}`;
+}
+
 /** Up to `count` candidates, closest first; containment counts as close. */
 function nearestNames(given: string, candidates: readonly string[], count: number): string[] {
   const wanted = given.toLowerCase();

@@ -1,10 +1,10 @@
 /** What both docs tools answer: the docs server's text, or pages of the shipped index, marked as such. */
+
 import type { DocsAnswer } from "../../queries/docs/docs.ts";
 import { fenced } from "../answer/fenced.ts";
-import { metaLines } from "../answer/provenance.ts";
+import { freshnessFields, freshnessLines, withoutWindow } from "../answer/freshness.ts";
 import { WIDE_TOKENS } from "../answer/token-budget.ts";
 import type { ToolAnnotations, ToolAnswer } from "../definition/define-tool.ts";
-import { answerMeta } from "../definition/shared-schemas.ts";
 
 /** They ask another host than Prefect. */
 export const ASKS_ANOTHER_HOST: ToolAnnotations = {
@@ -23,10 +23,10 @@ export function docsAnswer(answer: DocsAnswer, nowUs: number): ToolAnswer {
   const freshness = {
     source: isServer ? "live" : "record",
     asOfUs: nowUs,
-    coverage: { complete: isServer, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes },
+    coverage: withoutWindow(isServer, notes),
   } as const;
-  const [head = "", ...rest] = metaLines(freshness, nowUs);
-  const meta = answerMeta(freshness);
+  const [head = "", ...rest] = freshnessLines(freshness, nowUs);
+  const meta = freshnessFields(freshness);
   if (isServer) {
     const text = answer.text.length > MAX_CHARS ? `${answer.text.slice(0, MAX_CHARS)}…` : answer.text;
     return {

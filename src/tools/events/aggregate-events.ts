@@ -3,14 +3,13 @@ import { AppError } from "../../errors.ts";
 import { formatIsoUs, parseDurationUs } from "../../lib/time.ts";
 import { aggregateEvents } from "../../queries/events/aggregate.ts";
 import { type EventGroup, GROUPINGS, type Grouping } from "../../queries/events/event-tally.ts";
-import { windowText } from "../../queries/events/events.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
-import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { isoOrNull, isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/render.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { EVENT_ALIASES, eventArgs, readEventArguments } from "../definition/event-shorthands.ts";
 import { listAnswer } from "../definition/list-answer.ts";
-import { questionOf } from "../definition/list-arguments.ts";
+import { placeCursor, questionOf, readPlace } from "../definition/list-arguments.ts";
 import { flagArg, limitArg, listOutput, textArg, tokenBudget } from "../definition/shared-schemas.ts";
 
 const input = z.strictObject({
@@ -39,7 +38,7 @@ export const aggregateEventsTool = defineTool({
     const by = args.by ?? "time";
     if (args.interval !== undefined && by !== "time") throw new AppError("invalid_input", "interval needs by: time");
     const asked = await readEventArguments(ctx, args, nowUs);
-    const place = readCursor(question, args.cursor);
+    const place = readPlace(question, args.cursor);
     const found = await aggregateEvents(ctx, {
       filter: asked.filter,
       by,
@@ -48,7 +47,6 @@ export const aggregateEventsTool = defineTool({
       untilUs: place?.toUs ?? asked.untilUs,
       fresh: args.fresh,
     });
-    const { fromUs, toUs } = found.window;
     const offset = place?.offset ?? 0;
     const limit = args.limit ?? DEFAULT_LIMIT;
     const count = `${found.total} events in ${found.groups.length} groups`;
@@ -58,7 +56,7 @@ export const aggregateEventsTool = defineTool({
       title: `groups by ${by}`,
       items: found.groups.slice(offset, offset + limit).map((group) => shape(group, by)),
       more: found.groups.length > offset + limit,
-      cursorAfter: (index) => encodeCursor(question, [fromUs, toUs, offset + index + 1]),
+      cursorAfter: (index) => placeCursor(question, found.window, offset + index + 1),
       freshness: found.freshness,
       nowUs,
       budget: tokenBudget(args),
@@ -67,7 +65,7 @@ export const aggregateEventsTool = defineTool({
         total: found.total,
         group_count: found.groups.length,
         ...interval,
-        window: windowText(found.window),
+        window: isoRange(found.window),
       },
       facts: [found.stepUs === null ? count : `${count} of ${found.stepUs / 1_000_000} s`],
       order: ["start", "group", "name", "count"],
@@ -79,9 +77,13 @@ export const aggregateEventsTool = defineTool({
 
 function shape({ key, label, count, firstUs, lastUs }: EventGroup, by: Grouping): Item {
   if (by === "time") return { start: formatIsoUs(Number(key)), count };
-  const time = (us: number | null) => (us === null ? null : formatIsoUs(us));
   const name = label === null ? {} : { name: label };
-  return { group: key, ...name, count, ...(firstUs === null ? {} : { first: time(firstUs), last: time(lastUs) }) };
+  return {
+    group: key,
+    ...name,
+    count,
+    ...(firstUs === null ? {} : { first: isoOrNull(firstUs), last: isoOrNull(lastUs) }),
+  };
 }
 
 function readInterval(text: string | undefined): number | undefined {
@@ -91,13 +93,4 @@ function readInterval(text: string | undefined): number | undefined {
   throw new AppError("invalid_input", `argument "interval": "${text}" is not a duration`, {
     hint: 'Such as "30s", "15m", "1h", "1d", "1w".',
   });
-}
-
-function readCursor(question: unknown, cursor: string | undefined) {
-  if (cursor === undefined) return undefined;
-  const [fromUs, toUs, offset] = decodeCursor(question, cursor);
-  if (typeof fromUs !== "number" || typeof toUs !== "number" || typeof offset !== "number") {
-    throw badCursor("is damaged");
-  }
-  return { fromUs, toUs, offset };
 }

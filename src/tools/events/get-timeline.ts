@@ -4,16 +4,15 @@ import { formatIsoUs } from "../../lib/time.ts";
 import { visibleText } from "../../model/text/untrusted.ts";
 import { briefEvent, cutText } from "../../queries/events/event-brief.ts";
 import { stateKey } from "../../queries/events/event-tally.ts";
-import { windowText } from "../../queries/events/events.ts";
 import { getTimeline, type TimelineEntry } from "../../queries/history/timeline.ts";
 import type { SubjectKind } from "../../queries/history/timeline-subject.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
-import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/render.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
-import { DEFAULT_LIMIT, MAX_LIMIT, questionOf } from "../definition/list-arguments.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT, placeCursor, questionOf, readPlace } from "../definition/list-arguments.ts";
 import {
   detailArg,
   flagArg,
@@ -58,7 +57,7 @@ export const getTimelineTool = defineTool({
     const nowUs = serverNowUs(ctx);
     const { kind, text } = subjectOf(args);
     const question = questionOf("get_timeline", args);
-    const place = readCursor(question, args.cursor);
+    const place = readPlace(question, args.cursor);
     const asked = windowArgs(args, ["occurred_after", "occurred_before"], nowUs);
     const { subject, entries, hidden, freshness } = await getTimeline(ctx, {
       kind,
@@ -68,7 +67,6 @@ export const getTimelineTool = defineTool({
       full: args.detail === "full",
       fresh: args.fresh,
     });
-    const { fromUs, toUs } = subject.window;
     const offset = place?.offset ?? 0;
     const page = entries.slice(offset, offset + (args.limit ?? DEFAULT_LIMIT));
     const { deletedUs } = subject;
@@ -80,7 +78,7 @@ export const getTimelineTool = defineTool({
       title: `entries of ${kind.replace("_", " ")} ${quoted(subject.name)} ${subject.id}${shownState ? ` (${shownState})` : ""}, oldest first`,
       items: page.map((entry) => shape(entry, subject.id)),
       more: entries.length > offset + page.length,
-      cursorAfter: (index) => encodeCursor(question, [fromUs, toUs, offset + index + 1]),
+      cursorAfter: (index) => placeCursor(question, subject.window, offset + index + 1),
       freshness,
       nowUs,
       budget: tokenBudget(args),
@@ -92,7 +90,7 @@ export const getTimelineTool = defineTool({
           ...(state ? { state } : {}),
           ...(deletedUs === null ? {} : { deleted: formatIsoUs(deletedUs) }),
         },
-        window: windowText(subject.window),
+        window: isoRange(subject.window),
         total: entries.length,
         ...(hidden === 0 ? {} : { hidden }),
       },
@@ -162,13 +160,4 @@ const INFRASTRUCTURE = /^prefect\.(work-pool|work-queue|worker|kubernetes|docker
 
 function kindOf(event: string): string {
   return INFRASTRUCTURE.test(event) ? "infrastructure" : "event";
-}
-
-function readCursor(question: unknown, cursor: string | undefined) {
-  if (cursor === undefined) return undefined;
-  const [fromUs, toUs, offset] = decodeCursor(question, cursor);
-  if (typeof fromUs !== "number" || typeof toUs !== "number" || typeof offset !== "number") {
-    throw badCursor("is damaged");
-  }
-  return { fromUs, toUs, offset };
 }

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
-import { listEvents, windowText } from "../../queries/events/events.ts";
+import { listEvents } from "../../queries/events/events.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { encodeCursor } from "../answer/cursor.ts";
+import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/render.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { EVENT_ALIASES } from "../definition/event-shorthands.ts";
@@ -56,7 +57,7 @@ export const readEventsTool = defineTool({
       freshness: page.freshness,
       nowUs,
       budget: tokenBudget(args),
-      extra: { window: windowText(page.window) },
+      extra: { window: isoRange(page.window) },
       layout: isFull && !args.fields ? "json" : "table",
       order: ["occurred", "event", "resource", "flow_run", "flow", "deployment", "work_pool", "tags", "message"],
       toRow: shortResource,

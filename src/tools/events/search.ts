@@ -2,13 +2,13 @@ import { z } from "zod";
 import { formatIsoUs } from "../../lib/time.ts";
 import { parseSearchTerms, searchWords } from "../../model/text/search-terms.ts";
 import { BRIEF_MESSAGE_CHARS, briefEvent, cutText } from "../../queries/events/event-brief.ts";
-import { windowText } from "../../queries/events/events.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import type { SearchHit, SearchPosition } from "../../queries/search/search.ts";
 import { positionAfterHits, SEARCH_KINDS, SEARCH_START, searchRecord } from "../../queries/search/search.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
 import { badCursor, type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/render.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
@@ -83,7 +83,7 @@ export const searchTool = defineTool({
       freshness: page.freshness,
       nowUs,
       budget: tokenBudget(args),
-      extra: { window: windowText(page.window) },
+      extra: { window: isoRange(page.window) },
       order: ["kind", "time", "name", "event", "resource", "flow_run", "n", "level", "state"],
       hint: "Narrow by kinds or times.",
       none: "Nothing that could be searched matches.",

@@ -10,11 +10,11 @@ import { resolveName } from "../../queries/names/names.ts";
 import { stateCriterion, stateNotes } from "../../queries/names/shorthands.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { fenced } from "../answer/fenced.ts";
-import { metaLines } from "../answer/provenance.ts";
+import { dayOf, freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { cellsOf, type Item } from "../answer/render.ts";
 import { defineTool, type ToolAnswer } from "../definition/define-tool.ts";
 import { eventArgs, readEventArguments } from "../definition/event-shorthands.ts";
-import { answerMeta, metaOutput, textArg, textsArg } from "../definition/shared-schemas.ts";
+import { metaOutput, textArg, textsArg } from "../definition/shared-schemas.ts";
 import { stateItem } from "../runs/run-items.ts";
 
 const { occurred_before: _, ...events } = eventArgs;
@@ -130,12 +130,12 @@ function answer(
     outcome,
     waited_seconds: seconds,
     ...found,
-    ...answerMeta(waited.freshness),
+    ...freshnessFields(waited.freshness),
   };
-  const [head = "", ...notes] = metaLines(waited.freshness, nowUs);
+  const [head = "", ...notes] = freshnessLines(waited.freshness, nowUs);
   const lines = [`${outcome} after ${seconds} s | ${head}`, ...notes];
   if (shown) {
-    const cells = cellsOf(shown, { day: formatIsoUs(nowUs).slice(0, 10), precise: true });
+    const cells = cellsOf(shown, { day: dayOf(nowUs), precise: true });
     lines.push(fenced([[...cells].map(([name, cell]) => `${name}: ${cell}`).join("\n")]));
   }
   return { structured, text: lines.join("\n"), untrusted: ["flow_run", "event"] };

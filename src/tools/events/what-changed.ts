@@ -4,6 +4,7 @@ import { type Change, whatChanged } from "../../queries/history/what-changed.ts"
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { fieldChanges } from "../answer/field-changes.ts";
+import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/render.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
@@ -55,7 +56,7 @@ export const whatChangedTool = defineTool({
       nowUs,
       budget: tokenBudget(args),
       extra: {
-        window: { from: formatIsoUs(found.window.fromUs), to: formatIsoUs(found.window.toUs) },
+        window: isoRange(found.window),
         ...(found.runs ? { runs: { ...found.runs } } : {}),
         cursor,
       },

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { builtInFields } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { metaOutput, staticMeta } from "../definition/shared-schemas.ts";
-import { LONGEST_NAME, nearest } from "../definition/suggestions.ts";
+import { metaOutput } from "../definition/shared-schemas.ts";
+import { withNearest } from "../definition/suggestions.ts";
 import { OBJECT_SCHEMAS } from "./object-schemas.ts";
 
 const TYPES = Object.keys(OBJECT_SCHEMAS);
@@ -18,14 +19,9 @@ export const getObjectSchemaTool = defineTool({
   run({ query: ctx }, { object_type }) {
     const make = OBJECT_SCHEMAS[typeName(object_type)];
     if (!make) {
-      const near = nearest(object_type, TYPES);
-      throw new AppError(
-        "invalid_input",
-        `no schema of "${object_type.slice(0, LONGEST_NAME)}"${near ? `; did you mean "${near}"?` : ""}`,
-        {
-          hint: `object_type is one of: ${TYPES.join(", ")}.`,
-        },
-      );
+      throw new AppError("invalid_input", `no schema of ${withNearest(object_type, TYPES)}`, {
+        hint: `object_type is one of: ${TYPES.join(", ")}.`,
+      });
     }
     const { schema, rules, example } = make();
     const told = { object_type: typeName(object_type), schema, rules, ...(example ? { example } : {}) };
@@ -35,7 +31,7 @@ export const getObjectSchemaTool = defineTool({
       ...rules,
       ...(example ? [`example: ${JSON.stringify(example)}`] : []),
     ];
-    return Promise.resolve({ structured: { ...told, ...staticMeta(ctx.clock.nowUs()) }, text: lines.join("\n") });
+    return Promise.resolve({ structured: { ...told, ...builtInFields(ctx.clock.nowUs()) }, text: lines.join("\n") });
   },
 });
 

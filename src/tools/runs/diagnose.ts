@@ -1,15 +1,14 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { formatIsoUs } from "../../lib/time.ts";
 import { visibleText } from "../../model/text/untrusted.ts";
 import { type Diagnosis, diagnose } from "../../queries/diagnosis/diagnose.ts";
 import type { Finding, NextCall } from "../../queries/diagnosis/findings/types.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { fenced } from "../answer/fenced.ts";
-import { metaLines } from "../answer/provenance.ts";
+import { freshnessFields, freshnessLines, isoRange } from "../answer/freshness.ts";
 import { estimateJsonTokens, estimateTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { answerMeta, metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
+import { metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
 
 const KINDS = ["flow_run", "deployment", "work_pool", "automation"] as const;
 
@@ -91,8 +90,8 @@ function shape(found: Diagnosis, most: number, brief: boolean) {
     ...(found.unchecked.length > 0
       ? { could_not_check: found.unchecked.slice(0, 5).map((one) => visibleText(one).slice(0, 200)) }
       : {}),
-    window: { from: formatIsoUs(found.window.fromUs), to: formatIsoUs(found.window.toUs) },
-    ...answerMeta(found.freshness),
+    window: isoRange(found.window),
+    ...freshnessFields(found.freshness),
   };
 }
 
@@ -122,7 +121,7 @@ function shorten(value: unknown, most: number): unknown {
 function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: number): string {
   const { subject } = structured;
   const about = subject.kind === "workspace" ? "workspace" : `${subject.kind} ${"id" in subject ? subject.id : ""}`;
-  const head = `${found.verdict} | ${about} | ${metaLines(found.freshness, nowUs).join(" | ")}`;
+  const head = `${found.verdict} | ${about} | ${freshnessLines(found.freshness, nowUs).join(" | ")}`;
   const causes = structured.causes.flatMap((cause, index) => [
     `${index + 1}. ${cause.severity === "note" ? "note, " : ""}${cause.code}: ${cause.summary}`,
     `   evidence: ${JSON.stringify(cause.evidence)}`,

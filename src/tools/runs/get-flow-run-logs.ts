@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import { parseIsoUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import type { LogLine } from "../../queries/runs/log-lines.ts";
@@ -9,6 +9,7 @@ import type { RunLogs } from "../../queries/runs/logs.ts";
 import { getRunLogs } from "../../queries/runs/logs.ts";
 import { adjustForFuture, serverNowUs } from "../../queries/source/freshness.ts";
 import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { dayOf } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
 import {
@@ -97,7 +98,7 @@ export const getFlowRunLogsTool = defineTool({
     const taskRunIds = task_run === undefined ? undefined : matchingTasks(logs, task_run);
     const matching = logs.lines.filter(({ log }) => matchesLine(log, { ...choice, taskRunIds }));
     const page = pageOfLines(matching, isTail, limit, readCursor(fingerprint, args.cursor));
-    const day = formatIsoUs(nowUs).slice(0, 10);
+    const day = dayOf(nowUs);
     const errors = matching.filter(({ log }) => log.level >= 40);
     return listAnswer({
       key: "logs",

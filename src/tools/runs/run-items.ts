@@ -106,6 +106,17 @@ export function fullFlowRun(item: FlowRunItem): Item {
   };
 }
 
+/** Members that `addState` gives to both kinds of runs. */
+const STATE_FIELDS: readonly string[] = [
+  "state_type",
+  "state_name",
+  "state_message",
+  "start_time",
+  "expected_start_time",
+  "duration",
+  "late_seconds",
+];
+
 /** Members of `briefFlowRun`. */
 export const BRIEF_RUN_FIELDS: readonly string[] = [
   "id",
@@ -114,19 +125,21 @@ export const BRIEF_RUN_FIELDS: readonly string[] = [
   "flow_name",
   "deployment_id",
   "deployment_name",
-  "state_type",
-  "state_name",
-  "state_message",
-  "start_time",
-  "expected_start_time",
-  "duration",
-  "late_seconds",
+  ...STATE_FIELDS,
   "run_count",
   "work_pool_name",
   "work_queue_name",
   "is_subflow",
   "tags",
   "deleted",
+];
+
+const TIME_FIELDS: readonly string[] = [
+  "next_scheduled_start_time",
+  "end_time",
+  "total_run_time",
+  "estimated_run_time",
+  "estimated_start_time_delta",
 ];
 
 /** Members that only whole documents have. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/responses.py */
@@ -145,11 +158,7 @@ export const FULL_RUN_FIELDS: readonly string[] = [
   "empirical_policy",
   "labels",
   "parent_task_run_id",
-  "next_scheduled_start_time",
-  "end_time",
-  "total_run_time",
-  "estimated_run_time",
-  "estimated_start_time_delta",
+  ...TIME_FIELDS,
   "auto_scheduled",
   "infrastructure_document_id",
   "infrastructure_pid",
@@ -186,13 +195,7 @@ export const BRIEF_TASK_FIELDS: readonly string[] = [
   "name",
   "flow_run_id",
   "flow_run_name",
-  "state_type",
-  "state_name",
-  "state_message",
-  "start_time",
-  "expected_start_time",
-  "duration",
-  "late_seconds",
+  ...STATE_FIELDS,
   "run_count",
   "tags",
   "deleted",
@@ -213,10 +216,6 @@ export const FULL_TASK_FIELDS: readonly string[] = [
   "labels",
   "task_inputs",
   "flow_run_run_count",
-  "next_scheduled_start_time",
-  "end_time",
-  "total_run_time",
-  "estimated_run_time",
-  "estimated_start_time_delta",
+  ...TIME_FIELDS,
   "ui_url",
 ];

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { formatIsoUs } from "../../lib/time.ts";
 import { visibleText } from "../../model/text/untrusted.ts";
 import type { Slot } from "../../queries/limits/slots.ts";
 import type { RunCounts, TrendCounts } from "../../queries/runs/run-counts.ts";
@@ -7,11 +6,11 @@ import { serverNowUs } from "../../queries/source/freshness.ts";
 import type { Dashboard } from "../../queries/workspace/dashboard.ts";
 import { getDashboard } from "../../queries/workspace/dashboard.ts";
 import { fenced } from "../answer/fenced.ts";
-import { metaLines, second } from "../answer/provenance.ts";
+import { freshnessFields, isoRange, linesWithoutWindow, second } from "../answer/freshness.ts";
 import { foldIds } from "../answer/render.ts";
 import { DEFAULT_TOKENS, estimateJsonTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { answerMeta, flagArg, metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
+import { flagArg, metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
 
 const input = z.strictObject({ since: textArg, until: textArg, fresh: flagArg, workspace_id: textArg });
 
@@ -33,11 +32,11 @@ export const getDashboardTool = defineTool({
     const { window, counts, before } = board;
     const pools = board.pools.map(({ id, name, type, status }) => ({ id, name, type, ...(status ? { status } : {}) }));
     const fixed = {
-      window: { from: formatIsoUs(window.fromUs), to: formatIsoUs(window.toUs) },
+      window: isoRange(window),
       flow_runs: counts,
       trend: before === null ? null : trendOf(counts, before),
       problems: board.problems,
-      ...answerMeta(board.freshness),
+      ...freshnessFields(board.freshness),
     };
     const room = DEFAULT_TOKENS - estimateJsonTokens(fixed) - 100;
     const shown = fitLists(board.slots.map(shortSlot), pools, room);
@@ -97,10 +96,7 @@ interface Shown {
 }
 
 function dashboardText(board: Dashboard, shown: Shown, nowUs: number): string {
-  const [head, ...notes] = metaLines(
-    { ...board.freshness, coverage: { ...board.freshness.coverage, fromUs: null } },
-    nowUs,
-  );
+  const [head, ...notes] = linesWithoutWindow(board.freshness, nowUs);
   const { total, ...states } = board.counts;
   const counts = Object.entries(states).map(([state, n]) => `${state} ${n}`);
   const lines = [

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { getIdentity } from "../../queries/workspace/identity.ts";
-import { metaLines } from "../answer/provenance.ts";
+import { freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { answerMeta, flagArg, metaOutput, textArg } from "../definition/shared-schemas.ts";
+import { flagArg, metaOutput, textArg } from "../definition/shared-schemas.ts";
 
 export const getIdentityTool = defineTool({
   name: "get_identity",
@@ -17,8 +17,8 @@ export const getIdentityTool = defineTool({
       ([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
     );
     return {
-      structured: { identity, ...answerMeta(freshness) },
-      text: [...facts, ...metaLines(freshness, serverNowUs(ctx))].join("\n"),
+      structured: { identity, ...freshnessFields(freshness) },
+      text: [...facts, ...freshnessLines(freshness, serverNowUs(ctx))].join("\n"),
     };
   },
 });

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { formatIsoUs } from "../../lib/time.ts";
-import type { TimeRange } from "../../model/freshness.ts";
 import type { RecordStatus } from "../../queries/workspace/record-status.ts";
 import { getRecordStatus } from "../../queries/workspace/record-status.ts";
-import { age, second } from "../answer/provenance.ts";
+import { age, isoOrNull, isoRange, second } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { textArg } from "../definition/shared-schemas.ts";
 
@@ -45,20 +44,24 @@ function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
     file,
     bytes,
     events,
-    oldest: iso(status.oldestUs),
-    newest: iso(status.newestUs),
+    oldest: isoOrNull(status.oldestUs),
+    newest: isoOrNull(status.newestUs),
     coverage: { ...spanOf(status), ...Object.fromEntries(kinds) },
     gaps: status.gaps.slice(-MOST_RANGES).map(isoRange),
     lag_ms: status.lagMs,
     syncing,
     stream,
     reachable,
-    last_contact: iso(status.lastContactUs),
-    backfill: backfill && { goal: iso(backfill.goalUs), reached: iso(backfill.reachedUs), done: backfill.done },
+    last_contact: isoOrNull(status.lastContactUs),
+    backfill: backfill && {
+      goal: isoOrNull(backfill.goalUs),
+      reached: isoOrNull(backfill.reachedUs),
+      done: backfill.done,
+    },
     requests: requests && { total: requests.total, last_minute: requests.lastMinute },
     rows,
     runs_with_logs: status.runsWithLogs,
-    last_error: lastError && { at: iso(lastError.atUs), code: lastError.code, message: lastError.message },
+    last_error: lastError && { at: isoOrNull(lastError.atUs), code: lastError.code, message: lastError.message },
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
 }
@@ -70,18 +73,10 @@ function spanOf({ coverage, gaps }: RecordStatus): Readonly<Record<string, unkno
   const complete = events.length > 0 && gaps.length === 0;
   return {
     complete,
-    from: iso(first?.fromUs ?? null),
-    to: iso(last?.toUs ?? null),
+    from: isoOrNull(first?.fromUs ?? null),
+    to: isoOrNull(last?.toUs ?? null),
     gaps: gaps.slice(-MOST_RANGES).map(isoRange),
   };
-}
-
-function iso(us: number | null): string | null {
-  return us === null ? null : formatIsoUs(us);
-}
-
-function isoRange({ fromUs, toUs }: TimeRange): { from: string; to: string } {
-  return { from: formatIsoUs(fromUs), to: formatIsoUs(toUs) };
 }
 
 function statusText(status: RecordStatus, nowUs: number): string {

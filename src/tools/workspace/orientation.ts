@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { builtInFields } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { metaOutput, staticMeta, textArg } from "../definition/shared-schemas.ts";
+import { metaOutput, textArg } from "../definition/shared-schemas.ts";
 
 /** The server's instructions, and what `orientation` answers. At most 2,000 characters. */
 export const INSTRUCTIONS = `Read-only view of one Prefect workspace, answered from a local record where it covers the question, else live. To change anything use the prefect CLI.
@@ -17,5 +18,5 @@ export const orientationTool = defineTool({
   input: z.strictObject({}),
   output: z.looseObject({ text: textArg, ...metaOutput }),
   run: ({ query: ctx }) =>
-    Promise.resolve({ structured: { text: INSTRUCTIONS, ...staticMeta(ctx.clock.nowUs()) }, text: INSTRUCTIONS }),
+    Promise.resolve({ structured: { text: INSTRUCTIONS, ...builtInFields(ctx.clock.nowUs()) }, text: INSTRUCTIONS }),
 });

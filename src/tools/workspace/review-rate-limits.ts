@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { getRateLimits } from "../../queries/workspace/rate-limits.ts";
-import { metaLines } from "../answer/provenance.ts";
+import { freshnessFields, linesWithoutWindow } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { answerMeta, metaOutput, momentArg, textArg } from "../definition/shared-schemas.ts";
+import { metaOutput, momentArg, textArg } from "../definition/shared-schemas.ts";
 
 /** Latest periods shown. */
 const MOST_PERIODS = 30;
@@ -24,7 +24,7 @@ export const reviewRateLimitsTool = defineTool({
     });
     const { since, until, summary, freshness } = limits;
     const throttling_periods = limits.periods.slice(-MOST_PERIODS);
-    const structured = { since, until, summary, throttling_periods, ...answerMeta(freshness) };
+    const structured = { since, until, summary, throttling_periods, ...freshnessFields(freshness) };
     const lines = throttling_periods.map(({ start, end, duration_minutes, keys_affected }) => {
       const keys = keys_affected.map(
         (key) => `${key.key} denied ${key.total_denied} (at most ${key.peak_denied_per_minute} a minute)`,
@@ -32,7 +32,7 @@ export const reviewRateLimitsTool = defineTool({
       return `${start} to ${end}, ${duration_minutes} throttled minutes: ${keys.join(", ")}`;
     });
     const older = limits.periods.length - throttling_periods.length;
-    const head = `rate limits ${since} to ${until} | ${metaLines({ ...freshness, coverage: { ...freshness.coverage, fromUs: null } }, nowUs).join("\n")}`;
+    const head = `rate limits ${since} to ${until} | ${linesWithoutWindow(freshness, nowUs).join("\n")}`;
     const total =
       summary.total_throttling_periods === 0
         ? "No request was throttled."

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { formatIsoUs } from "../../../src/lib/time.ts";
 import type { Freshness } from "../../../src/model/freshness.ts";
-import { age, metaLines } from "../../../src/tools/answer/provenance.ts";
+import { age, freshnessLines } from "../../../src/tools/answer/freshness.ts";
 import { cellsOf, foldIds, type Item, shortTime, tableLines } from "../../../src/tools/answer/render.ts";
 import { listAnswer } from "../../../src/tools/definition/list-answer.ts";
 import { anId, at, T0_US } from "../../support/builders.ts";
@@ -142,12 +142,12 @@ describe("the header", () => {
   test("says source, moment, age and window, what is missing, and the notes", () => {
     const gaps = Array.from({ length: 7 }, (_, n) => ({ fromUs: T0_US + n * 10e6, toUs: T0_US + n * 10e6 + 5e6 }));
     const partial = { ...coverage, complete: false, gaps, notes: ["Prefect is away."] };
-    expect(metaLines({ source: "mixed", asOfUs: T0_US, coverage: partial }, T0_US + 65e6)).toEqual([
+    expect(freshnessLines({ source: "mixed", asOfUs: T0_US, coverage: partial }, T0_US + 65e6)).toEqual([
       "mixed as of 2026-08-20T09:15:00Z (65s ago), covers 2026-08-20T08:15:00Z to 2026-08-20T09:15:00Z, INCOMPLETE",
       "not covered: 2026-08-20T09:15:00Z to 2026-08-20T09:15:05Z; 2026-08-20T09:15:10Z to 2026-08-20T09:15:15Z; 2026-08-20T09:15:20Z to 2026-08-20T09:15:25Z; 2026-08-20T09:15:30Z to 2026-08-20T09:15:35Z; 2026-08-20T09:15:40Z to 2026-08-20T09:15:45Z and 2 more",
       "Prefect is away.",
     ]);
-    expect(metaLines({ ...freshness, coverage: { ...coverage, fromUs: T0_US } }, T0_US)).toEqual([
+    expect(freshnessLines({ ...freshness, coverage: { ...coverage, fromUs: T0_US } }, T0_US)).toEqual([
       `record as of ${formatIsoUs(T0_US)} (0s ago)`,
     ]);
   });

@@ -1,0 +1,80 @@
+/** Source, age and coverage of an answer: members of the structure, and lines of the text. */
+import { formatIsoUs } from "../../lib/time.ts";
+import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
+
+/** `source`, `as_of`, `coverage`. */
+export function freshnessFields({ source, asOfUs, coverage }: Freshness): Record<string, unknown> {
+  return {
+    source,
+    as_of: formatIsoUs(asOfUs),
+    coverage: {
+      complete: coverage.complete,
+      from: isoOrNull(coverage.fromUs),
+      to: isoOrNull(coverage.toUs),
+      gaps: coverage.gaps.map(isoRange),
+      ...(coverage.verifiedUs === null ? {} : { verified_at: formatIsoUs(coverage.verifiedUs) }),
+      ...(coverage.notes.length === 0 ? {} : { notes: coverage.notes }),
+    },
+  };
+}
+
+/** The same for answers that are part of the program. */
+export function builtInFields(nowUs: number): Record<string, unknown> {
+  return freshnessFields({ source: "record", asOfUs: nowUs, coverage: withoutWindow(true, []) });
+}
+
+/** Coverage of an answer that is not about a time window. */
+export function withoutWindow(complete: boolean, notes: readonly string[]): Coverage {
+  return { complete, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes };
+}
+
+/** First line: source, as_of, window. Further lines: what is missing and notes. */
+export function freshnessLines(freshness: Freshness, nowUs: number): string[] {
+  const { fromUs, toUs } = freshness.coverage;
+  const isWindow = fromUs !== null && toUs !== null && fromUs !== toUs;
+  const window = isWindow ? `, covers ${second(fromUs)} to ${second(toUs)}` : "";
+  return linesWith(window, freshness, nowUs);
+}
+
+/** The same for texts that state the window themselves. */
+export function linesWithoutWindow(freshness: Freshness, nowUs: number): string[] {
+  return linesWith("", freshness, nowUs);
+}
+
+function linesWith(window: string, { source, asOfUs, coverage }: Freshness, nowUs: number): string[] {
+  const lines = [
+    `${source} as of ${second(asOfUs)} (${age(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
+  ];
+  if (coverage.gaps.length > 0) {
+    const shown = coverage.gaps.slice(0, 5).map((gap) => `${second(gap.fromUs)} to ${second(gap.toUs)}`);
+    const rest = coverage.gaps.length > 5 ? ` and ${coverage.gaps.length - 5} more` : "";
+    lines.push(`not covered: ${shown.join("; ")}${rest}`);
+  }
+  return [...lines, ...coverage.notes];
+}
+
+export function isoRange({ fromUs, toUs }: TimeRange): { from: string; to: string } {
+  return { from: formatIsoUs(fromUs), to: formatIsoUs(toUs) };
+}
+
+export function isoOrNull(us: number | null): string | null {
+  return us === null ? null : formatIsoUs(us);
+}
+
+/** Whole seconds: `2026-01-31T09:00:00Z`. */
+export function second(us: number): string {
+  return formatIsoUs(Math.floor(us / 1_000_000) * 1_000_000);
+}
+
+/** `2026-01-31`. */
+export function dayOf(us: number): string {
+  return formatIsoUs(us).slice(0, 10);
+}
+
+/** `0s`, `45s`, `12m`, `3h`, `5d`. */
+export function age(us: number): string {
+  const seconds = Math.max(0, Math.round(us / 1_000_000));
+  if (seconds < 90) return `${seconds}s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)}h` : `${Math.round(seconds / 86_400)}d`;
+}
