@@ -3,12 +3,12 @@
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/schemas/automations.py
  */
 import type { Json, JsonObject } from "../objects.ts";
-import { duration } from "./schedule.ts";
+import { compactDuration } from "./schedule.ts";
 
 /** One sentence: what must happen, how often, where. */
 export function describeTrigger(trigger: JsonObject): string {
   const { type, within } = trigger;
-  const inTime = typeof within === "number" && within > 0 ? ` within ${duration(within)}` : "";
+  const inTime = typeof within === "number" && within > 0 ? ` within ${compactDuration(within)}` : "";
   if (type === "compound" || type === "sequence") {
     const parts = (Array.isArray(trigger.triggers) ? trigger.triggers : []).map(
       (part) => `(${describeTrigger(asObject(part))})`,
@@ -38,8 +38,8 @@ function describeEvent(trigger: JsonObject, inTime: string): string {
 
 function describeMetric(trigger: JsonObject): string {
   const query = asObject(trigger.metric ?? {});
-  const range = typeof query.range === "number" ? ` over ${duration(query.range)}` : "";
-  const firing = typeof query.firing_for === "number" ? ` for ${duration(query.firing_for)}` : "";
+  const range = typeof query.range === "number" ? ` over ${compactDuration(query.range)}` : "";
+  const firing = typeof query.firing_for === "number" ? ` for ${compactDuration(query.firing_for)}` : "";
   const threshold = typeof query.threshold === "number" ? query.threshold : "?";
   return [
     `metric ${textOf(query.name) ?? "?"} ${textOf(query.operator) ?? ""} ${threshold}${range}${firing}`,

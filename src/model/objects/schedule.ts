@@ -1,5 +1,5 @@
 /**
- * Schedules in words. A schedule is told apart by its key: `cron`, `interval` (seconds) or `rrule`.
+ * Schedules of deployments as text. The kind of a schedule follows from its key: `cron`, `interval` (seconds) or `rrule`.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/schedules.py
  */
 import type { DeploymentSchedule } from "../objects.ts";
@@ -7,22 +7,41 @@ import type { DeploymentSchedule } from "../objects.ts";
 type Described = Pick<DeploymentSchedule, "schedule" | "active" | "parameters">;
 
 /**
- * `cron 0 6 * * 1-5 Europe/Berlin`, `every 30m`, `rrule FREQ=DAILY;BYHOUR=6 UTC`, with the parameters that it gives its runs, and
- * `(off)` when it is not active.
+ * `at 06:00, Monday through Friday (cron 0 6 * * 1-5, Europe/Berlin)`, `every 30m`, `rrule FREQ=DAILY;BYHOUR=6 UTC`, then the
+ * parameters that the schedule passes to its runs, and `(off)` when it is not active.
  */
-export function describeSchedule({ schedule, active, parameters }: Described): string {
-  const { cron, interval, rrule, timezone } = schedule;
+export async function describeSchedule({ schedule, active, parameters }: Described): Promise<string> {
+  const { cron, interval, rrule, timezone, day_or } = schedule;
   const zone = typeof timezone === "string" && timezone !== "" ? timezone : "UTC";
   const rest = `${parametersText(parameters)}${active ? "" : " (off)"}`;
-  if (typeof cron === "string") return `cron ${cron} ${zone}${rest}`;
-  if (typeof interval === "number") return `every ${duration(interval)}${zone === "UTC" ? "" : ` ${zone}`}${rest}`;
+  if (typeof cron === "string") return `${await cronText(cron, zone, day_or !== false)}${rest}`;
+  if (typeof interval === "number")
+    return `every ${compactDuration(interval)}${zone === "UTC" ? "" : ` ${zone}`}${rest}`;
   if (typeof rrule === "string") return `rrule ${rrule.replace(/\s+/g, " ")} ${zone}${rest}`;
   return `${JSON.stringify(schedule)}${rest}`;
 }
 
+/**
+ * An expression without words is shown alone. `isDayOr`: a run is due when the day of the month or the weekday matches, cron's
+ * own rule; else when both match. croniter, which Prefect uses, reads a sixth field as seconds after the weekday, cronstrue as
+ * seconds before the minutes: only five fields are put in words. https://github.com/pallets-eco/croniter
+ */
+async function cronText(cron: string, zone: string, isDayOr: boolean): Promise<string> {
+  const expression = `cron ${cron}`;
+  if (!cron.startsWith("@") && cron.trim().split(/\s+/).length !== 5) return `${expression} ${zone}`;
+  // Loaded at first use: most processes never show a schedule.
+  const { toString: inWords } = await import("cronstrue");
+  try {
+    const words = inWords(cron, { use24HourTimeFormat: true, logicalAndDayFields: !isDayOr });
+    return `${words.charAt(0).toLowerCase()}${words.slice(1)} (${expression}, ${zone})`;
+  } catch {
+    return `${expression} ${zone}`;
+  }
+}
+
 const PARAMETERS_CHARS = 80;
 
-/** ` with {"day":3}`, cut where it is long. */
+/** ` with {"day":3}`, at most `PARAMETERS_CHARS` of JSON. */
 function parametersText(parameters: Described["parameters"]): string {
   if (!parameters || Object.keys(parameters).length === 0) return "";
   const text = JSON.stringify(parameters);
@@ -36,7 +55,7 @@ const UNITS = [
 ] as const;
 
 /** `45s`, `30m`, `1h30m`, `2d`. */
-export function duration(seconds: number): string {
+export function compactDuration(seconds: number): string {
   let left = seconds;
   let text = "";
   for (const [size, unit] of UNITS) {

@@ -14,15 +14,17 @@ const MOST_DEPTH = 6;
 const OWN_KEYS: ReadonlySet<string> = new Set(["id", "created", "updated", "deployment_id"]);
 
 /** `paused: false → true`, one sentence for each difference, fields in alphabetical order. */
-export function fieldChanges(diff: FieldDiff): string[] {
-  return Object.entries(diff)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([field, { from, to }]) => {
-      const told = field === "schedules" ? scheduleChanges(from, to) : null;
-      const all = told ?? memberChanges(field, from, to, 0);
-      const left = all.length - MOST_MEMBERS;
-      return left <= 1 ? all : [...all.slice(0, MOST_MEMBERS), `${left} more differences in ${field}`];
-    });
+export async function fieldChanges(diff: FieldDiff): Promise<string[]> {
+  const fields = Object.entries(diff).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const changes = await Promise.all(fields.map(([field, { from, to }]) => changesOfField(field, from, to)));
+  return changes.flat();
+}
+
+async function changesOfField(field: string, from: unknown, to: unknown): Promise<string[]> {
+  const told = field === "schedules" ? await scheduleChanges(from, to) : null;
+  const all = told ?? memberChanges(field, from, to, 0);
+  const left = all.length - MOST_MEMBERS;
+  return left <= 1 ? all : [...all.slice(0, MOST_MEMBERS), `${left} more differences in ${field}`];
 }
 
 function memberChanges(path: string, from: unknown, to: unknown, depth: number): string[] {
@@ -55,12 +57,13 @@ function listChanges(path: string, from: readonly unknown[], to: readonly unknow
 }
 
 /** Null: not two lists of schedules. Matched by id, slug, then by what they say: a new deploy gives new ids to the same schedules. */
-function scheduleChanges(from: unknown, to: unknown): string[] | null {
+async function scheduleChanges(from: unknown, to: unknown): Promise<string[] | null> {
   if (!areSchedules(from ?? []) || !areSchedules(to ?? [])) return null;
-  let removed = [...((from ?? []) as DeploymentSchedule[])];
-  let added = [...((to ?? []) as DeploymentSchedule[])];
-  const pairs: [DeploymentSchedule, DeploymentSchedule][] = [];
-  for (const keyOf of [(one: DeploymentSchedule) => one.id, (one: DeploymentSchedule) => one.slug, nameOf]) {
+  let removed = await Promise.all(((from ?? []) as DeploymentSchedule[]).map(describe));
+  let added = await Promise.all(((to ?? []) as DeploymentSchedule[]).map(describe));
+  const pairs: [Schedule, Schedule][] = [];
+  const keys = [(one: Schedule) => one.doc.id, (one: Schedule) => one.doc.slug, (one: Schedule) => one.text];
+  for (const keyOf of keys) {
     for (const after of added) {
       const before = removed.find((one) => keyOf(one) && keyOf(one) === keyOf(after));
       if (!before) continue;
@@ -71,25 +74,33 @@ function scheduleChanges(from: unknown, to: unknown): string[] | null {
   }
   const told = [
     ...pairs.flatMap(([before, after]) => changesOfSchedule(before, after)),
-    ...removed.map((one) => `schedule removed: ${describeSchedule(one)}`),
-    ...added.map((one) => `schedule added: ${describeSchedule(one)}`),
+    ...removed.map((one) => `schedule removed: ${one.fullText}`),
+    ...added.map((one) => `schedule added: ${one.fullText}`),
   ];
   return told.length > 0 ? told : ["schedules: written again without a difference"];
 }
 
-function changesOfSchedule(before: DeploymentSchedule, after: DeploymentSchedule): string[] {
-  const [was, is] = [nameOf(before), nameOf(after)];
+function changesOfSchedule(before: Schedule, after: Schedule): string[] {
+  const [was, is] = [before.text, after.text];
   const told = was === is ? [] : [`schedule ${was} → ${is}`];
   const rest = ({ schedule, ...others }: DeploymentSchedule) => (was === is ? { ...schedule, ...others } : others);
-  const [old, now] = [rest(before) as JsonObject, rest(after) as JsonObject];
+  const [old, now] = [rest(before.doc) as JsonObject, rest(after.doc) as JsonObject];
   const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter((key) => !OWN_KEYS.has(key));
   const members = keys.flatMap((key) => memberChanges(key, old[key], now[key], 1));
   return [...told, ...members.map((member) => `schedule ${is}: ${member.replace(": ", " ")}`)];
 }
 
-/** The schedule itself, whether it is active or not. */
-function nameOf({ schedule }: DeploymentSchedule): string {
-  return describeSchedule({ schedule, active: true });
+interface Schedule {
+  readonly doc: DeploymentSchedule;
+  /** When it is due, alone. */
+  readonly text: string;
+  /** With parameters, and whether it is active. */
+  readonly fullText: string;
+}
+
+async function describe(doc: DeploymentSchedule): Promise<Schedule> {
+  const text = await describeSchedule({ schedule: doc.schedule, active: true });
+  return { doc, text, fullText: await describeSchedule(doc) };
 }
 
 function areSchedules(value: unknown): boolean {

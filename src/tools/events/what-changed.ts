@@ -49,7 +49,7 @@ export const whatChangedTool = defineTool({
     const answer = listAnswer({
       key: "changes",
       title: `changes ${formatIsoUs(found.window.fromUs)} to ${formatIsoUs(found.window.toUs)}, oldest first`,
-      items: found.changes.map(toItem),
+      items: await Promise.all(found.changes.map(toItem)),
       more: found.more,
       cursorAfter: (index) => cursorOf(found.changes[index] ?? { atUs: found.window.toUs, id: "" }),
       freshness: found.freshness,
@@ -81,8 +81,8 @@ function readPosition(cursor: string): { fromUs: number; after: { atUs: number; 
   return { fromUs: atUs, after: { atUs, id } };
 }
 
-function toItem(change: Change): Item {
-  const fields = fieldChanges(change.diff);
+async function toItem(change: Change): Promise<Item> {
+  const fields = await fieldChanges(change.diff);
   return {
     id: change.id,
     at: formatIsoUs(change.atUs),

@@ -9,10 +9,13 @@ import type { Item } from "../answer/render.ts";
 
 const DESCRIPTION_CHARS = 120;
 
+export function scheduleTexts({ schedules }: Deployment): Promise<string[]> {
+  return Promise.all((schedules ?? []).map(describeSchedule));
+}
+
 /** A deployment in a list. Members that are unknown or do not apply are absent. */
-export function briefDeployment(item: DeploymentItem): Item {
+export function briefDeployment(item: DeploymentItem, schedules: readonly string[]): Item {
   const { deployment: row, flowName, activeSlots } = item;
-  const schedules = (row.schedules ?? []).map(describeSchedule);
   const limit = row.global_concurrency_limit;
   return {
     id: row.id,

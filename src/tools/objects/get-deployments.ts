@@ -12,6 +12,7 @@ import {
   deploymentDetail,
   FULL_DEPLOYMENT_FIELDS,
   fullDeployment,
+  scheduleTexts,
 } from "./deployment-items.ts";
 
 export const getDeploymentsTool = listTool({
@@ -60,14 +61,17 @@ export const getDeploymentsTool = listTool({
     const [only] = isSingle ? page.items : [];
     const detail = only ? await readDeploymentDetail(ctx, only.deployment, fresh) : null;
     const freshness = joinFreshness([page.freshness, ...(detail?.freshness ?? [])]);
-    return { more: page.more, freshness, rows: page.items.map((item) => ({ item, detail })) };
+    const rows = await Promise.all(
+      page.items.map(async (item) => ({ item, detail, schedules: await scheduleTexts(item.deployment) })),
+    );
+    return { more: page.more, freshness, rows };
   },
-  toItem({ item, detail }, { isFull, hasFields }) {
+  toItem({ item, detail, schedules }, { isFull, hasFields }) {
     const whole = isFull && !hasFields ? fullDeployment(item) : null;
     return {
       ...(isFull && hasFields ? item.deployment : {}),
       // The recent runs of the detail include the last one.
-      ...(whole ?? briefDeployment(detail === null ? item : { ...item, lastRun: null })),
+      ...(whole ?? briefDeployment(detail === null ? item : { ...item, lastRun: null }, schedules)),
       ...(detail === null ? {} : deploymentDetail(item.deployment, detail)),
     };
   },

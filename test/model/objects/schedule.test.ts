@@ -1,21 +1,58 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { describeSchedule } from "../../../src/model/objects/schedule.ts";
 
 const CRON = { cron: "0 6 * * 1-5", timezone: "Europe/Berlin" };
+const CRON_TEXT = "at 06:00, Monday through Friday (cron 0 6 * * 1-5, Europe/Berlin)";
 
-test("cron, interval and rrule in words, with the zone where it matters", () => {
-  expect(describeSchedule({ schedule: CRON, active: true })).toBe("cron 0 6 * * 1-5 Europe/Berlin");
-  expect(describeSchedule({ schedule: { interval: 5_400, timezone: "UTC" }, active: false })).toBe("every 1h30m (off)");
-  expect(describeSchedule({ schedule: { rrule: "FREQ=DAILY;\nBYHOUR=6" }, active: true })).toBe(
+test("cron in words with the expression and its zone beside them, interval and rrule with the zone where it matters", async () => {
+  expect(await describeSchedule({ schedule: CRON, active: true })).toBe(CRON_TEXT);
+  const interval = { interval: 5_400, timezone: "UTC" };
+  expect(await describeSchedule({ schedule: interval, active: false })).toBe("every 1h30m (off)");
+  expect(await describeSchedule({ schedule: { ...interval, timezone: "Europe/Berlin" }, active: true })).toBe(
+    "every 1h30m Europe/Berlin",
+  );
+  expect(await describeSchedule({ schedule: { rrule: "FREQ=DAILY;\nBYHOUR=6" }, active: true })).toBe(
     "rrule FREQ=DAILY; BYHOUR=6 UTC",
   );
 });
 
-test("the parameters a schedule gives its runs, shortly", () => {
-  expect(describeSchedule({ schedule: CRON, active: false, parameters: { region: "eu" } })).toBe(
-    'cron 0 6 * * 1-5 Europe/Berlin with {"region":"eu"} (off)',
+describe("cron in words", () => {
+  const wordsOf = async (cron: string, more = {}) => {
+    const text = await describeSchedule({ schedule: { cron, ...more }, active: true });
+    return text.endsWith(` (cron ${cron}, UTC)`) ? text.slice(0, -` (cron ${cron}, UTC)`.length) : text;
+  };
+
+  test.each([
+    ["*/15 * * * *", "every 15 minutes"],
+    ["0 0 * * 7", "at 00:00, only on Sunday"],
+    ["0 0 L * *", "at 00:00, on the last day of the month"],
+    ["0 12 * * L5", "at 12:00, on the last Friday of the month"],
+    ["0 0 * * 5#3", "at 00:00, on the third Friday of the month"],
+    ["@hourly", "every hour"],
+    ["  30   4 1,15 * *  ", "at 04:30, on day 1 and 15 of the month"],
+  ])("%s: %s", async (cron, words) => {
+    expect(await wordsOf(cron)).toBe(words);
+  });
+
+  test("day of the month and weekday: either is enough, or both are needed", async () => {
+    expect(await wordsOf("0 6 1 * 1")).toBe("at 06:00, on day 1 of the month, and on Monday");
+    expect(await wordsOf("0 6 1 * 1", { day_or: true })).toBe("at 06:00, on day 1 of the month, and on Monday");
+    expect(await wordsOf("0 6 1 * 1", { day_or: false })).toBe("at 06:00, on day 1 of the month, only on Monday");
+  });
+
+  test.each(["0 6 * * 1-5 30", "H 6 * * *", "0 25 * * *", "nonsense", ""])(
+    "%p has no words and is shown alone",
+    async (cron) => {
+      expect(await wordsOf(cron)).toBe(`cron ${cron} UTC`);
+    },
   );
-  expect(describeSchedule({ schedule: CRON, active: true, parameters: {} })).toBe("cron 0 6 * * 1-5 Europe/Berlin");
-  const long = describeSchedule({ schedule: CRON, active: true, parameters: { tables: "x".repeat(200) } });
-  expect(long).toBe(`cron 0 6 * * 1-5 Europe/Berlin with {"tables":"${"x".repeat(68)}…`);
+});
+
+test("the parameters that a schedule passes to its runs, cut to 80 characters", async () => {
+  expect(await describeSchedule({ schedule: CRON, active: false, parameters: { region: "eu" } })).toBe(
+    `${CRON_TEXT} with {"region":"eu"} (off)`,
+  );
+  expect(await describeSchedule({ schedule: CRON, active: true, parameters: {} })).toBe(CRON_TEXT);
+  const long = await describeSchedule({ schedule: CRON, active: true, parameters: { tables: "x".repeat(200) } });
+  expect(long).toBe(`${CRON_TEXT} with {"tables":"${"x".repeat(68)}…`);
 });

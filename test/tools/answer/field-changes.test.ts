@@ -18,67 +18,68 @@ const hourly = { ...morning, id: anId(2), schedule: { interval: 3_600, timezone:
 const schedules = (from: unknown, to: unknown) => fieldChanges({ schedules: { from, to } });
 
 describe("schedules", () => {
-  test("only what differs, named as the list of deployments names them", () => {
+  test("only what differs, named as the list of deployments names them", async () => {
     const off = { ...morning, updated: at(5), active: false };
-    expect(schedules([morning, hourly], [off, hourly])).toEqual([
-      "schedule cron 0 9 * * 1-5 Europe/Berlin: active true → false",
+    expect(await schedules([morning, hourly], [off, hourly])).toEqual([
+      "schedule at 09:00, Monday through Friday (cron 0 9 * * 1-5, Europe/Berlin): active true → false",
     ]);
     const later = { ...off, schedule: { ...CRON, cron: "0 10 * * 1-5" }, parameters: { day: "today" } };
-    expect(schedules([morning], [later])).toEqual([
-      "schedule cron 0 9 * * 1-5 Europe/Berlin → cron 0 10 * * 1-5 Europe/Berlin",
-      "schedule cron 0 10 * * 1-5 Europe/Berlin: active true → false",
-      'schedule cron 0 10 * * 1-5 Europe/Berlin: parameters {} → {"day":"today"}',
+    expect(await schedules([morning], [later])).toEqual([
+      "schedule at 09:00, Monday through Friday (cron 0 9 * * 1-5, Europe/Berlin) → at 10:00, Monday through Friday (cron 0 10 * * 1-5, Europe/Berlin)",
+      "schedule at 10:00, Monday through Friday (cron 0 10 * * 1-5, Europe/Berlin): active true → false",
+      'schedule at 10:00, Monday through Friday (cron 0 10 * * 1-5, Europe/Berlin): parameters {} → {"day":"today"}',
     ]);
     const moved = { ...hourly, schedule: { ...hourly.schedule, anchor_date: at(60) } };
-    expect(schedules([hourly], [moved])).toEqual([`schedule every 1h: anchor_date "${at(0)}" → "${at(60)}"`]);
+    expect(await schedules([hourly], [moved])).toEqual([`schedule every 1h: anchor_date "${at(0)}" → "${at(60)}"`]);
   });
 
-  test("added and removed ones, and the same ones under new ids", () => {
-    expect(schedules([], [{ ...morning, active: false }])).toEqual([
-      "schedule added: cron 0 9 * * 1-5 Europe/Berlin (off)",
+  test("added and removed ones, and the same ones under new ids", async () => {
+    expect(await schedules([], [{ ...morning, active: false }])).toEqual([
+      "schedule added: at 09:00, Monday through Friday (cron 0 9 * * 1-5, Europe/Berlin) (off)",
     ]);
-    expect(schedules([morning, hourly], [hourly])).toEqual(["schedule removed: cron 0 9 * * 1-5 Europe/Berlin"]);
-    expect(schedules([morning], [{ ...morning, id: anId(3), active: false }])).toEqual([
-      "schedule cron 0 9 * * 1-5 Europe/Berlin: active true → false",
+    expect(await schedules([morning, hourly], [hourly])).toEqual([
+      "schedule removed: at 09:00, Monday through Friday (cron 0 9 * * 1-5, Europe/Berlin)",
     ]);
-    expect(schedules([morning], [{ ...morning, id: anId(3), updated: at(7) }])).toEqual([
+    expect(await schedules([morning], [{ ...morning, id: anId(3), active: false }])).toEqual([
+      "schedule at 09:00, Monday through Friday (cron 0 9 * * 1-5, Europe/Berlin): active true → false",
+    ]);
+    expect(await schedules([morning], [{ ...morning, id: anId(3), updated: at(7) }])).toEqual([
       "schedules: written again without a difference",
     ]);
   });
 });
 
 describe("other fields", () => {
-  test("short values whole, in order of the fields", () => {
-    expect(fieldChanges({ paused: { from: false, to: true }, parameters: { from: { n: 1 }, to: { n: 2 } } })).toEqual([
-      'parameters: {"n":1} → {"n":2}',
-      "paused: false → true",
-    ]);
+  test("short values whole, in order of the fields", async () => {
+    expect(
+      await fieldChanges({ paused: { from: false, to: true }, parameters: { from: { n: 1 }, to: { n: 2 } } }),
+    ).toEqual(['parameters: {"n":1} → {"n":2}', "paused: false → true"]);
   });
 
-  test("of large objects and lists the members that differ", () => {
+  test("of large objects and lists the members that differ", async () => {
     const env = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`KEY_${n}`, `value ${n}`]));
     const from = { image: "etl:1", env };
-    expect(fieldChanges({ job_variables: { from, to: { image: "etl:1", env: { ...env, KEY_29: "other" } } } })).toEqual(
-      ['job_variables.env.KEY_29: "value 29" → "other"'],
-    );
+    expect(
+      await fieldChanges({ job_variables: { from, to: { image: "etl:1", env: { ...env, KEY_29: "other" } } } }),
+    ).toEqual(['job_variables.env.KEY_29: "value 29" → "other"']);
     const tags = Array.from({ length: 40 }, (_, n) => `tag-${n}`);
-    expect(fieldChanges({ tags: { from: tags, to: [...tags.slice(1), "new"] } })).toEqual([
+    expect(await fieldChanges({ tags: { from: tags, to: [...tags.slice(1), "new"] } })).toEqual([
       'tags: removed "tag-0"',
       'tags: added "new"',
     ]);
     const steps = [{ run: "a".repeat(150) }, { run: "b" }];
-    expect(fieldChanges({ pull_steps: { from: steps, to: [steps[0], { run: "c" }] } })).toEqual([
+    expect(await fieldChanges({ pull_steps: { from: steps, to: [steps[0], { run: "c" }] } })).toEqual([
       'pull_steps[1]: {"run":"b"} → {"run":"c"}',
     ]);
     const changed = Object.fromEntries(Object.keys(env).map((key) => [key, "x".repeat(9)]));
-    const many = fieldChanges({ env: { from: env, to: changed } });
+    const many = await fieldChanges({ env: { from: env, to: changed } });
     expect(many).toHaveLength(9);
     expect(many.at(-1)).toBe("22 more differences in env");
   });
 
-  test("long texts from shortly before they part", () => {
+  test("long texts from shortly before they part", async () => {
     const text = "a".repeat(300);
-    const [told] = fieldChanges({ description: { from: `${text}old`, to: `${text}new` } });
+    const [told] = await fieldChanges({ description: { from: `${text}old`, to: `${text}new` } });
     expect(told).toBe(`description: …${"a".repeat(30)}old" → …${"a".repeat(30)}new"`);
   });
 });

@@ -88,7 +88,10 @@ describe("from the record", () => {
     harness.following();
     const { structured } = await harness.call(whatChangedTool, { since: "2h" });
     expect(structured.changes).toMatchObject([
-      { change: "updated", fields: "schedule cron 0 9 * * 1-5 Europe/Berlin: active true → false" },
+      {
+        change: "updated",
+        fields: "schedule at 09:00, Monday through Friday (cron 0 9 * * 1-5, Europe/Berlin): active true → false",
+      },
     ]);
   });
 });

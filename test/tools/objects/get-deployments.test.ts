@@ -87,7 +87,7 @@ describe("from the record", () => {
         flow_name: "orders-etl",
         paused: false,
         status: "READY",
-        schedules: ["cron 0 6 * * 1-5 Europe/Berlin", "every 1h30m (off)"],
+        schedules: ["at 06:00, Monday through Friday (cron 0 6 * * 1-5, Europe/Berlin)", "every 1h30m (off)"],
         work_pool_name: "k8s",
         concurrency_limit: 1,
         active_slots: 1,
