@@ -1,14 +1,41 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { closest, similarity } from "../../src/lib/similar.ts";
 
-test("equal texts, parts of each other and misspellings are alike in this order, strangers are not", () => {
+test("equal texts, parts of each other and misspellings are similar in this order, unrelated texts are not", () => {
   const scores = ["orders-etl", "orders-etl-2", "order-elt", "billing"].map((text) => similarity("Orders-ETL", text));
   expect(scores[0]).toBe(1);
   expect(scores).toEqual(scores.toSorted((a, b) => b - a));
   expect(scores[3]).toBeLessThan(0.2);
 });
 
-test("the closest come first, each once, strangers not at all", () => {
+test("the closest come first, each once, unrelated ones not at all", () => {
   expect(closest("nigthly", ["billing", "nightly", "nightly", "nightly-2"], 5)).toEqual(["nightly", "nightly-2"]);
   expect(closest("", ["a"], 5)).toEqual([]);
+});
+
+describe("a misspelt name finds the one that was meant first", () => {
+  const names = [
+    ...["orders-etl", "orders-hourly", "orders-nightly", "billing-import", "customer-sync", "customer-sync-eu"],
+    ...["ledger-close", "ledger-open", "load_customers", "load_orders", "wide-map", "etl-pool", "dead-pool"],
+    ...["price-outer", "price-inner", "fetch-prices", "warehouse", "Completed", "Failed", "Cancelled", "Cancelling"],
+    "AwaitingRetry",
+  ];
+
+  test.each([
+    ["nigtly orders", "orders-nightly"],
+    ["etl-orders", "orders-etl"],
+    ["oders_etl", "orders-etl"],
+    ["biling-imprt", "billing-import"],
+    ["custmer-sync", "customer-sync"],
+    ["sync-customer-eu", "customer-sync-eu"],
+    ["load-customer", "load_customers"],
+    ["ledgerclose", "ledger-close"],
+    ["warehuose", "warehouse"],
+    ["wdie-map", "wide-map"],
+    ["prices", "fetch-prices"],
+    ["awaiting retry", "AwaitingRetry"],
+    ["cancled", "Cancelled"],
+  ])("%s: %s", (given, meant) => {
+    expect(closest(given, names, 1)).toEqual([meant]);
+  });
 });

@@ -1,4 +1,5 @@
 /** Suggestions for misspelt names. */
+import { distance as editDistance } from "fastest-levenshtein";
 import { closest } from "../../lib/similar.ts";
 
 /** What is longer names nothing of ours; only its beginning is compared and said. */
@@ -29,17 +30,4 @@ function distance(a: string, b: string): number {
   if (a === b) return 0;
   const isPart = a.length >= 3 && b.length >= 3 && (a.includes(b) || b.includes(a));
   return isPart ? 1 : editDistance(a, b);
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(substitute, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? b.length;
 }
