@@ -1,6 +1,6 @@
 /**
- * The certificate: Prefect and record compared hour by hour. What differs is fetched again; what then still differs is
- * explained or counted as unexplained.
+ * The audit: Prefect and the record compared hour by hour. Hours that differ are fetched again; what still differs then is explained
+ * or counted as unexplained.
  */
 import { AppError } from "../errors.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../lib/time.ts";
@@ -22,17 +22,17 @@ import {
 } from "./verification/verify.ts";
 
 export interface AuditOptions {
-  /** Start of the range, microseconds; default: the start of what is covered. */
+  /** Start of the range, microseconds; default: the start of the coverage. */
   readonly sinceUs?: number;
-  /** Compare the ids of every bucket. */
+  /** Compare the ids of each bucket. */
   readonly deep?: boolean;
   readonly onProgress?: (done: number, of: number) => void;
 }
 
 /**
- * `equal`: the same events on both sides. `repaired`: the record lacked some and has them now. `record_holds_more`: everything
- * that Prefect has, and events that Prefect streamed but never stored, or lost. `server_retention`: Prefect has deleted them by
- * age. `unexplained`: Prefect has events that the record could not take.
+ * `equal`: the same events on both sides. `repaired`: the record lacked some and has them now. `record_holds_more`: the record has
+ * all that Prefect has, and also events that Prefect streamed but never stored, or lost. `server_retention`: Prefect has deleted
+ * events by age. `unexplained`: Prefect has events that the record does not have after they were fetched.
  */
 export type AuditVerdict = "equal" | "repaired" | "record_holds_more" | "server_retention" | "unexplained";
 
@@ -44,7 +44,7 @@ export interface AuditBucket {
   readonly record: number;
   readonly repaired: number;
   readonly verdict: AuditVerdict;
-  /** Every id was compared, not only the counts. */
+  /** All ids were compared, not only the counts. */
   readonly ids_compared: boolean;
 }
 
@@ -52,10 +52,10 @@ export interface AuditReport {
   readonly instance: string;
   readonly from: string;
   readonly to: string;
-  /** Start of the comparison, our clock. */
+  /** Start of the comparison, local clock. */
   readonly verified_at: string;
   readonly deep: boolean;
-  /** Buckets whose ids were compared, of all. */
+  /** Number of buckets whose ids were compared, and of all buckets. */
   readonly sample: { readonly buckets: number; readonly of: number };
   readonly server: number;
   readonly record: number;
@@ -64,15 +64,15 @@ export interface AuditReport {
   readonly buckets: readonly AuditBucket[];
 }
 
-/** Buckets chosen by chance whose ids are compared without `deep`, and how large they may be. */
+/** Number of random buckets whose ids are compared without `deep`, and the most events that such a bucket may have. */
 const SAMPLE = 5;
 const SAMPLE_EVENTS = 5_000;
-/** Prefect counts at most this many buckets in one answer, and Cloud looks at 14 days at most. */
+/** Hours per request: Prefect limits the buckets of an answer, and Cloud counts at most 14 days. */
 const COUNTED_HOURS = 14 * 24;
 
 const PRIORITIES = { source: "audit", ask: "verify", repair: "verify" } as const;
 
-/** Throws AppError when Prefect cannot be asked, and `not_found` when nothing is covered yet. */
+/** Throws AppError when Prefect does not answer, and `not_found` when nothing is covered yet. */
 export async function audit(ctx: EngineContext, options: AuditOptions, signal: AbortSignal): Promise<AuditReport> {
   const startedUs = ctx.clock.nowUs();
   const before = countsBefore(ctx, options);
@@ -83,20 +83,20 @@ export async function audit(ctx: EngineContext, options: AuditOptions, signal: A
   const figures = await countHours(ctx, hours, signal);
   const isSampled = sample(ctx, hours, figures);
   const agreed: AgreedRange[] = [];
-  let doubtBelow = false;
-  // Newest first: a server that rounds moves an event into the next hour, so a wrong figure casts doubt on the hour before.
+  let isPreviousSuspect = false;
+  // Newest first: a server that rounds counts an event in the next hour, so after a wrong figure the previous hour is suspect too.
   for (const [index, hour] of [...hours.entries()].reverse()) {
     options.onProgress?.(hours.length - index, hours.length);
     if (hour.toUs < horizonUs(ctx)) continue;
     const figure = figures.get(hour.fromUs);
     const deep = options.deep === true || isSampled.has(hour.fromUs);
-    if (!deep && !doubtBelow && figure && figure.count === figure.held && isCountable(ctx, hour)) {
+    if (!deep && !isPreviousSuspect && figure && figure.count === figure.held && isCountable(ctx, hour)) {
       agreed.push({ ...hour, mark: figure.mark, count: figure.count });
       continue;
     }
     const verified = await verifyRange(ctx, hour, { ...PRIORITIES, deep, signal });
     verdicts.set(hour.fromUs, verified);
-    doubtBelow = figure !== undefined && verified.server !== figure.count;
+    isPreviousSuspect = figure !== undefined && verified.server !== figure.count;
   }
   for (const hour of await claimAgreed(ctx, agreed, { ...PRIORITIES, signal })) {
     verdicts.set(hour.fromUs, await verifyRange(ctx, hour, { ...PRIORITIES, deep: true, signal }));
@@ -105,7 +105,7 @@ export async function audit(ctx: EngineContext, options: AuditOptions, signal: A
   for (const hour of hours)
     buckets.push(await bucketOf(ctx, hour, verdicts.get(hour.fromUs), figures.get(hour.fromUs), before, signal));
   const sum = (pick: (bucket: AuditBucket) => number) => buckets.reduce((total, bucket) => total + pick(bucket), 0);
-  const certificate = {
+  const report = {
     instance: ctx.requests.api.url,
     from: formatIsoUs(range.fromUs),
     to: formatIsoUs(range.toUs),
@@ -118,12 +118,12 @@ export async function audit(ctx: EngineContext, options: AuditOptions, signal: A
     unexplained: sum((bucket) => missingEvents(bucket, verdicts)),
     buckets,
   };
-  const { server, record, repaired, unexplained } = certificate;
+  const { server, record, repaired, unexplained } = report;
   ctx.ingest.putState("audit.last", { atUs: startedUs, ...range, server, record, repaired, unexplained });
-  return certificate;
+  return report;
 }
 
-/** Events that the record should have and has not. */
+/** Events that Prefect has and the record lacks. */
 function missingEvents(bucket: AuditBucket, verdicts: ReadonlyMap<number, VerifyResult>): number {
   if (bucket.verdict !== "unexplained") return 0;
   const missing = verdicts.get(parseIsoUs(bucket.from) ?? 0)?.missing ?? 0;
@@ -142,13 +142,13 @@ function auditedRange(ctx: EngineContext, options: AuditOptions): TimeRange {
   return { fromUs: Math.ceil(fromUs), toUs: Math.max(Math.floor(ctx.serverClock.estimateUs()), last.toUs) };
 }
 
-/** What the record held of an hour that it claimed to be complete, before this audit asked anything. */
+/** How many events of a covered hour the record had before this audit sent its first request. */
 interface CountBefore {
   readonly range: TimeRange;
   readonly count: number;
 }
 
-/** By hours since 1970. The catch-up that begins an audit mends the newest hours too, and that counts as repaired. */
+/** By hours since 1970. The catch-up at the start of an audit may repair the newest hours, and that must count as repaired. */
 function countsBefore(ctx: EngineContext, options: AuditOptions): ReadonlyMap<number, CountBefore> {
   const covered = coveredRanges(ctx.db, "event", "");
   const [first, last] = [covered[0], covered.at(-1)];
@@ -175,16 +175,16 @@ function hoursOf(range: TimeRange): TimeRange[] {
 }
 
 interface Figure {
-  /** What Prefect counts. */
+  /** Prefect's count. */
   readonly count: number;
-  /** What the record held of it just before. */
+  /** Confirmed events in the record, counted just before. */
   readonly held: number;
   readonly mark: ClockMark;
 }
 
 /**
- * Counts by hour in as few requests as possible. Prefect answers 500 in several cases, and rounds on old SQLite: an hour
- * without a figure here is counted by itself.
+ * Counts by hour in as few requests as possible. Prefect answers 500 in several cases, and rounds times on old SQLite versions: an
+ * hour without a figure here is counted with a request of its own.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/counting.py
  */
 async function countHours(
@@ -228,7 +228,7 @@ async function countByHour(
     return byHour;
   } catch (error) {
     signal.throwIfAborted();
-    // Whether Prefect is away altogether is told by the next question, which has no such weakness.
+    // If Prefect is unreachable, the next request fails too: that route has no such error.
     ctx.logger.debug("count-by failed, counting each hour by itself", { error: String(error) });
     return null;
   }

@@ -1,4 +1,4 @@
-/** Everything that runs while this process syncs: under one abort signal and one request budget. */
+/** All loops that run while this process syncs, under one abort signal and one request budget. */
 import { coverageEnd } from "../store/coverage.ts";
 import { isReplaced } from "../store/database.ts";
 import type { Changes, Commit } from "./context/changes.ts";
@@ -17,18 +17,19 @@ import { Status } from "./status.ts";
 import { Verifier } from "./verification/verifier.ts";
 
 /**
- * The server stores what it publishes up to 5 s later, in batches, and loses what was published before a subscription and
- * not stored by then: catch-ups follow a doubt at once and when that time is over.
+ * The server publishes an event to websockets at once and stores it up to 5 s later, in batches. An event that was published before
+ * a subscription and stored after the first catch-up would be missed. So catch-ups follow a possible gap at once, and again when
+ * these times are over.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/services/event_persister.py
  */
 const FLUSHED_MS = 6_500;
 const SETTLED_MS = 11_000;
-/** Two catch-ups begin at least this far apart. */
+/** Least time between the starts of two catch-ups. */
 const MIN_CATCH_UP_MS = 500;
-/** With websockets refused and nothing happening, a poll this often. */
+/** Time between catch-ups while websockets are refused and nothing has changed for `QUIET_AFTER_MS`. */
 const QUIET_POLL_MS = 20_000;
 const QUIET_AFTER_MS = 120_000;
-/** Version and retention of the server are asked for again: as a rule, and after a question that failed. */
+/** Time until version and retention of the server are read again, and the same after a failure. */
 const SERVER_FACTS_MS = 3_600_000;
 const SERVER_FACTS_RETRY_MS = 60_000;
 const BACKFILL_MS = 60_000;
@@ -50,9 +51,9 @@ export class Engine {
     snapshots: new Signal(),
   };
   private readonly afterServerFacts: Signal[] = [];
-  /** Server's clock; null while that is unknown. */
+  /** Server clock, microseconds; null while that clock is unknown. */
   private fixedGoalUs: number | null = null;
-  /** Our clock; null before Prefect was first asked about itself. */
+  /** Local clock; null before version and retention were first read. */
   private factsReadMs: number | null = null;
   private lastGainMs = Number.NEGATIVE_INFINITY;
   private lastChangeMs = Number.NEGATIVE_INFINITY;
@@ -68,7 +69,7 @@ export class Engine {
     this.status = new Status(ctx, () => this.feed.state);
   }
 
-  /** Until `signal` aborts. Throws only when the record is damaged or was replaced: it has to be opened anew. */
+  /** Runs until `signal` aborts. Throws only when the record is damaged or was replaced, because then it has to be opened again. */
   async run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const abort = () => stop.abort();
@@ -83,7 +84,7 @@ export class Engine {
     try {
       await Promise.all(running);
     } finally {
-      // One loop that gave up takes the others with it, and nobody writes after the end.
+      // When one loop throws, the others must end too, and none may write after `run` has returned.
       abort();
       await Promise.allSettled(running);
       signal.removeEventListener("abort", abort);
@@ -112,7 +113,7 @@ export class Engine {
     }
   }
 
-  /** A client is active. */
+  /** A client of the MCP server is active: lists and runs are read more often for a while. */
   markClientActive(): void {
     if (!this.snapshots.isClientActive) {
       this.signals.snapshots.notify();
@@ -124,7 +125,8 @@ export class Engine {
   private connectivityChanged(isReachable: boolean): void {
     this.signals.status.notify();
     if (!isReachable) return;
-    // A server that comes back stores what its senders kept for it. With a socket the same follows from connecting.
+    // Prefect's clients queue events while it is unreachable and send them when it is back. Where the websocket is in use, its
+    // reconnection requests the same catch-ups.
     const nowMs = this.ctx.clock.nowMs();
     this.schedule.request(nowMs + FLUSHED_MS);
     this.schedule.request(nowMs + SETTLED_MS);
@@ -145,7 +147,7 @@ export class Engine {
       ...this.runs.loops,
     ];
     for (const loop of others) this.afterServerFacts.push(loop.workReady);
-    // What the server keeps decides what may be asked and claimed, so everything begins with asking it.
+    // The server's retention decides what may be asked and claimed, so no other loop begins before it has been read.
     const waiting = others.map(
       (loop): Loop => ({
         ...loop,
@@ -174,7 +176,7 @@ export class Engine {
     return Math.max(MIN_CATCH_UP_MS, this.schedule.waitMs(clock.nowMs(), this.pollMs()));
   }
 
-  /** The more the socket can be relied on, and the less happens, the seldomer. */
+  /** Longest time between catch-ups: longer while the websocket is open, and while nothing happens. */
   private pollMs(): number {
     const { pollMs, pollWithoutStreamMs } = this.ctx.settings;
     const nowMs = this.ctx.clock.nowMs();
@@ -187,13 +189,13 @@ export class Engine {
   private async refreshFacts(signal: AbortSignal): Promise<void> {
     const { clock } = this.ctx;
     if (this.factsReadMs !== null && Math.abs(clock.nowMs() - this.factsReadMs) < SERVER_FACTS_MS) return;
-    const isTold = await refreshServerFacts(this.ctx, signal);
+    const isAnswered = await refreshServerFacts(this.ctx, signal);
     const isFirst = this.factsReadMs === null;
-    this.factsReadMs = clock.nowMs() - (isTold ? 0 : SERVER_FACTS_MS - SERVER_FACTS_RETRY_MS);
-    if (isFirst) for (const wake of this.afterServerFacts) wake.notify();
+    this.factsReadMs = clock.nowMs() - (isAnswered ? 0 : SERVER_FACTS_MS - SERVER_FACTS_RETRY_MS);
+    if (isFirst) for (const signal of this.afterServerFacts) signal.notify();
   }
 
-  /** How far back history is fetched: fixed at the start, so that it does not run away from what is being fetched. */
+  /** Start of the history to fetch. Fixed once the server clock is known, because a goal that moves would never be reached. */
   private get goalUs(): number {
     const { settings, serverClock } = this.ctx;
     const goalUs = this.fixedGoalUs ?? Math.floor(serverClock.estimateUs() - settings.backfillUs);
@@ -224,7 +226,7 @@ export class Engine {
     try {
       this.status.end();
     } catch (error) {
-      this.ctx.logger.debug("the record could not be told that syncing ended", { error: String(error) });
+      this.ctx.logger.debug("could not write to the record that syncing ended", { error: String(error) });
     }
   }
 }

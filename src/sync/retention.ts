@@ -1,18 +1,18 @@
-/** Retention: by age and by disk space, oldest first, in steps that do not hold up anybody. */
+/** Retention by age and by disk space: deletes the oldest rows first, in steps so short that no other writer waits noticeably. */
 import { dropBefore, giveBackSpace, oldestStep, scrubDropped, usedBytes } from "../store/retention/retention.ts";
 import type { EngineContext } from "./context/engine-context.ts";
 
 const EVERY_MS = 10 * 60_000;
 const SOON_MS = 30_000;
-/** Between two steps, for everybody else. */
+/** Pause between two steps, in which other work of the writer can run. */
 const PAUSE_MS = 20;
-/** Once the limit is passed, this share of it is aimed at, so that not every new event drops an old one. */
-const AIM = 0.97;
+/** When the limit is exceeded, rows are deleted down to this share of it, so that not every new event deletes an old one. */
+const TARGET_SHARE = 0.97;
 
-/** Drops what is too old or too much. Answers the milliseconds until it is worth looking again. */
+/** Deletes rows that exceed age or size. Returns the milliseconds until the next check. */
 export async function retentionIteration(ctx: EngineContext, signal: AbortSignal): Promise<number> {
   const { retentionUs, retentionBytes } = ctx.settings;
-  // Ages are on the server's clock; a guess at it could drop everything.
+  // Ages are on the server clock; with a wrong estimate of it everything could be deleted.
   if (ctx.serverClock.skewMs === null) return SOON_MS;
   if (retentionUs > 0) {
     const beforeUs = Math.floor(ctx.serverClock.estimateUs() - retentionUs);
@@ -20,9 +20,9 @@ export async function retentionIteration(ctx: EngineContext, signal: AbortSignal
     if (oldestUs !== null && oldestUs <= beforeUs) await dropAll(ctx, beforeUs, signal);
   }
   if (retentionBytes > 0 && usedBytes(ctx.db) > retentionBytes) {
-    while (!signal.aborted && usedBytes(ctx.db) > retentionBytes * AIM) {
+    while (!signal.aborted && usedBytes(ctx.db) > retentionBytes * TARGET_SHARE) {
       const stepUs = oldestStep(ctx.db);
-      // A sender's clock may be ahead: what is not yet past must stay claimable.
+      // A client's clock may be ahead, so rows may lie in the future. The floor must not: times before it can not be claimed any more.
       const beforeUs = stepUs === null ? null : Math.min(stepUs, Math.floor(ctx.serverClock.estimateUs()));
       if (beforeUs === null || (await dropAll(ctx, beforeUs, signal)).rows === 0) break;
     }
@@ -30,7 +30,10 @@ export async function retentionIteration(ctx: EngineContext, signal: AbortSignal
   return EVERY_MS;
 }
 
-/** Removes what occurred before a moment (microseconds, server's clock), to the last trace. Answers the number of events. */
+/**
+ * Deletes everything that occurred before a moment (microseconds, server clock), also from blocks that hold later events too, and
+ * returns free pages to the disk. Returns the number of events.
+ */
 export async function forgetBefore(ctx: EngineContext, beforeUs: number, signal: AbortSignal): Promise<number> {
   const { events } = await dropAll(ctx, beforeUs, signal);
   for (let at: number | null = 0; at !== null && !signal.aborted; ) {

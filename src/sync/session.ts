@@ -1,6 +1,6 @@
 /**
- * The sync side of one instance: waits until it may lead, then runs the engine on the record. Several may exist in one process,
- * one per instance; nothing lives in module scope.
+ * The writing side of one record: waits for the leader lock, then runs the engine. One process may hold several sessions, one per
+ * record, so nothing is kept in module scope.
  */
 import { type AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -31,39 +31,39 @@ export interface SyncSessionOptions {
   readonly logger: Logger;
   readonly settings: SyncSettings;
   readonly redact: Redact;
-  /** An open record for writing, which stays the caller's; without it the session opens `file` and closes it. */
+  /** A record that is open for writing and that the caller closes. Without it the session opens `file` and closes it. */
   readonly db?: RecordDb;
-  /** Default: the lock beside the file. Null: somebody else leads. */
+  /** Default: takes the lock beside the file. Returns null while another process holds it. */
   readonly acquireLeader?: () => LeaderLock | null;
   readonly random?: () => number;
   readonly tuning?: Partial<Tuning>;
-  /** After each commit, for subscriptions and waiting calls. */
+  /** Called after each commit, for subscriptions and waiting calls. */
   readonly onChange?: (change: ChangeNotice) => void;
 }
 
-/** Why the session does not get on with its work. */
+/** The failure that was logged last and has not been overcome. */
 interface Problem {
-  /** What could not be done: `catch-up`, `record`, … */
+  /** The loop that failed, or `record`. */
   readonly part: string;
   readonly error: AppError;
 }
 
 export interface SyncSession {
-  /** Waits for leadership, runs the engine, until `signal` aborts. Never throws for anything that may heal by itself. */
+  /** Waits for the leader lock and runs the engine, until `signal` aborts. Failures are logged and tried again, not thrown. */
   run(signal: AbortSignal): Promise<void>;
-  /** One whole pass (`sync --once`): resolves when the record is caught up. Throws AppError when it cannot be. */
+  /** One complete pass (`sync --once`): resolves when the record is up to date. Throws AppError when Prefect or the record fails. */
   once(
     options: { readonly sinceUs?: number },
     onProgress: (progress: SyncProgress) => void,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Stores a live answer. Never throws: a failure is logged. */
+  /** Stores a live batch. Never throws: a failure is logged. */
   saveLive(batch: LiveBatch): void;
-  /** A client is active: objects are read again every 15 s for the next 5 minutes. */
+  /** A client is active: lists are read again every 15 s for the next 5 minutes. */
   markClientActive(): void;
   /** Compares the record with Prefect. Throws AppError when Prefect cannot be asked. */
   audit(options: AuditOptions, signal: AbortSignal): Promise<AuditReport>;
-  /** Removes events, runs and logs from before `beforeUs`. Answers the number of events removed. */
+  /** Deletes events, runs and logs from before `beforeUs` (microseconds, server clock). Returns the number of deleted events. */
   forget(beforeUs: number, signal: AbortSignal): Promise<number>;
   close(): void;
 }
@@ -72,7 +72,7 @@ export function createSyncSession(options: SyncSessionOptions): SyncSession {
   return new Session(options);
 }
 
-/** A leader that lost its record, or could not take the lock, tries again after this. */
+/** Wait before the record is opened again after the engine has ended with an error. */
 const RETRY_MS = 3_000;
 
 class Session implements SyncSession {
@@ -113,7 +113,7 @@ class Session implements SyncSession {
     onProgress: (progress: SyncProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    // With another process leading, both write the same rows, each once.
+    // Another process may hold the lock and sync at the same time: both write the same rows, and each row is stored once.
     const lock = this.tryLead();
     try {
       const ctx = this.context();
@@ -127,9 +127,9 @@ class Session implements SyncSession {
   saveLive(batch: LiveBatch): void {
     try {
       const ctx = this.context();
-      ctx.ingest.saveLive(withinReach(batch, horizonUs(ctx)), ctx.serverClock.reachedAtUs(batch.readUs));
+      ctx.ingest.saveLive(cutAtHorizon(batch, horizonUs(ctx)), ctx.serverClock.reachedAtUs(batch.readUs));
     } catch (error) {
-      this.options.logger.warn("a live answer could not be recorded", { error: toAppError(error).message });
+      this.options.logger.warn("could not store a live answer", { error: toAppError(error).message });
     }
   }
 
@@ -174,7 +174,7 @@ class Session implements SyncSession {
     }
   }
 
-  /** The engine ended by itself: the record is damaged, or its file is another one now. */
+  /** The engine has thrown: the record is damaged, or its file was removed or replaced. */
   private recover(error: unknown): void {
     this.report("record", toAppError(error));
     if (this.options.db) return;
@@ -209,10 +209,10 @@ class Session implements SyncSession {
   }
 
   private report(part: string, error: AppError): void {
-    const isNews = this.problem?.part !== part || this.problem.error.message !== error.message;
+    const isNew = this.problem?.part !== part || this.problem.error.message !== error.message;
     this.problem = { part, error };
-    if (!isNews) return;
-    this.options.logger.warn(`sync: ${part} failed, it is tried again`, { code: error.code, error: error.message });
+    if (!isNew) return;
+    this.options.logger.warn(`sync: ${part} failed and is tried again`, { code: error.code, error: error.message });
   }
 
   private resolved(part: string): void {
@@ -222,7 +222,7 @@ class Session implements SyncSession {
   }
 }
 
-/** What a single pass leaves for readers; a following engine writes these by itself. */
+/** Facts for readers after a single pass. A running engine writes them itself. */
 function passFacts(ctx: EngineContext): { readonly [K in FactKey]?: Fact<K> | null } {
   const { skewMs } = ctx.serverClock;
   return {
@@ -232,8 +232,8 @@ function passFacts(ctx: EngineContext): { readonly [K in FactKey]?: Fact<K> | nu
   };
 }
 
-/** A claim does not reach back to where the server may have deleted something before it answered. */
-function withinReach(batch: LiveBatch, horizonUs: number): LiveBatch {
+/** Cuts the claim at the retention horizon: the server may have deleted earlier events before it answered. */
+function cutAtHorizon(batch: LiveBatch, horizonUs: number): LiveBatch {
   if (batch.kind !== "event" || !batch.covered || batch.covered.fromUs >= horizonUs) return batch;
   return { ...batch, covered: { ...batch.covered, fromUs: Math.ceil(horizonUs) } };
 }

@@ -4,7 +4,7 @@ import type { Fact, FactKey } from "../store/sync-state.ts";
 import type { EngineContext } from "./context/engine-context.ts";
 import { type StreamState, shownState } from "./events/stream-state.ts";
 
-/** Publishes what readers of the record want to know about the engine. Facts are written when they changed. */
+/** Writes the engine's state into the record, for readers. A fact is written only when it has changed. */
 export class Status {
   private readonly ctx: EngineContext;
   private readonly stream: () => StreamState;
@@ -24,7 +24,7 @@ export class Status {
     this.lastError = { atUs: Math.floor(this.ctx.clock.nowUs()), code: error.code, message: error.message };
   }
 
-  /** Heartbeat and everything that changed. Throws AppError when the record cannot be written. */
+  /** Writes the heartbeat and all facts that changed. Throws AppError when the record cannot be written. */
   publish(): void {
     const nowUs = Math.floor(this.ctx.clock.nowUs());
     const { connectivity, requests, serverClock, settings } = this.ctx;
@@ -53,7 +53,7 @@ export class Status {
     for (const [key, value] of changed) this.written.set(key, JSON.stringify(value));
   }
 
-  /** The engine ends: nobody syncs from here on. */
+  /** The engine ends: readers must not wait for the heartbeat to expire. */
   end(): void {
     this.ctx.ingest.facts({ syncer: null, stream: { state: "off", sinceUs: Math.floor(this.ctx.clock.nowUs()) } });
   }

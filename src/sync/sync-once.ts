@@ -7,22 +7,22 @@ import { catchUp } from "./events/catch-up.ts";
 import { RunSync } from "./runs/run-sync.ts";
 import { Snapshots } from "./runs/snapshots.ts";
 
-/** What `sync --once` has done so far. */
+/** Progress of `sync --once`. */
 export interface SyncProgress {
   readonly phase: "events" | "objects" | "runs" | "logs" | "done";
   readonly events: number;
   readonly pages: number;
   readonly requests: number;
   readonly eventsPerSecond: number;
-  /** 0..1 of the history that was asked for. */
+  /** 0..1 of the requested history. */
   readonly fraction: number;
-  /** Milliseconds the events will still take at this rate; null while nothing is known. */
+  /** Estimated milliseconds until the events are complete; null while unknown. */
   readonly etaMs: number | null;
 }
 
 /**
- * One whole pass: everything since `sinceUs` (default: the settings' history), objects, runs, and what belongs to ended
- * runs. What an earlier pass or another process fetched is not fetched again. Throws AppError.
+ * One complete pass: events since `sinceUs` (default: the history of the settings), lists of objects, runs, and the task runs and
+ * logs of ended runs. What the record covers already is not fetched again. Throws AppError.
  */
 export async function syncOnce(
   ctx: EngineContext,
@@ -45,7 +45,7 @@ export async function syncOnce(
   }
   progress.enter("objects");
   const snapshots = new Snapshots(ctx);
-  // Pools before workers, which are listed by pool.
+  // In this order pools come before workers, which are listed per pool.
   for (const kind of SNAPSHOT_KINDS) await snapshots.read(kind, "backfill", signal);
   progress.enter("runs");
   const runs = new RunSync(ctx, { goalUs: () => goalUs, isClientActive: () => false });
@@ -65,15 +65,15 @@ function missingUs(backfill: Backfill, goalUs: number): number {
 class Progress {
   private readonly ctx: EngineContext;
   private readonly startedMs: number;
-  private readonly show: (progress: SyncProgress) => void;
+  private readonly onProgress: (progress: SyncProgress) => void;
   private phase: SyncProgress["phase"] = "events";
   private events = 0;
   private pages = 0;
   private part = 0;
 
-  constructor(ctx: EngineContext, goalUs: number, show: (progress: SyncProgress) => void) {
+  constructor(ctx: EngineContext, goalUs: number, onProgress: (progress: SyncProgress) => void) {
     this.ctx = ctx;
-    this.show = show;
+    this.onProgress = onProgress;
     this.startedMs = ctx.clock.nowMs();
     if (coveredRanges(ctx.db, "event", "").at(0)?.fromUs === goalUs) this.part = 1;
   }
@@ -98,7 +98,7 @@ class Progress {
   private publish(): void {
     const passedMs = Math.max(1, this.ctx.clock.nowMs() - this.startedMs);
     const isKnown = this.part > 0.01 && this.part < 1;
-    this.show({
+    this.onProgress({
       phase: this.phase,
       events: this.events,
       pages: this.pages,

@@ -29,7 +29,7 @@ function remove(harness: EngineHarness, events: readonly PrefectEvent[]): void {
   for (const event of events) harness.ctx.db.sqlite.query("DELETE FROM event WHERE id = ?").run(uuidToBytes(event.id));
 }
 
-const verdicts = (certificate: AuditReport) => certificate.buckets.map((bucket) => bucket.verdict);
+const verdicts = (report: AuditReport) => report.buckets.map((bucket) => bucket.verdict);
 const sums = ({ server, record, repaired, unexplained }: AuditReport) => ({
   server,
   record,
@@ -40,20 +40,20 @@ const sums = ({ server, record, repaired, unexplained }: AuditReport) => ({
 describe("an audit", () => {
   test("certifies an equal record with one count, a few samples and no repair", async () => {
     const harness = await recorded();
-    const certificate = await audit(harness.ctx, {}, neverAborted);
-    expect(sums(certificate)).toEqual({ server: 240, record: 240, repaired: 0, unexplained: 0 });
-    expect(new Set(verdicts(certificate))).toEqual(new Set(["equal"]));
-    expect(certificate.sample).toEqual({ buckets: 5, of: certificate.buckets.length });
+    const report = await audit(harness.ctx, {}, neverAborted);
+    expect(sums(report)).toEqual({ server: 240, record: 240, repaired: 0, unexplained: 0 });
+    expect(new Set(verdicts(report))).toEqual(new Set(["equal"]));
+    expect(report.sample).toEqual({ buckets: 5, of: report.buckets.length });
     expect(harness.prefect.asked.filter((asked) => asked === "count by hour")).toHaveLength(1);
-    expect(certificate.instance).toBe("http://tiny/api");
+    expect(report.instance).toBe("http://tiny/api");
   });
 
   test("fetches what was deleted from the record by hand, wherever it was", async () => {
     const harness = await recorded();
     const gone = harness.prefect.events.filter((_, index) => index % 30 === 0);
     remove(harness, gone);
-    const certificate = await audit(harness.ctx, {}, neverAborted);
-    expect(sums(certificate)).toEqual({ server: 240, record: 240, repaired: gone.length, unexplained: 0 });
+    const report = await audit(harness.ctx, {}, neverAborted);
+    expect(sums(report)).toEqual({ server: 240, record: 240, repaired: gone.length, unexplained: 0 });
     expect(sums(await audit(harness.ctx, {}, neverAborted))).toEqual({
       server: 240,
       record: 240,
@@ -67,26 +67,26 @@ describe("an audit", () => {
     harness.ctx.ingest.events([anEventAt(-7_000.5)], "stream", null);
     const late = anEventAt(-7_100.5);
     harness.prefect.events.push(late);
-    const certificate = await audit(harness.ctx, {}, neverAborted);
-    expect(sums(certificate)).toEqual({ server: 241, record: 242, repaired: 1, unexplained: 0 });
+    const report = await audit(harness.ctx, {}, neverAborted);
+    expect(sums(report)).toEqual({ server: 241, record: 242, repaired: 1, unexplained: 0 });
   });
 
   test("explains that the record holds more", async () => {
     const harness = await recorded();
     harness.ctx.ingest.events([anEventAt(-7_000.5)], "stream", null);
-    const certificate = await audit(harness.ctx, {}, neverAborted);
-    expect(verdicts(certificate)).toContain("record_holds_more");
-    expect(sums(certificate)).toEqual({ server: 240, record: 241, repaired: 0, unexplained: 0 });
+    const report = await audit(harness.ctx, {}, neverAborted);
+    expect(verdicts(report)).toContain("record_holds_more");
+    expect(sums(report)).toEqual({ server: 240, record: 241, repaired: 0, unexplained: 0 });
   });
 
   test("explains what the server has deleted by age, and asks nothing about it", async () => {
     const harness = await recorded();
     harness.ctx.server.retentionUs = 3 * HOUR_US;
     harness.prefect.events = harness.prefect.events.slice(0, 120);
-    const certificate = await audit(harness.ctx, {}, neverAborted);
-    expect(verdicts(certificate).slice(0, 2)).toEqual(["server_retention", "server_retention"]);
-    expect(certificate.unexplained).toBe(0);
-    expect(certificate.record).toBe(240);
+    const report = await audit(harness.ctx, {}, neverAborted);
+    expect(verdicts(report).slice(0, 2)).toEqual(["server_retention", "server_retention"]);
+    expect(report.unexplained).toBe(0);
+    expect(report.record).toBe(240);
   });
 
   test("counts hour by hour where Prefect cannot count them together", async () => {
@@ -95,8 +95,8 @@ describe("an audit", () => {
       if (asked === "count by hour") throw new AppError("unavailable", "index past the last bucket", { status: 500 });
     };
     remove(harness, harness.prefect.events.slice(100, 102));
-    const certificate = await audit(harness.ctx, {}, neverAborted);
-    expect(sums(certificate)).toEqual({ server: 240, record: 240, repaired: 2, unexplained: 0 });
+    const report = await audit(harness.ctx, {}, neverAborted);
+    expect(sums(report)).toEqual({ server: 240, record: 240, repaired: 2, unexplained: 0 });
   });
 
   test("does not trust figures that a server rounded into the next hour", async () => {
@@ -115,15 +115,15 @@ describe("an audit", () => {
           (bucket.start_time === formatIsoUs(edge - HOUR_US) ? -1 : bucket.start_time === formatIsoUs(edge) ? 1 : 0),
       }));
     };
-    const certificate = await audit({ ...harness.ctx, random: () => 0.999 }, {}, neverAborted);
-    expect(sums(certificate)).toEqual({ server: 241, record: 241, repaired: 1, unexplained: 0 });
+    const report = await audit({ ...harness.ctx, random: () => 0.999 }, {}, neverAborted);
+    expect(sums(report)).toEqual({ server: 241, record: 241, repaired: 1, unexplained: 0 });
   });
 
   test("compares every id when it is asked to", async () => {
     const harness = await recorded();
-    const certificate = await audit(harness.ctx, { deep: true }, neverAborted);
-    expect(certificate.sample.buckets).toBe(certificate.sample.of);
-    expect(certificate.deep).toBe(true);
+    const report = await audit(harness.ctx, { deep: true }, neverAborted);
+    expect(report.sample.buckets).toBe(report.sample.of);
+    expect(report.deep).toBe(true);
   });
 
   test("leaves unexplained what the record would not take", async () => {
@@ -133,15 +133,15 @@ describe("an audit", () => {
     );
     const poison = anEventAt(-7_200.5);
     harness.prefect.events.push({ ...poison, received: formatIsoUs(T0_US - 7_200.5 * SECOND + 777) });
-    const certificate = await audit(harness.ctx, {}, neverAborted);
-    expect(certificate.unexplained).toBe(1);
-    expect(verdicts(certificate)).toContain("unexplained");
+    const report = await audit(harness.ctx, {}, neverAborted);
+    expect(report.unexplained).toBe(1);
+    expect(verdicts(report)).toContain("unexplained");
   });
 
   test("begins where it is told to, and before what is covered if need be", async () => {
     const harness = await recorded();
-    const certificate = await audit(harness.ctx, { sinceUs: T0_US - HOUR_US }, neverAborted);
-    expect(certificate.from).toBe(formatIsoUs(T0_US - HOUR_US));
+    const report = await audit(harness.ctx, { sinceUs: T0_US - HOUR_US }, neverAborted);
+    expect(report.from).toBe(formatIsoUs(T0_US - HOUR_US));
     const older = anEventAt(-20 * 3_600);
     harness.prefect.events.push(older);
     expect((await audit(harness.ctx, { sinceUs: T0_US - DAY_US }, neverAborted)).repaired).toBe(1);

@@ -132,7 +132,7 @@ describe("a sync session", () => {
     prefect.before = () => {};
     await until(() => log.length > 1);
     expect(log).toEqual([
-      "warn sync: catch-up failed, it is tried again: no such key",
+      "warn sync: catch-up failed and is tried again: no such key",
       "debug sync: catch-up works again",
     ]);
     await running.stop();
@@ -187,14 +187,14 @@ describe("a sync session", () => {
     session.close();
   });
 
-  test("makes one whole pass and a certificate without leading for good", async () => {
+  test("makes one whole pass and a report without leading for good", async () => {
     const file = aFile();
     const prefect = new TinyPrefect();
     const session = aSession(file, { prefect });
     prefect.events = [anEventAt((systemClock.nowUs() - T0_US) / 1_000_000 - 60)];
     await session.once({ sinceUs: systemClock.nowUs() - 3_600_000_000 }, () => {}, neverAborted);
-    const certificate = await session.audit({ deep: true }, neverAborted);
-    expect([certificate.server, certificate.record, certificate.unexplained]).toEqual([1, 1, 0]);
+    const report = await session.audit({ deep: true }, neverAborted);
+    expect([report.server, report.record, report.unexplained]).toEqual([1, 1, 0]);
     expect(leaders.has(session)).toBe(false);
     session.close();
   });

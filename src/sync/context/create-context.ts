@@ -15,11 +15,11 @@ import { assumedFacts } from "./server-facts.ts";
 import type { Tuning } from "./tuning.ts";
 
 /**
- * The smallest plan of Cloud allows 625 a minute for everybody together. https://docs.prefect.io/v3/concepts/rate-limits
- * A server of one's own stores up to 1,000 events a second: 50 to a page, and the recent ones read twice.
+ * Requests per minute. Cloud's smallest plan allows 625 for all clients together: https://docs.prefect.io/v3/concepts/rate-limits
+ * A self-hosted server stores up to 1,000 events a second; a page holds 50 of them, and recent events are read twice.
  */
 const CLOUD_PER_MINUTE = 600;
-const OWN_PER_MINUTE = 6_000;
+const SELF_HOSTED_PER_MINUTE = 6_000;
 
 export interface ContextOptions {
   readonly db: RecordDb;
@@ -32,17 +32,17 @@ export interface ContextOptions {
   readonly tuning: Tuning;
 }
 
-/** The parts of one engine, put together. */
+/** Creates and connects what the parts of one engine share. */
 export function createContext(options: ContextOptions): EngineContext {
   const { db, api, clock, logger, settings, redact, random, tuning } = options;
   const { idlePerMinute } = tuning;
-  const perMinute = settings.requestsPerMinute || (api.isCloud ? CLOUD_PER_MINUTE : OWN_PER_MINUTE);
+  const perMinute = settings.requestsPerMinute || (api.isCloud ? CLOUD_PER_MINUTE : SELF_HOSTED_PER_MINUTE);
   const budget = new RequestBudget({ clock, perMinute, idlePerMinute });
   const changes = new ChangeSource();
   const connectivity = new Connectivity(clock, (isReachable) => changes.publish("connectivity", { isReachable }));
   const serverClock = new ServerClock(api, clock);
   const requests = new Requests({ api, budget, connectivity, clock, serverClock });
-  const toServerUs = (oursUs: number) => serverClock.toServerUs(oursUs);
+  const toServerUs = (localUs: number) => serverClock.toServerUs(localUs);
   const ingest = new Ingest({ db, clock, redact, toServerUs, changes });
   const server = assumedFacts(api.isCloud);
   return { db, clock, logger, settings, tuning, random, requests, connectivity, serverClock, ingest, changes, server };

@@ -10,7 +10,7 @@ import type { ChangeSource } from "./changes.ts";
 import type { Ingest } from "./ingest.ts";
 import type { Tuning } from "./tuning.ts";
 
-/** What every part of one engine shares. */
+/** What all parts of one engine share. */
 export interface EngineContext {
   readonly db: RecordDb;
   readonly clock: Clock;
@@ -23,15 +23,15 @@ export interface EngineContext {
   readonly serverClock: ServerClock;
   readonly ingest: Ingest;
   readonly changes: ChangeSource;
-  /** What the server said of itself; changes when it was asked. */
+  /** What the server has answered about itself; updated in place when it is asked again. */
   readonly server: ServerFacts;
 }
 
 export interface ServerFacts {
   version: string | null;
-  /** Events older than this are deleted by the server; null when it does not say. */
+  /** The server deletes events that are older than this; null when unknown. */
   retentionUs: number | null;
-  /** Some events are deleted earlier than the others, so that counts of a range may shrink within the retention. */
+  /** Some kinds of events are deleted earlier, so that the count of a range may shrink within the retention. */
   hasShorterRetention: boolean;
 }
 

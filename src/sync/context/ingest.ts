@@ -1,6 +1,6 @@
 /**
- * The only writer of synced rows. One transaction per batch: rows, what is folded from them, and the claim that they prove.
- * Nobody else writes claims, so no range is covered before its last row is stored.
+ * The only code that writes synced rows and claims. One transaction per batch stores the rows, what is folded from them, and the
+ * claim that they prove, so no range is covered before its last row is stored.
  */
 import type { Clock } from "../../lib/clock.ts";
 import { parseIsoUs, SECOND_US } from "../../lib/time.ts";
@@ -39,12 +39,12 @@ export interface IngestOptions {
   readonly db: RecordDb;
   readonly clock: Clock;
   readonly redact: Redact;
-  /** The server's clock at a moment of ours, to tell states that were announced and rolled back; null: unknown. */
-  readonly toServerUs: (oursUs: number) => number | null;
+  /** Converts local to server clock, to recognise states whose event was published but whose row was rolled back; null: unknown. */
+  readonly toServerUs: (localUs: number) => number | null;
   readonly changes: ChangeSource;
 }
 
-/** Lateness that the overlap of catch-ups may not reach. */
+/** Events that arrive later than this may lie before the overlap that each catch-up reads again. */
 const LATE_US = 60 * SECOND_US;
 const NO_NAMES: ReadonlySet<string> = new Set();
 
@@ -52,7 +52,7 @@ export class Ingest {
   private readonly db: RecordDb;
   private readonly clock: Clock;
   private readonly redact: Redact;
-  private readonly toServerUs: (oursUs: number) => number | null;
+  private readonly toServerUs: (localUs: number) => number | null;
   private readonly changes: ChangeSource;
   private readonly writer: ReturnType<typeof createEventWriter>;
 
@@ -65,7 +65,7 @@ export class Ingest {
     this.writer = createEventWriter(options.db);
   }
 
-  /** Stores events once each. `gained`: how many were new or put right. A claim needs every event of its range stored by now. */
+  /** Stores each event once. `gained`: how many were new or corrected. With `claim`, every event of its range must be stored by now. */
   events(
     events: readonly PrefectEvent[],
     source: EventSource,
@@ -79,7 +79,7 @@ export class Ingest {
       if (source !== "stream") this.confirm(clean, inserted, source);
       const folded = foldRunEvents(this.db, inserted, keys);
       if (claim) this.cover("event", "", claim);
-      if (putFacts) this.putFactRows(putFacts);
+      if (putFacts) this.writeFacts(putFacts);
       return { inserted, folded };
     });
     if (done.inserted.length > 0) {
@@ -98,14 +98,14 @@ export class Ingest {
     return { gained: done.inserted.length };
   }
 
-  /** Claims about events that are stored already. */
+  /** Claims ranges whose events are stored already. */
   claims(claims: readonly EventClaim[]): void {
     inTransaction(this.db, () => {
       for (const claim of claims) this.cover("event", "", claim);
     });
   }
 
-  /** Rows that REST told, and ids that it was asked for and does not know. Answers how many rows changed. */
+  /** Stores rows from REST, and marks ids that REST does not have (`missing`) as deleted. Returns how many rows changed. */
   flowRuns(
     rows: readonly FlowRun[],
     readUs: number,
@@ -126,8 +126,8 @@ export class Ingest {
   }
 
   /**
-   * `ofFlowRuns`: the rows are all task runs of these flow runs; `reachedUs`: the server's clock at the start of the reading.
-   * Answers whether all of it was claimed: not while rows lag their events.
+   * `ofFlowRuns`: the rows are all task runs of these flow runs. `reachedUs`: the server clock at the start of the reading.
+   * Returns whether all of these flow runs were claimed: those whose rows are older than their events are not.
    */
   taskRuns(
     rows: readonly TaskRun[],
@@ -151,7 +151,7 @@ export class Ingest {
     return done.isWhole;
   }
 
-  /** `ofFlowRun`: the lines are all of this run. */
+  /** `ofFlowRun`: the lines are all log lines of this run. */
   logs(
     rows: readonly Log[],
     readUs: number,
@@ -167,7 +167,7 @@ export class Ingest {
     if (rows.length > 0) this.publish(["log"], extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun]);
   }
 
-  /** `whole`: the list was read to its end, so what is missing in it is gone. */
+  /** `whole`: the list was read to its end, so objects that it lacks are marked deleted. */
   snapshot<K extends SnapshotKind>(kind: K, rows: readonly SnapshotObjects[K][], readUs: number, whole: boolean): void {
     const changed = inTransaction(this.db, () => {
       const clean = rows.map((row) => this.redact.object(row));
@@ -176,7 +176,7 @@ export class Ingest {
     if (changed > 0) this.publish([kind], []);
   }
 
-  /** A live answer. Its claim, if it makes one, ends at the server's clock at the start of its reading. */
+  /** Stores a live batch. Its claim, if any, ends at `reachedUs`: the server clock at the start of the reading. */
   saveLive(batch: LiveBatch, reachedUs: number | null): void {
     switch (batch.kind) {
       case "event": {
@@ -187,7 +187,7 @@ export class Ingest {
         return;
       }
       case "flow_run":
-        // One that only events told of may still have to be committed: rounds look again.
+        // A run that is known from events only may not be committed yet; the run rounds ask for it again.
         this.flowRuns(batch.rows, batch.readUs, {
           missing: (batch.missing ?? []).filter((id) => readFlowRunRow(this.db, id)?.read_us != null),
         });
@@ -215,14 +215,14 @@ export class Ingest {
   }
 
   facts(facts: Facts): void {
-    inTransaction(this.db, () => this.putFactRows(facts));
+    inTransaction(this.db, () => this.writeFacts(facts));
   }
 
   putFact<K extends FactKey>(key: K, value: Fact<K> | null): void {
     inTransaction(this.db, () => putFact(this.db, key, value, this.clock.nowUs()));
   }
 
-  /** A fact of the engine's own; `drop`: another one that ends with it. */
+  /** Writes a value that only the engine reads, and removes the key `drop` in the same transaction. */
   putState(key: string, value: unknown, drop?: string): void {
     inTransaction(this.db, () => {
       putStateJson(this.db, key, value, this.clock.nowUs());
@@ -230,7 +230,10 @@ export class Ingest {
     });
   }
 
-  /** One step of dropping what occurred before a moment. From the first step on nothing before it is claimed or fetched again. */
+  /**
+   * Runs one step that deletes what occurred before a moment. The first step raises the retention floor, so that nothing before it
+   * is claimed or fetched again.
+   */
   drop<T>(beforeUs: number, step: (db: RecordDb) => T): T {
     return inTransaction(this.db, () => {
       if (beforeUs > retentionFloorUs(this.db))
@@ -239,7 +242,7 @@ export class Ingest {
     });
   }
 
-  /** The first events that REST shows give the canary, in the transaction that begins to count on them. */
+  /** Marks events as confirmed. The first confirmed event becomes the marker event in the same transaction. */
   private confirm(
     events: readonly PrefectEvent[],
     inserted: readonly PrefectEvent[],
@@ -256,15 +259,15 @@ export class Ingest {
     const receivedUs = last && parseIsoUs(last.received);
     if (occurredUs === undefined || receivedUs === undefined || findStateJson(this.db, MARKER_EVENT_KEY) !== null)
       return;
-    const canary: MarkerEvent = { id: last?.id ?? "", occurredUs, receivedUs };
-    putStateJson(this.db, MARKER_EVENT_KEY, canary, this.clock.nowUs());
+    const marker: MarkerEvent = { id: last?.id ?? "", occurredUs, receivedUs };
+    putStateJson(this.db, MARKER_EVENT_KEY, marker, this.clock.nowUs());
   }
 
-  private putFactRows(facts: Facts): void {
+  private writeFacts(facts: Facts): void {
     for (const [key, value] of Object.entries(facts)) putFact(this.db, key as FactKey, value, this.clock.nowUs());
   }
 
-  /** What was dropped on purpose while a walk was under way must not be claimed by it. */
+  /** Writes a claim, cut at the retention floor: events may have been dropped while the walk was running. */
   private cover(kind: "event" | "flow_run", scope: string, claim: EventClaim): void {
     const fromUs = Math.ceil(Math.max(claim.fromUs, retentionFloorUs(this.db)));
     const toUs = Math.floor(claim.toUs);
@@ -279,7 +282,7 @@ export class Ingest {
     });
   }
 
-  /** All task runs or log lines of a run as of one reading: one range from the beginning of time. */
+  /** Claims all task runs or log lines of each run, as of one reading: a range that begins at 0. */
   private coverRuns(kind: "task_run" | "log", ids: readonly string[], readUs: number, reachedUs: number | null): void {
     if (reachedUs === null) return;
     for (const id of ids) {
@@ -288,7 +291,7 @@ export class Ingest {
     }
   }
 
-  /** Without the flow runs whose task runs are newer by their events than by these rows, as long as rows may still come. */
+  /** Removes the flow runs that have a task run whose events are newer than its row, as long as that row may still be written. */
   private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], reachedUs: number): readonly string[] {
     const ahead = findFlowRunsAheadOfRows(this.db, ids, rows);
     if (ahead.size === 0) return ids;
@@ -296,7 +299,10 @@ export class Ingest {
     return ids.filter((id) => !ahead.has(id.toLowerCase()) || !isLate(id));
   }
 
-  /** State times are the server's, readings ours: the later of both clocks, or a server ahead of us keeps its dead alive. */
+  /**
+   * The later of both clocks: times of states are on the server clock, readings on the local one. With the local time alone, a
+   * run of a server whose clock is ahead would seem to have changed after its deletion.
+   */
   private deletedAtUs(readUs: number): number {
     return Math.floor(Math.max(readUs, this.toServerUs(readUs) ?? readUs));
   }
@@ -306,7 +312,7 @@ export class Ingest {
   }
 }
 
-/** A sender that was cut off sends what it kept all at once, and the socket may have lost a part of it. */
+/** A client that was disconnected sends its queued events all at once, and the websocket may lose a part of them. */
 function lateRange(events: readonly PrefectEvent[]): TimeRange | null {
   const stamps = events.flatMap((event) => {
     const atUs = parseIsoUs(event.occurred);

@@ -6,22 +6,22 @@ import type { Signal } from "./signal.ts";
 
 export interface Loop {
   readonly name: string;
-  /** Rung when there may be something to do before the time is up. */
+  /** Notified when there may be something to do before the wait is over. */
   readonly workReady: Signal;
-  /** One turn; answers the milliseconds to the next. */
+  /** One iteration. Returns the milliseconds until the next one. */
   readonly iterate: (signal: AbortSignal) => Promise<number> | number;
 }
 
-/** The file that is written is not the one that others read: it was removed or replaced. */
+/** The record's path no longer leads to the file that this connection has open: readers would not see what is written. */
 export class RecordReplacedError extends AppError {
   constructor() {
-    super("unavailable", "The record's file was removed or replaced; it is opened anew.");
+    super("unavailable", "The record's file was removed or replaced; it is opened again.");
   }
 }
 
 /**
- * Turns a loop until `signal` aborts. A failed turn is reported and tried again, at most `retryMaxMs` later; only a record
- * that is damaged or was replaced ends the loop, by throwing: it has to be opened anew.
+ * Runs a loop until `signal` aborts. A failed iteration is published and repeated, at most `retryMaxMs` later. Throws only when
+ * the record is damaged or was replaced, because then it has to be opened again.
  */
 export async function runLoop(ctx: EngineContext, loop: Loop, signal: AbortSignal): Promise<void> {
   const { changes, clock, random, tuning } = ctx;

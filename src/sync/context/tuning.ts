@@ -1,8 +1,8 @@
 import { EVENTS_PER_PAGE, ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 
 /**
- * Sizes and intervals of the engine that are no settings: they follow from how Prefect works. A simulation makes pages
- * smaller to meet more page boundaries.
+ * Sizes and intervals of the engine that are not settings, because they follow from how Prefect works. The simulation uses
+ * smaller pages, so that page boundaries occur more often.
  */
 export interface Tuning {
   /** Events per page: more is refused. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/events.py */
@@ -13,24 +13,25 @@ export interface Tuning {
   readonly batchEvents: number;
   readonly batchMs: number;
   /**
-   * More events than this within `burstMs`: the server's queue of 256 per subscriber may have overflowed without a word.
+   * More events than this within `burstMs` mean that the server's queue of 256 per subscriber may have dropped some: it does so
+   * without a notice.
    * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/stream.py
    */
   readonly burstEvents: number;
   readonly burstMs: number;
-  /** Events streamed but not written yet (the disk is full) that are kept in memory. */
+  /** Streamed events that are held in memory while they cannot be written (the disk is full). */
   readonly maxPendingEvents: number;
   readonly heartbeatMs: number;
   /** Waiting time after a failure: doubling from the first to the second. */
   readonly retryFirstMs: number;
   readonly retryMaxMs: number;
-  /** Between two attempts of a socket at least. */
+  /** Least time between two attempts to open the websocket. */
   readonly dialMs: number;
-  /** A socket that Prefect refuses for good (credentials, filter) is tried again after this. */
+  /** Time between attempts after Prefect has rejected credentials or filter. */
   readonly rejectedDialMs: number;
-  /** Followers ask this often for the leader's lock. */
+  /** How often a process that does not sync tries to take the leader lock. */
   readonly leaderPollMs: number;
-  /** Requests per minute for what nobody waits for, while nothing happens. */
+  /** Requests per minute for work that no one is waiting for, while the workspace is idle. */
   readonly idlePerMinute: number;
 }
 
