@@ -79,7 +79,7 @@ export const recordSettings = {
     type: "name",
     toml: "mcp.tools",
     cli: "tools",
-    description: "Which preset of tools is offered; `all` offers every one.",
+    description: "Which tools are offered: `core`, `default` or `all`.",
   }),
   PREFECT_MCP_TOOLS_ALLOW: own(list, [], {
     type: "list of names",

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withTables } from "../../scripts/readme-tables.ts";
-import { COMMANDS } from "../../src/cli/arguments/parse.ts";
+import { COMMANDS } from "../../src/cli/arguments/commands.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");

@@ -87,7 +87,7 @@ test("a wrong command line ends with 2 and says what is right", async () => {
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toContain(sentence);
   }
-  expect((await cli("--help")).stdout).toContain("which tools are offered: core, default or all");
+  expect((await cli("--help")).stdout).toContain("Which tools are offered: core, default or all.");
 });
 
 test("a data folder that cannot be one is told in a sentence by every command", async () => {

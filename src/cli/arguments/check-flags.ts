@@ -1,15 +1,15 @@
-/** Values of flags that stand for settings. In a file or a variable such a value gives way to the default; here it is refused. */
-import { SETTING_NAMES, settingMeta, settingsSchema } from "../../config/schema.ts";
+/** Checks the values of flags that stand for settings. In a file or variable a wrong value gives way to the default; here it is refused. */
+import { settingsSchema } from "../../config/schema.ts";
 import type { Invocation } from "./parse.ts";
+import { SETTING_FLAGS } from "./setting-flags.ts";
 
 /** What is wrong with the first flag that cannot be used, or null. */
 export async function checkFlags({ settings }: Pick<Invocation, "settings">): Promise<string | null> {
-  for (const name of SETTING_NAMES) {
-    const { cli } = settingMeta(name);
-    const given = cli === undefined ? undefined : settings[cli];
+  for (const [flag, { setting }] of SETTING_FLAGS) {
+    const given = settings[flag];
     if (given === undefined) continue;
-    const complaint = settingsSchema.shape[name].safeParse(given).error?.issues[0]?.message;
-    if (complaint) return `--${cli} ${given} ${complaint}.`;
+    const complaint = settingsSchema.shape[setting].safeParse(given).error?.issues[0]?.message;
+    if (complaint) return `--${flag} ${given} ${complaint}.`;
   }
   const { tools } = settings;
   return tools === undefined ? null : wrongPreset(tools.trim());

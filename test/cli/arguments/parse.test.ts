@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { checkFlags } from "../../../src/cli/arguments/check-flags.ts";
-import { COMMANDS, parseCommandLine, SETTING_FLAGS } from "../../../src/cli/arguments/parse.ts";
+import { COMMANDS, commandSpec } from "../../../src/cli/arguments/commands.ts";
+import { parseCommandLine } from "../../../src/cli/arguments/parse.ts";
 import { SETTING_NAMES, settingMeta } from "../../../src/config/schema.ts";
 
 function parsed(...argv: string[]): { readonly command: string; readonly [key: string]: unknown } {
@@ -18,7 +18,7 @@ function refused(...argv: string[]): string {
 const nothing = { words: [], values: {}, switches: [], settings: {} };
 
 describe("the command line", () => {
-  test("serves when nothing is said", () => {
+  test("is `serve` without a command", () => {
     expect(parsed()).toEqual({ command: "serve", ...nothing });
     expect(parsed("--profile", "prod")).toEqual({ command: "serve", ...nothing, settings: { profile: "prod" } });
     expect(parsed("--http", "--port", "4300")).toEqual({
@@ -29,7 +29,7 @@ describe("the command line", () => {
     });
   });
 
-  test("takes flags before and after the command, with a blank or an equals sign", () => {
+  test("takes flags before and after the command, with a space or an equals sign", () => {
     const expected = {
       command: "sync",
       words: [],
@@ -67,6 +67,12 @@ describe("the command line", () => {
     expect(parsed("help", "sync")).toEqual({ command: "help", ...nothing, words: ["sync"] });
     expect(parsed("--version").command).toBe("version");
     expect(parsed("-V").command).toBe("version");
+    expect(parsed("--profile", "sync", "-h")).toEqual({
+      command: "help",
+      ...nothing,
+      switches: ["help"],
+      settings: { profile: "sync" },
+    });
   });
 
   test.each([
@@ -80,50 +86,36 @@ describe("the command line", () => {
     [["call"], /call needs the name of a tool/],
     [["call", "read_events", "extra"], /"call" does not take "extra"\./],
     [["status", "extra"], /"status" does not take "extra"\./],
-    [["serve", "--port", "42999"], /--port needs --http: without it `serve` talks over stdin and stdout\./],
+    [["serve", "--port", "42999"], /--port needs --http: without it `serve` uses stdin and stdout\./],
     [["--host=0.0.0.0"], /--host needs --http/],
     [["serve", "--tls-key", "k"], /--tls-key needs --http/],
+    [["--sinc", "7d", "sync"], /"sync" has no flag --sinc; did you mean --since\?/],
+    [["sync", "-once"], /"sync" has no flag -once; did you mean --once\?/],
+    [["status", "--constructor"], /"status" has no flag --constructor\. Flags: --json, --help/],
+    [["forget", "-x"], /"forget" has no flag -x\./],
   ])("refuses %p", (argv, message) => {
     expect(refused(...argv)).toMatch(message);
   });
 
-  test.each([
-    [{ port: "99999" }, "--port 99999 must be a whole number from 0 to 65535."],
-    [{ port: "abc" }, "--port abc must be a whole number from 0 to 65535."],
-    [{ "log-level": "loud" }, "--log-level loud must be one of debug, info, warn, error, silent."],
-    [{ tools: "foo" }, "--tools foo must be one of core, default, all."],
-    [{ port: "0", "log-level": "WARN", tools: "core", profile: "prod", "data-dir": "~/x" }, null],
-    [{}, null],
-  ])("says what a flag may be: %p", async (settings, complaint) => {
-    expect(await checkFlags({ settings })).toBe(complaint);
+  test("keeps values as they were typed", () => {
+    expect(parsed("--profile", "007", "call", "search", "--args=a=b").settings).toEqual({ profile: "007" });
+    expect(parsed("call", "search", "--args=a=b").values).toEqual({ args: "a=b" });
+    expect(parsed("sync", "--since", "-x").values).toEqual({ since: "-x" });
+    expect(parsed("sync", "--since", "1d", "--since", "2d").values).toEqual({ since: "2d" });
+    expect(parsed("call", "--", "--odd")).toEqual({ command: "call", ...nothing, words: ["--odd"] });
+    expect(parsed("forget", "-y").switches).toEqual(["yes"]);
   });
 
-  test("knows every flag that stands for a setting, and no other", () => {
-    const flags = SETTING_NAMES.map((name) => settingMeta(name).cli);
-    expect(flags.filter((flag) => flag !== undefined).sort()).toEqual([...SETTING_FLAGS].sort());
+  test("accepts every setting that has a flag, with every command", () => {
+    const flags = SETTING_NAMES.flatMap((name) => settingMeta(name).cli ?? []);
+    expect(flags.length).toBeGreaterThan(5);
+    for (const flag of flags)
+      expect(parsed("status", `--${flag}`, "x")).toEqual({ command: "status", ...nothing, settings: { [flag]: "x" } });
   });
 
-  test("has a help text for every command", async () => {
-    const { runHelp } = await import("../../../src/cli/help.ts");
-    for (const command of COMMANDS.filter((name) => name !== "help" && name !== "version")) {
-      const lines: string[] = [];
-      const out = {
-        isTerminal: false,
-        columns: 80,
-        line: (text = "") => void lines.push(text),
-        note: (text: string) => void lines.push(text),
-      };
-      const invocation = {
-        command: "help",
-        words: [command],
-        values: {},
-        switches: new Set<string>(),
-        settings: {},
-      } as const;
-      const ctx = { invocation, out: { ...out, json: () => {}, raw: () => {}, flush: async () => {} } };
-      const { silentLogger } = await import("../../../src/lib/logger.ts");
-      expect(await runHelp({ ...ctx, logger: silentLogger, signal: new AbortController().signal, entry: "" })).toBe(0);
-      expect(lines.join("\n")).toStartWith(command);
-    }
+  test("has no flag that is a switch in one command and takes a value in another", () => {
+    const flags = COMMANDS.flatMap((name) => Object.entries(commandSpec(name).flags));
+    const kinds = Map.groupBy(flags, ([name]) => name).values();
+    expect([...kinds].filter((same) => new Set(same.map(([, { value }]) => value !== undefined)).size > 1)).toEqual([]);
   });
 });

@@ -1,0 +1,124 @@
+/** Every command with its flags. Parsing, help and the messages about wrong command lines all read this table. */
+
+export interface FlagSpec {
+  /** Name of the value in the help text; a flag without it is a switch. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+interface CommandSpec {
+  /** Name of the one word that follows the command; without it the command takes no words. */
+  readonly word?: string;
+  readonly summary: string;
+  readonly flags: Readonly<Record<string, FlagSpec>>;
+  /** More lines for `COMMAND --help`. */
+  readonly details: readonly string[];
+}
+
+const JSON_FLAG: FlagSpec = { help: "print one JSON value for programs" };
+
+export const COMMAND_SPECS = {
+  serve: {
+    summary: "MCP over stdin and stdout; what an MCP client starts (default)",
+    flags: { http: { help: "serve MCP over HTTP at /mcp instead, beside it /healthz, /readyz and /metrics" } },
+    details: [
+      "Add it to a client as the command `bunx prefect-mcp-bun`.",
+      "It keeps the record up to date while it runs. Of several processes that share a record exactly one syncs it.",
+    ],
+  },
+  sync: {
+    summary: "fill the record and keep it up to date until interrupted",
+    flags: {
+      since: { value: "TIME", help: "fetch history from this time on" },
+      once: { help: "end when the record is caught up" },
+    },
+    details: [
+      "It fetches events, runs, task runs, deployments, pools, queues, limits, flows, automations and the logs of failed runs.",
+      "After an interruption it continues where it stopped.",
+    ],
+  },
+  status: {
+    summary: "what the record holds, how recent it is, and which process syncs it",
+    flags: { json: JSON_FLAG },
+    details: ["It reads only the record; no request is sent to Prefect."],
+  },
+  audit: {
+    summary: "compare the record with Prefect and repair it",
+    flags: {
+      since: { value: "TIME", help: "compare from this time on instead of the whole covered range" },
+      deep: { help: "compare the ids of all events, not only their numbers" },
+      json: JSON_FLAG,
+    },
+    details: [
+      "It counts the events that Prefect and the record hold, fetches what the record lacks and prints a certificate.",
+      "Exit code 0 when no difference is left unexplained, else 1.",
+    ],
+  },
+  doctor: {
+    summary: "check settings, connection, clock, files and record",
+    flags: { json: JSON_FLAG },
+    details: [
+      "It lists every setting with its origin (secrets masked) and says for each problem how to solve it.",
+      "Exit code 0 when nothing has to be fixed, else 1.",
+    ],
+  },
+  forget: {
+    summary: "delete recorded data and release its disk space",
+    flags: {
+      instance: { value: "URL", help: "of this Prefect instead of the one in the settings" },
+      before: { value: "TIME", help: "only what is older than this time" },
+      yes: { help: "do not ask for confirmation (-y)" },
+      json: JSON_FLAG,
+    },
+    details: [
+      "Damaged record files that were moved aside are deleted too. With --before they stay, because they cannot be read.",
+    ],
+  },
+  tools: {
+    summary: "names of all tools, and whether the settings offer them",
+    flags: { json: JSON_FLAG },
+    details: [],
+  },
+  call: {
+    word: "TOOL",
+    summary: "one tool call",
+    flags: { args: { value: "JSON", help: "arguments of the tool as a JSON object" }, json: JSON_FLAG },
+    details: [
+      "The call runs through the same code as a call over MCP. Exit code 1 when the tool answers with an error.",
+      "A tool in PREFECT_MCP_TOOLS_DENY is refused. The docs tools ask another host only with PREFECT_MCP_DOCS=on or --tools all.",
+      "",
+      'Example: prefect-mcp-bun call get_flow_runs --args \'{"state": "FAILED", "limit": 5}\'',
+    ],
+  },
+  demo: {
+    summary: "try it on a recorded workspace; needs no Prefect",
+    flags: {
+      stdio: { help: "MCP over stdin and stdout on that workspace, where new events arrive every few seconds" },
+    },
+    details: [
+      "Without --stdio it syncs the recorded workspace into a temporary record and asks a few questions.",
+      "Your own settings and record are not used.",
+    ],
+  },
+  help: { word: "[COMMAND]", summary: "this text, or that of a command", flags: {}, details: [] },
+  version: { summary: "the version of this program", flags: {}, details: [] },
+} as const satisfies Readonly<Record<string, CommandSpec>>;
+
+export type CommandName = keyof typeof COMMAND_SPECS;
+export const COMMANDS = Object.keys(COMMAND_SPECS) as readonly CommandName[];
+
+export function commandSpec(name: CommandName): CommandSpec {
+  return COMMAND_SPECS[name];
+}
+
+export function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(COMMAND_SPECS, word);
+}
+
+/** Flags that every command takes, beside those that stand for settings. */
+export const COMMON_FLAGS: Readonly<Record<string, FlagSpec>> = {
+  help: { help: "print help and exit (-h)" },
+  version: { help: "print the version and exit (-V)" },
+};
+
+export const SHORT_FLAGS: Readonly<Record<string, string>> = { h: "help", V: "version", v: "version", y: "yes" };
