@@ -4,20 +4,8 @@
  */
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { EventFilter } from "../model/events/event-filter.ts";
-import type {
-  Automation,
-  ConcurrencyLimit,
-  Deployment,
-  Flow,
-  FlowRun,
-  JsonObject,
-  Log,
-  State,
-  TaskRun,
-  Worker,
-  WorkPool,
-  WorkQueue,
-} from "../model/objects.ts";
+import type { ListedKind } from "../model/kinds.ts";
+import type { FlowRun, JsonObject, Log, SnapshotObjects, State, TaskRun, Worker } from "../model/objects.ts";
 import type { CallOptions } from "./transport/call-options.ts";
 import type { FilterBody } from "./transport/pages.ts";
 
@@ -61,13 +49,13 @@ export interface PrefectApi {
   readFlowRunStates(flowRunId: string, options?: CallOptions): Promise<readonly State[]>;
   filterTaskRuns(body: FilterBody, options?: CallOptions): Promise<readonly TaskRun[]>;
   filterLogs(body: FilterBody, options?: CallOptions): Promise<readonly Log[]>;
-  filterFlows(body: FilterBody, options?: CallOptions): Promise<readonly Flow[]>;
-  filterDeployments(body: FilterBody, options?: CallOptions): Promise<readonly Deployment[]>;
-  filterWorkPools(body: FilterBody, options?: CallOptions): Promise<readonly WorkPool[]>;
-  filterWorkQueues(body: FilterBody, options?: CallOptions): Promise<readonly WorkQueue[]>;
+  /** The list route of a kind of object. */
+  filterObjects<K extends ListedKind>(
+    kind: K,
+    body: FilterBody,
+    options?: CallOptions,
+  ): Promise<readonly SnapshotObjects[K][]>;
   filterWorkers(workPoolName: string, options?: CallOptions): Promise<readonly Worker[]>;
-  filterConcurrencyLimits(body: FilterBody, options?: CallOptions): Promise<readonly ConcurrencyLimit[]>;
-  filterAutomations(body: FilterBody, options?: CallOptions): Promise<readonly Automation[]>;
   /** POST /work_pools/{name}/concurrency_status: occupancy and holders per queue. */
   readWorkPoolSlots(workPoolName: string, options?: CallOptions): Promise<JsonObject>;
   /** POST /concurrency_limits/filter: v1 tag limits, `active_slots` are ids of the holding task runs. */

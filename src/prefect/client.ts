@@ -1,14 +1,12 @@
 import { createAdminCalls } from "./admin.ts";
 import type { PrefectApi } from "./api.ts";
-import { createAutomationCalls } from "./automations.ts";
 import { createCloudCalls } from "./cloud.ts";
-import { createConcurrencyLimitCalls } from "./concurrency-limits.ts";
-import { createDeploymentCalls } from "./deployments.ts";
 import { openEventStream } from "./event-stream.ts";
 import { createEventCalls } from "./events.ts";
 import { createFlowRunCalls } from "./flow-runs.ts";
-import { createFlowCalls } from "./flows.ts";
 import { createLogCalls } from "./logs.ts";
+import { createObjectCalls } from "./objects.ts";
+import { createTagLimitCalls } from "./tag-limits.ts";
 import { createTaskRunCalls } from "./task-runs.ts";
 import { normaliseApiUrl, type PrefectConnection } from "./transport/connection.ts";
 import { createHttp, type HttpDeps } from "./transport/http.ts";
@@ -37,11 +35,9 @@ export function createPrefectClient(given: PrefectConnection, deps: HttpDeps): P
     ...createFlowRunCalls(http, postFilter),
     ...createTaskRunCalls(http, postFilter),
     ...createLogCalls(http, postFilter),
-    ...createFlowCalls(http, postFilter),
-    ...createDeploymentCalls(http, postFilter),
+    ...createObjectCalls(http, postFilter),
     ...createWorkPoolCalls(http, postFilter),
-    ...createConcurrencyLimitCalls(http, postFilter),
-    ...createAutomationCalls(http, postFilter),
+    ...createTagLimitCalls(http, postFilter),
     ...createAdminCalls(http),
     ...createCloudCalls(http, connection),
     openEventStream(filter, signal) {

@@ -1,35 +1,25 @@
 /**
- * Work pools, their queues and workers.
+ * What only one work pool lists: its workers, and who holds its slots.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/workers.py
  */
 import { z } from "zod";
-import type { JsonObject, Worker, WorkPool, WorkQueue } from "../model/objects.ts";
+import type { JsonObject, Worker } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
 import type { Http } from "./transport/http.ts";
 import type { PostFilter } from "./transport/pages.ts";
 import { parseOne, parseRows } from "./transport/wire.ts";
 
-const workPoolSchema = z.looseObject({ id: z.guid(), name: z.string(), type: z.string() });
-const workQueueSchema = z.looseObject({ id: z.guid(), name: z.string() });
 const workerSchema = z.looseObject({ id: z.guid(), name: z.string(), work_pool_id: z.guid() });
 const slotsSchema = z.looseObject({ active_slots: z.number(), queues: z.array(z.looseObject({ queue_id: z.guid() })) });
 
 /** Runs named per queue; the server's default is 10, its most 200. */
 const HOLDERS_PER_QUEUE = 200;
 
-type WorkPoolCalls = Pick<PrefectApi, "filterWorkPools" | "filterWorkQueues" | "filterWorkers" | "readWorkPoolSlots">;
+type WorkPoolCalls = Pick<PrefectApi, "filterWorkers" | "readWorkPoolSlots">;
 
 export function createWorkPoolCalls(http: Http, postFilter: PostFilter): WorkPoolCalls {
   const poolPath = (name: string) => `/work_pools/${encodeURIComponent(name)}`;
   return {
-    async filterWorkPools(body, options) {
-      const rows = await postFilter("/work_pools/filter", body, options);
-      return parseRows<WorkPool>(http, "POST /work_pools/filter", rows, workPoolSchema);
-    },
-    async filterWorkQueues(body, options) {
-      const rows = await postFilter("/work_queues/filter", body, options);
-      return parseRows<WorkQueue>(http, "POST /work_queues/filter", rows, workQueueSchema);
-    },
     async filterWorkers(workPoolName, options) {
       const rows = await postFilter(`${poolPath(workPoolName)}/workers/filter`, {}, options);
       return parseRows<Worker>(http, "POST /work_pools/{name}/workers/filter", rows, workerSchema);

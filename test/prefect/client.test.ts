@@ -25,18 +25,23 @@ const ROUTES: readonly [string, string, Call, unknown][] = [
     (c) => c.filterLogs({ sort: "TIMESTAMP_ASC" }),
     { sort: "TIMESTAMP_ASC", limit: 200 },
   ],
-  ["POST /flows/filter", "flows-filter", (c) => c.filterFlows({}), { limit: 200 }],
+  ["POST /flows/filter", "flows-filter", (c) => c.filterObjects("flow", {}), { limit: 200 }],
   [
     "POST /deployments/filter",
     "deployments-filter",
-    (c) => c.filterDeployments({ offset: 3 }),
+    (c) => c.filterObjects("deployment", { offset: 3 }),
     { offset: 3, limit: 200 },
   ],
-  ["POST /work_pools/filter", "work-pools-filter", (c) => c.filterWorkPools({}), { limit: 200 }],
-  ["POST /work_queues/filter", "work-queues", (c) => c.filterWorkQueues({}), { limit: 200 }],
+  ["POST /work_pools/filter", "work-pools-filter", (c) => c.filterObjects("work_pool", {}), { limit: 200 }],
+  ["POST /work_queues/filter", "work-queues", (c) => c.filterObjects("work_queue", {}), { limit: 200 }],
   ["POST /work_pools/my%20pool/workers/filter", "workers-filter", (c) => c.filterWorkers("my pool"), { limit: 200 }],
-  ["POST /v2/concurrency_limits/filter", "concurrency-limits", (c) => c.filterConcurrencyLimits({}), { limit: 200 }],
-  ["POST /automations/filter", "automations-filter", (c) => c.filterAutomations({}), { limit: 200 }],
+  [
+    "POST /v2/concurrency_limits/filter",
+    "concurrency-limits",
+    (c) => c.filterObjects("concurrency_limit", {}),
+    { limit: 200 },
+  ],
+  ["POST /automations/filter", "automations-filter", (c) => c.filterObjects("automation", {}), { limit: 200 }],
   [
     "POST /work_pools/p/concurrency_status",
     "work-pool-concurrency-status",
@@ -243,11 +248,11 @@ describe("rows", () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     fake.answer("POST /work_pools/filter", [aWorkPool(), { ...aWorkPool(), name: null }]);
-    expect((await failure(client.filterWorkPools({}))).message).toMatch(
+    expect((await failure(client.filterObjects("work_pool", {}))).message).toMatch(
       /POST \/work_pools\/filter is not understood: \[1\]\.name: /,
     );
     fake.answer("POST /v2/concurrency_limits/filter", { rows: [aConcurrencyLimit()] });
-    expect((await failure(client.filterConcurrencyLimits({}))).code).toBe("unavailable");
+    expect((await failure(client.filterObjects("concurrency_limit", {}))).code).toBe("unavailable");
     fake.answer("POST /flow_runs/count", "7");
     expect((await failure(client.countFlowRuns({}))).message).toContain("a number was expected");
     fake.answer("GET /flow_runs/x", { ...aFlowRun(), state: "Completed" });

@@ -54,12 +54,12 @@ async function copyWorkspace(): Promise<void> {
   workspace.flowRuns.push(...(await client.filterFlowRuns({})));
   workspace.taskRuns.push(...(await client.filterTaskRuns({})));
   workspace.logs.push(...(await client.filterLogs({})));
-  workspace.flows.push(...(await client.filterFlows({})));
-  workspace.deployments.push(...(await client.filterDeployments({})));
-  workspace.workPools.push(...(await client.filterWorkPools({})));
-  workspace.workQueues.push(...(await client.filterWorkQueues({})));
-  workspace.concurrencyLimits.push(...(await client.filterConcurrencyLimits({})));
-  workspace.automations.push(...(await client.filterAutomations({})));
+  workspace.flows.push(...(await client.filterObjects("flow", {})));
+  workspace.deployments.push(...(await client.filterObjects("deployment", {})));
+  workspace.workPools.push(...(await client.filterObjects("work_pool", {})));
+  workspace.workQueues.push(...(await client.filterObjects("work_queue", {})));
+  workspace.concurrencyLimits.push(...(await client.filterObjects("concurrency_limit", {})));
+  workspace.automations.push(...(await client.filterObjects("automation", {})));
 }
 
 beforeAll(async () => {
@@ -105,20 +105,20 @@ describe("a real server", () => {
     ).toEqual([ids.crash ?? ""]);
     expect(await client.countFlowRuns({ flow_runs: { state: { name: { any_: ["Late"] } } } })).toBeGreaterThan(0);
     expect((await client.filterTaskRuns({ flow_runs: { id: { any_: [ids.success ?? ""] } } })).length).toBe(3);
-    expect((await client.filterWorkQueues({})).map(({ name }) => name).sort()).toEqual([
+    expect((await client.filterObjects("work_queue", {})).map(({ name }) => name).sort()).toEqual([
       "default",
       "default",
       "default",
       "fast",
     ]);
     expect(await client.filterWorkers("etl-pool")).toEqual([]);
-    expect((await client.filterConcurrencyLimits({})).map(({ name }) => name)).toEqual([
+    expect((await client.filterObjects("concurrency_limit", {})).map(({ name }) => name)).toEqual([
       `deployment:${ids["deployment:sleeper-one-at-a-time"]}`,
       "tag:db",
       "warehouse",
     ]);
     expect((await client.filterTagLimits()).map(({ tag, active_slots }) => [tag, active_slots])).toEqual([["db", []]]);
-    expect((await client.filterAutomations({})).map(({ id }) => id)).toEqual([ids.automation ?? ""]);
+    expect((await client.filterObjects("automation", {})).map(({ id }) => id)).toEqual([ids.automation ?? ""]);
     const slots = (await client.readWorkPoolSlots("narrow-pool")) as {
       active_slots: number;
       queues: { flow_runs: { id: string }[] }[];

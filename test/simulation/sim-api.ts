@@ -3,6 +3,7 @@ import { AppError } from "../../src/errors.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { EventFilter } from "../../src/model/events/event-filter.ts";
+import type { ListedKind } from "../../src/model/kinds.ts";
 import type { FlowRun, Log, TaskRun } from "../../src/model/objects.ts";
 import type {
   CallOptions,
@@ -174,13 +175,8 @@ export class SimApi implements PrefectApi {
   }
 
   readVersion = (options?: CallOptions) => this.call(options, "admin", () => "3.8.8");
-  filterFlows = (_body: FilterBody, options?: CallOptions) => this.list(options);
-  filterDeployments = (_body: FilterBody, options?: CallOptions) => this.list(options);
-  filterWorkPools = (_body: FilterBody, options?: CallOptions) => this.list(options);
-  filterWorkQueues = (_body: FilterBody, options?: CallOptions) => this.list(options);
+  filterObjects = (_kind: ListedKind, _body: FilterBody, options?: CallOptions) => this.list(options);
   filterWorkers = (_pool: string, options?: CallOptions) => this.list(options);
-  filterConcurrencyLimits = (_body: FilterBody, options?: CallOptions) => this.list(options);
-  filterAutomations = (_body: FilterBody, options?: CallOptions) => this.list(options);
 
   openEventStream(filter: EventFilter, signal: AbortSignal): EventStream {
     this.requests += 1;

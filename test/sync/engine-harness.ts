@@ -5,6 +5,7 @@ import { silentLogger } from "../../src/lib/logger.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { EventFilter } from "../../src/model/events/event-filter.ts";
+import type { ListedKind } from "../../src/model/kinds.ts";
 import type { FlowRun, JsonObject, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../src/model/objects.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
 import type { SyncSettings } from "../../src/model/sync-settings.ts";
@@ -146,12 +147,7 @@ export class TinyPrefect {
     return page(rows, body);
   };
 
-  filterFlows = (body: FilterBody) => this.list("flow", body);
-  filterDeployments = (body: FilterBody) => this.list("deployment", body);
-  filterWorkPools = (body: FilterBody) => this.list("work_pool", body);
-  filterWorkQueues = (body: FilterBody) => this.list("work_queue", body);
-  filterConcurrencyLimits = (body: FilterBody) => this.list("concurrency_limit", body);
-  filterAutomations = (body: FilterBody) => this.list("automation", body);
+  filterObjects = <K extends ListedKind>(kind: K, body: FilterBody) => this.list(kind, body);
   filterWorkers = (pool: string) => {
     this.note(`workers of ${pool}`);
     return Promise.resolve(this.objects.worker ?? []);

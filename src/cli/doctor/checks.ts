@@ -111,7 +111,7 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<DoctorFindin
   const tookMs = Math.round(clock.nowMs() - startMs);
   const [version, access] = [
     settings.isCloud ? null : await attempt(() => api.readVersion(options)),
-    await attempt(() => api.filterFlows({ limit: 1 }, options)),
+    await attempt(() => api.filterObjects("flow", { limit: 1 }, options)),
   ];
   const product: DoctorFinding | null = version
     ? versionFinding(version, access)

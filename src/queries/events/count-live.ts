@@ -133,7 +133,7 @@ async function totalsOf({ live }: Ask, filters: readonly EventFilter[]): Promise
 /** Prefect does not count by deployment: one total each. */
 async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { live, ctx } = ask;
-  const rows = await live.api.filterDeployments({ limit: ROWS_PER_PAGE, sort: "NAME_ASC" }, live.options());
+  const rows = await live.api.filterObjects("deployment", { limit: ROWS_PER_PAGE, sort: "NAME_ASC" }, live.options());
   ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, whole: rows.length < ROWS_PER_PAGE });
   const shown = rows.slice(0, MOST_TOTALS);
   const filters = shown.map(({ id }) => within(withResource(ask.filter, { id: [`prefect.deployment.${id}`] }), range));

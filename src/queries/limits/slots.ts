@@ -78,7 +78,9 @@ async function withFreshCounts(ctx: QueryContext, held: Answered<Gathered>): Pro
 }
 
 async function readLimits(ctx: QueryContext, live: LiveReader): Promise<readonly ConcurrencyLimit[]> {
-  const { rows: limits, whole } = await readWholeList((page) => live.api.filterConcurrencyLimits(page, live.options()));
+  const { rows: limits, whole } = await readWholeList((page) =>
+    live.api.filterObjects("concurrency_limit", page, live.options()),
+  );
   ctx.saveLive({ kind: "concurrency_limit", rows: limits, readUs: live.startedUs, whole });
   return limits;
 }
@@ -122,8 +124,8 @@ function deploymentsIn(limits: readonly ConcurrencyLimit[]): string[] {
 async function fromLive(ctx: QueryContext, live: LiveReader): Promise<LiveValue<Gathered>> {
   const readUs = live.startedUs;
   const [{ rows: pools, whole: isEveryPool }, { rows: queues, whole: isEveryQueue }, limits] = await Promise.all([
-    readWholeList((page) => live.api.filterWorkPools(page, live.options())),
-    readWholeList((page) => live.api.filterWorkQueues(page, live.options())),
+    readWholeList((page) => live.api.filterObjects("work_pool", page, live.options())),
+    readWholeList((page) => live.api.filterObjects("work_queue", page, live.options())),
     readLimits(ctx, live),
   ]);
   ctx.saveLive({ kind: "work_pool", rows: pools, readUs, whole: isEveryPool });
@@ -157,7 +159,8 @@ async function readDeploymentNames(
   const names = db ? findObjectNames(db, "deployment", ids) : new Map<string, string>();
   const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
   if (unknown.length === 0) return names;
-  const rows = await live.api.filterDeployments(
+  const rows = await live.api.filterObjects(
+    "deployment",
     { deployments: { id: { any_: unknown } }, limit: ROWS_PER_PAGE },
     live.options(),
   );

@@ -1,12 +1,12 @@
 /** Asks Prefect for what a name or id may mean. */
-import { AppError } from "../../errors.ts";
 import { parseIsoUs } from "../../lib/time.ts";
-import type { NamedKind } from "../../model/kinds.ts";
+import { KINDS, type NamedKind } from "../../model/kinds.ts";
 import type { JsonObject } from "../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { NamedRow } from "../../store/objects/names.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
+import { saveObjects } from "../source/save-objects.ts";
 
 const MOST = 20;
 
@@ -55,45 +55,23 @@ async function readRows(
   const live = openLive(ctx);
   const { api, startedUs: readUs } = live;
   const options = live.options();
-  const page = { limit: MOST };
-  switch (kind) {
-    case "flow_run": {
-      const rows = await api.filterFlowRuns({ flow_runs: filter, sort: "START_TIME_DESC", ...page }, options);
-      if (rows.length > 0) ctx.saveLive({ kind, rows, readUs });
-      return rows;
-    }
-    case "task_run": {
-      const rows = await api.filterTaskRuns({ task_runs: filter, sort: "EXPECTED_START_TIME_DESC", ...page }, options);
-      if (rows.length > 0) ctx.saveLive({ kind, rows, readUs });
-      return rows;
-    }
-    case "deployment": {
-      const flows = parent === undefined ? {} : { flows: { name: { any_: [parent] } } };
-      const rows = await api.filterDeployments({ deployments: filter, ...flows, ...page }, options);
-      ctx.saveLive({ kind, rows, readUs, whole: false });
-      return rows;
-    }
-    case "flow": {
-      const rows = await api.filterFlows({ flows: filter, ...page }, options);
-      ctx.saveLive({ kind, rows, readUs, whole: false });
-      return rows;
-    }
-    case "work_pool": {
-      const rows = await api.filterWorkPools({ work_pools: filter, ...page }, options);
-      ctx.saveLive({ kind, rows, readUs, whole: false });
-      return rows;
-    }
-    case "work_queue": {
-      const rows = await api.filterWorkQueues({ work_queues: filter, limit: ROWS_PER_PAGE }, options);
-      ctx.saveLive({ kind, rows, readUs, whole: false });
-      return rows;
-    }
-    case "automation": {
-      const rows = await api.filterAutomations({ automations: filter, ...page }, options);
-      ctx.saveLive({ kind, rows, readUs, whole: false });
-      return rows;
-    }
-    default:
-      throw new AppError("internal", `no such kind: ${kind satisfies never}`);
+  if (kind === "flow_run") {
+    const body = { flow_runs: filter, sort: "START_TIME_DESC", limit: MOST };
+    const rows = await api.filterFlowRuns(body, options);
+    if (rows.length > 0) ctx.saveLive({ kind, rows, readUs });
+    return rows;
   }
+  if (kind === "task_run") {
+    const body = { task_runs: filter, sort: "EXPECTED_START_TIME_DESC", limit: MOST };
+    const rows = await api.filterTaskRuns(body, options);
+    if (rows.length > 0) ctx.saveLive({ kind, rows, readUs });
+    return rows;
+  }
+  const flows = kind === "deployment" && parent !== undefined ? { flows: { name: { any_: [parent] } } } : {};
+  // The route of work queues has its own key for their filter, and no filter by pool.
+  const own =
+    kind === "work_queue" ? { key: "work_queues", limit: ROWS_PER_PAGE } : { key: KINDS[kind].filterKey, limit: MOST };
+  const rows = await api.filterObjects(kind, { [own.key]: filter, ...flows, limit: own.limit }, options);
+  saveObjects(ctx, kind, rows, readUs, false);
+  return rows;
 }

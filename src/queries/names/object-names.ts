@@ -1,5 +1,5 @@
 /** Names beside ids: from the record's lists, from what events called them, and from Prefect for the rest. */
-import { resourceId } from "../../model/kinds.ts";
+import { KINDS, resourceId } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -7,6 +7,7 @@ import { findResourceName } from "../../store/objects/names.ts";
 import { findObjectNames } from "../../store/objects/objects.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
+import { saveObjects } from "../source/save-objects.ts";
 
 /** Names by id as far as the record knows them. */
 export function recordedNames(
@@ -36,16 +37,9 @@ export async function readNames(
   const names = recordedNames(ctx.record(), kind, wanted);
   const unknown = wanted.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
   if (unknown.length === 0) return names;
-  const filter = { id: { any_: unknown } };
-  const { api, startedUs: readUs } = live;
-  if (kind === "flow") {
-    const rows = await api.filterFlows({ flows: filter, limit: ROWS_PER_PAGE }, live.options());
-    ctx.saveLive({ kind, rows, readUs, whole: false });
-    for (const row of rows) names.set(row.id, row.name);
-  } else {
-    const rows = await api.filterDeployments({ deployments: filter, limit: ROWS_PER_PAGE }, live.options());
-    ctx.saveLive({ kind, rows, readUs, whole: false });
-    for (const row of rows) names.set(row.id, row.name);
-  }
+  const body = { [KINDS[kind].filterKey]: { id: { any_: unknown } }, limit: ROWS_PER_PAGE };
+  const rows = await live.api.filterObjects(kind, body, live.options());
+  saveObjects(ctx, kind, rows, live.startedUs, false);
+  for (const row of rows) names.set(row.id, row.name);
   return names;
 }

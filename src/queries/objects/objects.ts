@@ -1,7 +1,7 @@
 /** Flows, deployments, pools and automations by Prefect's filters: lists that the record holds whole. */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
-import type { FilterKey } from "../../model/kinds.ts";
+import { type FilterKind, KINDS, type ListedKind } from "../../model/kinds.ts";
 import type { JsonObject, SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import { readRows, readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -13,18 +13,12 @@ import type { QueryContext } from "../source/context.ts";
 import { answerSnapshot } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 import { idsOf, isOffline } from "../source/run-window.ts";
+import { saveObjects } from "../source/save-objects.ts";
 
-export type ListedKind = "flow" | "deployment" | "work_pool" | "automation";
+/** Kinds that are listed by their own filter. The route of work queues gives that filter another key than all other routes do. */
+export type FilteredListKind = Exclude<ListedKind & FilterKind, "work_queue">;
 
-/** The key of a kind's own filter in a body. */
-const KEYS = {
-  flow: "flows",
-  deployment: "deployments",
-  work_pool: "work_pools",
-  automation: "automations",
-} as const satisfies Readonly<Record<ListedKind, FilterKey>>;
-
-export interface ObjectsQuestion<K extends ListedKind> {
+export interface ObjectsQuestion<K extends FilteredListKind> {
   readonly kind: K;
   readonly set: FilterSet;
   readonly sort: ObjectSort;
@@ -35,22 +29,14 @@ export interface ObjectsQuestion<K extends ListedKind> {
   readonly with?: readonly SnapshotKind[];
 }
 
-export interface ObjectsPage<K extends ListedKind> {
+export interface ObjectsPage<K extends FilteredListKind> {
   readonly rows: readonly SnapshotObjects[K][];
   readonly more: boolean;
   readonly freshness: Freshness;
 }
 
-/** Plural nouns for errors. */
-const WHAT: Readonly<Record<ListedKind, string>> = {
-  flow: "flows",
-  deployment: "deployments",
-  work_pool: "work pools",
-  automation: "automations",
-};
-
 /** Throws AppError of the live reading when it fails and the record holds nothing. */
-export async function listObjects<K extends ListedKind>(
+export async function listObjects<K extends FilteredListKind>(
   ctx: QueryContext,
   question: ObjectsQuestion<K>,
 ): Promise<ObjectsPage<K>> {
@@ -58,10 +44,10 @@ export async function listObjects<K extends ListedKind>(
   const db = ctx.record();
   const hasRuns = [set.flow_runs, set.task_runs].some((filter) => filter !== undefined && filter !== null);
   const answerable = (isDecidable(set) && !hasRuns) || isOffline(ctx, db);
-  const kinds = [...new Set([kind, ...listsBehind(set, KEYS[kind]), ...(question.with ?? [])])];
+  const kinds = [...new Set([kind, ...listsBehind(set, KINDS[kind].filterKey), ...(question.with ?? [])])];
   const { value: rows, freshness } = await answerSnapshot<readonly SnapshotObjects[K][]>(
     ctx,
-    { kinds, what: WHAT[kind], fresh, answerable },
+    { kinds, what: KINDS[kind].plural, fresh, answerable },
     {
       record: (record) => findFilteredObjects(record, kind, set, sort, { limit: limit + 1, offset }),
       live: async (live) => ({ value: await readPage(ctx, live, question) }),
@@ -76,61 +62,33 @@ export async function listObjects<K extends ListedKind>(
 }
 
 /** Up to `limit` rows and one more. Without a filter the whole list is read, so that the record can answer next time. */
-async function readPage<K extends ListedKind>(
+async function readPage<K extends FilteredListKind>(
   ctx: QueryContext,
   live: LiveReader,
   { kind, set, sort, limit, offset }: ObjectsQuestion<K>,
 ): Promise<readonly SnapshotObjects[K][]> {
-  const isSorted = kind !== "work_pool";
-  const read = (page: JsonObject) =>
-    ask(live, kind, { ...(set as JsonObject), ...(isSorted ? { sort } : {}), ...page });
+  const body = { ...(set as JsonObject), ...(KINDS[kind].isSortable ? { sort } : {}) };
+  const read = (page: JsonObject) => live.api.filterObjects(kind, { ...body, ...page }, live.options());
   const readUs = live.startedUs;
   if (Object.values(set).every((filter) => filter === undefined || filter === null)) {
     const { rows, whole } = await readWholeList(read);
-    keep(ctx, kind, rows, readUs, whole);
+    saveObjects(ctx, kind, rows, readUs, whole);
     return rows.slice(offset, offset + limit + 1);
   }
   const rows = await readRows(read, { wanted: limit + 1, offset });
-  keep(ctx, kind, rows, readUs, false);
+  saveObjects(ctx, kind, rows, readUs, false);
   return rows;
 }
 
-function ask<K extends ListedKind>(
-  live: LiveReader,
-  kind: K,
-  body: JsonObject,
-): Promise<readonly SnapshotObjects[K][]> {
-  const { api } = live;
-  const options = live.options();
-  const readers: { readonly [L in ListedKind]: () => Promise<readonly SnapshotObjects[L][]> } = {
-    flow: () => api.filterFlows(body, options),
-    deployment: () => api.filterDeployments(body, options),
-    work_pool: () => api.filterWorkPools(body, options),
-    automation: () => api.filterAutomations(body, options),
-  };
-  return readers[kind]();
-}
-
-function keep<K extends ListedKind>(
-  ctx: QueryContext,
-  kind: K,
-  rows: readonly SnapshotObjects[K][],
-  readUs: number,
-  whole: boolean,
-): void {
-  // The correlation of kind and rows is lost on a union of batches.
-  ctx.saveLive({ kind, rows, readUs, whole } as unknown as Parameters<QueryContext["saveLive"]>[0]);
-}
-
 /** Objects asked for by id that are gone are told of. */
-function withDeleted<K extends ListedKind>(
+function withDeleted<K extends FilteredListKind>(
   db: RecordDb | null,
   { kind, set }: ObjectsQuestion<K>,
   rows: readonly SnapshotObjects[K][],
   freshness: Freshness,
 ): Freshness {
   const notes = [...freshness.coverage.notes];
-  for (const id of db ? (idsOf(set[KEYS[kind]]) ?? []) : []) {
+  for (const id of db ? (idsOf(set[KINDS[kind].filterKey]) ?? []) : []) {
     const held = db && !rows.some((row) => row.id === id.toLowerCase()) ? readObject(db, kind, id) : null;
     if (held?.deletedUs == null) continue;
     notes.push(`${held.name} (${held.id}) was deleted in Prefect (seen ${formatIsoUs(held.deletedUs)}).`);

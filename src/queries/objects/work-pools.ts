@@ -79,7 +79,9 @@ function queuesOf(ctx: QueryContext, fresh: boolean | undefined): Promise<Answer
     {
       record: (db) => findObjects(db, "work_queue").map(({ doc }) => doc),
       live: async (live) => {
-        const { rows, whole } = await readWholeList((page) => live.api.filterWorkQueues(page, live.options()));
+        const { rows, whole } = await readWholeList((page) =>
+          live.api.filterObjects("work_queue", page, live.options()),
+        );
         ctx.saveLive({ kind: "work_queue", rows, readUs: live.startedUs, whole });
         return { value: rows };
       },

@@ -85,7 +85,11 @@ async function readFlowNames(
   const names = db ? findObjectNames(db, "flow", ids) : new Map<string, string>();
   const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
   if (unknown.length === 0) return names;
-  const flows = await live.api.filterFlows({ flows: { id: { any_: unknown } }, limit: ROWS_PER_PAGE }, live.options());
+  const flows = await live.api.filterObjects(
+    "flow",
+    { flows: { id: { any_: unknown } }, limit: ROWS_PER_PAGE },
+    live.options(),
+  );
   ctx.saveLive({ kind: "flow", rows: flows, readUs: live.startedUs, whole: false });
   for (const flow of flows) names.set(flow.id, flow.name);
   return names;

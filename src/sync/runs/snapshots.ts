@@ -1,6 +1,6 @@
 /** The lists that are small enough to be read whole: flows, deployments, pools, queues, workers, limits, automations. */
 import { AppError } from "../../errors.ts";
-import { SNAPSHOT_KINDS } from "../../model/kinds.ts";
+import { eventPrefix, KINDS, type KindFacts, type ListedKind, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { CallOptions, FilterBody, PrefectApi } from "../../prefect/api.ts";
 import { overlappingPages } from "../../prefect/paging/list-pages.ts";
@@ -23,21 +23,13 @@ const FAILED_MS = 30_000;
 /** Readings of a list that moved between its pages. */
 const READINGS = 3;
 
-/** Which lists an event makes old. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/models/events.py */
-const KINDS_BY_EVENT_PREFIX: readonly (readonly [string, readonly SnapshotKind[]])[] = [
-  ["prefect.deployment.", ["deployment"]],
-  ["prefect.work-pool.", ["work_pool", "work_queue"]],
-  ["prefect.work-queue.", ["work_queue"]],
-  ["prefect.worker.", ["worker"]],
-  ["prefect.automation.", ["automation"]],
-  ["prefect.concurrency-limit.", ["concurrency_limit"]],
-  ["prefect.flow.", ["flow"]],
-];
-
-/** Kinds that an event of this name makes old. Submitting and finishing a run changes no worker. */
+/** Kinds whose lists an event of this name makes stale. Submitting and finishing a run changes no worker. */
 export function kindsChangedBy(eventName: string): readonly SnapshotKind[] {
   if (eventName.endsWith("-flow-run")) return [];
-  return KINDS_BY_EVENT_PREFIX.find(([prefix]) => eventName.startsWith(prefix))?.[1] ?? [];
+  return SNAPSHOT_KINDS.filter((kind) => {
+    const { staleAfter }: KindFacts = KINDS[kind];
+    return [kind, ...staleAfter].some((cause) => eventName.startsWith(eventPrefix(cause)));
+  });
 }
 
 export interface SnapshotDue {
@@ -146,7 +138,7 @@ export class Snapshots {
         if (wanted !== undefined) this.wantedMs.set(kind, wanted);
         throw error;
       }
-      this.ctx.logger.debug(`cannot read the list of ${kind}`, { error: error.message });
+      this.ctx.logger.debug(`cannot read the list of ${KINDS[kind].plural}`, { error: error.message });
     }
     this.failedMs.delete(kind);
     this.readMs.set(kind, startedMs);
@@ -173,13 +165,16 @@ export class Snapshots {
     this.ctx.ingest.snapshot("worker", workers, readUs, isWhole);
   }
 
-  private ask<K extends SnapshotKind>(
+  private ask<K extends ListedKind>(
     priority: Priority,
     signal: AbortSignal,
     kind: K,
     body: FilterBody,
   ): Promise<readonly SnapshotObjects[K][]> {
-    return this.ctx.requests.call(priority, signal, (api, options) => READERS[kind](api, body, options));
+    const sort = KINDS[kind].isSortable ? { sort: "NAME_ASC" } : {};
+    return this.ctx.requests.call(priority, signal, (api, options) =>
+      api.filterObjects(kind, { ...body, ...sort }, options),
+    );
   }
 
   /** A list that changed between its pages is read again, up to three times; `whole` is false when it changed each time. */
@@ -198,21 +193,3 @@ export class Snapshots {
     return { rows, whole: false };
   }
 }
-
-type Readers = {
-  readonly [K in SnapshotKind]: (
-    api: PrefectApi,
-    body: FilterBody,
-    options: CallOptions,
-  ) => Promise<readonly SnapshotObjects[K][]>;
-};
-
-const READERS: Readers = {
-  flow: (api, body, options) => api.filterFlows({ ...body, sort: "NAME_ASC" }, options),
-  deployment: (api, body, options) => api.filterDeployments({ ...body, sort: "NAME_ASC" }, options),
-  work_pool: (api, body, options) => api.filterWorkPools(body, options),
-  work_queue: (api, body, options) => api.filterWorkQueues(body, options),
-  worker: () => Promise.resolve([]),
-  concurrency_limit: (api, body, options) => api.filterConcurrencyLimits(body, options),
-  automation: (api, body, options) => api.filterAutomations({ ...body, sort: "NAME_ASC" }, options),
-};

@@ -208,10 +208,10 @@ test("a live list from which a row vanishes between its pages marks nothing dele
   h.objects("flow", flows);
   h.nowUs += HOUR_US;
   const api = h.query.api();
-  const { filterFlows } = api;
-  api.filterFlows = async (body, options) => {
+  const { filterObjects } = api;
+  api.filterObjects = async (kind, body, options) => {
     if (Number(body.offset) > 0 && h.fake.workspace.flows.length === 300) h.fake.workspace.flows.splice(0, 1);
-    return filterFlows(body, options);
+    return filterObjects(kind, body, options);
   };
   await h.call(getFlowsTool, { limit: 3 });
   keepAll(h);

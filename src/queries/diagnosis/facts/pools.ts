@@ -107,7 +107,7 @@ export async function gatherLimits(
   const held = db ? findObjects(db, "concurrency_limit").map(({ doc }) => doc) : [];
   const [limits, tags] = await Promise.all([
     askLive<readonly ConcurrencyLimit[]>(ctx, gathering, "the counts of concurrency limits right now", held, (live) =>
-      live.api.filterConcurrencyLimits({ limit: ROWS_PER_PAGE, offset: 0 }, live.options()),
+      live.api.filterObjects("concurrency_limit", { limit: ROWS_PER_PAGE, offset: 0 }, live.options()),
     ),
     asks.tags
       ? askLive<ReadonlyMap<string, readonly Holder[]>>(
