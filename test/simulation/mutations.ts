@@ -1,0 +1,194 @@
+/** Deliberate faults in the engine: the simulation must find each. `scripts/mutations.ts` applies them one at a time. */
+export interface Mutation {
+  readonly name: string;
+  /** Relative to the root of the repository. */
+  readonly file: string;
+  /** Occurs exactly once in the file. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "catch-ups do not overlap",
+    file: "src/sync/events/catch-up.ts",
+    find: "const overlapUs = ctx.settings.overlapMs * 1000;",
+    replace: 'const overlapUs = coverageEnd(ctx.db, "event", "") === null ? 30_000_000 : 0;',
+  },
+  {
+    name: "the overlap before a long absence is not compared",
+    file: "src/sync/events/catch-up.ts",
+    find: "if (!isLittle && before.fromUs <= before.toUs) {",
+    replace: "if (!isLittle && freshUs <= endUs && before.fromUs <= before.toUs) {",
+  },
+  {
+    name: "events with a later time than now are not asked for",
+    file: "src/sync/events/catch-up.ts",
+    find: "toUs: nowUs + AHEAD_US }",
+    replace: "toUs: nowUs }",
+  },
+  {
+    name: "a claim is committed before its rows",
+    file: "src/sync/context/ingest.ts",
+    find: "    const clean = events.map((event) => this.redact.event(event));\n",
+    replace:
+      '    if (claim) inTransaction(this.db, () => this.cover("event", "", claim));\n    const clean = events.map((event) => this.redact.event(event));\n',
+  },
+  {
+    name: "a page claims the whole range",
+    file: "src/sync/walks/store-walk.ts",
+    find: "Math.min(provenToUs, range.toUs, reachedUs)",
+    replace: "Math.min(range.toUs, reachedUs)",
+  },
+  {
+    name: "a claim is dated by the end of its reading",
+    file: "src/sync/walks/store-walk.ts",
+    find: "{ fromUs, toUs, source, verifiedUs: mark.atUs }",
+    replace: "{ fromUs, toUs, source, verifiedUs: ctx.clock.nowUs() }",
+  },
+  {
+    name: "the local clock is used as the server clock",
+    file: "src/sync/server/server-clock.ts",
+    find: "return skews.length === 0 ? null : atUs + Math.min(...skews) * 1000 - this.marginUs();",
+    replace: "return skews.length === 0 ? null : atUs;",
+  },
+  {
+    name: "claims reach back before the retention horizon",
+    file: "src/prefect/event-retention.ts",
+    find: "if (retentionUs === null) return",
+    replace: "if (retentionUs !== 1) return",
+  },
+  {
+    name: "the next page begins after the last time stamp",
+    file: "src/prefect/paging/event-walk.ts",
+    find: "      fromUs = last.atUs;\n",
+    replace: "      fromUs = last.atUs + 1;\n",
+  },
+  {
+    name: "only the first page of one instant is read",
+    file: "src/prefect/paging/event-walk.ts",
+    find: "const instant = await readInstant(reader, fromUs, options);",
+    replace: "const instant = stamped.map((row) => row.event);",
+  },
+  {
+    name: "the total of an instant is not checked",
+    file: "src/prefect/paging/event-walk.ts",
+    find: "if (found.size >= total) return",
+    replace: "if (found.size >= 0) return",
+  },
+  {
+    name: "a page that is too short is accepted",
+    file: "src/prefect/paging/event-walk.ts",
+    find: "if (isWhole) return stamped;",
+    replace: "return stamped;",
+  },
+  {
+    name: "a possible gap does not cause a catch-up",
+    file: "src/sync/engine.ts",
+    find: "    const nowMs = this.ctx.clock.nowMs();\n    this.schedule.request(nowMs);\n",
+    replace: "    const nowMs = this.ctx.clock.nowMs();\n    if (nowMs > 0) return;\n",
+  },
+  {
+    name: "a new connection causes no later catch-ups",
+    file: "src/sync/engine.ts",
+    find: '    if (reason !== "lost") this.schedule.request(nowMs + FLUSHED_MS);\n    if (reason === "connected") this.schedule.request(nowMs + SETTLED_MS);\n',
+    replace: "",
+  },
+  {
+    name: "a burst is not noticed",
+    file: "src/sync/events/event-feed.ts",
+    find: '    this.ctx.changes.publish("possibleGap", { reason: "burst" });\n',
+    replace: "",
+  },
+  {
+    name: "streamed events are stored seconds later",
+    file: "src/sync/context/tuning.ts",
+    find: "batchMs: 250,",
+    replace: "batchMs: 2_500,",
+  },
+  {
+    name: "the back-off grows to minutes",
+    file: "src/sync/context/tuning.ts",
+    find: "retryMaxMs: 8_000,",
+    replace: "retryMaxMs: 240_000,",
+  },
+  {
+    name: "events that cannot be stored are dropped",
+    file: "src/sync/events/event-feed.ts",
+    find: 'if (failure.code === "unavailable") return false;',
+    replace: "",
+  },
+  {
+    name: "streamed events count as confirmed",
+    file: "src/store/events/confirmed-events.ts",
+    find: "range.fromUs, range.toUs, STREAM)?.n",
+    replace: "range.fromUs, range.toUs, -1)?.n",
+  },
+  {
+    name: "a replaced database is not noticed",
+    file: "src/sync/verification/reset-detection.ts",
+    find: "if (!isThere(held)) return this.recordDoubt();",
+    replace: "",
+  },
+  {
+    name: "a range is claimed from streamed events",
+    file: "src/sync/context/ingest.ts",
+    find: '      if (claim) this.cover("event", "", claim);\n',
+    replace:
+      '      if (claim) this.cover("event", "", claim);\n      else if (source === "stream" && inserted.length > 1) {\n        const stamps = inserted.map((event) => parseIsoUs(event.occurred) ?? 0).sort((a, b) => a - b);\n        const reached = this.toServerUs(this.clock.nowUs() - 3_000_000);\n        if (reached !== null) this.cover("event", "", { fromUs: stamps[0] ?? 0, toUs: Math.min(reached, stamps.at(-1) ?? 0), source: "stream", verifiedUs: this.clock.nowUs() });\n      }\n',
+  },
+  {
+    name: "a copy over REST does not replace the streamed one",
+    file: "src/store/events/event-writer.ts",
+    find: 'if (isSame || source === "stream") return null;',
+    replace: "return null;",
+  },
+  {
+    name: "a claim reaches back before the retention floor",
+    file: "src/sync/context/ingest.ts",
+    find: "const fromUs = Math.ceil(Math.max(claim.fromUs, retentionFloorUs(this.db)));",
+    replace: "const fromUs = Math.ceil(claim.fromUs);",
+  },
+  {
+    name: "Retry-After does not delay other requests",
+    file: "src/sync/server/requests.ts",
+    find: "if (failure.retryAfterMs !== undefined) this.budget.pause(failure.retryAfterMs);",
+    replace: "if (failure.retryAfterMs !== undefined) this.budget.pause(0);",
+  },
+  {
+    name: "the logs of a run are claimed without their last page",
+    file: "src/prefect/paging/row-walk.ts",
+    find: "if (page.length < pageSize || lastUs === null) {",
+    replace: "if (page.length <= pageSize || lastUs === null) {",
+  },
+  {
+    name: "a state from REST replaces a newer one",
+    file: "src/store/runs/flow-runs.ts",
+    find: "const isNewer = heldUs >",
+    replace: "const isNewer = false && heldUs >",
+  },
+  {
+    name: "deleted runs are never asked for",
+    file: "src/sync/runs/run-sync.ts",
+    find: '    await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);\n',
+    replace: "",
+  },
+  {
+    name: "a task run with a late row is marked deleted",
+    file: "src/sync/runs/reconcile.ts",
+    find: "row, mark, TASK_RUN_ROW_DELAY_US",
+    replace: "row, mark, 0",
+  },
+  {
+    name: "a flow run with a late row is marked deleted",
+    file: "src/sync/runs/reconcile.ts",
+    find: "row, mark, FLOW_RUN_ROW_DELAY_US",
+    replace: "row, mark, 30_000_000",
+  },
+];
+
+/** The text of the file with the fault; null when the searched text does not occur exactly once. */
+export function mutate(text: string, mutation: Mutation): string | null {
+  const parts = text.split(mutation.find);
+  return parts.length === 2 ? parts.join(mutation.replace) : null;
+}
