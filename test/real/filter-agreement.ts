@@ -183,7 +183,7 @@ export function askRecord(db: RecordDb, { route, sort, set }: Question): string[
   const parsed = Object.fromEntries(
     Object.entries(set).map(([key, filter]) => {
       const name = (NAMES[key] ?? key) as keyof typeof BODY_FILTERS;
-      return [name, parseFilter(BODY_FILTERS[name], filter, name)];
+      return [name, parseFilter(BODY_FILTERS[name].schema, filter, name)];
     }),
   );
   return route.ids(db, parsed, sort);

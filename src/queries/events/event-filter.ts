@@ -1,34 +1,87 @@
 /** Prefect's EventFilter as an argument, and the shorthands that stand beside it. */
+import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import type { AnyResourceFilter, EventFilter } from "../../model/events/event-filter.ts";
 import { ALL_KINDS, KINDS } from "../../model/kinds.ts";
-import type { FilterSpec } from "../source/check-filter.ts";
-import { checkFilter } from "../source/check-filter.ts";
+import { parseFilter } from "../../store/filters/parse.ts";
+import { timeSchema } from "../../store/filters/term.ts";
+
+/** One text stands for a list of one. */
+const texts = z.preprocess((value) => (typeof value === "string" ? [value] : value), z.array(z.string()));
+const uuids = z.preprocess(
+  (value) => (typeof value === "string" ? [value] : value),
+  z.array(z.string().refine(isUuid, "must be a UUID").meta({ format: "uuid" })),
+);
+/** Prefect takes ISO 8601 with any offset, without one (UTC), bare dates and epoch seconds. */
+const time = z.preprocess(
+  (value) => (typeof value === "number" ? formatIsoUs(Math.round(value * SECOND_US)) : value),
+  timeSchema.meta({ format: "date-time" }),
+);
+const labels = z.record(z.string(), z.union([z.string(), z.array(z.string())], "must be a text or a list of texts"));
+const pair = z
+  .array(z.string())
+  .refine((texts) => texts.length === 2, "must be a pair [resource id, role]")
+  .describe("[resource id, role]");
+
+function oneOrMany<Shape extends z.ZodRawShape>(shape: Shape) {
+  const one = z.strictObject(shape);
+  return z
+    .union([one, z.array(one)])
+    .describe("or a list of the same")
+    .nullish();
+}
+
+function object<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape).nullish();
+}
 
 /** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/filters.py */
-export const EVENT_FILTER_SPEC: FilterSpec = {
-  occurred: { fields: { since: "time", until: "time" } },
-  event: { fields: { prefix: "texts", exclude_prefix: "texts", name: "texts", exclude_name: "texts" } },
-  resource: { fields: { id: "texts", id_prefix: "texts", labels: "labels", distinct: "flag" } },
-  related: { oneOrMany: { id: "texts", role: "texts", resources_in_roles: "pairs", labels: "labels" } },
-  any_resource: { oneOrMany: { id: "texts", id_prefix: "texts", labels: "labels" } },
-  id: { fields: { id: "uuids" } },
-  text: { fields: { query: "text" } },
-  order: { oneOf: ["ASC", "DESC"] },
-};
+export const eventFilterSchema = z.strictObject({
+  occurred: object({ since: time.nullish(), until: time.nullish() }),
+  event: object({
+    prefix: texts.nullish(),
+    exclude_prefix: texts.nullish(),
+    name: texts.nullish(),
+    exclude_name: texts.nullish(),
+  }),
+  resource: object({
+    id: texts.nullish(),
+    id_prefix: texts.nullish(),
+    labels: labels.nullish(),
+    distinct: z.boolean().nullish(),
+  }),
+  related: oneOrMany({
+    id: texts.nullish(),
+    role: texts.nullish(),
+    resources_in_roles: z.array(pair).nullish(),
+    labels: labels.nullish(),
+  }),
+  any_resource: oneOrMany({ id: texts.nullish(), id_prefix: texts.nullish(), labels: labels.nullish() }),
+  id: object({ id: uuids.nullish() }),
+  text: object({ query: z.string().nullish() }),
+  order: z.enum(["ASC", "DESC"]).nullish(),
+});
 
 const MAX_TEXT = 200;
 
 /** Throws AppError `invalid_input` naming the field. */
 export function parseEventFilter(value: unknown): EventFilter {
   if (value === undefined) return {};
-  const filter = checkFilter(value, EVENT_FILTER_SPEC) as EventFilter;
+  const filter = withoutNulls(parseFilter(eventFilterSchema, value, "EventFilter")) as EventFilter;
   if (filter.text && filter.text.query === undefined) throw new AppError("invalid_input", "filter.text needs query");
   if ((filter.text?.query.length ?? 0) > MAX_TEXT) {
     throw new AppError("invalid_input", `filter.text.query is longer than ${MAX_TEXT} characters`);
   }
   return filter;
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  const given = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);
+  return Object.fromEntries(given.map(([name, member]) => [name, withoutNulls(member)]));
 }
 
 /** The filter with one more condition on the event's name. Throws when both name prefixes exclude each other. */

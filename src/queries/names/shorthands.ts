@@ -7,7 +7,7 @@ import type { Json, JsonObject } from "../../model/objects.ts";
 import { STATE_TYPES } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { BODY_FILTERS, type FilterSet } from "../../store/filters/bodies.ts";
-import { parseFilter } from "../../store/filters/parse.ts";
+import { parseFilter, unmetRequirement } from "../../store/filters/parse.ts";
 import { hasStateName } from "../../store/objects/names.ts";
 
 /** Filters being put together. */
@@ -15,7 +15,7 @@ export type MutableSet = { -readonly [K in keyof FilterSet]: FilterSet[K] };
 
 /** The explicit filter, checked, under its key; `undefined` gives an empty set. Throws AppError `invalid_input`. */
 export function startSet(key: FilterKey, filter: unknown): MutableSet {
-  return filter === undefined ? {} : { [key]: parseFilter(BODY_FILTERS[key], filter, filterName(key)) };
+  return filter === undefined ? {} : { [key]: parseFilter(BODY_FILTERS[key].schema, filter, filterName(key)) };
 }
 
 /**
@@ -35,8 +35,9 @@ export function addCriterion(
       hint: `Put it into the filter as ${field}.`,
     });
   }
-  const checked = BODY_FILTERS[key].members?.[field]?.schema.safeParse(criterion);
-  if (checked?.error) throw new AppError("invalid_input", `${argument}: ${checked.error.issues[0]?.message}`);
+  const member = BODY_FILTERS[key].members?.[field];
+  const unmet = member ? unmetRequirement(member.schema, criterion) : null;
+  if (unmet !== null) throw new AppError("invalid_input", `${argument} ${unmet}`);
   const before = filter[field];
   if (before !== undefined && before !== null && !areApart(before, criterion)) {
     throw new AppError("invalid_input", `${argument} and filter.${field} are given both`, { hint: "Give it once." });

@@ -18,7 +18,7 @@ const VOID: Clause = { sql: "1", params: [] };
 export interface Term {
   readonly schema: z.ZodType;
   clause(value: unknown): Clause | null;
-  /** Fields of an object, for messages. */
+  /** Of an object. */
   readonly members?: Readonly<Record<string, Term>>;
 }
 
@@ -64,17 +64,22 @@ export function group(members: Readonly<Record<string, Term>>, options: GroupOpt
   };
 }
 
-const uuid = z.union([z.guid(), z.string().regex(/^[0-9a-fA-F]{32}$/)], "not a UUID");
+const uuid = z.union([z.guid(), z.string().regex(/^[0-9a-fA-F]{32}$/)], "must be a UUID");
 /** Ids as Prefect takes them: with dashes or without. */
 export const uuids = z.array(uuid);
 const texts = z.array(z.string());
 /** Beyond these SQLite refuses the pattern or the depth of the statement; no name comes near them. */
 const LONGEST_PATTERN = 1_000;
 const MOST_PATTERNS = 500;
-const pattern = z.string().max(LONGEST_PATTERN, `at most ${LONGEST_PATTERN.toLocaleString("en-US")} characters`);
+const pattern = z
+  .string()
+  .max(LONGEST_PATTERN, `must have at most ${LONGEST_PATTERN.toLocaleString("en-US")} characters`);
 /** A list each item of which is a condition of its own. */
-const conditions = (item: z.ZodType<string>) => z.array(item).max(MOST_PATTERNS, `at most ${MOST_PATTERNS} items`);
-const time = z.string().refine((text) => parseIsoUs(text) !== undefined, "not an ISO 8601 time");
+const conditions = (item: z.ZodType<string>) =>
+  z.array(item).max(MOST_PATTERNS, `must have at most ${MOST_PATTERNS} items`);
+export const timeSchema = z
+  .string()
+  .refine((text) => parseIsoUs(text) !== undefined, 'must be an ISO 8601 time such as "2026-01-31T09:00:00Z"');
 
 /** How a column holds ids: bytes in run tables, text in `object`. */
 export type IdColumn = { readonly bytes: string } | { readonly text: string };
@@ -171,17 +176,17 @@ export function flag(toClause: (wanted: boolean) => Clause | null): Term {
 
 /** `before_`: at or before. Columns are microseconds. */
 export function before(expression: string): Term {
-  return term(time, (text) => clause(`${expression} <= ?`, parseIsoUs(text) ?? 0));
+  return term(timeSchema, (text) => clause(`${expression} <= ?`, parseIsoUs(text) ?? 0));
 }
 
 /** `after_`: at or after. */
 export function after(expression: string): Term {
-  return term(time, (text) => clause(`${expression} >= ?`, parseIsoUs(text) ?? 0));
+  return term(timeSchema, (text) => clause(`${expression} >= ?`, parseIsoUs(text) ?? 0));
 }
 
 /** The same for a time that stands as Prefect's text in a document: `…:00Z` sorts before `…:00.5Z` without its Z. */
 export function beforeText(expression: string): Term {
-  return term(time, (text) =>
+  return term(timeSchema, (text) =>
     clause(`${sortableTime(expression)} <= ?`, formatIsoUs(parseIsoUs(text) ?? 0).slice(0, -1)),
   );
 }

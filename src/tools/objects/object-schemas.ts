@@ -1,7 +1,6 @@
 /** JSON Schemas of what the `prefect` CLI and the filters of these tools take. */
 import { z } from "zod";
-import { EVENT_FILTER_SPEC } from "../../queries/events/event-filter.ts";
-import type { FieldSpec, FilterSpec } from "../../queries/source/check-filter.ts";
+import { eventFilterSchema } from "../../queries/events/event-filter.ts";
 import { BODY_FILTERS } from "../../store/filters/bodies.ts";
 import { AUTOMATION_EXAMPLE, AUTOMATION_RULES, AUTOMATION_SCHEMA } from "./automation-schema.ts";
 
@@ -143,13 +142,13 @@ export const OBJECT_SCHEMAS: Readonly<Record<string, () => ObjectSchema>> = {
   concurrency_limit: () => CONCURRENCY_LIMIT,
   block_document: () => BLOCK_DOCUMENT,
   event: () => EVENT,
-  event_filter: () => ({ schema: specSchema(EVENT_FILTER_SPEC), rules: EVENT_FILTER_RULES }),
-  flow_run_filter: () => filterSchema("flow_runs"),
-  task_run_filter: () => filterSchema("task_runs"),
-  deployment_filter: () => filterSchema("deployments"),
-  flow_filter: () => filterSchema("flows"),
-  work_pool_filter: () => filterSchema("work_pools"),
-  automation_filter: () => filterSchema("automations"),
+  event_filter: () => filterSchema(eventFilterSchema, EVENT_FILTER_RULES),
+  flow_run_filter: () => filterSchema(BODY_FILTERS.flow_runs.schema, FILTER_RULES),
+  task_run_filter: () => filterSchema(BODY_FILTERS.task_runs.schema, FILTER_RULES),
+  deployment_filter: () => filterSchema(BODY_FILTERS.deployments.schema, FILTER_RULES),
+  flow_filter: () => filterSchema(BODY_FILTERS.flows.schema, FILTER_RULES),
+  work_pool_filter: () => filterSchema(BODY_FILTERS.work_pools.schema, FILTER_RULES),
+  automation_filter: () => filterSchema(BODY_FILTERS.automations.schema, FILTER_RULES),
 };
 
 const EVENT_FILTER_RULES = [
@@ -164,22 +163,20 @@ const FILTER_RULES = [
   "like_ is a substring in any case; before_ and after_ include the moment; all_ means every one of the tags.",
 ];
 
-function filterSchema(key: keyof typeof BODY_FILTERS): ObjectSchema {
-  return {
-    schema: plain(z.toJSONSchema(BODY_FILTERS[key].schema, { unrepresentable: "any" })) as object,
-    rules: FILTER_RULES,
-  };
+function filterSchema(schema: z.ZodType, rules: readonly string[]): ObjectSchema {
+  return { schema: plain(z.toJSONSchema(schema, { unrepresentable: "any" })) as object, rules };
 }
+
+const SKIPPED: ReadonlySet<string> = new Set(["$schema", "pattern", "additionalProperties", "propertyNames"]);
 
 /** Without null alternatives, patterns and other things a reader need not see. */
 function plain(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(plain);
   if (typeof schema !== "object" || schema === null) return schema;
   const { anyOf, type, ...rest } = schema as { anyOf?: readonly { type?: unknown }[]; type?: unknown };
-  const options = anyOf?.filter((option) => option.type !== "null");
-  if (options && options.length > 0) return plain(options[0]);
-  const skipped = new Set(["$schema", "pattern", "additionalProperties"]);
-  const members = Object.entries(rest).filter(([key]) => !skipped.has(key));
+  const option = anyOf?.find((one) => one.type !== "null");
+  if (option) return { ...(plain(option) as object), ...(plain(rest) as object) };
+  const members = Object.entries(rest).filter(([key]) => !SKIPPED.has(key));
   const one = Array.isArray(type) ? type.find((name) => name !== "null") : type;
   return {
     ...(one === undefined ? {} : { type: one }),
@@ -191,31 +188,4 @@ function plain(schema: unknown): unknown {
 
 function plainMembers(properties: unknown): object {
   return Object.fromEntries(Object.entries(properties as object).map(([name, member]) => [name, plain(member)]));
-}
-
-function specSchema(spec: FilterSpec): object {
-  return {
-    type: "object",
-    properties: Object.fromEntries(Object.entries(spec).map(([name, field]) => [name, fieldSchema(field)])),
-  };
-}
-
-function fieldSchema(field: FieldSpec): object {
-  if (typeof field === "object") {
-    if ("fields" in field) return specSchema(field.fields);
-    if ("oneOf" in field) return { enum: field.oneOf };
-    if ("listOf" in field) return { type: "array", items: { enum: field.listOf } };
-    const one = specSchema(field.oneOrMany);
-    return { anyOf: [one, { type: "array", description: "of the same" }] };
-  }
-  const simple = {
-    text,
-    texts,
-    uuids: { type: "array", items: { type: "string", format: "uuid" } },
-    flag,
-    number: { type: "number" },
-  };
-  if (field === "time") return { type: "string", format: "date-time" };
-  if (field === "labels") return { type: "object" };
-  return field === "pairs" ? { type: "array", description: "[resource id, role]" } : simple[field];
 }

@@ -304,14 +304,18 @@ describe("read_events fails", () => {
       [
         { filter: { evnt: {} } },
         'unknown field "evnt" in filter',
-        "Valid fields of filter: occurred, event, resource, related, any_resource, id, text, order.",
+        "Valid fields of EventFilter: occurred, event, resource, related, any_resource, id, text, order.",
       ],
       [
         { filter: { related: [{ ids: [] }] } },
         'unknown field "ids" in filter.related[0]',
         "Valid fields of filter.related[0]: id, role, resources_in_roles, labels.",
       ],
-      [{ filter: { id: { id: ["x"] } } }, '"x" in filter.id.id is not valid', "filter.id.id must be a list of UUIDs."],
+      [
+        { filter: { id: { id: ["x"] } } },
+        'filter.id.id[0] must be a UUID, not "x"',
+        "See get_object_schema for EventFilter.",
+      ],
       [{ fields: ["payloads"] }, 'unknown field "payloads"; did you mean "payload"?', "Valid fields: id, event"],
       [{ limit: 501 }, 'argument "limit": ', "maximum"],
       [{ occurred_after: "yesterday" }, 'argument "occurred_after": "yesterday" is not a time', "ISO 8601"],

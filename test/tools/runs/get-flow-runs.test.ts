@@ -363,15 +363,15 @@ describe("failures", () => {
     };
     const long = "x".repeat(10_000);
     const many = Array.from({ length: 1_100 }, (_, n) => `tag-${n}`);
-    expect(await refused({ name: long })).toEqual(["invalid_input", "name: at most 1,000 characters"]);
+    expect(await refused({ name: long })).toEqual(["invalid_input", "name must have at most 1,000 characters"]);
     expect(await refused({ tags: many })).toEqual(["invalid_input", 'argument "tags" has 1100 entries']);
     expect(await refused({ filter: { name: { like_: long } } })).toEqual([
       "invalid_input",
-      "filter.name.like_: at most 1,000 characters",
+      "filter.name.like_ must have at most 1,000 characters",
     ]);
     expect(await refused({ filter: { tags: { all_: many } } })).toEqual([
       "invalid_input",
-      "filter.tags.all_: at most 500 items",
+      "filter.tags.all_ must have at most 500 items",
     ]);
     expect(await refused({ flow_run: long })).toEqual([
       "invalid_input",
