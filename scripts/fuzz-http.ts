@@ -265,7 +265,7 @@ const alive = await fetch(product.url.replace("/mcp", "/healthz")).then(
   () => false,
 );
 const log = product.stderr();
-const complaints = log.split("\n").filter((line) => /internal error|nobody waited/.test(line));
+const complaints = log.split("\n").filter((line) => /internal error|uncaught error/.test(line));
 const code = await product.stop();
 await fake.stop();
 console.log(`seed ${seed}: ${sent} requests in ${seconds.toFixed(0)} s`);

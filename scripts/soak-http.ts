@@ -145,7 +145,7 @@ const metrics = await readMetrics();
 const complaints = product
   .stderr()
   .split("\n")
-  .filter((line) => /internal error|nobody waited/.test(line));
+  .filter((line) => /internal error|uncaught error/.test(line));
 const code = await product.stop();
 for (const fake of fakes) await fake.stop();
 const later = memory.filter(({ minute }) => minute >= minutes * SETTLED).map((one) => one.megabytes);

@@ -1,9 +1,9 @@
 #!/usr/bin/env bun
-/** The process: arguments in, exit code out, signals into one AbortController. The Worker enters here too. */
+/** The process: arguments in, exit code out, signals into one AbortController. The sync Worker runs this file too. */
 import { systemClock } from "./lib/clock.ts";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-/** After a signal the process is gone within a second, whatever hangs. */
+/** After a signal the process exits within a second, even if something does not end. */
 const FORCE_AFTER_MS = 900;
 
 async function runProcess(): Promise<void> {
@@ -16,17 +16,17 @@ async function runProcess(): Promise<void> {
     });
   }
   const { runCommandLine } = await import("./cli/run.ts");
-  const code = await runCommandLine(process.argv.slice(2), { entry: Bun.main, signal: stop.signal, onStray });
+  const code = await runCommandLine(process.argv.slice(2), { entry: Bun.main, signal: stop.signal, onUncaught });
   process.exit(code);
 }
 
-/** Errors that nobody awaited are reported; `report` says whether the process may go on. */
-function onStray(report: (error: unknown) => boolean): void {
-  const handle = (error: unknown) => {
+/** Reports uncaught errors and unhandled rejections; the process exits with 1 unless `report` returns true. */
+function onUncaught(report: (error: unknown) => boolean): void {
+  const reportOrExit = (error: unknown) => {
     if (!report(error)) process.exit(1);
   };
-  process.on("uncaughtException", handle);
-  process.on("unhandledRejection", handle);
+  process.on("uncaughtException", reportOrExit);
+  process.on("unhandledRejection", reportOrExit);
 }
 
 async function runSyncWorker(): Promise<void> {
@@ -34,6 +34,6 @@ async function runSyncWorker(): Promise<void> {
   runWorker();
 }
 
-// `Bun.isMainThread`: loading node:worker_threads for it would cost every start 5 ms.
+// `Bun.isMainThread`, because loading node:worker_threads takes 5 ms at each start.
 if (Bun.isMainThread) void runProcess();
 else void runSyncWorker();

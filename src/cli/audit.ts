@@ -10,14 +10,14 @@ import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
 import { momentFlag } from "./sync.ts";
 
-/** Compares the record with Prefect, mends what can be mended and prints the certificate. Exit 1 while anything is unexplained. */
+/** Compares the record with Prefect, repairs it and prints the certificate. Exit 1 when a difference stays unexplained. */
 export async function runAudit(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
   const sinceUs = momentFlag(invocation.values.since, "since", systemClock.nowUs());
   const resolved = settingsFromFiles(invocation.settings, systemClock).current();
   const problem = fatalProblem(resolved.problems);
-  const trouble = problem ?? writeProblem(resolved.settings.dataDir);
-  if (trouble) throw trouble;
+  const obstacle = problem ?? writeProblem(resolved.settings.dataDir);
+  if (obstacle) throw obstacle;
   const wasEmpty = isEmpty(recordFileOf(resolved.settings, resolved.settings.apiUrl ?? ""));
   const session = openSession({ settings: resolved.settings, version: VERSION, clock: systemClock, logger });
   try {
@@ -32,7 +32,7 @@ export async function runAudit(ctx: CommandContext): Promise<number> {
   }
 }
 
-/** Whether the record claims nothing: an audit begins with a catch-up, so afterwards it cannot be told. */
+/** Whether the record has no coverage. Asked before the audit, because the audit starts with a catch-up. */
 function isEmpty(file: string): boolean {
   try {
     const db = openRecord(file, "read");
@@ -42,7 +42,7 @@ function isEmpty(file: string): boolean {
       db.close();
     }
   } catch {
-    // None yet, or one that is moved aside when the session opens it.
+    // There is no file yet, or a damaged one that the session moves aside.
     return true;
   }
 }
@@ -54,12 +54,12 @@ function emptyNote({ from }: AuditReport): string {
 const VERDICTS: Record<AuditBucket["verdict"], string> = {
   equal: "equal",
   repaired: "repaired",
-  record_holds_more: "the record holds more (Prefect lost or never stored them)",
+  record_holds_more: "the record holds more (Prefect lost them or never stored them)",
   server_retention: "Prefect has deleted them by age",
   unexplained: "UNEXPLAINED",
 };
 
-/** Hours without events on either side are not listed. */
+/** Hours without events in Prefect and in the record are left out. */
 function certificateLines(certificate: AuditReport): string[] {
   const { instance, from, to, server, record, repaired, unexplained, sample } = certificate;
   const busy = certificate.buckets.filter((bucket) => bucket.server > 0 || bucket.record > 0);

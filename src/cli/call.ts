@@ -15,12 +15,12 @@ import { allTools, offeredTools, PRESETS } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
 
-/** Live answers are still stored when the command ends; nothing waits for that longer than this. */
+/** Longest wait at the end of the command until rows of a live answer are stored. */
 const STOP_WITHIN_MS = 5000;
 
 /**
- * One tool call through the code that serves MCP. Every tool may be called here, offered or not, except those that are
- * denied; and without being switched on the docs tools ask no other host than Prefect.
+ * One tool call through the code that serves MCP. Every tool can be called, offered or not, except denied ones. A docs
+ * tool that the settings do not offer sends no request to the docs host.
  */
 export async function runCall(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
@@ -57,27 +57,27 @@ function denial({ name }: ToolDefinition, { settings, values }: ResolvedSettings
   if (!settings.tools.deny.includes(name)) return null;
   const origin = values.find((value) => value.name === "PREFECT_MCP_TOOLS_DENY")?.origin;
   return new AppError("invalid_config", `The tool "${name}" is denied by PREFECT_MCP_TOOLS_DENY (${origin}).`, {
-    hint: "Take it out of that list to call it.",
+    hint: "Remove it from that list to call it.",
   });
 }
 
-/** The application without what this call may not or cannot do, each told in a sentence. */
+/** The application without what this call may not or cannot do; a note on stderr names each restriction. */
 function limited(app: App, tool: ToolDefinition, note: (text: string) => void): Tenant {
   const { settings } = app.settings;
   const less: { -readonly [K in keyof QueryContext]?: QueryContext[K] } = {};
   if (!PRESETS.default(tool) && !offeredTools(settings).includes(tool)) {
     less.docsUrl = null;
     note(
-      `Nothing is sent to ${hostOf(settings.docsUrl)}: PREFECT_MCP_DOCS is off. PREFECT_MCP_DOCS=on lets ${tool.name} ask there.`,
+      `Nothing is sent to ${hostOf(settings.docsUrl)}: PREFECT_MCP_DOCS is off. With PREFECT_MCP_DOCS=on ${tool.name} asks there.`,
     );
   }
   const file = settings.apiUrl === null ? null : recordFileOf(settings, settings.apiUrl);
   const problem = writeProblem(settings.dataDir, file);
   if (problem) {
-    let isTold = false;
+    let isNoted = false;
     less.saveLive = () => {
-      if (!isTold) note(`warning: the answer is not recorded. ${problem.message} ${problem.hint ?? ""}`.trimEnd());
-      isTold = true;
+      if (!isNoted) note(`warning: the answer is not recorded. ${problem.message} ${problem.hint ?? ""}`.trimEnd());
+      isNoted = true;
     };
   }
   return {

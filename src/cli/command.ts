@@ -2,15 +2,15 @@ import type { Logger } from "../lib/logger.ts";
 import type { Invocation } from "./arguments/parse.ts";
 import type { Output } from "./terminal/output.ts";
 
-/** What a command gets. Its function is `run<Name>(ctx): Promise<exit code>`, one command per file, loaded when asked for. */
+/** What each command gets. A command is one file, imported when it runs; its `run<Name>(ctx)` resolves to the exit code. */
 export interface CommandContext {
   readonly invocation: Invocation;
   readonly out: Output;
-  /** Plain lines on stderr, at the level of `--log-level`, else warnings and errors. `serve` makes one of its own. */
+  /** Plain lines on stderr at `--log-level`, by default warnings and errors. `serve` creates its own. */
   readonly logger: Logger;
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
-  /** The file that a Worker re-enters. */
+  /** The file that the sync Worker runs. */
   readonly entry: string;
 }
 

@@ -1,8 +1,8 @@
-/** What the demo asks: the questions a team has in the morning, each one tool call. */
+/** A question of the demo: one tool call. */
 export interface DemoQuestion {
   readonly question: string;
   readonly tool: string;
-  /** `earlier`: structured answers so far, by tool name. */
+  /** `earlier`: structured answers to the questions before, by tool name. */
   readonly args: (earlier: EarlierAnswers) => Readonly<Record<string, unknown>>;
 }
 
@@ -21,7 +21,7 @@ export const DEMO_QUESTIONS: readonly DemoQuestion[] = [
     args: (earlier) => ({ flow_run_id: idOf(earlier.get("get_flow_runs"), "flow_runs", "export-ledger"), limit: 4 }),
   },
   {
-    question: "Has anything else run out of disk?",
+    question: "Has anything else run out of disk space?",
     tool: "search",
     args: () => ({ query: '"disk quota"', limit: 4 }),
   },
@@ -31,10 +31,10 @@ export const DEMO_QUESTIONS: readonly DemoQuestion[] = [
     tool: "read_events",
     args: () => ({ event_type_prefix: "shop.orders.", limit: 5 }),
   },
-  { question: "What is held of the workspace, and how current is it?", tool: "get_record_status", args: () => ({}) },
+  { question: "What does the record hold, and how recent is it?", tool: "get_record_status", args: () => ({}) },
 ];
 
-/** Asked again when Prefect is gone. */
+/** Tools whose questions are asked again after the demo's Prefect is stopped. */
 export const OFFLINE_QUESTIONS: readonly string[] = ["get_dashboard", "read_events"];
 
 /** The id of the first item that belongs to a flow, or of the first item. */

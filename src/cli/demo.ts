@@ -19,16 +19,15 @@ import { DEMO_QUESTIONS, type DemoQuestion, OFFLINE_QUESTIONS } from "./demo-que
 import type { Output } from "./terminal/output.ts";
 import { createProgressView } from "./terminal/progress.ts";
 
-/** A longer answer is cut on the screen; a client gets all of it. */
-const MOST_LINES = 24;
-/** The second time the head of the answer is enough. */
-const MOST_LINES_AGAIN = 9;
-/** Something happens in the workspace every few seconds. */
+/** Lines printed of an answer; a client gets all of them. */
+const MAX_LINES = 24;
+const MAX_LINES_OFFLINE = 9;
+/** The recorded workspace produces an event every few seconds. */
 const FIRST_EVENT_WITHIN_MS = 6000;
-/** The age of an offline answer should be seen to grow. */
-const AWAY_MS = 1500;
+/** Pause after Prefect is stopped, so that the printed age of the offline answers is visibly larger. */
+const OFFLINE_PAUSE_MS = 1500;
 
-/** The product on a recorded workspace: the user's own record and settings are never touched. */
+/** The program on a recorded workspace. The user's own record and settings are neither read nor written. */
 export async function runDemo(ctx: CommandContext): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "prefect-mcp-demo-"));
   const server = await startReplayServer();
@@ -43,7 +42,7 @@ export async function runDemo(ctx: CommandContext): Promise<number> {
   }
 }
 
-/** Settings of this demo alone: no environment, no profile, a data folder of its own. */
+/** Settings of the demo: no environment, no profile, a temporary data folder. */
 function demoSettings({ invocation }: CommandContext, apiUrl: string, folder: string): ResolvedSettings {
   const { "log-level": logLevel = "error" } = invocation.settings;
   const flags = { "api-url": apiUrl, "data-dir": folder, "log-level": logLevel };
@@ -55,8 +54,7 @@ function openDemoApp({ entry, logger }: CommandContext, resolved: ResolvedSettin
 }
 
 async function serveDemo(ctx: CommandContext, resolved: ResolvedSettings): Promise<void> {
-  if (process.stdin.isTTY)
-    ctx.out.note("MCP over stdin and stdout on the recorded demo workspace; end it with Ctrl-D.");
+  if (process.stdin.isTTY) ctx.out.note("MCP over stdin and stdout on the recorded demo workspace; Ctrl-D ends it.");
   await using app = openDemoApp(ctx, resolved);
   app.follow();
   await serveOverStdio(app, { clock: systemClock, signal: ctx.signal });
@@ -70,25 +68,25 @@ async function walkThrough(ctx: CommandContext, server: ReplayServer, resolved: 
   await firstChange(app, signal);
   const earlier = new Map<string, CallResult["structuredContent"]>();
   let number = 0;
-  const ask = async (question: DemoQuestion, mostLines: number): Promise<void> => {
+  const ask = async (question: DemoQuestion, maxLines: number): Promise<void> => {
     if (signal.aborted) return;
     number += 1;
     const args = question.args(earlier);
     const result = await callTool(app, toolNamed(question.tool), args, { signal, progress: () => {} });
     earlier.set(question.tool, result.structuredContent);
-    print(out, `${number}. ${question.question}`, { tool: question.tool, args, result, mostLines });
+    print(out, `${number}. ${question.question}`, { tool: question.tool, args, result, maxLines });
   };
-  for (const question of DEMO_QUESTIONS) await ask(question, MOST_LINES);
+  for (const question of DEMO_QUESTIONS) await ask(question, MAX_LINES);
   await server.stop();
-  await systemClock.sleep(AWAY_MS, signal);
-  out.line("Now Prefect is gone. The same questions, answered from the record:");
+  await systemClock.sleep(OFFLINE_PAUSE_MS, signal);
+  out.line("Now Prefect is stopped. The same questions, answered from the record:");
   out.line();
   const again = DEMO_QUESTIONS.filter(({ tool }) => OFFLINE_QUESTIONS.includes(tool));
-  for (const question of again) await ask(question, MOST_LINES_AGAIN);
+  for (const question of again) await ask(question, MAX_LINES_OFFLINE);
   out.line("In an AI client:  prefect-mcp-bun demo --stdio     With your own Prefect:  prefect-mcp-bun");
 }
 
-/** From here on the Worker follows the workspace: waits until something new has arrived that way. */
+/** Starts the sync Worker and waits until its first new rows have arrived. */
 async function firstChange(app: App, signal: AbortSignal): Promise<void> {
   const arrived = new AbortController();
   const stopListening = app.onChange(() => arrived.abort());
@@ -111,7 +109,7 @@ async function syncOnce({ out, logger, signal }: CommandContext, { settings }: R
 
 function toolNamed(name: string) {
   const tool = allTools.find((candidate) => candidate.name === name);
-  if (!tool) throw new RangeError(`the demo asks for a tool that is not there: ${name}`);
+  if (!tool) throw new RangeError(`the demo calls an unknown tool: ${name}`);
   return tool;
 }
 
@@ -119,23 +117,22 @@ interface Shown {
   readonly tool: string;
   readonly args: object;
   readonly result: CallResult;
-  readonly mostLines: number;
+  readonly maxLines: number;
 }
 
-function print(out: Output, question: string, { tool, args, result, mostLines }: Shown): void {
+function print(out: Output, question: string, { tool, args, result, maxLines }: Shown): void {
   const lines = result.content.flatMap((block) => block.text.split("\n"));
   out.line(question);
   out.line(`   ${tool} ${JSON.stringify(args)}`);
-  for (const line of lines.slice(0, mostLines)) out.line(`   | ${fitted(line, out)}`);
-  if (lines.length > mostLines) out.line(`   | … ${lines.length - mostLines} more lines`);
+  for (const line of lines.slice(0, maxLines)) out.line(`   | ${fitted(line, out)}`);
+  if (lines.length > maxLines) out.line(`   | … ${lines.length - maxLines} more lines`);
   out.line(`   ${sourceLine(result)}`);
   out.line();
 }
 
 /** Long rows are cut at the edge of a terminal; a file or pipe gets them whole. */
 function fitted(line: string, out: Output): string {
-  const width = out.columns - 6;
-  return out.isTerminal && line.length > width ? `${line.slice(0, width - 1)}…` : line;
+  return out.isTerminal ? Bun.sliceAnsi(line, 0, out.columns - 6, "…") : line;
 }
 
 function sourceLine({ structuredContent, isError }: CallResult): string {

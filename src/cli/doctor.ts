@@ -9,10 +9,10 @@ import { checkSetup, exitCodeOf } from "./doctor/checks.ts";
 import { doctorJson, doctorLines } from "./doctor/text.ts";
 import { readStatus } from "./read-status.ts";
 
-/** Looks at everything a working setup needs, and says for each thing that is wrong what to do about it. */
+/** Checks settings, connection, files and record, and prints for each problem how to solve it. */
 export async function runDoctor({ invocation, out, entry, signal }: CommandContext): Promise<number> {
   const settings = settingsFromFiles(invocation.settings, systemClock);
-  // The application would log the same problems that the report lists.
+  // No log: the report lists the same problems.
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger: silentLogger });
   const resolved = app.settings;
   const { apiUrl } = resolved.settings;

@@ -20,8 +20,8 @@ import { momentFlag } from "./sync.ts";
 import { askYes } from "./terminal/confirm.ts";
 
 /**
- * Removes what is recorded of an instance, or only what is older than a time: also from the records of callers who brought
- * that instance in their headers.
+ * Deletes the record of an instance, or only what is older than a time. HTTP callers who named the same instance in their
+ * headers have records of their own; those are included.
  */
 export async function runForget(ctx: CommandContext): Promise<number> {
   const { invocation, out, signal } = ctx;
@@ -50,20 +50,20 @@ export async function runForget(ctx: CommandContext): Promise<number> {
   }
   const left = files.flatMap(filesAside);
   if (left.length > 0)
-    out.note(`Damaged files cannot be read and stay whole; without --before they go: ${left.join(", ")}`);
+    out.note(`Damaged files cannot be read and are kept; without --before they are deleted: ${left.join(", ")}`);
   const freed = Math.max(0, bytes - sizeOf());
   for (const one of files) if (one !== file) dropEmptyFolder(dirname(one));
   return report(ctx, { instance, file, removed_events: removed, freed_bytes: freed }, `Removed ${what}`);
 }
 
-/** The settings, for the instance that was asked for. `--instance` works with broken settings too. */
+/** The settings with the API URL of `--instance`, which works even where the settings are broken. */
 function chosenInstance({ invocation }: CommandContext): Settings {
   const { settings } = settingsFromFiles(invocation.settings, systemClock).current();
   const asked = invocation.values.instance;
   if (asked === undefined) {
     if (settings.apiUrl !== null) return settings;
     throw new AppError("invalid_config", "The settings name no Prefect API URL.", {
-      hint: "Say which instance: --instance URL",
+      hint: "Name the instance: --instance URL",
     });
   }
   const url = normaliseApiUrl(asked);
@@ -72,13 +72,13 @@ function chosenInstance({ invocation }: CommandContext): Settings {
 }
 
 /**
- * The whole file, and what was moved aside of it as damaged. A process that has it open notices and begins a new one; its lock file stays while it is held, or two
- * processes could lead.
+ * Deletes the record and the damaged files that were moved aside. A process that has the record open notices and creates a
+ * new one. Its lock file is kept while the lock is held: without it a second process could become the writer.
  */
 function removeRecord({ out }: CommandContext, file: string): number {
   const held = countEvents(file);
   const lock = tryBecomeLeader(file);
-  if (!lock) out.note("Another process is syncing this instance; it begins a new record.");
+  if (!lock) out.note("Another process is syncing this instance; it creates a new record.");
   for (const suffix of ["-wal", "-shm", ""]) rmSync(file + suffix, { force: true });
   for (const aside of filesAside(file)) rmSync(aside, { force: true });
   lock?.release();
@@ -95,7 +95,7 @@ function countEvents(file: string): number {
       db.close();
     }
   } catch {
-    // A damaged file or one of a newer program can still be removed.
+    // A damaged record, or one of a newer version, can still be deleted.
     return 0;
   }
 }
@@ -109,14 +109,14 @@ async function removeBefore({ logger, signal }: CommandContext, settings: Settin
   }
 }
 
-interface Forgotten {
+interface ForgetReport {
   readonly instance: string;
   readonly file: string;
   readonly removed_events: number;
   readonly freed_bytes: number;
 }
 
-function report({ invocation, out }: CommandContext, done: Forgotten, sentence: string): number {
+function report({ invocation, out }: CommandContext, done: ForgetReport, sentence: string): number {
   const { instance, removed_events, freed_bytes } = done;
   if (invocation.switches.has("json")) out.json(done);
   else

@@ -5,7 +5,7 @@ import { getRecordStatus, type RecordStatus } from "../queries/workspace/record-
 import { openRecord } from "../store/database.ts";
 import { toStoreError } from "../store/store-error.ts";
 
-/** What is held. Throws AppError where there is a file that cannot be used: answers only know that they have no record. */
+/** What the record holds. Throws AppError where a file cannot be opened; a query would only answer that there is no record. */
 export function readStatus(query: QueryContext, file: string): RecordStatus {
   if (existsSync(file)) refuseUnusable(file);
   try {
@@ -19,7 +19,7 @@ function refuseUnusable(file: string): void {
   try {
     openRecord(file, "read").close();
   } catch (error) {
-    // Left by an older program: the next sync brings it up to date.
+    // `not_found`: of an older version, which the next sync upgrades.
     if (!(error instanceof AppError && error.code === "not_found")) throw error;
   }
 }

@@ -9,21 +9,21 @@ import type { Command } from "./command.ts";
 import { createOutput, type Output } from "./terminal/output.ts";
 import { createPlainLogger } from "./terminal/plain-logger.ts";
 
-export interface Surroundings {
-  /** The file that a Worker re-enters. */
+export interface ProcessContext {
+  /** The file that the sync Worker runs. */
   readonly entry: string;
   /** Aborts on SIGINT and SIGTERM; the reason is the exit code. */
   readonly signal: AbortSignal;
-  /** Hands over errors that nobody awaited; `report` says whether the process may go on. */
-  onStray(report: (error: unknown) => boolean): void;
+  /** Registers a reporter of uncaught errors and unhandled rejections; its result says whether the process continues. */
+  onUncaught(report: (error: unknown) => boolean): void;
 }
 
 const USAGE_ERROR = 2;
-/** They run until told to end: an error that nobody awaited ends neither them nor their other answers. */
-const LASTING: ReadonlySet<CommandName> = new Set(["serve", "sync", "demo"]);
+/** Commands that run until they are stopped: an uncaught error is logged and does not end them. */
+const LONG_RUNNING: ReadonlySet<CommandName> = new Set(["serve", "sync", "demo"]);
 
-/** One command from its arguments to its exit code; everything it printed has left when this resolves. */
-export async function runCommandLine(argv: readonly string[], around: Surroundings): Promise<number> {
+/** Runs one command and resolves to its exit code when everything that it printed is written. */
+export async function runCommandLine(argv: readonly string[], around: ProcessContext): Promise<number> {
   const out = createOutput();
   const parsed = parseCommandLine(argv);
   const wrong = parsed.ok ? await wrongValue(parsed.invocation) : parsed.message;
@@ -36,9 +36,9 @@ export async function runCommandLine(argv: readonly string[], around: Surroundin
   const { command } = invocation;
   const level = commandLogLevel(invocation);
   const logger = command === "serve" ? createLogger(level, writeStderr) : createPlainLogger(level, out);
-  around.onStray((error) => {
-    reportStray(logger, error);
-    return LASTING.has(command);
+  around.onUncaught((error) => {
+    logUncaught(logger, error);
+    return LONG_RUNNING.has(command);
   });
   const code = await runCommand(invocation, { ...around, out, logger });
   await out.flush();
@@ -46,33 +46,33 @@ export async function runCommandLine(argv: readonly string[], around: Surroundin
   return signal.aborted && command !== "serve" ? Number(signal.reason) : code;
 }
 
-/** The schema of the settings is loaded only for a flag that stands for one: `--version` needs none. */
+/** What is wrong with the value of a setting flag, or null. */
 async function wrongValue(invocation: Invocation): Promise<string | null> {
   if (Object.keys(invocation.settings).length === 0) return null;
   return (await import("./arguments/check-flags.ts")).checkFlags(invocation);
 }
 
-interface Ready {
+interface CommandParts {
   readonly entry: string;
   readonly signal: AbortSignal;
   readonly out: Output;
   readonly logger: Logger;
 }
 
-async function runCommand(invocation: Invocation, ready: Ready): Promise<number> {
+async function runCommand(invocation: Invocation, parts: CommandParts): Promise<number> {
   try {
     const command = await load(invocation.command);
-    return await command({ invocation, ...ready });
+    return await command({ invocation, ...parts });
   } catch (error) {
-    if (ready.signal.aborted) return 1;
+    if (parts.signal.aborted) return 1;
     const { code, message, hint } = toAppError(error);
-    ready.out.note(`prefect-mcp-bun ${invocation.command}: ${message}${hint ? `\n${hint}` : ""}`);
-    if (code === "internal" && error instanceof Error) ready.logger.error("internal error", { stack: error.stack });
+    parts.out.note(`prefect-mcp-bun ${invocation.command}: ${message}${hint ? `\n${hint}` : ""}`);
+    if (code === "internal" && error instanceof Error) parts.logger.error("internal error", { stack: error.stack });
     return error instanceof UsageError ? USAGE_ERROR : 1;
   }
 }
 
-/** Only what the command needs is loaded: `serve` has to answer soon after it was spawned. */
+/** Imports only the module of the command, because `serve` has to answer soon after it was spawned. */
 async function load(command: CommandName): Promise<Command> {
   switch (command) {
     case "serve":
@@ -100,13 +100,13 @@ async function load(command: CommandName): Promise<Command> {
   }
 }
 
-/** People at a shell want the answer, not the log; `--log-level` overrides it, and `serve` follows the setting. */
+/** Warnings and errors, or `--log-level`. `serve` reads the setting instead. */
 function commandLogLevel({ settings }: Invocation): LogLevel {
   const asked = settings["log-level"]?.toLowerCase();
   return asked === "debug" || asked === "info" || asked === "error" || asked === "silent" ? asked : "warn";
 }
 
-function reportStray(logger: Logger, error: unknown): void {
+function logUncaught(logger: Logger, error: unknown): void {
   const stack = error instanceof Error ? error.stack : undefined;
-  logger.error("an error that nobody waited for", { error: String(error), stack });
+  logger.error("uncaught error", { error: String(error), stack });
 }

@@ -11,10 +11,10 @@ import { serveHttp } from "../mcp/http/http.ts";
 import { lookupWithin } from "../mcp/http/tenants/target-rules.ts";
 import type { CommandContext } from "./command.ts";
 
-/** A caller waits for the lookup of the host it names; nobody waits longer than this. */
+/** Longest wait for the DNS lookup of a host that a caller names. */
 const LOOKUP_WITHIN_MS = 2_000;
 
-/** `serve --http`: until the process is told to end. What is said goes to stderr. */
+/** `serve --http`: runs until the signal aborts. Its messages go to stderr. */
 export async function runServeHttp(ctx: CommandContext): Promise<number> {
   const source = settingsFromFiles(ctx.invocation.settings, systemClock);
   const base = () => source.current();

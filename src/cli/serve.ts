@@ -9,9 +9,9 @@ import type { CommandContext } from "./command.ts";
 import { isTerminal } from "./terminal/is-terminal.ts";
 import type { Output } from "./terminal/output.ts";
 
-/** The first answers go out before the Worker takes its share of the processor. */
+/** The sync Worker starts this long after the first message, so that it does not slow down the first answers. */
 const FOLLOW_AFTER_MS = 150;
-/** A client that says nothing yet still finds the record up to date. */
+/** Without a message it starts after this time. */
 const FOLLOW_ANYWAY_MS = 2000;
 
 const GREETING = [
@@ -38,7 +38,7 @@ export async function runServe(ctx: CommandContext): Promise<number> {
   return 0;
 }
 
-/** stdout belongs to the protocol unless a person looks at it. */
+/** On stdout only if it is a terminal: else a program may read it as MCP. */
 function greet(out: Output): void {
   for (const line of GREETING) (out.isTerminal ? out.line : out.note)(line);
 }

@@ -13,7 +13,7 @@ import { readStatus } from "./read-status.ts";
 import { duration } from "./terminal/progress.ts";
 import { table } from "./terminal/table.ts";
 
-/** What is held. Reads the record only: nothing is asked of Prefect and nothing is written. Throws where it cannot be read. */
+/** What the record holds. It sends no request to Prefect and writes nothing. Throws where the record cannot be read. */
 export async function runStatus({ invocation, out, logger, entry }: CommandContext): Promise<number> {
   const settings = settingsFromFiles(invocation.settings, systemClock);
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger });
@@ -44,10 +44,10 @@ export interface StatusFacts {
   readonly syncing: "self" | "other" | "none";
   readonly requests: number;
   readonly last_error: { readonly at: string; readonly code: string; readonly message: string } | null;
-  readonly [further: string]: unknown;
+  readonly [field: string]: unknown;
 }
 
-/** The promised names first; times as text. Pure. */
+/** The promised fields first; times as text. Pure. */
 export function statusFacts(status: RecordStatus, file: string, bytes: number): StatusFacts {
   const { lastError, requests, backfill } = status;
   return {
@@ -63,7 +63,7 @@ export function statusFacts(status: RecordStatus, file: string, bytes: number): 
     syncing: status.syncing,
     requests: requests?.total ?? 0,
     last_error: lastError && { at: formatIsoUs(lastError.atUs), code: lastError.code, message: lastError.message },
-    // Whoever synced last wrote it, and nobody has counted since.
+    // The stored figure is of the last syncing process; without one no requests were sent.
     requests_last_minute: status.syncing === "none" ? 0 : (requests?.lastMinute ?? 0),
     prefect_version: status.version,
     reachable: status.reachable,
@@ -139,11 +139,11 @@ function listed(title: string, ranges: readonly { from: string; to: string }[]):
 }
 
 function syncingText({ syncing, reachable, stream, backfill }: RecordStatus): string {
-  if (syncing === "none") return "nobody; start `prefect-mcp-bun sync` or a client that serves it";
+  if (syncing === "none") return "no process; start `prefect-mcp-bun sync`, or a client that runs `serve`";
   const parts = [
     syncing === "self" ? "this process" : "another process",
     reachable === false ? "Prefect is unreachable" : `websocket ${stream ?? "unknown"}`,
-    ...(backfill && !backfill.done ? ["history is being filled"] : []),
+    ...(backfill && !backfill.done ? ["backfill is running"] : []),
   ];
   return parts.join(", ");
 }

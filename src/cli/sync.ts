@@ -10,7 +10,7 @@ import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
 import { createProgressView } from "./terminal/progress.ts";
 
-/** Fills the record; without `--once` it then goes on following. What an interruption leaves is gone on with next time. */
+/** Fills the record and, without `--once`, keeps it up to date. After an interruption the next run continues. */
 export async function runSync(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
   const nowUs = systemClock.nowUs();
@@ -27,10 +27,10 @@ export async function runSync(ctx: CommandContext): Promise<number> {
       (progress) => view.show(progress, systemClock.nowMs()),
       signal,
     );
-    const trouble = isOnce ? await pass : await pass.catch((error: unknown) => whatMayHeal(error));
+    const outage = isOnce ? await pass : await pass.catch((error: unknown) => retryableOrThrow(error));
     view.end();
     if (isOnce || signal.aborted) return 0;
-    if (trouble) out.note(`${trouble.message} Trying again until interrupted.`);
+    if (outage) out.note(`${outage.message} Trying again until interrupted.`);
     else out.line("The record is caught up; following Prefect until interrupted.");
     await session.run(signal);
     return 0;
@@ -40,13 +40,13 @@ export async function runSync(ctx: CommandContext): Promise<number> {
   }
 }
 
-/** Following goes on through an outage; what needs a person is thrown on. */
-function whatMayHeal(error: unknown): AppError {
+/** Retryable errors are returned, because following continues through an outage; all others are thrown. */
+function retryableOrThrow(error: unknown): AppError {
   if (error instanceof AppError && error.retryable) return error;
   throw error;
 }
 
-/** The settings as the files say, or the sentence that tells what is wrong with them. */
+/** The settings of this command. Throws AppError where one of them makes syncing impossible. */
 export function usableSettings({ invocation }: CommandContext): Settings {
   const { settings, problems } = settingsFromFiles(invocation.settings, systemClock).current();
   const problem = fatalProblem(problems);
@@ -54,7 +54,7 @@ export function usableSettings({ invocation }: CommandContext): Settings {
   return settings;
 }
 
-/** `7d`, `2026-01-31` … as microseconds; null when the flag was not given. Throws UsageError. */
+/** The moment that a flag such as `--since 7d` names, in microseconds; null without the flag. Throws UsageError. */
 export function momentFlag(text: string | undefined, flag: string, nowUs: number): number | null {
   if (text === undefined) return null;
   const momentUs = parseMomentUs(text, nowUs);

@@ -61,20 +61,20 @@ const textOf = ({ findings }: DoctorReport, area?: DoctorFinding["area"]): strin
       ({ level, area, what }) => `${level} ${area}: ${what.replace(/\d+ ms/g, "N ms").replace(/[\d.]+ GB/g, "N GB")}`,
     );
 
-describe("when all is well", () => {
-  test("every finding is good, the exit code is 0, and Prefect was only read", async () => {
+describe("a setup in order", () => {
+  test("has only ok findings and exit code 0, and Prefect is only read", async () => {
     await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
     const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_API_AUTH_STRING: "ada:lovelace" });
     expect(textOf(report)).toEqual([
       `ok settings: The API URL is ${prefect.url} (environment PREFECT_API_URL).`,
       `ok api: Prefect answers at ${prefect.url} (N ms).`,
       "ok api: It is Prefect 3.8.8.",
-      "ok api: It lets us read with the auth string.",
+      "ok api: Reading is allowed with the auth string.",
       "ok websocket: The websocket opens (N ms).",
-      "ok clock: Prefect's clock and ours agree (within 2 s).",
+      "ok clock: The clocks of Prefect and of this machine agree (within 2 s).",
       `ok files: The data folder is ${dataDir}.`,
       "ok files: N GB are free there.",
-      "ok record: Nothing is recorded yet; a client that starts `serve`, or `prefect-mcp-bun sync`, fills the record.",
+      "ok record: Nothing is recorded yet; a client that runs `serve`, or `prefect-mcp-bun sync`, fills the record.",
     ]);
     expect(exitCodeOf(report)).toBe(0);
     expect(prefect.takeRequests()).toEqual([
@@ -85,7 +85,7 @@ describe("when all is well", () => {
     ]);
   });
 
-  test("the text shows where settings came from, masked, and what is at its default on request", async () => {
+  test("shows the origin of each setting, secrets masked; settings at their defaults only in JSON", async () => {
     await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
     const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_API_AUTH_STRING: "ada:lovelace" });
     const lines = doctorLines(report);
@@ -107,24 +107,24 @@ describe("when all is well", () => {
     });
   });
 
-  test("with the stream switched off no socket is opened", async () => {
+  test("opens no websocket where the stream is switched off", async () => {
     await using prefect = await startFakePrefect();
     const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_MCP_STREAM: "off" });
     expect(textOf(report, "websocket")).toEqual([
-      "ok websocket: The websocket is switched off (PREFECT_MCP_STREAM): Prefect is polled.",
+      "ok websocket: The websocket is switched off (PREFECT_MCP_STREAM); Prefect is polled instead.",
     ]);
     expect(prefect.requestsTo("WS")).toEqual([]);
   });
 });
 
-describe("what has to be fixed", () => {
+describe("a problem to fix", () => {
   const fixes = (report: DoctorReport) => report.findings.filter(({ level }) => level === "fix");
 
-  test("broken settings: the sentence, and Prefect is not asked", async () => {
+  test("broken settings: they are named, and no request is sent to Prefect", async () => {
     const report = await examine({ PREFECT_PROFILE: "typo" });
     expect(fixes(report).map(({ what }) => what)).toEqual([
       `There is no profile "typo" (named by environment PREFECT_PROFILE) in ${join(root, ".prefect", "profiles.toml")}, which does not exist.`,
-      "Prefect is not asked for anything while the settings are in disorder.",
+      "No request is sent to Prefect while the settings are wrong.",
     ]);
     expect(exitCodeOf(report)).toBe(1);
     expect(doctorLines(report).at(-1)).toBe("2 things to fix.");
@@ -140,7 +140,7 @@ describe("what has to be fixed", () => {
     expect(fixes(report)[0]?.fix).toMatch(/\.$/);
   });
 
-  test("a wrong key, textOf once", async () => {
+  test("a wrong key is reported once", async () => {
     await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
     const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_API_KEY: "pnu_wrong" });
     expect(fixes(report)).toHaveLength(1);
@@ -149,7 +149,7 @@ describe("what has to be fixed", () => {
     expect(exitCodeOf(report)).toBe(1);
   });
 
-  test("every finding that is not good says what to do", async () => {
+  test("every finding that is not ok says what to do", async () => {
     await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
     prefect.faults.stream.refuse = 403;
     chmodSync(dataDir, 0o755);
@@ -164,7 +164,7 @@ describe("what has to be fixed", () => {
     }
   });
 
-  test("a server before Prefect 3, and one whose record cannot be used", async () => {
+  test("a server older than Prefect 3, and a record that cannot be opened", async () => {
     await using prefect = await startFakePrefect();
     prefect.answer("GET /admin/version", "2.20.1");
     const refuse = () => {
@@ -182,17 +182,17 @@ describe("what has to be fixed", () => {
     ]);
   });
 
-  test("a data folder that cannot be made", async () => {
+  test("a data folder that cannot be created", async () => {
     await using prefect = await startFakePrefect();
     writeFileSync(join(root, "file"), "");
     const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: join(root, "file", "below") });
     expect(textOf(report, "files")).toEqual([
-      `fix files: ${join(root, "file")} is a file, so the data folder ${join(root, "file", "below")} cannot be made.`,
+      `fix files: ${join(root, "file")} is a file, so the data folder ${join(root, "file", "below")} cannot be created.`,
     ]);
   });
 });
 
-describe("what works, but not as well", () => {
+describe("a warning", () => {
   const withClock = (prefect: FakePrefect, skewMs: number): PrefectApi => {
     const { settings } = settingsOf({ PREFECT_API_URL: prefect.url });
     const deps = { clock: systemClock, logger: silentLogger };
@@ -210,26 +210,26 @@ describe("what works, but not as well", () => {
     expect(exitCodeOf(report)).toBe(0);
   });
 
-  test("clocks that differ", async () => {
+  test("clocks that differ are a warning", async () => {
     await using prefect = await startFakePrefect();
     const env = { PREFECT_API_URL: prefect.url };
     expect(textOf(await examine(env, { api: withClock(prefect, 42_400) }), "clock")).toEqual([
-      "warn clock: Prefect's clock is 42.4 s ahead of ours.",
+      "warn clock: Prefect's clock is 42.4 s ahead of the clock of this machine.",
     ]);
     expect(textOf(await examine(env, { api: withClock(prefect, -6000) }), "clock")).toEqual([
-      "warn clock: Prefect's clock is 6.0 s behind ours.",
+      "warn clock: Prefect's clock is 6.0 s behind the clock of this machine.",
     ]);
   });
 
-  test("a folder and files that others may read", async () => {
+  test("a folder and files that other users can read", async () => {
     await using prefect = await startFakePrefect();
     chmodSync(dataDir, 0o755);
     const recordFile = join(dataDir, "r.sqlite");
     writeFileSync(recordFile, "", { mode: 0o644 });
     const report = await examine({ PREFECT_API_URL: prefect.url }, { recordFile });
     expect(textOf(report, "files").filter((line) => line.startsWith("warn"))).toEqual([
-      `warn files: Other users may look into the data folder ${dataDir}.`,
-      `warn files: Other users may read ${recordFile}.`,
+      `warn files: Other users can read the data folder ${dataDir}.`,
+      `warn files: Other users can read ${recordFile}.`,
     ]);
   });
 
@@ -241,7 +241,7 @@ describe("what works, but not as well", () => {
     ]);
   });
 
-  test("what is recorded is textOf with its age and who syncs it", async () => {
+  test("the record is described with its age and the process that syncs it", async () => {
     await using prefect = await startFakePrefect();
     const status = { file: "r", events: 12_345, lagMs: 2400, syncing: "other", lastError: null } as RecordStatus;
     const report = await examine({ PREFECT_API_URL: prefect.url }, { readRecord: () => status });

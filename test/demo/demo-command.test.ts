@@ -51,7 +51,7 @@ describe("demo", () => {
     left = readdirSync(scratch).filter((name) => name.startsWith("prefect-mcp"));
   }, 60_000);
 
-  test("walks through questions and ends well, without a terminal and soon", () => {
+  test("asks its questions and ends with exit code 0, without a terminal, within seconds", () => {
     expect([exitCode, tookMs < 30_000]).toEqual([0, true]);
     expect(output).not.toContain("Error ");
     expect(output).not.toContain("No answer");
@@ -65,14 +65,14 @@ describe("demo", () => {
     expect([calls.length, sources.length]).toEqual([questions.length, questions.length]);
   });
 
-  test("shows what went wrong in the workspace", () => {
+  test("shows the failures of the workspace", () => {
     expect(output).toContain("disk quota exceeded: archive volume is full");
     expect(output).toContain("gpu-pool");
     expect(output).toContain("shop.orders.batch-loaded");
   });
 
-  test("answers from the record when Prefect is gone", () => {
-    const offline = output.slice(output.indexOf("Now Prefect is gone"));
+  test("answers from the record after Prefect is stopped", () => {
+    const offline = output.slice(output.indexOf("Now Prefect is stopped"));
     expect(offline.match(/Source: record/g)?.length).toBe(2);
   });
 

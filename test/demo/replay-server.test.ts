@@ -69,7 +69,7 @@ describe("objects", () => {
     for (const row of found) expect(keys(row)).toEqual(keys(recorded));
   });
 
-  test("one object by id, and Prefect's words when there is none", async () => {
+  test("one object by id, and Prefect's own error text where there is none", async () => {
     const run = await first("/flow_runs/filter");
     expect(await get(`/flow_runs/${run.id}`)).toMatchObject({ status: 200, body: { id: run.id } });
     const none = "00000000-0000-4000-8000-000000000000";
@@ -137,7 +137,7 @@ describe("objects", () => {
     expect(states.map((state) => state.id)).toEqual(page.events.map((event) => event.id));
   });
 
-  test("what a paused run waits for can be read", async () => {
+  test("the input that a paused run waits for can be read", async () => {
     const run = await first("/flow_runs/filter", { flow_runs: { state: { type: { any_: ["PAUSED"] } } } });
     const { schema } = (run.state?.state_details?.run_input_keyset ?? {}) as JsonObject;
     const { body } = await get(`/flow_runs/${run.id}/input/${schema}`);
@@ -181,7 +181,7 @@ describe("refusals", () => {
     });
   });
 
-  test("a page token that is none", async () => {
+  test("an invalid page token", async () => {
     const refused = { status: 403, body: { detail: "Forbidden" } };
     expect(await get("/events/filter/next?page-token=zzzz")).toEqual(refused);
   });
@@ -224,7 +224,7 @@ describe("events", () => {
     expect((await events({ text: { query: '"page 300 of 1200"' } })).total).toBeGreaterThan(0);
   });
 
-  test("are the newest of each resource when asked for distinct ones", async () => {
+  test("are the newest of each resource with a distinct filter", async () => {
     const page = await events({ event: { prefix: ["prefect.flow-run."] }, resource: { distinct: true } });
     const ids = page.events.map((event) => event.resource["prefect.resource.id"]);
     expect(new Set(ids).size).toBe(ids.length);
@@ -269,7 +269,7 @@ describe("the event stream", () => {
     }
   }
 
-  test("authenticates, then sends what is published from now on, one event a frame", async () => {
+  test("authenticates, then sends each event published from then on in one frame", async () => {
     const stream = new Stream(`${server.url}/events/out`);
     await stream.opened.promise;
     const since = new Date().toISOString();
@@ -283,7 +283,7 @@ describe("the event stream", () => {
     stream.close();
   }, 15_000);
 
-  test("backfills the last quarter of an hour first, ascending", async () => {
+  test("sends the events of the last 15 minutes first, oldest first", async () => {
     const stream = new Stream(`${server.url}/events/out`);
     await stream.opened.promise;
     stream.say({ type: "auth", token: null }, { type: "filter", filter: { occurred: WIDE } });

@@ -19,7 +19,7 @@ function countStates(runs: readonly FlowRun[]): Record<string, number> {
 describe("the past of the demo workspace", () => {
   const replay = aReplay();
 
-  test("holds every recorded event with every field, at another time", () => {
+  test("holds every recorded event with all fields, moved in time", () => {
     const held = new Map(replay.events.map(({ event }) => [event.id, event]));
     const recorded = [...workspace.families.flatMap((family) => family.events), ...workspace.events];
     const back = recorded.map((event) => {
@@ -31,14 +31,14 @@ describe("the past of the demo workspace", () => {
     expect(back).toEqual(recorded);
   });
 
-  test("is over: nothing but schedules lies ahead, and no event comes from the future", () => {
+  test("has only scheduled runs after now, and no event from the future", () => {
     expect(replay.events.filter((stored) => stored.receivedUs > START_US)).toEqual([]);
     const ahead = replay.flowRuns(START_US).filter((run) => usOf(run.expected_start_time) > START_US);
     expect(new Set(ahead.map((run) => run.state_name))).toEqual(new Set(["Scheduled"]));
     expect(ahead.filter((run) => usOf(run.created) > START_US)).toEqual([]);
   });
 
-  test("shows a spread of outcomes, and what waits or is stuck at this moment", () => {
+  test("has runs of all outcomes, and runs that wait or are stuck now", () => {
     const day = replay.flowRuns(START_US).filter((run) => usOf(run.expected_start_time) > START_US - 24 * HOUR_US);
     const states = countStates(day);
     expect(states).toMatchObject({ Late: 4, Paused: 1, Crashed: 1, Cancelled: 1 });
@@ -47,7 +47,7 @@ describe("the past of the demo workspace", () => {
     expect(states.Running).toBeGreaterThanOrEqual(2);
   });
 
-  test("has unique ids and agrees with itself: a run's state is the one of its last state event", () => {
+  test("has unique ids, and each run has the state of its last state event", () => {
     const ids = replay.events.map(({ event }) => event.id);
     expect(new Set(ids).size).toBe(ids.length);
     const last = new Map<string, string>();
@@ -62,14 +62,14 @@ describe("the past of the demo workspace", () => {
     expect(wrong.map((run) => run.name)).toEqual([]);
   });
 
-  test("events stand in the order of their moments", () => {
+  test("events are ordered by time", () => {
     const moments = replay.events.map((stored) => stored.occurredUs);
     expect(moments).toEqual(moments.toSorted((a, b) => a - b));
   });
 });
 
 describe("while the demo runs", () => {
-  test("the newest event is never ten seconds old, for hours", () => {
+  test("the newest event is always less than ten seconds old, over hours", () => {
     const replay = aReplay();
     let oldestUs = 0;
     for (let us = START_US; us < START_US + 3 * HOUR_US; us += SECOND_US) {
@@ -94,7 +94,7 @@ describe("while the demo runs", () => {
     expect(new Set(published).size).toBe(published.length);
   });
 
-  test("runs appear, run, finish, and their tasks and logs grow with them", () => {
+  test("runs are created, run and finish, and their tasks and logs grow meanwhile", () => {
     const replay = aReplay();
     const seen = new Map<string, { states: string[]; tasks: number[]; logs: number[] }>();
     for (let us = START_US; us < START_US + 2 * MINUTE_US; us += SECOND_US) {
@@ -116,7 +116,7 @@ describe("while the demo runs", () => {
     expect(whole?.tasks).toEqual(whole?.tasks.toSorted((a, b) => a - b));
   });
 
-  test("a scheduled run is carried out under its own id when its time comes, and another one is scheduled", () => {
+  test("a scheduled run starts under its own id when it is due, and the next one is scheduled", () => {
     const replay = aReplay();
     const upcoming = (us: number) =>
       replay.flowRuns(us).filter((run) => run.auto_scheduled && run.state_name === "Scheduled");
@@ -132,7 +132,7 @@ describe("while the demo runs", () => {
     expect(upcoming(laterUs).every((run) => usOf(run.expected_start_time) > laterUs - MINUTE_US)).toBe(true);
   });
 
-  test("workers stay alive", () => {
+  test("workers keep sending heartbeats", () => {
     const laterUs = START_US + 3 * HOUR_US;
     const [worker] = aReplay().workers("etl-pool", laterUs) ?? [];
     const ageUs = laterUs - usOf(worker?.last_heartbeat_time);
@@ -140,7 +140,7 @@ describe("while the demo runs", () => {
     expect(ageUs).toBeLessThan(31 * SECOND_US);
   });
 
-  test("figures of a running and a late run grow", () => {
+  test("run time and lateness grow with time", () => {
     const replay = aReplay();
     const figures = (us: number) => {
       const runs = replay.flowRuns(us);

@@ -13,7 +13,7 @@ describe("times", () => {
     expect(rewriteText(text, DAY_US + HOUR_US)).toBe(moved);
   });
 
-  test("are moved by whole seconds only, so that no two copies meet in one microsecond", () => {
+  test("are moved by whole seconds only, so that no two copies share a microsecond", () => {
     expect([wholeSeconds(1_000_001), wholeSeconds(2_000_000), wholeSeconds(-1_500_000)]).toEqual([
       2_000_000, 2_000_000, -1_000_000,
     ]);
@@ -21,7 +21,7 @@ describe("times", () => {
 });
 
 describe("ids of a copy", () => {
-  test("keep their version, follow from the original, and differ from copy to copy", () => {
+  test("keep their version, depend on the original alone, and differ between copies", () => {
     const id = "54db50e8-896e-466b-be0e-eba0e672e2e3";
     const copies = ["1", "2", "3"].map((copy) => copiedId(id, copy, 0));
     expect(copies.every((copy) => /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/.test(copy))).toBe(
@@ -38,7 +38,7 @@ describe("ids of a copy", () => {
     expect(copiedId(id, "1", HOUR_US)[14]).toBe("7");
   });
 
-  test("names are made of the words of recorded names", () => {
+  test("names are combined from the words of recorded names", () => {
     const words = new Set(names.flatMap((name) => name.split("-")));
     const name = copiedName("melodic-seagull", "7", names);
     expect(name.split("-").every((word) => words.has(word))).toBe(true);
@@ -50,23 +50,23 @@ describe("a family", () => {
     workspace.families[0] ?? { root: "", flow_runs: [], flow_run_states: [], task_runs: [], logs: [], events: [] },
   );
 
-  test("without a shift and a copy is what was recorded", () => {
+  test("without a shift and a copy number equals the recording", () => {
     expect(rewriteFamily(template, { shiftUs: 0, copy: null }, names)).toEqual(template.rows);
   });
 
-  test("moved and moved back is what was recorded", () => {
+  test("moved and moved back equals the recording", () => {
     const moved = rewriteFamily(template, { shiftUs: DAY_US, copy: null }, names);
     expect(moved).not.toEqual(template.rows);
     expect(rewriteFamily(toTemplate(moved), { shiftUs: -DAY_US, copy: null }, names)).toEqual(template.rows);
   });
 
-  test("as a copy shares no id of its rows with the original, and mentions none", () => {
+  test("as a copy has new row ids, and nothing in it refers to the original ids", () => {
     const copy = JSON.stringify(rewriteFamily(template, { shiftUs: HOUR_US, copy: "1" }, names));
     expect([...template.ownIds].filter((id) => copy.includes(id))).toEqual([]);
     expect(template.names.filter((name) => copy.includes(name))).toEqual([]);
   });
 
-  test("takes over id and name of an upcoming run", () => {
+  test("can take the id and name of an upcoming run", () => {
     const root = { id: "11111111-2222-4333-8444-555555555555", name: "early-bird" };
     const copy = rewriteFamily(template, { shiftUs: HOUR_US, copy: "1", root }, names);
     expect(copy.root).toBe(root.id);

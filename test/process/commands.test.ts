@@ -43,7 +43,7 @@ const cliJson = async (...args: string[]) =>
   JSON.parse((await cli(...args, "--json")).stdout) as Record<string, unknown>;
 const files = () => readdirSync(place.dataDir);
 
-test("says that nothing is recorded before anything is", async () => {
+test("status of an empty record says that nothing is recorded", async () => {
   const { code, stdout } = await cli("status");
   expect([code, stdout.split("\n")[0]]).toEqual([0, `Nothing is recorded of ${prefect.url} yet.`]);
   expect(await cliJson("status")).toMatchObject({
@@ -56,7 +56,7 @@ test("says that nothing is recorded before anything is", async () => {
   });
 });
 
-test("an audit of an empty record says that nothing was recorded before, and since when it counts", async () => {
+test("an audit of an empty record says that it had nothing to compare, and from when on it counts", async () => {
   const data = join(place.dir, "audited");
   const first = JSON.parse((await cli("audit", "--data-dir", data, "--json")).stdout) as Record<string, unknown>;
   const sentence = (from: unknown) =>
@@ -73,7 +73,7 @@ test("an audit of an empty record says that nothing was recorded before, and sin
   rmSync(data, { recursive: true });
 });
 
-test("a wrong command line ends with 2 and says what is right", async () => {
+test("a wrong command line ends with exit code 2 and names what is valid", async () => {
   const wrong: [string[], string][] = [
     [["sync", "--since", "banana"], "--since banana is neither a time nor a span."],
     [["audit", "--since", "2999-01-01"], "--since 2999-01-01 lies in the future."],
@@ -90,10 +90,10 @@ test("a wrong command line ends with 2 and says what is right", async () => {
   expect((await cli("--help")).stdout).toContain("Which tools are offered: core, default or all.");
 });
 
-test("a data folder that cannot be one is told in a sentence by every command", async () => {
+test("every command reports a data folder that is a file", async () => {
   const file = join(place.dir, "a-file");
   writeFileSync(file, "");
-  const sentence = `${file} is a file, so the data folder ${file} cannot be made.\nRemove that file, or name another folder in PREFECT_MCP_DATA_DIR.\n`;
+  const sentence = `${file} is a file, so the data folder ${file} cannot be created.\nRemove that file, or name another folder in PREFECT_MCP_DATA_DIR.\n`;
   for (const args of [["status"], ["status", "--json"], ["sync", "--once"], ["audit"], ["forget", "--yes"]]) {
     const { code, stdout, stderr } = await cli(...args, "--data-dir", file);
     expect([code, stdout, stderr]).toEqual([1, "", `prefect-mcp-bun ${args[0]}: ${sentence}`]);
@@ -103,7 +103,7 @@ test("a data folder that cannot be one is told in a sentence by every command", 
   expect(answered.stderr).toBe(`warning: the answer is not recorded. ${sentence.replace("\n", " ")}`);
 });
 
-test("a tool that is denied is not called, and the docs tools ask no other host unless they are switched on", async () => {
+test("a denied tool is not called, and the docs tools ask another host only where the settings offer them", async () => {
   const asked: string[] = [];
   using docs = Bun.serve({
     port: 0,
@@ -122,13 +122,13 @@ test("a tool that is denied is not called, and the docs tools ask no other host 
   expect([denied.code, denied.stdout, denied.stderr]).toEqual([
     1,
     "",
-    'prefect-mcp-bun call: The tool "search" is denied by PREFECT_MCP_TOOLS_DENY (environment PREFECT_MCP_TOOLS_DENY).\nTake it out of that list to call it.\n',
+    'prefect-mcp-bun call: The tool "search" is denied by PREFECT_MCP_TOOLS_DENY (environment PREFECT_MCP_TOOLS_DENY).\nRemove it from that list to call it.\n',
   ]);
   for (const settings of [{}, { PREFECT_MCP_DOCS: "off" }, { PREFECT_MCP_DOCS: "false", PREFECT_MCP_TOOLS: "core" }]) {
     const { code, stdout, stderr } = await ask("docs_search_prefect", settings);
     expect([code, stderr]).toEqual([
       0,
-      `Nothing is sent to ${docs.url.host}: PREFECT_MCP_DOCS is off. PREFECT_MCP_DOCS=on lets docs_search_prefect ask there.\n`,
+      `Nothing is sent to ${docs.url.host}: PREFECT_MCP_DOCS is off. With PREFECT_MCP_DOCS=on docs_search_prefect asks there.\n`,
     ]);
     expect(stdout).toContain("Answered from the shipped list of pages");
   }
@@ -140,7 +140,7 @@ test("a tool that is denied is not called, and the docs tools ask no other host 
   }
 });
 
-test("fills the record in plain lines and says what it holds", async () => {
+test("sync fills the record and prints plain lines; status shows what it holds", async () => {
   const { code, stdout } = await cli("sync", "--once", "--since", "84h");
   expect(code).toBe(0);
   expect(stdout).toMatch(/^100 % done: 5 events, \d+ pages, \d+ requests/m);
@@ -148,7 +148,7 @@ test("fills the record in plain lines and says what it holds", async () => {
   const status = await cliJson("status");
   expect(status).toMatchObject({ events: 5, gaps: [], syncing: "none", last_error: null });
   expect(Number.isInteger(status.lag_ms)).toBe(true);
-  // Nobody syncs any more, so nobody has asked anything in the last minute.
+  // No process syncs, so there were no requests in the last minute.
   expect([Number(status.requests) > 0, status.requests_last_minute]).toEqual([true, 0]);
   expect((await cli("status")).stdout).toMatch(/^Requests +\d+, of the last sync$/m);
   const [covered] = (status.coverage as { event: { from: string; to: string }[] }).event;
@@ -159,14 +159,14 @@ test("fills the record in plain lines and says what it holds", async () => {
   expect(files().filter((file) => (statSync(join(place.dataDir, file)).mode & 0o077) !== 0)).toEqual([]);
 });
 
-test("does not fetch again what it has", async () => {
+test("a second sync does not fetch the same events again", async () => {
   prefect.takeRequests();
   await cli("sync", "--once", "--since", "84h");
   const again = prefect.takeRequests().filter((request) => request.includes("/events/filter"));
   expect(again.length).toBeLessThan(6);
 });
 
-test("calls a tool: text for people, JSON for programs, exit 1 on an error", async () => {
+test("call prints text, or JSON with --json, and ends with exit code 1 on an error", async () => {
   const asked = ["call", "read_events", "--args", '{"event_type_prefix": "shop.", "limit": 2}'];
   const text = await cli(...asked);
   expect(text.code).toBe(0);
@@ -198,7 +198,7 @@ test("a live answer given to `call` is recorded", async () => {
   expect((await cliJson("status")).events).toBe(7);
 });
 
-test("lists the tools, and refuses what is no command", async () => {
+test("tools lists all tools; an unknown command is refused", async () => {
   const tools = await cliJson("tools");
   expect(
     (tools.tools as { name: string; offered: boolean }[]).find(({ name }) => name === "read_events")?.offered,
@@ -208,14 +208,14 @@ test("lists the tools, and refuses what is no command", async () => {
   expect(typo.stderr).toContain('did you mean "status"?');
 });
 
-test("keeps following without --once, and ends on SIGINT with 130", async () => {
+test("sync without --once keeps the record up to date, and ends on SIGINT with 130", async () => {
   const command = [...(await place.command("source")), "sync"];
   const child = Bun.spawn(command, { cwd: place.dir, env: env(), stdio: ["ignore", "pipe", "ignore"] });
   const printed = new Response(child.stdout).text();
   try {
-    await eventually("it leads", 20_000, async () => (await cliJson("status")).syncing === "other");
+    await eventually("it syncs", 20_000, async () => (await cliJson("status")).syncing === "other");
     prefect.emit(eventAgo(0));
-    await eventually("the new event is held", 20_000, async () => (await cliJson("status")).events === 8);
+    await eventually("the new event is recorded", 20_000, async () => (await cliJson("status")).events === 8);
   } finally {
     child.kill("SIGINT");
   }
@@ -223,7 +223,7 @@ test("keeps following without --once, and ends on SIGINT with 130", async () => 
   expect(await printed).toContain("The record is caught up; following Prefect until interrupted.");
 });
 
-test("counts and forgets what HTTP callers recorded of the same Prefect too", async () => {
+test("status and forget include the records of HTTP callers of the same Prefect", async () => {
   const [name = ""] = files().filter((file) => file.endsWith(".sqlite"));
   const folders = ["one", "two"].map((key) => tenantFolder(place.dataDir, [prefect.url, "key", key]));
   for (const folder of folders) {
@@ -244,7 +244,7 @@ test("counts and forgets what HTTP callers recorded of the same Prefect too", as
   await cli("sync", "--once", "--since", "6d");
 });
 
-test("a damaged record is called damaged, counted once it was moved aside, and forgotten with the rest", async () => {
+test("a damaged record is reported, counted after it was moved aside, and deleted by forget", async () => {
   const [name = ""] = files().filter((file) => file.endsWith(".sqlite"));
   const file = join(place.dataDir, name);
   const damage = (path: string) => {
@@ -286,7 +286,7 @@ test("a damaged record is called damaged, counted once it was moved aside, and f
   const before = await cli("forget", "--before", "30d", "--yes");
   expect([before.code, before.stderr]).toEqual([
     0,
-    expect.stringContaining("Damaged files cannot be read and stay whole"),
+    expect.stringContaining("Damaged files cannot be read and are kept"),
   ]);
   const { bytes } = await cliJson("status");
   expect((await cliJson("forget", "--yes")).freed_bytes).toBe(Number(bytes) + asideBytes);
@@ -296,7 +296,7 @@ test("a damaged record is called damaged, counted once it was moved aside, and f
   await cli("sync", "--once", "--since", "6d");
 });
 
-test("forgets what is older, and then all of it, only when told so", async () => {
+test("forget deletes what is older, or everything, and only with --yes", async () => {
   const asked = await cli("forget");
   expect([asked.code, asked.stderr.includes("--yes")]).toEqual([1, true]);
   const before = await cliJson("forget", "--before", "1d", "--yes");

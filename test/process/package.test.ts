@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => place[Symbol.dispose]());
 
 describe("the package", () => {
-  test("holds the program in one file, and no source", async () => {
+  test("contains the program as one file, and no sources", async () => {
     const listed = await run(["tar", "-tzf", tarball], { cwd: place.dir, env: place.env() });
     expect(listed.stdout.trim().split("\n").sort()).toEqual([
       "package/CHANGELOG.md",
@@ -32,7 +32,7 @@ describe("the package", () => {
     ]);
   });
 
-  test("needs nothing but Bun", () => {
+  test("has no dependencies except Bun", () => {
     const { dependencies = {} } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     expect(dependencies).toEqual({});
     expect(readFileSync(join(ROOT, "dist", "prefect-mcp-bun.js"), "utf8")).toStartWith("#!/usr/bin/env bun\n");
@@ -47,15 +47,15 @@ describe("the package", () => {
     ...args,
   ];
 
-  /** Where nothing is: neither a project nor a home. */
-  function nowhere(more: Record<string, string> = {}) {
+  /** An empty working folder and an empty home. */
+  function emptyPlace(more: Record<string, string> = {}) {
     const [home, empty] = [join(place.dir, "home"), join(place.dir, "empty")];
     for (const dir of [home, empty]) mkdirSync(dir, { recursive: true });
     return { cwd: empty, env: place.env({ HOME: home, TMPDIR: home, ...more }) };
   }
-  const bunx = (...args: string[]): Promise<Finished> => run(command(...args), nowhere());
+  const bunx = (...args: string[]): Promise<Finished> => run(command(...args), emptyPlace());
 
-  test("runs by bunx in an empty folder with an empty home", async () => {
+  test("runs through bunx in an empty folder with an empty home", async () => {
     const help = await bunx("--help");
     expect(help.stdout).toContain("Usage: prefect-mcp-bun [command] [flags]");
     expect(help.code).toBe(0);
@@ -66,9 +66,9 @@ describe("the package", () => {
     expect(existsSync(join(place.dir, "empty", "node_modules"))).toBe(false);
   });
 
-  test("syncs in its Worker when it runs by bunx, and ends with its stdin", async () => {
+  test("syncs in its Worker under bunx, and ends when stdin closes", async () => {
     await using prefect = await startFakePrefect();
-    await using client = startClient(command(), nowhere({ PREFECT_API_URL: prefect.url }));
+    await using client = startClient(command(), emptyPlace({ PREFECT_API_URL: prefect.url }));
     await client.initialize();
     await eventually("it syncs", 20_000, async () => (await client.call("get_record_status")).syncing === "self");
     await client.close();

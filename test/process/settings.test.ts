@@ -13,7 +13,7 @@ afterAll(async () => {
   place[Symbol.dispose]();
 });
 
-test("a broken profiles.toml is the answer of every call until it is mended; then the process goes on and syncs", async () => {
+test("every call reports a broken profiles.toml; after it is corrected the same process answers and syncs", async () => {
   const home = join(place.dir, ".prefect");
   const profiles = join(home, "profiles.toml");
   mkdirSync(home, { recursive: true });
@@ -35,15 +35,15 @@ test("a broken profiles.toml is the answer of every call until it is mended; the
   expect(String(unknown.message)).toContain("nowhere");
 
   writeFileSync(profiles, `active = "shop"\n[profiles.shop]\nPREFECT_API_URL = "${prefect.url}"\n`);
-  const mended = await client.call("get_identity");
-  expect(mended.code).toBeUndefined();
+  const corrected = await client.call("get_identity");
+  expect(corrected.code).toBeUndefined();
   await eventually("it syncs", 15_000, async () => (await client.call("get_record_status")).syncing === "self");
   await client.close();
   expect(client.child.exitCode).toBe(0);
   expect(await client.stderr()).toContain(profiles);
 });
 
-test("nothing reachable and nothing recorded is an error that says what to do, within 10 s", async () => {
+test("without Prefect and without a record the error says what to do, within 10 s", async () => {
   await using client = startClient(await place.command("source"), {
     cwd: place.dir,
     env: place.env({ PREFECT_API_URL: "http://127.0.0.1:9/api" }),

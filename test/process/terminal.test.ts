@@ -6,7 +6,7 @@ import { makePlace, run } from "./program.ts";
 const place = makePlace();
 afterAll(() => place[Symbol.dispose]());
 
-/** Runs a command on a pseudo terminal and prints what it shows, then its exit code. */
+/** Runs a command on a pseudo terminal and prints its output, then its exit code. */
 const PTY = `
 import os, pty, sys
 status = pty.spawn(sys.argv[1:], stdin_read=lambda fd: b"")
@@ -15,7 +15,7 @@ print("exit", os.waitstatus_to_exitcode(status))
 const venv = join(import.meta.dir, "..", "..", ".venv", "bin", "python");
 const python = existsSync(venv) ? venv : "python3";
 
-test("on a terminal it says in five lines what it is and how to add it to a client, and ends", async () => {
+test("on a terminal it prints five lines, what it is and how to add it to a client, and ends", async () => {
   const command = await place.command("source");
   const { stdout } = await run([python, "-c", PTY, ...command], { cwd: place.dir, env: place.env() });
   const lines = stdout.replaceAll("\r", "").trimEnd().split("\n");

@@ -1,9 +1,9 @@
-/** Checks the values of flags that stand for settings. In a file or variable a wrong value gives way to the default; here it is refused. */
+/** Checks values of setting flags. In a file or variable a wrong value is replaced by the default; here it is an error. */
 import { settingsSchema } from "../../config/schema.ts";
 import type { Invocation } from "./parse.ts";
 import { SETTING_FLAGS } from "./setting-flags.ts";
 
-/** What is wrong with the first flag that cannot be used, or null. */
+/** The complaint about the first wrong flag, or null. */
 export async function checkFlags({ settings }: Pick<Invocation, "settings">): Promise<string | null> {
   for (const [flag, { setting }] of SETTING_FLAGS) {
     const given = settings[flag];

@@ -115,7 +115,7 @@ export function isCommand(word: string): word is CommandName {
   return Object.hasOwn(COMMAND_SPECS, word);
 }
 
-/** Flags that every command takes, beside those that stand for settings. */
+/** Flags that every command takes, beside the setting flags. */
 export const COMMON_FLAGS: Readonly<Record<string, FlagSpec>> = {
   help: { help: "print help and exit (-h)" },
   version: { help: "print the version and exit (-V)" },

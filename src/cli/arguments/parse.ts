@@ -20,7 +20,7 @@ export interface Invocation {
   readonly values: Readonly<Record<string, string>>;
   /** Flags of the command that are on. */
   readonly switches: ReadonlySet<string>;
-  /** Flags that stand for settings. */
+  /** Values of setting flags. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -31,7 +31,7 @@ export type Parsed =
 type FlagTable = Readonly<Record<string, FlagSpec>>;
 
 const ALWAYS: FlagTable = { ...COMMON_FLAGS, ...Object.fromEntries(SETTING_FLAGS) };
-/** A flag of one name takes a value in all commands or in none, so the line can be split before its command is known. */
+/** A flag name takes a value in all commands or in none, so the line can be split before the command is known. */
 const ANYWHERE: FlagTable = Object.assign({}, ALWAYS, ...COMMANDS.map((name) => commandSpec(name).flags));
 const OPTIONS = Object.fromEntries(
   Object.entries(ANYWHERE).map(([name, { value }]) => [name, { type: value ? "string" : "boolean" } as const]),
@@ -90,7 +90,7 @@ function split(argv: readonly string[]): { words: string[]; flags: GivenFlag[] }
   return { words, flags };
 }
 
-/** The word may also be the value of a flag that does not exist: then the flag is the mistake. */
+/** An unknown word can be the value of an unknown flag: then the flag is reported. */
 function unknownWord(words: readonly string[], flags: readonly GivenFlag[]): string {
   const [word = ""] = words;
   const near = nearest(word, COMMANDS);

@@ -1,4 +1,4 @@
-/** Flags that stand for a setting: all commands take them, and `loadSettings` gets them under the same name. */
+/** Setting flags: each sets one setting. All commands take them; `loadSettings` reads them under the same name. */
 import { SETTING_NAMES, type SettingName, settingMeta } from "../../config/schema.ts";
 import type { FlagSpec } from "./commands.ts";
 
@@ -9,7 +9,7 @@ interface SettingFlag extends FlagSpec {
   readonly isOfHttp: boolean;
 }
 
-/** By flag, without dashes. */
+/** Keyed by the flag without dashes. */
 export const SETTING_FLAGS: ReadonlyMap<string, SettingFlag> = new Map(
   SETTING_NAMES.flatMap((setting) => {
     const { cli, type, description } = settingMeta(setting);

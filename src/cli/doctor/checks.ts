@@ -1,4 +1,4 @@
-/** What is looked at, in the order in which it matters. Nothing here writes: neither to Prefect nor to the record. */
+/** The checks of `doctor`, the most important first. They write neither to Prefect nor to the record. */
 import type { ResolvedSettings, SettingProblem, Settings, SettingValue } from "../../config/settings.ts";
 import { type AppError, toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -14,11 +14,11 @@ export interface DoctorReport {
 
 export interface DoctorDeps {
   readonly resolved: ResolvedSettings;
-  /** Null when the settings give none. */
+  /** Null when the settings name no usable API. */
   readonly api: PrefectApi | null;
-  /** Where the record of the instance is or would be; null without an instance. */
+  /** Path of the record, whether the file exists or not; null without an API URL. */
   readonly recordFile: string | null;
-  /** Throws AppError when there is a file that cannot be used. */
+  /** Throws AppError when the record exists but cannot be opened. */
   readRecord(): RecordStatus;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -26,7 +26,7 @@ export interface DoctorDeps {
 
 const CALL_WITHIN_MS = 8000;
 const SOCKET_WITHIN_MS = 8000;
-/** The engine measures the skew and takes it into account; people comparing times do not. */
+/** The engine corrects for the skew; people who compare times do not. */
 const SKEW_LIMIT_MS = 5000;
 
 export function exitCodeOf({ findings }: DoctorReport): 0 | 1 {
@@ -50,12 +50,12 @@ function notAsked(): DoctorFinding {
   return {
     level: "fix",
     area: "api",
-    what: "Prefect is not asked for anything while the settings are in disorder.",
+    what: "No request is sent to Prefect while the settings are wrong.",
     fix: "Correct the settings named above.",
   };
 }
 
-function ofProblem({ level, message, fix }: SettingProblem): DoctorFinding {
+function settingFinding({ level, message, fix }: SettingProblem): DoctorFinding {
   return { level: level === "fatal" ? "fix" : "warn", area: "settings", what: message, fix };
 }
 
@@ -64,10 +64,10 @@ function isLoopback(url: string): boolean {
 }
 
 function checkSettings({ settings, problems }: ResolvedSettings): DoctorFinding[] {
-  const findings = problems.map(ofProblem);
+  const findings = problems.map(settingFinding);
   const { apiUrl, auth, tls, apiUrlOrigin } = settings;
   if (apiUrl?.startsWith("http:") && !isLoopback(apiUrl) && auth.kind !== "none") {
-    const what = `Credentials travel unencrypted to ${apiUrl}.`;
+    const what = `Credentials are sent unencrypted to ${apiUrl}.`;
     findings.push({ level: "warn", area: "settings", what, fix: "Use an https API URL." });
   }
   if (apiUrl?.startsWith("https:") && tls.insecure) {
@@ -84,11 +84,11 @@ function checkSettings({ settings, problems }: ResolvedSettings): DoctorFinding[
 function failed(
   area: DoctorFinding["area"],
   error: unknown,
-  instead: string,
+  fallbackFix: string,
   level: DoctorFinding["level"] = "fix",
 ): DoctorFinding {
   const { message, hint } = toAppError(error);
-  return { level, area, what: message, fix: hint ?? instead };
+  return { level, area, what: message, fix: hint ?? fallbackFix };
 }
 
 async function attempt<T>(call: () => Promise<T>): Promise<{ value: T } | { error: AppError }> {
@@ -129,7 +129,7 @@ type Attempt<T> = { readonly value: T } | { readonly error: AppError };
 
 function versionFinding(version: Attempt<string>, access: Attempt<unknown>): DoctorFinding | null {
   if ("error" in version) {
-    // Refused like everything else: told once, by the finding about credentials.
+    // The credentials are refused for every request: the finding about credentials reports it.
     if ("error" in access && access.error.code === version.error.code) return null;
     return failed("api", version.error, "Check that the API URL is Prefect's own.", "warn");
   }
@@ -142,7 +142,7 @@ function versionFinding(version: Attempt<string>, access: Attempt<unknown>): Doc
 const SHOWN_AUTH = { key: "the API key", basic: "the auth string", none: "no credentials" } as const;
 
 function accessFinding(access: Attempt<unknown>, { auth }: Settings): DoctorFinding {
-  if ("value" in access) return { level: "ok", area: "api", what: `It lets us read with ${SHOWN_AUTH[auth.kind]}.` };
+  if ("value" in access) return { level: "ok", area: "api", what: `Reading is allowed with ${SHOWN_AUTH[auth.kind]}.` };
   return failed("api", access.error, "Check PREFECT_API_KEY or PREFECT_API_AUTH_STRING.");
 }
 
@@ -151,7 +151,7 @@ async function checkSocket(api: PrefectApi, { resolved, clock, signal }: DoctorD
     return {
       level: "ok",
       area: "websocket",
-      what: "The websocket is switched off (PREFECT_MCP_STREAM): Prefect is polled.",
+      what: "The websocket is switched off (PREFECT_MCP_STREAM); Prefect is polled instead.",
     };
   }
   const ending = new AbortController();
@@ -165,12 +165,17 @@ async function checkSocket(api: PrefectApi, { resolved, clock, signal }: DoctorD
   ending.abort();
   const meanwhile = "Until then Prefect is polled, which is slower.";
   if ("error" in opened) {
-    const fix = `${opened.error.hint ?? "Let websockets through the proxy in between."} ${meanwhile}`;
+    const fix = `${opened.error.hint ?? "Allow websockets in the proxy between here and Prefect."} ${meanwhile}`;
     return { level: "warn", area: "websocket", what: opened.error.message, fix };
   }
   if (opened.value === "late") {
     const what = `The websocket did not open within ${SOCKET_WITHIN_MS / 1000} s.`;
-    return { level: "warn", area: "websocket", what, fix: `Let websockets through the proxy in between. ${meanwhile}` };
+    return {
+      level: "warn",
+      area: "websocket",
+      what,
+      fix: `Allow websockets in the proxy between here and Prefect. ${meanwhile}`,
+    };
   }
   return { level: "ok", area: "websocket", what: `The websocket opens (${tookMs} ms).` };
 }
@@ -183,17 +188,17 @@ function skewFindings(skewMs: number | null): DoctorFinding[] {
       {
         level: "ok",
         area: "clock",
-        what: `Prefect's clock and ours agree (within ${Math.max(2, Math.ceil(Number(seconds)))} s).`,
+        what: `The clocks of Prefect and of this machine agree (within ${Math.max(2, Math.ceil(Number(seconds)))} s).`,
       },
     ];
   }
-  const what = `Prefect's clock is ${seconds} s ${skewMs > 0 ? "ahead of" : "behind"} ours.`;
+  const what = `Prefect's clock is ${seconds} s ${skewMs > 0 ? "ahead of" : "behind"} the clock of this machine.`;
   return [
     {
       level: "warn",
       area: "clock",
       what,
-      fix: "Set the clock of the machine that is wrong; until then ages are reckoned with the difference.",
+      fix: "Set the wrong clock; until then ages are corrected by the difference.",
     },
   ];
 }
@@ -203,18 +208,18 @@ function checkRecord({ readRecord }: DoctorDeps): DoctorFinding[] {
   try {
     status = readRecord();
   } catch (error) {
-    return [failed("record", error, "Move the file away; it is rebuilt from Prefect.")];
+    return [failed("record", error, "Move the file away; the next sync builds it again from Prefect.")];
   }
   if (status.file === null) {
-    const what = "Nothing is recorded yet; a client that starts `serve`, or `prefect-mcp-bun sync`, fills the record.";
+    const what = "Nothing is recorded yet; a client that runs `serve`, or `prefect-mcp-bun sync`, fills the record.";
     return [{ level: "ok", area: "record", what }];
   }
   const lag =
     status.lagMs === null ? "no range is complete yet" : `complete up to ${Math.round(status.lagMs / 1000)} s ago`;
-  const who = { self: "this process", other: "another process", none: "nobody" }[status.syncing];
+  const who = { self: "this process", other: "another process", none: "no process" }[status.syncing];
   const what = `The record holds ${status.events.toLocaleString("en-US")} events, ${lag}; ${who} is syncing it.`;
   const { lastError } = status;
   if (!lastError || status.syncing === "none") return [{ level: "ok", area: "record", what }];
-  const trouble = `Its last error was ${lastError.code}: ${lastError.message}`;
-  return [{ level: "ok", area: "record", what: `${what} ${trouble}` }];
+  const last = `Its last error was ${lastError.code}: ${lastError.message}`;
+  return [{ level: "ok", area: "record", what: `${what} ${last}` }];
 }

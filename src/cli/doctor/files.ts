@@ -4,7 +4,7 @@ import { AppError } from "../../errors.ts";
 import type { DoctorFinding } from "./finding.ts";
 
 const AREA = "files";
-const SCARCE_BYTES = 200 * 1024 ** 2;
+const MIN_FREE_BYTES = 200 * 1024 ** 2;
 
 function nearestExisting(path: string): string {
   const parent = dirname(path);
@@ -29,32 +29,42 @@ function checkFolder(dataDir: string): DoctorFinding {
   const home = nearestExisting(dataDir);
   if (!statSync(home).isDirectory()) {
     const fix = "Remove that file, or name another folder in PREFECT_MCP_DATA_DIR.";
-    return { level: "fix", area: AREA, what: `${home} is a file, so the data folder ${dataDir} cannot be made.`, fix };
+    return {
+      level: "fix",
+      area: AREA,
+      what: `${home} is a file, so the data folder ${dataDir} cannot be created.`,
+      fix,
+    };
   }
   if (!mayUse(home, constants.W_OK | constants.X_OK)) {
-    const fix = `Give this user the right to write to ${home}, or name another folder in PREFECT_MCP_DATA_DIR.`;
+    const fix = `Give this user write access to ${home}, or name another folder in PREFECT_MCP_DATA_DIR.`;
     return { level: "fix", area: AREA, what: `The data folder ${dataDir} cannot be written.`, fix };
   }
   if (home !== dataDir)
-    return { level: "ok", area: AREA, what: `The data folder ${dataDir} is made when it is needed.` };
+    return { level: "ok", area: AREA, what: `The data folder ${dataDir} is created when it is needed.` };
   if (openBits(dataDir) === 0) return { level: "ok", area: AREA, what: `The data folder is ${dataDir}.` };
-  const what = `Other users may look into the data folder ${dataDir}.`;
-  return { level: "warn", area: AREA, what, fix: `Run \`chmod 700 ${dataDir}\`, or start a sync, which closes it.` };
+  const what = `Other users can read the data folder ${dataDir}.`;
+  return {
+    level: "warn",
+    area: AREA,
+    what,
+    fix: `Run \`chmod 700 ${dataDir}\`, or start a sync, which does the same.`,
+  };
 }
 
 function checkRecordFile(file: string): DoctorFinding[] {
   const findings: DoctorFinding[] = [];
   for (const name of [file, `${file}-wal`, `${file}-shm`].filter((path) => existsSync(path))) {
     if (!mayUse(name, constants.R_OK | constants.W_OK)) {
-      const fix = `Give it to the user that runs this program, or move it away: it is rebuilt from Prefect.`;
+      const fix = `Give this user read and write access to it, or move it away: the next sync builds it again from Prefect.`;
       findings.push({ level: "fix", area: AREA, what: `The file ${name} cannot be read and written.`, fix });
     } else if (openBits(name) !== 0) {
-      const what = `Other users may read ${name}.`;
+      const what = `Other users can read ${name}.`;
       findings.push({
         level: "warn",
         area: AREA,
         what,
-        fix: `Run \`chmod 600 ${name}\`, or start a sync, which closes it.`,
+        fix: `Run \`chmod 600 ${name}\`, or start a sync, which does the same.`,
       });
     }
   }
@@ -66,31 +76,31 @@ function checkDisk(dataDir: string, capBytes: number): DoctorFinding[] {
   const { bavail, bsize } = statfsSync(home);
   const free = bavail * bsize;
   const gigabytes = `${(free / 1024 ** 3).toFixed(1)} GB`;
-  if (free < SCARCE_BYTES) {
-    const fix = "Make room there, or name a folder on another disk in PREFECT_MCP_DATA_DIR.";
+  if (free < MIN_FREE_BYTES) {
+    const fix = "Free disk space there, or name a folder on another disk in PREFECT_MCP_DATA_DIR.";
     return [{ level: "fix", area: AREA, what: `Only ${Math.round(free / 1024 ** 2)} MB are free at ${home}.`, fix }];
   }
   if (capBytes > 0 && free < capBytes) {
     const what = `${gigabytes} are free at ${home}, less than the record may take (${(capBytes / 1024 ** 3).toFixed(1)} GB).`;
-    return [{ level: "warn", area: AREA, what, fix: "Make room there, or lower PREFECT_MCP_RETENTION_BYTES." }];
+    return [{ level: "warn", area: AREA, what, fix: "Free disk space there, or lower PREFECT_MCP_RETENTION_BYTES." }];
   }
   return [{ level: "ok", area: AREA, what: `${gigabytes} are free there.` }];
 }
 
-/** Folder, permissions and room. `capBytes`: what the record may take, 0 for no limit. Changes nothing. */
+/** Folder, permissions and disk space. `capBytes`: largest allowed size of the record, 0 for no limit. Changes nothing. */
 export function checkFiles(dataDir: string, recordFile: string | null, capBytes: number): DoctorFinding[] {
   const folder = checkFolder(dataDir);
   if (folder.level === "fix") return [folder];
   return [folder, ...checkDisk(dataDir, capBytes), ...(recordFile === null ? [] : checkRecordFile(recordFile))];
 }
 
-/** Why nothing can be recorded, in doctor's words; null when nothing is in the way. */
+/** Why the record cannot be written, in the words of `doctor`; null when it can. */
 export function writeProblem(dataDir: string, recordFile: string | null = null): AppError | null {
   const findings = [checkFolder(dataDir), ...(recordFile === null ? [] : checkRecordFile(recordFile))];
   return toError(findings.find(({ level }) => level === "fix"));
 }
 
-/** Why nothing can be read: reading needs no more than a folder, or none yet. */
+/** Why the record cannot be read, or null. A folder that does not exist yet is no obstacle. */
 export function readProblem(dataDir: string): AppError | null {
   return statSync(nearestExisting(dataDir)).isDirectory() ? null : toError(checkFolder(dataDir));
 }

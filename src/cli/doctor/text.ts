@@ -15,7 +15,7 @@ export function doctorJson(report: DoctorReport): unknown {
   };
 }
 
-/** Shown even at their defaults: what people ask for first. */
+/** Shown even at their defaults, because a person looks for them first. */
 const ALWAYS: ReadonlySet<string> = new Set(["PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_MCP_DATA_DIR"]);
 
 /** For people. Pure. */

@@ -2,11 +2,11 @@ import { AppError } from "../../errors.ts";
 import { isTerminal } from "./is-terminal.ts";
 import type { Output } from "./output.ts";
 
-/** Asks the person at the terminal. Throws AppError where there is none: then `--yes` has to say it. */
+/** Asks for confirmation at the terminal. Throws AppError where stdin is none; then `--yes` is needed. */
 export async function askYes(question: string, out: Output, signal: AbortSignal): Promise<boolean> {
   if (!isTerminal(0)) {
-    throw new AppError("invalid_input", "This removes data and there is no terminal to ask.", {
-      hint: "Add --yes to go ahead.",
+    throw new AppError("invalid_input", "This deletes data, and there is no terminal to ask for confirmation.", {
+      hint: "Add --yes to delete without asking.",
     });
   }
   out.raw(`${question} [y/N] `);

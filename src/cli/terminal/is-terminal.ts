@@ -1,6 +1,6 @@
 import { fstatSync } from "node:fs";
 
-/** Whether the descriptor is a terminal. node:tty is loaded only where it may be one: it takes 10 ms. */
+/** Whether the descriptor is a terminal. node:tty takes 10 ms to load, so it is loaded only for a character device. */
 export function isTerminal(fd: 0 | 1 | 2): boolean {
   try {
     if (!fstatSync(fd).isCharacterDevice()) return false;

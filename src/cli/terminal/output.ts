@@ -1,29 +1,29 @@
 import { flushStderr, writeStderr } from "../../lib/stderr.ts";
 import { isTerminal } from "./is-terminal.ts";
 
-/** The only writer to stdout beside the protocol of `serve`. */
+/** Everything that commands print goes through this; only the MCP transport also writes to stdout. */
 export interface Output {
-  /** Whether a person is looking: tables are fitted and progress is redrawn in place. */
+  /** Whether stdout is a terminal: then lines are cut to its width and progress is redrawn in place. */
   readonly isTerminal: boolean;
   readonly columns: number;
   line(text?: string): void;
   /** One JSON value, indented, with a line end. */
   json(value: unknown): void;
-  /** As it is, for progress that is redrawn. */
+  /** Written without a line end, for progress that is redrawn. */
   raw(text: string): void;
-  /** A line for the person on stderr. */
+  /** One line on stderr. */
   note(text: string): void;
-  /** Resolves when everything has left the process: before that, ending it would cut the text. */
+  /** Resolves when everything is written; ending the process before would lose text. */
   flush(): Promise<void>;
 }
 
-/** Nothing of stdout is touched before the first line: `serve` has it for the protocol. */
+/** Opens stdout with the first line, because under `serve` only the MCP transport may use it. */
 export function createOutput(): Output {
   let sink: ReturnType<typeof Bun.stdout.writer> | null = null;
   let pending: Promise<unknown> = Promise.resolve();
   const write = (text: string) => {
     sink ??= Bun.stdout.writer();
-    // A reader that went away (`… | head`) is no error of ours.
+    // A reader that has closed the pipe (`… | head`) is not an error.
     const done = Promise.all([sink.write(text), sink.flush()]).catch(() => undefined);
     pending = Promise.all([pending, done]);
   };

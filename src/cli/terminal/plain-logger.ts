@@ -1,7 +1,7 @@
 import { createLogger, type LogFields, type Logger, type LogLevel } from "../../lib/logger.ts";
 import type { Output } from "./output.ts";
 
-/** The log as people at a shell read it: `warning: the sentence, its fix`. */
+/** The log as plain lines: `warning: message fix; field: value`. */
 export function createPlainLogger(level: LogLevel, out: Pick<Output, "note">): Logger {
   return createLogger(level, (line) => out.note(plainLine(JSON.parse(line) as LogFields)));
 }

@@ -2,7 +2,7 @@ import type { SyncProgress } from "../../sync/sync-once.ts";
 import type { Output } from "./output.ts";
 
 const BAR_WIDTH = 24;
-/** Not on a terminal: one line per phase, and one in between this often. */
+/** Without a terminal: one line when the phase changes, and one after each such interval. */
 const LINE_EVERY_MS = 5000;
 
 const PHASES: Readonly<Record<SyncProgress["phase"], string>> = {
@@ -13,7 +13,7 @@ const PHASES: Readonly<Record<SyncProgress["phase"], string>> = {
   done: "done",
 };
 
-/** Redrawn in place on a terminal, plain lines elsewhere. */
+/** Progress of a sync: redrawn in place on a terminal, else plain lines. */
 export interface ProgressView {
   show(progress: SyncProgress, nowMs: number): void;
   end(): void;
@@ -26,7 +26,7 @@ export function createProgressView(out: Output): ProgressView {
   return {
     show(progress, nowMs) {
       if (out.isTerminal) {
-        out.raw(`\r${progressLine(progress, true).slice(0, out.columns - 1)}\u001b[K`);
+        out.raw(`\r${Bun.sliceAnsi(progressLine(progress, true), 0, out.columns - 1)}\u001b[K`);
         isDrawn = true;
         return;
       }

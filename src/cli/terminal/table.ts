@@ -1,4 +1,4 @@
-/** Columns as wide as their widest cell, two blanks apart. Pure. */
+/** Rows as lines; each column is as wide as its widest cell, two spaces apart. Pure. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, index) =>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { checkFlags } from "../../../src/cli/arguments/check-flags.ts";
 
-describe("the value of a flag that stands for a setting", () => {
+describe("the value of a setting flag", () => {
   test.each([
     [{ port: "99999" }, "--port 99999 must be a whole number from 0 to 65535."],
     [{ port: "abc" }, "--port abc must be a whole number from 0 to 65535."],

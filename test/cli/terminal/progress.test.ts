@@ -38,13 +38,13 @@ describe("sync's progress", () => {
     expect(progressLine(halfway, true)).toStartWith(`[${"█".repeat(12)}${"░".repeat(12)}] 50 % events`);
   });
 
-  test("leaves out what is not known", () => {
+  test("leaves out unknown figures", () => {
     expect(progressLine({ ...halfway, phase: "done", fraction: 1, eventsPerSecond: 0, etaMs: null }, false)).toBe(
       "100 % done: 12,345 events, 250 pages, 260 requests",
     );
   });
 
-  test("redraws one line on a terminal, never wider than it", () => {
+  test("redraws one line on a terminal, never wider than the terminal", () => {
     const { out, text } = fakeOutput(true);
     const view = createProgressView(out);
     view.show(halfway, 0);
@@ -55,7 +55,7 @@ describe("sync's progress", () => {
     expect(Math.max(...frames.map((frame) => frame.split("\u001b")[0]?.length ?? 0))).toBe(59);
   });
 
-  test("writes plain lines elsewhere: one per phase, and one every few seconds", () => {
+  test("writes plain lines without a terminal: one per phase, and one every few seconds", () => {
     const { out, text } = fakeOutput(false);
     const view = createProgressView(out);
     view.show({ ...halfway, phase: "objects" }, 0);
@@ -72,12 +72,12 @@ describe("sync's progress", () => {
     expect(text()).not.toContain("\r");
   });
 
-  test("tells durations in the unit that fits", () => {
+  test("shows durations in seconds, minutes or hours", () => {
     expect([999, 89_000, 120_000, 5_400_000].map(duration)).toEqual(["1 s", "89 s", "2 min", "1.5 h"]);
   });
 });
 
-test("a table lines its columns up by what is seen, not by code units", () => {
+test("a table aligns its columns by displayed width, not by code units", () => {
   expect(table([["a", "b"], ["日本", "c"], ["x"]])).toEqual(["a     b", "日本  c", "x"]);
   expect(table([])).toEqual([]);
 });
