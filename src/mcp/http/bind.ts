@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import type { HttpSettings } from "../../config/settings.ts";
 import { AppError, toAppError } from "../../errors.ts";
+import { addressKind } from "../../lib/address-kind.ts";
 import type { CallerAuthSettings } from "./caller-auth.ts";
-import { addressKind, checkAllowed } from "./tenants/target-rules.ts";
+import { checkAllowed } from "./tenants/target-rules.ts";
 
 export function isLoopbackBind(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, "").toLowerCase();

@@ -3,8 +3,8 @@
  * name that resolves to it (DNS rebinding).
  */
 import type { HttpSettings } from "../../config/settings.ts";
+import { isAddressText } from "../../lib/address-kind.ts";
 import { isLoopbackBind } from "./bind.ts";
-import { isAddressText } from "./tenants/target-rules.ts";
 
 export interface RequestGuards {
   /** The sentence that refuses the request, or null. */

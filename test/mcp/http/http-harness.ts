@@ -47,7 +47,7 @@ export function startHttp({ http = {}, ...options }: HarnessOptions = {}): Harne
     trimDisk: () => undefined,
     dataDir: "/somewhere/data",
     followOwn: false,
-    lookup: async () => ["203.0.113.7"],
+    lookup: async () => ["93.184.216.34"],
     clock: systemClock,
     logger: createLogger("debug", (line) => void log.push(line)),
     ...options,

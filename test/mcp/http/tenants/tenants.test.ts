@@ -429,7 +429,7 @@ describe("callers beside each other", () => {
     let isDown = false;
     const lookup = async () => {
       if (isDown) throw new AppError("unavailable", "The host does not resolve.");
-      return ["203.0.113.7"];
+      return ["93.184.216.34"];
     };
     const openTenant = () => answering(async () => []);
     await using http = startHttp({ http: { recheckMs: 50, proofMs: 60_000 }, openTenant, lookup });
