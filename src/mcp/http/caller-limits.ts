@@ -1,9 +1,11 @@
+import { LRUCache } from "lru-cache";
+
 export interface CallerLimitSettings {
   readonly requestsPerSecond: number;
   /** Size of the token bucket: requests that may arrive at once. */
   readonly burst: number;
   readonly maxConcurrent: number;
-  /** Callers in memory; the least recently used without a running request is dropped first. */
+  /** Callers without a running request that are held in memory; the least recently used is dropped first. */
   readonly maxCallers: number;
 }
 
@@ -19,11 +21,14 @@ interface Caller {
 
 /** A token bucket and a limit of concurrent requests per caller. Times are passed in: milliseconds of one steady clock. */
 export class CallerLimits {
-  private readonly callers = new Map<string, Caller>();
+  /** Callers with running requests are never dropped, so that these still count. */
+  private readonly busy = new Map<string, Caller>();
+  private readonly idle: LRUCache<string, Caller>;
   private readonly settings: CallerLimitSettings;
 
   constructor(settings: CallerLimitSettings) {
     this.settings = settings;
+    this.idle = new LRUCache({ max: settings.maxCallers });
   }
 
   /**
@@ -32,21 +37,22 @@ export class CallerLimits {
    */
   admit(id: string, nowMs: number, cost = 1, places = cost): Admission {
     const { requestsPerSecond, burst, maxConcurrent } = this.settings;
-    const caller = this.callers.get(id) ?? { tokens: burst, atMs: nowMs, running: 0 };
-    this.callers.delete(id);
-    this.callers.set(id, caller);
-    this.dropOldest();
+    const caller = this.busy.get(id) ?? this.idle.get(id) ?? { tokens: burst, atMs: nowMs, running: 0 };
     const earned = (Math.max(0, nowMs - caller.atMs) / 1000) * requestsPerSecond;
     caller.tokens = Math.min(burst, caller.tokens + earned);
     caller.atMs = nowMs;
-    if (places > 0 && caller.running + places > maxConcurrent)
-      return { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
-    if (caller.tokens < cost) {
+    let refused: Admission | null = null;
+    if (places > 0 && caller.running + places > maxConcurrent) {
+      refused = { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
+    } else if (caller.tokens < cost) {
       const seconds = Math.max(1, Math.ceil((cost - caller.tokens) / requestsPerSecond));
-      return { admitted: false, retryAfterSeconds: seconds, reason: "rate" };
+      refused = { admitted: false, retryAfterSeconds: seconds, reason: "rate" };
+    } else {
+      caller.tokens -= cost;
+      caller.running += places;
     }
-    caller.tokens -= cost;
-    caller.running += places;
+    this.track(id, caller);
+    if (refused) return refused;
     let isReleased = false;
     return {
       admitted: true,
@@ -54,14 +60,18 @@ export class CallerLimits {
         if (isReleased) return;
         isReleased = true;
         caller.running -= places;
+        this.track(id, caller);
       },
     };
   }
 
-  private dropOldest(): void {
-    for (const [id, caller] of this.callers) {
-      if (this.callers.size <= this.settings.maxCallers) return;
-      if (caller.running === 0) this.callers.delete(id);
+  private track(id: string, caller: Caller): void {
+    if (caller.running > 0) {
+      this.busy.set(id, caller);
+      this.idle.delete(id);
+    } else {
+      this.busy.delete(id);
+      this.idle.set(id, caller);
     }
   }
 }

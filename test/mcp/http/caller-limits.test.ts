@@ -52,4 +52,15 @@ describe("caller limits", () => {
     for (let index = 0; index < 5; index++) done(limits, "a", 0);
     expect(done(limits, "b", 0)).toBe(true);
   });
+
+  test("drop the caller that was idle longest, and none that has a request running", () => {
+    const limits = new CallerLimits({ ...settings, requestsPerSecond: 1, burst: 1, maxConcurrent: 1 });
+    const running = limits.admit("busy", 0);
+    for (const id of ["a", "b", "c"]) expect(done(limits, id, 0)).toBe(true);
+    // "a" was dropped and begins with a full bucket; "c" is remembered.
+    expect([done(limits, "c", 0), done(limits, "a", 0)]).toEqual([false, true]);
+    expect(limits.admit("busy", 0)).toMatchObject({ reason: "concurrency" });
+    if (running.admitted) running.release();
+    expect(limits.admit("busy", 0)).toMatchObject({ reason: "rate" });
+  });
 });

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import type { TenantTarget } from "./tenant-headers.ts";
 
 export type ProofState =
@@ -22,12 +23,14 @@ export interface ProofSettings {
  * that a hash in a log or a metric cannot be matched to a credential elsewhere.
  */
 export class CredentialProofs {
-  private readonly accepted = new Map<string, number>();
+  /** When each was accepted, milliseconds; the least recently accepted is dropped first. */
+  private readonly accepted: LRUCache<string, number>;
   private readonly salt = randomBytes(32);
   private readonly settings: ProofSettings;
 
   constructor(settings: ProofSettings) {
     this.settings = settings;
+    this.accepted = new LRUCache({ max: settings.maxProofs });
   }
 
   /** Hash of target and credentials together, in hex; also the tenant's key. Different in each process. */
@@ -41,7 +44,7 @@ export class CredentialProofs {
   }
 
   state(key: string, nowMs: number): ProofState {
-    const atMs = this.accepted.get(key);
+    const atMs = this.accepted.peek(key);
     if (atMs === undefined) return "none";
     const age = nowMs - atMs;
     if (age < this.settings.recheckMs) return "fresh";
@@ -51,12 +54,7 @@ export class CredentialProofs {
   }
 
   accept(key: string, nowMs: number): void {
-    this.accepted.delete(key);
     this.accepted.set(key, nowMs);
-    for (const oldest of this.accepted.keys()) {
-      if (this.accepted.size <= this.settings.maxProofs) break;
-      this.accepted.delete(oldest);
-    }
   }
 
   /** Prefect refused the credentials: nothing is served for them any more, also nothing recorded. */

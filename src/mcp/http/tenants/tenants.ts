@@ -2,6 +2,7 @@
  * The tenants of an HTTP server. A caller's credentials are checked against Prefect before anything recorded is served to it,
  * again after `recheckMs`, and at once when a call asks for fresh answers.
  */
+import { LRUCache } from "lru-cache";
 import { AppError, toAppError } from "../../../errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/logger.ts";
@@ -41,23 +42,21 @@ const OWN_KEY = "own";
 const LABEL_LENGTH = 12;
 /** One caller's share of the tenants is 1 / CALLER_SHARE of `maxTenants`. */
 const CALLER_SHARE = 4;
-/** After a refusal the same caller is refused for this long without asking Prefect again. */
+/** For how long refused credentials are refused again without asking Prefect. */
 const REFUSED_FOR_MS = 1_000;
-/** After a failure to reach Prefect no further check of the same credentials is tried for this long. */
+/** For how long credentials are not checked again after Prefect could not be reached. */
 const UNREACHABLE_FOR_MS = 5_000;
 const CHECK_WITHIN_MS = 5_000;
-
-interface FailedCheck {
-  readonly atMs: number;
-  readonly error: AppError;
-}
+/** Results of checks that are held in memory, per tenant that may be open. */
+const RESULTS_PER_TENANT = 10;
 
 export class Tenants {
   /** Least recently used first. */
   private readonly hosts = new Map<string, TenantHost>();
   private readonly targets = new Map<string, TenantTarget | null>();
   private readonly checks = new Map<string, Promise<void>>();
-  private readonly failures = new Map<string, FailedCheck>();
+  /** Why the last check of credentials failed; an entry ends when the credentials may be checked again. */
+  private readonly failures: LRUCache<string, AppError>;
   private readonly proofs: CredentialProofs;
   /** Prefect's last refusal of the own credentials. It holds until Prefect accepts them, also while Prefect is unreachable. */
   private ownRefusal: AppError | null = null;
@@ -66,11 +65,13 @@ export class Tenants {
 
   constructor(options: TenantsOptions) {
     this.options = options;
-    const { recheckMs, proofMs, maxTenants } = options;
+    const { recheckMs, proofMs, maxTenants, clock } = options;
+    const max = RESULTS_PER_TENANT * maxTenants;
+    this.failures = new LRUCache({ max, ttl: REFUSED_FOR_MS, ttlResolution: 0, perf: { now: () => clock.nowMs() } });
     this.proofs = new CredentialProofs({
       recheckMs,
       offlineMs: Math.max(recheckMs, proofMs),
-      maxProofs: 10 * maxTenants,
+      maxProofs: max,
     });
   }
 
@@ -130,9 +131,6 @@ export class Tenants {
         await host.suspend();
       }
     }
-    for (const [key, { atMs }] of this.failures) {
-      if (clock.nowMs() - atMs > UNREACHABLE_FOR_MS) this.failures.delete(key);
-    }
     this.options.trimDisk();
     await this.followOwn();
   }
@@ -174,7 +172,7 @@ export class Tenants {
     } catch (error) {
       const known = toAppError(error);
       if (state === "none" || !known.retryable) throw known;
-      this.failures.set(key, { atMs: clock.nowMs(), error: known });
+      this.rememberFailure(key, known);
     }
   }
 
@@ -209,12 +207,10 @@ export class Tenants {
     const { clock } = this.options;
     const state = this.proofs.state(key, clock.nowMs());
     if (state === "fresh" && !wantsFresh) return;
-    const lately = this.failures.get(key);
-    const isUnreachable = lately?.error.retryable === true;
-    const validMs = isUnreachable ? UNREACHABLE_FOR_MS : REFUSED_FOR_MS;
-    if (lately && clock.nowMs() - lately.atMs < validMs && !(wantsFresh && isUnreachable)) {
+    const failure = this.failures.get(key);
+    if (failure && !(wantsFresh && failure.retryable)) {
       try {
-        this.throwUnlessServed(lately.error, target, state);
+        this.throwUnlessServed(failure, target, state);
       } catch (error) {
         if (target !== null && state === "none" && !this.checks.has(key)) await this.remove(key, host);
         throw error;
@@ -228,6 +224,10 @@ export class Tenants {
     } catch (error) {
       await this.handleFailedCheck(key, host, toAppError(error), target, state);
     }
+  }
+
+  private rememberFailure(key: string, error: AppError): void {
+    this.failures.set(key, error, { ttl: error.retryable ? UNREACHABLE_FOR_MS : REFUSED_FOR_MS });
   }
 
   private async check(key: string, host: TenantHost): Promise<void> {
@@ -248,8 +248,8 @@ export class Tenants {
     target: TenantTarget | null,
     state: ProofState,
   ): Promise<void> {
-    const { clock, logger, metrics } = this.options;
-    this.failures.set(key, { atMs: clock.nowMs(), error });
+    const { logger, metrics } = this.options;
+    this.rememberFailure(key, error);
     metrics.count("credential_failures_total", { code: error.code });
     const isRefused = isRefusal(error, target);
     if (isRefused) {
