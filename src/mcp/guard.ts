@@ -1,4 +1,4 @@
-/** The only catch-all: whatever goes wrong in a call becomes an answer, and what was not foreseen is logged with its stack. */
+/** The only place that catches all errors of a call: they become answers, and unexpected ones are logged with their stack. */
 import { AppError, toAppError } from "../errors.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { ToolContext, ToolDefinition } from "../tools/definition/define-tool.ts";
@@ -7,7 +7,7 @@ import { answerResult, type CallResult, errorResult } from "./call-result.ts";
 import type { Tenant } from "./tenant.ts";
 
 export interface CallHandle {
-  /** Aborts when the client gives up. */
+  /** Aborts when the client cancels. */
   readonly signal: AbortSignal;
   progress: ToolContext["progress"];
 }
@@ -44,12 +44,12 @@ export async function callTool(
   return hiddenPath ? withoutPath(clean, hiddenPath) : clean;
 }
 
-/** A tenant that had to make room, or that Prefect refused, while a request was under way. */
+/** A tenant was closed during a request, to make room or because Prefect refused the credential. */
 export function tenantClosed(): AppError {
   return new AppError("unavailable", "This tenant was just closed.", { hint: "Try again.", retryAfterMs: 1_000 });
 }
 
-/** Aborts with the first of the two; `release` lets go of both (a tenant lives much longer than a call). */
+/** Aborts with the first of the two. `release` removes the listeners, because the signal of a tenant outlives the call. */
 function eitherSignal(one: AbortSignal, other: AbortSignal): { signal: AbortSignal; release: () => void } {
   const stop = new AbortController();
   const abort = () => stop.abort();
@@ -65,8 +65,8 @@ function eitherSignal(one: AbortSignal, other: AbortSignal): { signal: AbortSign
 }
 
 /**
- * Rows were cleaned before they were recorded, live answers when they came in. This is for a record that was written before
- * a credential was configured, and for whatever a tool puts together from harmless parts.
+ * Rows are redacted before they are recorded, live answers when they are received. This also covers records that were written before a
+ * credential was configured, and secrets that a tool assembles from harmless parts.
  */
 function withoutSecrets(result: CallResult, redact: Redact): CallResult {
   return {
@@ -76,7 +76,7 @@ function withoutSecrets(result: CallResult, redact: Redact): CallResult {
   };
 }
 
-/** File names stay, where they lie does not. Both channels say the same, so the text tells whether there is anything to do. */
+/** Removes the folder, keeps the file names. The text states all that the structured content states, so checking the text is enough. */
 function withoutPath(result: CallResult, path: string): CallResult {
   if (!result.content.some((block) => block.text.includes(path))) return result;
   const hide = (text: string) => text.replaceAll(`${path}/`, "").replaceAll(path, "(data folder)");
@@ -94,15 +94,15 @@ function withoutPath(result: CallResult, path: string): CallResult {
 }
 
 /**
- * Unforeseen errors may hold anything (a path, a statement): the client gets a reference to the log line instead. Errors of the
- * settings name the operator's files.
+ * The error as the client may see it. An unexpected error can contain anything (a path, an SQL statement): the client gets a reference to
+ * the log line instead. Errors of the settings name files of the operator.
  */
 export function publicError(tenant: Pick<Tenant, "logger" | "hidesSettings">, where: string, error: unknown): AppError {
   const known = toAppError(error);
   if (known.code === "invalid_config" && tenant.hidesSettings) {
-    tenant.logger.warn("the settings are broken", { where, error: known.message });
-    return new AppError("invalid_config", "This server is not set up right at the moment; its log says more.", {
-      hint: "Its operator can mend that. To ask another Prefect, send X-Prefect-Api-Url with credentials for it.",
+    tenant.logger.warn("the settings are invalid", { where, error: known.message });
+    return new AppError("invalid_config", "The settings of this server are invalid; its log has the details.", {
+      hint: "Its operator can correct them. To ask another Prefect, send X-Prefect-Api-Url with credentials for it.",
     });
   }
   if (known.code !== "internal") return known;

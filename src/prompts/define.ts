@@ -6,13 +6,13 @@ export interface PromptArgument {
   readonly required: boolean;
 }
 
-/** A question that a person picks from a menu; its text tells the assistant which tools answer it. */
+/** A question that a user selects in the client. Its text names the tools with which the model can answer it. */
 export interface PromptDefinition {
   readonly name: string;
   readonly title: string;
   readonly description: string;
   readonly arguments: readonly PromptArgument[];
-  /** The user message. Values are quoted as data; throws AppError `invalid_input` on a missing or unknown argument. */
+  /** The user message, with the values in quotes. Throws AppError `invalid_input` for a missing or unknown argument. */
   text(values: Readonly<Record<string, string>>): string;
 }
 
@@ -44,7 +44,7 @@ export function definePrompt(options: PromptOptions): PromptDefinition {
   };
 }
 
-/** A value inside a prompt: one line, in quotes, so that it reads as a name and not as an instruction. */
+/** A value for a prompt: one line in quotes, so that the model reads it as a name and not as an instruction. */
 export function quoted(value: string): string {
   return JSON.stringify(value.replace(/\s+/g, " ").trim().slice(0, 200));
 }

@@ -15,8 +15,8 @@ export const lateRunsPrompt = definePrompt({
       : work_pool
         ? `the work pool ${quoted(work_pool)}`
         : "this workspace (no argument)";
-    return `Some runs do not start in time. Call diagnose with ${subject}.
-For each cause say: which runs wait and for how long, what they wait for (worker, pause, which limit and who holds its slots, priority, missing pool), and the one action that releases them. If nothing is late, say so and when the data is from.
+    return `Some runs do not start on time. Call diagnose with ${subject}.
+For each cause say: which runs wait and for how long, what they wait for (worker, pause, which limit and who holds its slots, priority, missing pool), and the one action that releases them. If nothing is late, say so and give the time of the data.
 List the late runs by name (get_flow_runs with state Late) if diagnose does not. Do not change anything.`;
   },
 });

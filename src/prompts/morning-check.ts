@@ -14,6 +14,6 @@ export const morningCheckPrompt = definePrompt({
 1. get_dashboard with since ${window}: counts per state, late runs, trend, full limits.
 2. diagnose without arguments: problems grouped by cause, not run by run.
 3. what_changed since ${window}: deployments, pools, limits, automations.
-Answer in at most twelve lines: first what needs a person today, then what is new, then the numbers. Name objects with their ids. Say what is not covered (coverage, gaps) and how old the data is. Do not change anything.`;
+Answer in at most twelve lines: first what needs action by a person today, then what is new, then the numbers. Name objects with their ids. Say what is not covered (coverage, gaps) and how old the data is. Do not change anything.`;
   },
 });

@@ -1,13 +1,13 @@
-/** Values that the record knows for the variable of a template. */
+/** Completion of the variables of templates and prompts, from the record. */
 import type { Kind } from "../model/kinds.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 import { findEventNamesBeginning } from "../store/events/dictionaries.ts";
 import { findByIdPrefix, findKnownNames } from "../store/objects/names.ts";
 
-/** The protocol's own limit of one answer. */
+/** MCP allows at most 100 values. */
 const MOST = 100;
 
-/** Names that begin so (any case), then ids that do. */
+/** Names that begin with `begin` (in any case), then ids. */
 export function completeName(ctx: QueryContext, kind: Kind, begin: string): string[] {
   const db = ctx.record();
   if (db === null) return [];
@@ -17,7 +17,7 @@ export function completeName(ctx: QueryContext, kind: Kind, begin: string): stri
   return [...new Set([...names, ...ids])].slice(0, MOST);
 }
 
-/** Names of events that begin so. */
+/** Names of events that begin with `begin`. */
 export function completeEventName(ctx: QueryContext, begin: string): string[] {
   const db = ctx.record();
   return db === null ? [] : findEventNamesBeginning(db, begin, MOST);

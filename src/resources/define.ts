@@ -1,4 +1,4 @@
-/** Resources are saved questions: a URI stands for one call of a tool, or for a text that the program carries. */
+/** A resource is a URI for one call of a tool, or for a text that is part of the program. */
 import type { QueryContext } from "../queries/source/context.ts";
 
 export interface ToolQuestion {
@@ -16,7 +16,7 @@ interface Named {
 export interface ResourceDefinition extends Named {
   readonly uri: string;
   readonly mimeType: string;
-  /** What answers it. */
+  /** The call, or the text. */
   readonly answer: ToolQuestion | { readonly text: string };
 }
 
@@ -26,11 +26,11 @@ export interface ResourceTemplate extends Named {
   readonly mimeType: string;
   /** Variables by name, decoded. */
   question(values: Readonly<Record<string, string>>): ToolQuestion;
-  /** Values of a variable that begin so, at most 100. From the record: Prefect is never asked. */
+  /** Values of a variable that begin with `begin`, at most 100. They come from the record; Prefect is not asked. */
   complete(ctx: QueryContext, variable: string, begin: string): readonly string[];
 }
 
-/** The variables of a URI that fits the template; null where it does not. */
+/** The variables of a URI; null when it does not match the template. */
 export function matchTemplate(uriTemplate: string, uri: string): Record<string, string> | null {
   const names: string[] = [];
   const pattern = uriTemplate.replace(/[.?+^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, (_, name: string) => {

@@ -1,7 +1,7 @@
 import skill from "../../skills/prefect-operations/SKILL.md" with { type: "text" };
 import type { ResourceDefinition } from "./define.ts";
 
-/** The Agent Skill of the checkout, for clients that load skills from servers. */
+/** The Agent Skill of this repository, for clients that load skills from servers. */
 export const skillResource: ResourceDefinition = {
   uri: "prefect://skills/prefect-operations/SKILL.md",
   name: "prefect-operations",

@@ -42,7 +42,7 @@ export const recordResource: ResourceDefinition = {
   uri: "prefect://record",
   name: "record",
   title: "Record status",
-  description: "What the local record holds, how current it is, and who feeds it.",
+  description: "What the local record holds, how current it is, and which process syncs it.",
   mimeType: json,
   answer: { tool: "get_record_status", args: {} },
 };

@@ -1,4 +1,4 @@
-/** Every tool there is, in the order in which clients see them, and the presets. Nothing else. */
+/** All tools, in the order in which `tools/list` names them, and the presets. */
 import type { Settings } from "../config/settings.ts";
 import type { ToolDefinition } from "./definition/define-tool.ts";
 import { docsGetReleaseNotesTool } from "./docs/docs-get-release-notes.ts";
@@ -63,15 +63,15 @@ const CORE: ReadonlySet<string> = new Set([
 ]);
 
 export const PRESETS = {
-  /** The seven that most questions need. */
+  /** The seven tools that answer most questions. */
   core: (tool: ToolDefinition) => CORE.has(tool.name),
-  /** What is listed unless told otherwise. */
+  /** Without PREFECT_MCP_TOOLS. */
   default: (tool: ToolDefinition) => !ONLY_IN_ALL.has(tool.name),
   all: (_tool: ToolDefinition) => true,
 } as const;
 export type Preset = keyof typeof PRESETS;
 
-/** What a client is offered: the preset, more by `allow`, less by `deny` (the last word). */
+/** The tools of the preset and of `allow`, without those of `deny`. */
 export function offeredTools(settings: Pick<Settings, "tools" | "docs" | "isCloud">): ToolDefinition[] {
   const { preset, allow, deny } = settings.tools;
   const isInPreset = PRESETS[isPreset(preset) ? preset : "default"];

@@ -60,7 +60,7 @@ describe.each(TOOLS)("a window of %s", (name, tool, args, since, until) => {
     await using harness = await openToolHarness();
     record(harness);
     const { structured } = await harness.call(tool, { ...args, [since]: "1h", [until]: "2h" });
-    expect(structured).toMatchObject({ code: "invalid_input", message: `${since} lies after ${until}` });
+    expect(structured).toMatchObject({ code: "invalid_input", message: `${since} is after ${until}` });
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
@@ -126,5 +126,5 @@ test("a cursor of what_changed goes on from now where its window lay in the futu
   const later = await harness.call(whatChangedTool, { cursor: structured.cursor });
   expect(later.structured).toMatchObject({ window: { from: at(3_600), to: at(7_200) }, coverage: { complete: true } });
   const before = await harness.call(whatChangedTool, { cursor: structured.cursor, until: "2h" });
-  expect(before.structured).toMatchObject({ code: "invalid_input", message: "cursor lies after until" });
+  expect(before.structured).toMatchObject({ code: "invalid_input", message: "cursor is after until" });
 });

@@ -129,7 +129,7 @@ export function stateNotes(
 /** `since` and `until` in microseconds as bounds of a time field. */
 export function timeCriterion(sinceUs: number | undefined, untilUs: number | undefined): JsonObject {
   if (sinceUs !== undefined && untilUs !== undefined && sinceUs > untilUs) {
-    throw new AppError("invalid_input", "since lies after until");
+    throw new AppError("invalid_input", "since is after until");
   }
   return {
     ...(sinceUs === undefined ? {} : { after_: formatIsoUs(sinceUs) }),

@@ -1,6 +1,6 @@
 /**
  * Opaque cursors: base64url of a checksum, a fingerprint of the question (tool, window, filter) and the position.
- * They hold no credential and no text of the workspace beyond the position itself.
+ * The position is all that they contain of the workspace; they never contain a credential.
  */
 import { AppError } from "../../errors.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
@@ -31,16 +31,16 @@ export function decodeCursor(question: unknown, cursor: string): CursorValue[] {
   try {
     bytes = Uint8Array.fromBase64(cursor.trim(), { alphabet: "base64url" });
   } catch {
-    throw badCursor("is not one of this server");
+    throw badCursor("is not from this server");
   }
-  if (bytes.length < 8) throw badCursor("is not one of this server");
+  if (bytes.length < 8) throw badCursor("is not from this server");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.getUint32(0) !== hash32(bytes.subarray(4))) throw badCursor("is damaged");
-  if (view.getUint32(4) !== fingerprint(question)) throw badCursor("belongs to another question");
+  if (view.getUint32(4) !== fingerprint(question)) throw badCursor("belongs to other arguments");
   return readValues(bytes.subarray(8));
 }
 
-/** Throws when a decoded position has not the shape its tool writes. */
+/** For cursors that cannot be decoded, and for positions in another form than the tool writes. */
 export function badCursor(why: string): AppError {
   return new AppError("invalid_input", `cursor ${why}`, {
     hint: "Pass next_cursor unchanged, together with the same arguments (limit, detail, fields and fresh may change), or leave cursor out.",
@@ -97,7 +97,7 @@ function canonical(value: unknown): string {
   return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`).join(",")}}`;
 }
 
-/** FNV-1a, 32 bits: finds accidents, not attackers. */
+/** FNV-1a, 32 bits: detects accidental damage, not forgery. */
 function hash32(bytes: Uint8Array): number {
   let hash = 0x811c9dc5;
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);

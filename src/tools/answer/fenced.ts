@@ -1,6 +1,6 @@
 import { fence, makeTag } from "../../model/text/untrusted.ts";
 
-/** Lines of workspace data between marks that nobody in the workspace could know. A new tag for each answer. */
+/** Workspace data between marks with a random tag, new for each answer: data cannot contain the end mark. */
 export function fenced(lines: readonly string[]): string {
   return fence(
     lines.join("\n"),

@@ -1,19 +1,19 @@
-/** What differs between two values of a field, in words: only the members that differ, schedules as the list of deployments names them. */
+/** The differences between two values of a field, in words. Schedules are described as in `get_deployments`. */
 
 import { describeSchedule } from "../../model/objects/schedule.ts";
 import type { DeploymentSchedule, JsonObject } from "../../model/objects.ts";
 
 type FieldDiff = Readonly<Record<string, { readonly from?: unknown; readonly to?: unknown }>>;
 
-/** Values up to this length are shown whole. */
+/** Characters up to which a value is shown whole. */
 const MOST_CHARS = 120;
-/** Members of one field that are told; of the others there is a count. */
+/** Differences shown of one field; the others are counted. */
 const MOST_MEMBERS = 8;
 const MOST_DEPTH = 6;
-/** Stamps and keys of the database: they say nothing of what was changed. */
+/** Timestamps and keys of Prefect's database, which change without an edit. */
 const OWN_KEYS: ReadonlySet<string> = new Set(["id", "created", "updated", "deployment_id"]);
 
-/** `paused: false → true`, one sentence for each difference, fields in alphabetical order. */
+/** One text for each difference, `paused: false → true`. Fields are in alphabetical order. */
 export async function fieldChanges(diff: FieldDiff): Promise<string[]> {
   const fields = Object.entries(diff).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const changes = await Promise.all(fields.map(([field, { from, to }]) => changesOfField(field, from, to)));
@@ -21,8 +21,8 @@ export async function fieldChanges(diff: FieldDiff): Promise<string[]> {
 }
 
 async function changesOfField(field: string, from: unknown, to: unknown): Promise<string[]> {
-  const told = field === "schedules" ? await scheduleChanges(from, to) : null;
-  const all = told ?? memberChanges(field, from, to, 0);
+  const schedules = field === "schedules" ? await scheduleChanges(from, to) : null;
+  const all = schedules ?? memberChanges(field, from, to, 0);
   const left = all.length - MOST_MEMBERS;
   return left <= 1 ? all : [...all.slice(0, MOST_MEMBERS), `${left} more differences in ${field}`];
 }
@@ -41,22 +41,25 @@ function memberChanges(path: string, from: unknown, to: unknown, depth: number):
   return [`${path}: ${part(before, start)} → ${part(after, start)}`];
 }
 
-/** Lists of the same length by place, others by what came and went. */
+/** Lists of objects of the same length are compared by position, others by the entries that were removed and added. */
 function listChanges(path: string, from: readonly unknown[], to: readonly unknown[], depth: number): string[] {
   const [before, after] = [new Set(from.map(toText)), new Set(to.map(toText))];
-  const gone = [...before].filter((one) => !after.has(one));
-  const come = [...after].filter((one) => !before.has(one));
-  if (gone.length + come.length === 0) return [`${path}: the same in another order or number`];
+  const removed = [...before].filter((one) => !after.has(one));
+  const added = [...after].filter((one) => !before.has(one));
+  if (removed.length + added.length === 0) return [`${path}: the same entries in another order or number`];
   if (from.length === to.length && [...from, ...to].every((one) => typeof one === "object")) {
     return from.flatMap((one, index) => memberChanges(`${path}[${index}]`, one, to[index], depth + 1));
   }
   return [
-    ...gone.map((one) => `${path}: removed ${part(one, 0)}`),
-    ...come.map((one) => `${path}: added ${part(one, 0)}`),
+    ...removed.map((one) => `${path}: removed ${part(one, 0)}`),
+    ...added.map((one) => `${path}: added ${part(one, 0)}`),
   ];
 }
 
-/** Null: not two lists of schedules. Matched by id, slug, then by what they say: a new deploy gives new ids to the same schedules. */
+/**
+ * Null: not two lists of schedules. Schedules are matched by id, by slug, then by content, because a new deploy gives the same schedules
+ * new ids.
+ */
 async function scheduleChanges(from: unknown, to: unknown): Promise<string[] | null> {
   if (!areSchedules(from ?? []) || !areSchedules(to ?? [])) return null;
   let removed = await Promise.all(((from ?? []) as DeploymentSchedule[]).map(describe));
@@ -72,27 +75,27 @@ async function scheduleChanges(from: unknown, to: unknown): Promise<string[] | n
       added = added.filter((one) => one !== after);
     }
   }
-  const told = [
+  const changes = [
     ...pairs.flatMap(([before, after]) => changesOfSchedule(before, after)),
     ...removed.map((one) => `schedule removed: ${one.fullText}`),
     ...added.map((one) => `schedule added: ${one.fullText}`),
   ];
-  return told.length > 0 ? told : ["schedules: written again without a difference"];
+  return changes.length > 0 ? changes : ["schedules: saved again without a difference"];
 }
 
 function changesOfSchedule(before: Schedule, after: Schedule): string[] {
   const [was, is] = [before.text, after.text];
-  const told = was === is ? [] : [`schedule ${was} → ${is}`];
+  const renamed = was === is ? [] : [`schedule ${was} → ${is}`];
   const rest = ({ schedule, ...others }: DeploymentSchedule) => (was === is ? { ...schedule, ...others } : others);
   const [old, now] = [rest(before.doc) as JsonObject, rest(after.doc) as JsonObject];
   const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter((key) => !OWN_KEYS.has(key));
   const members = keys.flatMap((key) => memberChanges(key, old[key], now[key], 1));
-  return [...told, ...members.map((member) => `schedule ${is}: ${member.replace(": ", " ")}`)];
+  return [...renamed, ...members.map((member) => `schedule ${is}: ${member.replace(": ", " ")}`)];
 }
 
 interface Schedule {
   readonly doc: DeploymentSchedule;
-  /** When it is due, alone. */
+  /** The times when it is due. */
   readonly text: string;
   /** With parameters, and whether it is active. */
   readonly fullText: string;

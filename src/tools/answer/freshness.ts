@@ -1,4 +1,4 @@
-/** Source, age and coverage of an answer: members of the structure, and lines of the text. */
+/** Source, age and coverage of an answer, as structured content and as lines of the text. */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
 
@@ -18,7 +18,7 @@ export function freshnessFields({ source, asOfUs, coverage }: Freshness): Record
   };
 }
 
-/** The same for answers that are part of the program. */
+/** For answers whose content is part of the program. */
 export function builtInFields(nowUs: number): Record<string, unknown> {
   return freshnessFields({ source: "record", asOfUs: nowUs, coverage: withoutWindow(true, []) });
 }
@@ -28,7 +28,7 @@ export function withoutWindow(complete: boolean, notes: readonly string[]): Cove
   return { complete, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes };
 }
 
-/** First line: source, as_of, window. Further lines: what is missing and notes. */
+/** First line: source, as_of, window. Further lines: gaps and notes. */
 export function freshnessLines(freshness: Freshness, nowUs: number): string[] {
   const { fromUs, toUs } = freshness.coverage;
   const isWindow = fromUs !== null && toUs !== null && fromUs !== toUs;

@@ -1,8 +1,8 @@
-/** One object as lines of `member: value`, nested ones in short. For answers that show a single object. */
+/** One object as lines of `member: value`, for answers that show a single object. */
 import { visibleText } from "../../model/text/untrusted.ts";
 import { type Item, looksLikeTime, shortTime } from "./render.ts";
 
-/** Every fact of `item`, one member a line. `day`: times of this day (`2026-01-31`) are written without date. */
+/** `day`: times of this day (`2026-01-31`) are written without date. */
 export function itemText(item: Item, day: string): string {
   return Object.entries(item)
     .map(([key, value]) => [key, valueText(value, day)] as const)
@@ -28,7 +28,7 @@ function valueText(value: unknown, day: string): string {
   return [head.join(" "), ...said].filter(Boolean).join(", ");
 }
 
-/** Lists inside of a list stand in brackets. */
+/** Lists and objects inside an object are in brackets. */
 function memberText(value: unknown, day: string): string {
   const text = valueText(value, day);
   return typeof value === "object" && value !== null && text !== "" ? `[${text}]` : text;

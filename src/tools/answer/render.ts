@@ -1,16 +1,15 @@
 /**
- * Text made from structured content: a header with source and age, columns named once, one line per item, nulls
- * dropped, names beside ids. Every UUID of the structure stands in the text; one that occurs more than once is written
- * out in a legend and referred to as `#a`.
+ * Tables made from structured content: columns named once, one line per item, nulls left out, names beside ids. The text contains every
+ * UUID of the structured content; one that occurs more than once is written out in a legend and referred to as `#a`.
  */
 import { uuidsIn } from "../../lib/uuid.ts";
 
 export type Item = Readonly<Record<string, unknown>>;
 
 export interface TableOptions {
-  /** Columns that come first, in this order; the others follow as met, `id` last. */
+  /** Columns that come first, in this order. The others follow in the order of their first use, `id` last. */
   readonly order?: readonly string[];
-  /** Day (`2026-01-31`) whose times are written without date. */
+  /** Times of this day (`2026-01-31`) are written without date. */
   readonly day: string;
   /** Times keep milliseconds. */
   readonly precise?: boolean | undefined;
@@ -60,7 +59,7 @@ function isPlainObject(value: unknown): boolean {
 
 const LINE_ENDS = /[\n\r\u0085\u2028\u2029]/;
 
-/** What cannot be seen is taken out of the whole text later, when it is fenced. */
+/** Invisible characters are removed later, from the whole text, by `fenced`. */
 function oneLine(text: string): string {
   return LINE_ENDS.test(text) ? text.replace(/\s*[\n\r\u0085\u2028\u2029]\s*/g, " ⏎ ") : text;
 }
@@ -72,14 +71,14 @@ export function looksLikeTime(text: string): boolean {
   return text[10] === "T" && text[4] === "-" && TIME.test(text);
 }
 
-/** `11:21:21` on the table's day, `11-20 11:21:21` in its year, else with the year. Takes Prefect's UTC times. */
+/** `11:21:21` on `day`, `11-20 11:21:21` in the same year, otherwise with the year. `iso` is in UTC. */
 export function shortTime(iso: string, { day, precise }: Pick<TableOptions, "day" | "precise">): string {
   const time = iso.slice(11, precise && iso[19] === "." ? 23 : 19);
   if (iso.startsWith(day)) return time;
   return `${iso.startsWith(day.slice(0, 4)) ? iso.slice(5, 10) : iso.slice(0, 10)} ${time}`;
 }
 
-/** Lines of a table: what all rows share, the columns, the rows. Cells in the columns' order, empty ones kept short. */
+/** The cells that all rows share, the names of the columns, and a line for each row. */
 export function tableLines(rows: readonly ReadonlyMap<string, string>[], order: readonly string[] = []): TableText {
   const names = new Set(order.filter((name) => rows.some((row) => row.has(name))));
   for (const row of rows) for (const name of row.keys()) if (name !== "id") names.add(name);

@@ -1,18 +1,18 @@
-/** Makes one item fit when it alone is larger than an answer may be. */
+/** Cuts one item that alone is larger than an answer may be. */
 
 import type { Item } from "./render.ts";
 import { estimateJsonTokens } from "./token-budget.ts";
 
-/** A member is never cut shorter than this. */
+/** Characters; no member is cut below this. */
 const LEAST_ROOM = 60;
-/** Words take some four characters per token. */
+/** For words. */
 const CHARS_PER_TOKEN = 4;
-/** Close enough to the budget to stop looking. */
+/** Part of the budget from which the search stops. */
 const CLOSE = 0.95;
 
 /**
- * The item, its longest members cut until it fits, and no shorter than it takes; `cut` names them. The room of a member is
- * looked for by halves: what a character costs depends on the text.
+ * The item with its longest members cut to one length, the largest at which the item fits. `cut` names these members. The length is
+ * found by bisection, because the number of tokens per character depends on the text.
  */
 export function shrinkItem(item: Item, budget: number): Item {
   if (estimateJsonTokens(item) <= budget) return item;
@@ -31,7 +31,7 @@ export function shrinkItem(item: Item, budget: number): Item {
       least = room;
       if (tokens >= budget * CLOSE) break;
     }
-    // Beyond the first guess it grows by doubling: the whole of a huge member is never measured again.
+    // Above the first guess the length doubles, so that a huge member is not measured as a whole again.
     room = most === longest ? Math.min(room * 2, Math.floor((room + most) / 2)) : Math.floor((least + most) / 2);
   }
   return small;

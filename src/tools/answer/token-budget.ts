@@ -1,19 +1,19 @@
 /**
- * Token estimates without a tokenizer, calibrated against o200k on answers of this server: at or a little above the
- * true count. `test/tools/budget.test.ts` holds it to that.
+ * Token estimates without a tokenizer, calibrated against o200k on answers of this server: equal to the true count or a little above.
+ * `test/tools/answer/token-budget.test.ts` checks that.
  */
 
 import { uuidsIn } from "../../lib/uuid.ts";
 
-/** Whole answer, when the caller named neither `limit` nor `detail: "full"`. */
+/** Tokens of a whole answer without `limit` and `detail: "full"`. */
 export const DEFAULT_TOKENS = 2_500;
-/** Whole answer, otherwise: never more. */
+/** Tokens of a whole answer with either: the largest budget. */
 export const WIDE_TOKENS = 8_000;
 
 /** One UUID: 22.7 tokens on average, 17 to 30. */
 const UUID_TOKENS = 23.5;
 
-/** A text measured once: its UUIDs in order, and the estimated tokens of all between them. */
+/** The UUIDs of a text, in order, and the estimated tokens of the rest. */
 export interface Measured {
   readonly uuids: readonly string[];
   readonly plain: number;
@@ -24,7 +24,7 @@ export function measureText(text: string): Measured {
   let plain = 0;
   let done = 0;
   for (const { id, at } of uuidsIn(text)) {
-    // What stands for a UUID separates what is around it, as a blank would.
+    // A UUID, or the reference in its place, separates its neighbours as a blank does.
     plain += plainTokens(text, done, at) + BLANK_TOKENS;
     done = at + id.length;
     uuids.push(id);
@@ -38,7 +38,7 @@ export function estimateTokens(text: string): number {
   return uuids.length * UUID_TOKENS + plain;
 }
 
-/** The same for a text in which UUIDs that were met before stand as short references. `seen` collects them. */
+/** The same for a table, in which the UUIDs in `seen` are short references. Adds the UUIDs of the text to `seen`. */
 export function estimateRowTokens({ uuids, plain }: Measured, seen: Set<string>): number {
   let tokens = plain;
   for (const id of uuids) {
@@ -60,7 +60,7 @@ const DIGIT = 2;
 const MARK = 3;
 const WIDE = 4;
 
-/** Kind of each ASCII character; looking it up is twice as fast as comparing. */
+/** Kind of each ASCII character. A look-up is twice as fast as comparisons. */
 const KINDS = Uint8Array.from({ length: 128 }, (_, code) => {
   const char = String.fromCharCode(code);
   if (/[a-z]/i.test(char)) return LETTER;
@@ -73,8 +73,8 @@ function kindOf(code: number): number {
 }
 
 /**
- * Walks runs of one kind, as the tokenizer's first step does: words, up to three digits, marks, spaces. The weights are a
- * least-squares fit over answers and prose, raised by 5 %.
+ * Splits the text into runs of one kind, as the first step of the tokenizer does: words, up to three digits, marks, spaces. The weights
+ * are a least-squares fit over answers and prose, raised by 5 %.
  */
 function plainTokens(text: string, from: number, to: number): number {
   let tokens = 0;
@@ -102,7 +102,7 @@ function isCapital(code: number): boolean {
   return code >= 65 && code <= 90;
 }
 
-/** Words come with the blank before them; so a blank costs something only before digits or beside others. */
+/** A word includes the blank before it: a blank costs tokens only before digits or beside other blanks. */
 function runTokens(kind: number, length: number, previous: number): number {
   switch (kind) {
     case LETTER:

@@ -1,4 +1,4 @@
-/** Reads a call's arguments: tolerant in form (text for objects and numbers, null for absent), strict in names. */
+/** Reads the arguments of a call. Accepts other forms (text for objects and numbers, null for absent), but no unknown names. */
 import type { z } from "zod";
 import { AppError } from "../../errors.ts";
 import type { ToolDefinition } from "./define-tool.ts";
@@ -6,7 +6,7 @@ import type { JsonSchema } from "./listing.ts";
 import { inputSchema } from "./listing.ts";
 import { LONGEST_NAME, nearest } from "./suggestions.ts";
 
-/** A search of the most words there may be is as long as this. A cursor and a filter may be longer, as far as the request may. */
+/** Characters; the longest allowed search query. Cursors and filters may be longer, up to the limit of the request. */
 const LONGEST_TEXT = 10_000;
 const MOST_ENTRIES = 500;
 
@@ -34,7 +34,7 @@ function asObject(args: unknown): Record<string, unknown> {
   throw new AppError("invalid_input", "arguments must be a JSON object", { hint: 'Example: {"limit": 20}' });
 }
 
-/** Before anything is done with it: what nobody means must not keep the others waiting. */
+/** Runs before the value is used, because work on a huge text would block the calls of other clients. */
 function checkSize(key: string, value: unknown): void {
   const texts = Array.isArray(value) ? value : [value];
   if (texts.length > MOST_ENTRIES) {
@@ -68,7 +68,7 @@ function knownName(tool: ToolDefinition, properties: Readonly<Record<string, Jso
   });
 }
 
-/** Some clients send numbers, lists and objects as text, a single value for a list, or a number for a text. */
+/** Some clients send numbers, lists and objects as text, a single value for a list, or a number for text. */
 function coerce(value: unknown, schema: JsonSchema | undefined): unknown {
   if (!schema) return value;
   const { type } = schema;

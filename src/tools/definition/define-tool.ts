@@ -1,4 +1,4 @@
-/** What a tool is made of. */
+/** The parts of a tool. */
 import type { z } from "zod";
 import type { QueryContext } from "../../queries/source/context.ts";
 
@@ -26,7 +26,7 @@ export interface ToolAnnotations {
   readonly openWorldHint: boolean;
 }
 
-/** Every tool of the default set only reads one Prefect workspace. */
+/** For tools that read one Prefect workspace and no other host. */
 const READ_ONLY: ToolAnnotations = {
   readOnlyHint: true,
   destructiveHint: false,
@@ -37,15 +37,15 @@ const READ_ONLY: ToolAnnotations = {
 export interface ToolDefinition {
   readonly name: string;
   readonly title: string;
-  /** At most 2,000 characters, the decisive sentence first. */
+  /** At most 2,000 characters, the most important sentence first. */
   readonly description: string;
   readonly input: z.ZodObject;
-  /** A skeleton without required members, so that an error is valid too. */
+  /** No member is required, so that an error is valid too. */
   readonly output: z.ZodObject;
   readonly annotations: ToolAnnotations;
   /** Listed only where the API is Prefect Cloud. */
   readonly cloudOnly: boolean;
-  /** Misnamings that are understood: given name → argument. */
+  /** Other names that are accepted: given name → argument. */
   readonly aliases: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: Readonly<Record<string, unknown>>): Promise<ToolAnswer>;
 }

@@ -1,4 +1,4 @@
-/** The arguments by which tools about events name a window and what the events are about. */
+/** The arguments for the window, the names and the resources of events, beside `filter`. */
 import { AppError } from "../../errors.ts";
 import { parseIsoUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
@@ -9,7 +9,7 @@ import { findResourceCondition } from "../../queries/names/resource-names.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
 import { checkWindow, filterArg, momentArg, textArg } from "./shared-schemas.ts";
 
-/** Members of such a tool's input. */
+/** Members of the input. */
 export const eventArgs = {
   event_type_prefix: textArg,
   occurred_after: textArg,
@@ -45,13 +45,13 @@ export interface EventArguments {
 export interface AskedEvents {
   /** Without `occurred` and `order`. */
   readonly filter: EventFilter;
-  /** The order that the filter object states. */
+  /** From the filter object. */
   readonly order: "asc" | "desc" | undefined;
   readonly sinceUs: number | undefined;
   readonly untilUs: number | undefined;
 }
 
-/** Throws AppError `invalid_input` for what contradicts itself, and what resolving names throws. */
+/** Throws AppError `invalid_input` for arguments that contradict each other, and what resolving names throws. */
 export async function readEventArguments(ctx: QueryContext, args: EventArguments, nowUs: number): Promise<AskedEvents> {
   const { occurred, order, ...rest } = parseEventFilter(args.filter);
   const after = momentArg("occurred_after", args.occurred_after, nowUs);
@@ -71,10 +71,10 @@ export async function readEventArguments(ctx: QueryContext, args: EventArguments
   return { filter, order: order?.toLowerCase() as AskedEvents["order"], sinceUs, untilUs };
 }
 
-/** What an argument and the filter object may both say. Throws AppError `invalid_input` where they differ. */
+/** A value that an argument and the filter object can both give. Throws AppError `invalid_input` when they differ. */
 export function once<T>(name: string, one: T | undefined, other: T | undefined): T | undefined {
   if (one !== undefined && other !== undefined && one !== other) {
-    throw new AppError("invalid_input", `${name} and the filter say different things`, { hint: "Give it once." });
+    throw new AppError("invalid_input", `${name} and the filter give different values`, { hint: "Give it once." });
   }
   return one ?? other;
 }

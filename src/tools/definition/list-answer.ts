@@ -1,4 +1,4 @@
-/** The answer of every list tool: as many items as the budget allows, in both channels, and where to go on. */
+/** The answer of a list: as many items as the token budget allows, as text and as structured content, and a cursor for the rest. */
 
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
@@ -18,13 +18,13 @@ import {
 import type { ToolAnswer } from "./define-tool.ts";
 
 export interface ListSpec {
-  /** Member that holds the items, the peer's name: `flow_runs`. */
+  /** Member that holds the items: `flow_runs`. */
   readonly key: string;
   /** What the items are, for the header: "flow runs, newest first". */
   readonly title: string;
-  /** In answer order, at most the caller's `limit`. */
+  /** In the order of the answer, at most the caller's `limit`. */
   readonly items: readonly Item[];
-  /** There are matches beyond `items`. */
+  /** Further rows match. */
   readonly more: boolean;
   /** Cursor that continues after `items[index]` (before it with `keep: "end"`). */
   cursorAfter(index: number): string;
@@ -32,13 +32,13 @@ export interface ListSpec {
   readonly nowUs: number;
   /** Tokens for the whole answer, from `tokenBudget`. */
   readonly budget: number;
-  /** Further members of the structure, each also told by `facts`. */
+  /** Further members of the structured content. `facts` must state each of them too. */
   readonly extra?: Item;
-  /** Lines for the text below the header. */
+  /** Lines of the text below the header. */
   readonly facts?: readonly string[];
   /** `json`: one item per line, for full detail. */
   readonly layout?: "table" | "json";
-  /** The item as the table shows it, where that can be shorter without saying less. */
+  /** A shorter form of the item for the table, without loss of facts. */
   readonly toRow?: (item: Item) => Item;
   /** Instead of a table: the text of one item, which may span lines. */
   readonly rowText?: ((item: Item) => string) | undefined;
@@ -46,13 +46,13 @@ export interface ListSpec {
   readonly precise?: boolean;
   /** Which end of `items` survives the budget. `end`: the newest lines of a log. */
   readonly keep?: "start" | "end";
-  /** How to narrow, told when there is more. */
+  /** How to narrow the list; shown when there is more. */
   readonly hint?: string;
-  /** Said instead of a list when there is nothing. */
+  /** Shown instead of an empty list. */
   readonly none?: string;
 }
 
-/** Roughly what header, fence and meta take in either channel. */
+/** Estimated tokens of the header, the fence and the freshness, in the text and in the structured content. */
 const FRAME_TOKENS = 110;
 
 export function listAnswer(spec: ListSpec): ToolAnswer {
@@ -75,7 +75,7 @@ interface Page {
   readonly rows: readonly ReadonlyMap<string, string>[];
 }
 
-/** The items that fit both channels; always at least one. */
+/** The items that fit the budget as text and as JSON; always at least one. */
 function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
   const ordered = spec.keep === "end" ? [...spec.items].reverse() : spec.items;
   const options = { day: formatIsoUs(spec.nowUs).slice(0, 10), precise: spec.precise ?? false };
@@ -85,7 +85,7 @@ function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
   let text = 0;
   let json = 0;
   for (const given of ordered) {
-    // The first item is shown in any case: whole up to the widest answer, cut beyond.
+    // The first item is always shown, so that a page is never empty; above the largest budget its members are cut.
     const item = rows.length === 0 ? shrinkItem(given, WIDE_TOKENS - reserve) : given;
     const shown = shownItem(spec, item, options);
     text += estimateRowTokens(shown.measured, seen) + 1;
@@ -101,7 +101,7 @@ interface ShownItem {
   readonly cells: ReadonlyMap<string, string>;
   readonly measured: Measured;
   readonly jsonTokens: number;
-  /** What the above depends on beside the item. */
+  /** What the members above depend on, beside the item. */
   readonly day: string;
   readonly precise: boolean | undefined;
   readonly toRow: ListSpec["toRow"];
@@ -109,7 +109,7 @@ interface ShownItem {
   readonly layout: ListSpec["layout"];
 }
 
-/** An item that is the same object as in an earlier answer, as events are, is not measured again. */
+/** Events are the same objects in several answers: their measures are reused. */
 const shownItems = new WeakMap<Item, ShownItem>();
 
 function shownItem({ toRow, rowText, layout }: ListSpec, item: Item, { day, precise }: TableOptions): ShownItem {

@@ -1,14 +1,14 @@
-/** Reading the arguments that the lists of Prefect's objects share. */
+/** Reads the arguments for paging and sorting. */
 import { AppError } from "../../errors.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { CursorValue } from "../answer/cursor.ts";
 import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { withNearest } from "./suggestions.ts";
 
-/** Members that may change between pages of one question. */
+/** Arguments that may change between the pages of a list. */
 const PAGING: ReadonlySet<string> = new Set(["limit", "cursor", "fresh", "detail", "fields", "workspace_id"]);
 
-/** What makes two calls the same question, for cursors. */
+/** Two calls with equal values ask for the same list, so that the cursor of one is valid for the other. */
 export function questionOf(tool: string, args: Readonly<Record<string, unknown>>): unknown {
   return [tool, Object.fromEntries(Object.entries(args).filter(([name]) => !PAGING.has(name)))];
 }

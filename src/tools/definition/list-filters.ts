@@ -42,7 +42,7 @@ export const byState: Criterion = {
 export interface FilterRules {
   /** The kind of the listed objects, as bodies of `/filter` call it. */
   readonly key: FilterKey;
-  /** By argument. */
+  /** By the argument's name. */
   readonly criteria: Readonly<Record<string, Criterion | undefined>>;
   /** The field that `since` and `until` bound. */
   readonly timeField?: string | undefined;
@@ -67,7 +67,7 @@ export async function readFilters(
   );
   const add = (argument: string, { of = key, field, toFilter }: Criterion, value: unknown) =>
     addCriterion(set, of, field, toFilter(value), argument);
-  // What needs no look-up comes first: a wrong argument is then refused before Prefect is asked for a name.
+  // Arguments without a look-up come first, so that a wrong one is refused before Prefect is asked for a name.
   for (const { argument, criterion } of given) if (!criterion.names) add(argument, criterion, args[argument]);
   if (timeField !== undefined) {
     const { sinceUs, untilUs } = windowArgs(args, ["since", "until"], nowUs);

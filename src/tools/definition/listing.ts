@@ -12,7 +12,7 @@ export interface ToolListing {
 }
 export type JsonSchema = { readonly [key: string]: unknown };
 
-/** The tool as `tools/list` shows it. Schemas are as small as they can be said. */
+/** One tool. Schemas are reduced, because clients put the whole list into the model's context. */
 export function toolListing(tool: ToolDefinition): ToolListing {
   const { name, title, description, annotations } = tool;
   return {
@@ -27,7 +27,7 @@ export function toolListing(tool: ToolDefinition): ToolListing {
 
 const inputSchemas = new WeakMap<z.ZodObject, JsonSchema>();
 
-/** JSON Schema of the arguments, made once per schema. */
+/** JSON Schema of the arguments. */
 export function inputSchema(tool: Pick<ToolDefinition, "input">): JsonSchema {
   const known = inputSchemas.get(tool.input);
   if (known) return known;
@@ -36,7 +36,7 @@ export function inputSchema(tool: Pick<ToolDefinition, "input">): JsonSchema {
   return made;
 }
 
-/** Leaves out what says nothing: `$schema`, empty `properties`, open `additionalProperties`, `propertyNames`. */
+/** Leaves out what carries no information: `$schema`, empty `properties`, open `additionalProperties`, `propertyNames`. */
 function slim(schema: unknown, isRoot = true): JsonSchema {
   const slimmed: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(schema as JsonSchema)) {

@@ -2,7 +2,7 @@ import { withLimits } from "../../queries/source/context.ts";
 import { parseArguments } from "./arguments.ts";
 import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
 
-/** Reads the arguments and runs the tool within the call's time limit. Throws; `callTool` in `mcp/guard.ts` answers errors. */
+/** Reads the arguments and runs the tool within the time limit of the call. Throws; `callTool` in `mcp/guard.ts` answers errors. */
 export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unknown): Promise<ToolAnswer> {
   const input = parseArguments(tool, args);
   const liveUntilUs = ctx.query.clock.nowUs() + ctx.query.liveDeadlineMs * 1000;

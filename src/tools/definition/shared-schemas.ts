@@ -1,4 +1,4 @@
-/** Arguments and answer members that many tools share. Schemas stand at module scope: a call must not build any. */
+/** Arguments and output members that many tools share. Schemas are built once, at module scope, because building them per call is slow. */
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { parseMomentUs } from "../../lib/time.ts";
@@ -8,7 +8,7 @@ import { withNearest } from "./suggestions.ts";
 export const textArg = z.string().optional();
 export const flagArg = z.boolean().optional();
 export const textsArg = z.array(z.string()).optional();
-/** A Prefect filter object: open in the schema, checked field by field where it is read. */
+/** A Prefect filter object. Its fields are checked where it is read: their schema would make `tools/list` too large. */
 export const filterArg = z.looseObject({}).optional();
 export const detailArg = z.enum(["brief", "full"]).optional();
 
@@ -24,12 +24,12 @@ export const listArgs = (maxLimit: number) => ({
   workspace_id: textArg,
 });
 
-/** Output skeleton of a list tool: nothing required, so that an error passes it too. */
+/** Output of a list tool. No member is required, so that an error is valid too. */
 export function listOutput(key: string, extra: z.ZodRawShape = {}) {
   return z.looseObject({ [key]: z.array(z.looseObject({})).optional(), ...extra, ...metaOutput });
 }
 
-/** Members of every answer's output skeleton. */
+/** Output members of every answer. */
 export const metaOutput = {
   source: z.string().optional(),
   as_of: z.string().optional(),
@@ -47,7 +47,7 @@ export function tokenBudget(input: PageInput): number {
   return input.limit !== undefined || input.detail === "full" ? WIDE_TOKENS : DEFAULT_TOKENS;
 }
 
-/** A moment argument (ISO 8601, `2h`, `7d`, `now`) in microseconds. Throws AppError `invalid_input`. */
+/** A time argument (ISO 8601, or an age such as `2h`, `7d`, `now`) in microseconds. Throws AppError `invalid_input`. */
 export function momentArg(name: string, text: string | undefined, nowUs: number): number | undefined {
   if (text === undefined) return undefined;
   const us = parseMomentUs(text, nowUs);
@@ -57,10 +57,10 @@ export function momentArg(name: string, text: string | undefined, nowUs: number)
   });
 }
 
-/** The names under which a tool takes the ends of a window. */
+/** The names of a tool's arguments for the start and the end of a window. */
 type EndNames = readonly [since: string, until: string];
 
-/** The ends of a window, from the arguments of these names. Throws AppError `invalid_input`. */
+/** Start and end of a window. Throws AppError `invalid_input`. */
 export function windowArgs(
   args: { readonly [name: string]: unknown },
   names: EndNames,
@@ -71,13 +71,13 @@ export function windowArgs(
   return { sinceUs, untilUs };
 }
 
-/** Throws AppError `invalid_input` for a window that ends before it begins. */
+/** Throws AppError `invalid_input` for a window that ends before it starts. */
 export function checkWindow([since, until]: EndNames, sinceUs: number | undefined, untilUs: number | undefined): void {
   if (sinceUs === undefined || untilUs === undefined || sinceUs <= untilUs) return;
-  throw new AppError("invalid_input", `${since} lies after ${until}`);
+  throw new AppError("invalid_input", `${since} is after ${until}`);
 }
 
-/** Only the named members of each item, `id` always. Throws AppError `invalid_input` for a name outside `valid`. */
+/** Only the named members of each item, and `id`. Throws AppError `invalid_input` for a name outside `valid`. */
 export function pickFields(
   items: readonly Record<string, unknown>[],
   fields: readonly string[] | undefined,

@@ -2,10 +2,10 @@
 import { distance as editDistance } from "fastest-levenshtein";
 import { closest } from "../../lib/similar.ts";
 
-/** What is longer names nothing of ours; only its beginning is compared and said. */
+/** No name of a tool, argument or field is longer. Of longer texts only the beginning is compared and quoted. */
 export const LONGEST_NAME = 100;
 
-/** The candidate with the fewest edits, or else the most alike one, when it is close enough to be meant. */
+/** The candidate with the fewest edits, or else the most similar one; undefined when none is close. */
 export function nearest(given: string, candidates: readonly string[]): string | undefined {
   const name = given.slice(0, LONGEST_NAME);
   return nearestNames(name, candidates, 1)[0] ?? closest(name, candidates, 1)[0];
@@ -17,7 +17,7 @@ export function withNearest(given: string, candidates: readonly string[]): strin
   return `"${given.slice(0, LONGEST_NAME)}"${near ? `; did you mean "${near}"?` : ""}`;
 }
 
-/** Up to `count` candidates, closest first; containment counts as close. */
+/** Up to `count` candidates, closest first. A name that contains the other counts as one edit away. */
 function nearestNames(given: string, candidates: readonly string[], count: number): string[] {
   const wanted = given.toLowerCase();
   const scored = candidates.map((name) => ({ name, score: distance(wanted, name.toLowerCase()) }));

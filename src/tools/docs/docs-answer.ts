@@ -1,4 +1,4 @@
-/** What both docs tools answer: the docs server's text, or pages of the shipped index, marked as such. */
+/** The answer of both docs tools: the text of the docs server, or pages of the shipped index with a note that they are from there. */
 
 import type { DocsAnswer } from "../../queries/docs/docs.ts";
 import { fenced } from "../answer/fenced.ts";
@@ -6,7 +6,7 @@ import { freshnessFields, freshnessLines, withoutWindow } from "../answer/freshn
 import { WIDE_TOKENS } from "../answer/token-budget.ts";
 import type { ToolAnnotations, ToolAnswer } from "../definition/define-tool.ts";
 
-/** They ask another host than Prefect. */
+/** They send requests to another host than Prefect. */
 export const ASKS_ANOTHER_HOST: ToolAnnotations = {
   readOnlyHint: true,
   destructiveHint: false,
@@ -14,7 +14,7 @@ export const ASKS_ANOTHER_HOST: ToolAnnotations = {
   openWorldHint: true,
 };
 
-/** Characters that fit an answer with both its channels, whatever they are. */
+/** Characters that fit the widest answer, also where a character takes half a token. */
 const MAX_CHARS = WIDE_TOKENS * 2;
 
 export function docsAnswer(answer: DocsAnswer, nowUs: number): ToolAnswer {
@@ -36,7 +36,7 @@ export function docsAnswer(answer: DocsAnswer, nowUs: number): ToolAnswer {
     };
   }
   const lines = answer.pages.map(({ title, url, summary }) => `${title} | ${url} | ${summary}`);
-  const none = "No page of the list fits these words.";
+  const none = "No page in the list matches these words.";
   return {
     structured: { from: "shipped index", pages: answer.pages, ...meta },
     text: [`${answer.pages.length} pages | ${head}`, ...rest, ...(lines.length > 0 ? lines : [none])].join("\n"),

@@ -8,7 +8,7 @@ export const docsGetReleaseNotesTool = defineTool({
   name: "docs_get_release_notes",
   title: "Prefect's release notes",
   description:
-    "Release notes of Prefect, the newest or those of a version, from the configured docs server; when that is away, where to read them.",
+    "Release notes of Prefect, the newest or those of a version, from the configured docs server; when that does not answer, where to read them.",
   input: z.strictObject({ version: textArg.describe("3.4, 3.4.20") }),
   output: z.looseObject({ text: textArg, pages: z.array(z.looseObject({})).optional(), ...metaOutput }),
   annotations: ASKS_ANOTHER_HOST,

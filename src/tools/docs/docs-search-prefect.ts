@@ -8,7 +8,7 @@ export const docsSearchPrefectTool = defineTool({
   name: "docs_search_prefect",
   title: "Search Prefect's documentation",
   description:
-    "Searches Prefect's documentation on the configured docs server; when that is away, a shipped list of its pages, marked as such.",
+    "Searches Prefect's documentation on the configured docs server; when that does not answer, a shipped list of its pages, marked as such.",
   input: z.strictObject({ query: z.string(), limit: limitArg(20) }),
   output: z.looseObject({ text: textArg, pages: z.array(z.looseObject({})).optional(), ...metaOutput }),
   annotations: ASKS_ANOTHER_HOST,

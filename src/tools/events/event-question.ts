@@ -1,4 +1,4 @@
-/** What a call of `read_events` asks: window, order and filter from arguments, filter object and cursor together. */
+/** Combines the arguments, the filter object and the cursor of `read_events` into one question. */
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventsQuestion } from "../../queries/events/events.ts";
 import { positionOf } from "../../queries/events/events.ts";
@@ -10,7 +10,7 @@ import { type EventArguments, once, readEventArguments } from "../definition/eve
 /** Without `limit`: about what the default budget holds. */
 const DEFAULT_LIMIT = 30;
 
-/** The arguments that make the question. */
+/** The arguments that decide which events are listed. */
 export interface EventListArguments extends EventArguments {
   readonly order?: "asc" | "desc" | undefined;
   readonly limit?: number | undefined;
@@ -20,12 +20,12 @@ export interface EventListArguments extends EventArguments {
 
 export interface EventAsk {
   readonly question: EventsQuestion;
-  /** What makes two calls the same question, for cursors. */
+  /** Equal for calls that ask for the same list: binds the cursor to it. */
   readonly fingerprint: unknown;
   positionAfter(events: readonly PrefectEvent[], index: number): CursorValue[];
 }
 
-/** Throws AppError `invalid_input` for contradictions and bad cursors, and what naming things throws. */
+/** Throws AppError `invalid_input` for contradictions and bad cursors, and what resolving names throws. */
 export async function readEventQuestion(ctx: QueryContext, args: EventListArguments, nowUs: number): Promise<EventAsk> {
   const { filter, order: orderOfFilter, sinceUs, untilUs } = await readEventArguments(ctx, args, nowUs);
   const order = once("order", args.order, orderOfFilter) ?? "desc";

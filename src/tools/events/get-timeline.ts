@@ -97,13 +97,13 @@ export const getTimelineTool = defineTool({
       facts: left,
       order: ["time", "kind", "what", "of", "message"],
       precise: true,
-      hint: "Give times to see a part.",
-      none: "Nothing is known to have happened to it in this window.",
+      hint: "Narrow by times.",
+      none: "Nothing is known about it in this window.",
     });
   },
 });
 
-/** Outside the marks around what people wrote a name is one short line in quotes. */
+/** The header is outside of the untrusted marks: there a name is one short line in quotes. */
 function quoted(name: string): string {
   return JSON.stringify(visibleText(name).slice(0, 100));
 }
@@ -155,7 +155,7 @@ function messageOf(message: string | null | undefined): Item {
   return message ? { message: cutText(message, MESSAGE_CHARS) } : {};
 }
 
-/** Pools, queues, workers, and what runs containers. */
+/** Pools, queues, workers, container platforms, deployments. */
 const INFRASTRUCTURE = /^prefect\.(work-pool|work-queue|worker|kubernetes|docker|ecs|cloud-run|deployment)\b/;
 
 function kindOf(event: string): string {

@@ -73,10 +73,10 @@ function shape(event: PrefectEvent, { detail, fields }: Input): Item {
   return detail === "full" ? (event as PrefectEvent & Item) : inBrief(event);
 }
 
-/** The record hands out the same object for an event that it has unpacked: the newest ones are asked for again and again. */
+/** The store returns the same object for an event that it has already parsed, and callers ask for the newest events repeatedly. */
 const briefs = new WeakMap<PrefectEvent, Item>();
 
-/** The run by its name alone, which every tool takes: its id in each row would cost a quarter of the page. */
+/** The run by its name only, which every tool accepts: its id in each row would take a quarter of the tokens. */
 function inBrief(event: PrefectEvent): Item {
   const known = briefs.get(event);
   if (known) return known;
@@ -87,7 +87,7 @@ function inBrief(event: PrefectEvent): Item {
   return brief;
 }
 
-/** `prefect.flow-run.Failed` tells the kind of its resource: the id alone is enough beside it. */
+/** `prefect.flow-run.Failed` already states the kind of its resource, so that the row needs only the id. */
 function shortResource(item: Item): Item {
   const { event, resource_id } = item;
   if (typeof event !== "string" || typeof resource_id !== "string") return item;

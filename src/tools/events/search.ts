@@ -44,7 +44,7 @@ export const searchTool = defineTool({
   name: "search",
   title: "Search",
   description:
-    "Full text over everything recorded: events (names, resources, payloads), log lines, names of runs and objects. Objects first, then newest first. Says what it could not search.",
+    "Full-text search of everything recorded: events (names, resources, payloads), log lines, names of runs and objects. Objects first, then newest first. Says what it could not search.",
   input,
   output: listOutput("results"),
   aliases: { q: "query", text: "query", kind: "kinds", occurred_after: "since", occurred_before: "until" },

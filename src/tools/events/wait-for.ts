@@ -32,7 +32,7 @@ export const waitForTool = defineTool({
   name: "wait_for",
   title: "Wait for",
   description:
-    "Waits until a flow run ends (or reaches state), or, with event_type_prefix, filter or resource, until a matching event occurs. Ends at the timeout with what is known; call again to go on.",
+    "Waits until a flow run ends (or reaches state), or, with event_type_prefix, filter or resource, until a matching event occurs. Ends at the timeout with what is known; call again to continue.",
   input,
   output: z.looseObject({
     reached: z.boolean().optional(),

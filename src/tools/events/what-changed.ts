@@ -17,7 +17,7 @@ const input = z.strictObject({
   since: textArg,
   until: textArg,
   limit: limitArg(MAX_LIMIT),
-  cursor: textArg.describe("of an earlier answer: only what came after it"),
+  cursor: textArg.describe("from an earlier answer: only later changes"),
   workspace_id: textArg,
 });
 
@@ -25,7 +25,7 @@ export const whatChangedTool = defineTool({
   name: "what_changed",
   title: "What changed",
   description:
-    "What changed between two moments (default: the last day): deployments, schedules, pools, queues, limits, automations, variables, oldest first, with fields from → to, and how runs ended. Give `cursor` back later to see only what is new since.",
+    "What changed between two moments (default: the last day): deployments, schedules, pools, queues, limits, automations, variables, oldest first, with fields from → to, and how runs ended. Pass `cursor` later to get only newer changes.",
   input,
   output: listOutput("changes", { runs: z.looseObject({}).optional() }),
   aliases: { occurred_after: "since", occurred_before: "until" },
@@ -60,11 +60,11 @@ export const whatChangedTool = defineTool({
         ...(found.runs ? { runs: { ...found.runs } } : {}),
         cursor,
       },
-      facts: [...(runs ? [`runs of the window: ${runs.join(", ")}`] : []), `cursor for what comes later: ${cursor}`],
+      facts: [...(runs ? [`runs in the window: ${runs.join(", ")}`] : []), `cursor for later changes: ${cursor}`],
       order: ["at", "kind", "name", "change", "fields"],
       none: "Nothing changed.",
     });
-    // A page that ends early goes on from its own end, whichever of the two cursors is taken.
+    // After a page that was cut, both cursors must continue at the end of that page.
     const { next_cursor } = answer.structured;
     if (typeof next_cursor !== "string") return answer;
     const structured = { ...answer.structured, cursor: next_cursor };
@@ -72,12 +72,12 @@ export const whatChangedTool = defineTool({
   },
 });
 
-/** The cursor stands for a moment, not for a question: it is good for any later window. */
+/** The cursor is a moment and independent of the arguments: it is valid for any later window. */
 const QUESTION = "what_changed";
 
 function readPosition(cursor: string): { fromUs: number; after: { atUs: number; id: string } } {
   const [atUs, id] = decodeCursor(QUESTION, cursor);
-  if (typeof atUs !== "number" || typeof id !== "string") throw badCursor("it is not one of what_changed");
+  if (typeof atUs !== "number" || typeof id !== "string") throw badCursor("is not from what_changed");
   return { fromUs: atUs, after: { atUs, id } };
 }
 

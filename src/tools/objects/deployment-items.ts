@@ -1,4 +1,4 @@
-/** What the list of deployments shows of one. */
+/** Deployments as `get_deployments` shows them. */
 
 import { describeSchedule } from "../../model/objects/schedule.ts";
 import type { Deployment } from "../../model/objects.ts";
@@ -35,7 +35,7 @@ export function briefDeployment(item: DeploymentItem, schedules: readonly string
   };
 }
 
-/** A deployment with everything Prefect says of it, and what the list adds. */
+/** A deployment with all of Prefect's fields, its flow's name and its last and next run. */
 export function fullDeployment(item: DeploymentItem): Item {
   return { ...item.deployment, flow_name: item.flowName, ...runsOf(item) };
 }
@@ -47,7 +47,7 @@ function runsOf({ lastRun, nextRun }: DeploymentItem): Item {
   };
 }
 
-/** What is added for one deployment. */
+/** Members that only a single deployment has. */
 export function deploymentDetail(row: Deployment, detail: DeploymentDetail): Item {
   return {
     ...(detail.poolStatus === null ? {} : { work_pool_status: detail.poolStatus }),
@@ -59,7 +59,7 @@ export function deploymentDetail(row: Deployment, detail: DeploymentDetail): Ite
   };
 }
 
-/** Names are enough to go on: `get_flow_runs` and `get_flow_run_logs` take them. */
+/** Without the id: `get_flow_runs` and `get_flow_run_logs` take the name. */
 function runItem(run: RunLine): Item {
   return {
     name: run.name,
@@ -97,7 +97,7 @@ export const BRIEF_DEPLOYMENT_FIELDS: readonly string[] = [
   "description",
 ];
 
-/** Members that only whole documents have, or one deployment alone. */
+/** Members that only whole deployments or a single one have. */
 export const FULL_DEPLOYMENT_FIELDS: readonly string[] = [
   "created",
   "updated",

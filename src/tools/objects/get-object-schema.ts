@@ -12,7 +12,7 @@ export const getObjectSchemaTool = defineTool({
   name: "get_object_schema",
   title: "Object schema",
   description:
-    "JSON Schema, rules and an example of an object that the prefect CLI takes as JSON (automation, deployment_schedule, work_pool, variable, concurrency_limit, block_document, event) or of a tool's filter (event_filter, flow_run_filter, …). Asks Prefect nothing.",
+    "JSON Schema, rules and an example of an object that the prefect CLI takes as JSON (automation, deployment_schedule, work_pool, variable, concurrency_limit, block_document, event) or of a tool's filter (event_filter, flow_run_filter, …). No request to Prefect.",
   input: z.strictObject({ object_type: z.string() }),
   output: z.looseObject({ schema: z.looseObject({}).optional(), ...metaOutput }),
   aliases: { type: "object_type", object: "object_type", name: "object_type" },
@@ -24,18 +24,18 @@ export const getObjectSchemaTool = defineTool({
       });
     }
     const { schema, rules, example } = make();
-    const told = { object_type: typeName(object_type), schema, rules, ...(example ? { example } : {}) };
+    const found = { object_type: typeName(object_type), schema, rules, ...(example ? { example } : {}) };
     const lines = [
-      `schema of ${told.object_type}:`,
+      `schema of ${found.object_type}:`,
       JSON.stringify(schema),
       ...rules,
       ...(example ? [`example: ${JSON.stringify(example)}`] : []),
     ];
-    return Promise.resolve({ structured: { ...told, ...builtInFields(ctx.clock.nowUs()) }, text: lines.join("\n") });
+    return Promise.resolve({ structured: { ...found, ...builtInFields(ctx.clock.nowUs()) }, text: lines.join("\n") });
   },
 });
 
-/** `read_events`, `get_flow_runs`, `flow_runs` mean the filter of that tool; `work-pool` is `work_pool`. */
+/** `read_events`, `get_flow_runs` and `flow_runs` stand for the filter of that tool, `work-pool` for `work_pool`. */
 function typeName(given: string): string {
   const name = given.trim().toLowerCase().replaceAll("-", "_");
   if (name in OBJECT_SCHEMAS) return name;

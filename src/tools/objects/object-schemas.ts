@@ -6,7 +6,7 @@ import { AUTOMATION_EXAMPLE, AUTOMATION_RULES, AUTOMATION_SCHEMA } from "./autom
 
 export interface ObjectSchema {
   readonly schema: object;
-  /** How to hand the object over, and what the schema does not say. */
+  /** How to create the object, and rules that the schema does not state. */
   readonly rules: readonly string[];
   readonly example?: object;
 }
@@ -59,14 +59,14 @@ const WORK_POOL: ObjectSchema = {
       base_job_template: {
         type: "object",
         properties: {
-          job_configuration: { type: "object", description: "values may hold {{ variable }}" },
+          job_configuration: { type: "object", description: "values may contain {{ variable }}" },
           variables: { type: "object", description: "JSON Schema of the variables" },
         },
       },
     },
   },
   rules: [
-    "`prefect work-pool create NAME --type TYPE --base-job-template FILE.json`: the file holds base_job_template alone.",
+    "`prefect work-pool create NAME --type TYPE --base-job-template FILE.json`: the file contains only base_job_template.",
     "`prefect work-pool get-default-base-job-template --type TYPE` prints a template to start from.",
     "Names that begin with prefect are reserved.",
   ],
@@ -78,9 +78,7 @@ const VARIABLE: ObjectSchema = {
     required: ["name", "value"],
     properties: { name: { type: "string", pattern: "^[a-z0-9_-]{1,255}$" }, value: {}, tags: texts },
   },
-  rules: [
-    "`prefect variable set NAME VALUE --tag TAG`; VALUE is read as JSON where it is JSON, at most 5,000 characters.",
-  ],
+  rules: ["`prefect variable set NAME VALUE --tag TAG`; VALUE may be JSON, at most 5,000 characters."],
 };
 
 const CONCURRENCY_LIMIT: ObjectSchema = {
@@ -94,7 +92,7 @@ const CONCURRENCY_LIMIT: ObjectSchema = {
       slot_decay_per_second: { type: "number", default: 0 },
     },
   },
-  rules: ["`prefect gcl create NAME --limit N`. A limit of a tag is `prefect concurrency-limit create TAG N`."],
+  rules: ["`prefect gcl create NAME --limit N`. For a tag: `prefect concurrency-limit create TAG N`."],
 };
 
 const BLOCK_DOCUMENT: ObjectSchema = {
@@ -109,7 +107,7 @@ const BLOCK_DOCUMENT: ObjectSchema = {
       is_anonymous: flag,
     },
   },
-  rules: ["`prefect block type inspect SLUG` shows the fields of a type. Secret fields are never shown again."],
+  rules: ["`prefect block type inspect SLUG` shows the fields of a type. Secret fields cannot be read back."],
 };
 
 const EVENT: ObjectSchema = {
@@ -152,15 +150,15 @@ export const OBJECT_SCHEMAS: Readonly<Record<string, () => ObjectSchema>> = {
 };
 
 const EVENT_FILTER_RULES = [
-  "Fields must all hold; inside a list one is enough. related and any_resource as lists: each entry must match some resource.",
-  "labels: label → value or values; * and ? are wildcards, a leading ! negates. any_resource looks at primary and related resources.",
-  'text.query: words of which one must occur, "phrase", -not, +must.',
+  "All fields must match; of a list of values, one. related and any_resource as lists: each entry must match some resource.",
+  "labels: label → value or values; * and ? are wildcards, a leading ! negates. any_resource searches primary and related resources.",
+  'text.query: words, of which one must occur; "phrase", -excluded, +required.',
   "resource.distinct: one event per resource.",
 ];
 
 const FILTER_RULES = [
-  "Fields must all hold unless operator is or_. any_: [] matches nothing.",
-  "like_ is a substring in any case; before_ and after_ include the moment; all_ means every one of the tags.",
+  "All fields must match unless operator is or_. any_: [] matches nothing.",
+  "like_ is a substring in any case; before_ and after_ include the given time; all_ requires every tag.",
 ];
 
 function filterSchema(schema: z.ZodType, rules: readonly string[]): ObjectSchema {
@@ -169,7 +167,7 @@ function filterSchema(schema: z.ZodType, rules: readonly string[]): ObjectSchema
 
 const SKIPPED: ReadonlySet<string> = new Set(["$schema", "pattern", "additionalProperties", "propertyNames"]);
 
-/** Without null alternatives, patterns and other things a reader need not see. */
+/** Without null alternatives, patterns and other parts that do not help to write the object. */
 function plain(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(plain);
   if (typeof schema !== "object" || schema === null) return schema;

@@ -1,4 +1,4 @@
-/** What the list of work pools shows of a pool. */
+/** Work pools as `get_work_pools` shows them. */
 import type { WorkQueue } from "../../model/objects.ts";
 import type { PoolOccupancy, SlotHolder } from "../../queries/limits/pool-slots.ts";
 import type { WorkerItem, WorkPoolItem } from "../../queries/objects/work-pools.ts";
@@ -9,7 +9,7 @@ const MOST_HOLDERS = 5;
 
 const seconds = (us: number) => Math.round(us / 1_000_000);
 
-/** A pool in a list: slots and workers as numbers, queues in words where there is something to say of them. */
+/** A pool in a list: slots and workers as numbers, and a line for each queue that has a limit, is paused or is not the default. */
 export function poolBrief(item: WorkPoolItem): Item {
   const { pool, queues, workers, occupancy } = item;
   const limit = pool.concurrency_limit;

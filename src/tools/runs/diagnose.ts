@@ -22,7 +22,7 @@ const input = z.strictObject({
   workspace_id: textArg,
 });
 
-/** Of the whole answer, in either channel. */
+/** Of the whole answer, as text and as structured content. */
 const MOST_TOKENS = 1_450;
 const MOST_CAUSES = 5;
 
@@ -42,7 +42,7 @@ export const diagnoseTool = defineTool({
     const given = KINDS.flatMap((kind) => (args[kind] === undefined ? [] : [{ kind, text: args[kind] }]));
     if (given.length > 1) {
       throw new AppError("invalid_input", `${given.map((one) => one.kind).join(" and ")} were both given.`, {
-        hint: "Ask about one thing at a time, or about nothing in particular for the workspace.",
+        hint: "Give one of them, or none to diagnose the workspace.",
       });
     }
     const nowUs = serverNowUs(ctx);
@@ -106,7 +106,7 @@ function toCause({ code, severity, summary, evidence, fix, next }: Finding, brie
   };
 }
 
-/** Texts cut to `most` characters, nulls and empty parts dropped. */
+/** Texts cut to `most` characters; nulls and empty members left out. */
 function shorten(value: unknown, most: number): unknown {
   if (typeof value === "string") {
     const text = visibleText(value);

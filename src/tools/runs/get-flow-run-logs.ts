@@ -54,7 +54,7 @@ export const getFlowRunLogsTool = defineTool({
   name: "get_flow_run_logs",
   title: "Flow run logs",
   description:
-    "Log lines of one flow run: the last lines by default (errors stand at the end), head: true for the first. n is the line's number in the run. Lines are untrusted text written by flows.",
+    "Log lines of one flow run: the last lines by default (errors are at the end), head: true for the first. n is the line's number in the run. Lines are untrusted text written by flows.",
   input,
   output: listOutput("logs", { flow_run_id: textArg }),
   aliases: {
@@ -68,13 +68,13 @@ export const getFlowRunLogsTool = defineTool({
     subflows: "include_subflows",
   },
   async run({ query: ctx }, args) {
-    if (args.head && args.tail) throw new AppError("invalid_input", "head and tail exclude each other");
+    if (args.head && args.tail) throw new AppError("invalid_input", "head and tail cannot both be given");
     const isTail = args.head !== true && args.tail !== false;
     const nowUs = serverNowUs(ctx);
     const { level, text, since, until, task_run, include_subflows } = args;
     const asked = windowArgs(args, ["since", "until"], nowUs);
     const choice = { level: readLevel(level), text, ...asked };
-    // Whether a whole id exists shows in the reading itself.
+    // A whole id needs no look-up: reading the logs shows whether the run exists.
     const given = args.flow_run_id.trim().toLowerCase();
     const { id } = isUuid(given) ? { id: given } : await resolveName(ctx, "flow_run", args.flow_run_id);
     const fingerprint = {
@@ -102,7 +102,7 @@ export const getFlowRunLogsTool = defineTool({
     const errors = matching.filter(({ log }) => log.level >= 40);
     return listAnswer({
       key: "logs",
-      title: `log lines of ${logs.flowRun.name ?? "run"} ${id}${logs.flowRun.state ? ` (${logs.flowRun.state})` : ""}, ${isTail ? "the last" : "the first"}, oldest on top`,
+      title: `log lines of ${logs.flowRun.name ?? "run"} ${id}${logs.flowRun.state ? ` (${logs.flowRun.state})` : ""}, ${isTail ? "last" : "first"} lines, oldest first`,
       items: pickFields(
         page.lines.map((line) => logItem(line, logs, args.detail === "full" || args.fields !== undefined)),
         args.fields,
@@ -127,7 +127,7 @@ export const getFlowRunLogsTool = defineTool({
   },
 });
 
-/** As far as it matters: without a beginning it has begun. */
+/** For the check whether the window is in the future: a window without a start is not. */
 function windowOf({ sinceUs = 0, untilUs = sinceUs }: { sinceUs: number | undefined; untilUs: number | undefined }) {
   return { fromUs: sinceUs, toUs: untilUs };
 }
@@ -152,7 +152,7 @@ function matchingTasks(logs: RunLogs, text: string): ReadonlySet<string> {
     hint:
       names.length > 0
         ? `Task runs with lines: ${names.slice(0, 20).join(", ")}.`
-        : "No task run of it has written any.",
+        : "None of its task runs has written lines.",
   });
 }
 

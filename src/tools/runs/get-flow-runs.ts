@@ -100,7 +100,7 @@ export const getFlowRunsTool = listTool({
   },
 });
 
-/** About deleted deployments of the same name. A caller who gives an id asks for that deployment only. */
+/** Notes about deleted deployments of the same name. An id asks for that deployment only. */
 function deploymentNotes(ctx: QueryContext, given = "", deployment: ResolvedName | undefined): string[] {
   const db = ctx.record();
   if (!db || !deployment || given.toLowerCase().includes(deployment.id)) return [];

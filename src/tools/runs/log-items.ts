@@ -1,4 +1,4 @@
-/** Log lines in both channels. */
+/** Log lines, as structured content and as text. */
 import { visibleText } from "../../model/text/untrusted.ts";
 import type { LogLine } from "../../queries/runs/log-lines.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
@@ -6,7 +6,7 @@ import type { RunLogs } from "../../queries/runs/logs.ts";
 import type { Item } from "../answer/render.ts";
 import { shortTime } from "../answer/render.ts";
 
-/** A line as the structure shows it: the message whole and as it was written. `isFull`: with Prefect's ids and the logger. */
+/** A line as structured content, with the whole message unchanged. `isFull`: with Prefect's ids and the logger. */
 export function logItem({ n, log }: LogLine, logs: RunLogs, isFull: boolean): Item {
   const task = log.task_run_id ? (logs.names.get(log.task_run_id) ?? log.task_run_id) : undefined;
   const isSubflow = log.flow_run_id && log.flow_run_id !== logs.flowRun.id;
@@ -26,7 +26,7 @@ export function logItem({ n, log }: LogLine, logs: RunLogs, isFull: boolean): It
   return { id: log.id, ...brief, logger: log.name, ...ids };
 }
 
-/** `1504 11:21:35.214 ERROR load-3: disk quota exceeded`; full detail adds logger and ids behind. */
+/** `1504 11:21:35.214 ERROR load-3: disk quota exceeded`; with full detail the logger and the ids follow. */
 export function lineText(item: Item, day: string): string {
   const { n, timestamp, level, task_run, flow_run, message, id, logger, task_run_id, flow_run_id } = item;
   const time = shortTime(String(timestamp), { day, precise: true });
@@ -38,7 +38,7 @@ export function lineText(item: Item, day: string): string {
   return `${n === undefined ? "" : `${n} `}${time} ${level}${who ? ` ${who}:` : ""} ${visibleText(String(message))}${more}`;
 }
 
-/** How many lines are errors, and where the last one stands. */
+/** The number of error lines, and the position of the last one. */
 export function errorLines(errors: readonly LogLine[], logs: RunLogs): Item {
   const last = errors.at(-1);
   if (!last) return {};
@@ -46,7 +46,7 @@ export function errorLines(errors: readonly LogLine[], logs: RunLogs): Item {
   return { error_lines: errors.length, last_error_n: last.n, ...run };
 }
 
-/** The same, with how many lines there are, for the text. */
+/** The same facts and the number of lines, as text. */
 export function lineFacts(logs: RunLogs, matching: number, errors: readonly LogLine[]): string {
   const lines = logs.isWhole
     ? `${logs.lines.length} lines in all, ${matching} match`
@@ -58,7 +58,7 @@ export function lineFacts(logs: RunLogs, matching: number, errors: readonly LogL
     : lines;
 }
 
-/** Each run numbers its own lines. */
+/** Then a line number needs its run: lines are numbered per run. */
 function areOfSeveralRuns({ lines }: RunLogs): boolean {
   return lines.some(({ log }) => log.flow_run_id !== lines[0]?.log.flow_run_id);
 }

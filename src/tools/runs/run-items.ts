@@ -1,4 +1,4 @@
-/** What the lists of flow runs and task runs show of a run in brief. */
+/** Flow runs and task runs as the list tools show them. */
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { FlowRun, JsonObject, TaskRun } from "../../model/objects.ts";
 import { type RunFacts, runFacts } from "../../model/runs/run-facts.ts";
@@ -9,16 +9,16 @@ import type { FlowRunItem } from "../../queries/runs/flow-runs.ts";
 import type { TaskRunItem } from "../../queries/runs/task-runs.ts";
 import type { Item } from "../answer/render.ts";
 
-/** Characters of a state message in a list; of a single run more are shown. */
+/** Characters of a state message. */
 const MESSAGE_CHARS = 160;
 const SINGLE_MESSAGE_CHARS = 1_500;
 
-/** Seconds with at most three digits behind the point. */
+/** With at most three decimals. */
 function seconds(us: number): number {
   return Math.round(us / 1_000) / 1_000;
 }
 
-/** State, message, times: what flow runs and task runs share. Absent members are unknown or do not apply. */
+/** State, message and times. Members that are unknown or do not apply are absent. */
 export function stateItem(run: FlowRun | TaskRun, nowUs: number, isSingle: boolean): Item {
   const item: Mutable = {};
   addState(item, runFacts(run), () => run, { nowUs, isSingle });
@@ -44,10 +44,10 @@ function addState(item: Mutable, run: RunFacts, whole: () => Whole, { nowUs, isS
 
 type Whole = FlowRun | TaskRun;
 
-/** States of a run that has begun and does not run: paused, suspended, to be tried again, about to go on. */
+/** States of a run that has started but is not running: paused, suspended, waiting for a retry, about to resume. */
 const WAITING: ReadonlySet<string | null> = new Set(["PAUSED", "SCHEDULED", "PENDING"]);
 
-/** From start to end, or to now. A run that waits has run for as long as Prefect counted, or until it began to wait. */
+/** From start to end, or to now. For a waiting run: Prefect's `total_run_time`, or the time until it began to wait. */
 function durationUs(startUs: number, { stateType, endUs }: RunFacts, whole: () => Whole, nowUs: number): number | null {
   if (endUs !== null) return endUs - startUs;
   if (isTerminal(stateType)) return null;
@@ -64,7 +64,7 @@ function lateness(run: RunFacts, nowUs: number): number | null {
   return run.stateName === "Late" || nowUs - dueUs > LATE_AFTER_US ? nowUs - dueUs : null;
 }
 
-/** The same run for the table: the type of a state is told only where its name does not tell it. */
+/** The run for a table: the type of the state appears only where the name differs from it. */
 export function runRow(item: Item): Item {
   const { state_type: type, state_name: name, ...rest } = item;
   if (typeof type !== "string" || typeof name !== "string") return item;
@@ -73,7 +73,7 @@ export function runRow(item: Item): Item {
 
 export interface ShapeOptions {
   readonly nowUs: number;
-  /** The question names one run: more is shown of it. */
+  /** The call names one run, of which more is shown. */
   readonly isSingle: boolean;
 }
 
@@ -142,7 +142,7 @@ const TIME_FIELDS: readonly string[] = [
   "estimated_start_time_delta",
 ];
 
-/** Members that only whole documents have. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/responses.py */
+/** Members that only whole documents have: https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/responses.py */
 export const FULL_RUN_FIELDS: readonly string[] = [
   "created",
   "updated",

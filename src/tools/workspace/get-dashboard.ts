@@ -59,7 +59,7 @@ function shortSlot(slot: Slot): Slot & { more_holders?: number } {
 
 type PoolItem = { readonly id: string; readonly name: string; readonly type: string; readonly status?: string };
 
-/** Fullest limits and troubled pools first; what does not fit is counted. */
+/** The slots come fullest first; here pools that are not ready come first. What does not fit is counted. */
 function fitLists(slots: readonly Slot[], pools: readonly PoolItem[], room: number) {
   const sorted = [...pools].sort((a, b) => Number(a.status === "READY") - Number(b.status === "READY"));
   let left = room;

@@ -6,14 +6,14 @@ import { age, isoOrNull, isoRange, second } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { textArg } from "../definition/shared-schemas.ts";
 
-/** Most recent ranges shown of each kind. */
+/** Number of latest ranges shown of each kind. */
 const MOST_RANGES = 5;
 
 export const getRecordStatusTool = defineTool({
   name: "get_record_status",
   title: "Record status",
   description:
-    "What the local record holds: covered time ranges and gaps, lag behind Prefect, size, rows, who syncs, last error. Asks Prefect nothing. Use it when an answer says it is incomplete or old.",
+    "What the local record holds: covered time ranges and gaps, lag behind Prefect, size, rows, who syncs, last error. No request to Prefect. Use it when an answer says it is incomplete or old.",
   input: z.strictObject({ workspace_id: textArg }),
   output: z.looseObject({
     events: z.number().optional(),
@@ -30,7 +30,7 @@ export const getRecordStatusTool = defineTool({
   },
 });
 
-/** The facts under their names of the contract; what is unknown is absent. */
+/** Unknown members are absent. */
 function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
   const { instance, version, file, bytes, events, rows, syncing, stream, reachable, backfill, requests, lastError } =
     status;
@@ -66,7 +66,7 @@ function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
 }
 
-/** The events' coverage as every answer tells it; the ranges of each kind stand beside it. */
+/** The coverage of events, in the form of every answer. */
 function spanOf({ coverage, gaps }: RecordStatus): Readonly<Record<string, unknown>> {
   const events = coverage.event ?? [];
   const [first, last] = [events[0], events.at(-1)];
@@ -81,7 +81,7 @@ function spanOf({ coverage, gaps }: RecordStatus): Readonly<Record<string, unkno
 
 function statusText(status: RecordStatus, nowUs: number): string {
   if (status.file === null) {
-    return `Nothing is recorded yet for ${status.instance}.\nsyncing: ${status.syncing}. It begins with the first sync: start the server with Prefect reachable, or run \`prefect-mcp-bun sync\`.`;
+    return `Nothing is recorded yet for ${status.instance}.\nsyncing: ${status.syncing}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`;
   }
   const spans = Object.entries(status.coverage).flatMap(([kind, ranges]) => {
     const last = ranges.slice(-MOST_RANGES).map((range) => `${second(range.fromUs)} to ${second(range.toUs)}`);
@@ -107,7 +107,7 @@ function statusText(status: RecordStatus, nowUs: number): string {
       : ["no gaps"]),
     `syncing: ${status.syncing}${status.stream ? `, websocket ${status.stream}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : age(status.lagMs * 1000)}${status.lastContactUs ? `; last contact ${age(nowUs - status.lastContactUs)} ago` : ""}`,
     ...(backfill && !backfill.done
-      ? [`history is being filled: ${second(backfill.reachedUs)} reached, goal ${second(backfill.goalUs)}`]
+      ? [`backfill: ${second(backfill.reachedUs)} reached, goal ${second(backfill.goalUs)}`]
       : []),
     ...(requests ? [`requests ${requests.total}, last minute ${requests.lastMinute}`] : []),
     ...(lastError ? [`last error ${second(lastError.atUs)}: ${lastError.code}: ${lastError.message}`] : []),

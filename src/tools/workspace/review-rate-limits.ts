@@ -5,7 +5,7 @@ import { freshnessFields, linesWithoutWindow } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { metaOutput, momentArg, textArg } from "../definition/shared-schemas.ts";
 
-/** Latest periods shown. */
+/** Number of latest periods shown. */
 const MOST_PERIODS = 30;
 
 export const reviewRateLimitsTool = defineTool({

@@ -18,12 +18,12 @@ describe("cursor", () => {
   test("refuses another question, damage and rubbish, and says what to do", () => {
     const cursor = encodeCursor(question, position);
     const bad: [unknown, string, string][] = [
-      [{ ...question, order: "asc" }, cursor, "cursor belongs to another question"],
+      [{ ...question, order: "asc" }, cursor, "cursor belongs to other arguments"],
       [question, `${cursor.slice(0, -3)}AAA`, "cursor is damaged"],
       [question, cursor.slice(0, 20), "cursor is damaged"],
-      [question, "abc", "cursor is not one of this server"],
-      [question, "not base64 at all!", "cursor is not one of this server"],
-      [question, "", "cursor is not one of this server"],
+      [question, "abc", "cursor is not from this server"],
+      [question, "not base64 at all!", "cursor is not from this server"],
+      [question, "", "cursor is not from this server"],
     ];
     for (const [asked, given, message] of bad) {
       expect(() => decodeCursor(asked, given)).toThrow(

@@ -44,7 +44,7 @@ describe("schedules", () => {
       "schedule at 09:00, Monday through Friday (cron 0 9 * * 1-5, Europe/Berlin): active true → false",
     ]);
     expect(await schedules([morning], [{ ...morning, id: anId(3), updated: at(7) }])).toEqual([
-      "schedules: written again without a difference",
+      "schedules: saved again without a difference",
     ]);
   });
 });

@@ -49,7 +49,7 @@ describe("docs_search_prefect", () => {
   test("finds nothing for words that no page has, and needs a question", async () => {
     const none = await ask(null, "xylophone");
     expect(none.structured).toMatchObject({ pages: [] });
-    expect(none.text).toContain("No page of the list fits");
+    expect(none.text).toContain("No page in the list matches");
     await using harness = await openToolHarness();
     const { structured } = await harness.call(docsSearchPrefectTool);
     expect(structured).toMatchObject({ code: "invalid_input" });

@@ -96,12 +96,12 @@ describe("read_events from the record", () => {
     const twice = await harness.call(readEventsTool, { filter, order: "desc" });
     expect(twice.structured).toMatchObject({
       code: "invalid_input",
-      message: "order and the filter say different things",
+      message: "order and the filter give different values",
     });
     const window = await harness.call(readEventsTool, { filter, occurred_after: at(3) });
     expect(window.structured).toMatchObject({
       code: "invalid_input",
-      message: "occurred_after and the filter say different things",
+      message: "occurred_after and the filter give different values",
     });
   });
 
@@ -319,7 +319,7 @@ describe("read_events fails", () => {
       [{ fields: ["payloads"] }, 'unknown field "payloads"; did you mean "payload"?', "Valid fields: id, event"],
       [{ limit: 501 }, 'argument "limit": ', "maximum"],
       [{ occurred_after: "yesterday" }, 'argument "occurred_after": "yesterday" is not a time', "ISO 8601"],
-      [{ cursor: "AAAA" }, "cursor is not one of this server", "next_cursor"],
+      [{ cursor: "AAAA" }, "cursor is not from this server", "next_cursor"],
     ];
     harness.events(orders(1));
     harness.cover("event");

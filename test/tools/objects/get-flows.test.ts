@@ -59,6 +59,6 @@ describe("get_flows", () => {
     });
     const page = await harness.call(getFlowsTool, { limit: 1 });
     const other = await harness.call(getFlowsTool, { name: "b", cursor: page.structured.next_cursor });
-    expect(other.structured).toMatchObject({ code: "invalid_input", message: "cursor belongs to another question" });
+    expect(other.structured).toMatchObject({ code: "invalid_input", message: "cursor belongs to other arguments" });
   });
 });

@@ -261,11 +261,11 @@ describe("get_flow_run_logs fails", () => {
     const { structured } = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, level: "loud" });
     expect(structured).toMatchObject({ code: "invalid_input", message: 'unknown level "loud"' });
     const both = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, head: true, tail: true });
-    expect(both.structured.message).toBe("head and tail exclude each other");
+    expect(both.structured.message).toBe("head and tail cannot both be given");
     const page = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id });
     const { next_cursor: cursor } = page.structured;
     const other = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, level: "ERROR", cursor });
-    expect(other.structured).toMatchObject({ code: "invalid_input", message: "cursor belongs to another question" });
+    expect(other.structured).toMatchObject({ code: "invalid_input", message: "cursor belongs to other arguments" });
     harness.nowUs += MINUTE_US;
     const same = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, cursor, limit: 5 });
     expect(same.structured.logs).toHaveLength(5);

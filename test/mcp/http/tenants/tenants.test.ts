@@ -223,13 +223,13 @@ test("what is wrong with the operator's settings stands in the log, not in the a
   const answer = await http.post(call("echo", { text: "a" }));
   expect(answer.json.result.structuredContent).toMatchObject({
     code: "invalid_config",
-    message: "This server is not set up right at the moment; its log says more.",
+    message: "The settings of this server are invalid; its log has the details.",
     retryable: false,
   });
   const ref = { type: "ref/resource", uri: "prefect://flow-runs/{flow_run}" };
   const params = { ref, argument: { name: "flow_run", value: "a" } };
   const complete = await http.post({ jsonrpc: "2.0", id: 1, method: "completion/complete", params });
-  expect(complete.json.error.message).toStartWith("This server is not set up right");
+  expect(complete.json.error.message).toStartWith("The settings of this server are invalid");
   expect(answer.text + complete.text).not.toContain("/home/");
   expect(app.log.filter((line) => line.includes(problem.message))).toHaveLength(2);
 });
