@@ -9,7 +9,7 @@ import { cpus, loadavg, release, tmpdir, totalmem, type } from "node:os";
 import { basename, join } from "node:path";
 import { buildBundle } from "../scripts/build.ts";
 import { startReplayServer } from "../src/demo/replay-server.ts";
-import { startProduct } from "../test/support/product.ts";
+import { startProduct } from "../test/support/process/product.ts";
 import { megabytes, printTable, type Row } from "./figures.ts";
 import { type HeldRecord, heldRecord } from "./held-record.ts";
 import { measureHttp, measureTenants } from "./http.ts";

@@ -1,7 +1,7 @@
 /** The bundled program over stdio: how soon the first answer comes after spawn, and how long calls take. */
 import { existsSync, readFileSync } from "node:fs";
 import { DAY_US, parseIsoUs } from "../src/lib/time.ts";
-import { bareEnv, type Product, startProduct } from "../test/support/product.ts";
+import { bareEnv, type Product, startProduct } from "../test/support/process/product.ts";
 import { percentile, quantiles, type Row } from "./figures.ts";
 import { type HeldRecord, keepAlive } from "./held-record.ts";
 

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { compareWithPeer, comparisonTable } from "../test/support/peer/comparison.ts";
-import { startRealPrefect } from "../test/support/real-prefect.ts";
+import { startRealPrefect } from "../test/support/real-prefect/real-prefect.ts";
 import { preparePeer, preparePrefect } from "./python.ts";
 
 const root = join(import.meta.dir, "..");

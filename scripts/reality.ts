@@ -14,9 +14,9 @@ import { parseIsoUs } from "../src/lib/time.ts";
 import type { PrefectEvent } from "../src/model/events/event.ts";
 import { openRecord } from "../src/store/database.ts";
 import { findEvents } from "../src/store/events/events.ts";
-import { type Fault, startFaultProxy } from "../test/support/fault-proxy.ts";
+import { type Fault, startFaultProxy } from "../test/support/proxies/fault-proxy.ts";
 import { seededRandom } from "../test/support/random.ts";
-import { startRealPrefect } from "../test/support/real-prefect.ts";
+import { startRealPrefect } from "../test/support/real-prefect/real-prefect.ts";
 
 const { values } = parseArgs({
   options: {

@@ -1,4 +1,5 @@
 /** Applications for Prefects that callers name: what of the server's own settings holds for them, and what of it is told. */
+
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,9 +8,10 @@ import { createTenantApps, settingsFor } from "../../src/app/tenant-apps.ts";
 import { loadSettings } from "../../src/config/load-settings.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/logger.ts";
-import { facts, failure } from "../support/fake-prefect/client.ts";
+import { failureOf } from "../support/failure-of.ts";
+import { facts } from "../support/fake-prefect/client.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { MAIN } from "../support/product.ts";
+import { MAIN } from "../support/process/product.ts";
 
 /** A caller's API under the operator's environment, and what is logged. */
 function open(url: string, env: Record<string, string> = {}) {
@@ -38,7 +40,7 @@ function open(url: string, env: Record<string, string> = {}) {
 test("a CA file that cannot be read is the operator's to know: its path stands in the log only", async () => {
   await using prefect = await startFakePrefect();
   await using caller = open(prefect.url, { PREFECT_API_SSL_CERT_FILE: "/srv/private/operator/ca.pem" });
-  expect(facts(await failure(caller.api.readVersion()))).toEqual({
+  expect(facts(await failureOf(caller.api.readVersion()))).toEqual({
     code: "invalid_config",
     message: `For ${new URL(prefect.url).origin}, the certificates to trust cannot be read here.`,
     hint: "The operator of this server can look into it; its log says more.",
@@ -59,7 +61,7 @@ test("so is the proxy: neither its address nor its variable is told", async () =
   ] as const;
   for (const [proxy, logged] of proxies) {
     await using caller = open("https://127.0.0.1:4999/api", { HTTPS_PROXY: proxy, HTTP_PROXY: proxy });
-    const { code, message, hint } = await failure(caller.api.readVersion({ retries: 0 }));
+    const { code, message, hint } = await failureOf(caller.api.readVersion({ retries: 0 }));
     expect(code).toBe("unavailable");
     expect(`${message} ${hint}`).not.toMatch(/PROXY|:9\b|proxy-password|internal|socks/);
     expect(hint).toEndWith("The operator of this server can look into it; its log says more.");
@@ -75,7 +77,7 @@ test("an answer of up to 16 MiB is read, one beyond it is not", async () => {
   prefect.faults.fail("/admin/version", { status: 200, text: text(16 * 1024 * 1024) });
   prefect.faults.fail("/admin/version", { status: 200, text: text(16 * 1024 * 1024 + 1) });
   expect((await caller.api.readVersion()).length).toBe(16 * 1024 * 1024 - 2);
-  expect((await failure(caller.api.readVersion())).message).toBe(
+  expect((await failureOf(caller.api.readVersion())).message).toBe(
     "Prefect's answer is not read: the answer is larger than 16 MiB.",
   );
 });

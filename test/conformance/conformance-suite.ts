@@ -1,7 +1,7 @@
 /** The official conformance suite as a program; the Inspector likewise. Bun runs both: the suite needs a newer Node than may be there. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { bareEnv, ROOT } from "../support/product.ts";
+import { bareEnv, ROOT } from "../support/process/product.ts";
 
 const MODULES = join(ROOT, "node_modules/@modelcontextprotocol");
 

@@ -1,10 +1,12 @@
 /** The demo as a newcomer meets it: an empty home, no Prefect, another working directory. */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseIsoUs } from "../../src/lib/time.ts";
-import { bareEnv, eventually, MAIN, ROOT, startProduct } from "../support/product.ts";
+import { bareEnv, MAIN, ROOT, startProduct } from "../support/process/product.ts";
+import { eventually } from "../support/time/eventually.ts";
 
 let home: string;
 beforeAll(() => {

@@ -6,7 +6,8 @@ import type { PrefectClient } from "../../src/prefect/client.ts";
 import { cloudIds } from "../../src/prefect/cloud.ts";
 import { eventProblem, pageToken } from "../../src/prefect/events.ts";
 import { aConcurrencyLimit, aFlowRun, aLog, anEvent, anId, at, aWorker, aWorkPool } from "../support/builders.ts";
-import { connect, facts, failure } from "../support/fake-prefect/client.ts";
+import { failureOf } from "../support/failure-of.ts";
+import { connect, facts } from "../support/fake-prefect/client.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { recorded, recordedBody } from "../support/recorded.ts";
 
@@ -90,7 +91,7 @@ describe("every route", () => {
     const client = connect(fake);
     await client.readVersion();
     fake.answer("GET /flow_runs/x", response.body, 404);
-    const error = await failure(client.readFlowRun("x"));
+    const error = await failureOf(client.readFlowRun("x"));
     expect(error.code).toBe("not_found");
     const { detail, exception_message } = response.body as Record<string, string>;
     if (detail !== "Not Found") expect(error.message).toContain((detail ?? exception_message ?? "").replace(/\.$/, ""));
@@ -101,7 +102,7 @@ describe("every route", () => {
     async (_, { response }) => {
       await using fake = await startFakePrefect();
       fake.answer("POST /flow_runs/filter", response.body, 422);
-      const error = await failure(connect(fake).filterFlowRuns({ limit: 1 }));
+      const error = await failureOf(connect(fake).filterFlowRuns({ limit: 1 }));
       expect(error.code).toBe("invalid_input");
       const { detail, exception_detail } = response.body as {
         detail?: string;
@@ -168,13 +169,13 @@ describe("events", () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     for (const limit of [51, -1, Number.NaN])
-      expect((await failure(client.filterEvents({}, limit))).code).toBe("invalid_input");
+      expect((await failureOf(client.filterEvents({}, limit))).code).toBe("invalid_input");
     expect(fake.requests).toEqual([]);
   });
 
   test("of an unknown page token are a clear error", async () => {
     await using fake = await startFakePrefect();
-    expect(facts(await failure(connect(fake).nextEvents("zzzz")))).toEqual({
+    expect(facts(await failureOf(connect(fake).nextEvents("zzzz")))).toEqual({
       code: "invalid_input",
       message: "Prefect does not take this page token.",
       hint: "Start again from the first page.",
@@ -202,12 +203,14 @@ describe("events", () => {
     ];
     for (const [event, problem] of broken) {
       fake.answer("POST /events/filter", { events: [anEvent(), event], total: 2, next_page: null });
-      const error = await failure(client.filterEvents({}, 50));
+      const error = await failureOf(client.filterEvents({}, 50));
       expect(error.message).toBe(`Prefect's answer to POST /events/filter is not understood: ${problem}.`);
       expect(error.code).toBe("unavailable");
     }
     fake.answer("POST /events/filter", []);
-    expect((await failure(client.filterEvents({}, 50))).message).toContain("a page with events and total was expected");
+    expect((await failureOf(client.filterEvents({}, 50))).message).toContain(
+      "a page with events and total was expected",
+    );
   });
 
   test("of all 79 recorded names are taken as they are", () => {
@@ -234,7 +237,7 @@ describe("a server with a lower cap on pages", () => {
 
   test("is not suspected when more than Prefect's own cap was asked for", async () => {
     await using fake = await startFakePrefect();
-    const error = await failure(connect(fake).filterLogs({ limit: 201 }));
+    const error = await failureOf(connect(fake).filterLogs({ limit: 201 }));
     expect(facts(error)).toEqual({
       code: "invalid_input",
       message: "Prefect answered 422 to POST /logs/filter: Invalid limit: must be less than or equal to 200.",
@@ -248,15 +251,15 @@ describe("rows", () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     fake.answer("POST /work_pools/filter", [aWorkPool(), { ...aWorkPool(), name: null }]);
-    expect((await failure(client.filterObjects("work_pool", {}))).message).toMatch(
+    expect((await failureOf(client.filterObjects("work_pool", {}))).message).toMatch(
       /POST \/work_pools\/filter is not understood: \[1\]\.name: /,
     );
     fake.answer("POST /v2/concurrency_limits/filter", { rows: [aConcurrencyLimit()] });
-    expect((await failure(client.filterObjects("concurrency_limit", {}))).code).toBe("unavailable");
+    expect((await failureOf(client.filterObjects("concurrency_limit", {}))).code).toBe("unavailable");
     fake.answer("POST /flow_runs/count", "7");
-    expect((await failure(client.countFlowRuns({}))).message).toContain("a number was expected");
+    expect((await failureOf(client.countFlowRuns({}))).message).toContain("a number was expected");
     fake.answer("GET /flow_runs/x", { ...aFlowRun(), state: "Completed" });
-    expect((await failure(client.readFlowRun("x"))).message).toContain("state should be an object or null");
+    expect((await failureOf(client.readFlowRun("x"))).message).toContain("state should be an object or null");
   });
 
   test("keep keys we do not know, and may lack those that are newer than the server", async () => {
@@ -288,8 +291,8 @@ describe("Prefect Cloud", () => {
     await using fake = await startFakePrefect({ basePath });
     const client = connect(fake, { isCloud: true });
     fake.answer("POST /flow_runs/count", { detail: "Missing CSRF token." }, 403);
-    expect((await failure(client.countFlowRuns({}))).code).toBe("unauthorized");
-    expect((await failure(client.get("/nope"))).code).toBe("not_found");
+    expect((await failureOf(client.countFlowRuns({}))).code).toBe("unauthorized");
+    expect((await failureOf(client.get("/nope"))).code).toBe("not_found");
     expect(fake.takeRequests()).toEqual(["POST /flow_runs/count", "GET /nope"]);
   });
 
@@ -308,7 +311,7 @@ test("errors say whether another try makes sense", async () => {
   const seen: Record<string, boolean> = {};
   for (const status of [400, 403, 404, 405, 408, 409, 413, 422, 429, 500, 503, 504]) {
     fake.answer("POST /flow_runs/count", { detail: "no" }, status);
-    const error = await failure(connect(fake).countFlowRuns({}, { retries: 0 }));
+    const error = await failureOf(connect(fake).countFlowRuns({}, { retries: 0 }));
     expect(error).toBeInstanceOf(AppError);
     seen[`${status} ${error.code}`] = error.retryable;
   }

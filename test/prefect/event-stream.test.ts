@@ -10,10 +10,10 @@ import { anEvent } from "../support/builders.ts";
 import { DEFAULT_CONNECTION } from "../support/default-connection.ts";
 import { facts } from "../support/fake-prefect/client.ts";
 import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { startForwardProxy } from "../support/fake-prefect/proxy.ts";
-import { fastClock } from "../support/fast-clock.ts";
-import { startFaultProxy } from "../support/fault-proxy.ts";
+import { startFaultProxy } from "../support/proxies/fault-proxy.ts";
+import { startForwardProxy } from "../support/proxies/forward-proxy.ts";
 import { TEST_CERTIFICATE } from "../support/test-certificate.ts";
+import { fastClock } from "../support/time/fast-clock.ts";
 
 interface Given extends Partial<PrefectConnection> {
   readonly clock?: ReturnType<typeof fastClock>;

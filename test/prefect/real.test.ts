@@ -1,4 +1,5 @@
 /** The client, and the fake server the other tests use, against a real Prefect 3.8.8. */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
@@ -8,9 +9,10 @@ import type { JsonObject } from "../../src/model/objects.ts";
 import { createPrefectClient, type PrefectClient } from "../../src/prefect/client.ts";
 import type { PrefectConnection } from "../../src/prefect/transport/connection.ts";
 import { DEFAULT_CONNECTION } from "../support/default-connection.ts";
-import { facts, failure } from "../support/fake-prefect/client.ts";
+import { failureOf } from "../support/failure-of.ts";
+import { facts } from "../support/fake-prefect/client.ts";
 import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
+import { type RealPrefect, startRealPrefect } from "../support/real-prefect/real-prefect.ts";
 
 const FUTURE = "2099-01-01T00:00:00Z";
 const AUTH = "admin:not-so-secret";
@@ -132,16 +134,16 @@ describe("a real server", () => {
   });
 
   test("answers wrong calls with errors that say what was wrong", async () => {
-    expect(facts(await failure(client.filterFlowRuns({ flow_runs: { bogus: 1 } })))).toEqual({
+    expect(facts(await failureOf(client.filterFlowRuns({ flow_runs: { bogus: 1 } })))).toEqual({
       code: "invalid_input",
       message: "Prefect answered 422 to POST /flow_runs/filter: flow_runs.bogus: Extra inputs are not permitted.",
       hint: "Correct the named field; Prefect's filters reject unknown ones.",
     });
-    expect((await failure(client.readFlowRun("00000000-0000-4000-8000-000000000000"))).message).toBe(
+    expect((await failureOf(client.readFlowRun("00000000-0000-4000-8000-000000000000"))).message).toBe(
       "Prefect answered 404 to GET /flow_runs/00000000-0000-4000-8000-000000000000: Flow run not found.",
     );
-    expect((await failure(client.nextEvents("zzzz"))).code).toBe("invalid_input");
-    expect((await failure(open(real.url.replace("/api", "")).filterFlowRuns({}))).message).toBe(
+    expect((await failureOf(client.nextEvents("zzzz"))).code).toBe("invalid_input");
+    expect((await failureOf(open(real.url.replace("/api", "")).filterFlowRuns({}))).message).toBe(
       `The URL ${real.url.replace("/api", "")} lacks /api: Prefect's API is at ${real.url}.`,
     );
   });
@@ -149,7 +151,7 @@ describe("a real server", () => {
   test("closes the connection after a 500, and the next call works all the same", async () => {
     for (let i = 0; i < 5; i += 1) {
       const wrongToken = btoa(btoa('{"a":1}'));
-      expect((await failure(client.nextEvents(wrongToken))).status).toBe(500);
+      expect((await failureOf(client.nextEvents(wrongToken))).status).toBe(500);
       expect(await client.readHealth({ retries: 0 })).toBe(true);
     }
   });
@@ -228,7 +230,7 @@ describe("a server with an auth string and CSRF protection", () => {
   ] as const)("refuses %s, over HTTP and on the socket", async (_, auth, text, more) => {
     const wrong = open(guarded.url, { auth });
     const message = `Prefect at ${guarded.url} ${text}`;
-    expect(await failure(wrong.countFlowRuns({}))).toMatchObject({ code: "unauthorized", message, retryable: false });
+    expect(await failureOf(wrong.countFlowRuns({}))).toMatchObject({ code: "unauthorized", message, retryable: false });
     const stream = wrong.openEventStream({}, new AbortController().signal);
     await expect(stream.ready).rejects.toMatchObject({ code: "unauthorized", message: message + more });
     expect(await wrong.readHealth()).toBe(true);
@@ -406,10 +408,10 @@ describe("a real server that goes away", () => {
       const watcher = open(guarded.url, { auth: { kind: "basic", authString: AUTH } });
       const stream = watcher.openEventStream({}, new AbortController().signal);
       await stream.ready;
-      const end = failure(stream[Symbol.asyncIterator]().next() as Promise<unknown>);
+      const end = failureOf(stream[Symbol.asyncIterator]().next() as Promise<unknown>);
       await guarded.stop(signal);
       expect(await end).toMatchObject({ code: "unavailable", message });
-      expect((await failure(watcher.readHealth({ retries: 0 }))).message).toBe(
+      expect((await failureOf(watcher.readHealth({ retries: 0 }))).message).toBe(
         `Nothing accepts connections at ${guarded.url}.`,
       );
       if (signal === "SIGTERM") await guarded.restart();

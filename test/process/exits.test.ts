@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { aFlowRun, anEvent } from "../support/builders.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { eventually, type Form, isAlive, makePlace, startClient } from "./program.ts";
+import { waitUntil } from "../support/time/eventually.ts";
+import { type Form, isAlive, makePlace, startClient } from "./program.ts";
 
 setDefaultTimeout(60_000);
 const place = makePlace();
@@ -27,7 +28,7 @@ function recordFile(): string | null {
 async function startSyncing(form: Form) {
   const client = startClient(await place.command(form), { cwd: place.dir, env });
   await client.initialize();
-  await eventually(
+  await waitUntil(
     "the record is being synced",
     15_000,
     async () => (await client.call("get_record_status")).syncing === "self",

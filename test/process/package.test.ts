@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { eventually, type Finished, makePlace, run, startClient } from "./program.ts";
+import { waitUntil } from "../support/time/eventually.ts";
+import { type Finished, makePlace, run, startClient } from "./program.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
 setDefaultTimeout(60_000);
@@ -70,7 +71,7 @@ describe("the package", () => {
     await using prefect = await startFakePrefect();
     await using client = startClient(command(), emptyPlace({ PREFECT_API_URL: prefect.url }));
     await client.initialize();
-    await eventually("it syncs", 20_000, async () => (await client.call("get_record_status")).syncing === "self");
+    await waitUntil("it syncs", 20_000, async () => (await client.call("get_record_status")).syncing === "self");
     await client.close();
     expect(client.child.exitCode).toBe(0);
   });

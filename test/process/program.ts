@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import type { Subprocess } from "bun";
 import { buildBundle } from "../../scripts/build.ts";
+import { readLines } from "../support/process/read-lines.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const MAIN = join(ROOT, "src", "main.ts");
@@ -143,31 +144,6 @@ export function startClient(
       await child.exited;
     },
   };
-}
-
-async function readLines(stream: ReadableStream<Uint8Array>, take: (line: string) => void): Promise<void> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines.filter(Boolean)) take(line);
-  }
-}
-
-/** Asks until it is so; throws when it is not within `withinMs`. */
-export async function eventually<T>(
-  what: string,
-  withinMs: number,
-  ask: () => T | Promise<T>,
-): Promise<NonNullable<T>> {
-  const untilMs = performance.now() + withinMs;
-  for (;;) {
-    const found = await ask();
-    if (found !== null && found !== undefined && found !== false) return found;
-    if (performance.now() > untilMs) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await Bun.sleep(20);
-  }
 }
 
 /** Whether a process with this id is there. */

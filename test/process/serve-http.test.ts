@@ -1,8 +1,10 @@
 /** `serve --http` as a process: how it starts, what it refuses, how it ends. */
+
 import { describe, expect, test } from "bun:test";
 import { startHttpProduct } from "../mcp/http/http-product.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { eventually, runProduct } from "../support/product.ts";
+import { runProduct } from "../support/process/product.ts";
+import { eventually } from "../support/time/eventually.ts";
 
 describe("serve --http", () => {
   test("answers, and ends within a second of SIGTERM with its records closed", async () => {

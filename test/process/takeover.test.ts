@@ -3,7 +3,8 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { formatIsoUs } from "../../src/lib/time.ts";
 import { anEvent } from "../support/builders.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { eventually, type LineClient, makePlace, startClient } from "./program.ts";
+import { waitUntil } from "../support/time/eventually.ts";
+import { type LineClient, makePlace, startClient } from "./program.ts";
 
 setDefaultTimeout(60_000);
 const place = makePlace();
@@ -29,7 +30,7 @@ async function start(): Promise<LineClient> {
 
 const syncing = async (client: LineClient) => (await client.call("get_record_status")).syncing;
 const becomes = (client: LineClient, who: "self" | "other", withinMs: number) =>
-  eventually(`syncing: ${who}`, withinMs, async () => (await syncing(client)) === who);
+  waitUntil(`syncing: ${who}`, withinMs, async () => (await syncing(client)) === who);
 
 /** Events that a client sees, from the record. */
 async function seen(client: LineClient, name: string): Promise<number> {
@@ -54,7 +55,7 @@ test.each(["SIGKILL", "SIGTERM"] as const)(
 
     const name = `shop.after.${signal.toLowerCase()}`;
     happen(name);
-    await eventually("the new leader records", 10_000, async () => (await seen(second, name)) === 1);
+    await waitUntil("the new leader records", 10_000, async () => (await seen(second, name)) === 1);
   },
   60_000,
 );
@@ -64,7 +65,7 @@ test("both answer the same while one syncs", async () => {
   await becomes(first, "self", 15_000);
   await using second = await start();
   happen("shop.shared");
-  await eventually(
+  await waitUntil(
     "both see it",
     10_000,
     async () => (await seen(first, "shop.shared")) + (await seen(second, "shop.shared")) === 2,

@@ -1,8 +1,9 @@
 /** Why an automation did or did not fire, and what changed meanwhile, on a real Prefect server. */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Deployed } from "../support/diagnosis/scene.ts";
-import { Stage } from "../support/diagnosis/stage.ts";
-import { eventually } from "../support/product.ts";
+import { DiagnosisHarness } from "../support/diagnosis/diagnosis-harness.ts";
+import type { Deployed } from "../support/diagnosis/prefect-driver.ts";
+import { eventually } from "../support/time/eventually.ts";
 
 const SETUP_MS = 120_000;
 const NAMES = [
@@ -11,23 +12,23 @@ const NAMES = [
   "automation-threshold",
   "automation-disabled",
   "automation-action-failed",
-  "own: automation for another deployment",
-  "own: compound trigger with one part missing",
-  "own: sequence in the wrong order",
-  "own: automation that nothing concerns",
+  "automation for another deployment",
+  "compound trigger with one part missing",
+  "sequence in the wrong order",
+  "automation that nothing concerns",
 ];
 
-let stage: Stage;
+let harness: DiagnosisHarness;
 let source: Deployed;
 let limit: { id: string };
 
 beforeAll(async () => {
-  stage = await Stage.open();
-  await setUp(stage);
-  await stage.prefect.settled();
+  harness = await DiagnosisHarness.open();
+  await setUp(harness);
+  await harness.prefect.settled();
 }, SETUP_MS);
 
-afterAll(() => stage?.[Symbol.asyncDispose]());
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 /** A trigger on failures of one deployment. */
 function failures(deployment: Deployed, over: object = {}): object {
@@ -47,15 +48,15 @@ function failures(deployment: Deployed, over: object = {}): object {
   };
 }
 
-async function setUp({ scene }: Stage): Promise<void> {
-  limit = await scene.post("/v2/concurrency_limits/", { name: "ledger", limit: 2 });
-  await scene.pool("auto-pool");
-  await scene.worker("auto-pool");
-  source = await scene.deployment("auto-flow", "auto-source", "auto-pool");
-  const sure = await scene.deployment("auto-sure-flow", "auto-sure", "auto-pool");
-  const target = await scene.deployment("auto-target-flow", "auto-target", "auto-pool");
+async function setUp({ driver }: DiagnosisHarness): Promise<void> {
+  limit = await driver.post("/v2/concurrency_limits/", { name: "ledger", limit: 2 });
+  await driver.pool("auto-pool");
+  await driver.worker("auto-pool");
+  source = await driver.deployment("auto-flow", "auto-source", "auto-pool");
+  const sure = await driver.deployment("auto-sure-flow", "auto-sure", "auto-pool");
+  const target = await driver.deployment("auto-target-flow", "auto-target", "auto-pool");
   const make = (name: string, trigger: object, actions: object[] = [{ type: "do-nothing" }], enabled = true) =>
-    scene.post("/automations/", { name, enabled, trigger, actions });
+    driver.post("/automations/", { name, enabled, trigger, actions });
   const runOf = (id: string) => [{ type: "run-deployment", source: "selected", deployment_id: id }];
   const custom = (name: string) => failures(source, { expect: [name], match: {}, match_related: {} });
   await make("auto-fires", failures(sure), runOf(target.id));
@@ -79,26 +80,26 @@ async function setUp({ scene }: Stage): Promise<void> {
     }),
   );
   await Bun.sleep(3_000);
-  await failUntilFired({ scene } as Stage, sure);
-  const failing = await scene.run(source, "auto-failing");
-  await scene.start(failing);
-  await scene.fail(failing, "RuntimeError", "boom");
-  await scene.state(await scene.run(source, "auto-pending"), "PENDING");
+  await failUntilFired({ driver } as DiagnosisHarness, sure);
+  const failing = await driver.run(source, "auto-failing");
+  await driver.start(failing);
+  await driver.fail(failing, "RuntimeError", "boom");
+  await driver.state(await driver.run(source, "auto-pending"), "PENDING");
   const resource = { "prefect.resource.id": "ledger.batch.1", "prefect.resource.name": "batch 1" };
-  await scene.event("report.ready", resource);
-  await scene.event("batch.closed", resource);
+  await driver.event("report.ready", resource);
+  await driver.event("batch.closed", resource);
   await Bun.sleep(1_500);
-  await scene.event("batch.opened", resource);
+  await driver.event("batch.opened", resource);
 }
 
 /** A busy SQLite loses an event to the trigger service now and then: the next one does it. */
-async function failUntilFired({ scene }: Stage, deployment: Deployed): Promise<void> {
+async function failUntilFired({ driver }: DiagnosisHarness, deployment: Deployed): Promise<void> {
   for (let tries = 1; tries <= 4; tries++) {
-    const failing = await scene.run(deployment, `sure-failing-${tries}`);
-    await scene.start(failing);
-    await scene.fail(failing, "RuntimeError", "boom");
+    const failing = await driver.run(deployment, `sure-failing-${tries}`);
+    await driver.start(failing);
+    await driver.fail(failing, "RuntimeError", "boom");
     const count = () =>
-      scene
+      driver
         .post<{ total: number }>("/events/filter", {
           filter: { event: { name: ["prefect.automation.action.executed", "prefect.automation.action.failed"] } },
         })
@@ -109,50 +110,50 @@ async function failUntilFired({ scene }: Stage, deployment: Deployed): Promise<v
 }
 
 function expectations(): void {
-  stage.expect("automation-fired", {
+  harness.expect("automation-fired", {
     ask: { automation: "auto-fires" },
     verdict: "nothing_wrong",
     first: [/fired/, /executed/],
   });
-  stage.expect("automation-proactive-waiting", {
+  harness.expect("automation-proactive-waiting", {
     ask: { automation: "auto-waiting" },
     verdict: "nothing_wrong",
     first: [/not before/],
   });
-  stage.expect("automation-threshold", {
+  harness.expect("automation-threshold", {
     ask: { automation: "auto-threshold" },
     verdict: "problem",
     first: [/threshold is 3/, /only 1/],
     never: [/disabled/, /action .* failed/],
   });
-  stage.expect("automation-disabled", {
+  harness.expect("automation-disabled", {
     ask: { automation: "auto-disabled" },
     verdict: "problem",
     first: [/disabled/],
     never: [/threshold/, /action .* failed/],
   });
-  stage.expect("automation-action-failed", {
+  harness.expect("automation-action-failed", {
     ask: { automation: "auto-broken" },
     verdict: "problem",
     first: ["run-deployment", "404"],
     never: [/threshold/, /has not fired/],
   });
-  stage.expect("own: automation for another deployment", {
+  harness.expect("automation for another deployment", {
     ask: { automation: "auto-elsewhere" },
     verdict: "problem",
     first: [/match_related|related resource/],
   });
-  stage.expect("own: compound trigger with one part missing", {
+  harness.expect("compound trigger with one part missing", {
     ask: { automation: "auto-compound" },
     verdict: "problem",
     first: [/only 1 of them fired/, /missing: report.signed/],
   });
-  stage.expect("own: sequence in the wrong order", {
+  harness.expect("sequence in the wrong order", {
     ask: { automation: "auto-sequence" },
     verdict: "problem",
     first: [/not in that order/, /batch.closed at .* then batch.opened/],
   });
-  stage.expect("own: automation that nothing concerns", {
+  harness.expect("automation that nothing concerns", {
     ask: { automation: "auto-quiet" },
     verdict: "nothing_wrong",
     first: [/no cause to fire/],
@@ -163,14 +164,14 @@ describe("one call, on a real server", () => {
   beforeAll(expectations);
 
   test.each(NAMES)("%s", async (name) => {
-    await stage.run(name);
+    await harness.run(name);
   });
 });
 
 describe("what_changed", () => {
   test("tells what was changed since the last look, with from and to", async () => {
-    const { scene, product } = stage;
-    const [automation] = await scene.post<{ id: string }[]>("/automations/filter", {
+    const { driver, product } = harness;
+    const [automation] = await driver.post<{ id: string }[]>("/automations/filter", {
       automations: { name: { any_: ["auto-quiet"] } },
     });
     const seen = (answer: { structured: { changes: { name: string }[] } }) => answer.structured.changes;
@@ -181,10 +182,10 @@ describe("what_changed", () => {
     );
     expect(JSON.stringify(seen(first))).toContain("auto-source");
     const { cursor } = first.structured;
-    await scene.patch(`/deployments/${source.id}`, { parameters: { batch_size: 7 }, enforce_parameter_schema: false });
-    await scene.patch(`/deployments/${source.id}`, { paused: true });
-    await scene.patch(`/v2/concurrency_limits/${limit.id}`, { limit: 5 });
-    await scene.patch(`/automations/${automation?.id}`, { enabled: false });
+    await driver.patch(`/deployments/${source.id}`, { parameters: { batch_size: 7 }, enforce_parameter_schema: false });
+    await driver.patch(`/deployments/${source.id}`, { paused: true });
+    await driver.patch(`/v2/concurrency_limits/${limit.id}`, { limit: 5 });
+    await driver.patch(`/automations/${automation?.id}`, { enabled: false });
     const isTold = (text: string) =>
       [/batch_size/, /paused: false/, /limit: 2 → 5/, /enabled: true/].every((part) => part.test(text));
     const second = await eventually(

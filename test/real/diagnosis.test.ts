@@ -1,9 +1,9 @@
 /** One call to the cause: troubles made over REST on a real Prefect server; then the same questions without it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { setUpEnded } from "../support/diagnosis/ended-scenes.ts";
-import { Stage } from "../support/diagnosis/stage.ts";
-import { setUpWaiting } from "../support/diagnosis/waiting-scenes.ts";
-import type { Product } from "../support/product.ts";
+import { DiagnosisHarness } from "../support/diagnosis/diagnosis-harness.ts";
+import { setUpEndedCases } from "../support/diagnosis/ended-cases.ts";
+import { setUpWaitingCases } from "../support/diagnosis/waiting-cases.ts";
+import type { Product } from "../support/process/product.ts";
 
 const SETUP_MS = 240_000;
 
@@ -31,44 +31,44 @@ const NAMES = [
   "awaiting-retry",
   "pending-no-infrastructure",
   "unrelated-noise",
-  "own: queue priority",
-  "own: queue that no worker asks",
-  "own: cancelling without a worker",
-  "own: cancelled by the deployment's limit",
-  "own: parent waits for a late child",
-  "own: running, but its process has ended",
-  "own: a pool with a run whose process has ended",
-  "own: exit code 143",
-  "own: exit code 1, the log knows",
-  "own: fails and passes by turns",
-  "own: cancelled by an automation",
-  "own: a child crashed (by hand)",
-  "own: completed with an error line",
-  "own: the same error in another deployment",
+  "queue priority",
+  "queue that no worker asks",
+  "cancelling without a worker",
+  "cancelled by the deployment's limit",
+  "parent waits for a late child",
+  "running, but its process has ended",
+  "a pool with a run whose process has ended",
+  "exit code 143",
+  "exit code 1, the log knows",
+  "fails and passes by turns",
+  "cancelled by an automation",
+  "a child crashed (by hand)",
+  "completed with an error line",
+  "the same error in another deployment",
 ];
 const EMPTY_HANDED = new Set(["missing-flow-run"]);
 
-let stage: Stage;
+let harness: DiagnosisHarness;
 
 beforeAll(async () => {
-  stage = await Stage.open();
-  const late = await setUpWaiting(stage);
-  await setUpEnded(stage);
-  await stage.scene.untilLate(late);
-  await stage.scene.beat();
-  await stage.prefect.settled();
+  harness = await DiagnosisHarness.open();
+  const late = await setUpWaitingCases(harness);
+  await setUpEndedCases(harness);
+  await harness.driver.untilLate(late);
+  await harness.driver.beat();
+  await harness.prefect.settled();
 }, SETUP_MS);
 
-afterAll(() => stage?.[Symbol.asyncDispose]());
+afterAll(() => harness?.[Symbol.asyncDispose]());
 
 describe("one call to the cause, on a real server", () => {
   test.each(NAMES)("%s", async (name) => {
-    await stage.run(name);
+    await harness.run(name);
   });
 
   test("every case that was set up is asked, and the answers are short", () => {
-    expect([...stage.cases.keys()].toSorted()).toEqual(NAMES.toSorted());
-    expect(stage.median()).toBeLessThanOrEqual(700);
+    expect([...harness.cases.keys()].toSorted()).toEqual(NAMES.toSorted());
+    expect(harness.median()).toBeLessThanOrEqual(700);
   });
 });
 
@@ -76,39 +76,39 @@ describe("a product that has only just begun", () => {
   let product: Product;
 
   beforeAll(async () => {
-    await stage.scene.beat();
-    product = await stage.another();
+    await harness.driver.beat();
+    product = await harness.startAnother();
   });
 
   afterAll(() => product?.[Symbol.asyncDispose]());
 
   test.each(NAMES)("%s", async (name) => {
-    await stage.runCold(name, product);
+    await harness.runCold(name, product);
   });
 });
 
 describe("a server that stands still", () => {
   test("costs some seconds, and what it would have said is named as unchecked", async () => {
-    stage.prefect.pause(true);
+    harness.prefect.pause(true);
     try {
       const startMs = performance.now();
-      const answer = await stage.product.call("diagnose", { flow_run: "pool-waiter" });
+      const answer = await harness.product.call("diagnose", { flow_run: "pool-waiter" });
       expect(performance.now() - startMs).toBeLessThan(8_000);
       expect(JSON.stringify(answer.structured.causes[0])).toContain("pool-holder");
       expect(answer.structured.could_not_check.join("; ")).toMatch(/slots of pool slots-pool/);
     } finally {
-      stage.prefect.pause(false);
+      harness.prefect.pause(false);
     }
   }, 30_000);
 });
 
 describe("the same without Prefect", () => {
   beforeAll(async () => {
-    await stage.prefect.stop();
+    await harness.prefect.stop();
     await Bun.sleep(3_000);
   }, 60_000);
 
   test.each(NAMES.filter((name) => !EMPTY_HANDED.has(name)))("%s", async (name) => {
-    await stage.runOffline(name);
+    await harness.runOffline(name);
   });
 });

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { openRecord, type RecordDb } from "../../src/store/database.ts";
-import { type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
+import { seededRandom } from "../support/random.ts";
+import { type RealPrefect, startRealPrefect } from "../support/real-prefect/real-prefect.ts";
 import { agree, askRecord, askServer, type Filled, fillRecord, randomQuestion } from "./filter-agreement.ts";
-import { makeWorkspace, postTo, seeded } from "./filter-workspace.ts";
+import { makeWorkspace, postTo } from "./filter-workspace.ts";
 import { allPaths, type Drawn } from "./random-filters.ts";
 
 /** The same seed makes the same workspace and the same questions. */
@@ -21,7 +22,7 @@ const QUIET = Object.fromEntries(
 let prefect: RealPrefect;
 let db: RecordDb;
 let filled: Filled;
-const random = seeded(SEED);
+const random = seededRandom(SEED);
 
 beforeAll(async () => {
   prefect = await startRealPrefect({ env: QUIET });

@@ -1,4 +1,5 @@
 /** The main job on real input: flows run on a real Prefect server, and what the product then holds and says is what the API says. */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,8 +9,9 @@ import type { FlowRun, JsonObject, Log, TaskRun } from "../../src/model/objects.
 import { createRedactor } from "../../src/model/secrets/redact.ts";
 import { openRecord } from "../../src/store/database.ts";
 import { findEvents } from "../../src/store/events/events.ts";
-import { eventually, type Product, runProduct, startProduct } from "../support/product.ts";
-import { type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
+import { type Product, runProduct, startProduct } from "../support/process/product.ts";
+import { type RealPrefect, startRealPrefect, WORKSPACE } from "../support/real-prefect/real-prefect.ts";
+import { eventually } from "../support/time/eventually.ts";
 
 const FLOWS_MS = 300_000;
 const SETTLE_MS = 30_000;
@@ -32,7 +34,7 @@ beforeAll(async () => {
   followed = mkdtempSync(join(tmpdir(), "main-job-"));
   product = await startProduct({ env: envFor(followed) });
   const working = startWorker();
-  const flows = await prefect.python("workspace.py", SCENARIOS);
+  const flows = await prefect.python(WORKSPACE, SCENARIOS);
   if (flows.exitCode !== 0) throw new Error(`the flows did not run: ${flows.stderr.slice(-3000)}`);
   ids = JSON.parse(flows.stdout.trim().split("\n").at(-1) ?? "{}").ids;
   (await working).kill("SIGINT");

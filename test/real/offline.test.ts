@@ -1,10 +1,12 @@
 /** Prefect goes away and comes back: the same questions are answered from the record with their age, and the gap closes by itself. */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { eventually, type Product, startProduct, type ToolResult } from "../support/product.ts";
-import { freePort, type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
+import { type Product, startProduct, type ToolResult } from "../support/process/product.ts";
+import { freePort, type RealPrefect, startRealPrefect, WORKSPACE } from "../support/real-prefect/real-prefect.ts";
+import { eventually } from "../support/time/eventually.ts";
 
 /** What a team asks, with the list whose rows must stay the same. */
 const QUESTIONS: readonly (readonly [tool: string, args: object, key: string])[] = [
@@ -23,7 +25,7 @@ let failedRun: string;
 beforeAll(async () => {
   prefect = await startRealPrefect();
   dataDir = mkdtempSync(join(tmpdir(), "offline-"));
-  const flows = await prefect.python("workspace.py", ["pool", "success", "failure"]);
+  const flows = await prefect.python(WORKSPACE, ["pool", "success", "failure"]);
   if (flows.exitCode !== 0) throw new Error(`the flows did not run: ${flows.stderr.slice(-3000)}`);
   failedRun = JSON.parse(flows.stdout.trim().split("\n").at(-1) ?? "{}").ids.failure;
   product = await startProduct({ env: { HOME: dataDir, PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: dataDir } });

@@ -1,4 +1,5 @@
 /** The official server and this one, asked the same on the same real Prefect. Prints the comparison. */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,8 +14,9 @@ import {
   largeLists,
   largeSums,
 } from "../support/peer/comparison.ts";
-import { eventually, type Product, ROOT, startProduct } from "../support/product.ts";
-import { type RealPrefect, startRealPrefect } from "../support/real-prefect.ts";
+import { type Product, ROOT, startProduct } from "../support/process/product.ts";
+import { type RealPrefect, startRealPrefect } from "../support/real-prefect/real-prefect.ts";
+import { eventually } from "../support/time/eventually.ts";
 
 const BASELINES = join(ROOT, "test/fixtures/token-baselines.json");
 /**

@@ -1,4 +1,5 @@
 /** What leaves the process: a recording proxy stands between Prefect and the product while everything is asked of it. */
+
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,8 +20,9 @@ import {
   aWorkPool,
 } from "../support/builders.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { eventually, runProduct, startProduct } from "../support/product.ts";
-import { startRecordingProxy } from "../support/recording-proxy.ts";
+import { runProduct, startProduct } from "../support/process/product.ts";
+import { startRecordingProxy } from "../support/proxies/recording-proxy.ts";
+import { eventually } from "../support/time/eventually.ts";
 
 /** Reads: any GET, the filters and counts that Prefect takes as POST, and the event socket's upgrade (a GET too). */
 const READS = new RegExp(

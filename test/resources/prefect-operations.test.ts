@@ -27,7 +27,7 @@ let help: Readonly<Record<string, string>> = {};
 beforeAll(async () => {
   const home = mkdtempSync(join(tmpdir(), "skill-"));
   const paths = [...new Set(commands.map((line) => commandPath(line).join(" ")))];
-  const child = Bun.spawn([PYTHON, join(ROOT, "test", "support", "cli_help.py")], {
+  const child = Bun.spawn([PYTHON, join(ROOT, "test", "support", "real-prefect", "cli_help.py")], {
     env: { ...Bun.env, PREFECT_HOME: home },
     stdin: new Blob([JSON.stringify(paths)]),
     stdout: "pipe",

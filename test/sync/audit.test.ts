@@ -8,7 +8,8 @@ import { type AuditReport, audit } from "../../src/sync/audit.ts";
 import { Backfill } from "../../src/sync/events/backfill.ts";
 import { catchUp } from "../../src/sync/events/catch-up.ts";
 import { T0_US } from "../support/builders.ts";
-import { aHarness, anEventAt, type EngineHarness, failureOf, neverAborted, SECOND } from "./engine-harness.ts";
+import { failureOf } from "../support/failure-of.ts";
+import { aHarness, anEventAt, type EngineHarness, neverAborted, SECOND } from "./engine-harness.ts";
 
 const HOURS = 6;
 

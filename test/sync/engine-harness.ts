@@ -1,5 +1,3 @@
-/** One engine's parts on an empty record, with a Prefect of a few arrays that answers at once. Time passes by sleeping. */
-import { AppError } from "../../src/errors.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
@@ -237,14 +235,3 @@ export function aHarness(
 }
 
 export const neverAborted = new AbortController().signal;
-
-/** What is thrown, as an AppError. */
-export async function failureOf(work: Promise<unknown>): Promise<AppError> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}

@@ -12,7 +12,8 @@ import { syncOnce } from "../../src/sync/sync-once.ts";
 import { ResetDetector } from "../../src/sync/verification/reset-detection.ts";
 import { Verifier } from "../../src/sync/verification/verifier.ts";
 import { aDeployment, aFlowRun, aLog, aTaskRun, at, T0_US } from "../support/builders.ts";
-import { aHarness, anEventAt, failureOf, neverAborted } from "./engine-harness.ts";
+import { failureOf } from "../support/failure-of.ts";
+import { aHarness, anEventAt, neverAborted } from "./engine-harness.ts";
 
 const all = { fromUs: T0_US - 30 * DAY_US, toUs: T0_US + DAY_US };
 

@@ -16,7 +16,9 @@ import { findFact } from "../../src/store/sync-state.ts";
 import { createSyncSession, type SyncSession, type SyncSessionOptions } from "../../src/sync/session.ts";
 import { aFlowRun, T0_US } from "../support/builders.ts";
 import { DEFAULT_SYNC_SETTINGS } from "../support/default-sync-settings.ts";
-import { anEventAt, failureOf, neverAborted, TinyPrefect } from "./engine-harness.ts";
+import { failureOf } from "../support/failure-of.ts";
+import { waitUntil } from "../support/time/eventually.ts";
+import { anEventAt, neverAborted, TinyPrefect } from "./engine-harness.ts";
 
 const folders: string[] = [];
 const stops: AbortController[] = [];
@@ -74,26 +76,18 @@ function start(session: SyncSession): { stop: () => Promise<void> } {
   };
 }
 
-async function until(check: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 500; turn += 1) {
-    if (check()) return;
-    await systemClock.sleep(10);
-  }
-  throw new Error("it did not happen");
-}
-
 describe("a sync session", () => {
   test("leads alone, and is followed by another when it ends", async () => {
     const file = aFile();
     const [first, second] = [aSession(file), aSession(file)];
     const running = start(first);
-    await until(() => leaders.has(first));
+    await waitUntil("the first session leads", 5_000, () => leaders.has(first));
     const waiting = start(second);
     await systemClock.sleep(60);
     expect([leaders.has(first), leaders.has(second)]).toEqual([true, false]);
     await running.stop();
     first.close();
-    await until(() => leaders.has(second));
+    await waitUntil("the second session leads", 5_000, () => leaders.has(second));
     await waiting.stop();
     expect(leaders.has(second)).toBe(false);
     second.close();
@@ -103,9 +97,9 @@ describe("a sync session", () => {
     const file = aFile();
     const session = aSession(file);
     const running = start(session);
-    await until(() => leaders.has(session));
+    await waitUntil("the session leads", 5_000, () => leaders.has(session));
     const reader = openRecord(file, "read");
-    await until(() => findFact(reader, "catchup") !== null);
+    await waitUntil("it has caught up", 5_000, () => findFact(reader, "catchup") !== null);
     expect(findFact(reader, "syncer")?.pid).toBe(process.pid);
     expect(findFact(reader, "stream")?.state).toBe("off");
     expect(findFact(reader, "connection")?.reachable).toBe(true);
@@ -128,9 +122,9 @@ describe("a sync session", () => {
     };
     const session = aSession(aFile(), { prefect, logger });
     const running = start(session);
-    await until(() => log.length > 0);
+    await waitUntil("it logs", 5_000, () => log.length > 0);
     prefect.before = () => {};
-    await until(() => log.length > 1);
+    await waitUntil("it logs", 5_000, () => log.length > 1);
     expect(log).toEqual([
       "warn sync: catch-up failed and is tried again: no such key",
       "debug sync: catch-up works again",
@@ -143,11 +137,11 @@ describe("a sync session", () => {
     const file = aFile();
     const session = aSession(file);
     const running = start(session);
-    await until(() => leaders.has(session));
+    await waitUntil("the session leads", 5_000, () => leaders.has(session));
     for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
-    await until(() => existsSync(file) && leaders.has(session));
+    await waitUntil("the session leads", 5_000, () => existsSync(file) && leaders.has(session));
     const reader = openRecord(file, "read");
-    await until(() => findFact(reader, "catchup") !== null);
+    await waitUntil("it has caught up", 5_000, () => findFact(reader, "catchup") !== null);
     reader.close();
     await running.stop();
     session.close();

@@ -3,6 +3,7 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { AppError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { type CallerAuth, createCallerAuth } from "../../../src/mcp/http/caller-auth.ts";
+import { failureOf } from "../../support/failure-of.ts";
 
 async function outcome(auth: CallerAuth, authorization?: string): Promise<string> {
   try {
@@ -128,7 +129,9 @@ describe("access tokens of an issuer", () => {
         .setAudience(oidc.audience)
         .setExpirationTime("5m")
         .sign(privateKey);
-      const failure = await failureOf(createCallerAuth({ tokens: [], oidc }), `Bearer ${token}`);
+      const failure = await failureOf(
+        createCallerAuth({ tokens: [], oidc }).authenticate(new Headers({ authorization: `Bearer ${token}` })),
+      );
       expect({ jwksUrl, code: failure.code, status: failure.status }).toEqual({
         jwksUrl,
         code: "unavailable",
@@ -138,13 +141,3 @@ describe("access tokens of an issuer", () => {
     }
   });
 });
-
-async function failureOf(auth: CallerAuth, authorization: string): Promise<AppError> {
-  try {
-    await auth.authenticate(new Headers({ authorization }));
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error("let in");
-}

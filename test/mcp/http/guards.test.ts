@@ -1,12 +1,13 @@
 /** What a request passes before a tenant sees it, one guard after the other. */
+
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { type AppError, toAppError } from "../../../src/errors.ts";
-import { eventually } from "../../support/product.ts";
 import { TEST_CERTIFICATE } from "../../support/test-certificate.ts";
+import { eventually } from "../../support/time/eventually.ts";
 import { call, fakeApp, modern, plainHttp, post, postModern, startHttp } from "./http-harness.ts";
 
 function refusalOf(start: () => unknown): Pick<AppError, "code" | "message"> {

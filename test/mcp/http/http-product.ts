@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bareEnv, MAIN } from "../../support/product.ts";
+import { bareEnv, MAIN } from "../../support/process/product.ts";
 
 export interface HttpProduct extends AsyncDisposable {
   readonly url: string;

@@ -1,4 +1,5 @@
 /** Resources that push: in both eras, over HTTP and over pipes, to the tenant that asked and to nobody else. */
+
 import { describe, expect, test } from "bun:test";
 import { Client, StreamableHTTPClientTransport, type Transport } from "@modelcontextprotocol/client";
 import { systemClock } from "../../../src/lib/clock.ts";
@@ -13,7 +14,7 @@ import { createEventWriter } from "../../../src/store/events/events.ts";
 import { foldRunEvents } from "../../../src/store/runs/fold-events.ts";
 import { tempRecordFile } from "../../store/temp-record.ts";
 import { aFlowRun, aFlowRunEvent, aState } from "../../support/builders.ts";
-import { eventually } from "../../support/product.ts";
+import { eventually } from "../../support/time/eventually.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 import { makePipe } from "../stdio/pipe.ts";
 import { modern, startHttp } from "./http-harness.ts";

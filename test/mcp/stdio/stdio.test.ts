@@ -4,7 +4,7 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import type { ResourceWatch } from "../../../src/mcp/resource-watch.ts";
 import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";
 import { LineSplitter } from "../../../src/mcp/stdio/wire.ts";
-import { eventually } from "../../support/product.ts";
+import { eventually } from "../../support/time/eventually.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 import { makePipe } from "./pipe.ts";
 

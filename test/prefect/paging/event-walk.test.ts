@@ -3,7 +3,8 @@ import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import type { EventPage } from "../../../src/prefect/api.ts";
 import { type EventReader, type WalkStep, walkEvents } from "../../../src/prefect/paging/event-walk.ts";
 import { T0_US } from "../../support/builders.ts";
-import { anEventAt, failureOf, SECOND, TinyPrefect } from "../../sync/engine-harness.ts";
+import { failureOf } from "../../support/failure-of.ts";
+import { anEventAt, SECOND, TinyPrefect } from "../../sync/engine-harness.ts";
 
 const range = { fromUs: T0_US, toUs: T0_US + 100 * SECOND };
 const options = { pageSize: 5, exactTotals: true };

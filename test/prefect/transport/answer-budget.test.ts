@@ -1,12 +1,14 @@
 /** What answers of callers' Prefects may take together while they come in. */
+
 import { expect, test } from "bun:test";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { createPrefectClient } from "../../../src/prefect/client.ts";
 import { type AnswerBudget, createAnswerBudget } from "../../../src/prefect/transport/answer-budget.ts";
 import { DEFAULT_CONNECTION } from "../../support/default-connection.ts";
-import { facts, failure } from "../../support/fake-prefect/client.ts";
-import { fastClock } from "../../support/fast-clock.ts";
-import { eventually } from "../../support/product.ts";
+import { failureOf } from "../../support/failure-of.ts";
+import { facts } from "../../support/fake-prefect/client.ts";
+import { eventually } from "../../support/time/eventually.ts";
+import { fastClock } from "../../support/time/fast-clock.ts";
 
 const MB = 1_000_000;
 
@@ -73,7 +75,7 @@ test("beyond what all may take together a call fails at once, is told to come ag
     5_000,
   );
   other.letGo();
-  const error = await failure(client(other.url, answers).readVersion());
+  const error = await failureOf(client(other.url, answers).readVersion());
   expect({ ...facts(error), retryable: error.retryable, retryAfterMs: error.retryAfterMs }).toEqual({
     code: "unavailable",
     message: "Too much of what callers' Prefects answer is being read at once.",
@@ -95,7 +97,7 @@ test("one connection takes no more than one answer may have", async () => {
   const answers = counted(64 * MB);
   const one = client(slow.url, answers);
   const both = [one.readVersion(), one.readVersion()];
-  const error = await failure(Promise.all(both));
+  const error = await failureOf(Promise.all(both));
   expect([error.code, error.retryable]).toEqual(["unavailable", true]);
   slow.letGo();
   const outcomes = await Promise.allSettled(both);

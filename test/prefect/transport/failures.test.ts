@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import type { PrefectClient } from "../../../src/prefect/client.ts";
 import { aFlowRun } from "../../support/builders.ts";
-import { connect, facts, failure } from "../../support/fake-prefect/client.ts";
+import { failureOf } from "../../support/failure-of.ts";
+import { connect, facts } from "../../support/fake-prefect/client.ts";
 import { startFakePrefect } from "../../support/fake-prefect/fake-prefect.ts";
-import { startForwardProxy } from "../../support/fake-prefect/proxy.ts";
+import { startForwardProxy } from "../../support/proxies/forward-proxy.ts";
 import { TEST_CERTIFICATE } from "../../support/test-certificate.ts";
 
 describe("an answer that is none of Prefect's", () => {
@@ -12,18 +13,18 @@ describe("an answer that is none of Prefect's", () => {
     const client = connect(fake);
     await client.readVersion();
     fake.faults.fail("/flow_runs/count", { status: 200, text: "<html>Sign in</html>" });
-    expect(facts(await failure(client.countFlowRuns({})))).toEqual({
+    expect(facts(await failureOf(client.countFlowRuns({})))).toEqual({
       code: "unavailable",
       message:
         "Prefect's answer to POST /flow_runs/count is not understood: it is not JSON (text/html, 20 characters).",
       hint: "This Prefect may be much older or newer than 3.x, or something else answers at PREFECT_API_URL.",
     });
     fake.faults.fail("/flow_runs/filter", { status: 200, body: [aFlowRun(), { id: "x" }] });
-    expect((await failure(client.filterFlowRuns({}))).message).toBe(
+    expect((await failureOf(client.filterFlowRuns({}))).message).toBe(
       "Prefect's answer to POST /flow_runs/filter is not understood: [1].id should be a UUID.",
     );
     fake.faults.fail("/flow_runs/filter", { status: 200, text: "[{" });
-    expect((await failure(client.filterFlowRuns({}))).code).toBe("unavailable");
+    expect((await failureOf(client.filterFlowRuns({}))).code).toBe("unavailable");
   });
 });
 
@@ -35,7 +36,7 @@ describe("a wrong URL", () => {
   ])("without /api is found out, and the right one named", async (suffix, call) => {
     await using fake = await startFakePrefect();
     const url = fake.url.replace("/api", suffix);
-    expect(facts(await failure(call(connect({ url }))))).toEqual({
+    expect(facts(await failureOf(call(connect({ url }))))).toEqual({
       code: "invalid_config",
       message: `The URL ${url} lacks /api: Prefect's API is at ${fake.url}.`,
       hint: `Set PREFECT_API_URL to ${fake.url}.`,
@@ -44,13 +45,13 @@ describe("a wrong URL", () => {
 
   test("without /api is found out behind credentials too", async () => {
     await using fake = await startFakePrefect({ authString: "admin:pass" });
-    const error = await failure(connect({ url: fake.url.replace("/api", "") }).filterFlowRuns({}));
+    const error = await failureOf(connect({ url: fake.url.replace("/api", "") }).filterFlowRuns({}));
     expect(error.message).toBe(`The URL ${fake.url.replace("/api", "")} lacks /api: Prefect's API is at ${fake.url}.`);
   });
 
   test("with /api twice, or of something else, is said to be so", async () => {
     await using fake = await startFakePrefect();
-    expect((await failure(connect({ url: `${fake.url}/api` }).filterFlowRuns({}))).message).toBe(
+    expect((await failureOf(connect({ url: `${fake.url}/api` }).filterFlowRuns({}))).message).toBe(
       `The URL ${fake.url}/api has /api twice: Prefect's API is at ${fake.url}.`,
     );
     using web = Bun.serve({
@@ -58,12 +59,12 @@ describe("a wrong URL", () => {
       fetch: () => new Response("<html></html>", { headers: { "content-type": "text/html" } }),
     });
     const url = `http://127.0.0.1:${web.port}/api`;
-    expect(facts(await failure(connect({ url }).filterFlowRuns({})))).toEqual({
+    expect(facts(await failureOf(connect({ url }).filterFlowRuns({})))).toEqual({
       code: "invalid_config",
       message: `There is no Prefect API at ${url}: something else answers there.`,
       hint: "Set PREFECT_API_URL to the API's address, for example http://127.0.0.1:4200/api.",
     });
-    expect(facts(await failure(connect({ url: "prefect" }).filterFlowRuns({})))).toEqual({
+    expect(facts(await failureOf(connect({ url: "prefect" }).filterFlowRuns({})))).toEqual({
       code: "invalid_config",
       message: "The API URL is not an http or https URL: prefect",
       hint: "Set PREFECT_API_URL, for example to http://127.0.0.1:4200/api.",
@@ -74,7 +75,7 @@ describe("a wrong URL", () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     await client.readVersion();
-    expect(facts(await failure(client.get("/new/route")))).toEqual({
+    expect(facts(await failureOf(client.get("/new/route")))).toEqual({
       code: "not_found",
       message: `Prefect at ${fake.url} does not know the route GET /new/route.`,
       hint: "The server may be older than this function needs, or PREFECT_API_URL may be wrong.",
@@ -83,7 +84,7 @@ describe("a wrong URL", () => {
   });
 
   test("of a host that does not exist is named", async () => {
-    const error = await failure(connect({ url: "http://prefect.invalid/api" }).readVersion());
+    const error = await failureOf(connect({ url: "http://prefect.invalid/api" }).readVersion());
     expect(facts(error)).toMatchObject({
       code: "unavailable",
       message: "The host of http://prefect.invalid/api cannot be found.",
@@ -113,7 +114,7 @@ describe("credentials", () => {
     ],
   ] as const)("that are refused are named, never shown: %s", async (_, auth, text, hint) => {
     await using fake = await startFakePrefect({ authString: "admin:right-password" });
-    const error = await failure(connect(fake, { auth }).countFlowRuns({}));
+    const error = await failureOf(connect(fake, { auth }).countFlowRuns({}));
     expect(facts(error)).toEqual({ code: "unauthorized", message: `Prefect at ${fake.url} ${text}`, hint });
     expect(error.status).toBe(401);
     expect(`${error.message} ${error.hint}`).not.toMatch(/wrong-password|pnu_0/);
@@ -123,7 +124,7 @@ describe("credentials", () => {
     await using fake = await startFakePrefect();
     const echo = { detail: "token pnu_0123456789 and X-Token abcd1234 refused" };
     fake.faults.fail("/flow_runs/count", { status: 403, body: echo });
-    const error = await failure(
+    const error = await failureOf(
       connect(fake, {
         auth: { kind: "key", key: "pnu_0123456789" },
         customHeaders: { "X-Token": "abcd1234" },
@@ -141,7 +142,7 @@ describe("TLS", () => {
     expect(await connect(fake, { tls: { ca: cert } }).readVersion()).toBe("3.8.8");
     const file = `${process.env.TMPDIR ?? "/tmp"}/ca-${crypto.randomUUID()}.pem`;
     const client = connect(fake, { tls: { caFile: file } });
-    expect(facts(await failure(client.readVersion()))).toEqual({
+    expect(facts(await failureOf(client.readVersion()))).toEqual({
       code: "invalid_config",
       message: `For ${new URL(fake.url).origin}, the CA file ${file} cannot be read.`,
       hint: "Correct PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE).",
@@ -153,7 +154,7 @@ describe("TLS", () => {
 
   test("checks the certificate unless told not to", async () => {
     await using fake = await startFakePrefect({ tls: { cert, key } });
-    const error = await failure(connect(fake).readVersion());
+    const error = await failureOf(connect(fake).readVersion());
     expect(facts(error)).toEqual({
       code: "unavailable",
       message: `No trusted TLS connection to ${new URL(fake.url).origin}: self signed certificate.`,
@@ -165,7 +166,7 @@ describe("TLS", () => {
 
   test("says so when the port speaks plain HTTP", async () => {
     await using fake = await startFakePrefect();
-    const error = await failure(connect({ url: fake.url.replace("http", "https") }).readVersion());
+    const error = await failureOf(connect({ url: fake.url.replace("http", "https") }).readVersion());
     expect(error.message).toStartWith(
       `No trusted TLS connection to ${new URL(fake.url).origin.replace("http", "https")}:`,
     );
@@ -194,7 +195,7 @@ describe("a proxy", () => {
     await using fake = await startFakePrefect();
     const dead = { http: "http://ann:proxy-password@127.0.0.1:9" };
     expect(await connect(fake, { proxy: { ...dead, noProxy: "127.0.0.1" } }).readVersion()).toBe("3.8.8");
-    const error = await failure(connect(fake, { proxy: dead }).readVersion());
+    const error = await failureOf(connect(fake, { proxy: dead }).readVersion());
     expect(facts(error)).toEqual({
       code: "unavailable",
       message: `Nothing accepts connections at ${fake.url} through the proxy 127.0.0.1:9.`,
@@ -205,7 +206,7 @@ describe("a proxy", () => {
   test("that asks for credentials, or is none that we can use, is named as the cause", async () => {
     using proxy = answering("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
     const through = (url: string, address: string) =>
-      failure(connect({ url }, { proxy: { http: address, https: address } }).readVersion());
+      failureOf(connect({ url }, { proxy: { http: address, https: address } }).readVersion());
     const plain = "http://127.0.0.1:4999/api";
     const secure = "https://127.0.0.1:4999/api";
     expect(facts(await through(plain, proxy.url))).toEqual({
@@ -231,12 +232,12 @@ describe("an answer", () => {
 
   test("that is too large to be one is not read", async () => {
     using huge = answering("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 300000000\r\n\r\n[");
-    expect(facts(await failure(connect(huge).readVersion()))).toEqual({
+    expect(facts(await failureOf(connect(huge).readVersion()))).toEqual({
       code: "invalid_input",
       message: "Prefect's answer is not read: the answer is larger than 256 MiB.",
       hint: "Ask for less at once, with a smaller limit; where nothing is left to ask less of, it is no Prefect that answers.",
     });
-    expect((await failure(connect(huge, { isNamedByCaller: true }).readVersion())).message).toEndWith("than 16 MiB.");
+    expect((await failureOf(connect(huge, { isNamedByCaller: true }).readVersion())).message).toEndWith("than 16 MiB.");
   });
 
   test("is counted while it comes in, decompressed, whatever its header says, and cut off at the limit of the call", async () => {
@@ -247,7 +248,7 @@ describe("an answer", () => {
     using endless = answering(`${head}Transfer-Encoding: chunked\r\n\r\n${chunk}`);
     using lying = answering(`${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}0\r\n\r\n`);
     for (const server of [bomb, endless, lying]) {
-      const error = await failure(connect(server).readVersion({ maxBytes: 64 * 1024 }));
+      const error = await failureOf(connect(server).readVersion({ maxBytes: 64 * 1024 }));
       expect([error.code, error.retryable, error.message]).toEqual([
         "invalid_input",
         false,
@@ -258,20 +259,20 @@ describe("an answer", () => {
     }
     using exact = answering(`${head}Content-Length: 7\r\n\r\n"3.8.8"`);
     expect(await connect(exact).readVersion({ maxBytes: 7 })).toBe("3.8.8");
-    expect((await failure(connect(exact).readVersion({ maxBytes: 6 }))).code).toBe("invalid_input");
+    expect((await failureOf(connect(exact).readVersion({ maxBytes: 6 }))).code).toBe("invalid_input");
   });
 
   test("to a request for a CSRF token is small, or is not read", async () => {
     await using fake = await startFakePrefect({ csrf: true });
     fake.faults.fail("/csrf-token", { status: 200, body: { token: "x".repeat(70_000) } });
-    expect((await failure(connect(fake).countFlowRuns({}))).message).toBe(
+    expect((await failureOf(connect(fake).countFlowRuns({}))).message).toBe(
       "Prefect's answer is not read: the answer is larger than 64 KiB.",
     );
   });
 
   test("is not even asked for with a header that cannot be sent", async () => {
     await using fake = await startFakePrefect();
-    const error = await failure(connect(fake, { customHeaders: { "X Team": "secret-token" } }).readVersion());
+    const error = await failureOf(connect(fake, { customHeaders: { "X Team": "secret-token" } }).readVersion());
     expect(facts(error)).toEqual({
       code: "invalid_config",
       message: "A custom header cannot be sent: Invalid header name: 'X Team'.",
@@ -281,7 +282,7 @@ describe("an answer", () => {
 
   test("nor with a key that no header can carry: then the key is to blame", async () => {
     await using fake = await startFakePrefect();
-    const error = await failure(connect(fake, { auth: { kind: "key", key: "schl\u00fcssel\u20ac" } }).readVersion());
+    const error = await failureOf(connect(fake, { auth: { kind: "key", key: "schl\u00fcssel\u20ac" } }).readVersion());
     expect(facts(error)).toEqual({
       code: "invalid_config",
       message: "The credentials hold characters that no HTTP header can carry.",

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { aFlowRun } from "../../support/builders.ts";
-import { connect, facts, failure } from "../../support/fake-prefect/client.ts";
+import { failureOf } from "../../support/failure-of.ts";
+import { connect, facts } from "../../support/fake-prefect/client.ts";
 import { startFakePrefect } from "../../support/fake-prefect/fake-prefect.ts";
-import { fastClock } from "../../support/fast-clock.ts";
-import { startFaultProxy } from "../../support/fault-proxy.ts";
+import { startFaultProxy } from "../../support/proxies/fault-proxy.ts";
+import { fastClock } from "../../support/time/fast-clock.ts";
 
 describe("what is sent", () => {
   test("names the API version and us, and no credential where none is set", async () => {
@@ -69,7 +70,7 @@ describe("retries", () => {
     await using fake = await startFakePrefect();
     const clock = fastClock(50);
     fake.faults.fail("/flow_runs/count", { status: 502 }, 99);
-    const error = await failure(connect(fake, { maxRetries: 3 }, clock).countFlowRuns({}));
+    const error = await failureOf(connect(fake, { maxRetries: 3 }, clock).countFlowRuns({}));
     expect(error).toMatchObject({ code: "unavailable", status: 502, retryable: true });
     expect(fake.requests.length).toBe(4);
     expect(clock.slept.filter((ms) => ms <= 10_000)).toEqual([2000, 4000, 8000]);
@@ -83,7 +84,7 @@ describe("retries", () => {
       { status: 429, body: { detail: "slow down" }, headers: { "Retry-After": "5" } },
       3,
     );
-    const error = await failure(connect(fake, {}, clock).countFlowRuns({}, { retries: 1 }));
+    const error = await failureOf(connect(fake, {}, clock).countFlowRuns({}, { retries: 1 }));
     expect(clock.slept).toContain(5500);
     expect(facts(error)).toEqual({
       code: "rate_limited",
@@ -108,7 +109,7 @@ describe("retries", () => {
     await using fake = await startFakePrefect();
     for (const status of [400, 401, 403, 404, 409, 422, 500]) {
       fake.faults.fail("/flow_runs/count", { status, body: { detail: "no" } });
-      await failure(connect(fake).countFlowRuns({}));
+      await failureOf(connect(fake).countFlowRuns({}));
     }
     expect(fake.requestsTo("/flow_runs/count").length).toBe(7);
   });
@@ -124,7 +125,7 @@ describe("retries", () => {
     const clock = fastClock(10);
     const startMs = clock.nowMs();
     fake.faults.fail("/flow_runs/count", { status: 503 }, 99);
-    await failure(connect(fake, {}, clock).countFlowRuns({}, { deadlineMs: 5_000 }));
+    await failureOf(connect(fake, {}, clock).countFlowRuns({}, { deadlineMs: 5_000 }));
     expect(fake.requests.length).toBe(2);
     expect(clock.nowMs() - startMs).toBeLessThan(5_000);
   });
@@ -137,7 +138,7 @@ describe("retries", () => {
     fake.faults.fail("/flow_runs/count", { drop: true });
     expect(await client.countFlowRuns({}, { retries: 0 })).toBe(0);
     fake.faults.fail("/flow_runs/count", { drop: true }, 2);
-    const error = await failure(client.countFlowRuns({}, { retries: 0 }));
+    const error = await failureOf(client.countFlowRuns({}, { retries: 0 }));
     expect(facts(error)).toEqual({
       code: "unavailable",
       message: `The connection to ${fake.url} broke before the answer was complete.`,
@@ -149,7 +150,7 @@ describe("retries", () => {
     const fake = await startFakePrefect();
     const client = connect(fake, {}, fastClock(50));
     await fake.down();
-    const first = await failure(client.countFlowRuns({}));
+    const first = await failureOf(client.countFlowRuns({}));
     expect(facts(first)).toEqual({
       code: "unavailable",
       message: `Nothing accepts connections at ${fake.url}.`,
@@ -159,7 +160,7 @@ describe("retries", () => {
     await fake.up();
     expect(await client.countFlowRuns({})).toBe(0);
     await fake.down();
-    await failure(client.countFlowRuns({}, { retries: 2 }));
+    await failureOf(client.countFlowRuns({}, { retries: 2 }));
     expect(client.requests).toBe(5);
     await fake.stop();
   });
@@ -172,7 +173,7 @@ describe("time", () => {
     const client = connect(fake, {}, clock);
     fake.faults.fail("/flow_runs/count", { hang: true }, 9);
     const startMs = clock.nowMs();
-    const error = await failure(client.countFlowRuns({}, { deadlineMs: 8_000 }));
+    const error = await failureOf(client.countFlowRuns({}, { deadlineMs: 8_000 }));
     expect(clock.nowMs() - startMs).toBeLessThan(20_000);
     expect(error).toMatchObject({ code: "unavailable", retryable: true });
     expect(error.message).toStartWith(`Prefect at ${fake.url} gave no answer in time: no answer in `);
@@ -186,7 +187,7 @@ describe("time", () => {
     const client = connect({ url: fake.url.replace(String(fake.port), String(proxy.port)) }, {}, fastClock(20));
     expect(await client.readVersion()).toBe("3.8.8");
     proxy.set({ kind: "black-hole" });
-    expect((await failure(client.readVersion({ deadlineMs: 4_000, retries: 0 }))).code).toBe("unavailable");
+    expect((await failureOf(client.readVersion({ deadlineMs: 4_000, retries: 0 }))).code).toBe("unavailable");
     proxy.set({ kind: "reset" });
     proxy.set({ kind: "none" });
     expect(await client.readVersion()).toBe("3.8.8");
@@ -202,7 +203,7 @@ describe("time", () => {
       (signal: AbortSignal) => client.filterTaskRuns({}, { signal }),
     ]) {
       const cancel = new AbortController();
-      const result = failure(call(cancel.signal));
+      const result = failureOf(call(cancel.signal));
       await systemClock.sleep(30);
       cancel.abort();
       expect(facts(await result)).toEqual({
@@ -211,7 +212,7 @@ describe("time", () => {
         hint: "Ask again.",
       });
     }
-    const aborted = await failure(client.readVersion({ signal: AbortSignal.abort() }));
+    const aborted = await failureOf(client.readVersion({ signal: AbortSignal.abort() }));
     expect(aborted.message).toBe("The call to Prefect was cancelled.");
   });
 
@@ -266,17 +267,17 @@ describe("CSRF protection", () => {
     fake.faults.fail("/csrf-token", { status, body: { detail: "CSRF protection is disabled." } }, 9);
     fake.faults.fail("/flow_runs/count", { status: 403, body: { detail: "Missing CSRF token." } }, 9);
     const client = connect(fake);
-    expect(facts(await failure(client.countFlowRuns({})))).toMatchObject({
+    expect(facts(await failureOf(client.countFlowRuns({})))).toMatchObject({
       code: "unauthorized",
       message: "Prefect refused POST /flow_runs/count (403): Missing CSRF token.",
     });
-    await failure(client.countFlowRuns({}));
+    await failureOf(client.countFlowRuns({}));
     expect(fake.requestsTo("/csrf-token").length).toBe(1);
   });
 
   test("is left alone when the settings say so", async () => {
     await using fake = await startFakePrefect({ csrf: true });
-    expect((await failure(connect(fake, { csrf: false }).countFlowRuns({}))).code).toBe("unauthorized");
+    expect((await failureOf(connect(fake, { csrf: false }).countFlowRuns({}))).code).toBe("unauthorized");
     expect(fake.takeRequests()).toEqual(["POST /flow_runs/count"]);
   });
 });
@@ -287,7 +288,7 @@ describe("redirects", () => {
     fake.workspace.flowRuns.push(aFlowRun());
     fake.faults.fail("/flow_runs/filter", { status: 307, headers: { Location: "/api/flow_runs/count" } });
     const client = connect(fake);
-    const error = await failure(client.filterFlowRuns({}));
+    const error = await failureOf(client.filterFlowRuns({}));
     expect(error.message).toBe("Prefect's answer to POST /flow_runs/filter is not understood: a list was expected.");
     expect(fake.takeRequests()).toEqual(["POST /flow_runs/filter", "POST /flow_runs/count"]);
   });
@@ -297,7 +298,7 @@ describe("redirects", () => {
     await using other = await startFakePrefect();
     const client = connect(fake, { auth: { kind: "basic", authString: "admin:pass" } });
     fake.faults.fail("/admin/version", { status: 302, headers: { Location: `${other.url}/login?next=x` } });
-    expect(facts(await failure(client.readVersion()))).toEqual({
+    expect(facts(await failureOf(client.readVersion()))).toEqual({
       code: "unavailable",
       message: `${fake.url} redirects to ${other.url}/login, which is not followed: credentials stay with the host they are for.`,
       hint: "Set PREFECT_API_URL to the address of the API itself (a sign-in page or a proxy answers there).",
@@ -308,7 +309,7 @@ describe("redirects", () => {
   test("end when they go round", async () => {
     await using fake = await startFakePrefect();
     fake.faults.fail("/admin/version", { status: 302, headers: { Location: "/api/admin/version" } }, 99);
-    await failure(connect(fake).readVersion());
+    await failureOf(connect(fake).readVersion());
     expect(fake.requests.length).toBe(4);
   });
 });
@@ -319,7 +320,7 @@ test("clients share nothing: one with a wrong credential leaves the other's conn
   const wrong = connect(fake, { auth: { kind: "basic", authString: "admin:no" } });
   for (let i = 0; i < 3; i += 1) {
     expect(await right.countFlowRuns({})).toBe(0);
-    expect((await failure(wrong.countFlowRuns({}))).code).toBe("unauthorized");
+    expect((await failureOf(wrong.countFlowRuns({}))).code).toBe("unauthorized");
   }
   right.close();
   expect(await right.countFlowRuns({})).toBe(0);

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { proveAccess } from "../../../src/queries/source/prove-access.ts";
 import { aFlowRun } from "../../support/builders.ts";
-import { facts, failure } from "../../support/fake-prefect/client.ts";
+import { failureOf } from "../../support/failure-of.ts";
+import { facts } from "../../support/fake-prefect/client.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
 
 test("the proof costs one request for nothing, however large the workspace's runs are", async () => {
@@ -20,7 +21,7 @@ test("the proof costs one request for nothing, however large the workspace's run
 test("an answer that is far too large for that is not read, and not asked for again", async () => {
   await using harness = await openToolHarness();
   harness.fake.faults.fail("/flow_runs/filter", { status: 200, text: `[${"[],".repeat(100 * 1024)}[]]` }, 9);
-  expect(facts(await failure(proveAccess(harness.query)))).toMatchObject({
+  expect(facts(await failureOf(proveAccess(harness.query)))).toMatchObject({
     code: "invalid_input",
     message: "Prefect's answer is not read: the answer is larger than 256 KiB.",
   });
@@ -29,5 +30,5 @@ test("an answer that is far too large for that is not read, and not asked for ag
 
 test("a refusal is Prefect's own", async () => {
   await using harness = await openToolHarness({ authString: "admin:pass" });
-  expect((await failure(proveAccess(harness.query))).code).toBe("unauthorized");
+  expect((await failureOf(proveAccess(harness.query))).code).toBe("unauthorized");
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { SnapshotKind, SnapshotObjects } from "../../../src/model/objects.ts";
-import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
+import { inTransaction, type RecordDb } from "../../../src/store/database.ts";
 import {
   findObjectChanges,
   findObjectNames,
@@ -11,6 +11,7 @@ import {
 } from "../../../src/store/objects/objects.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
 import { aDeployment, aFlow, anId, at, aWorker, aWorkQueue } from "../../support/builders.ts";
+import { memoryRecord } from "../../support/memory-record.ts";
 
 function upsert<K extends SnapshotKind>(
   db: RecordDb,
@@ -26,7 +27,7 @@ const changes = (db: RecordDb) => findObjectChanges(db, { fromUs: 0, toUs: 1e15,
 
 describe("snapshots of objects", () => {
   test("hold the last document, by name, and note the reading", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const [b, a] = [aFlow({ name: "b" }), aFlow({ name: "a" })];
     expect(upsert(db, "flow", [b, a], 1000)).toEqual([b.id, a.id]);
     expect(findObjects(db, "flow").map((row) => row.doc)).toEqual([a, b]);
@@ -36,7 +37,7 @@ describe("snapshots of objects", () => {
   });
 
   test("history tells what was created, changed and deleted between two readings, and not what changes by itself", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const limit = { id: anId(), name: "deployment:x", limit: 2, active_slots: 0, updated: at() };
     const kept = aDeployment({ name: "kept", global_concurrency_limit: limit });
     const gone = aDeployment({ name: "gone" });
@@ -73,7 +74,7 @@ describe("snapshots of objects", () => {
   });
 
   test("a part of the list deletes nothing, and an older reading is ignored", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const [a, b] = [aFlow({ name: "a" }), aFlow({ name: "b" })];
     upsert(db, "flow", [a, b], 2000);
     upsert(db, "flow", [a], 3000, false);
@@ -82,7 +83,7 @@ describe("snapshots of objects", () => {
   });
 
   test("what was deleted and is listed again was made anew", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const flow = aFlow({});
     upsert(db, "flow", [flow], 1000);
     inTransaction(db, () => markObjectDeleted(db, "flow", flow.id, 1500));
@@ -95,7 +96,7 @@ describe("snapshots of objects", () => {
   });
 
   test("queues and workers are found by their pool; a worker's status is history", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const pool = anId();
     const worker = aWorker({ work_pool_id: pool });
     upsert(db, "work_queue", [aWorkQueue({ work_pool_id: pool }), aWorkQueue({})], 1000);
@@ -105,8 +106,3 @@ describe("snapshots of objects", () => {
     expect(changes(db).map((change) => change.diff)).toEqual([{ status: { from: "ONLINE", to: "OFFLINE" } }]);
   });
 });
-
-function aRecord(): RecordDb & Disposable {
-  const db = openRecord(":memory:", "write");
-  return { ...db, [Symbol.dispose]: () => db.close() };
-}

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { SECOND_US } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import type { FlowRun, State } from "../../../src/model/objects.ts";
-import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
+import { inTransaction, type RecordDb } from "../../../src/store/database.ts";
 import {
   findPlannedRuns,
   findRunsToReconcile,
@@ -14,6 +14,7 @@ import {
 } from "../../../src/store/runs/flow-runs.ts";
 import { foldRunEvents } from "../../../src/store/runs/fold-events.ts";
 import { aFlowRun, aFlowRunEvent, anEvent, anId, aState, at, T0_US } from "../../support/builders.ts";
+import { memoryRecord } from "../../support/memory-record.ts";
 
 function fold(db: RecordDb, ...events: PrefectEvent[]): string[] {
   return inTransaction(
@@ -46,7 +47,7 @@ const failed = aState({ type: "FAILED", timestamp: at(9), message: "boom" });
 
 describe("flow runs folded from events", () => {
   test("show their state, times and whose they are before REST was asked", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const run = aFlowRun({ deployment_id: anId(), tags: ["nightly"], run_count: 0 });
     expect(fold(db, inState(run, pending), inState(run, running, 1), inState(run, failed, 1))).toEqual([run.id]);
     expect(read(db, run.id)).toEqual({
@@ -75,7 +76,7 @@ describe("flow runs folded from events", () => {
   });
 
   test("never go backwards when events come late or twice", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const run = aFlowRun({});
     fold(db, inState(run, failed, 1));
     expect(fold(db, inState(run, failed, 1))).toEqual([]);
@@ -84,7 +85,7 @@ describe("flow runs folded from events", () => {
   });
 
   test("pass over heartbeats and custom events", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const beat = { ...inState(aFlowRun({}), running), event: "prefect.flow-run.heartbeat", resource: {} };
     expect(fold(db, beat, anEvent())).toEqual([]);
   });
@@ -92,7 +93,7 @@ describe("flow runs folded from events", () => {
 
 describe("flow runs told by REST", () => {
   test("replace what was guessed and need no further reading", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const run = aFlowRun({ state: failed, tags: ["own"], expected_start_time: at(0), total_run_time: 6.5 });
     fold(db, inState({ ...run, tags: ["own", "flow"] }, failed, 1));
     expect(upsert(db, run, T0_US + 20 * SECOND_US)).toEqual([run.id]);
@@ -102,7 +103,7 @@ describe("flow runs told by REST", () => {
   });
 
   test("keep a newer folded state, and stay to be read again", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const told = aFlowRun({ state: running, expected_start_time: at(-60), parameters: { day: 3 } });
     fold(db, inState(told, failed, 1));
     upsert(db, told, T0_US + 3 * SECOND_US);
@@ -117,7 +118,7 @@ describe("flow runs told by REST", () => {
   });
 
   test("win over a state that was announced and rolled back, once two minutes have passed on the server's clock", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const told = aFlowRun({ state: running });
     fold(db, inState(told, failed, 1));
     upsert(db, told, 1000, T0_US + 60 * SECOND_US);
@@ -127,7 +128,7 @@ describe("flow runs told by REST", () => {
   });
 
   test("an older reading never overwrites a newer one", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const run = aFlowRun({ state: failed, name: "new" });
     upsert(db, run, 2000);
     upsert(db, { ...run, name: "old", state: running }, 1000);
@@ -135,7 +136,7 @@ describe("flow runs told by REST", () => {
   });
 
   test("a late event older than the reading changes nothing", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const run = aFlowRun({ state: failed, start_time: at(2), expected_start_time: at(0) });
     upsert(db, run, 1000);
     expect(fold(db, inState(run, running, 1), inState(run, pending, 0))).toEqual([]);
@@ -145,7 +146,7 @@ describe("flow runs told by REST", () => {
 
 describe("runs that are gone", () => {
   test("are marked once, not when a later state or reading is held, and come back when Prefect knows them again", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const run = aFlowRun({ state: running });
     upsert(db, run, T0_US + 5 * SECOND_US);
     const mark = (atUs: number) => inTransaction(db, () => markFlowRunsDeleted(db, [run.id], atUs));
@@ -159,7 +160,7 @@ describe("runs that are gone", () => {
   });
 
   test("a later state shows that the run lives", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const run = aFlowRun({ state: pending });
     upsert(db, run, T0_US + 2 * SECOND_US);
     inTransaction(db, () => markFlowRunsDeleted(db, [run.id], T0_US + 3 * SECOND_US));
@@ -170,7 +171,7 @@ describe("runs that are gone", () => {
 
 describe("which runs the engine should ask for", () => {
   test("unfinished ones, longest unread first, plans for later left out", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const old = aFlowRun({ state: running });
     const plan = aFlowRun({ state_type: "SCHEDULED", expected_start_time: at(3600) });
     const late = aFlowRun({ state_type: "SCHEDULED", state_name: "Late", expected_start_time: at(-30) });
@@ -185,8 +186,3 @@ describe("which runs the engine should ask for", () => {
     expect(findPlannedRuns(db, T0_US, T0_US + 7200 * SECOND_US, 1000)).toEqual([]);
   });
 });
-
-function aRecord(): RecordDb & Disposable {
-  const db = openRecord(":memory:", "write");
-  return { ...db, [Symbol.dispose]: () => db.close() };
-}

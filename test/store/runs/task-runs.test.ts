@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { SECOND_US } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import type { TaskRun } from "../../../src/model/objects.ts";
-import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
+import { inTransaction, type RecordDb } from "../../../src/store/database.ts";
 import { markFlowRunsDeleted, upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
 import { foldRunEvents } from "../../../src/store/runs/fold-events.ts";
 import {
@@ -15,6 +15,7 @@ import {
   withEventPayload,
 } from "../../../src/store/runs/task-runs.ts";
 import { aFlowRun, aFlowRunEvent, anId, aState, aTaskRun, aTaskRunEvent, at, T0_US } from "../../support/builders.ts";
+import { memoryRecord } from "../../support/memory-record.ts";
 
 function fold(db: RecordDb, ...events: PrefectEvent[]): string[] {
   return inTransaction(
@@ -61,7 +62,7 @@ const completed = {
 
 describe("task runs folded from events", () => {
   test("copy what the client computed; the flow run comes from the related resources only", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const event = aTaskRunEvent(completed);
     expect(fold(db, aTaskRunEvent(running), event)).toEqual([base.id]);
     expect(readTaskRunRow(db, base.id)).toMatchObject({ t: 101, total_run_time: 2, run_count: 1, tags: '["db"]' });
@@ -77,20 +78,20 @@ describe("task runs folded from events", () => {
   });
 
   test("never go backwards, whatever the order", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     fold(db, aTaskRunEvent(completed));
     expect(fold(db, aTaskRunEvent(running))).toEqual([]);
     expect(read(db, base.id)).toMatchObject({ state_type: "COMPLETED", end_time: at(3) });
   });
 
   test("without the task run in the payload they follow the rules of flow runs", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     for (const run of [running, completed]) fold(db, aTaskRunEvent(run, { payload: {} }));
     expect(read(db, base.id)).toMatchObject({ start_time: at(1), end_time: at(3), total_run_time: 2, tags: [] });
   });
 
   test("flow runs and task runs of one batch are told apart", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const run = aFlowRun({ id: flowRunId });
     const events = [aFlowRunEvent(run), aTaskRunEvent(completed)];
     expect(inTransaction(db, () => foldRunEvents(db, events, [1, 2]))).toEqual({
@@ -102,7 +103,7 @@ describe("task runs folded from events", () => {
 
 describe("task runs told by REST", () => {
   test("fill in the rest, and a reading that lags the event keeps the newer state", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     fold(db, aTaskRunEvent(completed));
     upsert(db, running, 1000);
     expect(read(db, base.id)).toMatchObject({
@@ -117,7 +118,7 @@ describe("task runs told by REST", () => {
   });
 
   test("the stand-ins of subflows are missing until they were read", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const parent = aTaskRun({});
     inTransaction(db, () => upsertFlowRuns(db, [aFlowRun({ parent_task_run_id: parent.id })], 1000));
     expect(findMissingParentTaskRuns(db, 5)).toEqual([parent.id]);
@@ -128,7 +129,7 @@ describe("task runs told by REST", () => {
 
 describe("task runs that stay open", () => {
   test("are found when their flow run has ended, for no event tells of it", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const [ended, open] = [aFlowRun({}), aFlowRun({ state_type: "RUNNING" })];
     inTransaction(db, () => upsertFlowRuns(db, [ended, open], 1000));
     const orphan = { ...running, id: anId(), flow_run_id: ended.id };
@@ -140,7 +141,7 @@ describe("task runs that stay open", () => {
   });
 
   test("go with their flow run when it is deleted, or by themselves", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     fold(db, aTaskRunEvent(running));
     inTransaction(db, () => markTaskRunsDeleted(db, [base.id], T0_US));
     expect(readTaskRunRow(db, base.id)?.deleted_us).toBeNull();
@@ -151,7 +152,7 @@ describe("task runs that stay open", () => {
   });
 
   test("stay gone with their deleted flow run, whatever their client goes on telling", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     inTransaction(db, () =>
       upsertFlowRuns(db, [aFlowRun({ id: flowRunId, state: aState({ timestamp: at(0) }) })], T0_US),
     );
@@ -162,7 +163,7 @@ describe("task runs that stay open", () => {
   });
 
   test("come back with a flow run that was there after all, but not those that went before it", () => {
-    using db = aRecord();
+    using db = memoryRecord();
     const parent = aFlowRun({ id: flowRunId, state: aState({ type: "RUNNING", timestamp: at(0) }) });
     const gone = { ...running, id: anId() };
     const deletedUs = (id: string) => readTaskRunRow(db, id)?.deleted_us;
@@ -179,8 +180,3 @@ describe("task runs that stay open", () => {
     expect(deletedUs(base.id)).toBeNull();
   });
 });
-
-function aRecord(): RecordDb & Disposable {
-  const db = openRecord(":memory:", "write");
-  return { ...db, [Symbol.dispose]: () => db.close() };
-}

@@ -1,10 +1,10 @@
 /** Clients of the fake server, and what tests look at when a call fails. */
-import { AppError } from "../../../src/errors.ts";
+import type { AppError } from "../../../src/errors.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { createPrefectClient, type PrefectClient } from "../../../src/prefect/client.ts";
 import type { PrefectConnection } from "../../../src/prefect/transport/connection.ts";
 import { DEFAULT_CONNECTION } from "../default-connection.ts";
-import { fastClock } from "../fast-clock.ts";
+import { fastClock } from "../time/fast-clock.ts";
 
 /** A client whose waits pass fifty times as fast, without randomness in them. */
 export function connect(
@@ -14,16 +14,6 @@ export function connect(
 ): PrefectClient {
   const connection = { ...DEFAULT_CONNECTION, url: fake.url, userAgent: "prefect-mcp-bun/0.1.0", ...options };
   return createPrefectClient(connection, { clock, logger: silentLogger, random: () => 0.5 });
-}
-
-/** The AppError of a call that must fail. */
-export async function failure(call: Promise<unknown>): Promise<AppError> {
-  const error = await call.then(
-    () => new Error("it did not fail"),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof AppError)) throw error;
-  return error;
 }
 
 export const facts = ({ code, message, hint }: AppError) => ({ code, message, hint });

@@ -1,12 +1,14 @@
 /** Asks the official server and this one the same on one real Prefect, each behind a proxy that notes the requests. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { formatIsoUs } from "../../../src/lib/time.ts";
-import { eventually, type Product, ROOT, startProduct } from "../product.ts";
-import type { RealPrefect } from "../real-prefect.ts";
-import { type RecordingProxy, startRecordingProxy } from "../recording-proxy.ts";
+import { type Product, ROOT, startProduct } from "../process/product.ts";
+import { type RecordingProxy, startRecordingProxy } from "../proxies/recording-proxy.ts";
+import type { RealPrefect } from "../real-prefect/real-prefect.ts";
+import { eventually } from "../time/eventually.ts";
 import { countTokens } from "../tokens.ts";
 import { type PeerQuestion, peerQuestions } from "./questions.ts";
 

@@ -7,7 +7,8 @@ import { Backfill } from "../../../src/sync/events/backfill.ts";
 import { catchUp } from "../../../src/sync/events/catch-up.ts";
 import { verifyRange } from "../../../src/sync/verification/verify.ts";
 import { T0_US } from "../../support/builders.ts";
-import { aHarness, anEventAt, failureOf, neverAborted, SECOND } from "../engine-harness.ts";
+import { failureOf } from "../../support/failure-of.ts";
+import { aHarness, anEventAt, neverAborted, SECOND } from "../engine-harness.ts";
 
 const all = { fromUs: T0_US - 30 * DAY_US, toUs: T0_US + DAY_US };
 

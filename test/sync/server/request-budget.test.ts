@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
 import { RequestBudget } from "../../../src/sync/server/request-budget.ts";
-import { aHarness, failureOf, ManualClock, neverAborted } from "../engine-harness.ts";
+import { failureOf } from "../../support/failure-of.ts";
+import { aHarness, ManualClock, neverAborted } from "../engine-harness.ts";
 
 function aBudget(perMinute: number) {
   const clock = new ManualClock();

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { systemClock } from "../../../../src/lib/clock.ts";
 import { createLogger, silentLogger } from "../../../../src/lib/logger.ts";
 import { createSpanExporter } from "../../../../src/mcp/http/telemetry/span-export.ts";
-import { fastClock } from "../../../support/fast-clock.ts";
-import { eventually } from "../../../support/product.ts";
+import { eventually } from "../../../support/time/eventually.ts";
+import { fastClock } from "../../../support/time/fast-clock.ts";
 
 test("spans go to the collector in one request, below the trace of the caller", async () => {
   const bodies: { path: string; body: unknown }[] = [];

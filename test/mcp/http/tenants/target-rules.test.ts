@@ -6,8 +6,9 @@ import {
   lookupWithin,
   type TargetRules,
 } from "../../../../src/mcp/http/tenants/target-rules.ts";
-import { facts, failure } from "../../../support/fake-prefect/client.ts";
-import { fastClock } from "../../../support/fast-clock.ts";
+import { failureOf } from "../../../support/failure-of.ts";
+import { facts } from "../../../support/fake-prefect/client.ts";
+import { fastClock } from "../../../support/time/fast-clock.ts";
 
 const OPEN: TargetRules = { allowed: [], allowLoopback: true };
 const NAMES: Record<string, string[]> = {
@@ -80,7 +81,7 @@ describe("a target named by a header", () => {
     ["never ends", () => new Promise<never>(() => undefined)],
   ])("whose lookup %s is one that cannot be asked now, not a fault of ours", async (_, never) => {
     const clock = fastClock(100);
-    const error = await failure(
+    const error = await failureOf(
       checkTarget("https://prefect.example.com/api", OPEN, lookupWithin(2_000, clock, never)),
     );
     expect(facts(error)).toEqual({
@@ -98,7 +99,7 @@ describe("a target named by a header", () => {
       return [];
     };
     for (const url of ["http://prefect.example.com/api", "https://a:b@prefect.example.com/api", "https://10.0.0.7/api"])
-      expect((await failure(checkTarget(url, OPEN, noting))).code).toBe("unauthorized");
+      expect((await failureOf(checkTarget(url, OPEN, noting))).code).toBe("unauthorized");
     expect(asked).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 /** Who is served what: two Prefects, the server's own and callers', through the program's real applications. */
+
 import { afterEach, beforeEach, describe, expect, mock, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +17,8 @@ import type { HostedApp } from "../../../../src/mcp/http/tenants/tenant-host.ts"
 import type { PrefectApi } from "../../../../src/prefect/api.ts";
 import { aFlowRun } from "../../../support/builders.ts";
 import { type FakePrefect, startFakePrefect } from "../../../support/fake-prefect/fake-prefect.ts";
-import { eventually, MAIN } from "../../../support/product.ts";
+import { MAIN } from "../../../support/process/product.ts";
+import { eventually } from "../../../support/time/eventually.ts";
 import { type Answer, call, fakeApp, type Harness, postModern, startHttp } from "../http-harness.ts";
 
 const ALPHA = { auth: "alpha:alpha-password", run: "run-of-alpha" };

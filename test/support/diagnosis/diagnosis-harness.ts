@@ -12,9 +12,9 @@ import { recordFileName } from "../../../src/store/record-file.ts";
 import { diagnoseTool } from "../../../src/tools/runs/diagnose.ts";
 import { callWith } from "../call-tool.ts";
 import { DEFAULT_CONNECTION } from "../default-connection.ts";
-import { type Product, startProduct, type ToolResult } from "../product.ts";
-import { type RealPrefect, startRealPrefect } from "../real-prefect.ts";
-import { Scene } from "./scene.ts";
+import { type Product, startProduct, type ToolResult } from "../process/product.ts";
+import { type RealPrefect, startRealPrefect } from "../real-prefect/real-prefect.ts";
+import { PrefectDriver } from "./prefect-driver.ts";
 
 export interface Expectation {
   readonly ask: Record<string, string>;
@@ -50,30 +50,30 @@ const OFFICIAL: Readonly<Record<string, readonly [number, number, number]>> = {
   "worker-stale": [3, 3_038, 8],
 };
 
-export const MOST_TOKENS = 1_500;
+export const MAX_TOKENS = 1_500;
 
-export class Stage implements AsyncDisposable {
+export class DiagnosisHarness implements AsyncDisposable {
   readonly cases = new Map<string, Expectation>();
   readonly tokens: number[] = [];
   private readonly rows: string[] = [];
 
   readonly prefect: RealPrefect;
   readonly product: Product;
-  readonly scene: Scene;
+  readonly driver: PrefectDriver;
   private readonly folder: string;
 
   private constructor(prefect: RealPrefect, product: Product, folder: string) {
     this.prefect = prefect;
     this.product = product;
-    this.scene = new Scene(prefect);
+    this.driver = new PrefectDriver(prefect);
     this.folder = folder;
   }
 
-  static async open(): Promise<Stage> {
+  static async open(): Promise<DiagnosisHarness> {
     const prefect = await startRealPrefect();
     const folder = mkdtempSync(join(tmpdir(), "diagnosis-"));
     const env = { HOME: folder, PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: folder };
-    return new Stage(prefect, await startProduct({ env }), folder);
+    return new DiagnosisHarness(prefect, await startProduct({ env }), folder);
   }
 
   /** Names a case and what its answer must be. */
@@ -108,7 +108,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** A second product beside the first, with a record of its own. */
-  another(): Promise<Product> {
+  startAnother(): Promise<Product> {
     const folder = join(this.folder, "another");
     return startProduct({ env: { HOME: folder, PREFECT_API_URL: this.prefect.url, PREFECT_MCP_DATA_DIR: folder } });
   }
@@ -199,5 +199,5 @@ function check(name: string, answer: ToolResult, expectation: Expectation): void
   for (const part of expectation.anywhere ?? []) expect(all).toMatch(part);
   for (const part of expectation.anywhere ?? []) expect(answer.text).toMatch(part);
   for (const part of expectation.never ?? []) expect(summaries).not.toMatch(part);
-  expect(tokensOf(answer)).toBeLessThanOrEqual(MOST_TOKENS);
+  expect(tokensOf(answer)).toBeLessThanOrEqual(MAX_TOKENS);
 }

@@ -1,7 +1,7 @@
 /** Sets up troubles on a real Prefect server, over REST, one write at a time (SQLite answers 503 to two at once). */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
-import type { RealPrefect } from "../real-prefect.ts";
+import type { RealPrefect } from "../real-prefect/real-prefect.ts";
 
 interface HasId {
   readonly id: string;
@@ -15,11 +15,11 @@ export interface Deployed extends HasId {
 
 const MINUTE_MS = 60_000;
 
-export function hourFromNow(hours: number): string {
+export function hoursFromNow(hours: number): string {
   return new Date(Date.now() + hours * 60 * MINUTE_MS).toISOString();
 }
 
-export class Scene {
+export class PrefectDriver {
   private readonly prefect: RealPrefect;
   private readonly workers = new Map<string, { pool: string; queues: readonly string[] | null }>();
 
@@ -176,7 +176,7 @@ export class Scene {
   }
 
   /** The task run that stands for a subflow in its parent. */
-  dummyTask(parent: HasId): Promise<HasId> {
+  subflowTask(parent: HasId): Promise<HasId> {
     return this.post("/task_runs/", { flow_run_id: parent.id, task_key: "child", dynamic_key: "0", name: "child-0" });
   }
 

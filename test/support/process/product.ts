@@ -1,8 +1,9 @@
 /** The product as a client sees it: a process that speaks MCP over stdin and stdout. Also runs its other commands. */
 import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { readLines } from "./read-lines.ts";
 
-export const ROOT = join(import.meta.dir, "../..");
+export const ROOT = join(import.meta.dir, "../../..");
 export const MAIN = join(ROOT, "src/main.ts");
 
 export interface ToolResult {
@@ -132,28 +133,4 @@ export async function runProduct(
     child.exited,
   ]);
   return { code, stdout, stderr };
-}
-
-async function readLines(stream: ReadableStream<Uint8Array>, each: (line: string) => void): Promise<void> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) if (line !== "") each(line);
-  }
-}
-
-/** Asks again until the answer is the wanted one; the last answer when it never was. */
-export async function eventually<T>(
-  ask: () => Promise<T> | T,
-  isWanted: (answer: T) => boolean,
-  withinMs: number,
-): Promise<T> {
-  const endMs = performance.now() + withinMs;
-  for (;;) {
-    const answer = await ask();
-    if (isWanted(answer) || performance.now() > endMs) return answer;
-    await Bun.sleep(100);
-  }
 }

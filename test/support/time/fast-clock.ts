@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 
 /** A clock that runs `factor` times as fast as the real one, from now: waits of seconds pass in milliseconds. */
 export function fastClock(factor: number): Clock & { readonly slept: number[] } {

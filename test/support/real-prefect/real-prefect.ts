@@ -1,6 +1,6 @@
 /**
- * A real Prefect server (the one in the checkout's `.venv`) on a free loopback port, with a home folder of its own that is
- * removed at the end. Takes some seconds to start; share one per test file.
+ * A real Prefect server (the one in `.venv`) on a free loopback port, with a home folder of its own that is removed at the
+ * end. It takes some seconds to start: share one per test file.
  */
 import { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
@@ -8,7 +8,7 @@ import { copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import { systemClock } from "../../src/lib/clock.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
 
 export interface RealPrefectOptions {
   /** Further environment of the server: `{ PREFECT_SERVER_API_AUTH_STRING: "admin:pass" }`. */
@@ -31,35 +31,38 @@ export interface RealPrefect extends AsyncDisposable {
   readonly home: string;
   /** Environment in which flows, workers and the product reach this server. */
   readonly env: Readonly<Record<string, string>>;
-  /** Ends the server; SIGKILL leaves what was not flushed behind, as a crash does. */
+  /** Ends the server; with SIGKILL what it had not yet written is lost, as in a crash. */
   stop(signal?: "SIGTERM" | "SIGKILL"): Promise<void>;
   /** Starts it again on the same port and home. */
   restart(): Promise<void>;
-  /** Freezes (SIGSTOP) or thaws (SIGCONT) the server. */
-  pause(frozen: boolean): void;
-  /** Runs a Python file of test/support (or an absolute path) against the server, to its end. */
+  /** Suspends (SIGSTOP) or continues (SIGCONT) the server. */
+  pause(isSuspended: boolean): void;
+  /** Runs a Python file (absolute, or below test/support) against the server and waits for its end. */
   python(script: string, args?: readonly string[]): Promise<Finished>;
   /**
-   * Waits until no event has come for longer than the server takes to write one, and no automation that fired still has to act:
-   * seconds, half a minute when the machine is busy. Gives up after `maxMs`.
+   * Waits until no event has arrived for longer than the server takes to write one, and every automation that fired has acted.
+   * Takes seconds, half a minute on a busy machine. Returns after `maxMs` in any case.
    */
   settled(maxMs?: number): Promise<void>;
-  /** Runs scenarios of workspace.py (all but `worker` when none is named), then waits until it has settled. Ids by name. */
+  /** Runs scenarios of workspace.py (without names: all but `worker`), then waits until the server has settled. Returns ids by name. */
   fill(...scenarios: string[]): Promise<Readonly<Record<string, string>>>;
-  /** Starts `prefect …` (a worker) beside the server; it is ended with the server's folder. */
+  /** Starts `prefect …` (a worker) beside the server; it ends with the server. */
   prefect(args: readonly string[], env?: Readonly<Record<string, string>>): Subprocess;
   /** One raw call; throws on a status of 400 and more. Retries the 503 that a busy SQLite answers to writes. */
   api<Answer = unknown>(method: string, path: string, body?: unknown): Promise<Answer>;
 }
 
-const ROOT = join(import.meta.dir, "../..");
+const ROOT = join(import.meta.dir, "../../..");
+const SUPPORT = join(import.meta.dir, "..");
+/** Flows that fill a workspace, for `python`. */
+export const WORKSPACE = "real-prefect/workspace.py";
 const BIN = join(ROOT, ".venv/bin");
 const START_MS = 120_000;
-/** Events are written in batches, at the latest 5 s after they were published. */
+/** Prefect writes events in batches, at most 5 s after they were published. */
 const FLUSH_MS = 8_000;
 const SETTLE_MS = 60_000;
 const EVER = { since: "1970-01-01T00:00:00Z", until: "2100-01-01T00:00:00Z" };
-/** Remembers which built-in block types are registered already. */
+/** Prefect's own note of the built-in block types that it has registered. */
 const MEMO = "memo_store.toml";
 
 export async function startRealPrefect(options: RealPrefectOptions = {}): Promise<RealPrefect> {
@@ -82,7 +85,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     ...options.env,
   };
   const log = Bun.file(join(folder, "server.log"));
-  const others = new Set<Subprocess>();
+  const children = new Set<Subprocess>();
   let server: Subprocess | null = null;
 
   async function start(): Promise<void> {
@@ -111,8 +114,8 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
   }
 
   async function dispose(): Promise<void> {
-    for (const process of others) process.kill("SIGKILL");
-    await Promise.all([...others].map((process) => process.exited));
+    for (const process of children) process.kill("SIGKILL");
+    await Promise.all([...children].map((process) => process.exited));
     await stop("SIGKILL");
     await rm(folder, { recursive: true, force: true });
   }
@@ -137,16 +140,16 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
   }
 
   async function python(script: string, args: readonly string[] = []): Promise<Finished> {
-    const file = script.startsWith("/") ? script : join(import.meta.dir, script);
+    const file = script.startsWith("/") ? script : join(SUPPORT, script);
     const command = [join(BIN, "python"), file, ...args];
     const child = Bun.spawn(command, { env, cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-    others.add(child);
+    children.add(child);
     const [stdout, stderr, exitCode] = await Promise.all([
       new Response(child.stdout).text(),
       new Response(child.stderr).text(),
       child.exited,
     ]);
-    others.delete(child);
+    children.delete(child);
     return { exitCode, stdout, stderr };
   }
 
@@ -171,7 +174,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
   }
 
   async function fill(...scenarios: string[]): Promise<Readonly<Record<string, string>>> {
-    const { exitCode, stdout, stderr } = await python("workspace.py", scenarios);
+    const { exitCode, stdout, stderr } = await python(WORKSPACE, scenarios);
     if (exitCode !== 0) throw new Error(`workspace.py ended with ${exitCode}: ${stderr.slice(-2_000)}`);
     await settled();
     return (JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { ids: Record<string, string> }).ids;
@@ -197,7 +200,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     env,
     stop,
     restart: start,
-    pause: (frozen) => server?.kill(frozen ? "SIGSTOP" : "SIGCONT"),
+    pause: (isSuspended) => server?.kill(isSuspended ? "SIGSTOP" : "SIGCONT"),
     python,
     settled,
     fill,
@@ -210,7 +213,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
         stdout: log,
         stderr: log,
       });
-      others.add(child);
+      children.add(child);
       return child;
     },
     api,
