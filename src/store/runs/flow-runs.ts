@@ -7,17 +7,17 @@ import type { FlowRun } from "../../model/objects.ts";
 import { foldChanges, readRunContext, type StateChange, type StateStamp, sortChanges } from "../../model/runs/fold.ts";
 import type { FlowRunFacts } from "../../model/runs/run-facts.ts";
 import { FLOW_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
-import type { RecordDb, SQLQueryBindings } from "../database.ts";
+import type { RecordDb } from "../database.ts";
+import type { FlowRunRow, NewFlowRunRow } from "../schema/run.ts";
+import { insertStatement, updateStatement } from "../write-row.ts";
 import {
-  assignments,
   factsOfColumns,
   idBytes,
   idText,
-  placeholders,
   STATE_COLUMNS,
   type StateColumns,
   stampOf,
-  stateBindings,
+  stateColumns,
   stateFields,
   stateOf,
   stateOfColumns,
@@ -27,60 +27,12 @@ import {
 } from "./run-columns.ts";
 import { packDoc, unpackDoc } from "./run-docs.ts";
 
-/** A row of `flow_run`. */
-export interface FlowRunRow extends StateColumns {
-  readonly id: Uint8Array;
-  readonly name: string;
-  readonly flow_id: Uint8Array | null;
-  readonly deployment_id: Uint8Array | null;
-  readonly work_queue_id: Uint8Array | null;
-  readonly work_queue_name: string | null;
-  readonly work_pool_name: string | null;
-  readonly parent_task_run_id: Uint8Array | null;
-  readonly flow_version: string | null;
-  readonly idempotency_key: string | null;
-  readonly created_by_id: Uint8Array | null;
-  readonly created_by_type: string | null;
-  readonly auto_scheduled: number;
-  readonly tags: string;
-  readonly created_us: number | null;
-  readonly doc: Uint8Array | null;
-  readonly read_us: number | null;
-  readonly deleted_us: number | null;
-  readonly dirty: number;
-  readonly begin_us: number | null;
-}
+export type { FlowRunRow } from "../schema/run.ts";
 
-const DETAIL_COLUMNS = [
-  "name",
-  "flow_id",
-  "deployment_id",
-  "work_queue_id",
-  "work_queue_name",
-  "work_pool_name",
-  "parent_task_run_id",
-  "created_by_id",
-  "created_by_type",
-  "tags",
-] as const;
-const REST_COLUMNS = [
-  ...DETAIL_COLUMNS,
-  "flow_version",
-  "idempotency_key",
-  "auto_scheduled",
-  "created_us",
-  "doc",
-  "read_us",
-];
-const INSERTED = ["id", ...REST_COLUMNS, ...STATE_COLUMNS, "dirty"];
-
-const SELECT_HELD = `SELECT ${STATE_COLUMNS.join(", ")}, flow_id, read_us, deleted_us, dirty FROM flow_run WHERE id = ?`;
-const INSERT = `INSERT INTO flow_run (${INSERTED.join(", ")}) VALUES (${placeholders(INSERTED)})`;
-const UPDATE_REST = `UPDATE flow_run SET ${assignments([...REST_COLUMNS, ...STATE_COLUMNS, "dirty", "deleted_us"])} WHERE id = ?`;
-const UPDATE_STATE = `UPDATE flow_run SET ${assignments([...STATE_COLUMNS, "dirty", "deleted_us"])} WHERE id = ?`;
-const FILL = `UPDATE flow_run SET ${DETAIL_COLUMNS.map((name) => `${name} = coalesce(?, ${name})`).join(", ")} WHERE id = ?`;
-
-type Held = StateColumns & Pick<FlowRunRow, "flow_id" | "read_us" | "deleted_us" | "dirty">;
+const HELD_COLUMNS = [...STATE_COLUMNS, "flow_id", "read_us", "deleted_us", "dirty"] as const;
+const SELECT_HELD = `SELECT ${HELD_COLUMNS.join(", ")} FROM flow_run WHERE id = ?`;
+/** What the record already holds of a run that is about to be written. */
+type HeldRun = Pick<FlowRunRow, (typeof HELD_COLUMNS)[number]>;
 
 export interface UpsertRunsOptions {
   /**
@@ -105,12 +57,12 @@ export function upsertFlowRuns(
   for (const run of rows) {
     const id = idBytes(run.id);
     if (id === null) continue;
-    const held = db.prepare<Held, [Uint8Array]>(SELECT_HELD).get(id);
+    const held = db.prepare<HeldRun, [Uint8Array]>(SELECT_HELD).get(id);
     if (held?.read_us != null && held.read_us > readUs) continue;
     const told = stateOf(run);
-    const columns = restBindings(run, readUs);
+    const columns = restColumns(run, readUs);
     if (held === null) {
-      db.prepare<unknown, SQLQueryBindings[]>(INSERT).run(id, ...columns, ...stateBindings(told), 0);
+      insertFromRest(db, { id, ...columns, ...stateColumns(told), dirty: 0 });
       changed.push(run.id);
       continue;
     }
@@ -120,39 +72,60 @@ export function upsertFlowRuns(
     // What REST says once and for all is taken from it even where the state is not.
     const state = isNewer ? { ...stateOfColumns(held), expectedUs: told.expectedUs } : told;
     const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
-    db.prepare<unknown, SQLQueryBindings[]>(UPDATE_REST).run(
-      ...columns,
-      ...stateBindings(state),
-      isNewer ? 1 : 0,
-      deletedUs,
-      id,
-    );
+    updateFromRest(db, { ...columns, ...stateColumns(state), dirty: isNewer ? 1 : 0, deleted_us: deletedUs }, id);
     if (held.deleted_us !== null && deletedUs === null) reviveTaskRuns(db, id, held.deleted_us);
     if (held.dirty === 1 || held.read_us === null || idText(held.state_id) !== told.stateId) changed.push(run.id);
   }
   return changed;
 }
 
-function restBindings(run: FlowRun, readUs: number): SQLQueryBindings[] {
-  return [
-    run.name,
-    idBytes(run.flow_id),
-    idBytes(run.deployment_id),
-    idBytes(run.work_queue_id),
-    run.work_queue_name ?? null,
-    run.work_pool_name ?? null,
-    idBytes(run.parent_task_run_id),
-    idBytes(run.created_by?.id),
-    run.created_by?.type ?? null,
-    JSON.stringify(run.tags ?? []),
-    run.flow_version ?? null,
-    run.idempotency_key ?? null,
-    run.auto_scheduled ? 1 : 0,
-    timeUs(run.created),
-    packDoc("flow_run", run),
-    readUs,
-  ];
+/** The columns that REST alone sets. */
+function restColumns(run: FlowRun, readUs: number) {
+  return {
+    name: run.name,
+    flow_id: idBytes(run.flow_id),
+    deployment_id: idBytes(run.deployment_id),
+    work_queue_id: idBytes(run.work_queue_id),
+    work_queue_name: run.work_queue_name ?? null,
+    work_pool_name: run.work_pool_name ?? null,
+    parent_task_run_id: idBytes(run.parent_task_run_id),
+    flow_version: run.flow_version ?? null,
+    idempotency_key: run.idempotency_key ?? null,
+    created_by_id: idBytes(run.created_by?.id),
+    created_by_type: run.created_by?.type ?? null,
+    auto_scheduled: run.auto_scheduled ? 1 : 0,
+    tags: JSON.stringify(run.tags ?? []),
+    created_us: timeUs(run.created),
+    doc: packDoc("flow_run", run),
+    read_us: readUs,
+  } satisfies Partial<FlowRunRow>;
 }
+type RestColumns = ReturnType<typeof restColumns>;
+
+/** What an event says about the run itself. */
+function detailColumns(change: StateChange) {
+  const context = readRunContext(change.event);
+  return {
+    name: change.runName,
+    flow_id: idBytes(context.flowId),
+    deployment_id: idBytes(context.deploymentId),
+    work_queue_id: idBytes(context.workQueueId),
+    work_queue_name: context.workQueueName,
+    work_pool_name: context.workPoolName,
+    parent_task_run_id: idBytes(context.parentTaskRunId),
+    created_by_id: idBytes(context.creatorId),
+    created_by_type: context.creatorType,
+    tags: JSON.stringify(context.tags),
+  } satisfies Partial<FlowRunRow>;
+}
+type DetailColumns = ReturnType<typeof detailColumns>;
+
+type DirtyState = StateColumns & Pick<FlowRunRow, "dirty" | "deleted_us">;
+const insertFromRest = insertStatement<NewFlowRunRow & RestColumns & StateColumns>("flow_run");
+const updateFromRest = updateStatement<RestColumns & DirtyState>("flow_run");
+const insertFromEvent = insertStatement<NewFlowRunRow & DetailColumns & StateColumns>("flow_run");
+const updateState = updateStatement<DirtyState>("flow_run");
+const fillDetails = updateStatement<DetailColumns>("flow_run", (column) => `coalesce(?, ${column})`);
 
 /** Folds state changes of flow runs; call inside the transaction that stored their events. Answers the ids touched. */
 export function foldFlowRunChanges(db: RecordDb, byRun: ReadonlyMap<string, readonly StateChange[]>): string[] {
@@ -167,16 +140,14 @@ export function foldFlowRunChanges(db: RecordDb, byRun: ReadonlyMap<string, read
 function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange[]): boolean {
   const newest = changes.at(-1);
   if (newest === undefined) return false;
-  const held = db.prepare<Held, [Uint8Array]>(SELECT_HELD).get(id);
+  const held = db.prepare<HeldRun, [Uint8Array]>(SELECT_HELD).get(id);
   const before = stateOfColumns(held);
   const after = foldChanges(before, heldStamp(db, stampOf(before), changes), changes, held?.read_us != null);
   if (held === null) {
-    const rest = [null, null, 0, null, null, null];
-    const bindings = [id, ...detailBindings(newest), ...rest, ...stateBindings(after), 1];
-    db.prepare<unknown, SQLQueryBindings[]>(INSERT).run(...bindings);
+    insertFromEvent(db, { id, ...detailColumns(newest), auto_scheduled: 0, ...stateColumns(after), dirty: 1 });
     return true;
   }
-  if (held.flow_id === null) db.prepare<unknown, SQLQueryBindings[]>(FILL).run(...detailBindings(newest), id);
+  if (held.flow_id === null) fillDetails(db, detailColumns(newest), id);
   if (after === before) return false;
   const isNewer = after.stateId !== before.stateId;
   // REST has told all there is about a clean row, older events included.
@@ -184,26 +155,8 @@ function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange
   const isRevived = held.deleted_us !== null && isNewer && newest.atUs > held.deleted_us;
   const deletedUs = isRevived ? null : held.deleted_us;
   if (isRevived) reviveTaskRuns(db, id, held.deleted_us);
-  const dirty = isNewer ? 1 : held.dirty;
-  db.prepare<unknown, SQLQueryBindings[]>(UPDATE_STATE).run(...stateBindings(after), dirty, deletedUs, id);
+  updateState(db, { ...stateColumns(after), dirty: isNewer ? 1 : held.dirty, deleted_us: deletedUs }, id);
   return true;
-}
-
-/** What an event tells about the run itself, in the order of `DETAIL_COLUMNS`. */
-function detailBindings(change: StateChange): SQLQueryBindings[] {
-  const context = readRunContext(change.event);
-  return [
-    change.runName,
-    idBytes(context.flowId),
-    idBytes(context.deploymentId),
-    idBytes(context.workQueueId),
-    context.workQueueName,
-    context.workPoolName,
-    idBytes(context.parentTaskRunId),
-    idBytes(context.creatorId),
-    context.creatorType,
-    JSON.stringify(context.tags),
-  ];
 }
 
 /** The held state with what its event says about order, which matters only where a change has the very same time. */
@@ -251,7 +204,7 @@ export function findRunsToReconcile(db: RecordDb, limit: number): string[] {
       "SELECT id FROM flow_run WHERE dirty = 1 AND deleted_us IS NULL ORDER BY state_us DESC LIMIT ?",
     )
     .all(limit)
-    .map((row) => idText(row.id) ?? "");
+    .map((row) => idText(row.id));
 }
 
 export interface UnfinishedRunsOptions {
@@ -272,7 +225,7 @@ export function findUnfinishedRuns(db: RecordDb, options: UnfinishedRunsOptions)
        ORDER BY coalesce(read_us, 0) LIMIT ?`,
     )
     .all(options.readBeforeUs, options.expectedBeforeUs ?? Number.MAX_SAFE_INTEGER, options.limit)
-    .map((row) => idText(row.id) ?? "");
+    .map((row) => idText(row.id));
 }
 
 /** Runs in a terminal state that REST did not tell since `readBeforeUs`, longest unread first. */
@@ -283,7 +236,7 @@ export function findEndedRuns(db: RecordDb, options: UnfinishedRunsOptions): str
          AND coalesce(read_us, 0) < ? ORDER BY coalesce(read_us, 0) LIMIT ?`,
     )
     .all(options.readBeforeUs, options.limit)
-    .map((row) => idText(row.id) ?? "");
+    .map((row) => idText(row.id));
 }
 
 /** Plans (SCHEDULED runs) expected within the closed range, ids: what a reading of that range did not name is gone. */
@@ -294,7 +247,7 @@ export function findPlannedRuns(db: RecordDb, fromUs: number, toUs: number, read
          AND coalesce(read_us, 0) < ?`,
     )
     .all(fromUs, toUs, readBeforeUs)
-    .map((row) => idText(row.id) ?? "");
+    .map((row) => idText(row.id));
 }
 
 /** One row by its id, or null. */
@@ -321,7 +274,7 @@ export function toFlowRun(row: FlowRunRow): FlowRun {
     return row.dirty === 1 ? { ...told, ...stateFields(row) } : told;
   }
   return {
-    id: idText(row.id) ?? "",
+    id: idText(row.id),
     name: row.name,
     flow_id: idText(row.flow_id) ?? "",
     deployment_id: idText(row.deployment_id),

@@ -5,21 +5,23 @@ import type { FlowRun, State, TaskRun } from "../../model/objects.ts";
 import { type FoldedState, NO_STATE, type StateStamp } from "../../model/runs/fold.ts";
 import type { RunFacts } from "../../model/runs/run-facts.ts";
 import { isStateType } from "../../model/state.ts";
+import type { FlowRunRow, TaskRunRow } from "../schema/run.ts";
 
-/** The state columns as SQLite gives them. */
-export interface StateColumns {
-  readonly state_id: Uint8Array | null;
-  readonly state_type: string | null;
-  readonly state_name: string | null;
-  readonly state_us: number | null;
-  readonly state_message: string | null;
-  readonly run_count: number;
-  readonly expected_us: number | null;
-  readonly next_us: number | null;
-  readonly start_us: number | null;
-  readonly end_us: number | null;
-  readonly total_run_time: number;
-}
+/** The columns that a state event changes, in both run tables. */
+export const STATE_COLUMNS = [
+  "state_id",
+  "state_type",
+  "state_name",
+  "state_us",
+  "state_message",
+  "run_count",
+  "expected_us",
+  "next_us",
+  "start_us",
+  "end_us",
+  "total_run_time",
+] as const satisfies readonly (keyof FlowRunRow & keyof TaskRunRow)[];
+export type StateColumns = Pick<FlowRunRow, (typeof STATE_COLUMNS)[number]>;
 
 /** The 16 bytes of an id, or null for null and for what is no UUID. */
 export function idBytes(id: string | null | undefined): Uint8Array | null {
@@ -77,9 +79,7 @@ export function stateOfColumns(row: StateColumns | null): FoldedState {
 }
 
 /** What lists show of a run of either kind. */
-export function factsOfColumns(
-  row: StateColumns & { readonly id: Uint8Array; readonly name: string; readonly tags: string },
-): RunFacts {
+export function factsOfColumns(row: StateColumns & Pick<FlowRunRow, "id" | "name" | "tags">): RunFacts {
   return {
     id: bytesToUuid(row.id),
     name: row.name,
@@ -101,36 +101,22 @@ export function stampOf(state: FoldedState): StateStamp | null {
   return { stateId: state.stateId, type: state.type, atUs: state.atUs, follows: null, received: null };
 }
 
-/** Bindings in the order of `STATE_COLUMNS`. */
-export function stateBindings(state: FoldedState): (string | number | Uint8Array | null)[] {
-  return [
-    idBytes(state.stateId),
-    state.type,
-    state.name,
-    state.atUs,
-    state.message,
-    state.runCount,
-    state.expectedUs,
-    state.nextUs,
-    state.startUs,
-    state.endUs,
-    state.totalRunTime,
-  ];
+/** The state columns of a folded state. */
+export function stateColumns(state: FoldedState): StateColumns {
+  return {
+    state_id: idBytes(state.stateId),
+    state_type: state.type,
+    state_name: state.name,
+    state_us: state.atUs,
+    state_message: state.message,
+    run_count: state.runCount,
+    expected_us: state.expectedUs,
+    next_us: state.nextUs,
+    start_us: state.startUs,
+    end_us: state.endUs,
+    total_run_time: state.totalRunTime,
+  };
 }
-
-export const STATE_COLUMNS = [
-  "state_id",
-  "state_type",
-  "state_name",
-  "state_us",
-  "state_message",
-  "run_count",
-  "expected_us",
-  "next_us",
-  "start_us",
-  "end_us",
-  "total_run_time",
-] as const;
 
 /** The state fields of a run in Prefect's names, for a row whose columns are newer than its `doc`. */
 export function stateFields(row: StateColumns): Partial<FlowRun & TaskRun> {
@@ -152,16 +138,6 @@ export function stateFields(row: StateColumns): Partial<FlowRun & TaskRun> {
     total_run_time: row.total_run_time,
     state,
   };
-}
-
-/** `col1 = ?, col2 = ?` for an UPDATE. */
-export function assignments(columns: readonly string[]): string {
-  return columns.map((column) => `${column} = ?`).join(", ");
-}
-
-/** `?, ?, ?` for as many columns. */
-export function placeholders(columns: readonly string[]): string {
-  return columns.map(() => "?").join(", ");
 }
 
 /** The tags of a run from its JSON column. */

@@ -10,18 +10,18 @@ import { foldChanges, isLaterState, readRunContext, type StateChange } from "../
 import type { TaskRunFacts } from "../../model/runs/run-facts.ts";
 import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
-import type { RecordDb, SQLQueryBindings } from "../database.ts";
+import type { RecordDb } from "../database.ts";
+import type { NewTaskRunRow, TaskRunRow } from "../schema/run.ts";
+import { insertStatement, updateStatement } from "../write-row.ts";
 import { heldStamp } from "./flow-runs.ts";
 import {
-  assignments,
   factsOfColumns,
   idBytes,
   idText,
-  placeholders,
   STATE_COLUMNS,
   type StateColumns,
   stampOf,
-  stateBindings,
+  stateColumns,
   stateFields,
   stateOf,
   stateOfColumns,
@@ -31,35 +31,20 @@ import {
 } from "./run-columns.ts";
 import { packDoc, unpackDoc } from "./run-docs.ts";
 
-/** A row of `task_run`. */
-export interface TaskRunRow extends StateColumns {
-  readonly id: Uint8Array;
-  readonly name: string;
-  readonly flow_run_id: Uint8Array | null;
-  /** `event.t` of the newest state event. */
-  readonly t: number | null;
-  readonly child_flow_run_id: Uint8Array | null;
-  readonly tags: string;
-  readonly created_us: number | null;
-  readonly doc: Uint8Array | null;
-  readonly read_us: number | null;
-  readonly deleted_us: number | null;
-}
+export type { TaskRunRow } from "../schema/run.ts";
 
-const REST_COLUMNS = ["name", "flow_run_id", "child_flow_run_id", "tags", "created_us", "doc", "read_us"];
-const EVENT_COLUMNS = ["name", "flow_run_id", "child_flow_run_id", "tags", "t"];
-const HELD = `SELECT ${STATE_COLUMNS.join(", ")}, flow_run_id, child_flow_run_id, name, tags, read_us, deleted_us FROM task_run WHERE id = ?`;
-const INSERT_REST = insertSql(["id", ...REST_COLUMNS, ...STATE_COLUMNS]);
-const UPDATE_REST = `UPDATE task_run SET ${assignments([...REST_COLUMNS, ...STATE_COLUMNS, "deleted_us"])} WHERE id = ?`;
-const INSERT_EVENT = insertSql(["id", ...EVENT_COLUMNS, ...STATE_COLUMNS]);
-const UPDATE_EVENT = `UPDATE task_run SET ${assignments([...EVENT_COLUMNS, ...STATE_COLUMNS, "deleted_us"])} WHERE id = ?`;
-
-function insertSql(columns: readonly string[]): string {
-  return `INSERT INTO task_run (${columns.join(", ")}) VALUES (${placeholders(columns)})`;
-}
-
-type Held = StateColumns &
-  Pick<TaskRunRow, "flow_run_id" | "child_flow_run_id" | "name" | "tags" | "read_us" | "deleted_us">;
+const HELD_COLUMNS = [
+  ...STATE_COLUMNS,
+  "flow_run_id",
+  "child_flow_run_id",
+  "name",
+  "tags",
+  "read_us",
+  "deleted_us",
+] as const;
+const SELECT_HELD = `SELECT ${HELD_COLUMNS.join(", ")} FROM task_run WHERE id = ?`;
+/** What the record already holds of a task run that is about to be written. */
+type HeldTaskRun = Pick<TaskRunRow, (typeof HELD_COLUMNS)[number]>;
 
 /**
  * Stores task runs as REST told them; `readUs` is the start of that request, our clock. Call inside a transaction. A newer
@@ -76,31 +61,44 @@ export function upsertTaskRuns(
   for (const run of rows) {
     const id = idBytes(run.id);
     if (id === null) continue;
-    const held = db.prepare<Held, [Uint8Array]>(HELD).get(id);
+    const held = db.prepare<HeldTaskRun, [Uint8Array]>(SELECT_HELD).get(id);
     if (held?.read_us != null && held.read_us > readUs) continue;
     const told = stateOf(run);
-    const columns: SQLQueryBindings[] = [
-      run.name,
-      idBytes(run.flow_run_id),
-      idBytes(childFlowRunId(run.state?.state_details)),
-      JSON.stringify(run.tags ?? []),
-      timeUs(run.created),
-      packDoc("task_run", run),
-      readUs,
-    ];
+    const columns = restColumns(run, readUs);
     if (held === null) {
-      db.prepare<unknown, SQLQueryBindings[]>(INSERT_REST).run(id, ...columns, ...stateBindings(told));
+      insertFromRest(db, { id, ...columns, ...stateColumns(told) });
       changed.push(run.id);
       continue;
     }
     const isNewer = (held.state_us ?? 0) > (told.atUs ?? 0) && !isOverruled(db, held, told, serverReadUs);
     const state = isNewer ? stateOfColumns(held) : told;
     const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
-    db.prepare<unknown, SQLQueryBindings[]>(UPDATE_REST).run(...columns, ...stateBindings(state), deletedUs, id);
+    updateFromRest(db, { ...columns, ...stateColumns(state), deleted_us: deletedUs }, id);
     if (held.read_us === null || idText(held.state_id) !== told.stateId) changed.push(run.id);
   }
   return changed;
 }
+
+/** The columns that REST alone sets. */
+function restColumns(run: TaskRun, readUs: number) {
+  return {
+    name: run.name,
+    flow_run_id: idBytes(run.flow_run_id),
+    child_flow_run_id: idBytes(childFlowRunId(run.state?.state_details)),
+    tags: JSON.stringify(run.tags ?? []),
+    created_us: timeUs(run.created),
+    doc: packDoc("task_run", run),
+    read_us: readUs,
+  } satisfies Partial<TaskRunRow>;
+}
+
+type RestColumns = ReturnType<typeof restColumns>;
+type EventColumns = StateColumns & Pick<TaskRunRow, "name" | "flow_run_id" | "child_flow_run_id" | "tags" | "t">;
+type Deletion = Pick<TaskRunRow, "deleted_us">;
+const insertFromRest = insertStatement<NewTaskRunRow & RestColumns & StateColumns>("task_run");
+const updateFromRest = updateStatement<RestColumns & StateColumns & Deletion>("task_run");
+const insertFromEvent = insertStatement<NewTaskRunRow & EventColumns>("task_run");
+const updateFromEvent = updateStatement<EventColumns & Deletion>("task_run");
 
 /** The server ended it with its flow run, long after the held state's event came: that one is newer by its sender's clock only. */
 function isOverruled(db: RecordDb, held: StateColumns, told: FoldedState, serverReadUs: number | null): boolean {
@@ -142,7 +140,7 @@ export function foldTaskRunChanges(
 function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
   const id = idBytes(change.runId);
   if (id === null) return false;
-  const held = db.prepare<Held, [Uint8Array]>(HELD).get(id);
+  const held = db.prepare<HeldTaskRun, [Uint8Array]>(SELECT_HELD).get(id);
   const before = stateOfColumns(held);
   const stamp = heldStamp(db, stampOf(before), [change]);
   if (stamp !== null && !isLaterState(change, stamp)) return false;
@@ -152,18 +150,18 @@ function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
   const details = isObject(change.event.payload.validated_state)
     ? change.event.payload.validated_state.state_details
     : undefined;
-  const columns: SQLQueryBindings[] = [
-    change.runName || text(task.name) || held?.name || "",
-    flowRunId,
-    idBytes(childFlowRunId(details)) ?? held?.child_flow_run_id ?? null,
-    Array.isArray(task.tags) ? JSON.stringify(task.tags) : (held?.tags ?? "[]"),
-    key,
-    ...stateBindings(stateOfTask(change, task, before)),
-  ];
-  if (held === null) db.prepare<unknown, SQLQueryBindings[]>(INSERT_EVENT).run(id, ...columns);
+  const columns: EventColumns = {
+    name: change.runName || text(task.name) || held?.name || "",
+    flow_run_id: flowRunId,
+    child_flow_run_id: idBytes(childFlowRunId(details)) ?? held?.child_flow_run_id ?? null,
+    tags: Array.isArray(task.tags) ? JSON.stringify(task.tags) : (held?.tags ?? "[]"),
+    t: key,
+    ...stateColumns(stateOfTask(change, task, before)),
+  };
+  if (held === null) insertFromEvent(db, { id, ...columns });
   else {
     const isAlive = held.deleted_us !== null && change.atUs > held.deleted_us && !isFlowRunDeleted(db, flowRunId);
-    db.prepare<unknown, SQLQueryBindings[]>(UPDATE_EVENT).run(...columns, isAlive ? null : held.deleted_us, id);
+    updateFromEvent(db, { ...columns, deleted_us: isAlive ? null : held.deleted_us }, id);
   }
   return true;
 }
@@ -236,7 +234,7 @@ export function findUnfinishedTaskRuns(
        ORDER BY coalesce(t.read_us, 0) LIMIT ?`,
     )
     .all(options.readBeforeUs, options.idleSinceUs, options.limit)
-    .map((row) => idText(row.id) ?? "");
+    .map((row) => idText(row.id));
 }
 
 /** Ids of task runs that stand for subflows in their parent and are not held: no event tells of them. */
@@ -248,7 +246,7 @@ export function findMissingParentTaskRuns(db: RecordDb, limit: number): string[]
          AND NOT EXISTS (SELECT 1 FROM task_run t WHERE t.id = parent_task_run_id) LIMIT ?`,
     )
     .all(limit)
-    .map((row) => idText(row.id) ?? "");
+    .map((row) => idText(row.id));
 }
 
 /** One row by its id, or null. */
@@ -268,7 +266,7 @@ export function toTaskRun(row: TaskRunRow): TaskRun {
     return idText(row.state_id) === (told.state?.id ?? told.state_id ?? null) ? told : { ...told, ...stateFields(row) };
   }
   return {
-    id: idText(row.id) ?? "",
+    id: idText(row.id),
     name: row.name,
     flow_run_id: idText(row.flow_run_id),
     tags: tagsOf(row.tags),

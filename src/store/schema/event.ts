@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
-import { blob, index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { bytes } from "./bytes.ts";
 
 /** Dictionary of event names. Numbers are never used twice, so a reader may keep what it has read. */
 export const eventName = sqliteTable("event_name", {
@@ -9,19 +10,19 @@ export const eventName = sqliteTable("event_name", {
 
 /**
  * Dictionary of resources by their whole `prefect.resource.id`. `name` is the newest `prefect.resource.name` seen and
- * `nameUs` the `occurred` it came with. `renamed`: other names were seen too, so that an event's own name is in its JSON.
+ * `name_us` the `occurred` it came with. `renamed`: other names were seen too, so that an event's own name is in its JSON.
  */
 export const resource = sqliteTable(
   "resource",
   {
     id: integer().primaryKey(),
-    resourceId: text("resource_id").notNull().unique(),
+    resource_id: text().notNull().unique(),
     name: text(),
-    nameUs: integer("name_us"),
+    name_us: integer(),
     renamed: integer().notNull(),
   },
   // Prefixes ignore case; nearly all ids are in lower case, so only the others need a place of their own.
-  (table) => [index("resource_capitals").on(table.resourceId).where(sql`resource_id <> lower(resource_id)`)],
+  (table) => [index("resource_capitals").on(table.resource_id).where(sql`resource_id <> lower(resource_id)`)],
 );
 
 /**
@@ -34,16 +35,16 @@ export const event = sqliteTable(
   {
     t: integer().primaryKey(),
     shift: integer().notNull(),
-    id: blob({ mode: "buffer" }).notNull().unique(),
-    nameId: integer("name_id").notNull(),
-    resId: integer("res_id").notNull(),
+    id: bytes().notNull().unique(),
+    name_id: integer().notNull(),
+    res_id: integer().notNull(),
     recv: integer().notNull(),
     blk: integer().notNull(),
     ofs: integer().notNull(),
     /** EVENT_SOURCES: how it first came. */
     src: integer().notNull(),
   },
-  (table) => [index("event_name_t").on(table.nameId), index("event_res_t").on(table.resId)],
+  (table) => [index("event_name_t").on(table.name_id), index("event_res_t").on(table.res_id)],
 );
 
 /**
@@ -52,7 +53,7 @@ export const event = sqliteTable(
  */
 export const eventGone = sqliteTable("event_gone", {
   t: integer().primaryKey(),
-  nameId: integer("name_id").notNull(),
+  name_id: integer().notNull(),
   blk: integer().notNull(),
   ofs: integer().notNull(),
 });
@@ -62,31 +63,31 @@ export const eventGone = sqliteTable("event_gone", {
  * index alone. With the name before the time a batch of 200 events would end in 545 pages instead of some 60.
  */
 export const related = sqliteTable("related", {
-  resId: integer("res_id").notNull(),
-  nameId: integer("name_id").notNull(),
+  res_id: integer().notNull(),
+  name_id: integer().notNull(),
   t: integer().notNull(),
 });
 
 /**
- * JSON lines of up to 50 events in order of arrival, zstd. `seenUs`: when the block was begun, our clock. The last block is
- * open: rewritten until it is full. `tMin`, `tMax`: range of the keys of its events. Ids are never used twice.
+ * JSON lines of up to 50 events in order of arrival, zstd. `seen_us`: when the block was begun, our clock. The last block is
+ * open: rewritten until it is full. `t_min`, `t_max`: range of the keys of its events. Ids are never used twice.
  */
 export const block = sqliteTable(
   "block",
   {
     id: integer().primaryKey({ autoIncrement: true }),
     n: integer().notNull(),
-    tMin: integer("t_min").notNull(),
-    tMax: integer("t_max").notNull(),
-    seenUs: integer("seen_us").notNull(),
-    data: blob({ mode: "buffer" }).notNull(),
+    t_min: integer().notNull(),
+    t_max: integer().notNull(),
+    seen_us: integer().notNull(),
+    data: bytes().notNull(),
   },
-  (table) => [index("block_newest").on(table.tMax, table.tMin), index("block_oldest").on(table.tMin, table.tMax)],
+  (table) => [index("block_newest").on(table.t_max, table.t_min), index("block_oldest").on(table.t_min, table.t_max)],
 );
 
 /** Events per hour (hours since 1970 of `occurred`) and name. Triggers on `event` keep it exact. */
 export const eventHour = sqliteTable("event_hour", {
   hour: integer().notNull(),
-  nameId: integer("name_id").notNull(),
+  name_id: integer().notNull(),
   n: integer().notNull(),
 });

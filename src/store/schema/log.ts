@@ -1,17 +1,18 @@
-import { blob, index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { bytes } from "./bytes.ts";
 
 /** Log lines; ties of `ts_us` keep the server's order through `seq`. */
 export const log = sqliteTable(
   "log",
   {
     seq: integer().primaryKey(),
-    id: blob({ mode: "buffer" }).notNull().unique(),
-    flowRunId: blob("flow_run_id", { mode: "buffer" }),
-    taskRunId: blob("task_run_id", { mode: "buffer" }),
-    tsUs: integer("ts_us").notNull(),
+    id: bytes().notNull().unique(),
+    flow_run_id: bytes(),
+    task_run_id: bytes(),
+    ts_us: integer().notNull(),
     level: integer().notNull(),
     logger: text().notNull(),
     message: text().notNull(),
   },
-  (table) => [index("log_flow_run").on(table.flowRunId, table.tsUs), index("log_ts").on(table.tsUs)],
+  (table) => [index("log_flow_run").on(table.flow_run_id, table.ts_us), index("log_ts").on(table.ts_us)],
 );

@@ -11,11 +11,11 @@ export const object = sqliteTable(
     id: text().notNull(),
     name: text().notNull(),
     /** Owner: flow of a deployment, pool of a queue or worker. */
-    parentId: text("parent_id"),
+    parent_id: text(),
     doc: text().notNull(),
-    firstUs: integer("first_us").notNull(),
-    readUs: integer("read_us").notNull(),
-    deletedUs: integer("deleted_us"),
+    first_us: integer().notNull(),
+    read_us: integer().notNull(),
+    deleted_us: integer(),
   },
   (table) => [primaryKey({ columns: [table.kind, table.id] }), index("object_name").on(table.kind, table.name)],
 );
@@ -25,9 +25,9 @@ export const objectChange = sqliteTable(
   "object_change",
   {
     seq: integer().primaryKey({ autoIncrement: true }),
-    /** Our clock at the reading that showed it; the change itself lies between this and `sinceUs`. */
-    atUs: integer("at_us").notNull(),
-    sinceUs: integer("since_us"),
+    /** Our clock at the reading that showed it; the change itself lies between this and `since_us`. */
+    at_us: integer().notNull(),
+    since_us: integer(),
     kind: text().notNull(),
     id: text().notNull(),
     name: text().notNull(),
@@ -36,5 +36,5 @@ export const objectChange = sqliteTable(
     /** JSON `{field: {from, to}}`, for updated. */
     diff: text().notNull(),
   },
-  (table) => [index("object_change_at").on(table.atUs), index("object_change_object").on(table.kind, table.id)],
+  (table) => [index("object_change_at").on(table.at_us), index("object_change_object").on(table.kind, table.id)],
 );

@@ -1,0 +1,32 @@
+/**
+ * Statements that write a row given as an object whose keys are column names. The SQL text is made of the keys of the first
+ * row, once; all rows of one statement must have the same keys in the same order, as objects of one literal have.
+ */
+import type { RecordDb, SQLQueryBindings } from "./database.ts";
+
+/** `INSERT INTO table`. */
+export function insertStatement<Row extends object>(table: string): (db: RecordDb, row: Row) => void {
+  const write = rowStatement<Row>(
+    (columns) => `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+  );
+  return (db, row) => write(db, row);
+}
+
+/** `UPDATE table … WHERE id = ?`. `value`: the SQL that a column is set to; `?` is the row's value. */
+export function updateStatement<Row extends object>(
+  table: string,
+  value: (column: string) => string = () => "?",
+): (db: RecordDb, row: Row, id: Uint8Array) => void {
+  return rowStatement<Row>((columns) => {
+    const assignments = columns.map((column) => `${column} = ${value(column)}`);
+    return `UPDATE ${table} SET ${assignments.join(", ")} WHERE id = ?`;
+  });
+}
+
+function rowStatement<Row extends object>(sqlOf: (columns: readonly string[]) => string) {
+  let sql = "";
+  return (db: RecordDb, row: Row, ...further: SQLQueryBindings[]): void => {
+    if (sql === "") sql = sqlOf(Object.keys(row));
+    db.prepare<unknown, SQLQueryBindings[]>(sql).run(...Object.values(row), ...further);
+  };
+}
