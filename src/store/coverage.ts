@@ -1,9 +1,10 @@
 import { MINUTE_US } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import { type RecordDb, whileUnchanged } from "./database.ts";
+import type { CoverageRow, CoverageSource, NewCoverageRow } from "./schema/ledger.ts";
+import { insertStatement } from "./write-row.ts";
 
-/** How a range was established. Stored as text: never rename. */
-export type CoverageSource = "stream" | "catch-up" | "backfill" | "audit" | "live";
+export type { CoverageSource } from "./schema/ledger.ts";
 
 /**
  * A claim of the ledger: over [fromUs, toUs] (closed, server's clock) the record held every row that Prefect's REST held
@@ -21,12 +22,12 @@ const SETTLED_US = 10 * MINUTE_US;
 /** … and only while their readings lie this close together: joined, they are as old as the older one. */
 const SAME_AGE_US = 60 * MINUTE_US;
 
-interface Row extends CoveredRange {
+/** A claim with the key of its row. */
+interface StoredClaim extends CoveredRange {
   readonly seq: number;
 }
 
-const COLUMNS = `seq, from_us AS fromUs, to_us AS toUs, source, verified_us AS verifiedUs,
-  server_count AS serverCount, record_count AS recordCount`;
+const insertClaim = insertStatement<NewCoverageRow>("coverage");
 
 /**
  * Adds a claim, inside the transaction that stores its rows. Where claims overlap, the later reading stays; what is left of
@@ -88,7 +89,7 @@ export function coveredRanges(db: RecordDb, kind: string, scope: string, within?
 
 const ALWAYS: TimeRange = { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER };
 
-function claims(rows: readonly Row[]): CoveredRange[] {
+function claims(rows: readonly StoredClaim[]): CoveredRange[] {
   return rows.map(({ seq: _, ...claim }) => claim);
 }
 
@@ -99,36 +100,49 @@ export function coveredScopes(db: RecordDb, kind: string): string[] {
 }
 
 /** Ranges never overlap, so at most one begins before `range` and reaches into it. */
-function rowsTouching(db: RecordDb, kind: string, scope: string, range: TimeRange): Row[] {
+function rowsTouching(db: RecordDb, kind: string, scope: string, range: TimeRange): StoredClaim[] {
   return db
-    .prepare<Row, [string, string, number, number, string, string, number, number]>(
-      `SELECT * FROM (SELECT ${COLUMNS} FROM coverage WHERE kind = ? AND scope = ? AND from_us < ? ORDER BY from_us DESC LIMIT 1)
-       WHERE toUs >= ?
+    .prepare<CoverageRow, [string, string, number, number, string, string, number, number]>(
+      `SELECT * FROM (SELECT * FROM coverage WHERE kind = ? AND scope = ? AND from_us < ? ORDER BY from_us DESC LIMIT 1)
+       WHERE to_us >= ?
        UNION ALL
-       SELECT * FROM (SELECT ${COLUMNS} FROM coverage WHERE kind = ? AND scope = ? AND from_us BETWEEN ? AND ? ORDER BY from_us)`,
+       SELECT * FROM (SELECT * FROM coverage WHERE kind = ? AND scope = ? AND from_us BETWEEN ? AND ? ORDER BY from_us)`,
     )
-    .all(kind, scope, range.fromUs, range.fromUs, kind, scope, range.fromUs, range.toUs);
+    .all(kind, scope, range.fromUs, range.fromUs, kind, scope, range.fromUs, range.toUs)
+    .map((row) => ({
+      seq: row.seq,
+      fromUs: row.from_us,
+      toUs: row.to_us,
+      source: row.source,
+      verifiedUs: row.verified_us,
+      serverCount: row.server_count,
+      recordCount: row.record_count,
+    }));
 }
 
 function replaceRows(
   db: RecordDb,
   kind: string,
   scope: string,
-  old: readonly Row[],
+  old: readonly StoredClaim[],
   next: readonly CoveredRange[],
 ): void {
   const same = new Set<CoveredRange>(next);
   const gone = db.prepare<unknown, [number]>("DELETE FROM coverage WHERE seq = ?");
   for (const row of old) if (!same.has(row)) gone.run(row.seq);
-  const insert = db.prepare<unknown, [string, string, number, number, string, number, number | null, number | null]>(
-    `INSERT INTO coverage(kind, scope, from_us, to_us, source, verified_us, server_count, record_count)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
   const before = new Set<CoveredRange>(old);
   for (const range of next) {
     if (before.has(range)) continue;
-    const { fromUs, toUs, source, verifiedUs, serverCount, recordCount } = range;
-    insert.run(kind, scope, fromUs, toUs, source, verifiedUs, serverCount, recordCount);
+    insertClaim(db, {
+      kind,
+      scope,
+      from_us: range.fromUs,
+      to_us: range.toUs,
+      source: range.source,
+      verified_us: range.verifiedUs,
+      server_count: range.serverCount,
+      record_count: range.recordCount,
+    });
   }
 }
 

@@ -2,13 +2,17 @@
  * Statements that write a row given as an object whose keys are column names. The SQL text is made of the keys of the first
  * row, once; all rows of one statement must have the same keys in the same order, as objects of one literal have.
  */
-import type { RecordDb, SQLQueryBindings } from "./database.ts";
+import type { RecordDb, SQLQueryBindings, Statement } from "./database.ts";
 
-/** `INSERT INTO table`. */
-export function insertStatement<Row extends object>(table: string): (db: RecordDb, row: Row) => void {
-  const write = rowStatement<Row>(
-    (columns) => `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
-  );
+/** How many rows were written, and the rowid of the last one inserted. */
+export type Changes = ReturnType<Statement["run"]>;
+
+/** `INSERT INTO table`; `conflict` follows, such as `ON CONFLICT DO NOTHING`. */
+export function insertStatement<Row extends object>(table: string, conflict = ""): (db: RecordDb, row: Row) => Changes {
+  const write = rowStatement<Row>((columns) => {
+    const placeholders = columns.map(() => "?");
+    return `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${placeholders.join(", ")}) ${conflict}`;
+  });
   return (db, row) => write(db, row);
 }
 
@@ -16,7 +20,7 @@ export function insertStatement<Row extends object>(table: string): (db: RecordD
 export function updateStatement<Row extends object>(
   table: string,
   value: (column: string) => string = () => "?",
-): (db: RecordDb, row: Row, id: Uint8Array) => void {
+): (db: RecordDb, row: Row, id: Uint8Array) => Changes {
   return rowStatement<Row>((columns) => {
     const assignments = columns.map((column) => `${column} = ${value(column)}`);
     return `UPDATE ${table} SET ${assignments.join(", ")} WHERE id = ?`;
@@ -25,8 +29,8 @@ export function updateStatement<Row extends object>(
 
 function rowStatement<Row extends object>(sqlOf: (columns: readonly string[]) => string) {
   let sql = "";
-  return (db: RecordDb, row: Row, ...further: SQLQueryBindings[]): void => {
+  return (db: RecordDb, row: Row, ...further: SQLQueryBindings[]): Changes => {
     if (sql === "") sql = sqlOf(Object.keys(row));
-    db.prepare<unknown, SQLQueryBindings[]>(sql).run(...Object.values(row), ...further);
+    return db.prepare<unknown, SQLQueryBindings[]>(sql).run(...Object.values(row), ...further);
   };
 }

@@ -49,14 +49,14 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   config: { "": [] },
   prefect: { "": ["transport"], paging: ["", "transport"], transport: [] },
   store: {
-    "": [],
+    "": ["schema"],
     schema: [],
-    events: [""],
-    runs: [""],
-    logs: ["", "events"],
-    objects: ["", "runs"],
-    filters: ["", "runs"],
-    retention: ["", "events"],
+    events: ["", "schema"],
+    runs: ["", "schema"],
+    logs: ["", "events", "schema"],
+    objects: ["", "runs", "schema"],
+    filters: ["", "runs", "schema"],
+    retention: ["", "events", "schema"],
     search: ["", "events", "logs", "runs"],
   },
   sync: {
@@ -257,6 +257,11 @@ const EFFECTS: readonly Effect[] = [
     pattern:
       /\bSELECT\b[^;]*\bFROM\b|\bINSERT (OR \w+ )?INTO\b|\bDELETE FROM\b|\bUPDATE \w+ SET\b|\bPRAGMA \w|[=<>] \?|\.sqlite\.|(?<!this)\.prepare[<(]/,
     homes: /^store\//,
+  },
+  {
+    name: "drizzle at run time",
+    pattern: /^import (?!type\b)[^;"]*"(drizzle-orm[^"]*|\.[^"]*\/schema\/[^"]+)"/m,
+    homes: /^store\/schema\//,
   },
   { name: "signals and exit", pattern: /\bprocess\.(on|once|exit|kill)\(/, homes: /^main\.ts$/ },
   { name: "the wall clock", pattern: /\bDate\.now\(|\bnew Date\(\)/, homes: /^lib\/(clock|logger)\.ts$/ },

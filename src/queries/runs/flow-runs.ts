@@ -8,7 +8,8 @@ import type { RecordDb } from "../../store/database.ts";
 import { type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
 import { findFlowRuns } from "../../store/filters/find.ts";
 import type { FlowRunSort } from "../../store/filters/sorts.ts";
-import { type FlowRunRow, factsOfFlowRun, readFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
+import { factsOfFlowRun, readFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
+import type { ListedFlowRun } from "../../store/runs/run-columns.ts";
 import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
 import { readNames, recordedNames } from "../names/object-names.ts";
 import { stateNotes } from "../names/shorthands.ts";
@@ -112,7 +113,7 @@ function windowOf(
   db: RecordDb | null,
   question: FlowRunsQuestion,
   start: FlowRunPosition,
-  held: readonly Placed<FlowRunRow>[],
+  held: readonly Placed<ListedFlowRun>[],
 ) {
   const nowUs = Math.max(start.nowUs, 0);
   const filter = question.set.flow_runs;
@@ -125,13 +126,13 @@ function windowOf(
   return isLater ? presentWindow(db, "flow_run", nowUs) : askedWindow(db, filter, nowUs, reachUs);
 }
 
-function reachOf(sort: FlowRunSort | undefined, row: FlowRunRow): number | null {
+function reachOf(sort: FlowRunSort | undefined, row: ListedFlowRun): number | null {
   if (sort === undefined || sort === "START_TIME_DESC") return row.begin_us;
   return sort === "EXPECTED_START_TIME_DESC" ? row.expected_us : null;
 }
 
 /** Up to `limit` rows and one more, from `start` on. */
-function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPosition): Placed<FlowRunRow>[] {
+function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPosition): Placed<ListedFlowRun>[] {
   const { set, sort, limit } = question;
   const brief = !question.full;
   const wanted = limit + 1;
@@ -158,7 +159,7 @@ function place<T>(rows: readonly T[], start: FlowRunPosition): Placed<T>[] {
   return rows.map((row, index) => ({ row, next: { ...start, offset: start.offset + index + 1 } }));
 }
 
-function fromRecord(db: RecordDb, question: FlowRunsQuestion, held: readonly Placed<FlowRunRow>[]): Found {
+function fromRecord(db: RecordDb, question: FlowRunsQuestion, held: readonly Placed<ListedFlowRun>[]): Found {
   const gone = question.deleted
     ? findFlowRuns(db, question.set, "START_TIME_DESC", { limit: question.limit, deleted: true })
     : [];

@@ -1,5 +1,6 @@
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
+import type { BlockRow } from "../schema/event.ts";
 import { EventStrings } from "./event-text.ts";
 
 /** Events per block: 50 keep the price of reading a single one low and compress to a ninth. */
@@ -36,24 +37,13 @@ interface OpenBlock {
   isDirty: boolean;
 }
 
-interface BlockRow {
-  readonly id: number;
-  readonly n: number;
-  readonly tMin: number;
-  readonly tMax: number;
-  readonly seenUs: number;
-  readonly data: Uint8Array;
-}
-
 export function createBlockWriter(db: RecordDb, withText: boolean): BlockWriter {
   let open: OpenBlock | null = null;
   db.onInvalidate(() => {
     open = null;
   });
 
-  const readLast = db.prepare<BlockRow, []>(
-    "SELECT id, n, t_min AS tMin, t_max AS tMax, seen_us AS seenUs, data FROM block ORDER BY id DESC LIMIT 1",
-  );
+  const readLast = db.prepare<BlockRow, []>("SELECT * FROM block ORDER BY id DESC LIMIT 1");
   const readLastId = db.prepare<{ seq: number }, []>("SELECT seq FROM sqlite_sequence WHERE name = 'block'");
   const write = db.prepare<unknown, [number, number, number, number, number, Uint8Array]>(
     `INSERT INTO block(id, n, t_min, t_max, seen_us, data) VALUES (?, ?, ?, ?, ?, ?)
@@ -78,7 +68,7 @@ export function createBlockWriter(db: RecordDb, withText: boolean): BlockWriter 
     const lines = unpack(last.data);
     const strings = new EventStrings();
     if (withText) for (const line of lines) if (line !== "") strings.add(JSON.parse(line) as PrefectEvent);
-    return { ...last, lines, strings, isDirty: false };
+    return { id: last.id, seenUs: last.seen_us, lines, strings, tMin: last.t_min, tMax: last.t_max, isDirty: false };
   };
   const store = (block: OpenBlock): void => {
     const { id, lines, strings, tMin, tMax, seenUs } = block;

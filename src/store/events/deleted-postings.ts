@@ -1,5 +1,6 @@
 import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
+import type { DeletedEventRow } from "../schema/event.ts";
 import { readEventJson } from "./blocks.ts";
 import { findResourceNumber } from "./dictionaries.ts";
 
@@ -8,15 +9,13 @@ import { findResourceNumber } from "./dictionaries.ts";
  * before any key is given out: a key that another event gets must not be found under the old one's resources.
  */
 export function cleanGonePostings(db: RecordDb): void {
-  const read = db.prepare<{ t: number; nameId: number; blk: number; ofs: number }, []>(
-    "SELECT t, name_id AS nameId, blk, ofs FROM event_gone LIMIT 500",
-  );
+  const read = db.prepare<DeletedEventRow, []>("SELECT * FROM event_gone LIMIT 500");
   for (let gone = read.all(); gone.length > 0; gone = read.all()) {
     const drop = db.prepare<unknown, [number, number, number]>(
       "DELETE FROM related WHERE res_id = ? AND t = ? AND name_id = ?",
     );
     const clean = db.prepare<unknown, [number]>("DELETE FROM event_gone WHERE t = ?");
-    for (const { t, nameId, blk, ofs } of gone) {
+    for (const { t, name_id: nameId, blk, ofs } of gone) {
       const json = readEventJson(db, { blk, ofs });
       for (const labels of json === undefined ? [] : (JSON.parse(json) as PrefectEvent).related) {
         const resId = findResourceNumber(db, labels[RESOURCE_ID] ?? "");

@@ -1,5 +1,6 @@
 import { compileNameFilter, type EventFilter, restrictsNames } from "../../model/events/event-filter.ts";
 import type { RecordDb } from "../database.ts";
+import type { ResourceRow } from "../schema/event.ts";
 
 /**
  * Numbers of event names and resources, made where missing. For the writer, inside a transaction: what it remembers is
@@ -11,11 +12,8 @@ export interface WriterDictionaries {
   resourceId(resourceId: string, name: string | undefined, occurredUs: number): number;
 }
 
-interface KnownResource {
-  readonly id: number;
-  name: string | null;
-  nameUs: number | null;
-}
+/** What the writer remembers of a resource; it keeps it in step with the row. */
+type KnownResource = { -readonly [Column in "id" | "name" | "name_us"]: ResourceRow[Column] };
 
 /** Two generations: what was used since the last turn survives, the rest is forgotten. */
 class RecentMap<V> {
@@ -65,7 +63,7 @@ export function createWriterDictionaries(db: RecordDb): WriterDictionaries {
     "INSERT INTO resource(resource_id, name, name_us, renamed) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING",
   );
   const readResource = db.prepare<KnownResource, [string]>(
-    "SELECT id, name, name_us AS nameUs FROM resource WHERE resource_id = ?",
+    "SELECT id, name, name_us FROM resource WHERE resource_id = ?",
   );
   const rename = db.prepare<unknown, [string | null, number | null, number, number]>(
     "UPDATE resource SET name = ?, name_us = ?, renamed = ? WHERE id = ?",
@@ -76,7 +74,7 @@ export function createWriterDictionaries(db: RecordDb): WriterDictionaries {
     if (known) return known;
     const nameUs = name === undefined ? null : occurredUs;
     const { changes, lastInsertRowid } = addResource.run(resourceId, name ?? null, nameUs);
-    const fresh = { id: Number(lastInsertRowid), name: name ?? null, nameUs };
+    const fresh = { id: Number(lastInsertRowid), name: name ?? null, name_us: nameUs };
     const row = changes > 0 ? fresh : (readResource.get(resourceId) ?? fresh);
     resources.set(resourceId, row);
     return row;
@@ -95,11 +93,11 @@ export function createWriterDictionaries(db: RecordDb): WriterDictionaries {
       const known = knownResource(resourceId, name, occurredUs);
       if (name !== undefined && name !== known.name) {
         const isFirst = known.name === null;
-        if (isFirst || occurredUs >= (known.nameUs ?? 0)) {
+        if (isFirst || occurredUs >= (known.name_us ?? 0)) {
           known.name = name;
-          known.nameUs = occurredUs;
+          known.name_us = occurredUs;
         }
-        rename.run(known.name, known.nameUs, isFirst ? 0 : 1, known.id);
+        rename.run(known.name, known.name_us, isFirst ? 0 : 1, known.id);
       }
       return known.id;
     },

@@ -1,8 +1,9 @@
 import { uuidToBytes } from "../../lib/uuid.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
+import type { BlockRow } from "../schema/event.ts";
 import { BLOCK_SIZE, readBlockLines } from "./blocks.ts";
-import type { EventRow, Order, RowStream } from "./event-rows.ts";
+import { type EventRow, NARROW_COLUMNS, type Order, type RowStream } from "./event-rows.ts";
 
 export interface BlockWalk {
   /**
@@ -15,11 +16,7 @@ export interface BlockWalk {
   readonly matches: (event: PrefectEvent) => boolean;
 }
 
-interface BlockRange {
-  readonly id: number;
-  readonly tMin: number;
-  readonly tMax: number;
-}
+type BlockRange = Pick<BlockRow, "id" | "t_min" | "t_max">;
 
 /** Blocks that are read before the index of words is asked. */
 const READ_FIRST = 8;
@@ -56,12 +53,12 @@ export function blockStream(db: RecordDb, walk: BlockWalk, order: Order, lo: num
 
 /** Best key a block can hold in this order. */
 function edgeOf(block: BlockRange, isDesc: boolean): number {
-  return isDesc ? block.tMax : block.tMin;
+  return isDesc ? block.t_max : block.t_min;
 }
 
-const NEWEST_FIRST = `SELECT id, t_min AS tMin, t_max AS tMax FROM block INDEXED BY block_newest
+const NEWEST_FIRST = `SELECT id, t_min, t_max FROM block INDEXED BY block_newest
   WHERE (t_max, t_min, id) < (?, ?, ?) ORDER BY t_max DESC, t_min DESC, id DESC LIMIT ?`;
-const OLDEST_FIRST = `SELECT id, t_min AS tMin, t_max AS tMax FROM block INDEXED BY block_oldest
+const OLDEST_FIRST = `SELECT id, t_min, t_max FROM block INDEXED BY block_oldest
   WHERE (t_min, t_max, id) > (?, ?, ?) ORDER BY t_min, t_max, id LIMIT ?`;
 
 /** Blocks that reach into the range, best edge first. Only the index is read, also for those passed over. */
@@ -80,22 +77,20 @@ function* blockRanges(
   for (let passed = 0, chunk = READ_FIRST + 1; ; chunk = CHUNK) {
     const found = read.all(...at, chunk);
     for (const block of found) {
-      if (isDesc ? block.tMax < lo : block.tMin > hi) return undefined;
-      if (block.tMin > hi || block.tMax < lo) continue;
+      if (isDesc ? block.t_max < lo : block.t_min > hi) return undefined;
+      if (block.t_min > hi || block.t_max < lo) continue;
       if (passed === READ_FIRST) among = walk.among();
       passed += 1;
       if (!among || among.has(block.id) || block.id === openId) yield block;
     }
     const last = found.at(-1);
     if (!last || found.length < chunk) return undefined;
-    at = isDesc ? [last.tMax, last.tMin, last.id] : [last.tMin, last.tMax, last.id];
+    at = isDesc ? [last.t_max, last.t_min, last.id] : [last.t_min, last.t_max, last.id];
   }
 }
 
 function rowsOfBlock(db: RecordDb, block: BlockRange, walk: BlockWalk, lo: number, hi: number): EventRow[] {
-  const find = db.prepare<EventRow, [Uint8Array]>(
-    "SELECT t, shift, id, name_id AS nameId, res_id AS resId, blk, ofs FROM event WHERE id = ?",
-  );
+  const find = db.prepare<EventRow, [Uint8Array]>(`SELECT t, ${NARROW_COLUMNS} FROM event WHERE id = ?`);
   const rows: EventRow[] = [];
   for (const [ofs, json] of readBlockLines(db, block.id, BLOCK_SIZE).entries()) {
     if (json === "" || !walk.mayMatch(json)) continue;

@@ -10,6 +10,7 @@ import {
   type EventRow,
   inExactOrder,
   keyRange,
+  NARROW_COLUMNS,
   type Order,
   type OrderedRange,
   type RowStream,
@@ -108,9 +109,7 @@ function quickTextTest(rest: EventFilter): (json: string) => boolean {
 }
 
 function idStream(db: RecordDb, ids: readonly string[], range: OrderedRange): RowStream {
-  const find = db.prepare<EventRow, [Uint8Array]>(
-    "SELECT t, shift, id, name_id AS nameId, res_id AS resId, blk, ofs FROM event WHERE id = ?",
-  );
+  const find = db.prepare<EventRow, [Uint8Array]>(`SELECT t, ${NARROW_COLUMNS} FROM event WHERE id = ?`);
   return {
     next() {
       const wanted = new Set(ids.map((id) => id.toLowerCase()).filter(isUuid));

@@ -72,13 +72,13 @@ export function planEvents(db: RecordDb, filter: EventFilter, lo: number, hi: nu
 
 function namePart(names: ReadonlySet<number>): Part {
   const branches: Branch[] = [...names].map((nameId) => ({ by: "name", nameId }));
-  return { branches, test: (row) => names.has(row.nameId), isWhole: true };
+  return { branches, test: (row) => names.has(row.name_id), isWhole: true };
 }
 
 function primaryPart(resIds: readonly number[]): Part {
   const set = new Set(resIds);
   const branches: Branch[] = resIds.map((resId) => ({ by: "primary", resId }));
-  return { branches, test: (row) => set.has(row.resId), isWhole: true };
+  return { branches, test: (row) => set.has(row.res_id), isWhole: true };
 }
 
 function primaryPrefixPart(db: RecordDb, prefixes: readonly string[]): Part {
@@ -106,7 +106,7 @@ function anyPart(db: RecordDb, filter: AnyResourceFilter, names: ReadonlySet<num
   const primary: Branch[] = resIds.map((resId) => ({ by: "primary", resId }));
   return {
     branches: [...primary, ...postings(resIds, names)],
-    test: isRelated && ((row) => set.has(row.resId) || isRelated(row)),
+    test: isRelated && ((row) => set.has(row.res_id) || isRelated(row)),
     isWhole,
   };
 }

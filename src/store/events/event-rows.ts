@@ -1,6 +1,7 @@
 import { uuidToBytes } from "../../lib/uuid.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
+import type { EventTableRow } from "../schema/event.ts";
 
 /** Position of an event in the exact order: `occurred`, then id. */
 export interface EventCursor {
@@ -10,16 +11,13 @@ export interface EventCursor {
 
 export type Order = "asc" | "desc";
 
-/** The narrow columns of a stored event. `occurred = t - shift`. */
-export interface EventRow {
-  readonly t: number;
-  readonly shift: number;
-  readonly id: Uint8Array;
-  readonly nameId: number;
-  readonly resId: number;
-  readonly blk: number;
-  readonly ofs: number;
-  /** Where it had to be read already. */
+/** The columns of `event` that a search needs beside the key `t`. */
+const NARROW = ["shift", "id", "name_id", "res_id", "blk", "ofs"] as const;
+export const NARROW_COLUMNS = NARROW.join(", ");
+
+/** A row of `event` as a search finds it. `occurred = t - shift`. */
+export interface EventRow extends Pick<EventTableRow, "t" | (typeof NARROW)[number]> {
+  /** The whole event, where it had to be read already. */
   readonly event?: PrefectEvent;
 }
 

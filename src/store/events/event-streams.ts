@@ -1,5 +1,5 @@
 import type { RecordDb, SQLQueryBindings } from "../database.ts";
-import { type EventRow, mergeStreams, type Order, type RowStream } from "./event-rows.ts";
+import { type EventRow, mergeStreams, NARROW_COLUMNS, type Order, type RowStream } from "./event-rows.ts";
 
 /**
  * One index to walk in order of keys: the events of a name, of a primary resource, or the postings of a related resource, of
@@ -15,7 +15,6 @@ const LARGEST_UNION = 256;
 /** Unions come in these sizes, filled up with branches that find nothing, so that few texts are prepared. */
 const SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, LARGEST_UNION];
 
-const WIDE = "e.shift, e.id, e.name_id AS nameId, e.res_id AS resId, e.blk, e.ofs";
 const KINDS = ["name", "primary", "related", "named"] as const;
 type Kind = (typeof KINDS)[number];
 const SELECT: Record<Kind, string> = {
@@ -39,7 +38,7 @@ function kindOf(branch: Branch): Kind {
 export function scanStream(db: RecordDb, order: Order, lo: number, hi: number): RowStream {
   const direction = order === "desc" ? "DESC" : "ASC";
   const read = db.prepare<EventRow, [number, number, number]>(
-    `SELECT e.t, ${WIDE} FROM event e WHERE e.t BETWEEN ? AND ? ORDER BY e.t ${direction} LIMIT ?`,
+    `SELECT t, ${NARROW_COLUMNS} FROM event WHERE t BETWEEN ? AND ? ORDER BY t ${direction} LIMIT ?`,
   );
   return keysetStream(order, lo, hi, (from, to, limit) => read.all(from, to, limit));
 }
@@ -79,7 +78,7 @@ function unionStream(db: RecordDb, branches: readonly Branch[], order: Order, lo
   const direction = order === "desc" ? "DESC" : "ASC";
   const { text, bind } = union(branches);
   const read = db.prepare<EventRow & { readonly shift: number | null }, SQLQueryBindings[]>(
-    `SELECT k.t AS t, ${WIDE} FROM (${text} ORDER BY 1 ${direction} LIMIT ?) k LEFT JOIN event e ON e.t = k.t ORDER BY k.t ${direction}`,
+    `SELECT k.t AS t, ${NARROW_COLUMNS} FROM (${text} ORDER BY 1 ${direction} LIMIT ?) k LEFT JOIN event e ON e.t = k.t ORDER BY k.t ${direction}`,
   );
   return keysetStream(order, lo, hi, (from, to, limit) => read.all(...bind(from, to), limit));
 }

@@ -7,6 +7,7 @@ import {
   RESOURCE_NAME,
 } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
+import type { EventTableRow } from "../schema/event.ts";
 import { putStateJson } from "../sync-state.ts";
 import { createBlockWriter } from "./blocks.ts";
 import { cleanGonePostings } from "./deleted-postings.ts";
@@ -33,11 +34,7 @@ export interface EventWriter {
   insert(events: readonly PrefectEvent[], source: EventSource, seenUs: number): InsertResult;
 }
 
-interface StoredKey {
-  readonly t: number;
-  readonly shift: number;
-  readonly recv: number;
-}
+type StoredKey = Pick<EventTableRow, "t" | "shift" | "recv">;
 
 export function createEventWriter(db: RecordDb, options: { readonly text?: boolean } = {}): EventWriter {
   const dictionaries = createWriterDictionaries(db);

@@ -2,6 +2,7 @@ import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 import { type PrefectEvent, RESOURCE_NAME } from "../../model/events/event.ts";
 import { compileEventFilter, type EventFilter } from "../../model/events/event-filter.ts";
 import { inSnapshot, type RecordDb } from "../database.ts";
+import type { ResourceRow } from "../schema/event.ts";
 import { readEvent } from "./blocks.ts";
 import { eventNames } from "./dictionaries.ts";
 import { matchingRows } from "./event-matches.ts";
@@ -45,7 +46,7 @@ export function findEventSummaries(db: RecordDb, query: EventQuery): { events: E
   return inSnapshot(db, () => {
     const { found, more } = take(db, query, false);
     const names = eventNames(db);
-    const resources = new Map<number, ResourceName>();
+    const resources = new Map<number, NamedResource>();
     return { events: found.map((match) => toSummary(db, match, names, resources)), more };
   });
 }
@@ -81,33 +82,27 @@ function take(db: RecordDb, query: EventQuery, withEvents: boolean): { found: Ma
   return { found, more: false };
 }
 
-interface ResourceName {
-  readonly resourceId: string;
-  readonly name: string | null;
-  readonly renamed: number;
-}
+type NamedResource = Pick<ResourceRow, "resource_id" | "name" | "renamed">;
 
 function toSummary(
   db: RecordDb,
   { row, event }: Match,
   names: ReadonlyMap<number, string>,
-  resources: Map<number, ResourceName>,
+  resources: Map<number, NamedResource>,
 ): EventSummary {
-  const resource = resources.get(row.resId) ?? readResource(db, row.resId);
-  resources.set(row.resId, resource);
+  const resource = resources.get(row.res_id) ?? readResource(db, row.res_id);
+  resources.set(row.res_id, resource);
   const known = event ?? (resource.renamed ? readEvent(db, row) : undefined);
   return {
     id: bytesToUuid(row.id),
     occurredUs: row.t - row.shift,
-    event: names.get(row.nameId) ?? "",
-    resourceId: resource.resourceId,
+    event: names.get(row.name_id) ?? "",
+    resourceId: resource.resource_id,
     resourceName: known?.resource[RESOURCE_NAME] ?? resource.name,
   };
 }
 
-function readResource(db: RecordDb, id: number): ResourceName {
-  const read = db.prepare<ResourceName, [number]>(
-    "SELECT resource_id AS resourceId, name, renamed FROM resource WHERE id = ?",
-  );
-  return read.get(id) ?? { resourceId: "", name: null, renamed: 0 };
+function readResource(db: RecordDb, id: number): NamedResource {
+  const read = db.prepare<NamedResource, [number]>("SELECT resource_id, name, renamed FROM resource WHERE id = ?");
+  return read.get(id) ?? { resource_id: "", name: null, renamed: 0 };
 }

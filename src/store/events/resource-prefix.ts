@@ -1,5 +1,6 @@
 import { lowerAscii, sqlLikePrefix } from "../../model/text/sql-like.ts";
 import type { RecordDb } from "../database.ts";
+import type { ResourceRow } from "../schema/event.ts";
 import type { EventRow } from "./event-rows.ts";
 
 /** Prefixes of more resources than this are tested row by row instead. */
@@ -11,8 +12,8 @@ const MOST_RESOURCES = 200;
  * of their own.
  */
 export function findResourceNumbers(db: RecordDb, prefixes: readonly string[]): number[] | null {
-  const lower = db.prepare<{ id: number; resourceId: string }, [string, string, string]>(
-    "SELECT id, resource_id AS resourceId FROM resource WHERE resource_id >= ? AND resource_id < ? AND resource_id LIKE ? || '%' LIMIT 201",
+  const lower = db.prepare<Pick<ResourceRow, "id">, [string, string, string]>(
+    "SELECT id FROM resource WHERE resource_id >= ? AND resource_id < ? AND resource_id LIKE ? || '%' LIMIT 201",
   );
   const capitals = db.prepare<{ id: number }, [string]>(
     "SELECT id FROM resource INDEXED BY resource_capitals WHERE resource_id <> lower(resource_id) AND resource_id LIKE ? || '%' LIMIT 201",
@@ -31,16 +32,14 @@ export function findResourceNumbers(db: RecordDb, prefixes: readonly string[]): 
 /** Tests the primary resource of a row against the prefixes. */
 export function resourcePrefixTest(db: RecordDb, prefixes: readonly string[]): (row: EventRow) => boolean {
   const matchers = prefixes.map(sqlLikePrefix);
-  const read = db.prepare<{ resourceId: string }, [number]>(
-    "SELECT resource_id AS resourceId FROM resource WHERE id = ?",
-  );
+  const read = db.prepare<Pick<ResourceRow, "resource_id">, [number]>("SELECT resource_id FROM resource WHERE id = ?");
   const known = new Map<number, boolean>();
   return (row) => {
-    let answer = known.get(row.resId);
+    let answer = known.get(row.res_id);
     if (answer === undefined) {
-      const id = read.get(row.resId)?.resourceId ?? "";
+      const id = read.get(row.res_id)?.resource_id ?? "";
       answer = matchers.some((matches) => matches(id));
-      known.set(row.resId, answer);
+      known.set(row.res_id, answer);
     }
     return answer;
   };

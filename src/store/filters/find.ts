@@ -2,8 +2,8 @@
 import type { FilterKind } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb, SQLQueryBindings, Statement } from "../database.ts";
-import type { FlowRunRow } from "../runs/flow-runs.ts";
-import type { TaskRunRow } from "../runs/task-runs.ts";
+import { briefFlowRunColumns, type ListedFlowRun } from "../runs/run-columns.ts";
+import type { TaskRunRow } from "../schema/run.ts";
 import {
   automationsWhere,
   deploymentsWhere,
@@ -37,36 +37,6 @@ export interface FlowRunPage extends FindPage {
   /** Only runs that begin at or before a time, or only the others: runs that begin later or at no known time. Microseconds. */
   readonly begin?: { readonly notAfterUs: number } | { readonly afterUs: number };
 }
-
-/** Columns that a list shows of a flow run; the others cost time to fetch. */
-const BRIEF_FLOW_RUN = [
-  "id",
-  "name",
-  "flow_id",
-  "deployment_id",
-  "work_queue_name",
-  "work_pool_name",
-  "parent_task_run_id",
-  "state_id",
-  "state_type",
-  "state_name",
-  "state_us",
-  "state_message",
-  "run_count",
-  "expected_us",
-  "next_us",
-  "start_us",
-  "end_us",
-  "total_run_time",
-  "tags",
-  "created_us",
-  "dirty",
-  "deleted_us",
-  "begin_us",
-]
-  .map((column) => `r.${column}`)
-  .join(", ");
-const ABSENT_FLOW_RUN = "NULL AS doc, NULL AS work_queue_id, NULL AS created_by_id, NULL AS created_by_type";
 
 /** Filters make texts without end: the last hundred statements are kept, not all. */
 const KEPT_STATEMENTS = 100;
@@ -102,8 +72,8 @@ function count(db: RecordDb, from: string, where: Clause): number {
 }
 
 /** Flow runs that match, in Prefect's order of `sort`. */
-export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, page: FlowRunPage): FlowRunRow[] {
-  const columns = page.brief ? `${BRIEF_FLOW_RUN}, ${ABSENT_FLOW_RUN}` : "r.*";
+export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, page: FlowRunPage): ListedFlowRun[] {
+  const columns = page.brief ? briefFlowRunColumns("r") : "r.*";
   const where = join([flowRunsWhere(set), beginClause(page.begin)]);
   return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), FLOW_RUN_SORTS[sort], page);
 }

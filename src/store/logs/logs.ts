@@ -3,6 +3,8 @@ import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 import type { Log } from "../../model/objects.ts";
 import { indexText } from "../../model/text/words.ts";
 import { inSnapshot, type RecordDb, type SQLQueryBindings } from "../database.ts";
+import type { LogRow, NewLogRow } from "../schema/log.ts";
+import { insertStatement } from "../write-row.ts";
 
 /** Position of a line: time, then order of arrival, which keeps the server's order of lines with one stamp. */
 export interface LogCursor {
@@ -32,46 +34,27 @@ export interface LogQuery {
   readonly after?: LogCursor;
 }
 
-interface LogRow {
-  readonly seq: number;
-  readonly id: Uint8Array;
-  readonly flowRunId: Uint8Array | null;
-  readonly taskRunId: Uint8Array | null;
-  readonly tsUs: number;
-  readonly level: number;
-  readonly logger: string;
-  readonly message: string;
-}
-
-const COLUMNS = "seq, id, flow_run_id AS flowRunId, task_run_id AS taskRunId, ts_us AS tsUs, level, logger, message";
+const insertLog = insertStatement<NewLogRow>("log", "ON CONFLICT DO NOTHING");
 
 /**
  * Stores lines once each, by id, and answers how many were new. Give them in the server's ascending order: lines with one
  * stamp keep it. Call inside `inTransaction`. Lines without a readable stamp are left out.
  */
 export function upsertLogs(db: RecordDb, rows: readonly Log[]): number {
-  const insert = db.prepare<
-    unknown,
-    [Uint8Array, Uint8Array | null, Uint8Array | null, number, number, string, string]
-  >(
-    "INSERT INTO log(id, flow_run_id, task_run_id, ts_us, level, logger, message) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-  );
   const index = db.prepare<unknown, [number, string]>("INSERT INTO log_fts(rowid, text) VALUES (?, ?)");
   let added = 0;
   for (const row of rows) {
     const tsUs = parseIsoUs(row.timestamp);
     if (tsUs === undefined) continue;
-    const run = row.flow_run_id ? uuidToBytes(row.flow_run_id) : null;
-    const task = row.task_run_id ? uuidToBytes(row.task_run_id) : null;
-    const { changes, lastInsertRowid } = insert.run(
-      uuidToBytes(row.id),
-      run,
-      task,
-      tsUs,
-      Math.trunc(row.level),
-      row.name,
-      row.message,
-    );
+    const { changes, lastInsertRowid } = insertLog(db, {
+      id: uuidToBytes(row.id),
+      flow_run_id: row.flow_run_id ? uuidToBytes(row.flow_run_id) : null,
+      task_run_id: row.task_run_id ? uuidToBytes(row.task_run_id) : null,
+      ts_us: tsUs,
+      level: Math.trunc(row.level),
+      logger: row.name,
+      message: row.message,
+    });
     if (changes === 0) continue;
     added += 1;
     index.run(Number(lastInsertRowid), indexText(`${row.message}\n${row.name}`));
@@ -81,7 +64,7 @@ export function upsertLogs(db: RecordDb, rows: readonly Log[]): number {
 
 /** All lines of one flow run, its task runs included, in the server's order. */
 export function findLogsOfFlowRun(db: RecordDb, flowRunId: string): Log[] {
-  const read = db.prepare<LogRow, [Uint8Array]>(`SELECT ${COLUMNS} FROM log WHERE flow_run_id = ? ORDER BY ts_us, seq`);
+  const read = db.prepare<LogRow, [Uint8Array]>(`SELECT * FROM log WHERE flow_run_id = ? ORDER BY ts_us, seq`);
   return isUuid(flowRunId) ? read.all(uuidToBytes(flowRunId)).map(toLog) : [];
 }
 
@@ -105,7 +88,8 @@ function matchingLogs(db: RecordDb, query: LogQuery, want: number): LogRow[] {
   for (;;) {
     const rows = readChunk(db, query, CHUNK, after);
     found.push(...rows.filter((row) => row.message.toLowerCase().includes(lower)));
-    after = rows.at(-1);
+    const last = rows.at(-1);
+    after = last && { tsUs: last.ts_us, seq: last.seq };
     if (found.length >= want || rows.length < CHUNK || !after) return found.slice(0, want);
   }
 }
@@ -128,7 +112,7 @@ function readChunk(db: RecordDb, query: LogQuery, limit: number, after: LogCurso
   if (text !== "" && isAscii(text)) add("message LIKE ? ESCAPE '\\'", `%${text.replace(/[\\%_]/g, "\\$&")}%`);
   if (after) add(`(ts_us, seq) ${order === "asc" ? ">" : "<"} (?, ?)`, after.tsUs, after.seq);
   const direction = order === "asc" ? "ASC" : "DESC";
-  const sql = `SELECT ${COLUMNS} FROM log ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""}
+  const sql = `SELECT * FROM log ${where.length > 0 ? `WHERE ${where.join(" AND ")}` : ""}
     ORDER BY ts_us ${direction}, seq ${direction} LIMIT ?`;
   return db.prepare<LogRow, SQLQueryBindings[]>(sql).all(...values, limit);
 }
@@ -144,8 +128,8 @@ function numbered(db: RecordDb, rows: readonly LogRow[]): FoundLog[] {
   );
   const before = new Map<string, LogCursor & { n: number }>();
   const numbers = new Map<number, number>();
-  const ascending = [...rows].sort((a, b) => a.tsUs - b.tsUs || a.seq - b.seq);
-  for (const { seq, tsUs, flowRunId } of ascending) {
+  const ascending = [...rows].sort((a, b) => a.ts_us - b.ts_us || a.seq - b.seq);
+  for (const { seq, ts_us: tsUs, flow_run_id: flowRunId } of ascending) {
     if (!flowRunId) continue;
     const run = bytesToUuid(flowRunId);
     const from = before.get(run) ?? { tsUs: Number.MIN_SAFE_INTEGER, seq: 0, n: 0 };
@@ -153,7 +137,7 @@ function numbered(db: RecordDb, rows: readonly LogRow[]): FoundLog[] {
     before.set(run, { tsUs, seq, n });
     numbers.set(seq, n);
   }
-  return rows.map((row) => ({ tsUs: row.tsUs, seq: row.seq, n: numbers.get(row.seq) ?? null, log: toLog(row) }));
+  return rows.map((row) => ({ tsUs: row.ts_us, seq: row.seq, n: numbers.get(row.seq) ?? null, log: toLog(row) }));
 }
 
 function toLog(row: LogRow): Log {
@@ -162,15 +146,15 @@ function toLog(row: LogRow): Log {
     name: row.logger,
     level: row.level,
     message: row.message,
-    timestamp: formatIsoUs(row.tsUs),
-    flow_run_id: row.flowRunId && bytesToUuid(row.flowRunId),
-    task_run_id: row.taskRunId && bytesToUuid(row.taskRunId),
+    timestamp: formatIsoUs(row.ts_us),
+    flow_run_id: row.flow_run_id && bytesToUuid(row.flow_run_id),
+    task_run_id: row.task_run_id && bytesToUuid(row.task_run_id),
   };
 }
 
 /** Lines by their `seq`, numbered, in the order given; those that are gone are left out. */
 export function findLogsBySeq(db: RecordDb, seqs: readonly number[]): FoundLog[] {
-  const read = db.prepare<LogRow, [number]>(`SELECT ${COLUMNS} FROM log WHERE seq = ?`);
+  const read = db.prepare<LogRow, [number]>(`SELECT * FROM log WHERE seq = ?`);
   return numbered(
     db,
     seqs.flatMap((seq) => read.get(seq) ?? []),

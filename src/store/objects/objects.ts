@@ -8,7 +8,9 @@ import { KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb } from "../database.ts";
 import { timeUs } from "../runs/run-columns.ts";
+import type { NewObjectChangeRow, NewObjectRow, ObjectChangeRow, ObjectRow } from "../schema/object.ts";
 import { findFact, putFact } from "../sync-state.ts";
+import { insertStatement } from "../write-row.ts";
 
 /** A stored object. Times in microseconds, our clock. */
 export interface StoredObject<K extends SnapshotKind = SnapshotKind> {
@@ -34,15 +36,8 @@ export interface ObjectChange {
   readonly diff: Readonly<Record<string, { readonly from?: unknown; readonly to?: unknown }>>;
 }
 
-interface ObjectRow {
-  readonly id: string;
-  readonly name: string;
-  readonly parent_id: string | null;
-  readonly doc: string;
-  readonly first_us: number;
-  readonly read_us: number;
-  readonly deleted_us: number | null;
-}
+const insertObject = insertStatement<NewObjectRow>("object");
+const insertChange = insertStatement<NewObjectChangeRow>("object_change");
 
 /**
  * Stores objects as REST told them; `readUs` is the start of that request, our clock. `whole`: the whole list was read, so
@@ -103,9 +98,15 @@ function upsertObject<K extends SnapshotKind>(
     } else return false;
     return true;
   }
-  db.prepare<unknown, [string, string, string, string | null, string, number, number]>(
-    "INSERT INTO object (kind, id, name, parent_id, doc, first_us, read_us) VALUES (?, ?, ?, ?, ?, ?, ?)",
-  ).run(kind, doc.id, doc.name, parentOf(kind, doc), json, readUs, readUs);
+  insertObject(db, {
+    kind,
+    id: doc.id,
+    name: doc.name,
+    parent_id: parentOf(kind, doc),
+    doc: json,
+    first_us: readUs,
+    read_us: readUs,
+  });
   // At the first reading of a kind everything is new to the record, and nothing is news.
   if (lastRead !== null)
     addChange(db, { ...at(readUs, timeUs(doc.created) ?? lastRead, kind, doc), change: "created", diff: {} });
@@ -130,9 +131,16 @@ function at(atUs: number, sinceUs: number, kind: SnapshotKind, doc: { readonly i
 }
 
 function addChange(db: RecordDb, change: ObjectChange): void {
-  db.prepare<unknown, [number, number | null, string, string, string, string, string]>(
-    "INSERT INTO object_change (at_us, since_us, kind, id, name, change, diff) VALUES (?, ?, ?, ?, ?, ?, ?)",
-  ).run(change.atUs, change.sinceUs, change.kind, change.id, change.name, change.change, JSON.stringify(change.diff));
+  const { atUs, sinceUs, kind, id, name, diff } = change;
+  insertChange(db, {
+    at_us: atUs,
+    since_us: sinceUs,
+    kind,
+    id,
+    name,
+    change: change.change,
+    diff: JSON.stringify(diff),
+  });
 }
 
 function parentOf<K extends SnapshotKind>(kind: K, doc: SnapshotObjects[K]): string | null {
@@ -277,18 +285,7 @@ export function findObjectChanges(
   },
 ): ObjectChange[] {
   const rows = db
-    .prepare<
-      {
-        at_us: number;
-        since_us: number | null;
-        kind: SnapshotKind;
-        id: string;
-        name: string;
-        change: ObjectChange["change"];
-        diff: string;
-      },
-      [number, number, string | null, string | null, string | null, string | null, number]
-    >(
+    .prepare<ObjectChangeRow, [number, number, string | null, string | null, string | null, string | null, number]>(
       `SELECT * FROM object_change WHERE at_us BETWEEN ? AND ? AND (? IS NULL OR kind = ?) AND (? IS NULL OR id = ?)
        ORDER BY at_us DESC, seq DESC LIMIT ?`,
     )

@@ -5,13 +5,9 @@ import { BLOCK_SIZE, readBlockLines, rewriteBlock } from "../events/blocks.ts";
 import { cleanGonePostings } from "../events/deleted-postings.ts";
 import { findResourceNumber } from "../events/dictionaries.ts";
 import { largestShift } from "../events/event-times.ts";
+import type { EventTableRow } from "../schema/event.ts";
 
-interface DroppedRow {
-  readonly t: number;
-  readonly resId: number;
-  readonly blk: number;
-  readonly ofs: number;
-}
+type DroppedRow = Pick<EventTableRow, "t" | "res_id" | "blk" | "ofs">;
 
 /**
  * Deletes at most `limit` events that occurred before a moment, oldest first, with their postings, the blocks that hold nothing
@@ -21,7 +17,7 @@ export function dropEvents(db: RecordDb, beforeUs: number, limit: number): numbe
   cleanGonePostings(db);
   const rows = db
     .prepare<DroppedRow, [number, number, number]>(
-      `SELECT t, res_id AS resId, blk, ofs FROM event
+      `SELECT t, res_id, blk, ofs FROM event
        WHERE t < ? AND t - shift < ? ORDER BY t LIMIT ?`,
     )
     .all(Math.min(Number.MAX_SAFE_INTEGER, beforeUs + largestShift(db)), beforeUs, limit);
@@ -29,7 +25,7 @@ export function dropEvents(db: RecordDb, beforeUs: number, limit: number): numbe
   if (!last) return 0;
   const touched = dropPostings(db, rows, beforeUs, rows.length < limit);
   const drop = db.prepare<unknown, [number]>("DELETE FROM event WHERE t = ?");
-  for (const { t, resId } of rows) {
+  for (const { t, res_id: resId } of rows) {
     drop.run(t);
     touched.add(resId);
   }

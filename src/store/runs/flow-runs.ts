@@ -14,6 +14,7 @@ import {
   factsOfColumns,
   idBytes,
   idText,
+  type ListedFlowRun,
   STATE_COLUMNS,
   type StateColumns,
   stampOf,
@@ -256,7 +257,7 @@ export function readFlowRunRow(db: RecordDb, id: string): FlowRunRow | null {
 }
 
 /** What lists show, straight from the columns. */
-export function factsOfFlowRun(row: FlowRunRow): FlowRunFacts {
+export function factsOfFlowRun(row: ListedFlowRun): FlowRunFacts {
   return {
     ...factsOfColumns(row),
     flowId: idText(row.flow_id),
@@ -268,7 +269,7 @@ export function factsOfFlowRun(row: FlowRunRow): FlowRunFacts {
 }
 
 /** A row in Prefect's own shape: `doc` where REST told it, with a newer folded state on top; else what events told. */
-export function toFlowRun(row: FlowRunRow): FlowRun {
+export function toFlowRun(row: ListedFlowRun): FlowRun {
   if (row.doc !== null) {
     const told = unpackDoc("flow_run", row.doc);
     return row.dirty === 1 ? { ...told, ...stateFields(row) } : told;

@@ -23,6 +23,44 @@ export const STATE_COLUMNS = [
 ] as const satisfies readonly (keyof FlowRunRow & keyof TaskRunRow)[];
 export type StateColumns = Pick<FlowRunRow, (typeof STATE_COLUMNS)[number]>;
 
+/** Columns that a list shows of a flow run; the others cost time to fetch. */
+const BRIEF = [
+  "id",
+  "name",
+  "flow_id",
+  "deployment_id",
+  "work_queue_name",
+  "work_pool_name",
+  "parent_task_run_id",
+  "state_id",
+  "state_type",
+  "state_name",
+  "state_us",
+  "state_message",
+  "run_count",
+  "expected_us",
+  "next_us",
+  "start_us",
+  "end_us",
+  "total_run_time",
+  "tags",
+  "created_us",
+  "dirty",
+  "deleted_us",
+  "begin_us",
+] as const satisfies readonly (keyof FlowRunRow)[];
+/** Columns that are null in a brief row. */
+const ABSENT = ["doc", "work_queue_id", "created_by_id", "created_by_type"] as const;
+/** A flow run as lists return it; a whole row has all these columns too. */
+export type ListedFlowRun = Pick<FlowRunRow, (typeof BRIEF)[number] | (typeof ABSENT)[number]>;
+
+/** Columns of `SELECT` for a list of `flow_run <alias>` without documents. */
+export function briefFlowRunColumns(alias: string): string {
+  const shown = BRIEF.map((column) => `${alias}.${column}`);
+  const absent = ABSENT.map((column) => `NULL AS ${column}`);
+  return [...shown, ...absent].join(", ");
+}
+
 /** The 16 bytes of an id, or null for null and for what is no UUID. */
 export function idBytes(id: string | null | undefined): Uint8Array | null {
   return id && isUuid(id) ? uuidToBytes(id) : null;

@@ -91,3 +91,8 @@ export const eventHour = sqliteTable("event_hour", {
   name_id: integer().notNull(),
   n: integer().notNull(),
 });
+
+export type EventTableRow = Readonly<typeof event.$inferSelect>;
+export type DeletedEventRow = Readonly<typeof eventGone.$inferSelect>;
+export type ResourceRow = Readonly<typeof resource.$inferSelect>;
+export type BlockRow = Readonly<typeof block.$inferSelect>;

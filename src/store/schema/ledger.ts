@@ -1,5 +1,8 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
+/** How a range was established. Stored as text: never rename. */
+export type CoverageSource = "stream" | "catch-up" | "backfill" | "audit" | "live";
+
 /**
  * The ledger: ranges of `occurred` time (closed, microseconds, never overlapping within kind and scope) over which the
  * record held every row that Prefect's REST held at `verified_us`.
@@ -13,8 +16,7 @@ export const coverage = sqliteTable(
     scope: text().notNull(),
     from_us: integer().notNull(),
     to_us: integer().notNull(),
-    /** stream, catch-up, backfill, audit, live */
-    source: text().notNull(),
+    source: text().$type<CoverageSource>().notNull(),
     /** Start of the reading that proves it, our clock. */
     verified_us: integer().notNull(),
     /** Rows on both sides at that time, where counted. */
@@ -30,3 +32,6 @@ export const syncState = sqliteTable("sync_state", {
   value: text().notNull(),
   at_us: integer().notNull(),
 });
+
+export type NewCoverageRow = Readonly<typeof coverage.$inferInsert>;
+export type CoverageRow = Readonly<typeof coverage.$inferSelect>;

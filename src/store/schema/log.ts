@@ -16,3 +16,6 @@ export const log = sqliteTable(
   },
   (table) => [index("log_flow_run").on(table.flow_run_id, table.ts_us), index("log_ts").on(table.ts_us)],
 );
+
+export type NewLogRow = Readonly<typeof log.$inferInsert>;
+export type LogRow = Readonly<typeof log.$inferSelect>;

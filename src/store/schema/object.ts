@@ -1,13 +1,13 @@
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { SnapshotKind } from "../../model/objects.ts";
 
 /**
  * Flows, deployments, pools, queues, workers, limits and automations, one row each, as REST said last.
- * `kind` is a SnapshotKind.
  */
 export const object = sqliteTable(
   "object",
   {
-    kind: text().notNull(),
+    kind: text().$type<SnapshotKind>().notNull(),
     id: text().notNull(),
     name: text().notNull(),
     /** Owner: flow of a deployment, pool of a queue or worker. */
@@ -28,13 +28,18 @@ export const objectChange = sqliteTable(
     /** Our clock at the reading that showed it; the change itself lies between this and `since_us`. */
     at_us: integer().notNull(),
     since_us: integer(),
-    kind: text().notNull(),
+    kind: text().$type<SnapshotKind>().notNull(),
     id: text().notNull(),
     name: text().notNull(),
     /** created, updated, deleted */
-    change: text().notNull(),
+    change: text().$type<"created" | "updated" | "deleted">().notNull(),
     /** JSON `{field: {from, to}}`, for updated. */
     diff: text().notNull(),
   },
   (table) => [index("object_change_at").on(table.at_us), index("object_change_object").on(table.kind, table.id)],
 );
+
+export type NewObjectRow = Readonly<typeof object.$inferInsert>;
+export type NewObjectChangeRow = Readonly<typeof objectChange.$inferInsert>;
+export type ObjectRow = Readonly<typeof object.$inferSelect>;
+export type ObjectChangeRow = Readonly<typeof objectChange.$inferSelect>;
