@@ -1,4 +1,5 @@
 /** The other routes that a reader asks: objects by filter and id, states, slots, settings. */
+import { KINDS, ROUTED_KINDS, type RoutedKind } from "../model/kinds.ts";
 import type { Json, JsonObject } from "../model/objects.ts";
 import { concurrencyLimits, poolSlots, tagLimits } from "./occupancy.ts";
 import { notFound } from "./refused.ts";
@@ -15,34 +16,34 @@ export interface RouteCall {
 
 type Route = readonly [method: string, pattern: RegExp, answer: (call: RouteCall, ...parts: string[]) => unknown];
 
-const TABLES: Readonly<Record<string, TableName>> = {
-  flows: "flows",
-  flow_runs: "flow_runs",
-  task_runs: "task_runs",
-  deployments: "deployments",
-  work_pools: "work_pools",
-  automations: "automations",
-  logs: "logs",
-};
-
 const NONE_RECORDED = "artifacts|artifacts/latest|variables|block_documents|block_types|block_schemas|saved_searches";
 
+const LISTS: Readonly<Record<RoutedKind, (call: RouteCall) => readonly unknown[]>> = {
+  flow_run: ({ tables, body }) => tables.page("flow_runs", body),
+  task_run: ({ tables, body }) => tables.page("task_runs", body),
+  flow: ({ tables, body }) => tables.page("flows", body),
+  deployment: ({ tables, body }) => tables.page("deployments", body),
+  work_pool: ({ tables, body }) => tables.page("work_pools", body),
+  work_queue: ({ tables, body }) =>
+    tables.page("work_pool_queues", { ...body, work_pool_queues: body.work_queues ?? null }),
+  concurrency_limit: ({ replay, tables, body }) =>
+    concurrencyLimits(replay, tables.all("flow_runs"), tables.all("task_runs")).slice(0, limitOf(body)),
+  automation: ({ tables, body }) => tables.page("automations", body),
+};
+
 const ROUTES: readonly Route[] = [
-  [
-    "POST",
-    /^\/(flows|flow_runs|task_runs|deployments|work_pools|automations|logs)\/filter$/,
-    (call, name) => call.tables.page(tableOf(name), call.body),
-  ],
+  ...ROUTED_KINDS.map((kind): Route => ["POST", new RegExp(`^${KINDS[kind].route}$`), LISTS[kind]]),
+  ["POST", /^\/logs\/filter$/, ({ tables, body }) => tables.page("logs", body)],
   [
     "POST",
     /^\/(flows|flow_runs|task_runs|deployments|work_pools)\/count$/,
-    (call, name) => call.tables.matching(tableOf(name), call.body).length,
+    (call, name) => call.tables.matching(name as TableName, call.body).length,
   ],
   ["POST", /^\/automations\/count$/, ({ tables }) => tables.all("automations").length],
   [
     "GET",
     /^\/(flows|flow_runs|task_runs|deployments|automations)\/([0-9a-f-]{36})$/,
-    (call, name, id) => byId(call, tableOf(name), id),
+    (call, name, id) => byId(call, name as TableName, id),
   ],
   [
     "GET",
@@ -69,18 +70,7 @@ const ROUTES: readonly Route[] = [
     ({ replay, body, nowUs }, name) => (replay.workers(name, nowUs) ?? missingPool(name)).slice(0, limitOf(body)),
   ],
   ["POST", /^\/work_pools\/([^/]+)\/concurrency_status$/, slotsOf],
-  [
-    "POST",
-    /^\/work_queues\/filter$/,
-    ({ tables, body }) => tables.page("work_pool_queues", { ...body, work_pool_queues: body.work_queues ?? null }),
-  ],
   ["GET", /^\/work_queues\/([0-9a-f-]{36})$/, (call, id) => byId(call, "work_pool_queues", id)],
-  [
-    "POST",
-    /^\/v2\/concurrency_limits\/filter$/,
-    ({ replay, tables, body }) =>
-      concurrencyLimits(replay, tables.all("flow_runs"), tables.all("task_runs")).slice(0, limitOf(body)),
-  ],
   [
     "POST",
     /^\/concurrency_limits\/filter$/,
@@ -104,10 +94,6 @@ export function answerObjects(method: string, path: string, call: Omit<RouteCall
     return answer({ ...call, tables }, ...match.slice(1).map(decodeURIComponent));
   }
   return undefined;
-}
-
-function tableOf(name: string | undefined): TableName {
-  return TABLES[name ?? ""] ?? "flows";
 }
 
 const LABELS: { readonly [K in TableName]?: string } = {

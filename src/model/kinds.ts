@@ -180,7 +180,8 @@ export type NamedKind = KindsWith<"listedBy">;
 /** What has a page in the UI. */
 export type LinkedKind = KindsWith<"uiPath">;
 /** What one route lists for the whole workspace. */
-export type ListedKind = KindsWith<"route"> & SnapshotKind;
+export type RoutedKind = KindsWith<"route">;
+export type ListedKind = RoutedKind & SnapshotKind;
 /** What lists can be filtered by, and the key of its filter in their bodies. */
 export type FilterKind = KindsWith<"filterKey">;
 export type FilterKey = NonNullable<Facts[Kind]["filterKey"]>;
@@ -193,6 +194,7 @@ function kindsWhere<K extends Kind>(test: (facts: KindFacts) => boolean): readon
 
 export const RUN_KINDS = kindsWhere<RunKind>(({ storedAs }) => storedAs === "run");
 export const SNAPSHOT_KINDS = kindsWhere<SnapshotKind>(({ storedAs }) => storedAs === "snapshot");
+export const ROUTED_KINDS = kindsWhere<RoutedKind>(({ route }) => route !== null);
 export const NAMED_KINDS = kindsWhere<NamedKind>(({ listedBy }) => listedBy !== null);
 
 export function isKind(text: string): text is Kind {

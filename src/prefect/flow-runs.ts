@@ -1,4 +1,5 @@
 /** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/flow_runs.py */
+import { KINDS } from "../model/kinds.ts";
 import type { FlowRun, State } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
 import type { Http } from "./transport/http.ts";
@@ -26,8 +27,8 @@ type FlowRunCalls = Pick<PrefectApi, "filterFlowRuns" | "countFlowRuns" | "readF
 export function createFlowRunCalls(http: Http, postFilter: PostFilter): FlowRunCalls {
   return {
     async filterFlowRuns(body, options) {
-      const rows = await postFilter("/flow_runs/filter", body, options);
-      return checkRows<FlowRun>(http, "POST /flow_runs/filter", rows, FLOW_RUN);
+      const rows = await postFilter(KINDS.flow_run.route, body, options);
+      return checkRows<FlowRun>(http, `POST ${KINDS.flow_run.route}`, rows, FLOW_RUN);
     },
     async countFlowRuns(body, options) {
       const count = await http.post("/flow_runs/count", body, options);

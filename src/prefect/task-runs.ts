@@ -1,4 +1,5 @@
 /** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/task_runs.py */
+import { KINDS } from "../model/kinds.ts";
 import type { TaskRun } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
 import type { Http } from "./transport/http.ts";
@@ -21,8 +22,8 @@ const TASK_RUN: Fields = {
 export function createTaskRunCalls(http: Http, postFilter: PostFilter): Pick<PrefectApi, "filterTaskRuns"> {
   return {
     async filterTaskRuns(body, options) {
-      const rows = await postFilter("/task_runs/filter", body, options);
-      return checkRows<TaskRun>(http, "POST /task_runs/filter", rows, TASK_RUN);
+      const rows = await postFilter(KINDS.task_run.route, body, options);
+      return checkRows<TaskRun>(http, `POST ${KINDS.task_run.route}`, rows, TASK_RUN);
     },
   };
 }

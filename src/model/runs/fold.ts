@@ -5,10 +5,11 @@
 import { parseIsoUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE, splitResourceId } from "../events/event.ts";
+import { eventPrefix } from "../kinds.ts";
 import { isTerminal } from "../state.ts";
 
-const FLOW_RUN = "prefect.flow-run.";
-const TASK_RUN = "prefect.task-run.";
+const FLOW_RUN = eventPrefix("flow_run");
+const TASK_RUN = eventPrefix("task_run");
 
 /** What decides which of two states of one run is the later one. `follows` and `received` (time text) are null when unknown. */
 export interface StateStamp {
