@@ -1,6 +1,6 @@
 /**
- * The audit: Prefect and the record compared hour by hour. Hours that differ are fetched again; what still differs then is explained
- * or counted as unexplained.
+ * The audit: Prefect and the record compared hour by hour. Hours that differ are fetched again; what still differs then
+ * is explained or counted as unexplained.
  */
 import { AppError } from "../errors.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../lib/time.ts";
@@ -30,9 +30,10 @@ export interface AuditOptions {
 }
 
 /**
- * `equal`: the same events on both sides. `repaired`: the record lacked some and has them now. `record_holds_more`: the record has
- * all that Prefect has, and also events that Prefect streamed but never stored, or lost. `server_retention`: Prefect has deleted
- * events by age. `unexplained`: Prefect has events that the record does not have after they were fetched.
+ * `equal`: the same events on both sides. `repaired`: the record lacked some and has them now. `record_holds_more`: the
+ * record has all that Prefect has, and also events that Prefect streamed but never stored, or lost. `server_retention`:
+ * Prefect has deleted events by age. `unexplained`: Prefect has events that the record does not have after they were
+ * fetched.
  */
 export type AuditVerdict = "equal" | "repaired" | "record_holds_more" | "server_retention" | "unexplained";
 
@@ -84,7 +85,8 @@ export async function audit(ctx: EngineContext, options: AuditOptions, signal: A
   const isSampled = sample(ctx, hours, figures);
   const agreed: AgreedRange[] = [];
   let isPreviousSuspect = false;
-  // Newest first: a server that rounds counts an event in the next hour, so after a wrong figure the previous hour is suspect too.
+  // Newest first: a server that rounds counts an event in the next hour, so after a wrong figure the previous hour is
+  // suspect too.
   for (const [index, hour] of [...hours.entries()].reverse()) {
     options.onProgress?.(hours.length - index, hours.length);
     if (hour.toUs < horizonUs(ctx)) continue;
@@ -148,7 +150,10 @@ interface CountBefore {
   readonly count: number;
 }
 
-/** By hours since 1970. The catch-up at the start of an audit may repair the newest hours, and that must count as repaired. */
+/**
+ * By hours since 1970. The catch-up at the start of an audit may repair the newest hours, and that must count as
+ * repaired.
+ */
 function countsBefore(ctx: EngineContext, options: AuditOptions): ReadonlyMap<number, CountBefore> {
   const covered = coveredRanges(ctx.db, "event", "");
   const [first, last] = [covered[0], covered.at(-1)];
@@ -183,8 +188,8 @@ interface Figure {
 }
 
 /**
- * Counts by hour in as few requests as possible. Prefect answers 500 in several cases, and rounds times on old SQLite versions: an
- * hour without a figure here is counted with a request of its own.
+ * Counts by hour in as few requests as possible. Prefect answers 500 in several cases, and rounds times on old SQLite
+ * versions: an hour without a figure here is counted with a request of its own.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/counting.py
  */
 async function countHours(

@@ -17,9 +17,9 @@ import { Status } from "./status.ts";
 import { Verifier } from "./verification/verifier.ts";
 
 /**
- * The server publishes an event to websockets at once and stores it up to 5 s later, in batches. An event that was published before
- * a subscription and stored after the first catch-up would be missed. So catch-ups follow a possible gap at once, and again when
- * these times are over.
+ * The server publishes an event to websockets at once and stores it up to 5 s later, in batches. An event that was
+ * published before a subscription and stored after the first catch-up would be missed. So catch-ups follow a possible
+ * gap at once, and again when these times are over.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/services/event_persister.py
  */
 const FLUSHED_MS = 6_500;
@@ -69,7 +69,10 @@ export class Engine {
     this.status = new Status(ctx, () => this.feed.state);
   }
 
-  /** Runs until `signal` aborts. Throws only when the record is damaged or was replaced, because then it has to be opened again. */
+  /**
+   * Runs until `signal` aborts. Throws only when the record is damaged or was replaced, because then it has to be
+   * opened again.
+   */
   async run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const abort = () => stop.abort();
@@ -125,8 +128,8 @@ export class Engine {
   private connectivityChanged(isReachable: boolean): void {
     this.signals.status.notify();
     if (!isReachable) return;
-    // Prefect's clients queue events while it is unreachable and send them when it is back. Where the websocket is in use, its
-    // reconnection requests the same catch-ups.
+    // Prefect's clients queue events while it is unreachable and send them when it is back. Where the websocket is in
+    // use, its reconnection requests the same catch-ups.
     const nowMs = this.ctx.clock.nowMs();
     this.schedule.request(nowMs + FLUSHED_MS);
     this.schedule.request(nowMs + SETTLED_MS);
@@ -195,7 +198,10 @@ export class Engine {
     if (isFirst) for (const signal of this.afterServerFacts) signal.notify();
   }
 
-  /** Start of the history to fetch. Fixed once the server clock is known, because a goal that moves would never be reached. */
+  /**
+   * Start of the history to fetch. Fixed once the server clock is known, because a goal that moves would never be
+   * reached.
+   */
   private get goalUs(): number {
     const { settings, serverClock } = this.ctx;
     const goalUs = this.fixedGoalUs ?? Math.floor(serverClock.estimateUs() - settings.backfillUs);

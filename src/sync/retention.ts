@@ -1,4 +1,7 @@
-/** Retention by age and by disk space: deletes the oldest rows first, in steps so short that no other writer waits noticeably. */
+/**
+ * Retention by age and by disk space: deletes the oldest rows first, in steps so short that no other writer waits
+ * noticeably.
+ */
 import { dropBefore, giveBackSpace, oldestStep, scrubDropped, usedBytes } from "../store/retention/retention.ts";
 import type { EngineContext } from "./context/engine-context.ts";
 
@@ -6,7 +9,7 @@ const EVERY_MS = 10 * 60_000;
 const SOON_MS = 30_000;
 /** Pause between two steps, in which other work of the writer can run. */
 const PAUSE_MS = 20;
-/** When the limit is exceeded, rows are deleted down to this share of it, so that not every new event deletes an old one. */
+/** Above the limit, rows are deleted down to this share of it, so that not every new event deletes an old one. */
 const TARGET_SHARE = 0.97;
 
 /** Deletes rows that exceed age or size. Returns the milliseconds until the next check. */
@@ -22,7 +25,8 @@ export async function retentionIteration(ctx: EngineContext, signal: AbortSignal
   if (retentionBytes > 0 && usedBytes(ctx.db) > retentionBytes) {
     while (!signal.aborted && usedBytes(ctx.db) > retentionBytes * TARGET_SHARE) {
       const stepUs = oldestStep(ctx.db);
-      // A client's clock may be ahead, so rows may lie in the future. The floor must not: times before it can not be claimed any more.
+      // A client's clock may be ahead, so rows may lie in the future. The retention floor must not: what occurs before
+      // it is never claimed.
       const beforeUs = stepUs === null ? null : Math.min(stepUs, Math.floor(ctx.serverClock.estimateUs()));
       if (beforeUs === null || (await dropAll(ctx, beforeUs, signal)).rows === 0) break;
     }
@@ -31,8 +35,8 @@ export async function retentionIteration(ctx: EngineContext, signal: AbortSignal
 }
 
 /**
- * Deletes everything that occurred before a moment (microseconds, server clock), also from blocks that hold later events too, and
- * returns free pages to the disk. Returns the number of events.
+ * Deletes everything that occurred before a moment (microseconds, server clock), also from blocks that hold later
+ * events too, and returns free pages to the disk. Returns the number of events.
  */
 export async function forgetBefore(ctx: EngineContext, beforeUs: number, signal: AbortSignal): Promise<number> {
   const { events } = await dropAll(ctx, beforeUs, signal);

@@ -1,6 +1,6 @@
 /**
- * The writing side of one record: waits for the leader lock, then runs the engine. One process may hold several sessions, one per
- * record, so nothing is kept in module scope.
+ * The writing side of one record: waits for the leader lock, then runs the engine. One process may hold several
+ * sessions, one per record, so nothing is kept in module scope.
  */
 import { type AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -31,7 +31,9 @@ export interface SyncSessionOptions {
   readonly logger: Logger;
   readonly settings: SyncSettings;
   readonly redact: Redact;
-  /** A record that is open for writing and that the caller closes. Without it the session opens `file` and closes it. */
+  /**
+   * A record that is open for writing and that the caller closes. Without it the session opens `file` and closes it.
+   */
   readonly db?: RecordDb;
   /** Default: takes the lock beside the file. Returns null while another process holds it. */
   readonly acquireLeader?: () => LeaderLock | null;
@@ -49,9 +51,15 @@ interface Problem {
 }
 
 export interface SyncSession {
-  /** Waits for the leader lock and runs the engine, until `signal` aborts. Failures are logged and tried again, not thrown. */
+  /**
+   * Waits for the leader lock and runs the engine, until `signal` aborts. Failures are logged and tried again, not
+   * thrown.
+   */
   run(signal: AbortSignal): Promise<void>;
-  /** One complete pass (`sync --once`): resolves when the record is up to date. Throws AppError when Prefect or the record fails. */
+  /**
+   * One complete pass (`sync --once`): resolves when the record is up to date. Throws AppError when Prefect or the
+   * record fails.
+   */
   once(
     options: { readonly sinceUs?: number },
     onProgress: (progress: SyncProgress) => void,
@@ -63,7 +71,10 @@ export interface SyncSession {
   markClientActive(): void;
   /** Compares the record with Prefect. Throws AppError when Prefect cannot be asked. */
   audit(options: AuditOptions, signal: AbortSignal): Promise<AuditReport>;
-  /** Deletes events, runs and logs from before `beforeUs` (microseconds, server clock). Returns the number of deleted events. */
+  /**
+   * Deletes events, runs and logs from before `beforeUs` (microseconds, server clock). Returns the number of deleted
+   * events.
+   */
   forget(beforeUs: number, signal: AbortSignal): Promise<number>;
   close(): void;
 }
@@ -113,7 +124,8 @@ class Session implements SyncSession {
     onProgress: (progress: SyncProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    // Another process may hold the lock and sync at the same time: both write the same rows, and each row is stored once.
+    // Another process may hold the lock and sync at the same time: both write the same rows, and each row is stored
+    // once.
     const lock = this.tryLead();
     try {
       const ctx = this.context();

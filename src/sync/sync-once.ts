@@ -21,8 +21,8 @@ export interface SyncProgress {
 }
 
 /**
- * One complete pass: events since `sinceUs` (default: the history of the settings), lists of objects, runs, and the task runs and
- * logs of ended runs. What the record covers already is not fetched again. Throws AppError.
+ * One complete pass: events since `sinceUs` (default: the history of the settings), lists of objects, runs, and the
+ * task runs and logs of ended runs. What the record covers already is not fetched again. Throws AppError.
  */
 export async function syncOnce(
   ctx: EngineContext,

@@ -18,8 +18,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "the overlap before a long absence is not compared",
     file: "src/sync/events/catch-up.ts",
-    find: "if (!isLittle && before.fromUs <= before.toUs) {",
-    replace: "if (!isLittle && freshUs <= endUs && before.fromUs <= before.toUs) {",
+    find: "if (!isSmallOverlap && before.fromUs <= before.toUs) {",
+    replace: "if (!isSmallOverlap && freshUs <= endUs && before.fromUs <= before.toUs) {",
   },
   {
     name: "events with a later time than now are not asked for",

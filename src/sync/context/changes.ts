@@ -25,7 +25,10 @@ export interface Changes {
   readonly connectivity: { readonly isReachable: boolean };
   /** The websocket's state changed. */
   readonly stream: { readonly isOpen: boolean };
-  /** The websocket may have missed events: it has just connected, it was closed, or more came at once than Prefect queues. */
+  /**
+   * The websocket may have missed events: it has just connected, it was closed, or more came at once than Prefect
+   * queues.
+   */
   readonly possibleGap: { readonly reason: "connected" | "lost" | "burst" };
   /** A part of the engine failed. It tries again without being asked. */
   readonly failure: { readonly part: string; readonly error: AppError };
@@ -35,7 +38,10 @@ export interface Changes {
 
 export type ChangeHandlers = { readonly [K in keyof Changes]?: (change: Changes[K]) => void };
 
-/** The one place through which the parts of an engine learn of each other's work. Handlers run at once, in the order of subscription. */
+/**
+ * The one place through which the parts of an engine learn of each other's work. Handlers run at once, in the order of
+ * subscription.
+ */
 export class ChangeSource {
   private readonly subscribers = new Set<ChangeHandlers>();
 

@@ -1,6 +1,6 @@
 /**
- * The only code that writes synced rows and claims. One transaction per batch stores the rows, what is folded from them, and the
- * claim that they prove, so no range is covered before its last row is stored.
+ * The only code that writes synced rows and claims. One transaction per batch stores the rows, what is folded from
+ * them, and the claim that they prove, so no range is covered before its last row is stored.
  */
 import type { Clock } from "../../lib/clock.ts";
 import { parseIsoUs, SECOND_US } from "../../lib/time.ts";
@@ -39,7 +39,10 @@ export interface IngestOptions {
   readonly db: RecordDb;
   readonly clock: Clock;
   readonly redact: Redact;
-  /** Converts local to server clock, to recognise states whose event was published but whose row was rolled back; null: unknown. */
+  /**
+   * Converts local to server clock, to recognise states whose event was published but whose row was rolled back; null:
+   * unknown.
+   */
   readonly toServerUs: (localUs: number) => number | null;
   readonly changes: ChangeSource;
 }
@@ -65,7 +68,10 @@ export class Ingest {
     this.writer = createEventWriter(options.db);
   }
 
-  /** Stores each event once. `gained`: how many were new or corrected. With `claim`, every event of its range must be stored by now. */
+  /**
+   * Stores each event once. `gained`: how many were new or corrected. With `claim`, every event of its range must be
+   * stored by now.
+   */
   events(
     events: readonly PrefectEvent[],
     source: EventSource,
@@ -105,7 +111,9 @@ export class Ingest {
     });
   }
 
-  /** Stores rows from REST, and marks ids that REST does not have (`missing`) as deleted. Returns how many rows changed. */
+  /**
+   * Stores rows from REST, and marks ids that REST does not have (`missing`) as deleted. Returns how many rows changed.
+   */
   flowRuns(
     rows: readonly FlowRun[],
     readUs: number,
@@ -126,8 +134,8 @@ export class Ingest {
   }
 
   /**
-   * `ofFlowRuns`: the rows are all task runs of these flow runs. `reachedUs`: the server clock at the start of the reading.
-   * Returns whether all of these flow runs were claimed: those whose rows are older than their events are not.
+   * `ofFlowRuns`: the rows are all task runs of these flow runs. `reachedUs`: the server clock at the start of the
+   * reading. Returns whether all of these flow runs were claimed: those whose rows are older than their events are not.
    */
   taskRuns(
     rows: readonly TaskRun[],
@@ -231,8 +239,8 @@ export class Ingest {
   }
 
   /**
-   * Runs one step that deletes what occurred before a moment. The first step raises the retention floor, so that nothing before it
-   * is claimed or fetched again.
+   * Runs one step that deletes what occurred before a moment. The first step raises the retention floor, so that
+   * nothing before it is claimed or fetched again.
    */
   drop<T>(beforeUs: number, step: (db: RecordDb) => T): T {
     return inTransaction(this.db, () => {
@@ -291,7 +299,10 @@ export class Ingest {
     }
   }
 
-  /** Removes the flow runs that have a task run whose events are newer than its row, as long as that row may still be written. */
+  /**
+   * Removes the flow runs that have a task run whose events are newer than its row, as long as that row may still be
+   * written.
+   */
   private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], reachedUs: number): readonly string[] {
     const ahead = findFlowRunsAheadOfRows(this.db, ids, rows);
     if (ahead.size === 0) return ids;
@@ -300,8 +311,8 @@ export class Ingest {
   }
 
   /**
-   * The later of both clocks: times of states are on the server clock, readings on the local one. With the local time alone, a
-   * run of a server whose clock is ahead would seem to have changed after its deletion.
+   * The later of both clocks: times of states are on the server clock, readings on the local one. With the local time
+   * alone, a run of a server whose clock is ahead would seem to have changed after its deletion.
    */
   private deletedAtUs(readUs: number): number {
     return Math.floor(Math.max(readUs, this.toServerUs(readUs) ?? readUs));

@@ -12,7 +12,9 @@ export interface Loop {
   readonly iterate: (signal: AbortSignal) => Promise<number> | number;
 }
 
-/** The record's path no longer leads to the file that this connection has open: readers would not see what is written. */
+/**
+ * The record's path no longer leads to the file that this connection has open: readers would not see what is written.
+ */
 export class RecordReplacedError extends AppError {
   constructor() {
     super("unavailable", "The record's file was removed or replaced; it is opened again.");
@@ -20,8 +22,8 @@ export class RecordReplacedError extends AppError {
 }
 
 /**
- * Runs a loop until `signal` aborts. A failed iteration is published and repeated, at most `retryMaxMs` later. Throws only when
- * the record is damaged or was replaced, because then it has to be opened again.
+ * Runs a loop until `signal` aborts. A failed iteration is published and repeated, at most `retryMaxMs` later. Throws
+ * only when the record is damaged or was replaced, because then it has to be opened again.
  */
 export async function runLoop(ctx: EngineContext, loop: Loop, signal: AbortSignal): Promise<void> {
   const { changes, clock, random, tuning } = ctx;

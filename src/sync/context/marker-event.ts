@@ -1,6 +1,6 @@
 /**
- * State key of the marker event; see `verification/reset-detection.ts`. Records in use hold this value, so it stays although
- * the name in the code has changed: without the marker a reset of the server would go unnoticed.
+ * State key of the marker event; see `verification/reset-detection.ts`. Records in use hold this value, so it stays
+ * although the name in the code has changed: without the marker a reset of the server would go unnoticed.
  */
 export const MARKER_EVENT_KEY = "canary.event";
 
@@ -8,6 +8,9 @@ export const MARKER_EVENT_KEY = "canary.event";
 export interface MarkerEvent {
   readonly id: string;
   readonly occurredUs: number;
-  /** When the server received it. A sender may send an event again to a server that lost it, but then with a later stamp. */
+  /**
+   * When the server received it. A sender may send an event again to a server that lost it, but then with a later
+   * stamp.
+   */
   readonly receivedUs: number;
 }

@@ -9,10 +9,10 @@ export function assumedFacts(isCloud: boolean): ServerFacts {
 }
 
 /**
- * Reads version and retention and stores them in the record. Where the server does not give its settings (Cloud, older versions,
- * missing permission), the values of an earlier answer remain, or the assumption. Returns false when only the settings route
- * fails, as behind a gateway that blocks `/admin`: then the caller should ask again soon. Throws AppError when Prefect does not
- * answer.
+ * Reads version and retention and stores them in the record. Where the server does not give its settings (Cloud, older
+ * versions, missing permission), the values of an earlier answer remain, or the assumption. Returns false when only the
+ * settings route fails, as behind a gateway that blocks `/admin`: then the caller should ask again soon. Throws
+ * AppError when Prefect does not answer.
  */
 export async function refreshServerFacts(ctx: EngineContext, signal: AbortSignal): Promise<boolean> {
   const { server, requests } = ctx;
@@ -45,7 +45,10 @@ export async function refreshServerFacts(ctx: EngineContext, signal: AbortSignal
   return isAnswered;
 }
 
-/** Null where the server has no such route or refuses permission. Throws on failures that may pass: they say nothing about the server. */
+/**
+ * Null where the server has no such route or refuses permission. Throws on failures that may pass: they say nothing
+ * about the server.
+ */
 async function orNull<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;

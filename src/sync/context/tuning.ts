@@ -1,11 +1,13 @@
 import { EVENTS_PER_PAGE, ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 
 /**
- * Sizes and intervals of the engine that are not settings, because they follow from how Prefect works. The simulation uses
- * smaller pages, so that page boundaries occur more often.
+ * Sizes and intervals of the engine that are not settings, because they follow from how Prefect works. The simulation
+ * uses smaller pages, so that page boundaries occur more often.
  */
 export interface Tuning {
-  /** Events per page: more is refused. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/events.py */
+  /**
+   * Events per page: more is refused. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/events.py
+   */
   readonly eventPage: number;
   /** Rows per page of the other routes (`PREFECT_SERVER_API_DEFAULT_LIMIT`). */
   readonly rowPage: number;
@@ -13,8 +15,8 @@ export interface Tuning {
   readonly batchEvents: number;
   readonly batchMs: number;
   /**
-   * More events than this within `burstMs` mean that the server's queue of 256 per subscriber may have dropped some: it does so
-   * without a notice.
+   * More events than this within `burstMs` mean that the server's queue of 256 per subscriber may have dropped some: it
+   * does so without a notice.
    * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/stream.py
    */
   readonly burstEvents: number;

@@ -7,12 +7,15 @@ import { type EngineContext, horizonUs } from "../context/engine-context.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
 import { storeWalk } from "../walks/store-walk.ts";
 
-/** Events that one window should hold: a walk that an interruption does not cost much. */
+/** Events that one window should contain, so that an interrupted walk loses little. */
 const WINDOW_EVENTS = 2_000;
 const FIRST_WINDOW_US = HOUR_US;
 const SMALLEST_WINDOW_US = MINUTE_US;
 const LARGEST_WINDOW_US = DAY_US;
-/** Gaps at the far edge that come from a goal that moves, not from anything missing. */
+/**
+ * A shorter gap at the far end is ignored: it appears because the retention horizon moves, not because events are
+ * missing.
+ */
 const EDGE_US = 5 * SECOND_US;
 
 export interface BackfillOptions {
@@ -21,17 +24,16 @@ export interface BackfillOptions {
   readonly onPage?: (events: readonly PrefectEvent[]) => void;
 }
 
-/** `blocked`: a window was read, but the server's clock is unknown, so nothing could be claimed. */
+/** `blocked`: a window was read, but nothing could be claimed because the server clock is unknown. */
 export interface BackfillStep {
   readonly state: "more" | "done" | "blocked";
-  /** Nothing newer than this is missing. */
+  /** No gap is left after this moment. */
   readonly reachedUs: number;
 }
 
 /**
- * Fetches what lies between the goal and the end of what is covered and is not covered: the newest window first, each window
- * oldest first. It keeps no position of its own: the ledger says what is missing, so any interruption is resumed by calling
- * again.
+ * Fetches the gaps of the coverage after the goal: the newest window first, each window oldest first. It stores no
+ * position: the coverage ledger says what is missing, so after any interruption the next step continues.
  */
 export class Backfill {
   private readonly ctx: EngineContext;
@@ -42,7 +44,7 @@ export class Backfill {
     this.ctx = ctx;
   }
 
-  /** Uncovered ranges within reach, ascending. */
+  /** Uncovered ranges between the goal and the end of the coverage that the server still has, ascending. */
   gaps(goalUs: number): TimeRange[] {
     const { db } = this.ctx;
     const covered = coveredRanges(db, "event", "");
@@ -56,7 +58,7 @@ export class Backfill {
 
   async step({ goalUs, signal, onPage }: BackfillOptions): Promise<BackfillStep> {
     const gap = this.gaps(goalUs).at(-1);
-    this.fill(gap !== undefined);
+    this.setFilling(gap !== undefined);
     if (!gap) return { state: "done", reachedUs: goalUs };
     const range = { fromUs: Math.max(gap.fromUs, gap.toUs - this.windowUs + 1), toUs: gap.toUs };
     const walk = await storeWalk(this.ctx, {
@@ -70,7 +72,7 @@ export class Backfill {
     return { state: walk.claimedToUs === null ? "blocked" : "more", reachedUs: range.fromUs };
   }
 
-  private fill(isFilling: boolean): void {
+  private setFilling(isFilling: boolean): void {
     if (isFilling === this.isFilling) return;
     this.isFilling = isFilling;
     setFilling(this.ctx.db, isFilling);
@@ -79,7 +81,7 @@ export class Backfill {
   private adapt(range: TimeRange, events: number): void {
     const spanUs = range.toUs - range.fromUs + 1;
     const factor = Math.min(4, Math.max(0.25, WINDOW_EVENTS / Math.max(1, events)));
-    // A small gap says little about how large a window may be, unless it was full.
+    // A gap smaller than the window does not show how large a window may be, unless it contained many events.
     const wanted = factor < 1 ? spanUs * factor : Math.max(this.windowUs, spanUs * factor);
     this.windowUs = Math.round(Math.min(LARGEST_WINDOW_US, Math.max(SMALLEST_WINDOW_US, wanted)));
   }

@@ -6,25 +6,27 @@ import { retentionFloorUs } from "../context/retention-floor.ts";
 import { verifyRange } from "../verification/verify.ts";
 import { storeWalk } from "../walks/store-walk.ts";
 
-/** After a longer absence only this much is caught up at once; backfill fetches the rest, newest first. */
+/** After a longer absence a catch-up reads only this much; backfill fetches the rest, newest first. */
 const LONGEST_US = 10 * MINUTE_US;
-/** Of what was read before, this much is read again; what is older is compared by its number, where that is less work. */
+/**
+ * This much of the overlap is always read again. The older part is compared by count where that costs fewer requests.
+ */
 const FRESH_US = 20 * SECOND_US;
-/** Senders' clocks may be ahead: their events are stored with a later time than now. */
+/** Clocks of Prefect's clients may be ahead: the server stores their events with a later `occurred` than now. */
 const AHEAD_US = DAY_US;
 
 export interface CatchUpResult {
   /** Events that the record lacked. */
   readonly gained: number;
-  /** How far the record is complete now (server's clock); null when that could not be said. */
+  /** End of the coverage now (server clock); null when nothing could be claimed. */
   readonly throughUs: number | null;
-  /** Whether it began anew, so that there may be a hole to fill. */
+  /** Whether it began after the end of the coverage, so that backfill has a gap to fetch. */
   readonly leavesGap: boolean;
 }
 
 /**
- * Reads everything that occurred since a little before the end of what is covered, and claims it up to the server's clock
- * at the start of this reading. Throws AppError.
+ * Reads the events since a little before the end of the coverage, and claims them up to the server clock at the start
+ * of the reading. Throws AppError.
  */
 export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<CatchUpResult> {
   const nowUs = Math.floor(ctx.serverClock.estimateUs());
@@ -32,15 +34,16 @@ export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<
   const coveredUs = coverageEnd(ctx.db, "event", "");
   const endUs = Math.min(coveredUs ?? nowUs, nowUs);
   const floorUs = Math.ceil(Math.max(horizonUs(ctx), retentionFloorUs(ctx.db)));
-  // After a long absence the newest part comes at once, and backfill sees a gap. What was stored late just before the absence
-  // lies outside of that gap: it is looked at here, and first, because afterwards nobody knows where the absence began.
+  // After a long absence only the newest part is read, and a gap remains for backfill. Events that the server stored
+  // late, and that occurred just before the absence, are outside of that gap. They are compared here, before the walk,
+  // because after its claim the ledger no longer shows where the absence began.
   const nearUs = nowUs - Math.max(LONGEST_US, overlapUs);
   const freshUs = Math.max(endUs - Math.min(overlapUs, FRESH_US), nearUs, floorUs);
   const before = { fromUs: Math.max(endUs - overlapUs, floorUs), toUs: Math.min(endUs, freshUs - 1) };
-  const isLittle = freshUs > nearUs && countConfirmedEvents(ctx.db, before) < ctx.tuning.eventPage / 2;
-  const after = { fromUs: isLittle ? Math.min(before.fromUs, freshUs) : freshUs, toUs: nowUs + AHEAD_US };
+  const isSmallOverlap = freshUs > nearUs && countConfirmedEvents(ctx.db, before) < ctx.tuning.eventPage / 2;
+  const after = { fromUs: isSmallOverlap ? Math.min(before.fromUs, freshUs) : freshUs, toUs: nowUs + AHEAD_US };
   let gained = 0;
-  if (!isLittle && before.fromUs <= before.toUs) {
+  if (!isSmallOverlap && before.fromUs <= before.toUs) {
     gained += (await verifyRange(ctx, before, { source: "catch-up", ask: "catch-up", repair: "catch-up", signal }))
       .repaired;
   }

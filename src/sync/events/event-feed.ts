@@ -12,18 +12,18 @@ import {
   type StreamState,
 } from "./stream-state.ts";
 
-/** Events of one transaction at most, when many have piled up. */
+/** Most events of one transaction. */
 const LARGEST_BATCH = 1_000;
 
 /**
- * The websocket as a source of early news: keeps it open, stores what it brings within a quarter of a second, and says when
- * something may be missing. It proves nothing: Prefect drops events of a full queue without a word.
+ * Keeps the websocket open, stores its events within a quarter of a second, and publishes when events may be missing.
+ * It never claims a range: Prefect drops events of a full queue without a notice.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/stream.py
  */
 export class EventFeed {
   private readonly ctx: EngineContext;
   private readonly arrived = new Signal();
-  private readonly full = new Signal();
+  private readonly batchFull = new Signal();
   private pending: PrefectEvent[] = [];
   private arrivals: { atMs: number; count: number }[] = [];
   private burstMs = Number.NEGATIVE_INFINITY;
@@ -38,7 +38,7 @@ export class EventFeed {
     return this.current;
   }
 
-  /** Dials and listens until `signal` aborts. Never throws. */
+  /** Connects, and connects again after each end, until `signal` aborts. Never throws. */
   async listen(signal: AbortSignal): Promise<void> {
     const { clock } = this.ctx;
     while (!signal.aborted && this.current.name !== "off") {
@@ -51,28 +51,29 @@ export class EventFeed {
     this.transition("stop");
   }
 
-  /** Stores what arrived, soon after it arrived, until `signal` aborts. Never throws. */
+  /** Stores received events until `signal` aborts, and then what is left. Never throws. */
   async store(signal: AbortSignal): Promise<void> {
     const { clock, tuning } = this.ctx;
     while (!signal.aborted) {
       if (this.pending.length === 0) await this.arrived.wait(clock, UNTIL_NOTIFIED_MS, signal);
-      if (this.pending.length < tuning.batchEvents) await this.full.wait(clock, tuning.batchMs, signal);
+      if (this.pending.length < tuning.batchEvents) await this.batchFull.wait(clock, tuning.batchMs, signal);
       if (!this.flush() && !signal.aborted) await clock.sleep(tuning.retryFirstMs, signal);
     }
     while (this.pending.length > 0 && this.flush());
   }
 
-  /** One connection from dial to end; answers how it ended. */
+  /** One connection from its start to its end. Returns how it ended. */
   private async connect(signal: AbortSignal): Promise<StreamEvent> {
     const { api } = this.ctx.requests;
     const nowUs = this.ctx.clock.nowUs();
-    // The server raises `since` to 15 minutes ago on its own clock; `until` is checked for live events too.
+    // The server moves `since` up to 15 minutes ago on its own clock. `until` must lie in the future: it is applied to
+    // live events too.
     const occurred = { since: formatIsoUs(nowUs - DAY_US), until: formatIsoUs(nowUs + 365 * DAY_US) };
-    const hangUp = new AbortController();
-    const stop = () => hangUp.abort();
+    const closing = new AbortController();
+    const stop = () => closing.abort();
     signal.addEventListener("abort", stop, { once: true });
     try {
-      const stream = api.openEventStream({ occurred }, hangUp.signal);
+      const stream = api.openEventStream({ occurred }, closing.signal);
       try {
         await stream.ready;
         if (signal.aborted) return "stop";
@@ -98,11 +99,11 @@ export class EventFeed {
     const { tuning } = this.ctx;
     const wasEmpty = this.pending.length === 0;
     for (const event of events) this.pending.push(event);
-    // What is dropped here, and is stored by the server, comes back by catch-up.
+    // Events that are dropped here are read over REST by the next catch-up, if the server has stored them.
     if (this.pending.length > tuning.maxPendingEvents)
       this.pending.splice(0, this.pending.length - tuning.maxPendingEvents);
     if (wasEmpty && this.pending.length > 0) this.arrived.notify();
-    if (this.pending.length >= tuning.batchEvents) this.full.notify();
+    if (this.pending.length >= tuning.batchEvents) this.batchFull.notify();
     this.watchBurst(events.length);
   }
 
@@ -117,7 +118,7 @@ export class EventFeed {
     this.ctx.changes.publish("possibleGap", { reason: "burst" });
   }
 
-  /** False when the events are still held because they could not be stored. */
+  /** Returns false when the events could not be stored and remain in memory. */
   private flush(): boolean {
     const batch = this.pending.slice(0, LARGEST_BATCH);
     if (batch.length === 0) return true;
@@ -126,7 +127,7 @@ export class EventFeed {
     } catch (error) {
       const failure = toAppError(error);
       this.ctx.changes.publish("failure", { part: "event stream", error: failure });
-      // Anything but a disk that heals by itself would fail again for ever.
+      // Only a full or busy disk may recover. Any other failure would repeat for ever, so the batch is dropped.
       if (failure.code === "unavailable") return false;
     }
     this.pending.splice(0, batch.length);
@@ -153,7 +154,7 @@ export class EventFeed {
   }
 }
 
-/** Credentials or filter were refused: dialling again soon would end the same way. */
+/** Credentials or filter were rejected: another attempt soon would end in the same way. */
 function isRejection(error: AppError): boolean {
   return error.code === "unauthorized" || error.code === "invalid_input" || error.code === "invalid_config";
 }

@@ -1,32 +1,35 @@
 /**
- * What to do about the websocket: pure. Time and chance come as arguments; every pair of state and event has a row below, and
- * a missing one does not compile.
+ * The state machine of the websocket, as a pure function: time and random numbers are arguments. The table has a row
+ * for each pair of state and event, and a missing one does not compile.
  */
 export type StreamState =
   /** Not connected; the next attempt is due at `dialAtMs`. */
   | { readonly name: "waiting"; readonly dialAtMs: number; readonly dialledMs: number; readonly refusals: number }
   | { readonly name: "connecting"; readonly dialledMs: number; readonly refusals: number }
   | { readonly name: "open"; readonly dialledMs: number; readonly sinceMs: number }
-  /** Prefect answers requests but no socket comes about (a proxy): polling carries the load, attempts go on. */
+  /**
+   * Prefect answers requests but the websocket cannot be opened (as behind some proxies). Polling replaces it; attempts
+   * continue.
+   */
   | { readonly name: "refused"; readonly dialAtMs: number; readonly dialledMs: number; readonly refusals: number }
-  /** Prefect closed with 1008 or 1002: credentials or filter do not suit it. Seldom tried again. */
+  /** Prefect closed with 1008 or 1002: it does not accept credentials or filter. Attempts are rare. */
   | { readonly name: "rejected"; readonly dialAtMs: number; readonly dialledMs: number }
   | { readonly name: "off" };
 
 export type StreamEvent =
-  /** `dialAtMs` has come. */
+  /** `dialAtMs` has been reached. */
   | "due"
-  /** Prefect took token and filter. */
+  /** Prefect accepted token and filter. */
   | "accepted"
   /** The attempt failed or the connection ended, and Prefect answers requests. */
   | "lost"
-  /** The same, and Prefect does not answer requests either. */
+  /** The attempt failed or the connection ended, and Prefect does not answer requests either. */
   | "unreachable"
-  /** Closed for good. */
+  /** Prefect closed the connection because of credentials or filter. */
   | "rejected"
   | "stop";
 
-/** `catch-up`: whatever the socket did not deliver is to be asked over REST. */
+/** `catch-up`: events that the websocket did not deliver must be read over REST. */
 export type StreamEffect = "dial" | "catch-up";
 
 export interface StreamStep {
@@ -38,9 +41,9 @@ export interface StreamContext {
   readonly nowMs: number;
   /** 0..1 */
   readonly random: number;
-  /** Attempts lie at least this far apart, and at most twice as far. */
+  /** Least time between attempts; the most is twice as long. */
   readonly dialMs: number;
-  /** Time between attempts once rejected. */
+  /** Time between attempts after a rejection. */
   readonly rejectedMs: number;
 }
 
@@ -51,7 +54,7 @@ export const INITIAL_STREAM_STATE: StreamState = {
   refusals: 0,
 };
 
-/** Attempts that fail in a row, with Prefect answering requests, until sockets count as refused. */
+/** After this many failed attempts in a row, while Prefect answers requests, websockets count as refused. */
 const REFUSALS = 2;
 
 type Named<N extends StreamState["name"]> = Extract<StreamState, { name: N }>;
@@ -66,7 +69,7 @@ const dial = (state: Named<"waiting" | "refused" | "rejected">, context: StreamC
   effects: ["dial"],
 });
 
-/** After a failed attempt: between one and two times `dialMs` later, so that nothing waits above 10 s. */
+/** After a failed attempt: one to two times `dialMs` later, which is 10 s at most. */
 const later = (context: StreamContext): number => context.nowMs + context.dialMs * (1 + context.random);
 
 const reject = (state: Named<"connecting" | "open">, context: StreamContext): StreamStep => ({
@@ -74,7 +77,7 @@ const reject = (state: Named<"connecting" | "open">, context: StreamContext): St
   effects: state.name === "open" ? ["catch-up"] : [],
 });
 
-/** An open connection ended: try again at once, unless the last attempt was a moment ago. */
+/** An open connection ended: the next attempt is due at once, or `dialMs` after the last one. */
 const reopen = (state: Named<"open">, context: StreamContext): StreamStep => ({
   state: {
     name: "waiting",
@@ -88,7 +91,7 @@ const reopen = (state: Named<"open">, context: StreamContext): StreamStep => ({
 const refuse = (state: Named<"connecting">, context: StreamContext): StreamStep => {
   const refusals = state.refusals + 1;
   const name = refusals >= REFUSALS ? "refused" : "waiting";
-  // Nothing was lost that polling does not find: attempts go on for ever and must not cost a reading each.
+  // No catch-up: polling finds the events, and attempts continue for ever, so each must not cost further requests.
   return { state: { name, dialAtMs: later(context), dialledMs: state.dialledMs, refusals }, effects: [] };
 };
 
@@ -116,17 +119,20 @@ const TABLE: Table = {
 
 /** The next state and what to do. */
 export function nextStreamState(state: StreamState, event: StreamEvent, context: StreamContext): StreamStep {
-  // The table's type ties each row to its state; the compiler cannot follow the two lookups together.
+  // The table's type ties each row to its state, but the compiler cannot follow the two lookups together.
   const row = TABLE[state.name][event] as (state: StreamState, context: StreamContext) => StreamStep;
   return row(state, context);
 }
 
-/** Milliseconds until the next attempt is due, whatever happened to our clock; Infinity while none is wanted. */
+/**
+ * Milliseconds until the next attempt is due: at most a minute, also when the local clock was set. Infinity while none
+ * is due.
+ */
 export function dueInMs(state: StreamState, nowMs: number): number {
   return "dialAtMs" in state ? Math.min(60_000, Math.max(0, state.dialAtMs - nowMs)) : Number.POSITIVE_INFINITY;
 }
 
-/** The word that readers of the record see. */
+/** The state as it is written into the record for readers. */
 export function shownState(state: StreamState): "off" | "connecting" | "open" | "refused" {
   switch (state.name) {
     case "waiting":

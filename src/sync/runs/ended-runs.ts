@@ -1,4 +1,4 @@
-/** Task runs and logs of flow runs that are over, read completely, once they can be expected to be there. */
+/** Reads all task runs and logs of ended flow runs, once Prefect should have them. */
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { Log } from "../../model/objects.ts";
 import { LAST_LOG_DELAY_US } from "../../model/runs/server-delays.ts";
@@ -9,40 +9,40 @@ import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
 
 /**
- * The server writes task-run rows up to 5 s after their events when it has nothing else to do, and clients send log lines in
- * batches of 2 s.
+ * The server writes task-run rows up to 5 s after their events when it has nothing else to do, and clients send log
+ * lines in batches of 2 s.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
  */
 const FIRST_US = 5 * SECOND_US;
 /**
- * Lines of a process that was shut down slowly come later, those of hooks and workers much later. Logs are read after each of
- * these times, the last first: then nothing is expected any more.
+ * Log lines of a process that shuts down slowly come later, those of hooks and workers much later. The logs of a run
+ * are read after each of these times since its end. The longest is tried first: after it no further lines are expected.
  */
 const LOG_READINGS_US = [LAST_LOG_DELAY_US, 60 * SECOND_US, FIRST_US];
-/** What is known of the server's clock is a little behind it. */
+/** The known lower bound of the server clock is a little behind it. */
 const SLACK_US = 3 * SECOND_US;
-/** Rows of task runs that lag their events are asked for again this much later. */
+/** Time until task runs are read again whose rows are older than their events. */
 export const LATE_ROWS_RETRY_MS = 30_000;
-/** A run whose logs could not be read is not tried again before this, so that the others have their turn. */
+/** Time until the logs of a run are tried again after a failure, so that it does not block the other runs. */
 const UNREADABLE_MS = 600_000;
-/** Flow runs whose task runs are read together. */
+/** Flow runs whose task runs are read in one request. */
 const TOGETHER = 50;
 const FAR_FUTURE_US = Number.MAX_SAFE_INTEGER;
 
 export class EndedRuns {
   private readonly ctx: EngineContext;
-  /** Runs that ended before this have been looked at. */
+  /** Runs that ended before this (server clock) have been checked. */
   private checkedBeforeUs: Record<"task_run" | "log", number> = { task_run: 0, log: 0 };
-  /** Runs whose logs could not be read, and when (our clock). */
+  /** Runs whose logs could not be read, and when (local clock, milliseconds). */
   private readonly unreadable = new Map<string, number>();
-  /** When task runs are read again (our clock, milliseconds); null: nothing lags. */
+  /** When task runs are read again (local clock, milliseconds); null when no rows are late. */
   private retryAtMs: number | null = null;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
   }
 
-  /** A run ended then (server's clock): everything since has to be looked at again. */
+  /** A run ended at this moment (server clock): runs that ended since then have to be checked again. */
   runEnded(endUs: number): void {
     this.checkedBeforeUs = {
       task_run: Math.min(this.checkedBeforeUs.task_run, endUs),
@@ -50,12 +50,15 @@ export class EndedRuns {
     };
   }
 
-  /** Rows of task runs lag their events: there is more to read in half a minute. */
+  /** Some task-run rows are older than their events and will be read again. */
   get isRetryPending(): boolean {
     return this.retryAtMs !== null;
   }
 
-  /** Reads task runs of some ended flow runs. False when none is left for now, or what was read does not count as whole. */
+  /**
+   * Reads task runs of some ended flow runs. Returns false when none is left for now, or when the reading could not be
+   * claimed whole.
+   */
   async readTaskRuns(priority: Priority, signal: AbortSignal): Promise<boolean> {
     if (this.retryAtMs !== null && this.ctx.clock.nowMs() < this.retryAtMs) return false;
     this.retryAtMs = null;
@@ -75,7 +78,10 @@ export class EndedRuns {
     return isWhole && ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_US));
   }
 
-  /** Reads the logs of one failed or crashed run: soon after its end, when late lines must have come, and when the last ones have. */
+  /**
+   * Reads the logs of one failed or crashed run, after each of `LOG_READINGS_US` once. Returns whether another run may
+   * be due.
+   */
   async readLogs(priority: Priority, signal: AbortSignal): Promise<boolean> {
     const nowMs = this.ctx.clock.nowMs();
     for (const [id, atMs] of this.unreadable) if (nowMs - atMs > UNREADABLE_MS) this.unreadable.delete(id);
@@ -92,7 +98,7 @@ export class EndedRuns {
     return false;
   }
 
-  /** Milliseconds until the logs of the run that failed last may be read; 0 when they may be already. */
+  /** Milliseconds until the logs of the run that failed last may be read; 0 when they may be read now. */
   get logsReadableInMs(): number {
     const readableUs = newestRunEnd(this.ctx.db, true) + FIRST_US + SLACK_US;
     const waitMs = (readableUs - this.ctx.serverClock.estimateUs()) / 1000;
@@ -142,7 +148,10 @@ export class EndedRuns {
   }
 }
 
-/** Whether the reading counts as whole. Where it does not, the same run would come again at once, without end. */
+/**
+ * Whether the reading is late enough to be claimed whole. If not, the same run is due again, and the loop must wait
+ * first.
+ */
 function isSettled(reachedUs: number | null, endUs: number, settleUs: number): boolean {
   return reachedUs !== null && reachedUs >= endUs + settleUs;
 }

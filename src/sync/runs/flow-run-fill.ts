@@ -8,7 +8,9 @@ import type { EngineContext } from "../context/engine-context.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
 import type { Priority } from "../server/request-budget.ts";
 
-/** Runs are created a moment before or after their expected start; what is later is told by their events. */
+/**
+ * Runs are created shortly before or after their expected start. A run that is created later is found by its events.
+ */
 const OVERLAP_US = 120 * SECOND_US;
 
 export interface FillOptions {
@@ -19,8 +21,8 @@ export interface FillOptions {
 }
 
 /**
- * Reads flow runs by expected start: the newest part since the last reading, then what of the history is not covered, newest
- * first. Each transaction claims what it has proven, so that an interruption costs little.
+ * Reads flow runs by expected start: those since the last reading, then the gaps in the history, newest first. Each
+ * transaction claims what it has proven, so that an interruption costs little.
  */
 export async function fillFlowRuns(ctx: EngineContext, options: FillOptions): Promise<void> {
   const nowUs = Math.floor(ctx.serverClock.estimateUs());

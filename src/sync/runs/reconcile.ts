@@ -1,4 +1,7 @@
-/** Run rows told by REST: what events cannot tell, and what the server deleted without a word. */
+/**
+ * Reads run rows over REST: for columns that events do not have, and to find runs that the server deleted, which causes
+ * no event.
+ */
 import { MINUTE_US } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { FLOW_RUN_ROW_DELAY_US, TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
@@ -16,16 +19,16 @@ import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
 import { ResetDetector } from "../verification/reset-detection.ts";
 
-/** Pages of upcoming runs that are read. */
+/** Most pages of scheduled runs that are read. */
 const PLAN_PAGES = 5;
-/** Task runs that changed last before this are looked at again. */
+/** Unfinished task runs are read again when they have not changed for this long. */
 const IDLE_TASK_US = 10 * MINUTE_US;
 
 export class Reconciler {
   private readonly ctx: EngineContext;
-  /** Parents of subflows that Prefect does not know; asked once. */
+  /** Parent task runs of subflows that Prefect does not have; each is asked for once. */
   private readonly unknownParents = new Set<string>();
-  /** Since when (our clock) Prefect does not show runs that may be too young for it. */
+  /** Since when (local clock) Prefect does not return runs whose rows may not be written yet. */
   private readonly missingSinceUs = new Map<string, number>();
 
   constructor(ctx: EngineContext) {
@@ -33,8 +36,8 @@ export class Reconciler {
   }
 
   /**
-   * Asks Prefect for the runs whose events are newer than their row. True while more are waiting; a run that Prefect shows
-   * no newer than before waits for the next call.
+   * Reads the runs whose events are newer than their row. Returns true when a further call should follow at once: a
+   * full page was read and at least one row changed. Runs whose row is still old wait for the next call.
    */
   async readChangedRuns(signal: AbortSignal): Promise<boolean> {
     const { rowPage } = this.ctx.tuning;
@@ -44,24 +47,28 @@ export class Reconciler {
     return ids.length === rowPage && changed > 0;
   }
 
-  /** Runs that are not over, as far as Prefect was not asked since `readBeforeUs`: some may be gone or have moved silently. */
+  /**
+   * Reads unfinished runs that were read last before `readBeforeUs`: they may have been deleted, or changed without an
+   * event.
+   */
   async readUnfinishedRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
     const expectedBeforeUs = Math.floor(this.ctx.serverClock.estimateUs());
     const ids = findUnfinishedRuns(this.ctx.db, { limit: this.ctx.tuning.rowPage, readBeforeUs, expectedBeforeUs });
     if (ids.length > 0) await this.readRuns(ids, priority, signal);
   }
 
-  /** Runs that are over, as far as Prefect was not asked since `readBeforeUs`: nobody tells when one is deleted. */
+  /** Reads ended runs that were read last before `readBeforeUs`: deleting a run causes no event. */
   async readEndedRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
     const ids = findEndedRuns(this.ctx.db, { limit: this.ctx.tuning.rowPage, readBeforeUs });
     if (ids.length === 0) return;
     const { rows, missing, atUs } = await this.findMissing(ids, priority, signal);
-    // A server that knows none of them may have another database, which has deleted nothing.
+    // A server that has none of them may have been reset. Then the runs were not deleted one by one, and the record
+    // keeps them.
     const isSame = rows.length > 0 || (await new ResetDetector(this.ctx).isSameDatabase(priority, signal));
     if (isSame) this.ctx.ingest.flowRuns(rows, atUs, { missing });
   }
 
-  /** The plans that Prefect has, soonest first; plans that it has no more are marked deleted. */
+  /** Reads scheduled runs, soonest first, and marks those deleted that Prefect no longer has. */
   async readPlannedRuns(priority: Priority, signal: AbortSignal): Promise<void> {
     const { rowPage } = this.ctx.tuning;
     const readUs = this.ctx.clock.nowUs();
@@ -83,12 +90,13 @@ export class Reconciler {
       if (rows.length < rowPage) break;
       if (page === PLAN_PAGES - 1) untilUs = (timeUs(rows.at(-1)?.expected_start_time) ?? 0) - 1;
     }
-    // Not named is not proof: sorting has no tie-break, and a page may have shifted. Asked by id, absence is.
+    // A run that is on no page may exist all the same: the sort has no tie-break, and pages shift. A request by id is
+    // proof.
     const unnamed = findPlannedRuns(this.ctx.db, fromUs, untilUs, readUs).slice(0, rowPage);
     if (unnamed.length > 0) await this.readRuns(unnamed, priority, signal);
   }
 
-  /** Task runs that look unfinished though their flow run is over, and the stand-ins of subflows, which have no events. */
+  /** Reads task runs that look unfinished, and the parent task runs of subflows, for which Prefect emits no events. */
   async readQuietTaskRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
     const { db, serverClock, tuning } = this.ctx;
     const idleSinceUs = Math.floor(serverClock.estimateUs() - IDLE_TASK_US);
@@ -113,7 +121,7 @@ export class Reconciler {
     this.ctx.ingest.taskRuns(rows, mark.atUs, { missing });
   }
 
-  /** Reads runs by id; those that Prefect does not know are marked deleted. Answers how many rows changed. */
+  /** Reads runs by id and marks those deleted that Prefect does not have. Returns how many rows changed. */
   private async readRuns(ids: readonly string[], priority: Priority, signal: AbortSignal): Promise<number> {
     const { rows, missing, atUs } = await this.findMissing(ids, priority, signal);
     return this.ctx.ingest.flowRuns(rows, atUs, { missing });
@@ -137,9 +145,10 @@ export class Reconciler {
   }
 
   /**
-   * Prefect does not show the run, and it either did before or would by now: `latestUs` after its state, as of the question, since
-   * an answer can come long after it, when the machine slept in between. While the server's clock is unknown, ours counts since
-   * the run was first missed.
+   * Whether a run that Prefect does not return is deleted: Prefect has returned it before, or its row is overdue, which
+   * it is `latestUs` after its state. Its age is taken at the time of the request, because the answer may come much
+   * later (the machine slept in between). While the server clock is unknown, the local time since the run was first
+   * missing counts instead.
    */
   private isAbsent(
     id: string,

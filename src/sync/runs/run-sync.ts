@@ -1,4 +1,4 @@
-/** The three loops that keep run rows true: after events, in rounds, and for what ended. */
+/** The three loops that keep run rows up to date: after events, in regular rounds, and for ended runs. */
 import { MINUTE_US } from "../../lib/time.ts";
 import { isTerminal } from "../../model/state.ts";
 import { findRunsToReconcile, readFlowRunRow } from "../../store/runs/flow-runs.ts";
@@ -10,19 +10,25 @@ import { EndedRuns, LATE_ROWS_RETRY_MS } from "./ended-runs.ts";
 import { fillFlowRuns } from "./flow-run-fill.ts";
 import { Reconciler } from "./reconcile.ts";
 
-/** Events of one change come together: their runs are asked for once, this much later. */
+/** Several events of one change arrive together: their runs are read once, this much later. */
 const GATHER_MS = 700;
-/** A run whose row Prefect does not show as new as its event yet. */
+/** Time until a run is read again whose row at Prefect is still older than its event. */
 const CHANGED_RETRY_MS = 5_000;
-/** Rounds over everything that changes without an event: with a client present, while something happens, and otherwise. */
-const ROUND_MS = { touched: 15_000, busy: 30_000, quiet: 300_000 };
+/**
+ * Time between rounds, which read what changes without an event: with an active client, while rows change, and
+ * otherwise.
+ */
+const ROUND_MS = { clientActive: 15_000, busy: 30_000, quiet: 300_000 };
 const BUSY_MS = 120_000;
-/** Requests of a quiet round, about. */
+/** Approximate number of requests of a quiet round. */
 const ROUND_COST = 3;
-/** Runs that are over are asked for again, a page at a time: no sooner than this after the last page, and after their own reading. */
-const LOOK_MS = 60_000;
+/** Ended runs are read again one page at a time: least time between two pages, and since the run itself was read. */
+const ENDED_PAGE_MS = 60_000;
 const UNREAD_US = 10 * MINUTE_US;
-/** A run that ended is looked at often until its late log lines must have come, then now and then until the last ones have. */
+/**
+ * After a run has ended, its logs are checked often for `ENDING_MS`, then seldom until `LINGERING_MS`, when the last
+ * lines have arrived.
+ */
 const ENDING_MS = 80_000;
 const LINGERING_MS = 630_000;
 const ENDED_MS = 3_000;
@@ -39,7 +45,7 @@ export class RunSync {
   private roundMs = Number.NEGATIVE_INFINITY;
   private changedMs = Number.NEGATIVE_INFINITY;
   private endedMs = Number.NEGATIVE_INFINITY;
-  private lookedMs = Number.NEGATIVE_INFINITY;
+  private endedPageMs = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: EngineContext, options: { goalUs: () => number; isClientActive: () => boolean }) {
     this.ctx = ctx;
@@ -70,7 +76,7 @@ export class RunSync {
     }
   }
 
-  /** A client came. */
+  /** The first client became active. */
   clientArrived(): void {
     this.rounds.notify();
   }
@@ -87,7 +93,7 @@ export class RunSync {
     const nowMs = clock.nowMs();
     this.roundMs = Math.min(this.roundMs, nowMs);
     const isBusy = Math.abs(nowMs - this.changedMs) < BUSY_MS;
-    const everyMs = this.isClientActive() ? ROUND_MS.touched : isBusy ? ROUND_MS.busy : ROUND_MS.quiet;
+    const everyMs = this.isClientActive() ? ROUND_MS.clientActive : isBusy ? ROUND_MS.busy : ROUND_MS.quiet;
     const waitMs = this.roundMs + everyMs - nowMs;
     if (waitMs > 0) return Math.min(waitMs, ROUND_MS.busy);
     if (everyMs === ROUND_MS.quiet && this.roundMs !== Number.NEGATIVE_INFINITY) {
@@ -99,7 +105,7 @@ export class RunSync {
     return Math.min(everyMs, ROUND_MS.busy);
   }
 
-  /** New runs, plans, and whatever may have moved or gone without an event. */
+  /** Reads new runs, scheduled runs, and those that may have changed or been deleted without an event. */
   async syncRound(signal: AbortSignal, onPage?: (rows: number) => void): Promise<void> {
     const readBeforeUs = Math.floor(this.ctx.clock.nowUs()) - 10_000_000;
     const goalUs = this.goalUs();
@@ -108,23 +114,23 @@ export class RunSync {
     await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
     await this.reconciler.readQuietTaskRuns(readBeforeUs, "reconcile", signal);
     const nowMs = this.ctx.clock.nowMs();
-    if (Math.abs(nowMs - this.lookedMs) < LOOK_MS) return;
-    this.lookedMs = nowMs;
+    if (Math.abs(nowMs - this.endedPageMs) < ENDED_PAGE_MS) return;
+    this.endedPageMs = nowMs;
     await this.reconciler.readEndedRuns(readBeforeUs - UNREAD_US, "verify", signal);
   }
 
-  /** Every run whose event is newer than its row; for `sync --once`. */
+  /** Reads all runs whose event is newer than their row; for `sync --once`. */
   async syncChangedRuns(signal: AbortSignal): Promise<void> {
     while (await this.reconciler.readChangedRuns(signal));
   }
 
-  /** Reads what belongs to ended runs until nothing is left for now. */
+  /** Reads task runs and logs of ended runs until none are due. */
   async syncEndedRuns(signal: AbortSignal, onPage?: () => void): Promise<void> {
     while ((await this.ended.readTaskRuns("backfill", signal)) || (await this.ended.readLogs("backfill", signal)))
       onPage?.();
   }
 
-  /** The same, waiting some seconds for what failed a moment ago; for `sync --once`. */
+  /** The same, and waits some seconds for the logs of a run that has just failed; for `sync --once`. */
   async syncAllEndedRuns(signal: AbortSignal, onPage: () => void): Promise<void> {
     await this.syncEndedRuns(signal, onPage);
     const waitMs = this.ended.logsReadableInMs;

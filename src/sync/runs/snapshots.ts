@@ -1,4 +1,4 @@
-/** The lists that are small enough to be read whole: flows, deployments, pools, queues, workers, limits, automations. */
+/** Snapshots: lists that are small enough to be read whole. */
 import { AppError } from "../../errors.ts";
 import { eventPrefix, KINDS, type KindFacts, type ListedKind, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
@@ -9,18 +9,21 @@ import { findFact } from "../../store/sync-state.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
 
-/** A client that is active wants lists of at most this age. */
+/** Age at which lists are read again while a client is active. */
 const CLIENT_ACTIVE_MS = 15_000;
 const CLIENT_LASTS_MS = 5 * 60_000;
-/** Otherwise each list is read again after this, as far as the idle allowance lasts. */
+/** Age at which lists are read again otherwise, as far as the idle allowance permits. */
 const QUIET_MS = 10 * 60_000;
-/** Events that name a kind come in bursts: the first is answered within a second, the next ones this far apart. */
+/**
+ * Events of one kind come in bursts: its list is read `SOON_MS` after the first event, and then at most every
+ * `APART_MS`.
+ */
 const SOON_MS = 700;
 const APART_MS = 5_000;
 const LOOK_MS = 60_000;
-/** A list that could not be read waits this long, so that the others have their turn. */
+/** Time until a list is tried again after a failure, so that it does not block the other lists. */
 const FAILED_MS = 30_000;
-/** Readings of a list that moved between its pages. */
+/** How often a list is read from the start again because it changed between its pages. */
 const READINGS = 3;
 
 /** Kinds whose lists an event of this name makes stale. Submitting and finishing a run changes no worker. */
@@ -34,17 +37,17 @@ export function kindsChangedBy(eventName: string): readonly SnapshotKind[] {
 
 export interface SnapshotDue {
   readonly kind: SnapshotKind;
-  /** Our clock. */
+  /** Local clock. */
   readonly atMs: number;
-  /** Nobody waits for it. */
+  /** No client and no event asks for it: it is read from the idle allowance. */
   readonly isIdle: boolean;
-  /** Requests it takes, about. */
+  /** Approximate number of requests. */
   readonly cost: number;
 }
 
 export class Snapshots {
   private readonly ctx: EngineContext;
-  /** Our clock, ms: when each kind was read last, and when it is wanted at the latest because an event named it. */
+  /** Local clock, ms: when each list was read last, when it is due because of an event, and when reading it failed. */
   private readonly readMs = new Map<SnapshotKind, number>();
   private readonly wantedMs = new Map<SnapshotKind, number>();
   private readonly failedMs = new Map<SnapshotKind, number>();
@@ -62,22 +65,22 @@ export class Snapshots {
     return Math.abs(this.ctx.clock.nowMs() - this.clientActiveMs) < CLIENT_LASTS_MS;
   }
 
-  /** Events were stored; true when a list became old by them. */
+  /** To be called when events were stored. Returns true when a list became due because of them. */
   eventsStored(eventNames: Iterable<string>): boolean {
     const nowMs = this.ctx.clock.nowMs();
-    let isNews = false;
+    let isAnyDue = false;
     for (const name of eventNames) {
       for (const kind of kindsChangedBy(name)) {
         if (this.wantedMs.has(kind)) continue;
         const last = this.readMs.get(kind) ?? Number.NEGATIVE_INFINITY;
         this.wantedMs.set(kind, Math.max(nowMs + SOON_MS, Math.min(last + APART_MS, nowMs + APART_MS)));
-        isNews = true;
+        isAnyDue = true;
       }
     }
-    return isNews;
+    return isAnyDue;
   }
 
-  /** The lists in the order in which they are due. */
+  /** All lists in the order in which they are due. */
   schedule(): SnapshotDue[] {
     return SNAPSHOT_KINDS.map((kind) => this.due(kind)).sort((a, b) => a.atMs - b.atMs);
   }
@@ -95,12 +98,14 @@ export class Snapshots {
     const wanted = this.wantedMs.get(kind) ?? Number.POSITIVE_INFINITY;
     const touched = this.isClientActive ? last + CLIENT_ACTIVE_MS : Number.POSITIVE_INFINITY;
     const soon = Math.min(wanted, touched);
-    // Wanted beats overdue: what is overdue only waits for the idle allowance.
+    // A list that is asked for comes before one that is only old, because the latter waits for the idle allowance.
     if (soon < Number.POSITIVE_INFINITY) return { kind, atMs: soon, isIdle: false, cost };
     return { kind, atMs: last + QUIET_MS, isIdle: true, cost };
   }
 
-  /** Reads what is due, and what nobody waits for as far as the idle allowance lasts. Answers the milliseconds until the next. */
+  /**
+   * Reads the lists that are due, idle ones as far as the allowance permits. Returns the milliseconds until the next.
+   */
   async iterate(signal: AbortSignal): Promise<number> {
     for (;;) {
       const dues = this.schedule();
@@ -117,12 +122,12 @@ export class Snapshots {
     }
   }
 
-  /** Whatever happens to our clock, nothing waits longer than its interval. */
+  /** Milliseconds until the list is due. */
   private waitMs(due: SnapshotDue): number {
     return Math.max(0, due.atMs - this.ctx.clock.nowMs());
   }
 
-  /** Reads one list whole and stores it. Throws AppError. */
+  /** Reads one whole list and stores it. Throws AppError. */
   async read(kind: SnapshotKind, priority: Priority, signal: AbortSignal): Promise<void> {
     const startedMs = this.ctx.clock.nowMs();
     const readUs = this.ctx.clock.nowUs();
@@ -131,7 +136,7 @@ export class Snapshots {
     try {
       await this.store(kind, readUs, priority, signal);
     } catch (error) {
-      // An older Prefect has no such route, a credential no right to it: asked again no sooner than usual.
+      // An older Prefect has no such route, or the credential has no permission for it: asked again at the usual time.
       const isRefused = error instanceof AppError && !error.retryable && error.code !== "internal";
       if (!isRefused || signal.aborted) {
         this.failedMs.set(kind, this.ctx.clock.nowMs());
@@ -150,7 +155,7 @@ export class Snapshots {
       this.ctx.ingest.snapshot(kind, rows, readUs, whole);
       return;
     }
-    // Workers are listed per pool only.
+    // Prefect lists workers per pool only.
     const workers: SnapshotObjects["worker"][] = [];
     let isWhole = findFact(this.ctx.db, "read:work_pool") !== null;
     for (const pool of findObjects(this.ctx.db, "work_pool")) {
@@ -177,7 +182,9 @@ export class Snapshots {
     );
   }
 
-  /** A list that changed between its pages is read again, up to three times; `whole` is false when it changed each time. */
+  /**
+   * A list that changed between its pages is read again, up to three times; `whole` is false when it changed each time.
+   */
   private async list<T extends { readonly id: string }>(
     ask: (body: FilterBody) => Promise<readonly T[]>,
   ): Promise<{ rows: T[]; whole: boolean }> {

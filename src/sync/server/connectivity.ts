@@ -8,8 +8,8 @@ export interface ConnectivityError {
 }
 
 /**
- * Whether Prefect answers, since when, and its last error. One per engine. `onChange` is called when Prefect becomes reachable or
- * unreachable, and when the error changes.
+ * Whether Prefect answers, since when, and its last error. One per engine. `onChange` is called when Prefect becomes
+ * reachable or unreachable, and when the error changes.
  */
 export class Connectivity {
   private readonly clock: Clock;
@@ -25,7 +25,7 @@ export class Connectivity {
     this.changedUs = clock.nowUs();
   }
 
-  /** A good answer, or anything over the socket. */
+  /** Prefect sent an answer without an error, or any websocket message. */
   answered(): void {
     this.lastAnswerUs = this.clock.nowUs();
     const hadProblem = this.problem !== null;
@@ -33,9 +33,9 @@ export class Connectivity {
     this.transition("reachable", hadProblem);
   }
 
-  /** A failed request. Prefect that refuses us is there, but nothing can be learnt from it: that counts as lost too. */
+  /** A request failed. A refused credential counts as lost too: Prefect runs, but gives no data. */
   failed(error: AppError): void {
-    // One refused question says nothing about the connection.
+    // These errors concern one request and say nothing about the connection.
     if (error.code === "invalid_input" || error.code === "not_found" || error.code === "rate_limited") {
       this.answered();
       return;

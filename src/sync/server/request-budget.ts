@@ -1,26 +1,26 @@
 import type { Clock } from "../../lib/clock.ts";
 
-/** What a request is for, most urgent first. */
+/** The purpose of a request, most urgent first. */
 export type Priority = "catch-up" | "reconcile" | "backfill" | "verify";
 
-/** Share of the minute's requests that a priority leaves to the more urgent ones. */
+/** Share of the minute's requests that a priority must leave for more urgent ones. */
 const RESERVE: Record<Priority, number> = { "catch-up": 0, reconcile: 0.1, backfill: 0.25, verify: 0.4 };
 
-/** Idle work that may go at once after a while without any. */
+/** Most idle requests that may be sent at once after a time without any. */
 const IDLE_AT_ONCE = 3;
 
-/** Most that a server can make us wait by `Retry-After`. */
+/** Longest `Retry-After` that is applied. */
 const MAX_PAUSE_MS = 3_600_000;
 
 export interface BudgetOptions {
   readonly clock: Clock;
-  /** Requests per minute over everything; a whole minute's worth may go at once. */
+  /** Requests per minute for all purposes; the requests of a whole minute may be sent at once. */
   readonly perMinute: number;
-  /** Of these, for what nobody waits for while nothing happens. */
+  /** Of these, requests for work that no one is waiting for, while the workspace is idle. */
   readonly idlePerMinute: number;
 }
 
-/** Token buckets over all background requests of one instance. */
+/** Token buckets for all background requests of one engine. */
 export class RequestBudget {
   private readonly clock: Clock;
   private readonly all: Bucket;
@@ -31,11 +31,14 @@ export class RequestBudget {
     this.clock = options.clock;
     const nowMs = options.clock.nowMs();
     this.all = new Bucket(options.perMinute, Math.max(1, options.perMinute), Math.max(1, options.perMinute), nowMs);
-    // Begins empty: what is wanted at the start is not idle work.
+    // Begins empty: the requests at the start are not idle work.
     this.idle = new Bucket(options.idlePerMinute, IDLE_AT_ONCE, 0, nowMs);
   }
 
-  /** Waits until a request of this priority may be sent, and spends it. Returns without spending when `signal` aborts. */
+  /**
+   * Waits until a request of this priority may be sent, and takes its token. Returns without taking it when `signal`
+   * aborts.
+   */
   async take(priority: Priority, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const waitMs = this.waitMs(priority);
@@ -48,8 +51,8 @@ export class RequestBudget {
   }
 
   /**
-   * Asks for `requests` out of the idle allowance. 0: granted and spent, so that what is looked at again without need costs an
-   * idle workspace little, however much there is of it. Otherwise the milliseconds until it is worth asking again.
+   * Takes `requests` from the idle allowance, which bounds what repeated checks cost an idle workspace, however large
+   * it is. Returns 0 when they were taken, otherwise the milliseconds until the next call may succeed.
    */
   idleWaitMs(requests: number): number {
     const waitMs = this.idle.waitMs(this.clock.nowMs(), Math.min(requests, IDLE_AT_ONCE));
@@ -57,7 +60,7 @@ export class RequestBudget {
     return waitMs;
   }
 
-  /** `Retry-After`: nothing is sent for that long. */
+  /** Applies a `Retry-After`: no request is sent for that long. */
   pause(ms: number): void {
     this.pausedUntilMs = Math.max(this.pausedUntilMs, this.clock.nowMs() + Math.min(ms, MAX_PAUSE_MS));
   }
@@ -65,7 +68,7 @@ export class RequestBudget {
   private waitMs(priority: Priority): number {
     const nowMs = this.clock.nowMs();
     const pause = this.pausedUntilMs - nowMs;
-    // A clock set back must not stretch the pause.
+    // When the local clock is set back, the pause must not become longer.
     if (pause > MAX_PAUSE_MS) this.pausedUntilMs = nowMs;
     else if (pause > 0) return pause;
     return this.all.waitMs(nowMs, 1 + RESERVE[priority] * (this.all.capacity - 1));
@@ -85,12 +88,12 @@ class Bucket {
     this.atMs = nowMs;
   }
 
-  /** Until `wanted` tokens are there. */
+  /** Milliseconds until `wanted` tokens are there. */
   waitMs(nowMs: number, wanted: number): number {
     const passedMs = Math.max(0, nowMs - this.atMs);
     this.atMs = nowMs;
     this.tokens = Math.min(this.capacity, this.tokens + passedMs * this.perMs);
-    // The hair keeps a rounded-off remainder from costing another turn.
+    // The tolerance avoids a further wait of 1 ms for a rounding error.
     const missing = wanted - this.tokens - 1e-9;
     return missing <= 0 ? 0 : Math.max(1, Math.ceil(missing / this.perMs));
   }

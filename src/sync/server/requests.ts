@@ -5,12 +5,15 @@ import type { Connectivity } from "./connectivity.ts";
 import type { Priority, RequestBudget } from "./request-budget.ts";
 import type { ServerClock } from "./server-clock.ts";
 
-/** A request that takes longer than this is given up. */
+/** A request that takes longer than this is aborted. */
 const DEADLINE_MS = 30_000;
-/** Waiting before a further try; as many tries as there are entries. */
+/** Waits before further tries, one entry per try. */
 const RETRY_MS = [500, 1_500];
 
-/** All requests of one engine: within its budget, tried again when that may help, and noted as contact or its loss. */
+/**
+ * Sends all requests of one engine: within its budget, repeated after retryable failures, each outcome reported to
+ * `Connectivity`.
+ */
 export class Requests {
   readonly api: PrefectApi;
   private readonly budget: RequestBudget;
@@ -34,12 +37,12 @@ export class Requests {
     this.serverClock = options.serverClock;
   }
 
-  /** See Budget: 0 when idle work may send that many requests now. */
+  /** See RequestBudget: 0 when idle work may send that many requests now. */
   idleWaitMs(requests: number): number {
     return this.budget.idleWaitMs(requests);
   }
 
-  /** Throws AppError; an aborted signal comes out as its reason. `tries`: further ones after a retryable failure. */
+  /** `tries`: how often a retryable failure is repeated. Throws AppError, or the reason of an aborted `signal`. */
   async call<T>(
     priority: Priority,
     signal: AbortSignal,
@@ -62,17 +65,18 @@ export class Requests {
         this.applyRetryAfter(failure);
         const waitMs = RETRY_MS[attempt];
         const isLast = !failure.retryable || attempt >= tries || waitMs === undefined;
-        // Several questions have a 500 of their own; only the one that everything hangs on tells that Prefect is ill.
-        const isTelling =
+        // Several routes answer 500 for reasons of their own. Only the route of catch-ups, on which all syncing
+        // depends, shows that Prefect fails as a whole.
+        const meansLost =
           failure.status === undefined || (isLast && (failure.status === 401 || priority === "catch-up"));
-        if (isTelling) this.connectivity.failed(failure);
+        if (meansLost) this.connectivity.failed(failure);
         if (isLast) throw failure;
         await this.clock.sleep(waitMs, signal);
       }
     }
   }
 
-  /** Requests sent by the engine, and those of the last minute. */
+  /** Number of requests sent by this engine, and of those in the last minute. */
   get counts(): { total: number; lastMinute: number } {
     const since = this.clock.nowMs() - 60_000;
     while (this.sent.length > 0 && (this.sent[0] ?? 0) < since) this.sent.shift();

@@ -3,16 +3,16 @@ import { SECOND_US } from "../../lib/time.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 
 /**
- * The skew is read off `Date` headers, which have whole seconds and are renewed once a second, and an answer travels for a
- * while: what is claimed stays this far behind the measured clock, and half the shortest travel seen.
+ * The skew is measured with `Date` headers, which have whole seconds, are renewed once a second, and take time to
+ * arrive. So claims end this much plus half the shortest round trip before the measured server clock.
  */
 const MARGIN_US = 1.5 * SECOND_US;
-/** Travels that are remembered. */
+/** Number of round trips that are remembered. */
 const MAX_ROUND_TRIPS = 20;
 
 /**
- * The server's clock as far as it is known. Ranges of the ledger are on the server's clock, readings are stamped with ours,
- * and neither is right: only a moment that the server has certainly reached may be claimed as covered.
+ * The server clock, as far as it is known. Coverage ranges are on the server clock, times of readings on the local
+ * clock, and both may be wrong. Only a moment that the server clock has certainly reached may be claimed as covered.
  */
 export class ServerClock {
   private readonly api: PrefectApi;
@@ -24,18 +24,21 @@ export class ServerClock {
     this.clock = clock;
   }
 
-  /** A request was answered after that long. */
+  /** A request was answered after this time. */
   answered(durationUs: number): void {
     this.roundTripsUs.push(Math.max(0, durationUs));
     if (this.roundTripsUs.length > MAX_ROUND_TRIPS) this.roundTripsUs.shift();
   }
 
-  /** Server's clock minus ours, or null before the first answer. */
+  /** Server clock minus local clock, milliseconds; null before the first answer. */
   get skewMs(): number | null {
     return this.api.skewMs ?? null;
   }
 
-  /** Notes a moment now, before a request; asked again after answers came, it gives a bound that both measurements allow. */
+  /**
+   * Marks this moment, before a request. The mark later gives a lower bound of the server clock that holds for the skew
+   * before and after.
+   */
   mark(): ClockMark {
     const atUs = this.clock.nowUs();
     const before = this.skewMs;
@@ -48,19 +51,19 @@ export class ServerClock {
     };
   }
 
-  /** What the server's clock had certainly reached at a moment of ours; null while that is unknown. */
-  reachedAtUs(oursUs: number): number | null {
-    return this.skewMs === null ? null : oursUs + this.skewMs * 1000 - this.marginUs();
+  /** Lower bound of the server clock at a moment of the local clock; null while the skew is unknown. */
+  reachedAtUs(localUs: number): number | null {
+    return this.skewMs === null ? null : localUs + this.skewMs * 1000 - this.marginUs();
   }
 
-  /** Best guess of the server's clock, for choosing what to ask; never for a claim. */
+  /** Best estimate of the server clock now, for choosing what to ask; never for a claim. */
   estimateUs(): number {
     return this.clock.nowUs() + (this.skewMs ?? 0) * 1000;
   }
 
-  /** A moment of our clock on the server's, as a best guess; null while nothing is known of it. */
-  toServerUs(oursUs: number): number | null {
-    return this.skewMs === null ? null : oursUs + this.skewMs * 1000;
+  /** Best estimate of the server clock at a moment of the local clock; null while the skew is unknown. */
+  toServerUs(localUs: number): number | null {
+    return this.skewMs === null ? null : localUs + this.skewMs * 1000;
   }
 
   private marginUs(): number {
@@ -68,9 +71,9 @@ export class ServerClock {
   }
 }
 
-/** A moment of the past: `atUs` on our clock, and what the server's clock had certainly reached then. */
+/** A past moment: `atUs` on the local clock, and a lower bound of the server clock at that moment. */
 export interface ClockMark {
   readonly atUs: number;
-  /** Null while nothing is known of the server's clock: then nothing may be claimed, neither how far nor how far back. */
+  /** Null while the skew is unknown: then nothing may be claimed. */
   reachedUs(): number | null;
 }

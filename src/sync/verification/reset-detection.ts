@@ -11,12 +11,16 @@ import { eventReader } from "../walks/store-walk.ts";
 
 const DOUBT_KEY = "canary.doubt";
 
-/** Senders may be ahead of the server: events that we held when a loss was noticed occurred at most this much later. */
+/**
+ * Clients' clocks may be ahead: events in the record may have occurred up to this much after the moment at which a
+ * reset is noticed.
+ */
 const AHEAD_US = 2 * DAY_US;
 
 /**
- * One event that REST has shown: as long as the server has it, its database is the one that showed us all the others. A
- * replaced database ("the same URL, but empty") makes every range doubtful up to the moment it was noticed.
+ * Detects by the marker event that the server's database was reset or restored. While the server has that event, the
+ * other confirmed events came from the same database. After a reset ("the same URL, but empty") no range up to that
+ * moment may be verified by count.
  */
 export class ResetDetector {
   private readonly ctx: EngineContext;
@@ -25,12 +29,15 @@ export class ResetDetector {
     this.ctx = ctx;
   }
 
-  /** Ranges that begin at or before this (server's clock) are read, not counted. */
+  /** Ranges that begin at or before this (server clock) must be read, not counted. */
   static doubtedUntilUs(db: RecordDb): number {
     return (findStateJson(db, DOUBT_KEY) as { untilUs: number } | null)?.untilUs ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Whether the server still holds what it showed us. Before the canary gets too old for that, a younger one follows it. */
+  /**
+   * Whether the server still has the marker event. A younger successor replaces a marker that is older than half the
+   * retention, because the server deletes it by age some day.
+   */
   async isSameDatabase(priority: Priority, signal: AbortSignal): Promise<boolean> {
     const held = findStateJson(this.ctx.db, MARKER_EVENT_KEY) as MarkerEvent | null;
     const horizon = horizonUs(this.ctx);
@@ -60,7 +67,7 @@ export class ResetDetector {
     const untilUs = Math.round(this.ctx.serverClock.estimateUs()) + AHEAD_US;
     this.ctx.ingest.putState(DOUBT_KEY, { untilUs }, MARKER_EVENT_KEY);
     this.ctx.logger.warn(
-      "Prefect no longer holds events that it showed before; ranges are read again instead of counted",
+      "Prefect no longer has events that it returned before; ranges are read again instead of counted",
       {},
     );
     return false;

@@ -10,20 +10,20 @@ import { dueVerification, type VerifyCursors } from "./verify-schedule.ts";
 /** State key. */
 const CURSORS_KEY = "verify.cursors";
 const EVERY_MS = 60_000;
-/** What arrived late is compared once the server has stored the rest of it. */
+/** Time until the surroundings of late events are compared: by then the server has stored the rest of them. */
 const SETTLE_MS = 6_000;
-/** Late arrivals that lie further apart than this are left to the schedule. */
+/** Late events that are further apart than this are left to the schedule. */
 const WIDEST_US = DAY_US;
 /**
- * Senders may stamp an event hours back, which the socket does not hand on: the last day is counted this often, beside the
- * schedule that looks at each moment once in a while.
+ * Clients may send events that occurred hours ago, which the websocket does not deliver. So the last day is counted
+ * this often, in addition to the schedule, which verifies each moment a few times only.
  */
 const COUNT_MS = 5 * 60_000;
 const COUNTED_US = DAY_US;
-/** Requests of one such count, as a rule. */
+/** Usual number of requests of such a count. */
 const COUNT_COST = 2;
 
-/** Compares again what was complete once: on a widening schedule, and at once where late arrivals are seen. */
+/** Verifies covered ranges: on a schedule with growing intervals, and soon where late events are seen. */
 export class Verifier {
   private readonly ctx: EngineContext;
   private late: TimeRange | null = null;
@@ -35,7 +35,7 @@ export class Verifier {
     this.countedMs = ctx.clock.nowMs();
   }
 
-  /** Late events were stored. Looked at some seconds after the first note, however many follow. */
+  /** Late events were stored. Their range is verified some seconds after the first call, however many calls follow. */
   lateEventsStored(late: TimeRange): void {
     if (this.late === null) this.lateMs = this.ctx.clock.nowMs();
     this.late = {
@@ -44,7 +44,7 @@ export class Verifier {
     };
   }
 
-  /** Answers the milliseconds until it is worth looking again. */
+  /** Returns the milliseconds until the next iteration. */
   async iterate(signal: AbortSignal): Promise<number> {
     if (this.late !== null) {
       const waitMs = Math.min(SETTLE_MS, this.lateMs + SETTLE_MS - this.ctx.clock.nowMs());
@@ -94,7 +94,7 @@ export class Verifier {
     const toUs = Math.min(late.toUs + MINUTE_US, this.settledUs());
     if (toUs < fromUs || toUs - fromUs > WIDEST_US) return;
     try {
-      // Only what is claimed can be wrong; what is not is fetched anyway.
+      // Only covered ranges need it: gaps are fetched by backfill.
       for (const range of coveredRanges(this.ctx.db, "event", "", { fromUs, toUs })) await this.verify(range, signal);
     } catch (error) {
       this.lateEventsStored(late);
@@ -106,7 +106,7 @@ export class Verifier {
     await verifyRange(this.ctx, range, { source: "audit", ask: "verify", repair: "verify", signal });
   }
 
-  /** The newest part is read again by every catch-up. */
+  /** End of what is verified here (server clock): each catch-up reads the newest part again. */
   private settledUs(): number {
     return (coverageEnd(this.ctx.db, "event", "") ?? 0) - this.ctx.settings.overlapMs * 1000;
   }

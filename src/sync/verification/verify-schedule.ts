@@ -1,13 +1,13 @@
-/** When a range that was complete once is compared again: events arrive late, from seconds to any length of time. */
+/** Decides when a covered range is verified again, because events may arrive late by any length of time. */
 import { DAY_US, HOUR_US, MINUTE_US } from "../../lib/time.ts";
 import { mergeRanges, type TimeRange } from "../../model/freshness.ts";
 
-/** A range claimed by the ledger; `verifiedUs` here on the server's clock, like the range. */
+/** A coverage range. `verifiedUs` is on the server clock here, as the range is. */
 export interface VerifiedRange extends TimeRange {
   readonly verifiedUs: number;
 }
 
-/** Ages at which an event's moment is looked at again, and how much time is gathered for one comparison. */
+/** Ages at which each moment is verified again, and how much time is collected for one verification. */
 const STEPS: readonly { readonly ageUs: number; readonly grainUs: number }[] = [
   { ageUs: 5 * MINUTE_US, grainUs: 5 * MINUTE_US },
   { ageUs: HOUR_US, grainUs: 20 * MINUTE_US },
@@ -20,22 +20,26 @@ const STEPS: readonly { readonly ageUs: number; readonly grainUs: number }[] = [
   { ageUs: 32 * DAY_US, grainUs: DAY_US },
 ];
 
-/** No comparison spans more than this, so that an interrupted one costs little. */
+/** Longest range of one verification, so that an interrupted one loses little. */
 const LARGEST_US = DAY_US;
 
-/** Per step (its age in microseconds, as text): everything that occurred up to there has been looked at for it. */
+/**
+ * Per step (key: its age in microseconds): everything that occurred up to this moment (server clock) has been verified
+ * for it.
+ */
 export type VerifyCursors = Readonly<Record<string, number>>;
 
 export interface DueVerification {
-  /** Ranges to compare, ascending. */
+  /** Ranges to verify, ascending. */
   readonly ranges: readonly TimeRange[];
-  /** The cursors once that is done. */
+  /** The cursors after these verifications. */
   readonly cursors: VerifyCursors;
 }
 
 /**
- * What is due now. `nowUs` on the server's clock; ranges older than `floorUs` are left alone (the server deletes them).
- * A moment is due for a step when it is older than the step's age and was verified last while it was younger.
+ * What is due now. `nowUs` is on the server clock. Ranges before `floorUs` are never due, because the server may have
+ * deleted events. A moment is due for a step when it is older than the step's age and was last verified when it was
+ * younger.
  */
 export function dueVerification(
   covered: readonly VerifiedRange[],

@@ -12,41 +12,41 @@ import { ResetDetector } from "./reset-detection.ts";
 
 export interface VerifyOptions {
   readonly source: Exclude<EventSource, "stream">;
-  /** Priority of the first question, and of what follows from a difference. */
+  /** Priority of the first request, and of the requests that a difference causes. */
   readonly ask: Priority;
   readonly repair: Priority;
   readonly signal: AbortSignal;
-  /** Compare ids everywhere: read every event again, whatever the counts say. */
+  /** Compare all ids: read all events again, also where counts agree. */
   readonly deep?: boolean;
 }
 
 export interface VerifyResult {
-  /** Events that Prefect holds in the range. */
+  /** Events that Prefect has in the range. */
   readonly server: number;
-  /** Events that the record lacked or had differently, and has now. */
+  /** Events that were missing or different in the record and are now as Prefect has them. */
   readonly repaired: number;
-  /** Events that Prefect showed and that are not in the record all the same. */
+  /** Events that Prefect returned and that are still not in the record. */
   readonly missing: number;
-  /** Whether every id of the range was compared, not only counts. */
+  /** Whether all ids of the range were compared, not only counts. */
   readonly byIds: boolean;
 }
 
-/** A part of the range whose counts agree, waiting for the proof that the server still has what it showed us before. */
+/** A part of the range whose counts agree. It may be claimed once the server is known not to have been reset. */
 export interface AgreedRange extends TimeRange {
   readonly mark: ClockMark;
   readonly count: number;
 }
 
-/** A walk of this many pages is not worth dividing the range further. */
+/** A range of at most this many pages is read, not divided further. */
 const WALK_PAGES = 2;
 
 /**
- * Compares the record with Prefect over a range, refetches what differs, and claims the range.
+ * Compares the record with Prefect over a range, fetches again what differs, and claims the range.
  *
- * Counting proves something only because of what is counted: the events of the record that REST has shown before. The server
- * never drops those inside its retention, so they are a part of what it holds, and of two sets one inside the other equal
- * counts mean equality. The record is counted first, so that what arrives in between can only make them differ. A server
- * whose database was replaced breaks the premise; the canary finds that, and then ranges are read instead of counted.
+ * Equal counts prove equal sets only because confirmed events are counted in the record: the server keeps those within
+ * its retention, so they are a subset of what it has, and a subset with the same count is the whole set. The record is
+ * counted first, so that events that arrive in between can only make the counts differ. A reset of the server's
+ * database breaks this premise; the marker event detects it, and then ranges are read instead of counted.
  */
 export async function verifyRange(ctx: EngineContext, range: TimeRange, options: VerifyOptions): Promise<VerifyResult> {
   const agreed: AgreedRange[] = [];
@@ -89,7 +89,10 @@ async function compare(
   await compare(ctx, { fromUs: middleUs + 1, toUs: range.toUs }, options, options.repair, agreed, sum);
 }
 
-/** Each missing event costs about one question per halving down to a page; many missing ones cost more than reading all. */
+/**
+ * Finding one missing event costs about one request per halving of the range, so with many of them reading all pages is
+ * cheaper.
+ */
 function isCheaperToWalk(ctx: EngineContext, total: number, held: number): boolean {
   const pages = total / ctx.tuning.eventPage;
   return Math.abs(total - held) * 2 * Math.log2(pages) >= pages;
@@ -111,8 +114,8 @@ async function walk(
 }
 
 /**
- * Claims ranges whose counts agreed, if the server is still the one that showed us their events. Answers the ranges for which
- * that could not be said: they have to be read.
+ * Claims ranges whose counts agree, unless the server was reset. Returns the ranges that could not be claimed and have
+ * to be read.
  */
 export async function claimAgreed(
   ctx: EngineContext,
@@ -125,7 +128,7 @@ export async function claimAgreed(
   return [];
 }
 
-/** Neighbours of one reading as one. */
+/** Merges adjacent ranges of one reading. */
 function joined(agreed: readonly AgreedRange[]): AgreedRange[] {
   const parts: AgreedRange[] = [];
   for (const next of [...agreed].sort((a, b) => a.fromUs - b.fromUs)) {
@@ -155,7 +158,7 @@ export function isCountable(ctx: EngineContext, range: TimeRange): boolean {
   return !ctx.server.hasShorterRetention && range.fromUs > ResetDetector.doubtedUntilUs(ctx.db);
 }
 
-/** Exact number of events that Prefect holds in a range. */
+/** Exact number of events that Prefect has in a range. */
 export async function readTotal(
   ctx: EngineContext,
   range: TimeRange,

@@ -11,25 +11,28 @@ export interface StoreWalkOptions {
   readonly source: Exclude<EventSource, "stream">;
   readonly priority: Priority;
   readonly signal: AbortSignal;
-  /** Claimed already up to here: parts of it are not claimed one by one again, only the whole range in the end. */
+  /**
+   * The range is covered up to here already: single pages before this are not claimed again, only the whole range at
+   * the end.
+   */
   readonly coveredToUs?: number;
-  /** Facts to be written together with the last claim, which ends there. */
+  /** Facts to write together with the last claim, which ends at `claimedToUs`. */
   readonly facts?: (claimedToUs: number, mark: ClockMark) => Facts;
   readonly onPage?: (events: readonly PrefectEvent[]) => void;
 }
 
 export interface StoreWalkResult {
-  /** Events that Prefect gave. */
+  /** Ids of all events that Prefect returned. */
   readonly ids: ReadonlySet<string>;
-  /** New in the record, or put right. */
+  /** Number of events that were new in the record or corrected. */
   readonly gained: number;
   /** Start of the reading. */
   readonly mark: ClockMark;
-  /** End of what was claimed; null when nothing was. */
+  /** End of the claim; null when nothing was claimed. */
   readonly claimedToUs: number | null;
 }
 
-/** Reads events through the engine's requests. */
+/** Reads event pages through the engine's requests. */
 export function eventReader(ctx: EngineContext, priority: Priority, signal: AbortSignal): EventReader {
   return {
     filter: (filter, limit) =>
@@ -39,8 +42,8 @@ export function eventReader(ctx: EngineContext, priority: Priority, signal: Abor
 }
 
 /**
- * Reads every event of a range and stores it, oldest first. Each transaction claims what the walk has proven so far, as of
- * the walk's start: an interrupted one leaves a true claim over its first part, and the rest is a gap for the next.
+ * Reads and stores all events of a range, oldest first. Each transaction claims what the walk has proven so far, as of
+ * the walk's start, so an interrupted walk leaves a correct claim over its first part, and the rest remains a gap.
  */
 export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): Promise<StoreWalkResult> {
   const { range, source, priority, signal } = options;
@@ -55,8 +58,8 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
     const reachedUs = mark.reachedUs();
     const fromUs = Math.max(range.fromUs, horizonUs(ctx));
     const toUs = reachedUs === null ? Number.NEGATIVE_INFINITY : Math.min(provenToUs, range.toUs, reachedUs);
-    const isNews = isLast || toUs > (options.coveredToUs ?? Number.NEGATIVE_INFINITY);
-    const claim = toUs < fromUs || !isNews ? null : { fromUs, toUs, source, verifiedUs: mark.atUs };
+    const isNewClaim = isLast || toUs > (options.coveredToUs ?? Number.NEGATIVE_INFINITY);
+    const claim = toUs < fromUs || !isNewClaim ? null : { fromUs, toUs, source, verifiedUs: mark.atUs };
     const facts = claim && isLast ? options.facts?.(toUs, mark) : undefined;
     const stored = ctx.ingest.events(batch, source, claim, facts);
     gained += stored.gained;
