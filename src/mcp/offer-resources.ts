@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts";
 import { isKind } from "../model/kinds.ts";
 import { PROMPTS } from "../prompts/index.ts";
 import { completeName } from "../resources/completion.ts";
-import { matchTemplate, type ToolQuestion } from "../resources/define.ts";
+import { matchTemplate, type ToolCall } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
 import { type CallHandle, callTool, publicError } from "./guard.ts";
 import type { Tenant } from "./tenant.ts";
@@ -13,20 +13,20 @@ import type { Tenant } from "./tenant.ts";
 export function offerResources(mcp: McpServer, tenant: Tenant): void {
   const { server } = mcp;
   const isOffered = (tool: string) => tenant.tools().some((one) => one.name === tool);
-  const resources = () => RESOURCES.filter(({ answer }) => "text" in answer || isOffered(answer.tool));
-  const templates = () => RESOURCE_TEMPLATES.filter((one) => isOffered(one.question({}).tool));
+  const resources = () => RESOURCES.filter(({ content }) => "text" in content || isOffered(content.tool));
+  const templates = () => RESOURCE_TEMPLATES.filter((one) => isOffered(one.toolCall({}).tool));
   server.setRequestHandler("resources/list", () => ({
-    resources: resources().map(({ answer: _, ...listed }) => listed),
+    resources: resources().map(({ content: _, ...listed }) => listed),
   }));
   server.setRequestHandler("resources/templates/list", () => ({
-    resourceTemplates: templates().map(({ question: _, complete: __, ...listed }) => listed),
+    resourceTemplates: templates().map(({ toolCall: _, complete: __, ...listed }) => listed),
   }));
   server.setRequestHandler("resources/read", async ({ params: { uri } }, ctx) => {
     const resource = resources().find((one) => one.uri === uri);
-    if (resource && "text" in resource.answer) {
-      return { contents: [{ uri, mimeType: resource.mimeType, text: resource.answer.text }] };
+    if (resource && "text" in resource.content) {
+      return { contents: [{ uri, mimeType: resource.mimeType, text: resource.content.text }] };
     }
-    const question = resource ? (resource.answer as ToolQuestion) : templateQuestion(templates(), uri);
+    const question = resource ? (resource.content as ToolCall) : templateQuestion(templates(), uri);
     if (!question)
       throw new ResourceNotFoundError(
         uri,
@@ -46,16 +46,16 @@ export function offerResources(mcp: McpServer, tenant: Tenant): void {
   });
 }
 
-function templateQuestion(templates: typeof RESOURCE_TEMPLATES, uri: string): ToolQuestion | null {
+function templateQuestion(templates: typeof RESOURCE_TEMPLATES, uri: string): ToolCall | null {
   for (const template of templates) {
     const values = matchTemplate(template.uriTemplate, uri);
-    if (values) return template.question(values);
+    if (values) return template.toolCall(values);
   }
   return null;
 }
 
 /** The tool's structure as JSON; its failure as an error of the protocol. */
-async function answerOf(tenant: Tenant, { tool: name, args }: ToolQuestion, uri: string, call: CallHandle) {
+async function answerOf(tenant: Tenant, { tool: name, args }: ToolCall, uri: string, call: CallHandle) {
   const tool = tenant.tools().find((one) => one.name === name);
   if (!tool) throw new ResourceNotFoundError(uri);
   const { structuredContent, isError, _meta } = await callTool(tenant, tool, args, call);

@@ -1,7 +1,7 @@
 /** A resource is a URI for one call of a tool, or for a text that is part of the program. */
 import type { QueryContext } from "../queries/source/context.ts";
 
-export interface ToolQuestion {
+export interface ToolCall {
   readonly tool: string;
   readonly args: Readonly<Record<string, unknown>>;
 }
@@ -17,7 +17,7 @@ export interface ResourceDefinition extends Named {
   readonly uri: string;
   readonly mimeType: string;
   /** The call, or the text. */
-  readonly answer: ToolQuestion | { readonly text: string };
+  readonly content: ToolCall | { readonly text: string };
 }
 
 /** A family of URIs, `prefect://flow-runs/{flow_run}`. */
@@ -25,7 +25,7 @@ export interface ResourceTemplate extends Named {
   readonly uriTemplate: string;
   readonly mimeType: string;
   /** Variables by name, decoded. */
-  question(values: Readonly<Record<string, string>>): ToolQuestion;
+  toolCall(values: Readonly<Record<string, string>>): ToolCall;
   /** Values of a variable that begin with `begin`, at most 100. They come from the record; Prefect is not asked. */
   complete(ctx: QueryContext, variable: string, begin: string): readonly string[];
 }

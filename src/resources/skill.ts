@@ -9,5 +9,5 @@ export const skillResource: ResourceDefinition = {
   description:
     "How to run, cancel, pause, resume and configure with the prefect CLI, without prompts and with attribution.",
   mimeType: "text/markdown",
-  answer: { text: skill },
+  content: { text: skill },
 };

@@ -1,5 +1,5 @@
 import { completeEventName, completeName } from "./completion.ts";
-import type { ResourceTemplate } from "./define.ts";
+import type { ResourceTemplate, ToolCall } from "./define.ts";
 
 const mimeType = "application/json";
 
@@ -7,13 +7,13 @@ const mimeType = "application/json";
 function flowRunResource(
   path: string,
   named: Pick<ResourceTemplate, "name" | "title" | "description">,
-  question: (flowRun: string | undefined) => ReturnType<ResourceTemplate["question"]>,
+  toolCall: (flowRun: string | undefined) => ToolCall,
 ): ResourceTemplate {
   return {
     uriTemplate: `prefect://flow-runs/{flow_run}${path}`,
     ...named,
     mimeType,
-    question: ({ flow_run }) => question(flow_run),
+    toolCall: ({ flow_run }) => toolCall(flow_run),
     complete: (ctx, _, begin) => completeName(ctx, "flow_run", begin),
   };
 }
@@ -46,7 +46,7 @@ export const deploymentTemplate: ResourceTemplate = {
   title: "Deployment",
   description: "One deployment, by name or id.",
   mimeType,
-  question: ({ deployment }) => ({ tool: "get_deployments", args: { deployment } }),
+  toolCall: ({ deployment }) => ({ tool: "get_deployments", args: { deployment } }),
   complete: (ctx, _, begin) => completeName(ctx, "deployment", begin),
 };
 
@@ -56,6 +56,6 @@ export const eventsTemplate: ResourceTemplate = {
   title: "Events by name",
   description: "The newest events whose name begins with the given text.",
   mimeType,
-  question: ({ event_type_prefix }) => ({ tool: "read_events", args: { event_type_prefix } }),
+  toolCall: ({ event_type_prefix }) => ({ tool: "read_events", args: { event_type_prefix } }),
   complete: (ctx, _, begin) => completeEventName(ctx, begin),
 };

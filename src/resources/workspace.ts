@@ -8,7 +8,7 @@ export const dashboardResource: ResourceDefinition = {
   title: "Dashboard",
   description: "Run counts of the last 24 hours, limits and their holders, pools, and what is wrong now.",
   mimeType: json,
-  answer: { tool: "get_dashboard", args: {} },
+  content: { tool: "get_dashboard", args: {} },
 };
 
 export const recentRunsResource: ResourceDefinition = {
@@ -17,7 +17,7 @@ export const recentRunsResource: ResourceDefinition = {
   title: "Recent flow runs",
   description: "The newest flow runs with state, message and times.",
   mimeType: json,
-  answer: { tool: "get_flow_runs", args: {} },
+  content: { tool: "get_flow_runs", args: {} },
 };
 
 export const deploymentsResource: ResourceDefinition = {
@@ -26,7 +26,7 @@ export const deploymentsResource: ResourceDefinition = {
   title: "Deployments",
   description: "Deployments with schedules, pools and recent runs.",
   mimeType: json,
-  answer: { tool: "get_deployments", args: {} },
+  content: { tool: "get_deployments", args: {} },
 };
 
 export const eventsResource: ResourceDefinition = {
@@ -35,7 +35,7 @@ export const eventsResource: ResourceDefinition = {
   title: "Recent events",
   description: "The newest events of the workspace.",
   mimeType: json,
-  answer: { tool: "read_events", args: {} },
+  content: { tool: "read_events", args: {} },
 };
 
 export const recordResource: ResourceDefinition = {
@@ -44,5 +44,5 @@ export const recordResource: ResourceDefinition = {
   title: "Record status",
   description: "What the local record holds, how current it is, and which process syncs it.",
   mimeType: json,
-  answer: { tool: "get_record_status", args: {} },
+  content: { tool: "get_record_status", args: {} },
 };

@@ -7,9 +7,9 @@ import { allTools } from "../../src/tools/index.ts";
 describe("resources", () => {
   test("are questions that a tool of the default set takes as they stand", () => {
     const questions = [
-      ...RESOURCES.flatMap(({ answer }) => ("text" in answer ? [] : [answer])),
-      ...RESOURCE_TEMPLATES.map(({ uriTemplate, question }) =>
-        question(matchTemplate(uriTemplate, uriTemplate.replace(/\{\w+\}/g, "some%20name")) ?? {}),
+      ...RESOURCES.flatMap(({ content }) => ("text" in content ? [] : [content])),
+      ...RESOURCE_TEMPLATES.map(({ uriTemplate, toolCall }) =>
+        toolCall(matchTemplate(uriTemplate, uriTemplate.replace(/\{\w+\}/g, "some%20name")) ?? {}),
       ),
     ];
     for (const { tool: name, args } of questions) {
@@ -33,7 +33,7 @@ describe("resources", () => {
   });
 
   test("carry the skill as it lies in the checkout", async () => {
-    const [skill] = RESOURCES.flatMap(({ answer }) => ("text" in answer ? [answer.text] : []));
+    const [skill] = RESOURCES.flatMap(({ content }) => ("text" in content ? [content.text] : []));
     expect(skill).toBe(await Bun.file(`${import.meta.dir}/../../skills/prefect-operations/SKILL.md`).text());
   });
 });

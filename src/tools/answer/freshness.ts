@@ -32,7 +32,7 @@ export function withoutWindow(complete: boolean, notes: readonly string[]): Cove
 export function freshnessLines(freshness: Freshness, nowUs: number): string[] {
   const { fromUs, toUs } = freshness.coverage;
   const isWindow = fromUs !== null && toUs !== null && fromUs !== toUs;
-  const window = isWindow ? `, covers ${second(fromUs)} to ${second(toUs)}` : "";
+  const window = isWindow ? `, covers ${isoSeconds(fromUs)} to ${isoSeconds(toUs)}` : "";
   return linesWith(window, freshness, nowUs);
 }
 
@@ -43,10 +43,10 @@ export function linesWithoutWindow(freshness: Freshness, nowUs: number): string[
 
 function linesWith(window: string, { source, asOfUs, coverage }: Freshness, nowUs: number): string[] {
   const lines = [
-    `${source} as of ${second(asOfUs)} (${age(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
+    `${source} as of ${isoSeconds(asOfUs)} (${ageText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
   ];
   if (coverage.gaps.length > 0) {
-    const shown = coverage.gaps.slice(0, 5).map((gap) => `${second(gap.fromUs)} to ${second(gap.toUs)}`);
+    const shown = coverage.gaps.slice(0, 5).map((gap) => `${isoSeconds(gap.fromUs)} to ${isoSeconds(gap.toUs)}`);
     const rest = coverage.gaps.length > 5 ? ` and ${coverage.gaps.length - 5} more` : "";
     lines.push(`not covered: ${shown.join("; ")}${rest}`);
   }
@@ -62,7 +62,7 @@ export function isoOrNull(us: number | null): string | null {
 }
 
 /** Whole seconds: `2026-01-31T09:00:00Z`. */
-export function second(us: number): string {
+export function isoSeconds(us: number): string {
   return formatIsoUs(Math.floor(us / 1_000_000) * 1_000_000);
 }
 
@@ -72,7 +72,7 @@ export function dayOf(us: number): string {
 }
 
 /** `0s`, `45s`, `12m`, `3h`, `5d`. */
-export function age(us: number): string {
+export function ageText(us: number): string {
   const seconds = Math.max(0, Math.round(us / 1_000_000));
   if (seconds < 90) return `${seconds}s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)}m`;

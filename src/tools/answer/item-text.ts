@@ -1,6 +1,6 @@
 /** One object as lines of `member: value`, for answers that show a single object. */
 import { visibleText } from "../../model/text/untrusted.ts";
-import { type Item, looksLikeTime, shortTime } from "./render.ts";
+import { type Item, looksLikeTime, shortTime } from "./table.ts";
 
 /** `day`: times of this day (`2026-01-31`) are written without date. */
 export function itemText(item: Item, day: string): string {

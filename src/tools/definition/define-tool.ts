@@ -27,7 +27,7 @@ export interface ToolAnnotations {
 }
 
 /** For tools that read one Prefect workspace and no other host. */
-const READ_ONLY: ToolAnnotations = {
+export const READ_ONLY: ToolAnnotations = {
   readOnlyHint: true,
   destructiveHint: false,
   idempotentHint: true,

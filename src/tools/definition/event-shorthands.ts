@@ -7,7 +7,7 @@ import { parseEventFilter, withEventPrefix, withResource } from "../../queries/e
 import { resolveName } from "../../queries/names/names.ts";
 import { findResourceCondition } from "../../queries/names/resource-names.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
-import { checkWindow, filterArg, momentArg, textArg } from "./shared-schemas.ts";
+import { checkWindow, filterArg, textArg, timeArg } from "./shared-schemas.ts";
 
 /** Members of the input. */
 export const eventArgs = {
@@ -42,7 +42,7 @@ export interface EventArguments {
   readonly filter?: unknown;
 }
 
-export interface AskedEvents {
+export interface EventSelection {
   /** Without `occurred` and `order`. */
   readonly filter: EventFilter;
   /** From the filter object. */
@@ -52,12 +52,16 @@ export interface AskedEvents {
 }
 
 /** Throws AppError `invalid_input` for arguments that contradict each other, and what resolving names throws. */
-export async function readEventArguments(ctx: QueryContext, args: EventArguments, nowUs: number): Promise<AskedEvents> {
+export async function readEventArguments(
+  ctx: QueryContext,
+  args: EventArguments,
+  nowUs: number,
+): Promise<EventSelection> {
   const { occurred, order, ...rest } = parseEventFilter(args.filter);
-  const after = momentArg("occurred_after", args.occurred_after, nowUs);
-  const before = momentArg("occurred_before", args.occurred_before, nowUs);
-  const sinceUs = once("occurred_after", after, momentOf(occurred?.since));
-  const untilUs = once("occurred_before", before, momentOf(occurred?.until));
+  const after = timeArg("occurred_after", args.occurred_after, nowUs);
+  const before = timeArg("occurred_before", args.occurred_before, nowUs);
+  const sinceUs = argumentOrFilter("occurred_after", after, momentOf(occurred?.since));
+  const untilUs = argumentOrFilter("occurred_before", before, momentOf(occurred?.until));
   checkWindow(["occurred_after", "occurred_before"], sinceUs, untilUs);
   const prefix = args.event_type_prefix?.replace(/\*$/, "");
   let filter: EventFilter = prefix === undefined ? rest : withEventPrefix(rest, prefix);
@@ -68,11 +72,11 @@ export async function readEventArguments(ctx: QueryContext, args: EventArguments
     filter = withResource(filter, { id: [resourceId(kind, id)] });
   }
   if (args.resource !== undefined) filter = withResource(filter, findResourceCondition(ctx, args.resource));
-  return { filter, order: order?.toLowerCase() as AskedEvents["order"], sinceUs, untilUs };
+  return { filter, order: order?.toLowerCase() as EventSelection["order"], sinceUs, untilUs };
 }
 
 /** A value that an argument and the filter object can both give. Throws AppError `invalid_input` when they differ. */
-export function once<T>(name: string, one: T | undefined, other: T | undefined): T | undefined {
+export function argumentOrFilter<T>(name: string, one: T | undefined, other: T | undefined): T | undefined {
   if (one !== undefined && other !== undefined && one !== other) {
     throw new AppError("invalid_input", `${name} and the filter give different values`, { hint: "Give it once." });
   }

@@ -4,9 +4,9 @@ import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { fenced } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines } from "../answer/freshness.ts";
-import type { Item, TableOptions } from "../answer/render.ts";
-import { cellsOf, foldIds, tableLines } from "../answer/render.ts";
-import { shrinkItem } from "../answer/shrink.ts";
+import { shrinkItem } from "../answer/shrink-item.ts";
+import type { Item, TableOptions } from "../answer/table.ts";
+import { cellsOf, foldIds, tableLines } from "../answer/table.ts";
 import {
   estimateJsonTokens,
   estimateRowTokens,
@@ -26,7 +26,7 @@ export interface ListSpec {
   readonly items: readonly Item[];
   /** Further rows match. */
   readonly more: boolean;
-  /** Cursor that continues after `items[index]` (before it with `keep: "end"`). */
+  /** Cursor that continues after `items[index]` (before it with `takeFrom: "end"`). */
   cursorAfter(index: number): string;
   readonly freshness: Freshness;
   readonly nowUs: number;
@@ -44,8 +44,8 @@ export interface ListSpec {
   readonly rowText?: ((item: Item) => string) | undefined;
   readonly order?: readonly string[];
   readonly precise?: boolean;
-  /** Which end of `items` survives the budget. `end`: the newest lines of a log. */
-  readonly keep?: "start" | "end";
+  /** The end of `items` from which the budget is filled. `end`: for the last lines of a log. */
+  readonly takeFrom?: "start" | "end";
   /** How to narrow the list; shown when there is more. */
   readonly hint?: string;
   /** Shown instead of an empty list. */
@@ -64,7 +64,7 @@ export function listAnswer(spec: ListSpec): ToolAnswer {
     estimateTokens([...head, ...(spec.facts ?? [])].join("\n"));
   const page = fitItems(spec, Math.max(0, spec.budget - fixed), fixed);
   const isCut = page.items.length < spec.items.length || spec.more;
-  const edge = spec.keep === "end" ? spec.items.length - page.items.length : page.items.length - 1;
+  const edge = spec.takeFrom === "end" ? spec.items.length - page.items.length : page.items.length - 1;
   const cursor = isCut && page.items.length > 0 ? spec.cursorAfter(edge) : undefined;
   const structured = { [spec.key]: page.items, ...spec.extra, ...meta, ...(cursor ? { next_cursor: cursor } : {}) };
   return { structured, text: listText(spec, page, head, cursor), untrusted: [spec.key] };
@@ -77,7 +77,7 @@ interface Page {
 
 /** The items that fit the budget as text and as JSON; always at least one. */
 function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
-  const ordered = spec.keep === "end" ? [...spec.items].reverse() : spec.items;
+  const ordered = spec.takeFrom === "end" ? [...spec.items].reverse() : spec.items;
   const options = { day: formatIsoUs(spec.nowUs).slice(0, 10), precise: spec.precise ?? false };
   const seen = new Set<string>();
   const rows: ReadonlyMap<string, string>[] = [];
@@ -94,7 +94,7 @@ function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
     rows.push(shown.cells);
     items.push(item);
   }
-  return spec.keep === "end" ? { items: items.reverse(), rows: rows.reverse() } : { items, rows };
+  return spec.takeFrom === "end" ? { items: items.reverse(), rows: rows.reverse() } : { items, rows };
 }
 
 interface ShownItem {

@@ -11,7 +11,7 @@ import type { FilterSet } from "../../store/filters/bodies.ts";
 import { type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { dayOf } from "../answer/freshness.ts";
 import { itemText } from "../answer/item-text.ts";
-import type { Item } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
 import { defineTool, type ToolAnswer, type ToolDefinition, type ToolOptions } from "./define-tool.ts";
 import { listAnswer } from "./list-answer.ts";
 import { DEFAULT_LIMIT, offsetOf, questionOf, sortArg } from "./list-arguments.ts";

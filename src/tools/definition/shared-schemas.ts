@@ -48,7 +48,7 @@ export function tokenBudget(input: PageInput): number {
 }
 
 /** A time argument (ISO 8601, or an age such as `2h`, `7d`, `now`) in microseconds. Throws AppError `invalid_input`. */
-export function momentArg(name: string, text: string | undefined, nowUs: number): number | undefined {
+export function timeArg(name: string, text: string | undefined, nowUs: number): number | undefined {
   if (text === undefined) return undefined;
   const us = parseMomentUs(text, nowUs);
   if (us !== undefined) return us;
@@ -66,7 +66,7 @@ export function windowArgs(
   names: EndNames,
   nowUs: number,
 ): { sinceUs: number | undefined; untilUs: number | undefined } {
-  const [sinceUs, untilUs] = names.map((name) => momentArg(name, args[name] as string | undefined, nowUs));
+  const [sinceUs, untilUs] = names.map((name) => timeArg(name, args[name] as string | undefined, nowUs));
   checkWindow(names, sinceUs, untilUs);
   return { sinceUs, untilUs };
 }

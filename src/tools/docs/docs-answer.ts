@@ -4,15 +4,10 @@ import type { DocsAnswer } from "../../queries/docs/docs.ts";
 import { fenced } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines, withoutWindow } from "../answer/freshness.ts";
 import { WIDE_TOKENS } from "../answer/token-budget.ts";
-import type { ToolAnnotations, ToolAnswer } from "../definition/define-tool.ts";
+import { READ_ONLY, type ToolAnnotations, type ToolAnswer } from "../definition/define-tool.ts";
 
 /** They send requests to another host than Prefect. */
-export const ASKS_ANOTHER_HOST: ToolAnnotations = {
-  readOnlyHint: true,
-  destructiveHint: false,
-  idempotentHint: true,
-  openWorldHint: true,
-};
+export const READS_ANOTHER_HOST: ToolAnnotations = { ...READ_ONLY, openWorldHint: true };
 
 /** Characters that fit the widest answer, also where a character takes half a token. */
 const MAX_CHARS = WIDE_TOKENS * 2;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { getReleaseNotes } from "../../queries/docs/docs.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { metaOutput, textArg } from "../definition/shared-schemas.ts";
-import { ASKS_ANOTHER_HOST, docsAnswer } from "./docs-answer.ts";
+import { docsAnswer, READS_ANOTHER_HOST } from "./docs-answer.ts";
 
 export const docsGetReleaseNotesTool = defineTool({
   name: "docs_get_release_notes",
@@ -11,7 +11,7 @@ export const docsGetReleaseNotesTool = defineTool({
     "Release notes of Prefect, the newest or those of a version, from the configured docs server; when that does not answer, where to read them.",
   input: z.strictObject({ version: textArg.describe("3.4, 3.4.20") }),
   output: z.looseObject({ text: textArg, pages: z.array(z.looseObject({})).optional(), ...metaOutput }),
-  annotations: ASKS_ANOTHER_HOST,
+  annotations: READS_ANOTHER_HOST,
   async run({ query: ctx }, { version }) {
     return docsAnswer(await getReleaseNotes(ctx, version), ctx.clock.nowUs());
   },

@@ -5,7 +5,7 @@ import { aggregateEvents } from "../../queries/events/aggregate.ts";
 import { type EventGroup, GROUPINGS, type Grouping } from "../../queries/events/event-tally.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { isoOrNull, isoRange } from "../answer/freshness.ts";
-import type { Item } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { EVENT_ALIASES, eventArgs, readEventArguments } from "../definition/event-shorthands.ts";
 import { listAnswer } from "../definition/list-answer.ts";

@@ -5,7 +5,7 @@ import { positionOf } from "../../queries/events/events.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
 import type { CursorValue } from "../answer/cursor.ts";
 import { badCursor, decodeCursor } from "../answer/cursor.ts";
-import { type EventArguments, once, readEventArguments } from "../definition/event-shorthands.ts";
+import { argumentOrFilter, type EventArguments, readEventArguments } from "../definition/event-shorthands.ts";
 
 /** Without `limit`: about what the default budget holds. */
 const DEFAULT_LIMIT = 30;
@@ -18,7 +18,7 @@ export interface EventListArguments extends EventArguments {
   readonly fresh?: boolean | undefined;
 }
 
-export interface EventAsk {
+export interface ReadEventsCall {
   readonly question: EventsQuestion;
   /** Equal for calls that ask for the same list: binds the cursor to it. */
   readonly fingerprint: unknown;
@@ -26,9 +26,13 @@ export interface EventAsk {
 }
 
 /** Throws AppError `invalid_input` for contradictions and bad cursors, and what resolving names throws. */
-export async function readEventQuestion(ctx: QueryContext, args: EventListArguments, nowUs: number): Promise<EventAsk> {
+export async function readEventQuestion(
+  ctx: QueryContext,
+  args: EventListArguments,
+  nowUs: number,
+): Promise<ReadEventsCall> {
   const { filter, order: orderOfFilter, sinceUs, untilUs } = await readEventArguments(ctx, args, nowUs);
-  const order = once("order", args.order, orderOfFilter) ?? "desc";
+  const order = argumentOrFilter("order", args.order, orderOfFilter) ?? "desc";
   const isDistinct = filter.resource?.distinct === true;
   const { event_type_prefix, flow_run, deployment, work_pool, resource, occurred_after, occurred_before } = args;
   const shorthands = { event_type_prefix, flow_run, deployment, work_pool, resource, occurred_after, occurred_before };

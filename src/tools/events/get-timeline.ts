@@ -9,7 +9,7 @@ import type { SubjectKind } from "../../queries/history/timeline-subject.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { isoRange } from "../answer/freshness.ts";
-import type { Item } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT, placeCursor, questionOf, readPlace } from "../definition/list-arguments.ts";

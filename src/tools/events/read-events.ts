@@ -5,7 +5,7 @@ import { listEvents } from "../../queries/events/events.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { encodeCursor } from "../answer/cursor.ts";
 import { isoRange } from "../answer/freshness.ts";
-import type { Item } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { EVENT_ALIASES } from "../definition/event-shorthands.ts";
 import { listAnswer } from "../definition/list-answer.ts";

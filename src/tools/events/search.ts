@@ -9,7 +9,7 @@ import { serverNowUs } from "../../queries/source/freshness.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
 import { badCursor, type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { isoRange } from "../answer/freshness.ts";
-import type { Item } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT, questionOf } from "../definition/list-arguments.ts";

@@ -11,7 +11,7 @@ import { stateCriterion, stateNotes } from "../../queries/names/shorthands.ts";
 import { serverNowUs } from "../../queries/source/freshness.ts";
 import { fenced } from "../answer/fenced.ts";
 import { dayOf, freshnessFields, freshnessLines } from "../answer/freshness.ts";
-import { cellsOf, type Item } from "../answer/render.ts";
+import { cellsOf, type Item } from "../answer/table.ts";
 import { defineTool, type ToolAnswer } from "../definition/define-tool.ts";
 import { eventArgs, readEventArguments } from "../definition/event-shorthands.ts";
 import { metaOutput, textArg, textsArg } from "../definition/shared-schemas.ts";

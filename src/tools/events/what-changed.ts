@@ -5,7 +5,7 @@ import { serverNowUs } from "../../queries/source/freshness.ts";
 import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { fieldChanges } from "../answer/field-changes.ts";
 import { isoRange } from "../answer/freshness.ts";
-import type { Item } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
 import { checkWindow, limitArg, listOutput, textArg, tokenBudget, windowArgs } from "../definition/shared-schemas.ts";

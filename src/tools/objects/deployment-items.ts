@@ -5,7 +5,7 @@ import type { Deployment } from "../../model/objects.ts";
 import { cutText } from "../../queries/events/event-brief.ts";
 import type { DeploymentDetail, DeploymentItem } from "../../queries/objects/deployments.ts";
 import type { RunLine } from "../../queries/runs/recent-runs.ts";
-import type { Item } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
 
 const DESCRIPTION_CHARS = 120;
 

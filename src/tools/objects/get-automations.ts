@@ -3,7 +3,7 @@ import { describeAction, describeTrigger } from "../../model/objects/automation-
 import type { Automation } from "../../model/objects.ts";
 import { listAutomations } from "../../queries/objects/automations.ts";
 import { OBJECT_SORTS } from "../../store/filters/sorts.ts";
-import type { Item } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
 import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
 import { byField, byName } from "../definition/list-filters.ts";
 import { listTool } from "../definition/list-tool.ts";

@@ -2,7 +2,7 @@
 import type { WorkQueue } from "../../model/objects.ts";
 import type { PoolOccupancy, SlotHolder } from "../../queries/limits/pool-slots.ts";
 import type { WorkerItem, WorkPoolItem } from "../../queries/objects/work-pools.ts";
-import type { Item } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
 
 /** Holders shown of each pool or queue. */
 const MOST_HOLDERS = 5;

@@ -120,7 +120,7 @@ export const getFlowRunLogsTool = defineTool({
       },
       facts: [lineFacts(logs, matching.length, errors)],
       rowText: args.fields ? undefined : (item) => lineText(item, day),
-      keep: isTail ? "end" : "start",
+      takeFrom: isTail ? "end" : "start",
       hint: "Narrow by level, text, task_run or times.",
       none: logs.lines.length === 0 ? "This run has no log lines." : "No line matches.",
     });

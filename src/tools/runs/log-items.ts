@@ -3,8 +3,8 @@ import { visibleText } from "../../model/text/untrusted.ts";
 import type { LogLine } from "../../queries/runs/log-lines.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import type { RunLogs } from "../../queries/runs/logs.ts";
-import type { Item } from "../answer/render.ts";
-import { shortTime } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
+import { shortTime } from "../answer/table.ts";
 
 /** A line as structured content, with the whole message unchanged. `isFull`: with Prefect's ids and the logger. */
 export function logItem({ n, log }: LogLine, logs: RunLogs, isFull: boolean): Item {

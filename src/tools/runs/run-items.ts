@@ -7,7 +7,7 @@ import { isTerminal } from "../../model/state.ts";
 import { cutText } from "../../queries/events/event-brief.ts";
 import type { FlowRunItem } from "../../queries/runs/flow-runs.ts";
 import type { TaskRunItem } from "../../queries/runs/task-runs.ts";
-import type { Item } from "../answer/render.ts";
+import type { Item } from "../answer/table.ts";
 
 /** Characters of a state message. */
 const MESSAGE_CHARS = 160;
@@ -27,7 +27,7 @@ export function stateItem(run: FlowRun | TaskRun, nowUs: number, isSingle: boole
 
 type Mutable = Record<string, unknown>;
 
-function addState(item: Mutable, run: RunFacts, whole: () => Whole, { nowUs, isSingle }: ShapeOptions): void {
+function addState(item: Mutable, run: RunFacts, whole: () => Whole, { nowUs, isSingle }: ItemOptions): void {
   const { stateType: type, stateMessage: message, startUs } = run;
   if (type !== null) {
     item.state_type = type;
@@ -71,14 +71,14 @@ export function runRow(item: Item): Item {
   return { ...rest, state: name.toUpperCase() === type ? name : `${name} (${type})` };
 }
 
-export interface ShapeOptions {
+export interface ItemOptions {
   readonly nowUs: number;
   /** The call names one run, of which more is shown. */
   readonly isSingle: boolean;
 }
 
 /** A flow run in brief. */
-export function briefFlowRun(item: FlowRunItem, options: ShapeOptions): Item {
+export function briefFlowRun(item: FlowRunItem, options: ItemOptions): Item {
   const { facts: run, flowName, deploymentName, deletedUs } = item;
   const brief: Mutable = { id: run.id, name: run.name };
   if (flowName !== null) brief.flow_name = flowName;
@@ -168,7 +168,7 @@ export const FULL_RUN_FIELDS: readonly string[] = [
 ];
 
 /** A task run in brief; a single one with its inputs. */
-export function briefTaskRun(item: TaskRunItem, options: ShapeOptions): Item {
+export function briefTaskRun(item: TaskRunItem, options: ItemOptions): Item {
   const { facts: run, flowRunName, deletedUs } = item;
   const brief: Mutable = { id: run.id, name: run.name };
   if (run.flowRunId !== null) brief.flow_run_id = run.flowRunId;

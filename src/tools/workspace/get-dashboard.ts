@@ -6,8 +6,8 @@ import { serverNowUs } from "../../queries/source/freshness.ts";
 import type { Dashboard } from "../../queries/workspace/dashboard.ts";
 import { getDashboard } from "../../queries/workspace/dashboard.ts";
 import { fenced } from "../answer/fenced.ts";
-import { freshnessFields, isoRange, linesWithoutWindow, second } from "../answer/freshness.ts";
-import { foldIds } from "../answer/render.ts";
+import { freshnessFields, isoRange, isoSeconds, linesWithoutWindow } from "../answer/freshness.ts";
+import { foldIds } from "../answer/table.ts";
 import { DEFAULT_TOKENS, estimateJsonTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { flagArg, metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
@@ -100,7 +100,7 @@ function dashboardText(board: Dashboard, shown: Shown, nowUs: number): string {
   const { total, ...states } = board.counts;
   const counts = Object.entries(states).map(([state, n]) => `${state} ${n}`);
   const lines = [
-    `flow runs ${second(board.window.fromUs)} to ${second(board.window.toUs)} | ${head}`,
+    `flow runs ${isoSeconds(board.window.fromUs)} to ${isoSeconds(board.window.toUs)} | ${head}`,
     ...notes,
     `${counts.join(", ")}, total ${total}`,
     shown.trend

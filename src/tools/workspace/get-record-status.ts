@@ -2,7 +2,7 @@ import { z } from "zod";
 import { formatIsoUs } from "../../lib/time.ts";
 import type { RecordStatus } from "../../queries/workspace/record-status.ts";
 import { getRecordStatus } from "../../queries/workspace/record-status.ts";
-import { age, isoOrNull, isoRange, second } from "../answer/freshness.ts";
+import { ageText, isoOrNull, isoRange, isoSeconds } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { textArg } from "../definition/shared-schemas.ts";
 
@@ -84,14 +84,14 @@ function statusText(status: RecordStatus, nowUs: number): string {
     return `Nothing is recorded yet for ${status.instance}.\nsyncing: ${status.syncing}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`;
   }
   const spans = Object.entries(status.coverage).flatMap(([kind, ranges]) => {
-    const last = ranges.slice(-MOST_RANGES).map((range) => `${second(range.fromUs)} to ${second(range.toUs)}`);
+    const last = ranges.slice(-MOST_RANGES).map((range) => `${isoSeconds(range.fromUs)} to ${isoSeconds(range.toUs)}`);
     return last.length > 0 ? [`covered ${kind}: ${last.join("; ")}`] : [`covered ${kind}: nothing`];
   });
   const { backfill, lastError, requests } = status;
   const version = status.version ? ` (Prefect ${status.version})` : "";
   return [
     `record of ${status.instance}${version}: ${status.file}, ${(status.bytes / 1e6).toFixed(1)} MB`,
-    `events ${status.events}${status.oldestUs && status.newestUs ? `, ${second(status.oldestUs)} to ${second(status.newestUs)}` : ""}; ${Object.entries(
+    `events ${status.events}${status.oldestUs && status.newestUs ? `, ${isoSeconds(status.oldestUs)} to ${isoSeconds(status.newestUs)}` : ""}; ${Object.entries(
       status.rows,
     )
       .map(([table, n]) => `${table} ${n}`)
@@ -101,15 +101,15 @@ function statusText(status: RecordStatus, nowUs: number): string {
       ? [
           `gaps: ${status.gaps
             .slice(-MOST_RANGES)
-            .map((gap) => `${second(gap.fromUs)} to ${second(gap.toUs)}`)
+            .map((gap) => `${isoSeconds(gap.fromUs)} to ${isoSeconds(gap.toUs)}`)
             .join("; ")}`,
         ]
       : ["no gaps"]),
-    `syncing: ${status.syncing}${status.stream ? `, websocket ${status.stream}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : age(status.lagMs * 1000)}${status.lastContactUs ? `; last contact ${age(nowUs - status.lastContactUs)} ago` : ""}`,
+    `syncing: ${status.syncing}${status.stream ? `, websocket ${status.stream}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : ageText(status.lagMs * 1000)}${status.lastContactUs ? `; last contact ${ageText(nowUs - status.lastContactUs)} ago` : ""}`,
     ...(backfill && !backfill.done
-      ? [`backfill: ${second(backfill.reachedUs)} reached, goal ${second(backfill.goalUs)}`]
+      ? [`backfill: ${isoSeconds(backfill.reachedUs)} reached, goal ${isoSeconds(backfill.goalUs)}`]
       : []),
     ...(requests ? [`requests ${requests.total}, last minute ${requests.lastMinute}`] : []),
-    ...(lastError ? [`last error ${second(lastError.atUs)}: ${lastError.code}: ${lastError.message}`] : []),
+    ...(lastError ? [`last error ${isoSeconds(lastError.atUs)}: ${lastError.code}: ${lastError.message}`] : []),
   ].join("\n");
 }

@@ -3,7 +3,7 @@ import { serverNowUs } from "../../queries/source/freshness.ts";
 import { getRateLimits } from "../../queries/workspace/rate-limits.ts";
 import { freshnessFields, linesWithoutWindow } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { metaOutput, momentArg, textArg } from "../definition/shared-schemas.ts";
+import { metaOutput, textArg, timeArg } from "../definition/shared-schemas.ts";
 
 /** Number of latest periods shown. */
 const MOST_PERIODS = 30;
@@ -19,8 +19,8 @@ export const reviewRateLimitsTool = defineTool({
   async run({ query: ctx }, args) {
     const nowUs = serverNowUs(ctx);
     const limits = await getRateLimits(ctx, {
-      sinceUs: momentArg("since", args.since, nowUs),
-      untilUs: momentArg("until", args.until, nowUs),
+      sinceUs: timeArg("since", args.since, nowUs),
+      untilUs: timeArg("until", args.until, nowUs),
     });
     const { since, until, summary, freshness } = limits;
     const throttling_periods = limits.periods.slice(-MOST_PERIODS);

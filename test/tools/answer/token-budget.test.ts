@@ -4,7 +4,7 @@ import { parseIsoUs } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import type { Freshness } from "../../../src/model/freshness.ts";
 import { briefEvent } from "../../../src/queries/events/event-brief.ts";
-import type { Item } from "../../../src/tools/answer/render.ts";
+import type { Item } from "../../../src/tools/answer/table.ts";
 import { estimateJsonTokens, estimateTokens } from "../../../src/tools/answer/token-budget.ts";
 import { listAnswer } from "../../../src/tools/definition/list-answer.ts";
 import { aLog, anId } from "../../support/builders.ts";
@@ -111,7 +111,7 @@ describe("a page", () => {
       nowUs,
       budget: 1_000,
     };
-    const { structured } = listAnswer({ ...spec, keep: "end" });
+    const { structured } = listAnswer({ ...spec, takeFrom: "end" });
     const shown = structured.logs as readonly { n: number }[];
     expect(shown.length).toBeGreaterThan(5);
     expect(shown.map(({ n }) => n)).toEqual(logs.slice(-shown.length).map((line) => Number(line.n)));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { shrinkItem } from "../../../src/tools/answer/shrink.ts";
+import { shrinkItem } from "../../../src/tools/answer/shrink-item.ts";
 import { estimateJsonTokens, WIDE_TOKENS } from "../../../src/tools/answer/token-budget.ts";
 import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
 import { aFlowRun, aLog, anId, at } from "../../support/builders.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { formatIsoUs } from "../../../src/lib/time.ts";
 import type { Freshness } from "../../../src/model/freshness.ts";
-import { age, freshnessLines } from "../../../src/tools/answer/freshness.ts";
-import { cellsOf, foldIds, type Item, shortTime, tableLines } from "../../../src/tools/answer/render.ts";
+import { ageText, freshnessLines } from "../../../src/tools/answer/freshness.ts";
+import { cellsOf, foldIds, type Item, shortTime, tableLines } from "../../../src/tools/answer/table.ts";
 import { listAnswer } from "../../../src/tools/definition/list-answer.ts";
 import { anId, at, T0_US } from "../../support/builders.ts";
 import { uuidsIn } from "../../support/tool-harness.ts";
@@ -153,7 +153,7 @@ describe("the header", () => {
   });
 
   test("tells ages in the unit that fits", () => {
-    expect([0, 89, 91, 5_399, 5_401, 172_700, 172_900].map((seconds) => age(seconds * 1e6))).toEqual([
+    expect([0, 89, 91, 5_399, 5_401, 172_700, 172_900].map((seconds) => ageText(seconds * 1e6))).toEqual([
       "0s",
       "89s",
       "2m",

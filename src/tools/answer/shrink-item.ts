@@ -1,6 +1,6 @@
 /** Cuts one item that alone is larger than an answer may be. */
 
-import type { Item } from "./render.ts";
+import type { Item } from "./table.ts";
 import { estimateJsonTokens } from "./token-budget.ts";
 
 /** Characters; no member is cut below this. */
