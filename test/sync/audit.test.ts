@@ -13,7 +13,7 @@ import { aHarness, anEventAt, type EngineHarness, neverAborted, SECOND } from ".
 
 const HOURS = 6;
 
-/** Forty events in each of the last hours, all recorded. */
+/** Forty events in each of the last hours, all in the record. */
 async function recorded(): Promise<EngineHarness> {
   const harness = aHarness();
   for (let hour = 0; hour < HOURS; hour += 1) {
@@ -39,7 +39,7 @@ const sums = ({ server, record, repaired, unexplained }: AuditReport) => ({
 });
 
 describe("an audit", () => {
-  test("certifies an equal record with one count, a few samples and no repair", async () => {
+  test("needs one count and a few samples for an equal record, and repairs nothing", async () => {
     const harness = await recorded();
     const report = await audit(harness.ctx, {}, neverAborted);
     expect(sums(report)).toEqual({ server: 240, record: 240, repaired: 0, unexplained: 0 });
@@ -49,7 +49,7 @@ describe("an audit", () => {
     expect(report.instance).toBe("http://tiny/api");
   });
 
-  test("fetches what was deleted from the record by hand, wherever it was", async () => {
+  test("fetches events that were deleted from the record by hand, at any time", async () => {
     const harness = await recorded();
     const gone = harness.prefect.events.filter((_, index) => index % 30 === 0);
     remove(harness, gone);
@@ -63,7 +63,7 @@ describe("an audit", () => {
     });
   });
 
-  test("finds a late event that hides behind one that was streamed and never stored", async () => {
+  test("finds a late event although a streamed event that was never stored makes the counts equal", async () => {
     const harness = await recorded();
     harness.ctx.ingest.events([anEventAt(-7_000.5)], "stream", null);
     const late = anEventAt(-7_100.5);
@@ -72,7 +72,7 @@ describe("an audit", () => {
     expect(sums(report)).toEqual({ server: 241, record: 242, repaired: 1, unexplained: 0 });
   });
 
-  test("explains that the record holds more", async () => {
+  test("explains that the record has more events", async () => {
     const harness = await recorded();
     harness.ctx.ingest.events([anEventAt(-7_000.5)], "stream", null);
     const report = await audit(harness.ctx, {}, neverAborted);
@@ -80,7 +80,7 @@ describe("an audit", () => {
     expect(sums(report)).toEqual({ server: 240, record: 241, repaired: 0, unexplained: 0 });
   });
 
-  test("explains what the server has deleted by age, and asks nothing about it", async () => {
+  test("explains what the server has deleted by age, without a request for it", async () => {
     const harness = await recorded();
     harness.ctx.server.retentionUs = 3 * HOUR_US;
     harness.prefect.events = harness.prefect.events.slice(0, 120);
@@ -90,7 +90,7 @@ describe("an audit", () => {
     expect(report.record).toBe(240);
   });
 
-  test("counts hour by hour where Prefect cannot count them together", async () => {
+  test("counts each hour by itself where Prefect cannot count them together", async () => {
     const harness = await recorded();
     harness.prefect.before = (asked) => {
       if (asked === "count by hour") throw new AppError("unavailable", "index past the last bucket", { status: 500 });
@@ -100,7 +100,7 @@ describe("an audit", () => {
     expect(sums(report)).toEqual({ server: 240, record: 240, repaired: 2, unexplained: 0 });
   });
 
-  test("does not trust figures that a server rounded into the next hour", async () => {
+  test("does not rely on counts that a server rounded into the next hour", async () => {
     const harness = await recorded();
     const edge = Math.floor((T0_US - 2 * HOUR_US) / HOUR_US) * HOUR_US;
     // The last instant of an hour is counted in the next one, where an event is missing from the record.
@@ -120,14 +120,14 @@ describe("an audit", () => {
     expect(sums(report)).toEqual({ server: 241, record: 241, repaired: 1, unexplained: 0 });
   });
 
-  test("compares every id when it is asked to", async () => {
+  test("compares all ids on request", async () => {
     const harness = await recorded();
     const report = await audit(harness.ctx, { deep: true }, neverAborted);
     expect(report.sample.buckets).toBe(report.sample.of);
     expect(report.deep).toBe(true);
   });
 
-  test("leaves unexplained what the record would not take", async () => {
+  test("reports events as unexplained that the record did not store", async () => {
     const harness = await recorded();
     harness.ctx.db.sqlite.run(
       "CREATE TRIGGER refuse AFTER INSERT ON event WHEN new.recv = 777 BEGIN DELETE FROM event WHERE t = new.t; END",
@@ -139,7 +139,7 @@ describe("an audit", () => {
     expect(verdicts(report)).toContain("unexplained");
   });
 
-  test("begins where it is told to, and before what is covered if need be", async () => {
+  test("begins where the caller wants, also before the coverage", async () => {
     const harness = await recorded();
     const report = await audit(harness.ctx, { sinceUs: T0_US - HOUR_US }, neverAborted);
     expect(report.from).toBe(formatIsoUs(T0_US - HOUR_US));
@@ -148,7 +148,7 @@ describe("an audit", () => {
     expect((await audit(harness.ctx, { sinceUs: T0_US - DAY_US }, neverAborted)).repaired).toBe(1);
   });
 
-  test("is never a success while Prefect cannot be asked", async () => {
+  test("fails while Prefect does not answer", async () => {
     const harness = await recorded();
     harness.prefect.before = () => {
       throw new AppError("unavailable", "nothing accepts connections");
@@ -161,7 +161,7 @@ describe("an audit", () => {
     expect((await failureOf(audit(harness.ctx, {}, neverAborted))).code).toBe("not_found");
   });
 
-  test("leaves a note of its result", async () => {
+  test("writes its result into the record", async () => {
     const harness = await recorded();
     await audit(harness.ctx, {}, neverAborted);
     expect(findStateJson(harness.ctx.db, "audit.last")).toMatchObject({

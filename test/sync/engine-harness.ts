@@ -1,3 +1,4 @@
+/** The parts of one engine on an empty record, with a fake Prefect that answers at once. Time passes only while it sleeps. */
 import type { Clock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
@@ -32,7 +33,7 @@ export class ManualClock implements Clock {
   };
 }
 
-/** An event that occurred so many seconds after T0 (before it, mostly). */
+/** An event that occurred this many seconds after T0; mostly negative. */
 export function anEventAt(seconds: number, given: Partial<PrefectEvent> = {}): PrefectEvent {
   const us = T0_US + Math.round(seconds * SECOND);
   return {
@@ -59,12 +60,12 @@ export class TinyPrefect {
   logs: Log[] = [];
   objects: { [K in SnapshotKind]?: SnapshotObjects[K][] } = {};
   settings: JsonObject = {};
-  /** Every request: the route, and what matters of it. */
+  /** All requests: the route and the relevant part of the body. */
   readonly asked: string[] = [];
-  /** Called before each answer; may throw, or change what there is. */
+  /** Called before each answer; may throw, or change the data. */
   before: (asked: string) => void = () => {};
-  /** Changes an answer of `events`. */
-  bend: (page: EventPage, limit: number) => EventPage = (page) => page;
+  /** Changes an event page before it is returned. */
+  alterPage: (page: EventPage, limit: number) => EventPage = (page) => page;
 
   filterEvents = async (filter: EventFilter, limit: number): Promise<EventPage> => {
     this.note(
@@ -73,7 +74,7 @@ export class TinyPrefect {
     const rows = this.between(filter);
     const more = limit > 0 && rows.length > limit;
     const nextToken = more ? JSON.stringify({ filter, limit, offset: limit }) : null;
-    return this.bend({ events: rows.slice(0, limit), total: rows.length, nextToken }, limit);
+    return this.alterPage({ events: rows.slice(0, limit), total: rows.length, nextToken }, limit);
   };
 
   nextEvents = async (token: string): Promise<EventPage> => {
@@ -81,7 +82,7 @@ export class TinyPrefect {
     this.note(`next ${offset}`);
     const rows = this.between(filter);
     const nextToken = rows.length > offset + limit ? JSON.stringify({ filter, limit, offset: offset + limit }) : null;
-    return this.bend({ events: rows.slice(offset, offset + limit), total: rows.length, nextToken }, limit);
+    return this.alterPage({ events: rows.slice(offset, offset + limit), total: rows.length, nextToken }, limit);
   };
 
   countEvents = async (_what: string, body: { filter: EventFilter }) => {
@@ -187,7 +188,7 @@ function page<T>(rows: readonly T[], body: FilterBody): T[] {
   return rows.slice(offset, offset + Number(body.limit ?? 200));
 }
 
-/** Whole seconds after T0, "-" for no bound. */
+/** Whole seconds after T0; "-" for no bound. */
 function seconds(text: string | undefined): string {
   const us = parseIsoUs(text ?? "");
   return us === undefined ? "-" : String(Math.round((us - T0_US) / SECOND));
@@ -198,7 +199,7 @@ export interface EngineHarness {
   readonly prefect: TinyPrefect;
   readonly clock: ManualClock;
   readonly commits: Commit[];
-  /** Claims over events: [from, to] in seconds after T0, and how they came about. */
+  /** Claims of events: from and to in seconds after T0, and the source. */
   covered(): [number, number, string][];
 }
 

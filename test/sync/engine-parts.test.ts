@@ -17,8 +17,8 @@ import { aHarness, anEventAt, neverAborted } from "./engine-harness.ts";
 
 const all = { fromUs: T0_US - 30 * DAY_US, toUs: T0_US + DAY_US };
 
-describe("what the server says of itself", () => {
-  test("is its version and retention, noted in the record", async () => {
+describe("facts about the server", () => {
+  test("are its version and retention, and are written into the record", async () => {
     const { ctx, prefect } = aHarness();
     prefect.settings = { server: { events: { retention_period: "P3D" } } };
     await refreshServerFacts(ctx, neverAborted);
@@ -31,7 +31,7 @@ describe("what the server says of itself", () => {
     });
   });
 
-  test("is believed from an earlier time when it may not be asked now", async () => {
+  test("are taken from an earlier answer when permission is missing now", async () => {
     const { ctx, prefect } = aHarness();
     prefect.settings = { server: { events: { retention_period: "P3D" } } };
     await refreshServerFacts(ctx, neverAborted);
@@ -43,7 +43,7 @@ describe("what the server says of itself", () => {
     expect(ctx.server.retentionUs).toBe(3 * DAY_US);
   });
 
-  test("is not taken for unknown when asking failed", async () => {
+  test("are not treated as unknown after a failure that may pass", async () => {
     const { ctx, prefect } = aHarness();
     prefect.before = () => {
       throw new AppError("unavailable", "busy", { status: 503 });
@@ -51,7 +51,7 @@ describe("what the server says of itself", () => {
     expect((await failureOf(refreshServerFacts(ctx, neverAborted))).code).toBe("unavailable");
   });
 
-  test("is asked for again where that route alone fails, and less is claimed until it is known", async () => {
+  test("are asked for again where only that route fails, and less is claimed until then", async () => {
     const { ctx, prefect } = aHarness();
     prefect.before = (asked) => {
       if (asked === "settings") throw new AppError("unavailable", "bad gateway", { status: 502 });
@@ -72,8 +72,8 @@ describe("what the server says of itself", () => {
   });
 });
 
-describe("the canary", () => {
-  test("is put by the first events that REST shows, and followed by a younger one before it grows too old", async () => {
+describe("the marker event", () => {
+  test("is the first confirmed event, and has a younger successor before the server may delete it by age", async () => {
     const { ctx, prefect, clock } = aHarness();
     ctx.server.retentionUs = 4 * DAY_US;
     const first = anEventAt(-20);
@@ -90,7 +90,7 @@ describe("the canary", () => {
     expect(findStateJson(ctx.db, "canary.event")).toMatchObject({ id: second.id });
   });
 
-  test("casts doubt on everything up to now when it is gone, or too old to be asked for", async () => {
+  test("shows a reset when the server no longer has it or it is too old, and then ranges up to now are doubted", async () => {
     const { ctx, prefect, clock } = aHarness();
     ctx.server.retentionUs = 4 * DAY_US;
     prefect.events = [anEventAt(-20)];
@@ -104,8 +104,8 @@ describe("the canary", () => {
   });
 });
 
-describe("looking again at what arrived late", () => {
-  test("happens some seconds after late events came over the socket, where they occurred", async () => {
+describe("verification", () => {
+  test("runs some seconds after late events were streamed, in the range where they occurred", async () => {
     const { ctx, prefect, clock, commits } = aHarness();
     await catchUp(ctx, neverAborted);
     const backfill = new Backfill(ctx);
@@ -124,7 +124,7 @@ describe("looking again at what arrived late", () => {
     expect(countEventsBetween(ctx.db, all)).toBe(2);
   });
 
-  test("is not put off by more that comes late, and is tried again when Prefect failed", async () => {
+  test("is not delayed by further late events, and is repeated after Prefect failed", async () => {
     const { ctx, prefect, clock } = aHarness();
     await catchUp(ctx, neverAborted);
     const backfill = new Backfill(ctx);
@@ -148,7 +148,7 @@ describe("looking again at what arrived late", () => {
     expect(countEventsBetween(ctx.db, all)).toBe(1);
   });
 
-  test("finds within minutes what was stamped hours back, by counting the last day", async () => {
+  test("finds events that occurred hours ago within minutes, by counting the last day", async () => {
     const { ctx, prefect, clock } = aHarness();
     prefect.events = Array.from({ length: 200 }, (_, n) => anEventAt(-n * 60 - 600));
     await catchUp(ctx, neverAborted);
@@ -172,7 +172,7 @@ describe("looking again at what arrived late", () => {
     expect(prefect.asked.length).toBeLessThanOrEqual(4);
   });
 
-  test("happens on a widening schedule for everything, within the idle allowance", async () => {
+  test("covers everything on a schedule with growing intervals, within the idle allowance", async () => {
     const { ctx, prefect, clock } = aHarness();
     await catchUp(ctx, neverAborted);
     prefect.events = [anEventAt(-100)];
@@ -189,7 +189,7 @@ describe("looking again at what arrived late", () => {
 });
 
 describe("retention", () => {
-  test("drops what is too old, and neither claims nor fetches it again", async () => {
+  test("deletes what is too old, and neither claims nor fetches it again", async () => {
     const { ctx, prefect, covered } = aHarness({ settings: { retentionUs: HOUR_US } });
     prefect.events = [anEventAt(-7_000), anEventAt(-5_000), anEventAt(-1_000)];
     await catchUp(ctx, neverAborted);
@@ -207,7 +207,7 @@ describe("retention", () => {
     expect(prefect.asked).toEqual([]);
   });
 
-  test("drops the oldest when there is too much", async () => {
+  test("deletes the oldest rows when the record is too large", async () => {
     const { ctx, prefect } = aHarness({
       settings: { retentionUs: 0, retentionBytes: 800_000 },
       tuning: { eventPage: 50 },
@@ -222,7 +222,7 @@ describe("retention", () => {
     expect(retentionFloorUs(ctx.db)).toBeGreaterThan(T0_US - 100 * SECOND_US);
   });
 
-  test("drops for space what is past, though an event claims to be of tomorrow", async () => {
+  test("keeps its floor in the past when it deletes for space, although an event is dated tomorrow", async () => {
     const harness = aHarness({ settings: { retentionBytes: 100_000 } });
     const payload = () => ({ big: Array.from({ length: 200 }, () => crypto.randomUUID()).join("") });
     harness.prefect.events = Array.from({ length: 60 }, (_, n) => anEventAt(-n - 1, { payload: payload() }));
@@ -235,14 +235,14 @@ describe("retention", () => {
     expect(harness.covered().length).toBeGreaterThan(0);
   });
 
-  test("drops nothing by age while the server's clock is unknown", async () => {
+  test("deletes nothing by age while the server clock is unknown", async () => {
     const { ctx } = aHarness({ settings: { retentionUs: HOUR_US }, skewMs: null });
     ctx.ingest.events([anEventAt(-90_000)], "stream", null);
     await retentionIteration(ctx, neverAborted);
     expect(countEventsBetween(ctx.db, all)).toBe(1);
   });
 
-  test("forgets what a user wants forgotten", async () => {
+  test("deletes what a user wants to forget", async () => {
     const { ctx, prefect } = aHarness();
     prefect.events = [anEventAt(-120), anEventAt(-20)];
     await catchUp(ctx, neverAborted);
@@ -252,8 +252,8 @@ describe("retention", () => {
   });
 });
 
-describe("one whole pass", () => {
-  test("fetches events, objects, runs and the logs of what failed, and tells how far it is", async () => {
+describe("one complete pass", () => {
+  test("fetches events, objects, runs and the logs of failed runs, and reports its progress", async () => {
     const { ctx, prefect } = aHarness();
     const failed = aFlowRun({ expected_start_time: at(-300), state_type: "FAILED", end_time: at(-2) });
     prefect.events = [anEventAt(-5_000), anEventAt(-100)];
@@ -278,7 +278,7 @@ describe("one whole pass", () => {
     expect(prefect.asked.filter((asked) => asked.startsWith("events"))).toHaveLength(2);
   });
 
-  test("fails when Prefect cannot be asked", async () => {
+  test("fails when Prefect does not answer", async () => {
     const { ctx, prefect } = aHarness();
     prefect.before = () => {
       throw new AppError("unavailable", "nothing accepts connections");

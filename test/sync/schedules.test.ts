@@ -13,7 +13,7 @@ describe("the schedule of catch-ups", () => {
     expect(schedule.waitMs(1_010_000, 30_000)).toBe(20_000);
   });
 
-  test("comes sooner when something is wanted, and only for what was wanted before it began", () => {
+  test("is earlier after a request, which is fulfilled only by a catch-up that began later", () => {
     const schedule = new CatchUpSchedule();
     schedule.completed(1_000_000);
     schedule.request(1_002_000);
@@ -23,7 +23,7 @@ describe("the schedule of catch-ups", () => {
     expect(schedule.waitMs(1_002_100, 30_000)).toBe(6_400);
   });
 
-  test("is not held up when our clock is set back", () => {
+  test("is not delayed when the local clock is set back", () => {
     const schedule = new CatchUpSchedule();
     schedule.completed(90_000_000);
     expect(schedule.waitMs(1_000_000, 30_000)).toBe(30_000);
@@ -36,7 +36,7 @@ describe("the schedule of verifications", () => {
   const none: VerifyCursors = {};
   const noFloor = Number.NEGATIVE_INFINITY;
 
-  test("asks again for what was verified while it was younger than five minutes", () => {
+  test("repeats what was verified when it was younger than five minutes", () => {
     const covered = [{ fromUs: now - 11 * MINUTE_US, toUs: now - 1, verifiedUs: now - 10 * MINUTE_US }];
     // Verified ten minutes ago: what occurred since eleven minutes ago was younger than five minutes then.
     expect(dueVerification(covered, none, now, noFloor).ranges).toEqual([
@@ -44,12 +44,12 @@ describe("the schedule of verifications", () => {
     ]);
   });
 
-  test("leaves alone what was verified when it was old enough", () => {
+  test("does not repeat what was verified when it was old enough", () => {
     const covered = [{ fromUs: now - DAY_US, toUs: now - 2 * HOUR_US, verifiedUs: now }];
     expect(dueVerification(covered, none, now, noFloor).ranges).toEqual([]);
   });
 
-  test("asks once per step: the cursors remember", () => {
+  test("repeats once per step, because the cursors remember it", () => {
     const covered = [{ fromUs: now - 30 * MINUTE_US, toUs: now, verifiedUs: now - 20 * MINUTE_US }];
     const first = dueVerification(covered, none, now, noFloor);
     expect(first.ranges).toEqual([{ fromUs: now - 25 * MINUTE_US + 1, toUs: now - 5 * MINUTE_US }]);
@@ -59,7 +59,7 @@ describe("the schedule of verifications", () => {
     ]);
   });
 
-  test("joins what several steps want, and divides it by days", () => {
+  test("merges the ranges of several steps, and splits them by days", () => {
     const covered = [{ fromUs: now - 3 * DAY_US, toUs: now, verifiedUs: now - 3 * DAY_US }];
     const { ranges } = dueVerification(covered, none, now, noFloor);
     expect(ranges).toHaveLength(3);
@@ -67,7 +67,7 @@ describe("the schedule of verifications", () => {
     expect(ranges.at(-1)?.toUs).toBe(now - 5 * MINUTE_US);
   });
 
-  test("asks for nothing that the server deletes by age, and for nothing that is not covered", () => {
+  test("contains nothing that the server may have deleted by age, and nothing that is not covered", () => {
     const covered = [
       { fromUs: now - 3 * DAY_US, toUs: now - 2 * DAY_US, verifiedUs: now - 3 * DAY_US },
       { fromUs: now - HOUR_US, toUs: now, verifiedUs: now - HOUR_US },
@@ -77,20 +77,20 @@ describe("the schedule of verifications", () => {
     ]);
   });
 
-  test("wants nothing while nothing is covered", () => {
+  test("is empty while nothing is covered", () => {
     expect(dueVerification([], none, now, noFloor)).toEqual({ ranges: [], cursors: none });
   });
 });
 
-describe("a bell", () => {
-  test("ends a waiting early", async () => {
+describe("a signal", () => {
+  test("ends a wait early", async () => {
     const wake = new Signal();
     const waiting = wake.wait({ ...new ManualClock(), sleep: () => new Promise(() => {}) }, 60_000, neverAborted);
     wake.notify();
     await waiting;
   });
 
-  test("is not missed when it was rung before", async () => {
+  test("is not lost when the notification comes before the wait", async () => {
     const wake = new Signal();
     wake.notify();
     const clock = new ManualClock();
@@ -100,7 +100,7 @@ describe("a bell", () => {
     expect(clock.slept).toEqual([60_000]);
   });
 
-  test("lets an aborted sleeper go", async () => {
+  test("ends its wait when that is aborted", async () => {
     const stop = new AbortController();
     const waiting = new Signal().wait(
       { ...new ManualClock(), sleep: () => new Promise(() => {}) },

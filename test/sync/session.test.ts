@@ -77,7 +77,7 @@ function start(session: SyncSession): { stop: () => Promise<void> } {
 }
 
 describe("a sync session", () => {
-  test("leads alone, and is followed by another when it ends", async () => {
+  test("syncs alone, and another one takes over when it ends", async () => {
     const file = aFile();
     const [first, second] = [aSession(file), aSession(file)];
     const running = start(first);
@@ -93,7 +93,7 @@ describe("a sync session", () => {
     second.close();
   });
 
-  test("says that it syncs while it does, and that nobody does afterwards", async () => {
+  test("writes that it syncs while it does, and removes that when it ends", async () => {
     const file = aFile();
     const session = aSession(file);
     const running = start(session);
@@ -133,7 +133,7 @@ describe("a sync session", () => {
     session.close();
   });
 
-  test("opens its record anew when the file is removed under it", async () => {
+  test("opens its record again when the file was removed", async () => {
     const file = aFile();
     const session = aSession(file);
     const running = start(session);
@@ -147,7 +147,7 @@ describe("a sync session", () => {
     session.close();
   });
 
-  test("keeps a live answer, without secrets, and claims its window", async () => {
+  test("stores a live batch, without secrets, and claims its range", async () => {
     const file = aFile();
     const session = aSession(file);
     const nowUs = systemClock.nowUs();
@@ -165,7 +165,7 @@ describe("a sync session", () => {
     session.close();
   });
 
-  test("claims nothing of a live answer that Prefect may have deleted before it was asked", async () => {
+  test("claims no part of a live batch that Prefect may have deleted before it answered", async () => {
     const file = aFile();
     const session = aSession(file);
     const nowUs = systemClock.nowUs();
@@ -181,7 +181,7 @@ describe("a sync session", () => {
     session.close();
   });
 
-  test("makes one whole pass and a report without leading for good", async () => {
+  test("makes one complete pass and an audit without keeping the leader lock", async () => {
     const file = aFile();
     const prefect = new TinyPrefect();
     const session = aSession(file, { prefect });
@@ -193,7 +193,7 @@ describe("a sync session", () => {
     session.close();
   });
 
-  test("does not certify what it cannot compare", async () => {
+  test("makes no audit report when Prefect does not answer", async () => {
     const prefect = new TinyPrefect();
     const session = aSession(aFile(), { prefect });
     await session.once({ sinceUs: systemClock.nowUs() - 60_000_000 }, () => {}, neverAborted);

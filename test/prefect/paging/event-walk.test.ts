@@ -134,7 +134,7 @@ describe("walking over events", () => {
     for (const [name, events, bend, message] of lies) {
       test(name, async () => {
         const { prefect, reader } = prefectWith(events);
-        prefect.bend = bend;
+        prefect.alterPage = bend;
         const error = await failureOf(walk(reader));
         expect(error.code).toBe("unavailable");
         expect(error.message).toMatch(message);
@@ -146,7 +146,7 @@ describe("walking over events", () => {
   test("forgives a count that was taken a moment before a deletion", async () => {
     const { prefect, reader } = prefectWith([anEventAt(1), anEventAt(2)]);
     let first = true;
-    prefect.bend = (page) => {
+    prefect.alterPage = (page) => {
       if (!first) return page;
       first = false;
       return { ...page, total: 3 };
@@ -156,7 +156,7 @@ describe("walking over events", () => {
 
   test("believes a server with inexact totals in its links only", async () => {
     const { prefect, reader } = prefectWith([anEventAt(1), anEventAt(2)]);
-    prefect.bend = (page) => ({ ...page, total: 1_000 });
+    prefect.alterPage = (page) => ({ ...page, total: 1_000 });
     expect(idsOf(await walk(reader, { pageSize: 5, exactTotals: false }))).toHaveLength(2);
     expect(prefect.requests).toBe(1);
   });

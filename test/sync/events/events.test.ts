@@ -13,7 +13,7 @@ import { aHarness, anEventAt, neverAborted, SECOND } from "../engine-harness.ts"
 const all = { fromUs: T0_US - 30 * DAY_US, toUs: T0_US + DAY_US };
 
 describe("a catch-up", () => {
-  test("reads the last minutes of an empty record and claims them up to the server's clock, a little behind", async () => {
+  test("reads the last minutes for an empty record and claims them to shortly before the server clock", async () => {
     const { ctx, prefect, covered } = aHarness();
     prefect.events = [anEventAt(-100), anEventAt(-10), anEventAt(30)];
     expect(await catchUp(ctx, neverAborted)).toEqual({ gained: 3, throughUs: T0_US - 1.5 * SECOND, leavesGap: true });
@@ -22,7 +22,7 @@ describe("a catch-up", () => {
     expect(prefect.asked).toEqual(["events -150..86400 5"]);
   });
 
-  test("reads again what was stored late behind the end of what is covered", async () => {
+  test("finds events that were stored late and occurred before the end of the coverage", async () => {
     const { ctx, prefect, clock, covered } = aHarness();
     await catchUp(ctx, neverAborted);
     prefect.events = [anEventAt(-140)];
@@ -31,18 +31,18 @@ describe("a catch-up", () => {
     expect(covered().at(-1)?.[1]).toBe(19);
   });
 
-  test("compares numbers instead of reading everything again where much was read before", async () => {
+  test("compares counts instead of reading again where the overlap has many events", async () => {
     const { ctx, prefect, clock } = aHarness();
     prefect.events = Array.from({ length: 60 }, (_, i) => anEventAt(-120 + i));
     await catchUp(ctx, neverAborted);
     clock.us += 10 * SECOND;
     prefect.asked.length = 0;
     expect((await catchUp(ctx, neverAborted)).gained).toBe(0);
-    // A total, whether the server neverAborted has what it showed before, and the last twenty seconds.
+    // A count, the marker event, and the last twenty seconds.
     expect(prefect.asked).toEqual(["events -151..-22 0", "events by id 1", "events -21..86410 5"]);
   });
 
-  test("finds the one that is missing among many by halving", async () => {
+  test("finds one missing event among many by halving the range", async () => {
     const { ctx, prefect, clock } = aHarness();
     prefect.events = Array.from({ length: 100 }, (_, i) => anEventAt(-140 + i));
     await catchUp(ctx, neverAborted);
@@ -54,7 +54,7 @@ describe("a catch-up", () => {
     expect(countEventsBetween(ctx.db, all)).toBe(101);
   });
 
-  test("leaves a long absence to backfill, but not what was stored late just before it", async () => {
+  test("leaves a long absence to backfill, but not events that were stored late just before it", async () => {
     const { ctx, prefect, clock, covered } = aHarness();
     await catchUp(ctx, neverAborted);
     const late = anEventAt(-60);
@@ -68,21 +68,21 @@ describe("a catch-up", () => {
     ]);
   });
 
-  test("claims nothing while nothing is known of the server's clock", async () => {
+  test("claims nothing while the server clock is unknown", async () => {
     const { ctx, prefect, covered } = aHarness({ skewMs: null });
     prefect.events = [anEventAt(-10)];
     expect(await catchUp(ctx, neverAborted)).toEqual({ gained: 1, throughUs: null, leavesGap: true });
     expect(covered()).toEqual([]);
   });
 
-  test("claims on the server's clock when ours is hours ahead", async () => {
+  test("claims by the server clock when the local clock is hours ahead", async () => {
     const { ctx, prefect, covered } = aHarness({ skewMs: -3 * 3_600_000 });
     prefect.events = [anEventAt(-3 * 3_600 - 10)];
     await catchUp(ctx, neverAborted);
     expect(covered()).toEqual([[-10_950, -10_801, "catch-up"]]);
   });
 
-  test("claims the part it has proven when it is interrupted", async () => {
+  test("claims the part that it has proven when it is interrupted", async () => {
     const { ctx, prefect, clock, covered } = aHarness({ tuning: { batchEvents: 10 } });
     await catchUp(ctx, neverAborted);
     clock.us += 100 * SECOND;
@@ -126,7 +126,7 @@ describe("backfill", () => {
     expect(countEventsBetween(ctx.db, all)).toBe(4);
   });
 
-  test("asks for nothing that is covered, also after an interruption in the middle of a window", async () => {
+  test("does not ask for covered ranges, also after an interruption within a window", async () => {
     const { ctx, prefect } = aHarness({ tuning: { batchEvents: 5 } });
     prefect.events = Array.from({ length: 50 }, (_, i) => anEventAt(-3_600 + i * 60));
     await catchUp(ctx, neverAborted);
@@ -143,7 +143,7 @@ describe("backfill", () => {
     expect(countEventsBetween(ctx.db, all)).toBe(50);
   });
 
-  test("reaches to a minute within the server's retention, and not behind what was dropped on purpose", async () => {
+  test("reaches back to a minute after the retention horizon, and not before the retention floor", async () => {
     const { ctx, covered } = aHarness();
     ctx.server.retentionUs = 10 * HOUR_US;
     await catchUp(ctx, neverAborted);
@@ -153,7 +153,7 @@ describe("backfill", () => {
     expect(new Backfill(ctx).gaps(T0_US - DAY_US)).toEqual([]);
   });
 
-  test("reads smaller windows where much happened and larger ones where nothing did", async () => {
+  test("reads smaller windows where there are many events and larger ones where there are none", async () => {
     const { ctx, prefect } = aHarness({ tuning: { eventPage: 50 } });
     prefect.events = Array.from({ length: 4_000 }, (_, i) => anEventAt(-7_000 + i / 2));
     await catchUp(ctx, neverAborted);
@@ -163,7 +163,7 @@ describe("backfill", () => {
     expect(countEventsBetween(ctx.db, all)).toBe(4_000);
   });
 
-  test("waits instead of reading for ever when the server's clock is unknown", async () => {
+  test("waits instead of reading for ever when the server clock is unknown", async () => {
     const { ctx, prefect } = aHarness();
     await catchUp(ctx, neverAborted);
     prefect.skewMs = null;
@@ -183,13 +183,13 @@ describe("verifying a range", () => {
     return harness;
   }
 
-  test("takes one total and one look at the canary where both sides agree, and notes both counts", async () => {
+  test("takes one count and one request for the marker event where both sides agree, and stores both counts", async () => {
     const { ctx, prefect } = await recorded();
     expect(await verifyRange(ctx, range, options)).toEqual({ server: 90, repaired: 0, missing: 0, byIds: false });
     expect(prefect.asked).toEqual(["events -1000..-100 0", "events by id 1"]);
   });
 
-  test("does not let an event that the server never stored stand for one that it has", async () => {
+  test("does not count an event that the server never stored in place of one that it has", async () => {
     const { ctx, prefect } = await recorded();
     const streamed = anEventAt(-555.5);
     ctx.ingest.events([streamed], "stream", null);
@@ -201,15 +201,15 @@ describe("verifying a range", () => {
     expect(findEventById(ctx.db, streamed.id)).toEqual(streamed);
   });
 
-  test("reads instead of counting when the server's database was replaced", async () => {
+  test("reads instead of counting after the server's database was replaced", async () => {
     const { ctx, prefect } = await recorded();
-    // As many as before, none of them the same.
+    // As many events as before, but different ones.
     prefect.events = Array.from({ length: 90 }, (_, i) => anEventAt(-1_000 + i * 10));
     expect(await verifyRange(ctx, range, options)).toEqual({ server: 90, repaired: 90, missing: 0, byIds: true });
     expect(countEventsBetween(ctx.db, range)).toBe(180);
   });
 
-  test("is not fooled when the replaced database was sent the canary once more", async () => {
+  test("notices a replaced database also when a client has sent the marker event to it again", async () => {
     const { ctx, prefect } = await recorded();
     const again = formatIsoUs(T0_US);
     prefect.events = [
@@ -219,7 +219,7 @@ describe("verifying a range", () => {
     expect(await verifyRange(ctx, range, options)).toMatchObject({ server: 90, byIds: true });
   });
 
-  test("reads where some events are kept shorter than others", async () => {
+  test("reads where the server keeps some kinds of events for a shorter time", async () => {
     const { ctx, prefect } = await recorded();
     ctx.server.hasShorterRetention = true;
     expect(await verifyRange(ctx, range, options)).toMatchObject({ server: 90, byIds: true });

@@ -21,7 +21,7 @@ const refused: StreamState = { name: "refused", dialAtMs: 99_000, dialledMs: 90_
 const rejected: StreamState = { name: "rejected", dialAtMs: 99_000, dialledMs: 40_000 };
 const off: StreamState = { name: "off" };
 
-/** State after each event, and what is to be done; "same" where nothing happens. */
+/** State after each event, and its effects; "same" where nothing happens. */
 const TABLE: readonly [string, StreamState, Record<StreamEvent, [StreamState | "same", ...string[]]>][] = [
   [
     "waiting",
@@ -127,7 +127,7 @@ describe("the state of the stream", () => {
     }
   }
 
-  test("dials at once at the start", () => {
+  test("connects at once at the start", () => {
     expect(dueInMs(INITIAL_STREAM_STATE, 1_795_348_800_000)).toBe(0);
   });
 
@@ -137,7 +137,7 @@ describe("the state of the stream", () => {
     expect(dueInMs(state, context.nowMs)).toBe(3_000);
   });
 
-  test("never waits above ten seconds after a failed attempt, whatever chance says", () => {
+  test("never waits longer than ten seconds after a failed attempt", () => {
     for (const random of [0, 0.999]) {
       const { state } = nextStreamState(connecting, "unreachable", { ...context, random });
       expect(dueInMs(state, context.nowMs)).toBeGreaterThanOrEqual(5_000);
@@ -145,11 +145,11 @@ describe("the state of the stream", () => {
     }
   });
 
-  test("waits a minute at most when our clock is set back", () => {
+  test("waits a minute at most when the local clock is set back", () => {
     expect(dueInMs(rejected, rejected.dialledMs - 3_600_000)).toBe(60_000);
   });
 
-  test("has a word for readers", () => {
+  test("is written for readers as one of four words", () => {
     expect([waiting, connecting, open, refused, rejected, off].map(shownState)).toEqual([
       "connecting",
       "connecting",

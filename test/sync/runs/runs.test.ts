@@ -49,7 +49,7 @@ describe("filling flow runs", () => {
     expect(harness.prefect.asked.every((asked) => asked.startsWith("flow_runs -"))).toBe(true);
   });
 
-  test("reads only the newest part the next time", async () => {
+  test("reads only the newest part in the next call", async () => {
     const harness = aHarness();
     await fill(harness, -7_200);
     harness.clock.us += 60 * SECOND;
@@ -69,7 +69,7 @@ describe("filling flow runs", () => {
     expect(harness.prefect.flowRuns.every((run) => readFlowRunRow(harness.ctx.db, run.id) !== null)).toBe(true);
   });
 
-  test("comes to an end when a server ignores the offset", async () => {
+  test("ends also when a server ignores the offset", async () => {
     const harness = aHarness();
     harness.prefect.flowRuns = Array.from({ length: 10 }, () => runAt(-600));
     const filter = harness.prefect.filterFlowRuns;
@@ -94,7 +94,7 @@ describe("reconciling runs", () => {
     });
   });
 
-  test("marks a run deleted that Prefect does not know, unless it is so young that it may not be committed", async () => {
+  test("marks a run deleted that Prefect does not have, unless its row may not be committed yet", async () => {
     const harness = aHarness();
     const [old, young] = [anId(), anId()];
     harness.ctx.ingest.events([stateEvent(old, "Running", -150), stateEvent(young, "Pending", -2)], "stream", null);
@@ -107,7 +107,7 @@ describe("reconciling runs", () => {
     expect(readFlowRunRow(harness.ctx.db, young)?.deleted_us).toBe(T0_US + 150 * SECOND);
   });
 
-  test("finds a deleted plan also when there are more plans than it reads", async () => {
+  test("finds a deleted scheduled run also when there are more of them than it reads", async () => {
     const harness = aHarness();
     const scheduled = { state: aState({ type: "SCHEDULED", timestamp: at(-100) }), state_type: "SCHEDULED" as const };
     const plans = Array.from({ length: 25 }, (_, index) => runAt(600 + index * 60, scheduled));
@@ -127,7 +127,7 @@ describe("reconciling runs", () => {
     expect(deleted.flatMap((us, index) => (us === null ? [] : [index]))).toEqual([1]);
   });
 
-  test("asks for the parents of subflows however many task runs look unfinished", async () => {
+  test("asks for the parents of subflows also when many task runs look unfinished", async () => {
     const harness = aHarness();
     const crashed = runAt(-900, { state_type: "CRASHED" });
     const parent = runAt(-100, { state_type: "RUNNING" });
@@ -143,7 +143,7 @@ describe("reconciling runs", () => {
     expect(readTaskRunRow(harness.ctx.db, standIn.id)).not.toBeNull();
   });
 
-  test("believes a server that ended a task run, though its sender's clock was ahead", async () => {
+  test("takes the end of a task run from the server although the clock of its client was ahead", async () => {
     const harness = aHarness();
     const ended = runAt(-900, { state_type: "CANCELLED" });
     harness.prefect.flowRuns = [ended];
@@ -162,7 +162,7 @@ describe("reconciling runs", () => {
     expect([await look(60), await look(600)]).toEqual(["RUNNING", "CANCELLED"]);
   });
 
-  test("a live answer without it marks only a run that Prefect has shown before", () => {
+  test("marks a run deleted that a live batch lacks only when Prefect has returned it before", () => {
     const harness = aHarness();
     const [shown, announced] = [runAt(-60, { state_type: "RUNNING" }), anId()];
     harness.ctx.ingest.flowRuns([shown], T0_US - 30 * SECOND, {});
@@ -172,7 +172,7 @@ describe("reconciling runs", () => {
     expect([deletedUs(shown.id), deletedUs(announced)]).toEqual([T0_US, null]);
   });
 
-  test("marks it deleted also when the server's clock is far ahead of ours", async () => {
+  test("marks a run deleted also when the server clock is far ahead of the local one", async () => {
     const harness = aHarness({ skewMs: 3_600_000 });
     const id = anId();
     harness.ctx.ingest.events([stateEvent(id, "Running", 3_450)], "stream", null);
@@ -180,7 +180,7 @@ describe("reconciling runs", () => {
     expect(readFlowRunRow(harness.ctx.db, id)?.deleted_us).not.toBeNull();
   });
 
-  test("finds plans that were deleted without an event, by asking for them by id", async () => {
+  test("finds scheduled runs that were deleted without an event, by a request for their ids", async () => {
     const harness = aHarness();
     const plan = () => ({
       state: aState({ type: "SCHEDULED", timestamp: at(-100) }),
@@ -200,7 +200,7 @@ describe("reconciling runs", () => {
     expect(readFlowRunRow(harness.ctx.db, kept.id)?.deleted_us).toBeNull();
   });
 
-  test("looks again at runs that are not over and at task runs that look unfinished under an ended run", async () => {
+  test("reads unfinished runs again, and task runs that look unfinished although their flow run has ended", async () => {
     const harness = aHarness();
     const running = runAt(-600, { state_type: "RUNNING" });
     const ended = runAt(-900, { state_type: "CANCELLED" });
@@ -225,7 +225,7 @@ describe("reconciling runs", () => {
     expect(readTaskRunRow(harness.ctx.db, task.id)?.state_type).toBe("CANCELLED");
   });
 
-  test("does not take a task run for deleted whose row Prefect writes late, and does when it is long due or was there", async () => {
+  test("marks a task run deleted when its row is overdue or was there before, not when it may still be written", async () => {
     const harness = aHarness();
     const ended = runAt(-900);
     harness.prefect.flowRuns = [ended];
@@ -257,7 +257,7 @@ describe("ended runs", () => {
   const line = (run: FlowRun, seconds: number, given: Partial<Log> = {}) =>
     aLog({ flow_run_id: run.id, timestamp: at(seconds), ...given });
 
-  test("have all their task runs read, several runs together, and claimed", async () => {
+  test("have all their task runs read and claimed, several flow runs in one request", async () => {
     const harness = aHarness();
     const runs = [runAt(-600), runAt(-500)];
     harness.prefect.flowRuns = runs;
@@ -272,7 +272,7 @@ describe("ended runs", () => {
     expect(covered(harness, "task_run", runs[0]?.id ?? "")[0]?.[1]).toBe(-1);
   });
 
-  test("are read again while Prefect's rows lag their events, and claimed once nothing can come any more", async () => {
+  test("are read again while rows are older than their events, and claimed once no row can follow", async () => {
     const harness = aHarness();
     const run = runAt(-600, { end_time: at(-10), state: aState({ timestamp: at(-10) }) });
     const [prompt, stale, late, lost] = [0, 1, 2, 3].map(() => aTaskRun({ flow_run_id: run.id, start_time: at(-20) }));
@@ -308,7 +308,7 @@ describe("ended runs", () => {
     expect(await look()).toEqual([true, false, 1]);
   });
 
-  test("have their logs read when they failed, to the last line, and twice more for lines that come late", async () => {
+  test("have all their log lines read when they failed, and twice more for late lines", async () => {
     const harness = aHarness();
     const failed = runAt(-40, { state_type: "FAILED", start_time: at(-40), end_time: at(-20) });
     const fine = runAt(-60);
@@ -349,7 +349,7 @@ describe("ended runs", () => {
     expect(await ended.readLogs("reconcile", neverAborted)).toBe(true);
   });
 
-  test("have their logs read also when those of another run cannot be", async () => {
+  test("have their logs read also when those of another run cannot be read", async () => {
     const harness = aHarness();
     const failed = (seconds: number) =>
       runAt(seconds, { state_type: "FAILED", start_time: at(seconds), end_time: at(seconds + 100) });
@@ -371,21 +371,21 @@ describe("ended runs", () => {
     await expect(ended.readLogs("backfill", neverAborted)).rejects.toThrow("no answer");
   });
 
-  test("that were deleted are found, a page a minute, unless the server knows none of them and may be another", async () => {
+  test("that were deleted are found, a page a minute, unless the server has none of them and may have been reset", async () => {
     const harness = aHarness();
     const runs = [runAt(-600), runAt(-500, { state_type: "FAILED" })];
     harness.prefect.flowRuns = [...runs];
     harness.prefect.events = [anEventAt(-5)];
     await catchUp(harness.ctx, neverAborted);
-    const keeper = new RunSync(harness.ctx, { goalUs: () => T0_US - 1_000 * SECOND, isClientActive: () => true });
+    const sync = new RunSync(harness.ctx, { goalUs: () => T0_US - 1_000 * SECOND, isClientActive: () => true });
     const deleted = () => runs.map((run) => readFlowRunRow(harness.ctx.db, run.id)?.deleted_us != null);
     const pass = async (seconds: number) => {
       harness.prefect.asked.length = 0;
       harness.clock.us += seconds * SECOND;
-      await keeper.syncRound(neverAborted);
+      await sync.syncRound(neverAborted);
       return harness.prefect.asked.filter((asked) => asked === "flow_runs by id 2").length;
     };
-    await keeper.syncRound(neverAborted);
+    await sync.syncRound(neverAborted);
     harness.prefect.flowRuns = runs.slice(1);
     expect([await pass(300), deleted()]).toEqual([0, [false, false]]);
     expect([await pass(400), deleted()]).toEqual([1, [true, false]]);
@@ -395,7 +395,7 @@ describe("ended runs", () => {
     expect(deleted()).toEqual([true, false]);
   });
 
-  test("are not read for ever when the server's clock is unknown", async () => {
+  test("are not read for ever when the server clock is unknown", async () => {
     const harness = aHarness();
     harness.prefect.flowRuns = [runAt(-600, { state_type: "FAILED" })];
     await fill(harness, -1_000);
@@ -408,7 +408,7 @@ describe("ended runs", () => {
   });
 });
 
-test("a state announced by an event is not undone by an older answer of REST", async () => {
+test("a state from an event is not replaced by an older answer of REST", async () => {
   const harness = aHarness();
   const id = anId();
   const before = runAt(-70, { id, state_type: "RUNNING", start_time: at(-70) });

@@ -26,7 +26,7 @@ describe("the lists of objects", () => {
     expect(findFact(ctx.db, "read:worker")).toEqual({ readUs: T0_US, count: 1 });
   });
 
-  test("are read again when an event names them: soon, and not more often than every five seconds", async () => {
+  test("are read again soon after an event about them, and at most every five seconds", async () => {
     const { ctx, prefect, clock } = aHarness();
     const snapshots = new Snapshots(ctx);
     await snapshots.iterate(neverAborted);
@@ -41,7 +41,7 @@ describe("the lists of objects", () => {
     expect(await snapshots.iterate(neverAborted)).toBe(5_000);
   });
 
-  test("are read every fifteen seconds for a client, and every ten minutes for nobody, within the idle allowance", async () => {
+  test("are read every fifteen seconds with an active client, otherwise every ten minutes within the idle allowance", async () => {
     const { ctx, prefect, clock } = aHarness();
     const snapshots = new Snapshots(ctx);
     await snapshots.iterate(neverAborted);
@@ -54,12 +54,12 @@ describe("the lists of objects", () => {
     clock.us += 20 * 60 * SECOND;
     prefect.asked.length = 0;
     const waitMs = await snapshots.iterate(neverAborted);
-    // Three may go at once after a while, the rest at less than one a minute.
+    // Three requests may be sent at once after a while, the others at less than one a minute.
     expect(prefect.asked).toHaveLength(3);
     expect(waitMs).toBe(60_000);
   });
 
-  test("are read though another one fails again and again, and what an event named is read once it can be", async () => {
+  test("are read although another list keeps failing, and that one is read as soon as it can be", async () => {
     const { ctx, prefect, clock } = aHarness();
     prefect.before = (asked) => {
       if (asked.startsWith("work_pool ")) throw new AppError("unavailable", "busy", { status: 503 });
@@ -83,7 +83,7 @@ describe("the lists of objects", () => {
     expect(findObjects(ctx.db, "work_pool")).toHaveLength(1);
   });
 
-  test("do not claim that there are no workers where the pools may not be read", async () => {
+  test("do not mark workers as deleted where permission to read the pools is missing", async () => {
     const { ctx, prefect } = aHarness();
     prefect.objects = { work_pool: [aWorkPool({ name: "lake" })], worker: [aWorker()] };
     prefect.before = (asked) => {
@@ -93,7 +93,7 @@ describe("the lists of objects", () => {
     expect(findFact(ctx.db, "read:worker")).toBeNull();
   });
 
-  test("do not keep an urgent list waiting behind idle ones", async () => {
+  test("do not delay an urgent list because of idle ones", async () => {
     const { ctx, prefect, clock } = aHarness();
     const snapshots = new Snapshots(ctx);
     await snapshots.iterate(neverAborted);
@@ -106,7 +106,7 @@ describe("the lists of objects", () => {
     expect(prefect.asked).toEqual(["automation 0"]);
   });
 
-  test("are read in pages that overlap, and anew when a row vanished between two pages", async () => {
+  test("are read in pages that overlap, and from the start again when a row disappeared between two pages", async () => {
     const { ctx, prefect } = aHarness();
     const rows = Array.from({ length: 9 }, (_, i) => aDeployment({ name: `d${i}` }));
     prefect.objects.deployment = [...rows];
@@ -118,7 +118,7 @@ describe("the lists of objects", () => {
     expect(prefect.asked).toEqual(["deployment 0", "deployment 3", "deployment 0", "deployment 3", "deployment 6"]);
   });
 
-  test("mark nothing as gone when a list never stands neverAborted", async () => {
+  test("mark nothing as deleted when a list changes during each reading", async () => {
     const { ctx, prefect } = aHarness();
     let rows: Deployment[] = Array.from({ length: 9 }, (_, i) => aDeployment({ name: `d${i}` }));
     prefect.objects.deployment = [...rows];
@@ -132,7 +132,7 @@ describe("the lists of objects", () => {
     expect(findObjects(ctx.db, "deployment")).toHaveLength(9);
   });
 
-  test("of a route that an older server lacks are asked for no more often than usual", async () => {
+  test("of a route that an older server lacks are asked for at the usual intervals only", async () => {
     const { ctx, prefect } = aHarness();
     prefect.before = (asked) => {
       if (asked.startsWith("automation")) throw new AppError("not_found", "no such route", { status: 404 });
@@ -143,7 +143,7 @@ describe("the lists of objects", () => {
     expect(findFact(ctx.db, "read:automation")).toBeNull();
   });
 
-  test("follow from the names of events", () => {
+  test("depend on the names of events", () => {
     const names = {
       "prefect.deployment.ready": ["deployment"],
       "prefect.work-pool.paused": ["work_pool", "work_queue"],

@@ -10,7 +10,7 @@ function aBudget(perMinute: number) {
 }
 
 describe("the request budget", () => {
-  test("lets a whole minute's requests go at once and then one after the other", async () => {
+  test("allows the requests of a whole minute at once and then one after the other", async () => {
     const { clock, budget } = aBudget(60);
     for (let i = 0; i < 60; i += 1) await budget.take("catch-up", neverAborted);
     expect(clock.slept).toEqual([]);
@@ -19,14 +19,14 @@ describe("the request budget", () => {
     expect(clock.slept).toEqual([1_000, 1_000]);
   });
 
-  test("keeps a share for what is more urgent", async () => {
+  test("reserves a share for more urgent requests", async () => {
     const { clock, budget } = aBudget(100);
     let spent = 0;
     while (clock.slept.length === 0 && spent < 200) {
       await budget.take("verify", neverAborted);
       spent += 1;
     }
-    // 40 % are left to others, and are there at once for a catch-up.
+    // 40 % are reserved, and a catch-up may use them at once.
     expect(spent).toBeGreaterThan(55);
     expect(spent).toBeLessThan(65);
     const before = clock.slept.length;
@@ -34,14 +34,14 @@ describe("the request budget", () => {
     expect(clock.slept.length).toBe(before);
   });
 
-  test("sends nothing while Retry-After lasts, whatever its urgency", async () => {
+  test("sends nothing during Retry-After, not even urgent requests", async () => {
     const { clock, budget } = aBudget(600);
     budget.pause(7_000);
     await budget.take("catch-up", neverAborted);
     expect(clock.slept).toEqual([7_000]);
   });
 
-  test("does not wait for ever when our clock is set back during a pause", async () => {
+  test("does not wait for ever when the local clock is set back during a pause", async () => {
     const { clock, budget } = aBudget(600);
     budget.pause(7_000);
     clock.us -= 86_400_000_000;
@@ -49,14 +49,14 @@ describe("the request budget", () => {
     expect(clock.slept.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(3_600_000);
   });
 
-  test("gives idle work a small allowance that begins empty and does not pile up", () => {
+  test("gives idle work a small allowance that begins empty and has an upper limit", () => {
     const { clock, budget } = aBudget(600);
     expect(budget.idleWaitMs(1)).toBe(30_000);
     clock.us += 600_000_000;
     expect([1, 1, 1, 1].map((n) => budget.idleWaitMs(n))).toEqual([0, 0, 0, 30_000]);
   });
 
-  test("lets idle work of many requests go when the allowance is full, and makes it up afterwards", () => {
+  test("allows idle work of many requests when the allowance is full, and then waits longer", () => {
     const { clock, budget } = aBudget(600);
     clock.us += 600_000_000;
     expect(budget.idleWaitMs(5)).toBe(0);
@@ -73,7 +73,7 @@ describe("the request budget", () => {
 });
 
 describe("requests within the budget", () => {
-  test("are tried again after a failure that may pass, and noted as contact", async () => {
+  test("are repeated after a failure that may pass, and Prefect then counts as reachable", async () => {
     const { ctx, prefect, clock } = aHarness();
     let failures = 2;
     prefect.before = () => {
@@ -86,7 +86,7 @@ describe("requests within the budget", () => {
     expect(ctx.connectivity.isReachable).toBe(true);
   });
 
-  test("give up with the server's own error when it goes on failing, and say that contact is lost", async () => {
+  test("fail with the server's own error when it fails again and again, and Prefect then counts as unreachable", async () => {
     const { ctx, prefect } = aHarness();
     prefect.before = () => {
       throw new AppError("unavailable", "nothing accepts connections");
@@ -102,7 +102,7 @@ describe("requests within the budget", () => {
     expect(prefect.asked).toHaveLength(3);
   });
 
-  test("hold up everybody when Prefect says when to come back", async () => {
+  test("all wait when Prefect sends Retry-After", async () => {
     const { ctx, prefect, clock } = aHarness();
     let first = true;
     prefect.before = () => {
@@ -116,7 +116,7 @@ describe("requests within the budget", () => {
     expect(ctx.connectivity.isReachable).toBe(true);
   });
 
-  test("do not take one question that Prefect cannot answer for a loss of contact", async () => {
+  test("do not make Prefect count as unreachable because of one request that it cannot answer", async () => {
     const { ctx, prefect } = aHarness();
     await ctx.requests.call("verify", neverAborted, (api) => api.readVersion());
     prefect.before = () => {
@@ -126,7 +126,7 @@ describe("requests within the budget", () => {
     expect(ctx.connectivity.isReachable).toBe(true);
   });
 
-  test("are not tried again when that is useless", async () => {
+  test("are not repeated when that is useless", async () => {
     const { ctx, prefect } = aHarness();
     prefect.before = () => {
       throw new AppError("unauthorized", "no such key", { status: 401 });
