@@ -5,7 +5,7 @@ import { DAY_US, MINUTE_US, parseIsoUs } from "../src/lib/time.ts";
 import { SNAPSHOT_KINDS } from "../src/model/kinds.ts";
 import type { SnapshotKind } from "../src/model/objects.ts";
 import { addCoverage } from "../src/store/coverage.ts";
-import { inTransaction, openRecord, type RecordDb, setFilling } from "../src/store/database.ts";
+import { inTransaction, openRecord, type RecordDb, setBulkWriting } from "../src/store/database.ts";
 import { createEventWriter } from "../src/store/events/events.ts";
 import { tryBecomeLeader } from "../src/store/leader-lock.ts";
 import { recordFileName } from "../src/store/record-file.ts";
@@ -68,7 +68,7 @@ function schemaHash(root: string): string {
 
 function fill(file: string, count: number, toUs: number): Pick<HeldRecord, "flowRunIds" | "newestUs"> {
   const db = openRecord(file, "write");
-  setFilling(db, true);
+  setBulkWriting(db, true);
   const writer = createEventWriter(db);
   const source = new SyntheticEvents({ fromUs: toUs - 30 * DAY_US, spanUs: 30 * DAY_US, count });
   const flowRunIds: string[] = [];

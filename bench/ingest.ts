@@ -8,7 +8,7 @@ import { rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PrefectEvent } from "../src/model/events/event.ts";
-import { inTransaction, openRecord, setFilling } from "../src/store/database.ts";
+import { inTransaction, openRecord, setBulkWriting } from "../src/store/database.ts";
 import { createEventWriter } from "../src/store/events/events.ts";
 import { foldRunEvents } from "../src/store/runs/fold-events.ts";
 import { SyntheticEvents } from "./synthetic-events.ts";
@@ -39,7 +39,7 @@ export function measureIngest(options: IngestOptions, say: (line: string) => voi
   const { file, events, batch } = options;
   for (const suffix of ["", "-wal", "-shm", ".setup"]) rmSync(file + suffix, { force: true });
   const db = openRecord(file, "write");
-  setFilling(db, true);
+  setBulkWriting(db, true);
   const writer = createEventWriter(db, { text: options.text });
   const source = new SyntheticEvents({ fromUs: 1_784_600_000_000_000, spanUs: 30 * 86_400_000_000, count: events });
   const store = (pages: readonly string[]): void => {

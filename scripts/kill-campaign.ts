@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRecord } from "../src/store/database.ts";
-import { eventRange } from "../src/store/events/events.ts";
+import { findEventRange } from "../src/store/events/events.ts";
 import { claimedCount, findFaults } from "../test/store/check-record.ts";
 import { seededRandom } from "../test/support/random.ts";
 
@@ -52,7 +52,7 @@ for (let round = 1; round <= rounds && faults.length === 0; round += 1) {
   claimed = now;
   if (round % 20 === 0 || round === rounds)
     console.log(
-      `round ${round}: ${kills} kills, ${eventRange(db)?.count} events held, ${claimed} claimed, reopened in at most ${slowestOpenMs.toFixed(1)} ms`,
+      `round ${round}: ${kills} kills, ${findEventRange(db)?.count} events held, ${claimed} claimed, reopened in at most ${slowestOpenMs.toFixed(1)} ms`,
     );
   db.close();
 }

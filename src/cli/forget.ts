@@ -10,7 +10,7 @@ import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import { openRecord } from "../store/database.ts";
-import { eventRange } from "../store/events/events.ts";
+import { findEventRange } from "../store/events/events.ts";
 import { tryBecomeLeader } from "../store/leader-lock.ts";
 import { bytesAside, filesAside, recordBytes } from "../store/record-file.ts";
 import { dropEmptyFolder } from "../store/tenant-folders.ts";
@@ -90,7 +90,7 @@ function countEvents(file: string): number {
   try {
     const db = openRecord(file, "read");
     try {
-      return eventRange(db)?.count ?? 0;
+      return findEventRange(db)?.count ?? 0;
     } finally {
       db.close();
     }

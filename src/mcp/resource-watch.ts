@@ -7,7 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import { type Kind, kindOfResource } from "../model/kinds.ts";
 import { type ChangeMark, findRecordChanges, startRecordChanges } from "../queries/source/record-changes.ts";
 import type { RecordDb } from "../store/database.ts";
-import { readFlowRunRow } from "../store/runs/flow-runs.ts";
+import { findFlowRunRow } from "../store/runs/flow-runs.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 
 export interface ResourceWatch {
@@ -219,7 +219,7 @@ function hasPrefix(sorted: readonly string[], prefix: string): boolean {
 }
 
 function nameOf(db: RecordDb | null, flowRunId: string): string | undefined {
-  const row = db ? readFlowRunRow(db, flowRunId) : null;
+  const row = db ? findFlowRunRow(db, flowRunId) : null;
   return row?.name?.toLowerCase();
 }
 

@@ -1,7 +1,7 @@
 /** Completion of the variables of templates and prompts, from the record. */
 import type { Kind } from "../model/kinds.ts";
 import type { QueryContext } from "../queries/source/context.ts";
-import { findEventNamesBeginning } from "../store/events/dictionaries.ts";
+import { findEventNamesStartingWith } from "../store/events/dictionaries.ts";
 import { findByIdPrefix, findKnownNames } from "../store/objects/names.ts";
 
 /** MCP allows at most 100 values. */
@@ -20,5 +20,5 @@ export function completeName(ctx: QueryContext, kind: Kind, begin: string): stri
 /** Names of events that begin with `begin`. */
 export function completeEventName(ctx: QueryContext, begin: string): string[] {
   const db = ctx.record();
-  return db === null ? [] : findEventNamesBeginning(db, begin, MOST);
+  return db === null ? [] : findEventNamesStartingWith(db, begin, MOST);
 }

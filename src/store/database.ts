@@ -10,7 +10,7 @@ import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import { RECORD_VERSION } from "./migrations.ts";
-import { HalfMadeError, migrate, newerFile, probe } from "./prepare-record.ts";
+import { IncompleteRecordError, migrate, newerRecordError, readTableEnds } from "./prepare-record.ts";
 import { ensureDataDir, ensurePrivateFile, fileIdentity, folderOf, moveAside, recordBytes } from "./record-file.ts";
 import {
   type Database,
@@ -37,7 +37,7 @@ export interface RecordDb {
   /** Statement by text, prepared once and kept. */
   prepare<Row, Params extends SQLQueryBindings[]>(sql: string): Statement<Row, Params>;
   /** A value that lives as long as the connection, made at the first call with this key. */
-  local<T>(key: string, make: () => T): T;
+  perConnection<T>(key: string, make: () => T): T;
   /**
    * `drop` is called whenever values read earlier may be wrong: after a rollback, which takes back what this connection had
    * read of its own writes, and when another connection has written.
@@ -50,7 +50,7 @@ export interface RecordDb {
 /** New events touch the newest pages: more than this is of no use to them. */
 const ORDINARY_PRAGMAS = ["PRAGMA cache_size = -8192", "PRAGMA wal_autocheckpoint = 4000"];
 /** History touches pages everywhere: an eighth less processor time and a third fewer pages written than ordinarily. */
-const FILLING_PRAGMAS = ["PRAGMA cache_size = -65536", "PRAGMA wal_autocheckpoint = 16000"];
+const BULK_PRAGMAS = ["PRAGMA cache_size = -65536", "PRAGMA wal_autocheckpoint = 16000"];
 const WRITER_PRAGMAS = [
   "PRAGMA synchronous = NORMAL",
   "PRAGMA temp_store = MEMORY",
@@ -118,7 +118,7 @@ export function inSnapshot<T>(db: RecordDb, work: () => T): T {
  */
 export function whileUnchanged<T>(db: RecordDb, key: string, read: () => T): T {
   if (!db.readonly) return read();
-  const kept = db.local("while-unchanged", () => ({ version: -1, values: new Map<string, unknown>() }));
+  const kept = db.perConnection("while-unchanged", () => ({ version: -1, values: new Map<string, unknown>() }));
   const version = dataVersion(db);
   if (version !== kept.version || kept.values.size >= KEPT_VALUES) kept.values.clear();
   kept.version = version;
@@ -130,22 +130,22 @@ export function whileUnchanged<T>(db: RecordDb, key: string, read: () => T): T {
 const KEPT_VALUES = 500;
 
 /** A writer that fills history keeps more pages in memory and checkpoints less often. Afterwards it gives the memory back. */
-export function setFilling(db: RecordDb, isFilling: boolean): void {
-  for (const pragma of isFilling ? FILLING_PRAGMAS : ORDINARY_PRAGMAS) db.sqlite.run(pragma);
+export function setBulkWriting(db: RecordDb, isFilling: boolean): void {
+  for (const pragma of isFilling ? BULK_PRAGMAS : ORDINARY_PRAGMAS) db.sqlite.run(pragma);
 }
 
 /** Moves a record aside that showed damage (`isDamage`) while it was open, and opens a new one. Closes `db`. */
 export function rebuildRecord(db: RecordDb, why: string): RecordDb {
   db.close();
   return withSetupLock(db.file, () => {
-    const notice = setAside(db.file, why);
+    const notice = moveDamagedAside(db.file, why);
     return connectWriter(db.file, notice);
   });
 }
 
 /** True when the file was replaced or removed after this connection opened it: open it anew. */
 export function isReplaced(db: RecordDb): boolean {
-  return db.local("file-identity", () => fileIdentity(db.file)) !== fileIdentity(db.file);
+  return db.perConnection("file-identity", () => fileIdentity(db.file)) !== fileIdentity(db.file);
 }
 
 function openWriter(file: string): RecordDb {
@@ -157,8 +157,8 @@ function openWriter(file: string): RecordDb {
     try {
       return connectWriter(file, null);
     } catch (error) {
-      if (!(error instanceof Error) || !(isDamage(error) || error instanceof HalfMadeError)) throw error;
-      const notice = setAside(file, error.message);
+      if (!(error instanceof Error) || !(isDamage(error) || error instanceof IncompleteRecordError)) throw error;
+      const notice = moveDamagedAside(file, error.message);
       ensurePrivateFile(file);
       return connectWriter(file, notice);
     }
@@ -184,10 +184,10 @@ function refuseNewer(file: string): void {
   } catch {
     return; // Not readable that way: opening it for writing tells why.
   }
-  if (version > RECORD_VERSION) throw newerFile(file, version);
+  if (version > RECORD_VERSION) throw newerRecordError(file, version);
 }
 
-function setAside(file: string, why: string): string {
+function moveDamagedAside(file: string, why: string): string {
   const stamp = formatIsoUs(systemClock.nowUs()).replaceAll(/[-:]|\.\d+/g, "");
   const target = moveAside(file, stamp);
   return `The record ${file} could not be used (${why}). It was moved to ${target} and a new one was begun.`;
@@ -201,7 +201,7 @@ function connectWriter(file: string, notice: string | null): RecordDb {
     sqlite.run("PRAGMA journal_mode = WAL");
     for (const pragma of WRITER_PRAGMAS) sqlite.run(pragma);
     migrate(sqlite, file);
-    probe(sqlite);
+    readTableEnds(sqlite);
   } catch (error) {
     sqlite.close();
     throw error;
@@ -210,13 +210,13 @@ function connectWriter(file: string, notice: string | null): RecordDb {
 }
 
 function openReader(file: string): RecordDb {
-  if (!existsSync(file)) throw noRecord(file);
+  if (!existsSync(file)) throw noRecordError(file);
   const sqlite = openReadOnly(file);
   try {
     sqlite.run(`PRAGMA busy_timeout = ${READER_WAIT_MS}`);
     const version = userVersion(sqlite);
-    if (version > RECORD_VERSION) throw newerFile(file, version);
-    if (version < RECORD_VERSION) throw noRecord(file);
+    if (version > RECORD_VERSION) throw newerRecordError(file, version);
+    if (version < RECORD_VERSION) throw noRecordError(file);
     for (const pragma of READER_PRAGMAS) sqlite.run(pragma);
   } catch (error) {
     sqlite.close();
@@ -225,7 +225,7 @@ function openReader(file: string): RecordDb {
   return wrap(sqlite, file, true, null);
 }
 
-function noRecord(file: string): AppError {
+function noRecordError(file: string): AppError {
   return new AppError("not_found", `There is no record at ${file} yet.`, {
     hint: "It is made by the first sync: start the server with Prefect reachable, or run `prefect-mcp-bun sync`.",
   });
@@ -250,7 +250,7 @@ function wrap(sqlite: Database, file: string, readonly: boolean, notice: string 
       }
       return statement as Statement<Row, Params>;
     },
-    local<T>(key: string, make: () => T) {
+    perConnection<T>(key: string, make: () => T) {
       if (!locals.has(key)) locals.set(key, make());
       return locals.get(key) as T;
     },
@@ -266,7 +266,7 @@ function wrap(sqlite: Database, file: string, readonly: boolean, notice: string 
       sqlite.close(true);
     },
   };
-  if (file !== ":memory:") db.local("file-identity", () => fileIdentity(file));
+  if (file !== ":memory:") db.perConnection("file-identity", () => fileIdentity(file));
   return db;
 }
 
@@ -290,7 +290,7 @@ export function dataVersion(db: RecordDb): number {
 
 /** Valid inside a transaction only. */
 function dropStaleCaches(db: RecordDb): void {
-  const seen = db.local("data-version", () => ({ version: -1 }));
+  const seen = db.perConnection("data-version", () => ({ version: -1 }));
   const version = dataVersion(db);
   if (version !== seen.version && seen.version !== -1) db.invalidate("foreign write");
   seen.version = version;

@@ -3,24 +3,25 @@ import { expectedNames, MIGRATIONS, RECORD_VERSION } from "./migrations.ts";
 import { type Database, userVersion } from "./sqlite.ts";
 
 /** The file has a part of the tables only: an upgrade by something else was interrupted, or tables were removed. */
-export class HalfMadeError extends Error {}
+export class IncompleteRecordError extends Error {}
 
 /**
  * Brings a file up to this program's version in one exclusive transaction. Throws AppError `invalid_config` for a newer file and
- * HalfMadeError for one that lacks tables.
+ * IncompleteRecordError for one that lacks tables.
  */
 export function migrate(sqlite: Database, file: string): void {
   sqlite.run("BEGIN EXCLUSIVE");
   try {
     const version = userVersion(sqlite);
-    if (version > RECORD_VERSION) throw newerFile(file, version);
+    if (version > RECORD_VERSION) throw newerRecordError(file, version);
     if (version === 0 && objectNames(sqlite).size > 0)
-      throw new HalfMadeError("it was left half-made by an interrupted upgrade");
+      throw new IncompleteRecordError("it was left half-made by an interrupted upgrade");
     for (const { sql } of MIGRATIONS.slice(version)) sqlite.run(sql);
     if (version < RECORD_VERSION) sqlite.run(`PRAGMA user_version = ${RECORD_VERSION}`);
     const present = objectNames(sqlite);
     const missing = expectedNames().filter((name) => !present.has(name));
-    if (missing.length > 0) throw new HalfMadeError(`it was left half-made: ${missing.slice(0, 3).join(", ")} missing`);
+    if (missing.length > 0)
+      throw new IncompleteRecordError(`it was left half-made: ${missing.slice(0, 3).join(", ")} missing`);
     sqlite.run("COMMIT");
   } catch (error) {
     if (sqlite.inTransaction) sqlite.run("ROLLBACK");
@@ -36,7 +37,7 @@ function objectNames(sqlite: Database): Set<string> {
 }
 
 /** Touches both ends of the large tables: damage there is found now and not in the middle of an answer. */
-export function probe(sqlite: Database): void {
+export function readTableEnds(sqlite: Database): void {
   for (const [table, key] of [
     ["event", "t"],
     ["block", "id"],
@@ -49,7 +50,7 @@ export function probe(sqlite: Database): void {
   }
 }
 
-export function newerFile(file: string, version: number): AppError {
+export function newerRecordError(file: string, version: number): AppError {
   return new AppError(
     "invalid_config",
     `${file} was written by a newer version of this program (file version ${version}, this program knows ${RECORD_VERSION}).`,

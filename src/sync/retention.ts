@@ -2,7 +2,13 @@
  * Retention by age and by disk space: deletes the oldest rows first, in steps so short that no other writer waits
  * noticeably.
  */
-import { dropBefore, giveBackSpace, oldestStep, scrubDropped, usedBytes } from "../store/retention/retention.ts";
+import {
+  dropBefore,
+  endOfOldestStep,
+  eraseDropped,
+  releaseFreePages,
+  usedBytes,
+} from "../store/retention/retention.ts";
 import type { EngineContext } from "./context/engine-context.ts";
 
 const EVERY_MS = 10 * 60_000;
@@ -19,12 +25,12 @@ export async function retentionIteration(ctx: EngineContext, signal: AbortSignal
   if (ctx.serverClock.skewMs === null) return SOON_MS;
   if (retentionUs > 0) {
     const beforeUs = Math.floor(ctx.serverClock.estimateUs() - retentionUs);
-    const oldestUs = oldestStep(ctx.db, 1);
+    const oldestUs = endOfOldestStep(ctx.db, 1);
     if (oldestUs !== null && oldestUs <= beforeUs) await dropAll(ctx, beforeUs, signal);
   }
   if (retentionBytes > 0 && usedBytes(ctx.db) > retentionBytes) {
     while (!signal.aborted && usedBytes(ctx.db) > retentionBytes * TARGET_SHARE) {
-      const stepUs = oldestStep(ctx.db);
+      const stepUs = endOfOldestStep(ctx.db);
       // A client's clock may be ahead, so rows may lie in the future. The retention floor must not: what occurs before
       // it is never claimed.
       const beforeUs = stepUs === null ? null : Math.min(stepUs, Math.floor(ctx.serverClock.estimateUs()));
@@ -41,10 +47,10 @@ export async function retentionIteration(ctx: EngineContext, signal: AbortSignal
 export async function forgetBefore(ctx: EngineContext, beforeUs: number, signal: AbortSignal): Promise<number> {
   const { events } = await dropAll(ctx, beforeUs, signal);
   for (let at: number | null = 0; at !== null && !signal.aborted; ) {
-    at = scrubDropped(ctx.db, at);
+    at = eraseDropped(ctx.db, at);
     await ctx.clock.sleep(0, signal);
   }
-  while (!signal.aborted && giveBackSpace(ctx.db)) await ctx.clock.sleep(0, signal);
+  while (!signal.aborted && releaseFreePages(ctx.db)) await ctx.clock.sleep(0, signal);
   return events;
 }
 

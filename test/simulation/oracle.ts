@@ -8,7 +8,7 @@ import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { isTerminal } from "../../src/model/state.ts";
 import type { RecordDb } from "../../src/store/database.ts";
 import { findEventById } from "../../src/store/events/events.ts";
-import { readFlowRunRow } from "../../src/store/runs/flow-runs.ts";
+import { findFlowRunRow } from "../../src/store/runs/flow-runs.ts";
 import type { Knobs } from "./plan.ts";
 import type { CommitInfo } from "./sim-disk.ts";
 import { EPOCH_US, type SimServer, type StoredEvent } from "./sim-server.ts";
@@ -207,7 +207,7 @@ export class Oracle {
   /** Run rows after a round of reconciliation. */
   checkRunsAtEnd(db: RecordDb, fromUs: number): void {
     for (const run of this.o.server.runs.values()) {
-      const row = readFlowRunRow(db, run.row.id);
+      const row = findFlowRunRow(db, run.row.id);
       const isDeleted = run.deletedMs <= this.o.time.nowMs;
       if (isDeleted) {
         if (row && row.deleted_us === null && !isTerminal(row.state_type))

@@ -167,7 +167,7 @@ export class SimDisk {
         }
         return statement as Statement<Row, Params>;
       },
-      local<T>(key: string, make: () => T) {
+      perConnection<T>(key: string, make: () => T) {
         if (!locals.has(key)) locals.set(key, make());
         return locals.get(key) as T;
       },

@@ -1,7 +1,7 @@
 import { gapsIn } from "../../src/model/freshness.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import type { RecordDb } from "../../src/store/database.ts";
-import { eventIdsBetween } from "../../src/store/events/events.ts";
+import { findEventIdsBetween } from "../../src/store/events/events.ts";
 import { nthEvent, nthUs } from "./record-process.ts";
 
 /** What is wrong with a record that `record-process.ts ingest` filled; empty when nothing is. */
@@ -29,7 +29,7 @@ export function findFaults(db: RecordDb): string[] {
   );
   if (rows < 3000 && unnamed?.n !== 0) faults.push(`${unnamed?.n} events without postings`);
   for (const { fromUs, toUs } of coveredRanges(db, "event", "")) {
-    const held = new Set(eventIdsBetween(db, { fromUs, toUs }));
+    const held = new Set(findEventIdsBetween(db, { fromUs, toUs }));
     for (let n = 0; nthUs(n) <= toUs; n += 1) {
       if (nthUs(n) >= fromUs && !held.has(nthEvent(n).id)) faults.push(`event ${n} is claimed and missing`);
     }
@@ -42,5 +42,5 @@ export function claimedCount(db: RecordDb): number {
   const ranges = coveredRanges(db, "event", "");
   const to = ranges.at(-1)?.toUs ?? 0;
   const isWhole = gapsIn({ fromUs: nthUs(0), toUs: to }, ranges).length === 0;
-  return isWhole ? eventIdsBetween(db, { fromUs: nthUs(0), toUs: to }).length : 0;
+  return isWhole ? findEventIdsBetween(db, { fromUs: nthUs(0), toUs: to }).length : 0;
 }

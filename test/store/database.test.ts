@@ -21,7 +21,7 @@ import {
   rebuildRecord,
   whileUnchanged,
 } from "../../src/store/database.ts";
-import { createEventWriter, eventRange, findEvents } from "../../src/store/events/events.ts";
+import { createEventWriter, findEventRange, findEvents } from "../../src/store/events/events.ts";
 import { expectedNames, RECORD_VERSION } from "../../src/store/migrations.ts";
 import { ensureDataDir, recordFileName } from "../../src/store/record-file.ts";
 import { isDamage, sqliteCode } from "../../src/store/store-error.ts";
@@ -133,11 +133,11 @@ describe("a reader", () => {
     const file = filled(3);
     const [writer, reader] = [openRecord(file, "write"), openRecord(file, "read")];
     inSnapshot(reader, () => {
-      expect(eventRange(reader)?.count).toBe(3);
+      expect(findEventRange(reader)?.count).toBe(3);
       fill(writer, 1, 3);
-      expect(eventRange(reader)?.count).toBe(3);
+      expect(findEventRange(reader)?.count).toBe(3);
     });
-    expect(eventRange(reader)?.count).toBe(4);
+    expect(findEventRange(reader)?.count).toBe(4);
     expect(() => reader.sqlite.run("DELETE FROM event")).toThrow();
     writer.close();
     reader.close();
@@ -180,14 +180,14 @@ const READ_AS_NOBODY = `
   const { chmodSync } = await import("node:fs");
   const { dirname } = await import("node:path");
   const { openRecord } = await import("./src/store/database.ts");
-  const { eventRange } = await import("./src/store/events/events.ts");
+  const { findEventRange } = await import("./src/store/events/events.ts");
   const file = process.argv.at(-1);
   chmodSync(dirname(dirname(file)), 0o755);
   chmodSync(dirname(file), 0o555);
   chmodSync(file, 0o444);
   if (process.getuid() === 0) process.setuid(65534);
   const db = openRecord(file, "read");
-  const count = eventRange(db).count;
+  const count = findEventRange(db).count;
   db.close();
   chmodSync === undefined || process.stdout.write(count + " " + db.readonly);
 `;
@@ -243,10 +243,10 @@ describe("a file that cannot be used", () => {
       expect(db.notice).toStartWith(`The record ${file} could not be used (`);
       expect(db.notice).toEndWith(`). It was moved to ${join(dirname(file), moved ?? "")} and a new one was begun.`);
       fill(db, 2);
-      expect(eventRange(db)?.count).toBe(2);
+      expect(findEventRange(db)?.count).toBe(2);
       db.close();
       const again = openRecord(file, "write");
-      expect([again.notice, eventRange(again)?.count]).toEqual([null, 2]);
+      expect([again.notice, findEventRange(again)?.count]).toEqual([null, 2]);
       again.close();
     });
   }
@@ -263,7 +263,7 @@ describe("a file that cannot be used", () => {
     }
     expect(db.notice).toContain("a new one was begun");
     fill(db, 1);
-    expect(eventRange(db)?.count).toBe(1);
+    expect(findEventRange(db)?.count).toBe(1);
     db.close();
   });
 
@@ -281,7 +281,7 @@ describe("a file that cannot be used", () => {
     writeFileSync(`${copy}-wal`, readFileSync(`${file}-wal`).subarray(0, size + 4096));
     db.close();
     const torn = openRecord(copy, "write");
-    expect([torn.notice, eventRange(torn)?.count]).toEqual([null, 10]);
+    expect([torn.notice, findEventRange(torn)?.count]).toEqual([null, 10]);
     expect(findEvents(torn, ALL).events).toEqual(some(10));
     torn.close();
   });
@@ -312,14 +312,14 @@ describe("a full disk", () => {
       retryable: true,
     });
     expect(sqliteCode(error)).toBe("SQLITE_FULL");
-    const held = eventRange(db)?.count ?? 0;
+    const held = findEventRange(db)?.count ?? 0;
     expect(findEvents(db, { ...ALL, limit: 100 }).events).toEqual(some(100));
     const reader = openRecord(file, "read");
-    expect(eventRange(reader)?.count).toBe(held);
+    expect(findEventRange(reader)?.count).toBe(held);
     reader.close();
     db.sqlite.run("PRAGMA max_page_count = 1073741823");
     fill(db, 100, 10_000);
-    expect(eventRange(db)?.count).toBe(held + 100);
+    expect(findEventRange(db)?.count).toBe(held + 100);
     expect(db.sqlite.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
     db.close();
   });
@@ -335,7 +335,7 @@ describe("a transaction", () => {
         throw stop;
       }),
     ).toThrow(stop);
-    expect(eventRange(db)).toBeNull();
+    expect(findEventRange(db)).toBeNull();
     expect(inTransaction(db, () => 7)).toBe(7);
   });
 
@@ -371,7 +371,7 @@ describe("closing", () => {
     const held = db.prepare<{ n: number }, []>("SELECT count(*) AS n FROM event");
     expect(held.get()).toEqual({ n: 50 });
     const reader = openRecord(file, "read");
-    expect(eventRange(reader)?.count).toBe(50);
+    expect(findEventRange(reader)?.count).toBe(50);
     expect(statSync(`${file}-wal`).size).toBeGreaterThan(0);
     db.close();
     db.close();

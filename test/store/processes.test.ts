@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { openRecord } from "../../src/store/database.ts";
-import { eventRange } from "../../src/store/events/events.ts";
+import { findEventRange } from "../../src/store/events/events.ts";
 import { tryBecomeLeader } from "../../src/store/leader-lock.ts";
 import { seededRandom } from "../support/random.ts";
 import { claimedCount, findFaults } from "./check-record.ts";
@@ -65,7 +65,7 @@ test("a writer that is killed at any moment leaves a sound file, and nothing tha
     expect({ round, notice: db.notice, faults: findFaults(db) }).toEqual({ round, notice: null, faults: [] });
     const claimed = claimedCount(db);
     expect(claimed).toBeGreaterThanOrEqual(before);
-    expect(eventRange(db)?.count).toBeGreaterThanOrEqual(claimed);
+    expect(findEventRange(db)?.count).toBeGreaterThanOrEqual(claimed);
     before = Math.floor(claimed / 10) * 10;
     db.close();
   }

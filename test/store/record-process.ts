@@ -3,7 +3,7 @@ import { formatIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { addCoverage } from "../../src/store/coverage.ts";
 import { inTransaction, openRecord } from "../../src/store/database.ts";
-import { createEventWriter, eventRange } from "../../src/store/events/events.ts";
+import { createEventWriter, findEventRange } from "../../src/store/events/events.ts";
 import { tryBecomeLeader } from "../../src/store/leader-lock.ts";
 import { anEvent, anId, T0_US } from "../support/builders.ts";
 
@@ -71,7 +71,7 @@ if (import.meta.main) {
           1,
         ),
       );
-    process.stdout.write(JSON.stringify({ notice: db.notice, count: eventRange(db)?.count }));
+    process.stdout.write(JSON.stringify({ notice: db.notice, count: findEventRange(db)?.count }));
     db.close();
   }
   if (command === "lead") {

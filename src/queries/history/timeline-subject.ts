@@ -7,8 +7,8 @@ import { eventPrefix, type Kind, resourceId } from "../../model/kinds.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { findObjects, readObject } from "../../store/objects/objects.ts";
-import { readFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
+import { findObject, findObjects } from "../../store/objects/objects.ts";
+import { findFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
 import { findFlowRunIdsBelow } from "../../store/runs/run-tree.ts";
 import { type ResolvedName, resolveName } from "../names/names.ts";
 import { readDeletedRun } from "../runs/deleted-run.ts";
@@ -123,9 +123,9 @@ function poolId(db: RecordDb, name: string): string | null {
 
 async function readRun(ctx: QueryContext, id: string): Promise<FlowRun> {
   const db = ctx.record();
-  const row = db && readFlowRunRow(db, id);
+  const row = db && findFlowRunRow(db, id);
   if (row && (row.begin_us !== null || row.doc !== null)) {
-    const deployment = row.doc === null && db ? readObject(db, "deployment", toFlowRun(row).deployment_id ?? "") : null;
+    const deployment = row.doc === null && db ? findObject(db, "deployment", toFlowRun(row).deployment_id ?? "") : null;
     const pool = deployment?.doc.work_pool_name;
     return pool ? { ...toFlowRun(row), work_pool_name: pool } : toFlowRun(row);
   }

@@ -8,7 +8,7 @@ import type { FlowRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEvents } from "../../store/events/events.ts";
-import { type FlowRunRow, readFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
+import { type FlowRunRow, findFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { readLiveEvents } from "../events/live-events.ts";
 import { deletedError, deletionNote, readDeletedRun } from "../runs/deleted-run.ts";
@@ -81,7 +81,7 @@ export async function waitForRun(
     (sight) => sight.isReached || isTerminal(sight.value.state_type ?? null),
     {
       record(db) {
-        const row = readFlowRunRow(db, id);
+        const row = findFlowRunRow(db, id);
         return row ? seeRow(row) : undefined;
       },
       async live(asking) {

@@ -13,7 +13,7 @@ import {
   findByName,
   findKnownNames,
   findResourceName,
-  MOST_NAMED,
+  MAX_NAMED,
   type NamedRow,
 } from "../../store/objects/names.ts";
 import type { QueryContext } from "../source/context.ts";
@@ -98,7 +98,7 @@ function only(kind: NamedKind, given: string, rows: readonly NamedRow[]): Resolv
   if (first && meant.length === 1) return { id: first.id, name: first.name };
   const shown = meant.slice(0, 10).map(candidate).join("; ");
   const rest = meant.length > 10 ? " and more" : "";
-  const count = meant.length >= MOST_NAMED ? `at least ${MOST_NAMED}` : meant.length;
+  const count = meant.length >= MAX_NAMED ? `at least ${MAX_NAMED}` : meant.length;
   throw new AppError("invalid_input", `"${given}" names ${count} ${KINDS[kind].plural}`, {
     hint: `Give the id of one: ${shown}${rest}.`,
   });

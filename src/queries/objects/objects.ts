@@ -5,10 +5,10 @@ import { type FilterKind, KINDS, type ListedKind } from "../../model/kinds.ts";
 import type { JsonObject, SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import { readRows, readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
+import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findFilteredObjects } from "../../store/filters/find.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
-import { readObject } from "../../store/objects/objects.ts";
+import { findObject } from "../../store/objects/objects.ts";
 import type { QueryContext } from "../source/context.ts";
 import { answerSnapshot } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
@@ -44,7 +44,7 @@ export async function listObjects<K extends FilteredListKind>(
   const db = ctx.record();
   const hasRuns = [set.flow_runs, set.task_runs].some((filter) => filter !== undefined && filter !== null);
   const answerable = (isDecidable(set) && !hasRuns) || isOffline(ctx, db);
-  const kinds = [...new Set([kind, ...listsBehind(set, KINDS[kind].filterKey), ...(question.with ?? [])])];
+  const kinds = [...new Set([kind, ...snapshotsNeededBy(set, KINDS[kind].filterKey), ...(question.with ?? [])])];
   const { value: rows, freshness } = await answerSnapshot<readonly SnapshotObjects[K][]>(
     ctx,
     { kinds, what: KINDS[kind].plural, fresh, answerable },
@@ -89,7 +89,7 @@ function withDeleted<K extends FilteredListKind>(
 ): Freshness {
   const notes = [...freshness.coverage.notes];
   for (const id of db ? (idsOf(set[KINDS[kind].filterKey]) ?? []) : []) {
-    const held = db && !rows.some((row) => row.id === id.toLowerCase()) ? readObject(db, kind, id) : null;
+    const held = db && !rows.some((row) => row.id === id.toLowerCase()) ? findObject(db, kind, id) : null;
     if (held?.deletedUs == null) continue;
     notes.push(`${held.name} (${held.id}) was deleted in Prefect (seen ${formatIsoUs(held.deletedUs)}).`);
   }

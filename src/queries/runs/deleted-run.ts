@@ -1,14 +1,14 @@
 /** A flow run that Prefect has deleted and the record remembers. */
 import { AppError } from "../../errors.ts";
 import { formatIsoUs } from "../../lib/time.ts";
-import { type FlowRunRow, readFlowRunRow } from "../../store/runs/flow-runs.ts";
+import { type FlowRunRow, findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { idText } from "../../store/runs/run-columns.ts";
 import type { QueryContext } from "../source/context.ts";
 
 /** Its row, or null where nothing is known of a deletion. */
 export function readDeletedRun(ctx: QueryContext, id: string): FlowRunRow | null {
   const db = ctx.record();
-  const row = db ? readFlowRunRow(db, id) : null;
+  const row = db ? findFlowRunRow(db, id) : null;
   return row && row.deleted_us !== null ? row : null;
 }
 

@@ -5,10 +5,10 @@ import type { FlowRun, JsonObject } from "../../model/objects.ts";
 import { type FlowRunFacts, flowRunFacts } from "../../model/runs/run-facts.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
+import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findFlowRuns } from "../../store/filters/find.ts";
 import type { FlowRunSort } from "../../store/filters/sorts.ts";
-import { factsOfFlowRun, readFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
+import { factsOfFlowRun, findFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
 import type { ListedFlowRun } from "../../store/runs/run-columns.ts";
 import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
 import { readNames, recordedNames } from "../names/object-names.ts";
@@ -81,7 +81,7 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
   const held = db ? findPage(db, question, start) : [];
   const isKnown =
     isDecidable(question.set) &&
-    hasLists(ctx, db, listsBehind(question.set, "flow_runs")) &&
+    hasLists(ctx, db, snapshotsNeededBy(question.set, "flow_runs")) &&
     (db === null || !asksForSubflows(question.set) || findMissingParentTaskRuns(db, 1).length === 0);
   const isWhole =
     !question.full || held.slice(0, question.limit).every(({ row }) => row.doc !== null && row.dirty === 0);
@@ -118,7 +118,7 @@ function windowOf(
   const nowUs = Math.max(start.nowUs, 0);
   const filter = question.set.flow_runs;
   const ids = idsOf(filter);
-  if (db && ids?.every((id) => readFlowRunRow(db, id) !== null)) return presentWindow(db, "flow_run", nowUs);
+  if (db && ids?.every((id) => findFlowRunRow(db, id) !== null)) return presentWindow(db, "flow_run", nowUs);
   const last = held[question.limit - 1];
   const isFull = held.length > question.limit && last !== undefined && last.next.part === 0;
   const reachUs = isFull ? reachOf(question.sort, last.row) : null;
@@ -308,7 +308,7 @@ function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, fre
   const notes = [...freshness.coverage.notes];
   const shown = new Set(value.items.map((item) => item.facts.id));
   for (const id of db ? (idsOf(question.set.flow_runs) ?? []) : []) {
-    const row = db && !shown.has(id.toLowerCase()) ? readFlowRunRow(db, id) : null;
+    const row = db && !shown.has(id.toLowerCase()) ? findFlowRunRow(db, id) : null;
     if (row?.deleted_us == null) continue;
     notes.push(deletionNote(row));
   }

@@ -10,7 +10,7 @@ import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findLogsOfFlowRun } from "../../store/logs/logs.ts";
-import { type FlowRunRow, readFlowRunRow } from "../../store/runs/flow-runs.ts";
+import { type FlowRunRow, findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { findFlowRunIdsBelow, findRunNames } from "../../store/runs/run-tree.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveValue } from "../source/freshness.ts";
@@ -100,7 +100,7 @@ function heldRuns(db: RecordDb, { flowRunId, includeSubflows }: LogsQuestion): H
 
 /** Every subflow of an ended run is in the record: its task runs were read after its end, and the flow runs of its time. */
 function areSubflowsHeld(db: RecordDb, id: string): boolean {
-  const run = readFlowRunRow(db, id);
+  const run = findFlowRunRow(db, id);
   const [fromUs, toUs] = [run?.begin_us ?? null, run?.end_us ?? run?.state_us ?? null];
   if (fromUs === null || toUs === null) return false;
   const tasksUs = coveredRanges(db, "task_run", id).at(-1)?.toUs ?? Number.NEGATIVE_INFINITY;
@@ -108,7 +108,7 @@ function areSubflowsHeld(db: RecordDb, id: string): boolean {
 }
 
 function settledReading(db: RecordDb, id: string): { readUs: number; isFinal: boolean } | null {
-  const run = readFlowRunRow(db, id);
+  const run = findFlowRunRow(db, id);
   if (!run || !isTerminal(run.state_type)) return null;
   const endUs = run.end_us ?? run.state_us ?? Number.POSITIVE_INFINITY;
   // The ledger of logs goes as far as the server's clock, on which the end stands, had certainly got.
@@ -118,11 +118,11 @@ function settledReading(db: RecordDb, id: string): { readUs: number; isFinal: bo
 }
 
 function fromRecord(db: RecordDb, flowRunId: string, ids: readonly string[]): RunLogs {
-  const run = readFlowRunRow(db, flowRunId);
+  const run = findFlowRunRow(db, flowRunId);
   const logs = ids.flatMap((id) => findLogsOfFlowRun(db, id));
   const names = findRunNames(db, "task_run", taskRunIds(logs));
   for (const id of ids) {
-    const name = readFlowRunRow(db, id)?.name;
+    const name = findFlowRunRow(db, id)?.name;
     if (name) names.set(id, name);
   }
   return {

@@ -11,15 +11,15 @@ import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEventById } from "../../store/events/events.ts";
-import { type FilterSet, isDecidable, listsBehind } from "../../store/filters/bodies.ts";
+import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findTaskRuns } from "../../store/filters/find.ts";
 import type { TaskRunSort } from "../../store/filters/sorts.ts";
-import { readFlowRunRow } from "../../store/runs/flow-runs.ts";
+import { findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { idText } from "../../store/runs/run-columns.ts";
 import { findRunNames } from "../../store/runs/run-tree.ts";
 import {
   factsOfTaskRun,
-  readTaskRunRow,
+  findTaskRunRow,
   type TaskRunRow,
   toTaskRun,
   withEventPayload,
@@ -75,7 +75,7 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const { set, sort, limit, offset, fresh } = question;
   const held = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset }) : [];
   const isWhole = !question.full || held.slice(0, limit).every((row) => row.doc !== null);
-  const isKnown = isWhole && isDecidable(set) && hasLists(ctx, db, listsBehind(set, "task_runs"));
+  const isKnown = isWhole && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
   const stale = !isKnown && !isOffline(ctx, db);
   const reading = {
     record: (record: RecordDb) => fromRecord(record, question, held),
@@ -127,7 +127,7 @@ function settledReading(db: RecordDb, flowRunIds: readonly string[] | null): num
   if (flowRunIds === null || flowRunIds.length === 0) return null;
   let oldestUs = Number.POSITIVE_INFINITY;
   for (const id of flowRunIds) {
-    const run = readFlowRunRow(db, id);
+    const run = findFlowRunRow(db, id);
     const verifiedUs = coveredRanges(db, "task_run", id.toLowerCase()).at(-1)?.verifiedUs;
     const endUs = run === null ? null : (run.end_us ?? run.state_us);
     if (run === null || endUs === null || verifiedUs === undefined || !isTerminal(run.state_type)) return null;
@@ -146,9 +146,9 @@ function windowOf(
   const nowUs = serverNowUs(ctx);
   const { set, sort, limit } = question;
   const ids = idsOf(set.task_runs);
-  if (db && ids?.every((id) => readTaskRunRow(db, id) !== null)) return presentWindow(db, "event", nowUs);
+  if (db && ids?.every((id) => findTaskRunRow(db, id) !== null)) return presentWindow(db, "event", nowUs);
   const flowRunIds = flowRunIdsOf(set);
-  const begins = db && flowRunIds ? flowRunIds.map((id) => readFlowRunRow(db, id)?.begin_us ?? null) : [];
+  const begins = db && flowRunIds ? flowRunIds.map((id) => findFlowRunRow(db, id)?.begin_us ?? null) : [];
   const sinceBegin =
     begins.length > 0 && begins.every((us) => us !== null) ? Math.min(...begins.map((us) => us ?? 0)) : null;
   const last = held[limit - 1];

@@ -1,7 +1,7 @@
 /** What a record has gained since it was last looked at, whichever process wrote it. */
 import { SECOND_US } from "../../lib/time.ts";
 import { dataVersion, type RecordDb } from "../../store/database.ts";
-import { findEventSummaries, newestEventKey } from "../../store/events/events.ts";
+import { findEventSummaries, findNewestEventKey } from "../../store/events/events.ts";
 
 export interface RecordChanges {
   /** Names of new events. */
@@ -26,7 +26,7 @@ const NOTHING: RecordChanges = { eventNames: new Set(), resourceIds: new Set(), 
 
 /** From now on. `nowUs`: our clock. */
 export function startRecordChanges(db: RecordDb, nowUs: number): ChangeMark {
-  const newest = newestEventKey(db) ?? 0;
+  const newest = findNewestEventKey(db) ?? 0;
   // A sender whose clock is ahead must not hide the news of all the others.
   const mark = { version: dataVersion(db), newestUs: Math.min(newest, nowUs), seen: new Set<string>() };
   for (const { id } of newestEvents(db, mark)) mark.seen.add(id);

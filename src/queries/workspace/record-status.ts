@@ -4,7 +4,7 @@ import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import { coveredRanges, coveredScopes } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { eventRange } from "../../store/events/events.ts";
+import { findEventRange } from "../../store/events/events.ts";
 import { recordBytes } from "../../store/record-file.ts";
 import { countRows } from "../../store/row-counts.ts";
 import { findFact } from "../../store/sync-state.ts";
@@ -53,7 +53,7 @@ function nothingHeld(instance: string): RecordStatus {
 }
 
 function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
-  const range = eventRange(db);
+  const range = findEventRange(db);
   const coverage = Object.fromEntries(KINDS.map((kind) => [kind, mergeRanges(coveredRanges(db, kind, ""), SECOND_US)]));
   const events = coverage.event ?? [];
   const [first, last] = [events[0], events.at(-1)];

@@ -111,7 +111,7 @@ function unpack(data: Uint8Array): string[] {
  * JSON lines of a block, in order of arrival; empty when it is gone. Lines are only ever added and ids never used twice, so
  * the last few blocks stay unpacked, also while others write; at least `count` lines are returned when they exist.
  */
-export function readBlockLines(db: RecordDb, id: number, count: number): readonly string[] {
+export function findBlockLines(db: RecordDb, id: number, count: number): readonly string[] {
   const kept = keptWhileWritten<readonly string[]>(db, "blocks");
   const known = kept.get(id);
   if (known && known.length >= count) return known;
@@ -124,13 +124,13 @@ export function readBlockLines(db: RecordDb, id: number, count: number): readonl
 }
 
 /** JSON of one event, or undefined when its block or its line is gone. */
-export function readEventJson(db: RecordDb, place: BlockPlace): string | undefined {
-  return readBlockLines(db, place.blk, place.ofs + 1)[place.ofs] || undefined;
+export function findEventJson(db: RecordDb, place: BlockPlace): string | undefined {
+  return findBlockLines(db, place.blk, place.ofs + 1)[place.ofs] || undefined;
 }
 
 /** One event, or undefined when its block or its line is gone. The last few hundred that were read stay the same objects. */
-export function readEvent(db: RecordDb, place: BlockPlace): PrefectEvent | undefined {
-  const json = readEventJson(db, place);
+export function findEventAt(db: RecordDb, place: BlockPlace): PrefectEvent | undefined {
+  const json = findEventJson(db, place);
   if (json === undefined) return undefined;
   const kept = keptWhileWritten<PrefectEvent>(db, "parsed-events");
   const key = place.blk * BLOCK_SIZE + place.ofs;
@@ -143,7 +143,7 @@ export function readEvent(db: RecordDb, place: BlockPlace): PrefectEvent | undef
 
 /** A cache that outlives the commits of others, which only add; a rollback may give a number that was read to another one. */
 function keptWhileWritten<V>(db: RecordDb, name: string): Map<number, V> {
-  return db.local(name, () => {
+  return db.perConnection(name, () => {
     const map = new Map<number, V>();
     db.onInvalidate((why) => {
       if (why !== "foreign write") map.clear();

@@ -105,8 +105,8 @@ export function createWriterDictionaries(db: RecordDb): WriterDictionaries {
 }
 
 /** Event names by number, for readers. Read anew when a name was added; numbers are never used twice. */
-export function eventNames(db: RecordDb): ReadonlyMap<number, string> {
-  const cache = db.local("event-names", () => {
+export function findEventNames(db: RecordDb): ReadonlyMap<number, string> {
+  const cache = db.perConnection("event-names", () => {
     const made = { newest: -1, names: new Map<number, string>() };
     db.onInvalidate((why) => {
       if (why !== "foreign write") made.newest = -1;
@@ -123,7 +123,7 @@ export function eventNames(db: RecordDb): ReadonlyMap<number, string> {
 }
 
 /** Event names that begin with the text, case of ASCII letters ignored, in order. */
-export function findEventNamesBeginning(db: RecordDb, text: string, limit: number): string[] {
+export function findEventNamesStartingWith(db: RecordDb, text: string, limit: number): string[] {
   return db
     .prepare<{ name: string }, [string, string, number]>(
       "SELECT name FROM event_name WHERE substr(lower(name), 1, length(?)) = ? ORDER BY name LIMIT ?",
@@ -137,7 +137,7 @@ export function findMatchingNames(db: RecordDb, filter: EventFilter["event"]): R
   if (!restrictsNames(filter)) return null;
   const matches = compileNameFilter(filter);
   const numbers = new Set<number>();
-  for (const [id, name] of eventNames(db)) if (matches(name)) numbers.add(id);
+  for (const [id, name] of findEventNames(db)) if (matches(name)) numbers.add(id);
   return numbers;
 }
 

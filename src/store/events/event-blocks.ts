@@ -2,15 +2,15 @@ import { uuidToBytes } from "../../lib/uuid.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
 import type { BlockRow } from "../schema/event.ts";
-import { BLOCK_SIZE, readBlockLines } from "./blocks.ts";
+import { BLOCK_SIZE, findBlockLines } from "./blocks.ts";
 import { type EventRow, NARROW_COLUMNS, type Order, type RowStream } from "./event-rows.ts";
 
-export interface BlockWalk {
+export interface BlockSearch {
   /**
    * Ids of the full blocks worth reading, or null for all. The open block is always read. Asked for after a few blocks only:
    * what is common is found in them, and the index of words would name every block there is.
    */
-  readonly among: () => ReadonlySet<number> | null;
+  readonly blocksWorthReading: () => ReadonlySet<number> | null;
   /** Quick test of an event's stored JSON before it is parsed. */
   readonly mayMatch: (json: string) => boolean;
   readonly matches: (event: PrefectEvent) => boolean;
@@ -27,9 +27,9 @@ const CHUNK = 256;
  * Events found by reading whole blocks instead of an index: for conditions that only the JSON can answer. Blocks come by the
  * end of their time range, so that rows leave in order of keys as soon as no block to come can hold an earlier one.
  */
-export function blockStream(db: RecordDb, walk: BlockWalk, order: Order, lo: number, hi: number): RowStream {
+export function blockStream(db: RecordDb, search: BlockSearch, order: Order, lo: number, hi: number): RowStream {
   const isDesc = order === "desc";
-  const blocks = blockRanges(db, walk, order, lo, hi);
+  const blocks = blockRanges(db, search, order, lo, hi);
   let upcoming = blocks.next().value;
   let waiting: EventRow[] = [];
   return {
@@ -37,7 +37,7 @@ export function blockStream(db: RecordDb, walk: BlockWalk, order: Order, lo: num
       const rows: EventRow[] = [];
       while (upcoming && rows.length < want) {
         const block = upcoming;
-        waiting.push(...rowsOfBlock(db, block, walk, lo, hi));
+        waiting.push(...rowsOfBlock(db, block, search, lo, hi));
         upcoming = blocks.next().value;
         const edge = upcoming && edgeOf(upcoming, isDesc);
         const isReady = (row: EventRow) => edge === undefined || (isDesc ? row.t > edge : row.t < edge);
@@ -64,7 +64,7 @@ const OLDEST_FIRST = `SELECT id, t_min, t_max FROM block INDEXED BY block_oldest
 /** Blocks that reach into the range, best edge first. Only the index is read, also for those passed over. */
 function* blockRanges(
   db: RecordDb,
-  walk: BlockWalk,
+  search: BlockSearch,
   order: Order,
   lo: number,
   hi: number,
@@ -79,7 +79,7 @@ function* blockRanges(
     for (const block of found) {
       if (isDesc ? block.t_max < lo : block.t_min > hi) return undefined;
       if (block.t_min > hi || block.t_max < lo) continue;
-      if (passed === READ_FIRST) among = walk.among();
+      if (passed === READ_FIRST) among = search.blocksWorthReading();
       passed += 1;
       if (!among || among.has(block.id) || block.id === openId) yield block;
     }
@@ -89,13 +89,13 @@ function* blockRanges(
   }
 }
 
-function rowsOfBlock(db: RecordDb, block: BlockRange, walk: BlockWalk, lo: number, hi: number): EventRow[] {
+function rowsOfBlock(db: RecordDb, block: BlockRange, search: BlockSearch, lo: number, hi: number): EventRow[] {
   const find = db.prepare<EventRow, [Uint8Array]>(`SELECT t, ${NARROW_COLUMNS} FROM event WHERE id = ?`);
   const rows: EventRow[] = [];
-  for (const [ofs, json] of readBlockLines(db, block.id, BLOCK_SIZE).entries()) {
-    if (json === "" || !walk.mayMatch(json)) continue;
+  for (const [ofs, json] of findBlockLines(db, block.id, BLOCK_SIZE).entries()) {
+    if (json === "" || !search.mayMatch(json)) continue;
     const event = JSON.parse(json) as PrefectEvent;
-    if (!walk.matches(event)) continue;
+    if (!search.matches(event)) continue;
     const row = find.get(uuidToBytes(event.id));
     // The row may be gone, or point at a newer copy elsewhere.
     if (row && row.blk === block.id && row.ofs === ofs && row.t >= lo && row.t <= hi) rows.push({ ...row, event });

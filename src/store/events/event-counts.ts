@@ -23,7 +23,7 @@ export function countEventsBetween(db: RecordDb, range: TimeRange): number {
 }
 
 /** Ids of the events with `occurred` in the range, in order of their keys. */
-export function eventIdsBetween(db: RecordDb, range: TimeRange): string[] {
+export function findEventIdsBetween(db: RecordDb, range: TimeRange): string[] {
   return inSnapshot(db, () => {
     const read = db.prepare<{ id: Uint8Array }, InRange>(`SELECT id FROM event WHERE ${IN_RANGE} ORDER BY t`);
     return read.all(...keyBounds(db, range)).map((row) => bytesToUuid(row.id));
@@ -36,12 +36,12 @@ interface Ends {
 }
 
 /** The largest key (`event.t`, microseconds near `occurred`), or null when there are no events. */
-export function newestEventKey(db: RecordDb): number | null {
+export function findNewestEventKey(db: RecordDb): number | null {
   return db.prepare<{ t: number | null }, []>("SELECT max(t) AS t FROM event").get()?.t ?? null;
 }
 
 /** Oldest and newest `occurred` that are held and the number of events, or null when there are none. */
-export function eventRange(db: RecordDb): (TimeRange & { readonly count: number }) | null {
+export function findEventRange(db: RecordDb): (TimeRange & { readonly count: number }) | null {
   return inSnapshot(db, () => {
     const ends = db
       .prepare<Ends, []>("SELECT (SELECT min(t) FROM event) AS first, (SELECT max(t) FROM event) AS last")

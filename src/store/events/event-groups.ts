@@ -3,7 +3,7 @@ import { HOUR_US } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { inSnapshot, type RecordDb, type SQLQueryBindings } from "../database.ts";
-import { eventNames, findMatchingNames } from "./dictionaries.ts";
+import { findEventNames, findMatchingNames } from "./dictionaries.ts";
 import { keyBounds } from "./event-counts.ts";
 
 type NameFilter = EventFilter["event"];
@@ -59,7 +59,7 @@ export function countEventsPerBucket(
 
 export function countEventsPerName(db: RecordDb, range: TimeRange, filter?: NameFilter): NamedGroup[] {
   return inSnapshot(db, () => {
-    const names = eventNames(db);
+    const names = findEventNames(db);
     const groups = count(db, range, { key: "e.name_id", from: "event e", bindings: [] }, filter);
     return groups.map((group) => ({ ...group, key: names.get(group.key) ?? "", label: null }));
   });

@@ -3,7 +3,7 @@ import { compileEventFilter, type EventFilter } from "../../model/events/event-f
 import { parseTextQuery } from "../../model/events/text-query.ts";
 import type { RecordDb } from "../database.ts";
 import { BLOCK_SIZE } from "./blocks.ts";
-import { type BlockWalk, blockStream } from "./event-blocks.ts";
+import { type BlockSearch, blockStream } from "./event-blocks.ts";
 import { type EventPlan, planEvents } from "./event-plan.ts";
 import {
   type EventCursor,
@@ -30,31 +30,31 @@ export interface MatchingRows {
   /** In exact order (`occurred`, then id). */
   readonly rows: Iterable<EventRow>;
   /** What is left to be tested on the whole event (rows that carry `event` have passed it), or null. */
-  readonly rest: EventFilter | null;
+  readonly unanswered: EventFilter | null;
 }
 
 /** Rows that can match, narrowed by the best index there is. `want`: how many the caller is likely to take. */
 export function matchingRows(db: RecordDb, query: RowQuery, filter: EventFilter, want: number): MatchingRows {
   const range: OrderedRange = { ...query, after: query.after, shift: largestShift(db) };
-  const { stream, plan } = chooseWay(db, filter, range);
-  return { rows: accepted(inExactOrder(stream, range, want), plan), rest: restOf(plan) };
+  const { stream, plan } = chooseAccessPath(db, filter, range);
+  return { rows: accepted(inExactOrder(stream, range, want), plan), unanswered: restOf(plan) };
 }
 
 function* accepted(rows: Iterable<EventRow>, plan: EventPlan): Generator<EventRow> {
   for (const row of rows) if (plan.accept(row)) yield row;
 }
 
-function restOf({ rest }: EventPlan): EventFilter | null {
-  return Object.values(rest).every((part) => Array.isArray(part) && part.length === 0) ? null : rest;
+function restOf({ unanswered }: EventPlan): EventFilter | null {
+  return Object.values(unanswered).every((part) => Array.isArray(part) && part.length === 0) ? null : unanswered;
 }
 
-interface Way {
+interface AccessPath {
   readonly stream: RowStream;
   readonly plan: EventPlan;
 }
 
 /** By ids, else by an index; where only the whole event can tell, by blocks if that reads less. */
-function chooseWay(db: RecordDb, filter: EventFilter, range: OrderedRange): Way {
+function chooseAccessPath(db: RecordDb, filter: EventFilter, range: OrderedRange): AccessPath {
   const { lo, hi } = keyRange(range);
   const ids = filter.id?.id;
   if (ids?.length) return { stream: idStream(db, ids, range), plan: planEvents(db, filter, lo, hi, false) };
@@ -67,15 +67,15 @@ function chooseWay(db: RecordDb, filter: EventFilter, range: OrderedRange): Way 
   if (!rest) return { stream: scanStream(db, range.order, lo, hi), plan };
   const whole = planEvents(db, filter, lo, hi, false);
   const left = restOf(whole) ?? {};
-  const among = () => blocksWithLabels(db, left);
-  const walk: BlockWalk = { among, mayMatch: quickTextTest(left), matches: compileEventFilter(left) };
-  return { stream: blockStream(db, walk, range.order, lo, hi), plan: whole };
+  const blocksWorthReading = () => blocksWithLabels(db, left);
+  const search: BlockSearch = { blocksWorthReading, mayMatch: quickTextTest(left), matches: compileEventFilter(left) };
+  return { stream: blockStream(db, search, range.order, lo, hi), plan: whole };
 }
 
 function areBlocksFewer(db: RecordDb, rest: EventFilter, branches: readonly Branch[], lo: number, hi: number): boolean {
   if (countBranches(db, branches, lo, hi, FEW_EVENTS) < FEW_EVENTS) return false;
   const among = blocksWithLabels(db, rest);
-  if (among === null || among.size > MOST_BLOCKS) return false;
+  if (among === null || among.size > MAX_BLOCKS) return false;
   const events = among.size * BLOCK_SIZE;
   return countBranches(db, branches, lo, hi, events + 1) > events;
 }
@@ -83,7 +83,7 @@ function areBlocksFewer(db: RecordDb, rest: EventFilter, branches: readonly Bran
 /** So few are read one by one without looking for another way. */
 const FEW_EVENTS = 200;
 /** More blocks than this are not worth comparing with an index. */
-const MOST_BLOCKS = 1_000;
+const MAX_BLOCKS = 1_000;
 
 function blocksWithLabels(db: RecordDb, rest: EventFilter): ReadonlySet<number> | null {
   const words = labelWordQuery(rest);

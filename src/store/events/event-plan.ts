@@ -16,19 +16,19 @@ export interface EventPlan {
   readonly branches: readonly Branch[] | null;
   readonly accept: (row: EventRow) => boolean;
   /** Parts of the filter that neither the branches nor `accept` have answered. */
-  readonly rest: EventFilter;
+  readonly unanswered: EventFilter;
 }
 
 /** Beyond this many branches the walk of the time key is cheaper. */
-const MOST_BRANCHES = 4_000;
+const MAX_BRANCHES = 4_000;
 /** Rows that are counted before one way is called as long as another. */
 const COUNT_CAP = 1_000;
 /** A way with no more than this is taken without looking at the others. */
 const FEW = 100;
 /** Postings are narrowed by at most this many names. */
-const MOST_NAMES = 500;
+const MAX_NAMES = 500;
 /** A related resource is looked up per row for at most this many ids. */
-const MOST_PROBES = 8;
+const MAX_PROBES = 8;
 
 type Test = (row: EventRow) => boolean;
 
@@ -61,13 +61,13 @@ export function planEvents(db: RecordDb, filter: EventFilter, lo: number, hi: nu
   const driver = mayWalk ? chooseDriver(db, parts, lo, hi) : null;
   const tests = parts.flatMap((part) => (part === driver || !part.test ? [] : [part.test]));
   const isLeft = ({ part }: { part: Part }) => !part.isWhole || (part !== driver && !part.test);
-  const rest: EventFilter = {
+  const unanswered: EventFilter = {
     ...(labels ? { resource: { labels } } : {}),
     related: related.filter(isLeft).map(({ one }) => one),
     any_resource: any.filter(isLeft).map(({ one }) => one),
     ...(filter.text ? { text: filter.text } : {}),
   };
-  return { branches: driver?.branches ?? null, accept: (row) => tests.every((test) => test(row)), rest };
+  return { branches: driver?.branches ?? null, accept: (row) => tests.every((test) => test(row)), unanswered };
 }
 
 function namePart(names: ReadonlySet<number>): Part {
@@ -116,20 +116,20 @@ function numbersOf(db: RecordDb, ids: readonly string[]): number[] {
 }
 
 function postings(resIds: readonly number[], names: ReadonlySet<number> | null): Branch[] {
-  const wanted = names && names.size <= MOST_NAMES ? JSON.stringify([...names]) : null;
+  const wanted = names && names.size <= MAX_NAMES ? JSON.stringify([...names]) : null;
   return resIds.map((resId) => ({ by: "related", resId, names: wanted }));
 }
 
 /** Looks the row up in the postings; not for many resources, where reading the event is cheaper. */
 function postingTest(db: RecordDb, resIds: readonly number[]): Test | null {
-  if (resIds.length > MOST_PROBES) return null;
+  if (resIds.length > MAX_PROBES) return null;
   const find = db.prepare<{ t: number }, [number, number]>("SELECT t FROM related WHERE res_id = ? AND t = ?");
   return (row) => resIds.some((resId) => find.get(resId, row.t) !== null);
 }
 
 /** The part with the fewest events; counted only where there is a choice. Parts with postings come first and win ties. */
 function chooseDriver(db: RecordDb, parts: readonly Part[], lo: number, hi: number): Part | null {
-  const able = parts.filter((part) => part.branches !== null && part.branches.length <= MOST_BRANCHES);
+  const able = parts.filter((part) => part.branches !== null && part.branches.length <= MAX_BRANCHES);
   const empty = able.find((part) => part.branches?.length === 0);
   if (empty || able.length < 2) return empty ?? able[0] ?? null;
   let best: Part | null = null;

@@ -14,7 +14,7 @@ export function clampUs(us: number): number {
 }
 
 /** Stamps of events as numbers. Most come in Prefect's one form, whose minute is remembered: a third of the price. */
-export class StampReader {
+export class TimestampReader {
   private minute = "";
   private minuteUs = 0;
 

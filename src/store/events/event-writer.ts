@@ -10,9 +10,9 @@ import type { RecordDb } from "../database.ts";
 import type { EventTableRow } from "../schema/event.ts";
 import { putStateJson } from "../sync-state.ts";
 import { createBlockWriter } from "./blocks.ts";
-import { cleanGonePostings } from "./deleted-postings.ts";
+import { removeDeletedPostings } from "./deleted-postings.ts";
 import { createWriterDictionaries } from "./dictionaries.ts";
-import { LARGEST_SHIFT, largestShift, StampReader } from "./event-times.ts";
+import { LARGEST_SHIFT, largestShift, TimestampReader } from "./event-times.ts";
 
 export interface InsertResult {
   /** Events whose content is new in the record, replaced ones included, in the order given. */
@@ -39,7 +39,7 @@ type StoredKey = Pick<EventTableRow, "t" | "shift" | "recv">;
 export function createEventWriter(db: RecordDb, options: { readonly text?: boolean } = {}): EventWriter {
   const dictionaries = createWriterDictionaries(db);
   const blocks = createBlockWriter(db, options.text ?? true);
-  const stamps = new StampReader();
+  const stamps = new TimestampReader();
   const nextFree = new Map<number, number>();
   const largest = { shift: -1 };
   db.onInvalidate(() => {
@@ -97,7 +97,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
         // Its JSON names the postings to remove, and may stand in the open block.
         blocks.flush();
         deleteRow.run(stored.t);
-        cleanGonePostings(db);
+        removeDeletedPostings(db);
         replaced = true;
       }
       if (!stored || !put(t)) {
@@ -116,7 +116,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
 
   return {
     insert(events, source, seenUs) {
-      cleanGonePostings(db);
+      removeDeletedPostings(db);
       const inserted: PrefectEvent[] = [];
       const keys: number[] = [];
       let replaced = 0;

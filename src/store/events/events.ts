@@ -3,12 +3,12 @@ import { type PrefectEvent, RESOURCE_NAME } from "../../model/events/event.ts";
 import { compileEventFilter, type EventFilter } from "../../model/events/event-filter.ts";
 import { inSnapshot, type RecordDb } from "../database.ts";
 import type { ResourceRow } from "../schema/event.ts";
-import { readEvent } from "./blocks.ts";
-import { eventNames } from "./dictionaries.ts";
+import { findEventAt } from "./blocks.ts";
+import { findEventNames } from "./dictionaries.ts";
 import { matchingRows } from "./event-matches.ts";
 import type { EventCursor, EventRow, Order } from "./event-rows.ts";
 
-export { countEventsBetween, eventIdsBetween, eventRange, newestEventKey } from "./event-counts.ts";
+export { countEventsBetween, findEventIdsBetween, findEventRange, findNewestEventKey } from "./event-counts.ts";
 export type { EventCursor } from "./event-rows.ts";
 export { createEventWriter, type EventWriter, type InsertResult } from "./event-writer.ts";
 
@@ -45,7 +45,7 @@ export function findEvents(db: RecordDb, query: EventQuery): { events: PrefectEv
 export function findEventSummaries(db: RecordDb, query: EventQuery): { events: EventSummary[]; more: boolean } {
   return inSnapshot(db, () => {
     const { found, more } = take(db, query, false);
-    const names = eventNames(db);
+    const names = findEventNames(db);
     const resources = new Map<number, NamedResource>();
     return { events: found.map((match) => toSummary(db, match, names, resources)), more };
   });
@@ -57,7 +57,7 @@ export function findEventById(db: RecordDb, id: string): PrefectEvent | null {
     const place = db
       .prepare<{ blk: number; ofs: number }, [Uint8Array]>("SELECT blk, ofs FROM event WHERE id = ?")
       .get(uuidToBytes(id));
-    return place ? (readEvent(db, place) ?? null) : null;
+    return place ? (findEventAt(db, place) ?? null) : null;
   });
 }
 
@@ -69,11 +69,11 @@ interface Match {
 function take(db: RecordDb, query: EventQuery, withEvents: boolean): { found: Match[]; more: boolean } {
   const { limit, filter = {} } = query;
   const found: Match[] = [];
-  const { rows, rest } = matchingRows(db, query, filter, limit + 1);
-  const matches = rest && compileEventFilter(rest);
+  const { rows, unanswered } = matchingRows(db, query, filter, limit + 1);
+  const matches = unanswered && compileEventFilter(unanswered);
   for (const row of rows) {
     let event = row.event;
-    if (matches || withEvents) event ??= readEvent(db, row);
+    if (matches || withEvents) event ??= findEventAt(db, row);
     if ((matches || withEvents) && !event) continue;
     if (matches && event && !row.event && !matches(event)) continue;
     if (found.length === limit) return { found, more: true };
@@ -92,7 +92,7 @@ function toSummary(
 ): EventSummary {
   const resource = resources.get(row.res_id) ?? readResource(db, row.res_id);
   resources.set(row.res_id, resource);
-  const known = event ?? (resource.renamed ? readEvent(db, row) : undefined);
+  const known = event ?? (resource.renamed ? findEventAt(db, row) : undefined);
   return {
     id: bytesToUuid(row.id),
     occurredUs: row.t - row.shift,

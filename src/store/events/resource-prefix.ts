@@ -4,7 +4,7 @@ import type { ResourceRow } from "../schema/event.ts";
 import type { EventRow } from "./event-rows.ts";
 
 /** Prefixes of more resources than this are tested row by row instead. */
-const MOST_RESOURCES = 200;
+const MAX_RESOURCES = 200;
 
 /**
  * Numbers of the resources whose id begins with one of the prefixes as SQL LIKE has it (ASCII case ignored, `_` and `%`
@@ -22,9 +22,9 @@ export function findResourceNumbers(db: RecordDb, prefixes: readonly string[]): 
   for (const prefix of prefixes) {
     const head = lowerAscii(prefix.split(/[%_]/, 1)[0] ?? "");
     for (const { id } of lower.all(head, `${head}\u{10ffff}`, prefix)) found.add(id);
-    if (found.size > MOST_RESOURCES) return null;
+    if (found.size > MAX_RESOURCES) return null;
     for (const { id } of capitals.all(prefix)) found.add(id);
-    if (found.size > MOST_RESOURCES) return null;
+    if (found.size > MAX_RESOURCES) return null;
   }
   return [...found];
 }

@@ -164,7 +164,7 @@ export function automationsWhere(set: FilterSet): Clause {
 }
 
 /** The lists that the filters of a question about `own` look into. */
-export function listsBehind(set: FilterSet, own: FilterKey): SnapshotKind[] {
+export function snapshotsNeededBy(set: FilterSet, own: FilterKey): SnapshotKind[] {
   const kinds = new Set<SnapshotKind>();
   if (own !== "flows" && isGiven(set.flows) && onlyIds(set.flows) === null) kinds.add("flow");
   if (own !== "deployments" && isGiven(set.deployments)) kinds.add("deployment");

@@ -42,7 +42,7 @@ export interface FlowRunPage extends FindPage {
 const KEPT_STATEMENTS = 100;
 
 function statement<Row>(db: RecordDb, sql: string): Statement<Row, SQLQueryBindings[]> {
-  const kept = db.local("filter-statements", () => new Map<string, Statement<unknown, SQLQueryBindings[]>>());
+  const kept = db.perConnection("filter-statements", () => new Map<string, Statement<unknown, SQLQueryBindings[]>>());
   let found = kept.get(sql);
   if (found) kept.delete(sql);
   else found = db.sqlite.prepare<unknown, SQLQueryBindings[]>(sql);

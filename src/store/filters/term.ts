@@ -69,14 +69,14 @@ const uuid = z.union([z.guid(), z.string().regex(/^[0-9a-fA-F]{32}$/)], "must be
 export const uuids = z.array(uuid);
 const texts = z.array(z.string());
 /** Beyond these SQLite refuses the pattern or the depth of the statement; no name comes near them. */
-const LONGEST_PATTERN = 1_000;
-const MOST_PATTERNS = 500;
+const MAX_PATTERN_CHARS = 1_000;
+const MAX_PATTERNS = 500;
 const pattern = z
   .string()
-  .max(LONGEST_PATTERN, `must have at most ${LONGEST_PATTERN.toLocaleString("en-US")} characters`);
+  .max(MAX_PATTERN_CHARS, `must have at most ${MAX_PATTERN_CHARS.toLocaleString("en-US")} characters`);
 /** A list each item of which is a condition of its own. */
 const conditions = (item: z.ZodType<string>) =>
-  z.array(item).max(MOST_PATTERNS, `must have at most ${MOST_PATTERNS} items`);
+  z.array(item).max(MAX_PATTERNS, `must have at most ${MAX_PATTERNS} items`);
 export const timeSchema = z
   .string()
   .refine((text) => parseIsoUs(text) !== undefined, 'must be an ISO 8601 time such as "2026-01-31T09:00:00Z"');

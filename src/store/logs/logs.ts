@@ -72,7 +72,7 @@ export function findLogsOfFlowRun(db: RecordDb, flowRunId: string): Log[] {
 export function findLogs(db: RecordDb, query: LogQuery): { logs: FoundLog[]; more: boolean } {
   return inSnapshot(db, () => {
     const rows = matchingLogs(db, query, query.limit + 1);
-    return { logs: numbered(db, rows.slice(0, query.limit)), more: rows.length > query.limit };
+    return { logs: withLineNumbers(db, rows.slice(0, query.limit)), more: rows.length > query.limit };
   });
 }
 
@@ -122,7 +122,7 @@ function hexList(ids: readonly string[]): string {
 }
 
 /** Numbers of lines: counted from the beginning of the run once, then from line to line. */
-function numbered(db: RecordDb, rows: readonly LogRow[]): FoundLog[] {
+function withLineNumbers(db: RecordDb, rows: readonly LogRow[]): FoundLog[] {
   const count = db.prepare<{ n: number }, [Uint8Array, number, number, number, number]>(
     "SELECT count(*) AS n FROM log WHERE flow_run_id = ? AND (ts_us, seq) > (?, ?) AND (ts_us, seq) <= (?, ?)",
   );
@@ -155,7 +155,7 @@ function toLog(row: LogRow): Log {
 /** Lines by their `seq`, numbered, in the order given; those that are gone are left out. */
 export function findLogsBySeq(db: RecordDb, seqs: readonly number[]): FoundLog[] {
   const read = db.prepare<LogRow, [number]>(`SELECT * FROM log WHERE seq = ?`);
-  return numbered(
+  return withLineNumbers(
     db,
     seqs.flatMap((seq) => read.get(seq) ?? []),
   );

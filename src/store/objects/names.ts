@@ -16,7 +16,7 @@ export interface NamedRow {
 }
 
 /** More rows are never read, so this many means "at least". */
-export const MOST_NAMED = 20;
+export const MAX_NAMED = 20;
 
 interface RunRow {
   readonly id: Uint8Array;
@@ -32,7 +32,7 @@ const BEGIN = { flow_run: "begin_us", task_run: "coalesce(start_us, expected_us)
 
 function runs(db: RecordDb, table: RunKind, where: string, ...params: (string | Uint8Array)[]): NamedRow[] {
   const sql = `SELECT id, name, ${BEGIN[table]} AS begin_us, deleted_us FROM ${table} WHERE ${where}
-    ORDER BY deleted_us IS NOT NULL, ${BEGIN[table]} DESC LIMIT ${MOST_NAMED}`;
+    ORDER BY deleted_us IS NOT NULL, ${BEGIN[table]} DESC LIMIT ${MAX_NAMED}`;
   return db
     .prepare<RunRow, (string | Uint8Array)[]>(sql)
     .all(...params)
@@ -55,7 +55,7 @@ interface ObjectRow {
 function objects(db: RecordDb, kind: SnapshotKind, where: string, ...params: string[]): NamedRow[] {
   const sql = `SELECT o.id, o.name, p.name AS parent, o.deleted_us FROM object o
     LEFT JOIN object p ON p.id = o.parent_id AND p.kind = '${KINDS[kind].parent?.kind ?? ""}'
-    WHERE o.kind = ? AND ${where} ORDER BY o.deleted_us IS NOT NULL, p.name, o.name LIMIT ${MOST_NAMED}`;
+    WHERE o.kind = ? AND ${where} ORDER BY o.deleted_us IS NOT NULL, p.name, o.name LIMIT ${MAX_NAMED}`;
   return db
     .prepare<ObjectRow, string[]>(sql)
     .all(kind, ...params)

@@ -52,13 +52,13 @@ export function upsertObjects<K extends SnapshotKind>(
   whole: boolean,
 ): string[] {
   const lastRead = findFact(db, `read:${kind}`)?.readUs ?? null;
-  if (isOvertaken(lastRead, readUs)) return [];
+  if (isOlderReading(lastRead, readUs)) return [];
   const changed: string[] = [];
   for (const doc of rows) if (upsertObject(db, kind, doc, readUs, lastRead)) changed.push(doc.id);
   if (!whole) return changed;
   const present = new Set(rows.map((row) => row.id));
   for (const held of findObjects(db, kind)) {
-    if (present.has(held.id) || isOvertaken(held.readUs, readUs)) continue;
+    if (present.has(held.id) || isOlderReading(held.readUs, readUs)) continue;
     markObjectDeleted(db, kind, held.id, readUs);
     changed.push(held.id);
   }
@@ -68,11 +68,11 @@ export function upsertObjects<K extends SnapshotKind>(
 }
 
 /** No reading takes this long: what was read so much later than now was stamped by a clock that has been set back since. */
-const LONGEST_READING_US = 10 * MINUTE_US;
+const MAX_READING_US = 10 * MINUTE_US;
 
 /** A later reading is stored already. */
-function isOvertaken(heldUs: number | null, readUs: number): boolean {
-  return heldUs !== null && heldUs > readUs && heldUs - readUs < LONGEST_READING_US;
+function isOlderReading(heldUs: number | null, readUs: number): boolean {
+  return heldUs !== null && heldUs > readUs && heldUs - readUs < MAX_READING_US;
 }
 
 function upsertObject<K extends SnapshotKind>(
@@ -85,7 +85,7 @@ function upsertObject<K extends SnapshotKind>(
   const held = readRow(db, kind, doc.id);
   const json = JSON.stringify(doc);
   if (held !== null) {
-    if (isOvertaken(held.read_us, readUs)) return false;
+    if (isOlderReading(held.read_us, readUs)) return false;
     if (held.doc === json && held.deleted_us === null) return false;
     db.prepare<unknown, [string, string | null, string, number, string, string]>(
       "UPDATE object SET name = ?, parent_id = ?, doc = ?, read_us = ?, deleted_us = NULL WHERE kind = ? AND id = ?",
@@ -116,7 +116,7 @@ function upsertObject<K extends SnapshotKind>(
 /** Marks an object as gone: REST, asked at `atUs`, knew it no more (or its `deleted` event came). */
 export function markObjectDeleted(db: RecordDb, kind: SnapshotKind, id: string, atUs: number): void {
   const held = readRow(db, kind, id);
-  if (held === null || held.deleted_us !== null || isOvertaken(held.read_us, atUs)) return;
+  if (held === null || held.deleted_us !== null || isOlderReading(held.read_us, atUs)) return;
   db.prepare<unknown, [number, string, string]>("UPDATE object SET deleted_us = ? WHERE kind = ? AND id = ?").run(
     atUs,
     kind,
@@ -164,19 +164,19 @@ export function diffDocs(kind: SnapshotKind, before: object, after: object): Obj
   const [from, to] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
   for (const field of new Set([...from.keys(), ...to.keys()])) {
     if (VOLATILE.has(field) || (field === "status" && KINDS[kind].isStatusAnEvent)) continue;
-    const [old, now] = [steady(from.get(field)), steady(to.get(field))];
+    const [old, now] = [withoutVolatile(from.get(field)), withoutVolatile(to.get(field))];
     if (JSON.stringify(old) !== JSON.stringify(now)) diff[field] = { from: old, to: now };
   }
   return diff;
 }
 
-function steady(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(steady);
+function withoutVolatile(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutVolatile);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
       .filter(([key]) => !VOLATILE.has(key))
-      .map(([key, member]) => [key, steady(member)]),
+      .map(([key, member]) => [key, withoutVolatile(member)]),
   );
 }
 
@@ -200,7 +200,7 @@ function toStored<K extends SnapshotKind>(kind: K, row: ObjectRow): StoredObject
 }
 
 /** One object by id, a deleted one too; null when the record never saw it. */
-export function readObject<K extends SnapshotKind>(db: RecordDb, kind: K, id: string): StoredObject<K> | null {
+export function findObject<K extends SnapshotKind>(db: RecordDb, kind: K, id: string): StoredObject<K> | null {
   const row = readRow(db, kind, id);
   return row === null ? null : toStored(kind, row);
 }
@@ -243,7 +243,7 @@ export function findObjectNames(db: RecordDb, kind: SnapshotKind, ids: Iterable<
 export function findOldestFlowUs(db: RecordDb): number | null {
   const read = findFact(db, "read:flow");
   if (read === null) return null;
-  const known = db.local("oldest-flow", () => ({ readUs: -1, us: 0 }));
+  const known = db.perConnection("oldest-flow", () => ({ readUs: -1, us: 0 }));
   if (known.readUs !== read.readUs) {
     const row = db
       .prepare<{ created: string | null }, []>(

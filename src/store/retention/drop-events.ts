@@ -1,8 +1,8 @@
 import { uuidToBytes } from "../../lib/uuid.ts";
 import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
-import { BLOCK_SIZE, readBlockLines, rewriteBlock } from "../events/blocks.ts";
-import { cleanGonePostings } from "../events/deleted-postings.ts";
+import { BLOCK_SIZE, findBlockLines, rewriteBlock } from "../events/blocks.ts";
+import { removeDeletedPostings } from "../events/deleted-postings.ts";
 import { findResourceNumber } from "../events/dictionaries.ts";
 import { largestShift } from "../events/event-times.ts";
 import type { EventTableRow } from "../schema/event.ts";
@@ -14,7 +14,7 @@ type DroppedRow = Pick<EventTableRow, "t" | "res_id" | "blk" | "ofs">;
  * else, and resources that no event names any more. Inside a transaction; call `db.invalidate()` after it.
  */
 export function dropEvents(db: RecordDb, beforeUs: number, limit: number): number {
-  cleanGonePostings(db);
+  removeDeletedPostings(db);
   const rows = db
     .prepare<DroppedRow, [number, number, number]>(
       `SELECT t, res_id, blk, ofs FROM event
@@ -47,7 +47,7 @@ function dropPostings(db: RecordDb, rows: readonly DroppedRow[], beforeUs: numbe
   const numbers = new Map<string, number | undefined>();
   const touched = new Set<number>();
   for (const { t, blk, ofs } of rows) {
-    const json = readBlockLines(db, blk, ofs + 1)[ofs];
+    const json = findBlockLines(db, blk, ofs + 1)[ofs];
     for (const labels of json ? (JSON.parse(json) as PrefectEvent).related : []) {
       const id = labels[RESOURCE_ID] ?? "";
       const resId = numbers.has(id) ? numbers.get(id) : findResourceNumber(db, id);
@@ -70,7 +70,7 @@ function dropBlocks(db: RecordDb, rows: readonly DroppedRow[]): void {
 /** Lines of a block, those that no row points to blanked. */
 function usedLines(db: RecordDb, id: number): string[] {
   const place = db.prepare<{ blk: number; ofs: number }, [Uint8Array]>("SELECT blk, ofs FROM event WHERE id = ?");
-  return readBlockLines(db, id, BLOCK_SIZE).map((json, ofs) => {
+  return findBlockLines(db, id, BLOCK_SIZE).map((json, ofs) => {
     const row = json && place.get(uuidToBytes((JSON.parse(json) as PrefectEvent).id));
     return row && row.blk === id && row.ofs === ofs ? json : "";
   });
@@ -80,13 +80,13 @@ function usedLines(db: RecordDb, id: number): string[] {
  * Blanks what is left in blocks of events that are gone, so that nothing of them stays on disk. `from`: block to begin with.
  * Answers where to go on after `limit` blocks, or null at the end. Inside a transaction; call `db.invalidate()` after it.
  */
-export function scrubBlocks(db: RecordDb, from: number, limit: number): number | null {
+export function eraseUnusedLines(db: RecordDb, from: number, limit: number): number | null {
   const blocks = db
     .prepare<{ id: number; n: number }, [number, number]>("SELECT id, n FROM block WHERE id >= ? ORDER BY id LIMIT ?")
     .all(from, limit);
   for (const { id, n } of blocks) {
     const lines = usedLines(db, id);
-    if (lines.every((line, ofs) => line === readBlockLines(db, id, n)[ofs])) continue;
+    if (lines.every((line, ofs) => line === findBlockLines(db, id, n)[ofs])) continue;
     if (lines.every((line) => line === "")) dropBlock(db, id);
     else rewriteBlock(db, id, lines);
   }

@@ -1,7 +1,7 @@
 import { bytesToUuid } from "../../lib/uuid.ts";
 import { removeCoverage } from "../coverage.ts";
 import { inTransaction, type RecordDb } from "../database.ts";
-import { dropEvents, scrubBlocks } from "./drop-events.ts";
+import { dropEvents, eraseUnusedLines } from "./drop-events.ts";
 
 /** Rows of one step: some 50 ms of work, so that a batch that waits for it is hardly late. */
 export const DROP_STEP = 1_000;
@@ -40,7 +40,7 @@ export function dropBefore(db: RecordDb, beforeUs: number, limit = DROP_STEP): D
  * Moment before which a step of `limit` rows lies: of the oldest events or log lines, whichever are older. Null when the record
  * holds neither. For dropping by size, oldest first.
  */
-export function oldestStep(db: RecordDb, limit = DROP_STEP): number | null {
+export function endOfOldestStep(db: RecordDb, limit = DROP_STEP): number | null {
   const nth = (table: string, column: string) =>
     db
       .prepare<{ at: number }, [number]>(
@@ -61,7 +61,7 @@ export function usedBytes(db: RecordDb): number {
 }
 
 /** Returns at most `pages` free pages to the disk; true when more are free. The file shrinks at the next checkpoint. */
-export function giveBackSpace(db: RecordDb, pages = 2_000): boolean {
+export function releaseFreePages(db: RecordDb, pages = 2_000): boolean {
   // Each row that the pragma yields frees one page, so it must be read to its end.
   db.sqlite.query(`PRAGMA incremental_vacuum(${Math.trunc(pages)})`).all();
   db.sqlite.query("PRAGMA wal_checkpoint(PASSIVE)").all();
@@ -69,9 +69,9 @@ export function giveBackSpace(db: RecordDb, pages = 2_000): boolean {
 }
 
 /** One step of removing the last traces of dropped events from partly used blocks; answers where to go on, null at the end. */
-export function scrubDropped(db: RecordDb, from = 0, limit = 100): number | null {
+export function eraseDropped(db: RecordDb, from = 0, limit = 100): number | null {
   const next = inTransaction(db, () => {
-    const at = scrubBlocks(db, from, limit);
+    const at = eraseUnusedLines(db, from, limit);
     // Words of dropped rows stand in the text indexes until their segments are merged.
     if (at === null)
       for (const fts of ["block_fts", "log_fts"]) db.sqlite.run(`INSERT INTO ${fts}(${fts}) VALUES ('optimize')`);

@@ -74,7 +74,7 @@ export function upsertFlowRuns(
     const state = isNewer ? { ...stateOfColumns(held), expectedUs: told.expectedUs } : told;
     const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
     updateFromRest(db, { ...columns, ...stateColumns(state), dirty: isNewer ? 1 : 0, deleted_us: deletedUs }, id);
-    if (held.deleted_us !== null && deletedUs === null) reviveTaskRuns(db, id, held.deleted_us);
+    if (held.deleted_us !== null && deletedUs === null) restoreTaskRuns(db, id, held.deleted_us);
     if (held.dirty === 1 || held.read_us === null || idText(held.state_id) !== told.stateId) changed.push(run.id);
   }
   return changed;
@@ -143,7 +143,7 @@ function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange
   if (newest === undefined) return false;
   const held = db.prepare<HeldRun, [Uint8Array]>(SELECT_HELD).get(id);
   const before = stateOfColumns(held);
-  const after = foldChanges(before, heldStamp(db, stampOf(before), changes), changes, held?.read_us != null);
+  const after = foldChanges(before, stampOfHeldState(db, stampOf(before), changes), changes, held?.read_us != null);
   if (held === null) {
     insertFromEvent(db, { id, ...detailColumns(newest), auto_scheduled: 0, ...stateColumns(after), dirty: 1 });
     return true;
@@ -155,13 +155,17 @@ function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange
   if (!isNewer && held.dirty === 0 && held.read_us !== null) return false;
   const isRevived = held.deleted_us !== null && isNewer && newest.atUs > held.deleted_us;
   const deletedUs = isRevived ? null : held.deleted_us;
-  if (isRevived) reviveTaskRuns(db, id, held.deleted_us);
+  if (isRevived) restoreTaskRuns(db, id, held.deleted_us);
   updateState(db, { ...stateColumns(after), dirty: isNewer ? 1 : held.dirty, deleted_us: deletedUs }, id);
   return true;
 }
 
 /** The held state with what its event says about order, which matters only where a change has the very same time. */
-export function heldStamp(db: RecordDb, stamp: StateStamp | null, changes: readonly StateChange[]): StateStamp | null {
+export function stampOfHeldState(
+  db: RecordDb,
+  stamp: StateStamp | null,
+  changes: readonly StateChange[],
+): StateStamp | null {
   if (stamp === null || !changes.some((change) => change.atUs === stamp.atUs && change.stateId !== stamp.stateId))
     return stamp;
   const same = changes.find((change) => change.stateId === stamp.stateId);
@@ -192,7 +196,7 @@ export function markFlowRunsDeleted(db: RecordDb, ids: readonly string[], atUs: 
 }
 
 /** Prefect knows the run after all: the task runs that went with it are there again. */
-function reviveTaskRuns(db: RecordDb, flowRunId: Uint8Array, deletedUs: number): void {
+function restoreTaskRuns(db: RecordDb, flowRunId: Uint8Array, deletedUs: number): void {
   db.prepare<unknown, [Uint8Array, number]>(
     "UPDATE task_run SET deleted_us = NULL WHERE flow_run_id = ? AND deleted_us = ?",
   ).run(flowRunId, deletedUs);
@@ -252,7 +256,7 @@ export function findPlannedRuns(db: RecordDb, fromUs: number, toUs: number, read
 }
 
 /** One row by its id, or null. */
-export function readFlowRunRow(db: RecordDb, id: string): FlowRunRow | null {
+export function findFlowRunRow(db: RecordDb, id: string): FlowRunRow | null {
   return db.prepare<FlowRunRow, [Uint8Array | null]>("SELECT * FROM flow_run WHERE id = ?").get(idBytes(id));
 }
 

@@ -13,7 +13,7 @@ import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../database.ts";
 import type { NewTaskRunRow, TaskRunRow } from "../schema/run.ts";
 import { insertStatement, updateStatement } from "../write-row.ts";
-import { heldStamp } from "./flow-runs.ts";
+import { stampOfHeldState } from "./flow-runs.ts";
 import {
   factsOfColumns,
   idBytes,
@@ -110,7 +110,7 @@ function isOverruled(db: RecordDb, held: StateColumns, told: FoldedState, server
 }
 
 /** Which of these flow runs have a task run that is newer by its events than REST told: in the `rows` just stored, or not at all. */
-export function findFlowRunsAheadOfRows(
+export function findFlowRunsWithNewerTaskRuns(
   db: RecordDb,
   flowRunIds: readonly string[],
   rows: readonly TaskRun[],
@@ -121,7 +121,7 @@ export function findFlowRunsAheadOfRows(
   );
   for (const id of flowRunIds) if (unread.get(idBytes(id)) !== null) ahead.add(id.toLowerCase());
   for (const run of rows) {
-    const heldUs = readTaskRunRow(db, run.id)?.state_us ?? 0;
+    const heldUs = findTaskRunRow(db, run.id)?.state_us ?? 0;
     if (run.flow_run_id && heldUs > (stateOf(run).atUs ?? 0)) ahead.add(run.flow_run_id.toLowerCase());
   }
   return ahead;
@@ -142,7 +142,7 @@ function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
   if (id === null) return false;
   const held = db.prepare<HeldTaskRun, [Uint8Array]>(SELECT_HELD).get(id);
   const before = stateOfColumns(held);
-  const stamp = heldStamp(db, stampOf(before), [change]);
+  const stamp = stampOfHeldState(db, stampOf(before), [change]);
   if (stamp !== null && !isLaterState(change, stamp)) return false;
   const payload = change.event.payload.task_run;
   const task = isObject(payload) ? payload : {};
@@ -250,7 +250,7 @@ export function findMissingParentTaskRuns(db: RecordDb, limit: number): string[]
 }
 
 /** One row by its id, or null. */
-export function readTaskRunRow(db: RecordDb, id: string): TaskRunRow | null {
+export function findTaskRunRow(db: RecordDb, id: string): TaskRunRow | null {
   return db.prepare<TaskRunRow, [Uint8Array | null]>("SELECT * FROM task_run WHERE id = ?").get(idBytes(id));
 }
 

@@ -51,7 +51,7 @@ export const event = sqliteTable(
  * Rows of `event` that were deleted, by us or by hand, and whose postings are still there: a trigger notes them, and the
  * next write removes the postings before the key can be given to another event.
  */
-export const eventGone = sqliteTable("event_gone", {
+export const deletedEvent = sqliteTable("event_gone", {
   t: integer().primaryKey(),
   name_id: integer().notNull(),
   blk: integer().notNull(),
@@ -93,6 +93,6 @@ export const eventHour = sqliteTable("event_hour", {
 });
 
 export type EventTableRow = Readonly<typeof event.$inferSelect>;
-export type DeletedEventRow = Readonly<typeof eventGone.$inferSelect>;
+export type DeletedEventRow = Readonly<typeof deletedEvent.$inferSelect>;
 export type ResourceRow = Readonly<typeof resource.$inferSelect>;
 export type BlockRow = Readonly<typeof block.$inferSelect>;

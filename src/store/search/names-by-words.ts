@@ -64,17 +64,17 @@ export function findObjectsByWords(
 }
 
 /** Beyond these SQLite refuses the statement: one condition per word, and a pattern of at most 50,000 bytes. */
-const MOST_WORDS = 200;
-const LONGEST_WORD = 1_000;
+const MAX_WORDS = 200;
+const MAX_WORD_CHARS = 1_000;
 
 /** Throws AppError `invalid_input` for more or longer words than a search takes, the excluded ones among them. */
 export function checkSearchTerms({ all, none }: SearchTerms): void {
   const words = [...all, ...none].flatMap((term) => term.words);
-  const isLong = words.some((word) => word.length > LONGEST_WORD);
-  if (!isLong && words.length <= MOST_WORDS) return;
-  const what = isLong ? `a word has more than ${LONGEST_WORD} characters` : `there are ${words.length} words`;
+  const isLong = words.some((word) => word.length > MAX_WORD_CHARS);
+  if (!isLong && words.length <= MAX_WORDS) return;
+  const what = isLong ? `a word has more than ${MAX_WORD_CHARS} characters` : `there are ${words.length} words`;
   throw new AppError("invalid_input", `argument "query": ${what}`, {
-    hint: `A search takes at most ${MOST_WORDS} words of ${LONGEST_WORD} characters.`,
+    hint: `A search takes at most ${MAX_WORDS} words of ${MAX_WORD_CHARS} characters.`,
   });
 }
 

@@ -29,13 +29,13 @@ export function findEventsByText(
     const { terms, fromUs, toUs, limit, after, order = "desc" } = query;
     const range: OrderedRange = { fromUs, toUs, order, after, shift: largestShift(db) };
     const { lo, hi } = keyRange(range);
-    const walk = {
-      among: () => blocksWith(db, terms),
+    const search = {
+      blocksWorthReading: () => blocksWith(db, terms),
       mayMatch: quickTest(terms),
       matches: (event: PrefectEvent) => matchesSearch(terms, stringsOf(event).flatMap(wordsOf)),
     };
     const events: PrefectEvent[] = [];
-    for (const { event } of inExactOrder(blockStream(db, walk, order, lo, hi), range, limit + 1)) {
+    for (const { event } of inExactOrder(blockStream(db, search, order, lo, hi), range, limit + 1)) {
       if (events.length === limit) return { events, more: true };
       if (event) events.push(event);
     }

@@ -16,9 +16,9 @@ import { confirmEvents } from "../../store/events/confirmed-events.ts";
 import { createEventWriter } from "../../store/events/events.ts";
 import { upsertLogs } from "../../store/logs/logs.ts";
 import { upsertObjects } from "../../store/objects/objects.ts";
-import { markFlowRunsDeleted, readFlowRunRow, upsertFlowRuns } from "../../store/runs/flow-runs.ts";
+import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../store/runs/flow-runs.ts";
 import { foldRunEvents } from "../../store/runs/fold-events.ts";
-import { findFlowRunsAheadOfRows, markTaskRunsDeleted, upsertTaskRuns } from "../../store/runs/task-runs.ts";
+import { findFlowRunsWithNewerTaskRuns, markTaskRunsDeleted, upsertTaskRuns } from "../../store/runs/task-runs.ts";
 import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../../store/sync-state.ts";
 import type { ChangeSource } from "./changes.ts";
 import { MARKER_EVENT_KEY, type MarkerEvent } from "./marker-event.ts";
@@ -197,7 +197,7 @@ export class Ingest {
       case "flow_run":
         // A run that is known from events only may not be committed yet; the run rounds ask for it again.
         this.flowRuns(batch.rows, batch.readUs, {
-          missing: (batch.missing ?? []).filter((id) => readFlowRunRow(this.db, id)?.read_us != null),
+          missing: (batch.missing ?? []).filter((id) => findFlowRunRow(this.db, id)?.read_us != null),
         });
         return;
       case "task_run":
@@ -304,9 +304,9 @@ export class Ingest {
    * written.
    */
   private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], reachedUs: number): readonly string[] {
-    const ahead = findFlowRunsAheadOfRows(this.db, ids, rows);
+    const ahead = findFlowRunsWithNewerTaskRuns(this.db, ids, rows);
     if (ahead.size === 0) return ids;
-    const isLate = (id: string) => reachedUs - (readFlowRunRow(this.db, id)?.state_us ?? 0) < TASK_RUN_ROW_DELAY_US;
+    const isLate = (id: string) => reachedUs - (findFlowRunRow(this.db, id)?.state_us ?? 0) < TASK_RUN_ROW_DELAY_US;
     return ids.filter((id) => !ahead.has(id.toLowerCase()) || !isLate(id));
   }
 

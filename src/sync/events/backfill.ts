@@ -2,7 +2,7 @@ import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { gapsIn, type TimeRange } from "../../model/freshness.ts";
 import { coveredRanges } from "../../store/coverage.ts";
-import { setFilling } from "../../store/database.ts";
+import { setBulkWriting } from "../../store/database.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
 import { storeWalk } from "../walks/store-walk.ts";
@@ -75,7 +75,7 @@ export class Backfill {
   private setFilling(isFilling: boolean): void {
     if (isFilling === this.isFilling) return;
     this.isFilling = isFilling;
-    setFilling(this.ctx.db, isFilling);
+    setBulkWriting(this.ctx.db, isFilling);
   }
 
   private adapt(range: TimeRange, events: number): void {

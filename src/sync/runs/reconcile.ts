@@ -7,13 +7,13 @@ import type { FlowRun } from "../../model/objects.ts";
 import { FLOW_RUN_ROW_DELAY_US, TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import {
   findEndedRuns,
+  findFlowRunRow,
   findPlannedRuns,
   findRunsToReconcile,
   findUnfinishedRuns,
-  readFlowRunRow,
 } from "../../store/runs/flow-runs.ts";
 import { timeUs } from "../../store/runs/run-columns.ts";
-import { findMissingParentTaskRuns, findUnfinishedTaskRuns, readTaskRunRow } from "../../store/runs/task-runs.ts";
+import { findMissingParentTaskRuns, findTaskRunRow, findUnfinishedTaskRuns } from "../../store/runs/task-runs.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
@@ -115,7 +115,7 @@ export class Reconciler {
     for (const id of parents) if (asked.has(id) && !found.has(id)) this.unknownParents.add(id);
     const missing = unfinished.filter((id) => {
       if (!asked.has(id)) return false;
-      const row = readTaskRunRow(db, id);
+      const row = findTaskRunRow(db, id);
       return this.isAbsent(id, found, row, mark, TASK_RUN_ROW_DELAY_US);
     });
     this.ctx.ingest.taskRuns(rows, mark.atUs, { missing });
@@ -138,7 +138,7 @@ export class Reconciler {
     );
     const found = new Set(rows.map((row) => row.id));
     const missing = ids.filter((id) => {
-      const row = readFlowRunRow(this.ctx.db, id);
+      const row = findFlowRunRow(this.ctx.db, id);
       return this.isAbsent(id, found, row, mark, FLOW_RUN_ROW_DELAY_US);
     });
     return { rows, missing, atUs: mark.atUs };

@@ -1,7 +1,7 @@
 /** The three loops that keep run rows up to date: after events, in regular rounds, and for ended runs. */
 import { MINUTE_US } from "../../lib/time.ts";
 import { isTerminal } from "../../model/state.ts";
-import { findRunsToReconcile, readFlowRunRow } from "../../store/runs/flow-runs.ts";
+import { findFlowRunRow, findRunsToReconcile } from "../../store/runs/flow-runs.ts";
 import type { Commit } from "../context/changes.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Loop } from "../context/loop.ts";
@@ -68,7 +68,7 @@ export class RunSync {
     this.changedMs = this.ctx.clock.nowMs();
     this.changed.notify();
     for (const id of commit.flowRunIds) {
-      const row = readFlowRunRow(this.ctx.db, id);
+      const row = findFlowRunRow(this.ctx.db, id);
       if (row === null || row.state_us === null || !isTerminal(row.state_type)) continue;
       this.ended.runEnded(row.state_us);
       this.endedMs = this.changedMs;

@@ -2,7 +2,7 @@ import type { EventSource } from "../../model/events/event.ts";
 import { occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
-import { countEventsBetween, eventIdsBetween } from "../../store/events/events.ts";
+import { countEventsBetween, findEventIdsBetween } from "../../store/events/events.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
 import type { EventClaim } from "../context/ingest.ts";
 import type { Priority } from "../server/request-budget.ts";
@@ -107,7 +107,7 @@ async function walk(
 ): Promise<void> {
   const { source, signal } = options;
   const result = await storeWalk(ctx, { range, source, priority, signal });
-  const held = new Set(eventIdsBetween(ctx.db, range));
+  const held = new Set(findEventIdsBetween(ctx.db, range));
   sum.server += result.ids.size;
   sum.repaired += result.gained;
   for (const id of result.ids) if (!held.has(id)) sum.missing += 1;

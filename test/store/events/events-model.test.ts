@@ -12,8 +12,8 @@ import {
   countEventsBetween,
   createEventWriter,
   type EventQuery,
-  eventRange,
   findEventById,
+  findEventRange,
   findEventSummaries,
   findEvents,
 } from "../../../src/store/events/events.ts";
@@ -130,7 +130,7 @@ function expectSame(db: RecordDb, model: Model, random: Random): void {
   const sample = pick(random, events);
   expect(findEventById(db, sample.id)).toEqual(sample);
   const times = events.map(usOf);
-  expect(eventRange(db)).toEqual({ fromUs: Math.min(...times), toUs: Math.max(...times), count: events.length });
+  expect(findEventRange(db)).toEqual({ fromUs: Math.min(...times), toUs: Math.max(...times), count: events.length });
   const range = { fromUs: usOf(pick(random, events)), toUs: usOf(pick(random, events)) };
   const inRange = times.filter((at) => at >= range.fromUs && at <= range.toUs);
   expect(countEventsBetween(db, range)).toBe(inRange.length);

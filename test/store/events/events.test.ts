@@ -7,9 +7,9 @@ import {
   countEventsBetween,
   createEventWriter,
   type EventCursor,
-  eventIdsBetween,
-  eventRange,
   findEventById,
+  findEventIdsBetween,
+  findEventRange,
   findEventSummaries,
   findEvents,
 } from "../../../src/store/events/events.ts";
@@ -68,7 +68,7 @@ test("an event comes back with every field and key as it was given, also by id",
 test("an empty record answers with nothing", () => {
   const { db } = aRecord();
   expect(findEvents(db, ALL)).toEqual({ events: [], more: false });
-  expect(eventRange(db)).toBeNull();
+  expect(findEventRange(db)).toBeNull();
   expect(countEventsBetween(db, ALL)).toBe(0);
 });
 
@@ -252,9 +252,9 @@ test("ids of a range are those of the events in it, not of neighbours whose key 
   const tied = [1, 2, 3].map((n) => anEvent({ id: anId(n), occurred: at(0) }));
   const next = anEvent({ id: anId(4), occurred: formatIsoUs(T0_US + 1) });
   insert([...tied, next]);
-  expect(eventIdsBetween(db, { fromUs: T0_US, toUs: T0_US }).sort()).toEqual(ids(tied).sort());
-  expect(eventIdsBetween(db, { fromUs: T0_US + 1, toUs: T0_US + 1 })).toEqual([next.id]);
-  expect(eventRange(db)).toEqual({ fromUs: T0_US, toUs: T0_US + 1, count: 4 });
+  expect(findEventIdsBetween(db, { fromUs: T0_US, toUs: T0_US }).sort()).toEqual(ids(tied).sort());
+  expect(findEventIdsBetween(db, { fromUs: T0_US + 1, toUs: T0_US + 1 })).toEqual([next.id]);
+  expect(findEventRange(db)).toEqual({ fromUs: T0_US, toUs: T0_US + 1, count: 4 });
 });
 
 test("hundreds of names and resources are merged in order, past what one statement can join", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
 import type { FilterKey } from "../../../src/model/kinds.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
-import { BODY_FILTERS, type FilterSet, isDecidable, listsBehind } from "../../../src/store/filters/bodies.ts";
+import { BODY_FILTERS, type FilterSet, isDecidable, snapshotsNeededBy } from "../../../src/store/filters/bodies.ts";
 import { countFlowRuns, findFilteredObjects, findFlowRuns, findTaskRuns } from "../../../src/store/filters/find.ts";
 import { parseFilter } from "../../../src/store/filters/parse.ts";
 import type { FlowRunSort } from "../../../src/store/filters/sorts.ts";
@@ -229,9 +229,9 @@ describe("what the record cannot decide", () => {
   test("is known beforehand", () => {
     expect(isDecidable({ flow_runs: { work_queue_name: { any_: ["x"] } } })).toBe(false);
     expect(isDecidable({ deployments: { work_queue_name: {} }, flow_runs: { name: {} } })).toBe(true);
-    expect(listsBehind({ flow_runs: {}, flows: { id: { any_: [] } } }, "flow_runs")).toEqual(["flow"]);
-    expect(listsBehind({ flows: { id: { any_: [flow.id] } } }, "flow_runs")).toEqual([]);
-    expect(listsBehind({ work_pools: {} }, "flow_runs")).toEqual(["work_pool", "work_queue"]);
+    expect(snapshotsNeededBy({ flow_runs: {}, flows: { id: { any_: [] } } }, "flow_runs")).toEqual(["flow"]);
+    expect(snapshotsNeededBy({ flows: { id: { any_: [flow.id] } } }, "flow_runs")).toEqual([]);
+    expect(snapshotsNeededBy({ work_pools: {} }, "flow_runs")).toEqual(["work_pool", "work_queue"]);
   });
 });
 

@@ -2,11 +2,11 @@ import { describe, expect, test } from "bun:test";
 import type { SnapshotKind, SnapshotObjects } from "../../../src/model/objects.ts";
 import { inTransaction, type RecordDb } from "../../../src/store/database.ts";
 import {
+  findObject,
   findObjectChanges,
   findObjectNames,
   findObjects,
   markObjectDeleted,
-  readObject,
   upsertObjects,
 } from "../../../src/store/objects/objects.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
@@ -66,7 +66,7 @@ describe("snapshots of objects", () => {
       },
     ]);
     expect(findObjects(db, "deployment").map((row) => row.name)).toEqual(["kept", "made"]);
-    expect(readObject(db, "deployment", gone.id)).toMatchObject({
+    expect(findObject(db, "deployment", gone.id)).toMatchObject({
       name: "gone",
       deletedUs: 3000,
       parentId: gone.flow_id,
@@ -92,7 +92,7 @@ describe("snapshots of objects", () => {
       ["created", 1500, 2000],
       ["deleted", 1000, 1500],
     ]);
-    expect(readObject(db, "flow", flow.id)?.deletedUs).toBeNull();
+    expect(findObject(db, "flow", flow.id)?.deletedUs).toBeNull();
   });
 
   test("queues and workers are found by their pool; a worker's status is history", () => {

@@ -10,12 +10,12 @@ import { createEventWriter, findEvents } from "../../../src/store/events/events.
 import { findLogsOfFlowRun, upsertLogs } from "../../../src/store/logs/logs.ts";
 import {
   dropBefore,
-  giveBackSpace,
-  oldestStep,
-  scrubDropped,
+  endOfOldestStep,
+  eraseDropped,
+  releaseFreePages,
   usedBytes,
 } from "../../../src/store/retention/retention.ts";
-import { readFlowRunRow, upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
+import { findFlowRunRow, upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
 import { findEventsByText } from "../../../src/store/search/text.ts";
 import { aFlowRun, aLog, anEvent, anId, aState, T0_US } from "../../support/builders.ts";
 import { seededRandom } from "../../support/random.ts";
@@ -126,7 +126,7 @@ describe("dropping what is old", () => {
     });
     for (const n of [1, 2, 3]) for (const kind of ["log", "task_run"]) claim(db, kind, anId(n), 0, T0_US);
     expect(dropBefore(db, T0_US)).toEqual({ events: 0, logs: 2, runs: 1, more: false });
-    expect([1, 2, 3].map((n) => readFlowRunRow(db, anId(n)) !== null)).toEqual([false, true, true]);
+    expect([1, 2, 3].map((n) => findFlowRunRow(db, anId(n)) !== null)).toEqual([false, true, true]);
     expect([1, 2, 3].map((n) => findLogsOfFlowRun(db, anId(n)).length)).toEqual([0, 0, 1]);
     expect(
       [1, 2, 3].map((n) => [coveredRanges(db, "log", anId(n)).length, coveredRanges(db, "task_run", anId(n)).length]),
@@ -140,7 +140,7 @@ describe("dropping what is old", () => {
 
   test("by size: the oldest step comes first, whatever its kind, and the used space falls", () => {
     const db = openRecord(tempRecordFile(), "write");
-    expect(oldestStep(db)).toBeNull();
+    expect(endOfOldestStep(db)).toBeNull();
     const empty = usedBytes(db);
     insert(
       db,
@@ -148,11 +148,11 @@ describe("dropping what is old", () => {
         anEvent({ occurred: formatIsoUs(T0_US + n * SECOND_US), payload: { text: anId() } }),
       ),
     );
-    expect(oldestStep(db, 500)).toBe(T0_US + 499 * SECOND_US + 1);
+    expect(endOfOldestStep(db, 500)).toBe(T0_US + 499 * SECOND_US + 1);
     inTransaction(db, () => upsertLogs(db, [aLog({ timestamp: formatIsoUs(T0_US - HOUR_US) })]));
-    expect(oldestStep(db, 500)).toBe(T0_US - HOUR_US + 1);
+    expect(endOfOldestStep(db, 500)).toBe(T0_US - HOUR_US + 1);
     const half = (empty + usedBytes(db)) / 2;
-    for (let at = oldestStep(db, 500); at !== null && usedBytes(db) > half; at = oldestStep(db, 500))
+    for (let at = endOfOldestStep(db, 500); at !== null && usedBytes(db) > half; at = endOfOldestStep(db, 500))
       dropBefore(db, at, 500);
     expect(usedBytes(db)).toBeLessThanOrEqual(half);
     const held = findEvents(db, ALL).events.map(usOf);
@@ -177,7 +177,7 @@ describe("dropping what is old", () => {
     db.sqlite.run("PRAGMA wal_checkpoint(TRUNCATE)");
     const before = statSync(file).size;
     while (dropBefore(db, T0_US + 3900 * SECOND_US).more);
-    while (giveBackSpace(db, 100));
+    while (releaseFreePages(db, 100));
     expect(statSync(file).size - empty).toBeLessThan((before - empty) / 5);
     expect(findEvents(db, ALL).events).toHaveLength(100);
     db.close();
@@ -206,7 +206,7 @@ describe("forgetting", () => {
     inTransaction(db, () =>
       writer.insert([anEvent({ id: anId(1000), occurred: formatIsoUs(T0_US + 500) })], "live", 1),
     );
-    for (let at: number | null = 0; at !== null; at = scrubDropped(db, at, 2));
+    for (let at: number | null = 0; at !== null; at = eraseDropped(db, at, 2));
     const text = db.sqlite
       .query<{ data: Uint8Array }, []>("SELECT data FROM block")
       .all()

@@ -4,11 +4,11 @@ import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import type { FlowRun, State } from "../../../src/model/objects.ts";
 import { inTransaction, type RecordDb } from "../../../src/store/database.ts";
 import {
+  findFlowRunRow,
   findPlannedRuns,
   findRunsToReconcile,
   findUnfinishedRuns,
   markFlowRunsDeleted,
-  readFlowRunRow,
   toFlowRun,
   upsertFlowRuns,
 } from "../../../src/store/runs/flow-runs.ts";
@@ -33,7 +33,7 @@ function upsert(db: RecordDb, run: FlowRun, readUs: number, serverReadUs?: numbe
 }
 
 function read(db: RecordDb, id: string): FlowRun {
-  const row = readFlowRunRow(db, id);
+  const row = findFlowRunRow(db, id);
   if (row === null) throw new Error("no such run");
   return toFlowRun(row);
 }
@@ -151,12 +151,12 @@ describe("runs that are gone", () => {
     upsert(db, run, T0_US + 5 * SECOND_US);
     const mark = (atUs: number) => inTransaction(db, () => markFlowRunsDeleted(db, [run.id], atUs));
     mark(T0_US + 4 * SECOND_US);
-    expect(readFlowRunRow(db, run.id)?.deleted_us).toBeNull();
+    expect(findFlowRunRow(db, run.id)?.deleted_us).toBeNull();
     mark(T0_US + 6 * SECOND_US);
     mark(T0_US + 8 * SECOND_US);
-    expect(readFlowRunRow(db, run.id)?.deleted_us).toBe(T0_US + 6 * SECOND_US);
+    expect(findFlowRunRow(db, run.id)?.deleted_us).toBe(T0_US + 6 * SECOND_US);
     upsert(db, run, T0_US + 9 * SECOND_US);
-    expect(readFlowRunRow(db, run.id)?.deleted_us).toBeNull();
+    expect(findFlowRunRow(db, run.id)?.deleted_us).toBeNull();
   });
 
   test("a later state shows that the run lives", () => {
@@ -165,7 +165,7 @@ describe("runs that are gone", () => {
     upsert(db, run, T0_US + 2 * SECOND_US);
     inTransaction(db, () => markFlowRunsDeleted(db, [run.id], T0_US + 3 * SECOND_US));
     fold(db, inState(run, failed, 1));
-    expect(readFlowRunRow(db, run.id)).toMatchObject({ deleted_us: null, dirty: 1 });
+    expect(findFlowRunRow(db, run.id)).toMatchObject({ deleted_us: null, dirty: 1 });
   });
 });
 

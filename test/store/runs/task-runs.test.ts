@@ -7,9 +7,9 @@ import { markFlowRunsDeleted, upsertFlowRuns } from "../../../src/store/runs/flo
 import { foldRunEvents } from "../../../src/store/runs/fold-events.ts";
 import {
   findMissingParentTaskRuns,
+  findTaskRunRow,
   findUnfinishedTaskRuns,
   markTaskRunsDeleted,
-  readTaskRunRow,
   toTaskRun,
   upsertTaskRuns,
   withEventPayload,
@@ -34,7 +34,7 @@ function upsert(db: RecordDb, run: TaskRun, readUs: number): string[] {
 }
 
 function read(db: RecordDb, id: string): TaskRun {
-  const row = readTaskRunRow(db, id);
+  const row = findTaskRunRow(db, id);
   if (row === null) throw new Error("no such run");
   return toTaskRun(row);
 }
@@ -65,7 +65,7 @@ describe("task runs folded from events", () => {
     using db = memoryRecord();
     const event = aTaskRunEvent(completed);
     expect(fold(db, aTaskRunEvent(running), event)).toEqual([base.id]);
-    expect(readTaskRunRow(db, base.id)).toMatchObject({ t: 101, total_run_time: 2, run_count: 1, tags: '["db"]' });
+    expect(findTaskRunRow(db, base.id)).toMatchObject({ t: 101, total_run_time: 2, run_count: 1, tags: '["db"]' });
     expect(withEventPayload(read(db, base.id), event)).toMatchObject({
       id: base.id,
       flow_run_id: flowRunId,
@@ -144,11 +144,11 @@ describe("task runs that stay open", () => {
     using db = memoryRecord();
     fold(db, aTaskRunEvent(running));
     inTransaction(db, () => markTaskRunsDeleted(db, [base.id], T0_US));
-    expect(readTaskRunRow(db, base.id)?.deleted_us).toBeNull();
+    expect(findTaskRunRow(db, base.id)?.deleted_us).toBeNull();
     inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], T0_US + 5 * SECOND_US));
-    expect(readTaskRunRow(db, base.id)?.deleted_us).toBe(T0_US + 5 * SECOND_US);
+    expect(findTaskRunRow(db, base.id)?.deleted_us).toBe(T0_US + 5 * SECOND_US);
     fold(db, aTaskRunEvent({ ...completed, state: aState({ timestamp: at(8) }) }));
-    expect(readTaskRunRow(db, base.id)?.deleted_us).toBeNull();
+    expect(findTaskRunRow(db, base.id)?.deleted_us).toBeNull();
   });
 
   test("stay gone with their deleted flow run, whatever their client goes on telling", () => {
@@ -159,14 +159,14 @@ describe("task runs that stay open", () => {
     fold(db, aTaskRunEvent(running));
     inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], T0_US + 5 * SECOND_US));
     fold(db, aTaskRunEvent({ ...completed, state: aState({ timestamp: at(8) }) }));
-    expect(readTaskRunRow(db, base.id)).toMatchObject({ state_type: "COMPLETED", deleted_us: T0_US + 5 * SECOND_US });
+    expect(findTaskRunRow(db, base.id)).toMatchObject({ state_type: "COMPLETED", deleted_us: T0_US + 5 * SECOND_US });
   });
 
   test("come back with a flow run that was there after all, but not those that went before it", () => {
     using db = memoryRecord();
     const parent = aFlowRun({ id: flowRunId, state: aState({ type: "RUNNING", timestamp: at(0) }) });
     const gone = { ...running, id: anId() };
-    const deletedUs = (id: string) => readTaskRunRow(db, id)?.deleted_us;
+    const deletedUs = (id: string) => findTaskRunRow(db, id)?.deleted_us;
     inTransaction(db, () => upsertFlowRuns(db, [parent], T0_US));
     fold(db, aTaskRunEvent(running), aTaskRunEvent(gone));
     const [first, second, third] = [2, 5, 6].map((seconds) => T0_US + seconds * SECOND_US) as [number, number, number];

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
 import type { FlowRun, Log, TaskRun } from "../../../src/model/objects.ts";
 import { coveredRanges } from "../../../src/store/coverage.ts";
-import { readFlowRunRow } from "../../../src/store/runs/flow-runs.ts";
-import { readTaskRunRow } from "../../../src/store/runs/task-runs.ts";
+import { findFlowRunRow } from "../../../src/store/runs/flow-runs.ts";
+import { findTaskRunRow } from "../../../src/store/runs/task-runs.ts";
 import { catchUp } from "../../../src/sync/events/catch-up.ts";
 import { EndedRuns } from "../../../src/sync/runs/ended-runs.ts";
 import { fillFlowRuns } from "../../../src/sync/runs/flow-run-fill.ts";
@@ -44,7 +44,7 @@ describe("filling flow runs", () => {
     const harness = aHarness();
     harness.prefect.flowRuns = Array.from({ length: 11 }, (_, i) => runAt(-i * 600));
     await fill(harness, -7_200);
-    expect(harness.prefect.flowRuns.every((run) => readFlowRunRow(harness.ctx.db, run.id) !== null)).toBe(true);
+    expect(harness.prefect.flowRuns.every((run) => findFlowRunRow(harness.ctx.db, run.id) !== null)).toBe(true);
     expect(covered(harness, "flow_run")).toEqual([[-7_200, -1]]);
     expect(harness.prefect.asked.every((asked) => asked.startsWith("flow_runs -"))).toBe(true);
   });
@@ -58,7 +58,7 @@ describe("filling flow runs", () => {
     harness.prefect.asked.length = 0;
     await fill(harness, -7_200);
     expect(harness.prefect.asked).toEqual(["flow_runs -121..60"]);
-    expect(readFlowRunRow(harness.ctx.db, fresh.id)).not.toBeNull();
+    expect(findFlowRunRow(harness.ctx.db, fresh.id)).not.toBeNull();
     expect(covered(harness, "flow_run").at(-1)?.[1]).toBe(59);
   });
 
@@ -66,7 +66,7 @@ describe("filling flow runs", () => {
     const harness = aHarness();
     harness.prefect.flowRuns = Array.from({ length: 10 }, () => runAt(-600));
     await fill(harness, -1_000);
-    expect(harness.prefect.flowRuns.every((run) => readFlowRunRow(harness.ctx.db, run.id) !== null)).toBe(true);
+    expect(harness.prefect.flowRuns.every((run) => findFlowRunRow(harness.ctx.db, run.id) !== null)).toBe(true);
   });
 
   test("ends also when a server ignores the offset", async () => {
@@ -87,7 +87,7 @@ describe("reconciling runs", () => {
     harness.prefect.flowRuns = [row];
     expect(await new Reconciler(harness.ctx).readChangedRuns(neverAborted)).toBe(false);
     expect(harness.prefect.asked).toEqual(["flow_runs by id 1"]);
-    expect(readFlowRunRow(harness.ctx.db, id)).toMatchObject({
+    expect(findFlowRunRow(harness.ctx.db, id)).toMatchObject({
       state_type: "COMPLETED",
       dirty: 0,
       tags: '["nightly"]',
@@ -100,11 +100,11 @@ describe("reconciling runs", () => {
     harness.ctx.ingest.events([stateEvent(old, "Running", -150), stateEvent(young, "Pending", -2)], "stream", null);
     const reconciler = new Reconciler(harness.ctx);
     await reconciler.readChangedRuns(neverAborted);
-    expect(readFlowRunRow(harness.ctx.db, old)?.deleted_us).toBe(T0_US);
-    expect(readFlowRunRow(harness.ctx.db, young)?.deleted_us).toBeNull();
+    expect(findFlowRunRow(harness.ctx.db, old)?.deleted_us).toBe(T0_US);
+    expect(findFlowRunRow(harness.ctx.db, young)?.deleted_us).toBeNull();
     harness.clock.us += 150 * SECOND;
     await reconciler.readChangedRuns(neverAborted);
-    expect(readFlowRunRow(harness.ctx.db, young)?.deleted_us).toBe(T0_US + 150 * SECOND);
+    expect(findFlowRunRow(harness.ctx.db, young)?.deleted_us).toBe(T0_US + 150 * SECOND);
   });
 
   test("finds a deleted scheduled run also when there are more of them than it reads", async () => {
@@ -123,7 +123,7 @@ describe("reconciling runs", () => {
     harness.prefect.flowRuns = plans.filter((_, index) => index !== 1);
     harness.clock.us += SECOND;
     await reconciler.readPlannedRuns("reconcile", neverAborted);
-    const deleted = plans.map((plan) => readFlowRunRow(harness.ctx.db, plan.id)?.deleted_us ?? null);
+    const deleted = plans.map((plan) => findFlowRunRow(harness.ctx.db, plan.id)?.deleted_us ?? null);
     expect(deleted.flatMap((us, index) => (us === null ? [] : [index]))).toEqual([1]);
   });
 
@@ -140,7 +140,7 @@ describe("reconciling runs", () => {
     harness.ctx.ingest.taskRuns(zombies, harness.clock.us, {});
     harness.clock.us += 30 * SECOND;
     await new Reconciler(harness.ctx).readQuietTaskRuns(harness.clock.us - 10 * SECOND, "reconcile", neverAborted);
-    expect(readTaskRunRow(harness.ctx.db, standIn.id)).not.toBeNull();
+    expect(findTaskRunRow(harness.ctx.db, standIn.id)).not.toBeNull();
   });
 
   test("takes the end of a task run from the server although the clock of its client was ahead", async () => {
@@ -157,7 +157,7 @@ describe("reconciling runs", () => {
     const look = async (seconds: number) => {
       harness.clock.us += seconds * SECOND;
       await reconciler.readQuietTaskRuns(harness.clock.us - SECOND, "reconcile", neverAborted);
-      return readTaskRunRow(harness.ctx.db, task.id)?.state_type;
+      return findTaskRunRow(harness.ctx.db, task.id)?.state_type;
     };
     expect([await look(60), await look(600)]).toEqual(["RUNNING", "CANCELLED"]);
   });
@@ -168,7 +168,7 @@ describe("reconciling runs", () => {
     harness.ctx.ingest.flowRuns([shown], T0_US - 30 * SECOND, {});
     harness.ctx.ingest.events([stateEvent(announced, "Pending", -1)], "stream", null);
     harness.ctx.ingest.saveLive({ kind: "flow_run", rows: [], readUs: T0_US, missing: [shown.id, announced] }, T0_US);
-    const deletedUs = (id: string) => readFlowRunRow(harness.ctx.db, id)?.deleted_us;
+    const deletedUs = (id: string) => findFlowRunRow(harness.ctx.db, id)?.deleted_us;
     expect([deletedUs(shown.id), deletedUs(announced)]).toEqual([T0_US, null]);
   });
 
@@ -177,7 +177,7 @@ describe("reconciling runs", () => {
     const id = anId();
     harness.ctx.ingest.events([stateEvent(id, "Running", 3_450)], "stream", null);
     await new Reconciler(harness.ctx).readChangedRuns(neverAborted);
-    expect(readFlowRunRow(harness.ctx.db, id)?.deleted_us).not.toBeNull();
+    expect(findFlowRunRow(harness.ctx.db, id)?.deleted_us).not.toBeNull();
   });
 
   test("finds scheduled runs that were deleted without an event, by a request for their ids", async () => {
@@ -196,8 +196,8 @@ describe("reconciling runs", () => {
     harness.prefect.asked.length = 0;
     await reconciler.readPlannedRuns("reconcile", neverAborted);
     expect(harness.prefect.asked).toEqual(["flow_runs planned", "flow_runs by id 1"]);
-    expect(readFlowRunRow(harness.ctx.db, gone.id)?.deleted_us).toBe(T0_US + SECOND);
-    expect(readFlowRunRow(harness.ctx.db, kept.id)?.deleted_us).toBeNull();
+    expect(findFlowRunRow(harness.ctx.db, gone.id)?.deleted_us).toBe(T0_US + SECOND);
+    expect(findFlowRunRow(harness.ctx.db, kept.id)?.deleted_us).toBeNull();
   });
 
   test("reads unfinished runs again, and task runs that look unfinished although their flow run has ended", async () => {
@@ -221,8 +221,8 @@ describe("reconciling runs", () => {
     ];
     await reconciler.readUnfinishedRuns(harness.clock.us - SECOND, "reconcile", neverAborted);
     await reconciler.readQuietTaskRuns(harness.clock.us - SECOND, "reconcile", neverAborted);
-    expect(readFlowRunRow(harness.ctx.db, running.id)?.deleted_us).toBe(harness.clock.us);
-    expect(readTaskRunRow(harness.ctx.db, task.id)?.state_type).toBe("CANCELLED");
+    expect(findFlowRunRow(harness.ctx.db, running.id)?.deleted_us).toBe(harness.clock.us);
+    expect(findTaskRunRow(harness.ctx.db, task.id)?.state_type).toBe("CANCELLED");
   });
 
   test("marks a task run deleted when its row is overdue or was there before, not when it may still be written", async () => {
@@ -241,7 +241,7 @@ describe("reconciling runs", () => {
     harness.ctx.ingest.taskRuns([dropped], T0_US - 10 * SECOND, {});
     const reconciler = new Reconciler(harness.ctx);
     const look = () => reconciler.readQuietTaskRuns(harness.clock.us + SECOND, "reconcile", neverAborted);
-    const deletedUs = (run: TaskRun) => readTaskRunRow(harness.ctx.db, run.id)?.deleted_us;
+    const deletedUs = (run: TaskRun) => findTaskRunRow(harness.ctx.db, run.id)?.deleted_us;
     await look();
     expect([deletedUs(late), deletedUs(dropped)]).toEqual([null, T0_US]);
     harness.clock.us += 500 * SECOND;
@@ -268,7 +268,7 @@ describe("ended runs", () => {
     expect(await ended.readTaskRuns("reconcile", neverAborted)).toBe(true);
     expect(await ended.readTaskRuns("reconcile", neverAborted)).toBe(false);
     expect(harness.prefect.asked).toEqual(["task_runs of 2 runs", "task_runs of 2 runs"]);
-    expect(harness.prefect.taskRuns.every((run) => readTaskRunRow(harness.ctx.db, run.id) !== null)).toBe(true);
+    expect(harness.prefect.taskRuns.every((run) => findTaskRunRow(harness.ctx.db, run.id) !== null)).toBe(true);
     expect(covered(harness, "task_run", runs[0]?.id ?? "")[0]?.[1]).toBe(-1);
   });
 
@@ -378,7 +378,7 @@ describe("ended runs", () => {
     harness.prefect.events = [anEventAt(-5)];
     await catchUp(harness.ctx, neverAborted);
     const sync = new RunSync(harness.ctx, { goalUs: () => T0_US - 1_000 * SECOND, isClientActive: () => true });
-    const deleted = () => runs.map((run) => readFlowRunRow(harness.ctx.db, run.id)?.deleted_us != null);
+    const deleted = () => runs.map((run) => findFlowRunRow(harness.ctx.db, run.id)?.deleted_us != null);
     const pass = async (seconds: number) => {
       harness.prefect.asked.length = 0;
       harness.clock.us += seconds * SECOND;
@@ -415,7 +415,7 @@ test("a state from an event is not replaced by an older answer of REST", async (
   harness.ctx.ingest.flowRuns([before], T0_US - 60 * SECOND, {});
   harness.ctx.ingest.events([stateEvent(id, "Completed", -5)], "stream", null);
   harness.ctx.ingest.flowRuns([before], T0_US, {});
-  expect(readFlowRunRow(harness.ctx.db, id)?.state_type).toBe("COMPLETED");
+  expect(findFlowRunRow(harness.ctx.db, id)?.state_type).toBe("COMPLETED");
   expect(harness.commits[1]).toMatchObject({
     kinds: ["event", "flow_run"],
     flowRunIds: [id],

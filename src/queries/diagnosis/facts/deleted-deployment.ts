@@ -1,5 +1,5 @@
 /** A deployment that Prefect has deleted, as the record remembers it, and the one that took its place. */
-import { readObject } from "../../../store/objects/objects.ts";
+import { findObject } from "../../../store/objects/objects.ts";
 import { listDeployments } from "../../objects/deployments.ts";
 import type { QueryContext } from "../../source/context.ts";
 import type { DeletedDeployment } from "../findings/types.ts";
@@ -12,10 +12,10 @@ export async function readDeletedDeployment(
   gathering: Gathering,
 ): Promise<DeletedDeployment | null> {
   const db = ctx.record();
-  const held = db ? readObject(db, "deployment", id) : null;
+  const held = db ? findObject(db, "deployment", id) : null;
   if (!db || !held || held.deletedUs === null) return null;
   const { name, deletedUs, doc } = held;
-  const flowName = readObject(db, "flow", doc.flow_id)?.name ?? null;
+  const flowName = findObject(db, "flow", doc.flow_id)?.name ?? null;
   const successor = await attempt(gathering, "whether another deployment took its place", null, async () => {
     const set = { deployments: { name: { any_: [name] } } };
     const { items } = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 20, offset: 0 });

@@ -6,7 +6,7 @@ import { findObjects } from "../../../store/objects/objects.ts";
 import { findActiveRuns } from "../../../store/runs/active-runs.ts";
 import { idText } from "../../../store/runs/run-columns.ts";
 import { findRunNames } from "../../../store/runs/run-tree.ts";
-import { readTaskRunRow } from "../../../store/runs/task-runs.ts";
+import { findTaskRunRow } from "../../../store/runs/task-runs.ts";
 import { findFact } from "../../../store/sync-state.ts";
 import {
   deploymentHolders,
@@ -91,7 +91,7 @@ async function askPool(
 /** Task runs of different flow runs often bear the same name. */
 function withRuns(db: RecordDb | null, holders: readonly Holder[]): Holder[] {
   return holders.map((holder) => {
-    const runId = db ? idText(readTaskRunRow(db, holder.id)?.flow_run_id ?? null) : null;
+    const runId = db ? idText(findTaskRunRow(db, holder.id)?.flow_run_id ?? null) : null;
     const name = db && runId ? findRunNames(db, "flow_run", [runId]).get(runId) : undefined;
     return name ? { ...holder, of: name } : holder;
   });
