@@ -7,7 +7,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openRecord } from "../src/store/database.ts";
-import { expectedNames, MIGRATIONS } from "../src/store/migrations.ts";
+import { expectedNames, MIGRATIONS } from "../src/store/file/migrations.ts";
 
 const root = join(import.meta.dir, "..");
 const problems: string[] = [];
@@ -15,7 +15,7 @@ const problems: string[] = [];
 const files = readdirSync(join(root, "drizzle")).filter((name) => name.endsWith(".sql"));
 const embedded = MIGRATIONS.map(({ name }) => `${name}.sql`);
 if (files.sort().join() !== embedded.join()) {
-  problems.push(`drizzle/ holds ${files.join(", ")}, src/store/migrations.ts embeds ${embedded.join(", ")}`);
+  problems.push(`drizzle/ holds ${files.join(", ")}, src/store/file/migrations.ts embeds ${embedded.join(", ")}`);
 }
 
 // drizzle-kit writes what it finds missing, so it is asked in a copy.

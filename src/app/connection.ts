@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import type { PrefectConnection } from "../prefect/transport/connection.ts";
-import { recordFileName } from "../store/record-file.ts";
-import { tenantRecords } from "../store/tenant-folders.ts";
+import { recordFileName } from "../store/file/record-file.ts";
+import { tenantRecords } from "../store/file/tenant-folders.ts";
 
 /** How to reach Prefect, by the settings. Throws AppError `invalid_config` where they name no API. */
 export function toConnection(settings: Settings, version: string): PrefectConnection {

@@ -7,7 +7,7 @@ import { withFields } from "../lib/logger.ts";
 import type { TenantTarget } from "../mcp/http/tenants/tenant-headers.ts";
 import { createAnswerBudget } from "../prefect/transport/answer-budget.ts";
 import { MOST_BYTES_OF_CALLERS } from "../prefect/transport/exchange.ts";
-import { tenantFolder, trimTenantFolders } from "../store/tenant-folders.ts";
+import { tenantFolder, trimTenantFolders } from "../store/file/tenant-folders.ts";
 import { type App, type AppOptions, openApp } from "./app.ts";
 import { fixedSettings } from "./settings-source.ts";
 

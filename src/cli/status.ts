@@ -6,7 +6,7 @@ import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import type { RecordStatus } from "../queries/workspace/record-status.ts";
-import { bytesAside, recordBytes } from "../store/record-file.ts";
+import { bytesAside, recordBytes } from "../store/file/record-file.ts";
 import type { CommandContext } from "./command.ts";
 import { readProblem } from "./doctor/files.ts";
 import { readStatus } from "./read-status.ts";

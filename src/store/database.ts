@@ -9,9 +9,16 @@ import { existsSync } from "node:fs";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
-import { RECORD_VERSION } from "./migrations.ts";
-import { IncompleteRecordError, migrate, newerRecordError, readTableEnds } from "./prepare-record.ts";
-import { ensureDataDir, ensurePrivateFile, fileIdentity, folderOf, moveAside, recordBytes } from "./record-file.ts";
+import { RECORD_VERSION } from "./file/migrations.ts";
+import { IncompleteRecordError, migrate, newerRecordError, readTableEnds } from "./file/prepare-record.ts";
+import {
+  ensureDataDir,
+  ensurePrivateFile,
+  fileIdentity,
+  folderOf,
+  moveAside,
+  recordBytes,
+} from "./file/record-file.ts";
 import {
   type Database,
   openLockFile,
@@ -20,8 +27,8 @@ import {
   type SQLQueryBindings,
   type Statement,
   userVersion,
-} from "./sqlite.ts";
-import { isDamage, toStoreError } from "./store-error.ts";
+} from "./file/sqlite.ts";
+import { isDamage, toStoreError } from "./file/store-error.ts";
 
 export type { Database, SQLQueryBindings, Statement };
 

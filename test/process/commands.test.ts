@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { systemClock } from "../../src/lib/clock.ts";
 import { DAY_US, formatIsoUs, HOUR_US } from "../../src/lib/time.ts";
-import { tenantFolder } from "../../src/store/tenant-folders.ts";
+import { tenantFolder } from "../../src/store/file/tenant-folders.ts";
 import { aDeployment, aFlow, anEvent } from "../support/builders.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { waitUntil } from "../support/time/eventually.ts";

@@ -4,7 +4,7 @@ import { formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
 import type { SyncSettings } from "../../src/model/sync-settings.ts";
-import type { LeaderLock } from "../../src/store/leader-lock.ts";
+import type { LeaderLock } from "../../src/store/file/leader-lock.ts";
 import { findFact } from "../../src/store/sync-state.ts";
 import { retentionFloorUs } from "../../src/sync/context/retention-floor.ts";
 import { createSyncSession, type SyncSession } from "../../src/sync/session.ts";

@@ -22,9 +22,9 @@ import {
   whileUnchanged,
 } from "../../src/store/database.ts";
 import { createEventWriter, findEventRange, findEvents } from "../../src/store/events/events.ts";
-import { expectedNames, RECORD_VERSION } from "../../src/store/migrations.ts";
-import { ensureDataDir, recordFileName } from "../../src/store/record-file.ts";
-import { isDamage, sqliteCode } from "../../src/store/store-error.ts";
+import { expectedNames, RECORD_VERSION } from "../../src/store/file/migrations.ts";
+import { ensureDataDir, recordFileName } from "../../src/store/file/record-file.ts";
+import { isDamage, sqliteCode } from "../../src/store/file/store-error.ts";
 import { anEvent, anId, at } from "../support/builders.ts";
 import { tempRecordFile } from "./temp-record.ts";
 

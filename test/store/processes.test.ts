@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { openRecord } from "../../src/store/database.ts";
 import { findEventRange } from "../../src/store/events/events.ts";
-import { tryBecomeLeader } from "../../src/store/leader-lock.ts";
+import { tryBecomeLeader } from "../../src/store/file/leader-lock.ts";
 import { seededRandom } from "../support/random.ts";
 import { claimedCount, findFaults } from "./check-record.ts";
 import { tempRecordFile } from "./temp-record.ts";

@@ -4,7 +4,7 @@ import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { addCoverage } from "../../src/store/coverage.ts";
 import { inTransaction, openRecord } from "../../src/store/database.ts";
 import { createEventWriter, findEventRange } from "../../src/store/events/events.ts";
-import { tryBecomeLeader } from "../../src/store/leader-lock.ts";
+import { tryBecomeLeader } from "../../src/store/file/leader-lock.ts";
 import { anEvent, anId, T0_US } from "../support/builders.ts";
 
 /** The n-th event of the processes: every tenth instant has ten of them. */

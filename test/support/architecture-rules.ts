@@ -49,7 +49,8 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   config: { "": [] },
   prefect: { "": ["transport"], paging: ["", "transport"], transport: [] },
   store: {
-    "": ["schema"],
+    "": ["file", "schema"],
+    file: [],
     schema: [],
     events: ["", "schema"],
     runs: ["", "schema"],
@@ -251,7 +252,7 @@ const EFFECTS: readonly Effect[] = [
     homes: /^(prefect\/|mcp\/http\/telemetry\/span-export\.ts$)/,
   },
   { name: "WebSocket", pattern: /\bnew WebSocket\(/, homes: /^prefect\// },
-  { name: "bun:sqlite", pattern: /"bun:sqlite"/, homes: /^store\/sqlite\.ts$/ },
+  { name: "bun:sqlite", pattern: /"bun:sqlite"/, homes: /^store\/file\/sqlite\.ts$/ },
   {
     name: "SQL",
     pattern:

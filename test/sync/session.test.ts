@@ -11,7 +11,7 @@ import type { PrefectApi } from "../../src/prefect/api.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import { openRecord } from "../../src/store/database.ts";
 import { findEventById } from "../../src/store/events/events.ts";
-import { tryBecomeLeader } from "../../src/store/leader-lock.ts";
+import { tryBecomeLeader } from "../../src/store/file/leader-lock.ts";
 import { findFact } from "../../src/store/sync-state.ts";
 import { createSyncSession, type SyncSession, type SyncSessionOptions } from "../../src/sync/session.ts";
 import { aFlowRun, T0_US } from "../support/builders.ts";

@@ -5,7 +5,7 @@ import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import { coveredRanges, coveredScopes } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEventRange } from "../../store/events/events.ts";
-import { recordBytes } from "../../store/record-file.ts";
+import { recordBytes } from "../../store/file/record-file.ts";
 import { countRows } from "../../store/row-counts.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "../source/context.ts";

@@ -45,10 +45,10 @@ interface Part {
 const UNNARROWED: Part = { branches: null, test: null, isWhole: false };
 
 /**
- * `lo`, `hi`: keys that the query can touch, for estimating. Without `mayWalk` the rows will come from elsewhere (a list of ids,
+ * `lo`, `hi`: keys that the query can touch, for estimating. Without `mayScan` the rows will come from elsewhere (a list of ids,
  * whole blocks), so that `accept` and `rest` must say everything.
  */
-export function planEvents(db: RecordDb, filter: EventFilter, lo: number, hi: number, mayWalk: boolean): EventPlan {
+export function planEvents(db: RecordDb, filter: EventFilter, lo: number, hi: number, mayScan: boolean): EventPlan {
   const names = findMatchingNames(db, filter.event);
   const related = asList(filter.related).map((one) => ({ one, part: relatedPart(db, one, names) }));
   const any = asList(filter.any_resource).map((one) => ({ one, part: anyPart(db, one, names) }));
@@ -58,7 +58,7 @@ export function planEvents(db: RecordDb, filter: EventFilter, lo: number, hi: nu
   if (prefixes?.length) parts.push(primaryPrefixPart(db, prefixes));
   if (names) parts.push(namePart(names));
 
-  const driver = mayWalk ? chooseDriver(db, parts, lo, hi) : null;
+  const driver = mayScan ? chooseDriver(db, parts, lo, hi) : null;
   const tests = parts.flatMap((part) => (part === driver || !part.test ? [] : [part.test]));
   const isLeft = ({ part }: { part: Part }) => !part.isWhole || (part !== driver && !part.test);
   const unanswered: EventFilter = {

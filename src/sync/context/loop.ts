@@ -1,6 +1,6 @@
 import { AppError, toAppError } from "../../errors.ts";
 import { Backoff } from "../../lib/backoff.ts";
-import { isDamage } from "../../store/store-error.ts";
+import { isDamage } from "../../store/file/store-error.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { Signal } from "./signal.ts";
 

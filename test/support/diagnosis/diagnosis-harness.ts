@@ -8,7 +8,7 @@ import { silentLogger } from "../../../src/lib/logger.ts";
 import type { PrefectApi } from "../../../src/prefect/api.ts";
 import { createPrefectClient } from "../../../src/prefect/client.ts";
 import { openRecord } from "../../../src/store/database.ts";
-import { recordFileName } from "../../../src/store/record-file.ts";
+import { recordFileName } from "../../../src/store/file/record-file.ts";
 import { diagnoseTool } from "../../../src/tools/runs/diagnose.ts";
 import { callWith } from "../call-tool.ts";
 import { DEFAULT_CONNECTION } from "../default-connection.ts";

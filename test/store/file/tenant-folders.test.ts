@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { tenantFolder, trimTenantFolders } from "../../src/store/tenant-folders.ts";
+import { tenantFolder, trimTenantFolders } from "../../../src/store/file/tenant-folders.ts";
 
 function makeDataDir() {
   const dir = mkdtempSync(join(tmpdir(), "prefect-mcp-folders-"));

@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { AppError } from "../../errors.ts";
 
 /** SQLite result code of a thrown value, such as `SQLITE_FULL`, or "" when it is none. */
 export function sqliteCode(error: unknown): string {

@@ -1,4 +1,4 @@
-import record from "../../drizzle/0000_record.sql" with { type: "text" };
+import record from "../../../drizzle/0000_record.sql" with { type: "text" };
 
 /**
  * Every migration in order, embedded so that a bundle or a compiled binary carries them.

@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { AppError } from "../../errors.ts";
 import { expectedNames, MIGRATIONS, RECORD_VERSION } from "./migrations.ts";
 import { type Database, userVersion } from "./sqlite.ts";
 
