@@ -1,6 +1,6 @@
 /**
  * Every setting there is: Prefect's own under Prefect's names, ours under `PREFECT_MCP_`. The one schema that feeds parsing,
- * `doctor` and the tables in the README.
+ * `doctor` and the tables in docs/reference.md.
  */
 import { z } from "zod";
 import { httpSettings } from "./schema-http.ts";

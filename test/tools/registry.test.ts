@@ -9,7 +9,7 @@ import { countTokens } from "../support/tokens.ts";
 const FOLDER = `${import.meta.dir}/../../src/tools`;
 const SNAPSHOT = `${import.meta.dir}/../fixtures/tools-list.json`;
 
-/** The set that clients are promised (README). */
+/** The set that clients are promised (docs/reference.md). */
 const DEFAULT_TOOLS = [
   "orientation",
   "get_identity",

@@ -1,6 +1,6 @@
 /**
- * The tables of tools and settings in README.md, made from the definitions between their markers.
- * `bun scripts/readme-tables.ts` writes them; `--check` fails when the file is stale.
+ * The tables of tools and settings in docs/reference.md, between their markers, made from the definitions.
+ * `bun scripts/reference-tables.ts` writes them; `--check` fails when the file is stale.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,17 +8,17 @@ import { SETTING_NAMES, type SettingName, settingMeta, settingsSchema } from "..
 import { showSetting } from "../src/config/shown.ts";
 import { allTools } from "../src/tools/index.ts";
 
-const README = join(import.meta.dir, "..", "README.md");
+const REFERENCE = join(import.meta.dir, "..", "docs", "reference.md");
 
-/** README's text with fresh tables. Throws when a marker is missing. */
-export function withTables(readme: string): string {
+/** The text of the reference with current tables. Throws when a marker is missing. */
+export function withTables(reference: string): string {
   const tables = { tools: toolTable(), "prefect settings": prefectTable(), settings: ownTable() };
   return Object.entries(tables).reduce((text, [name, table]) => {
     const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
     const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-    if (from < 0 || to < from) throw new Error(`README.md lacks the markers of "${name}"`);
+    if (from < 0 || to < from) throw new Error(`docs/reference.md lacks the markers of "${name}"`);
     return `${text.slice(0, from + begin.length)}\n${table}\n${text.slice(to)}`;
-  }, readme);
+  }, reference);
 }
 
 function row(...cells: string[]): string {
@@ -61,9 +61,9 @@ function settingTable(names: readonly SettingName[]): string {
 }
 
 if (import.meta.main) {
-  const current = readFileSync(README, "utf8");
+  const current = readFileSync(REFERENCE, "utf8");
   const fresh = withTables(current);
   if (process.argv.includes("--check")) {
-    if (fresh !== current) throw new Error("README.md is stale: run `bun scripts/readme-tables.ts`");
-  } else writeFileSync(README, fresh);
+    if (fresh !== current) throw new Error("docs/reference.md is stale: run `bun scripts/reference-tables.ts`");
+  } else writeFileSync(REFERENCE, fresh);
 }
