@@ -1,6 +1,7 @@
 /**
- * What is fixed about each kind of object that the record holds: what it is called in sentences, in Prefect's API, in events and in
- * the UI, and how its list is read. All other code derives from this table, or has one map over `Kind` that the compiler checks.
+ * What is fixed about each kind of object that the record holds: what it is called in sentences, in Prefect's API, in events and
+ * in the UI, and how its list is read. All other code derives from this table, or has one map over `Kind` that the compiler
+ * checks.
  */
 import type { SnapshotKind } from "./objects.ts";
 

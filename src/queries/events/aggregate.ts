@@ -1,4 +1,4 @@
-/** Exact counts of events by group over any window. */
+/** Exact counts of events by group, in any window. */
 import { AppError } from "../../errors.ts";
 import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
@@ -27,7 +27,7 @@ export interface AggregateQuestion {
   /** Without `occurred` and `order`. */
   readonly filter: EventFilter;
   readonly by: Grouping;
-  /** Width of a bucket, for `time`; absent: a usual one for the window. */
+  /** Width of a bucket of `time`. Absent: chosen by the length of the window. */
   readonly stepUs?: number | undefined;
   readonly sinceUs?: number | undefined;
   readonly untilUs?: number | undefined;
@@ -35,16 +35,16 @@ export interface AggregateQuestion {
 }
 
 export interface Aggregate {
-  /** Buckets ascending, empty ones too; other groups by count, the largest first. */
+  /** Buckets in ascending order, including empty ones. Other groups by count, the largest first. */
   readonly groups: readonly EventGroup[];
-  /** Sum of the groups' counts. */
+  /** Sum of all counts. */
   readonly total: number;
   readonly stepUs: number | null;
   readonly window: TimeRange;
   readonly freshness: Freshness;
 }
 
-/** Throws AppError `invalid_input` for more than 1,000 buckets, and of the live reading when the record holds nothing. */
+/** Throws AppError `invalid_input` for more than 1,000 buckets, and that of the live reading when the record has nothing. */
 export async function aggregateEvents(ctx: QueryContext, question: AggregateQuestion): Promise<Aggregate> {
   const { filter, by, fresh } = question;
   if (filter.resource?.distinct)
@@ -56,8 +56,8 @@ export async function aggregateEvents(ctx: QueryContext, question: AggregateQues
   checkStep(stepUs, by, window, buckets.baseUs);
   const count = async (db: RecordDb | null, live: LiveReader, gaps: readonly TimeRange[]): Promise<LiveCount> => {
     const { readable, lost } = await reachOf(ctx, gaps, nowUs);
-    const held = db ? gapsIn(window, readable).map((part) => countRecorded(db, part, filter, by, buckets)) : [];
-    const found = await overParts(readable, held, (part) => countLive({ ctx, live, filter, by, buckets }, part));
+    const recorded = db ? gapsIn(window, readable).map((part) => countRecorded(db, part, filter, by, buckets)) : [];
+    const found = await sumOf(recorded, readable, (part) => countLive({ ctx, live, filter, by, buckets }, part));
     return { value: found.value, isRecordOnly: readable.length === 0, ...joinGaps(lost, found) };
   };
   const { value, freshness } = await answerWindow<Map<string, EventGroup>>(
@@ -89,9 +89,10 @@ function checkStep(stepUs: number, by: Grouping, window: TimeRange, baseUs: numb
   });
 }
 
-async function overParts(
+/** Recorded counts, and live counts of the remaining parts. */
+async function sumOf(
+  recorded: readonly ReadonlyMap<string, EventGroup>[],
   parts: readonly TimeRange[],
-  held: readonly ReadonlyMap<string, EventGroup>[],
   count: (part: TimeRange) => Promise<LiveCount>,
 ): Promise<LiveCount> {
   const tally = new Map<string, EventGroup>();
@@ -100,7 +101,7 @@ async function overParts(
   const add = (groups: ReadonlyMap<string, EventGroup>) => {
     for (const group of groups.values()) addGroup(tally, group);
   };
-  for (const groups of held) add(groups);
+  for (const groups of recorded) add(groups);
   for (const part of parts) {
     const found = await count(part);
     add(found.value);
@@ -110,7 +111,7 @@ async function overParts(
   return { value: tally, gaps, notes: [...notes] };
 }
 
-/** Events do not always carry the deployment's name; its list does. */
+/** Not every event contains the name of the deployment, so recorded names are added. */
 function withNames(ctx: QueryContext, tally: ReadonlyMap<string, EventGroup>): Map<string, EventGroup> {
   const db = ctx.record();
   const names = db ? findObjectNames(db, "deployment", tally.keys()) : new Map<string, string>();

@@ -1,8 +1,11 @@
-/** Counts from Prefect: its own count-by routes, and totals or the events themselves where these cannot be trusted. */
+/**
+ * Counts from Prefect: by its count routes, and where these are inexact by totals of `/events/filter` or by reading the events.
+ */
 import { AppError } from "../../errors.ts";
 import { DAY_US, HOUR_US, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
+import { resourceId } from "../../model/kinds.ts";
 import type { CountBucket } from "../../prefect/api.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { QueryContext } from "../source/context.ts";
@@ -24,7 +27,7 @@ interface Ask {
   readonly buckets: Buckets;
 }
 
-/** Counts over the closed range. `gaps` where time did not suffice. */
+/** Counts in the closed range. `gaps`: parts that were not counted because time was over. */
 export async function countLive(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { by } = ask;
   if (by === "state") {
@@ -35,16 +38,16 @@ export async function countLive(ask: Ask, range: TimeRange): Promise<LiveCount> 
   try {
     return await (by === "time" ? countTimes(ask, range) : countKeys(ask, range, by));
   } catch (error) {
-    // Text filters on SQLite before 3.44, and buckets beyond the current unit, are a 500 of Prefect's.
+    // Prefect answers 500 to text filters on SQLite before 3.44, and to buckets after the current unit of time.
     if (!(error instanceof AppError) || error.status !== 500) throw error;
     return by === "time" && !ask.filter.text && bucketsIn(ask, range).length <= MOST_TOTALS
       ? countTotals(ask, range)
-      : countWalking(ask, range);
+      : countByReading(ask, range);
   }
 }
 
 async function countKeys({ live, filter }: Ask, range: TimeRange, by: "event" | "resource"): Promise<LiveCount> {
-  // The number of buckets is checked for these too.
+  // Prefect checks the number of buckets here too, although it uses none.
   const body = { filter: within(filter, range), time_unit: "week" } as const;
   const rows = await live.api.countEvents(by, body, live.options());
   const tally = new Map<string, EventGroup>();
@@ -66,8 +69,9 @@ const UNITS = [
 ] as const;
 
 /**
- * Prefect lists buckets up to now and fails on events behind the last one, and an instant on a boundary begins a bucket that is
- * not listed: both are counted apart. SQLite there counts in whole seconds, old ones rounding: small steps get totals.
+ * Prefect lists buckets up to now and fails on later events, and it omits a bucket that begins at the very end of the range: both
+ * are counted separately. A server on SQLite computes buckets in whole seconds, rounded in old versions, so small steps are
+ * counted by totals.
  */
 async function countTimes(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { ctx, live, filter, buckets } = ask;
@@ -88,12 +92,12 @@ async function countTimes(ask: Ask, range: TimeRange): Promise<LiveCount> {
   }
   const rest = { fromUs: Math.max(range.fromUs, endUs + 1), toUs: range.toUs };
   if (rest.fromUs > rest.toUs) return { value: tally };
-  const { value, ...unread } = await countWalking(ask, rest);
+  const { value, ...unread } = await countByReading(ask, rest);
   for (const group of value.values()) addGroup(tally, group);
   return { value: tally, ...unread };
 }
 
-/** Requests that one answer may spend on totals. */
+/** At most so many requests for totals per answer. */
 const MOST_TOTALS = 100;
 const AT_ONCE = 4;
 
@@ -106,7 +110,7 @@ function bucketsIn({ buckets }: Ask, range: TimeRange): TimeRange[] {
   return parts;
 }
 
-/** The total of each bucket: exact, one small request each. */
+/** The total of each bucket: exact, one small request per bucket. */
 async function countTotals(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const parts = bucketsIn(ask, range);
   const totals = await totalsOf(
@@ -130,13 +134,15 @@ async function totalsOf({ live }: Ask, filters: readonly EventFilter[]): Promise
   return totals;
 }
 
-/** Prefect does not count by deployment: one total each. */
+/** Prefect does not count by deployment, so this takes one total per deployment. */
 async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { live, ctx } = ask;
   const rows = await live.api.filterObjects("deployment", { limit: ROWS_PER_PAGE, sort: "NAME_ASC" }, live.options());
   ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, whole: rows.length < ROWS_PER_PAGE });
   const shown = rows.slice(0, MOST_TOTALS);
-  const filters = shown.map(({ id }) => within(withResource(ask.filter, { id: [`prefect.deployment.${id}`] }), range));
+  const filters = shown.map(({ id }) =>
+    within(withResource(ask.filter, { id: [resourceId("deployment", id)] }), range),
+  );
   const totals = await totalsOf(ask, filters);
   const tally = new Map<string, EventGroup>();
   for (const [index, { id, name }] of shown.entries()) {
@@ -147,7 +153,7 @@ async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> 
 }
 
 /** Reads the events and counts them here. */
-async function countWalking(ask: Ask, range: TimeRange): Promise<LiveCount> {
+async function countByReading(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { ctx, live, filter, by, buckets } = ask;
   const question = { range, order: "asc", filter, wanted: Number.MAX_SAFE_INTEGER } as const;
   const { events, unread } = await readLiveEvents(ctx, live, question);
@@ -157,7 +163,7 @@ async function countWalking(ask: Ask, range: TimeRange): Promise<LiveCount> {
   return {
     value: tally,
     gaps: [unread],
-    notes: ["Prefect was too slow to be counted whole; ask for a smaller window."],
+    notes: ["Prefect was too slow to count everything; ask for a smaller window."],
   };
 }
 

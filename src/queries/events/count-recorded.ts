@@ -1,4 +1,4 @@
-/** Counts over the record's own event rows: in SQL where the narrow columns tell, else event by event. */
+/** Counts of recorded events: in SQL where the filter is by event name only, otherwise event by event. */
 import { HOUR_US, parseIsoUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME, splitResourceId } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
@@ -16,7 +16,7 @@ import { addGroup, type Buckets, bucketStart, type EventGroup, type Grouping, to
 
 type Tally = Map<string, EventGroup>;
 
-/** Counts of the events with `occurred` in the closed range, by group. */
+/** Counts of events with `occurred` in the closed range, by group. */
 export function countRecorded(
   db: RecordDb,
   range: TimeRange,
@@ -35,7 +35,7 @@ function isByNameOnly(filter: EventFilter): boolean {
   return Object.values(others).every((part) => part === undefined || (Array.isArray(part) && part.length === 0));
 }
 
-/** Whole hours from the counts per hour; the rest of the range from its rows. */
+/** Whole hours come from the stored counts per hour, the ends of the range from its rows. */
 function countHours(db: RecordDb, range: TimeRange, filter: EventFilter, buckets: Buckets): Tally {
   const fromUs = Math.ceil(range.fromUs / HOUR_US) * HOUR_US;
   const endUs = Math.floor((range.toUs + 1) / HOUR_US) * HOUR_US;
@@ -104,7 +104,7 @@ function countEach(db: RecordDb, range: TimeRange, filter: EventFilter, by: Grou
   }
 }
 
-/** Adds one event to the groups it belongs to: one, or none or several deployments. */
+/** Adds an event to its group. By deployment there may be none or several. */
 export function tallyEvent(tally: Tally, event: PrefectEvent, by: Grouping, buckets: Buckets): void {
   const us = parseIsoUs(event.occurred) ?? 0;
   const add = (key: string, label: string | null = null) =>

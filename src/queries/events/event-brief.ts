@@ -1,4 +1,4 @@
-/** An event in a few members: what happened to what, within which run. Everything else is in the event itself. */
+/** An event in a few members: what happened to which resource, and in which run. */
 
 import { isUuid } from "../../lib/uuid.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
@@ -11,18 +11,18 @@ export interface BriefEvent {
   readonly event: string;
   readonly resource_id: string;
   readonly resource_name?: string;
-  /** The run it happened in, unless that is the resource itself. */
+  /** The run in which it happened, unless that is the resource itself. */
   readonly flow_run_id?: string;
   readonly flow_run_name?: string;
   readonly flow?: string;
   readonly deployment?: string;
   readonly work_pool?: string;
   readonly tags?: readonly string[];
-  /** State message, or why an automation's action failed. */
+  /** State message, or the reason why an action of an automation failed. */
   readonly message?: string;
 }
 
-/** A brief message ends here; `detail: "full"` has the whole. */
+/** Longer messages are cut. `detail: "full"` shows them whole. */
 export const BRIEF_MESSAGE_CHARS = 300;
 
 export function briefEvent(event: PrefectEvent): BriefEvent {
@@ -74,7 +74,7 @@ function messageOf(event: PrefectEvent): string | undefined {
   return typeof reason === "string" ? reason : undefined;
 }
 
-/** The first `length` characters, never half of one, with a mark where something is missing. */
+/** The first `length` characters without a half surrogate pair, and a mark when the text was cut. */
 export function cutText(text: string, length: number): string {
   if (text.length <= length) return text;
   const head = text.slice(0, length);

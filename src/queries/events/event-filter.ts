@@ -1,4 +1,4 @@
-/** Prefect's EventFilter as an argument, and the shorthands that stand beside it. */
+/** Prefect's EventFilter as an argument, and the typed arguments beside it. */
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
@@ -8,13 +8,13 @@ import { ALL_KINDS, KINDS } from "../../model/kinds.ts";
 import { parseFilter } from "../../store/filters/parse.ts";
 import { timeSchema } from "../../store/filters/term.ts";
 
-/** One text stands for a list of one. */
+/** A single text is taken as a list of one. */
 const texts = z.preprocess((value) => (typeof value === "string" ? [value] : value), z.array(z.string()));
 const uuids = z.preprocess(
   (value) => (typeof value === "string" ? [value] : value),
   z.array(z.string().refine(isUuid, "must be a UUID").meta({ format: "uuid" })),
 );
-/** Prefect takes ISO 8601 with any offset, without one (UTC), bare dates and epoch seconds. */
+/** Prefect takes ISO 8601 with any offset, without one (UTC), dates alone and epoch seconds. */
 const time = z.preprocess(
   (value) => (typeof value === "number" ? formatIsoUs(Math.round(value * SECOND_US)) : value),
   timeSchema.meta({ format: "date-time" }),
@@ -84,7 +84,7 @@ function withoutNulls(value: unknown): unknown {
   return Object.fromEntries(given.map(([name, member]) => [name, withoutNulls(member)]));
 }
 
-/** The filter with one more condition on the event's name. Throws when both name prefixes exclude each other. */
+/** The filter with one more condition on event names. Throws AppError `invalid_input` when no name can meet both. */
 export function withEventPrefix(filter: EventFilter, prefix: string): EventFilter {
   const given = filter.event?.prefix ?? [];
   if (given.length === 0) return { ...filter, event: { ...filter.event, prefix: [prefix] } };
@@ -97,7 +97,7 @@ export function withEventPrefix(filter: EventFilter, prefix: string): EventFilte
   });
 }
 
-/** The filter with one more condition that some resource of the event, primary or related, must meet. */
+/** The filter with one more condition that a resource of the event, primary or related, has to meet. */
 export function withResource(filter: EventFilter, resource: AnyResourceFilter): EventFilter {
   const given = filter.any_resource;
   const all = given === undefined ? [] : isList(given) ? given : [given];
@@ -108,15 +108,13 @@ function isList(value: AnyResourceFilter | readonly AnyResourceFilter[]): value 
   return Array.isArray(value);
 }
 
-/** Resources whose ids end with a UUID: the kinds of the record, and others. */
+/** Resources whose ids end with a UUID: recorded kinds and others. */
 const RESOURCES_WITH_UUID: ReadonlySet<string> = new Set([
   ...ALL_KINDS.filter((kind) => KINDS[kind].isResourceOfId).map((kind) => KINDS[kind].resource),
   ...["prefect.variable", "prefect.block-document", "prefect.artifact", "prefect.event"],
 ]);
 
-/**
- * What `resource` may be: a whole resource id, a prefix (ending in `*` or `.`), a bare UUID of any kind, or a name.
- */
+/** The argument `resource`: a whole resource id, a prefix (ending in `*` or `.`), a UUID of any kind, or a name. */
 export function resourceCondition(text: string): AnyResourceFilter {
   if (text.endsWith("*")) return { id_prefix: [text.slice(0, -1)] };
   if (text.endsWith(".")) return { id_prefix: [text] };

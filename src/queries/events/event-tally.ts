@@ -1,4 +1,4 @@
-/** Groups of a count, filled from rows, from SQL or from Prefect, and joined where an answer has several sources. */
+/** Groups of counted events. Groups from the record and from Prefect are added up. */
 import { MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 
@@ -11,12 +11,12 @@ export interface EventGroup {
   /** Name of the resource or deployment. */
   readonly label: string | null;
   readonly count: number;
-  /** First and last `occurred`, microseconds; null where nobody said. */
+  /** First and last `occurred`, microseconds. Null where the source does not state them. */
   readonly firstUs: number | null;
   readonly lastUs: number | null;
 }
 
-/** Buckets of time, aligned as Prefect aligns its own: to Monday 2024-04-01, UTC. */
+/** Buckets of time, aligned like Prefect's: to Monday 2024-04-01, UTC. */
 export interface Buckets {
   readonly stepUs: number;
   /** Start of the bucket in which the window begins. */
@@ -24,7 +24,7 @@ export interface Buckets {
 }
 
 const PIVOT_US = parseIsoUs("2024-04-01T00:00:00Z") ?? 0;
-/** Prefect refuses more. */
+/** Prefect refuses a count with more buckets. */
 export const MAX_BUCKETS = 1_000;
 const DEFAULT_BUCKETS = 48;
 const STEPS_US = [1, 5, 15, 60, 360, 1_440, 10_080].map((minutes) => minutes * MINUTE_US);
@@ -43,7 +43,7 @@ export function usualStep(window: TimeRange): number {
   return STEPS_US.find((step) => span / step <= DEFAULT_BUCKETS) ?? 4 * (STEPS_US.at(-1) ?? MINUTE_US);
 }
 
-/** Every bucket of the window, those without events too, ascending. */
+/** All buckets of the window in ascending order, including empty ones. */
 export function fillBuckets(
   groups: ReadonlyMap<string, EventGroup>,
   window: TimeRange,
@@ -59,8 +59,8 @@ export function fillBuckets(
 
 /** Adds one group to a tally. */
 export function addGroup(tally: Map<string, EventGroup>, group: EventGroup): void {
-  const held = tally.get(group.key);
-  if (!held) {
+  const before = tally.get(group.key);
+  if (!before) {
     if (group.count > 0) tally.set(group.key, group);
     return;
   }
@@ -68,22 +68,22 @@ export function addGroup(tally: Map<string, EventGroup>, group: EventGroup): voi
   const most = (a: number | null, b: number | null) => (a === null || b === null ? (a ?? b) : Math.max(a, b));
   tally.set(group.key, {
     key: group.key,
-    label: group.label ?? held.label,
-    count: held.count + group.count,
-    firstUs: least(held.firstUs, group.firstUs),
-    lastUs: most(held.lastUs, group.lastUs),
+    label: group.label ?? before.label,
+    count: before.count + group.count,
+    firstUs: least(before.firstUs, group.firstUs),
+    lastUs: most(before.lastUs, group.lastUs),
   });
 }
 
 const STATE_EVENT = /^prefect\.(flow-run|task-run)\.([A-Z]\w*)$/;
 
-/** `prefect.flow-run.Failed` → `flow-run Failed`; null for events that are no state change. */
+/** `prefect.flow-run.Failed` → `flow-run Failed`. Null for events that are no state changes. */
 export function stateKey(event: string): string | null {
   const [, kind, state] = STATE_EVENT.exec(event) ?? [];
   return kind && state ? `${kind} ${state}` : null;
 }
 
-/** Groups by event name as groups by state. */
+/** Turns groups by event name into groups by state. */
 export function toStates(byEvent: ReadonlyMap<string, EventGroup>): Map<string, EventGroup> {
   const tally = new Map<string, EventGroup>();
   for (const group of byEvent.values()) {

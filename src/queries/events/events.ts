@@ -1,4 +1,4 @@
-/** Events of a window, from the record, from Prefect, or the covered part from one and the rest from the other. */
+/** Events of a window: covered parts from the record, the others from Prefect. */
 import { DAY_US, parseIsoUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
@@ -15,25 +15,25 @@ import { answerWindow, serverNowUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 import { readLiveEvents } from "./live-events.ts";
 
-/** Where a page ended: the last event it showed. */
+/** The last event of a page. */
 export interface EventPosition {
   readonly occurredUs: number;
   readonly id: string;
 }
 
 export interface EventsQuestion {
-  /** Without `occurred` and `order`: these stand below. */
+  /** Without `occurred` and `order`, which are members of the question. */
   readonly filter: EventFilter;
-  /** Asked bounds; absent ones are filled in, see `eventWindow`. */
+  /** Given bounds. `eventWindow` fills in absent ones. */
   readonly sinceUs?: number | undefined;
   readonly untilUs?: number | undefined;
   readonly order: "asc" | "desc";
   readonly limit: number;
   readonly after?: EventPosition | undefined;
-  /** Matches to pass over, for `resource.distinct`, which has no position. */
+  /** Number of matches to skip, for `resource.distinct`, where an event is no position. */
   readonly skip?: number | undefined;
   readonly fresh?: boolean | undefined;
-  /** The present of the call, server's clock; absent: the moment of asking. */
+  /** Time of the call, server clock. Absent: now. */
   readonly nowUs?: number | undefined;
 }
 
@@ -45,12 +45,12 @@ export interface EventsPage {
   readonly freshness: Freshness;
 }
 
-/** Where Prefect does not say how long it keeps events: as far back as it searches by default. */
+/** How far back to search when the server's retention is unknown: as far as Prefect searches by default. */
 const DEFAULT_REACH_US = 180 * DAY_US;
 
 /**
- * Lists events that match. Without bounds it searches as far back as the record covers without a hole, or as Prefect
- * keeps them. Throws AppError when Prefect fails and the record holds nothing of the window.
+ * Lists matching events. Without bounds it searches as far back as the record covers without a gap, or as Prefect keeps events.
+ * Throws AppError when Prefect fails and the record has nothing of the window.
  */
 export async function listEvents(ctx: QueryContext, question: EventsQuestion): Promise<EventsPage> {
   const nowUs = question.nowUs ?? serverNowUs(ctx);
@@ -69,7 +69,7 @@ export async function listEvents(ctx: QueryContext, question: EventsQuestion): P
   return { events: value.events, more: value.more, window, freshness };
 }
 
-/** The asked bounds, the open ones filled in: up to now, and back to where the record (or Prefect) begins. */
+/** The given bounds. Open ones are filled in: up to now, and back to where the record (or Prefect) begins. */
 export async function eventWindow(
   ctx: QueryContext,
   { sinceUs, untilUs }: Pick<EventsQuestion, "sinceUs" | "untilUs">,
@@ -79,14 +79,14 @@ export async function eventWindow(
   if (sinceUs !== undefined) return { fromUs: sinceUs, toUs };
   const db = ctx.record();
   const covered = db ? coveredRanges(db, "event", "") : [];
-  const held = mergeRanges(covered).findLast((range) => range.fromUs <= toUs);
-  if (!db || !held) {
-    const kept = nowUs - ((await eventRetentionUs(ctx)) ?? DEFAULT_REACH_US);
-    return { fromUs: Math.min(kept, toUs), toUs };
+  const newest = mergeRanges(covered).findLast((range) => range.fromUs <= toUs);
+  if (!db || !newest) {
+    const reachUs = nowUs - ((await eventRetentionUs(ctx)) ?? DEFAULT_REACH_US);
+    return { fromUs: Math.min(reachUs, toUs), toUs };
   }
   const backfill = findFact(db, "backfill");
   const isFilling = backfill !== null && !backfill.done;
-  return { fromUs: isFilling ? Math.min(held.fromUs, backfill.goalUs) : held.fromUs, toUs };
+  return { fromUs: isFilling ? Math.min(newest.fromUs, backfill.goalUs) : newest.fromUs, toUs };
 }
 
 interface Search extends EventsQuestion {
@@ -103,7 +103,9 @@ function isDistinct(search: Search): boolean {
   return search.filter.resource?.distinct === true;
 }
 
-/** Takes from ordered events what the page shows: positions skipped, resources once, one more to know of the rest. */
+/**
+ * Collects a page from ordered events: skips matches, takes a resource once if asked to, and one event more than the page shows.
+ */
 class Collector {
   private readonly events: PrefectEvent[] = [];
   private readonly resources = new Set<string>();
@@ -119,7 +121,7 @@ class Collector {
     return this.events.length > this.search.limit;
   }
 
-  /** Rows still wanted, with the one that tells of more. */
+  /** Matches that are still needed, including the one that shows whether there are more. */
   get wanted(): number {
     return this.search.limit + 1 - this.events.length + this.left;
   }
@@ -148,7 +150,7 @@ function collectSync(search: Search, events: Iterable<PrefectEvent>): Found {
   return collector.found();
 }
 
-/** Rows of the record over `range` in answer order, read in steps. */
+/** Recorded matches in `range`, in the order of the answer. */
 function* fromRecord(db: RecordDb, search: Search, range: TimeRange): Generator<PrefectEvent> {
   const { order } = search;
   let after = search.after;
@@ -165,7 +167,7 @@ function fromLive(ctx: QueryContext, live: LiveReader, search: Search): Promise<
   return fromBoth(ctx, null, live, [search.window], search);
 }
 
-/** Walks the window in answer order, covered parts from the record, the others from Prefect, until the page is full. */
+/** Reads the window in the order of the answer until the page is full: covered parts from the record, gaps from Prefect. */
 async function fromBoth(
   ctx: QueryContext,
   db: RecordDb | null,
@@ -197,7 +199,7 @@ async function fromBoth(
   return { value: collector.found(), isRecordOnly, ...unread };
 }
 
-/** The position is beyond this part already. */
+/** The page continues after this part. */
 function isPast({ after, order }: Search, range: TimeRange): boolean {
   if (!after) return false;
   return order === "asc" ? range.toUs < after.occurredUs : range.fromUs > after.occurredUs;

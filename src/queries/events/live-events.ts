@@ -1,4 +1,4 @@
-/** Events straight from Prefect, in pages of 50, ordered and continued the way the record does it. */
+/** Events from Prefect, with the order and the positions that events of the record have. */
 import { AppError } from "../../errors.ts";
 import { parseIsoUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
@@ -16,20 +16,20 @@ export interface LiveEventsQuestion {
   readonly order: EventOrder;
   readonly filter: EventFilter;
   readonly after?: { readonly occurredUs: number; readonly id: string } | undefined;
-  /** Stop once this many matches are at hand. */
+  /** Reading stops after so many matches. */
   readonly wanted: number;
 }
 
 export interface LiveEvents {
   /** Ordered by (occurred, id). */
   readonly events: readonly PrefectEvent[];
-  /** The part that time did not suffice for, or null. */
+  /** The part that was not read because time was over, or null. */
   readonly unread: TimeRange | null;
 }
 
 /**
- * Reads until `wanted` matches are known for certain: Prefect orders by `occurred` alone, so a page that ends inside one
- * instant is followed to the end of that instant. Keeps what it read.
+ * Reads until `wanted` matches are certain. Prefect orders by `occurred` only, so events of the same microsecond may come in any
+ * order: reading continues until all events with the `occurred` of the last match are read. All events that were read are saved.
  */
 export async function readLiveEvents(
   ctx: QueryContext,
@@ -40,7 +40,7 @@ export async function readLiveEvents(
     return await readPages(ctx, live, question, question.filter);
   } catch (error) {
     if (!question.filter.text || !isServerFault(error)) throw error;
-    // Prefect on SQLite before 3.44 answers 500 to every text filter: read without it and search here.
+    // Prefect on SQLite before 3.44 answers every text filter with 500: events are read without it and searched here.
     const { text: _, ...rest } = question.filter;
     return await readPages(ctx, live, question, rest);
   }
@@ -75,11 +75,11 @@ async function readPages(
     isCutShort = live.remainingMs() < 50;
     if (isCutShort) break;
   }
-  keepRead(ctx, live, asked, rows, read);
+  saveRead(ctx, live, asked, rows, read);
   return { events: sortEvents(matches, order), unread: isCutShort ? unreadPart(range, order, read) : null };
 }
 
-/** Enough matches, and the last row read lies beyond the instant of the last one wanted. */
+/** There are enough matches, and a row with another `occurred` than that of the last one wanted. */
 function isCertain(matches: readonly PrefectEvent[], wanted: number, rows: readonly PrefectEvent[]): boolean {
   if (matches.length < wanted) return false;
   return rows.at(-1)?.occurred !== matches[wanted - 1]?.occurred;
@@ -91,7 +91,7 @@ function unreadPart(range: TimeRange, order: EventOrder, read: TimeRange): TimeR
     : { fromUs: range.fromUs, toUs: read.fromUs - 1 };
 }
 
-function keepRead(
+function saveRead(
   ctx: QueryContext,
   live: LiveReader,
   asked: EventFilter,

@@ -1,4 +1,4 @@
-/** Asks Prefect for what a name or id may mean. */
+/** Objects that Prefect has of a name or id. */
 import { parseIsoUs } from "../../lib/time.ts";
 import { KINDS, type NamedKind } from "../../model/kinds.ts";
 import type { JsonObject } from "../../model/objects.ts";
@@ -18,12 +18,12 @@ interface Found {
   readonly work_pool_name?: string | null;
 }
 
-/** Rows with this id (at most one). Saves them. */
+/** The row with this id, if any. Saves it. */
 export function readById(ctx: QueryContext, kind: NamedKind, id: string): Promise<NamedRow[]> {
   return read(ctx, kind, { id: { any_: [id] } }, undefined);
 }
 
-/** Rows of exactly this name, as Prefect spells it. `parent`: their flow or pool. */
+/** Rows of exactly this name. `parent`: the name of their flow or work pool. Saves them. */
 export function readByName(ctx: QueryContext, kind: NamedKind, name: string, parent?: string): Promise<NamedRow[]> {
   return read(ctx, kind, { name: { any_: [name] } }, parent);
 }

@@ -3,7 +3,7 @@ import { isUuid } from "../../lib/uuid.ts";
 import { splitResourceId } from "../../model/events/event.ts";
 import { KINDS, NAMED_KINDS, type NamedKind } from "../../model/kinds.ts";
 
-/** What a link points at: `key` is an id, or a name for pools, and for queues given with their pool. */
+/** The target of a link. `key` is the id, for work pools the name, and for queues in a pool `<pool>/<queue>`. */
 export interface LinkTarget {
   readonly kind: NamedKind;
   readonly key: string;
@@ -20,7 +20,7 @@ const PATHS: typeof OTHER_PATHS = [
   ...NAMED_KINDS.map((kind) => [new RegExp(`/${KINDS[kind].uiPath}/([^/]+)`), kind] as const),
 ];
 
-/** The target of a UI link (under any base, `/v2` included) or of a resource id `prefect.flow-run.<id>`; null for other text. */
+/** The target of a UI link (of any base URL) or of a resource id such as `prefect.flow-run.<id>`. Null for other texts. */
 export function parseLink(text: string): LinkTarget | null {
   if (/^https?:\/\//i.test(text)) {
     const path = URL.canParse(text) ? new URL(text).pathname : "";

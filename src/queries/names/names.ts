@@ -1,6 +1,6 @@
 /**
- * What a caller means by a text: a UUID, the beginning of one, a link into Prefect's UI, or a name. The record is asked first,
- * Prefect where the record does not know.
+ * Finds the object that a caller names by a UUID, by the beginning of one, by a link into Prefect's UI, or by its name. The
+ * record is searched first, then Prefect.
  */
 import { AppError, toAppError } from "../../errors.ts";
 import { closest } from "../../lib/similar.ts";
@@ -25,15 +25,16 @@ export interface ResolvedName {
   readonly name: string;
 }
 
-/** At least four digits, so that ordinary words are rarely taken for one. */
+/** At least four hex digits, because shorter ones are often ordinary words. */
 const ID_PREFIX = /^[0-9a-f]{4}[0-9a-f-]{0,31}$/i;
 const SHORT_PREFIX = /^[0-9a-f]{1,3}$/i;
-/** Likeness to every known name is measured, and no name or link is longer. */
+/** No name or link is longer. The limit bounds the time of comparing the text with every known name. */
 const LONGEST = 1_000;
 
 /**
- * The one object that `text` names. Throws AppError: `invalid_input` when several are meant (candidates in the hint) or a link
- * points at something else, `not_found` (with the nearest names) when nobody knows it, and what the live question throws.
+ * The one object that `text` names. Throws AppError `invalid_input` when it names several (the hint lists them) or is a link to
+ * something else, `not_found` (the hint lists similar names) when neither the record nor Prefect has it, and errors of the
+ * request.
  */
 export async function resolveName(ctx: QueryContext, kind: NamedKind, text: string): Promise<ResolvedName> {
   const given = text.trim();
@@ -51,23 +52,29 @@ export async function resolveName(ctx: QueryContext, kind: NamedKind, text: stri
   if (isUuid(key)) return resolveId(ctx, kind, key.toLowerCase());
   const db = ctx.record();
   const [parent, name] = splitParent(kind, key);
-  const held = db ? heldRows(db, kind, key, name, parent) : [];
-  if (held.length > 0) return only(kind, given, held);
+  const recorded = db ? recordedRows(db, kind, key, name, parent) : [];
+  if (recorded.length > 0) return only(kind, given, recorded);
   const found = await readByName(ctx, kind, name, parent).catch((error: unknown) => {
-    throw unanswered(db, kind, given, toAppError(error));
+    throw noAnswer(db, kind, given, toAppError(error));
   });
   if (found.length > 0) return only(kind, given, found);
   throw unknown(db, kind, given);
 }
 
-/** `flow/deployment` and `pool/queue`; a name holds no slash. */
+/** `flow/deployment` or `pool/queue`. Names contain no slash. */
 function splitParent(kind: NamedKind, key: string): [string | undefined, string] {
   const slash = KINDS[kind].parent === null ? -1 : key.lastIndexOf("/");
   return slash < 0 ? [undefined, key] : [key.slice(0, slash), key.slice(slash + 1)];
 }
 
-/** Rows of that name; without any, those whose id begins so. */
-function heldRows(db: RecordDb, kind: NamedKind, key: string, name: string, parent: string | undefined): NamedRow[] {
+/** Rows of that name, otherwise rows whose id begins with it. */
+function recordedRows(
+  db: RecordDb,
+  kind: NamedKind,
+  key: string,
+  name: string,
+  parent: string | undefined,
+): NamedRow[] {
   const named = findByName(db, kind, name, parent);
   if (named.length > 0 || !ID_PREFIX.test(key)) return named;
   return findByIdPrefix(db, kind, key);
@@ -75,25 +82,25 @@ function heldRows(db: RecordDb, kind: NamedKind, key: string, name: string, pare
 
 async function resolveId(ctx: QueryContext, kind: NamedKind, id: string): Promise<ResolvedName> {
   const db = ctx.record();
-  const [held] = db ? findByIdPrefix(db, kind, id) : [];
-  if (held) return { id, name: held.name };
-  const told = db ? findResourceName(db, resourceId(kind, id)) : null;
-  if (told?.name) return { id, name: told.name };
+  const [recorded] = db ? findByIdPrefix(db, kind, id) : [];
+  if (recorded) return { id, name: recorded.name };
+  const named = db ? findResourceName(db, resourceId(kind, id)) : null;
+  if (named?.name) return { id, name: named.name };
   try {
     const [found] = await readById(ctx, kind, id);
     if (found) return { id, name: found.name };
   } catch (error) {
-    if (told === null) throw toAppError(error);
+    if (named === null) throw toAppError(error);
   }
-  // Its events are held even though nobody remembers its name.
-  if (told !== null) return { id, name: id };
+  // Events of it are recorded, but its name is not.
+  if (named !== null) return { id, name: id };
   throw unknown(db, kind, id);
 }
 
-/** What is there goes before what was deleted. Throws when several are left. */
+/** The only row, or the only one that is not deleted. Throws when there are several. */
 function only(kind: NamedKind, given: string, rows: readonly NamedRow[]): ResolvedName {
-  const alive = rows.filter((row) => !row.isDeleted);
-  const meant = alive.length > 0 ? alive : rows;
+  const existing = rows.filter((row) => !row.isDeleted);
+  const meant = existing.length > 0 ? existing : rows;
   const [first] = meant;
   if (first && meant.length === 1) return { id: first.id, name: first.name };
   const shown = meant.slice(0, 10).map(candidate).join("; ");
@@ -110,8 +117,8 @@ function candidate(row: NamedRow): string {
   return `${row.id} (${name}${when})`;
 }
 
-/** Prefect could not be asked: the record's nearest names are all there is to offer. */
-function unanswered(db: RecordDb | null, kind: NamedKind, given: string, cause: AppError): AppError {
+/** The error when Prefect does not answer. Its hint lists similar names of the record. */
+function noAnswer(db: RecordDb | null, kind: NamedKind, given: string, cause: AppError): AppError {
   if (db === null || !cause.retryable) return cause;
   const { hint } = unknown(db, kind, given);
   return new AppError(

@@ -1,4 +1,4 @@
-/** Names beside ids: from the record's lists, from what events called them, and from Prefect for the rest. */
+/** Names of objects by id: from recorded lists, otherwise from recorded events, otherwise from Prefect. */
 import { KINDS, resourceId } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
@@ -9,7 +9,7 @@ import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { saveObjects } from "../source/save-objects.ts";
 
-/** Names by id as far as the record knows them. */
+/** Names by id, as far as they are recorded. */
 export function recordedNames(
   db: RecordDb | null,
   kind: SnapshotKind,
@@ -26,7 +26,7 @@ export function recordedNames(
   return names;
 }
 
-/** Names by id; those that the record does not know are asked of Prefect in one request and kept. */
+/** Names by id. Those that are not recorded are read from Prefect in one request and saved. */
 export async function readNames(
   ctx: QueryContext,
   live: LiveReader,

@@ -7,7 +7,7 @@ import type { QueryContext } from "../source/context.ts";
 const MOST = 50;
 
 /**
- * The condition for `resource`. A bare name is looked up in the record first: ids are found by an index, names would mean
+ * The condition for the argument `resource`. A name is first turned into ids: these have an index, whereas a name would require
  * reading every event. Throws AppError `not_found` for a name that no recorded resource has.
  */
 export function findResourceCondition(ctx: QueryContext, text: string): AnyResourceFilter {

@@ -1,4 +1,4 @@
-/** Typed arguments beside `filter`, turned into Prefect's filters. Objects may be named in any way that `resolveName` takes. */
+/** Turns the typed arguments beside `filter` into Prefect's filters. */
 import { AppError } from "../../errors.ts";
 import { closest } from "../../lib/similar.ts";
 import { formatIsoUs } from "../../lib/time.ts";
@@ -10,7 +10,7 @@ import { BODY_FILTERS, type FilterSet } from "../../store/filters/bodies.ts";
 import { parseFilter, unmetRequirement } from "../../store/filters/parse.ts";
 import { hasStateName } from "../../store/objects/names.ts";
 
-/** Filters being put together. */
+/** Filters to which criteria are still added. */
 export type MutableSet = { -readonly [K in keyof FilterSet]: FilterSet[K] };
 
 /** The explicit filter, checked, under its key; `undefined` gives an empty set. Throws AppError `invalid_input`. */
@@ -19,8 +19,8 @@ export function startSet(key: FilterKey, filter: unknown): MutableSet {
 }
 
 /**
- * Adds a criterion to the filter of a kind. Throws AppError `invalid_input` where the explicit filter joins by `or_` or says
- * something about the same field (Prefect has no way to ask for both), and for a value that no filter takes.
+ * Adds a criterion to the filter of a kind. Throws AppError `invalid_input` where the explicit filter has the operator `or_` or
+ * the same criterion for the field, because Prefect cannot combine them, and for a value that the filter does not take.
  */
 export function addCriterion(
   set: MutableSet,
@@ -39,14 +39,14 @@ export function addCriterion(
   const unmet = member ? unmetRequirement(member.schema, criterion) : null;
   if (unmet !== null) throw new AppError("invalid_input", `${argument} ${unmet}`);
   const before = filter[field];
-  if (before !== undefined && before !== null && !areApart(before, criterion)) {
+  if (before !== undefined && before !== null && !areCompatible(before, criterion)) {
     throw new AppError("invalid_input", `${argument} and filter.${field} are given both`, { hint: "Give it once." });
   }
   set[key] = { ...filter, [field]: { ...((before ?? {}) as JsonObject), ...criterion } };
 }
 
-/** Both may be said in one object: other operators, all of which must hold. */
-function areApart(before: Json, criterion: JsonObject): boolean {
+/** Both fit into one object: their operators differ, and all of them must match. */
+function areCompatible(before: Json, criterion: JsonObject): boolean {
   if (typeof before !== "object" || before === null || Array.isArray(before)) return false;
   const given = before as JsonObject;
   return (
@@ -55,7 +55,7 @@ function areApart(before: Json, criterion: JsonObject): boolean {
   );
 }
 
-/** Names of states that Prefect itself gives; others are taken as written. */
+/** Names of states that Prefect itself sets. Flows may set others. */
 const STATE_NAMES = [
   "Late",
   "AwaitingRetry",
@@ -71,7 +71,7 @@ const STATE_NAMES = [
   "TimedOut",
 ];
 
-/** `FAILED`, `late`, `["CRASHED", "Late"]`: types and names of states, any of which matches. */
+/** Types and names of states, any of which matches: `FAILED`, `late`, `["CRASHED", "Late"]`. */
 export function stateCriterion(states: readonly string[]): JsonObject {
   const types: string[] = [];
   const names: string[] = [];
@@ -95,7 +95,7 @@ export function stateCriterion(states: readonly string[]): JsonObject {
 }
 
 const TYPE_NAMES = STATE_TYPES.map((type) => `${type.slice(0, 1)}${type.slice(1).toLowerCase()}`);
-/** What other systems call it. */
+/** Words of other systems for Prefect's states. */
 const OTHER_WORDS: Readonly<Record<string, string>> = {
   success: "Completed",
   successful: "Completed",
@@ -104,8 +104,8 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Sentences about names of states in a filter of runs that Prefect does not give, and no run that is recorded or shown has: a
- * flow may return a state of any name, so such a word is asked for all the same.
+ * Notes about state names in a filter that are neither Prefect's own nor those of any recorded or shown run. They are no errors,
+ * since a flow may return a state of any name.
  */
 export function stateNotes(
   db: RecordDb | null,
@@ -115,10 +115,10 @@ export function stateNotes(
 ): string[] {
   const { state } = (filter ?? {}) as { state?: { name?: { any_?: readonly string[] | null } | null } | null };
   const known: ReadonlySet<string | null> = new Set([...TYPE_NAMES, ...STATE_NAMES, ...shown]);
-  const strange = (state?.name?.any_ ?? []).filter(
+  const unusual = (state?.name?.any_ ?? []).filter(
     (name) => !known.has(name) && !(db && hasStateName(db, table, name)),
   );
-  return strange.map((name) => {
+  return unusual.map((name) => {
     const near = OTHER_WORDS[name.toLowerCase()] ?? closest(name.slice(0, 100), [...TYPE_NAMES, ...STATE_NAMES], 1)[0];
     const isCapital = name === name.toUpperCase() && name !== near?.toUpperCase();
     const meant = near ? `; did you mean ${isCapital ? near.toUpperCase() : near}?` : ".";
@@ -126,7 +126,7 @@ export function stateNotes(
   });
 }
 
-/** `since` and `until` in microseconds as bounds of a time field. */
+/** `since` and `until`, microseconds, as bounds of a time field. */
 export function timeCriterion(sinceUs: number | undefined, untilUs: number | undefined): JsonObject {
   if (sinceUs !== undefined && untilUs !== undefined && sinceUs > untilUs) {
     throw new AppError("invalid_input", "since is after until");

@@ -1,35 +1,35 @@
 /**
- * Record or Prefect? Pure: three things decide, whether the ledger contains the asked window, how old its end is, and
- * whether the stored columns can answer the filter.
+ * Decides whether the record or Prefect answers a question. Pure functions of three facts: whether the coverage ledger contains
+ * the asked window, how old the end of the coverage is, and whether the stored columns can answer the filter.
  */
 import type { Coverage, TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 
-/** What the record says about the process that feeds it. */
+/** What the record says about the process that synchronises it. */
 export interface SyncView {
-  /** A syncing process is alive and has caught up since it began. */
+  /** A process synchronises the record and has completed a catch-up since it started. */
   readonly following: boolean;
-  /** Set while Prefect is known not to answer: since when (microseconds). Null: reachable, or nobody knows. */
+  /** Since when Prefect does not answer, server clock, microseconds. Null: it answers, or that is unknown. */
   readonly unreachableSinceUs: number | null;
-  /** Last good answer of Prefect that any process recorded, microseconds. */
+  /** Last successful answer of Prefect to any process that synchronises, server clock, microseconds. */
   readonly lastContactUs: number | null;
 }
 
-/** Nobody syncs and nobody has heard of Prefect. */
+/** No process synchronises the record. */
 export const NO_SYNC: SyncView = { following: false, unreachableSinceUs: null, lastContactUs: null };
 
-/** A range of the ledger; `verifiedUs` is the start of the reading that proved it, our clock. */
+/** A coverage range; `verifiedUs` is when the reading that proved it started, local clock. */
 export interface CoveredPart extends TimeRange {
   readonly verifiedUs: number;
 }
 
 interface Ask {
-  /** Server's clock, like all times but those of the ledger's readings. */
+  /** Server clock, as are all times but `verifiedUs`. */
   readonly nowUs: number;
-  /** Server's clock minus ours. */
+  /** Server clock minus local clock. */
   readonly skewUs: number;
   readonly freshMs: number;
-  /** The caller wants Prefect's own answer. */
+  /** The caller wants an answer of Prefect itself. */
   readonly fresh: boolean;
   /** The stored columns can answer the filter. */
   readonly answerable: boolean;
@@ -38,17 +38,17 @@ interface Ask {
 
 export interface WindowAsk extends Ask {
   readonly window: TimeRange;
-  /** The whole ledger of the kind, any order. */
+  /** All coverage ranges of the kind, in any order. */
   readonly covered: readonly CoveredPart[];
 }
 
 /** A question about the present state of a whole list ("which deployments are there"). */
 export interface SnapshotAsk extends Ask {
-  /** When the whole list was read last, or null. */
+  /** When the whole list was last read, or null. */
   readonly readUs: number | null;
-  /** What was read then cannot change any more: its age does not matter. */
+  /** What was read cannot change any more, so its age does not matter. */
   readonly settled?: boolean;
-  /** Whatever its age, it is known to be behind: Prefect is asked while it can be. */
+  /** The record is known to be out of date, whatever its age. Prefect is asked unless it is unreachable. */
   readonly stale?: boolean;
 }
 
@@ -56,13 +56,13 @@ export type SourceChoice =
   | { readonly source: "record"; readonly asOfUs: number; readonly coverage: Coverage }
   /** Prefect for the whole window. */
   | { readonly source: "live" }
-  /** The record holds a part; these closed ranges are asked of Prefect. */
+  /** The record has a part; Prefect is asked for these closed ranges. */
   | { readonly source: "mixed"; readonly gaps: readonly TimeRange[] };
 
-/** Most parts that are fetched one by one; beyond, one request over all of them. */
+/** At most so many gaps are fetched one by one; more of them are fetched as one range. */
 const MAX_PARTS = 3;
 
-/** Where a question about a window of time is answered from. */
+/** The source for a question about a window of time. */
 export function chooseForWindow(ask: WindowAsk): SourceChoice {
   if (ask.fresh || !ask.answerable) return { source: "live" };
   const merged = mergeRanges(ask.covered);
@@ -81,8 +81,8 @@ export function chooseForWindow(ask: WindowAsk): SourceChoice {
 }
 
 /**
- * A question that reaches to now counts as covered up to the record's end when that end is fresh, when a process
- * follows Prefect, or when Prefect cannot be asked. Otherwise the asked end stands.
+ * The end up to which a window has to be covered. For a window that reaches to now, the end of the coverage is enough when it is
+ * fresh, when a process follows Prefect, or when Prefect is unreachable.
  */
 function toleratedEnd(ask: WindowAsk, endUs: number): number {
   const freshUs = ask.freshMs * 1000;
@@ -92,13 +92,13 @@ function toleratedEnd(ask: WindowAsk, endUs: number): number {
   return isTolerated ? endUs : ask.window.toUs;
 }
 
-/** What the record can say about `window`, with its gaps; `ask.window` where nothing of it is tolerated. */
+/** What the record has of `window`, with its gaps. An empty `window` makes all of `ask.window` a gap. */
 export function recordedPart(ask: WindowAsk, window: TimeRange): SourceChoice & { source: "record" } {
   const merged = mergeRanges(ask.covered);
   const isEmpty = window.toUs < window.fromUs;
   const gaps = isEmpty ? [ask.window] : gapsIn(window, merged);
-  const held = isEmpty ? [] : ask.covered.filter((part) => part.fromUs <= window.toUs && part.toUs >= window.fromUs);
-  const inside = mergeRanges(held);
+  const parts = isEmpty ? [] : ask.covered.filter((part) => part.fromUs <= window.toUs && part.toUs >= window.fromUs);
+  const inside = mergeRanges(parts);
   const first = inside[0];
   const last = inside.at(-1);
   return {
@@ -109,23 +109,23 @@ export function recordedPart(ask: WindowAsk, window: TimeRange): SourceChoice & 
       fromUs: first ? Math.max(first.fromUs, window.fromUs) : null,
       toUs: last ? Math.min(last.toUs, window.toUs) : null,
       gaps,
-      verifiedUs: held.length > 0 ? Math.min(...held.map((part) => part.verifiedUs)) + ask.skewUs : null,
+      verifiedUs: parts.length > 0 ? Math.min(...parts.map((part) => part.verifiedUs)) + ask.skewUs : null,
       notes: offlineNotes(ask.sync),
     },
   };
 }
 
-/** Never later than now, nor than the moment the connection was lost. */
+/** Never later than now, nor than the moment at which the connection was lost. */
 function recordAsOf(ask: Ask, endUs: number | null): number {
   const lostUs = ask.sync.unreachableSinceUs ?? ask.nowUs;
   return Math.min(endUs ?? ask.sync.lastContactUs ?? lostUs, lostUs, ask.nowUs);
 }
 
-/** Where a question about the present state of a whole list is answered from. */
+/** The source for a question about the present state of a whole list. */
 export function chooseForSnapshot(ask: SnapshotAsk): SourceChoice {
   const isOffline = ask.sync.unreachableSinceUs !== null;
   if (ask.fresh || !ask.answerable || ask.readUs === null) return { source: "live" };
-  // Stamped by a clock that has been set back since: its age is unknown.
+  // A reading time in the future was stamped before the clock was set back: its age is unknown.
   const isOld =
     ask.stale === true ||
     ask.readUs > ask.nowUs + ask.freshMs * 1000 ||
@@ -133,7 +133,7 @@ export function chooseForSnapshot(ask: SnapshotAsk): SourceChoice {
   return isOld && !isOffline ? { source: "live" } : recordedSnapshot(ask, ask.readUs);
 }
 
-/** The list as it was read at `readUs`. */
+/** The list as of `readUs`. */
 export function recordedSnapshot(ask: Ask, readUs: number): SourceChoice & { source: "record" } {
   const asOfUs = recordAsOf(ask, readUs);
   return {

@@ -3,28 +3,31 @@ import type { LiveBatch } from "../../model/events/live-batch.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import type { RecordDb } from "../../store/database.ts";
 
-/** What a query may use. One per tenant and request; cheap to make. */
+/** What a query may use. Each request of a tenant has one. */
 export interface QueryContext {
-  /** Read-only connection to the record, or null while there is none. Asked anew for each query. */
+  /** Read-only connection to the record, or null while there is no record. It may change between queries. */
   record(): RecordDb | null;
-  /** The live API. Throws AppError (`invalid_config`) when the settings give none. */
+  /** Prefect's API. Throws AppError `invalid_config` when the settings name no Prefect. */
   api(): PrefectApi;
   readonly clock: Clock;
-  /** Hands a live answer to the writer. Returns at once; a failure to store it is logged there, never here. */
+  /** Hands a live batch to the writer and returns at once. The writer logs it when it cannot store the batch. */
   saveLive(batch: LiveBatch): void;
-  /** A record that ends at most this long ago covers questions that reach to now. `PREFECT_MCP_FRESH_SECONDS`. */
+  /** Coverage that ends at most this long ago is enough for questions that reach to now. `PREFECT_MCP_FRESH_SECONDS`. */
   readonly freshMs: number;
-  /** Whole time a live answer may take, milliseconds (8,000). */
+  /** How long all live reading of one call may take, milliseconds. `PREFECT_MCP_LIVE_DEADLINE_SECONDS`. */
   readonly liveDeadlineMs: number;
-  /** `https://…` base of UI links without trailing slash, or null. */
+  /** Base URL of Prefect's UI without trailing slash, or null. */
   readonly uiUrl: string | null;
-  /** The MCP server of Prefect's documentation, or null. Only the docs tools ask it. */
+  /** URL of the MCP server of Prefect's documentation, or null. Only the docs tools use it. */
   readonly docsUrl?: string | null | undefined;
-  /** Normalised API URL of the instance. */
+  /** Normalised API URL of the Prefect server. */
   readonly instance: string;
-  /** Ends the call when the client gives up. Set by `runTool` from the tool's context. */
+  /** Aborts when the client cancels the call. Set by `runTool`. */
   readonly signal?: AbortSignal | undefined;
-  /** End of the time in which the call may ask Prefect, however many requests it makes. Local clock, microseconds. Set by `runTool`. */
+  /**
+   * End of the time in which the call may ask Prefect, however many requests it makes. Local clock, microseconds. Set by
+   * `runTool`.
+   */
   readonly liveUntilUs?: number | undefined;
 }
 
@@ -35,8 +38,8 @@ export interface CallLimits {
 }
 
 /**
- * The same context with limits of its own. Every member is passed on by name: a prototype or a spread would drop some of them silently
- * in one of the next copies. A new member of `QueryContext` does not compile until it is passed on here.
+ * The same context with limits of its own. Every member is passed on by name: a prototype or a spread would drop some of them
+ * silently in one of the next copies. A new member of `QueryContext` does not compile until it is passed on here.
  */
 export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext {
   const all: { readonly [K in keyof Required<QueryContext>]: QueryContext[K] } = {

@@ -1,4 +1,4 @@
-/** How far back Prefect can be asked for events: what it has deleted by age nobody can read any more. */
+/** How far back Prefect can be asked for events, given that it deletes old ones. */
 import { AppError } from "../../errors.ts";
 import { DAY_US } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -19,64 +19,64 @@ import { type LiveReader, openLive } from "./live.ts";
 export type LiveGaps = Pick<LiveValue<unknown>, "gaps" | "notes">;
 
 export interface EventReach {
-  /** What is worth asking Prefect for. */
+  /** Ranges of which Prefect may still have events. */
   readonly readable: readonly TimeRange[];
-  /** What stays uncovered whatever Prefect answers, and why. */
+  /** What Prefect has deleted, and a note that says so. */
   readonly lost: LiveGaps;
 }
 
-/** Time for the settings, at most. */
+/** How long reading the server's settings may take. */
 const ASK_MS = 2_000;
 
-/** Which of these ranges Prefect still holds as of `nowUs` (server's clock), of which perhaps a part, and which it has deleted. */
+/** Divides ranges into what Prefect still has at `nowUs` (server clock) and what it has deleted by age. */
 export async function reachOf(ctx: QueryContext, ranges: readonly TimeRange[], nowUs: number): Promise<EventReach> {
   const behind = (us: number) => ranges.filter((range) => range.fromUs < nowUs - us - RETENTION_MARGIN_US);
-  if (heldRetentionUs(ctx) === undefined && behind(LEAST_RETENTION_US).length === 0)
+  if (recordedRetentionUs(ctx) === undefined && behind(LEAST_RETENTION_US).length === 0)
     return { readable: ranges, lost: {} };
-  const saidUs = await eventRetentionUs(ctx);
-  const retentionUs = saidUs ?? DEFAULT_RETENTION_US;
+  const statedUs = await eventRetentionUs(ctx);
+  const retentionUs = statedUs ?? DEFAULT_RETENTION_US;
   const floorUs = nowUs - retentionUs;
   const gaps = behind(retentionUs).map((range) => ({ ...range, toUs: Math.min(range.toUs, floorUs - 1) }));
   if (gaps.length === 0) return { readable: ranges, lost: {} };
   const days = `${Math.round(retentionUs / DAY_US)} days`;
-  if (saidUs === null) {
-    const notes = [`Prefect does not say how long it keeps events: some that are older than ${days} may be gone.`];
+  if (statedUs === null) {
+    const notes = [`Prefect does not say how long it keeps events: some that are older than ${days} may be deleted.`];
     return { readable: ranges, lost: { gaps, notes } };
   }
   const notes = [`Prefect keeps events for ${days}, and older ones were not recorded.`];
   return { readable: ranges.flatMap((range) => gapsIn(range, gaps)), lost: { gaps, notes } };
 }
 
-/** Oldest moment (server's clock) of which an answer of Prefect may be claimed to hold everything. */
+/** Answers of Prefect are complete from this moment on (server clock): later events cannot have been deleted by age. */
 export function claimableFromUs(ctx: QueryContext, live: LiveReader): number {
-  const retentionUs = heldRetentionUs(ctx) ?? told.get(live.api) ?? DEFAULT_RETENTION_US;
+  const retentionUs = recordedRetentionUs(ctx) ?? retentions.get(live.api) ?? DEFAULT_RETENTION_US;
   return retentionHorizonUs(live.startedUs + clockSkewUs(ctx.record()), retentionUs);
 }
 
-/** How long events are kept: as recorded, else as Prefect says when it is asked, once. Null when it does not say. */
+/** How long Prefect keeps events: from the record, otherwise from its settings, which are read once. Null: unknown. */
 export async function eventRetentionUs(ctx: QueryContext): Promise<number | null> {
-  const held = heldRetentionUs(ctx);
-  if (held !== undefined) return held;
+  const recorded = recordedRetentionUs(ctx);
+  if (recorded !== undefined) return recorded;
   const live = openLive(ctx);
-  const known = told.get(live.api);
+  const known = retentions.get(live.api);
   if (known !== undefined) return known;
   const deadlineMs = Math.max(1, Math.min(ASK_MS, live.remainingMs()));
   try {
     const retention = await readEventRetention(live.api, { ...live.options(), deadlineMs, retries: 0 });
-    told.set(live.api, retention?.us ?? null);
+    retentions.set(live.api, retention?.us ?? null);
     return retention?.us ?? null;
   } catch (error) {
-    // What is wrong shows in the reading itself. A refusal is an answer too.
-    if (error instanceof AppError && !error.retryable) told.set(live.api, null);
+    // The request for events will fail in the same way, and report it. A refusal will not change, so it is remembered.
+    if (error instanceof AppError && !error.retryable) retentions.set(live.api, null);
     return null;
   }
 }
 
-/** By client: what its server said, where nothing is recorded of it. */
-const told = new WeakMap<PrefectApi, number | null>();
+/** Retention by client, for servers without a record. Null: the server does not say. */
+const retentions = new WeakMap<PrefectApi, number | null>();
 
-/** As the record knows it; undefined: nobody has asked yet. */
-function heldRetentionUs(ctx: QueryContext): number | null | undefined {
+/** Undefined: not recorded yet. */
+function recordedRetentionUs(ctx: QueryContext): number | null | undefined {
   const db = ctx.record();
   return db ? findFact(db, "instance")?.retentionUs : undefined;
 }

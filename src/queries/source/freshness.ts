@@ -1,6 +1,6 @@
 /**
- * The policy of every answer: the record where it covers the question, Prefect otherwise, and the record again, with its
- * age, where Prefect does not answer. Times of the ledger are on the server's clock, and so is everything here.
+ * How every question is answered: from the record where it covers the question, otherwise by Prefect, and where Prefect does not
+ * answer from the record again, with its age. Times of coverage are on the server clock, as are all times here but where stated.
  */
 import { AppError, toAppError } from "../../errors.ts";
 import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
@@ -17,13 +17,16 @@ import type { QueryContext } from "./context.ts";
 import type { LiveReader } from "./live.ts";
 import { openLive } from "./live.ts";
 
-/** The syncing process beats every 2 s; silent for longer than this it is gone. */
+/** A process that synchronises writes a heartbeat every 2 s. After this time without one it counts as ended. */
 export const HEARTBEAT_LIMIT_US = 6 * SECOND_US;
 
-/** Catch-ups may fail, or wait for a limited Prefect; without one for longer than this, or than three of them take, nobody follows. */
+/**
+ * A catch-up may fail, or wait for a Prefect that limits requests. Without one for longer than this, and for longer than three
+ * polling intervals, no process counts as following.
+ */
 const FOLLOW_LIMIT_US = 300 * SECOND_US;
 
-/** Who feeds the record, as of `nowUs` (our clock); the answer's times are on the server's clock. */
+/** Which process synchronises the record at `nowUs` (local clock). Times of the result are on the server clock. */
 export function readSyncView(db: RecordDb, nowUs: number): SyncView {
   const { syncer, connection, catchup } = whileUnchanged(db, "sync-view", () => ({
     syncer: findFact(db, "syncer"),
@@ -45,13 +48,13 @@ export function readSyncView(db: RecordDb, nowUs: number): SyncView {
   };
 }
 
-/** Server's clock minus ours, microseconds: the best guess; 0 while unknown, and where the clocks may agree. */
+/** Server clock minus local clock, microseconds: the best estimate. 0 while unknown, and where the clocks may agree. */
 export function clockSkewUs(db: RecordDb | null): number {
   const skewMs = measuredSkewMs(db);
   return certainSkewMs(skewMs) === 0 ? 0 : skewMs * 1000;
 }
 
-/** The same for moments that an answer states: these may be a little too old, and never of the future. */
+/** The same for times that an answer states. These may be a little too early, but never lie in the future. */
 export function statedSkewUs(db: RecordDb | null): number {
   return certainSkewMs(measuredSkewMs(db)) * 1000;
 }
@@ -60,7 +63,7 @@ function measuredSkewMs(db: RecordDb | null): number {
   return db ? (findFact(db, "clock")?.skewMs ?? 0) : 0;
 }
 
-/** The present on the server's clock. */
+/** Now, server clock. */
 export function serverNowUs(ctx: QueryContext): number {
   return ctx.clock.nowUs() + clockSkewUs(ctx.record());
 }
@@ -70,44 +73,44 @@ export interface Answered<T> {
   readonly freshness: Freshness;
 }
 
-/** What a live reading found. Without further members it is the whole truth of the asked window. */
+/** What a live reading found. Without `gaps` it is complete for the asked window. */
 export interface LiveValue<T> {
   readonly value: T;
   /** Parts of the window that could not be read. */
   readonly gaps?: readonly TimeRange[];
   readonly notes?: readonly string[];
-  /** Of a mixed reading: Prefect did not have to be asked after all. */
+  /** A mixed reading did not need Prefect after all. */
   readonly isRecordOnly?: boolean;
 }
 
 export interface Reading<T> {
-  /** What the record holds, covered or not. */
+  /** What the record has, covered or not. */
   record(db: RecordDb): T;
   /** Prefect's answer; hands its rows to `ctx.saveLive`. */
   live(live: LiveReader): Promise<LiveValue<T>>;
-  /** Record and live together; without it the whole window is asked live. */
+  /** Reads the gaps from Prefect and the rest from the record. Absent: the whole window is read from Prefect. */
   mixed?(db: RecordDb, live: LiveReader, gaps: readonly TimeRange[]): Promise<LiveValue<T>>;
   isEmpty(value: T): boolean;
 }
 
 export interface WindowQuestion {
-  /** Kind and scope of the ledger. */
+  /** Kind and scope of the coverage that the question needs. */
   readonly kind: string;
   readonly scope?: string;
-  /** Plural noun for errors: "events". */
+  /** Plural noun for error messages: "events". */
   readonly what: string;
-  /** On the server's clock. */
+  /** Server clock. */
   readonly window: TimeRange;
   readonly fresh?: boolean | undefined;
   /** False when the stored columns cannot answer the filter. */
   readonly answerable?: boolean;
-  /** The record could only guess: Prefect is asked first, the record answers where it cannot be. */
+  /** The record can only estimate: Prefect is asked first, and the record answers where Prefect is unreachable. */
   readonly stale?: boolean;
 }
 
 /**
- * Answers a question about a window of time. Throws AppError of the live reading when it fails and the record holds
- * nothing of the window.
+ * Answers a question about a window of time. Throws AppError of the live reading when it fails and the record has nothing of the
+ * window.
  */
 export async function answerWindow<T>(
   ctx: QueryContext,
@@ -115,11 +118,11 @@ export async function answerWindow<T>(
   reading: Reading<T>,
 ): Promise<Answered<T>> {
   const nowUs = serverNowUs(ctx);
-  const { value, freshness } = await answerBegun(ctx, question, reading);
+  const { value, freshness } = await answerBySource(ctx, question, reading);
   return { value, freshness: adjustForFuture(freshness, question.window, nowUs) };
 }
 
-/** What has not happened yet nobody knows: a window that begins after `nowUs` is not covered, whatever was read of it. */
+/** A window that begins after `nowUs` is not covered, whatever was read of it. */
 export function adjustForFuture(freshness: Freshness, window: TimeRange, nowUs: number): Freshness {
   if (window.fromUs <= nowUs) return freshness;
   const { coverage } = freshness;
@@ -130,12 +133,16 @@ export function adjustForFuture(freshness: Freshness, window: TimeRange, nowUs: 
   };
 }
 
-/** Also for who typed a local time without its zone. */
+/** Also helps a caller that gave a local time without its zone. */
 export function futureNote(nowUs: number): string {
   return `The window begins in the future; now is ${formatIsoUs(Math.floor(nowUs / SECOND_US) * SECOND_US)}.`;
 }
 
-async function answerBegun<T>(ctx: QueryContext, question: WindowQuestion, reading: Reading<T>): Promise<Answered<T>> {
+async function answerBySource<T>(
+  ctx: QueryContext,
+  question: WindowQuestion,
+  reading: Reading<T>,
+): Promise<Answered<T>> {
   const db = ctx.record();
   const ask = windowAsk(ctx, db, question);
   const choice = chooseForWindow(question.stale === true ? { ...ask, answerable: false } : ask);
@@ -148,24 +155,24 @@ async function answerBegun<T>(ctx: QueryContext, question: WindowQuestion, readi
   } catch (error) {
     const cause = toAppError(error);
     if (!db || !canFallBack(cause, question)) throw explain(cause, question);
-    const held = heldAfter(cause, ask);
+    const choice = recordedAfter(cause, ask);
     const value = reading.record(db);
-    // Nothing of this kind was ever read whole, and no row came along either: there is nothing to serve.
+    // No coverage and no rows: there is nothing to answer from.
     if (ask.covered.length === 0 && reading.isEmpty(value)) throw explain(cause, question);
-    return { value, freshness: withNotes(held, [failureNote(cause)]) };
+    return { value, freshness: withNotes(choice, [failureNote(cause)]) };
   }
 }
 
 function windowAsk(ctx: QueryContext, db: RecordDb | null, question: WindowQuestion): WindowAsk {
-  const covered = db ? heldRanges(db, question.kind, question.scope ?? "") : [];
+  const covered = db ? recordedRanges(db, question.kind, question.scope ?? "") : [];
   return { ...askOf(ctx, db, question), window: question.window, covered };
 }
 
 /**
- * The ledger of a kind. Flow runs are read by expected start now and then, and told by their events in between: behind the
- * last reading their ledger goes on as far as the events' does.
+ * The coverage of a kind. Flow runs are read by expected start from time to time, and events update their rows in between. Their
+ * coverage therefore continues after the last reading as far as the coverage of events does.
  */
-function heldRanges(db: RecordDb, kind: string, scope: string): readonly CoveredPart[] {
+function recordedRanges(db: RecordDb, kind: string, scope: string): readonly CoveredPart[] {
   const ranges: readonly CoveredPart[] = coveredRanges(db, kind, scope);
   const last = ranges.at(-1);
   if (kind !== "flow_run" || !last) return ranges;
@@ -223,8 +230,8 @@ function liveFreshness(
   return { source, asOfUs, coverage: { complete: gaps.length === 0, ...span, gaps, verifiedUs, notes } };
 }
 
-/** Where Prefect proved unreachable the record's end counts as now; after other failures the gaps stand. */
-function heldAfter(cause: AppError, ask: WindowAsk): SourceChoice & { source: "record" } {
+/** When Prefect is unreachable, the end of the record counts as now. After other failures the gaps remain gaps. */
+function recordedAfter(cause: AppError, ask: WindowAsk): SourceChoice & { source: "record" } {
   if (cause.code !== "unavailable") return recordedPart({ ...ask, fresh: false }, ask.window);
   const lostUs = Math.min(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
   const sync: SyncView = { ...ask.sync, following: false, unreachableSinceUs: ask.sync.unreachableSinceUs ?? lostUs };
@@ -239,11 +246,11 @@ export interface SnapshotQuestion {
   readonly what: string;
   readonly fresh?: boolean | undefined;
   readonly answerable?: boolean;
-  /** What is held is known to be behind: Prefect is asked first, the record answers where it cannot be. */
+  /** The record is known to be out of date: Prefect is asked first, and the record answers where Prefect is unreachable. */
   readonly stale?: boolean;
 }
 
-/** Answers a question about the present state of whole lists; otherwise like `answerWindow`. */
+/** Answers a question about the present state of whole lists, otherwise like `answerWindow`. */
 export function answerSnapshot<T>(
   ctx: QueryContext,
   question: SnapshotQuestion,
@@ -254,23 +261,23 @@ export function answerSnapshot<T>(
 }
 
 export interface WholeQuestion extends Omit<SnapshotQuestion, "kinds"> {
-  /** When what the question needs was read whole, our clock; null: never. */
+  /** When all that the question needs was read, local clock. Null: never. */
   readonly readUs: number | null;
-  /** What was read then cannot change any more. */
+  /** What was read cannot change any more. */
   readonly settled?: boolean;
 }
 
-/** The same for anything that is read as a whole at one moment, such as the logs of a run. */
+/** The same for anything that is read whole at one moment, such as the logs of a run. */
 export async function answerWhole<T>(
   ctx: QueryContext,
   question: WholeQuestion,
   reading: Omit<Reading<T>, "mixed">,
 ): Promise<Answered<T>> {
   const db = ctx.record();
-  const held = askOf(ctx, db, question);
-  const readUs = question.readUs === null ? null : question.readUs + held.skewUs;
+  const base = askOf(ctx, db, question);
+  const readUs = question.readUs === null ? null : question.readUs + base.skewUs;
   const ask = {
-    ...held,
+    ...base,
     readUs,
     settled: question.settled === true,
     stale: question.stale === true,
@@ -280,7 +287,7 @@ export async function answerWhole<T>(
   try {
     const live = openLive(ctx);
     const { value, gaps = [], notes = [] } = await reading.live(live);
-    const at = live.startedUs + held.skewUs;
+    const at = live.startedUs + base.skewUs;
     const coverage = {
       complete: gaps.length === 0 && notes.length === 0,
       fromUs: at,
@@ -296,12 +303,12 @@ export async function answerWhole<T>(
     const value = reading.record(db);
     if (readUs !== null) return { value, freshness: withNotes(recordedSnapshot(ask, readUs), [failureNote(cause)]) };
     if (reading.isEmpty(value)) throw explain(cause, question);
-    return { value, freshness: partlyHeld(ask, question.what, failureNote(cause)) };
+    return { value, freshness: partlyRecorded(ask, question.what, failureNote(cause)) };
   }
 }
 
-/** Rows that came along with other answers: true, but nobody knows how many are missing. */
-function partlyHeld(ask: ReturnType<typeof askOf>, what: string, failure: string): Freshness {
+/** For rows that were saved from other answers: they are true, but others may be missing. */
+function partlyRecorded(ask: ReturnType<typeof askOf>, what: string, failure: string): Freshness {
   const notes = [failure, `Only a part of these ${what} is recorded.`];
   const asOfUs = Math.min(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
   return {
@@ -311,7 +318,7 @@ function partlyHeld(ask: ReturnType<typeof askOf>, what: string, failure: string
   };
 }
 
-/** When the least recently read of these lists was read; null when one never was. */
+/** When the oldest of these lists was read. Null when one of them never was. */
 export function oldestReading(db: RecordDb, kinds: readonly SnapshotKind[]): number | null {
   const read = kinds.map((kind) => findFact(db, `read:${kind}`)?.readUs ?? null);
   return read.some((us) => us === null) ? null : Math.min(...read.map((us) => us ?? 0));
@@ -327,9 +334,9 @@ function failureNote(cause: AppError): string {
 
 function explain(cause: AppError, question: { readonly what: string; readonly fresh?: boolean | undefined }): AppError {
   if (!cause.retryable) return cause;
-  // A Prefect that says when to come back is neither away nor named wrongly.
-  const isAway = cause.code === "unavailable" && cause.retryAfterMs === undefined;
-  const next = isAway
+  // A Prefect that sends Retry-After is reachable, and its URL is right.
+  const isUnreachable = cause.code === "unavailable" && cause.retryAfterMs === undefined;
+  const next = isUnreachable
     ? " Start Prefect or correct PREFECT_API_URL (`prefect-mcp-bun doctor` says what is wrong), then call again."
     : "";
   const hint = question.fresh
@@ -347,7 +354,9 @@ function withNotes(choice: SourceChoice & { source: "record" }, notes: readonly 
   return { source: "record", asOfUs: choice.asOfUs, coverage: { ...choice.coverage, notes: all } };
 }
 
-/** Rows of this kind tell the present: their ledger reaches to now, or a process follows Prefect, or nobody can ask it. */
+/**
+ * Recorded rows of this kind are current: their coverage reaches to now, a process follows Prefect, or Prefect is unreachable.
+ */
 export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): boolean {
   const nowUs = serverNowUs(ctx);
   const ask = windowAsk(ctx, db, { kind, what: kind, window: { fromUs: nowUs - SECOND_US, toUs: nowUs } });
@@ -356,7 +365,7 @@ export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): 
   return endUs >= nowUs - ctx.freshMs * 1000 || ask.sync.following || ask.sync.unreachableSinceUs !== null;
 }
 
-/** One freshness for an answer made of several: the oldest moment, every gap and note. */
+/** The freshness of an answer that is made of several: the oldest moment, every note. */
 export function joinFreshness(parts: readonly Freshness[]): Freshness {
   const sources = new Set(parts.map((part) => part.source));
   const [first] = parts;

@@ -1,18 +1,18 @@
 import type { CallOptions, PrefectApi } from "../../prefect/api.ts";
 import type { QueryContext } from "./context.ts";
 
-/** One live reading: the API with what is left of the time an answer may take. */
+/** The API for one live reading, which must end within the time of the call. */
 export interface LiveReader {
   readonly api: PrefectApi;
-  /** Our clock at the start, microseconds: the answer is true as of this. */
+  /** Local clock at the start, microseconds: the moment for which the answer is true. */
   readonly startedUs: number;
-  /** Options for the next request: the client's signal, the time left, one further try. */
+  /** Options for the next request: the client's signal, the remaining time, one retry. */
   options(): CallOptions;
-  /** Milliseconds left, at least 0. */
+  /** Remaining milliseconds, at least 0. */
   remainingMs(): number;
 }
 
-/** Starts the clock of a live answer. Throws AppError `invalid_config` when the settings give no API. */
+/** Starts a live reading. Throws AppError `invalid_config` when the settings name no Prefect. */
 export function openLive(ctx: QueryContext): LiveReader {
   const startedUs = ctx.clock.nowUs();
   const untilUs = Math.min(ctx.liveUntilUs ?? Number.POSITIVE_INFINITY, startedUs + ctx.liveDeadlineMs * 1000);

@@ -1,4 +1,4 @@
-/** What a record has gained since it was last looked at, whichever process wrote it. */
+/** Changes of the record since the last look, by whichever process they were written. */
 import { SECOND_US } from "../../lib/time.ts";
 import { dataVersion, type RecordDb } from "../../store/database.ts";
 import { findEventSummaries, findNewestEventKey } from "../../store/events/events.ts";
@@ -6,34 +6,34 @@ import { findEventSummaries, findNewestEventKey } from "../../store/events/event
 export interface RecordChanges {
   /** Names of new events. */
   readonly eventNames: ReadonlySet<string>;
-  /** `prefect.resource.id` of what they are about. */
+  /** Ids of the resources of these events. */
   readonly resourceIds: ReadonlySet<string>;
-  /** Anything at all was written. */
+  /** Something was written, events or not. */
   readonly isChanged: boolean;
 }
 
-/** Where a watcher stands; from `startNews`, moved on by `findNews`. */
+/** Up to where a watcher has seen the record. `findRecordChanges` moves it. */
 export interface ChangeMark {
   version: number;
   newestUs: number;
   readonly seen: Set<string>;
 }
 
-/** Events may arrive this much out of order and still be news. */
+/** An event may occur this much earlier than the newest one seen, and still count as new. */
 const OVERLAP_US = 5 * SECOND_US;
 const MOST = 1_000;
 const NOTHING: RecordChanges = { eventNames: new Set(), resourceIds: new Set(), isChanged: false };
 
-/** From now on. `nowUs`: our clock. */
+/** A mark of the present. `nowUs`: local clock. */
 export function startRecordChanges(db: RecordDb, nowUs: number): ChangeMark {
   const newest = findNewestEventKey(db) ?? 0;
-  // A sender whose clock is ahead must not hide the news of all the others.
+  // The newest event may come from a sender whose clock is ahead. Events of others must still count as new.
   const mark = { version: dataVersion(db), newestUs: Math.min(newest, nowUs), seen: new Set<string>() };
   for (const { id } of newestEvents(db, mark)) mark.seen.add(id);
   return mark;
 }
 
-/** A look that finds nothing costs a few microseconds. */
+/** Changes since the mark, which is moved. Takes a few microseconds when there are none. */
 export function findRecordChanges(db: RecordDb, mark: ChangeMark, nowUs: number): RecordChanges {
   const version = dataVersion(db);
   if (version === mark.version) return NOTHING;

@@ -1,4 +1,4 @@
-/** Which part of the ledger a question about runs needs. */
+/** Which part of the coverage a question about runs needs. */
 import { MINUTE_US, parseIsoUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { mergeRanges } from "../../model/freshness.ts";
@@ -9,7 +9,7 @@ import { findOldestFlowUs } from "../../store/objects/objects.ts";
 import type { QueryContext } from "./context.ts";
 import { futureNote, oldestReading, readSyncView } from "./freshness.ts";
 
-/** A filter of runs as far as it bounds time. */
+/** The members of a run filter that bound time. */
 interface TimeFilter {
   readonly operator?: string;
   readonly start_time?: Bounds | null;
@@ -21,10 +21,10 @@ interface Bounds {
   readonly before_?: string | null;
 }
 
-/** A process that follows Prefect reads each list anew within this, unless it cannot. */
-const KEPT_UP_US = 30 * MINUTE_US;
+/** A process that follows Prefect reads each list again within this time, unless requests fail. */
+const FOLLOWED_LIST_US = 30 * MINUTE_US;
 
-/** The bounds that a filter sets on when a run began or was due; open ends are null. */
+/** The bounds that a filter sets on the start or due time of runs; open ends are null. */
 export function boundsOf(filter: unknown): { fromUs: number | null; toUs: number | null } {
   const { operator, start_time, expected_start_time } = (filter ?? {}) as TimeFilter;
   if (operator === "or_") return { fromUs: null, toUs: null };
@@ -38,7 +38,7 @@ export function boundsOf(filter: unknown): { fromUs: number | null; toUs: number
   };
 }
 
-/** An answer about runs that are due later is of what is planned as of its moment: it covers no time, and says so. */
+/** An answer about runs that are due later shows the plans of its moment. It covers no time, and a note says so. */
 export function asOfPlans(freshness: Freshness, filter: unknown, nowUs: number): Freshness {
   const { fromUs } = boundsOf(filter);
   if (fromUs === null || fromUs <= nowUs) return freshness;
@@ -47,15 +47,15 @@ export function asOfPlans(freshness: Freshness, filter: unknown, nowUs: number):
   return { ...freshness, coverage: { ...coverage, fromUs: null, toUs: null, notes } };
 }
 
-/** The ids that a filter restricts to, or null. */
+/** The ids to which a filter restricts, or null. */
 export function idsOf(filter: unknown): readonly string[] | null {
   const { operator, id } = (filter ?? {}) as TimeFilter;
   return operator === "or_" ? null : (id?.any_ ?? null);
 }
 
 /**
- * The window of a question. `reachUs`: the page is full and reaches back to here, so nothing older matters. Without any bound
- * everything since the workspace began is asked: a record that begins last week cannot say that there is nothing older.
+ * The window of a question. `reachUs`: the page is full and reaches back to here, so that older runs do not matter. Without any
+ * bound the window starts with the workspace: a record that starts last week cannot prove that there are no older runs.
  */
 export function askedWindow(db: RecordDb | null, filter: unknown, nowUs: number, reachUs: number | null): TimeRange {
   const { fromUs, toUs } = boundsOf(filter);
@@ -64,23 +64,23 @@ export function askedWindow(db: RecordDb | null, filter: unknown, nowUs: number,
   return { fromUs: Math.min(Math.max(beginUs, reachUs ?? 0), endUs), toUs: endUs };
 }
 
-/** The present: the newest covered range up to now, whatever its age. For what does not depend on how far back is held. */
+/** The newest coverage range, extended to now. For questions about the present, which do not depend on older coverage. */
 export function presentWindow(db: RecordDb | null, kind: string, nowUs: number): TimeRange {
   const newest = db ? mergeRanges(coveredRanges(db, kind, "")).at(-1) : undefined;
   return { fromUs: Math.min(newest?.fromUs ?? nowUs, nowUs), toUs: nowUs };
 }
 
-/** These lists are held and tell the present: read a moment ago, or kept up by a process that follows Prefect. */
+/** These lists are recorded and current: they were read a moment ago, or a process that follows Prefect keeps them so. */
 export function hasLists(ctx: QueryContext, db: RecordDb | null, kinds: readonly SnapshotKind[]): boolean {
   if (kinds.length === 0) return true;
   const readUs = db ? oldestReading(db, kinds) : null;
   if (db === null || readUs === null) return false;
   const nowUs = ctx.clock.nowUs();
   const ageUs = nowUs - readUs;
-  return ageUs <= ctx.freshMs * 1000 || (ageUs <= KEPT_UP_US && readSyncView(db, nowUs).following);
+  return ageUs <= ctx.freshMs * 1000 || (ageUs <= FOLLOWED_LIST_US && readSyncView(db, nowUs).following);
 }
 
-/** Prefect is known not to answer. */
+/** A process that synchronises the record found Prefect unreachable. */
 export function isOffline(ctx: QueryContext, db: RecordDb | null): boolean {
   return db !== null && readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs !== null;
 }

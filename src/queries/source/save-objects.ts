@@ -2,7 +2,10 @@ import type { LiveBatch } from "../../model/events/live-batch.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { QueryContext } from "./context.ts";
 
-/** Saves objects of a kind that is known only at run time. `readUs`: start of the request, local clock. `whole`: the whole list was read. */
+/**
+ * Saves objects of a kind that is known only at run time. `readUs`: start of the request, local clock. `whole`: the whole list
+ * was read.
+ */
 export function saveObjects<K extends SnapshotKind>(
   ctx: QueryContext,
   kind: K,

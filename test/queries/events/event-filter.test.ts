@@ -8,7 +8,7 @@ import {
 import { anId } from "../../support/builders.ts";
 
 describe("an event filter", () => {
-  test("is taken as Prefect takes it, without its nulls", () => {
+  test("is accepted in all forms that Prefect accepts, and loses its nulls", () => {
     const filter = {
       occurred: { since: "2026-08-20", until: "2026-08-20T09:15:00+02:00" },
       event: { prefix: ["a."], exclude_name: ["a.b"], name: null },
@@ -57,8 +57,8 @@ describe("an event filter", () => {
   });
 });
 
-describe("shorthands", () => {
-  test("join what the filter says already", () => {
+describe("typed arguments", () => {
+  test("are added to the given filter", () => {
     expect(withEventPrefix({}, "a.")).toEqual({ event: { prefix: ["a."] } });
     expect(withEventPrefix({ event: { prefix: ["a.b.", "c."] } }, "a.")).toEqual({ event: { prefix: ["a.b."] } });
     expect(withEventPrefix({ event: { prefix: ["a."] } }, "a.b.")).toEqual({ event: { prefix: ["a.b."] } });

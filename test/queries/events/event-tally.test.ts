@@ -37,7 +37,7 @@ describe("buckets", () => {
     expect(steps).toEqual([MINUTE_US, 5 * MINUTE_US, HOUR_US, 6 * HOUR_US, 28 * DAY_US]);
   });
 
-  test("without events are filled in up to the end of the window", () => {
+  test("without events are added up to the end of the window", () => {
     const filled = fillBuckets(
       new Map([["60000000", group("60000000", 2)]]),
       { fromUs: 5, toUs: 2 * MINUTE_US },
@@ -55,13 +55,13 @@ describe("buckets", () => {
 });
 
 describe("groups", () => {
-  test("join with their first and last moments; empty ones are no groups", () => {
+  test("are added up with their first and last times, and empty ones are dropped", () => {
     const tally = new Map<string, EventGroup>();
     for (const one of [group("a", 2, 5, 9), group("b", 0), group("a", 3, 1), group("a", 1)]) addGroup(tally, one);
     expect([...tally.values()]).toEqual([{ key: "a", label: null, count: 6, firstUs: 1, lastUs: 9 }]);
   });
 
-  test("by state come from the names of run events alone", () => {
+  test("by state come from the names of run events only", () => {
     expect(stateKey("prefect.task-run.AwaitingRetry")).toBe("task-run AwaitingRetry");
     expect(stateKey("prefect.flow-run.heartbeat")).toBeNull();
     const names = ["prefect.flow-run.Failed", "prefect.flow-run.heartbeat", "shop.order.paid"];

@@ -18,14 +18,14 @@ const line = (n: number, second: number): TimelineEntry => ({
 const order = (entries: readonly TimelineEntry[]) =>
   inCausalOrder(entries).map((entry) => Number(`0x${entry.id.slice(-12)}`));
 
-test("goes by time, and at one instant the line comes before the state that came of it", () => {
+test("is ordered by time, and at the same time a log line comes before a state", () => {
   expect(order([happened(3, 5), line(2, 5), happened(1, 4)])).toEqual([1, 2, 3]);
 });
 
-test("puts what followed behind its cause where clocks disagree, over several steps", () => {
+test("puts an effect after its cause where clocks disagree, over several steps", () => {
   expect(order([happened(1, 9), happened(2, 5, 1), happened(3, 4, 2), happened(4, 6)])).toEqual([1, 2, 3, 4]);
 });
 
-test("is not led astray by causes that are unknown or that form a circle", () => {
+test("keeps the order by time for causes that are unknown or form a circle", () => {
   expect(order([happened(1, 1, 99), happened(2, 2, 3), happened(3, 3, 2)])).toEqual([1, 3, 2]);
 });

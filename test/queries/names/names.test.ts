@@ -46,7 +46,7 @@ async function failure(harness: ToolHarness, kind: NamedKind, text: string): Pro
 }
 
 describe("links and resource ids", () => {
-  test("every path of both UIs names its kind", () => {
+  test("every path of both UIs has its kind", () => {
     const id = run.id;
     const base = "https://app.prefect.cloud/account/a/workspace/w";
     const cases: [string, string, string][] = [
@@ -68,8 +68,8 @@ describe("links and resource ids", () => {
   });
 });
 
-describe("names that the record knows", () => {
-  test("ids, beginnings of ids, links and names, of every kind, without a request", async () => {
+describe("recorded names", () => {
+  test("ids, beginnings of ids, links and names of every kind are resolved without a request", async () => {
     await using harness = await openToolHarness();
     record(harness);
     const ask = (kind: NamedKind, text: string) => resolveName(harness.query, kind, text);
@@ -97,7 +97,7 @@ describe("names that the record knows", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("several of one name or beginning: the error lists them with what tells them apart", async () => {
+  test("several objects of a name or a beginning of an id: the error lists them with what distinguishes them", async () => {
     await using harness = await openToolHarness();
     record(harness);
     harness.flowRuns([again]);
@@ -109,7 +109,7 @@ describe("names that the record knows", () => {
     expect((await failure(harness, "deployment", "abcd")).message).toBe('"abcd" names 2 deployments');
   });
 
-  test("of very many the error says that they are at least so many, not how many it has looked at", async () => {
+  test("very many objects: the error says that there are at least so many", async () => {
     await using harness = await openToolHarness();
     const many = Array.from({ length: 30 }, (_, n) => aFlowRun({ id: `01a2${anId(n).slice(4)}`, name: "same" }));
     harness.flowRuns(many);
@@ -117,7 +117,7 @@ describe("names that the record knows", () => {
     expect((await failure(harness, "flow_run", "same")).message).toBe('"same" names at least 20 flow runs');
   });
 
-  test("a beginning that is too short says how long one has to be", async () => {
+  test("a beginning of an id that is too short: the hint says how long it has to be", async () => {
     await using harness = await openToolHarness();
     record(harness);
     for (const text of ["f", "fe", "fee"]) {
@@ -131,7 +131,7 @@ describe("names that the record knows", () => {
     }
   });
 
-  test("a text longer than any name is refused before anything is compared with it", async () => {
+  test("a text longer than any name is refused before it is compared with names", async () => {
     await using harness = await openToolHarness();
     record(harness);
     expect(await failure(harness, "flow_run", "x".repeat(100_000))).toMatchObject({
@@ -142,30 +142,30 @@ describe("names that the record knows", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("a link to something else says what it is", async () => {
+  test("a link to an object of another kind: the error names that kind", async () => {
     await using harness = await openToolHarness();
     const error = await failure(harness, "deployment", `http://h/runs/flow-run/${run.id}`);
     expect(error.message).toEndWith("is a flow run, not a deployment");
   });
 
-  test("a run that only events remember is known by its id", async () => {
+  test("a run of which only events are recorded is found by its id", async () => {
     await using harness = await openToolHarness();
-    const gone = anId(99);
+    const deleted = anId(99);
     const related = [
       {
-        "prefect.resource.id": `prefect.flow-run.${gone}`,
+        "prefect.resource.id": `prefect.flow-run.${deleted}`,
         "prefect.resource.role": "flow-run",
         "prefect.resource.name": "lost-run",
       },
     ];
     harness.events([anEvent({ related }), aFlowRunEvent(again)]);
-    expect(await resolveName(harness.query, "flow_run", gone)).toEqual({ id: gone, name: "lost-run" });
+    expect(await resolveName(harness.query, "flow_run", deleted)).toEqual({ id: deleted, name: "lost-run" });
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 });
 
-describe("names that the record does not know", () => {
-  test("are asked of Prefect, and what it names is kept", async () => {
+describe("names that are not recorded", () => {
+  test("are read from Prefect, and the objects are saved", async () => {
     await using harness = await openToolHarness();
     const { workspace } = harness.fake;
     workspace.flowRuns.push(run);
@@ -188,7 +188,7 @@ describe("names that the record does not know", () => {
     expect(harness.saved.map((batch) => batch.kind)).toEqual(["flow_run", "flow_run", "deployment", "work_queue"]);
   });
 
-  test("nobody knows it: the text comes back with the nearest names and the tool that lists them", async () => {
+  test("an unknown name: the error lists similar names and the tool that lists all", async () => {
     await using harness = await openToolHarness();
     record(harness);
     expect(await failure(harness, "flow", "order-etl")).toMatchObject({
@@ -201,7 +201,7 @@ describe("names that the record does not know", () => {
     expect((await failure(harness, "flow_run", "  ")).code).toBe("invalid_input");
   });
 
-  test("Prefect away: the error says so and still offers the nearest names", async () => {
+  test("Prefect is unreachable: the error says so and still lists similar names", async () => {
     await using harness = await openToolHarness();
     record(harness);
     await harness.fake.down();

@@ -7,7 +7,7 @@ const line = (n: number, seconds: number, given = {}) =>
   aLog({ id: anId(100 + n), flow_run_id: run, timestamp: at(seconds), message: `line ${n}`, ...given });
 
 describe("log lines", () => {
-  test("are numbered by time within their run; lines of one moment keep their order", () => {
+  test("are numbered by time within their run; lines of the same time keep their order", () => {
     const logs = [line(3, 2), line(1, 1), line(2, 1), line(9, 1.5, { flow_run_id: anId(2) })];
     expect(numberLines(logs).map(({ n, log }) => [n, log.message])).toEqual([
       [1, "line 1"],
@@ -35,7 +35,7 @@ describe("log lines", () => {
     for (const [choice, expected] of cases) expect(matchesLine(log, choice)).toBe(expected);
   });
 
-  test("are paged from either end, also when the line of the cursor is gone", () => {
+  test("are paged from either end, also when the line of the cursor was deleted", () => {
     const lines = numberLines([1, 2, 3, 4, 5].map((n) => line(n, n)));
     const numbers = (page: ReturnType<typeof pageOfLines>) => ({ n: page.lines.map(({ n }) => n), more: page.more });
     const position = (n: number) => ({ us: T0_US + n * 1e6, id: anId(100 + n) });

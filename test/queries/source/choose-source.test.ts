@@ -15,58 +15,62 @@ function ask(given: Partial<WindowAsk>): WindowAsk {
 
 describe("a window", () => {
   const table: [string, Partial<WindowAsk>, string][] = [
-    ["nothing held", {}, "live"],
-    ["held up to 30 s ago", { covered: [part(NOW - 60 * MIN, NOW - 30 * S)] }, "record complete"],
-    ["held up to exactly 60 s ago", { covered: [part(NOW - 60 * MIN, NOW - 60 * S)] }, "record complete"],
-    ["held up to 61 s ago, nobody follows", { covered: [part(NOW - 60 * MIN, NOW - 61 * S)] }, "mixed 1"],
+    ["nothing covered", {}, "live"],
+    ["covered up to 30 s ago", { covered: [part(NOW - 60 * MIN, NOW - 30 * S)] }, "record complete"],
+    ["covered up to exactly 60 s ago", { covered: [part(NOW - 60 * MIN, NOW - 60 * S)] }, "record complete"],
+    ["covered up to 61 s ago, no process follows", { covered: [part(NOW - 60 * MIN, NOW - 61 * S)] }, "mixed 1"],
     [
-      "held up to 5 min ago, a process follows",
+      "covered up to 5 min ago, a process follows",
       { covered: [part(NOW - 60 * MIN, NOW - 5 * MIN)], sync: FOLLOWING },
       "record complete",
     ],
     [
-      "held up to 5 min ago, unreachable",
+      "covered up to 5 min ago, unreachable",
       { covered: [part(NOW - 60 * MIN, NOW - 5 * MIN)], sync: lost(5 * MIN) },
       "record complete",
     ],
     ["fresh asked for", { covered: [part(NOW - 60 * MIN, NOW)], fresh: true }, "live"],
     ["columns cannot answer", { covered: [part(NOW - 60 * MIN, NOW)], answerable: false }, "live"],
-    ["the beginning is missing", { covered: [part(NOW - 5 * MIN, NOW)] }, "mixed 1"],
-    ["a hole in the middle", { covered: [part(NOW - 60 * MIN, NOW - 6 * MIN), part(NOW - 4 * MIN, NOW)] }, "mixed 1"],
+    ["the beginning is not covered", { covered: [part(NOW - 5 * MIN, NOW)] }, "mixed 1"],
+    ["a gap in the middle", { covered: [part(NOW - 60 * MIN, NOW - 6 * MIN), part(NOW - 4 * MIN, NOW)] }, "mixed 1"],
     [
-      "a hole, unreachable",
+      "a gap, unreachable",
       { covered: [part(NOW - 60 * MIN, NOW - 6 * MIN), part(NOW - 4 * MIN, NOW)], sync: lost(S) },
       "record 1 gap",
     ],
-    ["held only before the window", { covered: [part(NOW - 60 * MIN, NOW - 20 * MIN)] }, "live"],
+    ["covered only before the window", { covered: [part(NOW - 60 * MIN, NOW - 20 * MIN)] }, "live"],
     [
-      "held only before the window, following",
+      "covered only before the window, following",
       { covered: [part(NOW - 60 * MIN, NOW - 20 * MIN)], sync: FOLLOWING },
       "live",
     ],
     [
-      "held only before the window, unreachable",
+      "covered only before the window, unreachable",
       { covered: [part(NOW - 60 * MIN, NOW - 20 * MIN)], sync: lost(20 * MIN) },
       "record 1 gap",
     ],
-    ["held only after the window", { window: { fromUs: 0, toUs: 5 * MIN }, covered: [part(NOW - MIN, NOW)] }, "live"],
     [
-      "a window of last week, held",
+      "covered only after the window",
+      { window: { fromUs: 0, toUs: 5 * MIN }, covered: [part(NOW - MIN, NOW)] },
+      "live",
+    ],
+    [
+      "a window of last week, covered",
       { window: { fromUs: 10 * MIN, toUs: 20 * MIN }, covered: [part(0, NOW - 60 * MIN)] },
       "record complete",
     ],
     [
-      "a past window that ends behind the record",
+      "a past window that ends after the coverage",
       { window: { fromUs: NOW - 90 * MIN, toUs: NOW - 30 * MIN }, covered: [part(0, NOW - 60 * MIN)], sync: FOLLOWING },
       "mixed 1",
     ],
     [
-      "many holes become one request",
+      "many gaps become one request",
       { covered: [1, 3, 5, 7, 9].map((n) => part(NOW - n * MIN, NOW - n * MIN + 30 * S)) },
       "mixed 1",
     ],
     [
-      "neighbours count as one",
+      "adjacent ranges count as one",
       { covered: [part(NOW - 60 * MIN, NOW - 5 * MIN), part(NOW - 5 * MIN + 1, NOW)] },
       "record complete",
     ],
@@ -82,7 +86,7 @@ describe("a window", () => {
     }
   });
 
-  test("tells the covered window, the end of the record as its moment, and the oldest reading", () => {
+  test("states the covered window, the end of the coverage as as_of, and the oldest reading", () => {
     const covered = [
       part(NOW - 60 * MIN, NOW - 8 * MIN, NOW - 50 * MIN),
       part(NOW - 8 * MIN + 1, NOW - 10 * S, NOW - 9 * S),
@@ -101,19 +105,19 @@ describe("a window", () => {
     });
   });
 
-  test("was compared with Prefect at a moment of the server's clock, as all its moments are", () => {
+  test("states the time of its verification on the server clock, like all its times", () => {
     const covered = [part(NOW - 60 * MIN, NOW - 10 * S, NOW - 5 * MIN - 9 * S)];
     const choice = chooseForWindow(ask({ covered, skewUs: 5 * MIN }));
     expect(choice.source === "record" && choice.coverage.verifiedUs).toBe(NOW - 9 * S);
   });
 
-  test("is never of a later moment than the connection's loss", () => {
+  test("has no as_of after the loss of the connection", () => {
     const choice = chooseForWindow(ask({ covered: [part(NOW - 60 * MIN, NOW - 10 * S)], sync: lost(15 * S) }));
     expect(choice.source === "record" && choice.asOfUs).toBe(NOW - 15 * S);
     expect(choice.source === "record" && choice.coverage.notes).toHaveLength(1);
   });
 
-  test("names the missing parts, each to the microsecond", () => {
+  test("states its gaps to the microsecond", () => {
     const covered = [part(NOW - 9 * MIN, NOW - 6 * MIN), part(NOW - 4 * MIN, NOW)];
     expect(chooseForWindow(ask({ covered }))).toEqual({
       source: "mixed",
@@ -135,8 +139,8 @@ describe("a list as a whole", () => {
     ["read long ago, unreachable", { readUs: NOW - 60 * MIN, sync: lost(50 * MIN) }, "record"],
     ["fresh asked for", { readUs: NOW, fresh: true }, "live"],
     ["settled long ago", { readUs: NOW - 60 * MIN, settled: true }, "record"],
-    ["known to be behind", { readUs: NOW, stale: true }, "live"],
-    ["known to be behind, unreachable", { readUs: NOW - S, stale: true, sync: lost(S) }, "record"],
+    ["known to be out of date", { readUs: NOW, stale: true }, "live"],
+    ["known to be out of date, unreachable", { readUs: NOW - S, stale: true, sync: lost(S) }, "record"],
   ];
   test.each(table)("%s", (_, given, expected) => {
     expect(chooseForSnapshot({ ...plain, readUs: null, ...given }).source).toBe(expected as "live");

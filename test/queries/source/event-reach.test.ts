@@ -11,7 +11,7 @@ import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts
 
 const deployment = aDeployment({ id: anId(1), name: "nightly" });
 
-/** As after a sync of everything that Prefect keeps for seven days. */
+/** The state after a sync of everything that Prefect keeps, seven days. */
 function synced(harness: ToolHarness): void {
   const { db, fake, nowUs } = harness;
   putFact(db, "instance", { url: fake.url, version: "3.8.8", retentionUs: 7 * DAY_US, createdUs: 0 }, 0);
@@ -20,7 +20,7 @@ function synced(harness: ToolHarness): void {
   harness.cover("flow_run", { fromUs: nowUs - 7 * DAY_US });
 }
 
-/** From here on every look at the clock finds it 3 ms later. */
+/** From now on the clock advances by 3 ms whenever it is read. */
 function ticking(harness: ToolHarness): void {
   let us = harness.nowUs;
   const nowUs = () => (us += 3_000);
@@ -36,7 +36,7 @@ const ASKED = [
 ] as const;
 
 describe("as far back as Prefect keeps events", () => {
-  test.each(ASKED)("%s is complete, however time passes while it is answered", async (_, tool, args) => {
+  test.each(ASKED)("%s is complete, even if time passes while it is answered", async (_, tool, args) => {
     await using harness = await openToolHarness();
     synced(harness);
     ticking(harness);
@@ -58,21 +58,24 @@ describe("as far back as Prefect keeps events", () => {
     expect(structured).toMatchObject({ source: "record", coverage: { complete: true, gaps: [] } });
   });
 
-  test.each(ASKED)("%s further back is not, and the answer says where it begins", async (_, tool, args) => {
-    await using harness = await openToolHarness();
-    synced(harness);
-    const from = formatIsoUs(harness.nowUs - 10 * DAY_US);
-    const to = formatIsoUs(harness.nowUs - 7 * DAY_US - 1);
-    const asked = JSON.parse(JSON.stringify(args).replace('"7d"', '"10d"'));
-    for (const fresh of tool === whatChangedTool ? [undefined] : [undefined, true]) {
-      const { structured } = await harness.call(tool, { ...asked, ...(fresh ? { fresh } : {}) });
-      expect(structured.coverage).toMatchObject({
-        complete: false,
-        gaps: [{ from, to }],
-        notes: ["Prefect keeps events for 7 days, and older ones were not recorded."],
-      });
-    }
-  });
+  test.each(ASKED)(
+    "%s further back is incomplete, and the answer states where its coverage begins",
+    async (_, tool, args) => {
+      await using harness = await openToolHarness();
+      synced(harness);
+      const from = formatIsoUs(harness.nowUs - 10 * DAY_US);
+      const to = formatIsoUs(harness.nowUs - 7 * DAY_US - 1);
+      const asked = JSON.parse(JSON.stringify(args).replace('"7d"', '"10d"'));
+      for (const fresh of tool === whatChangedTool ? [undefined] : [undefined, true]) {
+        const { structured } = await harness.call(tool, { ...asked, ...(fresh ? { fresh } : {}) });
+        expect(structured.coverage).toMatchObject({
+          complete: false,
+          gaps: [{ from, to }],
+          notes: ["Prefect keeps events for 7 days, and older ones were not recorded."],
+        });
+      }
+    },
+  );
 
   test("a later page of the same window is complete too", async () => {
     await using harness = await openToolHarness();
@@ -90,16 +93,16 @@ describe("as far back as Prefect keeps events", () => {
 });
 
 describe("where nothing is recorded of the server", () => {
-  test.each(ASKED)("%s of the last day asks nothing more", async (name, tool, args) => {
+  test.each(ASKED)("%s of the last day sends no further request", async (name, tool, args) => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.workspace.deployments.push(deployment);
     const { structured } = await harness.call(tool, JSON.parse(JSON.stringify(args).replace('"7d"', '"24h"')));
-    // Recorded log lines and runs cannot be shown: that is told, not a gap.
+    // That recorded log lines and runs cannot be shown is a note, not a gap.
     if (name !== "get_timeline") expect(structured.coverage).toMatchObject({ complete: true, gaps: [] });
     expect(harness.fake.takeRequests()).not.toContain("GET /admin/settings");
   });
 
-  test("a question of years asks once how long Prefect keeps events, and claims no more", async () => {
+  test("a question about years reads the retention once, and claims no more than that", async () => {
     await using harness = await openToolHarness({ record: false });
     const gap = { from: "2019-01-01T00:00:00Z", to: formatIsoUs(harness.nowUs - 7 * DAY_US - 1) };
     const ask = () => harness.call(readEventsTool, { occurred_after: "2019-01-01" });
@@ -121,7 +124,7 @@ describe("where nothing is recorded of the server", () => {
     });
   });
 
-  test("what Prefect does not say is not claimed, and all the same looked for", async () => {
+  test("without a known retention the window is searched but not claimed", async () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.answer("GET /admin/settings", { detail: "Not Found" }, 404);
     const old = anEvent({ id: anId(9), occurred: formatIsoUs(harness.nowUs - 20 * DAY_US) });
@@ -131,11 +134,11 @@ describe("where nothing is recorded of the server", () => {
     expect(structured.coverage).toMatchObject({
       complete: false,
       gaps: [{ from: "2019-01-01T00:00:00Z", to: formatIsoUs(harness.nowUs - 7 * DAY_US - 1) }],
-      notes: ["Prefect does not say how long it keeps events: some that are older than 7 days may be gone."],
+      notes: ["Prefect does not say how long it keeps events: some that are older than 7 days may be deleted."],
     });
   });
 
-  test("nothing older than that is claimed in the record", async () => {
+  test("no coverage before the retention horizon is claimed in the record", async () => {
     await using harness = await openToolHarness();
     await harness.call(readEventsTool, { occurred_after: "2019-01-01" });
     const covered = { fromUs: harness.nowUs - 7 * DAY_US + MINUTE_US, toUs: harness.nowUs };

@@ -11,7 +11,7 @@ const window = (nowUs: number) => ({ fromUs: nowUs - HOUR_US, toUs: nowUs });
 const events = { filter: {}, order: "desc", limit: 10 } as const;
 
 describe("an answer about a window", () => {
-  test("of a Prefect that accepts and stays silent comes from the record within the time an answer may take", async () => {
+  test("comes from the record within the live deadline when Prefect accepts the request and never answers", async () => {
     await using harness = await openToolHarness({ liveDeadlineMs: 150 });
     harness.events([anEvent({ id: anId(1), occurred: at(1) })]);
     harness.cover("event", { toUs: harness.nowUs - 5 * MINUTE_US });
@@ -26,13 +26,13 @@ describe("an answer about a window", () => {
     expect(page.freshness.coverage.notes).toHaveLength(2);
   });
 
-  test("fails within that time when nothing is recorded", async () => {
+  test("fails within the live deadline when nothing is recorded", async () => {
     await using harness = await openToolHarness({ liveDeadlineMs: 150, record: false });
     harness.fake.faults.fail(/events/, { hang: true }, 5);
     await expect(listEvents(harness.query, events)).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  test("keeps its gaps when Prefect refuses for being asked too often", async () => {
+  test("keeps its gaps when Prefect limits the rate of requests", async () => {
     await using harness = await openToolHarness();
     harness.cover("event", { toUs: harness.nowUs - 5 * MINUTE_US });
     harness.fake.faults.fail(/events/, { status: 429, headers: { "retry-after": "60" } }, 5);
@@ -43,14 +43,14 @@ describe("an answer about a window", () => {
     });
   });
 
-  test("passes on a refusal: rows of somebody whose key is no longer good are not shown instead", async () => {
+  test("passes on a refusal: recorded rows are not shown to a caller whose key is no longer valid", async () => {
     await using harness = await openToolHarness();
     harness.cover("event", { toUs: harness.nowUs - 5 * MINUTE_US });
     harness.fake.faults.fail(/events/, { status: 401, body: { exception_message: "Unauthorized" } }, 5);
     await expect(listEvents(harness.query, events)).rejects.toMatchObject({ code: "unauthorized" });
   });
 
-  test("does not fall back to the record when Prefect's own answer was asked for", async () => {
+  test("does not fall back to the record when the caller asked for a fresh answer", async () => {
     await using harness = await openToolHarness();
     harness.cover("event");
     await harness.fake.down();
@@ -60,7 +60,7 @@ describe("an answer about a window", () => {
     });
   });
 
-  test("is not guessed from columns that cannot answer", async () => {
+  test("does not come from columns that cannot answer the filter", async () => {
     await using harness = await openToolHarness();
     harness.cover("event");
     await harness.fake.down();
@@ -73,7 +73,7 @@ describe("an answer about a window", () => {
     await expect(answerWindow(harness.query, question, reading)).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  test("on a server whose clock is ahead reaches to the server's now", async () => {
+  test("reaches to now on the server clock when that is ahead", async () => {
     await using harness = await openToolHarness();
     putFact(harness.db, "clock", { skewMs: 90_000 }, harness.nowUs);
     harness.cover("event", { toUs: harness.nowUs + 80 * SECOND_US });
@@ -87,10 +87,10 @@ describe("an answer about a window", () => {
   });
 });
 
-describe("a moment that an answer states", () => {
+describe("a time that an answer states", () => {
   const AHEAD_MS = 300_000;
 
-  test.each([900, -900])("is not of the future where the clocks may agree (%p ms measured)", async (skewMs) => {
+  test.each([900, -900])("does not lie in the future where the clocks may agree (%p ms measured)", async (skewMs) => {
     await using harness = await openToolHarness();
     const { db, nowUs } = harness;
     putFact(db, "clock", { skewMs }, nowUs);
@@ -104,7 +104,7 @@ describe("a moment that an answer states", () => {
     expect((await listEvents(harness.query, events)).freshness).toMatchObject({ source: "record", asOfUs: lostUs });
   });
 
-  test("stands on the server's clock, once: as_of, verified_at, coverage and window", async () => {
+  test("is on the server clock: as_of, verified_at, coverage and window", async () => {
     await using harness = await openToolHarness();
     const { db, nowUs } = harness;
     putFact(db, "clock", { skewMs: AHEAD_MS }, nowUs);
@@ -126,10 +126,10 @@ describe("a moment that an answer states", () => {
   });
 });
 
-describe("the ledger of flow runs", () => {
+describe("the coverage of flow runs", () => {
   const reading = { record: () => 1, live: () => Promise.resolve({ value: 2 }), isEmpty: () => false };
 
-  test("goes on behind its last reading as far as the events are held", async () => {
+  test("continues after its last reading as far as the coverage of events", async () => {
     await using harness = await openToolHarness();
     const { nowUs } = harness;
     const ask = () =>
@@ -145,7 +145,7 @@ describe("the ledger of flow runs", () => {
 });
 
 describe("an answer about a whole list", () => {
-  test("without a whole reading shows the rows that came along, and says that some may be missing", async () => {
+  test("shows rows of other answers when the list was never read whole, and says that some may be missing", async () => {
     await using harness = await openToolHarness();
     await harness.fake.down();
     const reading = {
@@ -169,8 +169,8 @@ describe("an answer about a whole list", () => {
   });
 });
 
-describe("who feeds the record", () => {
-  test("is somebody only while its heart beats, and follows only once it has caught up", async () => {
+describe("the process that synchronises the record", () => {
+  test("counts only while its heartbeat is recent, and follows only after a catch-up", async () => {
     await using harness = await openToolHarness();
     const { db, nowUs } = harness;
     expect(readSyncView(db, nowUs)).toEqual({ following: false, unreachableSinceUs: null, lastContactUs: null });
@@ -189,7 +189,7 @@ describe("who feeds the record", () => {
   });
 });
 
-test("an answer of several parts is as old as the oldest and as complete as the worst", () => {
+test("an answer of several parts is as old as the oldest and complete only if all of them are", () => {
   const coverage = { complete: true, fromUs: 1, toUs: 2, gaps: [], verifiedUs: 2, notes: ["a"] };
   const joined = joinFreshness([
     { source: "record", asOfUs: 5, coverage },

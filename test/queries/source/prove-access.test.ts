@@ -5,7 +5,7 @@ import { failureOf } from "../../support/failure-of.ts";
 import { facts } from "../../support/fake-prefect/client.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
 
-test("the proof costs one request for nothing, however large the workspace's runs are", async () => {
+test("the proof takes one request with an empty answer, however large the runs of the workspace are", async () => {
   await using harness = await openToolHarness();
   harness.fake.workspace.flowRuns.push(aFlowRun({ parameters: { text: "x".repeat(500 * 1024) } }));
   await proveAccess(harness.query);
@@ -18,7 +18,7 @@ test("the proof costs one request for nothing, however large the workspace's run
   ]);
 });
 
-test("an answer that is far too large for that is not read, and not asked for again", async () => {
+test("an answer that is too large is not read, and the request is not repeated", async () => {
   await using harness = await openToolHarness();
   harness.fake.faults.fail("/flow_runs/filter", { status: 200, text: `[${"[],".repeat(100 * 1024)}[]]` }, 9);
   expect(facts(await failureOf(proveAccess(harness.query)))).toMatchObject({
@@ -28,7 +28,7 @@ test("an answer that is far too large for that is not read, and not asked for ag
   expect(harness.fake.takeRequests()).toEqual(["POST /flow_runs/filter"]);
 });
 
-test("a refusal is Prefect's own", async () => {
+test("a refusal is passed on as it came", async () => {
   await using harness = await openToolHarness({ authString: "admin:pass" });
   expect((await failureOf(proveAccess(harness.query))).code).toBe("unauthorized");
 });
