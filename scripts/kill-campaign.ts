@@ -1,10 +1,10 @@
 /**
- * Kills a writer with SIGKILL at random moments of its work and looks at what it left:
+ * Kills a writer with SIGKILL at random moments and checks the record afterwards:
  *
- *     bun scripts/kill-campaign.ts [rounds=200] [writers=1] [seed=1]
+ * bun scripts/kill-campaign.ts [rounds=200] [writers=1] [seed=1]
  *
- * After every kill: integrity_check, the text indexes, the counts by hour and the postings agree with the rows, and no event
- * that the ledger claims is missing. With several writers all of them are killed at once. Exit code 1 at the first fault.
+ * After each kill, integrity_check must pass, text indexes, counts by hour and postings must agree with the rows, and
+ * no claimed event may be missing. Several writers are all killed at once. Exit code 1 at the first fault.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +23,7 @@ const dir = mkdtempSync(join(tmpdir(), "kill-campaign-"));
 let [file, kills, claimed, slowestOpenMs, files] = [join(dir, "record-0.sqlite"), 0, 0, 0, 1];
 const faults: string[] = [];
 for (let round = 1; round <= rounds && faults.length === 0; round += 1) {
-  // A new file now and then: the checks read all of it.
+  // A new file every 25 rounds, because the checks read all of it.
   if (round % 25 === 0) [file, claimed, files] = [join(dir, `record-${files}.sqlite`), 0, files + 1];
   const children = Array.from({ length: writers }, () => {
     const settings = [

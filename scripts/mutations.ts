@@ -1,6 +1,7 @@
 /**
- * Tests the simulation: puts one deliberate fault at a time into a copy of the sources and runs schedules until one fails.
- * `bun scripts/mutations.ts [--count 2000] [--only TEXT]`. Exit 1 when a fault is not found or no longer applies.
+ * Tests the simulation: puts one deliberate fault at a time into a copy of the sources and runs schedules until one
+ * fails. `bun scripts/mutations.ts [--count 2000] [--only TEXT]`. Exit 1 when a fault is not found or no longer
+ * applies.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,10 +1,10 @@
 /**
- * Reality campaign: a real Prefect server under load, a fault proxy between it and the product, `kill -9` of both at
- * random moments; afterwards every event the server holds must stand in the record, once, equal in every field.
+ * Reality campaign: a real Prefect server under load, a fault proxy between it and the product, and `kill -9` of both
+ * at random moments. Afterwards the record must have each event of the server once, equal in all fields.
  *
- *   bun scripts/reality.ts [--minutes 3] [--rate 400] [--seed 1]
+ * bun scripts/reality.ts [--minutes 3] [--rate 400] [--seed 1]
  *
- * Prints what it did and one verdict line; exit 1 on any difference.
+ * Prints what it did and the result. Exit 1 on any difference.
  */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -53,7 +53,9 @@ function startProduct() {
   });
 }
 
-/** Events made like those of custom emitters; one in twenty is minutes late, one in fifty shares its stamp with others. */
+/**
+ * Events like those of a client's own code: one in twenty is minutes late, one in fifty shares its time with others.
+ */
 function makeBatch(size: number): object[] {
   const now = Date.now();
   const shared = new Date(now).toISOString();
@@ -96,7 +98,7 @@ async function load(until: number): Promise<void> {
   }
 }
 
-async function misbehave(until: number): Promise<Map<string, number>> {
+async function causeFaults(until: number): Promise<Map<string, number>> {
   const done = new Map<string, number>();
   while (Date.now() < until) {
     const action = pick([
@@ -139,7 +141,7 @@ async function misbehave(until: number): Promise<Map<string, number>> {
   return done;
 }
 
-/** Everything the server holds, straight from it, oldest first. */
+/** All events of the server, without the proxy, oldest first. */
 async function readServer(): Promise<Map<string, PrefectEvent>> {
   const events = new Map<string, PrefectEvent>();
   const filter = {
@@ -160,7 +162,7 @@ async function readServer(): Promise<Map<string, PrefectEvent>> {
 
 function readRecord(): Map<string, PrefectEvent> {
   const name = readdirSync(dataDir).find((file) => file.endsWith(".sqlite") || file.endsWith(".db"));
-  if (!name) throw new Error("the product left no record");
+  if (!name) throw new Error("the product has written no record");
   const db = openRecord(join(dataDir, name), "read");
   const events = new Map<string, PrefectEvent>();
   let after: { occurredUs: number; id: string } | undefined;
@@ -168,7 +170,7 @@ function readRecord(): Map<string, PrefectEvent> {
     const query = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER, order: "asc" as const, limit: 5_000 };
     const page = findEvents(db, after ? { ...query, after } : query);
     for (const event of page.events) {
-      if (events.has(event.id)) throw new Error(`twice in the record: ${event.id}`);
+      if (events.has(event.id)) throw new Error(`an event is in the record twice: ${event.id}`);
       events.set(event.id, event);
     }
     const last = page.events.at(-1);
@@ -182,7 +184,7 @@ function readRecord(): Map<string, PrefectEvent> {
 }
 
 const until = Date.now() + Number(values.minutes) * 60_000;
-const [, actions] = await Promise.all([load(until), misbehave(until)]);
+const [, actions] = await Promise.all([load(until), causeFaults(until)]);
 proxy.set({ kind: "none" });
 console.log(
   `sent ${sent} events (${refused} refused), faults: ${[...actions].map(([k, n]) => `${n}× ${k}`).join(", ")}`,

@@ -1,6 +1,7 @@
 /**
- * Runs schedules of the sync simulation: `bun scripts/simulate.ts [--seed 1] [--count 1000] [--keep 0,3,5]`.
- * A failing seed is shrunk to the steps that matter and printed with the command that runs it again. Exit 1 when one failed.
+ * Runs schedules of the sync simulation: `bun scripts/simulate.ts [--seed 1] [--count 1000] [--keep 0,3,5]`. A failing
+ * seed is reduced to the steps that cause the failure and printed with the command that repeats it. Exit 1 on a
+ * failure.
  */
 import { parseArgs } from "node:util";
 import { makePlan, type Plan } from "../test/simulation/plan.ts";
@@ -13,7 +14,7 @@ const { values } = parseArgs({
     count: { type: "string" },
     /** Indexes of the steps to run. */
     keep: { type: "string" },
-    /** Leave a failing schedule as it is. */
+    /** Do not reduce a failing schedule. */
     "no-shrink": { type: "boolean", default: false },
   },
 });
@@ -41,7 +42,7 @@ for (let seed = first; seed < first + count; seed += 1) {
   if (keep === null && !values["no-shrink"]) {
     const kept = shrink(plan);
     const small = withSteps(plan, kept);
-    console.log(`shrunk to ${kept.length} of ${plan.steps.length} steps: ${runPlan(small).failure}`);
+    console.log(`reduced to ${kept.length} of ${plan.steps.length} steps: ${runPlan(small).failure}`);
     console.log(describe(small));
     console.log(`again: bun scripts/simulate.ts --seed ${seed} --keep ${kept.join(",") || ","}`);
   } else console.log(describe(plan));

@@ -1,4 +1,4 @@
-/** What the engine costs and how soon it reacts, in simulated time. */
+/** How many requests the engine sends and how soon it reacts, in simulated time. */
 import { describe, expect, test } from "bun:test";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { formatIsoUs } from "../../src/lib/time.ts";
@@ -43,15 +43,15 @@ interface Scene {
 
 function aScene(): Scene {
   const time = new VirtualTime();
-  const chance = new Prng(7);
+  const random = new Prng(7);
   const faults = new Map<FaultKind, number>();
-  const server = new SimServer({ time, knobs: KNOBS, faults, chance });
+  const server = new SimServer({ time, knobs: KNOBS, faults, random });
   const process = new SimProcess(time, 0);
   const disk = new SimDisk(
     () => false,
     () => {},
   );
-  const api = new SimApi({ time, server, process, knobs: KNOBS, chance, fail: () => {}, onDelivery: () => {} });
+  const api = new SimApi({ time, server, process, knobs: KNOBS, random, fail: () => {}, onDelivery: () => {} });
   const session = createSyncSession({
     file: ":memory:",
     api,
@@ -61,20 +61,20 @@ function aScene(): Scene {
     redact: createRedactor({ credentials: [] }),
     db: disk.open(process),
     acquireLeader: () => ({ file: "", release: () => {} }),
-    random: () => chance.next(),
+    random: () => random.next(),
   });
   void session.run(new AbortController().signal);
   return { time, server, api, disk, session, faults, run: (ms) => time.runUntil(time.nowMs + ms, () => {}) };
 }
 
 const emit = (scene: Scene, count: number) => {
-  const chance = new Prng(scene.time.nowMs + 1);
+  const random = new Prng(scene.time.nowMs + 1);
   const us = scene.server.nowUs();
   scene.server.publish(
     Array.from({ length: count }, (_, i) => ({
       us: us + i,
       event: {
-        id: chance.uuid(),
+        id: random.uuid(),
         occurred: formatIsoUs(us + i),
         event: "lake.loaded",
         resource: { "prefect.resource.id": "lake.1" },
@@ -92,7 +92,7 @@ const held = (scene: Scene) => scene.disk.sqlite.query<{ n: number }, []>("SELEC
 describe("the engine", () => {
   test("costs an idle workspace at most four requests a minute", () => {
     const scene = aScene();
-    // Runs that are planned and one that goes on for ever.
+    // Scheduled runs, and one that never ends.
     for (let seed = 1; seed <= 5; seed += 1) {
       const { time, server } = scene;
       runScript({ seed, fails: false, deleted: false, silent: seed < 5, time, server, sent: [] });
@@ -101,11 +101,11 @@ describe("the engine", () => {
     const before = scene.api.requests;
     scene.run(60 * MINUTE);
     expect((scene.api.requests - before) / 60).toBeLessThanOrEqual(4);
-    // It is not asleep either.
+    // The engine does work, though.
     expect((scene.api.requests - before) / 60).toBeGreaterThan(2);
   });
 
-  test("costs no more where websockets are refused, beside the attempts to open one", () => {
+  test("costs no more where websockets are refused, apart from the attempts to open one", () => {
     const scene = aScene();
     scene.faults.set("refused", Number.POSITIVE_INFINITY);
     scene.run(10 * MINUTE);
@@ -114,7 +114,7 @@ describe("the engine", () => {
     expect((scene.api.requests - scene.api.dials - before) / 60).toBeLessThanOrEqual(4);
   });
 
-  test("has what the socket brought within a second, and the rest of a burst as soon as the server has stored it", () => {
+  test("stores streamed events within a second, and the rest of a burst as soon as the server has stored it", () => {
     const scene = aScene();
     scene.run(MINUTE);
     emit(scene, 1);
@@ -125,7 +125,7 @@ describe("the engine", () => {
     expect(held(scene)).toBe(301);
   });
 
-  test("polls within the interval where websockets are refused", () => {
+  test("catches up within the interval where websockets are refused", () => {
     const scene = aScene();
     scene.faults.set("refused", Number.POSITIVE_INFINITY);
     scene.run(10 * MINUTE);
@@ -134,7 +134,7 @@ describe("the engine", () => {
     expect(held(scene)).toBe(3);
   });
 
-  test("reads every list again within fifteen seconds once a client is there", () => {
+  test("reads all lists again within fifteen seconds once a client is active", () => {
     const scene = aScene();
     scene.run(10 * MINUTE);
     scene.session.markClientActive();

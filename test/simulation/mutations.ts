@@ -1,4 +1,6 @@
-/** Deliberate faults in the engine: the simulation must find each. `scripts/mutations.ts` applies them one at a time. */
+/**
+ * Deliberate faults in the engine: the simulation must find each. `scripts/mutations.ts` applies them one at a time.
+ */
 export interface Mutation {
   readonly name: string;
   /** Relative to the root of the repository. */

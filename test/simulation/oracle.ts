@@ -1,6 +1,7 @@
 /**
- * What must hold. At each commit: every claim of the ledger is true of the server's history at the moment it names. At the
- * end: the record is what the server holds and what was streamed and never stored, each once, every field.
+ * Checks the record. At each commit: all claims are true of the server's history at the time of their reading. At the
+ * end: the record has what the server has, and what was streamed and never stored, each event once and equal in all
+ * fields.
  */
 import type { Database } from "bun:sqlite";
 import { bytesToUuid, uuidToBytes } from "../../src/lib/uuid.ts";
@@ -22,8 +23,8 @@ interface ClaimRow {
   readonly verified_us: number;
 }
 
-/** The ledger joins claims that end this long before the newest one. */
-const JOINED_MS = 9 * 60_000;
+/** The ledger merges claims that end this long before the newest one. */
+const MERGED_MS = 9 * 60_000;
 
 export class Oracle {
   private readonly o: {
@@ -38,7 +39,7 @@ export class Oracle {
   private readonly hasEvent;
   private readonly readClaims;
   private readonly readDeletedTasks;
-  /** State times of flow runs, to see that none goes back. */
+  /** Times of the states of flow runs, to check that none becomes older. */
   private readonly states = new Map<string, number>();
 
   constructor(o: Oracle["o"]) {
@@ -62,7 +63,7 @@ export class Oracle {
     }
   }
 
-  /** Everything once more, however it came about. */
+  /** Checks all claims again, also those that were checked before. */
   checkAll(): void {
     this.present.clear();
     this.checked.clear();
@@ -77,8 +78,9 @@ export class Oracle {
     const asOfMs = (claim.verified_us - EPOCH_US) / 1000 - this.o.knobs.clientSkewMs;
     if (asOfMs > this.o.time.nowMs + 0.001) this.o.fail(`a claim as of ${asOfMs} ms, which is in the future`);
     const serverNowUs = EPOCH_US + (asOfMs + this.o.knobs.serverSkewMs) * 1000;
-    // Old neighbours are joined as of the older reading; what ends lately stands for itself.
-    const isLate = claim.to_us > EPOCH_US + (this.o.time.nowMs + this.o.knobs.serverSkewMs - JOINED_MS) * 1000;
+    // Old adjacent claims are merged with the time of the older reading. Recent ones are not, so their end can be
+    // checked.
+    const isLate = claim.to_us > EPOCH_US + (this.o.time.nowMs + this.o.knobs.serverSkewMs - MERGED_MS) * 1000;
     if (isLate && claim.to_us > serverNowUs) {
       this.o.fail(
         `a ${claim.kind} claim to ${Math.round((claim.to_us - serverNowUs) / 1000)} ms after the server's clock`,
@@ -93,12 +95,12 @@ export class Oracle {
   private checkEvents(claim: ClaimRow, asOfMs: number): void {
     for (const row of this.o.server.history) {
       if (row.us < claim.from_us || row.us > claim.to_us || row.storedMs > asOfMs) continue;
-      // What the server lost altogether could not be read; what it deletes by age must not be claimed.
-      if (row.goneBy === "emptied" && row.goneMs <= this.o.time.nowMs) continue;
+      // Events of a replaced database could not be read. Events that were deleted by age must not be claimed.
+      if (row.removedBy === "emptied" && row.removedMs <= this.o.time.nowMs) continue;
       if (!this.has(row)) {
-        const gone = row.goneBy ? `, ${row.goneBy} at ${row.goneMs}` : "";
+        const removed = row.removedBy ? `, ${row.removedBy} at ${row.removedMs}` : "";
         this.o.fail(
-          `claimed [${rel(claim.from_us)}, ${rel(claim.to_us)}] as of ${Math.round(asOfMs)} ms without the event at ${rel(row.us)}, stored at ${row.storedMs} ms${gone}`,
+          `claimed [${rel(claim.from_us)}, ${rel(claim.to_us)}] as of ${Math.round(asOfMs)} ms without the event at ${rel(row.us)}, stored at ${row.storedMs} ms${removed}`,
         );
         return;
       }
@@ -139,12 +141,11 @@ export class Oracle {
     }
   }
 
-  /** What Prefect has, or still has to write, is never taken for deleted. */
+  /** No task run is marked deleted that Prefect has. */
   private checkDeletedTasks(): void {
     for (const { id } of this.readDeletedTasks.all()) {
       const taskId = bytesToUuid(id);
-      if (this.o.server.taskRuns.has(taskId))
-        this.o.fail(`task run ${taskId} is taken for deleted, and Prefect has it`);
+      if (this.o.server.taskRuns.has(taskId)) this.o.fail(`task run ${taskId} is marked deleted, and Prefect has it`);
     }
   }
 
@@ -153,7 +154,7 @@ export class Oracle {
       .prepare<{ id: Uint8Array; state_us: number | null }, []>("SELECT id, state_us FROM flow_run")
       .all();
     const known = new Set(rows.map((row) => bytesToUuid(row.id)));
-    // A run that was dropped by age may come back with whatever is heard of it next.
+    // A run that was deleted by age may be stored again, with an older state.
     for (const id of this.states.keys()) if (!known.has(id)) this.states.delete(id);
     for (const { id, state_us } of rows) {
       if (state_us === null) continue;
@@ -169,12 +170,12 @@ export class Oracle {
     return this.hasEvent.get(uuidToBytes(id)) !== null;
   }
 
-  /** Events that REST holds and the record should by now. */
+  /** Those of the rows that the record lacks. */
   missing(rows: readonly StoredEvent[]): StoredEvent[] {
     return rows.filter((row) => this.hasEvent.get(uuidToBytes(row.event.id)) === null);
   }
 
-  /** The whole record against everything the server ever did. `fromUs`: older events are nobody's business. */
+  /** Compares the whole record with all that the server ever published. `fromUs`: events before it are not required. */
   checkEnd(db: RecordDb, fromUs: number, mustHold: ReadonlySet<string>): void {
     const stored = new Map(this.o.server.rows.map((row) => [row.event.id, row]));
     for (const row of this.missing(this.o.server.rows.filter((one) => one.us >= fromUs))) {
@@ -189,8 +190,8 @@ export class Oracle {
     for (const id of ids) {
       const versions = this.o.server.published.get(id);
       const held = findEventById(db, id);
-      if (!versions) this.o.fail(`the record holds ${id}, which nobody published`);
-      // Of events that are too old to be read again, the socket's later copy may be the one that is held.
+      if (!versions) this.o.fail(`the record has ${id}, which was never published`);
+      // Events that are too old to be read again may be stored in a later copy that was streamed.
       const row = stored.get(id);
       const allowed = row && row.us >= fromUs ? [row.event] : versions;
       if (!allowed?.some((version) => sameEvent(version, held))) {
@@ -204,7 +205,7 @@ export class Oracle {
     if (counted !== ids.length) this.o.fail(`the rollup counts ${counted} of ${ids.length} events`);
   }
 
-  /** Run rows after a round of reconciliation. */
+  /** Compares run rows after a run round. */
   checkRunsAtEnd(db: RecordDb, fromUs: number): void {
     for (const run of this.o.server.runs.values()) {
       const row = findFlowRunRow(db, run.row.id);

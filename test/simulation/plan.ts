@@ -1,10 +1,10 @@
 /**
- * A schedule: what the world does, when. Made from a seed, plain data, so that it can be cut down to the steps that matter and
- * run again exactly.
+ * A schedule: what happens to server, network, disk and processes, and when. It is made from a seed and is plain data,
+ * so that it can be reduced to the steps that cause a failure and repeated exactly.
  */
 import { Prng } from "./prng.ts";
 
-/** What is wrong with the server or the way to it, for a while. */
+/** A fault of the server, the network or a disk that lasts for a while. */
 export type FaultKind =
   // requests
   | "down"
@@ -23,7 +23,7 @@ export type FaultKind =
   | "lie-short"
   | "lie-disorder"
   | "lie-repeat"
-  // the socket
+  // the websocket
   | "refused"
   | "rejected"
   | "half-open"
@@ -48,7 +48,7 @@ export type Step =
       readonly ties: boolean;
       readonly lost: boolean;
     }
-  /** Some earlier events are published once more. */
+  /** Some earlier events are published again. */
   | { readonly kind: "resend"; readonly atMs: number; readonly seed: number; readonly count: number }
   /** A flow run with a few states, task runs and log lines. */
   | {
@@ -56,19 +56,19 @@ export type Step =
       readonly atMs: number;
       readonly seed: number;
       readonly fails: boolean;
-      /** Deleted before it is over. */
+      /** The run is deleted before it ends. */
       readonly deleted: boolean;
-      /** Planned by the scheduler: no event tells of it. */
+      /** Scheduled by a deployment: creating it causes no event. */
       readonly silent: boolean;
     }
   | { readonly kind: "fault"; readonly atMs: number; readonly what: FaultKind; readonly forMs: number }
-  /** The process dies at a write (`writes` from then), or at once. Another comes after `downMs`. */
+  /** The process is killed at a write (`writes` later), or at once. Another one starts after `downMs`. */
   | { readonly kind: "kill"; readonly atMs: number; readonly writes: number; readonly downMs: number }
-  /** The process ends as asked. */
+  /** The process is asked to end, and does. */
   | { readonly kind: "end"; readonly atMs: number; readonly downMs: number }
-  /** A second process that believes to lead writes beside the first. */
+  /** A second process writes beside the first, as if it held the leader lock too. */
   | { readonly kind: "second"; readonly atMs: number; readonly forMs: number }
-  /** The machine sleeps. */
+  /** The machine of the process sleeps. */
   | { readonly kind: "sleep"; readonly atMs: number; readonly forMs: number }
   | {
       readonly kind: "server";
@@ -76,33 +76,33 @@ export type Step =
       readonly how: "stopped" | "killed" | "emptied";
       readonly downMs: number;
     }
-  /** The next flush of the server fails for good. */
-  | { readonly kind: "poison"; readonly atMs: number }
-  /** A client reads events live and hands them on. */
+  /** The server loses the events of its next flush. */
+  | { readonly kind: "failed-flush"; readonly atMs: number }
+  /** A query reads events live and hands them to the session as a live batch. */
   | { readonly kind: "live"; readonly atMs: number; readonly fromMs: number; readonly toMs: number }
-  /** Somebody asks for a certificate in the middle of it all. */
+  /** An audit runs while faults last. */
   | { readonly kind: "audit"; readonly atMs: number; readonly deep: boolean };
 
 export interface Knobs {
-  /** Clocks minus true time. */
+  /** The clocks minus true time. */
   readonly serverSkewMs: number;
   readonly clientSkewMs: number;
-  /** Whether the client ever learns the skew. */
+  /** Whether the skew can be measured. */
   readonly skewKnown: boolean;
   readonly retentionMs: number;
   readonly backfillMs: number;
   /** The record's own retention; 0 = none. */
   readonly keepMs: number;
   readonly pageSize: number;
-  /** Rows of one instant come in any order (PostgreSQL). */
+  /** Rows of one instant have no fixed order (PostgreSQL). */
   readonly looseTies: boolean;
-  /** `count-by` rounds to the next bucket (old SQLite). */
+  /** `count-by` rounds times to the next bucket (old SQLite versions). */
   readonly rounds: boolean;
-  /** Events stored before the first process begins, over this time. */
+  /** Number of events that the server has before the first process starts, and the time over which they occurred. */
   readonly history: number;
   readonly historyMs: number;
   readonly stream: boolean;
-  /** The server has lists of deployments and so on (empty ones). */
+  /** The server has routes for lists of deployments and so on (empty ones). */
   readonly objects: boolean;
 }
 
@@ -145,15 +145,15 @@ const FAULTS: readonly (readonly [FaultKind, number])[] = [
 ];
 
 export function makePlan(seed: number): Plan {
-  const chance = new Prng(seed);
-  const knobs = makeKnobs(chance);
-  const roll = chance.next();
-  const steps: Step[] = roll < 0.04 ? twins(chance) : roll < 0.1 ? longOutage(chance) : [];
-  const lengthMs = Math.max(chance.int(10, 45) * 1000, ...steps.map(endOf));
-  const many = steps.length > 0 ? chance.int(0, 3) : chance.int(3, 9);
-  for (let i = 0; i < many; i += 1) steps.push(makeStep(chance, lengthMs, knobs));
-  // Something must happen after the trouble for the trouble to matter.
-  steps.push(emitStep(chance, chance.int(500, lengthMs), knobs));
+  const random = new Prng(seed);
+  const knobs = makeKnobs(random);
+  const roll = random.next();
+  const steps: Step[] = roll < 0.04 ? replacedDatabase(random) : roll < 0.1 ? longOutage(random) : [];
+  const lengthMs = Math.max(random.int(10, 45) * 1000, ...steps.map(endOf));
+  const many = steps.length > 0 ? random.int(0, 3) : random.int(3, 9);
+  for (let i = 0; i < many; i += 1) steps.push(makeStep(random, lengthMs, knobs));
+  // An event after the faults shows whether the engine has recovered.
+  steps.push(emitStep(random, random.int(500, lengthMs), knobs));
   steps.sort((a, b) => a.atMs - b.atMs);
   return { seed, knobs, steps, endMs: lengthMs + 1000 };
 }
@@ -162,113 +162,113 @@ function endOf(step: Step): number {
   return step.atMs + ("forMs" in step && step.kind === "fault" ? step.forMs : 0) + 1_000;
 }
 
-/** A database is replaced, and afterwards holds as many events of the same time as before, but others. */
-function twins(chance: Prng): Step[] {
-  const atMs = chance.int(1_500, 5_000);
-  const laterMs = atMs + chance.int(35_000, 50_000);
-  const count = chance.int(8, 16);
+/** A database is replaced, and then has as many events of the same time as before, but different ones. */
+function replacedDatabase(random: Prng): Step[] {
+  const atMs = random.int(1_500, 5_000);
+  const laterMs = atMs + random.int(35_000, 50_000);
+  const count = random.int(8, 16);
   const emit = { kind: "emit" as const, spreadMs: 0, ties: false, lost: false };
   return [
-    { ...emit, atMs, seed: chance.int(1, 1e9), count, lateMs: 0 },
-    { kind: "server", atMs: atMs + chance.int(9_000, 14_000), how: "emptied", downMs: chance.int(200, 2_000) },
+    { ...emit, atMs, seed: random.int(1, 1e9), count, lateMs: 0 },
+    { kind: "server", atMs: atMs + random.int(9_000, 14_000), how: "emptied", downMs: random.int(200, 2_000) },
     { kind: "fault", atMs: laterMs - 2_000, what: "deaf", forMs: 4_000 },
-    { ...emit, atMs: laterMs, seed: chance.int(1, 1e9), count: count - chance.int(0, 1), lateMs: laterMs - atMs },
+    { ...emit, atMs: laterMs, seed: random.int(1, 1e9), count: count - random.int(0, 1), lateMs: laterMs - atMs },
   ];
 }
 
-/** Long enough for a back-off to grow. */
-function longOutage(chance: Prng): Step[] {
-  const atMs = chance.int(2_000, 8_000);
-  const forMs = chance.int(45_000, 150_000);
-  const what = chance.pick(["down", "down", "disk-full", "error-503"] as const);
+/** Long enough for a back-off to reach its maximum. */
+function longOutage(random: Prng): Step[] {
+  const atMs = random.int(2_000, 8_000);
+  const forMs = random.int(45_000, 150_000);
+  const what = random.pick(["down", "down", "disk-full", "error-503"] as const);
   const emit = { kind: "emit" as const, count: 3, lateMs: 0, spreadMs: 4_000, ties: false, lost: false };
   return [
     { kind: "fault", atMs, what, forMs },
-    { ...emit, atMs: atMs + Math.floor(forMs / 2), seed: chance.int(1, 1e9) },
-    { ...emit, atMs: atMs + forMs - 3_000, seed: chance.int(1, 1e9) },
+    { ...emit, atMs: atMs + Math.floor(forMs / 2), seed: random.int(1, 1e9) },
+    { ...emit, atMs: atMs + forMs - 3_000, seed: random.int(1, 1e9) },
   ];
 }
 
-function makeKnobs(chance: Prng): Knobs {
+function makeKnobs(random: Prng): Knobs {
   const skew = () =>
-    chance.chance(0.4) ? 0 : chance.pick([-1, 1]) * chance.pick([700, 5_000, 90_000, 20 * MINUTE, 3 * HOUR]);
-  const short = chance.chance(0.2);
-  const retentionMs = short ? chance.int(3, 20) * MINUTE : 7 * 24 * HOUR;
+    random.chance(0.4) ? 0 : random.pick([-1, 1]) * random.pick([700, 5_000, 90_000, 20 * MINUTE, 3 * HOUR]);
+  const short = random.chance(0.2);
+  const retentionMs = short ? random.int(3, 20) * MINUTE : 7 * 24 * HOUR;
   return {
     serverSkewMs: skew(),
     clientSkewMs: skew(),
-    skewKnown: !chance.chance(0.05),
+    skewKnown: !random.chance(0.05),
     retentionMs,
-    backfillMs: chance.pick([10 * MINUTE, 2 * HOUR, 24 * HOUR, 7 * 24 * HOUR]),
-    keepMs: chance.chance(0.1) ? chance.int(2, 10) * MINUTE : 0,
-    pageSize: chance.pick([4, 5, 6, 9, 50]),
-    looseTies: chance.chance(0.3),
-    rounds: chance.chance(0.3),
-    history: chance.chance(0.5) ? chance.int(1, 60) : 0,
-    historyMs: chance.pick([2 * MINUTE, 30 * MINUTE, 5 * HOUR, 30 * HOUR]),
-    stream: !chance.chance(0.1),
-    objects: chance.chance(0.2),
+    backfillMs: random.pick([10 * MINUTE, 2 * HOUR, 24 * HOUR, 7 * 24 * HOUR]),
+    keepMs: random.chance(0.1) ? random.int(2, 10) * MINUTE : 0,
+    pageSize: random.pick([4, 5, 6, 9, 50]),
+    looseTies: random.chance(0.3),
+    rounds: random.chance(0.3),
+    history: random.chance(0.5) ? random.int(1, 60) : 0,
+    historyMs: random.pick([2 * MINUTE, 30 * MINUTE, 5 * HOUR, 30 * HOUR]),
+    stream: !random.chance(0.1),
+    objects: random.chance(0.2),
   };
 }
 
-function makeStep(chance: Prng, lengthMs: number, knobs: Knobs): Step {
-  const atMs = chance.int(200, lengthMs);
-  const roll = chance.next();
-  if (roll < 0.38) return emitStep(chance, atMs, knobs);
-  if (roll < 0.41) return { kind: "resend", atMs, seed: chance.int(1, 1e9), count: chance.int(1, 12) };
+function makeStep(random: Prng, lengthMs: number, knobs: Knobs): Step {
+  const atMs = random.int(200, lengthMs);
+  const roll = random.next();
+  if (roll < 0.38) return emitStep(random, atMs, knobs);
+  if (roll < 0.41) return { kind: "resend", atMs, seed: random.int(1, 1e9), count: random.int(1, 12) };
   if (roll < 0.48)
     return {
       kind: "run",
       atMs,
-      seed: chance.int(1, 1e9),
-      fails: chance.chance(0.5),
-      deleted: chance.chance(0.25),
-      silent: chance.chance(0.2),
+      seed: random.int(1, 1e9),
+      fails: random.chance(0.5),
+      deleted: random.chance(0.25),
+      silent: random.chance(0.2),
     };
   if (roll < 0.72)
-    return { kind: "fault", atMs, what: pickFault(chance), forMs: chance.pick([300, 2_000, 8_000, 20_000, 50_000]) };
+    return { kind: "fault", atMs, what: pickFault(random), forMs: random.pick([300, 2_000, 8_000, 20_000, 50_000]) };
   if (roll < 0.81) {
-    const writes = chance.chance(0.8) ? chance.int(1, 120) : 0;
-    return { kind: "kill", atMs, writes, downMs: chance.pick([0, 1_000, 5_000, 30_000]) };
+    const writes = random.chance(0.8) ? random.int(1, 120) : 0;
+    return { kind: "kill", atMs, writes, downMs: random.pick([0, 1_000, 5_000, 30_000]) };
   }
-  if (roll < 0.83) return { kind: "end", atMs, downMs: chance.pick([0, 2_000, 20_000]) };
-  if (roll < 0.85) return { kind: "second", atMs, forMs: chance.int(1, 20) * 1000 };
-  if (roll < 0.88) return { kind: "sleep", atMs, forMs: chance.pick([20_000, 10 * MINUTE, 70 * MINUTE, 7 * HOUR]) };
+  if (roll < 0.83) return { kind: "end", atMs, downMs: random.pick([0, 2_000, 20_000]) };
+  if (roll < 0.85) return { kind: "second", atMs, forMs: random.int(1, 20) * 1000 };
+  if (roll < 0.88) return { kind: "sleep", atMs, forMs: random.pick([20_000, 10 * MINUTE, 70 * MINUTE, 7 * HOUR]) };
   if (roll < 0.94) {
-    const how = chance.pick(["stopped", "killed", "killed", "emptied"] as const);
-    return { kind: "server", atMs, how, downMs: chance.pick([500, 3_000, 15_000]) };
+    const how = random.pick(["stopped", "killed", "killed", "emptied"] as const);
+    return { kind: "server", atMs, how, downMs: random.pick([500, 3_000, 15_000]) };
   }
-  if (roll < 0.96) return { kind: "poison", atMs };
+  if (roll < 0.96) return { kind: "failed-flush", atMs };
   if (roll < 0.98) {
-    const fromMs = chance.int(0, 5 * MINUTE);
-    return { kind: "live", atMs, fromMs, toMs: chance.int(0, fromMs) };
+    const fromMs = random.int(0, 5 * MINUTE);
+    return { kind: "live", atMs, fromMs, toMs: random.int(0, fromMs) };
   }
-  return { kind: "audit", atMs, deep: chance.chance(0.3) };
+  return { kind: "audit", atMs, deep: random.chance(0.3) };
 }
 
-function emitStep(chance: Prng, atMs: number, knobs: Knobs): Step {
-  const isLate = chance.chance(0.25);
+function emitStep(random: Prng, atMs: number, knobs: Knobs): Step {
+  const isLate = random.chance(0.25);
   const reach = Math.min(knobs.retentionMs, knobs.backfillMs) * 0.8;
   const lateMs = isLate
-    ? Math.min(reach, chance.pick([20_000, 3 * MINUTE, 40 * MINUTE, 5 * HOUR]))
-    : chance.chance(0.1)
-      ? -chance.int(1, 120) * 1000
+    ? Math.min(reach, random.pick([20_000, 3 * MINUTE, 40 * MINUTE, 5 * HOUR]))
+    : random.chance(0.1)
+      ? -random.int(1, 120) * 1000
       : 0;
-  const count = chance.chance(0.25) ? chance.int(10, 40) : chance.int(1, 6);
+  const count = random.chance(0.25) ? random.int(10, 40) : random.int(1, 6);
   return {
     kind: "emit",
     atMs,
-    seed: chance.int(1, 1e9),
+    seed: random.int(1, 1e9),
     count,
     lateMs,
-    spreadMs: chance.chance(0.5) ? 0 : chance.int(1, 4_000),
-    ties: chance.chance(0.35),
-    lost: chance.chance(0.08),
+    spreadMs: random.chance(0.5) ? 0 : random.int(1, 4_000),
+    ties: random.chance(0.35),
+    lost: random.chance(0.08),
   };
 }
 
-function pickFault(chance: Prng): FaultKind {
-  let left = chance.next() * FAULTS.reduce((sum, [, weight]) => sum + weight, 0);
+function pickFault(random: Prng): FaultKind {
+  let left = random.next() * FAULTS.reduce((sum, [, weight]) => sum + weight, 0);
   for (const [kind, weight] of FAULTS) {
     left -= weight;
     if (left < 0) return kind;

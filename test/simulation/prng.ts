@@ -1,4 +1,4 @@
-/** Seeded chance (sfc32): the same seed gives the same schedule on every machine. */
+/** Seeded random numbers (sfc32): the same seed gives the same schedule on all machines. */
 export class Prng {
   private a: number;
   private b: number;

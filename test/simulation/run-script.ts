@@ -1,4 +1,7 @@
-/** A flow run as the server tells it: states, each with its event; task runs and log lines that show up a little later. */
+/**
+ * Simulates a flow run: its states, each with its event, and task runs and log lines whose rows are written a little
+ * later.
+ */
 import { formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { StateType } from "../../src/model/state.ts";
@@ -17,33 +20,33 @@ export interface RunScript {
 }
 
 export function runScript({ seed, fails, deleted, silent, time, server, sent }: RunScript): void {
-  const chance = new Prng(seed);
-  const id = chance.uuid();
-  const flowId = chance.uuid();
+  const random = new Prng(seed);
+  const id = random.uuid();
+  const flowId = random.uuid();
   const expectedUs = server.nowUs();
   const whole: StateType[] = ["SCHEDULED", "PENDING", "RUNNING", fails ? "FAILED" : "COMPLETED"];
-  const states = silent ? whole.slice(0, 1) : deleted ? whole.slice(0, chance.int(1, 3)) : whole;
+  const states = silent ? whole.slice(0, 1) : deleted ? whole.slice(0, random.int(1, 3)) : whole;
   let stepMs = 0;
   for (const [index, type] of states.entries()) {
-    stepMs += index === 0 ? 0 : chance.int(5, 3_000);
+    stepMs += index === 0 ? 0 : random.int(5, 3_000);
     time.after(stepMs, () => {
       const us = Math.max(server.nowUs(), expectedUs + index);
-      const stateId = chance.uuid();
+      const stateId = random.uuid();
       const event = stateEvent({ id, stateId, type, us, runCount: index >= 2 ? 1 : 0 });
-      // Published before it is committed.
+      // The event is published before the row is committed.
       if (!silent) {
         sent.push({ event, us });
         server.publish([{ event, us }]);
       }
-      time.after(chance.chance(0.02) ? 45_000 : chance.pick([0, 20, 200, 2_000]), () => commit(type, stateId, us));
+      time.after(random.chance(0.02) ? 45_000 : random.pick([0, 20, 200, 2_000]), () => commit(type, stateId, us));
     });
   }
   if (fails && states.length === whole.length) {
     for (let line = 0; line < 6; line += 1) {
-      const atMs = chance.int(0, stepMs);
+      const atMs = random.int(0, stepMs);
       time.after(atMs, () => {
         const log = {
-          id: chance.uuid(),
+          id: random.uuid(),
           name: "prefect.flow_runs",
           level: 40,
           message: `line ${line}`,
@@ -51,29 +54,29 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
           flow_run_id: id,
           task_run_id: null,
         };
-        server.logs.push({ line: log, storedMs: time.nowMs + chance.pick([500, 2_600, 20_000]) });
+        server.logs.push({ line: log, storedMs: time.nowMs + random.pick([500, 2_600, 20_000]) });
       });
     }
   }
   for (let task = 0; task < 3; task += 1) {
-    const taskId = chance.uuid();
+    const taskId = random.uuid();
     for (const type of ["RUNNING", "COMPLETED"] as const) {
-      time.after(chance.int(0, stepMs), () => {
+      time.after(random.int(0, stepMs), () => {
         const us = server.nowUs();
-        const change = { taskId, type, stateId: chance.uuid(), us };
+        const change = { taskId, type, stateId: random.uuid(), us };
         if (!silent) {
           const event = taskEvent(change, id);
           sent.push({ event, us });
           server.publish([{ event, us }]);
         }
-        // Another service writes the rows, and falls behind when the machine is busy.
-        const lagMs = chance.chance(0.2) ? chance.int(5_000, 90_000) : chance.int(0, 4_500);
+        // Another service of Prefect writes the rows, late when the machine is busy.
+        const lagMs = random.chance(0.2) ? random.int(5_000, 90_000) : random.int(0, 4_500);
         time.after(lagMs, () => commitTask(change));
       });
     }
   }
   if (deleted) {
-    time.after(stepMs + chance.int(300, 6_000), () => {
+    time.after(stepMs + random.int(300, 6_000), () => {
       const run = server.runs.get(id);
       if (run) run.deletedMs = time.nowMs;
       for (const one of [...server.taskRuns.values()])
@@ -94,7 +97,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
   function commit(type: StateType, stateId: string, us: number): void {
     const known = server.runs.get(id);
     if (known && known.deletedMs <= time.nowMs) return;
-    // Commits of one run never overtake each other.
+    // Commits of one run keep their order.
     if (known && (parseIsoUs(known.row.state?.timestamp ?? "") ?? 0) > us) return;
     const state = { id: stateId, type, name: type, timestamp: formatIsoUs(us) };
     const row = {

@@ -6,7 +6,9 @@ export function withSteps(plan: Plan, kept: readonly number[]): Plan {
   return { ...plan, steps: plan.steps.filter((_, index) => kept.includes(index)) };
 }
 
-/** Fewest steps found (indexes) with which the schedule still fails: halves are left out first, then single steps. */
+/**
+ * Indexes of the fewest steps found with which the schedule still fails: first halves are left out, then single steps.
+ */
 export function shrink(plan: Plan): number[] {
   let kept = plan.steps.map((_, index) => index);
   for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {

@@ -1,4 +1,4 @@
-/** The simulated server as one process sees it: PrefectApi with delays, failures and lies. */
+/** The simulated server as one process sees it: PrefectApi with delays, failures and contradictory answers. */
 import { AppError } from "../../src/errors.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
@@ -27,8 +27,8 @@ export interface SimApiOptions {
   readonly server: SimServer;
   readonly process: SimProcess;
   readonly knobs: Knobs;
-  readonly chance: Prng;
-  /** Something that must never happen. */
+  readonly random: Prng;
+  /** To be called when something happens that must not. */
   readonly fail: (what: string) => void;
   readonly onDelivery: (events: readonly PrefectEvent[]) => void;
 }
@@ -47,7 +47,7 @@ export class SimApi implements PrefectApi {
   readonly url = "http://simulated/api";
   readonly isCloud = false;
   requests = 0;
-  /** Attempts to open a socket, among the requests. */
+  /** Attempts to open a websocket; they are counted in `requests` too. */
   dials = 0;
   private readonly o: SimApiOptions;
   private readonly skew = createClockSkew();
@@ -193,7 +193,7 @@ export class SimApi implements PrefectApi {
   get = () => unused();
   getCloud = () => unused();
 
-  /** Objects are nothing to the oracle; most servers here are too old to have any, which costs less. */
+  /** The oracle does not check objects. Most servers here lack these routes, which makes a schedule faster. */
   private list(options: CallOptions | undefined): Promise<never[]> {
     return this.call(options, "objects", () => {
       if (!this.o.knobs.objects) throw new AppError("not_found", "no such route", { status: 404 });
@@ -201,9 +201,9 @@ export class SimApi implements PrefectApi {
     });
   }
 
-  /** The way there, the answer as the server has it at that moment, the way back. */
+  /** Delays the request, computes the answer from the server at that moment, and delays the answer. */
   private call<T>(options: CallOptions | undefined, route: string, answer: () => T): Promise<T> {
-    const { time, server, process, chance } = this.o;
+    const { time, server, process, random } = this.o;
     this.requests += 1;
     if (process.isDead) return new Promise(() => {});
     const sentMs = time.nowMs;
@@ -214,7 +214,7 @@ export class SimApi implements PrefectApi {
       const { signal } = options ?? {};
       if (signal?.aborted) return reject(signal.reason);
       const isSlow = server.hasFault("slow");
-      const wayBack = travelMs(chance, isSlow);
+      const wayBack = travelMs(random, isSlow);
       const onAbort = () => reject(signal?.reason);
       signal?.addEventListener("abort", onAbort, { once: true });
       const arrive = (deliver: () => void) =>
@@ -222,13 +222,13 @@ export class SimApi implements PrefectApi {
           signal?.removeEventListener("abort", onAbort);
           deliver();
         });
-      time.after(travelMs(chance, isSlow), () => {
+      time.after(travelMs(random, isSlow), () => {
         const problem = this.problem(route);
         if (problem === "hanging") return void process.later(20_000, () => reject(failure("unavailable")));
         if (problem !== null) return void arrive(() => this.refuse(problem, reject));
         try {
           const value = answer();
-          const date = new Date(Math.floor(server.nowUs() / 1_000_000) * 1000 - chance.int(0, 1) * 1000).toUTCString();
+          const date = new Date(Math.floor(server.nowUs() / 1_000_000) * 1000 - random.int(0, 1) * 1000).toUTCString();
           arrive(() => {
             this.skew.observe(date, clockMs, process.clock.nowMs());
             resolve(value);
@@ -247,21 +247,21 @@ export class SimApi implements PrefectApi {
   }
 
   private problem(route: string): AppError | "hanging" | null {
-    const { server, chance } = this.o;
+    const { server, random } = this.o;
     if (!server.isUp || server.hasFault("down")) return failure("unavailable");
-    if (server.hasFault("hanging") && chance.chance(0.5)) return "hanging";
-    if (server.hasFault("error-429") && chance.chance(0.7)) return failure("rate_limited", 429, RETRY_AFTER_MS);
+    if (server.hasFault("hanging") && random.chance(0.5)) return "hanging";
+    if (server.hasFault("error-429") && random.chance(0.7)) return failure("rate_limited", 429, RETRY_AFTER_MS);
     if (server.hasFault("error-401")) return failure("unauthorized", 401);
     if (server.hasFault("error-403")) return failure("unauthorized", 403);
     if (server.hasFault("error-422") && route === "events") return failure("invalid_input", 422);
     if (server.hasFault("count-500") && route === "count") return failure("unavailable", 500);
-    if (server.hasFault("error-500") && chance.chance(0.6)) return failure("unavailable", 500);
-    if (server.hasFault("error-502") && chance.chance(0.6)) return failure("unavailable", 502);
-    if (server.hasFault("error-503") && chance.chance(0.8)) return failure("unavailable", 503);
+    if (server.hasFault("error-500") && random.chance(0.6)) return failure("unavailable", 500);
+    if (server.hasFault("error-502") && random.chance(0.6)) return failure("unavailable", 502);
+    if (server.hasFault("error-503") && random.chance(0.8)) return failure("unavailable", 503);
     return null;
   }
 
-  /** Answers that contradict themselves. What lies without a contradiction cannot be found out by anybody. */
+  /** Makes an answer contradict itself. A wrong answer without a contradiction cannot be detected. */
   private lie(page: EventPage, limit: number): EventPage {
     const { server } = this.o;
     if (limit === 0 || page.events.length === 0) return page;
@@ -312,5 +312,5 @@ function failure(
 }
 
 function unused(): never {
-  throw new Error("the engine is not expected to ask this");
+  throw new Error("the engine is not expected to send this request");
 }

@@ -1,10 +1,15 @@
-/** A record in memory that several simulated processes open one after the other, or at once, and that they can die upon. */
+/**
+ * A record in memory that several simulated processes open, one after the other or at once. They can be killed at a
+ * write.
+ */
 import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import { openRecord, type RecordDb } from "../../src/store/database.ts";
 import { Killed, type SimProcess } from "./sim-process.ts";
 
-/** Made once and emptied between schedules: preparing some hundred statements takes longer than a schedule should. */
-class Bench {
+/**
+ * Created once and emptied between schedules, because preparing some hundred statements takes longer than a schedule.
+ */
+class SharedRecord {
   readonly sqlite: Database;
   private readonly statements = new Map<string, Statement<unknown, SQLQueryBindings[]>>();
   private readonly empty: (() => void)[];
@@ -43,7 +48,7 @@ class Bench {
   }
 }
 
-let bench: Bench | null = null;
+let shared: SharedRecord | null = null;
 
 export interface CommitInfo {
   readonly process: SimProcess;
@@ -60,23 +65,23 @@ const DELETION = /^\s*DELETE FROM (?:event|flow_run|log|task_run)\b/i;
 /** The file on disk; `open` gives one process its connection. */
 export class SimDisk {
   readonly sqlite: Database;
-  private readonly bench: Bench;
+  private readonly shared: SharedRecord;
   private readonly isFull: () => boolean;
   private readonly onCommit: (info: CommitInfo) => void;
   private lastWriter: SimProcess | null = null;
   private version = 1;
 
   constructor(isFull: () => boolean, onCommit: (info: CommitInfo) => void) {
-    bench ??= new Bench();
-    bench.clear();
-    this.bench = bench;
-    this.sqlite = bench.sqlite;
+    shared ??= new SharedRecord();
+    shared.clear();
+    this.shared = shared;
+    this.sqlite = shared.sqlite;
     this.isFull = isFull;
     this.onCommit = onCommit;
   }
 
   open(process: SimProcess): RecordDb {
-    const { sqlite, bench } = this;
+    const { sqlite, shared } = this;
     const statements = new Map<string, Statement<unknown, SQLQueryBindings[]>>();
     const locals = new Map<string, unknown>();
     const drops: (() => void)[] = [];
@@ -85,7 +90,7 @@ export class SimDisk {
     let deletedRows = false;
     let touchedRuns = false;
     const beforeWrite = () => {
-      if (process.isDead) throw new Killed("dead");
+      if (process.isDead) throw new Killed("killed before");
       if (process.writesLeft > 0) {
         process.writesLeft -= 1;
         if (process.writesLeft === 0) {
@@ -116,7 +121,7 @@ export class SimDisk {
       return {
         run: (...params: SQLQueryBindings[]) => {
           if (sql === "BEGIN") isWriting = false;
-          // A mere reading writes nothing, nor does its end.
+          // A transaction that only reads, and its end, write nothing.
           if (sql === "BEGIN" || (isCommit && !isWriting)) return statement.run(...params);
           beforeWrite();
           if (isBegin) {
@@ -160,7 +165,7 @@ export class SimDisk {
         if (!statement) {
           if (sql.startsWith("PRAGMA data_version")) statement = dataVersion;
           else {
-            const plain = bench.prepare(sql);
+            const plain = shared.prepare(sql);
             statement = WRITE.test(sql) || sql === "BEGIN" ? guarded(sql, plain) : plain;
           }
           statements.set(sql, statement);

@@ -1,16 +1,16 @@
-/** One process of the product: its clock, its life, and its death. */
+/** One process of the product: its clock and its timers, and how it is killed. */
 import type { Clock } from "../../src/lib/clock.ts";
 import type { Prng } from "./prng.ts";
 import { EPOCH_US } from "./sim-server.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** Thrown at the write at which a process dies. Nothing of the process happens afterwards. */
+/** Thrown at the write at which a process is killed. None of its timers runs afterwards. */
 export class Killed extends Error {}
 
 export class SimProcess {
   isDead = false;
   diedMs = Number.POSITIVE_INFINITY;
-  /** Writes until it dies; 0 = not planned. */
+  /** Writes until it is killed; 0 = never. */
   writesLeft = 0;
   onDeath: (() => void) | null = null;
   private frozenUntilMs = 0;
@@ -40,7 +40,7 @@ export class SimProcess {
     },
   };
 
-  /** Runs later, unless the process is dead by then; a sleeping machine runs it when it wakes. */
+  /** Runs `run` later, unless the process was killed by then. While the machine sleeps, it waits. */
   later(ms: number, run: () => void): () => void {
     let cancel = this.time.after(Math.max(0, ms), () => fire());
     const fire = () => {
@@ -67,7 +67,7 @@ export class SimProcess {
   }
 }
 
-/** Latency of one way, milliseconds. */
-export function travelMs(chance: Prng, isSlow: boolean): number {
-  return isSlow ? chance.int(200, 3_000) : chance.int(1, 25);
+/** Latency in one direction, milliseconds. */
+export function travelMs(random: Prng, isSlow: boolean): number {
+  return isSlow ? random.int(200, 3_000) : random.int(1, 25);
 }

@@ -1,6 +1,7 @@
 /**
- * A Prefect server as it was measured: events are published to subscribers at once, and stored in batches up to 5 s later or
- * never; subscribers' queues overflow without a word; nothing tells of deletions.
+ * A Prefect server with the behaviour that was measured on real ones: events are published to subscribers at once, and
+ * stored in batches up to 5 s later or never. A full queue of a subscriber drops events without a notice, and deletions
+ * cause no events.
  */
 import { formatIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
@@ -13,7 +14,7 @@ import type { VirtualTime } from "./virtual-time.ts";
 export const EPOCH_US = 1_795_348_800_000_000;
 const FLUSH_MS = 5_000;
 const FLUSH_COUNT = 20;
-/** Events of one burst that a subscriber gets; the real one has 256. */
+/** Events of one burst that a subscriber receives; a real server's queue holds 256. */
 export const QUEUE = 8;
 const VACUUM_MS = 20_000;
 
@@ -22,8 +23,8 @@ export interface StoredEvent {
   readonly us: number;
   readonly seq: number;
   readonly storedMs: number;
-  goneMs: number;
-  goneBy: "vacuum" | "emptied" | null;
+  removedMs: number;
+  removedBy: "vacuum" | "emptied" | null;
 }
 
 export interface Subscriber {
@@ -56,7 +57,7 @@ interface Queued {
 
 export class SimServer {
   readonly history: StoredEvent[] = [];
-  /** What REST holds, ascending by `occurred`, then by insertion. */
+  /** Events that REST returns, ascending by `occurred`, then by insertion. */
   rows: StoredEvent[] = [];
   readonly published = new Map<string, PrefectEvent[]>();
   readonly runs = new Map<string, SimRun>();
@@ -64,30 +65,30 @@ export class SimServer {
   readonly taskRuns = new Map<string, SimTaskRun>();
   readonly subscribers = new Set<Subscriber>();
   isUp = true;
-  poisoned = false;
+  failsNextFlush = false;
   private readonly time: VirtualTime;
   private readonly knobs: Knobs;
   private readonly faults: ReadonlyMap<FaultKind, number>;
-  private readonly chance: Prng;
+  private readonly random: Prng;
   private readonly held = new Set<string>();
   private queue: Queued[] = [];
   private unsent: (() => void)[] = [];
   private seq = 0;
   private flushTimer = false;
 
-  constructor(options: { time: VirtualTime; knobs: Knobs; faults: ReadonlyMap<FaultKind, number>; chance: Prng }) {
+  constructor(options: { time: VirtualTime; knobs: Knobs; faults: ReadonlyMap<FaultKind, number>; random: Prng }) {
     this.time = options.time;
     this.knobs = options.knobs;
     this.faults = options.faults;
-    this.chance = options.chance;
+    this.random = options.random;
     const vacuum = () => {
       this.vacuum();
       this.time.after(VACUUM_MS, vacuum);
     };
-    this.time.after(this.chance.int(0, VACUUM_MS), vacuum);
+    this.time.after(this.random.int(0, VACUUM_MS), vacuum);
   }
 
-  /** The server's clock, microseconds. */
+  /** The server clock, microseconds. */
   nowUs(): number {
     return EPOCH_US + (this.time.nowMs + this.knobs.serverSkewMs) * 1000;
   }
@@ -96,7 +97,10 @@ export class SimServer {
     return (this.faults.get(kind) ?? -1) > this.time.nowMs;
   }
 
-  /** Published in one go: what does not fit a subscriber's queue is lost to it. While the server is away, senders wait. */
+  /**
+   * Publishes events at once: a subscriber does not get those that exceed its queue. While the server is down, clients
+   * wait.
+   */
   publish(events: readonly { event: PrefectEvent; us: number; lost?: boolean }[]): void {
     if (!this.isUp) {
       this.unsent.push(() => this.publish(events));
@@ -115,7 +119,7 @@ export class SimServer {
     this.planFlush();
   }
 
-  /** Rows that have been there for a while, before anybody looks. */
+  /** Stores events before the first process starts. */
   preload(events: readonly { event: PrefectEvent; us: number }[]): void {
     for (const { event, us } of events) {
       const stamped = { ...event, received: formatIsoUs(us + 1000) };
@@ -130,8 +134,8 @@ export class SimServer {
     this.isUp = false;
     if (how === "emptied") {
       for (const row of this.rows) {
-        row.goneMs = this.time.nowMs;
-        row.goneBy = "emptied";
+        row.removedMs = this.time.nowMs;
+        row.removedBy = "emptied";
       }
       this.rows = [];
       this.held.clear();
@@ -148,11 +152,11 @@ export class SimServer {
   }
 
   private planFlush(): void {
-    const lag = this.hasFault("straggling") ? this.chance.int(5_000, 25_000) : null;
+    const lag = this.hasFault("straggling") ? this.random.int(5_000, 25_000) : null;
     if (lag === null && this.queue.length >= FLUSH_COUNT) this.flush();
     if (this.flushTimer || this.queue.length === 0) return;
     this.flushTimer = true;
-    this.time.after(lag ?? this.chance.int(0, FLUSH_MS), () => {
+    this.time.after(lag ?? this.random.int(0, FLUSH_MS), () => {
       this.flushTimer = false;
       if (this.isUp) this.flush();
     });
@@ -161,8 +165,8 @@ export class SimServer {
   private flush(): void {
     const batch = this.queue;
     this.queue = [];
-    if (this.poisoned && batch.length > 0) {
-      this.poisoned = false;
+    if (this.failsNextFlush && batch.length > 0) {
+      this.failsNextFlush = false;
       return;
     }
     for (const { event, us, lost } of batch) if (!lost) this.store(event, us);
@@ -177,8 +181,8 @@ export class SimServer {
       us,
       seq: this.seq,
       storedMs: this.time.nowMs,
-      goneMs: Number.POSITIVE_INFINITY,
-      goneBy: null,
+      removedMs: Number.POSITIVE_INFINITY,
+      removedBy: null,
     };
     this.history.push(row);
     let i = this.rows.length;
@@ -190,13 +194,13 @@ export class SimServer {
     const horizon = this.nowUs() - this.knobs.retentionMs * 1000;
     while (this.rows.length > 0 && (this.rows[0] as StoredEvent).us < horizon) {
       const row = this.rows.shift() as StoredEvent;
-      row.goneMs = this.time.nowMs;
-      row.goneBy = "vacuum";
+      row.removedMs = this.time.nowMs;
+      row.removedBy = "vacuum";
       this.held.delete(row.event.id);
     }
   }
 
-  /** `POST /events/filter`: rows between two stamps, as the database gives them just now. */
+  /** `POST /events/filter`: rows between two times, in the order in which the database returns them. */
   between(sinceUs: number, untilUs: number, ids: readonly string[] | null): StoredEvent[] {
     const found = this.rows.filter(
       (row) => row.us >= sinceUs && row.us <= untilUs && (!ids || ids.includes(row.event.id)),
@@ -206,7 +210,7 @@ export class SimServer {
     for (let i = 0; i < found.length; ) {
       let j = i + 1;
       while (j < found.length && found[j]?.us === found[i]?.us) j += 1;
-      out.push(...(j - i > 1 ? this.chance.shuffle(found.slice(i, j)) : found.slice(i, j)));
+      out.push(...(j - i > 1 ? this.random.shuffle(found.slice(i, j)) : found.slice(i, j)));
       i = j;
     }
     return out;

@@ -1,4 +1,4 @@
-/** The simulated websocket, seen through the port that the client offers. */
+/** The simulated websocket, behind the same interface as the client's. */
 import { AppError } from "../../src/errors.ts";
 import { parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
@@ -6,12 +6,12 @@ import type { EventFilter } from "../../src/model/events/event-filter.ts";
 import type { EventStream } from "../../src/prefect/api.ts";
 import type { SimApiOptions } from "./sim-api.ts";
 
-/** After this much silence, pongs included, the client gives a socket up. */
+/** The client closes a websocket after this time without any message or pong. */
 const SILENCE_MS = 45_000;
 const CLAMP_US = 15 * 60 * 1_000_000;
 
 export function openSimStream(o: SimApiOptions, filter: EventFilter, signal: AbortSignal): EventStream {
-  const { time, server, process, chance } = o;
+  const { time, server, process, random } = o;
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {});
   let queue: PrefectEvent[] = [];
@@ -46,11 +46,11 @@ export function openSimStream(o: SimApiOptions, filter: EventFilter, signal: Abo
         const us = parseIsoUs(event.occurred) ?? 0;
         return us >= sinceUs && us <= untilUs;
       });
-      if (server.hasFault("lossy")) passing = passing.filter(() => chance.chance(0.5));
+      if (server.hasFault("lossy")) passing = passing.filter(() => random.chance(0.5));
       if (server.hasFault("doubled")) passing = passing.flatMap((event) => [event, event]);
-      if (server.hasFault("shuffled")) passing = chance.shuffle(passing);
+      if (server.hasFault("shuffled")) passing = random.shuffle(passing);
       for (const event of passing) {
-        const ms = server.hasFault("shuffled") ? chance.int(1, 2_000) : 2;
+        const ms = server.hasFault("shuffled") ? random.int(1, 2_000) : 2;
         process.later(ms, () => receive([event]));
       }
     },
@@ -73,7 +73,7 @@ export function openSimStream(o: SimApiOptions, filter: EventFilter, signal: Abo
     });
     watch();
   };
-  // A black-holed socket is noticed by its silence only.
+  // A half-open connection is noticed only because no messages arrive.
   const watch = () => {
     let silentSinceMs: number | null = null;
     const look = () => {
@@ -89,7 +89,7 @@ export function openSimStream(o: SimApiOptions, filter: EventFilter, signal: Abo
   if (signal.aborted) close();
   else {
     signal.addEventListener("abort", close, { once: true });
-    process.later(chance.int(1, 20), dial);
+    process.later(random.int(1, 20), dial);
   }
   return {
     ready: ready.promise,

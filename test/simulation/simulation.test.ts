@@ -1,4 +1,4 @@
-/** Ten thousand seeded schedules of faults against the engine that ships, in two processes. */
+/** Ten thousand seeded schedules of faults against the real engine, in two processes. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
@@ -15,7 +15,7 @@ async function run(seed: number): Promise<{ code: number; output: string }> {
 
 describe("the sync engine under simulated faults", () => {
   test(
-    "10,000 schedules: every claim true when it was made, the record equal to the server at the end",
+    "10,000 schedules: each claim is true when it is made, and the record equals the server at the end",
     async () => {
       const outcomes = await Promise.all([run(1), run(1 + COUNT)]);
       for (const { output } of outcomes) process.stderr.write(`${output}\n`);

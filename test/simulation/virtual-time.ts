@@ -1,4 +1,4 @@
-/** Time that passes only when nothing is left to do: one heap of timers, promises drained after each. No real timer runs. */
+/** Simulated time: one heap of timers, and all promises are settled after each timer. No real timer runs. */
 import { drainMicrotasks } from "bun:jsc";
 
 interface Timer {
@@ -7,7 +7,7 @@ interface Timer {
   run: (() => void) | null;
 }
 
-/** Steps of one moment: more means that something turns without waiting. */
+/** Most timers at one moment: more means that a loop runs without waiting. */
 const MOST_AT_ONCE = 20_000;
 
 export type Cancel = () => void;
@@ -18,7 +18,7 @@ export class VirtualTime {
   private readonly heap: Timer[] = [];
   private seq = 0;
 
-  /** Runs `run` at `atMs`, or now when that has passed. Timers of one moment run in the order in which they were set. */
+  /** Runs `run` at `atMs`, or now when that is past. Timers of one moment run in the order in which they were set. */
   at(atMs: number, run: () => void): Cancel {
     const timer: Timer = { atMs: Math.max(this.nowMs, atMs), seq: this.seq, run };
     this.seq += 1;
@@ -32,17 +32,17 @@ export class VirtualTime {
     return this.at(this.nowMs + ms, run);
   }
 
-  /** Lets everything happen until `untilMs`. `check` is called after each step. */
+  /** Runs all timers until `untilMs`. `check` is called after each. */
   runUntil(untilMs: number, check: () => void): void {
     drainMicrotasks();
-    let still = 0;
+    let atOnce = 0;
     for (;;) {
       const next = this.heap[0];
       if (!next || next.atMs > untilMs) break;
       this.pop();
       if (next.run === null) continue;
-      still = next.atMs > this.nowMs ? 0 : still + 1;
-      if (still > MOST_AT_ONCE) throw new Error(`time stands still at ${this.nowMs} ms`);
+      atOnce = next.atMs > this.nowMs ? 0 : atOnce + 1;
+      if (atOnce > MOST_AT_ONCE) throw new Error(`time does not advance at ${this.nowMs} ms`);
       this.nowMs = Math.max(this.nowMs, next.atMs);
       next.run();
       drainMicrotasks();

@@ -1,4 +1,4 @@
-/** Runs one schedule: the shipped session on a simulated server, disk and clock, watched by the oracle. */
+/** Runs one schedule: the real session on a simulated server, disk and clock, checked by the oracle. */
 import { silentLogger } from "../../src/lib/logger.ts";
 import { formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
@@ -19,20 +19,20 @@ import { SimProcess } from "./sim-process.ts";
 import { EPOCH_US, SimServer } from "./sim-server.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
-/** After trouble ends the record is whole within this. */
+/** The record must be complete this long after the last fault. */
 const WHOLE_MS = 15_000;
-/** Longer than a server takes to commit what it has published. */
+/** Longer than the server takes to commit rows after their events. */
 const ROW_LATE_MS = 130_000;
-/** What was lost without a sign is found by the next poll. */
+/** Events that were lost unnoticed are found by the next regular catch-up. */
 const POLL_MS = 30_000;
 const POLL_WITHOUT_STREAM_MS = 10_000;
-/** Without a socket, while nothing happens. */
+/** Time between catch-ups without a websocket, while nothing changes. */
 const QUIET_POLL_MS = 20_000;
 const FLUSH_MS = 5_000;
 const SOON_MS = 1_000;
-/** Lateness that every catch-up reaches. */
+/** Each catch-up finds events that arrive at most this late. */
 const ORDINARY_MS = 90_000;
-/** Trouble that gives no sign when it ends. */
+/** Faults whose end the engine cannot notice. */
 const SILENT: ReadonlySet<FaultKind> = new Set(["lossy", "deaf", "half-open", "shuffled", "straggling", "rejected"]);
 
 const redact = createRedactor({ credentials: [] });
@@ -56,21 +56,21 @@ interface Running {
   readonly session: SyncSession;
   readonly api: SimApi;
   readonly stop: AbortController;
-  /** It waits for the lock; the second leader of a step does not. */
+  /** Whether it waits for the leader lock; the second process of a step does not. */
   readonly locked: boolean;
 }
 
 class World {
   private readonly plan: Plan;
   private readonly time = new VirtualTime();
-  private readonly chance: Prng;
+  private readonly random: Prng;
   private readonly faults = new Map<FaultKind, number>();
   private readonly server: SimServer;
   private readonly disk: SimDisk;
   private readonly oracle: Oracle;
   private readonly settings: SyncSettings;
   private readonly sent: { event: PrefectEvent; us: number }[] = [];
-  /** Streamed to a process that lived on: nothing may lose them. */
+  /** Events that were streamed to a process that was not killed soon after: they must not be lost. */
   private readonly mustHold = new Set<string>();
   private readonly delivered: { id: string; atMs: number; process: SimProcess }[] = [];
   private readonly live: Running[] = [];
@@ -81,14 +81,14 @@ class World {
   private fullUntilMs = -1;
   private asleepFromMs = -1;
   private asleepUntilMs = -1;
-  /** When the last trouble ended, and by when the record must be whole. */
+  /** By when the record must be complete. */
   private wholeByMs = 0;
 
   constructor(plan: Plan) {
     const { knobs } = plan;
     this.plan = plan;
-    this.chance = new Prng(plan.seed ^ 0x5eed);
-    this.server = new SimServer({ time: this.time, knobs, faults: this.faults, chance: this.chance });
+    this.random = new Prng(plan.seed ^ 0x5eed);
+    this.server = new SimServer({ time: this.time, knobs, faults: this.faults, random: this.random });
     this.disk = new SimDisk(
       () => this.time.nowMs < this.fullUntilMs,
       (info) => this.oracle.afterCommit(info),
@@ -137,28 +137,28 @@ class World {
     const { history, historyMs } = this.plan.knobs;
     const stamps = Array.from(
       { length: history },
-      () => this.server.nowUs() - this.chance.int(6_000, historyMs) * 1000,
+      () => this.server.nowUs() - this.random.int(6_000, historyMs) * 1000,
     );
-    const events = stamps.sort((a, b) => a - b).map((us) => this.makeEvent(this.chance, us));
+    const events = stamps.sort((a, b) => a - b).map((us) => this.makeEvent(this.random, us));
     this.server.preload(events);
     this.sent.push(...events);
   }
 
-  private makeEvent(chance: Prng, us: number): { event: PrefectEvent; us: number } {
+  private makeEvent(random: Prng, us: number): { event: PrefectEvent; us: number } {
     const event: PrefectEvent = {
       occurred: formatIsoUs(us),
-      event: chance.pick(["lake.loaded", "lake.checked", "prefect.deployment.updated"]),
-      resource: { "prefect.resource.id": `lake.${chance.int(1, 5)}` },
+      event: random.pick(["lake.loaded", "lake.checked", "prefect.deployment.updated"]),
+      resource: { "prefect.resource.id": `lake.${random.int(1, 5)}` },
       related: [],
-      payload: { n: chance.int(0, 999) },
-      id: chance.uuid(),
+      payload: { n: random.int(0, 999) },
+      id: random.uuid(),
       follows: null,
       received: "",
     };
     return { event, us };
   }
 
-  /** A process starts and runs until it dies or ends. */
+  /** Starts a process. It runs until it is killed or asked to end. */
   private begin(locked = true): Running {
     this.processes += 1;
     const { knobs } = this.plan;
@@ -179,7 +179,7 @@ class World {
       redact,
       db: this.disk.open(process),
       acquireLeader: () => (locked ? this.lock(process) : { file: "", release: () => {} }),
-      random: () => this.chance.next(),
+      random: () => this.random.next(),
       tuning: {
         eventPage: knobs.pageSize,
         rowPage: 4,
@@ -190,7 +190,7 @@ class World {
     });
     const stop = new AbortController();
     const running = { process, session, api, stop, locked };
-    process.onDeath = () => this.buried(running);
+    process.onDeath = () => this.killed(running);
     this.live.push(running);
     session.run(stop.signal).then(
       () => this.ended(running),
@@ -208,7 +208,7 @@ class World {
       server: this.server,
       process,
       knobs: this.plan.knobs,
-      chance: this.chance,
+      random: this.random,
       fail: (what) => this.fail(what),
       onDelivery: (events) => {
         for (const event of events) this.delivered.push({ id: event.id, atMs: this.time.nowMs, process });
@@ -217,15 +217,15 @@ class World {
     });
   }
 
-  /** What the socket brings can be asked for within a second. */
+  /** Streamed events must be in the record within a second. */
   private expectSoon(events: readonly PrefectEvent[], process: SimProcess): void {
     const fromMs = this.time.nowMs;
     this.time.after(SOON_MS, () => {
-      const isHindered = process.isDead || this.asleepUntilMs >= fromMs || this.fullUntilMs >= fromMs - 1_500;
-      if (isHindered || this.holder !== process) return;
+      const isExcused = process.isDead || this.asleepUntilMs >= fromMs || this.fullUntilMs >= fromMs - 1_500;
+      if (isExcused || this.holder !== process) return;
       const late = events.find((event) => !this.oracle.holds(event.id));
       if (late && !this.isDropped(late))
-        this.fail(`event ${late.id} is not there ${SOON_MS} ms after the socket brought it`);
+        this.fail(`event ${late.id} is not in the record ${SOON_MS} ms after it was streamed`);
     });
   }
 
@@ -244,18 +244,18 @@ class World {
     };
   }
 
-  /** Killed: what it had heard a moment before may be lost with it. */
-  private buried(running: Running): void {
+  /** The process was killed: events that it received just before may be lost. */
+  private killed(running: Running): void {
     this.remove(running);
     const nowMs = this.time.nowMs;
     const awakeMs = this.asleepUntilMs > nowMs - 1_500 ? this.asleepFromMs : nowMs;
-    // With the disk full until just now, nothing that it had heard is sure to be stored.
+    // If the disk was full until just now, none of its events are certain to be stored.
     const sureMs = this.fullUntilMs > nowMs - 1_500 ? -1 : awakeMs - 1_000;
     for (const { id, atMs, process } of this.delivered)
       if (process === running.process && atMs < sureMs) this.mustHold.add(id);
   }
 
-  /** Ended as asked: what it had heard is stored. */
+  /** The process ended after it was asked to: all events that it received must be stored. */
   private ended(running: Running): void {
     this.remove(running);
     if (running.process.isDead) return;
@@ -283,8 +283,8 @@ class World {
         this.emit(step);
         return;
       case "resend": {
-        const chance = new Prng(step.seed);
-        const again = Array.from({ length: this.sent.length === 0 ? 0 : step.count }, () => chance.pick(this.sent));
+        const random = new Prng(step.seed);
+        const again = Array.from({ length: this.sent.length === 0 ? 0 : step.count }, () => random.pick(this.sent));
         this.server.publish(again);
         return;
       }
@@ -309,7 +309,7 @@ class World {
         return;
       }
       case "sleep": {
-        // The server's machine does not sleep: what is planned there goes on.
+        // Only the process's machine sleeps; the server continues.
         if (this.asleepUntilMs < this.time.nowMs) this.asleepFromMs = this.time.nowMs;
         this.asleepUntilMs = Math.max(this.asleepUntilMs, this.time.nowMs + step.forMs);
         for (const { process } of this.live) process.freeze(this.asleepUntilMs);
@@ -321,8 +321,8 @@ class World {
         this.time.after(step.downMs, () => this.server.start());
         this.until(this.time.nowMs + step.downMs + WHOLE_MS);
         return;
-      case "poison":
-        this.server.poisoned = true;
+      case "failed-flush":
+        this.server.failsNextFlush = true;
         return;
       case "live":
         this.readLive(step.fromMs, step.toMs);
@@ -335,10 +335,10 @@ class World {
   }
 
   private emit(step: Extract<Step, { kind: "emit" }>): void {
-    const chance = new Prng(step.seed);
+    const random = new Prng(step.seed);
     const base = this.server.nowUs() - step.lateMs * 1000;
     const events = Array.from({ length: step.count }, (_, i) =>
-      this.makeEvent(chance, step.ties ? base - (i % 3 === 0 ? 0 : 1_000) : base + i * chance.int(1, 900)),
+      this.makeEvent(random, step.ties ? base - (i % 3 === 0 ? 0 : 1_000) : base + i * random.int(1, 900)),
     );
     this.sent.push(...events);
     const lost = step.lost;
@@ -347,7 +347,7 @@ class World {
       return;
     }
     for (const one of events)
-      this.time.after(chance.int(0, step.spreadMs), () => this.server.publish([{ ...one, lost }]));
+      this.time.after(random.int(0, step.spreadMs), () => this.server.publish([{ ...one, lost }]));
   }
 
   private fault(what: FaultKind, forMs: number): void {
@@ -377,7 +377,7 @@ class World {
     if (!this.live.some((running) => running.locked && !running.stop.signal.aborted)) this.begin();
   }
 
-  /** What a query does: it reads a window and says that this was all of it. */
+  /** Reads a range as a query does, and hands it to the session as a live batch that claims the range. */
   private readLive(fromMs: number, toMs: number): void {
     const running = this.live[0];
     if (!running) return;
@@ -395,7 +395,7 @@ class World {
     );
   }
 
-  /** Trouble is over: the record becomes whole by itself, and the certificate agrees. */
+  /** All faults end: the record must become complete without help, and the audit must find no difference. */
   private finish(): void {
     this.faults.clear();
     this.fullUntilMs = Math.min(this.fullUntilMs, this.time.nowMs);
@@ -408,31 +408,31 @@ class World {
     this.checkWhole();
     const running = this.live.find((one) => one.locked && !one.stop.signal.aborted);
     if (!running) {
-      this.fail("nobody is left to sync");
+      this.fail("no process is left that syncs");
       throw new Failed();
     }
     if (this.plan.steps.some((step) => step.kind === "run")) {
-      // A row that never came counts as deleted then.
+      // After this time a row that was never written counts as deleted.
       this.advance(this.time.nowMs + ROW_LATE_MS);
-      // A client asks: then even what changed without an event is found within a round.
+      // With an active client, changes without an event are found within one round too.
       running.session.markClientActive();
       this.advance(this.time.nowMs + 40_000);
     }
-    // Without any idea of the server's clock nothing is ever claimed, and there is nothing to certify.
+    // While the server clock is unknown nothing is claimed, so there is nothing to audit.
     if (this.plan.knobs.skewKnown) {
-      this.certify(running, false);
-      if (this.plan.seed % 3 === 0) this.certify(running, true);
+      this.audit(running, false);
+      if (this.plan.seed % 3 === 0) this.audit(running, true);
     }
     this.oracle.checkAll();
     for (const { id, process } of this.delivered) if (process === running.process) this.mustHold.add(id);
     const goalUs = this.goalUs(running);
     if (!this.plan.knobs.skewKnown) return;
-    this.oracle.checkEnd(this.disk.open(running.process), goalUs, this.keptOf(this.mustHold, goalUs));
+    this.oracle.checkEnd(this.disk.open(running.process), goalUs, this.occurredSince(this.mustHold, goalUs));
     if (this.plan.knobs.keepMs === 0) this.oracle.checkRunsAtEnd(this.disk.open(running.process), goalUs);
     if (this.failure !== null) throw new Failed();
   }
 
-  /** Within the stated time the record has everything that came in time, without waiting for any comparison. */
+  /** Within the stated time the record must have all events that were not very late, before any verification runs. */
   private checkWhole(): void {
     if (!this.plan.knobs.skewKnown) return;
     const storedByMs = this.time.nowMs - WHOLE_MS;
@@ -453,29 +453,31 @@ class World {
     if (this.failure !== null) throw new Failed();
   }
 
-  private certify(running: Running, deep: boolean, again = 2): void {
-    const turn: { state: "open" | "done" | "again" } = { state: "open" };
+  private audit(running: Running, deep: boolean, again = 2): void {
+    const outcome: { state: "open" | "done" | "again" } = { state: "open" };
     running.session.audit({ deep }, running.stop.signal).then(
-      (certificate) => {
-        turn.state = "done";
-        if (certificate.unexplained > 0)
-          this.fail(`the certificate leaves ${certificate.unexplained} events unexplained`);
-        if (certificate.buckets.some((bucket) => bucket.verdict === "equal" && bucket.server !== bucket.record)) {
-          this.fail("the certificate calls unequal counts equal");
+      (report) => {
+        outcome.state = "done";
+        if (report.unexplained > 0) this.fail(`the audit leaves ${report.unexplained} events unexplained`);
+        if (report.buckets.some((bucket) => bucket.verdict === "equal" && bucket.server !== bucket.record)) {
+          this.fail("the audit calls unequal counts equal");
         }
       },
       (error: unknown) => {
-        // Ties that come in another order with each page can contradict a whole audit by chance.
-        turn.state = this.plan.knobs.looseTies && again > 0 ? "again" : "done";
-        if (turn.state === "done") this.fail(`no certificate: ${String(error)}`);
+        // Ties whose order differs between pages can make a whole audit fail by chance.
+        outcome.state = this.plan.knobs.looseTies && again > 0 ? "again" : "done";
+        if (outcome.state === "done") this.fail(`the audit failed: ${String(error)}`);
       },
     );
-    for (let turns = 0; turn.state === "open" && turns < 60; turns += 1) this.advance(this.time.nowMs + 2_000);
-    if (turn.state === "open") this.fail("the audit does not end");
-    if (turn.state === "again") this.certify(running, deep, again - 1);
+    for (let tries = 0; outcome.state === "open" && tries < 60; tries += 1) this.advance(this.time.nowMs + 2_000);
+    if (outcome.state === "open") this.fail("the audit does not end");
+    if (outcome.state === "again") this.audit(running, deep, again - 1);
   }
 
-  /** Older events need not be in the record: history begins where the engine said it would, at most. */
+  /**
+   * Events before this need not be in the record: the start of the backfill, the retention horizon or the retention
+   * floor.
+   */
   private goalUs(running: Running | undefined): number {
     const { retentionMs } = this.plan.knobs;
     const horizonUs = this.server.nowUs() - (retentionMs - Math.min(60_000, retentionMs / 10)) * 1000;
@@ -484,7 +486,7 @@ class World {
     return Math.max(goalUs, horizonUs, retentionFloorUs(db)) + 5_000_000;
   }
 
-  private keptOf(ids: ReadonlySet<string>, fromUs: number): Set<string> {
+  private occurredSince(ids: ReadonlySet<string>, fromUs: number): Set<string> {
     const stampOf = new Map(this.sent.map((one) => [one.event.id, one.us]));
     return new Set([...ids].filter((id) => (stampOf.get(id) ?? 0) >= fromUs));
   }

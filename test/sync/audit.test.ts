@@ -51,10 +51,10 @@ describe("an audit", () => {
 
   test("fetches events that were deleted from the record by hand, at any time", async () => {
     const harness = await recorded();
-    const gone = harness.prefect.events.filter((_, index) => index % 30 === 0);
-    remove(harness, gone);
+    const removed = harness.prefect.events.filter((_, index) => index % 30 === 0);
+    remove(harness, removed);
     const report = await audit(harness.ctx, {}, neverAborted);
-    expect(sums(report)).toEqual({ server: 240, record: 240, repaired: gone.length, unexplained: 0 });
+    expect(sums(report)).toEqual({ server: 240, record: 240, repaired: removed.length, unexplained: 0 });
     expect(sums(await audit(harness.ctx, {}, neverAborted))).toEqual({
       server: 240,
       record: 240,

@@ -187,8 +187,8 @@ describe("reconciling runs", () => {
       state_type: "SCHEDULED" as const,
     });
     const kept = runAt(600, plan());
-    const gone = runAt(1_200, plan());
-    harness.prefect.flowRuns = [kept, gone];
+    const deleted = runAt(1_200, plan());
+    harness.prefect.flowRuns = [kept, deleted];
     const reconciler = new Reconciler(harness.ctx);
     await reconciler.readPlannedRuns("reconcile", neverAborted);
     harness.prefect.flowRuns = [kept];
@@ -196,7 +196,7 @@ describe("reconciling runs", () => {
     harness.prefect.asked.length = 0;
     await reconciler.readPlannedRuns("reconcile", neverAborted);
     expect(harness.prefect.asked).toEqual(["flow_runs planned", "flow_runs by id 1"]);
-    expect(findFlowRunRow(harness.ctx.db, gone.id)?.deleted_us).toBe(T0_US + SECOND);
+    expect(findFlowRunRow(harness.ctx.db, deleted.id)?.deleted_us).toBe(T0_US + SECOND);
     expect(findFlowRunRow(harness.ctx.db, kept.id)?.deleted_us).toBeNull();
   });
 
