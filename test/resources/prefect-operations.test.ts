@@ -37,7 +37,7 @@ beforeAll(async () => {
 }, 120_000);
 
 describe("the operations skill", () => {
-  test("has commands to check, each without a prompt", () => {
+  test("has commands, each with --no-prompt", () => {
     expect(commands.length).toBeGreaterThan(35);
     expect(commands.filter((line) => !line.endsWith(" --no-prompt"))).toEqual([]);
   });

@@ -5,7 +5,7 @@ import { parseArguments } from "../../src/tools/definition/arguments.ts";
 import { allTools } from "../../src/tools/index.ts";
 
 describe("resources", () => {
-  test("are questions that a tool of the default set takes as they stand", () => {
+  test("are calls with arguments that a tool accepts unchanged", () => {
     const questions = [
       ...RESOURCES.flatMap(({ content }) => ("text" in content ? [] : [content])),
       ...RESOURCE_TEMPLATES.map(({ uriTemplate, toolCall }) =>
@@ -20,7 +20,7 @@ describe("resources", () => {
     }
   });
 
-  test("templates fit exactly their own URIs and decode the values", () => {
+  test("have templates that match only their own URIs and decode the values", () => {
     const fits = (uri: string) =>
       RESOURCE_TEMPLATES.filter((one) => matchTemplate(one.uriTemplate, uri)).map((one) => one.name);
     expect(fits("prefect://flow-runs/wandering-guan")).toEqual(["flow-run"]);
@@ -32,7 +32,7 @@ describe("resources", () => {
     });
   });
 
-  test("carry the skill as it lies in the checkout", async () => {
+  test("contain the skill of the repository unchanged", async () => {
     const [skill] = RESOURCES.flatMap(({ content }) => ("text" in content ? [content.text] : []));
     expect(skill).toBe(await Bun.file(`${import.meta.dir}/../../skills/prefect-operations/SKILL.md`).text());
   });

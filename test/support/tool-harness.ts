@@ -23,7 +23,7 @@ import { upsertTaskRuns } from "../../src/store/runs/task-runs.ts";
 import { putFact } from "../../src/store/sync-state.ts";
 import { WIDE_TOKENS } from "../../src/tools/answer/token-budget.ts";
 import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
-import { T0_US } from "./builders.ts";
+import { anId, T0_US } from "./builders.ts";
 import { callWith } from "./call-tool.ts";
 import { DEFAULT_CONNECTION } from "./default-connection.ts";
 import { type FakePrefect, type FakePrefectOptions, startFakePrefect } from "./fake-prefect/fake-prefect.ts";
@@ -146,6 +146,18 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     },
   };
 }
+
+export const [CLOUD_ACCOUNT, CLOUD_WORKSPACE] = [anId(1), anId(2)];
+/** Prefect Cloud instead of a server, without a record. */
+export const CLOUD: HarnessOptions = {
+  basePath: `/api/accounts/${CLOUD_ACCOUNT}/workspaces/${CLOUD_WORKSPACE}`,
+  isCloud: true,
+  record: false,
+};
+export const USAGE_ROUTE = `GET /api/accounts/${CLOUD_ACCOUNT}/rate-limits/usage`;
+
+/** Ids of rows, in their order. */
+export const idsOf = (rows: readonly { readonly id: string }[]): string[] => rows.map((row) => row.id);
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
 

@@ -9,8 +9,8 @@ import { aFlowRun, aLog, at, T0_US } from "../support/builders.ts";
 import { openToolHarness } from "../support/tool-harness.ts";
 
 /**
- * Tokens of the text of answers that exist in the reference peer too (o200k, measured on PyPI prefect-mcp 0.0.1b13). A
- * change may lower these; raising one needs a reason.
+ * Tokens of the text of answers that the official server gives too (o200k, measured on PyPI prefect-mcp 0.0.1b13). A change may
+ * lower these; raising one needs a reason.
  */
 const PER_EVENT = { peer: 108, ours: 70 };
 const PER_LOG_LINE = { peer: 46, ours: 19 };
@@ -24,7 +24,7 @@ const recorded: PrefectEvent[] = exchanges.flatMap(
 );
 const events = [...new Map(recorded.map((event) => [event.id, event])).values()];
 
-test("events of a real workspace, one of each kind", async () => {
+test("an event of a real workspace takes at most its baseline of tokens", async () => {
   await using harness = await openToolHarness();
   harness.nowUs =
     (parseIsoUs(
@@ -43,7 +43,7 @@ test("events of a real workspace, one of each kind", async () => {
   expect(Math.max(first.tokens.text, first.tokens.structured)).toBeLessThanOrEqual(2_500);
 });
 
-test("log lines", async () => {
+test("a log line takes at most its baseline of tokens", async () => {
   await using harness = await openToolHarness();
   const run = aFlowRun({ start_time: at(0), end_time: at(60) });
   const lines = Array.from({ length: 100 }, (_, n) =>
@@ -58,7 +58,7 @@ test("log lines", async () => {
   expect(tokens.structured / 100).toBeLessThanOrEqual(PER_LOG_LINE.peer);
 });
 
-test("the schema of an automation", async () => {
+test("the schema of an automation takes at most its baseline of tokens", async () => {
   await using harness = await openToolHarness({ record: false });
   const { tokens } = await harness.call(getObjectSchemaTool, { object_type: "automation" });
   expect(tokens.text).toBeLessThanOrEqual(AUTOMATION_SCHEMA.ours);

@@ -9,7 +9,7 @@ import { countTokens } from "../support/tokens.ts";
 const FOLDER = `${import.meta.dir}/../../src/tools`;
 const SNAPSHOT = `${import.meta.dir}/../fixtures/tools-list.json`;
 
-/** The set that clients are promised (docs/reference.md). */
+/** The default set, as docs/reference.md lists it. */
 const DEFAULT_TOOLS = [
   "orientation",
   "get_identity",
@@ -46,7 +46,7 @@ const settings = (given: {
 const names = (tools: readonly ToolDefinition[]) => tools.map((tool) => tool.name);
 
 describe("the registry", () => {
-  test("lists every tool of the folder, named after its file, with a test of its own", async () => {
+  test("lists every tool of the folder; each is named after its file and has a test file", async () => {
     const found: ToolDefinition[] = [];
     for (const file of readdirSync(FOLDER, { recursive: true, encoding: "utf8" }).filter((name) =>
       name.endsWith(".ts"),
@@ -67,7 +67,7 @@ describe("the registry", () => {
   });
 
   test.each(names(allTools))(
-    "%s: title, short description, all annotations, an output schema, no alternatives",
+    "%s has a title, a short description, all annotations, an output schema and no anyOf",
     (name) => {
       const tool = allTools.find((one) => one.name === name) as ToolDefinition;
       const { title, description, annotations, inputSchema, outputSchema } = toolListing(tool);
@@ -93,16 +93,16 @@ describe("the registry", () => {
   );
 });
 
-describe("the default set", () => {
+describe("the default set of tools", () => {
   const offered = offeredTools(settings({}));
 
-  test("is the one that was promised", () => {
+  test("is the documented one", () => {
     expect(names(offered).sort()).toEqual([...DEFAULT_TOOLS].sort());
     expect(names(offeredTools(settings({ isCloud: true })))).toEqual(expect.arrayContaining(["review_rate_limits"]));
     expect(names(offered)).not.toContain("review_rate_limits");
   });
 
-  test("costs at most 5,000 tokens for names, descriptions and inputs, and 7,400 with everything", () => {
+  test("takes at most 5,000 tokens for names, descriptions and inputs, and 7,400 for everything", () => {
     const listings = offered.map(toolListing);
     const inputs = listings.map(({ name, description, inputSchema }) =>
       countTokens(JSON.stringify({ name, description, inputSchema })),
@@ -114,8 +114,8 @@ describe("the default set", () => {
   });
 });
 
-describe("choosing tools", () => {
-  test("presets, allow and deny lists; deny has the last word", () => {
+describe("offeredTools", () => {
+  test("applies preset, allow list and deny list; deny overrides allow", () => {
     const core = names(offeredTools(settings({ preset: "core" })));
     expect(core).toContain("get_dashboard");
     expect(core).not.toContain("get_identity");

@@ -16,7 +16,7 @@ const deployment = aDeployment({ id: anId(1), name: "nightly" });
 const run = aFlowRun({ id: anId(2), name: "calm-otter", state_type: "COMPLETED", start_time: at(0), end_time: at(60) });
 const NOTE = "The window begins in the future; now is 2026-08-20T10:15:00Z.";
 
-function record(harness: ToolHarness): void {
+function fillRecord(harness: ToolHarness): void {
   harness.objects("deployment", [deployment]);
   for (const kind of ["flow", "work_pool", "work_queue", "worker", "concurrency_limit", "automation"] as const) {
     harness.objects(kind, []);
@@ -56,19 +56,19 @@ function expectForward(structured: Record<string, unknown>): void {
 }
 
 describe.each(TOOLS)("a window of %s", (name, tool, args, since, until) => {
-  test("that ends before it begins is refused", async () => {
+  test("that ends before it starts is refused", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const { structured } = await harness.call(tool, { ...args, [since]: "1h", [until]: "2h" });
     expect(structured).toMatchObject({ code: "invalid_input", message: `${since} is after ${until}` });
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
   test.each([{}, { until: "2031-01-01T00:00:00Z" }])(
-    "that begins in the future is empty and says so: %p",
+    "that starts in the future is empty, with a note: %p",
     async (end) => {
       await using harness = await openToolHarness();
-      record(harness);
+      fillRecord(harness);
       const asked = { ...args, [since]: "2030-01-01T00:00:00Z", ...(end.until ? { [until]: end.until } : {}) };
       const { structured, text } = await harness.call(tool, asked);
       expectForward(structured);
@@ -83,9 +83,9 @@ describe.each(TOOLS)("a window of %s", (name, tool, args, since, until) => {
     },
   );
 
-  test("that begins now, or ends long ago without a beginning, stands as it was asked", async () => {
+  test("that starts now, or ends long ago without a start, is used as given", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     for (const asked of [{ [since]: "now" }, { [until]: "3d" }, { [until]: "2h" }]) {
       const { structured, isError } = await harness.call(tool, { ...args, ...asked });
       expect(isError).toBe(false);
@@ -95,17 +95,17 @@ describe.each(TOOLS)("a window of %s", (name, tool, args, since, until) => {
   });
 });
 
-test("a local time without its zone, hours ahead, is noticed", async () => {
+test("a window in the future, such as a local time without its zone, gets a note", async () => {
   await using harness = await openToolHarness();
-  record(harness);
+  fillRecord(harness);
   const local = formatIsoUs(harness.nowUs + 2 * HOUR_US).replace("Z", "");
   const { structured } = await harness.call(readEventsTool, { occurred_after: local });
   expect(structured).toMatchObject({ events: [], coverage: { complete: false, notes: [NOTE] } });
 });
 
-test("runs that are due in the future are listed, as of now", async () => {
+test("runs scheduled in the future are listed, as of now", async () => {
   await using harness = await openToolHarness();
-  record(harness);
+  fillRecord(harness);
   const planned = { state_type: "SCHEDULED", state_name: "Scheduled", start_time: null, end_time: null } as const;
   harness.flowRuns([aFlowRun({ id: anId(9), ...planned, expected_start_time: "2030-02-01T00:00:00Z" })]);
   const { structured } = await harness.call(getFlowRunsTool, {
@@ -117,9 +117,9 @@ test("runs that are due in the future are listed, as of now", async () => {
   });
 });
 
-test("a cursor of what_changed goes on from now where its window lay in the future", async () => {
+test("a cursor of what_changed for a window in the future continues from now", async () => {
   await using harness = await openToolHarness();
-  record(harness);
+  fillRecord(harness);
   const { structured } = await harness.call(whatChangedTool, { since: "2030-01-01" });
   harness.nowUs += HOUR_US;
   harness.cover("event");

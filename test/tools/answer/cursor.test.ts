@@ -6,16 +6,16 @@ const question = { tool: "read_events", order: "desc", filter: { event: { prefix
 const position = [1_787_217_300_000_123, -5, 0, "3e6119f6-1227-432c-82f6-099bdaa38b12", "a name ü", null];
 
 describe("cursor", () => {
-  test("gives its position back", () => {
+  test("returns its position", () => {
     expect(decodeCursor(question, encodeCursor(question, position))).toEqual(position);
   });
 
-  test("does not mind the order of members, nor absent ones", () => {
+  test("is the same for arguments in another order, and for absent and undefined ones", () => {
     const same = { filter: { event: { prefix: ["prefect."] } }, limit: undefined, order: "desc", tool: "read_events" };
     expect(decodeCursor(same, encodeCursor(question, [1]))).toEqual([1]);
   });
 
-  test("refuses another question, damage and rubbish, and says what to do", () => {
+  test("is refused with a hint when it is damaged, invalid or of other arguments", () => {
     const cursor = encodeCursor(question, position);
     const bad: [unknown, string, string][] = [
       [{ ...question, order: "asc" }, cursor, "cursor belongs to other arguments"],

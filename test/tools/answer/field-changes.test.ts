@@ -17,8 +17,8 @@ const morning = {
 const hourly = { ...morning, id: anId(2), schedule: { interval: 3_600, timezone: "UTC", anchor_date: at(0) } };
 const schedules = (from: unknown, to: unknown) => fieldChanges({ schedules: { from, to } });
 
-describe("schedules", () => {
-  test("only what differs, named as the list of deployments names them", async () => {
+describe("changes of schedules", () => {
+  test("name the schedule as get_deployments does, and only what differs", async () => {
     const off = { ...morning, updated: at(5), active: false };
     expect(await schedules([morning, hourly], [off, hourly])).toEqual([
       "schedule at 09:00, Monday through Friday (cron 0 9 * * 1-5, Europe/Berlin): active true → false",
@@ -33,7 +33,7 @@ describe("schedules", () => {
     expect(await schedules([hourly], [moved])).toEqual([`schedule every 1h: anchor_date "${at(0)}" → "${at(60)}"`]);
   });
 
-  test("added and removed ones, and the same ones under new ids", async () => {
+  test("name added and removed schedules, and match equal ones with new ids", async () => {
     expect(await schedules([], [{ ...morning, active: false }])).toEqual([
       "schedule added: at 09:00, Monday through Friday (cron 0 9 * * 1-5, Europe/Berlin) (off)",
     ]);
@@ -49,14 +49,14 @@ describe("schedules", () => {
   });
 });
 
-describe("other fields", () => {
-  test("short values whole, in order of the fields", async () => {
+describe("changes of other fields", () => {
+  test("show short values whole, in order of the fields", async () => {
     expect(
       await fieldChanges({ paused: { from: false, to: true }, parameters: { from: { n: 1 }, to: { n: 2 } } }),
     ).toEqual(['parameters: {"n":1} → {"n":2}', "paused: false → true"]);
   });
 
-  test("of large objects and lists the members that differ", async () => {
+  test("show the members that differ of large objects and lists", async () => {
     const env = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`KEY_${n}`, `value ${n}`]));
     const from = { image: "etl:1", env };
     expect(
@@ -77,9 +77,9 @@ describe("other fields", () => {
     expect(many.at(-1)).toBe("22 more differences in env");
   });
 
-  test("long texts from shortly before they part", async () => {
+  test("show long texts from shortly before the difference", async () => {
     const text = "a".repeat(300);
-    const [told] = await fieldChanges({ description: { from: `${text}old`, to: `${text}new` } });
-    expect(told).toBe(`description: …${"a".repeat(30)}old" → …${"a".repeat(30)}new"`);
+    const [change] = await fieldChanges({ description: { from: `${text}old`, to: `${text}new` } });
+    expect(change).toBe(`description: …${"a".repeat(30)}old" → …${"a".repeat(30)}new"`);
   });
 });

@@ -17,8 +17,8 @@ const TEXTS = {
   "fifty million characters": "a b c d ".repeat(6_250_000),
 };
 
-describe("an item that is larger than an answer may be", () => {
-  test.each(Object.entries(TEXTS))("is cut close to the budget and never above: %s", (_, message) => {
+describe("shrinkItem", () => {
+  test.each(Object.entries(TEXTS))("cuts an item close to the budget and never above: %s", (_, message) => {
     for (const budget of [500, 2_000, 7_900]) {
       const small = shrinkItem({ id: "a", level: "ERROR", message }, budget);
       const tokens = estimateJsonTokens(small);
@@ -30,7 +30,7 @@ describe("an item that is larger than an answer may be", () => {
     }
   });
 
-  test("keeps short members whole while long ones share the room", () => {
+  test("keeps short members whole and cuts long ones to one length", () => {
     const item = { id: "a", name: "load", one: TEXTS.words, two: { deep: TEXTS.json }, note: "n".repeat(300) };
     const small = shrinkItem(item, 6_000);
     expect(small).toMatchObject({ name: "load", note: item.note, cut: ["one", "two"] });
@@ -39,7 +39,7 @@ describe("an item that is larger than an answer may be", () => {
     expect(shrinkItem({ id: "a", name: "load" }, 6_000)).toEqual({ id: "a", name: "load" });
   });
 
-  test("a log line of 60,000 characters fills the answer that it has to itself", async () => {
+  test("lets a log line of 60,000 characters fill the answer", async () => {
     await using harness = await openToolHarness();
     const run = aFlowRun({ id: anId(1) });
     harness.flowRuns([run]);

@@ -12,7 +12,7 @@ const coverage = { complete: true, fromUs: T0_US - 3_600e6, toUs: T0_US, gaps: [
 const freshness: Freshness = { source: "record", asOfUs: T0_US, coverage };
 
 describe("a row", () => {
-  test("puts names beside ids, drops what is empty, shortens times", () => {
+  test("has names beside ids, no empty members, and short times", () => {
     const item = {
       id: anId(1),
       name: "wandering-guan",
@@ -48,7 +48,7 @@ describe("a row", () => {
     });
   });
 
-  test("writes a time as shortly as its day allows", () => {
+  test("has times without the date or year that they share with the table", () => {
     const times: [string, boolean, string][] = [
       ["2026-08-20T09:15:00.123456Z", false, "09:15:00"],
       ["2026-08-20T09:15:00.123456Z", true, "09:15:00.123"],
@@ -66,7 +66,7 @@ describe("a table", () => {
       new Map([["name", name], ["state", "Failed"], ...(n === 1 ? [["note", "x"] as const] : []), ["id", anId(n)]]),
   );
 
-  test("names columns once, says once what all rows share, ends with the id", () => {
+  test("names columns once, states once what all rows share, ends with the id", () => {
     expect(tableLines(rows)).toEqual({
       shared: "all: state=Failed",
       columns: "name | note | id",
@@ -76,7 +76,7 @@ describe("a table", () => {
     expect(tableLines(rows.slice(0, 2)).shared).toBeNull();
   });
 
-  test("writes an id that occurs twice once", () => {
+  test("spells out a repeated id once", () => {
     const text = `x ${anId(1)}\ny ${anId(2)} ${anId(1)}`;
     expect(foldIds(text)).toEqual({ text: `x #a\ny ${anId(2)} #a`, legend: `ids: a=${anId(1)}` });
     expect(foldIds("nothing")).toEqual({ text: "nothing", legend: null });
@@ -114,7 +114,7 @@ function someItem(random: () => number): Item {
   return { id: id(), ...Object.fromEntries(keys.filter(() => random() < 0.7).map((key) => [key, value(2)])) };
 }
 
-test("every UUID of the structure stands in the text and the reverse, whatever the items", () => {
+test("text and structured content of a list contain the same UUIDs, for random items", () => {
   let seed = 1;
   const random = () => {
     seed = (seed * 48_271) % 2_147_483_647;
@@ -138,8 +138,8 @@ test("every UUID of the structure stands in the text and the reverse, whatever t
   }
 });
 
-describe("the header", () => {
-  test("says source, moment, age and window, what is missing, and the notes", () => {
+describe("the freshness lines", () => {
+  test("state source, time, age and window, gaps and notes", () => {
     const gaps = Array.from({ length: 7 }, (_, n) => ({ fromUs: T0_US + n * 10e6, toUs: T0_US + n * 10e6 + 5e6 }));
     const partial = { ...coverage, complete: false, gaps, notes: ["Prefect is away."] };
     expect(freshnessLines({ source: "mixed", asOfUs: T0_US, coverage: partial }, T0_US + 65e6)).toEqual([
@@ -152,7 +152,7 @@ describe("the header", () => {
     ]);
   });
 
-  test("tells ages in the unit that fits", () => {
+  test("state ages in seconds, minutes, hours or days", () => {
     expect([0, 89, 91, 5_399, 5_401, 172_700, 172_900].map((seconds) => ageText(seconds * 1e6))).toEqual([
       "0s",
       "89s",

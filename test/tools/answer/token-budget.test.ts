@@ -60,7 +60,7 @@ const samples: [string, readonly Item[]][] = [
 ];
 
 describe("token estimates", () => {
-  test.each(samples)("lie at or a little above the true count: %s", (_, items) => {
+  test.each(samples)("are equal to the true count or a little above: %s", (_, items) => {
     expect(items.length).toBeGreaterThan(0);
     const ratios: number[] = [];
     for (const layout of ["table", "json"] as const) {
@@ -72,7 +72,7 @@ describe("token estimates", () => {
     expect(ratios.reduce((sum, ratio) => sum + ratio) / ratios.length).toBeLessThanOrEqual(1.15);
   });
 
-  test("hold for text without a blank, for other scripts and for emoji", () => {
+  test("are at least 70 % of the true count for text without blanks, for other scripts and for emoji", () => {
     for (const text of [
       "prüfe größere Mengen überall, weil es nötig ist",
       "データベースに接続できません",
@@ -85,8 +85,8 @@ describe("token estimates", () => {
   });
 });
 
-describe("a page", () => {
-  test.each(samples)("fills its budget in the larger channel and never exceeds it: %s", (_, items) => {
+describe("a page of a list", () => {
+  test.each(samples)("fills its budget and never exceeds it, as text and as JSON: %s", (_, items) => {
     for (const budget of [2_500, 8_000]) {
       const { structured, text } = answer(items, budget);
       const true_ = Math.max(countTokens(text), countTokens(JSON.stringify(structured)));
@@ -99,7 +99,7 @@ describe("a page", () => {
     }
   });
 
-  test("keeps the end of a log, in order, when asked to", () => {
+  test("is filled from the end of a log with takeFrom, in order", () => {
     const cursorAfter = (index: number) => `before ${index}`;
     const spec = {
       key: "logs",
@@ -118,7 +118,7 @@ describe("a page", () => {
     expect(structured.next_cursor).toBe(`before ${200 - shown.length}`);
   });
 
-  test("shows an item larger than the budget cut, and says which members were", () => {
+  test("shows an item that is larger than the budget, and names the members that were cut", () => {
     const item = { id: anId(), event: "big", payload: { text: "lorem ipsum dolor ".repeat(20_000) } };
     const { structured, text } = answer([item, item], 2_500);
     const [shown] = structured.rows as readonly Item[];

@@ -25,7 +25,7 @@ test("docs_get_release_notes names the page of the version while no docs server 
   expect(harness.fake.takeRequests()).toEqual([]);
 });
 
-test("docs_get_release_notes refuses what is no version", async () => {
+test("docs_get_release_notes refuses an invalid version", async () => {
   await using harness = await openToolHarness();
   const { structured } = await harness.call(docsGetReleaseNotesTool, { version: "latest please" });
   expect(structured).toMatchObject({ code: "invalid_input", message: '"latest please" is not a version' });

@@ -20,7 +20,7 @@ async function ask(docsUrl: string | null, query: string) {
 }
 
 describe("docs_search_prefect", () => {
-  test.each(["json", "stream"] as const)("asks the docs server (%s) and passes its text on, fenced", async (mode) => {
+  test.each(["json", "stream"] as const)("asks the docs server (%s) and returns its text, fenced", async (mode) => {
     using docs = startFakeDocs(mode);
     const { structured, text, requests } = await ask(docs.url, "retries");
     expect(structured).toMatchObject({ from: "docs server", text: 'found for {"query":"retries"}', source: "live" });
@@ -46,7 +46,7 @@ describe("docs_search_prefect", () => {
     },
   );
 
-  test("finds nothing for words that no page has, and needs a question", async () => {
+  test("finds nothing for words that no page has, and refuses an empty query", async () => {
     const none = await ask(null, "xylophone");
     expect(none.structured).toMatchObject({ pages: [] });
     expect(none.text).toContain("No page in the list matches");

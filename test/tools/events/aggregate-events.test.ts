@@ -41,7 +41,7 @@ async function opened(textSearch = true): Promise<ToolHarness> {
 }
 
 describe("aggregate_events", () => {
-  test("counts the same from the record and from Prefect, in every grouping", async () => {
+  test("counts the same from the record and from Prefect, for every grouping", async () => {
     await using harness = await opened();
     for (const by of ["time", "event", "resource", "deployment", "state"]) {
       const { held, live } = await both(harness, { by, occurred_after: at(0), limit: 100 });
@@ -53,7 +53,7 @@ describe("aggregate_events", () => {
     }
   });
 
-  test("buckets are aligned to UTC, empty ones are there, and bounds on a boundary count", async () => {
+  test("aligns buckets to UTC, shows empty ones, and includes events on the bounds", async () => {
     await using harness = await opened();
     const window = { occurred_after: at(0), occurred_before: at(1800), interval: "10m" };
     const { held, live } = await both(harness, window);
@@ -87,7 +87,7 @@ describe("aggregate_events", () => {
     expect(seconds.live.groups).toEqual(seconds.held.groups);
   });
 
-  test("takes the filters of read_events, and counts itself where Prefect's text search fails", async () => {
+  test("takes the filters of read_events, and counts itself when Prefect's text search fails", async () => {
     await using harness = await opened(false);
     const named = await both(harness, { by: "event", event_type_prefix: "prefect.", occurred_after: at(0) });
     expect(named.held.groups).toEqual([
@@ -103,7 +103,7 @@ describe("aggregate_events", () => {
     expect(about.structured).toMatchObject({ total: 20, group_count: 2 });
   });
 
-  test("adds what the record lacks, and pages through many groups", async () => {
+  test("adds counts from Prefect for what the record lacks, and pages through many groups", async () => {
     await using harness = await openToolHarness();
     harness.events(EVENTS.slice(0, 30));
     harness.fake.emit([...EVENTS], { socket: false });
@@ -122,7 +122,7 @@ describe("aggregate_events", () => {
     ]);
   });
 
-  test("refuses too many buckets and what is no interval; without record and Prefect it says so", async () => {
+  test("fails on too many buckets, on an invalid interval, and with neither record nor Prefect", async () => {
     await using harness = await openToolHarness({ record: false });
     const many = await harness.call(aggregateEventsTool, { occurred_after: "30d", interval: "1m" });
     expect(many.structured).toMatchObject({ code: "invalid_input", hint: expect.stringContaining("longer interval") });

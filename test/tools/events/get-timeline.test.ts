@@ -64,7 +64,7 @@ const EVENTS = [
 const ERROR = aLog({ id: anId(48), flow_run_id: run.id, level: 40, message: "disk quota exceeded", timestamp: at(35) });
 const INFO = aLog({ id: anId(49), flow_run_id: run.id, message: "fetched 500 rows", timestamp: at(25) });
 
-function record(harness: ToolHarness): void {
+function fillRecord(harness: ToolHarness): void {
   harness.objects("work_pool", [pool]);
   harness.objects("deployment", [deployment]);
   harness.flowRuns([run]);
@@ -74,15 +74,15 @@ function record(harness: ToolHarness): void {
   harness.cover("event");
 }
 
-const told = (answer: { entries: { kind: string; what: string }[] }) =>
+const entryTexts = (answer: { entries: { kind: string; what: string }[] }) =>
   answer.entries.map((one) => `${one.kind} ${one.what}`);
 
 describe("get_timeline from the record", () => {
-  test("a run: infrastructure, states, task failures and error lines, causes before effects", async () => {
+  test("shows infrastructure, states, task failures and error lines of a run, causes before effects", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const { structured, text } = await harness.call(getTimelineTool, { flow_run: "wandering-guan" });
-    expect(told(structured)).toEqual([
+    expect(entryTexts(structured)).toEqual([
       "infrastructure prefect.work-pool.not-ready",
       "state Pending",
       "state Running",
@@ -106,9 +106,9 @@ describe("get_timeline from the record", () => {
     expect(full.structured).not.toHaveProperty("hidden");
   });
 
-  test("of what surrounds a run only what its own deployment, pool and workers did", async () => {
+  test("shows only the deployment, pool and workers of the run", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const ofPool = { "prefect.resource.id": `prefect.work-pool.${pool.id}`, "prefect.resource.role": "work-pool" };
     const happened = (n: number, event: string, resource: string, more: object[] = []) =>
       anEvent({
@@ -131,7 +131,7 @@ describe("get_timeline from the record", () => {
       happened(76, "prefect.worker.submitted-flow-run", worker, [own]),
     ]);
     const { structured } = await harness.call(getTimelineTool, { flow_run: run.id });
-    expect(told(structured).slice(0, 5)).toEqual([
+    expect(entryTexts(structured).slice(0, 5)).toEqual([
       "infrastructure prefect.work-pool.not-ready",
       "infrastructure prefect.worker.started",
       "infrastructure prefect.deployment.ready",
@@ -140,9 +140,9 @@ describe("get_timeline from the record", () => {
     ]);
   });
 
-  test("a parent run: the first and the last state of each subflow run", async () => {
+  test("shows the first and the last state of each subflow run of a parent run", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const task = aTaskRun({ id: anId(61), flow_run_id: run.id });
     const child = aFlowRun({ id: anId(62), name: "crafty-lynx", parent_task_run_id: task.id });
     harness.taskRuns([task]);
@@ -161,26 +161,26 @@ describe("get_timeline from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("a run that Prefect has deleted is marked", async () => {
+  test("marks a run that Prefect has deleted", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     markFlowRunsDeleted(harness.db, [run.id], harness.nowUs);
     const { structured, text } = await harness.call(getTimelineTool, { flow_run: run.id });
     expect(structured.subject).toMatchObject({ state: "Failed", deleted: at(3_600) });
     expect(structured.coverage.notes[0]).toContain(`(${run.id}) was deleted in Prefect (seen ${at(3_600)}`);
     expect(text).toContain("(Failed, deleted), oldest first");
-    expect(told(structured)).toContain("log ERROR line 2");
+    expect(entryTexts(structured)).toContain("log ERROR line 2");
   });
 
-  test("a deployment and a pool: their runs, changes and error lines, page by page", async () => {
+  test("pages through runs, changes and error lines of a deployment and of a pool", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     harness.nowUs += 1_000_000;
     harness.objects("deployment", [{ ...deployment, paused: true }]);
     const first = await harness.call(getTimelineTool, { deployment: "nightly", limit: 3 });
     const { next_cursor: cursor } = first.structured;
     const second = await harness.call(getTimelineTool, { deployment: "nightly", limit: 3, cursor });
-    expect([...told(first.structured), ...told(second.structured)]).toEqual([
+    expect([...entryTexts(first.structured), ...entryTexts(second.structured)]).toEqual([
       "state Pending",
       "state Running",
       "log ERROR line 2",
@@ -189,19 +189,19 @@ describe("get_timeline from the record", () => {
     ]);
     expect(second.structured.entries[1]).toMatchObject({ of: "nightly", message: "paused" });
     const ofPool = await harness.call(getTimelineTool, { work_pool: "etl-pool" });
-    expect(told(ofPool.structured)).toEqual(["infrastructure prefect.work-pool.not-ready", "log ERROR line 2"]);
+    expect(entryTexts(ofPool.structured)).toEqual(["infrastructure prefect.work-pool.not-ready", "log ERROR line 2"]);
   });
 });
 
-describe("get_timeline live", () => {
-  test("without a record, with the states that outlive events", async () => {
+describe("get_timeline from Prefect", () => {
+  test("answers without a record, with the states that Prefect keeps longer than events", async () => {
     await using harness = await openToolHarness({ record: false });
     const { fake } = harness;
     fake.workspace.flowRuns.push(run);
     fake.workspace.logs.push(INFO, ERROR);
     fake.emit([...EVENTS], { socket: false });
     const { structured } = await harness.call(getTimelineTool, { flow_run: run.id });
-    expect(told(structured)).toEqual([
+    expect(entryTexts(structured)).toEqual([
       "infrastructure prefect.work-pool.not-ready",
       "state Pending",
       "state Running",
@@ -212,7 +212,7 @@ describe("get_timeline live", () => {
     expect(structured.source).toBe("live");
   });
 
-  test("where events are gone, states tell the story, and the gap is told", async () => {
+  test("shows states where Prefect has deleted the events, and states the gap", async () => {
     await using harness = await openToolHarness();
     const { putFact } = await import("../../../src/store/sync-state.ts");
     const retentionUs = 10 * MINUTE_US;
@@ -232,7 +232,7 @@ describe("get_timeline live", () => {
 });
 
 describe("get_timeline fails", () => {
-  test("without exactly one subject, on an unknown one, and with neither record nor Prefect", async () => {
+  test("without exactly one subject, on an unknown subject, and with neither record nor Prefect", async () => {
     await using harness = await openToolHarness();
     for (const args of [{}, { flow_run: "a", deployment: "b" }]) {
       const { structured } = await harness.call(getTimelineTool, args);

@@ -3,7 +3,7 @@ import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import { readEventsTool } from "../../../src/tools/events/read-events.ts";
 import { aFlowRun, aFlowRunEvent, anEvent, anId, at, T0_US } from "../../support/builders.ts";
-import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+import { idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 /** One event a second from `at(0)`, oldest first, named `shop.order.n`. */
 function orders(count: number, from = 0): PrefectEvent[] {
@@ -17,21 +17,19 @@ function orders(count: number, from = 0): PrefectEvent[] {
   );
 }
 
-const ids = (events: readonly { id: string }[]) => events.map((event) => event.id);
-
 async function emitAll(harness: ToolHarness, events: readonly PrefectEvent[]): Promise<void> {
   for (let start = 0; start < events.length; start += 100)
     harness.fake.emit(events.slice(start, start + 100), { socket: false });
 }
 
 describe("read_events from the record", () => {
-  test("answers newest first, states the window, and asks Prefect nothing", async () => {
+  test("answers newest first and states the window, without a request", async () => {
     await using harness = await openToolHarness();
     const events = orders(5);
     harness.events(events);
     harness.cover("event");
     const { structured, text } = await harness.call(readEventsTool);
-    expect(ids(structured.events)).toEqual(ids([...events].reverse()));
+    expect(idsOf(structured.events)).toEqual(idsOf([...events].reverse()));
     expect(structured).toMatchObject({
       source: "record",
       as_of: at(3600),
@@ -43,7 +41,7 @@ describe("read_events from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("names flow run, flow, deployment and tags, and shows message and labels only on request", async () => {
+  test("shows flow run, flow, deployment and tags, and message and labels only on request", async () => {
     await using harness = await openToolHarness();
     const run = aFlowRun({ name: "wandering-guan", tags: ["nightly"], state_type: "FAILED" });
     const event = aFlowRunEvent(run);
@@ -64,7 +62,7 @@ describe("read_events from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("pages through everything with the cursor, each event once, inside the stated window", async () => {
+  test("pages through the stated window with the cursor, each event once", async () => {
     await using harness = await openToolHarness();
     harness.events(orders(230));
     harness.cover("event");
@@ -75,24 +73,24 @@ describe("read_events from the record", () => {
       const { structured } = await harness.call(readEventsTool, { limit: 70, ...(cursor ? { cursor } : {}) });
       window ??= structured.window;
       expect(structured.window).toEqual(window);
-      seen.push(...ids(structured.events));
+      seen.push(...idsOf(structured.events));
       cursor = structured.next_cursor;
       // What happens meanwhile belongs to no page of this window.
       harness.nowUs += MINUTE_US;
       harness.cover("event", { fromUs: harness.nowUs - MINUTE_US, toUs: harness.nowUs });
     } while (cursor);
-    expect(seen).toEqual(ids(orders(230).reverse()));
+    expect(seen).toEqual(idsOf(orders(230).reverse()));
   });
 
-  test("keeps to the order and the bounds that the filter gives, and refuses contradictions", async () => {
+  test("applies the order and the bounds of the filter, and refuses contradictions", async () => {
     await using harness = await openToolHarness();
     harness.events(orders(10));
     harness.cover("event");
     const filter = { order: "ASC", occurred: { since: at(2), until: at(4) }, event: { name: ["shop.order.paid"] } };
     const { structured } = await harness.call(readEventsTool, { filter: JSON.stringify(filter) });
-    expect(ids(structured.events)).toEqual([anId(5_002), anId(5_004)]);
+    expect(idsOf(structured.events)).toEqual([anId(5_002), anId(5_004)]);
     const same = await harness.call(readEventsTool, { filter, order: "asc", occurred_after: at(2) });
-    expect(ids(same.structured.events)).toEqual([anId(5_002), anId(5_004)]);
+    expect(idsOf(same.structured.events)).toEqual([anId(5_002), anId(5_004)]);
     const twice = await harness.call(readEventsTool, { filter, order: "desc" });
     expect(twice.structured).toMatchObject({
       code: "invalid_input",
@@ -105,7 +103,7 @@ describe("read_events from the record", () => {
     });
   });
 
-  test("shows one event per resource for distinct, over pages", async () => {
+  test("shows one event per resource for distinct, across pages", async () => {
     await using harness = await openToolHarness();
     const events = Array.from({ length: 12 }, (_, n) =>
       anEvent({ id: anId(6_000 + n), occurred: at(n), resource: { "prefect.resource.id": `shop.customer.${n % 4}` } }),
@@ -114,9 +112,9 @@ describe("read_events from the record", () => {
     harness.cover("event");
     const filter = { resource: { distinct: true } };
     const first = await harness.call(readEventsTool, { filter, limit: 3 });
-    expect(ids(first.structured.events)).toEqual([anId(6_011), anId(6_010), anId(6_009)]);
+    expect(idsOf(first.structured.events)).toEqual([anId(6_011), anId(6_010), anId(6_009)]);
     const second = await harness.call(readEventsTool, { filter, limit: 3, cursor: first.structured.next_cursor });
-    expect(ids(second.structured.events)).toEqual([anId(6_008)]);
+    expect(idsOf(second.structured.events)).toEqual([anId(6_008)]);
     expect(second.structured).not.toHaveProperty("next_cursor");
   });
 
@@ -132,7 +130,7 @@ describe("read_events from the record", () => {
     harness.events([asset, state]);
     harness.cover("event");
     const found = async (resource: string) =>
-      ids((await harness.call(readEventsTool, { resource })).structured.events ?? []);
+      idsOf((await harness.call(readEventsTool, { resource })).structured.events ?? []);
     expect(await found("s3://lake/orders")).toEqual([asset.id]);
     expect(await found("s3://lake/*")).toEqual([asset.id]);
     expect(await found("burgundy-pony")).toEqual([state.id]);
@@ -145,7 +143,7 @@ describe("read_events from the record", () => {
     });
   });
 
-  test("offline: answers with its age, and says so", async () => {
+  test("answers with its age while Prefect is unreachable", async () => {
     await using harness = await openToolHarness();
     harness.events(orders(3));
     harness.cover("event", { toUs: harness.nowUs - 20 * MINUTE_US });
@@ -158,7 +156,7 @@ describe("read_events from the record", () => {
     expect(text).toContain("record as of 2026-08-20T09:55:00Z (20m ago)");
   });
 
-  test("never says a bare nothing about a time that is not covered", async () => {
+  test("states the gap when it finds no event in a time that is not covered", async () => {
     await using harness = await openToolHarness();
     harness.events(orders(3));
     harness.cover("event", { fromUs: T0_US - HOUR_US, toUs: T0_US + MINUTE_US });
@@ -177,14 +175,14 @@ describe("read_events from the record", () => {
   });
 });
 
-describe("read_events live", () => {
-  test("without a record: pages of 50 through any limit, and keeps the rows", async () => {
+describe("read_events from Prefect", () => {
+  test("reads pages of 50 up to any limit without a record, and saves the rows", async () => {
     await using harness = await openToolHarness({ record: false });
     await emitAll(harness, orders(130));
     const { structured } = await harness.call(readEventsTool, { limit: 120, fields: ["occurred"] });
     expect(structured.source).toBe("live");
-    const first = ids(structured.events);
-    expect(first).toEqual(ids(orders(130).reverse().slice(0, first.length)));
+    const first = idsOf(structured.events);
+    expect(first).toEqual(idsOf(orders(130).reverse().slice(0, first.length)));
     expect(harness.fake.takeRequests()).toEqual([
       "GET /admin/settings",
       "POST /events/filter",
@@ -197,12 +195,12 @@ describe("read_events live", () => {
       fields: ["occurred"],
       cursor: structured.next_cursor,
     });
-    expect([...first, ...ids(next.structured.events)]).toEqual(
-      ids(orders(130).reverse()).slice(0, first.length + next.structured.events.length),
+    expect([...first, ...idsOf(next.structured.events)]).toEqual(
+      idsOf(orders(130).reverse()).slice(0, first.length + next.structured.events.length),
     );
   });
 
-  test("follows a page that ends inside one instant to its end, and pages through the instant", async () => {
+  test("reads all events of one microsecond when a page ends inside it, and pages through them", async () => {
     await using harness = await openToolHarness({ record: false });
     const tied = Array.from({ length: 70 }, (_, n) =>
       anEvent({ id: anId(8_000 + n), occurred: at(1), received: at(1) }),
@@ -216,13 +214,13 @@ describe("read_events live", () => {
         fields: ["event"],
         ...(cursor ? { cursor } : {}),
       });
-      seen.push(...ids(structured.events));
+      seen.push(...idsOf(structured.events));
       cursor = structured.next_cursor;
     } while (cursor);
-    expect(seen).toEqual(ids(tied).sort().reverse());
+    expect(seen).toEqual(idsOf(tied).sort().reverse());
   });
 
-  test("reads only what the record lacks and joins both", async () => {
+  test("reads from Prefect only what the record lacks, and joins both", async () => {
     await using harness = await openToolHarness();
     const [old, recent] = [orders(3), orders(3, 3_000)];
     harness.events(old);
@@ -230,14 +228,14 @@ describe("read_events live", () => {
     await emitAll(harness, [...old, ...recent]);
     const { structured } = await harness.call(readEventsTool);
     expect(structured).toMatchObject({ source: "mixed", coverage: { complete: true } });
-    expect(ids(structured.events)).toEqual(ids([...old, ...recent].reverse()));
+    expect(idsOf(structured.events)).toEqual(idsOf([...old, ...recent].reverse()));
     const [request] = harness.fake.requestsTo("/events/filter");
     expect(request?.body).toMatchObject({
       filter: { occurred: { since: "2026-08-20T09:45:00.000001Z", until: at(3600) } },
     });
   });
 
-  test("fresh: true asks Prefect although the record covers", async () => {
+  test("asks Prefect with fresh: true although the record covers the window", async () => {
     await using harness = await openToolHarness();
     harness.cover("event");
     await emitAll(harness, orders(2));
@@ -245,18 +243,18 @@ describe("read_events live", () => {
     expect(structured).toMatchObject({ source: "live", events: [{ id: anId(5_001) }, { id: anId(5_000) }] });
   });
 
-  test("searches itself where Prefect's text search fails", async () => {
+  test("filters the text itself when Prefect's text search fails", async () => {
     await using harness = await openToolHarness({ record: false, textSearch: false });
     await emitAll(harness, orders(6));
     const { structured } = await harness.call(readEventsTool, {
       filter: { text: { query: "sent" } },
       occurred_after: "24h",
     });
-    expect(ids(structured.events)).toEqual([anId(5_005), anId(5_003), anId(5_001)]);
+    expect(idsOf(structured.events)).toEqual([anId(5_005), anId(5_003), anId(5_001)]);
     expect(harness.fake.takeRequests()).toEqual(["POST /events/filter", "POST /events/filter"]);
   });
 
-  test("does not claim what Prefect has deleted by age", async () => {
+  test("does not call a time complete whose events Prefect has deleted by age", async () => {
     await using harness = await openToolHarness();
     const { putFact } = await import("../../../src/store/sync-state.ts");
     putFact(harness.db, "instance", { url: harness.fake.url, version: "3.8.8", retentionUs: HOUR_US, createdUs: 0 }, 0);
@@ -271,7 +269,7 @@ describe("read_events live", () => {
 });
 
 describe("read_events fails", () => {
-  test("with no record and no Prefect, naming what to do", async () => {
+  test("with a hint when there is neither a record nor Prefect", async () => {
     await using harness = await openToolHarness({ record: false });
     await harness.fake.down();
     const { isError, structured, text } = await harness.call(readEventsTool);
@@ -285,7 +283,7 @@ describe("read_events fails", () => {
     expect(text).toContain("PREFECT_API_URL");
   });
 
-  test("with no record and a Prefect that is busy, naming the time and not the settings", async () => {
+  test("with the time to retry when there is no record and Prefect is busy", async () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.faults.fail("/events/filter", { status: 429, headers: { "retry-after": "30" } }, 9);
     const { structured } = await harness.call(readEventsTool, { occurred_after: "1h" });
@@ -293,7 +291,7 @@ describe("read_events fails", () => {
     expect(structured.hint).toEndWith("Nothing of these events is recorded yet.");
   });
 
-  test("on unknown arguments, fields and filter members, naming the valid ones", async () => {
+  test("on unknown arguments, fields and filter members with the valid ones", async () => {
     await using harness = await openToolHarness();
     const bad: [object, string, string][] = [
       [
@@ -336,7 +334,7 @@ describe("read_events fails", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("and passes on what Prefect says, with the record's rows where there are some", async () => {
+  test("with the message of Prefect, or answers with the recorded rows and that message", async () => {
     await using harness = await openToolHarness();
     harness.events(orders(2));
     harness.cover("event", { toUs: T0_US + 10 * SECOND_US });

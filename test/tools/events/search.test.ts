@@ -24,8 +24,8 @@ function coverAll(harness: ToolHarness): void {
   }
 }
 
-describe("a query that is too large", () => {
-  test("is refused with the limits, and not called an internal error", async () => {
+describe("search with a query that is too large", () => {
+  test("is refused with the limits", async () => {
     await using harness = await openToolHarness();
     harness.events([paid(1)]);
     coverAll(harness);
@@ -51,8 +51,8 @@ describe("a query that is too large", () => {
   });
 });
 
-describe("a sign that is no word", () => {
-  test("is found in events and lines in the ways that the hint names", async () => {
+describe("text that the search index leaves out, such as emoji", () => {
+  test("is found by read_events and get_flow_run_logs, which the hint names", async () => {
     await using harness = await openToolHarness();
     const run = aFlowRun({ name: "calm-otter", state_type: "COMPLETED" });
     harness.flowRuns([run]);
@@ -71,8 +71,8 @@ describe("a sign that is no word", () => {
   });
 });
 
-describe("search in the record", () => {
-  test("finds events, log lines, runs and objects in one list, and asks Prefect nothing", async () => {
+describe("search from the record", () => {
+  test("finds events, log lines, runs and objects in one list, without a request", async () => {
     await using harness = await openToolHarness();
     const run = aFlowRun({ name: "zloty-pony", state_type: "COMPLETED" });
     const line = aLog({ flow_run_id: run.id, message: "converted 5 zloty", timestamp: at(3) });
@@ -111,7 +111,7 @@ describe("search in the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("knows phrases, exclusions, beginnings, kinds and times, and pages through all", async () => {
+  test("supports phrases, exclusions, prefixes, kinds and times, and pages through all results", async () => {
     await using harness = await openToolHarness();
     harness.events(Array.from({ length: 30 }, (_, n) => paid(n, n % 2 ? "paid in zloty" : "zloty in paid crates")));
     coverAll(harness);
@@ -136,7 +136,7 @@ describe("search in the record", () => {
     );
   });
 
-  test("says what it could not search", async () => {
+  test("states what it could not search", async () => {
     await using harness = await openToolHarness();
     harness.flowRuns([aFlowRun({ name: "burgundy-owl" })]);
     harness.cover("event");
@@ -149,8 +149,8 @@ describe("search in the record", () => {
   });
 });
 
-describe("search live", () => {
-  test("searches Prefect's events where the record does not reach, also where its text search fails", async () => {
+describe("search from Prefect", () => {
+  test("searches Prefect's events outside the coverage of the record, also when Prefect's text search fails", async () => {
     for (const textSearch of [true, false]) {
       await using harness = await openToolHarness({ textSearch });
       harness.events([paid(1)]);

@@ -26,7 +26,7 @@ async function waiting(
   signal?: AbortSignal,
 ) {
   const startUs = harness.nowUs;
-  const told: string[] = [];
+  const notices: string[] = [];
   const left = new Map(Object.entries(then).map(([second, act]) => [Number(second), act]));
   const clock: QueryContext["clock"] = {
     nowMs: () => harness.nowUs / 1000,
@@ -48,13 +48,13 @@ async function waiting(
     isError,
   } = await callWith(query, waitForTool, args, {
     ...(signal ? { signal } : {}),
-    progress: (done, total, message) => void told.push(`${done}/${total} ${message}`),
+    progress: (done, total, message) => void notices.push(`${done}/${total} ${message}`),
   });
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
-  return { structured: structured as any, text: content[0]?.text ?? "", isError: isError === true, told };
+  return { structured: structured as any, text: content[0]?.text ?? "", isError: isError === true, notices };
 }
 
-/** A process keeps the record: heartbeats go on, the stream is in this state. */
+/** A process syncs the record: its heartbeat stays recent, its websocket has this state. */
 function follow(harness: ToolHarness, state: "open" | "refused"): void {
   harness.following();
   putFact(harness.db, "stream", { state, sinceUs: 0 }, 0);
@@ -66,8 +66,8 @@ function follow(harness: ToolHarness, state: "open" | "refused"): void {
   );
 }
 
-describe("a run that Prefect has deleted", () => {
-  test("is told from the record where it had ended", async () => {
+describe("wait_for a run that Prefect has deleted", () => {
+  test("answers from the record when the run had ended", async () => {
     await using harness = await openToolHarness();
     harness.flowRuns([ended]);
     markFlowRunsDeleted(harness.db, [run.id], harness.nowUs);
@@ -77,7 +77,7 @@ describe("a run that Prefect has deleted", () => {
     expect(structured.coverage.notes[0]).toContain("was deleted in Prefect (seen ");
   });
 
-  test("will not go on where it had not, also when it happens meanwhile", async () => {
+  test("states that the run will not continue when it had not ended, also if it is deleted during the wait", async () => {
     await using harness = await openToolHarness();
     harness.flowRuns([run]);
     follow(harness, "open");
@@ -90,7 +90,7 @@ describe("a run that Prefect has deleted", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("one that nobody knows is told as such", async () => {
+  test("fails with not_found when neither the record nor Prefect knows the run", async () => {
     await using harness = await openToolHarness();
     harness.flowRuns([run]);
     const { structured } = await waiting(harness, { flow_run: run.id });
@@ -99,11 +99,11 @@ describe("a run that Prefect has deleted", () => {
 });
 
 describe("wait_for from the record", () => {
-  test("a run that ends: nothing is asked of Prefect, progress is told", async () => {
+  test("waits for the end of a run without a request, and reports progress", async () => {
     await using harness = await openToolHarness();
     harness.flowRuns([run]);
     follow(harness, "open");
-    const { structured, text, told } = await waiting(
+    const { structured, text, notices } = await waiting(
       harness,
       { flow_run: run.id },
       { 7: () => harness.flowRuns([ended]) },
@@ -115,7 +115,7 @@ describe("wait_for from the record", () => {
       source: "record",
     });
     expect(structured.waited_seconds).toBeCloseTo(7.2, 1);
-    expect(told).toEqual([
+    expect(notices).toEqual([
       "0/50 wandering-guan is Running",
       "3/50 wandering-guan is Running",
       "6/50 wandering-guan is Running",
@@ -124,7 +124,7 @@ describe("wait_for from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("an event that has yet to occur", async () => {
+  test("waits for an event", async () => {
     await using harness = await openToolHarness();
     follow(harness, "open");
     const old = anEvent({ event: "shop.order.paid", occurred: at(3_500) });
@@ -138,7 +138,7 @@ describe("wait_for from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("ends at the timeout, and at once where the run ended elsewhere", async () => {
+  test("ends at the timeout, and at once when the run has ended in another state", async () => {
     await using harness = await openToolHarness();
     harness.flowRuns([run]);
     harness.fake.workspace.flowRuns.push(run);
@@ -156,14 +156,14 @@ describe("wait_for from the record", () => {
 });
 
 describe("wait_for a state", () => {
-  test("that Prefect does not give: waits for it all the same, and says so from the start", async () => {
+  test("waits for a name that is not one of Prefect's, and states that from the start", async () => {
     await using harness = await openToolHarness();
     harness.flowRuns([run]);
     harness.fake.workspace.flowRuns.push(run);
     follow(harness, "open");
     const note = 'No recorded run has a state "Compleeted", and it is none of Prefect\'s own; did you mean Completed?';
     const bogus = await waiting(harness, { flow_run: run.id, state: ["Compleeted"], timeout: 2 });
-    expect(bogus.told[0]).toBe(`0/2 ${note}`);
+    expect(bogus.notices[0]).toBe(`0/2 ${note}`);
     expect(bogus.structured).toMatchObject({ reached: false, coverage: { complete: true, notes: [note] } });
     expect(bogus.text).toContain(note);
     const custom = aFlowRun({ ...run, state_name: "Bogus", state_id: anId(73), state: null });
@@ -173,7 +173,7 @@ describe("wait_for a state", () => {
     expect(own.structured.coverage).not.toHaveProperty("notes");
   });
 
-  test("in the ways that the lists of runs take: types, names, written apart, with commas", async () => {
+  test("accepts types and names of states as the list tools do: with spaces and commas", async () => {
     await using harness = await openToolHarness();
     const retry = { state_type: "SCHEDULED", state_name: "AwaitingRetry", state_id: anId(74), state: null } as const;
     harness.flowRuns([aFlowRun({ ...run, ...retry })]);
@@ -185,8 +185,8 @@ describe("wait_for a state", () => {
   });
 });
 
-describe("wait_for live", () => {
-  test("asks every two seconds when the socket is dead, and when nobody follows Prefect", async () => {
+describe("wait_for from Prefect", () => {
+  test("asks every two seconds when the websocket is closed, and when no process syncs", async () => {
     for (const state of ["refused", null] as const) {
       await using harness = await openToolHarness();
       harness.flowRuns([run]);
@@ -202,7 +202,7 @@ describe("wait_for live", () => {
     }
   });
 
-  test("an event, while the socket says it is open but brings nothing", async () => {
+  test("finds an event while the websocket is open but delivers nothing", async () => {
     await using harness = await openToolHarness();
     follow(harness, "open");
     const event = anEvent({ event: "shop.order.paid", occurred: at(3_605) });
@@ -211,12 +211,12 @@ describe("wait_for live", () => {
     expect(structured).toMatchObject({ reached: true, source: "live", event: { id: event.id } });
   });
 
-  test("answers as of no earlier than what it reports", async () => {
+  test("answers with an as_of that is not before the reported event", async () => {
     await using harness = await openToolHarness({ record: false });
     const event = anEvent({ event: "shop.order.paid", occurred: at(3_606) });
     const emit = () => harness.fake.emit(event, { socket: false });
-    const told = await waiting(harness, { event_type_prefix: "shop." }, { 3: emit });
-    expect(told.structured).toMatchObject({ reached: true, event: { occurred: at(3_606) }, as_of: at(3_606) });
+    const found = await waiting(harness, { event_type_prefix: "shop." }, { 3: emit });
+    expect(found.structured).toMatchObject({ reached: true, event: { occurred: at(3_606) }, as_of: at(3_606) });
     const failed = aState({ type: "FAILED", timestamp: at(3_800) });
     harness.fake.workspace.flowRuns.push(
       aFlowRun({ ...run, state_type: "FAILED", state_name: "Failed", state: failed }),
@@ -225,29 +225,29 @@ describe("wait_for live", () => {
     expect(ran.structured).toMatchObject({ reached: true, as_of: at(3_800) });
   });
 
-  test("goes on while Prefect is away, and ends when the client gives up", async () => {
+  test("continues while Prefect is unreachable, and ends when the client cancels", async () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.workspace.flowRuns.push(run);
     const back = async () => {
       harness.fake.workspace.flowRuns.splice(0, 1, ended);
       await harness.fake.up();
     };
-    const { structured, told } = await waiting(
+    const { structured, notices } = await waiting(
       harness,
       { flow_run: run.id },
       { 1: () => harness.fake.down(), 9: back },
     );
     expect(structured).toMatchObject({ reached: true, source: "live" });
-    expect(told[0]).toBe("0/50 wandering-guan is Running");
+    expect(notices[0]).toBe("0/50 wandering-guan is Running");
     harness.fake.workspace.flowRuns.splice(0, 1, run);
-    const gone = new AbortController();
-    const stopped = await waiting(harness, { flow_run: run.id }, { 4: () => gone.abort() }, gone.signal);
+    const canceling = new AbortController();
+    const stopped = await waiting(harness, { flow_run: run.id }, { 4: () => canceling.abort() }, canceling.signal);
     expect(stopped.structured.waited_seconds).toBeLessThan(5);
   });
 });
 
 describe("wait_for fails", () => {
-  test("on contradictions, unknown runs, and when Prefect never answers", async () => {
+  test("on contradictory arguments, unknown runs, and when Prefect never answers", async () => {
     await using harness = await openToolHarness({ record: false });
     const refused: [object, string][] = [
       [{}, "wait_for needs a flow_run"],

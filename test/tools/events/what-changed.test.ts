@@ -23,7 +23,7 @@ const CHANGE = {
   event_id: updated.id,
 };
 
-function record(harness: ToolHarness): void {
+function fillRecord(harness: ToolHarness): void {
   harness.objects("deployment", [deployment]);
   harness.objects("work_pool", [pool]);
   harness.events([updated]);
@@ -32,10 +32,10 @@ function record(harness: ToolHarness): void {
   harness.following();
 }
 
-describe("from the record", () => {
-  test("events with their fields, and a cursor for what comes later", async () => {
+describe("what_changed from the record", () => {
+  test("returns events with their fields, and a cursor for later changes", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const { structured, text } = await harness.call(whatChangedTool, { since: "2h" });
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(structured.changes).toEqual([CHANGE]);
@@ -46,9 +46,9 @@ describe("from the record", () => {
     expect(later.text).toContain("Nothing changed.");
   });
 
-  test("a page that ends early goes on from its end, with either cursor", async () => {
+  test("continues at the end of a page that was cut, with either cursor", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     harness.events([anEvent({ ...updated, id: anId(4), occurred: at(1_100) })]);
     const { structured } = await harness.call(whatChangedTool, { since: "2h", limit: 1 });
     expect(structured.changes).toEqual([CHANGE]);
@@ -57,9 +57,9 @@ describe("from the record", () => {
     expect(rest.structured.changes).toMatchObject([{ at: at(1_100), event_id: anId(4) }]);
   });
 
-  test("what leaves no event is told by the readings", async () => {
+  test("finds changes without an event by comparing the lists that were read", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const { cursor } = (await harness.call(whatChangedTool, { since: "2h" })).structured;
     harness.nowUs += MINUTE_US;
     harness.objects("deployment", [{ ...deployment, paused: true }]);
@@ -71,7 +71,7 @@ describe("from the record", () => {
     ]);
   });
 
-  test("of a schedule that was switched off, that it was", async () => {
+  test("states that a schedule was switched off", async () => {
     await using harness = await openToolHarness();
     const schedule = {
       id: anId(5),
@@ -96,8 +96,8 @@ describe("from the record", () => {
   });
 });
 
-describe("from Prefect", () => {
-  test("events alone, where nothing is recorded", async () => {
+describe("what_changed from Prefect", () => {
+  test("returns only events when nothing is recorded", async () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.emit([updated], { socket: false });
     const { structured } = await harness.call(whatChangedTool, { since: "2h" });
@@ -106,8 +106,8 @@ describe("from Prefect", () => {
   });
 });
 
-describe("failures", () => {
-  test("a foreign cursor, and Prefect away", async () => {
+describe("what_changed fails", () => {
+  test("on a cursor of another tool, and when Prefect is unreachable", async () => {
     await using harness = await openToolHarness({ record: false });
     const wrong = await harness.call(whatChangedTool, { cursor: "nonsense" });
     expect(wrong.structured).toMatchObject({ code: "invalid_input" });

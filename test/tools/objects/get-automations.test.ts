@@ -40,7 +40,7 @@ const stuck = anAutomation({
 });
 
 describe("get_automations", () => {
-  test("from the record: triggers and actions in words, names beside ids", async () => {
+  test("answers from the record with triggers and actions in words, and names beside ids", async () => {
     await using harness = await openToolHarness();
     harness.objects("automation", [stuck, rerun]);
     harness.objects("deployment", [deployment]);
@@ -71,7 +71,7 @@ describe("get_automations", () => {
     ).toMatchObject([{ id: stuck.id }]);
   });
 
-  test("from Prefect: the whole list, kept", async () => {
+  test("reads the whole list from Prefect and saves it", async () => {
     await using harness = await openToolHarness();
     harness.fake.workspace.automations.push(stuck, rerun);
     const answer = await harness.call(getAutomationsTool, {});
@@ -80,7 +80,7 @@ describe("get_automations", () => {
     expect(harness.saved).toMatchObject([{ kind: "automation", whole: true }]);
   });
 
-  test("failures: fields that Prefect does not filter by, Prefect away", async () => {
+  test("fails on fields that Prefect does not filter by, and when Prefect is unreachable", async () => {
     await using harness = await openToolHarness();
     const wrong = await harness.call(getAutomationsTool, { filter: { name: { like_: "x" } } });
     expect(wrong.structured.hint).toBe("Valid fields of filter.name: any_.");

@@ -11,7 +11,7 @@ import {
   aWorkPool,
   aWorkQueue,
 } from "../../support/builders.ts";
-import { type Answer, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+import { type Answer, idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const flow = aFlow({ id: anId(1), name: "orders-etl" });
 const pool = aWorkPool({ id: anId(2), name: "k8s", status: "NOT_READY", concurrency_limit: 3 });
@@ -50,9 +50,9 @@ const runs = [
   aFlowRun({ ...of, id: anId(23), name: "slow-bee", state_type: "SCHEDULED", expected_start_time: at(7_200) }),
   aFlowRun({ ...of, id: anId(24), name: "later-bee", state_type: "SCHEDULED", expected_start_time: at(9_000) }),
 ];
-const ids = (answer: Answer): string[] => answer.structured.deployments.map((row: { id: string }) => row.id);
+const ids = (answer: Answer): string[] => idsOf(answer.structured.deployments);
 
-function record(harness: ToolHarness): void {
+function fillRecord(harness: ToolHarness): void {
   harness.objects("flow", [flow]);
   harness.objects("deployment", [nightly, adhoc]);
   harness.objects("work_pool", [pool]);
@@ -63,7 +63,7 @@ function record(harness: ToolHarness): void {
   harness.following();
 }
 
-function serve(harness: ToolHarness): void {
+function fillPrefect(harness: ToolHarness): void {
   const { workspace } = harness.fake;
   workspace.flows.push(flow);
   workspace.deployments.push(nightly, adhoc);
@@ -73,10 +73,10 @@ function serve(harness: ToolHarness): void {
   workspace.flowRuns.push(...runs);
 }
 
-describe("from the record", () => {
-  test("by name, with flow, schedules in words, slots taken, the last run that started and the next one", async () => {
+describe("get_deployments from the record", () => {
+  test("lists by name, with flow, schedules in words, slots taken, last started run and next run", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const answer = await harness.call(getDeploymentsTool, {});
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(answer.structured.deployments).toEqual([
@@ -100,9 +100,9 @@ describe("from the record", () => {
     expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true } });
   });
 
-  test("one deployment tells its recent runs and every limit its runs must pass, with the holders", async () => {
+  test("shows recent runs of a single deployment, and every limit for its runs with the holders", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const answer = await harness.call(getDeploymentsTool, { deployment: "orders-etl/nightly" });
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(answer.structured.deployments).toMatchObject([
@@ -125,9 +125,9 @@ describe("from the record", () => {
     expect(answer.tokens.text).toBeLessThanOrEqual(405);
   });
 
-  test("filters and shorthands decide: paused, name of deployment or flow, pool, tags", async () => {
+  test("filters by paused, name of deployment or flow, pool and tags", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const ask = async (args: unknown) => ids(await harness.call(getDeploymentsTool, args));
     expect(await ask({ paused: true })).toEqual([adhoc.id]);
     expect(await ask({ filter: { paused: { eq_: false } } })).toEqual([nightly.id]);
@@ -138,9 +138,9 @@ describe("from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("full detail gives Prefect's own document", async () => {
+  test("returns Prefect's document with full detail", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const answer = await harness.call(getDeploymentsTool, { filter: { id: { any_: [nightly.id] } }, detail: "full" });
     expect(answer.structured.deployments[0]).toMatchObject({
       ...nightly,
@@ -154,11 +154,11 @@ describe("from the record", () => {
   });
 });
 
-describe("from Prefect", () => {
-  test("a list that is over a minute old is read anew, whole, and kept", async () => {
+describe("get_deployments from Prefect", () => {
+  test("reads the whole list again when it is over a minute old, and saves it", async () => {
     await using harness = await openToolHarness();
-    record(harness);
-    serve(harness);
+    fillRecord(harness);
+    fillPrefect(harness);
     harness.nowUs += 61 * SECOND_US;
     const answer = await harness.call(getDeploymentsTool, {});
     expect(answer.structured.source).toBe("live");
@@ -167,9 +167,9 @@ describe("from Prefect", () => {
     expect(harness.saved).toMatchObject([{ kind: "deployment", whole: true }]);
   });
 
-  test("without a record one deployment is complete too: last started runs, never plans, and true slots", async () => {
+  test("shows a single deployment without a record: last started runs without scheduled ones, and counted slots", async () => {
     await using harness = await openToolHarness({ record: false });
-    serve(harness);
+    fillPrefect(harness);
     const answer = await harness.call(getDeploymentsTool, { deployment: nightly.id });
     expect(answer.structured).toMatchObject({ source: "live" });
     expect(answer.structured.deployments).toMatchObject([
@@ -183,9 +183,9 @@ describe("from Prefect", () => {
     expect(answer.structured.deployments[0].recent_runs.length).toBe(2);
   });
 
-  test("the filter goes unchanged", async () => {
+  test("sends the filter unchanged", async () => {
     await using harness = await openToolHarness();
-    serve(harness);
+    fillPrefect(harness);
     const filter = { operator: "or_", paused: { eq_: true }, name: { like_: "night" } };
     await harness.call(getDeploymentsTool, { filter, limit: 5 });
     expect(harness.fake.requestsTo("/deployments/filter").map((request) => request.body)).toEqual([
@@ -194,8 +194,8 @@ describe("from Prefect", () => {
   });
 });
 
-describe("failures", () => {
-  test("a name that several have lists them; unknown filter fields name the valid ones", async () => {
+describe("get_deployments fails", () => {
+  test("on an ambiguous name with the candidates, on an unknown filter field with the valid ones", async () => {
     await using harness = await openToolHarness();
     const twin = aDeployment({ id: anId(13), name: "nightly", flow_id: anId(9) });
     harness.objects("flow", [flow, aFlow({ id: anId(9), name: "billing" })]);
@@ -209,7 +209,7 @@ describe("failures", () => {
     );
   });
 
-  test("Prefect away and nothing recorded", async () => {
+  test("when Prefect is unreachable and nothing is recorded", async () => {
     await using harness = await openToolHarness();
     await harness.fake.down();
     const answer = await harness.call(getDeploymentsTool, {});

@@ -8,7 +8,7 @@ const billing = aFlow({ id: anId(2), name: "billing" });
 const nightly = aDeployment({ id: anId(3), name: "nightly", flow_id: orders.id });
 
 describe("get_flows", () => {
-  test("from the record: by name, with tags, deployments and last run", async () => {
+  test("answers from the record by name, with tags, deployments and last run", async () => {
     await using harness = await openToolHarness();
     harness.objects("flow", [orders, billing]);
     harness.objects("deployment", [nightly]);
@@ -36,7 +36,7 @@ describe("get_flows", () => {
     );
   });
 
-  test("from Prefect: one request, the whole list kept", async () => {
+  test("reads the whole list from Prefect in one request and saves it", async () => {
     await using harness = await openToolHarness();
     harness.fake.workspace.flows.push(orders, billing);
     const answer = await harness.call(getFlowsTool, { limit: 1 });
@@ -47,7 +47,7 @@ describe("get_flows", () => {
     expect(next.structured.flows).toMatchObject([{ id: orders.id }]);
   });
 
-  test("failures: unknown fields, unknown names, a cursor of another question", async () => {
+  test("fails on unknown fields, unknown names and a cursor of other arguments", async () => {
     await using harness = await openToolHarness();
     harness.objects("flow", [orders, billing]);
     const wrong = await harness.call(getFlowsTool, { filter: { deployments: {} } });

@@ -4,7 +4,7 @@ import { OBJECT_SCHEMAS } from "../../../src/tools/objects/object-schemas.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
 
 describe("get_object_schema", () => {
-  test("gives schema, rules and example of an automation, smaller than the peer's", async () => {
+  test("returns schema, rules and example of an automation in fewer tokens than the official server", async () => {
     await using harness = await openToolHarness({ record: false });
     const { structured, text, tokens } = await harness.call(getObjectSchemaTool, { object_type: "automation" });
     expect(structured.schema.required).toEqual(["name", "trigger", "actions"]);
@@ -15,7 +15,7 @@ describe("get_object_schema", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test.each(Object.keys(OBJECT_SCHEMAS))("has %s within the budget", async (object_type) => {
+  test.each(Object.keys(OBJECT_SCHEMAS))("returns %s within the token budget", async (object_type) => {
     await using harness = await openToolHarness({ record: false });
     const { structured, tokens } = await harness.call(getObjectSchemaTool, { object_type });
     expect(structured.schema.type).toBe("object");
@@ -23,7 +23,7 @@ describe("get_object_schema", () => {
     expect(Math.max(tokens.text, tokens.structured)).toBeLessThanOrEqual(2_500);
   });
 
-  test("understands the tools' own names, and shows every field of their filters", async () => {
+  test("accepts names of tools, and returns every field of their filters", async () => {
     await using harness = await openToolHarness({ record: false });
     const fields = async (object_type: string) =>
       Object.keys((await harness.call(getObjectSchemaTool, { object_type })).structured.schema.properties);
@@ -41,7 +41,7 @@ describe("get_object_schema", () => {
     expect(await fields("work-pools")).toEqual(["operator", "id", "name", "type"]);
   });
 
-  test("fails on another type, naming what there is", async () => {
+  test("fails on an unknown type with the known ones", async () => {
     await using harness = await openToolHarness({ record: false });
     const { isError, structured } = await harness.call(getObjectSchemaTool, { object_type: "automatons" });
     expect(isError).toBe(true);

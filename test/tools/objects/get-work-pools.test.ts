@@ -36,7 +36,7 @@ const holder = aFlowRun({
   work_queue_name: "default",
 });
 
-function record(harness: ToolHarness): void {
+function fillRecord(harness: ToolHarness): void {
   harness.objects("work_pool", [narrow, idle]);
   harness.objects("work_queue", [normal, slow, plain]);
   harness.objects("worker", [offline, online]);
@@ -45,7 +45,7 @@ function record(harness: ToolHarness): void {
   harness.following();
 }
 
-function serve(harness: ToolHarness): void {
+function fillPrefect(harness: ToolHarness): void {
   const { workspace } = harness.fake;
   workspace.workPools.push(narrow, idle);
   workspace.workQueues.push(normal, slow, plain);
@@ -69,10 +69,10 @@ const NARROW = {
 };
 const IDLE = { id: idle.id, name: "idle", type: "process", status: "NOT_READY", is_paused: false, workers_online: 0 };
 
-describe("from the record", () => {
-  test("by name, with true slots, holders, workers and the age of their heartbeat", async () => {
+describe("get_work_pools from the record", () => {
+  test("lists by name, with counted slots, holders, workers and the age of their heartbeat", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const answer = await harness.call(getWorkPoolsTool, {});
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(answer.structured.work_pools).toEqual([IDLE, NARROW]);
@@ -80,9 +80,9 @@ describe("from the record", () => {
     expect(answer.tokens.text).toBeLessThanOrEqual(250);
   });
 
-  test("one pool with every queue and worker", async () => {
+  test("shows a single pool with all queues and workers", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const answer = await harness.call(getWorkPoolsTool, { work_pool: "narrow" });
     expect(answer.structured.work_pools).toMatchObject([
       {
@@ -105,9 +105,9 @@ describe("from the record", () => {
     expect(full.structured.work_pools[0]).toMatchObject({ base_job_template: {}, created: narrow.created });
   });
 
-  test("types narrow", async () => {
+  test("filters by type", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     expect((await harness.call(getWorkPoolsTool, { type: "process" })).structured.work_pools).toEqual([IDLE]);
     expect(
       (await harness.call(getWorkPoolsTool, { filter: { name: { any_: ["narrow"] } } })).structured.work_pools,
@@ -115,10 +115,10 @@ describe("from the record", () => {
   });
 });
 
-describe("from Prefect", () => {
-  test("reads pools, queues, workers and slots, and keeps the lists", async () => {
+describe("get_work_pools from Prefect", () => {
+  test("reads pools, queues, workers and slots, and saves the lists", async () => {
     await using harness = await openToolHarness();
-    serve(harness);
+    fillPrefect(harness);
     const answer = await harness.call(getWorkPoolsTool, {});
     expect(answer.structured).toMatchObject({ source: "live", coverage: { complete: true } });
     expect(answer.structured.work_pools).toEqual([IDLE, NARROW]);
@@ -134,10 +134,10 @@ describe("from Prefect", () => {
     expect(kept.toSorted()).toEqual(["work_pool whole", "work_queue whole", "worker whole"]);
   });
 
-  test("only the lists that are old are read again", async () => {
+  test("reads only old lists again", async () => {
     await using harness = await openToolHarness();
-    record(harness);
-    serve(harness);
+    fillRecord(harness);
+    fillPrefect(harness);
     harness.nowUs += 61 * SECOND_US;
     harness.objects("work_pool", [narrow, idle]);
     harness.objects("work_queue", [normal, slow, plain]);
@@ -152,10 +152,10 @@ describe("from Prefect", () => {
   });
 });
 
-describe("failures", () => {
-  test("operators that Prefect's filter does not have, an unknown pool, Prefect away", async () => {
+describe("get_work_pools fails", () => {
+  test("on operators that Prefect's filter lacks, on an unknown pool, and when Prefect is unreachable", async () => {
     await using harness = await openToolHarness();
-    serve(harness);
+    fillPrefect(harness);
     const wrong = await harness.call(getWorkPoolsTool, { filter: { name: { like_: "prod-%" } } });
     expect(wrong.structured).toMatchObject({ code: "invalid_input", hint: "Valid fields of filter.name: any_." });
     const unknown = await harness.call(getWorkPoolsTool, { work_pool: "no-such" });

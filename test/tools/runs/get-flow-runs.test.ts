@@ -14,7 +14,7 @@ import {
   at,
   T0_US,
 } from "../../support/builders.ts";
-import { type Answer, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+import { type Answer, idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const flow = aFlow({ id: anId(1), name: "orders-etl" });
 const other = aFlow({ id: anId(2), name: "billing" });
@@ -50,7 +50,7 @@ const tomorrow = aFlowRun({ ...of, id: anId(16), state_type: "SCHEDULED", expect
 const runs: FlowRun[] = [completed, failed, running, late, tomorrow, soon];
 const NEWEST_FIRST = [late, running, failed, completed, soon, tomorrow].map((run) => run.id);
 
-function record(harness: ToolHarness, rows: readonly FlowRun[] = runs): void {
+function fillRecord(harness: ToolHarness, rows: readonly FlowRun[] = runs): void {
   harness.objects("flow", [flow, other]);
   harness.objects("deployment", [deployment]);
   harness.flowRuns(rows);
@@ -58,18 +58,18 @@ function record(harness: ToolHarness, rows: readonly FlowRun[] = runs): void {
   harness.following();
 }
 
-function serve(harness: ToolHarness): void {
+function fillPrefect(harness: ToolHarness): void {
   harness.fake.workspace.flowRuns.push(...runs);
   harness.fake.workspace.flows.push(flow, other);
   harness.fake.workspace.deployments.push(deployment);
 }
 
-const ids = (answer: Answer): string[] => answer.structured.flow_runs.map((run: { id: string }) => run.id);
+const ids = (answer: Answer): string[] => idsOf(answer.structured.flow_runs);
 
-describe("from the record", () => {
-  test("newest start first, late ones by their time, plans for later last, with names, state and lateness", async () => {
+describe("get_flow_runs from the record", () => {
+  test("lists newest start first, late runs by their scheduled time, future runs last, with names, state and lateness", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const answer = await harness.call(getFlowRunsTool, {});
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(ids(answer)).toEqual(NEWEST_FIRST);
@@ -116,9 +116,9 @@ describe("from the record", () => {
     expect(answer.structured.ui_url).toEndWith("/runs/flow-run/{id}");
   });
 
-  test("a folded state shows before REST was read, and the answer stays the record's", async () => {
+  test("shows a state that was folded from an event before REST was read, without a request", async () => {
     await using harness = await openToolHarness();
-    record(
+    fillRecord(
       harness,
       runs.filter((run) => run.id !== failed.id),
     );
@@ -129,9 +129,9 @@ describe("from the record", () => {
     ]);
   });
 
-  test("shorthands narrow, by type and name of state, flow, deployment, tags, name and times", async () => {
+  test("filters by type and name of state, flow, deployment, tags, name and times", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const ask = async (args: unknown) => ids(await harness.call(getFlowRunsTool, args));
     expect(await ask({ state: ["failed", "late"] })).toEqual([late.id, failed.id]);
     expect(await ask({ state: "RUNNING,COMPLETED" })).toEqual([running.id, completed.id]);
@@ -146,9 +146,9 @@ describe("from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("an explicit filter keeps Prefect's own order, and may come as text", async () => {
+  test("uses Prefect's order with an explicit filter, which may be text", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const filter = JSON.stringify({ deployment_id: { any_: [deployment.id] } });
     const answer = await harness.call(getFlowRunsTool, { filter });
     expect(ids(answer)).toEqual([tomorrow, soon, late, failed, completed].map((run) => run.id));
@@ -156,9 +156,9 @@ describe("from the record", () => {
     expect(ids(sorted)).toEqual([completed.id, soon.id]);
   });
 
-  test("pages follow one another without loss across the present", async () => {
+  test("pages from started to future runs without loss", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const seen: string[] = [];
     let cursor: string | undefined;
     do {
@@ -170,9 +170,9 @@ describe("from the record", () => {
     expect(seen).toEqual(NEWEST_FIRST);
   });
 
-  test("a full page needs only the part of the ledger it shows", async () => {
+  test("needs coverage only for the time that a full page shows", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const since = T0_US + 300 * SECOND_US;
     await using partly = await openToolHarness();
     partly.objects("flow", [flow, other]);
@@ -186,7 +186,7 @@ describe("from the record", () => {
     expect(partly.fake.takeRequests()).toContain("POST /flow_runs/filter");
   });
 
-  test("a record that reaches back beyond the oldest flow knows that there is nothing older", async () => {
+  test("knows that nothing is older when the coverage begins before the oldest flow", async () => {
     await using harness = await openToolHarness();
     harness.objects("flow", [flow, other]);
     harness.flowRuns(runs);
@@ -197,9 +197,9 @@ describe("from the record", () => {
     expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true, from: at(0), gaps: [] } });
   });
 
-  test("full detail gives Prefect's own fields, `fields` only the named ones", async () => {
+  test("returns Prefect's fields with full detail, and only the named ones with `fields`", async () => {
     await using harness = await openToolHarness();
-    record(harness, [{ ...failed, parameters: { day: 3 } }]);
+    fillRecord(harness, [{ ...failed, parameters: { day: 3 } }]);
     const full = await harness.call(getFlowRunsTool, { detail: "full" });
     expect(full.structured.flow_runs[0]).toMatchObject({ ...failed, parameters: { day: 3 }, flow_name: "orders-etl" });
     const some = await harness.call(getFlowRunsTool, { fields: ["parameters", "state_name"] });
@@ -211,21 +211,21 @@ describe("from the record", () => {
     });
   });
 
-  test("subflows are found by their parent", async () => {
+  test("finds subflows by their parent", async () => {
     await using harness = await openToolHarness();
     const standIn = aTaskRun({ id: anId(41), flow_run_id: failed.id });
     const child = aFlowRun({ id: anId(42), name: "child-run", flow_id: other.id, parent_task_run_id: standIn.id });
-    record(harness, [...runs, child]);
+    fillRecord(harness, [...runs, child]);
     harness.taskRuns([standIn]);
     const answer = await harness.call(getFlowRunsTool, { parent: "wise-owl" });
     expect(answer.structured.flow_runs).toMatchObject([{ id: child.id, is_subflow: true }]);
   });
 });
 
-describe("runs that Prefect has deleted", () => {
-  test("are not listed, are named when asked for by id, and shown as deleted when asked for by name", async () => {
+describe("get_flow_runs of deleted runs", () => {
+  test("does not list them, but shows one as deleted when its id or name is given", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     harness.nowUs += 10 * SECOND_US;
     markFlowRunsDeleted(harness.db, [running.id], harness.nowUs);
     expect(ids(await harness.call(getFlowRunsTool, { state: "RUNNING" }))).toEqual([]);
@@ -239,15 +239,15 @@ describe("runs that Prefect has deleted", () => {
   });
 });
 
-describe("a deployment that was deleted and made anew", () => {
-  test("has the runs of its own id; the note names the earlier one where it has runs", async () => {
+describe("get_flow_runs of a deployment that was deleted and created again", () => {
+  test("lists the runs of its id, with a note about the earlier one if that has runs", async () => {
     await using harness = await openToolHarness();
     const earlier = { ...deployment, id: anId(51) };
     const elsewhere = { ...deployment, id: anId(52), flow_id: other.id };
     harness.objects("flow", [flow, other]);
     harness.objects("deployment", [earlier, elsewhere]);
     const old = aFlowRun({ id: anId(53), deployment_id: earlier.id, flow_id: flow.id, start_time: at(30) });
-    record(harness, [...runs, old, aFlowRun({ id: anId(54), deployment_id: elsewhere.id, start_time: at(30) })]);
+    fillRecord(harness, [...runs, old, aFlowRun({ id: anId(54), deployment_id: elsewhere.id, start_time: at(30) })]);
     const named = await harness.call(getFlowRunsTool, { deployment: "nightly", state: "FAILED" });
     const note = `An earlier deployment "nightly" (${earlier.id}) was deleted; its 1 run is not listed here, ask for it by that id.`;
     expect(ids(named)).toEqual([failed.id]);
@@ -259,10 +259,10 @@ describe("a deployment that was deleted and made anew", () => {
   });
 });
 
-describe("from Prefect", () => {
-  test("asks once for what has begun and once for plans, names flows and deployments, and keeps the rows", async () => {
+describe("get_flow_runs from Prefect", () => {
+  test("asks once for started and once for future runs, names flows and deployments, and saves the rows", async () => {
     await using harness = await openToolHarness();
-    serve(harness);
+    fillPrefect(harness);
     const answer = await harness.call(getFlowRunsTool, {});
     expect(ids(answer)).toEqual(NEWEST_FIRST);
     expect(answer.structured).toMatchObject({ source: "live", coverage: { complete: true } });
@@ -287,9 +287,9 @@ describe("from Prefect", () => {
     expect(pages).toEqual(NEWEST_FIRST);
   });
 
-  test("the filter goes unchanged, and more than a page of rows is fetched in pages", async () => {
+  test("sends the filter unchanged, and reads several pages", async () => {
     await using harness = await openToolHarness();
-    serve(harness);
+    fillPrefect(harness);
     const filter = { operator: "or_", state: { type: { any_: ["FAILED"] } }, name: { like_: "otter" } };
     const answer = await harness.call(getFlowRunsTool, { filter, sort: "START_TIME_ASC", limit: 200, fresh: true });
     expect(ids(answer)).toEqual([completed.id, failed.id]);
@@ -298,10 +298,10 @@ describe("from Prefect", () => {
     ]);
   });
 
-  test("queue names are asked of Prefect even where the record is current", async () => {
+  test("asks Prefect about names of queues although the record is current", async () => {
     await using harness = await openToolHarness();
-    record(harness);
-    serve(harness);
+    fillRecord(harness);
+    fillPrefect(harness);
     const answer = await harness.call(getFlowRunsTool, { filter: { work_queue_name: { is_null_: true } }, limit: 1 });
     expect(answer.structured.source).toBe("live");
     harness.following({ lostSecondsAgo: 30 });
@@ -313,8 +313,8 @@ describe("from Prefect", () => {
   });
 });
 
-describe("failures", () => {
-  test("unknown filter fields, operators and sorts name the valid ones", async () => {
+describe("get_flow_runs fails", () => {
+  test("on unknown filter fields, operators and sorts with the valid ones", async () => {
     await using harness = await openToolHarness();
     const field = await harness.call(getFlowRunsTool, { filter: { flow_name: { any_: ["x"] } } });
     expect(field.structured).toMatchObject({ code: "invalid_input", message: 'unknown field "flow_name" in filter' });
@@ -330,9 +330,9 @@ describe("failures", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("a word that is no state is told, with the state that was meant", async () => {
+  test("not on an unknown name of a state, but notes the closest known one", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const notes = async (args: object) => {
       const { structured, text } = await harness.call(getFlowRunsTool, args);
       for (const note of structured.coverage.notes ?? []) expect(text).toContain(note);
@@ -354,9 +354,9 @@ describe("failures", () => {
     expect(await notes({ state: "Skipped Holiday" })).toEqual([]);
   });
 
-  test("texts and lists that are too long are refused with the limit", async () => {
+  test("on texts and lists that are too long with the limit", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const refused = async (args: object) => {
       const { structured } = await harness.call(getFlowRunsTool, args);
       return [structured.code, structured.message];
@@ -384,7 +384,7 @@ describe("failures", () => {
     expect((await harness.call(getFlowRunsTool, { filter: { id: { any_: ids } } })).isError).toBe(false);
   });
 
-  test("Prefect away and nothing recorded: the error says what to do", async () => {
+  test("with a hint when Prefect is unreachable and nothing is recorded", async () => {
     await using harness = await openToolHarness();
     await harness.fake.down();
     const answer = await harness.call(getFlowRunsTool, {});
@@ -393,7 +393,7 @@ describe("failures", () => {
     expect(answer.text).toContain("Nothing of these flow runs is recorded yet");
   });
 
-  test("Prefect away: the record answers with its age and what it does not cover", async () => {
+  test("not when Prefect is unreachable but runs are recorded: the answer states age and gaps", async () => {
     await using harness = await openToolHarness();
     harness.flowRuns(runs);
     harness.cover("flow_run", { fromUs: T0_US - HOUR_US, toUs: T0_US + HOUR_US - 60 * SECOND_US });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { getTaskRunsTool } from "../../../src/tools/runs/get-task-runs.ts";
 import { aFlowRun, anId, aState, aTaskRun, aTaskRunEvent, at } from "../../support/builders.ts";
-import { type Answer, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+import { type Answer, idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const flowRun = aFlowRun({ id: anId(11), name: "calm-otter", state_type: "RUNNING", start_time: at(0) });
 const inputs = { url: [{ input_type: "parameter", name: "u" }], day: [] };
@@ -23,9 +23,9 @@ const second = aTaskRun({
   run_count: 2,
 });
 const elsewhere = aTaskRun({ id: anId(23), name: "other", flow_run_id: anId(12), start_time: at(30) });
-const ids = (answer: Answer): string[] => answer.structured.task_runs.map((run: { id: string }) => run.id);
+const ids = (answer: Answer): string[] => idsOf(answer.structured.task_runs);
 
-function record(harness: ToolHarness): void {
+function fillRecord(harness: ToolHarness): void {
   harness.flowRuns([flowRun]);
   harness.events([first, second, elsewhere].map((run) => aTaskRunEvent(run)));
   harness.cover("flow_run", { fromUs: 0 });
@@ -33,10 +33,10 @@ function record(harness: ToolHarness): void {
   harness.following();
 }
 
-describe("from the record", () => {
-  test("tasks of one run, as their events told them, newest expected start first", async () => {
+describe("get_task_runs from the record", () => {
+  test("lists the task runs of one flow run from their events, newest expected start first", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const answer = await harness.call(getTaskRunsTool, { flow_run: "calm-otter" });
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(answer.structured.task_runs).toEqual([
@@ -67,9 +67,9 @@ describe("from the record", () => {
     expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true } });
   });
 
-  test("a word that is no state is told, with the state that was meant", async () => {
+  test("notes the closest known state for an unknown name", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const notes = async (state: string) => {
       const { structured } = await harness.call(getTaskRunsTool, { flow_run: "calm-otter", state });
       return structured.coverage.notes ?? [];
@@ -80,7 +80,7 @@ describe("from the record", () => {
     expect(await notes("failed")).toEqual([]);
   });
 
-  test("a run that ended and was read whole needs no events", async () => {
+  test("needs no coverage of events for a run that has ended and was read whole", async () => {
     await using harness = await openToolHarness();
     const ended = aFlowRun({ id: flowRun.id, name: flowRun.name, start_time: at(0) });
     harness.flowRuns([ended]);
@@ -92,7 +92,7 @@ describe("from the record", () => {
     expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true } });
   });
 
-  test("one task run shows its inputs; full detail and fields give Prefect's own", async () => {
+  test("shows the inputs of a single task run, and Prefect's fields with full detail or `fields`", async () => {
     await using harness = await openToolHarness();
     harness.flowRuns([flowRun]);
     harness.taskRuns([first, second]);
@@ -107,9 +107,9 @@ describe("from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("offline the inputs come from the event", async () => {
+  test("takes the inputs from the event while Prefect is unreachable", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     harness.following({ lostSecondsAgo: 10 });
     const one = await harness.call(getTaskRunsTool, { task_run: first.id });
     expect(one.structured.task_runs).toMatchObject([{ id: first.id, task_inputs: inputs }]);
@@ -117,8 +117,8 @@ describe("from the record", () => {
   });
 });
 
-describe("from Prefect", () => {
-  test("asks with the whole question, names the flow runs, keeps the rows and pages on", async () => {
+describe("get_task_runs from Prefect", () => {
+  test("sends all filters, names the flow runs, saves the rows and continues with the cursor", async () => {
     await using harness = await openToolHarness();
     harness.fake.workspace.taskRuns.push(first, second, elsewhere);
     harness.fake.workspace.flowRuns.push(flowRun);
@@ -141,10 +141,10 @@ describe("from Prefect", () => {
   });
 });
 
-describe("failures", () => {
-  test("an unknown flow run, a wrong filter and a server that is away are errors with a way on", async () => {
+describe("get_task_runs fails", () => {
+  test("with a hint on an unknown flow run, on a wrong filter, and when Prefect is unreachable", async () => {
     await using harness = await openToolHarness();
-    record(harness);
+    fillRecord(harness);
     const unknown = await harness.call(getTaskRunsTool, { flow_run: "calm-ottr" });
     expect(unknown.structured).toMatchObject({ code: "not_found", message: 'no flow run "calm-ottr"' });
     expect(unknown.structured.hint).toContain("calm-otter");

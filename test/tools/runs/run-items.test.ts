@@ -11,11 +11,11 @@ const began = (type: StateType, given: Partial<FlowRun> = {}) =>
 const durationOf = (run: FlowRun) => stateItem(run, NOW_US, false).duration;
 
 describe("the duration of a run", () => {
-  test("that runs grows, as Prefect's estimated_run_time does", () => {
+  test("that is running grows, as Prefect's estimated_run_time does", () => {
     expect(durationOf(began("RUNNING"))).toBe(3_600);
   });
 
-  test("that waits stands still: Prefect's estimated_run_time of it is total_run_time, here 42 s", () => {
+  test("that waits is its total_run_time (here 42 s), as in Prefect's estimated_run_time", () => {
     for (const [type, name] of [
       ["PAUSED", "Suspended"],
       ["PAUSED", "Paused"],
@@ -28,13 +28,13 @@ describe("the duration of a run", () => {
     }
   });
 
-  test("that waits, where nobody counted its time, lasts until it began to wait", () => {
+  test("that waits ends when it began to wait if Prefect gives no total_run_time", () => {
     const state = aState({ type: "PAUSED", name: "Suspended", timestamp: at(42) });
     expect(durationOf(began("PAUSED", { state }))).toBe(42);
     expect(durationOf({ ...began("PAUSED"), state: null })).toBeUndefined();
   });
 
-  test("that ended goes from start to end; one that never started has none", () => {
+  test("that has ended is from start to end; a run that never started has none", () => {
     expect(durationOf(aFlowRun({ state_type: "COMPLETED", start_time: at(0), end_time: at(12) }))).toBe(12);
     expect(durationOf(aFlowRun({ state_type: "SCHEDULED" }))).toBeUndefined();
   });

@@ -133,7 +133,7 @@ const SLOTS = [
   { name: "api-calls", kind: "global", limit: 5, active_slots: 0, holders: [] },
 ];
 
-function hold(harness: ToolHarness): void {
+function fillRecord(harness: ToolHarness): void {
   harness.flowRuns(runs);
   harness.taskRuns([task]);
   harness.events([acquired]);
@@ -145,7 +145,7 @@ function hold(harness: ToolHarness): void {
   harness.objects("concurrency_limit", limits);
 }
 
-function serve({ fake }: ToolHarness): void {
+function fillPrefect({ fake }: ToolHarness): void {
   fake.workspace.flowRuns.push(...runs);
   fake.workspace.taskRuns.push(task);
   fake.workspace.flows.push(flow);
@@ -158,9 +158,9 @@ function serve({ fake }: ToolHarness): void {
 }
 
 describe("get_dashboard", () => {
-  test("from the record: counts, trend, limits with holders, pools and problems, without a request", async () => {
+  test("returns counts, trend, limits with holders, pools and problems from the record, without a request", async () => {
     await using harness = await openToolHarness();
-    hold(harness);
+    fillRecord(harness);
     const { structured, text, tokens } = await harness.call(getDashboardTool);
     expect(structured).toEqual({
       window: { from: at(3_600 - 86_400), to: at(3_600) },
@@ -206,9 +206,9 @@ describe("get_dashboard", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("live: the same figures, by one count per state", async () => {
+  test("returns the same figures from Prefect, with one count request per state", async () => {
     await using harness = await openToolHarness({ record: false });
-    serve(harness);
+    fillPrefect(harness);
     const { structured } = await harness.call(getDashboardTool);
     expect(structured).toMatchObject({ source: "live", flow_runs: COUNTS, trend: { total: { before: 1, change: 7 } } });
     expect(structured.slots).toEqual(
@@ -228,10 +228,10 @@ describe("get_dashboard", () => {
     expect(new Set(requests.map((request) => request.split(" ")[0]))).toEqual(new Set(["POST"]));
   });
 
-  test("counts slots of tags and global limits anew after a moment, and nothing else", async () => {
+  test("asks Prefect again only for slots of tags and global limits when they are some seconds old", async () => {
     await using harness = await openToolHarness();
-    hold(harness);
-    serve(harness);
+    fillRecord(harness);
+    fillPrefect(harness);
     harness.nowUs += 10 * SECOND_US;
     const { structured } = await harness.call(getDashboardTool);
     expect(structured).toMatchObject({ source: "mixed", slots: SLOTS });
@@ -241,17 +241,17 @@ describe("get_dashboard", () => {
     ]);
   });
 
-  test("a window of one's own, counted by start", async () => {
+  test("counts the runs of a given window by their start", async () => {
     await using harness = await openToolHarness();
-    hold(harness);
+    fillRecord(harness);
     const { structured } = await harness.call(getDashboardTool, { since: at(15), until: at(45) });
     expect(structured.flow_runs).toMatchObject({ completed: 2, failed: 1, total: 3, late: 0, running: 0 });
     expect(structured.window).toEqual({ from: at(15), to: at(45) });
   });
 
-  test("offline: what was recorded, with its age", async () => {
+  test("returns the recorded figures with their age while Prefect is unreachable", async () => {
     await using harness = await openToolHarness();
-    hold(harness);
+    fillRecord(harness);
     harness.nowUs += 600 * SECOND_US;
     harness.following({ lostSecondsAgo: 590 });
     await harness.fake.down();
@@ -260,7 +260,7 @@ describe("get_dashboard", () => {
     expect(structured.coverage.notes.join(" ")).toContain("Prefect is unreachable");
   });
 
-  test("fails with the sentence that helps when there is neither", async () => {
+  test("fails with a hint when there is neither a record nor Prefect", async () => {
     await using harness = await openToolHarness({ record: false });
     await harness.fake.down();
     const { isError, structured } = await harness.call(getDashboardTool);
@@ -268,9 +268,9 @@ describe("get_dashboard", () => {
     expect(structured).toMatchObject({ code: "unavailable", hint: expect.stringContaining("PREFECT_API_URL") });
   });
 
-  test("stays within its budget with a hundred limits and pools, and counts what it leaves out", async () => {
+  test("stays within its token budget with a hundred limits and pools, and counts what it leaves out", async () => {
     await using harness = await openToolHarness();
-    hold(harness);
+    fillRecord(harness);
     harness.objects(
       "work_pool",
       Array.from({ length: 60 }, (_, n) => aWorkPool({ id: anId(300 + n), name: `pool-${n}` })),

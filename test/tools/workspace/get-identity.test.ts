@@ -2,27 +2,25 @@ import { describe, expect, test } from "bun:test";
 import { MINUTE_US } from "../../../src/lib/time.ts";
 import { putFact } from "../../../src/store/sync-state.ts";
 import { getIdentityTool } from "../../../src/tools/workspace/get-identity.ts";
-import { anId, at } from "../../support/builders.ts";
-import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+import { at } from "../../support/builders.ts";
+import {
+  CLOUD,
+  CLOUD_ACCOUNT,
+  CLOUD_WORKSPACE,
+  openToolHarness,
+  type ToolHarness,
+} from "../../support/tool-harness.ts";
 
-const [account, workspace] = [anId(1), anId(2)];
-const CLOUD = {
-  basePath: `/api/accounts/${account}/workspaces/${workspace}`,
-  apiKey: "pnu_test",
-  isCloud: true,
-  record: false,
-};
-
-function knowInstance(harness: ToolHarness): void {
+function recordInstance(harness: ToolHarness): void {
   const { url } = harness.fake;
   putFact(harness.db, "instance", { url, version: "3.8.8", retentionUs: null, createdUs: 0 }, harness.nowUs);
   harness.following();
 }
 
 describe("get_identity", () => {
-  test("of a server, from the record: URL and version, without a request", async () => {
+  test("returns URL and version of a server from the record, without a request", async () => {
     await using harness = await openToolHarness();
-    knowInstance(harness);
+    recordInstance(harness);
     const { structured, text, tokens } = await harness.call(getIdentityTool);
     const { url } = harness.fake;
     expect(structured).toMatchObject({
@@ -35,7 +33,7 @@ describe("get_identity", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("of a server, live: one request", async () => {
+  test("asks a server in one request", async () => {
     await using harness = await openToolHarness({ record: false });
     const { structured } = await harness.call(getIdentityTool);
     expect(structured).toMatchObject({
@@ -45,20 +43,20 @@ describe("get_identity", () => {
     expect(harness.fake.takeRequests()).toEqual(["GET /admin/version"]);
   });
 
-  test("offline: what was known, with its age", async () => {
+  test("returns the recorded identity with its age while Prefect is unreachable", async () => {
     await using harness = await openToolHarness();
-    knowInstance(harness);
+    recordInstance(harness);
     harness.nowUs += 30 * MINUTE_US;
     await harness.fake.down();
     const { structured } = await harness.call(getIdentityTool);
     expect(structured).toMatchObject({ identity: { version: "3.8.8" }, source: "record", as_of: at(3_600) });
   });
 
-  test("of Cloud: account, workspace, user and plan, each part by itself", async () => {
+  test("returns account, workspace, user and plan of Cloud, also when one of them fails", async () => {
     await using harness = await openToolHarness(CLOUD);
     const { fake } = harness;
-    fake.answer(`GET /api/accounts/${account}`, {
-      id: account,
+    fake.answer(`GET /api/accounts/${CLOUD_ACCOUNT}`, {
+      id: CLOUD_ACCOUNT,
       name: "acme",
       plan_type: "PRO",
       plan_tier: 2,
@@ -66,8 +64,8 @@ describe("get_identity", () => {
       run_retention_days: 30,
       self_serve: null,
     });
-    fake.answer(`GET /api/accounts/${account}/workspaces/${workspace}`, {
-      id: workspace,
+    fake.answer(`GET /api/accounts/${CLOUD_ACCOUNT}/workspaces/${CLOUD_WORKSPACE}`, {
+      id: CLOUD_WORKSPACE,
       name: "prod",
       description: "",
     });
@@ -76,9 +74,9 @@ describe("get_identity", () => {
     expect(structured).toMatchObject({
       identity: {
         kind: "cloud",
-        account_id: account,
+        account_id: CLOUD_ACCOUNT,
         account_name: "acme",
-        workspace_id: workspace,
+        workspace_id: CLOUD_WORKSPACE,
         workspace_name: "prod",
         plan_type: "PRO",
         run_retention_days: 30,
@@ -89,7 +87,7 @@ describe("get_identity", () => {
     expect(text).toContain("The user could not be read");
   });
 
-  test("fails when nothing can be read, naming what to do", async () => {
+  test("fails with a hint when nothing can be read", async () => {
     await using harness = await openToolHarness({ record: false });
     await harness.fake.down();
     const { isError, structured, text } = await harness.call(getIdentityTool);

@@ -6,7 +6,7 @@ import { aFlowRun, aLog, anEvent, anId, at } from "../../support/builders.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
 
 describe("get_record_status", () => {
-  test("tells what is held: ranges, gaps, lag, rows, who syncs, the last error", async () => {
+  test("states ranges, gaps, lag, rows, the syncing process and the last error", async () => {
     await using harness = await openToolHarness();
     const { db, nowUs, fake } = harness;
     const run = aFlowRun();
@@ -54,7 +54,7 @@ describe("get_record_status", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("says that there is no record yet, and what makes one", async () => {
+  test("states that there is no record yet, and how to create one", async () => {
     await using harness = await openToolHarness({ record: false });
     const { isError, structured, text } = await harness.call(getRecordStatusTool);
     expect(isError).toBe(false);
@@ -63,7 +63,7 @@ describe("get_record_status", () => {
     expect(text).toContain("prefect-mcp-bun sync");
   });
 
-  test("refuses arguments that it does not have", async () => {
+  test("refuses unknown arguments", async () => {
     await using harness = await openToolHarness();
     const { structured } = await harness.call(getRecordStatusTool, { since: "7d" });
     expect(structured).toMatchObject({ code: "invalid_input", message: 'unknown argument "since"' });

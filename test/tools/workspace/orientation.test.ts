@@ -3,7 +3,7 @@ import { INSTRUCTIONS, orientationTool } from "../../../src/tools/workspace/orie
 import { openToolHarness } from "../../support/tool-harness.ts";
 
 describe("orientation", () => {
-  test("says in few words how to use the server, without a request", async () => {
+  test("explains the server briefly, without a request", async () => {
     await using harness = await openToolHarness({ record: false });
     const { structured, text, tokens } = await harness.call(orientationTool);
     expect(text).toBe(INSTRUCTIONS);
@@ -13,13 +13,13 @@ describe("orientation", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("answers without Prefect too", async () => {
+  test("answers while Prefect is unreachable", async () => {
     await using harness = await openToolHarness();
     await harness.fake.down();
     expect((await harness.call(orientationTool)).isError).toBe(false);
   });
 
-  test("takes no arguments and says so", async () => {
+  test("refuses arguments", async () => {
     await using harness = await openToolHarness();
     const { structured } = await harness.call(orientationTool, { topic: "logs" });
     expect(structured).toMatchObject({ code: "invalid_input", hint: "orientation takes no arguments." });

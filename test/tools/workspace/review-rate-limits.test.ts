@@ -1,17 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { throttlingPeriods } from "../../../src/queries/workspace/rate-limits.ts";
 import { reviewRateLimitsTool } from "../../../src/tools/workspace/review-rate-limits.ts";
-import { anId } from "../../support/builders.ts";
-import { openToolHarness } from "../../support/tool-harness.ts";
+import { CLOUD, openToolHarness, USAGE_ROUTE } from "../../support/tool-harness.ts";
 
-const [account, workspace] = [anId(1), anId(2)];
-const CLOUD = {
-  basePath: `/api/accounts/${account}/workspaces/${workspace}`,
-  apiKey: "pnu_test",
-  isCloud: true,
-  record: false,
-};
-const USAGE_ROUTE = `GET /api/accounts/${account}/rate-limits/usage`;
 const minute = (n: number) => `2026-08-20T08:${String(n).padStart(2, "0")}:00Z`;
 
 const usage = {
@@ -24,7 +15,7 @@ const usage = {
 };
 
 describe("review_rate_limits", () => {
-  test("joins throttled minutes into periods with what was denied", async () => {
+  test("joins throttled minutes into periods with the denied requests", async () => {
     await using harness = await openToolHarness(CLOUD);
     harness.fake.answer(USAGE_ROUTE, usage);
     const { structured, text } = await harness.call(reviewRateLimitsTool);
@@ -60,7 +51,7 @@ describe("review_rate_limits", () => {
     expect(request?.query).toMatchObject({ since: "2026-08-17T10:15:00Z", until: "2026-08-20T10:14:00Z" });
   });
 
-  test("says that nothing was throttled", async () => {
+  test("states that nothing was throttled", async () => {
     await using harness = await openToolHarness(CLOUD);
     harness.fake.answer(USAGE_ROUTE, { minutes: [], keys: {} });
     const { structured, text } = await harness.call(reviewRateLimitsTool, { since: "1d" });
@@ -71,7 +62,7 @@ describe("review_rate_limits", () => {
     expect(text).toContain("No request was throttled.");
   });
 
-  test("fails on a server, and when access is refused", async () => {
+  test("fails on a self-hosted server, and when access is refused", async () => {
     await using server = await openToolHarness({ record: false });
     const { structured } = await server.call(reviewRateLimitsTool);
     expect(structured).toMatchObject({ code: "invalid_input", message: expect.stringContaining("Prefect Cloud only") });
@@ -83,7 +74,7 @@ describe("review_rate_limits", () => {
   });
 });
 
-test("usage answers may lack members", () => {
+test("review_rate_limits accepts usage answers with missing members", () => {
   expect(throttlingPeriods({})).toEqual([]);
   expect(throttlingPeriods(null)).toEqual([]);
   expect(throttlingPeriods({ minutes: [minute(1)], keys: { runs: {} } })).toEqual([]);

@@ -1,18 +1,18 @@
-/** What Prefect tells late, or takes back: answers of the record must not be older or less than they say. */
+/** Rows that Prefect writes late, or deletes: answers from the record must not be older or less complete than they state. */
 import { expect, test } from "bun:test";
-import { DAY_US, formatIsoUs, HOUR_US, SECOND_US } from "../../../src/lib/time.ts";
-import { createRedactor } from "../../../src/model/secrets/redact.ts";
-import { findObjectChanges, findObjects } from "../../../src/store/objects/objects.ts";
-import { dropBefore } from "../../../src/store/retention/retention.ts";
-import { putFact } from "../../../src/store/sync-state.ts";
-import { ChangeSource } from "../../../src/sync/context/changes.ts";
-import { Ingest } from "../../../src/sync/context/ingest.ts";
-import { readEventsTool } from "../../../src/tools/events/read-events.ts";
-import { getDeploymentsTool } from "../../../src/tools/objects/get-deployments.ts";
-import { getFlowsTool } from "../../../src/tools/objects/get-flows.ts";
-import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
-import { getFlowRunsTool } from "../../../src/tools/runs/get-flow-runs.ts";
-import { getTaskRunsTool } from "../../../src/tools/runs/get-task-runs.ts";
+import { DAY_US, formatIsoUs, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
+import { createRedactor } from "../../src/model/secrets/redact.ts";
+import { findObjectChanges, findObjects } from "../../src/store/objects/objects.ts";
+import { dropBefore } from "../../src/store/retention/retention.ts";
+import { putFact } from "../../src/store/sync-state.ts";
+import { ChangeSource } from "../../src/sync/context/changes.ts";
+import { Ingest } from "../../src/sync/context/ingest.ts";
+import { readEventsTool } from "../../src/tools/events/read-events.ts";
+import { getDeploymentsTool } from "../../src/tools/objects/get-deployments.ts";
+import { getFlowsTool } from "../../src/tools/objects/get-flows.ts";
+import { getFlowRunLogsTool } from "../../src/tools/runs/get-flow-run-logs.ts";
+import { getFlowRunsTool } from "../../src/tools/runs/get-flow-runs.ts";
+import { getTaskRunsTool } from "../../src/tools/runs/get-task-runs.ts";
 import {
   aDeployment,
   aFlow,
@@ -24,8 +24,8 @@ import {
   at,
   aWorkPool,
   aWorkQueue,
-} from "../../support/builders.ts";
-import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+} from "../support/builders.ts";
+import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
 
 /** Stores what live answers left to keep, as the writer does. */
 function keepAll(h: ToolHarness, skewUs = 0): void {
@@ -51,7 +51,7 @@ const ended = (h: ToolHarness, endUs: number) => {
   return { write, read };
 };
 
-test("lines that a hook writes a minute after the end are shown", async () => {
+test("log lines that a hook writes a minute after the end of a run are shown", async () => {
   await using h = await openToolHarness();
   const endUs = h.nowUs;
   const run = ended(h, endUs);
@@ -67,7 +67,7 @@ test("lines that a hook writes a minute after the end are shown", async () => {
   expect([await run.read(), h.fake.takeRequests()]).toEqual([2, []]);
 });
 
-test("a reading at the end is not taken for one long after it because our clock is ahead", async () => {
+test("logs read at the end of a run are read again although the local clock is ahead", async () => {
   await using h = await openToolHarness();
   const skewUs = -30 * SECOND_US;
   putFact(h.db, "clock", { skewMs: skewUs / 1_000 }, h.nowUs);
@@ -80,7 +80,7 @@ test("a reading at the end is not taken for one long after it because our clock 
   expect(await run.read()).toBe(2);
 });
 
-test("logs with subflows are read where the record cannot know all subflows", async () => {
+test("logs with subflows are read from Prefect while the record may lack subflows", async () => {
   await using h = await openToolHarness();
   const parent = aFlowRun({ id: anId(21), name: "parent", start_time: at(-90_000), end_time: at(-80_000) });
   const standIn = aTaskRun({ flow_run_id: parent.id, start_time: at(-89_000) });
@@ -96,7 +96,7 @@ test("logs with subflows are read where the record cannot know all subflows", as
   expect(structured.logs).toHaveLength(2);
 });
 
-test("subflows are asked for while nothing in the record links them to their parent", async () => {
+test("subflows are read from Prefect while the record does not link them to their parent", async () => {
   await using h = await openToolHarness();
   const parent = aFlowRun({ id: anId(21), name: "parent", start_time: at(3_000), state_type: "RUNNING" });
   const standIn = aTaskRun({ flow_run_id: parent.id, start_time: at(3_100) });
@@ -111,7 +111,7 @@ test("subflows are asked for while nothing in the record links them to their par
   expect(structured.flow_runs.map((run: { name: string }) => run.name)).toEqual(["child"]);
 });
 
-test("events that late ones push off the last page are read all the same, and nothing is claimed without them", async () => {
+test("events that late ones push off the last page are read, and no range is claimed without them", async () => {
   await using h = await openToolHarness();
   const { nowUs } = h;
   const ago = (seconds: number) => formatIsoUs(nowUs - seconds * SECOND_US);
@@ -130,7 +130,7 @@ test("events that late ones push off the last page are read all the same, and no
   expect(second.structured.events).toHaveLength(56);
 });
 
-test("task runs of a flow run that stays are kept with it, however old they are", async () => {
+test("retention keeps old task runs whose flow run is kept", async () => {
   await using h = await openToolHarness();
   const ago = (us: number) => formatIsoUs(h.nowUs - us);
   const run = aFlowRun({ id: anId(11), name: "long", start_time: ago(10 * DAY_US), end_time: ago(HOUR_US) });
@@ -143,7 +143,7 @@ test("task runs of a flow run that stays are kept with it, however old they are"
   expect(structured.task_runs).toHaveLength(2);
 });
 
-test("a list that a clock of the future has stamped is no fresh one", async () => {
+test("a list with a timestamp in the future is not fresh", async () => {
   await using h = await openToolHarness();
   const rightUs = h.nowUs;
   h.nowUs = rightUs + 2 * HOUR_US;
@@ -157,7 +157,7 @@ test("a list that a clock of the future has stamped is no fresh one", async () =
   expect(structured.deployments.map((one: { name: string }) => one.name)).toEqual(["new"]);
 });
 
-test("a list of hours ago decides nothing, though somebody follows", async () => {
+test("a list that is hours old does not answer, although a process syncs", async () => {
   await using h = await openToolHarness();
   for (const kind of ["flow", "deployment", "work_pool", "work_queue"] as const) h.objects(kind, []);
   h.nowUs += 6 * HOUR_US;
@@ -176,7 +176,7 @@ test("a list of hours ago decides nothing, though somebody follows", async () =>
   expect(structured.flow_runs).toHaveLength(1);
 });
 
-test("a record whose last catch-up is an hour old is asked about, though its heart beats", async () => {
+test("a record whose last catch-up is an hour old does not answer, although the heartbeat of its process is recent", async () => {
   await using h = await openToolHarness();
   const occurred = formatIsoUs(h.nowUs - 600 * SECOND_US);
   h.fake.emit(anEvent({ id: anId(), occurred, received: occurred }));
@@ -190,7 +190,7 @@ test("a record whose last catch-up is an hour old is asked about, though its hea
 
 const flowNamed = (n: number) => aFlow({ id: anId(100_000 + n), name: `f${String(n).padStart(5, "0")}` });
 
-test("a live list that is cut marks nothing deleted", async () => {
+test("a list that was not read to its end marks nothing deleted", async () => {
   await using h = await openToolHarness();
   const flows = Array.from({ length: 5_010 }, (_, n) => flowNamed(n));
   h.fake.workspace.flows.push(...flows);
@@ -201,7 +201,7 @@ test("a live list that is cut marks nothing deleted", async () => {
   expect(findObjects(h.db, "flow")).toHaveLength(5_010);
 });
 
-test("a live list from which a row vanishes between its pages marks nothing deleted", async () => {
+test("a list that loses a row between two pages marks nothing deleted", async () => {
   await using h = await openToolHarness();
   const flows = Array.from({ length: 300 }, (_, n) => flowNamed(n));
   h.fake.workspace.flows.push(...flows);

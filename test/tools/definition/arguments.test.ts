@@ -1,0 +1,62 @@
+import { describe, expect, test } from "bun:test";
+import { callWith } from "../../support/call-tool.ts";
+import { openToolHarness } from "../../support/tool-harness.ts";
+import { echoTool } from "./echo-tool.ts";
+
+async function call(args: unknown) {
+  await using harness = await openToolHarness({ record: false });
+  return callWith(harness.query, echoTool, args);
+}
+
+describe("arguments of a tool", () => {
+  const accepted: [string, unknown, object][] = [
+    ["absent", undefined, {}],
+    ["null", { flow_run: null, limit: null }, {}],
+    ["a number as text", { limit: "5" }, { limit: 5 }],
+    ["a flag as text", { active: "True" }, { active: true }],
+    ["an object as text", { filter: '{"name": {"any_": ["a"]}}' }, { filter: { name: { any_: ["a"] } } }],
+    ["a list as text", { fields: '["id","name"]' }, { fields: ["id", "name"] }],
+    ["a list with commas", { fields: "id, name" }, { fields: ["id", "name"] }],
+    ["a choice in capitals", { order: "ASC" }, { order: "asc" }],
+    ["a number for text", { flow_run: 12 }, { flow_run: "12" }],
+    ["camel case", { flowRun: "a" }, { flow_run: "a" }],
+    ["an alias", { run: "a" }, { flow_run: "a" }],
+    ["a long cursor", { cursor: "a".repeat(20_000) }, { cursor: "a".repeat(20_000) }],
+    [
+      "a long filter",
+      { filter: JSON.stringify({ name: { any_: Array(5_000).fill("a") } }) },
+      { filter: { name: { any_: Array(5_000).fill("a") } } },
+    ],
+    ["one JSON text", '{"limit": 7}', { limit: 7 }],
+  ];
+  test.each(accepted)("may be %s", async (_, args, expected) => {
+    expect((await call(args)).structuredContent).toEqual({ input: expected });
+  });
+
+  const refused: [string, unknown, string][] = [
+    ["an unknown name", { flowrun_id: "a" }, 'unknown argument "flowrun_id"; did you mean "flow_run"?'],
+    ["an unknown name without a near one", { zzz: 1 }, 'unknown argument "zzz"'],
+    ["a name given twice", { flow_run: "a", run: "b" }, 'argument "flow_run" is given twice (also as "run")'],
+    ["a limit that is too large", { limit: 201 }, 'argument "limit": Too big: expected number to be <=200'],
+    ["a limit of 0", { limit: 0 }, 'argument "limit": Too small: expected number to be >=1'],
+    ["text for an object", { filter: "name" }, 'argument "filter": Invalid input: expected object, received string'],
+    ["broken JSON", { filter: "{name}" }, "not valid JSON: {name}"],
+    ["a name of a million characters", { ["aZ".repeat(500_000)]: 1 }, `unknown argument "${"aZ".repeat(50)}…"`],
+    ["text that is too long", { flow_run: "a".repeat(10_001) }, 'argument "flow_run" has a text of 10001 characters'],
+    ["a list with too many entries", { fields: "a,".repeat(500) }, 'argument "fields" has 501 entries'],
+    [
+      "a list with an entry that is too long",
+      { fields: ["a".repeat(20_000)] },
+      'argument "fields" has a text of 20000 characters',
+    ],
+    ["a list of arguments", [1], "arguments must be a JSON object"],
+  ];
+  test.each(refused)("may not be %s", async (_, args, message) => {
+    const result = await call(args);
+    expect(result).toMatchObject({
+      isError: true,
+      structuredContent: { code: "invalid_input", message, retryable: false },
+    });
+    expect(result.content[0]?.text).toContain(message);
+  });
+});
