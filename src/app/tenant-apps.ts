@@ -6,7 +6,7 @@ import { AppError } from "../errors.ts";
 import { withFields } from "../lib/logger.ts";
 import type { TenantTarget } from "../mcp/http/tenants/tenant-headers.ts";
 import { createAnswerBudget } from "../prefect/transport/answer-budget.ts";
-import { MOST_BYTES_OF_CALLERS } from "../prefect/transport/exchange.ts";
+import { MAX_CALLER_BYTES_IN_FLIGHT } from "../prefect/transport/exchange.ts";
 import { tenantFolder, trimTenantFolders } from "../store/file/tenant-folders.ts";
 import { type App, type AppOptions, openApp } from "./app.ts";
 import { fixedSettings } from "./settings-source.ts";
@@ -25,7 +25,7 @@ export interface TenantAppsOptions extends Omit<AppOptions, "settings"> {
 
 export function createTenantApps(options: TenantAppsOptions): TenantApps {
   const inUse = new Map<string, number>();
-  const answers = createAnswerBudget(MOST_BYTES_OF_CALLERS);
+  const answers = createAnswerBudget(MAX_CALLER_BYTES_IN_FLIGHT);
   return {
     open(target, label) {
       const resolved = settingsFor(options.base(), target);

@@ -13,11 +13,11 @@ export function createAdminCalls(http: Http): AdminCalls {
   return {
     /** GET /health, which needs no credentials. */
     readHealth: async (options) => (await http.get("/health", options)) === true,
-    /** Product version, `3.8.8`. (GET /version would be the API's own, `0.8.4`.) */
+    /** The version of Prefect, `3.8.8`. (GET /version returns the version of the API, `0.8.4`.) */
     async readVersion(options) {
       const version = await http.get("/admin/version", options);
       if (typeof version === "string") return version;
-      throw http.failures.notUnderstood("GET /admin/version", "a text was expected");
+      throw http.failures.unexpectedAnswer("GET /admin/version", "a text was expected");
     },
     /** GET /admin/settings; absent on Prefect Cloud (`not_found`). Secrets are masked by the server. */
     async readServerSettings(options) {

@@ -1,5 +1,5 @@
 /**
- * What the rest of the program may ask of Prefect: reads only. `client.ts` makes one over HTTP; the simulation makes its own.
+ * Prefect's API as far as this program uses it: reads only. `client.ts` implements it over HTTP; the simulation has its own.
  * Every call throws AppError (`unauthorized`, `rate_limited`, `unavailable`, `not_found`, `invalid_input`) and takes a signal.
  */
 import type { PrefectEvent } from "../model/events/event.ts";
@@ -15,7 +15,7 @@ export interface EventPage {
   readonly events: readonly PrefectEvent[];
   /** Rows that matched when the first page was read. */
   readonly total: number;
-  /** Only the token of `next_page`: the link's host is never followed. Null on the last page. */
+  /** Only the token of the link `next_page`, whose host may be wrong behind a proxy. Null on the last page. */
   readonly nextToken: string | null;
 }
 
@@ -28,7 +28,7 @@ export interface CountBucket {
 }
 
 export interface PrefectApi {
-  /** Normalised base URL, ends in `/api` or `/workspaces/{id}`; never with credentials. */
+  /** Normalised base URL without credentials; ends in `/api` or `/workspaces/{id}`. */
   readonly url: string;
   readonly isCloud: boolean;
 
@@ -70,14 +70,14 @@ export interface PrefectApi {
   /** GET below Cloud's API root instead of the workspace (`/me/`, `/accounts/{id}`). */
   getCloud(path: string, options?: CallOptions): Promise<unknown>;
 
-  /** `wss …/events/out`, live only (`backfill:false`). One connection: ends (returns or throws AppError) when it is lost. */
+  /** `wss …/events/out`, live events only (`backfill: false`). One connection: iteration returns or throws AppError when it ends. */
   openEventStream(filter: EventFilter, signal: AbortSignal): EventStream;
 
   /** Requests sent so far, by this client: HTTP requests with their retries, and websocket dials. */
   readonly requests: number;
   /**
-   * Server's clock minus ours, milliseconds, from the `Date` headers: right within 1.1 s plus half the fastest round trip, and
-   * nearer the more answers were seen. Null before the first answer.
+   * Server clock minus local clock, milliseconds, from the `Date` headers: accurate to 1.1 s plus half the fastest round trip, and
+   * more accurate with each answer. Null before the first answer.
    */
   readonly skewMs?: number | null;
 }

@@ -13,15 +13,15 @@ import { createHttp, type HttpDeps } from "./transport/http.ts";
 import { createPostFilter } from "./transport/pages.ts";
 import { createWorkPoolCalls } from "./work-pools.ts";
 
-/** The API over HTTP and websockets. `close` drops idle connections; calls in flight finish. */
+/** The API over HTTP and websockets. `close` closes idle connections; calls in flight finish. */
 export interface PrefectClient extends PrefectApi {
   readonly skewMs: number | null;
   close(): void;
 }
 
 /**
- * A client for one Prefect. Making it sends nothing and never fails: a wrong setting is an error of the first call, and gone
- * with its cause. Errors are AppErrors: `unauthorized`, `rate_limited`, `unavailable`, `not_found`, `invalid_input`, and
+ * A client for one Prefect API. Creating it sends no request and never fails: a wrong setting shows as an error of each call until
+ * it is corrected. Errors are AppErrors: `unauthorized`, `rate_limited`, `unavailable`, `not_found`, `invalid_input`, and
  * `invalid_config` for a URL that is not the API's or an unreadable CA file.
  */
 export function createPrefectClient(given: PrefectConnection, deps: HttpDeps): PrefectClient {
@@ -54,7 +54,7 @@ export function createPrefectClient(given: PrefectConnection, deps: HttpDeps): P
   };
 }
 
-/** `https://user:password@host/api` means basic auth, as for Prefect's own client; other credentials win. */
+/** `https://user:password@host/api` means basic auth, as for Prefect's own client; configured credentials take precedence. */
 function withUrlCredentials(connection: PrefectConnection): PrefectConnection {
   const normal = normaliseApiUrl(connection.url);
   if (normal === null) return connection;

@@ -1,5 +1,5 @@
 /**
- * Prefect Cloud's own routes (`/me/`, `/accounts/{id}`), beside the workspace's API.
+ * Prefect Cloud's routes outside the workspace's API (`/me/`, `/accounts/{id}`).
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py
  */
 import type { PrefectApi } from "./api.ts";
@@ -8,7 +8,7 @@ import type { Http } from "./transport/http.ts";
 
 const WORKSPACE = /^(.*)\/accounts\/([0-9a-f-]{36})\/workspaces\/([0-9a-f-]{36})$/i;
 
-/** Account and workspace of a Cloud API URL, and the root both hang below; null when the URL has another shape. */
+/** Account and workspace of a Cloud API URL, and the root that precedes them; null when the URL has another form. */
 export function cloudIds(url: string): { root: string; accountId: string; workspaceId: string } | null {
   const [, root, accountId, workspaceId] = WORKSPACE.exec(url) ?? [];
   return root !== undefined && accountId && workspaceId ? { root, accountId, workspaceId } : null;

@@ -6,7 +6,7 @@ export interface DocsCall {
   readonly url: string;
   readonly tool: string;
   readonly args: Readonly<Record<string, unknown>>;
-  /** Ends the call: the client's wish or the time it may take. */
+  /** Aborts the call: the client gave up, or its time is over. */
   readonly signal: AbortSignal;
 }
 
@@ -21,18 +21,18 @@ interface Reply {
 
 const MAX_CHARS = 2_000_000;
 
-/** The text of the tool's answer. Throws AppError `unavailable`, whatever went wrong there. */
+/** The text of the tool's answer. Throws AppError `unavailable`, whatever went wrong. */
 export async function callDocsServer({ url, tool, args, signal }: DocsCall): Promise<string> {
   try {
-    const hello = await send(url, {}, signal, "initialize", {
+    const initialized = await send(url, {}, signal, "initialize", {
       protocolVersion: "2025-06-18",
       capabilities: {},
       clientInfo: { name: "prefect-mcp-bun", version: "1" },
     });
-    const session = hello.headers.get("mcp-session-id");
+    const session = initialized.headers.get("mcp-session-id");
     const headers: Record<string, string> = { "mcp-protocol-version": "2025-06-18" };
     if (session !== null) headers["mcp-session-id"] = session;
-    await readReply(hello);
+    await readReply(initialized);
     await post(url, headers, signal, { jsonrpc: "2.0", method: "notifications/initialized" });
     const reply = await readReply(await send(url, headers, signal, "tools/call", { name: tool, arguments: args }));
     const text = (reply.result?.content ?? []).map((block) => block.text ?? "").join("\n");
@@ -68,7 +68,7 @@ async function post(url: string, headers: Readonly<Record<string, string>>, sign
   return response;
 }
 
-/** The answer stands alone as JSON or as an event of a stream, which is left once it has come. */
+/** The answer is either plain JSON or an event of an SSE stream, of which nothing more is read then. */
 async function readReply(response: Response): Promise<Reply> {
   if (!response.headers.get("content-type")?.includes("text/event-stream")) return (await response.json()) as Reply;
   const decoder = new TextDecoder();

@@ -1,6 +1,6 @@
 /**
- * The websocket `/events/out`: live events as they are published. A hint, never the record: Prefect drops events silently
- * when more than 256 come at once. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/events.py
+ * The websocket `/events/out`: live events as they are published. It proves nothing about completeness: Prefect drops events
+ * without notice when more than 256 wait for one subscriber. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/events.py
  */
 import { AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -22,55 +22,60 @@ export interface StreamDeps {
   readonly signal: AbortSignal;
 }
 
-/** Dialling and authenticating together. */
+/** Limit for connecting and authenticating together. */
 const HANDSHAKE_MS = 10_000;
-/** Bun reports no dead peer (a black-holed socket stays open for good): ask, and expect an answer. */
+/** Bun does not notice when the network drops all packets: the socket stays open. So a ping is sent, and a pong expected. */
 const PING_EVERY_MS = 15_000;
 const PONG_WITHIN_MS = 10_000;
-/** Prefect pings every 20 s and gives 20 s: longer silence than that means the socket is gone, say after a suspend. */
+/** Prefect pings every 20 s and waits 20 s for the pong: a longer silence means that the connection is lost, as after a suspend. */
 const SILENCE_MS = 45_000;
-/** An accepted filter is not confirmed. A refused one ends the socket some milliseconds later: wait a few round trips. */
+/**
+ * Prefect does not confirm an accepted filter, and closes the socket some milliseconds after a refused one: the filter counts as
+ * accepted after a few round trips, within these bounds.
+ */
 const SETTLE_MIN_MS = 250;
 const SETTLE_MAX_MS = 1_000;
-/** Events that wait for the reader; beyond it the reader is not coming back. */
+/** Most events that wait for the reader. With more, the stream ends: the reader is too slow or has stopped. */
 const MAX_QUEUED = 50_000;
-/** Characters of one message; the largest event that Prefect takes has 1.5 million bytes, unless it is set otherwise. */
-const MOST_MESSAGE_OF_CALLERS = 4_000_000;
+/**
+ * Most characters of one message from a Prefect that a caller named. Prefect accepts events of up to 1.5 million bytes by default.
+ */
+const MAX_CALLER_MESSAGE_CHARS = 4_000_000;
 
-/** One connection; its end is final. See `EventStream` for what callers may rely on. */
+/** Opens one connection. It is not opened again after its end. `EventStream` states what callers may rely on. */
 export function openEventStream(connection: PrefectConnection, filter: EventFilter, deps: StreamDeps): EventStream {
   const { clock, logger, signal } = deps;
   const url = normaliseApiUrl(connection.url)?.url ?? connection.url;
-  const over = new AbortController();
+  const ended = new AbortController();
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {});
   let phase: StreamPhase = "connect";
   let queue: PrefectEvent[] = [];
-  let wake: (() => void) | null = null;
+  let resumeReader: (() => void) | null = null;
   let outcome: { readonly failure: AppError | null } | null = null;
-  let lastHeardMs = clock.nowMs();
+  let lastFrameMs = clock.nowMs();
   let authSentMs = 0;
   let error: SocketError | null = null;
   let socket: WebSocket | null = null;
 
-  const isOver = () => over.signal.aborted;
+  const isEnded = () => ended.signal.aborted;
 
-  /** Ends the stream once; null means that we wanted it. */
+  /** Ends the stream; later calls do nothing. `failure` is null when this side closed it. */
   function end(failure: AppError | null): void {
-    if (isOver()) return;
+    if (isEnded()) return;
     outcome = { failure };
-    over.abort();
+    ended.abort();
     signal.removeEventListener("abort", close);
     ready.reject(failure ?? new AppError("unavailable", "The event stream was closed."));
-    // A dead peer never answers a close frame.
+    // A lost peer does not answer a close frame.
     if (failure === null && socket?.readyState === WebSocket.OPEN) socket.close(1000);
     else socket?.terminate();
-    wake?.();
+    resumeReader?.();
   }
   const close = () => end(null);
 
-  function heard(): void {
-    lastHeardMs = clock.nowMs();
+  function noteFrame(): void {
+    lastFrameMs = clock.nowMs();
   }
 
   function send(message: unknown): void {
@@ -78,19 +83,19 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
   }
 
   function goLive(): void {
-    if (isOver() || phase === "live") return;
+    if (isEnded() || phase === "live") return;
     phase = "live";
     ready.resolve();
   }
 
   function receive(data: unknown): void {
-    heard();
-    if (connection.isNamedByCaller && typeof data === "string" && data.length > MOST_MESSAGE_OF_CALLERS) {
+    noteFrame();
+    if (connection.isNamedByCaller && typeof data === "string" && data.length > MAX_CALLER_MESSAGE_CHARS) {
       end(new AppError("unavailable", "A message of the event stream is longer than an event can be."));
       return;
     }
     const message = typeof data === "string" ? parseObject(data) : null;
-    if (message === null || isOver()) return;
+    if (message === null || isEnded()) return;
     if (phase === "auth" && message.type === "auth_success") subscribe();
     else if (phase === "auth" && message.type === "auth_failure") {
       end(unauthorizedStream(connection, url, String(message.reason ?? "")));
@@ -101,13 +106,13 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     phase = "filter";
     send({ type: "filter", filter: withFarEnd(filter, clock), backfill: false });
     const settleMs = Math.min(SETTLE_MAX_MS, Math.max(SETTLE_MIN_MS, 4 * (clock.nowMs() - authSentMs)));
-    void clock.sleep(settleMs, over.signal).then(goLive);
+    void clock.sleep(settleMs, ended.signal).then(goLive);
   }
 
   function accept(event: unknown): void {
     const problem = eventProblem(event);
     if (problem !== null) {
-      // REST has it too: what the stream cannot deliver is not lost.
+      // Nothing is lost: the catch-up reads the event over REST.
       logger.warn("prefect: event of the stream skipped", { problem });
       return;
     }
@@ -115,46 +120,46 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     queue.push(event as PrefectEvent);
     if (queue.length > MAX_QUEUED) {
       end(new AppError("unavailable", `Events arrive faster than they are read: ${queue.length} wait.`));
-    } else if (wake !== null) {
-      // One turn of the loop later, so that what arrives together is one batch.
-      const resume = wake;
-      wake = null;
+    } else if (resumeReader !== null) {
+      // After one iteration of the event loop, so that events that arrive together become one batch.
+      const resume = resumeReader;
+      resumeReader = null;
       void clock.sleep(0).then(resume);
     }
   }
 
   async function limitHandshake(): Promise<void> {
-    await clock.sleep(HANDSHAKE_MS, over.signal);
-    if (isOver() || (phase !== "connect" && phase !== "auth")) return;
+    await clock.sleep(HANDSHAKE_MS, ended.signal);
+    if (isEnded() || (phase !== "connect" && phase !== "auth")) return;
     const missing = phase === "connect" ? "the websocket did not open" : "the credentials were not answered";
     end(new AppError("unavailable", `No event stream from ${url}: ${missing} within ${HANDSHAKE_MS / 1000} s.`));
   }
 
-  async function watch(): Promise<void> {
-    await clock.sleep(PING_EVERY_MS, over.signal);
-    while (!isOver()) {
+  async function watchSilence(): Promise<void> {
+    await clock.sleep(PING_EVERY_MS, ended.signal);
+    while (!isEnded()) {
       const askedMs = clock.nowMs();
-      if (askedMs - lastHeardMs > SILENCE_MS) return lost(`nothing was heard for ${askedMs - lastHeardMs} ms`);
+      if (askedMs - lastFrameMs > SILENCE_MS) return endAsLost(`nothing was received for ${askedMs - lastFrameMs} ms`);
       if (socket?.readyState === WebSocket.OPEN) socket.ping();
-      await clock.sleep(PONG_WITHIN_MS, over.signal);
-      if (isOver()) return;
-      if (lastHeardMs < askedMs) return lost(`no answer to a ping in ${PONG_WITHIN_MS / 1000} s`);
-      await clock.sleep(PING_EVERY_MS - PONG_WITHIN_MS, over.signal);
+      await clock.sleep(PONG_WITHIN_MS, ended.signal);
+      if (isEnded()) return;
+      if (lastFrameMs < askedMs) return endAsLost(`no answer to a ping in ${PONG_WITHIN_MS / 1000} s`);
+      await clock.sleep(PING_EVERY_MS - PONG_WITHIN_MS, ended.signal);
     }
   }
 
-  function lost(what: string): void {
-    end(new AppError("unavailable", `The event stream to ${url} is dead: ${what}.`));
+  function endAsLost(what: string): void {
+    end(new AppError("unavailable", `The event stream to ${url} was lost: ${what}.`));
   }
 
   function dial(): void {
     const opened = createSocket(connection, url);
     socket = opened;
     opened.onopen = () => {
-      heard();
+      noteFrame();
       phase = "auth";
       authSentMs = clock.nowMs();
-      // Always the first message, also where no credentials are asked for.
+      // Required as the first message, also where the server asks for no credentials.
       send({ type: "auth", token: socketToken(connection) });
     };
     opened.onmessage = ({ data }) => receive(data);
@@ -162,8 +167,8 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
       error = event;
     };
     opened.onclose = ({ code, reason }) => end(streamFailure({ code, reason, phase, error }, connection, url));
-    opened.addEventListener("ping", heard);
-    opened.addEventListener("pong", heard);
+    opened.addEventListener("ping", noteFrame);
+    opened.addEventListener("pong", noteFrame);
   }
 
   if (signal.aborted) close();
@@ -172,7 +177,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     try {
       dial();
       void limitHandshake();
-      void watch();
+      void watchSilence();
     } catch (thrown) {
       const failures = createFailures(connection, url);
       end(thrown instanceof TransportFailure ? failures.network(thrown, url) : dialProblem(thrown, url));
@@ -185,9 +190,9 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     async *[Symbol.asyncIterator]() {
       try {
         for (;;) {
-          if (queue.length === 0 && !isOver()) {
+          if (queue.length === 0 && !isEnded()) {
             await new Promise<void>((resolve) => {
-              wake = resolve;
+              resumeReader = resolve;
             });
           }
           const batch = queue;
@@ -213,12 +218,12 @@ function createSocket(connection: PrefectConnection, url: string): WebSocket {
     headers: socketHeaders(connection),
     tls: tlsOptions(connection),
     ...(proxy === null ? {} : { proxy }),
-    // Compressing costs the server more than loopback bytes do; and what a caller names could inflate a little to very much.
+    // On loopback, compressing costs more than the bytes. A Prefect that a caller named could send a decompression bomb.
     ...(isLoopback(url) || connection.isNamedByCaller ? { perMessageDeflate: false } : {}),
   });
 }
 
-/** `until` defaults to the moment of connecting, and live events after it are withheld: always set it far ahead. */
+/** `until` defaults to the moment of connecting, after which the server would send no events: it is set a year ahead. */
 function withFarEnd(filter: EventFilter, clock: Clock): EventFilter {
   const until = filter.occurred?.until ?? formatIsoUs(clock.nowUs() + 365 * DAY_US);
   return { ...filter, occurred: { ...filter.occurred, until } };

@@ -8,7 +8,7 @@ import type { Http } from "./transport/http.ts";
 import { EVENTS_PER_PAGE } from "./transport/page-sizes.ts";
 import { checkRows, type FieldKind, rowProblem } from "./transport/wire.ts";
 
-/** What the record computes on; payload and labels are open and kept as they are. */
+/** The fields that the record relies on. Payload and labels may hold anything and are not checked. */
 const EVENT_FIELDS: readonly (readonly [string, FieldKind])[] = [
   ["id", "uuid"],
   ["occurred", "text"],
@@ -21,8 +21,8 @@ const EVENT_FIELDS: readonly (readonly [string, FieldKind])[] = [
 ];
 
 /**
- * What keeps `value` from being an event, or null. By hand and without a copy: every synced event passes here (some
- * microseconds for a page of 50).
+ * Why `value` is not an event, or null when it is one. Checked by hand and without a copy, because every synced event is checked
+ * (a few microseconds for a page of 50).
  */
 export function eventProblem(value: unknown): string | null {
   const problem = rowProblem(value, EVENT_FIELDS);
@@ -33,7 +33,7 @@ export function eventProblem(value: unknown): string | null {
   return odd < 0 ? null : `.related[${odd}] should have prefect.resource.id`;
 }
 
-/** The `page-token` of a `next_page` link. Its host and path are the server's guess and wrong behind proxies. */
+/** The `page-token` of a `next_page` link. Its host and path are wrong where a proxy stands before the server. */
 export function pageToken(nextPage: unknown): string | null {
   if (typeof nextPage !== "string") return null;
   const query = nextPage.slice(nextPage.indexOf("?") + 1);
@@ -46,11 +46,11 @@ export function createEventCalls(http: Http): EventCalls {
   function toPage(route: string, value: unknown): EventPage {
     const { events, total, next_page } = (value ?? {}) as { events?: unknown; total?: unknown; next_page?: unknown };
     if (!Array.isArray(events) || typeof total !== "number") {
-      throw http.failures.notUnderstood(route, "a page with events and total was expected");
+      throw http.failures.unexpectedAnswer(route, "a page with events and total was expected");
     }
     for (let index = 0; index < events.length; index += 1) {
       const problem = eventProblem(events[index]);
-      if (problem !== null) throw http.failures.notUnderstood(route, `events[${index}]${problem}`);
+      if (problem !== null) throw http.failures.unexpectedAnswer(route, `events[${index}]${problem}`);
     }
     return { events: events as PrefectEvent[], total, nextToken: pageToken(next_page) };
   }
@@ -70,7 +70,7 @@ export function createEventCalls(http: Http): EventCalls {
         const path = `/events/filter/next?page-token=${encodeURIComponent(token)}`;
         return toPage("GET /events/filter/next", await http.get(path, options));
       } catch (error) {
-        // A token that cannot be read is answered like a missing permission.
+        // Prefect answers a token that it cannot decode with 403, as it does a missing permission.
         if (error instanceof AppError && error.status === 403 && /Forbidden/.test(error.message)) {
           throw new AppError("invalid_input", "Prefect does not take this page token.", {
             hint: "Start again from the first page.",

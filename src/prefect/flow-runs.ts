@@ -33,7 +33,7 @@ export function createFlowRunCalls(http: Http, postFilter: PostFilter): FlowRunC
     async countFlowRuns(body, options) {
       const count = await http.post("/flow_runs/count", body, options);
       if (typeof count === "number") return count;
-      throw http.failures.notUnderstood("POST /flow_runs/count", "a number was expected");
+      throw http.failures.unexpectedAnswer("POST /flow_runs/count", "a number was expected");
     },
     async readFlowRun(id, options) {
       const row = await http.get(`/flow_runs/${encodeURIComponent(id)}`, options);

@@ -17,7 +17,7 @@ const LOG: Fields = {
 
 export function createLogCalls(http: Http, postFilter: PostFilter): Pick<PrefectApi, "filterLogs"> {
   return {
-    /** Without a `sort`: `TIMESTAMP_ASC`. No tie-break: lines of one stamp come in insertion order. */
+    /** Default `sort`: `TIMESTAMP_ASC`, without a tie-break: lines with the same time come in insertion order. */
     async filterLogs(body, options) {
       return checkRows<Log>(http, "POST /logs/filter", await postFilter("/logs/filter", body, options), LOG);
     },

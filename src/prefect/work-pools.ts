@@ -12,7 +12,7 @@ import { parseOne, parseRows } from "./transport/wire.ts";
 const workerSchema = z.looseObject({ id: z.guid(), name: z.string(), work_pool_id: z.guid() });
 const slotsSchema = z.looseObject({ active_slots: z.number(), queues: z.array(z.looseObject({ queue_id: z.guid() })) });
 
-/** Runs named per queue; the server's default is 10, its most 200. */
+/** Runs listed per queue: the server's default is 10, its maximum 200. */
 const HOLDERS_PER_QUEUE = 200;
 
 type WorkPoolCalls = Pick<PrefectApi, "filterWorkers" | "readWorkPoolSlots">;
@@ -24,7 +24,7 @@ export function createWorkPoolCalls(http: Http, postFilter: PostFilter): WorkPoo
       const rows = await postFilter(`${poolPath(workPoolName)}/workers/filter`, {}, options);
       return parseRows<Worker>(http, "POST /work_pools/{name}/workers/filter", rows, workerSchema);
     },
-    /** Exists since Prefect 3.6.23: `not_found` before. */
+    /** Exists since Prefect 3.6.23; older servers answer `not_found`. */
     async readWorkPoolSlots(workPoolName, options) {
       const path = `${poolPath(workPoolName)}/concurrency_status`;
       const answer = await http.post(path, { flow_run_limit: HOLDERS_PER_QUEUE }, options);

@@ -54,7 +54,7 @@ const ROUTES: readonly [string, string, Call, unknown][] = [
 ];
 
 describe("every route", () => {
-  test.each(ROUTES)("%s: the recorded answer (%s) comes through unchanged", async (route, file, call, body) => {
+  test.each(ROUTES)("%s: the recorded answer (%s) is returned unchanged", async (route, file, call, body) => {
     await using fake = await startFakePrefect();
     const answer = recordedBody(file);
     fake.answer(route, answer);
@@ -155,7 +155,7 @@ describe("events", () => {
     expect(client.requests).toBe(3);
   });
 
-  test("can be only counted: the link of an empty page leads nowhere", async () => {
+  test("can be counted only: with limit 0 there is no next page", async () => {
     await using fake = await startFakePrefect();
     fake.emit([anEvent(), anEvent()]);
     expect(await connect(fake).filterEvents({ occurred: { until: at(9) } }, 0)).toEqual({
@@ -165,7 +165,7 @@ describe("events", () => {
     });
   });
 
-  test("are never asked for in pages that Prefect refuses", async () => {
+  test("are never asked for in larger pages than Prefect allows", async () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     for (const limit of [51, -1, Number.NaN])
@@ -173,7 +173,7 @@ describe("events", () => {
     expect(fake.requests).toEqual([]);
   });
 
-  test("of an unknown page token are a clear error", async () => {
+  test("with an unknown page token are an error with a hint", async () => {
     await using fake = await startFakePrefect();
     expect(facts(await failureOf(connect(fake).nextEvents("zzzz")))).toEqual({
       code: "invalid_input",
@@ -191,7 +191,7 @@ describe("events", () => {
     expect(fake.requests[0]?.body).toEqual(body);
   });
 
-  test("that are none are named with their place", async () => {
+  test("that are malformed are errors that name the place", async () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     const broken: [unknown, string][] = [
@@ -213,7 +213,7 @@ describe("events", () => {
     );
   });
 
-  test("of all 79 recorded names are taken as they are", () => {
+  test("of all 79 recorded names are accepted", () => {
     const events = [0, 1].flatMap((part) => recordedBody<{ events: PrefectEvent[] }>("events-filter", part).events);
     expect(events.length).toBeGreaterThanOrEqual(79);
     expect(events.map(eventProblem).filter((problem) => problem !== null)).toEqual([]);
@@ -221,7 +221,7 @@ describe("events", () => {
 });
 
 describe("a server with a lower cap on pages", () => {
-  test("is read in its own page size, so that a short answer means the end", async () => {
+  test("is read in pages of that size, so that a short answer means the end", async () => {
     await using fake = await startFakePrefect({ pageCap: 7 });
     for (let i = 0; i < 25; i += 1) fake.workspace.logs.push(aLog({ timestamp: at(i), message: String(i) }));
     const client = connect(fake);
@@ -235,7 +235,7 @@ describe("a server with a lower cap on pages", () => {
     expect(client.requests).toBe(1 + 4 + 2 + 1 + 1);
   });
 
-  test("is not suspected when more than Prefect's own cap was asked for", async () => {
+  test("is not assumed when more than Prefect's default cap was asked for", async () => {
     await using fake = await startFakePrefect();
     const error = await failureOf(connect(fake).filterLogs({ limit: 201 }));
     expect(facts(error)).toEqual({
@@ -247,7 +247,7 @@ describe("a server with a lower cap on pages", () => {
 });
 
 describe("rows", () => {
-  test("of a kind that is rarely read are checked too", async () => {
+  test("of the routes with zod schemas are checked too", async () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     fake.answer("POST /work_pools/filter", [aWorkPool(), { ...aWorkPool(), name: null }]);
@@ -262,7 +262,7 @@ describe("rows", () => {
     expect((await failureOf(client.readFlowRun("x"))).message).toContain("state should be an object or null");
   });
 
-  test("keep keys we do not know, and may lack those that are newer than the server", async () => {
+  test("keep unknown keys, and may lack those that are newer than the server", async () => {
     await using fake = await startFakePrefect();
     const worker = { id: anId(), name: "w", work_pool_id: anId(), future_field: { a: [1] } };
     fake.workspace.workPools.push(aWorkPool({ name: "p" }));
@@ -287,7 +287,7 @@ describe("Prefect Cloud", () => {
     expect(fake.requests[0]?.headers.authorization).toBe("Bearer pnu_1");
   });
 
-  test("is never asked for a CSRF token, and its 404 is not taken for a wrong URL", async () => {
+  test("is never asked for a CSRF token, and its 404 does not mean a wrong URL", async () => {
     await using fake = await startFakePrefect({ basePath });
     const client = connect(fake, { isCloud: true });
     fake.answer("POST /flow_runs/count", { detail: "Missing CSRF token." }, 403);
@@ -296,7 +296,7 @@ describe("Prefect Cloud", () => {
     expect(fake.takeRequests()).toEqual(["POST /flow_runs/count", "GET /nope"]);
   });
 
-  test("ids stand in the URL", () => {
+  test("ids are parsed from the URL", () => {
     expect(cloudIds(`https://api.prefect.cloud${basePath}`)).toEqual({
       root: "https://api.prefect.cloud/api",
       accountId: account,
@@ -306,7 +306,7 @@ describe("Prefect Cloud", () => {
   });
 });
 
-test("errors say whether another try makes sense", async () => {
+test("errors state whether they are retryable", async () => {
   await using fake = await startFakePrefect();
   const seen: Record<string, boolean> = {};
   for (const status of [400, 403, 404, 405, 408, 409, 413, 422, 429, 500, 503, 504]) {

@@ -6,7 +6,7 @@ import { connect } from "../support/fake-prefect/client.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 
 describe("the retention of events", () => {
-  test("comes as ISO durations or seconds, and with shorter lives of some events", () => {
+  test("is an ISO duration or seconds, and may be shorter for some events", () => {
     const overrides = (value: unknown) => ({
       server: {
         events: { retention_period: 604_800 },
@@ -28,7 +28,7 @@ describe("the retention of events", () => {
 });
 
 describe("the retention horizon", () => {
-  test("lies a minute after the moment before which events may be deleted, a tenth of a short retention", () => {
+  test("is a minute later than now minus the retention, a tenth of a short retention", () => {
     expect(retentionHorizonUs(T0_US, 7 * DAY_US)).toBe(T0_US - 7 * DAY_US + MINUTE_US);
     expect(retentionHorizonUs(T0_US, 5 * MINUTE_US)).toBe(T0_US - 4.5 * MINUTE_US);
     expect(retentionHorizonUs(T0_US, HOUR_US / 6)).toBe(T0_US - 9 * MINUTE_US);

@@ -26,7 +26,7 @@ function open(at: { readonly url: string }, given: Given = {}, filter = {}): Eve
   return openEventStream({ ...DEFAULT_CONNECTION, url: at.url, ...options }, filter, { clock, logger, signal });
 }
 
-/** An event of this moment: the socket withholds what lies more than 15 minutes back. */
+/** An event of this moment: the websocket does not deliver events of more than 15 minutes ago. */
 const now = (given: Partial<PrefectEvent> = {}) => anEvent({ occurred: new Date().toISOString(), ...given });
 
 /** How a stream ended: its AppError, or "closed". Reads it to the end. */
@@ -46,7 +46,7 @@ async function outcomeFacts(stream: EventStream): Promise<unknown> {
 }
 
 describe("a stream", () => {
-  test("hands on events as they are published, whole", async () => {
+  test("yields events as they are published, unchanged", async () => {
     await using fake = await startFakePrefect();
     const stream = open(fake);
     await stream.ready;
@@ -58,7 +58,7 @@ describe("a stream", () => {
     }
   });
 
-  test("batches what arrives while its reader is busy, and reads on meanwhile", async () => {
+  test("queues events while its reader is busy and yields them as one batch", async () => {
     await using fake = await startFakePrefect();
     const stream = open(fake);
     await stream.ready;
@@ -75,7 +75,7 @@ describe("a stream", () => {
     expect(batches).toEqual([1, 800]);
   });
 
-  test("asks for live events only, far into the future, with the token first", async () => {
+  test("sends the token first, then a filter for live events far into the future", async () => {
     const received: unknown[] = [];
     using server = Bun.serve({
       port: 0,
@@ -132,7 +132,7 @@ describe("a stream", () => {
     expect(fake.requestsTo("WS /events/out")[1]?.headers).not.toHaveProperty("authorization");
   });
 
-  test("skips an event that is none and says so in the log", async () => {
+  test("skips a malformed event and logs it", async () => {
     await using fake = await startFakePrefect();
     const lines: string[] = [];
     const stream = open(fake, { logger: createLogger("warn", (line) => lines.push(line)) });
@@ -146,7 +146,7 @@ describe("a stream", () => {
     expect(lines.map((line) => JSON.parse(line).problem)).toEqual([".id should be a UUID"]);
   });
 
-  test("ends cleanly, with what it holds, when it is closed, left or aborted", async () => {
+  test("ends without an error, after the queued events, when it is closed, left or aborted", async () => {
     await using fake = await startFakePrefect();
     const stopping = new AbortController();
     const streams = [open(fake), open(fake), open(fake, { signal: stopping.signal })];
@@ -199,7 +199,7 @@ describe("credentials on the socket", () => {
     await expect(stream.ready).rejects.toMatchObject({ code: "unauthorized", retryable: false });
   });
 
-  test("can be refused by Cloud's message or by the upgrade", async () => {
+  test("can be refused by Cloud's message or during the upgrade", async () => {
     await using fake = await startFakePrefect();
     fake.faults.stream.refuse = 401;
     expect(await outcomeFacts(open(fake))).toMatchObject({
@@ -236,7 +236,7 @@ describe("a filter that is refused", () => {
     plain.close();
   });
 
-  test("can be said by code 1002", async () => {
+  test("can be refused with code 1002", async () => {
     await using fake = await startFakePrefect();
     const stream = open(fake);
     await stream.ready;
@@ -246,18 +246,18 @@ describe("a filter that is refused", () => {
 });
 
 describe("an upgrade that is refused", () => {
-  test.each([403, 404, 502])("with %p is worth another try, and says nothing about credentials", async (status) => {
+  test.each([403, 404, 502])("with %p is retryable and not an error of the credentials", async (status) => {
     await using fake = await startFakePrefect();
     fake.faults.stream.refuse = status;
     const stream = open(fake);
     expect(await outcomeFacts(stream)).toEqual({
       code: "unavailable",
       message: `The websocket to ${fake.url} is refused with status ${status}.`,
-      hint: "A proxy may not let websockets through, or the URL is not the API's. Until then events are read by polling, so nothing is lost; they only arrive later.",
+      hint: "A proxy may not let websockets through, or the URL is not the API's. Until then events are read by polling: none are lost, but they arrive later.",
     });
   });
 
-  test("because nobody listens is named as for HTTP", async () => {
+  test("because the connection is refused has the same error as over HTTP", async () => {
     const fake = await startFakePrefect();
     await fake.stop();
     expect(await outcomeFacts(open(fake))).toMatchObject({
@@ -266,7 +266,7 @@ describe("an upgrade that is refused", () => {
     });
   });
 
-  test("because the URL cannot be dialled is a wrong setting", async () => {
+  test("because the URL is invalid is a wrong setting", async () => {
     expect(await outcome(open({ url: "prefect" }))).toMatchObject({ code: "invalid_config" });
     expect(await outcome(open({ url: "https://127.0.0.1:9/api" }, { tls: { caFile: "/no/such/file" } }))).toMatchObject(
       { code: "invalid_config" },
@@ -277,7 +277,7 @@ describe("an upgrade that is refused", () => {
 describe("a Prefect that a caller named", () => {
   const large = () => now({ payload: { note: "x".repeat(4_000_000) } });
 
-  test("may not send what is no event by its size", async () => {
+  test("may not send a message larger than an event can be", async () => {
     await using fake = await startFakePrefect();
     const stream = open(fake, { isNamedByCaller: true });
     await stream.ready;
@@ -288,7 +288,7 @@ describe("a Prefect that a caller named", () => {
     });
   });
 
-  test("is asked for nothing compressed; the operator's own may be set to larger events", async () => {
+  test("is asked for no compression; the operator's Prefect may send larger events", async () => {
     const offers: (string | null)[] = [];
     using server = Bun.serve({
       port: 0,
@@ -297,7 +297,7 @@ describe("a Prefect that a caller named", () => {
         return new Response(null, { status: 403 });
       },
     });
-    // To a loopback address nothing is compressed in any case; this one reaches the same machine and does not look like one.
+    // On loopback nothing is compressed in any case. This address reaches the same machine and does not look like loopback.
     const url = `http://0.0.0.0:${server.port}`;
     await outcome(open({ url }, { isNamedByCaller: true }));
     await outcome(open({ url }));
@@ -320,7 +320,7 @@ describe("the end of a stream", () => {
     [1001, "", "The Prefect server is stopping or restarting."],
     [1011, "keepalive ping timeout", "Prefect closed the event stream (1011: keepalive ping timeout)."],
     [1000, "bye", "Prefect closed the event stream (1000: bye)."],
-  ])("by code %p is worth another dial", async (code, reason, message) => {
+  ])("with code %p is retryable", async (code, reason, message) => {
     await using fake = await startFakePrefect();
     const stream = open(fake);
     await stream.ready;
@@ -328,7 +328,7 @@ describe("the end of a stream", () => {
     expect(await outcome(stream)).toMatchObject({ code: "unavailable", message, retryable: true });
   });
 
-  test("without a close frame is too; what had arrived is handed on first", async () => {
+  test("without a close frame is retryable; queued events are yielded first", async () => {
     await using fake = await startFakePrefect();
     const stream = open(fake);
     await stream.ready;
@@ -347,7 +347,7 @@ describe("the end of a stream", () => {
     expect(batches).toEqual([2]);
   });
 
-  test("is found by an unanswered ping when the network swallows everything", async () => {
+  test("is detected by an unanswered ping when the network drops all packets", async () => {
     await using fake = await startFakePrefect();
     using network = startFaultProxy({ hostname: "127.0.0.1", port: fake.port });
     const url = fake.url.replace(String(fake.port), String(network.port));
@@ -358,12 +358,12 @@ describe("the end of a stream", () => {
     const startMs = clock.nowMs();
     expect(await outcome(stream)).toMatchObject({
       code: "unavailable",
-      message: `The event stream to ${url} is dead: no answer to a ping in 10 s.`,
+      message: `The event stream to ${url} was lost: no answer to a ping in 10 s.`,
     });
     expect(clock.nowMs() - startMs).toBeLessThan(45_000);
   });
 
-  test("is not brought about by mere quiet: pongs count as life", async () => {
+  test("is not assumed while pongs arrive but no events", async () => {
     await using fake = await startFakePrefect();
     const clock = fastClock(20);
     const stream = open(fake, { clock });
@@ -378,7 +378,7 @@ describe("the end of a stream", () => {
     }
   });
 
-  test("comes within 10 s when the server accepts and says nothing", async () => {
+  test("comes within 10 s when the server accepts the connection and sends nothing", async () => {
     await using fake = await startFakePrefect();
     fake.faults.stream.mute = true;
     const stream = open(fake, { clock: fastClock(20) });
@@ -395,7 +395,7 @@ describe("the end of a stream", () => {
   });
 });
 
-describe("the way to the server", () => {
+describe("the connection of a stream", () => {
   const { cert, key } = TEST_CERTIFICATE;
   const becomesReady = async (fake: FakePrefect, given: Given) => {
     const stream = open(fake, given);
@@ -404,7 +404,7 @@ describe("the way to the server", () => {
     return true;
   };
 
-  test("may be TLS with an own CA, or unchecked; an unknown CA is refused", async () => {
+  test("may use TLS with a configured CA or without check; an unknown CA is refused", async () => {
     await using fake = await startFakePrefect({ tls: { cert, key } });
     expect(await becomesReady(fake, { tls: { ca: cert } })).toBe(true);
     expect(await becomesReady(fake, { tls: { insecure: true } })).toBe(true);
@@ -414,7 +414,7 @@ describe("the way to the server", () => {
     });
   });
 
-  test("may be a proxy, for ws and for wss", async () => {
+  test("may use a proxy, for ws and for wss", async () => {
     await using plain = await startFakePrefect();
     await using secure = await startFakePrefect({ tls: { cert, key } });
     using proxy = startForwardProxy();

@@ -1,4 +1,4 @@
-/** The fake server against what a real 3.8.8 was recorded to answer. The rest of the comparison is in real.test.ts. */
+/** Compares the fake server with recorded answers of Prefect 3.8.8. real.test.ts compares the rest. */
 import { describe, expect, test } from "bun:test";
 import { formatIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
@@ -14,7 +14,7 @@ async function replay(fake: FakePrefect, { request }: Exchange): Promise<{ statu
   return { status: response.status, body: await response.json().catch(() => "") };
 }
 
-describe("errors are the recorded ones", () => {
+describe("the errors are the recorded ones", () => {
   const unknown = new Set([
     // Routes and checks that the fake does not have.
     "history interval",
@@ -98,7 +98,7 @@ describe("pages of events", () => {
     ["120, DESC, late ones older than all", 120, "DESC", until, -60, [125, 125, 0]],
     ["120, ASC, late ones older than all", 120, "ASC", until, -60, [125, 120, 0]],
     ["100, DESC, late ones on the newest side", 100, "DESC", until, 119.5, [100, 95, 5]],
-  ] as const)("shift as Prefect's do: %s", async (_, rows, order, end, lateAt, expected) => {
+  ] as const)("shift like those of Prefect: %s", async (_, rows, order, end, lateAt, expected) => {
     await using fake = await startFakePrefect({ nowUs: () => T0_US + 150_000_000 });
     const events = Array.from({ length: rows }, (_, i) => anEvent({ occurred: at(i + 1) }));
     fake.emit(events);

@@ -39,7 +39,7 @@ async function allEvents(from: PrefectClient): Promise<PrefectEvent[]> {
   return found;
 }
 
-/** Until nothing happens by itself any more: the runs that no worker takes are Late, and their events are written. */
+/** Waits until nothing changes any more: the runs that no worker takes are Late, and their events are written. */
 async function quiet(): Promise<void> {
   const waiting = {
     state: { name: { any_: ["Scheduled"] } },
@@ -49,7 +49,7 @@ async function quiet(): Promise<void> {
   await systemClock.sleep(5_500);
 }
 
-/** What the real server holds, put into the fake one. */
+/** Copies what the real server holds into the fake one. */
 async function copyWorkspace(): Promise<void> {
   const { workspace } = fake;
   fake.emit(events, { socket: false });
@@ -93,7 +93,7 @@ describe("a real server", () => {
     expect(Math.abs(client.skewMs ?? Number.NaN)).toBeLessThan(1_500);
   });
 
-  test("answers every route with rows that are understood", async () => {
+  test("answers every route in the expected form", async () => {
     const states = await client.readFlowRunStates(ids.retry ?? "");
     expect(states.map(({ name }) => name)).toEqual(["Pending", "Running", "AwaitingRetry", "Running", "Completed"]);
     const stateEvents = events.filter(
@@ -128,12 +128,12 @@ describe("a real server", () => {
     expect([slots.active_slots, slots.queues[0]?.flow_runs.map(({ id }) => id)]).toEqual([1, [ids.running ?? ""]]);
     const logs = await client.filterLogs({ logs: { flow_run_id: { any_: [ids.failure ?? ""] }, level: { ge_: 40 } } });
     expect(logs.some(({ message }) => message.includes("Traceback"))).toBe(true);
-    // Weeks until 2099 would be more than a thousand buckets.
+    // Weeks until 2099 are more than a thousand buckets.
     const counts = await client.countEvents("event", { filter: {}, time_unit: "week" });
     expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(events.length);
   });
 
-  test("answers wrong calls with errors that say what was wrong", async () => {
+  test("answers wrong calls with errors that state the reason", async () => {
     expect(facts(await failureOf(client.filterFlowRuns({ flow_runs: { bogus: 1 } })))).toEqual({
       code: "invalid_input",
       message: "Prefect answered 422 to POST /flow_runs/filter: flow_runs.bogus: Extra inputs are not permitted.",
@@ -148,7 +148,7 @@ describe("a real server", () => {
     );
   });
 
-  test("closes the connection after a 500, and the next call works all the same", async () => {
+  test("closes the connection after a 500, and the next call succeeds", async () => {
     for (let i = 0; i < 5; i += 1) {
       const wrongToken = btoa(btoa('{"a":1}'));
       expect((await failureOf(client.nextEvents(wrongToken))).status).toBe(500);
@@ -158,7 +158,7 @@ describe("a real server", () => {
 });
 
 describe("its event socket", () => {
-  test("delivers what is published, as REST shows it later", async () => {
+  test("delivers the same events as REST does later", async () => {
     const stream = client.openEventStream({}, new AbortController().signal);
     await stream.ready;
     const sent = Array.from({ length: 3 }, (_, i) => ({
@@ -184,7 +184,7 @@ describe("its event socket", () => {
     expect(page.events).toEqual(heard);
   }, 30_000);
 
-  test("drops a filter it does not know without a reason", async () => {
+  test("closes the connection on an unknown filter without a reason", async () => {
     const stream = client.openEventStream({ bogus: 1 } as EventFilter, new AbortController().signal);
     await expect(stream.ready).rejects.toMatchObject({
       code: "unavailable",
@@ -192,7 +192,7 @@ describe("its event socket", () => {
     });
   });
 
-  test("is refused without /api, which says nothing about credentials", async () => {
+  test("is refused without /api, which is not an error of the credentials", async () => {
     const stream = open(real.url.replace("/api", "")).openEventStream({}, new AbortController().signal);
     await expect(stream.ready).rejects.toMatchObject({ code: "unavailable", status: 403 });
   });
@@ -206,7 +206,7 @@ describe("a server with an auth string and CSRF protection", () => {
     expect(await right.readVersion()).toBe("3.8.8");
     expect(await right.countFlowRuns({})).toBe(0);
     expect((await right.filterEvents({}, 0)).total).toBe(0);
-    // version, refused for want of a token, token, count, events
+    // version, call refused for lack of a token, token, count, events
     expect(right.requests).toBe(5);
     const stream = right.openEventStream({}, new AbortController().signal);
     await stream.ready;
@@ -345,7 +345,7 @@ describe("the fake server equals it", () => {
     fake.workspace.flowRuns.find(({ id }) => id === ids[name]) ?? { start_time: null, expected_start_time: null };
 
   test.each(flowRunQueries)("flow runs: %s", async (_, query) => {
-    // The scheduler goes on making runs: leave those made after the copy out.
+    // The scheduler still creates runs: leave out those created after the copy.
     const known = { id: { any_: fake.workspace.flowRuns.map(({ id }) => id) } };
     const body: JsonObject = { sort: "EXPECTED_START_TIME_ASC", ...query() };
     const isOr = (body.flow_runs as JsonObject | undefined)?.operator === "or_";
@@ -399,8 +399,8 @@ describe("the fake server equals it", () => {
   });
 });
 
-describe("a real server that goes away", () => {
-  test("by SIGTERM closes the stream with a code, by SIGKILL without; calls say that nobody listens", async () => {
+describe("a real server that is stopped", () => {
+  test("closes the stream with a code on SIGTERM and without on SIGKILL; calls fail with refused connections", async () => {
     for (const [signal, message] of [
       ["SIGTERM", "The Prefect server is stopping or restarting."],
       ["SIGKILL", `The event stream to ${guarded.url} was lost.`],

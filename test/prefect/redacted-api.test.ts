@@ -1,4 +1,4 @@
-/** Secrets of a workspace and of the configuration never come out of the API as the tools see it. */
+/** The API that the tools use returns no secret of the workspace or of the configuration. */
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
@@ -11,7 +11,7 @@ import { seededRandom } from "../support/random.ts";
 const CONFIGURED = "hunter2-configured-secret";
 const redact = createRedactor({ credentials: [`admin:${CONFIGURED}`] });
 
-/** Shapes of real credentials, filled at random. */
+/** Random strings in the form of real credentials. */
 function makeSecret(random: () => number): string {
   const pick = (letters: string, length: number) =>
     Array.from({ length }, () => letters[Math.floor(random() * letters.length)]).join("");
@@ -25,7 +25,7 @@ function makeSecret(random: () => number): string {
   return (shapes[Math.floor(random() * shapes.length)] ?? (() => CONFIGURED))();
 }
 
-/** A text with the secret somewhere inside. */
+/** A text that contains the secret. */
 function around(secret: string, random: () => number): string {
   const places = [
     `token=${secret}`,
@@ -52,7 +52,7 @@ async function everything(fake: FakePrefect, id: string): Promise<string> {
 }
 
 describe("the API as tools see it", () => {
-  test("answers no secret, wherever it stands, over 40 random workspaces", async () => {
+  test("contains no secret in any field, for 40 random workspaces", async () => {
     const random = seededRandom(20261122);
     for (let round = 0; round < 40; round += 1) {
       const secrets = Array.from({ length: 4 }, () => makeSecret(random));
@@ -71,7 +71,7 @@ describe("the API as tools see it", () => {
     }
   });
 
-  test("errors that quote what Prefect said are clean too", async () => {
+  test("errors that quote Prefect's answer are redacted too", async () => {
     await using fake = await startFakePrefect();
     fake.answer("POST /logs/filter", { detail: `bad value pnu_${"a1B2".repeat(9)} near ${CONFIGURED}` }, 422);
     const api = redactedApi(connect(fake), redact);
@@ -83,7 +83,7 @@ describe("the API as tools see it", () => {
     api.close();
   });
 
-  test("what holds no secret is handed on as it is, and counts of requests stay true", async () => {
+  test("answers without a secret are unchanged, and requests are counted", async () => {
     await using fake = await startFakePrefect();
     const run = aFlowRun();
     fake.workspace.flowRuns.push(run);
@@ -95,7 +95,7 @@ describe("the API as tools see it", () => {
     api.close();
   });
 
-  test("has no member that the API gained without a decision, and every one that it has today", async () => {
+  test("does not hand on a member that it does not know, and has all others", async () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     const api = redactedApi(Object.assign(client, { readSecrets: async () => CONFIGURED }), redact);
@@ -105,7 +105,7 @@ describe("the API as tools see it", () => {
     api.close();
   });
 
-  test("a stream's events and errors are clean, and it has no other members than today's", async () => {
+  test("the events and errors of a stream are redacted, and it has no unknown member", async () => {
     const client = connect({ url: "http://127.0.0.1:9/api" });
     const failure = new AppError("unauthorized", `refused: ${CONFIGURED}`, { hint: `not ${CONFIGURED}`, status: 401 });
     const ready = Promise.reject(failure);

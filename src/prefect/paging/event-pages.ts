@@ -26,8 +26,9 @@ export interface EventPagesStep {
 }
 
 /**
- * Follows the tokens of the next pages. The first page fixes the total, but the pages are cut by offset: an event that arrives late
- * pushes others off the last page. When the total was not reached, the rest is asked for from the last event on, once per gain.
+ * Follows the tokens of the next pages. Their number follows from the total of the first page, and they are read by offset: an event
+ * that arrives late moves others behind the last page. When events are missing from the total, they are asked for with a new
+ * question from the last event on, again and again while that gives new events.
  * `options` is called for each request. Throws AppError.
  */
 export async function* eventPages(

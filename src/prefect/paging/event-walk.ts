@@ -5,7 +5,7 @@ import { type EventFilter, occurredWithin } from "../../model/events/event-filte
 import type { TimeRange } from "../../model/freshness.ts";
 import type { EventPage } from "../api.ts";
 
-/** The two questions a walk asks. Both throw AppError. */
+/** The two calls that a walk makes. Both throw AppError. */
 export interface EventReader {
   filter(filter: EventFilter, limit: number): Promise<EventPage>;
   next(token: string): Promise<EventPage>;
@@ -13,27 +13,27 @@ export interface EventReader {
 
 export interface WalkOptions {
   readonly pageSize: number;
-  /** Whether `total` is exact, as on every self-hosted server; a closed one is believed in its next-page links only. */
+  /** Whether `total` is exact, as on every self-hosted server. Of Prefect Cloud, only the links to the next page are relied on. */
   readonly exactTotals: boolean;
 }
 
 export interface WalkStep {
-  /** Events of the walk not given before, ascending by `occurred`. */
+  /** Events that no earlier step had, ascending by `occurred`. */
   readonly events: readonly PrefectEvent[];
-  /** Everything that Prefect held up to here, inclusive, when the walk began has been given. */
+  /** Up to here, inclusive, the steps so far have all events that Prefect held when the walk began. */
   readonly provenToUs: number;
 }
 
-/** How often one page or one instant is read again before the server's contradictions are taken as an error. */
+/** How often a page is read before a contradiction between its events and its total is an error. */
 const READINGS = 3;
-/** Readings of one instant in a row that bring nothing new although its total says that something is missing. */
+/** Readings of one instant, in a row, that give no new event although the total is higher; then it is an error. */
 const FRUITLESS = 8;
 
 /**
- * Reads every event of a closed range of `occurred`, ascending. Prefect pages by offset over moving data, so each page is a
- * fresh question that begins at the last time stamp seen, inclusive; only inside an instant that fills a page the token of
- * the next page is followed, and the result compared with a fresh total.
- * Throws AppError: what Prefect answers, or `unavailable` when its pages contradict each other (then nothing more is proven).
+ * Reads every event of a closed range of `occurred`, ascending. Prefect pages by offset while rows are added and deleted, so each
+ * page is a new question that begins at the last time stamp seen, inclusive. Only when one instant fills a page, the token of the
+ * next page is followed, and the result compared with the total, which is asked for again.
+ * Throws AppError: those of the calls, or `unavailable` when the pages contradict each other; nothing more is proven then.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/storage/database.py
  */
 export async function* walkEvents(
@@ -76,7 +76,7 @@ async function readPage(reader: EventReader, range: TimeRange, options: WalkOpti
     const page = await reader.filter(filter, options.pageSize);
     const stamped = inOrder(page.events, range);
     const isFull = stamped.length >= options.pageSize;
-    // Count and rows are two queries of the server: once, a deletion may lie between them.
+    // Total and rows are two queries on the server: an event may have been deleted between them.
     const isWhole = isFull || (page.nextToken === null && (!options.exactTotals || page.total <= stamped.length));
     if (stamped.length > options.pageSize)
       throw contradiction(`a page of ${stamped.length} where ${options.pageSize} were asked`);
@@ -87,8 +87,8 @@ async function readPage(reader: EventReader, range: TimeRange, options: WalkOpti
 }
 
 /**
- * Every event of one instant, over as many pages as it takes. Some databases give ties in another order with each page, so
- * readings are added up until they reach a fresh total.
+ * Every event of one instant, on as many pages as there are. The order of ties may differ from page to page, so the results of several
+ * readings are united until they have as many events as the total.
  */
 async function readInstant(reader: EventReader, atUs: number, options: WalkOptions): Promise<PrefectEvent[]> {
   const range = { fromUs: atUs, toUs: atUs };
@@ -117,7 +117,7 @@ function inOrder(events: readonly PrefectEvent[], range: TimeRange): Stamped[] {
   let previousUs = range.fromUs;
   return events.map((event) => {
     const atUs = parseIsoUs(event.occurred);
-    if (atUs === undefined) throw contradiction(`an event at ${event.occurred}, which is no time`);
+    if (atUs === undefined) throw contradiction(`an event at ${event.occurred}, which is not a time`);
     if (atUs < range.fromUs || atUs > range.toUs)
       throw contradiction(`an event at ${event.occurred}, outside of what was asked`);
     if (atUs < previousUs) throw contradiction("events out of order");
@@ -128,6 +128,6 @@ function inOrder(events: readonly PrefectEvent[], range: TimeRange): Stamped[] {
 
 function contradiction(what: string): AppError {
   return new AppError("unavailable", `Prefect's event pages contradict each other: ${what}.`, {
-    hint: "Nothing was taken as complete; it is tried again by itself. Something between here and Prefect may answer from a cache.",
+    hint: "Nothing was recorded as complete, and the range will be read again. A proxy between here and Prefect may answer from a cache.",
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Lists that are read by offset while they may change. Prefect computes the offset anew for each page, so a row that is added or
- * deleted in between shifts all later ones.
+ * Lists that are read by offset while they may change. Prefect applies the offset to the list as it is at each request, so a row that
+ * is added or deleted between two pages shifts all rows behind it.
  */
 import { ROWS_PER_PAGE } from "../transport/page-sizes.ts";
 

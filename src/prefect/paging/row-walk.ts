@@ -7,24 +7,24 @@ export interface RowWalkOptions<T> {
   readonly pageSize: number;
   /** One page of a closed range, in `order`. Throws AppError. */
   read(range: TimeRange, offset: number): Promise<readonly T[]>;
-  /** The time that the route sorts and bounds by; null where a row has none. */
+  /** The time by which the route sorts and filters; null where a row has none. */
   at(row: T): number | null;
   id(row: T): string;
 }
 
 export interface RowWalkStep<T> {
-  /** Rows not given before. */
+  /** Rows that no earlier step had. */
   readonly rows: readonly T[];
-  /** Everything from the walk's start to here, inclusive, has been given. */
+  /** From the start of the walk to here, inclusive, the steps so far have all rows. */
   readonly provenUs: number;
 }
 
-/** How often an instant that fills pages is read until a reading brings nothing new. */
+/** Most readings of an instant that fills a page; the last one should give no new row. */
 const READINGS = 4;
 
 /**
- * Reads every row of a closed range from a `/filter` route whose sort has no tie-break: each page begins at the last time seen,
- * inclusive, and only an instant that fills a page is paged by offset. Throws AppError.
+ * Reads every row of a closed range from a `/filter` route whose sort has no tie-break. Each page begins at the last time seen,
+ * inclusive; only an instant that fills a page is read by offset. Throws AppError.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/sorting.py
  */
 export async function* walkRows<T>(options: RowWalkOptions<T>): AsyncGenerator<RowWalkStep<T>, void, undefined> {
@@ -66,7 +66,7 @@ async function readInstant<T>(options: RowWalkOptions<T>, atUs: number): Promise
       const seen = found.size;
       for (const row of page) found.set(options.id(row), row);
       if (page.length < options.pageSize) break;
-      // A server that ignores the offset gives the first page for ever.
+      // A server that ignores the offset would give the first page again and again.
       if (offset > 0 && found.size === seen && reading === 1) throw outside();
     }
     if (found.size === before) break;
@@ -76,6 +76,6 @@ async function readInstant<T>(options: RowWalkOptions<T>, atUs: number): Promise
 
 function outside(): AppError {
   return new AppError("unavailable", "Prefect's pages contradict each other: rows outside of what was asked.", {
-    hint: "Nothing was taken as complete; it is tried again by itself.",
+    hint: "Nothing was recorded as complete, and the range will be read again.",
   });
 }

@@ -1,20 +1,20 @@
-/** How much of answers may be under way: read, or being read, and not parsed yet. */
+/** Limits the bytes of all answers that are being read or wait to be parsed. */
 export interface AnswerBudget {
-  /** False where there is no room for it: nothing is taken then. */
-  take(bytes: number): boolean;
-  give(bytes: number): void;
+  /** False when the limit would be exceeded; nothing is reserved then. */
+  reserve(bytes: number): boolean;
+  release(bytes: number): void;
 }
 
-export function createAnswerBudget(mostBytes: number): AnswerBudget {
-  let taken = 0;
+export function createAnswerBudget(maxBytes: number): AnswerBudget {
+  let reserved = 0;
   return {
-    take(bytes) {
-      if (taken + bytes > mostBytes) return false;
-      taken += bytes;
+    reserve(bytes) {
+      if (reserved + bytes > maxBytes) return false;
+      reserved += bytes;
       return true;
     },
-    give(bytes) {
-      taken -= bytes;
+    release(bytes) {
+      reserved -= bytes;
     },
   };
 }

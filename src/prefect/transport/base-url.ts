@@ -1,8 +1,8 @@
 import { AppError } from "../../errors.ts";
 
 /**
- * Why nothing of Prefect's API is found below `url`, or null when `/admin/version` answers there after all (then only the
- * route is missing) or when a probe got no answer. `probe` GETs `{address}/admin/version`.
+ * Finds out whether `url` is the base URL of a Prefect API, after a route below it was not found. Null when `/admin/version` answers
+ * there (only the route is missing) or a probe got no answer. `probe` GETs `{address}/admin/version`.
  */
 export async function findBaseProblem(
   url: string,
@@ -10,7 +10,7 @@ export async function findBaseProblem(
 ): Promise<AppError | null> {
   const isApi = async (address: string) => {
     const { status, text } = await probe(address);
-    // The product version as a JSON string ("3.8.8"), or an API that asks for credentials.
+    // A version as a JSON string ("3.8.8"), or an API that asks for credentials.
     return status === 401 || (status === 200 && /^"\d+\.\d+/.test(text));
   };
   const shorter = url.replace(/\/api$/, "");

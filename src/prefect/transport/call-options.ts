@@ -1,13 +1,10 @@
-/** What a caller may set for one call; every call of the API takes these. */
+/** Options of every call of the API. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
-  /** Whole time for the call with its retries, milliseconds. Default: the request timeout of the settings. */
+  /** Limit for the call with its retries, milliseconds. Default: the request timeout of the settings. */
   readonly deadlineMs?: number;
-  /** Further tries after a retryable failure. Default: `PREFECT_CLIENT_MAX_RETRIES`; a tool call passes few. */
+  /** Retries after a retryable failure. Default: `PREFECT_CLIENT_MAX_RETRIES`; tool calls pass a small number. */
   readonly retries?: number;
-  /**
-   * Most bytes of an answer, decompressed, that are read; more is AppError `invalid_input`. Default and upper bound: that of
-   * the connection.
-   */
+  /** Limit for the decompressed answer, bytes; more is AppError `invalid_input`. Default and upper bound: the connection's limit. */
   readonly maxBytes?: number;
 }

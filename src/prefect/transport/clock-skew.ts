@@ -1,20 +1,20 @@
 /**
- * How far the server's clock is ahead of ours, from `Date` headers. Each has whole seconds and uvicorn renews it once a
- * second, so one answer only bounds the skew to some two seconds; the bounds of many answers are cut with each other.
+ * Estimates how far the server clock is ahead of the local clock, from `Date` headers. They have whole seconds and uvicorn updates
+ * them once a second, so one answer bounds the skew to about two seconds; the bounds of many answers are intersected.
  */
 export interface ClockSkew {
-  /** `sentMs`, `receivedMs`: our clock around the request. */
+  /** `sentMs`, `receivedMs`: local clock before and after the request. */
   observe(date: string | null, sentMs: number, receivedMs: number): void;
-  /** Milliseconds, server minus ours; null before the first usable header. */
+  /** Server clock minus local clock, milliseconds; null before the first usable header. */
   read(): number | null;
 }
 
-/** One second of truncation, one of renewal, and a little for a busy server. */
+/** Largest age of a header when it is sent: a second of truncation, a second between updates, and 0.2 s for a busy server. */
 const STALE_MS = 2_200;
 
 /**
- * What is certain of a measured skew: none where the clocks may agree, else the bound that is nearest to that. For moments
- * that are shown: clocks of one machine are equal, and a guess between the bounds would tell of the future.
+ * The part of a measured skew that is certain: 0 where the clocks may agree, otherwise the bound closest to 0. Used for times in
+ * answers: with the estimate in the middle of the bounds, a server on the same machine could show times in the future.
  */
 export function certainSkewMs(skewMs: number): number {
   const ms = Math.abs(skewMs) - STALE_MS / 2;
@@ -28,12 +28,12 @@ export function createClockSkew(): ClockSkew {
     observe(date, sentMs, receivedMs) {
       const serverMs = date === null ? Number.NaN : Date.parse(date);
       if (Number.isNaN(serverMs)) return;
-      // The header was true somewhere between sending and receiving, and at most STALE_MS old then.
+      // The server sent the header between `sentMs` and `receivedMs`, when it was at most STALE_MS old.
       const from = serverMs - receivedMs;
       const to = serverMs + STALE_MS - sentMs;
       low = Math.max(low, from);
       high = Math.min(high, to);
-      // Bounds that exclude each other: one of the clocks was set. Start again.
+      // The bounds contradict each other: one of the clocks was changed. Start again.
       if (low > high) [low, high] = [from, to];
     },
     read: () => (Number.isFinite(low) ? Math.round((low + high) / 2) : null),

@@ -1,7 +1,4 @@
-/**
- * Where Prefect is and how to reach it: plain data, filled from the settings by whoever builds the client. One per
- * instance; nothing here is read from the environment.
- */
+/** Where Prefect is and how to reach it: plain data that is derived from the settings, one per instance. */
 type PrefectAuth =
   | { readonly kind: "none" }
   /** `PREFECT_API_KEY`, sent as `Authorization: Bearer`. */
@@ -48,7 +45,7 @@ export interface PrefectConnection {
   readonly isCloud: boolean;
   /** `PREFECT_CLOUD_API_URL`; used when the part before `/accounts/` of `url` does not say. */
   readonly cloudApiUrl: string;
-  /** A caller named this Prefect, nobody here vouches for it: less is read of it, and errors name no setting of the operator. */
+  /** A caller over HTTP chose this Prefect, so it is not trusted: smaller limits apply, and errors name no setting of the operator. */
   readonly isNamedByCaller?: boolean;
   /** `prefect-mcp-bun/<version>`. */
   readonly userAgent: string;
@@ -73,7 +70,7 @@ export function normaliseApiUrl(text: string): { readonly url: string; readonly 
   return { url: `${parsed.protocol}//${parsed.host}${parsed.pathname.replace(/\/+$/, "")}`, authString };
 }
 
-/** The proxy for a target, or null: `NO_PROXY` is honoured as curl and Python do (suffix match on host labels). */
+/** The proxy for a target, or null. `NO_PROXY` is applied as curl and Python do: suffix match on whole host labels. */
 export function proxyFor(target: URL, proxy: ProxyOptions): string | null {
   const secure = target.protocol === "https:" || target.protocol === "wss:";
   const chosen = secure ? proxy.https : proxy.http;

@@ -1,7 +1,7 @@
-/** Sentences about credentials: which kind was used and which variable to look at, never a value. */
+/** Sentences about refused credentials. They name the kind and the variable to check, never a value. */
 import type { PrefectConnection } from "./connection.ts";
 
-/** What a 401, or its equal on the websocket, says: which kind of credential was used, never its value. */
+/** For a 401, or what corresponds to it on the websocket. */
 export function refusedCredential({ auth }: PrefectConnection, url: string): string {
   if (auth.kind === "none") return `Prefect at ${url} asks for credentials and none are set.`;
   if (auth.kind === "key") return `Prefect at ${url} does not accept the API key (401).`;

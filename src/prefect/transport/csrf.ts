@@ -1,15 +1,15 @@
 /**
- * CSRF tokens of a self-hosted server. Off by default there, so none is asked for until a call is refused for want of one.
- * A second request for the same client id makes the first token invalid: the id is random per client and one token is
- * fetched at a time. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/csrf_token.py
+ * CSRF tokens of a self-hosted server. The server's default is not to require one, so none is fetched until a call is refused for
+ * lack of it. A second token for the same client id makes the first one invalid: the id is random per client, and one token is fetched
+ * at a time. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/csrf_token.py
  */
 export interface CsrfToken {
   /** Headers for the next POST: empty until a token is held. */
   headers(): Readonly<Record<string, string>>;
-  /** Whether this refusal asks for a token that we could get. */
-  isAsked(status: number, text: string): boolean;
+  /** Whether this answer refuses a call for lack of a token, and the server may have one. */
+  isRequiredBy(status: number, text: string): boolean;
   /**
-   * A fresh token, unless another call got one since `used` was sent. False when the server gives none (404, 422): it is not
+   * Fetches a token, unless another call has done so since `used` was sent. False when the server gives none (404, 422); it is not
    * asked again.
    */
   renew(used: Readonly<Record<string, string>>, deadlineMs: number): Promise<boolean>;
@@ -28,7 +28,7 @@ export function createCsrfToken(
 
   return {
     headers,
-    isAsked: (status, text) => !unsupported && status === 403 && /csrf|client identifier/i.test(text),
+    isRequiredBy: (status, text) => !unsupported && status === 403 && /csrf|client identifier/i.test(text),
     async renew(used, deadlineMs) {
       if (used["Prefect-Csrf-Token"] !== headers()["Prefect-Csrf-Token"]) return true;
       pending ??= fetchToken(client, deadlineMs).finally(() => {

@@ -1,14 +1,14 @@
 /**
- * The reason in an error answer. Prefect has three shapes: `detail` (a sentence, or FastAPI's list), `exception_message`, and
- * with it `exception_detail`, a list of `{loc, msg}`. `request_body` is an echo and never shown.
+ * The reason in the body of an error answer, or "". Prefect has three forms: `detail` (a sentence, or FastAPI's list),
+ * `exception_message`, and with it `exception_detail`, a list of `{loc, msg}`. `request_body` echoes the request and is not shown.
  */
-export function explain(text: string): string {
+export function errorReason(text: string): string {
   const body = parseObject(text);
   if (body === null) return "";
-  if (typeof body.detail === "string") return sentence(body.detail);
+  if (typeof body.detail === "string") return shortSentence(body.detail);
   const list = Array.isArray(body.detail) ? body.detail : body.exception_detail;
   if (Array.isArray(list) && list.length > 0) return list.slice(0, 5).map(problem).join("; ");
-  return typeof body.exception_message === "string" ? sentence(body.exception_message) : "";
+  return typeof body.exception_message === "string" ? shortSentence(body.exception_message) : "";
 }
 
 function problem(entry: unknown): string {
@@ -16,11 +16,11 @@ function problem(entry: unknown): string {
   const path = Array.isArray(loc)
     ? loc.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`)).join("")
     : "";
-  return sentence(`${path.replace(/^\.body\.?|^\.query\.?/, "").replace(/^\./, "") || "body"}: ${String(msg)}`);
+  return shortSentence(`${path.replace(/^\.body\.?|^\.query\.?/, "").replace(/^\./, "") || "body"}: ${String(msg)}`);
 }
 
-/** Short, and without the full stop: it stands inside a sentence. */
-export function sentence(text: string): string {
+/** At most 500 characters and without the full stop, to be put inside another sentence. */
+export function shortSentence(text: string): string {
   const cut = text.length > 500 ? `${text.slice(0, 500)}…` : text;
   return cut.trim().replace(/\.$/, "");
 }

@@ -3,12 +3,12 @@ import type { Clock } from "../../lib/clock.ts";
 import { type AnswerBudget, createAnswerBudget } from "./answer-budget.ts";
 import { type PrefectConnection, proxyFor } from "./connection.ts";
 
-/** One HTTP exchange, its body read and, where it was good, parsed. */
+/** One HTTP response with its body. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** Of a status below 300; undefined for what is no JSON. */
+  /** The parsed body of a status below 300; undefined when it is not JSON. */
   readonly json: unknown;
 }
 
@@ -17,15 +17,12 @@ interface HttpTry {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
-  /** Of the answer; the connection's own limit holds beside it. */
+  /** Limit for the answer; the connection's limit applies too. */
   readonly maxBytes?: number | undefined;
 }
 
 export interface Transport {
-  /**
-   * One try. Rejects with a TransportFailure, within `timeoutMs` whatever the connection does (connecting and reading the
-   * body included).
-   */
+  /** One try. Settles within `timeoutMs`, connecting and reading the body included. Rejects with a TransportFailure. */
   send(request: HttpTry, timeoutMs: number, signal: AbortSignal | undefined): Promise<HttpAnswer>;
   /** Closes idle connections; requests in flight finish. */
   close(): void;
@@ -57,32 +54,31 @@ export class TransportFailure extends Error {
 
 const MIB = 1024 * 1024;
 
-/** 50 events of the largest size Prefect takes are 75 MB; anything near this limit is not an answer of the API. */
+/** 50 events of the largest size that Prefect accepts are 75 MB; an answer near this limit is not one of the API. */
 const MAX_BODY_BYTES = 256 * MIB;
 
-/** 200 rows of 80 kB. Parsing costs many times the text, and what a caller names may be anything. */
-const MAX_BODY_BYTES_OF_CALLERS = 16 * MIB;
+/** Limit for a Prefect that a caller named, which may be any server: 200 rows of 80 kB. Parsed, an answer takes many times its size. */
+const MAX_CALLER_BODY_BYTES = 16 * MIB;
 
-/** What the answers of all Prefects that callers named may take together while they are read and parsed. */
-export const MOST_BYTES_OF_CALLERS = 64 * MIB;
+/** Limit for the answers of all Prefects that callers named, together, while they are read and parsed. */
+export const MAX_CALLER_BYTES_IN_FLIGHT = 64 * MIB;
 
 /**
- * Seconds an idle connection is kept: Prefect's client drops them at 25 because Cloud's load balancer closes at 30. Bun rounds
- * up to steps of 4.
+ * Seconds after which an idle connection is closed. Prefect's client closes them at 25 s, because Cloud's load balancer does at 30 s.
+ * Bun rounds up to multiples of 4.
  */
 const IDLE_SECONDS = 20;
 
 /**
- * HTTP for one connection: a pool of its own, its TLS and proxy options, no redirects. `shared` is what its answers take of,
- * together with those of others.
+ * HTTP for one `PrefectConnection`: a connection pool of its own, its TLS and proxy options, no redirects. Answers of a Prefect that a
+ * caller named also count against `shared`, the budget of all of them.
  */
 export function createTransport(connection: PrefectConnection, clock: Clock, shared?: AnswerBudget): Transport {
-  // Made at the first try: an unreadable CA file is then an error of that call, and the next one looks again.
+  // Created by the first call, which fails when the CA file cannot be read; the next call reads it again.
   let session: Bun.FetchSession | null = null;
-  const mostBytes = connection.isNamedByCaller ? MAX_BODY_BYTES_OF_CALLERS : MAX_BODY_BYTES;
+  const maxBytes = connection.isNamedByCaller ? MAX_CALLER_BODY_BYTES : MAX_BODY_BYTES;
 
-  // Parsing costs many times the text, so what many calls bring at once counts together.
-  const budgets = connection.isNamedByCaller ? [createAnswerBudget(mostBytes), ...(shared ? [shared] : [])] : [];
+  const budgets = connection.isNamedByCaller ? [createAnswerBudget(maxBytes), ...(shared ? [shared] : [])] : [];
 
   async function exchange(request: HttpTry, signal: AbortSignal): Promise<HttpAnswer> {
     const proxy = proxyFor(new URL(request.url), connection.proxy);
@@ -91,19 +87,19 @@ export function createTransport(connection: PrefectConnection, clock: Clock, sha
       method: request.method,
       headers: request.headers,
       ...(request.body === undefined ? {} : { body: request.body }),
-      // Never followed here: a redirect may lead to another host, which must not see the credentials.
+      // Not followed here: a redirect may lead to another host, which must not get the credentials.
       redirect: "manual",
-      // `false` also keeps Bun from reading the proxy variables itself: the settings have decided.
+      // `false` prevents Bun from reading the proxy variables of the environment: the settings decide.
       proxy: proxy === null ? false : { url: proxy, respectNoProxy: false },
       signal,
     });
     const { status, headers } = response;
-    const held = holdOf(budgets);
+    const reservation = reserveFrom(budgets);
     try {
-      const text = await readText(response, Math.min(request.maxBytes ?? mostBytes, mostBytes), held);
+      const text = await readText(response, Math.min(request.maxBytes ?? maxBytes, maxBytes), reservation);
       return { status, headers, text, json: status < 300 ? parseJson(text) : undefined };
     } finally {
-      held.release();
+      reservation.release();
     }
   }
 
@@ -118,7 +114,7 @@ export function createTransport(connection: PrefectConnection, clock: Clock, sha
         if (!finished.signal.aborted)
           controller.abort(new TransportFailure("timeout", `no answer in ${seconds(timeoutMs)} s`));
       });
-      // Raced, not only signalled: the promise must settle in time even if the connection does not notice the abort.
+      // A race, because the promise must settle in time also when the connection does not react to the abort.
       const aborted = new Promise<never>((_, reject) => {
         if (controller.signal.aborted) reject(controller.signal.reason);
         controller.signal.addEventListener("abort", () => reject(controller.signal.reason), { once: true });
@@ -126,7 +122,7 @@ export function createTransport(connection: PrefectConnection, clock: Clock, sha
       try {
         return await Promise.race([exchange(request, controller.signal), aborted]);
       } catch (error) {
-        // The rest of an answer that is not read must not come in either.
+        // The rest of an answer that is not read must not be received either.
         controller.abort(error);
         throw toFailure(error);
       } finally {
@@ -138,7 +134,7 @@ export function createTransport(connection: PrefectConnection, clock: Clock, sha
   };
 }
 
-/** TLS options in Bun's form, the same for HTTP and websockets. Throws a TransportFailure when the CA file is unreadable. */
+/** TLS options as Bun takes them for HTTP and websockets. Throws a TransportFailure when the CA file cannot be read. */
 export function tlsOptions({ tls }: PrefectConnection): { rejectUnauthorized?: boolean; ca?: string } {
   if (tls.insecure) return { rejectUnauthorized: false };
   if (tls.ca !== undefined) return { ca: tls.ca };
@@ -150,23 +146,23 @@ export function tlsOptions({ tls }: PrefectConnection): { rejectUnauthorized?: b
   }
 }
 
-/** What one answer has taken of the budgets. */
-interface Hold {
-  take(bytes: number): boolean;
+/** The bytes that one answer has reserved in the budgets. */
+interface Reservation {
+  add(bytes: number): boolean;
   release(): void;
 }
 
-function holdOf(budgets: readonly AnswerBudget[]): Hold {
-  const taken = budgets.map(() => 0);
+function reserveFrom(budgets: readonly AnswerBudget[]): Reservation {
+  const reserved = budgets.map(() => 0);
   return {
-    take: (bytes) =>
+    add: (bytes) =>
       budgets.every((budget, index) => {
-        const isTaken = budget.take(bytes);
-        if (isTaken) taken[index] = (taken[index] ?? 0) + bytes;
-        return isTaken;
+        const isReserved = budget.reserve(bytes);
+        if (isReserved) reserved[index] = (reserved[index] ?? 0) + bytes;
+        return isReserved;
       }),
     release: () => {
-      for (const [index, budget] of budgets.entries()) budget.give(taken[index] ?? 0);
+      for (const [index, budget] of budgets.entries()) budget.release(reserved[index] ?? 0);
     },
   };
 }
@@ -179,8 +175,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Counted as it comes in, decompressed: the length in the header may be of something else (with chunks it says nothing). */
-async function readText(response: Response, maxBytes: number, held: Hold): Promise<string> {
+/** Counts decompressed bytes while they arrive: `Content-Length` counts compressed ones and is absent from chunked answers. */
+async function readText(response: Response, maxBytes: number, reservation: Reservation): Promise<string> {
   if (Number(response.headers.get("content-length")) > maxBytes) throw tooLarge(maxBytes);
   if (response.body === null) return "";
   const decoder = new TextDecoder();
@@ -189,7 +185,7 @@ async function readText(response: Response, maxBytes: number, held: Hold): Promi
   for await (const chunk of response.body) {
     bytes += chunk.byteLength;
     if (bytes > maxBytes) throw tooLarge(maxBytes);
-    if (!held.take(chunk.byteLength)) throw new TransportFailure("no_room", "too much is being read at once");
+    if (!reservation.add(chunk.byteLength)) throw new TransportFailure("no_room", "too much is being read at once");
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
@@ -212,7 +208,7 @@ const KINDS: Readonly<Record<string, FailureKind>> = {
   EPROTO: "tls",
 };
 
-/** Bun's fetch errors by their `code`; certificate problems carry OpenSSL's names. */
+/** Classifies Bun's fetch errors by their `code`; certificate problems have OpenSSL's names. */
 export function toFailure(error: unknown): TransportFailure {
   if (error instanceof TransportFailure) return error;
   const { code, message, name } = error as { code?: unknown; message?: string; name?: string };
@@ -226,7 +222,7 @@ export function toFailure(error: unknown): TransportFailure {
   return new TransportFailure(name === "TimeoutError" ? "timeout" : "other", text, error);
 }
 
-/** With at most one decimal. */
+/** Rounded to a tenth. */
 function seconds(ms: number): number {
   return Math.round(ms / 100) / 10;
 }

@@ -1,8 +1,8 @@
-/** What went wrong, as AppErrors a person can act on: never a status to look up, never a credential. */
+/** Failures as AppErrors that say what to do. They never contain a credential. */
 import { AppError, type ErrorCode } from "../../errors.ts";
 import { type PrefectConnection, proxyFor } from "./connection.ts";
 import { credentialHint, refusedCredential } from "./credentials.ts";
-import { explain, sentence } from "./error-body.ts";
+import { errorReason, shortSentence } from "./error-body.ts";
 import type { HttpAnswer, TransportFailure } from "./exchange.ts";
 import { createMask } from "./mask.ts";
 import { parseRetryAfterMs } from "./retry.ts";
@@ -14,8 +14,8 @@ export interface Failures {
   answer(answer: HttpAnswer, route: string, nowMs: number): AppError;
   /** The API URL is no http(s) URL. */
   badUrl(): AppError;
-  /** A successful answer that is not what the API gives. */
-  notUnderstood(route: string, problem: string): AppError;
+  /** A successful answer that has not the form that the API documents. */
+  unexpectedAnswer(route: string, problem: string): AppError;
 }
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -31,10 +31,10 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   429: "rate_limited",
 };
 
-/** Where the cause lies in the settings of this server and the reader is a caller of it. */
-const OPERATORS = "The operator of this server can look into it; its log says more.";
+/** For callers, when the cause lies in the operator's settings. */
+const ASK_OPERATOR = "The operator of this server can look into it; its log says more.";
 
-/** Of a Prefect that a caller named, nothing of the operator's settings is told: no path, no proxy, no variable to set. */
+/** Errors about a Prefect that a caller named show nothing of the operator's settings: no path, no proxy, no variable. */
 export function createFailures(connection: PrefectConnection, url: string): Failures {
   const mask = createMask(connection);
   const isOwn = connection.isNamedByCaller !== true;
@@ -58,7 +58,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
               ? `Start the Prefect server, or set ${urlName} to where it runs.`
               : isOwn
                 ? "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and that the Prefect server runs."
-                : `Check that the Prefect server runs. ${OPERATORS}`,
+                : `Check that the Prefect server runs. ${ASK_OPERATOR}`,
           );
         case "dns":
           return fail(
@@ -67,7 +67,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
           );
         case "timeout":
           return fail(
-            `Prefect at ${url} gave no answer in time: ${sentence(failure.message)}.`,
+            `Prefect at ${url} gave no answer in time: ${shortSentence(failure.message)}.`,
             `Check that the host is reachable${isOwn ? "; PREFECT_API_REQUEST_TIMEOUT and, for a tool call, PREFECT_MCP_LIVE_DEADLINE_SECONDS set how long to wait" : ""}.`,
           );
         case "reset":
@@ -77,15 +77,15 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
           );
         case "tls":
           return fail(
-            `No trusted TLS connection to ${origin}: ${sentence(failure.message)}.`,
+            `No trusted TLS connection to ${origin}: ${shortSentence(failure.message)}.`,
             isOwn
               ? "Set PREFECT_API_SSL_CERT_FILE to the CA's PEM file, check that the port speaks TLS, or, for tests only, set PREFECT_API_TLS_INSECURE_SKIP_VERIFY=true."
-              : "Check the certificate there, and that the port speaks TLS. Whom to trust is the operator's choice.",
+              : "Check the certificate there, and that the port speaks TLS. Only the operator can add a trusted CA.",
           );
         case "proxy":
           return fail(
-            `The proxy for ${url} does not let the call through${isOwn ? `: ${sentence(failure.message)}` : ""}.`,
-            isOwn ? "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy's own credentials." : OPERATORS,
+            `The proxy for ${url} does not let the call through${isOwn ? `: ${shortSentence(failure.message)}` : ""}.`,
+            isOwn ? "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy's own credentials." : ASK_OPERATOR,
           );
         case "header":
           if (/authorization/i.test(failure.message)) {
@@ -94,19 +94,19 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
               cause: failure,
             });
           }
-          return new AppError("invalid_config", `A custom header cannot be sent: ${sentence(failure.message)}.`, {
+          return new AppError("invalid_config", `A custom header cannot be sent: ${shortSentence(failure.message)}.`, {
             hint: "Correct PREFECT_CLIENT_CUSTOM_HEADERS.",
             cause: failure,
           });
         case "too_large":
-          // Another try would bring as much again.
+          // Not retryable: the next answer would be as large.
           return new AppError("invalid_input", `Prefect's answer is not read: ${failure.message}.`, {
-            hint: "Ask for less at once, with a smaller limit; where nothing is left to ask less of, it is no Prefect that answers.",
+            hint: "Ask for less at once, with a smaller limit; if the limit cannot be smaller, something other than Prefect answers.",
             cause: failure,
           });
         case "no_room":
-          return new AppError("unavailable", "Too much of what callers' Prefects answer is being read at once.", {
-            hint: "Ask again in a moment, for less at once or with fewer calls beside each other.",
+          return new AppError("unavailable", "Too many large answers of callers' Prefects are being read at once.", {
+            hint: "Ask again in a moment, for less at once or with fewer parallel calls.",
             retryAfterMs: 1_000,
             cause: failure,
           });
@@ -116,11 +116,11 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
             isOwn
               ? `For ${origin}, ${failure.message}.`
               : `For ${origin}, the certificates to trust cannot be read here.`,
-            { hint: isOwn ? "Correct PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE)." : OPERATORS, cause: failure },
+            { hint: isOwn ? "Correct PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE)." : ASK_OPERATOR, cause: failure },
           );
         default:
           return fail(
-            `The call to ${url} failed: ${sentence(failure.message)}.`,
+            `The call to ${url} failed: ${shortSentence(failure.message)}.`,
             `Check ${urlName}, the network and what lies on the way.`,
           );
       }
@@ -128,7 +128,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
 
     answer(answer, route, nowMs) {
       const { status } = answer;
-      const text = mask(explain(answer.text));
+      const text = mask(errorReason(answer.text));
       const retryAfterMs = parseRetryAfterMs(answer.headers.get("retry-after"), nowMs);
       const options = { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
       if (status >= 300 && status < 400) return redirected(answer, url, urlName);
@@ -174,7 +174,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         hint: `Set ${urlName}, for example to http://127.0.0.1:4200/api.`,
       }),
 
-    notUnderstood: (route, problem) =>
+    unexpectedAnswer: (route, problem) =>
       new AppError("unavailable", mask(`Prefect's answer to ${route} is not understood: ${problem}.`), {
         hint: `This Prefect may be much older or newer than 3.x, or something else answers at ${urlName}.`,
       }),

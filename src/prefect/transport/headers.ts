@@ -1,7 +1,7 @@
 import type { Logger } from "../../lib/logger.ts";
 import type { PrefectConnection } from "./connection.ts";
 
-/** Below 0.8.4 servers count retries of resumed runs differently; an absent header means "the server's latest". */
+/** Without this header the server answers in its latest version. Before 0.8.4, retries of resumed runs were counted differently. */
 const API_VERSION = "0.8.4";
 
 /** Prefect's own client ignores the first three. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/base.py */
@@ -22,7 +22,7 @@ export function httpHeaders(connection: PrefectConnection, logger: Logger): Reco
     "X-PREFECT-API-VERSION": API_VERSION,
     ...authorization(connection),
   };
-  // On loopback the server would spend more on compressing than the bytes cost.
+  // On loopback, compressing costs more than the bytes.
   if (isLoopback(connection.url)) headers["Accept-Encoding"] = "identity";
   for (const [name, value] of Object.entries(connection.customHeaders)) {
     if (RESERVED.has(name.toLowerCase())) logger.warn("custom header ignored: Prefect reserves it", { header: name });
@@ -33,8 +33,8 @@ export function httpHeaders(connection: PrefectConnection, logger: Logger): Reco
 }
 
 /**
- * Headers of the websocket upgrade. Prefect itself reads the token of the first message; `Authorization` is for a proxy in
- * front of a self-hosted server. Prefect Cloud gets none, as from Prefect's own client.
+ * Headers of the websocket upgrade. Prefect itself reads the token from the first message; `Authorization` is for a proxy in front
+ * of a self-hosted server. As with Prefect's own client, Prefect Cloud gets no `Authorization`.
  */
 export function socketHeaders(connection: PrefectConnection): Record<string, string> {
   const headers: Record<string, string> = connection.isCloud ? {} : { ...authorization(connection) };
@@ -54,7 +54,7 @@ export function socketToken({ auth }: PrefectConnection): string | null {
 
 function authorization({ auth }: PrefectConnection): Record<string, string> {
   if (auth.kind === "none") return {};
-  // The server compares the scheme word with its case.
+  // The server compares the scheme case-sensitively.
   if (auth.kind === "key") return { Authorization: `Bearer ${auth.key}` };
   return { Authorization: `Basic ${basicToken(auth.authString)}` };
 }

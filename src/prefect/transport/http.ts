@@ -1,6 +1,6 @@
 /**
- * Calls to Prefect's REST API: retries inside a deadline, CSRF, same-host redirects, errors as AppErrors. Every call is a read,
- * so any of them may be sent again.
+ * Calls to Prefect's REST API: retries within a deadline, CSRF, redirects on the same host, errors as AppErrors. Every call is a read
+ * and may therefore be repeated.
  */
 import { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -20,7 +20,7 @@ export interface HttpDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random?: () => number;
-  /** What the answers of callers' Prefects take of, together. */
+  /** The budget that the answers of all callers' Prefects share. */
   readonly answers?: AnswerBudget | undefined;
 }
 
@@ -49,7 +49,7 @@ interface Call {
   url: string;
   readonly body: string | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Our clock, milliseconds: nothing of the call happens after it. */
+  /** Deadline of the call, local clock, milliseconds. */
   readonly endMs: number;
   readonly maxBytes: number | undefined;
 }
@@ -67,7 +67,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     random,
   };
   let requests = 0;
-  /** Something below the base URL answered in JSON: the URL is right, and refused connections are outages worth a retry. */
+  /** The base URL has answered with JSON before, so it is right, and a refused connection is an outage that a retry may survive. */
   let hasAnswered = false;
 
   const csrf = createCsrfToken(connection.csrf && !connection.isCloud, async (client, deadlineMs) => {
@@ -77,13 +77,13 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       const answer = (await http.get(`/csrf-token${query}`, options)) as { token?: unknown };
       return typeof answer.token === "string" ? answer.token : null;
     } catch (error) {
-      // 422: protection is off, 404: a server without it. Both mean: there is nothing to get.
+      // 422: the protection is off; 404: the server does not have it. There is no token then.
       if (error instanceof AppError && (error.status === 422 || error.status === 404)) return null;
       throw error;
     }
   });
 
-  /** One request on the wire. */
+  /** Sends one request. */
   async function send(call: Call, extra: Readonly<Record<string, string>>): Promise<HttpAnswer> {
     const remainingMs = call.endMs - clock.nowMs();
     if (remainingMs <= 0) throw new TransportFailure("timeout", "the time for the call is used up");
@@ -100,7 +100,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     return answer;
   }
 
-  /** Sends until there is an answer that a retry would not change, or the tries or the time are used up. */
+  /** Repeats the request until an answer comes that a retry would not change, or the retries or the time are used up. */
   async function sendWithRetries(call: Call, retries: number): Promise<HttpAnswer> {
     let tries = 0;
     let resets = 0;
@@ -115,7 +115,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
         answer = await send(call, extra);
         if (followsRedirect(call, answer) && redirects++ < MAX_REDIRECTS) continue;
         if (
-          csrf.isAsked(answer.status, answer.text) &&
+          csrf.isRequiredBy(answer.status, answer.text) &&
           csrfTries++ === 0 &&
           (await csrf.renew(extra, call.endMs - clock.nowMs()))
         )
@@ -126,12 +126,12 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       } catch (error) {
         if (!(error instanceof TransportFailure)) throw error;
         failure = failures.network(error, call.url);
-        if (connection.isNamedByCaller) tellOperator(error, call, failure.message);
-        // A server closes a connection after a 500 and idle ones after 5 s: a pooled one may turn out dead. Try a new one.
+        if (connection.isNamedByCaller) logForOperator(error, call, failure.message);
+        // The server closes a connection after a 500, and idle ones after 5 s: one from the pool may be closed. Try a new one.
         if (error.kind === "reset" && hasAnswered && resets++ === 0) continue;
         if (!isRetriedFailure(error)) throw failure;
       }
-      // Maintenance is announced: it does not use up a try.
+      // An announced maintenance does not count as a try.
       if (answer?.headers.get("prefect-maintenance")?.toLowerCase() !== "true") tries += 1;
       if (tries > retries) throw failure;
       const waitMs = retryWaitMs(tries, retryAfterMs, rules);
@@ -141,10 +141,10 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     }
   }
 
-  /** What a caller is not told, because the settings at fault are the operator's, stands in the log. */
-  function tellOperator(failure: TransportFailure, { route, url: target }: Call, told: string): void {
+  /** Logs what the caller does not get to see, because it is about the operator's settings. */
+  function logForOperator(failure: TransportFailure, { route, url: target }: Call, shown: string): void {
     const { message } = createFailures({ ...connection, isNamedByCaller: false }, url).network(failure, target);
-    if (message !== told) logger.warn("a caller's Prefect cannot be asked", { route, error: message });
+    if (message !== shown) logger.warn("a caller's Prefect cannot be reached", { route, error: message });
   }
 
   function isRetriedFailure({ kind }: TransportFailure): boolean {
@@ -152,7 +152,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     return kind === "timeout" || kind === "reset" || kind === "other";
   }
 
-  /** Moves the call to the new address when that is the same host, never from https back to http. */
+  /** Changes the URL of the call when the redirect stays on the host and does not lead from https to http. */
   function followsRedirect(call: Call, { status, headers: received }: HttpAnswer): boolean {
     const location = received.get("location");
     if (status < 300 || status >= 400 || status === 304 || location === null || !URL.canParse(location, call.url))
@@ -190,7 +190,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       if (base === url) hasAnswered = true;
       return answer.json;
     }
-    // A route nobody knows, or something that is no JSON, may mean that the URL itself is wrong: say that instead.
+    // An unknown route, or an answer that is not JSON, may mean that the base URL is wrong; then the error says so.
     if (base === url && !hasAnswered && !connection.isCloud && mayBeWrongBase(answer)) {
       const probe = (address: string) =>
         send({ ...request, method: "GET", url: `${address}/admin/version`, body: undefined }, {});
@@ -199,7 +199,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     }
     if (answer.status >= 300) throw failures.answer(answer, route, clock.nowMs());
     const type = answer.headers.get("content-type") ?? "no content type";
-    throw failures.notUnderstood(route, `it is not JSON (${type}, ${answer.text.length} characters)`);
+    throw failures.unexpectedAnswer(route, `it is not JSON (${type}, ${answer.text.length} characters)`);
   }
 
   const http: Http = {

@@ -2,8 +2,8 @@ import type { PrefectConnection } from "./connection.ts";
 import { basicToken } from "./headers.ts";
 
 /**
- * A function that takes this connection's credentials out of texts that reach a reader: servers and proxies may echo what
- * was sent. Very short values are left: replacing them would only garble the sentence.
+ * A function that replaces this connection's credentials in texts: servers and proxies may echo what was sent. Values of fewer than
+ * four characters stay: replacing them would make texts unreadable.
  */
 export function createMask(connection: PrefectConnection): (text: string) => string {
   const { auth, customHeaders } = connection;

@@ -8,16 +8,15 @@ import { ROWS_PER_PAGE } from "./page-sizes.ts";
 export type FilterBody = JsonObject;
 
 /**
- * POSTs a `/filter` body. Callers ask for up to 200 rows, Prefect's default cap; a server whose administrator lowered it
- * (PREFECT_SERVER_API_DEFAULT_LIMIT) refuses that with 422 and names its cap: the rows are then read in pages of that size,
- * so that a short answer always means the end.
+ * POSTs a `/filter` body. Callers ask for up to `ROWS_PER_PAGE` rows. A server with a lower cap refuses that with 422 and names its
+ * cap; the rows are then read in pages of that size, so that fewer rows than asked for always mean the end of the list.
  */
 export type PostFilter = (path: string, body: FilterBody, options?: CallOptions) => Promise<unknown>;
 
 const CAP = /Invalid limit: must be less than or equal to (\d+)/;
 
 export function createPostFilter(http: Http): PostFilter {
-  /** Below 200 only after a refusal. */
+  /** The server's cap, known after it refused a limit. */
   let cap = Number.POSITIVE_INFINITY;
 
   async function inPages(path: string, body: FilterBody, limit: number, options?: CallOptions): Promise<unknown> {
@@ -37,7 +36,7 @@ export function createPostFilter(http: Http): PostFilter {
     const limit = typeof body.limit === "number" ? body.limit : ROWS_PER_PAGE;
     if (limit > cap && cap > 0) return inPages(path, body, limit, options);
     try {
-      // Always said: without it the server's own cap would decide, and a short page would look like the last one.
+      // The limit is always sent: otherwise the server would apply its cap, and a page of that size would look like the last one.
       return await http.post(path, { ...body, limit }, options);
     } catch (error) {
       const refused = error instanceof AppError && limit <= ROWS_PER_PAGE ? CAP.exec(error.message)?.[1] : undefined;

@@ -1,5 +1,5 @@
 /**
- * When and how long Prefect's own client waits before another try; pure.
+ * When to retry, and after how long: the rules of Prefect's own client.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/base.py
  */
 export interface RetryRules {
@@ -15,8 +15,8 @@ export function isRetriedStatus(status: number, rules: RetryRules): boolean {
 }
 
 /**
- * Milliseconds before the next try. `tries`: failed tries so far, this one included unless it was a maintenance answer.
- * A `Retry-After` is never undercut; without one it is 2^tries seconds, spread both ways.
+ * Milliseconds before the next try. `tries`: failed tries so far, without announced maintenance. At least `Retry-After`; without it
+ * 2^tries seconds, more or less the jitter.
  */
 export function retryWaitMs(tries: number, retryAfterMs: number | undefined, rules: RetryRules): number {
   const spread = rules.jitterFactor * rules.random();
@@ -25,7 +25,7 @@ export function retryWaitMs(tries: number, retryAfterMs: number | undefined, rul
   return Math.max(0, Math.round(plain * (1 - rules.jitterFactor + 2 * spread)));
 }
 
-/** Milliseconds of a `Retry-After` header: seconds, or a date against `nowMs`. Undefined when there is none to read. */
+/** Milliseconds of a `Retry-After` header, which holds seconds or a date (compared with `nowMs`). Undefined without a valid one. */
 export function parseRetryAfterMs(header: string | null, nowMs: number): number | undefined {
   if (header === null || header.trim() === "") return undefined;
   const seconds = Number(header);

@@ -1,6 +1,6 @@
 /**
- * Why the event socket ended, as AppErrors. Permanent: `unauthorized` (1008) and `invalid_input` (1002); all else is
- * `unavailable` and worth another dial. Close codes: https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/utilities/subscriptions.py
+ * Why the event stream ended, as AppErrors. Permanent: `unauthorized` (1008) and `invalid_input` (1002); otherwise `unavailable`, and
+ * connecting again may succeed. Close codes: https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/utilities/subscriptions.py
  */
 import { AppError } from "../../errors.ts";
 import type { PrefectConnection } from "./connection.ts";
@@ -9,7 +9,7 @@ import { toFailure } from "./exchange.ts";
 import { createFailures } from "./failures.ts";
 import { createMask } from "./mask.ts";
 
-/** How far a stream got: dialling, waiting for `auth_success`, filter sent but not yet known to be accepted, delivering. */
+/** What a stream has reached: connecting, waiting for `auth_success`, filter sent and not yet accepted, delivering events. */
 export type StreamPhase = "connect" | "auth" | "filter" | "live";
 
 export interface SocketEnd {
@@ -25,7 +25,7 @@ export interface SocketError {
   readonly error?: unknown;
 }
 
-const POLLING = "Until then events are read by polling, so nothing is lost; they only arrive later.";
+const POLLING = "Until then events are read by polling: none are lost, but they arrive later.";
 
 export function streamFailure(end: SocketEnd, connection: PrefectConnection, url: string): AppError {
   const mask = createMask(connection);
@@ -54,7 +54,7 @@ export function streamFailure(end: SocketEnd, connection: PrefectConnection, url
   }
 }
 
-/** The credential was refused on the socket: closing code 1008, or Cloud's `auth_failure` message. */
+/** The credential was refused: close code 1008, or the message `auth_failure`. */
 export function unauthorizedStream(connection: PrefectConnection, url: string, reason: string): AppError {
   const said = reason === "" ? "" : ` It says: ${createMask(connection)(reason)}.`;
   return new AppError("unauthorized", `${refusedCredential(connection, url)}${said}`, {
@@ -68,7 +68,7 @@ function refusedMessage(code: number, reason: string): AppError {
   });
 }
 
-/** The upgrade did not happen. Bun tells the HTTP status only in the text of the error event. */
+/** The upgrade failed. Bun gives the HTTP status only in the text of the error event. */
 function dialFailure({ error, code }: SocketEnd, connection: PrefectConnection, url: string): AppError {
   const text = typeof error?.message === "string" ? error.message : `closed with code ${code}`;
   const status = Number(/Expected 101 status code: (\d+)/.exec(text)?.[1] ?? Number.NaN);
@@ -79,7 +79,7 @@ function dialFailure({ error, code }: SocketEnd, connection: PrefectConnection, 
     });
   }
   if (!Number.isNaN(status)) {
-    // Prefect answers 403 to a wrong path as well, so this says nothing about credentials.
+    // Prefect also answers a wrong path with 403, so this says nothing about the credentials.
     return new AppError("unavailable", `The websocket to ${url} is refused with status ${status}.`, {
       status,
       hint: `A proxy may not let websockets through, or the URL is not the API's. ${POLLING}`,

@@ -73,7 +73,7 @@ describe("pages of events", () => {
     expect(asked).toEqual(["since 0, 2", "0:1", "since 20, 50"]);
   });
 
-  test("give up without a proof when asking for the rest brings nothing new", async () => {
+  test("end without a proof when asking for the rest gives nothing new", async () => {
     const { api, asked } = server([[[a, b]], [[b]]], [3, 1]);
     const steps = await Array.fromAsync(eventPages(api, question, () => ({})));
     expect(steps.at(-1)).toEqual({

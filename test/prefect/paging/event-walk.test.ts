@@ -25,12 +25,12 @@ const idsOf = (steps: readonly WalkStep[]) => steps.flatMap((step) => step.event
 const provenOf = (steps: readonly WalkStep[]) => steps.map((step) => (step.provenToUs - T0_US) / SECOND);
 
 describe("walking over events", () => {
-  test("gives every event once, page by page, and says how far it has come", async () => {
+  test("gives every event once, page by page, and states what is proven so far", async () => {
     const events = Array.from({ length: 12 }, (_, i) => anEventAt(i));
     const { prefect, reader } = prefectWith(events);
     const steps = await walk(reader);
     expect(idsOf(steps)).toEqual(events.map((event) => event.id));
-    // A full page proves everything before its last stamp: ties may go on behind it.
+    // A full page proves everything before its last time: more events may have that time.
     expect(provenOf(steps)).toEqual([3.999999, 7.999999, 100]);
     expect(prefect.asked).toEqual(["events 0..100 5", "events 4..100 5", "events 8..100 5"]);
   });
@@ -41,7 +41,7 @@ describe("walking over events", () => {
     expect(prefect.asked).toEqual(["events 0..100 5"]);
   });
 
-  test("reads ties across the end of a page without losing or repeating one", async () => {
+  test("gives events with the same time once each when a page ends between them", async () => {
     const events = [anEventAt(1), anEventAt(2), anEventAt(3), anEventAt(4), anEventAt(4), anEventAt(4), anEventAt(5)];
     const { reader } = prefectWith(events);
     expect(idsOf(await walk(reader))).toEqual(events.map((event) => event.id));
@@ -66,7 +66,7 @@ describe("walking over events", () => {
     const events = Array.from({ length: 12 }, () => anEventAt(2));
     const { prefect, reader } = prefectWith(events);
     let turns = 0;
-    // Ties come in another order with each page.
+    // Events with the same time come in another order with each page.
     prefect.before = (asked) => {
       turns += 1;
       if (asked.startsWith("next") && turns < 8)
@@ -75,7 +75,7 @@ describe("walking over events", () => {
     expect(idsOf(await walk(reader)).sort()).toEqual(events.map((event) => event.id).sort());
   });
 
-  test("sees an event that is stored while an instant is read", async () => {
+  test("gives an event that is stored while an instant is read", async () => {
     const events = Array.from({ length: 10 }, () => anEventAt(2));
     const late = anEventAt(2);
     const { prefect, reader } = prefectWith(events);
@@ -85,7 +85,7 @@ describe("walking over events", () => {
     expect(idsOf(await walk(reader))).toContain(late.id);
   });
 
-  describe("takes a server that contradicts itself as an error and proves nothing more", () => {
+  describe("throws when the pages of the server contradict each other, and proves nothing more", () => {
     const twenty = () => Array.from({ length: 20 }, (_, i) => anEventAt(i));
     const ties = () => Array.from({ length: 20 }, () => anEventAt(2));
     const lies: [string, PrefectEvent[], (page: EventPage, limit: number) => EventPage, RegExp][] = [
@@ -110,7 +110,12 @@ describe("walking over events", () => {
         /outside/,
       ],
       ["more rows than asked for", twenty(), (page) => ({ ...page, events: twenty() }), /where 5 were asked/],
-      ["no readable time", twenty(), (page) => ({ ...page, events: [anEventAt(1, { occurred: "soon" })] }), /no time/],
+      [
+        "no readable time",
+        twenty(),
+        (page) => ({ ...page, events: [anEventAt(1, { occurred: "soon" })] }),
+        /not a time/,
+      ],
       [
         "the same page of an instant for ever",
         ties(),
@@ -143,7 +148,7 @@ describe("walking over events", () => {
     }
   });
 
-  test("forgives a count that was taken a moment before a deletion", async () => {
+  test("reads a page again when an event was deleted after it was counted", async () => {
     const { prefect, reader } = prefectWith([anEventAt(1), anEventAt(2)]);
     let first = true;
     prefect.alterPage = (page) => {
@@ -154,7 +159,7 @@ describe("walking over events", () => {
     expect(idsOf(await walk(reader))).toHaveLength(2);
   });
 
-  test("believes a server with inexact totals in its links only", async () => {
+  test("ignores totals that are not exact and follows the links", async () => {
     const { prefect, reader } = prefectWith([anEventAt(1), anEventAt(2)]);
     prefect.alterPage = (page) => ({ ...page, total: 1_000 });
     expect(idsOf(await walk(reader, { pageSize: 5, exactTotals: false }))).toHaveLength(2);

@@ -12,7 +12,7 @@ interface Row {
 
 const rowsOf = (count: number): Row[] => Array.from({ length: count }, (_, index) => ({ id: `row ${index}` }));
 
-/** A list that `change` changes right before the page number given there (from 1) is answered. */
+/** A list that changes right before it answers the page of that number (from 1). */
 function listOf(rows: Row[], change?: { readonly page: number; readonly apply: (rows: Row[]) => void }) {
   const asked: string[] = [];
   const read: ReadListPage<Row> = async ({ limit, offset }) => {
@@ -36,7 +36,7 @@ describe("pages that overlap by one row", () => {
     expect(asked).toEqual(["0+4", "3+4", "6+4"]);
   });
 
-  test("show that the list changed before a page was read", async () => {
+  test("show when the list changed before a page was read", async () => {
     const { read } = listOf(rowsOf(8), { page: 2, apply: (rows) => rows.shift() });
     const pages = await Array.fromAsync(overlappingPages(read, 4));
     expect(pages.map((page) => page.isContinuous)).toEqual([true, false, true]);
@@ -51,7 +51,7 @@ describe("a whole list", () => {
     expect(asked).toEqual(["0+200", "199+200", "398+200"]);
   });
 
-  test("is not whole after a change, and has each row once all the same", async () => {
+  test("is not whole after a change, and has each row once", async () => {
     const { read } = listOf(rowsOf(450), { page: 3, apply: (rows) => rows.unshift({ id: "new" }) });
     const { rows, whole } = await readWholeList(read);
     expect(whole).toBe(false);

@@ -1,4 +1,4 @@
-/** What answers of callers' Prefects may take together while they come in. */
+/** The budget that the answers of callers' Prefects share. */
 
 import { expect, test } from "bun:test";
 import { silentLogger } from "../../../src/lib/logger.ts";
@@ -12,7 +12,7 @@ import { fastClock } from "../../support/time/fast-clock.ts";
 
 const MB = 1_000_000;
 
-/** A Prefect whose version is `bytes` long; its last character waits until it is let go. */
+/** A Prefect whose version has `bytes` characters; it sends the last one only after `release`. */
 function slowPrefect(bytes: number) {
   const gate = Promise.withResolvers<void>();
   let asked = 0;
@@ -31,7 +31,7 @@ function slowPrefect(bytes: number) {
   });
   return {
     url: `http://127.0.0.1:${server.port}/api`,
-    letGo: () => gate.resolve(),
+    release: () => gate.resolve(),
     get asked() {
       return asked;
     },
@@ -44,63 +44,63 @@ function client(url: string, answers: AnswerBudget, isNamedByCaller = true) {
   return createPrefectClient(connection, { clock: fastClock(50), logger: silentLogger, answers });
 }
 
-/** Counts what is taken. */
-function counted(mostBytes: number): AnswerBudget & { readonly taken: number } {
-  const budget = createAnswerBudget(mostBytes);
-  let taken = 0;
+/** Counts the reserved bytes. */
+function counted(maxBytes: number): AnswerBudget & { readonly reserved: number } {
+  const budget = createAnswerBudget(maxBytes);
+  let reserved = 0;
   return {
-    get taken() {
-      return taken;
+    get reserved() {
+      return reserved;
     },
-    take(bytes) {
-      const isTaken = budget.take(bytes);
-      if (isTaken) taken += bytes;
-      return isTaken;
+    reserve(bytes) {
+      const isReserved = budget.reserve(bytes);
+      if (isReserved) reserved += bytes;
+      return isReserved;
     },
-    give(bytes) {
-      budget.give(bytes);
-      taken -= bytes;
+    release(bytes) {
+      budget.release(bytes);
+      reserved -= bytes;
     },
   };
 }
 
-test("beyond what all may take together a call fails at once, is told to come again, and asks once only", async () => {
+test("when the shared budget is used up, a call fails at once as retryable and is not sent twice", async () => {
   using slow = slowPrefect(2 * MB);
   using other = slowPrefect(2 * MB);
   const answers = counted(3 * MB);
   const reading = client(slow.url, answers).readVersion();
   await eventually(
-    () => answers.taken,
-    (taken) => taken >= 2 * MB - 2,
+    () => answers.reserved,
+    (reserved) => reserved >= 2 * MB - 2,
     5_000,
   );
-  other.letGo();
+  other.release();
   const error = await failureOf(client(other.url, answers).readVersion());
   expect({ ...facts(error), retryable: error.retryable, retryAfterMs: error.retryAfterMs }).toEqual({
     code: "unavailable",
-    message: "Too much of what callers' Prefects answer is being read at once.",
-    hint: "Ask again in a moment, for less at once or with fewer calls beside each other.",
+    message: "Too many large answers of callers' Prefects are being read at once.",
+    hint: "Ask again in a moment, for less at once or with fewer parallel calls.",
     retryable: true,
     retryAfterMs: 1_000,
   });
   expect(other.asked).toBe(1);
   expect(await client(other.url, answers, false).readVersion()).toHaveLength(2 * MB - 2);
-  slow.letGo();
+  slow.release();
   expect(await reading).toHaveLength(2 * MB - 2);
-  expect(answers.taken).toBe(0);
+  expect(answers.reserved).toBe(0);
   expect(await client(other.url, answers).readVersion()).toHaveLength(2 * MB - 2);
-  expect(answers.taken).toBe(0);
+  expect(answers.reserved).toBe(0);
 });
 
-test("one connection takes no more than one answer may have", async () => {
+test("the answers of one connection together are limited to the size of one answer", async () => {
   using slow = slowPrefect(10 * MB);
   const answers = counted(64 * MB);
   const one = client(slow.url, answers);
   const both = [one.readVersion(), one.readVersion()];
   const error = await failureOf(Promise.all(both));
   expect([error.code, error.retryable]).toEqual(["unavailable", true]);
-  slow.letGo();
+  slow.release();
   const outcomes = await Promise.allSettled(both);
   expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
-  expect(answers.taken).toBe(0);
+  expect(answers.reserved).toBe(0);
 });

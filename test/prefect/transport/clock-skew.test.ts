@@ -4,12 +4,12 @@ import { certainSkewMs, createClockSkew } from "../../../src/prefect/transport/c
 const BASE = 1_787_217_300_000;
 const httpDate = (ms: number) => new Date(ms).toUTCString();
 
-/** A server whose clock is `skewMs` ahead and whose Date header is renewed once a second, at `phaseMs` of it. */
+/** A server whose clock is `skewMs` ahead and whose Date header is updated once a second, `phaseMs` after the full second. */
 function serve(skewMs: number, phaseMs: number) {
   return (ourMs: number) => httpDate(Math.floor((ourMs + skewMs - phaseMs) / 1000) * 1000 + phaseMs);
 }
 
-test("nothing is known before a usable header", () => {
+test("the skew is unknown before a usable header", () => {
   const skew = createClockSkew();
   expect(skew.read()).toBeNull();
   skew.observe(null, BASE, BASE);
@@ -30,14 +30,14 @@ test.each([0, 350, -350, 90_000, -3_600_000])("a skew of %p ms is found within a
   }
 });
 
-test("a clock that is set starts the measurement anew", () => {
+test("the measurement starts again when a clock is changed", () => {
   const skew = createClockSkew();
   skew.observe(httpDate(BASE), BASE, BASE + 5);
   skew.observe(httpDate(BASE + 600_000), BASE + 1_000, BASE + 1_005);
   expect(Math.abs((skew.read() ?? 0) - 599_000)).toBeLessThan(1_500);
 });
 
-test("of a measurement only what is certain is told: clocks that may agree do, others differ by the nearest bound", () => {
+test("the certain skew is 0 where the clocks may agree, otherwise the bound closest to 0", () => {
   expect([0, 900, -900, 1_100, -1_100].map((ms) => certainSkewMs(ms))).toEqual([0, 0, 0, 0, 0]);
   expect([1_101, -1_101, 300_000, -5_000].map((ms) => certainSkewMs(ms))).toEqual([1, -1, 298_900, -3_900]);
 });

@@ -14,7 +14,7 @@ describe("the API URL", () => {
     expect(normaliseApiUrl(text)).toEqual({ url, authString });
   });
 
-  test.each(["", "prefect", "ftp://host/api", "//host/api"])("%p is none", (text) => {
+  test.each(["", "prefect", "ftp://host/api", "//host/api"])("%p is not one", (text) => {
     expect(normaliseApiUrl(text)).toBeNull();
   });
 });
@@ -48,7 +48,7 @@ describe("the proxy of a target", () => {
     ["*", "http://anything/api", true],
     ["", "http://anything/api", false],
     [" , ", "http://anything/api", false],
-  ])("NO_PROXY=%s lets %s go direct: %p", (noProxy, url, isDirect) => {
+  ])("NO_PROXY=%s sends %s direct: %p", (noProxy, url, isDirect) => {
     expect(proxyFor(new URL(url), { ...proxy, noProxy }) === null).toBe(isDirect);
   });
 });

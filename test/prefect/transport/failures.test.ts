@@ -7,8 +7,8 @@ import { startFakePrefect } from "../../support/fake-prefect/fake-prefect.ts";
 import { startForwardProxy } from "../../support/proxies/forward-proxy.ts";
 import { TEST_CERTIFICATE } from "../../support/test-certificate.ts";
 
-describe("an answer that is none of Prefect's", () => {
-  test("is said to be so", async () => {
+describe("an answer that is not Prefect's", () => {
+  test("is an error that says so", async () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     await client.readVersion();
@@ -33,7 +33,7 @@ describe("a wrong URL", () => {
     ["", (client: PrefectClient) => client.filterFlowRuns({})],
     ["", (client: PrefectClient) => client.readHealth()],
     ["", (client: PrefectClient) => client.filterEvents({}, 0)],
-  ])("without /api is found out, and the right one named", async (suffix, call) => {
+  ])("without /api is detected, and the right one named", async (suffix, call) => {
     await using fake = await startFakePrefect();
     const url = fake.url.replace("/api", suffix);
     expect(facts(await failureOf(call(connect({ url }))))).toEqual({
@@ -43,13 +43,13 @@ describe("a wrong URL", () => {
     });
   });
 
-  test("without /api is found out behind credentials too", async () => {
+  test("without /api is detected when the server requires credentials, too", async () => {
     await using fake = await startFakePrefect({ authString: "admin:pass" });
     const error = await failureOf(connect({ url: fake.url.replace("/api", "") }).filterFlowRuns({}));
     expect(error.message).toBe(`The URL ${fake.url.replace("/api", "")} lacks /api: Prefect's API is at ${fake.url}.`);
   });
 
-  test("with /api twice, or of something else, is said to be so", async () => {
+  test("with /api twice, or of something else, is an error that says so", async () => {
     await using fake = await startFakePrefect();
     expect((await failureOf(connect({ url: `${fake.url}/api` }).filterFlowRuns({}))).message).toBe(
       `The URL ${fake.url}/api has /api twice: Prefect's API is at ${fake.url}.`,
@@ -71,7 +71,7 @@ describe("a wrong URL", () => {
     });
   });
 
-  test("is not suspected once Prefect has answered: then only the route is missing", async () => {
+  test("is not assumed once Prefect has answered: then only the route is missing", async () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     await client.readVersion();
@@ -83,7 +83,7 @@ describe("a wrong URL", () => {
     expect(client.requests).toBe(2);
   });
 
-  test("of a host that does not exist is named", async () => {
+  test("with an unknown host is an error that names it", async () => {
     const error = await failureOf(connect({ url: "http://prefect.invalid/api" }).readVersion());
     expect(facts(error)).toMatchObject({
       code: "unavailable",
@@ -112,7 +112,7 @@ describe("credentials", () => {
       "does not accept the API key (401).",
       "PREFECT_API_KEY was sent; a self-hosted server with an auth string wants PREFECT_API_AUTH_STRING (user:password).",
     ],
-  ] as const)("that are refused are named, never shown: %s", async (_, auth, text, hint) => {
+  ] as const)("that are refused are named by kind, without their value: %s", async (_, auth, text, hint) => {
     await using fake = await startFakePrefect({ authString: "admin:right-password" });
     const error = await failureOf(connect(fake, { auth }).countFlowRuns({}));
     expect(facts(error)).toEqual({ code: "unauthorized", message: `Prefect at ${fake.url} ${text}`, hint });
@@ -120,7 +120,7 @@ describe("credentials", () => {
     expect(`${error.message} ${error.hint}`).not.toMatch(/wrong-password|pnu_0/);
   });
 
-  test("are taken out of what the server echoes", async () => {
+  test("are replaced where the server echoes them", async () => {
     await using fake = await startFakePrefect();
     const echo = { detail: "token pnu_0123456789 and X-Token abcd1234 refused" };
     fake.faults.fail("/flow_runs/count", { status: 403, body: echo });
@@ -152,7 +152,7 @@ describe("TLS", () => {
     await Bun.file(file).delete();
   });
 
-  test("checks the certificate unless told not to", async () => {
+  test("checks the certificate unless the settings say otherwise", async () => {
     await using fake = await startFakePrefect({ tls: { cert, key } });
     const error = await failureOf(connect(fake).readVersion());
     expect(facts(error)).toEqual({
@@ -164,7 +164,7 @@ describe("TLS", () => {
     expect(await connect(fake, { tls: { insecure: true } }).readVersion()).toBe("3.8.8");
   });
 
-  test("says so when the port speaks plain HTTP", async () => {
+  test("is an error that says so when the port speaks plain HTTP", async () => {
     await using fake = await startFakePrefect();
     const error = await failureOf(connect({ url: fake.url.replace("http", "https") }).readVersion());
     expect(error.message).toStartWith(
@@ -174,7 +174,7 @@ describe("TLS", () => {
 });
 
 describe("a proxy", () => {
-  test("of the settings is used for http, and tunnelled through for https", async () => {
+  test("of the settings is used for http, and with a tunnel for https", async () => {
     const { cert, key } = TEST_CERTIFICATE;
     await using plain = await startFakePrefect();
     await using secure = await startFakePrefect({ tls: { cert, key } });
@@ -191,7 +191,7 @@ describe("a proxy", () => {
     expect(proxy.heads.join("\n")).not.toContain("pnu_");
   });
 
-  test("is passed by for the hosts of NO_PROXY, and named without its password when it is down", async () => {
+  test("is not used for the hosts of NO_PROXY, and named without its password when it is down", async () => {
     await using fake = await startFakePrefect();
     const dead = { http: "http://ann:proxy-password@127.0.0.1:9" };
     expect(await connect(fake, { proxy: { ...dead, noProxy: "127.0.0.1" } }).readVersion()).toBe("3.8.8");
@@ -203,7 +203,7 @@ describe("a proxy", () => {
     });
   });
 
-  test("that asks for credentials, or is none that we can use, is named as the cause", async () => {
+  test("that asks for credentials, or is unusable, is named as the cause", async () => {
     using proxy = answering("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
     const through = (url: string, address: string) =>
       failureOf(connect({ url }, { proxy: { http: address, https: address } }).readVersion());
@@ -221,7 +221,7 @@ describe("a proxy", () => {
 });
 
 describe("an answer", () => {
-  test("may be compressed or come in pieces", async () => {
+  test("may be compressed or chunked", async () => {
     const gzipped = Bun.gzipSync(Buffer.from('"3.8.8"'));
     const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     using zipped = answering(`${head}Content-Encoding: gzip\r\nContent-Length: ${gzipped.length}\r\n\r\n`, gzipped);
@@ -230,17 +230,17 @@ describe("an answer", () => {
     expect(await connect(pieces).readVersion()).toBe("3.8.8");
   });
 
-  test("that is too large to be one is not read", async () => {
+  test("that is too large is not read", async () => {
     using huge = answering("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 300000000\r\n\r\n[");
     expect(facts(await failureOf(connect(huge).readVersion()))).toEqual({
       code: "invalid_input",
       message: "Prefect's answer is not read: the answer is larger than 256 MiB.",
-      hint: "Ask for less at once, with a smaller limit; where nothing is left to ask less of, it is no Prefect that answers.",
+      hint: "Ask for less at once, with a smaller limit; if the limit cannot be smaller, something other than Prefect answers.",
     });
     expect((await failureOf(connect(huge, { isNamedByCaller: true }).readVersion())).message).toEndWith("than 16 MiB.");
   });
 
-  test("is counted while it comes in, decompressed, whatever its header says, and cut off at the limit of the call", async () => {
+  test("is counted decompressed while it arrives, whatever its header says, and ends at the limit of the call", async () => {
     const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     const zeros = Bun.gzipSync(Buffer.alloc(8 * 1024 * 1024, 48));
     const chunk = `${(100_000).toString(16)}\r\n${"0".repeat(100_000)}\r\n`;
@@ -270,7 +270,7 @@ describe("an answer", () => {
     );
   });
 
-  test("is not even asked for with a header that cannot be sent", async () => {
+  test("is not asked for when a header cannot be sent", async () => {
     await using fake = await startFakePrefect();
     const error = await failureOf(connect(fake, { customHeaders: { "X Team": "secret-token" } }).readVersion());
     expect(facts(error)).toEqual({
@@ -280,7 +280,7 @@ describe("an answer", () => {
     });
   });
 
-  test("nor with a key that no header can carry: then the key is to blame", async () => {
+  test("is not asked for when the key cannot be a header, and the error names the key", async () => {
     await using fake = await startFakePrefect();
     const error = await failureOf(connect(fake, { auth: { kind: "key", key: "schl\u00fcssel\u20ac" } }).readVersion());
     expect(facts(error)).toEqual({
@@ -295,11 +295,11 @@ interface Answering extends Disposable {
   readonly url: string;
   /** Requests so far. */
   readonly asked: number;
-  /** When a connection was given up by the other side. */
+  /** Resolves when the client has closed a connection. */
   readonly left: Promise<void>;
 }
 
-/** A server that gives these bytes to whoever asks anything. */
+/** A server that answers every request with these bytes. */
 function answering(head: string, body: Uint8Array = new Uint8Array()): Answering {
   const left = Promise.withResolvers<void>();
   let asked = 0;

@@ -8,7 +8,7 @@ import { startFaultProxy } from "../../support/proxies/fault-proxy.ts";
 import { fastClock } from "../../support/time/fast-clock.ts";
 
 describe("what is sent", () => {
-  test("names the API version and us, and no credential where none is set", async () => {
+  test("names the API version and the user agent, and no credential where none is set", async () => {
     await using fake = await startFakePrefect();
     await connect(fake).readVersion();
     const { headers } = fake.requests[0] ?? { headers: {} };
@@ -36,7 +36,7 @@ describe("what is sent", () => {
     expect(client.url).toBe(fake.url);
   });
 
-  test("has the custom headers of the settings but for those that Prefect reserves", async () => {
+  test("has the custom headers of the settings except those that Prefect reserves", async () => {
     await using fake = await startFakePrefect();
     const customHeaders = {
       "X-Team": "data",
@@ -66,7 +66,7 @@ describe("what is sent", () => {
 });
 
 describe("retries", () => {
-  test("wait longer each time and give up after the tries of the settings", async () => {
+  test("wait longer each time and stop after the configured number", async () => {
     await using fake = await startFakePrefect();
     const clock = fastClock(50);
     fake.faults.fail("/flow_runs/count", { status: 502 }, 99);
@@ -76,7 +76,7 @@ describe("retries", () => {
     expect(clock.slept.filter((ms) => ms <= 10_000)).toEqual([2000, 4000, 8000]);
   });
 
-  test("honour Retry-After and tell it when they are used up", async () => {
+  test("wait for Retry-After, and the last error contains it", async () => {
     await using fake = await startFakePrefect();
     const clock = fastClock(50);
     fake.faults.fail(
@@ -94,7 +94,7 @@ describe("retries", () => {
     expect(error.retryAfterMs).toBe(5000);
   });
 
-  test("are not spent on announced maintenance", async () => {
+  test("do not count announced maintenance", async () => {
     await using fake = await startFakePrefect();
     fake.faults.fail(
       "/flow_runs/count",
@@ -105,7 +105,7 @@ describe("retries", () => {
     expect(fake.requests.length).toBe(5);
   });
 
-  test("leave out what another try would not change", async () => {
+  test("are not made when they would not change the answer", async () => {
     await using fake = await startFakePrefect();
     for (const status of [400, 401, 403, 404, 409, 422, 500]) {
       fake.faults.fail("/flow_runs/count", { status, body: { detail: "no" } });
@@ -114,13 +114,13 @@ describe("retries", () => {
     expect(fake.requestsTo("/flow_runs/count").length).toBe(7);
   });
 
-  test("take the extra codes of the settings", async () => {
+  test("are made for the extra codes of the settings", async () => {
     await using fake = await startFakePrefect();
     fake.faults.fail("/flow_runs/count", { status: 500, body: {} });
     expect(await connect(fake, { retryExtraCodes: [500] }).countFlowRuns({})).toBe(0);
   });
 
-  test("are not begun when the deadline would pass first", async () => {
+  test("are not made when the deadline would pass first", async () => {
     await using fake = await startFakePrefect();
     const clock = fastClock(10);
     const startMs = clock.nowMs();
@@ -130,7 +130,7 @@ describe("retries", () => {
     expect(clock.nowMs() - startMs).toBeLessThan(5_000);
   });
 
-  test("try a broken pooled connection again at once", async () => {
+  test("are made at once when a pooled connection is broken", async () => {
     await using fake = await startFakePrefect();
     const clock = fastClock(1);
     const client = connect(fake, {}, clock);
@@ -181,7 +181,7 @@ describe("time", () => {
     expect(error.hint).toContain("PREFECT_MCP_LIVE_DEADLINE_SECONDS");
   });
 
-  test("so does one whose answer never ends", async () => {
+  test("a call whose answer never ends also ends at its deadline", async () => {
     await using fake = await startFakePrefect();
     using proxy = startFaultProxy({ hostname: "127.0.0.1", port: fake.port });
     const client = connect({ url: fake.url.replace(String(fake.port), String(proxy.port)) }, {}, fastClock(20));
@@ -216,7 +216,7 @@ describe("time", () => {
     expect(aborted.message).toBe("The call to Prefect was cancelled.");
   });
 
-  test("the server's clock is compared with ours", async () => {
+  test("the server clock is compared with the local clock", async () => {
     await using fake = await startFakePrefect({ nowUs: () => systemClock.nowUs() + 90_000_000 });
     const client = connect(fake, {}, fastClock(1));
     expect(client.skewMs).toBeNull();
@@ -226,7 +226,7 @@ describe("time", () => {
 });
 
 describe("CSRF protection", () => {
-  test("costs a token when the server asks for one, which is kept", async () => {
+  test("fetches a token when the server requires one, and keeps it", async () => {
     await using fake = await startFakePrefect({ csrf: true });
     fake.workspace.flowRuns.push(aFlowRun());
     const client = connect(fake);
@@ -242,13 +242,13 @@ describe("CSRF protection", () => {
     ]);
   });
 
-  test("asks for one token, however many calls need it, and again when it is refused", async () => {
+  test("fetches one token for all waiting calls, and another one when it is refused", async () => {
     await using fake = await startFakePrefect({ csrf: true });
     const client = connect(fake);
     expect(await Promise.all([1, 2, 3, 4, 5].map(() => client.countFlowRuns({})))).toEqual([0, 0, 0, 0, 0]);
     expect(fake.requestsTo("/csrf-token").length).toBe(1);
     const clientId = fake.requestsTo("/csrf-token")[0]?.query.client ?? "";
-    // Another token for the same id makes ours invalid.
+    // Another token for the same id makes the first one invalid.
     await (await fetch(`${fake.url}/csrf-token?client=${clientId}`)).json();
     expect(await client.countFlowRuns({})).toBe(0);
     expect(fake.requestsTo("/csrf-token").length).toBe(3);
@@ -262,7 +262,7 @@ describe("CSRF protection", () => {
     expect(new Set(ids).size).toBe(2);
   });
 
-  test.each([404, 422])("stops asking when there is no token to get (%p)", async (status) => {
+  test.each([404, 422])("is not asked again when the server has no token (%p)", async (status) => {
     await using fake = await startFakePrefect();
     fake.faults.fail("/csrf-token", { status, body: { detail: "CSRF protection is disabled." } }, 9);
     fake.faults.fail("/flow_runs/count", { status: 403, body: { detail: "Missing CSRF token." } }, 9);
@@ -275,7 +275,7 @@ describe("CSRF protection", () => {
     expect(fake.requestsTo("/csrf-token").length).toBe(1);
   });
 
-  test("is left alone when the settings say so", async () => {
+  test("is off when the settings say so", async () => {
     await using fake = await startFakePrefect({ csrf: true });
     expect((await failureOf(connect(fake, { csrf: false }).countFlowRuns({}))).code).toBe("unauthorized");
     expect(fake.takeRequests()).toEqual(["POST /flow_runs/count"]);
@@ -293,7 +293,7 @@ describe("redirects", () => {
     expect(fake.takeRequests()).toEqual(["POST /flow_runs/filter", "POST /flow_runs/count"]);
   });
 
-  test("are never followed to another host, which so never sees the credentials", async () => {
+  test("are never followed to another host, which must not get the credentials", async () => {
     await using fake = await startFakePrefect({ authString: "admin:pass" });
     await using other = await startFakePrefect();
     const client = connect(fake, { auth: { kind: "basic", authString: "admin:pass" } });
@@ -306,7 +306,7 @@ describe("redirects", () => {
     expect(other.requests).toEqual([]);
   });
 
-  test("end when they go round", async () => {
+  test("end after a few when they form a circle", async () => {
     await using fake = await startFakePrefect();
     fake.faults.fail("/admin/version", { status: 302, headers: { Location: "/api/admin/version" } }, 99);
     await failureOf(connect(fake).readVersion());
@@ -314,7 +314,7 @@ describe("redirects", () => {
   });
 });
 
-test("clients share nothing: one with a wrong credential leaves the other's connections alone", async () => {
+test("clients share nothing: a wrong credential of one does not affect the connections of another", async () => {
   await using fake = await startFakePrefect({ authString: "admin:pass" });
   const right = connect(fake, { auth: { kind: "basic", authString: "admin:pass" } });
   const wrong = connect(fake, { auth: { kind: "basic", authString: "admin:no" } });

@@ -4,20 +4,20 @@ import { isRetriedStatus, parseRetryAfterMs, retryWaitMs } from "../../../src/pr
 const rules = (random: number, extraCodes: number[] = []) => ({ jitterFactor: 0.2, extraCodes, random: () => random });
 
 describe("retries", () => {
-  test("follow the statuses of Prefect's own client and the extra ones of the settings", () => {
+  test("are made for the statuses of Prefect's own client and the extra ones of the settings", () => {
     const retried = [400, 401, 404, 408, 422, 429, 500, 502, 503, 504].filter((s) =>
       isRetriedStatus(s, rules(0, [504])),
     );
     expect(retried).toEqual([408, 429, 502, 503, 504]);
   });
 
-  test("wait 2, 4, 8 seconds, spread by a fifth both ways", () => {
+  test("wait 2, 4, 8 seconds, plus or minus a fifth", () => {
     expect([1, 2, 3].map((tries) => retryWaitMs(tries, undefined, rules(0)))).toEqual([1600, 3200, 6400]);
     expect([1, 2, 3].map((tries) => retryWaitMs(tries, undefined, rules(0.5)))).toEqual([2000, 4000, 8000]);
     expect([1, 2, 3].map((tries) => retryWaitMs(tries, undefined, rules(1)))).toEqual([2400, 4800, 9600]);
   });
 
-  test("never undercut a Retry-After", () => {
+  test("wait at least Retry-After", () => {
     expect(retryWaitMs(3, 10_000, rules(0))).toBe(10_000);
     expect(retryWaitMs(3, 10_000, rules(1))).toBe(12_000);
     expect(retryWaitMs(1, 0, rules(1))).toBe(0);
