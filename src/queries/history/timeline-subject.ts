@@ -1,5 +1,4 @@
-/** What a timeline is about, when it was, and which events tell of it. */
-import { AppError } from "../../errors.ts";
+/** The subject of a timeline: the object, its window, and the filters that find its events. */
 import { DAY_US, MINUTE_US, parseIsoUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -12,6 +11,7 @@ import { findFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
 import { findFlowRunIdsBelow } from "../../store/runs/run-tree.ts";
 import { type ResolvedName, resolveName } from "../names/names.ts";
 import { readDeletedRun } from "../runs/deleted-run.ts";
+import { readFlowRun } from "../runs/read-flow-run.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
 
@@ -21,40 +21,45 @@ export interface Subject extends ResolvedName {
   readonly kind: SubjectKind;
   /** The run itself, where it is one. */
   readonly run: FlowRun | null;
-  /** When Prefect was seen to have the run no more. */
+  /** When the run was found to be deleted in Prefect, local clock. Null: it was not. */
   readonly deletedUs: number | null;
-  /** The asked window, or the usual one of the subject. */
+  /** The given window, or the usual one of the subject. */
   readonly window: TimeRange;
-  /** Each finds a part of the story. */
+  /** Filters of the events of the timeline. */
   readonly filters: readonly EventFilter[];
-  /** Finds the states of subflow runs that the record knows. */
+  /** Filter of the states of recorded subflow runs. */
   readonly subflows: EventFilter | null;
 }
 
-/** Before a run was due its pool and worker may already have had their trouble. */
+/** Problems of work pool and worker may begin before the run is due. */
 const BEFORE_RUN_US = 5 * MINUTE_US;
-/** The last state events and lines come some seconds after the end. */
+/** The last state events and log lines come some seconds after the end. */
 const AFTER_RUN_US = MINUTE_US;
 
-/** What a deployment, pool or queue says of itself. Others of the same pool name it too, but only as related. */
-const OWN_NEWS = (["deployment", "work_pool", "work_queue"] as const).map(eventPrefix);
-/** Workers are no resource of a run: they name its pool. */
+/** Events whose primary resource is a deployment, work pool or work queue. Events of other objects name them as related. */
+const OWN_EVENTS = (["deployment", "work_pool", "work_queue"] as const).map(eventPrefix);
+/** Events of workers do not name runs, but their work pool. */
 const AROUND = [eventPrefix("worker"), "prefect.cloud."];
-/** Each is about one run, and comes with the events of that run. */
+/** Events about one run, which are found with the events of that run. */
 const OF_ONE_RUN = ["prefect.worker.submitted-flow-run", "prefect.worker.executed-flow-run"];
 
-/** Subflow runs that one timeline follows. */
+/** The most subflow runs in one timeline. */
 const MOST_SUBFLOWS = 200;
 
-interface Asked {
+interface GivenWindow {
   readonly sinceUs: number | undefined;
   readonly untilUs: number | undefined;
-  /** The present, server's clock. */
+  /** Now, server clock. */
   readonly nowUs: number;
 }
 
-/** Throws AppError as `resolveName` does, and of the live reading of a run that the record does not know. */
-export async function findSubject(ctx: QueryContext, kind: SubjectKind, text: string, asked: Asked): Promise<Subject> {
+/** Throws AppError as `resolveName` does, and errors of reading a run that is not recorded. */
+export async function findSubject(
+  ctx: QueryContext,
+  kind: SubjectKind,
+  text: string,
+  asked: GivenWindow,
+): Promise<Subject> {
   const named = await resolveName(ctx, kind, text);
   const { nowUs } = asked;
   if (kind === "flow_run") {
@@ -67,13 +72,13 @@ export async function findSubject(ctx: QueryContext, kind: SubjectKind, text: st
   }
   const window = windowOf(asked, { fromUs: (asked.untilUs ?? nowUs) - DAY_US, toUs: nowUs });
   const ids = [resourceId(kind, named.id), ...queuesOf(ctx.record(), kind, named.id)];
-  // Task runs of every run would drown the story.
+  // Without task runs: those of all runs would hide everything else.
   const filters = [{ any_resource: { id: ids }, event: { exclude_prefix: [eventPrefix("task_run")] } }];
   return { ...named, kind, run: null, deletedUs: null, window, filters, subflows: null };
 }
 
-/** The asked ends, the others as usual; a window beyond the usual one reaches to now, or back by nothing. */
-function windowOf({ sinceUs, untilUs, nowUs }: Asked, usual: TimeRange): TimeRange {
+/** The given bounds; open ones come from the usual window. A window that begins after the usual one ends now. */
+function windowOf({ sinceUs, untilUs, nowUs }: GivenWindow, usual: TimeRange): TimeRange {
   if (sinceUs === undefined)
     return { fromUs: Math.min(usual.fromUs, untilUs ?? usual.fromUs), toUs: untilUs ?? usual.toUs };
   const toUs = sinceUs <= usual.toUs ? usual.toUs : Math.max(sinceUs, nowUs);
@@ -103,7 +108,7 @@ function runFilters(db: RecordDb | null, run: FlowRun): EventFilter[] {
   if (around.length === 0) return [own];
   return [
     own,
-    { resource: { id: around }, event: { prefix: OWN_NEWS } },
+    { resource: { id: around }, event: { prefix: OWN_EVENTS } },
     { any_resource: { id: around }, event: { prefix: AROUND, exclude_name: OF_ONE_RUN } },
   ];
 }
@@ -130,14 +135,9 @@ async function readRun(ctx: QueryContext, id: string): Promise<FlowRun> {
     return pool ? { ...toFlowRun(row), work_pool_name: pool } : toFlowRun(row);
   }
   try {
-    const live = openLive(ctx);
-    const run = await live.api.readFlowRun(id, live.options());
-    ctx.saveLive({ kind: "flow_run", rows: [run], readUs: live.startedUs });
-    return run;
+    return await readFlowRun(ctx, openLive(ctx), id);
   } catch (error) {
     if (row) return toFlowRun(row);
-    if (!(error instanceof AppError) || error.code !== "not_found") throw error;
-    const hint = "get_flow_runs lists runs with their ids and names.";
-    throw new AppError("not_found", `no flow run ${id} in this workspace`, { hint, cause: error });
+    throw error;
   }
 }

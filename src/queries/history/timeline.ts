@@ -1,4 +1,4 @@
-/** The story of one run, deployment or pool: states, other events, error lines and changes, causes before effects. */
+/** What happened to one run, deployment or work pool: states, other events, error lines and changes, causes before effects. */
 import { parseIsoUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
@@ -30,25 +30,25 @@ export interface TimelineQuestion {
   readonly subject: string;
   readonly sinceUs: number | undefined;
   readonly untilUs: number | undefined;
-  /** Steps of task runs that went well too. */
+  /** Also routine steps of task runs. */
   readonly full: boolean;
   readonly fresh?: boolean | undefined;
 }
 
 export interface Timeline {
   readonly subject: Subject;
-  /** Oldest first; what followed from another entry stands after it even where clocks disagree. */
+  /** Oldest first. An effect comes after its cause even where clocks disagree. */
   readonly entries: readonly TimelineEntry[];
-  /** Task run steps that were left out. */
+  /** Number of task run steps that were left out. */
   readonly hidden: number;
   readonly freshness: Freshness;
 }
 
-/** Entries of one source in one answer. */
+/** At most so many events per filter. */
 const MOST = 10_000;
 const ERROR = 40;
 
-/** Throws AppError as naming the subject does, and when Prefect fails and nothing is recorded. */
+/** Throws AppError as `resolveName` does, and when Prefect fails and nothing is recorded. */
 export async function getTimeline(ctx: QueryContext, question: TimelineQuestion): Promise<Timeline> {
   const nowUs = serverNowUs(ctx);
   const subject = await findSubject(ctx, question.kind, question.subject, { ...question, nowUs });
@@ -66,7 +66,7 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   };
   for (const filter of subject.filters) for (const event of await read(filter)) events.set(event.id, event);
   if (subject.subflows) for (const event of firstAndLast(await read(subject.subflows))) events.set(event.id, event);
-  const shown = [...events.values()].filter((event) => question.full || isTelling(event));
+  const shown = [...events.values()].filter((event) => question.full || isRelevant(event));
   const entries: TimelineEntry[] = shown.map((event) => ({
     kind: "event",
     us: parseIsoUs(event.occurred) ?? 0,
@@ -77,15 +77,15 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   if (!parts.every((part) => part.coverage.complete)) entries.push(...(await statesOf(ctx, subject, events)));
   const logs = await errorLines(ctx, subject, question.fresh);
   entries.push(...logs.entries, ...changesOf(ctx.record(), subject));
-  const gone = subject.run ? readDeletedRun(ctx, subject.run.id) : null;
-  if (gone) notes.push(deletionNote(gone));
+  const deletedRun = subject.run ? readDeletedRun(ctx, subject.run.id) : null;
+  if (deletedRun) notes.push(deletionNote(deletedRun));
   if (logs.note) notes.push(logs.note);
   if (isCut) notes.push(`More than ${MOST} events; give occurred_after and occurred_before to see a part.`);
   const freshness = withNotes(joinFreshness(parts), notes, isCut);
   return { subject, entries: inCausalOrder(entries), hidden: events.size - shown.length, freshness };
 }
 
-/** Of each resource the first and the last event: its own timeline has the rest. `events` are in order. */
+/** The first and the last event of each resource, whose own timeline has the others. `events` are in order. */
 function firstAndLast(events: readonly PrefectEvent[]): PrefectEvent[] {
   const ends = new Map<string, [PrefectEvent, PrefectEvent]>();
   for (const event of events) {
@@ -95,16 +95,16 @@ function firstAndLast(events: readonly PrefectEvent[]): PrefectEvent[] {
   return [...ends.values()].flat();
 }
 
-/** Steps of task runs that say nothing about what went wrong. */
+/** States of task runs that do not point to a problem. */
 const ROUTINE: ReadonlySet<string> = new Set(["Scheduled", "Pending", "Running", "Completed", "Cached", "NotReady"]);
-const BEATS = /\.(heartbeat|polled)$/;
+const PERIODIC = /\.(heartbeat|polled)$/;
 
-function isTelling({ event }: PrefectEvent): boolean {
+function isRelevant({ event }: PrefectEvent): boolean {
   const [kind, state = ""] = stateKey(event)?.split(" ") ?? [];
-  return !(kind === "task-run" && ROUTINE.has(state)) && !BEATS.test(event);
+  return !(kind === "task-run" && ROUTINE.has(state)) && !PERIODIC.test(event);
 }
 
-/** Prefect keeps the states of a run longer than its events: they fill what the events no longer tell. */
+/** States of the run without an event. Prefect keeps states longer than events. */
 async function statesOf(
   ctx: QueryContext,
   { run, window }: Subject,
@@ -116,11 +116,11 @@ async function statesOf(
     const states = await live.api.readFlowRunStates(run.id, live.options());
     return states.flatMap((state) => {
       const us = parseIsoUs(state.timestamp) ?? 0;
-      const isTold = us < window.fromUs || us > window.toUs || events.has(state.id);
-      return isTold ? [] : [{ kind: "state", us, id: state.id, state } as const];
+      const isShown = us >= window.fromUs && us <= window.toUs && !events.has(state.id);
+      return isShown ? [{ kind: "state", us, id: state.id, state } as const] : [];
     });
   } catch {
-    // The events' own freshness says that Prefect did not answer.
+    // The freshness of the events states that Prefect did not answer.
     return [];
   }
 }
@@ -147,7 +147,7 @@ async function errorLines(ctx: QueryContext, subject: Subject, fresh: boolean | 
   }
 }
 
-/** Error lines of the subject's runs, as far as logs are recorded. */
+/** Recorded error lines of the runs of a deployment or work pool. */
 function recordedErrors(db: RecordDb | null, { kind, id, name, window }: Subject): Lines {
   if (db === null) return { entries: [], note: "Nothing is recorded yet: log lines are not shown." };
   const owner = kind === "deployment" ? { deploymentId: id ?? "" } : { workPoolName: name ?? "" };
@@ -160,21 +160,21 @@ function recordedErrors(db: RecordDb | null, { kind, id, name, window }: Subject
   return { entries: logs.map(({ log, n, tsUs }) => ({ kind: "log", us: tsUs, id: log.id, log, n })), note };
 }
 
-/** Changes of the deployment or pool that were seen between two readings. */
+/** Recorded changes of the deployment or work pool. */
 function changesOf(db: RecordDb | null, subject: Subject): TimelineEntry[] {
   if (db === null) return [];
   const { kind, id, run, window } = subject;
   const about = kind === "flow_run" ? (run?.deployment_id ?? null) : id;
   if (about === null) return [];
   const of = kind === "work_pool" ? "work_pool" : "deployment";
-  // Readings are stamped with our clock.
+  // Changes have times of the local clock.
   const skewUs = statedSkewUs(db);
   const range = { fromUs: window.fromUs - skewUs, toUs: window.toUs - skewUs };
   const changes = findObjectChanges(db, { ...range, kind: of, id: about, limit: 200 });
   return changes.map((change) => ({ kind: "change", us: change.atUs + skewUs, id: change.id, change }));
 }
 
-/** By time; an entry whose event follows another of the list comes right after that one at the earliest. */
+/** Orders by time, but puts an event that follows another one of the list after that. */
 export function inCausalOrder(entries: readonly TimelineEntry[]): TimelineEntry[] {
   const byTime = [...entries].sort((a, b) => a.us - b.us || rank(a) - rank(b) || (a.id < b.id ? -1 : 1));
   const events = new Map(byTime.flatMap((entry) => (entry.kind === "event" ? [[entry.id, entry] as const] : [])));
@@ -192,7 +192,7 @@ export function inCausalOrder(entries: readonly TimelineEntry[]): TimelineEntry[
   return ordered;
 }
 
-/** At one instant: what was changed, then what a line says, then the state that came of it. */
+/** Order of entries of the same time: changes, then log lines, then states. */
 function rank(entry: TimelineEntry): number {
   return entry.kind === "change" ? 0 : entry.kind === "log" ? 1 : 2;
 }

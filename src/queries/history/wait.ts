@@ -1,5 +1,5 @@
-/** Waiting for a run to get somewhere or for an event to happen: the record is watched, Prefect is asked where it is behind. */
-import { AppError, toAppError } from "../../errors.ts";
+/** Waits for a state of a run or for an event: watches the record, and asks Prefect where the record is behind. */
+import { toAppError } from "../../errors.ts";
 import { parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
@@ -12,13 +12,14 @@ import { type FlowRunRow, findFlowRunRow, toFlowRun } from "../../store/runs/flo
 import { findFact } from "../../store/sync-state.ts";
 import { readLiveEvents } from "../events/live-events.ts";
 import { deletedError, deletionNote, readDeletedRun } from "../runs/deleted-run.ts";
+import { readFlowRun } from "../runs/read-flow-run.ts";
 import { type QueryContext, withLimits } from "../source/context.ts";
 import { clockSkewUs, readSyncView, serverNowUs } from "../source/freshness.ts";
 import { type LiveReader, openLive } from "../source/live.ts";
 
 export interface WaitOptions {
   readonly timeoutMs: number;
-  /** Told at the start and every few seconds: seconds waited, and what is seen. */
+  /** Called at the start and every few seconds with the seconds waited and what was seen last. */
   progress(waitedSeconds: number, message: string): void;
 }
 
@@ -29,34 +30,34 @@ export interface WaitResult<T> {
   readonly freshness: Freshness;
 }
 
-/** The record is looked at this often: one indexed row. */
+/** Interval of reading the record, which is one indexed row. */
 const LOOK_MS = 300;
-/** Prefect is asked this often while nobody follows it, or its socket is not open … */
+/** Interval of asking Prefect while no process follows it, or the websocket is not open. */
 const ASK_MS = 2_000;
-/** … and this often while the record comes over the socket, which may be dead without having said so. */
+/** Interval of asking Prefect while the websocket is open, since a lost connection may go unnoticed for a while. */
 const CHECK_MS = 15_000;
 const PROGRESS_MS = 3_000;
-/** One question to Prefect may take this long; the next one is not kept waiting by it. */
-const QUESTION_MS = 5_000;
+/** Time limit of one request to Prefect, so that the next one is not delayed. */
+const REQUEST_MS = 5_000;
 
-/** What is seen of the thing waited for. */
-interface Sight<T> {
+/** What one look found. */
+interface Observation<T> {
   readonly value: T;
   readonly isReached: boolean;
   readonly message: string;
-  /** When what is seen came about: the answer holds at least for then. Microseconds, server's clock. */
+  /** Since when this is so, server clock, microseconds: the answer is at least as recent. */
   readonly sinceUs: number | undefined;
 }
 
 interface Watch<T> {
-  /** Undefined: the record says nothing of it. */
-  record(db: RecordDb): Sight<T> | undefined;
-  live(ctx: QueryContext): Promise<Sight<T>>;
+  /** Undefined: the record has nothing of it. */
+  record(db: RecordDb): Observation<T> | undefined;
+  live(ctx: QueryContext): Promise<Observation<T>>;
 }
 
 /**
- * Until the run is in one of `targets` (state types or names, upper case; none: any terminal state). Ends too when the run ended
- * elsewhere. Throws AppError `not_found`, or of the last question when Prefect never answered and nothing is recorded.
+ * Waits until the run is in one of the `targets` (types or names of states in upper case; none: any terminal state) or ends in
+ * another state. Throws AppError `not_found`, or that of the last request when Prefect never answered and nothing is recorded.
  */
 export async function waitForRun(
   ctx: QueryContext,
@@ -64,77 +65,68 @@ export async function waitForRun(
   targets: readonly string[],
   options: WaitOptions,
 ): Promise<WaitResult<FlowRun>> {
-  const see = (run: FlowRun): Sight<FlowRun> => {
+  const see = (run: FlowRun): Observation<FlowRun> => {
     const type = run.state_type ?? null;
     const isTarget = targets.some((state) => state === type || state === (run.state_name ?? "").toUpperCase());
     const isReached = targets.length === 0 ? isTerminal(type) : isTarget;
     const sinceUs = parseIsoUs(run.state?.timestamp ?? run.end_time ?? "");
     return { value: run, isReached, message: `${run.name} is ${run.state_name ?? type ?? "unknown"}`, sinceUs };
   };
-  const seeRow = (row: FlowRunRow): Sight<FlowRun> => {
-    if (row.deleted_us !== null && !isTerminal(row.state_type)) throw deletedError(row, "it will not go on");
+  const seeRow = (row: FlowRunRow): Observation<FlowRun> => {
+    if (row.deleted_us !== null && !isTerminal(row.state_type)) throw deletedError(row, "it will not continue");
     return see(toFlowRun({ ...row, doc: null }));
   };
   const waited = await watch<FlowRun>(
     ctx,
     options,
-    (sight) => sight.isReached || isTerminal(sight.value.state_type ?? null),
+    (seen) => seen.isReached || isTerminal(seen.value.state_type ?? null),
     {
       record(db) {
         const row = findFlowRunRow(db, id);
         return row ? seeRow(row) : undefined;
       },
-      async live(asking) {
-        const live = openOnce(asking);
+      async live(limited) {
         try {
-          const run = await live.api.readFlowRun(id, live.options());
-          ctx.saveLive({ kind: "flow_run", rows: [run], readUs: live.startedUs });
-          return see(run);
+          return see(await readFlowRun(ctx, openWithoutRetries(limited), id));
         } catch (error) {
-          const cause = toAppError(error);
-          if (cause.code !== "not_found") throw cause;
-          ctx.saveLive({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
-          const gone = readDeletedRun(ctx, id);
-          if (gone) return seeRow(gone);
-          throw new AppError("not_found", `no flow run ${id} in this workspace`, {
-            hint: "get_flow_runs lists runs with their ids and names.",
-            cause,
-          });
+          const deleted = toAppError(error).code === "not_found" ? readDeletedRun(ctx, id) : null;
+          if (deleted) return seeRow(deleted);
+          throw error;
         }
       },
     },
   );
-  const gone = readDeletedRun(ctx, id);
-  if (!gone) return waited;
+  const deleted = readDeletedRun(ctx, id);
+  if (!deleted) return waited;
   const { coverage } = waited.freshness;
-  const notes = [...coverage.notes, deletionNote(gone)];
+  const notes = [...coverage.notes, deletionNote(deleted)];
   return { ...waited, freshness: { ...waited.freshness, coverage: { ...coverage, notes } } };
 }
 
-/** Until an event that matches has occurred at `sinceUs` (server's clock) or later; the first one is answered. */
+/** Waits for the first matching event that occurs at `sinceUs` (server clock) or later. */
 export function waitForEvent(
   ctx: QueryContext,
   filter: EventFilter,
   sinceUs: number,
   options: WaitOptions,
 ): Promise<WaitResult<PrefectEvent | null>> {
-  const see = (event: PrefectEvent | undefined): Sight<PrefectEvent | null> =>
+  const see = (event: PrefectEvent | undefined): Observation<PrefectEvent | null> =>
     event
       ? { value: event, isReached: true, message: event.event, sinceUs: parseIsoUs(event.occurred) }
       : { value: null, isReached: false, message: "no such event yet", sinceUs: undefined };
   const range = () => ({ fromUs: sinceUs, toUs: Math.max(sinceUs, serverNowUs(ctx)) + 60 * SECOND_US });
-  return watch(ctx, options, (sight) => sight.isReached, {
+  return watch(ctx, options, (seen) => seen.isReached, {
     record: (db) => see(findEvents(db, { ...range(), order: "asc", limit: 1, filter }).events[0]),
-    async live(asking) {
+    async live(limited) {
       const question = { range: range(), order: "asc", filter, wanted: 1 } as const;
-      const { events } = await readLiveEvents(asking, openOnce(asking), question);
+      const { events } = await readLiveEvents(limited, openWithoutRetries(limited), question);
       return see(events[0]);
     },
   });
 }
 
-/** Asking goes on anyway: a failed question is not repeated at once. */
-function openOnce(ctx: QueryContext): LiveReader {
+/** A live reading without retries, since the wait repeats its requests anyway. */
+function openWithoutRetries(ctx: QueryContext): LiveReader {
   const live = openLive(ctx);
   return { ...live, options: () => ({ ...live.options(), retries: 0 }) };
 }
@@ -142,55 +134,56 @@ function openOnce(ctx: QueryContext): LiveReader {
 async function watch<T>(
   ctx: QueryContext,
   { timeoutMs, progress }: WaitOptions,
-  isOver: (sight: Sight<T>) => boolean,
+  isOver: (seen: Observation<T>) => boolean,
   subject: Watch<T>,
 ): Promise<WaitResult<T>> {
   const { clock, signal } = ctx;
   const startMs = clock.nowMs();
   const waited = () => clock.nowMs() - startMs;
-  let best: { readonly sight: Sight<T>; readonly source: "record" | "live"; readonly asOfUs: number } | null = null;
+  let best: { readonly seen: Observation<T>; readonly source: "record" | "live"; readonly asOfUs: number } | null =
+    null;
   let failure: unknown = null;
   let askedMs: number | null = null;
-  let toldMs: number | null = null;
+  let reportedMs: number | null = null;
   for (;;) {
     const db = ctx.record();
     const feed = feedOf(ctx, db);
-    const held = db ? subject.record(db) : undefined;
-    // Rows that nobody feeds may be older than what Prefect said a moment ago.
-    if (held && db && (feed !== "none" || best?.source !== "live")) {
-      best = { sight: held, source: "record", asOfUs: recordedUntil(ctx, db, feed) };
+    const recorded = db ? subject.record(db) : undefined;
+    // Without synchronisation, recorded rows may be older than the last answer of Prefect.
+    if (recorded && db && (feed !== "none" || best?.source !== "live")) {
+      best = { seen: recorded, source: "record", asOfUs: recordedUntil(ctx, db, feed) };
     }
     const everyMs = feed === "socket" ? CHECK_MS : ASK_MS;
-    const isDue = askedMs === null ? feed === "none" || !held : waited() - askedMs >= everyMs;
-    if (isDue && !(feed !== "none" && best && isOver(best.sight))) {
+    const isDue = askedMs === null ? feed === "none" || !recorded : waited() - askedMs >= everyMs;
+    if (isDue && !(feed !== "none" && best && isOver(best.seen))) {
       askedMs = waited();
       const asOfUs = serverNowUs(ctx);
       try {
-        best = { sight: await subject.live(asking(ctx, timeoutMs - waited())), source: "live", asOfUs };
+        best = { seen: await subject.live(forOneRequest(ctx, timeoutMs - waited())), source: "live", asOfUs };
         failure = null;
       } catch (error) {
-        // Prefect away: waiting goes on, it may come back in time. Anything else will not change.
+        // Prefect may become reachable again in time. Other errors will not change.
         if (!toAppError(error).retryable) throw error;
         failure = error;
       }
     } else askedMs ??= waited();
-    if ((best && isOver(best.sight)) || waited() >= timeoutMs || signal?.aborted) break;
-    if (toldMs === null || waited() - toldMs >= PROGRESS_MS) {
-      toldMs = waited();
-      progress(Math.round(toldMs / 1000), best?.sight.message ?? "Prefect does not answer");
+    if ((best && isOver(best.seen)) || waited() >= timeoutMs || signal?.aborted) break;
+    if (reportedMs === null || waited() - reportedMs >= PROGRESS_MS) {
+      reportedMs = waited();
+      progress(Math.round(reportedMs / 1000), best?.seen.message ?? "Prefect does not answer");
     }
     await clock.sleep(Math.min(LOOK_MS, Math.max(1, timeoutMs - waited())), signal);
   }
   if (best === null) throw failure ?? toAppError("nothing was seen");
   const notes = failure === null ? [] : [`Prefect did not answer when asked (${toAppError(failure).message}).`];
-  // Prefect was asked, or last heard, shortly before it came about.
-  const at = Math.max(best.asOfUs, best.sight.sinceUs ?? 0);
+  // What was seen began after the last contact with Prefect at the earliest.
+  const at = Math.max(best.asOfUs, best.seen.sinceUs ?? 0);
   const coverage = { complete: failure === null, fromUs: at, toUs: at, gaps: [], verifiedUs: at, notes };
   const freshness = { source: best.source, asOfUs: at, coverage };
-  return { value: best.sight.value, isReached: best.sight.isReached, waitedMs: waited(), freshness };
+  return { value: best.seen.value, isReached: best.seen.isReached, waitedMs: waited(), freshness };
 }
 
-/** How news reaches the record: at once, by another process's polling, or not at all. */
+/** How changes reach the record: over the websocket at once, by polling, or not at all. */
 function feedOf(ctx: QueryContext, db: RecordDb | null): "socket" | "polling" | "none" {
   if (db === null || !readSyncView(db, ctx.clock.nowUs()).following) return "none";
   return findFact(db, "stream")?.state === "open" ? "socket" : "polling";
@@ -198,13 +191,13 @@ function feedOf(ctx: QueryContext, db: RecordDb | null): "socket" | "polling" | 
 
 function recordedUntil(ctx: QueryContext, db: RecordDb, feed: string): number {
   const nowUs = serverNowUs(ctx);
-  const contact = findFact(db, "connection");
-  if (contact) return Math.min(nowUs, contact.lastContactUs + clockSkewUs(db));
+  const connection = findFact(db, "connection");
+  if (connection) return Math.min(nowUs, connection.lastContactUs + clockSkewUs(db));
   return feed === "none" ? (findFact(db, "catchup")?.throughUs ?? nowUs) : nowUs;
 }
 
-/** Each question has its own time, within what is left of the wait. */
-function asking(ctx: QueryContext, leftMs: number): QueryContext {
-  const ms = Math.max(500, Math.min(QUESTION_MS, leftMs));
+/** Limits one request to its own time, within the rest of the wait. */
+function forOneRequest(ctx: QueryContext, leftMs: number): QueryContext {
+  const ms = Math.max(500, Math.min(REQUEST_MS, leftMs));
   return withLimits(ctx, { liveUntilUs: ctx.clock.nowUs() + ms * 1000 });
 }

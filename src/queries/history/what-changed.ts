@@ -1,6 +1,6 @@
 /**
- * What changed between two moments: objects (as their readings and events show), and what became of runs. The record is
- * the only one who knows: Prefect keeps no history of its objects.
+ * What changed in a window of time: objects, by their events and by comparing readings, and counts of runs. Only the record can
+ * answer, because Prefect keeps no history of its objects.
  */
 import { parseIsoUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../../model/events/event.ts";
@@ -16,27 +16,27 @@ import { serverNowUs, statedSkewUs } from "../source/freshness.ts";
 export type ChangedKind = SnapshotKind | "variable" | "block_document";
 
 export interface Change {
-  /** Microseconds, server's clock. From a reading: the latest moment at which it can have happened. */
+  /** Server clock, microseconds. Of a change between two readings: the latest time at which it can have happened. */
   readonly atUs: number;
   readonly kind: ChangedKind;
   readonly id: string;
   readonly name: string;
   readonly change: string;
   readonly diff: Readonly<Record<string, { readonly from?: unknown; readonly to?: unknown }>>;
-  /** The event that told it, when one did. */
+  /** The event of the change, if there is one. */
   readonly eventId: string | null;
 }
 
 export interface WhatChanged {
   readonly window: TimeRange;
-  /** Oldest first, at most the asked number; `more` follow. */
+  /** Oldest first, at most `limit`. */
   readonly changes: readonly Change[];
   readonly more: boolean;
   readonly runs: RunCounts | null;
   readonly freshness: Freshness;
 }
 
-/** What users edit, by the resource that events name. Variables and blocks are known by their events only. */
+/** Objects that users edit, by the resource in event names. Variables and blocks have events, but are not recorded otherwise. */
 const EDITED: ReadonlyMap<string, ChangedKind> = new Map<string, ChangedKind>([
   ["prefect.variable", "variable"],
   ["prefect.block-document", "block_document"],
@@ -49,7 +49,7 @@ export interface WhatChangedQuestion {
   readonly sinceUs: number;
   readonly untilUs?: number | undefined;
   readonly limit: number;
-  /** Changes after this one, in the order (time, id). */
+  /** Only changes after this one, in the order of time and id. */
   readonly after?: { readonly atUs: number; readonly id: string } | undefined;
 }
 
@@ -67,9 +67,9 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
     limit: MOST_EVENTS,
     nowUs,
   });
-  const told = page.events.flatMap(changeOf);
-  const seen = readChanges(ctx, window).filter((change) => !isTold(change, told));
-  const all = [...told, ...seen].sort((a, b) => a.atUs - b.atUs || (a.id < b.id ? -1 : 1));
+  const byEvents = page.events.flatMap(changeOf);
+  const byReadings = readChanges(ctx, window).filter((change) => !isShown(change, byEvents));
+  const all = [...byEvents, ...byReadings].sort((a, b) => a.atUs - b.atUs || (a.id < b.id ? -1 : 1));
   const { after } = question;
   const rest = after
     ? all.filter((one) => one.atUs > after.atUs || (one.atUs === after.atUs && one.id > after.id))
@@ -90,7 +90,7 @@ function changeOf(event: PrefectEvent): Change[] {
   return [{ atUs, kind, id, name: event.resource[RESOURCE_NAME] ?? id, change: match[2], diff, eventId: event.id }];
 }
 
-/** From readings, for what leaves no event: paused deployments, schedules, limits. */
+/** Changes between readings. Paused deployments, schedules and limits have no events. */
 function readChanges(ctx: QueryContext, window: TimeRange): Change[] {
   const db = ctx.record();
   if (!db) return [];
@@ -113,13 +113,13 @@ function readChanges(ctx: QueryContext, window: TimeRange): Change[] {
   );
 }
 
-/** A reading shows what an event told already: the same object, the same change, or each of its fields. */
-function isTold(change: Change, told: readonly Change[]): boolean {
-  const before = told.filter((one) => one.id === change.id && one.kind === change.kind && one.atUs <= change.atUs);
+/** Whether events already show a change between readings: of the same object, the same change, or every changed field. */
+function isShown(change: Change, byEvents: readonly Change[]): boolean {
+  const before = byEvents.filter((one) => one.id === change.id && one.kind === change.kind && one.atUs <= change.atUs);
   if (before.length === 0) return false;
   if (change.change !== "updated") return before.some((one) => one.change === change.change);
-  const isPauseTold = before.some((one) => /paused|ready/.test(one.change));
+  const isPauseShown = before.some((one) => /paused|ready/.test(one.change));
   return Object.keys(change.diff).every(
-    (field) => field === "status" || (field === "is_paused" && isPauseTold) || before.some((one) => field in one.diff),
+    (field) => field === "status" || (field === "is_paused" && isPauseShown) || before.some((one) => field in one.diff),
   );
 }

@@ -1,4 +1,4 @@
-/** Flow runs by Prefect's filters: from the record where the ledger covers the question, from Prefect otherwise. */
+/** Flow runs by Prefect's filters. */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { FlowRun, JsonObject } from "../../model/objects.ts";
@@ -20,40 +20,40 @@ import { askedWindow, boundsOf, hasLists, idsOf, isOffline, presentWindow } from
 import { deletionNote } from "./deleted-run.ts";
 
 export interface FlowRunsQuestion {
-  /** Prefect's filters by key of the body. */
+  /** Prefect's filters, by their key in the body. */
   readonly set: FilterSet;
   /**
-   * Absent: newest first, where a run that has not started counts by its expected start only if that lies in the past; plans
-   * come after these, soonest first.
+   * Absent: newest start first, where a run that is due but has not started counts by its expected start. Runs that are due later
+   * follow, soonest first.
    */
   readonly sort?: FlowRunSort | undefined;
   readonly limit: number;
   readonly after?: FlowRunPosition | undefined;
-  /** Whole documents are wanted. */
+  /** Whole documents are needed. */
   readonly full: boolean;
-  /** Runs that Prefect has deleted are shown too, marked. */
+  /** Deleted runs are included, with `deletedUs`. */
   readonly deleted: boolean;
   readonly fresh?: boolean | undefined;
 }
 
-/** Where a page goes on. */
+/** Where the next page continues. */
 export interface FlowRunPosition {
-  /** The present as of the first page, server's clock. */
+  /** Time of the first page, server clock. */
   readonly nowUs: number;
-  /** 0: runs up to that moment, or every run where a sort is given; 1: plans for later. */
+  /** 0: runs up to that time, or all runs when a sort is given. 1: runs that are due later. */
   readonly part: 0 | 1;
   readonly offset: number;
 }
 
 export interface FlowRunItem {
   readonly facts: FlowRunFacts;
-  /** In Prefect's shape: the whole document where it was asked for (`full`), else as far as the columns tell. */
+  /** In Prefect's shape: the whole document if `full`, otherwise what the columns contain. */
   readonly run: FlowRun;
   readonly flowName: string | null;
   readonly deploymentName: string | null;
-  /** Microseconds, our clock. */
+  /** Local clock, microseconds. */
   readonly deletedUs: number | null;
-  /** Position right after this run. */
+  /** Position after this run. */
   readonly next: FlowRunPosition;
 }
 
@@ -63,7 +63,7 @@ export interface FlowRunsPage {
   readonly freshness: Freshness;
 }
 
-/** One row with its place in the order. */
+/** A row with the position after it. */
 interface Placed<T> {
   readonly row: T;
   readonly next: FlowRunPosition;
@@ -74,28 +74,28 @@ interface Found {
   readonly more: boolean;
 }
 
-/** Throws AppError of the live reading when it fails and the record holds nothing. */
+/** Throws AppError of the live reading when it fails and the record has nothing. */
 export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion): Promise<FlowRunsPage> {
   const db = ctx.record();
   const start: FlowRunPosition = question.after ?? { nowUs: serverNowUs(ctx), part: 0, offset: 0 };
-  const held = db ? findPage(db, question, start) : [];
+  const recorded = db ? findPage(db, question, start) : [];
   const isKnown =
     isDecidable(question.set) &&
     hasLists(ctx, db, snapshotsNeededBy(question.set, "flow_runs")) &&
     (db === null || !asksForSubflows(question.set) || findMissingParentTaskRuns(db, 1).length === 0);
   const isWhole =
-    !question.full || held.slice(0, question.limit).every(({ row }) => row.doc !== null && row.dirty === 0);
+    !question.full || recorded.slice(0, question.limit).every(({ row }) => row.doc !== null && row.dirty === 0);
   const { value, freshness } = await answerWindow<Found>(
     ctx,
     {
       kind: "flow_run",
       what: "flow runs",
-      window: windowOf(db, question, start, held),
+      window: windowOf(db, question, start, recorded),
       fresh: question.fresh,
       stale: !(isWhole && isKnown) && !isOffline(ctx, db),
     },
     {
-      record: (record) => fromRecord(record, question, held),
+      record: (record) => fromRecord(record, question, recorded),
       live: (live) => fromLive(ctx, live, question, start),
       isEmpty: (found) => found.items.length === 0,
     },
@@ -103,7 +103,10 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
   return { ...value, freshness: withNotes(db, question, { value, freshness }) };
 }
 
-/** A subflow hangs on a task run of its parent, of which no event tells: until that was read, nothing links the two. */
+/**
+ * Whether the filter is by parent run. A subflow is linked to its parent by a task run that no event names, so the record can
+ * answer only once these task runs were read.
+ */
 function asksForSubflows({ flow_runs }: FilterSet): boolean {
   const asked = (flow_runs as { parent_flow_run_id?: unknown } | undefined)?.parent_flow_run_id;
   return asked !== undefined && asked !== null;
@@ -113,14 +116,14 @@ function windowOf(
   db: RecordDb | null,
   question: FlowRunsQuestion,
   start: FlowRunPosition,
-  held: readonly Placed<ListedFlowRun>[],
+  recorded: readonly Placed<ListedFlowRun>[],
 ) {
   const nowUs = Math.max(start.nowUs, 0);
   const filter = question.set.flow_runs;
   const ids = idsOf(filter);
   if (db && ids?.every((id) => findFlowRunRow(db, id) !== null)) return presentWindow(db, "flow_run", nowUs);
-  const last = held[question.limit - 1];
-  const isFull = held.length > question.limit && last !== undefined && last.next.part === 0;
+  const last = recorded[question.limit - 1];
+  const isFull = recorded.length > question.limit && last !== undefined && last.next.part === 0;
   const reachUs = isFull ? reachOf(question.sort, last.row) : null;
   const isLater = (boundsOf(filter).fromUs ?? 0) > nowUs;
   return isLater ? presentWindow(db, "flow_run", nowUs) : askedWindow(db, filter, nowUs, reachUs);
@@ -131,7 +134,7 @@ function reachOf(sort: FlowRunSort | undefined, row: ListedFlowRun): number | nu
   return sort === "EXPECTED_START_TIME_DESC" ? row.expected_us : null;
 }
 
-/** Up to `limit` rows and one more, from `start` on. */
+/** Up to `limit` rows from `start` on, and one more. */
 function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPosition): Placed<ListedFlowRun>[] {
   const { set, sort, limit } = question;
   const brief = !question.full;
@@ -159,12 +162,12 @@ function place<T>(rows: readonly T[], start: FlowRunPosition): Placed<T>[] {
   return rows.map((row, index) => ({ row, next: { ...start, offset: start.offset + index + 1 } }));
 }
 
-function fromRecord(db: RecordDb, question: FlowRunsQuestion, held: readonly Placed<ListedFlowRun>[]): Found {
-  const gone = question.deleted
+function fromRecord(db: RecordDb, question: FlowRunsQuestion, recorded: readonly Placed<ListedFlowRun>[]): Found {
+  const deleted = question.deleted
     ? findFlowRuns(db, question.set, "START_TIME_DESC", { limit: question.limit, deleted: true })
     : [];
   const end = { nowUs: 0, part: 1, offset: 0 } as const;
-  const shown = [...held.slice(0, question.limit), ...gone.map((row) => ({ row, next: end }))];
+  const shown = [...recorded.slice(0, question.limit), ...deleted.map((row) => ({ row, next: end }))];
   const facts = shown.map(({ row }) => factsOfFlowRun(row));
   const flows = recordedNames(
     db,
@@ -180,7 +183,7 @@ function fromRecord(db: RecordDb, question: FlowRunsQuestion, held: readonly Pla
     const toRun = () => toFlowRun(question.full ? row : { ...row, doc: null });
     return named(facts[index] as FlowRunFacts, toRun, row.deleted_us, next, flows, deployments);
   });
-  return { items, more: held.length > question.limit };
+  return { items, more: recorded.length > question.limit };
 }
 
 function named(
@@ -193,7 +196,7 @@ function named(
 ): FlowRunItem {
   return {
     facts,
-    // Most lists never look at it.
+    // Computed on access: most lists do not use it.
     get run() {
       return toRun();
     },
@@ -232,12 +235,12 @@ async function fromLive(
   ]);
   const items = shown.map(({ row, next }) => named(flowRunFacts(row), () => row, null, next, flows, deployments));
   const db = ctx.record();
-  const gone =
+  const deleted =
     question.deleted && db ? fromRecord(db, question, []).items.filter((item) => item.deletedUs !== null) : [];
-  return { value: { items: [...items, ...gone], more: found.length > question.limit } };
+  return { value: { items: [...items, ...deleted], more: found.length > question.limit } };
 }
 
-/** Runs asked for by id alone that Prefect did not name: it has them no more. */
+/** Ids that the question asks for, without other criteria, and that Prefect does not have. */
 function missingIds(set: FilterSet, runs: readonly FlowRun[], isPart: boolean): readonly string[] {
   const { flow_runs: filter, ...others } = set;
   const ids = idsOf(filter);
@@ -281,7 +284,7 @@ async function readPage(
   return [...rows, ...place(await readSorted(live, later, "START_TIME_ASC", wanted - rows.length, from.offset), from)];
 }
 
-/** The same filters with these bounds on the start. Only for filters that the tool itself made: all criteria must hold. */
+/** The same filters with these bounds on the start. Only for filters whose criteria must all match. */
 function withStart(set: FilterSet, fromUs: number | null, toUs: number | null): FilterSet {
   const filter = (set.flow_runs ?? {}) as JsonObject;
   const start_time = {
@@ -303,7 +306,7 @@ function readSorted(
   return readRows(read, { wanted, offset });
 }
 
-/** Says what the list cannot show: runs asked for by id that are gone, states nobody knows, and what the record had to guess. */
+/** Notes on what the list cannot show: deleted runs that were asked for by id, unknown states, and estimates of the record. */
 function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, freshness }: Answered<Found>): Freshness {
   const notes = [...freshness.coverage.notes];
   const shown = new Set(value.items.map((item) => item.facts.id));
@@ -315,7 +318,9 @@ function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, fre
   const states = value.items.map((item) => item.facts.stateName);
   notes.push(...stateNotes(db, "flow_run", question.set.flow_runs, states));
   if (freshness.source === "record" && !isDecidable(question.set)) {
-    notes.push("Names of work queues were compared by a guess: only Prefect knows the name a run was given.");
+    notes.push(
+      "Whether work queue names match is an estimate: the record does not have the name that Prefect stored with a run.",
+    );
   }
   return { ...freshness, coverage: { ...freshness.coverage, notes } };
 }

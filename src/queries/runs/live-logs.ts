@@ -1,24 +1,24 @@
-/** All log lines of runs straight from Prefect: pages of 200, several at once, up to 20,000 lines. */
+/** Log lines of runs from Prefect: pages of 200, several at once, up to 20,000 lines. */
 import type { Log } from "../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { LiveReader } from "../source/live.ts";
 
 const MAX_LINES = 20_000;
-/** Most pages asked for together; it begins with one at a time, since most runs have no second or third one. */
+/** At most so many pages are requested at once. The first ones are requested singly, since most runs have no more. */
 const AT_ONCE = 4;
 
 export interface LiveLogs {
-  /** Ascending, ties in the order in which they came. */
+  /** Ascending by time; lines of the same time in the order in which they came. */
   readonly logs: readonly Log[];
   /** Every line was read. */
   readonly isWhole: boolean;
-  /** Where it was not: the lines are the newest ones instead of the first ones. */
+  /** The lines are the newest ones, because not all were read. */
   readonly isNewest: boolean;
 }
 
 /**
- * Reads the lines of these runs. When there are too many of them, or time runs out, only as many of the newest as one
- * answer can show. The server sorts by time without a tie-break, so lines are told apart by id.
+ * Reads the lines of these runs. When there are too many, or time is over, only the newest `wanted` lines. The order of lines of
+ * the same time may differ between pages, so repeated lines are recognised by their id.
  */
 export async function readLiveLogs(live: LiveReader, flowRunIds: readonly string[], wanted: number): Promise<LiveLogs> {
   const byId = new Map<string, Log>();

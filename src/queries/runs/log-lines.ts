@@ -1,25 +1,25 @@
-/** Choosing lines from the logs of a run. Pure. */
+/** Chooses lines from the logs of a run. Pure functions. */
 import { parseIsoUs } from "../../lib/time.ts";
 import type { Log } from "../../model/objects.ts";
 
-/** A line with its number in its run, from 1; null where the lines before it are unknown. */
+/** A line with its number within its run, from 1. Null where the lines before it are unknown. */
 export interface LogLine {
   readonly n: number | null;
   readonly log: Log;
 }
 
 export interface LineChoice {
-  /** At least this level, Python's numbers. */
+  /** The lowest level, as Python's number. */
   readonly level?: number | undefined;
   /** Substring, any case. */
   readonly text?: string | undefined;
-  /** Ids of task runs, or null for any. */
+  /** Absent: all. */
   readonly taskRunIds?: ReadonlySet<string> | undefined;
   readonly sinceUs?: number | undefined;
   readonly untilUs?: number | undefined;
 }
 
-/** Lines in time order; ties keep the order in which they came. */
+/** Lines by time; lines of the same time keep their order. */
 export function numberLines(logs: readonly Log[]): LogLine[] {
   const keyed = logs.map((log, index) => ({ log, index, us: parseIsoUs(log.timestamp) ?? 0 }));
   keyed.sort((a, b) => a.us - b.us || a.index - b.index);
@@ -43,13 +43,13 @@ export function matchesLine(log: Log, choice: LineChoice): boolean {
   return text === undefined || log.message.toLowerCase().includes(text.toLowerCase());
 }
 
-/** Where a page ended: time and id of its outermost line. */
+/** Time and id of the last line of a page. */
 export interface LinePosition {
   readonly us: number;
   readonly id: string;
 }
 
-/** At most `limit` lines: the last ones before the position (`tail`) or the first ones after it, ascending either way. */
+/** At most `limit` lines, ascending: with `isTail` the last ones before the position, otherwise the first ones after it. */
 export function pageOfLines(
   lines: readonly LogLine[],
   isTail: boolean,
@@ -62,7 +62,7 @@ export function pageOfLines(
   return { lines: page, more: page.length < rest.length };
 }
 
-/** The line itself, or where it would stand if it is gone. */
+/** The index of the line, or the one that a deleted line would have. */
 function indexOf(lines: readonly LogLine[], position: LinePosition, isTail: boolean): number {
   const exact = lines.findIndex(({ log }) => log.id.toLowerCase() === position.id);
   if (exact >= 0) return exact;
@@ -89,7 +89,7 @@ export function levelName(level: number): string {
   return NAMES.get(level) ?? String(level);
 }
 
-/** The number of `error`, `WARNING`, `35`; undefined when it is none. */
+/** The number of `error`, `WARNING` or `35`. Undefined for other texts. */
 export function parseLevel(text: string): number | undefined {
   const known = LEVELS[text.trim().toUpperCase()];
   if (known !== undefined) return known;

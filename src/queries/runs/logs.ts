@@ -1,5 +1,4 @@
 /** Log lines of one flow run, with its subflows on request. */
-import { AppError } from "../../errors.ts";
 import { SECOND_US } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
@@ -20,18 +19,19 @@ import { deletedError, deletionNote, readDeletedRun } from "./deleted-run.ts";
 import { readLiveLogs } from "./live-logs.ts";
 import type { LogLine } from "./log-lines.ts";
 import { numberLines } from "./log-lines.ts";
+import { readFlowRun } from "./read-flow-run.ts";
 
-/** Lines arrive up to a few seconds after they are written; a reading this long after the end has them all. */
+/** Lines arrive up to a few seconds after they are written. A reading so long after the end of a run has all of them. */
 const SETTLED_US = 10 * SECOND_US;
-/** Subflows of subflows of … */
+/** Levels of subflows that are read. */
 const MAX_DEPTH = 10;
 
 export interface RunLogs {
-  /** The run asked for. */
+  /** The run of the question. */
   readonly flowRun: { readonly id: string; readonly name: string | null; readonly state: string | null };
   /** Ascending. */
   readonly lines: readonly LogLine[];
-  /** `lines` is all there is. */
+  /** `lines` are all lines of the run. */
   readonly isWhole: boolean;
   /** Names of the runs and task runs that wrote lines, by id, as far as known. */
   readonly names: ReadonlyMap<string, string>;
@@ -41,24 +41,29 @@ export interface LogsQuestion {
   readonly flowRunId: string;
   readonly includeSubflows: boolean;
   readonly fresh?: boolean | undefined;
-  /** Most lines that the answer can show. */
+  /** The most lines that the answer can show. */
   readonly wanted: number;
 }
 
-/** All lines of the run. Throws AppError `not_found` when neither record nor Prefect knows it. */
+/** All lines of the run. Throws AppError `not_found` when neither the record nor Prefect has the run. */
 export async function getRunLogs(
   ctx: QueryContext,
   question: LogsQuestion,
 ): Promise<RunLogs & { freshness: Freshness }> {
   const db = ctx.record();
-  const held = db ? heldRuns(db, question) : null;
-  const gone = readDeletedRun(ctx, question.flowRunId);
-  if (db && held && gone) return ofDeleted(db, gone, question.flowRunId, held);
+  const recorded = db ? recordedRuns(db, question) : null;
+  const deleted = readDeletedRun(ctx, question.flowRunId);
+  if (db && recorded && deleted) return ofDeleted(db, deleted, question.flowRunId, recorded);
   const { value, freshness } = await answerWhole<RunLogs>(
     ctx,
-    { what: "log lines", fresh: question.fresh, readUs: held?.settledUs ?? null, settled: held?.isFinal === true },
     {
-      record: (record) => fromRecord(record, question.flowRunId, held?.ids ?? [question.flowRunId]),
+      what: "log lines",
+      fresh: question.fresh,
+      readUs: recorded?.settledUs ?? null,
+      settled: recorded?.isFinal === true,
+    },
+    {
+      record: (record) => fromRecord(record, question.flowRunId, recorded?.ids ?? [question.flowRunId]),
       live: (live) => fromLive(ctx, live, question),
       isEmpty: (logs) => logs.lines.length === 0,
     },
@@ -66,40 +71,47 @@ export async function getRunLogs(
   return { ...value, freshness };
 }
 
-interface HeldRuns {
+interface RecordedRuns {
   readonly ids: readonly string[];
   readonly settledUs: number | null;
-  /** Nothing more is expected since. */
+  /** No further lines are expected. */
   readonly isFinal: boolean;
 }
 
-/** What was recorded before Prefect deleted the run and its log. Throws `not_found` where that is nothing. */
-function ofDeleted(db: RecordDb, gone: FlowRunRow, id: string, held: HeldRuns): RunLogs & { freshness: Freshness } {
-  const { settledUs } = held;
-  const found = fromRecord(db, id, held.ids);
-  if (settledUs === null && found.lines.length === 0) throw deletedError(gone, "its log was not recorded");
-  const part = settledUs === null ? ["Lines that were not recorded before that are lost."] : [];
+/** The lines that were recorded before Prefect deleted the run. Throws AppError `not_found` when there are none. */
+function ofDeleted(
+  db: RecordDb,
+  deleted: FlowRunRow,
+  id: string,
+  recorded: RecordedRuns,
+): RunLogs & { freshness: Freshness } {
+  const { settledUs } = recorded;
+  const found = fromRecord(db, id, recorded.ids);
+  if (settledUs === null && found.lines.length === 0) throw deletedError(deleted, "its log was not recorded");
+  const part = settledUs === null ? ["Lines that were not recorded before the deletion are lost."] : [];
   const coverage = {
     complete: settledUs !== null,
     ...{ fromUs: null, toUs: null, gaps: [], verifiedUs: settledUs },
-    notes: [deletionNote(gone), ...part],
+    notes: [deletionNote(deleted), ...part],
   };
-  return { ...found, freshness: { source: "record", asOfUs: settledUs ?? gone.deleted_us ?? 0, coverage } };
+  return { ...found, freshness: { source: "record", asOfUs: settledUs ?? deleted.deleted_us ?? 0, coverage } };
 }
 
-/** The run and its subflows in the record; `settledUs`: when the least recently read of them was read whole after its end. */
-function heldRuns(db: RecordDb, { flowRunId, includeSubflows }: LogsQuestion): HeldRuns {
+/** The recorded run and its subflows. `settledUs`: the oldest of the times at which each was read whole after its end. */
+function recordedRuns(db: RecordDb, { flowRunId, includeSubflows }: LogsQuestion): RecordedRuns {
   const ids = [flowRunId];
   if (includeSubflows) ids.push(...findFlowRunIdsBelow(db, flowRunId, MAX_DEPTH));
   const read = ids.map((id) => settledReading(db, id));
   const whole = read.filter((one) => one !== null);
-  const isKnown = !includeSubflows || ids.every((id) => areSubflowsHeld(db, id));
+  const isKnown = !includeSubflows || ids.every((id) => areSubflowsRecorded(db, id));
   const settledUs = whole.length < ids.length || !isKnown ? null : Math.min(...whole.map(({ readUs }) => readUs));
   return { ids, settledUs, isFinal: settledUs !== null && whole.every(({ isFinal }) => isFinal) };
 }
 
-/** Every subflow of an ended run is in the record: its task runs were read after its end, and the flow runs of its time. */
-function areSubflowsHeld(db: RecordDb, id: string): boolean {
+/**
+ * All subflows of an ended run are recorded: its task runs were read after its end, and the flow runs of its time are covered.
+ */
+function areSubflowsRecorded(db: RecordDb, id: string): boolean {
   const run = findFlowRunRow(db, id);
   const [fromUs, toUs] = [run?.begin_us ?? null, run?.end_us ?? run?.state_us ?? null];
   if (fromUs === null || toUs === null) return false;
@@ -111,7 +123,7 @@ function settledReading(db: RecordDb, id: string): { readUs: number; isFinal: bo
   const run = findFlowRunRow(db, id);
   if (!run || !isTerminal(run.state_type)) return null;
   const endUs = run.end_us ?? run.state_us ?? Number.POSITIVE_INFINITY;
-  // The ledger of logs goes as far as the server's clock, on which the end stands, had certainly got.
+  // The coverage of logs ends at a time of the server clock, as does the run.
   const last = coveredRanges(db, "log", id).at(-1);
   if (last === undefined || last.toUs < endUs + SETTLED_US) return null;
   return { readUs: last.verifiedUs, isFinal: last.toUs >= endUs + LAST_LOG_DELAY_US };
@@ -135,7 +147,7 @@ function fromRecord(db: RecordDb, flowRunId: string, ids: readonly string[]): Ru
 
 async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuestion): Promise<LiveValue<RunLogs>> {
   const [run, below] = await Promise.all([
-    readRun(ctx, live, question.flowRunId),
+    readFlowRun(ctx, live, question.flowRunId),
     question.includeSubflows ? readRunsBelow(ctx, live, question.flowRunId) : [],
   ]);
   const ids = [run.id, ...below.map((one) => one.id)];
@@ -156,23 +168,8 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuest
   if (read.isWhole) return { value };
   return {
     value,
-    notes: [`This run has more lines than could be read in time: only its newest ${lines.length} were looked at.`],
+    notes: [`This run has more lines than could be read in time: only its newest ${lines.length} were read.`],
   };
-}
-
-async function readRun(ctx: QueryContext, live: LiveReader, id: string): Promise<FlowRun> {
-  try {
-    const run = await live.api.readFlowRun(id, live.options());
-    ctx.saveLive({ kind: "flow_run", rows: [run], readUs: live.startedUs });
-    return run;
-  } catch (error) {
-    if (!(error instanceof AppError) || error.code !== "not_found") throw error;
-    ctx.saveLive({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
-    throw new AppError("not_found", `no flow run ${id} in this workspace`, {
-      hint: "get_flow_runs lists runs with their ids and names.",
-      cause: error,
-    });
-  }
 }
 
 /** Subflow runs, level by level. */
@@ -189,7 +186,7 @@ async function readRunsBelow(ctx: QueryContext, live: LiveReader, id: string): P
   return found;
 }
 
-/** Names of the task runs that wrote lines: from the record where it has them, the rest in one request. */
+/** Names of the task runs that wrote lines: from the record, the others in one request. */
 async function readTaskNames(ctx: QueryContext, live: LiveReader, logs: readonly Log[]): Promise<Map<string, string>> {
   const ids = taskRunIds(logs);
   const db = ctx.record();

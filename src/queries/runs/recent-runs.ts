@@ -1,11 +1,11 @@
-/** The last runs of deployments and flows that started, and their next ones. */
+/** The last started runs of deployments and flows, and their next ones. */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import type { OwnedRun } from "../../store/runs/runs-of-owner.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 
-/** A run in one line. Times as Prefect writes them. */
+/** A run in one line. Times in Prefect's format. */
 export interface RunLine {
   readonly id: string;
   readonly name: string;
@@ -23,7 +23,7 @@ export function lineOfRow(run: OwnedRun): RunLine {
   return { id, name, stateName, stateType, start: time(startUs), end: time(endUs), expected: time(expectedUs) };
 }
 
-/** Both of one deployment from Prefect, two requests. */
+/** Last and next runs of one deployment from Prefect, in two requests. */
 export async function readRunsOfDeployment(
   ctx: QueryContext,
   live: LiveReader,

@@ -1,4 +1,6 @@
-/** Flow runs of a window counted by state. A run counts by its start, or by its expected start while it has not started. */
+/**
+ * Counts of the flow runs of a window by state. A run belongs to the window of its start, or of its expected start before that.
+ */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { JsonObject } from "../../model/objects.ts";
@@ -6,7 +8,7 @@ import type { RecordDb } from "../../store/database.ts";
 import { countRunStates } from "../../store/runs/runs-in-window.ts";
 import type { LiveReader } from "../source/live.ts";
 
-/** `scheduled` without the late ones; `total` is the sum of all. */
+/** `scheduled` is without late runs. `total` is the sum of all others. */
 export interface RunCounts {
   readonly completed: number;
   readonly failed: number;
@@ -33,7 +35,7 @@ const TYPES = [
   "cancelling",
 ] as const;
 
-/** Counts from the record's rows. */
+/** Counts of the record. */
 export function countRecordedRuns(db: RecordDb, window: TimeRange): RunCounts {
   const rows = countRunStates(db, window);
   const sum = (type: string, isLate?: boolean) =>
@@ -47,7 +49,7 @@ export function countRecordedRuns(db: RecordDb, window: TimeRange): RunCounts {
   });
 }
 
-/** The same from Prefect: one small request per state, all at once. */
+/** Counts of Prefect: one small request per state, all at once. */
 export async function countLiveRuns(live: LiveReader, window: TimeRange): Promise<RunCounts> {
   const start_time = startBetween(window);
   const count = (state: JsonObject) => live.api.countFlowRuns({ flow_runs: { start_time, state } }, live.options());
@@ -62,7 +64,7 @@ export async function countLiveRuns(live: LiveReader, window: TimeRange): Promis
 /** What the trend compares. */
 export type TrendCounts = Pick<RunCounts, "total" | "completed" | "failed" | "crashed">;
 
-/** Only what the trend compares, in four requests. */
+/** Counts for a trend, in four requests to Prefect. */
 export async function countLiveTrend(live: LiveReader, window: TimeRange): Promise<TrendCounts> {
   const start_time = startBetween(window);
   const count = (flow_runs: JsonObject) => live.api.countFlowRuns({ flow_runs }, live.options());
@@ -76,7 +78,7 @@ export async function countLiveTrend(live: LiveReader, window: TimeRange): Promi
   return { total, completed, failed, crashed };
 }
 
-/** Prefect's filter of the same meaning: its `start_time` falls back to the expected start by itself. */
+/** Prefect's `start_time` filter, which itself falls back to the expected start. */
 export function startBetween({ fromUs, toUs }: TimeRange): JsonObject {
   return { after_: formatIsoUs(fromUs), before_: formatIsoUs(toUs) };
 }

@@ -1,4 +1,4 @@
-/** What is wrong in a window of time, in one line each: which flows fail, what is late and where. */
+/** Failed, crashed and late runs of a window of time. */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
@@ -12,7 +12,7 @@ import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { startBetween } from "./run-counts.ts";
 
-/** One run that failed, crashed or is late, with what its line needs. */
+/** A run that failed, crashed or is late, with the members that are shown. */
 export interface ProblemRun {
   readonly id: string;
   readonly name: string;
@@ -30,7 +30,7 @@ export interface RunProblems {
   readonly late: readonly ProblemRun[];
 }
 
-/** Rows looked at for each kind of trouble: the counts beside them are exact, names are of these. */
+/** Rows per kind of problem. Counts beside them are exact; the shown names come from these rows. */
 const MOST = 200;
 
 export function findRunProblems(db: RecordDb, window: TimeRange): RunProblems {
@@ -95,7 +95,7 @@ async function readFlowNames(
   return names;
 }
 
-/** Runs grouped, largest group first. */
+/** Groups of runs, largest first. */
 export function groupRuns<K>(runs: readonly ProblemRun[], keyOf: (run: ProblemRun) => K): [K, ProblemRun[]][] {
   const groups = new Map<K, ProblemRun[]>();
   for (const run of runs) groups.set(keyOf(run), [...(groups.get(keyOf(run)) ?? []), run]);
@@ -104,7 +104,7 @@ export function groupRuns<K>(runs: readonly ProblemRun[], keyOf: (run: ProblemRu
 
 const MESSAGE_CHARS = 160;
 
-/** `wandering-guan: Flow run encountered an exception: ValueError …`, cut. */
+/** `wandering-guan Failed: Flow run encountered an exception: ValueError …`, with a message that is cut. */
 export function runLine(run: ProblemRun): string {
   const message = run.message ? `: ${cutText(run.message, MESSAGE_CHARS)}` : "";
   return `${run.name} ${run.stateName}${message}`;

@@ -1,6 +1,6 @@
 /**
- * Task runs by Prefect's filters. Their events tell them whole, so the ledger of events decides what the record covers; those of
- * an ended flow run were read together over REST.
+ * Task runs by Prefect's filters. Their events contain all columns, so the coverage of events decides what the record covers.
+ * Task runs of ended flow runs are also read over REST.
  */
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
@@ -42,19 +42,19 @@ export interface TaskRunsQuestion {
   readonly sort: TaskRunSort;
   readonly limit: number;
   readonly offset: number;
-  /** Whole documents are wanted. */
+  /** Whole documents are needed. */
   readonly full: boolean;
-  /** Task runs that Prefect has deleted are shown too, marked. */
+  /** Deleted task runs are included, with `deletedUs`. */
   readonly deleted: boolean;
   readonly fresh?: boolean | undefined;
 }
 
 export interface TaskRunItem {
   readonly facts: TaskRunFacts;
-  /** In Prefect's shape: the whole document where it was asked for (`full`), else as far as the columns tell. */
+  /** In Prefect's shape: the whole document if `full`, otherwise what the columns contain. */
   readonly run: TaskRun;
   readonly flowRunName: string | null;
-  /** Microseconds, our clock. */
+  /** Local clock, microseconds. */
   readonly deletedUs: number | null;
 }
 
@@ -69,16 +69,16 @@ interface Found {
   readonly more: boolean;
 }
 
-/** Throws AppError of the live reading when it fails and the record holds nothing. */
+/** Throws AppError of the live reading when it fails and the record has nothing. */
 export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion): Promise<TaskRunsPage> {
   const db = ctx.record();
   const { set, sort, limit, offset, fresh } = question;
-  const held = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset }) : [];
-  const isWhole = !question.full || held.slice(0, limit).every((row) => row.doc !== null);
+  const recorded = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset }) : [];
+  const isWhole = !question.full || recorded.slice(0, limit).every((row) => row.doc !== null);
   const isKnown = isWhole && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
   const stale = !isKnown && !isOffline(ctx, db);
   const reading = {
-    record: (record: RecordDb) => fromRecord(record, question, held),
+    record: (record: RecordDb) => fromRecord(record, question, recorded),
     live: (live: LiveReader) => fromLive(ctx, live, question),
     isEmpty: (found: Found) => found.items.length === 0,
   };
@@ -88,7 +88,7 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
     const answered = await answerWhole<Found>(ctx, { what, fresh, stale, readUs, settled: true }, reading);
     return withNotes(db, question, answered);
   }
-  const window = windowOf(ctx, db, question, held);
+  const window = windowOf(ctx, db, question, recorded);
   return withNotes(
     db,
     question,
@@ -96,7 +96,7 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   );
 }
 
-/** Says which of the asked states nobody knows. */
+/** Adds notes about unknown states in the filter. */
 function withNotes(
   db: RecordDb | null,
   { set }: TaskRunsQuestion,
@@ -120,8 +120,8 @@ function flowRunIdsOf(set: FilterSet): readonly string[] | null {
 }
 
 /**
- * When the task runs of these ended flow runs were read together after their end (our clock); null unless all of them were.
- * The server writes the last rows some seconds after their events.
+ * The oldest time at which the task runs of one of these flow runs were read whole after its end, local clock. Null unless that
+ * is so for all of them. The server writes the last rows some seconds after their events.
  */
 function settledReading(db: RecordDb, flowRunIds: readonly string[] | null): number | null {
   if (flowRunIds === null || flowRunIds.length === 0) return null;
@@ -141,7 +141,7 @@ function windowOf(
   ctx: QueryContext,
   db: RecordDb | null,
   question: TaskRunsQuestion,
-  held: readonly TaskRunRow[],
+  recorded: readonly TaskRunRow[],
 ): TimeRange {
   const nowUs = serverNowUs(ctx);
   const { set, sort, limit } = question;
@@ -151,16 +151,16 @@ function windowOf(
   const begins = db && flowRunIds ? flowRunIds.map((id) => findFlowRunRow(db, id)?.begin_us ?? null) : [];
   const sinceBegin =
     begins.length > 0 && begins.every((us) => us !== null) ? Math.min(...begins.map((us) => us ?? 0)) : null;
-  const last = held[limit - 1];
-  const reachUs = held.length > limit && sort === "EXPECTED_START_TIME_DESC" ? (last?.expected_us ?? null) : null;
+  const last = recorded[limit - 1];
+  const reachUs = recorded.length > limit && sort === "EXPECTED_START_TIME_DESC" ? (last?.expected_us ?? null) : null;
   const sinceUs = reachUs === null && sinceBegin === null ? null : Math.max(reachUs ?? 0, sinceBegin ?? 0);
   return askedWindow(db, set.task_runs, nowUs, sinceUs);
 }
 
-function fromRecord(db: RecordDb, question: TaskRunsQuestion, held: readonly TaskRunRow[]): Found {
+function fromRecord(db: RecordDb, question: TaskRunsQuestion, recorded: readonly TaskRunRow[]): Found {
   const { set, limit } = question;
-  const gone = question.deleted ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, deleted: true }) : [];
-  const shown = [...held.slice(0, limit), ...gone];
+  const deleted = question.deleted ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, deleted: true }) : [];
+  const shown = [...recorded.slice(0, limit), ...deleted];
   const facts = shown.map(factsOfTaskRun);
   const names = findRunNames(db, "flow_run", [...new Set(facts.flatMap((one) => one.flowRunId ?? []))]);
   const items = shown.map((row, index) =>
@@ -171,7 +171,7 @@ function fromRecord(db: RecordDb, question: TaskRunsQuestion, held: readonly Tas
       row.deleted_us,
     ),
   );
-  return { items, more: held.length > limit };
+  return { items, more: recorded.length > limit };
 }
 
 function named(
@@ -182,7 +182,7 @@ function named(
 ): TaskRunItem {
   return {
     facts,
-    // Most lists never look at it.
+    // Computed on access: most lists do not use it.
     get run() {
       return toRun();
     },
@@ -191,7 +191,7 @@ function named(
   };
 }
 
-/** The document, or what the newest state event carries of it. */
+/** The document, or what the newest state event contains of it. */
 function wholeRun(db: RecordDb, row: TaskRunRow): TaskRun {
   const run = toTaskRun(row);
   if (row.doc !== null) return run;

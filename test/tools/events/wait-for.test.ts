@@ -85,7 +85,7 @@ describe("wait_for a run that Prefect has deleted", () => {
     const { structured } = await waiting(harness, { flow_run: run.id }, { 7: markDeleted });
     expect(structured.code).toBe("not_found");
     expect(structured.message).toMatch(
-      /^Flow run wandering-guan \(.*\) was deleted in Prefect \(seen .*, last known state Running\); it will not go on$/,
+      /^Flow run wandering-guan \(.*\) was deleted in Prefect \(seen .*, last known state Running\); it will not continue$/,
     );
     expect(harness.fake.takeRequests()).toEqual([]);
   });

@@ -309,7 +309,7 @@ describe("get_flow_runs from Prefect", () => {
     const offline = await harness.call(getFlowRunsTool, { filter: { work_queue_name: { is_null_: true } }, limit: 1 });
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(offline.structured.source).toBe("record");
-    expect(offline.structured.coverage.notes.join(" ")).toContain("by a guess");
+    expect(offline.structured.coverage.notes.join(" ")).toContain("is an estimate");
   });
 });
 
