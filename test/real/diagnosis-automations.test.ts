@@ -118,7 +118,7 @@ function expectations(): void {
   harness.expect("automation-proactive-waiting", {
     ask: { automation: "auto-waiting" },
     verdict: "nothing_wrong",
-    first: [/not before/],
+    first: [/at the earliest/],
   });
   harness.expect("automation-threshold", {
     ask: { automation: "auto-threshold" },
@@ -156,7 +156,7 @@ function expectations(): void {
   harness.expect("automation that nothing concerns", {
     ask: { automation: "auto-quiet" },
     verdict: "nothing_wrong",
-    first: [/no cause to fire/],
+    first: [/no reason to fire/],
   });
 }
 

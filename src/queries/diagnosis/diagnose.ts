@@ -1,4 +1,4 @@
-/** One question, one verdict: facts gathered, causes judged, ranked, and what was ruled out or could not be seen. */
+/** One question, one verdict: collects facts, lets the causes judge them, and ranks the findings. */
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { isFailed, isTerminal } from "../../model/state.ts";
 import { resolveName } from "../names/names.ts";
@@ -27,12 +27,12 @@ export interface Diagnosis {
   readonly findings: readonly Finding[];
   readonly ruledOut: readonly string[];
   readonly unchecked: readonly string[];
-  /** One sentence on the state of what was asked about. */
+  /** One sentence on the state of the subject. */
   readonly state: string;
   readonly freshness: Freshness;
 }
 
-/** Throws AppError: `not_found` or `invalid_input` for the name, and `unavailable` where nothing at all could be read. */
+/** Throws AppError: `not_found` or `invalid_input` for the name, `unavailable` when the subject could not be read. */
 export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): Promise<Diagnosis> {
   const nowUs = serverNowUs(ctx);
   const toUs = question.untilUs ?? Math.max(nowUs, question.sinceUs ?? nowUs);
@@ -59,31 +59,31 @@ async function resolveSubject(ctx: QueryContext, { subject }: DiagnoseQuestion):
   return { kind: subject.kind, id, name };
 }
 
-/** Pure: what the causes say of these facts, in order. */
+/** The findings of all causes, ranked. Pure. */
 export function judge(facts: Facts): Finding[] {
-  return rankFindings(askedCauses(facts).flatMap((cause) => [...cause.judge(facts)]));
+  return rankFindings(applicableCauses(facts).flatMap((cause) => [...cause.judge(facts)]));
 }
 
-/** Of a run that was deleted unfinished only that can be said. */
-function askedCauses({ subject, run }: Facts): readonly CauseModule[] {
-  const isCutOff = run !== null && run.deletedUs !== null && !isTerminal(run.run.state_type ?? null);
-  return isCutOff ? [flowRunDeleted] : CAUSES.filter((cause) => cause.subjects.includes(subject.kind));
+/** For a run that was deleted before it ended, only its deletion is judged. */
+function applicableCauses({ subject, run }: Facts): readonly CauseModule[] {
+  const isDeletedUnfinished = run !== null && run.deletedUs !== null && !isTerminal(run.run.state_type ?? null);
+  return isDeletedUnfinished ? [flowRunDeleted] : CAUSES.filter((cause) => cause.subjects.includes(subject.kind));
 }
 
 function verdictOf(facts: Facts, findings: readonly Finding[]): Verdict {
   if (findings.some((finding) => finding.severity === "problem")) return "problem";
   if (isUnexplained(facts, findings)) return "unknown";
-  const isBlind =
+  const hasNoFacts =
     facts.unchecked.length > 0 &&
     facts.run === null &&
     facts.ended.total === 0 &&
     facts.automation === null &&
     facts.deployments.length === 0 &&
     facts.pools.length === 0;
-  return isBlind ? "unknown" : "nothing_wrong";
+  return hasNoFacts ? "unknown" : "nothing_wrong";
 }
 
-/** Something is plainly not well, and no cause explains it. */
+/** A run has failed or is late, and no cause explains it. */
 function isUnexplained(facts: Facts, findings: readonly Finding[]): boolean {
   if (findings.length > 0 && facts.subject.kind === "flow_run") return false;
   const late = facts.waiting.filter(
@@ -93,9 +93,9 @@ function isUnexplained(facts: Facts, findings: readonly Finding[]): boolean {
 }
 
 function ruledOut(facts: Facts, findings: readonly Finding[]): string[] {
-  const held = new Set(findings.map((finding) => finding.code));
-  return askedCauses(facts)
-    .filter((cause) => !held.has(cause.code) && cause.judge(facts).length === 0)
+  const found = new Set(findings.map((finding) => finding.code));
+  return applicableCauses(facts)
+    .filter((cause) => !found.has(cause.code) && cause.judge(facts).length === 0)
     .flatMap((cause) => cause.ruledOut?.(facts) ?? []);
 }
 
@@ -109,8 +109,8 @@ function stateOf(facts: Facts): string {
     return `${facts.automation.automation.name} is ${facts.automation.automation.enabled === false ? "disabled" : "enabled"}`;
   const { total, failed, failedTotal } = facts.ended;
   const [last] = failed.toSorted((a, b) => endUs(b) - endUs(a));
-  const lastBad = last ? `; the last to fail was ${last.run.name} at ${last.run.end_time}` : "";
-  return `${total} runs ended (${failedTotal} failed or crashed${lastBad}), ${facts.active.length} under way, ${facts.waiting.length} waiting to start`;
+  const lastFailed = last ? `; the last to fail was ${last.run.name} at ${last.run.end_time}` : "";
+  return `${total} runs ended (${failedTotal} failed or crashed${lastFailed}), ${facts.active.length} in progress, ${facts.waiting.length} waiting to start`;
 }
 
 function freshnessOf(ctx: QueryContext, gathering: Gathering, nowUs: number): Freshness {

@@ -1,8 +1,8 @@
 import type { Finding } from "./findings/types.ts";
 
 /**
- * The one rule of order: problems before notes; then what is certain before what is inferred; then what explains more runs;
- * then the order of the list of causes, which stands from the nearest to the run to the farthest.
+ * Problems before notes, then the more certain findings, then those that explain more runs, then the order of the list of
+ * causes, which goes from what is closest to the run to what is farthest from it.
  */
 export function rankFindings(findings: readonly Finding[]): Finding[] {
   return findings
@@ -21,7 +21,7 @@ function weight(finding: Finding): number {
   return finding.severity === "problem" ? 0 : 1;
 }
 
-/** Certainties within a tenth are equal: they are judgements, not measurements. */
+/** Certainties in the same tenth count as equal: they are estimates. */
 function certaintyStep(certainty: number): number {
   return Math.floor(certainty * 10);
 }

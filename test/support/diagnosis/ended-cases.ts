@@ -123,7 +123,7 @@ async function setUpFurtherCases(harness: DiagnosisHarness, fine: Deployed): Pro
   harness.expect("exit code 1, the log knows", {
     ask: { flow_run: broken.id },
     verdict: "problem",
-    first: ["No module named 'pandas'", /never began/],
+    first: ["No module named 'pandas'", /never started/],
     never: [NO_WORKER, /memory/],
   });
 

@@ -238,7 +238,7 @@ async function setUpFurtherCases(harness: DiagnosisHarness, late: { id: string; 
   harness.expect("cancelling without a worker", {
     ask: { flow_run: cancelling.id },
     verdict: "problem",
-    first: [/Cancelling/, "left-pool", /no live worker/],
+    first: [/Cancelling/, "left-pool", /no worker is online/],
     never: [PAUSED],
   });
 
@@ -274,13 +274,13 @@ async function setUpFurtherCases(harness: DiagnosisHarness, late: { id: string; 
   harness.expect("running, but its process has ended", {
     ask: { flow_run: zombie.id },
     verdict: "problem",
-    first: [/says Running/, "137"],
+    first: [/is Running in Prefect/, "137"],
     never: [NO_WORKER],
   });
   harness.expect("a pool with a run whose process has ended", {
     ask: { work_pool: "ghost-pool" },
     verdict: "problem",
-    first: ["zombie-run", /says Running/],
+    first: ["zombie-run", /is Running in Prefect/],
     never: [NO_WORKER],
   });
 }

@@ -105,9 +105,9 @@ describe("diagnose from the record", () => {
     ]);
     expect(structured.causes[0]).toMatchObject({
       code: "work_pool_limit",
-      summary: "Work pool etl-pool is full: 1 of 1 slots held by holder; 1 run wait.",
+      summary: "Work pool etl-pool is full: 1 of 1 slots held by holder; 1 run waits.",
     });
-    expect(structured.ruled_out).toContain("worker w alive");
+    expect(structured.ruled_out).toContain("worker w online");
   });
 
   test("explains a run that Prefect has deleted", async () => {
@@ -147,7 +147,7 @@ describe("diagnose from the record", () => {
     const { structured, tokens } = await harness.call(diagnoseTool, { work_pool: "idle-pool" });
     expect(structured.verdict).toBe("nothing_wrong");
     expect(structured.causes).toMatchObject([
-      { code: "no_worker", severity: "note", summary: "Nothing starts in work pool idle-pool: it has no worker." },
+      { code: "no_worker", severity: "note", summary: "No run starts in work pool idle-pool: it has no worker." },
     ]);
     expect(Math.max(tokens.text, tokens.structured)).toBeLessThan(1_500);
     expect(harness.fake.takeRequests().toSorted()).toEqual([
@@ -259,7 +259,7 @@ describe("diagnose on Prefect Cloud", () => {
     harness.fake.answer(USAGE_ROUTE, usage(700));
     const { structured } = await harness.call(diagnoseTool, {});
     expect(structured.verdict).toBe("problem");
-    expect(structured.causes[0].summary).toMatch(/deployments and flows \(rate limit, answer 429\)/);
+    expect(structured.causes[0].summary).toMatch(/deployments and flows \(rate limit, HTTP 429\)/);
   });
 
   test("states that nothing is wrong without throttling", async () => {
@@ -279,6 +279,6 @@ describe("diagnose on Prefect Cloud", () => {
     harness.fake.answer(USAGE_ROUTE, usage(700));
     const { structured } = await harness.call(diagnoseTool, { flow_run: run.id });
     expect(structured.verdict).toBe("nothing_wrong");
-    expect(structured.causes[0].summary).toMatch(/busy-run completed, but it was throttled.*429/);
+    expect(structured.causes[0].summary).toMatch(/busy-run completed, but its requests were throttled.*429/);
   });
 });

@@ -1,4 +1,4 @@
-/** Every cause there is, from the nearest to the run to the farthest: the last tie-break of the ranking. Nothing else. */
+/** All causes, from what is closest to the run to what is farthest from it: the last criterion of the ranking. */
 import type { CauseModule } from "../findings/types.ts";
 import {
   automationActionFailed,

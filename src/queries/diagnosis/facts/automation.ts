@@ -1,4 +1,4 @@
-/** An automation, its own events, and its trigger replayed over what happened. */
+/** An automation, its own events, and a replay of its trigger over the events that happened. */
 import { AppError } from "../../../errors.ts";
 import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
 import type { PrefectEvent } from "../../../model/events/event.ts";
@@ -10,10 +10,10 @@ import type { QueryContext } from "../../source/context.ts";
 import type { AutomationFacts } from "../findings/types.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 
-const MOST_EVENTS = 2000;
-const OWN_EVENTS = 100;
-/** Windows can be long, and automations fire rarely: look back further than for runs. */
-const REACH_US = 7 * DAY_US;
+const MAX_EVENTS = 2000;
+const MAX_OWN_EVENTS = 100;
+/** Automations fire rarely and their windows can be long, so more is read than for runs. */
+const LOOK_BACK_US = 7 * DAY_US;
 
 export async function gatherAutomation(
   ctx: QueryContext,
@@ -30,31 +30,31 @@ export async function gatherAutomation(
   }
   gathering.freshness.push(page.freshness);
   const createdUs = parseIsoUs(automation.created ?? "") ?? 0;
-  const fromUs = Math.max(createdUs, Math.min(window.fromUs, nowUs - REACH_US));
+  const fromUs = Math.max(createdUs, Math.min(window.fromUs, nowUs - LOOK_BACK_US));
   const trigger = readTrigger(automation.trigger);
-  const [events, own] = await Promise.all([
+  const [triggerEvents, events] = await Promise.all([
     trigger
-      ? attempt<readonly PrefectEvent[] | null>(gathering, "the events its trigger listens to", null, () =>
-          readEvents(ctx, trigger, fromUs, gathering),
+      ? attempt<readonly PrefectEvent[] | null>(gathering, "the events that its trigger listens to", null, () =>
+          readTriggerEvents(ctx, trigger, fromUs, gathering),
         )
       : null,
     attempt<readonly PrefectEvent[]>(gathering, "its own events", [], async () => {
       const filter = { resource: { id: [`prefect.automation.${id}`] } };
-      const found = await listEvents(ctx, { filter, sinceUs: fromUs, order: "desc", limit: OWN_EVENTS });
+      const found = await listEvents(ctx, { filter, sinceUs: fromUs, order: "desc", limit: MAX_OWN_EVENTS });
       return found.events.toReversed();
     }),
   ]);
-  const replay = trigger && events ? replayTrigger(trigger, events, nowUs) : null;
-  return { automation, replay, events: own };
+  const replay = trigger && triggerEvents ? replayTrigger(trigger, triggerEvents, nowUs) : null;
+  return { automation, replay, events };
 }
 
-async function readEvents(
+async function readTriggerEvents(
   ctx: QueryContext,
   trigger: Trigger,
   sinceUs: number,
   gathering: Gathering,
 ): Promise<readonly PrefectEvent[]> {
-  const names = namesOf(trigger);
+  const names = eventNames(trigger);
   const exact = names.filter((name) => !/[*?[]/.test(name));
   const prefixes = names.filter((name) => /[*?[]/.test(name)).map((name) => name.split(/[*?[]/)[0] ?? "");
   const hasAny = names.length === 0 || prefixes.includes("");
@@ -66,17 +66,18 @@ async function readEvents(
       ];
   const found = new Map<string, PrefectEvent>();
   for (const filter of filters) {
-    const page = await listEvents(ctx, { filter, sinceUs, order: "desc", limit: MOST_EVENTS });
+    const page = await listEvents(ctx, { filter, sinceUs, order: "desc", limit: MAX_EVENTS });
     gathering.freshness.push(page.freshness);
-    if (page.more) gathering.unchecked.push(`events before the newest ${MOST_EVENTS} that its trigger listens to`);
+    if (page.more) gathering.unchecked.push(`events before the newest ${MAX_EVENTS} that its trigger listens to`);
     for (const event of page.events) found.set(event.id, event);
   }
   return [...found.values()];
 }
 
-function namesOf(trigger: Trigger): string[] {
+/** Names and patterns of the events that can change the state of the trigger. Empty: every event. */
+function eventNames(trigger: Trigger): string[] {
   if (trigger.type !== "event") {
-    const names = trigger.triggers.map(namesOf);
+    const names = trigger.triggers.map(eventNames);
     return names.some((one) => one.length === 0) ? [] : [...new Set(names.flat())];
   }
   return trigger.expect.length === 0 ? [] : [...trigger.expect, ...trigger.after];

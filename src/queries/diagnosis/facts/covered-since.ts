@@ -4,8 +4,8 @@ import { isRecordCurrent, serverNowUs } from "../../source/freshness.ts";
 import { presentWindow } from "../../source/run-window.ts";
 
 /**
- * Where a question about runs without a beginning may begin: at the start of what the record covers, if it reaches from a
- * day ago or more up to now. Undefined: the record cannot answer, and Prefect is asked without a bound.
+ * The lower bound for a question about runs that names none: the start of what the record covers, when that reaches from at
+ * least a day ago to now. Undefined: the record cannot answer, and Prefect is asked without a bound.
  */
 export function coveredSince(ctx: QueryContext): { after_: string } | undefined {
   const db = ctx.record();

@@ -1,4 +1,4 @@
-/** Runs that ended in the window. The bad ones are read apart where there are too many, so that no success hides a failure. */
+/** Runs that ended in the window. When they are too many for one page, failed runs are read on their own, so that none is missed. */
 import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { JsonObject } from "../../../model/objects.ts";
@@ -12,13 +12,13 @@ import type { EndedRuns, NamedRun } from "../findings/types.ts";
 import { coveredSince } from "./covered-since.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 
-/** With the one that tells of more, a page of Prefect's. */
-const MOST_RUNS = 199;
+/** One less than Prefect's page: the row after the last one shows whether there are more. */
+const MAX_RUNS = 199;
 
 export const NO_ENDED_RUNS: EndedRuns = { newest: [], failed: [], total: 0, failedTotal: 0, isCut: false };
 
 interface Question {
-  readonly scope: FilterSet;
+  readonly filters: FilterSet;
   readonly window: TimeRange;
   readonly gathering: Gathering;
 }
@@ -41,7 +41,7 @@ export function readEnded(ctx: QueryContext, question: Question): Promise<EndedR
   });
 }
 
-/** The failed and crashed ones alone, newest first. What is left out is named. */
+/** Failed and crashed runs only, newest first. */
 export async function readFailed(
   ctx: QueryContext,
   question: Question,
@@ -54,15 +54,16 @@ export async function readFailed(
   return { failed, failedTotal };
 }
 
+/** 0 when no time is known. */
 export function endUs(one: NamedRun | undefined): number {
   return parseIsoUs(one?.run.end_time ?? one?.run.state?.timestamp ?? "") ?? 0;
 }
 
 async function readPage(ctx: QueryContext, question: Question, types: readonly string[]): Promise<FlowRunsPage> {
   const page = await listFlowRuns(ctx, {
-    set: setOf(ctx, question, types),
+    set: filtersOf(ctx, question, types),
     sort: "END_TIME_DESC",
-    limit: MOST_RUNS,
+    limit: MAX_RUNS,
     full: true,
     deleted: false,
   });
@@ -70,31 +71,31 @@ async function readPage(ctx: QueryContext, question: Question, types: readonly s
   return page;
 }
 
-function setOf(ctx: QueryContext, { scope, window }: Question, types: readonly string[]): FilterSet {
+function filtersOf(ctx: QueryContext, { filters, window }: Question, types: readonly string[]): FilterSet {
   const end_time = { after_: formatIsoUs(window.fromUs), before_: formatIsoUs(window.toUs) };
-  const due = dueSince(ctx, window);
-  const own = { state: { type: { any_: [...types] } }, end_time, ...(due ? { expected_start_time: due } : {}) };
-  return { ...scope, flow_runs: { ...((scope.flow_runs ?? {}) as JsonObject), ...own } };
+  const bound = startBound(ctx, window);
+  const own = { state: { type: { any_: [...types] } }, end_time, ...(bound ? { expected_start_time: bound } : {}) };
+  return { ...filters, flow_runs: { ...((filters.flow_runs ?? {}) as JsonObject), ...own } };
 }
 
 /**
- * A run may begin long before it ends: the record can tell as far back as it reaches, if that is before the window. Undefined:
- * Prefect is asked, without a bound.
+ * A run may start long before it ends. The record can answer when it covers more than the window, as far back as it reaches.
+ * Undefined: Prefect is asked, without a bound.
  */
-function dueSince(ctx: QueryContext, window: TimeRange): { after_: string } | undefined {
+function startBound(ctx: QueryContext, window: TimeRange): { after_: string } | undefined {
   const since = coveredSince(ctx);
   if (!since || (parseIsoUs(since.after_) ?? 0) > window.fromUs) return undefined;
   return since;
 }
 
-/** All of them, from where their page came. */
+/** The number of all of them, from the same source as their page. */
 async function countEnded(
   ctx: QueryContext,
   question: Question,
   types: readonly string[],
   page: FlowRunsPage,
 ): Promise<number> {
-  const set = setOf(ctx, question, types);
+  const set = filtersOf(ctx, question, types);
   const db = page.freshness.source === "record" ? ctx.record() : null;
   if (db) return countFlowRuns(db, set);
   return attempt(question.gathering, "how many runs ended", page.items.length, () => {

@@ -1,4 +1,4 @@
-/** Why a run failed, weighed from its state message, its tasks and its log. Pure. */
+/** The error of a run, from its state message, its task runs and its log. Pure. */
 
 import type { FlowRun, Log, TaskRun } from "../../../model/objects.ts";
 import { errorFingerprint } from "../../../model/runs/error-fingerprint.ts";
@@ -12,19 +12,19 @@ import { isFailed } from "../../../model/state.ts";
 import type { RunError } from "../findings/types.ts";
 
 const ERROR_LEVEL = 40;
-/** Lines that Prefect's engines write about an exception that they also print as a traceback. */
+/** Log lines in which Prefect's engines repeat an exception that they also log as a traceback. */
 const ENGINE_LINE =
   /^(Encountered exception during|Task run failed with exception|Finished in state|Engine execution (exited|of flow run)|Flow run encountered|Task run encountered|Crash detected|Process for flow run|Process \d+ exited|Reported flow run)/;
 
-/** Null when the run gives no sign of an error at all. */
+/** Null when neither state, task runs nor log show an error. */
 export function errorOfRun(run: FlowRun, tasks: readonly TaskRun[], logs: readonly Log[]): RunError | null {
   const errors = logs.filter((log) => log.level >= ERROR_LEVEL);
   const tracebacks = errors.flatMap((log) => {
     const traceback = parseTraceback(log.message);
     return traceback ? [{ log, traceback }] : [];
   });
-  const stated = parseStateMessage(run.state?.message ?? "");
-  const chosen = chooseTraceback(tracebacks, stated?.type ?? null);
+  const ofState = parseStateMessage(run.state?.message ?? "");
+  const chosen = chooseTraceback(tracebacks, ofState?.type ?? null);
   const raised: RaisedException | null = chosen ? deepest(chosen.traceback) : null;
   const failed = tasks.filter((task) => isFailed(task.state_type));
   const task =
@@ -32,12 +32,12 @@ export function errorOfRun(run: FlowRun, tasks: readonly TaskRun[], logs: readon
     failed.find((one) => raised !== null && (one.state?.message ?? "").includes(raised.message.split("\n")[0] ?? "")) ??
     failed[0] ??
     null;
-  const told = raised ?? stated ?? parseStateMessage(task?.state?.message ?? "");
-  const message = told?.message ?? run.state?.message ?? "";
+  const exception = raised ?? ofState ?? parseStateMessage(task?.state?.message ?? "");
+  const message = exception?.message ?? run.state?.message ?? "";
   const lines = errors.filter((log) => !ENGINE_LINE.test(log.message) && !parseTraceback(log.message));
-  if (!told && lines.length === 0 && !isFailed(run.state_type)) return null;
+  if (!exception && lines.length === 0 && !isFailed(run.state_type)) return null;
   const frame = raised?.userFrame ?? null;
-  const type = told?.type ?? null;
+  const type = exception?.type ?? null;
   return {
     type,
     message,
@@ -48,19 +48,22 @@ export function errorOfRun(run: FlowRun, tasks: readonly TaskRun[], logs: readon
   };
 }
 
-/** The last traceback of the exception that the state names; the same error is printed by task, flow and engine. */
+/**
+ * A traceback of the exception that the state names. Task, flow and engine log the same one: the task's is preferred, else the
+ * last.
+ */
 function chooseTraceback(
   found: readonly { log: Log; traceback: Traceback }[],
   type: string | null,
 ): { log: Log; traceback: Traceback } | null {
-  const fitting = found.filter(({ traceback }) => traceback.exceptions.some((one) => one.type === type));
-  const candidates = fitting.length > 0 ? fitting : found;
+  const ofType = found.filter(({ traceback }) => traceback.exceptions.some((one) => one.type === type));
+  const candidates = ofType.length > 0 ? ofType : found;
   return (
     candidates.find(({ log, traceback }) => log.task_run_id && traceback.raised.userFrame) ?? candidates.at(-1) ?? null
   );
 }
 
-/** The root of a chain of causes where it lies in user code, else what was raised. */
+/** The first exception of a chain where its frame is user code, else the exception that was raised last. */
 function deepest(traceback: Traceback): RaisedException {
   return traceback.root.userFrame ? traceback.root : traceback.raised;
 }

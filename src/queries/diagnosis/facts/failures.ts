@@ -1,4 +1,4 @@
-/** Failed and crashed runs grouped by what went wrong. A log is read once for each group, not for each run. */
+/** Failed and crashed runs, grouped by error. One log is read for each group, not one for each run. */
 
 import { formatIsoUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
@@ -15,9 +15,9 @@ import { errorOfRun } from "./error-of-run.ts";
 import type { Gathering } from "./gathering.ts";
 import { readRunLog } from "./run-log.ts";
 
-const MOST_GROUPS = 5;
+const MAX_GROUPS = 5;
 
-/** Groups with the most runs first. */
+/** The largest groups first. */
 export async function groupFailures(
   ctx: QueryContext,
   ended: EndedRuns,
@@ -30,59 +30,59 @@ export async function groupFailures(
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   const sorted = [...groups.values()].sort((a, b) => b.length - a.length || endUs(b[0]) - endUs(a[0]));
-  return Promise.all(sorted.slice(0, MOST_GROUPS).map((runs) => groupOf(ctx, runs, { ended, window, gathering })));
+  return Promise.all(sorted.slice(0, MAX_GROUPS).map((runs) => groupOf(ctx, runs, { ended, window, gathering })));
 }
 
-/** From the state alone: its type, and the error's type and text without what varies. */
+/** From the state alone: its type, and type and text of the error without numbers and ids that vary between runs. */
 export function stateFingerprint(run: FlowRun): string {
   const message = run.state?.message ?? "";
-  const told = parseStateMessage(message);
-  return `${run.state_type}|${errorFingerprint({ type: told?.type ?? null, message: told?.message ?? message, frame: null })}`;
+  const exception = parseStateMessage(message);
+  return `${run.state_type}|${errorFingerprint({ type: exception?.type ?? null, message: exception?.message ?? message, frame: null })}`;
 }
 
-interface Around {
+interface GroupQuestion {
   readonly ended: EndedRuns;
   readonly window: TimeRange;
   readonly gathering: Gathering;
 }
 
-async function groupOf(ctx: QueryContext, runs: readonly NamedRun[], around: Around): Promise<FailureGroup> {
-  const { gathering, window } = around;
+async function groupOf(ctx: QueryContext, runs: readonly NamedRun[], question: GroupQuestion): Promise<FailureGroup> {
+  const { gathering, window } = question;
   const [newest] = runs;
   const logs = newest ? await readRunLog(ctx, newest.run, gathering) : null;
   const error = newest ? errorOfRun(newest.run, [], logs ?? []) : null;
   const times = runs.map(endUs);
   const lastUs = Math.max(...times);
   const firstUs = Math.min(...times);
-  const hasCompleted = (span: TimeRange) => (newest ? completedIn(ctx, newest.run, span, around) : false);
+  const hasCompleted = (range: TimeRange) => (newest ? completedIn(ctx, newest.run, range, question) : false);
   const isOver = await hasCompleted({ fromUs: lastUs + 1, toUs: window.toUs });
   const isNew = await hasCompleted({ fromUs: window.fromUs, toUs: firstUs - 1 });
   return { fingerprint: error?.fingerprint ?? "", runs, error, firstUs, lastUs, isOver, isNew };
 }
 
-/** A run of the same deployment, or flow, ended well in `span`. Beyond the newest runs only the record is asked. */
+/** A run of the same deployment, or flow, completed in `range`. For times before the newest runs only the record is asked. */
 async function completedIn(
   ctx: QueryContext,
   { deployment_id, flow_id }: FlowRun,
-  span: TimeRange,
-  { ended, gathering }: Around,
+  range: TimeRange,
+  { ended, gathering }: GroupQuestion,
 ): Promise<boolean> {
   const isKnown = ended.newest.some(
     (one) =>
       one.run.state_type === "COMPLETED" &&
-      endUs(one) >= span.fromUs &&
-      endUs(one) <= span.toUs &&
+      endUs(one) >= range.fromUs &&
+      endUs(one) <= range.toUs &&
       (deployment_id ? one.run.deployment_id === deployment_id : one.run.flow_id === flow_id),
   );
   const lastUs = endUs(ended.newest.at(-1));
-  if (isKnown || !ended.isCut || span.fromUs > lastUs) return isKnown;
+  if (isKnown || !ended.isCut || range.fromUs > lastUs) return isKnown;
   const what = "whether flows that failed have completed before or since";
   const db = ctx.record();
   if (!db || !isRecordCurrent(ctx, db, "flow_run")) {
     gathering.unchecked.push(what);
     return false;
   }
-  const end_time = { after_: formatIsoUs(span.fromUs), before_: formatIsoUs(span.toUs) };
+  const end_time = { after_: formatIsoUs(range.fromUs), before_: formatIsoUs(range.toUs) };
   const own = { state: { type: { any_: ["COMPLETED"] } }, end_time };
   const set: FilterSet = deployment_id
     ? { flow_runs: { ...own, deployment_id: { any_: [deployment_id] } } }

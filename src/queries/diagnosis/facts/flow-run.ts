@@ -1,4 +1,4 @@
-/** One run in depth: the run, its tasks, log, events, children, history and everything that decides whether it starts. */
+/** Everything about one run: its task runs, log, events, children, history, and what decides whether it starts. */
 import { AppError } from "../../../errors.ts";
 import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
 import type { Freshness } from "../../../model/freshness.ts";
@@ -17,25 +17,25 @@ import { attempt, type Gathering } from "./gathering.ts";
 import { gatherPools } from "./pools.ts";
 import { readRunLog } from "./run-log.ts";
 
-/** Subflows of subflows of subflows: deeper than this the failing one is named by its parent's exception. */
-const DEPTH = 4;
-const MOST_EVENTS = 200;
-const MOST_TASKS = 200;
-const MOST_CHILDREN = 20;
-const HISTORY = 20;
+/** Levels of subflows that are read. A failure further down still shows in the exception of its parent. */
+const MAX_DEPTH = 4;
+const MAX_EVENTS = 200;
+const MAX_TASKS = 200;
+const MAX_CHILDREN = 20;
+const MAX_HISTORY = 20;
 
-/** Throws AppError `not_found` when nobody knows the run. */
+/** Throws AppError `not_found` when neither the record nor Prefect has the run. */
 export async function gatherRun(ctx: QueryContext, id: string, gathering: Gathering, depth = 0): Promise<RunFacts> {
   const named = await readRun(ctx, id, gathering);
   const { run } = named;
   const hasFailed = isFailed(run.state_type);
-  const hasBegun = (run.run_count ?? 0) > 0 || hasFailed;
+  const hasStarted = (run.run_count ?? 0) > 0 || hasFailed;
   const [deployment, tasks, logs, events, children, history] = await Promise.all([
     run.deployment_id ? readDeployment(ctx, run.deployment_id, gathering) : null,
-    hasBegun ? readTasks(ctx, id, gathering) : [],
+    hasStarted ? readTasks(ctx, id, gathering) : [],
     needsLog(run) ? readRunLog(ctx, run, gathering) : [],
     attempt(gathering, "its events", [], () => readRunEvents(ctx, id, gathering)),
-    hasBegun && depth < DEPTH && run.state_type !== "COMPLETED" ? gatherChildren(ctx, id, gathering, depth) : [],
+    hasStarted && depth < MAX_DEPTH && run.state_type !== "COMPLETED" ? gatherChildren(ctx, id, gathering, depth) : [],
     depth === 0 ? attempt(gathering, "earlier runs", [], () => readHistory(ctx, run, gathering)) : [],
   ]);
   const isWaiting = named.deletedUs === null && isDue(run);
@@ -52,9 +52,8 @@ function isDue({ state_type }: FlowRun): boolean {
   return state_type === "SCHEDULED" || state_type === "PENDING" || state_type === "CANCELLING";
 }
 
-/** Only a run that ended well and at once leaves nothing worth reading. */
+/** False for runs that have not started: they have written nothing. */
 function needsLog(run: FlowRun): boolean {
-  if (run.state_type === "COMPLETED") return true;
   return isTerminal(run.state_type ?? null) || (run.run_count ?? 0) > 0 || run.state_name === "AwaitingRetry";
 }
 
@@ -67,10 +66,10 @@ async function readRun(
   const page = await listFlowRuns(ctx, { set, limit: 1, full: true, deleted: true });
   const [item] = page.items;
   if (!item) {
-    throw new AppError("not_found", `There is no flow run ${id}.`, { hint: "get_flow_runs lists the runs there are." });
+    throw new AppError("not_found", `There is no flow run ${id}.`, { hint: "get_flow_runs lists flow runs." });
   }
-  const gone = readDeletedRun(ctx, id);
-  gathering.freshness.push(gone ? withNote(page.freshness, deletionNote(gone)) : page.freshness);
+  const deleted = readDeletedRun(ctx, id);
+  gathering.freshness.push(deleted ? withNote(page.freshness, deletionNote(deleted)) : page.freshness);
   const { run, flowName, deploymentName, deletedUs } = item;
   return { run, flowName, deploymentName, deletedUs };
 }
@@ -95,7 +94,7 @@ function readTasks(ctx: QueryContext, id: string, gathering: Gathering): Promise
     const page = await listTaskRuns(ctx, {
       set,
       sort: "EXPECTED_START_TIME_DESC",
-      limit: MOST_TASKS,
+      limit: MAX_TASKS,
       offset: 0,
       full: false,
       deleted: false,
@@ -109,7 +108,7 @@ async function readRunEvents(ctx: QueryContext, id: string, gathering: Gathering
     any_resource: { id: [`prefect.flow-run.${id}`] },
     event: { exclude_prefix: ["prefect.task-run.", "prefect.asset."] },
   };
-  const page = await listEvents(ctx, { filter, order: "desc", limit: MOST_EVENTS });
+  const page = await listEvents(ctx, { filter, order: "desc", limit: MAX_EVENTS });
   gathering.freshness.push(page.freshness);
   return page.events.toReversed();
 }
@@ -120,7 +119,7 @@ async function gatherChildren(ctx: QueryContext, id: string, gathering: Gatherin
     const since = coveredSince(ctx);
     const bound = since ? { expected_start_time: since } : {};
     const set = { flow_runs: { parent_flow_run_id: { any_: [id] }, state, ...bound } };
-    const page = await listFlowRuns(ctx, { set, limit: MOST_CHILDREN, full: false, deleted: false });
+    const page = await listFlowRuns(ctx, { set, limit: MAX_CHILDREN, full: false, deleted: false });
     const order = (type: string | null | undefined) => (isFailed(type) ? 0 : 1);
     const children = page.items.toSorted((a, b) => order(a.run.state_type) - order(b.run.state_type)).slice(0, 3);
     return await Promise.all(children.map((child) => gatherRun(ctx, child.run.id, gathering, depth + 1)));
@@ -135,7 +134,13 @@ async function readHistory(ctx: QueryContext, run: FlowRun, gathering: Gathering
   const set = run.deployment_id
     ? { flow_runs: { ...own, deployment_id: { any_: [run.deployment_id] } } }
     : { flow_runs: own, flows: { id: { any_: [run.flow_id] } } };
-  const page = await listFlowRuns(ctx, { set, sort: "START_TIME_DESC", limit: HISTORY, full: true, deleted: false });
+  const page = await listFlowRuns(ctx, {
+    set,
+    sort: "START_TIME_DESC",
+    limit: MAX_HISTORY,
+    full: true,
+    deleted: false,
+  });
   gathering.freshness.push(page.freshness);
   return page.items.map((item) => item.run);
 }

@@ -1,4 +1,4 @@
-/** Facts for a question, by its subject. Causes judge them; nothing is asked after this. */
+/** Collects the facts for a question, by its subject. Causes judge these facts and read nothing themselves. */
 import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { Deployment, FlowRun, JsonObject, TaskRun } from "../../../model/objects.ts";
@@ -22,9 +22,9 @@ import { attempt, type Gathering } from "./gathering.ts";
 import { gatherLimits, gatherPools } from "./pools.ts";
 import { readRunning } from "./running-runs.ts";
 import { readSameError } from "./same-error.ts";
-import { readThrottling, throttledSpan } from "./throttling.ts";
+import { readThrottling, throttledRangeOf } from "./throttling.ts";
 
-const MOST_RUNS = 199;
+const MAX_RUNS = 199;
 
 const NO_FACTS: Omit<Facts, "subject" | "nowUs" | "reachableUntilUs" | "window" | "unchecked"> = {
   run: null,
@@ -43,7 +43,7 @@ const NO_FACTS: Omit<Facts, "subject" | "nowUs" | "reachableUntilUs" | "window" 
   automation: null,
 };
 
-/** Throws AppError `not_found` for a subject that nobody knows. */
+/** Throws AppError `not_found` when neither the record nor Prefect has the subject. */
 export async function gatherFacts(
   ctx: QueryContext,
   subject: Subject,
@@ -54,11 +54,11 @@ export async function gatherFacts(
   const db = ctx.record();
   const lostUs = db ? readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs : null;
   const base = { ...NO_FACTS, subject, nowUs, reachableUntilUs: lostUs ?? nowUs, window };
-  const found = await gatherBy(ctx, subject, window, nowUs, gathering);
+  const found = await gatherSubject(ctx, subject, window, nowUs, gathering);
   return { ...base, ...found, unchecked: [...new Set(gathering.unchecked)] };
 }
 
-async function gatherBy(
+async function gatherSubject(
   ctx: QueryContext,
   subject: Subject,
   window: TimeRange,
@@ -71,17 +71,17 @@ async function gatherBy(
   if (subject.kind === "deployment") {
     const deployment = await readDeployment(ctx, id, gathering);
     const deletedDeployment = deployment ? null : await readDeletedDeployment(ctx, id, gathering);
-    // By the runs' own column: runs outlive their deployment.
-    const scope = { flow_runs: { deployment_id: { any_: [id] } } };
+    // By the column of the runs: they remain when their deployment is deleted.
+    const filters = { flow_runs: { deployment_id: { any_: [id] } } };
     const names = deployment?.work_pool_name ? [deployment.work_pool_name] : [];
     const deployments = deployment ? [deployment] : [];
-    const found = await gatherScope(ctx, { scope, window, nowUs, gathering, deployments, poolNames: names });
+    const found = await gatherRuns(ctx, { filters, window, nowUs, gathering, deployments, poolNames: names });
     return { ...found, deletedDeployment };
   }
   if (subject.kind === "work_pool") {
     const name = subject.name ?? "";
-    return gatherScope(ctx, {
-      scope: { work_pools: { name: { any_: [name] } } },
+    return gatherRuns(ctx, {
+      filters: { work_pools: { name: { any_: [name] } } },
       window,
       nowUs,
       gathering,
@@ -89,7 +89,7 @@ async function gatherBy(
       poolNames: [name],
     });
   }
-  return gatherScope(ctx, { scope: {}, window, nowUs, gathering, deployments: null, poolNames: null });
+  return gatherRuns(ctx, { filters: {}, window, nowUs, gathering, deployments: null, poolNames: null });
 }
 
 async function gatherForRun(
@@ -99,20 +99,20 @@ async function gatherForRun(
   gathering: Gathering,
 ): Promise<Partial<Facts>> {
   const run = await gatherRun(ctx, id, gathering);
-  const isGone = run.deletedUs !== null;
-  const isEnded = isGone || isTerminal(run.run.state_type ?? null);
-  const waiting = !isGone && isWaiting(run.run, nowUs) ? [run] : [];
-  const hasPendingTasks = !isGone && run.tasks.some(isPendingTask);
-  const span = throttledSpan(run, nowUs);
+  const isDeleted = run.deletedUs !== null;
+  const isEnded = isDeleted || isTerminal(run.run.state_type ?? null);
+  const waiting = !isDeleted && isWaiting(run.run, nowUs) ? [run] : [];
+  const hasPendingTasks = !isDeleted && run.tasks.some(isPendingTask);
+  const throttledRange = throttledRangeOf(run, nowUs);
   const historyLimits =
-    run.run.state_type === "RUNNING" && !isGone
-      ? await attempt(gathering, "limits that earlier runs took", [], () => readHistoryLimits(ctx, run))
+    run.run.state_type === "RUNNING" && !isDeleted
+      ? await attempt(gathering, "limits that earlier runs acquired", [], () => readHistoryLimits(ctx, run))
       : [];
-  const canBeHeld = waiting.length > 0 || hasPendingTasks || historyLimits.length > 0;
+  const canWaitForLimit = waiting.length > 0 || hasPendingTasks || historyLimits.length > 0;
   const [limits, sameError, throttling] = await Promise.all([
-    canBeHeld ? gatherLimits(ctx, gathering, { tags: hasPendingTasks }) : [],
+    canWaitForLimit ? gatherLimits(ctx, gathering, { tags: hasPendingTasks }) : [],
     isFailed(run.run.state_type) ? readSameError(ctx, run, gathering) : [],
-    span ? readThrottling(ctx, span, gathering) : null,
+    throttledRange ? readThrottling(ctx, throttledRange, gathering) : null,
   ]);
   return {
     run,
@@ -127,7 +127,7 @@ async function gatherForRun(
   };
 }
 
-/** Only a task with tags can wait for a tag's limit. */
+/** Only a task run with tags can wait for a tag limit. */
 function isPendingTask(task: TaskRun): boolean {
   return (task.tags ?? []).length > 0 && (task.state_type === "PENDING" || task.state_type === "SCHEDULED");
 }
@@ -144,28 +144,28 @@ async function readHistoryLimits(ctx: QueryContext, run: RunFacts): Promise<stri
   return acquiredLimits({ ...run, events: others });
 }
 
-interface Scope {
-  readonly scope: FilterSet;
+interface RunsQuestion {
+  readonly filters: FilterSet;
   readonly window: TimeRange;
   readonly nowUs: number;
   readonly gathering: Gathering;
-  /** Null: those of the runs found. */
+  /** Null: the deployments of the runs that are found. */
   readonly deployments: readonly Deployment[] | null;
   readonly poolNames: readonly string[] | null;
 }
 
-async function gatherScope(ctx: QueryContext, scope: Scope): Promise<Partial<Facts>> {
-  const { nowUs, window, gathering } = scope;
-  const [open, ended] = await Promise.all([readUnfinished(ctx, scope), readEnded(ctx, scope)]);
-  const waiting = open.filter((one) => isWaiting(one.run, nowUs));
-  const active = open.filter((one) => !waiting.includes(one) && one.run.state_type !== "SCHEDULED");
-  const poolNames = scope.poolNames ?? [...new Set(waiting.flatMap((one) => one.run.work_pool_name ?? []))];
+async function gatherRuns(ctx: QueryContext, question: RunsQuestion): Promise<Partial<Facts>> {
+  const { nowUs, window, gathering } = question;
+  const [unfinished, ended] = await Promise.all([readUnfinished(ctx, question), readEnded(ctx, question)]);
+  const waiting = unfinished.filter((one) => isWaiting(one.run, nowUs));
+  const active = unfinished.filter((one) => !waiting.includes(one) && one.run.state_type !== "SCHEDULED");
+  const poolNames = question.poolNames ?? [...new Set(waiting.flatMap((one) => one.run.work_pool_name ?? []))];
   const needsLimits = waiting.length > 0;
   const [pools, deployments, limits, throttling, failures] = await Promise.all([
     gatherPools(ctx, poolNames, gathering),
-    scope.deployments ?? deploymentsOf(ctx, waiting, gathering),
+    question.deployments ?? deploymentsOf(ctx, waiting, gathering),
     needsLimits ? gatherLimits(ctx, gathering, { tags: false }) : [],
-    Object.keys(scope.scope).length === 0 ? readThrottling(ctx, window, gathering) : null,
+    Object.keys(question.filters).length === 0 ? readThrottling(ctx, window, gathering) : null,
     groupFailures(ctx, ended, window, gathering),
   ]);
   return {
@@ -182,31 +182,30 @@ async function gatherScope(ctx: QueryContext, scope: Scope): Promise<Partial<Fac
 }
 
 function countWaiting(pool: PoolFacts, waiting: readonly NamedRun[]): PoolFacts {
-  const queues = pool.queues.map((held) => ({
-    ...held,
-    waiting: waiting.filter((one) => one.run.work_queue_id === held.queue.id).length,
+  const queues = pool.queues.map((facts) => ({
+    ...facts,
+    waiting: waiting.filter((one) => one.run.work_queue_id === facts.queue.id).length,
   }));
   return { ...pool, queues };
 }
 
-async function readUnfinished(ctx: QueryContext, { scope, nowUs, gathering }: Scope): Promise<NamedRun[]> {
+async function readUnfinished(ctx: QueryContext, { filters, nowUs, gathering }: RunsQuestion): Promise<NamedRun[]> {
   return attempt(gathering, "runs that have not ended", [], async () => {
     const state = { type: { any_: ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"] } };
     const since = coveredSince(ctx);
     const own = { state, ...(since ? { expected_start_time: since } : {}) };
-    const set = { ...scope, flow_runs: { ...((scope.flow_runs ?? {}) as JsonObject), ...own } };
+    const set = { ...filters, flow_runs: { ...((filters.flow_runs ?? {}) as JsonObject), ...own } };
     const page = await listFlowRuns(ctx, {
       set,
       sort: "EXPECTED_START_TIME_ASC",
-      limit: MOST_RUNS,
+      limit: MAX_RUNS,
       full: true,
       deleted: false,
     });
     gathering.freshness.push(page.freshness);
-    // Plans stand last: only what is due is missed.
+    // Runs scheduled for later are last in this order, and not of interest.
     const lastUs = parseIsoUs(page.items.at(-1)?.run.expected_start_time ?? "") ?? 0;
-    if (page.more && lastUs <= nowUs)
-      gathering.unchecked.push(`runs that have not ended beyond the first ${MOST_RUNS}`);
+    if (page.more && lastUs <= nowUs) gathering.unchecked.push(`runs that have not ended beyond the first ${MAX_RUNS}`);
     return page.items.map(toNamed);
   });
 }
@@ -225,7 +224,7 @@ async function deploymentsOf(
   });
 }
 
-/** Due and not started. A retry that waits for its time, and a plan for later, are not due. */
+/** Due and not started. A retry before its time and a run scheduled for later are not due. */
 export function isWaiting(run: FlowRun, nowUs: number): boolean {
   if (run.state_type === "PENDING") return true;
   if (run.state_type !== "SCHEDULED" || run.state_name === "AwaitingRetry") return false;
@@ -234,5 +233,5 @@ export function isWaiting(run: FlowRun, nowUs: number): boolean {
   return dueUs !== undefined && nowUs - dueUs > LATE_AFTER_US;
 }
 
-/** Looked at when no window is asked for. */
+/** The window when the question gives none. */
 export const DEFAULT_WINDOW_US = DAY_US;

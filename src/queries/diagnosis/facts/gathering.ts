@@ -4,14 +4,14 @@ import { type QueryContext, withLimits } from "../../source/context.ts";
 import { readSyncView } from "../../source/freshness.ts";
 import { type LiveReader, openLive } from "../../source/live.ts";
 
-/** A frozen server must not hold the answer up: what it does not say in this time is said to be unchecked. */
+/** Time for live questions: a server that does not answer must not delay the diagnosis. What it left open is named as unchecked. */
 const LIVE_MS = 3_000;
 
-/** What gathering leaves behind beside its facts. */
+/** What collecting facts leaves beside the facts themselves. */
 export interface Gathering {
   readonly freshness: Freshness[];
   readonly unchecked: string[];
-  /** Our clock, microseconds: what only the server knows is asked until then, by all questions together. */
+  /** End of the time for all live questions together. Local clock, microseconds. */
   readonly liveUntilUs: number;
 }
 
@@ -20,7 +20,7 @@ export function startGathering(ctx: QueryContext): Gathering {
   return { freshness: [], unchecked: [], liveUntilUs: Math.min(ctx.liveUntilUs ?? Number.POSITIVE_INFINITY, untilUs) };
 }
 
-/** One question that only the server can answer. Not asked where the record knows that Prefect is unreachable. */
+/** Asks Prefect what only it knows, unless the record shows that Prefect is unreachable. */
 export async function askLive<T>(
   ctx: QueryContext,
   gathering: Gathering,
@@ -37,7 +37,7 @@ export async function askLive<T>(
   return attempt(gathering, what, fallback, () => read(openLive(limited)));
 }
 
-/** Runs `read`; a failure that is not the question's own becomes a sentence under "could not check". */
+/** Runs `read`. An AppError becomes an entry under `could_not_check`, and `fallback` is the result. */
 export async function attempt<T>(gathering: Gathering, what: string, fallback: T, read: () => Promise<T>): Promise<T> {
   try {
     return await read();

@@ -1,4 +1,4 @@
-/** Work pools and limits as they stand now: the record's rows, put right by at most three live questions. */
+/** Work pools and limits as they are now: rows of the record, updated by at most three live questions. */
 import type { ConcurrencyLimit, Worker } from "../../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../../store/database.ts";
@@ -22,7 +22,7 @@ import { clockSkewUs, serverNowUs } from "../../source/freshness.ts";
 import type { Holder, LimitFacts, PoolFacts } from "../findings/types.ts";
 import { askLive, attempt, type Gathering } from "./gathering.ts";
 
-/** Pools by name with queues, workers, occupancy. For a single pool the last two are asked live, unless they just were. */
+/** Pools by name. For a single pool from the record, workers and occupied slots are asked live. */
 export async function gatherPools(
   ctx: QueryContext,
   names: readonly string[],
@@ -41,16 +41,17 @@ export async function gatherPools(
     const occupancy: PoolOccupancy = live?.occupancy ?? item.occupancy;
     const recorded = item.workers?.map(({ worker }) => worker) ?? null;
     const workers = live?.workers ?? recorded ?? [];
-    // Heartbeats leave no event: a pool that is READY has a worker, whatever an older list says.
-    const isTold = live?.workers != null || !isRecorded;
-    const areWorkersKnown = isTold || (recorded !== null && (recorded.length > 0 || item.pool.status !== "READY"));
+    // Heartbeats leave no event, so a recorded list of workers may be old: a pool that is READY has a worker all the same.
+    const areWorkersCurrent = live?.workers != null || !isRecorded;
+    const areWorkersKnown =
+      areWorkersCurrent || (recorded !== null && (recorded.length > 0 || item.pool.status !== "READY"));
     if (!areWorkersKnown) gathering.unchecked.push(`the workers of pool ${item.pool.name}`);
     const byId = new Map(occupancy.queues.map((queue) => [queue.queueId, queue]));
     return {
       pool: item.pool,
       workers,
       areWorkersKnown,
-      workersReadUs: isTold ? serverNowUs(ctx) : readUs(ctx, "read:worker", page.freshness.asOfUs),
+      workersReadUs: areWorkersCurrent ? serverNowUs(ctx) : readUs(ctx, "read:worker", page.freshness.asOfUs),
       queuesReadUs: isRecorded ? readUs(ctx, "read:work_queue", page.freshness.asOfUs) : serverNowUs(ctx),
       activeSlots: occupancy.activeSlots,
       holders: occupancy.queues.flatMap((queue) => queue.holders),
@@ -64,7 +65,7 @@ export async function gatherPools(
   });
 }
 
-/** When a recorded list was read, server's clock. */
+/** When a recorded list was read. Server clock. */
 function readUs(ctx: QueryContext, list: "read:worker" | "read:work_queue", asOfUs: number): number {
   const db = ctx.record();
   const read = db ? findFact(db, list) : null;
@@ -88,8 +89,8 @@ async function askPool(
   return { occupancy, workers };
 }
 
-/** Task runs of different flow runs often bear the same name. */
-function withRuns(db: RecordDb | null, holders: readonly Holder[]): Holder[] {
+/** Adds the names of their flow runs: task runs of different flow runs often have the same name. */
+function withFlowRunNames(db: RecordDb | null, holders: readonly Holder[]): Holder[] {
   return holders.map((holder) => {
     const runId = db ? idText(findTaskRunRow(db, holder.id)?.flow_run_id ?? null) : null;
     const name = db && runId ? findRunNames(db, "flow_run", [runId]).get(runId) : undefined;
@@ -97,19 +98,23 @@ function withRuns(db: RecordDb | null, holders: readonly Holder[]): Holder[] {
   });
 }
 
-/** Limits in force with who holds them: deployment, tag and global. Who holds a tag's is asked only with `tags`. */
+/** Deployment, tag and global limits with their holders. Holders of tag limits are asked only with `tags`. */
 export async function gatherLimits(
   ctx: QueryContext,
   gathering: Gathering,
-  asks: { tags: boolean },
+  include: { tags: boolean },
 ): Promise<LimitFacts[]> {
   const db = ctx.record();
-  const held = db ? findObjects(db, "concurrency_limit").map(({ doc }) => doc) : [];
+  const recorded = db ? findObjects(db, "concurrency_limit").map(({ doc }) => doc) : [];
   const [limits, tags] = await Promise.all([
-    askLive<readonly ConcurrencyLimit[]>(ctx, gathering, "the counts of concurrency limits right now", held, (live) =>
-      live.api.filterObjects("concurrency_limit", { limit: ROWS_PER_PAGE, offset: 0 }, live.options()),
+    askLive<readonly ConcurrencyLimit[]>(
+      ctx,
+      gathering,
+      "the counts of concurrency limits right now",
+      recorded,
+      (live) => live.api.filterObjects("concurrency_limit", { limit: ROWS_PER_PAGE, offset: 0 }, live.options()),
     ),
-    asks.tags
+    include.tags
       ? askLive<ReadonlyMap<string, readonly Holder[]>>(
           ctx,
           gathering,
@@ -119,8 +124,8 @@ export async function gatherLimits(
         )
       : new Map<string, readonly Holder[]>(),
   ]);
-  const taken = limits.filter((limit) => (limit.active_slots ?? 0) > 0);
-  const globals = taken.filter((limit) => limitSubject(limit).kind === "global").map((limit) => limit.id);
+  const occupied = limits.filter((limit) => (limit.active_slots ?? 0) > 0);
+  const globals = occupied.filter((limit) => limitSubject(limit).kind === "global").map((limit) => limit.id);
   const byLimit = await attempt<ReadonlyMap<string, readonly Holder[]>>(
     gathering,
     "who holds the global limits",
@@ -128,16 +133,16 @@ export async function gatherLimits(
     () => listGlobalHolders(ctx, globals),
   );
   const active = db ? findActiveRuns(db) : [];
-  const sharing = db ? findObjects(db, "deployment").map(({ doc }) => doc) : [];
+  const deployments = db ? findObjects(db, "deployment").map(({ doc }) => doc) : [];
   const ofDeployments = (id: string, key: string) => {
-    const ids = new Set(sharing.filter((one) => one.global_concurrency_limit?.id === id).map((one) => one.id));
+    const ids = new Set(deployments.filter((one) => one.global_concurrency_limit?.id === id).map((one) => one.id));
     return [...ids.add(key)].flatMap((deploymentId) => deploymentHolders(active, deploymentId));
   };
   return limits.map((limit) => {
     const { kind, key } = limitSubject(limit);
     const holders: readonly Holder[] =
       kind === "tag"
-        ? withRuns(db, tags.get(key) ?? [])
+        ? withFlowRunNames(db, tags.get(key) ?? [])
         : [...(byLimit.get(limit.id) ?? []), ...ofDeployments(limit.id, key)];
     return { limit, kind, key, holders: (limit.active_slots ?? 0) === 0 ? [] : holders };
   });

@@ -1,4 +1,4 @@
-/** What the runs under way last told of themselves: without it a dead process looks like one that works. */
+/** The last events of running runs: only they show whether the process of a run still exists. */
 
 import { findEvents } from "../../../store/events/events.ts";
 import type { QueryContext } from "../../source/context.ts";
@@ -6,23 +6,23 @@ import { isRecordCurrent, serverNowUs } from "../../source/freshness.ts";
 import type { NamedRun, RunningRun } from "../findings/types.ts";
 import type { Gathering } from "./gathering.ts";
 
-const MOST_RUNS = 100;
+const MAX_RUNS = 100;
 const LAST_EVENTS = 20;
 
-/** Of RUNNING runs, from the record alone: Prefect would be asked once for each. `active`: longest due first. */
+/** From the record alone: Prefect would have to be asked once for each run. `active`: the earliest scheduled first. */
 export function readRunning(ctx: QueryContext, active: readonly NamedRun[], gathering: Gathering): RunningRun[] {
   const running = active.filter((one) => one.run.state_type === "RUNNING");
   if (running.length === 0) return [];
   const db = ctx.record();
   if (!db || !isRecordCurrent(ctx, db, "event")) {
-    gathering.unchecked.push("whether the runs under way still give signs of life");
+    gathering.unchecked.push("whether running runs still send heartbeats");
     return [];
   }
-  if (running.length > MOST_RUNS) {
-    gathering.unchecked.push(`signs of life of all but ${MOST_RUNS} of ${running.length} runs under way`);
+  if (running.length > MAX_RUNS) {
+    gathering.unchecked.push(`heartbeats of all but ${MAX_RUNS} of ${running.length} running runs`);
   }
   const toUs = serverNowUs(ctx);
-  return running.slice(0, MOST_RUNS).map(({ run, flowName, deploymentName }) => {
+  return running.slice(0, MAX_RUNS).map(({ run, flowName, deploymentName }) => {
     const filter = {
       any_resource: { id: [`prefect.flow-run.${run.id}`] },
       event: { exclude_prefix: ["prefect.task-run.", "prefect.asset."] },

@@ -1,4 +1,4 @@
-/** The same error elsewhere: failures of the day before whose state tells what the run asked about tells. */
+/** The same error elsewhere: failures in the day before whose state reports the error of the run in question. */
 import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
 import { listTaskRuns } from "../../runs/task-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
@@ -9,12 +9,15 @@ import { readFailed } from "./ended-runs.ts";
 import { stateFingerprint } from "./failures.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 
-/** Newest first. A subflow that failed with its parent is one failure, the parent's; the run's own family is none of them. */
+/**
+ * Newest first. A subflow that failed together with its parent counts once, as the parent. The run itself, its parent and its
+ * subflows do not count.
+ */
 export async function readSameError(ctx: QueryContext, run: RunFacts, gathering: Gathering): Promise<NamedRun[]> {
   const endUs = parseIsoUs(run.run.end_time ?? "") ?? serverNowUs(ctx);
   const window = { fromUs: endUs - DAY_US, toUs: endUs };
   return attempt(gathering, "the same error elsewhere", [], async () => {
-    const { failed } = await readFailed(ctx, { scope: {}, window, gathering });
+    const { failed } = await readFailed(ctx, { filters: {}, window, gathering });
     const own = stateFingerprint(run.run);
     const family = new Set([run, ...(run.parent ? [run.parent] : []), ...failedSubflows(run)].map((one) => one.run.id));
     const sameError = failed.filter((one) => !family.has(one.run.id) && stateFingerprint(one.run) === own);
@@ -24,7 +27,7 @@ export async function readSameError(ctx: QueryContext, run: RunFacts, gathering:
   });
 }
 
-/** Flow runs that hold the task runs by which their subflows were started. */
+/** Parent flow run by the task run that represents the subflow in it. */
 async function readParentIds(
   ctx: QueryContext,
   runs: readonly NamedRun[],

@@ -1,9 +1,9 @@
 import type { Finding, NamedRun } from "./types.ts";
 import { nameList, plural } from "./wording.ts";
 
-const MOST_SHOWN = 5;
+const MAX_SHOWN = 5;
 
-/** What one cause found of several runs, told once: `what` follows their number, the evidence holds what each finding says. */
+/** One finding for several runs with the same cause. `what` follows the number of runs in the summary. */
 export function mergeFindings(
   found: readonly { readonly one: NamedRun; readonly finding: Finding }[],
   what: string,
@@ -20,11 +20,11 @@ export function mergeFindings(
       evidence: {
         count: found.length,
         runs: found
-          .slice(0, MOST_SHOWN)
+          .slice(0, MAX_SHOWN)
           .map(({ one, finding }) => ({ id: one.run.id, name: one.run.name, says: finding.summary })),
       },
       fix,
-      next: [{ tool: "diagnose", args: { flow_run: first.one.run.id }, why: "the one that is due longest" }],
+      next: [{ tool: "diagnose", args: { flow_run: first.one.run.id }, why: "the first of them" }],
       certainty: Math.min(...found.map(({ finding }) => finding.certainty)),
       runsExplained: found.length,
     },

@@ -1,6 +1,6 @@
 /**
- * A diagnosis is made of facts gathered once and of causes judged on them. A cause is one small module: what it needs, what
- * proves it, what excludes it. It never asks anything itself, so every cause can be tested on facts written by hand.
+ * A diagnosis collects facts once and lets causes judge them. A cause is one small module: the facts it needs, what proves it,
+ * what excludes it. It reads nothing itself, so each cause can be tested with facts written by hand.
  */
 
 import type { PrefectEvent } from "../../../model/events/event.ts";
@@ -29,32 +29,32 @@ export interface Subject {
   readonly name: string | null;
 }
 
-/** A run with its names. */
+/** A run with the names of its flow and deployment. */
 export interface NamedRun {
   readonly run: FlowRun;
   readonly flowName: string | null;
   readonly deploymentName: string | null;
 }
 
-/** Who holds a slot. */
+/** A run that holds a slot of a limit. */
 export interface Holder {
   readonly id: string;
   readonly name: string | null;
-  /** Of a task run: the name of its flow run, where known. */
+  /** For a task run: the name of its flow run, if known. */
   readonly of?: string;
 }
 
-/** A work pool with everything that decides whether its runs start. */
+/** A work pool and what decides whether its runs start. */
 export interface PoolFacts {
   readonly pool: WorkPool;
   readonly queues: readonly QueueFacts[];
   readonly workers: readonly Worker[];
-  /** False when nobody could say who works it: the list is old or was not read. */
+  /** False when the list of workers is old or could not be read. */
   readonly areWorkersKnown: boolean;
-  /** Server's clock when the workers, and when the queues were read: heartbeats and polls are judged against these. */
+  /** When workers and queues were read, server clock: heartbeats and polls are compared with these times. */
   readonly workersReadUs: number;
   readonly queuesReadUs: number;
-  /** Slots taken, limit or not; null when it could not be told. */
+  /** Occupied slots, also where there is no limit; null when unknown. */
   readonly activeSlots: number | null;
   readonly holders: readonly Holder[];
 }
@@ -63,129 +63,129 @@ export interface QueueFacts {
   readonly queue: WorkQueue;
   readonly activeSlots: number | null;
   readonly holders: readonly Holder[];
-  /** Runs waiting in it, late or due. */
+  /** Runs of this queue that are late or due. */
   readonly waiting: number;
 }
 
 export interface LimitFacts {
   readonly limit: ConcurrencyLimit;
   readonly kind: "deployment" | "tag" | "global";
-  /** Deployment id, tag or the limit's own name. */
+  /** Deployment id, tag, or the name of a global limit. */
   readonly key: string;
   readonly holders: readonly Holder[];
 }
 
-/** What is known of why a run ended badly. */
+/** Why a run failed, as far as it is known. */
 export interface RunError {
-  /** Exception type, null when nothing was raised. */
+  /** Exception type, null when no exception was raised. */
   readonly type: string | null;
   readonly message: string;
   readonly frame: Frame | null;
-  /** The error lines that flow code or Prefect wrote, oldest first, tracebacks left out; `n` counts in what was read. */
+  /** Error lines of the log without tracebacks and engine lines, oldest first. */
   readonly lines: readonly Log[];
   readonly fingerprint: string;
-  /** The failing task run, when one raised it. */
+  /** The task run that raised the exception, if one did. */
   readonly task: TaskRun | null;
 }
 
-/** One run in depth. */
+/** Everything about one run. */
 export interface RunFacts extends NamedRun {
-  /** When Prefect was seen to have it no more; null while it has. */
+  /** When its deletion in Prefect was noticed; null while it exists. */
   readonly deletedUs: number | null;
   readonly deployment: Deployment | null;
   readonly pool: PoolFacts | null;
   readonly queue: QueueFacts | null;
   readonly tasks: readonly TaskRun[];
-  /** Level 30 and above plus the last lines, ascending. Null: not held and not readable. */
+  /** Level 30 and above, and the last lines, ascending. Null: not recorded, and Prefect did not answer. */
   readonly logs: readonly Log[] | null;
   /** Events with the run as primary or related resource, ascending. */
   readonly events: readonly PrefectEvent[];
   readonly error: RunError | null;
-  /** Subflow runs and runs started for it that ended badly or still run, each in depth, at most two levels. */
+  /** Subflow runs, and runs of deployments that it started, that failed, were cancelled or have not ended: three per run, four levels. */
   readonly children: readonly RunFacts[];
   readonly parent: NamedRun | null;
-  /** Runs of the same deployment (else flow) that ended before this one, newest first. */
+  /** Ended runs of the same deployment (without one: of the same flow) that started before this one, newest first. */
   readonly history: readonly FlowRun[];
 }
 
-/** Runs that failed in one way. */
+/** Runs that failed with the same error. */
 export interface FailureGroup {
   readonly fingerprint: string;
   readonly runs: readonly NamedRun[];
   readonly error: RunError | null;
   readonly firstUs: number;
   readonly lastUs: number;
-  /** Succeeded since the last of them. */
+  /** A run has completed since the last of them. */
   readonly isOver: boolean;
-  /** Succeeded before the first of them, in the window. */
+  /** A run completed before the first of them, in the window. */
   readonly isNew: boolean;
 }
 
 export interface AutomationFacts {
   readonly automation: Automation;
   readonly replay: TriggerReplay | null;
-  /** `prefect.automation.*` events of it, ascending. */
+  /** `prefect.automation.*` events of this automation, ascending. */
   readonly events: readonly PrefectEvent[];
 }
 
 /** Runs that ended in the window. */
 export interface EndedRuns {
-  /** All of them, or the newest where `isCut`. Newest first, as `bad`. */
+  /** All of them, or the newest when `isCut`. Newest first, like `failed`. */
   readonly newest: readonly NamedRun[];
-  /** Failed and crashed ones, also those that ended before the newest. */
+  /** Failed and crashed runs, including those that ended before `newest`. */
   readonly failed: readonly NamedRun[];
   readonly total: number;
   readonly failedTotal: number;
   readonly isCut: boolean;
 }
 
-/** A run that is RUNNING and what it told last. */
+/** A RUNNING run and its last events. */
 export interface RunningRun extends NamedRun {
-  /** The newest with the run as primary or related resource, ascending. */
+  /** The newest events with the run as primary or related resource, ascending. */
   readonly events: readonly PrefectEvent[];
 }
 
-/** A deployment that Prefect has deleted. */
+/** A deployment that was deleted in Prefect. */
 export interface DeletedDeployment {
   readonly id: string;
   readonly name: string;
   readonly flowName: string | null;
   readonly deletedUs: number;
-  /** The deployment of the same flow and name that there is now. */
+  /** The current deployment of the same flow and name. */
   readonly successor: { readonly id: string; readonly created: string | null } | null;
 }
 
 export interface Facts {
   readonly subject: Subject;
-  /** Server's clock. */
+  /** Server clock. */
   readonly nowUs: number;
-  /** Until when Prefect was heard: now, or when it was lost. What is silent since then is not dead. */
+  /** Now, or when Prefect became unreachable: a run without events after that moment may still be running. Server clock. */
   readonly reachableUntilUs: number;
   readonly window: TimeRange;
-  /** The run asked about. */
+  /** The run in question. */
   readonly run: RunFacts | null;
-  /** The deployments asked about, or those of the runs below. */
+  /** The deployment in question, or the deployments of waiting runs. */
   readonly deployments: readonly Deployment[];
-  /** The deployment asked about, where it is gone. */
+  /** The deployment in question, if it was deleted. */
   readonly deletedDeployment: DeletedDeployment | null;
   readonly pools: readonly PoolFacts[];
-  /** Runs that are due and have not started, longest due first: Late, Scheduled in the past, AwaitingConcurrencySlot, Pending. */
+  /** Runs that are due and have not started (Late, Scheduled in the past, AwaitingConcurrencySlot, Pending), earliest first. */
   readonly waiting: readonly NamedRun[];
-  /** Runs under way. */
+  /** Runs that have been submitted and have not ended. */
   readonly active: readonly NamedRun[];
-  /** Those of them that are RUNNING, where their events are known; empty for a question about one run. */
+  /** The RUNNING ones of `active` whose events are recorded; empty for a question about one run. */
   readonly running: readonly RunningRun[];
   readonly ended: EndedRuns;
   readonly failures: readonly FailureGroup[];
   readonly limits: readonly LimitFacts[];
-  /** Names of global limits that earlier runs of the flow asked about took. */
+  /** Names of global limits that earlier runs of the same flow acquired. */
   readonly historyLimits: readonly string[];
-  /** Failures elsewhere in the day before whose state tells the same error as the run asked about, newest first. */
+  /** Failures of other runs in the day before whose state reports the same error, newest first. */
   readonly sameError: readonly NamedRun[];
-  /** Prefect Cloud's throttled periods in the window or in the run's time; null on a server, or when not asked. */
+  /** Periods in which Prefect Cloud throttled requests, in the window or during the run; null on a server or when not read. */
   readonly throttling: readonly ThrottlingPeriod[] | null;
   readonly automation: AutomationFacts | null;
-  /** What could not be checked, one sentence each. */
+  /** What could not be checked, one phrase each. */
   readonly unchecked: readonly string[];
 }
 
@@ -197,27 +197,27 @@ export interface NextCall {
   readonly why: string;
 }
 
-/** What a cause says when it holds. */
+/** What a cause has found. */
 export interface Finding {
   readonly code: string;
   readonly severity: Severity;
-  /** One sentence that names the culprit. */
+  /** One sentence that names the cause. */
   readonly summary: string;
-  /** Facts that prove it: names, ids, counts, times, log lines. */
+  /** Facts that prove the cause: names, ids, counts, times, log lines. */
   readonly evidence: Readonly<Record<string, unknown>>;
   readonly fix: string;
   readonly next?: readonly NextCall[];
-  /** 0..1: 1 is shown directly by Prefect, below 0.7 it is an inference and the summary says so. */
+  /** 0..1. 1: Prefect shows it directly; below 0.7: an inference, and the summary says so. */
   readonly certainty: number;
-  /** Runs it explains. */
+  /** Number of runs that it explains. */
   readonly runsExplained: number;
 }
 
 export interface CauseModule {
-  /** Also the file's name. */
+  /** Unique; findings may have more specific codes. */
   readonly code: string;
   readonly subjects: readonly SubjectKind[];
   judge(facts: Facts): readonly Finding[];
-  /** What is said under `ruled_out` when it was looked at and nothing was found; null when it does not apply. */
+  /** The text under `ruled_out` when the cause was checked and not found; null when it does not apply. */
   ruledOut?(facts: Facts): string | null;
 }

@@ -1,7 +1,7 @@
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../../../lib/time.ts";
 import type { Holder, NamedRun } from "./types.ts";
 
-/** `3 min 20 s`, `2 h 5 min`, `4 d`: two units at most. */
+/** `45 s`, `12 min`, `2 h 5 min`, `4 d`. */
 export function durationText(us: number): string {
   const seconds = Math.max(0, Math.round(us / SECOND_US));
   if (seconds < 90) return `${seconds} s`;
@@ -12,31 +12,31 @@ export function durationText(us: number): string {
   return `${Math.round(hours / 24)} d`;
 }
 
-/** How long ago a time text lies, or "never". */
+/** `3 min ago`, or "never" without a time. */
 export function ago(time: string | null | undefined, nowUs: number): string {
   const us = time ? parseIsoUs(time) : undefined;
   return us === undefined ? "never" : `${durationText(nowUs - us)} ago`;
 }
 
-/** Seconds are enough for people. */
+/** ISO 8601 in whole seconds. */
 export function timeText(us: number): string {
   return formatIsoUs(Math.floor(us / SECOND_US) * SECOND_US);
 }
 
 /** "amber-heron, shy-fox and 3 more" */
-export function nameList(names: readonly (string | null)[], most = 3): string {
-  const shown = names.slice(0, most).map((name) => name ?? "unnamed");
+export function nameList(names: readonly (string | null)[], max = 3): string {
+  const shown = names.slice(0, max).map((name) => name ?? "unnamed");
   const rest = names.length - shown.length;
   if (rest > 0) return `${shown.join(", ")} and ${rest} more`;
-  return shown.length < 2 ? (shown[0] ?? "nobody") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+  return shown.length < 2 ? (shown[0] ?? "unknown") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
 }
 
-export function holderEvidence(holders: readonly Holder[], most = 5): readonly Holder[] {
-  return holders.slice(0, most);
+export function holderEvidence(holders: readonly Holder[], max = 5): readonly Holder[] {
+  return holders.slice(0, max);
 }
 
-/** Waiting runs as evidence: name, id and how long they are due; all of a few, the first of many. */
-export function waitingEvidence(runs: readonly NamedRun[], nowUs: number, most = 8): object {
+/** Waiting runs as evidence: their number, and name, id and time since due of the first. */
+export function waitingEvidence(runs: readonly NamedRun[], nowUs: number, max = 8): object {
   const dueOf = (one: NamedRun) => {
     const us = parseIsoUs(one.run.expected_start_time ?? "");
     return us === undefined ? {} : { due: `${durationText(nowUs - us)} ago` };
@@ -44,9 +44,14 @@ export function waitingEvidence(runs: readonly NamedRun[], nowUs: number, most =
   return {
     count: runs.length,
     runs: runs
-      .slice(0, most)
+      .slice(0, max)
       .map((one) => ({ id: one.run.id, name: one.run.name, state: one.run.state_name, ...dueOf(one) })),
   };
+}
+
+/** `1 run waits`, `3 runs wait`. */
+export function runsWait(count: number): string {
+  return count === 1 ? "1 run waits" : `${count} runs wait`;
 }
 
 export function plural(count: number, noun: string): string {

@@ -5,13 +5,13 @@ import { CAUSES } from "../../../../src/queries/diagnosis/causes/index.ts";
 import { judge } from "../../../../src/queries/diagnosis/diagnose.ts";
 import { factsOfRun, someFacts } from "../../../support/diagnosis/facts.ts";
 
-test("codes are told once, and every cause says what it is asked about", () => {
+test("codes are unique, and every cause names its subjects", () => {
   const codes = CAUSES.map((cause) => cause.code);
   expect(new Set(codes).size).toBe(codes.length);
   for (const cause of CAUSES) expect(cause.subjects.length).toBeGreaterThan(0);
 });
 
-test("every module of causes has its test beside it", () => {
+test("every cause has its test file", () => {
   const filesOf = (folder: string) =>
     readdirSync(folder, { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts"))
@@ -23,7 +23,7 @@ test("every module of causes has its test beside it", () => {
   expect(missing.filter((file) => !filesOf(import.meta.dir).includes(file))).toEqual([]);
 });
 
-test("an empty world gives no finding, whatever is asked about", () => {
+test("empty facts give no finding, whatever the subject", () => {
   for (const kind of ["flow_run", "deployment", "work_pool", "automation", "workspace"] as const)
     expect(judge(someFacts(kind))).toEqual([]);
   expect(judge(factsOfRun({ state_type: "COMPLETED" }))).toEqual([]);

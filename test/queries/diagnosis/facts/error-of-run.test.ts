@@ -16,7 +16,7 @@ const traceback = (type: string, message: string, frame = "load_rows") =>
 const errorLine = (message: string, over = {}) => aLog({ level: 40, message, ...over });
 
 describe("the error of a run", () => {
-  test("comes from the traceback, with the user's frame, not Prefect's", () => {
+  test("comes from the traceback, with the frame of user code", () => {
     const error = errorOfRun(
       failed("Flow run encountered an exception: KeyError: 'price'"),
       [],
@@ -31,12 +31,12 @@ describe("the error of a run", () => {
     });
   });
 
-  test("without a log from the state's message", () => {
+  test("comes from the state message when there is no log", () => {
     const error = errorOfRun(failed("Flow run encountered an exception: OSError: disk 7 full"), [], []);
     expect(error).toMatchObject({ type: "OSError", message: "disk 7 full", frame: null });
   });
 
-  test("an exception that was handled on the way is not taken for the one that ended the run", () => {
+  test("is not an exception that was handled before", () => {
     const error = errorOfRun(
       failed("Flow run encountered an exception: RuntimeError: export aborted"),
       [],
@@ -57,7 +57,7 @@ describe("the error of a run", () => {
     expect(errorOfRun(failed("KeyError: 'price'"), tasks, [log])?.task?.name).toBe("read_price");
   });
 
-  test("keeps the flow's own error lines and drops the engine's", () => {
+  test("has the error lines of the flow, without those of the engine", () => {
     const logs = [
       errorLine("disk quota exceeded"),
       errorLine("Finished in state Failed('x')"),
@@ -68,7 +68,7 @@ describe("the error of a run", () => {
     expect(error).toMatchObject({ type: null, message: "12 of 400 rows were rejected" });
   });
 
-  test("is null where nothing speaks of one", () => {
+  test("is null when nothing shows one", () => {
     expect(errorOfRun(aFlowRun(), [], [aLog()])).toBeNull();
   });
 });

@@ -52,7 +52,7 @@ describe("about a run", () => {
     state: failure("KeyError: 'row 7'"),
   });
 
-  test("its history, its error, and the same error elsewhere, without a request", async () => {
+  test("finds its history, its error, and the same error elsewhere, without a request", async () => {
     await using harness = await open();
     const good = aFlowRun({ name: "good", ...own, start_time: at(10) });
     const same = aFlowRun({
@@ -76,7 +76,7 @@ describe("about a run", () => {
     expect(found.unchecked).toEqual([]);
   });
 
-  test("a subflow that failed with its parent is one failure with it, and its own subflows are none elsewhere", async () => {
+  test("a subflow that failed with its parent counts once, and its own subflows do not count", async () => {
     await using harness = await open();
     const failedAt = (seconds: number, given: object) =>
       aFlowRun({ flow_id: flow.id, state_type: "FAILED", start_time: at(seconds), state: bad.state ?? null, ...given });
@@ -92,7 +92,7 @@ describe("about a run", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("limits are asked for only where something can wait for them", async () => {
+  test("limits are read only when something can wait for them", async () => {
     await using harness = await open();
     const running = aFlowRun({ id: anId(11), ...own, state_type: "RUNNING", start_time: at(3_000) });
     harness.flowRuns([running]);
@@ -108,7 +108,7 @@ describe("about a run", () => {
     ]);
   });
 
-  test("what Prefect refuses to tell is named", async () => {
+  test("names what Prefect did not answer", async () => {
     await using harness = await open();
     const running = aFlowRun({ id: anId(12), name: "r", ...own, state_type: "RUNNING", start_time: at(3_000) });
     harness.flowRuns([running]);
@@ -120,7 +120,7 @@ describe("about a run", () => {
 });
 
 describe("about a deployment", () => {
-  test("failures fall into groups by what differs not by chance; who shares its limit holds it too", async () => {
+  test("failures are grouped by error; a run of a deployment that shares the limit holds it too", async () => {
     await using harness = await open();
     const limit = aConcurrencyLimit({ id: anId(20), name: "shared", limit: 1, active_slots: 1 });
     for (const one of [deployment, other])
@@ -152,13 +152,13 @@ describe("about a deployment", () => {
   });
 });
 
-describe("runs under way in wider questions", () => {
-  const running = aFlowRun({ ...own, name: "dead", state_type: "RUNNING", start_time: at(0) });
+describe("running runs in wider questions", () => {
+  const running = aFlowRun({ ...own, name: "silent", state_type: "RUNNING", start_time: at(0) });
   const resource = { "prefect.resource.id": `prefect.flow-run.${running.id}` };
   const beat = (seconds: number) =>
     anEvent({ event: "prefect.flow-run.heartbeat", occurred: at(seconds), resource, related: [] });
 
-  test("a dead and a paused one are problems, without a request", async () => {
+  test("one without heartbeats and a paused one are problems, without a request", async () => {
     await using harness = await open();
     harness.flowRuns([running, aFlowRun({ ...own, name: "halt", state_type: "PAUSED", start_time: at(1) })]);
     harness.events([beat(300), beat(600)]);
@@ -171,14 +171,14 @@ describe("runs under way in wider questions", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("one that beats is well", async () => {
+  test("one with recent heartbeats is no problem", async () => {
     await using harness = await open();
     harness.flowRuns([running]);
     harness.events([beat(300), beat(3_500)]);
     expect(await diagnose(harness.query, { subject: null })).toMatchObject({ verdict: "nothing_wrong", findings: [] });
   });
 
-  test("nobody is called dead while Prefect is away", async () => {
+  test("missing heartbeats are no problem while Prefect is unreachable", async () => {
     await using harness = await open();
     harness.flowRuns([running]);
     harness.events([beat(2_900)]);
@@ -187,11 +187,11 @@ describe("runs under way in wider questions", () => {
       expect((await diagnose(harness.query, { subject })).findings).toEqual([]);
   });
 
-  test("without a record it is said that nobody looked", async () => {
+  test("without a record the heartbeats are named as unchecked", async () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.workspace.flowRuns.push(running);
     const found = await diagnose(harness.query, { subject: null });
-    expect(found.unchecked).toEqual(["whether the runs under way still give signs of life"]);
+    expect(found.unchecked).toEqual(["whether running runs still send heartbeats"]);
   });
 });
 
@@ -199,7 +199,7 @@ describe("about a deployment that Prefect has deleted", () => {
   const named = { kind: "deployment", text: deployment.id } as const;
   const run = aFlowRun({ ...own, name: "last", start_time: at(3_000) });
 
-  test("its runs are found, and that it is gone is the cause", async () => {
+  test("its runs are found, and its deletion is the cause", async () => {
     await using harness = await open();
     harness.flowRuns([run]);
     harness.objects("deployment", [other]);
@@ -210,14 +210,14 @@ describe("about a deployment that Prefect has deleted", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("a successor of the same flow and name is named, another flow's is not", async () => {
+  test("names a successor of the same flow and name, not one of another flow", async () => {
     await using harness = await open();
     const successor = aDeployment({ id: anId(4), name: "nightly", flow_id: flow.id });
-    const stranger = aDeployment({ id: anId(5), name: "nightly", flow_id: anId(99) });
-    harness.objects("deployment", [other, stranger]);
+    const ofOtherFlow = aDeployment({ id: anId(5), name: "nightly", flow_id: anId(99) });
+    harness.objects("deployment", [other, ofOtherFlow]);
     const alone = await diagnose(harness.query, { subject: named });
     expect(alone.findings[0]?.evidence).not.toHaveProperty("successor");
-    harness.objects("deployment", [other, stranger, successor]);
+    harness.objects("deployment", [other, ofOtherFlow, successor]);
     const found = await diagnose(harness.query, { subject: named });
     expect(found.findings[0]?.evidence).toMatchObject({ successor: { id: successor.id } });
     expect(harness.fake.takeRequests()).toEqual([]);
@@ -235,7 +235,7 @@ describe("a run that began before the window", () => {
   });
   const before = aFlowRun({ ...own, name: "before", state_type: "FAILED", start_time: at(-7_200), end_time: at(-60) });
 
-  test("counts where it ended in it, without a request", async () => {
+  test("counts when it ended in the window, without a request", async () => {
     await using harness = await open();
     harness.flowRuns([long, before]);
     harness.cover("log", { scope: long.id });
@@ -245,7 +245,7 @@ describe("a run that began before the window", () => {
     expect(found.findings[0]?.summary).toContain("OSError: full");
   });
 
-  test("and where Prefect is asked", async () => {
+  test("counts the same when Prefect is asked", async () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.workspace.flowRuns.push(long, before);
     const found = await diagnose(harness.query, { subject: null, sinceUs: T0_US });
@@ -273,7 +273,7 @@ describe("more runs than are listed", () => {
   );
   const good = Array.from({ length: 260 }, (_, n) => aFlowRun({ ...own, name: `good-${n}`, start_time: at(200 + n) }));
 
-  test("failures older than them are found and counted; what was left out is told", async () => {
+  test("failures before them are found and counted; what was left out is named", async () => {
     await using harness = await open();
     harness.flowRuns([...bad, ...good]);
     for (const run of bad) harness.cover("log", { scope: run.id });
@@ -289,7 +289,7 @@ describe("more runs than are listed", () => {
     expect(found.unchecked).toEqual(["order and durations of all but the newest 199 of 263 ended runs"]);
   });
 
-  test("a success between the failures and the newest runs ends them", async () => {
+  test("a completed run between the failures and the newest runs makes them notes", async () => {
     await using harness = await open();
     const since = aFlowRun({ flow_id: flow.id, deployment_id: other.id, start_time: at(100) });
     harness.flowRuns([...bad, since, ...good]);
@@ -307,14 +307,14 @@ describe("more runs than are listed", () => {
   });
 });
 
-test("nothing wrong, and what was looked at stands under ruled out", async () => {
+test("without a problem, what was checked is named as ruled out", async () => {
   await using harness = await open();
   harness.flowRuns([aFlowRun({ ...own, start_time: at(3_000) })]);
   const found = await diagnose(harness.query, { subject: null });
   expect(found).toMatchObject({ verdict: "nothing_wrong", findings: [], ruledOut: ["none of 1 ended run failed"] });
 });
 
-test("what is due waits; a plan, a retry, a run under way do not", () => {
+test("runs that are due wait; those scheduled for later, retries and running ones do not", () => {
   const scheduled = { state_type: "SCHEDULED" as const, expected_start_time: at(0) };
   expect(isWaiting(aFlowRun({ ...scheduled, state_name: "Late" }), T0_US)).toBe(true);
   expect(isWaiting(aFlowRun(scheduled), NOW_US)).toBe(true);

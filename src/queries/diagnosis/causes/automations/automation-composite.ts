@@ -13,7 +13,7 @@ function nameOf(child: TriggerReplay): string {
   return trigger.posture === "Proactive" ? `absence of ${names}` : names;
 }
 
-/** A compound or sequence trigger that has not fired: which of its triggers did not, or in which order they did. */
+/** Why a compound or sequence trigger has not fired: triggers that have not fired, or their order. */
 export function judgeComposite(own: AutomationFacts, trigger: CompositeTrigger): Finding {
   const { automation } = own;
   const children = own.replay?.children ?? [];
@@ -22,15 +22,15 @@ export function judgeComposite(own: AutomationFacts, trigger: CompositeTrigger):
   const isSequence = trigger.type === "sequence";
   const needs = isSequence ? children.length : trigger.require;
   const within = trigger.within === null ? "" : ` within ${trigger.within} s`;
-  const isShort = fired.length < needs;
+  const isIncomplete = fired.length < needs;
   const times = fired.map((child) => ({ name: nameOf(child), atUs: child.firings.at(-1)?.atUs ?? 0 }));
-  const came = times
+  const order = times
     .toSorted((a, b) => a.atUs - b.atUs)
     .map(({ name, atUs }) => `${name} at ${timeText(atUs)}`)
     .join(", then ");
-  const why = isShort
+  const why = isIncomplete
     ? `only ${fired.length} of them fired; missing: ${missing.map(nameOf).join("; ")}`
-    : `they fired, but ${isSequence ? "not in that order" : "too far apart"}: ${came}`;
+    : `they fired, but ${isSequence ? "not in that order" : "too far apart"}: ${order}`;
   return {
     code: isSequence ? "automation_sequence" : "automation_compound",
     severity: fired.length === 0 ? "note" : "problem",
@@ -45,7 +45,9 @@ export function judgeComposite(own: AutomationFacts, trigger: CompositeTrigger):
       })),
     },
     fix:
-      fired.length === 0 ? "Nothing to do." : "See which trigger lacks its event, or allow another order or more time.",
+      fired.length === 0
+        ? "Nothing to do."
+        : "Check which trigger lacks its event, or allow another order or more time.",
     certainty: 0.9,
     runsExplained: 1,
   };

@@ -14,22 +14,22 @@ function named(facts: Facts, name: string): PrefectEvent[] {
   return (facts.automation?.events ?? []).filter((event) => event.event === name);
 }
 
-/** A disabled automation is not evaluated at all. Proof: `enabled`. */
+/** Prefect does not evaluate a disabled automation. Proof: `enabled`. */
 export const automationDisabled: CauseModule = {
   code: "automation_disabled",
   subjects: ["automation"],
   judge: (facts) => {
     const own = facts.automation;
     if (own?.automation.enabled !== false) return [];
-    const missed = own.replay?.matched.length ?? 0;
+    const matching = own.replay?.matched.length ?? 0;
     return [
       {
         code: "automation_disabled",
         severity: "problem",
-        summary: `Automation ${own.automation.name} is disabled, so nothing is evaluated${missed > 0 ? `; ${plural(missed, "event")} matched its trigger meanwhile` : ""}.`,
+        summary: `Automation ${own.automation.name} is disabled, so its trigger is not evaluated${matching > 0 ? `; ${plural(matching, "event")} would have matched it` : ""}.`,
         evidence: {
           ...automationEvidence(own.automation),
-          matching_events: missed,
+          matching_events: matching,
           events: idsOf(own.replay?.matched ?? []),
         },
         fix: `Enable it: prefect automation resume --id ${own.automation.id}`,
@@ -65,7 +65,7 @@ export const automationActionFailed: CauseModule = {
       {
         code: "automation_action_failed",
         severity: isOver ? "note" : "problem",
-        summary: `Automation ${own.automation.name} fired, but its action ${String(action_type)} failed${status_code === undefined ? "" : ` with HTTP status ${String(status_code)}`}: ${truncate(String(reason ?? "no reason told"), 300)}${failed.length > 1 ? ` (${failed.length} times)` : ""}`,
+        summary: `Automation ${own.automation.name} fired, but its action ${String(action_type)} failed${status_code === undefined ? "" : ` with HTTP status ${String(status_code)}`}: ${truncate(String(reason ?? "no reason given"), 300)}${failed.length > 1 ? ` (${failed.length} times)` : ""}`,
         evidence: {
           ...automationEvidence(own.automation),
           action_type,
@@ -75,7 +75,7 @@ export const automationActionFailed: CauseModule = {
           occurred: last.occurred,
           times: failed.length,
         },
-        fix: "Correct the action: the object that it names may be gone, paused or refused; then update the automation.",
+        fix: "Correct the action: the object that it names may be deleted, paused or not permitted. Then update the automation.",
         certainty: 1,
         runsExplained: failed.length,
       },
@@ -83,7 +83,7 @@ export const automationActionFailed: CauseModule = {
   },
 };
 
-/** It works: it fired and its actions were executed. */
+/** It fired and its actions were executed. */
 export const automationFired: CauseModule = {
   code: "automation_fired",
   subjects: ["automation"],
@@ -114,7 +114,7 @@ export const automationFired: CauseModule = {
   },
 };
 
-/** Why it has not fired, from the replay of its trigger. Only while it is enabled and never fired in the time looked at. */
+/** Why it has not fired, from a replay of its trigger. Only for an enabled automation that has not fired in the time read. */
 export const automationNotFired: CauseModule = {
   code: "automation_not_fired",
   subjects: ["automation"],
@@ -132,13 +132,13 @@ function lostEvent(own: AutomationFacts, times: number, atUs: number): Finding {
   return {
     code: "automation_event_lost",
     severity: "problem",
-    summary: `Automation ${own.automation.name} should have fired ${plural(times, "time")} (last at ${timeText(atUs)}) by its recorded events, but Prefect shows no firing: its trigger service most likely lost an event or was restarted. This is inferred from a replay.`,
+    summary: `According to the recorded events, automation ${own.automation.name} should have fired ${plural(times, "time")} (last at ${timeText(atUs)}), but Prefect shows no firing: its trigger service most likely missed an event or was restarted. This is inferred from a replay.`,
     evidence: {
       ...automationEvidence(own.automation),
       replayed_firings: times,
       events: idsOf(own.replay?.matched ?? []),
     },
-    fix: 'Look at the server\'s log around that time ("database is locked", restarts); the next matching event will be judged again.',
+    fix: 'Check the server\'s log around that time ("database is locked", restarts). The next matching event is evaluated again.',
     certainty: 0.6,
     runsExplained: 1,
   };
@@ -154,12 +154,12 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: number)
     within_seconds: trigger.within,
   };
   if (trigger.posture === "Proactive") {
-    const [open] = [...(replay?.open ?? [])].sort((a, b) => a.toUs - b.toUs);
-    const when = open
-      ? `it is waiting for ${expects} and fires not before ${timeText(open.toUs)} (in ${durationText(open.toUs - nowUs)}) if that does not come`
+    const [wait] = [...(replay?.open ?? [])].sort((a, b) => a.toUs - b.toUs);
+    const when = wait
+      ? `it waits for ${expects} and fires at ${timeText(wait.toUs)} (in ${durationText(wait.toUs - nowUs)}) at the earliest, if that does not arrive`
       : trigger.after.length > 0 && (replay?.matched.length ?? 0) === 0
         ? `no event has started its wait yet (${nameList(trigger.after)})`
-        : `${expects} came in time whenever it waited`;
+        : `${expects} arrived in time whenever it waited`;
     return {
       code: "automation_not_due",
       severity: "note",
@@ -167,7 +167,7 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: number)
       evidence: {
         ...shared,
         after: trigger.after,
-        ...(open ? { waits_since: timeText(open.fromUs), due: timeText(open.toUs), key: open.key } : {}),
+        ...(wait ? { waits_since: timeText(wait.fromUs), due: timeText(wait.toUs), key: wait.key } : {}),
       },
       fix: "Nothing to do.",
       certainty: 1,
@@ -199,30 +199,30 @@ function noMatch(
   const { automation, replay } = own;
   const missed = replay?.missed;
   const reasons: [readonly PrefectEvent[], string][] = [
-    [missed?.resource ?? [], `its resource does not fit match ${truncate(JSON.stringify(trigger.match), 160)}`],
+    [missed?.resource ?? [], `its resource does not match ${truncate(JSON.stringify(trigger.match), 160)}`],
     [
       missed?.related ?? [],
-      `a related resource of match_related ${truncate(JSON.stringify(trigger.match_related), 160)} is missing`,
+      `none of its related resources matches match_related ${truncate(JSON.stringify(trigger.match_related), 160)}`,
     ],
-    [missed?.notStarted ?? [], `no ${nameList(trigger.after)} came before it`],
-    [missed?.late ?? [], "it occurred before the window it arrived in"],
+    [missed?.notStarted ?? [], `no ${nameList(trigger.after)} occurred before it`],
+    [missed?.late ?? [], "it occurred before the current window: it arrived late, or the trigger had just fired"],
   ];
   const [events, reason] = reasons.find(([found]) => found.length > 0) ?? [[], ""];
   const last = events.at(-1);
-  const isNear = last !== undefined;
+  const isNearMiss = last !== undefined;
   return {
-    code: isNear ? "automation_match" : "automation_no_event",
-    severity: isNear ? "problem" : "note",
-    summary: isNear
-      ? `Automation ${automation.name} has not fired because no event fits its trigger: ${plural(events.length, "event")} named ${last.event} came, but ${reason} (last from ${last.resource["prefect.resource.name"] ?? last.resource["prefect.resource.id"]}).`
-      : `Automation ${automation.name} has had no cause to fire: no ${expects} since it was made.`,
+    code: isNearMiss ? "automation_match" : "automation_no_event",
+    severity: isNearMiss ? "problem" : "note",
+    summary: isNearMiss
+      ? `Automation ${automation.name} has not fired because no event matches its trigger: ${plural(events.length, "event")} named ${last.event} arrived, but ${reason} (last from ${last.resource["prefect.resource.name"] ?? last.resource["prefect.resource.id"]}).`
+      : `Automation ${automation.name} has had no reason to fire: ${expects === "any event" ? "no event" : `no ${expects}`} since it was created.`,
     evidence: {
       ...shared,
       match: trigger.match,
       match_related: trigger.match_related,
-      ...(isNear ? { near_misses: idsOf(events) } : { matching_events: 0 }),
+      ...(isNearMiss ? { near_misses: idsOf(events) } : { matching_events: 0 }),
     },
-    fix: isNear ? "Correct match or match_related, if these events were meant." : "Nothing to do.",
+    fix: isNearMiss ? "Correct match or match_related, if these events were meant." : "Nothing to do.",
     certainty: 1,
     runsExplained: 1,
   };

@@ -8,12 +8,12 @@ const EXECUTED = "prefect.worker.executed-flow-run";
 const CODE_LABEL = "prefect.infrastructure.status-code";
 const INFRASTRUCTURE = /^prefect\.(kubernetes\.pod|docker\.container|ecs\.task)\./;
 
-/** What an exit code of a process or container says. https://man7.org/linux/man-pages/man7/signal.7.html */
+/** The meaning of an exit code of a process or container. https://man7.org/linux/man-pages/man7/signal.7.html */
 export function exitCodeMeaning(code: number): { meaning: string; isMemory: boolean } {
   if (code === 137 || code === -9)
     return { meaning: "killed (SIGKILL), most often because it ran out of memory", isMemory: true };
   if (code === 143 || code === -15)
-    return { meaning: "asked to stop (SIGTERM): the worker or its host was shut down or scaled in", isMemory: false };
+    return { meaning: "terminated (SIGTERM): the worker or its host was shut down or scaled in", isMemory: false };
   if (code === 139 || code === -11) return { meaning: "segmentation fault in native code", isMemory: false };
   if (code === 134 || code === -6) return { meaning: "aborted (SIGABRT)", isMemory: false };
   if (code === 130 || code === -2) return { meaning: "interrupted (SIGINT)", isMemory: false };
@@ -21,8 +21,8 @@ export function exitCodeMeaning(code: number): { meaning: string; isMemory: bool
   if (code === 126) return { meaning: "the command could not be executed", isMemory: false };
   if (code === 125) return { meaning: "the container could not be started", isMemory: false };
   if (code === -1073741502 || code === 247)
-    return { meaning: "ended by the system, often for lack of memory", isMemory: true };
-  if (code === 1) return { meaning: "the process ended with an error of its own", isMemory: false };
+    return { meaning: "ended by the system, often because memory ran out", isMemory: true };
+  if (code === 1) return { meaning: "the process exited with an error", isMemory: false };
   return { meaning: "the process ended abnormally", isMemory: false };
 }
 
@@ -32,12 +32,12 @@ export interface Crash {
   readonly worker: string | null;
 }
 
-/** Exit code and infrastructure's word, from the state message and the worker's and observers' events. */
+/** From the state message, and from events of the worker and of infrastructure observers. */
 export function crashOf(run: RunFacts): Crash {
   const executed = run.events.findLast((event) => event.event === EXECUTED);
   const label = executed?.related.map((one) => one[CODE_LABEL]).find((value) => value !== undefined);
-  const stated = STATUS_CODE.exec(run.run.state?.message ?? "")?.[1];
-  const text = stated ?? (label !== undefined && label !== "0" ? label : undefined);
+  const codeOfState = STATUS_CODE.exec(run.run.state?.message ?? "")?.[1];
+  const text = codeOfState ?? (label !== undefined && label !== "0" ? label : undefined);
   const observed = run.events.findLast(
     (event) => INFRASTRUCTURE.test(event.event) && /evicted|failed|exited|dead|stopped/.test(event.event),
   );
@@ -51,37 +51,38 @@ export function crashOf(run: RunFacts): Crash {
 }
 
 /**
- * The process or container died. Proof: state type CRASHED, with the exit code of the state message or of the worker's
- * event. For exit code 1 the message says nothing: the last error line of the log does.
+ * The process or container ended unexpectedly. Proof: state type CRASHED, with the exit code from the state message or from the
+ * worker's event. Exit code 1 alone explains nothing: the last error line of the log is quoted.
  */
 export const crashed: CauseModule = {
   code: "crashed",
   subjects: ["flow_run"],
   judge: ({ run, sameError }) => {
     if (!run) return [];
-    const below = failedSubflows(run).find((child) => child.run.state_type === "CRASHED");
-    const source = run.run.state_type === "CRASHED" ? run : run.run.state_type === "FAILED" ? below : undefined;
+    const crashedSubflow = failedSubflows(run).find((child) => child.run.state_type === "CRASHED");
+    const source =
+      run.run.state_type === "CRASHED" ? run : run.run.state_type === "FAILED" ? crashedSubflow : undefined;
     if (!source) return [];
     const crash = crashOf(source);
-    const told = crash.code === null ? null : exitCodeMeaning(crash.code);
+    const exit = crash.code === null ? null : exitCodeMeaning(crash.code);
     const { error } = source;
-    const isMemory = told?.isMemory === true || /oom|out ?of ?memory/i.test(crash.diagnosis ?? "");
-    const inner = error && (error.type !== null || error.lines.length > 0) && !isMemory ? innerText(source) : "";
+    const isMemory = exit?.isMemory === true || /oom|out ?of ?memory/i.test(crash.diagnosis ?? "");
+    const logText = error && (error.type !== null || error.lines.length > 0) && !isMemory ? logTextOf(source) : "";
     const message = source.run.state?.message ?? "";
-    const why = told
-      ? `exit code ${crash.code}: ${told.meaning}`
+    const why = exit
+      ? `exit code ${crash.code}: ${exit.meaning}`
       : truncate(message === "" ? "its process was lost" : message, 200);
-    const reason = crash.diagnosis ? ` The infrastructure says: ${crash.diagnosis}.` : "";
+    const reason = crash.diagnosis ? ` The infrastructure reports: ${crash.diagnosis}.` : "";
     const subject =
       source === run
         ? `${run.run.name}${run.flowName ? ` (${run.flowName})` : ""} crashed`
         : `${run.run.name} failed because ${source.run.name}${source.flowName ? ` (${source.flowName})` : ""}, which it waited for, crashed`;
-    const neverBegan = (source.run.run_count ?? 0) === 0 ? " It never began to run its flow." : "";
+    const neverStarted = (source.run.run_count ?? 0) === 0 ? " It never started its flow." : "";
     return [
       {
         code: isMemory ? "out_of_memory" : source === run ? "crashed" : "subflow_crashed",
         severity: "problem",
-        summary: `${subject}: ${why}.${reason}${inner}${neverBegan}`,
+        summary: `${subject}: ${why}.${reason}${logText}${neverStarted}`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, ended: run.run.end_time ?? null },
           ...(source === run ? {} : { crashed_run: { id: source.run.id, name: source.run.name } }),
@@ -100,17 +101,17 @@ export const crashed: CauseModule = {
         fix: isMemory
           ? "Give it more memory (job variables, container limit) or make it need less (smaller batches); then retry."
           : crash.code === 143 || crash.code === -15
-            ? "See why the worker or its host went away; then retry."
-            : "Mend what the error line says; without one look at the worker's own log and at the infrastructure.",
+            ? "Find out why the worker or its host was stopped; then retry."
+            : "Fix what the error line reports. Without one, read the worker's own log and check the infrastructure.",
         next: next(source),
-        certainty: told || crash.diagnosis ? 1 : 0.9,
+        certainty: exit || crash.diagnosis ? 1 : 0.9,
         runsExplained: 1,
       },
     ];
   },
 };
 
-function innerText(run: RunFacts): string {
+function logTextOf(run: RunFacts): string {
   const { error } = run;
   if (!error) return "";
   if (error.type) return ` Its log shows ${errorText(error)}${error.frame ? ` in ${frameText(error.frame)}` : ""}.`;
@@ -119,5 +120,5 @@ function innerText(run: RunFacts): string {
 }
 
 function next(run: RunFacts): NextCall[] {
-  return [{ tool: "get_flow_run_logs", args: { flow_run_id: run.run.id }, why: "the last lines before it died" }];
+  return [{ tool: "get_flow_run_logs", args: { flow_run_id: run.run.id }, why: "the last lines before the crash" }];
 }

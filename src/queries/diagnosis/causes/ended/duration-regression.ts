@@ -1,15 +1,15 @@
 import type { CauseModule, NamedRun } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
 
-/** Earlier runs needed before "usual" means something. */
-const LEAST_BEFORE = 4;
-const LEAST_SINCE = 1;
-/** Twice the usual time, and outside of everything seen before. */
+/** Earlier runs that a comparison needs. */
+const MIN_BEFORE = 4;
+const MIN_SLOW = 1;
+/** Slow: more than this many times the median of the earlier runs. */
 const FACTOR = 2;
 
 /**
- * Runs of a deployment take much longer than its own history. Proof: every one of the newest completed runs took over twice
- * the median of those before and longer than the longest of them. Seconds count: there is no floor but a tenth of one.
+ * Runs of a deployment take much longer than before. Proof: each of the newest completed runs took over twice the median of the
+ * earlier ones, and over 1.2 times the longest of them. Differences under 0.1 s do not count.
  */
 export const durationRegression: CauseModule = {
   code: "duration_regression",
@@ -34,9 +34,9 @@ export const durationRegression: CauseModule = {
             longest_before_seconds: round(found.longest),
             factor: round(now / Math.max(found.usual, 0.001)),
           },
-          fix: "Compare a slow run with one before: parameters, deployment version, task durations, the systems it calls.",
+          fix: "Compare a slow run with an earlier one: parameters, deployment version, task durations, the systems it calls.",
           next: slow[0]
-            ? [{ tool: "get_timeline", args: { flow_run: slow[0].run.id }, why: "which step takes the time" }]
+            ? [{ tool: "get_timeline", args: { flow_run: slow[0].run.id }, why: "which step is slow" }]
             : [],
           certainty: found.count > 1 ? 0.9 : 0.7,
           runsExplained: found.count,
@@ -55,9 +55,9 @@ function groupByDeployment(ended: readonly NamedRun[]): Map<string, NamedRun[]> 
   return groups;
 }
 
-/** `times`: newest first. How many of the newest are slow against all older ones. */
+/** `times`: newest first. `count`: how many of the newest are slow compared with all older ones. */
 export function splitSlow(times: readonly number[]): { count: number; usual: number; longest: number } | null {
-  for (let count = Math.min(times.length - LEAST_BEFORE, 20); count >= LEAST_SINCE; count--) {
+  for (let count = Math.min(times.length - MIN_BEFORE, 20); count >= MIN_SLOW; count--) {
     const before = times.slice(count);
     const usual = median(before);
     const longest = Math.max(...before);

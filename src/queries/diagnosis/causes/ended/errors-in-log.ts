@@ -2,23 +2,23 @@ import { truncate } from "../../findings/error-text.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
 
-const ERROR = 40;
+const ERROR_LEVEL = 40;
 
-/** It completed, yet its log holds error lines: something was caught and passed over. A fact worth knowing, not a fault. */
+/** The run completed, but its log has error lines: an error was caught. A note, not a problem. */
 export const errorsInLog: CauseModule = {
   code: "errors_in_log",
   subjects: ["flow_run"],
   judge: ({ run }) => {
     if (run?.run.state_type !== "COMPLETED") return [];
-    const lines = (run.logs ?? []).filter((log) => log.level >= ERROR);
-    const retried = run.tasks.some((task) => (task.run_count ?? 0) > 1) || (run.run.run_count ?? 0) > 1;
+    const lines = (run.logs ?? []).filter((log) => log.level >= ERROR_LEVEL);
+    const isRetried = run.tasks.some((task) => (task.run_count ?? 0) > 1) || (run.run.run_count ?? 0) > 1;
     const last = lines.at(-1);
-    if (!last || retried) return [];
+    if (!last || isRetried) return [];
     return [
       {
         code: "errors_in_log",
         severity: "note",
-        summary: `${run.run.name} completed, but its log holds ${plural(lines.length, "error line")}; the last: "${truncate(last.message.split("\n")[0] ?? "", 200)}".`,
+        summary: `${run.run.name} completed, but its log has ${plural(lines.length, "error line")}; the last: "${truncate(last.message.split("\n")[0] ?? "", 200)}".`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name },
           error_lines: lines

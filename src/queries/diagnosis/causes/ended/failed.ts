@@ -5,20 +5,20 @@ import { failedSubflows } from "../../findings/failed-subflows.ts";
 import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../../findings/types.ts";
 import { durationText, plural, timeText } from "../../findings/wording.ts";
 
-/** Fields of two runs that differ: parameters one by one, deployment version, pool. */
+/** What differs from the last completed run: each parameter, versions, pool and queue. */
 export function differences(run: RunFacts): Record<string, { from: unknown; to: unknown }> {
-  const good = run.history.find((one) => one.state_type === "COMPLETED");
-  if (!good) return {};
+  const lastCompleted = run.history.find((one) => one.state_type === "COMPLETED");
+  if (!lastCompleted) return {};
   const changes: Record<string, { from: unknown; to: unknown }> = {};
-  const before = good.parameters ?? {};
+  const before = lastCompleted.parameters ?? {};
   const after = run.run.parameters ?? {};
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
     if (!Bun.deepEquals(before[key], after[key]))
       changes[`parameters.${key}`] = { from: before[key] ?? null, to: after[key] ?? null };
   }
   for (const key of ["deployment_version", "flow_version", "work_pool_name", "work_queue_name"] as const) {
-    if ((good[key] ?? null) !== (run.run[key] ?? null))
-      changes[key] = { from: good[key] ?? null, to: run.run[key] ?? null };
+    if ((lastCompleted[key] ?? null) !== (run.run[key] ?? null))
+      changes[key] = { from: lastCompleted[key] ?? null, to: run.run[key] ?? null };
   }
   return changes;
 }
@@ -30,20 +30,20 @@ function changeText(changes: Record<string, { from: unknown; to: unknown }>): st
     ([key, { from, to }]) =>
       `${key.replace(/^parameters\./, "")} ${truncate(JSON.stringify(from), 60)} → ${truncate(JSON.stringify(to), 60)}`,
   );
-  return ` Since the last good run ${each.join(", ")} changed.`;
+  return ` Changed since the last completed run: ${each.join(", ")}.`;
 }
 
-/** Earlier runs that ended in the same way, as far as their state messages tell. */
+/** How the earlier runs ended. */
 function historyText(run: RunFacts): string {
-  const bad = run.history.filter((one) => isFailed(one.state_type)).length;
-  const good = run.history.find((one) => one.state_type === "COMPLETED");
-  const goodUs = parseIsoUs(good?.end_time ?? "");
+  const failures = run.history.filter((one) => isFailed(one.state_type)).length;
+  const lastCompleted = run.history.find((one) => one.state_type === "COMPLETED");
+  const completedUs = parseIsoUs(lastCompleted?.end_time ?? "");
   if (run.history.length === 0) return "";
   const last =
-    goodUs === undefined
-      ? "none of the earlier runs known succeeded"
-      : `last good run ${good?.name ?? ""} at ${timeText(goodUs)}`;
-  return bad === 0 ? last : `${plural(bad, "earlier run")} of ${run.history.length} known ended badly too; ${last}`;
+    completedUs === undefined
+      ? "none of the known earlier runs completed"
+      : `last completed run ${lastCompleted?.name ?? ""} at ${timeText(completedUs)}`;
+  return failures === 0 ? last : `${failures} of ${plural(run.history.length, "earlier run")} failed too; ${last}`;
 }
 
 function next(run: RunFacts): NextCall[] {
@@ -57,8 +57,8 @@ function next(run: RunFacts): NextCall[] {
 }
 
 /**
- * The run, or a subflow of it, ended with an exception or a Failed state of its own. Proof: the traceback in its log; without
- * one its state message. A crash of the process is another cause.
+ * The run, or a subflow of it, ended with an exception or returned a Failed state. Proof: the traceback in its log, else its
+ * state message. A crash of the process is another cause.
  */
 export const failed: CauseModule = {
   code: "exception",
@@ -76,12 +76,14 @@ export const failed: CauseModule = {
       source === run
         ? ""
         : ` It was raised in subflow run ${source.run.name}${source.flowName ? ` (${source.flowName})` : ""}${task}.`;
-    const said = addsToException(error) ? ` Its log says: "${truncate(error.lines.at(-1)?.message ?? "", 200)}".` : "";
+    const logged = addsToException(error)
+      ? ` Its log says: "${truncate(error.lines.at(-1)?.message ?? "", 200)}".`
+      : "";
     const retries = (run.run.run_count ?? 1) > 1 ? ` It was tried ${run.run.run_count} times.` : "";
     const finding: Finding = {
       code: source === run ? (error.type ? "exception" : "failed_state") : "subflow_failed",
       severity: "problem",
-      summary: `${run.run.name}${run.flowName ? ` (${run.flowName})` : ""} failed: ${errorText(error)}${place}${source === run ? task : ""}.${where}${said}${retries}${changeText(changes)}`,
+      summary: `${run.run.name}${run.flowName ? ` (${run.flowName})` : ""} failed: ${errorText(error)}${place}${source === run ? task : ""}.${where}${logged}${retries}${changeText(changes)}`,
       evidence: {
         flow_run: { id: run.run.id, name: run.run.name, ended: run.run.end_time ?? null },
         ...(source === run ? {} : { failed_in: { id: source.run.id, name: source.run.name, flow: source.flowName } }),
@@ -97,8 +99,8 @@ export const failed: CauseModule = {
         ...sameErrorEvidence(sameError),
       },
       fix: error.frame
-        ? `Look at ${frameText(error.frame)}${Object.keys(changes).length > 0 ? " and at what changed" : ""}; then retry: prefect flow-run retry ${run.run.id}`
-        : `Read the log, mend the cause, then retry: prefect flow-run retry ${run.run.id}`,
+        ? `Check ${frameText(error.frame)}${Object.keys(changes).length > 0 ? " and what changed" : ""}, then retry: prefect flow-run retry ${run.run.id}`
+        : `Read the log, fix the cause, then retry: prefect flow-run retry ${run.run.id}`,
       next: next(source),
       certainty: error.type ? 1 : 0.8,
       runsExplained: 1,
@@ -107,7 +109,7 @@ export const failed: CauseModule = {
   },
 };
 
-/** The same error elsewhere: how often, since when, in which deployments. */
+/** The same error in other runs: how often, since when, in which deployments. */
 export function sameErrorEvidence(sameError: readonly NamedRun[]): object {
   if (sameError.length === 0) return {};
   const ends = sameError.flatMap((one) => parseIsoUs(one.run.end_time ?? "") ?? []);
@@ -117,7 +119,7 @@ export function sameErrorEvidence(sameError: readonly NamedRun[]): object {
   return { same_error: { count, first_seen: first, affected: affected.slice(0, 5) } };
 }
 
-/** A failing child explains its parent unless the parent plainly raised something of its own. */
+/** A failed subflow explains its parent unless the parent raised an exception of its own. */
 function explainsParent(run: RunFacts, child: RunFacts): boolean {
   const own = run.error;
   if (!own || own.type === null) return true;
@@ -125,7 +127,7 @@ function explainsParent(run: RunFacts, child: RunFacts): boolean {
   return /^(FailedRun|CrashedRun|UnfinishedRun|MissingResult)$/.test(own.type) || own.message.includes(child.run.name);
 }
 
-/** An error line of the flow's own that the exception's text does not hold. */
+/** The last error line says something that the text of the exception does not. */
 function addsToException(error: RunError): boolean {
   const last = error.lines.at(-1)?.message ?? "";
   return (
@@ -137,19 +139,20 @@ function isTimeout(run: RunFacts): boolean {
   return run.run.state_name === "TimedOut";
 }
 
-/** Ran longer than its flow's timeout. Proof: state TimedOut. */
+/** The run took longer than the timeout of its flow. Proof: state TimedOut. */
 export const timedOut: CauseModule = {
   code: "timed_out",
   subjects: ["flow_run"],
   judge: ({ run }) => {
     if (!run || !isTimeout(run)) return [];
-    const neverBegan = (run.run.run_count ?? 0) === 0;
+    const neverStarted = (run.run.run_count ?? 0) === 0;
     const frame = run.error?.frame;
+    const message = truncate(run.run.state?.message ?? "the timeout of its flow was exceeded", 200);
     return [
       {
         code: "timed_out",
         severity: "problem",
-        summary: `${run.run.name} timed out${neverBegan ? " before it began" : ""}: ${truncate(run.run.state?.message ?? "its flow's timeout passed", 200)}${frame ? ` It was in ${frameText(frame)}.` : ""}`,
+        summary: `${run.run.name} timed out${neverStarted ? " before it started" : ""}: ${message}${frame ? `${/[.!?…]$/.test(message) ? "" : "."} It was running ${frameText(frame)}.` : ""}`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, total_run_time: run.run.total_run_time },
           usual_run_time: medianRunTime(run),
@@ -171,7 +174,7 @@ function medianRunTime(run: RunFacts): string | null {
   return middle === undefined ? null : durationText(middle * 1_000_000);
 }
 
-/** Cancelled by a person, an automation or a limit. Proof: the state's message and who is named in it. */
+/** Cancelled by a person, an automation or a limit. Proof: the message of its state. */
 export const cancelled: CauseModule = {
   code: "cancelled",
   subjects: ["flow_run"],
@@ -192,7 +195,7 @@ export const cancelled: CauseModule = {
           events: states.slice(-2).map((event) => event.id),
         },
         fix: message.includes("Automation")
-          ? "Look at the automation that cancelled it."
+          ? "Check the automation that cancelled it."
           : /concurrency limit/i.test(message)
             ? "The deployment's limit was full and its collision strategy is CANCEL_NEW: raise the limit, or let new runs wait with ENQUEUE."
             : "Start it again if it should run: prefect deployment run …",
@@ -203,7 +206,7 @@ export const cancelled: CauseModule = {
   },
 };
 
-/** Nothing is wrong any more: it needed a retry, and then completed. */
+/** The run completed, but only after a retry. */
 export const completedAfterRetry: CauseModule = {
   code: "completed_after_retry",
   subjects: ["flow_run"],
@@ -228,7 +231,7 @@ export const completedAfterRetry: CauseModule = {
           tasks: tasks.slice(0, 5).map((task) => ({ id: task.id, name: task.name, run_count: task.run_count })),
           ...(run.error ? { first_error: errorText(run.error) } : {}),
         },
-        fix: "Nothing to do; if it happens often, look at what fails first.",
+        fix: "Nothing to do. If it happens often, check the first error.",
         certainty: 1,
         runsExplained: 1,
       },

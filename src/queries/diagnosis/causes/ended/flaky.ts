@@ -2,36 +2,38 @@ import { isFailed } from "../../../../model/state.ts";
 import type { CauseModule, NamedRun } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
 
-/** A failure followed by a success, this often: chance is a poor word for it. */
+/** Failures that were followed by a completed run. */
 const MIN_RECOVERIES = 2;
 
 /**
- * A deployment that fails and passes by turns without a change. Proof: at least twice a failed or crashed run was followed by
- * a completed one. What it failed with is told by the failures' own findings.
+ * A deployment whose runs sometimes fail and sometimes complete. Proof: at least twice a failed or crashed run was followed by a
+ * completed one. The errors themselves are findings of `failures`.
  */
 export const flaky: CauseModule = {
   code: "flaky",
   subjects: ["deployment", "workspace"],
   judge: (facts) =>
     [...byDeployment(facts.ended.newest)].flatMap(([name, runs]) => {
-      const turns = countRecoveries(runs);
-      if (turns < MIN_RECOVERIES) return [];
-      const bad = runs.filter(({ run }) => isFailed(run.state_type));
+      const recoveries = countRecoveries(runs);
+      if (recoveries < MIN_RECOVERIES) return [];
+      const failed = runs.filter(({ run }) => isFailed(run.state_type));
       return [
         {
           code: "flaky",
           severity: "problem" as const,
-          summary: `${name} is flaky: ${bad.length} of its last ${plural(runs.length, "run")} failed, and ${turns} times the next one passed.`,
+          summary: `${name} is flaky: ${failed.length} of its last ${plural(runs.length, "run")} failed, and ${recoveries} of these were followed by a completed run.`,
           evidence: {
             runs: runs.length,
-            failed: bad.length,
-            fail_then_pass: turns,
-            last_failed: bad.slice(0, 3).map((one) => ({ id: one.run.id, name: one.run.name })),
+            failed: failed.length,
+            fail_then_pass: recoveries,
+            last_failed: failed.slice(0, 3).map((one) => ({ id: one.run.id, name: one.run.name })),
           },
-          fix: "Look for what differs by chance: a slow dependency, an order of tasks, a shared resource; retries only hide it.",
-          next: bad[0] ? [{ tool: "diagnose", args: { flow_run: bad[0].run.id }, why: "its latest failure" }] : [],
+          fix: "Look for what varies between runs: a slow dependency, the order of tasks, a shared resource. Retries only hide the cause.",
+          next: failed[0]
+            ? [{ tool: "diagnose", args: { flow_run: failed[0].run.id }, why: "its latest failure" }]
+            : [],
           certainty: 0.85,
-          runsExplained: bad.length,
+          runsExplained: failed.length,
         },
       ];
     }),

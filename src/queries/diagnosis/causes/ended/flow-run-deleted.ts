@@ -2,7 +2,7 @@ import { isTerminal } from "../../../../model/state.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { timeText } from "../../findings/wording.ts";
 
-/** The run was deleted before it ended: nothing else about it matters. Proof: Prefect has it no more, the record remembers it. */
+/** The run was deleted before it ended. Proof: the record holds it, and Prefect no longer does. */
 export const flowRunDeleted: CauseModule = {
   code: "flow_run_deleted",
   subjects: ["flow_run"],
@@ -13,9 +13,9 @@ export const flowRunDeleted: CauseModule = {
       {
         code: "flow_run_deleted",
         severity: "problem",
-        summary: `${name} was deleted in Prefect (seen ${timeText(run.deletedUs)}) while it was ${state_name ?? "unfinished"}: it will not go on.`,
+        summary: `${name} was deleted in Prefect (seen ${timeText(run.deletedUs)}) while it was ${state_name ?? "unfinished"}: it will not continue.`,
         evidence: { flow_run: { id, name, last_state: state_name }, deleted_seen: timeText(run.deletedUs) },
-        fix: "Start it again if it should still run. What of it runs already is not stopped by the deletion.",
+        fix: "Start it again if it should still run. Deleting a run does not stop its process.",
         next: [{ tool: "get_timeline", args: { flow_run: id }, why: "what happened before it was deleted" }],
         certainty: 1,
         runsExplained: 1,

@@ -4,8 +4,8 @@ import type { CauseModule } from "../../findings/types.ts";
 import { nameList, plural } from "../../findings/wording.ts";
 
 /**
- * Prefect Cloud refused requests (429). Proof: minutes in which an account asked for more of a key than it was granted. For
- * a run it matters where its own log tells of refused requests; a run that completed all the same is only a note.
+ * Prefect Cloud refused requests (429). Proof: minutes in which the account made more requests of a kind than it was granted. A
+ * run is affected when its own log reports refused requests; a note when it completed all the same.
  */
 export const rateLimited: CauseModule = {
   code: "rate_limited",
@@ -23,13 +23,13 @@ export const rateLimited: CauseModule = {
     const what = `Prefect Cloud throttled requests of ${nameList(
       keys.map(([key]) => key),
       6,
-    )} (rate limit, answer 429) in ${plural(minutes, "minute")}, ${times}`;
+    )} (rate limit, HTTP 429) in ${plural(minutes, "minute")}, ${times}`;
     return [
       {
         code: "rate_limited",
         severity: isDone ? "note" : "problem",
         summary: run
-          ? `${run.run.name} ${isDone ? "completed, but" : `is ${run.run.state_name}, and`} it was throttled on its way (${plural(lines.length, "log line")} of 429): ${what}.`
+          ? `${run.run.name} ${isDone ? "completed, but" : `is ${run.run.state_name}, and`} its requests were throttled (${plural(lines.length, "log line")} with 429): ${what}.`
           : `${what}.`,
         evidence: {
           denied: Object.fromEntries(keys.slice(0, 8)),
@@ -37,7 +37,7 @@ export const rateLimited: CauseModule = {
           periods: throttling.slice(-3).map(({ start, end, duration_minutes }) => ({ start, end, duration_minutes })),
           ...(lines.length > 0 ? { log_lines: lines.slice(-2).map((line) => truncate(line, 200)) } : {}),
         },
-        fix: "Send fewer requests at once (fewer parallel runs and tasks, less logging, slower polling), or raise the plan; clients retry by themselves.",
+        fix: "Send fewer requests at once (fewer parallel runs and tasks, less logging, slower polling), or upgrade the plan. Clients retry refused requests on their own.",
         next: [{ tool: "review_rate_limits", args: {}, why: "every throttled period with its keys" }],
         certainty: 1,
         runsExplained: minutes,

@@ -2,12 +2,12 @@ import { MINUTE_US, parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { durationText } from "../../findings/wording.ts";
 
-const LEAST_BEFORE = 3;
+const MIN_BEFORE = 3;
 const FACTOR = 3;
 
 /**
- * A run that takes far longer than any before it. Inferred: RUNNING for over three times the longest of at least three
- * completed runs, and over a minute. It may be slow, hang, or wait for something that Prefect does not see.
+ * A run that takes much longer than all before it. Inferred: RUNNING for over three times the longest of at least three completed
+ * runs, and for over a minute. It may be slow, hang, or wait for something that Prefect does not know of.
  */
 export const runningLong: CauseModule = {
   code: "running_long",
@@ -16,7 +16,7 @@ export const runningLong: CauseModule = {
     if (run?.run.state_type !== "RUNNING") return [];
     const times = run.history.filter((one) => one.state_type === "COMPLETED").map((one) => one.total_run_time ?? 0);
     const startUs = parseIsoUs(run.run.start_time ?? "");
-    if (times.length < LEAST_BEFORE || startUs === undefined) return [];
+    if (times.length < MIN_BEFORE || startUs === undefined) return [];
     const longestUs = Math.max(...times) * SECOND_US;
     const ranUs = nowUs - startUs;
     if (ranUs < MINUTE_US || ranUs < longestUs * FACTOR) return [];
@@ -31,7 +31,7 @@ export const runningLong: CauseModule = {
           longest_before: durationText(longestUs),
           ...(last ? { last_log_line: { timestamp: last.timestamp, message: last.message } } : {}),
         },
-        fix: "See what its last log line and its running tasks wait for; cancel it if nothing moves.",
+        fix: "Check what its last log line and its running tasks wait for; cancel it if it makes no progress.",
         next: [{ tool: "get_timeline", args: { flow_run: run.run.id }, why: "which task runs or waits" }],
         certainty: 0.5,
         runsExplained: 1,

@@ -6,10 +6,10 @@ import type { CauseModule, Finding, RunFacts, RunningRun } from "../../findings/
 import { isOnline } from "../../findings/waiting.ts";
 import { ago, durationText } from "../../findings/wording.ts";
 
-/** A worker needs a while to bring up a container or pod; less than this is no news. */
+/** Starting a container or pod takes a while: PENDING for less than this is normal. */
 const PENDING_IS_LONG_US = 60 * SECOND_US;
 const CANCELLING_IS_LONG_US = 5 * MINUTE_US;
-/** Flow runs beat every 180 s by default; two missed and some slack. */
+/** Flow runs send a heartbeat every 180 s by default: two missed ones and two minutes. */
 const HEARTBEAT_STOPPED_US = 8 * MINUTE_US;
 
 const SUBMITTED = "prefect.worker.submitted-flow-run";
@@ -24,8 +24,8 @@ function lastEvent(run: RunningRun, name: string): PrefectEvent | null {
 }
 
 /**
- * Taken by a worker, but no infrastructure came up. Proof: PENDING (Pending or Submitting) and no process id; the worker that
- * submitted it is named by its event, and its heartbeat says whether it still lives.
+ * A worker took the run, but no infrastructure started. Proof: PENDING (Pending or Submitting) without a process id. The event of
+ * its submission names the worker, whose heartbeat shows whether it is online.
  */
 export const pendingNoInfrastructure: CauseModule = {
   code: "pending_no_infrastructure",
@@ -36,18 +36,18 @@ export const pendingNoInfrastructure: CauseModule = {
     const submitted = lastEvent(run, SUBMITTED);
     const workerName = submitted?.resource[RESOURCE_NAME] ?? labelText(run, "prefect.worker.name");
     const worker = run.pool?.workers.find((one) => one.name === workerName) ?? null;
-    const isDead = worker !== null && !isOnline(worker, run.pool?.workersReadUs ?? nowUs);
-    const isYoung = !isDead && ageUs < PENDING_IS_LONG_US;
-    if (isYoung && !submitted) return [];
-    const who = workerName ? `worker ${workerName} took it` : "it was taken";
+    const isOffline = worker !== null && !isOnline(worker, run.pool?.workersReadUs ?? nowUs);
+    const isRecent = !isOffline && ageUs < PENDING_IS_LONG_US;
+    if (isRecent && !submitted) return [];
+    const who = workerName ? `worker ${workerName} took it` : "a worker took it";
     const beat = worker
-      ? `${isDead ? "offline, " : ""}last heartbeat ${ago(worker.last_heartbeat_time, nowUs)}`
+      ? `${isOffline ? "offline, " : ""}last heartbeat ${ago(worker.last_heartbeat_time, nowUs)}`
       : "its heartbeat is not known";
     return [
       {
-        code: isDead ? "worker_lost" : "pending_no_infrastructure",
-        severity: isYoung ? "note" : "problem",
-        summary: `${run.run.name} is ${run.run.state_name ?? "Pending"} for ${durationText(ageUs)}: ${who}${workerName ? ` (${beat})` : ""}, ${isYoung ? "and no infrastructure has started yet" : "but no infrastructure has started"}.`,
+        code: isOffline ? "worker_lost" : "pending_no_infrastructure",
+        severity: isRecent ? "note" : "problem",
+        summary: `${run.run.name} has been ${run.run.state_name ?? "Pending"} for ${durationText(ageUs)}: ${who}${workerName ? ` (${beat})` : ""}, ${isRecent ? "and no infrastructure has started yet" : "but no infrastructure has started"}.`,
         evidence: {
           flow_run: {
             id: run.run.id,
@@ -58,15 +58,15 @@ export const pendingNoInfrastructure: CauseModule = {
           ...(workerName ? { worker: { name: workerName, last_heartbeat: worker?.last_heartbeat_time ?? null } } : {}),
           ...(submitted ? { submitted: { event: submitted.id, occurred: submitted.occurred } } : {}),
         },
-        fix: isYoung
-          ? "Wait a moment: to bring up a process or container takes its time."
-          : isDead
+        fix: isRecent
+          ? "Wait: starting a process or container takes a moment."
+          : isOffline
             ? "Restart the worker; cancel the run or set it to AwaitingRetry so that it is scheduled again."
-            : "Look at the worker's own log and at the infrastructure (image pull, quota, unschedulable pod).",
+            : "Read the worker's own log and check the infrastructure (image pull, quota, unschedulable pod).",
         next: run.pool
           ? [{ tool: "get_work_pools", args: { work_pool: run.pool.pool.name }, why: "workers and their heartbeats" }]
           : [],
-        certainty: isDead ? 0.9 : 0.8,
+        certainty: isOffline ? 0.9 : 0.8,
         runsExplained: 1,
       },
     ];
@@ -78,7 +78,7 @@ function labelText(run: RunFacts, label: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** Cancelling that nobody carries out. Proof: CANCELLING for longer than Prefect's own five minutes, or no living worker. */
+/** A cancellation that does not end. Proof: CANCELLING for longer than Prefect's timeout of five minutes, or no worker online. */
 export const cancellingStuck: CauseModule = {
   code: "cancelling_stuck",
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
@@ -99,12 +99,12 @@ export const cancellingStuck: CauseModule = {
           {
             code: "cancelling_stuck",
             severity: "problem" as const,
-            summary: `${one.run.name} has been Cancelling for ${durationText(ageUs)}: ${hasWorker === false ? `no live worker in pool ${one.run.work_pool_name} carries it out` : "nobody has carried it out"}.`,
+            summary: `${one.run.name} has been Cancelling for ${durationText(ageUs)}: ${hasWorker === false ? `no worker is online in pool ${one.run.work_pool_name} to stop it` : "no worker has stopped it"}.`,
             evidence: {
               flow_run: { id: one.run.id, name: one.run.name, state: one.run.state_name },
               since: one.run.state?.timestamp ?? null,
             },
-            fix: "The server sets it Cancelled by itself after its timeout (300 s by default); otherwise force the state CANCELLED once nothing runs any more.",
+            fix: "The server itself sets it to Cancelled after a timeout (300 s by default). Otherwise force the state CANCELLED once its process has ended.",
             certainty: 0.9,
             runsExplained: 1,
           },
@@ -114,8 +114,8 @@ export const cancellingStuck: CauseModule = {
 };
 
 /**
- * RUNNING while nothing runs: the process died without a word. Proof: heartbeats came and stopped, or the worker that
- * executed it reported its end, while the state stayed.
+ * RUNNING without a process: it ended without a last state. Proof: its heartbeats stopped, or the worker reported the end of the
+ * process, and the state did not change.
  */
 export const zombieRun: CauseModule = {
   code: "zombie_run",
@@ -125,8 +125,12 @@ export const zombieRun: CauseModule = {
       const finding = judgeSilence(one, nowUs, reachableUntilUs);
       return finding ? [{ one, finding }] : [];
     });
-    const what = "say Running, but give no signs of life any more";
-    return mergeFindings(found, what, "Make sure that nothing of them runs, then set each to CRASHED (force).");
+    const what = "are Running in Prefect, but their processes seem to have ended";
+    return mergeFindings(
+      found,
+      what,
+      "Make sure that their processes have ended, then force the state CRASHED on each.",
+    );
   },
 };
 
@@ -147,14 +151,14 @@ function judgeSilence(run: RunningRun, nowUs: number, reachableUntilUs: number):
     code: "zombie_run",
     severity: "problem",
     summary: isReported
-      ? `${run.run.name} says Running, but its worker reported the end of its process${code ? ` (exit code ${code})` : ""}.`
-      : `${run.run.name} says Running, but its heartbeat stopped ${ago(beat?.occurred, nowUs)}: its process is probably dead.`,
+      ? `${run.run.name} is Running in Prefect, but its worker reported the end of its process${code ? ` (exit code ${code})` : ""}.`
+      : `${run.run.name} is Running in Prefect, but its last heartbeat was ${ago(beat?.occurred, nowUs)}: its process has probably ended.`,
     evidence: {
       flow_run: { id: run.run.id, name: run.run.name },
       ...(beat ? { last_heartbeat: beat.occurred } : {}),
       ...(executed ? { executed: { event: executed.id, occurred: executed.occurred } } : {}),
     },
-    fix: "Make sure that nothing of it runs, then set it to CRASHED (force) so that its slots come free.",
+    fix: "Make sure that its process has ended, then force the state CRASHED so that its slots are released.",
     certainty: isReported ? 0.9 : 0.7,
     runsExplained: 1,
   };

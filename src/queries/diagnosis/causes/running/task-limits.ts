@@ -3,12 +3,12 @@ import { acquiredLimits } from "../../findings/acquired-limits.ts";
 import type { CauseModule, Facts, Holder } from "../../findings/types.ts";
 import { durationText, holderEvidence, nameList } from "../../findings/wording.ts";
 
-/** A task that starts takes far less than this from Pending to Running. */
+/** A task run that does not wait is Pending for much less than this. */
 const PENDING_IS_LONG_US = 3 * SECOND_US;
 
 /**
- * A task run waits for a tag limit. Prefect shows nothing of it: the task stays Pending. Proof: the task's tag has a limit
- * whose slots are all held, and not by this run alone.
+ * A task run waits for a tag limit. Prefect does not show the wait: the task run stays Pending. Proof: the tag of the task has a
+ * limit whose slots are all occupied.
  */
 export const tagLimit: CauseModule = {
   code: "tag_limit",
@@ -30,13 +30,13 @@ export const tagLimit: CauseModule = {
           {
             code: "tag_limit",
             severity: "problem" as const,
-            summary: `Task ${first.name} of ${run.run.name} is Pending${since} because the limit of tag ${key} is full: ${limit.active_slots} of ${limit.limit} held by ${nameList(holders.map(taskName))}.`,
+            summary: `Task ${first.name} of ${run.run.name} ${since === "" ? "is Pending" : `has been Pending${since}`} because the limit of tag ${key} is full: ${limit.active_slots} of ${limit.limit} held by ${nameList(holders.map(taskName))}.`,
             evidence: {
               limit: { name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
               holders: holderEvidence(holders),
               waiting_tasks: waiting.slice(0, 5).map((task) => ({ id: task.id, name: task.name })),
             },
-            fix: `Wait for the holder, or raise the limit: prefect concurrency-limit create ${key} ${limit.limit + 1}. If no live run holds it: prefect concurrency-limit reset ${key}`,
+            fix: `Wait for the holder, or raise the limit: prefect concurrency-limit create ${key} ${limit.limit + 1}. If no running task holds it: prefect concurrency-limit reset ${key}`,
             certainty: 1,
             runsExplained: waiting.length,
           },
@@ -50,8 +50,8 @@ function taskName(holder: Holder): string {
 }
 
 /**
- * A run that waits for a global limit shows nothing anywhere. Inferred: the limit is full, earlier runs of the same flow
- * took it (`historyLimits`), this one has not, and it has been silent since.
+ * A run waits for a global limit. Prefect does not show such a wait anywhere. Inferred: the limit is full, earlier runs of the
+ * same flow acquired it (`historyLimits`), and this one has not.
  */
 export function judgeGlobalLimit(facts: Facts, historyLimits: readonly string[]): ReturnType<CauseModule["judge"]> {
   const { run, nowUs } = facts;
@@ -69,15 +69,21 @@ export function judgeGlobalLimit(facts: Facts, historyLimits: readonly string[])
       return {
         code: "global_limit",
         severity: "problem" as const,
-        summary: `${run.run.name} has been Running${since} and most likely waits for the global limit ${limit.name} (${limit.active_slots} of ${limit.limit} held${others.length > 0 ? ` by ${nameList(others.map((one) => one.name ?? one.id))}` : ""}). This is inferred: earlier runs of the flow took it, this one has not, and Prefect shows nothing of a run that waits.`,
+        summary: `${run.run.name} has been Running${since} and most likely waits for the global limit ${limit.name} (${limit.active_slots} of ${limit.limit} held${others.length > 0 ? ` by ${nameList(others.map((one) => one.name ?? one.id))}` : ""}). This is inferred: earlier runs of the flow acquired it, this one has not, and Prefect does not show that a run waits.`,
         evidence: {
           limit: { id: limit.id, name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
           holders: holderEvidence(others),
           earlier_runs_took: historyLimits,
         },
-        fix: `Wait for the holder, or look whether it is alive; a slot that nobody holds comes free with: prefect global-concurrency-limit update "${limit.name}" --active-slots 0`,
+        fix: `Wait for the holder, or check that it still runs. To release slots that no run holds: prefect global-concurrency-limit update "${limit.name}" --active-slots 0`,
         next: others[0]
-          ? [{ tool: "diagnose", args: { flow_run: others[0].id }, why: "is the run that holds the slot alive?" }]
+          ? [
+              {
+                tool: "diagnose",
+                args: { flow_run: others[0].id },
+                why: "whether the run that holds the slot still runs",
+              },
+            ]
           : [],
         certainty: 0.65,
         runsExplained: 1,

@@ -1,9 +1,9 @@
 import type { CauseModule } from "../../findings/types.ts";
-import { holderEvidence, nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+import { holderEvidence, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
 /**
- * The deployment's own limit is full. Proof: its `global_concurrency_limit` has every slot taken and runs wait; a refused run
- * is SCHEDULED as AwaitingConcurrencySlot and asks again every half minute.
+ * The concurrency limit of the deployment is full. Proof: every slot of its `global_concurrency_limit` is occupied, and runs wait.
+ * A refused run is SCHEDULED as AwaitingConcurrencySlot and tries again every 30 s.
  */
 export const deploymentLimit: CauseModule = {
   code: "deployment_limit",
@@ -11,34 +11,39 @@ export const deploymentLimit: CauseModule = {
   judge: (facts) =>
     facts.deployments.flatMap((deployment) => {
       const own = deployment.global_concurrency_limit;
-      const held = facts.limits.find(({ limit }) => limit.id === own?.id);
-      const limit = held?.limit ?? own;
+      const limitFacts = facts.limits.find(({ limit }) => limit.id === own?.id);
+      const limit = limitFacts?.limit ?? own;
       if (!limit || limit.active === false) return [];
-      const taken = limit.active_slots ?? 0;
+      const occupied = limit.active_slots ?? 0;
       const waiting = facts.waiting.filter((one) => one.run.deployment_id === deployment.id);
       const refused = waiting.filter((one) => one.run.state_name === "AwaitingConcurrencySlot");
-      if (waiting.length === 0 || (taken < limit.limit && refused.length === 0)) return [];
-      if (taken < limit.limit) return [];
-      const holders = held?.holders ?? [];
+      if (waiting.length === 0 || occupied < limit.limit) return [];
+      const holders = limitFacts?.holders ?? [];
       return [
         {
           code: "deployment_limit",
           severity: "problem" as const,
-          summary: `The concurrency limit of deployment ${deployment.name} is full: ${taken} of ${limit.limit} held by ${nameList(holders.map((one) => one.name ?? one.id))}; ${plural(waiting.length, "run")} wait (${nameList(waiting.map((one) => one.run.name))}).`,
+          summary: `The concurrency limit of deployment ${deployment.name} is full: ${occupied} of ${limit.limit} held by ${nameList(holders.map((one) => one.name ?? one.id))}; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
           evidence: {
             deployment: { id: deployment.id, name: deployment.name },
             limit: {
               id: limit.id,
               limit: limit.limit,
-              active_slots: taken,
+              active_slots: occupied,
               collision_strategy: deployment.concurrency_options?.collision_strategy ?? null,
             },
             holders: holderEvidence(holders),
             waiting: waitingEvidence(waiting, facts.nowUs),
           },
-          fix: "Wait for the holder or cancel it if it hangs; a waiting run asks again every 30 s. Raise the deployment's concurrency limit if more may run at once.",
+          fix: "Wait for the holder or cancel it if it hangs; a waiting run tries again every 30 s. Raise the deployment's concurrency limit if more may run at once.",
           next: holders[0]
-            ? [{ tool: "diagnose", args: { flow_run: holders[0].id }, why: "is the run that holds the slot alive?" }]
+            ? [
+                {
+                  tool: "diagnose",
+                  args: { flow_run: holders[0].id },
+                  why: "whether the run that holds the slot still runs",
+                },
+              ]
             : [],
           certainty: refused.length > 0 ? 1 : 0.9,
           runsExplained: waiting.length,

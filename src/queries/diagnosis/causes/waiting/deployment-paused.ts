@@ -1,7 +1,7 @@
 import type { CauseModule } from "../../findings/types.ts";
 import { timeText } from "../../findings/wording.ts";
 
-/** A paused deployment gets no scheduled runs. Proof: `paused`. Only where the deployment (or a run of it) was asked about. */
+/** A paused deployment gets no scheduled runs. Proof: `paused`. Only for a question about the deployment. */
 export const deploymentPaused: CauseModule = {
   code: "deployment_paused",
   subjects: ["deployment"],
@@ -11,7 +11,7 @@ export const deploymentPaused: CauseModule = {
       .map((deployment) => ({
         code: "deployment_paused",
         severity: "problem" as const,
-        summary: `Deployment ${deployment.name} is paused: its schedules make no runs until it is resumed.`,
+        summary: `Deployment ${deployment.name} is paused: its schedules create no runs until it is resumed.`,
         evidence: {
           deployment: { id: deployment.id, name: deployment.name, paused: true },
           schedules: (deployment.schedules ?? []).length,
@@ -35,20 +35,20 @@ export const scheduleInactive: CauseModule = {
       .map((deployment) => ({
         code: "schedule_inactive",
         severity: "problem" as const,
-        summary: `${(deployment.schedules ?? []).length === 1 ? "The only schedule" : "Every schedule"} of deployment ${deployment.name} is inactive, so no new runs are made.`,
+        summary: `${(deployment.schedules ?? []).length === 1 ? "The only schedule" : "Every schedule"} of deployment ${deployment.name} is inactive, so no new runs are created.`,
         evidence: {
           deployment: { id: deployment.id, name: deployment.name },
           schedules: (deployment.schedules ?? [])
             .slice(0, 5)
             .map((one) => ({ id: one.id, active: one.active, schedule: one.schedule })),
         },
-        fix: `Resume the schedule: prefect deployment schedule resume "${"<flow>"}/${deployment.name}" ${deployment.schedules?.[0]?.id ?? ""}`,
+        fix: `Resume the schedule: prefect deployment schedule resume "<flow>/${deployment.name}" ${deployment.schedules?.[0]?.id ?? ""}`,
         certainty: 1,
         runsExplained: 1,
       })),
 };
 
-/** No schedule at all: it runs only when somebody asks. A fact worth knowing, not a fault. */
+/** No schedule: it runs only on request. A note, not a problem. */
 export const noSchedule: CauseModule = {
   code: "no_schedule",
   subjects: ["deployment"],
@@ -60,7 +60,7 @@ export const noSchedule: CauseModule = {
         severity: "note" as const,
         summary: `Deployment ${deployment.name} has no schedule: it runs only when a person, a flow or an automation starts it.`,
         evidence: { deployment: { id: deployment.id, name: deployment.name }, schedules: 0 },
-        fix: "Add a schedule if it should run by itself.",
+        fix: "Add a schedule if it should run automatically.",
         certainty: 1,
         runsExplained: 0,
       })),

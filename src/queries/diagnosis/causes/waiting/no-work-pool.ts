@@ -1,9 +1,9 @@
 import type { CauseModule } from "../../findings/types.ts";
-import { nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
 /**
- * A deployment without a work pool: only a process that serves it could run it. Proof: `work_pool_name` is null on
- * deployment and run, the run is due, and nobody polled the deployment.
+ * A deployment without a work pool: only a process that serves it can run it. Proof: `work_pool_name` is null on deployment and
+ * run, the run is due, and no process polls the deployment.
  */
 export const noWorkPool: CauseModule = {
   code: "no_work_pool",
@@ -20,7 +20,7 @@ export const noWorkPool: CauseModule = {
           {
             code: "no_work_pool",
             severity: "problem" as const,
-            summary: `Deployment ${deployment.name} has no work pool, so no worker will ever pick its runs up: ${plural(waiting.length, "run")} wait (${nameList(waiting.map((one) => one.run.name))}).`,
+            summary: `Deployment ${deployment.name} has no work pool, so no worker picks up its runs: ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
             evidence: {
               deployment: {
                 id: deployment.id,

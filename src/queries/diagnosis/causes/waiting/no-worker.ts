@@ -1,11 +1,11 @@
 import type { CauseModule } from "../../findings/types.ts";
 import { isAskedPool, isOnline, needsWorker, waitingInPool } from "../../findings/waiting.ts";
-import { ago, nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+import { ago, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
 /**
- * Nobody polls the pool. Proof: no worker is known for it, or every worker's last heartbeat is older than three of its
- * intervals (Prefect's own status lags behind). Excluded by one living worker. A pool that never had one and where nothing
- * waits may be meant for later: a note.
+ * No worker polls the pool. Proof: it has no worker, or the last heartbeat of each is older than three of its intervals (the status
+ * that Prefect stores is updated with a delay). Excluded by one worker that is online. A pool that never had a worker and has no
+ * waiting runs may not be in use yet: a note.
  */
 export const noWorker: CauseModule = {
   code: "no_worker",
@@ -25,14 +25,12 @@ export const noWorker: CauseModule = {
         ? `worker ${newest.name} is offline, last heartbeat ${ago(newest.last_heartbeat_time, facts.nowUs)}${workers.length > 1 ? `, and ${workers.length - 1} more are offline too` : ""}`
         : "it has no worker";
       const what =
-        waiting.length > 0
-          ? `; ${plural(waiting.length, "run")} wait (${nameList(waiting.map((one) => one.run.name))})`
-          : "";
+        waiting.length > 0 ? `; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))})` : "";
       return [
         {
           code: newest ? "worker_offline" : "no_worker",
           severity: newest || waiting.length > 0 ? ("problem" as const) : ("note" as const),
-          summary: `Nothing starts in work pool ${name}: ${who}${what}.`,
+          summary: `No run starts in work pool ${name}: ${who}${what}.`,
           evidence: {
             work_pool: { id, name, status },
             workers: workers.slice(0, 3).map((worker) => ({
@@ -50,7 +48,7 @@ export const noWorker: CauseModule = {
       ];
     }),
   ruledOut: (facts) => {
-    const alive = facts.pools.flatMap((pool) => pool.workers.filter((worker) => isOnline(worker, pool.workersReadUs)));
-    return alive.length > 0 ? `worker ${nameList(alive.map((worker) => worker.name))} alive` : null;
+    const online = facts.pools.flatMap((pool) => pool.workers.filter((worker) => isOnline(worker, pool.workersReadUs)));
+    return online.length > 0 ? `worker ${nameList(online.map((worker) => worker.name))} online` : null;
   },
 };

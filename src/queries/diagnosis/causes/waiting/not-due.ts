@@ -3,7 +3,7 @@ import { mergeFindings } from "../../findings/merge.ts";
 import type { CauseModule, Finding, NamedRun } from "../../findings/types.ts";
 import { durationText, timeText } from "../../findings/wording.ts";
 
-/** The run is planned for later: nothing is wrong. Proof: SCHEDULED with a scheduled time ahead of the server's clock. */
+/** The run is scheduled for later: nothing is wrong. Proof: SCHEDULED with a time in the future, by the server clock. */
 export const scheduledForLater: CauseModule = {
   code: "scheduled_for_later",
   subjects: ["flow_run"],
@@ -28,7 +28,7 @@ export const scheduledForLater: CauseModule = {
   },
 };
 
-/** Failed once and waits for its own retry. Proof: AwaitingRetry with `state_details.scheduled_time`. */
+/** The run failed and waits for its retry. Proof: AwaitingRetry with `state_details.scheduled_time`. */
 export const awaitingRetry: CauseModule = {
   code: "awaiting_retry",
   subjects: ["flow_run"],
@@ -42,7 +42,7 @@ export const awaitingRetry: CauseModule = {
         : dueUs > nowUs
           ? ` at ${timeText(dueUs)}, in ${durationText(dueUs - nowUs)}`
           : ` (due ${durationText(nowUs - dueUs)} ago)`;
-    const error = run.error ? ` after ${errorText(run.error)}` : "";
+    const error = run.error ? `, after ${errorText(run.error)}` : "";
     return [
       {
         code: "awaiting_retry",
@@ -53,7 +53,7 @@ export const awaitingRetry: CauseModule = {
           ...(dueUs === undefined ? {} : { retry_at: timeText(dueUs) }),
           ...(run.error ? { first_error: errorText(run.error), at: run.error.frame } : {}),
         },
-        fix: run.error ? "Mend what made it fail, or let the retry run." : "Let the retry run.",
+        fix: run.error ? "Fix what made it fail, or wait for the retry." : "Wait for the retry.",
         next: [
           {
             tool: "get_flow_run_logs",
@@ -72,7 +72,7 @@ function errorText(error: { type: string | null; message: string }): string {
   return error.type ? `${error.type}: ${error.message}`.slice(0, 300) : error.message.slice(0, 300);
 }
 
-/** Paused or suspended, perhaps for a person's input. Proof: PAUSED; `run_input_keyset` names what it waits for. */
+/** Paused or suspended. Proof: PAUSED; with `run_input_keyset` it waits for input from a person. */
 export const paused: CauseModule = {
   code: "paused",
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
@@ -95,7 +95,7 @@ export const paused: CauseModule = {
 };
 
 const GIVE_INPUT =
-  "Give the input in the UI, or resume over the API with run_input that fits the schema stored under the input's schema key.";
+  "Give the input in the UI, or resume over the API with run_input that matches the schema stored under the input's schema key.";
 
 function judgePause({ run }: NamedRun, nowUs: number): Finding {
   const details = run.state?.state_details ?? {};

@@ -1,8 +1,8 @@
 import type { CauseModule, Holder, NextCall, QueueFacts } from "../../findings/types.ts";
 import { isPaused, waitingInPool, waitingInQueue } from "../../findings/waiting.ts";
-import { holderEvidence, nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+import { holderEvidence, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
-/** Runs PENDING or RUNNING fill the pool's limit. Proof: slots taken reach `concurrency_limit`; the holders are named. */
+/** PENDING and RUNNING runs occupy all slots of the pool. Proof: occupied slots reach `concurrency_limit`. */
 export const workPoolLimit: CauseModule = {
   code: "work_pool_limit",
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
@@ -14,12 +14,12 @@ export const workPoolLimit: CauseModule = {
         const waiting = waitingInPool(facts, pool);
         if (limit === null || pool.activeSlots === null || pool.activeSlots < limit || waiting.length === 0) return [];
         const { name, id } = pool.pool;
-        const ahead = queuesServedFirst(pool.queues, waiting[0]?.run.work_queue_id ?? null);
+        const servedFirst = queuesServedFirst(pool.queues, waiting[0]?.run.work_queue_id ?? null);
         return [
           {
             code: "work_pool_limit",
             severity: "problem" as const,
-            summary: `Work pool ${name} is full: ${pool.activeSlots} of ${limit} slots held by ${nameList(pool.holders.map(nameOf))}; ${plural(waiting.length, "run")} wait.${ahead}`,
+            summary: `Work pool ${name} is full: ${pool.activeSlots} of ${limit} slots held by ${nameList(pool.holders.map(nameOf))}; ${runsWait(waiting.length)}.${servedFirst}`,
             evidence: {
               work_pool: { id, name, concurrency_limit: limit, active_slots: pool.activeSlots },
               holders: holderEvidence(pool.holders),
@@ -42,7 +42,7 @@ export const workPoolLimit: CauseModule = {
   },
 };
 
-/** The same for one queue. */
+/** The same for the limit of a work queue. */
 export const workQueueLimit: CauseModule = {
   code: "work_queue_limit",
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
@@ -50,25 +50,30 @@ export const workQueueLimit: CauseModule = {
     facts.pools
       .filter((pool) => !isPaused(pool))
       .flatMap((pool) =>
-        pool.queues.flatMap((held) => {
-          const limit = held.queue.concurrency_limit ?? null;
-          const waiting = waitingInQueue(facts, held);
-          if (limit === null || held.activeSlots === null || held.activeSlots < limit || waiting.length === 0)
+        pool.queues.flatMap((queueFacts) => {
+          const limit = queueFacts.queue.concurrency_limit ?? null;
+          const waiting = waitingInQueue(facts, queueFacts);
+          if (
+            limit === null ||
+            queueFacts.activeSlots === null ||
+            queueFacts.activeSlots < limit ||
+            waiting.length === 0
+          )
             return [];
-          const { name, id } = held.queue;
+          const { name, id } = queueFacts.queue;
           return [
             {
               code: "work_queue_limit",
               severity: "problem" as const,
-              summary: `Queue ${name} of work pool ${pool.pool.name} is full: ${held.activeSlots} of ${limit} slots held by ${nameList(held.holders.map(nameOf))}; ${plural(waiting.length, "run")} wait.`,
+              summary: `Queue ${name} of work pool ${pool.pool.name} is full: ${queueFacts.activeSlots} of ${limit} slots held by ${nameList(queueFacts.holders.map(nameOf))}; ${runsWait(waiting.length)}.`,
               evidence: {
-                work_queue: { id, name, concurrency_limit: limit, active_slots: held.activeSlots },
+                work_queue: { id, name, concurrency_limit: limit, active_slots: queueFacts.activeSlots },
                 work_pool: { id: pool.pool.id, name: pool.pool.name },
-                holders: holderEvidence(held.holders),
+                holders: holderEvidence(queueFacts.holders),
                 waiting: waitingEvidence(waiting, facts.nowUs),
               },
               fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-queue set-concurrency-limit "${name}" ${limit + 1} --pool "${pool.pool.name}"`,
-              next: diagnoseHolder(held.holders),
+              next: diagnoseHolder(queueFacts.holders),
               certainty: 1,
               runsExplained: waiting.length,
             },
@@ -84,11 +89,11 @@ function nameOf(holder: Holder): string {
 function diagnoseHolder(holders: readonly Holder[]): NextCall[] {
   const [first] = holders;
   return first
-    ? [{ tool: "diagnose", args: { flow_run: first.id }, why: "is the run that holds the slot alive?" }]
+    ? [{ tool: "diagnose", args: { flow_run: first.id }, why: "whether the run that holds the slot still runs" }]
     : [];
 }
 
-/** Free slots go to the lowest priority number first, whatever is older in the others. */
+/** A free slot goes to the queue with the lowest priority number, even when runs of other queues wait longer. */
 function queuesServedFirst(queues: readonly QueueFacts[], waitingIn: string | null): string {
   const own = queues.find(({ queue }) => queue.id === waitingIn)?.queue;
   if (!own || own.priority === undefined) return "";

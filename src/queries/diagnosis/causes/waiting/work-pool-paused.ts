@@ -1,8 +1,8 @@
 import type { CauseModule } from "../../findings/types.ts";
 import { isAskedPool, isPaused, waitingInPool } from "../../findings/waiting.ts";
-import { nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
-/** A paused pool hands out nothing. Proof: `is_paused` or status PAUSED. It matters where runs wait, or where it was asked about. */
+/** No run of a paused pool starts. Proof: `is_paused` or status PAUSED. Only where runs wait, or when the question is about the pool. */
 export const workPoolPaused: CauseModule = {
   code: "work_pool_paused",
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
@@ -13,8 +13,8 @@ export const workPoolPaused: CauseModule = {
       const { name, id } = pool.pool;
       const what =
         waiting.length > 0
-          ? `${plural(waiting.length, "run")} wait in it (${nameList(waiting.map((one) => one.run.name))})`
-          : "nothing in it starts";
+          ? `${runsWait(waiting.length)} in it (${nameList(waiting.map((one) => one.run.name))})`
+          : "no run in it starts";
       return [
         {
           code: "work_pool_paused",

@@ -1,11 +1,11 @@
 import { parseIsoUs } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { isOnline, isPaused, POLLED_WITHIN_US, waitingInQueue } from "../../findings/waiting.ts";
-import { ago, nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+import { ago, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
 /**
- * A worker lives but does not ask this queue: it was started for other queues. Proof: `last_polled` of the queue is missing
- * or old while a worker of the pool beats.
+ * A worker is online but does not poll this queue: it was started for other queues. Proof: `last_polled` of the queue is missing
+ * or old while a worker of the pool sends heartbeats.
  */
 export const workQueueNotPolled: CauseModule = {
   code: "work_queue_not_polled",
@@ -14,9 +14,9 @@ export const workQueueNotPolled: CauseModule = {
     facts.pools
       .filter((pool) => !isPaused(pool) && pool.workers.some((worker) => isOnline(worker, pool.workersReadUs)))
       .flatMap((pool) =>
-        pool.queues.flatMap((held) => {
-          const { queue } = held;
-          const waiting = waitingInQueue(facts, held);
+        pool.queues.flatMap((queueFacts) => {
+          const { queue } = queueFacts;
+          const waiting = waitingInQueue(facts, queueFacts);
           const polledUs = parseIsoUs(queue.last_polled ?? "");
           const isPolled = polledUs !== undefined && pool.queuesReadUs - polledUs <= POLLED_WITHIN_US;
           if (waiting.length === 0 || isPolled || queue.is_paused === true) return [];
@@ -27,13 +27,13 @@ export const workQueueNotPolled: CauseModule = {
             {
               code: "work_queue_not_polled",
               severity: "problem" as const,
-              summary: `No worker asks queue ${queue.name} of pool ${pool.pool.name} (last polled ${ago(queue.last_polled, facts.nowUs)}) although ${nameList(workers)} is alive: ${plural(waiting.length, "run")} wait.`,
+              summary: `No worker polls queue ${queue.name} of pool ${pool.pool.name} (last polled: ${ago(queue.last_polled, facts.nowUs)}), although ${workers.length === 1 ? "worker" : "workers"} ${nameList(workers)} ${workers.length === 1 ? "is" : "are"} online: ${runsWait(waiting.length)}.`,
               evidence: {
                 work_queue: { id: queue.id, name: queue.name, last_polled: queue.last_polled ?? null },
                 workers,
                 waiting: waitingEvidence(waiting, facts.nowUs),
               },
-              fix: `Start a worker that takes this queue: prefect worker start --pool "${pool.pool.name}" --work-queue "${queue.name}"`,
+              fix: `Start a worker for this queue: prefect worker start --pool "${pool.pool.name}" --work-queue "${queue.name}"`,
               certainty: 0.9,
               runsExplained: waiting.length,
             },

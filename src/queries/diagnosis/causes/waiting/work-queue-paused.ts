@@ -1,8 +1,8 @@
 import type { CauseModule } from "../../findings/types.ts";
 import { isAskedPool, isPaused, waitingInQueue } from "../../findings/waiting.ts";
-import { nameList, plural, waitingEvidence } from "../../findings/wording.ts";
+import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
-/** A paused queue in a pool that is not paused. Proof: `is_paused` of the queue that the waiting runs stand in. */
+/** A paused queue in a pool that is not paused. Proof: `is_paused` of the queue of the waiting runs. */
 export const workQueuePaused: CauseModule = {
   code: "work_queue_paused",
   subjects: ["flow_run", "deployment", "work_pool", "workspace"],
@@ -12,9 +12,9 @@ export const workQueuePaused: CauseModule = {
       .flatMap((pool) =>
         pool.queues
           .filter(({ queue }) => queue.is_paused === true || queue.status === "PAUSED")
-          .flatMap((held) => {
-            const { queue } = held;
-            const waiting = waitingInQueue(facts, held);
+          .flatMap((queueFacts) => {
+            const { queue } = queueFacts;
+            const waiting = waitingInQueue(facts, queueFacts);
             const isAsked =
               facts.subject.kind === "deployment" &&
               isAskedPool(facts, pool) &&
@@ -22,7 +22,7 @@ export const workQueuePaused: CauseModule = {
             if (waiting.length === 0 && !isAsked) return [];
             const runs =
               waiting.length > 0
-                ? `: ${plural(waiting.length, "run")} wait in it (${nameList(waiting.map((one) => one.run.name))})`
+                ? `: ${runsWait(waiting.length)} in it (${nameList(waiting.map((one) => one.run.name))})`
                 : "";
             return [
               {

@@ -40,31 +40,35 @@ describe("not fired", () => {
     );
   });
 
-  test("no event has come", () => {
-    expect(summary(about({}, []))).toContain("has had no cause to fire");
+  test("no event has arrived", () => {
+    expect(summary(about({}, []))).toContain(
+      "has had no reason to fire: no prefect.flow-run.Failed since it was created",
+    );
   });
 
-  test("the resource does not fit", () => {
+  test("the resource does not match", () => {
     const facts = about({ match: { "prefect.resource.id": "shop.customer.*" } }, [event(FAILED)]);
-    expect(summary(facts)).toContain("1 event named prefect.flow-run.Failed came, but its resource does not fit match");
+    expect(summary(facts)).toContain(
+      '1 event named prefect.flow-run.Failed arrived, but its resource does not match {"prefect.resource.id":"shop.customer.*"}',
+    );
   });
 
-  test("it should have fired, and did not: an inference", () => {
+  test("it should have fired and did not: an inference", () => {
     expect(onlyFinding(automationNotFired, about({}, [event(FAILED, 10)]))).toMatchObject({
       code: "automation_event_lost",
       certainty: 0.6,
     });
   });
 
-  test("a proactive one waits, and tells until when", () => {
+  test("a proactive trigger waits, with the time when it fires", () => {
     const trigger = { posture: "Proactive", after: ["a"], expect: ["b"], within: 7_200 };
     expect(onlyFinding(automationNotFired, about(trigger, [event("a", 3_000)]))).toMatchObject({
       severity: "note",
-      summary: expect.stringContaining("fires not before 2026-08-20T12:05:00Z"),
+      summary: expect.stringContaining("fires at 2026-08-20T12:05:00Z (in 1 h 50 min) at the earliest"),
     });
   });
 
-  test("not asked of one that fired or is disabled", () => {
+  test("not for one that fired or is disabled", () => {
     const fired = { events: [event("prefect.automation.triggered")] };
     expect(automationNotFired.judge(about({}, [], fired))).toEqual([]);
     const disabled = { automation: anAutomation({ enabled: false }) };
@@ -98,15 +102,15 @@ describe("composite triggers", () => {
     expect(summary(of("compound", [event("a", 0), event("b", 1_000)]))).toContain("they fired, but too far apart");
   });
 
-  test("nothing has come yet: a note", () => {
+  test("no event has arrived yet: a note", () => {
     expect(onlyFinding(automationNotFired, of("compound", []))).toMatchObject({ severity: "note" });
   });
 });
 
-test("disabled: with the events that would have counted", () => {
+test("disabled: with the events that would have matched", () => {
   const facts = about({}, [event(FAILED)], { automation: anAutomation({ name: "n", enabled: false }) });
   expect(onlyFinding(automationDisabled, facts).summary).toBe(
-    "Automation n is disabled, so nothing is evaluated; 1 event matched its trigger meanwhile.",
+    "Automation n is disabled, so its trigger is not evaluated; 1 event would have matched it.",
   );
   expect(automationDisabled.judge(about({}, []))).toEqual([]);
 });
@@ -114,12 +118,12 @@ test("disabled: with the events that would have counted", () => {
 test("an action that failed, with its reason; a note once it succeeded later", () => {
   const failed = event("prefect.automation.action.failed", 10, {
     action_type: "run-deployment",
-    reason: "gone",
+    reason: "not found",
     status_code: 404,
   });
   const done = event("prefect.automation.action.executed", 20);
   const first = onlyFinding(automationActionFailed, about({}, [], { events: [failed] }));
-  expect(first.summary).toContain("its action run-deployment failed with HTTP status 404: gone");
+  expect(first.summary).toContain("its action run-deployment failed with HTTP status 404: not found");
   expect(onlyFinding(automationActionFailed, about({}, [], { events: [failed, done] })).severity).toBe("note");
 });
 

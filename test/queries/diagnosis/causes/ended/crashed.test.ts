@@ -18,7 +18,7 @@ const crash = (message: string) => ({
 });
 
 describe("a crash", () => {
-  test("exit code 137 means memory, and an exception in the log is not blamed", () => {
+  test("exit code 137 means out of memory, whatever exception the log has", () => {
     const facts = factsOfRun(crash("Process exited with status code: 137."), { error: aRunError() });
     const found = onlyFinding(crashed, facts);
     expect(found.code).toBe("out_of_memory");
@@ -27,16 +27,14 @@ describe("a crash", () => {
     );
   });
 
-  test("for exit code 1 the last error line speaks, and a run that never began is told", () => {
+  test("exit code 1 quotes the last error line, and a run that never started its flow is named as such", () => {
     const error = aRunError({ type: null, frame: null, lines: [anErrorLine("No module named 'pandas'")] });
     const run = { ...crash("Process exited with status code: 1."), run_count: 0 };
     const found = onlyFinding(crashed, factsOfRun(run, { error }));
-    expect(found.summary).toContain(
-      "Its last error line: \"No module named 'pandas'\". It never began to run its flow.",
-    );
+    expect(found.summary).toContain("Its last error line: \"No module named 'pandas'\". It never started its flow.");
   });
 
-  test("the worker's event gives the code that the state lacks, the pod its diagnosis", () => {
+  test("takes the exit code from the worker's event and the reason from the pod's when the state has none", () => {
     const executed = anEvent({
       event: "prefect.worker.executed-flow-run",
       resource: { "prefect.resource.id": "prefect.worker.process.w", "prefect.resource.name": "w" },
@@ -48,11 +46,11 @@ describe("a crash", () => {
     });
     const found = onlyFinding(crashed, factsOfRun(crash("The flow run was lost."), { events: [executed, pod] }));
     expect(found.summary).toContain("exit code 143");
-    expect(found.summary).toContain("The infrastructure says: NodePressure.");
+    expect(found.summary).toContain("The infrastructure reports: NodePressure.");
     expect(found.evidence).toMatchObject({ worker: "w", exit_code: 143 });
   });
 
-  test("a parent that failed for a crashed child names the child", () => {
+  test("a parent that failed because of a crashed child names the child", () => {
     const child = someRunFacts({ ...crash("status code: 137"), id: anId(51), name: "child" });
     const facts = factsOfRun({ name: "parent", state_type: "FAILED" }, { children: [child] });
     expect(onlyFinding(crashed, facts).summary).toContain(
@@ -60,19 +58,19 @@ describe("a crash", () => {
     );
   });
 
-  test("the same end elsewhere is counted", () => {
+  test("counts the same error in other runs", () => {
     const sameError = [aNamedRun(), aNamedRun({}, { deploymentName: "hourly" })];
     const found = onlyFinding(crashed, factsOfRun(crash("status code: 137"), {}, { sameError }));
     expect(found.evidence).toMatchObject({ same_error: { count: 2, affected: ["nightly", "hourly"] } });
   });
 
-  test("not for a run that completed, failed by itself or runs", () => {
+  test("not for a run that completed, failed without a crash or is running", () => {
     for (const state_type of ["COMPLETED", "FAILED", "RUNNING"] as const)
       expect(crashed.judge(factsOfRun({ state_type }))).toEqual([]);
   });
 });
 
-test("exit codes are told apart", () => {
+test("exit codes have their meanings", () => {
   expect(exitCodeMeaning(-9).isMemory).toBe(true);
   expect(exitCodeMeaning(143)).toMatchObject({ isMemory: false, meaning: expect.stringContaining("SIGTERM") });
   expect(exitCodeMeaning(127).meaning).toContain("not found");

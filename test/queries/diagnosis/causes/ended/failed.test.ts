@@ -18,14 +18,14 @@ import {
 const run = { id: anId(60), name: "etl-1", state_type: "FAILED" as const };
 
 describe("an exception", () => {
-  test("type, message, frame and task", () => {
+  test("names type, message, frame and task", () => {
     const error = aRunError({ task: aTaskRun({ name: "read_price" }) });
     expect(onlyFinding(failed, factsOfRun(run, { error })).summary).toBe(
       "etl-1 (load-orders) failed: KeyError: 'price' in load_rows (flows/etl.py:41), task read_price.",
     );
   });
 
-  test("an error line that says something else is quoted, one that says the same is not", () => {
+  test("quotes an error line that adds to the exception, not one that repeats it", () => {
     const error = aRunError({ type: "RuntimeError", message: "export aborted" });
     const other = { ...error, lines: [anErrorLine("disk quota exceeded on /export")] };
     const same = { ...error, lines: [anErrorLine("stopping: export aborted")] };
@@ -33,19 +33,19 @@ describe("an exception", () => {
     expect(onlyFinding(failed, factsOfRun(run, { error: same })).summary).not.toContain("Its log says");
   });
 
-  test("what differs from the last good run", () => {
+  test("names what changed since the last completed run", () => {
     const good = aFlowRun({ parameters: { batch_size: 500, day: "mon" }, deployment_version: "1" });
     const bad = { ...run, parameters: { batch_size: 0, day: "mon" }, deployment_version: "2" };
     const found = onlyFinding(failed, factsOfRun(bad, { error: aRunError(), history: [good] }));
     expect(found.summary).toContain(
-      'Since the last good run batch_size 500 → 0, deployment_version "1" → "2" changed.',
+      'Changed since the last completed run: batch_size 500 → 0, deployment_version "1" → "2".',
     );
     expect(found.evidence).toMatchObject({
       changed_since_last_good_run: { "parameters.batch_size": { from: 500, to: 0 } },
     });
   });
 
-  test("the deepest failed subflow is named, unless the parent raised something of its own", () => {
+  test("names the deepest failed subflow, unless the parent raised an exception of its own", () => {
     const deepest = someRunFacts({ name: "inner", state_type: "FAILED" }, { error: aRunError() });
     const middle = someRunFacts({ state_type: "FAILED" }, { error: aRunError(), children: [deepest] });
     const facts = (error = aRunError()) => factsOfRun(run, { error, children: [middle] });
@@ -67,14 +67,14 @@ describe("an exception", () => {
     expect(found.evidence).toMatchObject({ same_error: { count: 3, first_seen: at(20), affected: ["nightly"] } });
   });
 
-  test("not for other ends", () => {
+  test("not for other states", () => {
     for (const state_type of ["COMPLETED", "CRASHED", "RUNNING", "CANCELLED"] as const)
       expect(failed.judge(factsOfRun({ ...run, state_type }, { error: aRunError() }))).toEqual([]);
     expect(failed.judge(factsOfRun({ ...run, state_name: "TimedOut" }, { error: aRunError() }))).toEqual([]);
   });
 });
 
-test("a timeout is told as such, with what was being done and the usual time", () => {
+test("a timeout is named with the frame that was running and the usual time", () => {
   const state = aState({ type: "FAILED", name: "TimedOut", message: "Flow run exceeded timeout of 1.0 second(s)" });
   const history = [
     aFlowRun({ total_run_time: 10 }),
@@ -83,28 +83,33 @@ test("a timeout is told as such, with what was being done and the usual time", (
   ];
   const facts = factsOfRun({ ...run, state_name: "TimedOut", state }, { error: aRunError(), history });
   const found = onlyFinding(timedOut, facts);
-  expect(found.summary).toContain("etl-1 timed out: Flow run exceeded timeout of 1.0 second(s) It was in load_rows");
+  expect(found.summary).toContain(
+    "etl-1 timed out: Flow run exceeded timeout of 1.0 second(s). It was running load_rows",
+  );
   expect(found.evidence).toMatchObject({ usual_run_time: "12 s" });
   expect(timedOut.judge(factsOfRun(run))).toEqual([]);
 });
 
 describe("a cancelled run", () => {
-  const gone = aFlowRun({ ...run, state_type: "CANCELLED" });
+  const cancelledRun = aFlowRun({ ...run, state_type: "CANCELLED" });
 
-  test("says what its Cancelling state said: the last state overwrites it", () => {
+  test("names the reason of its Cancelling state, which the last state replaces", () => {
     const state = aState({ type: "CANCELLING", message: "Cancelled by Automation 7" });
-    const found = onlyFinding(cancelled, factsOfRun(gone, { events: [aFlowRunEvent(gone, { state })] }));
+    const found = onlyFinding(
+      cancelled,
+      factsOfRun(cancelledRun, { events: [aFlowRunEvent(cancelledRun, { state })] }),
+    );
     expect(found.summary).toContain("Cancelled by Automation 7");
     expect(found.fix).toContain("automation");
   });
 
-  test("by its deployment's limit", () => {
+  test("names the limit of its deployment", () => {
     const state = aState({ type: "CANCELLED", message: "Deployment concurrency limit reached." });
-    expect(onlyFinding(cancelled, factsOfRun({ ...gone, state })).fix).toContain("CANCEL_NEW");
+    expect(onlyFinding(cancelled, factsOfRun({ ...cancelledRun, state })).fix).toContain("CANCEL_NEW");
   });
 
-  test("without a reason", () => {
-    expect(onlyFinding(cancelled, factsOfRun(gone)).summary).toContain("no reason was given");
+  test("says when no reason was given", () => {
+    expect(onlyFinding(cancelled, factsOfRun(cancelledRun)).summary).toContain("no reason was given");
     expect(cancelled.judge(factsOfRun(run))).toEqual([]);
   });
 });

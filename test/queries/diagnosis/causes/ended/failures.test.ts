@@ -6,28 +6,28 @@ import { aNamedRun, aRunError, onlyFinding, someEnded, someFacts } from "../../.
 const runs = [1, 2, 3].map((n) => aNamedRun({ name: `bad-${n}`, state_type: "FAILED", end_time: at(n) }));
 const group = { fingerprint: "f", runs, error: aRunError(), firstUs: T0_US, lastUs: T0_US, isOver: false, isNew: true };
 
-test("one finding for each way to fail, with count, frame and first and last time", () => {
+test("one finding for each error, with count, frame and first and last time", () => {
   const found = onlyFinding(failures, someFacts("deployment", { failures: [group] }));
   expect(found).toMatchObject({
     code: "repeated_failure",
     severity: "problem",
     summary:
-      "3 runs of nightly failed with KeyError: 'price' in load_rows (flows/etl.py:41); last bad-1 at 2026-08-20T09:15:00Z.",
-    evidence: { count: 3, first_seen: "2026-08-20T09:15:00Z", new: "it succeeded before the first of them" },
+      "3 runs of nightly failed with KeyError: 'price' in load_rows (flows/etl.py:41); the last was bad-1 at 2026-08-20T09:15:00Z.",
+    evidence: { count: 3, first_seen: "2026-08-20T09:15:00Z", new: "a run completed before the first of them" },
     runsExplained: 3,
   });
 });
 
-test("over is a note", () => {
+test("a group that a later completed run ended is a note", () => {
   const found = onlyFinding(
     failures,
     someFacts("deployment", { failures: [{ ...group, isOver: true, isNew: false }] }),
   );
-  expect(found).toMatchObject({ severity: "note", summary: expect.stringContaining("and it has succeeded since") });
+  expect(found).toMatchObject({ severity: "note", summary: expect.stringContaining("and a later run completed") });
   expect(found.evidence).not.toHaveProperty("new");
 });
 
-test("none is told as ruled out", () => {
+test("no failure is named as ruled out", () => {
   expect(failures.ruledOut?.(someFacts("workspace", { ended: someEnded([aNamedRun()]) }))).toBe(
     "none of 1 ended run failed",
   );

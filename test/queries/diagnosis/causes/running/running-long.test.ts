@@ -6,7 +6,7 @@ import { factsOfRun, onlyFinding } from "../../../../support/diagnosis/facts.ts"
 const history = [10, 20, 30].map((total_run_time) => aFlowRun({ total_run_time }));
 const running = (seconds: number) => ({ name: "r", state_type: "RUNNING" as const, start_time: at(3_600 - seconds) });
 
-test("longer than three times the longest before: told as an inference, with the last line", () => {
+test("longer than three times the longest before: an inference, with the last log line", () => {
   const logs = [aLog({ message: "connecting to warehouse" })];
   const found = onlyFinding(runningLong, factsOfRun(running(600), { history, logs }));
   expect(found.summary).toBe(

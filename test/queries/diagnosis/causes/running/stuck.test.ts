@@ -24,16 +24,16 @@ describe("pending without infrastructure", () => {
   });
   const pool = (beat: number) => somePool({}, { workers: [aWorker({ name: "w", last_heartbeat_time: at(beat) })] });
 
-  test("the worker that took it is offline: at once", () => {
+  test("a finding at once when the worker that took it is offline", () => {
     const given = { pool: pool(3_000), events: [workerEvent("submitted", 3_000)] };
     const found = onlyFinding(pendingNoInfrastructure, factsOfRun(pending(3_580), given));
     expect(found.code).toBe("worker_lost");
     expect(found.summary).toBe(
-      "r is Submitting for 20 s: worker w took it (offline, last heartbeat 10 min ago), but no infrastructure has started.",
+      "r has been Submitting for 20 s: worker w took it (offline, last heartbeat 10 min ago), but no infrastructure has started.",
     );
   });
 
-  test("the worker lives: only when it takes long", () => {
+  test("a problem only after a while when the worker is online", () => {
     const given = { pool: pool(3_595), events: [workerEvent("submitted", 3_000)] };
     expect(onlyFinding(pendingNoInfrastructure, factsOfRun(pending(3_580), given))).toMatchObject({
       severity: "note",
@@ -54,13 +54,13 @@ describe("cancelling", () => {
     state: aState({ type: "CANCELLING", timestamp: at(seconds) }),
   });
 
-  test("without a living worker at once, with one after the server's own time", () => {
+  test("a finding at once without an online worker, with one after the server's own timeout", () => {
     const found = onlyFinding(cancellingStuck, factsOfRun(run(3_590), {}, { pools: [somePool()] }));
-    expect(found.summary).toContain("no live worker in pool etl-pool carries it out");
-    const alive = somePool({}, { workers: [aWorker({ last_heartbeat_time: at(3_590) })] });
-    expect(cancellingStuck.judge(factsOfRun(run(3_590), {}, { pools: [alive] }))).toEqual([]);
-    expect(onlyFinding(cancellingStuck, factsOfRun(run(3_000), {}, { pools: [alive] })).summary).toContain(
-      "nobody has carried it out",
+    expect(found.summary).toContain("no worker is online in pool etl-pool to stop it");
+    const withWorker = somePool({}, { workers: [aWorker({ last_heartbeat_time: at(3_590) })] });
+    expect(cancellingStuck.judge(factsOfRun(run(3_590), {}, { pools: [withWorker] }))).toEqual([]);
+    expect(onlyFinding(cancellingStuck, factsOfRun(run(3_000), {}, { pools: [withWorker] })).summary).toContain(
+      "no worker has stopped it",
     );
   });
 });
@@ -73,41 +73,43 @@ describe("running without a process", () => {
     state: aState({ type: "RUNNING", timestamp: at(0) }),
   };
 
-  test("the worker told its end", () => {
+  test("the worker reported the end of the process", () => {
     const events = [workerEvent("executed", 100, { "prefect.infrastructure.status-code": "137" })];
     expect(onlyFinding(zombieRun, factsOfRun(running, { events })).summary).toBe(
-      "r says Running, but its worker reported the end of its process (exit code 137).",
+      "r is Running in Prefect, but its worker reported the end of its process (exit code 137).",
     );
   });
 
-  test("its heartbeat stopped", () => {
+  test("its heartbeats stopped", () => {
     const beat = (seconds: number) => anEvent({ event: "prefect.flow-run.heartbeat", occurred: at(seconds) });
     expect(onlyFinding(zombieRun, factsOfRun(running, { events: [beat(600)] })).summary).toContain(
-      "its heartbeat stopped 50 min ago",
+      "its last heartbeat was 50 min ago",
     );
     expect(zombieRun.judge(factsOfRun(running, { events: [beat(3_400)] }))).toEqual([]);
     expect(zombieRun.judge(factsOfRun(running))).toEqual([]);
   });
 
-  test("in wider questions one run in its own words, several together", () => {
-    const dead = (name: string) => ({
+  test("in wider questions one run has its own summary, several share one", () => {
+    const silent = (name: string) => ({
       ...aNamedRun({ ...running, name }),
       events: [anEvent({ event: "prefect.flow-run.heartbeat", occurred: at(600) })],
     });
-    const alive = { ...aNamedRun({ ...running, name: "alive" }), events: [] };
-    const one = onlyFinding(zombieRun, someFacts("workspace", { running: [dead("a"), alive] }));
-    expect(one.summary).toBe("a says Running, but its heartbeat stopped 50 min ago: its process is probably dead.");
-    const both = onlyFinding(zombieRun, someFacts("deployment", { running: [dead("a"), alive, dead("b")] }));
+    const without = { ...aNamedRun({ ...running, name: "without-events" }), events: [] };
+    const one = onlyFinding(zombieRun, someFacts("workspace", { running: [silent("a"), without] }));
+    expect(one.summary).toBe(
+      "a is Running in Prefect, but its last heartbeat was 50 min ago: its process has probably ended.",
+    );
+    const both = onlyFinding(zombieRun, someFacts("deployment", { running: [silent("a"), without, silent("b")] }));
     expect(both).toMatchObject({
       code: "zombie_run",
       severity: "problem",
-      summary: "2 runs say Running, but give no signs of life any more: a and b.",
+      summary: "2 runs are Running in Prefect, but their processes seem to have ended: a and b.",
       evidence: { count: 2, runs: [{ name: "a", says: one.summary }, { name: "b" }] },
       runsExplained: 2,
     });
   });
 
-  test("an end before the present start belongs to an earlier try", () => {
+  test("an end before the current state began belongs to an earlier attempt", () => {
     const again = { ...running, state: aState({ type: "RUNNING", timestamp: at(200) }) };
     expect(zombieRun.judge(factsOfRun(again, { events: [workerEvent("executed", 100)] }))).toEqual([]);
   });

@@ -24,11 +24,11 @@ describe("tag limit", () => {
   test("names tag, task and holder", () => {
     const found = onlyFinding(tagLimit, factsOfRun(running, { tasks: [task] }, { limits: limits(1) }));
     expect(found.summary).toBe(
-      "Task write of r is Pending for 5 min because the limit of tag db is full: 1 of 1 held by other-write.",
+      "Task write of r has been Pending for 5 min because the limit of tag db is full: 1 of 1 held by other-write.",
     );
   });
 
-  test("not with a free slot, another tag, a limit switched off, or a task that runs", () => {
+  test("not with a free slot, another tag, an inactive limit, or a running task", () => {
     const judge = (given: Partial<typeof task>, of = limits(1)) =>
       tagLimit.judge(factsOfRun(running, { tasks: [{ ...task, ...given }] }, { limits: of }));
     expect(judge({}, limits(0))).toEqual([]);
@@ -46,14 +46,14 @@ describe("global limit", () => {
     resource: { "prefect.resource.id": `prefect.concurrency-limit.${anId(72)}`, "prefect.resource.name": "ledger" },
   });
 
-  test("is inferred from earlier runs, and says so", () => {
+  test("is inferred from earlier runs, and the summary says so", () => {
     const found = onlyFinding(globalLimit, factsOfRun(running, {}, { limits, historyLimits: ["ledger"] }));
     expect(found.certainty).toBeLessThan(0.7);
     expect(found.summary).toContain("most likely waits for the global limit ledger (1 of 1 held by holder)");
     expect(found.summary).toContain("This is inferred");
   });
 
-  test("not when this run holds it, when earlier runs never took it, or when a slot is free", () => {
+  test("not when this run holds it, when earlier runs never acquired it, or when a slot is free", () => {
     const judge = (events = [] as (typeof acquired)[], historyLimits = ["ledger"], of = limits) =>
       globalLimit.judge(factsOfRun(running, { events }, { limits: of, historyLimits }));
     expect(judge([acquired])).toEqual([]);

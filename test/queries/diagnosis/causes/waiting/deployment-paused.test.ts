@@ -11,10 +11,10 @@ const schedule = { id: anId(30), schedule: { interval: 3600 }, active: true };
 const about = (given: Parameters<typeof aDeployment>[0]) =>
   someFacts("deployment", { deployments: [aDeployment({ name: "nightly", ...given })] });
 
-test("paused: told as such, and its schedules are not blamed", () => {
+test("a paused deployment is one finding, and its inactive schedules are none", () => {
   const facts = about({ paused: true, schedules: [{ ...schedule, active: false }] });
   expect(onlyFinding(deploymentPaused, facts).summary).toBe(
-    "Deployment nightly is paused: its schedules make no runs until it is resumed.",
+    "Deployment nightly is paused: its schedules create no runs until it is resumed.",
   );
   expect(scheduleInactive.judge(facts)).toEqual([]);
 });
@@ -22,7 +22,7 @@ test("paused: told as such, and its schedules are not blamed", () => {
 test("every schedule inactive", () => {
   const inactive = { ...schedule, active: false };
   expect(onlyFinding(scheduleInactive, about({ schedules: [inactive] })).summary).toBe(
-    "The only schedule of deployment nightly is inactive, so no new runs are made.",
+    "The only schedule of deployment nightly is inactive, so no new runs are created.",
   );
   expect(scheduleInactive.judge(about({ schedules: [inactive, schedule] }))).toEqual([]);
   expect(deploymentPaused.judge(about({ schedules: [inactive] }))).toEqual([]);

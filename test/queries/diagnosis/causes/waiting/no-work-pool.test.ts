@@ -6,9 +6,9 @@ import { aLateRun, onlyFinding, someFacts } from "../../../../support/diagnosis/
 const deployment = aDeployment({ id: anId(40), name: "orphan", status: "NOT_READY" });
 const waiting = [aLateRun({ deployment_id: anId(40), work_pool_name: null, work_queue_id: null })];
 
-test("nobody will ever pick the runs up", () => {
+test("no worker picks up the runs", () => {
   const found = onlyFinding(noWorkPool, someFacts("deployment", { deployments: [deployment], waiting }));
-  expect(found.summary).toContain("Deployment orphan has no work pool, so no worker will ever pick its runs up: 1 run");
+  expect(found.summary).toContain("Deployment orphan has no work pool, so no worker picks up its runs: 1 run waits");
 });
 
 test("not while a process serves it, nor where nothing waits, nor with a pool", () => {

@@ -9,7 +9,7 @@ describe("no worker", () => {
   test("names the pool and the runs that wait", () => {
     const found = onlyFinding(noWorker, someFacts("deployment", { pools: [somePool()], waiting }));
     expect(found).toMatchObject({ code: "no_worker", severity: "problem", runsExplained: 2, certainty: 1 });
-    expect(found.summary).toBe("Nothing starts in work pool etl-pool: it has no worker; 2 runs wait (a and b).");
+    expect(found.summary).toBe("No run starts in work pool etl-pool: it has no worker; 2 runs wait (a and b).");
   });
 
   test("a worker is offline by its heartbeat, whatever its status says", () => {
@@ -19,19 +19,19 @@ describe("no worker", () => {
     expect(found.summary).toContain("worker w is offline, last heartbeat 2 min ago");
   });
 
-  test("its interval decides: a slow beat is no death", () => {
+  test("its heartbeat interval decides when it counts as offline", () => {
     const workers = [aWorker({ last_heartbeat_time: at(3_400), heartbeat_interval_seconds: 120 })];
     expect(noWorker.judge(someFacts("deployment", { pools: [somePool({}, { workers })], waiting }))).toEqual([]);
   });
 
-  test("not where nothing waits, nor where Prefect starts the runs itself", () => {
+  test("not when no run waits, nor when Prefect itself starts the runs", () => {
     expect(noWorker.judge(someFacts("deployment", { pools: [somePool()] }))).toEqual([]);
     const push = somePool({ type: "ecs:push" });
     const managed = somePool({ type: "prefect:managed" });
     expect(noWorker.judge(someFacts("deployment", { pools: [push, managed], waiting }))).toEqual([]);
   });
 
-  test("a pool asked about that has none and where nothing waits is a note, unless it needs none", () => {
+  test("a note for a question about a pool without workers and waiting runs, unless it needs no worker", () => {
     const of = (type: string) => {
       const pool = somePool({ type, status: "NOT_READY" });
       return someFacts("work_pool", { subject: { kind: "work_pool", id: pool.pool.id, name: "p" }, pools: [pool] });
@@ -39,25 +39,25 @@ describe("no worker", () => {
     expect(onlyFinding(noWorker, of("process"))).toMatchObject({
       code: "no_worker",
       severity: "note",
-      summary: "Nothing starts in work pool etl-pool: it has no worker.",
+      summary: "No run starts in work pool etl-pool: it has no worker.",
     });
     for (const type of ["ecs:push", "prefect:managed"]) expect(noWorker.judge(of(type))).toEqual([]);
   });
 
-  test("nothing is claimed where nobody could say who works the pool", () => {
+  test("not when the workers of the pool are unknown", () => {
     const pools = [somePool({}, { areWorkersKnown: false })];
     expect(noWorker.judge(someFacts("deployment", { pools, waiting }))).toEqual([]);
   });
 
-  test("a heartbeat is judged as of its reading, so an outage of Prefect kills no worker", () => {
+  test("compares a heartbeat with the time of its reading, so that an outage of Prefect makes no worker offline", () => {
     const workers = [aWorker({ last_heartbeat_time: at(3_000) })];
     const pools = [somePool({}, { workers, workersReadUs: NOW_US - 595_000_000 })];
     expect(noWorker.judge(someFacts("deployment", { pools, waiting }))).toEqual([]);
   });
 
-  test("a living worker is told as ruled out", () => {
+  test("names an online worker as ruled out", () => {
     const workers = [aWorker({ name: "w", last_heartbeat_time: at(3_590) })];
     const facts = someFacts("deployment", { pools: [somePool({}, { workers })], waiting });
-    expect(noWorker.ruledOut?.(facts)).toBe("worker w alive");
+    expect(noWorker.ruledOut?.(facts)).toBe("worker w online");
   });
 });

@@ -29,11 +29,11 @@ describe("awaiting its retry", () => {
     state: aState({ type: "SCHEDULED", name: "AwaitingRetry", state_details: { scheduled_time: at(due) } }),
   });
 
-  test("tells when and after what", () => {
+  test("names its time and the error", () => {
     const found = onlyFinding(awaitingRetry, factsOfRun(run(3_600 * 7), { error: aRunError() }));
     expect(found).toMatchObject({
       severity: "note",
-      summary: "r waits for its retry at 2026-08-20T16:15:00Z, in 6 h after KeyError: 'price'.",
+      summary: "r waits for its retry at 2026-08-20T16:15:00Z, in 6 h, after KeyError: 'price'.",
     });
   });
 
@@ -47,7 +47,7 @@ describe("paused runs in wider questions", () => {
   const run = (name: string, details: object = {}) =>
     aNamedRun({ name, state_type: "PAUSED", state: aState({ type: "PAUSED", state_details: { ...details } }) });
 
-  test("several together, those that wait for a person apart", () => {
+  test("one finding for several, another for those that wait for input", () => {
     const active = [run("a"), run("b"), run("c", { run_input_keyset: { schema: "s" } }), aNamedRun({ name: "other" })];
     const found = paused.judge(someFacts("workspace", { active }));
     expect(found.map((one) => [one.code, one.severity, one.summary])).toEqual([
@@ -65,13 +65,13 @@ describe("paused", () => {
       state: aState({ type: "PAUSED", state_details: state_details as Record<string, string> }),
     });
 
-  test("waits for input, until when", () => {
+  test("waits for input, with its timeout", () => {
     const found = onlyFinding(paused, about({ run_input_keyset: { schema: "s" }, pause_timeout: at(3_600 * 2) }));
     expect(found.code).toBe("awaiting_input");
     expect(found.summary).toContain("r is paused and waits for input from a person; it times out at");
   });
 
-  test("without input, suspended, or past its time", () => {
+  test("without input, suspended, or after its timeout", () => {
     expect(onlyFinding(paused, about({})).summary).toBe("r is paused until it is resumed.");
     expect(onlyFinding(paused, about({ pause_reschedule: true })).summary).toBe("r is suspended until it is resumed.");
     expect(onlyFinding(paused, about({ pause_timeout: at(3_000) })).summary).toContain("its timeout passed 10 min ago");

@@ -6,15 +6,15 @@ import { aLateRun, onlyFinding, someFacts, somePool } from "../../../../support/
 const waiting = [aLateRun()];
 const workers = [aWorker({ name: "gpu", last_heartbeat_time: at(3_590) })];
 
-test("a worker lives, but nobody asks the queue", () => {
+test("a worker is online, but none polls the queue", () => {
   const pool = somePool({}, { workers, queue: { last_polled: null } });
   const found = onlyFinding(workQueueNotPolled, someFacts("flow_run", { pools: [pool], waiting }));
   expect(found.summary).toBe(
-    "No worker asks queue default of pool etl-pool (last polled never) although gpu is alive: 1 run wait.",
+    "No worker polls queue default of pool etl-pool (last polled: never), although worker gpu is online: 1 run waits.",
   );
 });
 
-test("not where it was polled just now, where no worker lives, where the queue is paused", () => {
+test("not when it was polled just now, when no worker is online, when the queue is paused", () => {
   const judge = (pool: ReturnType<typeof somePool>) =>
     workQueueNotPolled.judge(someFacts("flow_run", { pools: [pool], waiting }));
   expect(judge(somePool({}, { workers, queue: { last_polled: at(3_560) } }))).toEqual([]);
