@@ -1,5 +1,4 @@
 /** The differences between two values of a field, in words. Schedules are described as in `get_deployments`. */
-
 import { describeSchedule } from "../../model/objects/schedule.ts";
 import type { DeploymentSchedule, JsonObject } from "../../model/objects.ts";
 

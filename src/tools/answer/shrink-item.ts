@@ -1,5 +1,4 @@
 /** Cuts one item that alone is larger than an answer may be. */
-
 import type { Item } from "./table.ts";
 import { estimateJsonTokens } from "./token-budget.ts";
 

@@ -1,9 +1,7 @@
 /** The answer of a list: as many items as the token budget allows, as text and as structured content, and a cursor for the rest. */
-
-import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { fenced } from "../answer/fenced.ts";
-import { freshnessFields, freshnessLines } from "../answer/freshness.ts";
+import { dayOf, freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { shrinkItem } from "../answer/shrink-item.ts";
 import type { Item, TableOptions } from "../answer/table.ts";
 import { cellsOf, foldIds, tableLines } from "../answer/table.ts";
@@ -78,7 +76,7 @@ interface Page {
 /** The items that fit the budget as text and as JSON; always at least one. */
 function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
   const ordered = spec.takeFrom === "end" ? [...spec.items].reverse() : spec.items;
-  const options = { day: formatIsoUs(spec.nowUs).slice(0, 10), precise: spec.precise ?? false };
+  const options = { day: dayOf(spec.nowUs), precise: spec.precise ?? false };
   const seen = new Set<string>();
   const rows: ReadonlyMap<string, string>[] = [];
   const items: Item[] = [];
@@ -127,7 +125,7 @@ function shownItem({ toRow, rowText, layout }: ListSpec, item: Item, { day, prec
 
 function listText(spec: ListSpec, page: Page, head: readonly string[], cursor: string | undefined): string {
   const count = page.items.length;
-  const title = `${count}${cursor ? " of more" : ""} ${spec.title}`;
+  const title = `${count} ${spec.title}${cursor ? ", more match" : ""}`;
   const lines = [`${title} | ${head[0]}`, ...head.slice(1), ...(spec.facts ?? [])];
   if (count === 0) lines.push(spec.none ?? "Nothing matches.");
   else lines.push(...rowLines(spec, page));

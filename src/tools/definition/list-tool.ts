@@ -1,5 +1,4 @@
 /** The tools that list one kind of Prefect's objects. Each states its filters, its query and how it shows a row. */
-
 import type { z } from "zod";
 import type { Freshness } from "../../model/freshness.ts";
 import { type FilterKind, KINDS, type LinkedKind, type NamedKind } from "../../model/kinds.ts";

@@ -8,6 +8,8 @@ import { withNearest } from "./suggestions.ts";
 export const textArg = z.string().optional();
 export const flagArg = z.boolean().optional();
 export const textsArg = z.array(z.string()).optional();
+/** Accepted because the official server has it, and ignored: a call always concerns the one configured workspace. */
+export const workspaceArg = z.string().optional();
 /** A Prefect filter object. Its fields are checked where it is read: their schema would make `tools/list` too large. */
 export const filterArg = z.looseObject({}).optional();
 export const detailArg = z.enum(["brief", "full"]).optional();
@@ -21,7 +23,7 @@ export const listArgs = (maxLimit: number) => ({
   fresh: flagArg,
   detail: detailArg,
   fields: textsArg,
-  workspace_id: textArg,
+  workspace_id: workspaceArg,
 });
 
 /** Output of a list tool. No member is required, so that an error is valid too. */

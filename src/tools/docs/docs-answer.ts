@@ -1,5 +1,4 @@
 /** The answer of both docs tools: the text of the docs server, or pages of the shipped index with a note that they are from there. */
-
 import type { DocsAnswer } from "../../queries/docs/docs.ts";
 import { fenced } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines, withoutWindow } from "../answer/freshness.ts";

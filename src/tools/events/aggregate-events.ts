@@ -54,7 +54,7 @@ export const aggregateEventsTool = defineTool({
     return listAnswer({
       key: "groups",
       title: `groups by ${by}`,
-      items: found.groups.slice(offset, offset + limit).map((group) => shape(group, by)),
+      items: found.groups.slice(offset, offset + limit).map((group) => toItem(group, by)),
       more: found.groups.length > offset + limit,
       cursorAfter: (index) => placeCursor(question, found.window, offset + index + 1),
       freshness: found.freshness,
@@ -75,7 +75,7 @@ export const aggregateEventsTool = defineTool({
   },
 });
 
-function shape({ key, label, count, firstUs, lastUs }: EventGroup, by: Grouping): Item {
+function toItem({ key, label, count, firstUs, lastUs }: EventGroup, by: Grouping): Item {
   if (by === "time") return { start: formatIsoUs(Number(key)), count };
   const name = label === null ? {} : { name: label };
   return {

@@ -76,7 +76,7 @@ export const getTimelineTool = defineTool({
     return listAnswer({
       key: "entries",
       title: `entries of ${kind.replace("_", " ")} ${quoted(subject.name)} ${subject.id}${shownState ? ` (${shownState})` : ""}, oldest first`,
-      items: page.map((entry) => shape(entry, subject.id)),
+      items: page.map((entry) => toItem(entry, subject.id)),
       more: entries.length > offset + page.length,
       cursorAfter: (index) => placeCursor(question, subject.window, offset + index + 1),
       freshness,
@@ -119,7 +119,7 @@ function subjectOf(args: Input): { kind: SubjectKind; text: string } {
   return { kind, text: args[kind] ?? "" };
 }
 
-function shape(entry: TimelineEntry, subjectId: string): Item {
+function toItem(entry: TimelineEntry, subjectId: string): Item {
   const time = formatIsoUs(entry.us);
   if (entry.kind === "state") {
     const { name, type, message } = entry.state;

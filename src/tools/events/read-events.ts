@@ -47,7 +47,7 @@ export const readEventsTool = defineTool({
       key: "events",
       title: `events, ${asked.question.order === "asc" ? "oldest" : "newest"} first`,
       items: pickFields(
-        page.events.map((event) => shape(event, args)),
+        page.events.map((event) => toItem(event, args)),
         args.fields,
         ["id", ...FULL_FIELDS, ...BRIEF_FIELDS],
       ),
@@ -68,7 +68,7 @@ export const readEventsTool = defineTool({
   },
 });
 
-function shape(event: PrefectEvent, { detail, fields }: Input): Item {
+function toItem(event: PrefectEvent, { detail, fields }: Input): Item {
   if (fields && fields.length > 0) return { ...inBrief(event), ...event };
   return detail === "full" ? (event as PrefectEvent & Item) : inBrief(event);
 }

@@ -70,7 +70,7 @@ export const searchTool = defineTool({
       key: "results",
       title: "results, newest first",
       items: pickFields(
-        page.hits.map((hit) => shape(hit, words, args.detail === "full")),
+        page.hits.map((hit) => toItem(hit, words, args.detail === "full")),
         args.fields,
         FIELDS,
       ),
@@ -91,7 +91,7 @@ export const searchTool = defineTool({
   },
 });
 
-function shape(hit: SearchHit, words: readonly string[], isFull: boolean): Item {
+function toItem(hit: SearchHit, words: readonly string[], isFull: boolean): Item {
   if (hit.kind === "object") return { kind: hit.type, id: hit.id, name: hit.name };
   const time = formatIsoUs(hit.us);
   if (hit.kind === "run") {

@@ -63,10 +63,10 @@ export const waitForTool = defineTool({
     if (!isEvent) {
       const { id } = await resolveName(ctx, "flow_run", args.flow_run ?? "");
       const state = args.state && args.state.length > 0 ? stateCriterion(args.state) : {};
-      const doubts = (shown: (string | null)[]) => stateNotes(ctx.record(), "flow_run", { state }, shown);
-      for (const doubt of doubts([])) options.progress(0, doubt);
+      const notesOn = (shown: (string | null)[]) => stateNotes(ctx.record(), "flow_run", { state }, shown);
+      for (const note of notesOn([])) options.progress(0, note);
       const waited = await waitForRun(ctx, id, statesOf(state), options);
-      const notes = waited.isReached ? [] : doubts([waited.value.state_name ?? null]);
+      const notes = waited.isReached ? [] : notesOn([waited.value.state_name ?? null]);
       return runAnswer({ ...waited, freshness: withNotes(waited.freshness, notes) }, serverNowUs(ctx));
     }
     if (args.state !== undefined) {
@@ -101,10 +101,11 @@ function readTimeout(text: string | undefined): number {
 function runAnswer(waited: WaitResult<FlowRun>, nowUs: number): ToolAnswer {
   const { value: run, isReached } = waited;
   const flow_run = { id: run.id, name: run.name, ...stateItem(run, nowUs, true) };
-  const isElsewhere = !isReached && ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"].includes(run.state_type ?? "");
+  const hasEndedOtherwise =
+    !isReached && ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"].includes(run.state_type ?? "");
   const outcome = isReached
     ? `reached: ${run.state_name}`
-    : isElsewhere
+    : hasEndedOtherwise
       ? `will not be reached: it ended as ${run.state_name}`
       : `timed out: still ${run.state_name ?? "unknown"}`;
   return answer(waited, { flow_run }, outcome, flow_run, nowUs);

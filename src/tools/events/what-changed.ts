@@ -8,7 +8,15 @@ import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
-import { checkWindow, limitArg, listOutput, textArg, tokenBudget, windowArgs } from "../definition/shared-schemas.ts";
+import {
+  checkWindow,
+  limitArg,
+  listOutput,
+  textArg,
+  tokenBudget,
+  windowArgs,
+  workspaceArg,
+} from "../definition/shared-schemas.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
@@ -18,7 +26,7 @@ const input = z.strictObject({
   until: textArg,
   limit: limitArg(MAX_LIMIT),
   cursor: textArg.describe("from an earlier answer: only later changes"),
-  workspace_id: textArg,
+  workspace_id: workspaceArg,
 });
 
 export const whatChangedTool = defineTool({

@@ -1,5 +1,4 @@
 /** Deployments as `get_deployments` shows them. */
-
 import { describeSchedule } from "../../model/objects/schedule.ts";
 import type { Deployment } from "../../model/objects.ts";
 import { cutText } from "../../queries/events/event-brief.ts";

@@ -8,7 +8,7 @@ import { fenced } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines, isoRange } from "../answer/freshness.ts";
 import { estimateJsonTokens, estimateTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
+import { metaOutput, textArg, windowArgs, workspaceArg } from "../definition/shared-schemas.ts";
 
 const KINDS = ["flow_run", "deployment", "work_pool", "automation"] as const;
 
@@ -19,7 +19,7 @@ const input = z.strictObject({
   automation: textArg,
   occurred_after: textArg,
   occurred_before: textArg,
-  workspace_id: textArg,
+  workspace_id: workspaceArg,
 });
 
 /** Of the whole answer, as text and as structured content. */

@@ -10,9 +10,9 @@ import { freshnessFields, isoRange, isoSeconds, linesWithoutWindow } from "../an
 import { foldIds } from "../answer/table.ts";
 import { DEFAULT_TOKENS, estimateJsonTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { flagArg, metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
+import { flagArg, metaOutput, textArg, windowArgs, workspaceArg } from "../definition/shared-schemas.ts";
 
-const input = z.strictObject({ since: textArg, until: textArg, fresh: flagArg, workspace_id: textArg });
+const input = z.strictObject({ since: textArg, until: textArg, fresh: flagArg, workspace_id: workspaceArg });
 
 export const getDashboardTool = defineTool({
   name: "get_dashboard",

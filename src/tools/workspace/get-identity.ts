@@ -3,13 +3,13 @@ import { serverNowUs } from "../../queries/source/freshness.ts";
 import { getIdentity } from "../../queries/workspace/identity.ts";
 import { freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { flagArg, metaOutput, textArg } from "../definition/shared-schemas.ts";
+import { flagArg, metaOutput, workspaceArg } from "../definition/shared-schemas.ts";
 
 export const getIdentityTool = defineTool({
   name: "get_identity",
   title: "Identity",
   description: "Which Prefect this is: API URL, version; on Cloud also account, workspace, user, plan and limits.",
-  input: z.strictObject({ fresh: flagArg, workspace_id: textArg }),
+  input: z.strictObject({ fresh: flagArg, workspace_id: workspaceArg }),
   output: z.looseObject({ identity: z.looseObject({}).optional(), ...metaOutput }),
   async run({ query: ctx }, args) {
     const { identity, freshness } = await getIdentity(ctx, args.fresh);

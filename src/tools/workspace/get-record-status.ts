@@ -4,7 +4,7 @@ import type { RecordStatus } from "../../queries/workspace/record-status.ts";
 import { getRecordStatus } from "../../queries/workspace/record-status.ts";
 import { ageText, isoOrNull, isoRange, isoSeconds } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { textArg } from "../definition/shared-schemas.ts";
+import { workspaceArg } from "../definition/shared-schemas.ts";
 
 /** Number of latest ranges shown of each kind. */
 const MOST_RANGES = 5;
@@ -14,7 +14,7 @@ export const getRecordStatusTool = defineTool({
   title: "Record status",
   description:
     "What the local record holds: covered time ranges and gaps, lag behind Prefect, size, rows, who syncs, last error. No request to Prefect. Use it when an answer says it is incomplete or old.",
-  input: z.strictObject({ workspace_id: textArg }),
+  input: z.strictObject({ workspace_id: workspaceArg }),
   output: z.looseObject({
     events: z.number().optional(),
     coverage: z.looseObject({}).optional(),
@@ -46,7 +46,7 @@ function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
     events,
     oldest: isoOrNull(status.oldestUs),
     newest: isoOrNull(status.newestUs),
-    coverage: { ...spanOf(status), ...Object.fromEntries(kinds) },
+    coverage: { ...eventCoverage(status), ...Object.fromEntries(kinds) },
     gaps: status.gaps.slice(-MOST_RANGES).map(isoRange),
     lag_ms: status.lagMs,
     syncing,
@@ -67,7 +67,7 @@ function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
 }
 
 /** The coverage of events, in the form of every answer. */
-function spanOf({ coverage, gaps }: RecordStatus): Readonly<Record<string, unknown>> {
+function eventCoverage({ coverage, gaps }: RecordStatus): Readonly<Record<string, unknown>> {
   const events = coverage.event ?? [];
   const [first, last] = [events[0], events.at(-1)];
   const complete = events.length > 0 && gaps.length === 0;

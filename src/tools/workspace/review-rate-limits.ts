@@ -3,7 +3,7 @@ import { serverNowUs } from "../../queries/source/freshness.ts";
 import { getRateLimits } from "../../queries/workspace/rate-limits.ts";
 import { freshnessFields, linesWithoutWindow } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { metaOutput, textArg, timeArg } from "../definition/shared-schemas.ts";
+import { metaOutput, textArg, timeArg, workspaceArg } from "../definition/shared-schemas.ts";
 
 /** Number of latest periods shown. */
 const MOST_PERIODS = 30;
@@ -13,7 +13,7 @@ export const reviewRateLimitsTool = defineTool({
   title: "Rate limits",
   description:
     'Prefect Cloud only: which groups of API operations were throttled (429) and when, default the last 3 days. Use it for 429 or "Too Many Requests".',
-  input: z.strictObject({ since: textArg, until: textArg, workspace_id: textArg }),
+  input: z.strictObject({ since: textArg, until: textArg, workspace_id: workspaceArg }),
   output: z.looseObject({ summary: z.looseObject({}).optional(), ...metaOutput }),
   cloudOnly: true,
   async run({ query: ctx }, args) {
