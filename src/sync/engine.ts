@@ -1,4 +1,5 @@
 /** All loops that run while this process syncs, under one abort signal and one request budget. */
+import { formatIsoUs } from "../lib/time.ts";
 import { coverageEnd } from "../store/coverage.ts";
 import { isReplaced } from "../store/database.ts";
 import type { Changes, Commit } from "./context/changes.ts";
@@ -100,7 +101,7 @@ export class Engine {
     return this.ctx.changes.subscribe({
       commit: (commit) => this.rowsStored(commit),
       connectivity: ({ isReachable }) => this.connectivityChanged(isReachable),
-      stream: () => this.signals.status.notify(),
+      stream: ({ isOpen }) => this.streamChanged(isOpen),
       possibleGap: ({ reason }) => this.catchUpAfter(reason),
       failure: ({ error }) => this.status.failed(error),
     });
@@ -172,7 +173,9 @@ export class Engine {
     if (waitMs > 0) return waitMs;
     await this.refreshFacts(signal);
     const startedMs = clock.nowMs();
-    const { gained, leavesGap } = await catchUp(this.ctx, signal);
+    const { gained, throughUs, leavesGap } = await catchUp(this.ctx, signal);
+    const through = throughUs === null ? null : formatIsoUs(throughUs);
+    this.ctx.logger.debug("sync: caught up", { gained, through, leaves_gap: leavesGap });
     this.schedule.completed(startedMs);
     if (gained > 0) this.lastGainMs = clock.nowMs();
     if (leavesGap) this.signals.backfill.notify();
@@ -220,7 +223,13 @@ export class Engine {
     return state === "more" ? 0 : BACKFILL_MS;
   }
 
+  private streamChanged(isOpen: boolean): void {
+    this.ctx.logger.debug("sync: the websocket changed", { is_open: isOpen, state: this.feed.state.name });
+    this.signals.status.notify();
+  }
+
   private catchUpAfter(reason: Changes["possibleGap"]["reason"]): void {
+    this.ctx.logger.debug("sync: the websocket may have missed events", { reason });
     const nowMs = this.ctx.clock.nowMs();
     this.schedule.request(nowMs);
     if (reason !== "lost") this.schedule.request(nowMs + FLUSHED_MS);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
 import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
 import { countEventsBetween } from "../../src/store/events/events.ts";
-import { findFact, findStateJson } from "../../src/store/sync-state.ts";
+import { findFact, findStateJson, putStateJson } from "../../src/store/sync-state.ts";
 import { retentionFloorUs } from "../../src/sync/context/retention-floor.ts";
 import { refreshServerFacts } from "../../src/sync/context/server-facts.ts";
 import { Backfill } from "../../src/sync/events/backfill.ts";
@@ -102,6 +102,14 @@ describe("the marker event", () => {
     clock.us += 10 * DAY_US;
     expect(await new ResetDetector(ctx).isSameDatabase("verify", neverAborted)).toBe(false);
   });
+});
+
+test("values that earlier versions have stored keep their keys, because a lost doubt or floor would allow false claims", () => {
+  const { ctx } = aHarness();
+  putStateJson(ctx.db, "canary.doubt", { untilUs: T0_US }, 0);
+  putStateJson(ctx.db, "retention.kept-from", { us: T0_US }, 0);
+  expect(ResetDetector.doubtedUntilUs(ctx.db)).toBe(T0_US);
+  expect(retentionFloorUs(ctx.db)).toBe(T0_US);
 });
 
 describe("verification", () => {

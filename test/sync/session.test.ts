@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../src/errors.ts";
@@ -118,7 +118,7 @@ describe("a sync session", () => {
     const logger: Logger = {
       ...silentLogger,
       warn: (message, fields) => void log.push(`warn ${message}: ${fields?.error}`),
-      debug: (message) => void log.push(`debug ${message}`),
+      debug: (message) => void (message.endsWith("works again") && log.push(`debug ${message}`)),
     };
     const session = aSession(aFile(), { prefect, logger });
     const running = start(session);
@@ -190,6 +190,25 @@ describe("a sync session", () => {
     const report = await session.audit({ deep: true }, neverAborted);
     expect([report.server, report.record, report.unexplained]).toEqual([1, 1, 0]);
     expect(leaders.has(session)).toBe(false);
+    session.close();
+  });
+
+  test("writes only sync-state keys that docs/sync.md explains", async () => {
+    const file = aFile();
+    const session = aSession(file);
+    await session.once({ sinceUs: systemClock.nowUs() - HOUR_US }, () => {}, neverAborted);
+    await session.audit({}, neverAborted);
+    const running = start(session);
+    const reader = openRecord(file, "read");
+    await waitUntil("the engine has written its facts", 5_000, () => findFact(reader, "backfill") !== null);
+    const keys = reader.sqlite.query<{ key: string }, []>("SELECT key FROM sync_state").all();
+    const documented = readFileSync(join(import.meta.dir, "../../docs/sync.md"), "utf8");
+    expect(keys.length).toBeGreaterThan(10);
+    expect(keys.filter(({ key }) => !documented.includes(`| \`${key.replace(/^read:.*/, "read:<kind>")}\` |`))).toEqual(
+      [],
+    );
+    reader.close();
+    await running.stop();
     session.close();
   });
 

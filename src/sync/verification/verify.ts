@@ -1,3 +1,4 @@
+import { formatIsoUs } from "../../lib/time.ts";
 import type { EventSource } from "../../model/events/event.ts";
 import { occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -56,6 +57,11 @@ export async function verifyRange(ctx: EngineContext, range: TimeRange, options:
   for (const part of unsettled) {
     sum.server -= part.count;
     await walk(ctx, part, options, options.repair, sum);
+  }
+  if (sum.repaired + sum.missing > 0) {
+    const { repaired, missing } = sum;
+    const [from, to] = [formatIsoUs(range.fromUs), formatIsoUs(range.toUs)];
+    ctx.logger.debug("sync: a covered range differed", { from, to, repaired, missing, source: options.source });
   }
   return { ...sum, byIds: unsettled.length === agreed.length };
 }
