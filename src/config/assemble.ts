@@ -1,4 +1,4 @@
-/** From checked values to what the program uses, with the checks that need more than one value. Pure. */
+/** Builds `Settings` from checked values, with the checks that concern more than one value. */
 import { posix, win32 } from "node:path";
 import { DAY_US } from "../lib/time.ts";
 import type { Resolution } from "./resolve.ts";
@@ -23,7 +23,7 @@ function ephemeralNote({ PREFECT_SERVER_EPHEMERAL_ENABLED: ephemeral }: SettingV
   return ephemeral ? " (a server that Prefect starts for one process cannot be used from here)" : "";
 }
 
-/** The API URL with its problems. `isCertain`: no fatal problem stands that could have hidden the real one. */
+/** The API URL with its problems. `isCertain`: no source that could contain the URL is unreadable. */
 function findApiUrl({ values, origins }: Resolution, cloudApiUrl: string, isCertain: boolean): ApiUrl {
   const { origin, isDefault } = origins.PREFECT_API_URL;
   const given = values.PREFECT_API_URL;
@@ -32,7 +32,7 @@ function findApiUrl({ values, origins }: Resolution, cloudApiUrl: string, isCert
     if (!isCertain) return { url: null, origin: "none (see the problems)", isDefault: true, problems: [] };
     const problem: SettingProblem = {
       level: "warning",
-      message: `No API URL is set (${why}), so the local default ${DEFAULT_API_URL} is tried${ephemeralNote(values)}.`,
+      message: `No API URL is set (${why}), so the local default ${DEFAULT_API_URL} is used${ephemeralNote(values)}.`,
       where: "PREFECT_API_URL",
       fix: "Set PREFECT_API_URL, or choose a profile that has it with PREFECT_PROFILE.",
     };
@@ -64,9 +64,9 @@ function headersOf({ values, origins }: Resolution): { kept: Record<string, stri
   const where = origins.PREFECT_CLIENT_CUSTOM_HEADERS.origin;
   const problem: SettingProblem = {
     level: "warning",
-    message: `The custom headers (${where}) may not set ${refused.join(", ")}; that part is left out.`,
+    message: `The custom headers (${where}) may not set ${refused.join(", ")}; these are ignored.`,
     where,
-    fix: "Take it out of PREFECT_CLIENT_CUSTOM_HEADERS.",
+    fix: "Remove them from PREFECT_CLIENT_CUSTOM_HEADERS.",
   };
   return {
     kept: Object.fromEntries(all.filter(([name]) => !refused.includes(name))),
@@ -74,7 +74,7 @@ function headersOf({ values, origins }: Resolution): { kept: Record<string, stri
   };
 }
 
-/** Lower case first, as curl and Python do. */
+/** Names in lower case take precedence, as with curl and Python. */
 function proxyOf(variable: Variable): Settings["proxy"] {
   const read = (name: string) => variable(name.toLowerCase()) || variable(name) || null;
   const all = read("ALL_PROXY");
@@ -86,7 +86,7 @@ function proxyOf(variable: Variable): Settings["proxy"] {
   };
 }
 
-/** The platform's folder for a user's data, with our name below it. */
+/** `prefect-mcp-bun` in the platform's folder for user data. */
 function defaultDataDir({ home, platform }: Place, variable: Variable): string {
   if (platform === "win32") {
     return win32.join(variable("LOCALAPPDATA") || win32.join(home, "AppData", "Local"), "prefect-mcp-bun");
@@ -159,7 +159,7 @@ export interface Assembled {
   readonly problems: readonly SettingProblem[];
 }
 
-/** `problems` are those known so far; a fatal one among them leaves the API URL null. */
+/** `problems`: those found so far. With a fatal one, the API URL is null. */
 export function assembleSettings(
   resolution: Resolution,
   context: Place & { variable: Variable; profile: string | null; problems: readonly SettingProblem[] },

@@ -7,7 +7,7 @@ function passwordIn(proxy: string | null): string[] {
   return password === "" ? [] : [password];
 }
 
-/** A header may carry a secret under any name; "X-Team: data" must not take the word out of every text. */
+/** A header may hold a secret whatever its name is. Short plain values such as "X-Team: data" are not secrets: "data" occurs in many texts. */
 function isSecretHeader(name: string, value: string): boolean {
   return isSecretName(name) || (value.length >= 16 && /^(?=.*\d)(?=.*[A-Za-z])\S+$/.test(value));
 }
@@ -18,7 +18,8 @@ export function credentialsOf({ auth, customHeaders, proxy, http, isNamedByCalle
     ...(auth.kind === "key" ? [auth.key] : []),
     ...(auth.kind === "basic" ? [auth.authString] : []),
     ...Object.entries(customHeaders).flatMap(([name, value]) => (isSecretHeader(name, value) ? [value] : [])),
-    // A caller's Prefect is sent none of the operator's: a text in which one is replaced would say which guess was right.
+    // Not for a Prefect that a caller named: the operator's secrets are never sent to it, and a caller who guesses one could see from
+    // a redacted text that the guess was right.
     ...(isNamedByCaller ? [] : [...passwordIn(proxy.http), ...passwordIn(proxy.https), ...http.tokens]),
   ];
 }

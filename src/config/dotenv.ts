@@ -1,11 +1,11 @@
 /**
- * `.env` files as Prefect reads them (python-dotenv): `export` and comments allowed, single quotes keep escapes but `\'` and
- * `\\`, double quotes take the usual ones, `${NAME}` and `${NAME:-default}` are filled in from the lines above, then from
- * the environment; a bare `$` is kept. Bun's own reading of the same file differs in the last point.
+ * Parses `.env` files as Prefect does (python-dotenv): `export` and comments are allowed; in single quotes only `\'` and `\\` are
+ * escapes, in double quotes the usual ones; `${NAME}` and `${NAME:-default}` are replaced from the lines above, then from the
+ * environment; `$NAME` stays as it is. Bun, which reads the same file, also replaces `$NAME`.
  */
 export interface DotenvFile {
   readonly values: ReadonlyMap<string, string>;
-  /** Statements that cannot be read: the line (from 1) they begin on, and all that was skipped. */
+  /** Statements that cannot be parsed: the line (from 1) on which they begin, and the text that was skipped. */
   readonly broken: readonly { readonly line: number; readonly text: string }[];
 }
 
@@ -50,7 +50,7 @@ class Cursor {
     return this.source.slice(start, this.at);
   }
 
-  /** Matches here and moves behind it, or stays and gives null. */
+  /** Matches at the cursor and moves behind the match; null without a match. */
   take(pattern: RegExp): RegExpExecArray | null {
     pattern.lastIndex = this.at;
     const match = pattern.exec(this.source);
@@ -69,7 +69,7 @@ function readValue(cursor: Cursor): string | null {
   return (cursor.take(REST)?.[0] ?? "").replace(/\s+#.*/, "").trimEnd();
 }
 
-/** One statement: its name and value, `undefined` for a name without `=`, null when it cannot be read. */
+/** One statement: name and value (`undefined` for a name without `=`), or null when it cannot be parsed. */
 function readStatement(cursor: Cursor): { name: string; value: string | undefined } | null {
   cursor.take(EXPORT);
   const key = cursor.take(KEY);
@@ -77,14 +77,14 @@ function readStatement(cursor: Cursor): { name: string; value: string | undefine
   const name = key[1] ?? key[2] ?? "";
   let value: string | null | undefined;
   const equals = cursor.take(/=[^\S\r\n]*/y);
-  // After `= ` a `#` opens a comment; directly after `=` it belongs to the value.
+  // After `= ` a `#` begins a comment; directly after `=` it is part of the value.
   if (equals) value = equals[0].length > 1 && cursor.peek() === "#" ? "" : readValue(cursor);
   if (value === null || !cursor.take(END)) return null;
   return { name, value };
 }
 
-/** `above`: the lines before; null is a name without a value, which hides the environment's. */
-function fillIn(
+/** `above`: the variables of the lines above; null for a name without a value, which hides the environment's value. */
+function expandReferences(
   value: string,
   above: ReadonlyMap<string, string | null>,
   env: Readonly<Record<string, string>>,
@@ -110,7 +110,7 @@ export function parseDotenv(source: string, env: Readonly<Record<string, string>
       broken.push({ line, text: cursor.textFrom(at) });
     } else {
       const { name, value } = statement;
-      found.set(name, value === undefined ? null : fillIn(value, found, env));
+      found.set(name, value === undefined ? null : expandReferences(value, found, env));
     }
   }
   const values = new Map([...found].flatMap(([name, value]) => (value === null ? [] : [[name, value] as const])));

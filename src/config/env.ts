@@ -1,7 +1,7 @@
 /**
- * The only reader of the process's environment. Bun puts the `.env` files of the working directory into `process.env`
- * before anything runs, with rules of its own (it expands a bare `$`, and it also reads `.env.local` and the like). Prefect
- * reads `.env` alone, below the environment, so what came from such a file is taken out here and `.env` is read anew.
+ * The only reader of `process.env`. Bun adds the `.env` files of the working directory to it before the program runs, by rules of
+ * its own: it replaces `$NAME`, and also reads `.env.local` and others. Prefect reads only `.env`, with lower precedence than the
+ * environment. So the variables that came from such files are removed here, and `.env` is parsed again (dotenv.ts).
  */
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -11,7 +11,7 @@ import type { SettingsInput } from "./settings.ts";
 
 type Variables = Readonly<Record<string, string>>;
 
-/** What `SettingsInput` takes beside the flags. */
+/** `SettingsInput` without the flags. */
 export function readEnvironment(): Omit<SettingsInput, "flags"> {
   const cwd = process.cwd();
   const current = definedOnly(process.env);
@@ -43,7 +43,7 @@ function textOf(path: string): string {
   }
 }
 
-/** Names of the variables the process was started with; null where the system does not tell (only Linux does). */
+/** Names of the variables that the process was started with; null where they are unknown (all systems but Linux). */
 function startNames(): ReadonlySet<string> | null {
   const block = textOf("/proc/self/environ");
   return block === ""
@@ -52,9 +52,9 @@ function startNames(): ReadonlySet<string> | null {
 }
 
 /**
- * The variables without those that came from a file. Where `started` is unknown, a variable counts as the file's when its
- * value is what the file says (as it stands, or with `$NAME` expanded the way Bun does). Of a statement that python-dotenv
- * skips, such as one with an open quote, Bun still makes a value: that is taken out too.
+ * The variables without those that came from a file. `started`: the names known from the start of the process; where they are unknown,
+ * a variable is assumed to come from the file when it has the value in the file (as it is, or with `$NAME` replaced as Bun does).
+ * Bun also makes variables of statements that python-dotenv skips, such as one with an unclosed quote; these are removed, too.
  */
 export function withoutDotenv(
   current: Variables,
@@ -79,7 +79,7 @@ export function withoutDotenv(
   return kept;
 }
 
-/** Where Bun sees a name: it also takes `NAME: value`. */
+/** A name as Bun recognizes it, also in `NAME: value`. */
 const BROKEN_NAME = /^[^\S\r\n]*(?:export[^\S\r\n]+)?['"]?([\w.-]+)['"]?[^\S\r\n]*[=:]/gm;
 
 function expand(value: string, env: Variables): string {

@@ -1,4 +1,4 @@
-/** Files that hold settings. Reading never throws, and no message repeats a line of a file: it may hold a secret. */
+/** Reads files with settings. Nothing here throws, and no message quotes a file, which may contain secrets. */
 import { readFileSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 
@@ -10,10 +10,10 @@ export type FileContent<T> =
   | { readonly kind: "read"; readonly content: T };
 
 const REASONS: Record<string, string> = {
-  EACCES: "it may not be read by this user",
-  EPERM: "it may not be read by this user",
+  EACCES: "this user may not read it",
+  EPERM: "this user may not read it",
   EISDIR: "it is a folder",
-  ELOOP: "its links go round in circles",
+  ELOOP: "its symbolic links form a circle",
 };
 
 export function readText(path: string): FileContent<string> {
@@ -51,7 +51,7 @@ export function valueAt(table: TomlTable, path: string): unknown {
   return value;
 }
 
-/** Changes whenever one of the files is written, replaced, made or removed. */
+/** Changes when one of the files is written, replaced, created or removed. */
 export function fingerprintOf(files: readonly string[]): string {
   return files
     .map((file) => {

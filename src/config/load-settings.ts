@@ -1,4 +1,4 @@
-/** Reads the files and puts the sources in order. */
+/** Reads all sources of settings and applies their precedence. */
 import { posix, win32 } from "node:path";
 import { type Assembled, assembleSettings } from "./assemble.ts";
 import { parseDotenv } from "./dotenv.ts";
@@ -22,7 +22,7 @@ function asTable(content: FileContent<TomlTable>): TomlTable {
   return content.kind === "read" ? content.content : {};
 }
 
-/** Why a file cannot be used; the level is decided by where the API URL comes from. */
+/** Why a file cannot be used. `resolveSettings` decides whether that is fatal. */
 function brokenFile(path: string, content: FileContent<unknown>, fix: string): SettingProblem | undefined {
   if (content.kind !== "broken") return undefined;
   return { level: "fatal", message: `${path} cannot be used: ${content.reason}.`, where: path, fix };
@@ -44,7 +44,7 @@ function readDotenv(
   return { values, broken: { level: "fatal", message, where: path, fix: `Correct line ${line} of ${path}.` } };
 }
 
-/** Variables of the official Prefect MCP server that share our prefix. */
+/** Variables of the official Prefect MCP server, which have the same prefix. */
 const FOREIGN = /^PREFECT_MCP_(CLOUD|EXPERIMENTAL|PUBLIC)_/;
 
 function unknownNames(names: Iterable<string>, where: (name: string) => string): SettingProblem[] {
@@ -71,12 +71,12 @@ function caProblem(settings: Settings, origin: string): SettingProblem | undefin
   return { level: "fatal", message, where: origin, fix: "Name a readable PEM file in PREFECT_API_SSL_CERT_FILE." };
 }
 
-/** When it differs from `ResolvedSettings.fingerprint`, a file has changed and the settings should be loaded again. */
+/** When it differs from `ResolvedSettings.fingerprint`, a file has changed and the settings must be loaded again. */
 export function settingsFingerprint(files: readonly string[]): string {
   return fingerprintOf(files);
 }
 
-/** Reads every source and never throws: what is wrong stands in `problems`. Takes about a millisecond. */
+/** Reads every source and never throws: errors are in `problems`. Takes about a millisecond. */
 export function loadSettings(input: SettingsInput): ResolvedSettings {
   const { cwd, env, flags } = input;
   const paths = input.platform === "win32" ? win32 : posix;
@@ -139,7 +139,7 @@ export function loadSettings(input: SettingsInput): ResolvedSettings {
   };
 }
 
-/** `SSL_CERT_FILE` is where Prefect takes the default of its own variable from. */
+/** The default of Prefect's own variable is the value of `SSL_CERT_FILE`. */
 function systemSource(env: SettingsInput["env"]): Source {
   return {
     find: (name) =>
@@ -149,7 +149,7 @@ function systemSource(env: SettingsInput["env"]): Source {
   };
 }
 
-/** Values that are made up from others, as they are used. */
+/** Settings whose shown value is derived from other values. */
 function shownDefaults(
   { settings, apiUrl }: Assembled,
   profile: Profile,

@@ -1,8 +1,8 @@
 /**
- * Which profile is active and what it says.
+ * Finds the active profile.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/settings/sources.py
- * One difference is meant: where Prefect falls back to its packaged profile because a file or a name is wrong, this says so
- * and stops, for the fallback would be another server.
+ * One difference is intended: where Prefect falls back to a packaged profile because a file or a name is wrong, this is a fatal
+ * problem here, because the fallback would be another server.
  */
 import { posix, win32 } from "node:path";
 import { type FileContent, isTable, readToml, type TomlTable, valueAt } from "./files.ts";
@@ -27,18 +27,18 @@ const TEST_MODE = [
 export interface Profile {
   readonly name: string | null;
   readonly settings: TomlTable;
-  /** For people: `profile "staging" in /home/ada/.prefect/profiles.toml`. */
+  /** For messages: `profile "staging" in /home/ada/.prefect/profiles.toml`. */
   readonly label: string;
-  /** The file looked at; null in test mode. */
+  /** The profiles file; null in test mode. */
   readonly file: string | null;
   readonly problems: readonly SettingProblem[];
-  /** The profile could not be found out: what it would have said is unknown. */
+  /** The active profile is unknown, and so are its settings. */
   readonly isBroken: boolean;
 }
 
 export interface ProfileInput extends Pick<SettingsInput, "cwd" | "home" | "platform"> {
   readonly profileFlag: string | undefined;
-  /** A variable of the environment, whatever its case. */
+  /** A variable of the environment, its name in any case. */
   readonly env: (name: string) => string | undefined;
   readonly dotenvPath: string | undefined;
   readonly prefectToml: TomlTable;
@@ -47,7 +47,7 @@ export interface ProfileInput extends Pick<SettingsInput, "cwd" | "home" | "plat
 
 interface ProfilesFile {
   readonly path: string;
-  /** Somebody named this very file, so it is odd when it is missing. */
+  /** The setting that names this file, which should exist then; null for the default. */
   readonly namedBy: string | null;
 }
 
@@ -110,7 +110,7 @@ function profileNamed(wanted: Wanted, profiles: TomlTable, path: string, missing
     fix:
       known.length > 0
         ? `Name one of ${quoted(known)}, or create it with \`prefect profile create ${wanted.name}\`.`
-        : `Create it with \`prefect profile create ${wanted.name}\`, or take ${wanted.by} away.`,
+        : `Create it with \`prefect profile create ${wanted.name}\`, or remove ${wanted.by}.`,
   });
 }
 
@@ -123,7 +123,7 @@ function profileIn(
   const profiles = table.profiles ?? {};
   if (!isTable(profiles) || (table.active !== undefined && typeof table.active !== "string")) {
     return broken(file.path, {
-      message: `${file.path} does not look like a profiles file: \`active\` must be a name and \`profiles\` a table.`,
+      message: `${file.path} is not a profiles file: \`active\` must be a name and \`profiles\` a table.`,
       where: file.path,
       fix: "Correct it; `prefect profile ls` reads the same file.",
     });

@@ -1,4 +1,4 @@
-/** From sources to checked values: for each setting the first source that has it; tables are put together. Pure. */
+/** Finds the value of each setting: that of the first source that has it. Tables of all sources are merged. */
 import { isTable, type TomlTable, valueAt } from "./files.ts";
 import { SETTING_NAMES, type SettingName, type SettingValues, settingMeta, settingsSchema } from "./schema.ts";
 import type { SettingMeta } from "./setting.ts";
@@ -6,13 +6,13 @@ import type { SettingProblem } from "./settings.ts";
 
 interface Found {
   readonly raw: unknown;
-  /** For people: the very variable, or file and key. */
+  /** For messages: the variable, or file and key. */
   readonly origin: string;
 }
 
 export interface Source {
   find(name: SettingName, meta: SettingMeta): Found | undefined;
-  /** Why this source cannot be read; whatever it would have said is unknown. */
+  /** Why this source cannot be read. Its settings are unknown then. */
   readonly broken?: SettingProblem;
 }
 
@@ -33,8 +33,8 @@ function parse(name: SettingName, raw: unknown): { value: unknown } | { complain
   return { complaint: result.error.issues[0]?.message ?? "cannot be used" };
 }
 
-/** Empty text switches a text setting off, as in Prefect; for all others it is as if nothing were said. */
-function saysNothing(name: SettingName, raw: unknown): boolean {
+/** An empty text unsets a text setting, as in Prefect; other settings ignore it. */
+function isAbsent(name: SettingName, raw: unknown): boolean {
   return raw === undefined || (raw === "" && "complaint" in parse(name, raw));
 }
 
@@ -51,7 +51,7 @@ function invalidValue(
   complaint: string,
 ): SettingProblem {
   const place = origin.replace(` ${name}`, "").replace(`${name} in `, "");
-  const meanwhile = whenUnsure === "0" ? "nothing is dropped for it" : "its default applies";
+  const meanwhile = whenUnsure === "0" ? "nothing is deleted because of it" : "its default applies";
   return {
     level: invalid,
     message: `${name} (${place}) ${complaint}.`,
@@ -61,7 +61,7 @@ function invalidValue(
 }
 
 function resolveFirst(name: SettingName, meta: SettingMeta, sources: readonly Source[]): Resolved {
-  const index = sources.findIndex((source) => !saysNothing(name, source.find(name, meta)?.raw));
+  const index = sources.findIndex((source) => !isAbsent(name, source.find(name, meta)?.raw));
   const found = sources[index]?.find(name, meta);
   const isUnsure = sources.slice(0, index < 0 ? undefined : index).some((source) => source.broken);
   const initial = (unsure: boolean) => {
@@ -78,7 +78,7 @@ function resolveFirst(name: SettingName, meta: SettingMeta, sources: readonly So
   };
 }
 
-/** Tables of all sources together; of an entry that several have (in any case), the highest counts. */
+/** Merges the tables of all sources. Of entries with the same name (in any case), that of the first source counts. */
 function resolveMerged(name: SettingName, meta: SettingMeta, sources: readonly Source[]): Resolved {
   const merged = new Map<string, [string, unknown]>();
   const origins: string[] = [];
@@ -101,8 +101,8 @@ function resolveMerged(name: SettingName, meta: SettingMeta, sources: readonly S
 }
 
 /**
- * A broken source below the one that gives the API URL is a warning: the server is certain. Above it, or with no URL at
- * all, it is fatal: the default server might be the wrong one.
+ * A source that cannot be read is a warning when a source of higher precedence has the API URL. Otherwise it is fatal: it may contain
+ * the API URL, and another server would be asked.
  */
 export function resolveSettings(sources: readonly Source[]): Resolution {
   const values: Record<string, unknown> = {};
@@ -131,7 +131,7 @@ export function resolveSettings(sources: readonly Source[]): Resolution {
 
 type Texts = Readonly<Record<string, string>> | ReadonlyMap<string, string>;
 
-/** Names in any case; where two differ only in case, the upper-case one counts. */
+/** Looks up names in any case. Of names that differ only in case, the upper-case one counts. */
 export function caseInsensitive(texts: Texts): (name: string) => { name: string; text: string } | undefined {
   const byUpper = new Map<string, { name: string; text: string }>();
   for (const [name, text] of texts instanceof Map ? texts : Object.entries(texts)) {
@@ -173,7 +173,7 @@ export function variableSource(
   };
 }
 
-/** `prefix`: the table below which Prefect's tree hangs (`tool.prefect`), or empty. */
+/** `prefix`: the table that contains Prefect's settings (`tool.prefect`), or "". */
 export function tomlSource(table: TomlTable, path: string, prefix: string, broken?: SettingProblem): Source {
   return {
     ...(broken && { broken }),

@@ -1,4 +1,4 @@
-/** Our settings of `serve --http`. */
+/** Settings of `serve --http`. */
 import { own } from "./setting.ts";
 import { bytes, integer, list, number, text } from "./value-types.ts";
 
@@ -13,7 +13,7 @@ export const httpSettings = {
     type: "number",
     toml: "mcp.http.port",
     cli: "port",
-    description: "Port that `serve --http` binds to; 0 takes a free one.",
+    description: "Port that `serve --http` binds to; 0 means any free port.",
   }),
   PREFECT_MCP_HTTP_TOKENS: own(list, [], {
     type: "list of secrets",
@@ -24,18 +24,18 @@ export const httpSettings = {
   PREFECT_MCP_HTTP_OIDC_ISSUER: own(text, null, {
     type: "URL",
     toml: "mcp.http.oidc_issuer",
-    description: "Issuer of access tokens that callers may send instead; this server is then an OAuth resource server.",
+    description: "Issuer of access tokens that callers may send instead; the server is an OAuth resource server then.",
   }),
   PREFECT_MCP_HTTP_OIDC_AUDIENCE: own(text, null, {
     type: "URL",
     toml: "mcp.http.oidc_audience",
-    description: "URL by which callers know this server's `/mcp`: the audience that access tokens must be issued for.",
+    description: "URL of this server's `/mcp` as callers use it: the audience that access tokens must have.",
   }),
   PREFECT_MCP_HTTP_OIDC_JWKS_URL: own(text, null, {
     type: "URL",
     toml: "mcp.http.oidc_jwks_url",
     defaultText: "the issuer's `/.well-known/jwks.json`",
-    description: "Keys of the issuer.",
+    description: "URL of the issuer's public keys.",
   }),
   PREFECT_MCP_HTTP_OIDC_SCOPES: own(list, [], {
     type: "list of scopes",
@@ -45,28 +45,29 @@ export const httpSettings = {
   PREFECT_MCP_HTTP_ALLOWED_HOSTS: own(list, [], {
     type: "list of hosts",
     toml: "mcp.http.allowed_hosts",
-    description: "Names accepted in the `Host` header beside the bind address.",
+    description: "Names accepted in the `Host` header, besides the bind address.",
   }),
   PREFECT_MCP_HTTP_ALLOWED_ORIGINS: own(list, [], {
     type: "list of origins",
     toml: "mcp.http.allowed_origins",
-    description: "Browser origins accepted beside the server's own.",
+    description: "Browser origins accepted, besides the server's own.",
   }),
   PREFECT_MCP_HTTP_ALLOWED_TARGETS: own(list, [], {
     type: "list of URLs",
     toml: "mcp.http.allowed_targets",
     description:
-      "API URLs, origins or hosts a caller may name by header; `*` at the end of a path stands for any rest, `*.` before a host for its subdomains. Without any: every public https host.",
+      "API URLs, origins or hosts that a caller may name in a header; `*` at the end of a path matches any rest, `*.` before a host its subdomains. Empty: every public https host.",
   }),
   PREFECT_MCP_HTTP_RECHECK_SECONDS: own(number({ min: 0, max: 86_400 }), 60, {
     type: "seconds",
     toml: "mcp.http.recheck_seconds",
-    description: "A caller's credentials are checked against Prefect again after this time.",
+    description: "Time after which a caller's credentials are checked with Prefect again.",
   }),
   PREFECT_MCP_HTTP_PROOF_SECONDS: own(number({ min: 0, max: 604_800 }), 3600, {
     type: "seconds",
     toml: "mcp.http.proof_seconds",
-    description: "While Prefect is unreachable, callers proven at most this long ago are served from the record.",
+    description:
+      "While Prefect is unreachable, callers whose credentials it accepted within this time are served from the record.",
   }),
   PREFECT_MCP_HTTP_IDLE_SECONDS: own(number({ min: 1, max: 604_800 }), 900, {
     type: "seconds",
@@ -76,14 +77,15 @@ export const httpSettings = {
   PREFECT_MCP_HTTP_MAX_TENANTS: own(integer({ min: 1, max: 100_000 }), 100, {
     type: "number",
     toml: "mcp.http.max_tenants",
-    description: "Tenants held open at a time, least recently used closed first.",
+    description: "Most tenants held open at a time; the least recently used is closed first.",
   }),
   PREFECT_MCP_HTTP_MAX_DISK_BYTES: own(bytes, 50 * 1024 ** 3, {
     type: "size",
     toml: "mcp.http.max_disk_bytes",
     whenUnsure: "0",
     defaultText: "50GB",
-    description: "Disk of all tenants' records together, least recently used dropped first; 0 is no limit.",
+    description:
+      "Disk space for the records of all tenants; the least recently used is deleted first. 0 means no limit.",
   }),
   PREFECT_MCP_HTTP_MAX_BODY_BYTES: own(bytes, 4 * 1024 ** 2, {
     type: "size",
@@ -94,17 +96,18 @@ export const httpSettings = {
   PREFECT_MCP_HTTP_REQUESTS_PER_SECOND: own(number({ min: 0.1, max: 1_000_000 }), 2000, {
     type: "number",
     toml: "mcp.http.requests_per_second",
-    description: "Requests per second and caller.",
+    description: "Most requests per second from one caller.",
   }),
   PREFECT_MCP_HTTP_MAX_CONCURRENT: own(integer({ min: 1, max: 100_000 }), 512, {
     type: "number",
     toml: "mcp.http.max_concurrent",
-    description: "Requests of one caller that are answered at a time.",
+    description: "Most requests of one caller that are answered at the same time.",
   }),
   PREFECT_MCP_HTTP_OTLP_ENDPOINT: own(text, null, {
     type: "URL",
     toml: "mcp.http.otlp_endpoint",
-    description: "OpenTelemetry collector (OTLP over HTTP) that gets a span per request; without it none is made.",
+    description:
+      "OpenTelemetry collector (OTLP over HTTP) that gets one span per request. Without it, no spans are made.",
   }),
   PREFECT_MCP_HTTP_TLS_CERT: own(text, null, {
     type: "file",

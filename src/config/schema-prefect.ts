@@ -15,7 +15,7 @@ export const prefectSettings = {
   PREFECT_HOME: prefect(text, null, {
     type: "folder",
     defaultText: "`~/.prefect`",
-    description: "Where `profiles.toml` is looked for; taken literally. Read from the environment only.",
+    description: "Folder of `profiles.toml`; `~` is not expanded. Read from the environment only.",
   }),
   PREFECT_PROFILES_PATH: prefect(text, null, {
     type: "file",
@@ -27,8 +27,8 @@ export const prefectSettings = {
     type: "URL",
     toml: "api.url",
     cli: "api-url",
-    defaultText: "`http://127.0.0.1:4200/api`, said in a warning",
-    description: "Prefect's API, with `/api`; on Cloud with account and workspace.",
+    defaultText: "`http://127.0.0.1:4200/api`, with a warning",
+    description: "URL of Prefect's API, with `/api`; for Prefect Cloud with account and workspace.",
   }),
   PREFECT_API_KEY: prefect(credential, null, {
     type: "secret",
@@ -40,7 +40,7 @@ export const prefectSettings = {
     type: "secret",
     toml: "api.auth_string",
     secret: true,
-    description: "`user:password` of a self-hosted server with basic authentication; wins over a key.",
+    description: "`user:password` of a self-hosted server with basic authentication; takes precedence over a key.",
   }),
   PREFECT_API_TLS_INSECURE_SKIP_VERIFY: prefect(flag, false, {
     type: "true/false",
@@ -56,27 +56,27 @@ export const prefectSettings = {
   PREFECT_API_REQUEST_TIMEOUT: prefect(number({ min: 0.001, max: 86_400 }), 60, {
     type: "seconds",
     toml: "api.request_timeout",
-    description: "Longest wait for one request of the background work.",
+    description: "Timeout of one request made in the background.",
   }),
   PREFECT_CLIENT_MAX_RETRIES: prefect(integer({ min: 0, max: 1000 }), 5, {
     type: "number",
     toml: "client.max_retries",
-    description: "Further tries after a failed request of the background work.",
+    description: "Retries of a failed request made in the background.",
   }),
   PREFECT_CLIENT_RETRY_JITTER_FACTOR: prefect(number({ min: 0, max: 100 }), 0.2, {
     type: "number",
     toml: "client.retry_jitter_factor",
-    description: "How far waiting times between tries are spread.",
+    description: "Random variation of the waiting times between retries; 0.2 is ±20 %.",
   }),
   PREFECT_CLIENT_RETRY_EXTRA_CODES: prefect(statusCodes, [], {
     type: "list of statuses",
     toml: "client.retry_extra_codes",
-    description: "HTTP statuses that are tried again beside 408, 429, 502 and 503.",
+    description: "HTTP statuses that are retried, besides 408, 429, 502 and 503.",
   }),
   PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: prefect(flag, true, {
     type: "true/false",
     toml: "client.csrf_support_enabled",
-    description: "Fetch and send CSRF tokens where the server wants them.",
+    description: "Fetch and send CSRF tokens when the server requires them.",
   }),
   PREFECT_CLIENT_CUSTOM_HEADERS: prefect(
     headers,
@@ -86,13 +86,13 @@ export const prefectSettings = {
       toml: "client.custom_headers",
       secret: true,
       isMerged: true,
-      description: "Headers sent with every request and websocket, those of all sources together.",
+      description: "Headers sent with every request and websocket; the values of all sources are merged.",
     },
   ),
   PREFECT_CLOUD_API_URL: prefect(text, "https://api.prefect.cloud/api", {
     type: "URL",
     toml: "cloud.api_url",
-    description: "An API URL that starts with this is Prefect Cloud.",
+    description: "API URLs that start with this belong to Prefect Cloud.",
   }),
   PREFECT_CLOUD_UI_URL: prefect(text, null, {
     type: "URL",
@@ -110,11 +110,11 @@ export const prefectSettings = {
     type: "true/false",
     toml: "server.ephemeral.enabled",
     aliases: ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"],
-    description: "Only noticed: a server that Prefect starts for one process cannot be reached from here.",
+    description: "Only used in a warning: a server that Prefect starts for one process cannot be reached from here.",
   }),
   PREFECT_SILENCE_API_URL_MISCONFIGURATION: prefect(flag, false, {
     type: "true/false",
     toml: "silence_api_url_misconfiguration",
-    description: "Take the API URL as it is, however odd it looks.",
+    description: "Do not check whether the API URL looks like one.",
   }),
 };

@@ -1,4 +1,4 @@
-/** Our settings of the record, its upkeep and the tools. */
+/** Settings of the record, of synchronization and of the tools. */
 import { own } from "./setting.ts";
 import { bytes, choice, flag, integer, list, number, text } from "./value-types.ts";
 
@@ -14,60 +14,60 @@ export const recordSettings = {
   PREFECT_MCP_SYNC: own(flag, true, {
     type: "on/off",
     toml: "mcp.sync",
-    description: "Whether `serve` keeps the record up to date; off, it only answers.",
+    description: "Whether `serve` keeps the record up to date; when off, it only answers.",
   }),
   PREFECT_MCP_STREAM: own(flag, true, {
     type: "on/off",
     toml: "mcp.stream",
-    description: "Whether the websocket is used; off, Prefect is polled.",
+    description: "Whether the websocket is used; when off, Prefect is polled.",
   }),
   PREFECT_MCP_BACKFILL_DAYS: own(number({ min: 0, max: 36_500 }), 7, {
     type: "days",
     toml: "mcp.backfill_days",
-    description: "How much history is fetched at first, at most what the server keeps.",
+    description: "History fetched by the first synchronization; at most what the server keeps.",
   }),
   PREFECT_MCP_POLL_SECONDS: own(number({ min: 1, max: 3600 }), 30, {
     type: "seconds",
     toml: "mcp.poll_seconds",
-    description: "Time between catch-ups while the websocket is open and quiet.",
+    description: "Time between catch-ups while the websocket is open and delivers no events.",
   }),
   PREFECT_MCP_POLL_WITHOUT_STREAM_SECONDS: own(number({ min: 1, max: 20 }), 10, {
     type: "seconds",
     toml: "mcp.poll_without_stream_seconds",
-    description: "Time between catch-ups while websockets are refused.",
+    description: "Time between catch-ups while the websocket cannot be used.",
   }),
   PREFECT_MCP_OVERLAP_SECONDS: own(number({ min: 10, max: 86_400 }), 150, {
     type: "seconds",
     toml: "mcp.overlap_seconds",
-    description: "How far each catch-up reaches behind the last one, for events that arrive late.",
+    description: "How much of the range before it each catch-up reads again, for events that arrive late.",
   }),
   PREFECT_MCP_REQUESTS_PER_MINUTE: own(integer({ min: 0, max: 1_000_000 }), 0, {
     type: "number",
     toml: "mcp.requests_per_minute",
-    description: "Requests that background work may spend; 0 is 600 on Prefect Cloud and 6,000 elsewhere.",
+    description: "Limit for requests made in the background; 0 means 600 on Prefect Cloud and 6,000 elsewhere.",
   }),
   PREFECT_MCP_RETENTION_DAYS: own(number({ min: 0, max: 36_500 }), 90, {
     type: "days",
     toml: "mcp.retention_days",
     whenUnsure: "0",
-    description: "History older than this is dropped; 0 keeps it for ever.",
+    description: "History older than this is deleted from the record; 0 keeps all.",
   }),
   PREFECT_MCP_RETENTION_BYTES: own(bytes, 5 * 1024 ** 3, {
     type: "size",
     toml: "mcp.retention_bytes",
     whenUnsure: "0",
     defaultText: "5GB",
-    description: "Disk that one record may take, oldest dropped first; 0 is no limit.",
+    description: "Disk space for one record; the oldest history is deleted first. 0 means no limit.",
   }),
   PREFECT_MCP_FRESH_SECONDS: own(number({ min: 0, max: 86_400 }), 60, {
     type: "seconds",
     toml: "mcp.fresh_seconds",
-    description: "A record that ends at most this long ago answers questions that reach to now.",
+    description: "Age up to which a record answers questions about the present without asking Prefect.",
   }),
   PREFECT_MCP_LIVE_DEADLINE_SECONDS: own(number({ min: 0.1, max: 9 }), 8, {
     type: "seconds",
     toml: "mcp.live_deadline_seconds",
-    description: "Longest wait for an answer that has to come from Prefect.",
+    description: "Time limit for an answer that has to come from Prefect.",
   }),
   PREFECT_MCP_LOG_LEVEL: own(choice("debug", "info", "warn", "error", "silent"), "info", {
     type: "word",
@@ -84,7 +84,7 @@ export const recordSettings = {
   PREFECT_MCP_TOOLS_ALLOW: own(list, [], {
     type: "list of names",
     toml: "mcp.tools_allow",
-    description: "Tools offered beside those of the preset.",
+    description: "Tools offered in addition to those of the preset.",
   }),
   PREFECT_MCP_TOOLS_DENY: own(list, [], {
     type: "list of names",

@@ -1,6 +1,6 @@
 /**
- * Every setting there is: Prefect's own under Prefect's names, ours under `PREFECT_MCP_`. The one schema that feeds parsing,
- * `doctor` and the tables in docs/reference.md.
+ * All settings: Prefect's own with Prefect's names, this program's with the prefix `PREFECT_MCP_`. Parsing, `doctor` and the tables
+ * in docs/reference.md are made from this schema.
  */
 import { z } from "zod";
 import { httpSettings } from "./schema-http.ts";
@@ -11,7 +11,7 @@ import { type SettingMeta, settingMetas } from "./setting.ts";
 export const settingsSchema = z.object({ ...prefectSettings, ...recordSettings, ...httpSettings });
 
 export type SettingName = keyof typeof settingsSchema.shape;
-/** Checked values by name, defaults filled in. */
+/** Checked values by name, with defaults. */
 export type SettingValues = z.output<typeof settingsSchema>;
 
 export const SETTING_NAMES = Object.keys(settingsSchema.shape) as readonly SettingName[];

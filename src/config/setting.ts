@@ -1,4 +1,4 @@
-/** What a setting is: a zod schema for its value, and what people and programs need to know about it. */
+/** A setting: a zod schema for its value, with its description for people and its names in the sources. */
 import { z } from "zod";
 import type { ValueType } from "./value-types.ts";
 
@@ -10,24 +10,24 @@ export interface SettingMeta {
   /** Command-line flag without dashes. */
   readonly cli?: string;
   readonly aliases?: readonly string[];
-  /** Masked wherever it is shown. */
+  /** Shown masked everywhere. */
   readonly secret?: boolean;
-  /** How the default reads in tables, where the value itself does not say it. */
+  /** The default as text for tables, where the value is not enough. */
   readonly defaultText?: string;
-  /** A table: what the sources say is put together, as Prefect does, instead of the first source winning. */
+  /** For tables: the values of all sources are merged, as Prefect does, instead of taking the first source that has the setting. */
   readonly isMerged?: boolean;
-  /** A value that cannot be used stops talking to Prefect (`fatal`), or gives way to the default with a warning. */
+  /** An invalid value stops all requests to Prefect (`fatal`), or is replaced by the default, with a warning. */
   readonly invalid: "fatal" | "warning";
   /**
-   * The value while the real one may hide in a file that cannot be read, or is itself unreadable: for settings whose
-   * default would destroy something.
+   * The value to use while the configured one is unknown, because it is invalid or may be in a file that cannot be read. For settings
+   * whose default could delete data.
    */
   readonly whenUnsure?: string;
 }
 
 export const settingMetas = z.registry<SettingMeta>();
 
-/** One zod object per setting: composed ones would cost several milliseconds at every start. */
+/** One zod object per setting, because composed schemas would take several milliseconds at each start. */
 function setting<T>(type: ValueType<T>, initial: T, meta: SettingMeta) {
   const schema = z.transform<unknown, T>((raw, context) => {
     const value = raw === undefined ? initial : type.parse(raw);
@@ -40,9 +40,9 @@ function setting<T>(type: ValueType<T>, initial: T, meta: SettingMeta) {
 }
 
 type Meta = Omit<SettingMeta, "invalid">;
-/** One of Prefect's own: a value that cannot be used is an error in Prefect too. */
+/** One of Prefect's own settings: Prefect also refuses invalid values of them. */
 export const prefect = <T>(type: ValueType<T>, initial: NoInfer<T>, meta: Meta) =>
   setting(type, initial, { ...meta, invalid: "fatal" });
-/** One of ours. */
+/** One of this program's settings. */
 export const own = <T>(type: ValueType<T>, initial: NoInfer<T>, meta: Meta & { invalid?: "fatal" }) =>
   setting(type, initial, { invalid: "warning", ...meta });

@@ -1,4 +1,4 @@
-/** What the rest of the program knows about its settings. `loadSettings` (load-settings.ts) makes it; nothing else reads files or variables. */
+/** The settings as the program uses them. Only `loadSettings` (load-settings.ts) creates them from files, variables and flags. */
 import type { LogLevel } from "../lib/logger.ts";
 import type { SyncSettings } from "../model/sync-settings.ts";
 
@@ -10,25 +10,25 @@ export type Auth =
 export interface HttpSettings {
   readonly host: string;
   readonly port: number;
-  /** Bearer tokens that callers must show one of; empty = none asked. */
+  /** Bearer tokens, one of which a caller must send; empty: none is required. */
   readonly tokens: readonly string[];
-  /** Issuer of access tokens that are accepted beside them; null without one. */
+  /** Issuer of access tokens that are accepted, too; null without one. */
   readonly oidc: {
     readonly issuer: string;
-    /** Null: not set, which is an error of `serve --http`. */
+    /** Null when it is not set; `serve --http` refuses to start then. */
     readonly audience: string | null;
     readonly jwksUrl: string;
     readonly scopes: readonly string[];
   } | null;
-  /** Names accepted in `Host` beside the bind address. */
+  /** Names accepted in `Host`, besides the bind address. */
   readonly allowedHosts: readonly string[];
-  /** Browser origins accepted beside the server's own. */
+  /** Browser origins accepted, besides the server's own. */
   readonly allowedOrigins: readonly string[];
-  /** API URLs (or prefixes ending in `*`), origins, hosts and `*.domains` that callers may name by header; empty: any public https host. */
+  /** API URLs (or prefixes ending in `*`), origins, hosts and `*.domains` that callers may name in a header; empty: any public https host. */
   readonly allowedTargets: readonly string[];
-  /** A caller's credentials are checked against Prefect again after this time. */
+  /** Time after which a caller's credentials are checked with Prefect again. */
   readonly recheckMs: number;
-  /** While Prefect is unreachable, a caller proven at most this long ago is served from the record. */
+  /** While Prefect is unreachable, a caller whose credentials it accepted within this time is served from the record. */
   readonly proofMs: number;
   /** A tenant without calls stops syncing and closes its file after this time. */
   readonly idleMs: number;
@@ -36,9 +36,9 @@ export interface HttpSettings {
   /** All tenants' records together, bytes; 0 = no limit. */
   readonly maxDiskBytes: number;
   readonly maxBodyBytes: number;
-  /** Requests per second and caller. */
+  /** Per caller. */
   readonly requestsPerSecond: number;
-  /** Requests of one caller being answered at a time. */
+  /** Requests that are answered at the same time, per caller. */
   readonly maxConcurrent: number;
   /** Collector of spans (OTLP over HTTP); null: no spans. */
   readonly otlpEndpoint: string | null;
@@ -47,11 +47,11 @@ export interface HttpSettings {
 }
 
 export interface Settings {
-  /** Normalised (no trailing slash, no credentials), or null while a fatal problem stands. */
+  /** Normalised (no trailing slash, no credentials); null while there is a fatal problem. */
   readonly apiUrl: string | null;
-  /** Where the URL came from, for people: `environment PREFECT_API_URL`, `profile "x" in /…/profiles.toml`, `default (…)`. */
+  /** The source of the URL as text: `environment PREFECT_API_URL`, `profile "x" in /…/profiles.toml`, `default (…)`. */
   readonly apiUrlOrigin: string;
-  /** Set in the settings that are made for a caller's own Prefect. */
+  /** True in settings derived for a Prefect that a caller named. */
   readonly isNamedByCaller?: boolean;
   readonly auth: Auth;
   readonly customHeaders: Readonly<Record<string, string>>;
@@ -66,7 +66,7 @@ export interface Settings {
   readonly uiUrl: string | null;
   readonly isCloud: boolean;
   readonly cloudApiUrl: string;
-  /** Name of the active profile; null when none is (no file, test mode, broken file). */
+  /** Name of the active profile; null without one (no file, test mode, file that cannot be read). */
   readonly profile: string | null;
   /** Absolute path of the folder that holds the records. */
   readonly dataDir: string;
@@ -90,7 +90,7 @@ export interface SettingValue {
 }
 
 export interface SettingProblem {
-  /** `fatal`: Prefect is not asked until it is fixed. */
+  /** `fatal`: no request is sent to Prefect until it is fixed. */
   readonly level: "fatal" | "warning";
   /** One sentence: what is wrong. Never holds a secret. */
   readonly message: string;
@@ -104,9 +104,9 @@ export interface ResolvedSettings {
   readonly settings: Settings;
   readonly values: readonly SettingValue[];
   readonly problems: readonly SettingProblem[];
-  /** Every file that was looked at, there or not. */
+  /** Every file that may hold settings, existing or not. */
   readonly files: readonly string[];
-  /** `settingsFingerprint(files)` from before they were read: when it differs now, load again. */
+  /** `settingsFingerprint(files)` from before the files were read. When it differs, the settings must be loaded again. */
   readonly fingerprint: string;
 }
 

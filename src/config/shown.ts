@@ -1,5 +1,4 @@
-/** Settings as people may see them: secrets masked. */
-
+/** Settings as text for people, with secrets masked. */
 import type { Resolution } from "./resolve.ts";
 import { SETTING_NAMES, type SettingName, settingMeta } from "./schema.ts";
 import type { SettingValue } from "./settings.ts";
@@ -14,7 +13,7 @@ function masked(value: unknown): string {
   return names.length === 0 ? "(none)" : names.map((name) => `${name}: ${MASK}`).join(", ");
 }
 
-/** One value as text; `(none)` for nothing. */
+/** One value as text; `(none)` without one. */
 export function showSetting(name: SettingName, value: unknown): string {
   if (value === null || value === undefined) return "(none)";
   if (settingMeta(name).secret) return masked(value);
@@ -22,7 +21,7 @@ export function showSetting(name: SettingName, value: unknown): string {
   return withoutUserinfo(String(value));
 }
 
-/** Every setting with its value and where that came from. */
+/** Every setting with its value and the source of it. */
 export function shownValues(
   { values, origins }: Resolution,
   changed: Partial<Record<SettingName, Partial<SettingValue>>>,

@@ -1,4 +1,4 @@
-/** What an API URL means, what is wrong with it, and where its UI is. Pure. */
+/** Checks API URLs and derives the URL of the UI. */
 
 export interface UrlIssue {
   readonly level: "fatal" | "warning";
@@ -22,13 +22,13 @@ function parse(text: string): URL | null {
   return url && /^https?:$/.test(url.protocol) && url.hostname !== "" ? url : null;
 }
 
-/** One spelling per API: lower-case scheme and host, no default port, no trailing slash, nothing after the path. Null when it is no http(s) URL. */
+/** The same text for every spelling of an API URL: no credentials, default port, trailing slash, query or fragment. Null when it is not an http(s) URL. */
 export function normaliseApiUrl(text: string): string | null {
   const url = parse(text);
   return url && `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
 }
 
-/** The text with a user and password in it blotted out, for messages. */
+/** The text with user and password masked, for messages. */
 export function withoutUserinfo(text: string): string {
   return text.replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/?#]*@/i, "$1//***@");
 }
@@ -37,12 +37,12 @@ function startsWithUrl(url: string, prefix: string): boolean {
   return url === prefix || url.startsWith(`${prefix}/`);
 }
 
-/** Cloud by the configured Cloud API URL, or by a workspace path (private Cloud hosts). */
+/** Whether it starts with the configured Cloud API URL, or has a workspace path (private Cloud hosts). */
 export function isCloudUrl(apiUrl: string, cloudApiUrl: string): boolean {
   return startsWithUrl(apiUrl, cloudApiUrl) || WORKSPACE.test(apiUrl);
 }
 
-/** The API URL that was probably meant by the address of a page, or null. */
+/** The API URL that was probably meant where the URL of a web page is given, or null. */
 function meantApiUrl(url: URL): string | null {
   const ids = UI_WORKSPACE.exec(url.pathname);
   const host = url.host.replace(/^app\./, "api.");
@@ -75,11 +75,11 @@ function pathIssue(url: URL, cloudApiUrl: string): UrlIssue | null {
   return {
     level: "warning",
     message: "does not contain /api, which Prefect's API URLs usually do",
-    fix: `Try ${normal}/api, or set PREFECT_SILENCE_API_URL_MISCONFIGURATION=true when it is meant so`,
+    fix: `Try ${normal}/api, or set PREFECT_SILENCE_API_URL_MISCONFIGURATION=true if the URL is right`,
   };
 }
 
-/** Everything that is wrong with an API URL. `lenient` (Prefect's own switch) keeps to what cannot work at all. */
+/** All problems of an API URL. `lenient` (a setting of Prefect) leaves only those that make it unusable. */
 export function apiUrlIssues(text: string, options: { cloudApiUrl: string; lenient: boolean }): readonly UrlIssue[] {
   const url = parse(text);
   if (!url) {
@@ -89,12 +89,12 @@ export function apiUrlIssues(text: string, options: { cloudApiUrl: string; lenie
   }
   const issues: UrlIssue[] = [];
   if (url.username !== "" || url.password !== "") {
-    const fix = "Take them out and set PREFECT_API_AUTH_STRING=user:password instead";
+    const fix = "Remove them and set PREFECT_API_AUTH_STRING=user:password instead";
     issues.push({ level: "fatal", message: "contains a user name or password", fix });
   }
   if (url.search !== "" || url.hash !== "") {
     const fix = `Use ${normaliseApiUrl(text) ?? CLOUD_FORM}`;
-    issues.push({ level: "warning", message: "has something after its path, which is left out", fix });
+    issues.push({ level: "warning", message: "has a query or fragment, which is ignored", fix });
   }
   const shape = options.lenient ? null : (pageIssue(url) ?? pathIssue(url, options.cloudApiUrl));
   return shape ? [...issues, shape] : issues;

@@ -1,6 +1,6 @@
 /**
- * The kinds of values a setting may have. Each takes what a variable, a TOML file or a flag may hold (text or a TOML value)
- * and gives undefined for the rest. `expectation` completes "… must be" and never repeats the value: it may be a secret.
+ * The types of settings. `parse` takes a text or a TOML value and returns undefined when it is invalid. `expectation` completes
+ * "… must be". It does not contain the value, which may be a secret.
  */
 export interface ValueType<T> {
   readonly expectation: string;
@@ -25,7 +25,7 @@ function ofText<T>(expectation: string, parse: (text: string) => T | undefined):
 /** Text; empty text means "none". */
 export const text: ValueType<string | null> = ofText("text", (value) => (value === "" ? null : value));
 
-// The words pydantic takes, because the same variable is read by Prefect too.
+// The words that pydantic accepts, because Prefect reads the same variables.
 const TRUE = new Set(["true", "1", "yes", "y", "on", "t"]);
 const FALSE = new Set(["false", "0", "no", "n", "off", "f"]);
 
@@ -57,7 +57,7 @@ export const integer = (bounds: Bounds): ValueType<number> =>
 
 const UNITS: Record<string, number> = { "": 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
 
-/** `5GB`, `500 MiB`, `1048576`: powers of 1024 whichever way it is written. */
+/** `5GB`, `500 MiB`, `1048576`. All units are powers of 1024. */
 export const bytes: ValueType<number> = ofText("a size like 5GB or 500MB (0 for no limit)", (value) => {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(value);
   const unit = UNITS[match?.[2]?.toUpperCase() ?? ""];
@@ -67,7 +67,7 @@ export const bytes: ValueType<number> = ofText("a size like 5GB or 500MB (0 for 
 export const choice = <const T extends string>(...allowed: readonly T[]): ValueType<T> =>
   ofText(`one of ${allowed.join(", ")}`, (value) => allowed.find((word) => word === value.toLowerCase()));
 
-/** A comma list, or a TOML array. */
+/** A list separated by commas, or a TOML array. */
 export const list: ValueType<readonly string[]> = {
   expectation: "a list separated by commas",
   parse: (raw) => {
@@ -77,7 +77,7 @@ export const list: ValueType<readonly string[]> = {
   },
 };
 
-/** HTTP statuses as a comma list, a single number or a TOML array; ascending, each once. */
+/** HTTP statuses: a list separated by commas, one number or a TOML array. Returned ascending, without duplicates. */
 export const statusCodes: ValueType<readonly number[]> = {
   expectation: "a list of HTTP statuses from 100 to 599, like 500,504",
   parse: (raw) => {
@@ -113,7 +113,7 @@ export const headers: ValueType<Readonly<Record<string, string>>> = {
   },
 };
 
-/** Text that goes into a header. */
+/** Text that is sent in a header. */
 export const credential: ValueType<string | null> = ofText("a single line without control characters", (value) =>
   CONTROL.test(value) ? undefined : value || null,
 );

@@ -237,7 +237,7 @@ describe("a warning", () => {
     await using prefect = await startFakePrefect();
     const report = await examine({}, { api: withClock(prefect, 0) });
     expect(textOf(report, "settings")).toEqual([
-      "warn settings: No API URL is set (no PREFECT_API_URL found), so the local default http://127.0.0.1:4200/api is tried (a server that Prefect starts for one process cannot be used from here).",
+      "warn settings: No API URL is set (no PREFECT_API_URL found), so the local default http://127.0.0.1:4200/api is used (a server that Prefect starts for one process cannot be used from here).",
     ]);
   });
 

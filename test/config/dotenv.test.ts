@@ -9,7 +9,7 @@ const valuesOf = (source: string, env: Record<string, string> = {}) =>
   Object.fromEntries(parseDotenv(source, env).values);
 
 // Expected values were made with python-dotenv, which Prefect uses.
-test("statements are read as Prefect reads them", () => {
+test("statements are parsed as by Prefect", () => {
   expect(
     valuesOf(
       [
@@ -41,7 +41,7 @@ test("statements are read as Prefect reads them", () => {
 });
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: these are the file's.
-test("names in braces are filled in from the lines above, then the environment, then their default", () => {
+test("names in braces are replaced from the lines above, then the environment, then their default", () => {
   expect(
     valuesOf("A=1\nB=${A}-${HOME}-${NONE:-d}-${NONE}\r\nC='${A}'\nA\nD=${A}${HOME}", { HOME: "/h", A: "env" }),
   ).toEqual({
@@ -53,7 +53,7 @@ test("names in braces are filled in from the lines above, then the environment, 
 
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: these are the file's.
 
-test("statements that cannot be read are told by their lines and skipped", () => {
+test("statements that cannot be parsed are reported with their lines and skipped", () => {
   const { values, broken } = parseDotenv("A=1\nB=\"open\n\nC=2\nD='x' y\nE=3", {});
   expect(Object.fromEntries(values)).toEqual({ A: "1", C: "2", E: "3" });
   expect(broken).toEqual([
@@ -62,7 +62,7 @@ test("statements that cannot be read are told by their lines and skipped", () =>
   ]);
 });
 
-test("variables that Bun took from files are taken out of the environment again", () => {
+test("variables that Bun took from files are removed from the environment", () => {
   const current = { PREFECT_A: "x:pa", PREFECT_B: "real", PREFECT_L: "local", OTHER: "o", LATER: "set by the program" };
   const files = ["PREFECT_A=x:pa$sword\nPREFECT_B=file", "PREFECT_L=local"];
   expect(withoutDotenv(current, new Set(["PREFECT_B", "OTHER"]), files)).toEqual({
@@ -70,7 +70,7 @@ test("variables that Bun took from files are taken out of the environment again"
     OTHER: "o",
     LATER: "set by the program",
   });
-  // Where the system does not tell what the process was started with: by value.
+  // Where the variables at the start of the process are unknown: by value.
   expect(withoutDotenv(current, null, files)).toEqual({ PREFECT_B: "real", OTHER: "o", LATER: "set by the program" });
 });
 
@@ -92,7 +92,7 @@ test("in a real process, .env and .env.local do not count as the environment", a
   expect(JSON.parse(printed)).toEqual(["environment PREFECT_API_URL", { kind: "basic", authString: "admin:pa$sword" }]);
 });
 
-test("what Bun makes of a line with an open quote does not count as the environment: the line is named", async () => {
+test("a variable that Bun makes of a line with an unclosed quote is removed, and the line is reported", async () => {
   const current = { PREFECT_API_URL: '"http://open/api', PREFECT_UI_URL: "http://real", OTHER: "o" };
   const files = ["PREFECT_API_URL=\"http://open/api\nexport PREFECT_UI_URL='http://file\n"];
   expect(withoutDotenv(current, new Set(["PREFECT_UI_URL", "OTHER"]), files)).toEqual({

@@ -88,7 +88,7 @@ describe("precedence", () => {
     );
   });
 
-  test("an empty variable hides what is below it, as in Prefect, and the warning says so", () => {
+  test("an empty variable hides sources of lower precedence, as in Prefect, and the warning says so", () => {
     profiles(
       'active = "p"\n[profiles.p]\nPREFECT_API_URL = "http://profile/api"\nPREFECT_API_KEY = "k"\nPREFECT_CLIENT_MAX_RETRIES = 3\n',
     );
@@ -99,16 +99,16 @@ describe("precedence", () => {
       3,
     ]);
     expect(sentences(loaded)).toEqual([
-      "warning: No API URL is set (PREFECT_API_URL is empty: environment PREFECT_API_URL), so the local default http://127.0.0.1:4200/api is tried.",
+      "warning: No API URL is set (PREFECT_API_URL is empty: environment PREFECT_API_URL), so the local default http://127.0.0.1:4200/api is used.",
     ]);
   });
 
-  test("only the working directory is looked at", () => {
+  test("only files in the working directory are read", () => {
     write(join(root, "prefect.toml"), '[api]\nurl = "http://parent/api"\n');
     expect(urlOf(load())).toBe("http://127.0.0.1:4200/api");
   });
 
-  test("every kind of value is read from text and from TOML", () => {
+  test("every type of value is read from text and from TOML", () => {
     inCwd(
       "prefect.toml",
       `ui_url = "https://ui.example.com/"
@@ -156,11 +156,11 @@ port = 0
     });
     expect(fromEnv.settings.customHeaders).toEqual({ A: "b", "X-Team": "data" });
     expect(sentences(fromEnv)).toEqual([
-      `warning: The custom headers (environment PREFECT_CLIENT_CUSTOM_HEADERS; client.custom_headers in ${join(cwd, "prefect.toml")}) may not set User-Agent; that part is left out.`,
+      `warning: The custom headers (environment PREFECT_CLIENT_CUSTOM_HEADERS; client.custom_headers in ${join(cwd, "prefect.toml")}) may not set User-Agent; these are ignored.`,
     ]);
   });
 
-  test("custom headers of all sources are put together, the higher one wins per header", () => {
+  test("custom headers of all sources are merged; per header the first source counts", () => {
     inCwd(".env", 'PREFECT_CLIENT_CUSTOM_HEADERS={"x-team": "dotenv", "B": "2"}\n');
     profiles('active = "p"\n[profiles.p]\nPREFECT_CLIENT_CUSTOM_HEADERS = \'{"C": "3", "B": "no"}\'\n');
     expect(load({ PREFECT_CLIENT_CUSTOM_HEADERS: '{"X-Team": "env"}' }).settings.customHeaders).toEqual({
@@ -170,7 +170,7 @@ port = 0
     });
   });
 
-  test("an auth string wins over a key", () => {
+  test("an auth string takes precedence over a key", () => {
     expect(load({ PREFECT_API_KEY: "k", PREFECT_API_AUTH_STRING: "a:b" }).settings.auth).toEqual({
       kind: "basic",
       authString: "a:b",
@@ -190,7 +190,7 @@ describe("profiles", () => {
     expect(urlOf(load({ PREFECT_PROFILE: "" }))).toBe("http://one/api");
   });
 
-  test("the file is found by its variable, .env, prefect.toml, pyproject.toml, PREFECT_HOME, and at home", () => {
+  test("the file is named by its variable, .env, prefect.toml, pyproject.toml or PREFECT_HOME, or in the home folder", () => {
     const at = (name: string) => {
       profiles(`active = "x"\n[profiles.x]\nPREFECT_API_URL = "http://${name}/api"\n`, join(root, name));
       return join(root, name, "profiles.toml");
@@ -211,20 +211,20 @@ describe("profiles", () => {
     expect(shownOf(load(env), "PREFECT_PROFILES_PATH")).toBe(join(root, "by-env", "profiles.toml"));
   });
 
-  test("PREFECT_HOME is taken literally and need not exist", () => {
+  test("PREFECT_HOME is not expanded and need not exist", () => {
     profiles('active = "x"\n[profiles.x]\nPREFECT_API_URL = "http://home/api"\n');
     const loaded = load({ PREFECT_HOME: "~/.prefect" });
     expect(urlOf(loaded)).toBe("http://127.0.0.1:4200/api");
     expect(loaded.files).toContain(join(cwd, "~", ".prefect", "profiles.toml"));
   });
 
-  test("PREFECT_PROFILE and PREFECT_HOME in .env mean nothing, as in Prefect", () => {
+  test("PREFECT_PROFILE and PREFECT_HOME in .env are ignored, as in Prefect", () => {
     profiles(TWO);
     inCwd(".env", `PREFECT_PROFILE=two\nPREFECT_HOME=${root}\n`);
     expect(urlOf(load())).toBe("http://one/api");
   });
 
-  test("Prefect's packaged profiles are known where the file has none of that name", () => {
+  test("Prefect's packaged profiles are used when the file has none of that name", () => {
     profiles('[profiles.mine]\nPREFECT_API_URL = "http://mine/api"\n');
     const local = load({ PREFECT_PROFILE: "local" });
     expect([urlOf(local), local.settings.apiUrlOrigin, local.problems]).toEqual([
@@ -234,11 +234,11 @@ describe("profiles", () => {
     ]);
     expect(load().settings.profile).toBe("ephemeral");
     expect(sentences(load())).toEqual([
-      "warning: No API URL is set (no PREFECT_API_URL found), so the local default http://127.0.0.1:4200/api is tried (a server that Prefect starts for one process cannot be used from here).",
+      "warning: No API URL is set (no PREFECT_API_URL found), so the local default http://127.0.0.1:4200/api is used (a server that Prefect starts for one process cannot be used from here).",
     ]);
   });
 
-  test("aliases are taken, the proper name wins", () => {
+  test("aliases are accepted; the main name takes precedence", () => {
     profiles('active = "a"\n[profiles.a]\nPREFECT_SERVER_ALLOW_EPHEMERAL_MODE = "true"\n');
     expect(shownOf(load(), "PREFECT_SERVER_EPHEMERAL_ENABLED")).toBe("true");
     expect(
@@ -259,7 +259,7 @@ describe("profiles", () => {
 });
 
 describe("no API URL", () => {
-  test("the local default is tried, and said", () => {
+  test("the local default is used, with a warning", () => {
     const loaded = load();
     expect([urlOf(loaded), loaded.settings.apiUrlOrigin]).toEqual([
       "http://127.0.0.1:4200/api",
@@ -269,7 +269,7 @@ describe("no API URL", () => {
       {
         level: "warning",
         message:
-          "No API URL is set (no PREFECT_API_URL found), so the local default http://127.0.0.1:4200/api is tried (a server that Prefect starts for one process cannot be used from here).",
+          "No API URL is set (no PREFECT_API_URL found), so the local default http://127.0.0.1:4200/api is used (a server that Prefect starts for one process cannot be used from here).",
         where: "PREFECT_API_URL",
         fix: "Set PREFECT_API_URL, or choose a profile that has it with PREFECT_PROFILE.",
       },
@@ -277,10 +277,10 @@ describe("no API URL", () => {
   });
 });
 
-describe("what is broken never leads to the default server", () => {
+describe("an unreadable source never leads to the default server", () => {
   const fatal = (loaded: ResolvedSettings) => loaded.problems.filter(({ level }) => level === "fatal");
 
-  test("broken TOML in any of the files, with file and line but without its text", () => {
+  test("invalid TOML in any of the files is an error with file and line but without its text", () => {
     const secret = 'key = "pnu_secretsecretsecret\n';
     for (const [path, write] of [
       [join(cwd, "prefect.toml"), () => inCwd("prefect.toml", `[api]\n${secret}`)],
@@ -297,7 +297,7 @@ describe("what is broken never leads to the default server", () => {
     expect(urlOf(load())).toBe("http://127.0.0.1:4200/api");
   });
 
-  test("unless the URL comes from above: then it is a warning", () => {
+  test("it is a warning when a source of higher precedence has the URL", () => {
     profiles("active = \n");
     expect(sentences(load({ PREFECT_API_URL: "http://env/api" }))).toEqual([
       `warning: The profiles file ${join(home, ".prefect", "profiles.toml")} cannot be used: it is not valid TOML (line 1, column 10).`,
@@ -305,15 +305,15 @@ describe("what is broken never leads to the default server", () => {
     expect(urlOf(load({ PREFECT_API_URL: "http://env/api" }))).toBe("http://env/api");
     inCwd("prefect.toml", '[api]\nurl = "http://toml/api"\n');
     expect([urlOf(load()), fatal(load())]).toEqual(["http://toml/api", []]);
-    // A broken file above the URL could have said another one.
+    // An unreadable file of higher precedence could contain another URL.
     inCwd("prefect.toml", "[api\n");
     inCwd("pyproject.toml", '[tool.prefect.api]\nurl = "http://pyproject/api"\n');
     expect([urlOf(load()), fatal(load()).map(({ where }) => where)]).toEqual([null, [join(cwd, "prefect.toml")]]);
-    // An empty URL above is none.
+    // An empty URL of higher precedence is not a URL.
     expect(urlOf(load({ PREFECT_API_URL: "" }))).toBeNull();
   });
 
-  test("an unknown profile, by flag, variable or `active`", () => {
+  test("an unknown profile is an error, by flag, variable or `active`", () => {
     const path = profiles('active = "gone"\n[profiles.one]\nPREFECT_API_URL = "http://one/api"\n');
     for (const [loaded, name, by] of [
       [load(), "gone", `\`active\` in ${path}`],
@@ -337,7 +337,7 @@ describe("what is broken never leads to the default server", () => {
     ]);
   });
 
-  test("a profiles file of another shape, a folder in its place, a file that may not be read", () => {
+  test("a malformed profiles file, a folder in its place or an unreadable file is an error", () => {
     for (const text of ["active = 3\n", 'profiles = "x"\n', 'active = "a"\n[profiles]\na = 1\n']) {
       profiles(text);
       expect([urlOf(load()), fatal(load()).length]).toEqual([null, 1]);
@@ -350,7 +350,7 @@ describe("what is broken never leads to the default server", () => {
     expect([urlOf(load()), fatal(load())[0]?.where]).toEqual([null, join(cwd, ".env")]);
   });
 
-  test("a line of .env that cannot be read", () => {
+  test("a line of .env that cannot be parsed is an error", () => {
     inCwd(".env", 'OTHER="open\nPREFECT_API_URL="http://h/api\n');
     const loaded = load();
     expect([urlOf(loaded), sentences(loaded)]).toEqual([
@@ -359,7 +359,7 @@ describe("what is broken never leads to the default server", () => {
     ]);
   });
 
-  test("a named profiles file that is missing is a warning, for Prefect makes it on demand", () => {
+  test("a named profiles file that does not exist is a warning, because Prefect creates it on demand", () => {
     const loaded = load({ PREFECT_PROFILES_PATH: join(root, "none.toml") });
     expect(sentences(loaded)[0]).toBe(
       `warning: The profiles file ${join(root, "none.toml")} (named by environment PREFECT_PROFILES_PATH) does not exist.`,
@@ -367,8 +367,8 @@ describe("what is broken never leads to the default server", () => {
   });
 });
 
-describe("values that cannot be used", () => {
-  test("one of Prefect's is fatal and names the place, never the value", () => {
+describe("invalid values", () => {
+  test("one of Prefect's settings is fatal and names the source, not the value", () => {
     const loaded = load({
       PREFECT_API_URL: "http://h/api",
       PREFECT_API_REQUEST_TIMEOUT: "soon",
@@ -388,7 +388,7 @@ describe("values that cannot be used", () => {
     ]);
   });
 
-  test("one of ours gives way to its default", () => {
+  test("one of this program's settings is replaced by its default", () => {
     inCwd(".env", "PREFECT_MCP_POLL_SECONDS=often\nPREFECT_API_URL=http://h/api\n");
     const loaded = load();
     expect([urlOf(loaded), loaded.settings.sync.pollMs, sentences(loaded)]).toEqual([
@@ -398,7 +398,7 @@ describe("values that cannot be used", () => {
     ]);
   });
 
-  test("while the retention is unknown, nothing is dropped", () => {
+  test("while the retention is unknown, nothing is deleted", () => {
     const env = { PREFECT_API_URL: "http://h/api" };
     expect(load({ ...env, PREFECT_MCP_RETENTION_DAYS: "a year" }).settings.sync).toMatchObject({
       retentionUs: 0,
@@ -409,7 +409,7 @@ describe("values that cannot be used", () => {
     expect(load({ ...env, PREFECT_MCP_RETENTION_DAYS: "1" }).settings.sync.retentionUs).toBe(86_400_000_000);
   });
 
-  test("a misspelt setting of ours is told, one of the official server is not", () => {
+  test("a misspelt setting of this program is a warning, one of the official server is not", () => {
     inCwd(".env", "PREFECT_MCP_RETENTON_DAYS=1\n");
     expect(
       sentences(load({ PREFECT_API_URL: "http://h/api", PREFECT_MCP_FOO: "1", PREFECT_MCP_CLOUD_ENABLED: "1" })),
@@ -419,7 +419,7 @@ describe("values that cannot be used", () => {
     ]);
   });
 
-  test("an API URL that cannot be right is fatal, with the fix and without its password", () => {
+  test("an impossible API URL is fatal, with the fix and without its password", () => {
     const loaded = load({ PREFECT_API_URL: "http://ada:hunter2@localhost:4200" });
     expect(loaded.problems).toEqual([
       {
@@ -427,7 +427,7 @@ describe("values that cannot be used", () => {
         message:
           "The API URL http://***@localhost:4200 (environment PREFECT_API_URL) contains a user name or password.",
         where: "environment PREFECT_API_URL",
-        fix: "Take them out and set PREFECT_API_AUTH_STRING=user:password instead.",
+        fix: "Remove them and set PREFECT_API_AUTH_STRING=user:password instead.",
       },
       {
         level: "fatal",
@@ -439,7 +439,7 @@ describe("values that cannot be used", () => {
     expect(JSON.stringify(loaded)).not.toContain("hunter2");
   });
 
-  test("a certificate file that is missing is fatal over https only", () => {
+  test("a certificate file that does not exist is fatal over https only", () => {
     const env = { PREFECT_API_SSL_CERT_FILE: join(root, "ca.pem") };
     expect(sentences(load({ ...env, PREFECT_API_URL: "https://h/api" }))).toEqual([
       `fatal: The certificate file ${join(root, "ca.pem")} (environment PREFECT_API_SSL_CERT_FILE) cannot be used: it does not exist.`,
@@ -452,8 +452,8 @@ describe("values that cannot be used", () => {
   });
 });
 
-describe("surroundings", () => {
-  test("the data folder follows the platform, or the setting", () => {
+describe("the environment", () => {
+  test("the data folder depends on the platform, or is set", () => {
     const dir = (env: Record<string, string>, platform: string, at = "/home/ada") =>
       load(env, { platform, home: at }).settings.dataDir;
     expect(dir({}, "linux")).toBe("/home/ada/.local/share/prefect-mcp-bun");
@@ -466,7 +466,7 @@ describe("surroundings", () => {
     expect(dir({ PREFECT_MCP_DATA_DIR: "records" }, "linux")).toBe(join(cwd, "records"));
   });
 
-  test("proxies by their usual variables, lower case first", () => {
+  test("proxies are read from the usual variables; lower case takes precedence", () => {
     expect(
       load({
         HTTP_PROXY: "http://u",
@@ -481,7 +481,7 @@ describe("surroundings", () => {
     });
   });
 
-  test("a change of any file that was looked at is noticed, also one that was not there", () => {
+  test("a change of any file that may hold settings is detected, also of one that did not exist", () => {
     const path = profiles('active = "one"\n[profiles.one]\nPREFECT_API_URL = "http://one/api"\n');
     const loaded = load();
     expect(settingsFingerprint(loaded.files)).toBe(loaded.fingerprint);
@@ -519,7 +519,7 @@ describe("surroundings", () => {
       "token-secret",
       "other-secret",
     ]);
-    // Of the operator's nothing, for a Prefect that a caller named.
+    // No secrets of the operator for a Prefect that a caller named.
     expect(credentialsOf({ ...loaded.settings, customHeaders: {}, isNamedByCaller: true })).toEqual([
       "ada:auth-secret",
     ]);

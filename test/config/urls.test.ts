@@ -8,7 +8,7 @@ const CLOUD_URL = `${CLOUD}/accounts/${ACCOUNT}/workspaces/${WORKSPACE}`;
 
 const issuesOf = (url: string, lenient = false) => apiUrlIssues(url, { cloudApiUrl: CLOUD, lenient });
 
-test("one spelling per API", () => {
+test("every spelling of an API URL becomes the same text", () => {
   expect(
     [
       "http://Host:80/api/",
@@ -22,8 +22,8 @@ test("one spelling per API", () => {
   ).toEqual(["http://host/api", "https://host/api", "http://h:4200/api", "http://[::1]:4200/api", null, null, null]);
 });
 
-describe("what is wrong with an API URL", () => {
-  test("nothing, for the usual ones", () => {
+describe("problems of an API URL", () => {
+  test("usual ones have none", () => {
     for (const url of [
       "http://127.0.0.1:4200/api",
       "https://prefect.example.com/team/api/",
@@ -42,12 +42,12 @@ describe("what is wrong with an API URL", () => {
       {
         level: "warning",
         message: "does not contain /api, which Prefect's API URLs usually do",
-        fix: "Try http://localhost:4200/prefect/api, or set PREFECT_SILENCE_API_URL_MISCONFIGURATION=true when it is meant so",
+        fix: "Try http://localhost:4200/prefect/api, or set PREFECT_SILENCE_API_URL_MISCONFIGURATION=true if the URL is right",
       },
     ]);
   });
 
-  test("it is the address of a web page", () => {
+  test("it is the URL of a web page", () => {
     const page = (url: string) => issuesOf(url).map(({ level, fix }) => `${level}: ${fix}`);
     expect(page(`https://app.prefect.cloud/account/${ACCOUNT}/workspace/${WORKSPACE}/dashboard`)).toEqual([
       `fatal: Use the API URL instead: ${CLOUD_URL}`,
@@ -67,7 +67,7 @@ describe("what is wrong with an API URL", () => {
     expect(issuesOf(CLOUD).map(({ message }) => message)).toEqual(["names Prefect Cloud but no workspace"]);
   });
 
-  test("no http URL at all", () => {
+  test("it is not an http URL", () => {
     for (const url of ["localhost:4200/api", "ftp://localhost:4200/api", "localhost:4200"]) {
       expect(issuesOf(url)).toEqual([
         { level: "fatal", message: "is not an http or https URL", fix: "Write it like http://localhost:4200/api" },
@@ -76,23 +76,23 @@ describe("what is wrong with an API URL", () => {
     expect(issuesOf("http://")[0]?.fix).toBe("Write it like http://127.0.0.1:4200/api");
   });
 
-  test("user and password, or a query", () => {
+  test("it has user and password, or a query", () => {
     expect(issuesOf("http://ada:pw@h:4200/api").map(({ message }) => message)).toEqual([
       "contains a user name or password",
     ]);
     expect(issuesOf("http://h:4200/api?x=1").map(({ level, message }) => `${level} ${message}`)).toEqual([
-      "warning has something after its path, which is left out",
+      "warning has a query or fragment, which is ignored",
     ]);
   });
 
-  test("Prefect's own switch silences what is only odd, never what cannot work", () => {
+  test("Prefect's setting to silence them leaves those that make the URL unusable", () => {
     expect(issuesOf("http://localhost:4200", true)).toEqual([]);
     expect(issuesOf("localhost:4200/api", true)).toHaveLength(1);
     expect(issuesOf("http://a:b@localhost:4200", true)).toHaveLength(1);
   });
 });
 
-test("Cloud is told by its API URL or by a workspace path", () => {
+test("Cloud is recognized by its API URL or by a workspace path", () => {
   expect(
     [
       CLOUD_URL,
@@ -123,7 +123,7 @@ test("the base of UI links", () => {
   expect(ui(null)).toBeNull();
 });
 
-test("user and password of a URL are blotted out", () => {
+test("user and password of a URL are masked", () => {
   expect(["http://a:b@h/api", "http://h/api", "//a@h", "x://a:b@c@h/"].map(withoutUserinfo)).toEqual([
     "http://***@h/api",
     "http://h/api",
