@@ -1,6 +1,6 @@
 /**
- * A Prefect that publishes made-up events at a steady rate: over the websocket at once, over REST as soon as published. Only
- * windows of time are filtered; every other route answers an empty list.
+ * A Prefect that publishes generated events at a steady rate, over the websocket and over REST. It filters events by time only;
+ * every other route answers an empty list.
  */
 import type { ServerWebSocket } from "bun";
 import { parseIsoUs } from "../src/lib/time.ts";

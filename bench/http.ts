@@ -1,20 +1,20 @@
-/** The bundled program under `serve --http`: requests a second and waiting times, idle subscriptions, what a tenant costs. */
+/** The bundled program under `serve --http`: requests per second, latency, idle subscriptions, memory per tenant. */
 import { readFileSync } from "node:fs";
 import { startReplayServer } from "../src/demo/replay-server.ts";
 import { postModern } from "../test/mcp/http/http-harness.ts";
 import { type HttpProduct, startHttpProduct } from "../test/mcp/http/http-product.ts";
+import { type BenchRecord, playSyncingProcess } from "./bench-record.ts";
 import { megabytes, quantiles, type Row } from "./figures.ts";
-import { type HeldRecord, keepAlive } from "./held-record.ts";
 
 const WARM_MS = 1_000;
 const MEASURE_MS = 4_000;
 const SUBSCRIPTIONS = 1_000;
 const TENANTS = 8;
 
-export async function measureHttp(bundle: string, held: HeldRecord): Promise<Row[]> {
-  const alive = keepAlive(held);
+export async function measureHttp(bundle: string, record: BenchRecord): Promise<Row[]> {
+  const alive = playSyncingProcess(record);
   const command = [process.execPath, bundle];
-  const env = { PREFECT_API_URL: held.apiUrl, PREFECT_MCP_DATA_DIR: held.dataDir, PREFECT_MCP_LOG_LEVEL: "warn" };
+  const env = { PREFECT_API_URL: record.apiUrl, PREFECT_MCP_DATA_DIR: record.dataDir, PREFECT_MCP_LOG_LEVEL: "warn" };
   const product = await startHttpProduct({ command, env });
   try {
     const rows: Row[] = [];
@@ -60,7 +60,7 @@ async function measureCallers(product: HttpProduct, callers: number): Promise<Ro
   };
 }
 
-/** Memory and processor time that streams cost on which nothing happens. */
+/** Memory and CPU time of streams without events. */
 async function measureSubscriptions(product: HttpProduct): Promise<Row[]> {
   const stop = new AbortController();
   const before = resident(product.pid);
@@ -95,7 +95,7 @@ async function subscribe(product: HttpProduct, signal: AbortSignal): Promise<voi
   if (response.status !== 200) throw new Error(`a subscription was answered ${response.status}`);
 }
 
-/** Callers with a Prefect of their own each: here one demo workspace under several keys. */
+/** Callers with different Prefects: here one demo workspace with several keys. */
 export async function measureTenants(bundle: string): Promise<Row[]> {
   const server = await startReplayServer({ port: 0 });
   const product = await startHttpProduct({
@@ -133,7 +133,7 @@ function resident(pid: number): number {
   );
 }
 
-/** User and system time so far: `ps` gives whole seconds only. */
+/** User and system time so far, from /proc: `ps` prints whole seconds only. */
 function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

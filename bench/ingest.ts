@@ -1,6 +1,6 @@
 /**
- * Ingest into a record: rate at N events held, batches of 200, as while history is filled, and bytes per event.
- * Making the events is not counted; parsing their pages, the fold of runs, storing, committing and checkpoints are.
+ * Ingest into a record with N events, in batches of 200 as during a backfill: events per second and bytes per event.
+ * Parsing the pages, the fold of runs, storing, committing and checkpoints are measured; generating the events is not.
  *
  *     bun bench/ingest.ts [events=1000000] [--no-text] [--no-fold] [--plain-ids] [--batch=200] [--keep=FILE]
  */
@@ -25,7 +25,7 @@ export interface IngestFigures {
   readonly perSecond: number;
   /** Of the last tenth. */
   readonly perSecondAtEnd: number;
-  /** Processor time of the process in the last tenth, microseconds: what a busy machine does not change. */
+  /** CPU time of the process in the last tenth, microseconds. Other load on the machine changes it little. */
   readonly cpuUsPerEventAtEnd: number;
   readonly bytesPerEvent: number;
   readonly jsonBytesPerEvent: number;

@@ -1,7 +1,7 @@
 /**
  * `bun run bench [stdio|rss|http|ingest|stall …]`: measures and prints a table with its conditions. Without names: all.
  *
- *     bun run bench                         a million events held, about six minutes
+ *     bun run bench                         on a record of a million events, about six minutes
  *     bun run bench stdio --events=100000   only these, on a smaller record
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -10,8 +10,8 @@ import { basename, join } from "node:path";
 import { buildBundle } from "../scripts/build.ts";
 import { startReplayServer } from "../src/demo/replay-server.ts";
 import { startProduct } from "../test/support/process/product.ts";
+import { type BenchRecord, benchRecord } from "./bench-record.ts";
 import { megabytes, printTable, type Row } from "./figures.ts";
-import { type HeldRecord, heldRecord } from "./held-record.ts";
 import { measureHttp, measureTenants } from "./http.ts";
 import { measureIngest } from "./ingest.ts";
 import { measureStall } from "./stall.ts";
@@ -19,7 +19,7 @@ import { measureStdio } from "./stdio.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const SECTIONS = ["stdio", "rss", "http", "ingest", "stall"] as const;
-/** The benchmark's own Prefect, where one has to be there, listens here: the name of the record follows from it. */
+/** Port of the benchmark's own Prefect. It is fixed because the name of the record depends on the URL. */
 const PORT = 42_873;
 const API_URL = `http://127.0.0.1:${PORT}/api`;
 
@@ -43,12 +43,12 @@ function conditions(): string[] {
     `${cpus().length} × ${cpu?.model.trim()}, ${megabytes(totalmem())}, load ${loadavg()
       .map((load) => load.toFixed(1))
       .join(" ")}`,
-    `${new Date().toISOString()}, ${events.toLocaleString("en-US")} events held, made like recorded ones (bench/synthetic-events.ts)`,
+    `${new Date().toISOString()}, ${events.toLocaleString("en-US")} recorded events, generated like real ones (bench/synthetic-events.ts)`,
   ];
 }
 
-/** Memory at rest of the one process that answers and syncs, against the demo's Prefect, on a copy of the record. */
-async function measureMemory(bundle: string, held: HeldRecord): Promise<Row[]> {
+/** Memory of an idle process that answers and syncs, with the demo's Prefect, on a copy of the record. */
+async function measureMemory(bundle: string, held: BenchRecord): Promise<Row[]> {
   const dataDir = mkdtempSync(join(tmp, "bench-rss-"));
   copyFileSync(held.file, join(dataDir, basename(held.file)));
   const server = await startReplayServer({ port: PORT });
@@ -85,7 +85,7 @@ function measureStorage(): Row[] {
         aim: "last tenth; aim ≥ 12,000/s",
       },
       { what: "ingest without text index", found: rate(without.perSecondAtEnd), aim: "last tenth" },
-      { what: "duplicates passed over", found: rate(withText.duplicatesPerSecond), aim: "" },
+      { what: "duplicates skipped", found: rate(withText.duplicatesPerSecond), aim: "" },
       { what: "slowest batch", found: `${withText.slowestBatchMs.toFixed(0)} ms`, aim: "a checkpoint; in the Worker" },
       { what: "bytes per event without text index", found: `${without.bytesPerEvent.toFixed(0)} B`, aim: "aim ≤ 500" },
       { what: "bytes per event with text index", found: `${withText.bytesPerEvent.toFixed(0)} B`, aim: "aim ≤ 650" },
@@ -99,7 +99,7 @@ function measureStorage(): Row[] {
 for (const line of conditions()) console.log(line);
 if (wanted("stdio") || wanted("rss") || wanted("http")) {
   const bundle = await buildBundle(join(tmp, "bench-dist"));
-  const held = heldRecord(ROOT, events, API_URL, say);
+  const held = benchRecord(ROOT, events, API_URL, say);
   say(`bundle ${(statSync(bundle).size / 1024).toFixed(0)} KiB, record ${megabytes(statSync(held.file).size)}`);
   if (wanted("stdio")) printTable("Over stdio (p50 / p99)", await measureStdio(bundle, held));
   if (wanted("rss")) printTable("Memory", await measureMemory(bundle, held));

@@ -1,6 +1,6 @@
 /**
- * The thread that answers while 5,000 events a second come in: lateness of a 2 ms timer and time of reads. The product runs in
- * a process of its own (this file again, with arguments); the flood comes from the benchmark's process.
+ * The main thread while 5,000 events a second arrive: delay of a 2 ms timer, and latency of reads. The program runs in a process
+ * of its own (this file again, with arguments); the events come from the process of the benchmark.
  */
 import { join } from "node:path";
 import { openApp } from "../src/app/app.ts";
@@ -34,10 +34,10 @@ export async function measureStall(folder: string): Promise<Row[]> {
     await lines.next();
     const idle: Stall = JSON.parse((await lines.next()).value ?? "{}");
     server.flow(RATE);
-    tell(child);
+    startNextPart(child);
     const busy: Stall = JSON.parse((await lines.next()).value ?? "{}");
     server.flow(0);
-    tell(child);
+    startNextPart(child);
     const held: number = JSON.parse((await lines.next()).value ?? "0");
     await child.stdin.end();
     await child.exited;
@@ -54,8 +54,8 @@ export async function measureStall(folder: string): Promise<Row[]> {
   }
 }
 
-/** The next part may begin. */
-function tell(child: { readonly stdin: Bun.FileSink }): void {
+/** The child waits for a line before each part. */
+function startNextPart(child: { readonly stdin: Bun.FileSink }): void {
   child.stdin.write("go\n");
   child.stdin.flush();
 }
@@ -70,9 +70,9 @@ async function* readLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<st
   return undefined;
 }
 
-/** The product's process. */
+/** The process of the program under test. */
 async function runChild(apiUrl: string, folder: string): Promise<void> {
-  // What the socket loses under this load is read again over REST: not to be slowed by the budget for strangers' servers.
+  // Events that the websocket loses under this load are read over REST; the default request budget would slow that down.
   const flags = {
     "api-url": apiUrl,
     "data-dir": folder,
@@ -86,7 +86,7 @@ async function runChild(apiUrl: string, folder: string): Promise<void> {
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger: silentLogger });
   app.follow();
   await systemClock.sleep(3000);
-  const told = readLines(Bun.stdin.stream());
+  const commands = readLines(Bun.stdin.stream());
   const signal = new AbortController().signal;
   const read = () => callTool(app, readEventsTool, { limit: 50 }, { signal, progress: () => {} });
   const held = async () => {
@@ -95,14 +95,14 @@ async function runChild(apiUrl: string, folder: string): Promise<void> {
   };
   console.log("ready");
   console.log(JSON.stringify(await watch(5, read)));
-  await told.next();
+  await commands.next();
   await systemClock.sleep(2000);
   console.log(JSON.stringify(await watch(SECONDS, read)));
-  await told.next();
+  await commands.next();
   console.log(await settled(held));
 }
 
-/** The count when it has not changed for fifteen seconds. */
+/** The count, once it has not changed for 15 s. */
 async function settled(count: () => Promise<number>): Promise<number> {
   for (let before = -1; ; ) {
     const now = await count();

@@ -1,25 +1,25 @@
-/** The bundled program over stdio: how soon the first answer comes after spawn, and how long calls take. */
+/** The bundled program over stdio: time from spawn to the first answer, and latency of calls. */
 import { existsSync, readFileSync } from "node:fs";
 import { DAY_US, parseIsoUs } from "../src/lib/time.ts";
 import { bareEnv, type Product, startProduct } from "../test/support/process/product.ts";
+import { type BenchRecord, playSyncingProcess } from "./bench-record.ts";
 import { percentile, quantiles, type Row } from "./figures.ts";
-import { type HeldRecord, keepAlive } from "./held-record.ts";
 
 const STARTS = 15;
 const CALLS = 1000;
 const LIST_AIM = "aim p50 ≤ 0.25, p99 ≤ 3";
 
-export async function measureStdio(bundle: string, held: HeldRecord): Promise<Row[]> {
-  const env = { HOME: held.dataDir, PREFECT_API_URL: held.apiUrl, PREFECT_MCP_DATA_DIR: held.dataDir };
+export async function measureStdio(bundle: string, record: BenchRecord): Promise<Row[]> {
+  const env = { HOME: record.dataDir, PREFECT_API_URL: record.apiUrl, PREFECT_MCP_DATA_DIR: record.dataDir };
   const command = [process.execPath, bundle, "serve"];
-  const alive = keepAlive(held);
+  const alive = playSyncingProcess(record);
   try {
     const first: number[] = [];
     for (let start = 0; start < STARTS; start += 1) first.push(await firstAnswer(command, env));
     const bare: number[] = [];
     for (let start = 0; start < STARTS; start += 1) bare.push(await bareStart());
     const product = await startProduct({ command, env });
-    const rows = await measureCalls(product, held);
+    const rows = await measureCalls(product, record);
     await product.end();
     return [
       {
@@ -52,16 +52,16 @@ async function bareStart(): Promise<number> {
   return performance.now() - from;
 }
 
-async function measureCalls(product: Product, held: HeldRecord): Promise<Row[]> {
+async function measureCalls(product: Product, record: BenchRecord): Promise<Row[]> {
   const iso = (us: number) => new Date(us / 1000).toISOString();
-  const window = { occurred_after: iso(held.fromUs), occurred_before: iso(held.toUs) };
-  const day = { since: iso(held.newestUs - DAY_US), until: iso(held.newestUs) };
+  const window = { occurred_after: iso(record.fromUs), occurred_before: iso(record.toUs) };
+  const day = { since: iso(record.newestUs - DAY_US), until: iso(record.newestUs) };
   const questions: readonly (readonly [what: string, tool: string, args: (n: number) => object])[] = [
     ["read_events, newest 50", "read_events", () => ({ limit: 50 })],
     [
       "read_events of one run",
       "read_events",
-      (n) => ({ flow_run: held.flowRunIds[n % held.flowRunIds.length], limit: 50 }),
+      (n) => ({ flow_run: record.flowRunIds[n % record.flowRunIds.length], limit: 50 }),
     ],
     [
       "read_events, a prefix over 30 days",
@@ -89,7 +89,7 @@ async function measureCalls(product: Product, held: HeldRecord): Promise<Row[]> 
       sample.push(performance.now() - from);
     }
     const cpu = (processorMs(product.pid) - usedMs) / CALLS;
-    const spent = Number.isNaN(cpu) ? "" : `${cpu.toFixed(2)} ms of processor time; `;
+    const spent = Number.isNaN(cpu) ? "" : `${cpu.toFixed(2)} ms of CPU time; `;
     rows.push({ what, found: quantiles(sample), aim: `${spent}${LIST_AIM}` });
   }
   const newest = await product.call("read_events", { limit: 1 });
@@ -97,7 +97,7 @@ async function measureCalls(product: Product, held: HeldRecord): Promise<Row[]> 
   return rows;
 }
 
-/** Processor time of a process so far; NaN where the system does not tell (only Linux does). */
+/** CPU time of a process so far; NaN except on Linux. */
 function processorMs(pid: number): number {
   const stat = `/proc/${pid}/stat`;
   if (!existsSync(stat)) return Number.NaN;

@@ -1,5 +1,5 @@
 /**
- * Deterministic events made like those recorded from a real Prefect 3.8.8: deployment runs of a few tasks on process workers,
+ * Deterministic events, generated like those of a real Prefect 3.8.8: deployment runs of a few tasks on process workers,
  * 68 % task-run, 20 % flow-run, 9 % worker, 3 % others, 1.8 KB and about six related resources each, UUIDv7 ids.
  */
 import { formatIsoUs, SECOND_US } from "../src/lib/time.ts";
@@ -11,7 +11,7 @@ export interface SyntheticOptions {
   readonly seed?: number;
   /** `occurred` of the first event. */
   readonly fromUs: number;
-  /** Time over which `count` events spread. */
+  /** Time span of `count` events. */
   readonly spanUs: number;
   readonly count: number;
 }
@@ -68,7 +68,7 @@ interface Pending {
   readonly make: (id: string) => PrefectEvent;
 }
 
-/** Endless events in order of `occurred`. */
+/** An endless series of events, ordered by `occurred`. */
 export class SyntheticEvents {
   private state: number;
   private readonly deployments: readonly Deployment[];
@@ -153,7 +153,7 @@ export class SyntheticEvents {
     };
   }
 
-  /** The same id for the same thing in every generator. */
+  /** The same id for the same name in every generator. */
   private stable(kind: string, n: number): string {
     const hex = new Bun.CryptoHasher("sha1").update(`${kind}/${n}`).digest("hex");
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -6,7 +6,7 @@ import { DAY_US, formatIsoUs, HOUR_US, MINUTE_US, parseIsoUs, SECOND_US } from "
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../model/events/event.ts";
 import { compileEventFilter, type EventFilter } from "../model/events/event-filter.ts";
 import type { Json, JsonObject } from "../model/objects.ts";
-import { invalidRequest, Refused } from "./refused.ts";
+import { invalidRequest, RefusalError } from "./refusal-error.ts";
 import type { Replay, StoredEvent } from "./replay.ts";
 
 const MAX_PAGE = 50;
@@ -24,7 +24,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   order: [],
 };
 
-/** The filter with its defaults, or a refusal as from the request model. `path`: where it stands in the body. */
+/** The filter with its defaults. Throws RefusalError for what Prefect's request model refuses. `path`: of the filter in the body. */
 export function readEventFilter(
   given: Json | undefined,
   body: Json,
@@ -64,12 +64,12 @@ export function readEventFilter(
   };
 }
 
-function notAnObject(path: readonly string[], body: Json): Refused {
+function notAnObject(path: readonly string[], body: Json): RefusalError {
   const message = "Input should be a valid dictionary or object to extract fields from";
   return invalidRequest("model_attributes_type", path, message, body);
 }
 
-/** Everything that matches, in the filter's order. */
+/** All matching events, in the filter's order. */
 export function findEvents(replay: Replay, filter: EventFilter): PrefectEvent[] {
   const sinceUs = parseIsoUs(filter.occurred?.since ?? "") ?? 0;
   const untilUs = parseIsoUs(filter.occurred?.until ?? "") ?? Number.MAX_SAFE_INTEGER;
@@ -88,7 +88,7 @@ interface PageToken {
   readonly offset: number;
 }
 
-/** POST /events/filter. `baseUrl`: what the link to the next page begins with. */
+/** POST /events/filter. `baseUrl`: start of the link to the next page. */
 export function filterEvents(replay: Replay, body: JsonObject, baseUrl: string, nowUs: number): JsonObject {
   const limit = Number(body.limit ?? MAX_PAGE);
   if (limit > MAX_PAGE) {
@@ -101,14 +101,14 @@ export function filterEvents(replay: Replay, body: JsonObject, baseUrl: string, 
   return page(found, { filter, count: found.length, page_size: limit, offset: 0 }, baseUrl);
 }
 
-/** GET /events/filter/next: the count and the upper end stay those of the first page, the offset counts rows of now. */
+/** GET /events/filter/next: count and upper end are those of the first page; the offset counts the rows of the current moment. */
 export function nextEvents(replay: Replay, token: string | null, baseUrl: string): JsonObject {
-  if (token === null) throw new Refused(422, { detail: "page-token is missing" });
+  if (token === null) throw new RefusalError(422, { detail: "page-token is missing" });
   let read: PageToken;
   try {
     read = JSON.parse(atob(atob(token)));
   } catch {
-    throw new Refused(403, { detail: "Forbidden" });
+    throw new RefusalError(403, { detail: "Forbidden" });
   }
   return page(findEvents(replay, read.filter), read, baseUrl);
 }
@@ -130,7 +130,7 @@ const UNIT_US: Readonly<Record<string, number>> = {
   minute: MINUTE_US,
   second: SECOND_US,
 };
-/** Buckets are counted from here. */
+/** Start of the first bucket. */
 const PIVOT_US = Date.UTC(2024, 3, 1) * 1000;
 const MAX_BUCKETS = 1000;
 
@@ -148,7 +148,7 @@ export function countEvents(replay: Replay, countable: string, body: JsonObject,
   const buckets = Math.ceil((untilUs - sinceUs) / stepUs);
   if (buckets > MAX_BUCKETS) {
     const detail = `The given interval would create ${buckets} buckets, which is too many. Please increase the interval or reduce the time range to produce ${MAX_BUCKETS} buckets or fewer.`;
-    throw new Refused(422, { detail });
+    throw new RefusalError(422, { detail });
   }
   const found = findEvents(replay, { ...filter, order: "ASC" });
   if (countable === "time" || countable === "day") {
@@ -162,7 +162,7 @@ export function countEvents(replay: Replay, countable: string, body: JsonObject,
       return [id, resource[RESOURCE_NAME] ?? resource["prefect.name"] ?? id];
     });
   }
-  throw new Refused(422, { detail: "countable is day, time, event or resource" });
+  throw new RefusalError(422, { detail: "countable is day, time, event or resource" });
 }
 
 function countByTime(events: readonly PrefectEvent[], sinceUs: number, endUs: number, stepUs: number): Json {

@@ -1,5 +1,5 @@
 /**
- * Prefect's object filters over rows in memory: which fields they have, what they mean, and what is refused.
+ * Prefect's object filters on rows in memory: their fields, what these mean, and which keys are refused.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/filters.py
  */
 
@@ -16,10 +16,10 @@ import type {
   WorkQueue,
 } from "../model/objects.ts";
 import { sqlLike } from "../model/text/sql-like.ts";
-import { usOf } from "./instance.ts";
+import { usOf } from "./family-replay.ts";
 
 /** A filter with a key that Prefect does not know. */
-export class UnknownKey extends Error {
+export class UnknownKeyError extends Error {
   readonly path: readonly string[];
   constructor(path: readonly string[]) {
     super(path.join("."));
@@ -34,14 +34,14 @@ export type FilterSpec<Row> = Readonly<Record<string, Field<Row>>>;
 
 type Criteria<Row> = Readonly<Record<string, (value: never) => Test<Row>>>;
 
-/** A field whose keys are criteria; several are joined by `operator`. */
+/** A field whose keys are criteria. Several criteria are joined by `operator`. */
 function criteria<Row>(known: Criteria<Row>, hasOperator = false): Field<Row> {
   return (value, path) => {
     const tests: Test<Row>[] = [];
     for (const [key, given] of Object.entries(value)) {
       if (hasOperator && key === "operator") continue;
       const make = known[key] as ((value: unknown) => Test<Row>) | undefined;
-      if (!make) throw new UnknownKey([...path, key]);
+      if (!make) throw new UnknownKeyError([...path, key]);
       if (given !== null) tests.push(make(given));
     }
     return tests.length === 0 ? null : join(tests, value);
@@ -99,20 +99,20 @@ const times = <Row>(get: Get<Row, string>, more: Criteria<Row> = {}) =>
   });
 
 function tags<Row extends { readonly tags?: readonly string[] }>(withAny: boolean): Field<Row> {
-  const held = (row: Row) => row.tags ?? [];
+  const tagsOf = (row: Row) => row.tags ?? [];
   return criteria<Row>(
     {
-      all_: (wanted: readonly string[]) => (row) => wanted.every((tag) => held(row).includes(tag)),
-      is_null_: (wanted: boolean) => (row) => (held(row).length === 0) === wanted,
+      all_: (wanted: readonly string[]) => (row) => wanted.every((tag) => tagsOf(row).includes(tag)),
+      is_null_: (wanted: boolean) => (row) => (tagsOf(row).length === 0) === wanted,
       ...(withAny && {
-        any_: (wanted: readonly string[]) => (row: Row) => wanted.some((tag) => held(row).includes(tag)),
+        any_: (wanted: readonly string[]) => (row: Row) => wanted.some((tag) => tagsOf(row).includes(tag)),
       }),
     },
     true,
   );
 }
 
-/** `any_` and `not_any_` together drop the criterion, as on the server. */
+/** With both `any_` and `not_any_` the criterion has no effect, as on the server. */
 function state<Row extends FlowRun | TaskRun>(withNone: boolean): Field<Row> {
   const part = (get: Get<Row, string>) => {
     const read = criteria<Row>({ any_: anyOf(get), ...(withNone && { not_any_: noneOf(get) }) });
@@ -130,7 +130,7 @@ export const FLOW: FilterSpec<Flow> = {
   tags: tags(false),
 };
 
-/** `parent_flow_run_id` needs the task runs and is added by the tables. */
+/** `parent_flow_run_id` needs the task runs; `Tables` adds it. */
 export const FLOW_RUN: FilterSpec<FlowRun> = {
   id: ids((row) => row.id),
   name: names((row) => row.name),
@@ -220,7 +220,7 @@ export const AUTOMATION: FilterSpec<Automation> = {
   tags: tags(true),
 };
 
-/** A test of rows, or null when nothing is restricted. Throws UnknownKey. */
+/** A test of rows, or null for a filter without restriction. Throws UnknownKey. */
 export function compileFilter<Row>(
   spec: FilterSpec<Row>,
   filter: JsonObject,
@@ -230,7 +230,7 @@ export function compileFilter<Row>(
   for (const [key, value] of Object.entries(filter)) {
     if (key === "operator") continue;
     const field = spec[key];
-    if (!field) throw new UnknownKey([...path, key]);
+    if (!field) throw new UnknownKeyError([...path, key]);
     if (value === null) continue;
     const test = field(value as JsonObject, [...path, key]);
     if (test) tests.push(test);

@@ -1,8 +1,8 @@
-/** The other routes that a reader asks: objects by filter and id, states, slots, settings. */
+/** All routes except those of events: objects by filter and by id, states, slots, settings. */
 import { KINDS, ROUTED_KINDS, type RoutedKind } from "../model/kinds.ts";
 import type { Json, JsonObject } from "../model/objects.ts";
 import { concurrencyLimits, poolSlots, tagLimits } from "./occupancy.ts";
-import { notFound } from "./refused.ts";
+import { notFound } from "./refusal-error.ts";
 import type { Replay } from "./replay.ts";
 import { limitOf, type TableName, Tables } from "./tables.ts";
 
@@ -85,7 +85,7 @@ const ROUTES: readonly Route[] = [
   ["GET", /^\/admin\/settings$/, ({ replay }) => replay.objects.settings],
 ];
 
-/** The answer of a route, or undefined when there is none. `path` is what follows `/api`. */
+/** The answer of a route, or undefined for an unknown route. `path`: without `/api`. */
 export function answerObjects(method: string, path: string, call: Omit<RouteCall, "tables">): unknown {
   for (const [wanted, pattern, answer] of ROUTES) {
     const match = wanted === method ? pattern.exec(path) : null;
@@ -127,8 +127,8 @@ function queuesOf(call: RouteCall, name: string | undefined) {
 
 function slotsOf(call: RouteCall, name: string | undefined): JsonObject {
   const { tables, body, nowUs } = call;
-  const most = Number(body.flow_run_limit ?? 10);
-  return poolSlots(poolOf(call, name), tables.all("work_pool_queues"), tables.all("flow_runs"), most, nowUs);
+  const maxRuns = Number(body.flow_run_limit ?? 10);
+  return poolSlots(poolOf(call, name), tables.all("work_pool_queues"), tables.all("flow_runs"), maxRuns, nowUs);
 }
 
 function inputOf(replay: Replay, id: string | undefined, key: string | undefined): Json {

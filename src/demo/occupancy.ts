@@ -1,4 +1,4 @@
-/** Who holds which slot, computed from the runs of the moment. */
+/** Concurrency slots and the runs that hold them, computed from the current runs. */
 import type {
   ConcurrencyLimit,
   Deployment,
@@ -8,11 +8,11 @@ import type {
   WorkPool,
   WorkQueue,
 } from "../model/objects.ts";
-import { usOf } from "./instance.ts";
+import { usOf } from "./family-replay.ts";
 import type { Replay } from "./replay.ts";
 
 /** Pending and running runs hold a slot; scheduled, paused and cancelling ones do not (checked on Prefect 3.8.8). */
-const holds = (run: FlowRun | TaskRun): boolean => run.state_type === "PENDING" || run.state_type === "RUNNING";
+const occupiesSlot = (run: FlowRun | TaskRun): boolean => run.state_type === "PENDING" || run.state_type === "RUNNING";
 
 interface Occupied {
   readonly work_pools: readonly WorkPool[];
@@ -20,9 +20,9 @@ interface Occupied {
   readonly deployments: readonly Deployment[];
 }
 
-/** `active_slots` is filled only where there is a limit. */
+/** `active_slots` is set only where there is a limit. */
 export function withOccupancy(replay: Replay, runs: readonly FlowRun[], nowUs: number): Occupied {
-  const active = runs.filter(holds);
+  const active = runs.filter(occupiesSlot);
   const limits = new Map(concurrencyLimits(replay, runs, []).map((limit) => [limit.id, limit]));
   return {
     work_pools: replay.workPools().map((pool) => ({
@@ -41,7 +41,7 @@ export function withOccupancy(replay: Replay, runs: readonly FlowRun[], nowUs: n
   };
 }
 
-/** `/v2/concurrency_limits/filter`: slots of tags and deployments are counted, others are as recorded. */
+/** `/v2/concurrency_limits/filter`: slots of tags and deployments are counted, all others are as recorded. */
 export function concurrencyLimits(
   replay: Replay,
   runs: readonly FlowRun[],
@@ -51,7 +51,7 @@ export function concurrencyLimits(
     const [kind, owner = ""] = limit.name.split(/:(.*)/);
     if (kind === "tag") return { ...limit, active_slots: tagHolders(taskRuns, owner).length };
     if (kind !== "deployment") return limit;
-    return { ...limit, active_slots: runs.filter((run) => run.deployment_id === owner && holds(run)).length };
+    return { ...limit, active_slots: runs.filter((run) => run.deployment_id === owner && occupiesSlot(run)).length };
   });
 }
 
@@ -72,13 +72,13 @@ export function poolSlots(
   pool: WorkPool,
   queues: readonly WorkQueue[],
   runs: readonly FlowRun[],
-  most: number,
+  maxRuns: number,
   nowUs: number,
 ): JsonObject {
   const own = queues
     .filter((queue) => queue.work_pool_id === pool.id)
     .toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
-  const active = runs.filter((run) => run.work_pool_id === pool.id && holds(run));
+  const active = runs.filter((run) => run.work_pool_id === pool.id && occupiesSlot(run));
   return {
     active_slots: active.length,
     concurrency_limit: pool.concurrency_limit ?? null,
@@ -89,7 +89,7 @@ export function poolSlots(
         queue_name: queue.name,
         active_slots: holders.length,
         concurrency_limit: queue.concurrency_limit ?? null,
-        flow_runs: holders.slice(0, most).map((run) => holder(run, nowUs)),
+        flow_runs: holders.slice(0, maxRuns).map((run) => holder(run, nowUs)),
         flow_run_count: holders.length,
       };
     }),

@@ -1,6 +1,6 @@
 /**
- * Runs while the program is bundled (a macro): the bundle carries the recorded workspace as 115 KB of text instead of 1 MB
- * of code that every start would have to scan. From source it runs at the first import.
+ * A macro, run at bundling: the bundle contains the recorded workspace as 115 KB of text instead of 1 MB of code, which every
+ * start would have to parse. From source it runs at the first import.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,22 +1,22 @@
-/** When the recorded families happen: a believable week behind the start, and what goes on while the demo runs. */
+/** When the recorded families are replayed: three days of history before the start, and new runs while the demo runs. */
 import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from "../lib/time.ts";
 import type { FlowRun } from "../model/objects.ts";
-import { usOf } from "./instance.ts";
+import { usOf } from "./family-replay.ts";
 import type { FamilyRows, Workspace } from "./workspace.ts";
 
-/** `expectedUs`: the moment at which the top-level run of the family is due. */
+/** `expectedUs`: the expected start of the top-level run. */
 interface Placement {
   readonly family: FamilyRows;
   readonly expectedUs: number;
 }
 
 interface Rule {
-  /** Flow and deployment of the top-level run, and the state it ends in. */
+  /** Flow, deployment and last state of the top-level run. */
   readonly run: string;
   readonly times: (startUs: number) => number[];
 }
 
-/** At every full `periodUs` of the clock plus `offsetUs`, as far back as `spanUs`. Newest first. */
+/** At every multiple of `periodUs` since the epoch plus `offsetUs`, back to `spanUs` before the start. Newest first. */
 function regularly(periodUs: number, spanUs: number, offsetUs = 0) {
   return (startUs: number): number[] => {
     const times: number[] = [];
@@ -31,9 +31,9 @@ const ago =
   (startUs: number): number[] =>
     agoUs.map((us) => startUs - us);
 
-/** A family placed in the past is over: the longest takes half a minute. */
+/** A family of the history has ended before the start: the longest takes half a minute. */
 const SETTLE_US = 2 * MINUTE_US;
-/** The workspace was set up this long ago. */
+/** The workspace was created this long before the start. */
 export const SETUP_AGO_US = 3 * DAY_US;
 
 const HISTORY: readonly Rule[] = [
@@ -52,11 +52,11 @@ const HISTORY: readonly Rule[] = [
   { run: "legacy-feed/hourly Late", times: ago(11 * MINUTE_US, 71 * MINUTE_US, 131 * MINUTE_US) },
 ];
 
-/** An inbox run takes 38 s and has an event every 3.3 s at most; the next one starts before it ends. */
+/** An inbox run takes 38 s, with at most 3.3 s between two events; the next one starts before it ends. */
 const INGEST_EVERY_US = 30 * SECOND_US;
-const INCIDENT_EVERY_US = 4 * MINUTE_US;
+const FAILURE_EVERY_US = 4 * MINUTE_US;
 const INGEST = "ingest-orders/web Completed";
-const INCIDENTS = ["sync-inventory/stores Failed", "ingest-orders/web Cancelled", "export-ledger/archive Failed"];
+const FAILURES = ["sync-inventory/stores Failed", "ingest-orders/web Cancelled", "export-ledger/archive Failed"];
 
 export class Plan {
   private readonly families = new Map<string, FamilyRows[]>();
@@ -71,7 +71,7 @@ export class Plan {
     }
   }
 
-  /** Newest first. Several recorded families of one rule take turns. */
+  /** Newest first. The recorded families of a rule are used in rotation. */
   history(startUs: number): Placement[] {
     return HISTORY.flatMap((rule) => {
       const families = (this.families.get(rule.run) ?? []).toSorted((a, b) => expectedUs(b) - expectedUs(a));
@@ -82,7 +82,7 @@ export class Plan {
     });
   }
 
-  /** What is due in `[fromUs, toUs)` while the demo runs. Inbox runs start two minutes before it. */
+  /** Families due in `[fromUs, toUs)` while the demo runs. Inbox runs start two minutes before the demo. */
   live(startUs: number, fromUs: number, toUs: number): Placement[] {
     const ingest = this.families.get(INGEST)?.[0];
     const due = (everyUs: number, firstUs: number): number[] => {
@@ -91,18 +91,18 @@ export class Plan {
       for (let us = first; us < toUs; us += everyUs) times.push(us);
       return times;
     };
-    const incidentsFromUs = startUs + MINUTE_US;
+    const failuresFromUs = startUs + MINUTE_US;
     return [
       ...(ingest ? due(INGEST_EVERY_US, startUs - SETTLE_US).map((us) => ({ family: ingest, expectedUs: us })) : []),
-      ...due(INCIDENT_EVERY_US, incidentsFromUs).flatMap((us) => {
-        const turn = Math.round((us - incidentsFromUs) / INCIDENT_EVERY_US) % INCIDENTS.length;
-        const family = this.families.get(INCIDENTS[turn] ?? "")?.[0];
+      ...due(FAILURE_EVERY_US, failuresFromUs).flatMap((us) => {
+        const index = Math.round((us - failuresFromUs) / FAILURE_EVERY_US) % FAILURES.length;
+        const family = this.families.get(FAILURES[index] ?? "")?.[0];
         return family ? [{ family, expectedUs: us }] : [];
       }),
     ];
   }
 
-  /** What happens when an upcoming run of a deployment is due: a recorded run of it that came to an end. */
+  /** The family that is replayed when an upcoming run of a deployment is due: a recorded run that has ended. */
   familyOf(deploymentId: string | null | undefined): FamilyRows | undefined {
     const all = [...this.families.values()].flat();
     return all.find((family) => rootOf(family).deployment_id === deploymentId && rootOf(family).end_time);

@@ -1,6 +1,6 @@
 /**
  * A Prefect-compatible server in this process: REST and `/events/out` of the recorded workspace, on a free loopback port. The
- * product connects to it as to any other Prefect.
+ * program connects to it as to any other Prefect.
  */
 import type { Server, ServerWebSocket } from "bun";
 import { type Clock, systemClock } from "../lib/clock.ts";
@@ -10,15 +10,15 @@ import { compileEventFilter, type EventPredicate } from "../model/events/event-f
 import type { Json, JsonObject } from "../model/objects.ts";
 import { countEvents, filterEvents, findEvents, nextEvents, readEventFilter } from "./event-routes.ts";
 import { answerObjects } from "./object-routes.ts";
-import { notFound, Refused } from "./refused.ts";
+import { notFound, RefusalError } from "./refusal-error.ts";
 import { Replay } from "./replay.ts";
 import { loadWorkspace, type Workspace } from "./workspace.ts";
 
 export interface ReplayOptions {
   readonly clock?: Clock;
-  /** Instead of the recorded one, for tests. */
+  /** Instead of the recorded workspace, for tests. */
   readonly workspace?: Workspace;
-  /** A port of one's own choice, for a server that comes back. */
+  /** Instead of a free one, for a server that is started again. */
   readonly port?: number;
 }
 
@@ -32,7 +32,7 @@ export interface ReplayServer {
   stop(): Promise<void>;
 }
 
-/** A subscriber's handshake: auth first, then the filter. */
+/** State of a subscriber: it has to send `auth` first, then the filter. */
 interface Socket {
   isAuthorised: boolean;
   matches: EventPredicate | null;
@@ -109,7 +109,7 @@ class ReplayHost {
       if (answer === undefined) throw notFound("Not Found");
       return Response.json(answer);
     } catch (error) {
-      if (error instanceof Refused) return Response.json(error.body, { status: error.status });
+      if (error instanceof RefusalError) return Response.json(error.body, { status: error.status });
       return Response.json(
         { exception_message: "Internal Server Error", exception_detail: String(error) },
         { status: 500 },
@@ -125,7 +125,7 @@ class ReplayHost {
     if (route === "POST /events/filter") return filterEvents(replay, body, url.origin, nowUs);
     if (route === "GET /events/filter/next") return nextEvents(replay, url.searchParams.get("page-token"), url.origin);
     if (route.startsWith("POST /events/count-by/")) return countEvents(replay, path.split("/")[3] ?? "", body, nowUs);
-    if (route === "GET /csrf-token") throw new Refused(422, { detail: "CSRF protection is disabled." });
+    if (route === "GET /csrf-token") throw new RefusalError(422, { detail: "CSRF protection is disabled." });
     return answerObjects(request.method, path, { replay, nowUs, body, query: url.searchParams });
   }
 
@@ -201,7 +201,7 @@ async function readBody(request: Request): Promise<JsonObject> {
   if (text === "") return {};
   const body = parseObject(text);
   if (body) return body;
-  throw new Refused(422, {
+  throw new RefusalError(422, {
     exception_message: "Invalid request received.",
     exception_detail: [{ type: "json_invalid", loc: ["body"], msg: "JSON decode error" }],
   });

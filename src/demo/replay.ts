@@ -1,8 +1,8 @@
-/** The recorded workspace in motion: everything that has happened so far, and what comes next. */
+/** The replayed workspace: everything that has happened up to a moment, and what is due next. */
 import { SECOND_US } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { Deployment, FlowRun, Log, State, TaskRun, Worker, WorkPool, WorkQueue } from "../model/objects.ts";
-import { growing, Instance, usOf } from "./instance.ts";
+import { FamilyReplay, usOf, withLiveFigures } from "./family-replay.ts";
 import { expectedUs, Plan, SETUP_AGO_US } from "./plan.ts";
 import { rewriteFamily, rewriteText, type Template, toTemplate, wholeSeconds } from "./rewrite.ts";
 import { UpcomingRuns } from "./upcoming.ts";
@@ -14,14 +14,14 @@ export interface StoredEvent {
   readonly event: PrefectEvent;
 }
 
-/** How far ahead families are prepared. */
-const AHEAD_US = 40 * SECOND_US;
-/** A demo left alone for most of a day forgets its oldest live runs. */
-const MAX_INSTANCES = 3000;
+/** Families are placed this long before they are due. */
+const PREPARE_AHEAD_US = 40 * SECOND_US;
+/** A demo that runs for most of a day drops its oldest runs. */
+const MAX_REPLAYS = 3000;
 
 export class Replay {
   readonly startUs: number;
-  /** Objects that are no runs, moved to the set-up of the workspace. */
+  /** All objects except runs, moved to the time when the workspace was created. */
   readonly objects: Workspace;
   /** Published events, ascending by `occurred`. */
   readonly events: StoredEvent[] = [];
@@ -30,7 +30,7 @@ export class Replay {
   private readonly upcoming = new Map<string, UpcomingRuns>();
   private readonly names: readonly string[];
   private readonly recordedUs: number;
-  private instances: Instance[] = [];
+  private replays: FamilyReplay[] = [];
   private pending: StoredEvent[] = [];
   private plannedUs: number;
   private copies = 0;
@@ -58,7 +58,7 @@ export class Replay {
     this.advance(startUs);
   }
 
-  /** Publishes what is due by `nowUs` and returns it in the order of publication. */
+  /** Publishes the events due by `nowUs` and returns them in the order of publication. */
   advance(nowUs: number): PrefectEvent[] {
     this.prepare(nowUs);
     const due = this.pending.findIndex((stored) => stored.receivedUs > nowUs);
@@ -68,35 +68,35 @@ export class Replay {
   }
 
   flowRuns(nowUs: number): FlowRun[] {
-    const rows = this.instances.flatMap((instance) => instance.flowRuns(nowUs));
+    const rows = this.replays.flatMap((replay) => replay.flowRuns(nowUs));
     const known = new Set(rows.map((run) => run.id));
     const ahead = [...this.upcoming.values()].flatMap((runs) => runs.rows).filter((run) => !known.has(run.id));
-    return [...rows, ...ahead.map((run) => growing(run, nowUs))];
+    return [...rows, ...ahead.map((run) => withLiveFigures(run, nowUs))];
   }
 
   taskRuns(nowUs: number): TaskRun[] {
-    return this.instances.flatMap((instance) => instance.taskRuns(nowUs));
+    return this.replays.flatMap((replay) => replay.taskRuns(nowUs));
   }
 
   logs(nowUs: number): Log[] {
-    return this.instances.flatMap((instance) => instance.logs(nowUs));
+    return this.replays.flatMap((replay) => replay.logs(nowUs));
   }
 
   flowRunStates(flowRunId: string, nowUs: number): State[] {
-    return this.instances.flatMap((instance) => instance.flowRunStates(flowRunId, nowUs));
+    return this.replays.flatMap((replay) => replay.flowRunStates(flowRunId, nowUs));
   }
 
   taskRunStates(taskRunId: string, nowUs: number): State[] {
-    return this.instances
-      .filter((instance) => instance.rows.task_runs.some((run) => run.id === taskRunId))
-      .flatMap((instance) => instance.taskRunStates(taskRunId, nowUs));
+    return this.replays
+      .filter((replay) => replay.rows.task_runs.some((run) => run.id === taskRunId))
+      .flatMap((replay) => replay.taskRunStates(taskRunId, nowUs));
   }
 
-  /** Workers go on living: heartbeats and polls are as old as they were when recorded, up to their interval. */
+  /** Workers with heartbeats that are at most one interval old. */
   workers(poolName: string, nowUs: number): readonly Worker[] | undefined {
     return this.objects.workers[poolName]?.map((worker) => ({
       ...worker,
-      last_heartbeat_time: this.alive(
+      last_heartbeat_time: this.lastBeat(
         worker.last_heartbeat_time,
         nowUs,
         (worker.heartbeat_interval_seconds ?? 30) * SECOND_US,
@@ -107,14 +107,14 @@ export class Replay {
   deployments(nowUs: number): Deployment[] {
     return this.objects.deployments.map((row) => ({
       ...row,
-      last_polled: this.alive(row.last_polled, nowUs, POLL_US),
+      last_polled: this.lastBeat(row.last_polled, nowUs, POLL_US),
     }));
   }
 
   workQueues(nowUs: number): WorkQueue[] {
     return this.objects.work_queues.map((row) => ({
       ...row,
-      last_polled: this.alive(row.last_polled, nowUs, POLL_US),
+      last_polled: this.lastBeat(row.last_polled, nowUs, POLL_US),
     }));
   }
 
@@ -122,7 +122,7 @@ export class Replay {
     return this.objects.work_pools;
   }
 
-  private alive(recorded: string | null | undefined, nowUs: number, intervalUs: number): string | null {
+  private lastBeat(recorded: string | null | undefined, nowUs: number, intervalUs: number): string | null {
     if (!recorded) return null;
     const phaseUs = usOf(recorded) % intervalUs;
     const lastUs = Math.floor((nowUs - phaseUs) / intervalUs) * intervalUs + phaseUs;
@@ -130,19 +130,19 @@ export class Replay {
   }
 
   private prepare(nowUs: number): void {
-    const untilUs = nowUs + AHEAD_US;
+    const untilUs = nowUs + PREPARE_AHEAD_US;
     if (untilUs <= this.plannedUs) return;
     for (const { family, expectedUs: us } of this.plan.live(this.startUs, this.plannedUs, untilUs)) {
       this.place(family, us, this.nextCopy());
     }
     for (const [deployment, runs] of this.upcoming) {
       const family = this.plan.familyOf(deployment);
-      for (const run of runs.takeDue(nowUs, AHEAD_US)) {
+      for (const run of runs.takeDue(nowUs, PREPARE_AHEAD_US)) {
         if (family) this.place(family, usOf(run.expected_start_time), this.nextCopy(), run);
       }
     }
     this.plannedUs = untilUs;
-    if (this.instances.length > MAX_INSTANCES) this.forgetOldest(nowUs);
+    if (this.replays.length > MAX_REPLAYS) this.dropOldest(nowUs);
   }
 
   private place(family: FamilyRows, dueUs: number, copy: string | null, root?: FlowRun): void {
@@ -150,7 +150,7 @@ export class Replay {
     this.templates.set(family.root, template);
     const shiftUs = wholeSeconds(dueUs - expectedUs(family));
     const rows = rewriteFamily(template, { shiftUs, copy, ...(root && { root }) }, this.names);
-    this.instances.push(new Instance(rows));
+    this.replays.push(new FamilyReplay(rows));
     this.enqueue(rows.events);
   }
 
@@ -161,12 +161,12 @@ export class Replay {
     this.pending.sort((a, b) => a.receivedUs - b.receivedUs);
   }
 
-  private forgetOldest(nowUs: number): void {
-    const oldest = this.instances
-      .filter((instance) => instance.settledUs < nowUs - 3600 * SECOND_US)
-      .slice(0, MAX_INSTANCES / 10);
-    const ids = new Set(oldest.flatMap((instance) => instance.rows.events.map((event) => event.id)));
-    this.instances = this.instances.filter((instance) => !oldest.includes(instance));
+  private dropOldest(nowUs: number): void {
+    const oldest = this.replays
+      .filter((replay) => replay.settledUs < nowUs - 3600 * SECOND_US)
+      .slice(0, MAX_REPLAYS / 10);
+    const ids = new Set(oldest.flatMap((replay) => replay.rows.events.map((event) => event.id)));
+    this.replays = this.replays.filter((replay) => !oldest.includes(replay));
     const kept = this.events.filter((stored) => !ids.has(stored.event.id));
     this.events.splice(0, this.events.length, ...kept);
   }
@@ -177,10 +177,10 @@ export class Replay {
   }
 }
 
-/** Workers ask for work every few seconds. */
+/** Interval at which workers poll their queues. */
 const POLL_US = 15 * SECOND_US;
 
-/** Most events are newer than all others: the place is searched from the end. */
+/** Searches the position from the end, because most events are newer than all others. */
 function insertSorted(events: StoredEvent[], stored: StoredEvent): void {
   let index = events.length;
   while (index > 0 && (events[index - 1]?.occurredUs ?? 0) > stored.occurredUs) index -= 1;

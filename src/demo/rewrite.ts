@@ -1,15 +1,15 @@
 /**
- * A recorded family of runs at another time, and, for a copy, with ids and names of its own. Works on the JSON text, so that
- * times and ids inside labels, messages and log lines move along.
+ * Moves a recorded family to another time and gives a copy its own ids and names. It works on the JSON text, so that times and
+ * ids inside labels, messages and log lines change too.
  */
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../lib/time.ts";
 import type { FamilyRows } from "./workspace.ts";
 
 const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-/** Date and time up to the second; what follows (fraction, zone) stays, because shifts are whole seconds. */
+/** Date and time up to the second. Fraction and zone stay, because shifts are whole seconds. */
 const TIME = "\\d{4}-\\d\\d-\\d\\d[T ]\\d\\d:\\d\\d:\\d\\d";
 
-/** A family as text, with what a copy of it has to replace. */
+/** A family as text, with the ids and names that a copy replaces. */
 export interface Template {
   readonly text: string;
   readonly rows: FamilyRows;
@@ -24,7 +24,7 @@ export interface Rewrite {
   readonly shiftUs: number;
   /** Seed of new ids and names; null keeps the recorded ones. */
   readonly copy: string | null;
-  /** Id and name that the top-level run must get, when it exists already as an upcoming run. */
+  /** Id and name of the top-level run, where it already exists as an upcoming run. */
   readonly root?: { readonly id: string; readonly name: string };
 }
 
@@ -50,7 +50,7 @@ export function rewriteFamily(template: Template, rewrite: Rewrite, names: reado
   return JSON.parse(rewriteText(template.text, rewrite.shiftUs, replaced, template.names));
 }
 
-/** Times moved by `shiftUs`, ids and names replaced where the map has them. */
+/** Moves times by `shiftUs`, and replaces the ids and names that are keys of `replaced`. */
 export function rewriteText(
   text: string,
   shiftUs: number,
@@ -76,7 +76,7 @@ function shiftTime(text: string, shiftUs: number): string {
     : `${formatIsoUs(us + shiftUs).slice(0, 10)}${text[10]}${formatIsoUs(us + shiftUs).slice(11, 19)}`;
 }
 
-/** A UUID that follows from the id and the copy. Version and, in version 7, the time inside (moved along) are kept. */
+/** A UUID that depends on the id and the copy alone. The version is kept; the time in a version 7 is moved by the shift. */
 export function copiedId(id: string, copy: string, shiftUs: number): string {
   const high = Bun.hash.wyhash(`${copy}/${id}`, 1n).toString(16).padStart(16, "0");
   const low = Bun.hash.wyhash(`${copy}/${id}`, 2n).toString(16).padStart(16, "0");
@@ -90,7 +90,7 @@ function movedTime(id: string, shiftUs: number): string {
   return ms.toString(16).padStart(12, "0");
 }
 
-/** Another name of the same making: the first word of one recorded name with the second of another. */
+/** A name made of the first word of one recorded name and the second word of another. */
 export function copiedName(name: string, copy: string, names: readonly string[]): string {
   const pick = (seed: bigint, part: 0 | 1) => {
     const chosen = names[Number(Bun.hash.wyhash(`${copy}/${name}`, seed) % BigInt(names.length))] ?? name;

@@ -1,4 +1,4 @@
-/** The workspace at one moment, as tables that Prefect's filters can be asked of, with their relations. */
+/** The workspace at one moment as tables with relations, to which Prefect's filters apply. */
 import type {
   Automation,
   Deployment,
@@ -10,6 +10,7 @@ import type {
   WorkPool,
   WorkQueue,
 } from "../model/objects.ts";
+import { usOf } from "./family-replay.ts";
 import {
   AUTOMATION,
   compileFilter,
@@ -19,13 +20,12 @@ import {
   FLOW_RUN,
   LOG,
   TASK_RUN,
-  UnknownKey,
+  UnknownKeyError,
   WORK_POOL,
   WORK_QUEUE,
 } from "./filters.ts";
-import { usOf } from "./instance.ts";
 import { withOccupancy } from "./occupancy.ts";
-import { invalidRequest, Refused } from "./refused.ts";
+import { invalidRequest, RefusalError } from "./refusal-error.ts";
 import type { Replay } from "./replay.ts";
 
 interface Rows {
@@ -51,8 +51,8 @@ const SPECS: { readonly [K in TableName]: FilterSpec<Rows[K]> } = {
   automations: AUTOMATION,
 };
 
-/** Filter objects that a table may be asked with; other top-level keys are ignored, as on the server. */
-const FOREIGN: { readonly [K in TableName]: readonly TableName[] } = {
+/** Filters that apply to a table; other top-level keys are ignored, as on the server. */
+const RELATED_FILTERS: { readonly [K in TableName]: readonly TableName[] } = {
   flows: ["flows", "flow_runs", "task_runs", "deployments", "work_pools"],
   flow_runs: ["flows", "flow_runs", "task_runs", "deployments", "work_pools", "work_pool_queues"],
   task_runs: ["flows", "flow_runs", "task_runs", "deployments"],
@@ -106,10 +106,10 @@ export class Tables {
     return this.rows[table];
   }
 
-  /** Rows that the combined filters of the body let through, unsorted. Refuses unknown keys as Prefect does. */
+  /** Rows that match the combined filters of the body, unsorted. Refuses unknown keys as Prefect does. */
   matching<K extends TableName>(table: K, body: JsonObject): readonly Rows[K][] {
     let rows: readonly Rows[K][] = this.rows[table];
-    for (const foreign of FOREIGN[table]) {
+    for (const foreign of RELATED_FILTERS[table]) {
       const filter = body[foreign];
       if (!filter) continue;
       const test = this.compile(foreign, filter as JsonObject, body);
@@ -141,12 +141,12 @@ export class Tables {
       const test = compileFilter(SPECS[table] as FilterSpec<{ id: string }>, isByParent ? rest : filter, [table]);
       if (!isByParent) return test;
       const wanted = (parents as { any_?: readonly string[] }).any_ ?? [];
-      const held = new Set(
+      const children = new Set(
         this.rows.task_runs.filter((run) => wanted.includes(run.flow_run_id ?? "")).map((run) => run.id),
       );
-      return (row: FlowRun) => held.has(row.parent_task_run_id ?? "") && (test?.(row) ?? true);
+      return (row: FlowRun) => children.has(row.parent_task_run_id ?? "") && (test?.(row) ?? true);
     } catch (error) {
-      if (!(error instanceof UnknownKey)) throw error;
+      if (!(error instanceof UnknownKeyError)) throw error;
       throw invalidRequest("extra_forbidden", error.path, "Extra inputs are not permitted", body);
     }
   }
@@ -195,10 +195,10 @@ export class Tables {
 }
 
 /** The server's default is its maximum. */
-export function limitOf(body: JsonObject, most = 200): number {
-  const limit = Number(body.limit ?? most);
-  if (limit > most) throw new Refused(422, { detail: `Invalid limit: must be less than or equal to ${most}.` });
-  if (limit < 0) throw new Refused(422, { detail: "Invalid limit: must be greater than or equal to 0." });
+export function limitOf(body: JsonObject, max = 200): number {
+  const limit = Number(body.limit ?? max);
+  if (limit > max) throw new RefusalError(422, { detail: `Invalid limit: must be less than or equal to ${max}.` });
+  if (limit < 0) throw new RefusalError(422, { detail: "Invalid limit: must be greater than or equal to 0." });
   return limit;
 }
 
@@ -211,7 +211,7 @@ function sortOf(table: TableName, body: JsonObject): string {
   return sort;
 }
 
-/** Nulls come first in ascending order, as on SQLite. `START_TIME` stands for the start or else the expected start. */
+/** Nulls come first in ascending order, as on SQLite. `START_TIME` sorts by the start, else by the expected start. */
 function sorted<Row extends { readonly id: string }>(rows: readonly Row[], sort: string): Row[] {
   const column = SORT_COLUMN[sort.replace(/_(ASC|DESC)$/, "")] ?? "id";
   const sign = sort.endsWith("_DESC") ? -1 : 1;

@@ -1,6 +1,6 @@
-/** Runs that the scheduler has created ahead of their time: always as many as were recorded, each a period after the last. */
+/** Runs that the scheduler has created before they are due: always as many as were recorded, one period apart. */
 import type { FlowRun } from "../model/objects.ts";
-import { usOf } from "./instance.ts";
+import { usOf } from "./family-replay.ts";
 import { copiedId, copiedName, rewriteText, wholeSeconds } from "./rewrite.ts";
 
 export class UpcomingRuns {
@@ -16,7 +16,7 @@ export class UpcomingRuns {
     this.recorded = recorded.toSorted((a, b) => dueUs(a) - dueUs(b));
     this.names = names;
     const [first, second] = this.recorded;
-    if (!first || !second) throw new RangeError("a schedule is known from two upcoming runs at least");
+    if (!first || !second) throw new RangeError("a schedule needs at least two upcoming runs");
     this.periodUs = dueUs(second) - dueUs(first);
     this.periods = Math.ceil((fromUs - dueUs(first)) / this.periodUs);
   }
@@ -25,7 +25,7 @@ export class UpcomingRuns {
     return this.recorded.map((_, index) => this.at(this.first + index));
   }
 
-  /** The runs whose moment (minus `leadUs`: workers fetch runs ahead) has come; each is returned once and leaves the list. */
+  /** Removes and returns the runs that are due within `leadUs`, because workers fetch runs before they are due. */
   takeDue(nowUs: number, leadUs: number): FlowRun[] {
     const due: FlowRun[] = [];
     while (this.dueAt(this.first) - leadUs <= nowUs) {
@@ -44,7 +44,7 @@ export class UpcomingRuns {
     const row = this.recorded[index % count] as FlowRun;
     const round = Math.floor(index / count);
     const shiftUs = this.dueAt(index) - dueUs(row);
-    // Created when the run before it in its place was due.
+    // Created when its predecessor in the list was due.
     const createdUs = this.dueAt(index - count);
     const createdShiftUs = wholeSeconds(createdUs - usOf(row.created));
     const replaced = new Map<string, string>();

@@ -18,7 +18,7 @@ import { packWorkspace } from "./pack.ts" with { type: "macro" };
 
 export type RunState = State & { readonly flow_run_id: string };
 
-/** A top-level flow run with everything that belongs to it: subflows, task runs, runs that its end triggered. */
+/** A family: a top-level flow run with its subflows, task runs and the runs that its end triggered. */
 export interface FamilyRows {
   readonly root: string;
   readonly flow_runs: readonly FlowRun[];
@@ -28,7 +28,7 @@ export interface FamilyRows {
   readonly events: readonly PrefectEvent[];
 }
 
-/** What `scripts/record-demo/record.py` read from a real Prefect server over REST, as it came. */
+/** What `scripts/record-demo/record.py` read from a real Prefect server over REST, unchanged. */
 export interface Workspace {
   readonly recorded_at: string;
   readonly version: string;
@@ -47,16 +47,16 @@ export interface Workspace {
   readonly automations: readonly Automation[];
   /** Values stored for paused runs, by flow run and key. */
   readonly flow_run_inputs: Readonly<Record<string, Readonly<Record<string, Json>>>>;
-  /** Runs that the scheduler had created ahead of their time. */
+  /** Runs that the scheduler had created before they were due. */
   readonly upcoming: readonly FlowRun[];
   readonly families: readonly FamilyRows[];
-  /** Events of no run. */
+  /** Events that belong to no run. */
   readonly events: readonly PrefectEvent[];
 }
 
 const packed = packWorkspace();
 
-/** The recorded workspace, parsed anew at each call. */
+/** The recorded workspace; each call parses a new copy. */
 export function loadWorkspace(): Workspace {
   return JSON.parse(new TextDecoder().decode(Bun.gunzipSync(Uint8Array.fromBase64(packed))));
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { usOf } from "../../src/demo/instance.ts";
+import { usOf } from "../../src/demo/family-replay.ts";
 import { Replay } from "../../src/demo/replay.ts";
 import { rewriteText } from "../../src/demo/rewrite.ts";
 import { loadWorkspace } from "../../src/demo/workspace.ts";

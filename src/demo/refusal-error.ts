@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../model/objects.ts";
 
-/** An answer other than 200, as Prefect words it. */
-export class Refused extends Error {
+/** An answer other than 200, with Prefect's own body. */
+export class RefusalError extends Error {
   readonly status: number;
   readonly body: JsonObject;
 
@@ -12,9 +12,14 @@ export class Refused extends Error {
   }
 }
 
-/** 422 of the request model: one entry of pydantic's report. */
-export function invalidRequest(type: string, loc: readonly string[], message: string, requestBody: unknown): Refused {
-  return new Refused(422, {
+/** The 422 of Prefect's request model, with one entry of pydantic's report. */
+export function invalidRequest(
+  type: string,
+  loc: readonly string[],
+  message: string,
+  requestBody: unknown,
+): RefusalError {
+  return new RefusalError(422, {
     exception_message: "Invalid request received.",
     exception_detail: [{ type, loc: ["body", ...loc], msg: message, input: valueAt(requestBody, loc) }],
     request_body: requestBody as JsonObject,
@@ -27,4 +32,4 @@ function valueAt(body: unknown, loc: readonly string[]): Json {
   return value;
 }
 
-export const notFound = (message: string) => new Refused(404, { detail: message });
+export const notFound = (message: string) => new RefusalError(404, { detail: message });

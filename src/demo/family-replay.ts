@@ -1,4 +1,4 @@
-/** One replay of a recorded family: its rows as a Prefect server would show them at any moment. */
+/** One replay of a recorded family: its rows as a Prefect server would show them at a given moment. */
 import { parseIsoUs } from "../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID } from "../model/events/event.ts";
 import type { FlowRun, Json, JsonObject, Log, State, TaskRun } from "../model/objects.ts";
@@ -7,9 +7,9 @@ import type { FamilyRows, RunState } from "./workspace.ts";
 
 export const usOf = (text: string | null | undefined): number => (text ? (parseIsoUs(text) ?? 0) : 0);
 
-export class Instance {
+export class FamilyReplay {
   readonly rows: FamilyRows;
-  /** From here on nothing changes any more. */
+  /** After this moment its rows no longer change. */
   readonly settledUs: number;
   private readonly states = new Map<string, RunState[]>();
   private readonly taskEvents = new Map<string, PrefectEvent[]>();
@@ -34,7 +34,7 @@ export class Instance {
   flowRuns(nowUs: number): FlowRun[] {
     return this.rows.flow_runs.flatMap((run) => {
       if (usOf(run.created) > nowUs) return [];
-      return [growing(nowUs < this.settledUs ? this.flowRunAt(run, nowUs) : run, nowUs)];
+      return [withLiveFigures(nowUs < this.settledUs ? this.flowRunAt(run, nowUs) : run, nowUs)];
     });
   }
 
@@ -65,7 +65,7 @@ export class Instance {
     return (this.states.get(flowRunId) ?? []).filter((state) => usOf(state.timestamp) <= nowUs);
   }
 
-  /** The server's own rules for the columns of a run. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/database/orm_models.py */
+  /** The columns of a run by the server's own rules. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/database/orm_models.py */
   private flowRunAt(run: FlowRun, nowUs: number): FlowRun {
     const passed = this.statesUntil(run.id, nowUs);
     const current = passed.at(-1);
@@ -117,7 +117,7 @@ export class Instance {
     };
   }
 
-  /** The task run that stands for a subflow has the state of the subflow's run, and no events. */
+  /** The task run of a subflow in its parent has the state of the subflow's run, and no events. */
   private subflowTaskRunAt(run: TaskRun, nowUs: number): TaskRun {
     const child = this.rows.flow_runs.find((row) => row.parent_task_run_id === run.id);
     if (!child || usOf(run.end_time) <= nowUs) return run;
@@ -134,8 +134,8 @@ export class Instance {
   }
 }
 
-/** Figures that the server computes when a run is read: they grow while it runs or is late. */
-export function growing(run: FlowRun, nowUs: number): FlowRun {
+/** Adds the figures that the server computes at each read: run time and lateness. */
+export function withLiveFigures(run: FlowRun, nowUs: number): FlowRun {
   if (run.state_type === "RUNNING") {
     const sinceUs = nowUs - usOf(run.state?.timestamp);
     return { ...run, estimated_run_time: (run.total_run_time ?? 0) + sinceUs / 1e6 };

@@ -1,4 +1,4 @@
-/** A record with a million events of the last 30 days, kept in the ignored `.tmp` and made again after half a day. */
+/** A record with a million events of the last 30 days. It is kept in `.tmp`, which git ignores, and made again after half a day. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DAY_US, MINUTE_US, parseIsoUs } from "../src/lib/time.ts";
@@ -13,18 +13,18 @@ import { foldRunEvents } from "../src/store/runs/fold-events.ts";
 import { putFact } from "../src/store/sync-state.ts";
 import { SyntheticEvents } from "./synthetic-events.ts";
 
-export interface HeldRecord {
+export interface BenchRecord {
   readonly dataDir: string;
   readonly file: string;
   readonly apiUrl: string;
   readonly events: number;
   readonly fromUs: number;
   readonly toUs: number;
-  /** The newest event: the made-up runs end a little before `toUs`. */
+  /** The newest event. The generated runs end a little before `toUs`. */
   readonly newestUs: number;
-  /** Of the migrations that made it. */
+  /** Hash of the migrations that created it. */
   readonly schema: string;
-  /** Ids of flow runs that stand in the record, spread over the whole time. */
+  /** Ids of recorded flow runs, spread over the whole time. */
   readonly flowRunIds: readonly string[];
 }
 
@@ -33,11 +33,11 @@ const BATCH = 1000;
 
 export const nowUs = (): number => Date.now() * 1000;
 
-export function heldRecord(root: string, events: number, apiUrl: string, say: (line: string) => void): HeldRecord {
+export function benchRecord(root: string, events: number, apiUrl: string, say: (line: string) => void): BenchRecord {
   const dataDir = join(root, ".tmp", `bench-${events}`);
   const file = join(dataDir, recordFileName(apiUrl));
   const note = join(dataDir, "held.json");
-  const held: HeldRecord | null = existsSync(note) ? JSON.parse(readFileSync(note, "utf8")) : null;
+  const held: BenchRecord | null = existsSync(note) ? JSON.parse(readFileSync(note, "utf8")) : null;
   const schema = schemaHash(root);
   const isUsable = held?.file === file && held.schema === schema && existsSync(file);
   if (held && isUsable && nowUs() - held.toUs < KEPT_US) return held;
@@ -45,7 +45,7 @@ export function heldRecord(root: string, events: number, apiUrl: string, say: (l
   mkdirSync(dataDir, { recursive: true });
   say(`making a record of ${events.toLocaleString("en-US")} events in ${dataDir}`);
   const toUs = nowUs() - 5 * MINUTE_US;
-  const made: HeldRecord = {
+  const made: BenchRecord = {
     dataDir,
     file,
     apiUrl,
@@ -66,7 +66,7 @@ function schemaHash(root: string): string {
   return Bun.hash(text.join("\n")).toString(16);
 }
 
-function fill(file: string, count: number, toUs: number): Pick<HeldRecord, "flowRunIds" | "newestUs"> {
+function fill(file: string, count: number, toUs: number): Pick<BenchRecord, "flowRunIds" | "newestUs"> {
   const db = openRecord(file, "write");
   setBulkWriting(db, true);
   const writer = createEventWriter(db);
@@ -87,10 +87,10 @@ function fill(file: string, count: number, toUs: number): Pick<HeldRecord, "flow
 }
 
 /**
- * Plays the process that syncs: holds the leader's lock, beats, and says that everything up to now is held. The product
- * under test is then a reader of a record that another process keeps up to date, as a second assistant session is.
+ * Plays the process that syncs: holds the leader lock, writes heartbeats, and claims that everything up to now is recorded. The
+ * program under test is then a reader of a record that another process keeps up to date, as in a second assistant session.
  */
-export function keepAlive(held: HeldRecord): { stop(): void } {
+export function playSyncingProcess(held: BenchRecord): { stop(): void } {
   const lock = tryBecomeLeader(held.file);
   if (!lock) throw new Error("another process syncs the benchmark's record");
   const db = openRecord(held.file, "write");
@@ -107,7 +107,7 @@ export function keepAlive(held: HeldRecord): { stop(): void } {
   };
 }
 
-function publish(db: RecordDb, held: HeldRecord, sinceUs: number): void {
+function publish(db: RecordDb, held: BenchRecord, sinceUs: number): void {
   const us = nowUs();
   const range = {
     fromUs: held.fromUs,
