@@ -75,9 +75,9 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     events: ["source"],
     names: ["events", "source"],
     runs: ["events", "names", "source"],
-    limits: ["events", "runs", "source"],
+    limits: ["events", "names", "source"],
     objects: ["limits", "names", "runs", "source"],
-    search: ["events", "runs", "source"],
+    search: ["events", "source"],
     history: ["events", "names", "runs", "source"],
     workspace: ["limits", "runs", "source"],
     diagnosis: [

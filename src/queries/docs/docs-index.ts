@@ -1,9 +1,9 @@
 /**
- * Pages of https://docs.prefect.io as they stood for Prefect 3, with summaries of our own: what is answered while the
- * documentation server is away. Paths may have moved since.
+ * Pages of https://docs.prefect.io for Prefect 3, with summaries written for this index. They are the answer while the
+ * documentation server does not answer. Paths may have changed since.
  */
 export interface DocPage {
-  /** Below `DOCS_BASE`. */
+  /** Relative to `DOCS_BASE`. */
   readonly path: string;
   readonly title: string;
   readonly summary: string;

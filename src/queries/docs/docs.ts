@@ -1,4 +1,7 @@
-/** Questions about Prefect's documentation: the configured docs server, else the shipped index of its pages. */
+/**
+ * Answers questions about Prefect's documentation: from the configured docs server, otherwise from an index of its pages in the
+ * code.
+ */
 import { AppError, toAppError } from "../../errors.ts";
 import { callDocsServer } from "../../prefect/docs-server.ts";
 import type { QueryContext } from "../source/context.ts";
@@ -7,7 +10,7 @@ import { DOC_PAGES, DOCS_BASE, type DocPage, RELEASE_NOTES } from "./docs-index.
 export interface FoundPage {
   readonly title: string;
   readonly url: string;
-  /** Ours, one line. */
+  /** One line, written for the index. */
   readonly summary: string;
 }
 
@@ -15,10 +18,10 @@ export type DocsAnswer =
   | { readonly from: "server"; readonly text: string }
   | { readonly from: "index"; readonly pages: readonly FoundPage[]; readonly why: string };
 
-/** The docs server may take this long; nothing else waits for it. */
-const PATIENCE_MS = 4_000;
+/** Time limit of the docs server. */
+const DOCS_DEADLINE_MS = 4_000;
 
-/** Never throws for a server that is away: then the shipped index answers. */
+/** When the docs server does not answer, the index does. */
 export async function searchDocs(ctx: QueryContext, query: string, limit: number): Promise<DocsAnswer> {
   const remote = await ask(ctx, "search_prefect", { query });
   return typeof remote === "string"
@@ -26,7 +29,7 @@ export async function searchDocs(ctx: QueryContext, query: string, limit: number
     : { from: "index", pages: findPages(query, limit), why: remote.why };
 }
 
-/** Release notes of one version (`3.4`, `3.4.20`), or the newest. */
+/** Release notes of one version (`3.4`, `3.4.20`), or of the newest. */
 export async function getReleaseNotes(ctx: QueryContext, version: string | undefined): Promise<DocsAnswer> {
   const remote = await ask(ctx, "get_release_notes", version === undefined ? {} : { version });
   if (typeof remote === "string") return { from: "server", text: remote };
@@ -44,21 +47,21 @@ async function ask(
   args: Readonly<Record<string, unknown>>,
 ): Promise<string | { readonly why: string }> {
   if (!ctx.docsUrl) return { why: "no docs server is configured" };
-  const over = new AbortController();
-  const stop = () => over.abort();
+  const ended = new AbortController();
+  const stop = () => ended.abort();
   ctx.signal?.addEventListener("abort", stop, { once: true });
-  const limit = ctx.clock.sleep(PATIENCE_MS, over.signal).then(() => {
-    over.abort(new Error(`no answer within ${PATIENCE_MS / 1000} s`));
-    return { why: `the documentation server did not answer within ${PATIENCE_MS / 1000} s` };
+  const limit = ctx.clock.sleep(DOCS_DEADLINE_MS, ended.signal).then(() => {
+    ended.abort(new Error(`no answer within ${DOCS_DEADLINE_MS / 1000} s`));
+    return { why: `the documentation server did not answer within ${DOCS_DEADLINE_MS / 1000} s` };
   });
-  const call = callDocsServer({ url: ctx.docsUrl, tool, args, signal: over.signal }).catch((error: unknown) => ({
+  const call = callDocsServer({ url: ctx.docsUrl, tool, args, signal: ended.signal }).catch((error: unknown) => ({
     why: toAppError(error).message,
   }));
   try {
     return await Promise.race([call, limit]);
   } finally {
     ctx.signal?.removeEventListener("abort", stop);
-    over.abort();
+    ended.abort();
   }
 }
 
@@ -66,7 +69,7 @@ function toFound({ path, title, summary }: DocPage): FoundPage {
   return { title, url: `${DOCS_BASE}${path}`, summary };
 }
 
-/** Pages of the index by how many words of the question they hold, rare words and titles counting more. */
+/** Pages of the index by how many words of the question they contain. Rare words and words of titles count more. */
 export function findPages(query: string, limit: number): FoundPage[] {
   const wanted = [...new Set(stems(query))];
   const pages = [...DOC_PAGES, ...RELEASE_NOTES].map((page) => ({

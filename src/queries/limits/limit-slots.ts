@@ -1,16 +1,17 @@
 /**
- * Who holds the slots of concurrency limits. Prefect's names tell the kind: `deployment:{id}`, `tag:{tag}`, anything else
- * is a global limit. Only tag limits have a route that names their holders (checked on Prefect 3.8.8).
+ * Which runs hold the slots of concurrency limits. The name of a limit states its kind: `deployment:{id}`, `tag:{tag}`, all
+ * others are global. Only tag limits have a route that lists their holders (checked on Prefect 3.8.8).
  */
 import { DAY_US } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../model/events/event.ts";
+import { eventPrefix, resourceId } from "../../model/kinds.ts";
 import type { ConcurrencyLimit } from "../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type ActiveRun, findRunningTaskRunTags } from "../../store/runs/active-runs.ts";
-import { findRunNames } from "../../store/runs/run-tree.ts";
 import { listEvents } from "../events/events.ts";
+import { readRunNames } from "../names/run-names.ts";
 import type { QueryContext } from "../source/context.ts";
 import { serverNowUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
@@ -18,14 +19,14 @@ import type { SlotHolder } from "./pool-slots.ts";
 
 export type LimitKind = "deployment" | "tag" | "global";
 
-/** Kind of a limit and what it limits: a deployment's id, a tag, or the limit's own name. */
+/** Kind of a limit, and what it limits: the id of a deployment, a tag, or the name of the limit itself. */
 export function limitSubject(limit: Pick<ConcurrencyLimit, "name">): { kind: LimitKind; key: string } {
   if (limit.name.startsWith("deployment:")) return { kind: "deployment", key: limit.name.slice("deployment:".length) };
   if (limit.name.startsWith("tag:")) return { kind: "tag", key: limit.name.slice("tag:".length) };
   return { kind: "global", key: limit.name };
 }
 
-/** Holders of a deployment's slots among the active runs. */
+/** Active runs that hold a slot of the deployment. */
 export function deploymentHolders(runs: readonly ActiveRun[], deploymentId: string): SlotHolder[] {
   return runs.filter((run) => run.deploymentId === deploymentId).map(({ id, name }) => ({ id, name }));
 }
@@ -50,7 +51,7 @@ export async function readDeploymentHolders(
   return holders;
 }
 
-/** Task runs RUNNING with a tag, by tag, from the record: they hold the tag's slots. */
+/** Recorded task runs that hold a slot, by tag: those in state RUNNING with the tag. */
 export function findTagHolders(db: RecordDb): Map<string, SlotHolder[]> {
   const holders = new Map<string, SlotHolder[]>();
   for (const { id, name, tag } of findRunningTaskRunTags(db))
@@ -58,22 +59,13 @@ export function findTagHolders(db: RecordDb): Map<string, SlotHolder[]> {
   return holders;
 }
 
-/** The same from Prefect's own list of holding task runs; names from the record, the rest in one request. */
+/** The same from Prefect. */
 export async function readTagHolders(ctx: QueryContext, live: LiveReader): Promise<Map<string, SlotHolder[]>> {
   const limits = await live.api.filterTagLimits(live.options());
-  const held = limits.map((limit) => ({ tag: String(limit.tag ?? ""), ids: textsOf(limit.active_slots) }));
-  const ids = [...new Set(held.flatMap((one) => one.ids))];
-  const db = ctx.record();
-  const names = db ? findRunNames(db, "task_run", ids) : new Map<string, string>();
-  const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
-  if (unknown.length > 0) {
-    const rows = await live.api.filterTaskRuns(
-      { task_runs: { id: { any_: unknown } }, limit: ROWS_PER_PAGE },
-      live.options(),
-    );
-    for (const row of rows) names.set(row.id, row.name);
-  }
-  return new Map(held.map(({ tag, ids }) => [tag, ids.map((id) => ({ id, name: names.get(id) ?? null }))]));
+  const byTag = limits.map((limit) => ({ tag: String(limit.tag ?? ""), ids: textsOf(limit.active_slots) }));
+  const ids = byTag.flatMap((one) => one.ids);
+  const names = await readRunNames(ctx, live, "task_run", ids);
+  return new Map(byTag.map(({ tag, ids }) => [tag, ids.map((id) => ({ id, name: names.get(id) ?? null }))]));
 }
 
 function textsOf(value: unknown): string[] {
@@ -81,8 +73,8 @@ function textsOf(value: unknown): string[] {
 }
 
 /**
- * Runs that acquired slots of these global limits and have not released them, by limit id: told by the client's events,
- * so a killed run stays in the list until the limit itself counts nothing.
+ * Runs that acquired slots of these global limits and have not released them, by limit id. This comes from events that the runs
+ * send, so a killed run stays in the list until no slot of the limit is taken.
  */
 export async function listGlobalHolders(
   ctx: QueryContext,
@@ -90,8 +82,8 @@ export async function listGlobalHolders(
 ): Promise<Map<string, SlotHolder[]>> {
   const holders = new Map<string, SlotHolder[]>();
   if (limitIds.length === 0) return holders;
-  const id = limitIds.map((limitId) => `prefect.concurrency-limit.${limitId}`);
-  const filter = { event: { prefix: ["prefect.concurrency-limit."] }, resource: { id } };
+  const id = limitIds.map((limitId) => resourceId("concurrency_limit", limitId));
+  const filter = { event: { prefix: [eventPrefix("concurrency_limit")] }, resource: { id } };
   const sinceUs = serverNowUs(ctx) - DAY_US;
   const { events } = await listEvents(ctx, { filter, sinceUs, order: "desc", limit: 200 });
   const released = new Set(events.filter((event) => event.event.endsWith(".released")).map((event) => event.follows));

@@ -1,6 +1,6 @@
 /**
- * Who holds the slots of work pools and queues. A slot is held by a run that is PENDING (with Submitting) or RUNNING in a
- * queue of the pool; SCHEDULED, PAUSED and CANCELLING runs hold none (checked on Prefect 3.8.8).
+ * Which runs hold the slots of work pools and queues: runs in state PENDING (with Submitting) or RUNNING in a queue of the pool.
+ * SCHEDULED, PAUSED and CANCELLING runs hold none (checked on Prefect 3.8.8).
  */
 import type { JsonObject } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -16,7 +16,7 @@ export interface QueueOccupancy {
   readonly queueId: string;
   readonly name: string;
   readonly activeSlots: number;
-  /** Live answers name the first ten. */
+  /** Prefect lists at most 200. */
   readonly holders: readonly SlotHolder[];
 }
 
@@ -25,7 +25,7 @@ export interface PoolOccupancy {
   readonly queues: readonly QueueOccupancy[];
 }
 
-/** Occupancy by pool name, from the record's runs. Pools and queues without a holder are absent. */
+/** Occupancy by pool name, from recorded runs. Pools and queues without a holder are absent. */
 export function findPoolOccupancy(
   db: RecordDb,
   runs: readonly ActiveRun[] = findActiveRuns(db),

@@ -1,13 +1,13 @@
-/** Every limit of the workspace with its real occupancy and who holds the slots: pools, queues, deployments, tags, global. */
+/** All limits of the workspace (of pools, queues, deployments and tags, and global ones) with the runs that hold their slots. */
 import { toAppError } from "../../errors.ts";
 import { SECOND_US } from "../../lib/time.ts";
 import type { ConcurrencyLimit, WorkPool, WorkQueue } from "../../model/objects.ts";
 import { readWholeList } from "../../prefect/paging/list-pages.ts";
-import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObjectNames, findObjects } from "../../store/objects/objects.ts";
 import { findActiveRuns } from "../../store/runs/active-runs.ts";
 import { findFact } from "../../store/sync-state.ts";
+import { readObjectNames } from "../names/object-names.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { Answered, LiveValue } from "../source/freshness.ts";
 import { answerSnapshot, isRecordCurrent, readSyncView } from "../source/freshness.ts";
@@ -25,7 +25,7 @@ import type { PoolOccupancy, SlotHolder } from "./pool-slots.ts";
 import { findPoolOccupancy, readPoolOccupancy } from "./pool-slots.ts";
 
 export interface Slot {
-  /** `pool`, `pool/queue`, `flow/deployment`, tag, or the limit's own name. */
+  /** `pool`, `pool/queue`, name of a deployment, tag, or name of a global limit. */
   readonly name: string;
   readonly kind: "work_pool" | "work_queue" | "deployment" | "tag" | "global";
   readonly limit: number;
@@ -38,7 +38,7 @@ export interface SlotsAnswer {
   readonly pools: readonly WorkPool[];
 }
 
-/** Counts of global and tag limits are Prefect's own; older than this they are read again. */
+/** Only Prefect counts the slots of global and tag limits. Counts older than this are read again. */
 const COUNTS_AGE_US = 5 * SECOND_US;
 
 /** Lists all limits, fullest first, and the work pools with their status. */
@@ -46,34 +46,34 @@ export async function listSlots(ctx: QueryContext, fresh: boolean | undefined): 
   const db = ctx.record();
   const stale = db !== null && !isRecordCurrent(ctx, db, "flow_run");
   const kinds = ["work_pool", "work_queue", "concurrency_limit"] as const;
-  const held = await answerSnapshot<Gathered>(
+  const answer = await answerSnapshot<Gathered>(
     ctx,
     { kinds, what: "work pools and limits", fresh, stale },
     { record: fromRecord, live: (live) => fromLive(ctx, live), isEmpty: () => false },
   );
-  const { value, freshness } = db && needsCounts(ctx, db, held) ? await withFreshCounts(ctx, held) : held;
+  const { value, freshness } = db && needsCounts(ctx, db, answer) ? await withFreshCounts(ctx, answer) : answer;
   return { value: { slots: await assemble(ctx, value), pools: value.pools }, freshness };
 }
 
-/** The record answers, Prefect can be asked, and its own counts (of tags and global limits) are older than a moment. */
+/** Whether counts of an answer from the record have to be read: they are old, and Prefect is reachable. */
 function needsCounts(ctx: QueryContext, db: RecordDb, { value, freshness }: Answered<Gathered>): boolean {
   const nowUs = ctx.clock.nowUs();
-  const isAway = freshness.coverage.notes.length > 0 || readSyncView(db, nowUs).unreachableSinceUs !== null;
-  if (freshness.source !== "record" || isAway) return false;
+  const isUnreachable = freshness.coverage.notes.length > 0 || readSyncView(db, nowUs).unreachableSinceUs !== null;
+  if (freshness.source !== "record" || isUnreachable) return false;
   const isCounted = value.limits.some((limit) => limitSubject(limit).kind !== "deployment");
   return isCounted && nowUs - (findFact(db, "read:concurrency_limit")?.readUs ?? 0) > COUNTS_AGE_US;
 }
 
-async function withFreshCounts(ctx: QueryContext, held: Answered<Gathered>): Promise<Answered<Gathered>> {
+async function withFreshCounts(ctx: QueryContext, answer: Answered<Gathered>): Promise<Answered<Gathered>> {
   try {
     const live = openLive(ctx);
     const limits = await readLimits(ctx, live);
-    const ofTags = isTagHeld(limits) ? await readTagHolders(ctx, live) : held.value.ofTags;
-    return { value: { ...held.value, limits, ofTags }, freshness: { ...held.freshness, source: "mixed" } };
+    const ofTags = hasHeldTags(limits) ? await readTagHolders(ctx, live) : answer.value.ofTags;
+    return { value: { ...answer.value, limits, ofTags }, freshness: { ...answer.freshness, source: "mixed" } };
   } catch (error) {
     if (!toAppError(error).retryable) throw error;
-    const notes = [...held.freshness.coverage.notes, "Slots of tags and global limits could not be counted anew."];
-    return { ...held, freshness: { ...held.freshness, coverage: { ...held.freshness.coverage, notes } } };
+    const notes = [...answer.freshness.coverage.notes, "Slots of tags and global limits could not be counted again."];
+    return { ...answer, freshness: { ...answer.freshness, coverage: { ...answer.freshness.coverage, notes } } };
   }
 }
 
@@ -85,7 +85,7 @@ async function readLimits(ctx: QueryContext, live: LiveReader): Promise<readonly
   return limits;
 }
 
-function isTagHeld(limits: readonly ConcurrencyLimit[]): boolean {
+function hasHeldTags(limits: readonly ConcurrencyLimit[]): boolean {
   return limits.some((limit) => limitSubject(limit).kind === "tag" && (limit.active_slots ?? 0) > 0);
 }
 
@@ -97,7 +97,7 @@ interface Gathered {
   readonly ofDeployments: ReadonlyMap<string, readonly SlotHolder[]>;
   readonly ofTags: ReadonlyMap<string, readonly SlotHolder[]>;
   readonly deploymentNames: ReadonlyMap<string, string>;
-  /** Deployment slots are counted by their holders; Prefect's own number is as old as the list. */
+  /** Then the slots of deployments are counted by their holders, since the recorded number is as old as the list. */
   readonly isRecord: boolean;
 }
 
@@ -134,13 +134,13 @@ async function fromLive(ctx: QueryContext, live: LiveReader): Promise<LiveValue<
   const [occupancy, ofDeployments, ofTags, deploymentNames] = await Promise.all([
     readPoolOccupancy(live, limitedPools(pools, queues)),
     readDeploymentHolders(live, deploymentIds),
-    isTagHeld(limits) ? readTagHolders(ctx, live) : new Map<string, SlotHolder[]>(),
-    readDeploymentNames(ctx, live, deploymentIds),
+    hasHeldTags(limits) ? readTagHolders(ctx, live) : new Map<string, SlotHolder[]>(),
+    readObjectNames(ctx, live, "deployment", deploymentIds),
   ]);
   return { value: { pools, queues, limits, occupancy, ofDeployments, ofTags, deploymentNames, isRecord: false } };
 }
 
-/** Pools that are limited themselves or through a queue. */
+/** Names of pools with a limit, of their own or of a queue. */
 function limitedPools(pools: readonly WorkPool[], queues: readonly WorkQueue[]): string[] {
   const limited = new Set(queues.filter((queue) => isLimited(queue)).map((queue) => queue.work_pool_name ?? ""));
   return pools.filter((pool) => isLimited(pool) || limited.has(pool.name)).map((pool) => pool.name);
@@ -148,25 +148,6 @@ function limitedPools(pools: readonly WorkPool[], queues: readonly WorkQueue[]):
 
 function isLimited(one: { readonly concurrency_limit?: number | null }): boolean {
   return one.concurrency_limit !== null && one.concurrency_limit !== undefined;
-}
-
-async function readDeploymentNames(
-  ctx: QueryContext,
-  live: LiveReader,
-  ids: readonly string[],
-): Promise<Map<string, string>> {
-  const db = ctx.record();
-  const names = db ? findObjectNames(db, "deployment", ids) : new Map<string, string>();
-  const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
-  if (unknown.length === 0) return names;
-  const rows = await live.api.filterObjects(
-    "deployment",
-    { deployments: { id: { any_: unknown } }, limit: ROWS_PER_PAGE },
-    live.options(),
-  );
-  ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, whole: false });
-  for (const row of rows) names.set(row.id, row.name);
-  return names;
 }
 
 async function assemble(ctx: QueryContext, found: Gathered): Promise<Slot[]> {
@@ -221,11 +202,11 @@ function limitSlot(
   ofGlobals: ReadonlyMap<string, readonly SlotHolder[]>,
 ): Slot {
   const { kind, key } = limitSubject(limit);
-  const told = limit.active_slots ?? 0;
-  const base = { kind, limit: limit.limit, active_slots: told };
-  if (kind === "global") return { ...base, name: key, holders: told > 0 ? (ofGlobals.get(limit.id) ?? []) : [] };
-  if (kind === "tag") return { ...base, name: key, holders: told > 0 ? (found.ofTags.get(key) ?? []) : [] };
+  const counted = limit.active_slots ?? 0;
+  const base = { kind, limit: limit.limit, active_slots: counted };
+  if (kind === "global") return { ...base, name: key, holders: counted > 0 ? (ofGlobals.get(limit.id) ?? []) : [] };
+  if (kind === "tag") return { ...base, name: key, holders: counted > 0 ? (found.ofTags.get(key) ?? []) : [] };
   const holders = found.ofDeployments.get(key) ?? [];
   const name = found.deploymentNames.get(key) ?? key;
-  return { ...base, name, active_slots: found.isRecord ? holders.length : told, holders };
+  return { ...base, name, active_slots: found.isRecord ? holders.length : counted, holders };
 }

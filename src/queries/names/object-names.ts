@@ -10,7 +10,7 @@ import type { LiveReader } from "../source/live.ts";
 import { saveObjects } from "../source/save-objects.ts";
 
 /** Names by id, as far as they are recorded. */
-export function recordedNames(
+export function findRecordedNames(
   db: RecordDb | null,
   kind: SnapshotKind,
   ids: Iterable<string | null | undefined>,
@@ -27,14 +27,14 @@ export function recordedNames(
 }
 
 /** Names by id. Those that are not recorded are read from Prefect in one request and saved. */
-export async function readNames(
+export async function readObjectNames(
   ctx: QueryContext,
   live: LiveReader,
   kind: "flow" | "deployment",
   ids: Iterable<string | null | undefined>,
 ): Promise<Map<string, string>> {
   const wanted = [...new Set(ids)].filter((id): id is string => typeof id === "string" && id !== "");
-  const names = recordedNames(ctx.record(), kind, wanted);
+  const names = findRecordedNames(ctx.record(), kind, wanted);
   const unknown = wanted.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
   if (unknown.length === 0) return names;
   const body = { [KINDS[kind].filterKey]: { id: { any_: unknown } }, limit: ROWS_PER_PAGE };

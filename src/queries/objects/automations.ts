@@ -1,9 +1,9 @@
-/** Automations, with the names of what their actions act on. */
+/** Automations with the names of the objects that their actions act on. */
 import type { Freshness } from "../../model/freshness.ts";
 import type { Automation, SnapshotKind } from "../../model/objects.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
-import { recordedNames } from "../names/object-names.ts";
+import { findRecordedNames } from "../names/object-names.ts";
 import type { QueryContext } from "../source/context.ts";
 import { listObjects } from "./objects.ts";
 
@@ -17,7 +17,7 @@ export interface AutomationsQuestion {
 
 export interface AutomationsPage {
   readonly rows: readonly Automation[];
-  /** Names by id of deployments, pools, queues and automations that actions name, as far as the record knows. */
+  /** Names by id of the objects that actions act on, as far as they are recorded. */
   readonly names: ReadonlyMap<string, string>;
   readonly more: boolean;
   readonly freshness: Freshness;
@@ -36,7 +36,7 @@ export async function listAutomations(ctx: QueryContext, question: AutomationsQu
   const names = new Map<string, string>();
   for (const kind of TARGETS) {
     const ids = actions.map((action) => action[`${kind}_id`]).filter((id) => typeof id === "string");
-    for (const [id, name] of recordedNames(ctx.record(), kind, ids)) names.set(id, name);
+    for (const [id, name] of findRecordedNames(ctx.record(), kind, ids)) names.set(id, name);
   }
   return { rows, names, more, freshness };
 }

@@ -1,4 +1,4 @@
-/** Deployments with the flow's name, the last and next runs, and what limits them. */
+/** Deployments with the name of their flow, their last and next runs, and the limits of their runs. */
 import type { Freshness } from "../../model/freshness.ts";
 import type { Deployment } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -8,7 +8,7 @@ import { findActiveRuns } from "../../store/runs/active-runs.ts";
 import { findNextRuns, findStartedRuns } from "../../store/runs/runs-of-owner.ts";
 import { deploymentHolders, readDeploymentHolders } from "../limits/limit-slots.ts";
 import { listSlots, type Slot } from "../limits/slots.ts";
-import { readNames, recordedNames } from "../names/object-names.ts";
+import { findRecordedNames, readObjectNames } from "../names/object-names.ts";
 import { lineOfRow, type RunLine, readRunsOfDeployment } from "../runs/recent-runs.ts";
 import type { QueryContext } from "../source/context.ts";
 import { answerWindow, isRecordCurrent, serverNowUs } from "../source/freshness.ts";
@@ -27,11 +27,11 @@ export interface DeploymentsQuestion {
 export interface DeploymentItem {
   readonly deployment: Deployment;
   readonly flowName: string | null;
-  /** Null: none, or nobody knows (`areRunsKnown`). */
+  /** Null: there is none, or runs are unknown (`areRunsKnown`). */
   readonly lastRun: RunLine | null;
   readonly nextRun: RunLine | null;
   readonly areRunsKnown: boolean;
-  /** Runs that hold its slots; null when not counted. */
+  /** Number of its slots that are taken. Null: it has no limit, or they were not counted. */
   readonly activeSlots: number | null;
 }
 
@@ -63,22 +63,22 @@ export async function listDeployments(ctx: QueryContext, question: DeploymentsQu
   return { items, more, freshness };
 }
 
-/** The record's names; where the answer is live the missing ones are asked for too. */
+/** Recorded names. For a live answer the missing ones are read from Prefect. */
 async function flowNames(
   ctx: QueryContext,
   rows: readonly Deployment[],
   freshness: Freshness,
 ): Promise<Map<string, string>> {
   const ids = rows.map((row) => row.flow_id);
-  if (freshness.source === "record") return recordedNames(ctx.record(), "flow", ids);
-  return readNames(ctx, openLive(ctx), "flow", ids);
+  if (freshness.source === "record") return findRecordedNames(ctx.record(), "flow", ids);
+  return readObjectNames(ctx, openLive(ctx), "flow", ids);
 }
 
 export interface DeploymentDetail {
-  /** The last ones that started, newest first. */
+  /** The last runs that started, newest first. */
   readonly recentRuns: readonly RunLine[];
   readonly nextRun: RunLine | null;
-  /** Limits that a run of it must pass: its own, its pool's, its queue's, those of its tags. */
+  /** Limits of its runs: its own and those of its work pool, its work queue and its tags. */
   readonly limits: readonly Slot[];
   readonly poolStatus: string | null;
   readonly freshness: readonly Freshness[];
@@ -86,7 +86,7 @@ export interface DeploymentDetail {
 
 const RECENT = 5;
 
-/** What is worth knowing of one deployment beside its own document. */
+/** Facts about one deployment that are not in its document. */
 export async function readDeploymentDetail(
   ctx: QueryContext,
   deployment: Deployment,
@@ -123,13 +123,13 @@ export async function readDeploymentDetail(
   return {
     recentRuns: started,
     nextRun: next[0] ?? null,
-    limits: [...ownSlot, ...slots.value.slots.filter((slot) => concerns(slot, deployment))],
+    limits: [...ownSlot, ...slots.value.slots.filter((slot) => appliesTo(slot, deployment))],
     poolStatus: slots.value.pools.find((one) => one.name === pool)?.status ?? null,
     freshness: [runs.freshness, slots.freshness],
   };
 }
 
-function concerns(slot: Slot, { work_pool_name: pool, work_queue_name: queue, tags = [] }: Deployment): boolean {
+function appliesTo(slot: Slot, { work_pool_name: pool, work_queue_name: queue, tags = [] }: Deployment): boolean {
   if (slot.kind === "work_pool") return slot.name === pool;
   if (slot.kind === "work_queue") return slot.name === `${pool}/${queue}`;
   return slot.kind === "tag" && tags.includes(slot.name);

@@ -1,12 +1,12 @@
-/** Deployments that were deleted and made anew: the same name, another id, and the runs stay with the old one. */
+/** Deployments that were deleted and created again under the same name. Earlier runs belong to the old id. */
 import type { RecordDb } from "../../store/database.ts";
 import { findByName } from "../../store/objects/names.ts";
 import { countRunsOfDeployment } from "../../store/runs/runs-of-owner.ts";
 
-/** Counting stops here: more is told as "at least". */
+/** Counting stops here, and the note says "at least". */
 const MOST_COUNTED = 1_000;
 
-/** Sentences about deleted deployments of the same name and flow, as far as the record holds runs of them. */
+/** Notes about deleted deployments of the same name and flow that have recorded runs. */
 export function earlierDeploymentNotes(db: RecordDb, id: string, name: string): string[] {
   const namesakes = findByName(db, "deployment", name);
   const own = namesakes.find((one) => one.id === id);

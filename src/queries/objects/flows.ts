@@ -1,4 +1,4 @@
-/** Flows, with how many deployments each has and its last run where the record knows. */
+/** Flows with the names of their deployments and their last runs, as far as these are recorded. */
 import type { Freshness } from "../../model/freshness.ts";
 import type { Flow } from "../../model/objects.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
@@ -21,7 +21,7 @@ export interface FlowsQuestion {
 
 export interface FlowItem {
   readonly flow: Flow;
-  /** Names of its deployments; null where the record cannot tell. */
+  /** Names of its deployments. Null: not recorded. */
   readonly deployments: readonly string[] | null;
   readonly lastRun: RunLine | null;
 }
@@ -36,11 +36,11 @@ export async function listFlows(ctx: QueryContext, question: FlowsQuestion): Pro
   const { rows, more, freshness } = await listObjects(ctx, { kind: "flow", ...question });
   const db = ctx.record();
   const deployments = db !== null && hasLists(ctx, db, ["deployment"]) ? findNamesByParent(db, "deployment") : null;
-  const knowsRuns = db !== null && isRecordCurrent(ctx, db, "flow_run");
+  const areRunsKnown = db !== null && isRecordCurrent(ctx, db, "flow_run");
   const items = rows.map((flow) => ({
     flow,
     deployments: deployments === null ? null : (deployments.get(flow.id) ?? []),
-    lastRun: knowsRuns ? (findStartedRuns(db, "flow_id", flow.id, 1).map(lineOfRow)[0] ?? null) : null,
+    lastRun: areRunsKnown ? (findStartedRuns(db, "flow_id", flow.id, 1).map(lineOfRow)[0] ?? null) : null,
   }));
   return { items, more, freshness };
 }

@@ -1,4 +1,4 @@
-/** Flows, deployments, pools and automations by Prefect's filters: lists that the record holds whole. */
+/** Flows, deployments, work pools and automations by Prefect's filters. The record has their whole lists. */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { type FilterKind, KINDS, type ListedKind } from "../../model/kinds.ts";
@@ -25,7 +25,7 @@ export interface ObjectsQuestion<K extends FilteredListKind> {
   readonly limit: number;
   readonly offset: number;
   readonly fresh?: boolean | undefined;
-  /** Further lists that the answer needs to be fresh. */
+  /** Further lists that the answer needs. */
   readonly with?: readonly SnapshotKind[];
 }
 
@@ -35,7 +35,7 @@ export interface ObjectsPage<K extends FilteredListKind> {
   readonly freshness: Freshness;
 }
 
-/** Throws AppError of the live reading when it fails and the record holds nothing. */
+/** Throws AppError of the live reading when it fails and the record has nothing. */
 export async function listObjects<K extends FilteredListKind>(
   ctx: QueryContext,
   question: ObjectsQuestion<K>,
@@ -57,11 +57,13 @@ export async function listObjects<K extends FilteredListKind>(
   return {
     rows: rows.slice(0, limit),
     more: rows.length > limit,
-    freshness: withDeleted(db, question, rows, freshness),
+    freshness: withNotes(db, question, rows, freshness),
   };
 }
 
-/** Up to `limit` rows and one more. Without a filter the whole list is read, so that the record can answer next time. */
+/**
+ * Up to `limit` rows and one more. Without a filter the whole list is read and saved, so that the record can answer next time.
+ */
 async function readPage<K extends FilteredListKind>(
   ctx: QueryContext,
   live: LiveReader,
@@ -80,8 +82,8 @@ async function readPage<K extends FilteredListKind>(
   return rows;
 }
 
-/** Objects asked for by id that are gone are told of. */
-function withDeleted<K extends FilteredListKind>(
+/** Adds notes about deleted objects that were asked for by id. */
+function withNotes<K extends FilteredListKind>(
   db: RecordDb | null,
   { kind, set }: ObjectsQuestion<K>,
   rows: readonly SnapshotObjects[K][],
@@ -89,12 +91,14 @@ function withDeleted<K extends FilteredListKind>(
 ): Freshness {
   const notes = [...freshness.coverage.notes];
   for (const id of db ? (idsOf(set[KINDS[kind].filterKey]) ?? []) : []) {
-    const held = db && !rows.some((row) => row.id === id.toLowerCase()) ? findObject(db, kind, id) : null;
-    if (held?.deletedUs == null) continue;
-    notes.push(`${held.name} (${held.id}) was deleted in Prefect (seen ${formatIsoUs(held.deletedUs)}).`);
+    const recorded = db && !rows.some((row) => row.id === id.toLowerCase()) ? findObject(db, kind, id) : null;
+    if (recorded?.deletedUs == null) continue;
+    notes.push(`${recorded.name} (${recorded.id}) was deleted in Prefect (seen ${formatIsoUs(recorded.deletedUs)}).`);
   }
   if (freshness.source === "record" && !isDecidable(set)) {
-    notes.push("Names of work queues were compared by a guess: only Prefect knows the name a deployment was given.");
+    notes.push(
+      "Whether work queue names match is an estimate: the record does not have the name that Prefect stored with a deployment.",
+    );
   }
   return { ...freshness, coverage: { ...freshness.coverage, notes } };
 }

@@ -1,6 +1,7 @@
-/** Work pools with queues, workers and their heartbeats, and who holds the slots. */
+/** Work pools with their queues, their workers with heartbeats, and the runs that hold their slots. */
 import { parseIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
+import { KINDS } from "../../model/kinds.ts";
 import type { Worker, WorkPool, WorkQueue } from "../../model/objects.ts";
 import { readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
@@ -18,7 +19,7 @@ export interface WorkPoolsQuestion {
   readonly fresh?: boolean | undefined;
 }
 
-/** A worker with the age of its last sign of life, microseconds; null when it never gave one. */
+/** A worker with the age of its last heartbeat, microseconds. Null: it has sent none. */
 export interface WorkerItem {
   readonly worker: Worker;
   readonly heartbeatAgeUs: number | null;
@@ -28,7 +29,7 @@ export interface WorkPoolItem {
   readonly pool: WorkPool;
   /** By priority. */
   readonly queues: readonly WorkQueue[];
-  /** Latest heartbeat first; null when they were not read. */
+  /** Latest heartbeat first. Null: not read. */
   readonly workers: readonly WorkerItem[] | null;
   readonly occupancy: PoolOccupancy;
 }
@@ -39,10 +40,10 @@ export interface WorkPoolsPage {
   readonly freshness: Freshness;
 }
 
-/** Workers are listed per pool: with more pools than this they are not asked for live. */
+/** Workers and slots are read per pool, and of at most so many pools. */
 const MOST_POOLS = 10;
 
-/** Pools by name. Throws AppError of the live reading when it fails and the record holds nothing. */
+/** Work pools by name. Throws AppError of the live reading when it fails and the record has nothing. */
 export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuestion): Promise<WorkPoolsPage> {
   const { rows, more, freshness } = await listObjects(ctx, { kind: "work_pool", sort: "NAME_ASC", ...question });
   if (rows.length === 0) return { items: [], more, freshness };
@@ -75,7 +76,7 @@ function withAge(worker: Worker, nowUs: number): WorkerItem {
 function queuesOf(ctx: QueryContext, fresh: boolean | undefined): Promise<Answered<readonly WorkQueue[]>> {
   return answerSnapshot<readonly WorkQueue[]>(
     ctx,
-    { kinds: ["work_queue"], what: "work queues", fresh },
+    { kinds: ["work_queue"], what: KINDS.work_queue.plural, fresh },
     {
       record: (db) => findObjects(db, "work_queue").map(({ doc }) => doc),
       live: async (live) => {
@@ -101,7 +102,7 @@ async function workersOf(
   if (pools.length > MOST_POOLS && (fresh === true || ctx.record() === null)) return null;
   const { value, freshness } = await answerSnapshot<readonly Worker[]>(
     ctx,
-    { kinds: ["worker"], what: "workers", fresh },
+    { kinds: ["worker"], what: KINDS.worker.plural, fresh },
     {
       record: (db) => findObjects(db, "worker").map(({ doc }) => doc),
       live: async (live) => {
@@ -118,7 +119,7 @@ async function workersOf(
   return { value: value.toSorted(byHeartbeat), freshness };
 }
 
-/** Slots taken, by pool: of every pool from the record's runs, of limited ones from Prefect. */
+/** Taken slots by pool: of all pools from recorded runs, or of the first pools from Prefect. */
 function occupancyOf(
   ctx: QueryContext,
   pools: readonly WorkPool[],

@@ -11,7 +11,7 @@ import type { FlowRunSort } from "../../store/filters/sorts.ts";
 import { factsOfFlowRun, findFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
 import type { ListedFlowRun } from "../../store/runs/run-columns.ts";
 import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
-import { readNames, recordedNames } from "../names/object-names.ts";
+import { findRecordedNames, readObjectNames } from "../names/object-names.ts";
 import { stateNotes } from "../names/shorthands.ts";
 import type { QueryContext } from "../source/context.ts";
 import { type Answered, answerWindow, type LiveValue, serverNowUs } from "../source/freshness.ts";
@@ -169,12 +169,12 @@ function fromRecord(db: RecordDb, question: FlowRunsQuestion, recorded: readonly
   const end = { nowUs: 0, part: 1, offset: 0 } as const;
   const shown = [...recorded.slice(0, question.limit), ...deleted.map((row) => ({ row, next: end }))];
   const facts = shown.map(({ row }) => factsOfFlowRun(row));
-  const flows = recordedNames(
+  const flows = findRecordedNames(
     db,
     "flow",
     facts.map((one) => one.flowId),
   );
-  const deployments = recordedNames(
+  const deployments = findRecordedNames(
     db,
     "deployment",
     facts.map((one) => one.deploymentId),
@@ -220,13 +220,13 @@ async function fromLive(
   const missing = missingIds(question.set, runs, found.length > question.limit || start.offset > 0);
   if (missing.length > 0) ctx.saveLive({ kind: "flow_run", rows: [], readUs: live.startedUs, missing });
   const [flows, deployments] = await Promise.all([
-    readNames(
+    readObjectNames(
       ctx,
       live,
       "flow",
       runs.map((run) => run.flow_id),
     ),
-    readNames(
+    readObjectNames(
       ctx,
       live,
       "deployment",

@@ -2,7 +2,7 @@
 import { SECOND_US } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
-import type { FlowRun, Log, TaskRun } from "../../model/objects.ts";
+import type { FlowRun, Log } from "../../model/objects.ts";
 import { LAST_LOG_DELAY_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
@@ -11,6 +11,7 @@ import type { RecordDb } from "../../store/database.ts";
 import { findLogsOfFlowRun } from "../../store/logs/logs.ts";
 import { type FlowRunRow, findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { findFlowRunIdsBelow, findRunNames } from "../../store/runs/run-tree.ts";
+import { readRunNames } from "../names/run-names.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveValue } from "../source/freshness.ts";
 import { answerWhole } from "../source/freshness.ts";
@@ -156,7 +157,7 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuest
     const rows = read.logs.filter((log) => log.flow_run_id === id);
     ctx.saveLive({ kind: "log", rows, readUs: live.startedUs, ...(read.isWhole ? { ofFlowRun: id } : {}) });
   }
-  const names = await readTaskNames(ctx, live, read.logs);
+  const names = await readRunNames(ctx, live, "task_run", taskRunIds(read.logs));
   for (const one of [run, ...below]) names.set(one.id, one.name);
   const lines = read.isWhole ? numberLines(read.logs) : read.logs.map((log) => ({ n: null, log }));
   const value = {
@@ -184,20 +185,6 @@ async function readRunsBelow(ctx: QueryContext, live: LiveReader, id: string): P
   }
   if (found.length > 0) ctx.saveLive({ kind: "flow_run", rows: found, readUs: live.startedUs });
   return found;
-}
-
-/** Names of the task runs that wrote lines: from the record, the others in one request. */
-async function readTaskNames(ctx: QueryContext, live: LiveReader, logs: readonly Log[]): Promise<Map<string, string>> {
-  const ids = taskRunIds(logs);
-  const db = ctx.record();
-  const names = db ? findRunNames(db, "task_run", ids) : new Map<string, string>();
-  const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
-  if (unknown.length === 0) return names;
-  const body = { task_runs: { id: { any_: unknown } }, limit: ROWS_PER_PAGE };
-  const rows: readonly TaskRun[] = await live.api.filterTaskRuns(body, live.options());
-  for (const row of rows) names.set(row.id, row.name);
-  ctx.saveLive({ kind: "task_run", rows, readUs: live.startedUs });
-  return names;
 }
 
 function taskRunIds(logs: readonly Log[]): string[] {

@@ -2,12 +2,12 @@
 import { formatIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
-import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObjectNames } from "../../store/objects/objects.ts";
 import { idText } from "../../store/runs/run-columns.ts";
 import { findProblemRuns, type ProblemRunRow } from "../../store/runs/runs-in-window.ts";
 import { cutText } from "../events/event-brief.ts";
+import { readObjectNames } from "../names/object-names.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { startBetween } from "./run-counts.ts";
@@ -62,7 +62,12 @@ export async function readRunProblems(ctx: QueryContext, live: LiveReader, windo
   ]);
   const rows = [...failed, ...late];
   if (rows.length > 0) ctx.saveLive({ kind: "flow_run", rows, readUs: live.startedUs });
-  const flows = await readFlowNames(ctx, live, rows);
+  const flows = await readObjectNames(
+    ctx,
+    live,
+    "flow",
+    rows.map((run) => run.flow_id),
+  );
   const toRun = (run: FlowRun): ProblemRun => ({
     id: run.id,
     name: run.name,
@@ -73,26 +78,6 @@ export async function readRunProblems(ctx: QueryContext, live: LiveReader, windo
     expected: run.expected_start_time ?? null,
   });
   return { failed: failed.map(toRun), late: late.map(toRun) };
-}
-
-async function readFlowNames(
-  ctx: QueryContext,
-  live: LiveReader,
-  runs: readonly FlowRun[],
-): Promise<Map<string, string>> {
-  const ids = [...new Set(runs.map((run) => run.flow_id))];
-  const db = ctx.record();
-  const names = db ? findObjectNames(db, "flow", ids) : new Map<string, string>();
-  const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
-  if (unknown.length === 0) return names;
-  const flows = await live.api.filterObjects(
-    "flow",
-    { flows: { id: { any_: unknown } }, limit: ROWS_PER_PAGE },
-    live.options(),
-  );
-  ctx.saveLive({ kind: "flow", rows: flows, readUs: live.startedUs, whole: false });
-  for (const flow of flows) names.set(flow.id, flow.name);
-  return names;
 }
 
 /** Groups of runs, largest first. */

@@ -7,7 +7,6 @@ import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import { type TaskRunFacts, taskRunFacts } from "../../model/runs/run-facts.ts";
 import { isTerminal } from "../../model/state.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
-import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEventById } from "../../store/events/events.ts";
@@ -24,6 +23,7 @@ import {
   toTaskRun,
   withEventPayload,
 } from "../../store/runs/task-runs.ts";
+import { readRunNames } from "../names/run-names.ts";
 import { stateNotes } from "../names/shorthands.ts";
 import type { QueryContext } from "../source/context.ts";
 import {
@@ -205,26 +205,12 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: TaskRunsQ
   const rows = await readRows(read, { wanted: limit + 1, offset });
   const runs = rows.slice(0, limit);
   if (runs.length > 0) ctx.saveLive({ kind: "task_run", rows: runs, readUs: live.startedUs });
-  const names = await readFlowRunNames(ctx, live, runs);
+  const names = await readRunNames(
+    ctx,
+    live,
+    "flow_run",
+    runs.flatMap((run) => run.flow_run_id ?? []),
+  );
   const items = runs.map((run) => named(taskRunFacts(run), () => run, names, null));
   return { value: { items, more: rows.length > limit } };
-}
-
-async function readFlowRunNames(
-  ctx: QueryContext,
-  live: LiveReader,
-  runs: readonly TaskRun[],
-): Promise<Map<string, string>> {
-  const ids = [...new Set(runs.flatMap((run) => (run.flow_run_id ? [run.flow_run_id] : [])))];
-  const db = ctx.record();
-  const names = db ? findRunNames(db, "flow_run", ids) : new Map<string, string>();
-  const unknown = ids.filter((id) => !names.has(id)).slice(0, ROWS_PER_PAGE);
-  if (unknown.length === 0) return names;
-  const rows = await live.api.filterFlowRuns(
-    { flow_runs: { id: { any_: unknown } }, limit: ROWS_PER_PAGE },
-    live.options(),
-  );
-  ctx.saveLive({ kind: "flow_run", rows, readUs: live.startedUs });
-  for (const row of rows) names.set(row.id, row.name);
-  return names;
 }

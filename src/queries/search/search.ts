@@ -1,4 +1,4 @@
-/** Full text over events, recorded log lines and names: one list, objects first, then what has a time, newest first. */
+/** Searches events, recorded log lines and names. One list: objects first, then hits with a time, newest first. */
 import { AppError } from "../../errors.ts";
 import { parseIsoUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
@@ -38,7 +38,7 @@ export type SearchHit =
   | { readonly kind: "run"; readonly us: number; readonly id: string; readonly run: FoundRun }
   | { readonly kind: "object"; readonly id: string; readonly type: SnapshotKind; readonly name: string };
 
-/** Where a page ended, one position per source. */
+/** The end of a page: a position per source. */
 export interface SearchPosition {
   readonly objects: number;
   readonly runs: number;
@@ -49,16 +49,16 @@ export const SEARCH_START: SearchPosition = { objects: 0, runs: 0, event: undefi
 
 export interface SearchQuestion {
   readonly query: string;
-  /** Absent: all of them. */
+  /** Absent: all kinds. */
   readonly kinds: readonly SearchKind[] | undefined;
   readonly sinceUs?: number | undefined;
   readonly untilUs?: number | undefined;
-  /** The caller gave a time (a cursor always carries its window). */
+  /** The caller gave a time. A cursor contains its window. */
   readonly isBounded: boolean;
   readonly limit: number;
   readonly after: SearchPosition;
   readonly fresh?: boolean | undefined;
-  /** The present of the call, server's clock; absent: the moment of asking. */
+  /** Time of the call, server clock. Absent: now. */
   readonly nowUs?: number | undefined;
 }
 
@@ -69,10 +69,13 @@ export interface SearchPage {
   readonly freshness: Freshness;
 }
 
-/** Longer queries are not repeated in a hint. */
+/** Longer queries are not quoted in a hint. */
 const MOST_SIGNS = 100;
 
-/** Throws AppError `invalid_input` for a query without words or with too many, and what the live reading throws where nothing is recorded. */
+/**
+ * Throws AppError `invalid_input` for a query without words or with too many, and that of the live reading when it fails and
+ * nothing is recorded.
+ */
 export async function searchRecord(ctx: QueryContext, question: SearchQuestion): Promise<SearchPage> {
   const terms = parseSearchTerms(question.query);
   checkSearchTerms(terms);
@@ -119,11 +122,11 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
     hits: hits.slice(0, question.limit),
     more: hits.length > question.limit || events.more || logs.more,
     window,
-    freshness: withLimits(freshness, limitsOf(db, window, wants)),
+    freshness: withUnsearched(freshness, unsearched(db, window, wants)),
   };
 }
 
-/** Where the list goes on after its first `count` hits. */
+/** The position after the first `count` hits. */
 export function positionAfterHits(hits: readonly SearchHit[], count: number, from: SearchPosition): SearchPosition {
   let { objects, runs, event, log } = from;
   for (const hit of hits.slice(0, count)) {
@@ -141,7 +144,7 @@ interface Found<T> {
 }
 const NOTHING: Found<never> = { rows: [], more: false };
 
-/** Objects have no time: with bounds they are only looked for when asked for by kind. */
+/** Objects have no time, so with a bound they are only searched when the caller gives their kind. */
 function wantedKinds({ kinds, isBounded }: SearchQuestion): (kind: SearchKind) => boolean {
   const isObject = (kind: SearchKind) => (SNAPSHOT_KINDS as readonly string[]).includes(kind);
   return (kind) => (kinds && kinds.length > 0 ? kinds.includes(kind) : !(isBounded && isObject(kind)));
@@ -182,7 +185,7 @@ function namesOfRecord(
   };
 }
 
-/** Prefect knows substrings and no phrases: it narrows by the words, each event is verified here. */
+/** Prefect searches substrings and no phrases: it narrows by the words, and each event is checked here. */
 async function liveEvents(
   ctx: QueryContext,
   live: LiveReader,
@@ -201,7 +204,7 @@ async function liveEvents(
     rows.push(...read.events.filter((event) => matchesSearch(terms, stringsOf(event).flatMap(wordsOf))));
     const last = read.events.at(-1);
     if (read.unread !== null && rows.length <= question.limit) {
-      const note = "Prefect was too slow to be searched whole; give since to search less.";
+      const note = "Prefect was too slow to search everything; give a later since.";
       return { value: { rows, more: false }, gaps: [read.unread], notes: [note] };
     }
     if (rows.length > question.limit || read.events.length < wanted || !last) {
@@ -216,22 +219,22 @@ interface Search extends SearchQuestion {
   readonly nowUs: number;
 }
 
-/** What the record holds of the whole window, and what Prefect finds in its holes. */
+/** Recorded events of the window, and events of Prefect in its gaps. */
 async function eventsFromBoth(
   ctx: QueryContext,
   db: RecordDb | null,
   live: LiveReader,
-  holes: readonly TimeRange[],
+  gaps: readonly TimeRange[],
   terms: SearchTerms,
   search: Search,
 ): Promise<LiveValue<Found<PrefectEvent>>> {
-  const held = db ? eventsOfRecord(db, terms, search.window, search) : NOTHING;
-  const found = new Map(held.rows.map((event) => [event.id, event]));
-  const { readable, lost } = await reachOf(ctx, holes, search.nowUs);
+  const recorded = db ? eventsOfRecord(db, terms, search.window, search) : NOTHING;
+  const found = new Map(recorded.rows.map((event) => [event.id, event]));
+  const { readable, lost } = await reachOf(ctx, gaps, search.nowUs);
   let unread = lost;
-  let more = held.more;
-  for (const hole of readable) {
-    const read: LiveValue<Found<PrefectEvent>> = await liveEvents(ctx, live, terms, hole, search);
+  let more = recorded.more;
+  for (const gap of readable) {
+    const read: LiveValue<Found<PrefectEvent>> = await liveEvents(ctx, live, terms, gap, search);
     for (const event of read.value.rows) found.set(event.id, event);
     more ||= read.value.more;
     unread = joinGaps(unread, read);
@@ -242,17 +245,17 @@ async function eventsFromBoth(
   return { value: { rows: shown, more: more || shown.length < rows.length }, isRecordOnly, ...unread };
 }
 
-/** Names and recorded lines: as old as the record's newest word from Prefect. */
+/** Freshness of names and log lines: they are as recent as the last contact with Prefect. */
 function untimed(ctx: QueryContext, db: RecordDb | null): Freshness {
   const nowUs = serverNowUs(ctx);
-  const contact = db ? findFact(db, "connection") : null;
-  const asOfUs = contact ? Math.min(nowUs, contact.lastContactUs + statedSkewUs(db)) : nowUs;
+  const connection = db ? findFact(db, "connection") : null;
+  const asOfUs = connection ? Math.min(nowUs, connection.lastContactUs + statedSkewUs(db)) : nowUs;
   const coverage: Coverage = { complete: true, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes: [] };
   return { source: "record", asOfUs, coverage };
 }
 
-/** What could not be searched, as sentences. */
-function limitsOf(db: RecordDb | null, window: TimeRange, wants: (kind: SearchKind) => boolean): string[] {
+/** Notes about what was not searched. */
+function unsearched(db: RecordDb | null, window: TimeRange, wants: (kind: SearchKind) => boolean): string[] {
   const others = SEARCH_KINDS.filter((kind) => kind !== "event" && wants(kind));
   if (db === null) return others.length === 0 ? [] : [`Nothing is recorded yet: ${others.join(", ")} not searched.`];
   const notes: string[] = [];
@@ -265,11 +268,11 @@ function limitsOf(db: RecordDb | null, window: TimeRange, wants: (kind: SearchKi
     }
   }
   const unread = SNAPSHOT_KINDS.filter((kind) => wants(kind) && findFact(db, `read:${kind}`) === null);
-  if (unread.length > 0) notes.push(`Not read from Prefect yet, so not searched whole: ${unread.join(", ")}.`);
+  if (unread.length > 0) notes.push(`Not yet read from Prefect, and so not searched completely: ${unread.join(", ")}.`);
   return notes;
 }
 
-function withLimits(freshness: Freshness, notes: readonly string[]): Freshness {
+function withUnsearched(freshness: Freshness, notes: readonly string[]): Freshness {
   if (notes.length === 0) return freshness;
   const { coverage } = freshness;
   return { ...freshness, coverage: { ...coverage, complete: false, notes: [...coverage.notes, ...notes] } };

@@ -1,4 +1,4 @@
-/** The workspace at a glance: exact counts of a window, the trend, every limit, the pools, and what is wrong. */
+/** Overview of the workspace: counts of runs in a window and in the one before, all limits, work pools, and problems. */
 import { DAY_US, parseIsoUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import type { WorkPool } from "../../model/objects.ts";
@@ -24,7 +24,7 @@ export interface Problem {
 export interface Dashboard {
   readonly window: TimeRange;
   readonly counts: RunCounts;
-  /** Counts of the window of equal length before, or null where nobody could tell. */
+  /** Counts of the previous window of the same length. Null: unknown. */
   readonly before: TrendCounts | null;
   readonly slots: readonly Slot[];
   readonly pools: readonly WorkPool[];
@@ -40,7 +40,7 @@ export interface DashboardQuestion {
 
 interface Runs {
   readonly counts: RunCounts;
-  readonly trouble: RunProblems;
+  readonly problems: RunProblems;
 }
 
 /** Default window: the last 24 hours up to now. Throws AppError when Prefect fails and nothing is recorded. */
@@ -55,7 +55,7 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
       ctx,
       { kind: "flow_run", what: "flow runs", window, fresh },
       {
-        record: (db) => ({ counts: countRecordedRuns(db, window), trouble: findRunProblems(db, window) }),
+        record: (db) => ({ counts: countRecordedRuns(db, window), problems: findRunProblems(db, window) }),
         live: (live) => readRuns(ctx, live, window),
         isEmpty: (found) => found.counts.total === 0,
       },
@@ -63,19 +63,19 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
     window.fromUs > nowUs ? null : countBefore(ctx, earlier, fresh),
     listSlots(ctx, fresh),
   ]);
-  const { counts, trouble } = runs.value;
+  const { counts, problems: ofRuns } = runs.value;
   const { pools } = slots.value;
-  const problems = [...runProblems(trouble, counts, pools, nowUs), ...fullLimits(slots.value.slots)];
+  const problems = [...runProblems(ofRuns, counts, pools, nowUs), ...fullLimits(slots.value.slots)];
   const freshness = joinFreshness([runs.freshness, slots.freshness]);
   return { window, counts, before, slots: slots.value.slots, pools, problems, freshness };
 }
 
 async function readRuns(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<{ value: Runs }> {
-  const [counts, trouble] = await Promise.all([countLiveRuns(live, window), readRunProblems(ctx, live, window)]);
-  return { value: { counts, trouble } };
+  const [counts, problems] = await Promise.all([countLiveRuns(live, window), readRunProblems(ctx, live, window)]);
+  return { value: { counts, problems } };
 }
 
-/** The trend is a second question: where it cannot be answered the first one still is. */
+/** Counts of the previous window. Null when they cannot be read, since the other parts are still answered. */
 async function countBefore(
   ctx: QueryContext,
   window: TimeRange,
@@ -98,18 +98,18 @@ async function countBefore(
   }
 }
 
-/** Groups shown of each kind. */
+/** Groups that are shown per kind of problem. */
 const MOST_GROUPS = 3;
 
-function runProblems(trouble: RunProblems, counts: RunCounts, pools: readonly WorkPool[], nowUs: number): Problem[] {
-  const failing = groupRuns(trouble.failed, (run) => run.flow);
+function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly WorkPool[], nowUs: number): Problem[] {
+  const failing = groupRuns(problems.failed, (run) => run.flow);
   const failed = failing.slice(0, MOST_GROUPS).flatMap(([flow, runs]): Problem[] => {
     const [newest] = runs;
     if (!newest) return [];
     const summary = `${flow ?? "unknown flow"}: ${runs.length} failed or crashed, last ${runLine(newest)}`;
     return [{ code: "failed_runs", summary, count: runs.length, flow_run_id: newest.id }];
   });
-  const late = groupRuns(trouble.late, (run) => run.workPool);
+  const late = groupRuns(problems.late, (run) => run.workPool);
   const waiting = late.slice(0, MOST_GROUPS).flatMap(([pool, runs]): Problem[] => {
     const [longest] = runs;
     if (!longest) return [];

@@ -1,4 +1,4 @@
-/** Which Prefect this is, and on Cloud: whose. Each part that cannot be read is left out with a note. */
+/** The Prefect server, and on Cloud its account, workspace and user. Parts that cannot be read are left out with a note. */
 import { toAppError } from "../../errors.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { findFact } from "../../store/sync-state.ts";
@@ -13,7 +13,7 @@ export interface Identity {
   readonly ui_url?: string;
   readonly account_id?: string;
   readonly workspace_id?: string;
-  /** Facts of Cloud's account, workspace and user under the peer's names; absent where access was refused. */
+  /** Facts of Cloud's account, workspace and user, named as in Prefect's own MCP server. Absent where access was refused. */
   readonly [fact: string]: unknown;
 }
 
@@ -30,11 +30,11 @@ export async function getIdentity(
   const db = ctx.record();
   const instance = db ? findFact(db, "instance") : null;
   const isCloud = cloudIds(ctx.instance) !== null;
-  const isHeld = db !== null && instance !== null && instance.version !== null && !isCloud;
+  const isRecorded = db !== null && instance !== null && instance.version !== null && !isCloud;
   const contactUs = db ? (findFact(db, "connection")?.lastContactUs ?? null) : null;
   const { value, freshness } = await answerWhole<Identity>(
     ctx,
-    { what: "facts", fresh, readUs: isHeld ? contactUs : null },
+    { what: "facts", fresh, readUs: isRecorded ? contactUs : null },
     {
       record: () => describe(ctx, { ...(instance?.version ? { version: instance.version } : {}) }),
       live: async (live) => {
@@ -43,7 +43,7 @@ export async function getIdentity(
           : { facts: { version: await live.api.readVersion(live.options()) }, notes: [] };
         return { value: describe(ctx, read.facts), notes: read.notes };
       },
-      isEmpty: () => !isHeld,
+      isEmpty: () => !isRecorded,
     },
   );
   return { identity: value, freshness };
@@ -74,7 +74,9 @@ const ACCOUNT_FACTS = [
 ];
 const USER_FACTS = ["id", "email", "handle", "first_name", "last_name"];
 
-/** Account, workspace and user, each by itself. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py */
+/**
+ * Account, workspace and user, in separate requests. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py
+ */
 async function readCloud(live: LiveReader): Promise<{ facts: Record<string, unknown>; notes: string[] }> {
   const ids = cloudIds(live.api.url);
   const account = `/accounts/${ids?.accountId}`;

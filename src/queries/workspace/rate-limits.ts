@@ -8,7 +8,7 @@ import type { QueryContext } from "../source/context.ts";
 import { answerWhole, serverNowUs } from "../source/freshness.ts";
 import { cloudIds } from "./identity.ts";
 
-/** Groups of operations that Cloud limits together. Unknown ones are ignored by the server. */
+/** Groups of operations that Cloud limits together. The server ignores unknown ones. */
 const KEYS = [
   "artifacts",
   "block_documents",
@@ -26,7 +26,7 @@ const KEYS = [
   "reading-logs",
   "writing-logs",
 ];
-/** Throttled minutes at most this far apart make one period. */
+/** Throttled minutes at most this far apart form one period. */
 const JOIN_US = 61_000_000;
 
 export interface RateLimits {
@@ -43,7 +43,7 @@ export interface RateLimits {
   readonly freshness: Freshness;
 }
 
-/** Default window: from three days ago to a minute ago. Throws AppError `invalid_input` where the API is not Cloud's. */
+/** Default window: from three days ago to a minute ago. Throws AppError `invalid_input` on a Prefect server. */
 export async function getRateLimits(
   ctx: QueryContext,
   asked: { sinceUs?: number | undefined; untilUs?: number | undefined },
@@ -51,7 +51,7 @@ export async function getRateLimits(
   const ids = cloudIds(ctx.instance);
   if (!ids) {
     throw new AppError("invalid_input", "rate limits exist on Prefect Cloud only, and this API is a Prefect server", {
-      hint: "For 429 answers of a server behind a proxy, look at that proxy.",
+      hint: "For 429 answers of a server behind a proxy, check that proxy.",
     });
   }
   const nowUs = serverNowUs(ctx);
@@ -81,7 +81,7 @@ interface Minute {
   readonly denied: ReadonlyMap<string, number>;
 }
 
-/** Throttled minutes of a usage answer joined into periods. Arrays may be shorter than `minutes`. */
+/** The throttled minutes of a usage answer, joined into periods. Arrays of a key may be shorter than `minutes`. */
 export function throttlingPeriods(usage: unknown): ThrottlingPeriod[] {
   const { minutes = [], keys = {} } = (usage ?? {}) as { minutes?: readonly string[]; keys?: Record<string, Usage> };
   const throttled = minutes

@@ -1,4 +1,4 @@
-/** What the record holds, how current it is, and who feeds it: the same facts for the tool and for `status`. */
+/** Content of the record, how current it is, and which process synchronises it. For the tool and for the command `status`. */
 import { SECOND_US } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
@@ -20,11 +20,11 @@ export interface RecordStatus {
   readonly events: number;
   readonly oldestUs: number | null;
   readonly newestUs: number | null;
-  /** Merged ranges by kind; times of the server's clock. */
+  /** Coverage by kind, server clock. */
   readonly coverage: Readonly<Record<string, readonly TimeRange[]>>;
-  /** Holes between the first and the last covered moment of the events. */
+  /** Gaps in the coverage of events. */
   readonly gaps: readonly TimeRange[];
-  /** How far the end of the events' coverage lies behind now, milliseconds; null without coverage. */
+  /** Time from the end of the coverage of events to now, milliseconds. Null without coverage. */
   readonly lagMs: number | null;
   readonly syncing: "self" | "other" | "none";
   readonly reachable: boolean | null;
@@ -33,9 +33,9 @@ export interface RecordStatus {
   readonly backfill: { readonly goalUs: number; readonly reachedUs: number; readonly done: boolean } | null;
   readonly requests: { readonly total: number; readonly lastMinute: number } | null;
   readonly lastError: { readonly atUs: number; readonly code: string; readonly message: string } | null;
-  /** Rows of the tables beside events. */
+  /** Number of rows per table, without events. */
   readonly rows: Readonly<Record<string, number>>;
-  /** Runs whose logs are held whole. */
+  /** Number of runs whose logs are recorded whole. */
   readonly runsWithLogs: number;
 }
 
@@ -43,13 +43,13 @@ const KINDS = ["event", "flow_run", "task_run"] as const;
 
 export function getRecordStatus(ctx: QueryContext): RecordStatus {
   const db = ctx.record();
-  return db ? describe(ctx, db) : nothingHeld(ctx.instance);
+  return db ? describe(ctx, db) : withoutRecord(ctx.instance);
 }
 
-function nothingHeld(instance: string): RecordStatus {
+function withoutRecord(instance: string): RecordStatus {
   const none = { oldestUs: null, newestUs: null, lagMs: null, reachable: null, lastContactUs: null, stream: null };
-  const held = { version: null, file: null, bytes: 0, events: 0, coverage: {}, gaps: [], rows: {}, runsWithLogs: 0 };
-  return { instance, ...held, ...none, syncing: "none", backfill: null, requests: null, lastError: null };
+  const empty = { version: null, file: null, bytes: 0, events: 0, coverage: {}, gaps: [], rows: {}, runsWithLogs: 0 };
+  return { instance, ...empty, ...none, syncing: "none", backfill: null, requests: null, lastError: null };
 }
 
 function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
@@ -60,7 +60,7 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
   const nowUs = ctx.clock.nowUs();
   const sync = readSyncView(db, nowUs);
   const instance = findFact(db, "instance");
-  const isSyncing = whoSyncs(db, nowUs);
+  const isSyncing = syncingProcess(db, nowUs);
   return {
     instance: instance?.url ?? ctx.instance,
     version: instance?.version ?? null,
@@ -84,7 +84,7 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
   };
 }
 
-function whoSyncs(db: RecordDb, nowUs: number): RecordStatus["syncing"] {
+function syncingProcess(db: RecordDb, nowUs: number): RecordStatus["syncing"] {
   const syncer = findFact(db, "syncer");
   if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return "none";
   return syncer.pid === process.pid ? "self" : "other";
