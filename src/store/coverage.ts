@@ -7,8 +7,9 @@ import { insertStatement } from "./write-row.ts";
 export type { CoverageSource } from "./schema/ledger.ts";
 
 /**
- * A claim of the ledger: over [fromUs, toUs] (closed, server's clock) the record held every row that Prefect's REST held
- * at `verifiedUs` (start of the reading that proved it, our clock). Counts are those of both sides then, where counted.
+ * A claim of the coverage ledger: at `verifiedUs` (local clock, start of the request that proved it) the record held every row
+ * of the closed range [fromUs, toUs] (`occurred`, server clock) that Prefect returned over REST. `serverCount` and
+ * `recordCount`: number of rows on both sides at that time, null where they were not counted.
  */
 export interface CoveredRange extends TimeRange {
   readonly source: CoverageSource;
@@ -17,9 +18,9 @@ export interface CoveredRange extends TimeRange {
   readonly recordCount: number | null;
 }
 
-/** Neighbours are joined once both end this long before the newest claim, so that the recent past keeps its detail … */
+/** Adjacent claims are joined once both end at least this long before the newest claim: the recent past keeps its detail. */
 const SETTLED_US = 10 * MINUTE_US;
-/** … and only while their readings lie this close together: joined, they are as old as the older one. */
+/** Claims are joined only if they were verified within this time: the joined claim gets the older `verifiedUs`. */
 const SAME_AGE_US = 60 * MINUTE_US;
 
 /** A claim with the key of its row. */
@@ -30,8 +31,9 @@ interface StoredClaim extends CoveredRange {
 const insertClaim = insertStatement<NewCoverageRow>("coverage");
 
 /**
- * Adds a claim, inside the transaction that stores its rows. Where claims overlap, the later reading stays; what is left of
- * the other loses its counts. `kind`: event, flow_run, task_run, log; `scope`: "" or a flow run id. An empty range is ignored.
+ * Adds a claim; call it in the transaction that stores the rows. Where claims overlap, the one verified later remains, and the
+ * remainder of the other loses its counts. `kind`: event, flow_run, task_run or log; `scope`: "" or a flow run id. An empty
+ * range is ignored.
  */
 export function addCoverage(db: RecordDb, kind: string, scope: string, range: CoveredRange): void {
   if (range.toUs < range.fromUs) return;
@@ -41,14 +43,14 @@ export function addCoverage(db: RecordDb, kind: string, scope: string, range: Co
   const added = cut(range, newer);
   const kept = older.flatMap((row) => cut(row, [range]));
   const ranges = [...newer, ...kept, ...added].sort((a, b) => a.fromUs - b.fromUs);
-  // "Recent" is measured inside the ledger: ranges are on the server's clock, which ours may be hours away from.
+  // Age is measured from the newest claim: ranges use the server clock, which may differ from the local clock by hours.
   const endUs = coverageEnd(db, kind, scope) ?? Number.NEGATIVE_INFINITY;
   const newestUs = Math.max(range.toUs, endUs);
   replaceRows(db, kind, scope, old, join(ranges, newestUs));
   if (newestUs > endUs) joinSettled(db, kind, scope, newestUs);
 }
 
-/** Where the newest claim ends, or null when there is none. Ranges never overlap, so the one that begins last ends last. */
+/** End of the newest claim, or null when there is none. Claims never overlap, so the one that begins last also ends last. */
 export function coverageEnd(db: RecordDb, kind: string, scope: string): number | null {
   const last = db.prepare<{ toUs: number }, [string, string]>(
     "SELECT to_us AS toUs FROM coverage WHERE kind = ? AND scope = ? ORDER BY from_us DESC LIMIT 1",
@@ -56,14 +58,14 @@ export function coverageEnd(db: RecordDb, kind: string, scope: string): number |
   return last.get(kind, scope)?.toUs ?? null;
 }
 
-/** Claims that were too recent to be joined when they were made, and are not now. */
+/** Joins claims that were too recent for it when they were added. */
 function joinSettled(db: RecordDb, kind: string, scope: string, newestUs: number): void {
   const rows = rowsTouching(db, kind, scope, { fromUs: newestUs - 3 * SAME_AGE_US, toUs: newestUs - SETTLED_US });
   const joined = join(rows, newestUs);
   if (joined.length < rows.length) replaceRows(db, kind, scope, rows, joined);
 }
 
-/** Withdraws every claim over `range`, for example before rows of it are dropped. */
+/** Removes all claims over `range`, for example before its rows are deleted. */
 export function removeCoverage(db: RecordDb, kind: string, scope: string, range: TimeRange): void {
   if (range.toUs < range.fromUs) return;
   const old = rowsTouching(db, kind, scope, range);
@@ -76,7 +78,7 @@ export function removeCoverage(db: RecordDb, kind: string, scope: string, range:
   );
 }
 
-/** Claims in ascending order, never overlapping; with `within` only those that reach into it, cut to it. */
+/** Claims in ascending order, never overlapping. `within`: only claims that overlap it, cut to it. */
 export function coveredRanges(db: RecordDb, kind: string, scope: string, within?: TimeRange): readonly CoveredRange[] {
   if (!within)
     return whileUnchanged(db, `coverage:${kind}:${scope}`, () => claims(rowsTouching(db, kind, scope, ALWAYS)));
@@ -93,13 +95,13 @@ function claims(rows: readonly StoredClaim[]): CoveredRange[] {
   return rows.map(({ seq: _, ...claim }) => claim);
 }
 
-/** Scopes of a kind that have a claim, such as the runs whose logs are held. */
+/** Scopes of a kind that have a claim, such as the ids of the runs whose logs are recorded. */
 export function coveredScopes(db: RecordDb, kind: string): string[] {
   const rows = db.prepare<{ scope: string }, [string]>("SELECT DISTINCT scope FROM coverage WHERE kind = ?").all(kind);
   return rows.map((row) => row.scope);
 }
 
-/** Ranges never overlap, so at most one begins before `range` and reaches into it. */
+/** Claims that overlap `range`. Claims never overlap each other, so at most one of them begins before it. */
 function rowsTouching(db: RecordDb, kind: string, scope: string, range: TimeRange): StoredClaim[] {
   return db
     .prepare<CoverageRow, [string, string, number, number, string, string, number, number]>(
@@ -128,8 +130,8 @@ function replaceRows(
   next: readonly CoveredRange[],
 ): void {
   const same = new Set<CoveredRange>(next);
-  const gone = db.prepare<unknown, [number]>("DELETE FROM coverage WHERE seq = ?");
-  for (const row of old) if (!same.has(row)) gone.run(row.seq);
+  const remove = db.prepare<unknown, [number]>("DELETE FROM coverage WHERE seq = ?");
+  for (const row of old) if (!same.has(row)) remove.run(row.seq);
   const before = new Set<CoveredRange>(old);
   for (const range of next) {
     if (before.has(range)) continue;
@@ -146,7 +148,7 @@ function replaceRows(
   }
 }
 
-/** What is left of `range` outside `holes`. Only an uncut range keeps its counts. */
+/** The parts of `range` outside `holes`. Parts have no counts; an uncut range keeps its own. */
 function cut<R extends CoveredRange>(range: R, holes: readonly TimeRange[]): CoveredRange[] {
   let left: CoveredRange[] = [range];
   for (const hole of holes) {

@@ -1,5 +1,5 @@
 /**
- * A connection to a record: opening it, transactions, and statements from SQL text, typed by the rows of `schema/`.
+ * Connections to a record: opening, transactions, prepared statements. Statements are SQL text, typed by the rows of `schema/`.
  *
  * Drizzle declares the tables and their row types and is not loaded at run time. Measured with drizzle-orm 0.45.4 on Bun 1.4.5:
  * its bun-sqlite driver makes every start 7 ms longer, and a prepared query of its builder takes 2.3 times as long as the same
@@ -34,29 +34,29 @@ export type { Database, SQLQueryBindings, Statement };
 
 export type Invalidation = "rollback" | "foreign write";
 
-/** One connection to a record. Whoever opened it closes it. */
+/** One connection to a record. The code that opened it closes it. */
 export interface RecordDb {
   readonly file: string;
   readonly readonly: boolean;
   readonly sqlite: Database;
-  /** A sentence for the user when opening had to move a damaged file aside, else null. */
+  /** A sentence for the user when a damaged file was moved aside on opening, else null. */
   readonly notice: string | null;
-  /** Statement by text, prepared once and kept. */
+  /** The statement of this text, prepared at its first use and cached. */
   prepare<Row, Params extends SQLQueryBindings[]>(sql: string): Statement<Row, Params>;
-  /** A value that lives as long as the connection, made at the first call with this key. */
+  /** A value that lives as long as the connection; `make` runs at the first call with this key. */
   perConnection<T>(key: string, make: () => T): T;
   /**
-   * `drop` is called whenever values read earlier may be wrong: after a rollback, which takes back what this connection had
-   * read of its own writes, and when another connection has written.
+   * `drop` is called when cached values may be wrong: after a rollback, which undoes writes that this connection may have
+   * read, and when another connection has written.
    */
   onInvalidate(drop: (why?: Invalidation) => void): void;
   invalidate(why?: Invalidation): void;
   close(): void;
 }
 
-/** New events touch the newest pages: more than this is of no use to them. */
+/** Storing new events touches the newest pages only, so a larger cache does not help. */
 const ORDINARY_PRAGMAS = ["PRAGMA cache_size = -8192", "PRAGMA wal_autocheckpoint = 4000"];
-/** History touches pages everywhere: an eighth less processor time and a third fewer pages written than ordinarily. */
+/** A backfill touches pages everywhere: with these values it takes an eighth less CPU time and writes a third fewer pages. */
 const BULK_PRAGMAS = ["PRAGMA cache_size = -65536", "PRAGMA wal_autocheckpoint = 16000"];
 const WRITER_PRAGMAS = [
   "PRAGMA synchronous = NORMAL",
@@ -64,19 +64,19 @@ const WRITER_PRAGMAS = [
   "PRAGMA journal_size_limit = 67108864",
   ...ORDINARY_PRAGMAS,
 ];
-/** The system keeps the file's pages anyway: answers take no longer than with many times as much. */
+/** The operating system caches the file's pages anyway: a much larger cache makes no answer faster. */
 const READER_PRAGMAS = ["PRAGMA cache_size = -4096", "PRAGMA temp_store = MEMORY", "PRAGMA query_only = 1"];
 
-/** How long a connection waits for another one's lock. Writers sit in a Worker, so their waiting stalls nobody. */
+/** How long a connection waits for a lock of another one. Writers run in a Worker, so a waiting writer blocks no request. */
 const WRITER_WAIT_MS = 30_000;
 const READER_WAIT_MS = 5_000;
 
 /**
  * Opens a record (`:memory:` is allowed for writing).
- * "write" creates folder and file, brings older files up to date and, where the file is damaged or half-made, moves it
- * aside and starts a new one (`notice` says so). "read" changes nothing.
- * Throws AppError: `not_found` when a reader finds no record yet, `invalid_config` for a file of a newer program (which stays
- * untouched), `unavailable` when the disk is full, not writable, failing, or (reader) the file is damaged.
+ * "write" creates folder and file and migrates older files; a damaged or incomplete file is moved aside and replaced by a new one
+ * (`notice` says so). "read" changes nothing.
+ * Throws AppError: `not_found` when there is no record to read yet, `invalid_config` for a file of a newer program version (the
+ * file is not touched), `unavailable` when the disk is full, read-only or failing, or when a file to be read is damaged.
  */
 export function openRecord(file: string, mode: "write" | "read"): RecordDb {
   try {
@@ -87,8 +87,8 @@ export function openRecord(file: string, mode: "write" | "read"): RecordDb {
 }
 
 /**
- * Runs `work` in one write transaction (BEGIN IMMEDIATE); inside another one it simply takes part in it. Everything is
- * undone when it throws. Database errors come out as AppError `unavailable`, errors of `work` itself unchanged.
+ * Runs `work` in a write transaction (BEGIN IMMEDIATE), or as part of the transaction that is already open. When `work` throws,
+ * everything is rolled back. Database errors are thrown as AppError `unavailable`, other errors of `work` unchanged.
  */
 export function inTransaction<T>(db: RecordDb, work: () => T): T {
   if (db.sqlite.inTransaction) return work();
@@ -105,7 +105,7 @@ export function inTransaction<T>(db: RecordDb, work: () => T): T {
   }
 }
 
-/** Runs `work` on one snapshot, so that several statements see the same rows. */
+/** Runs `work` in one read transaction, so that all its statements see the same state of the database. */
 export function inSnapshot<T>(db: RecordDb, work: () => T): T {
   if (db.sqlite.inTransaction) return work();
   try {
@@ -120,28 +120,28 @@ export function inSnapshot<T>(db: RecordDb, work: () => T): T {
 }
 
 /**
- * What `read` makes of the file, kept until the file changes: for the few rows every answer looks at. Only readers keep it,
- * since a writer's own changes leave `data_version` as it is. Values are shared, so nobody may change them.
+ * The result of `read`, cached until another connection commits: for the few rows that every answer needs. Only read-only
+ * connections cache, because a connection's own commits do not change its `data_version`. Callers must not modify the value.
  */
 export function whileUnchanged<T>(db: RecordDb, key: string, read: () => T): T {
   if (!db.readonly) return read();
-  const kept = db.perConnection("while-unchanged", () => ({ version: -1, values: new Map<string, unknown>() }));
+  const cache = db.perConnection("while-unchanged", () => ({ version: -1, values: new Map<string, unknown>() }));
   const version = dataVersion(db);
-  if (version !== kept.version || kept.values.size >= KEPT_VALUES) kept.values.clear();
-  kept.version = version;
-  if (!kept.values.has(key)) kept.values.set(key, read());
-  return kept.values.get(key) as T;
+  if (version !== cache.version || cache.values.size >= CACHED_VALUES) cache.values.clear();
+  cache.version = version;
+  if (!cache.values.has(key)) cache.values.set(key, read());
+  return cache.values.get(key) as T;
 }
 
-/** Keys hold ids of runs: a record that nobody changes could be asked about all of them. */
-const KEPT_VALUES = 500;
+/** Keys contain ids of runs, so a record that does not change could otherwise collect one value for each run. */
+const CACHED_VALUES = 500;
 
-/** A writer that fills history keeps more pages in memory and checkpoints less often. Afterwards it gives the memory back. */
+/** During a backfill the writer caches more pages and checkpoints less often; afterwards it releases the memory. */
 export function setBulkWriting(db: RecordDb, isFilling: boolean): void {
   for (const pragma of isFilling ? BULK_PRAGMAS : ORDINARY_PRAGMAS) db.sqlite.run(pragma);
 }
 
-/** Moves a record aside that showed damage (`isDamage`) while it was open, and opens a new one. Closes `db`. */
+/** Closes `db`, moves its file aside and opens a new record. For damage (`isDamage`) that shows after opening. */
 export function rebuildRecord(db: RecordDb, why: string): RecordDb {
   db.close();
   return withSetupLock(db.file, () => {
@@ -150,7 +150,7 @@ export function rebuildRecord(db: RecordDb, why: string): RecordDb {
   });
 }
 
-/** True when the file was replaced or removed after this connection opened it: open it anew. */
+/** True when the file was replaced or removed after this connection opened it: the record must be opened again. */
 export function isReplaced(db: RecordDb): boolean {
   return db.perConnection("file-identity", () => fileIdentity(db.file)) !== fileIdentity(db.file);
 }
@@ -172,7 +172,7 @@ function openWriter(file: string): RecordDb {
   });
 }
 
-/** Several processes may meet on a file that is new, old or damaged: one after the other looks at it. */
+/** Several processes may open a new, old or damaged file at once: they create, migrate or replace it one after the other. */
 function withSetupLock<T>(file: string, work: () => T): T {
   const lock = openLockFile(`${file}.setup`, WRITER_WAIT_MS);
   try {
@@ -189,7 +189,7 @@ function refuseNewer(file: string): void {
     using peek = openReadOnly(file);
     version = userVersion(peek);
   } catch {
-    return; // Not readable that way: opening it for writing tells why.
+    return; // It cannot be read: opening it for writing throws the error that says why.
   }
   if (version > RECORD_VERSION) throw newerRecordError(file, version);
 }
@@ -197,7 +197,7 @@ function refuseNewer(file: string): void {
 function moveDamagedAside(file: string, why: string): string {
   const stamp = formatIsoUs(systemClock.nowUs()).replaceAll(/[-:]|\.\d+/g, "");
   const target = moveAside(file, stamp);
-  return `The record ${file} could not be used (${why}). It was moved to ${target} and a new one was begun.`;
+  return `The record ${file} could not be used (${why}). It was moved to ${target} and a new one was created.`;
 }
 
 function connectWriter(file: string, notice: string | null): RecordDb {
@@ -234,7 +234,7 @@ function openReader(file: string): RecordDb {
 
 function noRecordError(file: string): AppError {
   return new AppError("not_found", `There is no record at ${file} yet.`, {
-    hint: "It is made by the first sync: start the server with Prefect reachable, or run `prefect-mcp-bun sync`.",
+    hint: "The first sync creates it: start the server with Prefect reachable, or run `prefect-mcp-bun sync`.",
   });
 }
 
@@ -252,7 +252,7 @@ function wrap(sqlite: Database, file: string, readonly: boolean, notice: string 
       if (!statement) {
         statement = sqlite.prepare<unknown, SQLQueryBindings[]>(sql);
         statements.set(sql, statement);
-        const oldest = statements.size > KEPT_STATEMENTS ? statements.keys().next().value : undefined;
+        const oldest = statements.size > CACHED_STATEMENTS ? statements.keys().next().value : undefined;
         if (oldest !== undefined) statements.delete(oldest);
       }
       return statement as Statement<Row, Params>;
@@ -269,7 +269,7 @@ function wrap(sqlite: Database, file: string, readonly: boolean, notice: string 
       statements.clear();
       locals.clear();
       if (!readonly) checkpoint(sqlite);
-      // true: also finalizes statements that somebody still holds, or the file would stay open.
+      // true: statements that are still referenced are finalized too; otherwise the file would stay open.
       sqlite.close(true);
     },
   };
@@ -277,16 +277,16 @@ function wrap(sqlite: Database, file: string, readonly: boolean, notice: string 
   return db;
 }
 
-/** Filters make statements without end. Whoever holds one that is dropped here may go on using it. */
-const KEPT_STATEMENTS = 500;
+/** Filters produce any number of different statements. A statement that leaves the cache can still be used by its holder. */
+const CACHED_STATEMENTS = 500;
 
-/** Leaves a file without WAL behind where no reader is in the way. */
+/** Empties the WAL, unless a reader prevents it. */
 function checkpoint(sqlite: Database): void {
   try {
     sqlite.run("PRAGMA busy_timeout = 100");
     sqlite.query("PRAGMA wal_checkpoint(TRUNCATE)").all();
   } catch {
-    // A full disk or a damaged file: the WAL stays, and the next opening takes it in.
+    // A full disk or a damaged file: the WAL stays, and the next connection reads it.
   }
 }
 
@@ -295,7 +295,7 @@ export function dataVersion(db: RecordDb): number {
   return db.prepare<{ data_version: number }, []>("PRAGMA data_version").get()?.data_version ?? 0;
 }
 
-/** Valid inside a transaction only. */
+/** Call it inside a transaction: outside of one, another connection may commit right after the comparison. */
 function dropStaleCaches(db: RecordDb): void {
   const seen = db.perConnection("data-version", () => ({ version: -1 }));
   const version = dataVersion(db);

@@ -2,7 +2,7 @@ import type { RecordDb } from "./database.ts";
 
 const TABLES = ["flow_run", "task_run", "log", "object", "object_change"] as const;
 
-/** Number of rows by table, for the tables beside those of events. */
+/** Number of rows by table, for the tables that hold no events. */
 export function countRows(db: RecordDb): Record<(typeof TABLES)[number], number> {
   const count = (table: (typeof TABLES)[number]) =>
     db.prepare<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0;

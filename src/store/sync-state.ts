@@ -2,7 +2,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { SnapshotKind } from "../model/objects.ts";
 import { type RecordDb, whileUnchanged } from "./database.ts";
 
-/** Facts that the engine publishes beside the rows. All times in microseconds, our clock unless said otherwise. */
+/** Facts about the sync that the engine stores for readers. Times are microseconds of the local clock unless stated otherwise. */
 export interface SyncFacts {
   readonly instance: {
     readonly url: string;
@@ -10,33 +10,33 @@ export interface SyncFacts {
     readonly retentionUs: number | null;
     readonly createdUs: number;
   };
-  /** Written every 2 s by the process that syncs: alive while the heartbeat is at most 6 s old. */
+  /** The process that syncs. It writes `heartbeatUs` every 2 s; a heartbeat older than 6 s means that it has ended. */
   readonly syncer: {
     readonly pid: number;
     readonly host: string;
     readonly sinceUs: number;
     readonly heartbeatUs: number;
-    /** The longest time between two catch-ups. */
+    /** The longest time between two catch-ups, milliseconds. */
     readonly pollMs?: number;
   };
   readonly connection: {
     readonly reachable: boolean;
     readonly sinceUs: number;
-    /** Last good answer or frame. */
+    /** When Prefect last answered a request or sent a websocket frame. */
     readonly lastContactUs: number;
     readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint: string | null } | null;
   };
   readonly stream: { readonly state: "off" | "connecting" | "open" | "refused"; readonly sinceUs: number };
-  /** `throughUs`: start of the last completed catch-up on the server's clock. */
+  /** `throughUs`: start of the last completed catch-up, server clock. */
   readonly catchup: { readonly throughUs: number; readonly atUs: number };
   readonly backfill: { readonly goalUs: number; readonly reachedUs: number; readonly done: boolean };
   readonly requests: { readonly total: number; readonly lastMinute: number };
   readonly lastError: { readonly atUs: number; readonly code: ErrorCode; readonly message: string };
-  /** Server's clock minus ours. */
+  /** Server clock minus local clock. */
   readonly clock: { readonly skewMs: number };
 }
 
-/** When a snapshot kind was last read whole, and how many rows it had. */
+/** When a snapshot was last read whole (microseconds, local clock), and how many objects it had. */
 export interface SnapshotReading {
   readonly readUs: number;
   readonly count: number;
@@ -49,12 +49,12 @@ export function findFact<K extends FactKey>(db: RecordDb, key: K): Fact<K> | nul
   return whileUnchanged(db, `fact:${key}`, () => findStateJson(db, key)) as Fact<K> | null;
 }
 
-/** `null` removes it. `atUs`: our clock. */
+/** Stores a fact; `null` removes it. `atUs`: now, local clock. */
 export function putFact<K extends FactKey>(db: RecordDb, key: K, value: Fact<K> | null, atUs: number): void {
   putStateJson(db, key, value, atUs);
 }
 
-/** A fact of the engine's own that nobody else reads. Keys hold a dot, so that they never meet a published one. */
+/** A fact that only the engine itself reads. Its key contains a dot, so it never equals the key of a published fact. */
 export function findStateJson(db: RecordDb, key: string): unknown {
   const row = db.prepare<{ value: string }, [string]>("SELECT value FROM sync_state WHERE key = ?").get(key);
   return row ? JSON.parse(row.value) : null;

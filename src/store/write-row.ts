@@ -1,6 +1,6 @@
 /**
- * Statements that write a row given as an object whose keys are column names. The SQL text is made of the keys of the first
- * row, once; all rows of one statement must have the same keys in the same order, as objects of one literal have.
+ * Statements that write a row given as an object whose keys are column names. The SQL text is built once, from the keys of the
+ * first row; all rows of one statement must have the same keys in the same order, as objects made by one literal have.
  */
 import type { RecordDb, SQLQueryBindings, Statement } from "./database.ts";
 
@@ -16,7 +16,7 @@ export function insertStatement<Row extends object>(table: string, conflict = ""
   return (db, row) => write(db, row);
 }
 
-/** `UPDATE table … WHERE id = ?`. `value`: the SQL that a column is set to; `?` is the row's value. */
+/** `UPDATE table … WHERE id = ?`. `value`: SQL expression that a column is set to; `?` in it stands for the row's value. */
 export function updateStatement<Row extends object>(
   table: string,
   value: (column: string) => string = () => "?",

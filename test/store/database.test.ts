@@ -222,7 +222,7 @@ describe("a file that cannot be used", () => {
       const bytes = readFileSync(file);
       writeFileSync(file, bytes.fill(7, 100, 4000));
     },
-    "was left half-made by an upgrade": (file) => {
+    "was left incomplete by an upgrade": (file) => {
       const sqlite = plain(file);
       sqlite.run("DROP TABLE coverage");
       sqlite.close();
@@ -234,14 +234,14 @@ describe("a file that cannot be used", () => {
     },
   };
   for (const [what, harm] of Object.entries(damages)) {
-    test(`because it ${what} is moved aside with a sentence and begun anew`, () => {
+    test(`because it ${what} is moved aside, replaced by a new one and reported in a sentence`, () => {
       const file = filled();
       harm(file);
       const db = openRecord(file, "write");
       const [moved] = aside(file);
       expect(moved).toBeDefined();
       expect(db.notice).toStartWith(`The record ${file} could not be used (`);
-      expect(db.notice).toEndWith(`). It was moved to ${join(dirname(file), moved ?? "")} and a new one was begun.`);
+      expect(db.notice).toEndWith(`). It was moved to ${join(dirname(file), moved ?? "")} and a new one was created.`);
       fill(db, 2);
       expect(findEventRange(db)?.count).toBe(2);
       db.close();
@@ -261,7 +261,7 @@ describe("a file that cannot be used", () => {
       expect([error.code, isDamage(error)]).toEqual(["unavailable", true]);
       db = rebuildRecord(db, error.message);
     }
-    expect(db.notice).toContain("a new one was begun");
+    expect(db.notice).toContain("a new one was created");
     fill(db, 1);
     expect(findEventRange(db)?.count).toBe(1);
     db.close();

@@ -1,18 +1,18 @@
 import { type Database, openLockFile } from "./sqlite.ts";
 import { sqliteCode } from "./store-error.ts";
 
-/** Held by the one process that syncs a record. The operating system frees it when the process ends, however it ends. */
+/** Held by the one process that syncs a record. The operating system releases it when the process ends for any reason. */
 export interface LeaderLock {
   readonly file: string;
   release(): void;
 }
 
-/** A Database without references is collected and its lock is lost: every held lock is referenced here. */
+/** References all held locks: a Database without references is garbage-collected, and its lock with it. */
 const held = new Set<Database>();
 
 /**
- * Takes the lock beside a record (`<record>.lock`), or returns null at once while another process (or another session of
- * this one) holds it. Throws when the lock file cannot be made.
+ * Takes the lock of a record (`<record>.lock`), or returns null at once while another process, or another session of this
+ * process, holds it. Throws when the lock file cannot be created.
  */
 export function tryBecomeLeader(recordFile: string): LeaderLock | null {
   const file = `${recordFile}.lock`;

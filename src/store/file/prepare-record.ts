@@ -2,11 +2,11 @@ import { AppError } from "../../errors.ts";
 import { expectedNames, MIGRATIONS, RECORD_VERSION } from "./migrations.ts";
 import { type Database, userVersion } from "./sqlite.ts";
 
-/** The file has a part of the tables only: an upgrade by something else was interrupted, or tables were removed. */
+/** The file lacks some of the tables: they were removed, or another program interrupted an upgrade. */
 export class IncompleteRecordError extends Error {}
 
 /**
- * Brings a file up to this program's version in one exclusive transaction. Throws AppError `invalid_config` for a newer file and
+ * Applies the missing migrations in one exclusive transaction. Throws AppError `invalid_config` for a file of a newer version and
  * IncompleteRecordError for one that lacks tables.
  */
 export function migrate(sqlite: Database, file: string): void {
@@ -15,13 +15,13 @@ export function migrate(sqlite: Database, file: string): void {
     const version = userVersion(sqlite);
     if (version > RECORD_VERSION) throw newerRecordError(file, version);
     if (version === 0 && objectNames(sqlite).size > 0)
-      throw new IncompleteRecordError("it was left half-made by an interrupted upgrade");
+      throw new IncompleteRecordError("an upgrade of it was interrupted");
     for (const { sql } of MIGRATIONS.slice(version)) sqlite.run(sql);
     if (version < RECORD_VERSION) sqlite.run(`PRAGMA user_version = ${RECORD_VERSION}`);
     const present = objectNames(sqlite);
     const missing = expectedNames().filter((name) => !present.has(name));
     if (missing.length > 0)
-      throw new IncompleteRecordError(`it was left half-made: ${missing.slice(0, 3).join(", ")} missing`);
+      throw new IncompleteRecordError(`it is incomplete: ${missing.slice(0, 3).join(", ")} missing`);
     sqlite.run("COMMIT");
   } catch (error) {
     if (sqlite.inTransaction) sqlite.run("ROLLBACK");
@@ -36,7 +36,7 @@ function objectNames(sqlite: Database): Set<string> {
   return new Set(rows.map((row) => row.name));
 }
 
-/** Touches both ends of the large tables: damage there is found now and not in the middle of an answer. */
+/** Reads both ends of the large tables: damage there shows on opening and not in the middle of an answer. */
 export function readTableEnds(sqlite: Database): void {
   for (const [table, key] of [
     ["event", "t"],

@@ -4,8 +4,8 @@ import { basename, dirname, join } from "node:path";
 const SIDE_FILES = ["", "-wal", "-shm"] as const;
 
 /**
- * File name of the record of one Prefect instance: readable host and path, and a hash of the whole normalised URL so that
- * two instances never share a file. Credentials and query of the URL are not part of it.
+ * File name of the record of one Prefect instance: host and path in readable form, and a hash of the normalised URL, so that two
+ * instances never share a file. Credentials and query of the URL do not matter.
  */
 export function recordFileName(apiUrl: string): string {
   const url = URL.canParse(apiUrl) ? new URL(apiUrl) : null;
@@ -20,7 +20,7 @@ export function recordFileName(apiUrl: string): string {
   return `${slug || "prefect"}-${hash}.sqlite`;
 }
 
-/** Makes the folder (0700). An existing folder of ours is closed to others; shared ones (sticky, as /tmp) are left alone. */
+/** Creates the folder with mode 0700. An existing folder of this user gets that mode too, unless it is shared (sticky, as /tmp). */
 export function ensureDataDir(dir: string): void {
   if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) return;
   const { mode, uid } = statSync(dir);
@@ -29,8 +29,8 @@ export function ensureDataDir(dir: string): void {
 }
 
 /**
- * Creates an empty private file, or closes an existing one to others. SQLite gives -wal and -shm the mode of the main file.
- * An existing file is never opened here: closing any descriptor of it would drop this process's POSIX locks on it.
+ * Creates an empty file with mode 0600, or gives an existing one that mode. SQLite gives -wal and -shm the mode of the main file.
+ * An existing file is not opened here: closing any descriptor of it would release this process's POSIX locks on it.
  */
 export function ensurePrivateFile(file: string): void {
   if (!existsSync(file)) {
@@ -56,14 +56,14 @@ const ASIDE = ".corrupt-";
 export function moveAside(file: string, stamp: string): string {
   let target = `${file}${ASIDE}${stamp}`;
   for (let n = 2; existsSync(target); n += 1) target = `${file}${ASIDE}${stamp}-${n}`;
-  // WAL and index first: were the process to die in between, a new file must not meet an old WAL.
+  // -wal and -shm first: if the process dies in between, a new main file must not find an old WAL.
   for (const suffix of [...SIDE_FILES].reverse()) {
     if (existsSync(file + suffix)) renameSync(file + suffix, target + suffix);
   }
   return target;
 }
 
-/** What `moveAside` has left of this record, with -wal and -shm. */
+/** Files that `moveAside` made of this record, with -wal and -shm. */
 export function filesAside(file: string): string[] {
   const folder = dirname(file);
   if (!existsSync(folder)) return [];
@@ -71,12 +71,12 @@ export function filesAside(file: string): string[] {
   return readdirSync(folder).flatMap((name) => (name.startsWith(start) ? [join(folder, name)] : []));
 }
 
-/** Bytes on disk of what `moveAside` has left of this record. */
+/** Bytes on disk of the files that `moveAside` made of this record. */
 export function bytesAside(file: string): number {
   return filesAside(file).reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
-/** Identity of the file on disk, to see that it was replaced; null when it is missing. Never opens it. */
+/** Device and inode of a file, to detect its replacement; null when it is missing. Does not open the file. */
 export function fileIdentity(file: string): string | null {
   const found = statSync(file, { throwIfNoEntry: false });
   return found ? `${found.dev}:${found.ino}` : null;

@@ -1,4 +1,4 @@
-/** SQLite files, opened plainly. The only module that knows `bun:sqlite`. */
+/** Opening SQLite files. The only module that imports `bun:sqlite`. */
 import { constants, Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import { ensureDataDir, ensurePrivateFile, folderOf, recordBytes } from "./record-file.ts";
 import { isDamage } from "./store-error.ts";
@@ -11,8 +11,8 @@ export function openWritable(file: string): Database {
 }
 
 /**
- * Opens for reading; throws where there is no file. Reading a file in WAL mode needs a -shm file beside it. Where the folder
- * cannot be written there may be none; the file is then opened as immutable, which is correct only while no WAL holds newer pages.
+ * Opens for reading; throws when the file does not exist. Reading a file in WAL mode needs a -shm file beside it, which cannot be
+ * created in a read-only folder. The file is then opened as immutable, which is correct only while no WAL holds newer pages.
  */
 export function openReadOnly(file: string): Database {
   const sqlite = new Database(file, { readonly: true, strict: true });

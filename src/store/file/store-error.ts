@@ -1,21 +1,21 @@
 import { AppError } from "../../errors.ts";
 
-/** SQLite result code of a thrown value, such as `SQLITE_FULL`, or "" when it is none. */
+/** Code of a thrown SQLite or file error, such as `SQLITE_FULL` or `ENOSPC`; "" for any other value. */
 export function sqliteCode(error: unknown): string {
   if (error instanceof AppError) return sqliteCode(error.cause);
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return "";
   return error.code;
 }
 
-/** The file itself is damaged: only moving it aside and rebuilding helps. */
+/** True when the file itself is damaged: it can only be moved aside and built again. */
 export function isDamage(error: unknown): boolean {
   const code = sqliteCode(error);
   return code.startsWith("SQLITE_CORRUPT") || code.startsWith("SQLITE_NOTADB");
 }
 
 /**
- * Any error of the database as an AppError with a sentence for the user; what is no SQLite or file error passes unchanged.
- * All are `unavailable`: writing is tried again and goes on by itself when the disk has room or is writable again.
+ * Any SQLite or file error as an AppError `unavailable` with a sentence for the user; other values are returned unchanged.
+ * Every such error is worth a retry: writing works again once the disk has room or is writable.
  */
 export function toStoreError(error: unknown, file: string): unknown {
   const code = sqliteCode(error);
@@ -24,7 +24,7 @@ export function toStoreError(error: unknown, file: string): unknown {
   if (code.startsWith("SQLITE_FULL") || code === "ENOSPC" || code === "EDQUOT") {
     return say(
       `The disk that holds ${file} is full.`,
-      "Free some space; recording goes on by itself. Reading still works.",
+      "Free some space; recording then continues by itself. Reading still works.",
     );
   }
   if (code.startsWith("SQLITE_READONLY") || code === "EROFS" || code === "EACCES" || code === "EPERM") {
@@ -40,13 +40,13 @@ export function toStoreError(error: unknown, file: string): unknown {
     );
   }
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
-    return say(`${file} is held by another process.`, "Try again in a moment.");
+    return say(`${file} is locked by another process.`, "Try again in a moment.");
   }
   if (isDamage(error)) {
     return say(`${file} is damaged.`, "The next sync moves it aside and builds a new one.");
   }
   if (code.startsWith("SQLITE_IOERR") || code === "EIO") {
-    return say(`The disk failed while reading or writing ${file}.`, "Check the disk; recording is tried again.");
+    return say(`The disk failed while reading or writing ${file}.`, "Check the disk; recording will be tried again.");
   }
   return error;
 }

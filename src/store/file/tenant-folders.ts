@@ -1,4 +1,4 @@
-/** Records of callers' Prefects: a folder for each target and credential, named by a hash that only this data folder's salt can make. */
+/** Records of tenants: one folder for each target and credential, named by a hash with a salt of this data folder. */
 import { createHmac, randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,8 +9,8 @@ const SALT = "salt";
 const SALT_BYTES = 32;
 
 /**
- * Folder of the records of one target with one credential; two callers with different credentials never share one, because
- * one may be allowed to see more than the other. The name tells nothing of the parts, and stays the same between runs.
+ * Folder of the records of one target with one credential. Callers with different credentials never share a folder, because one
+ * of them may be allowed to see more. The name reveals nothing of `parts` and is the same in every process.
  */
 export function tenantFolder(dataDir: string, parts: readonly string[]): string {
   const hash = createHmac("sha256", saltOf(dataDir));
@@ -32,8 +32,7 @@ function saltOf(dataDir: string): Uint8Array {
 }
 
 /**
- * Records of this name that callers of an HTTP server left in the data folder, each in a folder of its own. Also those of
- * which only a damaged file is left.
+ * Records of this name in the folders of all tenants, also those of which only a damaged file is left.
  */
 export function tenantRecords(dataDir: string, name: string): string[] {
   const root = join(dataDir, FOLDER);
@@ -44,14 +43,14 @@ export function tenantRecords(dataDir: string, name: string): string[] {
     .filter((file) => existsSync(file) || filesAside(file).length > 0);
 }
 
-/** Takes away the folder of a tenant's record once nothing is left in it. */
+/** Removes the folder of a tenant's record if it is empty. */
 export function dropEmptyFolder(folder: string): void {
   if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 /**
- * Removes folders, least recently written first, until all together take at most `maxBytes` (0: no limit). Those in use stay.
- * Answers what was removed.
+ * Removes folders, least recently written first, until all together take at most `maxBytes` (0: no limit); folders in `inUse`
+ * stay. Returns the removed paths.
  */
 export function trimTenantFolders(dataDir: string, maxBytes: number, inUse: ReadonlySet<string>): string[] {
   const root = join(dataDir, FOLDER);

@@ -2,15 +2,16 @@ import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { bytes } from "./bytes.ts";
 
-/** Dictionary of event names. Numbers are never used twice, so a reader may keep what it has read. */
+/** Dictionary of event names. A number is never reused, so readers may cache it. */
 export const eventName = sqliteTable("event_name", {
   id: integer().primaryKey({ autoIncrement: true }),
   name: text().notNull().unique(),
 });
 
 /**
- * Dictionary of resources by their whole `prefect.resource.id`. `name` is the newest `prefect.resource.name` seen and
- * `name_us` the `occurred` it came with. `renamed`: other names were seen too, so that an event's own name is in its JSON.
+ * Dictionary of resources by their whole `prefect.resource.id`. `name`: the newest `prefect.resource.name` in any event, and
+ * `name_us` the `occurred` of that event. `renamed`: 1 when events had other names too, so an event's own name must be read from
+ * its JSON.
  */
 export const resource = sqliteTable(
   "resource",
@@ -21,14 +22,14 @@ export const resource = sqliteTable(
     name_us: integer(),
     renamed: integer().notNull(),
   },
-  // Prefixes ignore case; nearly all ids are in lower case, so only the others need a place of their own.
+  // Searches by prefix ignore case. Ids in lower case are found by the unique index; this one finds the few others.
   (table) => [index("resource_capitals").on(table.resource_id).where(sql`resource_id <> lower(resource_id)`)],
 );
 
 /**
- * One row per event, once. `t` is a unique key near `occurred` (microseconds): `occurred = t - shift`, so equal stamps
- * get neighbouring keys and time order comes free with the primary key. (`blk`, `ofs`) is where its JSON stands and at
- * the same time the order of arrival. `recv` is `received - occurred`, microseconds.
+ * One row per event. `t` is a unique key near `occurred` (microseconds): `occurred = t - shift`. Events with the same `occurred` get
+ * adjacent keys, so the primary key is also the order of time. (`blk`, `ofs`): block and line of the JSON; they also give the order
+ * of arrival. `recv`: `received - occurred`, microseconds.
  */
 export const event = sqliteTable(
   "event",
@@ -41,15 +42,15 @@ export const event = sqliteTable(
     recv: integer().notNull(),
     blk: integer().notNull(),
     ofs: integer().notNull(),
-    /** EVENT_SOURCES: how it first came. */
+    /** A number of EVENT_SOURCES: how the event first arrived. */
     src: integer().notNull(),
   },
   (table) => [index("event_name_t").on(table.name_id), index("event_res_t").on(table.res_id)],
 );
 
 /**
- * Rows of `event` that were deleted, by us or by hand, and whose postings are still there: a trigger notes them, and the
- * next write removes the postings before the key can be given to another event.
+ * Deleted rows of `event` whose postings still exist. A trigger adds them, so that rows deleted by other programs are known too;
+ * the next write removes the postings, before the key can be given to another event.
  */
 export const deletedEvent = sqliteTable("event_gone", {
   t: integer().primaryKey(),
@@ -59,8 +60,8 @@ export const deletedEvent = sqliteTable("event_gone", {
 });
 
 /**
- * Postings of related resources. (resource, t, name) answers "events about X, newest first" with one seek, and "… named Y" from the
- * index alone. With the name before the time a batch of 200 events would end in 545 pages instead of some 60.
+ * Postings of related resources. The key (resource, t, name) finds "events about X, newest first" with one seek, and filters them
+ * by name without reading `event`. With the name before the time, a batch of 200 events would write to 545 pages instead of 60.
  */
 export const related = sqliteTable("related", {
   res_id: integer().notNull(),
@@ -69,8 +70,9 @@ export const related = sqliteTable("related", {
 });
 
 /**
- * JSON lines of up to 50 events in order of arrival, zstd. `seen_us`: when the block was begun, our clock. The last block is
- * open: rewritten until it is full. `t_min`, `t_max`: range of the keys of its events. Ids are never used twice.
+ * JSON lines of up to 50 events in order of arrival, compressed with zstd. `n`: number of lines. `seen_us`: when the block was
+ * started, local clock. The last block is open: it is rewritten until it is full. `t_min`, `t_max`: smallest and largest key of its
+ * events. Ids are never reused.
  */
 export const block = sqliteTable(
   "block",
@@ -85,7 +87,7 @@ export const block = sqliteTable(
   (table) => [index("block_newest").on(table.t_max, table.t_min), index("block_oldest").on(table.t_min, table.t_max)],
 );
 
-/** Events per hour (hours since 1970 of `occurred`) and name. Triggers on `event` keep it exact. */
+/** Number of events per hour of `occurred` (hours since 1970) and name. Triggers on `event` keep it exact. */
 export const eventHour = sqliteTable("event_hour", {
   hour: integer().notNull(),
   name_id: integer().notNull(),

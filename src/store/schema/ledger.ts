@@ -1,12 +1,12 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
-/** How a range was established. Stored as text: never rename. */
+/** How a range was proven to be complete. Stored as text, so values must never be renamed. */
 export type CoverageSource = "stream" | "catch-up" | "backfill" | "audit" | "live";
 
 /**
- * The ledger: ranges of `occurred` time (closed, microseconds, never overlapping within kind and scope) over which the
- * record held every row that Prefect's REST held at `verified_us`.
- * `kind`: event, flow_run, task_run, log, or a SnapshotKind. `scope`: "" or a flow run id (logs, task runs of one run).
+ * The coverage ledger: closed ranges of `occurred` (microseconds, server clock; never overlapping within kind and scope) of which
+ * the record held every row that Prefect returned over REST at `verified_us`.
+ * `kind`: event, flow_run, task_run or log. `scope`: "", or a flow run id for the logs or task runs of one run.
  */
 export const coverage = sqliteTable(
   "coverage",
@@ -17,16 +17,16 @@ export const coverage = sqliteTable(
     from_us: integer().notNull(),
     to_us: integer().notNull(),
     source: text().$type<CoverageSource>().notNull(),
-    /** Start of the reading that proves it, our clock. */
+    /** Start of the request that proved it, microseconds, local clock. */
     verified_us: integer().notNull(),
-    /** Rows on both sides at that time, where counted. */
+    /** Number of rows at Prefect and in the record at that time; null where not counted. */
     server_count: integer(),
     record_count: integer(),
   },
   (table) => [index("coverage_range").on(table.kind, table.scope, table.from_us)],
 );
 
-/** Small facts by name, JSON text: watermarks, backfill position, who syncs, last error, instance. */
+/** State of the sync by key, as JSON: how far events were read, position of the backfill, process that syncs, last error. */
 export const syncState = sqliteTable("sync_state", {
   key: text().primaryKey(),
   value: text().notNull(),

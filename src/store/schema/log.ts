@@ -1,7 +1,7 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { bytes } from "./bytes.ts";
 
-/** Log lines; ties of `ts_us` keep the server's order through `seq`. */
+/** Log lines. Lines with the same `ts_us` keep the order of the server through `seq`. */
 export const log = sqliteTable(
   "log",
   {

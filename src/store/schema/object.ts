@@ -1,16 +1,14 @@
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { SnapshotKind } from "../../model/objects.ts";
 
-/**
- * Flows, deployments, pools, queues, workers, limits and automations, one row each, as REST said last.
- */
+/** Flows, deployments, pools, queues, workers, limits and automations, one row each, as REST returned them last. */
 export const object = sqliteTable(
   "object",
   {
     kind: text().$type<SnapshotKind>().notNull(),
     id: text().notNull(),
     name: text().notNull(),
-    /** Owner: flow of a deployment, pool of a queue or worker. */
+    /** Owner: the flow of a deployment, the pool of a queue or worker. */
     parent_id: text(),
     doc: text().notNull(),
     first_us: integer().notNull(),
@@ -20,20 +18,19 @@ export const object = sqliteTable(
   (table) => [primaryKey({ columns: [table.kind, table.id] }), index("object_name").on(table.kind, table.name)],
 );
 
-/** What was seen to change between two readings of an object: the history that Prefect does not keep. */
+/** Differences between two readings of an object: a history that Prefect does not keep. */
 export const objectChange = sqliteTable(
   "object_change",
   {
     seq: integer().primaryKey({ autoIncrement: true }),
-    /** Our clock at the reading that showed it; the change itself lies between this and `since_us`. */
+    /** When the change was read (microseconds, local clock). It happened between `since_us` (null: unknown) and then. */
     at_us: integer().notNull(),
     since_us: integer(),
     kind: text().$type<SnapshotKind>().notNull(),
     id: text().notNull(),
     name: text().notNull(),
-    /** created, updated, deleted */
     change: text().$type<"created" | "updated" | "deleted">().notNull(),
-    /** JSON `{field: {from, to}}`, for updated. */
+    /** JSON `{field: {from, to}}` of an update, else `{}`. */
     diff: text().notNull(),
   },
   (table) => [index("object_change_at").on(table.at_us), index("object_change_object").on(table.kind, table.id)],

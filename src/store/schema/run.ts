@@ -6,7 +6,7 @@ const state = {
   state_id: bytes(),
   state_type: text(),
   state_name: text(),
-  /** Microseconds; the fold never moves it backwards. */
+  /** Timestamp of the state, microseconds. The fold never moves it backwards. */
   state_us: integer(),
   state_message: text(),
   run_count: integer().notNull(),
@@ -18,11 +18,11 @@ const state = {
   /** JSON array of strings. */
   tags: text().notNull(),
   created_us: integer(),
-  /** What REST said last, whole and packed (run-docs.ts), or null while the row is known from events only. */
+  /** The last answer of REST, whole and compressed (run-docs.ts); null while the run is known from events only. */
   doc: bytes(),
-  /** When `doc` was read (microseconds, start of the request); null while known from events only. */
+  /** When `doc` was read: start of the request, microseconds, local clock. Null while the run is known from events only. */
   read_us: integer(),
-  /** When REST was found to know the run no more. */
+  /** When it was noticed that Prefect has deleted the run; microseconds, local clock. */
   deleted_us: integer(),
 };
 
@@ -43,13 +43,13 @@ export const flowRun = sqliteTable(
     created_by_type: text(),
     auto_scheduled: integer().notNull(),
     ...state,
-    /** 1 while `doc` is missing or older than the folded state, so that REST should be asked. */
+    /** 1 while `doc` is missing or older than the folded state: the run should be read over REST. */
     dirty: integer().notNull().default(0),
-    /** What Prefect sorts and filters runs by under the name of start time. */
+    /** The time by which Prefect sorts and filters runs when it says start time. */
     begin_us: integer().generatedAlwaysAs(sql`coalesce(start_us, expected_us)`, { mode: "virtual" }),
   },
   (table) => [
-    // Sorted lists come straight from these: filters/sorts.ts.
+    // The order of sorted lists (filters/sorts.ts), which are read from these indexes without a sort.
     index("flow_run_begin").on(sql`${table.begin_us} desc`, table.created_us),
     index("flow_run_expected").on(table.expected_us, table.created_us),
     index("flow_run_state").on(table.state_type, table.state_us),
@@ -62,7 +62,7 @@ export const flowRun = sqliteTable(
     index("flow_run_dirty")
       .on(table.state_us)
       .where(sql`${sql.identifier("dirty")} = 1`),
-    // For dropping what is too old: those gone from Prefect are few.
+    // For retention: few rows are of runs that Prefect has deleted.
     index("flow_run_deleted")
       .on(table.deleted_us)
       .where(sql`${sql.identifier("deleted_us")} IS NOT NULL`),
@@ -75,7 +75,7 @@ export const taskRun = sqliteTable(
     id: bytes().primaryKey(),
     name: text().notNull(),
     flow_run_id: bytes(),
-    /** Key (`event.t`) of the newest state event: its payload holds what the columns do not. */
+    /** Key (`event.t`) of the newest state event, whose payload has the fields without a column. */
     t: integer(),
     child_flow_run_id: bytes(),
     ...state,
@@ -84,7 +84,7 @@ export const taskRun = sqliteTable(
     index("task_run_flow_run").on(table.flow_run_id, table.expected_us),
     index("task_run_expected").on(table.expected_us, table.created_us),
     index("task_run_state").on(table.state_type, table.state_us),
-    // For dropping what is too old: those gone from Prefect are few.
+    // For retention: few rows are of runs that Prefect has deleted.
     index("task_run_deleted")
       .on(table.deleted_us)
       .where(sql`${sql.identifier("deleted_us")} IS NOT NULL`),
