@@ -3,26 +3,27 @@ import type { RecordDb } from "../database.ts";
 import type { BlockRow } from "../schema/event.ts";
 import { EventStrings } from "./event-text.ts";
 
-/** Events per block: 50 keep the price of reading a single one low and compress to a ninth. */
+/** Events per block. Fifty compress to a ninth of their size, and reading a single one stays cheap. */
 export const BLOCK_SIZE = 50;
 const ZSTD_LEVEL = 3;
-/** Unpacked blocks a connection keeps, about 100 KB each. */
-const KEPT_BLOCKS = 32;
-/** Parsed events it keeps, about 5 KB each with what is made of them for answers. */
-const KEPT_EVENTS = 300;
+/** Decompressed blocks that a connection caches, about 100 KB each. */
+const CACHED_BLOCKS = 32;
+/** Parsed events that a connection caches, about 5 KB each with the values that answers derive from them. */
+const CACHED_EVENTS = 300;
 
-/** Where the next event's JSON will stand. */
+/** Block and line of an event's JSON. */
 export interface BlockPlace {
   readonly blk: number;
   readonly ofs: number;
 }
 
-/** The writer's open block: filled in order of arrival, rewritten until it is full. Use inside a transaction. */
+/** The writer's open block: it is filled in order of arrival and rewritten until it is full. Use it inside a transaction. */
 export interface BlockWriter {
+  /** Where the next event will be stored. `seenUs`: now, local clock. */
   next(seenUs: number): BlockPlace;
-  /** Puts the event at `next()`, under the key `t`. */
+  /** Adds the event at `next()`; `t` is its key. */
   add(event: PrefectEvent, t: number): void;
-  /** Stores the open block. Call at the end of every batch: rows already point into it. */
+  /** Writes the open block. Call it at the end of every batch, because rows of the batch already refer to it. */
   flush(): void;
 }
 
@@ -108,41 +109,41 @@ function unpack(data: Uint8Array): string[] {
 }
 
 /**
- * JSON lines of a block, in order of arrival; empty when it is gone. Lines are only ever added and ids never used twice, so
- * the last few blocks stay unpacked, also while others write; at least `count` lines are returned when they exist.
+ * JSON lines of a block in order of arrival; none when the block was deleted. If the block has `count` lines, at least these are
+ * returned. Writers only add lines and never reuse ids, so decompressed blocks stay cached while other connections write.
  */
 export function findBlockLines(db: RecordDb, id: number, count: number): readonly string[] {
-  const kept = keptWhileWritten<readonly string[]>(db, "blocks");
-  const known = kept.get(id);
+  const cached = cacheAcrossCommits<readonly string[]>(db, "blocks");
+  const known = cached.get(id);
   if (known && known.length >= count) return known;
   const held = known && db.prepare<{ n: number }, [number]>("SELECT n FROM block WHERE id = ?").get(id);
   if (known && held?.n === known.length) return known;
   const row = db.prepare<{ data: Uint8Array }, [number]>("SELECT data FROM block WHERE id = ?").get(id);
   const lines = row ? unpack(row.data) : [];
-  keep(kept, id, lines, KEPT_BLOCKS);
+  cache(cached, id, lines, CACHED_BLOCKS);
   return lines;
 }
 
-/** JSON of one event, or undefined when its block or its line is gone. */
+/** JSON of one event, or undefined when its block or line was deleted. */
 export function findEventJson(db: RecordDb, place: BlockPlace): string | undefined {
   return findBlockLines(db, place.blk, place.ofs + 1)[place.ofs] || undefined;
 }
 
-/** One event, or undefined when its block or its line is gone. The last few hundred that were read stay the same objects. */
+/** One event, or undefined when its block or line was deleted. Reading one of the last 300 again returns the same object. */
 export function findEventAt(db: RecordDb, place: BlockPlace): PrefectEvent | undefined {
   const json = findEventJson(db, place);
   if (json === undefined) return undefined;
-  const kept = keptWhileWritten<PrefectEvent>(db, "parsed-events");
+  const cached = cacheAcrossCommits<PrefectEvent>(db, "parsed-events");
   const key = place.blk * BLOCK_SIZE + place.ofs;
-  const known = kept.get(key);
+  const known = cached.get(key);
   if (known) return known;
   const event = JSON.parse(json) as PrefectEvent;
-  keep(kept, key, event, KEPT_EVENTS);
+  cache(cached, key, event, CACHED_EVENTS);
   return event;
 }
 
-/** A cache that outlives the commits of others, which only add; a rollback may give a number that was read to another one. */
-function keptWhileWritten<V>(db: RecordDb, name: string): Map<number, V> {
+/** A cache that stays valid when another connection commits, as writers only add. A rollback clears it: ids are given again. */
+function cacheAcrossCommits<V>(db: RecordDb, name: string): Map<number, V> {
   return db.perConnection(name, () => {
     const map = new Map<number, V>();
     db.onInvalidate((why) => {
@@ -152,14 +153,14 @@ function keptWhileWritten<V>(db: RecordDb, name: string): Map<number, V> {
   });
 }
 
-function keep<V>(kept: Map<number, V>, key: number, value: V, most: number): void {
-  kept.delete(key);
-  kept.set(key, value);
-  const oldest = kept.size > most ? kept.keys().next().value : undefined;
-  if (oldest !== undefined) kept.delete(oldest);
+function cache<V>(cached: Map<number, V>, key: number, value: V, max: number): void {
+  cached.delete(key);
+  cached.set(key, value);
+  const oldest = cached.size > max ? cached.keys().next().value : undefined;
+  if (oldest !== undefined) cached.delete(oldest);
 }
 
-/** Writes a block anew with some lines blanked. Inside a transaction; call `db.invalidate()` after it. */
+/** Replaces the lines of a block, some of them now empty. Call it inside a transaction, and `db.invalidate()` after that. */
 export function rewriteBlock(db: RecordDb, id: number, lines: readonly string[]): void {
   db.prepare<unknown, [Uint8Array, number]>("UPDATE block SET data = ? WHERE id = ?").run(pack(lines), id);
   const drop = db.prepare<unknown, [number]>("DELETE FROM block_fts WHERE rowid = ?");

@@ -7,8 +7,8 @@ import { largestShift } from "./event-times.ts";
 const STREAM = EVENT_SOURCES.stream;
 
 /**
- * Notes that REST showed events which so far were known from the socket only. What REST never showed may have been lost by
- * the server, so it must not stand for anything when counts are compared. Call inside a transaction.
+ * Marks events as confirmed that only the websocket had delivered before. The server may have lost an event that REST never
+ * returned, so only confirmed events count when counts are compared. Call it inside a transaction.
  */
 export function confirmEvents(db: RecordDb, ids: Iterable<string>, source: Exclude<EventSource, "stream">): void {
   const confirm = db.prepare<unknown, [number, Uint8Array, number]>(
@@ -17,7 +17,7 @@ export function confirmEvents(db: RecordDb, ids: Iterable<string>, source: Exclu
   for (const id of ids) confirm.run(EVENT_SOURCES[source], uuidToBytes(id), STREAM);
 }
 
-/** Events of a range of `occurred` that REST has shown at some time. */
+/** Number of confirmed events with `occurred` in the range. */
 export function countConfirmedEvents(db: RecordDb, range: TimeRange): number {
   return (
     db
@@ -28,13 +28,14 @@ export function countConfirmedEvents(db: RecordDb, range: TimeRange): number {
   );
 }
 
+/** Times in microseconds, server clock. */
 export interface ConfirmedEvent {
   readonly id: Uint8Array;
   readonly occurredUs: number;
   readonly receivedUs: number;
 }
 
-/** The oldest event at or after `fromUs` that REST has shown, or null. */
+/** The oldest confirmed event at or after `fromUs`, or null. */
 export function findConfirmedEvent(db: RecordDb, fromUs: number): ConfirmedEvent | null {
   return db
     .prepare<ConfirmedEvent, [number, number]>(

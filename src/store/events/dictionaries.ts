@@ -3,19 +3,22 @@ import type { RecordDb } from "../database.ts";
 import type { ResourceRow } from "../schema/event.ts";
 
 /**
- * Numbers of event names and resources, made where missing. For the writer, inside a transaction: what it remembers is
- * dropped after a rollback and when another process has written, because the numbers given then may mean something else.
+ * Numbers of event names and resources; new ones are added. For the writer, inside a transaction. Its cache is cleared after a
+ * rollback and when another process has written, because a number may then belong to another string.
  */
 export interface WriterDictionaries {
   nameId(name: string): number;
-  /** `name`: the resource's name in this event, if it has one; `occurredUs` says which of several names is the newest. */
+  /** `name`: the resource's name in this event, if any. The name with the latest `occurredUs` becomes the resource's name. */
   resourceId(resourceId: string, name: string | undefined, occurredUs: number): number;
 }
 
-/** What the writer remembers of a resource; it keeps it in step with the row. */
+/** Cached columns of a resource, updated with its row. */
 type KnownResource = { -readonly [Column in "id" | "name" | "name_us"]: ResourceRow[Column] };
 
-/** Two generations: what was used since the last turn survives, the rest is forgotten. */
+/**
+ * A cache of the most recently used values: at least `size`, at most twice as many. When `size` new ones have been added, the older
+ * half is dropped, except for values that were read since.
+ */
 class RecentMap<V> {
   private young = new Map<string, V>();
   private old = new Map<string, V>();
@@ -28,9 +31,9 @@ class RecentMap<V> {
   get(key: string): V | undefined {
     const found = this.young.get(key);
     if (found !== undefined) return found;
-    const kept = this.old.get(key);
-    if (kept !== undefined) this.set(key, kept);
-    return kept;
+    const older = this.old.get(key);
+    if (older !== undefined) this.set(key, older);
+    return older;
   }
 
   set(key: string, value: V): void {
@@ -47,11 +50,11 @@ class RecentMap<V> {
   }
 }
 
-const REMEMBERED = 20_000;
+const CACHED_RESOURCES = 20_000;
 
 export function createWriterDictionaries(db: RecordDb): WriterDictionaries {
   const names = new Map<string, number>();
-  const resources = new RecentMap<KnownResource>(REMEMBERED);
+  const resources = new RecentMap<KnownResource>(CACHED_RESOURCES);
   db.onInvalidate(() => {
     names.clear();
     resources.clear();
@@ -104,7 +107,7 @@ export function createWriterDictionaries(db: RecordDb): WriterDictionaries {
   };
 }
 
-/** Event names by number, for readers. Read anew when a name was added; numbers are never used twice. */
+/** Event names by number, for readers. Cached until a name is added; numbers are never reused. */
 export function findEventNames(db: RecordDb): ReadonlyMap<number, string> {
   const cache = db.perConnection("event-names", () => {
     const made = { newest: -1, names: new Map<number, string>() };
@@ -141,7 +144,7 @@ export function findMatchingNames(db: RecordDb, filter: EventFilter["event"]): R
   return numbers;
 }
 
-/** Number of a resource by its whole id, or undefined when no event named it. */
+/** Number of a resource by its whole id, or undefined when no recorded event has it. */
 export function findResourceNumber(db: RecordDb, resourceId: string): number | undefined {
   return db.prepare<{ id: number }, [string]>("SELECT id FROM resource WHERE resource_id = ?").get(resourceId)?.id;
 }

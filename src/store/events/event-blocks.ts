@@ -5,27 +5,28 @@ import type { BlockRow } from "../schema/event.ts";
 import { BLOCK_SIZE, findBlockLines } from "./blocks.ts";
 import { type EventRow, NARROW_COLUMNS, type Order, type RowStream } from "./event-rows.ts";
 
+/** A search that decides from the JSON of events. */
 export interface BlockSearch {
   /**
-   * Ids of the full blocks worth reading, or null for all. The open block is always read. Asked for after a few blocks only:
-   * what is common is found in them, and the index of words would name every block there is.
+   * Ids of the full blocks worth reading, or null for all; the open block is always read. Called only after the first few blocks
+   * have been read: they suffice for a common word, which the word index would find in every block.
    */
   readonly blocksWorthReading: () => ReadonlySet<number> | null;
-  /** Quick test of an event's stored JSON before it is parsed. */
+  /** A cheap test of the stored JSON that every matching event passes. */
   readonly mayMatch: (json: string) => boolean;
   readonly matches: (event: PrefectEvent) => boolean;
 }
 
 type BlockRange = Pick<BlockRow, "id" | "t_min" | "t_max">;
 
-/** Blocks that are read before the index of words is asked. */
+/** Blocks that are read before the word index is used. */
 const READ_FIRST = 8;
-/** Blocks whose ranges are looked up at a time. */
+/** Blocks whose key ranges are read at a time. */
 const CHUNK = 256;
 
 /**
- * Events found by reading whole blocks instead of an index: for conditions that only the JSON can answer. Blocks come by the
- * end of their time range, so that rows leave in order of keys as soon as no block to come can hold an earlier one.
+ * Events found by reading whole blocks instead of an index, for conditions that need the JSON. Blocks are read in the order of the
+ * near end of their key range, so a row can be returned as soon as no later block can contain a row before it.
  */
 export function blockStream(db: RecordDb, search: BlockSearch, order: Order, lo: number, hi: number): RowStream {
   const isDesc = order === "desc";
@@ -44,14 +45,14 @@ export function blockStream(db: RecordDb, search: BlockSearch, order: Order, lo:
         rows.push(...waiting.filter(isReady).sort((a, b) => (isDesc ? b.t - a.t : a.t - b.t)));
         waiting = waiting.filter((row) => !isReady(row));
       }
-      // The edge itself is still to come, so what is beyond the frontier begins one before it.
+      // A row with the edge as its key may still follow, so the frontier lies one key before the edge.
       const frontier = upcoming ? edgeOf(upcoming, isDesc) + (isDesc ? 1 : -1) : null;
       return { rows, frontier };
     },
   };
 }
 
-/** Best key a block can hold in this order. */
+/** The first key, in this order, that a block can contain. */
 function edgeOf(block: BlockRange, isDesc: boolean): number {
   return isDesc ? block.t_max : block.t_min;
 }
@@ -61,7 +62,7 @@ const NEWEST_FIRST = `SELECT id, t_min, t_max FROM block INDEXED BY block_newest
 const OLDEST_FIRST = `SELECT id, t_min, t_max FROM block INDEXED BY block_oldest
   WHERE (t_min, t_max, id) > (?, ?, ?) ORDER BY t_min, t_max, id LIMIT ?`;
 
-/** Blocks that reach into the range, best edge first. Only the index is read, also for those passed over. */
+/** Blocks whose key range overlaps lo to hi, in order of their edges. Only the index on `block` is read, also for skipped ones. */
 function* blockRanges(
   db: RecordDb,
   search: BlockSearch,
@@ -97,8 +98,14 @@ function rowsOfBlock(db: RecordDb, block: BlockRange, search: BlockSearch, lo: n
     const event = JSON.parse(json) as PrefectEvent;
     if (!search.matches(event)) continue;
     const row = find.get(uuidToBytes(event.id));
-    // The row may be gone, or point at a newer copy elsewhere.
+    // The event may have been deleted, or a newer copy of it may be stored elsewhere.
     if (row && row.blk === block.id && row.ofs === ofs && row.t >= lo && row.t <= hi) rows.push({ ...row, event });
   }
   return rows;
+}
+
+/** Ids of the full blocks with events that match an FTS5 query. */
+export function findBlocksByWords(db: RecordDb, query: string): ReadonlySet<number> {
+  const find = db.prepare<{ id: number }, [string]>("SELECT rowid AS id FROM block_fts WHERE block_fts MATCH ?");
+  return new Set(find.all(query).map((row) => row.id));
 }

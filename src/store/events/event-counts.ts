@@ -14,7 +14,7 @@ export function keyBounds(db: RecordDb, { fromUs, toUs }: TimeRange): InRange {
   return [from, Math.min(Number.MAX_SAFE_INTEGER, to + largestShift(db)), from, to];
 }
 
-/** Number of event rows themselves with `occurred` in the range, never a rollup. */
+/** Number of events with `occurred` in the range, counted from their rows. */
 export function countEventsBetween(db: RecordDb, range: TimeRange): number {
   return inSnapshot(db, () => {
     const count = db.prepare<{ n: number }, InRange>(`SELECT count(*) AS n FROM event WHERE ${IN_RANGE}`);
@@ -22,7 +22,7 @@ export function countEventsBetween(db: RecordDb, range: TimeRange): number {
   });
 }
 
-/** Ids of the events with `occurred` in the range, in order of their keys. */
+/** Ids of the events with `occurred` in the range, in the order of their keys. */
 export function findEventIdsBetween(db: RecordDb, range: TimeRange): string[] {
   return inSnapshot(db, () => {
     const read = db.prepare<{ id: Uint8Array }, InRange>(`SELECT id FROM event WHERE ${IN_RANGE} ORDER BY t`);
@@ -40,7 +40,7 @@ export function findNewestEventKey(db: RecordDb): number | null {
   return db.prepare<{ t: number | null }, []>("SELECT max(t) AS t FROM event").get()?.t ?? null;
 }
 
-/** Oldest and newest `occurred` that are held and the number of events, or null when there are none. */
+/** Oldest and newest `occurred` in the record and the number of events, or null when there are none. */
 export function findEventRange(db: RecordDb): (TimeRange & { readonly count: number }) | null {
   return inSnapshot(db, () => {
     const ends = db

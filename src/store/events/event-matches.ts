@@ -3,7 +3,7 @@ import { compileEventFilter, type EventFilter } from "../../model/events/event-f
 import { parseTextQuery } from "../../model/events/text-query.ts";
 import type { RecordDb } from "../database.ts";
 import { BLOCK_SIZE } from "./blocks.ts";
-import { type BlockSearch, blockStream } from "./event-blocks.ts";
+import { type BlockSearch, blockStream, findBlocksByWords } from "./event-blocks.ts";
 import { type EventPlan, planEvents } from "./event-plan.ts";
 import {
   type EventCursor,
@@ -29,11 +29,11 @@ export interface RowQuery {
 export interface MatchingRows {
   /** In exact order (`occurred`, then id). */
   readonly rows: Iterable<EventRow>;
-  /** What is left to be tested on the whole event (rows that carry `event` have passed it), or null. */
+  /** The part of the filter that must be tested on the whole event, or null. Rows with `event` have passed it already. */
   readonly unanswered: EventFilter | null;
 }
 
-/** Rows that can match, narrowed by the best index there is. `want`: how many the caller is likely to take. */
+/** Rows that can match, found through the best index. `want`: number of rows that the caller will probably take. */
 export function matchingRows(db: RecordDb, query: RowQuery, filter: EventFilter, want: number): MatchingRows {
   const range: OrderedRange = { ...query, after: query.after, shift: largestShift(db) };
   const { stream, plan } = chooseAccessPath(db, filter, range);
@@ -53,7 +53,7 @@ interface AccessPath {
   readonly plan: EventPlan;
 }
 
-/** By ids, else by an index; where only the whole event can tell, by blocks if that reads less. */
+/** Rows by their ids, else through an index; if whole events must be tested, from blocks where that reads fewer events. */
 function chooseAccessPath(db: RecordDb, filter: EventFilter, range: OrderedRange): AccessPath {
   const { lo, hi } = keyRange(range);
   const ids = filter.id?.id;
@@ -80,19 +80,17 @@ function areBlocksFewer(db: RecordDb, rest: EventFilter, branches: readonly Bran
   return countBranches(db, branches, lo, hi, events + 1) > events;
 }
 
-/** So few are read one by one without looking for another way. */
+/** So few events are read one by one without a comparison with the blocks. */
 const FEW_EVENTS = 200;
-/** More blocks than this are not worth comparing with an index. */
+/** With more blocks than this the index is used without a comparison. */
 const MAX_BLOCKS = 1_000;
 
 function blocksWithLabels(db: RecordDb, rest: EventFilter): ReadonlySet<number> | null {
   const words = labelWordQuery(rest);
-  if (words === null) return null;
-  const read = db.prepare<{ id: number }, [string]>("SELECT rowid AS id FROM block_fts WHERE block_fts MATCH ?");
-  return new Set(read.all(words).map((row) => row.id));
+  return words === null ? null : findBlocksByWords(db, words);
 }
 
-/** A test of the stored JSON that no matching event fails: plain words of the text query must stand in it. */
+/** A test of the stored JSON that every matching event passes: it must contain the plain words of the text query. */
 function quickTextTest(rest: EventFilter): (json: string) => boolean {
   const query = parseTextQuery(rest.text?.query ?? "");
   const isPlain = (term: string) => /^[\w.-]+$/.test(term);

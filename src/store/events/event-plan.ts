@@ -10,31 +10,31 @@ import type { EventRow } from "./event-rows.ts";
 import { type Branch, countBranches } from "./event-streams.ts";
 import { findResourceNumbers, resourcePrefixTest } from "./resource-prefix.ts";
 
-/** How a filter is answered: an index to walk, a test of narrow rows, and what only the whole event can tell. */
+/** How a filter is evaluated: through an index, by tests of narrow rows, and what remains for the whole event. */
 export interface EventPlan {
-  /** null: no index narrows it. An empty list: nothing can match. */
+  /** Index ranges that together contain all matches. null: no index helps. Empty: nothing can match. */
   readonly branches: readonly Branch[] | null;
   readonly accept: (row: EventRow) => boolean;
-  /** Parts of the filter that neither the branches nor `accept` have answered. */
+  /** Parts of the filter that neither `branches` nor `accept` test. */
   readonly unanswered: EventFilter;
 }
 
-/** Beyond this many branches the walk of the time key is cheaper. */
+/** With more branches than this a scan of the time key is cheaper. */
 const MAX_BRANCHES = 4_000;
-/** Rows that are counted before one way is called as long as another. */
+/** Counting the rows of a branch stops here: longer branches count as equally long. */
 const COUNT_CAP = 1_000;
-/** A way with no more than this is taken without looking at the others. */
+/** A part with at most this many rows is taken without counting the others. */
 const FEW = 100;
-/** Postings are narrowed by at most this many names. */
+/** Postings are filtered by at most this many event names. */
 const MAX_NAMES = 500;
-/** A related resource is looked up per row for at most this many ids. */
+/** Rows are tested for a related resource by looking up their postings for at most this many ids. */
 const MAX_PROBES = 8;
 
 type Test = (row: EventRow) => boolean;
 
 /**
- * One conjunct of the filter: indexes that could drive the search (null: none), a test for rows found otherwise (null: only the
- * event can tell), and whether branches and test say all that the conjunct says.
+ * One condition of the filter: branches that find its rows (null: none), a test for rows found otherwise (null: it needs the whole
+ * event), and whether branches and test cover the condition completely.
  */
 interface Part {
   readonly branches: readonly Branch[] | null;
@@ -45,8 +45,8 @@ interface Part {
 const UNNARROWED: Part = { branches: null, test: null, isWhole: false };
 
 /**
- * `lo`, `hi`: keys that the query can touch, for estimating. Without `mayScan` the rows will come from elsewhere (a list of ids,
- * whole blocks), so that `accept` and `rest` must say everything.
+ * Plans a search over the keys `lo` to `hi`. Without `mayScan` the rows come from a list of ids or from blocks, so no branches are
+ * chosen, and `accept` and `unanswered` test the whole filter.
  */
 export function planEvents(db: RecordDb, filter: EventFilter, lo: number, hi: number, mayScan: boolean): EventPlan {
   const names = findMatchingNames(db, filter.event);
@@ -89,7 +89,7 @@ function primaryPrefixPart(db: RecordDb, prefixes: readonly string[]): Part {
 function relatedPart(db: RecordDb, filter: RelatedFilter, names: ReadonlySet<number> | null): Part {
   const { id, role, resources_in_roles: pairs, labels } = filter;
   const ids = id?.length ? id : pairs?.map(([one]) => one);
-  // The role "" stands for the primary resource, which has no postings.
+  // The role "" means the primary resource, which has no postings.
   if (!ids?.length || role?.includes("")) return UNNARROWED;
   const resIds = numbersOf(db, ids);
   const isWhole = Boolean(id?.length) && !role?.length && !pairs?.length && Object.keys(labels ?? {}).length === 0;
@@ -120,14 +120,14 @@ function postings(resIds: readonly number[], names: ReadonlySet<number> | null):
   return resIds.map((resId) => ({ by: "related", resId, names: wanted }));
 }
 
-/** Looks the row up in the postings; not for many resources, where reading the event is cheaper. */
+/** A test of the postings of a row; null for many resources, where reading the event is cheaper. */
 function postingTest(db: RecordDb, resIds: readonly number[]): Test | null {
   if (resIds.length > MAX_PROBES) return null;
   const find = db.prepare<{ t: number }, [number, number]>("SELECT t FROM related WHERE res_id = ? AND t = ?");
   return (row) => resIds.some((resId) => find.get(resId, row.t) !== null);
 }
 
-/** The part with the fewest events; counted only where there is a choice. Parts with postings come first and win ties. */
+/** The part with the fewest rows, counted only if there is a choice. Parts with postings come first, so they win ties. */
 function chooseDriver(db: RecordDb, parts: readonly Part[], lo: number, hi: number): Part | null {
   const able = parts.filter((part) => part.branches !== null && part.branches.length <= MAX_BRANCHES);
   const empty = able.find((part) => part.branches?.length === 0);

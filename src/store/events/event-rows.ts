@@ -3,7 +3,7 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { EventTableRow } from "../schema/event.ts";
 
-/** Position of an event in the exact order: `occurred`, then id. */
+/** Position of an event in the exact order, which is by `occurred`, then by id. */
 export interface EventCursor {
   readonly occurredUs: number;
   readonly id: string;
@@ -17,12 +17,12 @@ export const NARROW_COLUMNS = NARROW.join(", ");
 
 /** A row of `event` as a search finds it. `occurred = t - shift`. */
 export interface EventRow extends Pick<EventTableRow, "t" | (typeof NARROW)[number]> {
-  /** The whole event, where it had to be read already. */
+  /** The whole event, if the search has read it. */
   readonly event?: PrefectEvent;
 }
 
 /**
- * Rows in the order of their keys. `frontier`: rows still to come lie strictly beyond this key; null when there are none.
+ * Rows in the order of their keys. `frontier`: all further rows lie strictly beyond this key; null when there are none.
  */
 export interface RowStream {
   next(want: number): { readonly rows: readonly EventRow[]; readonly frontier: number | null };
@@ -35,7 +35,7 @@ export interface OrderedRange extends TimeRange {
   readonly shift: number;
 }
 
-/** Keys in which events of a range can stand. */
+/** The range of keys in which the events of a range of `occurred` can lie. */
 export function keyRange(range: OrderedRange): { lo: number; hi: number } {
   const { fromUs, toUs, order, after, shift } = range;
   const from = after && order === "asc" ? Math.max(fromUs, after.occurredUs) : fromUs;
@@ -50,8 +50,8 @@ const FIRST_CHUNK = 16;
 const LARGEST_CHUNK = 2_000;
 
 /**
- * Rows in exact order. Keys stand near `occurred` only, so rows wait until nothing that is still to come can belong before
- * them: newest first, what comes occurred before the frontier; oldest first, later than the frontier less the largest shift.
+ * Rows in exact order. Keys are only near `occurred`, so a row is held back until no further row can precede it. Newest first,
+ * further rows occurred before the frontier; oldest first, after the frontier minus the largest shift.
  */
 export function* inExactOrder(stream: RowStream, range: OrderedRange, want: number): Generator<EventRow> {
   const isDesc = range.order === "desc";
@@ -98,7 +98,7 @@ function isAfter(row: EventRow, cursor: CursorKey, isDesc: boolean): boolean {
   return isDesc ? difference < 0 : difference > 0;
 }
 
-/** Several streams as one; a row that two of them have comes once. */
+/** Several streams as one; a row of two streams is returned once. */
 export function mergeStreams(streams: readonly RowStream[], order: Order): RowStream {
   if (streams.length === 1 && streams[0]) return streams[0];
   const isDesc = order === "desc";

@@ -2,17 +2,17 @@ import type { RecordDb, SQLQueryBindings } from "../database.ts";
 import { type EventRow, mergeStreams, NARROW_COLUMNS, type Order, type RowStream } from "./event-rows.ts";
 
 /**
- * One index to walk in order of keys: the events of a name, of a primary resource, or the postings of a related resource, of
- * which `names` (a JSON list of numbers) may take a part.
+ * One range of an index, in the order of keys: the events of a name, of a primary resource, or the postings of a related resource,
+ * optionally of the event names in `names` alone (a JSON list of numbers).
  */
 export type Branch =
   | { readonly by: "name"; readonly nameId: number }
   | { readonly by: "primary"; readonly resId: number }
   | { readonly by: "related"; readonly resId: number; readonly names: string | null };
 
-/** SQLite joins at most 500 selects in one statement; filling up to the next size may add half as many. */
+/** SQLite allows 500 selects in one statement (SQLITE_MAX_COMPOUND_SELECT); padding to the next size may add half as many. */
 const LARGEST_UNION = 256;
-/** Unions come in these sizes, filled up with branches that find nothing, so that few texts are prepared. */
+/** Unions are padded to these sizes with branches that find nothing, so that few different statements are prepared. */
 const SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, LARGEST_UNION];
 
 const KINDS = ["name", "primary", "related", "named"] as const;
@@ -43,7 +43,7 @@ export function scanStream(db: RecordDb, order: Order, lo: number, hi: number): 
   return keysetStream(order, lo, hi, (from, to, limit) => read.all(from, to, limit));
 }
 
-/** Events of any of the branches, once each, merged lazily by key inside SQLite. */
+/** Events of any of the branches, once each, merged by key inside SQLite as far as they are read. */
 export function branchStream(
   db: RecordDb,
   branches: readonly Branch[],
@@ -58,8 +58,8 @@ export function branchStream(
 }
 
 /**
- * Number of events to walk through, at most `cap` per union: for choosing between ways, so overlaps count twice, and postings
- * count whatever their name.
+ * Estimate of the number of rows that the branches read, at most `cap` per union. Rows in two branches count twice, and postings
+ * count whatever their event name.
  */
 export function countBranches(db: RecordDb, branches: readonly Branch[], lo: number, hi: number, cap: number): number {
   let sum = 0;
@@ -108,7 +108,7 @@ function padded(branches: readonly Branch[], kind: Kind): Branch[] {
   return [...branches, ...Array<Branch>(size - branches.length).fill(NOTHING[kind])];
 }
 
-/** Pages through keys; a key found twice (two branches) or without a row (deleted by hand) is left out. */
+/** Reads keys page by page. Keys found twice (by two branches) and keys without a row (deleted by another program) are left out. */
 function keysetStream(
   order: Order,
   lo: number,

@@ -4,8 +4,8 @@ import type { RecordDb } from "../database.ts";
 import { findStateJson } from "../sync-state.ts";
 
 /**
- * Keys stay below 2^53 with room for shifts: stamps before 1687 and after 2252 (a sender's "0001-01-01" or "9999-12-31")
- * stand at the edge. Their text is kept as it is.
+ * Largest absolute `occurred`: below 2^53, with room for shifts. Times before 1687 and after 2252 (such as "0001-01-01" or
+ * "9999-12-31") are stored under this limit; the JSON of the event is not changed.
  */
 const EDGE_US = 8_900_000_000_000_000;
 
@@ -13,12 +13,12 @@ export function clampUs(us: number): number {
   return Math.min(EDGE_US, Math.max(-EDGE_US, us));
 }
 
-/** Stamps of events as numbers. Most come in Prefect's one form, whose minute is remembered: a third of the price. */
+/** Times of events in microseconds. Most have one form; the last minute is cached, so this takes a third of the time of a full parse. */
 export class TimestampReader {
   private minute = "";
   private minuteUs = 0;
 
-  /** `occurred`; where it cannot be read, `received`, and failing that the time it was seen. */
+  /** `occurred`; if it cannot be parsed, `received`; if that cannot either, `seenUs`. */
   occurredUs(event: PrefectEvent, seenUs: number): number {
     return clampUs(this.read(event.occurred) ?? this.read(event.received) ?? seenUs);
   }
@@ -41,10 +41,10 @@ export class TimestampReader {
   }
 }
 
-/** State key of the largest `t - occurred` ever given. */
+/** Key in `sync_state` of the largest shift (`t - occurred`) of any event so far. */
 export const LARGEST_SHIFT = "event.largest-shift";
 
-/** An event that occurred at `o` has its key in [o, o + largestShift]. */
+/** The largest shift in the record, microseconds: the key of an event lies in [occurred, occurred + largestShift]. */
 export function largestShift(db: RecordDb): number {
   return Number(findStateJson(db, LARGEST_SHIFT) ?? 0);
 }

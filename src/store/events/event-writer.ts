@@ -15,21 +15,21 @@ import { createWriterDictionaries } from "./dictionaries.ts";
 import { LARGEST_SHIFT, largestShift, TimestampReader } from "./event-times.ts";
 
 export interface InsertResult {
-  /** Events whose content is new in the record, replaced ones included, in the order given. */
+  /** Events that were stored, replaced ones included, in the given order. */
   readonly inserted: readonly PrefectEvent[];
-  /** Keys (`event.t`) of `inserted`, same order. */
+  /** Keys (`event.t`) of `inserted`, in the same order. */
   readonly keys: readonly number[];
-  /** Events that were held already. */
+  /** Number of events that were in the record already. */
   readonly duplicates: number;
-  /** How many of `inserted` took the place of a differing copy. */
+  /** Number of events in `inserted` that replaced a different copy. */
   readonly replaced: number;
 }
 
 export interface EventWriter {
   /**
-   * Stores events once each, by id. A copy read over REST (every source but "stream") replaces a stored one whose
-   * `occurred` or `received` differs: REST keeps the first publication, the socket may deliver a later one.
-   * Call inside `inTransaction`. `seenUs`: our clock.
+   * Stores each event once, by id. A copy from REST (every source but "stream") replaces a stored one with another `occurred` or
+   * `received`: REST keeps the first publication, the websocket may deliver a later one.
+   * Call it inside `inTransaction`. `seenUs`: now, microseconds, local clock.
    */
   insert(events: readonly PrefectEvent[], source: EventSource, seenUs: number): InsertResult;
 }
@@ -65,7 +65,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
     largest.shift = shift;
   };
 
-  /** The next free key after an occupied one. What was given last for a stamp is remembered: ties by the thousand are real. */
+  /** The next free key after an occupied one. The last key of each `occurred` is cached: thousands of events can share one. */
   const keyFor = (occurredUs: number): number => {
     const occupied = nextFree.get(occurredUs) ?? occurredUs;
     const t = freeAfter.get(occupied)?.t ?? occupied;
@@ -94,7 +94,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
       if (stored) {
         const isSame = stored.t - stored.shift === occurredUs && stored.recv === recv;
         if (isSame || source === "stream") return null;
-        // Its JSON names the postings to remove, and may stand in the open block.
+        // Its JSON, which may be in the open block, says which postings to remove.
         blocks.flush();
         deleteRow.run(stored.t);
         removeDeletedPostings(db);

@@ -13,12 +13,12 @@ export type { EventCursor } from "./event-rows.ts";
 export { createEventWriter, type EventWriter, type InsertResult } from "./event-writer.ts";
 
 export interface EventQuery {
-  /** Closed window of `occurred`. */
+  /** Closed range of `occurred`, microseconds. */
   readonly fromUs: number;
   readonly toUs: number;
   readonly order: Order;
   readonly limit: number;
-  /** Only what comes after this position in the order. */
+  /** Only events after this position in the order. */
   readonly after?: EventCursor;
   /** Its `occurred`, `order` and `resource.distinct` are ignored. */
   readonly filter?: EventFilter;
@@ -29,11 +29,11 @@ export interface EventSummary {
   readonly occurredUs: number;
   readonly event: string;
   readonly resourceId: string;
-  /** Name of the resource in this event, or where the event gives none, the newest one known. */
+  /** Name of the resource in this event, or its newest known name if the event has none. */
   readonly resourceName: string | null;
 }
 
-/** Events in exact order (`occurred`, then id), filtered as Prefect's REST does. `more`: the window holds further ones. */
+/** Events in exact order (`occurred`, then id), filtered as Prefect does it over REST. `more`: the range has further matches. */
 export function findEvents(db: RecordDb, query: EventQuery): { events: PrefectEvent[]; more: boolean } {
   return inSnapshot(db, () => {
     const { found, more } = take(db, query, true);
@@ -41,7 +41,7 @@ export function findEvents(db: RecordDb, query: EventQuery): { events: PrefectEv
   });
 }
 
-/** The same without reading the JSON, unless the filter or a renamed resource needs it. */
+/** As `findEvents`, but the JSON is read only if the filter or a renamed resource needs it. */
 export function findEventSummaries(db: RecordDb, query: EventQuery): { events: EventSummary[]; more: boolean } {
   return inSnapshot(db, () => {
     const { found, more } = take(db, query, false);

@@ -2,8 +2,8 @@ import { asList, type EventFilter, type LabelSpec } from "../../model/events/eve
 import { indexWord, wordsOf } from "../../model/text/words.ts";
 
 /**
- * An FTS5 query for the blocks in which an event can have the wanted labels, or null when labels say nothing that the
- * index of words could answer. Only values without glob and negation count; a label with several of them is one or the other.
+ * An FTS5 query for the blocks in which an event can have the wanted labels, or null when the word index cannot narrow them. Only
+ * values without glob and negation are used; several values of one label are alternatives.
  */
 export function labelWordQuery(filter: EventFilter): string | null {
   const specs: readonly LabelSpec[] = [
@@ -22,7 +22,7 @@ function oneLabel(value: string | readonly string[]): string | null {
   return queries.every((query) => query !== null) ? queries.map((query) => `(${query})`).join(" OR ") : null;
 }
 
-/** Null when there is no word. */
+/** All words of a value; null when it has none. */
 function allWords(words: readonly string[]): string | null {
   return words.length === 0 ? null : [...new Set(words)].map((word) => `"${indexWord(word)}"`).join(" AND ");
 }

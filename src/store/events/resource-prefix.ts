@@ -3,13 +3,13 @@ import type { RecordDb } from "../database.ts";
 import type { ResourceRow } from "../schema/event.ts";
 import type { EventRow } from "./event-rows.ts";
 
-/** Prefixes of more resources than this are tested row by row instead. */
+/** If more resources than this match, rows are tested one by one instead. */
 const MAX_RESOURCES = 200;
 
 /**
- * Numbers of the resources whose id begins with one of the prefixes as SQL LIKE has it (ASCII case ignored, `_` and `%`
- * wildcards), or null when they are too many. Ids in lower case stand together in the index; the few with capitals have one
- * of their own.
+ * Numbers of the resources whose id begins with one of the prefixes by the rules of SQL LIKE (ASCII case ignored, `_` and `%` are
+ * wildcards), or null when they are too many. Ids in lower case are found in the index of all ids, the few with capitals in an
+ * index of their own.
  */
 export function findResourceNumbers(db: RecordDb, prefixes: readonly string[]): number[] | null {
   const lower = db.prepare<Pick<ResourceRow, "id">, [string, string, string]>(
@@ -29,7 +29,7 @@ export function findResourceNumbers(db: RecordDb, prefixes: readonly string[]): 
   return [...found];
 }
 
-/** Tests the primary resource of a row against the prefixes. */
+/** A test whether the primary resource of a row has one of the prefixes. */
 export function resourcePrefixTest(db: RecordDb, prefixes: readonly string[]): (row: EventRow) => boolean {
   const matchers = prefixes.map(sqlLikePrefix);
   const read = db.prepare<Pick<ResourceRow, "resource_id">, [number]>("SELECT resource_id FROM resource WHERE id = ?");

@@ -31,7 +31,7 @@ export type ProblemRunRow = Pick<
   "id" | "name" | "flow_id" | "work_pool_name" | "state_name" | "state_message" | "expected_us"
 >;
 
-/** Runs of the window that failed or crashed, those that ended last first, and late runs, longest due first; at most `limit` of each. */
+/** Runs of the window that failed or crashed, last ended first, and late runs, longest overdue first; at most `limit` of each. */
 export function findProblemRuns(
   db: RecordDb,
   { fromUs, toUs }: TimeRange,

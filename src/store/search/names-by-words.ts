@@ -12,7 +12,7 @@ export interface FoundRun {
   readonly id: string;
   readonly name: string;
   readonly state: string | null;
-  /** Start, else due time, else the time of the state; microseconds. */
+  /** Start, else expected start, else time of the state; microseconds. */
   readonly beginUs: number;
 }
 
@@ -23,7 +23,7 @@ interface Page {
 
 const BEGIN = "coalesce(start_us, expected_us, state_us, 0)";
 
-/** Runs whose name has all the terms, newest first. Names are short: reading them through takes about 10 ms per 100,000. */
+/** Runs whose name has all the terms, newest first. All names are read, which takes about 10 ms for 100,000 of them. */
 export function findRunsByWords(
   db: RecordDb,
   tables: readonly ("flow_run" | "task_run")[],
@@ -63,11 +63,11 @@ export function findObjectsByWords(
   return take(rows, terms, page);
 }
 
-/** Beyond these SQLite refuses the statement: one condition per word, and a pattern of at most 50,000 bytes. */
+/** Limits well below those of SQLite: a condition for each word, and a pattern of at most 50,000 bytes. */
 const MAX_WORDS = 200;
 const MAX_WORD_CHARS = 1_000;
 
-/** Throws AppError `invalid_input` for more or longer words than a search takes, the excluded ones among them. */
+/** Throws AppError `invalid_input` when the terms, excluded ones too, have more or longer words than a search accepts. */
 export function checkSearchTerms({ all, none }: SearchTerms): void {
   const words = [...all, ...none].flatMap((term) => term.words);
   const isLong = words.some((word) => word.length > MAX_WORD_CHARS);
@@ -78,7 +78,7 @@ export function checkSearchTerms({ all, none }: SearchTerms): void {
   });
 }
 
-/** Narrows by plain substrings; what is not ASCII may be folded, so such names are looked at one by one. */
+/** Selects names by substrings. Names beyond ASCII, whose words are case-folded and stripped of accents, are all selected. */
 function nameCondition(terms: SearchTerms): { where: string; words: string[] } {
   const words = searchWords(terms).flatMap(({ word }) => (/[^ -~]/.test(word) ? [] : [word]));
   const one = "(name LIKE '%' || ? || '%' OR name GLOB '*[^ -~]*')";

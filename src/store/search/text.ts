@@ -2,7 +2,7 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import { matchesSearch, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
 import { indexWord, wordsOf } from "../../model/text/words.ts";
 import { inSnapshot, type RecordDb } from "../database.ts";
-import { blockStream } from "../events/event-blocks.ts";
+import { blockStream, findBlocksByWords } from "../events/event-blocks.ts";
 import { type EventCursor, inExactOrder, keyRange, type Order, type OrderedRange } from "../events/event-rows.ts";
 import { stringsOf } from "../events/event-text.ts";
 import { largestShift } from "../events/event-times.ts";
@@ -10,7 +10,7 @@ import { type FoundLog, findLogsBySeq, type LogCursor } from "../logs/logs.ts";
 
 export interface TextQuery<Cursor> {
   readonly terms: SearchTerms;
-  /** Closed window of `occurred` or of the line's stamp. */
+  /** Closed range of `occurred` or of the line's timestamp, microseconds. */
   readonly fromUs: number;
   readonly toUs: number;
   readonly limit: number;
@@ -18,8 +18,9 @@ export interface TextQuery<Cursor> {
 }
 
 /**
- * Events whose text (name, resources, related and payload, keys and string values, as one document) has all the terms and none
- * of the excluded ones. Newest first. The index of words names the blocks, each event in them is verified.
+ * Events whose text has all the terms and none of the excluded ones, newest first unless `order` says otherwise. The text is one
+ * document: the name, and keys and string values of resource, related and payload. The word index finds the blocks, in which every
+ * event is tested.
  */
 export function findEventsByText(
   db: RecordDb,
@@ -45,18 +46,16 @@ export function findEventsByText(
 
 function blocksWith(db: RecordDb, terms: SearchTerms): ReadonlySet<number> | null {
   const words = ftsQuery(terms);
-  if (words === null) return null;
-  const read = db.prepare<{ id: number }, [string]>("SELECT rowid AS id FROM block_fts WHERE block_fts MATCH ?");
-  return new Set(read.all(words).map((row) => row.id));
+  return words === null ? null : findBlocksByWords(db, words);
 }
 
-/** An FTS5 query that every matching document answers; null when nothing is required. */
+/** An FTS5 query that every matching document satisfies; null when no word is required. */
 function ftsQuery(terms: SearchTerms): string | null {
   const words = searchWords(terms).map(({ word, isPrefix }) => `"${indexWord(word)}"${isPrefix ? "*" : ""}`);
   return words.length === 0 ? null : [...new Set(words)].join(" AND ");
 }
 
-/** No matching event fails this test of its JSON. Beyond ASCII words are folded, so only plain JSON can be ruled out. */
+/** A test of the JSON that every matching event passes. Words beyond ASCII are folded, so only ASCII JSON can be excluded. */
 function quickTest(terms: SearchTerms): (json: string) => boolean {
   const words = searchWords(terms).map(({ word }) => word);
   return (json) => {
@@ -65,7 +64,7 @@ function quickTest(terms: SearchTerms): (json: string) => boolean {
   };
 }
 
-/** Lines whose message or logger has all the terms and none of the excluded ones, newest first. */
+/** Log lines whose message and logger name have all the terms and none of the excluded ones, newest first. */
 export function findLogsByText(db: RecordDb, query: TextQuery<LogCursor>): { logs: FoundLog[]; more: boolean } {
   return inSnapshot(db, () => {
     const { terms, fromUs, toUs, limit, after = { tsUs: Number.MAX_SAFE_INTEGER, seq: 0 } } = query;
