@@ -41,8 +41,8 @@ export function addCoverage(db: RecordDb, kind: string, scope: string, range: Co
   const newer = old.filter((row) => row.verifiedUs > range.verifiedUs);
   const older = old.filter((row) => row.verifiedUs <= range.verifiedUs);
   const added = cut(range, newer);
-  const kept = older.flatMap((row) => cut(row, [range]));
-  const ranges = [...newer, ...kept, ...added].sort((a, b) => a.fromUs - b.fromUs);
+  const remaining = older.flatMap((row) => cut(row, [range]));
+  const ranges = [...newer, ...remaining, ...added].sort((a, b) => a.fromUs - b.fromUs);
   // Age is measured from the newest claim: ranges use the server clock, which may differ from the local clock by hours.
   const endUs = coverageEnd(db, kind, scope) ?? Number.NEGATIVE_INFINITY;
   const newestUs = Math.max(range.toUs, endUs);

@@ -72,11 +72,11 @@ const WRITER_WAIT_MS = 30_000;
 const READER_WAIT_MS = 5_000;
 
 /**
- * Opens a record (`:memory:` is allowed for writing).
- * "write" creates folder and file and migrates older files; a damaged or incomplete file is moved aside and replaced by a new one
- * (`notice` says so). "read" changes nothing.
- * Throws AppError: `not_found` when there is no record to read yet, `invalid_config` for a file of a newer program version (the
- * file is not touched), `unavailable` when the disk is full, read-only or failing, or when a file to be read is damaged.
+ * Opens a record (`:memory:` is allowed for writing). "write" creates folder and file and migrates older files; a
+ * damaged or incomplete file is moved aside and replaced by a new one (`notice` says so). "read" changes nothing.
+ * Throws AppError: `not_found` when there is no record to read yet, `invalid_config` for a file of a newer program
+ * version (the file is not touched), `unavailable` when the disk is full, read-only or failing, or when a file to be
+ * read is damaged.
  */
 export function openRecord(file: string, mode: "write" | "read"): RecordDb {
   try {

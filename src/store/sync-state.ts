@@ -2,7 +2,10 @@ import type { ErrorCode } from "../errors.ts";
 import type { SnapshotKind } from "../model/objects.ts";
 import { type RecordDb, whileUnchanged } from "./database.ts";
 
-/** Facts about the sync that the engine stores for readers. Times are microseconds of the local clock unless stated otherwise. */
+/**
+ * Facts about the sync that the engine stores for readers. Times are microseconds of the local clock unless stated
+ * otherwise.
+ */
 export interface SyncFacts {
   readonly instance: {
     readonly url: string;

@@ -109,8 +109,9 @@ function unpack(data: Uint8Array): string[] {
 }
 
 /**
- * JSON lines of a block in order of arrival; none when the block was deleted. If the block has `count` lines, at least these are
- * returned. Writers only add lines and never reuse ids, so decompressed blocks stay cached while other connections write.
+ * JSON lines of a block in order of arrival; none when the block was deleted. If the block has `count` lines, at least
+ * these are returned. Writers only add lines and never reuse ids, so decompressed blocks stay cached while other
+ * connections write.
  */
 export function findBlockLines(db: RecordDb, id: number, count: number): readonly string[] {
   const cached = cacheAcrossCommits<readonly string[]>(db, "blocks");

@@ -16,8 +16,8 @@ export interface WriterDictionaries {
 type KnownResource = { -readonly [Column in "id" | "name" | "name_us"]: ResourceRow[Column] };
 
 /**
- * A cache of the most recently used values: at least `size`, at most twice as many. When `size` new ones have been added, the older
- * half is dropped, except for values that were read since.
+ * A cache of the most recently used values: at least `size`, at most twice as many. When `size` new ones have been
+ * added, the older half is dropped, except for values that were read since.
  */
 class RecentMap<V> {
   private young = new Map<string, V>();

@@ -8,8 +8,8 @@ import { type EventRow, NARROW_COLUMNS, type Order, type RowStream } from "./eve
 /** A search that decides from the JSON of events. */
 export interface BlockSearch {
   /**
-   * Ids of the full blocks worth reading, or null for all; the open block is always read. Called only after the first few blocks
-   * have been read: they suffice for a common word, which the word index would find in every block.
+   * Ids of the full blocks worth reading, or null for all; the open block is always read. Called only after the first
+   * few blocks have been read: they suffice for a common word, which the word index would find in every block.
    */
   readonly blocksWorthReading: () => ReadonlySet<number> | null;
   /** A cheap test of the stored JSON that every matching event passes. */
@@ -25,8 +25,9 @@ const READ_FIRST = 8;
 const CHUNK = 256;
 
 /**
- * Events found by reading whole blocks instead of an index, for conditions that need the JSON. Blocks are read in the order of the
- * near end of their key range, so a row can be returned as soon as no later block can contain a row before it.
+ * Events found by reading whole blocks instead of an index, for conditions that need the JSON. Blocks are read in the
+ * order of the near end of their key range, so a row can be returned as soon as no later block can contain a row before
+ * it.
  */
 export function blockStream(db: RecordDb, search: BlockSearch, order: Order, lo: number, hi: number): RowStream {
   const isDesc = order === "desc";
@@ -62,7 +63,10 @@ const NEWEST_FIRST = `SELECT id, t_min, t_max FROM block INDEXED BY block_newest
 const OLDEST_FIRST = `SELECT id, t_min, t_max FROM block INDEXED BY block_oldest
   WHERE (t_min, t_max, id) > (?, ?, ?) ORDER BY t_min, t_max, id LIMIT ?`;
 
-/** Blocks whose key range overlaps lo to hi, in order of their edges. Only the index on `block` is read, also for skipped ones. */
+/**
+ * Blocks whose key range overlaps lo to hi, in order of their edges. Only the index on `block` is read, also for
+ * skipped ones.
+ */
 function* blockRanges(
   db: RecordDb,
   search: BlockSearch,

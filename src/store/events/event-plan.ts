@@ -33,8 +33,8 @@ const MAX_PROBES = 8;
 type Test = (row: EventRow) => boolean;
 
 /**
- * One condition of the filter: branches that find its rows (null: none), a test for rows found otherwise (null: it needs the whole
- * event), and whether branches and test cover the condition completely.
+ * One condition of the filter: branches that find its rows (null: none), a test for rows found otherwise (null: it
+ * needs the whole event), and whether branches and test cover the condition completely.
  */
 interface Part {
   readonly branches: readonly Branch[] | null;
@@ -45,8 +45,8 @@ interface Part {
 const UNNARROWED: Part = { branches: null, test: null, isWhole: false };
 
 /**
- * Plans a search over the keys `lo` to `hi`. Without `mayScan` the rows come from a list of ids or from blocks, so no branches are
- * chosen, and `accept` and `unanswered` test the whole filter.
+ * Plans a search over the keys `lo` to `hi`. Without `mayScan` the rows come from a list of ids or from blocks, so no
+ * branches are chosen, and `accept` and `unanswered` test the whole filter.
  */
 export function planEvents(db: RecordDb, filter: EventFilter, lo: number, hi: number, mayScan: boolean): EventPlan {
   const names = findMatchingNames(db, filter.event);

@@ -2,8 +2,8 @@ import type { RecordDb, SQLQueryBindings } from "../database.ts";
 import { type EventRow, mergeStreams, NARROW_COLUMNS, type Order, type RowStream } from "./event-rows.ts";
 
 /**
- * One range of an index, in the order of keys: the events of a name, of a primary resource, or the postings of a related resource,
- * optionally of the event names in `names` alone (a JSON list of numbers).
+ * One range of an index, in the order of keys: the events of a name, of a primary resource, or the postings of a
+ * related resource, optionally of the event names in `names` alone (a JSON list of numbers).
  */
 export type Branch =
   | { readonly by: "name"; readonly nameId: number }
@@ -58,8 +58,8 @@ export function branchStream(
 }
 
 /**
- * Estimate of the number of rows that the branches read, at most `cap` per union. Rows in two branches count twice, and postings
- * count whatever their event name.
+ * Estimate of the number of rows that the branches read, at most `cap` per union. Rows in two branches count twice, and
+ * postings count whatever their event name.
  */
 export function countBranches(db: RecordDb, branches: readonly Branch[], lo: number, hi: number, cap: number): number {
   let sum = 0;
@@ -108,7 +108,10 @@ function padded(branches: readonly Branch[], kind: Kind): Branch[] {
   return [...branches, ...Array<Branch>(size - branches.length).fill(NOTHING[kind])];
 }
 
-/** Reads keys page by page. Keys found twice (by two branches) and keys without a row (deleted by another program) are left out. */
+/**
+ * Reads keys page by page. Keys found twice (by two branches) and keys without a row (deleted by another program) are
+ * left out.
+ */
 function keysetStream(
   order: Order,
   lo: number,

@@ -4,8 +4,8 @@ import { indexText } from "../../model/text/words.ts";
 type Labels = Readonly<Record<string, string>>;
 
 /**
- * The distinct strings of several events that text search looks at: the name, and keys and string values of resource, related and
- * payload.
+ * The distinct strings of several events that text search looks at: the name, and keys and string values of resource,
+ * related and payload.
  */
 export class EventStrings {
   private readonly strings = new Set<string>();

@@ -13,7 +13,10 @@ export function clampUs(us: number): number {
   return Math.min(EDGE_US, Math.max(-EDGE_US, us));
 }
 
-/** Times of events in microseconds. Most have one form; the last minute is cached, so this takes a third of the time of a full parse. */
+/**
+ * Times of events in microseconds. Most have one form; the last minute is cached, so this takes a third of the time of
+ * a full parse.
+ */
 export class TimestampReader {
   private minute = "";
   private minuteUs = 0;

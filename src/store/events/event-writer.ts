@@ -27,9 +27,9 @@ export interface InsertResult {
 
 export interface EventWriter {
   /**
-   * Stores each event once, by id. A copy from REST (every source but "stream") replaces a stored one with another `occurred` or
-   * `received`: REST keeps the first publication, the websocket may deliver a later one.
-   * Call it inside `inTransaction`. `seenUs`: now, microseconds, local clock.
+   * Stores each event once, by id. A copy from REST (every source but "stream") replaces a stored one with another
+   * `occurred` or `received`: REST keeps the first publication, the websocket may deliver a later one. Call it inside
+   * `inTransaction`. `seenUs`: now, microseconds, local clock.
    */
   insert(events: readonly PrefectEvent[], source: EventSource, seenUs: number): InsertResult;
 }

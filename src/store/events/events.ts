@@ -33,7 +33,10 @@ export interface EventSummary {
   readonly resourceName: string | null;
 }
 
-/** Events in exact order (`occurred`, then id), filtered as Prefect does it over REST. `more`: the range has further matches. */
+/**
+ * Events in exact order (`occurred`, then id), filtered as Prefect does it over REST. `more`: the range has further
+ * matches.
+ */
 export function findEvents(db: RecordDb, query: EventQuery): { events: PrefectEvent[]; more: boolean } {
   return inSnapshot(db, () => {
     const { found, more } = take(db, query, true);

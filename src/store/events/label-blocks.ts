@@ -2,8 +2,8 @@ import { asList, type EventFilter, type LabelSpec } from "../../model/events/eve
 import { indexWord, wordsOf } from "../../model/text/words.ts";
 
 /**
- * An FTS5 query for the blocks in which an event can have the wanted labels, or null when the word index cannot narrow them. Only
- * values without glob and negation are used; several values of one label are alternatives.
+ * An FTS5 query for the blocks in which an event can have the wanted labels, or null when the word index cannot narrow
+ * them. Only values without glob and negation are used; several values of one label are alternatives.
  */
 export function labelWordQuery(filter: EventFilter): string | null {
   const specs: readonly LabelSpec[] = [

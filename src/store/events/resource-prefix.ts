@@ -7,9 +7,9 @@ import type { EventRow } from "./event-rows.ts";
 const MAX_RESOURCES = 200;
 
 /**
- * Numbers of the resources whose id begins with one of the prefixes by the rules of SQL LIKE (ASCII case ignored, `_` and `%` are
- * wildcards), or null when they are too many. Ids in lower case are found in the index of all ids, the few with capitals in an
- * index of their own.
+ * Numbers of the resources whose id begins with one of the prefixes by the rules of SQL LIKE (ASCII case ignored, `_`
+ * and `%` are wildcards), or null when they are too many. Ids in lower case are found in the index of all ids, the few
+ * with capitals in an index of their own.
  */
 export function findResourceNumbers(db: RecordDb, prefixes: readonly string[]): number[] | null {
   const lower = db.prepare<Pick<ResourceRow, "id">, [string, string, string]>(

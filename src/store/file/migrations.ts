@@ -1,8 +1,8 @@
 import record from "../../../drizzle/0000_record.sql" with { type: "text" };
 
 /**
- * All migrations in order, embedded so that the bundle and compiled binaries contain them. `PRAGMA user_version` of a file is the
- * number of migrations applied to it. `scripts/check-migrations.ts` compares this list with `drizzle/`.
+ * All migrations in order, embedded so that the bundle and compiled binaries contain them. `PRAGMA user_version` of a
+ * file is the number of migrations applied to it. `scripts/check-migrations.ts` compares this list with `drizzle/`.
  */
 export const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
   { name: "0000_record", sql: record },

@@ -6,8 +6,8 @@ import { type Database, userVersion } from "./sqlite.ts";
 export class IncompleteRecordError extends Error {}
 
 /**
- * Applies the missing migrations in one exclusive transaction. Throws AppError `invalid_config` for a file of a newer version and
- * IncompleteRecordError for one that lacks tables.
+ * Applies the missing migrations in one exclusive transaction. Throws AppError `invalid_config` for a file of a newer
+ * version and IncompleteRecordError for one that lacks tables.
  */
 export function migrate(sqlite: Database, file: string): void {
   sqlite.run("BEGIN EXCLUSIVE");

@@ -4,8 +4,8 @@ import { basename, dirname, join } from "node:path";
 const SIDE_FILES = ["", "-wal", "-shm"] as const;
 
 /**
- * File name of the record of one Prefect instance: host and path in readable form, and a hash of the normalised URL, so that two
- * instances never share a file. Credentials and query of the URL do not matter.
+ * File name of the record of one Prefect instance: host and path in readable form, and a hash of the normalised URL, so
+ * that two instances never share a file. Credentials and query of the URL do not matter.
  */
 export function recordFileName(apiUrl: string): string {
   const url = URL.canParse(apiUrl) ? new URL(apiUrl) : null;
@@ -20,7 +20,10 @@ export function recordFileName(apiUrl: string): string {
   return `${slug || "prefect"}-${hash}.sqlite`;
 }
 
-/** Creates the folder with mode 0700. An existing folder of this user gets that mode too, unless it is shared (sticky, as /tmp). */
+/**
+ * Creates the folder with mode 0700. An existing folder of this user gets that mode too, unless it is shared (sticky,
+ * as /tmp).
+ */
 export function ensureDataDir(dir: string): void {
   if (mkdirSync(dir, { recursive: true, mode: 0o700 }) !== undefined) return;
   const { mode, uid } = statSync(dir);
@@ -29,8 +32,9 @@ export function ensureDataDir(dir: string): void {
 }
 
 /**
- * Creates an empty file with mode 0600, or gives an existing one that mode. SQLite gives -wal and -shm the mode of the main file.
- * An existing file is not opened here: closing any descriptor of it would release this process's POSIX locks on it.
+ * Creates an empty file with mode 0600, or gives an existing one that mode. SQLite gives -wal and -shm the mode of the
+ * main file. An existing file is not opened here: closing any descriptor of it would release this process's POSIX locks
+ * on it.
  */
 export function ensurePrivateFile(file: string): void {
   if (!existsSync(file)) {

@@ -11,8 +11,9 @@ export function openWritable(file: string): Database {
 }
 
 /**
- * Opens for reading; throws when the file does not exist. Reading a file in WAL mode needs a -shm file beside it, which cannot be
- * created in a read-only folder. The file is then opened as immutable, which is correct only while no WAL holds newer pages.
+ * Opens for reading; throws when the file does not exist. Reading a file in WAL mode needs a -shm file beside it, which
+ * cannot be created in a read-only folder. The file is then opened as immutable, which is correct only while no WAL
+ * holds newer pages.
  */
 export function openReadOnly(file: string): Database {
   const sqlite = new Database(file, { readonly: true, strict: true });

@@ -1,6 +1,6 @@
 /**
- * The bodies of Prefect's `/filter` routes: one filter per kind, all of which must hold. A filter of another kind means "has
- * at least one such related row", also when it is empty.
+ * The bodies of Prefect's `/filter` routes: one filter per kind; a row must satisfy all of them. A filter of another
+ * kind means "has at least one related row that matches", also when it is empty.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/models/flow_runs.py and its neighbours
  */
 import type { FilterKey } from "../../model/kinds.ts";
@@ -14,7 +14,7 @@ import { taskRunFilter } from "./task-runs.ts";
 import { filterClause, inIds, type Term } from "./term.ts";
 import { workPoolFilter, workQueueFilter } from "./work-pools.ts";
 
-/** The filters by the key that a body gives them. Bodies of queues in a pool say `work_queues`. */
+/** The filters by their keys in a body. (Bodies for the queues of a pool use `work_queues`.) */
 export const BODY_FILTERS = {
   flows: flowFilter,
   flow_runs: flowRunFilter,
@@ -25,7 +25,7 @@ export const BODY_FILTERS = {
   automations: automationFilter,
 } as const satisfies Readonly<Record<FilterKey, Term>>;
 
-/** Filters of one request; each value was accepted by the schema of its key. */
+/** Filters of one request; the schema of its key has accepted each value. */
 export type FilterSet = Partial<Readonly<Record<FilterKey, unknown>>>;
 
 const FLOW = "f.kind = 'flow' AND f.deleted_us IS NULL AND ";
@@ -37,7 +37,7 @@ const TASK = "t.deleted_us IS NULL AND ";
 
 const isGiven = (value: unknown) => value !== undefined && value !== null;
 
-/** Work queue ids (text) that the pool and queue filters leave; null without either. */
+/** Ids (text) of the work queues that match the pool and queue filters; null without both. */
 function queues(set: FilterSet): Clause | null {
   const { work_pools, work_pool_queues } = set;
   if (!isGiven(work_pools) && !isGiven(work_pool_queues)) return null;
@@ -55,7 +55,7 @@ function taskRunsOf(set: FilterSet): Clause | null {
   return wrap("EXISTS (SELECT 1 FROM task_run t WHERE t.flow_run_id = r.id AND ", inner);
 }
 
-/** Runs that the flow-run and task-run filters leave, as `SELECT <column> FROM flow_run r …`; null without either. */
+/** Runs that match the flow-run and task-run filters, as `SELECT <column> FROM flow_run r …`; null without both. */
 function runs(set: FilterSet, column: string): Clause | null {
   if (!isGiven(set.flow_runs) && !isGiven(set.task_runs)) return null;
   const parts = [wrap(RUN, filterClause(flowRunFilter, set.flow_runs), "")];
@@ -69,7 +69,7 @@ function flows(set: FilterSet, column: string): Clause | null {
   return wrap(`SELECT ${column} FROM object f WHERE ${FLOW}`, filterClause(flowFilter, set.flows), "");
 }
 
-/** Runs of these flows. A filter on ids alone needs no list of flows: every run has its flow. */
+/** Runs of the flows that match. A filter on ids alone is compared directly, because every run has a flow. */
 function ofFlows(set: FilterSet): Clause[] {
   const ids = onlyIds(set.flows);
   return ids === null ? within("r.flow_id", flows(set, uuidBytes("f.id"))) : [inIds({ bytes: "r.flow_id" }, ids)];
@@ -88,7 +88,7 @@ function within(column: string, rows: Clause | null): Clause[] {
   return rows === null ? [] : [wrap(`${column} IN (`, rows)];
 }
 
-/** WHERE of `flow_run r`. Deleted rows are left out by the caller. */
+/** WHERE of `flow_run r`. The caller excludes deleted rows. */
 export function flowRunsWhere(set: FilterSet): Clause {
   const queueIds = queues(set);
   const tasks = taskRunsOf(set);
@@ -106,7 +106,7 @@ export function taskRunsWhere(set: FilterSet): Clause {
   const own = filterClause(taskRunFilter, set.task_runs);
   const ids = onlyIds(set.flow_runs);
   const hasOthers = isGiven(set.flows) || isGiven(set.deployments);
-  // As on the server: a filter on run ids alone does not ask whether these runs exist.
+  // As on the server, a filter on run ids alone does not require that these runs exist.
   if (ids !== null && !hasOthers) return join([own, inIds({ bytes: "t.flow_run_id" }, ids)]);
   if (!isGiven(set.flow_runs) && !hasOthers) return own;
   const run = join([
@@ -163,7 +163,7 @@ export function automationsWhere(set: FilterSet): Clause {
   return filterClause(automationFilter, set.automations);
 }
 
-/** The lists that the filters of a question about `own` look into. */
+/** Snapshots, other than that of `own`, that the filters need for an answer about `own`. */
 export function snapshotsNeededBy(set: FilterSet, own: FilterKey): SnapshotKind[] {
   const kinds = new Set<SnapshotKind>();
   if (own !== "flows" && isGiven(set.flows) && onlyIds(set.flows) === null) kinds.add("flow");
@@ -176,7 +176,10 @@ export function snapshotsNeededBy(set: FilterSet, own: FilterKey): SnapshotKind[
   return [...kinds];
 }
 
-/** Whether the record can decide the filters for certain: names of work queues are stored on the server in a form it never tells. */
+/**
+ * Whether the record can evaluate the filters with certainty. The server filters work queues by a name that it never
+ * returns.
+ */
 export function isDecidable(set: FilterSet): boolean {
   return ![set.flow_runs, set.deployments].some((filter) => {
     const { work_queue_name: queue } = (filter ?? {}) as {

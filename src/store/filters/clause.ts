@@ -12,7 +12,7 @@ export function clause(sql: string, ...params: SQLQueryBindings[]): Clause {
   return { sql, params };
 }
 
-/** All of them (`and_`) or at least one (`or_`). No clauses at all hold for every row, with either operator. */
+/** All clauses (`and_`) or at least one (`or_`). An empty list holds for every row with either operator. */
 export function join(clauses: readonly Clause[], operator: "and_" | "or_" = "and_"): Clause {
   if (clauses.length <= 1) return clauses[0] ?? TRUE;
   const sql = clauses.map((part) => part.sql).join(operator === "and_" ? " AND " : " OR ");
@@ -24,7 +24,7 @@ export function wrap(before: string, inner: Clause, after = ")"): Clause {
   return { sql: `${before}${inner.sql}${after}`, params: inner.params };
 }
 
-/** Text of a UUID column of `object` as the 16 bytes that the run tables hold. */
+/** SQL that turns a UUID column of `object` (text) into the 16 bytes that run tables hold. */
 export function uuidBytes(column: string): string {
   return `unhex(replace(${column}, '-', ''))`;
 }

@@ -17,7 +17,7 @@ import {
 
 const TAGS = "d.doc, '$.tags'";
 
-/** A guess, as in flow-runs.ts: the name given to the deployment, which is not the name that Prefect answers with. */
+/** The queue name that the deployment was given: a guess, as in flow-runs.ts, because Prefect returns another name. */
 const QUEUE_NAME = `(CASE WHEN (d.doc ->> '$.work_queue_id') IN
   (SELECT p.doc ->> '$.default_queue_id' FROM object p WHERE p.kind = 'work_pool')
   THEN NULL ELSE d.doc ->> '$.work_queue_name' END)`;

@@ -1,4 +1,4 @@
-/** Rows of the record by Prefect's filters. */
+/** Rows of the record that match Prefect's filters. */
 import type { FilterKind } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb, SQLQueryBindings, Statement } from "../database.ts";
@@ -27,37 +27,40 @@ import {
 export interface FindPage {
   readonly limit: number;
   readonly offset?: number;
-  /** Rows that Prefect no longer has, instead of those it has. */
+  /** Only rows that Prefect has deleted, instead of only those that it has. */
   readonly deleted?: boolean;
-  /** Without documents: `doc` is then null, and so is what lists do not show. */
+  /** Flow runs without their documents: `doc` and other columns that lists do not show are null. */
   readonly brief?: boolean;
 }
 
 export interface FlowRunPage extends FindPage {
-  /** Only runs that begin at or before a time, or only the others: runs that begin later or at no known time. Microseconds. */
+  /**
+   * Only runs that begin at or before a time, or only runs that begin later or at no known time. Microseconds, server
+   * clock.
+   */
   readonly begin?: { readonly notAfterUs: number } | { readonly afterUs: number };
 }
 
-/** Filters make texts without end: the last hundred statements are kept, not all. */
-const KEPT_STATEMENTS = 100;
+/** Filters produce any number of different statements: the last hundred used are cached. */
+const CACHED_STATEMENTS = 100;
 
 function statement<Row>(db: RecordDb, sql: string): Statement<Row, SQLQueryBindings[]> {
-  const kept = db.perConnection("filter-statements", () => new Map<string, Statement<unknown, SQLQueryBindings[]>>());
-  let found = kept.get(sql);
-  if (found) kept.delete(sql);
+  const cached = db.perConnection("filter-statements", () => new Map<string, Statement<unknown, SQLQueryBindings[]>>());
+  let found = cached.get(sql);
+  if (found) cached.delete(sql);
   else found = db.sqlite.prepare<unknown, SQLQueryBindings[]>(sql);
-  kept.set(sql, found);
-  const [oldest] = kept.keys();
-  if (kept.size > KEPT_STATEMENTS && oldest !== undefined) {
-    kept.get(oldest)?.finalize();
-    kept.delete(oldest);
+  cached.set(sql, found);
+  const [oldest] = cached.keys();
+  if (cached.size > CACHED_STATEMENTS && oldest !== undefined) {
+    cached.get(oldest)?.finalize();
+    cached.delete(oldest);
   }
   return found as Statement<Row, SQLQueryBindings[]>;
 }
 
 function whereOf(alias: string, where: Clause, page: Partial<FindPage>): Clause {
-  const alive = { sql: `${alias}.deleted_us IS ${page.deleted ? "NOT " : ""}NULL`, params: [] };
-  return join([alive, where]);
+  const isDeleted = { sql: `${alias}.deleted_us IS ${page.deleted ? "NOT " : ""}NULL`, params: [] };
+  return join([isDeleted, where]);
 }
 
 function select<Row>(db: RecordDb, what: string, where: Clause, order: string, page: FindPage): Row[] {

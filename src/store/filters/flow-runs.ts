@@ -20,8 +20,8 @@ import {
 } from "./term.ts";
 
 /**
- * Prefect filters by the name a run was given and answers with the name of its queue: the two differ for the pool's default
- * queue, which nobody has to name. Whether somebody did cannot be read, so this is a guess (`isDecidable` says so).
+ * Prefect filters by the queue name that the run was created with, and returns the name of its queue. They differ for
+ * the default queue of a pool, which need not be named: NULL is assumed for it, which may be wrong (see `isDecidable`).
  */
 const QUEUE_NAME = `(CASE WHEN r.work_queue_id IN
   (SELECT unhex(replace(p.doc ->> '$.default_queue_id', '-', '')) FROM object p WHERE p.kind = 'work_pool')
@@ -29,7 +29,7 @@ const QUEUE_NAME = `(CASE WHEN r.work_queue_id IN
 
 const CREATED_BY = "coalesce(r.created_by_type, r.created_by_id)";
 
-/** Prefect's FlowRunFilter over `flow_run r`. Giving a state both `any_` and `not_any_` drops that criterion, as there. */
+/** Prefect's FlowRunFilter over `flow_run r`. As in Prefect, a state with both `any_` and `not_any_` is not restricted. */
 export const flowRunFilter = group(
   {
     id: group({ any_: anyId({ bytes: "r.id" }), not_any_: notAnyId({ bytes: "r.id" }) }),

@@ -1,8 +1,8 @@
 /**
- * Prefect's sort values in SQL. Nulls stand as SQLite puts them: first ascending, last descending. Prefect breaks no ties: what
- * comes out depends on the plan its database chose, mostly the order of making for ascending sorts and the reverse for
- * descending ones, save for start times, which have no index there. Ours follow that by creation time,
- * then in the order in which the record learned of them: the indexes of the run tables hold just that.
+ * Prefect's sort values in SQL. Nulls are first in ascending and last in descending order, as in SQLite. Prefect leaves
+ * the order of ties to its database, which mostly returns them in order of creation for ascending sorts and in reverse
+ * order for descending ones; start times are always ascending, as they have no index there. The record does the same by
+ * creation time and then by rowid, which is the order of the indexes of the run tables.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/sorting.py
  */
 import { sortableTime } from "./term.ts";

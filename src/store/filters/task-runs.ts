@@ -17,7 +17,10 @@ import {
 
 const SUBFLOW = "EXISTS (SELECT 1 FROM flow_run s WHERE s.parent_task_run_id = t.id AND s.deleted_us IS NULL)";
 
-/** `is_null_` is false unless given: an otherwise empty object asks for task runs inside flow runs. `any_` goes before it. */
+/**
+ * Without `is_null_` it is false: an empty object selects task runs inside flow runs. `any_` takes precedence over that
+ * default.
+ */
 const flowRunId: Term = (() => {
   const shape = group(
     { any_: anyId({ bytes: "t.flow_run_id" }), is_null_: isNull("t.flow_run_id") },

@@ -1,6 +1,6 @@
 /**
- * Prefect's filters as a tree of terms: each knows the schema of its value and the SQL it stands for. Semantics are those of
- * Prefect's own translation on SQLite, checked on Prefect 3.8.8 by test/real/filters.test.ts.
+ * Prefect's filters as a tree of terms, each with the schema of its value and its translation into SQL. They mean what
+ * Prefect's own SQL on SQLite means; test/real/filters.test.ts checks it on Prefect 3.8.8.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/filters.py
  */
 import { z } from "zod";
@@ -9,12 +9,12 @@ import { STATE_TYPES } from "../../model/state.ts";
 import { type Clause, clause, join, TRUE } from "./clause.ts";
 
 /**
- * What Prefect makes of an empty list of beginnings: nothing at all. Unlike an empty object, which holds for every row, it
- * leaves no trace in an `or_` either.
+ * The clause of an empty `startswith_`, which Prefect ignores: unlike an empty object, which holds for every row, it also adds
+ * nothing to an `or_`.
  */
 const VOID: Clause = { sql: "1", params: [] };
 
-/** A field of a filter. `clause` gets a value that `schema` accepted; null means that it does not restrict anything. */
+/** A field of a filter. `clause` takes a value that `schema` has accepted; null means no restriction. */
 export interface Term {
   readonly schema: z.ZodType;
   clause(value: unknown): Clause | null;
@@ -27,15 +27,15 @@ function term<T>(schema: z.ZodType<T>, toClause: (value: T) => Clause | null): T
 }
 
 export interface GroupOptions {
-  /** Takes `operator` and_/or_; otherwise all members must hold. */
+  /** Has a field `operator` (`and_`, `or_`); otherwise all members must hold. */
   readonly operator?: boolean;
-  /** Given more or fewer than one criterion, the group is dropped: a quirk of state types and names. */
+  /** Ignored unless exactly one criterion is given, as Prefect does for state types and names. */
   readonly single?: boolean;
 }
 
 const OPERATOR: Term = { schema: z.enum(["and_", "or_"]), clause: () => null };
 
-/** An object of terms. Explicit nulls and missing members restrict nothing; without any the object holds for every row. */
+/** An object of terms. Null and missing members restrict nothing; an object without members holds for every row. */
 export function group(members: Readonly<Record<string, Term>>, options: GroupOptions = {}): Term {
   const all = options.operator ? { operator: OPERATOR, ...members } : members;
   const shape = Object.fromEntries(
@@ -65,26 +65,26 @@ export function group(members: Readonly<Record<string, Term>>, options: GroupOpt
 }
 
 const uuid = z.union([z.guid(), z.string().regex(/^[0-9a-fA-F]{32}$/)], "must be a UUID");
-/** Ids as Prefect takes them: with dashes or without. */
+/** Ids as Prefect accepts them: with or without dashes. */
 export const uuids = z.array(uuid);
 const texts = z.array(z.string());
-/** Beyond these SQLite refuses the pattern or the depth of the statement; no name comes near them. */
+/** SQLite rejects much longer patterns and deeper statements; no name or list in use comes near these limits. */
 const MAX_PATTERN_CHARS = 1_000;
 const MAX_PATTERNS = 500;
 const pattern = z
   .string()
   .max(MAX_PATTERN_CHARS, `must have at most ${MAX_PATTERN_CHARS.toLocaleString("en-US")} characters`);
-/** A list each item of which is a condition of its own. */
+/** A list in which each item becomes a condition. */
 const conditions = (item: z.ZodType<string>) =>
   z.array(item).max(MAX_PATTERNS, `must have at most ${MAX_PATTERNS} items`);
 export const timeSchema = z
   .string()
   .refine((text) => parseIsoUs(text) !== undefined, 'must be an ISO 8601 time such as "2026-01-31T09:00:00Z"');
 
-/** How a column holds ids: bytes in run tables, text in `object`. */
+/** A column of ids: 16 bytes in run tables, text in `object`. */
 export type IdColumn = { readonly bytes: string } | { readonly text: string };
 
-/** `column IN (…)`, one parameter whatever the number of ids. */
+/** `column IN (…)`, with one parameter for any number of ids. */
 export function inIds(column: IdColumn, ids: readonly string[], not = ""): Clause {
   const hex = ids.map((id) => id.replaceAll("-", "").toLowerCase());
   const [only] = hex;
@@ -98,7 +98,7 @@ export function inIds(column: IdColumn, ids: readonly string[], not = ""): Claus
 
 const dashes = (hex: string) => hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 
-/** One id is compared as such: then an index also gives the order. */
+/** One id is compared with `=`, so that an index can also return the rows in order. */
 function isId(column: IdColumn, hex: string, not: boolean): Clause {
   const operator = not ? "<>" : "=";
   if ("bytes" in column) return clause(`${column.bytes} ${operator} unhex(?)`, hex);
@@ -114,7 +114,7 @@ export function anyId(column: IdColumn): Term {
   return term(uuids, (ids) => inIds(column, ids));
 }
 
-/** `not_any_` of ids: an empty list restricts nothing, and rows without an id never match a list. */
+/** `not_any_` of ids: an empty list restricts nothing; rows without an id match no other list. */
 export function notAnyId(column: IdColumn): Term {
   return term(uuids, (ids) => (ids.length === 0 ? null : inIds(column, ids, "NOT ")));
 }
@@ -153,7 +153,7 @@ export function likeClause(column: string, pattern: string): Clause {
   return clause(`lower(${column}) LIKE lower(?)`, pattern);
 }
 
-/** One of several beginnings, case-insensitive (ASCII). An empty list restricts nothing. */
+/** Begins with one of the texts, case-insensitive (ASCII). An empty list restricts nothing. */
 export function startsWith(column: string): Term {
   return term(conditions(pattern), (items) =>
     items.length === 0
@@ -184,14 +184,14 @@ export function after(expression: string): Term {
   return term(timeSchema, (text) => clause(`${expression} >= ?`, parseIsoUs(text) ?? 0));
 }
 
-/** The same for a time that stands as Prefect's text in a document: `…:00Z` sorts before `…:00.5Z` without its Z. */
+/** `before_` of a time in a document, which is Prefect's text: without the Z, `…:00` sorts before `…:00.5`. */
 export function beforeText(expression: string): Term {
   return term(timeSchema, (text) =>
     clause(`${sortableTime(expression)} <= ?`, formatIsoUs(parseIsoUs(text) ?? 0).slice(0, -1)),
   );
 }
 
-/** SQL that turns Prefect's time text into one that sorts by time. */
+/** SQL that turns Prefect's time text into a text that sorts by time. */
 export function sortableTime(expression: string): string {
   return `replace(${expression}, 'Z', '')`;
 }
@@ -221,17 +221,17 @@ export function noTags(json: string): Term {
   return flag((wanted) => clause(`${wanted ? "NOT " : ""}EXISTS (SELECT 1 FROM json_each(${json}))`));
 }
 
-/** Accepted by Prefect and without effect. */
+/** A field that Prefect accepts and ignores. */
 export function ignored(schema: z.ZodType): Term {
   return { schema, clause: () => null };
 }
 
-/** A term of one's own. */
+/** A term with a translation of its own. */
 export function custom<T>(schema: z.ZodType<T>, toClause: (value: T) => Clause | null): Term {
   return term(schema, toClause);
 }
 
-/** The clause of a whole filter; `undefined` and null hold for every row. */
+/** The clause of a whole filter. `undefined` and null hold for every row. */
 export function filterClause(filter: Term, value: unknown): Clause {
   return value === undefined || value === null ? TRUE : (filter.clause(value) ?? TRUE);
 }

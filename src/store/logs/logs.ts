@@ -6,7 +6,7 @@ import { inSnapshot, type RecordDb, type SQLQueryBindings } from "../database.ts
 import type { LogRow, NewLogRow } from "../schema/log.ts";
 import { insertStatement } from "../write-row.ts";
 
-/** Position of a line: time, then order of arrival, which keeps the server's order of lines with one stamp. */
+/** Position of a line: its timestamp, then its order of arrival, which is the server's order of lines with one timestamp. */
 export interface LogCursor {
   readonly tsUs: number;
   readonly seq: number;
@@ -21,14 +21,14 @@ export interface FoundLog extends LogCursor {
 export interface LogQuery {
   readonly flowRunIds?: readonly string[];
   readonly taskRunIds?: readonly string[];
-  /** At least this level. */
+  /** Lowest level, such as 40 for ERROR. */
   readonly minLevel?: number;
   /** Part of the message, case ignored. */
   readonly text?: string;
-  /** Closed window of the line's stamp. */
+  /** Closed range of the timestamp, microseconds. */
   readonly sinceUs?: number;
   readonly untilUs?: number;
-  /** "asc" is head, "desc" is tail: the newest come first. */
+  /** By timestamp; "desc": newest first. */
   readonly order: "asc" | "desc";
   readonly limit: number;
   readonly after?: LogCursor;
@@ -37,8 +37,8 @@ export interface LogQuery {
 const insertLog = insertStatement<NewLogRow>("log", "ON CONFLICT DO NOTHING");
 
 /**
- * Stores lines once each, by id, and answers how many were new. Give them in the server's ascending order: lines with one
- * stamp keep it. Call inside `inTransaction`. Lines without a readable stamp are left out.
+ * Stores each line once, by id, and returns how many were new. `rows` are in the server's ascending order, which lines with one
+ * timestamp keep. Call it inside `inTransaction`. Lines without a valid timestamp are skipped.
  */
 export function upsertLogs(db: RecordDb, rows: readonly Log[]): number {
   const index = db.prepare<unknown, [number, string]>("INSERT INTO log_fts(rowid, text) VALUES (?, ?)");
@@ -62,13 +62,13 @@ export function upsertLogs(db: RecordDb, rows: readonly Log[]): number {
   return added;
 }
 
-/** All lines of one flow run, its task runs included, in the server's order. */
+/** All lines of one flow run and its task runs, in the server's order. */
 export function findLogsOfFlowRun(db: RecordDb, flowRunId: string): Log[] {
   const read = db.prepare<LogRow, [Uint8Array]>(`SELECT * FROM log WHERE flow_run_id = ? ORDER BY ts_us, seq`);
   return isUuid(flowRunId) ? read.all(uuidToBytes(flowRunId)).map(toLog) : [];
 }
 
-/** Lines in order (time, arrival), filtered; `more`: further ones match. */
+/** Lines that match, by timestamp and arrival. `more`: there are further matches. */
 export function findLogs(db: RecordDb, query: LogQuery): { logs: FoundLog[]; more: boolean } {
   return inSnapshot(db, () => {
     const rows = matchingLogs(db, query, query.limit + 1);
@@ -76,7 +76,7 @@ export function findLogs(db: RecordDb, query: LogQuery): { logs: FoundLog[]; mor
   });
 }
 
-/** SQLite's LIKE knows the case of ASCII letters only; other texts are compared here. */
+/** SQLite's LIKE ignores the case of ASCII letters only; other texts are compared in JavaScript. */
 const isAscii = (text: string) => !/[^ -~]/.test(text);
 
 function matchingLogs(db: RecordDb, query: LogQuery, want: number): LogRow[] {
@@ -121,7 +121,7 @@ function hexList(ids: readonly string[]): string {
   return JSON.stringify(ids.filter(isUuid).map((id) => id.replaceAll("-", "")));
 }
 
-/** Numbers of lines: counted from the beginning of the run once, then from line to line. */
+/** Adds line numbers: the first line of a run is counted from its start, each further one from the line before it. */
 function withLineNumbers(db: RecordDb, rows: readonly LogRow[]): FoundLog[] {
   const count = db.prepare<{ n: number }, [Uint8Array, number, number, number, number]>(
     "SELECT count(*) AS n FROM log WHERE flow_run_id = ? AND (ts_us, seq) > (?, ?) AND (ts_us, seq) <= (?, ?)",
@@ -152,7 +152,7 @@ function toLog(row: LogRow): Log {
   };
 }
 
-/** Lines by their `seq`, numbered, in the order given; those that are gone are left out. */
+/** Lines by their `seq`, in the given order; deleted ones are absent. */
 export function findLogsBySeq(db: RecordDb, seqs: readonly number[]): FoundLog[] {
   const read = db.prepare<LogRow, [number]>(`SELECT * FROM log WHERE seq = ?`);
   return withLineNumbers(

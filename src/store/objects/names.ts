@@ -1,21 +1,21 @@
-/** Objects and runs of the record by name or by the beginning of their id. */
+/** Objects and runs of the record by their name or by the beginning of their id. */
 import { KINDS, type Kind, RUN_KINDS, type RunKind } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import type { RecordDb } from "../database.ts";
 import { idText } from "../runs/run-columns.ts";
 
-/** Something that a name may mean. */
+/** A run or object that a name or the beginning of an id matches. */
 export interface NamedRow {
   readonly id: string;
   readonly name: string;
-  /** Flow of a deployment, pool of a queue. */
+  /** Name of the flow of a deployment, or of the pool of a queue. */
   readonly parent: string | null;
-  /** When a run began or is due, microseconds; null for objects. */
+  /** Start or expected start of a run, microseconds; null for objects. */
   readonly beginUs: number | null;
   readonly isDeleted: boolean;
 }
 
-/** More rows are never read, so this many means "at least". */
+/** At most this many rows are read, so this number of results means "at least". */
 export const MAX_NAMED = 20;
 
 interface RunRow {
@@ -70,7 +70,7 @@ function objects(db: RecordDb, kind: SnapshotKind, where: string, ...params: str
 
 const isRun = (kind: Kind): kind is RunKind => (RUN_KINDS as readonly Kind[]).includes(kind);
 
-/** Rows whose id begins with these hex digits (dashes do not count). */
+/** Rows whose id begins with these hexadecimal digits; dashes are ignored. */
 export function findByIdPrefix(db: RecordDb, kind: Kind, prefix: string): NamedRow[] {
   const hex = prefix.replaceAll("-", "").toLowerCase();
   if (isRun(kind)) {
@@ -80,9 +80,12 @@ export function findByIdPrefix(db: RecordDb, kind: Kind, prefix: string): NamedR
   return objects(db, kind, "replace(o.id, '-', '') LIKE ?", `${hex}%`);
 }
 
-/** Rows of exactly this name; without any, of this name in other capitals. `parent`: also the flow or pool has this name. */
+/**
+ * Rows with exactly this name; if there are none, objects with this name in another case. `parent`: name of their flow
+ * or pool.
+ */
 export function findByName(db: RecordDb, kind: Kind, name: string, parent?: string): NamedRow[] {
-  // For runs only exact names have an index: other capitals are not worth a scan of a large table.
+  // Names of runs are indexed as they are: ignoring case would mean a scan of a large table.
   if (isRun(kind)) return runs(db, kind, "name = ?", name);
   const inParent = parent === undefined ? "" : " AND p.name = ?";
   const given = parent === undefined ? [name] : [name, parent];
@@ -97,7 +100,7 @@ export function findByName(db: RecordDb, kind: Kind, name: string, parent?: stri
       );
 }
 
-/** Names to suggest from: all of an object's kind, or the newest runs. */
+/** Names for suggestions: up to 2,000 objects of the kind, or the 500 newest runs. */
 export function findKnownNames(db: RecordDb, kind: Kind): string[] {
   const sql = isRun(kind)
     ? `SELECT name FROM ${kind} WHERE deleted_us IS NULL ORDER BY ${kind === "flow_run" ? "begin_us" : "expected_us"} DESC LIMIT 500`
@@ -113,7 +116,7 @@ export function hasStateName(db: RecordDb, table: RunKind, name: string): boolea
   return db.prepare(`SELECT 1 FROM ${table} WHERE state_name = ? LIMIT 1`).get(name) !== null;
 }
 
-/** The name that events gave to a resource, such as a run that was deleted before its row was read; null when none did. */
+/** Newest name of a resource in events, for example of a run that was deleted before it was read; null when no event has it. */
 export function findResourceName(db: RecordDb, resourceId: string): { readonly name: string | null } | null {
   return db
     .prepare<{ name: string | null }, [string]>("SELECT name FROM resource WHERE resource_id = ?")

@@ -1,6 +1,6 @@
 /**
- * Flows, deployments, pools, queues, workers, limits and automations as REST told them last, with the changes seen between
- * readings: the history that Prefect does not keep.
+ * Flows, deployments, pools, queues, workers, limits and automations as REST returned them last, and the differences between
+ * readings: a history that Prefect does not keep.
  */
 
 import { MINUTE_US } from "../../lib/time.ts";
@@ -12,12 +12,12 @@ import type { NewObjectChangeRow, NewObjectRow, ObjectChangeRow, ObjectRow } fro
 import { findFact, putFact } from "../sync-state.ts";
 import { insertStatement } from "../write-row.ts";
 
-/** A stored object. Times in microseconds, our clock. */
+/** A stored object. Times in microseconds, local clock. */
 export interface StoredObject<K extends SnapshotKind = SnapshotKind> {
   readonly kind: K;
   readonly id: string;
   readonly name: string;
-  /** Flow of a deployment, pool of a queue or worker. */
+  /** Id of the flow of a deployment, or of the pool of a queue or worker. */
   readonly parentId: string | null;
   readonly doc: SnapshotObjects[K];
   readonly firstUs: number;
@@ -25,7 +25,10 @@ export interface StoredObject<K extends SnapshotKind = SnapshotKind> {
   readonly deletedUs: number | null;
 }
 
-/** A change seen between two readings: it happened after `sinceUs` (null: unknown) and not after `atUs`. */
+/**
+ * A difference between two readings. It happened after `sinceUs` (null: unknown) and not after `atUs`; microseconds,
+ * local clock.
+ */
 export interface ObjectChange {
   readonly atUs: number;
   readonly sinceUs: number | null;
@@ -40,9 +43,10 @@ const insertObject = insertStatement<NewObjectRow>("object");
 const insertChange = insertStatement<NewObjectChangeRow>("object_change");
 
 /**
- * Stores objects as REST told them; `readUs` is the start of that request, our clock. `whole`: the whole list was read, so
- * what is missing in it is gone, and the reading is noted as `read:<kind>`. Changes go to `object_change`. Older readings than
- * the stored ones are ignored. Call inside a transaction. Answers the ids that changed.
+ * Stores objects from REST. `readUs`: start of the request, microseconds, local clock. `whole`: `rows` is the whole
+ * list (a snapshot), so objects missing in it were deleted, and the fact `read:<kind>` is set. Differences go to
+ * `object_change`. Objects that were read later already are skipped. Call it inside a transaction. Returns the ids of
+ * the objects that changed.
  */
 export function upsertObjects<K extends SnapshotKind>(
   db: RecordDb,
@@ -67,10 +71,10 @@ export function upsertObjects<K extends SnapshotKind>(
   return changed;
 }
 
-/** No reading takes this long: what was read so much later than now was stamped by a clock that has been set back since. */
+/** No reading takes this long. A stored time that is so much later was taken from a clock that has been set back since. */
 const MAX_READING_US = 10 * MINUTE_US;
 
-/** A later reading is stored already. */
+/** True when a later reading is stored already. */
 function isOlderReading(heldUs: number | null, readUs: number): boolean {
   return heldUs !== null && heldUs > readUs && heldUs - readUs < MAX_READING_US;
 }
@@ -107,13 +111,13 @@ function upsertObject<K extends SnapshotKind>(
     first_us: readUs,
     read_us: readUs,
   });
-  // At the first reading of a kind everything is new to the record, and nothing is news.
+  // At the first reading of a kind every object is new to the record, which does not mean that it was created now.
   if (lastRead !== null)
     addChange(db, { ...at(readUs, timeUs(doc.created) ?? lastRead, kind, doc), change: "created", diff: {} });
   return true;
 }
 
-/** Marks an object as gone: REST, asked at `atUs`, knew it no more (or its `deleted` event came). */
+/** Marks an object as deleted: REST did not have it at `atUs` (microseconds, local clock), or its `deleted` event arrived. */
 export function markObjectDeleted(db: RecordDb, kind: SnapshotKind, id: string, atUs: number): void {
   const held = readRow(db, kind, id);
   if (held === null || held.deleted_us !== null || isOlderReading(held.read_us, atUs)) return;
@@ -149,7 +153,7 @@ function parentOf<K extends SnapshotKind>(kind: K, doc: SnapshotObjects[K]): str
   return typeof parent === "string" ? parent : null;
 }
 
-/** Fields that change by themselves, without anybody having changed the object. */
+/** Fields that change although nobody has edited the object. */
 const VOLATILE: ReadonlySet<string> = new Set([
   "updated",
   "last_polled",
@@ -158,7 +162,7 @@ const VOLATILE: ReadonlySet<string> = new Set([
   "denied_slots",
 ]);
 
-/** What differs between two documents of one object, top-level fields, without what changes by itself. */
+/** Top-level fields that differ between two documents of one object, without volatile fields. */
 export function diffDocs(kind: SnapshotKind, before: object, after: object): ObjectChange["diff"] {
   const diff: Record<string, { from?: unknown; to?: unknown }> = {};
   const [from, to] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
@@ -199,20 +203,20 @@ function toStored<K extends SnapshotKind>(kind: K, row: ObjectRow): StoredObject
   };
 }
 
-/** One object by id, a deleted one too; null when the record never saw it. */
+/** One object by id, also a deleted one; null when it was never recorded. */
 export function findObject<K extends SnapshotKind>(db: RecordDb, kind: K, id: string): StoredObject<K> | null {
   const row = readRow(db, kind, id);
   return row === null ? null : toStored(kind, row);
 }
 
 export interface FindObjectsOptions {
-  /** Deleted objects too. */
+  /** Also deleted objects. */
   readonly deleted?: boolean;
   /** Only those of this flow or pool. */
   readonly parentId?: string;
 }
 
-/** All objects of a kind by name. Filters of Prefect's: `filters/objects.ts`. */
+/** All objects of a kind, sorted by name. For Prefect's filters see `filters/find.ts`. */
 export function findObjects<K extends SnapshotKind>(
   db: RecordDb,
   kind: K,
@@ -226,7 +230,7 @@ export function findObjects<K extends SnapshotKind>(
   return rows.map((row) => toStored(kind, row));
 }
 
-/** Names of objects by id, deleted ones too. */
+/** Names of objects by id, also of deleted ones. */
 export function findObjectNames(db: RecordDb, kind: SnapshotKind, ids: Iterable<string>): Map<string, string> {
   const rows = db
     .prepare<{ id: string; name: string }, [string, string]>(
@@ -237,8 +241,8 @@ export function findObjectNames(db: RecordDb, kind: SnapshotKind, ids: Iterable<
 }
 
 /**
- * When the oldest flow was made, server's clock: no run is older, for each has its flow and goes with it. Null while the list
- * of flows was never read whole; the reading's own time where there is none.
+ * When the oldest flow was created (microseconds, server clock). No run is older, because each has a flow and is
+ * deleted with it. Null until the list of flows was read whole; the time of that reading if there are no flows.
  */
 export function findOldestFlowUs(db: RecordDb): number | null {
   const read = findFact(db, "read:flow");
@@ -257,7 +261,7 @@ export function findOldestFlowUs(db: RecordDb): number | null {
   return known.us;
 }
 
-/** Names of the objects of a kind by their owner (deployments by flow, queues by pool), in order. */
+/** Names of the objects of a kind, sorted, by the id of their owner: deployments by flow, queues by pool. */
 export function findNamesByParent(db: RecordDb, kind: SnapshotKind): Map<string, string[]> {
   const rows = db
     .prepare<{ parent_id: string; name: string }, [string]>(
@@ -273,7 +277,7 @@ export function findNamesByParent(db: RecordDb, kind: SnapshotKind): Map<string,
   return names;
 }
 
-/** Changes seen at or after `fromUs` and before or at `toUs`, newest first. */
+/** Changes that were read in the closed range (microseconds, local clock), newest first. */
 export function findObjectChanges(
   db: RecordDb,
   query: {

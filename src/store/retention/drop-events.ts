@@ -10,8 +10,9 @@ import type { EventTableRow } from "../schema/event.ts";
 type DroppedRow = Pick<EventTableRow, "t" | "res_id" | "blk" | "ofs">;
 
 /**
- * Deletes at most `limit` events that occurred before a moment, oldest first, with their postings, the blocks that hold nothing
- * else, and resources that no event names any more. Inside a transaction; call `db.invalidate()` after it.
+ * Deletes at most `limit` events that occurred before `beforeUs`, oldest first, with their postings, with blocks that
+ * hold no other events, and with resources that no other event has. Returns how many. Call it inside a transaction, and
+ * `db.invalidate()` after it.
  */
 export function dropEvents(db: RecordDb, beforeUs: number, limit: number): number {
   removeDeletedPostings(db);
@@ -29,7 +30,7 @@ export function dropEvents(db: RecordDb, beforeUs: number, limit: number): numbe
     drop.run(t);
     touched.add(resId);
   }
-  // The trigger has noted every row for its postings, which are gone already.
+  // The trigger has listed these rows for the removal of their postings, which is already done.
   db.prepare<unknown, []>("DELETE FROM event_gone").run();
   db.prepare<unknown, []>("DELETE FROM event_hour WHERE n <= 0").run();
   dropBlocks(db, rows);
@@ -37,10 +38,10 @@ export function dropEvents(db: RecordDb, beforeUs: number, limit: number): numbe
   return rows.length;
 }
 
-/** Answers the resources whose postings were touched. */
+/** Deletes the postings of the rows. Returns the numbers of the resources that had them. */
 function dropPostings(db: RecordDb, rows: readonly DroppedRow[], beforeUs: number, isLastStep: boolean): Set<number> {
   const last = rows.at(-1)?.t ?? 0;
-  // Below this key every event goes, so one range per posting list does; shifted ones beyond it go one by one.
+  // All events up to this key are deleted, so one range per resource suffices. Shifted events beyond it are deleted one by one.
   const edge = isLastStep ? beforeUs - 1 : Math.min(last, beforeUs - 1);
   const dropRange = db.prepare<unknown, [number, number]>("DELETE FROM related WHERE res_id = ? AND t <= ?");
   const dropOne = db.prepare<unknown, [number, number]>("DELETE FROM related WHERE res_id = ? AND t = ?");
@@ -61,13 +62,13 @@ function dropPostings(db: RecordDb, rows: readonly DroppedRow[], beforeUs: numbe
   return touched;
 }
 
-/** Blocks of the dropped rows that no row points into any more. */
+/** Deletes the blocks of the deleted rows to which no other row refers. */
 function dropBlocks(db: RecordDb, rows: readonly DroppedRow[]): void {
   for (const id of new Set(rows.map(({ blk }) => blk)))
     if (!usedLines(db, id).some((line) => line !== "")) dropBlock(db, id);
 }
 
-/** Lines of a block, those that no row points to blanked. */
+/** Lines of a block; a line to which no row refers is empty. */
 function usedLines(db: RecordDb, id: number): string[] {
   const place = db.prepare<{ blk: number; ofs: number }, [Uint8Array]>("SELECT blk, ofs FROM event WHERE id = ?");
   return findBlockLines(db, id, BLOCK_SIZE).map((json, ofs) => {
@@ -77,8 +78,9 @@ function usedLines(db: RecordDb, id: number): string[] {
 }
 
 /**
- * Blanks what is left in blocks of events that are gone, so that nothing of them stays on disk. `from`: block to begin with.
- * Answers where to go on after `limit` blocks, or null at the end. Inside a transaction; call `db.invalidate()` after it.
+ * Erases the lines of deleted events from at most `limit` blocks, so that nothing of them stays on disk. `from`: id of
+ * the first block. Returns the id to continue with, or null at the end. Call it inside a transaction, and
+ * `db.invalidate()` after it.
  */
 export function eraseUnusedLines(db: RecordDb, from: number, limit: number): number | null {
   const blocks = db

@@ -3,28 +3,28 @@ import { removeCoverage } from "../coverage.ts";
 import { inTransaction, type RecordDb } from "../database.ts";
 import { dropEvents, eraseUnusedLines } from "./drop-events.ts";
 
-/** Rows of one step: some 50 ms of work, so that a batch that waits for it is hardly late. */
+/** Rows of one step: about 50 ms of work, so that a batch of events waits no longer than that. */
 export const DROP_STEP = 1_000;
 
 export interface DropResult {
   readonly events: number;
   readonly logs: number;
   readonly runs: number;
-  /** A further step has something to do. */
+  /** Rows remain for a further step. */
   readonly more: boolean;
 }
 
 /**
- * One step of dropping what is older than a moment (microseconds, server's clock): events by `occurred`, log lines by their stamp,
- * runs that ended before, changes of objects seen before; oldest first, at most `limit` of each, in a transaction of its own.
- * What is dropped is no longer claimed as covered.
+ * One step of deleting rows older than `beforeUs` (microseconds, server clock), in a transaction of its own: events by
+ * `occurred`, log lines by timestamp and runs by their end, oldest first and at most `limit` of each, and changes and
+ * deleted objects. Claims over deleted rows are removed.
  */
 export function dropBefore(db: RecordDb, beforeUs: number, limit = DROP_STEP): DropResult {
   const before = Math.ceil(Math.min(Number.MAX_SAFE_INTEGER, beforeUs));
   const result = inTransaction(db, () => {
-    const gone = { fromUs: Number.MIN_SAFE_INTEGER, toUs: before - 1 };
-    removeCoverage(db, "event", "", gone);
-    removeCoverage(db, "flow_run", "", gone);
+    const range = { fromUs: Number.MIN_SAFE_INTEGER, toUs: before - 1 };
+    removeCoverage(db, "event", "", range);
+    removeCoverage(db, "flow_run", "", range);
     const events = dropEvents(db, before, limit);
     const logs = dropLogs(db, before, limit);
     const runs = dropRuns(db, "flow_run", before, limit) + dropRuns(db, "task_run", before, limit);
@@ -37,8 +37,8 @@ export function dropBefore(db: RecordDb, beforeUs: number, limit = DROP_STEP): D
 }
 
 /**
- * Moment before which a step of `limit` rows lies: of the oldest events or log lines, whichever are older. Null when the record
- * holds neither. For dropping by size, oldest first.
+ * The time (microseconds) before which the `limit` oldest events or log lines lie, whichever are older; null when the
+ * record has neither. For deletion by size, oldest first.
  */
 export function endOfOldestStep(db: RecordDb, limit = DROP_STEP): number | null {
   const nth = (table: string, column: string) =>
@@ -51,7 +51,7 @@ export function endOfOldestStep(db: RecordDb, limit = DROP_STEP): number | null 
   return ends.length === 0 ? null : Math.min(...ends) + 1;
 }
 
-/** Bytes of pages in use; freed ones are used again by what comes next. */
+/** Bytes of pages in use; free pages are not counted, as new rows reuse them. */
 export function usedBytes(db: RecordDb): number {
   const read = (name: string) => {
     const row = db.prepare<Record<string, number>, []>(`PRAGMA ${name}`).get();
@@ -60,19 +60,22 @@ export function usedBytes(db: RecordDb): number {
   return (read("page_count") - read("freelist_count")) * read("page_size");
 }
 
-/** Returns at most `pages` free pages to the disk; true when more are free. The file shrinks at the next checkpoint. */
+/** Releases at most `pages` free pages to the file system; true when more are free. The file shrinks at the next checkpoint. */
 export function releaseFreePages(db: RecordDb, pages = 2_000): boolean {
-  // Each row that the pragma yields frees one page, so it must be read to its end.
+  // The pragma frees one page for each row that is read from it, so all rows must be read.
   db.sqlite.query(`PRAGMA incremental_vacuum(${Math.trunc(pages)})`).all();
   db.sqlite.query("PRAGMA wal_checkpoint(PASSIVE)").all();
   return (db.prepare<{ freelist_count: number }, []>("PRAGMA freelist_count").get()?.freelist_count ?? 0) > 0;
 }
 
-/** One step of removing the last traces of dropped events from partly used blocks; answers where to go on, null at the end. */
+/**
+ * One step of erasing deleted events from blocks that other events use. Returns the block to continue with, or null at
+ * the end.
+ */
 export function eraseDropped(db: RecordDb, from = 0, limit = 100): number | null {
   const next = inTransaction(db, () => {
     const at = eraseUnusedLines(db, from, limit);
-    // Words of dropped rows stand in the text indexes until their segments are merged.
+    // The text indexes contain the words of deleted rows until their segments are merged.
     if (at === null)
       for (const fts of ["block_fts", "log_fts"]) db.sqlite.run(`INSERT INTO ${fts}(${fts}) VALUES ('optimize')`);
     return at;
@@ -93,13 +96,13 @@ function dropLogs(db: RecordDb, beforeUs: number, limit: number): number {
     drop.run(seq);
     dropText.run(seq);
   }
-  for (const scope of new Set(rows.flatMap(({ run }) => (run ? bytesToUuid(run) : [])))) withdraw(db, "log", scope);
+  for (const scope of new Set(rows.flatMap(({ run }) => (run ? bytesToUuid(run) : [])))) removeClaims(db, "log", scope);
   return rows.length;
 }
 
-/** Runs that ended, or were found deleted, before the moment. What still runs or waits stays. */
+/** Deletes runs that ended, or were marked as deleted, before `beforeUs`. Runs that have not ended stay. */
 function dropRuns(db: RecordDb, table: "flow_run" | "task_run", beforeUs: number, limit: number): number {
-  // A flow run that stays keeps its task runs: they are claimed together.
+  // Task runs of a remaining flow run stay, because one claim covers them all.
   const isFree = table === "task_run" ? "AND NOT EXISTS (SELECT 1 FROM flow_run f WHERE f.id = r.flow_run_id)" : "";
   const rows = db
     .prepare<{ id: Uint8Array }, [number, number, number, number]>(
@@ -111,10 +114,10 @@ function dropRuns(db: RecordDb, table: "flow_run" | "task_run", beforeUs: number
     )
     .all(beforeUs, limit, beforeUs, limit);
   if (table === "flow_run")
-    for (const { id } of rows) for (const kind of ["task_run", "log"]) withdraw(db, kind, bytesToUuid(id));
+    for (const { id } of rows) for (const kind of ["task_run", "log"]) removeClaims(db, kind, bytesToUuid(id));
   return rows.length;
 }
 
-function withdraw(db: RecordDb, kind: string, scope: string): void {
+function removeClaims(db: RecordDb, kind: string, scope: string): void {
   removeCoverage(db, kind, scope, { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER });
 }

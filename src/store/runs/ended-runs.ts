@@ -5,14 +5,14 @@ const SCOPE = `lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) |
   substr(hex(r.id), 17, 4) || '-' || substr(hex(r.id), 21))`;
 
 export interface EndedRunsOptions {
-  /** What should be held of each of them. */
+  /** Which rows of each run are wanted. */
   readonly kind: "task_run" | "log";
   /** Only runs that failed or crashed. */
   readonly failedOnly: boolean;
-  /** Runs that ended within this closed range (microseconds, server's clock). */
+  /** Runs that ended within this closed range (microseconds, server clock). */
   readonly fromUs: number;
   readonly toUs: number;
-  /** What was read later than this after the end is whole. */
+  /** Rows of a run are complete when they were read at least this long after its end; microseconds. */
   readonly settleUs: number;
   readonly limit: number;
 }
@@ -20,7 +20,7 @@ export interface EndedRunsOptions {
 const TERMINAL = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"] as const;
 const FAILED = ["FAILED", "CRASHED"] as const;
 
-/** When the flow run that ended last did so (microseconds, server's clock); minus infinity when none has. */
+/** End of the flow run that ended last (microseconds, server clock); minus infinity when none has ended. */
 export function newestRunEnd(db: RecordDb, failedOnly: boolean): number {
   const types = failedOnly ? FAILED : TERMINAL;
   const newest = types.map((type) => `(SELECT max(state_us) FROM flow_run WHERE state_type = '${type}')`);
@@ -31,7 +31,7 @@ export function newestRunEnd(db: RecordDb, failedOnly: boolean): number {
   );
 }
 
-/** Flow runs that ended and of which `kind` was not read since, newest first. */
+/** Ended flow runs whose rows of `kind` have not been read completely, newest first. `endUs`: microseconds, server clock. */
 export function findEndedRunsWithout(db: RecordDb, options: EndedRunsOptions): { id: string; endUs: number }[] {
   const states = (options.failedOnly ? FAILED : TERMINAL).map((type) => `'${type}'`).join(", ");
   return db

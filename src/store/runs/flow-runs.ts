@@ -1,6 +1,7 @@
 /**
- * Flow runs: one row each, folded from state events and told by REST. REST's answer is kept whole in `doc`; the columns hold
- * what is filtered and sorted by, and may be newer than `doc` (then `dirty` is 1). A state never moves backwards.
+ * Flow runs, one row each, from REST and from state events (the fold). `doc` is the last answer of REST; the columns
+ * are what filters and sorts need, and their state may be newer than `doc` (then `dirty` is 1). A state is never
+ * replaced by an older one.
  */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
@@ -32,21 +33,21 @@ export type { FlowRunRow } from "../schema/run.ts";
 
 const HELD_COLUMNS = [...STATE_COLUMNS, "flow_id", "read_us", "deleted_us", "dirty"] as const;
 const SELECT_HELD = `SELECT ${HELD_COLUMNS.join(", ")} FROM flow_run WHERE id = ?`;
-/** What the record already holds of a run that is about to be written. */
+/** The columns that are compared before a stored run is written. */
 type HeldRun = Pick<FlowRunRow, (typeof HELD_COLUMNS)[number]>;
 
 export interface UpsertRunsOptions {
   /**
-   * Start of the reading on the server's clock (microseconds). Given, a folded state that REST still does not know two minutes
-   * after it happened gives way: it was announced and rolled back.
+   * Start of the request, microseconds, server clock. If given, a folded state that REST does not know two minutes
+   * after its time is replaced: its event was published, but the transaction of the server was rolled back.
    */
   readonly serverReadUs?: number;
 }
 
 /**
- * Stores flow runs as REST told them; `readUs` is the start of that request, our clock. Call inside a transaction.
- * An older reading than the stored one is ignored, and state columns keep a newer folded state (the row stays dirty).
- * Answers the ids of the runs that changed.
+ * Stores flow runs from REST. `readUs`: start of the request, microseconds, local clock. Call it inside a transaction.
+ * Runs that were read later already are skipped, and a newer folded state stays in the columns (the row stays dirty).
+ * Returns the ids of the runs that changed.
  */
 export function upsertFlowRuns(
   db: RecordDb,
@@ -60,27 +61,27 @@ export function upsertFlowRuns(
     if (id === null) continue;
     const held = db.prepare<HeldRun, [Uint8Array]>(SELECT_HELD).get(id);
     if (held?.read_us != null && held.read_us > readUs) continue;
-    const told = stateOf(run);
+    const restState = stateOf(run);
     const columns = restColumns(run, readUs);
     if (held === null) {
-      insertFromRest(db, { id, ...columns, ...stateColumns(told), dirty: 0 });
+      insertFromRest(db, { id, ...columns, ...stateColumns(restState), dirty: 0 });
       changed.push(run.id);
       continue;
     }
     const heldUs = held.state_us ?? Number.NEGATIVE_INFINITY;
     const isRolledBack = options.serverReadUs !== undefined && options.serverReadUs - heldUs > FLOW_RUN_ROW_DELAY_US;
-    const isNewer = heldUs > (told.atUs ?? Number.NEGATIVE_INFINITY) && !isRolledBack;
-    // What REST says once and for all is taken from it even where the state is not.
-    const state = isNewer ? { ...stateOfColumns(held), expectedUs: told.expectedUs } : told;
+    const isNewer = heldUs > (restState.atUs ?? Number.NEGATIVE_INFINITY) && !isRolledBack;
+    // The expected start never changes, so it is taken from REST even when the state is not.
+    const state = isNewer ? { ...stateOfColumns(held), expectedUs: restState.expectedUs } : restState;
     const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
     updateFromRest(db, { ...columns, ...stateColumns(state), dirty: isNewer ? 1 : 0, deleted_us: deletedUs }, id);
     if (held.deleted_us !== null && deletedUs === null) restoreTaskRuns(db, id, held.deleted_us);
-    if (held.dirty === 1 || held.read_us === null || idText(held.state_id) !== told.stateId) changed.push(run.id);
+    if (held.dirty === 1 || held.read_us === null || idText(held.state_id) !== restState.stateId) changed.push(run.id);
   }
   return changed;
 }
 
-/** The columns that REST alone sets. */
+/** The columns, besides those of the state, of a run from REST. */
 function restColumns(run: FlowRun, readUs: number) {
   return {
     name: run.name,
@@ -103,7 +104,7 @@ function restColumns(run: FlowRun, readUs: number) {
 }
 type RestColumns = ReturnType<typeof restColumns>;
 
-/** What an event says about the run itself. */
+/** The columns, besides those of the state, that an event knows. */
 function detailColumns(change: StateChange) {
   const context = readRunContext(change.event);
   return {
@@ -128,7 +129,10 @@ const insertFromEvent = insertStatement<NewFlowRunRow & DetailColumns & StateCol
 const updateState = updateStatement<DirtyState>("flow_run");
 const fillDetails = updateStatement<DetailColumns>("flow_run", (column) => `coalesce(?, ${column})`);
 
-/** Folds state changes of flow runs; call inside the transaction that stored their events. Answers the ids touched. */
+/**
+ * Folds state changes of flow runs into their rows. Call it in the transaction that stores the events. Returns the
+ * changed ids.
+ */
 export function foldFlowRunChanges(db: RecordDb, byRun: ReadonlyMap<string, readonly StateChange[]>): string[] {
   const touched: string[] = [];
   for (const [runId, changes] of byRun) {
@@ -151,16 +155,16 @@ function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange
   if (held.flow_id === null) fillDetails(db, detailColumns(newest), id);
   if (after === before) return false;
   const isNewer = after.stateId !== before.stateId;
-  // REST has told all there is about a clean row, older events included.
+  // REST was read after all states of a clean row, so an older event adds nothing.
   if (!isNewer && held.dirty === 0 && held.read_us !== null) return false;
-  const isRevived = held.deleted_us !== null && isNewer && newest.atUs > held.deleted_us;
-  const deletedUs = isRevived ? null : held.deleted_us;
-  if (isRevived) restoreTaskRuns(db, id, held.deleted_us);
+  const isRestored = held.deleted_us !== null && isNewer && newest.atUs > held.deleted_us;
+  const deletedUs = isRestored ? null : held.deleted_us;
+  if (isRestored) restoreTaskRuns(db, id, held.deleted_us);
   updateState(db, { ...stateColumns(after), dirty: isNewer ? 1 : held.dirty, deleted_us: deletedUs }, id);
   return true;
 }
 
-/** The held state with what its event says about order, which matters only where a change has the very same time. */
+/** The stored state with the facts of its event that decide the order. They are needed only if a change has the same time. */
 export function stampOfHeldState(
   db: RecordDb,
   stamp: StateStamp | null,
@@ -177,8 +181,8 @@ export function stampOfHeldState(
 }
 
 /**
- * Marks runs that REST, asked at `atUs` (our clock), knew no more, and their task runs, which the server drops with them. A run
- * with a later state or reading stays.
+ * Marks runs, and their task runs, as deleted: REST did not have them at `atUs` (microseconds, local clock). Runs with a later
+ * state or reading are not marked. Prefect deletes the task runs of a run with it.
  */
 export function markFlowRunsDeleted(db: RecordDb, ids: readonly string[], atUs: number): void {
   const mark = db.prepare<unknown, [number, Uint8Array | null, number, number]>(
@@ -195,14 +199,14 @@ export function markFlowRunsDeleted(db: RecordDb, ids: readonly string[], atUs: 
   }
 }
 
-/** Prefect knows the run after all: the task runs that went with it are there again. */
+/** Removes the mark of task runs that were marked with their flow run, which Prefect has after all. */
 function restoreTaskRuns(db: RecordDb, flowRunId: Uint8Array, deletedUs: number): void {
   db.prepare<unknown, [Uint8Array, number]>(
     "UPDATE task_run SET deleted_us = NULL WHERE flow_run_id = ? AND deleted_us = ?",
   ).run(flowRunId, deletedUs);
 }
 
-/** Runs whose `doc` is missing or older than their folded state, newest state first: REST should be asked for them. */
+/** Ids of runs whose `doc` is missing or older than their folded state, newest state first: they should be read over REST. */
 export function findRunsToReconcile(db: RecordDb, limit: number): string[] {
   return db
     .prepare<{ id: Uint8Array }, [number]>(
@@ -214,13 +218,16 @@ export function findRunsToReconcile(db: RecordDb, limit: number): string[] {
 
 export interface UnfinishedRunsOptions {
   readonly limit: number;
-  /** Only runs that REST did not tell since then (microseconds, our clock). */
+  /** Only runs that were last read over REST before this time, or never; microseconds, local clock. */
   readonly readBeforeUs: number;
-  /** Only runs not planned for later than this (microseconds): plans are read as a list of their own. */
+  /**
+   * Scheduled runs expected after this time (microseconds, server clock) are left out; they are read as a list of their
+   * own.
+   */
   readonly expectedBeforeUs?: number;
 }
 
-/** Runs in no terminal state, longest unread first: some of them may be gone without an event. */
+/** Ids of runs in no terminal state, longest unread first. Prefect may have deleted some of them without an event. */
 export function findUnfinishedRuns(db: RecordDb, options: UnfinishedRunsOptions): string[] {
   return db
     .prepare<{ id: Uint8Array }, [number, number, number]>(
@@ -233,7 +240,7 @@ export function findUnfinishedRuns(db: RecordDb, options: UnfinishedRunsOptions)
     .map((row) => idText(row.id));
 }
 
-/** Runs in a terminal state that REST did not tell since `readBeforeUs`, longest unread first. */
+/** Ids of runs in a terminal state that were not read since `readBeforeUs`, longest unread first. */
 export function findEndedRuns(db: RecordDb, options: UnfinishedRunsOptions): string[] {
   return db
     .prepare<{ id: Uint8Array }, [number, number]>(
@@ -244,7 +251,7 @@ export function findEndedRuns(db: RecordDb, options: UnfinishedRunsOptions): str
     .map((row) => idText(row.id));
 }
 
-/** Plans (SCHEDULED runs) expected within the closed range, ids: what a reading of that range did not name is gone. */
+/** Ids of SCHEDULED runs expected within the closed range that were not read since `readBeforeUs`. */
 export function findPlannedRuns(db: RecordDb, fromUs: number, toUs: number, readBeforeUs: number): string[] {
   return db
     .prepare<{ id: Uint8Array }, [number, number, number]>(
@@ -260,7 +267,7 @@ export function findFlowRunRow(db: RecordDb, id: string): FlowRunRow | null {
   return db.prepare<FlowRunRow, [Uint8Array | null]>("SELECT * FROM flow_run WHERE id = ?").get(idBytes(id));
 }
 
-/** What lists show, straight from the columns. */
+/** What lists show of a run, from the columns alone. */
 export function factsOfFlowRun(row: ListedFlowRun): FlowRunFacts {
   return {
     ...factsOfColumns(row),
@@ -272,11 +279,11 @@ export function factsOfFlowRun(row: ListedFlowRun): FlowRunFacts {
   };
 }
 
-/** A row in Prefect's own shape: `doc` where REST told it, with a newer folded state on top; else what events told. */
+/** A row in Prefect's own shape: `doc` with the newer folded state, or what events have said if there is no `doc`. */
 export function toFlowRun(row: ListedFlowRun): FlowRun {
   if (row.doc !== null) {
-    const told = unpackDoc("flow_run", row.doc);
-    return row.dirty === 1 ? { ...told, ...stateFields(row) } : told;
+    const doc = unpackDoc("flow_run", row.doc);
+    return row.dirty === 1 ? { ...doc, ...stateFields(row) } : doc;
   }
   return {
     id: idText(row.id),

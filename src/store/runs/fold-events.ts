@@ -1,4 +1,4 @@
-/** The step from events to run rows, taken in the transaction that stored the events. */
+/** The fold: from state events to rows of runs, in the transaction that stores the events. */
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { isLaterState, readStateChange, type StateChange } from "../../model/runs/fold.ts";
 import type { RecordDb } from "../database.ts";
@@ -6,8 +6,9 @@ import { foldFlowRunChanges } from "./flow-runs.ts";
 import { foldTaskRunChanges } from "./task-runs.ts";
 
 /**
- * Folds the state events of a batch into flow runs and task runs; everything else in it is passed over. `keys` are the events'
- * `event.t`, same order. Call inside the transaction that stored them. Any order of arrival gives the same states.
+ * Folds the state events of a batch into flow runs and task runs; other events are ignored. `keys`: `event.t` of the
+ * events, in the same order. Call it in the transaction that stores them. The order of arrival does not affect the
+ * result. Returns the ids of the changed runs.
  */
 export function foldRunEvents(
   db: RecordDb,

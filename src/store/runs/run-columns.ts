@@ -61,7 +61,7 @@ export function briefFlowRunColumns(alias: string): string {
   return [...shown, ...absent].join(", ");
 }
 
-/** The 16 bytes of an id, or null for null and for what is no UUID. */
+/** The 16 bytes of an id; null for null and for a text that is no UUID. */
 export function idBytes(id: string | null | undefined): Uint8Array | null {
   return id && isUuid(id) ? uuidToBytes(id) : null;
 }
@@ -73,7 +73,7 @@ export function idText(bytes: Uint8Array | null): string | null {
   return bytes === null ? null : bytesToUuid(bytes);
 }
 
-/** Microseconds of Prefect's time text, null when it is missing or none. */
+/** Microseconds of Prefect's time text; null when it is missing or not a time. */
 export function timeUs(text: string | null | undefined): number | null {
   return text ? (parseIsoUs(text) ?? null) : null;
 }
@@ -82,7 +82,7 @@ export function timeText(us: number | null): string | null {
   return us === null ? null : formatIsoUs(us);
 }
 
-/** The state columns of a run as REST tells it. */
+/** The state of a run from REST. */
 export function stateOf(run: FlowRun | TaskRun): FoldedState {
   return {
     stateId: run.state?.id ?? run.state_id ?? null,
@@ -133,7 +133,7 @@ export function factsOfColumns(row: StateColumns & Pick<FlowRunRow, "id" | "name
   };
 }
 
-/** What is known of the held state for comparing it with a change; null while the row has none. */
+/** The stored state in the form that is compared with a change; null while the row has none. */
 export function stampOf(state: FoldedState): StateStamp | null {
   if (state.stateId === null || state.atUs === null || state.type === null) return null;
   return { stateId: state.stateId, type: state.type, atUs: state.atUs, follows: null, received: null };

@@ -4,7 +4,7 @@ import { idBytes, idText } from "./run-columns.ts";
 
 type IdRow = { readonly id: Uint8Array };
 
-/** Subflow runs of a run, level by level, at most `depth` levels down. */
+/** Ids of the subflow runs of a run, level by level, at most `depth` levels down. */
 export function findFlowRunIdsBelow(db: RecordDb, flowRunId: string, depth: number): string[] {
   const children = db.prepare<IdRow, [Uint8Array | null]>(
     "SELECT id FROM flow_run WHERE parent_task_run_id IN (SELECT id FROM task_run WHERE flow_run_id = ?)",
@@ -20,7 +20,7 @@ export function findFlowRunIdsBelow(db: RecordDb, flowRunId: string, depth: numb
   return found;
 }
 
-/** Names of runs by id; unknown ones are absent. */
+/** Names of runs by id; runs that are not recorded are absent. */
 export function findRunNames(
   db: RecordDb,
   table: "flow_run" | "task_run",

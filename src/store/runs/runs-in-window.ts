@@ -1,6 +1,6 @@
 /**
- * Flow runs of a time window, which a run belongs to by its start, or by its expected start while it has not started
- * (`begin_us`). Prefect's filter on `start_time` means the same.
+ * Flow runs of a time window. A run is in the window by its start, or by its expected start while it has not started
+ * (`begin_us`), as in Prefect's filter on `start_time`.
  */
 import type { TimeRange } from "../../model/freshness.ts";
 import type { RecordDb } from "../database.ts";
@@ -31,7 +31,10 @@ export type ProblemRunRow = Pick<
   "id" | "name" | "flow_id" | "work_pool_name" | "state_name" | "state_message" | "expected_us"
 >;
 
-/** Runs of the window that failed or crashed, last ended first, and late runs, longest overdue first; at most `limit` of each. */
+/**
+ * Runs of the window that failed or crashed, last ended first, and late runs, longest overdue first; at most `limit` of
+ * each.
+ */
 export function findProblemRuns(
   db: RecordDb,
   { fromUs, toUs }: TimeRange,
@@ -45,13 +48,13 @@ export function findProblemRuns(
       )
       .all(fromUs, toUs, limit);
   return {
-    // The plus makes SQLite use the index of times: failures of the window are few, failures of all time are many.
+    // The unary plus makes SQLite use the index on time: the window has few failures, the whole record has many.
     failed: find("+state_type IN ('FAILED', 'CRASHED')", "coalesce(end_us, start_us, expected_us) DESC"),
     late: find("state_type = 'SCHEDULED' AND state_name = 'Late'", "expected_us"),
   };
 }
 
-/** What a run belongs to: a deployment by its id, a work pool by its name. */
+/** The deployment or the work pool of a run. */
 export type RunOwner = { readonly deploymentId: string } | { readonly workPoolName: string };
 
 /**
@@ -70,7 +73,7 @@ export function findRunsWithErrors(db: RecordDb, owner: RunOwner, window: TimeRa
     .map((row) => idText(row.id));
 }
 
-/** Started runs of the window, and how many of them have no log lines claimed as covered. */
+/** Number of started runs of the window, and of those among them without a claim on their log lines. */
 export function countRunsWithoutLogs(db: RecordDb, window: TimeRange): { runs: number; missing: number } {
   const count = db.prepare<{ runs: number; missing: number }, [number, number]>(
     `SELECT count(*) AS runs,

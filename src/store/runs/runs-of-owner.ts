@@ -3,7 +3,7 @@ import type { RecordDb } from "../database.ts";
 import type { FlowRunRow } from "./flow-runs.ts";
 import { idBytes, idText } from "./run-columns.ts";
 
-/** A run in brief. Times in microseconds, server's clock. */
+/** A run in brief. Times in microseconds, server clock. */
 export interface OwnedRun {
   readonly id: string;
   readonly name: string;
@@ -14,7 +14,7 @@ export interface OwnedRun {
   readonly endUs: number | null;
 }
 
-/** The column that names the owner. */
+/** The column with the id of the owner. */
 export type OwnerColumn = "deployment_id" | "flow_id";
 
 type Row = Pick<FlowRunRow, "id" | "name" | "state_name" | "state_type" | "start_us" | "end_us" | "expected_us">;

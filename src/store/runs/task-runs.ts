@@ -1,6 +1,8 @@
 /**
- * Task runs: one row each. Their events carry the columns already computed (`payload.task_run`), so folding copies; REST is
- * written from the same events and lags them. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
+ * Task runs, one row each, from their events and from REST. The client sends computed columns with each event
+ * (`payload.task_run`), which the fold copies. A service of the server writes its rows from the same events, so REST
+ * lags behind.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
  */
 import { parseIsoUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
@@ -43,13 +45,13 @@ const HELD_COLUMNS = [
   "deleted_us",
 ] as const;
 const SELECT_HELD = `SELECT ${HELD_COLUMNS.join(", ")} FROM task_run WHERE id = ?`;
-/** What the record already holds of a task run that is about to be written. */
+/** The columns that are compared before a stored task run is written. */
 type HeldTaskRun = Pick<TaskRunRow, (typeof HELD_COLUMNS)[number]>;
 
 /**
- * Stores task runs as REST told them; `readUs` is the start of that request, our clock. Call inside a transaction. A newer
- * folded state stays: REST may lag the event by seconds, or never learn of it. `serverReadUs`: the same moment on the server's
- * clock, where it is known. Answers the ids of the runs that changed.
+ * Stores task runs from REST. `readUs`: start of the request, microseconds, local clock; `serverReadUs`: the same
+ * moment on the server clock, null where unknown. Call it inside a transaction. A newer folded state stays: the row at
+ * the server may be written seconds after the event, or never. Returns the ids of the runs that changed.
  */
 export function upsertTaskRuns(
   db: RecordDb,
@@ -63,23 +65,23 @@ export function upsertTaskRuns(
     if (id === null) continue;
     const held = db.prepare<HeldTaskRun, [Uint8Array]>(SELECT_HELD).get(id);
     if (held?.read_us != null && held.read_us > readUs) continue;
-    const told = stateOf(run);
+    const restState = stateOf(run);
     const columns = restColumns(run, readUs);
     if (held === null) {
-      insertFromRest(db, { id, ...columns, ...stateColumns(told) });
+      insertFromRest(db, { id, ...columns, ...stateColumns(restState) });
       changed.push(run.id);
       continue;
     }
-    const isNewer = (held.state_us ?? 0) > (told.atUs ?? 0) && !isOverruled(db, held, told, serverReadUs);
-    const state = isNewer ? stateOfColumns(held) : told;
+    const isNewer = (held.state_us ?? 0) > (restState.atUs ?? 0) && !isOverruled(db, held, restState, serverReadUs);
+    const state = isNewer ? stateOfColumns(held) : restState;
     const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
     updateFromRest(db, { ...columns, ...stateColumns(state), deleted_us: deletedUs }, id);
-    if (held.read_us === null || idText(held.state_id) !== told.stateId) changed.push(run.id);
+    if (held.read_us === null || idText(held.state_id) !== restState.stateId) changed.push(run.id);
   }
   return changed;
 }
 
-/** The columns that REST alone sets. */
+/** The columns, besides those of the state, of a task run from REST. */
 function restColumns(run: TaskRun, readUs: number) {
   return {
     name: run.name,
@@ -100,16 +102,22 @@ const updateFromRest = updateStatement<RestColumns & StateColumns & Deletion>("t
 const insertFromEvent = insertStatement<NewTaskRunRow & EventColumns>("task_run");
 const updateFromEvent = updateStatement<EventColumns & Deletion>("task_run");
 
-/** The server ended it with its flow run, long after the held state's event came: that one is newer by its sender's clock only. */
-function isOverruled(db: RecordDb, held: StateColumns, told: FoldedState, serverReadUs: number | null): boolean {
-  if (serverReadUs === null || !isTerminal(told.type) || isTerminal(held.state_type)) return false;
+/**
+ * The server ended the task run with its flow run long after it received the stored state, which is newer by its
+ * client's clock only.
+ */
+function isOverruled(db: RecordDb, held: StateColumns, restState: FoldedState, serverReadUs: number | null): boolean {
+  if (serverReadUs === null || !isTerminal(restState.type) || isTerminal(held.state_type)) return false;
   const row = db
     .prepare<{ us: number }, [Uint8Array | null]>("SELECT t - shift + recv AS us FROM event WHERE id = ?")
     .get(held.state_id as Uint8Array | null);
   return row !== null && serverReadUs - row.us >= TASK_RUN_ROW_DELAY_US;
 }
 
-/** Which of these flow runs have a task run that is newer by its events than REST told: in the `rows` just stored, or not at all. */
+/**
+ * Those of the flow runs that have a task run whose folded state is newer than in `rows`, which REST returned, or
+ * missing there.
+ */
 export function findFlowRunsWithNewerTaskRuns(
   db: RecordDb,
   flowRunIds: readonly string[],
@@ -127,7 +135,10 @@ export function findFlowRunsWithNewerTaskRuns(
   return ahead;
 }
 
-/** Folds the newest change of each task run (`key`: its `event.t`); call inside the transaction that stored the events. Answers the ids touched. */
+/**
+ * Folds the newest change of each task run (`key`: its `event.t`). Call it in the transaction that stores the events.
+ * Returns the changed ids.
+ */
 export function foldTaskRunChanges(
   db: RecordDb,
   newest: ReadonlyMap<string, { readonly change: StateChange; readonly key: number }>,
@@ -160,13 +171,13 @@ function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
   };
   if (held === null) insertFromEvent(db, { id, ...columns });
   else {
-    const isAlive = held.deleted_us !== null && change.atUs > held.deleted_us && !isFlowRunDeleted(db, flowRunId);
-    updateFromEvent(db, { ...columns, deleted_us: isAlive ? null : held.deleted_us }, id);
+    const isRestored = held.deleted_us !== null && change.atUs > held.deleted_us && !isFlowRunDeleted(db, flowRunId);
+    updateFromEvent(db, { ...columns, deleted_us: isRestored ? null : held.deleted_us }, id);
   }
   return true;
 }
 
-/** A client goes on telling of the tasks of a flow run that was deleted under it. */
+/** True when the flow run is deleted: its client may still send events of its task runs. */
 function isFlowRunDeleted(db: RecordDb, flowRunId: Uint8Array | null): boolean {
   const find = db.prepare<unknown, [Uint8Array | null]>(
     "SELECT 1 FROM flow_run WHERE id = ? AND deleted_us IS NOT NULL",
@@ -174,7 +185,7 @@ function isFlowRunDeleted(db: RecordDb, flowRunId: Uint8Array | null): boolean {
   return find.get(flowRunId) !== null;
 }
 
-/** The columns as the client computed them; without `payload.task_run` (older clients) by the rules of flow runs. */
+/** The state as the client computed it; without `payload.task_run` (older clients), by the rules of flow runs. */
 function stateOfTask(change: StateChange, task: Readonly<Record<string, unknown>>, before: FoldedState): FoldedState {
   if (Object.keys(task).length === 0) return foldChanges(before, null, [change], before.expectedUs !== null);
   return {
@@ -208,7 +219,10 @@ function childFlowRunId(details: unknown): string | null {
   return isObject(details) && typeof details.child_flow_run_id === "string" ? details.child_flow_run_id : null;
 }
 
-/** Marks task runs that REST, asked at `atUs` (our clock), knew no more. A run with a later state or reading stays. */
+/**
+ * Marks task runs as deleted: REST did not have them at `atUs` (microseconds, local clock). Later states or readings
+ * prevent it.
+ */
 export function markTaskRunsDeleted(db: RecordDb, ids: readonly string[], atUs: number): void {
   const mark = db.prepare<unknown, [number, Uint8Array | null, number, number]>(
     `UPDATE task_run SET deleted_us = ?
@@ -218,8 +232,8 @@ export function markTaskRunsDeleted(db: RecordDb, ids: readonly string[], atUs: 
 }
 
 /**
- * Task runs in no terminal state whose flow run has ended (the server cancels them without an event) or which changed last
- * before `idleSinceUs`, longest unread first.
+ * Ids of task runs in no terminal state whose flow run has ended (the server cancels them without an event) or whose
+ * last change was before `idleSinceUs` (microseconds), longest unread first.
  */
 export function findUnfinishedTaskRuns(
   db: RecordDb,
@@ -237,7 +251,7 @@ export function findUnfinishedTaskRuns(
     .map((row) => idText(row.id));
 }
 
-/** Ids of task runs that stand for subflows in their parent and are not held: no event tells of them. */
+/** Ids of task runs that represent subflow runs in their parent and are not recorded. There are no events about them. */
 export function findMissingParentTaskRuns(db: RecordDb, limit: number): string[] {
   return db
     .prepare<{ id: Uint8Array }, [number]>(
@@ -254,16 +268,16 @@ export function findTaskRunRow(db: RecordDb, id: string): TaskRunRow | null {
   return db.prepare<TaskRunRow, [Uint8Array | null]>("SELECT * FROM task_run WHERE id = ?").get(idBytes(id));
 }
 
-/** What lists show, straight from the columns. */
+/** What lists show of a task run, from the columns alone. */
 export function factsOfTaskRun(row: TaskRunRow): TaskRunFacts {
   return { ...factsOfColumns(row), flowRunId: idText(row.flow_run_id) };
 }
 
-/** A row in Prefect's own shape: `doc` with a newer folded state on top; else the columns that events told. */
+/** A row in Prefect's own shape: `doc` with the newer folded state, or what events have said if there is no `doc`. */
 export function toTaskRun(row: TaskRunRow): TaskRun {
   if (row.doc !== null) {
-    const told = unpackDoc("task_run", row.doc);
-    return idText(row.state_id) === (told.state?.id ?? told.state_id ?? null) ? told : { ...told, ...stateFields(row) };
+    const doc = unpackDoc("task_run", row.doc);
+    return idText(row.state_id) === (doc.state?.id ?? doc.state_id ?? null) ? doc : { ...doc, ...stateFields(row) };
   }
   return {
     id: idText(row.id),
@@ -275,7 +289,7 @@ export function toTaskRun(row: TaskRunRow): TaskRun {
   };
 }
 
-/** A task run as its newest state event tells it, for a row that REST never told: task key, inputs and policy included. */
+/** A task run with the fields of its newest state event (task key, inputs, policy), for a row that was never read over REST. */
 export function withEventPayload(run: TaskRun, event: PrefectEvent): TaskRun {
   const task = event.payload.task_run;
   return isObject(task) ? { ...(task as JsonObject), ...run } : run;

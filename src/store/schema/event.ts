@@ -9,9 +9,9 @@ export const eventName = sqliteTable("event_name", {
 });
 
 /**
- * Dictionary of resources by their whole `prefect.resource.id`. `name`: the newest `prefect.resource.name` in any event, and
- * `name_us` the `occurred` of that event. `renamed`: 1 when events had other names too, so an event's own name must be read from
- * its JSON.
+ * Dictionary of resources by their whole `prefect.resource.id`. `name`: the newest `prefect.resource.name` in any
+ * event, and `name_us` the `occurred` of that event. `renamed`: 1 when events had other names too, so an event's own
+ * name must be read from its JSON.
  */
 export const resource = sqliteTable(
   "resource",
@@ -27,9 +27,9 @@ export const resource = sqliteTable(
 );
 
 /**
- * One row per event. `t` is a unique key near `occurred` (microseconds): `occurred = t - shift`. Events with the same `occurred` get
- * adjacent keys, so the primary key is also the order of time. (`blk`, `ofs`): block and line of the JSON; they also give the order
- * of arrival. `recv`: `received - occurred`, microseconds.
+ * One row per event. `t` is a unique key near `occurred` (microseconds): `occurred = t - shift`. Events with the same
+ * `occurred` get adjacent keys, so the primary key is also the order of time. (`blk`, `ofs`): block and line of the
+ * JSON; they also give the order of arrival. `recv`: `received - occurred`, microseconds.
  */
 export const event = sqliteTable(
   "event",
@@ -49,8 +49,8 @@ export const event = sqliteTable(
 );
 
 /**
- * Deleted rows of `event` whose postings still exist. A trigger adds them, so that rows deleted by other programs are known too;
- * the next write removes the postings, before the key can be given to another event.
+ * Deleted rows of `event` whose postings still exist. A trigger adds them, so that rows deleted by other programs are
+ * known too; the next write removes the postings, before the key can be given to another event.
  */
 export const deletedEvent = sqliteTable("event_gone", {
   t: integer().primaryKey(),
@@ -60,8 +60,9 @@ export const deletedEvent = sqliteTable("event_gone", {
 });
 
 /**
- * Postings of related resources. The key (resource, t, name) finds "events about X, newest first" with one seek, and filters them
- * by name without reading `event`. With the name before the time, a batch of 200 events would write to 545 pages instead of 60.
+ * Postings of related resources. The key (resource, t, name) finds "events about X, newest first" with one seek, and
+ * filters them by name without reading `event`. With the name before the time, a batch of 200 events would write to 545
+ * pages instead of 60.
  */
 export const related = sqliteTable("related", {
   res_id: integer().notNull(),
@@ -70,9 +71,9 @@ export const related = sqliteTable("related", {
 });
 
 /**
- * JSON lines of up to 50 events in order of arrival, compressed with zstd. `n`: number of lines. `seen_us`: when the block was
- * started, local clock. The last block is open: it is rewritten until it is full. `t_min`, `t_max`: smallest and largest key of its
- * events. Ids are never reused.
+ * JSON lines of up to 50 events in order of arrival, compressed with zstd. `n`: number of lines. `seen_us`: when the
+ * block was started, local clock. The last block is open: it is rewritten until it is full. `t_min`, `t_max`: smallest
+ * and largest key of its events. Ids are never reused.
  */
 export const block = sqliteTable(
   "block",

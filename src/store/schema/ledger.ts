@@ -4,9 +4,9 @@ import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 export type CoverageSource = "stream" | "catch-up" | "backfill" | "audit" | "live";
 
 /**
- * The coverage ledger: closed ranges of `occurred` (microseconds, server clock; never overlapping within kind and scope) of which
- * the record held every row that Prefect returned over REST at `verified_us`.
- * `kind`: event, flow_run, task_run or log. `scope`: "", or a flow run id for the logs or task runs of one run.
+ * The coverage ledger: closed ranges of `occurred` (microseconds, server clock; never overlapping within kind and
+ * scope) of which the record held every row that Prefect returned over REST at `verified_us`. `kind`: event, flow_run,
+ * task_run or log. `scope`: "", or a flow run id for the logs or task runs of one run.
  */
 export const coverage = sqliteTable(
   "coverage",

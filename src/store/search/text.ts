@@ -18,9 +18,9 @@ export interface TextQuery<Cursor> {
 }
 
 /**
- * Events whose text has all the terms and none of the excluded ones, newest first unless `order` says otherwise. The text is one
- * document: the name, and keys and string values of resource, related and payload. The word index finds the blocks, in which every
- * event is tested.
+ * Events whose text has all the terms and none of the excluded ones, newest first unless `order` says otherwise. The
+ * text is one document: the name, and keys and string values of resource, related and payload. The word index finds the
+ * blocks, in which every event is tested.
  */
 export function findEventsByText(
   db: RecordDb,
