@@ -4,7 +4,7 @@ import type { RecordDb } from "../../src/store/database.ts";
 import { findEventIdsBetween } from "../../src/store/events/events.ts";
 import { nthEvent, nthUs } from "./record-process.ts";
 
-/** What is wrong with a record that `record-process.ts ingest` filled; empty when nothing is. */
+/** Problems of a record that `record-process.ts ingest` has filled; empty when there are none. */
 export function findFaults(db: RecordDb): string[] {
   const faults: string[] = [];
   const one = <T>(sql: string) => db.sqlite.query<T, []>(sql).get();
@@ -37,7 +37,7 @@ export function findFaults(db: RecordDb): string[] {
   return faults;
 }
 
-/** How many events the ledger claims from the beginning on. */
+/** Number of events that the claims cover from the beginning. */
 export function claimedCount(db: RecordDb): number {
   const ranges = coveredRanges(db, "event", "");
   const to = ranges.at(-1)?.toUs ?? 0;

@@ -31,8 +31,8 @@ function ledger() {
   };
 }
 
-describe("the ledger", () => {
-  test("keeps kinds and scopes apart and answers cut to a window", () => {
+describe("the coverage ledger", () => {
+  test("separates kinds and scopes, and cuts claims to a range", () => {
     const { db, add, ranges } = ledger();
     add(claim(0, 99, { serverCount: 4, recordCount: 5 }));
     inTransaction(db, () => addCoverage(db, "log", "run-1", claim(0, 10)));
@@ -52,7 +52,7 @@ describe("the ledger", () => {
     expect(ranges()).toEqual([claim(5, 5)]);
   });
 
-  test("keeps the later reading where two overlap; the cut one loses its counts", () => {
+  test("keeps the later verification where two claims overlap; the cut one loses its counts", () => {
     const { add, ranges } = ledger();
     add(claim(0, 100, { verifiedUs: 1000, serverCount: 9, recordCount: 9 }));
     add(claim(40, 60, { verifiedUs: 2000, source: "audit", serverCount: 2, recordCount: 2 }));
@@ -70,7 +70,7 @@ describe("the ledger", () => {
     ]);
   });
 
-  test("joins settled neighbours of one source and age, adds up their counts and dates them by the older", () => {
+  test("joins older adjacent claims of one source and age, with the sum of their counts and the older verification", () => {
     const { add, ranges } = ledger();
     const newest = claim(30 * MINUTE_US, 31 * MINUTE_US);
     add(newest);
@@ -100,7 +100,7 @@ describe("the ledger", () => {
     expect(all.every(({ verifiedUs, toUs }) => toUs - verifiedUs <= 61 * MINUTE_US)).toBe(true);
   });
 
-  test("agrees with a plain table of instants whatever is added and removed", () => {
+  test("gives the same answers as a plain table of moments after any additions and removals", () => {
     const SIZE = 60;
     const sources = ["stream", "catch-up", "backfill", "audit", "live"] as const;
     for (let seed = 1; seed <= 60; seed += 1) {

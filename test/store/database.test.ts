@@ -57,14 +57,14 @@ function errorOf(work: () => unknown): AppError {
   throw new Error("nothing was thrown");
 }
 
-/** A plain connection, for doing harm. */
+/** A plain connection, to damage files with. */
 function plain(file: string): Database {
   const { sqlite } = openRecord(":memory:", "write");
   return new (sqlite.constructor as new (file: string) => Database)(file);
 }
 
 describe("a new record", () => {
-  test("has a closed folder and closed files, every table, index and trigger, and its version", () => {
+  test("has a private folder and files, every table, index and trigger, and its version", () => {
     const file = tempRecordFile();
     const db = openRecord(file, "write");
     fill(db, 1);
@@ -90,7 +90,7 @@ describe("a new record", () => {
     expect(readdirSync(dirname(file)).sort()).toEqual(["record.sqlite", "record.sqlite.setup"]);
   });
 
-  test("closes a folder and files that were open to others, but not a shared folder", () => {
+  test("makes a folder and files private that others could read, but not a shared folder", () => {
     const file = filled();
     chmodSync(dirname(file), 0o755);
     chmodSync(file, 0o644);
@@ -103,7 +103,7 @@ describe("a new record", () => {
     expect(statSync(shared).mode & 0o1777).toBe(0o1777);
   });
 
-  test("is named after the instance: readable, one file each, without credentials", () => {
+  test("is named after the instance: readable, unique, without credentials", () => {
     const names = [
       "http://127.0.0.1:4200/api",
       "http://127.0.0.1:4201/api",
@@ -120,7 +120,7 @@ describe("a new record", () => {
 });
 
 describe("a reader", () => {
-  test("finds no record where none was made, and makes none", () => {
+  test("finds no record where there is none, and creates none", () => {
     const file = tempRecordFile();
     expect(errorOf(() => openRecord(file, "read"))).toMatchObject({ code: "not_found" });
     expect(existsSync(dirname(file))).toBe(false);
@@ -129,7 +129,7 @@ describe("a reader", () => {
     expect(errorOf(() => openRecord(file, "read"))).toMatchObject({ code: "not_found" });
   });
 
-  test("sees what a writer commits, cannot write, and holds one snapshot where asked", () => {
+  test("sees what a writer commits, cannot write, and sees one state within a read transaction", () => {
     const file = filled(3);
     const [writer, reader] = [openRecord(file, "write"), openRecord(file, "read")];
     inSnapshot(reader, () => {
@@ -143,10 +143,10 @@ describe("a reader", () => {
     reader.close();
   });
 
-  test("reads on when the folder has no room for SQLite's side files", () => {
+  test("reads a record in a folder where SQLite's side files cannot be created", () => {
     const file = filled(5);
     const child = Bun.spawnSync({
-      cmd: [process.execPath, "-e", READ_AS_NOBODY, file],
+      cmd: [process.execPath, "-e", READ_AS_OTHER_USER, file],
       cwd: join(import.meta.dir, "../.."),
       stdout: "pipe",
       stderr: "pipe",
@@ -154,7 +154,7 @@ describe("a reader", () => {
     expect(`${child.stdout}${child.stderr}`).toBe("5 true");
   });
 
-  test("says that a damaged file is damaged and leaves it alone", () => {
+  test("reports a damaged file and does not touch it", () => {
     const file = filled();
     writeFileSync(file, "no database at all".repeat(500));
     expect(errorOf(() => openRecord(file, "read"))).toMatchObject({
@@ -175,8 +175,8 @@ describe("a reader", () => {
   });
 });
 
-/** As root, permissions mean nothing: only another user sees a folder that cannot be written. */
-const READ_AS_NOBODY = `
+/** Root may write everywhere, so a child process reads the record as another user. */
+const READ_AS_OTHER_USER = `
   const { chmodSync } = await import("node:fs");
   const { dirname } = await import("node:path");
   const { openRecord } = await import("./src/store/database.ts");
@@ -196,7 +196,7 @@ describe("a file that cannot be used", () => {
   const aside = (file: string) =>
     readdirSync(dirname(file)).filter((name) => /^record\.sqlite\.corrupt-\d{8}T\d{6}Z$/.test(name));
 
-  test("of a newer version is refused by writer and reader and stays as it was", () => {
+  test("of a newer version is refused by writer and reader, and not touched", () => {
     const file = filled();
     const sqlite = plain(file);
     sqlite.run("PRAGMA journal_mode = DELETE");
@@ -234,7 +234,7 @@ describe("a file that cannot be used", () => {
     },
   };
   for (const [what, harm] of Object.entries(damages)) {
-    test(`because it ${what} is moved aside, replaced by a new one and reported in a sentence`, () => {
+    test(`because it ${what} is moved aside, replaced and reported in a sentence`, () => {
       const file = filled();
       harm(file);
       const db = openRecord(file, "write");
@@ -251,7 +251,7 @@ describe("a file that cannot be used", () => {
     });
   }
 
-  test("because damage showed later is rebuilt on demand", () => {
+  test("because damage showed after opening is rebuilt on demand", () => {
     const file = filled(500);
     const bytes = readFileSync(file);
     writeFileSync(file, bytes.fill(9, 20 * 4096, bytes.length - 2 * 4096));
@@ -274,7 +274,7 @@ describe("a file that cannot be used", () => {
     fill(db, 10);
     const size = statSync(`${file}-wal`).size;
     fill(db, 10, 10);
-    // A copy of what stood on disk, as a crash would leave it, with the last commit torn.
+    // A copy of the files as a crash would leave them, with a part of the last commit.
     const copy = tempRecordFile();
     mkdirSync(dirname(copy), { recursive: true });
     writeFileSync(copy, readFileSync(file));
@@ -286,7 +286,7 @@ describe("a file that cannot be used", () => {
     torn.close();
   });
 
-  test("because its folder cannot be made is a sentence, not a crash", () => {
+  test("because its folder cannot be created is reported in a sentence", () => {
     const file = tempRecordFile();
     mkdirSync(dirname(dirname(file)), { recursive: true });
     writeFileSync(dirname(file), "a file where the folder should be");
@@ -298,7 +298,7 @@ describe("a file that cannot be used", () => {
 });
 
 describe("a full disk", () => {
-  test("fails the write with a sentence, leaves reading working, and writing goes on when there is room", () => {
+  test("makes a write fail with a sentence; reading works, and writing works again when there is room", () => {
     const file = filled(100);
     const db = openRecord(file, "write");
     const pages = db.sqlite.query<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count ?? 0;
@@ -326,7 +326,7 @@ describe("a full disk", () => {
 });
 
 describe("a transaction", () => {
-  test("is undone by an error, which comes out as it was, and inner ones belong to it", () => {
+  test("is rolled back by an error, which is thrown unchanged; inner transactions are part of it", () => {
     const db = openRecord(":memory:", "write");
     const stop = new RangeError("stop");
     expect(() =>
@@ -339,7 +339,7 @@ describe("a transaction", () => {
     expect(inTransaction(db, () => 7)).toBe(7);
   });
 
-  test("drops remembered values after a rollback and when another connection has written", () => {
+  test("clears caches after a rollback and when another connection has written", () => {
     const file = filled(1);
     const [db, other] = [openRecord(file, "write"), openRecord(file, "write")];
     let drops = 0;
@@ -364,7 +364,7 @@ describe("a transaction", () => {
 });
 
 describe("closing", () => {
-  test("leaves a file without WAL, also while a reader is open, and may happen twice", () => {
+  test("leaves an empty WAL, also while a reader is open, and may be repeated", () => {
     const file = tempRecordFile();
     const db = openRecord(file, "write");
     fill(db, 50);
@@ -382,7 +382,7 @@ describe("closing", () => {
     expect(readdirSync(dirname(file)).sort()).toEqual(["record.sqlite", "record.sqlite.setup"]);
   });
 
-  test("keeps a statement usable that was prepared long ago", () => {
+  test("does not end statements that have left the cache", () => {
     const db = openRecord(":memory:", "write");
     const first = db.prepare<{ one: number }, []>("SELECT 1 AS one");
     for (let n = 0; n < 1200; n += 1) db.prepare(`SELECT ${n} AS n`);
@@ -391,8 +391,8 @@ describe("closing", () => {
   });
 });
 
-describe("what is kept while the file does not change", () => {
-  test("a reader reads again after any commit of another connection, and only then", () => {
+describe("a value cached while the file does not change", () => {
+  test("is read again after any commit of another connection, and only then", () => {
     const file = filled(3);
     using writer = closing(openRecord(file, "write"));
     using reader = closing(openRecord(file, "read"));
@@ -412,7 +412,7 @@ describe("what is kept while the file does not change", () => {
     expect([count(), reads]).toEqual([6, 3]);
   });
 
-  test("a writer, whose own commits nobody tells it of, reads every time", () => {
+  test("is not cached by a writer, which cannot detect its own commits", () => {
     using writer = closing(openRecord(filled(3), "write"));
     let reads = 0;
     const read = () =>

@@ -13,7 +13,7 @@ function start(...args: (string | number)[]) {
   return Bun.spawn({ cmd: [process.execPath, SCRIPT, ...args.map(String)], stdout: "pipe", stderr: "pipe" });
 }
 
-/** Reads until the process has said `text`. */
+/** Reads the output of the process until it contains `text`. */
 async function until(child: ReturnType<typeof start>, text: (said: string) => boolean): Promise<void> {
   let said = "";
   const reader = child.stdout.getReader();
@@ -39,7 +39,7 @@ test("four processes starting at once on a new file all open it and store the sa
   }
 });
 
-test("four processes that meet on a damaged file move it aside once", async () => {
+test("of four processes that open a damaged file at once, one moves it aside", async () => {
   const file = tempRecordFile();
   openRecord(file, "write").close();
   await Bun.write(file, "no database".repeat(2000));
@@ -51,7 +51,7 @@ test("four processes that meet on a damaged file move it aside once", async () =
   expect(said.map(({ count }) => count)).toEqual([200, 200, 200, 200]);
 });
 
-test("a writer that is killed at any moment leaves a sound file, and nothing that it claimed is missing", async () => {
+test("a writer killed at any moment leaves an intact file that has every event of its claims", async () => {
   const file = tempRecordFile();
   const random = seededRandom(7);
   let before = 0;
@@ -71,7 +71,7 @@ test("a writer that is killed at any moment leaves a sound file, and nothing tha
   }
 });
 
-test("exactly one leads; when it is killed another takes over at once", async () => {
+test("one process of several holds the lock; when it is killed, another one gets it at once", async () => {
   const file = tempRecordFile();
   const first = start("lead", file);
   await until(first, (said) => said.includes("leading"));

@@ -1,4 +1,4 @@
-/** A process of its own for the tests with several: `bun record-process.ts open|ingest|lead FILE [n]`. Not a test. */
+/** The child process of tests with several processes: `bun record-process.ts open|ingest|lead FILE [n]`. Not a test. */
 import { formatIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { addCoverage } from "../../src/store/coverage.ts";
@@ -7,7 +7,7 @@ import { createEventWriter, findEventRange } from "../../src/store/events/events
 import { tryBecomeLeader } from "../../src/store/file/leader-lock.ts";
 import { anEvent, anId, T0_US } from "../support/builders.ts";
 
-/** The n-th event of the processes: every tenth instant has ten of them. */
+/** The n-th event of the processes; ten events share each time. */
 export function nthEvent(n: number): PrefectEvent {
   return anEvent({
     id: anId(n),
@@ -27,11 +27,11 @@ export const nthUs = (n: number) => T0_US + Math.floor(n / 10) * 10_000;
 export interface IngestOptions {
   readonly batch: number;
   readonly checkpoint: number;
-  /** From here on, so that several processes may share the work or do it twice. */
+  /** Number of the first event, so that several processes can share the events or store the same ones. */
   readonly from: number;
 }
 
-/** Stores events in batches, each with the claim that everything up to its end is held. Reports "n" after each commit. */
+/** Stores events in batches, each with a claim up to its end. Prints their number after each commit. */
 function ingest(file: string, { batch, checkpoint, from }: IngestOptions): void {
   const db = openRecord(file, "write");
   db.sqlite.run(`PRAGMA wal_autocheckpoint = ${checkpoint}`);

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { openRecord } from "../../src/store/database.ts";
 import { findFact, findStateJson, putFact, putStateJson } from "../../src/store/sync-state.ts";
 
-test("facts are put, replaced, read by another connection's eyes and removed", () => {
+test("facts are stored, replaced, read by another connection and removed", () => {
   const db = openRecord(":memory:", "write");
   expect(findFact(db, "catchup")).toBeNull();
   putFact(db, "catchup", { throughUs: 1, atUs: 2 }, 2);

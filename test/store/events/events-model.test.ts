@@ -23,7 +23,7 @@ import { pick, type Random, someEvent, someFilter } from "./random-events.ts";
 const HOUR_US = 3_600_000_000;
 const usOf = (event: PrefectEvent) => parseIsoUs(event.occurred) ?? 0;
 
-/** What a plain array says to the same question. */
+/** The answer of a plain array to the same query. */
 function answerOf(events: readonly PrefectEvent[], query: EventQuery): { events: PrefectEvent[]; more: boolean } {
   const { filter = {}, fromUs, toUs, order, after, limit } = query;
   const sign = order === "desc" ? -1 : 1;
@@ -54,7 +54,7 @@ function someQuery(random: Random, events: readonly PrefectEvent[]): EventQuery 
   };
 }
 
-/** Events as a record should hold them: by id, REST's copy instead of the socket's. */
+/** The events that a record should have: one for each id, from REST rather than from the websocket. */
 class Model {
   readonly held = new Map<string, PrefectEvent>();
 
@@ -161,7 +161,7 @@ function expectSame(db: RecordDb, model: Model, random: Random): void {
 }
 
 for (let seed = 1; seed <= 12; seed += 1) {
-  test(`events answer like a plain array through inserts, copies, ties, rollbacks and deletions (seed ${seed})`, () => {
+  test(`queries return the same as a plain array after inserts, copies, equal times, rollbacks and deletions (seed ${seed})`, () => {
     const random = seededRandom(seed);
     const db = openRecord(":memory:", "write");
     const writer = createEventWriter(db);

@@ -42,7 +42,7 @@ function allIds(db: RecordDb, order: "asc" | "desc", limit: number): string[] {
   }
 }
 
-test("an event comes back with every field and key as it was given, also by id", () => {
+test("an event is returned with every field and key as given, also by its id", () => {
   const { db, insert } = aRecord();
   const event = anEvent({
     id: anId(1),
@@ -65,14 +65,14 @@ test("an event comes back with every field and key as it was given, also by id",
   expect(findEventById(db, "no id")).toBeNull();
 });
 
-test("an empty record answers with nothing", () => {
+test("an empty record has no events", () => {
   const { db } = aRecord();
   expect(findEvents(db, ALL)).toEqual({ events: [], more: false });
   expect(findEventRange(db)).toBeNull();
   expect(countEventsBetween(db, ALL)).toBe(0);
 });
 
-test("5,000 events of one instant are all held, in order of their ids, whatever the pages and batches", () => {
+test("5,000 events with one time are all stored and returned in order of their ids, for any pages and batches", () => {
   const { db, insert } = aRecord();
   const events = Array.from({ length: 5000 }, (_, n) => anEvent({ id: anId(n), occurred: at(0) }));
   const shuffled = [...events].sort((a, b) => (a.id.slice(5) < b.id.slice(5) ? -1 : 1));
@@ -88,7 +88,7 @@ test("5,000 events of one instant are all held, in order of their ids, whatever 
   expect(countEventsBetween(db, { fromUs: T0_US + 1, toUs: T0_US + HOUR_US })).toBe(1);
 });
 
-test("an overlap changes nothing and gives out no new keys", () => {
+test("storing events again changes nothing and assigns no new keys", () => {
   const { db, insert } = aRecord();
   const events = Array.from({ length: 120 }, (_, n) => anEvent({ id: anId(n), occurred: at(n / 4) }));
   insert(events);
@@ -98,7 +98,7 @@ test("an overlap changes nothing and gives out no new keys", () => {
   expect(db.sqlite.query("SELECT * FROM event").all()).toEqual(before);
 });
 
-test("REST's copy takes the place of what the socket said, never the reverse", () => {
+test("a copy from REST replaces one from the websocket, never the reverse", () => {
   const { db, insert } = aRecord();
   const first = anEvent({
     id: anId(1),
@@ -125,7 +125,7 @@ test("REST's copy takes the place of what the socket said, never the reverse", (
   ]);
 });
 
-test("the same id twice in one batch of REST ends as the last one said, with nothing of the first left", () => {
+test("of two copies in one batch from REST the last is stored, and nothing of the first remains", () => {
   const { db, insert } = aRecord();
   const first = anEvent({ id: anId(1), related: [{ "prefect.resource.id": "old", "prefect.resource.role": "x" }] });
   const last = { ...first, received: at(3), related: [] };
@@ -134,7 +134,7 @@ test("the same id twice in one batch of REST ends as the last one said, with not
   expect(findEventSummaries(db, { ...ALL, filter: { related: { id: ["old"] } } }).events).toEqual([]);
 });
 
-test("rows deleted from outside come back when they are inserted again, and their keys serve others", () => {
+test("rows deleted by another program can be stored again, and their keys are reused", () => {
   const { db, insert } = aRecord();
   const role = { "prefect.resource.role": "x" };
   const [a, b] = ["first", "second"].map((id, n) =>
@@ -154,7 +154,7 @@ test("rows deleted from outside come back when they are inserted again, and thei
   expect(findEvents(db, ALL).events).toEqual([]);
 });
 
-test("a rollback leaves nothing behind, neither rows nor remembered numbers", () => {
+test("a rollback leaves neither rows nor cached numbers", () => {
   const { db, insert } = aRecord();
   const some = (n: number) =>
     anEvent({ id: anId(n), event: `name.${n}`, resource: { "prefect.resource.id": `res.${n}` }, occurred: at(n) });
@@ -200,7 +200,7 @@ test("two writers on one file see each other's names, resources and blocks", () 
   }
 });
 
-test("an event is parsed once while its block grows, and anew when its content was replaced", () => {
+test("an event is parsed once while its block grows, and again after it was replaced", () => {
   const file = tempRecordFile();
   const writer = openRecord(file, "write");
   const events = createEventWriter(writer);
@@ -220,7 +220,7 @@ test("an event is parsed once while its block grows, and anew when its content w
   writer.close();
 });
 
-test("a name that changed is told per event, the newest one where an event has none", () => {
+test("each event has its own name of a resource, or the newest name if it has none", () => {
   const { db, insert } = aRecord();
   const named = (n: number, name: string | null) =>
     anEvent({
@@ -236,7 +236,7 @@ test("a name that changed is told per event, the newest one where an event has n
   expect(names()).toEqual(["old", "newest", "new", "newest"]);
 });
 
-test("stamps that no calendar of ours reaches are kept as text and stand at the edges", () => {
+test("times outside the range of keys keep their text and are ordered first or last", () => {
   const { db, insert } = aRecord();
   const far = anEvent({ id: anId(1), occurred: "9999-12-31T23:59:59.999999Z" });
   const farther = anEvent({ id: anId(2), occurred: "9999-12-31T23:59:59.999999Z" });
@@ -247,7 +247,7 @@ test("stamps that no calendar of ours reaches are kept as text and stand at the 
   expect(db.sqlite.query("SELECT hour, n FROM event_hour WHERE hour < 0").all()).toEqual([{ hour: -1, n: 1 }]);
 });
 
-test("ids of a range are those of the events in it, not of neighbours whose key was shifted into it", () => {
+test("ids of a range leave out events whose key, but not `occurred`, lies in it", () => {
   const { db, insert } = aRecord();
   const tied = [1, 2, 3].map((n) => anEvent({ id: anId(n), occurred: at(0) }));
   const next = anEvent({ id: anId(4), occurred: formatIsoUs(T0_US + 1) });
@@ -257,7 +257,7 @@ test("ids of a range are those of the events in it, not of neighbours whose key 
   expect(findEventRange(db)).toEqual({ fromUs: T0_US, toUs: T0_US + 1, count: 4 });
 });
 
-test("hundreds of names and resources are merged in order, past what one statement can join", () => {
+test("hundreds of names and resources are merged in order, more than one statement can join", () => {
   const { db, insert } = aRecord();
   const events = Array.from({ length: 1300 }, (_, n) =>
     anEvent({

@@ -32,7 +32,7 @@ const RESOURCES = [
 const ROLES = ["flow", "tag", "flow-run", "Flow"];
 const WORDS = ["disk", "Full", "ümläut", "two words", "100%", "a_b", 'quote"d', "back\\slash"];
 
-/** A time among few: ties are common, and some stamps stand side by side. */
+/** One of a few times, some of them adjacent, so that equal times are common. */
 function someTime(random: Random): number {
   return T0_US + Math.floor(random() * 40) + (chance(random, 0.3) ? Math.floor(random() * 5) * SECOND_US * 1800 : 0);
 }
@@ -88,7 +88,7 @@ function someSpec(random: Random): Record<string, string | string[]> {
   );
 }
 
-/** A filter that uses a few of Prefect's fields with values that often hit. */
+/** A filter of a few of Prefect's fields with values that often match. */
 export function someFilter(random: Random, events: readonly PrefectEvent[]): EventFilter {
   const maybe = <T>(share: number, value: () => T): T[] => (chance(random, share) ? [value()] : []);
   const prefixes = ["prefect.", "PREFECT.flow", "shop_order", "shop.50%", "s3://", "nothing", ""];

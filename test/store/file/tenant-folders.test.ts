@@ -10,7 +10,7 @@ function makeDataDir() {
 }
 
 describe("folders of tenants", () => {
-  test("are one per target and credential, the same in each run, and another in each data folder", () => {
+  test("are one for each target and credential, the same in every process, and different in each data folder", () => {
     using data = makeDataDir();
     using other = makeDataDir();
     const parts = ["https://p.example.com/api", "key", "pnu_a"];
@@ -27,7 +27,7 @@ describe("folders of tenants", () => {
     expect(statSync(join(data.dir, "tenants/salt")).mode & 0o777).toBe(0o600);
   });
 
-  test("go when they take too much together: the ones written longest ago first, never one in use", () => {
+  test("are removed when together they take too much space: least recently written first, never one in use", () => {
     using data = makeDataDir();
     const folders = ["a", "b", "c"].map((name, index) => {
       const folder = tenantFolder(data.dir, [name]);

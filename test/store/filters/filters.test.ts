@@ -107,12 +107,12 @@ function checked(set: Record<string, unknown>): FilterSet {
   );
 }
 
-describe("flow runs, semantics that are easily got wrong", () => {
+describe("filters of flow runs", () => {
   const cases: [string, Record<string, unknown>, string[]][] = [
     ["an empty filter holds for every row", { flow_runs: {} }, ["a", "b", "c"]],
     ["an empty any_ matches nothing", { flow_runs: { id: { any_: [] } } }, []],
     ["an empty not_any_ restricts nothing", { flow_runs: { id: { not_any_: [] } } }, ["a", "b", "c"]],
-    ["not_any_ never matches what is null", { flow_runs: { idempotency_key: { not_any_: ["k"] } } }, []],
+    ["not_any_ never matches null", { flow_runs: { idempotency_key: { not_any_: ["k"] } } }, []],
     [
       "ids without dashes and in capitals",
       { flow_runs: { id: { any_: [a.id.replaceAll("-", "").toUpperCase()] } } },
@@ -148,12 +148,12 @@ describe("flow runs, semantics that are easily got wrong", () => {
     ["bounds are inclusive", { flow_runs: { start_time: { after_: at(20), before_: at(20) } } }, ["c"]],
     ["subflows of a run", { flow_runs: { parent_flow_run_id: { any_: [a.id] } } }, ["b"]],
     ["explicit nulls restrict nothing", { flow_runs: { id: { any_: null }, name: null } }, ["a", "b", "c"]],
-    ["flows by id need no list of flows", { flows: { id: { any_: [anId(9)] } } }, ["c"]],
-    ["another kind's empty filter asks for such a row", { deployments: {} }, ["a"]],
-    ["pools through queues", { work_pools: { name: { any_: ["k8s"] } } }, ["a", "c"]],
-    ["beginnings of queue names ignore case", { work_pool_queues: { name: { startswith_: ["sl"] } } }, ["a"]],
-    ["an empty list of beginnings restricts nothing", { work_pool_queues: { name: { startswith_: [] } } }, ["a", "c"]],
-    ["task runs of it", { task_runs: { name: { any_: ["load"] } } }, ["a"]],
+    ["a filter on flow ids needs no snapshot of flows", { flows: { id: { any_: [anId(9)] } } }, ["c"]],
+    ["an empty filter of another kind requires a related row", { deployments: {} }, ["a"]],
+    ["runs by their pools, through queues", { work_pools: { name: { any_: ["k8s"] } } }, ["a", "c"]],
+    ["startswith_ of queue names ignores case", { work_pool_queues: { name: { startswith_: ["sl"] } } }, ["a"]],
+    ["an empty startswith_ restricts nothing", { work_pool_queues: { name: { startswith_: [] } } }, ["a", "c"]],
+    ["runs by their task runs", { task_runs: { name: { any_: ["load"] } } }, ["a"]],
     [
       "the default queue of a pool counts as not named",
       { flow_runs: { work_queue_name: { is_null_: true } } },
@@ -169,7 +169,7 @@ describe("flow runs, semantics that are easily got wrong", () => {
     });
   }
 
-  test("nulls come first ascending and last descending, ties in the order of making", () => {
+  test("nulls are first ascending and last descending, ties in order of creation", () => {
     using db = aRecord();
     const order = (sort: FlowRunSort) => findFlowRuns(db, {}, sort, { limit: 10 }).map((row) => hex(row.id));
     expect(order("START_TIME_DESC")).toEqual(["b", "c", "a"]);
@@ -179,9 +179,9 @@ describe("flow runs, semantics that are easily got wrong", () => {
   });
 });
 
-describe("task runs", () => {
+describe("filters of task runs", () => {
   const cases: [string, Record<string, unknown>, string[]][] = [
-    ["an empty flow_run_id asks for those inside runs", { task_runs: { flow_run_id: {} } }, ["inA", "standIn"]],
+    ["an empty flow_run_id selects those inside flow runs", { task_runs: { flow_run_id: {} } }, ["inA", "standIn"]],
     ["is_null_", { task_runs: { flow_run_id: { is_null_: true } } }, ["loose"]],
     [
       "an explicit null of both restricts nothing",
@@ -189,10 +189,14 @@ describe("task runs", () => {
       ["inA", "loose", "standIn"],
     ],
     ["any_", { task_runs: { flow_run_id: { any_: [a.id] } } }, ["inA", "standIn"]],
-    ["stand-ins of subflows", { task_runs: { subflow_runs: { exists_: true } } }, ["standIn"]],
-    ["all but these", { task_runs: { subflow_runs: { exists_: false } } }, ["inA", "loose"]],
-    ["runs given by id alone need not exist", { flow_runs: { id: { any_: [anId(404), a.id] } } }, ["inA", "standIn"]],
-    ["of runs of a deployment", { deployments: { name: { any_: ["nightly"] } } }, ["inA", "standIn"]],
+    ["those that represent subflow runs", { task_runs: { subflow_runs: { exists_: true } } }, ["standIn"]],
+    ["those that represent none", { task_runs: { subflow_runs: { exists_: false } } }, ["inA", "loose"]],
+    [
+      "flow runs given by id alone need not exist",
+      { flow_runs: { id: { any_: [anId(404), a.id] } } },
+      ["inA", "standIn"],
+    ],
+    ["those of flow runs of a deployment", { deployments: { name: { any_: ["nightly"] } } }, ["inA", "standIn"]],
   ];
   for (const [says, set, expected] of cases) {
     test(says, () => {
@@ -203,8 +207,8 @@ describe("task runs", () => {
   }
 });
 
-describe("objects", () => {
-  test("by fields of the document, by foreign filters, by times of different precision", () => {
+describe("filters of objects", () => {
+  test("by fields of the document, by filters of other kinds, by times of different precision", () => {
     using db = aRecord();
     const find = (kind: "flow" | "deployment" | "automation", set: Record<string, unknown>) =>
       findFilteredObjects(db, kind, checked(set), "NAME_ASC", { limit: 10 }).map((row) => row.id);
@@ -225,8 +229,8 @@ describe("objects", () => {
   });
 });
 
-describe("what the record cannot decide", () => {
-  test("is known beforehand", () => {
+describe("a filter that the record cannot evaluate with certainty", () => {
+  test("is known before it is run", () => {
     expect(isDecidable({ flow_runs: { work_queue_name: { any_: ["x"] } } })).toBe(false);
     expect(isDecidable({ deployments: { work_queue_name: {} }, flow_runs: { name: {} } })).toBe(true);
     expect(snapshotsNeededBy({ flow_runs: {}, flows: { id: { any_: [] } } }, "flow_runs")).toEqual(["flow"]);
@@ -235,7 +239,7 @@ describe("what the record cannot decide", () => {
   });
 });
 
-describe("reading a filter", () => {
+describe("checking a filter", () => {
   const fail = (value: unknown, key: FilterKey = "flow_runs") => {
     try {
       parseFilter(BODY_FILTERS[key].schema, value, "FlowRunFilter");
@@ -246,7 +250,7 @@ describe("reading a filter", () => {
     return null;
   };
 
-  test("names what is valid where something is not", () => {
+  test("names the valid values where one is invalid", () => {
     expect(fail({ state: { type: { is: [] } } })).toEqual([
       'unknown field "is" in filter.state.type',
       "Valid fields of filter.state.type: any_, not_any_.",
@@ -274,7 +278,7 @@ describe("reading a filter", () => {
     for (const [filter, message] of messages) expect(fail(filter)?.[0]).toBe(message);
   });
 
-  test("leaves it as it is", () => {
+  test("returns a valid one unchanged", () => {
     const filter = { operator: "or_", name: { like_: "a" }, id: { any_: null } };
     expect(parseFilter(BODY_FILTERS.flow_runs.schema, filter, "x")).toEqual(filter);
   });

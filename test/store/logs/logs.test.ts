@@ -20,13 +20,13 @@ function record(rows: readonly Log[]) {
   return { db, added };
 }
 
-/** What the record holds of a line: created and updated are not kept. */
+/** A line as the record returns it: `created` and `updated` are not stored. */
 function held({ created: _, updated: __, ...log }: Log): Log {
   return log;
 }
 
 describe("log lines", () => {
-  test("are held once each, in the server's order where stamps are equal", () => {
+  test("are stored once each, in the server's order where timestamps are equal", () => {
     const lines = Array.from({ length: 300 }, (_, n) =>
       aLog({ id: anId(900 - n), flow_run_id: RUN, message: `line ${n}` }),
     );
@@ -42,7 +42,7 @@ describe("log lines", () => {
     expect([findLogsOfFlowRun(db, OTHER), findLogsOfFlowRun(db, "no id")]).toEqual([[], []]);
   });
 
-  test("carry their number in the run, whatever is filtered, from both ends", () => {
+  test("have their number in the run under any filter, in both orders", () => {
     const lines = Array.from({ length: 50 }, (_, n) =>
       aLog({
         flow_run_id: n % 5 === 4 ? OTHER : RUN,
@@ -89,7 +89,7 @@ describe("log lines", () => {
     expect(findLogs(db, query).logs).toHaveLength(2);
   });
 
-  test("page completely and once each, both ways, like a plain list", () => {
+  test("are returned completely and once each over pages, in both orders", () => {
     const random = seededRandom(5);
     const lines = Array.from({ length: 400 }, () =>
       aLog({

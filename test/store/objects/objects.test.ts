@@ -26,7 +26,7 @@ function upsert<K extends SnapshotKind>(
 const changes = (db: RecordDb) => findObjectChanges(db, { fromUs: 0, toUs: 1e15, limit: 50 });
 
 describe("snapshots of objects", () => {
-  test("hold the last document, by name, and note the reading", () => {
+  test("store the last document, list by name, and state when they were read", () => {
     using db = memoryRecord();
     const [b, a] = [aFlow({ name: "b" }), aFlow({ name: "a" })];
     expect(upsert(db, "flow", [b, a], 1000)).toEqual([b.id, a.id]);
@@ -36,12 +36,12 @@ describe("snapshots of objects", () => {
     expect(changes(db)).toEqual([]);
   });
 
-  test("history tells what was created, changed and deleted between two readings, and not what changes by itself", () => {
+  test("history lists what was created, updated and deleted between two readings, without volatile fields", () => {
     using db = memoryRecord();
     const limit = { id: anId(), name: "deployment:x", limit: 2, active_slots: 0, updated: at() };
     const kept = aDeployment({ name: "kept", global_concurrency_limit: limit });
-    const gone = aDeployment({ name: "gone" });
-    upsert(db, "deployment", [kept, gone], 1000);
+    const removed = aDeployment({ name: "removed" });
+    upsert(db, "deployment", [kept, removed], 1000);
     const busy = {
       ...kept,
       updated: at(5),
@@ -49,11 +49,11 @@ describe("snapshots of objects", () => {
       status: "NOT_READY",
       global_concurrency_limit: { ...limit, active_slots: 2 },
     };
-    expect(upsert(db, "deployment", [busy, gone], 2000)).toEqual([]);
+    expect(upsert(db, "deployment", [busy, removed], 2000)).toEqual([]);
     const made = aDeployment({ name: "made", created: at(1e9) });
-    expect(upsert(db, "deployment", [{ ...busy, paused: true }, made], 3000)).toEqual([kept.id, made.id, gone.id]);
+    expect(upsert(db, "deployment", [{ ...busy, paused: true }, made], 3000)).toEqual([kept.id, made.id, removed.id]);
     expect(changes(db)).toEqual([
-      { atUs: 3000, sinceUs: 2000, kind: "deployment", id: gone.id, name: "gone", change: "deleted", diff: {} },
+      { atUs: 3000, sinceUs: 2000, kind: "deployment", id: removed.id, name: "removed", change: "deleted", diff: {} },
       { atUs: 3000, sinceUs: 3000, kind: "deployment", id: made.id, name: "made", change: "created", diff: {} },
       {
         atUs: 3000,
@@ -66,14 +66,14 @@ describe("snapshots of objects", () => {
       },
     ]);
     expect(findObjects(db, "deployment").map((row) => row.name)).toEqual(["kept", "made"]);
-    expect(findObject(db, "deployment", gone.id)).toMatchObject({
-      name: "gone",
+    expect(findObject(db, "deployment", removed.id)).toMatchObject({
+      name: "removed",
       deletedUs: 3000,
-      parentId: gone.flow_id,
+      parentId: removed.flow_id,
     });
   });
 
-  test("a part of the list deletes nothing, and an older reading is ignored", () => {
+  test("a partial list deletes nothing, and an older reading is ignored", () => {
     using db = memoryRecord();
     const [a, b] = [aFlow({ name: "a" }), aFlow({ name: "b" })];
     upsert(db, "flow", [a, b], 2000);
@@ -82,7 +82,7 @@ describe("snapshots of objects", () => {
     expect(findObjects(db, "flow").map((row) => row.doc)).toEqual([a, b]);
   });
 
-  test("what was deleted and is listed again was made anew", () => {
+  test("a deleted object that is listed again counts as created", () => {
     using db = memoryRecord();
     const flow = aFlow({});
     upsert(db, "flow", [flow], 1000);
@@ -95,7 +95,7 @@ describe("snapshots of objects", () => {
     expect(findObject(db, "flow", flow.id)?.deletedUs).toBeNull();
   });
 
-  test("queues and workers are found by their pool; a worker's status is history", () => {
+  test("queues and workers are found by their pool; a change of a worker's status is recorded", () => {
     using db = memoryRecord();
     const pool = anId();
     const worker = aWorker({ work_pool_id: pool });

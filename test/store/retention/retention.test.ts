@@ -45,8 +45,8 @@ function claim(db: RecordDb, kind: string, scope: string, fromUs: number, toUs: 
 const count = (db: RecordDb, table: string) =>
   db.sqlite.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n;
 
-describe("dropping what is old", () => {
-  test("takes exactly what occurred before, in small steps, with its postings, blocks, words and resources", () => {
+describe("deleting old rows", () => {
+  test("deletes exactly the events that occurred before, in small steps, with postings, blocks, words and resources", () => {
     const random = seededRandom(11);
     const db = openRecord(":memory:", "write");
     const events = Array.from({ length: 900 }, () => someEvent(random));
@@ -89,7 +89,7 @@ describe("dropping what is old", () => {
     expect(findEvents(db, ALL).events).toHaveLength(900);
   });
 
-  test("withdraws the claims first and keeps those that are younger", () => {
+  test("removes the claims of the deleted range and keeps later ones", () => {
     const db = openRecord(":memory:", "write");
     insert(
       db,
@@ -101,7 +101,7 @@ describe("dropping what is old", () => {
       expect(coveredRanges(db, kind, "")).toMatchObject([{ fromUs: T0_US + 100, toUs: T0_US + 1000 }]);
   });
 
-  test("takes log lines, ended and vanished runs and their claims, never what still runs", () => {
+  test("deletes log lines, ended and deleted runs and their claims, never unfinished runs", () => {
     const db = openRecord(":memory:", "write");
     const old = formatIsoUs(T0_US - HOUR_US);
     const run = (n: number, type: "COMPLETED" | "RUNNING", stamp: string) =>
@@ -138,7 +138,7 @@ describe("dropping what is old", () => {
     expect(db.sqlite.query("SELECT rowid FROM log_fts WHERE log_fts MATCH 'needle'").all()).toHaveLength(1);
   });
 
-  test("by size: the oldest step comes first, whatever its kind, and the used space falls", () => {
+  test("by size deletes the oldest rows first, events or log lines, and uses less space afterwards", () => {
     const db = openRecord(tempRecordFile(), "write");
     expect(endOfOldestStep(db)).toBeNull();
     const empty = usedBytes(db);
@@ -161,7 +161,7 @@ describe("dropping what is old", () => {
     db.close();
   });
 
-  test("gives the space back to the disk", () => {
+  test("releases the space to the file system", () => {
     const file = tempRecordFile();
     const db = openRecord(file, "write");
     const empty = usedBytes(db);
@@ -184,8 +184,8 @@ describe("dropping what is old", () => {
   });
 });
 
-describe("forgetting", () => {
-  test("leaves nothing of dropped events in blocks that others share, nor in the index of words", () => {
+describe("erasing", () => {
+  test("leaves no text of deleted events in blocks with other events, nor in the word index", () => {
     const file = tempRecordFile();
     const db = openRecord(file, "write");
     const writer = createEventWriter(db);

@@ -46,7 +46,7 @@ const running = aState({ type: "RUNNING", timestamp: at(2) });
 const failed = aState({ type: "FAILED", timestamp: at(9), message: "boom" });
 
 describe("flow runs folded from events", () => {
-  test("show their state, times and whose they are before REST was asked", () => {
+  test("have their state, times, flow and deployment before REST was read", () => {
     using db = memoryRecord();
     const run = aFlowRun({ deployment_id: anId(), tags: ["nightly"], run_count: 0 });
     expect(fold(db, inState(run, pending), inState(run, running, 1), inState(run, failed, 1))).toEqual([run.id]);
@@ -75,7 +75,7 @@ describe("flow runs folded from events", () => {
     expect(findRunsToReconcile(db, 10)).toEqual([run.id]);
   });
 
-  test("never go backwards when events come late or twice", () => {
+  test("never return to an older state when events arrive late or twice", () => {
     using db = memoryRecord();
     const run = aFlowRun({});
     fold(db, inState(run, failed, 1));
@@ -84,15 +84,15 @@ describe("flow runs folded from events", () => {
     expect(read(db, run.id)).toMatchObject({ state_type: "FAILED", start_time: at(2), expected_start_time: at(1) });
   });
 
-  test("pass over heartbeats and custom events", () => {
+  test("ignore heartbeats and custom events", () => {
     using db = memoryRecord();
     const beat = { ...inState(aFlowRun({}), running), event: "prefect.flow-run.heartbeat", resource: {} };
     expect(fold(db, beat, anEvent())).toEqual([]);
   });
 });
 
-describe("flow runs told by REST", () => {
-  test("replace what was guessed and need no further reading", () => {
+describe("flow runs from REST", () => {
+  test("replace what was folded and need no further reading", () => {
     using db = memoryRecord();
     const run = aFlowRun({ state: failed, tags: ["own"], expected_start_time: at(0), total_run_time: 6.5 });
     fold(db, inState({ ...run, tags: ["own", "flow"] }, failed, 1));
@@ -102,29 +102,29 @@ describe("flow runs told by REST", () => {
     expect(upsert(db, run, T0_US + 30 * SECOND_US)).toEqual([]);
   });
 
-  test("keep a newer folded state, and stay to be read again", () => {
+  test("keep a newer folded state, and are to be read again", () => {
     using db = memoryRecord();
-    const told = aFlowRun({ state: running, expected_start_time: at(-60), parameters: { day: 3 } });
-    fold(db, inState(told, failed, 1));
-    upsert(db, told, T0_US + 3 * SECOND_US);
-    expect(read(db, told.id)).toMatchObject({
+    const run = aFlowRun({ state: running, expected_start_time: at(-60), parameters: { day: 3 } });
+    fold(db, inState(run, failed, 1));
+    upsert(db, run, T0_US + 3 * SECOND_US);
+    expect(read(db, run.id)).toMatchObject({
       state_type: "FAILED",
       state: { id: failed.id, message: "boom" },
       end_time: at(9),
       expected_start_time: at(-60),
       parameters: { day: 3 },
     });
-    expect(findRunsToReconcile(db, 10)).toEqual([told.id]);
+    expect(findRunsToReconcile(db, 10)).toEqual([run.id]);
   });
 
-  test("win over a state that was announced and rolled back, once two minutes have passed on the server's clock", () => {
+  test("replace a state that was published and rolled back, once two minutes have passed on the server clock", () => {
     using db = memoryRecord();
-    const told = aFlowRun({ state: running });
-    fold(db, inState(told, failed, 1));
-    upsert(db, told, 1000, T0_US + 60 * SECOND_US);
-    expect(read(db, told.id).state_type).toBe("FAILED");
-    upsert(db, told, 2000, T0_US + 130 * SECOND_US);
-    expect(read(db, told.id)).toEqual(told);
+    const run = aFlowRun({ state: running });
+    fold(db, inState(run, failed, 1));
+    upsert(db, run, 1000, T0_US + 60 * SECOND_US);
+    expect(read(db, run.id).state_type).toBe("FAILED");
+    upsert(db, run, 2000, T0_US + 130 * SECOND_US);
+    expect(read(db, run.id)).toEqual(run);
   });
 
   test("an older reading never overwrites a newer one", () => {
@@ -135,7 +135,7 @@ describe("flow runs told by REST", () => {
     expect(read(db, run.id)).toEqual(run);
   });
 
-  test("a late event older than the reading changes nothing", () => {
+  test("a late event that is older than the reading changes nothing", () => {
     using db = memoryRecord();
     const run = aFlowRun({ state: failed, start_time: at(2), expected_start_time: at(0) });
     upsert(db, run, 1000);
@@ -144,8 +144,8 @@ describe("flow runs told by REST", () => {
   });
 });
 
-describe("runs that are gone", () => {
-  test("are marked once, not when a later state or reading is held, and come back when Prefect knows them again", () => {
+describe("runs that Prefect has deleted", () => {
+  test("are marked once, not after a later state or reading, and lose the mark when Prefect returns them again", () => {
     using db = memoryRecord();
     const run = aFlowRun({ state: running });
     upsert(db, run, T0_US + 5 * SECOND_US);
@@ -159,7 +159,7 @@ describe("runs that are gone", () => {
     expect(findFlowRunRow(db, run.id)?.deleted_us).toBeNull();
   });
 
-  test("a later state shows that the run lives", () => {
+  test("lose the mark with a later state", () => {
     using db = memoryRecord();
     const run = aFlowRun({ state: pending });
     upsert(db, run, T0_US + 2 * SECOND_US);
@@ -169,8 +169,8 @@ describe("runs that are gone", () => {
   });
 });
 
-describe("which runs the engine should ask for", () => {
-  test("unfinished ones, longest unread first, plans for later left out", () => {
+describe("runs that should be read again", () => {
+  test("are the unfinished ones, longest unread first, without runs scheduled for later", () => {
     using db = memoryRecord();
     const old = aFlowRun({ state: running });
     const plan = aFlowRun({ state_type: "SCHEDULED", expected_start_time: at(3600) });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { packDoc, unpackDoc } from "../../../src/store/runs/run-docs.ts";
 import { aFlowRun, aTaskRun } from "../../support/builders.ts";
 
-test("a document comes back as it was, in far fewer bytes", () => {
+test("a document is returned unchanged from far fewer bytes", () => {
   const run = aFlowRun({
     parameters: { text: "Überraschung\u0000 \u{1F980}", list: [1, 2.5, null] },
     labels: { "prefect.flow.id": "x" },
@@ -14,7 +14,7 @@ test("a document comes back as it was, in far fewer bytes", () => {
   expect(unpackDoc("task_run", packDoc("task_run", task))).toEqual(task);
 });
 
-test("what was stored once can be read for ever: the dictionaries are part of the file format", () => {
+test("documents of earlier versions can be read: the dictionaries are part of the file format", () => {
   const read = (kind: "flow_run" | "task_run", text: string) => unpackDoc(kind, Uint8Array.fromBase64(text)) as unknown;
   const id = "11111111-2222-4333-8444-555555555555";
   expect(read("flow_run", "AYMmE0Mo0DUyMjLSNTE2Nta1MDEx0TVFAoh0k5yYk6ubX1KSWoRSl1TAywlokoPWoLUA")).toEqual({

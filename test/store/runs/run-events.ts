@@ -4,7 +4,7 @@ import type { PrefectEvent } from "../../../src/model/events/event.ts";
 
 let made = 0;
 
-/** A new UUID in order of making. */
+/** A new UUID; each one sorts after those before it. */
 export function aUuid(): string {
   made += 1;
   return `019a0000-0000-7000-8000-${made.toString(16).padStart(12, "0")}`;

@@ -77,20 +77,20 @@ describe("task runs folded from events", () => {
     });
   });
 
-  test("never go backwards, whatever the order", () => {
+  test("never return to an older state, in any order of arrival", () => {
     using db = memoryRecord();
     fold(db, aTaskRunEvent(completed));
     expect(fold(db, aTaskRunEvent(running))).toEqual([]);
     expect(read(db, base.id)).toMatchObject({ state_type: "COMPLETED", end_time: at(3) });
   });
 
-  test("without the task run in the payload they follow the rules of flow runs", () => {
+  test("follow the rules of flow runs when the payload has no task run", () => {
     using db = memoryRecord();
     for (const run of [running, completed]) fold(db, aTaskRunEvent(run, { payload: {} }));
     expect(read(db, base.id)).toMatchObject({ start_time: at(1), end_time: at(3), total_run_time: 2, tags: [] });
   });
 
-  test("flow runs and task runs of one batch are told apart", () => {
+  test("are separated from flow runs of the same batch", () => {
     using db = memoryRecord();
     const run = aFlowRun({ id: flowRunId });
     const events = [aFlowRunEvent(run), aTaskRunEvent(completed)];
@@ -101,8 +101,8 @@ describe("task runs folded from events", () => {
   });
 });
 
-describe("task runs told by REST", () => {
-  test("fill in the rest, and a reading that lags the event keeps the newer state", () => {
+describe("task runs from REST", () => {
+  test("add the other fields; a reading that lags behind the event keeps the newer state", () => {
     using db = memoryRecord();
     fold(db, aTaskRunEvent(completed));
     upsert(db, running, 1000);
@@ -117,7 +117,7 @@ describe("task runs told by REST", () => {
     expect(read(db, base.id)).toEqual(completed);
   });
 
-  test("the stand-ins of subflows are missing until they were read", () => {
+  test("those that represent subflow runs are missing until they are read", () => {
     using db = memoryRecord();
     const parent = aTaskRun({});
     inTransaction(db, () => upsertFlowRuns(db, [aFlowRun({ parent_task_run_id: parent.id })], 1000));
@@ -127,8 +127,8 @@ describe("task runs told by REST", () => {
   });
 });
 
-describe("task runs that stay open", () => {
-  test("are found when their flow run has ended, for no event tells of it", () => {
+describe("unfinished and deleted task runs", () => {
+  test("are found when their flow run has ended, because they get no event of their own", () => {
     using db = memoryRecord();
     const [ended, open] = [aFlowRun({}), aFlowRun({ state_type: "RUNNING" })];
     inTransaction(db, () => upsertFlowRuns(db, [ended, open], 1000));
@@ -140,7 +140,7 @@ describe("task runs that stay open", () => {
     expect(findUnfinishedTaskRuns(db, later).toSorted()).toEqual([orphan.id, busy.id].toSorted());
   });
 
-  test("go with their flow run when it is deleted, or by themselves", () => {
+  test("are marked deleted with their flow run, or by themselves", () => {
     using db = memoryRecord();
     fold(db, aTaskRunEvent(running));
     inTransaction(db, () => markTaskRunsDeleted(db, [base.id], T0_US));
@@ -151,7 +151,7 @@ describe("task runs that stay open", () => {
     expect(findTaskRunRow(db, base.id)?.deleted_us).toBeNull();
   });
 
-  test("stay gone with their deleted flow run, whatever their client goes on telling", () => {
+  test("stay deleted with their flow run although their client still sends events", () => {
     using db = memoryRecord();
     inTransaction(db, () =>
       upsertFlowRuns(db, [aFlowRun({ id: flowRunId, state: aState({ timestamp: at(0) }) })], T0_US),
@@ -162,20 +162,20 @@ describe("task runs that stay open", () => {
     expect(findTaskRunRow(db, base.id)).toMatchObject({ state_type: "COMPLETED", deleted_us: T0_US + 5 * SECOND_US });
   });
 
-  test("come back with a flow run that was there after all, but not those that went before it", () => {
+  test("lose the mark with a flow run that still exists, except those marked before it", () => {
     using db = memoryRecord();
     const parent = aFlowRun({ id: flowRunId, state: aState({ type: "RUNNING", timestamp: at(0) }) });
-    const gone = { ...running, id: anId() };
+    const removed = { ...running, id: anId() };
     const deletedUs = (id: string) => findTaskRunRow(db, id)?.deleted_us;
     inTransaction(db, () => upsertFlowRuns(db, [parent], T0_US));
-    fold(db, aTaskRunEvent(running), aTaskRunEvent(gone));
+    fold(db, aTaskRunEvent(running), aTaskRunEvent(removed));
     const [first, second, third] = [2, 5, 6].map((seconds) => T0_US + seconds * SECOND_US) as [number, number, number];
-    inTransaction(db, () => markTaskRunsDeleted(db, [gone.id], first));
+    inTransaction(db, () => markTaskRunsDeleted(db, [removed.id], first));
     inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], second));
-    expect([deletedUs(base.id), deletedUs(gone.id)]).toEqual([second, first]);
+    expect([deletedUs(base.id), deletedUs(removed.id)]).toEqual([second, first]);
     inTransaction(db, () => upsertFlowRuns(db, [parent], third));
-    expect([deletedUs(base.id), deletedUs(gone.id)]).toEqual([null, first]);
-    // A run that was read later than it was missed stays, and its task runs with it.
+    expect([deletedUs(base.id), deletedUs(removed.id)]).toEqual([null, first]);
+    // A run that was read after the time of the mark is not marked, and neither are its task runs.
     inTransaction(db, () => markFlowRunsDeleted(db, [flowRunId], second));
     expect(deletedUs(base.id)).toBeNull();
   });

@@ -28,7 +28,7 @@ function record(events: readonly PrefectEvent[]): RecordDb {
   return db;
 }
 
-/** The event in question among a hundred others, so that it stands in a full block and the index of words is asked. */
+/** The event among a hundred others, so that it is in a full block and the word index is used. */
 function among(event: PrefectEvent, fillers = 620): RecordDb {
   const others = Array.from({ length: fillers }, (_, n) => anEvent({ occurred: at(n + 10), event: "other.thing" }));
   return record([event, ...others]);
@@ -48,7 +48,7 @@ describe("a search of events", () => {
   });
 
   for (const filler of [0, 620]) {
-    test(`looks at name, resources, related and payload, keys and string values (${filler} others)`, () => {
+    test(`finds name, resource, related and payload, keys and string values (${filler} other events)`, () => {
       const db = among(event, filler);
       const hits = [
         "amber",
@@ -75,7 +75,7 @@ describe("a search of events", () => {
     });
   }
 
-  test("takes phrases, beginnings and exclusions exactly", () => {
+  test("handles phrases, prefixes and exclusions exactly", () => {
     const db = among(event);
     for (const query of [
       '"division by zero"',
@@ -102,7 +102,7 @@ describe("a search of events", () => {
       expect([query, found(db, query)]).toEqual([query, []]);
   });
 
-  test("keeps to the window and pages newest first", () => {
+  test("stays within the range and pages newest first", () => {
     const events = Array.from({ length: 230 }, (_, n) =>
       anEvent({ id: anId(n), occurred: at(n), payload: { text: n % 3 ? "needle" : "hay" } }),
     );
@@ -140,7 +140,7 @@ describe("a search of events", () => {
     expect(found(db, "timeout")).toEqual([]);
   });
 
-  test("agrees with a plain reading of every event", () => {
+  test("finds the same events as a test of every event", () => {
     const random = seededRandom(3);
     const words = ["disk", "full", "Disk", "é", "e", "e\u0301", "a-b", "a", "b", "x1", "x2", "日本", "naïve", "naive"];
     const events = Array.from({ length: 700 }, (_, n) =>
@@ -207,7 +207,7 @@ describe("a search of log lines", () => {
   const search = (query: string, limit = 200, after?: LogCursor) =>
     findLogsByText(db, { ...ALL, limit, terms: parseSearchTerms(query), ...(after ? { after } : {}) });
 
-  test("takes words, phrases, beginnings and exclusions of message and logger, newest first, with line numbers", () => {
+  test("handles words, phrases, prefixes and exclusions in message and logger, newest first, with line numbers", () => {
     const numbers = (query: string) => search(query).logs.map(({ n }) => n);
     const fourth = lines.flatMap((_, n) => (n % 4 ? [] : [n + 1])).reverse();
     expect(numbers("disk")).toEqual(fourth);
@@ -218,7 +218,7 @@ describe("a search of log lines", () => {
     expect(numbers("task_runs 13")).toEqual([14]);
   });
 
-  test("pages", () => {
+  test("returns pages", () => {
     const first = search("fetched", 10);
     expect(first.more).toBe(true);
     const second = search("fetched", 200, first.logs.at(-1));
