@@ -1,9 +1,10 @@
 /** Builds `Settings` from checked values, with the checks that concern more than one value. */
 import { posix, win32 } from "node:path";
 import { DAY_US } from "../lib/time.ts";
+import type { PrefectAuth } from "../model/prefect-auth.ts";
 import type { Resolution } from "./resolve.ts";
 import type { SettingValues } from "./schema.ts";
-import type { Auth, HttpSettings, SettingProblem, Settings, SettingsInput } from "./settings.ts";
+import type { HttpSettings, SettingProblem, Settings, SettingsInput } from "./settings.ts";
 import { apiUrlIssues, isCloudUrl, normaliseApiUrl, uiBaseUrl, withoutUserinfo } from "./urls.ts";
 
 const DEFAULT_API_URL = "http://127.0.0.1:4200/api";
@@ -51,7 +52,7 @@ function findApiUrl({ values, origins }: Resolution, cloudApiUrl: string, isCert
   return { url: isUsable ? normaliseApiUrl(given) : null, origin, isDefault: false, problems };
 }
 
-function authOf({ PREFECT_API_AUTH_STRING: authString, PREFECT_API_KEY: key }: SettingValues): Auth {
+function authOf({ PREFECT_API_AUTH_STRING: authString, PREFECT_API_KEY: key }: SettingValues): PrefectAuth {
   if (authString) return { kind: "basic", authString };
   return key ? { kind: "key", key } : { kind: "none" };
 }

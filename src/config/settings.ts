@@ -1,11 +1,7 @@
 /** The settings as the program uses them. Only `loadSettings` (load-settings.ts) creates them from files, variables and flags. */
 import type { LogLevel } from "../lib/logger.ts";
+import type { PrefectAuth } from "../model/prefect-auth.ts";
 import type { SyncSettings } from "../model/sync-settings.ts";
-
-export type Auth =
-  | { readonly kind: "none" }
-  | { readonly kind: "key"; readonly key: string }
-  | { readonly kind: "basic"; readonly authString: string };
 
 export interface HttpSettings {
   readonly host: string;
@@ -53,7 +49,7 @@ export interface Settings {
   readonly apiUrlOrigin: string;
   /** True in settings derived for a Prefect that a caller named. */
   readonly isNamedByCaller?: boolean;
-  readonly auth: Auth;
+  readonly auth: PrefectAuth;
   readonly customHeaders: Readonly<Record<string, string>>;
   readonly csrf: boolean;
   readonly requestTimeoutMs: number;

@@ -1,4 +1,5 @@
 /** Checks API URLs and derives the URL of the UI. */
+import { baseUrlOf, parseHttpUrl } from "../lib/http-url.ts";
 
 export interface UrlIssue {
   readonly level: "fatal" | "warning";
@@ -17,15 +18,10 @@ const UI_PAGES = new Set(
   ),
 );
 
-function parse(text: string): URL | null {
-  const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
-  return url && /^https?:$/.test(url.protocol) && url.hostname !== "" ? url : null;
-}
-
-/** The same text for every spelling of an API URL: no credentials, default port, trailing slash, query or fragment. Null when it is not an http(s) URL. */
+/** The API URL in one spelling (`baseUrlOf`); null when it is not an http(s) URL. */
 export function normaliseApiUrl(text: string): string | null {
-  const url = parse(text);
-  return url && `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
+  const url = parseHttpUrl(text);
+  return url && baseUrlOf(url);
 }
 
 /** The text with user and password masked, for messages. */
@@ -65,8 +61,8 @@ function pageIssue(url: URL): UrlIssue | null {
 }
 
 function pathIssue(url: URL, cloudApiUrl: string): UrlIssue | null {
+  const normal = baseUrlOf(url);
   const path = url.pathname.replace(/\/+$/, "");
-  const normal = `${url.protocol}//${url.host}${path}`;
   if (startsWithUrl(normal, cloudApiUrl) && !WORKSPACE.test(path)) {
     return { level: "fatal", message: "names Prefect Cloud but no workspace", fix: `Use ${CLOUD_FORM}` };
   }
@@ -81,7 +77,7 @@ function pathIssue(url: URL, cloudApiUrl: string): UrlIssue | null {
 
 /** All problems of an API URL. `lenient` (a setting of Prefect) leaves only those that make it unusable. */
 export function apiUrlIssues(text: string, options: { cloudApiUrl: string; lenient: boolean }): readonly UrlIssue[] {
-  const url = parse(text);
+  const url = parseHttpUrl(text);
   if (!url) {
     return [
       { level: "fatal", message: "is not an http or https URL", fix: `Write it like http://${hostIn(text)}/api` },

@@ -8,7 +8,7 @@ import { createLogCalls } from "./logs.ts";
 import { createObjectCalls } from "./objects.ts";
 import { createTagLimitCalls } from "./tag-limits.ts";
 import { createTaskRunCalls } from "./task-runs.ts";
-import { normaliseApiUrl, type PrefectConnection } from "./transport/connection.ts";
+import { type PrefectConnection, parseApiUrl } from "./transport/connection.ts";
 import { createHttp, type HttpDeps } from "./transport/http.ts";
 import { createPostFilter } from "./transport/pages.ts";
 import { createWorkPoolCalls } from "./work-pools.ts";
@@ -56,7 +56,7 @@ export function createPrefectClient(given: PrefectConnection, deps: HttpDeps): P
 
 /** `https://user:password@host/api` means basic auth, as for Prefect's own client; configured credentials take precedence. */
 function withUrlCredentials(connection: PrefectConnection): PrefectConnection {
-  const normal = normaliseApiUrl(connection.url);
+  const normal = parseApiUrl(connection.url);
   if (normal === null) return connection;
   const { url, authString } = normal;
   if (authString === null || connection.auth.kind !== "none") return { ...connection, url };

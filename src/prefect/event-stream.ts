@@ -10,7 +10,7 @@ import type { PrefectEvent } from "../model/events/event.ts";
 import type { EventFilter } from "../model/events/event-filter.ts";
 import type { EventStream } from "./api.ts";
 import { eventProblem } from "./events.ts";
-import { normaliseApiUrl, type PrefectConnection, proxyFor } from "./transport/connection.ts";
+import { type PrefectConnection, parseApiUrl, proxyFor } from "./transport/connection.ts";
 import { TransportFailure, tlsOptions } from "./transport/exchange.ts";
 import { createFailures } from "./transport/failures.ts";
 import { isLoopback, socketHeaders, socketToken } from "./transport/headers.ts";
@@ -45,7 +45,7 @@ const MAX_CALLER_MESSAGE_CHARS = 4_000_000;
 /** Opens one connection. It is not opened again after its end. `EventStream` states what callers may rely on. */
 export function openEventStream(connection: PrefectConnection, filter: EventFilter, deps: StreamDeps): EventStream {
   const { clock, logger, signal } = deps;
-  const url = normaliseApiUrl(connection.url)?.url ?? connection.url;
+  const url = parseApiUrl(connection.url)?.url ?? connection.url;
   const ended = new AbortController();
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {});

@@ -1,10 +1,5 @@
-/** Where Prefect is and how to reach it: plain data that is derived from the settings, one per instance. */
-type PrefectAuth =
-  | { readonly kind: "none" }
-  /** `PREFECT_API_KEY`, sent as `Authorization: Bearer`. */
-  | { readonly kind: "key"; readonly key: string }
-  /** `PREFECT_API_AUTH_STRING` (`user:password`), sent as `Authorization: Basic`; raw on websockets. */
-  | { readonly kind: "basic"; readonly authString: string };
+import { baseUrlOf, parseHttpUrl } from "../../lib/http-url.ts";
+import type { PrefectAuth } from "../../model/prefect-auth.ts";
 
 interface TlsOptions {
   /** No certificate check at all (`PREFECT_API_TLS_INSECURE_SKIP_VERIFY`). */
@@ -24,6 +19,7 @@ export interface ProxyOptions {
   readonly noProxy?: string | undefined;
 }
 
+/** Where Prefect is and how to reach it: plain data that is derived from the settings, one per instance. */
 export interface PrefectConnection {
   /** API base URL: `http://127.0.0.1:4200/api` or `https://api.prefect.cloud/api/accounts/{a}/workspaces/{w}`. */
   readonly url: string;
@@ -52,22 +48,16 @@ export interface PrefectConnection {
 }
 
 /**
- * The base URL that paths are appended to: no credentials, query, fragment or trailing slash; null when `text` is not an
- * http(s) URL. Credentials in it are returned apart, as httpx would use them for basic auth.
+ * The base URL to which paths are appended, and the credentials in it, which httpx would use for basic auth. Null when `text` is not an
+ * http(s) URL.
  */
-export function normaliseApiUrl(text: string): { readonly url: string; readonly authString: string | null } | null {
-  let parsed: URL;
-  try {
-    parsed = new URL(text.trim());
-  } catch {
-    return null;
-  }
-  if (parsed.protocol !== "http:" && parsed.protocol !== "https:") return null;
-  const authString =
-    parsed.username === "" && parsed.password === ""
-      ? null
-      : `${decodeURIComponent(parsed.username)}:${decodeURIComponent(parsed.password)}`;
-  return { url: `${parsed.protocol}//${parsed.host}${parsed.pathname.replace(/\/+$/, "")}`, authString };
+export function parseApiUrl(text: string): { readonly url: string; readonly authString: string | null } | null {
+  const parsed = parseHttpUrl(text);
+  if (parsed === null) return null;
+  const { username, password } = parsed;
+  const hasCredentials = username !== "" || password !== "";
+  const authString = hasCredentials ? `${decodeURIComponent(username)}:${decodeURIComponent(password)}` : null;
+  return { url: baseUrlOf(parsed), authString };
 }
 
 /** The proxy for a target, or null. `NO_PROXY` is applied as curl and Python do: suffix match on whole host labels. */

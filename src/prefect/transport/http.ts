@@ -9,7 +9,7 @@ import type { AnswerBudget } from "./answer-budget.ts";
 import { findBaseProblem } from "./base-url.ts";
 import type { CallOptions } from "./call-options.ts";
 import { createClockSkew } from "./clock-skew.ts";
-import { normaliseApiUrl, type PrefectConnection } from "./connection.ts";
+import { type PrefectConnection, parseApiUrl } from "./connection.ts";
 import { createCsrfToken } from "./csrf.ts";
 import { createTransport, type HttpAnswer, TransportFailure } from "./exchange.ts";
 import { createFailures, type Failures } from "./failures.ts";
@@ -56,7 +56,7 @@ interface Call {
 
 export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http {
   const { clock, logger, random = Math.random } = deps;
-  const url = normaliseApiUrl(connection.url)?.url ?? connection.url;
+  const url = parseApiUrl(connection.url)?.url ?? connection.url;
   const transport = createTransport(connection, clock, deps.answers);
   const failures = createFailures(connection, url);
   const headers = httpHeaders(connection, logger);
@@ -174,7 +174,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     options: CallOptions,
   ): Promise<unknown> {
     const route = `${method} ${path.split("?")[0]}`;
-    if (normaliseApiUrl(base) === null) throw failures.badUrl();
+    if (parseApiUrl(base) === null) throw failures.badUrl();
     const { signal, deadlineMs = connection.requestTimeoutMs, retries = connection.maxRetries } = options;
     const request: Call = {
       method,

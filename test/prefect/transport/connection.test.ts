@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { normaliseApiUrl, proxyFor } from "../../../src/prefect/transport/connection.ts";
+import { parseApiUrl, proxyFor } from "../../../src/prefect/transport/connection.ts";
 
 describe("the API URL", () => {
   test.each([
@@ -11,11 +11,11 @@ describe("the API URL", () => {
     ["http://[::1]:4200/api", "http://[::1]:4200/api", null],
     ["https://prefect.internal", "https://prefect.internal", null],
   ])("%s becomes %s", (text, url, authString) => {
-    expect(normaliseApiUrl(text)).toEqual({ url, authString });
+    expect(parseApiUrl(text)).toEqual({ url, authString });
   });
 
   test.each(["", "prefect", "ftp://host/api", "//host/api"])("%p is not one", (text) => {
-    expect(normaliseApiUrl(text)).toBeNull();
+    expect(parseApiUrl(text)).toBeNull();
   });
 });
 

@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import type { PrefectAuth } from "../../../model/prefect-auth.ts";
 
 /** The headers of Prefect's own MCP server: a caller's Prefect instead of the one this process is set up for. */
 export const TENANT_HEADERS = {
@@ -7,15 +8,10 @@ export const TENANT_HEADERS = {
   authString: "x-prefect-api-auth-string",
 } as const;
 
-export type TenantCredential =
-  | { readonly kind: "none" }
-  | { readonly kind: "key"; readonly key: string }
-  | { readonly kind: "basic"; readonly authString: string };
-
 /** Null: no tenant header at all, the caller asks for the server's own Prefect. */
 export interface TenantTarget {
   readonly url: string;
-  readonly credential: TenantCredential;
+  readonly credential: PrefectAuth;
 }
 
 /**

@@ -1,0 +1,10 @@
+/** The URL that a text consists of; null when it is not an http or https URL. */
+export function parseHttpUrl(text: string): URL | null {
+  const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
+  return url && /^https?:$/.test(url.protocol) ? url : null;
+}
+
+/** The same text for every spelling of a base URL: no credentials, default port, trailing slashes, query or fragment. */
+export function baseUrlOf(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
+}
