@@ -2,8 +2,9 @@
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { isFailed, isTerminal } from "../../model/state.ts";
 import { resolveName } from "../names/names.ts";
+import { adjustForFuture, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { adjustForFuture, joinFreshness, serverNowUs } from "../source/freshness.ts";
+import { serverNowUs } from "../source/server-time.ts";
 import { flowRunDeleted } from "./causes/ended/flow-run-deleted.ts";
 import { CAUSES } from "./causes/index.ts";
 import { endUs } from "./facts/ended-runs.ts";

@@ -6,10 +6,11 @@ import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { gapsIn } from "../../model/freshness.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObjectNames } from "../../store/objects/objects.ts";
+import { answerWindow } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { reachOf } from "../source/event-reach.ts";
-import { answerWindow, serverNowUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
+import { serverNowUs } from "../source/server-time.ts";
 import { countLive, type LiveCount } from "./count-live.ts";
 import { countRecorded } from "./count-recorded.ts";
 import {

@@ -8,11 +8,12 @@ import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEvents } from "../../store/events/events.ts";
 import { findFact } from "../../store/sync-state.ts";
+import type { LiveValue } from "../source/answer.ts";
+import { answerWindow } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { eventRetentionUs, type LiveGaps, reachOf } from "../source/event-reach.ts";
-import type { LiveValue } from "../source/freshness.ts";
-import { answerWindow, serverNowUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
+import { serverNowUs } from "../source/server-time.ts";
 import { readLiveEvents } from "./live-events.ts";
 
 /** The last event of a page. */

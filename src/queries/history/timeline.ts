@@ -13,9 +13,10 @@ import { stateKey } from "../events/event-tally.ts";
 import { listEvents } from "../events/events.ts";
 import { deletionNote, readDeletedRun } from "../runs/deleted-run.ts";
 import { getRunLogs } from "../runs/logs.ts";
+import { joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { joinFreshness, serverNowUs, statedSkewUs } from "../source/freshness.ts";
 import { openLive } from "../source/live.ts";
+import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 import { findSubject, type Subject, type SubjectKind } from "./timeline-subject.ts";
 
 export type TimelineEntry =

@@ -14,8 +14,9 @@ import { readLiveEvents } from "../events/live-events.ts";
 import { deletedError, deletionNote, readDeletedRun } from "../runs/deleted-run.ts";
 import { readFlowRun } from "../runs/read-flow-run.ts";
 import { type QueryContext, withLimits } from "../source/context.ts";
-import { clockSkewUs, readSyncView, serverNowUs } from "../source/freshness.ts";
 import { type LiveReader, openLive } from "../source/live.ts";
+import { clockSkewUs, serverNowUs } from "../source/server-time.ts";
+import { readSyncView } from "../source/sync-view.ts";
 
 export interface WaitOptions {
   readonly timeoutMs: number;

@@ -11,7 +11,7 @@ import { findObjectChanges } from "../../store/objects/objects.ts";
 import { listEvents } from "../events/events.ts";
 import { countRecordedRuns, type RunCounts } from "../runs/run-counts.ts";
 import type { QueryContext } from "../source/context.ts";
-import { serverNowUs, statedSkewUs } from "../source/freshness.ts";
+import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 
 export type ChangedKind = SnapshotKind | "variable" | "block_document";
 

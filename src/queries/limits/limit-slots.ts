@@ -13,8 +13,8 @@ import { type ActiveRun, findRunningTaskRunTags } from "../../store/runs/active-
 import { listEvents } from "../events/events.ts";
 import { readRunNames } from "../names/run-names.ts";
 import type { QueryContext } from "../source/context.ts";
-import { serverNowUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
+import { serverNowUs } from "../source/server-time.ts";
 import type { SlotHolder } from "./pool-slots.ts";
 
 export type LimitKind = "deployment" | "tag" | "global";

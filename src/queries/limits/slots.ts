@@ -8,11 +8,12 @@ import { findObjectNames, findObjects } from "../../store/objects/objects.ts";
 import { findActiveRuns } from "../../store/runs/active-runs.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { readObjectNames } from "../names/object-names.ts";
+import type { Answered, LiveValue } from "../source/answer.ts";
+import { answerSnapshot, isRecordCurrent } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import type { Answered, LiveValue } from "../source/freshness.ts";
-import { answerSnapshot, isRecordCurrent, readSyncView } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 import { openLive } from "../source/live.ts";
+import { readSyncView } from "../source/sync-view.ts";
 import {
   deploymentHolders,
   findTagHolders,

@@ -10,10 +10,11 @@ import { deploymentHolders, readDeploymentHolders } from "../limits/limit-slots.
 import { listSlots, type Slot } from "../limits/slots.ts";
 import { findRecordedNames, readObjectNames } from "../names/object-names.ts";
 import { lineOfRow, type RunLine, readRunsOfDeployment } from "../runs/recent-runs.ts";
+import { answerWindow, isRecordCurrent } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { answerWindow, isRecordCurrent, serverNowUs } from "../source/freshness.ts";
 import { type LiveReader, openLive } from "../source/live.ts";
 import { presentWindow } from "../source/run-window.ts";
+import { serverNowUs } from "../source/server-time.ts";
 import { listObjects } from "./objects.ts";
 
 export interface DeploymentsQuestion {

@@ -6,8 +6,8 @@ import type { ObjectSort } from "../../store/filters/sorts.ts";
 import { findNamesByParent } from "../../store/objects/objects.ts";
 import { findStartedRuns } from "../../store/runs/runs-of-owner.ts";
 import { lineOfRow, type RunLine } from "../runs/recent-runs.ts";
+import { isRecordCurrent } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { isRecordCurrent } from "../source/freshness.ts";
 import { hasLists } from "../source/run-window.ts";
 import { listObjects } from "./objects.ts";
 

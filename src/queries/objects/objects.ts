@@ -9,8 +9,8 @@ import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filt
 import { findFilteredObjects } from "../../store/filters/find.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
 import { findObject } from "../../store/objects/objects.ts";
+import { answerSnapshot } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { answerSnapshot } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 import { idsOf, isOffline } from "../source/run-window.ts";
 import { saveObjects } from "../source/save-objects.ts";

@@ -7,9 +7,10 @@ import { readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import { findObjects } from "../../store/objects/objects.ts";
 import { findPoolOccupancy, type PoolOccupancy, readPoolOccupancy } from "../limits/pool-slots.ts";
+import { type Answered, answerSnapshot, answerWindow, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { type Answered, answerSnapshot, answerWindow, joinFreshness, serverNowUs } from "../source/freshness.ts";
 import { presentWindow } from "../source/run-window.ts";
+import { serverNowUs } from "../source/server-time.ts";
 import { listObjects } from "./objects.ts";
 
 export interface WorkPoolsQuestion {

@@ -13,10 +13,11 @@ import type { ListedFlowRun } from "../../store/runs/run-columns.ts";
 import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
 import { findRecordedNames, readObjectNames } from "../names/object-names.ts";
 import { stateNotes } from "../names/shorthands.ts";
+import { type Answered, answerWindow, type LiveValue } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { type Answered, answerWindow, type LiveValue, serverNowUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 import { askedWindow, boundsOf, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
+import { serverNowUs } from "../source/server-time.ts";
 import { deletionNote } from "./deleted-run.ts";
 
 export interface FlowRunsQuestion {

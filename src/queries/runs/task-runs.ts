@@ -25,17 +25,11 @@ import {
 } from "../../store/runs/task-runs.ts";
 import { readRunNames } from "../names/run-names.ts";
 import { stateNotes } from "../names/shorthands.ts";
+import { type Answered, answerWhole, answerWindow, type LiveValue } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import {
-  type Answered,
-  answerWhole,
-  answerWindow,
-  clockSkewUs,
-  type LiveValue,
-  serverNowUs,
-} from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 import { askedWindow, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
+import { clockSkewUs, serverNowUs } from "../source/server-time.ts";
 
 export interface TaskRunsQuestion {
   readonly set: FilterSet;

@@ -23,11 +23,12 @@ import { findEventsByText, findLogsByText } from "../../store/search/text.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { eventWindow, joinGaps } from "../events/events.ts";
 import { readLiveEvents } from "../events/live-events.ts";
+import type { LiveValue } from "../source/answer.ts";
+import { adjustForFuture, answerWindow } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { reachOf } from "../source/event-reach.ts";
-import type { LiveValue } from "../source/freshness.ts";
-import { adjustForFuture, answerWindow, serverNowUs, statedSkewUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
+import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 
 export const SEARCH_KINDS = ["event", "log", "flow_run", "task_run", ...SNAPSHOT_KINDS] as const;
 export type SearchKind = (typeof SEARCH_KINDS)[number];

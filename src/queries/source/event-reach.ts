@@ -12,9 +12,10 @@ import {
   retentionHorizonUs,
 } from "../../prefect/event-retention.ts";
 import { findFact } from "../../store/sync-state.ts";
+import type { LiveValue } from "./answer.ts";
 import type { QueryContext } from "./context.ts";
-import { clockSkewUs, type LiveValue } from "./freshness.ts";
 import { type LiveReader, openLive } from "./live.ts";
+import { clockSkewUs } from "./server-time.ts";
 
 export type LiveGaps = Pick<LiveValue<unknown>, "gaps" | "notes">;
 

@@ -6,8 +6,9 @@ import type { SnapshotKind } from "../../model/objects.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findOldestFlowUs } from "../../store/objects/objects.ts";
+import { futureNote, oldestReading } from "./answer.ts";
 import type { QueryContext } from "./context.ts";
-import { futureNote, oldestReading, readSyncView } from "./freshness.ts";
+import { readSyncView } from "./sync-view.ts";
 
 /** The members of a run filter that bound time. */
 interface TimeFilter {

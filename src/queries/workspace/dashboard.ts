@@ -9,9 +9,10 @@ import type { RunCounts, TrendCounts } from "../runs/run-counts.ts";
 import { countLiveRuns, countLiveTrend, countRecordedRuns } from "../runs/run-counts.ts";
 import type { RunProblems } from "../runs/run-problems.ts";
 import { findRunProblems, groupRuns, readRunProblems, runLine } from "../runs/run-problems.ts";
+import { answerWindow, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { answerWindow, joinFreshness, serverNowUs } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
+import { serverNowUs } from "../source/server-time.ts";
 
 export interface Problem {
   readonly code: "failed_runs" | "late_runs" | "limit_full";

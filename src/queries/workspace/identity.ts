@@ -2,8 +2,8 @@
 import { toAppError } from "../../errors.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { findFact } from "../../store/sync-state.ts";
+import { answerWhole } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { answerWhole } from "../source/freshness.ts";
 import type { LiveReader } from "../source/live.ts";
 
 export interface Identity {

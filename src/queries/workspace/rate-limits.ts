@@ -4,8 +4,9 @@ import { AppError } from "../../errors.ts";
 import { DAY_US, formatIsoUs, MINUTE_US, parseIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { ThrottlingPeriod } from "../../model/throttling.ts";
+import { answerWhole } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { answerWhole, serverNowUs } from "../source/freshness.ts";
+import { serverNowUs } from "../source/server-time.ts";
 import { cloudIds } from "./identity.ts";
 
 /** Groups of operations that Cloud limits together. The server ignores unknown ones. */

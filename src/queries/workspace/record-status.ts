@@ -9,7 +9,8 @@ import { recordBytes } from "../../store/file/record-file.ts";
 import { countRows } from "../../store/row-counts.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "../source/context.ts";
-import { HEARTBEAT_LIMIT_US, readSyncView, serverNowUs } from "../source/freshness.ts";
+import { serverNowUs } from "../source/server-time.ts";
+import { HEARTBEAT_LIMIT_US, readSyncView } from "../source/sync-view.ts";
 
 export interface RecordStatus {
   readonly instance: string;

@@ -5,7 +5,7 @@ import { type FilterKind, KINDS, type LinkedKind, type NamedKind } from "../../m
 import type { ResolvedName } from "../../queries/names/names.ts";
 import { uiLink, uiLinkTemplate } from "../../queries/names/ui-links.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import { type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { dayOf } from "../answer/freshness.ts";

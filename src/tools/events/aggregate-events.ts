@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 import { formatIsoUs, parseDurationUs } from "../../lib/time.ts";
 import { aggregateEvents } from "../../queries/events/aggregate.ts";
 import { type EventGroup, GROUPINGS, type Grouping } from "../../queries/events/event-tally.ts";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { isoOrNull, isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";

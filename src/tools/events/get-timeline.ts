@@ -7,7 +7,7 @@ import { stateKey } from "../../queries/events/event-tally.ts";
 import { getTimeline, type TimelineEntry } from "../../queries/history/timeline.ts";
 import type { SubjectKind } from "../../queries/history/timeline-subject.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";

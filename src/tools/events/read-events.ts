@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
 import { listEvents } from "../../queries/events/events.ts";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { encodeCursor } from "../answer/cursor.ts";
 import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/table.ts";

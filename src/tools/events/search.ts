@@ -5,7 +5,7 @@ import { BRIEF_MESSAGE_CHARS, briefEvent, cutText } from "../../queries/events/e
 import { levelName } from "../../queries/runs/log-lines.ts";
 import type { SearchHit, SearchPosition } from "../../queries/search/search.ts";
 import { positionAfterHits, SEARCH_KINDS, SEARCH_START, searchRecord } from "../../queries/search/search.ts";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
 import { badCursor, type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { isoRange } from "../answer/freshness.ts";

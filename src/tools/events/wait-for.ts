@@ -8,7 +8,7 @@ import { briefEvent } from "../../queries/events/event-brief.ts";
 import { type WaitResult, waitForEvent, waitForRun } from "../../queries/history/wait.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import { stateCriterion, stateNotes } from "../../queries/names/shorthands.ts";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { fenced } from "../answer/fenced.ts";
 import { dayOf, freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { cellsOf, type Item } from "../answer/table.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { DAY_US, formatIsoUs } from "../../lib/time.ts";
 import { type Change, whatChanged } from "../../queries/history/what-changed.ts";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { fieldChanges } from "../answer/field-changes.ts";
 import { isoRange } from "../answer/freshness.ts";

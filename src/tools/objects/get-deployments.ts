@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { listDeployments, readDeploymentDetail } from "../../queries/objects/deployments.ts";
-import { joinFreshness } from "../../queries/source/freshness.ts";
+import { joinFreshness } from "../../queries/source/answer.ts";
 import { OBJECT_SORTS } from "../../store/filters/sorts.ts";
 import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
 import { byField, byName } from "../definition/list-filters.ts";

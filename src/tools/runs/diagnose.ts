@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 import { visibleText } from "../../model/text/untrusted.ts";
 import { type Diagnosis, diagnose } from "../../queries/diagnosis/diagnose.ts";
 import type { Finding, NextCall } from "../../queries/diagnosis/findings/types.ts";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { fenced } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines, isoRange } from "../answer/freshness.ts";
 import { estimateJsonTokens, estimateTokens } from "../answer/token-budget.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { visibleText } from "../../model/text/untrusted.ts";
 import type { Slot } from "../../queries/limits/slots.ts";
 import type { RunCounts, TrendCounts } from "../../queries/runs/run-counts.ts";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { Dashboard } from "../../queries/workspace/dashboard.ts";
 import { getDashboard } from "../../queries/workspace/dashboard.ts";
 import { fenced } from "../answer/fenced.ts";

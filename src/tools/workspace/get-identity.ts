@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { getIdentity } from "../../queries/workspace/identity.ts";
 import { freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { serverNowUs } from "../../queries/source/freshness.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { getRateLimits } from "../../queries/workspace/rate-limits.ts";
 import { freshnessFields, linesWithoutWindow } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";

@@ -1,7 +1,8 @@
 import { DAY_US, formatIsoUs } from "../../../lib/time.ts";
+import { isRecordCurrent } from "../../source/answer.ts";
 import type { QueryContext } from "../../source/context.ts";
-import { isRecordCurrent, serverNowUs } from "../../source/freshness.ts";
 import { presentWindow } from "../../source/run-window.ts";
+import { serverNowUs } from "../../source/server-time.ts";
 
 /**
  * The lower bound for a question about runs that names none: the start of what the record covers, when that reaches from at

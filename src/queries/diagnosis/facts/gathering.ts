@@ -1,8 +1,8 @@
 import { AppError } from "../../../errors.ts";
 import type { Freshness } from "../../../model/freshness.ts";
 import { type QueryContext, withLimits } from "../../source/context.ts";
-import { readSyncView } from "../../source/freshness.ts";
 import { type LiveReader, openLive } from "../../source/live.ts";
+import { readSyncView } from "../../source/sync-view.ts";
 
 /** Time for live questions: a server that does not answer must not delay the diagnosis. What it left open is named as unchecked. */
 const LIVE_MS = 3_000;

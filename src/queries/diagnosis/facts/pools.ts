@@ -18,7 +18,7 @@ import {
 import { type PoolOccupancy, readPoolOccupancy } from "../../limits/pool-slots.ts";
 import { listWorkPools } from "../../objects/work-pools.ts";
 import type { QueryContext } from "../../source/context.ts";
-import { clockSkewUs, serverNowUs } from "../../source/freshness.ts";
+import { clockSkewUs, serverNowUs } from "../../source/server-time.ts";
 import type { Holder, LimitFacts, PoolFacts } from "../findings/types.ts";
 import { askLive, attempt, type Gathering } from "./gathering.ts";
 

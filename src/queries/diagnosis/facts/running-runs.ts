@@ -1,8 +1,9 @@
 /** The last events of running runs: only they show whether the process of a run still exists. */
 
 import { findEvents } from "../../../store/events/events.ts";
+import { isRecordCurrent } from "../../source/answer.ts";
 import type { QueryContext } from "../../source/context.ts";
-import { isRecordCurrent, serverNowUs } from "../../source/freshness.ts";
+import { serverNowUs } from "../../source/server-time.ts";
 import type { NamedRun, RunningRun } from "../findings/types.ts";
 import type { Gathering } from "./gathering.ts";
 

@@ -2,7 +2,7 @@
 import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
 import { listTaskRuns } from "../../runs/task-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
-import { serverNowUs } from "../../source/freshness.ts";
+import { serverNowUs } from "../../source/server-time.ts";
 import { failedSubflows } from "../findings/failed-subflows.ts";
 import type { NamedRun, RunFacts } from "../findings/types.ts";
 import { readFailed } from "./ended-runs.ts";

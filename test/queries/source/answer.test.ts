@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
 import { listEvents } from "../../../src/queries/events/events.ts";
-import { answerWhole, answerWindow, joinFreshness, readSyncView } from "../../../src/queries/source/freshness.ts";
+import { answerWhole, answerWindow, joinFreshness } from "../../../src/queries/source/answer.ts";
+import { readSyncView } from "../../../src/queries/source/sync-view.ts";
 import { getIdentity } from "../../../src/queries/workspace/identity.ts";
 import { putFact } from "../../../src/store/sync-state.ts";
 import { anEvent, anId, at } from "../../support/builders.ts";
@@ -166,26 +167,6 @@ describe("an answer about a whole list", () => {
     await expect(answerWhole(harness.query, { what: "flows", readUs: null }, empty)).rejects.toMatchObject({
       code: "unavailable",
     });
-  });
-});
-
-describe("the process that synchronises the record", () => {
-  test("counts only while its heartbeat is recent, and follows only after a catch-up", async () => {
-    await using harness = await openToolHarness();
-    const { db, nowUs } = harness;
-    expect(readSyncView(db, nowUs)).toEqual({ following: false, unreachableSinceUs: null, lastContactUs: null });
-    harness.following();
-    expect(readSyncView(db, nowUs)).toEqual({ following: true, unreachableSinceUs: null, lastContactUs: nowUs });
-    expect(readSyncView(db, nowUs + 7 * SECOND_US).following).toBe(false);
-    putFact(
-      db,
-      "syncer",
-      { pid: 2, host: "host-a", sinceUs: nowUs + SECOND_US, heartbeatUs: nowUs + SECOND_US },
-      nowUs,
-    );
-    expect(readSyncView(db, nowUs + SECOND_US).following).toBe(false);
-    harness.following({ lostSecondsAgo: 30 });
-    expect(readSyncView(db, nowUs)).toMatchObject({ following: false, unreachableSinceUs: nowUs - 30 * SECOND_US });
   });
 });
 

@@ -7,66 +7,16 @@ import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
-import { certainSkewMs } from "../../prefect/transport/clock-skew.ts";
 import { coveredRanges } from "../../store/coverage.ts";
-import { type RecordDb, whileUnchanged } from "../../store/database.ts";
+import type { RecordDb } from "../../store/database.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { CoveredPart, SourceChoice, SyncView, WindowAsk } from "./choose-source.ts";
 import { chooseForSnapshot, chooseForWindow, NO_SYNC, recordedPart, recordedSnapshot } from "./choose-source.ts";
 import type { QueryContext } from "./context.ts";
 import type { LiveReader } from "./live.ts";
 import { openLive } from "./live.ts";
-
-/** A process that synchronises writes a heartbeat every 2 s. After this time without one it counts as ended. */
-export const HEARTBEAT_LIMIT_US = 6 * SECOND_US;
-
-/**
- * A catch-up may fail, or wait for a Prefect that limits requests. Without one for longer than this, and for longer than three
- * polling intervals, no process counts as following.
- */
-const FOLLOW_LIMIT_US = 300 * SECOND_US;
-
-/** Which process synchronises the record at `nowUs` (local clock). Times of the result are on the server clock. */
-export function readSyncView(db: RecordDb, nowUs: number): SyncView {
-  const { syncer, connection, catchup } = whileUnchanged(db, "sync-view", () => ({
-    syncer: findFact(db, "syncer"),
-    connection: findFact(db, "connection"),
-    catchup: findFact(db, "catchup"),
-  }));
-  const skewUs = statedSkewUs(db);
-  const lastContactUs = connection ? connection.lastContactUs + skewUs : null;
-  if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return { ...NO_SYNC, lastContactUs };
-  const isLost = connection !== null && !connection.reachable;
-  const limitUs = Math.max(FOLLOW_LIMIT_US, 3_000 * (syncer.pollMs ?? 0));
-  const isCatchingUp = catchup !== null && catchup.atUs >= syncer.sinceUs && nowUs - catchup.atUs <= limitUs;
-  return {
-    following: !isLost && isCatchingUp,
-    unreachableSinceUs: isLost
-      ? Math.min(connection.sinceUs, connection.lastContactUs || connection.sinceUs) + skewUs
-      : null,
-    lastContactUs,
-  };
-}
-
-/** Server clock minus local clock, microseconds: the best estimate. 0 while unknown, and where the clocks may agree. */
-export function clockSkewUs(db: RecordDb | null): number {
-  const skewMs = measuredSkewMs(db);
-  return certainSkewMs(skewMs) === 0 ? 0 : skewMs * 1000;
-}
-
-/** The same for times that an answer states. These may be a little too early, but never lie in the future. */
-export function statedSkewUs(db: RecordDb | null): number {
-  return certainSkewMs(measuredSkewMs(db)) * 1000;
-}
-
-function measuredSkewMs(db: RecordDb | null): number {
-  return db ? (findFact(db, "clock")?.skewMs ?? 0) : 0;
-}
-
-/** Now, server clock. */
-export function serverNowUs(ctx: QueryContext): number {
-  return ctx.clock.nowUs() + clockSkewUs(ctx.record());
-}
+import { serverNowUs, statedSkewUs } from "./server-time.ts";
+import { readSyncView } from "./sync-view.ts";
 
 export interface Answered<T> {
   readonly value: T;

@@ -1,0 +1,37 @@
+/** Which process synchronises the record, and whether it follows Prefect. */
+import { SECOND_US } from "../../lib/time.ts";
+import { type RecordDb, whileUnchanged } from "../../store/database.ts";
+import { findFact } from "../../store/sync-state.ts";
+import { NO_SYNC, type SyncView } from "./choose-source.ts";
+import { statedSkewUs } from "./server-time.ts";
+
+/** A process that synchronises writes a heartbeat every 2 s. After this time without one it counts as ended. */
+export const HEARTBEAT_LIMIT_US = 6 * SECOND_US;
+
+/**
+ * A catch-up may fail, or wait for a Prefect that limits requests. Without one for longer than this, and for longer than three
+ * polling intervals, no process counts as following.
+ */
+const FOLLOW_LIMIT_US = 300 * SECOND_US;
+
+/** Which process synchronises the record at `nowUs` (local clock). Times of the result are on the server clock. */
+export function readSyncView(db: RecordDb, nowUs: number): SyncView {
+  const { syncer, connection, catchup } = whileUnchanged(db, "sync-view", () => ({
+    syncer: findFact(db, "syncer"),
+    connection: findFact(db, "connection"),
+    catchup: findFact(db, "catchup"),
+  }));
+  const skewUs = statedSkewUs(db);
+  const lastContactUs = connection ? connection.lastContactUs + skewUs : null;
+  if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return { ...NO_SYNC, lastContactUs };
+  const isLost = connection !== null && !connection.reachable;
+  const limitUs = Math.max(FOLLOW_LIMIT_US, 3_000 * (syncer.pollMs ?? 0));
+  const isCatchingUp = catchup !== null && catchup.atUs >= syncer.sinceUs && nowUs - catchup.atUs <= limitUs;
+  return {
+    following: !isLost && isCatchingUp,
+    unreachableSinceUs: isLost
+      ? Math.min(connection.sinceUs, connection.lastContactUs || connection.sinceUs) + skewUs
+      : null,
+    lastContactUs,
+  };
+}
