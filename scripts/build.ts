@@ -1,8 +1,8 @@
 /**
- * `dist/prefect-mcp-bun.js`: the whole program in one file that needs nothing but Bun; SQL and JSON are inside.
+ * Builds `dist/prefect-mcp-bun.js`: the whole program in one file that needs only Bun; it contains the SQL and JSON files.
  *
- * No bytecode: `bun build --bytecode` writes a second file (`.jsc`) that fits one version of Bun only, and the path of the
- * source is written into it. Who wants the quicker start compiles: `bun build --compile --bytecode --minify src/main.ts`.
+ * No bytecode: `bun build --bytecode` writes a second file (`.jsc`) that works with one version of Bun only and contains the path
+ * of the source. `bun build --compile --bytecode --minify src/main.ts` makes a binary that starts faster.
  */
 import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import type { BunPlugin } from "bun";
 const ROOT = join(import.meta.dir, "..");
 const TARGET = join(ROOT, "dist", "prefect-mcp-bun.js");
 
-/** The SDK's JSON Schema validator checks elicitation answers; we send none, and it would be a third of the file. */
+/** Leaves out the SDK's JSON Schema validator, a third of the file. It checks elicitation answers, which this server never requests. */
 const withoutValidator: BunPlugin = {
   name: "without-validator",
   setup(build) {

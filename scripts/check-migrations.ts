@@ -1,7 +1,7 @@
 /**
- * Checks that the tables of src/store/schema are those of drizzle/ (`drizzle-kit generate` finds nothing to do) and that every
- * migration is embedded, in order. Part of `bun run check`. A migration is a plain SQL file; FTS5, triggers, STRICT and WITHOUT
- * ROWID are written into it by hand after `bunx drizzle-kit generate`.
+ * Checks that src/store/schema and drizzle/ describe the same tables (`drizzle-kit generate` has nothing to write), and that all
+ * migrations are embedded, in order. Part of `bun run check`. A migration is a plain SQL file; FTS5, triggers, STRICT and WITHOUT
+ * ROWID are added to it by hand after `bunx drizzle-kit generate`.
  */
 import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,10 +15,10 @@ const problems: string[] = [];
 const files = readdirSync(join(root, "drizzle")).filter((name) => name.endsWith(".sql"));
 const embedded = MIGRATIONS.map(({ name }) => `${name}.sql`);
 if (files.sort().join() !== embedded.join()) {
-  problems.push(`drizzle/ holds ${files.join(", ")}, src/store/file/migrations.ts embeds ${embedded.join(", ")}`);
+  problems.push(`drizzle/ contains ${files.join(", ")}, src/store/file/migrations.ts embeds ${embedded.join(", ")}`);
 }
 
-// drizzle-kit writes what it finds missing, so it is asked in a copy.
+// drizzle-kit writes what is missing, so it runs on a copy.
 const copy = mkdtempSync(join(tmpdir(), "check-migrations-"));
 try {
   cpSync(join(root, "drizzle"), join(copy, "drizzle"), { recursive: true });
@@ -35,8 +35,8 @@ try {
     cwd: root,
     stderr: "pipe",
   });
-  const said = `${generate.stdout}${generate.stderr}`;
-  if (generate.exitCode !== 0) problems.push(`drizzle-kit generate failed: ${said.trim()}`);
+  const output = `${generate.stdout}${generate.stderr}`;
+  if (generate.exitCode !== 0) problems.push(`drizzle-kit generate failed: ${output.trim()}`);
   const written = readdirSync(join(copy, "drizzle")).filter((name) => name.endsWith(".sql") && !files.includes(name));
   if (written.length > 0)
     problems.push(
@@ -47,12 +47,12 @@ try {
 }
 
 const db = openRecord(":memory:", "write");
-const loose = db.sqlite
+const notStrict = db.sqlite
   .query<{ name: string }, []>(
     "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND NOT strict AND name NOT LIKE 'sqlite%'",
   )
   .all();
-if (loose.length > 0) problems.push(`not STRICT: ${loose.map(({ name }) => name).join(", ")}`);
+if (notStrict.length > 0) problems.push(`not STRICT: ${notStrict.map(({ name }) => name).join(", ")}`);
 db.close();
 
 if (problems.length > 0) {

@@ -1,5 +1,5 @@
 /**
- * Side by side with the official server (PyPI prefect-mcp) on one real Prefect: tokens, milliseconds, requests, facts.
+ * Compares this server with the official one (PyPI prefect-mcp) on one real Prefect: tokens, milliseconds, requests, facts.
  *
  *   bun scripts/compare-peer.ts
  */

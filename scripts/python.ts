@@ -1,4 +1,4 @@
-/** The virtual environments with a real Prefect: created once in the checkout, ignored by git, reused while the versions fit. */
+/** The virtual environments with a real Prefect: created once in the checkout, ignored by git, reused while the versions match. */
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
@@ -6,7 +6,7 @@ import { join } from "node:path";
  * A newer FastAPI breaks this server at import, SQLAlchemy 2.1 silently stops its scheduler (both checked on Prefect 3.8.8).
  */
 const PREFECT = { folder: ".venv", pins: ["prefect==3.8.8", "fastapi==0.150.0", "sqlalchemy<2.1"] };
-/** The reference server that the benchmark compares with. */
+/** The official MCP server, for the comparison. */
 const PEER = { folder: ".venv-peer", pins: ["prefect-mcp==0.0.1b13", "fastapi==0.150.0"] };
 
 export type PythonSetup = { readonly ready: true } | { readonly ready: false; readonly reason: string };
@@ -22,7 +22,7 @@ export function preparePeer(root: string, say: (line: string) => void): Promise<
 
 async function prepare(root: string, environment: Environment, say: (line: string) => void): Promise<PythonSetup> {
   const folder = join(root, environment.folder);
-  if (await fits(folder, environment.pins)) return { ready: true };
+  if (await hasVersions(folder, environment.pins)) return { ready: true };
   const python = await findPython();
   if (!python) {
     const reason =
@@ -37,10 +37,10 @@ async function prepare(root: string, environment: Environment, say: (line: strin
   const pip = [executable(folder), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
   const installed = await output([...pip, ...environment.pins]);
   if (installed.code !== 0) return { ready: false, reason: `pip install failed: ${lastLine(installed.text)}` };
-  if (await fits(folder, environment.pins)) return { ready: true };
+  if (await hasVersions(folder, environment.pins)) return { ready: true };
   return {
     ready: false,
-    reason: `${environment.folder} does not hold ${environment.pins.join(" ")} after pip install`,
+    reason: `${environment.folder} does not contain ${environment.pins.join(" ")} after pip install`,
   };
 }
 
@@ -48,8 +48,8 @@ function executable(folder: string): string {
   return process.platform === "win32" ? join(folder, "Scripts", "python.exe") : join(folder, "bin", "python");
 }
 
-/** Whether the environment holds what the pins say. */
-async function fits(folder: string, pins: readonly string[]): Promise<boolean> {
+/** Whether the environment has the pinned versions. */
+async function hasVersions(folder: string, pins: readonly string[]): Promise<boolean> {
   if (!existsSync(executable(folder))) return false;
   const names = pins.map((pin) => pin.split(/[=<]/)[0] ?? pin);
   const code = `from importlib.metadata import version\nfor name in ${JSON.stringify(names)}: print(version(name))`;

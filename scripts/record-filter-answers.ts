@@ -1,9 +1,9 @@
 /**
- * Records what Prefect's own SQL answers to random event filters, for test/model/event-filter.test.ts:
+ * Records the answers of Prefect's own SQL to random event filters, for test/model/event-filter.test.ts:
  *
  *     bun scripts/record-filter-answers.ts [filters=250] [seed=1]
  *
- * Needs the .venv that `bun run test` makes. Text beyond ASCII is left out: there the record finds more than SQLite does.
+ * Needs the .venv that `bun run test` creates. Text outside ASCII is left out, because there the record finds more than SQLite.
  */
 import { join } from "node:path";
 import type { EventFilter } from "../src/model/events/event-filter.ts";

@@ -3,7 +3,7 @@
  * `N passed, N failed`. A skipped test counts as failed. Needs Node or Bun to start it, and Python for the real Prefect.
  *
  *   bun run test                        everything
- *   bun run test lib real/offline       only test files whose path below test/ begins so, without the checks
+ *   bun run test lib real/offline       only test files whose path below test/ starts with that, without the checks
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,17 +12,17 @@ import { preparePeer, preparePrefect } from "./python.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const GROUP_TIMEOUT_MS = 8 * 60_000;
-/** Real servers and spawned processes stand in many tests; a test may set its own. */
+/** Long, because many tests start real servers and processes. A test can set its own. */
 const TEST_TIMEOUT_MS = 60_000;
 
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
-  /** One line for each failure, for the end of the output. */
+  /** One line per failure, printed at the end. */
   readonly failures: readonly string[];
 }
 
-/** What one process of `bun test` runs. */
+/** The test files of one `bun test` process. */
 interface Group {
   readonly name: string;
   readonly files: readonly string[];
@@ -45,7 +45,7 @@ function ownEnv(): Record<string, string> {
   return Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name, value ?? ""]));
 }
 
-/** The same bun for every child, also where only npx knows it; none of the user's Prefect settings; a home of its own. */
+/** The same bun for every child, also under npx; without the user's Prefect settings; with a temporary home. */
 function testEnv(): Record<string, string> {
   const bin = join(scratch, "bin");
   const home = join(scratch, "home");
@@ -57,32 +57,32 @@ function testEnv(): Record<string, string> {
   return { ...Object.fromEntries(kept), PATH: path, HOME: home, NO_COLOR: "1" };
 }
 
-/** Ends a command with everything it has started: a Prefect server would go on for ever. */
-function killAll(child: Bun.Subprocess): void {
+/** Kills a command with its child processes: a Prefect server would never end. */
+function killGroup(child: Bun.Subprocess): void {
   try {
     if (process.platform === "win32") child.kill();
     else process.kill(-child.pid, "SIGKILL");
   } catch {
-    // It is gone already.
+    // It has already ended.
   }
 }
 
-/** Runs a command to its end and prints its output in one piece, because two lanes run at a time. */
+/** Runs a command and prints its output in one piece at the end, because two lanes run in parallel. */
 async function run(title: string, command: readonly string[], env: Record<string, string>): Promise<number> {
   const startedMs = performance.now();
   const child = Bun.spawn([...command], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   running.add(child);
-  const giveUp = setTimeout(() => killAll(child), GROUP_TIMEOUT_MS);
+  const deadline = setTimeout(() => killGroup(child), GROUP_TIMEOUT_MS);
   const [out, error] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   const code = await child.exited;
-  clearTimeout(giveUp);
+  clearTimeout(deadline);
   running.delete(child);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   console.log(`\n== ${title} (${seconds} s, code ${code})\n${[out, error].map((text) => text.trim()).join("\n")}`);
   return code;
 }
 
-/** The parts of the `check` script of package.json, one after another; each counts as one test. */
+/** The commands of the `check` script in package.json, one after another; each counts as one test. */
 async function runChecks(env: Record<string, string>): Promise<Outcome> {
   const script: string = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).scripts.check;
   const outcomes: Outcome[] = [];
@@ -93,7 +93,7 @@ async function runChecks(env: Record<string, string>): Promise<Outcome> {
   return sum(outcomes);
 }
 
-/** Counted from the JUnit report, so that nothing is missed that the runner counts in another way. */
+/** Counts from the JUnit report, which lists every test. */
 async function runGroup({ name, files }: Group, env: Record<string, string>): Promise<Outcome> {
   const report = join(scratch, `${name.replaceAll("/", "-")}.xml`);
   const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${report}`];
@@ -123,10 +123,10 @@ async function readReport(path: string): Promise<Outcome | null> {
 }
 
 /**
- * Files that need the Python side mostly wait for a real Prefect: one after another, beside the others, which go folder by
- * folder; the lane that is done first helps the other one. A real Prefect on SQLite can stand still for its busy timeout of
- * a minute when both cores are taken, so a file of this kind that fails is run once more, alone, at the end: its second
- * outcome counts, and what failed the first time is printed.
+ * Two lanes run in parallel: test folders that need no Python, and one after another the files that need a real Prefect, which
+ * mostly wait for it. The lane that ends first helps the other one. Prefect on SQLite can block for its busy timeout of a
+ * minute when both cores are busy. So a file of the second lane that fails runs once more, alone, at the end; the second
+ * outcome counts, and the first failure is printed.
  */
 function lanes(): { quick: Group[]; server: Group[] } {
   const names = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" }).map((name) =>
@@ -151,7 +151,7 @@ function lanes(): { quick: Group[]; server: Group[] } {
   };
 }
 
-/** A real Prefect, and the official MCP server to compare with. Answers what is missing, and why. */
+/** Installs a real Prefect, and the official MCP server for the comparison. A failed installation counts as a failed test. */
 async function preparePython(): Promise<Outcome> {
   const say = (line: string) => console.log(`== ${line}`);
   const setups = [await preparePrefect(ROOT, say), await preparePeer(ROOT, say)];
@@ -169,12 +169,12 @@ async function main(): Promise<Outcome> {
     for (let group = groups.shift(); group; group = groups.shift()) outcomes.push(await run(group));
     return sum(outcomes);
   };
-  const again: Group[] = [];
+  const repeated: Group[] = [];
   const onServer = async (group: Group): Promise<Outcome> => {
     const outcome = await runGroup(group, env);
     if (outcome.failed === 0) return outcome;
-    for (const line of outcome.failures) console.log(`== failed, to be run once more alone: ${line}`);
-    again.push(group);
+    for (const line of outcome.failures) console.log(`== failed, runs once more alone at the end: ${line}`);
+    repeated.push(group);
     return NOTHING;
   };
   const python = isWhole || server.length > 0 ? preparePython() : Promise.resolve(NOTHING);
@@ -185,12 +185,12 @@ async function main(): Promise<Outcome> {
   };
   const serverLane = async () => sum([await python, await work(server, onServer)]);
   const both = sum(await Promise.all([quickLane(), serverLane()]));
-  return sum([both, await work(again, (group) => runGroup(group, env))]);
+  return sum([both, await work(repeated, (group) => runGroup(group, env))]);
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
-    for (const child of running) killAll(child);
+    for (const child of running) killGroup(child);
     rmSync(scratch, { recursive: true, force: true });
     process.exit(130);
   });

@@ -47,7 +47,7 @@ def free_port() -> int:
 
 
 class Workspace:
-    """A real server, its workers, and the calls that fill it."""
+    """A real server, its workers, and the requests that fill it."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -78,14 +78,14 @@ class Workspace:
         return process
 
     def stop(self) -> None:
-        """Kills workers with the runs they hold (so that those stay as recorded), then ends the server."""
+        """Kill the workers with their runs, so that the runs keep their state, then stop the server."""
         for process in reversed(self.processes):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM if process is self.processes[0] else signal.SIGKILL)
                 process.wait(30)
 
     async def call(self, method: str, path: str, body=None):
-        """Tries again on 503: a busy server on SQLite answers that to writes."""
+        """Repeat a request that is answered with 503, as a busy server on SQLite does for writes."""
         for attempt in range(20):
             try:
                 answer = await self.http.request(method, path, json=body)
@@ -218,7 +218,7 @@ async def set_up(w: Workspace) -> None:
 
 
 async def let_it_run(w: Workspace) -> None:
-    """One of everything, few at a time: SQLite has one writer and the machine may be small."""
+    """Run each case once, few at a time: SQLite has one writer, and the machine may be small."""
     w.spawn("worker", "start", "--pool", "etl-pool", "--name", "etl-worker-1", "--limit", "6")
     w.spawn("worker", "start", "--pool", "gpu-pool", "--name", "gpu-worker-1")
     async def scheduled(deployment: str) -> None:
@@ -269,7 +269,7 @@ async def pages(w: Workspace, path: str, key: str | None = None, **body) -> list
 
 
 async def read_all(w: Workspace) -> dict:
-    """Everything the server holds, as REST answers it."""
+    """Everything that the server has, as answered over REST."""
     first = await w.post("/events/filter", {"filter": {"occurred": FAR, "order": "ASC"}})
     events, link = first["events"], first["next_page"]
     while link:
@@ -306,7 +306,7 @@ async def read_all(w: Workspace) -> dict:
 
 
 async def read_inputs(w: Workspace, flow_runs: list) -> dict:
-    """What paused runs keep under the keys of their keyset: the schema of the input they wait for, and its description."""
+    """The values that paused runs store under their keys: schema and description of the input they wait for."""
     inputs: dict[str, dict] = {}
     for run in flow_runs:
         keyset = run["state"]["state_details"]["run_input_keyset"] or {}

@@ -1,4 +1,4 @@
-/** The program in the three forms in which it is used, and processes of it. */
+/** The program in its three forms (source, bundle, binary), and processes that run it. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -11,13 +11,13 @@ const MAIN = join(ROOT, "src", "main.ts");
 
 export type Form = "source" | "bundle" | "compiled";
 
-/** An empty folder that serves as home, working directory and data folder, and what was built into it. */
+/** An empty folder that is home, working directory and parent of the data folder; builds go into it too. */
 export interface Place extends Disposable {
   readonly dir: string;
   readonly dataDir: string;
-  /** Nothing of the surroundings but PATH; `more` on top. */
+  /** Only PATH of the current environment, and `more`. */
   env(more?: Readonly<Record<string, string>>): Record<string, string>;
-  /** Builds where needed, once per form. */
+  /** Builds the form where needed, once. */
   command(form: Form): Promise<string[]>;
 }
 
@@ -84,14 +84,14 @@ interface Answer {
   readonly error?: { readonly code: number; readonly message: string };
 }
 
-/** A client that writes lines and reads lines: the least there is between a test and the process. */
+/** A minimal MCP client: it writes lines to the process and reads lines from it. */
 export interface LineClient extends AsyncDisposable {
   readonly child: Subprocess<"pipe", "pipe", "pipe">;
   request(method: string, params?: object): Promise<Answer>;
   initialize(): Promise<Answer>;
   /** The structured answer of a tool. */
   call(tool: string, args?: object): Promise<Record<string, unknown>>;
-  /** Closes stdin and waits for the end. Milliseconds that it took. */
+  /** Closes stdin and waits for the process to end. Returns how long that took, in milliseconds. */
   close(): Promise<number>;
   stderr(): Promise<string>;
 }
@@ -146,7 +146,7 @@ export function startClient(
   };
 }
 
-/** Whether a process with this id is there. */
+/** Whether a process with this id exists. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
