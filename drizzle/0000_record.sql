@@ -191,8 +191,8 @@ CREATE INDEX `task_run_flow_run` ON `task_run` (`flow_run_id`,`expected_us`);-->
 CREATE INDEX `task_run_expected` ON `task_run` (`expected_us`,`created_us`);--> statement-breakpoint
 CREATE INDEX `task_run_state` ON `task_run` (`state_type`,`state_us`);--> statement-breakpoint
 CREATE INDEX `task_run_deleted` ON `task_run` (`deleted_us`) WHERE "deleted_us" IS NOT NULL;--> statement-breakpoint
--- By hand from here: what drizzle-kit cannot declare (also STRICT and WITHOUT ROWID above).
--- Counts per hour stay exact whoever inserts or deletes. Hours are floored, also before 1970.
+-- Written by hand from here on, as are STRICT and WITHOUT ROWID above: drizzle-kit cannot declare them.
+-- Counts per hour stay exact for inserts and deletes of any program. Hours are rounded down, also before 1970.
 CREATE TRIGGER `event_inserted` AFTER INSERT ON `event` BEGIN
 	INSERT INTO `event_hour` VALUES (
 		(NEW.t - NEW.shift) / 3600000000 - (NEW.t - NEW.shift < 0 AND (NEW.t - NEW.shift) % 3600000000 <> 0), NEW.name_id, 1
@@ -205,7 +205,7 @@ CREATE TRIGGER `event_deleted` AFTER DELETE ON `event` BEGIN
 	INSERT INTO `event_gone` VALUES (OLD.t, OLD.name_id, OLD.blk, OLD.ofs) ON CONFLICT DO NOTHING;
 END;
 --> statement-breakpoint
--- One document per full block (rowid = block.id): the words of its events. Which event has them is seen by reading the block.
+-- One document per full block (rowid = block.id): the words of its events. Which of the events has a word is found by reading the block.
 CREATE VIRTUAL TABLE `block_fts` USING fts5(text, content='', contentless_delete=1, detail=none, tokenize='unicode61 remove_diacritics 2');
 --> statement-breakpoint
 -- rowid = log.seq: the words of message and logger name.

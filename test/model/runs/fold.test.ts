@@ -8,7 +8,7 @@ import {
   type StateChange,
   sortChanges,
 } from "../../../src/model/runs/fold.ts";
-import { aFlowRunEvent, aRelated, aTaskRunEvent, aUuid, type StateEventOptions } from "../../store/runs/run-events.ts";
+import { aFlowRunEvent, aRelated, aTaskRunEvent, aUuid, type StateEventOptions } from "./run-events.ts";
 
 const T = 1_780_000_000_000_000;
 const RUN = aUuid();

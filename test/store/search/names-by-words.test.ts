@@ -1,0 +1,76 @@
+import { expect, test } from "bun:test";
+import { AppError } from "../../../src/errors.ts";
+import { parseSearchTerms } from "../../../src/model/text/search-terms.ts";
+import { inTransaction } from "../../../src/store/database.ts";
+import { upsertObjects } from "../../../src/store/objects/objects.ts";
+import { upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
+import { upsertTaskRuns } from "../../../src/store/runs/task-runs.ts";
+import { checkSearchTerms, findObjectsByWords, findRunsByWords } from "../../../src/store/search/names-by-words.ts";
+import { aDeployment, aFlow, aFlowRun, aTaskRun, at, T0_US } from "../../support/builders.ts";
+import { memoryRecord } from "../../support/memory-record.ts";
+
+const PAGE = { offset: 0, limit: 10 };
+
+function aRecord() {
+  const db = memoryRecord();
+  inTransaction(db, () => {
+    upsertFlowRuns(
+      db,
+      [
+        aFlowRun({ name: "amber-heron", start_time: at(1) }),
+        aFlowRun({ name: "amber-lion", start_time: at(3) }),
+        aFlowRun({ name: "Größe-heron", start_time: at(4) }),
+      ],
+      T0_US,
+    );
+    upsertTaskRuns(db, [aTaskRun({ name: "load heron", start_time: at(2) })], T0_US);
+    upsertObjects(db, "flow", [aFlow({ name: "heron-etl" })], T0_US, true);
+    upsertObjects(
+      db,
+      "deployment",
+      [aDeployment({ name: "heron nightly" }), aDeployment({ name: "lion" })],
+      T0_US,
+      true,
+    );
+  });
+  return db;
+}
+
+test("runs are found by all words of their name, newest first, with exclusions and in pages", () => {
+  using db = aRecord();
+  const find = (query: string, page = PAGE, tables: ("flow_run" | "task_run")[] = ["flow_run", "task_run"]) =>
+    findRunsByWords(db, tables, parseSearchTerms(query), null, page).map(({ name }) => name);
+  expect(find("heron")).toEqual(["Größe-heron", "load heron", "amber-heron"]);
+  expect(find("heron", { offset: 1, limit: 1 })).toEqual(["load heron"]);
+  expect(find("amber -lion")).toEqual(["amber-heron"]);
+  expect(find("groesse")).toEqual([]);
+  expect(find("größe heron")).toEqual(["Größe-heron"]);
+  expect(find("heron", PAGE, ["task_run"])).toEqual(["load heron"]);
+});
+
+test("runs are limited to a range of time", () => {
+  using db = aRecord();
+  const range = { fromUs: T0_US + 2_000_000, toUs: T0_US + 3_000_000 };
+  const found = findRunsByWords(db, ["flow_run", "task_run"], parseSearchTerms("heron"), range, PAGE);
+  expect(found).toMatchObject([
+    { type: "task_run", name: "load heron", state: "Completed", beginUs: T0_US + 2_000_000 },
+  ]);
+});
+
+test("objects are found by name and kind", () => {
+  using db = aRecord();
+  const find = (kinds: ("flow" | "deployment")[]) =>
+    findObjectsByWords(db, kinds, parseSearchTerms("heron"), PAGE).map(({ type, name }) => [type, name]);
+  expect(find(["flow", "deployment"])).toEqual([
+    ["deployment", "heron nightly"],
+    ["flow", "heron-etl"],
+  ]);
+  expect(find(["flow"])).toEqual([["flow", "heron-etl"]]);
+});
+
+test("too many and too long words are refused", () => {
+  const words = Array.from({ length: 201 }, (_, n) => `w${n}`).join(" ");
+  expect(() => checkSearchTerms(parseSearchTerms(words))).toThrow(AppError);
+  expect(() => checkSearchTerms(parseSearchTerms("x".repeat(1_001)))).toThrow('argument "query"');
+  expect(() => checkSearchTerms(parseSearchTerms("heron"))).not.toThrow();
+});
