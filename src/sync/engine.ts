@@ -109,7 +109,7 @@ export class Engine {
 
   private rowsStored(commit: Commit): void {
     this.lastChangeMs = this.ctx.clock.nowMs();
-    this.runs.eventsStored(commit);
+    this.runs.rowsStored(commit);
     if (this.snapshots.eventsStored(commit.eventNames)) this.signals.snapshots.notify();
     if (commit.lateRange !== null) {
       this.verifier.lateEventsStored(commit.lateRange);
@@ -174,7 +174,7 @@ export class Engine {
     await this.refreshFacts(signal);
     const startedMs = clock.nowMs();
     const { gained, throughUs, leavesGap } = await catchUp(this.ctx, signal);
-    const through = throughUs === null ? null : formatIsoUs(throughUs);
+    const through = throughUs === null ? null : formatIsoUs(Math.floor(throughUs));
     this.ctx.logger.debug("sync: caught up", { gained, through, leaves_gap: leavesGap });
     this.schedule.completed(startedMs);
     if (gained > 0) this.lastGainMs = clock.nowMs();

@@ -129,7 +129,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a replaced database is not noticed",
     file: "src/sync/verification/reset-detection.ts",
-    find: "if (!isThere(held)) return this.recordDoubt();",
+    find: "if (!isThere(marker)) return this.recordDoubt();",
     replace: "",
   },
   {

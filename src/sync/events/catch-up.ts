@@ -6,7 +6,7 @@ import { retentionFloorUs } from "../context/retention-floor.ts";
 import { verifyRange } from "../verification/verify.ts";
 import { storeWalk } from "../walks/store-walk.ts";
 
-/** After a longer absence a catch-up reads only this much; backfill fetches the rest, newest first. */
+/** After a longer absence without syncing a catch-up reads only this much; backfill fetches the rest, newest first. */
 const LONGEST_US = 10 * MINUTE_US;
 /**
  * This much of the overlap is always read again. The older part is compared by count where that costs fewer requests.

@@ -13,20 +13,20 @@ import type { Priority } from "../server/request-budget.ts";
  * lines in batches of 2 s.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
  */
-const FIRST_US = 5 * SECOND_US;
+const FIRST_READING_US = 5 * SECOND_US;
 /**
  * Log lines of a process that shuts down slowly come later, those of hooks and workers much later. The logs of a run
  * are read after each of these times since its end. The longest is tried first: after it no further lines are expected.
  */
-const LOG_READINGS_US = [LAST_LOG_DELAY_US, 60 * SECOND_US, FIRST_US];
+const LOG_READINGS_US = [LAST_LOG_DELAY_US, 60 * SECOND_US, FIRST_READING_US];
 /** The known lower bound of the server clock is a little behind it. */
 const SLACK_US = 3 * SECOND_US;
 /** Time until task runs are read again whose rows are older than their events. */
 export const LATE_ROWS_RETRY_MS = 30_000;
 /** Time until the logs of a run are tried again after a failure, so that it does not block the other runs. */
-const UNREADABLE_MS = 600_000;
+const LOGS_RETRY_MS = 600_000;
 /** Flow runs whose task runs are read in one request. */
-const TOGETHER = 50;
+const FLOW_RUNS_PER_REQUEST = 50;
 const FAR_FUTURE_US = Number.MAX_SAFE_INTEGER;
 
 export class EndedRuns {
@@ -62,7 +62,7 @@ export class EndedRuns {
   async readTaskRuns(priority: Priority, signal: AbortSignal): Promise<boolean> {
     if (this.retryAtMs !== null && this.ctx.clock.nowMs() < this.retryAtMs) return false;
     this.retryAtMs = null;
-    const ended = this.due("task_run", FIRST_US, FIRST_US, TOGETHER);
+    const ended = this.due("task_run", FIRST_READING_US, FIRST_READING_US, FLOW_RUNS_PER_REQUEST);
     if (ended.length === 0) return false;
     const mark = this.ctx.serverClock.mark();
     const ids = ended.map((run) => run.id);
@@ -75,7 +75,7 @@ export class EndedRuns {
     const reachedUs = mark.reachedUs();
     const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, reachedUs });
     if (!isWhole && reachedUs !== null) this.retryAtMs = this.ctx.clock.nowMs() + LATE_ROWS_RETRY_MS;
-    return isWhole && ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_US));
+    return isWhole && ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_READING_US));
   }
 
   /**
@@ -84,7 +84,7 @@ export class EndedRuns {
    */
   async readLogs(priority: Priority, signal: AbortSignal): Promise<boolean> {
     const nowMs = this.ctx.clock.nowMs();
-    for (const [id, atMs] of this.unreadable) if (nowMs - atMs > UNREADABLE_MS) this.unreadable.delete(id);
+    for (const [id, atMs] of this.unreadable) if (nowMs - atMs > LOGS_RETRY_MS) this.unreadable.delete(id);
     for (const settleUs of LOG_READINGS_US) {
       const due = this.due("log", settleUs, settleUs, 1 + this.unreadable.size);
       const run = due.find((one) => !this.unreadable.has(one.id));
@@ -100,9 +100,9 @@ export class EndedRuns {
 
   /** Milliseconds until the logs of the run that failed last may be read; 0 when they may be read now. */
   get logsReadableInMs(): number {
-    const readableUs = newestRunEnd(this.ctx.db, true) + FIRST_US + SLACK_US;
+    const readableUs = newestRunEnd(this.ctx.db, true) + FIRST_READING_US + SLACK_US;
     const waitMs = (readableUs - this.ctx.serverClock.estimateUs()) / 1000;
-    return Math.min((FIRST_US + SLACK_US) / 1000, Math.max(0, Math.ceil(waitMs)));
+    return Math.min((FIRST_READING_US + SLACK_US) / 1000, Math.max(0, Math.ceil(waitMs)));
   }
 
   private due(
@@ -116,7 +116,7 @@ export class EndedRuns {
     const failedOnly = kind === "log";
     if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db, failedOnly)) return [];
     const found = findEndedRunsWithout(this.ctx.db, { kind, failedOnly, fromUs, toUs, settleUs, limit });
-    const isFinal = settleUs === (failedOnly ? LOG_READINGS_US[0] : FIRST_US);
+    const isFinal = settleUs === (failedOnly ? LOG_READINGS_US[0] : FIRST_READING_US);
     if (found.length === 0 && isFinal) this.checkedBeforeUs[kind] = Math.max(fromUs, toUs + 1);
     return found;
   }

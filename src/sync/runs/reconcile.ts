@@ -69,7 +69,7 @@ export class Reconciler {
   }
 
   /** Reads scheduled runs, soonest first, and marks those deleted that Prefect no longer has. */
-  async readPlannedRuns(priority: Priority, signal: AbortSignal): Promise<void> {
+  async readScheduledRuns(priority: Priority, signal: AbortSignal): Promise<void> {
     const { rowPage } = this.ctx.tuning;
     const readUs = this.ctx.clock.nowUs();
     const fromUs = Math.floor(this.ctx.serverClock.estimateUs());

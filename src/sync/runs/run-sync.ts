@@ -63,7 +63,7 @@ export class RunSync {
     ];
   }
 
-  eventsStored(commit: Commit): void {
+  rowsStored(commit: Commit): void {
     if (commit.flowRunIds.length === 0 || !commit.kinds.includes("flow_run")) return;
     this.changedMs = this.ctx.clock.nowMs();
     this.changed.notify();
@@ -110,7 +110,7 @@ export class RunSync {
     const readBeforeUs = Math.floor(this.ctx.clock.nowUs()) - 10_000_000;
     const goalUs = this.goalUs();
     await fillFlowRuns(this.ctx, { goalUs, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
-    await this.reconciler.readPlannedRuns("reconcile", signal);
+    await this.reconciler.readScheduledRuns("reconcile", signal);
     await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
     await this.reconciler.readQuietTaskRuns(readBeforeUs, "reconcile", signal);
     const nowMs = this.ctx.clock.nowMs();

@@ -10,19 +10,19 @@ import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
 
 /** Age at which lists are read again while a client is active. */
-const CLIENT_ACTIVE_MS = 15_000;
-const CLIENT_LASTS_MS = 5 * 60_000;
+const ACTIVE_AGE_MS = 15_000;
+const ACTIVE_FOR_MS = 5 * 60_000;
 /** Age at which lists are read again otherwise, as far as the idle allowance permits. */
-const QUIET_MS = 10 * 60_000;
+const IDLE_AGE_MS = 10 * 60_000;
 /**
  * Events of one kind come in bursts: its list is read `SOON_MS` after the first event, and then at most every
  * `APART_MS`.
  */
 const SOON_MS = 700;
 const APART_MS = 5_000;
-const LOOK_MS = 60_000;
+const MAX_WAIT_MS = 60_000;
 /** Time until a list is tried again after a failure, so that it does not block the other lists. */
-const FAILED_MS = 30_000;
+const RETRY_MS = 30_000;
 /** How often a list is read from the start again because it changed between its pages. */
 const READINGS = 3;
 
@@ -62,7 +62,7 @@ export class Snapshots {
   }
 
   get isClientActive(): boolean {
-    return Math.abs(this.ctx.clock.nowMs() - this.clientActiveMs) < CLIENT_LASTS_MS;
+    return Math.abs(this.ctx.clock.nowMs() - this.clientActiveMs) < ACTIVE_FOR_MS;
   }
 
   /** To be called when events were stored. Returns true when a list became due because of them. */
@@ -88,7 +88,7 @@ export class Snapshots {
   private due(kind: SnapshotKind): SnapshotDue {
     const due = this.dueWithoutFailure(kind);
     const failed = this.failedMs.get(kind);
-    return failed === undefined ? due : { ...due, atMs: Math.max(due.atMs, failed + FAILED_MS) };
+    return failed === undefined ? due : { ...due, atMs: Math.max(due.atMs, failed + RETRY_MS) };
   }
 
   private dueWithoutFailure(kind: SnapshotKind): SnapshotDue {
@@ -96,11 +96,11 @@ export class Snapshots {
     const cost = kind === "worker" ? Math.max(1, findObjects(this.ctx.db, "work_pool").length) : 1;
     if (last === undefined) return { kind, atMs: 0, isIdle: false, cost };
     const wanted = this.wantedMs.get(kind) ?? Number.POSITIVE_INFINITY;
-    const touched = this.isClientActive ? last + CLIENT_ACTIVE_MS : Number.POSITIVE_INFINITY;
-    const soon = Math.min(wanted, touched);
+    const forClient = this.isClientActive ? last + ACTIVE_AGE_MS : Number.POSITIVE_INFINITY;
+    const soon = Math.min(wanted, forClient);
     // A list that is asked for comes before one that is only old, because the latter waits for the idle allowance.
     if (soon < Number.POSITIVE_INFINITY) return { kind, atMs: soon, isIdle: false, cost };
-    return { kind, atMs: last + QUIET_MS, isIdle: true, cost };
+    return { kind, atMs: last + IDLE_AGE_MS, isIdle: true, cost };
   }
 
   /**
@@ -118,7 +118,7 @@ export class Snapshots {
         continue;
       }
       const waits = dues.filter((one) => one !== idle).map((one) => this.waitMs(one));
-      return Math.min(LOOK_MS, ...(idleMs > 0 ? [idleMs] : []), ...waits.filter((ms) => ms > 0));
+      return Math.min(MAX_WAIT_MS, ...(idleMs > 0 ? [idleMs] : []), ...waits.filter((ms) => ms > 0));
     }
   }
 

@@ -35,32 +35,33 @@ export class ResetDetector {
   }
 
   /**
-   * Whether the server still has the marker event. A younger successor replaces a marker that is older than half the
-   * retention, because the server deletes it by age some day.
+   * Whether the server still has the marker event; false also when there is none, or none that is young enough to be
+   * asked for. A younger successor replaces a marker that is older than half the retention, before the server deletes
+   * it by age.
    */
   async isSameDatabase(priority: Priority, signal: AbortSignal): Promise<boolean> {
-    const held = findStateJson(this.ctx.db, MARKER_EVENT_KEY) as MarkerEvent | null;
+    const marker = findStateJson(this.ctx.db, MARKER_EVENT_KEY) as MarkerEvent | null;
     const horizon = horizonUs(this.ctx);
-    if (held === null || held.occurredUs <= horizon) return this.recordDoubt();
-    const successor = this.findSuccessor(held, horizon);
-    const wanted = successor ? [held, successor] : [held];
+    if (marker === null || marker.occurredUs <= horizon) return this.recordDoubt();
+    const successor = this.findSuccessor(marker, horizon);
+    const wanted = successor ? [marker, successor] : [marker];
     const stamps = wanted.map((one) => one.occurredUs);
     const occurred = occurredWithin({ fromUs: Math.min(...stamps), toUs: Math.max(...stamps) });
     const filter = { occurred, id: { id: wanted.map((one) => one.id) }, order: "ASC" as const };
     const page = await eventReader(this.ctx, priority, signal).filter(filter, wanted.length);
     const isThere = (one: MarkerEvent) =>
       page.events.some((event) => event.id === one.id && parseIsoUs(event.received) === one.receivedUs);
-    if (!isThere(held)) return this.recordDoubt();
+    if (!isThere(marker)) return this.recordDoubt();
     if (successor && isThere(successor)) this.ctx.ingest.putState(MARKER_EVENT_KEY, successor);
     return true;
   }
 
-  private findSuccessor(held: MarkerEvent, horizon: number): MarkerEvent | null {
+  private findSuccessor(marker: MarkerEvent, horizon: number): MarkerEvent | null {
     const nowUs = this.ctx.serverClock.estimateUs();
-    const isYoung = !Number.isFinite(horizon) || held.occurredUs - horizon > (nowUs - horizon) / 2;
+    const isYoung = !Number.isFinite(horizon) || marker.occurredUs - horizon > (nowUs - horizon) / 2;
     if (isYoung) return null;
     const row = findConfirmedEvent(this.ctx.db, Math.round((horizon + 3 * nowUs) / 4));
-    return row && row.occurredUs > held.occurredUs ? { ...row, id: bytesToUuid(row.id) } : null;
+    return row && row.occurredUs > marker.occurredUs ? { ...row, id: bytesToUuid(row.id) } : null;
   }
 
   private recordDoubt(): boolean {

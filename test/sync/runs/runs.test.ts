@@ -119,10 +119,10 @@ describe("reconciling runs", () => {
       return harness.prefect.flowRuns.slice(offset, offset + limit);
     };
     const reconciler = new Reconciler(harness.ctx);
-    await reconciler.readPlannedRuns("reconcile", neverAborted);
+    await reconciler.readScheduledRuns("reconcile", neverAborted);
     harness.prefect.flowRuns = plans.filter((_, index) => index !== 1);
     harness.clock.us += SECOND;
-    await reconciler.readPlannedRuns("reconcile", neverAborted);
+    await reconciler.readScheduledRuns("reconcile", neverAborted);
     const deleted = plans.map((plan) => findFlowRunRow(harness.ctx.db, plan.id)?.deleted_us ?? null);
     expect(deleted.flatMap((us, index) => (us === null ? [] : [index]))).toEqual([1]);
   });
@@ -190,11 +190,11 @@ describe("reconciling runs", () => {
     const deleted = runAt(1_200, plan());
     harness.prefect.flowRuns = [kept, deleted];
     const reconciler = new Reconciler(harness.ctx);
-    await reconciler.readPlannedRuns("reconcile", neverAborted);
+    await reconciler.readScheduledRuns("reconcile", neverAborted);
     harness.prefect.flowRuns = [kept];
     harness.clock.us += SECOND;
     harness.prefect.asked.length = 0;
-    await reconciler.readPlannedRuns("reconcile", neverAborted);
+    await reconciler.readScheduledRuns("reconcile", neverAborted);
     expect(harness.prefect.asked).toEqual(["flow_runs planned", "flow_runs by id 1"]);
     expect(findFlowRunRow(harness.ctx.db, deleted.id)?.deleted_us).toBe(T0_US + SECOND);
     expect(findFlowRunRow(harness.ctx.db, kept.id)?.deleted_us).toBeNull();
