@@ -50,6 +50,14 @@ interface Observation<T> {
   readonly sinceUs: number | undefined;
 }
 
+/** The observation that would be answered now. */
+interface Sourced<T> {
+  readonly seen: Observation<T>;
+  readonly source: "record" | "live";
+  /** Server clock. */
+  readonly asOfUs: number;
+}
+
 interface Watch<T> {
   /** Undefined: the record has nothing of it. */
   record(db: RecordDb): Observation<T> | undefined;
@@ -141,8 +149,7 @@ async function watch<T>(
   const { clock, signal } = ctx;
   const startMs = clock.nowMs();
   const waited = () => clock.nowMs() - startMs;
-  let best: { readonly seen: Observation<T>; readonly source: "record" | "live"; readonly asOfUs: number } | null =
-    null;
+  let best: Sourced<T> | null = null;
   let failure: unknown = null;
   let askedMs: number | null = null;
   let reportedMs: number | null = null;
@@ -177,7 +184,7 @@ async function watch<T>(
   }
   if (best === null) throw failure ?? toAppError("nothing was seen");
   const notes = failure === null ? [] : [`Prefect did not answer when asked (${toAppError(failure).message}).`];
-  // What was seen began after the last contact with Prefect at the earliest.
+  // What was seen may have begun after the last contact with Prefect. The answer is then as recent as its beginning.
   const at = Math.max(best.asOfUs, best.seen.sinceUs ?? 0);
   const coverage = { complete: failure === null, fromUs: at, toUs: at, gaps: [], verifiedUs: at, notes };
   const freshness = { source: best.source, asOfUs: at, coverage };
