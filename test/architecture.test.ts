@@ -145,6 +145,7 @@ describe("the rules", () => {
   test.each([
     ["process.env", "const home = process.env.HOME;"],
     ["fetch", 'await fetch("http://localhost");'],
+    ["a package that uses the network", 'import { jwtVerify } from "jose";'],
     ["WebSocket", "const socket = new WebSocket(url);"],
     ["bun:sqlite", 'import { Database } from "bun:sqlite";'],
     ["SQL", "const sql = `SELECT id\n FROM flow_run`;"],

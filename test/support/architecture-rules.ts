@@ -249,7 +249,12 @@ const EFFECTS: readonly Effect[] = [
   {
     name: "fetch",
     pattern: /(?<![.\w])fetch\(|\bglobalThis\.fetch\b/,
-    homes: /^(prefect\/|mcp\/http\/telemetry\/span-export\.ts$)/,
+    homes: /^prefect\//,
+  },
+  {
+    name: "a package that uses the network",
+    pattern: /"(jose|@opentelemetry\/exporter-[\w-]+)"/,
+    homes: /^mcp\/http\/(caller-auth|telemetry\/otel-exporter)\.ts$/,
   },
   { name: "WebSocket", pattern: /\bnew WebSocket\(/, homes: /^prefect\// },
   { name: "bun:sqlite", pattern: /"bun:sqlite"/, homes: /^store\/file\/sqlite\.ts$/ },

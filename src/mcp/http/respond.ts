@@ -10,7 +10,7 @@ import { isInitialize, isListen } from "./requests/inspect-message.ts";
 import { idOf, refusal } from "./requests/refusals.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
 import { recordRequest } from "./telemetry/request-log.ts";
-import type { SpanExporter } from "./telemetry/span-export.ts";
+import type { SpanExporter } from "./telemetry/spans.ts";
 import type { TenantHost } from "./tenants/tenant-host.ts";
 
 /** One HTTP request and its authenticated sender. */

@@ -3,7 +3,7 @@ import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/logger.ts";
 import { methodLabel } from "../requests/inspect-message.ts";
 import type { Metrics } from "./metrics.ts";
-import type { SpanExporter } from "./span-export.ts";
+import type { SpanExporter } from "./spans.ts";
 
 export interface AnsweredRequest {
   readonly request: Request;
@@ -28,15 +28,15 @@ export interface RequestTelemetry {
 export function recordRequest(answered: AnsweredRequest, { clock, logger, metrics, spans }: RequestTelemetry): void {
   const { request, body, callerId, tenant, status, startUs } = answered;
   const method = request.method === "POST" ? methodLabel(body) : request.method;
-  const startMs = startUs / 1000;
-  const ms = (clock.nowUs() - startUs) / 1000;
+  const endUs = clock.nowUs();
+  const ms = (endUs - startUs) / 1000;
   metrics.count("requests_total", { tenant, method, status: String(status) });
   metrics.observeRequest(tenant, ms / 1000);
   logger.debug("request", { tenant, caller: callerId, method, status, ms });
   spans?.add({
     name: method,
-    startMs,
-    endMs: startMs + ms,
+    startUs,
+    endUs,
     isError: status >= 500,
     parent: request.headers.get("traceparent"),
     attributes: { "mcp.method.name": method, "http.response.status_code": status, "prefect_mcp.tenant": tenant },
