@@ -30,7 +30,7 @@ export interface KindFacts {
   readonly staleAfter: readonly Kind[];
   /** Whether `status` changes are events, so that they need not be noted when lists are compared. */
   readonly isStatusAnEvent: boolean;
-  /** Whether `what_changed` shows it: somebody edits it. */
+  /** Whether users edit it, so that `what_changed` shows its changes. */
   readonly isEdited: boolean;
   /** The tool that lists it, and so offers names to choose from; null: callers cannot name it. */
   readonly listedBy: string | null;

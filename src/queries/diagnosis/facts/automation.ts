@@ -1,8 +1,10 @@
 /** An automation, its own events, and a replay of its trigger over the events that happened. */
+
 import { AppError } from "../../../errors.ts";
 import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
 import type { PrefectEvent } from "../../../model/events/event.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
+import { resourceId } from "../../../model/kinds.ts";
 import { readTrigger, replayTrigger, type Trigger } from "../../../model/objects/automation-trigger.ts";
 import { listEvents } from "../../events/events.ts";
 import { listObjects } from "../../objects/objects.ts";
@@ -39,7 +41,7 @@ export async function gatherAutomation(
         )
       : null,
     attempt<readonly PrefectEvent[]>(gathering, "its own events", [], async () => {
-      const filter = { resource: { id: [`prefect.automation.${id}`] } };
+      const filter = { resource: { id: [resourceId("automation", id)] } };
       const found = await listEvents(ctx, { filter, sinceUs: fromUs, order: "desc", limit: MAX_OWN_EVENTS });
       return found.events.toReversed();
     }),

@@ -1,7 +1,9 @@
 /** Everything about one run: its task runs, log, events, children, history, and what decides whether it starts. */
+
 import { AppError } from "../../../errors.ts";
 import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
 import type { Freshness } from "../../../model/freshness.ts";
+import { resourceId } from "../../../model/kinds.ts";
 import type { Deployment, FlowRun } from "../../../model/objects.ts";
 import { FAILED_TYPES, isFailed, isTerminal, TERMINAL_TYPES } from "../../../model/state.ts";
 import { listEvents } from "../../events/events.ts";
@@ -105,7 +107,7 @@ function readTasks(ctx: QueryContext, id: string, gathering: Gathering): Promise
 
 async function readRunEvents(ctx: QueryContext, id: string, gathering: Gathering): Promise<RunFacts["events"]> {
   const filter = {
-    any_resource: { id: [`prefect.flow-run.${id}`] },
+    any_resource: { id: [resourceId("flow_run", id)] },
     event: { exclude_prefix: ["prefect.task-run.", "prefect.asset."] },
   };
   const page = await listEvents(ctx, { filter, order: "desc", limit: MAX_EVENTS });

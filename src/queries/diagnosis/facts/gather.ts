@@ -1,6 +1,8 @@
 /** Collects the facts for a question, by its subject. Causes judge these facts and read nothing themselves. */
+
 import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
+import { resourceId } from "../../../model/kinds.ts";
 import type { Deployment, FlowRun, JsonObject, TaskRun } from "../../../model/objects.ts";
 import { LATE_AFTER_US } from "../../../model/runs/server-delays.ts";
 import { isFailed, isTerminal } from "../../../model/state.ts";
@@ -137,10 +139,10 @@ function isPendingTask(task: TaskRun): boolean {
 async function readHistoryLimits(ctx: QueryContext, run: RunFacts): Promise<string[]> {
   const filter = {
     event: { name: ["prefect.concurrency-limit.acquired"] },
-    related: { id: [`prefect.flow.${run.run.flow_id}`] },
+    related: { id: [resourceId("flow", run.run.flow_id)] },
   };
   const page = await listEvents(ctx, { filter, order: "desc", limit: 100 });
-  const own = `prefect.flow-run.${run.run.id}`;
+  const own = resourceId("flow_run", run.run.id);
   const others = page.events.filter((event) => !event.related.some((one) => one["prefect.resource.id"] === own));
   return acquiredLimits({ ...run, events: others });
 }

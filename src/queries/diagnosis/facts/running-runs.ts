@@ -1,5 +1,6 @@
 /** The last events of running runs: only they show whether the process of a run still exists. */
 
+import { resourceId } from "../../../model/kinds.ts";
 import { findEvents } from "../../../store/events/events.ts";
 import { isRecordCurrent } from "../../source/answer.ts";
 import type { QueryContext } from "../../source/context.ts";
@@ -25,7 +26,7 @@ export function readRunning(ctx: QueryContext, active: readonly NamedRun[], gath
   const toUs = serverNowUs(ctx);
   return running.slice(0, MAX_RUNS).map(({ run, flowName, deploymentName }) => {
     const filter = {
-      any_resource: { id: [`prefect.flow-run.${run.id}`] },
+      any_resource: { id: [resourceId("flow_run", run.id)] },
       event: { exclude_prefix: ["prefect.task-run.", "prefect.asset."] },
     };
     const { events } = findEvents(db, { fromUs: 0, toUs, order: "desc", limit: LAST_EVENTS, filter });
