@@ -322,6 +322,6 @@ describe("the event stream", () => {
     await stream.opened.promise;
     await other.stop();
     expect((await stream.closed.promise).code).toBe(1012);
-    expect(await fetch(`${other.url}/health`).catch(() => "gone")).toBe("gone");
+    expect(await fetch(`${other.url}/health`).catch(() => "stopped")).toBe("stopped");
   });
 });
