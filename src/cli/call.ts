@@ -8,7 +8,7 @@ import { systemClock } from "../lib/clock.ts";
 import type { CallResult } from "../mcp/call-result.ts";
 import { callTool } from "../mcp/guard.ts";
 import type { Tenant } from "../mcp/tenant.ts";
-import type { QueryContext } from "../queries/source/context.ts";
+import { type CallLimits, withLimits } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { nearest } from "../tools/definition/suggestions.ts";
 import { allTools, offeredTools, PRESETS } from "../tools/index.ts";
@@ -43,7 +43,7 @@ export async function runCall(ctx: CommandContext): Promise<number> {
     if (!isJson && out.isTerminal) out.note(`${message} (${done}${total === null ? "" : ` of ${total}`})`);
   };
   const result = await callTool(
-    limited(app, tool, (text) => out.note(text)),
+    restricted(app, tool, (text) => out.note(text)),
     tool,
     invocation.values.args,
     { signal, progress },
@@ -62,11 +62,11 @@ function denial({ name }: ToolDefinition, { settings, values }: ResolvedSettings
 }
 
 /** The application without what this call may not or cannot do; a note on stderr names each restriction. */
-function limited(app: App, tool: ToolDefinition, note: (text: string) => void): Tenant {
+function restricted(app: App, tool: ToolDefinition, note: (text: string) => void): Tenant {
   const { settings } = app.settings;
-  const less: { -readonly [K in keyof QueryContext]?: QueryContext[K] } = {};
+  const limits: { -readonly [K in keyof CallLimits]: CallLimits[K] } = {};
   if (!PRESETS.default(tool) && !offeredTools(settings).includes(tool)) {
-    less.docsUrl = null;
+    limits.docsUrl = null;
     note(
       `Nothing is sent to ${hostOf(settings.docsUrl)}: PREFECT_MCP_DOCS is off. With PREFECT_MCP_DOCS=on ${tool.name} asks there.`,
     );
@@ -75,7 +75,7 @@ function limited(app: App, tool: ToolDefinition, note: (text: string) => void): 
   const problem = writeProblem(settings.dataDir, file);
   if (problem) {
     let isNoted = false;
-    less.saveLive = () => {
+    limits.saveLive = () => {
       if (!isNoted) note(`warning: the answer is not recorded. ${problem.message} ${problem.hint ?? ""}`.trimEnd());
       isNoted = true;
     };
@@ -85,7 +85,7 @@ function limited(app: App, tool: ToolDefinition, note: (text: string) => void): 
     logger: app.logger,
     isCloud: app.isCloud,
     tools: () => app.tools(),
-    query: () => ({ ...app.query(), ...less }),
+    query: () => withLimits(app.query(), limits),
     onToolsChanged: (notify) => app.onToolsChanged(notify),
     redact: app.redact ?? null,
   };

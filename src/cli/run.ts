@@ -23,7 +23,7 @@ const USAGE_ERROR = 2;
 const LONG_RUNNING: ReadonlySet<CommandName> = new Set(["serve", "sync", "demo"]);
 
 /** Runs one command and resolves to its exit code when everything that it printed is written. */
-export async function runCommandLine(argv: readonly string[], around: ProcessContext): Promise<number> {
+export async function runCommandLine(argv: readonly string[], processContext: ProcessContext): Promise<number> {
   const out = createOutput();
   const parsed = parseCommandLine(argv);
   const wrong = parsed.ok ? await wrongValue(parsed.invocation) : parsed.message;
@@ -36,13 +36,13 @@ export async function runCommandLine(argv: readonly string[], around: ProcessCon
   const { command } = invocation;
   const level = commandLogLevel(invocation);
   const logger = command === "serve" ? createLogger(level, writeStderr) : createPlainLogger(level, out);
-  around.onUncaught((error) => {
+  processContext.onUncaught((error) => {
     logUncaught(logger, error);
     return LONG_RUNNING.has(command);
   });
-  const code = await runCommand(invocation, { ...around, out, logger });
+  const code = await runCommand(invocation, { ...processContext, out, logger });
   await out.flush();
-  const { signal } = around;
+  const { signal } = processContext;
   return signal.aborted && command !== "serve" ? Number(signal.reason) : code;
 }
 

@@ -31,10 +31,13 @@ export interface QueryContext {
   readonly liveUntilUs?: number | undefined;
 }
 
+/** Each member defaults to that of the context. */
 export interface CallLimits {
-  readonly liveUntilUs: number;
-  /** Default: the signal of the context. */
+  readonly liveUntilUs?: number;
   readonly signal?: AbortSignal;
+  /** Null: the docs tools send no request. */
+  readonly docsUrl?: null;
+  saveLive?(batch: LiveBatch): void;
 }
 
 /**
@@ -46,14 +49,14 @@ export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext 
     record: () => ctx.record(),
     api: () => ctx.api(),
     clock: ctx.clock,
-    saveLive: (batch) => ctx.saveLive(batch),
+    saveLive: (batch) => (limits.saveLive ? limits.saveLive(batch) : ctx.saveLive(batch)),
     freshMs: ctx.freshMs,
     liveDeadlineMs: ctx.liveDeadlineMs,
     uiUrl: ctx.uiUrl,
-    docsUrl: ctx.docsUrl,
+    docsUrl: limits.docsUrl === null ? null : ctx.docsUrl,
     instance: ctx.instance,
     signal: limits.signal ?? ctx.signal,
-    liveUntilUs: limits.liveUntilUs,
+    liveUntilUs: limits.liveUntilUs ?? ctx.liveUntilUs,
   };
   return all;
 }
