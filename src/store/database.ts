@@ -32,6 +32,7 @@ import { isDamage, toStoreError } from "./file/store-error.ts";
 
 export type { Database, SQLQueryBindings, Statement };
 
+/** Why cached values may be wrong: this connection rolled back, or another one has committed. */
 export type Invalidation = "rollback" | "foreign write";
 
 /** One connection to a record. The code that opened it closes it. */

@@ -45,9 +45,11 @@ export interface SnapshotReading {
   readonly count: number;
 }
 
+/** `read:<kind>`: the last whole reading of a snapshot. */
 export type FactKey = keyof SyncFacts | `read:${SnapshotKind}`;
 export type Fact<K extends FactKey> = K extends keyof SyncFacts ? SyncFacts[K] : SnapshotReading;
 
+/** A published fact, or null when it was never stored. */
 export function findFact<K extends FactKey>(db: RecordDb, key: K): Fact<K> | null {
   return whileUnchanged(db, `fact:${key}`, () => findStateJson(db, key)) as Fact<K> | null;
 }
@@ -63,6 +65,7 @@ export function findStateJson(db: RecordDb, key: string): unknown {
   return row ? JSON.parse(row.value) : null;
 }
 
+/** Stores the value as JSON; `null` removes it. `atUs`: now, local clock. */
 export function putStateJson(db: RecordDb, key: string, value: unknown, atUs: number): void {
   if (value === null) db.prepare<unknown, [string]>("DELETE FROM sync_state WHERE key = ?").run(key);
   else {

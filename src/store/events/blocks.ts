@@ -38,6 +38,7 @@ interface OpenBlock {
   isDirty: boolean;
 }
 
+/** `withText`: full blocks are added to the word index. */
 export function createBlockWriter(db: RecordDb, withText: boolean): BlockWriter {
   let open: OpenBlock | null = null;
   db.onInvalidate(() => {

@@ -78,15 +78,15 @@ function* blockRanges(
   const openId = db.prepare<{ id: number | null }, []>("SELECT max(id) AS id FROM block").get()?.id ?? -1;
   const read = db.prepare<BlockRange, [number, number, number, number]>(isDesc ? NEWEST_FIRST : OLDEST_FIRST);
   let at: [number, number, number] = isDesc ? [Number.MAX_SAFE_INTEGER, 0, 0] : [Number.MIN_SAFE_INTEGER, 0, 0];
-  let among: ReadonlySet<number> | null = null;
+  let worthReading: ReadonlySet<number> | null = null;
   for (let passed = 0, chunk = READ_FIRST + 1; ; chunk = CHUNK) {
     const found = read.all(...at, chunk);
     for (const block of found) {
       if (isDesc ? block.t_max < lo : block.t_min > hi) return undefined;
       if (block.t_min > hi || block.t_max < lo) continue;
-      if (passed === READ_FIRST) among = search.blocksWorthReading();
+      if (passed === READ_FIRST) worthReading = search.blocksWorthReading();
       passed += 1;
-      if (!among || among.has(block.id) || block.id === openId) yield block;
+      if (!worthReading || worthReading.has(block.id) || block.id === openId) yield block;
     }
     const last = found.at(-1);
     if (!last || found.length < chunk) return undefined;

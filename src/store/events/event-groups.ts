@@ -57,6 +57,7 @@ export function countEventsPerBucket(
   );
 }
 
+/** By event name. */
 export function countEventsPerName(db: RecordDb, range: TimeRange, filter?: NameFilter): NamedGroup[] {
   return inSnapshot(db, () => {
     const names = findEventNames(db);

@@ -19,6 +19,7 @@ import { type Branch, branchStream, countBranches, scanStream } from "./event-st
 import { largestShift } from "./event-times.ts";
 import { labelWordQuery } from "./label-blocks.ts";
 
+/** A closed range of `occurred` in microseconds, its order, and the position to continue after. */
 export interface RowQuery {
   readonly fromUs: number;
   readonly toUs: number;
@@ -74,9 +75,9 @@ function chooseAccessPath(db: RecordDb, filter: EventFilter, range: OrderedRange
 
 function areBlocksFewer(db: RecordDb, rest: EventFilter, branches: readonly Branch[], lo: number, hi: number): boolean {
   if (countBranches(db, branches, lo, hi, FEW_EVENTS) < FEW_EVENTS) return false;
-  const among = blocksWithLabels(db, rest);
-  if (among === null || among.size > MAX_BLOCKS) return false;
-  const events = among.size * BLOCK_SIZE;
+  const blocks = blocksWithLabels(db, rest);
+  if (blocks === null || blocks.size > MAX_BLOCKS) return false;
+  const events = blocks.size * BLOCK_SIZE;
   return countBranches(db, branches, lo, hi, events + 1) > events;
 }
 

@@ -9,6 +9,7 @@ import { findStateJson } from "../sync-state.ts";
  */
 const EDGE_US = 8_900_000_000_000_000;
 
+/** The time, or the nearest one that a key can have. */
 export function clampUs(us: number): number {
   return Math.min(EDGE_US, Math.max(-EDGE_US, us));
 }

@@ -36,6 +36,7 @@ export interface EventWriter {
 
 type StoredKey = Pick<EventTableRow, "t" | "shift" | "recv">;
 
+/** `text: false` leaves events out of the word index, so that text search does not find them. */
 export function createEventWriter(db: RecordDb, options: { readonly text?: boolean } = {}): EventWriter {
   const dictionaries = createWriterDictionaries(db);
   const blocks = createBlockWriter(db, options.text ?? true);

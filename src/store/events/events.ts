@@ -24,6 +24,7 @@ export interface EventQuery {
   readonly filter?: EventFilter;
 }
 
+/** An event without its JSON. */
 export interface EventSummary {
   readonly id: string;
   readonly occurredUs: number;
@@ -54,6 +55,7 @@ export function findEventSummaries(db: RecordDb, query: EventQuery): { events: E
   });
 }
 
+/** One event by its id, in any case; null when it is not recorded or the id is no UUID. */
 export function findEventById(db: RecordDb, id: string): PrefectEvent | null {
   if (!isUuid(id)) return null;
   return inSnapshot(db, () => {

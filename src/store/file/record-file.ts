@@ -91,6 +91,7 @@ export function recordBytes(file: string): number {
   return SIDE_FILES.reduce((sum, suffix) => sum + (statSync(file + suffix, { throwIfNoEntry: false })?.size ?? 0), 0);
 }
 
+/** Folder of a file. */
 export function folderOf(file: string): string {
   return dirname(file);
 }

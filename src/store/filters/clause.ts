@@ -6,6 +6,7 @@ export interface Clause {
   readonly params: readonly SQLQueryBindings[];
 }
 
+/** Holds for every row. */
 export const TRUE: Clause = { sql: "1", params: [] };
 
 export function clause(sql: string, ...params: SQLQueryBindings[]): Clause {

@@ -87,6 +87,7 @@ function beginClause(begin: FlowRunPage["begin"]): Clause {
   return clause("(r.begin_us > ? OR r.begin_us IS NULL)", begin.afterUs);
 }
 
+/** Number of flow runs that match and are not deleted. */
 export function countFlowRuns(db: RecordDb, set: FilterSet): number {
   return count(db, "flow_run r", whereOf("r", flowRunsWhere(set), {}));
 }

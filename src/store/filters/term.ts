@@ -119,10 +119,12 @@ export function notAnyId(column: IdColumn): Term {
   return term(uuids, (ids) => (ids.length === 0 ? null : inIds(column, ids, "NOT ")));
 }
 
+/** `any_` of texts: an empty list matches nothing. */
 export function anyText(column: string): Term {
   return term(texts, (values) => inTexts(column, values));
 }
 
+/** `not_any_` of texts: an empty list restricts nothing. */
 export function notAnyText(column: string): Term {
   return term(texts, (values) => (values.length === 0 ? null : inTexts(column, values, "NOT ")));
 }
@@ -149,6 +151,7 @@ export function like(...columns: readonly string[]): Term {
   );
 }
 
+/** LIKE with the case of ASCII letters ignored. */
 export function likeClause(column: string, pattern: string): Clause {
   return clause(`lower(${column}) LIKE lower(?)`, pattern);
 }
@@ -170,6 +173,7 @@ export function isNull(expression: string): Term {
   return flag((wanted) => clause(`(${expression}) IS ${wanted ? "" : "NOT "}NULL`));
 }
 
+/** A boolean that is translated by `toClause`. */
 export function flag(toClause: (wanted: boolean) => Clause | null): Term {
   return term(z.boolean(), toClause);
 }

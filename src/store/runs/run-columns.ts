@@ -78,6 +78,7 @@ export function timeUs(text: string | null | undefined): number | null {
   return text ? (parseIsoUs(text) ?? null) : null;
 }
 
+/** Prefect's time text of microseconds. */
 export function timeText(us: number | null): string | null {
   return us === null ? null : formatIsoUs(us);
 }
@@ -99,6 +100,7 @@ export function stateOf(run: FlowRun | TaskRun): FoldedState {
   };
 }
 
+/** The folded state in the columns of a row; without a row, the state before any event. */
 export function stateOfColumns(row: StateColumns | null): FoldedState {
   if (row === null) return NO_STATE;
   return {
