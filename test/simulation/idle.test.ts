@@ -67,9 +67,9 @@ function aScene(): Scene {
   return { time, server, api, disk, session, faults, run: (ms) => time.runUntil(time.nowMs + ms, () => {}) };
 }
 
-const emit = (scene: Scene, count: number) => {
+const emit = (scene: Scene, count: number, lateMs = 0) => {
   const random = new Prng(scene.time.nowMs + 1);
-  const us = scene.server.nowUs();
+  const us = scene.server.nowUs() - lateMs * 1000;
   scene.server.publish(
     Array.from({ length: count }, (_, i) => ({
       us: us + i,
@@ -123,6 +123,17 @@ describe("the engine", () => {
     emit(scene, 300);
     scene.run(12_000);
     expect(held(scene)).toBe(301);
+  });
+
+  test("finds the rest of late events soon after a part of them was streamed", () => {
+    const scene = aScene();
+    scene.run(10 * MINUTE);
+    // More than the queue of a subscriber, and before the overlap of catch-ups.
+    emit(scene, 12, 5 * MINUTE);
+    scene.run(1_000);
+    expect(held(scene)).toBe(8);
+    scene.run(14_000);
+    expect(held(scene)).toBe(12);
   });
 
   test("catches up within the interval where websockets are refused", () => {
