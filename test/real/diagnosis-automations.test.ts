@@ -1,4 +1,4 @@
-/** Why an automation did or did not fire, and what changed meanwhile, on a real Prefect server. */
+/** Why an automation did or did not fire, and what has changed since, on a real Prefect server. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { DiagnosisHarness } from "../support/diagnosis/diagnosis-harness.ts";
@@ -15,7 +15,7 @@ const NAMES = [
   "automation for another deployment",
   "compound trigger with one part missing",
   "sequence in the wrong order",
-  "automation that nothing concerns",
+  "automation without any matching event",
 ];
 
 let harness: DiagnosisHarness;
@@ -92,7 +92,7 @@ async function setUp({ driver }: DiagnosisHarness): Promise<void> {
   await driver.event("batch.opened", resource);
 }
 
-/** A busy SQLite loses an event to the trigger service now and then: the next one does it. */
+/** On a busy SQLite the trigger service sometimes misses an event: the next failure fires the automations. */
 async function failUntilFired({ driver }: DiagnosisHarness, deployment: Deployed): Promise<void> {
   for (let tries = 1; tries <= 4; tries++) {
     const failing = await driver.run(deployment, `sure-failing-${tries}`);
@@ -153,7 +153,7 @@ function expectations(): void {
     verdict: "problem",
     first: [/not in that order/, /batch.closed at .* then batch.opened/],
   });
-  harness.expect("automation that nothing concerns", {
+  harness.expect("automation without any matching event", {
     ask: { automation: "auto-quiet" },
     verdict: "nothing_wrong",
     first: [/no reason to fire/],
@@ -169,7 +169,7 @@ describe("one call, on a real server", () => {
 });
 
 describe("what_changed", () => {
-  test("tells what was changed since the last look, with from and to", async () => {
+  test("names what changed since the last answer, with from and to", async () => {
     const { driver, product } = harness;
     const [automation] = await driver.post<{ id: string }[]>("/automations/filter", {
       automations: { name: { any_: ["auto-quiet"] } },
@@ -186,25 +186,25 @@ describe("what_changed", () => {
     await driver.patch(`/deployments/${source.id}`, { paused: true });
     await driver.patch(`/v2/concurrency_limits/${limit.id}`, { limit: 5 });
     await driver.patch(`/automations/${automation?.id}`, { enabled: false });
-    const isTold = (text: string) =>
+    const isComplete = (text: string) =>
       [/batch_size/, /paused: false/, /limit: 2 → 5/, /enabled: true/].every((part) => part.test(text));
     const second = await eventually(
       () => product.call("what_changed", { cursor }),
-      (answer) => isTold(JSON.stringify(seen(answer))),
+      (answer) => isComplete(JSON.stringify(seen(answer))),
       60_000,
     );
-    const told = seen(second) as { kind: string; name: string; fields?: string }[];
-    const all = JSON.stringify(told);
+    const changes = seen(second) as { kind: string; name: string; fields?: string }[];
+    const all = JSON.stringify(changes);
     expect(all).toMatch(/parameters: .*batch_size.*7/);
     expect(all).toMatch(/paused: false → true/);
     expect(all).toMatch(/limit: 2 → 5/);
     expect(all).toMatch(/enabled: true → false/);
-    // Each is told once, though the event and the next reading of the object both show it.
-    const ofSource = told.filter((change) => change.name === "auto-source" && change.fields !== undefined);
+    // Each change is listed once, though both the event and the next reading of the object show it.
+    const ofSource = changes.filter((change) => change.name === "auto-source" && change.fields !== undefined);
     expect(ofSource.map((change) => change.fields)).toEqual([
       'enforce_parameter_schema: true → false; parameters: {} → {"batch_size":7}',
       "paused: false → true",
     ]);
-    expect(told.some((change) => change.name === "auto-target" && change.fields !== undefined)).toBe(false);
+    expect(changes.some((change) => change.name === "auto-target" && change.fields !== undefined)).toBe(false);
   }, 120_000);
 });

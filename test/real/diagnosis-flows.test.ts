@@ -1,4 +1,4 @@
-/** The workspace as a whole, and flows that really ran or wait: one call each, on a real Prefect server. */
+/** A whole workspace, and flows that really ran or wait: one call each, on a real Prefect server. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { DiagnosisHarness, NO_WORKER } from "../support/diagnosis/diagnosis-harness.ts";
@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(() => harness?.[Symbol.asyncDispose]());
 
-describe("a workspace without trouble", () => {
+describe("a healthy workspace", () => {
   beforeAll(async () => {
     await setUpHealthyWorkspace(harness);
     await harness.prefect.settled();
@@ -27,7 +27,7 @@ describe("a workspace without trouble", () => {
   });
 });
 
-describe("a workspace with trouble", () => {
+describe("a workspace with two problems", () => {
   beforeAll(async () => {
     await setUpTwoCauses(harness);
     await harness.prefect.settled();
@@ -69,7 +69,7 @@ describe("flows that really ran", () => {
     "subflow-crashed",
     "retried-then-succeeded",
     "error-after-1500-lines",
-    "a chain of causes ends at its root",
+    "a chain of exceptions ends at the first",
     "a timeout",
     "a state returned as Failed keeps its message",
   ])("%s", async (name) => {
@@ -89,14 +89,14 @@ function expectRuns(ids: Record<string, string>, child: string): void {
   problem("nested-subflow-failure", "outer", ["KeyError", "price", ids.inner ?? "none", "read_price"]);
   problem("subflow-crashed", "waits_for_child", [child, "137", /memory/]);
   problem("error-after-1500-lines", "export", ["disk quota exceeded", "RuntimeError", "export aborted"]);
-  problem("a chain of causes ends at its root", "chained", ["ValueError", "wrapped"]);
+  problem("a chain of exceptions ends at the first", "chained", ["ValueError", "wrapped"]);
   problem("a timeout", "too_slow", [/timed out/]);
   problem("a state returned as Failed keeps its message", "returns_failed", ["12 of 400 rows were rejected"]);
   const retried = { flow_run: ids.retried ?? "" };
   harness.expect("retried-then-succeeded", { ask: retried, verdict: "nothing_wrong", anywhere: [/retry/] });
 }
 
-describe("limits that keep a run waiting without a word", () => {
+describe("limits for which a run waits without a state that shows it", () => {
   beforeAll(async () => {
     const { driver, prefect } = harness;
     await driver.post("/v2/concurrency_limits/", { name: "ledger", limit: 1 });

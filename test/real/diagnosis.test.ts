@@ -1,4 +1,4 @@
-/** One call to the cause: troubles made over REST on a real Prefect server; then the same questions without it. */
+/** One call names the cause: problems made over REST on a real Prefect server; then the same questions while it is stopped. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { DiagnosisHarness } from "../support/diagnosis/diagnosis-harness.ts";
 import { setUpEndedCases } from "../support/diagnosis/ended-cases.ts";
@@ -7,7 +7,7 @@ import type { Product } from "../support/process/product.ts";
 
 const SETUP_MS = 240_000;
 
-/** All that the two set-ups name; a test must have its name before they run. */
+/** The names of all cases: `test.each` needs them before the cases are set up. */
 const NAMES = [
   "late-no-worker",
   "late-runs-to-cancel",
@@ -32,21 +32,21 @@ const NAMES = [
   "pending-no-infrastructure",
   "unrelated-noise",
   "queue priority",
-  "queue that no worker asks",
+  "queue that no worker polls",
   "cancelling without a worker",
   "cancelled by the deployment's limit",
   "parent waits for a late child",
   "running, but its process has ended",
   "a pool with a run whose process has ended",
   "exit code 143",
-  "exit code 1, the log knows",
-  "fails and passes by turns",
+  "exit code 1, explained by the log",
+  "failures followed by completed runs",
   "cancelled by an automation",
-  "a child crashed (by hand)",
+  "a child crashed (set over REST)",
   "completed with an error line",
   "the same error in another deployment",
 ];
-const EMPTY_HANDED = new Set(["missing-flow-run"]);
+const NEED_PREFECT = new Set(["missing-flow-run"]);
 
 let harness: DiagnosisHarness;
 
@@ -55,28 +55,28 @@ beforeAll(async () => {
   const late = await setUpWaitingCases(harness);
   await setUpEndedCases(harness);
   await harness.driver.untilLate(late);
-  await harness.driver.beat();
+  await harness.driver.sendHeartbeats();
   await harness.prefect.settled();
 }, SETUP_MS);
 
 afterAll(() => harness?.[Symbol.asyncDispose]());
 
-describe("one call to the cause, on a real server", () => {
+describe("one call, on a real server", () => {
   test.each(NAMES)("%s", async (name) => {
     await harness.run(name);
   });
 
-  test("every case that was set up is asked, and the answers are short", () => {
+  test("every case that was set up is tested, and the answers are short", () => {
     expect([...harness.cases.keys()].toSorted()).toEqual(NAMES.toSorted());
     expect(harness.median()).toBeLessThanOrEqual(700);
   });
 });
 
-describe("a product that has only just begun", () => {
+describe("a product with an empty record", () => {
   let product: Product;
 
   beforeAll(async () => {
-    await harness.driver.beat();
+    await harness.driver.sendHeartbeats();
     product = await harness.startAnother();
   });
 
@@ -87,8 +87,8 @@ describe("a product that has only just begun", () => {
   });
 });
 
-describe("a server that stands still", () => {
-  test("costs some seconds, and what it would have said is named as unchecked", async () => {
+describe("a suspended server", () => {
+  test("delays the answer by seconds, and what it did not answer is named as unchecked", async () => {
     harness.prefect.pause(true);
     try {
       const startMs = performance.now();
@@ -102,13 +102,13 @@ describe("a server that stands still", () => {
   }, 30_000);
 });
 
-describe("the same without Prefect", () => {
+describe("the same while Prefect is stopped", () => {
   beforeAll(async () => {
     await harness.prefect.stop();
     await Bun.sleep(3_000);
   }, 60_000);
 
-  test.each(NAMES.filter((name) => !EMPTY_HANDED.has(name)))("%s", async (name) => {
+  test.each(NAMES.filter((name) => !NEED_PREFECT.has(name)))("%s", async (name) => {
     await harness.runOffline(name);
   });
 });

@@ -40,7 +40,7 @@ export interface Filled {
   readonly rows: ReadonlyMap<string, Row>;
 }
 
-/** Reads the whole workspace into the record and answers the values that occur in it. */
+/** Reads the whole workspace into the record and returns the values that occur in it. */
 export async function fillRecord(db: RecordDb, post: Post): Promise<Filled> {
   const kinds = {
     flow: "/flows",
@@ -189,7 +189,7 @@ export function askRecord(db: RecordDb, { route, sort, set }: Question): string[
   return route.ids(db, parsed, sort);
 }
 
-/** What a sort looks at, as text that is equal where the sort sees a tie. */
+/** The sort key of a row as text. */
 const SORT_KEYS: Readonly<Record<string, (row: Row) => unknown>> = {
   "": (row) => row.name,
   ID: (row) => row.id,
@@ -202,7 +202,7 @@ const SORT_KEYS: Readonly<Record<string, (row: Row) => unknown>> = {
   UPDATED: (row) => row.updated,
 };
 
-/** The same ids, and in the same order but for rows that the sort cannot tell apart: Prefect breaks no ties. */
+/** Whether both name the same ids in the same order. Rows with equal sort keys may differ in order: Prefect breaks no ties. */
 export function agree(
   rows: ReadonlyMap<string, Row>,
   sort: string,

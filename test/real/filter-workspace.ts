@@ -1,4 +1,4 @@
-/** A small random workspace on a real server, made over REST alone: everything that a filter can ask about occurs in it. */
+/** A small random workspace on a real server, created over REST: it contains everything that a filter can ask for. */
 export type Random = () => number;
 
 export function pick<T>(random: Random, values: readonly T[]): T {
@@ -52,15 +52,15 @@ const STATES = [
   ["PAUSED", "Paused"],
 ] as const;
 
-interface Made {
+interface Created {
   readonly id: string;
 }
 
 /** Fills the workspace. About 350 requests. */
 export async function makeWorkspace(post: Post, random: Random): Promise<void> {
-  const make = async (path: string, body: unknown) => (await post(path, body)) as Made;
+  const make = async (path: string, body: unknown) => (await post(path, body)) as Created;
   const stamp = Math.floor(random() * 1e6).toString(36);
-  const flows: Made[] = [];
+  const flows: Created[] = [];
   for (const [index, word] of WORDS.entries()) {
     const name = `${word.replace("%", "")}-${stamp}${index}`;
     flows.push(await make("/flows/", { name, tags: some(random, TAGS, 2) }));
@@ -75,7 +75,7 @@ export async function makeWorkspace(post: Post, random: Random): Promise<void> {
     pools.push(name);
   }
   const deployments = await makeDeployments(make, random, flows, pools);
-  const tasks: Made[] = [];
+  const tasks: Created[] = [];
   for (let index = 0; index < 90; index += 1) await makeRun(make, post, random, { flows, deployments, tasks, index });
   for (let index = 0; index < 12; index += 1) {
     await make("/automations/", {
@@ -90,12 +90,12 @@ export async function makeWorkspace(post: Post, random: Random): Promise<void> {
 }
 
 async function makeDeployments(
-  make: (path: string, body: unknown) => Promise<Made>,
+  make: (path: string, body: unknown) => Promise<Created>,
   random: Random,
-  flows: readonly Made[],
+  flows: readonly Created[],
   pools: readonly string[],
-): Promise<Made[]> {
-  const made: Made[] = [];
+): Promise<Created[]> {
+  const made: Created[] = [];
   for (let index = 0; index < 14; index += 1) {
     const pool = random() < 0.75 ? { work_pool_name: pick(random, pools) } : {};
     const queue = pool.work_pool_name !== undefined && random() < 0.5 ? { work_queue_name: "default-2" } : {};
@@ -116,14 +116,14 @@ async function makeDeployments(
 }
 
 interface Parts {
-  readonly flows: readonly Made[];
-  readonly deployments: readonly Made[];
-  readonly tasks: Made[];
+  readonly flows: readonly Created[];
+  readonly deployments: readonly Created[];
+  readonly tasks: Created[];
   readonly index: number;
 }
 
 async function makeRun(
-  make: (path: string, body: unknown) => Promise<Made>,
+  make: (path: string, body: unknown) => Promise<Created>,
   post: Post,
   random: Random,
   { flows, deployments, tasks, index }: Parts,
@@ -172,9 +172,13 @@ async function makeRun(
   }
 }
 
-/** Leaves references to what is gone. Plans of schedules stay: the scheduler would make them again later. */
+/** Deletes objects that others refer to. Scheduled runs are not deleted: the scheduler would create them again. */
 async function removeSome(post: Post, random: Random): Promise<void> {
   const created_by = { is_null_: true };
-  const runs = (await post("/flow_runs/filter", { flow_runs: { created_by }, limit: 200, sort: "NAME_ASC" })) as Made[];
+  const runs = (await post("/flow_runs/filter", {
+    flow_runs: { created_by },
+    limit: 200,
+    sort: "NAME_ASC",
+  })) as Created[];
   for (const run of runs) if (random() < 0.05) await post(`/flow_runs/${run.id}`, undefined, "DELETE");
 }

@@ -9,7 +9,7 @@ import { allPaths, type Drawn } from "./random-filters.ts";
 /** The same seed makes the same workspace and the same questions. */
 const SEED = 20_261_122;
 const QUESTIONS = 2_200;
-/** Questions asked at once. */
+/** Questions asked concurrently. */
 const TOGETHER = 4;
 
 /** Nothing but the scheduler may change the workspace while it is compared. */
@@ -38,7 +38,7 @@ afterAll(async () => {
   await prefect?.[Symbol.asyncDispose]();
 });
 
-/** Runs made by schedules are the only ones with a creator: four deployments have three each. */
+/** Waits for the runs of schedules, the only ones with a creator: three of each of four deployments. */
 async function scheduledRuns(post: ReturnType<typeof postTo>): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {
     const count = (await post("/flow_runs/count", { flow_runs: { created_by: { is_null_: false } } })) as number;
@@ -70,7 +70,7 @@ test("record and server name the same rows in the same order, for random filters
   }
   const unasked = allPaths().filter((path) => !drawn.has(path));
   process.stdout.write(
-    `filters: seed ${SEED}, ${QUESTIONS} asked, ${matching} returned something, ${outcomes.same} in the very same order, ${outcomes.ties} but for ties\n`,
+    `filters: seed ${SEED}, ${QUESTIONS} asked, ${matching} returned something, ${outcomes.same} in the same order, ${outcomes.ties} except for ties\n`,
   );
   expect(wrong.slice(0, 5)).toEqual([]);
   expect(unasked).toEqual([]);

@@ -1,4 +1,4 @@
-/** The main job on real input: flows run on a real Prefect server, and what the product then holds and says is what the API says. */
+/** The main task on real input: flows run on a real Prefect server, and record and answers must equal what the API returns. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -17,7 +17,7 @@ const FLOWS_MS = 300_000;
 const SETTLE_MS = 30_000;
 const WIDE = { since: "2020-01-01T00:00:00Z", until: "2100-01-01T00:00:00Z" };
 
-/** What has to happen by itself (a run gets late) comes before the flows that keep the server busy. */
+/** Scenarios that depend on the server's own loops (a run becomes Late) come before the flows that keep it busy. */
 const SCENARIOS = [
   ...["pool", "automation", "scheduled", "paused", "success", "failure", "retry", "crash", "subflows"],
   ...["map", "logs", "worker"],
@@ -28,7 +28,7 @@ let followed: string;
 let product: Product;
 let ids: Readonly<Record<string, string>>;
 
-/** The product follows while the flows run: the events come over the socket, in bursts, with catch-ups behind them. */
+/** The product syncs while the flows run: events arrive over the socket in bursts, followed by catch-ups. */
 beforeAll(async () => {
   prefect = await startRealPrefect();
   followed = mkdtempSync(join(tmpdir(), "main-job-"));
@@ -131,7 +131,7 @@ describe("the workspace", () => {
 });
 
 describe("the record", () => {
-  test("holds exactly the events of the API, every field, when it followed the flows", async () => {
+  test("holds exactly the events of the API, every field, when it synced while the flows ran", async () => {
     const wanted = await eventsOfApi();
     expect(wanted.length).toBeGreaterThan(800);
     await eventually(
@@ -162,7 +162,7 @@ describe("the record", () => {
   }, 60_000);
 });
 
-describe("answers are what the API says", () => {
+describe("answers equal what the API returns", () => {
   test("read_events: every event with every field, page by page", async () => {
     const items = await everyPage(
       "read_events",
@@ -295,7 +295,7 @@ describe("answers are what the API says", () => {
     expect(idsOf(items).toSorted()).toEqual(wanted.toSorted());
   });
 
-  test("get_identity and get_record_status name this server and what is held", async () => {
+  test("get_identity and get_record_status name this server and what is recorded", async () => {
     const identity = await product.call("get_identity");
     expect(JSON.stringify(identity.structured)).toContain(prefect.url);
     expect(JSON.stringify(identity.structured)).toContain(await prefect.api<string>("GET", "/admin/version"));

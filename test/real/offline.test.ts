@@ -1,4 +1,4 @@
-/** Prefect goes away and comes back: the same questions are answered from the record with their age, and the gap closes by itself. */
+/** Prefect stops and starts again: the same questions are answered from the record with their age, and the gap is closed by a catch-up. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -54,12 +54,12 @@ const idsOf = (rows: unknown) => (Array.isArray(rows) ? rows.map((row: { id: str
 const rowsOf = (answers: readonly ToolResult[]) =>
   answers.map(({ structured }, index) => idsOf(structured[QUESTIONS[index]?.[2] ?? ""]));
 
-describe("when Prefect is away", () => {
+describe("while Prefect is stopped", () => {
   let before: ToolResult[];
   let lostMs: number;
 
   test("the same questions have the same answers, with their age", async () => {
-    // The failed run's logs were fetched without being asked for.
+    // The product reads the logs of failed runs without a question.
     const logs = () => product.call("get_flow_run_logs", { flow_run_id: failedRun });
     expect((await logs()).text).toContain("invalid literal for int()");
     before = await askAll();
@@ -76,7 +76,7 @@ describe("when Prefect is away", () => {
     expect((await logs()).text).toContain("invalid literal for int()");
   }, 60_000);
 
-  test("what the record cannot know is said, not guessed", async () => {
+  test("what the record cannot know is an error, not a guess", async () => {
     const unknown = await product.call("get_flow_run_logs", { flow_run_id: "00000000-0000-4000-8000-000000000000" });
     expect(unknown.isError).toBe(true);
     expect(["not_found", "unavailable"]).toContain(unknown.structured.code);
@@ -96,8 +96,8 @@ describe("when Prefect is away", () => {
   });
 });
 
-describe("when Prefect is back", () => {
-  test("the gap closes within 15 s, without being asked", async () => {
+describe("when Prefect has started again", () => {
+  test("the gap is closed within 15 s, without a question", async () => {
     await prefect.restart();
     const backMs = performance.now();
     const event = {
@@ -124,17 +124,17 @@ describe("without any record", () => {
   test("the error names what to do, within ten seconds", async () => {
     const empty = mkdtempSync(join(tmpdir(), "offline-empty-"));
     const env = { HOME: empty, PREFECT_API_URL: `http://127.0.0.1:${freePort()}/api`, PREFECT_MCP_DATA_DIR: empty };
-    const nobody = await startProduct({ env });
+    const unrecorded = await startProduct({ env });
     try {
       const startMs = performance.now();
-      const { isError, structured, text } = await nobody.call("get_flow_runs");
+      const { isError, structured, text } = await unrecorded.call("get_flow_runs");
       expect(performance.now() - startMs).toBeLessThan(10_000);
       expect([isError, structured.code, structured.retryable]).toEqual([true, "unavailable", true]);
       expect(structured.hint.length).toBeGreaterThan(20);
       expect(text).toContain(structured.hint);
       expect(`${structured.message} ${structured.hint}`).toContain(env.PREFECT_API_URL);
     } finally {
-      await nobody[Symbol.asyncDispose]();
+      await unrecorded[Symbol.asyncDispose]();
       rmSync(empty, { recursive: true, force: true });
     }
   }, 30_000);

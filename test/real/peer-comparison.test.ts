@@ -1,4 +1,4 @@
-/** The official server and this one, asked the same on the same real Prefect. Prints the comparison. */
+/** The official server and this one, with the same questions on the same real Prefect. Prints the comparison. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -20,8 +20,8 @@ import { eventually } from "../support/time/eventually.ts";
 
 const BASELINES = join(ROOT, "test/fixtures/token-baselines.json");
 /**
- * Names and ids are made anew for each server, so that token counts differ from run to run: most where a busy machine takes longer
- * for the 200 task runs, whose ids then share less of their beginnings.
+ * Each server has new names and ids, so token counts differ from run to run: most on a busy machine, where the ids of the 200 task
+ * runs have shorter common prefixes.
  */
 const TOLERANCE = 1.15;
 
@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => prefect?.[Symbol.asyncDispose]());
 
 describe("side by side with the official server", () => {
-  test("both tell the same facts", () => {
+  test("both name the same facts", () => {
     for (const { name, peer, ours } of compared.rows) expect([name, ours.facts]).toEqual([name, peer.facts]);
     expect(compared.rows.filter(({ peer }) => peer.facts.length > 0).length).toBeGreaterThanOrEqual(15);
   });

@@ -22,12 +22,12 @@ const STATE_TYPES = [
   "PAUSED",
   "CANCELLING",
 ];
-const nobody = "00000000-0000-4000-8000-00000000dead";
+const UNKNOWN_ID = "00000000-0000-4000-8000-00000000ffff";
 
 const ids =
   (kind: string): Draw =>
   (random, values) =>
-    some(random, [...(values.ids[kind] ?? []), nobody], random() < 0.2 ? 12 : 4);
+    some(random, [...(values.ids[kind] ?? []), UNKNOWN_ID], random() < 0.2 ? 12 : 4);
 const texts =
   (kind: string): Draw =>
   (random, values) =>

@@ -1,4 +1,4 @@
-/** What leaves the process: a recording proxy stands between Prefect and the product while everything is asked of it. */
+/** The requests of the process: a proxy between product and Prefect records them while every tool is called. */
 
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -59,7 +59,7 @@ async function startWorkspace() {
   return { fake, run };
 }
 
-/** Arguments that each tool needs or that lead it further; every tool is also called fresh and without any. */
+/** Arguments that a tool needs or that make it send more requests; every tool is also called with `fresh` and without arguments. */
 const FURTHER: Readonly<Record<string, readonly object[]>> = {
   get_flow_runs: [{ flow_run: "wandering-guan", detail: "full" }, { state: ["FAILED"] }, { name: "no-such-run" }],
   get_flow_run_logs: [{ flow_run_id: "wandering-guan", include_subflows: true }, { flow_run_id: anId(99) }],
@@ -76,7 +76,7 @@ const FURTHER: Readonly<Record<string, readonly object[]>> = {
   docs_search_prefect: [{ query: "retries" }],
 };
 
-test("only reads leave the process, whatever is asked of it", async () => {
+test("only reading requests leave the process, whatever is called", async () => {
   const { fake } = await startWorkspace();
   await using _stop = fake;
   using proxy = startRecordingProxy(fake.url);

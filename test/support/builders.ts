@@ -1,6 +1,6 @@
 /**
- * Objects as Prefect 3.8.8 returns them, every key present, for the fake server and for tests without one. The n-th object
- * built in a process always gets the n-th id; give `id` where it matters.
+ * Objects as Prefect 3.8.8 returns them, with every key. The n-th object built in a process has the n-th id; pass `id` where it
+ * matters.
  */
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
@@ -19,13 +19,13 @@ import type {
 } from "../../src/model/objects.ts";
 import type { StateType } from "../../src/model/state.ts";
 
-/** Where the clock of the builders stands unless a time is given: 2026-08-20T09:15:00Z. */
+/** Default time of all objects: 2026-08-20T09:15:00Z. */
 export const T0_US = 1_787_217_300_000_000;
-/** `T0_US` plus so many seconds as Prefect writes it. */
+/** `T0_US` plus `seconds`, as Prefect writes it. */
 export const at = (seconds = 0): string => formatIsoUs(T0_US + Math.round(seconds * SECOND_US));
 
 let built = 1000;
-/** A version 4 UUID made of a number; without one the next of this process. */
+/** A version 4 UUID that contains the number; without one the next number of this process. */
 export function anId(n: number = ++built): string {
   const hex = n.toString(16).padStart(12, "0");
   return `${hex.slice(-8).padStart(8, "0")}-b17d-4e57-8a11-${hex}`;

@@ -1,4 +1,4 @@
-/** An MCP server of documentation over streamable HTTP, as far as one tool call goes. */
+/** An MCP server of documentation over streamable HTTP, for one tool call. */
 export interface FakeDocs extends Disposable {
   readonly url: string;
   /** Bodies as received. */

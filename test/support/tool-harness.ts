@@ -1,6 +1,6 @@
 /**
- * A tool's whole surroundings: a record in memory, a Prefect of our own on a free port, a clock that stands still, and
- * `call`, which runs a tool as a client would and checks what holds for every answer.
+ * Everything that a tool needs: a record in memory, a fake Prefect on a free port, a clock that stops, and `call`, which runs a
+ * tool as a client would and checks what must hold for every answer.
  */
 import { expect } from "bun:test";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
@@ -42,21 +42,21 @@ export interface ToolHarness extends AsyncDisposable {
   readonly fake: FakePrefect;
   readonly db: RecordDb;
   readonly query: QueryContext;
-  /** Live answers that were handed to the writer. */
+  /** Live batches that were handed to the writer. */
   readonly saved: LiveBatch[];
   /** Now, microseconds: settable; the fake Prefect has the same clock. */
   nowUs: number;
   call(tool: ToolDefinition, args?: unknown): Promise<Answer>;
-  /** Records events (folded into runs), without any claim. */
+  /** Records events and folds them into runs, without a claim. */
   events(events: readonly PrefectEvent[]): void;
   flowRuns(rows: readonly FlowRun[]): void;
   taskRuns(rows: readonly TaskRun[]): void;
   logs(rows: readonly Log[]): void;
   /** Records a whole list as read now. */
   objects<K extends SnapshotKind>(kind: K, rows: readonly SnapshotObjects[K][]): void;
-  /** Claims a range of the ledger: the last day up to now unless told otherwise. */
+  /** Claims a coverage range: by default the last day up to now. */
   cover(kind: string, range?: { fromUs?: number; toUs?: number; scope?: string; verifiedUs?: number }): void;
-  /** A process follows Prefect (or has lost it since so many seconds). */
+  /** A process syncs. With `lostSecondsAgo` it has not reached Prefect since. */
   following(options?: { lostSecondsAgo?: number }): void;
 }
 
@@ -165,7 +165,7 @@ export function uuidsIn(text: string): string[] {
   return [...new Set(text.match(UUID) ?? [])].sort();
 }
 
-/** Holds for every answer: both channels name the same things, and neither is larger than allowed. */
+/** For every answer: both channels name the same ids, and neither exceeds the token limit. */
 function checked(result: CallResult): Answer {
   const text = result.content.map((block) => block.text).join("\n");
   const json = JSON.stringify(result.structuredContent);

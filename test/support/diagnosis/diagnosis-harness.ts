@@ -1,4 +1,4 @@
-/** A real Prefect server, the product beside it, and one question after another with what each answer must and must not say. */
+/** A real Prefect server and the product. Each case is a question with what its answer must and must not contain. */
 import { expect } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,11 +19,11 @@ import { PrefectDriver } from "./prefect-driver.ts";
 export interface Expectation {
   readonly ask: Record<string, string>;
   readonly verdict?: string;
-  /** Each stands in the first cause. */
+  /** The first cause contains each of them. */
   readonly first?: readonly (string | RegExp)[];
-  /** Each stands somewhere in the answer. */
+  /** The answer contains each of them. */
   readonly anywhere?: readonly (string | RegExp)[];
-  /** None stands in any summary. */
+  /** No summary matches any of them. */
   readonly never?: readonly RegExp[];
 }
 
@@ -32,12 +32,12 @@ interface Cause {
   readonly summary: string;
 }
 
-/** What may not be said where it is not so. */
+/** Causes that an answer must not name where they do not apply. */
 export const NO_WORKER = /no worker|worker .* offline/i;
 export const PAUSED = /is paused/i;
 export const FULL = /is full/i;
 
-/** The best sequence of the official server 0.0.1b13 for the same question: calls, tokens of the answers, requests. */
+/** The shortest way to the same answer with the official server 0.0.1b13: calls, tokens of the answers, requests. */
 const OFFICIAL: Readonly<Record<string, readonly [number, number, number]>> = {
   "failed-upstream-503": [2, 680, 4],
   "nested-subflow-failure": [4, 1_612, 8],
@@ -76,12 +76,12 @@ export class DiagnosisHarness implements AsyncDisposable {
     return new DiagnosisHarness(prefect, await startProduct({ env }), folder);
   }
 
-  /** Names a case and what its answer must be. */
+  /** Adds a case. */
   readonly expect = (name: string, expectation: Expectation): void => {
     this.cases.set(name, expectation);
   };
 
-  /** Asks over MCP and checks; then counts the same question's requests to Prefect. */
+  /** Asks over MCP and checks the answer, then counts the requests to Prefect for the same question. */
   async run(name: string): Promise<ToolResult> {
     const expectation = this.cases.get(name);
     if (!expectation) throw new Error(`not set up: ${name}`);
@@ -90,7 +90,7 @@ export class DiagnosisHarness implements AsyncDisposable {
     const ms = performance.now() - startMs;
     let requests = await this.countRequests(expectation.ask);
     if (requests.length > 3) {
-      // A list had just grown older than a minute; the product has read it again by now.
+      // A recorded list may just have become older than a minute; the product reads it again in the meantime.
       await Bun.sleep(1_500);
       requests = await this.countRequests(expectation.ask);
     }
@@ -100,20 +100,20 @@ export class DiagnosisHarness implements AsyncDisposable {
     return answer;
   }
 
-  /** Asks a product that has only just begun, with nothing recorded. */
+  /** Asks a product whose record is empty. */
   async runCold(name: string, product: Product): Promise<void> {
     const expectation = this.cases.get(name);
     if (!expectation) throw new Error(`not set up: ${name}`);
     check(name, await product.call("diagnose", expectation.ask), expectation);
   }
 
-  /** A second product beside the first, with a record of its own. */
+  /** A second product with a record of its own. */
   startAnother(): Promise<Product> {
     const folder = join(this.folder, "another");
     return startProduct({ env: { HOME: folder, PREFECT_API_URL: this.prefect.url, PREFECT_MCP_DATA_DIR: folder } });
   }
 
-  /** Asks again without Prefect: the same must be said. */
+  /** Asks again while Prefect is stopped: the answer must meet the same expectation, from the record. */
   async runOffline(name: string): Promise<void> {
     const expectation = this.cases.get(name);
     if (!expectation) throw new Error(`not set up: ${name}`);
@@ -166,7 +166,7 @@ export class DiagnosisHarness implements AsyncDisposable {
     );
   }
 
-  /** Tokens in the middle of all answers. */
+  /** Median of the tokens of all answers. */
   median(): number {
     return this.tokens.toSorted((a, b) => a - b)[Math.floor(this.tokens.length / 2)] ?? 0;
   }

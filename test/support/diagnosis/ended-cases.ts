@@ -1,4 +1,4 @@
-/** Runs that ended, or pause on their way, on a real Prefect server, and what one call must say of each. */
+/** Ended and paused runs on a real Prefect server, with what the answer to each must contain. */
 
 import { type DiagnosisHarness, NO_WORKER } from "./diagnosis-harness.ts";
 import { type Deployed, hoursFromNow, type PrefectDriver } from "./prefect-driver.ts";
@@ -100,7 +100,7 @@ async function started(driver: PrefectDriver, deployment: Deployed, name: string
   return run;
 }
 
-/** Not in any list: what users ask beyond it. */
+/** Combinations and less frequent causes. */
 async function setUpFurtherCases(harness: DiagnosisHarness, fine: Deployed): Promise<void> {
   const { driver } = harness;
   const stopped = await started(driver, fine, "sigterm-run");
@@ -120,7 +120,7 @@ async function setUpFurtherCases(harness: DiagnosisHarness, fine: Deployed): Pro
     [40, "Process for flow run 'import-run' exited with status code: 1"],
   ]);
   await driver.state(broken, "CRASHED", "Crashed", "Process exited with status code: 1.");
-  harness.expect("exit code 1, the log knows", {
+  harness.expect("exit code 1, explained by the log", {
     ask: { flow_run: broken.id },
     verdict: "problem",
     first: ["No module named 'pandas'", /never started/],
@@ -136,7 +136,7 @@ async function setUpFurtherCases(harness: DiagnosisHarness, fine: Deployed): Pro
     );
     await driver.state(await started(driver, shaky, `shaky-good-${index}`), "COMPLETED");
   }
-  harness.expect("fails and passes by turns", {
+  harness.expect("failures followed by completed runs", {
     ask: { deployment: "shaky-dep" },
     verdict: "problem",
     first: [/flaky/, "3 of its last 6 runs"],
@@ -158,7 +158,7 @@ async function setUpFurtherCases(harness: DiagnosisHarness, fine: Deployed): Pro
   await driver.start(child);
   await driver.state(child, "CRASHED", "Crashed", "Flow run infrastructure exited with non-zero status code 137.");
   await driver.fail(parent, "CrashedRun", "Flow run infrastructure exited with non-zero status code 137.");
-  harness.expect("a child crashed (by hand)", {
+  harness.expect("a child crashed (set over REST)", {
     ask: { flow_run: parent.id },
     verdict: "problem",
     first: ["crash-child", "137", /memory/],

@@ -1,4 +1,4 @@
-/** Facts written by hand for the causes of a diagnosis: an empty world at one moment, to which a test adds what it is about. */
+/** Facts for tests of causes: empty by default, each test adds what it needs. */
 
 import { HOUR_US } from "../../../src/lib/time.ts";
 import type { FlowRun, WorkPool, WorkQueue } from "../../../src/model/objects.ts";
@@ -48,7 +48,7 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
   };
 }
 
-/** Ended runs, newest first, and no others. */
+/** Ended runs, newest first; there are no others. */
 export function someEnded(newest: readonly NamedRun[] = []): EndedRuns {
   const failed = newest.filter(({ run }) => isFailed(run.state_type));
   return { newest, failed, total: newest.length, failedTotal: failed.length, isCut: false };
@@ -143,16 +143,16 @@ export function anErrorLine(message: string): ReturnType<typeof aLog> {
   return aLog({ level: 40, message });
 }
 
-/** The single finding of a cause; fails the test when there is another number of them, or when it proposes what no tool takes. */
+/** The only finding of a cause. Throws when there are none or more, and when a proposed next call has arguments that its tool does not take. */
 export function onlyFinding(cause: CauseModule, facts: Facts): Finding {
   const found = cause.judge(facts);
   const [first] = found;
   if (!first || found.length !== 1) throw new Error(`${cause.code}: ${found.length} findings`);
   for (const { tool, args } of first.next ?? []) {
-    // Names as published: a client knows no aliases.
-    const taken = Object.keys(allTools.find(({ name }) => name === tool)?.input.shape ?? {});
-    const strange = Object.keys(args).filter((name) => !taken.includes(name));
-    if (taken.length === 0 || strange.length > 0) throw new Error(`${cause.code}: ${tool} takes no ${strange}`);
+    // The published names: clients do not know the aliases.
+    const known = Object.keys(allTools.find(({ name }) => name === tool)?.input.shape ?? {});
+    const unknown = Object.keys(args).filter((name) => !known.includes(name));
+    if (known.length === 0 || unknown.length > 0) throw new Error(`${cause.code}: ${tool} takes no ${unknown}`);
   }
   return first;
 }

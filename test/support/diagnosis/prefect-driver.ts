@@ -1,4 +1,4 @@
-/** Sets up troubles on a real Prefect server, over REST, one write at a time (SQLite answers 503 to two at once). */
+/** Creates objects and states on a real Prefect server over REST, one write at a time: SQLite answers 503 to concurrent writes. */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import type { RealPrefect } from "../real-prefect/real-prefect.ts";
@@ -51,17 +51,17 @@ export class PrefectDriver {
     return { id: made.id, name, flowId, pool };
   }
 
-  /** A worker that lives: it beats and polls now, and again at each `beat()`. */
+  /** An online worker: it sends a heartbeat and polls now, and again at each `sendHeartbeats()`. */
   async worker(pool: string, name = `${pool}-worker`, queues: readonly string[] | null = null): Promise<void> {
     this.workers.set(name, { pool, queues });
-    await this.beatOne(name);
+    await this.sendHeartbeat(name);
   }
 
-  async beat(): Promise<void> {
-    for (const name of this.workers.keys()) await this.beatOne(name);
+  async sendHeartbeats(): Promise<void> {
+    for (const name of this.workers.keys()) await this.sendHeartbeat(name);
   }
 
-  private async beatOne(name: string): Promise<void> {
+  private async sendHeartbeat(name: string): Promise<void> {
     const own = this.workers.get(name);
     if (!own) return;
     await this.post(`/work_pools/${own.pool}/workers/heartbeat`, { name, heartbeat_interval_seconds: 30 });
@@ -101,7 +101,7 @@ export class PrefectDriver {
     await this.state(run, "RUNNING");
   }
 
-  /** Fails as the engine does it: the traceback in the log, the exception in the state. */
+  /** Fails the run as Prefect's engine does: the traceback in the log, the exception in the state message. */
   async fail(
     run: HasId,
     type: string,
@@ -154,7 +154,7 @@ export class PrefectDriver {
     return this.post("/events", [event]);
   }
 
-  /** What a worker says of a run that it took (`submitted`) or saw end (`executed`). */
+  /** The event of a worker that took a run (`submitted`) or saw its process end (`executed`). */
   workerEvent(
     what: "submitted" | "executed",
     worker: string,
@@ -175,12 +175,12 @@ export class PrefectDriver {
     return this.event(`prefect.worker.${what}-flow-run`, resource, [related]);
   }
 
-  /** The task run that stands for a subflow in its parent. */
+  /** The task run that represents a subflow in its parent. */
   subflowTask(parent: HasId): Promise<HasId> {
     return this.post("/task_runs/", { flow_run_id: parent.id, task_key: "child", dynamic_key: "0", name: "child-0" });
   }
 
-  /** Runs marked Late by the server's loop; waits until these are. */
+  /** Waits until the server's loop has marked these runs as Late. */
   async untilLate(runs: readonly HasId[]): Promise<void> {
     for (let tries = 0; tries < 150; tries++) {
       const flow_runs = { id: { any_: runs.map((run) => run.id) }, state: { name: { not_any_: ["Late"] } } };
@@ -188,10 +188,10 @@ export class PrefectDriver {
       if (left.length === 0) return;
       await Bun.sleep(400);
     }
-    throw new Error("the server marked not every run as late");
+    throw new Error("the server did not mark every run as Late");
   }
 
-  /** Rows that no route can make: the server's own database, while it runs. */
+  /** Changes the server's database while it runs: for rows that no route can create. */
   sql(text: string, ...values: (string | number)[]): void {
     const db = new Database(join(this.prefect.home, "prefect.db"));
     db.run("PRAGMA busy_timeout = 5000");

@@ -1,9 +1,9 @@
-/** Runs that wait: pools, queues, workers, limits and schedules on a real Prefect server, and what one call must say of each. */
+/** Waiting runs on a real Prefect server: pools, queues, workers, limits and schedules, with what the answer to each must contain. */
 
 import { type DiagnosisHarness, FULL, NO_WORKER, PAUSED } from "./diagnosis-harness.ts";
 import { hoursFromNow } from "./prefect-driver.ts";
 
-/** Sets all up; answers the runs that the server will mark as late. */
+/** Returns the runs that the server will mark as Late. */
 export async function setUpWaitingCases(harness: DiagnosisHarness): Promise<{ id: string; name: string }[]> {
   const { driver } = harness;
   const late: { id: string; name: string }[] = [];
@@ -200,7 +200,7 @@ export async function setUpWaitingCases(harness: DiagnosisHarness): Promise<{ id
   return late;
 }
 
-/** Not in any list: what users ask beyond it. */
+/** Combinations and less frequent causes. */
 async function setUpFurtherCases(harness: DiagnosisHarness, late: { id: string; name: string }[]): Promise<void> {
   const { driver } = harness;
   await driver.pool("lane-pool", { concurrency_limit: 1 });
@@ -223,7 +223,7 @@ async function setUpFurtherCases(harness: DiagnosisHarness, late: { id: string; 
   const unasked = await driver.deployment("unasked-flow", "unasked-dep", "picky-pool");
   const unaskedRun = await driver.lateRun(unasked, "unasked-run");
   late.push(unaskedRun);
-  harness.expect("queue that no worker asks", {
+  harness.expect("queue that no worker polls", {
     ask: { flow_run: unaskedRun.id },
     verdict: "problem",
     first: [/queue default/, "picky-pool", "gpu-worker"],

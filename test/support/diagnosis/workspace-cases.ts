@@ -1,4 +1,4 @@
-/** Whole workspaces on a real Prefect server: one without trouble, and one with two troubles and much that is idle. */
+/** Whole workspaces on a real Prefect server: a healthy one, and one with two problems among many idle objects. */
 import type { DiagnosisHarness } from "./diagnosis-harness.ts";
 
 export async function setUpHealthyWorkspace(harness: DiagnosisHarness): Promise<void> {

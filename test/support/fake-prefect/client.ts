@@ -6,7 +6,7 @@ import type { PrefectConnection } from "../../../src/prefect/transport/connectio
 import { DEFAULT_CONNECTION } from "../default-connection.ts";
 import { fastClock } from "../time/fast-clock.ts";
 
-/** A client whose waits pass fifty times as fast, without randomness in them. */
+/** A client whose waits are fifty times as fast, without random jitter. */
 export function connect(
   fake: { readonly url: string },
   options: Partial<PrefectConnection> = {},

@@ -1,4 +1,4 @@
-/** The building blocks of Prefect's object filters: one criterion per field, each knowing its operators. */
+/** The parts of Prefect's object filters: one criterion per field, with its operators. */
 import { parseIsoUs } from "../../../src/lib/time.ts";
 import { asDict, asList, type Dict, extraForbidden, isDict, type Problem } from "./problems.ts";
 
@@ -91,7 +91,7 @@ export function passes<Row>(filter: unknown, criteria: Criteria<Row>, row: Row):
   return asDict(filter).operator === "or_" ? results.some(Boolean) : results.every(Boolean);
 }
 
-/** Unknown fields and operators, and texts that are no UUIDs, as the server reports them. */
+/** Unknown fields and operators, and texts that are not UUIDs, as the server reports them. */
 export function criteriaProblems<Row>(filter: unknown, criteria: Criteria<Row>, loc: readonly string[]): Problem[] {
   if (!isDict(filter)) return [];
   const problems: Problem[] = [];

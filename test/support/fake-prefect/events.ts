@@ -1,6 +1,6 @@
 /**
- * POST /events/filter, its pages and /events/count-by as a 3.8.8 server on SQLite answers them. Written apart from the
- * product's own filter, so that one can be held against the other.
+ * POST /events/filter, its pages and /events/count-by as a 3.8.8 server on SQLite answers them. Independent of the product's own
+ * filter, so that tests can compare the two.
  */
 import { DAY_US, formatIsoUs, parseIsoUs } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
@@ -25,7 +25,7 @@ const KEYS: Record<string, readonly string[]> = {
 };
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
 
-/** What is wrong with a filter; empty when the server takes it. */
+/** The problems of a filter; empty when the server accepts it. */
 export function filterProblems(filter: unknown, loc: readonly (string | number)[] = ["body", "filter"]): Problem[] {
   if (filter === null || filter === undefined) return [];
   if (!isDict(filter)) return [notAnObject(loc, filter)];
@@ -100,7 +100,7 @@ function notAnObject(loc: readonly (string | number)[], input: unknown): Problem
   return { type: "model_attributes_type", loc, msg, input };
 }
 
-/** The filter with its defaults in place, as it stands in a page token. */
+/** The filter with its defaults, as page tokens contain it. */
 export function materialise(filter: unknown, nowUs: number): Dict {
   const given = asDict(filter);
   const occurred = asDict(given.occurred);
@@ -151,7 +151,7 @@ function distinct(rows: readonly StoredEvent[]): StoredEvent[] {
   });
 }
 
-/** One event against everything in the filter but `occurred`, as SQLite compares (LIKE: no case, `_` and `%` in prefixes). */
+/** Whether an event matches all of the filter except `occurred`, as SQLite compares (LIKE ignores case; `_` and `%` in prefixes). */
 export function matches(event: PrefectEvent, filter: Dict, rules: EventRules): boolean {
   const { prefix, exclude_prefix, name, exclude_name } = asDict(filter.event);
   const like = (prefixes: unknown) => asList(prefixes).some((p) => sqlPrefix(String(p)).test(event.event));
@@ -275,7 +275,7 @@ export function firstPage(events: FakeEvents, body: Dict, rules: EventRules): Fa
   return page(rows, { filter, count: rows.length, page_size: limit, offset: 0 });
 }
 
-/** Throws a 403 for what is no token, a plain Error (500) for a token of another content. */
+/** Throws a 403 for a text that is no token, an Error (500) for a token with other content. */
 export function nextPage(events: FakeEvents, token: string, rules: EventRules): FakePage {
   let text: string;
   try {

@@ -1,7 +1,7 @@
 /**
  * A Prefect 3.8.8 for tests: a real HTTP and websocket server on a free port over an in-memory workspace. Answers, paging,
- * caps and error bodies are the recorded ones (test/fixtures/prefect-3.8.8). It notes every request and can be made to
- * misbehave. Files beside it: -workspace (what it holds), -routes, -filters, -events, -counts, -stream, -faults.
+ * caps and error bodies are those of recorded answers (test/fixtures/prefect-3.8.8). It records every request and can be made to
+ * misbehave (faults.ts).
  */
 import type { Server } from "bun";
 import { systemClock } from "../../../src/lib/clock.ts";
@@ -62,15 +62,15 @@ export interface FakePrefect extends AsyncDisposable {
   readonly faults: FakeFaults;
   /** Every HTTP request and websocket upgrade (method `WS`) that was answered, oldest first. */
   readonly requests: readonly RecordedRequest[];
-  /** Open event sockets that got as far as their filter. */
+  /** Open event sockets that have sent their filter. */
   readonly subscribers: number;
-  /** `POST /flow_runs/filter` and so on of the requests since the last call of this. */
+  /** The requests since the last call, as `POST /flow_runs/filter`. */
   takeRequests(): string[];
-  /** Requests whose `METHOD path` contains the text or matches. */
+  /** Requests whose `METHOD path` contains the text or matches the pattern. */
   requestsTo(route: string | RegExp): RecordedRequest[];
-  /** Publishes events as Prefect would: stored once per id, sent to the sockets whose filter lets them through. */
+  /** Publishes events as Prefect would: stored once per id, sent to the sockets whose filter matches. */
   emit(events: PrefectEvent | readonly PrefectEvent[], options?: EmitOptions): void;
-  /** A fixed answer for `METHOD path`, before any other rule but auth and faults. Path as in `requests`. */
+  /** A fixed answer for `METHOD path` (as in `requests`). Only auth and faults come before it. */
   answer(route: string, body: unknown, status?: number): void;
   /** Closes every event socket with a close frame, or without one (code 1006). */
   closeSockets(code: number, reason?: string): void;
@@ -310,7 +310,7 @@ async function misbehave(fault: Fault): Promise<Response | null> {
   return new Response(body, { status: fault.status ?? 200, headers: { "content-type": type, ...fault.headers } });
 }
 
-/** An answer whose connection breaks before its body is complete. */
+/** An answer whose connection is closed before its body is complete. */
 function brokenResponse(): Response {
   const body = new ReadableStream({
     async start(controller) {

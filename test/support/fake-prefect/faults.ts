@@ -1,9 +1,9 @@
-/** Ways in which the fake server can misbehave; set by tests, cleared by using them up or by `clear()`. */
+/** Faults of the fake server. Tests set them; each ends after its number of uses, all end with `clear()`. */
 export interface Fault {
   /** Answer with this status (and `body`, `headers`) instead of the real answer. */
   readonly status?: number;
   readonly body?: unknown;
-  /** Body as raw text (for answers that are no JSON). */
+  /** Body as raw text, for answers that are not JSON. */
   readonly text?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Wait before answering. Without `status` the real answer follows. */
@@ -17,9 +17,9 @@ export interface Fault {
 export interface StreamFaults {
   /** HTTP status that refuses websocket upgrades (403, 401, 502 …). */
   refuse: number | null;
-  /** The upgrade is accepted and then nothing is ever said. */
+  /** The upgrade is accepted, and the server sends nothing. */
   mute: boolean;
-  /** The handshake works, live events are withheld (PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED=false). */
+  /** The handshake works, but no live event is sent (PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED=false). */
   silent: boolean;
   /** Filters with a key beyond `occurred` end the connection without a close frame, as an old server would. */
   plainFilterOnly: boolean;
@@ -28,9 +28,9 @@ export interface StreamFaults {
 }
 
 export interface FakeFaults {
-  /** The next `times` requests whose `METHOD path` contains `route` (or matches it) fail so. */
+  /** The next `times` requests whose `METHOD path` contains `route` (or matches it) get this fault. */
   fail(route: string | RegExp, fault: Fault, times?: number): void;
-  /** `http://other:1234/x` in front of `/api/events/filter/next` in next_page links. */
+  /** Address in front of `/api/events/filter/next` in next_page links. */
   nextPageBase: string | null;
   readonly stream: StreamFaults;
   /** Called before each page of events is made: insert late events, delete rows … */
@@ -39,7 +39,7 @@ export interface FakeFaults {
 }
 
 export interface FaultQueue extends FakeFaults {
-  /** The fault that waits for this `METHOD path`, used up by one. */
+  /** The fault set for this `METHOD path`; reduces its uses by one. */
   take(line: string): Fault | undefined;
 }
 

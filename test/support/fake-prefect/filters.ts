@@ -1,5 +1,5 @@
 /**
- * POST /{objects}/filter and /count: Prefect's filter objects, combined ones, sorts and caps.
+ * POST /{objects}/filter and /count: Prefect's filters, filters of related objects, sorts and caps.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/filters.py
  */
 import type {
@@ -144,7 +144,7 @@ export function logCriteria(textSearch: boolean): Criteria<Log> {
   };
 }
 
-/** One page of rows: validated, filtered, sorted, capped. `foreign` answers the combined filters of the body. */
+/** One page of rows: validated, filtered, sorted, capped. `foreign` evaluates the filters of related objects in the body. */
 export function filterRows<Row extends object>(given: {
   readonly rows: readonly Row[];
   readonly criteria: Criteria<Row>;

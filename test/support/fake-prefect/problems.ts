@@ -1,4 +1,4 @@
-/** Error answers of a 3.8.8 server, in its own shapes. */
+/** Error answers in the shapes of a 3.8.8 server. */
 export class Refusal extends Error {
   readonly status: number;
   readonly body: unknown;
@@ -50,7 +50,7 @@ export function asList(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The server's cap on `limit`, and its texts. */
+/** `limit` and `offset`. Throws the server's errors for a limit that it refuses. */
 export function pageOf(body: Dict, cap: number): { limit: number; offset: number } {
   const limit = typeof body.limit === "number" ? body.limit : cap;
   if (limit > cap) throw detail(422, `Invalid limit: must be less than or equal to ${cap}.`);

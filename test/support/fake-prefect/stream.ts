@@ -1,4 +1,4 @@
-/** The websocket /events/out of the fake server: handshake, backfill, live filter, losses, close codes of 3.8.8. */
+/** The websocket /events/out of the fake server: handshake, backfill, live filter, lost events and close codes as in 3.8.8. */
 import type { ServerWebSocket } from "bun";
 import { MINUTE_US, parseIsoUs } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
@@ -56,7 +56,7 @@ export function createStreamServer(given: {
     const { filter } = message;
     const refused = !isDict(filter) || filterProblems(filter).length > 0;
     const beyondPlain = faults.plainFilterOnly && Object.keys(asDict(filter)).some((key) => key !== "occurred");
-    // The report of a bad filter exceeds a close reason: the server's close fails and the TCP connection just ends.
+    // The report of a bad filter exceeds a close reason: the server's close fails and the TCP connection ends without a close frame.
     if (refused || beyondPlain) return socket.terminate();
     const now = nowUs();
     const whole = materialise(filter, now);
@@ -108,7 +108,7 @@ function sendEvent(socket: Socket, event: PrefectEvent): void {
   socket.send(JSON.stringify({ type: "event", event }));
 }
 
-/** Live evaluation differs from SQL: case-sensitive, `related`, `distinct` and `order` are not looked at. */
+/** Live evaluation differs from SQL: it is case-sensitive and ignores `related`, `distinct` and `order`. */
 function passesLive(event: PrefectEvent, { filter, sinceUs, untilUs }: SocketData): boolean {
   const us = parseIsoUs(event.occurred) ?? 0;
   if (us < sinceUs || us > untilUs) return false;

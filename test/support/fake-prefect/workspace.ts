@@ -1,4 +1,4 @@
-/** What the fake server holds: plain arrays of Prefect's own objects, in insertion order, that a test may change at any time. */
+/** The data of the fake server: arrays of Prefect's objects in insertion order. Tests may change them at any time. */
 import { parseIsoUs } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import type {
@@ -20,7 +20,7 @@ import type {
 export interface StoredEvent {
   readonly event: PrefectEvent;
   readonly occurredUs: number;
-  /** Place in the order of insertion: SQLite breaks ties of `occurred` by it. */
+  /** Position in the order of insertion: SQLite breaks ties of `occurred` by it. */
   readonly seq: number;
 }
 
@@ -119,7 +119,7 @@ export function emptyWorkspace(): FakeWorkspace {
 
 const PERSISTER: Json = { enabled: true, batch_size: 20, flush_interval: 5.0, queue_max_size: 50_000 };
 
-/** The part of a 3.8.8 server's settings that a client may want. */
+/** The settings of a 3.8.8 server, without those that no client reads. */
 export const SETTINGS: JsonObject = {
   server: {
     api: {

@@ -1,4 +1,4 @@
-/** Asks the official server and this one the same on one real Prefect, each behind a proxy that notes the requests. */
+/** Asks the official server and this one the same questions about one real Prefect, each through a proxy that records requests. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,11 +13,11 @@ import { countTokens } from "../tokens.ts";
 import { type PeerQuestion, peerQuestions } from "./questions.ts";
 
 export interface Measured {
-  /** o200k, text part; of all pages that tell as much as the peer's answer. */
+  /** o200k, of the text part; for lists of as many pages as name what the peer's answer names. */
   readonly tokens: number;
   /** Median of the calls, all pages together. */
   readonly ms: number;
-  /** Of one call. */
+  /** Requests of one call. */
   readonly requests: number;
   readonly pages: number;
   readonly facts: readonly string[];
@@ -59,7 +59,7 @@ export async function compareWithPeer(
     const rows: Compared[] = [];
     for (const question of peerQuestions(ids, formatIsoUs(systemClock.nowUs()))) {
       const asked = () => ask(question, peer, peerProxy, ours, ourProxy);
-      // Between the two questions a run may have become late, for one.
+      // The workspace may have changed between the two questions: a run may have become Late.
       rows.push(await eventually(asked, ({ peer, ours }) => Bun.deepEquals(peer.facts, ours.facts), 8_000));
     }
     return { rows, requests: [...ourProxy.lines] };
@@ -91,14 +91,14 @@ async function ask(
   return { name, isList: list !== undefined, peer: theirs, ours: mine };
 }
 
-/** Pages until as many items are told as the peer told. */
+/** Reads pages until they name as many items as the peer's answer. */
 async function askOurs({ tool, args, ours = {}, list, facts }: PeerQuestion, product: Product, wanted: number) {
-  const told: string[] = [];
+  const named: string[] = [];
   let tokens = 0;
   let pages = 0;
   let cursor: string | undefined;
   do {
-    const limit = list && "limit" in args ? { limit: Math.max(1, wanted - told.length) } : {};
+    const limit = list && "limit" in args ? { limit: Math.max(1, wanted - named.length) } : {};
     const { structured, text, isError } = await product.call(tool, {
       ...args,
       ...ours,
@@ -108,10 +108,10 @@ async function askOurs({ tool, args, ours = {}, list, facts }: PeerQuestion, pro
     if (isError) throw new Error(text);
     tokens += countTokens(text);
     pages += 1;
-    told.push(...(facts?.ours(structured) ?? []));
+    named.push(...(facts?.ours(structured) ?? []));
     cursor = structured.next_cursor;
-  } while (cursor && list && told.length < wanted);
-  return { tokens, pages, facts: told };
+  } while (cursor && list && named.length < wanted);
+  return { tokens, pages, facts: named };
 }
 
 async function measure(
@@ -131,7 +131,7 @@ async function measure(
   return { ...last, facts: [...last.facts].sort(), ms, requests };
 }
 
-/** Lists that cost the peer this much or more are compared. */
+/** Lists that cost the peer at least this many tokens are compared. */
 export const LARGE_LIST = 400;
 
 /** The table, with the sums over the large lists. */

@@ -7,10 +7,10 @@ type Facts = readonly string[];
 export interface PeerQuestion {
   readonly name: string;
   readonly tool: string;
-  /** Arguments of both; `ours` are further ones of this server that ask for the same. */
+  /** Arguments of both servers; `ours`: further arguments with which this server answers the same. */
   readonly args: Readonly<Record<string, unknown>>;
   readonly ours?: Readonly<Record<string, unknown>>;
-  /** Key of the list in both answers; every page of ours is counted until as much is told as the peer tells. */
+  /** Key of the list in both answers. This server's pages are read until they name as many items as the peer's. */
   readonly list?: string;
   /** One line per fact, in any order. */
   readonly facts?: { readonly peer: (answer: Structure) => Facts; readonly ours: (answer: Structure) => Facts };

@@ -18,9 +18,9 @@ export interface Product extends AsyncDisposable {
   call(tool: string, args?: object): Promise<ToolResult>;
   /** Any other request of the protocol; throws on a JSON-RPC error. */
   request(method: string, params?: object): Promise<unknown>;
-  /** Ends stdin, as a client does that goes away. Answers the exit code. */
+  /** Closes stdin, as a client that ends does. Returns the exit code. */
   end(): Promise<number>;
-  /** What stood on stderr; complete after `end`. */
+  /** The text on stderr; complete after `end`. */
   stderr(): string;
 }
 
@@ -37,7 +37,7 @@ interface Reply {
   readonly error?: { code: number; message: string };
 }
 
-/** Nothing of the surroundings but where programs and temporary files are. */
+/** An environment with nothing but the paths of programs and temporary files, and the language. */
 export function bareEnv(env: Readonly<Record<string, string>> = {}): Record<string, string> {
   const kept = ["PATH", "TMPDIR", "LANG"].flatMap((name) => {
     const value = process.env[name];
@@ -72,8 +72,8 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     stderr += `${line}\n`;
   });
   void Promise.all([reading, complaining, child.exited]).then(() => {
-    const gone = new Error(`the product ended with ${child.exitCode ?? child.signalCode}: ${stderr.slice(-2000)}`);
-    for (const reply of waiting.values()) reply.reject(gone);
+    const ended = new Error(`the product ended with ${child.exitCode ?? child.signalCode}: ${stderr.slice(-2000)}`);
+    for (const reply of waiting.values()) reply.reject(ended);
   });
   const end = async (): Promise<number> => {
     await child.stdin.end();
@@ -115,7 +115,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** One command of the product to its end. */
+/** Runs one command of the product and waits for its end. */
 export async function runProduct(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},

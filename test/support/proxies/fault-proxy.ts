@@ -1,18 +1,17 @@
 import type { Socket } from "bun";
 
 /**
- * A TCP proxy in front of a server that misbehaves on command. It knows nothing of HTTP but the three answers it can
- * give in the server's place.
+ * A TCP proxy that misbehaves on command. Of HTTP it knows only the status answers that it gives in place of the server.
  */
 export type Fault =
   | { readonly kind: "none" }
-  /** New connections are closed at once, standing ones are reset. */
+  /** New connections are closed at once, open ones are reset. */
   | { readonly kind: "reset" }
-  /** Standing and new connections stay open, but nothing passes in either direction any more. */
+  /** Open and new connections stay open, but no byte passes in either direction. */
   | { readonly kind: "black-hole" }
   /** Bytes pass after a delay. */
   | { readonly kind: "slow"; readonly delayMs: number }
-  /** New connections get this status; standing ones are left alone. */
+  /** New connections get this status; open ones are not affected. */
   | { readonly kind: "status"; readonly status: number; readonly retryAfterSeconds?: number }
   /** Connections break after this many bytes of answer: pages end in the middle. */
   | { readonly kind: "cut"; readonly afterBytes: number };

@@ -1,4 +1,4 @@
-/** A TCP proxy that notes every request line on its way to Prefect: HTTP and websocket upgrades alike. */
+/** A TCP proxy that records every request line to Prefect: HTTP requests and websocket upgrades. */
 import type { Socket } from "bun";
 
 export interface RecordingProxy extends Disposable {

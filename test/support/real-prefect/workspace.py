@@ -15,7 +15,7 @@
 | `logs`       | 1,500 log lines and, in a run of its own, an error after 300 lines |
 | `scheduled`  | late, cancelled, suspended, upcoming and running runs, a custom state name (needs `pool`) |
 | `paused`     | a run that pauses itself and stays so |
-| `worker`     | runs of two deployments by a worker of `etl-pool`, which somebody else starts; waits for them |
+| `worker`     | runs of two deployments by a worker of `etl-pool`, which the caller starts; waits for their end |
 
 The last line of the output is JSON: ids by name. Flows run one after another: SQLite has one writer.
 """
@@ -186,7 +186,7 @@ def sleeper(seconds: float = 1):
 
 
 def run(name, function, *args, tags=(), **kwargs):
-    """Runs a flow in this process and notes its id, whatever becomes of it."""
+    """Runs a flow in this process and notes its id, whatever its result."""
     from prefect import tags as with_tags
 
     try:
