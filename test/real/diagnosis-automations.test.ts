@@ -25,7 +25,7 @@ let limit: { id: string };
 beforeAll(async () => {
   harness = await DiagnosisHarness.open();
   await setUp(harness);
-  await harness.prefect.settled();
+  await harness.settle();
 }, SETUP_MS);
 
 afterAll(() => harness?.[Symbol.asyncDispose]());

@@ -19,7 +19,7 @@ afterAll(() => harness?.[Symbol.asyncDispose]());
 describe("a healthy workspace", () => {
   beforeAll(async () => {
     await setUpHealthyWorkspace(harness);
-    await harness.prefect.settled();
+    await harness.settle();
   }, SETUP_MS);
 
   test.each(["flows-never-run", "healthy-workspace"])("%s", async (name) => {
@@ -30,7 +30,7 @@ describe("a healthy workspace", () => {
 describe("a workspace with two problems", () => {
   beforeAll(async () => {
     await setUpTwoCauses(harness);
-    await harness.prefect.settled();
+    await harness.settle();
   }, SETUP_MS);
 
   test("two-causes", async () => {
@@ -60,7 +60,7 @@ describe("flows that really ran", () => {
     const done = await running;
     if (done.exitCode !== 0) throw new Error(done.stderr.slice(-2000));
     expectRuns(JSON.parse(done.stdout.trim().split("\n").at(-1) ?? "{}").ids, child.name);
-    await harness.prefect.settled();
+    await harness.settle();
   }, SETUP_MS);
 
   test.each([
@@ -116,7 +116,7 @@ describe("limits for which a run waits without a state that shows it", () => {
     void prefect.python(FLOWS, ["hold", "0"]);
     const global = await eventually(runs("ledger-write"), (found) => found.length === 2, 30_000);
     const tagged = await eventually(runs("tag-write"), (found) => found.length === 2, 30_000);
-    await harness.prefect.settled();
+    await harness.settle();
     harness.expect("global-limit-held", {
       ask: { flow_run: global[1]?.id ?? "" },
       verdict: "problem",

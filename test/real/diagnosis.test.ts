@@ -55,8 +55,7 @@ beforeAll(async () => {
   const late = await setUpWaitingCases(harness);
   await setUpEndedCases(harness);
   await harness.driver.untilLate(late);
-  await harness.driver.sendHeartbeats();
-  await harness.prefect.settled();
+  await harness.settle();
 }, SETUP_MS);
 
 afterAll(() => harness?.[Symbol.asyncDispose]());

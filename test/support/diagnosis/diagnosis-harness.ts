@@ -76,6 +76,18 @@ export class DiagnosisHarness implements AsyncDisposable {
     return new DiagnosisHarness(prefect, await startProduct({ env }), folder);
   }
 
+  /** Waits until the server has settled. Workers send heartbeats meanwhile: queues count as polled for little more than a minute. */
+  async settle(): Promise<void> {
+    let hasSettled = false;
+    const settled = this.prefect.settled().then(() => {
+      hasSettled = true;
+    });
+    while (!hasSettled) {
+      await this.driver.sendHeartbeats();
+      await Promise.race([settled, Bun.sleep(15_000)]);
+    }
+  }
+
   /** Adds a case. */
   readonly expect = (name: string, expectation: Expectation): void => {
     this.cases.set(name, expectation);
