@@ -1,6 +1,6 @@
 /**
- * The one error class of the program. `retryable` follows from the code; no loop inspects status numbers.
- * `message` and `hint` reach the client, so they never hold a credential or a path that is not the user's own.
+ * The only error class of the program. `retryable` follows from the code, so that no loop has to check status numbers.
+ * `message` and `hint` reach the client: they contain no credential, and no path but the user's own.
  */
 export type ErrorCode =
   | "invalid_input"
@@ -22,7 +22,7 @@ const RETRYABLE: Record<ErrorCode, boolean> = {
 };
 
 export interface AppErrorOptions {
-  /** What the reader can do about it, one sentence. */
+  /** What to do about it, one sentence. */
   readonly hint?: string;
   readonly cause?: unknown;
   /** Milliseconds until a retry makes sense (from `Retry-After`), only for `rate_limited` and `unavailable`. */
@@ -51,7 +51,7 @@ export class AppError extends Error {
   }
 }
 
-/** Any thrown value as an AppError; what is not one becomes `internal` with the original as cause. */
+/** Any thrown value as an AppError: other values become `internal`, with the value as cause. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const message = error instanceof Error ? error.message : String(error);

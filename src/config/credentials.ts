@@ -7,7 +7,7 @@ function passwordIn(proxy: string | null): string[] {
   return password === "" ? [] : [password];
 }
 
-/** A header may hold a secret whatever its name is. Short plain values such as "X-Team: data" are not secrets: "data" occurs in many texts. */
+/** A header may hold a secret whatever its name is. Short plain values are not secrets: "data" of "X-Team: data" is in many texts. */
 function isSecretHeader(name: string, value: string): boolean {
   return isSecretName(name) || (value.length >= 16 && /^(?=.*\d)(?=.*[A-Za-z])\S+$/.test(value));
 }

@@ -20,7 +20,7 @@ export interface HttpSettings {
   readonly allowedHosts: readonly string[];
   /** Browser origins accepted, besides the server's own. */
   readonly allowedOrigins: readonly string[];
-  /** API URLs (or prefixes ending in `*`), origins, hosts and `*.domains` that callers may name in a header; empty: any public https host. */
+  /** API URLs (or prefixes ending in `*`), origins, hosts and `*.domains` that a header may name; empty: any public https host. */
   readonly allowedTargets: readonly string[];
   /** Time after which a caller's credentials are checked with Prefect again. */
   readonly recheckMs: number;

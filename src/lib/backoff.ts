@@ -1,4 +1,4 @@
-/** Waiting times of a retry loop: doubling from `firstMs`, never above `maxMs`, spread by ±`jitter` (0..1). */
+/** Waiting times of a retry loop: doubled from `firstMs` up to `maxMs`, varied at random by ±`jitter` (0..1). */
 export interface BackoffOptions {
   readonly firstMs: number;
   readonly maxMs: number;
@@ -14,7 +14,7 @@ export class Backoff {
     this.options = options;
   }
 
-  /** The next waiting time in milliseconds, at most `maxMs` whatever the jitter. */
+  /** The next waiting time in milliseconds, at most `maxMs`. */
   next(): number {
     const { firstMs, maxMs, jitter = 0.2, random = Math.random } = this.options;
     const plain = Math.min(maxMs, firstMs * 2 ** Math.min(this.attempt, 30));

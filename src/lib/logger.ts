@@ -1,4 +1,4 @@
-/** JSON lines on stderr: stdout belongs to the protocol. */
+/** Logs JSON lines to stderr, because stdout is for the protocol. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
 const ORDER: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40, silent: 99 };
@@ -26,7 +26,7 @@ export function createLogger(
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** The same logger with `fields` in each of its lines. */
+/** A logger that adds `fields` to every line. */
 export function withFields(logger: Logger, fields: LogFields): Logger {
   return {
     debug: (message, more) => logger.debug(message, { ...fields, ...more }),

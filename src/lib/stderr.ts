@@ -1,15 +1,15 @@
-/** stderr without waiting for a reader and without Node's streams, which take 10 ms at the start of a process. */
+/** Writes to stderr without waiting, and without Node's streams, which cost 10 ms at the start of the process. */
 let sink: ReturnType<typeof Bun.stderr.writer> | null = null;
 let pending: Promise<unknown> = Promise.resolve();
 
-/** Nobody may be reading the log: that is no error of the program. */
+/** Ignores errors: when nothing reads the log any more, the program continues. */
 export function writeStderr(text: string): void {
   sink ??= Bun.stderr.writer();
   const done = Promise.all([sink.write(text), sink.flush()]).catch(() => undefined);
   pending = Promise.all([pending, done]);
 }
 
-/** Resolves when what was written has left the process. */
+/** Resolves when everything has been written. */
 export async function flushStderr(): Promise<void> {
   await pending;
 }

@@ -1,10 +1,10 @@
 /**
- * Times are integers of microseconds since 1970 (`…Us`), because Prefect stamps with six digits and `Date` keeps three.
- * Text is made at the edges only.
+ * Times are integers: microseconds since 1970 (`…Us`), because Prefect's times have six fractional digits and `Date` keeps three.
+ * They become text only in answers and requests.
  */
 const FULL = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?$/;
 
-/** Microseconds of an ISO 8601 text (no zone = UTC, a bare date = its midnight), or undefined when it is none. */
+/** Microseconds of an ISO 8601 text (without zone: UTC; a date alone: its midnight), or undefined when it is not one. */
 export function parseIsoUs(text: string): number | undefined {
   const match = FULL.exec(text.trim());
   if (!match) return undefined;
@@ -35,16 +35,16 @@ function isDate(year: number, month: number, day: number): boolean {
   return year > 0 && day > 0 && day <= (MONTH_DAYS[month - 1] ?? 0) && (month !== 2 || day < 29 || isLeap);
 }
 
-/** Of the Gregorian calendar. Counted here because `Date.UTC` takes the years 0 to 99 for 1900 to 1999. */
+/** In the Gregorian calendar. `Date.UTC` cannot be used: it reads the years 0 to 99 as 1900 to 1999. */
 function daysSince1970(year: number, month: number, day: number): number {
-  // Years that begin in March: the leap day is their last.
+  // Years are counted from March, so that the leap day is their last day.
   const years = month > 2 ? year : year - 1;
   const leaps = Math.floor(years / 4) - Math.floor(years / 100) + Math.floor(years / 400);
   const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
   return years * 365 + leaps + dayOfYear - 719_468;
 }
 
-/** Prefect's own form: UTC with `Z`, six fractional digits, or none when the microseconds are zero. */
+/** As Prefect writes times: UTC with `Z`; six fractional digits, or none when they are zero. */
 export function formatIsoUs(us: number): string {
   const ms = Math.floor(us / 1000);
   const micros = us - Math.floor(us / 1_000_000) * 1_000_000;
@@ -57,7 +57,7 @@ export const MINUTE_US = 60 * SECOND_US;
 export const HOUR_US = 60 * MINUTE_US;
 export const DAY_US = 24 * HOUR_US;
 
-/** The years that Prefect knows: 1 to 9999. Numbers of that size lie 32 apart. */
+/** The years 1 to 9999, which Python's datetime supports. Numbers near the end have a precision of 32 microseconds. */
 const FIRST_US = -62_135_596_800 * SECOND_US;
 const END_US = 253_402_300_800 * SECOND_US;
 const LAST_US = END_US - 32;
@@ -70,7 +70,7 @@ const DURATION = /^(\d+(?:\.\d+)?)\s*(s|m|h|d|w)$/i;
 const UNIT_US: Record<string, number> = { s: SECOND_US, m: MINUTE_US, h: HOUR_US, d: DAY_US, w: 7 * DAY_US };
 const ISO_DURATION = /^P(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/i;
 
-/** Microseconds of `7d`, `90m`, `1.5h`, `PT15M`, `P7D`; undefined when it is none of these. */
+/** Microseconds of `7d`, `90m`, `1.5h`, `PT15M`, `P7D`; undefined for other texts. */
 export function parseDurationUs(text: string): number | undefined {
   const short = DURATION.exec(text.trim());
   if (short?.[1] && short[2]) return Math.round(Number(short[1]) * (UNIT_US[short[2].toLowerCase()] ?? 0));
@@ -82,7 +82,7 @@ export function parseDurationUs(text: string): number | undefined {
   );
 }
 
-/** A moment given as ISO text, or as a duration meaning "that long before now" (`2h`, `7d`, `now`). */
+/** A moment as ISO text, as a duration before now (`2h`, `7d`), or `now`. */
 export function parseMomentUs(text: string, nowUs: number): number | undefined {
   if (text.trim().toLowerCase() === "now") return nowUs;
   const ago = parseDurationUs(

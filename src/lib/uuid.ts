@@ -4,7 +4,7 @@ export function isUuid(text: string): boolean {
   return UUID.test(text);
 }
 
-/** The 16 bytes of a UUID text. Throws a RangeError on anything else. */
+/** The 16 bytes of a UUID text. Throws a RangeError for other texts. */
 export function uuidToBytes(text: string): Uint8Array {
   if (!UUID.test(text)) throw new RangeError(`not a UUID: ${text}`);
   return Uint8Array.fromHex(text.replaceAll("-", ""));
@@ -21,7 +21,7 @@ export interface FoundUuid {
   readonly at: number;
 }
 
-/** UUIDs in a text from left to right, wherever they begin. Goes from dash to dash: three times as fast as an expression. */
+/** The UUIDs in a text, from left to right. It searches from dash to dash, which takes a third of the time of a regular expression. */
 export function uuidsIn(text: string): FoundUuid[] {
   const found: FoundUuid[] = [];
   let done = 0;

@@ -1,15 +1,17 @@
-/** A text against a pattern with "any run" in it, without a regular expression: several of those make one exponential. */
+/**
+ * Matches a text with a pattern that has wildcards. Not by a regular expression, whose time can grow exponentially with several wildcards.
+ */
 
-/** Stands for any run of characters, an empty one too. */
+/** Matches any characters, or none. */
 export const ANY_RUN = Symbol("any run");
 
-/** A character as it is, or what one character must be. */
+/** A character, a test of one character, or `ANY_RUN`. */
 export type Token = string | ((char: string) => boolean) | typeof ANY_RUN;
 
 export const ANY_ONE: Token = () => true;
 
-/** Whether the whole text fits. Takes at most text times pattern: only the last "any run" is ever given more. */
-export function fitsTokens(text: string, tokens: readonly Token[]): boolean {
+/** Whether the whole text matches. At most text length × pattern length steps: only the last `ANY_RUN` is extended on a mismatch. */
+export function matchesTokens(text: string, tokens: readonly Token[]): boolean {
   const chars = [...text];
   let [at, next, retryAt, afterAny] = [0, 0, 0, -1];
   while (at < chars.length) {
@@ -17,7 +19,7 @@ export function fitsTokens(text: string, tokens: readonly Token[]): boolean {
     if (token === ANY_RUN) {
       next += 1;
       [afterAny, retryAt] = [next, at];
-    } else if (token !== undefined && fitsOne(chars[at] ?? "", token)) {
+    } else if (token !== undefined && matchesOne(chars[at] ?? "", token)) {
       next += 1;
       at += 1;
     } else if (afterAny >= 0) {
@@ -28,6 +30,6 @@ export function fitsTokens(text: string, tokens: readonly Token[]): boolean {
   return tokens.slice(next).every((token) => token === ANY_RUN);
 }
 
-function fitsOne(char: string, token: string | ((char: string) => boolean)): boolean {
+function matchesOne(char: string, token: string | ((char: string) => boolean)): boolean {
   return typeof token === "string" ? token === char : token(char);
 }

@@ -1,4 +1,4 @@
-/** Where an answer came from and how much of the question it covers. Every answer carries one. */
+/** Where an answer came from. */
 export type AnswerSource = "record" | "live" | "mixed";
 
 /** A closed range of microseconds. */
@@ -8,27 +8,28 @@ export interface TimeRange {
 }
 
 export interface Coverage {
-  /** The whole asked window is held (record) or was just read (live). */
+  /** The whole asked window is in the record, or was just read from Prefect. */
   readonly complete: boolean;
-  /** The asked window, as far as it could be covered. Null when nothing of it is. */
+  /** The covered part of the asked window; null when nothing is covered. */
   readonly fromUs: number | null;
   readonly toUs: number | null;
-  /** Parts of the asked window that are not covered, ascending. */
+  /** The parts of the asked window that are not covered, ascending. */
   readonly gaps: readonly TimeRange[];
-  /** Oldest moment at which a part of the covered window was last compared with Prefect. */
+  /** When the part that was compared with Prefect least recently was compared. */
   readonly verifiedUs: number | null;
-  /** Sentences for the reader: what is missing and why ("Prefect is unreachable since …"). */
+  /** Sentences that say what is missing and why ("Prefect is unreachable since …"). */
   readonly notes: readonly string[];
 }
 
+/** Source, age and coverage of an answer. */
 export interface Freshness {
   readonly source: AnswerSource;
-  /** The answer is true as of this moment. Offline: never later than the moment the connection was lost. */
+  /** The answer shows the state of this moment. Offline: at the latest the moment when the connection was lost. */
   readonly asOfUs: number;
   readonly coverage: Coverage;
 }
 
-/** The same with more sentences for the reader. */
+/** With more notes. */
 export function withNotes(freshness: Freshness, notes: readonly string[]): Freshness {
   if (notes.length === 0) return freshness;
   const { coverage } = freshness;

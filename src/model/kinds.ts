@@ -24,11 +24,11 @@ export interface KindFacts {
   readonly isSortable: boolean;
   /** Key of its filter in the bodies of list routes; null: Prefect has no filter of it. */
   readonly filterKey: string | null;
-  /** The object that it belongs to, and the field with the id of that. */
+  /** The kind of object that it belongs to, and the field with its id. */
   readonly parent: { readonly kind: SnapshotKind; readonly field: string } | null;
-  /** Kinds whose events make its list stale, beside its own. */
+  /** Other kinds whose events make its list stale. */
   readonly staleAfter: readonly Kind[];
-  /** Whether `status` changes are events, so that they need not be noted when lists are compared. */
+  /** Whether changes of `status` are events, so that they need not be recorded when two readings of a list are compared. */
   readonly isStatusAnEvent: boolean;
   /** Whether users edit it, so that `what_changed` shows its changes. */
   readonly isEdited: boolean;
@@ -36,7 +36,7 @@ export interface KindFacts {
   readonly listedBy: string | null;
   /** Path of its page in the UI, without the key; null: there is none. */
   readonly uiPath: string | null;
-  /** What ends the path of the page. */
+  /** The last part of the path of the page. */
   readonly uiKey: "id" | "name";
 }
 

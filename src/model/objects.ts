@@ -1,6 +1,6 @@
 /**
- * The objects of Prefect's REST API as they come over the wire: field names are Prefect's, unknown fields are kept.
- * Older servers lack newer keys, so only `id` is certain.
+ * The objects of Prefect's REST API, with Prefect's field names. Unknown fields are kept. Older servers lack newer fields, so only `id`
+ * always exists.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/responses.py
  */
 import type { StateType } from "./state.ts";
@@ -169,7 +169,7 @@ export interface Automation extends Base {
   readonly actions_on_resolve?: readonly JsonObject[];
 }
 
-/** The kinds whose whole list is small and is held as a snapshot. Stored as text: never rename. */
+/** The kinds with small lists, which are stored as snapshots. The names are stored: never change them. */
 export interface SnapshotObjects {
   flow: Flow;
   deployment: Deployment;

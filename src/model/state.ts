@@ -15,12 +15,12 @@ export type StateType = (typeof STATE_TYPES)[number];
 export const TERMINAL_TYPES = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"] as const satisfies readonly StateType[];
 const TERMINAL: ReadonlySet<string> = new Set(TERMINAL_TYPES);
 
-/** Terminal is not final: a run can leave such a state by a retry or a rollback. */
+/** A run can still leave a terminal state, by a retry or a rollback. */
 export function isTerminal(type: string | null): boolean {
   return type !== null && TERMINAL.has(type);
 }
 
-/** Of runs that ended in an error. */
+/** State types of runs that ended with an error. */
 export const FAILED_TYPES = ["FAILED", "CRASHED"] as const satisfies readonly StateType[];
 
 export function isFailed(type: string | null | undefined): boolean {

@@ -1,19 +1,19 @@
-/** What the sync engine may do and spend. Times in microseconds or milliseconds as named. */
+/** Settings of the sync engine. */
 export interface SyncSettings {
   /** How far back history is fetched, at most the server's own retention. */
   readonly backfillUs: number;
-  /** Time between catch-ups while the socket is open and the workspace is quiet. */
+  /** Time between catch-ups while the websocket is open and delivers no events. */
   readonly pollMs: number;
-  /** Time between catch-ups while websockets are refused: at most 20 s. */
+  /** Time between catch-ups while the websocket cannot be used: at most 20 s. */
   readonly pollWithoutStreamMs: number;
-  /** How far each catch-up reaches behind the last one: covers flush lag and ordinary lateness. */
+  /** How much of the range before it each catch-up reads again, for events that arrive late. */
   readonly overlapMs: number;
-  /** Requests per minute that background work may spend; 0 = 600 on Cloud, 6,000 elsewhere. */
+  /** Limit for requests made in the background; 0: 600 on Cloud, 6,000 elsewhere. */
   readonly requestsPerMinute: number;
-  /** History older than this is dropped; 0 = kept for ever. */
+  /** History older than this is deleted; 0: none. */
   readonly retentionUs: number;
-  /** The record's files may take this much disk; 0 = no limit. */
+  /** Limit for the record's files; 0: none. */
   readonly retentionBytes: number;
-  /** Whether the websocket is used at all. */
+  /** Whether the websocket is used. */
   readonly stream: boolean;
 }

@@ -1,19 +1,19 @@
 import { describe, expect, test } from "bun:test";
 import { closest, similarity } from "../../src/lib/similar.ts";
 
-test("equal texts, parts of each other and misspellings are similar in this order, unrelated texts are not", () => {
+test("similarity decreases from equal texts over parts to misspellings; unrelated texts are not similar", () => {
   const scores = ["orders-etl", "orders-etl-2", "order-elt", "billing"].map((text) => similarity("Orders-ETL", text));
   expect(scores[0]).toBe(1);
   expect(scores).toEqual(scores.toSorted((a, b) => b - a));
   expect(scores[3]).toBeLessThan(0.2);
 });
 
-test("the closest come first, each once, unrelated ones not at all", () => {
+test("the closest texts come first, without duplicates and unrelated ones", () => {
   expect(closest("nigthly", ["billing", "nightly", "nightly", "nightly-2"], 5)).toEqual(["nightly", "nightly-2"]);
   expect(closest("", ["a"], 5)).toEqual([]);
 });
 
-describe("a misspelt name finds the one that was meant first", () => {
+describe("the closest name to a misspelt one is the one that was meant", () => {
   const names = [
     ...["orders-etl", "orders-hourly", "orders-nightly", "billing-import", "customer-sync", "customer-sync-eu"],
     ...["ledger-close", "ledger-open", "load_customers", "load_orders", "wide-map", "etl-pool", "dead-pool"],

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { formatIsoUs, parseIsoUs, parseMomentUs } from "../../src/lib/time.ts";
 
 describe("an ISO text", () => {
-  test("tells every day of the years 1 to 9999", () => {
+  test("gives every day of the years 1 to 9999", () => {
     // `setUTCFullYear` takes a year as it stands.
     const day = new Date(0);
     day.setUTCFullYear(1, 0, 1);
@@ -15,7 +15,7 @@ describe("an ISO text", () => {
     expect(formatIsoUs(parseIsoUs("9999-12-31T23:59:59Z") ?? 0)).toBe("9999-12-31T23:59:59Z");
   });
 
-  test("keeps microseconds, cuts nanoseconds and knows zones", () => {
+  test("keeps microseconds, truncates nanoseconds and applies zones", () => {
     const us = 1_787_217_300_123_456;
     const same = ["2026-08-20T09:15:00.123456Z", "2026-08-20T09:15:00.123456789+00:00", "2026-08-20 09:15:00,123456"];
     for (const text of [...same, "2026-08-20T14:45:00.123456+05:30", "2026-08-20T01:15:00.123456-08"]) {
@@ -46,7 +46,7 @@ describe("an ISO text", () => {
     "9999-12-31T23:30:00-01:00",
     "2026-08-20T10Z",
     "",
-  ])("that is no time says nothing: %p", (text) => {
+  ])("that is not a time gives undefined: %p", (text) => {
     expect(parseIsoUs(text)).toBeUndefined();
     expect(parseMomentUs(text, 0)).toBeUndefined();
   });
@@ -57,7 +57,7 @@ describe("an ISO text", () => {
   });
 });
 
-test("a long text that is no moment is told at once", () => {
+test("a long text that is not a moment is rejected in little time", () => {
   const startMs = performance.now();
   expect(parseMomentUs(`x${" ".repeat(100_000)}y`, 0)).toBeUndefined();
   expect(parseMomentUs(`x${"\t ago".repeat(50_000)}y`, 0)).toBeUndefined();
@@ -67,7 +67,7 @@ test("a long text that is no moment is told at once", () => {
   );
 });
 
-test("an age that reaches before the year 1 is no moment", () => {
+test("an age before the year 1 is not a moment", () => {
   expect(parseMomentUs("7d", 1_787_217_300_000_000)).toBe(1_786_612_500_000_000);
   expect(parseMomentUs("9999999d", 1_787_217_300_000_000)).toBeUndefined();
 });

@@ -2,6 +2,6 @@ import { expect, test } from "bun:test";
 import "../../src/lib/zod-without-jit.ts";
 import { config } from "zod";
 
-test("zod is told not to compile parsers, by the place where it keeps its settings", () => {
+test("zod does not compile parsers: its global setting is switched off", () => {
   expect(config().jitless).toBe(true);
 });

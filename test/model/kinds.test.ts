@@ -19,7 +19,7 @@ test("every kind is stored as a run or as a snapshot, in the order of the table"
   expect(NAMED_KINDS).toEqual(["flow_run", "task_run", "flow", "deployment", "work_pool", "work_queue", "automation"]);
 });
 
-test("resources and events carry Prefect's name of a kind", () => {
+test("resources and events have Prefect's name of a kind", () => {
   expect(resourceId("work_pool", "7")).toBe("prefect.work-pool.7");
   expect(eventPrefix("concurrency_limit")).toBe("prefect.concurrency-limit.");
   expect(kindOfResource("prefect.task-run")).toBe("task_run");
@@ -28,7 +28,7 @@ test("resources and events carry Prefect's name of a kind", () => {
   expect([isKind("worker"), isKind("constructor")]).toEqual([true, false]);
 });
 
-test("filters are called as in Prefect's schema", () => {
+test("filters have the names of Prefect's schema", () => {
   expect((["flows", "flow_runs", "work_pool_queues"] as const).map(filterName)).toEqual([
     "FlowFilter",
     "FlowRunFilter",
@@ -36,7 +36,7 @@ test("filters are called as in Prefect's schema", () => {
   ]);
 });
 
-test("names are offered by tools that there are", () => {
+test("the tools that list names exist", () => {
   const tools = allTools.map(({ name }) => name);
   for (const kind of NAMED_KINDS) expect(tools).toContain(KINDS[kind].listedBy);
 });

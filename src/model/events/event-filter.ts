@@ -1,5 +1,5 @@
 /**
- * Prefect's EventFilter, as sent to `POST /events/filter`, and what it means over REST (SQL on the server).
+ * Prefect's EventFilter, as sent to `POST /events/filter`, and its meaning over REST, where the server translates it to SQL.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/filters.py
  */
 import { formatIsoUs } from "../../lib/time.ts";
@@ -52,15 +52,15 @@ export function occurredWithin(range: TimeRange): { since: string; until: string
 export type EventPredicate = (event: PrefectEvent) => boolean;
 
 /**
- * Whether the event matches as REST would say, apart from `occurred`, `order` and `resource.distinct`, which are about
- * windows and lists. Prefixes and label globs ignore the case of ASCII letters and `_`, `%` in a prefix are wildcards,
- * as in SQL on the server (the websocket differs). Text also finds non-ASCII words, as on PostgreSQL.
+ * Whether the event matches, by the rules of REST, without `occurred`, `order` and `resource.distinct`, which concern windows and
+ * lists. As in the server's SQL, prefixes and label globs ignore the case of ASCII letters, and `_` and `%` in a prefix are wildcards
+ * (the websocket has other rules). Text also matches words that are not ASCII, as on PostgreSQL.
  */
 export function matchesEventFilter(filter: EventFilter, event: PrefectEvent): boolean {
   return compileEventFilter(filter)(event);
 }
 
-/** The same for many events: patterns are prepared once. */
+/** The same as a function for many events, with patterns compiled once. */
 export function compileEventFilter(filter: EventFilter): EventPredicate {
   const parts: EventPredicate[] = [];
   const { event: names, resource, id, text } = filter;
@@ -79,7 +79,7 @@ export function compileEventFilter(filter: EventFilter): EventPredicate {
   return (event) => parts.every((part) => part(event));
 }
 
-/** True when the part says anything: absent and empty lists mean "no restriction". */
+/** Whether the part restricts anything: absent and empty lists do not. */
 export function restrictsNames(names: EventFilter["event"]): names is NonNullable<EventFilter["event"]> {
   return [names?.prefix, names?.exclude_prefix, names?.name, names?.exclude_name].some((list) => list?.length);
 }
@@ -96,13 +96,13 @@ export function compileNameFilter(names: NonNullable<EventFilter["event"]>): (na
     !excludedNames.has(name);
 }
 
-/** Filters given as one object or as an array of them (all must hold); absent is none. */
+/** A filter that may be given as one object or as a list of them, all of which must match; empty when absent. */
 export function asList<T extends object>(filters: T | readonly T[] | null | undefined): readonly T[] {
   if (!filters) return [];
   return Array.isArray(filters) ? (filters as readonly T[]) : [filters as T];
 }
 
-/** A resource as the server keeps it: id and role apart from the other labels. The primary one has the role "". */
+/** A resource as the server stores it: id and role separate from the labels. The primary resource has the role "". */
 interface ResourceRow {
   readonly id: string;
   readonly role: string;
@@ -165,8 +165,8 @@ function idParts(ids: readonly string[] | undefined, prefixes: readonly string[]
 }
 
 /**
- * An empty list matches nothing, except for id and role, where the server takes it as no restriction. `roleIs` null: the primary
- * resource, among whose stored labels there is no role, so asking for one finds nothing.
+ * An empty list matches nothing, except for id and role, for which it is no restriction on the server. `roleIs` is null for the
+ * primary resource: its stored labels contain no role, so a condition on the role never matches.
  */
 function labelParts(labels: LabelSpec, roleIs: ((roles: readonly string[]) => RowPredicate) | null): RowPredicate[] {
   return Object.entries(labels).flatMap(([label, value]): RowPredicate[] => {
@@ -186,7 +186,7 @@ function labelParts(labels: LabelSpec, roleIs: ((roles: readonly string[]) => Ro
   });
 }
 
-/** `*` any run, `?` one character, a leading `!` negates; all else is literal. */
+/** `*` matches any characters, `?` one, a leading `!` negates; all others are literal. */
 function compileGlob(glob: string): (value: string) => boolean {
   const isNegated = glob.startsWith("!");
   const pattern = isNegated ? glob.slice(1) : glob;

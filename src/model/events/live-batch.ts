@@ -3,8 +3,8 @@ import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../ob
 import type { PrefectEvent } from "./event.ts";
 
 /**
- * A live answer that is worth keeping: queries hand it on, the writer stores it. `readUs` is the start of the request.
- * `covered`, where given, says that the answer was the whole truth of that range at `readUs`; without it nothing is claimed.
+ * Rows of a live answer, which queries hand to the writer to be stored. `readUs`: start of the request, local clock. `covered`: the
+ * rows are all that Prefect had in that range at `readUs`; without it nothing is claimed.
  */
 export type LiveBatch =
   | {
@@ -31,7 +31,7 @@ export type LiveBatch =
         readonly kind: K;
         readonly rows: readonly SnapshotObjects[K][];
         readonly readUs: number;
-        /** The whole list was read: what is missing in it is gone. */
+        /** The rows are the whole list: objects that are not among them have been deleted. */
         readonly whole: boolean;
       };
     }[SnapshotKind];

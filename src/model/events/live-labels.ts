@@ -1,10 +1,9 @@
-import { ANY_ONE, ANY_RUN, fitsTokens, type Token } from "../../lib/wildcards.ts";
+import { ANY_ONE, ANY_RUN, matchesTokens, type Token } from "../../lib/wildcards.ts";
 import type { LabelSpec } from "./event-filter.ts";
 
 /**
- * Labels as Prefect compares them on live events (websocket filters, automation triggers): case-sensitive fnmatch with
- * `*`, `?` and `[…]` sets, `!` in front negates, a missing label never matches.
- * The database route differs: see event-filter.ts.
+ * Matches labels by the rules for live events (websocket filters, automation triggers): case-sensitive fnmatch with `*`, `?` and
+ * `[…]`; a leading `!` negates; an absent label never matches. The rules of REST are in event-filter.ts.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/schemas/events.py
  */
 export function matchesLabels(spec: LabelSpec, labels: Readonly<Record<string, string>>): boolean {
@@ -20,7 +19,7 @@ function matchesGlob(expected: string, value: string): boolean {
   return globMatcher(negated ? expected.slice(1) : expected)(value) !== negated;
 }
 
-/** A test of the whole text against an fnmatch pattern. */
+/** A test whether a whole text matches an fnmatch pattern. */
 export function globMatcher(glob: string): (text: string) => boolean {
   const chars = [...glob];
   const tokens: Token[] = [];
@@ -30,17 +29,17 @@ export function globMatcher(glob: string): (text: string) => boolean {
     if (char === "*") tokens.push(ANY_RUN);
     else if (char === "?") tokens.push(ANY_ONE);
     else if (char === "[" && index < lastClose) {
-      // A "]" that comes first is one of the set.
+      // A "]" in first position belongs to the set.
       const close = chars.indexOf("]", index + (chars[index + 1] === "!" ? 3 : 2));
       if (close < 0) lastClose = -1;
       tokens.push(close < 0 ? char : setOf(chars.slice(index + 1, close)));
       if (close > 0) index = close;
     } else tokens.push(char);
   }
-  return (text) => fitsTokens(text, tokens);
+  return (text) => matchesTokens(text, tokens);
 }
 
-/** What stands between the brackets: characters and ranges, all others with `!` in front. A range that runs backwards holds none. */
+/** The text between the brackets: characters and ranges; with a leading `!`, all other characters. A descending range is empty. */
 function setOf(chars: readonly string[]): (char: string) => boolean {
   const isNegated = chars[0] === "!";
   const single = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * Prefect's text search over events and logs: `foo bar` either word, `-foo` or `!foo` without, `+foo` required, `"two words"` a
- * phrase; every term is a substring, case ignored.
+ * Prefect's text search in events and logs: `foo bar` matches either word, `-foo` and `!foo` exclude, `+foo` is required,
+ * `"two words"` is a phrase. Every term matches as a substring, in any case.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/utilities/text_search_parser.py
  */
 import type { PrefectEvent } from "./event.ts";
@@ -15,7 +15,7 @@ export function isBlankQuery(query: string): boolean {
   return query.trim() === "";
 }
 
-/** One term: an optional prefix that touches it, then a quoted phrase (unclosed: to the end) or a run up to a space or quote. */
+/** One term: an optional prefix directly before it, then a quoted phrase (to the end if unclosed) or text up to a space or quote. */
 const TERM = /([-!+]?)(?:"((?:\\[\s\S]|[^"\\])*)(?:"|\\?$)|([^\s"]+))/y;
 
 export function parseTextQuery(query: string): TextQuery {
@@ -39,7 +39,7 @@ export function parseTextQuery(query: string): TextQuery {
   return terms;
 }
 
-/** Tests a text against the query; `text` must be lower case already. */
+/** Whether a text matches, which must be in lower case. */
 export function matchesTextQuery(query: TextQuery, lowerText: string): boolean {
   const has = (term: string) => lowerText.includes(term.toLowerCase());
   return (
@@ -52,7 +52,7 @@ export function compileTextQuery(query: string): (event: PrefectEvent) => boolea
   return (event) => matchesTextQuery(parsed, searchableText(event).toLowerCase());
 }
 
-/** What the server searches: name, then resource, related and payload as JSON with Python's spacing, keys included. */
+/** The text that the server searches: name, then resource, related and payload as JSON with keys, spaced as by Python. */
 export function searchableText(event: PrefectEvent): string {
   return [event.event, ...[event.resource, event.related, event.payload].map(spacedJson)].join(" ");
 }

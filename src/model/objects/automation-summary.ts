@@ -1,11 +1,11 @@
 /**
- * Triggers and actions of automations in words.
+ * Describes triggers and actions of automations.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/schemas/automations.py
  */
 import type { Json, JsonObject } from "../objects.ts";
 import { compactDuration } from "./schedule.ts";
 
-/** One sentence: what must happen, how often, where. */
+/** What must happen, how often, and for which resources. */
 export function describeTrigger(trigger: JsonObject): string {
   const { type, within } = trigger;
   const inTime = typeof within === "number" && within > 0 ? ` within ${compactDuration(within)}` : "";
@@ -50,7 +50,7 @@ function describeMetric(trigger: JsonObject): string {
     .join("; ");
 }
 
-/** `on prefect.resource.id=prefect.flow-run.*`; "" when everything matches. */
+/** `on id=prefect.flow-run.*`; "" without restriction. */
 function labels(word: string, match: Json | undefined): string {
   const specs = (Array.isArray(match) ? match : [match]).map((spec) => asObject(spec ?? {}));
   const said = specs
@@ -64,7 +64,7 @@ function labels(word: string, match: Json | undefined): string {
   return said.length === 0 ? "" : `${word} ${said.join(", ")}`;
 }
 
-/** `run-deployment nightly`; ids are named by `nameOf` where it knows them. */
+/** `run-deployment nightly (<id>)`; `nameOf` gives the names of ids, as far as known. */
 export function describeAction(action: JsonObject, nameOf: (id: string) => string | null = () => null): string {
   const target = ["deployment_id", "work_pool_id", "work_queue_id", "automation_id", "block_document_id"].flatMap(
     (field) => {

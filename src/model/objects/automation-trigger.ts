@@ -1,10 +1,10 @@
 /**
- * Replays an automation's trigger over recorded events, as Prefect's trigger service would have judged them: buckets per
- * `for_each` key, one window open at a time, reactive triggers fire when the threshold is reached, proactive ones when a
- * window ends below it. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/triggers.py
+ * Replays an automation's trigger over recorded events by the rules of Prefect's trigger service: one bucket per `for_each` key with
+ * one open window; reactive triggers fire when the threshold is reached, proactive ones when a window ends below it.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/triggers.py
  *
- * The service sees events in order of arrival and keeps its windows in memory: a server restart or a failed evaluation can
- * make the truth differ from the replay. A replay is therefore evidence, not proof.
+ * The service sees events in order of arrival and keeps its windows in memory, so after a restart of the server or a failed evaluation
+ * it may have decided otherwise. A replay is evidence, not proof.
  */
 import { parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { PrefectEvent } from "../events/event.ts";
@@ -20,14 +20,14 @@ export interface EventTrigger {
   readonly for_each: readonly string[];
   readonly posture: "Reactive" | "Proactive";
   readonly threshold: number;
-  /** Seconds; 0 = every matching event counts on its own. */
+  /** Seconds; 0: every matching event counts alone. */
   readonly within: number;
 }
 
 export interface CompositeTrigger {
   readonly type: "compound" | "sequence";
   readonly triggers: readonly Trigger[];
-  /** Children that must have fired; a sequence needs all, in order. */
+  /** Number of children that must have fired; for a sequence all, in order. */
   readonly require: number;
   readonly within: number | null;
 }
@@ -39,11 +39,11 @@ export interface TriggerFiring {
   /** Values of `for_each`, sorted by label. */
   readonly key: readonly string[];
   readonly count: number;
-  /** The event that made it fire; null when a window ran out. */
+  /** The event that made it fire; null when the end of a window did. */
   readonly event: PrefectEvent | null;
 }
 
-/** A window that is still open, or the fullest one that closed without firing. */
+/** A window of a bucket. */
 export interface TriggerWindow {
   readonly key: readonly string[];
   readonly fromUs: number;
@@ -53,32 +53,32 @@ export interface TriggerWindow {
 }
 
 export interface MissReasons {
-  /** Event name fits, but the primary resource does not. */
+  /** The name matches, the primary resource does not. */
   resource: PrefectEvent[];
-  /** Name and resource fit, but a related resource is missing. */
+  /** Name and primary resource match, but no related resource does. */
   related: PrefectEvent[];
-  /** Everything fits, but no `after` event had opened a window. */
+  /** All conditions match, but no `after` event had opened a window. */
   notStarted: PrefectEvent[];
-  /** Everything fits, but its `occurred` lies before the open window: it came late or the trigger had just fired. */
+  /** All conditions match, but `occurred` is before the open window: it arrived late or the trigger had just fired. */
   late: PrefectEvent[];
 }
 
 export interface TriggerReplay {
   readonly trigger: Trigger;
   readonly firings: readonly TriggerFiring[];
-  /** Events that the trigger covered and expected. */
+  /** Events that matched all conditions. */
   readonly matched: readonly PrefectEvent[];
   readonly missed: MissReasons;
-  /** The window that came nearest to firing and did not, for reactive triggers with a threshold. */
+  /** For reactive triggers with a threshold: the window with the most events among those that did not fire. */
   readonly nearest: TriggerWindow | null;
-  /** Windows open at the end of the replay: a proactive one fires at `toUs` unless its events come. */
+  /** Windows open at the end of the replay. A proactive trigger fires at `toUs` unless its events arrive. */
   readonly open: readonly TriggerWindow[];
   readonly children: readonly TriggerReplay[];
 }
 
 const LOOKBACK_US = 15 * 60 * SECOND_US;
 
-/** A trigger from an automation's JSON; null for kinds that are judged elsewhere (metric). */
+/** The trigger in an automation's JSON; null for metric triggers, which are not evaluated with events. */
 export function readTrigger(json: unknown): Trigger | null {
   const raw = json as Record<string, unknown> | null;
   if (typeof raw !== "object" || raw === null || raw.type === "metric" || raw.posture === "Metric") return null;
@@ -115,8 +115,8 @@ function strings(value: unknown): string[] {
 }
 
 /**
- * @param events all recorded events of the time looked at, any order
- * @param nowUs end of the replay: windows that end before it have run out
+ * @param events all recorded events of the period, in any order
+ * @param nowUs end of the replay: windows that end before it have ended
  */
 export function replayTrigger(trigger: Trigger, events: readonly PrefectEvent[], nowUs: number): TriggerReplay {
   const arrived = [...events].sort((a, b) => (parseIsoUs(a.received) ?? 0) - (parseIsoUs(b.received) ?? 0));
@@ -151,7 +151,7 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
     if (trigger.after.length > 0 || withinUs === 0) buckets.delete(id);
     else buckets.set(id, { key: bucket.key, startUs, endUs: startUs + withinUs, count: 0, events: [] });
   };
-  const sweep = (untilUs: number) => {
+  const closeExpired = (untilUs: number) => {
     if (trigger.posture !== "Proactive") return;
     for (const bucket of [...buckets.values()]) {
       if (bucket.endUs > untilUs) continue;
@@ -164,13 +164,13 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
     const expected = expects(event.event);
     const starting = starts(event.event);
     if (!expected && !starting) continue;
-    const miss = coverMiss(trigger, event);
+    const miss = findMiss(trigger, event);
     if (miss) {
       missed[miss].push(event);
       continue;
     }
     const occurredUs = parseIsoUs(event.occurred) ?? 0;
-    sweep(occurredUs);
+    closeExpired(occurredUs);
     const key = trigger.for_each.map((label) => findLabel(event, label));
     const id = JSON.stringify(key);
     let bucket = buckets.get(id);
@@ -213,7 +213,7 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
       buckets.delete(id);
     }
   }
-  sweep(nowUs);
+  closeExpired(nowUs);
   const open = [...buckets.values()].filter((bucket) => bucket.endUs > nowUs);
   for (const bucket of buckets.values()) close(bucket);
   return {
@@ -237,7 +237,7 @@ function nameMatcher(patterns: readonly string[], whenEmpty: boolean): (name: st
   return (name) => matchers.some((matches) => matches(name));
 }
 
-function coverMiss(trigger: EventTrigger, event: PrefectEvent): "resource" | "related" | null {
+function findMiss(trigger: EventTrigger, event: PrefectEvent): "resource" | "related" | null {
   if (!matchesLabels(trigger.match, event.resource)) return "resource";
   const related = trigger.match_related.every(
     (spec) => Object.keys(spec).length === 0 || event.related.some((one) => matchesLabels(spec, one)),

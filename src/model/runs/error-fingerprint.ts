@@ -5,13 +5,13 @@ const TIMESTAMP = /\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-
 const ADDRESS = /\b0x[0-9a-f]+\b/gi;
 const WITH_DIGIT = /[\p{L}_]*\d[\p{L}\p{N}_]*(?:[.,:-]\p{N}[\p{L}\p{N}_]*)*/gu;
 
-/** More of a text cannot change what is left of it by much, and takes long. */
-const MOST_CHARACTERS = 2_000;
+/** The rest of a longer text would hardly change the result, and take long. */
+const MAX_CHARS = 2_000;
 
-/** An error text without what differs from one occurrence to the next: ids, times, addresses, numbers become `#`. */
+/** An error text in which the parts that differ between occurrences (ids, times, addresses, numbers) are replaced by `#`. */
 export function normaliseErrorText(text: string): string {
   return text
-    .slice(0, MOST_CHARACTERS)
+    .slice(0, MAX_CHARS)
     .replace(UUID, "#")
     .replace(TIMESTAMP, "#")
     .replace(ADDRESS, "#")
@@ -22,7 +22,7 @@ export function normaliseErrorText(text: string): string {
     .slice(0, 300);
 }
 
-/** Two failures with equal fingerprints are one problem: same exception, same text but for numbers, same place in user code. */
+/** Failures with equal fingerprints are the same problem: same exception, same text except numbers, same place in user code. */
 export function errorFingerprint(error: {
   readonly type: string | null;
   readonly message: string;

@@ -1,6 +1,6 @@
 /**
- * Folding state events into run rows: pure, safe against any order of arrival. The rules are those by which the server
- * itself keeps the row. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/orchestration/global_policy.py
+ * Folds state events into rows of runs. The result does not depend on the order of arrival. The rules are those by which the server
+ * updates its row. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/orchestration/global_policy.py
  */
 import { parseIsoUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
@@ -11,7 +11,7 @@ import { isTerminal } from "../state.ts";
 const FLOW_RUN = eventPrefix("flow_run");
 const TASK_RUN = eventPrefix("task_run");
 
-/** What decides which of two states of one run is the later one. `follows` and `received` (time text) are null when unknown. */
+/** The facts that decide which of two states of a run is the later one. `follows` and `received` (time text) are null when unknown. */
 export interface StateStamp {
   readonly stateId: string;
   readonly type: string;
@@ -28,14 +28,14 @@ export interface StateChange extends StateStamp {
   readonly name: string;
   /** Null when the state has none. Untrusted text. */
   readonly message: string | null;
-  /** Value after the transition. */
+  /** After the transition. */
   readonly runCount: number;
   readonly event: PrefectEvent;
 }
 
 /**
- * The state change that an event tells, or null: state names are free text, so the label `prefect.state-type` decides, never
- * the event's name (heartbeats and pull steps carry none).
+ * The state change in an event, or null. The label `prefect.state-type` decides, not the event's name, because state names are free
+ * text. Heartbeats and pull steps do not have the label.
  */
 export function readStateChange(event: PrefectEvent): StateChange | null {
   const type = event.resource["prefect.state-type"];
@@ -64,7 +64,7 @@ export function readStateChange(event: PrefectEvent): StateChange | null {
   };
 }
 
-/** Whether `a` comes after `b`: by time, then by `follows`, then by `received`, then the terminal one, then by id. */
+/** Whether `a` is later than `b`: by time, then by `follows`, then by `received`, then the terminal one, then by id. */
 export function isLaterState(a: StateStamp, b: StateStamp): boolean {
   if (a.stateId === b.stateId) return false;
   if (a.atUs !== b.atUs) return a.atUs > b.atUs;
@@ -80,7 +80,7 @@ function receivedUs(stamp: StateStamp): number | null {
   return stamp.received === null ? null : (parseIsoUs(stamp.received) ?? null);
 }
 
-/** The state columns of a flow run as far as events tell them. Times in microseconds, `totalRunTime` in seconds. */
+/** The state columns of a flow run, as far as they follow from events. Times in microseconds, `totalRunTime` in seconds. */
 export interface FoldedState {
   readonly stateId: string | null;
   readonly type: string | null;
@@ -110,9 +110,9 @@ export const NO_STATE: FoldedState = {
 };
 
 /**
- * Applies changes of one run, in any order, to the state held. `stamp` is the held state's; null while there is none.
- * `isKnown`: REST has told the run's expected start, which no later state changes; otherwise it is guessed from the earliest
- * state that was not a plan for later. The first start is the earliest RUNNING, or the end of a run that never ran.
+ * Applies changes of one run, in any order, to the recorded state. `stamp`: that of the recorded state; null without one.
+ * `isKnown`: the expected start came from REST and is not changed; otherwise it is the time of the earliest state that was not a plan
+ * for later. The start is the earliest RUNNING state, or the end of a run that never ran.
  */
 export function foldChanges(
   held: FoldedState,
@@ -131,12 +131,12 @@ export function foldChanges(
   return state;
 }
 
-/** Ascending by the rule of `isLaterState`. */
+/** Earliest first, by `isLaterState`. */
 export function sortChanges(changes: readonly StateChange[]): StateChange[] {
   return [...changes].sort((a, b) => (isLaterState(a, b) ? 1 : isLaterState(b, a) ? -1 : 0));
 }
 
-/** Facts that a change adds whether or not it is the newest one. */
+/** Start and expected start, which also change when the change is not the newest one. */
 function withBounds(state: FoldedState, change: StateChange, isKnown: boolean): FoldedState {
   const starts = change.type === "RUNNING" || (isTerminal(change.type) && change.runCount === 0);
   const startUs = starts ? Math.min(state.startUs ?? change.atUs, change.atUs) : state.startUs;
@@ -162,7 +162,7 @@ function advance(state: FoldedState, change: StateChange): FoldedState {
   };
 }
 
-/** What the related resources of a run's event say about it. Ids are null where the event names none or no UUID. */
+/** The facts about a run in the related resources of its event. Ids are null where there is none, or it is not a UUID. */
 export interface RunContext {
   readonly flowId: string | null;
   readonly flowRunId: string | null;
@@ -173,13 +173,13 @@ export interface RunContext {
   readonly parentTaskRunId: string | null;
   readonly creatorId: string | null;
   readonly creatorType: string | null;
-  /** Union of the tags of run, flow, deployment and parent: a guess at the run's own until REST tells. */
+  /** The tags of run, flow, deployment and parent together: used as the run's tags until they are read over REST. */
   readonly tags: readonly string[];
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Reads the roles of `related`. A flow run's `task-run` is the parent of a subflow; a task run's `flow-run` is where it runs. */
+/** Reads `related` by role. For a flow run, `task-run` is the parent of a subflow; for a task run, `flow-run` contains it. */
 export function readRunContext(event: PrefectEvent): RunContext {
   const tags: string[] = [];
   const context: Mutable<RunContext> = {

@@ -1,4 +1,4 @@
-/** What a list shows of a run, with times as numbers: made from a row without building the whole document. */
+/** The fields of a run that lists show, with times as numbers. A row gives them without building the whole document. */
 import { parseIsoUs } from "../../lib/time.ts";
 import type { FlowRun, TaskRun } from "../objects.ts";
 

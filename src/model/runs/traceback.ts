@@ -20,11 +20,11 @@ export interface RaisedException {
 }
 
 export interface Traceback {
-  /** As printed: the oldest first, the one that ended the run last. Never empty. */
+  /** As printed: the first one raised first, the one that ended the run last. Never empty. */
   readonly exceptions: readonly RaisedException[];
   /** The one that ended the run. */
   readonly raised: RaisedException;
-  /** Start of the chain of direct causes (`raise … from …`) that leads to `raised`; `raised` itself when there is none. */
+  /** First of the chain of direct causes (`raise … from …`) of `raised`; `raised` itself without one. */
   readonly root: RaisedException;
 }
 
@@ -37,7 +37,7 @@ const EXCEPTION = /^([A-Za-z_][\w.]*)(?::\s?(.*))?$/;
 const FOREIGN_FILE =
   /[\\/](site-packages|dist-packages)[\\/]|[\\/]lib[\\/]python[\d.]*[\\/]|[\\/]lib[\\/][a-z_]+\.py$|^<frozen/;
 
-/** Frames of Prefect, of other installed packages and of Python itself are not the user's. */
+/** False for frames of Prefect, of other installed packages and of Python. */
 export function isUserFrame(frame: Frame): boolean {
   return !FOREIGN_FILE.test(frame.file) && !frame.file.startsWith("<string");
 }
@@ -59,7 +59,7 @@ export function parseTraceback(text: string): Traceback | null {
   return { exceptions, raised, root: exceptions[rootIndex] ?? raised };
 }
 
-/** Exception groups print their members behind "  | ": read them like plain text. */
+/** Removes the "  | " that exception groups print before the lines of their members. */
 function stripGroupBars(text: string): string {
   return text.replaceAll(/^[ ]+[|+](?:-\+-+ .* -+$)?[ ]?/gm, "");
 }

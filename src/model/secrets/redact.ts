@@ -1,8 +1,7 @@
 /**
- * Takes secrets out of what is about to be recorded or answered: values of variables, secret fields of blocks, strings that
- * are secrets by their shape, and the configured credentials themselves. Each is replaced by a mark that says what it was
- * (`[redacted:prefect-api-key]`); everything else stays as it is, and a value without secrets is returned itself, not a copy.
- * Doing it twice changes nothing more.
+ * Replaces secrets in what will be recorded or answered: values of variables, secret fields of blocks, strings in the form of a
+ * secret, and the configured credentials. The replacement names the kind (`[redacted:prefect-api-key]`). Everything else stays as it
+ * is, and a value without secrets is returned itself, not a copy. Redacting twice gives the same result.
  */
 import type { PrefectEvent } from "../events/event.ts";
 import { type Container, hidePayload, isContainer, withEntries } from "./secret-fields.ts";
@@ -10,21 +9,21 @@ import { type Literals, literalsOf } from "./secret-literals.ts";
 import { replaceAwsSecrets, SECRET_SHAPES } from "./secret-shapes.ts";
 
 export interface RedactOptions {
-  /** The API key, the auth string, values of secret headers: as they are configured. */
+  /** The API key, the auth string and the values of secret headers, as configured. */
   readonly credentials: readonly string[];
 }
 
-/** Everything here is pure and cheap: about 2 µs for an ordinary event without secrets. */
+/** Takes about 2 µs for an ordinary event without secrets. */
 export interface Redact {
   event(event: PrefectEvent): PrefectEvent;
   log<T extends object>(log: T): T;
   flowRun<T extends object>(run: T): T;
   taskRun<T extends object>(run: T): T;
-  /** Deployments, pools, automations and whatever else comes as JSON. */
+  /** Deployments, work pools, automations and other JSON. */
   object<T>(value: T): T;
   /** One plain string. */
   text(text: string): string;
-  /** JSON as text (or any other text): strings are replaced in place, the rest keeps every byte. Knows nothing of variables and blocks. */
+  /** JSON as text, or any other text: only strings with secrets change. Variables and blocks are not recognized. */
   redactText(json: string): string;
 }
 
@@ -34,19 +33,19 @@ const MAX_KNOWN_NAMES = 4096;
 
 class Redactor {
   private readonly literals: Literals;
-  private readonly sign: RegExp;
-  /** Names of fields seen without a secret in them: they repeat in every event. */
+  private readonly anyHint: RegExp;
+  /** Cache of field names that contain no secret; they repeat in every event. */
   private readonly plainNames = new Set<string>();
   private sawAwsKey = false;
 
   constructor({ credentials }: RedactOptions) {
     this.literals = literalsOf(credentials);
-    this.sign = new RegExp([...this.literals.hints, ...SECRET_SHAPES.map(({ hint }) => hint)].join("|"));
+    this.anyHint = new RegExp([...this.literals.hints, ...SECRET_SHAPES.map(({ hint }) => hint)].join("|"));
   }
 
-  /** One string; remembers whether an AWS key id was in it. */
+  /** Redacts one string, and notes whether an AWS key id was in it. */
   private string(text: string): string {
-    if (text.length < 4 || !this.sign.test(text)) return text;
+    if (text.length < 4 || !this.anyHint.test(text)) return text;
     let before = text;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       let after = this.literals.replace(before);
@@ -109,7 +108,7 @@ class Redactor {
     return changes || names ? withEntries(source, changes ?? new Map(), names ?? new Map()) : source;
   }
 
-  /** Two secret names in one object must not become one. `taken` holds with each name the number to try next beside it. */
+  /** Two secret names in one object must stay two. `taken`: the names in use, each with the next number to append. */
   private freeName(key: string, taken: Map<string, number>): string {
     const clean = this.string(key);
     let number = taken.get(clean) ?? 1;
@@ -123,7 +122,7 @@ class Redactor {
     return name;
   }
 
-  /** Nested deeper than anybody means: by its text, so that the stack holds. */
+  /** Redacts a deeply nested value as text, because recursion could overflow the stack. */
   private deep(value: object): unknown {
     const json = JSON.stringify(value);
     const clean = this.json(json);
@@ -148,22 +147,22 @@ class Redactor {
     return clean === text ? literal : JSON.stringify(clean);
   }
 
-  private beside<T>(clean: T, again: (clean: T) => T): T {
+  private withAwsSecrets<T>(clean: T, again: (clean: T) => T): T {
     const done = this.sawAwsKey ? again(clean) : clean;
     this.sawAwsKey = false;
     return done;
   }
 
   object<T>(value: T): T {
-    return this.beside(this.walk(value, 0) as T, (clean) => mapStrings(clean, replaceAwsSecrets) as T);
+    return this.withAwsSecrets(this.walk(value, 0) as T, (clean) => mapStrings(clean, replaceAwsSecrets) as T);
   }
 
   text(text: string): string {
-    return this.beside(this.string(text), replaceAwsSecrets);
+    return this.withAwsSecrets(this.string(text), replaceAwsSecrets);
   }
 
   redactText(json: string): string {
-    return this.beside(isJson(json) ? this.json(json) : this.string(json), replaceAwsSecrets);
+    return this.withAwsSecrets(isJson(json) ? this.json(json) : this.string(json), replaceAwsSecrets);
   }
 }
 

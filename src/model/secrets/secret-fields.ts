@@ -1,8 +1,8 @@
-/** Values that are secret by where they stand: those of variables, and fields of blocks. */
-import { isSecretName, marker } from "./secret-shapes.ts";
+/** Replaces values that are secret by their place: those of variables, and fields of blocks. */
+import { isSecretName, redactionMark } from "./secret-shapes.ts";
 
-const VARIABLE_VALUE = marker("variable-value");
-const BLOCK_SECRET = marker("block-secret");
+const VARIABLE_VALUE = redactionMark("variable-value");
+const BLOCK_SECRET = redactionMark("block-secret");
 
 /** An object of JSON. */
 export type Container = Record<string, unknown>;
@@ -11,7 +11,7 @@ export function isContainer(value: unknown): value is Container {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Copies of objects are made with own properties only, so that a key `__proto__` stays a key. */
+/** A copy with changed values and names. A key `__proto__` stays an ordinary key. */
 export function withEntries(
   source: Container,
   changes: ReadonlyMap<string, unknown>,
@@ -30,7 +30,7 @@ function isHidden(value: unknown): boolean {
   );
 }
 
-/** The field with another value, or the object itself when that changes nothing. */
+/** A copy with another value of the field; the object itself when the value is the same. */
 function replaced(source: Container, key: string, value: unknown): Container {
   return source[key] === value ? source : { ...source, [key]: value };
 }
@@ -46,7 +46,7 @@ function hideVariable(payload: Container): Container {
   return replaced(hidden, "updates", replaced(hidden.updates, "value", sides));
 }
 
-/** Below a secret name every text and number goes; references to other blocks stay. */
+/** Below a secret name every text and number is replaced; references to other blocks stay. */
 function hideFields(value: unknown, isSecret: boolean, secretNames: ReadonlySet<string>): unknown {
   if (Array.isArray(value)) {
     const items = value.map((item) => hideFields(item, isSecret, secretNames));
@@ -74,7 +74,7 @@ function hideBlock(payload: Container): Container {
 const VARIABLE_EVENT = /^prefect(?:-cloud)?\.variable\./;
 const BLOCK_EVENT = /^prefect(?:-cloud)?\.block-document\./;
 
-/** What the name of an event says about its payload. Also for events inside others (`triggering_event`). */
+/** Redacts the payload by the name of the event. Also used for events inside others (`triggering_event`). */
 export function hidePayload(event: Container): Container {
   if (typeof event.event !== "string" || !isContainer(event.payload)) return event;
   if (VARIABLE_EVENT.test(event.event)) return replaced(event, "payload", hideVariable(event.payload));

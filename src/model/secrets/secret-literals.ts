@@ -1,9 +1,9 @@
-/** The configured credentials as they may stand in a text. */
-import { MARKER, marker } from "./secret-shapes.ts";
+/** Finds the configured credentials in texts. */
+import { REDACTION_MARK, redactionMark } from "./secret-shapes.ts";
 
-const CONFIGURED = marker("configured-credential");
+const CONFIGURED = redactionMark("configured-credential");
 
-/** Words that Prefect itself writes everywhere: a password like that is not replaced, it would take the record apart. */
+/** Words that occur in most of Prefect's texts. A password like that is not replaced, because the record would become unusable. */
 const VOCABULARY =
   "prefect.resource.id prefect.resource.name prefect.resource.role prefect.flow-run prefect.task-run prefect.deployment prefect.work-pool prefect.work-queue prefect.worker prefect.automation prefect.event prefect.variable prefect.block-document prefect.block-type prefect.concurrency-limit prefect.artifact-collection prefect.asset prefect.state-message prefect.state-name prefect.state-timestamp prefect.state-type prefect.run-count prefect.orchestration prefect.version completed scheduled running pending failed crashed cancelled cancelling paused suspended resuming awaitingretry timedout heartbeat default process kubernetes docker client server intended initial_state validated_state updated_fields triggered executed created updated deleted acquired released materialization";
 
@@ -11,7 +11,7 @@ function base64Of(text: string): string {
   return new TextEncoder().encode(text).toBase64().replace(/=+$/, "");
 }
 
-/** A credential in the forms it may take in a text: itself, its password, base64, URL-encoded. */
+/** The forms in which a credential may occur: itself, its password, base64, URL-encoded. */
 function formsOf(credential: string): string[] {
   const whole = credential.replace(/^(?:bearer|basic)\s+/i, "");
   const colon = whole.indexOf(":");
@@ -27,22 +27,22 @@ function escapeRegExp(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 }
 
-/** Digits and hex of one or two groups of a UUID, or of microseconds, only count standing alone. */
+/** A short number or hex text could be a part of a UUID or a time: it matches only as a whole word. */
 function literalPattern(form: string): string {
   return /^[0-9a-f]{1,15}$/i.test(form) ? `(?<![A-Za-z0-9])${form}(?![A-Za-z0-9])` : escapeRegExp(form);
 }
 
 export interface Literals {
-  /** For the combined test, without look-behind. */
+  /** Sources of regular expressions without look-behind, one of which matches in every text that `replace` changes. */
   readonly hints: readonly string[];
   replace(text: string): string;
 }
 
-/** `credentials` as configured; each is looked for in every form it may take. */
+/** `credentials`: as configured. */
 export function literalsOf(credentials: readonly string[]): Literals {
   const forms = [...new Set(credentials.flatMap(formsOf))].sort((a, b) => b.length - a.length);
   if (forms.length === 0) return { hints: [], replace: (text) => text };
-  const pattern = new RegExp(`${MARKER.source}|(?:${forms.map(literalPattern).join("|")})={0,2}`, "g");
+  const pattern = new RegExp(`${REDACTION_MARK.source}|(?:${forms.map(literalPattern).join("|")})={0,2}`, "g");
   return {
     hints: forms.map(escapeRegExp),
     replace: (text) => text.replace(pattern, (found) => (found.startsWith("[redacted:") ? found : CONFIGURED)),

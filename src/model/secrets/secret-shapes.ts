@@ -1,7 +1,7 @@
 /**
- * Strings that are secrets by their shape, wherever they stand. Every pattern is linear in its text, whatever the text:
- * log lines are written by strangers. `hint` is a cheap sign of a match (it may be wrong, never missing) without look-behind,
- * which would take the combined test off the fast path of the regex engine.
+ * Finds strings in the form of a secret. Every pattern takes time linear in the text, because anybody may write log lines. `hint` is
+ * a cheap test: it matches in every text that contains such a secret, and in some others. It has no look-behind, with which the
+ * combined test of all hints would be slow.
  */
 export interface SecretShape {
   readonly kind: string;
@@ -10,18 +10,18 @@ export interface SecretShape {
   replace(text: string): string;
 }
 
-export const MARKER = /\[redacted:[a-z0-9-]+\]/;
+export const REDACTION_MARK = /\[redacted:[a-z0-9-]+\]/;
 
-export function marker(kind: string): string {
+export function redactionMark(kind: string): string {
   return `[redacted:${kind}]`;
 }
 
 function plain(kind: string, hint: string, pattern: RegExp): SecretShape {
-  const mark = marker(kind);
+  const mark = redactionMark(kind);
   return { kind, hint, replace: (text) => text.replace(pattern, mark) };
 }
 
-/** Whole keys up to their last line; one that was cut off, as far as it looks like one (escaped line breaks belong to it). */
+/** Replaces whole keys; of a key without footer, all that looks like a part of it (with escaped line breaks). */
 function replacePrivateKeys(text: string): string {
   const header = /-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----/g;
   const footer = /-----END [A-Z0-9 ]{1,60}-----/g;
@@ -30,7 +30,7 @@ function replacePrivateKeys(text: string): string {
   let done = 0;
   let hasFooter = true;
   for (let match = header.exec(text); match; match = header.exec(text)) {
-    result += text.slice(done, match.index) + marker("private-key");
+    result += text.slice(done, match.index) + redactionMark("private-key");
     footer.lastIndex = header.lastIndex;
     hasFooter &&= footer.test(text);
     body.lastIndex = header.lastIndex;
@@ -44,10 +44,10 @@ function replacePrivateKeys(text: string): string {
 const URL_PASSWORD = /(:\/\/(?:\[redacted:[a-z0-9-]+\]|[^\s/?#@:[\]]*):)([^\s/?#"'<>]+)@/g;
 
 function replaceUrlPasswords(text: string): string {
-  return text.replace(URL_PASSWORD, `$1${marker("url-password")}@`);
+  return text.replace(URL_PASSWORD, `$1${redactionMark("url-password")}@`);
 }
 
-/** Long, or with a digit in it: "Bearer authentication" is two words. */
+/** Long, or with a digit: "Bearer authentication" is not a token. */
 function isToken(word: string): boolean {
   return word.length >= 20 || (word.length >= 8 && /\d/.test(word));
 }
@@ -66,11 +66,11 @@ function replaceAuthorizations(text: string): string {
   return text.replace(AUTHORIZATION, (whole, scheme: string, space: string, word: string) => {
     const isBasic = scheme.toLowerCase() === "basic";
     if (!(isBasic ? isBasicCredential(word) : isToken(word))) return whole;
-    return `${scheme}${space}${marker(isBasic ? "basic-credentials" : "bearer-token")}`;
+    return `${scheme}${space}${redactionMark(isBasic ? "basic-credentials" : "bearer-token")}`;
   });
 }
 
-/** In this order: what is left of a text after one rule is looked at by the next. */
+/** Applied in this order. */
 export const SECRET_SHAPES: readonly SecretShape[] = [
   { kind: "private-key", hint: "-----BEGIN ", replace: replacePrivateKeys },
   plain(
@@ -130,12 +130,12 @@ export const SECRET_SHAPES: readonly SecretShape[] = [
   },
 ];
 
-/** Secret keys of AWS have no mark of their own: 40 characters, told from a hash by mixed case, beside a key id. */
+/** Secret keys of AWS have no prefix: they are recognized by 40 characters of mixed case (unlike a hash), in a value with a key id. */
 const AWS_SECRET =
   /(?<![A-Za-z0-9+/=])(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=])/g;
 
 export function replaceAwsSecrets(text: string): string {
-  return text.length < 40 ? text : text.replace(AWS_SECRET, marker("aws-secret-key"));
+  return text.length < 40 ? text : text.replace(AWS_SECRET, redactionMark("aws-secret-key"));
 }
 
 const SECRET_WORDS: ReadonlySet<string> = new Set(
@@ -144,7 +144,7 @@ const SECRET_WORDS: ReadonlySet<string> = new Set(
   ),
 );
 
-/** Whether a field or header of this name is likely to hold a secret: by its words, `apiKey` and `x-api-key` alike. */
+/** Whether a field or header with this name probably holds a secret, by the words in it (`apiKey`, `x-api-key`). */
 export function isSecretName(name: string): boolean {
   const words = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
   return (

@@ -1,7 +1,7 @@
-/** The query of a search: all words, `"a phrase"`, `-without`, `begin*`. */
+/** The query language of `search`: words that must all occur, `"a phrase"`, `-without`, `begin*`. */
 import { wordsOf } from "./words.ts";
 
-/** Words that must follow one another; the last may be only a beginning. */
+/** Words that must follow each other. With `isPrefix`, the last one is the beginning of a word. */
 export interface SearchTerm {
   readonly words: readonly string[];
   readonly isPrefix: boolean;
@@ -14,7 +14,7 @@ export interface SearchTerms {
 
 const PART = /(-?)(?:"([^"]*)"?|([^\s"]+))(\*?)/g;
 
-/** Terms of a query; a part without any letter or digit says nothing. */
+/** The terms of a query. Parts without a letter or digit are ignored. */
 export function parseSearchTerms(query: string): SearchTerms {
   const all: SearchTerm[] = [];
   const none: SearchTerm[] = [];
@@ -28,7 +28,7 @@ export function parseSearchTerms(query: string): SearchTerms {
   return { all, none };
 }
 
-/** Whether a document, given as its words in order, has all terms and none of the excluded ones. */
+/** Whether a document, given as its words in order, contains all terms and no excluded one. */
 export function matchesSearch(terms: SearchTerms, words: readonly string[]): boolean {
   return terms.all.every((term) => has(words, term)) && !terms.none.some((term) => has(words, term));
 }
@@ -43,7 +43,7 @@ function has(words: readonly string[], term: SearchTerm): boolean {
   );
 }
 
-/** Every word that a matching document has, with the mark whether it is only a beginning. */
+/** The words that every matching document contains, and whether they are only beginnings of words. */
 export function searchWords(terms: SearchTerms): { word: string; isPrefix: boolean }[] {
   return terms.all.flatMap(({ words, isPrefix }) =>
     words.map((word, n) => ({ word, isPrefix: isPrefix && n === words.length - 1 })),

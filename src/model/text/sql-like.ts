@@ -1,8 +1,8 @@
-import { ANY_ONE, ANY_RUN, fitsTokens, type Token } from "../../lib/wildcards.ts";
+import { ANY_ONE, ANY_RUN, matchesTokens, type Token } from "../../lib/wildcards.ts";
 
 /**
- * SQL LIKE as SQLite does it: the case of ASCII letters is ignored, of others not; one wildcard stands for any run, one for
- * a single character. https://www.sqlite.org/lang_expr.html#like
+ * LIKE with SQLite's rules: the case of ASCII letters is ignored, that of others is not; one wildcard matches any characters, one a
+ * single character. https://www.sqlite.org/lang_expr.html#like
  */
 export function lowerAscii(text: string): string {
   return /[A-Z]/.test(text) ? text.replace(/[A-Z]+/g, (run) => run.toLowerCase()) : text;
@@ -15,16 +15,16 @@ export interface Wildcards {
 
 const SQL: Wildcards = { any: "%", one: "_" };
 
-/** A test of the whole text against a pattern. */
+/** A test whether a whole text matches the pattern. */
 export function sqlLike(pattern: string, wildcards: Wildcards = SQL): (text: string) => boolean {
   const tokens = [...lowerAscii(pattern)].map((char): Token => {
     if (char === wildcards.any) return ANY_RUN;
     return char === wildcards.one ? ANY_ONE : char;
   });
-  return (text) => fitsTokens(lowerAscii(text), tokens);
+  return (text) => matchesTokens(lowerAscii(text), tokens);
 }
 
-/** `text LIKE prefix || '%'`: wildcards inside the prefix count, as they do on Prefect's server. */
+/** `text LIKE prefix || '%'`: as on Prefect's server, wildcards in the prefix are wildcards. */
 export function sqlLikePrefix(prefix: string): (text: string) => boolean {
   if (/[%_]/.test(prefix)) return sqlLike(`${prefix}%`);
   const plain = lowerAscii(prefix);

@@ -1,6 +1,6 @@
 /**
- * Words of a text for searching: runs of letters and digits, in lower case and without diacritics. SQLite's FTS5 has tables of an
- * older Unicode, so it only ever sees plain ASCII (`indexText`): what it offers is a superset of what these words match.
+ * The words of a text for searching: letters and digits in lower case, without diacritics. FTS5 uses an older version of Unicode, so it
+ * gets ASCII only (`indexText`); what it finds is a superset of what matches by these words.
  */
 const NOT_WORD = /[^\p{L}\p{N}\p{Co}]+/u;
 const DIACRITICS = /[\u0300-\u036f]/g;
@@ -19,12 +19,12 @@ function fold(text: string): string {
   return lower.normalize("NFD").replace(DIACRITICS, "").normalize("NFC").replaceAll("ς", "σ");
 }
 
-/** What the index is given of a text. ASCII is split and lowered by FTS5 itself exactly as `wordsOf` does it. */
+/** A text as it is given to the index. FTS5 splits ASCII and turns it into lower case exactly as `wordsOf` does. */
 export function indexText(text: string): string {
   return BEYOND_ASCII.test(text) ? wordsOf(text).map(indexWord).join(" ") : text;
 }
 
-/** A folded word as it stands in the index; what begins with a word begins with it there too. */
+/** A word of `wordsOf` as it is in the index. Prefixes of words are prefixes there, too. */
 export function indexWord(word: string): string {
   return BEYOND_ASCII.test(word)
     ? word.replace(/[^a-z0-9]/gu, (char) => `u${char.codePointAt(0)?.toString(16)}`)

@@ -39,13 +39,13 @@ function trigger(over: Record<string, unknown>): Trigger {
 const end = (seconds: number) => START + seconds * SECOND_US;
 
 describe("reactive triggers", () => {
-  test("fire on every match when nothing is counted", () => {
+  test("fire on every match without a threshold", () => {
     const replay = replayTrigger(trigger({}), [at(0, "Failed"), at(5, "Completed"), at(9, "Failed")], end(60));
     expect(replay.firings.map((firing) => firing.atUs)).toEqual([end(0), end(9)]);
     expect(replay.missed).toEqual({ resource: [], related: [], notStarted: [], late: [] });
   });
 
-  test("fire when the threshold is reached within the window, and tell how near they came otherwise", () => {
+  test("fire when the threshold is reached within the window; otherwise the fullest window is reported", () => {
     const spec = trigger({ threshold: 3, within: 300 });
     const reached = replayTrigger(spec, [at(0, "Failed"), at(100, "Failed"), at(200, "Failed")], end(600));
     expect(reached.firings).toHaveLength(1);
@@ -54,13 +54,13 @@ describe("reactive triggers", () => {
     expect(short.nearest?.count).toBe(2);
   });
 
-  test("count each for_each key apart", () => {
+  test("count per for_each key", () => {
     const spec = trigger({ threshold: 2, within: 60, for_each: ["prefect.resource.id"] });
     const events = [at(0, "Failed", "a"), at(1, "Failed", "b"), at(2, "Failed", "b")];
     expect(replayTrigger(spec, events, end(60)).firings.map((firing) => firing.key)).toEqual([["prefect.flow-run.b"]]);
   });
 
-  test("say which events fell short on the resource, on a related one, or came late", () => {
+  test("report which events missed by the resource, by a related one, or came late", () => {
     const spec = trigger({
       match: { "prefect.resource.id": "prefect.flow-run.a" },
       match_related: { "prefect.resource.id": "prefect.tag.finance" },
@@ -91,7 +91,7 @@ describe("proactive triggers", () => {
     expect(replay.firings).toEqual([{ atUs: end(100), key: ["prefect.flow-run.a"], count: 0, event: null }]);
   });
 
-  test("wait while the window is open, and say until when", () => {
+  test("do not fire while the window is open, and report its end", () => {
     const replay = replayTrigger(spec, [at(0, "Pending")], end(50));
     expect(replay.firings).toHaveLength(0);
     expect(replay.open.map((window) => window.toUs)).toEqual([end(100)]);
@@ -113,7 +113,7 @@ describe("composite triggers", () => {
     expect(replayTrigger(spec, [at(0, "Crashed"), at(70, "Failed")], end(90)).firings).toHaveLength(0);
   });
 
-  test("sequence wants the order", () => {
+  test("sequence fires in the order of its children only", () => {
     const spec = readTrigger({ type: "sequence", within: 60, triggers: [child("Failed"), child("Crashed")] });
     if (!spec) throw new Error("not a trigger");
     expect(replayTrigger(spec, [at(0, "Failed"), at(30, "Crashed")], end(90)).firings).toHaveLength(1);
@@ -124,7 +124,7 @@ describe("composite triggers", () => {
 });
 
 describe("readTrigger", () => {
-  test("leaves metric triggers alone", () => {
+  test("returns null for metric triggers", () => {
     expect(readTrigger({ type: "metric", metric: {} })).toBeNull();
   });
 });

@@ -21,7 +21,7 @@ function change(options: Omit<StateEventOptions, "runId">): StateChange {
 }
 
 describe("reading a state event", () => {
-  test("classifies by the type label, whatever the state is called", () => {
+  test("classifies by the label of the type, not by the name of the state", () => {
     const read = change({ type: "RUNNING", name: "Waiting for QA. now", atUs: T, runCount: 2, message: "since noon" });
     expect(read).toMatchObject({
       kind: "flow_run",
@@ -34,7 +34,7 @@ describe("reading a state event", () => {
     });
   });
 
-  test("passes over events without a state: heartbeats, pull steps, custom events", () => {
+  test("returns null for events without a state: heartbeats, pull steps, custom events", () => {
     const event = aFlowRunEvent({ runId: RUN, type: "RUNNING", atUs: T });
     const { "prefect.state-type": _, ...bare } = event.resource;
     expect(readStateChange({ ...event, event: "prefect.flow-run.heartbeat", resource: bare })).toBeNull();
@@ -44,7 +44,7 @@ describe("reading a state event", () => {
     ).toBeNull();
   });
 
-  test("reads what the related resources say, the parent of a subflow and the creator included", () => {
+  test("reads the related resources, with the parent of a subflow and the creator", () => {
     const [flow, deployment, queue, task, automation] = [aUuid(), aUuid(), aUuid(), aUuid(), aUuid()];
     const event = aFlowRunEvent({
       runId: RUN,
@@ -97,7 +97,7 @@ describe("folding", () => {
   const running = change({ type: "RUNNING", atUs: T + 12 * SECOND, runCount: 1 });
   const failed = change({ type: "FAILED", atUs: T + 20 * SECOND, runCount: 1, message: "boom" });
 
-  test("gives the columns the server would give", () => {
+  test("gives the same columns as the server", () => {
     expect(foldChanges(NO_STATE, null, [planned, pending, running, failed], false)).toEqual({
       stateId: failed.stateId,
       type: "FAILED",
@@ -113,24 +113,24 @@ describe("folding", () => {
     });
   });
 
-  test("a retry leaves the terminal state: no end, the first start stays", () => {
+  test("a retry leaves the terminal state: the end is removed, the first start stays", () => {
     const again = change({ type: "RUNNING", name: "Retrying", atUs: T + 30 * SECOND, runCount: 2 });
     const state = foldChanges(NO_STATE, null, [running, failed, again], false);
     expect([state.endUs, state.startUs, state.runCount, state.totalRunTime]).toEqual([null, T + 12 * SECOND, 2, 8]);
   });
 
-  test("a run that ends without running starts when it ends", () => {
+  test("the start of a run that ends without running is its end", () => {
     const crashed = change({ type: "CRASHED", atUs: T + 5 * SECOND });
     const state = foldChanges(NO_STATE, null, [planned, crashed], false);
     expect([state.startUs, state.endUs]).toEqual([T + 5 * SECOND, T + 5 * SECOND]);
   });
 
-  test("what REST told of the expected start is never guessed over", () => {
+  test("an expected start from REST is not replaced by a guess", () => {
     const held = { ...NO_STATE, expectedUs: T - SECOND };
     expect(foldChanges(held, null, [pending, running], true).expectedUs).toBe(T - SECOND);
   });
 
-  test("any order and any cut into batches ends in the same state, and it never goes back", () => {
+  test("any order and any division into batches gives the same state, and the state never goes back", () => {
     const types = ["SCHEDULED", "PENDING", "RUNNING", "RUNNING", "PAUSED", "RUNNING", "FAILED", "RUNNING", "COMPLETED"];
     const changes = types.map((type, index) =>
       change({

@@ -16,7 +16,7 @@ Traceback (most recent call last):
 ValueError: invalid literal for int() with base 10: '12,50'`;
 
 describe("parseTraceback", () => {
-  test("names the exception, its whole message and the last frame in user code", () => {
+  test("gives the exception, its whole message and the last frame in user code", () => {
     const traceback = parseTraceback(PLAIN);
     expect(traceback?.raised.type).toBe("ValueError");
     expect(traceback?.raised.message).toBe("invalid literal for int() with base 10: '12,50'");
@@ -29,7 +29,7 @@ describe("parseTraceback", () => {
     expect(traceback?.exceptions).toHaveLength(1);
   });
 
-  test("passes over frames of Prefect, packages and Python behind the user's", () => {
+  test("ignores frames of Prefect, packages and Python below the user's", () => {
     const text = `Traceback (most recent call last):
   File "/srv/flows/a.py", line 3, in main
     requests.get(url)
@@ -62,7 +62,7 @@ RuntimeError: config`;
     expect(traceback?.root.type).toBe("KeyError");
   });
 
-  test("takes what was raised while handling another error as the error itself", () => {
+  test("returns the exception that was raised while another one was handled", () => {
     const text = `Traceback (most recent call last):
   File "/srv/flows/flows.py", line 73, in tooslow
     def tooslow(): time.sleep(4)
@@ -99,7 +99,7 @@ describe("parseStateMessage", () => {
   });
 });
 
-test("error texts take no long time, whatever a stranger made of them", () => {
+test("no error text takes long", () => {
   const startMs = performance.now();
   expect(normaliseErrorText("a".repeat(100_000))).toBe("a".repeat(300));
   expect(parseTraceback(`Traceback (most recent call last):${"\n".repeat(100_000)} x`)).toBeNull();

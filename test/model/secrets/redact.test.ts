@@ -23,7 +23,7 @@ function anEvent(fields: Partial<PrefectEvent> = {}): PrefectEvent {
   };
 }
 
-// Made of parts, so that no scanner takes this file for a leak.
+// Written in parts, so that secret scanners do not report this file.
 const glue = (...parts: string[]) => parts.join("");
 const AWS_ID = glue("AKIA", "IOSFODNN7EXAMPLE");
 const AWS_SECRET = glue("wJalrXUtnFEMI/K7MDENG", "/bPxRfiCYEXAMPLEKEY");
@@ -56,7 +56,7 @@ const SHAPES: readonly [kind: string, secret: string][] = [
   ["private-key", PEM],
 ];
 
-describe("strings that are secrets by their shape", () => {
+describe("strings in the form of a secret", () => {
   for (const [kind, secret] of SHAPES) {
     test(`${kind} is replaced and marked: ${secret.slice(0, 8)}…`, () => {
       for (const [before, after] of [
@@ -70,21 +70,21 @@ describe("strings that are secrets by their shape", () => {
     });
   }
 
-  test("the password of a URL goes, the rest of the URL stays", () => {
+  test("the password of a URL is replaced, the rest of the URL is kept", () => {
     expect(redact.text("postgresql+asyncpg://reader:s3c:r@t@db.internal:5432/prefect?ssl=1 failed")).toBe(
       "postgresql+asyncpg://reader:[redacted:url-password]@db.internal:5432/prefect?ssl=1 failed",
     );
     expect(redact.text("redis://:hunter2@cache:6379")).toBe("redis://:[redacted:url-password]@cache:6379");
   });
 
-  test("values of authorization headers go, the scheme stays", () => {
+  test("values of authorization headers are replaced, the scheme is kept", () => {
     expect(redact.text("authorization: bearer abcdef1234567890")).toBe("authorization: bearer [redacted:bearer-token]");
     expect(redact.text(`Authorization: Basic ${btoa("ada:lovelace")}`)).toBe(
       "Authorization: Basic [redacted:basic-credentials]",
     );
   });
 
-  test("a secret key of AWS goes when a key id stands in the same record, and only then", () => {
+  test("a secret key of AWS is replaced only when a key id is in the same value", () => {
     const pair = {
       payload: {
         env: [
@@ -107,7 +107,7 @@ describe("strings that are secrets by their shape", () => {
     expect(redact.object(hash)).toEqual({ id: "[redacted:aws-access-key-id]", commit: hash.commit });
   });
 
-  test("a private key that was cut off is replaced as far as it goes, also with escaped line breaks", () => {
+  test("the rest of a truncated private key is replaced, also with escaped line breaks", () => {
     const cut = PEM.slice(0, PEM.indexOf("-----END")).replaceAll("\n", "\\n");
     expect(redact.text(`key="${cut}"; next`)).toBe('key="[redacted:private-key]"; next');
   });
@@ -121,7 +121,7 @@ describe("strings that are secrets by their shape", () => {
     });
   });
 
-  test("no text and no object takes long, whatever was made of it", () => {
+  test("no text and no object takes long", () => {
     const startMs = performance.now();
     redact.text(`://${":".repeat(100_000)}`);
     redact.text(`://${"a:".repeat(50_000)}`);
@@ -168,7 +168,7 @@ describe("variables and blocks", () => {
     expect(payload.updates).toEqual({ value: { from: "[redacted:variable-value]", to: "[redacted:variable-value]" } });
   });
 
-  test("a variable's event inside another event loses its value too", () => {
+  test("the value in a variable's event inside another event is replaced", () => {
     const inner = variable({ name: "v", value: "secret", tags: [] });
     const outer = anEvent({ event: "prefect.automation.triggered", payload: { triggering_event: inner } });
     expect(redact.event(outer).payload).toEqual({
@@ -224,7 +224,7 @@ describe("variables and blocks", () => {
     });
   });
 
-  test("names of secrets are told by their words", () => {
+  test("names of secrets are recognized by their words", () => {
     expect(
       ["password", "apiKey", "x-api-key", "AWS_SECRET_ACCESS_KEY", "Authorization", "connection_string"].every(
         isSecretName,
@@ -239,7 +239,7 @@ describe("configured credentials", () => {
     credentials: ["ada:correct horse", "plain-Header-Value", "Bearer tok3n-of-proxy"],
   });
 
-  test("they are replaced in every form: whole, password alone, base64, URL-encoded", () => {
+  test("are replaced in every form: whole, password alone, base64, URL-encoded", () => {
     for (const form of [
       "ada:correct horse",
       "correct horse",
@@ -258,7 +258,7 @@ describe("configured credentials", () => {
     expect(short.text("bob:pw1 and pw1")).toBe("[redacted:configured-credential] and pw1");
   });
 
-  test("a password that is one of Prefect's own words or looks like part of an id leaves names and ids alone", () => {
+  test("a password that is a word of Prefect or a part of an id is not replaced in names and ids", () => {
     const odd = createRedactor({ credentials: ["admin:prefect", "admin:305289", "admin:6631dbb2"] });
     const event = anEvent();
     const { resource, ...rest } = odd.event(event);
@@ -268,7 +268,7 @@ describe("configured credentials", () => {
     expect(odd.text("code 305289.")).toBe("code [redacted:configured-credential].");
   });
 
-  test("a credential that is a word of the marks does not grow them", () => {
+  test("a credential that is a word of the replacement does not change replacements", () => {
     const odd = createRedactor({ credentials: ["x:configured-credential", "redacted"] });
     const once = odd.text("redacted x:configured-credential");
     expect(once).toBe("[redacted:configured-credential] [redacted:configured-credential]");
@@ -276,13 +276,13 @@ describe("configured credentials", () => {
   });
 });
 
-describe("what is not secret", () => {
-  test("an event without secrets is returned itself", () => {
+describe("values without secrets", () => {
+  test("an event without secrets is returned as the same object", () => {
     const event = anEvent();
     expect(redact.event(event)).toBe(event);
   });
 
-  test("parts without secrets keep their identity, and the original is not touched", () => {
+  test("parts without secrets stay the same objects, and the original does not change", () => {
     const event = anEvent({ payload: { safe: { a: [1, 2] }, message: `got ${GITHUB}` } });
     const before = structuredClone(event);
     const clean = redact.event(event);
@@ -299,7 +299,7 @@ describe("what is not secret", () => {
     expect(({} as { polluted?: string }).polluted).toBeUndefined();
   });
 
-  test("deeply nested values are followed to the bottom", () => {
+  test("deeply nested values are redacted, too", () => {
     const depth = 3000;
     const nested = JSON.parse(`${'{"a":['.repeat(depth)}"${GITHUB}"${"]}".repeat(depth)}`) as object;
     expect(JSON.stringify(redact.object(nested))).toBe(
@@ -307,7 +307,7 @@ describe("what is not secret", () => {
     );
   });
 
-  test("hostile texts of a megabyte are read in one go", () => {
+  test("hostile texts of a megabyte take linear time", () => {
     const size = 1_000_000;
     for (const part of [
       "eyJ",
@@ -337,14 +337,14 @@ describe("what is not secret", () => {
 });
 
 describe("JSON as text", () => {
-  test("only the strings with secrets change, every other byte stays", () => {
+  test("only the strings with secrets change", () => {
     const json = `{ "n": 1.0, "big": 12345678901234567890, "é": "\\u00e9\\/", "m": "line\\n${GITHUB}\\"x\\"" ,"a":["${JWT}"]}`;
     expect(redact.redactText(json)).toBe(
       `{ "n": 1.0, "big": 12345678901234567890, "é": "\\u00e9\\/", "m": "line\\n[redacted:github-token]\\"x\\"" ,"a":["[redacted:jwt]"]}`,
     );
   });
 
-  test("text that is not JSON is redacted as it stands", () => {
+  test("text that is not JSON is redacted as one string", () => {
     expect(redact.redactText(`status: ${GITHUB}`)).toBe("status: [redacted:github-token]");
     expect(redact.redactText(`{"broken: ${GITHUB}`)).not.toContain(GITHUB);
   });
@@ -387,7 +387,7 @@ describe("properties, over random data", () => {
     "]",
   ];
 
-  test("nothing that was planted survives, all else is kept, and a second pass changes nothing", () => {
+  test("every secret is replaced, all else is kept, and a second pass changes nothing", () => {
     const both = createRedactor({ credentials: CREDENTIALS });
     const next = random(20261122);
     const pick = <T>(items: readonly T[]): T => items[Math.floor(next() * items.length)] as T;
@@ -423,7 +423,7 @@ describe("properties, over random data", () => {
     }
   });
 
-  test("of a text with one secret in it, everything around it is kept", () => {
+  test("the text around a secret is kept", () => {
     const next = random(7);
     const words = ["run", "amber-heron", "failed", "at", "2026-11-22T11:21:37Z", "(exit 1)", "{'a': 1}", "50%", "\n"];
     for (let round = 0; round < 2000; round += 1) {
