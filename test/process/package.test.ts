@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { postModern } from "../mcp/http/http-harness.ts";
+import { startHttpProduct } from "../mcp/http/http-product.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { waitUntil } from "../support/time/eventually.ts";
 import { type Finished, makePlace, run, startClient } from "./program.ts";
@@ -8,6 +10,7 @@ import { type Finished, makePlace, run, startClient } from "./program.ts";
 const ROOT = join(import.meta.dir, "..", "..");
 setDefaultTimeout(60_000);
 const place = makePlace();
+const TARGET = { "x-prefect-api-url": "https://10.0.0.7/api", "x-prefect-api-key": "pnu_key" };
 let tarball = "";
 
 beforeAll(async () => {
@@ -74,5 +77,29 @@ describe("the package", () => {
     await waitUntil("it syncs", 20_000, async () => (await client.call("get_record_status")).syncing === "self");
     await client.close();
     expect(client.child.exitCode).toBe(0);
+  });
+
+  test("serves HTTP with metrics, target rules and traces, whose packages are compiled on demand", async () => {
+    const spans: string[] = [];
+    await using collector = Bun.serve({
+      port: 0,
+      async fetch(request) {
+        spans.push(await request.text());
+        return Response.json({});
+      },
+    });
+    await using prefect = await startFakePrefect();
+    const PREFECT_MCP_HTTP_OTLP_ENDPOINT = `http://127.0.0.1:${collector.port}`;
+    await using product = await startHttpProduct({
+      command: [process.execPath, join(ROOT, "dist", "prefect-mcp-bun.js")],
+      env: { PREFECT_API_URL: prefect.url, PREFECT_MCP_HTTP_OTLP_ENDPOINT },
+    });
+    const refused = await postModern(product.url, "tools/list", {}, { headers: TARGET });
+    expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining("its address is private")]);
+    expect((await postModern(product.url, "tools/list", {})).status).toBe(200);
+    const metrics = await (await fetch(product.url.replace("/mcp", "/metrics"))).text();
+    expect(metrics).toContain('prefect_mcp_requests_total{tenant="own",method="tools/list",status="200"} 1');
+    expect(await product.stop()).toBe(0);
+    expect(spans).toEqual([expect.stringContaining('"name":"tools/list"')]);
   });
 });
