@@ -1,12 +1,12 @@
-/** What comes in, before a schema judges it: nulls that mean "absent" are dropped, and what is no message is refused with a reason. */
+/** Received messages before the SDK checks them: some deviations of clients are corrected, and invalid messages get a reason. */
 import { ProtocolErrorCode } from "@modelcontextprotocol/server";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Serializers that write absent fields as null produce `params: null` or `cursor: null`, which the schemas of the protocol
- * refuse; some models write `arguments` as a text of JSON. Both are taken for what they mean. Everything else stays as it is:
- * the same object where nothing changes. A batch in a batch is none.
+ * Corrects two deviations that the protocol's schemas refuse: `null` for an absent `params`, `cursor` and the like, which some
+ * serializers write, and `arguments` as JSON text, which some models write. Returns the same object where nothing changes. A batch
+ * inside a batch is left as it is.
  */
 export function normalizeMessage(message: unknown): unknown {
   if (!Array.isArray(message)) return normalizeOne(message);
@@ -32,16 +32,16 @@ function normalizeParams(given: Fields, isCall: boolean): Fields {
   return args === null ? params : { ...params, arguments: args };
 }
 
-/** An error without a usable id carries null, as JSON-RPC has it; clients of both SDKs report such a line and go on. */
+/** `id` is null where the message has no valid one, as JSON-RPC requires. Clients of both SDKs report such an answer and continue. */
 export interface InvalidRequest {
   readonly jsonrpc: "2.0";
   readonly id: string | number | null;
   readonly error: { readonly code: number; readonly message: string };
 }
 
-/** The answer to JSON that is no message; null where nobody waits for one: notifications, answers, and what is neither. */
+/** The answer to JSON that is not a valid request; null where the sender expects none: for notifications and responses. */
 export function invalidRequest(message: unknown): InvalidRequest | null {
-  if (Array.isArray(message)) return invalid(null, "batches are not supported, send one message a line.");
+  if (Array.isArray(message)) return invalid(null, "batches are not supported; send one message per line.");
   if (!isFields(message)) return null;
   const { id, method } = message;
   if (method === undefined && ("result" in message || "error" in message)) return null;
@@ -58,8 +58,8 @@ function faultOf(message: Fields): string {
   if (typeof id !== "string" && !Number.isSafeInteger(id)) return "id must be a string or an integer.";
   if (params !== undefined && !isFields(params)) return "params must be an object.";
   const others = Object.keys(message).filter((key) => !MEMBERS.has(key));
-  if (others.length > 0) return "a request has jsonrpc, id, method and params, and nothing else.";
-  return "params._meta is not as the protocol has it.";
+  if (others.length > 0) return "a request has no members beside jsonrpc, id, method and params.";
+  return "params._meta is not valid.";
 }
 
 function invalid(id: string | number | null, fault: string): InvalidRequest {

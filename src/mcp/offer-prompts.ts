@@ -1,4 +1,4 @@
-/** The prompts that a person picks from a menu. */
+/** Request handlers for prompts, which a person picks from a menu of the client. */
 import { type McpServer, ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { AppError } from "../errors.ts";
 import { PROMPTS } from "../prompts/index.ts";
@@ -27,8 +27,8 @@ export function offerPrompts(mcp: McpServer): void {
       };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
-      const told = [error.message, error.hint].filter(Boolean).join(" ");
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, told);
+      const text = [error.message, error.hint].filter(Boolean).join(" ");
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, text);
     }
   });
 }

@@ -1,4 +1,4 @@
-/** Resources, their templates and completion, answered by the tools behind them. */
+/** Request handlers for resources, their templates and completion. Tools produce the content. */
 import { type McpServer, ProtocolError, ProtocolErrorCode, ResourceNotFoundError } from "@modelcontextprotocol/server";
 import { AppError } from "../errors.ts";
 import { isKind } from "../model/kinds.ts";
@@ -9,7 +9,7 @@ import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
 import { type CallHandle, callTool, publicError } from "./guard.ts";
 import type { Tenant } from "./tenant.ts";
 
-/** Which of them are there follows the tools: what no offered tool answers is not listed. */
+/** A resource whose tool is not offered is not listed. */
 export function offerResources(mcp: McpServer, tenant: Tenant): void {
   const { server } = mcp;
   const isOffered = (tool: string) => tenant.tools().some((one) => one.name === tool);
@@ -26,19 +26,19 @@ export function offerResources(mcp: McpServer, tenant: Tenant): void {
     if (resource && "text" in resource.content) {
       return { contents: [{ uri, mimeType: resource.mimeType, text: resource.content.text }] };
     }
-    const question = resource ? (resource.content as ToolCall) : templateQuestion(templates(), uri);
-    if (!question)
+    const toolCall = resource ? (resource.content as ToolCall) : toolCallOf(templates(), uri);
+    if (!toolCall)
       throw new ResourceNotFoundError(
         uri,
         `There is no resource ${uri}; resources/list and resources/templates/list name them.`,
       );
     const call: CallHandle = { signal: ctx.mcpReq.signal, progress: () => undefined };
-    return { contents: [await answerOf(tenant, question, uri, call)] };
+    return { contents: [await readResource(tenant, toolCall, uri, call)] };
   });
   server.setRequestHandler("completion/complete", ({ params: { ref, argument } }) => {
     let values: readonly string[];
     try {
-      values = valuesFor(tenant, ref, argument);
+      values = completionsFor(tenant, ref, argument);
     } catch (error) {
       throw error instanceof AppError ? publicError(tenant, "completion", error) : error;
     }
@@ -46,7 +46,7 @@ export function offerResources(mcp: McpServer, tenant: Tenant): void {
   });
 }
 
-function templateQuestion(templates: typeof RESOURCE_TEMPLATES, uri: string): ToolCall | null {
+function toolCallOf(templates: typeof RESOURCE_TEMPLATES, uri: string): ToolCall | null {
   for (const template of templates) {
     const values = matchTemplate(template.uriTemplate, uri);
     if (values) return template.toolCall(values);
@@ -54,8 +54,8 @@ function templateQuestion(templates: typeof RESOURCE_TEMPLATES, uri: string): To
   return null;
 }
 
-/** The tool's structure as JSON; its failure as an error of the protocol. */
-async function answerOf(tenant: Tenant, { tool: name, args }: ToolCall, uri: string, call: CallHandle) {
+/** The tool's structured content as JSON. Throws its error as an error of the protocol. */
+async function readResource(tenant: Tenant, { tool: name, args }: ToolCall, uri: string, call: CallHandle) {
   const tool = tenant.tools().find((one) => one.name === name);
   if (!tool) throw new ResourceNotFoundError(uri);
   const { structuredContent, isError, _meta } = await callTool(tenant, tool, args, call);
@@ -65,7 +65,7 @@ async function answerOf(tenant: Tenant, { tool: name, args }: ToolCall, uri: str
     if (code === "not_found" || code === "invalid_input") throw new ResourceNotFoundError(uri, text);
     throw new ProtocolError(ProtocolErrorCode.InternalError, text, { code });
   }
-  // Looked up by a name of which nothing is left.
+  // A resource for one run: the name that the URI gives belongs to no run.
   const lists = Object.values(structuredContent).filter(Array.isArray);
   if (name === "get_flow_runs" && args.flow_run !== undefined && lists[0]?.length === 0) {
     throw new ResourceNotFoundError(uri, `no flow run "${String(args.flow_run)}"`);
@@ -79,7 +79,7 @@ interface Reference {
   readonly name?: string;
 }
 
-function valuesFor(tenant: Tenant, ref: Reference, argument: { name: string; value: string }): readonly string[] {
+function completionsFor(tenant: Tenant, ref: Reference, argument: { name: string; value: string }): readonly string[] {
   if (ref.type === "ref/resource") {
     const template = RESOURCE_TEMPLATES.find((one) => one.uriTemplate === ref.uri);
     if (!template) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no template ${ref.uri}.`);

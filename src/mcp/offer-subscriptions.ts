@@ -4,15 +4,15 @@ import { matchTemplate } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
 import type { ResourceWatch } from "./resource-watch.ts";
 
-/** Of one connection, session or stream. */
-const MOST = 200;
-const MOST_CHARACTERS = 500;
-/** Of what a listener names. */
-const MOST_READ = 10 * MOST;
+/** Resources of one connection, session or stream. */
+const MAX_SUBSCRIBED = 200;
+const MAX_URI_LENGTH = 500;
+/** URIs of one `subscriptions/listen` request that are looked at. */
+const MAX_READ = 10 * MAX_SUBSCRIBED;
 
 /**
- * `resources/subscribe` of the 2025 era: the server of one connection or session tells about the URIs it was asked to watch.
- * (In the 2026 era subscriptions are streams, which the transports open.)
+ * `resources/subscribe` of the 2025 era: the server of a connection or session notifies its client of changed resources.
+ * In the 2026 era a subscription is a stream, which the transports handle.
  */
 export function offerSubscriptions(mcp: McpServer, watch: ResourceWatch): { end(): void } {
   const watched = new Map<string, () => void>();
@@ -24,13 +24,16 @@ export function offerSubscriptions(mcp: McpServer, watch: ResourceWatch): { end(
     if (!isWatchable(uri)) {
       throw new ProtocolError(
         ProtocolErrorCode.InvalidParams,
-        `There is no resource ${uri.slice(0, MOST_CHARACTERS)}; resources/list and resources/templates/list name them.`,
+        `There is no resource ${uri.slice(0, MAX_URI_LENGTH)}; resources/list and resources/templates/list name them.`,
       );
     }
-    if (watched.size >= MOST && !watched.has(uri)) {
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `At most ${MOST} resources can be subscribed to.`);
+    if (watched.size >= MAX_SUBSCRIBED && !watched.has(uri)) {
+      throw new ProtocolError(
+        ProtocolErrorCode.InvalidParams,
+        `At most ${MAX_SUBSCRIBED} resources can be subscribed to.`,
+      );
     }
-    const end = addTo(watch, uri, () => void mcp.server.sendResourceUpdated({ uri }).catch(() => undefined));
+    const end = watchResource(watch, uri, () => void mcp.server.sendResourceUpdated({ uri }).catch(() => undefined));
     drop(uri);
     watched.set(uri, end);
     return {};
@@ -46,7 +49,7 @@ export function offerSubscriptions(mcp: McpServer, watch: ResourceWatch): { end(
   };
 }
 
-function addTo(watch: ResourceWatch, uri: string, notify: () => void): () => void {
+function watchResource(watch: ResourceWatch, uri: string, notify: () => void): () => void {
   try {
     return watch.add(uri, notify);
   } catch (error) {
@@ -56,26 +59,26 @@ function addTo(watch: ResourceWatch, uri: string, notify: () => void): () => voi
   }
 }
 
-/** Whether there is such a resource: what is none never changes. */
+/** Whether the resource exists: others never change. */
 function isWatchable(uri: string): boolean {
-  if (uri.length > MOST_CHARACTERS) return false;
+  if (uri.length > MAX_URI_LENGTH) return false;
   if (RESOURCES.some((one) => one.uri === uri)) return true;
   return RESOURCE_TEMPLATES.some(({ uriTemplate }) => matchTemplate(uriTemplate, uri) !== null);
 }
 
-/** The URIs that a `subscriptions/listen` request of the 2026 era names and that can be watched, each once. */
+/** The watchable URIs of a `subscriptions/listen` request of the 2026 era, without duplicates. */
 export function watchableUrisOf(message: unknown): string[] {
   const found = new Set<string>();
-  for (const uri of (subscriptionsOf(message) ?? []).slice(0, MOST_READ)) {
+  for (const uri of (subscriptionsOf(message) ?? []).slice(0, MAX_READ)) {
     if (typeof uri === "string" && isWatchable(uri)) found.add(uri);
-    if (found.size === MOST) break;
+    if (found.size === MAX_SUBSCRIBED) break;
   }
   return [...found];
 }
 
 /**
- * A `subscriptions/listen` request that names only what is watched for it: the SDK acknowledges what the request names. Any other
- * message is answered as it is, and so is a list that is not one of texts: the SDK refuses it.
+ * A `subscriptions/listen` request without the URIs that cannot be watched, because the SDK acknowledges every URI of the request.
+ * Any other message is returned as it is, and so is a list with values that are not strings: the SDK refuses it.
  */
 export function withWatchableUris(message: unknown): unknown {
   const given = subscriptionsOf(message);
@@ -87,7 +90,7 @@ export function withWatchableUris(message: unknown): unknown {
   return { ...request, params: { ...params, notifications: { ...params.notifications, resourceSubscriptions } } };
 }
 
-/** The list as it came; null where the message has none. */
+/** The list of URIs as received; null where the message has none. */
 function subscriptionsOf(message: unknown): readonly unknown[] | null {
   const { method, params } = (message ?? {}) as { method?: unknown; params?: { notifications?: unknown } | null };
   if (method !== "subscriptions/listen") return null;

@@ -1,6 +1,6 @@
 /**
- * Parameters of requests that are not as the protocol has them. The SDK would answer those of most methods with an internal error
- * and the text of its schema; here they get the code that is meant for them, and a sentence.
+ * Checks the parameters of requests. The SDK answers invalid ones of most methods with "internal error" and its schema's text; this
+ * answers with "invalid params" and a sentence.
  * https://modelcontextprotocol.io/specification/2025-11-25/schema
  */
 import { PROTOCOL_VERSION_META_KEY, ProtocolErrorCode } from "@modelcontextprotocol/server";
@@ -30,10 +30,10 @@ const PARAMS: Readonly<Record<string, z.ZodType>> = {
   }),
 };
 
-/** Methods of the 2025 era only: a newer request for one of them is for a method that does not exist. */
+/** Methods that only the 2025 era has. The SDK answers a newer request for one of them with "method not found". */
 const PARAMS_2025: typeof PARAMS = { "resources/subscribe": RESOURCE, "resources/unsubscribe": RESOURCE };
 
-/** The answer to a request with such parameters; null for every other message. */
+/** The answer to a request with invalid parameters; null for every other message. */
 export function invalidParams(message: unknown): InvalidRequest | null {
   const { id, method, params } = (message ?? {}) as { id?: unknown; method?: unknown; params?: unknown };
   if ((typeof id !== "string" && typeof id !== "number") || typeof method !== "string") return null;
@@ -45,7 +45,7 @@ export function invalidParams(message: unknown): InvalidRequest | null {
   return { jsonrpc: "2.0", id, error: { code: ProtocolErrorCode.InvalidParams, message: `Invalid params: ${fault}` } };
 }
 
-/** Newer requests name their revision themselves. */
+/** Whether the request is of the 2026 era, where each request names its protocol version. */
 function isModern(params: unknown): boolean {
   const { _meta } = (params ?? {}) as { _meta?: unknown };
   return typeof _meta === "object" && _meta !== null && PROTOCOL_VERSION_META_KEY in _meta;

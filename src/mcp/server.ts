@@ -1,4 +1,3 @@
-/** One MCP server for one connection or request: the same for both protocol eras and for every transport. */
 import { McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } from "@modelcontextprotocol/server";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { toolListing } from "../tools/definition/listing.ts";
@@ -10,19 +9,22 @@ import { offerResources } from "./offer-resources.ts";
 import { offerSubscriptions } from "./offer-subscriptions.ts";
 import type { Tenant } from "./tenant.ts";
 
-/** Lists that follow the settings, of which a client can be told. */
+/** Lists that depend on the settings; clients are notified when they change. */
 const OWN_LIST = { ttlMs: 300_000, cacheScope: "private" } as const;
-/** The same in every workspace, for as long as this version runs. */
+/** Lists that are the same in every workspace and change only with the version. */
 const COMMON_LIST = { ttlMs: 3_600_000, cacheScope: "public" } as const;
 
-/** No elicitation is ever sent, so nothing has to be validated: this keeps the SDK's JSON Schema validator from being built. */
+/** This server sends no elicitation. Without this the SDK would build a JSON Schema validator for the answers to them. */
 const NO_VALIDATOR = {
   getValidator(): never {
     throw new Error("this server sends no elicitation");
   },
 };
 
-/** Cheap: schemas stand at module scope, listings are made once per tool. */
+/**
+ * The MCP server of one connection, session or request; the same for both protocol eras and all transports. Cheap to build: schemas are
+ * made once per process, listings once per tool.
+ */
 export function buildServer(tenant: Tenant): McpServer {
   const mcp = new McpServer(
     { name: "prefect-mcp-bun", title: "Prefect (local record)", version: tenant.version },
@@ -43,17 +45,17 @@ export function buildServer(tenant: Tenant): McpServer {
       },
     },
   );
-  mcp.server.setRequestHandler("tools/list", () => ({ tools: tenant.tools().map(listed) }));
+  mcp.server.setRequestHandler("tools/list", () => ({ tools: tenant.tools().map(toListing) }));
   mcp.server.setRequestHandler("tools/call", async (request, ctx) => {
     const { name, arguments: args } = request.params;
-    const result = await callTool(tenant, toolNamed(tenant.tools(), name), args, handleOf(ctx));
+    const result = await callTool(tenant, toolNamed(tenant.tools(), name), args, toCallHandle(ctx));
     return { ...result, content: [...result.content] };
   });
   offerResources(mcp, tenant);
   offerPrompts(mcp);
   const unsubscribe = tenant.onToolsChanged(() => {
     if (!mcp.server.transport) return;
-    // Which resources there are follows the tools. A client that has gone away needs no notice.
+    // The list of resources depends on the tools. A client that has disconnected is not notified.
     Promise.all([mcp.server.sendToolListChanged(), mcp.server.sendResourceListChanged()]).catch(() => undefined);
   });
   const subscriptions = tenant.watch && offerSubscriptions(mcp, tenant.watch);
@@ -76,14 +78,14 @@ function toolNamed(tools: readonly ToolDefinition[], name: string): ToolDefiniti
   );
 }
 
-function handleOf(ctx: ServerContext): CallHandle {
+function toCallHandle(ctx: ServerContext): CallHandle {
   const progressToken = ctx.mcpReq._meta?.progressToken;
   return {
     signal: ctx.mcpReq.signal,
     progress: (done, total, message) => {
       if (progressToken === undefined) return;
       const params = { progressToken, progress: done, message, ...(total === null ? {} : { total }) };
-      // A client that has gone away misses its progress; the call itself learns of it through the signal.
+      // Fails when the client has disconnected; the signal then ends the call.
       ctx.mcpReq.notify({ method: "notifications/progress", params }).catch(() => undefined);
     },
   };
@@ -96,7 +98,7 @@ interface ListedTool {
 }
 const listings = new WeakMap<ToolDefinition, ListedTool>();
 
-function listed(tool: ToolDefinition): ListedTool {
+function toListing(tool: ToolDefinition): ListedTool {
   const known = listings.get(tool);
   if (known) return known;
   const { inputSchema, ...rest } = toolListing(tool);

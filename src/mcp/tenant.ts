@@ -4,25 +4,25 @@ import type { QueryContext } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import type { ResourceWatch } from "./resource-watch.ts";
 
-/** What the protocol serves: the tools of one Prefect workspace. The application makes one; HTTP makes one per caller's target. */
+/** One Prefect workspace as the protocol serves it. Over stdio there is one; over HTTP one for each target and credential of callers. */
 export interface Tenant {
   readonly version: string;
   readonly logger: Logger;
   readonly isCloud: boolean;
-  /** The tools to list and call, by the settings. Never asks Prefect. */
+  /** The tools that the settings offer. Makes no request to Prefect. */
   tools(): readonly ToolDefinition[];
-  /** What the tools of one call may use. Throws AppError `invalid_config` while the settings are broken. */
+  /** The context for the tools of one call. Throws AppError `invalid_config` while the settings are invalid. */
   query(): QueryContext;
-  /** `notify` is called when `tools()` has become another list. Returns the function that ends this. */
+  /** `notify` is called when the list of `tools()` has changed. Returns the function that ends this. */
   onToolsChanged(notify: () => void): () => void;
-  /** Tells when resources have changed; without it none can be subscribed to. */
+  /** Notifies of changed resources. Without it there are no subscriptions. */
   readonly watch?: ResourceWatch;
-  /** Knows the credentials of this workspace: every answer passes through it once more. Null while the settings are broken. */
+  /** Removes the credentials of this workspace from each answer. Null while the settings are invalid. */
   readonly redact?: Redact | null;
-  /** Aborts when this tenant is closed: calls that are still running end. */
+  /** Aborts when this tenant is closed; running calls end then. */
   readonly ended?: AbortSignal;
-  /** A folder of this machine that answers do not name: callers come from elsewhere. */
+  /** A folder whose path is removed from answers, because callers are on other machines. */
   readonly hiddenPath?: string;
-  /** The settings are the operator's, and callers from elsewhere are not told what is wrong with them. */
+  /** Whether callers are not shown what is wrong with the settings, because these belong to the operator. */
   readonly hidesSettings?: boolean;
 }

@@ -66,11 +66,11 @@ describe("what is no message", () => {
     [
       { jsonrpc: "2.0", id: 4, method: "ping", meta: {} },
       4,
-      "a request has jsonrpc, id, method and params, and nothing else.",
+      "a request has no members beside jsonrpc, id, method and params.",
     ],
-    [{ jsonrpc: "2.0", id: 4, method: "ping", params: { _meta: 5 } }, 4, "params._meta is not as the protocol has it."],
-    [[plain], null, "batches are not supported, send one message a line."],
-    [[], null, "batches are not supported, send one message a line."],
+    [{ jsonrpc: "2.0", id: 4, method: "ping", params: { _meta: 5 } }, 4, "params._meta is not valid."],
+    [[plain], null, "batches are not supported; send one message per line."],
+    [[], null, "batches are not supported; send one message per line."],
   ])("%j is answered with id %p", (message, id, fault) => {
     expect(invalidRequest(message)).toEqual({
       jsonrpc: "2.0",

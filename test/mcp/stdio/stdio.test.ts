@@ -235,10 +235,10 @@ describe("JSON over stdio that is no message", () => {
     await wired.stdin.end();
     await wired.served;
     expect(wired.answers() as unknown[]).toEqual([
-      refused(4, "a request has jsonrpc, id, method and params, and nothing else."),
+      refused(4, "a request has no members beside jsonrpc, id, method and params."),
       refused("five", 'jsonrpc must be "2.0".'),
       refused(null, "id must be a string or an integer."),
-      refused(null, "batches are not supported, send one message a line."),
+      refused(null, "batches are not supported; send one message per line."),
     ]);
     expect(wired.firsts()).toBe(0);
   });

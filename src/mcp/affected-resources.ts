@@ -1,0 +1,100 @@
+/** Which `prefect://` resources a change of the record affects. */
+import { type Kind, kindOfResource } from "../model/kinds.ts";
+import type { RecordDb } from "../store/database.ts";
+import { findFlowRunRow } from "../store/runs/flow-runs.ts";
+
+/** Changes of the record since the last poll. */
+export interface Changes {
+  readonly kinds: Set<string>;
+  readonly flowRunIds: Set<string>;
+  readonly eventNames: Set<string>;
+  isAny: boolean;
+}
+
+export function noChanges(): Changes {
+  return { kinds: new Set(), flowRunIds: new Set(), eventNames: new Set(), isAny: false };
+}
+
+/** Kinds that resources show: an event about one of these changes their content. */
+const SHOWN: ReadonlySet<Kind> = new Set(["flow_run", "task_run", "deployment", "work_pool", "work_queue"]);
+
+/** Adds the object that an event is about, given as `prefect.flow-run.<id>`. */
+export function addResource(changes: Changes, resourceId: string): void {
+  const [, resource = "", id = ""] = /^(prefect\.[a-z-]+)\.(.+)$/.exec(resourceId) ?? [];
+  const kind = kindOfResource(resource);
+  changes.kinds.add("event");
+  if (kind && SHOWN.has(kind)) changes.kinds.add(kind);
+  if (kind === "flow_run") changes.flowRunIds.add(id);
+}
+
+/** Changes prepared for lookup, once per poll: each of many URIs then costs one search. */
+export interface ChangeIndex {
+  has(...kinds: string[]): boolean;
+  hasEvent(namePrefix: string): boolean;
+  /** `run`: the beginning of an id, or a name; in lower case. */
+  hasFlowRun(run: string): boolean;
+}
+
+/** The record is read only when a URI names a run, and then once per changed run. */
+export function indexChanges(changes: Changes, db: RecordDb | null): ChangeIndex {
+  const eventNames = once(() => [...changes.eventNames].sort());
+  const ids = once(() => [...changes.flowRunIds].sort());
+  const names = once(() => new Set([...changes.flowRunIds].map((id) => nameOf(db, id))));
+  return {
+    has: (...kinds) => kinds.some((kind) => changes.kinds.has(kind)),
+    hasEvent: (prefix) => hasPrefix(eventNames(), prefix),
+    hasFlowRun: (run) => hasPrefix(ids(), run) || names().has(run),
+  };
+}
+
+/** Whether the content of a resource may have changed. */
+export type AffectedTest = (changed: ChangeIndex) => boolean;
+
+export function affectedTestOf(uri: string): AffectedTest {
+  const [, area = "", rest = ""] = /^prefect:\/\/([^/?#]+)\/?(.*)$/.exec(uri) ?? [];
+  if (area === "record") return () => true;
+  if (area === "dashboard") {
+    return (changed) => changed.has("flow_run", "work_pool", "work_queue", "concurrency_limit");
+  }
+  if (area === "deployments") return (changed) => changed.has("deployment", "flow_run");
+  if (area === "events") {
+    const prefix = decoded(rest);
+    return prefix === "" ? (changed) => changed.has("event") : (changed) => changed.hasEvent(prefix);
+  }
+  if (area !== "flow-runs") return () => false;
+  if (rest === "") return (changed) => changed.has("flow_run");
+  const run = decoded(rest.split("/")[0] ?? "").toLowerCase();
+  return (changed) => changed.hasFlowRun(run);
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** Whether one of the texts, which are in ascending order, begins with the prefix. */
+function hasPrefix(sorted: readonly string[], prefix: string): boolean {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? "") < prefix) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low]?.startsWith(prefix) ?? false;
+}
+
+function nameOf(db: RecordDb | null, flowRunId: string): string | undefined {
+  const row = db ? findFlowRunRow(db, flowRunId) : null;
+  return row?.name?.toLowerCase();
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
