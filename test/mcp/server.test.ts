@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { Client } from "@modelcontextprotocol/client";
 import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { LineTransport } from "../../src/mcp/stdio/line-transport.ts";
 import { serveOverStdio } from "../../src/mcp/stdio/stdio.ts";
-import { LineTransport } from "../../src/mcp/stdio/wire.ts";
 import { type FakeTenant, fakeTenant } from "./fake-tenant.ts";
 import { makePipe } from "./stdio/pipe.ts";
 

@@ -3,7 +3,6 @@ import { AppError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import type { ResourceWatch } from "../../../src/mcp/resource-watch.ts";
 import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";
-import { LineSplitter } from "../../../src/mcp/stdio/wire.ts";
 import { eventually } from "../../support/time/eventually.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 import { makePipe } from "./pipe.ts";
@@ -186,7 +185,7 @@ describe("MCP over stdio", () => {
         time: expect.any(String),
         level: "error",
         message: "stdin is not read any further",
-        error: "A message is longer than 10485760 bytes: where the next one begins is unknown.",
+        error: "A message is longer than 10485760 bytes, so the start of the next one is unknown.",
       },
     ]);
   });
@@ -372,36 +371,5 @@ describe("subscriptions of the 2026 era over stdio", () => {
     ]);
     wired.stop.abort();
     await wired.served;
-  });
-});
-
-describe("lines out of bytes", () => {
-  const split = (splitter: LineSplitter, ...pieces: (string | Uint8Array)[]) =>
-    pieces.flatMap((piece) => [...splitter.take(typeof piece === "string" ? Buffer.from(piece) : piece)]);
-
-  test("come complete, however they were cut", () => {
-    const bytes = Buffer.from("ä\n\n日本\r\nlast");
-    for (let size = 1; size <= bytes.length; size += 1) {
-      const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
-        bytes.subarray(n * size, (n + 1) * size),
-      );
-      expect(split(new LineSplitter(100), ...pieces)).toEqual(["ä", "", "日本\r"]);
-    }
-  });
-
-  test("of a length at the limit pass, longer ones throw before they are complete, in one piece and in several", () => {
-    expect(split(new LineSplitter(4), "1234\n12", "34\n")).toEqual(["1234", "1234"]);
-    for (const pieces of [["12345\n"], ["12345"], ["123", "45"], ["123", "45\n"]]) {
-      expect(() => split(new LineSplitter(4), ...pieces)).toThrow("A message is longer than 4 bytes");
-    }
-  });
-
-  test("cost what their length costs, in however many pieces they come", () => {
-    const splitter = new LineSplitter(10_000_000);
-    const piece = Buffer.from("x".repeat(100));
-    const begunMs = systemClock.nowMs();
-    for (let n = 0; n < 90_000; n += 1) split(splitter, piece);
-    expect(split(splitter, "\n")[0]).toHaveLength(9_000_000);
-    expect(systemClock.nowMs() - begunMs).toBeLessThan(2_000);
   });
 });

@@ -4,18 +4,18 @@ import {
   serializeMessage,
   type Transport,
 } from "@modelcontextprotocol/server";
-import { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { type InvalidRequest, invalidRequest, normalizeMessage } from "../incoming.ts";
 import { invalidParams } from "../request-params.ts";
+import { LineSplitter } from "./line-splitter.ts";
 
-/** Requests that were read before the input ended get this long to be answered: `printf … | prefect-mcp-bun` sees its answers. */
+/** Time to answer the requests that were read before stdin ended, so that `printf … | prefect-mcp-bun` prints answers. */
 const LAST_ANSWERS_MS = 300;
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 
 export interface LineStreams {
   readonly input: ReadableStream<Uint8Array>;
-  /** Resolves when the text has left; rejects when nobody reads any more. */
+  /** Resolves when the text is written; rejects when the reader has closed the stream. */
   write(text: string): Promise<void>;
 }
 
@@ -23,33 +23,34 @@ export interface LineTransportOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onFirstMessage?: () => void;
-  /** Each message that comes in; what it answers is handed on. */
+  /** Called with each received message; returns the message to process. */
   readonly incoming?: (message: JSONRPCMessage) => JSONRPCMessage;
-  /** Each message that goes out; what it answers is written. */
+  /** Called with each message to send; returns the message to write. */
   readonly outgoing?: (message: JSONRPCMessage) => JSONRPCMessage;
 }
 
 /**
- * JSON messages, one a line. Unlike the SDK's own transport it waits a moment for the answers owed when the input ends, writes one
- * answer after the other (that one hangs a listener on stdout for each that waits), answers JSON that is no message, and needs no
- * streams of Node. `onerror` is told of lines that nobody waits for; with an AppError when a line is too long, which ends reading.
+ * JSON-RPC messages, one per line. Differences to the SDK's own transport: when stdin ends it waits a moment for the answers in
+ * progress; it writes one answer after the other, where that one adds a listener to stdout for each waiting answer; it answers JSON
+ * that is not a valid message; it needs no Node streams. `onerror` is called for lines that cannot be answered, and with an AppError
+ * for a line that is too long, which ends reading.
  */
 export class LineTransport implements Transport {
   onclose: (() => void) | undefined;
   onerror: ((error: Error) => void) | undefined;
   onmessage: ((message: JSONRPCMessage) => void) | undefined;
-  /** Resolves when nothing more will come in and the answers owed have been given. */
+  /** Resolves when stdin has ended and the answers in progress are written, or when the transport is closed. */
   readonly ended: Promise<void>;
   private readonly streams: LineStreams;
   private readonly options: LineTransportOptions;
   private readonly lines = new LineSplitter(MAX_MESSAGE_BYTES);
-  /** Ids of requests, and refusals on their way out. */
+  /** Ids of unanswered requests, and refusals that are being written. */
   private readonly unanswered = new Set<unknown>();
   private readonly end: () => void;
   private cancelReading: () => Promise<void> = async () => {};
   private writing: Promise<void> = Promise.resolve();
   private isClosed = false;
-  private isInputOver = false;
+  private hasInputEnded = false;
   private hasMessage = false;
 
   constructor(streams: LineStreams, options: LineTransportOptions) {
@@ -101,7 +102,7 @@ export class LineTransport implements Transport {
     } catch (error) {
       this.onerror?.(asError(error));
     }
-    this.inputOver();
+    this.endInput();
   }
 
   private take(chunk: Uint8Array): void {
@@ -147,86 +148,19 @@ export class LineTransport implements Transport {
     this.options.onFirstMessage?.();
   }
 
-  private inputOver(): void {
-    this.isInputOver = true;
+  private endInput(): void {
+    this.hasInputEnded = true;
     if (this.unanswered.size === 0) this.end();
     else void this.options.clock.sleep(LAST_ANSWERS_MS, this.options.signal).then(this.end);
   }
 
-  private settle(owed: unknown): void {
-    this.unanswered.delete(owed);
-    if (this.isInputOver && this.unanswered.size === 0) this.end();
+  private settle(answered: unknown): void {
+    this.unanswered.delete(answered);
+    if (this.hasInputEnded && this.unanswered.size === 0) this.end();
   }
 }
 
-const NEWLINE = 10;
-/** Room that is kept for the next line. */
-const KEPT_BYTES = 64 * 1024;
-
-/**
- * Lines out of bytes that come in pieces, without a byte order mark. What is not complete yet stands in a buffer that doubles:
- * a line in a thousand pieces costs what its length costs.
- */
-export class LineSplitter {
-  private readonly maxBytes: number;
-  private held = new Uint8Array(0);
-  private size = 0;
-  private readonly decoder = new TextDecoder();
-
-  constructor(maxBytes: number) {
-    this.maxBytes = maxBytes;
-  }
-
-  /** The lines that are complete now. Throws AppError `invalid_input` on one beyond the limit, complete or not. */
-  *take(chunk: Uint8Array): Generator<string> {
-    let from = 0;
-    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
-      const piece = chunk.subarray(from, at);
-      from = at + 1;
-      yield this.complete(piece);
-    }
-    this.keep(chunk.subarray(from));
-  }
-
-  clear(): void {
-    this.size = 0;
-    this.held = new Uint8Array(0);
-  }
-
-  private complete(piece: Uint8Array): string {
-    if (this.size === 0) {
-      this.checkSize(piece.length);
-      return this.decoder.decode(piece);
-    }
-    this.keep(piece);
-    const line = this.decoder.decode(this.held.subarray(0, this.size));
-    this.size = 0;
-    if (this.held.length > KEPT_BYTES) this.clear();
-    return line;
-  }
-
-  private keep(piece: Uint8Array): void {
-    const size = this.size + piece.length;
-    this.checkSize(size);
-    if (size > this.held.length) {
-      const larger = new Uint8Array(Math.max(size, 2 * this.held.length));
-      larger.set(this.held.subarray(0, this.size));
-      this.held = larger;
-    }
-    this.held.set(piece, this.size);
-    this.size = size;
-  }
-
-  private checkSize(size: number): void {
-    if (size <= this.maxBytes) return;
-    throw new AppError(
-      "invalid_input",
-      `A message is longer than ${this.maxBytes} bytes: where the next one begins is unknown.`,
-    );
-  }
-}
-
-/** Undefined where it is no JSON. */
+/** Undefined for text that is not JSON. */
 function parseLine(line: string): unknown {
   try {
     return normalizeMessage(JSON.parse(line));
@@ -235,7 +169,7 @@ function parseLine(line: string): unknown {
   }
 }
 
-/** Null where the schema has no such message. */
+/** Null for JSON that is not a message of the protocol. */
 function toMessage(content: unknown): JSONRPCMessage | null {
   try {
     return parseJSONRPCMessage(content);
