@@ -46,12 +46,12 @@ interface Resolved {
 
 function invalidValue(
   name: SettingName,
-  { invalid, whenUnsure }: SettingMeta,
+  { invalid, whenUnknown }: SettingMeta,
   origin: string,
   complaint: string,
 ): SettingProblem {
   const place = origin.replace(` ${name}`, "").replace(`${name} in `, "");
-  const meanwhile = whenUnsure === "0" ? "nothing is deleted because of it" : "its default applies";
+  const meanwhile = whenUnknown === "0" ? "nothing is deleted because of it" : "its default applies";
   return {
     level: invalid,
     message: `${name} (${place}) ${complaint}.`,
@@ -63,12 +63,12 @@ function invalidValue(
 function resolveFirst(name: SettingName, meta: SettingMeta, sources: readonly Source[]): Resolved {
   const index = sources.findIndex((source) => !isAbsent(name, source.find(name, meta)?.raw));
   const found = sources[index]?.find(name, meta);
-  const isUnsure = sources.slice(0, index < 0 ? undefined : index).some((source) => source.broken);
-  const initial = (unsure: boolean) => {
-    const parsed = parse(name, unsure ? meta.whenUnsure : undefined);
+  const mayBeHidden = sources.slice(0, index < 0 ? undefined : index).some((source) => source.broken);
+  const initial = (isUnknown: boolean) => {
+    const parsed = parse(name, isUnknown ? meta.whenUnknown : undefined);
     return "value" in parsed ? parsed.value : undefined;
   };
-  if (!found) return { value: initial(isUnsure), from: { origin: "default", isDefault: true } };
+  if (!found) return { value: initial(mayBeHidden), from: { origin: "default", isDefault: true } };
   const parsed = parse(name, found.raw);
   if ("value" in parsed) return { value: parsed.value, from: { origin: found.origin, isDefault: false } };
   return {

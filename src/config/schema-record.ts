@@ -1,9 +1,9 @@
 /** Settings of the record, of synchronization and of the tools. */
-import { own } from "./setting.ts";
+import { ownSetting } from "./setting.ts";
 import { bytes, choice, flag, integer, list, number, text } from "./value-types.ts";
 
 export const recordSettings = {
-  PREFECT_MCP_DATA_DIR: own(text, null, {
+  PREFECT_MCP_DATA_DIR: ownSetting(text, null, {
     type: "folder",
     toml: "mcp.data_dir",
     cli: "data-dir",
@@ -11,93 +11,93 @@ export const recordSettings = {
     description: "Where the records are kept, one file per Prefect instance.",
     invalid: "fatal",
   }),
-  PREFECT_MCP_SYNC: own(flag, true, {
+  PREFECT_MCP_SYNC: ownSetting(flag, true, {
     type: "on/off",
     toml: "mcp.sync",
     description: "Whether `serve` keeps the record up to date; when off, it only answers.",
   }),
-  PREFECT_MCP_STREAM: own(flag, true, {
+  PREFECT_MCP_STREAM: ownSetting(flag, true, {
     type: "on/off",
     toml: "mcp.stream",
     description: "Whether the websocket is used; when off, Prefect is polled.",
   }),
-  PREFECT_MCP_BACKFILL_DAYS: own(number({ min: 0, max: 36_500 }), 7, {
+  PREFECT_MCP_BACKFILL_DAYS: ownSetting(number({ min: 0, max: 36_500 }), 7, {
     type: "days",
     toml: "mcp.backfill_days",
     description: "History fetched by the first synchronization; at most what the server keeps.",
   }),
-  PREFECT_MCP_POLL_SECONDS: own(number({ min: 1, max: 3600 }), 30, {
+  PREFECT_MCP_POLL_SECONDS: ownSetting(number({ min: 1, max: 3600 }), 30, {
     type: "seconds",
     toml: "mcp.poll_seconds",
     description: "Time between catch-ups while the websocket is open and delivers no events.",
   }),
-  PREFECT_MCP_POLL_WITHOUT_STREAM_SECONDS: own(number({ min: 1, max: 20 }), 10, {
+  PREFECT_MCP_POLL_WITHOUT_STREAM_SECONDS: ownSetting(number({ min: 1, max: 20 }), 10, {
     type: "seconds",
     toml: "mcp.poll_without_stream_seconds",
     description: "Time between catch-ups while the websocket cannot be used.",
   }),
-  PREFECT_MCP_OVERLAP_SECONDS: own(number({ min: 10, max: 86_400 }), 150, {
+  PREFECT_MCP_OVERLAP_SECONDS: ownSetting(number({ min: 10, max: 86_400 }), 150, {
     type: "seconds",
     toml: "mcp.overlap_seconds",
     description: "How much of the range before it each catch-up reads again, for events that arrive late.",
   }),
-  PREFECT_MCP_REQUESTS_PER_MINUTE: own(integer({ min: 0, max: 1_000_000 }), 0, {
+  PREFECT_MCP_REQUESTS_PER_MINUTE: ownSetting(integer({ min: 0, max: 1_000_000 }), 0, {
     type: "number",
     toml: "mcp.requests_per_minute",
     description: "Limit for requests made in the background; 0 means 600 on Prefect Cloud and 6,000 elsewhere.",
   }),
-  PREFECT_MCP_RETENTION_DAYS: own(number({ min: 0, max: 36_500 }), 90, {
+  PREFECT_MCP_RETENTION_DAYS: ownSetting(number({ min: 0, max: 36_500 }), 90, {
     type: "days",
     toml: "mcp.retention_days",
-    whenUnsure: "0",
+    whenUnknown: "0",
     description: "History older than this is deleted from the record; 0 keeps all.",
   }),
-  PREFECT_MCP_RETENTION_BYTES: own(bytes, 5 * 1024 ** 3, {
+  PREFECT_MCP_RETENTION_BYTES: ownSetting(bytes, 5 * 1024 ** 3, {
     type: "size",
     toml: "mcp.retention_bytes",
-    whenUnsure: "0",
+    whenUnknown: "0",
     defaultText: "5GB",
     description: "Disk space for one record; the oldest history is deleted first. 0 means no limit.",
   }),
-  PREFECT_MCP_FRESH_SECONDS: own(number({ min: 0, max: 86_400 }), 60, {
+  PREFECT_MCP_FRESH_SECONDS: ownSetting(number({ min: 0, max: 86_400 }), 60, {
     type: "seconds",
     toml: "mcp.fresh_seconds",
     description: "Age up to which a record answers questions about the present without asking Prefect.",
   }),
-  PREFECT_MCP_LIVE_DEADLINE_SECONDS: own(number({ min: 0.1, max: 9 }), 8, {
+  PREFECT_MCP_LIVE_DEADLINE_SECONDS: ownSetting(number({ min: 0.1, max: 9 }), 8, {
     type: "seconds",
     toml: "mcp.live_deadline_seconds",
     description: "Time limit for an answer that has to come from Prefect.",
   }),
-  PREFECT_MCP_LOG_LEVEL: own(choice("debug", "info", "warn", "error", "silent"), "info", {
+  PREFECT_MCP_LOG_LEVEL: ownSetting(choice("debug", "info", "warn", "error", "silent"), "info", {
     type: "word",
     toml: "mcp.log_level",
     cli: "log-level",
     description: "What is logged to stderr: `debug`, `info`, `warn`, `error` or `silent`.",
   }),
-  PREFECT_MCP_TOOLS: own(text, "default", {
+  PREFECT_MCP_TOOLS: ownSetting(text, "default", {
     type: "name",
     toml: "mcp.tools",
     cli: "tools",
     description: "Which tools are offered: `core`, `default` or `all`.",
   }),
-  PREFECT_MCP_TOOLS_ALLOW: own(list, [], {
+  PREFECT_MCP_TOOLS_ALLOW: ownSetting(list, [], {
     type: "list of names",
     toml: "mcp.tools_allow",
     description: "Tools offered in addition to those of the preset.",
   }),
-  PREFECT_MCP_TOOLS_DENY: own(list, [], {
+  PREFECT_MCP_TOOLS_DENY: ownSetting(list, [], {
     type: "list of names",
     toml: "mcp.tools_deny",
     description: "Tools never offered.",
     invalid: "fatal",
   }),
-  PREFECT_MCP_DOCS: own(flag, false, {
+  PREFECT_MCP_DOCS: ownSetting(flag, false, {
     type: "on/off",
     toml: "mcp.docs",
     description: "Whether questions about Prefect's documentation may be sent to another host.",
   }),
-  PREFECT_MCP_DOCS_URL: own(text, "https://prefect-docs.fastmcp.app/mcp", {
+  PREFECT_MCP_DOCS_URL: ownSetting(text, "https://prefect-docs.fastmcp.app/mcp", {
     type: "URL",
     toml: "mcp.docs_url",
     aliases: ["PREFECT_DOCS_MCP_URL"],

@@ -22,7 +22,7 @@ export interface SettingMeta {
    * The value to use while the configured one is unknown, because it is invalid or may be in a file that cannot be read. For settings
    * whose default could delete data.
    */
-  readonly whenUnsure?: string;
+  readonly whenUnknown?: string;
 }
 
 export const settingMetas = z.registry<SettingMeta>();
@@ -41,8 +41,8 @@ function setting<T>(type: ValueType<T>, initial: T, meta: SettingMeta) {
 
 type Meta = Omit<SettingMeta, "invalid">;
 /** One of Prefect's own settings: Prefect also refuses invalid values of them. */
-export const prefect = <T>(type: ValueType<T>, initial: NoInfer<T>, meta: Meta) =>
+export const prefectSetting = <T>(type: ValueType<T>, initial: NoInfer<T>, meta: Meta) =>
   setting(type, initial, { ...meta, invalid: "fatal" });
 /** One of this program's settings. */
-export const own = <T>(type: ValueType<T>, initial: NoInfer<T>, meta: Meta & { invalid?: "fatal" }) =>
+export const ownSetting = <T>(type: ValueType<T>, initial: NoInfer<T>, meta: Meta & { invalid?: "fatal" }) =>
   setting(type, initial, { invalid: "warning", ...meta });

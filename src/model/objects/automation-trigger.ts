@@ -52,7 +52,7 @@ export interface TriggerWindow {
   readonly events: readonly PrefectEvent[];
 }
 
-export interface MissReasons {
+export interface MissedEvents {
   /** The name matches, the primary resource does not. */
   resource: PrefectEvent[];
   /** Name and primary resource match, but no related resource does. */
@@ -68,7 +68,7 @@ export interface TriggerReplay {
   readonly firings: readonly TriggerFiring[];
   /** Events that matched all conditions. */
   readonly matched: readonly PrefectEvent[];
-  readonly missed: MissReasons;
+  readonly missed: MissedEvents;
   /** For reactive triggers with a threshold: the window with the most events among those that did not fire. */
   readonly nearest: TriggerWindow | null;
   /** Windows open at the end of the replay. A proactive trigger fires at `toUs` unless its events arrive. */
@@ -138,7 +138,7 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
   const buckets = new Map<string, Bucket>();
   const firings: TriggerFiring[] = [];
   const matched: PrefectEvent[] = [];
-  const missed: MissReasons = { resource: [], related: [], notStarted: [], late: [] };
+  const missed: MissedEvents = { resource: [], related: [], notStarted: [], late: [] };
   let nearest: Bucket | null = null;
 
   const meets = (count: number) =>

@@ -163,7 +163,7 @@ function advance(state: FoldedState, change: StateChange): FoldedState {
 }
 
 /** The facts about a run in the related resources of its event. Ids are null where there is none, or it is not a UUID. */
-export interface RunContext {
+export interface RunRelations {
   readonly flowId: string | null;
   readonly flowRunId: string | null;
   readonly deploymentId: string | null;
@@ -180,9 +180,9 @@ export interface RunContext {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Reads `related` by role. For a flow run, `task-run` is the parent of a subflow; for a task run, `flow-run` contains it. */
-export function readRunContext(event: PrefectEvent): RunContext {
+export function readRunRelations(event: PrefectEvent): RunRelations {
   const tags: string[] = [];
-  const context: Mutable<RunContext> = {
+  const context: Mutable<RunRelations> = {
     flowId: null,
     flowRunId: null,
     deploymentId: null,

@@ -5,7 +5,13 @@
  */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
-import { foldChanges, readRunContext, type StateChange, type StateStamp, sortChanges } from "../../model/runs/fold.ts";
+import {
+  foldChanges,
+  readRunRelations,
+  type StateChange,
+  type StateStamp,
+  sortChanges,
+} from "../../model/runs/fold.ts";
 import type { FlowRunFacts } from "../../model/runs/run-facts.ts";
 import { FLOW_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import type { RecordDb } from "../database.ts";
@@ -106,7 +112,7 @@ type RestColumns = ReturnType<typeof restColumns>;
 
 /** The columns, besides those of the state, that an event knows. */
 function detailColumns(change: StateChange) {
-  const context = readRunContext(change.event);
+  const context = readRunRelations(change.event);
   return {
     name: change.runName,
     flow_id: idBytes(context.flowId),

@@ -8,7 +8,7 @@ import { parseIsoUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import type { FoldedState } from "../../model/runs/fold.ts";
-import { foldChanges, isLaterState, readRunContext, type StateChange } from "../../model/runs/fold.ts";
+import { foldChanges, isLaterState, readRunRelations, type StateChange } from "../../model/runs/fold.ts";
 import type { TaskRunFacts } from "../../model/runs/run-facts.ts";
 import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
@@ -157,7 +157,7 @@ function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
   if (stamp !== null && !isLaterState(change, stamp)) return false;
   const payload = change.event.payload.task_run;
   const task = isObject(payload) ? payload : {};
-  const flowRunId = idBytes(readRunContext(change.event).flowRunId) ?? held?.flow_run_id ?? null;
+  const flowRunId = idBytes(readRunRelations(change.event).flowRunId) ?? held?.flow_run_id ?? null;
   const details = isObject(change.event.payload.validated_state)
     ? change.event.payload.validated_state.state_details
     : undefined;

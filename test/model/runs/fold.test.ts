@@ -3,7 +3,7 @@ import {
   foldChanges,
   isLaterState,
   NO_STATE,
-  readRunContext,
+  readRunRelations,
   readStateChange,
   type StateChange,
   sortChanges,
@@ -60,7 +60,7 @@ describe("reading a state event", () => {
         aRelated("creator", `prefect.automation.${automation}`, "rerun"),
       ],
     });
-    expect(readRunContext(event)).toEqual({
+    expect(readRunRelations(event)).toEqual({
       flowId: flow,
       flowRunId: null,
       deploymentId: deployment,
@@ -72,7 +72,7 @@ describe("reading a state event", () => {
       creatorType: "AUTOMATION",
       tags: ["team.blue"],
     });
-    expect(readRunContext(aTaskRunEvent({ runId: RUN, type: "RUNNING", atUs: T })).flowRunId).toBeNull();
+    expect(readRunRelations(aTaskRunEvent({ runId: RUN, type: "RUNNING", atUs: T })).flowRunId).toBeNull();
   });
 });
 
