@@ -1,4 +1,4 @@
-/** The application: settings → instance (record, API, Worker) → tools. Its life is one process's, or one tenant's. */
+/** The application: settings → instance (record, API, Worker) → tools. One per process over stdio, one per tenant over HTTP. */
 
 import type { ResolvedSettings } from "../config/settings.ts";
 import type { AppError } from "../errors.ts";
@@ -18,15 +18,15 @@ import { toolProblems } from "./tool-settings.ts";
 
 export interface AppOptions {
   readonly settings: SettingsSource;
-  /** The file that the Worker re-enters: `main.ts`, its bundle or the compiled binary. */
+  /** The file that the Worker runs: `main.ts`, its bundle or the compiled binary. */
   readonly entry: string;
   readonly version: string;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Names this application in the Worker's log, where one process holds several. */
   readonly label?: string;
-  /** What the answers of callers' Prefects take of, together. */
-  readonly answers?: AnswerBudget;
+  /** Memory that the answers of callers' Prefects may use together while they are read. */
+  readonly answerBudget?: AnswerBudget;
   /** Longest wait for the Worker to finish when the application ends. */
   readonly stopWithinMs?: number;
 }
@@ -34,13 +34,13 @@ export interface AppOptions {
 export interface App extends Tenant, AsyncDisposable {
   readonly settings: ResolvedSettings;
   readonly watch: ResourceWatch;
-  /** Starts following Prefect, and looking for corrected settings without being asked. */
+  /** Starts following Prefect, and checking periodically whether the settings have changed. */
   follow(): void;
-  /** After each commit of the Worker. Returns the function that ends it. */
+  /** The listener is called after each commit of the Worker. Returns the function that ends this. */
   onChange(listener: (change: ChangeNotice) => void): () => void;
 }
 
-const LOOK_FOR_CHANGES_MS = 2000;
+const POLL_SETTINGS_MS = 2000;
 const STOP_WITHIN_MS = 700;
 
 export function openApp(options: AppOptions): App {
@@ -60,7 +60,7 @@ class Application implements App {
   private instance: Instance | null = null;
   private problem: AppError | null = null;
   private offered: readonly ToolDefinition[] = [];
-  private readonly said = new Set<string>();
+  private readonly warned = new Set<string>();
   private isFollowing = false;
 
   constructor(options: AppOptions) {
@@ -73,15 +73,15 @@ class Application implements App {
       clock: options.clock,
       signal: this.ending.signal,
     });
-    this.look();
+    this.refreshSettings();
   }
 
   get settings(): ResolvedSettings {
-    return this.look();
+    return this.refreshSettings();
   }
 
   get isCloud(): boolean {
-    return this.look().settings.isCloud;
+    return this.refreshSettings().settings.isCloud;
   }
 
   get redact(): Redact | null {
@@ -89,14 +89,14 @@ class Application implements App {
   }
 
   tools(): readonly ToolDefinition[] {
-    this.look();
+    this.refreshSettings();
     return this.offered;
   }
 
   query(): QueryContext {
-    this.look();
+    this.refreshSettings();
     if (!this.instance) throw this.problem;
-    this.instance.syncer.touch();
+    this.instance.worker.markClientActive();
     return this.instance.query;
   }
 
@@ -104,7 +104,7 @@ class Application implements App {
     if (this.isFollowing) return;
     this.isFollowing = true;
     this.followInstance();
-    void this.keepLooking();
+    void this.pollSettings();
   }
 
   onToolsChanged(notify: () => void): () => void {
@@ -119,37 +119,37 @@ class Application implements App {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.ending.abort();
-    this.dropInstance();
+    this.closeInstance();
     await Promise.all(this.closing);
   }
 
-  /** Takes over what the settings say now. Costs nothing while no file has changed. */
-  private look(): ResolvedSettings {
+  /** Applies the current settings. Costs nothing while no file has changed. */
+  private refreshSettings(): ResolvedSettings {
     const resolved = this.options.settings.current();
     if (resolved === this.resolved || this.ending.signal.aborted) return resolved;
     const before = this.resolved;
     this.resolved = resolved;
-    this.report(resolved, before);
+    this.reportProblems(resolved, before);
     this.problem = fatalProblem(resolved.problems);
     const isSame = this.instance !== null && Bun.deepEquals(this.instance.settings, resolved.settings);
-    if (this.problem || !isSame) this.dropInstance();
-    if (!this.problem && !this.instance) this.makeInstance(resolved);
-    this.offer(resolved);
+    if (this.problem || !isSame) this.closeInstance();
+    if (!this.problem && !this.instance) this.openInstance(resolved);
+    this.updateTools(resolved);
     return resolved;
   }
 
-  private report(resolved: ResolvedSettings, before: ResolvedSettings | null): void {
+  private reportProblems(resolved: ResolvedSettings, before: ResolvedSettings | null): void {
     const known = new Set(before?.problems.map((problem) => problem.message));
     for (const { level, message, where, fix } of resolved.problems.filter((problem) => !known.has(problem.message))) {
       if (level === "fatal") this.logger.error(message, { where, fix });
       else this.logger.warn(message, { where, fix });
     }
     if (before && fatalProblem(before.problems) && !fatalProblem(resolved.problems))
-      this.logger.info("the settings are in order again");
+      this.logger.info("the settings are valid again");
   }
 
-  private makeInstance(resolved: ResolvedSettings): void {
-    const { entry, version, clock, logger, label, answers } = this.options;
+  private openInstance(resolved: ResolvedSettings): void {
+    const { entry, version, clock, logger, label, answerBudget } = this.options;
     const onChange = (change: ChangeNotice) => {
       for (const listener of this.changeListeners) listener(change);
     };
@@ -161,16 +161,16 @@ class Application implements App {
       logger,
       onChange,
       ...(label === undefined ? {} : { label }),
-      ...(answers === undefined ? {} : { answers }),
+      ...(answerBudget === undefined ? {} : { answerBudget }),
     });
     if (this.isFollowing) this.followInstance();
   }
 
   private followInstance(): void {
-    if (this.instance?.settings.sync.enabled) this.instance.syncer.follow();
+    if (this.instance?.settings.sync.enabled) this.instance.worker.follow();
   }
 
-  private dropInstance(): void {
+  private closeInstance(): void {
     const { instance } = this;
     this.instance = null;
     if (!instance) return;
@@ -180,11 +180,11 @@ class Application implements App {
     this.closing.add(closed);
   }
 
-  private offer(resolved: ResolvedSettings): void {
+  private updateTools(resolved: ResolvedSettings): void {
     const offered = offeredTools(resolved.settings);
-    const sentences = toolProblems(resolved.settings).filter((sentence) => !this.said.has(sentence));
+    const sentences = toolProblems(resolved.settings).filter((sentence) => !this.warned.has(sentence));
     for (const sentence of sentences) {
-      this.said.add(sentence);
+      this.warned.add(sentence);
       this.logger.warn(sentence);
     }
     const isSame = Bun.deepEquals(offered.map(nameOf), this.offered.map(nameOf));
@@ -192,11 +192,11 @@ class Application implements App {
     if (!isSame) for (const notify of this.toolListeners) notify();
   }
 
-  private async keepLooking(): Promise<void> {
+  private async pollSettings(): Promise<void> {
     const { signal } = this.ending;
     while (!signal.aborted) {
-      await this.options.clock.sleep(LOOK_FOR_CHANGES_MS, signal);
-      this.look();
+      await this.options.clock.sleep(POLL_SETTINGS_MS, signal);
+      this.refreshSettings();
     }
   }
 }

@@ -6,7 +6,7 @@ import type { PrefectConnection } from "../prefect/transport/connection.ts";
 import { recordFileName } from "../store/file/record-file.ts";
 import { tenantRecords } from "../store/file/tenant-folders.ts";
 
-/** How to reach Prefect, by the settings. Throws AppError `invalid_config` where they name no API. */
+/** The connection to Prefect that the settings describe. Throws AppError `invalid_config` where they name no API. */
 export function toConnection(settings: Settings, version: string): PrefectConnection {
   const { apiUrl, auth, customHeaders, csrf, requestTimeoutMs, maxRetries, retryJitterFactor, retryExtraCodes } =
     settings;
@@ -35,13 +35,13 @@ export function toConnection(settings: Settings, version: string): PrefectConnec
   };
 }
 
-/** Every record of an instance in the data folder: the own one, and those of callers who brought it in their headers. */
+/** All records of an instance in the data folder: that of the own settings, and those of callers that named it in their headers. */
 export function recordFilesOf(settings: Pick<Settings, "dataDir">, apiUrl: string): string[] {
   const own = recordFileOf(settings, apiUrl);
   return [...(existsSync(own) ? [own] : []), ...tenantRecords(settings.dataDir, recordFileName(apiUrl))];
 }
 
-/** The record of an instance. */
+/** The record of an instance for the own settings. */
 export function recordFileOf(settings: Pick<Settings, "dataDir">, apiUrl: string): string {
   return join(settings.dataDir, recordFileName(apiUrl));
 }

@@ -11,15 +11,15 @@ import type { QueryContext } from "../queries/source/context.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { recordFileOf, toConnection } from "./connection.ts";
 import { createRecordReader } from "./record.ts";
-import { createSyncer, type Syncer } from "./sync-worker.ts";
+import { createSyncWorker, type SyncWorker } from "./sync-worker.ts";
 
-/** One Prefect workspace as the settings describe it: reading connection, API client and the Worker that writes. */
+/** One Prefect workspace as the settings describe it: read-only connection, API client and the Worker that writes the record. */
 export interface Instance {
   readonly settings: Settings;
   readonly file: string;
   readonly query: QueryContext;
-  readonly syncer: Syncer;
-  /** Knows the configured credentials. */
+  readonly worker: SyncWorker;
+  /** Removes the configured credentials. */
   readonly redact: Redact;
   close(withinMs: number): Promise<void>;
 }
@@ -33,35 +33,35 @@ export interface InstanceOptions {
   readonly onChange: (change: ChangeNotice) => void;
   /** Names the instance in the Worker's log. */
   readonly label?: string;
-  /** What the answers of callers' Prefects take of, together. */
-  readonly answers?: AnswerBudget;
+  /** Memory that the answers of callers' Prefects may use together while they are read. */
+  readonly answerBudget?: AnswerBudget;
 }
 
-/** Touches neither disk nor network: both wait for the first question. Throws AppError `invalid_config` without an API URL. */
+/** Disk and network are first used by a query. Throws AppError `invalid_config` without an API URL. */
 export function createInstance(options: InstanceOptions): Instance {
-  const { settings, version, clock, logger, answers } = options;
+  const { settings, version, clock, logger, answerBudget } = options;
   const connection = toConnection(settings, version);
   const file = recordFileOf(settings, connection.url);
   const reader = createRecordReader(file, clock, logger);
-  const syncer = createSyncer(options);
+  const worker = createSyncWorker(options);
   const redact = createRedactor({ credentials: credentialsOf(settings) });
   let client: PrefectClient | null = null;
   let isClosed = false;
   return {
     settings,
     file,
-    syncer,
+    worker,
     redact,
     query: {
       record: () => reader.current(),
       api: () => {
         if (isClosed)
           throw new AppError("unavailable", "This connection to Prefect was just closed.", { hint: "Try again." });
-        client ??= redactedApi(createPrefectClient(connection, { clock, logger, answers }), redact);
+        client ??= redactedApi(createPrefectClient(connection, { clock, logger, answers: answerBudget }), redact);
         return client;
       },
       clock,
-      saveLive: (batch) => syncer.saveLive(batch),
+      saveLive: (batch) => worker.saveLive(batch),
       freshMs: settings.freshMs,
       liveDeadlineMs: settings.liveDeadlineMs,
       uiUrl: settings.uiUrl,
@@ -70,10 +70,10 @@ export function createInstance(options: InstanceOptions): Instance {
     },
     async close(withinMs) {
       isClosed = true;
-      // The reader first: the last connection that closes makes the checkpoint, and only a writer can.
+      // The reader first: SQLite checkpoints when the last connection closes, and only the writer's can.
       reader.close();
       client?.close();
-      await syncer.stop(withinMs);
+      await worker.stop(withinMs);
     },
   };
 }

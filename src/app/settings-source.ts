@@ -4,26 +4,26 @@ import type { ResolvedSettings, SettingProblem } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 
-/** Where the application takes its settings from; asked at each call, so that a corrected file is noticed. */
+/** The current settings. Asked at each call, so that a corrected file takes effect. */
 export interface SettingsSource {
-  /** The same object as long as nothing has changed. */
+  /** The same object while nothing has changed. */
   current(): ResolvedSettings;
 }
 
-/** Files are looked at again at most this often, and at every call while something is wrong. */
-const LOOK_AGAIN_MS = 1000;
+/** Files are checked for changes at most this often, and at every call while the settings are invalid. */
+const CHECK_EVERY_MS = 1000;
 
-/** Flags, environment and files, read again when one of the files has changed. */
+/** Settings from flags, environment and files; read again when one of the files has changed. */
 export function settingsFromFiles(flags: Readonly<Record<string, string>>, clock: Clock): SettingsSource {
   const input = { ...readEnvironment(), flags };
   let resolved = loadSettings(input);
-  let lookedMs = clock.nowMs();
+  let checkedMs = clock.nowMs();
   return {
     current() {
       const nowMs = clock.nowMs();
-      const isEarly = Math.abs(nowMs - lookedMs) < LOOK_AGAIN_MS;
+      const isEarly = Math.abs(nowMs - checkedMs) < CHECK_EVERY_MS;
       if (isEarly && !fatalProblem(resolved.problems)) return resolved;
-      lookedMs = nowMs;
+      checkedMs = nowMs;
       if (settingsFingerprint(resolved.files) !== resolved.fingerprint) resolved = loadSettings(input);
       return resolved;
     },
@@ -35,7 +35,7 @@ export function fixedSettings(resolved: ResolvedSettings): SettingsSource {
   return { current: () => resolved };
 }
 
-/** What keeps Prefect from being asked, as the error of every call; null when nothing does. */
+/** The error of every call while the settings are invalid; null while they are valid. */
 export function fatalProblem(problems: readonly SettingProblem[]): AppError | null {
   const [first, ...others] = problems.filter((problem) => problem.level === "fatal");
   if (!first) return null;

@@ -8,7 +8,7 @@ import type { ChangeNotice } from "../sync/context/changes.ts";
 import { createSyncSession, type SyncSession } from "../sync/session.ts";
 import { recordFileOf, toConnection } from "./connection.ts";
 
-export interface SessionOptions {
+export interface SyncSessionOptions {
   readonly settings: Settings;
   readonly version: string;
   readonly clock: Clock;
@@ -16,8 +16,8 @@ export interface SessionOptions {
   readonly onChange?: (change: ChangeNotice) => void;
 }
 
-/** The writing side of one instance: in the Worker of `serve`, in the process itself for `sync`, `audit` and `forget`. */
-export function openSession(options: SessionOptions): SyncSession {
+/** Opens the record for writing: in the Worker of `serve`, on the main thread for `sync`, `audit` and `forget`. */
+export function openSyncSession(options: SyncSessionOptions): SyncSession {
   const { settings, version, clock, logger, onChange } = options;
   const connection = toConnection(settings, version);
   return createSyncSession({

@@ -4,24 +4,22 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
-import { decode, encode, type FromWorker, type ToWorker, type WorkerTrouble } from "./worker-messages.ts";
+import { decode, encode, type FromWorker, type ToWorker } from "./worker-messages.ts";
 
-/** The answering thread's hold on the Worker that writes the record. */
-export interface Syncer {
-  /** Starts following Prefect. Again: nothing. */
+/** The Worker that writes the record, as the main thread uses it. It is restarted when it ends. */
+export interface SyncWorker {
+  /** Starts following Prefect. Has no effect when repeated. */
   follow(): void;
-  /** Stores a live answer; starts the Worker when it is not there yet. */
+  /** Stores a live batch; starts the Worker when it is not running. */
   saveLive(batch: LiveBatch): void;
-  /** A client is active. */
-  touch(): void;
-  /** Why the record cannot be written at the moment, or null. */
-  readonly trouble: WorkerTrouble | null;
-  /** Lets the Worker finish what it was given and close the record; gives up after `withinMs`. */
+  /** A client has just asked something, so the Worker refreshes more often. */
+  markClientActive(): void;
+  /** Lets the Worker store what it has received and close the record; terminates it after `withinMs`. */
   stop(withinMs: number): Promise<void>;
 }
 
-export interface SyncerOptions {
-  /** The program's own file: the Worker re-enters it (source, bundle and compiled binary alike). */
+export interface SyncWorkerOptions {
+  /** The program's own file, which the Worker runs: source, bundle or compiled binary. */
   readonly entry: string;
   readonly settings: Settings;
   readonly version: string;
@@ -31,30 +29,29 @@ export interface SyncerOptions {
   readonly label?: string;
 }
 
-/** A Worker that lived this long was healthy: the next restart is quick again. */
-const HEALTHY_MS = 60_000;
-/** Live answers that wait while the Worker restarts. */
+/** After running for this time the wait before the next restart is short again. */
+const STABLE_MS = 60_000;
+/** Messages that wait while the Worker restarts; further ones are dropped. */
 const MAX_WAITING = 200;
-const TOUCH_EVERY_MS = 1000;
+const MARK_EVERY_MS = 1000;
 
-export function createSyncer(options: SyncerOptions): Syncer {
-  return new WorkerSyncer(options);
+export function createSyncWorker(options: SyncWorkerOptions): SyncWorker {
+  return new RestartingWorker(options);
 }
 
-class WorkerSyncer implements Syncer {
-  trouble: WorkerTrouble | null = null;
-  private readonly options: SyncerOptions;
+class RestartingWorker implements SyncWorker {
+  private readonly options: SyncWorkerOptions;
   private readonly backoff: Backoff;
   private readonly stopping = new AbortController();
   private readonly waiting: ToWorker[] = [];
   private worker: Worker | null = null;
   private isReady = false;
   private isFollowing = false;
-  private touchedMs = 0;
-  private bornMs = 0;
-  private whenGone = Promise.withResolvers<void>();
+  private markedMs = 0;
+  private spawnedMs = 0;
+  private closed = Promise.withResolvers<void>();
 
-  constructor(options: SyncerOptions) {
+  constructor(options: SyncWorkerOptions) {
     this.options = options;
     this.backoff = new Backoff({ firstMs: 500, maxMs: 10_000 });
   }
@@ -70,11 +67,11 @@ class WorkerSyncer implements Syncer {
     this.post({ type: "save-live", batch });
   }
 
-  touch(): void {
+  markClientActive(): void {
     const nowMs = this.options.clock.nowMs();
-    if (!this.isReady || nowMs - this.touchedMs < TOUCH_EVERY_MS) return;
-    this.touchedMs = nowMs;
-    this.post({ type: "touch" });
+    if (!this.isReady || nowMs - this.markedMs < MARK_EVERY_MS) return;
+    this.markedMs = nowMs;
+    this.post({ type: "client-active" });
   }
 
   async stop(withinMs: number): Promise<void> {
@@ -84,7 +81,7 @@ class WorkerSyncer implements Syncer {
     this.stopping.abort();
     if (!worker) return;
     const giveUp = new AbortController();
-    await Promise.race([this.whenGone.promise, this.options.clock.sleep(withinMs, giveUp.signal)]);
+    await Promise.race([this.closed.promise, this.options.clock.sleep(withinMs, giveUp.signal)]);
     giveUp.abort();
     worker.terminate();
   }
@@ -103,46 +100,45 @@ class WorkerSyncer implements Syncer {
     if (this.worker || this.stopping.signal.aborted) return;
     const worker = new Worker(this.options.entry);
     this.worker = worker;
-    this.bornMs = this.options.clock.nowMs();
+    this.spawnedMs = this.options.clock.nowMs();
     worker.addEventListener("message", (event: MessageEvent) => this.receive(worker, decode<FromWorker>(event.data)));
     worker.addEventListener("error", (event: ErrorEvent) => {
       event.preventDefault();
       this.options.logger.error("the sync worker failed", { error: lastLine(event.message) });
     });
-    worker.addEventListener("close", () => this.gone(worker));
+    worker.addEventListener("close", () => this.onClosed(worker));
   }
 
   private receive(worker: Worker, message: FromWorker): void {
     if (worker !== this.worker) return;
-    if (message.type === "ready") this.ready(worker);
+    if (message.type === "ready") this.onReady(worker);
     else if (message.type === "change") this.options.onChange(message.change);
-    else if (message.type === "trouble") this.trouble = message.error;
-    else this.whenGone.resolve();
+    else this.closed.resolve();
   }
 
-  private ready(worker: Worker): void {
+  private onReady(worker: Worker): void {
     const { settings, version, label = null } = this.options;
     this.isReady = true;
     worker.postMessage(encode({ type: "open", settings, version, label, follow: this.isFollowing }));
     for (const message of this.waiting.splice(0)) worker.postMessage(encode(message));
   }
 
-  private gone(worker: Worker): void {
+  private onClosed(worker: Worker): void {
     if (worker !== this.worker) return;
     this.worker = null;
     this.isReady = false;
-    this.whenGone.resolve();
+    this.closed.resolve();
     if (this.stopping.signal.aborted) return;
     const { clock, logger } = this.options;
-    if (clock.nowMs() - this.bornMs > HEALTHY_MS) this.backoff.reset();
+    if (clock.nowMs() - this.spawnedMs > STABLE_MS) this.backoff.reset();
     const waitMs = this.backoff.next();
     logger.warn("the sync worker ended and is started again", { wait_ms: waitMs });
-    this.whenGone = Promise.withResolvers<void>();
+    this.closed = Promise.withResolvers<void>();
     void clock.sleep(waitMs, this.stopping.signal).then(() => this.spawn());
   }
 }
 
-/** Bun puts an excerpt of the source before the error itself. */
+/** The error itself: Bun puts an excerpt of the source before it. */
 function lastLine(message: string): string {
   const lines = message.split("\n").filter((line) => /^\s*(\w*[Ee]rror|\w+Exception)\b/.test(line));
   return lines.at(-1)?.trim() ?? message.slice(-300);

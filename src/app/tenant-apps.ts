@@ -1,5 +1,3 @@
-/** Applications for callers who bring their own Prefect in their headers. */
-
 import type { ResolvedSettings, Settings } from "../config/settings.ts";
 import { apiUrlIssues, isCloudUrl, normaliseApiUrl, uiBaseUrl } from "../config/urls.ts";
 import { AppError } from "../errors.ts";
@@ -11,28 +9,29 @@ import { tenantFolder, trimTenantFolders } from "../store/file/tenant-folders.ts
 import { type App, type AppOptions, openApp } from "./app.ts";
 import { fixedSettings } from "./settings-source.ts";
 
+/** Applications for callers that name their Prefect in request headers. */
 export interface TenantApps {
-  /** Throws AppError `invalid_input` for a URL that is no API's. */
+  /** Throws AppError `invalid_input` for a URL that is not that of a Prefect API. */
   open(target: TenantTarget, label: string): App;
-  /** Removes the oldest records that nobody has open until all fit into the limit. */
+  /** Removes the oldest records that are not open until all together are below the limit. */
   trimDisk(): void;
 }
 
 export interface TenantAppsOptions extends Omit<AppOptions, "settings"> {
-  /** The server's own settings: what is not about a Prefect holds for callers' Prefects too. */
+  /** The server's own settings. Those that do not concern one Prefect apply to callers' Prefects too. */
   readonly base: () => ResolvedSettings;
 }
 
 export function createTenantApps(options: TenantAppsOptions): TenantApps {
   const inUse = new Map<string, number>();
-  const answers = createAnswerBudget(MAX_CALLER_BYTES_IN_FLIGHT);
+  const answerBudget = createAnswerBudget(MAX_CALLER_BYTES_IN_FLIGHT);
   return {
     open(target, label) {
       const resolved = settingsFor(options.base(), target);
       const folder = resolved.settings.dataDir;
       inUse.set(folder, (inUse.get(folder) ?? 0) + 1);
       const logger = withFields(options.logger, { tenant: label });
-      const app = openApp({ ...options, settings: fixedSettings(resolved), logger, label, answers });
+      const app = openApp({ ...options, settings: fixedSettings(resolved), logger, label, answerBudget });
       const dispose = app[Symbol.asyncDispose].bind(app);
       app[Symbol.asyncDispose] = async () => {
         await dispose();
@@ -51,14 +50,14 @@ export function createTenantApps(options: TenantAppsOptions): TenantApps {
   };
 }
 
-/** The records of all tenants that may be open at a time fit into the limit together: those in use are never removed. */
+/** A tenant's share of the disk limit. Records in use are never removed, so all tenants that may be open must fit into it together. */
 function diskShare({ http, sync }: Settings): number {
   if (http.maxDiskBytes === 0) return sync.retentionBytes;
   const share = Math.floor(http.maxDiskBytes / http.maxTenants);
   return sync.retentionBytes === 0 ? share : Math.min(sync.retentionBytes, share);
 }
 
-/** Nothing of the server's own access to Prefect goes along: no key, no auth string, no header, no skipped certificate check. */
+/** Settings for a caller's Prefect. They hold nothing of the server's own access: no key, auth string, header or skipped certificate check. */
 export function settingsFor(base: ResolvedSettings, { url, credential }: TenantTarget): ResolvedSettings {
   const { cloudApiUrl, tls, dataDir } = base.settings;
   const apiUrl = normaliseApiUrl(url);

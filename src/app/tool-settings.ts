@@ -1,7 +1,7 @@
 import type { Settings } from "../config/settings.ts";
 import { allTools, PRESETS } from "../tools/index.ts";
 
-/** Sentences about names in the settings that stand for nothing. */
+/** Sentences about unknown presets and tools in the settings. */
 export function toolProblems({ tools }: Pick<Settings, "tools">): string[] {
   const { preset, allow, deny } = tools;
   const names = new Set(allTools.map((tool) => tool.name));

@@ -1,4 +1,4 @@
 import { version } from "../../package.json";
 
-/** Of this program, as `package.json` says. */
+/** The version of this program, from `package.json`. */
 export const VERSION: string = version;

@@ -1,4 +1,4 @@
-/** The Worker: the only writer of the record. */
+/** The Worker thread, the only writer of the record. */
 import "../lib/zod-without-jit.ts";
 import { toAppError } from "../errors.ts";
 import { Backoff } from "../lib/backoff.ts";
@@ -7,7 +7,7 @@ import { createLogger, withFields } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import type { SyncSession } from "../sync/session.ts";
-import { openSession } from "./sync-session.ts";
+import { openSyncSession } from "./sync-session.ts";
 import { decode, encode, type FromWorker, type ToWorker } from "./worker-messages.ts";
 
 declare const self: Worker;
@@ -37,28 +37,26 @@ class SessionHost {
       void this.run(message);
     } else if (message.type === "follow") this.following.resolve();
     else if (message.type === "save-live") this.session?.saveLive(message.batch);
-    else if (message.type === "touch") this.session?.markClientActive();
+    else if (message.type === "client-active") this.session?.markClientActive();
     else this.stopping.abort();
   }
 
-  /** A record that cannot be opened now (full disk, no rights) may be later: nothing here ends before it is told to. */
+  /** Retries after each error until `stop`: a record that cannot be opened now (disk full, no permission) may be later. */
   private async run({ settings, version, label }: Opening): Promise<void> {
     const { signal } = this.stopping;
     const plain = createLogger(settings.logLevel, writeStderr);
     const logger = label === null ? plain : withFields(plain, { tenant: label });
     const onChange = (change: ChangeNotice) => this.send({ type: "change", change });
-    let said = "";
+    let lastError = "";
     while (!signal.aborted) {
       try {
-        this.session = openSession({ settings, version, clock: systemClock, logger, onChange });
-        this.send({ type: "trouble", error: null });
-        said = "";
+        this.session = openSyncSession({ settings, version, clock: systemClock, logger, onChange });
+        lastError = "";
         await this.follow(this.session);
       } catch (error) {
         const { code, message, hint = null } = toAppError(error);
-        if (message !== said) logger.error("recording stopped and is tried again", { code, error: message, hint });
-        said = message;
-        this.send({ type: "trouble", error: { code, message, hint } });
+        if (message !== lastError) logger.error("recording stopped and is tried again", { code, error: message, hint });
+        lastError = message;
       } finally {
         this.session?.close();
         this.session = null;

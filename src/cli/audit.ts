@@ -1,6 +1,6 @@
 import { recordFileOf } from "../app/connection.ts";
 import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
-import { openSession } from "../app/sync-session.ts";
+import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { coveredRanges } from "../store/coverage.ts";
@@ -19,7 +19,7 @@ export async function runAudit(ctx: CommandContext): Promise<number> {
   const obstacle = problem ?? writeProblem(resolved.settings.dataDir);
   if (obstacle) throw obstacle;
   const wasEmpty = isEmpty(recordFileOf(resolved.settings, resolved.settings.apiUrl ?? ""));
-  const session = openSession({ settings: resolved.settings, version: VERSION, clock: systemClock, logger });
+  const session = openSyncSession({ settings: resolved.settings, version: VERSION, clock: systemClock, logger });
   try {
     const options = { deep: invocation.switches.has("deep"), ...(sinceUs === null ? {} : { sinceUs }) };
     const certificate = await session.audit(options, signal);

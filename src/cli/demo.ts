@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, openApp } from "../app/app.ts";
 import { fixedSettings } from "../app/settings-source.ts";
-import { openSession } from "../app/sync-session.ts";
+import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
 import { loadSettings } from "../config/load-settings.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
@@ -97,7 +97,7 @@ async function firstChange(app: App, signal: AbortSignal): Promise<void> {
 
 async function syncOnce({ out, logger, signal }: CommandContext, { settings }: ResolvedSettings): Promise<void> {
   const view = createProgressView(out);
-  const session = openSession({ settings, version: VERSION, clock: systemClock, logger });
+  const session = openSyncSession({ settings, version: VERSION, clock: systemClock, logger });
   try {
     await session.once({}, (progress) => view.show(progress, systemClock.nowMs()), signal);
   } finally {

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { recordFileOf, recordFilesOf } from "../app/connection.ts";
 import { settingsFromFiles } from "../app/settings-source.ts";
-import { openSession } from "../app/sync-session.ts";
+import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
 import type { Settings } from "../config/settings.ts";
 import { normaliseApiUrl } from "../config/urls.ts";
@@ -101,7 +101,7 @@ function countEvents(file: string): number {
 }
 
 async function removeBefore({ logger, signal }: CommandContext, settings: Settings, beforeUs: number): Promise<number> {
-  const session = openSession({ settings, version: VERSION, clock: systemClock, logger });
+  const session = openSyncSession({ settings, version: VERSION, clock: systemClock, logger });
   try {
     return await session.forget(beforeUs, signal);
   } finally {

@@ -1,5 +1,5 @@
 import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
-import { openSession } from "../app/sync-session.ts";
+import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
 import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
@@ -19,7 +19,7 @@ export async function runSync(ctx: CommandContext): Promise<number> {
   const problem = writeProblem(settings.dataDir);
   if (problem) throw problem;
   const view = createProgressView(out);
-  const session = openSession({ settings, version: VERSION, clock: systemClock, logger });
+  const session = openSyncSession({ settings, version: VERSION, clock: systemClock, logger });
   try {
     const isOnce = invocation.switches.has("once");
     const pass = session.once(

@@ -63,7 +63,7 @@ describe("the application", () => {
     expect(query.api().url).toBe(SHOP["api-url"]);
   });
 
-  test("finds the record as soon as another process has made it, and lets go of one that was removed", async () => {
+  test("finds the record when another process has created it, and closes one that was removed", async () => {
     using folder = makeFolder();
     const resolved = resolve(folder.dir, SHOP);
     const { app } = open(fixedSettings(resolved));
@@ -78,7 +78,7 @@ describe("the application", () => {
     expect(app.query().record()).toBeNull();
   });
 
-  test("throws what is wrong with the settings, says it once, and goes on when it is mended", async () => {
+  test("throws what is wrong with the settings, logs it once, and continues when it is corrected", async () => {
     using folder = makeFolder();
     const settings = changing(resolve(folder.dir, SHOP));
     const { app, log } = open(settings);
@@ -91,10 +91,10 @@ describe("the application", () => {
     expect(log.filter(({ level }) => level === "error").length).toBe(1);
     settings.set(resolve(folder.dir, SHOP));
     expect(app.query().instance).toBe(SHOP["api-url"]);
-    expect(log.at(-1)?.message).toBe("the settings are in order again");
+    expect(log.at(-1)?.message).toBe("the settings are valid again");
   });
 
-  test("turns to another instance when the settings name another", async () => {
+  test("switches to another instance when the settings name another", async () => {
     using folder = makeFolder();
     const settings = changing(resolve(folder.dir, SHOP));
     const { app } = open(settings);
@@ -106,24 +106,24 @@ describe("the application", () => {
     expect(app.query().instance).toBe(OTHER["api-url"]);
   });
 
-  test("tells when other tools are offered", async () => {
+  test("notifies when other tools are offered", async () => {
     using folder = makeFolder();
     const settings = changing(resolve(folder.dir, SHOP));
     const { app } = open(settings);
     await using _ = app;
-    let told = 0;
+    let notified = 0;
     const unsubscribe = app.onToolsChanged(() => {
-      told += 1;
+      notified += 1;
     });
     const names = () => app.tools().map((tool) => tool.name);
     expect(names()).not.toContain("review_rate_limits");
     settings.set(resolve(folder.dir, CLOUD, { PREFECT_API_KEY: "pnu_0123456789abcdef0123456789abcdef0123" }));
     expect(names()).toContain("review_rate_limits");
-    expect(told).toBe(1);
+    expect(notified).toBe(1);
     unsubscribe();
     settings.set(resolve(folder.dir, SHOP));
     expect(names()).not.toContain("review_rate_limits");
-    expect(told).toBe(1);
+    expect(notified).toBe(1);
   });
 
   test("refuses the record of a newer program with a sentence", async () => {
@@ -138,7 +138,7 @@ describe("the application", () => {
     expect(() => app.query().record()).toThrow(/newer version of this program/);
   });
 
-  test("answers without a record when its file cannot be read, and says so once", async () => {
+  test("answers without a record when its file cannot be read, and logs that once", async () => {
     using folder = makeFolder();
     const resolved = resolve(folder.dir, SHOP);
     const file = recordFileOf(resolved.settings, SHOP["api-url"]);
@@ -150,8 +150,8 @@ describe("the application", () => {
   });
 });
 
-describe("what is made of settings", () => {
-  test("every configured credential is kept from the record", () => {
+describe("settings", () => {
+  test("every configured credential is redacted from the record", () => {
     using folder = makeFolder();
     const { settings } = resolve(folder.dir, SHOP, {
       PREFECT_API_AUTH_STRING: "admin:letmein",
@@ -160,7 +160,7 @@ describe("what is made of settings", () => {
     expect(credentialsOf(settings)).toEqual(["admin:letmein", "abcdef"]);
   });
 
-  test("names of tools and presets that stand for nothing are named", () => {
+  test("unknown names of tools and presets are reported", () => {
     const tools = { preset: "everything", allow: ["get_dashbord"], deny: ["read_events"] };
     expect(toolProblems({ tools })).toEqual([
       'PREFECT_MCP_TOOLS names no preset "everything"; presets: core, default, all.',

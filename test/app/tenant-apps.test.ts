@@ -1,4 +1,4 @@
-/** Applications for Prefects that callers name: what of the server's own settings holds for them, and what of it is told. */
+/** Applications for Prefects that callers name: which of the server's own settings apply, and which of these callers see. */
 
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -37,7 +37,7 @@ function open(url: string, env: Record<string, string> = {}) {
   };
 }
 
-test("a CA file that cannot be read is the operator's to know: its path stands in the log only", async () => {
+test("the path of a CA file that cannot be read is only logged, for the operator", async () => {
   await using prefect = await startFakePrefect();
   await using caller = open(prefect.url, { PREFECT_API_SSL_CERT_FILE: "/srv/private/operator/ca.pem" });
   expect(facts(await failureOf(caller.api.readVersion()))).toEqual({
@@ -54,7 +54,7 @@ test("a CA file that cannot be read is the operator's to know: its path stands i
   ]);
 });
 
-test("so is the proxy: neither its address nor its variable is told", async () => {
+test("neither the address of a proxy nor its variable is shown to a caller", async () => {
   const proxies = [
     ["http://ann:proxy-password@127.0.0.1:9", "through the proxy 127.0.0.1:9."],
     ["socks5://proxy.internal:1", "does not let the call through: "],
@@ -82,7 +82,7 @@ test("an answer of up to 16 MiB is read, one beyond it is not", async () => {
   );
 });
 
-test("each tenant's record has its share of the disk that all together may take", () => {
+test("each tenant's record has a share of the disk limit", () => {
   const GIB = 1024 ** 3;
   const shareWith = (env: Record<string, string>) => {
     const base = loadSettings({ flags: {}, env, cwd: "/", home: tmpdir(), platform: "linux" });
