@@ -24,8 +24,8 @@ function valueText(value: unknown, day: string): string {
   const { name, id, ...rest } = value as Item;
   const head = [name, id].filter((part) => part !== null && part !== undefined).map((part) => valueText(part, day));
   const members = Object.entries(rest).map(([key, member]) => [key, memberText(member, day)] as const);
-  const said = members.filter(([, text]) => text !== "").map(([key, text]) => `${key} ${text}`);
-  return [head.join(" "), ...said].filter(Boolean).join(", ");
+  const texts = members.filter(([, text]) => text !== "").map(([key, text]) => `${key} ${text}`);
+  return [head.join(" "), ...texts].filter(Boolean).join(", ");
 }
 
 /** Lists and objects inside an object are in brackets. */

@@ -50,6 +50,6 @@ export function readPlace(question: unknown, cursor: string | undefined): Place 
   return { fromUs, toUs, offset };
 }
 
-/** Most items without `limit`: about what the default budget holds. */
+/** Items without `limit`: about as many as the default token budget fits. */
 export const DEFAULT_LIMIT = 40;
 export const MAX_LIMIT = 200;

@@ -1,4 +1,4 @@
-/** Prefect's filters, put together from the `filter` of a list tool and its other arguments. */
+/** Combines the `filter` of a list tool and its other arguments into Prefect's filters. */
 import type { FilterKey, NamedKind } from "../../model/kinds.ts";
 import type { Json, JsonObject } from "../../model/objects.ts";
 import { type ResolvedName, resolveName } from "../../queries/names/names.ts";

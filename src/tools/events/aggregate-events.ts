@@ -21,7 +21,7 @@ const input = z.strictObject({
   fresh: flagArg,
 });
 
-/** Without `limit`: about what the default budget holds. */
+/** Items without `limit`: about as many as the default token budget fits. */
 const DEFAULT_LIMIT = 60;
 
 export const aggregateEventsTool = defineTool({

@@ -7,7 +7,7 @@ import type { CursorValue } from "../answer/cursor.ts";
 import { badCursor, decodeCursor } from "../answer/cursor.ts";
 import { argumentOrFilter, type EventArguments, readEventArguments } from "../definition/event-shorthands.ts";
 
-/** Without `limit`: about what the default budget holds. */
+/** Items without `limit`: about as many as the default token budget fits. */
 const DEFAULT_LIMIT = 30;
 
 /** The arguments that decide which events are listed. */

@@ -71,7 +71,7 @@ export const waitForTool = defineTool({
     }
     if (args.state !== undefined) {
       throw new AppError("invalid_input", "state is for flow runs", {
-        hint: "Give flow_run alone, or name the event.",
+        hint: "Give only flow_run, or leave out state to wait for an event.",
       });
     }
     const { filter, sinceUs } = await readEventArguments(ctx, args, serverNowUs(ctx));

@@ -18,7 +18,7 @@ export const getDashboardTool = defineTool({
   name: "get_dashboard",
   title: "Dashboard",
   description:
-    "The workspace at a glance: exact flow run counts by state (late apart) in a window, default the last 24 h, the trend, every concurrency limit with its holders, work pool status, and what is wrong now. Start here.",
+    "The workspace at a glance: exact flow run counts by state (late ones separately) in a window, default the last 24 h, the trend, every concurrency limit with its holders, work pool status, and what is wrong now. Start here.",
   input,
   output: z.looseObject({
     flow_runs: z.looseObject({}).optional(),

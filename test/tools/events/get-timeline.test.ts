@@ -74,6 +74,16 @@ function fillRecord(harness: ToolHarness): void {
   harness.cover("event");
 }
 
+/** The entries of the run, oldest first. */
+const WHOLE_RUN = [
+  "infrastructure prefect.work-pool.not-ready",
+  "state Pending",
+  "state Running",
+  "state task-run Failed",
+  "log ERROR line 2",
+  "state Failed",
+];
+
 const entryTexts = (answer: { entries: { kind: string; what: string }[] }) =>
   answer.entries.map((one) => `${one.kind} ${one.what}`);
 
@@ -82,14 +92,7 @@ describe("get_timeline from the record", () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
     const { structured, text } = await harness.call(getTimelineTool, { flow_run: "wandering-guan" });
-    expect(entryTexts(structured)).toEqual([
-      "infrastructure prefect.work-pool.not-ready",
-      "state Pending",
-      "state Running",
-      "state task-run Failed",
-      "log ERROR line 2",
-      "state Failed",
-    ]);
+    expect(entryTexts(structured)).toEqual(WHOLE_RUN);
     expect(structured).toMatchObject({
       subject: { kind: "flow_run", id: run.id, name: "wandering-guan", state: "Failed" },
       window: { from: at(-300), to: at(100) },
@@ -201,14 +204,7 @@ describe("get_timeline from Prefect", () => {
     fake.workspace.logs.push(INFO, ERROR);
     fake.emit([...EVENTS], { socket: false });
     const { structured } = await harness.call(getTimelineTool, { flow_run: run.id });
-    expect(entryTexts(structured)).toEqual([
-      "infrastructure prefect.work-pool.not-ready",
-      "state Pending",
-      "state Running",
-      "state task-run Failed",
-      "log ERROR line 2",
-      "state Failed",
-    ]);
+    expect(entryTexts(structured)).toEqual(WHOLE_RUN);
     expect(structured.source).toBe("live");
   });
 
