@@ -28,7 +28,6 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
     subject: { kind, id: anId(900), name: "subject" },
     nowUs: NOW_US,
     reachableUntilUs: NOW_US,
-    window: { fromUs: T0_US, toUs: NOW_US },
     run: null,
     deployments: [],
     deletedDeployment: null,
@@ -64,7 +63,6 @@ export function someRunFacts(run: Partial<FlowRun> = {}, given: Partial<RunFacts
     deletedUs: null,
     deployment: null,
     pool: null,
-    queue: null,
     tasks: [],
     logs: [],
     events: [],
@@ -87,7 +85,6 @@ export function aRunError(given: Partial<RunError> = {}): RunError {
     message: "'price'",
     frame: { file: "/srv/flows/etl.py", line: 41, function: "load_rows", code: "raise boom" },
     lines: [],
-    fingerprint: "KeyError|'price'|etl.py:load_rows",
     task: null,
     ...given,
   };

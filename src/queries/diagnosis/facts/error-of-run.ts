@@ -1,7 +1,6 @@
 /** The error of a run, from its state message, its task runs and its log. Pure. */
 
 import type { FlowRun, Log, TaskRun } from "../../../model/objects.ts";
-import { errorFingerprint } from "../../../model/runs/error-fingerprint.ts";
 import {
   parseStateMessage,
   parseTraceback,
@@ -44,7 +43,6 @@ export function errorOfRun(run: FlowRun, tasks: readonly TaskRun[], logs: readon
     frame,
     lines,
     task,
-    fingerprint: errorFingerprint({ type, message: message || lines[0]?.message || "", frame }),
   };
 }
 

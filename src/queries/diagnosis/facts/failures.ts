@@ -57,7 +57,7 @@ async function groupOf(ctx: QueryContext, runs: readonly NamedRun[], question: G
   const hasCompleted = (range: TimeRange) => (newest ? completedIn(ctx, newest.run, range, question) : false);
   const isOver = await hasCompleted({ fromUs: lastUs + 1, toUs: window.toUs });
   const isNew = await hasCompleted({ fromUs: window.fromUs, toUs: firstUs - 1 });
-  return { fingerprint: error?.fingerprint ?? "", runs, error, firstUs, lastUs, isOver, isNew };
+  return { runs, error, firstUs, lastUs, isOver, isNew };
 }
 
 /** A run of the same deployment, or flow, completed in `range`. For times before the newest runs only the record is asked. */

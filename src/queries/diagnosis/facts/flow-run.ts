@@ -43,11 +43,10 @@ export async function gatherRun(ctx: QueryContext, id: string, gathering: Gather
   const isWaiting = named.deletedUs === null && isDue(run);
   const poolName = run.work_pool_name ?? (isWaiting ? deployment?.work_pool_name : null);
   const [pool = null] = isWaiting && poolName ? await gatherPools(ctx, [poolName], gathering) : [];
-  const queue = pool?.queues.find((one) => one.queue.id === run.work_queue_id) ?? null;
   const parent =
     depth === 0 && run.parent_task_run_id ? await readParent(ctx, run.parent_task_run_id, gathering) : null;
   const error = logs === null && !hasFailed ? null : errorOfRun(run, tasks, logs ?? []);
-  return { ...named, deployment, pool, queue, tasks, logs, events, error, children, parent, history };
+  return { ...named, deployment, pool, tasks, logs, events, error, children, parent, history };
 }
 
 function isDue({ state_type }: FlowRun): boolean {

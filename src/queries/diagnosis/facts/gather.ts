@@ -29,7 +29,7 @@ import { readThrottling, throttledRangeOf } from "./throttling.ts";
 
 const MAX_RUNS = 199;
 
-const NO_FACTS: Omit<Facts, "subject" | "nowUs" | "reachableUntilUs" | "window" | "unchecked"> = {
+const NO_FACTS: Omit<Facts, "subject" | "nowUs" | "reachableUntilUs" | "unchecked"> = {
   run: null,
   deployments: [],
   deletedDeployment: null,
@@ -56,7 +56,7 @@ export async function gatherFacts(
   const nowUs = serverNowUs(ctx);
   const db = ctx.record();
   const lostUs = db ? readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs : null;
-  const base = { ...NO_FACTS, subject, nowUs, reachableUntilUs: lostUs ?? nowUs, window };
+  const base = { ...NO_FACTS, subject, nowUs, reachableUntilUs: lostUs ?? nowUs };
   const found = await gatherSubject(ctx, subject, window, nowUs, gathering);
   return { ...base, ...found, unchecked: [...new Set(gathering.unchecked)] };
 }

@@ -4,7 +4,6 @@
  */
 
 import type { PrefectEvent } from "../../../model/events/event.ts";
-import type { TimeRange } from "../../../model/freshness.ts";
 import type { TriggerReplay } from "../../../model/objects/automation-trigger.ts";
 import type {
   Automation,
@@ -83,7 +82,6 @@ export interface RunError {
   readonly frame: Frame | null;
   /** Error lines of the log without tracebacks and engine lines, oldest first. */
   readonly lines: readonly Log[];
-  readonly fingerprint: string;
   /** The task run that raised the exception, if one did. */
   readonly task: TaskRun | null;
 }
@@ -94,7 +92,6 @@ export interface RunFacts extends NamedRun {
   readonly deletedUs: number | null;
   readonly deployment: Deployment | null;
   readonly pool: PoolFacts | null;
-  readonly queue: QueueFacts | null;
   readonly tasks: readonly TaskRun[];
   /** Level 30 and above, and the last lines, ascending. Null: not recorded, and Prefect did not answer. */
   readonly logs: readonly Log[] | null;
@@ -110,7 +107,6 @@ export interface RunFacts extends NamedRun {
 
 /** Runs that failed with the same error. */
 export interface FailureGroup {
-  readonly fingerprint: string;
   readonly runs: readonly NamedRun[];
   readonly error: RunError | null;
   readonly firstUs: number;
@@ -161,7 +157,6 @@ export interface Facts {
   readonly nowUs: number;
   /** Now, or when Prefect became unreachable: a run without events after that moment may still be running. Server clock. */
   readonly reachableUntilUs: number;
-  readonly window: TimeRange;
   /** The run in question. */
   readonly run: RunFacts | null;
   /** The deployment in question, or the deployments of waiting runs. */

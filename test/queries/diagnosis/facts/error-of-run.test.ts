@@ -27,7 +27,6 @@ describe("the error of a run", () => {
       message: "'price'",
       frame: { file: "/srv/flows/etl.py", line: 41, function: "load_rows" },
       lines: [],
-      fingerprint: "KeyError|'price'|etl.py:load_rows",
     });
   });
 
