@@ -4,7 +4,7 @@ import { invalidRequest, normalizeMessage } from "../../src/mcp/incoming.ts";
 const request = (params: unknown, method = "tools/list") => ({ jsonrpc: "2.0", id: 1, method, params });
 const plain = { jsonrpc: "2.0", id: 1, method: "tools/list" };
 
-describe("what is tolerated", () => {
+describe("deviations of clients", () => {
   test.each([
     ["params", request(null), plain],
     ["params._meta", request({ _meta: null }), request({})],
@@ -15,18 +15,18 @@ describe("what is tolerated", () => {
     expect(normalizeMessage(written)).toEqual(meant);
   });
 
-  test("several nulls at once, and a notification's", () => {
+  test("several nulls at once are dropped, also in a notification", () => {
     expect(normalizeMessage(request({ _meta: null, cursor: null, arguments: null }))).toEqual(request({}));
     const notification = { jsonrpc: "2.0", method: "notifications/initialized", params: null };
     expect(normalizeMessage(notification)).toEqual({ jsonrpc: "2.0", method: "notifications/initialized" });
   });
 
-  test("arguments of a call that came as a text of JSON are the object in it", () => {
+  test("arguments of a call given as JSON text are parsed", () => {
     const written = request({ name: "x", arguments: '{"a":[1,null]}' }, "tools/call");
     expect(normalizeMessage(written)).toEqual(request({ name: "x", arguments: { a: [1, null] } }, "tools/call"));
   });
 
-  test("each message of a batch", () => {
+  test("each message of a batch is corrected", () => {
     const batch = [request({ a: 1 }), request(null), 5];
     expect(normalizeMessage(batch)).toEqual([request({ a: 1 }), plain, 5]);
   });
@@ -56,7 +56,7 @@ describe("what is tolerated", () => {
   });
 });
 
-describe("what is no message", () => {
+describe("an invalid message", () => {
   test.each<[unknown, string | number | null, string]>([
     [{ id: 4, method: "ping" }, 4, 'jsonrpc must be "2.0".'],
     [{ jsonrpc: "2.0", id: "a" }, "a", "method must be a string."],
@@ -89,7 +89,7 @@ describe("what is no message", () => {
     5,
     "text",
     null,
-  ])("nobody waits for an answer to %j", (message) => {
+  ])("%j gets no answer", (message) => {
     expect(invalidRequest(message)).toBeNull();
   });
 });

@@ -51,7 +51,7 @@ test("resources are listed, read through their tools, and completed from the rec
   expect(completed.completion).toEqual({ values: ["wandering-guan"], total: 1, hasMore: false });
 });
 
-test("a resource that is not there is -32602", async () => {
+test("a resource that does not exist is error -32602", async () => {
   await using harness = await recorded();
   await using wired = await connect(harness);
   for (const uri of ["prefect://nonsense", `prefect://flow-runs/${anId(99)}`, "prefect://flow-runs/unknown-owl/logs"]) {
@@ -77,7 +77,7 @@ test("prompts are listed and filled in, with completion of their arguments", asy
   expect(completion.values).toEqual(["wandering-guan"]);
 });
 
-test("a resource is subscribed to when there is one, and there is room for it", async () => {
+test("a resource can be subscribed to when it exists and the limit is not reached", async () => {
   const watched: string[] = [];
   const watch: ResourceWatch = {
     get size() {
@@ -130,14 +130,14 @@ describe("a subscriptions/listen request", () => {
     ["what it names twice", ["prefect://events", "prefect://events"], ["prefect://events"]],
     ["what is too long", [`prefect://events/${"x".repeat(484)}`], []],
     ["all but 200", known, known.slice(0, 200)],
-  ])("is honoured without %s", (_, asked, honoured) => {
+  ])("is passed on without %s", (_, asked, honoured) => {
     const message = listen(asked);
     expect(withWatchableUris(message)).toEqual(listen(honoured));
     expect(watchableUrisOf(message)).toEqual(honoured);
     expect(message).toEqual(listen(asked));
   });
 
-  test("is read no further than it can be honoured", () => {
+  test("is not read beyond the limit of subscriptions", () => {
     expect(watchableUrisOf(listen([...Array(1_999).fill("prefect://nope"), ...known]))).toEqual(known.slice(0, 1));
   });
 

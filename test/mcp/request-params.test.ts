@@ -4,7 +4,7 @@ import { invalidParams } from "../../src/mcp/request-params.ts";
 const request = (method: string, params?: unknown) => ({ jsonrpc: "2.0", id: "a", method, params });
 const REF = 'is neither "ref/prompt" nor "ref/resource"';
 
-describe("parameters that are not as the protocol has them", () => {
+describe("invalid parameters", () => {
   test.each<[string, unknown, string]>([
     ["resources/read", {}, "params.uri must be a string."],
     ["resources/read", undefined, "params.uri must be a string."],
@@ -32,7 +32,7 @@ describe("parameters that are not as the protocol has them", () => {
     [[request("resources/read")]],
     [null],
     [undefined],
-  ])("nothing is said of %j", (message) => {
+  ])("%j is valid", (message) => {
     expect(invalidParams(message)).toBeNull();
   });
 });

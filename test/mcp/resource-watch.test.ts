@@ -12,7 +12,7 @@ import { aFlowRun, anEvent, anId, at } from "../support/builders.ts";
 const FIRST = anId(0xabc1);
 const SECOND = anId(0xabc2);
 
-/** A watch over a record of two runs that looks when the test says so. */
+/** A watch over a record of two runs, whose polls the test starts. */
 function setUp() {
   const file = tempRecordFile();
   const writer = openRecord(file, "write");
@@ -46,23 +46,23 @@ function setUp() {
     return () => undefined;
   };
   const watch = createResourceWatch({ record: () => db, onChange, clock, signal: stop.signal });
-  const told: string[] = [];
+  const notified: string[] = [];
   return {
     watch,
-    add: (...uris: string[]) => uris.map((uri) => watch.add(uri, () => void told.push(uri))),
+    add: (...uris: string[]) => uris.map((uri) => watch.add(uri, () => void notified.push(uri))),
     emit: (event: string) =>
       inTransaction(
         writer,
         () => void createEventWriter(writer).insert([anEvent({ event, occurred: at(59) })], "stream", 1),
       ),
-    /** Two seconds later: what was told in the meantime, in order of the alphabet. */
-    async toldAfter(...flowRunIds: string[]): Promise<string[]> {
+    /** Two seconds later: the URIs notified in the meantime, in alphabetical order. */
+    async notifiedAfter(...flowRunIds: string[]): Promise<string[]> {
       nowMs += 2_000;
       if (flowRunIds.length > 0) notice({ kinds: ["flow_run"], flowRunIds, newestUs: null });
       for (const wake of wakers) wake();
       wakers = [];
       await new Promise(setImmediate);
-      return told.splice(0).sort();
+      return notified.splice(0).sort();
     },
     nameReads: () => nameReads,
     [Symbol.dispose]() {
@@ -73,7 +73,7 @@ function setUp() {
   };
 }
 
-test("a run is meant by its id, the beginning of its id, or its name in any case, and so are its parts", async () => {
+test("a run and its parts are found by its id, the beginning of its id, or its name in any case", async () => {
   using set = setUp();
   const first = [
     `prefect://flow-runs/${FIRST}`,
@@ -84,33 +84,37 @@ test("a run is meant by its id, the beginning of its id, or its name in any case
   const both = [`prefect://flow-runs/${FIRST.slice(0, 7).toUpperCase()}`, "prefect://flow-runs"];
   const others = ["prefect://flow-runs/nightly", "prefect://flow-runs/%zz", "prefect://events", "prefect://nope"];
   set.add(...first, ...both, ...others, "prefect://flow-runs/wandering-guan");
-  expect(await set.toldAfter(FIRST)).toEqual([...first, ...both].sort());
-  expect(await set.toldAfter(SECOND)).toEqual([...both, "prefect://flow-runs/wandering-guan"].sort());
-  expect(await set.toldAfter()).toEqual([]);
+  expect(await set.notifiedAfter(FIRST)).toEqual([...first, ...both].sort());
+  expect(await set.notifiedAfter(SECOND)).toEqual([...both, "prefect://flow-runs/wandering-guan"].sort());
+  expect(await set.notifiedAfter()).toEqual([]);
 });
 
-test("events are meant by the beginning of their name", async () => {
+test("events are found by the beginning of their name", async () => {
   using set = setUp();
   set.add("prefect://events", "prefect://events/shop.", "prefect://events/shop.order", "prefect://events/shop.z");
-  await set.toldAfter();
+  await set.notifiedAfter();
   set.emit("shop.a");
   set.emit("shop.order.placed");
-  expect(await set.toldAfter()).toEqual(["prefect://events", "prefect://events/shop.", "prefect://events/shop.order"]);
-  expect(await set.toldAfter()).toEqual([]);
+  expect(await set.notifiedAfter()).toEqual([
+    "prefect://events",
+    "prefect://events/shop.",
+    "prefect://events/shop.order",
+  ]);
+  expect(await set.notifiedAfter()).toEqual([]);
 });
 
-test("a look reads the name of each changed run once, however many resources are watched, and none where none is asked for", async () => {
+test("a poll reads the name of each changed run at most once, and none when no resource names a run", async () => {
   using set = setUp();
   const ends = set.add(...Array.from({ length: 2_000 }, (_, n) => `prefect://flow-runs/name-${n}`));
-  expect(await set.toldAfter(FIRST, SECOND)).toEqual([]);
+  expect(await set.notifiedAfter(FIRST, SECOND)).toEqual([]);
   expect(set.nameReads()).toBe(2);
   for (const end of ends) end();
   set.add("prefect://dashboard", `prefect://flow-runs/${FIRST}`);
-  expect(await set.toldAfter(FIRST)).toHaveLength(2);
+  expect(await set.notifiedAfter(FIRST)).toHaveLength(2);
   expect(set.nameReads()).toBe(2);
 });
 
-test("5,000 different resources can be watched, by any number of listeners, until one makes room", async () => {
+test("at most 5,000 different resources can be watched, by any number of listeners", async () => {
   using set = setUp();
   const uris = Array.from({ length: MAX_WATCHED }, (_, n) => `prefect://events/shop.${n}`);
   const [endFirst] = set.add(...uris);

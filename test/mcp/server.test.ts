@@ -34,7 +34,7 @@ async function connect(tenant: FakeTenant, era: Era) {
   );
   return {
     client,
-    /** What the server wrote, as it wrote it. */
+    /** The text that the server wrote. */
     answers: () =>
       text
         .trim()
@@ -49,7 +49,7 @@ async function connect(tenant: FakeTenant, era: Era) {
 }
 
 describe.each(ERAS)("the server in the %s era", (era) => {
-  test("says who it is, and what it is for", async () => {
+  test("names itself and its purpose", async () => {
     await using wired = await connect(fakeTenant(), era);
     expect(wired.client.getServerVersion()).toEqual({
       name: "prefect-mcp-bun",
@@ -67,7 +67,7 @@ describe.each(ERAS)("the server in the %s era", (era) => {
     expect(instructions.length).toBeLessThanOrEqual(2000);
   });
 
-  test("lists tools with schemas and annotations, without any question to Prefect", async () => {
+  test("lists tools with schemas and annotations, without a request to Prefect", async () => {
     const tenant = fakeTenant();
     tenant.problem = new AppError("invalid_config", "the profile is broken");
     await using wired = await connect(tenant, era);
@@ -88,7 +88,7 @@ describe.each(ERAS)("the server in the %s era", (era) => {
     });
   });
 
-  test("says how long its lists may be kept and by whom, where the era has words for it", async () => {
+  test("states how long its lists may be cached and by whom, in the era that has this", async () => {
     await using wired = await connect(fakeTenant(), era);
     const { client, answers } = wired;
     const lists = [client.listTools(), client.listResources(), client.listResourceTemplates(), client.listPrompts()];
@@ -106,7 +106,7 @@ describe.each(ERAS)("the server in the %s era", (era) => {
     ]);
   });
 
-  test("answers a call in text and in structure", async () => {
+  test("answers a call with text and structured content", async () => {
     await using wired = await connect(fakeTenant(), era);
     const result = await wired.client.callTool({ name: "echo", arguments: { text: "ab", times: 2 } });
     expect(result.content).toEqual([{ type: "text", text: '{"text":"abab"}' }]);
@@ -126,7 +126,7 @@ describe.each(ERAS)("the server in the %s era", (era) => {
     });
   });
 
-  test("keeps the words of an unforeseen error to its log", async () => {
+  test("writes the text of an unexpected error to the log only", async () => {
     const tenant = fakeTenant();
     await using wired = await connect(tenant, era);
     const result = await wired.client.callTool({ name: "crash", arguments: {} });
@@ -142,23 +142,23 @@ describe.each(ERAS)("the server in the %s era", (era) => {
     });
   });
 
-  test("answers every call with what is wrong with the settings, until it is right again", async () => {
+  test("answers every call with what is wrong with the settings, until they are corrected", async () => {
     const tenant = fakeTenant();
-    tenant.problem = new AppError("invalid_config", "The profile is broken.", { hint: "Mend it." });
+    tenant.problem = new AppError("invalid_config", "The profile is broken.", { hint: "Correct it." });
     await using wired = await connect(tenant, era);
     const broken = await wired.client.callTool({ name: "instance", arguments: {} });
     expect(broken.structuredContent).toEqual({
       code: "invalid_config",
       message: "The profile is broken.",
-      hint: "Mend it.",
+      hint: "Correct it.",
       retryable: false,
     });
     tenant.problem = null;
-    const mended = await wired.client.callTool({ name: "instance", arguments: {} });
-    expect(mended.structuredContent).toEqual({ instance: "http://127.0.0.1:4200/api" });
+    const corrected = await wired.client.callTool({ name: "instance", arguments: {} });
+    expect(corrected.structuredContent).toEqual({ instance: "http://127.0.0.1:4200/api" });
   });
 
-  test("names the nearest tool for a name that is none", async () => {
+  test("suggests the nearest tool for an unknown name", async () => {
     await using wired = await connect(fakeTenant(), era);
     await expect(wired.client.callTool({ name: "ecko", arguments: {} })).rejects.toThrow(
       /Unknown tool "ecko"; did you mean "echo"\?/,
@@ -168,7 +168,7 @@ describe.each(ERAS)("the server in the %s era", (era) => {
     );
   });
 
-  test("passes progress on", async () => {
+  test("reports progress", async () => {
     await using wired = await connect(fakeTenant(), era);
     const notices: unknown[] = [];
     await wired.client.callTool(
@@ -178,7 +178,7 @@ describe.each(ERAS)("the server in the %s era", (era) => {
     expect(notices).toEqual([1, 2, 3].map((done) => ({ progress: done, total: 3, message: `step ${done}` })));
   });
 
-  test("stops a call that the client gives up", async () => {
+  test("stops a call that the client cancels", async () => {
     const tenant = fakeTenant();
     await using wired = await connect(tenant, era);
     const giveUp = new AbortController();
@@ -191,7 +191,7 @@ describe.each(ERAS)("the server in the %s era", (era) => {
     expect(tenant.seen.aborted).toBe(1);
   });
 
-  test("answers many large calls at once, each its own", async () => {
+  test("answers many large calls at once, each with its own result", async () => {
     await using wired = await connect(fakeTenant(), era);
     const texts = Array.from({ length: 40 }, (_, index) => `${index}-`);
     const results = await Promise.all(
@@ -203,7 +203,7 @@ describe.each(ERAS)("the server in the %s era", (era) => {
   });
 });
 
-test("a 2025-era client is told when the list of tools has changed", async () => {
+test("a 2025-era client is notified when the list of tools has changed", async () => {
   const tenant = fakeTenant();
   await using wired = await connect(tenant, "legacy");
   const { promise, resolve } = Promise.withResolvers<void>();

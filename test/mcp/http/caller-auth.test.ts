@@ -19,13 +19,13 @@ async function outcome(auth: CallerAuth, authorization?: string): Promise<string
 }
 
 describe("bearer tokens", () => {
-  test("nobody is asked when none is set", async () => {
+  test("are not asked for when none is set", async () => {
     const auth = createCallerAuth({ tokens: [], oidc: null });
     expect(auth.isRequired).toBe(false);
     expect(await outcome(auth)).toBe("anonymous");
   });
 
-  test("one of the set tokens is enough, anything else is refused without being echoed", async () => {
+  test("that are set are accepted; any other is refused without being echoed", async () => {
     const auth = createCallerAuth({ tokens: ["first-token", "second-token"], oidc: null });
     expect(await outcome(auth, "Bearer second-token")).toBe("token");
     expect(await outcome(auth)).toBe("A bearer token is required.");
@@ -36,7 +36,7 @@ describe("bearer tokens", () => {
 });
 
 describe("access tokens of an issuer", () => {
-  test("are good only with issuer, audience, scope, time and signature right", async () => {
+  test("are accepted only with the right issuer, audience, scope, time and signature", async () => {
     const { publicKey, privateKey } = await generateKeyPair("ES256");
     const stranger = await generateKeyPair("ES256");
     const jwk = { ...(await exportJWK(publicKey)), kid: "k1", alg: "ES256" };
@@ -69,7 +69,7 @@ describe("access tokens of an issuer", () => {
     expect(await outcome(auth, "Bearer not.a.jwt")).toBe("The access token is not valid for this server.");
   });
 
-  test("end: one without an end or a subject is refused, and the caller carries when it is", async () => {
+  test("without an expiry or a subject are refused; the caller carries the expiry", async () => {
     const { publicKey, privateKey } = await generateKeyPair("ES256");
     const jwk = { ...(await exportJWK(publicKey)), kid: "k1", alg: "ES256" };
     await using server = Bun.serve({ port: 0, fetch: () => Response.json({ keys: [jwk] }) });
@@ -104,7 +104,7 @@ describe("access tokens of an issuer", () => {
     expect(lasting).not.toHaveProperty("expiresMs");
   });
 
-  test("cannot be judged while the issuer's keys cannot be read: that is not the caller's fault", async () => {
+  test("are answered with `unavailable` while the issuer's keys cannot be read", async () => {
     const { privateKey } = await generateKeyPair("ES256");
     const answers: (() => Response)[] = [
       () => new Response("busy", { status: 500 }),

@@ -10,14 +10,14 @@ function done(limits: CallerLimits, id: string, nowMs: number): boolean {
 }
 
 describe("caller limits", () => {
-  test("let a burst through, then the rate, and say when to come back", () => {
+  test("admit a burst, then the rate, and state when to try again", () => {
     const limits = new CallerLimits(settings);
     expect([done(limits, "a", 0), done(limits, "a", 0), done(limits, "a", 0)]).toEqual([true, true, false]);
     expect(limits.admit("a", 0)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "rate" });
     expect(done(limits, "a", 500)).toBe(true);
   });
 
-  test("let through what needs no place when none is free, at the caller's rate", () => {
+  test("admit at the caller's rate what needs no place when none is free", () => {
     const limits = new CallerLimits({ ...settings, requestsPerSecond: 1, burst: 3 });
     for (let n = 0; n < 2; n += 1) expect(limits.admit("a", 0).admitted).toBe(true);
     expect(limits.admit("a", 0)).toMatchObject({ reason: "concurrency" });
@@ -25,7 +25,7 @@ describe("caller limits", () => {
     expect(limits.admit("a", 0, 1, 0)).toMatchObject({ reason: "rate" });
   });
 
-  test("hold back a caller with too many requests running, until one is answered", () => {
+  test("refuse a caller with too many running requests, until one is answered", () => {
     const limits = new CallerLimits({ ...settings, requestsPerSecond: 100, burst: 100 });
     const first = limits.admit("a", 0);
     limits.admit("a", 0);
@@ -47,7 +47,7 @@ describe("caller limits", () => {
     expect(limits.admit("a", 0).admitted).toBe(true);
   });
 
-  test("one caller's haste does not hold back another", () => {
+  test("of one caller do not affect another", () => {
     const limits = new CallerLimits(settings);
     for (let index = 0; index < 5; index++) done(limits, "a", 0);
     expect(done(limits, "b", 0)).toBe(true);

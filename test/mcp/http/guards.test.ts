@@ -1,4 +1,4 @@
-/** What a request passes before a tenant sees it, one guard after the other. */
+/** The checks that a request passes before it reaches a tenant, in their order. */
 
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -20,14 +20,14 @@ function refusalOf(start: () => unknown): Pick<AppError, "code" | "message"> {
   throw new Error("it was not refused");
 }
 
-describe("where it listens", () => {
-  test("refuses a non-loopback address without caller authentication, with the sentence that fixes it", () => {
+describe("listening", () => {
+  test("is refused on a non-loopback address without caller authentication, with a hint how to fix that", () => {
     const found = refusalOf(() => startHttp({ http: { host: "0.0.0.0" } }));
     expect(found.code).toBe("invalid_config");
     expect(found.message).toContain("Refusing to listen on 0.0.0.0");
   });
 
-  test("listens there with tokens, asks for one, and knows itself by address only", async () => {
+  test("works there with tokens; Host must then be an address", async () => {
     await using http = startHttp({ http: { host: "0.0.0.0", tokens: ["a-long-enough-token"] } });
     const local = `http://127.0.0.1:${http.server.port}/mcp`;
     const status = async (headers: Record<string, string>) => (await fetch(local, { method: "POST", headers })).status;
@@ -39,7 +39,7 @@ describe("where it listens", () => {
     expect(await status({ host: `10.0.0.1:${port}`, origin: `http://6.6.6.6:${port}` })).toBe(403);
   });
 
-  test("needs certificate and key together, and then speaks TLS", async () => {
+  test("over TLS needs certificate and key together", async () => {
     const half = refusalOf(() => startHttp({ http: { tlsCertFile: "/some/cert.pem" } }));
     expect(half.message).toContain("both a certificate and its key");
     const folder = mkdtempSync(join(tmpdir(), "prefect-mcp-tls-"));
@@ -53,7 +53,7 @@ describe("where it listens", () => {
     rmSync(folder, { recursive: true });
   });
 
-  test("needs the audience of access tokens", () => {
+  test("with an issuer needs the audience of access tokens", () => {
     const oidc = {
       issuer: "https://login.example.com",
       audience: null,
@@ -65,7 +65,7 @@ describe("where it listens", () => {
 });
 
 describe("path, Host and Origin", () => {
-  test("answer only what is there, to names of its own, and to pages of its own", async () => {
+  test("are accepted for known paths, own names and own pages only", async () => {
     await using http = startHttp({
       http: { allowedHosts: ["mcp.example.com"], allowedOrigins: ["https://app.example.com"] },
     });
@@ -100,7 +100,7 @@ describe("path, Host and Origin", () => {
     }
   });
 
-  test("tell a browser page of an accepted origin what it may send", async () => {
+  test("of a preflight request are answered with what an accepted page may send", async () => {
     await using http = startHttp({ http: { allowedOrigins: ["https://app.example.com"] } });
     const headers = { origin: "https://app.example.com" };
     const preflight = await fetch(http.server.url, { method: "OPTIONS", headers });
@@ -114,7 +114,7 @@ describe("path, Host and Origin", () => {
 describe("caller authentication", () => {
   const tokens = ["token-of-alice-0123456789", "token-of-bob-0123456789"];
 
-  test("lets nobody in without a token, says so in the standard header, and never echoes one", async () => {
+  test("refuses requests without a token, with the standard header, and never echoes one", async () => {
     await using http = startHttp({ http: { tokens } });
     const without = await http.post(call("echo", { text: "a" }));
     expect([without.status, without.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="prefect-mcp-bun"']);
@@ -129,7 +129,7 @@ describe("caller authentication", () => {
     expect((await http.get("/readyz")).status).toBe(200);
   });
 
-  test("names the issuer of tokens to clients that ask", async () => {
+  test("names the issuer of tokens in its metadata", async () => {
     const oidc = {
       issuer: "https://login.example.com",
       audience: "https://mcp.example.com/mcp",
@@ -154,7 +154,7 @@ describe("caller authentication", () => {
     );
   });
 
-  test("asks to come again while the issuer's keys cannot be read", async () => {
+  test("answers 503 with Retry-After while the issuer's keys cannot be read", async () => {
     const oidc = {
       issuer: "https://login.example.com",
       audience: "https://mcp.example.com/mcp",
@@ -173,7 +173,7 @@ describe("caller authentication", () => {
     expect(answer.text).not.toContain(token);
   });
 
-  test("a stream of notices ends with the access token that opened it", async () => {
+  test("a stream of notifications ends when the access token that opened it expires", async () => {
     const { publicKey, privateKey } = await generateKeyPair("ES256");
     const jwk = { ...(await exportJWK(publicKey)), kid: "k1", alg: "ES256" };
     await using issuer = Bun.serve({ port: 0, fetch: () => Response.json({ keys: [jwk] }) });
@@ -196,7 +196,7 @@ describe("caller authentication", () => {
     expect([stream.status, stream.text.includes("acknowledged")]).toEqual([200, true]);
   });
 
-  test("a session belongs to the caller who began it", async () => {
+  test("a session can be used by the caller that opened it only", async () => {
     await using http = startHttp({ http: { tokens } });
     const as = (token: string | undefined, session?: string) => ({
       authorization: `Bearer ${token}`,
@@ -211,7 +211,7 @@ describe("caller authentication", () => {
 });
 
 describe("limits", () => {
-  test("a body beyond the limit is 413, also when its length is not told", async () => {
+  test("a body beyond the limit is 413, also without Content-Length", async () => {
     await using http = startHttp({ http: { maxBodyBytes: 2_000 } });
     const big = call("echo", { text: "x".repeat(3_000) });
     expect((await http.post(big)).status).toBe(413);
@@ -226,7 +226,7 @@ describe("limits", () => {
     expect((await http.post(call("echo", { text: "small" }))).status).toBe(200);
   });
 
-  test("too many requests are 429 with a time to come back, and the caller's haste is his own", async () => {
+  test("too many requests are 429 with Retry-After, for this caller only", async () => {
     const tokens = ["token-of-alice-0123456789", "token-of-bob-0123456789"];
     await using http = startHttp({ http: { requestsPerSecond: 2, tokens } });
     const statuses = async (token: string | undefined) => {
@@ -241,7 +241,7 @@ describe("limits", () => {
     expect(await statuses(tokens[1])).toContain("200");
   });
 
-  test("too many requests at a time are 429; a stream of notices is none", async () => {
+  test("too many concurrent requests are 429; a stream of notifications does not count", async () => {
     await using http = startHttp({ http: { maxConcurrent: 1 } });
     const stop = new AbortController();
     const notifications = { toolsListChanged: true };
@@ -256,7 +256,7 @@ describe("limits", () => {
     expect((await http.post(call("echo", { text: "a" }))).status).toBe(200);
   });
 
-  test("a batch counts for as many requests as it holds, whatever is among them", async () => {
+  test("a batch counts for as many requests as it holds, valid or not", async () => {
     const listen = { jsonrpc: "2.0", id: 90, method: "subscriptions/listen", params: {} };
     await using few = startHttp({ http: { requestsPerSecond: 5 } });
     const batch = (count: number) =>
@@ -271,7 +271,7 @@ describe("limits", () => {
     await waiting.catch(() => undefined);
   });
 
-  test("a call of a session that its reader has left keeps its place until it ends or is taken back", async () => {
+  test("a call of a session whose reader has disconnected keeps its place until it ends or is cancelled", async () => {
     const app = fakeApp();
     await using http = startHttp({ http: { maxConcurrent: 1 }, openOwn: () => app });
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
@@ -291,7 +291,7 @@ describe("limits", () => {
     expect([(await http.post(call("echo", { text: "a" }), session)).status, app.seen.aborted]).toEqual([200, 1]);
   });
 
-  test("a call that a 2025-era client takes back ends its stream and frees its place, also when it has no other", async () => {
+  test("a call that a 2025-era client cancels ends its stream and frees its place, also the last one", async () => {
     await using http = startHttp({ http: { maxConcurrent: 1 } });
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
     const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params });
@@ -300,7 +300,7 @@ describe("limits", () => {
       "mcp-protocol-version": "2025-11-25",
     };
     for (let id = 10; id < 14; id += 1) {
-      // The headers come at once, long before the answer.
+      // The headers arrive at once, long before the answer.
       const stream = await post(http.server.url, { ...call("wait"), id }, { headers: session });
       expect(stream.status).toBe(200);
       expect((await http.post(call("echo", { text: "a" }), session)).status).toBe(429);
@@ -312,7 +312,7 @@ describe("limits", () => {
   });
 });
 
-test("parameters of the wrong kind get the code of that, in both eras", async () => {
+test("invalid parameters get the code for that, in both eras", async () => {
   await using http = startHttp();
   const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
   const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params });
@@ -325,7 +325,7 @@ test("parameters of the wrong kind get the code of that, in both eras", async ()
   expect(await answer.json()).toEqual({ jsonrpc: "2.0", id: expect.anything(), error });
 });
 
-test("a listener learns that tools, and with them resources, have changed", async () => {
+test("a listener is notified that tools, and with them resources, have changed", async () => {
   const app = fakeApp();
   await using http = startHttp({ openOwn: () => app });
   const notifications = { toolsListChanged: true, resourcesListChanged: true };
@@ -354,7 +354,7 @@ test("a listener learns that tools, and with them resources, have changed", asyn
   await reading;
 });
 
-test("nulls that mean nothing are no fault, and a listener is promised what there is", async () => {
+test("nulls for absent fields are accepted, and a listener is acknowledged for existing resources only", async () => {
   await using http = startHttp();
   const list = await http.post({ jsonrpc: "2.0", id: 1, method: "tools/list", params: { cursor: null, _meta: null } });
   expect(list.json.result.tools.length).toBeGreaterThan(0);
@@ -375,8 +375,8 @@ test("nulls that mean nothing are no fault, and a listener is promised what ther
   expect(read).not.toContain("elsewhere");
 });
 
-describe("what is no request of the protocol", () => {
-  test("is answered with a reason and without a trace of the inside", async () => {
+describe("an invalid request", () => {
+  test("is answered with a reason and without internal details", async () => {
     await using http = startHttp();
     const bad = [
       await http.post("{"),
@@ -398,7 +398,7 @@ describe("what is no request of the protocol", () => {
     expect(bad.map(({ status }) => status)).toEqual([400, 400, 400, 400, 400, 400, 200, 415, 406, 404, 405]);
   });
 
-  test("a crash in a tool is a reference, not a stack", async () => {
+  test("an exception in a tool is answered with a reference to the log, without a stack", async () => {
     await using http = startHttp();
     const { json, text } = await http.post(call("crash"));
     expect(json.result.structuredContent.code).toBe("internal");
@@ -407,7 +407,7 @@ describe("what is no request of the protocol", () => {
   });
 });
 
-test("metrics count by tenant without naming anybody", async () => {
+test("metrics count by tenant and hold no credential and no address", async () => {
   await using http = startHttp();
   await http.post(call("echo", { text: "a" }));
   await http.post(call("echo", { text: "a" }), {

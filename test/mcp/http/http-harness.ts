@@ -1,4 +1,4 @@
-/** The HTTP server in this process, on a free port, with settings a test chooses. */
+/** The HTTP server in this process, on a free port, with settings that a test chooses. */
 import { loadSettings } from "../../../src/config/load-settings.ts";
 import type { HttpSettings } from "../../../src/config/settings.ts";
 import { type Clock, systemClock } from "../../../src/lib/clock.ts";
@@ -9,7 +9,7 @@ import { fakeTenant } from "../fake-tenant.ts";
 export interface Harness extends AsyncDisposable {
   readonly server: HttpServer;
   readonly log: string[];
-  /** One request to /mcp; headers as given beside the usual ones. */
+  /** One request to /mcp, with these headers beside the usual ones. */
   post(body: unknown, headers?: Record<string, string>): Promise<Answer>;
   get(path: string, headers?: Record<string, string>): Promise<Answer>;
 }
@@ -18,7 +18,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The JSON-RPC answer, out of an event stream too. */
+  /** The JSON-RPC answer, also from an event stream. */
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
   readonly json: any;
 }
@@ -28,7 +28,7 @@ export const plainHttp: HttpSettings = {
   port: 0,
 };
 
-/** An application of fixed answers. */
+/** An application with fixed answers. */
 export function fakeApp() {
   return Object.assign(fakeTenant(), { follow() {}, async [Symbol.asyncDispose]() {} });
 }
@@ -69,7 +69,7 @@ export interface PostOptions {
   readonly signal?: AbortSignal;
 }
 
-/** As a client sends a message; the answer may be a stream. */
+/** Sends a message as a client does; the answer may be a stream. */
 export function post(url: string, body: unknown, { headers = {}, signal }: PostOptions = {}): Promise<Response> {
   return fetch(url, {
     method: "POST",
@@ -95,7 +95,7 @@ async function read(response: Response): Promise<Answer> {
   return { status: response.status, headers: response.headers, text, json: parse(text) };
 }
 
-/** JSON as it is, or the last message of an event stream. */
+/** The JSON body, or the last message of an event stream. */
 export function parse(text: string): unknown {
   const data = [...text.matchAll(/^data: (.+)$/gm)].at(-1)?.[1] ?? text;
   try {

@@ -9,7 +9,7 @@ export interface HttpProduct extends AsyncDisposable {
   readonly pid: number;
   readonly dataDir: string;
   stderr(): string;
-  /** SIGTERM; answers the exit code. */
+  /** Sends SIGTERM and returns the exit code. */
   stop(): Promise<number>;
 }
 

@@ -1,4 +1,4 @@
-/** Resources that push: in both eras, over HTTP and over pipes, to the tenant that asked and to nobody else. */
+/** Notifications of changed resources: in both eras, over HTTP and stdio, only to the tenant that subscribed. */
 
 import { describe, expect, test } from "bun:test";
 import { Client, StreamableHTTPClientTransport, type Transport } from "@modelcontextprotocol/client";
@@ -19,7 +19,7 @@ import { fakeTenant } from "../fake-tenant.ts";
 import { makePipe } from "../stdio/pipe.ts";
 import { modern, startHttp } from "./http-harness.ts";
 
-/** An application whose record another process writes: no notice comes from a Worker of its own. */
+/** An application whose record another process writes, so that its own Worker sends no notices. */
 function recordingApp(name = "nightly-load") {
   const file = tempRecordFile();
   const writer = openRecord(file, "write");
@@ -39,7 +39,7 @@ function recordingApp(name = "nightly-load") {
   };
   const tenant = fakeTenant();
   const query = tenant.query();
-  // Prefect accepts everybody here.
+  // Prefect accepts all credentials here.
   const api = { filterFlowRuns: async () => [] } as unknown as PrefectApi;
   const app: HostedApp = Object.assign(tenant, {
     watch,
@@ -85,7 +85,7 @@ async function subscribe(era: Era, client: Client, uris: readonly string[]): Pro
 const FAILURES = "prefect://events/prefect.flow-run.Failed";
 const DASHBOARD = "prefect://dashboard";
 
-/** A subscriber of one run, of failures and of the dashboard learns of what concerns it, and not of other runs. */
+/** A subscriber of one run, of failures and of the dashboard is notified of these, and not of other runs. */
 async function checkUpdates(era: Era, transport: Transport, source: ReturnType<typeof recordingApp>): Promise<void> {
   await using wired = await connect(era, transport);
   const own = `prefect://flow-runs/${source.run.id}`;
@@ -109,7 +109,7 @@ async function checkUpdates(era: Era, transport: Transport, source: ReturnType<t
 }
 
 describe.each(["legacy", "modern"] as const)("subscriptions in the %s era", (era) => {
-  test("push over HTTP what the record learns, to the tenant that asked only", async () => {
+  test("notify over HTTP of changes of the record, only the tenant that subscribed", async () => {
     using source = recordingApp();
     using stranger = recordingApp();
     await using http = startHttp({ openOwn: () => source.app, openTenant: () => stranger.app });
@@ -121,7 +121,7 @@ describe.each(["legacy", "modern"] as const)("subscriptions in the %s era", (era
     expect(outsider.updated).toEqual([]);
   });
 
-  test("push over pipes", async () => {
+  test("notify over stdio", async () => {
     using source = recordingApp();
     const [toServer, toClient] = [makePipe(), makePipe()];
     const stop = new AbortController();
@@ -135,23 +135,23 @@ describe.each(["legacy", "modern"] as const)("subscriptions in the %s era", (era
   });
 });
 
-test("a resource named by the name of its run is told too, and one that changes all the time at most once a second", async () => {
+test("a resource given by a run's name is notified too, and one that changes constantly at most once a second", async () => {
   using source = recordingApp("nightly-load");
-  let told = 0;
+  let notified = 0;
   const end = source.watch.add("prefect://flow-runs/nightly-load", () => {
-    told += 1;
+    notified += 1;
   });
   for (let n = 0; n < 8; n += 1) {
     source.publish("RUNNING");
     await Bun.sleep(100);
   }
   await Bun.sleep(900);
-  expect(told).toBe(2);
+  expect(notified).toBe(2);
   end();
   expect(source.watch.size).toBe(0);
 });
 
-test("a subscription of a session goes on after its tenant has rested", async () => {
+test("a subscription of a session continues after its tenant was suspended", async () => {
   using source = recordingApp();
   const headers = { "x-prefect-api-url": "https://prefect.example.com/api", "x-prefect-api-key": "k" };
   await using http = startHttp({ http: { idleMs: 150 }, openTenant: () => source.app });
@@ -214,7 +214,7 @@ test("a stream ends with its client, and nothing stays watched", async () => {
   expect(source.watch.size).toBe(0);
 });
 
-test("a reader that takes nothing is cut instead of being buffered for", async () => {
+test("a reader that does not read is disconnected", async () => {
   const tenant = fakeTenant();
   const app: HostedApp = Object.assign(tenant, { follow() {}, async [Symbol.asyncDispose]() {} });
   await using http = startHttp({ openOwn: () => app });

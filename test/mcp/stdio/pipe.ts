@@ -1,4 +1,4 @@
-/** What one end writes, the other reads; in this process. */
+/** Two connected streams in this process: what one end writes, the other reads. */
 export function makePipe() {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1000 });
   const writer = writable.getWriter();

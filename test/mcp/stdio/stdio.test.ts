@@ -44,7 +44,7 @@ interface Answer {
   readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
 }
 
-/** A watch in which resources change when the test says so. */
+/** A watch whose resources the test changes. */
 function fakeWatch(most = Number.POSITIVE_INFINITY) {
   const listeners = new Map<string, Set<() => void>>();
   const watch: ResourceWatch = {
@@ -69,7 +69,7 @@ function fakeWatch(most = Number.POSITIVE_INFINITY) {
   };
 }
 
-/** What a client that writes lines and reads lines sees. */
+/** A client that writes and reads lines. */
 function start(watch?: ResourceWatch) {
   const tenant = Object.assign(fakeTenant(), watch ? { watch } : {});
   const stdin = makePipe();
@@ -117,7 +117,7 @@ function start(watch?: ResourceWatch) {
 }
 
 describe("MCP over stdio", () => {
-  test("answers what was asked before stdin ended, then ends", async () => {
+  test("answers the requests that came before stdin ended, then ends", async () => {
     const wired = start();
     wired.send(INITIALIZE, call(2, "echo", { text: "a" }), call(3, "echo", { text: "b" }));
     await wired.stdin.end();
@@ -126,7 +126,7 @@ describe("MCP over stdio", () => {
     expect(wired.answers()[2]?.result?.structuredContent).toEqual({ text: "b" });
   });
 
-  test("does not wait for long when stdin has ended, and aborts what still runs", async () => {
+  test("waits only briefly when stdin has ended, and aborts running calls", async () => {
     const wired = start();
     wired.send(INITIALIZE, call(2, "wait"));
     const begunMs = systemClock.nowMs();
@@ -144,14 +144,14 @@ describe("MCP over stdio", () => {
     await wired.served;
   });
 
-  test("ends when stdout breaks", async () => {
+  test("ends when stdout is closed", async () => {
     const wired = start();
     wired.breakStdout();
     wired.send(INITIALIZE);
     await wired.served;
   });
 
-  test("says once that the first message has come", async () => {
+  test("reports the first message once", async () => {
     const wired = start();
     expect(wired.firsts()).toBe(0);
     wired.send(INITIALIZE, call(2, "echo", { text: "a" }));
@@ -160,7 +160,7 @@ describe("MCP over stdio", () => {
     expect(wired.firsts()).toBe(1);
   });
 
-  test("goes on after lines that are no messages, and takes messages in pieces and in heaps", async () => {
+  test("continues after invalid lines, and accepts messages in parts and several at once", async () => {
     const wired = start();
     await wired.stdin.write("hello\n{]\n\n");
     const text = [INITIALIZE, call(2, "echo", { text: "ä日本" })]
@@ -173,7 +173,7 @@ describe("MCP over stdio", () => {
     expect(wired.answers().at(-1)?.result?.structuredContent).toEqual({ text: "ä日本" });
   });
 
-  test("ends on a message beyond 10 MB instead of keeping it, answers what came before, and says why", async () => {
+  test("ends on a message beyond 10 MB, answers earlier ones, and logs the reason", async () => {
     const wired = start();
     wired.send(INITIALIZE, call(2, "echo", { text: "a" }));
     wired.stdin.write("x".repeat(11 * 1024 * 1024)).catch(() => {});
@@ -190,7 +190,7 @@ describe("MCP over stdio", () => {
     ]);
   });
 
-  test("takes a byte order mark before the first line", async () => {
+  test("accepts a byte order mark before the first line", async () => {
     const wired = start();
     await wired.stdin.write("\uFEFF");
     wired.send(INITIALIZE);
@@ -199,7 +199,7 @@ describe("MCP over stdio", () => {
     expect(wired.answers().map(({ id }) => id)).toEqual([1]);
   });
 
-  test("takes nulls of absent fields, and arguments that came as a text, for what they mean", async () => {
+  test("accepts null for absent fields, and arguments as JSON text", async () => {
     const wired = start();
     wired.send(
       INITIALIZE,
@@ -220,14 +220,14 @@ describe("MCP over stdio", () => {
   });
 });
 
-describe("JSON over stdio that is no message", () => {
+describe("JSON over stdio that is not a valid message", () => {
   const refused = (id: unknown, fault: string) => ({
     jsonrpc: "2.0",
     id,
     error: { code: -32600, message: `Invalid request: ${fault}` },
   });
 
-  test("is answered with its id, and a batch with none", async () => {
+  test("is answered with its id, and a batch without one", async () => {
     const wired = start();
     await wired.stdin.write(`{"jsonrpc":"2.0","id":4,"method":"ping","meta":{}}\n{"id":"five","method":"ping"}\n`);
     await wired.stdin.write(`{"jsonrpc":"2.0","id":{},"method":"ping"}\n[{"jsonrpc":"2.0","id":6,"method":"ping"}]\n`);
@@ -242,7 +242,7 @@ describe("JSON over stdio that is no message", () => {
     expect(wired.firsts()).toBe(0);
   });
 
-  test("a request with parameters of the wrong kind gets the code of that", async () => {
+  test("a request with invalid parameters gets the code for that", async () => {
     const wired = start();
     wired.send(INITIALIZE, { id: 2, method: "resources/read", params: {} });
     await wired.stdin.end();
@@ -251,7 +251,7 @@ describe("JSON over stdio that is no message", () => {
     expect(wired.answers().find(({ id }) => id === 2)).toEqual({ jsonrpc: "2.0", id: 2, error } as never);
   });
 
-  test("is only logged where nobody waits for an answer, as are lines that are not JSON, without what they say", async () => {
+  test("is only logged when no answer is expected; so are lines that are not JSON, without their text", async () => {
     const wired = start();
     const lines = [
       "a secret",
@@ -282,13 +282,13 @@ describe("subscriptions of the 2026 era over stdio", () => {
     answers
       .filter(({ method }) => method === "notifications/subscriptions/acknowledged")
       .map(({ params }) => [params?._meta?.["io.modelcontextprotocol/subscriptionId"], params?.notifications]);
-  /** Everything sent before has been dealt with when this is answered. */
+  /** When this is answered, everything sent before has been processed. */
   const settle = async (wired: ReturnType<typeof start>, id: number) => {
     wired.send(modern(id, "tools/list"));
     await wired.answerTo(id);
   };
 
-  test("that name the same resource are told once each, until the last of them ends", async () => {
+  test("that name the same resource are notified once each, until the last of them ends", async () => {
     const { watch, change } = fakeWatch();
     const wired = start(watch);
     wired.send(listen("a", DASHBOARD), listen("b", DASHBOARD, EVENTS));
@@ -318,7 +318,7 @@ describe("subscriptions of the 2026 era over stdio", () => {
     expect(watch.size).toBe(0);
   });
 
-  test("watch nothing when they are refused, or given up before they are acknowledged", async () => {
+  test("watch nothing when they are refused, or cancelled before they are acknowledged", async () => {
     const { watch } = fakeWatch();
     const wired = start(watch);
     wired.send(listen("a", DASHBOARD, 5), listen("b", DASHBOARD), {
@@ -332,7 +332,7 @@ describe("subscriptions of the 2026 era over stdio", () => {
     await wired.served;
   });
 
-  test("are unknown to a connection of the 2025 era, and watch nothing there", async () => {
+  test("do not exist on a connection of the 2025 era", async () => {
     const { watch } = fakeWatch();
     const wired = start(watch);
     const params = { notifications: { resourceSubscriptions: [DASHBOARD] } };
@@ -343,7 +343,7 @@ describe("subscriptions of the 2026 era over stdio", () => {
     await wired.served;
   });
 
-  test("are acknowledged for the resources that there are, each once and at most 200", async () => {
+  test("are acknowledged for existing resources, each once and at most 200", async () => {
     const { watch } = fakeWatch();
     const wired = start(watch);
     const many = Array.from({ length: 201 }, (_, n) => `prefect://events/shop.${n}`);
@@ -360,7 +360,7 @@ describe("subscriptions of the 2026 era over stdio", () => {
     await wired.served;
   });
 
-  test("are not acknowledged for what can not be watched because too much is", async () => {
+  test("are not acknowledged for resources beyond the limit of watched ones", async () => {
     const { watch } = fakeWatch(1);
     const wired = start(watch);
     wired.send(listen("a", DASHBOARD, EVENTS), listen("b", EVENTS));

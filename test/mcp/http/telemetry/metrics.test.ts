@@ -9,7 +9,7 @@ async function series(metrics: Metrics): Promise<string[]> {
   return lines.filter((line) => line !== "" && !line.startsWith("#") && !line.includes("_bucket")).sort();
 }
 
-test("counters, a histogram and gauges are given in Prometheus' text format", async () => {
+test("counters, a histogram and gauges are written in Prometheus' text format", async () => {
   const metrics = new Metrics();
   metrics.gauge("tenants_open", "Tenants with an open application.", () => 3);
   metrics.count("requests_total", request("a"));
@@ -53,7 +53,7 @@ test("a closed tenant leaves no series behind, others keep theirs", async () => 
   expect(await metrics.text()).not.toContain('"a"');
 });
 
-test("two servers in one process count apart", async () => {
+test("two servers in one process count separately", async () => {
   const [one, other] = [new Metrics(), new Metrics()];
   one.count("requests_total", request("a"));
   expect(await series(other)).toEqual([]);

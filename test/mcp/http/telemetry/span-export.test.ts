@@ -102,7 +102,7 @@ test("a collector that refuses is logged once until it accepts again", async () 
   expect(lines[0]).toContain("spans cannot be exported");
 });
 
-test("a collector that is away is logged", async () => {
+test("a collector that cannot be reached is logged", async () => {
   const lines: string[] = [];
   const logger = createLogger("warn", (line) => void lines.push(line));
   const exporter = createSpanExporter({

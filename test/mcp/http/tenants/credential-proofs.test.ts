@@ -9,7 +9,7 @@ const target = (key: string): TenantTarget => ({
 });
 
 describe("credential proofs", () => {
-  test("age from fresh to aging to none, and a new acceptance starts over", () => {
+  test("age from fresh to aging to none; a new acceptance makes them fresh again", () => {
     const proofs = new CredentialProofs(settings);
     const key = proofs.keyOf(target("a"));
     expect(proofs.state(key, 0)).toBe("none");
@@ -20,7 +20,7 @@ describe("credential proofs", () => {
     expect(proofs.state(key, 30_000)).toBe("none");
   });
 
-  test("a refusal ends it at once", () => {
+  test("end at once with a refusal", () => {
     const proofs = new CredentialProofs(settings);
     const key = proofs.keyOf(target("a"));
     proofs.accept(key, 0);
@@ -28,7 +28,7 @@ describe("credential proofs", () => {
     expect(proofs.state(key, 1)).toBe("none");
   });
 
-  test("keys differ by URL, kind and secret, hold none of them, and mean nothing to another process", () => {
+  test("have keys that differ by URL, kind and secret, hold none of them, and differ in each process", () => {
     const proofs = new CredentialProofs(settings);
     const keys = [
       target("a"),
@@ -42,7 +42,7 @@ describe("credential proofs", () => {
     expect(new CredentialProofs(settings).keyOf(target("a"))).not.toBe(keys[0] ?? "");
   });
 
-  test("the oldest proof is forgotten first", () => {
+  test("beyond the limit drop the oldest first", () => {
     const proofs = new CredentialProofs(settings);
     for (const key of ["1", "2", "3"]) proofs.accept(key, 0);
     expect(["1", "2", "3"].map((key) => proofs.state(key, 1))).toEqual(["none", "fresh", "fresh"]);

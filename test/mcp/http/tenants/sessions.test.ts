@@ -1,4 +1,4 @@
-/** Sessions of 2025-era clients: what they may keep, and who has to go when there are too many. */
+/** Sessions of 2025-era clients: what they hold in memory, and which are ended beyond the limit. */
 import { expect, test } from "bun:test";
 import { HttpSessions } from "../../../../src/mcp/http/tenants/sessions.ts";
 import { buildServer } from "../../../../src/mcp/server.ts";
@@ -38,7 +38,7 @@ function setUp(maxSessions: number) {
   return { sessions, open, isThere };
 }
 
-test("what a client says of itself is kept as far as it is short, also in a batch", async () => {
+test("an initialize request beyond a size is refused, also in a batch", async () => {
   const { sessions, open } = setUp(10);
   const long = initialize("x".repeat(20_000));
   expect([(await open("a", long)).status, (await open("a", [long])).status]).toEqual([413, 413]);
@@ -58,7 +58,7 @@ test("a caller with more than its share of the sessions ends its own, not anothe
   await sessions.close();
 });
 
-test("beyond the limit the session unused longest goes", async () => {
+test("beyond the limit the least recently used session is ended", async () => {
   const { sessions, open, isThere } = setUp(4);
   const opened = [];
   for (const caller of ["a", "b", "c", "d", "e"]) opened.push({ caller, ...(await open(caller)) });

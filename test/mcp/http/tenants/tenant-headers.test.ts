@@ -6,11 +6,11 @@ const URL_ = "https://prefect.example.com/api";
 const read = (headers: Record<string, string>) => readTenantHeaders(new Headers(headers));
 
 describe("tenant headers", () => {
-  test("none: the server's own Prefect is meant", () => {
+  test("absent: the server's own Prefect", () => {
     expect(read({})).toBeNull();
   });
 
-  test("a URL with one credential is a full set, a URL alone is one for an open Prefect", () => {
+  test("a URL with one credential is a full set; a URL alone is one for a Prefect without authentication", () => {
     expect(read({ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "pnu_x" })).toEqual({
       url: URL_,
       credential: { kind: "key", key: "pnu_x" },

@@ -1,4 +1,4 @@
-/** Who is served what: two Prefects, the server's own and callers', through the program's real applications. */
+/** Which caller is served what, with two Prefects and the program's real applications. */
 
 import { afterEach, beforeEach, describe, expect, mock, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -40,7 +40,7 @@ afterEach(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-/** The server is set up for alpha; its Workers are the program's own. */
+/** The server's own Prefect is alpha; its Workers are those of the program. */
 function start(http: Partial<HttpSettings> = {}, env: Record<string, string> = {}): Harness {
   const resolved = loadSettings({
     flags: { "data-dir": dataDir },
@@ -81,7 +81,7 @@ describe("tenants by header", () => {
     expect([...wrong]).toEqual([]);
   });
 
-  test("half a set is an error and never the server's own Prefect", async () => {
+  test("half a set is an error and is never answered from the server's own Prefect", async () => {
     await using http = start();
     const halves: Record<string, string>[] = [
       { "x-prefect-api-key": "pnu_abc" },
@@ -107,7 +107,7 @@ describe("tenants by header", () => {
     expect((await http.post(runs(), as(alpha))).status).toBe(403);
   });
 
-  test("refuses targets that no caller may reach through this server", async () => {
+  test("forbidden targets are refused", async () => {
     await using http = start({ allowedTargets: ["https://prefect.example.com/api"] });
     const refused = [
       "http://169.254.169.254/latest/api",
@@ -127,7 +127,7 @@ describe("tenants by header", () => {
 });
 
 describe("proof of credentials", () => {
-  test("nobody is served recorded rows before Prefect accepted them, and what others proved does not count", async () => {
+  test("no caller is served recorded rows before Prefect accepted its own credentials", async () => {
     await using http = start();
     expect(names(await http.post(runs(), as(alpha, ALPHA.auth)))).toEqual([ALPHA.run]);
     const stranger = await http.post(runs(), as(alpha, "alpha:wrong-password"));
@@ -135,7 +135,7 @@ describe("proof of credentials", () => {
     expect(stranger.text).not.toContain("wrong-password");
   });
 
-  test("a caller whom Prefect refuses from now on is refused at the next check, or at once with fresh", async () => {
+  test("a caller that Prefect begins to refuse is refused at the next check, or at once with fresh", async () => {
     await using http = start({ recheckMs: 60_000 });
     const headers = as(beta, BETA.auth);
     expect((await http.post(runs(), headers)).status).toBe(200);
@@ -147,7 +147,7 @@ describe("proof of credentials", () => {
     expect((await http.post(runs(), headers)).status).toBe(403);
   });
 
-  test("while Prefect is away only who was proven is served, from the record, for a bounded time", async () => {
+  test("while Prefect is unreachable only proven callers are served, from the record, for a limited time", async () => {
     await using http = start({ recheckMs: 50, proofMs: 3_000 });
     const headers = as(beta, BETA.auth);
     const recorded = await eventually(
@@ -167,7 +167,7 @@ describe("proof of credentials", () => {
     expect([late.status, late.text.includes(BETA.run)]).toEqual([503, false]);
   }, 25_000);
 
-  test("the server's own Prefect is checked too; what the program offers needs no Prefect", async () => {
+  test("the server's own credentials are checked too; the list of tools needs no Prefect", async () => {
     await using http = start({}, { PREFECT_API_AUTH_STRING: "alpha:outdated-password" });
     expect((await http.post(runs())).status).toBe(403);
     const list = await http.post({ jsonrpc: "2.0", id: 1, method: "tools/list" });
@@ -175,7 +175,7 @@ describe("proof of credentials", () => {
   });
 });
 
-test("what Prefect refused stays refused while it is away, also for the server's own Prefect", async () => {
+test("refused credentials stay refused while Prefect is unreachable, also the server's own", async () => {
   await using http = start({ recheckMs: 50, proofMs: 60_000 });
   await eventually(
     () => http.post(runs()),
@@ -216,11 +216,13 @@ test("an open stream ends when Prefect refuses its caller", async () => {
   expect((await http.get("/metrics")).text).toContain("prefect_mcp_streams_open 0");
 });
 
-test("what is wrong with the operator's settings stands in the log, not in the answer", async () => {
+test("what is wrong with the operator's settings is logged and not shown to callers", async () => {
   const app = fakeApp();
   const openOwn = () => app;
   await using http = startHttp({ openOwn, openTenant: openOwn });
-  const problem = new AppError("invalid_config", "/home/operator/prefect.toml is no TOML.", { hint: "Mend /home/x." });
+  const problem = new AppError("invalid_config", "/home/operator/prefect.toml is no TOML.", {
+    hint: "Correct /home/x.",
+  });
   app.problem = problem;
   const answer = await http.post(call("echo", { text: "a" }));
   expect(answer.json.result.structuredContent).toMatchObject({
@@ -236,7 +238,7 @@ test("what is wrong with the operator's settings stands in the log, not in the a
   expect(app.log.filter((line) => line.includes(problem.message))).toHaveLength(2);
 });
 
-test("answers name no folder of this machine", async () => {
+test("answers hold no path of this machine", async () => {
   await using http = start();
   const status = await eventually(
     () => http.post(call("get_record_status")),
@@ -247,8 +249,8 @@ test("answers name no folder of this machine", async () => {
   expect(status.text).not.toContain(dataDir);
 }, 15_000);
 
-describe("what a tenant costs", () => {
-  test("records stand apart by credential under names that tell nothing", async () => {
+describe("resources of a tenant", () => {
+  test("each credential has its own record, whose file name reveals nothing", async () => {
     await using http = start();
     await http.post(runs(), as(beta, BETA.auth));
     const folder = join(dataDir, "tenants");
@@ -261,7 +263,7 @@ describe("what a tenant costs", () => {
     expect(readFileSync(join(folder, "salt")).length).toBe(32);
   });
 
-  test("records of idle tenants go when the disk is too full, looked after in rounds and not with each call", async () => {
+  test("records of idle tenants are removed beyond the disk limit, checked periodically and not with each call", async () => {
     const trimDisk = mock(() => undefined);
     await using calm = startHttp({ trimDisk });
     for (let n = 0; n < 20; n += 1) await calm.post(call("echo", { text: "a" }));
@@ -275,7 +277,7 @@ describe("what a tenant costs", () => {
     expect(names(await ask())).toEqual([BETA.run]);
   }, 25_000);
 
-  test("an idle tenant lets go of its record and comes back when it is asked again", async () => {
+  test("an idle tenant closes its record and opens it again with the next call", async () => {
     await using http = start({ idleMs: 200 });
     const headers = as(beta, BETA.auth);
     await eventually(
@@ -291,20 +293,20 @@ describe("what a tenant costs", () => {
     expect(names(await http.post(runs(), headers))).toEqual([BETA.run]);
   }, 25_000);
 
-  test("a call that is still running when its tenant has to go ends with it, and opens nothing again", async () => {
+  test("a call that is running when its tenant is closed ends, and opens nothing again", async () => {
     await using http = start({ maxTenants: 1 });
     const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
     const waiting = http.post(call("wait_for", { event_type_prefix: "never.", timeout: "60s" }), as(beta, BETA.auth));
     await eventually(open, (found) => found === "1", 5_000);
     await Bun.sleep(300);
     await http.post(runs(), as(alpha, ALPHA.auth));
-    const gone = (await waiting).json.result;
-    expect([gone.isError, gone.structuredContent.message]).toEqual([true, "This tenant was just closed."]);
+    const closed = (await waiting).json.result;
+    expect([closed.isError, closed.structuredContent.message]).toEqual([true, "This tenant was just closed."]);
     await Bun.sleep(300);
     expect(await open()).toBe("1");
   }, 15_000);
 
-  test("beyond the cap the tenant unused longest goes", async () => {
+  test("beyond the limit the least recently used tenant is closed", async () => {
     await using http = start({ maxTenants: 1 });
     const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
     await http.post(runs(), as(alpha, ALPHA.auth));
@@ -314,7 +316,7 @@ describe("what a tenant costs", () => {
   });
 });
 
-describe("callers beside each other", () => {
+describe("several callers", () => {
   const target = (host: string, key: string) => ({
     "x-prefect-api-url": `https://${host}.example.com/api`,
     "x-prefect-api-key": key,
@@ -339,7 +341,7 @@ describe("callers beside each other", () => {
     return { "mcp-session-id": begun.headers.get("mcp-session-id") ?? "", "mcp-protocol-version": "2025-11-25" };
   };
 
-  /** A tenant whose Prefect answers the credential check as it is told to. */
+  /** A tenant whose Prefect answers the credential check as the test chooses. */
   const answering = (check: () => Promise<unknown>): HostedApp => {
     const app = fakeApp();
     const query = app.query();
@@ -347,7 +349,7 @@ describe("callers beside each other", () => {
     return Object.assign(app, { query: () => ({ ...query, api: () => api }) });
   };
 
-  test("one with many keys takes the room of its own tenants, not of others", async () => {
+  test("one with many keys displaces its own tenants, not those of others", async () => {
     const tokens = ["token-of-alice-0123456789", "token-of-mallory-0123456789"];
     const openTenant = () => answering(async () => []);
     await using http = startHttp({ http: { tokens, maxTenants: 4 }, openTenant });
@@ -361,7 +363,7 @@ describe("callers beside each other", () => {
     expect(stream.isOpen).toBe(true);
   });
 
-  test("those whom Prefect refuses take nobody's room, however often they come", async () => {
+  test("those that Prefect refuses displace no tenant, however often they ask", async () => {
     const openTenant = ({ credential }: TenantTarget) =>
       answering(async () => {
         if (credential.kind === "key" && credential.key === "good") return [];
@@ -377,7 +379,7 @@ describe("callers beside each other", () => {
     expect((await http.post(call("echo", { text: "a" }), { ...target("one", "good"), ...session })).status).toBe(200);
   });
 
-  test("a call that takes long ends when Prefect refuses its caller", async () => {
+  test("a long call ends when Prefect refuses its caller", async () => {
     let isRefused = false;
     const openTenant = () =>
       answering(async () => {
@@ -392,7 +394,7 @@ describe("callers beside each other", () => {
     expect([isError, structuredContent.message]).toEqual([true, "This tenant was just closed."]);
   });
 
-  test("Prefects that do not answer put off nobody else's end", async () => {
+  test("a Prefect that does not answer does not delay the end of other tenants", async () => {
     let isRefused = false;
     let isHanging = false;
     const openTenant = ({ url }: TenantTarget) =>
@@ -417,7 +419,7 @@ describe("callers beside each other", () => {
     expect(ended).toBe(false);
   }, 15_000);
 
-  test("what nobody foresaw in a check is logged where the answer says it is", async () => {
+  test("an unexpected error in a check is logged as the answer says", async () => {
     const openTenant = () => {
       throw new TypeError("undefined is not an object (evaluating 'secret.path')");
     };
@@ -427,7 +429,7 @@ describe("callers beside each other", () => {
     expect(http.log.filter((line) => line.includes("internal error") && line.includes("secret.path"))).toHaveLength(1);
   });
 
-  test("where names cannot be looked up, who was proven goes on and a stranger is told to come again", async () => {
+  test("while names cannot be resolved proven callers are served and others get `unavailable`", async () => {
     let isDown = false;
     const lookup = async () => {
       if (isDown) throw new AppError("unavailable", "The host does not resolve.");
