@@ -1,6 +1,6 @@
 /**
  * Malformed requests and tool inputs against `serve --http`: at least 100,000 unless `--requests=N` says otherwise. Fails on
- * an answer of 500 and more, a lost connection, a leaked path or secret, an error that nobody waited for, or a dead server.
+ * an answer of 500 and more, a lost connection, a leaked path or secret, an unhandled error, or a server that does not respond.
  *
  *     bun scripts/fuzz-http.ts --requests=100000 --seed=1
  */
@@ -58,7 +58,7 @@ const TEXTS = [
 ] as const;
 const NUMBERS = [0, -1, 1, 1.5, 2 ** 31, 2 ** 53, -(2 ** 53), 1e308, 499, 501] as const;
 
-/** Any JSON value, now and then deep. */
+/** Any JSON value, sometimes deeply nested. */
 function junk(depth = 0): unknown {
   const kind = below(depth > 3 ? 5 : 8);
   if (kind === 0) return pick(TEXTS);
@@ -87,7 +87,7 @@ const tools = allTools.map((tool) => {
     (toolListing(tool).inputSchema as { properties?: Record<string, { enum?: unknown[] }> }).properties ?? {};
   return { name: tool.name, properties };
 });
-/** They wait or ask another host. */
+/** Tools that wait, or send requests to another host. */
 const SLOW = new Set(["wait_for", "docs_search_prefect", "docs_get_release_notes"]);
 
 function toolCall(): unknown {
@@ -244,7 +244,7 @@ async function one(): Promise<void> {
   }
 }
 
-/** Streams of notices do not end by themselves. */
+/** Streams of notifications do not end by themselves. */
 function isListenAnswer(response: Response, body: unknown): boolean {
   return response.headers.get("content-type") === "text/event-stream" && String(body).includes("subscriptions/listen");
 }
@@ -260,7 +260,7 @@ await Promise.all(
   }),
 );
 const seconds = (performance.now() - started) / 1000;
-const alive = await fetch(product.url.replace("/mcp", "/healthz")).then(
+const isUp = await fetch(product.url.replace("/mcp", "/healthz")).then(
   (response) => response.ok,
   () => false,
 );
@@ -277,10 +277,10 @@ console.log(
 );
 for (const line of wrong) console.log(`WRONG ${line}`);
 for (const line of complaints.slice(0, 20)) console.log(`LOG ${line.slice(0, 600)}`);
-const good = alive && code === 0 && wrong.length === 0 && complaints.length === 0 && !log.includes(KEY);
+const good = isUp && code === 0 && wrong.length === 0 && complaints.length === 0 && !log.includes(KEY);
 console.log(
   good
     ? "nothing wrong"
-    : `alive ${alive}, exit ${code}, ${wrong.length} wrong, ${complaints.length} complaints, key in log: ${log.includes(KEY)}`,
+    : `up ${isUp}, exit ${code}, ${wrong.length} wrong, ${complaints.length} complaints, key in log: ${log.includes(KEY)}`,
 );
 process.exit(good ? 0 : 1);

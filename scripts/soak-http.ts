@@ -1,6 +1,6 @@
 /**
- * Mixed load on `serve --http` for `--minutes=30`: three tenants with events coming in, both eras, subscriptions that come
- * and go, callers with wrong keys. Prints memory each minute and fails when it grows, or when any answer is wrong.
+ * Mixed load on `serve --http` for `--minutes=30`: three tenants that receive events, both eras, subscriptions that begin
+ * and end, callers with wrong keys. Prints memory each minute and fails when it grows, or when any answer is wrong.
  */
 
 import { post, postModern } from "../test/mcp/http/http-harness.ts";
@@ -10,7 +10,7 @@ import { type FakePrefect, startFakePrefect } from "../test/support/fake-prefect
 
 const minutes = Number(process.argv.find((arg) => arg.startsWith("--minutes="))?.split("=")[1] ?? 30);
 const endMs = performance.now() + minutes * 60_000;
-/** The heap settles in the first part; after it memory may grow by this share. */
+/** After the first part, in which the heap grows to its normal size, memory may grow by this share. */
 const SETTLED = 0.3;
 const GROWTH = 0.2;
 
@@ -84,7 +84,7 @@ async function subscriber(tenant: number): Promise<void> {
   }
 }
 
-/** A client of the 2025 era that begins a session, asks, and often leaves without a word. */
+/** A client of the 2025 era that opens a session, calls, and often disconnects without ending the session. */
 async function sessions(): Promise<void> {
   const ask = (body: object, headers: Record<string, string> = {}) =>
     post(product.url, { jsonrpc: "2.0", id: 1, ...body }, { headers });

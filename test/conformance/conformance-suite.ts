@@ -1,4 +1,4 @@
-/** The official conformance suite as a program; the Inspector likewise. Bun runs both: the suite needs a newer Node than may be there. */
+/** Runs the official conformance suite and the Inspector. With Bun, because the suite needs a newer Node than may be installed. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bareEnv, ROOT } from "../support/process/product.ts";
@@ -26,7 +26,7 @@ export async function runRequired(url: string, revision: string): Promise<Verdic
   );
 }
 
-/** A single scenario: how many checks passed, and what the others say. */
+/** A single scenario: how many checks passed, and the messages of the others. */
 export async function runScenario(url: string, scenario: string, revision: string) {
   const args = ["server", "--url", url, "--scenario", scenario, "--spec-version", revision, "--verbose"];
   const { output } = await run(["conformance/dist/index.js", ...args]);

@@ -1,4 +1,4 @@
-/** The official conformance suite against our own HTTP stack (fixture tools), and its generic part against the product. */
+/** The official conformance suite against the HTTP layer with fixture tools, and its generic part against the product. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startHttp } from "../mcp/http/http-harness.ts";
 import { type HttpProduct, startHttpProduct } from "../mcp/http/http-product.ts";
@@ -9,7 +9,7 @@ import { buildFixtureServer } from "./fixture-server.ts";
 
 const LIMIT_MS = 90_000;
 
-describe("our HTTP stack", () => {
+describe("the HTTP layer with fixture tools", () => {
   for (const [revision, count] of [
     ["2026-07-28", 37],
     ["2025-11-25", 30],

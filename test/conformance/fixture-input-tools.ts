@@ -1,4 +1,4 @@
-/** Tools of the fixture that need more from the client before they can answer (2026-07-28). */
+/** Fixture tools that need input from the client before they can answer (2026-07-28). */
 import {
   acceptedContent,
   inputRequired,

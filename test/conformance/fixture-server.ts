@@ -1,4 +1,4 @@
-/** What the conformance suite calls by name, served by the product's own HTTP stack in place of its tools. */
+/** The tools that the conformance suite calls by name, served by the product's HTTP layer in place of its own. */
 import {
   acceptedContent,
   createRequestStateCodec,
@@ -88,7 +88,7 @@ function registerPlainTools(server: McpServer): void {
   server.registerTool("test_error_handling", { description: "Fails." }, () => {
     throw new Error("This tool intentionally returns an error for testing");
   });
-  server.registerTool("test_tool_with_progress", { description: "Tells its progress." }, async (ctx) => {
+  server.registerTool("test_tool_with_progress", { description: "Reports progress." }, async (ctx) => {
     const progressToken = ctx.mcpReq._meta?.progressToken;
     for (const progress of [0, 50, 100]) {
       if (progress > 0) await systemClock.sleep(50);
@@ -103,7 +103,7 @@ function registerPlainTools(server: McpServer): void {
   });
 }
 
-/** Tools that ask the client back, as 2025-era servers do. */
+/** Tools that send requests to the client, as 2025-era servers do. */
 function registerClientTools(server: McpServer): void {
   server.registerTool("test_tool_with_logging", { description: "Logs." }, async (ctx) => {
     for (const [index, line] of [

@@ -89,7 +89,7 @@ describe.each([
     },
   );
 
-  test("is told what is wrong in words and in structure", async () => {
+  test("gets errors as text and structured content", async () => {
     await using client = await connect("source");
     const answer = await client.callTool({ name: "read_events", arguments: { event_type: "x" } });
     expect(answer.isError).toBe(true);

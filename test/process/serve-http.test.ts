@@ -26,7 +26,7 @@ describe("serve --http", () => {
     expect(wal).toEqual([]);
   });
 
-  test("follows its own Prefect before anybody asks", async () => {
+  test("follows its own Prefect before the first request", async () => {
     await using prefect = await startFakePrefect();
     await using product = await startHttpProduct({ env: { PREFECT_API_URL: prefect.url } });
     expect(product.url).toStartWith("http://127.0.0.1:");
@@ -39,14 +39,14 @@ describe("serve --http", () => {
     ).toBe(1);
   });
 
-  test("refuses an address that others can reach without caller authentication, and says what to do", async () => {
+  test("refuses a reachable address without caller authentication, with a hint", async () => {
     const { code, stderr } = await runProduct(["serve", "--http", "--host", "0.0.0.0", "--port", "0"]);
     expect(code).toBe(1);
     expect(stderr).toContain("Refusing to listen on 0.0.0.0 without caller authentication");
     expect(stderr).toContain("PREFECT_MCP_HTTP_TOKENS");
   });
 
-  test("says when its port is taken", async () => {
+  test("reports that its port is in use", async () => {
     await using prefect = await startFakePrefect();
     const { code, stderr } = await runProduct(["serve", "--http", "--port", String(prefect.port)]);
     expect([code, stderr.includes(`Port ${prefect.port} of 127.0.0.1 is in use.`)]).toEqual([1, true]);
