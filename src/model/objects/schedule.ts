@@ -2,6 +2,7 @@
  * Schedules of deployments as text. The kind of a schedule follows from its key: `cron`, `interval` (seconds) or `rrule`.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/schedules.py
  */
+import { truncate } from "../../lib/truncate.ts";
 import type { DeploymentSchedule } from "../objects.ts";
 
 type Described = Pick<DeploymentSchedule, "schedule" | "active" | "parameters">;
@@ -39,13 +40,13 @@ async function cronText(cron: string, zone: string, isDayOr: boolean): Promise<s
   }
 }
 
-const PARAMETERS_CHARS = 80;
+const MAX_PARAMETERS_CHARS = 80;
 
-/** ` with {"day":3}`, at most `PARAMETERS_CHARS` of JSON. */
+/** ` with {"day":3}`, at most `MAX_PARAMETERS_CHARS` of JSON. */
 function parametersText(parameters: Described["parameters"]): string {
   if (!parameters || Object.keys(parameters).length === 0) return "";
   const text = JSON.stringify(parameters);
-  return ` with ${text.length <= PARAMETERS_CHARS ? text : `${text.slice(0, PARAMETERS_CHARS - 1)}…`}`;
+  return ` with ${truncate(text, MAX_PARAMETERS_CHARS)}`;
 }
 
 const UNITS = [

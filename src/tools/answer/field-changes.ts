@@ -1,4 +1,5 @@
 /** The differences between two values of a field, in words. Schedules are described as in `get_deployments`. */
+import { truncate } from "../../lib/truncate.ts";
 import { describeSchedule } from "../../model/objects/schedule.ts";
 import type { DeploymentSchedule, JsonObject } from "../../model/objects.ts";
 
@@ -128,6 +129,6 @@ function sameStart(a: string, b: string): number {
 
 function part(text: string, start: number): string {
   const end = start + MOST_CHARS - 1;
-  if (start === 0) return text.length <= MOST_CHARS ? text : `${text.slice(0, end)}…`;
+  if (start === 0) return truncate(text, MOST_CHARS);
   return `…${text.slice(start, end)}${text.length > end ? "…" : ""}`;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { truncate } from "../../lib/truncate.ts";
 import { visibleText } from "../../model/text/untrusted.ts";
 import { type Diagnosis, diagnose } from "../../queries/diagnosis/diagnose.ts";
 import type { Finding, NextCall } from "../../queries/diagnosis/findings/types.ts";
@@ -110,7 +111,7 @@ function toCause({ code, severity, summary, evidence, fix, next }: Finding, brie
 function shorten(value: unknown, most: number): unknown {
   if (typeof value === "string") {
     const text = visibleText(value);
-    return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+    return truncate(text, most);
   }
   if (Array.isArray(value)) return value.map((one) => shorten(one, most));
   if (typeof value !== "object" || value === null) return value;

@@ -1,15 +1,13 @@
 /** An error as text: for summaries and evidence. */
+import { truncate } from "../../../lib/truncate.ts";
 import type { Frame } from "../../../model/runs/traceback.ts";
 import type { RunError } from "./types.ts";
 
-const MESSAGE_CHARS = 400;
-
-export function truncate(text: string, most = MESSAGE_CHARS): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
-}
+export const MAX_MESSAGE_CHARS = 400;
 
 export function errorText(error: RunError): string {
-  return truncate(error.type ? (error.message === "" ? error.type : `${error.type}: ${error.message}`) : error.message);
+  const { type, message } = error;
+  return truncate(type ? (message === "" ? type : `${type}: ${message}`) : message, MAX_MESSAGE_CHARS);
 }
 
 export function frameText(frame: Frame): string {

@@ -1,10 +1,5 @@
 import { expect, test } from "bun:test";
-import {
-  errorLinesEvidence,
-  errorText,
-  frameText,
-  truncate,
-} from "../../../../src/queries/diagnosis/findings/error-text.ts";
+import { errorLinesEvidence, errorText, frameText } from "../../../../src/queries/diagnosis/findings/error-text.ts";
 import { anErrorLine, aRunError } from "../../../support/diagnosis/facts.ts";
 
 test("type and message, one of them where the other is missing", () => {
@@ -22,9 +17,4 @@ test("the last two error lines are evidence, none is no evidence", () => {
   const lines = ["a", "b", "c"].map(anErrorLine);
   expect(errorLinesEvidence(aRunError({ lines }))).toMatchObject({ error_lines: [{ message: "b" }, { message: "c" }] });
   expect(errorLinesEvidence(aRunError())).toEqual({});
-});
-
-test("a long text is cut with an ellipsis that counts", () => {
-  expect(truncate("abcdef", 6)).toBe("abcdef");
-  expect(truncate("abcdefg", 6)).toBe("abcde…");
 });

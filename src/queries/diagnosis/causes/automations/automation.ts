@@ -1,7 +1,7 @@
 import { parseIsoUs } from "../../../../lib/time.ts";
+import { truncate } from "../../../../lib/truncate.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
 import type { EventTrigger } from "../../../../model/objects/automation-trigger.ts";
-import { truncate } from "../../findings/error-text.ts";
 import type { AutomationFacts, CauseModule, Facts, Finding } from "../../findings/types.ts";
 import { durationText, nameList, plural, timeText } from "../../findings/wording.ts";
 import { automationEvidence, judgeComposite } from "./automation-composite.ts";

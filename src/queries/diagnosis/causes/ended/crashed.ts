@@ -1,4 +1,5 @@
-import { errorLinesEvidence, errorText, frameText, truncate } from "../../findings/error-text.ts";
+import { truncate } from "../../../../lib/truncate.ts";
+import { errorLinesEvidence, errorText, frameText } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
 import type { CauseModule, NextCall, RunFacts } from "../../findings/types.ts";
 import { sameErrorEvidence } from "./failed.ts";

@@ -1,4 +1,4 @@
-import { truncate } from "../../findings/error-text.ts";
+import { truncate } from "../../../../lib/truncate.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
 

@@ -1,6 +1,7 @@
 import { formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
+import { truncate } from "../../../../lib/truncate.ts";
 import { isFailed } from "../../../../model/state.ts";
-import { errorLinesEvidence, errorText, frameText, truncate } from "../../findings/error-text.ts";
+import { errorLinesEvidence, errorText, frameText, MAX_MESSAGE_CHARS } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
 import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../../findings/types.ts";
 import { durationText, plural, timeText } from "../../findings/wording.ts";
@@ -91,7 +92,7 @@ export const failed: CauseModule = {
           ? { task_run: { id: error.task.id, name: error.task.name, run_count: error.task.run_count } }
           : {}),
         exception: error.type,
-        message: truncate(error.message),
+        message: truncate(error.message, MAX_MESSAGE_CHARS),
         ...(error.frame ? { frame: { ...error.frame } } : {}),
         ...errorLinesEvidence(error),
         ...(Object.keys(changes).length > 0 ? { changed_since_last_good_run: changes } : {}),

@@ -1,4 +1,4 @@
-import { truncate } from "../../findings/error-text.ts";
+import { truncate } from "../../../../lib/truncate.ts";
 import { throttledLines } from "../../findings/throttled-lines.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { nameList, plural } from "../../findings/wording.ts";

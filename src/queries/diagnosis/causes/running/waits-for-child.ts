@@ -1,4 +1,4 @@
-import { truncate } from "../../findings/error-text.ts";
+import { truncate } from "../../../../lib/truncate.ts";
 import type { CauseModule, RunFacts } from "../../findings/types.ts";
 
 /** A parent waits for a run that it started and that does not start or continue. Proof: an unfinished child of a RUNNING parent. */
