@@ -3,6 +3,7 @@ import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
 import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
+import { onServerClock } from "../lib/time.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import { openRecord } from "../store/database.ts";
 import type { AuditBucket, AuditReport } from "../sync/audit.ts";
@@ -13,7 +14,7 @@ import { momentFlag } from "./sync.ts";
 /** Compares the record with Prefect, repairs it and prints the certificate. Exit 1 when a difference stays unexplained. */
 export async function runAudit(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
-  const sinceUs = momentFlag(invocation.values.since, "since", systemClock.nowUs());
+  const sinceUs = momentFlag(invocation.values.since, "since", onServerClock(systemClock.nowUs(), 0));
   const resolved = settingsFromFiles(invocation.settings, systemClock).current();
   const problem = fatalProblem(resolved.problems);
   const obstacle = problem ?? writeProblem(resolved.settings.dataDir);

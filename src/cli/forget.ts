@@ -8,7 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { normaliseApiUrl } from "../config/urls.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { formatIsoUs } from "../lib/time.ts";
+import { formatIsoUs, onServerClock } from "../lib/time.ts";
 import { openRecord } from "../store/database.ts";
 import { findEventRange } from "../store/events/events.ts";
 import { tryBecomeLeader } from "../store/file/leader-lock.ts";
@@ -25,7 +25,7 @@ import { askYes } from "./terminal/confirm.ts";
  */
 export async function runForget(ctx: CommandContext): Promise<number> {
   const { invocation, out, signal } = ctx;
-  const beforeUs = momentFlag(invocation.values.before, "before", systemClock.nowUs());
+  const beforeUs = momentFlag(invocation.values.before, "before", onServerClock(systemClock.nowUs(), 0));
   const settings = chosenInstance(ctx);
   const problem = readProblem(settings.dataDir);
   if (problem) throw problem;

@@ -4,7 +4,7 @@ import { VERSION } from "../app/version.ts";
 import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { parseMomentUs } from "../lib/time.ts";
+import { onServerClock, parseMomentUs, type ServerUs } from "../lib/time.ts";
 import { UsageError } from "./arguments/usage-error.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
@@ -14,7 +14,7 @@ import { createProgressView } from "./terminal/progress.ts";
 export async function runSync(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
   const nowUs = systemClock.nowUs();
-  const sinceUs = momentFlag(invocation.values.since, "since", nowUs);
+  const sinceUs = momentFlag(invocation.values.since, "since", onServerClock(nowUs, 0));
   const settings = withHistory(usableSettings(ctx), sinceUs === null ? null : nowUs - sinceUs);
   const problem = writeProblem(settings.dataDir);
   if (problem) throw problem;
@@ -55,7 +55,7 @@ export function usableSettings({ invocation }: CommandContext): Settings {
 }
 
 /** The moment that a flag such as `--since 7d` names, in microseconds; null without the flag. Throws UsageError. */
-export function momentFlag(text: string | undefined, flag: string, nowUs: number): number | null {
+export function momentFlag(text: string | undefined, flag: string, nowUs: ServerUs): ServerUs | null {
   if (text === undefined) return null;
   const momentUs = parseMomentUs(text, nowUs);
   if (momentUs !== undefined && momentUs <= nowUs) return momentUs;

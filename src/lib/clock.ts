@@ -1,9 +1,11 @@
+import type { LocalUs } from "./time.ts";
+
 /** The only reader of the wall clock and the only user of timers. Code that depends on time takes a `Clock`, which tests replace. */
 export interface Clock {
   /** Milliseconds since 1970, UTC. */
   nowMs(): number;
   /** Microseconds since 1970, UTC (integer, below 2^53). */
-  nowUs(): number;
+  nowUs(): LocalUs;
   /** Resolves after `ms`, or at once when `signal` is aborted. It never rejects: the caller checks the signal. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }

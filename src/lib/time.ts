@@ -2,10 +2,59 @@
  * Times are integers: microseconds since 1970 (`…Us`), because Prefect's times have six fractional digits and `Date` keeps three.
  * They become text only in answers and requests.
  */
+declare const clockOf: unique symbol;
+
+/** A moment of the local clock, microseconds since 1970. `Clock.nowUs` makes one. */
+export type LocalUs = number & { readonly [clockOf]?: "local" };
+
+/**
+ * A moment of the server clock, microseconds since 1970: every time in an answer of Prefect, and every bound of a question to it.
+ *
+ * The clocks differ by the skew. The compiler refuses a moment of one clock where one of the other is expected; only
+ * `onServerClock` and `onLocalClock` translate. It accepts a plain number for both, so results of arithmetic have to keep their
+ * clock: `addUs`, `latestUs` and the others below do.
+ */
+export type ServerUs = number & { readonly [clockOf]?: "server" };
+
+/** From the local clock to the server clock. `skewUs`: server clock minus local clock; 0 where it is unknown. */
+export function onServerClock(localUs: LocalUs, skewUs: number): ServerUs {
+  return (localUs + skewUs) as number as ServerUs;
+}
+
+/** From the server clock to the local clock. */
+export function onLocalClock(serverUs: ServerUs, skewUs: number): LocalUs {
+  return (serverUs - skewUs) as number as LocalUs;
+}
+
+/** A moment of either clock that lies `us` microseconds after `moment` (before, when negative). */
+export function addUs<T extends LocalUs | ServerUs>(moment: T, us: number): T {
+  return (moment + us) as T;
+}
+
+/** The latest of moments of one clock. */
+export function latestUs<T extends LocalUs | ServerUs>(...moments: readonly T[]): T {
+  return Math.max(...moments) as T;
+}
+
+/** The moment cut down to a whole microsecond, for storing. */
+export function floorUs<T extends LocalUs | ServerUs>(moment: T): T {
+  return Math.floor(moment) as T;
+}
+
+/** The moment rounded up to a whole microsecond, for storing. */
+export function ceilUs<T extends LocalUs | ServerUs>(moment: T): T {
+  return Math.ceil(moment) as T;
+}
+
+/** The earliest of moments of one clock. */
+export function earliestUs<T extends LocalUs | ServerUs>(...moments: readonly T[]): T {
+  return Math.min(...moments) as T;
+}
+
 const FULL = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?$/;
 
 /** Microseconds of an ISO 8601 text (without zone: UTC; a date alone: its midnight), or undefined when it is not one. */
-export function parseIsoUs(text: string): number | undefined {
+export function parseIsoUs(text: string): ServerUs | undefined {
   const match = FULL.exec(text.trim());
   if (!match) return undefined;
   const [, yearText, monthText, dayText, hour = "0", minute = "0", second = "0", fraction = "", zone] = match;
@@ -62,8 +111,8 @@ const FIRST_US = -62_135_596_800 * SECOND_US;
 const END_US = 253_402_300_800 * SECOND_US;
 const LAST_US = END_US - 32;
 
-function withinYears(us: number): number | undefined {
-  return us < FIRST_US || us > END_US ? undefined : Math.min(us, LAST_US);
+function withinYears(us: number): ServerUs | undefined {
+  return us < FIRST_US || us > END_US ? undefined : (Math.min(us, LAST_US) as ServerUs);
 }
 
 const DURATION = /^(\d+(?:\.\d+)?)\s*(s|m|h|d|w)$/i;
@@ -83,7 +132,7 @@ export function parseDurationUs(text: string): number | undefined {
 }
 
 /** A moment as ISO text, as a duration before now (`2h`, `7d`), or `now`. */
-export function parseMomentUs(text: string, nowUs: number): number | undefined {
+export function parseMomentUs(text: string, nowUs: ServerUs): ServerUs | undefined {
   if (text.trim().toLowerCase() === "now") return nowUs;
   const ago = parseDurationUs(
     text

@@ -1,22 +1,24 @@
+import { addUs, latestUs, type ServerUs } from "../lib/time.ts";
+
 /** Where an answer came from. */
 export type AnswerSource = "record" | "live" | "mixed";
 
 /** A closed range of microseconds. */
 export interface TimeRange {
-  readonly fromUs: number;
-  readonly toUs: number;
+  readonly fromUs: ServerUs;
+  readonly toUs: ServerUs;
 }
 
 export interface Coverage {
   /** The whole asked window is in the record, or was just read from Prefect. */
   readonly complete: boolean;
   /** The covered part of the asked window; null when nothing is covered. */
-  readonly fromUs: number | null;
-  readonly toUs: number | null;
+  readonly fromUs: ServerUs | null;
+  readonly toUs: ServerUs | null;
   /** The parts of the asked window that are not covered, ascending. */
   readonly gaps: readonly TimeRange[];
   /** When the part that was compared with Prefect least recently was compared. */
-  readonly verifiedUs: number | null;
+  readonly verifiedUs: ServerUs | null;
   /** Sentences that say what is missing and why ("Prefect is unreachable since …"). */
   readonly notes: readonly string[];
 }
@@ -25,7 +27,7 @@ export interface Coverage {
 export interface Freshness {
   readonly source: AnswerSource;
   /** The answer shows the state of this moment. Offline: at the latest the moment when the connection was lost. */
-  readonly asOfUs: number;
+  readonly asOfUs: ServerUs;
   readonly coverage: Coverage;
 }
 
@@ -43,7 +45,7 @@ export function mergeRanges(ranges: readonly TimeRange[], slackUs = 1): TimeRang
   for (const range of sorted) {
     const last = merged.at(-1);
     if (last && range.fromUs <= last.toUs + slackUs) {
-      merged[merged.length - 1] = { fromUs: last.fromUs, toUs: Math.max(last.toUs, range.toUs) };
+      merged[merged.length - 1] = { fromUs: last.fromUs, toUs: latestUs(last.toUs, range.toUs) };
     } else merged.push(range);
   }
   return merged;
@@ -56,8 +58,8 @@ export function gapsIn(asked: TimeRange, covered: readonly TimeRange[]): TimeRan
   for (const range of mergeRanges(covered)) {
     if (range.toUs < from) continue;
     if (range.fromUs > asked.toUs) break;
-    if (range.fromUs > from) gaps.push({ fromUs: from, toUs: range.fromUs - 1 });
-    from = Math.max(from, range.toUs + 1);
+    if (range.fromUs > from) gaps.push({ fromUs: from, toUs: addUs(range.fromUs, -1) });
+    from = latestUs(from, addUs(range.toUs, 1));
   }
   if (from <= asked.toUs) gaps.push({ fromUs: from, toUs: asked.toUs });
   return gaps;

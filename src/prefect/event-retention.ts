@@ -2,7 +2,7 @@
  * How long a server keeps events. Its vacuum runs once an hour and deletes the events that are older than the retention then.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/db_vacuum.py
  */
-import { DAY_US, MINUTE_US, parseDurationUs, SECOND_US } from "../lib/time.ts";
+import { addUs, DAY_US, MINUTE_US, parseDurationUs, SECOND_US, type ServerUs } from "../lib/time.ts";
 import type { JsonObject } from "../model/objects.ts";
 import type { CallOptions, PrefectApi } from "./api.ts";
 
@@ -30,9 +30,9 @@ export async function readEventRetention(api: PrefectApi, options?: CallOptions)
  * The retention horizon: events that occurred at or after this moment (server clock) cannot have been deleted by age before an
  * answer that is asked for at `nowUs` (server clock) has arrived. Minus infinity where the retention is unknown.
  */
-export function retentionHorizonUs(nowUs: number, retentionUs: number | null): number {
+export function retentionHorizonUs(nowUs: ServerUs, retentionUs: number | null): ServerUs {
   if (retentionUs === null) return Number.NEGATIVE_INFINITY;
-  return nowUs - retentionUs + Math.min(RETENTION_MARGIN_US, retentionUs / 10);
+  return addUs(nowUs, Math.min(RETENTION_MARGIN_US, retentionUs / 10) - retentionUs);
 }
 
 /** The retention in the settings tree of `GET /admin/settings`. */

@@ -1,4 +1,4 @@
-import { MINUTE_US } from "../lib/time.ts";
+import { addUs, earliestUs, type LocalUs, latestUs, MINUTE_US, type ServerUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import { type RecordDb, whileUnchanged } from "./database.ts";
 import type { CoverageRow, CoverageSource, NewCoverageRow } from "./schema/ledger.ts";
@@ -13,7 +13,7 @@ export type { CoverageSource } from "./schema/ledger.ts";
  */
 export interface CoveredRange extends TimeRange {
   readonly source: CoverageSource;
-  readonly verifiedUs: number;
+  readonly verifiedUs: LocalUs;
   readonly serverCount: number | null;
   readonly recordCount: number | null;
 }
@@ -37,7 +37,7 @@ const insertClaim = insertStatement<NewCoverageRow>("coverage");
  */
 export function addCoverage(db: RecordDb, kind: string, scope: string, range: CoveredRange): void {
   if (range.toUs < range.fromUs) return;
-  const old = rowsTouching(db, kind, scope, { fromUs: range.fromUs - 1, toUs: range.toUs + 1 });
+  const old = rowsTouching(db, kind, scope, { fromUs: addUs(range.fromUs, -1), toUs: addUs(range.toUs, 1) });
   const newer = old.filter((row) => row.verifiedUs > range.verifiedUs);
   const older = old.filter((row) => row.verifiedUs <= range.verifiedUs);
   const added = cut(range, newer);
@@ -45,22 +45,25 @@ export function addCoverage(db: RecordDb, kind: string, scope: string, range: Co
   const ranges = [...newer, ...remaining, ...added].sort((a, b) => a.fromUs - b.fromUs);
   // Age is measured from the newest claim: ranges use the server clock, which may differ from the local clock by hours.
   const endUs = coverageEnd(db, kind, scope) ?? Number.NEGATIVE_INFINITY;
-  const newestUs = Math.max(range.toUs, endUs);
+  const newestUs = latestUs(range.toUs, endUs);
   replaceRows(db, kind, scope, old, join(ranges, newestUs));
   if (newestUs > endUs) joinSettled(db, kind, scope, newestUs);
 }
 
 /** End of the newest claim, or null when there is none. Claims never overlap, so the one that begins last also ends last. */
-export function coverageEnd(db: RecordDb, kind: string, scope: string): number | null {
-  const last = db.prepare<{ toUs: number }, [string, string]>(
+export function coverageEnd(db: RecordDb, kind: string, scope: string): ServerUs | null {
+  const last = db.prepare<{ toUs: ServerUs }, [string, string]>(
     "SELECT to_us AS toUs FROM coverage WHERE kind = ? AND scope = ? ORDER BY from_us DESC LIMIT 1",
   );
   return last.get(kind, scope)?.toUs ?? null;
 }
 
 /** Joins claims that were too recent for it when they were added. */
-function joinSettled(db: RecordDb, kind: string, scope: string, newestUs: number): void {
-  const rows = rowsTouching(db, kind, scope, { fromUs: newestUs - 3 * SAME_AGE_US, toUs: newestUs - SETTLED_US });
+function joinSettled(db: RecordDb, kind: string, scope: string, newestUs: ServerUs): void {
+  const rows = rowsTouching(db, kind, scope, {
+    fromUs: addUs(newestUs, -3 * SAME_AGE_US),
+    toUs: addUs(newestUs, -SETTLED_US),
+  });
   const joined = join(rows, newestUs);
   if (joined.length < rows.length) replaceRows(db, kind, scope, rows, joined);
 }
@@ -83,8 +86,8 @@ export function coveredRanges(db: RecordDb, kind: string, scope: string, within?
   if (!within)
     return whileUnchanged(db, `coverage:${kind}:${scope}`, () => claims(rowsTouching(db, kind, scope, ALWAYS)));
   const outside = [
-    { fromUs: ALWAYS.fromUs, toUs: within.fromUs - 1 },
-    { fromUs: within.toUs + 1, toUs: ALWAYS.toUs },
+    { fromUs: ALWAYS.fromUs, toUs: addUs(within.fromUs, -1) },
+    { fromUs: addUs(within.toUs, 1), toUs: ALWAYS.toUs },
   ];
   return claims(rowsTouching(db, kind, scope, within)).flatMap((row) => cut(row, outside));
 }
@@ -156,15 +159,15 @@ function cut<R extends CoveredRange>(range: R, holes: readonly TimeRange[]): Cov
       if (hole.toUs < part.fromUs || hole.fromUs > part.toUs) return [part];
       const bare = { ...part, serverCount: null, recordCount: null };
       const parts: CoveredRange[] = [];
-      if (part.fromUs < hole.fromUs) parts.push({ ...bare, toUs: hole.fromUs - 1 });
-      if (part.toUs > hole.toUs) parts.push({ ...bare, fromUs: hole.toUs + 1 });
+      if (part.fromUs < hole.fromUs) parts.push({ ...bare, toUs: addUs(hole.fromUs, -1) });
+      if (part.toUs > hole.toUs) parts.push({ ...bare, fromUs: addUs(hole.toUs, 1) });
       return parts;
     });
   }
   return left;
 }
 
-function join(ranges: readonly CoveredRange[], newestUs: number): CoveredRange[] {
+function join(ranges: readonly CoveredRange[], newestUs: ServerUs): CoveredRange[] {
   const joined: CoveredRange[] = [];
   for (const range of ranges) {
     const last = joined.at(-1);
@@ -174,7 +177,7 @@ function join(ranges: readonly CoveredRange[], newestUs: number): CoveredRange[]
   return joined;
 }
 
-function canJoin(a: CoveredRange, b: CoveredRange, newestUs: number): boolean {
+function canJoin(a: CoveredRange, b: CoveredRange, newestUs: ServerUs): boolean {
   const settled = b.toUs <= newestUs - SETTLED_US;
   const sameAge = Math.abs(a.verifiedUs - b.verifiedUs) <= SAME_AGE_US;
   return a.toUs + 1 >= b.fromUs && a.source === b.source && settled && sameAge;
@@ -186,7 +189,7 @@ function joinTwo(a: CoveredRange, b: CoveredRange): CoveredRange {
     fromUs: a.fromUs,
     toUs: b.toUs,
     source: a.source,
-    verifiedUs: Math.min(a.verifiedUs, b.verifiedUs),
+    verifiedUs: earliestUs(a.verifiedUs, b.verifiedUs),
     serverCount: sum(a.serverCount, b.serverCount),
     recordCount: sum(a.recordCount, b.recordCount),
   };

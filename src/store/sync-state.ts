@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../errors.ts";
+import type { LocalUs, ServerUs } from "../lib/time.ts";
 import type { SnapshotKind } from "../model/objects.ts";
 import { type RecordDb, whileUnchanged } from "./database.ts";
 
@@ -11,37 +12,37 @@ export interface SyncFacts {
     readonly url: string;
     readonly version: string | null;
     readonly retentionUs: number | null;
-    readonly createdUs: number;
+    readonly createdUs: LocalUs;
   };
   /** The process that syncs. It writes `heartbeatUs` every 2 s; a heartbeat older than 6 s means that it has ended. */
   readonly syncer: {
     readonly pid: number;
     readonly host: string;
-    readonly sinceUs: number;
-    readonly heartbeatUs: number;
+    readonly sinceUs: LocalUs;
+    readonly heartbeatUs: LocalUs;
     /** The longest time between two catch-ups, milliseconds. */
     readonly pollMs?: number;
   };
   readonly connection: {
     readonly reachable: boolean;
-    readonly sinceUs: number;
+    readonly sinceUs: LocalUs;
     /** When Prefect last answered a request or sent a websocket frame. */
-    readonly lastContactUs: number;
+    readonly lastContactUs: LocalUs;
     readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint: string | null } | null;
   };
-  readonly stream: { readonly state: "off" | "connecting" | "open" | "refused"; readonly sinceUs: number };
+  readonly stream: { readonly state: "off" | "connecting" | "open" | "refused"; readonly sinceUs: LocalUs };
   /** `throughUs`: start of the last completed catch-up, server clock. */
-  readonly catchup: { readonly throughUs: number; readonly atUs: number };
-  readonly backfill: { readonly goalUs: number; readonly reachedUs: number; readonly done: boolean };
+  readonly catchup: { readonly throughUs: ServerUs; readonly atUs: LocalUs };
+  readonly backfill: { readonly goalUs: ServerUs; readonly reachedUs: ServerUs; readonly done: boolean };
   readonly requests: { readonly total: number; readonly lastMinute: number };
-  readonly lastError: { readonly atUs: number; readonly code: ErrorCode; readonly message: string };
+  readonly lastError: { readonly atUs: LocalUs; readonly code: ErrorCode; readonly message: string };
   /** Server clock minus local clock. */
   readonly clock: { readonly skewMs: number };
 }
 
 /** When a snapshot was last read whole (microseconds, local clock), and how many objects it had. */
 export interface SnapshotReading {
-  readonly readUs: number;
+  readonly readUs: LocalUs;
   readonly count: number;
 }
 
@@ -55,7 +56,7 @@ export function findFact<K extends FactKey>(db: RecordDb, key: K): Fact<K> | nul
 }
 
 /** Stores a fact; `null` removes it. `atUs`: now, local clock. */
-export function putFact<K extends FactKey>(db: RecordDb, key: K, value: Fact<K> | null, atUs: number): void {
+export function putFact<K extends FactKey>(db: RecordDb, key: K, value: Fact<K> | null, atUs: LocalUs): void {
   putStateJson(db, key, value, atUs);
 }
 
@@ -66,7 +67,7 @@ export function findStateJson(db: RecordDb, key: string): unknown {
 }
 
 /** Stores the value as JSON; `null` removes it. `atUs`: now, local clock. */
-export function putStateJson(db: RecordDb, key: string, value: unknown, atUs: number): void {
+export function putStateJson(db: RecordDb, key: string, value: unknown, atUs: LocalUs): void {
   if (value === null) db.prepare<unknown, [string]>("DELETE FROM sync_state WHERE key = ?").run(key);
   else {
     db.prepare<unknown, [string, string, number]>(

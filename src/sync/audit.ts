@@ -3,7 +3,17 @@
  * is explained or counted as unexplained.
  */
 import { AppError } from "../errors.ts";
-import { formatIsoUs, HOUR_US, parseIsoUs } from "../lib/time.ts";
+import {
+  addUs,
+  ceilUs,
+  earliestUs,
+  floorUs,
+  formatIsoUs,
+  HOUR_US,
+  latestUs,
+  parseIsoUs,
+  type ServerUs,
+} from "../lib/time.ts";
 import { occurredWithin } from "../model/events/event-filter.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import { coveredRanges } from "../store/coverage.ts";
@@ -23,7 +33,7 @@ import {
 
 export interface AuditOptions {
   /** Start of the range, microseconds; default: the start of the coverage. */
-  readonly sinceUs?: number;
+  readonly sinceUs?: ServerUs;
   /** Compare the ids of each bucket. */
   readonly deep?: boolean;
   readonly onProgress?: (done: number, of: number) => void;
@@ -141,7 +151,7 @@ function auditedRange(ctx: EngineContext, options: AuditOptions): TimeRange {
       hint: "Run `prefect-mcp-bun sync --once` first.",
     });
   }
-  return { fromUs: Math.ceil(fromUs), toUs: Math.max(Math.floor(ctx.serverClock.estimateUs()), last.toUs) };
+  return { fromUs: ceilUs(fromUs), toUs: latestUs(floorUs(ctx.serverClock.estimateUs()), last.toUs) };
 }
 
 /** How many events of a covered hour the record had before this audit sent its first request. */
@@ -158,7 +168,7 @@ function countsBefore(ctx: EngineContext, options: AuditOptions): ReadonlyMap<nu
   const covered = coveredRanges(ctx.db, "event", "");
   const [first, last] = [covered[0], covered.at(-1)];
   if (!first || !last) return new Map();
-  const range = { fromUs: Math.ceil(Math.max(options.sinceUs ?? first.fromUs, first.fromUs)), toUs: last.toUs };
+  const range = { fromUs: ceilUs(latestUs(options.sinceUs ?? first.fromUs, first.fromUs)), toUs: last.toUs };
   return new Map(
     hoursOf(range).map((hour) => [hourOf(hour), { range: hour, count: countEventsBetween(ctx.db, hour) }]),
   );
@@ -172,9 +182,9 @@ function hoursOf(range: TimeRange): TimeRange[] {
   const hours: TimeRange[] = [];
   let fromUs = range.fromUs;
   while (fromUs <= range.toUs) {
-    const toUs = Math.min(range.toUs, (Math.floor(fromUs / HOUR_US) + 1) * HOUR_US - 1);
+    const toUs = earliestUs(range.toUs, (Math.floor(fromUs / HOUR_US) + 1) * HOUR_US - 1);
     hours.push({ fromUs, toUs });
-    fromUs = toUs + 1;
+    fromUs = addUs(toUs, 1);
   }
   return hours;
 }

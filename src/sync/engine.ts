@@ -1,5 +1,5 @@
 /** All loops that run while this process syncs, under one abort signal and one request budget. */
-import { formatIsoUs } from "../lib/time.ts";
+import { addUs, floorUs, formatIsoUs, type ServerUs } from "../lib/time.ts";
 import { coverageEnd } from "../store/coverage.ts";
 import { isReplaced } from "../store/database.ts";
 import type { Changes, Commit } from "./context/changes.ts";
@@ -53,7 +53,7 @@ export class Engine {
   };
   private readonly afterServerFacts: Signal[] = [];
   /** Server clock, microseconds; null while that clock is unknown. */
-  private fixedGoalUs: number | null = null;
+  private fixedGoalUs: ServerUs | null = null;
   /** Local clock; null before version and retention were first read. */
   private factsReadMs: number | null = null;
   private lastGainMs = Number.NEGATIVE_INFINITY;
@@ -205,9 +205,9 @@ export class Engine {
    * Start of the history to fetch. Fixed once the server clock is known, because a goal that moves would never be
    * reached.
    */
-  private get goalUs(): number {
+  private get goalUs(): ServerUs {
     const { settings, serverClock } = this.ctx;
-    const goalUs = this.fixedGoalUs ?? Math.floor(serverClock.estimateUs() - settings.backfillUs);
+    const goalUs = this.fixedGoalUs ?? floorUs(addUs(serverClock.estimateUs(), -settings.backfillUs));
     if (serverClock.skewMs !== null) this.fixedGoalUs = goalUs;
     return goalUs;
   }

@@ -2,6 +2,7 @@
  * Retention by age and by disk space: deletes the oldest rows first, in steps so short that no other writer waits
  * noticeably.
  */
+import { addUs, earliestUs, floorUs, type ServerUs } from "../lib/time.ts";
 import {
   dropBefore,
   endOfOldestStep,
@@ -24,7 +25,7 @@ export async function retentionIteration(ctx: EngineContext, signal: AbortSignal
   // Ages are on the server clock; with a wrong estimate of it everything could be deleted.
   if (ctx.serverClock.skewMs === null) return SOON_MS;
   if (retentionUs > 0) {
-    const beforeUs = Math.floor(ctx.serverClock.estimateUs() - retentionUs);
+    const beforeUs = floorUs(addUs(ctx.serverClock.estimateUs(), -retentionUs));
     const oldestUs = endOfOldestStep(ctx.db, 1);
     if (oldestUs !== null && oldestUs <= beforeUs) await dropAll(ctx, beforeUs, signal);
   }
@@ -33,7 +34,7 @@ export async function retentionIteration(ctx: EngineContext, signal: AbortSignal
       const stepUs = endOfOldestStep(ctx.db);
       // A client's clock may be ahead, so rows may lie in the future. The retention floor must not: what occurs before
       // it is never claimed.
-      const beforeUs = stepUs === null ? null : Math.min(stepUs, Math.floor(ctx.serverClock.estimateUs()));
+      const beforeUs = stepUs === null ? null : earliestUs(stepUs, floorUs(ctx.serverClock.estimateUs()));
       if (beforeUs === null || (await dropAll(ctx, beforeUs, signal)).rows === 0) break;
     }
   }
@@ -44,7 +45,7 @@ export async function retentionIteration(ctx: EngineContext, signal: AbortSignal
  * Deletes everything that occurred before a moment (microseconds, server clock), also from blocks that hold later
  * events too, and returns free pages to the disk. Returns the number of events.
  */
-export async function forgetBefore(ctx: EngineContext, beforeUs: number, signal: AbortSignal): Promise<number> {
+export async function forgetBefore(ctx: EngineContext, beforeUs: ServerUs, signal: AbortSignal): Promise<number> {
   const { events } = await dropAll(ctx, beforeUs, signal);
   for (let at: number | null = 0; at !== null && !signal.aborted; ) {
     at = eraseDropped(ctx.db, at);
@@ -60,7 +61,7 @@ interface Dropped {
   readonly rows: number;
 }
 
-async function dropAll(ctx: EngineContext, beforeUs: number, signal: AbortSignal): Promise<Dropped> {
+async function dropAll(ctx: EngineContext, beforeUs: ServerUs, signal: AbortSignal): Promise<Dropped> {
   let [events, rows] = [0, 0];
   while (!signal.aborted) {
     const step = ctx.ingest.drop(beforeUs, (db) => dropBefore(db, beforeUs));

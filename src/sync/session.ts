@@ -2,9 +2,11 @@
  * The writing side of one record: waits for the leader lock, then runs the engine. One process may hold several
  * sessions, one per record, so nothing is kept in module scope.
  */
+
 import { type AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
+import { ceilUs, type ServerUs } from "../lib/time.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { SyncSettings } from "../model/sync-settings.ts";
@@ -61,7 +63,7 @@ export interface SyncSession {
    * record fails.
    */
   once(
-    options: { readonly sinceUs?: number },
+    options: { readonly sinceUs?: ServerUs },
     onProgress: (progress: SyncProgress) => void,
     signal: AbortSignal,
   ): Promise<void>;
@@ -75,7 +77,7 @@ export interface SyncSession {
    * Deletes events, runs and logs from before `beforeUs` (microseconds, server clock). Returns the number of deleted
    * events.
    */
-  forget(beforeUs: number, signal: AbortSignal): Promise<number>;
+  forget(beforeUs: ServerUs, signal: AbortSignal): Promise<number>;
   close(): void;
 }
 
@@ -120,7 +122,7 @@ class Session implements SyncSession {
   }
 
   async once(
-    options: { readonly sinceUs?: number },
+    options: { readonly sinceUs?: ServerUs },
     onProgress: (progress: SyncProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
@@ -155,7 +157,7 @@ class Session implements SyncSession {
     return audit(ctx, options, signal);
   }
 
-  forget(beforeUs: number, signal: AbortSignal): Promise<number> {
+  forget(beforeUs: ServerUs, signal: AbortSignal): Promise<number> {
     return forgetBefore(this.context(), beforeUs, signal);
   }
 
@@ -245,7 +247,7 @@ function passFacts(ctx: EngineContext): { readonly [K in FactKey]?: Fact<K> | nu
 }
 
 /** Cuts the claim at the retention horizon: the server may have deleted earlier events before it answered. */
-function cutAtHorizon(batch: LiveBatch, horizonUs: number): LiveBatch {
+function cutAtHorizon(batch: LiveBatch, horizonUs: ServerUs): LiveBatch {
   if (batch.kind !== "event" || !batch.covered || batch.covered.fromUs >= horizonUs) return batch;
-  return { ...batch, covered: { ...batch.covered, fromUs: Math.ceil(horizonUs) } };
+  return { ...batch, covered: { ...batch.covered, fromUs: ceilUs(horizonUs) } };
 }

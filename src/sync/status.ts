@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { AppError } from "../errors.ts";
+import { floorUs, type LocalUs } from "../lib/time.ts";
 import type { Fact, FactKey } from "../store/sync-state.ts";
 import type { EngineContext } from "./context/engine-context.ts";
 import { type StreamState, shownState } from "./events/stream-state.ts";
@@ -8,7 +9,7 @@ import { type StreamState, shownState } from "./events/stream-state.ts";
 export class Status {
   private readonly ctx: EngineContext;
   private readonly stream: () => StreamState;
-  private readonly startedUs: number;
+  private readonly startedUs: LocalUs;
   private readonly written = new Map<string, string>();
   private shown: ReturnType<typeof shownState> | null = null;
   private streamSinceUs = 0;
@@ -17,16 +18,16 @@ export class Status {
   constructor(ctx: EngineContext, stream: () => StreamState) {
     this.ctx = ctx;
     this.stream = stream;
-    this.startedUs = Math.floor(ctx.clock.nowUs());
+    this.startedUs = floorUs(ctx.clock.nowUs());
   }
 
   failed(error: AppError): void {
-    this.lastError = { atUs: Math.floor(this.ctx.clock.nowUs()), code: error.code, message: error.message };
+    this.lastError = { atUs: floorUs(this.ctx.clock.nowUs()), code: error.code, message: error.message };
   }
 
   /** Writes the heartbeat and all facts that changed. Throws AppError when the record cannot be written. */
   publish(): void {
-    const nowUs = Math.floor(this.ctx.clock.nowUs());
+    const nowUs = floorUs(this.ctx.clock.nowUs());
     const { connectivity, requests, serverClock, settings } = this.ctx;
     const state = shownState(this.stream());
     if (state !== this.shown) {
@@ -55,6 +56,6 @@ export class Status {
 
   /** The engine ends: readers must not wait for the heartbeat to expire. */
   end(): void {
-    this.ctx.ingest.facts({ syncer: null, stream: { state: "off", sinceUs: Math.floor(this.ctx.clock.nowUs()) } });
+    this.ctx.ingest.facts({ syncer: null, stream: { state: "off", sinceUs: floorUs(this.ctx.clock.nowUs()) } });
   }
 }

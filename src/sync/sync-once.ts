@@ -1,3 +1,4 @@
+import { addUs, floorUs, type ServerUs } from "../lib/time.ts";
 import { SNAPSHOT_KINDS } from "../model/kinds.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import type { EngineContext } from "./context/engine-context.ts";
@@ -26,12 +27,12 @@ export interface SyncProgress {
  */
 export async function syncOnce(
   ctx: EngineContext,
-  options: { readonly sinceUs?: number },
+  options: { readonly sinceUs?: ServerUs },
   onProgress: (progress: SyncProgress) => void,
   signal: AbortSignal,
 ): Promise<void> {
   await refreshServerFacts(ctx, signal);
-  const goalUs = Math.floor(options.sinceUs ?? ctx.serverClock.estimateUs() - ctx.settings.backfillUs);
+  const goalUs = floorUs(options.sinceUs ?? addUs(ctx.serverClock.estimateUs(), -ctx.settings.backfillUs));
   const progress = new Progress(ctx, goalUs, onProgress);
   progress.enter("events");
   await catchUp(ctx, signal);
@@ -58,7 +59,7 @@ export async function syncOnce(
   progress.enter("done");
 }
 
-function missingUs(backfill: Backfill, goalUs: number): number {
+function missingUs(backfill: Backfill, goalUs: ServerUs): number {
   return backfill.gaps(goalUs).reduce((sum, gap) => sum + gap.toUs - gap.fromUs + 1, 0);
 }
 
@@ -71,7 +72,7 @@ class Progress {
   private pages = 0;
   private part = 0;
 
-  constructor(ctx: EngineContext, goalUs: number, onProgress: (progress: SyncProgress) => void) {
+  constructor(ctx: EngineContext, goalUs: ServerUs, onProgress: (progress: SyncProgress) => void) {
     this.ctx = ctx;
     this.onProgress = onProgress;
     this.startedMs = ctx.clock.nowMs();

@@ -1,5 +1,15 @@
 import { describe, expect, test } from "bun:test";
-import { formatIsoUs, parseIsoUs, parseMomentUs } from "../../src/lib/time.ts";
+import {
+  addUs,
+  formatIsoUs,
+  type LocalUs,
+  latestUs,
+  onLocalClock,
+  onServerClock,
+  parseIsoUs,
+  parseMomentUs,
+  type ServerUs,
+} from "../../src/lib/time.ts";
 
 describe("an ISO text", () => {
   test("gives every day of the years 1 to 9999", () => {
@@ -70,4 +80,28 @@ test("a long text that is not a moment is rejected in little time", () => {
 test("an age before the year 1 is not a moment", () => {
   expect(parseMomentUs("7d", 1_787_217_300_000_000)).toBe(1_786_612_500_000_000);
   expect(parseMomentUs("9999999d", 1_787_217_300_000_000)).toBeUndefined();
+});
+
+describe("moments of the two clocks", () => {
+  const local: LocalUs = 1_000_000;
+  const server: ServerUs = 5_000_000;
+
+  test("are translated by the skew, and keep their clock in arithmetic", () => {
+    expect(onServerClock(local, 4_000_000)).toBe(server);
+    expect(onLocalClock(server, 4_000_000)).toBe(local);
+    expect(latestUs(server, addUs(server, -1))).toBe(server);
+  });
+
+  test("the compiler refuses a moment of one clock where one of the other is expected", () => {
+    // `tsc` fails on a line below that is no error.
+    // @ts-expect-error a local moment is not one of the server clock
+    const wrongServer: ServerUs = local;
+    // @ts-expect-error a server moment is not one of the local clock
+    const wrongLocal: LocalUs = server;
+    // @ts-expect-error the skew leads from the local clock to the server clock, not from there
+    const wrongStep = onServerClock(server, 1);
+    // @ts-expect-error arithmetic keeps the clock
+    const wrongSum: LocalUs = addUs(server, 1);
+    expect([wrongServer, wrongLocal, wrongStep, wrongSum]).toEqual([1_000_000, 5_000_000, 5_000_001, 5_000_001]);
+  });
 });

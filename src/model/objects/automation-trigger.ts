@@ -6,7 +6,7 @@
  * The service sees events in order of arrival and keeps its windows in memory, so after a restart of the server or a failed evaluation
  * it may have decided otherwise. A replay is evidence, not proof.
  */
-import { parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import { addUs, latestUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../events/event.ts";
 import type { LabelSpec } from "../events/event-filter.ts";
 import { globMatcher, matchesLabels } from "../events/live-labels.ts";
@@ -35,7 +35,7 @@ export interface CompositeTrigger {
 export type Trigger = EventTrigger | CompositeTrigger;
 
 export interface TriggerFiring {
-  readonly atUs: number;
+  readonly atUs: ServerUs;
   /** Values of `for_each`, sorted by label. */
   readonly key: readonly string[];
   readonly count: number;
@@ -46,8 +46,8 @@ export interface TriggerFiring {
 /** A window of a bucket. */
 export interface TriggerWindow {
   readonly key: readonly string[];
-  readonly fromUs: number;
-  readonly toUs: number;
+  readonly fromUs: ServerUs;
+  readonly toUs: ServerUs;
   readonly count: number;
   readonly events: readonly PrefectEvent[];
 }
@@ -118,20 +118,20 @@ function strings(value: unknown): string[] {
  * @param events all recorded events of the period, in any order
  * @param nowUs end of the replay: windows that end before it have ended
  */
-export function replayTrigger(trigger: Trigger, events: readonly PrefectEvent[], nowUs: number): TriggerReplay {
+export function replayTrigger(trigger: Trigger, events: readonly PrefectEvent[], nowUs: ServerUs): TriggerReplay {
   const arrived = [...events].sort((a, b) => (parseIsoUs(a.received) ?? 0) - (parseIsoUs(b.received) ?? 0));
   return trigger.type === "event" ? replayEvents(trigger, arrived, nowUs) : replayComposite(trigger, arrived, nowUs);
 }
 
 interface Bucket {
   key: readonly string[];
-  startUs: number;
-  endUs: number;
+  startUs: ServerUs;
+  endUs: ServerUs;
   count: number;
   events: PrefectEvent[];
 }
 
-function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], nowUs: number): TriggerReplay {
+function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], nowUs: ServerUs): TriggerReplay {
   const withinUs = trigger.within * SECOND_US;
   const expects = nameMatcher(trigger.expect, true);
   const starts = nameMatcher(trigger.after, false);
@@ -146,12 +146,12 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
   const close = (bucket: Bucket) => {
     if (trigger.posture === "Reactive" && bucket.count > (nearest?.count ?? 0)) nearest = { ...bucket };
   };
-  const renew = (bucket: Bucket, startUs: number) => {
+  const renew = (bucket: Bucket, startUs: ServerUs) => {
     const id = JSON.stringify(bucket.key);
     if (trigger.after.length > 0 || withinUs === 0) buckets.delete(id);
-    else buckets.set(id, { key: bucket.key, startUs, endUs: startUs + withinUs, count: 0, events: [] });
+    else buckets.set(id, { key: bucket.key, startUs, endUs: addUs(startUs, withinUs), count: 0, events: [] });
   };
-  const closeExpired = (untilUs: number) => {
+  const closeExpired = (untilUs: ServerUs) => {
     if (trigger.posture !== "Proactive") return;
     for (const bucket of [...buckets.values()]) {
       if (bucket.endUs > untilUs) continue;
@@ -175,10 +175,16 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
     const id = JSON.stringify(key);
     let bucket = buckets.get(id);
     if (starting && (!bucket || bucket.endUs <= occurredUs)) {
-      bucket = { key, startUs: occurredUs, endUs: occurredUs + withinUs, count: expected ? -1 : 0, events: [] };
+      bucket = { key, startUs: occurredUs, endUs: addUs(occurredUs, withinUs), count: expected ? -1 : 0, events: [] };
       buckets.set(id, bucket);
     } else if (!bucket && trigger.after.length === 0) {
-      bucket = { key, startUs: occurredUs - LOOKBACK_US, endUs: occurredUs + withinUs, count: 0, events: [] };
+      bucket = {
+        key,
+        startUs: addUs(occurredUs, -LOOKBACK_US),
+        endUs: addUs(occurredUs, withinUs),
+        count: 0,
+        events: [],
+      };
       buckets.set(id, bucket);
     }
     if (!expected) continue;
@@ -198,16 +204,16 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
         missed.notStarted.push(event);
         continue;
       }
-      bucket = { key, startUs: occurredUs, endUs: occurredUs + withinUs, count: 0, events: [] };
+      bucket = { key, startUs: occurredUs, endUs: addUs(occurredUs, withinUs), count: 0, events: [] };
       buckets.set(id, bucket);
     }
     bucket.count += 1;
     bucket.events.push(event);
     if (trigger.posture === "Reactive" && meets(bucket.count)) {
       firings.push({ atUs: occurredUs, key, count: bucket.count, event });
-      renew(bucket, Math.max(bucket.endUs, occurredUs));
+      renew(bucket, latestUs(bucket.endUs, occurredUs));
     } else if (trigger.posture === "Proactive" && starting && meets(bucket.count)) {
-      buckets.set(id, { key, startUs: occurredUs, endUs: occurredUs + withinUs, count: 0, events: [] });
+      buckets.set(id, { key, startUs: occurredUs, endUs: addUs(occurredUs, withinUs), count: 0, events: [] });
     } else if (withinUs === 0) {
       close(bucket);
       buckets.delete(id);
@@ -252,7 +258,7 @@ function findLabel(event: PrefectEvent, label: string): string {
   return owner?.[parts[2] ?? ""] ?? "";
 }
 
-function replayComposite(trigger: CompositeTrigger, arrived: readonly PrefectEvent[], nowUs: number): TriggerReplay {
+function replayComposite(trigger: CompositeTrigger, arrived: readonly PrefectEvent[], nowUs: ServerUs): TriggerReplay {
   const children = trigger.triggers.map((child) => replayTrigger(child, arrived, nowUs));
   const childFirings = children
     .flatMap((child, index) => child.firings.map((firing) => ({ index, firing })))

@@ -2,7 +2,7 @@
  * Folds state events into rows of runs. The result does not depend on the order of arrival. The rules are those by which the server
  * updates its row. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/orchestration/global_policy.py
  */
-import { parseIsoUs } from "../../lib/time.ts";
+import { earliestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE, splitResourceId } from "../events/event.ts";
 import { eventPrefix } from "../kinds.ts";
@@ -15,7 +15,7 @@ const TASK_RUN = eventPrefix("task_run");
 export interface StateStamp {
   readonly stateId: string;
   readonly type: string;
-  readonly atUs: number;
+  readonly atUs: ServerUs;
   readonly follows: string | null;
   readonly received: string | null;
 }
@@ -85,13 +85,13 @@ export interface FoldedState {
   readonly stateId: string | null;
   readonly type: string | null;
   readonly name: string | null;
-  readonly atUs: number | null;
+  readonly atUs: ServerUs | null;
   readonly message: string | null;
   readonly runCount: number;
-  readonly expectedUs: number | null;
-  readonly nextUs: number | null;
-  readonly startUs: number | null;
-  readonly endUs: number | null;
+  readonly expectedUs: ServerUs | null;
+  readonly nextUs: ServerUs | null;
+  readonly startUs: ServerUs | null;
+  readonly endUs: ServerUs | null;
   readonly totalRunTime: number;
 }
 
@@ -139,9 +139,9 @@ export function sortChanges(changes: readonly StateChange[]): StateChange[] {
 /** Start and expected start, which also change when the change is not the newest one. */
 function withBounds(state: FoldedState, change: StateChange, isKnown: boolean): FoldedState {
   const starts = change.type === "RUNNING" || (isTerminal(change.type) && change.runCount === 0);
-  const startUs = starts ? Math.min(state.startUs ?? change.atUs, change.atUs) : state.startUs;
+  const startUs = starts ? earliestUs(state.startUs ?? change.atUs, change.atUs) : state.startUs;
   const begun = change.type !== "SCHEDULED" || change.name === "Late";
-  const expectedUs = isKnown || !begun ? state.expectedUs : Math.min(state.expectedUs ?? change.atUs, change.atUs);
+  const expectedUs = isKnown || !begun ? state.expectedUs : earliestUs(state.expectedUs ?? change.atUs, change.atUs);
   return startUs === state.startUs && expectedUs === state.expectedUs ? state : { ...state, startUs, expectedUs };
 }
 

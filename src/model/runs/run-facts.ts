@@ -1,5 +1,5 @@
 /** The fields of a run that lists show, with times as numbers. A row gives them without building the whole document. */
-import { parseIsoUs } from "../../lib/time.ts";
+import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { FlowRun, TaskRun } from "../objects.ts";
 
 /** Times in microseconds. */
@@ -11,10 +11,10 @@ export interface RunFacts {
   /** Untrusted text. */
   readonly stateMessage: string | null;
   readonly runCount: number;
-  readonly expectedUs: number | null;
-  readonly nextUs: number | null;
-  readonly startUs: number | null;
-  readonly endUs: number | null;
+  readonly expectedUs: ServerUs | null;
+  readonly nextUs: ServerUs | null;
+  readonly startUs: ServerUs | null;
+  readonly endUs: ServerUs | null;
   readonly tags: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export interface TaskRunFacts extends RunFacts {
   readonly flowRunId: string | null;
 }
 
-function us(text: string | null | undefined): number | null {
+function us(text: string | null | undefined): ServerUs | null {
   return text ? (parseIsoUs(text) ?? null) : null;
 }
 

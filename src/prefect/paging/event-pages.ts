@@ -1,5 +1,5 @@
 /** Pages of events by the server's page tokens: fewer requests than a walk and any filter, but no proof of completeness. */
-import { parseIsoUs } from "../../lib/time.ts";
+import { addUs, earliestUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -66,16 +66,18 @@ export async function* eventPages(
 }
 
 /** The part of a range that begins, in reading order, at `fromUs` inclusive; all of it where that is undefined. */
-export function partFrom(range: TimeRange, order: EventOrder, fromUs: number | undefined): TimeRange {
+export function partFrom(range: TimeRange, order: EventOrder, fromUs: ServerUs | undefined): TimeRange {
   if (fromUs === undefined) return range;
   return order === "asc"
-    ? { fromUs: Math.max(range.fromUs, fromUs), toUs: range.toUs }
-    : { fromUs: range.fromUs, toUs: Math.min(range.toUs, fromUs) };
+    ? { fromUs: latestUs(range.fromUs, fromUs), toUs: range.toUs }
+    : { fromUs: range.fromUs, toUs: earliestUs(range.toUs, fromUs) };
 }
 
 /** Up to the last event, exclusive: more events may have its time stamp. */
 function readBefore(range: TimeRange, order: EventOrder, last: PrefectEvent | undefined): TimeRange {
   const atUs = last ? (parseIsoUs(last.occurred) ?? range.fromUs) : null;
   if (atUs === null) return { fromUs: range.toUs, toUs: range.toUs };
-  return order === "asc" ? { fromUs: range.fromUs, toUs: atUs - 1 } : { fromUs: atUs + 1, toUs: range.toUs };
+  return order === "asc"
+    ? { fromUs: range.fromUs, toUs: addUs(atUs, -1) }
+    : { fromUs: addUs(atUs, 1), toUs: range.toUs };
 }

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { parseIsoUs } from "../../lib/time.ts";
+import { addUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -21,7 +21,7 @@ export interface WalkStep {
   /** Events that no earlier step had, ascending by `occurred`. */
   readonly events: readonly PrefectEvent[];
   /** Up to here, inclusive, the steps so far have all events that Prefect held when the walk began. */
-  readonly provenToUs: number;
+  readonly provenToUs: ServerUs;
 }
 
 /** How often a page is read before a contradiction between its events and its total is an error. */
@@ -52,7 +52,7 @@ export async function* walkEvents(
       return;
     }
     if (last.atUs > fromUs) {
-      yield { events: fresh.map((row) => row.event), provenToUs: last.atUs - 1 };
+      yield { events: fresh.map((row) => row.event), provenToUs: addUs(last.atUs, -1) };
       known = new Set(stamped.filter((row) => row.atUs === last.atUs).map((row) => row.event.id));
       fromUs = last.atUs;
       continue;
@@ -60,13 +60,13 @@ export async function* walkEvents(
     const instant = await readInstant(reader, fromUs, options);
     yield { events: instant.filter((event) => !known.has(event.id)), provenToUs: fromUs };
     known = new Set();
-    fromUs += 1;
+    fromUs = addUs(fromUs, 1);
   }
 }
 
 interface Stamped {
   readonly event: PrefectEvent;
-  readonly atUs: number;
+  readonly atUs: ServerUs;
 }
 
 /** The first page of a range; all of it when it is shorter than a page. */
@@ -90,7 +90,7 @@ async function readPage(reader: EventReader, range: TimeRange, options: WalkOpti
  * Every event of one instant, on as many pages as there are. The order of ties may differ from page to page, so the results of several
  * readings are united until they have as many events as the total.
  */
-async function readInstant(reader: EventReader, atUs: number, options: WalkOptions): Promise<PrefectEvent[]> {
+async function readInstant(reader: EventReader, atUs: ServerUs, options: WalkOptions): Promise<PrefectEvent[]> {
   const range = { fromUs: atUs, toUs: atUs };
   const filter: EventFilter = { occurred: occurredWithin(range), order: "ASC" };
   const found = new Map<string, PrefectEvent>();

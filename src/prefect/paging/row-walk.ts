@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { addUs, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 
 export interface RowWalkOptions<T> {
@@ -8,7 +9,7 @@ export interface RowWalkOptions<T> {
   /** One page of a closed range, in `order`. Throws AppError. */
   read(range: TimeRange, offset: number): Promise<readonly T[]>;
   /** The time by which the route sorts and filters; null where a row has none. */
-  at(row: T): number | null;
+  at(row: T): ServerUs | null;
   id(row: T): string;
 }
 
@@ -16,7 +17,7 @@ export interface RowWalkStep<T> {
   /** Rows that no earlier step had. */
   readonly rows: readonly T[];
   /** From the start of the walk to here, inclusive, the steps so far have all rows. */
-  readonly provenUs: number;
+  readonly provenUs: ServerUs;
 }
 
 /** Most readings of an instant that fills a page; the last one should give no new row. */
@@ -45,7 +46,7 @@ export async function* walkRows<T>(options: RowWalkOptions<T>): AsyncGenerator<R
     }
     if (lastUs < left.fromUs || lastUs > left.toUs) throw outside();
     if (lastUs !== edgeUs) {
-      yield { rows: fresh, provenUs: isAscending ? lastUs - 1 : lastUs + 1 };
+      yield { rows: fresh, provenUs: addUs(lastUs, isAscending ? -1 : 1) };
       known = new Set(page.filter((row) => options.at(row) === lastUs).map(options.id));
       left = isAscending ? { ...left, fromUs: lastUs } : { ...left, toUs: lastUs };
       continue;
@@ -53,11 +54,11 @@ export async function* walkRows<T>(options: RowWalkOptions<T>): AsyncGenerator<R
     const instant = await readInstant(options, lastUs);
     yield { rows: instant.filter((row) => !known.has(options.id(row))), provenUs: lastUs };
     known = new Set();
-    left = isAscending ? { ...left, fromUs: lastUs + 1 } : { ...left, toUs: lastUs - 1 };
+    left = isAscending ? { ...left, fromUs: addUs(lastUs, 1) } : { ...left, toUs: addUs(lastUs, -1) };
   }
 }
 
-async function readInstant<T>(options: RowWalkOptions<T>, atUs: number): Promise<T[]> {
+async function readInstant<T>(options: RowWalkOptions<T>, atUs: ServerUs): Promise<T[]> {
   const found = new Map<string, T>();
   for (let reading = 1; reading <= READINGS; reading += 1) {
     const before = found.size;

@@ -1,4 +1,5 @@
 /** One question, one verdict: collects facts, lets the causes judge them, and ranks the findings. */
+import { addUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { isFailed, isTerminal } from "../../model/state.ts";
 import { resolveName } from "../names/names.ts";
@@ -15,8 +16,8 @@ import { rankFindings } from "./rank.ts";
 
 export interface DiagnoseQuestion {
   readonly subject: { readonly kind: Exclude<SubjectKind, "workspace">; readonly text: string } | null;
-  readonly sinceUs?: number | undefined;
-  readonly untilUs?: number | undefined;
+  readonly sinceUs?: ServerUs | undefined;
+  readonly untilUs?: ServerUs | undefined;
 }
 
 export type Verdict = "problem" | "nothing_wrong" | "unknown";
@@ -36,8 +37,8 @@ export interface Diagnosis {
 /** Throws AppError: `not_found` or `invalid_input` for the name, `unavailable` when the subject could not be read. */
 export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): Promise<Diagnosis> {
   const nowUs = serverNowUs(ctx);
-  const toUs = question.untilUs ?? Math.max(nowUs, question.sinceUs ?? nowUs);
-  const window = { fromUs: question.sinceUs ?? toUs - DEFAULT_WINDOW_US, toUs };
+  const toUs = question.untilUs ?? latestUs(nowUs, question.sinceUs ?? nowUs);
+  const window = { fromUs: question.sinceUs ?? addUs(toUs, -DEFAULT_WINDOW_US), toUs };
   const subject = await resolveSubject(ctx, question);
   const gathering = startGathering(ctx);
   const facts = await gatherFacts(ctx, subject, window, gathering);
@@ -114,7 +115,7 @@ function stateOf(facts: Facts): string {
   return `${total} runs ended (${failedTotal} failed or crashed${lastFailed}), ${facts.active.length} in progress, ${facts.waiting.length} waiting to start`;
 }
 
-function freshnessOf(ctx: QueryContext, gathering: Gathering, nowUs: number): Freshness {
+function freshnessOf(ctx: QueryContext, gathering: Gathering, nowUs: ServerUs): Freshness {
   if (gathering.freshness.length > 0) return joinFreshness(gathering.freshness);
   const notes = ["Nothing could be read."];
   return {

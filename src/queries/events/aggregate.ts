@@ -1,6 +1,6 @@
 /** Exact counts of events by group, in any window. */
 import { AppError } from "../../errors.ts";
-import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
+import { formatIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { gapsIn } from "../../model/freshness.ts";
@@ -30,8 +30,8 @@ export interface AggregateQuestion {
   readonly by: Grouping;
   /** Width of a bucket of `time`. Absent: chosen by the length of the window. */
   readonly stepUs?: number | undefined;
-  readonly sinceUs?: number | undefined;
-  readonly untilUs?: number | undefined;
+  readonly sinceUs?: ServerUs | undefined;
+  readonly untilUs?: ServerUs | undefined;
   readonly fresh?: boolean | undefined;
 }
 

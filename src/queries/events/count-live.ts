@@ -2,7 +2,7 @@
  * Counts from Prefect: by its count routes, and where these are inexact by totals of `/events/filter` or by reading the events.
  */
 import { AppError } from "../../errors.ts";
-import { DAY_US, HOUR_US, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import { addUs, DAY_US, earliestUs, HOUR_US, latestUs, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { resourceId } from "../../model/kinds.ts";
@@ -78,8 +78,8 @@ async function countTimes(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { stepUs } = buckets;
   if (stepUs < MINUTE_US && bucketsIn(ask, range).length <= MOST_TOTALS) return countTotals(ask, range);
   const nowUs = serverNowUs(ctx);
-  const lastUs = Math.min(range.toUs, nowUs);
-  const endUs = bucketStart(lastUs, stepUs) === lastUs ? lastUs - 1 : lastUs;
+  const lastUs = earliestUs(range.toUs, nowUs);
+  const endUs = bucketStart(lastUs, stepUs) === lastUs ? addUs(lastUs, -1) : lastUs;
   const tally = new Map<string, EventGroup>();
   if (endUs > range.fromUs) {
     const [unit, sizeUs] = UNITS.find(([, size]) => stepUs % size === 0) ?? ["second", SECOND_US];
@@ -90,7 +90,7 @@ async function countTimes(ask: Ask, range: TimeRange): Promise<LiveCount> {
       addGroup(tally, { key, label: null, count: row.count, firstUs: null, lastUs: null });
     }
   }
-  const rest = { fromUs: Math.max(range.fromUs, endUs + 1), toUs: range.toUs };
+  const rest = { fromUs: latestUs(range.fromUs, addUs(endUs, 1)), toUs: range.toUs };
   if (rest.fromUs > rest.toUs) return { value: tally };
   const { value, ...unread } = await countByReading(ask, rest);
   for (const group of value.values()) addGroup(tally, group);
@@ -104,8 +104,12 @@ const AT_ONCE = 4;
 function bucketsIn({ buckets }: Ask, range: TimeRange): TimeRange[] {
   const parts: TimeRange[] = [];
   const { stepUs } = buckets;
-  for (let us = bucketStart(range.fromUs, stepUs); us <= range.toUs && parts.length <= MOST_TOTALS; us += stepUs) {
-    parts.push({ fromUs: Math.max(us, range.fromUs), toUs: Math.min(us + stepUs - 1, range.toUs) });
+  for (
+    let us = bucketStart(range.fromUs, stepUs);
+    us <= range.toUs && parts.length <= MOST_TOTALS;
+    us = addUs(us, stepUs)
+  ) {
+    parts.push({ fromUs: latestUs(us, range.fromUs), toUs: earliestUs(addUs(us, stepUs - 1), range.toUs) });
   }
   return parts;
 }

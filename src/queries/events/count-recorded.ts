@@ -1,5 +1,5 @@
 /** Counts of recorded events: in SQL where the filter is by event name only, otherwise event by event. */
-import { HOUR_US, parseIsoUs } from "../../lib/time.ts";
+import { addUs, HOUR_US, parseIsoUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME, splitResourceId } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -46,7 +46,7 @@ function countHours(db: RecordDb, range: TimeRange, filter: EventFilter, buckets
     addGroup(tally, { key, label: null, count, firstUs: null, lastUs: null });
   }
   const edges = [
-    { fromUs: range.fromUs, toUs: fromUs - 1 },
+    { fromUs: range.fromUs, toUs: addUs(fromUs, -1) },
     { fromUs: endUs, toUs: range.toUs },
   ];
   for (const edge of edges.filter(({ fromUs, toUs }) => fromUs <= toUs)) {

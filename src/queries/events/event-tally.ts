@@ -1,5 +1,5 @@
 /** Groups of counted events. Groups from the record and from Prefect are added up. */
-import { MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import { addUs, earliestUs, latestUs, MINUTE_US, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 
 export const GROUPINGS = ["time", "event", "resource", "deployment", "state"] as const;
@@ -12,15 +12,15 @@ export interface EventGroup {
   readonly label: string | null;
   readonly count: number;
   /** First and last `occurred`, microseconds. Null where the source does not state them. */
-  readonly firstUs: number | null;
-  readonly lastUs: number | null;
+  readonly firstUs: ServerUs | null;
+  readonly lastUs: ServerUs | null;
 }
 
 /** Buckets of time, aligned like Prefect's: to Monday 2024-04-01, UTC. */
 export interface Buckets {
   readonly stepUs: number;
   /** Start of the bucket in which the window begins. */
-  readonly baseUs: number;
+  readonly baseUs: ServerUs;
 }
 
 const PIVOT_US = parseIsoUs("2024-04-01T00:00:00Z") ?? 0;
@@ -33,8 +33,8 @@ export function bucketsOf(window: TimeRange, stepUs: number): Buckets {
   return { stepUs, baseUs: bucketStart(window.fromUs, stepUs) };
 }
 
-export function bucketStart(us: number, stepUs: number): number {
-  return PIVOT_US + Math.floor((us - PIVOT_US) / stepUs) * stepUs;
+export function bucketStart(us: ServerUs, stepUs: number): ServerUs {
+  return addUs(PIVOT_US, Math.floor((us - PIVOT_US) / stepUs) * stepUs);
 }
 
 /** The smallest usual step that gives at most 48 buckets. */
@@ -50,7 +50,7 @@ export function fillBuckets(
   buckets: Buckets,
 ): EventGroup[] {
   const all: EventGroup[] = [];
-  for (let us = buckets.baseUs; us <= window.toUs; us += buckets.stepUs) {
+  for (let us = buckets.baseUs; us <= window.toUs; us = addUs(us, buckets.stepUs)) {
     const key = String(us);
     all.push(groups.get(key) ?? { key, label: null, count: 0, firstUs: null, lastUs: null });
   }
@@ -64,8 +64,8 @@ export function addGroup(tally: Map<string, EventGroup>, group: EventGroup): voi
     if (group.count > 0) tally.set(group.key, group);
     return;
   }
-  const least = (a: number | null, b: number | null) => (a === null || b === null ? (a ?? b) : Math.min(a, b));
-  const most = (a: number | null, b: number | null) => (a === null || b === null ? (a ?? b) : Math.max(a, b));
+  const least = (a: ServerUs | null, b: ServerUs | null) => (a === null || b === null ? (a ?? b) : earliestUs(a, b));
+  const most = (a: ServerUs | null, b: ServerUs | null) => (a === null || b === null ? (a ?? b) : latestUs(a, b));
   tally.set(group.key, {
     key: group.key,
     label: group.label ?? before.label,

@@ -1,5 +1,5 @@
 /** Events of a window: covered parts from the record, the others from Prefect. */
-import { DAY_US, parseIsoUs } from "../../lib/time.ts";
+import { addUs, DAY_US, earliestUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
@@ -18,7 +18,7 @@ import { readLiveEvents } from "./live-events.ts";
 
 /** The last event of a page. */
 export interface EventPosition {
-  readonly occurredUs: number;
+  readonly occurredUs: ServerUs;
   readonly id: string;
 }
 
@@ -26,8 +26,8 @@ export interface EventsQuestion {
   /** Without `occurred` and `order`, which are members of the question. */
   readonly filter: EventFilter;
   /** Given bounds. `eventWindow` fills in absent ones. */
-  readonly sinceUs?: number | undefined;
-  readonly untilUs?: number | undefined;
+  readonly sinceUs?: ServerUs | undefined;
+  readonly untilUs?: ServerUs | undefined;
   readonly order: "asc" | "desc";
   readonly limit: number;
   readonly after?: EventPosition | undefined;
@@ -35,7 +35,7 @@ export interface EventsQuestion {
   readonly skip?: number | undefined;
   readonly fresh?: boolean | undefined;
   /** Time of the call, server clock. Absent: now. */
-  readonly nowUs?: number | undefined;
+  readonly nowUs?: ServerUs | undefined;
 }
 
 export interface EventsPage {
@@ -74,25 +74,25 @@ export async function listEvents(ctx: QueryContext, question: EventsQuestion): P
 export async function eventWindow(
   ctx: QueryContext,
   { sinceUs, untilUs }: Pick<EventsQuestion, "sinceUs" | "untilUs">,
-  nowUs: number,
+  nowUs: ServerUs,
 ): Promise<TimeRange> {
-  const toUs = untilUs ?? Math.max(nowUs, sinceUs ?? nowUs);
+  const toUs = untilUs ?? latestUs(nowUs, sinceUs ?? nowUs);
   if (sinceUs !== undefined) return { fromUs: sinceUs, toUs };
   const db = ctx.record();
   const covered = db ? coveredRanges(db, "event", "") : [];
   const newest = mergeRanges(covered).findLast((range) => range.fromUs <= toUs);
   if (!db || !newest) {
-    const reachUs = nowUs - ((await eventRetentionUs(ctx)) ?? DEFAULT_REACH_US);
-    return { fromUs: Math.min(reachUs, toUs), toUs };
+    const reachUs = addUs(nowUs, -((await eventRetentionUs(ctx)) ?? DEFAULT_REACH_US));
+    return { fromUs: earliestUs(reachUs, toUs), toUs };
   }
   const backfill = findFact(db, "backfill");
   const isFilling = backfill !== null && !backfill.done;
-  return { fromUs: isFilling ? Math.min(newest.fromUs, backfill.goalUs) : newest.fromUs, toUs };
+  return { fromUs: isFilling ? earliestUs(newest.fromUs, backfill.goalUs) : newest.fromUs, toUs };
 }
 
 interface Search extends EventsQuestion {
   readonly window: TimeRange;
-  readonly nowUs: number;
+  readonly nowUs: ServerUs;
 }
 
 interface Found {

@@ -1,6 +1,6 @@
 /** Events from Prefect, with the order and the positions that events of the record have. */
 import { AppError } from "../../errors.ts";
-import { parseIsoUs } from "../../lib/time.ts";
+import { addUs, earliestUs, latestUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import { matchesEventFilter } from "../../model/events/event-filter.ts";
@@ -10,12 +10,13 @@ import { EVENTS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { QueryContext } from "../source/context.ts";
 import { claimableFromUs } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
+import { clockSkewUs } from "../source/server-time.ts";
 
 export interface LiveEventsQuestion {
   readonly range: TimeRange;
   readonly order: EventOrder;
   readonly filter: EventFilter;
-  readonly after?: { readonly occurredUs: number; readonly id: string } | undefined;
+  readonly after?: { readonly occurredUs: ServerUs; readonly id: string } | undefined;
   /** Reading stops after so many matches. */
   readonly wanted: number;
 }
@@ -87,8 +88,8 @@ function isCertain(matches: readonly PrefectEvent[], wanted: number, rows: reado
 
 function unreadPart(range: TimeRange, order: EventOrder, read: TimeRange): TimeRange {
   return order === "asc"
-    ? { fromUs: read.toUs + 1, toUs: range.toUs }
-    : { fromUs: range.fromUs, toUs: read.fromUs - 1 };
+    ? { fromUs: addUs(read.toUs, 1), toUs: range.toUs }
+    : { fromUs: range.fromUs, toUs: addUs(read.fromUs, -1) };
 }
 
 function saveRead(
@@ -99,8 +100,8 @@ function saveRead(
   read: TimeRange,
 ): void {
   const range = {
-    fromUs: Math.max(read.fromUs, claimableFromUs(ctx, live)),
-    toUs: Math.min(read.toUs, live.startedUs),
+    fromUs: latestUs(read.fromUs, claimableFromUs(ctx, live)),
+    toUs: earliestUs(read.toUs, onServerClock(live.startedUs, clockSkewUs(ctx.record()))),
   };
   const isEverything = Object.keys(asked).length === 0 && range.fromUs <= range.toUs;
   const covered = isEverything ? { covered: range } : {};

@@ -1,5 +1,5 @@
 /** The subject of a timeline: the object, its window, and the filters that find its events. */
-import { DAY_US, MINUTE_US, parseIsoUs } from "../../lib/time.ts";
+import { addUs, DAY_US, earliestUs, latestUs, MINUTE_US, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { eventPrefix, type Kind, resourceId } from "../../model/kinds.ts";
@@ -22,7 +22,7 @@ export interface Subject extends ResolvedName {
   /** The run itself, where it is one. */
   readonly run: FlowRun | null;
   /** When the run was found to be deleted in Prefect, local clock. Null: it was not. */
-  readonly deletedUs: number | null;
+  readonly deletedUs: ServerUs | null;
   /** The given window, or the usual one of the subject. */
   readonly window: TimeRange;
   /** Filters of the events of the timeline. */
@@ -47,10 +47,10 @@ const OF_ONE_RUN = ["prefect.worker.submitted-flow-run", "prefect.worker.execute
 const MOST_SUBFLOWS = 200;
 
 interface GivenWindow {
-  readonly sinceUs: number | undefined;
-  readonly untilUs: number | undefined;
+  readonly sinceUs: ServerUs | undefined;
+  readonly untilUs: ServerUs | undefined;
   /** Now, server clock. */
-  readonly nowUs: number;
+  readonly nowUs: ServerUs;
 }
 
 /** Throws AppError as `resolveName` does, and errors of reading a run that is not recorded. */
@@ -70,7 +70,7 @@ export async function findSubject(
     const base = { ...named, name: run.name, kind, run, deletedUs, window };
     return { ...base, filters: runFilters(db, run), subflows: subflowsOf(db, run) };
   }
-  const window = windowOf(asked, { fromUs: (asked.untilUs ?? nowUs) - DAY_US, toUs: nowUs });
+  const window = windowOf(asked, { fromUs: addUs(asked.untilUs ?? nowUs, -DAY_US), toUs: nowUs });
   const ids = [resourceId(kind, named.id), ...queuesOf(ctx.record(), kind, named.id)];
   // Without task runs: those of all runs would hide everything else.
   const filters = [{ any_resource: { id: ids }, event: { exclude_prefix: [eventPrefix("task_run")] } }];
@@ -80,8 +80,8 @@ export async function findSubject(
 /** The given bounds; open ones come from the usual window. A window that begins after the usual one ends now. */
 function windowOf({ sinceUs, untilUs, nowUs }: GivenWindow, usual: TimeRange): TimeRange {
   if (sinceUs === undefined)
-    return { fromUs: Math.min(usual.fromUs, untilUs ?? usual.fromUs), toUs: untilUs ?? usual.toUs };
-  const toUs = sinceUs <= usual.toUs ? usual.toUs : Math.max(sinceUs, nowUs);
+    return { fromUs: earliestUs(usual.fromUs, untilUs ?? usual.fromUs), toUs: untilUs ?? usual.toUs };
+  const toUs = sinceUs <= usual.toUs ? usual.toUs : latestUs(sinceUs, nowUs);
   return { fromUs: sinceUs, toUs: untilUs ?? toUs };
 }
 
@@ -90,12 +90,12 @@ function queuesOf(db: RecordDb | null, kind: SubjectKind, id: string): string[] 
   return findObjects(db, "work_queue", { parentId: id }).map((queue) => resourceId("work_queue", queue.id));
 }
 
-function runWindow(run: FlowRun, nowUs: number): TimeRange {
+function runWindow(run: FlowRun, nowUs: ServerUs): TimeRange {
   const times = [run.expected_start_time, run.start_time, run.created].map((text) => parseIsoUs(text ?? "") ?? nowUs);
   const type = run.state_type ?? null;
   const endUs = isTerminal(type) ? parseIsoUs(run.end_time ?? run.state?.timestamp ?? "") : undefined;
-  const toUs = Math.min(nowUs, endUs === undefined ? nowUs : endUs + AFTER_RUN_US);
-  return { fromUs: Math.min(...times, toUs) - BEFORE_RUN_US, toUs };
+  const toUs = earliestUs(nowUs, endUs === undefined ? nowUs : addUs(endUs, AFTER_RUN_US));
+  return { fromUs: addUs(earliestUs(...times, toUs), -BEFORE_RUN_US), toUs };
 }
 
 function runFilters(db: RecordDb | null, run: FlowRun): EventFilter[] {

@@ -1,5 +1,5 @@
 /** What happened to one run, deployment or work pool: states, other events, error lines and changes, causes before effects. */
-import { parseIsoUs } from "../../lib/time.ts";
+import { onLocalClock, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness } from "../../model/freshness.ts";
@@ -29,8 +29,8 @@ export interface TimelineQuestion {
   readonly kind: SubjectKind;
   /** Id, prefix, link or name. */
   readonly subject: string;
-  readonly sinceUs: number | undefined;
-  readonly untilUs: number | undefined;
+  readonly sinceUs: ServerUs | undefined;
+  readonly untilUs: ServerUs | undefined;
   /** Also routine steps of task runs. */
   readonly full: boolean;
   readonly fresh?: boolean | undefined;
@@ -170,9 +170,9 @@ function changesOf(db: RecordDb | null, subject: Subject): TimelineEntry[] {
   const of = kind === "work_pool" ? "work_pool" : "deployment";
   // Changes have times of the local clock.
   const skewUs = statedSkewUs(db);
-  const range = { fromUs: window.fromUs - skewUs, toUs: window.toUs - skewUs };
+  const range = { fromUs: onLocalClock(window.fromUs, skewUs), toUs: onLocalClock(window.toUs, skewUs) };
   const changes = findObjectChanges(db, { ...range, kind: of, id: about, limit: 200 });
-  return changes.map((change) => ({ kind: "change", us: change.atUs + skewUs, id: change.id, change }));
+  return changes.map((change) => ({ kind: "change", us: onServerClock(change.atUs, skewUs), id: change.id, change }));
 }
 
 /** Orders by time, but puts an event that follows another one of the list after that. */

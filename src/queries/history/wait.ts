@@ -1,6 +1,6 @@
 /** Waits for a state of a run or for an event: watches the record, and asks Prefect where the record is behind. */
 import { toAppError } from "../../errors.ts";
-import { parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import { addUs, earliestUs, latestUs, onServerClock, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness } from "../../model/freshness.ts";
@@ -47,7 +47,7 @@ interface Observation<T> {
   readonly isReached: boolean;
   readonly message: string;
   /** Since when this is so, server clock, microseconds: the answer is at least as recent. */
-  readonly sinceUs: number | undefined;
+  readonly sinceUs: ServerUs | undefined;
 }
 
 /** The observation that would be answered now. */
@@ -55,7 +55,7 @@ interface Sourced<T> {
   readonly seen: Observation<T>;
   readonly source: "record" | "live";
   /** Server clock. */
-  readonly asOfUs: number;
+  readonly asOfUs: ServerUs;
 }
 
 interface Watch<T> {
@@ -116,14 +116,14 @@ export async function waitForRun(
 export function waitForEvent(
   ctx: QueryContext,
   filter: EventFilter,
-  sinceUs: number,
+  sinceUs: ServerUs,
   options: WaitOptions,
 ): Promise<WaitResult<PrefectEvent | null>> {
   const see = (event: PrefectEvent | undefined): Observation<PrefectEvent | null> =>
     event
       ? { value: event, isReached: true, message: event.event, sinceUs: parseIsoUs(event.occurred) }
       : { value: null, isReached: false, message: "no such event yet", sinceUs: undefined };
-  const range = () => ({ fromUs: sinceUs, toUs: Math.max(sinceUs, serverNowUs(ctx)) + 60 * SECOND_US });
+  const range = () => ({ fromUs: sinceUs, toUs: addUs(latestUs(sinceUs, serverNowUs(ctx)), 60 * SECOND_US) });
   return watch(ctx, options, (seen) => seen.isReached, {
     record: (db) => see(findEvents(db, { ...range(), order: "asc", limit: 1, filter }).events[0]),
     async live(limited) {
@@ -185,7 +185,7 @@ async function watch<T>(
   if (best === null) throw failure ?? toAppError("nothing was seen");
   const notes = failure === null ? [] : [`Prefect did not answer when asked (${toAppError(failure).message}).`];
   // What was seen may have begun after the last contact with Prefect. The answer is then as recent as its beginning.
-  const at = Math.max(best.asOfUs, best.seen.sinceUs ?? 0);
+  const at = latestUs(best.asOfUs, best.seen.sinceUs ?? 0);
   const coverage = { complete: failure === null, fromUs: at, toUs: at, gaps: [], verifiedUs: at, notes };
   const freshness = { source: best.source, asOfUs: at, coverage };
   return { value: best.seen.value, isReached: best.seen.isReached, waitedMs: waited(), freshness };
@@ -197,10 +197,10 @@ function feedOf(ctx: QueryContext, db: RecordDb | null): "socket" | "polling" | 
   return findFact(db, "stream")?.state === "open" ? "socket" : "polling";
 }
 
-function recordedUntil(ctx: QueryContext, db: RecordDb, feed: string): number {
+function recordedUntil(ctx: QueryContext, db: RecordDb, feed: string): ServerUs {
   const nowUs = serverNowUs(ctx);
   const connection = findFact(db, "connection");
-  if (connection) return Math.min(nowUs, connection.lastContactUs + clockSkewUs(db));
+  if (connection) return earliestUs(nowUs, onServerClock(connection.lastContactUs, clockSkewUs(db)));
   return feed === "none" ? (findFact(db, "catchup")?.throughUs ?? nowUs) : nowUs;
 }
 

@@ -2,7 +2,7 @@
  * What changed in a window of time: objects, by their events and by comparing readings, and counts of runs. Only the record can
  * answer, because Prefect keeps no history of its objects.
  */
-import { parseIsoUs } from "../../lib/time.ts";
+import { earliestUs, latestUs, onLocalClock, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../../model/events/event.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
@@ -17,7 +17,7 @@ export type ChangedKind = SnapshotKind | "variable" | "block_document";
 
 export interface Change {
   /** Server clock, microseconds. Of a change between two readings: the latest time at which it can have happened. */
-  readonly atUs: number;
+  readonly atUs: ServerUs;
   readonly kind: ChangedKind;
   readonly id: string;
   readonly name: string;
@@ -46,18 +46,18 @@ const CHANGE_EVENT = /^(prefect\.[a-z-]+)\.(created|updated|deleted|paused|ready
 const MOST_EVENTS = 2_000;
 
 export interface WhatChangedQuestion {
-  readonly sinceUs: number;
-  readonly untilUs?: number | undefined;
+  readonly sinceUs: ServerUs;
+  readonly untilUs?: ServerUs | undefined;
   readonly limit: number;
   /** Only changes after this one, in the order of time and id. */
-  readonly after?: { readonly atUs: number; readonly id: string } | undefined;
+  readonly after?: { readonly atUs: ServerUs; readonly id: string } | undefined;
 }
 
 /** Throws AppError of the live reading when the events are not recorded and Prefect does not answer. */
 export async function whatChanged(ctx: QueryContext, question: WhatChangedQuestion): Promise<WhatChanged> {
   const nowUs = serverNowUs(ctx);
   const { sinceUs: fromUs, untilUs = nowUs } = question;
-  const window = { fromUs, toUs: Math.max(fromUs, Math.min(untilUs, nowUs)) };
+  const window = { fromUs, toUs: latestUs(fromUs, earliestUs(untilUs, nowUs)) };
   const filter = { event: { prefix: [...EDITED.keys()].map((resource) => `${resource}.`) } };
   const page = await listEvents(ctx, {
     filter,
@@ -95,13 +95,13 @@ function readChanges(ctx: QueryContext, window: TimeRange): Change[] {
   const db = ctx.record();
   if (!db) return [];
   const skewUs = statedSkewUs(db);
-  const range = { fromUs: window.fromUs - skewUs, toUs: window.toUs - skewUs };
+  const range = { fromUs: onLocalClock(window.fromUs, skewUs), toUs: onLocalClock(window.toUs, skewUs) };
   return findObjectChanges(db, { ...range, limit: MOST_EVENTS }).flatMap((row) =>
     !KINDS[row.kind].isEdited
       ? []
       : [
           {
-            atUs: row.atUs + skewUs,
+            atUs: onServerClock(row.atUs, skewUs),
             kind: row.kind,
             id: row.id,
             name: row.name,

@@ -2,7 +2,7 @@
  * Which runs hold the slots of concurrency limits. The name of a limit states its kind: `deployment:{id}`, `tag:{tag}`, all
  * others are global. Only tag limits have a route that lists their holders (checked on Prefect 3.8.8).
  */
-import { DAY_US } from "../../lib/time.ts";
+import { addUs, DAY_US } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../model/events/event.ts";
 import { eventPrefix, resourceId } from "../../model/kinds.ts";
@@ -84,7 +84,7 @@ export async function listGlobalHolders(
   if (limitIds.length === 0) return holders;
   const id = limitIds.map((limitId) => resourceId("concurrency_limit", limitId));
   const filter = { event: { prefix: [eventPrefix("concurrency_limit")] }, resource: { id } };
-  const sinceUs = serverNowUs(ctx) - DAY_US;
+  const sinceUs = addUs(serverNowUs(ctx), -DAY_US);
   const { events } = await listEvents(ctx, { filter, sinceUs, order: "desc", limit: 200 });
   const released = new Set(events.filter((event) => event.event.endsWith(".released")).map((event) => event.follows));
   for (const event of events) {

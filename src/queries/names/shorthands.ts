@@ -1,7 +1,7 @@
 /** Turns the typed arguments beside `filter` into Prefect's filters. */
 import { AppError } from "../../errors.ts";
 import { closest } from "../../lib/similar.ts";
-import { formatIsoUs } from "../../lib/time.ts";
+import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type FilterKey, filterName, type RunKind } from "../../model/kinds.ts";
 import type { Json, JsonObject } from "../../model/objects.ts";
 import { STATE_TYPES } from "../../model/state.ts";
@@ -127,7 +127,7 @@ export function stateNotes(
 }
 
 /** `since` and `until`, microseconds, as bounds of a time field. */
-export function timeCriterion(sinceUs: number | undefined, untilUs: number | undefined): JsonObject {
+export function timeCriterion(sinceUs: ServerUs | undefined, untilUs: ServerUs | undefined): JsonObject {
   if (sinceUs !== undefined && untilUs !== undefined && sinceUs > untilUs) {
     throw new AppError("invalid_input", "since is after until");
   }

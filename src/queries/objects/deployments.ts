@@ -1,4 +1,5 @@
 /** Deployments with the name of their flow, their last and next runs, and the limits of their runs. */
+import type { ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { Deployment } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -136,7 +137,7 @@ function appliesTo(slot: Slot, { work_pool_name: pool, work_queue_name: queue, t
   return slot.kind === "tag" && tags.includes(slot.name);
 }
 
-function fromRecord(db: RecordDb, { id }: Deployment, nowUs: number) {
+function fromRecord(db: RecordDb, { id }: Deployment, nowUs: ServerUs) {
   return {
     started: findStartedRuns(db, "deployment_id", id, RECENT).map(lineOfRow),
     next: findNextRuns(db, "deployment_id", id, nowUs, 1).map(lineOfRow),
@@ -148,7 +149,7 @@ async function fromLive(
   ctx: QueryContext,
   live: LiveReader,
   { id, global_concurrency_limit: limit }: Deployment,
-  nowUs: number,
+  nowUs: ServerUs,
 ) {
   const [runs, holders] = await Promise.all([
     readRunsOfDeployment(ctx, live, id, nowUs, RECENT),

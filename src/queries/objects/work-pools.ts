@@ -1,5 +1,5 @@
 /** Work pools with their queues, their workers with heartbeats, and the runs that hold their slots. */
-import { parseIsoUs } from "../../lib/time.ts";
+import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { KINDS } from "../../model/kinds.ts";
 import type { Worker, WorkPool, WorkQueue } from "../../model/objects.ts";
@@ -69,7 +69,7 @@ export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuesti
   return { items, more, freshness: joinFreshness(parts) };
 }
 
-function withAge(worker: Worker, nowUs: number): WorkerItem {
+function withAge(worker: Worker, nowUs: ServerUs): WorkerItem {
   const beatUs = parseIsoUs(worker.last_heartbeat_time ?? "");
   return { worker, heartbeatAgeUs: beatUs === undefined ? null : Math.max(0, nowUs - beatUs) };
 }

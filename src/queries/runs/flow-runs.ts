@@ -1,5 +1,5 @@
 /** Flow runs by Prefect's filters. */
-import { formatIsoUs } from "../../lib/time.ts";
+import { addUs, earliestUs, formatIsoUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { FlowRun, JsonObject } from "../../model/objects.ts";
 import { type FlowRunFacts, flowRunFacts } from "../../model/runs/run-facts.ts";
@@ -40,7 +40,7 @@ export interface FlowRunsQuestion {
 /** Where the next page continues. */
 export interface FlowRunPosition {
   /** Time of the first page, server clock. */
-  readonly nowUs: number;
+  readonly nowUs: ServerUs;
   /** 0: runs up to that time, or all runs when a sort is given. 1: runs that are due later. */
   readonly part: 0 | 1;
   readonly offset: number;
@@ -53,7 +53,7 @@ export interface FlowRunItem {
   readonly flowName: string | null;
   readonly deploymentName: string | null;
   /** Local clock, microseconds. */
-  readonly deletedUs: number | null;
+  readonly deletedUs: ServerUs | null;
   /** Position after this run. */
   readonly next: FlowRunPosition;
 }
@@ -119,7 +119,7 @@ function windowOf(
   start: FlowRunPosition,
   recorded: readonly Placed<ListedFlowRun>[],
 ) {
-  const nowUs = Math.max(start.nowUs, 0);
+  const nowUs = latestUs(start.nowUs, 0);
   const filter = question.set.flow_runs;
   const ids = idsOf(filter);
   if (db && ids?.every((id) => findFlowRunRow(db, id) !== null)) return presentWindow(db, "flow_run", nowUs);
@@ -130,7 +130,7 @@ function windowOf(
   return isLater ? presentWindow(db, "flow_run", nowUs) : askedWindow(db, filter, nowUs, reachUs);
 }
 
-function reachOf(sort: FlowRunSort | undefined, row: ListedFlowRun): number | null {
+function reachOf(sort: FlowRunSort | undefined, row: ListedFlowRun): ServerUs | null {
   if (sort === undefined || sort === "START_TIME_DESC") return row.begin_us;
   return sort === "EXPECTED_START_TIME_DESC" ? row.expected_us : null;
 }
@@ -190,7 +190,7 @@ function fromRecord(db: RecordDb, question: FlowRunsQuestion, recorded: readonly
 function named(
   facts: FlowRunFacts,
   toRun: () => FlowRun,
-  deletedUs: number | null,
+  deletedUs: ServerUs | null,
   next: FlowRunPosition,
   flows: ReadonlyMap<string, string>,
   deployments: ReadonlyMap<string, string>,
@@ -271,7 +271,7 @@ async function readPage(
       ? place(
           await readSorted(
             live,
-            withStart(set, fromUs, Math.min(toUs ?? start.nowUs, start.nowUs)),
+            withStart(set, fromUs, earliestUs(toUs ?? start.nowUs, start.nowUs)),
             "START_TIME_DESC",
             wanted,
             start.offset,
@@ -281,12 +281,12 @@ async function readPage(
       : [];
   if (rows.length === wanted || (toUs !== null && toUs <= start.nowUs)) return rows;
   const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
-  const later = withStart(set, Math.max(fromUs ?? 0, start.nowUs + 1), toUs);
+  const later = withStart(set, latestUs(fromUs ?? 0, addUs(start.nowUs, 1)), toUs);
   return [...rows, ...place(await readSorted(live, later, "START_TIME_ASC", wanted - rows.length, from.offset), from)];
 }
 
 /** The same filters with these bounds on the start. Only for filters whose criteria must all match. */
-function withStart(set: FilterSet, fromUs: number | null, toUs: number | null): FilterSet {
+function withStart(set: FilterSet, fromUs: ServerUs | null, toUs: ServerUs | null): FilterSet {
   const filter = (set.flow_runs ?? {}) as JsonObject;
   const start_time = {
     ...((filter.start_time as JsonObject | undefined) ?? {}),

@@ -1,5 +1,5 @@
 /** Chooses lines from the logs of a run. Pure functions. */
-import { parseIsoUs } from "../../lib/time.ts";
+import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Log } from "../../model/objects.ts";
 
 /** A line with its number within its run, from 1. Null where the lines before it are unknown. */
@@ -15,8 +15,8 @@ export interface LineChoice {
   readonly text?: string | undefined;
   /** Absent: all. */
   readonly taskRunIds?: ReadonlySet<string> | undefined;
-  readonly sinceUs?: number | undefined;
-  readonly untilUs?: number | undefined;
+  readonly sinceUs?: ServerUs | undefined;
+  readonly untilUs?: ServerUs | undefined;
 }
 
 /** Lines by time; lines of the same time keep their order. */

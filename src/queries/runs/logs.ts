@@ -1,5 +1,5 @@
 /** Log lines of one flow run, with its subflows on request. */
-import { SECOND_US } from "../../lib/time.ts";
+import { earliestUs, type LocalUs, onServerClock, SECOND_US } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import type { FlowRun, Log } from "../../model/objects.ts";
@@ -16,6 +16,7 @@ import type { LiveValue } from "../source/answer.ts";
 import { answerWhole } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
+import { statedSkewUs } from "../source/server-time.ts";
 import { deletedError, deletionNote, readDeletedRun } from "./deleted-run.ts";
 import { readLiveLogs } from "./live-logs.ts";
 import type { LogLine } from "./log-lines.ts";
@@ -74,7 +75,8 @@ export async function getRunLogs(
 
 interface RecordedRuns {
   readonly ids: readonly string[];
-  readonly settledUs: number | null;
+  /** Local clock. */
+  readonly settledUs: LocalUs | null;
   /** No further lines are expected. */
   readonly isFinal: boolean;
 }
@@ -86,7 +88,7 @@ function ofDeleted(
   id: string,
   recorded: RecordedRuns,
 ): RunLogs & { freshness: Freshness } {
-  const { settledUs } = recorded;
+  const settledUs = recorded.settledUs === null ? null : onServerClock(recorded.settledUs, statedSkewUs(db));
   const found = fromRecord(db, id, recorded.ids);
   if (settledUs === null && found.lines.length === 0) throw deletedError(deleted, "its log was not recorded");
   const part = settledUs === null ? ["Lines that were not recorded before the deletion are lost."] : [];
@@ -95,7 +97,10 @@ function ofDeleted(
     ...{ fromUs: null, toUs: null, gaps: [], verifiedUs: settledUs },
     notes: [deletionNote(deleted), ...part],
   };
-  return { ...found, freshness: { source: "record", asOfUs: settledUs ?? deleted.deleted_us ?? 0, coverage } };
+  return {
+    ...found,
+    freshness: { source: "record", asOfUs: settledUs ?? deleted.deleted_us ?? 0, coverage },
+  };
 }
 
 /** The recorded run and its subflows. `settledUs`: the oldest of the times at which each was read whole after its end. */
@@ -105,7 +110,7 @@ function recordedRuns(db: RecordDb, { flowRunId, includeSubflows }: LogsQuestion
   const read = ids.map((id) => settledReading(db, id));
   const whole = read.filter((one) => one !== null);
   const isKnown = !includeSubflows || ids.every((id) => areSubflowsRecorded(db, id));
-  const settledUs = whole.length < ids.length || !isKnown ? null : Math.min(...whole.map(({ readUs }) => readUs));
+  const settledUs = whole.length < ids.length || !isKnown ? null : earliestUs(...whole.map(({ readUs }) => readUs));
   return { ids, settledUs, isFinal: settledUs !== null && whole.every(({ isFinal }) => isFinal) };
 }
 
@@ -120,7 +125,7 @@ function areSubflowsRecorded(db: RecordDb, id: string): boolean {
   return tasksUs >= toUs && gapsIn({ fromUs, toUs }, mergeRanges(coveredRanges(db, "flow_run", ""))).length === 0;
 }
 
-function settledReading(db: RecordDb, id: string): { readUs: number; isFinal: boolean } | null {
+function settledReading(db: RecordDb, id: string): { readUs: LocalUs; isFinal: boolean } | null {
   const run = findFlowRunRow(db, id);
   if (!run || !isTerminal(run.state_type)) return null;
   const endUs = run.end_us ?? run.state_us ?? Number.POSITIVE_INFINITY;

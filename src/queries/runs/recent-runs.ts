@@ -1,5 +1,5 @@
 /** The last started runs of deployments and flows, and their next ones. */
-import { formatIsoUs } from "../../lib/time.ts";
+import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import type { OwnedRun } from "../../store/runs/runs-of-owner.ts";
 import type { QueryContext } from "../source/context.ts";
@@ -28,7 +28,7 @@ export async function readRunsOfDeployment(
   ctx: QueryContext,
   live: LiveReader,
   deploymentId: string,
-  nowUs: number,
+  nowUs: ServerUs,
   limit: number,
 ): Promise<{ started: RunLine[]; next: RunLine[] }> {
   const ofDeployment = { deployment_id: { any_: [deploymentId] } };

@@ -2,6 +2,7 @@
  * Task runs by Prefect's filters. Their events contain all columns, so the coverage of events decides what the record covers.
  * Task runs of ended flow runs are also read over REST.
  */
+import { earliestUs, type LocalUs, latestUs, onServerClock, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import { type TaskRunFacts, taskRunFacts } from "../../model/runs/run-facts.ts";
@@ -49,7 +50,7 @@ export interface TaskRunItem {
   readonly run: TaskRun;
   readonly flowRunName: string | null;
   /** Local clock, microseconds. */
-  readonly deletedUs: number | null;
+  readonly deletedUs: ServerUs | null;
 }
 
 export interface TaskRunsPage {
@@ -117,7 +118,7 @@ function flowRunIdsOf(set: FilterSet): readonly string[] | null {
  * The oldest time at which the task runs of one of these flow runs were read whole after its end, local clock. Null unless that
  * is so for all of them. The server writes the last rows some seconds after their events.
  */
-function settledReading(db: RecordDb, flowRunIds: readonly string[] | null): number | null {
+function settledReading(db: RecordDb, flowRunIds: readonly string[] | null): LocalUs | null {
   if (flowRunIds === null || flowRunIds.length === 0) return null;
   let oldestUs = Number.POSITIVE_INFINITY;
   for (const id of flowRunIds) {
@@ -125,8 +126,8 @@ function settledReading(db: RecordDb, flowRunIds: readonly string[] | null): num
     const verifiedUs = coveredRanges(db, "task_run", id.toLowerCase()).at(-1)?.verifiedUs;
     const endUs = run === null ? null : (run.end_us ?? run.state_us);
     if (run === null || endUs === null || verifiedUs === undefined || !isTerminal(run.state_type)) return null;
-    if (verifiedUs + clockSkewUs(db) < endUs) return null;
-    oldestUs = Math.min(oldestUs, verifiedUs);
+    if (onServerClock(verifiedUs, clockSkewUs(db)) < endUs) return null;
+    oldestUs = earliestUs(oldestUs, verifiedUs);
   }
   return oldestUs;
 }
@@ -144,10 +145,10 @@ function windowOf(
   const flowRunIds = flowRunIdsOf(set);
   const begins = db && flowRunIds ? flowRunIds.map((id) => findFlowRunRow(db, id)?.begin_us ?? null) : [];
   const sinceBegin =
-    begins.length > 0 && begins.every((us) => us !== null) ? Math.min(...begins.map((us) => us ?? 0)) : null;
+    begins.length > 0 && begins.every((us) => us !== null) ? earliestUs(...begins.filter((us) => us !== null)) : null;
   const last = recorded[limit - 1];
   const reachUs = recorded.length > limit && sort === "EXPECTED_START_TIME_DESC" ? (last?.expected_us ?? null) : null;
-  const sinceUs = reachUs === null && sinceBegin === null ? null : Math.max(reachUs ?? 0, sinceBegin ?? 0);
+  const sinceUs = reachUs === null && sinceBegin === null ? null : latestUs(reachUs ?? 0, sinceBegin ?? 0);
   return askedWindow(db, set.task_runs, nowUs, sinceUs);
 }
 
@@ -172,7 +173,7 @@ function named(
   facts: TaskRunFacts,
   toRun: () => TaskRun,
   flowRunNames: ReadonlyMap<string, string>,
-  deletedUs: number | null,
+  deletedUs: ServerUs | null,
 ): TaskRunItem {
   return {
     facts,

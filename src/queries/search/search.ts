@@ -1,6 +1,6 @@
 /** Searches events, recorded log lines and names. One list: objects first, then hits with a time, newest first. */
 import { AppError } from "../../errors.ts";
-import { parseIsoUs } from "../../lib/time.ts";
+import { earliestUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
 import { SNAPSHOT_KINDS } from "../../model/kinds.ts";
@@ -34,7 +34,7 @@ export const SEARCH_KINDS = ["event", "log", "flow_run", "task_run", ...SNAPSHOT
 export type SearchKind = (typeof SEARCH_KINDS)[number];
 
 export type SearchHit =
-  | { readonly kind: "event"; readonly us: number; readonly id: string; readonly event: PrefectEvent }
+  | { readonly kind: "event"; readonly us: ServerUs; readonly id: string; readonly event: PrefectEvent }
   | { readonly kind: "log"; readonly us: number; readonly id: string; readonly found: FoundLog; readonly run?: string }
   | { readonly kind: "run"; readonly us: number; readonly id: string; readonly run: FoundRun }
   | { readonly kind: "object"; readonly id: string; readonly type: SnapshotKind; readonly name: string };
@@ -52,15 +52,15 @@ export interface SearchQuestion {
   readonly query: string;
   /** Absent: all kinds. */
   readonly kinds: readonly SearchKind[] | undefined;
-  readonly sinceUs?: number | undefined;
-  readonly untilUs?: number | undefined;
+  readonly sinceUs?: ServerUs | undefined;
+  readonly untilUs?: ServerUs | undefined;
   /** The caller gave a time. A cursor contains its window. */
   readonly isBounded: boolean;
   readonly limit: number;
   readonly after: SearchPosition;
   readonly fresh?: boolean | undefined;
   /** Time of the call, server clock. Absent: now. */
-  readonly nowUs?: number | undefined;
+  readonly nowUs?: ServerUs | undefined;
 }
 
 export interface SearchPage {
@@ -151,7 +151,7 @@ function wantedKinds({ kinds, isBounded }: SearchQuestion): (kind: SearchKind) =
   return (kind) => (kinds && kinds.length > 0 ? kinds.includes(kind) : !(isBounded && isObject(kind)));
 }
 
-function usOf(event: PrefectEvent): number {
+function usOf(event: PrefectEvent): ServerUs {
   return parseIsoUs(event.occurred) ?? 0;
 }
 
@@ -217,7 +217,7 @@ async function liveEvents(
 
 interface Search extends SearchQuestion {
   readonly window: TimeRange;
-  readonly nowUs: number;
+  readonly nowUs: ServerUs;
 }
 
 /** Recorded events of the window, and events of Prefect in its gaps. */
@@ -250,7 +250,7 @@ async function eventsFromBoth(
 function untimed(ctx: QueryContext, db: RecordDb | null): Freshness {
   const nowUs = serverNowUs(ctx);
   const connection = db ? findFact(db, "connection") : null;
-  const asOfUs = connection ? Math.min(nowUs, connection.lastContactUs + statedSkewUs(db)) : nowUs;
+  const asOfUs = connection ? earliestUs(nowUs, onServerClock(connection.lastContactUs, statedSkewUs(db))) : nowUs;
   const coverage: Coverage = { complete: true, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes: [] };
   return { source: "record", asOfUs, coverage };
 }

@@ -3,7 +3,16 @@
  * answer from the record again, with its age. Times of coverage are on the server clock, as are all times here but where stated.
  */
 import { AppError, toAppError } from "../../errors.ts";
-import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
+import {
+  addUs,
+  earliestUs,
+  formatIsoUs,
+  type LocalUs,
+  latestUs,
+  onServerClock,
+  SECOND_US,
+  type ServerUs,
+} from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
@@ -73,7 +82,7 @@ export async function answerWindow<T>(
 }
 
 /** A window that begins after `nowUs` is not covered, whatever was read of it. */
-export function adjustForFuture(freshness: Freshness, window: TimeRange, nowUs: number): Freshness {
+export function adjustForFuture(freshness: Freshness, window: TimeRange, nowUs: ServerUs): Freshness {
   if (window.fromUs <= nowUs) return freshness;
   const { coverage } = freshness;
   const notes = [futureNote(nowUs), ...coverage.notes];
@@ -84,7 +93,7 @@ export function adjustForFuture(freshness: Freshness, window: TimeRange, nowUs: 
 }
 
 /** Also helps a caller that gave a local time without its zone. */
-export function futureNote(nowUs: number): string {
+export function futureNote(nowUs: ServerUs): string {
   return `The window begins in the future; now is ${formatIsoUs(Math.floor(nowUs / SECOND_US) * SECOND_US)}.`;
 }
 
@@ -129,15 +138,15 @@ function recordedRanges(db: RecordDb, kind: string, scope: string): readonly Cov
   const events = coveredRanges(db, "event", "");
   const end = mergeRanges(events).find((range) => range.fromUs <= last.toUs + 1 && range.toUs > last.toUs);
   if (!end) return ranges;
-  const verifiedUs = Math.min(...events.filter((range) => range.toUs > last.toUs).map((range) => range.verifiedUs));
-  return [...ranges, { fromUs: last.toUs + 1, toUs: end.toUs, verifiedUs }];
+  const verifiedUs = earliestUs(...events.filter((range) => range.toUs > last.toUs).map((range) => range.verifiedUs));
+  return [...ranges, { fromUs: addUs(last.toUs, 1), toUs: end.toUs, verifiedUs }];
 }
 
 function askOf(ctx: QueryContext, db: RecordDb | null, question: Pick<WindowQuestion, "fresh" | "answerable">) {
   const nowUs = ctx.clock.nowUs();
   const skewUs = statedSkewUs(db);
   return {
-    nowUs: nowUs + skewUs,
+    nowUs: onServerClock(nowUs, skewUs),
     skewUs,
     freshMs: ctx.freshMs,
     fresh: question.fresh === true,
@@ -154,7 +163,7 @@ async function readLive<T>(
   db: RecordDb | null,
 ): Promise<Answered<T>> {
   const live = openLive(ctx);
-  const asOfUs = live.startedUs + ask.skewUs;
+  const asOfUs = onServerClock(live.startedUs, ask.skewUs);
   if (choice.source === "mixed" && db && reading.mixed) {
     const found = await reading.mixed(db, live, choice.gaps);
     if (!found.isRecordOnly)
@@ -170,10 +179,10 @@ function liveFreshness(
   source: Freshness["source"],
   window: TimeRange,
   found: LiveValue<unknown>,
-  asOfUs: number,
+  asOfUs: ServerUs,
 ): Freshness {
   const { gaps = [], notes = [] } = found;
-  const toUs = Math.max(window.fromUs, Math.min(window.toUs, asOfUs));
+  const toUs = latestUs(window.fromUs, earliestUs(window.toUs, asOfUs));
   const covered = gapsIn({ fromUs: window.fromUs, toUs }, gaps);
   const verifiedUs = source === "live" ? asOfUs : null;
   const span = { fromUs: covered[0]?.fromUs ?? null, toUs: covered.at(-1)?.toUs ?? null };
@@ -183,7 +192,7 @@ function liveFreshness(
 /** When Prefect is unreachable, the end of the record counts as now. After other failures the gaps remain gaps. */
 function recordedAfter(cause: AppError, ask: WindowAsk): SourceChoice & { source: "record" } {
   if (cause.code !== "unavailable") return recordedPart({ ...ask, fresh: false }, ask.window);
-  const lostUs = Math.min(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
+  const lostUs = earliestUs(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
   const sync: SyncView = { ...ask.sync, following: false, unreachableSinceUs: ask.sync.unreachableSinceUs ?? lostUs };
   const offline = { ...ask, sync, fresh: false, answerable: true };
   const choice = chooseForWindow(offline);
@@ -212,7 +221,7 @@ export function answerSnapshot<T>(
 
 export interface WholeQuestion extends Omit<SnapshotQuestion, "kinds"> {
   /** When all that the question needs was read, local clock. Null: never. */
-  readonly readUs: number | null;
+  readonly readUs: LocalUs | null;
   /** What was read cannot change any more. */
   readonly settled?: boolean;
 }
@@ -225,7 +234,7 @@ export async function answerWhole<T>(
 ): Promise<Answered<T>> {
   const db = ctx.record();
   const base = askOf(ctx, db, question);
-  const readUs = question.readUs === null ? null : question.readUs + base.skewUs;
+  const readUs = question.readUs === null ? null : onServerClock(question.readUs, base.skewUs);
   const ask = {
     ...base,
     readUs,
@@ -237,7 +246,7 @@ export async function answerWhole<T>(
   try {
     const live = openLive(ctx);
     const { value, gaps = [], notes = [] } = await reading.live(live);
-    const at = live.startedUs + base.skewUs;
+    const at = onServerClock(live.startedUs, base.skewUs);
     const coverage = {
       complete: gaps.length === 0 && notes.length === 0,
       fromUs: at,
@@ -260,7 +269,7 @@ export async function answerWhole<T>(
 /** For rows that were saved from other answers: they are true, but others may be missing. */
 function partlyRecorded(ask: ReturnType<typeof askOf>, what: string, failure: string): Freshness {
   const notes = [failure, `Only a part of these ${what} is recorded.`];
-  const asOfUs = Math.min(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
+  const asOfUs = earliestUs(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
   return {
     source: "record",
     asOfUs,
@@ -269,9 +278,9 @@ function partlyRecorded(ask: ReturnType<typeof askOf>, what: string, failure: st
 }
 
 /** When the oldest of these lists was read. Null when one of them never was. */
-export function oldestReading(db: RecordDb, kinds: readonly SnapshotKind[]): number | null {
+export function oldestReading(db: RecordDb, kinds: readonly SnapshotKind[]): LocalUs | null {
   const read = kinds.map((kind) => findFact(db, `read:${kind}`)?.readUs ?? null);
-  return read.some((us) => us === null) ? null : Math.min(...read.map((us) => us ?? 0));
+  return read.some((us) => us === null) ? null : earliestUs(...read.filter((us) => us !== null));
 }
 
 function canFallBack(cause: AppError, question: Pick<WindowQuestion, "fresh" | "answerable">): boolean {
@@ -309,7 +318,7 @@ function withNotes(choice: SourceChoice & { source: "record" }, notes: readonly 
  */
 export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): boolean {
   const nowUs = serverNowUs(ctx);
-  const ask = windowAsk(ctx, db, { kind, what: kind, window: { fromUs: nowUs - SECOND_US, toUs: nowUs } });
+  const ask = windowAsk(ctx, db, { kind, what: kind, window: { fromUs: addUs(nowUs, -SECOND_US), toUs: nowUs } });
   if (ask.covered.length === 0) return false;
   const endUs = Math.max(...ask.covered.map((part) => part.toUs));
   return endUs >= nowUs - ctx.freshMs * 1000 || ask.sync.following || ask.sync.unreachableSinceUs !== null;
@@ -322,7 +331,7 @@ export function joinFreshness(parts: readonly Freshness[]): Freshness {
   if (!first) throw new AppError("internal", "an answer without parts");
   return {
     source: sources.size === 1 ? first.source : "mixed",
-    asOfUs: Math.min(...parts.map((part) => part.asOfUs)),
+    asOfUs: earliestUs(...parts.map((part) => part.asOfUs)),
     coverage: {
       ...first.coverage,
       complete: parts.every((part) => part.coverage.complete),

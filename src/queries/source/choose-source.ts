@@ -2,6 +2,7 @@
  * Decides whether the record or Prefect answers a question. Pure functions of three facts: whether the coverage ledger contains
  * the asked window, how old the end of the coverage is, and whether the stored columns can answer the filter.
  */
+import { earliestUs, type LocalUs, latestUs, onServerClock, type ServerUs } from "../../lib/time.ts";
 import type { Coverage, TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 
@@ -10,9 +11,9 @@ export interface SyncView {
   /** A process synchronises the record and has completed a catch-up since it started. */
   readonly following: boolean;
   /** Since when Prefect does not answer, server clock, microseconds. Null: it answers, or that is unknown. */
-  readonly unreachableSinceUs: number | null;
+  readonly unreachableSinceUs: ServerUs | null;
   /** Last successful answer of Prefect to any process that synchronises, server clock, microseconds. */
-  readonly lastContactUs: number | null;
+  readonly lastContactUs: ServerUs | null;
 }
 
 /** No process synchronises the record. */
@@ -20,12 +21,12 @@ export const NO_SYNC: SyncView = { following: false, unreachableSinceUs: null, l
 
 /** A coverage range; `verifiedUs` is when the reading that proved it started, local clock. */
 export interface CoveredPart extends TimeRange {
-  readonly verifiedUs: number;
+  readonly verifiedUs: LocalUs;
 }
 
 interface Ask {
   /** Server clock, as are all times but `verifiedUs`. */
-  readonly nowUs: number;
+  readonly nowUs: ServerUs;
   /** Server clock minus local clock. */
   readonly skewUs: number;
   readonly freshMs: number;
@@ -45,7 +46,7 @@ export interface WindowAsk extends Ask {
 /** A question about the present state of a whole list ("which deployments are there"). */
 export interface SnapshotAsk extends Ask {
   /** When the whole list was last read, or null. */
-  readonly readUs: number | null;
+  readonly readUs: ServerUs | null;
   /** What was read cannot change any more, so its age does not matter. */
   readonly settled?: boolean;
   /** The record is known to be out of date, whatever its age. Prefect is asked unless it is unreachable. */
@@ -53,7 +54,7 @@ export interface SnapshotAsk extends Ask {
 }
 
 export type SourceChoice =
-  | { readonly source: "record"; readonly asOfUs: number; readonly coverage: Coverage }
+  | { readonly source: "record"; readonly asOfUs: ServerUs; readonly coverage: Coverage }
   /** Prefect for the whole window. */
   | { readonly source: "live" }
   /** The record has a part; Prefect is asked for these closed ranges. */
@@ -84,7 +85,7 @@ export function chooseForWindow(ask: WindowAsk): SourceChoice {
  * The end up to which a window has to be covered. For a window that reaches to now, the end of the coverage is enough when it is
  * fresh, when a process follows Prefect, or when Prefect is unreachable.
  */
-function toleratedEnd(ask: WindowAsk, endUs: number): number {
+function toleratedEnd(ask: WindowAsk, endUs: ServerUs): ServerUs {
   const freshUs = ask.freshMs * 1000;
   const reachesNow = ask.window.toUs >= ask.nowUs - freshUs;
   if (!reachesNow || endUs >= ask.window.toUs) return ask.window.toUs;
@@ -106,19 +107,20 @@ export function recordedPart(ask: WindowAsk, window: TimeRange): SourceChoice & 
     asOfUs: recordAsOf(ask, merged.at(-1)?.toUs ?? null),
     coverage: {
       complete: gaps.length === 0,
-      fromUs: first ? Math.max(first.fromUs, window.fromUs) : null,
-      toUs: last ? Math.min(last.toUs, window.toUs) : null,
+      fromUs: first ? latestUs(first.fromUs, window.fromUs) : null,
+      toUs: last ? earliestUs(last.toUs, window.toUs) : null,
       gaps,
-      verifiedUs: parts.length > 0 ? Math.min(...parts.map((part) => part.verifiedUs)) + ask.skewUs : null,
+      verifiedUs:
+        parts.length > 0 ? onServerClock(earliestUs(...parts.map((part) => part.verifiedUs)), ask.skewUs) : null,
       notes: offlineNotes(ask.sync),
     },
   };
 }
 
 /** Never later than now, nor than the moment at which the connection was lost. */
-function recordAsOf(ask: Ask, endUs: number | null): number {
+function recordAsOf(ask: Ask, endUs: ServerUs | null): ServerUs {
   const lostUs = ask.sync.unreachableSinceUs ?? ask.nowUs;
-  return Math.min(endUs ?? ask.sync.lastContactUs ?? lostUs, lostUs, ask.nowUs);
+  return earliestUs(endUs ?? ask.sync.lastContactUs ?? lostUs, lostUs, ask.nowUs);
 }
 
 /** The source for a question about the present state of a whole list. */
@@ -134,7 +136,7 @@ export function chooseForSnapshot(ask: SnapshotAsk): SourceChoice {
 }
 
 /** The list as of `readUs`. */
-export function recordedSnapshot(ask: Ask, readUs: number): SourceChoice & { source: "record" } {
+export function recordedSnapshot(ask: Ask, readUs: ServerUs): SourceChoice & { source: "record" } {
   const asOfUs = recordAsOf(ask, readUs);
   return {
     source: "record",

@@ -1,6 +1,6 @@
 /** How far back Prefect can be asked for events, given that it deletes old ones. */
 import { AppError } from "../../errors.ts";
-import { DAY_US } from "../../lib/time.ts";
+import { addUs, DAY_US, earliestUs, onServerClock, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn } from "../../model/freshness.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
@@ -30,14 +30,14 @@ export interface EventReach {
 const ASK_MS = 2_000;
 
 /** Divides ranges into what Prefect still has at `nowUs` (server clock) and what it has deleted by age. */
-export async function reachOf(ctx: QueryContext, ranges: readonly TimeRange[], nowUs: number): Promise<EventReach> {
+export async function reachOf(ctx: QueryContext, ranges: readonly TimeRange[], nowUs: ServerUs): Promise<EventReach> {
   const behind = (us: number) => ranges.filter((range) => range.fromUs < nowUs - us - RETENTION_MARGIN_US);
   if (recordedRetentionUs(ctx) === undefined && behind(LEAST_RETENTION_US).length === 0)
     return { readable: ranges, lost: {} };
   const statedUs = await eventRetentionUs(ctx);
   const retentionUs = statedUs ?? DEFAULT_RETENTION_US;
-  const floorUs = nowUs - retentionUs;
-  const gaps = behind(retentionUs).map((range) => ({ ...range, toUs: Math.min(range.toUs, floorUs - 1) }));
+  const floorUs = addUs(nowUs, -retentionUs);
+  const gaps = behind(retentionUs).map((range) => ({ ...range, toUs: earliestUs(range.toUs, addUs(floorUs, -1)) }));
   if (gaps.length === 0) return { readable: ranges, lost: {} };
   const days = `${Math.round(retentionUs / DAY_US)} days`;
   if (statedUs === null) {
@@ -49,9 +49,9 @@ export async function reachOf(ctx: QueryContext, ranges: readonly TimeRange[], n
 }
 
 /** Answers of Prefect are complete from this moment on (server clock): later events cannot have been deleted by age. */
-export function claimableFromUs(ctx: QueryContext, live: LiveReader): number {
+export function claimableFromUs(ctx: QueryContext, live: LiveReader): ServerUs {
   const retentionUs = recordedRetentionUs(ctx) ?? retentions.get(live.api) ?? DEFAULT_RETENTION_US;
-  return retentionHorizonUs(live.startedUs + clockSkewUs(ctx.record()), retentionUs);
+  return retentionHorizonUs(onServerClock(live.startedUs, clockSkewUs(ctx.record())), retentionUs);
 }
 
 /** How long Prefect keeps events: from the record, otherwise from its settings, which are read once. Null: unknown. */

@@ -1,3 +1,4 @@
+import type { LocalUs } from "../../lib/time.ts";
 import type { CallOptions, PrefectApi } from "../../prefect/api.ts";
 import type { QueryContext } from "./context.ts";
 
@@ -5,7 +6,7 @@ import type { QueryContext } from "./context.ts";
 export interface LiveReader {
   readonly api: PrefectApi;
   /** Local clock at the start, microseconds: the moment for which the answer is true. */
-  readonly startedUs: number;
+  readonly startedUs: LocalUs;
   /** Options for the next request: the client's signal, the remaining time, one retry. */
   options(): CallOptions;
   /** Remaining milliseconds, at least 0. */

@@ -1,7 +1,8 @@
 /** Changes of the record since the last look, by whichever process they were written. */
-import { SECOND_US } from "../../lib/time.ts";
+import { addUs, earliestUs, type LocalUs, latestUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import { dataVersion, type RecordDb } from "../../store/database.ts";
 import { findEventSummaries, findNewestEventKey } from "../../store/events/events.ts";
+import { statedSkewUs } from "./server-time.ts";
 
 export interface RecordChanges {
   /** Names of new events. */
@@ -15,7 +16,7 @@ export interface RecordChanges {
 /** Up to where a watcher has seen the record. `findRecordChanges` moves it. */
 export interface ChangeMark {
   version: number;
-  newestUs: number;
+  newestUs: ServerUs;
   readonly seen: Set<string>;
 }
 
@@ -25,23 +26,28 @@ const MOST = 1_000;
 const NOTHING: RecordChanges = { eventNames: new Set(), resourceIds: new Set(), isChanged: false };
 
 /** A mark of the present. `nowUs`: local clock. */
-export function startRecordChanges(db: RecordDb, nowUs: number): ChangeMark {
+export function startRecordChanges(db: RecordDb, nowUs: LocalUs): ChangeMark {
   const newest = findNewestEventKey(db) ?? 0;
   // The newest event may come from a sender whose clock is ahead. Events of others must still count as new.
-  const mark = { version: dataVersion(db), newestUs: Math.min(newest, nowUs), seen: new Set<string>() };
+  const mark = {
+    version: dataVersion(db),
+    newestUs: earliestUs(newest, onServerClock(nowUs, statedSkewUs(db))),
+    seen: new Set<string>(),
+  };
   for (const { id } of newestEvents(db, mark)) mark.seen.add(id);
   return mark;
 }
 
 /** Changes since the mark, which is moved. Takes a few microseconds when there are none. */
-export function findRecordChanges(db: RecordDb, mark: ChangeMark, nowUs: number): RecordChanges {
+export function findRecordChanges(db: RecordDb, mark: ChangeMark, nowUs: LocalUs): RecordChanges {
   const version = dataVersion(db);
   if (version === mark.version) return NOTHING;
   mark.version = version;
   const found = newestEvents(db, mark);
   const fresh = found.filter(({ id }) => !mark.seen.has(id));
   for (const { id } of fresh) mark.seen.add(id);
-  for (const { occurredUs } of fresh) mark.newestUs = Math.max(mark.newestUs, Math.min(occurredUs, nowUs));
+  const serverNowUs = onServerClock(nowUs, statedSkewUs(db));
+  for (const { occurredUs } of fresh) mark.newestUs = latestUs(mark.newestUs, earliestUs(occurredUs, serverNowUs));
   if (mark.seen.size > 10 * MOST) {
     mark.seen.clear();
     for (const { id } of found) mark.seen.add(id);
@@ -54,6 +60,6 @@ export function findRecordChanges(db: RecordDb, mark: ChangeMark, nowUs: number)
 }
 
 function newestEvents(db: RecordDb, mark: ChangeMark) {
-  const fromUs = mark.newestUs - OVERLAP_US;
+  const fromUs = addUs(mark.newestUs, -OVERLAP_US);
   return findEventSummaries(db, { fromUs, toUs: Number.MAX_SAFE_INTEGER, order: "desc", limit: MOST }).events;
 }

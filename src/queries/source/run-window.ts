@@ -1,5 +1,5 @@
 /** Which part of the coverage a question about runs needs. */
-import { MINUTE_US, parseIsoUs } from "../../lib/time.ts";
+import { earliestUs, latestUs, MINUTE_US, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { mergeRanges } from "../../model/freshness.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
@@ -26,7 +26,7 @@ interface Bounds {
 const FOLLOWED_LIST_US = 30 * MINUTE_US;
 
 /** The bounds that a filter sets on the start or due time of runs; open ends are null. */
-export function boundsOf(filter: unknown): { fromUs: number | null; toUs: number | null } {
+export function boundsOf(filter: unknown): { fromUs: ServerUs | null; toUs: ServerUs | null } {
   const { operator, start_time, expected_start_time } = (filter ?? {}) as TimeFilter;
   if (operator === "or_") return { fromUs: null, toUs: null };
   const times = [start_time, expected_start_time];
@@ -34,13 +34,13 @@ export function boundsOf(filter: unknown): { fromUs: number | null; toUs: number
   const from = times.map((one) => us(one?.after_)).filter((one) => one !== null);
   const to = times.map((one) => us(one?.before_)).filter((one) => one !== null);
   return {
-    fromUs: from.length > 0 ? Math.max(...from) : null,
-    toUs: to.length > 0 ? Math.min(...to) : null,
+    fromUs: from.length > 0 ? latestUs(...from) : null,
+    toUs: to.length > 0 ? earliestUs(...to) : null,
   };
 }
 
 /** An answer about runs that are due later shows the plans of its moment. It covers no time, and a note says so. */
-export function asOfPlans(freshness: Freshness, filter: unknown, nowUs: number): Freshness {
+export function asOfPlans(freshness: Freshness, filter: unknown, nowUs: ServerUs): Freshness {
   const { fromUs } = boundsOf(filter);
   if (fromUs === null || fromUs <= nowUs) return freshness;
   const { coverage } = freshness;
@@ -58,17 +58,22 @@ export function idsOf(filter: unknown): readonly string[] | null {
  * The window of a question. `reachUs`: the page is full and reaches back to here, so that older runs do not matter. Without any
  * bound the window starts with the workspace: a record that starts last week cannot prove that there are no older runs.
  */
-export function askedWindow(db: RecordDb | null, filter: unknown, nowUs: number, reachUs: number | null): TimeRange {
+export function askedWindow(
+  db: RecordDb | null,
+  filter: unknown,
+  nowUs: ServerUs,
+  reachUs: ServerUs | null,
+): TimeRange {
   const { fromUs, toUs } = boundsOf(filter);
-  const endUs = Math.min(toUs ?? nowUs, nowUs);
+  const endUs = earliestUs(toUs ?? nowUs, nowUs);
   const beginUs = fromUs ?? reachUs ?? (db === null ? null : findOldestFlowUs(db)) ?? 0;
-  return { fromUs: Math.min(Math.max(beginUs, reachUs ?? 0), endUs), toUs: endUs };
+  return { fromUs: earliestUs(latestUs(beginUs, reachUs ?? 0), endUs), toUs: endUs };
 }
 
 /** The newest coverage range, extended to now. For questions about the present, which do not depend on older coverage. */
-export function presentWindow(db: RecordDb | null, kind: string, nowUs: number): TimeRange {
+export function presentWindow(db: RecordDb | null, kind: string, nowUs: ServerUs): TimeRange {
   const newest = db ? mergeRanges(coveredRanges(db, kind, "")).at(-1) : undefined;
-  return { fromUs: Math.min(newest?.fromUs ?? nowUs, nowUs), toUs: nowUs };
+  return { fromUs: earliestUs(newest?.fromUs ?? nowUs, nowUs), toUs: nowUs };
 }
 
 /** These lists are recorded and current: they were read a moment ago, or a process that follows Prefect keeps them so. */

@@ -1,3 +1,4 @@
+import type { LocalUs } from "../../lib/time.ts";
 import type { LiveBatch } from "../../model/events/live-batch.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { QueryContext } from "./context.ts";
@@ -10,7 +11,7 @@ export function saveObjects<K extends SnapshotKind>(
   ctx: QueryContext,
   kind: K,
   rows: readonly SnapshotObjects[K][],
-  readUs: number,
+  readUs: LocalUs,
   whole: boolean,
 ): void {
   // The compiler does not follow that kind and rows belong together.

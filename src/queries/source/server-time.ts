@@ -1,4 +1,5 @@
 /** The server clock, as far as the record has measured it. */
+import { onServerClock, type ServerUs } from "../../lib/time.ts";
 import { certainSkewMs } from "../../prefect/transport/clock-skew.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findFact } from "../../store/sync-state.ts";
@@ -20,6 +21,6 @@ function measuredSkewMs(db: RecordDb | null): number {
 }
 
 /** Now, server clock. */
-export function serverNowUs(ctx: QueryContext): number {
-  return ctx.clock.nowUs() + clockSkewUs(ctx.record());
+export function serverNowUs(ctx: QueryContext): ServerUs {
+  return onServerClock(ctx.clock.nowUs(), clockSkewUs(ctx.record()));
 }

@@ -1,5 +1,5 @@
 /** Which process synchronises the record, and whether it follows Prefect. */
-import { SECOND_US } from "../../lib/time.ts";
+import { earliestUs, type LocalUs, onServerClock, SECOND_US } from "../../lib/time.ts";
 import { type RecordDb, whileUnchanged } from "../../store/database.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { NO_SYNC, type SyncView } from "./choose-source.ts";
@@ -15,14 +15,14 @@ export const HEARTBEAT_LIMIT_US = 6 * SECOND_US;
 const FOLLOW_LIMIT_US = 300 * SECOND_US;
 
 /** Which process synchronises the record at `nowUs` (local clock). Times of the result are on the server clock. */
-export function readSyncView(db: RecordDb, nowUs: number): SyncView {
+export function readSyncView(db: RecordDb, nowUs: LocalUs): SyncView {
   const { syncer, connection, catchup } = whileUnchanged(db, "sync-view", () => ({
     syncer: findFact(db, "syncer"),
     connection: findFact(db, "connection"),
     catchup: findFact(db, "catchup"),
   }));
   const skewUs = statedSkewUs(db);
-  const lastContactUs = connection ? connection.lastContactUs + skewUs : null;
+  const lastContactUs = connection ? onServerClock(connection.lastContactUs, skewUs) : null;
   if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return { ...NO_SYNC, lastContactUs };
   const isLost = connection !== null && !connection.reachable;
   const limitUs = Math.max(FOLLOW_LIMIT_US, 3_000 * (syncer.pollMs ?? 0));
@@ -30,7 +30,7 @@ export function readSyncView(db: RecordDb, nowUs: number): SyncView {
   return {
     following: !isLost && isCatchingUp,
     unreachableSinceUs: isLost
-      ? Math.min(connection.sinceUs, connection.lastContactUs || connection.sinceUs) + skewUs
+      ? onServerClock(earliestUs(connection.sinceUs, connection.lastContactUs || connection.sinceUs), skewUs)
       : null,
     lastContactUs,
   };

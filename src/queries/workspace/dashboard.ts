@@ -1,5 +1,5 @@
 /** Overview of the workspace: counts of runs in a window and in the one before, all limits, work pools, and problems. */
-import { DAY_US, parseIsoUs } from "../../lib/time.ts";
+import { addUs, DAY_US, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import type { WorkPool } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -34,8 +34,8 @@ export interface Dashboard {
 }
 
 export interface DashboardQuestion {
-  readonly sinceUs?: number | undefined;
-  readonly untilUs?: number | undefined;
+  readonly sinceUs?: ServerUs | undefined;
+  readonly untilUs?: ServerUs | undefined;
   readonly fresh?: boolean | undefined;
 }
 
@@ -47,9 +47,9 @@ interface Runs {
 /** Default window: the last 24 hours up to now. Throws AppError when Prefect fails and nothing is recorded. */
 export async function getDashboard(ctx: QueryContext, question: DashboardQuestion): Promise<Dashboard> {
   const nowUs = serverNowUs(ctx);
-  const toUs = question.untilUs ?? Math.max(nowUs, question.sinceUs ?? nowUs);
-  const window = { fromUs: question.sinceUs ?? toUs - DAY_US, toUs };
-  const earlier = { fromUs: window.fromUs - (window.toUs - window.fromUs), toUs: window.fromUs - 1 };
+  const toUs = question.untilUs ?? latestUs(nowUs, question.sinceUs ?? nowUs);
+  const window = { fromUs: question.sinceUs ?? addUs(toUs, -DAY_US), toUs };
+  const earlier = { fromUs: addUs(window.fromUs, window.fromUs - window.toUs), toUs: addUs(window.fromUs, -1) };
   const { fresh } = question;
   const [runs, before, slots] = await Promise.all([
     answerWindow<Runs>(
@@ -102,7 +102,7 @@ async function countBefore(
 /** Groups that are shown per kind of problem. */
 const MOST_GROUPS = 3;
 
-function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly WorkPool[], nowUs: number): Problem[] {
+function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly WorkPool[], nowUs: ServerUs): Problem[] {
   const failing = groupRuns(problems.failed, (run) => run.flow);
   const failed = failing.slice(0, MOST_GROUPS).flatMap(([flow, runs]): Problem[] => {
     const [newest] = runs;

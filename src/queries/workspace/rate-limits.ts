@@ -1,7 +1,7 @@
 /** Throttling of a Prefect Cloud account. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py */
 
 import { AppError } from "../../errors.ts";
-import { DAY_US, formatIsoUs, MINUTE_US, parseIsoUs } from "../../lib/time.ts";
+import { DAY_US, formatIsoUs, MINUTE_US, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { ThrottlingPeriod } from "../../model/throttling.ts";
 import { answerWhole } from "../source/answer.ts";
@@ -47,7 +47,7 @@ export interface RateLimits {
 /** Default window: from three days ago to a minute ago. Throws AppError `invalid_input` on a Prefect server. */
 export async function getRateLimits(
   ctx: QueryContext,
-  asked: { sinceUs?: number | undefined; untilUs?: number | undefined },
+  asked: { sinceUs?: ServerUs | undefined; untilUs?: ServerUs | undefined },
 ): Promise<RateLimits> {
   const ids = cloudIds(ctx.instance);
   if (!ids) {

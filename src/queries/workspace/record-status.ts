@@ -1,5 +1,5 @@
 /** Content of the record, how current it is, and which process synchronises it. For the tool and for the command `status`. */
-import { SECOND_US } from "../../lib/time.ts";
+import { type LocalUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import { coveredRanges, coveredScopes } from "../../store/coverage.ts";
@@ -9,7 +9,7 @@ import { recordBytes } from "../../store/file/record-file.ts";
 import { countRows } from "../../store/row-counts.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "../source/context.ts";
-import { serverNowUs } from "../source/server-time.ts";
+import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 import { HEARTBEAT_LIMIT_US, readSyncView } from "../source/sync-view.ts";
 
 export interface RecordStatus {
@@ -20,7 +20,7 @@ export interface RecordStatus {
   readonly bytes: number;
   readonly events: number;
   readonly oldestUs: number | null;
-  readonly newestUs: number | null;
+  readonly newestUs: ServerUs | null;
   /** Coverage by kind, server clock. */
   readonly coverage: Readonly<Record<string, readonly TimeRange[]>>;
   /** Gaps in the coverage of events. */
@@ -29,11 +29,15 @@ export interface RecordStatus {
   readonly lagMs: number | null;
   readonly syncing: "self" | "other" | "none";
   readonly reachable: boolean | null;
-  readonly lastContactUs: number | null;
+  readonly lastContactUs: ServerUs | null;
   readonly stream: string | null;
-  readonly backfill: { readonly goalUs: number; readonly reachedUs: number; readonly done: boolean } | null;
+  readonly backfill: { readonly goalUs: ServerUs; readonly reachedUs: ServerUs; readonly done: boolean } | null;
   readonly requests: { readonly total: number; readonly lastMinute: number } | null;
-  readonly lastError: { readonly atUs: number; readonly code: string; readonly message: string } | null;
+  readonly lastError: {
+    /** Server clock. */ readonly atUs: ServerUs;
+    readonly code: string;
+    readonly message: string;
+  } | null;
   /** Number of rows per table, without events. */
   readonly rows: Readonly<Record<string, number>>;
   /** Number of runs whose logs are recorded whole. */
@@ -62,6 +66,7 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
   const sync = readSyncView(db, nowUs);
   const instance = findFact(db, "instance");
   const isSyncing = syncingProcess(db, nowUs);
+  const lastError = findFact(db, "lastError");
   return {
     instance: instance?.url ?? ctx.instance,
     version: instance?.version ?? null,
@@ -79,13 +84,13 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
     stream: isSyncing === "none" ? null : (findFact(db, "stream")?.state ?? null),
     backfill: findFact(db, "backfill"),
     requests: findFact(db, "requests"),
-    lastError: findFact(db, "lastError"),
+    lastError: lastError && { ...lastError, atUs: onServerClock(lastError.atUs, statedSkewUs(db)) },
     rows: countRows(db),
     runsWithLogs: coveredScopes(db, "log").filter((scope) => scope !== "").length,
   };
 }
 
-function syncingProcess(db: RecordDb, nowUs: number): RecordStatus["syncing"] {
+function syncingProcess(db: RecordDb, nowUs: LocalUs): RecordStatus["syncing"] {
   const syncer = findFact(db, "syncer");
   if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return "none";
   return syncer.pid === process.pid ? "self" : "other";

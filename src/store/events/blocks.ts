@@ -1,3 +1,4 @@
+import type { LocalUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
 import type { BlockRow } from "../schema/event.ts";
@@ -20,7 +21,7 @@ export interface BlockPlace {
 /** The writer's open block: it is filled in order of arrival and rewritten until it is full. Use it inside a transaction. */
 export interface BlockWriter {
   /** Where the next event will be stored. `seenUs`: now, local clock. */
-  next(seenUs: number): BlockPlace;
+  next(seenUs: LocalUs): BlockPlace;
   /** Adds the event at `next()`; `t` is its key. */
   add(event: PrefectEvent, t: number): void;
   /** Writes the open block. Call it at the end of every batch, because rows of the batch already refer to it. */
@@ -29,7 +30,7 @@ export interface BlockWriter {
 
 interface OpenBlock {
   readonly id: number;
-  readonly seenUs: number;
+  readonly seenUs: LocalUs;
   readonly lines: string[];
   /** The distinct strings of its events, for the text index. */
   readonly strings: EventStrings;
@@ -53,7 +54,7 @@ export function createBlockWriter(db: RecordDb, withText: boolean): BlockWriter 
   );
   const index = db.prepare<unknown, [number, string]>("INSERT INTO block_fts(rowid, text) VALUES (?, ?)");
 
-  const empty = (id: number, seenUs: number): OpenBlock => ({
+  const empty = (id: number, seenUs: LocalUs): OpenBlock => ({
     id,
     seenUs,
     lines: [],
@@ -62,7 +63,7 @@ export function createBlockWriter(db: RecordDb, withText: boolean): BlockWriter 
     tMax: Number.MIN_SAFE_INTEGER,
     isDirty: false,
   });
-  const begin = (seenUs: number): OpenBlock => {
+  const begin = (seenUs: LocalUs): OpenBlock => {
     if (open && open.lines.length < BLOCK_SIZE) return open;
     if (open) return empty(open.id + 1, seenUs);
     const last = readLast.get();

@@ -1,3 +1,4 @@
+import type { ServerUs } from "../../lib/time.ts";
 import { uuidToBytes } from "../../lib/uuid.ts";
 import { EVENT_SOURCES, type EventSource } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -31,12 +32,12 @@ export function countConfirmedEvents(db: RecordDb, range: TimeRange): number {
 /** Times in microseconds, server clock. */
 export interface ConfirmedEvent {
   readonly id: Uint8Array;
-  readonly occurredUs: number;
-  readonly receivedUs: number;
+  readonly occurredUs: ServerUs;
+  readonly receivedUs: ServerUs;
 }
 
 /** The oldest confirmed event at or after `fromUs`, or null. */
-export function findConfirmedEvent(db: RecordDb, fromUs: number): ConfirmedEvent | null {
+export function findConfirmedEvent(db: RecordDb, fromUs: ServerUs): ConfirmedEvent | null {
   return db
     .prepare<ConfirmedEvent, [number, number]>(
       `SELECT id, t - shift AS occurredUs, t - shift + recv AS receivedUs

@@ -1,3 +1,4 @@
+import type { ServerUs } from "../../lib/time.ts";
 import { compileNameFilter, type EventFilter, restrictsNames } from "../../model/events/event-filter.ts";
 import type { RecordDb } from "../database.ts";
 import type { ResourceRow } from "../schema/event.ts";
@@ -9,7 +10,7 @@ import type { ResourceRow } from "../schema/event.ts";
 export interface WriterDictionaries {
   nameId(name: string): number;
   /** `name`: the resource's name in this event, if any. The name with the latest `occurredUs` becomes the resource's name. */
-  resourceId(resourceId: string, name: string | undefined, occurredUs: number): number;
+  resourceId(resourceId: string, name: string | undefined, occurredUs: ServerUs): number;
 }
 
 /** Cached columns of a resource, updated with its row. */
@@ -72,7 +73,7 @@ export function createWriterDictionaries(db: RecordDb): WriterDictionaries {
     "UPDATE resource SET name = ?, name_us = ?, renamed = ? WHERE id = ?",
   );
 
-  const knownResource = (resourceId: string, name: string | undefined, occurredUs: number): KnownResource => {
+  const knownResource = (resourceId: string, name: string | undefined, occurredUs: ServerUs): KnownResource => {
     const known = resources.get(resourceId);
     if (known) return known;
     const nameUs = name === undefined ? null : occurredUs;

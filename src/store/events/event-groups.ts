@@ -1,5 +1,5 @@
 /** Counts of events in groups, computed by SQL from the narrow columns alone. Only names of events may be filtered. */
-import { HOUR_US } from "../../lib/time.ts";
+import { HOUR_US, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { inSnapshot, type RecordDb, type SQLQueryBindings } from "../database.ts";
@@ -11,8 +11,8 @@ type NameFilter = EventFilter["event"];
 interface Group {
   readonly count: number;
   /** First and last `occurred` of the group, microseconds. */
-  readonly firstUs: number;
-  readonly lastUs: number;
+  readonly firstUs: ServerUs;
+  readonly lastUs: ServerUs;
 }
 
 export interface NamedGroup extends Group {
@@ -28,9 +28,9 @@ export interface NamedGroup extends Group {
  */
 export function countEventsPerHour(
   db: RecordDb,
-  hours: { readonly fromUs: number; readonly endUs: number },
+  hours: { readonly fromUs: ServerUs; readonly endUs: ServerUs },
   filter?: NameFilter,
-): { hourUs: number; count: number }[] {
+): { hourUs: ServerUs; count: number }[] {
   return inSnapshot(db, () => {
     const names = onlyNames(db, filter, "name_id");
     return db
@@ -49,7 +49,7 @@ export function countEventsPerBucket(
   range: TimeRange,
   { baseUs, stepUs }: { readonly baseUs: number; readonly stepUs: number },
   filter?: NameFilter,
-): (Group & { readonly startUs: number })[] {
+): (Group & { readonly startUs: ServerUs })[] {
   return inSnapshot(db, () =>
     count(db, range, { key: "(e.t - e.shift - ?) / ?", from: "event e", bindings: [baseUs, stepUs] }, filter).map(
       ({ key, ...group }) => ({ ...group, startUs: baseUs + key * stepUs }),

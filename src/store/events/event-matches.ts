@@ -1,3 +1,4 @@
+import type { ServerUs } from "../../lib/time.ts";
 import { isUuid, uuidToBytes } from "../../lib/uuid.ts";
 import { compileEventFilter, type EventFilter } from "../../model/events/event-filter.ts";
 import { parseTextQuery } from "../../model/events/text-query.ts";
@@ -21,8 +22,8 @@ import { labelWordQuery } from "./label-blocks.ts";
 
 /** A closed range of `occurred` in microseconds, its order, and the position to continue after. */
 export interface RowQuery {
-  readonly fromUs: number;
-  readonly toUs: number;
+  readonly fromUs: ServerUs;
+  readonly toUs: ServerUs;
   readonly order: Order;
   readonly after?: EventCursor;
 }

@@ -1,3 +1,4 @@
+import type { ServerUs } from "../../lib/time.ts";
 import { uuidToBytes } from "../../lib/uuid.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -5,7 +6,7 @@ import type { EventTableRow } from "../schema/event.ts";
 
 /** Position of an event in the exact order, which is by `occurred`, then by id. */
 export interface EventCursor {
-  readonly occurredUs: number;
+  readonly occurredUs: ServerUs;
   readonly id: string;
 }
 
@@ -85,7 +86,7 @@ function compareRows(a: EventRow, b: EventRow): number {
 }
 
 interface CursorKey {
-  readonly occurredUs: number;
+  readonly occurredUs: ServerUs;
   readonly id: Uint8Array;
 }
 

@@ -1,4 +1,4 @@
-import { parseIsoUs } from "../../lib/time.ts";
+import { addUs, type LocalUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
 import { findStateJson } from "../sync-state.ts";
@@ -23,15 +23,15 @@ export class TimestampReader {
   private minuteUs = 0;
 
   /** `occurred`; if it cannot be parsed, `received`; if that cannot either, `seenUs`. */
-  occurredUs(event: PrefectEvent, seenUs: number): number {
-    return clampUs(this.read(event.occurred) ?? this.read(event.received) ?? seenUs);
+  occurredUs(event: PrefectEvent, seenUs: LocalUs): ServerUs {
+    return clampUs(this.read(event.occurred) ?? this.read(event.received) ?? onServerClock(seenUs, 0));
   }
 
-  receivedUs(event: PrefectEvent, occurredUs: number): number {
+  receivedUs(event: PrefectEvent, occurredUs: ServerUs): ServerUs {
     return clampUs(this.read(event.received) ?? occurredUs);
   }
 
-  private read(text: string): number | undefined {
+  private read(text: string): ServerUs | undefined {
     if (text.length !== 27 || text[26] !== "Z" || text[19] !== ".") return parseIsoUs(text);
     const minute = text.slice(0, 16);
     if (minute !== this.minute) {
@@ -41,7 +41,7 @@ export class TimestampReader {
       this.minuteUs = minuteUs;
     }
     const rest = Number(text.slice(17, 26));
-    return Number.isNaN(rest) ? parseIsoUs(text) : this.minuteUs + Math.round(rest * 1_000_000);
+    return Number.isNaN(rest) ? parseIsoUs(text) : addUs(this.minuteUs, Math.round(rest * 1_000_000));
   }
 }
 

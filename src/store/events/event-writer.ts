@@ -1,3 +1,4 @@
+import type { LocalUs, ServerUs } from "../../lib/time.ts";
 import { uuidToBytes } from "../../lib/uuid.ts";
 import {
   EVENT_SOURCES,
@@ -31,7 +32,7 @@ export interface EventWriter {
    * `occurred` or `received`: REST keeps the first publication, the websocket may deliver a later one. Call it inside
    * `inTransaction`. `seenUs`: now, microseconds, local clock.
    */
-  insert(events: readonly PrefectEvent[], source: EventSource, seenUs: number): InsertResult;
+  insert(events: readonly PrefectEvent[], source: EventSource, seenUs: LocalUs): InsertResult;
 }
 
 type StoredKey = Pick<EventTableRow, "t" | "shift" | "recv">;
@@ -67,7 +68,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
   };
 
   /** The next free key after an occupied one. The last key of each `occurred` is cached: thousands of events can share one. */
-  const keyFor = (occurredUs: number): number => {
+  const keyFor = (occurredUs: ServerUs): number => {
     const occupied = nextFree.get(occurredUs) ?? occurredUs;
     const t = freeAfter.get(occupied)?.t ?? occupied;
     if (nextFree.size > 10_000) nextFree.clear();
@@ -78,7 +79,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
   const insertOne = (
     event: PrefectEvent,
     source: EventSource,
-    seenUs: number,
+    seenUs: LocalUs,
   ): { t: number; replaced: boolean } | null => {
     const id = uuidToBytes(event.id);
     const occurredUs = stamps.occurredUs(event, seenUs);
@@ -88,7 +89,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
     const { blk, ofs } = blocks.next(seenUs);
     const src = EVENT_SOURCES[source];
     const put = (t: number) => insertRow.run(t, t - occurredUs, id, nameId, resId, recv, blk, ofs, src).changes > 0;
-    let t = occurredUs;
+    let t: number = occurredUs;
     let replaced = false;
     if (!put(t)) {
       const stored = findRow.get(id);

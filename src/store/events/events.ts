@@ -1,3 +1,4 @@
+import type { ServerUs } from "../../lib/time.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 import { type PrefectEvent, RESOURCE_NAME } from "../../model/events/event.ts";
 import { compileEventFilter, type EventFilter } from "../../model/events/event-filter.ts";
@@ -14,8 +15,8 @@ export { createEventWriter, type EventWriter, type InsertResult } from "./event-
 
 export interface EventQuery {
   /** Closed range of `occurred`, microseconds. */
-  readonly fromUs: number;
-  readonly toUs: number;
+  readonly fromUs: ServerUs;
+  readonly toUs: ServerUs;
   readonly order: Order;
   readonly limit: number;
   /** Only events after this position in the order. */
@@ -27,7 +28,7 @@ export interface EventQuery {
 /** An event without its JSON. */
 export interface EventSummary {
   readonly id: string;
-  readonly occurredUs: number;
+  readonly occurredUs: ServerUs;
   readonly event: string;
   readonly resourceId: string;
   /** Name of the resource in this event, or its newest known name if the event has none. */

@@ -1,4 +1,4 @@
-import { formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import { formatIsoUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 import type { Log } from "../../model/objects.ts";
 import { indexText } from "../../model/text/words.ts";
@@ -8,7 +8,7 @@ import { insertStatement } from "../write-row.ts";
 
 /** Position of a line: its timestamp, then its order of arrival, which is the server's order of lines with one timestamp. */
 export interface LogCursor {
-  readonly tsUs: number;
+  readonly tsUs: ServerUs;
   readonly seq: number;
 }
 
@@ -26,8 +26,8 @@ export interface LogQuery {
   /** Part of the message, case ignored. */
   readonly text?: string;
   /** Closed range of the timestamp, microseconds. */
-  readonly sinceUs?: number;
-  readonly untilUs?: number;
+  readonly sinceUs?: ServerUs;
+  readonly untilUs?: ServerUs;
   /** By timestamp; "desc": newest first. */
   readonly order: "asc" | "desc";
   readonly limit: number;

@@ -3,7 +3,15 @@
  * readings: a history that Prefect does not keep.
  */
 
-import { MINUTE_US } from "../../lib/time.ts";
+import {
+  earliestUs,
+  type LocalUs,
+  latestUs,
+  MINUTE_US,
+  onLocalClock,
+  onServerClock,
+  type ServerUs,
+} from "../../lib/time.ts";
 import { KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb } from "../database.ts";
@@ -20,9 +28,9 @@ export interface StoredObject<K extends SnapshotKind = SnapshotKind> {
   /** Id of the flow of a deployment, or of the pool of a queue or worker. */
   readonly parentId: string | null;
   readonly doc: SnapshotObjects[K];
-  readonly firstUs: number;
-  readonly readUs: number;
-  readonly deletedUs: number | null;
+  readonly firstUs: LocalUs;
+  readonly readUs: LocalUs;
+  readonly deletedUs: LocalUs | null;
 }
 
 /**
@@ -30,8 +38,8 @@ export interface StoredObject<K extends SnapshotKind = SnapshotKind> {
  * local clock.
  */
 export interface ObjectChange {
-  readonly atUs: number;
-  readonly sinceUs: number | null;
+  readonly atUs: LocalUs;
+  readonly sinceUs: LocalUs | null;
   readonly kind: SnapshotKind;
   readonly id: string;
   readonly name: string;
@@ -52,7 +60,7 @@ export function upsertObjects<K extends SnapshotKind>(
   db: RecordDb,
   kind: K,
   rows: readonly SnapshotObjects[K][],
-  readUs: number,
+  readUs: LocalUs,
   whole: boolean,
 ): string[] {
   const lastRead = findFact(db, `read:${kind}`)?.readUs ?? null;
@@ -75,7 +83,7 @@ export function upsertObjects<K extends SnapshotKind>(
 const MAX_READING_US = 10 * MINUTE_US;
 
 /** True when a later reading is stored already. */
-function isOlderReading(heldUs: number | null, readUs: number): boolean {
+function isOlderReading(heldUs: LocalUs | null, readUs: LocalUs): boolean {
   return heldUs !== null && heldUs > readUs && heldUs - readUs < MAX_READING_US;
 }
 
@@ -83,8 +91,8 @@ function upsertObject<K extends SnapshotKind>(
   db: RecordDb,
   kind: K,
   doc: SnapshotObjects[K],
-  readUs: number,
-  lastRead: number | null,
+  readUs: LocalUs,
+  lastRead: LocalUs | null,
 ): boolean {
   const held = readRow(db, kind, doc.id);
   const json = JSON.stringify(doc);
@@ -98,7 +106,11 @@ function upsertObject<K extends SnapshotKind>(
     if (held.deleted_us !== null)
       addChange(db, { ...at(readUs, held.deleted_us, kind, doc), change: "created", diff: {} });
     else if (Object.keys(diff).length > 0) {
-      addChange(db, { ...at(readUs, Math.max(held.read_us, lastRead ?? 0), kind, doc), change: "updated", diff });
+      addChange(db, {
+        ...at(readUs, latestUs(held.read_us, lastRead ?? held.read_us), kind, doc),
+        change: "updated",
+        diff,
+      });
     } else return false;
     return true;
   }
@@ -112,13 +124,16 @@ function upsertObject<K extends SnapshotKind>(
     read_us: readUs,
   });
   // At the first reading of a kind every object is new to the record, which does not mean that it was created now.
-  if (lastRead !== null)
-    addChange(db, { ...at(readUs, timeUs(doc.created) ?? lastRead, kind, doc), change: "created", diff: {} });
+  // `created` is on the server clock; it is at most the skew away from the local one, and `at` cuts it at the reading.
+  const createdUs = timeUs(doc.created);
+  const sinceUs = createdUs === null ? lastRead : onLocalClock(createdUs, 0);
+  if (lastRead !== null && sinceUs !== null)
+    addChange(db, { ...at(readUs, sinceUs, kind, doc), change: "created", diff: {} });
   return true;
 }
 
 /** Marks an object as deleted: REST did not have it at `atUs` (microseconds, local clock), or its `deleted` event arrived. */
-export function markObjectDeleted(db: RecordDb, kind: SnapshotKind, id: string, atUs: number): void {
+export function markObjectDeleted(db: RecordDb, kind: SnapshotKind, id: string, atUs: LocalUs): void {
   const held = readRow(db, kind, id);
   if (held === null || held.deleted_us !== null || isOlderReading(held.read_us, atUs)) return;
   db.prepare<unknown, [number, string, string]>("UPDATE object SET deleted_us = ? WHERE kind = ? AND id = ?").run(
@@ -126,12 +141,12 @@ export function markObjectDeleted(db: RecordDb, kind: SnapshotKind, id: string, 
     kind,
     id,
   );
-  const sinceUs = Math.max(held.read_us, findFact(db, `read:${kind}`)?.readUs ?? 0);
+  const sinceUs = latestUs(held.read_us, findFact(db, `read:${kind}`)?.readUs ?? held.read_us);
   addChange(db, { atUs, sinceUs, kind, id, name: held.name, change: "deleted", diff: {} });
 }
 
-function at(atUs: number, sinceUs: number, kind: SnapshotKind, doc: { readonly id: string; readonly name: string }) {
-  return { atUs, sinceUs: Math.min(sinceUs, atUs), kind, id: doc.id, name: doc.name };
+function at(atUs: LocalUs, sinceUs: LocalUs, kind: SnapshotKind, doc: { readonly id: string; readonly name: string }) {
+  return { atUs, sinceUs: earliestUs(sinceUs, atUs), kind, id: doc.id, name: doc.name };
 }
 
 function addChange(db: RecordDb, change: ObjectChange): void {
@@ -244,7 +259,7 @@ export function findObjectNames(db: RecordDb, kind: SnapshotKind, ids: Iterable<
  * When the oldest flow was created (microseconds, server clock). No run is older, because each has a flow and is
  * deleted with it. Null until the list of flows was read whole; the time of that reading if there are no flows.
  */
-export function findOldestFlowUs(db: RecordDb): number | null {
+export function findOldestFlowUs(db: RecordDb): ServerUs | null {
   const read = findFact(db, "read:flow");
   if (read === null) return null;
   const known = db.perConnection("oldest-flow", () => ({ readUs: -1, us: 0 }));
@@ -255,7 +270,7 @@ export function findOldestFlowUs(db: RecordDb): number | null {
          ORDER BY replace(doc ->> '$.created', 'Z', '') LIMIT 1`,
       )
       .get();
-    known.us = row === null ? read.readUs : (timeUs(row.created) ?? 0);
+    known.us = row === null ? onServerClock(read.readUs, 0) : (timeUs(row.created) ?? 0);
     known.readUs = read.readUs;
   }
   return known.us;
@@ -281,8 +296,8 @@ export function findNamesByParent(db: RecordDb, kind: SnapshotKind): Map<string,
 export function findObjectChanges(
   db: RecordDb,
   query: {
-    readonly fromUs: number;
-    readonly toUs: number;
+    readonly fromUs: LocalUs;
+    readonly toUs: LocalUs;
     readonly kind?: SnapshotKind;
     readonly id?: string;
     readonly limit: number;

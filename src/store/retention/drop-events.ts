@@ -1,3 +1,4 @@
+import type { ServerUs } from "../../lib/time.ts";
 import { uuidToBytes } from "../../lib/uuid.ts";
 import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
@@ -14,7 +15,7 @@ type DroppedRow = Pick<EventTableRow, "t" | "res_id" | "blk" | "ofs">;
  * hold no other events, and with resources that no other event has. Returns how many. Call it inside a transaction, and
  * `db.invalidate()` after it.
  */
-export function dropEvents(db: RecordDb, beforeUs: number, limit: number): number {
+export function dropEvents(db: RecordDb, beforeUs: ServerUs, limit: number): number {
   removeDeletedPostings(db);
   const rows = db
     .prepare<DroppedRow, [number, number, number]>(
@@ -39,7 +40,7 @@ export function dropEvents(db: RecordDb, beforeUs: number, limit: number): numbe
 }
 
 /** Deletes the postings of the rows. Returns the numbers of the resources that had them. */
-function dropPostings(db: RecordDb, rows: readonly DroppedRow[], beforeUs: number, isLastStep: boolean): Set<number> {
+function dropPostings(db: RecordDb, rows: readonly DroppedRow[], beforeUs: ServerUs, isLastStep: boolean): Set<number> {
   const last = rows.at(-1)?.t ?? 0;
   // All events up to this key are deleted, so one range per resource suffices. Shifted events beyond it are deleted one by one.
   const edge = isLastStep ? beforeUs - 1 : Math.min(last, beforeUs - 1);

@@ -1,3 +1,4 @@
+import { addUs, type ServerUs } from "../../lib/time.ts";
 import { bytesToUuid } from "../../lib/uuid.ts";
 import { removeCoverage } from "../coverage.ts";
 import { inTransaction, type RecordDb } from "../database.ts";
@@ -19,10 +20,10 @@ export interface DropResult {
  * `occurred`, log lines by timestamp and runs by their end, oldest first and at most `limit` of each, and changes and
  * deleted objects. Claims over deleted rows are removed.
  */
-export function dropBefore(db: RecordDb, beforeUs: number, limit = DROP_STEP): DropResult {
+export function dropBefore(db: RecordDb, beforeUs: ServerUs, limit = DROP_STEP): DropResult {
   const before = Math.ceil(Math.min(Number.MAX_SAFE_INTEGER, beforeUs));
   const result = inTransaction(db, () => {
-    const range = { fromUs: Number.MIN_SAFE_INTEGER, toUs: before - 1 };
+    const range = { fromUs: Number.MIN_SAFE_INTEGER, toUs: addUs(before, -1) };
     removeCoverage(db, "event", "", range);
     removeCoverage(db, "flow_run", "", range);
     const events = dropEvents(db, before, limit);
@@ -40,7 +41,7 @@ export function dropBefore(db: RecordDb, beforeUs: number, limit = DROP_STEP): D
  * The time (microseconds) before which the `limit` oldest events or log lines lie, whichever are older; null when the
  * record has neither. For deletion by size, oldest first.
  */
-export function endOfOldestStep(db: RecordDb, limit = DROP_STEP): number | null {
+export function endOfOldestStep(db: RecordDb, limit = DROP_STEP): ServerUs | null {
   const nth = (table: string, column: string) =>
     db
       .prepare<{ at: number }, [number]>(
@@ -84,7 +85,7 @@ export function eraseDropped(db: RecordDb, from = 0, limit = 100): number | null
   return next;
 }
 
-function dropLogs(db: RecordDb, beforeUs: number, limit: number): number {
+function dropLogs(db: RecordDb, beforeUs: ServerUs, limit: number): number {
   const rows = db
     .prepare<{ seq: number; run: Uint8Array | null }, [number, number]>(
       "SELECT seq, flow_run_id AS run FROM log WHERE ts_us < ? ORDER BY ts_us LIMIT ?",
@@ -101,7 +102,7 @@ function dropLogs(db: RecordDb, beforeUs: number, limit: number): number {
 }
 
 /** Deletes runs that ended, or were marked as deleted, before `beforeUs`. Runs that have not ended stay. */
-function dropRuns(db: RecordDb, table: "flow_run" | "task_run", beforeUs: number, limit: number): number {
+function dropRuns(db: RecordDb, table: "flow_run" | "task_run", beforeUs: ServerUs, limit: number): number {
   // Task runs of a remaining flow run stay, because one claim covers them all.
   const isFree = table === "task_run" ? "AND NOT EXISTS (SELECT 1 FROM flow_run f WHERE f.id = r.flow_run_id)" : "";
   const rows = db
@@ -119,5 +120,8 @@ function dropRuns(db: RecordDb, table: "flow_run" | "task_run", beforeUs: number
 }
 
 function removeClaims(db: RecordDb, kind: string, scope: string): void {
-  removeCoverage(db, kind, scope, { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER });
+  removeCoverage(db, kind, scope, {
+    fromUs: Number.MIN_SAFE_INTEGER,
+    toUs: Number.MAX_SAFE_INTEGER,
+  });
 }

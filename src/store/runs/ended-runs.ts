@@ -1,3 +1,4 @@
+import type { ServerUs } from "../../lib/time.ts";
 import type { RecordDb } from "../database.ts";
 import { idText } from "./run-columns.ts";
 
@@ -10,8 +11,8 @@ export interface EndedRunsOptions {
   /** Only runs that failed or crashed. */
   readonly failedOnly: boolean;
   /** Runs that ended within this closed range (microseconds, server clock). */
-  readonly fromUs: number;
-  readonly toUs: number;
+  readonly fromUs: ServerUs;
+  readonly toUs: ServerUs;
   /** Rows of a run are complete when they were read at least this long after its end; microseconds. */
   readonly settleUs: number;
   readonly limit: number;
@@ -32,10 +33,10 @@ export function newestRunEnd(db: RecordDb, failedOnly: boolean): number {
 }
 
 /** Ended flow runs whose rows of `kind` have not been read completely, newest first. `endUs`: microseconds, server clock. */
-export function findEndedRunsWithout(db: RecordDb, options: EndedRunsOptions): { id: string; endUs: number }[] {
+export function findEndedRunsWithout(db: RecordDb, options: EndedRunsOptions): { id: string; endUs: ServerUs }[] {
   const states = (options.failedOnly ? FAILED : TERMINAL).map((type) => `'${type}'`).join(", ");
   return db
-    .prepare<{ id: Uint8Array; endUs: number }, [number, number, string, number, number]>(
+    .prepare<{ id: Uint8Array; endUs: ServerUs }, [number, number, string, number, number]>(
       `SELECT r.id, r.state_us AS endUs FROM flow_run r
        WHERE r.state_type IN (${states}) AND r.state_us BETWEEN ? AND ? AND r.deleted_us IS NULL
          AND NOT EXISTS (SELECT 1 FROM coverage c WHERE c.kind = ? AND c.scope = ${SCOPE} AND c.to_us >= r.state_us + ?)

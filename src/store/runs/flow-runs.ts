@@ -3,7 +3,7 @@
  * are what filters and sorts need, and their state may be newer than `doc` (then `dirty` is 1). A state is never
  * replaced by an older one.
  */
-import { formatIsoUs } from "../../lib/time.ts";
+import { formatIsoUs, type LocalUs, type ServerUs } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import {
   foldChanges,
@@ -47,7 +47,7 @@ export interface UpsertRunsOptions {
    * Start of the request, microseconds, server clock. If given, a folded state that REST does not know two minutes
    * after its time is replaced: its event was published, but the transaction of the server was rolled back.
    */
-  readonly serverReadUs?: number;
+  readonly serverReadUs?: ServerUs;
 }
 
 /**
@@ -58,7 +58,7 @@ export interface UpsertRunsOptions {
 export function upsertFlowRuns(
   db: RecordDb,
   rows: readonly FlowRun[],
-  readUs: number,
+  readUs: LocalUs,
   options: UpsertRunsOptions = {},
 ): string[] {
   const changed: string[] = [];
@@ -88,7 +88,7 @@ export function upsertFlowRuns(
 }
 
 /** The columns, besides those of the state, of a run from REST. */
-function restColumns(run: FlowRun, readUs: number) {
+function restColumns(run: FlowRun, readUs: LocalUs) {
   return {
     name: run.name,
     flow_id: idBytes(run.flow_id),
@@ -190,7 +190,7 @@ export function stampOfHeldState(
  * Marks runs, and their task runs, as deleted: REST did not have them at `atUs` (microseconds, local clock). Runs with a later
  * state or reading are not marked. Prefect deletes the task runs of a run with it.
  */
-export function markFlowRunsDeleted(db: RecordDb, ids: readonly string[], atUs: number): void {
+export function markFlowRunsDeleted(db: RecordDb, ids: readonly string[], atUs: ServerUs): void {
   const mark = db.prepare<unknown, [number, Uint8Array | null, number, number]>(
     `UPDATE flow_run SET deleted_us = ?, dirty = 0
      WHERE id = ? AND deleted_us IS NULL AND (read_us IS NULL OR read_us <= ?) AND (state_us IS NULL OR state_us <= ?)`,
@@ -206,7 +206,7 @@ export function markFlowRunsDeleted(db: RecordDb, ids: readonly string[], atUs: 
 }
 
 /** Removes the mark of task runs that were marked with their flow run, which Prefect has after all. */
-function restoreTaskRuns(db: RecordDb, flowRunId: Uint8Array, deletedUs: number): void {
+function restoreTaskRuns(db: RecordDb, flowRunId: Uint8Array, deletedUs: ServerUs): void {
   db.prepare<unknown, [Uint8Array, number]>(
     "UPDATE task_run SET deleted_us = NULL WHERE flow_run_id = ? AND deleted_us = ?",
   ).run(flowRunId, deletedUs);
@@ -225,7 +225,7 @@ export function findRunsToReconcile(db: RecordDb, limit: number): string[] {
 export interface UnfinishedRunsOptions {
   readonly limit: number;
   /** Only runs that were last read over REST before this time, or never; microseconds, local clock. */
-  readonly readBeforeUs: number;
+  readonly readBeforeUs: LocalUs;
   /**
    * Scheduled runs expected after this time (microseconds, server clock) are left out; they are read as a list of their
    * own.
@@ -258,7 +258,7 @@ export function findEndedRuns(db: RecordDb, options: UnfinishedRunsOptions): str
 }
 
 /** Ids of SCHEDULED runs expected within the closed range that were not read since `readBeforeUs`. */
-export function findPlannedRuns(db: RecordDb, fromUs: number, toUs: number, readBeforeUs: number): string[] {
+export function findPlannedRuns(db: RecordDb, fromUs: ServerUs, toUs: ServerUs, readBeforeUs: LocalUs): string[] {
   return db
     .prepare<{ id: Uint8Array }, [number, number, number]>(
       `SELECT id FROM flow_run WHERE expected_us BETWEEN ? AND ? AND state_type = 'SCHEDULED' AND deleted_us IS NULL

@@ -1,5 +1,5 @@
 /** Conversions that flow runs and task runs share between Prefect's JSON and the columns. */
-import { formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import { formatIsoUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 import type { FlowRun, State, TaskRun } from "../../model/objects.ts";
 import { type FoldedState, NO_STATE, type StateStamp } from "../../model/runs/fold.ts";
@@ -74,7 +74,7 @@ export function idText(bytes: Uint8Array | null): string | null {
 }
 
 /** Microseconds of Prefect's time text; null when it is missing or not a time. */
-export function timeUs(text: string | null | undefined): number | null {
+export function timeUs(text: string | null | undefined): ServerUs | null {
   return text ? (parseIsoUs(text) ?? null) : null;
 }
 

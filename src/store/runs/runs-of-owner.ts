@@ -1,4 +1,5 @@
 /** Flow runs of one deployment or flow. */
+import type { ServerUs } from "../../lib/time.ts";
 import type { RecordDb } from "../database.ts";
 import type { FlowRunRow } from "./flow-runs.ts";
 import { idBytes, idText } from "./run-columns.ts";
@@ -9,9 +10,9 @@ export interface OwnedRun {
   readonly name: string;
   readonly stateType: string | null;
   readonly stateName: string | null;
-  readonly expectedUs: number | null;
-  readonly startUs: number | null;
-  readonly endUs: number | null;
+  readonly expectedUs: ServerUs | null;
+  readonly startUs: ServerUs | null;
+  readonly endUs: ServerUs | null;
 }
 
 /** The column with the id of the owner. */
@@ -37,7 +38,7 @@ export function findNextRuns(
   db: RecordDb,
   owner: OwnerColumn,
   ownerId: string,
-  nowUs: number,
+  nowUs: ServerUs,
   limit: number,
 ): OwnedRun[] {
   return db

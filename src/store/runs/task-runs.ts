@@ -4,7 +4,7 @@
  * lags behind.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
  */
-import { parseIsoUs } from "../../lib/time.ts";
+import { type LocalUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import type { FoldedState } from "../../model/runs/fold.ts";
@@ -56,8 +56,8 @@ type HeldTaskRun = Pick<TaskRunRow, (typeof HELD_COLUMNS)[number]>;
 export function upsertTaskRuns(
   db: RecordDb,
   rows: readonly TaskRun[],
-  readUs: number,
-  serverReadUs: number | null = null,
+  readUs: LocalUs,
+  serverReadUs: ServerUs | null = null,
 ): string[] {
   const changed: string[] = [];
   for (const run of rows) {
@@ -82,7 +82,7 @@ export function upsertTaskRuns(
 }
 
 /** The columns, besides those of the state, of a task run from REST. */
-function restColumns(run: TaskRun, readUs: number) {
+function restColumns(run: TaskRun, readUs: LocalUs) {
   return {
     name: run.name,
     flow_run_id: idBytes(run.flow_run_id),
@@ -106,7 +106,7 @@ const updateFromEvent = updateStatement<EventColumns & Deletion>("task_run");
  * The server ended the task run with its flow run long after it received the stored state, which is newer by its
  * client's clock only.
  */
-function isOverruled(db: RecordDb, held: StateColumns, restState: FoldedState, serverReadUs: number | null): boolean {
+function isOverruled(db: RecordDb, held: StateColumns, restState: FoldedState, serverReadUs: ServerUs | null): boolean {
   if (serverReadUs === null || !isTerminal(restState.type) || isTerminal(held.state_type)) return false;
   const row = db
     .prepare<{ us: number }, [Uint8Array | null]>("SELECT t - shift + recv AS us FROM event WHERE id = ?")
@@ -203,7 +203,7 @@ function stateOfTask(change: StateChange, task: Readonly<Record<string, unknown>
   };
 }
 
-function moment(value: unknown): number | null {
+function moment(value: unknown): ServerUs | null {
   return typeof value === "string" ? (parseIsoUs(value) ?? null) : null;
 }
 
@@ -223,7 +223,7 @@ function childFlowRunId(details: unknown): string | null {
  * Marks task runs as deleted: REST did not have them at `atUs` (microseconds, local clock). Later states or readings
  * prevent it.
  */
-export function markTaskRunsDeleted(db: RecordDb, ids: readonly string[], atUs: number): void {
+export function markTaskRunsDeleted(db: RecordDb, ids: readonly string[], atUs: ServerUs): void {
   const mark = db.prepare<unknown, [number, Uint8Array | null, number, number]>(
     `UPDATE task_run SET deleted_us = ?
      WHERE id = ? AND deleted_us IS NULL AND (read_us IS NULL OR read_us <= ?) AND (state_us IS NULL OR state_us <= ?)`,
@@ -237,7 +237,7 @@ export function markTaskRunsDeleted(db: RecordDb, ids: readonly string[], atUs: 
  */
 export function findUnfinishedTaskRuns(
   db: RecordDb,
-  options: { readonly limit: number; readonly readBeforeUs: number; readonly idleSinceUs: number },
+  options: { readonly limit: number; readonly readBeforeUs: LocalUs; readonly idleSinceUs: number },
 ): string[] {
   return db
     .prepare<{ id: Uint8Array }, [number, number, number]>(

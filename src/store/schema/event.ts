@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { LocalUs } from "../../lib/time.ts";
 import { bytes } from "./bytes.ts";
 
 /** Dictionary of event names. A number is never reused, so readers may cache it. */
@@ -82,7 +83,7 @@ export const block = sqliteTable(
     n: integer().notNull(),
     t_min: integer().notNull(),
     t_max: integer().notNull(),
-    seen_us: integer().notNull(),
+    seen_us: integer().$type<LocalUs>().notNull(),
     data: bytes().notNull(),
   },
   (table) => [index("block_newest").on(table.t_max, table.t_min), index("block_oldest").on(table.t_min, table.t_max)],

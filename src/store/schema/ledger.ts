@@ -1,4 +1,5 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { LocalUs, ServerUs } from "../../lib/time.ts";
 
 /** How a range was proven to be complete. Stored as text, so values must never be renamed. */
 export type CoverageSource = "stream" | "catch-up" | "backfill" | "audit" | "live";
@@ -14,11 +15,11 @@ export const coverage = sqliteTable(
     seq: integer().primaryKey(),
     kind: text().notNull(),
     scope: text().notNull(),
-    from_us: integer().notNull(),
-    to_us: integer().notNull(),
+    from_us: integer().$type<ServerUs>().notNull(),
+    to_us: integer().$type<ServerUs>().notNull(),
     source: text().$type<CoverageSource>().notNull(),
     /** Start of the request that proved it, microseconds, local clock. */
-    verified_us: integer().notNull(),
+    verified_us: integer().$type<LocalUs>().notNull(),
     /** Number of rows at Prefect and in the record at that time; null where not counted. */
     server_count: integer(),
     record_count: integer(),
@@ -30,7 +31,7 @@ export const coverage = sqliteTable(
 export const syncState = sqliteTable("sync_state", {
   key: text().primaryKey(),
   value: text().notNull(),
-  at_us: integer().notNull(),
+  at_us: integer().$type<LocalUs>().notNull(),
 });
 
 export type NewCoverageRow = Readonly<typeof coverage.$inferInsert>;

@@ -1,4 +1,5 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { ServerUs } from "../../lib/time.ts";
 import { bytes } from "./bytes.ts";
 
 /** Log lines. Lines with the same `ts_us` keep the order of the server through `seq`. */
@@ -9,7 +10,7 @@ export const log = sqliteTable(
     id: bytes().notNull().unique(),
     flow_run_id: bytes(),
     task_run_id: bytes(),
-    ts_us: integer().notNull(),
+    ts_us: integer().$type<ServerUs>().notNull(),
     level: integer().notNull(),
     logger: text().notNull(),
     message: text().notNull(),

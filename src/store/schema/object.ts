@@ -1,4 +1,5 @@
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { LocalUs } from "../../lib/time.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 
 /** Flows, deployments, pools, queues, workers, limits and automations, one row each, as REST returned them last. */
@@ -11,9 +12,9 @@ export const object = sqliteTable(
     /** Owner: the flow of a deployment, the pool of a queue or worker. */
     parent_id: text(),
     doc: text().notNull(),
-    first_us: integer().notNull(),
-    read_us: integer().notNull(),
-    deleted_us: integer(),
+    first_us: integer().$type<LocalUs>().notNull(),
+    read_us: integer().$type<LocalUs>().notNull(),
+    deleted_us: integer().$type<LocalUs>(),
   },
   (table) => [primaryKey({ columns: [table.kind, table.id] }), index("object_name").on(table.kind, table.name)],
 );
@@ -24,8 +25,8 @@ export const objectChange = sqliteTable(
   {
     seq: integer().primaryKey({ autoIncrement: true }),
     /** When the change was read (microseconds, local clock). It happened between `since_us` (null: unknown) and then. */
-    at_us: integer().notNull(),
-    since_us: integer(),
+    at_us: integer().$type<LocalUs>().notNull(),
+    since_us: integer().$type<LocalUs>(),
     kind: text().$type<SnapshotKind>().notNull(),
     id: text().notNull(),
     name: text().notNull(),

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { LocalUs, ServerUs } from "../../lib/time.ts";
 import { bytes } from "./bytes.ts";
 
 const state = {
@@ -7,23 +8,23 @@ const state = {
   state_type: text(),
   state_name: text(),
   /** Timestamp of the state, microseconds. The fold never moves it backwards. */
-  state_us: integer(),
+  state_us: integer().$type<ServerUs>(),
   state_message: text(),
   run_count: integer().notNull(),
-  expected_us: integer(),
-  next_us: integer(),
-  start_us: integer(),
-  end_us: integer(),
+  expected_us: integer().$type<ServerUs>(),
+  next_us: integer().$type<ServerUs>(),
+  start_us: integer().$type<ServerUs>(),
+  end_us: integer().$type<ServerUs>(),
   total_run_time: real().notNull(),
   /** JSON array of strings. */
   tags: text().notNull(),
-  created_us: integer(),
+  created_us: integer().$type<ServerUs>(),
   /** The last answer of REST, whole and compressed (run-docs.ts); null while the run is known from events only. */
   doc: bytes(),
   /** When `doc` was read: start of the request, microseconds, local clock. Null while the run is known from events only. */
-  read_us: integer(),
+  read_us: integer().$type<LocalUs>(),
   /** When it was noticed that Prefect has deleted the run; microseconds, local clock. */
-  deleted_us: integer(),
+  deleted_us: integer().$type<ServerUs>(),
 };
 
 export const flowRun = sqliteTable(
@@ -46,7 +47,7 @@ export const flowRun = sqliteTable(
     /** 1 while `doc` is missing or older than the folded state: the run should be read over REST. */
     dirty: integer().notNull().default(0),
     /** The time by which Prefect sorts and filters runs when it says start time. */
-    begin_us: integer().generatedAlwaysAs(sql`coalesce(start_us, expected_us)`, { mode: "virtual" }),
+    begin_us: integer().$type<ServerUs>().generatedAlwaysAs(sql`coalesce(start_us, expected_us)`, { mode: "virtual" }),
   },
   (table) => [
     // The order of sorted lists (filters/sorts.ts), which are read from these indexes without a sort.

@@ -1,3 +1,4 @@
+import type { ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { matchesSearch, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
 import { indexWord, wordsOf } from "../../model/text/words.ts";
@@ -11,8 +12,8 @@ import { type FoundLog, findLogsBySeq, type LogCursor } from "../logs/logs.ts";
 export interface TextQuery<Cursor> {
   readonly terms: SearchTerms;
   /** Closed range of `occurred` or of the line's timestamp, microseconds. */
-  readonly fromUs: number;
-  readonly toUs: number;
+  readonly fromUs: ServerUs;
+  readonly toUs: ServerUs;
   readonly limit: number;
   readonly after?: Cursor;
 }
@@ -70,7 +71,7 @@ export function findLogsByText(db: RecordDb, query: TextQuery<LogCursor>): { log
     const { terms, fromUs, toUs, limit, after = { tsUs: Number.MAX_SAFE_INTEGER, seq: 0 } } = query;
     const words = ftsQuery(terms);
     const indexed = words === null ? "" : "seq IN (SELECT rowid FROM log_fts WHERE log_fts MATCH ?) AND";
-    const read = db.prepare<{ seq: number; tsUs: number; message: string; logger: string }, (string | number)[]>(
+    const read = db.prepare<{ seq: number; tsUs: ServerUs; message: string; logger: string }, (string | number)[]>(
       `SELECT seq, ts_us AS tsUs, message, logger FROM log
        WHERE ${indexed} ts_us BETWEEN ? AND ? AND (ts_us, seq) < (?, ?) ORDER BY ts_us DESC, seq DESC LIMIT ?`,
     );

@@ -1,4 +1,5 @@
 import type { AppError } from "../../errors.ts";
+import type { ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 
 /** What a commit changed, for subscriptions and waiting calls. */
@@ -7,7 +8,7 @@ export interface ChangeNotice {
   readonly kinds: readonly string[];
   readonly flowRunIds: readonly string[];
   /** Newest `occurred` among new events, microseconds; null when there are none. */
-  readonly newestUs: number | null;
+  readonly newestUs: ServerUs | null;
 }
 
 /** A ChangeNotice with what the engine itself needs. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
+import type { LocalUs } from "../../lib/time.ts";
 import type { Redact } from "../../model/secrets/redact.ts";
 import type { SyncSettings } from "../../model/sync-settings.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
@@ -43,7 +44,7 @@ export function createContext(options: ContextOptions): EngineContext {
   const connectivity = new Connectivity(clock, (isReachable) => changes.publish("connectivity", { isReachable }));
   const serverClock = new ServerClock(api, clock);
   const requests = new Requests({ api, budget, connectivity, clock, serverClock });
-  const toServerUs = (localUs: number) => serverClock.toServerUs(localUs);
+  const toServerUs = (localUs: LocalUs) => serverClock.toServerUs(localUs);
   const ingest = new Ingest({ db, clock, redact, toServerUs, changes });
   const server = assumedFacts(api.isCloud);
   return { db, clock, logger, settings, tuning, random, requests, connectivity, serverClock, ingest, changes, server };

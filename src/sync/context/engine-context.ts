@@ -1,5 +1,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
+import type { ServerUs } from "../../lib/time.ts";
 import type { SyncSettings } from "../../model/sync-settings.ts";
 import { retentionHorizonUs } from "../../prefect/event-retention.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -36,6 +37,6 @@ export interface ServerFacts {
 }
 
 /** The retention horizon as of now. */
-export function horizonUs(ctx: Pick<EngineContext, "server" | "serverClock">): number {
+export function horizonUs(ctx: Pick<EngineContext, "server" | "serverClock">): ServerUs {
   return retentionHorizonUs(ctx.serverClock.estimateUs(), ctx.server.retentionUs);
 }

@@ -3,7 +3,17 @@
  * them, and the claim that they prove, so no range is covered before its last row is stored.
  */
 import type { Clock } from "../../lib/clock.ts";
-import { parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import {
+  ceilUs,
+  earliestUs,
+  floorUs,
+  type LocalUs,
+  latestUs,
+  onServerClock,
+  parseIsoUs,
+  SECOND_US,
+  type ServerUs,
+} from "../../lib/time.ts";
 import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
 import type { LiveBatch } from "../../model/events/live-batch.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -27,7 +37,7 @@ import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
 /** See CoveredRange of the store. */
 export interface EventClaim extends TimeRange {
   readonly source: CoverageSource;
-  readonly verifiedUs: number;
+  readonly verifiedUs: LocalUs;
   readonly serverCount?: number | null;
   readonly recordCount?: number | null;
 }
@@ -43,7 +53,7 @@ export interface IngestOptions {
    * Converts local to server clock, to recognise states whose event was published but whose row was rolled back; null:
    * unknown.
    */
-  readonly toServerUs: (localUs: number) => number | null;
+  readonly toServerUs: (localUs: LocalUs) => ServerUs | null;
   readonly changes: ChangeSource;
 }
 
@@ -55,7 +65,7 @@ export class Ingest {
   private readonly db: RecordDb;
   private readonly clock: Clock;
   private readonly redact: Redact;
-  private readonly toServerUs: (localUs: number) => number | null;
+  private readonly toServerUs: (localUs: LocalUs) => ServerUs | null;
   private readonly changes: ChangeSource;
   private readonly writer: ReturnType<typeof createEventWriter>;
 
@@ -116,7 +126,7 @@ export class Ingest {
    */
   flowRuns(
     rows: readonly FlowRun[],
-    readUs: number,
+    readUs: LocalUs,
     extra: { readonly missing?: readonly string[]; readonly claim?: EventClaim | null },
   ): number {
     const missing = extra.missing ?? [];
@@ -139,11 +149,11 @@ export class Ingest {
    */
   taskRuns(
     rows: readonly TaskRun[],
-    readUs: number,
+    readUs: LocalUs,
     extra: {
       readonly missing?: readonly string[];
       readonly ofFlowRuns?: readonly string[];
-      readonly reachedUs?: number | null;
+      readonly reachedUs?: ServerUs | null;
     },
   ): boolean {
     const { missing = [], ofFlowRuns = [], reachedUs = null } = extra;
@@ -162,8 +172,8 @@ export class Ingest {
   /** `ofFlowRun`: the lines are all log lines of this run. */
   logs(
     rows: readonly Log[],
-    readUs: number,
-    extra: { readonly ofFlowRun?: string; readonly reachedUs?: number | null },
+    readUs: LocalUs,
+    extra: { readonly ofFlowRun?: string; readonly reachedUs?: ServerUs | null },
   ): void {
     inTransaction(this.db, () => {
       upsertLogs(
@@ -176,7 +186,12 @@ export class Ingest {
   }
 
   /** `whole`: the list was read to its end, so objects that it lacks are marked deleted. */
-  snapshot<K extends SnapshotKind>(kind: K, rows: readonly SnapshotObjects[K][], readUs: number, whole: boolean): void {
+  snapshot<K extends SnapshotKind>(
+    kind: K,
+    rows: readonly SnapshotObjects[K][],
+    readUs: LocalUs,
+    whole: boolean,
+  ): void {
     const changed = inTransaction(this.db, () => {
       const clean = rows.map((row) => this.redact.object(row));
       return upsertObjects(this.db, kind, clean, readUs, whole).length;
@@ -185,10 +200,10 @@ export class Ingest {
   }
 
   /** Stores a live batch. Its claim, if any, ends at `reachedUs`: the server clock at the start of the reading. */
-  saveLive(batch: LiveBatch, reachedUs: number | null): void {
+  saveLive(batch: LiveBatch, reachedUs: ServerUs | null): void {
     switch (batch.kind) {
       case "event": {
-        const toUs = Math.min(batch.covered?.toUs ?? 0, reachedUs ?? Number.NEGATIVE_INFINITY);
+        const toUs = earliestUs(batch.covered?.toUs ?? 0, reachedUs ?? Number.NEGATIVE_INFINITY);
         const isClaim = batch.covered !== undefined && toUs >= batch.covered.fromUs;
         const claim = isClaim ? { ...batch.covered, toUs, source: "live" as const, verifiedUs: batch.readUs } : null;
         this.events(batch.rows, "live", claim);
@@ -242,7 +257,7 @@ export class Ingest {
    * Runs one step that deletes what occurred before a moment. The first step raises the retention floor, so that
    * nothing before it is claimed or fetched again.
    */
-  drop<T>(beforeUs: number, step: (db: RecordDb) => T): T {
+  drop<T>(beforeUs: ServerUs, step: (db: RecordDb) => T): T {
     return inTransaction(this.db, () => {
       if (beforeUs > retentionFloorUs(this.db))
         putStateJson(this.db, RETENTION_FLOOR_KEY, { us: beforeUs }, this.clock.nowUs());
@@ -277,24 +292,34 @@ export class Ingest {
 
   /** Writes a claim, cut at the retention floor: events may have been dropped while the walk was running. */
   private cover(kind: "event" | "flow_run", scope: string, claim: EventClaim): void {
-    const fromUs = Math.ceil(Math.max(claim.fromUs, retentionFloorUs(this.db)));
-    const toUs = Math.floor(claim.toUs);
+    const fromUs = ceilUs(latestUs(claim.fromUs, retentionFloorUs(this.db)));
+    const toUs = floorUs(claim.toUs);
     const isWhole = fromUs === claim.fromUs && toUs === claim.toUs;
     addCoverage(this.db, kind, scope, {
       fromUs,
       toUs,
       source: claim.source,
-      verifiedUs: Math.floor(claim.verifiedUs),
+      verifiedUs: floorUs(claim.verifiedUs),
       serverCount: isWhole ? (claim.serverCount ?? null) : null,
       recordCount: isWhole ? (claim.recordCount ?? null) : null,
     });
   }
 
   /** Claims all task runs or log lines of each run, as of one reading: a range that begins at 0. */
-  private coverRuns(kind: "task_run" | "log", ids: readonly string[], readUs: number, reachedUs: number | null): void {
+  private coverRuns(
+    kind: "task_run" | "log",
+    ids: readonly string[],
+    readUs: LocalUs,
+    reachedUs: ServerUs | null,
+  ): void {
     if (reachedUs === null) return;
     for (const id of ids) {
-      const range = { fromUs: 0, toUs: Math.floor(reachedUs), source: "live" as const, verifiedUs: Math.floor(readUs) };
+      const range = {
+        fromUs: 0,
+        toUs: floorUs(reachedUs),
+        source: "live" as const,
+        verifiedUs: floorUs(readUs),
+      };
       addCoverage(this.db, kind, id.toLowerCase(), { ...range, serverCount: null, recordCount: null });
     }
   }
@@ -303,7 +328,7 @@ export class Ingest {
    * Removes the flow runs that have a task run whose events are newer than its row, as long as that row may still be
    * written.
    */
-  private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], reachedUs: number): readonly string[] {
+  private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], reachedUs: ServerUs): readonly string[] {
     const ahead = findFlowRunsWithNewerTaskRuns(this.db, ids, rows);
     if (ahead.size === 0) return ids;
     const isLate = (id: string) => reachedUs - (findFlowRunRow(this.db, id)?.state_us ?? 0) < TASK_RUN_ROW_DELAY_US;
@@ -314,8 +339,9 @@ export class Ingest {
    * The later of both clocks: times of states are on the server clock, readings on the local one. With the local time
    * alone, a run of a server whose clock is ahead would seem to have changed after its deletion.
    */
-  private deletedAtUs(readUs: number): number {
-    return Math.floor(Math.max(readUs, this.toServerUs(readUs) ?? readUs));
+  private deletedAtUs(readUs: LocalUs): ServerUs {
+    const unskewedUs = onServerClock(readUs, 0);
+    return floorUs(latestUs(unskewedUs, this.toServerUs(readUs) ?? unskewedUs));
   }
 
   private publish(kinds: readonly string[], flowRunIds: readonly string[]): void {
@@ -331,10 +357,10 @@ function lateRange(events: readonly PrefectEvent[]): TimeRange | null {
     return atUs !== undefined && receivedUs !== undefined && receivedUs - atUs >= LATE_US ? [atUs] : [];
   });
   if (stamps.length === 0) return null;
-  return { fromUs: stamps.reduce((a, b) => Math.min(a, b)), toUs: stamps.reduce((a, b) => Math.max(a, b)) };
+  return { fromUs: stamps.reduce((a, b) => earliestUs(a, b)), toUs: stamps.reduce((a, b) => latestUs(a, b)) };
 }
 
-function newest(events: readonly PrefectEvent[]): number | null {
+function newest(events: readonly PrefectEvent[]): ServerUs | null {
   const stamps = events.flatMap((event) => parseIsoUs(event.occurred) ?? []);
-  return stamps.length > 0 ? stamps.reduce((a, b) => Math.max(a, b)) : null;
+  return stamps.length > 0 ? stamps.reduce((a, b) => latestUs(a, b)) : null;
 }

@@ -1,3 +1,4 @@
+import type { ServerUs } from "../../lib/time.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findStateJson } from "../../store/sync-state.ts";
 
@@ -8,6 +9,6 @@ import { findStateJson } from "../../store/sync-state.ts";
 export const RETENTION_FLOOR_KEY = "retention.kept-from";
 
 /** Microseconds, server clock; minus infinity when nothing was ever dropped. */
-export function retentionFloorUs(db: RecordDb): number {
-  return (findStateJson(db, RETENTION_FLOOR_KEY) as { us: number } | null)?.us ?? Number.NEGATIVE_INFINITY;
+export function retentionFloorUs(db: RecordDb): ServerUs {
+  return (findStateJson(db, RETENTION_FLOOR_KEY) as { us: ServerUs } | null)?.us ?? Number.NEGATIVE_INFINITY;
 }

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { floorUs } from "../../lib/time.ts";
 import { DEFAULT_RETENTION_US, LEAST_RETENTION_US, readEventRetention } from "../../prefect/event-retention.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { EngineContext, ServerFacts } from "./engine-context.ts";
@@ -40,7 +41,7 @@ export async function refreshServerFacts(ctx: EngineContext, signal: AbortSignal
     url: requests.api.url,
     version: server.version,
     retentionUs: isAnswered ? server.retentionUs : (known?.retentionUs ?? null),
-    createdUs: known?.createdUs ?? Math.floor(ctx.clock.nowUs()),
+    createdUs: known?.createdUs ?? floorUs(ctx.clock.nowUs()),
   });
   return isAnswered;
 }

@@ -1,4 +1,4 @@
-import { DAY_US, HOUR_US, MINUTE_US, SECOND_US } from "../../lib/time.ts";
+import { addUs, ceilUs, DAY_US, HOUR_US, latestUs, MINUTE_US, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { gapsIn, type TimeRange } from "../../model/freshness.ts";
 import { coveredRanges } from "../../store/coverage.ts";
@@ -19,7 +19,7 @@ const LARGEST_WINDOW_US = DAY_US;
 const EDGE_US = 5 * SECOND_US;
 
 export interface BackfillOptions {
-  readonly goalUs: number;
+  readonly goalUs: ServerUs;
   readonly signal: AbortSignal;
   readonly onPage?: (events: readonly PrefectEvent[]) => void;
 }
@@ -28,7 +28,7 @@ export interface BackfillOptions {
 export interface BackfillStep {
   readonly state: "more" | "done" | "blocked";
   /** No gap is left after this moment. */
-  readonly reachedUs: number;
+  readonly reachedUs: ServerUs;
 }
 
 /**
@@ -45,12 +45,12 @@ export class Backfill {
   }
 
   /** Uncovered ranges between the goal and the end of the coverage that the server still has, ascending. */
-  gaps(goalUs: number): TimeRange[] {
+  gaps(goalUs: ServerUs): TimeRange[] {
     const { db } = this.ctx;
     const covered = coveredRanges(db, "event", "");
     const last = covered.at(-1);
     if (!last) return [];
-    const fromUs = Math.ceil(Math.max(goalUs, horizonUs(this.ctx), retentionFloorUs(db)));
+    const fromUs = ceilUs(latestUs(goalUs, horizonUs(this.ctx), retentionFloorUs(db)));
     return gapsIn({ fromUs, toUs: last.toUs }, covered).filter(
       (gap) => gap.fromUs > fromUs || gap.toUs - fromUs > EDGE_US,
     );
@@ -60,7 +60,7 @@ export class Backfill {
     const gap = this.gaps(goalUs).at(-1);
     this.setFilling(gap !== undefined);
     if (!gap) return { state: "done", reachedUs: goalUs };
-    const range = { fromUs: Math.max(gap.fromUs, gap.toUs - this.windowUs + 1), toUs: gap.toUs };
+    const range = { fromUs: latestUs(gap.fromUs, addUs(gap.toUs, 1 - this.windowUs)), toUs: gap.toUs };
     const walk = await storeWalk(this.ctx, {
       range,
       source: "backfill",

@@ -1,4 +1,14 @@
-import { DAY_US, MINUTE_US, SECOND_US } from "../../lib/time.ts";
+import {
+  addUs,
+  ceilUs,
+  DAY_US,
+  earliestUs,
+  floorUs,
+  latestUs,
+  MINUTE_US,
+  SECOND_US,
+  type ServerUs,
+} from "../../lib/time.ts";
 import { coverageEnd } from "../../store/coverage.ts";
 import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
@@ -19,7 +29,7 @@ export interface CatchUpResult {
   /** Events that the record lacked. */
   readonly gained: number;
   /** End of the coverage now (server clock); null when nothing could be claimed. */
-  readonly throughUs: number | null;
+  readonly throughUs: ServerUs | null;
   /** Whether it began after the end of the coverage, so that backfill has a gap to fetch. */
   readonly leavesGap: boolean;
 }
@@ -29,19 +39,19 @@ export interface CatchUpResult {
  * of the reading. Throws AppError.
  */
 export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<CatchUpResult> {
-  const nowUs = Math.floor(ctx.serverClock.estimateUs());
+  const nowUs = floorUs(ctx.serverClock.estimateUs());
   const overlapUs = ctx.settings.overlapMs * 1000;
   const coveredUs = coverageEnd(ctx.db, "event", "");
-  const endUs = Math.min(coveredUs ?? nowUs, nowUs);
-  const floorUs = Math.ceil(Math.max(horizonUs(ctx), retentionFloorUs(ctx.db)));
+  const endUs = earliestUs(coveredUs ?? nowUs, nowUs);
+  const oldestUs = ceilUs(latestUs(horizonUs(ctx), retentionFloorUs(ctx.db)));
   // After a long absence only the newest part is read, and a gap remains for backfill. Events that the server stored
   // late, and that occurred just before the absence, are outside of that gap. They are compared here, before the walk,
   // because after its claim the ledger no longer shows where the absence began.
-  const nearUs = nowUs - Math.max(LONGEST_US, overlapUs);
-  const freshUs = Math.max(endUs - Math.min(overlapUs, FRESH_US), nearUs, floorUs);
-  const before = { fromUs: Math.max(endUs - overlapUs, floorUs), toUs: Math.min(endUs, freshUs - 1) };
+  const nearUs = addUs(nowUs, -Math.max(LONGEST_US, overlapUs));
+  const freshUs = latestUs(addUs(endUs, -Math.min(overlapUs, FRESH_US)), nearUs, oldestUs);
+  const before = { fromUs: latestUs(addUs(endUs, -overlapUs), oldestUs), toUs: earliestUs(endUs, addUs(freshUs, -1)) };
   const isSmallOverlap = freshUs > nearUs && countConfirmedEvents(ctx.db, before) < ctx.tuning.eventPage / 2;
-  const after = { fromUs: isSmallOverlap ? Math.min(before.fromUs, freshUs) : freshUs, toUs: nowUs + AHEAD_US };
+  const after = { fromUs: isSmallOverlap ? earliestUs(before.fromUs, freshUs) : freshUs, toUs: addUs(nowUs, AHEAD_US) };
   let gained = 0;
   if (!isSmallOverlap && before.fromUs <= before.toUs) {
     gained += (await verifyRange(ctx, before, { source: "catch-up", ask: "catch-up", repair: "catch-up", signal }))

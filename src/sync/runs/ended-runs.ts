@@ -1,5 +1,14 @@
 /** Reads all task runs and logs of ended flow runs, once Prefect should have them. */
-import { formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import {
+  addUs,
+  earliestUs,
+  floorUs,
+  formatIsoUs,
+  latestUs,
+  parseIsoUs,
+  SECOND_US,
+  type ServerUs,
+} from "../../lib/time.ts";
 import type { Log } from "../../model/objects.ts";
 import { LAST_LOG_DELAY_US } from "../../model/runs/server-delays.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
@@ -32,7 +41,7 @@ const FAR_FUTURE_US = Number.MAX_SAFE_INTEGER;
 export class EndedRuns {
   private readonly ctx: EngineContext;
   /** Runs that ended before this (server clock) have been checked. */
-  private checkedBeforeUs: Record<"task_run" | "log", number> = { task_run: 0, log: 0 };
+  private checkedBeforeUs: Record<"task_run" | "log", ServerUs> = { task_run: 0, log: 0 };
   /** Runs whose logs could not be read, and when (local clock, milliseconds). */
   private readonly unreadable = new Map<string, number>();
   /** When task runs are read again (local clock, milliseconds); null when no rows are late. */
@@ -43,10 +52,10 @@ export class EndedRuns {
   }
 
   /** A run ended at this moment (server clock): runs that ended since then have to be checked again. */
-  runEnded(endUs: number): void {
+  runEnded(endUs: ServerUs): void {
     this.checkedBeforeUs = {
-      task_run: Math.min(this.checkedBeforeUs.task_run, endUs),
-      log: Math.min(this.checkedBeforeUs.log, endUs),
+      task_run: earliestUs(this.checkedBeforeUs.task_run, endUs),
+      log: earliestUs(this.checkedBeforeUs.log, endUs),
     };
   }
 
@@ -110,18 +119,18 @@ export class EndedRuns {
     afterUs: number,
     settleUs: number,
     limit: number,
-  ): { id: string; endUs: number }[] {
-    const toUs = Math.floor(this.ctx.serverClock.estimateUs()) - afterUs - SLACK_US;
+  ): { id: string; endUs: ServerUs }[] {
+    const toUs = addUs(floorUs(this.ctx.serverClock.estimateUs()), -afterUs - SLACK_US);
     const fromUs = this.checkedBeforeUs[kind];
     const failedOnly = kind === "log";
     if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db, failedOnly)) return [];
     const found = findEndedRunsWithout(this.ctx.db, { kind, failedOnly, fromUs, toUs, settleUs, limit });
     const isFinal = settleUs === (failedOnly ? LOG_READINGS_US[0] : FIRST_READING_US);
-    if (found.length === 0 && isFinal) this.checkedBeforeUs[kind] = Math.max(fromUs, toUs + 1);
+    if (found.length === 0 && isFinal) this.checkedBeforeUs[kind] = latestUs(fromUs, addUs(toUs, 1));
     return found;
   }
 
-  private async readLogsOf(flowRunId: string, priority: Priority, signal: AbortSignal): Promise<number | null> {
+  private async readLogsOf(flowRunId: string, priority: Priority, signal: AbortSignal): Promise<ServerUs | null> {
     const mark = this.ctx.serverClock.mark();
     const rows: Log[] = [];
     const { rowPage } = this.ctx.tuning;
@@ -152,6 +161,6 @@ export class EndedRuns {
  * Whether the reading is late enough to be claimed whole. If not, the same run is due again, and the loop must wait
  * first.
  */
-function isSettled(reachedUs: number | null, endUs: number, settleUs: number): boolean {
+function isSettled(reachedUs: ServerUs | null, endUs: ServerUs, settleUs: number): boolean {
   return reachedUs !== null && reachedUs >= endUs + settleUs;
 }

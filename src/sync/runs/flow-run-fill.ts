@@ -1,4 +1,15 @@
-import { DAY_US, formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import {
+  addUs,
+  ceilUs,
+  DAY_US,
+  earliestUs,
+  floorUs,
+  formatIsoUs,
+  latestUs,
+  parseIsoUs,
+  SECOND_US,
+  type ServerUs,
+} from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
@@ -14,7 +25,7 @@ import type { Priority } from "../server/request-budget.ts";
 const OVERLAP_US = 120 * SECOND_US;
 
 export interface FillOptions {
-  readonly goalUs: number;
+  readonly goalUs: ServerUs;
   readonly priority: Priority;
   readonly signal: AbortSignal;
   readonly onPage?: (rows: number) => void;
@@ -25,10 +36,10 @@ export interface FillOptions {
  * transaction claims what it has proven, so that an interruption costs little.
  */
 export async function fillFlowRuns(ctx: EngineContext, options: FillOptions): Promise<void> {
-  const nowUs = Math.floor(ctx.serverClock.estimateUs());
-  const endUs = Math.min(coverageEnd(ctx.db, "flow_run", "") ?? nowUs - DAY_US, nowUs);
-  const goalUs = Math.ceil(Math.max(options.goalUs, retentionFloorUs(ctx.db)));
-  await walkFlowRuns(ctx, { fromUs: Math.max(goalUs, endUs - OVERLAP_US), toUs: nowUs }, options);
+  const nowUs = floorUs(ctx.serverClock.estimateUs());
+  const endUs = earliestUs(coverageEnd(ctx.db, "flow_run", "") ?? addUs(nowUs, -DAY_US), nowUs);
+  const goalUs = ceilUs(latestUs(options.goalUs, retentionFloorUs(ctx.db)));
+  await walkFlowRuns(ctx, { fromUs: latestUs(goalUs, addUs(endUs, -OVERLAP_US)), toUs: nowUs }, options);
   const covered = coveredRanges(ctx.db, "flow_run", "");
   const last = covered.at(-1);
   if (!last) return;
@@ -53,8 +64,8 @@ async function walkFlowRuns(ctx: EngineContext, range: TimeRange, options: FillO
       reachedUs === null
         ? null
         : {
-            fromUs: Math.max(range.fromUs, step.provenUs),
-            toUs: Math.min(range.toUs, reachedUs),
+            fromUs: latestUs(range.fromUs, step.provenUs),
+            toUs: earliestUs(range.toUs, reachedUs),
             source: "backfill" as const,
             verifiedUs: mark.atUs,
           };

@@ -2,7 +2,7 @@
  * Reads run rows over REST: for columns that events do not have, and to find runs that the server deleted, which causes
  * no event.
  */
-import { MINUTE_US } from "../../lib/time.ts";
+import { addUs, floorUs, type LocalUs, MINUTE_US } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { FLOW_RUN_ROW_DELAY_US, TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import {
@@ -51,14 +51,14 @@ export class Reconciler {
    * Reads unfinished runs that were read last before `readBeforeUs`: they may have been deleted, or changed without an
    * event.
    */
-  async readUnfinishedRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
+  async readUnfinishedRuns(readBeforeUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
     const expectedBeforeUs = Math.floor(this.ctx.serverClock.estimateUs());
     const ids = findUnfinishedRuns(this.ctx.db, { limit: this.ctx.tuning.rowPage, readBeforeUs, expectedBeforeUs });
     if (ids.length > 0) await this.readRuns(ids, priority, signal);
   }
 
   /** Reads ended runs that were read last before `readBeforeUs`: deleting a run causes no event. */
-  async readEndedRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
+  async readEndedRuns(readBeforeUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
     const ids = findEndedRuns(this.ctx.db, { limit: this.ctx.tuning.rowPage, readBeforeUs });
     if (ids.length === 0) return;
     const { rows, missing, atUs } = await this.findMissing(ids, priority, signal);
@@ -72,7 +72,7 @@ export class Reconciler {
   async readScheduledRuns(priority: Priority, signal: AbortSignal): Promise<void> {
     const { rowPage } = this.ctx.tuning;
     const readUs = this.ctx.clock.nowUs();
-    const fromUs = Math.floor(this.ctx.serverClock.estimateUs());
+    const fromUs = floorUs(this.ctx.serverClock.estimateUs());
     let untilUs = Number.MAX_SAFE_INTEGER;
     for (let page = 0; page < PLAN_PAGES; page += 1) {
       const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
@@ -88,7 +88,7 @@ export class Reconciler {
       );
       this.ctx.ingest.flowRuns(rows, readUs, {});
       if (rows.length < rowPage) break;
-      if (page === PLAN_PAGES - 1) untilUs = (timeUs(rows.at(-1)?.expected_start_time) ?? 0) - 1;
+      if (page === PLAN_PAGES - 1) untilUs = addUs(timeUs(rows.at(-1)?.expected_start_time) ?? 0, -1);
     }
     // A run that is on no page may exist all the same: the sort has no tie-break, and pages shift. A request by id is
     // proof.
@@ -97,7 +97,7 @@ export class Reconciler {
   }
 
   /** Reads task runs that look unfinished, and the parent task runs of subflows, for which Prefect emits no events. */
-  async readQuietTaskRuns(readBeforeUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
+  async readQuietTaskRuns(readBeforeUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
     const { db, serverClock, tuning } = this.ctx;
     const idleSinceUs = Math.floor(serverClock.estimateUs() - IDLE_TASK_US);
     const unfinished = findUnfinishedTaskRuns(db, { limit: tuning.rowPage, readBeforeUs, idleSinceUs });
@@ -131,7 +131,7 @@ export class Reconciler {
     ids: readonly string[],
     priority: Priority,
     signal: AbortSignal,
-  ): Promise<{ rows: readonly FlowRun[]; missing: readonly string[]; atUs: number }> {
+  ): Promise<{ rows: readonly FlowRun[]; missing: readonly string[]; atUs: LocalUs }> {
     const mark = this.ctx.serverClock.mark();
     const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
       api.filterFlowRuns({ flow_runs: { id: { any_: ids } }, limit: this.ctx.tuning.rowPage }, call),

@@ -1,5 +1,5 @@
 /** The three loops that keep run rows up to date: after events, in regular rounds, and for ended runs. */
-import { MINUTE_US } from "../../lib/time.ts";
+import { addUs, floorUs, MINUTE_US, type ServerUs } from "../../lib/time.ts";
 import { isTerminal } from "../../model/state.ts";
 import { findFlowRunRow, findRunsToReconcile } from "../../store/runs/flow-runs.ts";
 import type { Commit } from "../context/changes.ts";
@@ -35,7 +35,7 @@ const ENDED_MS = 3_000;
 
 export class RunSync {
   private readonly ctx: EngineContext;
-  private readonly goalUs: () => number;
+  private readonly goalUs: () => ServerUs;
   private readonly isClientActive: () => boolean;
   private readonly reconciler: Reconciler;
   private readonly ended: EndedRuns;
@@ -47,7 +47,7 @@ export class RunSync {
   private endedMs = Number.NEGATIVE_INFINITY;
   private endedPageMs = Number.NEGATIVE_INFINITY;
 
-  constructor(ctx: EngineContext, options: { goalUs: () => number; isClientActive: () => boolean }) {
+  constructor(ctx: EngineContext, options: { goalUs: () => ServerUs; isClientActive: () => boolean }) {
     this.ctx = ctx;
     this.goalUs = options.goalUs;
     this.isClientActive = options.isClientActive;
@@ -107,7 +107,7 @@ export class RunSync {
 
   /** Reads new runs, scheduled runs, and those that may have changed or been deleted without an event. */
   async syncRound(signal: AbortSignal, onPage?: (rows: number) => void): Promise<void> {
-    const readBeforeUs = Math.floor(this.ctx.clock.nowUs()) - 10_000_000;
+    const readBeforeUs = addUs(floorUs(this.ctx.clock.nowUs()), -10_000_000);
     const goalUs = this.goalUs();
     await fillFlowRuns(this.ctx, { goalUs, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
     await this.reconciler.readScheduledRuns("reconcile", signal);
@@ -116,7 +116,7 @@ export class RunSync {
     const nowMs = this.ctx.clock.nowMs();
     if (Math.abs(nowMs - this.endedPageMs) < ENDED_PAGE_MS) return;
     this.endedPageMs = nowMs;
-    await this.reconciler.readEndedRuns(readBeforeUs - UNREAD_US, "verify", signal);
+    await this.reconciler.readEndedRuns(addUs(readBeforeUs, -UNREAD_US), "verify", signal);
   }
 
   /** Reads all runs whose event is newer than their row; for `sync --once`. */

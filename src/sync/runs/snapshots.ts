@@ -1,5 +1,7 @@
 /** Snapshots: lists that are small enough to be read whole. */
+
 import { AppError } from "../../errors.ts";
+import type { LocalUs } from "../../lib/time.ts";
 import { eventPrefix, KINDS, type KindFacts, type ListedKind, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { CallOptions, FilterBody, PrefectApi } from "../../prefect/api.ts";
@@ -149,7 +151,7 @@ export class Snapshots {
     this.readMs.set(kind, startedMs);
   }
 
-  private async store(kind: SnapshotKind, readUs: number, priority: Priority, signal: AbortSignal): Promise<void> {
+  private async store(kind: SnapshotKind, readUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
     if (kind !== "worker") {
       const { rows, whole } = await this.list((body) => this.ask(priority, signal, kind, body));
       this.ctx.ingest.snapshot(kind, rows, readUs, whole);

@@ -1,5 +1,6 @@
 import type { AppError, ErrorCode } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { LocalUs } from "../../lib/time.ts";
 
 export interface ConnectivityError {
   readonly code: ErrorCode;
@@ -15,7 +16,7 @@ export class Connectivity {
   private readonly clock: Clock;
   private readonly onChange: (isReachable: boolean) => void;
   private state: "unknown" | "reachable" | "lost" = "unknown";
-  private changedUs: number;
+  private changedUs: LocalUs;
   private lastAnswerUs = 0;
   private problem: ConnectivityError | null = null;
 
@@ -49,7 +50,7 @@ export class Connectivity {
     return this.state === "reachable";
   }
 
-  get fact(): { reachable: boolean; sinceUs: number; lastContactUs: number; error: ConnectivityError | null } {
+  get fact(): { reachable: boolean; sinceUs: LocalUs; lastContactUs: LocalUs; error: ConnectivityError | null } {
     return {
       reachable: this.isReachable,
       sinceUs: this.changedUs,

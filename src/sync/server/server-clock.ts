@@ -1,5 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
-import { SECOND_US } from "../../lib/time.ts";
+import { type LocalUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 
 /**
@@ -46,24 +46,24 @@ export class ServerClock {
       atUs,
       reachedUs: () => {
         const skews = [before, this.skewMs].filter((skew) => skew !== null);
-        return skews.length === 0 ? null : atUs + Math.min(...skews) * 1000 - this.marginUs();
+        return skews.length === 0 ? null : onServerClock(atUs, Math.min(...skews) * 1000 - this.marginUs());
       },
     };
   }
 
   /** Lower bound of the server clock at a moment of the local clock; null while the skew is unknown. */
-  reachedAtUs(localUs: number): number | null {
-    return this.skewMs === null ? null : localUs + this.skewMs * 1000 - this.marginUs();
+  reachedAtUs(localUs: LocalUs): ServerUs | null {
+    return this.skewMs === null ? null : onServerClock(localUs, this.skewMs * 1000 - this.marginUs());
   }
 
   /** Best estimate of the server clock now, for choosing what to ask; never for a claim. */
-  estimateUs(): number {
-    return this.clock.nowUs() + (this.skewMs ?? 0) * 1000;
+  estimateUs(): ServerUs {
+    return onServerClock(this.clock.nowUs(), (this.skewMs ?? 0) * 1000);
   }
 
   /** Best estimate of the server clock at a moment of the local clock; null while the skew is unknown. */
-  toServerUs(localUs: number): number | null {
-    return this.skewMs === null ? null : localUs + this.skewMs * 1000;
+  toServerUs(localUs: LocalUs): ServerUs | null {
+    return this.skewMs === null ? null : onServerClock(localUs, this.skewMs * 1000);
   }
 
   private marginUs(): number {
@@ -73,7 +73,7 @@ export class ServerClock {
 
 /** A past moment: `atUs` on the local clock, and a lower bound of the server clock at that moment. */
 export interface ClockMark {
-  readonly atUs: number;
+  readonly atUs: LocalUs;
   /** Null while the skew is unknown: then nothing may be claimed. */
-  reachedUs(): number | null;
+  reachedUs(): ServerUs | null;
 }

@@ -1,4 +1,4 @@
-import { DAY_US, parseIsoUs } from "../../lib/time.ts";
+import { DAY_US, earliestUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { bytesToUuid } from "../../lib/uuid.ts";
 import { occurredWithin } from "../../model/events/event-filter.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -31,7 +31,7 @@ export class ResetDetector {
 
   /** Ranges that begin at or before this (server clock) must be read, not counted. */
   static doubtedUntilUs(db: RecordDb): number {
-    return (findStateJson(db, DOUBT_KEY) as { untilUs: number } | null)?.untilUs ?? Number.NEGATIVE_INFINITY;
+    return (findStateJson(db, DOUBT_KEY) as { untilUs: ServerUs } | null)?.untilUs ?? Number.NEGATIVE_INFINITY;
   }
 
   /**
@@ -46,7 +46,7 @@ export class ResetDetector {
     const successor = this.findSuccessor(marker, horizon);
     const wanted = successor ? [marker, successor] : [marker];
     const stamps = wanted.map((one) => one.occurredUs);
-    const occurred = occurredWithin({ fromUs: Math.min(...stamps), toUs: Math.max(...stamps) });
+    const occurred = occurredWithin({ fromUs: earliestUs(...stamps), toUs: latestUs(...stamps) });
     const filter = { occurred, id: { id: wanted.map((one) => one.id) }, order: "ASC" as const };
     const page = await eventReader(this.ctx, priority, signal).filter(filter, wanted.length);
     const isThere = (one: MarkerEvent) =>

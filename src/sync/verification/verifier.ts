@@ -1,4 +1,14 @@
-import { DAY_US, MINUTE_US } from "../../lib/time.ts";
+import {
+  addUs,
+  ceilUs,
+  DAY_US,
+  earliestUs,
+  floorUs,
+  latestUs,
+  MINUTE_US,
+  onServerClock,
+  type ServerUs,
+} from "../../lib/time.ts";
 import { mergeRanges, type TimeRange } from "../../model/freshness.ts";
 import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import { findStateJson } from "../../store/sync-state.ts";
@@ -39,8 +49,8 @@ export class Verifier {
   lateEventsStored(late: TimeRange): void {
     if (this.late === null) this.lateMs = this.ctx.clock.nowMs();
     this.late = {
-      fromUs: Math.min(this.late?.fromUs ?? late.fromUs, late.fromUs),
-      toUs: Math.max(this.late?.toUs ?? late.toUs, late.toUs),
+      fromUs: earliestUs(this.late?.fromUs ?? late.fromUs, late.fromUs),
+      toUs: latestUs(this.late?.toUs ?? late.toUs, late.toUs),
     };
   }
 
@@ -67,7 +77,7 @@ export class Verifier {
     const nowMs = clock.nowMs();
     if (Math.abs(nowMs - this.countedMs) < COUNT_MS || requests.idleWaitMs(COUNT_COST) > 0) return;
     this.countedMs = nowMs;
-    const fromUs = Math.max(this.floorUs(), Math.floor(serverClock.estimateUs() - COUNTED_US));
+    const fromUs = latestUs(this.oldestUs(), floorUs(addUs(serverClock.estimateUs(), -COUNTED_US)));
     const toUs = this.settledUs();
     if (toUs < fromUs) return;
     for (const range of mergeRanges(coveredRanges(db, "event", "", { fromUs, toUs }))) {
@@ -79,10 +89,10 @@ export class Verifier {
     const { ctx } = this;
     const covered = coveredRanges(ctx.db, "event", "").map((range) => ({
       ...range,
-      verifiedUs: Math.floor(ctx.serverClock.toServerUs(range.verifiedUs) ?? range.verifiedUs),
+      verifiedUs: floorUs(ctx.serverClock.toServerUs(range.verifiedUs) ?? onServerClock(range.verifiedUs, 0)),
     }));
     const before = (findStateJson(ctx.db, CURSORS_KEY) as VerifyCursors | null) ?? {};
-    const due = dueVerification(covered, before, Math.floor(ctx.serverClock.estimateUs()), this.floorUs());
+    const due = dueVerification(covered, before, floorUs(ctx.serverClock.estimateUs()), this.oldestUs());
     return { ...due, before };
   }
 
@@ -90,8 +100,8 @@ export class Verifier {
     const { late } = this;
     if (late === null) return;
     this.late = null;
-    const fromUs = Math.max(this.floorUs(), late.fromUs - MINUTE_US);
-    const toUs = Math.min(late.toUs + MINUTE_US, this.settledUs());
+    const fromUs = latestUs(this.oldestUs(), addUs(late.fromUs, -MINUTE_US));
+    const toUs = earliestUs(addUs(late.toUs, MINUTE_US), this.settledUs());
     if (toUs < fromUs || toUs - fromUs > WIDEST_US) return;
     try {
       // Only covered ranges need it: gaps are fetched by backfill.
@@ -107,11 +117,11 @@ export class Verifier {
   }
 
   /** End of what is verified here (server clock): each catch-up reads the newest part again. */
-  private settledUs(): number {
-    return (coverageEnd(this.ctx.db, "event", "") ?? 0) - this.ctx.settings.overlapMs * 1000;
+  private settledUs(): ServerUs {
+    return addUs(coverageEnd(this.ctx.db, "event", "") ?? 0, -this.ctx.settings.overlapMs * 1000);
   }
 
-  private floorUs(): number {
-    return Math.ceil(Math.max(horizonUs(this.ctx), retentionFloorUs(this.ctx.db)));
+  private oldestUs(): ServerUs {
+    return ceilUs(latestUs(horizonUs(this.ctx), retentionFloorUs(this.ctx.db)));
   }
 }

@@ -1,10 +1,10 @@
 /** Decides when a covered range is verified again, because events may arrive late by any length of time. */
-import { DAY_US, HOUR_US, MINUTE_US } from "../../lib/time.ts";
+import { addUs, DAY_US, earliestUs, HOUR_US, latestUs, MINUTE_US, type ServerUs } from "../../lib/time.ts";
 import { mergeRanges, type TimeRange } from "../../model/freshness.ts";
 
 /** A coverage range. `verifiedUs` is on the server clock here, as the range is. */
 export interface VerifiedRange extends TimeRange {
-  readonly verifiedUs: number;
+  readonly verifiedUs: ServerUs;
 }
 
 /** Ages at which each moment is verified again, and how much time is collected for one verification. */
@@ -27,7 +27,7 @@ const LARGEST_US = DAY_US;
  * Per step (key: its age in microseconds): everything that occurred up to this moment (server clock) has been verified
  * for it.
  */
-export type VerifyCursors = Readonly<Record<string, number>>;
+export type VerifyCursors = Readonly<Record<string, ServerUs>>;
 
 export interface DueVerification {
   /** Ranges to verify, ascending. */
@@ -37,29 +37,29 @@ export interface DueVerification {
 }
 
 /**
- * What is due now. `nowUs` is on the server clock. Ranges before `floorUs` are never due, because the server may have
+ * What is due now. `nowUs` is on the server clock. Ranges before `oldestUs` are never due, because the server may have
  * deleted events. A moment is due for a step when it is older than the step's age and was last verified when it was
  * younger.
  */
 export function dueVerification(
   covered: readonly VerifiedRange[],
   cursors: VerifyCursors,
-  nowUs: number,
-  floorUs: number,
+  nowUs: ServerUs,
+  oldestUs: ServerUs,
 ): DueVerification {
   const first = covered[0];
   if (!first) return { ranges: [], cursors };
-  const next: Record<string, number> = { ...cursors };
+  const next: Record<string, ServerUs> = { ...cursors };
   const due: TimeRange[] = [];
   for (const { ageUs, grainUs } of STEPS) {
-    const doneUs = Math.max(cursors[ageUs] ?? Number.NEGATIVE_INFINITY, first.fromUs - 1);
-    const toUs = nowUs - ageUs;
+    const doneUs = latestUs(cursors[ageUs] ?? Number.NEGATIVE_INFINITY, addUs(first.fromUs, -1));
+    const toUs = addUs(nowUs, -ageUs);
     if (toUs - doneUs < grainUs) continue;
     next[ageUs] = toUs;
     for (const range of covered) {
       const part = {
-        fromUs: Math.max(range.fromUs, doneUs + 1, range.verifiedUs - ageUs + 1, floorUs),
-        toUs: Math.min(range.toUs, toUs),
+        fromUs: latestUs(range.fromUs, addUs(doneUs, 1), addUs(range.verifiedUs, 1 - ageUs), oldestUs),
+        toUs: earliestUs(range.toUs, toUs),
       };
       if (part.fromUs <= part.toUs) due.push(part);
     }
@@ -69,8 +69,8 @@ export function dueVerification(
 
 function split(range: TimeRange): TimeRange[] {
   const parts: TimeRange[] = [];
-  for (let fromUs = range.fromUs; fromUs <= range.toUs; fromUs += LARGEST_US) {
-    parts.push({ fromUs, toUs: Math.min(range.toUs, fromUs + LARGEST_US - 1) });
+  for (let fromUs = range.fromUs; fromUs <= range.toUs; fromUs = addUs(fromUs, LARGEST_US)) {
+    parts.push({ fromUs, toUs: earliestUs(range.toUs, addUs(fromUs, LARGEST_US - 1)) });
   }
   return parts;
 }

@@ -1,4 +1,4 @@
-import { formatIsoUs } from "../../lib/time.ts";
+import { addUs, earliestUs, formatIsoUs, latestUs } from "../../lib/time.ts";
 import type { EventSource } from "../../model/events/event.ts";
 import { occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -92,7 +92,7 @@ async function compare(
   }
   const middleUs = Math.floor((range.fromUs + range.toUs) / 2);
   await compare(ctx, { fromUs: range.fromUs, toUs: middleUs }, options, options.repair, agreed, sum);
-  await compare(ctx, { fromUs: middleUs + 1, toUs: range.toUs }, options, options.repair, agreed, sum);
+  await compare(ctx, { fromUs: addUs(middleUs, 1), toUs: range.toUs }, options, options.repair, agreed, sum);
 }
 
 /**
@@ -153,7 +153,7 @@ function claimOf(
 ): EventClaim[] {
   const reachedUs = mark.reachedUs();
   if (reachedUs === null) return [];
-  const claim = { fromUs: Math.max(range.fromUs, horizonUs(ctx)), toUs: Math.min(range.toUs, reachedUs) };
+  const claim = { fromUs: latestUs(range.fromUs, horizonUs(ctx)), toUs: earliestUs(range.toUs, reachedUs) };
   const isWhole = claim.fromUs === range.fromUs && claim.toUs === range.toUs;
   const counts = isWhole ? { serverCount: count, recordCount: countEventsBetween(ctx.db, range) } : {};
   return [{ ...claim, ...counts, source, verifiedUs: mark.atUs }];

@@ -1,3 +1,4 @@
+import { earliestUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { type EventReader, walkEvents } from "../../prefect/paging/event-walk.ts";
@@ -17,7 +18,7 @@ export interface StoreWalkOptions {
    */
   readonly coveredToUs?: number;
   /** Facts to write together with the last claim, which ends at `claimedToUs`. */
-  readonly facts?: (claimedToUs: number, mark: ClockMark) => Facts;
+  readonly facts?: (claimedToUs: ServerUs, mark: ClockMark) => Facts;
   readonly onPage?: (events: readonly PrefectEvent[]) => void;
 }
 
@@ -29,7 +30,7 @@ export interface StoreWalkResult {
   /** Start of the reading. */
   readonly mark: ClockMark;
   /** End of the claim; null when nothing was claimed. */
-  readonly claimedToUs: number | null;
+  readonly claimedToUs: ServerUs | null;
 }
 
 /** Reads event pages through the engine's requests. */
@@ -51,13 +52,13 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
   const mark = ctx.serverClock.mark();
   const ids = new Set<string>();
   let gained = 0;
-  let claimedToUs: number | null = null;
+  let claimedToUs: ServerUs | null = null;
   let batch: PrefectEvent[] = [];
-  const commit = (provenToUs: number) => {
+  const commit = (provenToUs: ServerUs) => {
     const isLast = provenToUs >= range.toUs;
     const reachedUs = mark.reachedUs();
-    const fromUs = Math.max(range.fromUs, horizonUs(ctx));
-    const toUs = reachedUs === null ? Number.NEGATIVE_INFINITY : Math.min(provenToUs, range.toUs, reachedUs);
+    const fromUs = latestUs(range.fromUs, horizonUs(ctx));
+    const toUs = reachedUs === null ? Number.NEGATIVE_INFINITY : earliestUs(provenToUs, range.toUs, reachedUs);
     const isNewClaim = isLast || toUs > (options.coveredToUs ?? Number.NEGATIVE_INFINITY);
     const claim = toUs < fromUs || !isNewClaim ? null : { fromUs, toUs, source, verifiedUs: mark.atUs };
     const facts = claim && isLast ? options.facts?.(toUs, mark) : undefined;

@@ -1,5 +1,5 @@
 /** Source, age and coverage of an answer, as structured content and as lines of the text. */
-import { formatIsoUs } from "../../lib/time.ts";
+import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
 
 /** `source`, `as_of`, `coverage`. */
@@ -19,7 +19,7 @@ export function freshnessFields({ source, asOfUs, coverage }: Freshness): Record
 }
 
 /** For answers whose content is part of the program. */
-export function builtInFields(nowUs: number): Record<string, unknown> {
+export function builtInFields(nowUs: ServerUs): Record<string, unknown> {
   return freshnessFields({ source: "record", asOfUs: nowUs, coverage: withoutWindow(true, []) });
 }
 
@@ -29,7 +29,7 @@ export function withoutWindow(complete: boolean, notes: readonly string[]): Cove
 }
 
 /** First line: source, as_of, window. Further lines: gaps and notes. */
-export function freshnessLines(freshness: Freshness, nowUs: number): string[] {
+export function freshnessLines(freshness: Freshness, nowUs: ServerUs): string[] {
   const { fromUs, toUs } = freshness.coverage;
   const isWindow = fromUs !== null && toUs !== null && fromUs !== toUs;
   const window = isWindow ? `, covers ${isoSeconds(fromUs)} to ${isoSeconds(toUs)}` : "";
@@ -37,11 +37,11 @@ export function freshnessLines(freshness: Freshness, nowUs: number): string[] {
 }
 
 /** The same for texts that state the window themselves. */
-export function linesWithoutWindow(freshness: Freshness, nowUs: number): string[] {
+export function linesWithoutWindow(freshness: Freshness, nowUs: ServerUs): string[] {
   return linesWith("", freshness, nowUs);
 }
 
-function linesWith(window: string, { source, asOfUs, coverage }: Freshness, nowUs: number): string[] {
+function linesWith(window: string, { source, asOfUs, coverage }: Freshness, nowUs: ServerUs): string[] {
   const lines = [
     `${source} as of ${isoSeconds(asOfUs)} (${ageText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
   ];

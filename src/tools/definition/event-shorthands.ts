@@ -1,6 +1,6 @@
 /** The arguments for the window, the names and the resources of events, beside `filter`. */
 import { AppError } from "../../errors.ts";
-import { parseIsoUs } from "../../lib/time.ts";
+import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import { resourceId } from "../../model/kinds.ts";
 import { parseEventFilter, withEventPrefix, withResource } from "../../queries/events/event-filter.ts";
@@ -47,15 +47,15 @@ export interface EventSelection {
   readonly filter: EventFilter;
   /** From the filter object. */
   readonly order: "asc" | "desc" | undefined;
-  readonly sinceUs: number | undefined;
-  readonly untilUs: number | undefined;
+  readonly sinceUs: ServerUs | undefined;
+  readonly untilUs: ServerUs | undefined;
 }
 
 /** Throws AppError `invalid_input` for arguments that contradict each other, and what resolving names throws. */
 export async function readEventArguments(
   ctx: QueryContext,
   args: EventArguments,
-  nowUs: number,
+  nowUs: ServerUs,
 ): Promise<EventSelection> {
   const { occurred, order, ...rest } = parseEventFilter(args.filter);
   const after = timeArg("occurred_after", args.occurred_after, nowUs);
@@ -83,6 +83,6 @@ export function argumentOrFilter<T>(name: string, one: T | undefined, other: T |
   return one ?? other;
 }
 
-function momentOf(text: string | undefined): number | undefined {
+function momentOf(text: string | undefined): ServerUs | undefined {
   return text === undefined ? undefined : parseIsoUs(text);
 }

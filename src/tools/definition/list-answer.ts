@@ -1,4 +1,5 @@
 /** The answer of a list: as many items as the token budget allows, as text and as structured content, and a cursor for the rest. */
+import type { ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { fenced } from "../answer/fenced.ts";
 import { dayOf, freshnessFields, freshnessLines } from "../answer/freshness.ts";
@@ -27,7 +28,7 @@ export interface ListSpec {
   /** Cursor that continues after `items[index]` (before it with `takeFrom: "end"`). */
   cursorAfter(index: number): string;
   readonly freshness: Freshness;
-  readonly nowUs: number;
+  readonly nowUs: ServerUs;
   /** Tokens for the whole answer, from `tokenBudget`. */
   readonly budget: number;
   /** Further members of the structured content. `facts` must state each of them too. */

@@ -1,5 +1,7 @@
 /** Reads the arguments for paging and sorting. */
+
 import { AppError } from "../../errors.ts";
+
 import type { TimeRange } from "../../model/freshness.ts";
 import type { CursorValue } from "../answer/cursor.ts";
 import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
@@ -47,7 +49,7 @@ export function readPlace(question: unknown, cursor: string | undefined): Place 
   if (typeof fromUs !== "number" || typeof toUs !== "number" || typeof offset !== "number") {
     throw badCursor("is damaged");
   }
-  return { fromUs, toUs, offset };
+  return { fromUs: fromUs, toUs: toUs, offset };
 }
 
 /** Items without `limit`: about as many as the default token budget fits. */

@@ -1,4 +1,5 @@
 /** Combines the `filter` of a list tool and its other arguments into Prefect's filters. */
+import type { ServerUs } from "../../lib/time.ts";
 import type { FilterKey, NamedKind } from "../../model/kinds.ts";
 import type { Json, JsonObject } from "../../model/objects.ts";
 import { type ResolvedName, resolveName } from "../../queries/names/names.ts";
@@ -59,7 +60,7 @@ export async function readFilters(
   ctx: QueryContext,
   { key, criteria, timeField }: FilterRules,
   args: Readonly<Record<string, unknown>>,
-  nowUs: number,
+  nowUs: ServerUs,
 ): Promise<ReadFilters> {
   const set: MutableSet = startSet(key, args.filter);
   const given = Object.entries(criteria).flatMap(([argument, criterion]) =>

@@ -1,5 +1,7 @@
 /** The tools that list one kind of Prefect's objects. Each states its filters, its query and how it shows a row. */
+
 import type { z } from "zod";
+import type { ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { type FilterKind, KINDS, type LinkedKind, type NamedKind } from "../../model/kinds.ts";
 import type { ResolvedName } from "../../queries/names/names.ts";
@@ -41,7 +43,7 @@ export interface ListCall<Sort extends string> {
   /** Members are chosen by `fields`. */
   readonly hasFields: boolean;
   /** Server clock. */
-  readonly nowUs: number;
+  readonly nowUs: ServerUs;
 }
 
 export interface ListPage<Row> {

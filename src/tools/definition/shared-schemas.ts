@@ -1,7 +1,7 @@
 /** Arguments and output members that many tools share. Schemas are built once, at module scope, because building them per call is slow. */
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { parseMomentUs } from "../../lib/time.ts";
+import { parseMomentUs, type ServerUs } from "../../lib/time.ts";
 import { DEFAULT_TOKENS, WIDE_TOKENS } from "../answer/token-budget.ts";
 import { withNearest } from "./suggestions.ts";
 
@@ -50,7 +50,7 @@ export function tokenBudget(input: PageInput): number {
 }
 
 /** A time argument (ISO 8601, or an age such as `2h`, `7d`, `now`) in microseconds. Throws AppError `invalid_input`. */
-export function timeArg(name: string, text: string | undefined, nowUs: number): number | undefined {
+export function timeArg(name: string, text: string | undefined, nowUs: ServerUs): ServerUs | undefined {
   if (text === undefined) return undefined;
   const us = parseMomentUs(text, nowUs);
   if (us !== undefined) return us;
@@ -66,15 +66,19 @@ type EndNames = readonly [since: string, until: string];
 export function windowArgs(
   args: { readonly [name: string]: unknown },
   names: EndNames,
-  nowUs: number,
-): { sinceUs: number | undefined; untilUs: number | undefined } {
+  nowUs: ServerUs,
+): { sinceUs: ServerUs | undefined; untilUs: ServerUs | undefined } {
   const [sinceUs, untilUs] = names.map((name) => timeArg(name, args[name] as string | undefined, nowUs));
   checkWindow(names, sinceUs, untilUs);
   return { sinceUs, untilUs };
 }
 
 /** Throws AppError `invalid_input` for a window that ends before it starts. */
-export function checkWindow([since, until]: EndNames, sinceUs: number | undefined, untilUs: number | undefined): void {
+export function checkWindow(
+  [since, until]: EndNames,
+  sinceUs: ServerUs | undefined,
+  untilUs: ServerUs | undefined,
+): void {
   if (sinceUs === undefined || untilUs === undefined || sinceUs <= untilUs) return;
   throw new AppError("invalid_input", `${since} is after ${until}`);
 }

@@ -1,4 +1,5 @@
 /** The answer of both docs tools: the text of the docs server, or pages of the shipped index with a note that they are from there. */
+import type { ServerUs } from "../../lib/time.ts";
 import type { DocsAnswer } from "../../queries/docs/docs.ts";
 import { fenced } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines, withoutWindow } from "../answer/freshness.ts";
@@ -11,7 +12,7 @@ export const READS_ANOTHER_HOST: ToolAnnotations = { ...READ_ONLY, openWorldHint
 /** Characters that fit the widest answer, also where a character takes half a token. */
 const MAX_CHARS = WIDE_TOKENS * 2;
 
-export function docsAnswer(answer: DocsAnswer, nowUs: number): ToolAnswer {
+export function docsAnswer(answer: DocsAnswer, nowUs: ServerUs): ToolAnswer {
   const isServer = answer.from === "server";
   const notes = isServer ? [] : [`Answered from the shipped list of pages, which may be out of date: ${answer.why}.`];
   const freshness = {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { getReleaseNotes } from "../../queries/docs/docs.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { metaOutput, textArg } from "../definition/shared-schemas.ts";
 import { docsAnswer, READS_ANOTHER_HOST } from "./docs-answer.ts";
@@ -13,6 +14,6 @@ export const docsGetReleaseNotesTool = defineTool({
   output: z.looseObject({ text: textArg, pages: z.array(z.looseObject({})).optional(), ...metaOutput }),
   annotations: READS_ANOTHER_HOST,
   async run({ query: ctx }, { version }) {
-    return docsAnswer(await getReleaseNotes(ctx, version), ctx.clock.nowUs());
+    return docsAnswer(await getReleaseNotes(ctx, version), serverNowUs(ctx));
   },
 });

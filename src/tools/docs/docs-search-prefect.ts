@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { searchDocs } from "../../queries/docs/docs.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { limitArg, metaOutput, textArg } from "../definition/shared-schemas.ts";
 import { docsAnswer, READS_ANOTHER_HOST } from "./docs-answer.ts";
@@ -14,6 +15,6 @@ export const docsSearchPrefectTool = defineTool({
   annotations: READS_ANOTHER_HOST,
   aliases: { q: "query", question: "query", top_k: "limit" },
   async run({ query: ctx }, { query, limit = 8 }) {
-    return docsAnswer(await searchDocs(ctx, query, limit), ctx.clock.nowUs());
+    return docsAnswer(await searchDocs(ctx, query, limit), serverNowUs(ctx));
   },
 });

@@ -1,4 +1,5 @@
 /** Combines the arguments, the filter object and the cursor of `read_events` into one question. */
+import type { ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventsQuestion } from "../../queries/events/events.ts";
 import { positionOf } from "../../queries/events/events.ts";
@@ -29,7 +30,7 @@ export interface ReadEventsCall {
 export async function readEventQuestion(
   ctx: QueryContext,
   args: EventListArguments,
-  nowUs: number,
+  nowUs: ServerUs,
 ): Promise<ReadEventsCall> {
   const { filter, order: orderOfFilter, sinceUs, untilUs } = await readEventArguments(ctx, args, nowUs);
   const order = argumentOrFilter("order", args.order, orderOfFilter) ?? "desc";

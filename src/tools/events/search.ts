@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { formatIsoUs } from "../../lib/time.ts";
+import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { parseSearchTerms, searchWords } from "../../model/text/search-terms.ts";
 import { BRIEF_MESSAGE_CHARS, briefEvent, cutText } from "../../queries/events/event-brief.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
@@ -133,8 +133,8 @@ function textAround(strings: readonly string[], words: readonly string[], shown:
 }
 
 interface Place {
-  readonly fromUs: number;
-  readonly toUs: number;
+  readonly fromUs: ServerUs;
+  readonly toUs: ServerUs;
   readonly position: SearchPosition;
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { formatIsoUs, parseDurationUs } from "../../lib/time.ts";
+import { formatIsoUs, parseDurationUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { withNotes } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
@@ -98,7 +98,7 @@ function readTimeout(text: string | undefined): number {
   });
 }
 
-function runAnswer(waited: WaitResult<FlowRun>, nowUs: number): ToolAnswer {
+function runAnswer(waited: WaitResult<FlowRun>, nowUs: ServerUs): ToolAnswer {
   const { value: run, isReached } = waited;
   const flow_run = { id: run.id, name: run.name, ...stateItem(run, nowUs, true) };
   const hasEndedOtherwise =
@@ -111,7 +111,7 @@ function runAnswer(waited: WaitResult<FlowRun>, nowUs: number): ToolAnswer {
   return answer(waited, { flow_run }, outcome, flow_run, nowUs);
 }
 
-function eventAnswer(waited: WaitResult<PrefectEvent | null>, fromUs: number, nowUs: number): ToolAnswer {
+function eventAnswer(waited: WaitResult<PrefectEvent | null>, fromUs: ServerUs, nowUs: ServerUs): ToolAnswer {
   const event = waited.value === null ? null : { ...briefEvent(waited.value) };
   const from = formatIsoUs(fromUs);
   const outcome = event === null ? `timed out: no matching event since ${from}` : `reached: ${event.event}`;
@@ -123,7 +123,7 @@ function answer(
   found: Item,
   outcome: string,
   shown: Item | null,
-  nowUs: number,
+  nowUs: ServerUs,
 ): ToolAnswer {
   const seconds = Math.round(waited.waitedMs / 100) / 10;
   const structured = {

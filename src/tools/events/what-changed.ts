@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DAY_US, formatIsoUs } from "../../lib/time.ts";
+import { addUs, DAY_US, earliestUs, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type Change, whatChanged } from "../../queries/history/what-changed.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
@@ -43,16 +43,16 @@ export const whatChangedTool = defineTool({
     const asked = windowArgs(args, ["since", "until"], nowUs);
     const { untilUs } = asked;
     if (position) checkWindow(["cursor", "until"], position.fromUs, untilUs);
-    const sinceUs = position ? Math.min(position.fromUs, nowUs) : (asked.sinceUs ?? (untilUs ?? nowUs) - DAY_US);
+    const sinceUs = position ? earliestUs(position.fromUs, nowUs) : (asked.sinceUs ?? addUs(untilUs ?? nowUs, -DAY_US));
     const found = await whatChanged(ctx, {
       sinceUs,
       untilUs,
       limit: args.limit ?? DEFAULT_LIMIT,
       after: position?.after,
     });
-    const cursorOf = (change: { atUs: number; id: string }) => encodeCursor(QUESTION, [change.atUs, change.id]);
+    const cursorOf = (change: { atUs: ServerUs; id: string }) => encodeCursor(QUESTION, [change.atUs, change.id]);
     const last = found.changes.at(-1) ?? position?.after;
-    const cursor = cursorOf(last ?? { atUs: Math.min(found.window.toUs, nowUs), id: "" });
+    const cursor = cursorOf(last ?? { atUs: earliestUs(found.window.toUs, nowUs), id: "" });
     const runs = found.runs ? Object.entries(found.runs).map(([state, n]) => `${state} ${n}`) : null;
     const answer = listAnswer({
       key: "changes",
@@ -83,10 +83,10 @@ export const whatChangedTool = defineTool({
 /** The cursor is a moment and independent of the arguments: it is valid for any later window. */
 const QUESTION = "what_changed";
 
-function readPosition(cursor: string): { fromUs: number; after: { atUs: number; id: string } } {
+function readPosition(cursor: string): { fromUs: ServerUs; after: { atUs: ServerUs; id: string } } {
   const [atUs, id] = decodeCursor(QUESTION, cursor);
   if (typeof atUs !== "number" || typeof id !== "string") throw badCursor("is not from what_changed");
-  return { fromUs: atUs, after: { atUs, id } };
+  return { fromUs: atUs, after: { atUs: atUs, id } };
 }
 
 async function toItem(change: Change): Promise<Item> {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { builtInFields } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { metaOutput } from "../definition/shared-schemas.ts";
@@ -31,7 +32,7 @@ export const getObjectSchemaTool = defineTool({
       ...rules,
       ...(example ? [`example: ${JSON.stringify(example)}`] : []),
     ];
-    return Promise.resolve({ structured: { ...found, ...builtInFields(ctx.clock.nowUs()) }, text: lines.join("\n") });
+    return Promise.resolve({ structured: { ...found, ...builtInFields(serverNowUs(ctx)) }, text: lines.join("\n") });
   },
 });
 

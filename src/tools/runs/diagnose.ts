@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import type { ServerUs } from "../../lib/time.ts";
 import { truncate } from "../../lib/truncate.ts";
 import { visibleText } from "../../model/text/untrusted.ts";
 import { type Diagnosis, diagnose } from "../../queries/diagnosis/diagnose.ts";
@@ -64,7 +65,7 @@ interface Cause {
   readonly next?: readonly NextCall[];
 }
 
-function answer(found: Diagnosis, nowUs: number) {
+function answer(found: Diagnosis, nowUs: ServerUs) {
   for (let most = MOST_CAUSES; ; most--) {
     for (const brief of [false, true]) {
       const structured = shape(found, most, brief);
@@ -119,7 +120,7 @@ function shorten(value: unknown, most: number): unknown {
   return Object.fromEntries(entries.map(([key, one]) => [key, shorten(one, most)]));
 }
 
-function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: number): string {
+function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: ServerUs): string {
   const { subject } = structured;
   const about = subject.kind === "workspace" ? "workspace" : `${subject.kind} ${"id" in subject ? subject.id : ""}`;
   const head = `${found.verdict} | ${about} | ${freshnessLines(found.freshness, nowUs).join(" | ")}`;

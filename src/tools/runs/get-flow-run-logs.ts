@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { parseIsoUs } from "../../lib/time.ts";
+import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import type { LogLine } from "../../queries/runs/log-lines.ts";
@@ -129,7 +129,13 @@ export const getFlowRunLogsTool = defineTool({
 });
 
 /** For the check whether the window is in the future: a window without a start is not. */
-function windowOf({ sinceUs = 0, untilUs = sinceUs }: { sinceUs: number | undefined; untilUs: number | undefined }) {
+function windowOf({
+  sinceUs = 0,
+  untilUs = sinceUs,
+}: {
+  sinceUs: ServerUs | undefined;
+  untilUs: ServerUs | undefined;
+}) {
   return { fromUs: sinceUs, toUs: untilUs };
 }
 

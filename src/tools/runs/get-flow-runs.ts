@@ -1,4 +1,5 @@
 import { z } from "zod";
+
 import { withNotes } from "../../model/freshness.ts";
 import type { ResolvedName } from "../../queries/names/names.ts";
 import { earlierDeploymentNotes } from "../../queries/objects/earlier-deployments.ts";
@@ -116,5 +117,5 @@ function readPosition(values: readonly CursorValue[] | undefined): FlowRunPositi
   const [nowUs, part, offset] = values;
   if (typeof nowUs !== "number" || typeof offset !== "number" || (part !== 0 && part !== 1))
     throw badCursor("is damaged");
-  return { nowUs, part, offset };
+  return { nowUs: nowUs, part, offset };
 }

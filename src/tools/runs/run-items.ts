@@ -1,5 +1,5 @@
 /** Flow runs and task runs as the list tools show them. */
-import { formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import { formatIsoUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { FlowRun, JsonObject, TaskRun } from "../../model/objects.ts";
 import { type RunFacts, runFacts } from "../../model/runs/run-facts.ts";
 import { LATE_AFTER_US } from "../../model/runs/server-delays.ts";
@@ -19,7 +19,7 @@ function seconds(us: number): number {
 }
 
 /** State, message and times. Members that are unknown or do not apply are absent. */
-export function stateItem(run: FlowRun | TaskRun, nowUs: number, isSingle: boolean): Item {
+export function stateItem(run: FlowRun | TaskRun, nowUs: ServerUs, isSingle: boolean): Item {
   const item: Mutable = {};
   addState(item, runFacts(run), () => run, { nowUs, isSingle });
   return item;
@@ -48,7 +48,12 @@ type Whole = FlowRun | TaskRun;
 const WAITING: ReadonlySet<string | null> = new Set(["PAUSED", "SCHEDULED", "PENDING"]);
 
 /** From start to end, or to now. For a waiting run: Prefect's `total_run_time`, or the time until it began to wait. */
-function durationUs(startUs: number, { stateType, endUs }: RunFacts, whole: () => Whole, nowUs: number): number | null {
+function durationUs(
+  startUs: ServerUs,
+  { stateType, endUs }: RunFacts,
+  whole: () => Whole,
+  nowUs: ServerUs,
+): number | null {
   if (endUs !== null) return endUs - startUs;
   if (isTerminal(stateType)) return null;
   if (!WAITING.has(stateType)) return nowUs - startUs;
@@ -58,7 +63,7 @@ function durationUs(startUs: number, { stateType, endUs }: RunFacts, whole: () =
   return sinceUs === undefined ? null : sinceUs - startUs;
 }
 
-function lateness(run: RunFacts, nowUs: number): number | null {
+function lateness(run: RunFacts, nowUs: ServerUs): number | null {
   const dueUs = run.nextUs ?? run.expectedUs;
   if (run.stateType !== "SCHEDULED" || run.startUs !== null || dueUs === null) return null;
   return run.stateName === "Late" || nowUs - dueUs > LATE_AFTER_US ? nowUs - dueUs : null;
@@ -72,7 +77,7 @@ export function runRow(item: Item): Item {
 }
 
 export interface ItemOptions {
-  readonly nowUs: number;
+  readonly nowUs: ServerUs;
   /** The call names one run, of which more is shown. */
   readonly isSingle: boolean;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ServerUs } from "../../lib/time.ts";
 import { visibleText } from "../../model/text/untrusted.ts";
 import type { Slot } from "../../queries/limits/slots.ts";
 import type { RunCounts, TrendCounts } from "../../queries/runs/run-counts.ts";
@@ -95,7 +96,7 @@ interface Shown {
   readonly more_work_pools?: number;
 }
 
-function dashboardText(board: Dashboard, shown: Shown, nowUs: number): string {
+function dashboardText(board: Dashboard, shown: Shown, nowUs: ServerUs): string {
   const [head, ...notes] = linesWithoutWindow(board.freshness, nowUs);
   const { total, ...states } = board.counts;
   const counts = Object.entries(states).map(([state, n]) => `${state} ${n}`);

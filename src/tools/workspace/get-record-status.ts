@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { formatIsoUs } from "../../lib/time.ts";
+import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { RecordStatus } from "../../queries/workspace/record-status.ts";
 import { getRecordStatus } from "../../queries/workspace/record-status.ts";
 import { ageText, isoOrNull, isoRange, isoSeconds } from "../answer/freshness.ts";
@@ -22,7 +23,7 @@ export const getRecordStatusTool = defineTool({
   }),
   async run({ query: ctx }) {
     const status = getRecordStatus(ctx);
-    const nowUs = ctx.clock.nowUs();
+    const nowUs = serverNowUs(ctx);
     return {
       structured: { ...statusObject(status), source: "record", as_of: formatIsoUs(nowUs) },
       text: statusText(status, nowUs),
@@ -79,7 +80,7 @@ function eventCoverage({ coverage, gaps }: RecordStatus): Readonly<Record<string
   };
 }
 
-function statusText(status: RecordStatus, nowUs: number): string {
+function statusText(status: RecordStatus, nowUs: ServerUs): string {
   if (status.file === null) {
     return `Nothing is recorded yet for ${status.instance}.\nsyncing: ${status.syncing}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`;
   }

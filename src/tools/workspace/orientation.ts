@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { serverNowUs } from "../../queries/source/server-time.ts";
 import { builtInFields } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { metaOutput, textArg } from "../definition/shared-schemas.ts";
@@ -18,5 +19,5 @@ export const orientationTool = defineTool({
   input: z.strictObject({}),
   output: z.looseObject({ text: textArg, ...metaOutput }),
   run: ({ query: ctx }) =>
-    Promise.resolve({ structured: { text: INSTRUCTIONS, ...builtInFields(ctx.clock.nowUs()) }, text: INSTRUCTIONS }),
+    Promise.resolve({ structured: { text: INSTRUCTIONS, ...builtInFields(serverNowUs(ctx)) }, text: INSTRUCTIONS }),
 });

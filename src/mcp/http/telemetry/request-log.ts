@@ -1,6 +1,8 @@
 /** Records an answered request for the operator: counters, a log line, a span. */
+
 import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/logger.ts";
+import type { LocalUs } from "../../../lib/time.ts";
 import { methodLabel } from "../requests/inspect-message.ts";
 import type { Metrics } from "./metrics.ts";
 import type { SpanExporter } from "./spans.ts";
@@ -14,7 +16,7 @@ export interface AnsweredRequest {
   readonly tenant: string;
   readonly status: number;
   /** When the request was admitted, microseconds since 1970. */
-  readonly startUs: number;
+  readonly startUs: LocalUs;
 }
 
 export interface RequestTelemetry {

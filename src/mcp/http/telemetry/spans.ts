@@ -1,12 +1,13 @@
 import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/logger.ts";
+import type { LocalUs } from "../../../lib/time.ts";
 
 /** One answered request. */
 export interface Span {
   readonly name: string;
   /** Microseconds since 1970. */
-  readonly startUs: number;
-  readonly endUs: number;
+  readonly startUs: LocalUs;
+  readonly endUs: LocalUs;
   readonly isError: boolean;
   /** The caller's `traceparent` header, or null. */
   readonly parent: string | null;

@@ -1,7 +1,7 @@
 /** An automation, its own events, and a replay of its trigger over the events that happened. */
 
 import { AppError } from "../../../errors.ts";
-import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
+import { addUs, DAY_US, earliestUs, latestUs, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { PrefectEvent } from "../../../model/events/event.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
@@ -21,7 +21,7 @@ export async function gatherAutomation(
   ctx: QueryContext,
   id: string,
   window: TimeRange,
-  nowUs: number,
+  nowUs: ServerUs,
   gathering: Gathering,
 ): Promise<AutomationFacts> {
   const set = { automations: { id: { any_: [id] } } };
@@ -32,7 +32,7 @@ export async function gatherAutomation(
   }
   gathering.freshness.push(page.freshness);
   const createdUs = parseIsoUs(automation.created ?? "") ?? 0;
-  const fromUs = Math.max(createdUs, Math.min(window.fromUs, nowUs - LOOK_BACK_US));
+  const fromUs = latestUs(createdUs, earliestUs(window.fromUs, addUs(nowUs, -LOOK_BACK_US)));
   const trigger = readTrigger(automation.trigger);
   const [triggerEvents, events] = await Promise.all([
     trigger
@@ -53,7 +53,7 @@ export async function gatherAutomation(
 async function readTriggerEvents(
   ctx: QueryContext,
   trigger: Trigger,
-  sinceUs: number,
+  sinceUs: ServerUs,
   gathering: Gathering,
 ): Promise<readonly PrefectEvent[]> {
   const names = eventNames(trigger);

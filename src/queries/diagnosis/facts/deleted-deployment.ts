@@ -1,7 +1,9 @@
 /** A deployment that was deleted in Prefect, as the record holds it, and the one that replaced it. */
+import { onServerClock } from "../../../lib/time.ts";
 import { findObject } from "../../../store/objects/objects.ts";
 import { listDeployments } from "../../objects/deployments.ts";
 import type { QueryContext } from "../../source/context.ts";
+import { statedSkewUs } from "../../source/server-time.ts";
 import type { DeletedDeployment } from "../findings/types.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 
@@ -14,7 +16,8 @@ export async function readDeletedDeployment(
   const db = ctx.record();
   const recorded = db ? findObject(db, "deployment", id) : null;
   if (!db || !recorded || recorded.deletedUs === null) return null;
-  const { name, deletedUs, doc } = recorded;
+  const { name, doc } = recorded;
+  const deletedUs = onServerClock(recorded.deletedUs, statedSkewUs(db));
   const flowName = findObject(db, "flow", doc.flow_id)?.name ?? null;
   const successor = await attempt(gathering, "whether another deployment replaced it", null, async () => {
     const set = { deployments: { name: { any_: [name] } } };

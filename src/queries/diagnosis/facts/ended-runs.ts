@@ -1,5 +1,5 @@
 /** Runs that ended in the window. When they are too many for one page, failed runs are read on their own, so that none is missed. */
-import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
+import { formatIsoUs, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { JsonObject } from "../../../model/objects.ts";
 import { FAILED_TYPES, isFailed, TERMINAL_TYPES } from "../../../model/state.ts";
@@ -55,7 +55,7 @@ export async function readFailed(
 }
 
 /** 0 when no time is known. */
-export function endUs(one: NamedRun | undefined): number {
+export function endUs(one: NamedRun | undefined): ServerUs {
   return parseIsoUs(one?.run.end_time ?? one?.run.state?.timestamp ?? "") ?? 0;
 }
 

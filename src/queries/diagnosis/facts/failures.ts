@@ -1,6 +1,6 @@
 /** Failed and crashed runs, grouped by error. One log is read for each group, not one for each run. */
 
-import { formatIsoUs } from "../../../lib/time.ts";
+import { earliestUs, formatIsoUs, latestUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { FlowRun } from "../../../model/objects.ts";
 import { errorFingerprint } from "../../../model/runs/error-fingerprint.ts";
@@ -52,8 +52,8 @@ async function groupOf(ctx: QueryContext, runs: readonly NamedRun[], question: G
   const logs = newest ? await readRunLog(ctx, newest.run, gathering) : null;
   const error = newest ? errorOfRun(newest.run, [], logs ?? []) : null;
   const times = runs.map(endUs);
-  const lastUs = Math.max(...times);
-  const firstUs = Math.min(...times);
+  const lastUs = latestUs(...times);
+  const firstUs = earliestUs(...times);
   const hasCompleted = (range: TimeRange) => (newest ? completedIn(ctx, newest.run, range, question) : false);
   const isOver = await hasCompleted({ fromUs: lastUs + 1, toUs: window.toUs });
   const isNew = await hasCompleted({ fromUs: window.fromUs, toUs: firstUs - 1 });

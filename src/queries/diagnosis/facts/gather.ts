@@ -1,6 +1,6 @@
 /** Collects the facts for a question, by its subject. Causes judge these facts and read nothing themselves. */
 
-import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
+import { DAY_US, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
 import type { Deployment, FlowRun, JsonObject, TaskRun } from "../../../model/objects.ts";
@@ -65,7 +65,7 @@ async function gatherSubject(
   ctx: QueryContext,
   subject: Subject,
   window: TimeRange,
-  nowUs: number,
+  nowUs: ServerUs,
   gathering: Gathering,
 ): Promise<Partial<Facts>> {
   const id = subject.id ?? "";
@@ -98,7 +98,7 @@ async function gatherSubject(
 async function gatherForRun(
   ctx: QueryContext,
   id: string,
-  nowUs: number,
+  nowUs: ServerUs,
   gathering: Gathering,
 ): Promise<Partial<Facts>> {
   const run = await gatherRun(ctx, id, gathering);
@@ -150,7 +150,7 @@ async function readHistoryLimits(ctx: QueryContext, run: RunFacts): Promise<stri
 interface RunsQuestion {
   readonly filters: FilterSet;
   readonly window: TimeRange;
-  readonly nowUs: number;
+  readonly nowUs: ServerUs;
   readonly gathering: Gathering;
   /** Null: the deployments of the runs that are found. */
   readonly deployments: readonly Deployment[] | null;
@@ -228,7 +228,7 @@ async function deploymentsOf(
 }
 
 /** Due and not started. A retry before its time and a run scheduled for later are not due. */
-export function isWaiting(run: FlowRun, nowUs: number): boolean {
+export function isWaiting(run: FlowRun, nowUs: ServerUs): boolean {
   if (run.state_type === "PENDING") return true;
   if (run.state_type !== "SCHEDULED" || run.state_name === "AwaitingRetry") return false;
   if (run.state_name === "Late" || run.state_name === "AwaitingConcurrencySlot") return true;

@@ -1,4 +1,5 @@
 /** Work pools and limits as they are now: rows of the record, updated by at most three live questions. */
+import { onServerClock, type ServerUs } from "../../../lib/time.ts";
 import type { ConcurrencyLimit, Worker } from "../../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../../store/database.ts";
@@ -66,10 +67,10 @@ export async function gatherPools(
 }
 
 /** When a recorded list was read. Server clock. */
-function readUs(ctx: QueryContext, list: "read:worker" | "read:work_queue", asOfUs: number): number {
+function readUs(ctx: QueryContext, list: "read:worker" | "read:work_queue", asOfUs: ServerUs): ServerUs {
   const db = ctx.record();
   const read = db ? findFact(db, list) : null;
-  return read ? read.readUs + clockSkewUs(db) : asOfUs;
+  return read ? onServerClock(read.readUs, clockSkewUs(db)) : asOfUs;
 }
 
 async function askPool(

@@ -1,5 +1,5 @@
 /** The same error elsewhere: failures in the day before whose state reports the error of the run in question. */
-import { DAY_US, parseIsoUs } from "../../../lib/time.ts";
+import { addUs, DAY_US, parseIsoUs } from "../../../lib/time.ts";
 import { listTaskRuns } from "../../runs/task-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { serverNowUs } from "../../source/server-time.ts";
@@ -15,7 +15,7 @@ import { attempt, type Gathering } from "./gathering.ts";
  */
 export async function readSameError(ctx: QueryContext, run: RunFacts, gathering: Gathering): Promise<NamedRun[]> {
   const endUs = parseIsoUs(run.run.end_time ?? "") ?? serverNowUs(ctx);
-  const window = { fromUs: endUs - DAY_US, toUs: endUs };
+  const window = { fromUs: addUs(endUs, -DAY_US), toUs: endUs };
   return attempt(gathering, "the same error elsewhere", [], async () => {
     const { failed } = await readFailed(ctx, { filters: {}, window, gathering });
     const own = stateFingerprint(run.run);

@@ -1,5 +1,5 @@
 /** Throttling by Prefect Cloud. A Prefect server has no rate limits. */
-import { MINUTE_US, parseIsoUs } from "../../../lib/time.ts";
+import { addUs, MINUTE_US, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { ThrottlingPeriod } from "../../../model/throttling.ts";
 import type { QueryContext } from "../../source/context.ts";
@@ -10,12 +10,12 @@ import type { RunFacts } from "../findings/types.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 
 /** From two minutes before the run to two minutes after it, when its log or state reports refused requests; else null. */
-export function throttledRangeOf(run: RunFacts, nowUs: number): TimeRange | null {
+export function throttledRangeOf(run: RunFacts, nowUs: ServerUs): TimeRange | null {
   const isThrottled = throttledLines(run).length > 0 || reportsThrottling(run.run.state?.message ?? "");
   if (!isThrottled) return null;
   const fromUs = parseIsoUs(run.run.start_time ?? run.run.created ?? "") ?? nowUs;
   const toUs = parseIsoUs(run.run.end_time ?? "") ?? nowUs;
-  return { fromUs: fromUs - 2 * MINUTE_US, toUs: toUs + 2 * MINUTE_US };
+  return { fromUs: addUs(fromUs, -2 * MINUTE_US), toUs: addUs(toUs, 2 * MINUTE_US) };
 }
 
 /** Null on a Prefect server, and when Prefect Cloud did not answer. */

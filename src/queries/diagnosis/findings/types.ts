@@ -3,6 +3,7 @@
  * what excludes it. It reads nothing itself, so each cause can be tested with facts written by hand.
  */
 
+import type { ServerUs } from "../../../lib/time.ts";
 import type { PrefectEvent } from "../../../model/events/event.ts";
 import type { TriggerReplay } from "../../../model/objects/automation-trigger.ts";
 import type {
@@ -51,8 +52,8 @@ export interface PoolFacts {
   /** False when the list of workers is old or could not be read. */
   readonly areWorkersKnown: boolean;
   /** When workers and queues were read, server clock: heartbeats and polls are compared with these times. */
-  readonly workersReadUs: number;
-  readonly queuesReadUs: number;
+  readonly workersReadUs: ServerUs;
+  readonly queuesReadUs: ServerUs;
   /** Occupied slots, also where there is no limit; null when unknown. */
   readonly activeSlots: number | null;
   readonly holders: readonly Holder[];
@@ -89,7 +90,7 @@ export interface RunError {
 /** Everything about one run. */
 export interface RunFacts extends NamedRun {
   /** When its deletion in Prefect was noticed; null while it exists. */
-  readonly deletedUs: number | null;
+  readonly deletedUs: ServerUs | null;
   readonly deployment: Deployment | null;
   readonly pool: PoolFacts | null;
   readonly tasks: readonly TaskRun[];
@@ -109,8 +110,8 @@ export interface RunFacts extends NamedRun {
 export interface FailureGroup {
   readonly runs: readonly NamedRun[];
   readonly error: RunError | null;
-  readonly firstUs: number;
-  readonly lastUs: number;
+  readonly firstUs: ServerUs;
+  readonly lastUs: ServerUs;
   /** A run has completed since the last of them. */
   readonly isOver: boolean;
   /** A run completed before the first of them, in the window. */
@@ -146,7 +147,7 @@ export interface DeletedDeployment {
   readonly id: string;
   readonly name: string;
   readonly flowName: string | null;
-  readonly deletedUs: number;
+  readonly deletedUs: ServerUs;
   /** The current deployment of the same flow and name. */
   readonly successor: { readonly id: string; readonly created: string | null } | null;
 }
@@ -154,7 +155,7 @@ export interface DeletedDeployment {
 export interface Facts {
   readonly subject: Subject;
   /** Server clock. */
-  readonly nowUs: number;
+  readonly nowUs: ServerUs;
   /** Now, or when Prefect became unreachable: a run without events after that moment may still be running. Server clock. */
   readonly reachableUntilUs: number;
   /** The run in question. */

@@ -1,5 +1,5 @@
 /** For the causes of waiting runs: which runs wait where, and whether a worker is online. */
-import { parseIsoUs, SECOND_US } from "../../../lib/time.ts";
+import { parseIsoUs, SECOND_US, type ServerUs } from "../../../lib/time.ts";
 import type { Worker } from "../../../model/objects.ts";
 import type { Facts, NamedRun, PoolFacts, QueueFacts } from "./types.ts";
 
@@ -10,7 +10,7 @@ const DEFAULT_INTERVAL_SECONDS = 30;
 export const POLLED_WITHIN_US = 75 * SECOND_US;
 
 /** Judged by its last heartbeat: the status that Prefect stores is updated with a delay. */
-export function isOnline(worker: Worker, nowUs: number): boolean {
+export function isOnline(worker: Worker, nowUs: ServerUs): boolean {
   const us = parseIsoUs(worker.last_heartbeat_time ?? "");
   if (us === undefined) return false;
   const interval = worker.heartbeat_interval_seconds ?? DEFAULT_INTERVAL_SECONDS;

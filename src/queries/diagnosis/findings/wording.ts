@@ -1,4 +1,4 @@
-import { formatIsoUs, parseIsoUs, SECOND_US } from "../../../lib/time.ts";
+import { formatIsoUs, parseIsoUs, SECOND_US, type ServerUs } from "../../../lib/time.ts";
 import type { Holder, NamedRun } from "./types.ts";
 
 /** `45 s`, `12 min`, `2 h 5 min`, `4 d`. */
@@ -13,7 +13,7 @@ export function durationText(us: number): string {
 }
 
 /** `3 min ago`, or "never" without a time. */
-export function ago(time: string | null | undefined, nowUs: number): string {
+export function ago(time: string | null | undefined, nowUs: ServerUs): string {
   const us = time ? parseIsoUs(time) : undefined;
   return us === undefined ? "never" : `${durationText(nowUs - us)} ago`;
 }
@@ -36,7 +36,7 @@ export function holderEvidence(holders: readonly Holder[], max = 5): readonly Ho
 }
 
 /** Waiting runs as evidence: their number, and name, id and time since due of the first. */
-export function waitingEvidence(runs: readonly NamedRun[], nowUs: number, max = 8): object {
+export function waitingEvidence(runs: readonly NamedRun[], nowUs: ServerUs, max = 8): object {
   const dueOf = (one: NamedRun) => {
     const us = parseIsoUs(one.run.expected_start_time ?? "");
     return us === undefined ? {} : { due: `${durationText(nowUs - us)} ago` };

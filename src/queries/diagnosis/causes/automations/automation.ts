@@ -1,4 +1,4 @@
-import { parseIsoUs } from "../../../../lib/time.ts";
+import { parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
 import type { EventTrigger } from "../../../../model/objects/automation-trigger.ts";
@@ -128,7 +128,7 @@ export const automationNotFired: CauseModule = {
   },
 };
 
-function lostEvent(own: AutomationFacts, times: number, atUs: number): Finding {
+function lostEvent(own: AutomationFacts, times: number, atUs: ServerUs): Finding {
   return {
     code: "automation_event_lost",
     severity: "problem",
@@ -144,7 +144,7 @@ function lostEvent(own: AutomationFacts, times: number, atUs: number): Finding {
   };
 }
 
-function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: number): Finding {
+function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: ServerUs): Finding {
   const { replay, automation } = own;
   const expects = trigger.expect.length > 0 ? nameList(trigger.expect) : "any event";
   const shared = {

@@ -1,4 +1,4 @@
-import { MINUTE_US, parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
+import { MINUTE_US, parseIsoUs, SECOND_US, type ServerUs } from "../../../../lib/time.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
 import { RESOURCE_NAME } from "../../../../model/events/event.ts";
 import { mergeFindings } from "../../findings/merge.ts";
@@ -14,7 +14,7 @@ const HEARTBEAT_STOPPED_US = 8 * MINUTE_US;
 
 const SUBMITTED = "prefect.worker.submitted-flow-run";
 
-function stateAge(run: RunFacts, nowUs: number): number {
+function stateAge(run: RunFacts, nowUs: ServerUs): number {
   const us = parseIsoUs(run.run.state?.timestamp ?? "");
   return us === undefined ? 0 : nowUs - us;
 }
@@ -134,7 +134,7 @@ export const zombieRun: CauseModule = {
   },
 };
 
-function judgeSilence(run: RunningRun, nowUs: number, reachableUntilUs: number): Finding | null {
+function judgeSilence(run: RunningRun, nowUs: ServerUs, reachableUntilUs: number): Finding | null {
   if (run.run.state_type !== "RUNNING") return null;
   const executed = lastEvent(run, "prefect.worker.executed-flow-run");
   const beat = lastEvent(run, "prefect.flow-run.heartbeat");

@@ -1,4 +1,4 @@
-import { parseIsoUs } from "../../../../lib/time.ts";
+import { parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
 import { mergeFindings } from "../../findings/merge.ts";
 import type { CauseModule, Finding, NamedRun } from "../../findings/types.ts";
 import { durationText, timeText } from "../../findings/wording.ts";
@@ -97,7 +97,7 @@ export const paused: CauseModule = {
 const GIVE_INPUT =
   "Give the input in the UI, or resume over the API with run_input that matches the schema stored under the input's schema key.";
 
-function judgePause({ run }: NamedRun, nowUs: number): Finding {
+function judgePause({ run }: NamedRun, nowUs: ServerUs): Finding {
   const details = run.state?.state_details ?? {};
   const keyset = details.run_input_keyset ?? null;
   const timeoutUs = typeof details.pause_timeout === "string" ? parseIsoUs(details.pause_timeout) : undefined;
