@@ -1,5 +1,6 @@
 import { type JSONRPCMessage, SUBSCRIPTION_ID_META_KEY } from "@modelcontextprotocol/server";
 import { AppError } from "../../errors.ts";
+import { CountedWatches } from "../counted-watches.ts";
 import { withWatchableUris } from "../offer-subscriptions.ts";
 import type { Tenant } from "../tenant.ts";
 
@@ -11,28 +12,12 @@ import type { Tenant } from "../tenant.ts";
 export function trackListenRequests(tenant: Tenant, updated: (uri: string) => Promise<void> | undefined) {
   const unacknowledged = new Set<unknown>();
   const listening = new Map<unknown, readonly string[]>();
-  const watched = new Map<string, { count: number; end: () => void }>();
-  const watch = (uri: string): boolean => {
-    const known = watched.get(uri);
-    if (known) known.count += 1;
-    else {
-      const end = watchUnlessFull(tenant, uri, () => void updated(uri)?.catch(() => undefined));
-      if (end === null) return false;
-      watched.set(uri, { count: 1, end });
-    }
-    return true;
-  };
-  const unwatch = (uri: string) => {
-    const known = watched.get(uri);
-    if (!known) return;
-    known.count -= 1;
-    if (known.count > 0) return;
-    known.end();
-    watched.delete(uri);
-  };
+  const watches = new CountedWatches((uri) =>
+    watchUnlessFull(tenant, uri, () => void updated(uri)?.catch(() => undefined)),
+  );
   const endSubscription = (id: unknown) => {
     unacknowledged.delete(id);
-    for (const uri of listening.get(id) ?? []) unwatch(uri);
+    for (const uri of listening.get(id) ?? []) watches.remove(uri);
     listening.delete(id);
   };
   /** Starts watching, and removes from the acknowledgement the resources that cannot be watched because too many are. */
@@ -42,7 +27,7 @@ export function trackListenRequests(tenant: Tenant, updated: (uri: string) => Pr
     const id = params._meta?.[SUBSCRIPTION_ID_META_KEY];
     // Cancelled before it was acknowledged.
     if (!unacknowledged.has(id)) return message;
-    const accepted = resourceSubscriptions.filter(watch);
+    const accepted = resourceSubscriptions.filter((uri) => watches.add(uri));
     endSubscription(id);
     listening.set(id, accepted);
     if (accepted.length === resourceSubscriptions.length) return message;

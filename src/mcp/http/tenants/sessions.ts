@@ -23,8 +23,8 @@ export interface SessionOptions {
 
 /** Limited because a session keeps the client information of its `initialize` request in memory. */
 const MAX_INITIALIZE_CHARACTERS = 16 * 1024;
-/** One caller's share of the sessions is 1 / CALLER_SHARE of `maxSessions`. */
-const CALLER_SHARE = 4;
+/** The share of `maxSessions` that one caller may hold before its own sessions are ended first. */
+const CALLER_SHARE = 0.25;
 
 /** Sessions of 2025-era clients: one MCP server each, for one tenant and one caller. */
 export class HttpSessions {
@@ -111,7 +111,7 @@ export class HttpSessions {
     if (this.sessions.size <= maxSessions) return;
     const all = [...this.sessions];
     const own = all.filter(([, session]) => session.callerId === callerId);
-    const isOverShare = own.length > maxSessions / CALLER_SHARE;
+    const isOverShare = own.length > maxSessions * CALLER_SHARE;
     for (const candidates of isOverShare ? [own, all] : [all]) {
       for (const hasStream of [false, true]) {
         for (const [id, session] of candidates) {

@@ -1,23 +1,22 @@
 import { AppError } from "../../../errors.ts";
 import type { PrefectAuth } from "../../../model/prefect-auth.ts";
 
-/** The headers of Prefect's own MCP server: a caller's Prefect instead of the one this process is set up for. */
+/** The headers that Prefect's own MCP server has too. They name a caller's Prefect, to be used instead of the server's own. */
 export const TENANT_HEADERS = {
   url: "x-prefect-api-url",
   key: "x-prefect-api-key",
   authString: "x-prefect-api-auth-string",
 } as const;
 
-/** Null: no tenant header at all, the caller asks for the server's own Prefect. */
+/** The Prefect that a caller names in its headers. */
 export interface TenantTarget {
   readonly url: string;
   readonly credential: PrefectAuth;
 }
 
 /**
- * Half a set is an error and never falls back to the server's own credentials: a URL without a credential header is a
- * full set only for a Prefect that asks for none (Prefect itself then says 401).
- * Throws AppError `unauthorized`.
+ * Null without any tenant header: the server's own Prefect. Half a set throws AppError `unauthorized` and never uses the server's own
+ * credentials. A URL without a credential header is a full set for a Prefect without authentication; any other answers 401.
  */
 export function readTenantHeaders(headers: Headers): TenantTarget | null {
   const url = headers.get(TENANT_HEADERS.url);
@@ -29,11 +28,11 @@ export function readTenantHeaders(headers: Headers): TenantTarget | null {
   }
   if (url === null || url.trim() === "") {
     throw halfSet(
-      `${key !== null ? TENANT_HEADERS.key : TENANT_HEADERS.authString} came without ${TENANT_HEADERS.url}`,
+      `${key !== null ? TENANT_HEADERS.key : TENANT_HEADERS.authString} was sent without ${TENANT_HEADERS.url}`,
     );
   }
   if (key !== null && authString !== null) {
-    throw halfSet(`${TENANT_HEADERS.key} and ${TENANT_HEADERS.authString} both came`);
+    throw halfSet(`${TENANT_HEADERS.key} and ${TENANT_HEADERS.authString} were both sent`);
   }
   if (key !== null) {
     if (key.trim() === "") throw halfSet(`${TENANT_HEADERS.key} is empty`);

@@ -7,6 +7,7 @@ import { toAppError } from "../../../errors.ts";
 import type { Logger } from "../../../lib/logger.ts";
 import type { QueryContext } from "../../../queries/source/context.ts";
 import type { ToolDefinition } from "../../../tools/definition/define-tool.ts";
+import { CountedWatches } from "../../counted-watches.ts";
 import { tenantClosed } from "../../guard.ts";
 import { watchableUrisOf } from "../../offer-subscriptions.ts";
 import type { ResourceWatch } from "../../resource-watch.ts";
@@ -54,8 +55,10 @@ export class TenantHost {
   running = 0;
   private readonly options: TenantHostOptions;
   private readonly toolListeners = new Set<() => void>();
-  /** Resources of `subscriptions/listen` requests, each watched once. */
-  private readonly listened = new Map<string, { count: number; end: () => void }>();
+  /** Resources of `subscriptions/listen` requests. */
+  private readonly listened = new CountedWatches((uri) =>
+    this.watch(uri, () => this.handler.notify.resourceUpdated(uri)),
+  );
   private readonly watches = new Set<Watch>();
   private readonly ending = new AbortController();
   private app: HostedApp | null = null;
@@ -114,7 +117,7 @@ export class TenantHost {
     const watched: string[] = [];
     try {
       for (const uri of watchableUrisOf(message)) {
-        this.watchUri(uri);
+        this.listened.add(uri);
         watched.push(uri);
       }
     } catch (error) {
@@ -126,7 +129,7 @@ export class TenantHost {
       });
     }
     return () => {
-      for (const uri of watched) this.unwatchUri(uri);
+      for (const uri of watched) this.listened.remove(uri);
     };
   }
 
@@ -147,7 +150,6 @@ export class TenantHost {
   /** Ends streams, sessions and the application; nothing opens it again. */
   async close(): Promise<void> {
     this.ending.abort();
-    for (const { end } of this.listened.values()) end();
     this.listened.clear();
     await Promise.all([this.handler.close(), this.sessions.close()]);
     await this.suspend();
@@ -174,21 +176,6 @@ export class TenantHost {
       watch.end?.();
       this.watches.delete(watch);
     };
-  }
-
-  private watchUri(uri: string): void {
-    const known = this.listened.get(uri);
-    if (known) known.count += 1;
-    else this.listened.set(uri, { count: 1, end: this.watch(uri, () => this.handler.notify.resourceUpdated(uri)) });
-  }
-
-  private unwatchUri(uri: string): void {
-    const known = this.listened.get(uri);
-    if (!known) return;
-    known.count -= 1;
-    if (known.count > 0) return;
-    known.end();
-    this.listened.delete(uri);
   }
 
   /** The tenant that servers and sessions hold: it stays valid while the application is suspended and opened again. */

@@ -40,8 +40,8 @@ export interface TenantsOptions {
 /** Key and label of the tenant with this process's own settings. */
 const OWN_KEY = "own";
 const LABEL_LENGTH = 12;
-/** One caller's share of the tenants is 1 / CALLER_SHARE of `maxTenants`. */
-const CALLER_SHARE = 4;
+/** The share of `maxTenants` that one caller may hold before its own tenants are closed first. */
+const CALLER_SHARE = 0.25;
 /** For how long refused credentials are refused again without asking Prefect. */
 const REFUSED_FOR_MS = 1_000;
 /** For how long credentials are not checked again after Prefect could not be reached. */
@@ -186,7 +186,7 @@ export class Tenants {
     if (over <= 0) return;
     const others = [...this.hosts].filter(([key, host]) => host !== kept && key !== OWN_KEY);
     const own = others.filter(([, host]) => host.callerId === kept.callerId);
-    const isOverShare = own.length >= Math.ceil(maxTenants / CALLER_SHARE);
+    const isOverShare = own.length >= Math.ceil(maxTenants * CALLER_SHARE);
     const idle = others.filter(([, host]) => host.streams === 0 && host.running === 0);
     const order = new Set([...(isOverShare ? own : []), ...idle, ...others]);
     for (const [key, host] of [...order].slice(0, over)) void this.remove(key, host);
