@@ -14,6 +14,8 @@ export interface KindFacts {
   readonly storedAs: "run" | "snapshot";
   readonly label: string;
   readonly plural: string;
+  /** The field with its name. An object without a text there is called by its id. */
+  readonly nameField: string;
   /** Begins the names of its events (`prefect.work-pool.paused`) and its resource ids (`prefect.work-pool.<id>`). */
   readonly resource: string;
   /** Whether a resource id ends with the object's id. Those of workers end with their names. */
@@ -42,6 +44,7 @@ export interface KindFacts {
 
 const RUN = {
   storedAs: "run",
+  nameField: "name",
   isResourceOfId: true,
   isSortable: false,
   parent: null,
@@ -53,6 +56,7 @@ const RUN = {
 
 const SNAPSHOT = {
   storedAs: "snapshot",
+  nameField: "name",
   isResourceOfId: true,
   isSortable: false,
   parent: null,
@@ -200,6 +204,16 @@ export const NAMED_KINDS = kindsWhere<NamedKind>(({ listedBy }) => listedBy !== 
 
 export function isKind(text: string): text is Kind {
   return Object.hasOwn(KINDS, text);
+}
+
+/** The name of an object, or its id where it has none. */
+export function nameOf(kind: Kind, doc: { readonly id: string }): string {
+  const name = fieldOf(doc, KINDS[kind].nameField);
+  return typeof name === "string" && name !== "" ? name : doc.id;
+}
+
+function fieldOf(doc: object, field: string): unknown {
+  return (doc as Readonly<Record<string, unknown>>)[field];
 }
 
 /** What Prefect's schema calls the filter of a key: `WorkPoolFilter`. */

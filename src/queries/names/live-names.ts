@@ -1,6 +1,6 @@
 /** Objects that Prefect has of a name or id. */
 import { parseIsoUs } from "../../lib/time.ts";
-import { KINDS, type NamedKind } from "../../model/kinds.ts";
+import { KINDS, type NamedKind, nameOf } from "../../model/kinds.ts";
 import type { JsonObject } from "../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { NamedRow } from "../../store/objects/names.ts";
@@ -12,7 +12,6 @@ const MOST = 20;
 
 interface Found {
   readonly id: string;
-  readonly name: string;
   readonly start_time?: string | null;
   readonly expected_start_time?: string | null;
   readonly work_pool_name?: string | null;
@@ -25,7 +24,7 @@ export function readById(ctx: QueryContext, kind: NamedKind, id: string): Promis
 
 /** Rows of exactly this name. `parent`: the name of their flow or work pool. Saves them. */
 export function readByName(ctx: QueryContext, kind: NamedKind, name: string, parent?: string): Promise<NamedRow[]> {
-  return read(ctx, kind, { name: { any_: [name] } }, parent);
+  return read(ctx, kind, { [KINDS[kind].nameField]: { any_: [name] } }, parent);
 }
 
 async function read(
@@ -39,7 +38,7 @@ async function read(
     .filter((row) => parent === undefined || kind !== "work_queue" || row.work_pool_name === parent)
     .map((row) => ({
       id: row.id,
-      name: row.name,
+      name: nameOf(kind, row),
       parent: parent ?? row.work_pool_name ?? null,
       beginUs: parseIsoUs(row.start_time ?? row.expected_start_time ?? "") ?? null,
       isDeleted: false,

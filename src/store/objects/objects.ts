@@ -12,7 +12,7 @@ import {
   onServerClock,
   type ServerUs,
 } from "../../lib/time.ts";
-import { KINDS } from "../../model/kinds.ts";
+import { KINDS, nameOf } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb } from "../database.ts";
 import { timeUs } from "../runs/run-columns.ts";
@@ -101,7 +101,7 @@ function upsertObject<K extends SnapshotKind>(
     if (held.doc === json && held.deleted_us === null) return false;
     db.prepare<unknown, [string, string | null, string, number, string, string]>(
       "UPDATE object SET name = ?, parent_id = ?, doc = ?, read_us = ?, deleted_us = NULL WHERE kind = ? AND id = ?",
-    ).run(doc.name, parentOf(kind, doc), json, readUs, kind, doc.id);
+    ).run(nameOf(kind, doc), parentOf(kind, doc), json, readUs, kind, doc.id);
     const diff = diffDocs(kind, JSON.parse(held.doc), doc);
     if (held.deleted_us !== null)
       addChange(db, { ...at(readUs, held.deleted_us, kind, doc), change: "created", diff: {} });
@@ -117,7 +117,7 @@ function upsertObject<K extends SnapshotKind>(
   insertObject(db, {
     kind,
     id: doc.id,
-    name: doc.name,
+    name: nameOf(kind, doc),
     parent_id: parentOf(kind, doc),
     doc: json,
     first_us: readUs,
@@ -145,8 +145,8 @@ export function markObjectDeleted(db: RecordDb, kind: SnapshotKind, id: string, 
   addChange(db, { atUs, sinceUs, kind, id, name: held.name, change: "deleted", diff: {} });
 }
 
-function at(atUs: LocalUs, sinceUs: LocalUs, kind: SnapshotKind, doc: { readonly id: string; readonly name: string }) {
-  return { atUs, sinceUs: earliestUs(sinceUs, atUs), kind, id: doc.id, name: doc.name };
+function at(atUs: LocalUs, sinceUs: LocalUs, kind: SnapshotKind, doc: { readonly id: string }) {
+  return { atUs, sinceUs: earliestUs(sinceUs, atUs), kind, id: doc.id, name: nameOf(kind, doc) };
 }
 
 function addChange(db: RecordDb, change: ObjectChange): void {
