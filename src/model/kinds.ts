@@ -22,14 +22,19 @@ export interface KindFacts {
   readonly isResourceOfId: boolean;
   /** POST route that lists it, below the API URL; null: there is none for the whole workspace. */
   readonly route: string | null;
-  /** Whether that route takes `sort: "NAME_ASC"`. */
-  readonly isSortable: boolean;
+  /** The order in which its list is read, as the route names it; null: the route takes none. */
+  readonly sort: "NAME_ASC" | "UPDATED_DESC" | null;
+  /**
+   * How often its list is read again. `often`: every few seconds while a client is active, otherwise every few minutes.
+   * `seldom`: every hour. Events about it make both due.
+   */
+  readonly readAgain: "often" | "seldom";
   /** Key of its filter in the bodies of list routes; null: Prefect has no filter of it. */
   readonly filterKey: string | null;
   /** The kind of object that it belongs to, and the field with its id. */
   readonly parent: { readonly kind: SnapshotKind; readonly field: string } | null;
-  /** Other kinds whose events make its list stale. */
-  readonly staleAfter: readonly Kind[];
+  /** Resources whose events make its list stale, beside its own. */
+  readonly staleAfter: readonly string[];
   /** Whether changes of `status` are events, so that they need not be recorded when two readings of a list are compared. */
   readonly isStatusAnEvent: boolean;
   /** Whether users edit it, so that `what_changed` shows its changes. */
@@ -46,7 +51,8 @@ const RUN = {
   storedAs: "run",
   nameField: "name",
   isResourceOfId: true,
-  isSortable: false,
+  sort: null,
+  readAgain: "often",
   parent: null,
   staleAfter: [],
   isStatusAnEvent: false,
@@ -58,7 +64,8 @@ const SNAPSHOT = {
   storedAs: "snapshot",
   nameField: "name",
   isResourceOfId: true,
-  isSortable: false,
+  sort: null,
+  readAgain: "often",
   parent: null,
   staleAfter: [],
   isStatusAnEvent: false,
@@ -98,7 +105,7 @@ export const KINDS = {
     plural: "flows",
     resource: "prefect.flow",
     route: "/flows/filter",
-    isSortable: true,
+    sort: "NAME_ASC",
     filterKey: "flows",
     listedBy: "get_flows",
     uiPath: "flows/flow",
@@ -109,7 +116,7 @@ export const KINDS = {
     plural: "deployments",
     resource: "prefect.deployment",
     route: "/deployments/filter",
-    isSortable: true,
+    sort: "NAME_ASC",
     filterKey: "deployments",
     parent: { kind: "flow", field: "flow_id" },
     isStatusAnEvent: true,
@@ -136,7 +143,7 @@ export const KINDS = {
     route: "/work_queues/filter",
     filterKey: "work_pool_queues",
     parent: { kind: "work_pool", field: "work_pool_id" },
-    staleAfter: ["work_pool"],
+    staleAfter: ["prefect.work-pool"],
     isStatusAnEvent: true,
     listedBy: "get_work_pools",
     uiPath: "work-queues/work-queue",
@@ -170,7 +177,7 @@ export const KINDS = {
     plural: "automations",
     resource: "prefect.automation",
     route: "/automations/filter",
-    isSortable: true,
+    sort: "NAME_ASC",
     filterKey: "automations",
     listedBy: "get_automations",
     uiPath: "automations/automation",

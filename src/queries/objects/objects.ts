@@ -69,7 +69,7 @@ async function readPage<K extends FilteredListKind>(
   live: LiveReader,
   { kind, set, sort, limit, offset }: ObjectsQuestion<K>,
 ): Promise<readonly SnapshotObjects[K][]> {
-  const body = { ...(set as JsonObject), ...(KINDS[kind].isSortable ? { sort } : {}) };
+  const body = { ...(set as JsonObject), ...(KINDS[kind].sort === null ? {} : { sort }) };
   const read = (page: JsonObject) => live.api.filterObjects(kind, { ...body, ...page }, live.options());
   const readUs = live.startedUs;
   if (Object.values(set).every((filter) => filter === undefined || filter === null)) {

@@ -2,7 +2,7 @@
 
 import { AppError } from "../../errors.ts";
 import type { LocalUs } from "../../lib/time.ts";
-import { eventPrefix, KINDS, type KindFacts, type ListedKind, SNAPSHOT_KINDS } from "../../model/kinds.ts";
+import { KINDS, type KindFacts, type ListedKind, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { CallOptions, FilterBody, PrefectApi } from "../../prefect/api.ts";
 import { overlappingPages } from "../../prefect/paging/list-pages.ts";
@@ -11,17 +11,24 @@ import { findFact } from "../../store/sync-state.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
 
-/** Age at which lists are read again while a client is active. */
-const ACTIVE_AGE_MS = 15_000;
+interface Pace {
+  /** Age at which a list is read again while a client is active. */
+  readonly activeMs: number;
+  /** Age at which it is read again otherwise, as far as the idle allowance permits. */
+  readonly idleMs: number;
+  /** Least time between two readings because of events. */
+  readonly apartMs: number;
+}
+
+const PACES: Readonly<Record<KindFacts["readAgain"], Pace>> = {
+  often: { activeMs: 15_000, idleMs: 10 * 60_000, apartMs: 5_000 },
+  seldom: { activeMs: Number.POSITIVE_INFINITY, idleMs: 60 * 60_000, apartMs: 60_000 },
+};
+const paceOf = (kind: SnapshotKind): Pace => PACES[KINDS[kind].readAgain];
+
 const ACTIVE_FOR_MS = 5 * 60_000;
-/** Age at which lists are read again otherwise, as far as the idle allowance permits. */
-const IDLE_AGE_MS = 10 * 60_000;
-/**
- * Events of one kind come in bursts: its list is read `SOON_MS` after the first event, and then at most every
- * `APART_MS`.
- */
+/** Events of one kind come in bursts: its list is read so long after the first of them. */
 const SOON_MS = 700;
-const APART_MS = 5_000;
 const MAX_WAIT_MS = 60_000;
 /** Time until a list is tried again after a failure, so that it does not block the other lists. */
 const RETRY_MS = 30_000;
@@ -32,8 +39,8 @@ const READINGS = 3;
 export function kindsChangedBy(eventName: string): readonly SnapshotKind[] {
   if (eventName.endsWith("-flow-run")) return [];
   return SNAPSHOT_KINDS.filter((kind) => {
-    const { staleAfter }: KindFacts = KINDS[kind];
-    return [kind, ...staleAfter].some((cause) => eventName.startsWith(eventPrefix(cause)));
+    const { resource, staleAfter }: KindFacts = KINDS[kind];
+    return [resource, ...staleAfter].some((cause) => eventName.startsWith(`${cause}.`));
   });
 }
 
@@ -75,7 +82,8 @@ export class Snapshots {
       for (const kind of kindsChangedBy(name)) {
         if (this.wantedMs.has(kind)) continue;
         const last = this.readMs.get(kind) ?? Number.NEGATIVE_INFINITY;
-        this.wantedMs.set(kind, Math.max(nowMs + SOON_MS, Math.min(last + APART_MS, nowMs + APART_MS)));
+        const { apartMs } = paceOf(kind);
+        this.wantedMs.set(kind, Math.max(nowMs + SOON_MS, Math.min(last + apartMs, nowMs + apartMs)));
         isAnyDue = true;
       }
     }
@@ -98,11 +106,12 @@ export class Snapshots {
     const cost = kind === "worker" ? Math.max(1, findObjects(this.ctx.db, "work_pool").length) : 1;
     if (last === undefined) return { kind, atMs: 0, isIdle: false, cost };
     const wanted = this.wantedMs.get(kind) ?? Number.POSITIVE_INFINITY;
-    const forClient = this.isClientActive ? last + ACTIVE_AGE_MS : Number.POSITIVE_INFINITY;
+    const { activeMs, idleMs } = paceOf(kind);
+    const forClient = this.isClientActive ? last + activeMs : Number.POSITIVE_INFINITY;
     const soon = Math.min(wanted, forClient);
     // A list that is asked for comes before one that is only old, because the latter waits for the idle allowance.
     if (soon < Number.POSITIVE_INFINITY) return { kind, atMs: soon, isIdle: false, cost };
-    return { kind, atMs: last + IDLE_AGE_MS, isIdle: true, cost };
+    return { kind, atMs: last + idleMs, isIdle: true, cost };
   }
 
   /**
@@ -178,9 +187,9 @@ export class Snapshots {
     kind: K,
     body: FilterBody,
   ): Promise<readonly SnapshotObjects[K][]> {
-    const sort = KINDS[kind].isSortable ? { sort: "NAME_ASC" } : {};
+    const { sort } = KINDS[kind];
     return this.ctx.requests.call(priority, signal, (api, options) =>
-      api.filterObjects(kind, { ...body, ...sort }, options),
+      api.filterObjects(kind, { ...body, ...(sort === null ? {} : { sort }) }, options),
     );
   }
 
