@@ -3,7 +3,7 @@
  * in the UI, and how its list is read. All other code derives from this table, or has one map over `Kind` that the compiler
  * checks.
  */
-import type { SnapshotKind } from "./objects.ts";
+import type { JsonObject, SnapshotKind } from "./objects.ts";
 
 export type RunKind = "flow_run" | "task_run";
 /** Stored as text in the record: never rename. */
@@ -25,6 +25,13 @@ export interface KindFacts {
   /** The order in which its list is read, as the route names it; null: the route takes none. */
   readonly sort: "NAME_ASC" | "UPDATED_DESC" | null;
   /**
+   * How much of its list the record holds. `all`: it is short and read whole. `newest`: it grows without end, and its first
+   * page in the order of `updated` is held.
+   */
+  readonly holds: "all" | "newest";
+  /** Objects whose field has one of these values, or no value, are not held. Null: none are left out. */
+  readonly leftOut: { readonly field: string; readonly values: readonly string[] } | null;
+  /**
    * How often its list is read again. `often`: every few seconds while a client is active, otherwise every few minutes.
    * `seldom`: every hour. Events about it make both due.
    */
@@ -35,6 +42,8 @@ export interface KindFacts {
   readonly parent: { readonly kind: SnapshotKind; readonly field: string } | null;
   /** Resources whose events make its list stale, beside its own. */
   readonly staleAfter: readonly string[];
+  /** Fields of any length: their beginning is recorded and shown, and their changes are not part of the history. */
+  readonly longFields: readonly string[];
   /** Whether changes of `status` are events, so that they need not be recorded when two readings of a list are compared. */
   readonly isStatusAnEvent: boolean;
   /** Whether users edit it, so that `what_changed` shows its changes. */
@@ -52,9 +61,12 @@ const RUN = {
   nameField: "name",
   isResourceOfId: true,
   sort: null,
+  holds: "all",
+  leftOut: null,
   readAgain: "often",
   parent: null,
   staleAfter: [],
+  longFields: [],
   isStatusAnEvent: false,
   isEdited: false,
   uiKey: "id",
@@ -65,9 +77,12 @@ const SNAPSHOT = {
   nameField: "name",
   isResourceOfId: true,
   sort: null,
+  holds: "all",
+  leftOut: null,
   readAgain: "often",
   parent: null,
   staleAfter: [],
+  longFields: [],
   isStatusAnEvent: false,
   isEdited: true,
   uiKey: "id",
@@ -213,10 +228,34 @@ export function isKind(text: string): text is Kind {
   return Object.hasOwn(KINDS, text);
 }
 
+/** The facts of a kind that is known only at run time. */
+export function factsOf(kind: Kind): KindFacts {
+  return KINDS[kind];
+}
+
 /** The name of an object, or its id where it has none. */
 export function nameOf(kind: Kind, doc: { readonly id: string }): string {
   const name = fieldOf(doc, KINDS[kind].nameField);
   return typeof name === "string" && name !== "" ? name : doc.id;
+}
+
+/** The body that lists a kind for the record, without paging. */
+export function listBody(kind: ListedKind): JsonObject {
+  const { sort, filterKey, leftOut } = factsOf(kind);
+  return {
+    ...(sort === null ? {} : { sort }),
+    ...(leftOut === null || filterKey === null
+      ? {}
+      : { [filterKey]: { [leftOut.field]: { not_any_: leftOut.values } } }),
+  };
+}
+
+/** Whether the record may hold this object. */
+export function isHeld(kind: SnapshotKind, doc: object): boolean {
+  const { leftOut } = factsOf(kind);
+  if (leftOut === null) return true;
+  const value = fieldOf(doc, leftOut.field);
+  return typeof value === "string" && !leftOut.values.includes(value);
 }
 
 function fieldOf(doc: object, field: string): unknown {

@@ -46,9 +46,22 @@ export interface SnapshotReading {
   readonly count: number;
 }
 
-/** `read:<kind>`: the last whole reading of a snapshot. */
-export type FactKey = keyof SyncFacts | `read:${SnapshotKind}`;
-export type Fact<K extends FactKey> = K extends keyof SyncFacts ? SyncFacts[K] : SnapshotReading;
+/** The last reading of the newest page of a list that is too long to be held. */
+export interface NewestReading extends SnapshotReading {
+  /** `updated` of the oldest object of the page: all that were updated later were on it. */
+  readonly sinceUs: ServerUs;
+}
+
+type ReadKey = `read:${SnapshotKind}`;
+type NewestKey = `newest:${SnapshotKind}`;
+
+/** `read:<kind>`: the last whole reading of a list. `newest:<kind>`: that of its newest page, while it is longer than that. */
+export type FactKey = keyof SyncFacts | ReadKey | NewestKey;
+export type Fact<K extends FactKey> = K extends keyof SyncFacts
+  ? SyncFacts[K]
+  : K extends NewestKey
+    ? NewestReading
+    : SnapshotReading;
 
 /** A published fact, or null when it was never stored. */
 export function findFact<K extends FactKey>(db: RecordDb, key: K): Fact<K> | null {

@@ -1,6 +1,6 @@
 /**
- * Flows, deployments, pools, queues, workers, limits and automations as REST returned them last, and the differences between
- * readings: a history that Prefect does not keep.
+ * The objects that are read as lists (`SnapshotKind`) as REST returned them last, and the differences between readings: a history
+ * that Prefect does not keep.
  */
 
 import {
@@ -12,7 +12,8 @@ import {
   onServerClock,
   type ServerUs,
 } from "../../lib/time.ts";
-import { KINDS, nameOf } from "../../model/kinds.ts";
+import { factsOf, KINDS, nameOf } from "../../model/kinds.ts";
+import { charsField } from "../../model/objects/long-fields.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb } from "../database.ts";
 import { timeUs } from "../runs/run-columns.ts";
@@ -64,7 +65,7 @@ export function upsertObjects<K extends SnapshotKind>(
   whole: boolean,
 ): string[] {
   const lastRead = findFact(db, `read:${kind}`)?.readUs ?? null;
-  if (isOlderReading(lastRead, readUs)) return [];
+  if (isOlderReading(lastRead ?? lastNewest(db, kind), readUs)) return [];
   const changed: string[] = [];
   for (const doc of rows) if (upsertObject(db, kind, doc, readUs, lastRead)) changed.push(doc.id);
   if (!whole) return changed;
@@ -74,9 +75,41 @@ export function upsertObjects<K extends SnapshotKind>(
     markObjectDeleted(db, kind, held.id, readUs);
     changed.push(held.id);
   }
-  const key: `read:${SnapshotKind}` = `read:${kind}`;
-  putFact(db, key, { readUs, count: rows.length }, readUs);
+  putFact<`read:${SnapshotKind}`>(db, `read:${kind}`, { readUs, count: rows.length }, readUs);
+  if (lastNewest(db, kind) !== null) putFact(db, `newest:${kind}`, null, readUs);
   return changed;
+}
+
+/**
+ * Stores the first page of a list in the order of `updated`, newest first, when the list goes on behind it. Every object that was
+ * updated later than the last one of the page is on it, so others that seem to be so recent were deleted. Older ones are no longer
+ * held. Replaces the fact `read:<kind>` by `newest:<kind>`. Otherwise as `upsertObjects`.
+ */
+export function upsertNewestObjects<K extends SnapshotKind>(
+  db: RecordDb,
+  kind: K,
+  rows: readonly SnapshotObjects[K][],
+  readUs: LocalUs,
+): string[] {
+  const lastWhole = findFact(db, `read:${kind}`)?.readUs ?? null;
+  const sinceUs = timeUs(rows.at(-1)?.updated);
+  if (sinceUs === null || isOlderReading(lastWhole ?? lastNewest(db, kind), readUs)) return [];
+  // Without a whole list before, an object that is new to the record may be old.
+  const changed = rows.filter((doc) => upsertObject(db, kind, doc, readUs, null)).map((doc) => doc.id);
+  const present = new Set(rows.map((row) => row.id));
+  for (const held of findObjects(db, kind)) {
+    if (present.has(held.id) || isOlderReading(held.readUs, readUs)) continue;
+    if ((timeUs(held.doc.updated) ?? 0) > sinceUs) markObjectDeleted(db, kind, held.id, readUs);
+    else db.prepare<unknown, [string, string]>("DELETE FROM object WHERE kind = ? AND id = ?").run(kind, held.id);
+    changed.push(held.id);
+  }
+  putFact<`newest:${SnapshotKind}`>(db, `newest:${kind}`, { readUs, count: rows.length, sinceUs }, readUs);
+  if (lastWhole !== null) putFact(db, `read:${kind}`, null, readUs);
+  return changed;
+}
+
+function lastNewest(db: RecordDb, kind: SnapshotKind): LocalUs | null {
+  return findFact(db, `newest:${kind}`)?.readUs ?? null;
 }
 
 /** No reading takes this long. A stored time that is so much later was taken from a clock that has been set back since. */
@@ -177,12 +210,14 @@ const VOLATILE: ReadonlySet<string> = new Set([
   "denied_slots",
 ]);
 
-/** Top-level fields that differ between two documents of one object, without volatile fields. */
+/** Top-level fields that differ between two documents of one object, without volatile and long fields. */
 export function diffDocs(kind: SnapshotKind, before: object, after: object): ObjectChange["diff"] {
+  const { longFields, isStatusAnEvent } = factsOf(kind);
+  const long = new Set(longFields.flatMap((field) => [field, charsField(field)]));
   const diff: Record<string, { from?: unknown; to?: unknown }> = {};
   const [from, to] = [new Map(Object.entries(before)), new Map(Object.entries(after))];
   for (const field of new Set([...from.keys(), ...to.keys()])) {
-    if (VOLATILE.has(field) || (field === "status" && KINDS[kind].isStatusAnEvent)) continue;
+    if (VOLATILE.has(field) || long.has(field) || (field === "status" && isStatusAnEvent)) continue;
     const [old, now] = [withoutVolatile(from.get(field)), withoutVolatile(to.get(field))];
     if (JSON.stringify(old) !== JSON.stringify(now)) diff[field] = { from: old, to: now };
   }

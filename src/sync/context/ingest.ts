@@ -17,6 +17,8 @@ import {
 import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
 import type { LiveBatch } from "../../model/events/live-batch.ts";
 import type { TimeRange } from "../../model/freshness.ts";
+import { isHeld } from "../../model/kinds.ts";
+import { cutLongFields } from "../../model/objects/long-fields.ts";
 import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../model/objects.ts";
 import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import type { Redact } from "../../model/secrets/redact.ts";
@@ -25,7 +27,7 @@ import { inTransaction, type RecordDb } from "../../store/database.ts";
 import { confirmEvents } from "../../store/events/confirmed-events.ts";
 import { createEventWriter } from "../../store/events/events.ts";
 import { upsertLogs } from "../../store/logs/logs.ts";
-import { upsertObjects } from "../../store/objects/objects.ts";
+import { upsertNewestObjects, upsertObjects } from "../../store/objects/objects.ts";
 import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../store/runs/flow-runs.ts";
 import { foldRunEvents } from "../../store/runs/fold-events.ts";
 import { findFlowRunsWithNewerTaskRuns, markTaskRunsDeleted, upsertTaskRuns } from "../../store/runs/task-runs.ts";
@@ -192,11 +194,22 @@ export class Ingest {
     readUs: LocalUs,
     whole: boolean,
   ): void {
-    const changed = inTransaction(this.db, () => {
-      const clean = rows.map((row) => this.redact.object(row));
-      return upsertObjects(this.db, kind, clean, readUs, whole).length;
-    });
-    if (changed > 0) this.publish([kind], []);
+    this.objects(kind, rows, (clean) => upsertObjects(this.db, kind, clean, readUs, whole));
+  }
+
+  /** The first page of a list in the order of `updated`, newest first. */
+  newestObjects<K extends SnapshotKind>(kind: K, rows: readonly SnapshotObjects[K][], readUs: LocalUs): void {
+    this.objects(kind, rows, (clean) => upsertNewestObjects(this.db, kind, clean, readUs));
+  }
+
+  private objects<K extends SnapshotKind>(
+    kind: K,
+    rows: readonly SnapshotObjects[K][],
+    store: (clean: readonly SnapshotObjects[K][]) => readonly string[],
+  ): void {
+    const clean = rows.filter((row) => isHeld(kind, row)).map((row) => cutLongFields(kind, this.redact.object(row)));
+    const changed = inTransaction(this.db, () => store(clean));
+    if (changed.length > 0) this.publish([kind], []);
   }
 
   /** Stores a live batch. Its claim, if any, ends at `reachedUs`: the server clock at the start of the reading. */

@@ -1,8 +1,7 @@
-/** Snapshots: lists that are small enough to be read whole. */
-
+/** Snapshots: lists that are read whole, or their newest page where they grow without end. */
 import { AppError } from "../../errors.ts";
 import type { LocalUs } from "../../lib/time.ts";
-import { KINDS, type KindFacts, type ListedKind, SNAPSHOT_KINDS } from "../../model/kinds.ts";
+import { factsOf, KINDS, type KindFacts, type ListedKind, listBody, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { CallOptions, FilterBody, PrefectApi } from "../../prefect/api.ts";
 import { overlappingPages } from "../../prefect/paging/list-pages.ts";
@@ -39,7 +38,7 @@ const READINGS = 3;
 export function kindsChangedBy(eventName: string): readonly SnapshotKind[] {
   if (eventName.endsWith("-flow-run")) return [];
   return SNAPSHOT_KINDS.filter((kind) => {
-    const { resource, staleAfter }: KindFacts = KINDS[kind];
+    const { resource, staleAfter } = factsOf(kind);
     return [resource, ...staleAfter].some((cause) => eventName.startsWith(`${cause}.`));
   });
 }
@@ -161,6 +160,14 @@ export class Snapshots {
   }
 
   private async store(kind: SnapshotKind, readUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
+    const { holds } = factsOf(kind);
+    if (kind !== "worker" && holds === "newest") {
+      const limit = this.ctx.tuning.rowPage;
+      const rows = await this.ask(priority, signal, kind, { limit, offset: 0 });
+      if (rows.length < limit) this.ctx.ingest.snapshot(kind, rows, readUs, true);
+      else this.ctx.ingest.newestObjects(kind, rows, readUs);
+      return;
+    }
     if (kind !== "worker") {
       const { rows, whole } = await this.list((body) => this.ask(priority, signal, kind, body));
       this.ctx.ingest.snapshot(kind, rows, readUs, whole);
@@ -187,9 +194,8 @@ export class Snapshots {
     kind: K,
     body: FilterBody,
   ): Promise<readonly SnapshotObjects[K][]> {
-    const { sort } = KINDS[kind];
     return this.ctx.requests.call(priority, signal, (api, options) =>
-      api.filterObjects(kind, { ...body, ...(sort === null ? {} : { sort }) }, options),
+      api.filterObjects(kind, { ...body, ...listBody(kind) }, options),
     );
   }
 

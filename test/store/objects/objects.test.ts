@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { SnapshotKind, SnapshotObjects } from "../../../src/model/objects.ts";
+import type { Flow, SnapshotKind, SnapshotObjects } from "../../../src/model/objects.ts";
 import { inTransaction, type RecordDb } from "../../../src/store/database.ts";
 import {
   findObject,
@@ -7,10 +7,11 @@ import {
   findObjectNames,
   findObjects,
   markObjectDeleted,
+  upsertNewestObjects,
   upsertObjects,
 } from "../../../src/store/objects/objects.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
-import { aDeployment, aFlow, anId, at, aWorker, aWorkQueue } from "../../support/builders.ts";
+import { aDeployment, aFlow, anId, at, aWorker, aWorkQueue, T0_US } from "../../support/builders.ts";
 import { memoryRecord } from "../../support/memory-record.ts";
 
 function upsert<K extends SnapshotKind>(
@@ -71,6 +72,33 @@ describe("snapshots of objects", () => {
       deletedUs: 3000,
       parentId: removed.flow_id,
     });
+  });
+
+  test("of a long list, the newest page proves deletions after its last object, and older objects are no longer held", () => {
+    using db = memoryRecord();
+    const flow = (name: string, second: number) => aFlow({ name, updated: at(second) });
+    const [old, edge, gone, kept] = [flow("old", 1), flow("edge", 5), flow("gone", 6), flow("kept", 7)];
+    upsert(db, "flow", [old, edge, gone, kept], 1000);
+    const newest = (rows: readonly Flow[], readUs: number) =>
+      inTransaction(db, () => upsertNewestObjects(db, "flow", rows, readUs));
+    const [last, made] = [flow("last", 5), flow("made", 8)];
+    const paused = { ...kept, tags: ["paused"] };
+    expect(newest([made, paused, last], 2000)).toEqual([made.id, kept.id, last.id, edge.id, gone.id, old.id]);
+    expect(findObjects(db, "flow").map(({ name }) => name)).toEqual(["kept", "last", "made"]);
+    expect(findObject(db, "flow", gone.id)?.deletedUs).toBe(2000);
+    expect(findObject(db, "flow", old.id)).toBeNull();
+    // The two that are new to the record may be old: nothing says that they were created since.
+    expect(changes(db).map(({ name, change }) => [name, change])).toEqual([
+      ["gone", "deleted"],
+      ["kept", "updated"],
+    ]);
+    expect(findFact(db, "read:flow")).toBeNull();
+    expect(findFact(db, "newest:flow")).toEqual({ readUs: 2000, count: 3, sinceUs: T0_US + 5_000_000 });
+    expect([newest([flow("older", 3)], 1500), upsert(db, "flow", [], 1500)]).toEqual([[], []]);
+    upsert(db, "flow", [made], 3000);
+    expect(findFact(db, "read:flow")).toEqual({ readUs: 3000, count: 1 });
+    expect(findFact(db, "newest:flow")).toBeNull();
+    expect(findObjects(db, "flow").map(({ name }) => name)).toEqual(["made"]);
   });
 
   test("a partial list deletes nothing, and an older reading is ignored", () => {
