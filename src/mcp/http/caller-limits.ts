@@ -5,7 +5,7 @@ export interface CallerLimitSettings {
   /** Size of the token bucket: requests that may arrive at once. */
   readonly burst: number;
   readonly maxConcurrent: number;
-  /** Callers without a running request that are held in memory; the least recently used is dropped first. */
+  /** Callers held in memory; the least recently used is dropped first. */
   readonly maxCallers: number;
 }
 
@@ -21,14 +21,19 @@ interface Caller {
 
 /** A token bucket and a limit of concurrent requests per caller. Times are passed in: milliseconds of one steady clock. */
 export class CallerLimits {
-  /** Callers with running requests are never dropped, so that these still count. */
-  private readonly busy = new Map<string, Caller>();
-  private readonly idle: LRUCache<string, Caller>;
+  private readonly callers: LRUCache<string, Caller>;
+  /** Callers that were dropped while they had running requests: these still count. */
+  private readonly dropped = new Map<string, Caller>();
   private readonly settings: CallerLimitSettings;
 
   constructor(settings: CallerLimitSettings) {
     this.settings = settings;
-    this.idle = new LRUCache({ max: settings.maxCallers });
+    this.callers = new LRUCache({
+      max: settings.maxCallers,
+      dispose: (caller, id, reason) => {
+        if (reason === "evict" && caller.running > 0) this.dropped.set(id, caller);
+      },
+    });
   }
 
   /**
@@ -37,22 +42,18 @@ export class CallerLimits {
    */
   admit(id: string, nowMs: number, cost = 1, places = cost): Admission {
     const { requestsPerSecond, burst, maxConcurrent } = this.settings;
-    const caller = this.busy.get(id) ?? this.idle.get(id) ?? { tokens: burst, atMs: nowMs, running: 0 };
+    const caller = this.callers.get(id) ?? this.recall(id, nowMs);
     const earned = (Math.max(0, nowMs - caller.atMs) / 1000) * requestsPerSecond;
     caller.tokens = Math.min(burst, caller.tokens + earned);
     caller.atMs = nowMs;
-    let refused: Admission | null = null;
-    if (places > 0 && caller.running + places > maxConcurrent) {
-      refused = { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
-    } else if (caller.tokens < cost) {
+    if (places > 0 && caller.running + places > maxConcurrent)
+      return { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
+    if (caller.tokens < cost) {
       const seconds = Math.max(1, Math.ceil((cost - caller.tokens) / requestsPerSecond));
-      refused = { admitted: false, retryAfterSeconds: seconds, reason: "rate" };
-    } else {
-      caller.tokens -= cost;
-      caller.running += places;
+      return { admitted: false, retryAfterSeconds: seconds, reason: "rate" };
     }
-    this.track(id, caller);
-    if (refused) return refused;
+    caller.tokens -= cost;
+    caller.running += places;
     let isReleased = false;
     return {
       admitted: true,
@@ -60,18 +61,15 @@ export class CallerLimits {
         if (isReleased) return;
         isReleased = true;
         caller.running -= places;
-        this.track(id, caller);
+        if (caller.running === 0 && this.dropped.size > 0) this.dropped.delete(id);
       },
     };
   }
 
-  private track(id: string, caller: Caller): void {
-    if (caller.running > 0) {
-      this.busy.set(id, caller);
-      this.idle.delete(id);
-    } else {
-      this.busy.delete(id);
-      this.idle.set(id, caller);
-    }
+  private recall(id: string, nowMs: number): Caller {
+    const caller = this.dropped.get(id) ?? { tokens: this.settings.burst, atMs: nowMs, running: 0 };
+    this.dropped.delete(id);
+    this.callers.set(id, caller);
+    return caller;
   }
 }

@@ -53,7 +53,7 @@ describe("caller limits", () => {
     expect(done(limits, "b", 0)).toBe(true);
   });
 
-  test("drop the caller that was idle longest, and none that has a request running", () => {
+  test("drop the least recently used caller, but still count its running requests", () => {
     const limits = new CallerLimits({ ...settings, requestsPerSecond: 1, burst: 1, maxConcurrent: 1 });
     const running = limits.admit("busy", 0);
     for (const id of ["a", "b", "c"]) expect(done(limits, id, 0)).toBe(true);
@@ -62,5 +62,7 @@ describe("caller limits", () => {
     expect(limits.admit("busy", 0)).toMatchObject({ reason: "concurrency" });
     if (running.admitted) running.release();
     expect(limits.admit("busy", 0)).toMatchObject({ reason: "rate" });
+    for (const id of ["d", "e", "f"]) done(limits, id, 0);
+    expect(limits.admit("busy", 0).admitted).toBe(true);
   });
 });
