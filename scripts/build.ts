@@ -36,6 +36,7 @@ const ON_DEMAND = [
   "lru-cache",
   "prom-client",
   "./src/mcp/http/telemetry/otel-exporter.ts",
+  "./src/model/objects/rrule-words.ts",
 ];
 
 /** `unused`: what the build has not come across so far. */

@@ -8,7 +8,7 @@ import type { DeploymentSchedule } from "../objects.ts";
 type Described = Pick<DeploymentSchedule, "schedule" | "active" | "parameters">;
 
 /**
- * `at 06:00, Monday through Friday (cron 0 6 * * 1-5, Europe/Berlin)`, `every 30m`, `rrule FREQ=DAILY;BYHOUR=6 UTC`, then the
+ * `at 06:00, Monday through Friday (cron 0 6 * * 1-5, Europe/Berlin)`, `every 30m`, `every day at 06:00 (rrule FREQ=DAILY;BYHOUR=6, UTC)`, then the
  * parameters that the schedule passes to its runs, and `(off)` when it is not active.
  */
 export async function describeSchedule({ schedule, active, parameters }: Described): Promise<string> {
@@ -18,7 +18,7 @@ export async function describeSchedule({ schedule, active, parameters }: Describ
   if (typeof cron === "string") return `${await cronText(cron, zone, day_or !== false)}${rest}`;
   if (typeof interval === "number")
     return `every ${compactDuration(interval)}${zone === "UTC" ? "" : ` ${zone}`}${rest}`;
-  if (typeof rrule === "string") return `rrule ${rrule.replace(/\s+/g, " ")} ${zone}${rest}`;
+  if (typeof rrule === "string") return `${await rruleText(rrule, zone)}${rest}`;
   return `${JSON.stringify(schedule)}${rest}`;
 }
 
@@ -38,6 +38,14 @@ async function cronText(cron: string, zone: string, isDayOr: boolean): Promise<s
   } catch {
     return `${expression} ${zone}`;
   }
+}
+
+/** A rule without words is shown alone. */
+async function rruleText(rrule: string, zone: string): Promise<string> {
+  const rule = `rrule ${rrule.replace(/\s+/g, " ")}`;
+  const { rruleWords } = await import("./rrule-words.ts");
+  const words = rruleWords(rrule, zone);
+  return words === null ? `${rule} ${zone}` : `${words} (${rule}, ${zone})`;
 }
 
 const MAX_PARAMETERS_CHARS = 80;

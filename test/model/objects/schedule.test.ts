@@ -48,6 +48,38 @@ describe("cron in words", () => {
   );
 });
 
+describe("a recurrence rule in words", () => {
+  const textOf = (rrule: string, timezone = "UTC") => describeSchedule({ schedule: { rrule, timezone }, active: true });
+
+  test.each([
+    ["FREQ=DAILY;BYHOUR=6", "every day at 06:00"],
+    ["RRULE:FREQ=WEEKLY;BYDAY=MO,FR;BYHOUR=9;BYMINUTE=30", "every week on Monday and Friday at 09:30"],
+    ["FREQ=MONTHLY;BYDAY=-1FR", "every month on last Friday"],
+    ["FREQ=DAILY;UNTIL=20250101T000000Z", "every day until January 1, 2025"],
+    ["FREQ=HOURLY;INTERVAL=6;BYDAY=MO", "every 6 hours on Monday"],
+    ["FREQ=DAILY;BYHOUR=0,12,13;BYMINUTE=5", "every day at 00:05, 12:05 and 13:05"],
+  ])("%s: %s", async (rrule, words) => {
+    expect(await textOf(rrule)).toBe(`${words} (rrule ${rrule}, UTC)`);
+  });
+
+  test("its start is shown as written, and the offset of its zone, which changes with the season, is not", async () => {
+    const rrule = "DTSTART:20240301T050000\nRRULE:FREQ=DAILY;BYHOUR=5";
+    expect(await textOf(rrule, "Europe/Berlin")).toBe(
+      "every day at 05:00 (rrule DTSTART:20240301T050000 RRULE:FREQ=DAILY;BYHOUR=5, Europe/Berlin)",
+    );
+  });
+
+  test.each([
+    "FREQ=MONTHLY;BYMONTHDAY=-2",
+    "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=-12",
+    "FREQ=NEVER",
+    "nonsense",
+    "RRULE:FREQ=DAILY\nEXDATE:20260101T000000",
+  ])("%p has no words that say it whole, and is shown alone", async (rrule) => {
+    expect(await textOf(rrule)).toBe(`rrule ${rrule.replace(/\s+/g, " ")} UTC`);
+  });
+});
+
 test("the parameters that a schedule passes to its runs, cut to 80 characters", async () => {
   expect(await describeSchedule({ schedule: CRON, active: false, parameters: { region: "eu" } })).toBe(
     `${CRON_TEXT} with {"region":"eu"} (off)`,
