@@ -174,7 +174,7 @@ function readRecord(): Map<string, PrefectEvent> {
       events.set(event.id, event);
     }
     const last = page.events.at(-1);
-    if (!page.more || !last) break;
+    if (!page.hasMore || !last) break;
     after = { occurredUs: parseIsoUs(last.occurred) ?? 0, id: last.id };
   }
   const verdict = db.prepare<{ integrity_check: string }, []>("PRAGMA integrity_check").get();

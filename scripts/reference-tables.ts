@@ -26,10 +26,10 @@ function row(...cells: string[]): string {
 }
 
 function toolTable(): string {
-  const rows = allTools.map(({ name, description, cloudOnly }) =>
+  const rows = allTools.map(({ name, description, isCloudOnly }) =>
     row(
       `\`${name}\``,
-      `${firstSentence(description)}${cloudOnly && !description.includes("Cloud only") ? " Prefect Cloud only." : ""}`,
+      `${firstSentence(description)}${isCloudOnly && !description.includes("Cloud only") ? " Prefect Cloud only." : ""}`,
     ),
   );
   return [row("Tool", "What it answers"), "|---|---|", ...rows].join("\n");

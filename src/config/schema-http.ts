@@ -18,7 +18,7 @@ export const httpSettings = {
   PREFECT_MCP_HTTP_TOKENS: ownSetting(list, [], {
     type: "list of secrets",
     toml: "mcp.http.tokens",
-    secret: true,
+    isSecret: true,
     description: "Bearer tokens, one of which a caller must send.",
   }),
   PREFECT_MCP_HTTP_OIDC_ISSUER: ownSetting(text, null, {

@@ -33,13 +33,13 @@ export const prefectSettings = {
   PREFECT_API_KEY: prefectSetting(credential, null, {
     type: "secret",
     toml: "api.key",
-    secret: true,
+    isSecret: true,
     description: "API key of Prefect Cloud.",
   }),
   PREFECT_API_AUTH_STRING: prefectSetting(credential, null, {
     type: "secret",
     toml: "api.auth_string",
-    secret: true,
+    isSecret: true,
     description: "`user:password` of a self-hosted server with basic authentication; takes precedence over a key.",
   }),
   PREFECT_API_TLS_INSECURE_SKIP_VERIFY: prefectSetting(flag, false, {
@@ -84,7 +84,7 @@ export const prefectSettings = {
     {
       type: "JSON object",
       toml: "client.custom_headers",
-      secret: true,
+      isSecret: true,
       isMerged: true,
       description: "Headers sent with every request and websocket; the values of all sources are merged.",
     },

@@ -11,7 +11,7 @@ export interface SettingMeta {
   readonly cli?: string;
   readonly aliases?: readonly string[];
   /** Shown masked everywhere. */
-  readonly secret?: boolean;
+  readonly isSecret?: boolean;
   /** The default as text for tables, where the value is not enough. */
   readonly defaultText?: string;
   /** For tables: the values of all sources are merged, as Prefect does, instead of taking the first source that has the setting. */

@@ -16,7 +16,7 @@ function masked(value: unknown): string {
 /** One value as text; `(none)` without one. */
 export function showSetting(name: SettingName, value: unknown): string {
   if (value === null || value === undefined) return "(none)";
-  if (settingMeta(name).secret) return masked(value);
+  if (settingMeta(name).isSecret) return masked(value);
   if (Array.isArray(value)) return value.length === 0 ? "(none)" : value.join(", ");
   return withoutUserinfo(String(value));
 }

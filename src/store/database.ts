@@ -38,7 +38,7 @@ export type Invalidation = "rollback" | "foreign write";
 /** One connection to a record. The code that opened it closes it. */
 export interface RecordDb {
   readonly file: string;
-  readonly readonly: boolean;
+  readonly isReadOnly: boolean;
   readonly sqlite: Database;
   /** A sentence for the user when a damaged file was moved aside on opening, else null. */
   readonly notice: string | null;
@@ -125,7 +125,7 @@ export function inSnapshot<T>(db: RecordDb, work: () => T): T {
  * connections cache, because a connection's own commits do not change its `data_version`. Callers must not modify the value.
  */
 export function whileUnchanged<T>(db: RecordDb, key: string, read: () => T): T {
-  if (!db.readonly) return read();
+  if (!db.isReadOnly) return read();
   const cache = db.perConnection("while-unchanged", () => ({ version: -1, values: new Map<string, unknown>() }));
   const version = dataVersion(db);
   if (version !== cache.version || cache.values.size >= CACHED_VALUES) cache.values.clear();
@@ -239,13 +239,13 @@ function noRecordError(file: string): AppError {
   });
 }
 
-function wrap(sqlite: Database, file: string, readonly: boolean, notice: string | null): RecordDb {
+function wrap(sqlite: Database, file: string, isReadOnly: boolean, notice: string | null): RecordDb {
   const statements = new Map<string, Statement<unknown, SQLQueryBindings[]>>();
   const locals = new Map<string, unknown>();
   const drops: ((why?: Invalidation) => void)[] = [];
   const db: RecordDb = {
     file,
-    readonly,
+    isReadOnly,
     sqlite,
     notice,
     prepare<Row, Params extends SQLQueryBindings[]>(sql: string) {
@@ -269,7 +269,7 @@ function wrap(sqlite: Database, file: string, readonly: boolean, notice: string 
     close() {
       statements.clear();
       locals.clear();
-      if (!readonly) checkpoint(sqlite);
+      if (!isReadOnly) checkpoint(sqlite);
       // true: statements that are still referenced are finalized too; otherwise the file would stay open.
       sqlite.close(true);
     },

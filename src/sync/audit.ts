@@ -101,17 +101,17 @@ export async function audit(ctx: EngineContext, options: AuditOptions, signal: A
     options.onProgress?.(hours.length - index, hours.length);
     if (hour.toUs < horizonUs(ctx)) continue;
     const figure = figures.get(hour.fromUs);
-    const deep = options.deep === true || isSampled.has(hour.fromUs);
-    if (!deep && !isPreviousSuspect && figure && figure.count === figure.held && isCountable(ctx, hour)) {
+    const comparesIds = options.deep === true || isSampled.has(hour.fromUs);
+    if (!comparesIds && !isPreviousSuspect && figure && figure.count === figure.held && isCountable(ctx, hour)) {
       agreed.push({ ...hour, mark: figure.mark, count: figure.count });
       continue;
     }
-    const verified = await verifyRange(ctx, hour, { ...PRIORITIES, deep, signal });
+    const verified = await verifyRange(ctx, hour, { ...PRIORITIES, comparesIds, signal });
     verdicts.set(hour.fromUs, verified);
     isPreviousSuspect = figure !== undefined && verified.server !== figure.count;
   }
   for (const hour of await claimAgreed(ctx, agreed, { ...PRIORITIES, signal })) {
-    verdicts.set(hour.fromUs, await verifyRange(ctx, hour, { ...PRIORITIES, deep: true, signal }));
+    verdicts.set(hour.fromUs, await verifyRange(ctx, hour, { ...PRIORITIES, comparesIds: true, signal }));
   }
   const buckets: AuditBucket[] = [];
   for (const hour of hours)
@@ -294,6 +294,6 @@ async function bucketOf(
     record,
     repaired,
     verdict: verdict(),
-    ids_compared: verified?.byIds ?? false,
+    ids_compared: verified?.areIdsCompared ?? false,
   };
 }

@@ -67,7 +67,7 @@ async function dropAll(ctx: EngineContext, beforeUs: ServerUs, signal: AbortSign
     const step = ctx.ingest.drop(beforeUs, (db) => dropBefore(db, beforeUs));
     events += step.events;
     rows += step.events + step.logs + step.runs;
-    if (!step.more) break;
+    if (!step.hasMore) break;
     await ctx.clock.sleep(PAUSE_MS, signal);
   }
   return { events, rows };

@@ -76,7 +76,7 @@ export function offeredTools(settings: Pick<Settings, "tools" | "docs" | "isClou
   const { preset, allow, deny } = settings.tools;
   const isInPreset = PRESETS[isPreset(preset) ? preset : "default"];
   return allTools.filter((tool) => {
-    if (deny.includes(tool.name) || (tool.cloudOnly && !settings.isCloud)) return false;
+    if (deny.includes(tool.name) || (tool.isCloudOnly && !settings.isCloud)) return false;
     return isInPreset(tool) || allow.includes(tool.name) || (settings.docs && ONLY_IN_ALL.has(tool.name));
   });
 }

@@ -71,7 +71,7 @@ describe("the application", () => {
     const file = recordFileOf(resolved.settings, SHOP["api-url"]);
     openRecord(file, "write").close();
     const record = app.query().record();
-    expect([record?.file, record?.readonly]).toEqual([file, true]);
+    expect([record?.file, record?.isReadOnly]).toEqual([file, true]);
     expect(app.query().record()).toBe(record as NonNullable<typeof record>);
     rmSync(file);
     await systemClock.sleep(110);

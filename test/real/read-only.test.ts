@@ -92,7 +92,7 @@ test("only reading requests leave the process, whatever is called", async () => 
     const answered = new Map<string, number>();
     const product = await startProduct({ env });
     await using _end = product;
-    for (const tool of allTools.filter((one) => !one.cloudOnly)) {
+    for (const tool of allTools.filter((one) => !one.isCloudOnly)) {
       const takesFresh = "fresh" in (inputSchema(tool).properties as object);
       const further = FURTHER[tool.name] ?? [];
       for (const args of [
@@ -104,7 +104,9 @@ test("only reading requests leave the process, whatever is called", async () => 
         if (!isError) answered.set(tool.name, (answered.get(tool.name) ?? 0) + 1);
       }
     }
-    expect([...allTools.filter((one) => !one.cloudOnly && !answered.has(one.name))].map((one) => one.name)).toEqual([]);
+    expect([...allTools.filter((one) => !one.isCloudOnly && !answered.has(one.name))].map((one) => one.name)).toEqual(
+      [],
+    );
     const { resources } = (await product.request("resources/list")) as { resources: { uri: string }[] };
     for (const { uri } of resources) await product.request("resources/read", { uri });
     await eventually(

@@ -157,7 +157,7 @@ export class SimDisk {
     } as unknown as Statement<unknown, SQLQueryBindings[]>;
     return {
       file: ":memory:",
-      readonly: false,
+      isReadOnly: false,
       notice: null,
       sqlite,
       prepare<Row, Params extends SQLQueryBindings[]>(sql: string) {

@@ -189,7 +189,7 @@ const READ_AS_OTHER_USER = `
   const db = openRecord(file, "read");
   const count = findEventRange(db).count;
   db.close();
-  chmodSync === undefined || process.stdout.write(count + " " + db.readonly);
+  chmodSync === undefined || process.stdout.write(count + " " + db.isReadOnly);
 `;
 
 describe("a file that cannot be used", () => {

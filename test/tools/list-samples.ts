@@ -35,7 +35,17 @@ export const freshness: Freshness = { source: "record", asOfUs: nowUs, coverage 
 /** The answer of a list with more rows than `items`. */
 export function answer(items: readonly Item[], budget: number, layout: "table" | "json" = "table") {
   const cursorAfter = (index: number) => `cursor${index}`;
-  return listAnswer({ key: "rows", title: "rows", items, more: true, cursorAfter, freshness, nowUs, budget, layout });
+  return listAnswer({
+    key: "rows",
+    title: "rows",
+    items,
+    hasMore: true,
+    cursorAfter,
+    freshness,
+    nowUs,
+    budget,
+    layout,
+  });
 }
 
 export const logs: Item[] = Array.from({ length: 200 }, (_, n) => {

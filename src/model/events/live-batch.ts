@@ -33,6 +33,6 @@ export type LiveBatch =
         readonly rows: readonly SnapshotObjects[K][];
         readonly readUs: LocalUs;
         /** The rows are the whole list: objects that are not among them have been deleted. */
-        readonly whole: boolean;
+        readonly isWhole: boolean;
       };
     }[SnapshotKind];

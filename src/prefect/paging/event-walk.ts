@@ -14,7 +14,7 @@ export interface EventReader {
 export interface WalkOptions {
   readonly pageSize: number;
   /** Whether `total` is exact, as on every self-hosted server. Of Prefect Cloud, only the links to the next page are relied on. */
-  readonly exactTotals: boolean;
+  readonly hasExactTotals: boolean;
 }
 
 export interface WalkStep {
@@ -77,7 +77,7 @@ async function readPage(reader: EventReader, range: TimeRange, options: WalkOpti
     const stamped = inOrder(page.events, range);
     const isFull = stamped.length >= options.pageSize;
     // Total and rows are two queries on the server: an event may have been deleted between them.
-    const isWhole = isFull || (page.nextToken === null && (!options.exactTotals || page.total <= stamped.length));
+    const isWhole = isFull || (page.nextToken === null && (!options.hasExactTotals || page.total <= stamped.length));
     if (stamped.length > options.pageSize)
       throw contradiction(`a page of ${stamped.length} where ${options.pageSize} were asked`);
     if (isWhole) return stamped;

@@ -35,23 +35,23 @@ export async function* overlappingPages<T extends { readonly id: string }>(
 const MAX_PAGES = 26;
 
 /**
- * Every row of a list, each once. `whole`: these are exactly the rows that the list had at one moment, so an object that is not
+ * Every row of a list, each once. `isWhole`: these are exactly the rows that the list had at one moment, so an object that is not
  * among them has been deleted.
  */
 export async function readWholeList<T extends { readonly id: string }>(
   read: ReadListPage<T>,
-): Promise<{ readonly rows: readonly T[]; readonly whole: boolean }> {
+): Promise<{ readonly rows: readonly T[]; readonly isWhole: boolean }> {
   const rows = new Map<string, T>();
   let isUnchanged = true;
   let pages = 0;
   for await (const page of overlappingPages(read, ROWS_PER_PAGE)) {
     if (!page.isContinuous) isUnchanged = false;
     for (const row of page.rows) rows.set(row.id, row);
-    if (page.isLast) return { rows: [...rows.values()], whole: isUnchanged };
+    if (page.isLast) return { rows: [...rows.values()], isWhole: isUnchanged };
     pages += 1;
     if (pages === MAX_PAGES) break;
   }
-  return { rows: [...rows.values()], whole: false };
+  return { rows: [...rows.values()], isWhole: false };
 }
 
 /** Rows from `offset` on, in pages of at most `pageSize`, until `wanted` are read or the list ends. */

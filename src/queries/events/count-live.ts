@@ -142,7 +142,7 @@ async function totalsOf({ live }: Ask, filters: readonly EventFilter[]): Promise
 async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { live, ctx } = ask;
   const rows = await live.api.filterObjects("deployment", { limit: ROWS_PER_PAGE, sort: "NAME_ASC" }, live.options());
-  ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, whole: rows.length < ROWS_PER_PAGE });
+  ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, isWhole: rows.length < ROWS_PER_PAGE });
   const shown = rows.slice(0, MOST_TOTALS);
   const filters = shown.map(({ id }) =>
     within(withResource(ask.filter, { id: [resourceId("deployment", id)] }), range),

@@ -86,19 +86,19 @@ function countEach(db: RecordDb, range: TimeRange, filter: EventFilter, by: Grou
   for (;;) {
     const query = { ...range, order: "asc", limit: CHUNK, filter, ...(after ? { after } : {}) } as const;
     if (by === "deployment") {
-      const { events, more } = findEvents(db, query);
+      const { events, hasMore } = findEvents(db, query);
       for (const event of events) tallyEvent(tally, event, by, buckets);
       const last = events.at(-1);
-      if (!more || !last) return tally;
+      if (!hasMore || !last) return tally;
       after = { occurredUs: parseIsoUs(last.occurred) ?? 0, id: last.id };
     } else {
-      const { events, more } = findEventSummaries(db, query);
+      const { events, hasMore } = findEventSummaries(db, query);
       for (const { occurredUs: us, event, resourceId, resourceName } of events) {
         const key = by === "time" ? String(bucketStart(us, buckets.stepUs)) : by === "event" ? event : resourceId;
         addGroup(tally, { key, label: by === "resource" ? resourceName : null, count: 1, firstUs: us, lastUs: us });
       }
       const last = events.at(-1);
-      if (!more || !last) return tally;
+      if (!hasMore || !last) return tally;
       after = { occurredUs: last.occurredUs, id: last.id };
     }
   }

@@ -40,7 +40,7 @@ export interface EventsQuestion {
 
 export interface EventsPage {
   readonly events: readonly PrefectEvent[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
   /** The window that was searched. */
   readonly window: TimeRange;
   readonly freshness: Freshness;
@@ -67,7 +67,7 @@ export async function listEvents(ctx: QueryContext, question: EventsQuestion): P
       isEmpty: (found) => found.events.length === 0,
     },
   );
-  return { events: value.events, more: value.more, window, freshness };
+  return { events: value.events, hasMore: value.hasMore, window, freshness };
 }
 
 /** The given bounds. Open ones are filled in: up to now, and back to where the record (or Prefect) begins. */
@@ -97,7 +97,7 @@ interface Search extends EventsQuestion {
 
 interface Found {
   readonly events: readonly PrefectEvent[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
 }
 
 function isDistinct(search: Search): boolean {
@@ -138,7 +138,7 @@ class Collector {
   }
 
   found(): Found {
-    return { events: this.events.slice(0, this.search.limit), more: this.isFull };
+    return { events: this.events.slice(0, this.search.limit), hasMore: this.isFull };
   }
 }
 
@@ -159,7 +159,7 @@ function* fromRecord(db: RecordDb, search: Search, range: TimeRange): Generator<
     const page = findEvents(db, { ...range, order, limit, filter: search.filter, ...(after ? { after } : {}) });
     yield* page.events;
     const last = page.events.at(-1);
-    if (!page.more || !last) return;
+    if (!page.hasMore || !last) return;
     after = { occurredUs: parseIsoUs(last.occurred) ?? 0, id: last.id };
   }
 }

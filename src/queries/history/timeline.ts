@@ -32,7 +32,7 @@ export interface TimelineQuestion {
   readonly sinceUs: ServerUs | undefined;
   readonly untilUs: ServerUs | undefined;
   /** Also routine steps of task runs. */
-  readonly full: boolean;
+  readonly isFull: boolean;
   readonly fresh?: boolean | undefined;
 }
 
@@ -62,12 +62,12 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
     const bounds = { sinceUs, untilUs, nowUs, fresh: question.fresh };
     const page = await listEvents(ctx, { filter, ...bounds, order: "asc", limit: MOST });
     parts.push(page.freshness);
-    isCut ||= page.more;
+    isCut ||= page.hasMore;
     return page.events;
   };
   for (const filter of subject.filters) for (const event of await read(filter)) events.set(event.id, event);
   if (subject.subflows) for (const event of firstAndLast(await read(subject.subflows))) events.set(event.id, event);
-  const shown = [...events.values()].filter((event) => question.full || isRelevant(event));
+  const shown = [...events.values()].filter((event) => question.isFull || isRelevant(event));
   const entries: TimelineEntry[] = shown.map((event) => ({
     kind: "event",
     us: parseIsoUs(event.occurred) ?? 0,

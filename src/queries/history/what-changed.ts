@@ -31,7 +31,7 @@ export interface WhatChanged {
   readonly window: TimeRange;
   /** Oldest first, at most `limit`. */
   readonly changes: readonly Change[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
   readonly runs: RunCounts | null;
   readonly freshness: Freshness;
 }
@@ -77,7 +77,7 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
   const changes = rest.slice(0, question.limit);
   const db = ctx.record();
   const runs = db ? countRecordedRuns(db, window) : null;
-  return { window, changes, more: rest.length > changes.length || page.more, runs, freshness: page.freshness };
+  return { window, changes, hasMore: rest.length > changes.length || page.hasMore, runs, freshness: page.freshness };
 }
 
 function changeOf(event: PrefectEvent): Change[] {

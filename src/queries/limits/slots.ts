@@ -45,11 +45,11 @@ const COUNTS_AGE_US = 5 * SECOND_US;
 /** Lists all limits, fullest first, and the work pools with their status. */
 export async function listSlots(ctx: QueryContext, fresh: boolean | undefined): Promise<Answered<SlotsAnswer>> {
   const db = ctx.record();
-  const stale = db !== null && !isRecordCurrent(ctx, db, "flow_run");
+  const isStale = db !== null && !isRecordCurrent(ctx, db, "flow_run");
   const kinds = ["work_pool", "work_queue", "concurrency_limit"] as const;
   const answer = await answerSnapshot<Gathered>(
     ctx,
-    { kinds, what: "work pools and limits", fresh, stale },
+    { kinds, what: "work pools and limits", fresh, isStale },
     { record: fromRecord, live: (live) => fromLive(ctx, live), isEmpty: () => false },
   );
   const { value, freshness } = db && needsCounts(ctx, db, answer) ? await withFreshCounts(ctx, answer) : answer;
@@ -79,10 +79,10 @@ async function withFreshCounts(ctx: QueryContext, answer: Answered<Gathered>): P
 }
 
 async function readLimits(ctx: QueryContext, live: LiveReader): Promise<readonly ConcurrencyLimit[]> {
-  const { rows: limits, whole } = await readWholeList((page) =>
+  const { rows: limits, isWhole } = await readWholeList((page) =>
     live.api.filterObjects("concurrency_limit", page, live.options()),
   );
-  ctx.saveLive({ kind: "concurrency_limit", rows: limits, readUs: live.startedUs, whole });
+  ctx.saveLive({ kind: "concurrency_limit", rows: limits, readUs: live.startedUs, isWhole });
   return limits;
 }
 
@@ -124,13 +124,13 @@ function deploymentsIn(limits: readonly ConcurrencyLimit[]): string[] {
 
 async function fromLive(ctx: QueryContext, live: LiveReader): Promise<LiveValue<Gathered>> {
   const readUs = live.startedUs;
-  const [{ rows: pools, whole: isEveryPool }, { rows: queues, whole: isEveryQueue }, limits] = await Promise.all([
+  const [{ rows: pools, isWhole: isEveryPool }, { rows: queues, isWhole: isEveryQueue }, limits] = await Promise.all([
     readWholeList((page) => live.api.filterObjects("work_pool", page, live.options())),
     readWholeList((page) => live.api.filterObjects("work_queue", page, live.options())),
     readLimits(ctx, live),
   ]);
-  ctx.saveLive({ kind: "work_pool", rows: pools, readUs, whole: isEveryPool });
-  ctx.saveLive({ kind: "work_queue", rows: queues, readUs, whole: isEveryQueue });
+  ctx.saveLive({ kind: "work_pool", rows: pools, readUs, isWhole: isEveryPool });
+  ctx.saveLive({ kind: "work_queue", rows: queues, readUs, isWhole: isEveryQueue });
   const deploymentIds = deploymentsIn(limits);
   const [occupancy, ofDeployments, ofTags, deploymentNames] = await Promise.all([
     readPoolOccupancy(live, limitedPools(pools, queues)),

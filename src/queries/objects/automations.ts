@@ -19,7 +19,7 @@ export interface AutomationsPage {
   readonly rows: readonly Automation[];
   /** Names by id of the objects that actions act on, as far as they are recorded. */
   readonly names: ReadonlyMap<string, string>;
-  readonly more: boolean;
+  readonly hasMore: boolean;
   readonly freshness: Freshness;
 }
 
@@ -27,7 +27,7 @@ export interface AutomationsPage {
 const TARGETS = ["deployment", "work_pool", "work_queue", "automation"] as const satisfies readonly SnapshotKind[];
 
 export async function listAutomations(ctx: QueryContext, question: AutomationsQuestion): Promise<AutomationsPage> {
-  const { rows, more, freshness } = await listObjects(ctx, { kind: "automation", ...question });
+  const { rows, hasMore, freshness } = await listObjects(ctx, { kind: "automation", ...question });
   const actions = rows.flatMap(({ actions: always, actions_on_trigger: first = [], actions_on_resolve: last = [] }) => [
     ...always,
     ...first,
@@ -38,5 +38,5 @@ export async function listAutomations(ctx: QueryContext, question: AutomationsQu
     const ids = actions.map((action) => action[`${kind}_id`]).filter((id) => typeof id === "string");
     for (const [id, name] of findRecordedNames(ctx.record(), kind, ids)) names.set(id, name);
   }
-  return { rows, names, more, freshness };
+  return { rows, names, hasMore, freshness };
 }

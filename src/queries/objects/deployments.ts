@@ -39,12 +39,12 @@ export interface DeploymentItem {
 
 export interface DeploymentsPage {
   readonly items: readonly DeploymentItem[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
   readonly freshness: Freshness;
 }
 
 export async function listDeployments(ctx: QueryContext, question: DeploymentsQuestion): Promise<DeploymentsPage> {
-  const { rows, more, freshness } = await listObjects(ctx, { kind: "deployment", ...question });
+  const { rows, hasMore, freshness } = await listObjects(ctx, { kind: "deployment", ...question });
   const flows = await flowNames(ctx, rows, freshness);
   const nowUs = serverNowUs(ctx);
   const db = ctx.record();
@@ -62,7 +62,7 @@ export async function listDeployments(ctx: QueryContext, question: DeploymentsQu
         : (deployment.global_concurrency_limit.active_slots ?? null)
       : null,
   }));
-  return { items, more, freshness };
+  return { items, hasMore, freshness };
 }
 
 /** Recorded names. For a live answer the missing ones are read from Prefect. */

@@ -28,12 +28,12 @@ export interface FlowItem {
 
 export interface FlowsPage {
   readonly items: readonly FlowItem[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
   readonly freshness: Freshness;
 }
 
 export async function listFlows(ctx: QueryContext, question: FlowsQuestion): Promise<FlowsPage> {
-  const { rows, more, freshness } = await listObjects(ctx, { kind: "flow", ...question });
+  const { rows, hasMore, freshness } = await listObjects(ctx, { kind: "flow", ...question });
   const db = ctx.record();
   const deployments = db !== null && hasLists(ctx, db, ["deployment"]) ? findNamesByParent(db, "deployment") : null;
   const areRunsKnown = db !== null && isRecordCurrent(ctx, db, "flow_run");
@@ -42,5 +42,5 @@ export async function listFlows(ctx: QueryContext, question: FlowsQuestion): Pro
     deployments: deployments === null ? null : (deployments.get(flow.id) ?? []),
     lastRun: areRunsKnown ? (findStartedRuns(db, "flow_id", flow.id, 1).map(lineOfRow)[0] ?? null) : null,
   }));
-  return { items, more, freshness };
+  return { items, hasMore, freshness };
 }

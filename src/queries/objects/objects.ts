@@ -31,7 +31,7 @@ export interface ObjectsQuestion<K extends FilteredListKind> {
 
 export interface ObjectsPage<K extends FilteredListKind> {
   readonly rows: readonly SnapshotObjects[K][];
-  readonly more: boolean;
+  readonly hasMore: boolean;
   readonly freshness: Freshness;
 }
 
@@ -43,11 +43,11 @@ export async function listObjects<K extends FilteredListKind>(
   const { kind, set, sort, limit, offset, fresh } = question;
   const db = ctx.record();
   const hasRuns = [set.flow_runs, set.task_runs].some((filter) => filter !== undefined && filter !== null);
-  const answerable = (isDecidable(set) && !hasRuns) || isOffline(ctx, db);
+  const isAnswerable = (isDecidable(set) && !hasRuns) || isOffline(ctx, db);
   const kinds = [...new Set([kind, ...snapshotsNeededBy(set, KINDS[kind].filterKey), ...(question.with ?? [])])];
   const { value: rows, freshness } = await answerSnapshot<readonly SnapshotObjects[K][]>(
     ctx,
-    { kinds, what: KINDS[kind].plural, fresh, answerable },
+    { kinds, what: KINDS[kind].plural, fresh, isAnswerable },
     {
       record: (record) => findFilteredObjects(record, kind, set, sort, { limit: limit + 1, offset }),
       live: async (live) => ({ value: await readPage(ctx, live, question) }),
@@ -56,7 +56,7 @@ export async function listObjects<K extends FilteredListKind>(
   );
   return {
     rows: rows.slice(0, limit),
-    more: rows.length > limit,
+    hasMore: rows.length > limit,
     freshness: withNotes(db, question, rows, freshness),
   };
 }
@@ -73,8 +73,8 @@ async function readPage<K extends FilteredListKind>(
   const read = (page: JsonObject) => live.api.filterObjects(kind, { ...body, ...page }, live.options());
   const readUs = live.startedUs;
   if (Object.values(set).every((filter) => filter === undefined || filter === null)) {
-    const { rows, whole } = await readWholeList(read);
-    saveObjects(ctx, kind, rows, readUs, whole);
+    const { rows, isWhole } = await readWholeList(read);
+    saveObjects(ctx, kind, rows, readUs, isWhole);
     return rows.slice(offset, offset + limit + 1);
   }
   const rows = await readRows(read, { wanted: limit + 1, offset });

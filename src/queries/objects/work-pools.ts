@@ -37,7 +37,7 @@ export interface WorkPoolItem {
 
 export interface WorkPoolsPage {
   readonly items: readonly WorkPoolItem[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
   readonly freshness: Freshness;
 }
 
@@ -46,9 +46,9 @@ const MOST_POOLS = 10;
 
 /** Work pools by name. Throws AppError of the live reading when it fails and the record has nothing. */
 export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuestion): Promise<WorkPoolsPage> {
-  const { rows, more, freshness } = await listObjects(ctx, { kind: "work_pool", sort: "NAME_ASC", ...question });
-  if (rows.length === 0) return { items: [], more, freshness };
-  const isAll = !more && question.offset === 0 && Object.keys(question.set).length === 0;
+  const { rows, hasMore, freshness } = await listObjects(ctx, { kind: "work_pool", sort: "NAME_ASC", ...question });
+  if (rows.length === 0) return { items: [], hasMore, freshness };
+  const isAll = !hasMore && question.offset === 0 && Object.keys(question.set).length === 0;
   const [queues, workers, occupancy] = await Promise.all([
     queuesOf(ctx, question.fresh),
     workersOf(ctx, rows, question.fresh, isAll),
@@ -66,7 +66,7 @@ export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuesti
     occupancy: occupancy.value.get(pool.name) ?? { activeSlots: 0, queues: [] },
   }));
   const parts = [freshness, queues.freshness, occupancy.freshness, ...(workers ? [workers.freshness] : [])];
-  return { items, more, freshness: joinFreshness(parts) };
+  return { items, hasMore, freshness: joinFreshness(parts) };
 }
 
 function withAge(worker: Worker, nowUs: ServerUs): WorkerItem {
@@ -81,10 +81,10 @@ function queuesOf(ctx: QueryContext, fresh: boolean | undefined): Promise<Answer
     {
       record: (db) => findObjects(db, "work_queue").map(({ doc }) => doc),
       live: async (live) => {
-        const { rows, whole } = await readWholeList((page) =>
+        const { rows, isWhole } = await readWholeList((page) =>
           live.api.filterObjects("work_queue", page, live.options()),
         );
-        ctx.saveLive({ kind: "work_queue", rows, readUs: live.startedUs, whole });
+        ctx.saveLive({ kind: "work_queue", rows, readUs: live.startedUs, isWhole });
         return { value: rows };
       },
       isEmpty: (rows) => rows.length === 0,
@@ -109,8 +109,8 @@ async function workersOf(
       live: async (live) => {
         const shown = pools.slice(0, MOST_POOLS);
         const rows = (await Promise.all(shown.map(({ name }) => live.api.filterWorkers(name, live.options())))).flat();
-        const whole = isAll && pools.length <= MOST_POOLS;
-        ctx.saveLive({ kind: "worker", rows, readUs: live.startedUs, whole });
+        const isWhole = isAll && pools.length <= MOST_POOLS;
+        ctx.saveLive({ kind: "worker", rows, readUs: live.startedUs, isWhole });
         const notes = pools.length > MOST_POOLS ? [`Workers were read for the first ${MOST_POOLS} pools only.`] : [];
         return { value: rows, notes };
       },

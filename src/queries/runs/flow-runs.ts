@@ -31,9 +31,9 @@ export interface FlowRunsQuestion {
   readonly limit: number;
   readonly after?: FlowRunPosition | undefined;
   /** Whole documents are needed. */
-  readonly full: boolean;
+  readonly isFull: boolean;
   /** Deleted runs are included, with `deletedUs`. */
-  readonly deleted: boolean;
+  readonly includesDeleted: boolean;
   readonly fresh?: boolean | undefined;
 }
 
@@ -60,7 +60,7 @@ export interface FlowRunItem {
 
 export interface FlowRunsPage {
   readonly items: readonly FlowRunItem[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
   readonly freshness: Freshness;
 }
 
@@ -72,7 +72,7 @@ interface Placed<T> {
 
 interface Found {
   readonly items: readonly FlowRunItem[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
 }
 
 /** Throws AppError of the live reading when it fails and the record has nothing. */
@@ -85,7 +85,7 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
     hasLists(ctx, db, snapshotsNeededBy(question.set, "flow_runs")) &&
     (db === null || !asksForSubflows(question.set) || findMissingParentTaskRuns(db, 1).length === 0);
   const isWhole =
-    !question.full || recorded.slice(0, question.limit).every(({ row }) => row.doc !== null && row.dirty === 0);
+    !question.isFull || recorded.slice(0, question.limit).every(({ row }) => row.doc !== null && row.dirty === 0);
   const { value, freshness } = await answerWindow<Found>(
     ctx,
     {
@@ -93,7 +93,7 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
       what: "flow runs",
       window: windowOf(db, question, start, recorded),
       fresh: question.fresh,
-      stale: !(isWhole && isKnown) && !isOffline(ctx, db),
+      isStale: !(isWhole && isKnown) && !isOffline(ctx, db),
     },
     {
       record: (record) => fromRecord(record, question, recorded),
@@ -138,10 +138,10 @@ function reachOf(sort: FlowRunSort | undefined, row: ListedFlowRun): ServerUs | 
 /** Up to `limit` rows from `start` on, and one more. */
 function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPosition): Placed<ListedFlowRun>[] {
   const { set, sort, limit } = question;
-  const brief = !question.full;
+  const isBrief = !question.isFull;
   const wanted = limit + 1;
   if (sort !== undefined) {
-    const rows = findFlowRuns(db, set, sort, { limit: wanted, offset: start.offset, brief });
+    const rows = findFlowRuns(db, set, sort, { limit: wanted, offset: start.offset, isBrief });
     return place(rows, start);
   }
   const past = { notAfterUs: start.nowUs };
@@ -149,13 +149,13 @@ function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPositi
   const rows =
     start.part === 0
       ? place(
-          findFlowRuns(db, set, "START_TIME_DESC", { limit: wanted, offset: start.offset, begin: past, brief }),
+          findFlowRuns(db, set, "START_TIME_DESC", { limit: wanted, offset: start.offset, begin: past, isBrief }),
           start,
         )
       : [];
   if (rows.length === wanted) return rows;
   const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
-  const page = { limit: wanted - rows.length, offset: from.offset, begin: later, brief };
+  const page = { limit: wanted - rows.length, offset: from.offset, begin: later, isBrief };
   return [...rows, ...place(findFlowRuns(db, set, "START_TIME_ASC", page), from)];
 }
 
@@ -164,8 +164,8 @@ function place<T>(rows: readonly T[], start: FlowRunPosition): Placed<T>[] {
 }
 
 function fromRecord(db: RecordDb, question: FlowRunsQuestion, recorded: readonly Placed<ListedFlowRun>[]): Found {
-  const deleted = question.deleted
-    ? findFlowRuns(db, question.set, "START_TIME_DESC", { limit: question.limit, deleted: true })
+  const deleted = question.includesDeleted
+    ? findFlowRuns(db, question.set, "START_TIME_DESC", { limit: question.limit, isDeleted: true })
     : [];
   const end = { nowUs: 0, part: 1, offset: 0 } as const;
   const shown = [...recorded.slice(0, question.limit), ...deleted.map((row) => ({ row, next: end }))];
@@ -181,10 +181,10 @@ function fromRecord(db: RecordDb, question: FlowRunsQuestion, recorded: readonly
     facts.map((one) => one.deploymentId),
   );
   const items = shown.map(({ row, next }, index) => {
-    const toRun = () => toFlowRun(question.full ? row : { ...row, doc: null });
+    const toRun = () => toFlowRun(question.isFull ? row : { ...row, doc: null });
     return named(facts[index] as FlowRunFacts, toRun, row.deleted_us, next, flows, deployments);
   });
-  return { items, more: recorded.length > question.limit };
+  return { items, hasMore: recorded.length > question.limit };
 }
 
 function named(
@@ -237,8 +237,8 @@ async function fromLive(
   const items = shown.map(({ row, next }) => named(flowRunFacts(row), () => row, null, next, flows, deployments));
   const db = ctx.record();
   const deleted =
-    question.deleted && db ? fromRecord(db, question, []).items.filter((item) => item.deletedUs !== null) : [];
-  return { value: { items: [...items, ...deleted], more: found.length > question.limit } };
+    question.includesDeleted && db ? fromRecord(db, question, []).items.filter((item) => item.deletedUs !== null) : [];
+  return { value: { items: [...items, ...deleted], hasMore: found.length > question.limit } };
 }
 
 /** Ids that the question asks for, without other criteria, and that Prefect does not have. */

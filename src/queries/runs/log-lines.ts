@@ -55,11 +55,11 @@ export function pageOfLines(
   isTail: boolean,
   limit: number,
   position: LinePosition | undefined,
-): { lines: readonly LogLine[]; more: boolean } {
+): { lines: readonly LogLine[]; hasMore: boolean } {
   const at = position ? indexOf(lines, position, isTail) : isTail ? lines.length : -1;
   const rest = isTail ? lines.slice(0, at) : lines.slice(at + 1);
   const page = isTail ? rest.slice(-limit) : rest.slice(0, limit);
-  return { lines: page, more: page.length < rest.length };
+  return { lines: page, hasMore: page.length < rest.length };
 }
 
 /** The index of the line, or the one that a deleted line would have. */

@@ -62,7 +62,7 @@ export async function getRunLogs(
       what: "log lines",
       fresh: question.fresh,
       readUs: recorded?.settledUs ?? null,
-      settled: recorded?.isFinal === true,
+      isSettled: recorded?.isFinal === true,
     },
     {
       record: (record) => fromRecord(record, question.flowRunId, recorded?.ids ?? [question.flowRunId]),

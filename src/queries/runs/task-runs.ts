@@ -38,9 +38,9 @@ export interface TaskRunsQuestion {
   readonly limit: number;
   readonly offset: number;
   /** Whole documents are needed. */
-  readonly full: boolean;
+  readonly isFull: boolean;
   /** Deleted task runs are included, with `deletedUs`. */
-  readonly deleted: boolean;
+  readonly includesDeleted: boolean;
   readonly fresh?: boolean | undefined;
 }
 
@@ -55,13 +55,13 @@ export interface TaskRunItem {
 
 export interface TaskRunsPage {
   readonly items: readonly TaskRunItem[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
   readonly freshness: Freshness;
 }
 
 interface Found {
   readonly items: readonly TaskRunItem[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
 }
 
 /** Throws AppError of the live reading when it fails and the record has nothing. */
@@ -69,9 +69,9 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const db = ctx.record();
   const { set, sort, limit, offset, fresh } = question;
   const recorded = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset }) : [];
-  const isWhole = !question.full || recorded.slice(0, limit).every((row) => row.doc !== null);
+  const isWhole = !question.isFull || recorded.slice(0, limit).every((row) => row.doc !== null);
   const isKnown = isWhole && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
-  const stale = !isKnown && !isOffline(ctx, db);
+  const isStale = !isKnown && !isOffline(ctx, db);
   const reading = {
     record: (record: RecordDb) => fromRecord(record, question, recorded),
     live: (live: LiveReader) => fromLive(ctx, live, question),
@@ -80,14 +80,14 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const what = "task runs";
   const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
   if (readUs !== null) {
-    const answered = await answerWhole<Found>(ctx, { what, fresh, stale, readUs, settled: true }, reading);
+    const answered = await answerWhole<Found>(ctx, { what, fresh, isStale, readUs, isSettled: true }, reading);
     return withNotes(db, question, answered);
   }
   const window = windowOf(ctx, db, question, recorded);
   return withNotes(
     db,
     question,
-    await answerWindow<Found>(ctx, { kind: "event", what, window, fresh, stale }, reading),
+    await answerWindow<Found>(ctx, { kind: "event", what, window, fresh, isStale }, reading),
   );
 }
 
@@ -154,19 +154,21 @@ function windowOf(
 
 function fromRecord(db: RecordDb, question: TaskRunsQuestion, recorded: readonly TaskRunRow[]): Found {
   const { set, limit } = question;
-  const deleted = question.deleted ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, deleted: true }) : [];
+  const deleted = question.includesDeleted
+    ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, isDeleted: true })
+    : [];
   const shown = [...recorded.slice(0, limit), ...deleted];
   const facts = shown.map(factsOfTaskRun);
   const names = findRunNames(db, "flow_run", [...new Set(facts.flatMap((one) => one.flowRunId ?? []))]);
   const items = shown.map((row, index) =>
     named(
       facts[index] as TaskRunFacts,
-      () => (question.full ? wholeRun(db, row) : toTaskRun({ ...row, doc: null })),
+      () => (question.isFull ? wholeRun(db, row) : toTaskRun({ ...row, doc: null })),
       names,
       row.deleted_us,
     ),
   );
-  return { items, more: recorded.length > limit };
+  return { items, hasMore: recorded.length > limit };
 }
 
 function named(
@@ -207,5 +209,5 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: TaskRunsQ
     runs.flatMap((run) => run.flow_run_id ?? []),
   );
   const items = runs.map((run) => named(taskRunFacts(run), () => run, names, null));
-  return { value: { items, more: rows.length > limit } };
+  return { value: { items, hasMore: rows.length > limit } };
 }

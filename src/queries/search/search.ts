@@ -65,7 +65,7 @@ export interface SearchQuestion {
 
 export interface SearchPage {
   readonly hits: readonly SearchHit[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
   readonly window: TimeRange;
   readonly freshness: Freshness;
 }
@@ -106,7 +106,7 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
         },
       )
     : { value: NOTHING, freshness: adjustForFuture(untimed(ctx, db), window, nowUs) };
-  const logs = db && wants("log") ? logsOfRecord(db, terms, window, question) : { rows: [], more: false };
+  const logs = db && wants("log") ? logsOfRecord(db, terms, window, question) : { rows: [], hasMore: false };
   const runIds = [...new Set(logs.rows.flatMap(({ log }) => log.flow_run_id ?? []))];
   const names = db ? findRunNames(db, "flow_run", runIds) : new Map<string, string>();
   const lists = db ? namesOfRecord(db, terms, window, question, wants) : { objects: [], runs: [] };
@@ -121,7 +121,7 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
   const hits: SearchHit[] = [...lists.objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];
   return {
     hits: hits.slice(0, question.limit),
-    more: hits.length > question.limit || events.more || logs.more,
+    hasMore: hits.length > question.limit || events.hasMore || logs.hasMore,
     window,
     freshness: withUnsearched(freshness, unsearched(db, window, wants)),
   };
@@ -141,9 +141,9 @@ export function positionAfterHits(hits: readonly SearchHit[], count: number, fro
 
 interface Found<T> {
   readonly rows: readonly T[];
-  readonly more: boolean;
+  readonly hasMore: boolean;
 }
-const NOTHING: Found<never> = { rows: [], more: false };
+const NOTHING: Found<never> = { rows: [], hasMore: false };
 
 /** Objects have no time, so with a bound they are only searched when the caller gives their kind. */
 function wantedKinds({ kinds, isBounded }: SearchQuestion): (kind: SearchKind) => boolean {
@@ -158,14 +158,14 @@ function usOf(event: PrefectEvent): ServerUs {
 function eventsOfRecord(db: RecordDb, terms: SearchTerms, window: TimeRange, question: SearchQuestion) {
   const { limit, after } = question;
   const cursor = after.event ? { after: after.event } : {};
-  const { events, more } = findEventsByText(db, { terms, ...window, limit: limit + 1, ...cursor });
-  return { rows: events, more };
+  const { events, hasMore } = findEventsByText(db, { terms, ...window, limit: limit + 1, ...cursor });
+  return { rows: events, hasMore };
 }
 
 function logsOfRecord(db: RecordDb, terms: SearchTerms, window: TimeRange, question: SearchQuestion) {
   const cursor = question.after.log ? { after: question.after.log } : {};
-  const { logs, more } = findLogsByText(db, { terms, ...window, limit: question.limit + 1, ...cursor });
-  return { rows: logs, more };
+  const { logs, hasMore } = findLogsByText(db, { terms, ...window, limit: question.limit + 1, ...cursor });
+  return { rows: logs, hasMore };
 }
 
 function namesOfRecord(
@@ -206,10 +206,10 @@ async function liveEvents(
     const last = read.events.at(-1);
     if (read.unread !== null && rows.length <= question.limit) {
       const note = "Prefect was too slow to search everything; give a later since.";
-      return { value: { rows, more: false }, gaps: [read.unread], notes: [note] };
+      return { value: { rows, hasMore: false }, gaps: [read.unread], notes: [note] };
     }
     if (rows.length > question.limit || read.events.length < wanted || !last) {
-      return { value: { rows, more: rows.length > question.limit } };
+      return { value: { rows, hasMore: rows.length > question.limit } };
     }
     after = { occurredUs: usOf(last), id: last.id.toLowerCase() };
   }
@@ -233,17 +233,17 @@ async function eventsFromBoth(
   const found = new Map(recorded.rows.map((event) => [event.id, event]));
   const { readable, lost } = await reachOf(ctx, gaps, search.nowUs);
   let unread = lost;
-  let more = recorded.more;
+  let hasMore = recorded.hasMore;
   for (const gap of readable) {
     const read: LiveValue<Found<PrefectEvent>> = await liveEvents(ctx, live, terms, gap, search);
     for (const event of read.value.rows) found.set(event.id, event);
-    more ||= read.value.more;
+    hasMore ||= read.value.hasMore;
     unread = joinGaps(unread, read);
   }
   const rows = [...found.values()].sort((a, b) => usOf(b) - usOf(a) || (a.id < b.id ? 1 : -1));
   const shown = rows.slice(0, search.limit + 1);
   const isRecordOnly = readable.length === 0;
-  return { value: { rows: shown, more: more || shown.length < rows.length }, isRecordOnly, ...unread };
+  return { value: { rows: shown, hasMore: hasMore || shown.length < rows.length }, isRecordOnly, ...unread };
 }
 
 /** Freshness of names and log lines: they are as recent as the last contact with Prefect. */

@@ -62,9 +62,9 @@ export interface WindowQuestion {
   readonly window: TimeRange;
   readonly fresh?: boolean | undefined;
   /** False when the stored columns cannot answer the filter. */
-  readonly answerable?: boolean;
+  readonly isAnswerable?: boolean;
   /** The record can only estimate: Prefect is asked first, and the record answers where Prefect is unreachable. */
-  readonly stale?: boolean;
+  readonly isStale?: boolean;
 }
 
 /**
@@ -104,7 +104,7 @@ async function answerBySource<T>(
 ): Promise<Answered<T>> {
   const db = ctx.record();
   const ask = windowAsk(ctx, db, question);
-  const choice = chooseForWindow(question.stale === true ? { ...ask, answerable: false } : ask);
+  const choice = chooseForWindow(question.isStale === true ? { ...ask, isAnswerable: false } : ask);
   if (choice.source === "record" && db) {
     const value = reading.record(db);
     return { value, freshness: choice };
@@ -142,15 +142,15 @@ function recordedRanges(db: RecordDb, kind: string, scope: string): readonly Cov
   return [...ranges, { fromUs: addUs(last.toUs, 1), toUs: end.toUs, verifiedUs }];
 }
 
-function askOf(ctx: QueryContext, db: RecordDb | null, question: Pick<WindowQuestion, "fresh" | "answerable">) {
+function askOf(ctx: QueryContext, db: RecordDb | null, question: Pick<WindowQuestion, "fresh" | "isAnswerable">) {
   const nowUs = ctx.clock.nowUs();
   const skewUs = statedSkewUs(db);
   return {
     nowUs: onServerClock(nowUs, skewUs),
     skewUs,
     freshMs: ctx.freshMs,
-    fresh: question.fresh === true,
-    answerable: question.answerable !== false,
+    wantsFresh: question.fresh === true,
+    isAnswerable: question.isAnswerable !== false,
     sync: db ? readSyncView(db, nowUs) : NO_SYNC,
   };
 }
@@ -191,10 +191,10 @@ function liveFreshness(
 
 /** When Prefect is unreachable, the end of the record counts as now. After other failures the gaps remain gaps. */
 function recordedAfter(cause: AppError, ask: WindowAsk): SourceChoice & { source: "record" } {
-  if (cause.code !== "unavailable") return recordedPart({ ...ask, fresh: false }, ask.window);
+  if (cause.code !== "unavailable") return recordedPart({ ...ask, wantsFresh: false }, ask.window);
   const lostUs = earliestUs(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
-  const sync: SyncView = { ...ask.sync, following: false, unreachableSinceUs: ask.sync.unreachableSinceUs ?? lostUs };
-  const offline = { ...ask, sync, fresh: false, answerable: true };
+  const sync: SyncView = { ...ask.sync, isFollowing: false, unreachableSinceUs: ask.sync.unreachableSinceUs ?? lostUs };
+  const offline = { ...ask, sync, wantsFresh: false, isAnswerable: true };
   const choice = chooseForWindow(offline);
   return choice.source === "record" ? choice : recordedPart(offline, ask.window);
 }
@@ -204,9 +204,9 @@ export interface SnapshotQuestion {
   readonly kinds: readonly SnapshotKind[];
   readonly what: string;
   readonly fresh?: boolean | undefined;
-  readonly answerable?: boolean;
+  readonly isAnswerable?: boolean;
   /** The record is known to be out of date: Prefect is asked first, and the record answers where Prefect is unreachable. */
-  readonly stale?: boolean;
+  readonly isStale?: boolean;
 }
 
 /** Answers a question about the present state of whole lists, otherwise like `answerWindow`. */
@@ -223,7 +223,7 @@ export interface WholeQuestion extends Omit<SnapshotQuestion, "kinds"> {
   /** When all that the question needs was read, local clock. Null: never. */
   readonly readUs: LocalUs | null;
   /** What was read cannot change any more. */
-  readonly settled?: boolean;
+  readonly isSettled?: boolean;
 }
 
 /** The same for anything that is read whole at one moment, such as the logs of a run. */
@@ -238,8 +238,8 @@ export async function answerWhole<T>(
   const ask = {
     ...base,
     readUs,
-    settled: question.settled === true,
-    stale: question.stale === true,
+    isSettled: question.isSettled === true,
+    isStale: question.isStale === true,
   };
   const choice = chooseForSnapshot(ask);
   if (choice.source === "record" && db) return { value: reading.record(db), freshness: choice };
@@ -283,8 +283,8 @@ export function oldestReading(db: RecordDb, kinds: readonly SnapshotKind[]): Loc
   return read.some((us) => us === null) ? null : earliestUs(...read.filter((us) => us !== null));
 }
 
-function canFallBack(cause: AppError, question: Pick<WindowQuestion, "fresh" | "answerable">): boolean {
-  return cause.retryable && question.fresh !== true && question.answerable !== false;
+function canFallBack(cause: AppError, question: Pick<WindowQuestion, "fresh" | "isAnswerable">): boolean {
+  return cause.retryable && question.fresh !== true && question.isAnswerable !== false;
 }
 
 function failureNote(cause: AppError): string {
@@ -321,7 +321,7 @@ export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): 
   const ask = windowAsk(ctx, db, { kind, what: kind, window: { fromUs: addUs(nowUs, -SECOND_US), toUs: nowUs } });
   if (ask.covered.length === 0) return false;
   const endUs = Math.max(...ask.covered.map((part) => part.toUs));
-  return endUs >= nowUs - ctx.freshMs * 1000 || ask.sync.following || ask.sync.unreachableSinceUs !== null;
+  return endUs >= nowUs - ctx.freshMs * 1000 || ask.sync.isFollowing || ask.sync.unreachableSinceUs !== null;
 }
 
 /** The freshness of an answer that is made of several: the oldest moment, every note. */

@@ -9,7 +9,7 @@ import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 /** What the record says about the process that synchronises it. */
 export interface SyncView {
   /** A process synchronises the record and has completed a catch-up since it started. */
-  readonly following: boolean;
+  readonly isFollowing: boolean;
   /** Since when Prefect does not answer, server clock, microseconds. Null: it answers, or that is unknown. */
   readonly unreachableSinceUs: ServerUs | null;
   /** Last successful answer of Prefect to any process that synchronises, server clock, microseconds. */
@@ -17,7 +17,7 @@ export interface SyncView {
 }
 
 /** No process synchronises the record. */
-export const NO_SYNC: SyncView = { following: false, unreachableSinceUs: null, lastContactUs: null };
+export const NO_SYNC: SyncView = { isFollowing: false, unreachableSinceUs: null, lastContactUs: null };
 
 /** A coverage range; `verifiedUs` is when the reading that proved it started, local clock. */
 export interface CoveredPart extends TimeRange {
@@ -31,9 +31,9 @@ interface Ask {
   readonly skewUs: number;
   readonly freshMs: number;
   /** The caller wants an answer of Prefect itself. */
-  readonly fresh: boolean;
+  readonly wantsFresh: boolean;
   /** The stored columns can answer the filter. */
-  readonly answerable: boolean;
+  readonly isAnswerable: boolean;
   readonly sync: SyncView;
 }
 
@@ -48,9 +48,9 @@ export interface SnapshotAsk extends Ask {
   /** When the whole list was last read, or null. */
   readonly readUs: ServerUs | null;
   /** What was read cannot change any more, so its age does not matter. */
-  readonly settled?: boolean;
+  readonly isSettled?: boolean;
   /** The record is known to be out of date, whatever its age. Prefect is asked unless it is unreachable. */
-  readonly stale?: boolean;
+  readonly isStale?: boolean;
 }
 
 export type SourceChoice =
@@ -65,7 +65,7 @@ const MAX_PARTS = 3;
 
 /** The source for a question about a window of time. */
 export function chooseForWindow(ask: WindowAsk): SourceChoice {
-  if (ask.fresh || !ask.answerable) return { source: "live" };
+  if (ask.wantsFresh || !ask.isAnswerable) return { source: "live" };
   const merged = mergeRanges(ask.covered);
   const endUs = merged.findLast((range) => range.fromUs <= ask.window.toUs)?.toUs ?? null;
   if (endUs === null || (endUs < ask.window.fromUs && ask.sync.unreachableSinceUs === null)) {
@@ -89,7 +89,7 @@ function toleratedEnd(ask: WindowAsk, endUs: ServerUs): ServerUs {
   const freshUs = ask.freshMs * 1000;
   const reachesNow = ask.window.toUs >= ask.nowUs - freshUs;
   if (!reachesNow || endUs >= ask.window.toUs) return ask.window.toUs;
-  const isTolerated = endUs >= ask.nowUs - freshUs || ask.sync.following || ask.sync.unreachableSinceUs !== null;
+  const isTolerated = endUs >= ask.nowUs - freshUs || ask.sync.isFollowing || ask.sync.unreachableSinceUs !== null;
   return isTolerated ? endUs : ask.window.toUs;
 }
 
@@ -126,12 +126,12 @@ function recordAsOf(ask: Ask, endUs: ServerUs | null): ServerUs {
 /** The source for a question about the present state of a whole list. */
 export function chooseForSnapshot(ask: SnapshotAsk): SourceChoice {
   const isOffline = ask.sync.unreachableSinceUs !== null;
-  if (ask.fresh || !ask.answerable || ask.readUs === null) return { source: "live" };
+  if (ask.wantsFresh || !ask.isAnswerable || ask.readUs === null) return { source: "live" };
   // A reading time in the future was stamped before the clock was set back: its age is unknown.
   const isOld =
-    ask.stale === true ||
+    ask.isStale === true ||
     ask.readUs > ask.nowUs + ask.freshMs * 1000 ||
-    (ask.settled !== true && ask.readUs < ask.nowUs - ask.freshMs * 1000);
+    (ask.isSettled !== true && ask.readUs < ask.nowUs - ask.freshMs * 1000);
   return isOld && !isOffline ? { source: "live" } : recordedSnapshot(ask, ask.readUs);
 }
 

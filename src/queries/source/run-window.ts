@@ -83,7 +83,7 @@ export function hasLists(ctx: QueryContext, db: RecordDb | null, kinds: readonly
   if (db === null || readUs === null) return false;
   const nowUs = ctx.clock.nowUs();
   const ageUs = nowUs - readUs;
-  return ageUs <= ctx.freshMs * 1000 || (ageUs <= FOLLOWED_LIST_US && readSyncView(db, nowUs).following);
+  return ageUs <= ctx.freshMs * 1000 || (ageUs <= FOLLOWED_LIST_US && readSyncView(db, nowUs).isFollowing);
 }
 
 /** A process that synchronises the record found Prefect unreachable. */

@@ -4,7 +4,7 @@ import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { QueryContext } from "./context.ts";
 
 /**
- * Saves objects of a kind that is known only at run time. `readUs`: start of the request, local clock. `whole`: the whole list
+ * Saves objects of a kind that is known only at run time. `readUs`: start of the request, local clock. `isWhole`: the whole list
  * was read.
  */
 export function saveObjects<K extends SnapshotKind>(
@@ -12,8 +12,8 @@ export function saveObjects<K extends SnapshotKind>(
   kind: K,
   rows: readonly SnapshotObjects[K][],
   readUs: LocalUs,
-  whole: boolean,
+  isWhole: boolean,
 ): void {
   // The compiler does not follow that kind and rows belong together.
-  ctx.saveLive({ kind, rows, readUs, whole } as unknown as LiveBatch);
+  ctx.saveLive({ kind, rows, readUs, isWhole } as unknown as LiveBatch);
 }

@@ -28,7 +28,7 @@ export function readSyncView(db: RecordDb, nowUs: LocalUs): SyncView {
   const limitUs = Math.max(FOLLOW_LIMIT_US, 3_000 * (syncer.pollMs ?? 0));
   const isCatchingUp = catchup !== null && catchup.atUs >= syncer.sinceUs && nowUs - catchup.atUs <= limitUs;
   return {
-    following: !isLost && isCatchingUp,
+    isFollowing: !isLost && isCatchingUp,
     unreachableSinceUs: isLost
       ? onServerClock(earliestUs(connection.sinceUs, connection.lastContactUs || connection.sinceUs), skewUs)
       : null,

@@ -39,20 +39,20 @@ export interface EventSummary {
  * Events in exact order (`occurred`, then id), filtered as Prefect does it over REST. `more`: the range has further
  * matches.
  */
-export function findEvents(db: RecordDb, query: EventQuery): { events: PrefectEvent[]; more: boolean } {
+export function findEvents(db: RecordDb, query: EventQuery): { events: PrefectEvent[]; hasMore: boolean } {
   return inSnapshot(db, () => {
-    const { found, more } = take(db, query, true);
-    return { events: found.flatMap(({ event }) => event ?? []), more };
+    const { found, hasMore } = take(db, query, true);
+    return { events: found.flatMap(({ event }) => event ?? []), hasMore };
   });
 }
 
 /** As `findEvents`, but the JSON is read only if the filter or a renamed resource needs it. */
-export function findEventSummaries(db: RecordDb, query: EventQuery): { events: EventSummary[]; more: boolean } {
+export function findEventSummaries(db: RecordDb, query: EventQuery): { events: EventSummary[]; hasMore: boolean } {
   return inSnapshot(db, () => {
-    const { found, more } = take(db, query, false);
+    const { found, hasMore } = take(db, query, false);
     const names = findEventNames(db);
     const resources = new Map<number, NamedResource>();
-    return { events: found.map((match) => toSummary(db, match, names, resources)), more };
+    return { events: found.map((match) => toSummary(db, match, names, resources)), hasMore };
   });
 }
 
@@ -72,7 +72,7 @@ interface Match {
   readonly event: PrefectEvent | undefined;
 }
 
-function take(db: RecordDb, query: EventQuery, withEvents: boolean): { found: Match[]; more: boolean } {
+function take(db: RecordDb, query: EventQuery, withEvents: boolean): { found: Match[]; hasMore: boolean } {
   const { limit, filter = {} } = query;
   const found: Match[] = [];
   const { rows, unanswered } = matchingRows(db, query, filter, limit + 1);
@@ -82,10 +82,10 @@ function take(db: RecordDb, query: EventQuery, withEvents: boolean): { found: Ma
     if (matches || withEvents) event ??= findEventAt(db, row);
     if ((matches || withEvents) && !event) continue;
     if (matches && event && !row.event && !matches(event)) continue;
-    if (found.length === limit) return { found, more: true };
+    if (found.length === limit) return { found, hasMore: true };
     found.push({ row, event });
   }
-  return { found, more: false };
+  return { found, hasMore: false };
 }
 
 type NamedResource = Pick<ResourceRow, "resource_id" | "name" | "renamed">;

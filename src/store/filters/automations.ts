@@ -11,7 +11,7 @@ export const automationFilter = group(
     id: group({ any_: anyId({ text: "a.id" }) }),
     name: group({ any_: anyText("a.name") }),
     created: group({ before_: beforeText("(a.doc ->> '$.created')") }),
-    tags: group({ all_: allTags(TAGS), any_: anyTag(TAGS), is_null_: noTags(TAGS) }, { operator: true }),
+    tags: group({ all_: allTags(TAGS), any_: anyTag(TAGS), is_null_: noTags(TAGS) }, { hasOperator: true }),
   },
-  { operator: true },
+  { hasOperator: true },
 );

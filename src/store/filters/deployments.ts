@@ -36,7 +36,7 @@ export const deploymentFilter = group(
       }),
     }),
     paused: group({ eq_: flag((wanted) => clause(`(d.doc ->> '$.paused') IS ${wanted ? 1 : 0}`)) }),
-    tags: group({ all_: allTags(TAGS), any_: anyTag(TAGS), is_null_: noTags(TAGS) }, { operator: true }),
+    tags: group({ all_: allTags(TAGS), any_: anyTag(TAGS), is_null_: noTags(TAGS) }, { hasOperator: true }),
     work_queue_name: group({ any_: anyText(QUEUE_NAME) }),
     concurrency_limit: ignored(
       z.strictObject({
@@ -46,5 +46,5 @@ export const deploymentFilter = group(
       }),
     ),
   },
-  { operator: true },
+  { hasOperator: true },
 );

@@ -28,9 +28,9 @@ export interface FindPage {
   readonly limit: number;
   readonly offset?: number;
   /** Only rows that Prefect has deleted, instead of only those that it has. */
-  readonly deleted?: boolean;
+  readonly isDeleted?: boolean;
   /** Flow runs without their documents: `doc` and other columns that lists do not show are null. */
-  readonly brief?: boolean;
+  readonly isBrief?: boolean;
 }
 
 export interface FlowRunPage extends FindPage {
@@ -59,7 +59,7 @@ function statement<Row>(db: RecordDb, sql: string): Statement<Row, SQLQueryBindi
 }
 
 function whereOf(alias: string, where: Clause, page: Partial<FindPage>): Clause {
-  const isDeleted = { sql: `${alias}.deleted_us IS ${page.deleted ? "NOT " : ""}NULL`, params: [] };
+  const isDeleted = { sql: `${alias}.deleted_us IS ${page.isDeleted ? "NOT " : ""}NULL`, params: [] };
   return join([isDeleted, where]);
 }
 
@@ -76,7 +76,7 @@ function count(db: RecordDb, from: string, where: Clause): number {
 
 /** Flow runs that match, in Prefect's order of `sort`. */
 export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, page: FlowRunPage): ListedFlowRun[] {
-  const columns = page.brief ? briefFlowRunColumns("r") : "r.*";
+  const columns = page.isBrief ? briefFlowRunColumns("r") : "r.*";
   const where = join([flowRunsWhere(set), beginClause(page.begin)]);
   return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), FLOW_RUN_SORTS[sort], page);
 }

@@ -34,21 +34,24 @@ export const flowRunFilter = group(
   {
     id: group({ any_: anyId({ bytes: "r.id" }), not_any_: notAnyId({ bytes: "r.id" }) }),
     name: group({ any_: anyText("r.name"), like_: like("r.name") }),
-    tags: group({ all_: allTags("r.tags"), any_: anyTag("r.tags"), is_null_: noTags("r.tags") }, { operator: true }),
+    tags: group({ all_: allTags("r.tags"), any_: anyTag("r.tags"), is_null_: noTags("r.tags") }, { hasOperator: true }),
     deployment_id: group(
       { any_: anyId({ bytes: "r.deployment_id" }), is_null_: isNull("r.deployment_id") },
-      { operator: true },
+      { hasOperator: true },
     ),
-    work_queue_name: group({ any_: anyText(QUEUE_NAME), is_null_: isNull(QUEUE_NAME) }, { operator: true }),
+    work_queue_name: group({ any_: anyText(QUEUE_NAME), is_null_: isNull(QUEUE_NAME) }, { hasOperator: true }),
     state: group(
       {
         type: group(
           { any_: anyStateType("r.state_type"), not_any_: notAnyStateType("r.state_type") },
-          { single: true },
+          { needsSingleCriterion: true },
         ),
-        name: group({ any_: anyText("r.state_name"), not_any_: notAnyText("r.state_name") }, { single: true }),
+        name: group(
+          { any_: anyText("r.state_name"), not_any_: notAnyText("r.state_name") },
+          { needsSingleCriterion: true },
+        ),
       },
-      { operator: true },
+      { hasOperator: true },
     ),
     flow_version: group({ any_: anyText("r.flow_version") }),
     start_time: group({ before_: before("r.begin_us"), after_: after("r.begin_us"), is_null_: isNull("r.start_us") }),
@@ -63,17 +66,17 @@ export const flowRunFilter = group(
           return clause(sql, ...inner.params);
         }),
       },
-      { operator: true },
+      { hasOperator: true },
     ),
     parent_task_run_id: group(
       { any_: anyId({ bytes: "r.parent_task_run_id" }), is_null_: isNull("r.parent_task_run_id") },
-      { operator: true },
+      { hasOperator: true },
     ),
     idempotency_key: group({ any_: anyText("r.idempotency_key"), not_any_: notAnyText("r.idempotency_key") }),
     created_by: group(
       { id_: anyId({ bytes: "r.created_by_id" }), type_: anyText("r.created_by_type"), is_null_: isNull(CREATED_BY) },
-      { operator: true },
+      { hasOperator: true },
     ),
   },
-  { operator: true },
+  { hasOperator: true },
 );

@@ -10,10 +10,10 @@ export const flowFilter = group(
     id: group({ any_: anyId({ text: "f.id" }), not_any_: notAnyId({ text: "f.id" }) }),
     deployment: group(
       { is_null_: flag((wanted) => clause(wanted ? DEPLOYED.replace(" IN ", " NOT IN ") : DEPLOYED)) },
-      { operator: true },
+      { hasOperator: true },
     ),
     name: group({ any_: anyText("f.name"), like_: like("f.name") }),
-    tags: group({ all_: allTags(TAGS), is_null_: noTags(TAGS) }, { operator: true }),
+    tags: group({ all_: allTags(TAGS), is_null_: noTags(TAGS) }, { hasOperator: true }),
   },
-  { operator: true },
+  { hasOperator: true },
 );

@@ -24,7 +24,7 @@ const SUBFLOW = "EXISTS (SELECT 1 FROM flow_run s WHERE s.parent_task_run_id = t
 const flowRunId: Term = (() => {
   const shape = group(
     { any_: anyId({ bytes: "t.flow_run_id" }), is_null_: isNull("t.flow_run_id") },
-    { operator: true },
+    { hasOperator: true },
   );
   const clauseOf = (value: { any_?: readonly string[] | null; is_null_?: boolean | null }): Clause => {
     const { any_ = null, is_null_ = false } = value;
@@ -40,13 +40,13 @@ export const taskRunFilter = group(
   {
     id: group({ any_: anyId({ bytes: "t.id" }) }),
     name: group({ any_: anyText("t.name"), like_: like("t.name") }),
-    tags: group({ all_: allTags("t.tags"), is_null_: noTags("t.tags") }, { operator: true }),
+    tags: group({ all_: allTags("t.tags"), is_null_: noTags("t.tags") }, { hasOperator: true }),
     state: group(
       {
-        type: group({ any_: anyStateType("t.state_type") }, { single: true }),
-        name: group({ any_: anyText("t.state_name") }, { single: true }),
+        type: group({ any_: anyStateType("t.state_type") }, { needsSingleCriterion: true }),
+        name: group({ any_: anyText("t.state_name") }, { needsSingleCriterion: true }),
       },
-      { operator: true },
+      { hasOperator: true },
     ),
     start_time: group({ before_: before("t.start_us"), after_: after("t.start_us"), is_null_: isNull("t.start_us") }),
     end_time: group({ before_: before("t.end_us"), after_: after("t.end_us"), is_null_: isNull("t.end_us") }),
@@ -54,5 +54,5 @@ export const taskRunFilter = group(
     subflow_runs: group({ exists_: flag((wanted) => clause(wanted ? SUBFLOW : `NOT ${SUBFLOW}`)) }),
     flow_run_id: flowRunId,
   },
-  { operator: true },
+  { hasOperator: true },
 );

@@ -28,16 +28,16 @@ function term<T>(schema: z.ZodType<T>, toClause: (value: T) => Clause | null): T
 
 export interface GroupOptions {
   /** Has a field `operator` (`and_`, `or_`); otherwise all members must hold. */
-  readonly operator?: boolean;
+  readonly hasOperator?: boolean;
   /** Ignored unless exactly one criterion is given, as Prefect does for state types and names. */
-  readonly single?: boolean;
+  readonly needsSingleCriterion?: boolean;
 }
 
 const OPERATOR: Term = { schema: z.enum(["and_", "or_"]), clause: () => null };
 
 /** An object of terms. Null and missing members restrict nothing; an object without members holds for every row. */
 export function group(members: Readonly<Record<string, Term>>, options: GroupOptions = {}): Term {
-  const all = options.operator ? { operator: OPERATOR, ...members } : members;
+  const all = options.hasOperator ? { operator: OPERATOR, ...members } : members;
   const shape = Object.fromEntries(
     Object.entries(all).map(([name, member]) => [
       name,
@@ -58,7 +58,7 @@ export function group(members: Readonly<Record<string, Term>>, options: GroupOpt
         else if (made !== null) clauses.push(made);
       }
       if (isVoid && clauses.length === 0) return VOID;
-      if (options.single && clauses.length !== 1) return null;
+      if (options.needsSingleCriterion && clauses.length !== 1) return null;
       return join(clauses, given.operator === "or_" ? "or_" : "and_");
     },
   };

@@ -7,7 +7,7 @@ export const workPoolFilter = group(
     name: group({ any_: anyText("p.name") }),
     type: group({ any_: anyText("(p.doc ->> '$.type')") }),
   },
-  { operator: true },
+  { hasOperator: true },
 );
 
 /** Prefect's WorkQueueFilter over `object q` of kind work_queue. */
@@ -16,5 +16,5 @@ export const workQueueFilter = group(
     id: group({ any_: anyId({ text: "q.id" }) }),
     name: group({ any_: anyText("q.name"), startswith_: startsWith("q.name") }),
   },
-  { operator: true },
+  { hasOperator: true },
 );

@@ -69,10 +69,10 @@ export function findLogsOfFlowRun(db: RecordDb, flowRunId: string): Log[] {
 }
 
 /** Lines that match, by timestamp and arrival. `more`: there are further matches. */
-export function findLogs(db: RecordDb, query: LogQuery): { logs: FoundLog[]; more: boolean } {
+export function findLogs(db: RecordDb, query: LogQuery): { logs: FoundLog[]; hasMore: boolean } {
   return inSnapshot(db, () => {
     const rows = matchingLogs(db, query, query.limit + 1);
-    return { logs: withLineNumbers(db, rows.slice(0, query.limit)), more: rows.length > query.limit };
+    return { logs: withLineNumbers(db, rows.slice(0, query.limit)), hasMore: rows.length > query.limit };
   });
 }
 

@@ -52,7 +52,7 @@ const insertObject = insertStatement<NewObjectRow>("object");
 const insertChange = insertStatement<NewObjectChangeRow>("object_change");
 
 /**
- * Stores objects from REST. `readUs`: start of the request, microseconds, local clock. `whole`: `rows` is the whole
+ * Stores objects from REST. `readUs`: start of the request, microseconds, local clock. `isWhole`: `rows` is the whole
  * list (a snapshot), so objects missing in it were deleted, and the fact `read:<kind>` is set. Differences go to
  * `object_change`. Objects that were read later already are skipped. Call it inside a transaction. Returns the ids of
  * the objects that changed.
@@ -62,13 +62,13 @@ export function upsertObjects<K extends SnapshotKind>(
   kind: K,
   rows: readonly SnapshotObjects[K][],
   readUs: LocalUs,
-  whole: boolean,
+  isWhole: boolean,
 ): string[] {
   const lastRead = findFact(db, `read:${kind}`)?.readUs ?? null;
   if (isOlderReading(lastRead ?? lastNewest(db, kind), readUs)) return [];
   const changed: string[] = [];
   for (const doc of rows) if (upsertObject(db, kind, doc, readUs, lastRead)) changed.push(doc.id);
-  if (!whole) return changed;
+  if (!isWhole) return changed;
   const present = new Set(rows.map((row) => row.id));
   for (const held of findObjects(db, kind)) {
     if (present.has(held.id) || isOlderReading(held.readUs, readUs)) continue;
@@ -259,23 +259,20 @@ export function findObject<K extends SnapshotKind>(db: RecordDb, kind: K, id: st
   return row === null ? null : toStored(kind, row);
 }
 
-export interface FindObjectsOptions {
-  /** Also deleted objects. */
-  readonly deleted?: boolean;
-  /** Only those of this flow or pool. */
-  readonly parentId?: string;
-}
-
-/** All objects of a kind, sorted by name. For Prefect's filters see `filters/find.ts`. */
+/**
+ * All objects of a kind that Prefect has not deleted, sorted by name. `parentId`: only those of this flow or pool. For Prefect's
+ * filters see `filters/find.ts`.
+ */
 export function findObjects<K extends SnapshotKind>(
   db: RecordDb,
   kind: K,
-  options: FindObjectsOptions = {},
+  options: { readonly parentId?: string } = {},
 ): StoredObject<K>[] {
-  const wanted = options.deleted === true ? "" : " AND deleted_us IS NULL";
   const parent = options.parentId === undefined ? "" : " AND parent_id = ?";
   const rows = db
-    .prepare<ObjectRow, string[]>(`SELECT * FROM object WHERE kind = ?${wanted}${parent} ORDER BY name, id`)
+    .prepare<ObjectRow, string[]>(
+      `SELECT * FROM object WHERE kind = ? AND deleted_us IS NULL${parent} ORDER BY name, id`,
+    )
     .all(...(options.parentId === undefined ? [kind] : [kind, options.parentId]));
   return rows.map((row) => toStored(kind, row));
 }

@@ -12,7 +12,7 @@ export interface DropResult {
   readonly logs: number;
   readonly runs: number;
   /** Rows remain for a further step. */
-  readonly more: boolean;
+  readonly hasMore: boolean;
 }
 
 /**
@@ -31,7 +31,7 @@ export function dropBefore(db: RecordDb, beforeUs: ServerUs, limit = DROP_STEP):
     const runs = dropRuns(db, "flow_run", before, limit) + dropRuns(db, "task_run", before, limit);
     db.prepare<unknown, [number]>("DELETE FROM object_change WHERE at_us < ?").run(before);
     db.prepare<unknown, [number]>("DELETE FROM object WHERE deleted_us < ?").run(before);
-    return { events, logs, runs, more: events === limit || logs === limit || runs >= limit };
+    return { events, logs, runs, hasMore: events === limit || logs === limit || runs >= limit };
   });
   db.invalidate();
   return result;

@@ -9,7 +9,7 @@ export interface EndedRunsOptions {
   /** Which rows of each run are wanted. */
   readonly kind: "task_run" | "log";
   /** Only runs that failed or crashed. */
-  readonly failedOnly: boolean;
+  readonly isFailedOnly: boolean;
   /** Runs that ended within this closed range (microseconds, server clock). */
   readonly fromUs: ServerUs;
   readonly toUs: ServerUs;
@@ -22,8 +22,8 @@ const TERMINAL = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"] as const;
 const FAILED = ["FAILED", "CRASHED"] as const;
 
 /** End of the flow run that ended last (microseconds, server clock); minus infinity when none has ended. */
-export function newestRunEnd(db: RecordDb, failedOnly: boolean): number {
-  const types = failedOnly ? FAILED : TERMINAL;
+export function newestRunEnd(db: RecordDb, isFailedOnly: boolean): number {
+  const types = isFailedOnly ? FAILED : TERMINAL;
   const newest = types.map((type) => `(SELECT max(state_us) FROM flow_run WHERE state_type = '${type}')`);
   const ends = db.prepare<unknown, []>(`SELECT ${newest.join(", ")}`).values()[0] ?? [];
   return Math.max(
@@ -34,7 +34,7 @@ export function newestRunEnd(db: RecordDb, failedOnly: boolean): number {
 
 /** Ended flow runs whose rows of `kind` have not been read completely, newest first. `endUs`: microseconds, server clock. */
 export function findEndedRunsWithout(db: RecordDb, options: EndedRunsOptions): { id: string; endUs: ServerUs }[] {
-  const states = (options.failedOnly ? FAILED : TERMINAL).map((type) => `'${type}'`).join(", ");
+  const states = (options.isFailedOnly ? FAILED : TERMINAL).map((type) => `'${type}'`).join(", ");
   return db
     .prepare<{ id: Uint8Array; endUs: ServerUs }, [number, number, string, number, number]>(
       `SELECT r.id, r.state_us AS endUs FROM flow_run r

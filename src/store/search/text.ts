@@ -26,7 +26,7 @@ export interface TextQuery<Cursor> {
 export function findEventsByText(
   db: RecordDb,
   query: TextQuery<EventCursor> & { readonly order?: Order },
-): { events: PrefectEvent[]; more: boolean } {
+): { events: PrefectEvent[]; hasMore: boolean } {
   return inSnapshot(db, () => {
     const { terms, fromUs, toUs, limit, after, order = "desc" } = query;
     const range: OrderedRange = { fromUs, toUs, order, after, shift: largestShift(db) };
@@ -38,10 +38,10 @@ export function findEventsByText(
     };
     const events: PrefectEvent[] = [];
     for (const { event } of inExactOrder(blockStream(db, search, order, lo, hi), range, limit + 1)) {
-      if (events.length === limit) return { events, more: true };
+      if (events.length === limit) return { events, hasMore: true };
       if (event) events.push(event);
     }
-    return { events, more: false };
+    return { events, hasMore: false };
   });
 }
 
@@ -66,7 +66,7 @@ function quickTest(terms: SearchTerms): (json: string) => boolean {
 }
 
 /** Log lines whose message and logger name have all the terms and none of the excluded ones, newest first. */
-export function findLogsByText(db: RecordDb, query: TextQuery<LogCursor>): { logs: FoundLog[]; more: boolean } {
+export function findLogsByText(db: RecordDb, query: TextQuery<LogCursor>): { logs: FoundLog[]; hasMore: boolean } {
   return inSnapshot(db, () => {
     const { terms, fromUs, toUs, limit, after = { tsUs: Number.MAX_SAFE_INTEGER, seq: 0 } } = query;
     const words = ftsQuery(terms);
@@ -81,10 +81,10 @@ export function findLogsByText(db: RecordDb, query: TextQuery<LogCursor>): { log
       const rows = read.all(...(words === null ? [] : [words]), fromUs, toUs, at.tsUs, at.seq, chunk);
       for (const { seq, message, logger } of rows) {
         if (matchesSearch(terms, [...wordsOf(message), ...wordsOf(logger)])) found.push(seq);
-        if (found.length > limit) return { logs: findLogsBySeq(db, found.slice(0, limit)), more: true };
+        if (found.length > limit) return { logs: findLogsBySeq(db, found.slice(0, limit)), hasMore: true };
       }
       const last = rows.at(-1);
-      if (!last || rows.length < chunk) return { logs: findLogsBySeq(db, found), more: false };
+      if (!last || rows.length < chunk) return { logs: findLogsBySeq(db, found), hasMore: false };
       at = last;
     }
   });

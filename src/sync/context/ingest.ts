@@ -187,14 +187,14 @@ export class Ingest {
     if (rows.length > 0) this.publish(["log"], extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun]);
   }
 
-  /** `whole`: the list was read to its end, so objects that it lacks are marked deleted. */
+  /** `isWhole`: the list was read to its end, so objects that it lacks are marked deleted. */
   snapshot<K extends SnapshotKind>(
     kind: K,
     rows: readonly SnapshotObjects[K][],
     readUs: LocalUs,
-    whole: boolean,
+    isWhole: boolean,
   ): void {
-    this.objects(kind, rows, (clean) => upsertObjects(this.db, kind, clean, readUs, whole));
+    this.objects(kind, rows, (clean) => upsertObjects(this.db, kind, clean, readUs, isWhole));
   }
 
   /** The first page of a list in the order of `updated`, newest first. */
@@ -245,7 +245,7 @@ export class Ingest {
           batch.kind,
           batch.rows as readonly SnapshotObjects[typeof batch.kind][],
           batch.readUs,
-          batch.whole,
+          batch.isWhole,
         );
     }
   }

@@ -122,10 +122,10 @@ export class EndedRuns {
   ): { id: string; endUs: ServerUs }[] {
     const toUs = addUs(floorUs(this.ctx.serverClock.estimateUs()), -afterUs - SLACK_US);
     const fromUs = this.checkedBeforeUs[kind];
-    const failedOnly = kind === "log";
-    if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db, failedOnly)) return [];
-    const found = findEndedRunsWithout(this.ctx.db, { kind, failedOnly, fromUs, toUs, settleUs, limit });
-    const isFinal = settleUs === (failedOnly ? LOG_READINGS_US[0] : FIRST_READING_US);
+    const isFailedOnly = kind === "log";
+    if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db, isFailedOnly)) return [];
+    const found = findEndedRunsWithout(this.ctx.db, { kind, isFailedOnly, fromUs, toUs, settleUs, limit });
+    const isFinal = settleUs === (isFailedOnly ? LOG_READINGS_US[0] : FIRST_READING_US);
     if (found.length === 0 && isFinal) this.checkedBeforeUs[kind] = latestUs(fromUs, addUs(toUs, 1));
     return found;
   }

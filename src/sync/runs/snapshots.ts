@@ -169,8 +169,8 @@ export class Snapshots {
       return;
     }
     if (kind !== "worker") {
-      const { rows, whole } = await this.list((body) => this.ask(priority, signal, kind, body));
-      this.ctx.ingest.snapshot(kind, rows, readUs, whole);
+      const { rows, isWhole } = await this.list((body) => this.ask(priority, signal, kind, body));
+      this.ctx.ingest.snapshot(kind, rows, readUs, isWhole);
       return;
     }
     // Prefect lists workers per pool only.
@@ -200,20 +200,20 @@ export class Snapshots {
   }
 
   /**
-   * A list that changed between its pages is read again, up to three times; `whole` is false when it changed each time.
+   * A list that changed between its pages is read again, up to three times; `isWhole` is false when it changed each time.
    */
   private async list<T extends { readonly id: string }>(
     ask: (body: FilterBody) => Promise<readonly T[]>,
-  ): Promise<{ rows: T[]; whole: boolean }> {
+  ): Promise<{ rows: T[]; isWhole: boolean }> {
     let rows: T[] = [];
     for (let reading = 1; reading <= READINGS; reading += 1) {
       rows = [];
       for await (const page of overlappingPages(ask, this.ctx.tuning.rowPage)) {
         if (!page.isContinuous) break;
         rows.push(...page.rows);
-        if (page.isLast) return { rows, whole: true };
+        if (page.isLast) return { rows, isWhole: true };
       }
     }
-    return { rows, whole: false };
+    return { rows, isWhole: false };
   }
 }

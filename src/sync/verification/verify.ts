@@ -18,7 +18,7 @@ export interface VerifyOptions {
   readonly repair: Priority;
   readonly signal: AbortSignal;
   /** Compare all ids: read all events again, also where counts agree. */
-  readonly deep?: boolean;
+  readonly comparesIds?: boolean;
 }
 
 export interface VerifyResult {
@@ -29,7 +29,7 @@ export interface VerifyResult {
   /** Events that Prefect returned and that are still not in the record. */
   readonly missing: number;
   /** Whether all ids of the range were compared, not only counts. */
-  readonly byIds: boolean;
+  readonly areIdsCompared: boolean;
 }
 
 /** A part of the range whose counts agree. It may be claimed once the server is known not to have been reset. */
@@ -63,10 +63,10 @@ export async function verifyRange(ctx: EngineContext, range: TimeRange, options:
     const [from, to] = [formatIsoUs(range.fromUs), formatIsoUs(range.toUs)];
     ctx.logger.debug("sync: a covered range differed", { from, to, repaired, missing, source: options.source });
   }
-  return { ...sum, byIds: unsettled.length === agreed.length };
+  return { ...sum, areIdsCompared: unsettled.length === agreed.length };
 }
 
-type Sum = { -readonly [K in Exclude<keyof VerifyResult, "byIds">]: VerifyResult[K] };
+type Sum = { -readonly [K in Exclude<keyof VerifyResult, "areIdsCompared">]: VerifyResult[K] };
 
 async function compare(
   ctx: EngineContext,
@@ -78,7 +78,7 @@ async function compare(
 ): Promise<void> {
   const held = countConfirmedEvents(ctx.db, range);
   const isSmall = held < ctx.tuning.eventPage;
-  if (options.deep || isSmall || !isCountable(ctx, range)) return walk(ctx, range, options, ask, sum);
+  if (options.comparesIds || isSmall || !isCountable(ctx, range)) return walk(ctx, range, options, ask, sum);
   const mark = ctx.serverClock.mark();
   const total = await readTotal(ctx, range, ask, options.signal);
   if (total === held) {

@@ -67,7 +67,7 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
     if (claim) claimedToUs = toUs;
     batch = [];
   };
-  const walkOptions = { pageSize: eventPage, exactTotals: !ctx.requests.api.isCloud };
+  const walkOptions = { pageSize: eventPage, hasExactTotals: !ctx.requests.api.isCloud };
   for await (const step of walkEvents(eventReader(ctx, priority, signal), range, walkOptions)) {
     for (const event of step.events) {
       ids.add(event.id);

@@ -12,7 +12,7 @@ export interface TableOptions {
   /** Times of this day (`2026-01-31`) are written without date. */
   readonly day: string;
   /** Times keep milliseconds. */
-  readonly precise?: boolean | undefined;
+  readonly keepsMillis?: boolean | undefined;
 }
 
 /** One item as cells by column name. `X_id` and `X_name` share the column `X`; nested `{id, name}` too. */
@@ -72,8 +72,8 @@ export function looksLikeTime(text: string): boolean {
 }
 
 /** `11:21:21` on `day`, `11-20 11:21:21` in the same year, otherwise with the year. `iso` is in UTC. */
-export function shortTime(iso: string, { day, precise }: Pick<TableOptions, "day" | "precise">): string {
-  const time = iso.slice(11, precise && iso[19] === "." ? 23 : 19);
+export function shortTime(iso: string, { day, keepsMillis }: Pick<TableOptions, "day" | "keepsMillis">): string {
+  const time = iso.slice(11, keepsMillis && iso[19] === "." ? 23 : 19);
   if (iso.startsWith(day)) return time;
   return `${iso.startsWith(day.slice(0, 4)) ? iso.slice(5, 10) : iso.slice(0, 10)} ${time}`;
 }

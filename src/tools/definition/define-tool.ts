@@ -44,7 +44,7 @@ export interface ToolDefinition {
   readonly output: z.ZodObject;
   readonly annotations: ToolAnnotations;
   /** Listed only where the API is Prefect Cloud. */
-  readonly cloudOnly: boolean;
+  readonly isCloudOnly: boolean;
   /** Other names that are accepted: given name → argument. */
   readonly aliases: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: Readonly<Record<string, unknown>>): Promise<ToolAnswer>;
@@ -57,7 +57,7 @@ export interface ToolOptions<Input extends z.ZodObject> {
   readonly input: Input;
   readonly output: z.ZodObject;
   readonly annotations?: ToolAnnotations;
-  readonly cloudOnly?: boolean;
+  readonly isCloudOnly?: boolean;
   readonly aliases?: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: z.infer<Input>): Promise<ToolAnswer>;
 }
@@ -65,7 +65,7 @@ export interface ToolOptions<Input extends z.ZodObject> {
 export function defineTool<Input extends z.ZodObject>(options: ToolOptions<Input>): ToolDefinition {
   return {
     annotations: READ_ONLY,
-    cloudOnly: false,
+    isCloudOnly: false,
     aliases: {},
     ...options,
     run: (ctx, input) => options.run(ctx, input as z.infer<Input>),

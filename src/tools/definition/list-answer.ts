@@ -24,7 +24,7 @@ export interface ListSpec {
   /** In the order of the answer, at most the caller's `limit`. */
   readonly items: readonly Item[];
   /** Further rows match. */
-  readonly more: boolean;
+  readonly hasMore: boolean;
   /** Cursor that continues after `items[index]` (before it with `takeFrom: "end"`). */
   cursorAfter(index: number): string;
   readonly freshness: Freshness;
@@ -42,7 +42,7 @@ export interface ListSpec {
   /** Instead of a table: the text of one item, which may span lines. */
   readonly rowText?: ((item: Item) => string) | undefined;
   readonly order?: readonly string[];
-  readonly precise?: boolean;
+  readonly keepsMillis?: boolean;
   /** The end of `items` from which the budget is filled. `end`: for the last lines of a log. */
   readonly takeFrom?: "start" | "end";
   /** How to narrow the list; shown when there is more. */
@@ -62,7 +62,7 @@ export function listAnswer(spec: ListSpec): ToolAnswer {
     estimateJsonTokens({ ...meta, ...spec.extra }) +
     estimateTokens([...head, ...(spec.facts ?? [])].join("\n"));
   const page = fitItems(spec, Math.max(0, spec.budget - fixed), fixed);
-  const isCut = page.items.length < spec.items.length || spec.more;
+  const isCut = page.items.length < spec.items.length || spec.hasMore;
   const edge = spec.takeFrom === "end" ? spec.items.length - page.items.length : page.items.length - 1;
   const cursor = isCut && page.items.length > 0 ? spec.cursorAfter(edge) : undefined;
   const structured = { [spec.key]: page.items, ...spec.extra, ...meta, ...(cursor ? { next_cursor: cursor } : {}) };
@@ -77,7 +77,7 @@ interface Page {
 /** The items that fit the budget as text and as JSON; always at least one. */
 function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
   const ordered = spec.takeFrom === "end" ? [...spec.items].reverse() : spec.items;
-  const options = { day: dayOf(spec.nowUs), precise: spec.precise ?? false };
+  const options = { day: dayOf(spec.nowUs), keepsMillis: spec.keepsMillis ?? false };
   const seen = new Set<string>();
   const rows: ReadonlyMap<string, string>[] = [];
   const items: Item[] = [];
@@ -102,7 +102,7 @@ interface ShownItem {
   readonly jsonTokens: number;
   /** What the members above depend on, beside the item. */
   readonly day: string;
-  readonly precise: boolean | undefined;
+  readonly keepsMillis: boolean | undefined;
   readonly toRow: ListSpec["toRow"];
   readonly rowText: ListSpec["rowText"];
   readonly layout: ListSpec["layout"];
@@ -111,15 +111,16 @@ interface ShownItem {
 /** Events are the same objects in several answers: their measures are reused. */
 const shownItems = new WeakMap<Item, ShownItem>();
 
-function shownItem({ toRow, rowText, layout }: ListSpec, item: Item, { day, precise }: TableOptions): ShownItem {
+function shownItem({ toRow, rowText, layout }: ListSpec, item: Item, { day, keepsMillis }: TableOptions): ShownItem {
   const known = shownItems.get(item);
-  const isSame = known?.day === day && known.precise === precise && known.layout === layout;
+  const isSame = known?.day === day && known.keepsMillis === keepsMillis && known.layout === layout;
   if (known && isSame && known.toRow === toRow && known.rowText === rowText) return known;
   const json = JSON.stringify(item);
   const plain = rowText ? rowText(item) : layout === "json" ? json : undefined;
-  const cells = plain === undefined ? cellsOf(toRow ? toRow(item) : item, { day, precise }) : new Map([["", plain]]);
+  const cells =
+    plain === undefined ? cellsOf(toRow ? toRow(item) : item, { day, keepsMillis }) : new Map([["", plain]]);
   const measured = measureText([...cells.values()].join("|"));
-  const shown = { cells, measured, jsonTokens: estimateTokens(json), day, precise, toRow, rowText, layout };
+  const shown = { cells, measured, jsonTokens: estimateTokens(json), day, keepsMillis, toRow, rowText, layout };
   shownItems.set(item, shown);
   return shown;
 }

@@ -49,7 +49,7 @@ export interface ListCall<Sort extends string> {
 export interface ListPage<Row> {
   readonly rows: readonly Row[];
   /** There are matches beyond `rows`. */
-  readonly more: boolean;
+  readonly hasMore: boolean;
   readonly freshness: Freshness;
   /** Position that continues after `rows[index]`. Absent: the number of rows up to there. */
   positionAfter?(index: number): readonly CursorValue[];
@@ -131,7 +131,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
     key,
     title: `${plural}${options.orderText?.(given) ?? ""}`,
     items: pickFields(items, args.fields, [...brief, ...full]),
-    more: page.more,
+    hasMore: page.hasMore,
     cursorAfter: (index) => encodeCursor(question, page.positionAfter?.(index) ?? [offsetOf(position) + index + 1]),
     freshness: page.freshness,
     nowUs,

@@ -55,7 +55,7 @@ export const aggregateEventsTool = defineTool({
       key: "groups",
       title: `groups by ${by}`,
       items: found.groups.slice(offset, offset + limit).map((group) => toItem(group, by)),
-      more: found.groups.length > offset + limit,
+      hasMore: found.groups.length > offset + limit,
       cursorAfter: (index) => placeCursor(question, found.window, offset + index + 1),
       freshness: found.freshness,
       nowUs,

@@ -64,7 +64,7 @@ export const getTimelineTool = defineTool({
       subject: text,
       sinceUs: place?.fromUs ?? asked.sinceUs,
       untilUs: place?.toUs ?? asked.untilUs,
-      full: args.detail === "full",
+      isFull: args.detail === "full",
       fresh: args.fresh,
     });
     const offset = place?.offset ?? 0;
@@ -77,7 +77,7 @@ export const getTimelineTool = defineTool({
       key: "entries",
       title: `entries of ${kind.replace("_", " ")} ${quoted(subject.name)} ${subject.id}${shownState ? ` (${shownState})` : ""}, oldest first`,
       items: page.map((entry) => toItem(entry, subject.id)),
-      more: entries.length > offset + page.length,
+      hasMore: entries.length > offset + page.length,
       cursorAfter: (index) => placeCursor(question, subject.window, offset + index + 1),
       freshness,
       nowUs,
@@ -96,7 +96,7 @@ export const getTimelineTool = defineTool({
       },
       facts: left,
       order: ["time", "kind", "what", "of", "message"],
-      precise: true,
+      keepsMillis: true,
       hint: "Narrow by times.",
       none: "Nothing is known about it in this window.",
     });

@@ -51,7 +51,7 @@ export const readEventsTool = defineTool({
         args.fields,
         ["id", ...FULL_FIELDS, ...BRIEF_FIELDS],
       ),
-      more: page.more,
+      hasMore: page.hasMore,
       cursorAfter: (index) =>
         encodeCursor(asked.fingerprint, [fromUs, toUs, ...asked.positionAfter(page.events, index)]),
       freshness: page.freshness,
@@ -61,7 +61,7 @@ export const readEventsTool = defineTool({
       layout: isFull && !args.fields ? "json" : "table",
       order: ["occurred", "event", "resource", "flow_run", "flow", "deployment", "work_pool", "tags", "message"],
       toRow: shortResource,
-      precise: true,
+      keepsMillis: true,
       hint: "Narrow by event_type_prefix, flow_run, deployment or times.",
       none: "No event in this window matches.",
     });

@@ -74,7 +74,7 @@ export const searchTool = defineTool({
         args.fields,
         FIELDS,
       ),
-      more: page.more,
+      hasMore: page.hasMore,
       cursorAfter: (index) => {
         const { objects, runs, event, log } = positionAfterHits(page.hits, index + 1, place?.position ?? SEARCH_START);
         const last = [event?.occurredUs ?? null, event?.id ?? null, log?.tsUs ?? null, log?.seq ?? null];

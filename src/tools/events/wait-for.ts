@@ -136,7 +136,7 @@ function answer(
   const [head = "", ...notes] = freshnessLines(waited.freshness, nowUs);
   const lines = [`${outcome} after ${seconds} s | ${head}`, ...notes];
   if (shown) {
-    const cells = cellsOf(shown, { day: dayOf(nowUs), precise: true });
+    const cells = cellsOf(shown, { day: dayOf(nowUs), keepsMillis: true });
     lines.push(fenced([[...cells].map(([name, cell]) => `${name}: ${cell}`).join("\n")]));
   }
   return { structured, text: lines.join("\n"), untrusted: ["flow_run", "event"] };

@@ -58,7 +58,7 @@ export const whatChangedTool = defineTool({
       key: "changes",
       title: `changes ${formatIsoUs(found.window.fromUs)} to ${formatIsoUs(found.window.toUs)}, oldest first`,
       items: await Promise.all(found.changes.map(toItem)),
-      more: found.more,
+      hasMore: found.hasMore,
       cursorAfter: (index) => cursorOf(found.changes[index] ?? { atUs: found.window.toUs, id: "" }),
       freshness: found.freshness,
       nowUs,

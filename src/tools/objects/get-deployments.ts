@@ -64,7 +64,7 @@ export const getDeploymentsTool = listTool({
     const rows = await Promise.all(
       page.items.map(async (item) => ({ item, detail, schedules: await scheduleTexts(item.deployment) })),
     );
-    return { more: page.more, freshness, rows };
+    return { hasMore: page.hasMore, freshness, rows };
   },
   toItem({ item, detail, schedules }, { isFull, hasFields }) {
     const whole = isFull && !hasFields ? fullDeployment(item) : null;

@@ -109,7 +109,7 @@ export const getFlowRunLogsTool = defineTool({
         args.fields,
         FIELDS,
       ),
-      more: page.more,
+      hasMore: page.hasMore,
       cursorAfter: (index) => encodeCursor(fingerprint, linePosition(page.lines[index])),
       freshness: adjustForFuture(logs.freshness, windowOf(asked), nowUs),
       nowUs,

@@ -83,14 +83,14 @@ export const getFlowRunsTool = listTool({
       sort: sort ?? (args.filter === undefined ? undefined : "START_TIME_DESC"),
       limit,
       after: readPosition(position),
-      full: isFull || isSingle,
-      deleted: isSingle,
+      isFull: isFull || isSingle,
+      includesDeleted: isSingle,
       fresh,
     });
     const notes = deploymentNotes(ctx, args.deployment, named.deployment);
     return {
       rows: page.items,
-      more: page.more,
+      hasMore: page.hasMore,
       freshness: withNotes(asOfPlans(page.freshness, set.flow_runs, nowUs), notes),
       positionAfter: (index) => writePosition(page.items[index]?.next),
     };

@@ -58,8 +58,16 @@ export const getTaskRunsTool = listTool({
   none: "No task run matches.",
   async query(ctx, { set, sort = "EXPECTED_START_TIME_DESC", limit, position, fresh, isFull, isSingle }) {
     const offset = offsetOf(position);
-    const full = isFull || isSingle;
-    const page = await listTaskRuns(ctx, { set, sort, limit, offset, full, deleted: isSingle, fresh });
+    const isWholeRun = isFull || isSingle;
+    const page = await listTaskRuns(ctx, {
+      set,
+      sort,
+      limit,
+      offset,
+      isFull: isWholeRun,
+      includesDeleted: isSingle,
+      fresh,
+    });
     return { ...page, rows: page.items };
   },
   toItem(row, { isFull, isSingle, hasFields, nowUs }) {

@@ -29,7 +29,7 @@ export function logItem({ n, log }: LogLine, logs: RunLogs, isFull: boolean): It
 /** `1504 11:21:35.214 ERROR load-3: disk quota exceeded`; with full detail the logger and the ids follow. */
 export function lineText(item: Item, day: string): string {
   const { n, timestamp, level, task_run, flow_run, message, id, logger, task_run_id, flow_run_id } = item;
-  const time = shortTime(String(timestamp), { day, precise: true });
+  const time = shortTime(String(timestamp), { day, keepsMillis: true });
   const who = [flow_run, task_run].filter(Boolean).join("/");
   const more =
     id === undefined

@@ -15,7 +15,7 @@ export const reviewRateLimitsTool = defineTool({
     'Prefect Cloud only: which groups of API operations were throttled (429) and when, default the last 3 days. Use it for 429 or "Too Many Requests".',
   input: z.strictObject({ since: textArg, until: textArg, workspace_id: workspaceArg }),
   output: z.looseObject({ summary: z.looseObject({}).optional(), ...metaOutput }),
-  cloudOnly: true,
+  isCloudOnly: true,
   async run({ query: ctx }, args) {
     const nowUs = serverNowUs(ctx);
     const limits = await getRateLimits(ctx, {

@@ -7,7 +7,7 @@ import { failureOf } from "../../support/failure-of.ts";
 import { anEventAt, SECOND, TinyPrefect } from "../../sync/engine-harness.ts";
 
 const range = { fromUs: T0_US, toUs: T0_US + 100 * SECOND };
-const options = { pageSize: 5, exactTotals: true };
+const options = { pageSize: 5, hasExactTotals: true };
 
 function prefectWith(events: PrefectEvent[]): { prefect: TinyPrefect; reader: EventReader } {
   const prefect = new TinyPrefect();
@@ -162,7 +162,7 @@ describe("walking over events", () => {
   test("ignores totals that are not exact and follows the links", async () => {
     const { prefect, reader } = prefectWith([anEventAt(1), anEventAt(2)]);
     prefect.alterPage = (page) => ({ ...page, total: 1_000 });
-    expect(idsOf(await walk(reader, { pageSize: 5, exactTotals: false }))).toHaveLength(2);
+    expect(idsOf(await walk(reader, { pageSize: 5, hasExactTotals: false }))).toHaveLength(2);
     expect(prefect.requests).toBe(1);
   });
 });

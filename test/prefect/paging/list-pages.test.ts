@@ -47,21 +47,21 @@ describe("pages that overlap by one row", () => {
 describe("a whole list", () => {
   test("is whole when no row was added or deleted between its pages", async () => {
     const { read, asked } = listOf(rowsOf(450));
-    expect(await readWholeList(read)).toEqual({ rows: rowsOf(450), whole: true });
+    expect(await readWholeList(read)).toEqual({ rows: rowsOf(450), isWhole: true });
     expect(asked).toEqual(["0+200", "199+200", "398+200"]);
   });
 
   test("is not whole after a change, and has each row once", async () => {
     const { read } = listOf(rowsOf(450), { page: 3, apply: (rows) => rows.unshift({ id: "new" }) });
-    const { rows, whole } = await readWholeList(read);
-    expect(whole).toBe(false);
+    const { rows, isWhole } = await readWholeList(read);
+    expect(isWhole).toBe(false);
     expect(rows).toEqual(rowsOf(450));
   });
 
   test("is read up to about 5,000 rows", async () => {
     const { read, asked } = listOf(rowsOf(9_000));
-    const { rows, whole } = await readWholeList(read);
-    expect([rows.length, whole, asked.length, asked.at(-1)]).toEqual([5_175, false, 26, "4975+200"]);
+    const { rows, isWhole } = await readWholeList(read);
+    expect([rows.length, isWhole, asked.length, asked.at(-1)]).toEqual([5_175, false, 26, "4975+200"]);
   });
 });
 

@@ -37,16 +37,19 @@ describe("log lines", () => {
 
   test("are paged from either end, also when the line of the cursor was deleted", () => {
     const lines = numberLines([1, 2, 3, 4, 5].map((n) => line(n, n)));
-    const numbers = (page: ReturnType<typeof pageOfLines>) => ({ n: page.lines.map(({ n }) => n), more: page.more });
+    const numbers = (page: ReturnType<typeof pageOfLines>) => ({
+      n: page.lines.map(({ n }) => n),
+      hasMore: page.hasMore,
+    });
     const position = (n: number) => ({ us: T0_US + n * 1e6, id: anId(100 + n) });
-    expect(numbers(pageOfLines(lines, true, 2, undefined))).toEqual({ n: [4, 5], more: true });
-    expect(numbers(pageOfLines(lines, true, 2, position(4)))).toEqual({ n: [2, 3], more: true });
-    expect(numbers(pageOfLines(lines, true, 2, position(2)))).toEqual({ n: [1], more: false });
-    expect(numbers(pageOfLines(lines, false, 2, undefined))).toEqual({ n: [1, 2], more: true });
-    expect(numbers(pageOfLines(lines, false, 9, position(2)))).toEqual({ n: [3, 4, 5], more: false });
+    expect(numbers(pageOfLines(lines, true, 2, undefined))).toEqual({ n: [4, 5], hasMore: true });
+    expect(numbers(pageOfLines(lines, true, 2, position(4)))).toEqual({ n: [2, 3], hasMore: true });
+    expect(numbers(pageOfLines(lines, true, 2, position(2)))).toEqual({ n: [1], hasMore: false });
+    expect(numbers(pageOfLines(lines, false, 2, undefined))).toEqual({ n: [1, 2], hasMore: true });
+    expect(numbers(pageOfLines(lines, false, 9, position(2)))).toEqual({ n: [3, 4, 5], hasMore: false });
     const gone = { us: T0_US + 2.5e6, id: anId(99) };
-    expect(numbers(pageOfLines(lines, true, 9, gone))).toEqual({ n: [1, 2], more: false });
-    expect(numbers(pageOfLines(lines, false, 9, gone))).toEqual({ n: [3, 4, 5], more: false });
+    expect(numbers(pageOfLines(lines, true, 9, gone))).toEqual({ n: [1, 2], hasMore: false });
+    expect(numbers(pageOfLines(lines, false, 9, gone))).toEqual({ n: [3, 4, 5], hasMore: false });
   });
 
   test("levels have names and numbers", () => {

@@ -65,7 +65,7 @@ describe("an answer about a window", () => {
     await using harness = await openToolHarness();
     harness.cover("event");
     await harness.fake.down();
-    const question = { kind: "event", what: "events", window: window(harness.nowUs), answerable: false };
+    const question = { kind: "event", what: "events", window: window(harness.nowUs), isAnswerable: false };
     const reading = {
       record: () => 1,
       live: async () => ({ value: (await harness.query.api().readVersion()).length }),

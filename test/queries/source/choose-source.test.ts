@@ -4,12 +4,24 @@ import type { SnapshotAsk, SyncView, WindowAsk } from "../../../src/queries/sour
 import { chooseForSnapshot, chooseForWindow, NO_SYNC } from "../../../src/queries/source/choose-source.ts";
 
 const NOW = 1_000 * MIN;
-const FOLLOWING: SyncView = { following: true, unreachableSinceUs: null, lastContactUs: NOW - S };
-const lost = (ago: number): SyncView => ({ following: false, unreachableSinceUs: NOW - ago, lastContactUs: NOW - ago });
+const FOLLOWING: SyncView = { isFollowing: true, unreachableSinceUs: null, lastContactUs: NOW - S };
+const lost = (ago: number): SyncView => ({
+  isFollowing: false,
+  unreachableSinceUs: NOW - ago,
+  lastContactUs: NOW - ago,
+});
 const part = (fromUs: number, toUs: number, verifiedUs = toUs) => ({ fromUs, toUs, verifiedUs });
 
 function ask(given: Partial<WindowAsk>): WindowAsk {
-  const plain = { covered: [], nowUs: NOW, skewUs: 0, freshMs: 60_000, fresh: false, answerable: true, sync: NO_SYNC };
+  const plain = {
+    covered: [],
+    nowUs: NOW,
+    skewUs: 0,
+    freshMs: 60_000,
+    wantsFresh: false,
+    isAnswerable: true,
+    sync: NO_SYNC,
+  };
   return { window: { fromUs: NOW - 10 * MIN, toUs: NOW }, ...plain, ...given };
 }
 
@@ -29,8 +41,8 @@ describe("a window", () => {
       { covered: [part(NOW - 60 * MIN, NOW - 5 * MIN)], sync: lost(5 * MIN) },
       "record complete",
     ],
-    ["fresh asked for", { covered: [part(NOW - 60 * MIN, NOW)], fresh: true }, "live"],
-    ["columns cannot answer", { covered: [part(NOW - 60 * MIN, NOW)], answerable: false }, "live"],
+    ["fresh asked for", { covered: [part(NOW - 60 * MIN, NOW)], wantsFresh: true }, "live"],
+    ["columns cannot answer", { covered: [part(NOW - 60 * MIN, NOW)], isAnswerable: false }, "live"],
     ["the beginning is not covered", { covered: [part(NOW - 5 * MIN, NOW)] }, "mixed 1"],
     ["a gap in the middle", { covered: [part(NOW - 60 * MIN, NOW - 6 * MIN), part(NOW - 4 * MIN, NOW)] }, "mixed 1"],
     [
@@ -130,17 +142,17 @@ describe("a window", () => {
 });
 
 describe("a list as a whole", () => {
-  const plain = { nowUs: NOW, skewUs: 0, freshMs: 60_000, fresh: false, answerable: true, sync: NO_SYNC };
+  const plain = { nowUs: NOW, skewUs: 0, freshMs: 60_000, wantsFresh: false, isAnswerable: true, sync: NO_SYNC };
   const table: [string, Partial<SnapshotAsk>, string][] = [
     ["never read", { readUs: null }, "live"],
     ["read a minute ago", { readUs: NOW - 60 * S }, "record"],
     ["read longer ago", { readUs: NOW - 61 * S }, "live"],
     ["read longer ago, a process follows", { readUs: NOW - 61 * S, sync: FOLLOWING }, "live"],
     ["read long ago, unreachable", { readUs: NOW - 60 * MIN, sync: lost(50 * MIN) }, "record"],
-    ["fresh asked for", { readUs: NOW, fresh: true }, "live"],
-    ["settled long ago", { readUs: NOW - 60 * MIN, settled: true }, "record"],
-    ["known to be out of date", { readUs: NOW, stale: true }, "live"],
-    ["known to be out of date, unreachable", { readUs: NOW - S, stale: true, sync: lost(S) }, "record"],
+    ["fresh asked for", { readUs: NOW, wantsFresh: true }, "live"],
+    ["settled long ago", { readUs: NOW - 60 * MIN, isSettled: true }, "record"],
+    ["known to be out of date", { readUs: NOW, isStale: true }, "live"],
+    ["known to be out of date, unreachable", { readUs: NOW - S, isStale: true, sync: lost(S) }, "record"],
   ];
   test.each(table)("%s", (_, given, expected) => {
     expect(chooseForSnapshot({ ...plain, readUs: null, ...given }).source).toBe(expected as "live");

@@ -24,7 +24,7 @@ const HOUR_US = 3_600_000_000;
 const usOf = (event: PrefectEvent) => parseIsoUs(event.occurred) ?? 0;
 
 /** The answer of a plain array to the same query. */
-function answerOf(events: readonly PrefectEvent[], query: EventQuery): { events: PrefectEvent[]; more: boolean } {
+function answerOf(events: readonly PrefectEvent[], query: EventQuery): { events: PrefectEvent[]; hasMore: boolean } {
   const { filter = {}, fromUs, toUs, order, after, limit } = query;
   const sign = order === "desc" ? -1 : 1;
   const compare = (a: { at: number; id: string }, b: { at: number; id: string }) =>
@@ -36,7 +36,7 @@ function answerOf(events: readonly PrefectEvent[], query: EventQuery): { events:
     .sort((a, b) => compare(key(a), key(b)));
   const rest = after && { at: after.occurredUs, id: after.id };
   const shown = rest ? found.filter((event) => compare(key(event), rest) > 0) : found;
-  return { events: shown.slice(0, limit), more: shown.length > limit };
+  return { events: shown.slice(0, limit), hasMore: shown.length > limit };
 }
 
 function someQuery(random: Random, events: readonly PrefectEvent[]): EventQuery {
@@ -105,10 +105,10 @@ function expectSame(db: RecordDb, model: Model, random: Random): void {
     const query = someQuery(random, events);
     const expected = answerOf(events, query);
     const found = findEvents(db, query);
-    expect({ query, ids: found.events.map(({ id }) => id), more: found.more }).toEqual({
+    expect({ query, ids: found.events.map(({ id }) => id), hasMore: found.hasMore }).toEqual({
       query,
       ids: expected.events.map(({ id }) => id),
-      more: expected.more,
+      hasMore: expected.hasMore,
     });
     expect(found.events).toEqual(expected.events);
     const summaries = findEventSummaries(db, query);

@@ -37,7 +37,7 @@ function allIds(db: RecordDb, order: "asc" | "desc", limit: number): string[] {
     const page = findEventSummaries(db, { ...ALL, order, limit, ...(after ? { after } : {}) });
     found.push(...ids(page.events));
     const last = page.events.at(-1);
-    if (!page.more || !last) return found;
+    if (!page.hasMore || !last) return found;
     after = { occurredUs: last.occurredUs, id: last.id };
   }
 }
@@ -67,7 +67,7 @@ test("an event is returned with every field and key as given, also by its id", (
 
 test("an empty record has no events", () => {
   const { db } = aRecord();
-  expect(findEvents(db, ALL)).toEqual({ events: [], more: false });
+  expect(findEvents(db, ALL)).toEqual({ events: [], hasMore: false });
   expect(findEventRange(db)).toBeNull();
   expect(countEventsBetween(db, ALL)).toBe(0);
 });

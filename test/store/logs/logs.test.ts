@@ -71,11 +71,11 @@ describe("log lines", () => {
       expected((line) => ["04", "05", "06"].some((us) => line.timestamp.endsWith(`${us}Z`))),
     );
     expect(findLogs(db, { flowRunIds: [RUN, OTHER], order: "asc", limit: 4 })).toMatchObject({
-      more: true,
+      hasMore: true,
       logs: [{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }],
     });
     expect(findLogs(db, { flowRunIds: [OTHER], order: "asc", limit: 2 }).logs.map(({ n }) => n)).toEqual([1, 2]);
-    expect(findLogs(db, { flowRunIds: [], order: "asc", limit: 2 })).toEqual({ logs: [], more: false });
+    expect(findLogs(db, { flowRunIds: [], order: "asc", limit: 2 })).toEqual({ logs: [], hasMore: false });
   });
 
   test("without a flow run have no number; text beyond ASCII is found in either case", () => {
@@ -109,7 +109,7 @@ describe("log lines", () => {
           const page = findLogs(db, { flowRunIds: [RUN], order, limit: 7, ...filter, ...(after ? { after } : {}) });
           found.push(...page.logs.map(({ log }) => log.id));
           after = page.logs.at(-1);
-          if (!page.more) break;
+          if (!page.hasMore) break;
         }
         const expected = lines
           .filter(

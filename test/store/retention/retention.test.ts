@@ -62,11 +62,11 @@ describe("deleting old rows", () => {
     const before = T0_US + 20;
     const kept = events.filter((event) => usOf(event) >= before);
     let [dropped, steps] = [0, 0];
-    for (let more = true; more; steps += 1) {
+    for (let hasMore = true; hasMore; steps += 1) {
       const result = dropBefore(db, before, 70);
       expect(result.events).toBeLessThanOrEqual(70);
       dropped += result.events;
-      more = result.more;
+      hasMore = result.hasMore;
     }
     expect([dropped, steps > 3]).toEqual([901 - kept.length, true]);
     const held = findEvents(db, ALL).events;
@@ -96,7 +96,7 @@ describe("deleting old rows", () => {
       Array.from({ length: 200 }, (_, n) => anEvent({ occurred: formatIsoUs(T0_US + n) })),
     );
     for (const kind of ["event", "flow_run"]) claim(db, kind, "", T0_US, T0_US + 1000);
-    expect(dropBefore(db, T0_US + 100, 10).more).toBe(true);
+    expect(dropBefore(db, T0_US + 100, 10).hasMore).toBe(true);
     for (const kind of ["event", "flow_run"])
       expect(coveredRanges(db, kind, "")).toMatchObject([{ fromUs: T0_US + 100, toUs: T0_US + 1000 }]);
   });
@@ -125,7 +125,7 @@ describe("deleting old rows", () => {
       );
     });
     for (const n of [1, 2, 3]) for (const kind of ["log", "task_run"]) claim(db, kind, anId(n), 0, T0_US);
-    expect(dropBefore(db, T0_US)).toEqual({ events: 0, logs: 2, runs: 1, more: false });
+    expect(dropBefore(db, T0_US)).toEqual({ events: 0, logs: 2, runs: 1, hasMore: false });
     expect([1, 2, 3].map((n) => findFlowRunRow(db, anId(n)) !== null)).toEqual([false, true, true]);
     expect([1, 2, 3].map((n) => findLogsOfFlowRun(db, anId(n)).length)).toEqual([0, 0, 1]);
     expect(
@@ -176,7 +176,7 @@ describe("deleting old rows", () => {
     );
     db.sqlite.run("PRAGMA wal_checkpoint(TRUNCATE)");
     const before = statSync(file).size;
-    while (dropBefore(db, T0_US + 3900 * SECOND_US).more);
+    while (dropBefore(db, T0_US + 3900 * SECOND_US).hasMore);
     while (releaseFreePages(db, 100));
     expect(statSync(file).size - empty).toBeLessThan((before - empty) / 5);
     expect(findEvents(db, ALL).events).toHaveLength(100);

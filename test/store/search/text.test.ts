@@ -119,7 +119,7 @@ describe("a search of events", () => {
       terms: parseSearchTerms("needle"),
       after: { occurredUs: T0_US + 199e6, id: anId(199) },
     });
-    expect([page.events.map(({ id }) => id), page.more]).toEqual([
+    expect([page.events.map(({ id }) => id), page.hasMore]).toEqual([
       [197, 196, 194, 193, 191, 190, 188].map((n) => anId(n)),
       true,
     ]);
@@ -220,12 +220,12 @@ describe("a search of log lines", () => {
 
   test("returns pages", () => {
     const first = search("fetched", 10);
-    expect(first.more).toBe(true);
+    expect(first.hasMore).toBe(true);
     const second = search("fetched", 200, first.logs.at(-1));
     expect([...first.logs, ...second.logs].map(({ log }) => log.id)).toEqual(
       search("fetched").logs.map(({ log }) => log.id),
     );
-    expect(second.more).toBe(false);
+    expect(second.hasMore).toBe(false);
     expect(
       findLogsByText(db, { fromUs: T0_US, toUs: T0_US + 4e6, limit: 9, terms: parseSearchTerms("disk") }).logs.map(
         ({ n }) => n,

@@ -178,14 +178,19 @@ describe("verifying a range", () => {
   async function recorded() {
     const harness = aHarness();
     harness.prefect.events = Array.from({ length: 90 }, (_, i) => anEventAt(-1_000 + i * 10));
-    await verifyRange(harness.ctx, range, { ...options, deep: true });
+    await verifyRange(harness.ctx, range, { ...options, comparesIds: true });
     harness.prefect.asked.length = 0;
     return harness;
   }
 
   test("takes one count and one request for the marker event where both sides agree, and stores both counts", async () => {
     const { ctx, prefect } = await recorded();
-    expect(await verifyRange(ctx, range, options)).toEqual({ server: 90, repaired: 0, missing: 0, byIds: false });
+    expect(await verifyRange(ctx, range, options)).toEqual({
+      server: 90,
+      repaired: 0,
+      missing: 0,
+      areIdsCompared: false,
+    });
     expect(prefect.asked).toEqual(["events -1000..-100 0", "events by id 1"]);
   });
 
@@ -205,7 +210,12 @@ describe("verifying a range", () => {
     const { ctx, prefect } = await recorded();
     // As many events as before, but different ones.
     prefect.events = Array.from({ length: 90 }, (_, i) => anEventAt(-1_000 + i * 10));
-    expect(await verifyRange(ctx, range, options)).toEqual({ server: 90, repaired: 90, missing: 0, byIds: true });
+    expect(await verifyRange(ctx, range, options)).toEqual({
+      server: 90,
+      repaired: 90,
+      missing: 0,
+      areIdsCompared: true,
+    });
     expect(countEventsBetween(ctx.db, range)).toBe(180);
   });
 
@@ -216,13 +226,13 @@ describe("verifying a range", () => {
       ...prefect.events.map((event) => ({ ...event, received: again })).slice(89),
       ...Array.from({ length: 89 }, (_, i) => anEventAt(-1_000 + i * 10)),
     ];
-    expect(await verifyRange(ctx, range, options)).toMatchObject({ server: 90, byIds: true });
+    expect(await verifyRange(ctx, range, options)).toMatchObject({ server: 90, areIdsCompared: true });
   });
 
   test("reads where the server keeps some kinds of events for a shorter time", async () => {
     const { ctx, prefect } = await recorded();
     ctx.server.hasShorterRetention = true;
-    expect(await verifyRange(ctx, range, options)).toMatchObject({ server: 90, byIds: true });
+    expect(await verifyRange(ctx, range, options)).toMatchObject({ server: 90, areIdsCompared: true });
     expect(prefect.asked[0]).toBe("events -1000..-100 5");
   });
 });

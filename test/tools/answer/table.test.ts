@@ -49,7 +49,8 @@ describe("a row", () => {
       ["2026-01-02T09:15:00Z", false, "01-02 09:15:00"],
       ["2025-08-20T09:15:00Z", false, "2025-08-20 09:15:00"],
     ];
-    for (const [iso, precise, expected] of times) expect(shortTime(iso, { ...options, precise })).toBe(expected);
+    for (const [iso, precise, expected] of times)
+      expect(shortTime(iso, { ...options, keepsMillis: precise })).toBe(expected);
   });
 });
 

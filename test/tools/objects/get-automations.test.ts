@@ -77,7 +77,7 @@ describe("get_automations", () => {
     const answer = await harness.call(getAutomationsTool, {});
     expect(answer.structured).toMatchObject({ source: "live", automations: [{ id: rerun.id }, { id: stuck.id }] });
     expect(harness.fake.takeRequests()).toEqual(["POST /automations/filter"]);
-    expect(harness.saved).toMatchObject([{ kind: "automation", whole: true }]);
+    expect(harness.saved).toMatchObject([{ kind: "automation", isWhole: true }]);
   });
 
   test("fails on fields that Prefect does not filter by, and when Prefect is unreachable", async () => {

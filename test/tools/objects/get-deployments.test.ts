@@ -164,7 +164,7 @@ describe("get_deployments from Prefect", () => {
     expect(answer.structured.source).toBe("live");
     expect(ids(answer)).toEqual([adhoc.id, nightly.id]);
     expect(harness.fake.takeRequests()).toEqual(["POST /deployments/filter"]);
-    expect(harness.saved).toMatchObject([{ kind: "deployment", whole: true }]);
+    expect(harness.saved).toMatchObject([{ kind: "deployment", isWhole: true }]);
   });
 
   test("shows a single deployment without a record: last started runs without scheduled ones, and counted slots", async () => {

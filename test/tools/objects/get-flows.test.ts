@@ -42,7 +42,9 @@ describe("get_flows", () => {
     const answer = await harness.call(getFlowsTool, { limit: 1 });
     expect(answer.structured).toMatchObject({ source: "live", flows: [{ id: billing.id }] });
     expect(harness.fake.takeRequests()).toEqual(["POST /flows/filter"]);
-    expect(harness.saved).toMatchObject([{ kind: "flow", whole: true, rows: [{ id: billing.id }, { id: orders.id }] }]);
+    expect(harness.saved).toMatchObject([
+      { kind: "flow", isWhole: true, rows: [{ id: billing.id }, { id: orders.id }] },
+    ]);
     const next = await harness.call(getFlowsTool, { limit: 1, cursor: answer.structured.next_cursor });
     expect(next.structured.flows).toMatchObject([{ id: orders.id }]);
   });

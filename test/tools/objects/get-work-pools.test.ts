@@ -130,7 +130,9 @@ describe("get_work_pools from Prefect", () => {
       "POST /work_pools/narrow/workers/filter",
       "POST /work_queues/filter",
     ]);
-    const kept = harness.saved.map((batch) => `${batch.kind} ${"whole" in batch && batch.whole ? "whole" : "part"}`);
+    const kept = harness.saved.map(
+      (batch) => `${batch.kind} ${"isWhole" in batch && batch.isWhole ? "whole" : "part"}`,
+    );
     expect(kept.toSorted()).toEqual(["work_pool whole", "work_queue whole", "worker whole"]);
   });
 

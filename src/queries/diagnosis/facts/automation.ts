@@ -70,7 +70,7 @@ async function readTriggerEvents(
   for (const filter of filters) {
     const page = await listEvents(ctx, { filter, sinceUs, order: "desc", limit: MAX_EVENTS });
     gathering.freshness.push(page.freshness);
-    if (page.more) gathering.unchecked.push(`events before the newest ${MAX_EVENTS} that its trigger listens to`);
+    if (page.hasMore) gathering.unchecked.push(`events before the newest ${MAX_EVENTS} that its trigger listens to`);
     for (const event of page.events) found.set(event.id, event);
   }
   return [...found.values()];

@@ -28,7 +28,7 @@ export function readEnded(ctx: QueryContext, question: Question): Promise<EndedR
   return attempt(gathering, "runs that ended", NO_ENDED_RUNS, async () => {
     const page = await readPage(ctx, question, TERMINAL_TYPES);
     const newest = page.items.map(toNamed);
-    if (!page.more) {
+    if (!page.hasMore) {
       const failed = newest.filter(({ run }) => isFailed(run.state_type));
       return { newest, failed, total: newest.length, failedTotal: failed.length, isCut: false };
     }
@@ -48,7 +48,7 @@ export async function readFailed(
 ): Promise<Pick<EndedRuns, "failed" | "failedTotal">> {
   const page = await readPage(ctx, question, FAILED_TYPES);
   const failed = page.items.map(toNamed);
-  if (!page.more) return { failed, failedTotal: failed.length };
+  if (!page.hasMore) return { failed, failedTotal: failed.length };
   const failedTotal = await countEnded(ctx, question, FAILED_TYPES, page);
   question.gathering.unchecked.push(`the errors of all but the newest ${failed.length} of ${failedTotal} failed runs`);
   return { failed, failedTotal };
@@ -64,8 +64,8 @@ async function readPage(ctx: QueryContext, question: Question, types: readonly s
     set: filtersOf(ctx, question, types),
     sort: "END_TIME_DESC",
     limit: MAX_RUNS,
-    full: true,
-    deleted: false,
+    isFull: true,
+    includesDeleted: false,
   });
   question.gathering.freshness.push(page.freshness);
   return page;

@@ -87,5 +87,5 @@ async function completedIn(
   const set: FilterSet = deployment_id
     ? { flow_runs: { ...own, deployment_id: { any_: [deployment_id] } } }
     : { flow_runs: own, flows: { id: { any_: [flow_id] } } };
-  return findFlowRuns(db, set, "END_TIME_DESC", { limit: 1, brief: true }).length > 0;
+  return findFlowRuns(db, set, "END_TIME_DESC", { limit: 1, isBrief: true }).length > 0;
 }

@@ -64,7 +64,7 @@ async function readRun(
   gathering: Gathering,
 ): Promise<NamedRun & Pick<RunFacts, "deletedUs">> {
   const set = { flow_runs: { id: { any_: [id] } } };
-  const page = await listFlowRuns(ctx, { set, limit: 1, full: true, deleted: true });
+  const page = await listFlowRuns(ctx, { set, limit: 1, isFull: true, includesDeleted: true });
   const [item] = page.items;
   if (!item) {
     throw new AppError("not_found", `There is no flow run ${id}.`, { hint: "get_flow_runs lists flow runs." });
@@ -97,8 +97,8 @@ function readTasks(ctx: QueryContext, id: string, gathering: Gathering): Promise
       sort: "EXPECTED_START_TIME_DESC",
       limit: MAX_TASKS,
       offset: 0,
-      full: false,
-      deleted: false,
+      isFull: false,
+      includesDeleted: false,
     });
     return page.items.map((item) => item.run);
   });
@@ -120,7 +120,7 @@ async function gatherChildren(ctx: QueryContext, id: string, gathering: Gatherin
     const since = coveredSince(ctx);
     const bound = since ? { expected_start_time: since } : {};
     const set = { flow_runs: { parent_flow_run_id: { any_: [id] }, state, ...bound } };
-    const page = await listFlowRuns(ctx, { set, limit: MAX_CHILDREN, full: false, deleted: false });
+    const page = await listFlowRuns(ctx, { set, limit: MAX_CHILDREN, isFull: false, includesDeleted: false });
     const order = (type: string | null | undefined) => (isFailed(type) ? 0 : 1);
     const children = page.items.toSorted((a, b) => order(a.run.state_type) - order(b.run.state_type)).slice(0, 3);
     return await Promise.all(children.map((child) => gatherRun(ctx, child.run.id, gathering, depth + 1)));
@@ -139,8 +139,8 @@ async function readHistory(ctx: QueryContext, run: FlowRun, gathering: Gathering
     set,
     sort: "START_TIME_DESC",
     limit: MAX_HISTORY,
-    full: true,
-    deleted: false,
+    isFull: true,
+    includesDeleted: false,
   });
   gathering.freshness.push(page.freshness);
   return page.items.map((item) => item.run);
@@ -149,7 +149,14 @@ async function readHistory(ctx: QueryContext, run: FlowRun, gathering: Gathering
 async function readParent(ctx: QueryContext, taskRunId: string, gathering: Gathering): Promise<NamedRun | null> {
   return attempt(gathering, "its parent run", null, async () => {
     const set = { task_runs: { id: { any_: [taskRunId] } } };
-    const page = await listTaskRuns(ctx, { set, sort: "ID_DESC", limit: 1, offset: 0, full: false, deleted: false });
+    const page = await listTaskRuns(ctx, {
+      set,
+      sort: "ID_DESC",
+      limit: 1,
+      offset: 0,
+      isFull: false,
+      includesDeleted: false,
+    });
     const parentId = page.items[0]?.run.flow_run_id;
     return parentId ? await readRun(ctx, parentId, gathering) : null;
   });

@@ -202,13 +202,14 @@ async function readUnfinished(ctx: QueryContext, { filters, nowUs, gathering }: 
       set,
       sort: "EXPECTED_START_TIME_ASC",
       limit: MAX_RUNS,
-      full: true,
-      deleted: false,
+      isFull: true,
+      includesDeleted: false,
     });
     gathering.freshness.push(page.freshness);
     // Runs scheduled for later are last in this order, and not of interest.
     const lastUs = parseIsoUs(page.items.at(-1)?.run.expected_start_time ?? "") ?? 0;
-    if (page.more && lastUs <= nowUs) gathering.unchecked.push(`runs that have not ended beyond the first ${MAX_RUNS}`);
+    if (page.hasMore && lastUs <= nowUs)
+      gathering.unchecked.push(`runs that have not ended beyond the first ${MAX_RUNS}`);
     return page.items.map(toNamed);
   });
 }

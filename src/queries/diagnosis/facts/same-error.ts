@@ -37,7 +37,7 @@ async function readParentIds(
   if (ids.length === 0) return new Map();
   return attempt(gathering, "which of the same failures are subflows of others", new Map(), async () => {
     const set = { task_runs: { id: { any_: ids } } };
-    const page = { limit: ids.length, offset: 0, full: false, deleted: false };
+    const page = { limit: ids.length, offset: 0, isFull: false, includesDeleted: false };
     const { items } = await listTaskRuns(ctx, { set, sort: "ID_DESC", ...page });
     return new Map(items.map((item) => [item.run.id, item.run.flow_run_id ?? ""]));
   });
