@@ -1,5 +1,6 @@
 /** Received messages before the SDK checks them: some deviations of clients are corrected, and invalid messages get a reason. */
 import { ProtocolErrorCode } from "@modelcontextprotocol/server";
+import { readMessageText } from "./message-text.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -49,6 +50,12 @@ export function invalidRequest(message: unknown): InvalidRequest | null {
   return "id" in message && method !== undefined ? invalid(null, faultOf(message)) : null;
 }
 
+/** The answer to a request that is refused for another reason; null where the sender expects none. */
+export function refusedRequest(message: unknown, fault: string): InvalidRequest | null {
+  if (!isFields(message)) return invalid(null, fault);
+  return isId(message.id) && message.method !== undefined ? invalid(message.id, fault) : null;
+}
+
 const MEMBERS = new Set(["jsonrpc", "id", "method", "params"]);
 
 function faultOf(message: Fields): string {
@@ -85,8 +92,8 @@ function without(fields: Fields, key: string): Fields {
 
 function objectIn(text: string): Fields | null {
   try {
-    const value: unknown = JSON.parse(text);
-    return isFields(value) ? value : null;
+    const { value, excess } = readMessageText(text);
+    return isFields(value) && excess === null ? value : null;
   } catch {
     return null;
   }

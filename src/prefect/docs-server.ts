@@ -1,5 +1,6 @@
 /** The MCP server of Prefect's documentation: one tool call over streamable HTTP, without credentials. */
 import { AppError } from "../errors.ts";
+import { findJsonExcess } from "../lib/json-bounds.ts";
 
 export interface DocsCall {
   /** https://…/mcp */
@@ -20,6 +21,7 @@ interface Reply {
 }
 
 const MAX_CHARS = 2_000_000;
+const BOUNDS = { maxDepth: 100, maxValues: 100_000 };
 
 /** The text of the tool's answer. Throws AppError `unavailable`, whatever went wrong. */
 export async function callDocsServer({ url, tool, args, signal }: DocsCall): Promise<string> {
@@ -70,19 +72,31 @@ async function post(url: string, headers: Readonly<Record<string, string>>, sign
 
 /** The answer is either plain JSON or an event of an SSE stream, of which nothing more is read then. */
 async function readReply(response: Response): Promise<Reply> {
-  if (!response.headers.get("content-type")?.includes("text/event-stream")) return (await response.json()) as Reply;
+  const isStream = response.headers.get("content-type")?.includes("text/event-stream") === true;
   const decoder = new TextDecoder();
   let rest = "";
+  let size = 0;
   for await (const chunk of response.body ?? []) {
-    rest += decoder.decode(chunk, { stream: true });
-    if (rest.length > MAX_CHARS) throw new Error("the answer is too large");
+    const text = decoder.decode(chunk, { stream: true });
+    size += text.length;
+    if (size > MAX_CHARS) throw new Error("the answer is too large");
+    rest += text;
+    // Only then is a line complete: splitting after every chunk would take quadratic time.
+    if (!isStream || !text.includes("\n")) continue;
     const lines = rest.split(/\r?\n/);
     rest = lines.pop() ?? "";
     for (const line of lines) {
       if (!line.startsWith("data:")) continue;
-      const reply = JSON.parse(line.slice(5)) as Reply;
+      const reply = parseReply(line.slice(5));
       if (reply.id !== undefined) return reply;
     }
   }
-  throw new Error("no answer in the stream");
+  if (isStream) throw new Error("no answer in the stream");
+  return parseReply(rest);
+}
+
+function parseReply(text: string): Reply {
+  const excess = findJsonExcess(text, BOUNDS);
+  if (excess !== null) throw new Error(`the answer ${excess.what}`);
+  return JSON.parse(text) as Reply;
 }

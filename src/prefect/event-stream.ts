@@ -4,6 +4,7 @@
  */
 import { AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { findJsonExcess } from "../lib/json-bounds.ts";
 import type { Logger } from "../lib/logger.ts";
 import { DAY_US, formatIsoUs } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
@@ -14,6 +15,7 @@ import { type PrefectConnection, parseApiUrl, proxyFor } from "./transport/conne
 import { TransportFailure, tlsOptions } from "./transport/exchange.ts";
 import { createFailures } from "./transport/failures.ts";
 import { isLoopback, socketHeaders, socketToken } from "./transport/headers.ts";
+import { answerBounds } from "./transport/json-bounds.ts";
 import { type SocketError, type StreamPhase, streamFailure, unauthorizedStream } from "./transport/stream-failures.ts";
 
 export interface StreamDeps {
@@ -94,7 +96,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
       end(new AppError("unavailable", "A message of the event stream is longer than an event can be."));
       return;
     }
-    const message = typeof data === "string" ? parseObject(data) : null;
+    const message = typeof data === "string" ? readMessage(data) : null;
     if (message === null || isEnded()) return;
     if (phase === "auth" && message.type === "auth_success") subscribe();
     else if (phase === "auth" && message.type === "auth_failure") {
@@ -109,11 +111,23 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     void clock.sleep(settleMs, ended.signal).then(goLive);
   }
 
+  /** Null for what is no JSON object, and for one beyond the bounds, which is logged. */
+  function readMessage(text: string): Record<string, unknown> | null {
+    const excess = findJsonExcess(text, answerBounds(connection));
+    if (excess === null) return parseObject(text);
+    skip(`it ${excess.what}`);
+    return null;
+  }
+
+  /** Nothing is lost: the catch-up reads the event over REST. */
+  function skip(problem: string): void {
+    logger.warn("prefect: event of the stream skipped", { problem });
+  }
+
   function accept(event: unknown): void {
     const problem = eventProblem(event);
     if (problem !== null) {
-      // Nothing is lost: the catch-up reads the event over REST.
-      logger.warn("prefect: event of the stream skipped", { problem });
+      skip(problem);
       return;
     }
     goLive();

@@ -46,6 +46,29 @@ async function outcomeFacts(stream: EventStream): Promise<unknown> {
 }
 
 describe("a stream", () => {
+  test("skips an event beyond the bounds of JSON, and delivers those around it", async () => {
+    await using fake = await startFakePrefect();
+    const log: string[] = [];
+    const stream = open(fake, { logger: createLogger("debug", (line) => void log.push(line)) });
+    await stream.ready;
+    const deep = JSON.parse(`${'{"a":'.repeat(600)}1${"}".repeat(600)}`) as PrefectEvent["payload"];
+    const around = [now(), now()];
+    fake.emit([around[0] ?? now(), now({ payload: deep }), around[1] ?? now()]);
+    const received: PrefectEvent[] = [];
+    for await (const batch of stream) {
+      received.push(...batch);
+      if (received.length === 2) break;
+    }
+    expect(received).toEqual(around);
+    expect(log.map((line) => JSON.parse(line))).toMatchObject([
+      {
+        level: "warn",
+        message: "prefect: event of the stream skipped",
+        problem: "it is nested deeper than 512 levels",
+      },
+    ]);
+  });
+
   test("yields events as they are published, unchanged", async () => {
     await using fake = await startFakePrefect();
     const stream = open(fake);

@@ -5,7 +5,8 @@ import {
   type Transport,
 } from "@modelcontextprotocol/server";
 import type { Clock } from "../../lib/clock.ts";
-import { type InvalidRequest, invalidRequest, normalizeMessage } from "../incoming.ts";
+import { type InvalidRequest, invalidRequest, normalizeMessage, refusedRequest } from "../incoming.ts";
+import { type MessageText, readMessageText } from "../message-text.ts";
 import { invalidParams } from "../request-params.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
@@ -117,8 +118,12 @@ export class LineTransport implements Transport {
 
   private takeLine(line: string): void {
     if (line.trim() === "") return;
-    const content = parseLine(line);
+    const { value: content, excess } = parseLine(line);
     if (content === undefined) throw new Error(`a line of ${line.length} characters is not JSON`);
+    if (excess !== null) {
+      this.refuse(refusedRequest(content, `the message ${excess}.`), line.length);
+      return;
+    }
     const message = toMessage(content);
     const refusal = message === null ? invalidRequest(content) : invalidParams(message);
     if (message === null || refusal !== null) this.refuse(refusal, line.length);
@@ -160,12 +165,13 @@ export class LineTransport implements Transport {
   }
 }
 
-/** Undefined for text that is not JSON. */
-function parseLine(line: string): unknown {
+/** `value` is undefined for text that is not JSON. */
+function parseLine(line: string): MessageText {
   try {
-    return normalizeMessage(JSON.parse(line));
+    const { value, excess } = readMessageText(line);
+    return { value: normalizeMessage(value), excess };
   } catch {
-    return undefined;
+    return { value: undefined, excess: null };
   }
 }
 

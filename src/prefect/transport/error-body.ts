@@ -1,3 +1,5 @@
+import { findJsonExcess } from "../../lib/json-bounds.ts";
+
 /**
  * The reason in the body of an error answer, or "". Prefect has three forms: `detail` (a sentence, or FastAPI's list),
  * `exception_message`, and with it `exception_detail`, a list of `{loc, msg}`. `request_body` echoes the request and is not shown.
@@ -25,7 +27,12 @@ export function shortSentence(text: string): string {
   return cut.trim().replace(/\.$/, "");
 }
 
+/** Bodies beyond these bounds are not read: they hold no sentence for a person. */
+const MAX_CHARS = 1_000_000;
+const BOUNDS = { maxDepth: 100, maxValues: 50_000 };
+
 function parseObject(text: string): Record<string, unknown> | null {
+  if (text.length > MAX_CHARS || findJsonExcess(text, BOUNDS) !== null) return null;
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;

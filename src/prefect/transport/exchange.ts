@@ -1,15 +1,19 @@
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
+import { findJsonExcess } from "../../lib/json-bounds.ts";
 import { type AnswerBudget, createAnswerBudget } from "./answer-budget.ts";
 import { type PrefectConnection, proxyFor } from "./connection.ts";
+import { answerBounds } from "./json-bounds.ts";
 
 /** One HTTP response with its body. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The parsed body of a status below 300; undefined when it is not JSON. */
+  /** The parsed body of a status below 300; undefined when it is not JSON or exceeds a bound. */
   readonly json: unknown;
+  /** Which bound a body of a status below 300 exceeds: `is nested deeper than 512 levels`. */
+  readonly excess: string | null;
 }
 
 interface HttpTry {
@@ -97,7 +101,8 @@ export function createTransport(connection: PrefectConnection, clock: Clock, sha
     const reservation = reserveFrom(budgets);
     try {
       const text = await readText(response, Math.min(request.maxBytes ?? maxBytes, maxBytes), reservation);
-      return { status, headers, text, json: status < 300 ? parseJson(text) : undefined };
+      const body = status < 300 ? parseJson(text, connection) : { json: undefined, excess: null };
+      return { status, headers, text, ...body };
     } finally {
       reservation.release();
     }
@@ -167,11 +172,15 @@ function reserveFrom(budgets: readonly AnswerBudget[]): Reservation {
   };
 }
 
-function parseJson(text: string): unknown {
+/** Bounds are checked first, because parsing and all that follows would block every other call. */
+function parseJson(text: string, connection: PrefectConnection): Pick<HttpAnswer, "json" | "excess"> {
+  const excess = findJsonExcess(text, answerBounds(connection));
+  if (excess?.bound === "values") throw new TransportFailure("too_large", `the answer ${excess.what}`);
+  if (excess !== null) return { json: undefined, excess: excess.what };
   try {
-    return JSON.parse(text);
+    return { json: JSON.parse(text), excess: null };
   } catch {
-    return undefined;
+    return { json: undefined, excess: null };
   }
 }
 

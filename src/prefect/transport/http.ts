@@ -190,6 +190,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       if (base === url) hasAnswered = true;
       return answer.json;
     }
+    if (answer.excess !== null) throw failures.unexpectedAnswer(route, `it ${answer.excess}`);
     // An unknown route, or an answer that is not JSON, may mean that the base URL is wrong; then the error says so.
     if (base === url && !hasAnswered && !connection.isCloud && mayBeWrongBase(answer)) {
       const probe = (address: string) =>

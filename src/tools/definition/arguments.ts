@@ -1,6 +1,7 @@
 /** Reads the arguments of a call. Accepts other forms (text for objects and numbers, null for absent), but no unknown names. */
 import type { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
 import type { ToolDefinition } from "./define-tool.ts";
 import type { JsonSchema } from "./listing.ts";
 import { inputSchema } from "./listing.ts";
@@ -9,12 +10,14 @@ import { LONGEST_NAME, nearest } from "./suggestions.ts";
 /** Characters; the longest allowed search query. Cursors and filters may be longer, up to the limit of the request. */
 const LONGEST_TEXT = 10_000;
 const MOST_ENTRIES = 500;
+/** Of one argument. A filter of Prefect has some levels and may list thousands of ids. */
+const BOUNDS = { maxDepth: 60, maxValues: 50_000 };
 
 /** The validated arguments. Throws AppError `invalid_input` that names the valid ones. */
 export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Record<string, unknown>> {
   const given = asObject(args);
   const properties = (inputSchema(tool).properties ?? {}) as Readonly<Record<string, JsonSchema>>;
-  const named: Record<string, unknown> = {};
+  const named: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(given)) {
     if (value === null || value === undefined) continue;
     const key = knownName(tool, properties, name);
@@ -42,6 +45,8 @@ function checkSize(key: string, value: unknown): void {
       hint: `A list may have ${MOST_ENTRIES}; ask several times.`,
     });
   }
+  const excess = findValueExcess(value, BOUNDS);
+  if (excess !== null) throw new AppError("invalid_input", `argument "${key}" ${excess.what}`);
   const longest = Math.max(0, ...texts.map((text) => (typeof text === "string" ? text.length : 0)));
   if (longest <= LONGEST_TEXT) return;
   throw new AppError("invalid_input", `argument "${key}" has a text of ${longest} characters`, {
@@ -50,15 +55,15 @@ function checkSize(key: string, value: unknown): void {
 }
 
 function knownName(tool: ToolDefinition, properties: Readonly<Record<string, JsonSchema>>, name: string): string {
-  if (name in properties) return name;
+  if (Object.hasOwn(properties, name)) return name;
   if (name.length > LONGEST_NAME) {
     throw new AppError("invalid_input", `unknown argument "${name.slice(0, LONGEST_NAME)}…"`, {
       hint: `No argument has a name of more than ${LONGEST_NAME} characters.`,
     });
   }
   const snake = name.replaceAll("-", "_").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  const alias = tool.aliases[name] ?? tool.aliases[snake] ?? snake;
-  if (alias in properties) return alias;
+  const alias = aliasOf(tool, name) ?? aliasOf(tool, snake) ?? snake;
+  if (Object.hasOwn(properties, alias)) return alias;
   const valid = Object.keys(properties);
   const near = nearest(snake, valid);
   const list =
@@ -66,6 +71,10 @@ function knownName(tool: ToolDefinition, properties: Readonly<Record<string, Jso
   throw new AppError("invalid_input", `unknown argument "${name}"${near ? `; did you mean "${near}"?` : ""}`, {
     hint: list,
   });
+}
+
+function aliasOf({ aliases }: ToolDefinition, name: string): string | undefined {
+  return Object.hasOwn(aliases, name) ? aliases[name] : undefined;
 }
 
 /** Some clients send numbers, lists and objects as text, a single value for a list, or a number for text. */
@@ -88,6 +97,8 @@ function coerceText(text: string, value: string, { type, enum: options }: JsonSc
 }
 
 function parseJson(text: string): unknown {
+  const excess = findJsonExcess(text, BOUNDS);
+  if (excess !== null) throw new AppError("invalid_input", `the JSON in the arguments ${excess.what}`);
   try {
     return JSON.parse(text);
   } catch {

@@ -111,6 +111,28 @@ describe("path, Host and Origin", () => {
   });
 });
 
+describe("a message nested too deep", () => {
+  test("is refused with its id", async () => {
+    await using http = startHttp();
+    const deep = '{"a":'.repeat(40_000) + 1 + "}".repeat(40_000);
+    const body = JSON.stringify({ ...call("echo", { text: "here" }), id: 41 }).replace('"here"', deep);
+    const refused = await http.post(body);
+    expect([refused.status, refused.json]).toEqual([
+      400,
+      {
+        jsonrpc: "2.0",
+        id: 41,
+        error: {
+          code: -32_000,
+          message: "The request is nested deeper than 100 levels.",
+          data: { code: "invalid_input", retryable: false },
+        },
+      },
+    ]);
+    expect((await http.post(call("echo", { text: "next" }))).json.result.structuredContent).toEqual({ text: "next" });
+  });
+});
+
 describe("caller authentication", () => {
   const tokens = ["token-of-alice-0123456789", "token-of-bob-0123456789"];
 

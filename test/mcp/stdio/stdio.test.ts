@@ -251,6 +251,30 @@ describe("JSON over stdio that is not a valid message", () => {
     expect(wired.answers().find(({ id }) => id === 2)).toEqual({ jsonrpc: "2.0", id: 2, error } as never);
   });
 
+  test("that is nested too deep is answered with its id, and the next request is served", async () => {
+    const wired = start();
+    const deep = (id: number) =>
+      JSON.stringify({ jsonrpc: "2.0", ...call(id, "echo", { text: "here" }) }).replace(
+        '"here"',
+        '{"a":'.repeat(40_000) + 1 + "}".repeat(40_000),
+      );
+    wired.send(INITIALIZE);
+    await wired.stdin.write(
+      `${deep(2)}\n[${deep(3)}]\n{"jsonrpc":"2.0","id":9,"result":${"[".repeat(200)}${"]".repeat(200)}}\n`,
+    );
+    wired.send(call(4, "echo", { text: "still here" }));
+    await wired.answerTo(4);
+    await wired.stdin.end();
+    await wired.served;
+    const fault = "Invalid request: the message is nested deeper than 100 levels.";
+    const errors = wired.answers().filter(({ error }) => error);
+    expect(errors.map(({ id, error }) => [id, error?.message])).toEqual([
+      [2, fault],
+      [null, fault],
+    ]);
+    expect(wired.answers().find(({ id }) => id === 4)?.result?.structuredContent).toEqual({ text: "still here" });
+  });
+
   test("is only logged when no answer is expected; so are lines that are not JSON, without their text", async () => {
     const wired = start();
     const lines = [

@@ -225,6 +225,56 @@ describe("time", () => {
   });
 });
 
+describe("answers beyond the bounds of JSON", () => {
+  const deep = (levels: number) => `[{"id":${'{"a":'.repeat(levels)}1${"}".repeat(levels)}}]`;
+
+  test("are refused by their depth before they are parsed, and the next answer is read", async () => {
+    await using fake = await startFakePrefect();
+    const client = connect(fake);
+    fake.faults.fail("/flow_runs/count", { status: 200, text: deep(40_000) });
+    expect(facts(await failureOf(client.countFlowRuns({})))).toMatchObject({
+      code: "unavailable",
+      message: "Prefect's answer to POST /flow_runs/count is not understood: it is nested deeper than 512 levels.",
+    });
+    expect(await client.countFlowRuns({})).toBe(0);
+    expect(fake.takeRequests()).toEqual(["POST /flow_runs/count", "POST /flow_runs/count"]);
+  });
+
+  test("are refused by the number of their values, which is lower for a Prefect that a caller named", async () => {
+    await using fake = await startFakePrefect();
+    const text = JSON.stringify(Array(250_001).fill(0));
+    fake.faults.fail("/version", { status: 200, text }, 2);
+    expect(await connect(fake).get("/version")).toHaveLength(250_001);
+    expect(facts(await failureOf(connect(fake, { isNamedByCaller: true }).get("/version")))).toMatchObject({
+      code: "invalid_input",
+      message: "Prefect's answer is not read: the answer has more than 250000 values.",
+    });
+  });
+
+  test("are refused by the length of a number, which takes quadratic time to read", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.fail("/version", { status: 200, text: `[${"9".repeat(5_001)}]` });
+    expect(facts(await failureOf(connect(fake).get("/version")))).toMatchObject({
+      message: "Prefect's answer to GET /version is not understood: it has a number of more than 5000 digits.",
+    });
+  });
+
+  test("of an error are not searched for a reason", async () => {
+    await using fake = await startFakePrefect();
+    const detail = `{"detail":"hidden","more":${deep(40_000)}}`;
+    fake.faults.fail("/version", { status: 422, text: detail });
+    expect(facts(await failureOf(connect(fake).get("/version")))).toMatchObject({
+      message: "Prefect answered 422 to GET /version.",
+    });
+  });
+
+  test("may be as deep as those of a Prefect server can be", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.fail("/version", { status: 200, text: deep(255) });
+    expect(await connect(fake).get("/version")).toHaveLength(1);
+  });
+});
+
 describe("CSRF protection", () => {
   test("fetches a token when the server requires one, and keeps it", async () => {
     await using fake = await startFakePrefect({ csrf: true });

@@ -8,6 +8,9 @@ async function call(args: unknown) {
   return callWith(harness.query, echoTool, args);
 }
 
+const deepText = (levels: number) => `${'{"and":'.repeat(levels)}1${"}".repeat(levels)}`;
+const nested = (levels: number): unknown => JSON.parse(deepText(levels));
+
 describe("arguments of a tool", () => {
   const accepted: [string, unknown, object][] = [
     ["absent", undefined, {}],
@@ -48,6 +51,20 @@ describe("arguments of a tool", () => {
       "a list with an entry that is too long",
       { fields: ["a".repeat(20_000)] },
       'argument "fields" has a text of 20000 characters',
+    ],
+    ["a name that all objects have", { toString: "a" }, 'unknown argument "toString"'],
+    ["the name of the prototype", JSON.parse('{"__proto__":{"limit":5}}'), 'unknown argument "__proto__"'],
+    ["a filter nested too deep", { filter: nested(40_000) }, 'argument "filter" is nested deeper than 60 levels'],
+    [
+      "a deep filter as text",
+      { filter: deepText(40_000) },
+      "the JSON in the arguments is nested deeper than 60 levels",
+    ],
+    ["deep arguments as text", deepText(40_000), "the JSON in the arguments is nested deeper than 60 levels"],
+    [
+      "a filter with too many values",
+      { filter: { name: { any_: Array(50_000).fill("a") } } },
+      'argument "filter" has more than 50000 values',
     ],
     ["a list of arguments", [1], "arguments must be a JSON object"],
   ];

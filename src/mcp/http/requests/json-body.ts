@@ -1,5 +1,6 @@
 import type { Clock } from "../../../lib/clock.ts";
-import type { Refusal } from "./refusals.ts";
+import { readMessageText } from "../../message-text.ts";
+import { idOf, type Refusal } from "./refusals.ts";
 
 /** A body that has not arrived after this time is refused. */
 const BODY_WITHIN_MS = 30_000;
@@ -20,7 +21,10 @@ export async function readJsonBody(request: Request, maxBytes: number, clock: Cl
     const text = await Promise.race([readText(request, maxBytes), late]);
     if (text === "late") return refused(408, "The request body did not arrive in time.");
     if (text === null) return tooLarge(maxBytes);
-    return { ok: true, value: JSON.parse(text.text) };
+    const message = readMessageText(text.text);
+    if (message.excess === null) return { ok: true, value: message.value };
+    const refusal = { status: 400, code: "invalid_input", message: `The request ${message.excess}.` };
+    return { ok: false, refusal: { ...refusal, id: idOf(message.value) } };
   } catch {
     return { ok: false, refusal: { status: 400, code: "parse_error", message: "The request body is not valid JSON." } };
   } finally {
