@@ -1,17 +1,22 @@
 import { AppError } from "../../errors.ts";
+import type { HttpAnswer } from "./exchange.ts";
+import { isHtmlPage } from "./html-page.ts";
 
 /**
  * Finds out whether `url` is the base URL of a Prefect API, after a route below it was not found. Null when `/admin/version` answers
- * there (only the route is missing) or a probe got no answer. `probe` GETs `{address}/admin/version`.
+ * there (only the route is missing), when a probe got no answer, or when only web pages are found. `probe` GETs
+ * `{address}/admin/version`; `isWebPage`: the route was answered with a web page.
  */
 export async function findBaseProblem(
   url: string,
-  probe: (address: string) => Promise<{ readonly status: number; readonly text: string }>,
+  probe: (address: string) => Promise<HttpAnswer>,
+  isWebPage: boolean,
 ): Promise<AppError | null> {
   const isApi = async (address: string) => {
-    const { status, text } = await probe(address);
+    const answer = await probe(address);
     // A version as a JSON string ("3.8.8"), or an API that asks for credentials.
-    return status === 401 || (status === 200 && /^"\d+\.\d+/.test(text));
+    const asksForCredentials = answer.status === 401 && !isHtmlPage(answer);
+    return asksForCredentials || (answer.status === 200 && /^"\d+\.\d+/.test(answer.text));
   };
   const shorter = url.replace(/\/api$/, "");
   try {
@@ -29,7 +34,9 @@ export async function findBaseProblem(
   } catch {
     return null;
   }
-  return new AppError("invalid_config", `There is no Prefect API at ${url}: something else answers there.`, {
+  if (isWebPage) return null;
+  // No error of the settings: Prefect may have answered there before, and may again, as behind a port that was forwarded elsewhere.
+  return new AppError("unavailable", `There is no Prefect API at ${url}: something else answers there.`, {
     hint: "Set PREFECT_API_URL to the API's address, for example http://127.0.0.1:4200/api.",
   });
 }

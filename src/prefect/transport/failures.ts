@@ -4,13 +4,14 @@ import { type PrefectConnection, proxyFor } from "./connection.ts";
 import { credentialHint, refusedCredential } from "./credentials.ts";
 import { errorReason, shortSentence } from "./error-body.ts";
 import type { HttpAnswer, TransportFailure } from "./exchange.ts";
+import { isHtmlPage, pageTitle } from "./html-page.ts";
 import { createMask } from "./mask.ts";
 import { parseRetryAfterMs } from "./retry.ts";
 
 export interface Failures {
   /** An error of the connection itself. `target` is the URL that was called. */
   network(failure: TransportFailure, target: string): AppError;
-  /** An answer that is not a success. `route`: `POST /flow_runs/filter`. */
+  /** An answer that is not a success, or a web page. `route`: `POST /flow_runs/filter`. */
   answer(answer: HttpAnswer, route: string, nowMs: number): AppError;
   /** The API URL is no http(s) URL. */
   badUrl(): AppError;
@@ -39,6 +40,23 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
   const mask = createMask(connection);
   const isOwn = connection.isNamedByCaller !== true;
   const urlName = isOwn ? "PREFECT_API_URL" : "X-Prefect-Api-Url";
+
+  /** Without a status: a web page says nothing about Prefect, whatever its status is, and Prefect counts as unreachable. */
+  function webPage(answer: HttpAnswer, nowMs: number): AppError {
+    const title = pageTitle(answer.text);
+    const name = title === "" ? "a web page" : `the web page "${title}"`;
+    const target = redirectTarget(answer, url);
+    const leads = target === null ? "" : `, which leads to ${target}`;
+    const retryAfterMs = parseRetryAfterMs(answer.headers.get("retry-after"), nowMs);
+    return new AppError(
+      "unavailable",
+      mask(`Prefect is not reached: ${name} (status ${answer.status}) answers at ${url}${leads}.`),
+      {
+        hint: `A sign-in page or a proxy answers there. Sign in, or set ${urlName} to the address of the API itself.`,
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      },
+    );
+  }
 
   return {
     network(failure, target) {
@@ -128,6 +146,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
 
     answer(answer, route, nowMs) {
       const { status } = answer;
+      if (isHtmlPage(answer)) return webPage(answer, nowMs);
       const text = mask(errorReason(answer.text));
       const retryAfterMs = parseRetryAfterMs(answer.headers.get("retry-after"), nowMs);
       const options = { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
@@ -191,9 +210,8 @@ function hintFor(code: ErrorCode, status: number): string {
 }
 
 function redirected(answer: HttpAnswer, url: string, urlName: string): AppError {
-  const location = answer.headers.get("location") ?? "";
-  const target = URL.canParse(location, url) ? new URL(location, url) : null;
-  const where = target === null ? "elsewhere" : `to ${target.origin}${target.pathname}`;
+  const target = redirectTarget(answer, url);
+  const where = target === null ? "elsewhere" : `to ${target}`;
   return new AppError(
     "unavailable",
     `${url} redirects ${where}, which is not followed: credentials stay with the host they are for.`,
@@ -202,4 +220,12 @@ function redirected(answer: HttpAnswer, url: string, urlName: string): AppError 
       hint: `Set ${urlName} to the address of the API itself (a sign-in page or a proxy answers there).`,
     },
   );
+}
+
+/** Where a redirect leads, without its query, which may hold a token; null when the answer names no address. */
+function redirectTarget({ headers }: HttpAnswer, url: string): string | null {
+  const location = headers.get("location");
+  if (location === null || !URL.canParse(location, url)) return null;
+  const { origin, pathname } = new URL(location, url);
+  return `${origin}${pathname}`;
 }

@@ -14,6 +14,7 @@ import { createCsrfToken } from "./csrf.ts";
 import { createTransport, type HttpAnswer, TransportFailure } from "./exchange.ts";
 import { createFailures, type Failures } from "./failures.ts";
 import { httpHeaders } from "./headers.ts";
+import { isHtmlPage } from "./html-page.ts";
 import { isRetriedStatus, parseRetryAfterMs, type RetryRules, retryWaitMs } from "./retry.ts";
 
 export interface HttpDeps {
@@ -115,6 +116,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
         answer = await send(call, extra);
         if (followsRedirect(call, answer) && redirects++ < MAX_REDIRECTS) continue;
         if (
+          !isHtmlPage(answer) &&
           csrf.isRequiredBy(answer.status, answer.text) &&
           csrfTries++ === 0 &&
           (await csrf.renew(extra, call.endMs - clock.nowMs()))
@@ -195,10 +197,10 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     if (base === url && !hasAnswered && !connection.isCloud && mayBeWrongBase(answer)) {
       const probe = (address: string) =>
         send({ ...request, method: "GET", url: `${address}/admin/version`, body: undefined }, {});
-      const problem = await findBaseProblem(url, probe);
+      const problem = await findBaseProblem(url, probe, isHtmlPage(answer));
       if (problem !== null) throw problem;
     }
-    if (answer.status >= 300) throw failures.answer(answer, route, clock.nowMs());
+    if (answer.status >= 300 || isHtmlPage(answer)) throw failures.answer(answer, route, clock.nowMs());
     const type = answer.headers.get("content-type") ?? "no content type";
     throw failures.unexpectedAnswer(route, `it is not JSON (${type}, ${answer.text.length} characters)`);
   }
@@ -222,7 +224,8 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
   return http;
 }
 
-function mayBeWrongBase({ status, text }: HttpAnswer): boolean {
+function mayBeWrongBase(answer: HttpAnswer): boolean {
+  const { status, text } = answer;
   if (status < 300) return true;
   if (status !== 404 && status !== 405) return false;
   return !text.startsWith("{") || /"detail"\s*:\s*"(Not Found|Method Not Allowed)"/.test(text);

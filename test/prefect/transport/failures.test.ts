@@ -12,11 +12,12 @@ describe("an answer that is not Prefect's", () => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     await client.readVersion();
-    fake.faults.fail("/flow_runs/count", { status: 200, text: "<html>Sign in</html>" });
+    const plain = { "content-type": "text/plain" };
+    fake.faults.fail("/flow_runs/count", { status: 200, text: "Please sign in first", headers: plain });
     expect(facts(await failureOf(client.countFlowRuns({})))).toEqual({
       code: "unavailable",
       message:
-        "Prefect's answer to POST /flow_runs/count is not understood: it is not JSON (text/html, 20 characters).",
+        "Prefect's answer to POST /flow_runs/count is not understood: it is not JSON (text/plain, 20 characters).",
       hint: "This Prefect may be much older or newer than 3.x, or something else answers at PREFECT_API_URL.",
     });
     fake.faults.fail("/flow_runs/filter", { status: 200, body: [aFlowRun(), { id: "x" }] });
@@ -25,6 +26,88 @@ describe("an answer that is not Prefect's", () => {
     );
     fake.faults.fail("/flow_runs/filter", { status: 200, text: "[{" });
     expect((await failureOf(client.filterFlowRuns({}))).code).toBe("unavailable");
+  });
+});
+
+describe("a web page instead of Prefect", () => {
+  const SIGN_IN = "<!DOCTYPE html>\n<html><head><title>\n  Sign in &amp; go \u202eon | Acme</title></head>…</html>";
+  const HINT =
+    "A sign-in page or a proxy answers there. Sign in, or set PREFECT_API_URL to the address of the API itself.";
+
+  test.each([200, 203, 302, 401, 403, 404, 407, 422, 429, 500, 502, 503])(
+    "is unavailable with the title of the page, whatever its status: %i",
+    async (status) => {
+      await using fake = await startFakePrefect();
+      for (const isFirstCall of [true, false]) {
+        const client = connect(fake);
+        if (!isFirstCall) await client.readVersion();
+        fake.faults.fail("", { status, text: SIGN_IN }, 20);
+        const error = await failureOf(client.filterFlowRuns({}, { retries: 0 }));
+        fake.faults.clear();
+        expect(facts(error)).toEqual({
+          code: "unavailable",
+          message: `Prefect is not reached: the web page "Sign in & go on | Acme" (status ${status}) answers at ${fake.url}.`,
+          hint: HINT,
+        });
+        expect([error.retryable, error.status]).toEqual([true, undefined]);
+      }
+    },
+  );
+
+  test("that redirects to another host names it without the query, and its Retry-After is kept", async () => {
+    await using fake = await startFakePrefect();
+    const headers = { location: "https://login.acme.example/start?state=secret", "retry-after": "7" };
+    fake.faults.fail("/flow_runs/filter", { status: 302, text: "<html><title>Found</title></html>", headers });
+    const error = await failureOf(connect(fake).filterFlowRuns({}));
+    expect(error.message).toBe(
+      `Prefect is not reached: the web page "Found" (status 302) answers at ${fake.url}, which leads to https://login.acme.example/start.`,
+    );
+    expect([error.code, error.retryAfterMs]).toEqual(["unavailable", 7_000]);
+  });
+
+  test.each([
+    ["without a title", { text: "<html><body>Please wait</body></html>" }],
+    ["without tags", { text: "upstream connect error" }],
+    ["of another type", { text: "<html></html>", headers: { "content-type": "text/plain" } }],
+    ["after a comment", { text: "\n<!-- maintenance --><HTML></HTML>", headers: { "content-type": "x" } }],
+  ])("may be one %s", async (_, fault) => {
+    await using fake = await startFakePrefect();
+    fake.faults.fail("/flow_runs/filter", { status: 403, ...fault });
+    const error = await failureOf(connect(fake).filterFlowRuns({}));
+    expect([error.code, error.message]).toEqual([
+      "unavailable",
+      `Prefect is not reached: a web page (status 403) answers at ${fake.url}.`,
+    ]);
+  });
+
+  test("is not seen in JSON of a wrong type, nor where the answer is empty", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.fail("/flow_runs/count", { status: 200, text: "5" });
+    fake.faults.fail("/flow_runs/count", { status: 403, text: '{"detail": "<html> is refused"}' });
+    fake.faults.fail("/flow_runs/count", { status: 403, text: "" });
+    const client = connect(fake);
+    expect(await client.countFlowRuns({})).toBe(5);
+    expect((await failureOf(client.countFlowRuns({}))).message).toContain(
+      "Prefect refused POST /flow_runs/count (403)",
+    );
+    expect((await failureOf(client.countFlowRuns({}))).code).toBe("unauthorized");
+  });
+
+  test("does not hide a URL that lacks /api", async () => {
+    await using fake = await startFakePrefect();
+    fake.faults.fail("POST /flow_runs/filter", { status: 200, text: "<html><title>Prefect UI</title></html>" });
+    const url = fake.url.replace("/api", "");
+    expect(facts(await failureOf(connect({ url }).filterFlowRuns({})))).toMatchObject({
+      code: "invalid_config",
+      message: `The URL ${url} lacks /api: Prefect's API is at ${fake.url}.`,
+    });
+  });
+
+  test("refuses no credentials, and asks for no CSRF token", async () => {
+    await using fake = await startFakePrefect({ csrf: true });
+    fake.faults.fail("/flow_runs/count", { status: 403, text: "<html><title>CSRF verification failed</title></html>" });
+    expect((await failureOf(connect(fake).countFlowRuns({}))).code).toBe("unavailable");
+    expect(fake.takeRequests()).toEqual(["POST /flow_runs/count"]);
   });
 });
 
@@ -54,13 +137,11 @@ describe("a wrong URL", () => {
     expect((await failureOf(connect({ url: `${fake.url}/api` }).filterFlowRuns({}))).message).toBe(
       `The URL ${fake.url}/api has /api twice: Prefect's API is at ${fake.url}.`,
     );
-    using web = Bun.serve({
-      port: 0,
-      fetch: () => new Response("<html></html>", { headers: { "content-type": "text/html" } }),
-    });
-    const url = `http://127.0.0.1:${web.port}/api`;
+    using other = Bun.serve({ port: 0, fetch: () => Response.json({ detail: "Not Found" }, { status: 404 }) });
+    const url = `http://127.0.0.1:${other.port}/api`;
+    // Another service behind the address of before, perhaps only for now: the record must still answer.
     expect(facts(await failureOf(connect({ url }).filterFlowRuns({})))).toEqual({
-      code: "invalid_config",
+      code: "unavailable",
       message: `There is no Prefect API at ${url}: something else answers there.`,
       hint: "Set PREFECT_API_URL to the API's address, for example http://127.0.0.1:4200/api.",
     });
