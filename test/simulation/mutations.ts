@@ -26,7 +26,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "events with a later time than now are not asked for",
     file: "src/sync/events/catch-up.ts",
-    find: "toUs: nowUs + AHEAD_US }",
+    find: "toUs: addUs(nowUs, AHEAD_US) }",
     replace: "toUs: nowUs }",
   },
   {
@@ -39,8 +39,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a page claims the whole range",
     file: "src/sync/walks/store-walk.ts",
-    find: "Math.min(provenToUs, range.toUs, reachedUs)",
-    replace: "Math.min(range.toUs, reachedUs)",
+    find: "earliestUs(provenToUs, range.toUs, reachedUs)",
+    replace: "earliestUs(range.toUs, reachedUs)",
   },
   {
     name: "a claim is dated by the end of its reading",
@@ -51,8 +51,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "the local clock is used as the server clock",
     file: "src/sync/server/server-clock.ts",
-    find: "return skews.length === 0 ? null : atUs + Math.min(...skews) * 1000 - this.marginUs();",
-    replace: "return skews.length === 0 ? null : atUs;",
+    find: "return skews.length === 0 ? null : onServerClock(atUs, Math.min(...skews) * 1000 - this.marginUs());",
+    replace: "return skews.length === 0 ? null : onServerClock(atUs, 0);",
   },
   {
     name: "claims reach back before the retention horizon",
@@ -148,8 +148,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a claim reaches back before the retention floor",
     file: "src/sync/context/ingest.ts",
-    find: "const fromUs = Math.ceil(Math.max(claim.fromUs, retentionFloorUs(this.db)));",
-    replace: "const fromUs = Math.ceil(claim.fromUs);",
+    find: "const fromUs = ceilUs(latestUs(claim.fromUs, retentionFloorUs(this.db)));",
+    replace: "const fromUs = ceilUs(claim.fromUs);",
   },
   {
     name: "Retry-After does not delay other requests",
