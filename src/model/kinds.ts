@@ -46,8 +46,8 @@ export interface KindFacts {
   readonly longFields: readonly string[];
   /** Whether changes of `status` are events, so that they need not be recorded when two readings of a list are compared. */
   readonly isStatusAnEvent: boolean;
-  /** Whether users edit it, so that `what_changed` shows its changes. */
-  readonly isEdited: boolean;
+  /** Where `what_changed` finds its changes: in its events, in the differences between two readings of its list. */
+  readonly changesFrom: readonly ("events" | "readings")[];
   /** The tool that lists it, and so offers names to choose from; null: callers cannot name it. */
   readonly listedBy: string | null;
   /** Path of its page in the UI, without the key; null: there is none. */
@@ -68,7 +68,7 @@ const RUN = {
   staleAfter: [],
   longFields: [],
   isStatusAnEvent: false,
-  isEdited: false,
+  changesFrom: [],
   uiKey: "id",
 } as const;
 
@@ -84,7 +84,7 @@ const SNAPSHOT = {
   staleAfter: [],
   longFields: [],
   isStatusAnEvent: false,
-  isEdited: true,
+  changesFrom: ["events", "readings"],
   uiKey: "id",
 } as const;
 
@@ -172,7 +172,7 @@ export const KINDS = {
     route: null,
     filterKey: null,
     parent: { kind: "work_pool", field: "work_pool_id" },
-    isEdited: false,
+    changesFrom: [],
     listedBy: null,
     uiPath: null,
   },

@@ -5,7 +5,7 @@
 import { earliestUs, latestUs, onLocalClock, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../../model/events/event.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
-import { KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
+import { factsOf, KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { findObjectChanges } from "../../store/objects/objects.ts";
 import { listEvents } from "../events/events.ts";
@@ -36,11 +36,13 @@ export interface WhatChanged {
   readonly freshness: Freshness;
 }
 
-/** Objects that users edit, by the resource in event names. Variables and blocks have events, but are not recorded otherwise. */
-const EDITED: ReadonlyMap<string, ChangedKind> = new Map<string, ChangedKind>([
+/** Objects whose events are shown, by the resource in the names. Variables and blocks are not recorded otherwise. */
+const BY_EVENTS: ReadonlyMap<string, ChangedKind> = new Map<string, ChangedKind>([
   ["prefect.variable", "variable"],
   ["prefect.block-document", "block_document"],
-  ...SNAPSHOT_KINDS.filter((kind) => KINDS[kind].isEdited).map((kind) => [KINDS[kind].resource, kind] as const),
+  ...SNAPSHOT_KINDS.filter((kind) => factsOf(kind).changesFrom.includes("events")).map(
+    (kind) => [KINDS[kind].resource, kind] as const,
+  ),
 ]);
 const CHANGE_EVENT = /^(prefect\.[a-z-]+)\.(created|updated|deleted|paused|ready|not-ready)$/;
 const MOST_EVENTS = 2_000;
@@ -58,7 +60,7 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
   const nowUs = serverNowUs(ctx);
   const { sinceUs: fromUs, untilUs = nowUs } = question;
   const window = { fromUs, toUs: latestUs(fromUs, earliestUs(untilUs, nowUs)) };
-  const filter = { event: { prefix: [...EDITED.keys()].map((resource) => `${resource}.`) } };
+  const filter = { event: { prefix: [...BY_EVENTS.keys()].map((resource) => `${resource}.`) } };
   const page = await listEvents(ctx, {
     filter,
     sinceUs: window.fromUs,
@@ -83,7 +85,7 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
 function changeOf(event: PrefectEvent): Change[] {
   const match = CHANGE_EVENT.exec(event.event);
   const atUs = parseIsoUs(event.occurred);
-  const kind = EDITED.get(match?.[1] ?? "");
+  const kind = BY_EVENTS.get(match?.[1] ?? "");
   if (!match?.[2] || kind === undefined || atUs === undefined) return [];
   const id = event.resource[RESOURCE_ID]?.split(".").at(-1) ?? "";
   const diff = (event.payload.updates ?? {}) as Change["diff"];
@@ -97,7 +99,7 @@ function readChanges(ctx: QueryContext, window: TimeRange): Change[] {
   const skewUs = statedSkewUs(db);
   const range = { fromUs: onLocalClock(window.fromUs, skewUs), toUs: onLocalClock(window.toUs, skewUs) };
   return findObjectChanges(db, { ...range, limit: MOST_EVENTS }).flatMap((row) =>
-    !KINDS[row.kind].isEdited
+    !factsOf(row.kind).changesFrom.includes("readings")
       ? []
       : [
           {
