@@ -46,6 +46,10 @@ export interface KindFacts {
   readonly longFields: readonly string[];
   /** Whether changes of `status` are events, so that they need not be recorded when two readings of a list are compared. */
   readonly isStatusAnEvent: boolean;
+  /** Texts, or lists of texts, by whose words it is found, beside those of its name. */
+  readonly searchedFields: readonly string[];
+  /** Whether `search` reads its list from Prefect while the record has none. */
+  readonly isSearchedLive: boolean;
   /** Where `what_changed` finds its changes: in its events, in the differences between two readings of its list. */
   readonly changesFrom: readonly ("events" | "readings")[];
   /** The tool that lists it, and so offers names to choose from; null: callers cannot name it. */
@@ -68,6 +72,8 @@ const RUN = {
   staleAfter: [],
   longFields: [],
   isStatusAnEvent: false,
+  searchedFields: [],
+  isSearchedLive: false,
   changesFrom: [],
   uiKey: "id",
 } as const;
@@ -84,6 +90,8 @@ const SNAPSHOT = {
   staleAfter: [],
   longFields: [],
   isStatusAnEvent: false,
+  searchedFields: [],
+  isSearchedLive: false,
   changesFrom: ["events", "readings"],
   uiKey: "id",
 } as const;
@@ -222,6 +230,9 @@ function kindsWhere<K extends Kind>(test: (facts: KindFacts) => boolean): readon
 export const RUN_KINDS = kindsWhere<RunKind>(({ storedAs }) => storedAs === "run");
 export const SNAPSHOT_KINDS = kindsWhere<SnapshotKind>(({ storedAs }) => storedAs === "snapshot");
 export const ROUTED_KINDS = kindsWhere<RoutedKind>(({ route }) => route !== null);
+export const LIVE_SEARCH_KINDS = kindsWhere<ListedKind>(
+  ({ isSearchedLive, route }) => isSearchedLive && route !== null,
+);
 export const NAMED_KINDS = kindsWhere<NamedKind>(({ listedBy }) => listedBy !== null);
 
 export function isKind(text: string): text is Kind {
@@ -237,6 +248,12 @@ export function factsOf(kind: Kind): KindFacts {
 export function nameOf(kind: Kind, doc: { readonly id: string }): string {
   const name = fieldOf(doc, KINDS[kind].nameField);
   return typeof name === "string" && name !== "" ? name : doc.id;
+}
+
+/** Texts of an object that a search looks at, beside its name. */
+export function searchedTexts(kind: SnapshotKind, doc: object): string[] {
+  const values = factsOf(kind).searchedFields.flatMap((field) => fieldOf(doc, field));
+  return values.filter((value) => typeof value === "string");
 }
 
 /** The body that lists a kind for the record, without paging. */

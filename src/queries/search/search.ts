@@ -1,9 +1,9 @@
 /** Searches events, recorded log lines and names. One list: objects first, then hits with a time, newest first. */
 import { AppError } from "../../errors.ts";
-import { earliestUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { earliestUs, formatIsoUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
-import { SNAPSHOT_KINDS } from "../../model/kinds.ts";
+import { KINDS, RUN_KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { matchesSearch, parseSearchTerms, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
 import { wordsOf } from "../../model/text/words.ts";
@@ -15,20 +15,23 @@ import { findRunNames } from "../../store/runs/run-tree.ts";
 import { countRunsWithoutLogs } from "../../store/runs/runs-in-window.ts";
 import {
   checkSearchTerms,
+  type FoundObject,
   type FoundRun,
   findObjectsByWords,
   findRunsByWords,
+  matchObjects,
 } from "../../store/search/names-by-words.ts";
 import { findEventsByText, findLogsByText } from "../../store/search/text.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { eventWindow, joinGaps } from "../events/events.ts";
 import { readLiveEvents } from "../events/live-events.ts";
 import type { LiveValue } from "../source/answer.ts";
-import { adjustForFuture, answerWindow } from "../source/answer.ts";
+import { adjustForFuture, answerWindow, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { reachOf } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
+import { type LiveList, type LiveLists, readLiveLists } from "./live-objects.ts";
 
 export const SEARCH_KINDS = ["event", "log", "flow_run", "task_run", ...SNAPSHOT_KINDS] as const;
 export type SearchKind = (typeof SEARCH_KINDS)[number];
@@ -37,7 +40,7 @@ export type SearchHit =
   | { readonly kind: "event"; readonly us: ServerUs; readonly id: string; readonly event: PrefectEvent }
   | { readonly kind: "log"; readonly us: number; readonly id: string; readonly found: FoundLog; readonly run?: string }
   | { readonly kind: "run"; readonly us: number; readonly id: string; readonly run: FoundRun }
-  | { readonly kind: "object"; readonly id: string; readonly type: SnapshotKind; readonly name: string };
+  | ({ readonly kind: "object" } & FoundObject);
 
 /** The end of a page: a position per source. */
 export interface SearchPosition {
@@ -94,36 +97,43 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
   const search = { ...question, window, nowUs };
   const db = ctx.record();
   const wants = wantedKinds(question);
-  const { value: events, freshness } = wants("event")
-    ? await answerWindow<Found<PrefectEvent>>(
-        ctx,
-        { kind: "event", what: "events", window, fresh: question.fresh },
-        {
-          record: (record) => eventsOfRecord(record, terms, window, question),
-          live: (live) => eventsFromBoth(ctx, null, live, [window], terms, search),
-          mixed: (record, live, gaps) => eventsFromBoth(ctx, record, live, gaps, terms, search),
-          isEmpty: (found) => found.rows.length === 0,
-        },
-      )
-    : { value: NOTHING, freshness: adjustForFuture(untimed(ctx, db), window, nowUs) };
+  const [live, { value: events, freshness }] = await Promise.all([
+    readLiveLists(ctx, db, wants, question.fresh === true),
+    wants("event")
+      ? answerWindow<Found<PrefectEvent>>(
+          ctx,
+          { kind: "event", what: "events", window, fresh: question.fresh },
+          {
+            record: (record) => eventsOfRecord(record, terms, window, question),
+            live: (live) => eventsFromBoth(ctx, null, live, [window], terms, search),
+            mixed: (record, live, gaps) => eventsFromBoth(ctx, record, live, gaps, terms, search),
+            isEmpty: (found) => found.rows.length === 0,
+          },
+        )
+      : { value: NOTHING, freshness: adjustForFuture(untimed(ctx, db), window, nowUs) },
+  ]);
   const logs = db && wants("log") ? logsOfRecord(db, terms, window, question) : { rows: [], hasMore: false };
   const runIds = [...new Set(logs.rows.flatMap(({ log }) => log.flow_run_id ?? []))];
   const names = db ? findRunNames(db, "flow_run", runIds) : new Map<string, string>();
-  const lists = db ? namesOfRecord(db, terms, window, question, wants) : { objects: [], runs: [] };
+  const runs = db ? runsOfRecord(db, terms, window, question, wants) : [];
+  const objects = objectsFromBoth(db, terms, question, wants, live.lists);
+  const [failure] = live.failed;
+  const isAllFailed = SEARCH_KINDS.filter(wants).every((kind) => live.failed.some((one) => one.kind === kind));
+  if (failure && isAllFailed && objects.length === 0) throw failure.cause;
   const timed: SearchHit[] = [
     ...events.rows.map((event) => ({ kind: "event", us: usOf(event), id: event.id, event }) as const),
     ...logs.rows.map((found) => {
       const run = names.get(found.log.flow_run_id ?? "");
       return { kind: "log", us: found.tsUs, id: found.log.id, found, ...(run ? { run } : {}) } as const;
     }),
-    ...lists.runs.map((run) => ({ kind: "run", us: run.beginUs, id: run.id, run }) as const),
+    ...runs.map((run) => ({ kind: "run", us: run.beginUs, id: run.id, run }) as const),
   ].sort((a, b) => b.us - a.us);
-  const hits: SearchHit[] = [...lists.objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];
+  const hits: SearchHit[] = [...objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];
   return {
     hits: hits.slice(0, question.limit),
     hasMore: hits.length > question.limit || events.hasMore || logs.hasMore,
     window,
-    freshness: withUnsearched(freshness, unsearched(db, window, wants)),
+    freshness: withUnsearched(withLiveLists(freshness, live, wants), unsearched(db, window, wants, live)),
   };
 }
 
@@ -168,22 +178,38 @@ function logsOfRecord(db: RecordDb, terms: SearchTerms, window: TimeRange, quest
   return { rows: logs, hasMore };
 }
 
-function namesOfRecord(
+function runsOfRecord(
   db: RecordDb,
   terms: SearchTerms,
   window: TimeRange,
-  question: SearchQuestion,
+  { after, limit, isBounded }: SearchQuestion,
   wants: (kind: SearchKind) => boolean,
-) {
-  const { after, limit } = question;
-  const kinds = SNAPSHOT_KINDS.filter(wants);
-  const page = (offset: number) => ({ offset, limit: limit + 1 });
-  const range = question.isBounded ? window : null;
-  const runs = (["flow_run", "task_run"] as const).filter(wants);
-  return {
-    objects: kinds.length > 0 ? findObjectsByWords(db, kinds, terms, page(after.objects)) : [],
-    runs: runs.length > 0 ? findRunsByWords(db, runs, terms, range, page(after.runs)) : [],
-  };
+): FoundRun[] {
+  const kinds = RUN_KINDS.filter(wants);
+  if (kinds.length === 0) return [];
+  return findRunsByWords(db, kinds, terms, isBounded ? window : null, { offset: after.runs, limit: limit + 1 });
+}
+
+/** Recorded objects, and those of the lists that were read from Prefect, in one order. */
+function objectsFromBoth(
+  db: RecordDb | null,
+  terms: SearchTerms,
+  { after, limit }: SearchQuestion,
+  wants: (kind: SearchKind) => boolean,
+  lists: readonly LiveList[],
+): FoundObject[] {
+  const { objects: offset } = after;
+  const kinds = SNAPSHOT_KINDS.filter((kind) => wants(kind) && !lists.some((list) => list.kind === kind));
+  const find = (page: { offset: number; limit: number }) =>
+    db && kinds.length > 0 ? findObjectsByWords(db, kinds, terms, page) : [];
+  if (lists.length === 0) return find({ offset, limit: limit + 1 });
+  const end = offset + limit + 1;
+  const found = [
+    ...find({ offset: 0, limit: end }),
+    ...lists.flatMap((list) => matchObjects(list.kind, list.rows, terms)),
+  ];
+  const key = ({ name, type, id }: FoundObject) => [name, type, id].join("\0");
+  return found.sort((a, b) => (key(a) < key(b) ? -1 : 1)).slice(offset, end);
 }
 
 /** Prefect searches substrings and no phrases: it narrows by the words, and each event is checked here. */
@@ -255,11 +281,41 @@ function untimed(ctx: QueryContext, db: RecordDb | null): Freshness {
   return { source: "record", asOfUs, coverage };
 }
 
+/** The freshness of an answer with lists that were read from Prefect. */
+function withLiveLists(freshness: Freshness, live: LiveLists, wants: (kind: SearchKind) => boolean): Freshness {
+  const { asOfUs, lists } = live;
+  if (asOfUs === null) return freshness;
+  const coverage: Coverage = {
+    complete: true,
+    fromUs: asOfUs,
+    toUs: asOfUs,
+    gaps: [],
+    verifiedUs: asOfUs,
+    notes: [],
+  };
+  const own: Freshness = { source: "live", asOfUs, coverage };
+  const isAll = SEARCH_KINDS.filter(wants).every((kind) => lists.some((list) => list.kind === kind));
+  return isAll ? own : joinFreshness([freshness, own]);
+}
+
 /** Notes about what was not searched. */
-function unsearched(db: RecordDb | null, window: TimeRange, wants: (kind: SearchKind) => boolean): string[] {
-  const others = SEARCH_KINDS.filter((kind) => kind !== "event" && wants(kind));
-  if (db === null) return others.length === 0 ? [] : [`Nothing is recorded yet: ${others.join(", ")} not searched.`];
-  const notes: string[] = [];
+function unsearched(
+  db: RecordDb | null,
+  window: TimeRange,
+  wants: (kind: SearchKind) => boolean,
+  { lists, failed }: LiveLists,
+): string[] {
+  const isLive = (kind: SearchKind) => lists.some((list) => list.kind === kind);
+  const others = SEARCH_KINDS.filter((kind) => kind !== "event" && wants(kind) && !isLive(kind));
+  const notes = failed.map(
+    ({ kind, cause }) => `${KINDS[kind].plural} could not be read from Prefect (${cause.message})`,
+  );
+  for (const { kind, rows, isWhole } of lists)
+    if (!isWhole) notes.push(newestNote(kind, rows.length, rows.at(-1)?.updated));
+  if (db === null) {
+    if (others.length > 0) notes.push(`Nothing is recorded yet: ${others.join(", ")} not searched.`);
+    return notes;
+  }
   if (wants("log")) {
     const { runs, missing } = countRunsWithoutLogs(db, window);
     if (missing > 0) {
@@ -268,9 +324,19 @@ function unsearched(db: RecordDb | null, window: TimeRange, wants: (kind: Search
       );
     }
   }
-  const unread = SNAPSHOT_KINDS.filter((kind) => wants(kind) && findFact(db, `read:${kind}`) === null);
+  const recorded = SNAPSHOT_KINDS.filter((kind) => wants(kind) && !isLive(kind));
+  const unread: string[] = [];
+  for (const kind of recorded) {
+    const newest = findFact(db, `newest:${kind}`);
+    if (newest !== null) notes.push(newestNote(kind, newest.count, formatIsoUs(newest.sinceUs)));
+    else if (findFact(db, `read:${kind}`) === null) unread.push(kind);
+  }
   if (unread.length > 0) notes.push(`Not yet read from Prefect, and so not searched completely: ${unread.join(", ")}.`);
   return notes;
+}
+
+function newestNote(kind: SnapshotKind, count: number, since: string | null | undefined): string {
+  return `Of ${KINDS[kind].plural}, only the ${count} that were updated last were searched, those since ${since}.`;
 }
 
 function withUnsearched(freshness: Freshness, notes: readonly string[]): Freshness {

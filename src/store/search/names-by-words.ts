@@ -1,6 +1,7 @@
-/** Runs and objects by the words of their names. */
+/** Runs by the words of their names, objects by those of their names and of some of their fields. */
 import { AppError } from "../../errors.ts";
 import type { TimeRange } from "../../model/freshness.ts";
+import { factsOf, nameOf, SNAPSHOT_KINDS, searchedTexts } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { matchesSearch, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
 import { wordsOf } from "../../model/text/words.ts";
@@ -31,7 +32,7 @@ export function findRunsByWords(
   range: TimeRange | null,
   page: Page,
 ): FoundRun[] {
-  const { where, words } = nameCondition(terms);
+  const { where, words } = textCondition(terms, "name");
   const parts = tables.map(
     (table) =>
       `SELECT '${table}' AS type, id, name, state_name AS state, ${BEGIN} AS beginUs FROM ${table}
@@ -46,21 +47,61 @@ export function findRunsByWords(
   return take(rows, terms, page).map((row) => ({ ...row, id: idText(row.id) }));
 }
 
-/** Objects whose name has all the terms, by name. */
+export interface FoundObject {
+  readonly type: SnapshotKind;
+  readonly id: string;
+  readonly name: string;
+  /** The other texts that were searched. */
+  readonly texts: readonly string[];
+}
+
+interface ObjectText {
+  readonly type: SnapshotKind;
+  readonly id: string;
+  readonly name: string;
+  /** Null for kinds that are found by their name alone. */
+  readonly doc: string | null;
+}
+
+const WITH_FIELDS = JSON.stringify(SNAPSHOT_KINDS.filter((kind) => factsOf(kind).searchedFields.length > 0));
+
+/** Objects whose name and searched fields have all the terms, by name. */
 export function findObjectsByWords(
   db: RecordDb,
   kinds: readonly SnapshotKind[],
   terms: SearchTerms,
   page: Page,
-): { type: SnapshotKind; id: string; name: string }[] {
-  const { where, words } = nameCondition(terms);
+): FoundObject[] {
+  const { where, words } = textCondition(terms, "name || coalesce(doc, '')");
   const rows = db
-    .prepare<{ type: SnapshotKind; id: string; name: string }, string[]>(
-      `SELECT kind AS type, id, name FROM object WHERE deleted_us IS NULL AND ${where}
-       AND kind IN (SELECT value FROM json_each(?)) ORDER BY name, kind, id`,
+    .prepare<ObjectText, string[]>(
+      `SELECT type, id, name, doc FROM (
+         SELECT kind AS type, id, name, iif(kind IN (SELECT value FROM json_each(?)), doc, NULL) AS doc FROM object
+         WHERE deleted_us IS NULL AND kind IN (SELECT value FROM json_each(?))
+       ) WHERE ${where} ORDER BY name, type, id`,
     )
-    .iterate(...words, JSON.stringify(kinds));
-  return take(rows, terms, page);
+    .iterate(WITH_FIELDS, JSON.stringify(kinds), ...words);
+  return take(withTexts(rows), terms, page);
+}
+
+function* withTexts(rows: Iterable<ObjectText>): Generator<FoundObject> {
+  for (const { type, id, name, doc } of rows)
+    yield { type, id, name, texts: doc === null ? [] : searchedTexts(type, JSON.parse(doc)) };
+}
+
+/** Those of the objects, as Prefect lists them, whose name and searched fields have all the terms. */
+export function matchObjects(
+  kind: SnapshotKind,
+  docs: readonly { readonly id: string }[],
+  terms: SearchTerms,
+): FoundObject[] {
+  const all = docs.map((doc) => ({
+    type: kind,
+    id: doc.id,
+    name: nameOf(kind, doc),
+    texts: searchedTexts(kind, doc),
+  }));
+  return take(all, terms, { offset: 0, limit: all.length });
 }
 
 /** Limits well below those of SQLite: a condition for each word, and a pattern of at most 50,000 bytes. */
@@ -78,18 +119,22 @@ export function checkSearchTerms({ all, none }: SearchTerms): void {
   });
 }
 
-/** Selects names by substrings. Names beyond ASCII, whose words are case-folded and stripped of accents, are all selected. */
-function nameCondition(terms: SearchTerms): { where: string; words: string[] } {
+/** Selects texts by substrings. Those beyond ASCII, whose words are case-folded and stripped of accents, are all selected. */
+function textCondition(terms: SearchTerms, text: string): { where: string; words: string[] } {
   const words = searchWords(terms).flatMap(({ word }) => (/[^ -~]/.test(word) ? [] : [word]));
-  const one = "(name LIKE '%' || ? || '%' OR name GLOB '*[^ -~]*')";
+  const one = `(${text} LIKE '%' || ? || '%' OR ${text} GLOB '*[^ -~]*')`;
   return { where: words.length === 0 ? "1" : words.map(() => one).join(" AND "), words };
 }
 
-function take<T extends { readonly name: string }>(rows: Iterable<T>, terms: SearchTerms, page: Page): T[] {
+function take<T extends { readonly name: string; readonly texts?: readonly string[] }>(
+  rows: Iterable<T>,
+  terms: SearchTerms,
+  page: Page,
+): T[] {
   const found: T[] = [];
   let left = page.offset;
   for (const row of rows) {
-    if (!matchesSearch(terms, wordsOf(row.name))) continue;
+    if (!matchesSearch(terms, [row.name, ...(row.texts ?? [])].flatMap(wordsOf))) continue;
     if (left > 0) left -= 1;
     else found.push(row);
     if (found.length === page.limit) break;

@@ -92,7 +92,8 @@ export const searchTool = defineTool({
 });
 
 function toItem(hit: SearchHit, words: readonly string[], isFull: boolean): Item {
-  if (hit.kind === "object") return { kind: hit.type, id: hit.id, name: hit.name };
+  if (hit.kind === "object")
+    return { kind: hit.type, id: hit.id, name: hit.name, ...textAround(hit.texts, words, [hit.name]) };
   const time = formatIsoUs(hit.us);
   if (hit.kind === "run") {
     const { type, id, name, state } = hit.run;
