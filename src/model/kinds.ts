@@ -256,15 +256,17 @@ export function searchedTexts(kind: SnapshotKind, doc: object): string[] {
   return values.filter((value) => typeof value === "string");
 }
 
+/** The filters of what the record may hold of a kind, as in the body of a list route. */
+export function heldFilters(kind: ListedKind): JsonObject {
+  const { filterKey, leftOut } = factsOf(kind);
+  if (leftOut === null || filterKey === null) return {};
+  return { [filterKey]: { [leftOut.field]: { not_any_: leftOut.values } } };
+}
+
 /** The body that lists a kind for the record, without paging. */
 export function listBody(kind: ListedKind): JsonObject {
-  const { sort, filterKey, leftOut } = factsOf(kind);
-  return {
-    ...(sort === null ? {} : { sort }),
-    ...(leftOut === null || filterKey === null
-      ? {}
-      : { [filterKey]: { [leftOut.field]: { not_any_: leftOut.values } } }),
-  };
+  const { sort } = factsOf(kind);
+  return { ...(sort === null ? {} : { sort }), ...heldFilters(kind) };
 }
 
 /** Whether the record may hold this object. */

@@ -1,7 +1,8 @@
-/** Flows, deployments, work pools and automations by Prefect's filters. The record has their whole lists. */
+/** Objects of one kind by Prefect's filters, from the lists that the record holds. */
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
-import { type FilterKind, KINDS, type ListedKind } from "../../model/kinds.ts";
+import { type FilterKind, factsOf, heldFilters, KINDS, type ListedKind } from "../../model/kinds.ts";
+import { cutLongFields } from "../../model/objects/long-fields.ts";
 import type { JsonObject, SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import { readRows, readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -14,6 +15,7 @@ import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { idsOf, isOffline } from "../source/run-window.ts";
 import { saveObjects } from "../source/save-objects.ts";
+import { asHeld, isWithinHeld } from "./held-part.ts";
 
 /** Kinds that are listed by their own filter. The route of work queues gives that filter another key than all other routes do. */
 export type FilteredListKind = Exclude<ListedKind & FilterKind, "work_queue">;
@@ -44,10 +46,11 @@ export async function listObjects<K extends FilteredListKind>(
   const db = ctx.record();
   const hasRuns = [set.flow_runs, set.task_runs].some((filter) => filter !== undefined && filter !== null);
   const isAnswerable = (isDecidable(set) && !hasRuns) || isOffline(ctx, db);
+  const isStale = !isWithinHeld(kind, set[KINDS[kind].filterKey]);
   const kinds = [...new Set([kind, ...snapshotsNeededBy(set, KINDS[kind].filterKey), ...(question.with ?? [])])];
   const { value: rows, freshness } = await answerSnapshot<readonly SnapshotObjects[K][]>(
     ctx,
-    { kinds, what: KINDS[kind].plural, fresh, isAnswerable },
+    { kinds, what: KINDS[kind].plural, fresh, isAnswerable, isStale },
     {
       record: (record) => findFilteredObjects(record, kind, set, sort, { limit: limit + 1, offset }),
       live: async (live) => ({ value: await readPage(ctx, live, question) }),
@@ -55,30 +58,35 @@ export async function listObjects<K extends FilteredListKind>(
     },
   );
   return {
-    rows: rows.slice(0, limit),
+    rows: rows.slice(0, limit).map((row) => cutLongFields(kind, row)),
     hasMore: rows.length > limit,
-    freshness: withNotes(db, question, rows, freshness),
+    freshness: withNotes(db, question, rows, asHeld(db, kind, isStale, freshness)),
   };
 }
 
 /**
- * Up to `limit` rows and one more. Without a filter the whole list is read and saved, so that the record can answer next time.
+ * Up to `limit` rows and one more. When the list is asked for as the record holds it, it is saved as a whole where it was read to
+ * its end, so that the record can answer next time.
  */
 async function readPage<K extends FilteredListKind>(
   ctx: QueryContext,
   live: LiveReader,
   { kind, set, sort, limit, offset }: ObjectsQuestion<K>,
 ): Promise<readonly SnapshotObjects[K][]> {
-  const body = { ...(set as JsonObject), ...(KINDS[kind].sort === null ? {} : { sort }) };
+  const filters = Object.fromEntries(
+    Object.entries(set).filter(([, filter]) => filter !== undefined && filter !== null),
+  );
+  const body = { ...(filters as JsonObject), ...(KINDS[kind].sort === null ? {} : { sort }) };
   const read = (page: JsonObject) => live.api.filterObjects(kind, { ...body, ...page }, live.options());
   const readUs = live.startedUs;
-  if (Object.values(set).every((filter) => filter === undefined || filter === null)) {
+  const isHeldList = JSON.stringify(filters) === JSON.stringify(heldFilters(kind));
+  if (isHeldList && factsOf(kind).holds === "all") {
     const { rows, isWhole } = await readWholeList(read);
     saveObjects(ctx, kind, rows, readUs, isWhole);
     return rows.slice(offset, offset + limit + 1);
   }
   const rows = await readRows(read, { wanted: limit + 1, offset });
-  saveObjects(ctx, kind, rows, readUs, false);
+  saveObjects(ctx, kind, rows, readUs, isHeldList && offset === 0 && rows.length <= limit);
   return rows;
 }
 

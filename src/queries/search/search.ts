@@ -4,7 +4,6 @@ import { earliestUs, formatIsoUs, onServerClock, parseIsoUs, type ServerUs } fro
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
 import { KINDS, RUN_KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
-import type { SnapshotKind } from "../../model/objects.ts";
 import { matchesSearch, parseSearchTerms, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
 import { wordsOf } from "../../model/text/words.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -30,6 +29,7 @@ import { adjustForFuture, answerWindow, joinFreshness } from "../source/answer.t
 import type { QueryContext } from "../source/context.ts";
 import { reachOf } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
+import { newestNote } from "../source/newest-note.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 import { type LiveList, type LiveLists, readLiveLists } from "./live-objects.ts";
 
@@ -311,7 +311,7 @@ function unsearched(
     ({ kind, cause }) => `${KINDS[kind].plural} could not be read from Prefect (${cause.message})`,
   );
   for (const { kind, rows, isWhole } of lists)
-    if (!isWhole) notes.push(newestNote(kind, rows.length, rows.at(-1)?.updated));
+    if (!isWhole) notes.push(newestNote(kind, "were searched", { count: rows.length, since: rows.at(-1)?.updated }));
   if (db === null) {
     if (others.length > 0) notes.push(`Nothing is recorded yet: ${others.join(", ")} not searched.`);
     return notes;
@@ -328,15 +328,12 @@ function unsearched(
   const unread: string[] = [];
   for (const kind of recorded) {
     const newest = findFact(db, `newest:${kind}`);
-    if (newest !== null) notes.push(newestNote(kind, newest.count, formatIsoUs(newest.sinceUs)));
+    if (newest !== null)
+      notes.push(newestNote(kind, "were searched", { count: newest.count, since: formatIsoUs(newest.sinceUs) }));
     else if (findFact(db, `read:${kind}`) === null) unread.push(kind);
   }
   if (unread.length > 0) notes.push(`Not yet read from Prefect, and so not searched completely: ${unread.join(", ")}.`);
   return notes;
-}
-
-function newestNote(kind: SnapshotKind, count: number, since: string | null | undefined): string {
-  return `Of ${KINDS[kind].plural}, only the ${count} that were updated last were searched, those since ${since}.`;
 }
 
 function withUnsearched(freshness: Freshness, notes: readonly string[]): Freshness {

@@ -64,7 +64,7 @@ export interface ListToolOptions<Input extends z.ZodObject, Row, Sort extends st
   readonly kind: ListableKind;
   readonly criteria: { readonly [Argument in keyof z.infer<Input> & string]?: Criterion };
   /** The argument that names one object. */
-  readonly single: keyof z.infer<Input> & string;
+  readonly single?: keyof z.infer<Input> & string;
   /** A single object is shown as lines of `member: value`, not as a table. */
   readonly isSingleInLines?: boolean;
   readonly sorts?: readonly Sort[];
@@ -118,7 +118,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
     position,
     fresh: args.fresh,
     isFull: args.detail === "full" || (args.fields ?? []).some((field) => full.includes(field)),
-    isSingle: args[options.single] !== undefined,
+    isSingle: options.single !== undefined && args[options.single] !== undefined,
     hasFields,
     nowUs,
   };

@@ -1,0 +1,11 @@
+import { KINDS } from "../../model/kinds.ts";
+import type { SnapshotKind } from "../../model/objects.ts";
+
+/** States which part of a long list an answer comes from. `since`: `updated` of the oldest object of that part. */
+export function newestNote(
+  kind: SnapshotKind,
+  did: "are recorded" | "were searched",
+  { count, since }: { readonly count: number; readonly since: string | null | undefined },
+): string {
+  return `Of ${KINDS[kind].plural}, only the ${count} that were updated last ${did}, those since ${since}.`;
+}
