@@ -2,6 +2,7 @@
 import { posix, win32 } from "node:path";
 import { DAY_US } from "../lib/time.ts";
 import type { PrefectAuth } from "../model/prefect-auth.ts";
+import { RESERVED_HEADERS } from "../model/reserved-headers.ts";
 import type { Resolution } from "./resolve.ts";
 import type { SettingValues } from "./schema.ts";
 import type { HttpSettings, SettingProblem, Settings, SettingsInput } from "./settings.ts";
@@ -57,11 +58,11 @@ function authOf({ PREFECT_API_AUTH_STRING: authString, PREFECT_API_KEY: key }: S
   return key ? { kind: "key", key } : { kind: "none" };
 }
 
-const MANAGED_HEADERS = new Set(["user-agent", "prefect-csrf-token", "prefect-csrf-client"]);
+const RESERVED: ReadonlySet<string> = new Set(RESERVED_HEADERS);
 
 function headersOf({ values, origins }: Resolution): { kept: Record<string, string>; problems: SettingProblem[] } {
   const all = Object.entries(values.PREFECT_CLIENT_CUSTOM_HEADERS);
-  const refused = all.filter(([name]) => MANAGED_HEADERS.has(name.toLowerCase())).map(([name]) => name);
+  const refused = all.filter(([name]) => RESERVED.has(name.toLowerCase())).map(([name]) => name);
   const where = origins.PREFECT_CLIENT_CUSTOM_HEADERS.origin;
   const problem: SettingProblem = {
     level: "warning",

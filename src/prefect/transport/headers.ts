@@ -1,14 +1,13 @@
 import type { Logger } from "../../lib/logger.ts";
+import { RESERVED_HEADERS } from "../../model/reserved-headers.ts";
 import type { PrefectConnection } from "./connection.ts";
 
 /** Without this header the server answers in its latest version. Before 0.8.4, retries of resumed runs were counted differently. */
 const API_VERSION = "0.8.4";
 
-/** Prefect's own client ignores the first three. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/base.py */
-const RESERVED = new Set([
-  "user-agent",
-  "prefect-csrf-token",
-  "prefect-csrf-client",
+/** Custom headers that are ignored: Prefect's reserved ones, and those that describe the body or the connection. */
+const RESERVED: ReadonlySet<string> = new Set([
+  ...RESERVED_HEADERS,
   "content-length",
   "transfer-encoding",
   "connection",
