@@ -20,6 +20,12 @@ export function isTerminal(type: string | null): boolean {
   return type !== null && TERMINAL.has(type);
 }
 
+/** State types of runs that have not ended. */
+export const UNFINISHED_TYPES: readonly StateType[] = STATE_TYPES.filter((type) => !TERMINAL.has(type));
+
+/** State types of runs that may hold slots of concurrency limits. */
+export const ACTIVE_TYPES = ["PENDING", "RUNNING", "CANCELLING"] as const satisfies readonly StateType[];
+
 /** State types of runs that ended with an error. */
 export const FAILED_TYPES = ["FAILED", "CRASHED"] as const satisfies readonly StateType[];
 

@@ -7,6 +7,7 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../model/events/event.ts";
 import { eventPrefix, resourceId } from "../../model/kinds.ts";
 import type { ConcurrencyLimit } from "../../model/objects.ts";
+import { ACTIVE_TYPES } from "../../model/state.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type ActiveRun, findRunningTaskRunTags } from "../../store/runs/active-runs.ts";
@@ -38,7 +39,7 @@ export async function readDeploymentHolders(
 ): Promise<Map<string, SlotHolder[]>> {
   const holders = new Map<string, SlotHolder[]>();
   if (deploymentIds.length === 0) return holders;
-  const state = { type: { any_: ["PENDING", "RUNNING", "CANCELLING"] } };
+  const state = { type: { any_: [...ACTIVE_TYPES] } };
   const flow_runs = { deployment_id: { any_: [...deploymentIds] }, state };
   const rows = await live.api.filterFlowRuns(
     { flow_runs, sort: "START_TIME_ASC", limit: ROWS_PER_PAGE },

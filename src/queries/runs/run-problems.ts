@@ -2,6 +2,7 @@
 import { formatIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
+import { FAILED_TYPES } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObjectNames } from "../../store/objects/objects.ts";
 import { idText } from "../../store/runs/run-columns.ts";
@@ -31,10 +32,10 @@ export interface RunProblems {
 }
 
 /** Rows per kind of problem. Counts beside them are exact; the shown names come from these rows. */
-const MOST = 200;
+const MAX_RUNS = 200;
 
 export function findRunProblems(db: RecordDb, window: TimeRange): RunProblems {
-  const { failed, late } = findProblemRuns(db, window, MOST);
+  const { failed, late } = findProblemRuns(db, window, MAX_RUNS);
   const flows = findObjectNames(
     db,
     "flow",
@@ -55,9 +56,9 @@ export function findRunProblems(db: RecordDb, window: TimeRange): RunProblems {
 export async function readRunProblems(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<RunProblems> {
   const start_time = startBetween(window);
   const read = (state: { [key: string]: { any_: string[] } }, sort: string) =>
-    live.api.filterFlowRuns({ flow_runs: { start_time, state }, sort, limit: MOST }, live.options());
+    live.api.filterFlowRuns({ flow_runs: { start_time, state }, sort, limit: MAX_RUNS }, live.options());
   const [failed, late] = await Promise.all([
-    read({ type: { any_: ["FAILED", "CRASHED"] } }, "END_TIME_DESC"),
+    read({ type: { any_: [...FAILED_TYPES] } }, "END_TIME_DESC"),
     read({ type: { any_: ["SCHEDULED"] }, name: { any_: ["Late"] } }, "EXPECTED_START_TIME_ASC"),
   ]);
   const rows = [...failed, ...late];

@@ -37,7 +37,7 @@ function runs(db: RecordDb, table: RunKind, where: string, ...params: (string | 
     .prepare<RunRow, (string | Uint8Array)[]>(sql)
     .all(...params)
     .map((row) => ({
-      id: idText(row.id) ?? "",
+      id: idText(row.id),
       name: row.name,
       parent: null,
       beginUs: row.begin_us,

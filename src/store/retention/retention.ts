@@ -2,6 +2,7 @@ import { addUs, type ServerUs } from "../../lib/time.ts";
 import { bytesToUuid } from "../../lib/uuid.ts";
 import { removeCoverage } from "../coverage.ts";
 import { inTransaction, type RecordDb } from "../database.ts";
+import { TERMINAL_SQL } from "../state-types.ts";
 import { dropEvents, eraseUnusedLines } from "./drop-events.ts";
 
 /** Rows of one step: about 50 ms of work, so that a batch of events waits no longer than that. */
@@ -109,7 +110,7 @@ function dropRuns(db: RecordDb, table: "flow_run" | "task_run", beforeUs: Server
     .prepare<{ id: Uint8Array }, [number, number, number, number]>(
       `DELETE FROM ${table} WHERE rowid IN (
          SELECT rowid FROM (SELECT r.rowid FROM ${table} r
-           WHERE state_type IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED') AND state_us < ? ${isFree} LIMIT ?)
+           WHERE state_type IN (${TERMINAL_SQL}) AND state_us < ? ${isFree} LIMIT ?)
          UNION ALL SELECT rowid FROM (SELECT rowid FROM ${table}
            WHERE deleted_us IS NOT NULL AND deleted_us < ? LIMIT ?)) RETURNING id`,
     )

@@ -1,12 +1,13 @@
 /** Runs that are in progress and may hold slots of concurrency limits. */
 import type { RecordDb } from "../database.ts";
+import { ACTIVE_SQL } from "../state-types.ts";
 import type { FlowRunRow } from "./flow-runs.ts";
 import { idText } from "./run-columns.ts";
 
 export interface ActiveRun {
   readonly id: string;
   readonly name: string;
-  /** PENDING, RUNNING or CANCELLING. */
+  /** One of `ACTIVE_TYPES`. */
   readonly stateType: string;
   readonly workPoolName: string | null;
   readonly workQueueId: string | null;
@@ -19,12 +20,12 @@ type Row = Pick<
   "id" | "name" | "work_pool_name" | "work_queue_id" | "work_queue_name" | "deployment_id"
 > & { readonly state_type: string };
 
-/** Flow runs PENDING, RUNNING or CANCELLING, longest in their state first. */
+/** Flow runs in a state of `ACTIVE_TYPES`, longest in their state first. */
 export function findActiveRuns(db: RecordDb): ActiveRun[] {
   return db
     .prepare<Row, []>(
       `SELECT id, name, state_type, work_pool_name, work_queue_id, work_queue_name, deployment_id FROM flow_run
-       WHERE state_type IN ('PENDING', 'RUNNING', 'CANCELLING') AND deleted_us IS NULL ORDER BY state_us`,
+       WHERE state_type IN (${ACTIVE_SQL}) AND deleted_us IS NULL ORDER BY state_us`,
     )
     .all()
     .map((row) => ({

@@ -1,5 +1,7 @@
 import type { ServerUs } from "../../lib/time.ts";
+import { FAILED_TYPES, TERMINAL_TYPES } from "../../model/state.ts";
 import type { RecordDb } from "../database.ts";
+import { FAILED_SQL, TERMINAL_SQL } from "../state-types.ts";
 import { idText } from "./run-columns.ts";
 
 const SCOPE = `lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' || substr(hex(r.id), 13, 4) || '-' ||
@@ -18,12 +20,9 @@ export interface EndedRunsOptions {
   readonly limit: number;
 }
 
-const TERMINAL = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"] as const;
-const FAILED = ["FAILED", "CRASHED"] as const;
-
 /** End of the flow run that ended last (microseconds, server clock); minus infinity when none has ended. */
 export function newestRunEnd(db: RecordDb, isFailedOnly: boolean): number {
-  const types = isFailedOnly ? FAILED : TERMINAL;
+  const types = isFailedOnly ? FAILED_TYPES : TERMINAL_TYPES;
   const newest = types.map((type) => `(SELECT max(state_us) FROM flow_run WHERE state_type = '${type}')`);
   const ends = db.prepare<unknown, []>(`SELECT ${newest.join(", ")}`).values()[0] ?? [];
   return Math.max(
@@ -34,7 +33,7 @@ export function newestRunEnd(db: RecordDb, isFailedOnly: boolean): number {
 
 /** Ended flow runs whose rows of `kind` have not been read completely, newest first. `endUs`: microseconds, server clock. */
 export function findEndedRunsWithout(db: RecordDb, options: EndedRunsOptions): { id: string; endUs: ServerUs }[] {
-  const states = (options.isFailedOnly ? FAILED : TERMINAL).map((type) => `'${type}'`).join(", ");
+  const states = options.isFailedOnly ? FAILED_SQL : TERMINAL_SQL;
   return db
     .prepare<{ id: Uint8Array; endUs: ServerUs }, [number, number, string, number, number]>(
       `SELECT r.id, r.state_us AS endUs FROM flow_run r
@@ -43,5 +42,5 @@ export function findEndedRunsWithout(db: RecordDb, options: EndedRunsOptions): {
        ORDER BY r.state_us DESC LIMIT ?`,
     )
     .all(options.fromUs, options.toUs, options.kind, options.settleUs, options.limit)
-    .map((row) => ({ id: idText(row.id) ?? "", endUs: row.endUs }));
+    .map((row) => ({ id: idText(row.id), endUs: row.endUs }));
 }

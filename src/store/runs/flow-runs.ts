@@ -16,6 +16,7 @@ import type { FlowRunFacts } from "../../model/runs/run-facts.ts";
 import { FLOW_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import type { RecordDb } from "../database.ts";
 import type { FlowRunRow, NewFlowRunRow } from "../schema/run.ts";
+import { TERMINAL_SQL, UNFINISHED_SQL } from "../state-types.ts";
 import { insertStatement, updateStatement } from "../write-row.ts";
 import {
   factsOfColumns,
@@ -238,7 +239,7 @@ export function findUnfinishedRuns(db: RecordDb, options: UnfinishedRunsOptions)
   return db
     .prepare<{ id: Uint8Array }, [number, number, number]>(
       `SELECT id FROM flow_run
-       WHERE state_type IN ('SCHEDULED', 'PENDING', 'RUNNING', 'PAUSED', 'CANCELLING') AND deleted_us IS NULL
+       WHERE state_type IN (${UNFINISHED_SQL}) AND deleted_us IS NULL
          AND coalesce(read_us, 0) < ? AND (state_type <> 'SCHEDULED' OR coalesce(expected_us, 0) <= ?)
        ORDER BY coalesce(read_us, 0) LIMIT ?`,
     )
@@ -250,7 +251,7 @@ export function findUnfinishedRuns(db: RecordDb, options: UnfinishedRunsOptions)
 export function findEndedRuns(db: RecordDb, options: UnfinishedRunsOptions): string[] {
   return db
     .prepare<{ id: Uint8Array }, [number, number]>(
-      `SELECT id FROM flow_run WHERE state_type IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED') AND deleted_us IS NULL
+      `SELECT id FROM flow_run WHERE state_type IN (${TERMINAL_SQL}) AND deleted_us IS NULL
          AND coalesce(read_us, 0) < ? ORDER BY coalesce(read_us, 0) LIMIT ?`,
     )
     .all(options.readBeforeUs, options.limit)

@@ -4,6 +4,7 @@
  */
 import type { TimeRange } from "../../model/freshness.ts";
 import type { RecordDb } from "../database.ts";
+import { FAILED_SQL } from "../state-types.ts";
 import type { FlowRunRow } from "./flow-runs.ts";
 import { idBytes, idText } from "./run-columns.ts";
 
@@ -49,7 +50,7 @@ export function findProblemRuns(
       .all(fromUs, toUs, limit);
   return {
     // The unary plus makes SQLite use the index on time: the window has few failures, the whole record has many.
-    failed: find("+state_type IN ('FAILED', 'CRASHED')", "coalesce(end_us, start_us, expected_us) DESC"),
+    failed: find(`+state_type IN (${FAILED_SQL})`, "coalesce(end_us, start_us, expected_us) DESC"),
     late: find("state_type = 'SCHEDULED' AND state_name = 'Late'", "expected_us"),
   };
 }
@@ -67,7 +68,7 @@ export function findRunsWithErrors(db: RecordDb, owner: RunOwner, window: TimeRa
     .prepare<{ id: Uint8Array }, [string | Uint8Array | null, number, number]>(
       `SELECT id FROM flow_run WHERE ${isPool ? "work_pool_name" : "deployment_id"} = ?
        AND begin_us <= ? AND (end_us IS NULL OR end_us >= ?)
-       AND state_type IN ('FAILED', 'CRASHED', 'RUNNING', 'CANCELLED') ORDER BY begin_us DESC LIMIT 500`,
+       AND state_type IN (${FAILED_SQL}, 'RUNNING', 'CANCELLED') ORDER BY begin_us DESC LIMIT 500`,
     )
     .all(isPool ? owner.workPoolName : idBytes(owner.deploymentId), window.toUs, window.fromUs)
     .map((row) => idText(row.id));

@@ -14,6 +14,7 @@ import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../database.ts";
 import type { NewTaskRunRow, TaskRunRow } from "../schema/run.ts";
+import { TERMINAL_SQL, UNFINISHED_SQL } from "../state-types.ts";
 import { insertStatement, updateStatement } from "../write-row.ts";
 import { stampOfHeldState } from "./flow-runs.ts";
 import {
@@ -242,9 +243,9 @@ export function findUnfinishedTaskRuns(
   return db
     .prepare<{ id: Uint8Array }, [number, number, number]>(
       `SELECT t.id FROM task_run t LEFT JOIN flow_run r ON r.id = t.flow_run_id
-       WHERE t.state_type IN ('SCHEDULED', 'PENDING', 'RUNNING', 'PAUSED', 'CANCELLING') AND t.deleted_us IS NULL
+       WHERE t.state_type IN (${UNFINISHED_SQL}) AND t.deleted_us IS NULL
          AND coalesce(t.read_us, 0) < ?
-         AND (t.state_us < ? OR r.state_type IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED') OR r.deleted_us IS NOT NULL)
+         AND (t.state_us < ? OR r.state_type IN (${TERMINAL_SQL}) OR r.deleted_us IS NOT NULL)
        ORDER BY coalesce(t.read_us, 0) LIMIT ?`,
     )
     .all(options.readBeforeUs, options.idleSinceUs, options.limit)

@@ -4,6 +4,7 @@ import { formatIsoUs, parseDurationUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { withNotes } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
+import { isTerminal } from "../../model/state.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
 import { type WaitResult, waitForEvent, waitForRun } from "../../queries/history/wait.ts";
 import { resolveName } from "../../queries/names/names.ts";
@@ -101,8 +102,7 @@ function readTimeout(text: string | undefined): number {
 function runAnswer(waited: WaitResult<FlowRun>, nowUs: ServerUs): ToolAnswer {
   const { value: run, isReached } = waited;
   const flow_run = { id: run.id, name: run.name, ...stateItem(run, nowUs, true) };
-  const hasEndedOtherwise =
-    !isReached && ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"].includes(run.state_type ?? "");
+  const hasEndedOtherwise = !isReached && isTerminal(run.state_type ?? null);
   const outcome = isReached
     ? `reached: ${run.state_name}`
     : hasEndedOtherwise

@@ -5,7 +5,7 @@ import type { TimeRange } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
 import type { Deployment, FlowRun, JsonObject, TaskRun } from "../../../model/objects.ts";
 import { LATE_AFTER_US } from "../../../model/runs/server-delays.ts";
-import { isFailed, isTerminal } from "../../../model/state.ts";
+import { isFailed, isTerminal, UNFINISHED_TYPES } from "../../../model/state.ts";
 import type { FilterSet } from "../../../store/filters/bodies.ts";
 import { listEvents } from "../../events/events.ts";
 import { listDeployments } from "../../objects/deployments.ts";
@@ -194,7 +194,7 @@ function countWaiting(pool: PoolFacts, waiting: readonly NamedRun[]): PoolFacts 
 
 async function readUnfinished(ctx: QueryContext, { filters, nowUs, gathering }: RunsQuestion): Promise<NamedRun[]> {
   return attempt(gathering, "runs that have not ended", [], async () => {
-    const state = { type: { any_: ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"] } };
+    const state = { type: { any_: [...UNFINISHED_TYPES] } };
     const since = coveredSince(ctx);
     const own = { state, ...(since ? { expected_start_time: since } : {}) };
     const set = { ...filters, flow_runs: { ...((filters.flow_runs ?? {}) as JsonObject), ...own } };
