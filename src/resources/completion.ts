@@ -5,7 +5,7 @@ import { findEventNamesStartingWith } from "../store/events/dictionaries.ts";
 import { findByIdPrefix, findKnownNames } from "../store/objects/names.ts";
 
 /** MCP allows at most 100 values. */
-const MOST = 100;
+const MAX_VALUES = 100;
 
 /** Names that begin with `begin` (in any case), then ids. */
 export function completeName(ctx: QueryContext, kind: Kind, begin: string): string[] {
@@ -14,11 +14,11 @@ export function completeName(ctx: QueryContext, kind: Kind, begin: string): stri
   const lower = begin.toLowerCase();
   const names = findKnownNames(db, kind).filter((name) => name.toLowerCase().startsWith(lower));
   const ids = /^[0-9a-f][0-9a-f-]{3,35}$/i.test(begin) ? findByIdPrefix(db, kind, begin).map((row) => row.id) : [];
-  return [...new Set([...names, ...ids])].slice(0, MOST);
+  return [...new Set([...names, ...ids])].slice(0, MAX_VALUES);
 }
 
 /** Names of events that begin with `begin`. */
 export function completeEventName(ctx: QueryContext, begin: string): string[] {
   const db = ctx.record();
-  return db === null ? [] : findEventNamesStartingWith(db, begin, MOST);
+  return db === null ? [] : findEventNamesStartingWith(db, begin, MAX_VALUES);
 }

@@ -8,7 +8,7 @@ interface Timer {
 }
 
 /** Most timers at one moment: more means that a loop runs without waiting. */
-const MOST_AT_ONCE = 20_000;
+const MAX_AT_ONCE = 20_000;
 
 export type Cancel = () => void;
 
@@ -42,7 +42,7 @@ export class VirtualTime {
       this.pop();
       if (next.run === null) continue;
       atOnce = next.atMs > this.nowMs ? 0 : atOnce + 1;
-      if (atOnce > MOST_AT_ONCE) throw new Error(`time does not advance at ${this.nowMs} ms`);
+      if (atOnce > MAX_AT_ONCE) throw new Error(`time does not advance at ${this.nowMs} ms`);
       this.nowMs = Math.max(this.nowMs, next.atMs);
       next.run();
       drainMicrotasks();

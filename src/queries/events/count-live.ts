@@ -40,7 +40,7 @@ export async function countLive(ask: Ask, range: TimeRange): Promise<LiveCount> 
   } catch (error) {
     // Prefect answers 500 to text filters on SQLite before 3.44, and to buckets after the current unit of time.
     if (!(error instanceof AppError) || error.status !== 500) throw error;
-    return by === "time" && !ask.filter.text && bucketsIn(ask, range).length <= MOST_TOTALS
+    return by === "time" && !ask.filter.text && bucketsIn(ask, range).length <= MAX_TOTALS
       ? countTotals(ask, range)
       : countByReading(ask, range);
   }
@@ -76,7 +76,7 @@ const UNITS = [
 async function countTimes(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { ctx, live, filter, buckets } = ask;
   const { stepUs } = buckets;
-  if (stepUs < MINUTE_US && bucketsIn(ask, range).length <= MOST_TOTALS) return countTotals(ask, range);
+  if (stepUs < MINUTE_US && bucketsIn(ask, range).length <= MAX_TOTALS) return countTotals(ask, range);
   const nowUs = serverNowUs(ctx);
   const lastUs = earliestUs(range.toUs, nowUs);
   const endUs = bucketStart(lastUs, stepUs) === lastUs ? addUs(lastUs, -1) : lastUs;
@@ -97,8 +97,8 @@ async function countTimes(ask: Ask, range: TimeRange): Promise<LiveCount> {
   return { value: tally, ...unread };
 }
 
-/** At most so many requests for totals per answer. */
-const MOST_TOTALS = 100;
+/** Most requests for totals in one answer. */
+const MAX_TOTALS = 100;
 const AT_ONCE = 4;
 
 function bucketsIn({ buckets }: Ask, range: TimeRange): TimeRange[] {
@@ -106,7 +106,7 @@ function bucketsIn({ buckets }: Ask, range: TimeRange): TimeRange[] {
   const { stepUs } = buckets;
   for (
     let us = bucketStart(range.fromUs, stepUs);
-    us <= range.toUs && parts.length <= MOST_TOTALS;
+    us <= range.toUs && parts.length <= MAX_TOTALS;
     us = addUs(us, stepUs)
   ) {
     parts.push({ fromUs: latestUs(us, range.fromUs), toUs: earliestUs(addUs(us, stepUs - 1), range.toUs) });
@@ -143,7 +143,7 @@ async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> 
   const { live, ctx } = ask;
   const rows = await live.api.filterObjects("deployment", { limit: ROWS_PER_PAGE, sort: "NAME_ASC" }, live.options());
   ctx.saveLive({ kind: "deployment", rows, readUs: live.startedUs, isWhole: rows.length < ROWS_PER_PAGE });
-  const shown = rows.slice(0, MOST_TOTALS);
+  const shown = rows.slice(0, MAX_TOTALS);
   const filters = shown.map(({ id }) =>
     within(withResource(ask.filter, { id: [resourceId("deployment", id)] }), range),
   );
@@ -153,7 +153,7 @@ async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> 
     addGroup(tally, { key: id, label: name, count: totals[index] ?? 0, firstUs: null, lastUs: null });
   }
   if (rows.length <= shown.length) return { value: tally };
-  return { value: tally, gaps: [range], notes: [`Only the first ${MOST_TOTALS} deployments by name were counted.`] };
+  return { value: tally, gaps: [range], notes: [`Only the first ${MAX_TOTALS} deployments by name were counted.`] };
 }
 
 /** Reads the events and counts them here. */

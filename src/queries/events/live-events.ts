@@ -17,7 +17,7 @@ export interface LiveEventsQuestion {
   readonly order: EventOrder;
   readonly filter: EventFilter;
   readonly after?: { readonly occurredUs: ServerUs; readonly id: string } | undefined;
-  /** Reading stops after so many matches. */
+  /** Reading stops after this many matches. */
   readonly wanted: number;
 }
 

@@ -44,7 +44,7 @@ const AROUND = [eventPrefix("worker"), "prefect.cloud."];
 const OF_ONE_RUN = ["prefect.worker.submitted-flow-run", "prefect.worker.executed-flow-run"];
 
 /** The most subflow runs in one timeline. */
-const MOST_SUBFLOWS = 200;
+const MAX_SUBFLOWS = 200;
 
 interface GivenWindow {
   readonly sinceUs: ServerUs | undefined;
@@ -114,7 +114,7 @@ function runFilters(db: RecordDb | null, run: FlowRun): EventFilter[] {
 }
 
 function subflowsOf(db: RecordDb | null, run: FlowRun): EventFilter | null {
-  const ids = db === null ? [] : findFlowRunIdsBelow(db, run.id, 1).slice(0, MOST_SUBFLOWS);
+  const ids = db === null ? [] : findFlowRunIdsBelow(db, run.id, 1).slice(0, MAX_SUBFLOWS);
   if (ids.length === 0) return null;
   return {
     resource: { id: ids.map((id) => resourceId("flow_run", id)) },

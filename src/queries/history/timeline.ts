@@ -45,8 +45,8 @@ export interface Timeline {
   readonly freshness: Freshness;
 }
 
-/** At most so many events per filter. */
-const MOST = 10_000;
+/** Most events read for one filter. */
+const MAX_EVENTS = 10_000;
 const ERROR = 40;
 
 /** Throws AppError as `resolveName` does, and when Prefect fails and nothing is recorded. */
@@ -60,7 +60,7 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   const read = async (filter: EventFilter) => {
     const { fromUs: sinceUs, toUs: untilUs } = window;
     const bounds = { sinceUs, untilUs, nowUs, fresh: question.fresh };
-    const page = await listEvents(ctx, { filter, ...bounds, order: "asc", limit: MOST });
+    const page = await listEvents(ctx, { filter, ...bounds, order: "asc", limit: MAX_EVENTS });
     parts.push(page.freshness);
     isCut ||= page.hasMore;
     return page.events;
@@ -81,7 +81,7 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   const deletedRun = subject.run ? readDeletedRun(ctx, subject.run.id) : null;
   if (deletedRun) notes.push(deletionNote(deletedRun));
   if (logs.note) notes.push(logs.note);
-  if (isCut) notes.push(`More than ${MOST} events; give occurred_after and occurred_before to see a part.`);
+  if (isCut) notes.push(`More than ${MAX_EVENTS} events; give occurred_after and occurred_before to see a part.`);
   const freshness = withNotes(joinFreshness(parts), notes, isCut);
   return { subject, entries: inCausalOrder(entries), hidden: events.size - shown.length, freshness };
 }

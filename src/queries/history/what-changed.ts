@@ -45,7 +45,7 @@ const BY_EVENTS: ReadonlyMap<string, ChangedKind> = new Map<string, ChangedKind>
   ),
 ]);
 const CHANGE_EVENT = /^(prefect\.[a-z-]+)\.(created|updated|deleted|paused|ready|not-ready)$/;
-const MOST_EVENTS = 2_000;
+const MAX_EVENTS = 2_000;
 
 export interface WhatChangedQuestion {
   readonly sinceUs: ServerUs;
@@ -66,7 +66,7 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
     sinceUs: window.fromUs,
     untilUs: window.toUs,
     order: "asc",
-    limit: MOST_EVENTS,
+    limit: MAX_EVENTS,
     nowUs,
   });
   const byEvents = page.events.flatMap(changeOf);
@@ -98,7 +98,7 @@ function readChanges(ctx: QueryContext, window: TimeRange): Change[] {
   if (!db) return [];
   const skewUs = statedSkewUs(db);
   const range = { fromUs: onLocalClock(window.fromUs, skewUs), toUs: onLocalClock(window.toUs, skewUs) };
-  return findObjectChanges(db, { ...range, limit: MOST_EVENTS }).flatMap((row) =>
+  return findObjectChanges(db, { ...range, limit: MAX_EVENTS }).flatMap((row) =>
     !factsOf(row.kind).changesFrom.includes("readings")
       ? []
       : [

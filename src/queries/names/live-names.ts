@@ -8,7 +8,7 @@ import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
 import { saveObjects } from "../source/save-objects.ts";
 
-const MOST = 20;
+const MAX_ROWS = 20;
 
 interface Found {
   readonly id: string;
@@ -55,13 +55,13 @@ async function readRows(
   const { api, startedUs: readUs } = live;
   const options = live.options();
   if (kind === "flow_run") {
-    const body = { flow_runs: filter, sort: "START_TIME_DESC", limit: MOST };
+    const body = { flow_runs: filter, sort: "START_TIME_DESC", limit: MAX_ROWS };
     const rows = await api.filterFlowRuns(body, options);
     if (rows.length > 0) ctx.saveLive({ kind, rows, readUs });
     return rows;
   }
   if (kind === "task_run") {
-    const body = { task_runs: filter, sort: "EXPECTED_START_TIME_DESC", limit: MOST };
+    const body = { task_runs: filter, sort: "EXPECTED_START_TIME_DESC", limit: MAX_ROWS };
     const rows = await api.filterTaskRuns(body, options);
     if (rows.length > 0) ctx.saveLive({ kind, rows, readUs });
     return rows;
@@ -69,7 +69,9 @@ async function readRows(
   const flows = kind === "deployment" && parent !== undefined ? { flows: { name: { any_: [parent] } } } : {};
   // The route of work queues has its own key for their filter, and no filter by pool.
   const own =
-    kind === "work_queue" ? { key: "work_queues", limit: ROWS_PER_PAGE } : { key: KINDS[kind].filterKey, limit: MOST };
+    kind === "work_queue"
+      ? { key: "work_queues", limit: ROWS_PER_PAGE }
+      : { key: KINDS[kind].filterKey, limit: MAX_ROWS };
   const rows = await api.filterObjects(kind, { [own.key]: filter, ...flows, limit: own.limit }, options);
   saveObjects(ctx, kind, rows, readUs, false);
   return rows;

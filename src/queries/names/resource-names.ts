@@ -4,7 +4,7 @@ import { findResourceIdsByName } from "../../store/objects/names.ts";
 import { resourceCondition } from "../events/event-filter.ts";
 import type { QueryContext } from "../source/context.ts";
 
-const MOST = 50;
+const MAX_RESOURCES = 50;
 
 /**
  * The condition for the argument `resource`. A name is first turned into ids: these have an index, whereas a name would require
@@ -14,7 +14,7 @@ export function findResourceCondition(ctx: QueryContext, text: string): AnyResou
   const condition = resourceCondition(text);
   const db = ctx.record();
   if (!condition.labels || !db) return condition;
-  const ids = findResourceIdsByName(db, text, MOST);
+  const ids = findResourceIdsByName(db, text, MAX_RESOURCES);
   if (ids.length > 0) return { id: ids };
   throw new AppError("not_found", `no recorded event has a resource named "${text}"`, {
     hint: 'Give the whole resource id ("prefect.flow-run.<id>", "s3://bucket/key"), a prefix ending in "*", or an id.',

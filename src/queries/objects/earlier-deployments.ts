@@ -4,7 +4,7 @@ import { findByName } from "../../store/objects/names.ts";
 import { countRunsOfDeployment } from "../../store/runs/runs-of-owner.ts";
 
 /** Counting stops here, and the note says "at least". */
-const MOST_COUNTED = 1_000;
+const MAX_COUNTED = 1_000;
 
 /** Notes about deleted deployments of the same name and flow that have recorded runs. */
 export function earlierDeploymentNotes(db: RecordDb, id: string, name: string): string[] {
@@ -13,9 +13,9 @@ export function earlierDeploymentNotes(db: RecordDb, id: string, name: string): 
   return namesakes
     .filter((one) => one.isDeleted && one.id !== id && one.parent === own?.parent)
     .flatMap((one) => {
-      const n = countRunsOfDeployment(db, one.id, MOST_COUNTED);
+      const n = countRunsOfDeployment(db, one.id, MAX_COUNTED);
       if (n === 0) return [];
-      const runs = n === 1 ? "1 run is" : `${n === MOST_COUNTED ? "at least " : ""}${n} runs are`;
+      const runs = n === 1 ? "1 run is" : `${n === MAX_COUNTED ? "at least " : ""}${n} runs are`;
       const them = n === 1 ? "it" : "them";
       return [
         `An earlier deployment "${one.name}" (${one.id}) was deleted; its ${runs} not listed here, ask for ${them} by that id.`,

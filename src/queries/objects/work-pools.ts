@@ -41,8 +41,8 @@ export interface WorkPoolsPage {
   readonly freshness: Freshness;
 }
 
-/** Workers and slots are read per pool, and of at most so many pools. */
-const MOST_POOLS = 10;
+/** Most pools whose workers and slots are read, which takes one request per pool. */
+const MAX_POOLS = 10;
 
 /** Work pools by name. Throws AppError of the live reading when it fails and the record has nothing. */
 export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuestion): Promise<WorkPoolsPage> {
@@ -100,18 +100,18 @@ async function workersOf(
 ): Promise<Answered<readonly Worker[]> | null> {
   const byHeartbeat = (a: Worker, b: Worker) =>
     (a.last_heartbeat_time ?? "") < (b.last_heartbeat_time ?? "") ? 1 : -1;
-  if (pools.length > MOST_POOLS && (fresh === true || ctx.record() === null)) return null;
+  if (pools.length > MAX_POOLS && (fresh === true || ctx.record() === null)) return null;
   const { value, freshness } = await answerSnapshot<readonly Worker[]>(
     ctx,
     { kinds: ["worker"], what: KINDS.worker.plural, fresh },
     {
       record: (db) => findObjects(db, "worker").map(({ doc }) => doc),
       live: async (live) => {
-        const shown = pools.slice(0, MOST_POOLS);
+        const shown = pools.slice(0, MAX_POOLS);
         const rows = (await Promise.all(shown.map(({ name }) => live.api.filterWorkers(name, live.options())))).flat();
-        const isWhole = isAll && pools.length <= MOST_POOLS;
+        const isWhole = isAll && pools.length <= MAX_POOLS;
         ctx.saveLive({ kind: "worker", rows, readUs: live.startedUs, isWhole });
-        const notes = pools.length > MOST_POOLS ? [`Workers were read for the first ${MOST_POOLS} pools only.`] : [];
+        const notes = pools.length > MAX_POOLS ? [`Workers were read for the first ${MAX_POOLS} pools only.`] : [];
         return { value: rows, notes };
       },
       isEmpty: (rows) => rows.length === 0,
@@ -133,8 +133,8 @@ function occupancyOf(
     {
       record: (db) => findPoolOccupancy(db),
       live: async (live) => {
-        const shown = pools.slice(0, MOST_POOLS).map(({ name }) => name);
-        const notes = pools.length > MOST_POOLS ? [`Slots were counted for the first ${MOST_POOLS} pools only.`] : [];
+        const shown = pools.slice(0, MAX_POOLS).map(({ name }) => name);
+        const notes = pools.length > MAX_POOLS ? [`Slots were counted for the first ${MAX_POOLS} pools only.`] : [];
         return { value: await readPoolOccupancy(live, shown), notes };
       },
       isEmpty: (found) => found.size === 0,

@@ -4,7 +4,7 @@ import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { LiveReader } from "../source/live.ts";
 
 const MAX_LINES = 20_000;
-/** At most so many pages are requested at once. The first ones are requested singly, since most runs have no more. */
+/** Most pages requested at once. The first ones are requested one by one, because most runs have no more. */
 const AT_ONCE = 4;
 
 export interface LiveLogs {

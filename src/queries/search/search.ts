@@ -74,7 +74,7 @@ export interface SearchPage {
 }
 
 /** Longer queries are not quoted in a hint. */
-const MOST_SIGNS = 100;
+const MAX_QUOTED_CHARS = 100;
 
 /**
  * Throws AppError `invalid_input` for a query without words or with too many, and that of the live reading when it fails and
@@ -85,7 +85,8 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
   checkSearchTerms(terms);
   if (terms.all.length === 0) {
     const { query } = question;
-    const signs = terms.none.length === 0 && query.trim() !== "" && query.length <= MOST_SIGNS ? query.trim() : "";
+    const signs =
+      terms.none.length === 0 && query.trim() !== "" && query.length <= MAX_QUOTED_CHARS ? query.trim() : "";
     const filter = JSON.stringify({ text: { query: signs } });
     const others = `Signs and emoji are not indexed: read_events with filter ${filter} looks for them in events, get_flow_run_logs with text in the lines of one run, get_flow_runs with name in names. `;
     throw new AppError("invalid_input", `"${query}" holds no word to look for: only letters and digits make words`, {

@@ -60,7 +60,7 @@ export type SourceChoice =
   /** The record has a part; Prefect is asked for these closed ranges. */
   | { readonly source: "mixed"; readonly gaps: readonly TimeRange[] };
 
-/** At most so many gaps are fetched one by one; more of them are fetched as one range. */
+/** Most gaps that are fetched one by one; more of them are fetched as one range. */
 const MAX_PARTS = 3;
 
 /** The source for a question about a window of time. */

@@ -22,7 +22,7 @@ export interface ChangeMark {
 
 /** An event may occur this much earlier than the newest one seen, and still count as new. */
 const OVERLAP_US = 5 * SECOND_US;
-const MOST = 1_000;
+const MAX_EVENTS = 1_000;
 const NOTHING: RecordChanges = { eventNames: new Set(), resourceIds: new Set(), isChanged: false };
 
 /** A mark of the present. `nowUs`: local clock. */
@@ -48,7 +48,7 @@ export function findRecordChanges(db: RecordDb, mark: ChangeMark, nowUs: LocalUs
   for (const { id } of fresh) mark.seen.add(id);
   const serverNowUs = onServerClock(nowUs, statedSkewUs(db));
   for (const { occurredUs } of fresh) mark.newestUs = latestUs(mark.newestUs, earliestUs(occurredUs, serverNowUs));
-  if (mark.seen.size > 10 * MOST) {
+  if (mark.seen.size > 10 * MAX_EVENTS) {
     mark.seen.clear();
     for (const { id } of found) mark.seen.add(id);
   }
@@ -61,5 +61,5 @@ export function findRecordChanges(db: RecordDb, mark: ChangeMark, nowUs: LocalUs
 
 function newestEvents(db: RecordDb, mark: ChangeMark) {
   const fromUs = addUs(mark.newestUs, -OVERLAP_US);
-  return findEventSummaries(db, { fromUs, toUs: Number.MAX_SAFE_INTEGER, order: "desc", limit: MOST }).events;
+  return findEventSummaries(db, { fromUs, toUs: Number.MAX_SAFE_INTEGER, order: "desc", limit: MAX_EVENTS }).events;
 }

@@ -100,18 +100,18 @@ async function countBefore(
 }
 
 /** Groups that are shown per kind of problem. */
-const MOST_GROUPS = 3;
+const MAX_GROUPS = 3;
 
 function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly WorkPool[], nowUs: ServerUs): Problem[] {
   const failing = groupRuns(problems.failed, (run) => run.flow);
-  const failed = failing.slice(0, MOST_GROUPS).flatMap(([flow, runs]): Problem[] => {
+  const failed = failing.slice(0, MAX_GROUPS).flatMap(([flow, runs]): Problem[] => {
     const [newest] = runs;
     if (!newest) return [];
     const summary = `${flow ?? "unknown flow"}: ${runs.length} failed or crashed, last ${runLine(newest)}`;
     return [{ code: "failed_runs", summary, count: runs.length, flow_run_id: newest.id }];
   });
   const late = groupRuns(problems.late, (run) => run.workPool);
-  const waiting = late.slice(0, MOST_GROUPS).flatMap(([pool, runs]): Problem[] => {
+  const waiting = late.slice(0, MAX_GROUPS).flatMap(([pool, runs]): Problem[] => {
     const [longest] = runs;
     if (!longest) return [];
     const minutes = Math.max(0, Math.round((nowUs - (parseIsoUs(longest.expected ?? "") ?? nowUs)) / 60_000_000));
@@ -119,7 +119,7 @@ function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly W
     const summary = `${runs.length} late ${where}, longest ${longest.name} (${longest.flow ?? "unknown flow"}), due ${minutes} min ago`;
     return [{ code: "late_runs", summary, count: runs.length, flow_run_id: longest.id }];
   });
-  const rest = failing.length > MOST_GROUPS ? [moreFailing(failing.length - MOST_GROUPS, counts)] : [];
+  const rest = failing.length > MAX_GROUPS ? [moreFailing(failing.length - MAX_GROUPS, counts)] : [];
   return [...failed, ...rest, ...waiting];
 }
 
@@ -134,7 +134,7 @@ function poolState(pools: readonly WorkPool[], name: string): string {
 
 function fullLimits(slots: readonly Slot[]): Problem[] {
   const full = slots.filter((slot) => slot.limit > 0 && slot.active_slots >= slot.limit);
-  return full.slice(0, MOST_GROUPS * 2).map((slot) => {
+  return full.slice(0, MAX_GROUPS * 2).map((slot) => {
     const holders = slot.holders.slice(0, 3).map((holder) => holder.name ?? holder.id);
     const by = holders.length > 0 ? `, held by ${holders.join(", ")}` : "";
     return {

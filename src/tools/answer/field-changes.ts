@@ -6,10 +6,10 @@ import type { DeploymentSchedule, JsonObject } from "../../model/objects.ts";
 type FieldDiff = Readonly<Record<string, { readonly from?: unknown; readonly to?: unknown }>>;
 
 /** Characters up to which a value is shown whole. */
-const MOST_CHARS = 120;
+const MAX_CHARS = 120;
 /** Differences shown of one field; the others are counted. */
-const MOST_MEMBERS = 8;
-const MOST_DEPTH = 6;
+const MAX_MEMBERS = 8;
+const MAX_DEPTH = 6;
 /** Timestamps and keys of Prefect's database, which change without an edit. */
 const OWN_KEYS: ReadonlySet<string> = new Set(["id", "created", "updated", "deployment_id"]);
 
@@ -23,21 +23,21 @@ export async function fieldChanges(diff: FieldDiff): Promise<string[]> {
 async function changesOfField(field: string, from: unknown, to: unknown): Promise<string[]> {
   const schedules = field === "schedules" ? await scheduleChanges(from, to) : null;
   const all = schedules ?? memberChanges(field, from, to, 0);
-  const left = all.length - MOST_MEMBERS;
-  return left <= 1 ? all : [...all.slice(0, MOST_MEMBERS), `${left} more differences in ${field}`];
+  const left = all.length - MAX_MEMBERS;
+  return left <= 1 ? all : [...all.slice(0, MAX_MEMBERS), `${left} more differences in ${field}`];
 }
 
 function memberChanges(path: string, from: unknown, to: unknown, depth: number): string[] {
   const [before, after] = [toText(from), toText(to)];
   if (before === after) return [];
-  if (before.length <= MOST_CHARS && after.length <= MOST_CHARS) return [`${path}: ${before} → ${after}`];
-  if (depth < MOST_DEPTH && isObject(from) && isObject(to)) {
+  if (before.length <= MAX_CHARS && after.length <= MAX_CHARS) return [`${path}: ${before} → ${after}`];
+  if (depth < MAX_DEPTH && isObject(from) && isObject(to)) {
     const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])];
     const found = keys.flatMap((key) => memberChanges(`${path}.${key}`, from[key], to[key], depth + 1));
     if (found.length > 0) return found;
   }
-  if (depth < MOST_DEPTH && Array.isArray(from) && Array.isArray(to)) return listChanges(path, from, to, depth);
-  const start = Math.max(0, sameStart(before, after) - MOST_CHARS / 4);
+  if (depth < MAX_DEPTH && Array.isArray(from) && Array.isArray(to)) return listChanges(path, from, to, depth);
+  const start = Math.max(0, sameStart(before, after) - MAX_CHARS / 4);
   return [`${path}: ${part(before, start)} → ${part(after, start)}`];
 }
 
@@ -128,7 +128,7 @@ function sameStart(a: string, b: string): number {
 }
 
 function part(text: string, start: number): string {
-  const end = start + MOST_CHARS - 1;
-  if (start === 0) return truncate(text, MOST_CHARS);
+  const end = start + MAX_CHARS - 1;
+  if (start === 0) return truncate(text, MAX_CHARS);
   return `…${text.slice(start, end)}${text.length > end ? "…" : ""}`;
 }

@@ -9,7 +9,7 @@ import { LONGEST_NAME, nearest } from "./suggestions.ts";
 
 /** Characters; the longest allowed search query. Cursors and filters may be longer, up to the limit of the request. */
 const LONGEST_TEXT = 10_000;
-const MOST_ENTRIES = 500;
+const MAX_ENTRIES = 500;
 /** Of one argument. A filter of Prefect has some levels and may list thousands of ids. */
 const BOUNDS = { maxDepth: 60, maxValues: 50_000 };
 
@@ -40,9 +40,9 @@ function asObject(args: unknown): Record<string, unknown> {
 /** Runs before the value is used, because work on a huge text would block the calls of other clients. */
 function checkSize(key: string, value: unknown): void {
   const texts = Array.isArray(value) ? value : [value];
-  if (texts.length > MOST_ENTRIES) {
+  if (texts.length > MAX_ENTRIES) {
     throw new AppError("invalid_input", `argument "${key}" has ${texts.length} entries`, {
-      hint: `A list may have ${MOST_ENTRIES}; ask several times.`,
+      hint: `A list may have ${MAX_ENTRIES}; ask several times.`,
     });
   }
   const excess = findValueExcess(value, BOUNDS);

@@ -4,6 +4,7 @@ import type { Deployment } from "../../model/objects.ts";
 import { cutText } from "../../queries/events/event-brief.ts";
 import type { DeploymentDetail, DeploymentItem } from "../../queries/objects/deployments.ts";
 import type { RunLine } from "../../queries/runs/recent-runs.ts";
+import { MAX_HOLDERS } from "../answer/holders.ts";
 import type { Item } from "../answer/table.ts";
 
 const DESCRIPTION_CHARS = 120;
@@ -68,11 +69,8 @@ function runItem(run: RunLine): Item {
   };
 }
 
-/** Holders shown of each limit, by name. */
-const MOST_HOLDERS = 5;
-
 function limitItem({ name, kind, limit, active_slots, holders }: DeploymentDetail["limits"][number]): Item {
-  const held = holders.slice(0, MOST_HOLDERS).map((holder) => holder.name ?? holder.id);
+  const held = holders.slice(0, MAX_HOLDERS).map((holder) => holder.name ?? holder.id);
   return { name, kind, limit, active_slots, ...(held.length > 0 ? { holders: held } : {}) };
 }
 

@@ -2,10 +2,8 @@
 import type { WorkQueue } from "../../model/objects.ts";
 import type { PoolOccupancy, SlotHolder } from "../../queries/limits/pool-slots.ts";
 import type { WorkerItem, WorkPoolItem } from "../../queries/objects/work-pools.ts";
+import { MAX_HOLDERS } from "../answer/holders.ts";
 import type { Item } from "../answer/table.ts";
-
-/** Holders shown of each pool or queue. */
-const MOST_HOLDERS = 5;
 
 const seconds = (us: number) => Math.round(us / 1_000_000);
 
@@ -25,7 +23,7 @@ export function poolBrief(item: WorkPoolItem): Item {
     is_paused: pool.is_paused === true,
     ...(limit === null || limit === undefined ? {} : { concurrency_limit: limit }),
     ...(limit != null || occupancy.activeSlots > 0 ? { active_slots: occupancy.activeSlots } : {}),
-    ...(isFull ? { slot_holders: holdersOf(occupancy).slice(0, MOST_HOLDERS) } : {}),
+    ...(isFull ? { slot_holders: holdersOf(occupancy).slice(0, MAX_HOLDERS) } : {}),
     ...workersBrief(workers),
     ...(special.length > 0 ? { queues: special } : {}),
   };
@@ -79,7 +77,7 @@ export function poolDetail(item: WorkPoolItem): Item {
     ...described,
     queues: queues.map((queue) => queueItem(queue, occupancy)),
     ...(workers === null ? {} : { workers: workers.map(workerItem) }),
-    ...(occupancy.activeSlots > 0 ? { slot_holders: holdersOf(occupancy).slice(0, MOST_HOLDERS * 4) } : {}),
+    ...(occupancy.activeSlots > 0 ? { slot_holders: holdersOf(occupancy).slice(0, MAX_HOLDERS * 4) } : {}),
   };
 }
 

@@ -25,8 +25,8 @@ const input = z.strictObject({
 });
 
 /** Of the whole answer, as text and as structured content. */
-const MOST_TOKENS = 1_450;
-const MOST_CAUSES = 5;
+const MAX_TOKENS = 1_450;
+const MAX_CAUSES = 5;
 
 export const diagnoseTool = defineTool({
   name: "diagnose",
@@ -66,12 +66,12 @@ interface Cause {
 }
 
 function answer(found: Diagnosis, nowUs: ServerUs) {
-  for (let most = MOST_CAUSES; ; most--) {
+  for (let most = MAX_CAUSES; ; most--) {
     for (const brief of [false, true]) {
       const structured = shape(found, most, brief);
       const text = render(found, structured, nowUs);
       const size = Math.max(estimateTokens(text), estimateJsonTokens(structured));
-      if (size <= MOST_TOKENS || (most === 1 && brief)) return { structured, text, untrusted: ["causes", "state"] };
+      if (size <= MAX_TOKENS || (most === 1 && brief)) return { structured, text, untrusted: ["causes", "state"] };
     }
   }
 }

@@ -8,6 +8,7 @@ import type { Dashboard } from "../../queries/workspace/dashboard.ts";
 import { getDashboard } from "../../queries/workspace/dashboard.ts";
 import { fenced } from "../answer/fenced.ts";
 import { freshnessFields, isoRange, isoSeconds, linesWithoutWindow } from "../answer/freshness.ts";
+import { MAX_HOLDERS } from "../answer/holders.ts";
 import { foldIds } from "../answer/table.ts";
 import { DEFAULT_TOKENS, estimateJsonTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
@@ -50,12 +51,9 @@ export const getDashboardTool = defineTool({
   },
 });
 
-/** Holders shown of each limit. */
-const MOST_HOLDERS = 5;
-
 function shortSlot(slot: Slot): Slot & { more_holders?: number } {
-  const more = slot.holders.length - MOST_HOLDERS;
-  return more <= 0 ? slot : { ...slot, holders: slot.holders.slice(0, MOST_HOLDERS), more_holders: more };
+  const more = slot.holders.length - MAX_HOLDERS;
+  return more <= 0 ? slot : { ...slot, holders: slot.holders.slice(0, MAX_HOLDERS), more_holders: more };
 }
 
 type PoolItem = { readonly id: string; readonly name: string; readonly type: string; readonly status?: string };

@@ -8,7 +8,7 @@ import { defineTool } from "../definition/define-tool.ts";
 import { workspaceArg } from "../definition/shared-schemas.ts";
 
 /** Number of latest ranges shown of each kind. */
-const MOST_RANGES = 5;
+const MAX_RANGES = 5;
 
 export const getRecordStatusTool = defineTool({
   name: "get_record_status",
@@ -37,7 +37,7 @@ function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
     status;
   const kinds = Object.entries(status.coverage).map(([kind, ranges]) => [
     kind,
-    ranges.slice(-MOST_RANGES).map(isoRange),
+    ranges.slice(-MAX_RANGES).map(isoRange),
   ]);
   const all = {
     instance,
@@ -48,7 +48,7 @@ function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
     oldest: isoOrNull(status.oldestUs),
     newest: isoOrNull(status.newestUs),
     coverage: { ...eventCoverage(status), ...Object.fromEntries(kinds) },
-    gaps: status.gaps.slice(-MOST_RANGES).map(isoRange),
+    gaps: status.gaps.slice(-MAX_RANGES).map(isoRange),
     lag_ms: status.lagMs,
     syncing,
     stream,
@@ -76,7 +76,7 @@ function eventCoverage({ coverage, gaps }: RecordStatus): Readonly<Record<string
     complete,
     from: isoOrNull(first?.fromUs ?? null),
     to: isoOrNull(last?.toUs ?? null),
-    gaps: gaps.slice(-MOST_RANGES).map(isoRange),
+    gaps: gaps.slice(-MAX_RANGES).map(isoRange),
   };
 }
 
@@ -85,7 +85,7 @@ function statusText(status: RecordStatus, nowUs: ServerUs): string {
     return `Nothing is recorded yet for ${status.instance}.\nsyncing: ${status.syncing}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`;
   }
   const spans = Object.entries(status.coverage).flatMap(([kind, ranges]) => {
-    const last = ranges.slice(-MOST_RANGES).map((range) => `${isoSeconds(range.fromUs)} to ${isoSeconds(range.toUs)}`);
+    const last = ranges.slice(-MAX_RANGES).map((range) => `${isoSeconds(range.fromUs)} to ${isoSeconds(range.toUs)}`);
     return last.length > 0 ? [`covered ${kind}: ${last.join("; ")}`] : [`covered ${kind}: nothing`];
   });
   const { backfill, lastError, requests } = status;
@@ -101,7 +101,7 @@ function statusText(status: RecordStatus, nowUs: ServerUs): string {
     ...(status.gaps.length > 0
       ? [
           `gaps: ${status.gaps
-            .slice(-MOST_RANGES)
+            .slice(-MAX_RANGES)
             .map((gap) => `${isoSeconds(gap.fromUs)} to ${isoSeconds(gap.toUs)}`)
             .join("; ")}`,
         ]

@@ -6,7 +6,7 @@ import { defineTool } from "../definition/define-tool.ts";
 import { metaOutput, textArg, timeArg, workspaceArg } from "../definition/shared-schemas.ts";
 
 /** Number of latest periods shown. */
-const MOST_PERIODS = 30;
+const MAX_PERIODS = 30;
 
 export const reviewRateLimitsTool = defineTool({
   name: "review_rate_limits",
@@ -23,7 +23,7 @@ export const reviewRateLimitsTool = defineTool({
       untilUs: timeArg("until", args.until, nowUs),
     });
     const { since, until, summary, freshness } = limits;
-    const throttling_periods = limits.periods.slice(-MOST_PERIODS);
+    const throttling_periods = limits.periods.slice(-MAX_PERIODS);
     const structured = { since, until, summary, throttling_periods, ...freshnessFields(freshness) };
     const lines = throttling_periods.map(({ start, end, duration_minutes, keys_affected }) => {
       const keys = keys_affected.map(

@@ -109,7 +109,7 @@ describe("recorded names", () => {
     expect((await failure(harness, "deployment", "abcd")).message).toBe('"abcd" names 2 deployments');
   });
 
-  test("very many objects: the error says that there are at least so many", async () => {
+  test("very many objects: the error says that there are at least 20", async () => {
     await using harness = await openToolHarness();
     const many = Array.from({ length: 30 }, (_, n) => aFlowRun({ id: `01a2${anId(n).slice(4)}`, name: "same" }));
     harness.flowRuns(many);
