@@ -38,13 +38,13 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a page claims the whole range",
-    file: "src/sync/walks/store-walk.ts",
+    file: "src/sync/context/store-walk.ts",
     find: "earliestUs(provenToUs, range.toUs, reachedUs)",
     replace: "earliestUs(range.toUs, reachedUs)",
   },
   {
     name: "a claim is dated by the end of its reading",
-    file: "src/sync/walks/store-walk.ts",
+    file: "src/sync/context/store-walk.ts",
     find: "{ fromUs, toUs, source, verifiedUs: mark.atUs }",
     replace: "{ fromUs, toUs, source, verifiedUs: ctx.clock.nowUs() }",
   },

@@ -64,10 +64,9 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "": ["context", "events", "runs", "server", "verification"],
     server: [],
     context: ["server"],
-    walks: ["context", "server"],
-    verification: ["context", "server", "walks"],
-    events: ["context", "verification", "walks"],
-    runs: ["context", "server", "verification", "walks"],
+    verification: ["context", "server"],
+    events: ["context", "verification"],
+    runs: ["context", "server", "verification"],
   },
   queries: {
     source: [],

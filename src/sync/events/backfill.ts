@@ -5,7 +5,7 @@ import { coveredRanges } from "../../store/coverage.ts";
 import { setBulkWriting } from "../../store/database.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
-import { storeWalk } from "../walks/store-walk.ts";
+import { storeWalk } from "../context/store-walk.ts";
 
 /** Events that one window should contain, so that an interrupted walk loses little. */
 const WINDOW_EVENTS = 2_000;

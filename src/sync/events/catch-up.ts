@@ -13,8 +13,8 @@ import { coverageEnd } from "../../store/coverage.ts";
 import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
+import { storeWalk } from "../context/store-walk.ts";
 import { verifyRange } from "../verification/verify.ts";
-import { storeWalk } from "../walks/store-walk.ts";
 
 /** After a longer absence without syncing a catch-up reads only this much; backfill fetches the rest, newest first. */
 const LONGEST_US = 10 * MINUTE_US;

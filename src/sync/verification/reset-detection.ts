@@ -6,8 +6,8 @@ import { findConfirmedEvent } from "../../store/events/confirmed-events.ts";
 import { findStateJson } from "../../store/sync-state.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
 import { MARKER_EVENT_KEY, type MarkerEvent } from "../context/marker-event.ts";
+import { eventReader } from "../context/store-walk.ts";
 import type { Priority } from "../server/request-budget.ts";
-import { eventReader } from "../walks/store-walk.ts";
 
 const DOUBT_KEY = "canary.doubt";
 

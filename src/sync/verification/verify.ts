@@ -6,9 +6,9 @@ import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
 import { countEventsBetween, findEventIdsBetween } from "../../store/events/events.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
 import type { EventClaim } from "../context/ingest.ts";
+import { storeWalk } from "../context/store-walk.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
-import { storeWalk } from "../walks/store-walk.ts";
 import { ResetDetector } from "./reset-detection.ts";
 
 export interface VerifyOptions {

@@ -2,10 +2,10 @@ import { earliestUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { type EventReader, walkEvents } from "../../prefect/paging/event-walk.ts";
-import { type EngineContext, horizonUs } from "../context/engine-context.ts";
-import type { Facts } from "../context/ingest.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
+import { type EngineContext, horizonUs } from "./engine-context.ts";
+import type { Facts } from "./ingest.ts";
 
 export interface StoreWalkOptions {
   readonly range: TimeRange;
