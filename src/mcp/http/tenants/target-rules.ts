@@ -29,8 +29,10 @@ export function checkAllowed(allowed: readonly string[]): void {
   );
 }
 
+/** Scheme and host in lower case. Paths are compared as they are: servers distinguish `/A` and `/a`. */
 function plainEntry(entry: string): string {
-  return entry.trim().toLowerCase().replace(/\/+$/, "");
+  const [, origin = "", path = ""] = /^([^/]*(?:\/\/[^/]*)?)(.*)$/s.exec(entry.trim()) ?? [];
+  return `${origin.toLowerCase()}${path.replace(/\/+$/, "")}`;
 }
 
 export type LookupHost = (host: string) => Promise<readonly string[]>;
@@ -58,7 +60,8 @@ export async function checkTarget(url: string, rules: TargetRules, lookup: Looku
   const target = parse(url);
   if (target.username !== "" || target.password !== "") throw refused("it holds user info");
   if (target.search !== "" || target.hash !== "") throw refused("it holds a query or a fragment");
-  if (/%(?:2f|5c)/i.test(target.pathname)) throw refused("its path holds an encoded slash");
+  const wrong = pathProblem(target.pathname);
+  if (wrong !== null) throw refused(`its path ${wrong}`);
   const host = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
   const isListed = rules.allowed.some((entry) => matchesEntry(entry, target, host));
   if (rules.allowed.length > 0 && !isListed) {
@@ -79,6 +82,28 @@ export async function checkTarget(url: string, rules: TargetRules, lookup: Looku
     throw refused("its address is private; put its host on the list of allowed targets to allow it");
   }
   return target;
+}
+
+/**
+ * Why a path is refused: servers and proxies may read it as another path than the one that is compared with the allow-list. They drop
+ * what follows a semicolon (`/..;/`), decode twice (`.%252e`), take a backslash for a slash, or decode invalid UTF-8 and wide characters
+ * to ASCII ones. `URL` has already resolved `..` and `%2e%2e`.
+ */
+function pathProblem(pathname: string): string | null {
+  if (/%(?:2f|5c)/i.test(pathname)) return "holds an encoded slash";
+  let path: string;
+  try {
+    path = decodeURIComponent(pathname);
+  } catch {
+    return "holds bytes that are not UTF-8";
+  }
+  if (path.includes("%")) return "is encoded twice";
+  if (path.includes(";")) return "holds a semicolon";
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these are refused.
+  if (/[\x00-\x20\x7f-\x9f\\]/.test(path)) return "holds a blank, a control character or a backslash";
+  const plain = path.normalize("NFKC");
+  if (plain.includes("\\") || plain.split("/").length !== path.split("/").length) return "holds a wide slash";
+  return plain.split("/").some((segment) => /^\.+$/.test(segment)) ? "holds a segment of dots" : null;
 }
 
 /** At least one address. Every failure is `unavailable`: it may be temporary. */
@@ -130,7 +155,7 @@ function coversUrl(wanted: string, target: URL): boolean {
 }
 
 function plainUrl({ origin, pathname }: URL): string {
-  return `${origin}${pathname.replace(/(?<!\/)\/+$/, "")}`.toLowerCase();
+  return `${origin}${pathname.replace(/(?<!\/)\/+$/, "")}`;
 }
 
 function isLoopbackName(host: string): boolean {

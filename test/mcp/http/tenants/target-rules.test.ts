@@ -60,6 +60,23 @@ describe("a target named by a header", () => {
     ["https://prefect.example.com/api?x=1", "query"],
     ["https://prefect.example.com/api/accounts/a/..%2fb", "encoded slash"],
     ["https://prefect.example.com/api/a/..%5Cb", "encoded slash"],
+    ["https://prefect.example.com/api/a/..;/b", "semicolon"],
+    ["https://prefect.example.com/api/a/..%3bx=1/b", "semicolon"],
+    ["https://prefect.example.com/api/a;v=1/b", "semicolon"],
+    ["https://prefect.example.com/api/a/.%252e/b", "encoded twice"],
+    ["https://prefect.example.com/api/a/%252e%252e/b", "encoded twice"],
+    ["https://prefect.example.com/api/a/%25252e%25252e/b", "encoded twice"],
+    ["https://prefect.example.com/api/a/..%255cb", "encoded twice"],
+    ["https://prefect.example.com/api/a/%c0%ae%c0%ae/b", "not UTF-8"],
+    ["https://prefect.example.com/api/a/%e0%80%ae./b", "not UTF-8"],
+    ["https://prefect.example.com/api/a/\uff0e\uff0e/b", "segment of dots"],
+    ["https://prefect.example.com/api/a/\u2025/b", "segment of dots"],
+    ["https://prefect.example.com/api/a/..\uff0fb", "wide slash"],
+    ["https://prefect.example.com/api/a/..\uff3cb", "wide slash"],
+    ["https://prefect.example.com/api/a/.../b", "segment of dots"],
+    ["https://prefect.example.com/api/a/..%00/b", "control character"],
+    ["https://prefect.example.com/api/a/..%20/b", "blank"],
+    ["https://prefect.example.com/api/a/..%0d%0a/b", "control character"],
     ["https://nowhere.example.com/api", "does not resolve"],
     ["https://broken.example.com/api", "The host broken.example.com does not resolve."],
     ["https://[2002:a9fe:a9fe::1]/api", "unicast"],
@@ -109,6 +126,32 @@ describe("a target named by a header", () => {
     for (const url of ["http://127.0.0.1:4201/api", "http://localhost:4200/api", "https://[::1]/api"])
       expect(await verdict(url, rules)).toContain("allowed targets");
     expect(await verdict("http://127.0.0.1:4200/api", { ...rules, allowLoopback: false })).toBe("allowed");
+  });
+
+  test.each([
+    "/teams/a/../b/api",
+    "/teams/a/%2e%2e/b/api",
+    "/teams/a\\..\\b/api",
+    "/teams/a/.\t./b/api",
+    "/teams/a/..;/b/api",
+    "/teams/a/.%252e/b/api",
+    "/teams/a/%2e%2e%2fb/api",
+    "/teams/a/..%5cb/api",
+    "/teams/a/..%252fb/api",
+    "/teams/A/api",
+    "/teams/ab/api",
+  ])("whose path leaves the allowed one as %s is refused", async (path) => {
+    const rules = {
+      allowed: ["https://prefect.example.com/teams/a", "https://prefect.example.com/teams/c/*"],
+      allowLoopback: false,
+    };
+    expect(await verdict(`https://prefect.example.com${path}`, rules)).toContain("is refused");
+    expect(await verdict(`https://prefect.example.com${path.replace("/a", "/c")}`, rules)).toContain("is refused");
+  });
+
+  test("whose path has letters beyond ASCII is allowed", async () => {
+    const rules = { allowed: ["https://Prefect.example.com/T%C3%A9am/*"], allowLoopback: false };
+    expect(await verdict("https://prefect.EXAMPLE.com/T\u00e9am/api", rules)).toBe("allowed");
   });
 
   test("an allow-list admits only the targets that it names", async () => {
