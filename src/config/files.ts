@@ -1,6 +1,7 @@
 /** Reads files with settings. Nothing here throws, and no message quotes a file, which may contain secrets. */
 import { readFileSync, statSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
+import { systemCode, systemReason } from "../lib/system-errors.ts";
 
 export type TomlTable = Readonly<Record<string, unknown>>;
 
@@ -9,20 +10,13 @@ export type FileContent<T> =
   | { readonly kind: "broken"; readonly reason: string }
   | { readonly kind: "read"; readonly content: T };
 
-const REASONS: Record<string, string> = {
-  EACCES: "this user may not read it",
-  EPERM: "this user may not read it",
-  EISDIR: "it is a folder",
-  ELOOP: "its symbolic links form a circle",
-};
-
 export function readText(path: string): FileContent<string> {
   try {
     return { kind: "read", content: readFileSync(path, "utf8") };
   } catch (error) {
-    const code = (error as { code?: string }).code ?? "";
+    const code = systemCode(error);
     if (code === "ENOENT" || code === "ENOTDIR") return { kind: "missing" };
-    return { kind: "broken", reason: REASONS[code] ?? `reading it failed (${code || "unknown error"})` };
+    return { kind: "broken", reason: systemReason(error) ?? "reading it failed" };
   }
 }
 

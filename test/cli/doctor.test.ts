@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toConnection } from "../../src/app/connection.ts";
@@ -180,6 +180,20 @@ describe("a problem to fix", () => {
       },
       { level: "fix", area: "record", what: "The record was made by a newer program.", fix: "Upgrade this one." },
     ]);
+  });
+
+  test.each([
+    ["a name of 300 characters", "a".repeat(300), "its name or path is too long"],
+    ["a path that SQLite does not open", "abcdefghi/".repeat(60), "its path is too long for SQLite"],
+    ["a circle of links", "circle/x", "its symbolic links form a circle"],
+  ])("a data folder with a path that cannot exist: %s", async (_, folder, reason) => {
+    await using prefect = await startFakePrefect();
+    symlinkSync(join(root, "circle"), join(root, "circle"));
+    const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: join(root, folder) });
+    const [text = "", ...more] = textOf(report, "files");
+    expect(more).toEqual([]);
+    expect(text).toStartWith("fix files: The data folder ");
+    expect(text).toEndWith(` cannot be used: ${reason}.`);
   });
 
   test("a data folder that cannot be created", async () => {

@@ -1,6 +1,8 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { AppError } from "../../errors.ts";
+import { systemCode, systemReason } from "../../lib/system-errors.ts";
+import { MAX_PATH_BYTES, shortPath } from "../../store/file/store-error.ts";
 import type { DoctorFinding } from "./finding.ts";
 
 const AREA = "files";
@@ -25,7 +27,27 @@ function openBits(path: string): number {
   return process.platform === "win32" ? 0 : statSync(path).mode & 0o077;
 }
 
+/** Why the path cannot be looked at although it may exist: it is too long, or its links form a circle. */
+function pathProblem(path: string): string | null {
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) return "its path is too long for SQLite";
+  try {
+    statSync(path, { throwIfNoEntry: false });
+    return null;
+  } catch (error) {
+    const code = systemCode(error);
+    return code === "ENOENT" || code === "ENOTDIR" || code === "EACCES" ? null : systemReason(error);
+  }
+}
+
+/** A record's file name in the folder, for the check of the whole path's length. */
+const SAMPLE_NAME = "a".repeat(100);
+
 function checkFolder(dataDir: string): DoctorFinding {
+  const problem = pathProblem(join(dataDir, SAMPLE_NAME));
+  if (problem !== null) {
+    const what = `The data folder ${shortPath(dataDir)} cannot be used: ${problem}.`;
+    return { level: "fix", area: AREA, what, fix: "Name another folder in PREFECT_MCP_DATA_DIR." };
+  }
   const home = nearestExisting(dataDir);
   if (!statSync(home).isDirectory()) {
     const fix = "Remove that file, or name another folder in PREFECT_MCP_DATA_DIR.";
@@ -102,7 +124,8 @@ export function writeProblem(dataDir: string, recordFile: string | null = null):
 
 /** Why the record cannot be read, or null. A folder that does not exist yet is no obstacle. */
 export function readProblem(dataDir: string): AppError | null {
-  return statSync(nearestExisting(dataDir)).isDirectory() ? null : toError(checkFolder(dataDir));
+  const isFile = !statSync(nearestExisting(dataDir)).isDirectory();
+  return isFile || pathProblem(join(dataDir, SAMPLE_NAME)) !== null ? toError(checkFolder(dataDir)) : null;
 }
 
 function toError(finding: DoctorFinding | undefined): AppError | null {

@@ -1,8 +1,9 @@
 /** Checks of the settings that must pass before the server listens. */
 import { readFileSync } from "node:fs";
 import type { HttpSettings } from "../../config/settings.ts";
-import { AppError, toAppError } from "../../errors.ts";
+import { AppError } from "../../errors.ts";
 import { addressKind } from "../../lib/address-kind.ts";
+import { systemReason } from "../../lib/system-errors.ts";
 import type { CallerAuthSettings } from "./caller-auth.ts";
 import { checkAllowed } from "./tenants/target-rules.ts";
 
@@ -58,7 +59,7 @@ function readPem(file: string, flag: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new AppError("invalid_config", `${flag} cannot be read: ${toAppError(error).message}`, {
+    throw new AppError("invalid_config", `${flag} cannot be read: ${systemReason(error) ?? "unknown reason"}.`, {
       hint: `Name a readable PEM file with ${flag}.`,
     });
   }

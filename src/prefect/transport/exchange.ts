@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
 import { findJsonExcess } from "../../lib/json-bounds.ts";
+import { systemReason } from "../../lib/system-errors.ts";
 import { type AnswerBudget, createAnswerBudget } from "./answer-budget.ts";
 import { type PrefectConnection, proxyFor } from "./connection.ts";
 import { answerBounds } from "./json-bounds.ts";
@@ -147,7 +148,11 @@ export function tlsOptions({ tls }: PrefectConnection): { rejectUnauthorized?: b
   try {
     return { ca: readFileSync(tls.caFile, "utf8") };
   } catch (error) {
-    throw new TransportFailure("ca_file", `the CA file ${tls.caFile} cannot be read`, error);
+    throw new TransportFailure(
+      "ca_file",
+      `the CA file ${tls.caFile} cannot be read: ${systemReason(error) ?? "unknown reason"}`,
+      error,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Database, openLockFile } from "./sqlite.ts";
-import { sqliteCode } from "./store-error.ts";
+import { sqliteCode, toStoreError } from "./store-error.ts";
 
 /** Held by the one process that syncs a record. The operating system releases it when the process ends for any reason. */
 export interface LeaderLock {
@@ -12,17 +12,17 @@ const held = new Set<Database>();
 
 /**
  * Takes the lock of a record (`<record>.lock`), or returns null at once while another process, or another session of this
- * process, holds it. Throws when the lock file cannot be created.
+ * process, holds it. Throws AppError when the lock file cannot be created.
  */
 export function tryBecomeLeader(recordFile: string): LeaderLock | null {
   const file = `${recordFile}.lock`;
-  const lock = openLockFile(file, 0);
+  const lock = open(file);
   try {
     lock.run("BEGIN EXCLUSIVE");
   } catch (error) {
     lock.close();
     if (sqliteCode(error).startsWith("SQLITE_BUSY")) return null;
-    throw error;
+    throw toStoreError(error, file);
   }
   held.add(lock);
   return {
@@ -33,4 +33,12 @@ export function tryBecomeLeader(recordFile: string): LeaderLock | null {
       lock.close();
     },
   };
+}
+
+function open(file: string): Database {
+  try {
+    return openLockFile(file, 0);
+  } catch (error) {
+    throw toStoreError(error, file);
+  }
 }

@@ -1,4 +1,14 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  type Stats,
+  statSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 const SIDE_FILES = ["", "-wal", "-shm"] as const;
@@ -77,18 +87,27 @@ export function filesAside(file: string): string[] {
 
 /** Bytes on disk of the files that `moveAside` made of this record. */
 export function bytesAside(file: string): number {
-  return filesAside(file).reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
+  return filesAside(file).reduce((sum, path) => sum + (statOf(path)?.size ?? 0), 0);
+}
+
+/** Undefined for what is missing, and for a path that cannot be looked at (too long, in a circle of links). */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 /** Device and inode of a file, to detect its replacement; null when it is missing. Does not open the file. */
 export function fileIdentity(file: string): string | null {
-  const found = statSync(file, { throwIfNoEntry: false });
+  const found = statOf(file);
   return found ? `${found.dev}:${found.ino}` : null;
 }
 
 /** Bytes on disk of the record with -wal and -shm. */
 export function recordBytes(file: string): number {
-  return SIDE_FILES.reduce((sum, suffix) => sum + (statSync(file + suffix, { throwIfNoEntry: false })?.size ?? 0), 0);
+  return SIDE_FILES.reduce((sum, suffix) => sum + (statOf(file + suffix)?.size ?? 0), 0);
 }
 
 /** Folder of a file. */

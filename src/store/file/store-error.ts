@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { systemReason } from "../../lib/system-errors.ts";
 
 /** Code of a thrown SQLite or file error, such as `SQLITE_FULL` or `ENOSPC`; "" for any other value. */
 export function sqliteCode(error: unknown): string {
@@ -33,6 +34,19 @@ export function toStoreError(error: unknown, file: string): unknown {
       "Make the folder writable or set PREFECT_MCP_DATA_DIR. Reading still works.",
     );
   }
+  const isTooLong = code.startsWith("SQLITE_CANTOPEN") && Buffer.byteLength(file) > MAX_PATH_BYTES;
+  if (code === "ENAMETOOLONG" || isTooLong) {
+    return say(
+      `${shortPath(file)} cannot be opened: its name or path is too long.`,
+      "Set PREFECT_MCP_DATA_DIR to a folder with a shorter path.",
+    );
+  }
+  if (code === "EMFILE" || code === "ENFILE") {
+    return say(
+      `${file} cannot be opened: too many files are open.`,
+      "Raise the limit of open files (`ulimit -n`), or lower PREFECT_MCP_HTTP_MAX_TENANTS.",
+    );
+  }
   if (code.startsWith("SQLITE_CANTOPEN") || code === "ENOTDIR" || code === "ENOENT" || code === "EEXIST") {
     return say(
       `${file} cannot be opened.`,
@@ -48,5 +62,15 @@ export function toStoreError(error: unknown, file: string): unknown {
   if (code.startsWith("SQLITE_IOERR") || code === "EIO") {
     return say(`The disk failed while reading or writing ${file}.`, "Check the disk; recording will be tried again.");
   }
-  return error;
+  const reason = systemReason(error);
+  if (reason === null) return error;
+  return say(`${file} cannot be used: ${reason}.`, "Correct that, or set PREFECT_MCP_DATA_DIR to another folder.");
+}
+
+/** SQLite opens no longer path: MAX_PATHNAME, less the end of a journal's name. https://sqlite.org/src/file/src/os_unix.c */
+export const MAX_PATH_BYTES = 512 - 12;
+
+/** A path too long for the file system would also be too long for a sentence. */
+export function shortPath(file: string): string {
+  return file.length <= 200 ? file : `${file.slice(0, 150)}…${file.slice(-40)}`;
 }
