@@ -6,7 +6,7 @@ import { createLogger } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import { serveOverStdio } from "../mcp/stdio/stdio.ts";
 import type { CommandContext } from "./command.ts";
-import { isTerminal } from "./terminal/is-terminal.ts";
+import { isTty } from "./terminal/is-tty.ts";
 import type { Output } from "./terminal/output.ts";
 
 /** The sync Worker starts this long after the first message, so that it does not slow down the first answers. */
@@ -24,7 +24,7 @@ const GREETING = [
 
 export async function runServe(ctx: CommandContext): Promise<number> {
   if (ctx.invocation.switches.has("http")) return (await import("./serve-http.ts")).runServeHttp(ctx);
-  if (isTerminal(0)) {
+  if (isTty(0)) {
     greet(ctx.out);
     return 0;
   }

@@ -4,14 +4,14 @@ import type { RecordDb } from "../store/database.ts";
 import { findFlowRunRow } from "../store/runs/flow-runs.ts";
 
 /** Changes of the record since the last poll. */
-export interface Changes {
+export interface ResourceChanges {
   readonly kinds: Set<string>;
   readonly flowRunIds: Set<string>;
   readonly eventNames: Set<string>;
   isAny: boolean;
 }
 
-export function noChanges(): Changes {
+export function noChanges(): ResourceChanges {
   return { kinds: new Set(), flowRunIds: new Set(), eventNames: new Set(), isAny: false };
 }
 
@@ -19,7 +19,7 @@ export function noChanges(): Changes {
 const SHOWN: ReadonlySet<Kind> = new Set(["flow_run", "task_run", "deployment", "work_pool", "work_queue"]);
 
 /** Adds the object that an event is about, given as `prefect.flow-run.<id>`. */
-export function addResource(changes: Changes, resourceId: string): void {
+export function addResource(changes: ResourceChanges, resourceId: string): void {
   const [, resource = "", id = ""] = /^(prefect\.[a-z-]+)\.(.+)$/.exec(resourceId) ?? [];
   const kind = kindOfResource(resource);
   changes.kinds.add("event");
@@ -36,7 +36,7 @@ export interface ChangeIndex {
 }
 
 /** The record is read only when a URI names a run, and then once per changed run. */
-export function indexChanges(changes: Changes, db: RecordDb | null): ChangeIndex {
+export function indexChanges(changes: ResourceChanges, db: RecordDb | null): ChangeIndex {
   const eventNames = once(() => [...changes.eventNames].sort());
   const ids = once(() => [...changes.flowRunIds].sort());
   const names = once(() => new Set([...changes.flowRunIds].map((id) => nameOf(db, id))));

@@ -5,10 +5,13 @@
 import type { RecordDb, SQLQueryBindings, Statement } from "./database.ts";
 
 /** How many rows were written, and the rowid of the last one inserted. */
-export type Changes = ReturnType<Statement["run"]>;
+export type WriteResult = ReturnType<Statement["run"]>;
 
 /** `INSERT INTO table`; `conflict` follows, such as `ON CONFLICT DO NOTHING`. */
-export function insertStatement<Row extends object>(table: string, conflict = ""): (db: RecordDb, row: Row) => Changes {
+export function insertStatement<Row extends object>(
+  table: string,
+  conflict = "",
+): (db: RecordDb, row: Row) => WriteResult {
   const write = rowStatement<Row>((columns) => {
     const placeholders = columns.map(() => "?");
     return `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${placeholders.join(", ")}) ${conflict}`;
@@ -20,7 +23,7 @@ export function insertStatement<Row extends object>(table: string, conflict = ""
 export function updateStatement<Row extends object>(
   table: string,
   value: (column: string) => string = () => "?",
-): (db: RecordDb, row: Row, id: Uint8Array) => Changes {
+): (db: RecordDb, row: Row, id: Uint8Array) => WriteResult {
   return rowStatement<Row>((columns) => {
     const assignments = columns.map((column) => `${column} = ${value(column)}`);
     return `UPDATE ${table} SET ${assignments.join(", ")} WHERE id = ?`;
@@ -29,7 +32,7 @@ export function updateStatement<Row extends object>(
 
 function rowStatement<Row extends object>(sqlOf: (columns: readonly string[]) => string) {
   let sql = "";
-  return (db: RecordDb, row: Row, ...further: SQLQueryBindings[]): Changes => {
+  return (db: RecordDb, row: Row, ...further: SQLQueryBindings[]): WriteResult => {
     if (sql === "") sql = sqlOf(Object.keys(row));
     return db.prepare<unknown, SQLQueryBindings[]>(sql).run(...Object.values(row), ...further);
   };

@@ -21,7 +21,7 @@ import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
 import { foldRunEvents } from "../../src/store/runs/fold-events.ts";
 import { upsertTaskRuns } from "../../src/store/runs/task-runs.ts";
 import { putFact } from "../../src/store/sync-state.ts";
-import { WIDE_TOKENS } from "../../src/tools/answer/token-budget.ts";
+import { MAX_TOKENS } from "../../src/tools/answer/token-budget.ts";
 import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 import { anId, T0_US } from "./builders.ts";
 import { callWith } from "./call-tool.ts";
@@ -171,7 +171,7 @@ function checked(result: CallResult): Answer {
   const json = JSON.stringify(result.structuredContent);
   const tokens = { text: countTokens(text), structured: countTokens(json) };
   expect(uuidsIn(text)).toEqual(uuidsIn(json));
-  expect(Math.max(tokens.text, tokens.structured)).toBeLessThanOrEqual(WIDE_TOKENS);
+  expect(Math.max(tokens.text, tokens.structured)).toBeLessThanOrEqual(MAX_TOKENS);
   if (result.isError)
     expect(Object.keys(result.structuredContent)).toEqual(expect.arrayContaining(["code", "message", "retryable"]));
   else

@@ -1,10 +1,10 @@
 import { AppError } from "../../errors.ts";
-import { isTerminal } from "./is-terminal.ts";
+import { isTty } from "./is-tty.ts";
 import type { Output } from "./output.ts";
 
 /** Asks for confirmation at the terminal. Throws AppError where stdin is none; then `--yes` is needed. */
 export async function askYes(question: string, out: Output, signal: AbortSignal): Promise<boolean> {
-  if (!isTerminal(0)) {
+  if (!isTty(0)) {
     throw new AppError("invalid_input", "This deletes data, and there is no terminal to ask for confirmation.", {
       hint: "Add --yes to delete without asking.",
     });

@@ -1,5 +1,5 @@
 import { flushStderr, writeStderr } from "../../lib/stderr.ts";
-import { isTerminal } from "./is-terminal.ts";
+import { isTty } from "./is-tty.ts";
 
 /** Everything that commands print goes through this; only the MCP transport also writes to stdout. */
 export interface Output {
@@ -29,10 +29,10 @@ export function createOutput(): Output {
   };
   return {
     get isTerminal() {
-      return isTerminal(1);
+      return isTty(1);
     },
     get columns() {
-      return isTerminal(1) ? (process.stdout.columns ?? 120) : 120;
+      return isTty(1) ? (process.stdout.columns ?? 120) : 120;
     },
     line: (text = "") => write(`${text}\n`),
     json: (value) => write(`${JSON.stringify(value, null, 2)}\n`),

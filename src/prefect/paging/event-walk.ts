@@ -25,9 +25,9 @@ export interface WalkStep {
 }
 
 /** How often a page is read before a contradiction between its events and its total is an error. */
-const READINGS = 3;
+const MAX_READINGS = 3;
 /** Readings of one instant, in a row, that give no new event although the total is higher; then it is an error. */
-const FRUITLESS = 8;
+const MAX_FRUITLESS_READINGS = 8;
 
 /**
  * Reads every event of a closed range of `occurred`, ascending. Prefect pages by offset while rows are added and deleted, so each
@@ -81,7 +81,7 @@ async function readPage(reader: EventReader, range: TimeRange, options: WalkOpti
     if (stamped.length > options.pageSize)
       throw contradiction(`a page of ${stamped.length} where ${options.pageSize} were asked`);
     if (isWhole) return stamped;
-    if (reading >= READINGS)
+    if (reading >= MAX_READINGS)
       throw contradiction(`${stamped.length} events of ${page.total} on a page that should hold more`);
   }
 }
@@ -94,7 +94,7 @@ async function readInstant(reader: EventReader, atUs: ServerUs, options: WalkOpt
   const range = { fromUs: atUs, toUs: atUs };
   const filter: EventFilter = { occurred: occurredWithin(range), order: "ASC" };
   const found = new Map<string, PrefectEvent>();
-  for (let fruitless = 0; fruitless < FRUITLESS; ) {
+  for (let fruitless = 0; fruitless < MAX_FRUITLESS_READINGS; ) {
     const before = found.size;
     let page = await reader.filter(filter, options.pageSize);
     let pagesLeft = Math.ceil(page.total / options.pageSize) + 2;

@@ -7,7 +7,7 @@ import { ROWS_PER_PAGE } from "../transport/page-sizes.ts";
 /** One page of a `/filter` route. Throws AppError. */
 export type ReadListPage<T> = (page: { readonly limit: number; readonly offset: number }) => Promise<readonly T[]>;
 
-export interface ListPage<T> {
+export interface OverlappingPage<T> {
   /** Rows of the page, without the one that repeats the last row of the page before. */
   readonly rows: readonly T[];
   /** The page begins with the last row of the one before. Otherwise rows were added or deleted in between. */
@@ -19,7 +19,7 @@ export interface ListPage<T> {
 export async function* overlappingPages<T extends { readonly id: string }>(
   read: ReadListPage<T>,
   pageSize: number,
-): AsyncGenerator<ListPage<T>, void, undefined> {
+): AsyncGenerator<OverlappingPage<T>, void, undefined> {
   let last: T | undefined;
   for (let offset = 0; ; offset += pageSize - 1) {
     const page = await read({ limit: pageSize, offset });

@@ -21,7 +21,7 @@ export interface RowWalkStep<T> {
 }
 
 /** Most readings of an instant that fills a page; the last one should give no new row. */
-const READINGS = 4;
+const MAX_READINGS = 4;
 
 /**
  * Reads every row of a closed range from a `/filter` route whose sort has no tie-break. Each page begins at the last time seen,
@@ -60,7 +60,7 @@ export async function* walkRows<T>(options: RowWalkOptions<T>): AsyncGenerator<R
 
 async function readInstant<T>(options: RowWalkOptions<T>, atUs: ServerUs): Promise<T[]> {
   const found = new Map<string, T>();
-  for (let reading = 1; reading <= READINGS; reading += 1) {
+  for (let reading = 1; reading <= MAX_READINGS; reading += 1) {
     const before = found.size;
     for (let offset = 0; ; offset += options.pageSize) {
       const page = await options.read({ fromUs: atUs, toUs: atUs }, offset);

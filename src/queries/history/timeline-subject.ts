@@ -15,10 +15,10 @@ import { readFlowRun } from "../runs/read-flow-run.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
 
-export type SubjectKind = Extract<Kind, "flow_run" | "deployment" | "work_pool">;
+export type TimelineSubjectKind = Extract<Kind, "flow_run" | "deployment" | "work_pool">;
 
-export interface Subject extends ResolvedName {
-  readonly kind: SubjectKind;
+export interface TimelineSubject extends ResolvedName {
+  readonly kind: TimelineSubjectKind;
   /** The run itself, where it is one. */
   readonly run: FlowRun | null;
   /** When the run was found to be deleted in Prefect, local clock. Null: it was not. */
@@ -56,10 +56,10 @@ interface GivenWindow {
 /** Throws AppError as `resolveName` does, and errors of reading a run that is not recorded. */
 export async function findSubject(
   ctx: QueryContext,
-  kind: SubjectKind,
+  kind: TimelineSubjectKind,
   text: string,
   asked: GivenWindow,
-): Promise<Subject> {
+): Promise<TimelineSubject> {
   const named = await resolveName(ctx, kind, text);
   const { nowUs } = asked;
   if (kind === "flow_run") {
@@ -85,7 +85,7 @@ function windowOf({ sinceUs, untilUs, nowUs }: GivenWindow, usual: TimeRange): T
   return { fromUs: sinceUs, toUs: untilUs ?? toUs };
 }
 
-function queuesOf(db: RecordDb | null, kind: SubjectKind, id: string): string[] {
+function queuesOf(db: RecordDb | null, kind: TimelineSubjectKind, id: string): string[] {
   if (db === null || kind !== "work_pool") return [];
   return findObjects(db, "work_queue", { parentId: id }).map((queue) => resourceId("work_queue", queue.id));
 }

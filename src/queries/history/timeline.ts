@@ -17,7 +17,7 @@ import { joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
-import { findSubject, type Subject, type SubjectKind } from "./timeline-subject.ts";
+import { findSubject, type TimelineSubject, type TimelineSubjectKind } from "./timeline-subject.ts";
 
 export type TimelineEntry =
   | { readonly kind: "event"; readonly us: number; readonly id: string; readonly event: PrefectEvent }
@@ -26,7 +26,7 @@ export type TimelineEntry =
   | { readonly kind: "change"; readonly us: number; readonly id: string; readonly change: ObjectChange };
 
 export interface TimelineQuestion {
-  readonly kind: SubjectKind;
+  readonly kind: TimelineSubjectKind;
   /** Id, prefix, link or name. */
   readonly subject: string;
   readonly sinceUs: ServerUs | undefined;
@@ -37,7 +37,7 @@ export interface TimelineQuestion {
 }
 
 export interface Timeline {
-  readonly subject: Subject;
+  readonly subject: TimelineSubject;
   /** Oldest first. An effect comes after its cause even where clocks disagree. */
   readonly entries: readonly TimelineEntry[];
   /** Number of task run steps that were left out. */
@@ -108,7 +108,7 @@ function isRelevant({ event }: PrefectEvent): boolean {
 /** States of the run without an event. Prefect keeps states longer than events. */
 async function statesOf(
   ctx: QueryContext,
-  { run, window }: Subject,
+  { run, window }: TimelineSubject,
   events: ReadonlyMap<string, PrefectEvent>,
 ): Promise<TimelineEntry[]> {
   if (run === null) return [];
@@ -131,7 +131,7 @@ interface Lines {
   readonly note: string | null;
 }
 
-async function errorLines(ctx: QueryContext, subject: Subject, fresh: boolean | undefined): Promise<Lines> {
+async function errorLines(ctx: QueryContext, subject: TimelineSubject, fresh: boolean | undefined): Promise<Lines> {
   const { window, run } = subject;
   if (run === null) return recordedErrors(ctx.record(), subject);
   try {
@@ -149,7 +149,7 @@ async function errorLines(ctx: QueryContext, subject: Subject, fresh: boolean | 
 }
 
 /** Recorded error lines of the runs of a deployment or work pool. */
-function recordedErrors(db: RecordDb | null, { kind, id, name, window }: Subject): Lines {
+function recordedErrors(db: RecordDb | null, { kind, id, name, window }: TimelineSubject): Lines {
   if (db === null) return { entries: [], note: "Nothing is recorded yet: log lines are not shown." };
   const owner = kind === "deployment" ? { deploymentId: id ?? "" } : { workPoolName: name ?? "" };
   const runs = findRunsWithErrors(db, owner, window);
@@ -162,7 +162,7 @@ function recordedErrors(db: RecordDb | null, { kind, id, name, window }: Subject
 }
 
 /** Recorded changes of the deployment or work pool. */
-function changesOf(db: RecordDb | null, subject: Subject): TimelineEntry[] {
+function changesOf(db: RecordDb | null, subject: TimelineSubject): TimelineEntry[] {
   if (db === null) return [];
   const { kind, id, run, window } = subject;
   const about = kind === "flow_run" ? (run?.deployment_id ?? null) : id;

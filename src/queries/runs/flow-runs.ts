@@ -2,13 +2,13 @@
 import { addUs, earliestUs, formatIsoUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { FlowRun, JsonObject } from "../../model/objects.ts";
-import { type FlowRunFacts, flowRunFacts } from "../../model/runs/run-facts.ts";
+import { type FlowRunSummary, flowRunSummary } from "../../model/runs/run-summary.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findFlowRuns } from "../../store/filters/find.ts";
 import type { FlowRunSort } from "../../store/filters/sorts.ts";
-import { factsOfFlowRun, findFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
+import { findFlowRunRow, summaryOfFlowRun, toFlowRun } from "../../store/runs/flow-runs.ts";
 import type { ListedFlowRun } from "../../store/runs/run-columns.ts";
 import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
 import { findRecordedNames, readObjectNames } from "../names/object-names.ts";
@@ -47,7 +47,7 @@ export interface FlowRunPosition {
 }
 
 export interface FlowRunItem {
-  readonly facts: FlowRunFacts;
+  readonly summary: FlowRunSummary;
   /** In Prefect's shape: the whole document if `full`, otherwise what the columns contain. */
   readonly run: FlowRun;
   readonly flowName: string | null;
@@ -169,26 +169,26 @@ function fromRecord(db: RecordDb, question: FlowRunsQuestion, recorded: readonly
     : [];
   const end = { nowUs: 0, part: 1, offset: 0 } as const;
   const shown = [...recorded.slice(0, question.limit), ...deleted.map((row) => ({ row, next: end }))];
-  const facts = shown.map(({ row }) => factsOfFlowRun(row));
+  const summaries = shown.map(({ row }) => summaryOfFlowRun(row));
   const flows = findRecordedNames(
     db,
     "flow",
-    facts.map((one) => one.flowId),
+    summaries.map((one) => one.flowId),
   );
   const deployments = findRecordedNames(
     db,
     "deployment",
-    facts.map((one) => one.deploymentId),
+    summaries.map((one) => one.deploymentId),
   );
   const items = shown.map(({ row, next }, index) => {
     const toRun = () => toFlowRun(question.isFull ? row : { ...row, doc: null });
-    return named(facts[index] as FlowRunFacts, toRun, row.deleted_us, next, flows, deployments);
+    return named(summaries[index] as FlowRunSummary, toRun, row.deleted_us, next, flows, deployments);
   });
   return { items, hasMore: recorded.length > question.limit };
 }
 
 function named(
-  facts: FlowRunFacts,
+  summary: FlowRunSummary,
   toRun: () => FlowRun,
   deletedUs: ServerUs | null,
   next: FlowRunPosition,
@@ -196,13 +196,13 @@ function named(
   deployments: ReadonlyMap<string, string>,
 ): FlowRunItem {
   return {
-    facts,
+    summary,
     // Computed on access: most lists do not use it.
     get run() {
       return toRun();
     },
-    flowName: flows.get(facts.flowId ?? "") ?? null,
-    deploymentName: deployments.get(facts.deploymentId ?? "") ?? null,
+    flowName: flows.get(summary.flowId ?? "") ?? null,
+    deploymentName: deployments.get(summary.deploymentId ?? "") ?? null,
     deletedUs,
     next,
   };
@@ -234,7 +234,7 @@ async function fromLive(
       runs.map((run) => run.deployment_id),
     ),
   ]);
-  const items = shown.map(({ row, next }) => named(flowRunFacts(row), () => row, null, next, flows, deployments));
+  const items = shown.map(({ row, next }) => named(flowRunSummary(row), () => row, null, next, flows, deployments));
   const db = ctx.record();
   const deleted =
     question.includesDeleted && db ? fromRecord(db, question, []).items.filter((item) => item.deletedUs !== null) : [];
@@ -310,13 +310,13 @@ function readSorted(
 /** Notes on what the list cannot show: deleted runs that were asked for by id, unknown states, and estimates of the record. */
 function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, freshness }: Answered<Found>): Freshness {
   const notes = [...freshness.coverage.notes];
-  const shown = new Set(value.items.map((item) => item.facts.id));
+  const shown = new Set(value.items.map((item) => item.summary.id));
   for (const id of db ? (idsOf(question.set.flow_runs) ?? []) : []) {
     const row = db && !shown.has(id.toLowerCase()) ? findFlowRunRow(db, id) : null;
     if (row?.deleted_us == null) continue;
     notes.push(deletionNote(row));
   }
-  const states = value.items.map((item) => item.facts.stateName);
+  const states = value.items.map((item) => item.summary.stateName);
   notes.push(...stateNotes(db, "flow_run", question.set.flow_runs, states));
   if (freshness.source === "record" && !isDecidable(question.set)) {
     notes.push(

@@ -5,7 +5,7 @@
 import { earliestUs, type LocalUs, latestUs, onServerClock, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
-import { type TaskRunFacts, taskRunFacts } from "../../model/runs/run-facts.ts";
+import { type TaskRunSummary, taskRunSummary } from "../../model/runs/run-summary.ts";
 import { isTerminal } from "../../model/state.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
 import { coveredRanges } from "../../store/coverage.ts";
@@ -18,8 +18,8 @@ import { findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { idText } from "../../store/runs/run-columns.ts";
 import { findRunNames } from "../../store/runs/run-tree.ts";
 import {
-  factsOfTaskRun,
   findTaskRunRow,
+  summaryOfTaskRun,
   type TaskRunRow,
   toTaskRun,
   withEventPayload,
@@ -45,7 +45,7 @@ export interface TaskRunsQuestion {
 }
 
 export interface TaskRunItem {
-  readonly facts: TaskRunFacts;
+  readonly summary: TaskRunSummary;
   /** In Prefect's shape: the whole document if `full`, otherwise what the columns contain. */
   readonly run: TaskRun;
   readonly flowRunName: string | null;
@@ -97,7 +97,7 @@ function withNotes(
   { set }: TaskRunsQuestion,
   { value, freshness }: Answered<Found>,
 ): TaskRunsPage {
-  const shown = value.items.map((item) => item.facts.stateName);
+  const shown = value.items.map((item) => item.summary.stateName);
   const notes = stateNotes(db, "task_run", set.task_runs, shown);
   if (notes.length === 0) return { ...value, freshness };
   const { coverage } = freshness;
@@ -158,11 +158,11 @@ function fromRecord(db: RecordDb, question: TaskRunsQuestion, recorded: readonly
     ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, isDeleted: true })
     : [];
   const shown = [...recorded.slice(0, limit), ...deleted];
-  const facts = shown.map(factsOfTaskRun);
-  const names = findRunNames(db, "flow_run", [...new Set(facts.flatMap((one) => one.flowRunId ?? []))]);
+  const summaries = shown.map(summaryOfTaskRun);
+  const names = findRunNames(db, "flow_run", [...new Set(summaries.flatMap((one) => one.flowRunId ?? []))]);
   const items = shown.map((row, index) =>
     named(
-      facts[index] as TaskRunFacts,
+      summaries[index] as TaskRunSummary,
       () => (question.isFull ? wholeRun(db, row) : toTaskRun({ ...row, doc: null })),
       names,
       row.deleted_us,
@@ -172,18 +172,18 @@ function fromRecord(db: RecordDb, question: TaskRunsQuestion, recorded: readonly
 }
 
 function named(
-  facts: TaskRunFacts,
+  summary: TaskRunSummary,
   toRun: () => TaskRun,
   flowRunNames: ReadonlyMap<string, string>,
   deletedUs: ServerUs | null,
 ): TaskRunItem {
   return {
-    facts,
+    summary,
     // Computed on access: most lists do not use it.
     get run() {
       return toRun();
     },
-    flowRunName: flowRunNames.get(facts.flowRunId ?? "") ?? null,
+    flowRunName: flowRunNames.get(summary.flowRunId ?? "") ?? null,
     deletedUs,
   };
 }
@@ -208,6 +208,6 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: TaskRunsQ
     "flow_run",
     runs.flatMap((run) => run.flow_run_id ?? []),
   );
-  const items = runs.map((run) => named(taskRunFacts(run), () => run, names, null));
+  const items = runs.map((run) => named(taskRunSummary(run), () => run, names, null));
   return { value: { items, hasMore: rows.length > limit } };
 }

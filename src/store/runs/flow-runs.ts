@@ -12,16 +12,16 @@ import {
   type StateStamp,
   sortChanges,
 } from "../../model/runs/fold.ts";
-import type { FlowRunFacts } from "../../model/runs/run-facts.ts";
+import type { FlowRunSummary } from "../../model/runs/run-summary.ts";
 import { FLOW_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import type { RecordDb } from "../database.ts";
 import type { FlowRunRow, NewFlowRunRow } from "../schema/run.ts";
 import { TERMINAL_SQL, UNFINISHED_SQL } from "../state-types.ts";
 import { insertStatement, updateStatement } from "../write-row.ts";
 import {
-  factsOfColumns,
   idBytes,
   idText,
+  isoText,
   type ListedFlowRun,
   STATE_COLUMNS,
   type StateColumns,
@@ -30,18 +30,18 @@ import {
   stateFields,
   stateOf,
   stateOfColumns,
+  summaryOfColumns,
   tagsOf,
-  timeText,
   timeUs,
 } from "./run-columns.ts";
 import { packDoc, unpackDoc } from "./run-docs.ts";
 
 export type { FlowRunRow } from "../schema/run.ts";
 
-const HELD_COLUMNS = [...STATE_COLUMNS, "flow_id", "read_us", "deleted_us", "dirty"] as const;
-const SELECT_HELD = `SELECT ${HELD_COLUMNS.join(", ")} FROM flow_run WHERE id = ?`;
+const COMPARED_COLUMNS = [...STATE_COLUMNS, "flow_id", "read_us", "deleted_us", "dirty"] as const;
+const SELECT_COMPARED = `SELECT ${COMPARED_COLUMNS.join(", ")} FROM flow_run WHERE id = ?`;
 /** The columns that are compared before a stored run is written. */
-type HeldRun = Pick<FlowRunRow, (typeof HELD_COLUMNS)[number]>;
+type StoredRun = Pick<FlowRunRow, (typeof COMPARED_COLUMNS)[number]>;
 
 export interface UpsertRunsOptions {
   /**
@@ -66,7 +66,7 @@ export function upsertFlowRuns(
   for (const run of rows) {
     const id = idBytes(run.id);
     if (id === null) continue;
-    const held = db.prepare<HeldRun, [Uint8Array]>(SELECT_HELD).get(id);
+    const held = db.prepare<StoredRun, [Uint8Array]>(SELECT_COMPARED).get(id);
     if (held?.read_us != null && held.read_us > readUs) continue;
     const restState = stateOf(run);
     const columns = restColumns(run, readUs);
@@ -152,9 +152,9 @@ export function foldFlowRunChanges(db: RecordDb, byRun: ReadonlyMap<string, read
 function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange[]): boolean {
   const newest = changes.at(-1);
   if (newest === undefined) return false;
-  const held = db.prepare<HeldRun, [Uint8Array]>(SELECT_HELD).get(id);
+  const held = db.prepare<StoredRun, [Uint8Array]>(SELECT_COMPARED).get(id);
   const before = stateOfColumns(held);
-  const after = foldChanges(before, stampOfHeldState(db, stampOf(before), changes), changes, held?.read_us != null);
+  const after = foldChanges(before, stampOfStoredState(db, stampOf(before), changes), changes, held?.read_us != null);
   if (held === null) {
     insertFromEvent(db, { id, ...detailColumns(newest), auto_scheduled: 0, ...stateColumns(after), dirty: 1 });
     return true;
@@ -172,7 +172,7 @@ function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange
 }
 
 /** The stored state with the facts of its event that decide the order. They are needed only if a change has the same time. */
-export function stampOfHeldState(
+export function stampOfStoredState(
   db: RecordDb,
   stamp: StateStamp | null,
   changes: readonly StateChange[],
@@ -259,7 +259,7 @@ export function findEndedRuns(db: RecordDb, options: UnfinishedRunsOptions): str
 }
 
 /** Ids of SCHEDULED runs expected within the closed range that were not read since `readBeforeUs`. */
-export function findPlannedRuns(db: RecordDb, fromUs: ServerUs, toUs: ServerUs, readBeforeUs: LocalUs): string[] {
+export function findScheduledRuns(db: RecordDb, fromUs: ServerUs, toUs: ServerUs, readBeforeUs: LocalUs): string[] {
   return db
     .prepare<{ id: Uint8Array }, [number, number, number]>(
       `SELECT id FROM flow_run WHERE expected_us BETWEEN ? AND ? AND state_type = 'SCHEDULED' AND deleted_us IS NULL
@@ -275,9 +275,9 @@ export function findFlowRunRow(db: RecordDb, id: string): FlowRunRow | null {
 }
 
 /** What lists show of a run, from the columns alone. */
-export function factsOfFlowRun(row: ListedFlowRun): FlowRunFacts {
+export function summaryOfFlowRun(row: ListedFlowRun): FlowRunSummary {
   return {
-    ...factsOfColumns(row),
+    ...summaryOfColumns(row),
     flowId: idText(row.flow_id),
     deploymentId: idText(row.deployment_id),
     workPoolName: row.work_pool_name,
@@ -305,7 +305,7 @@ export function toFlowRun(row: ListedFlowRun): FlowRun {
     ...(row.created_by_type === null
       ? {}
       : { created_by: { id: idText(row.created_by_id), type: row.created_by_type, display_value: null } }),
-    created: timeText(row.created_us),
+    created: isoText(row.created_us),
     ...stateFields(row),
   };
 }

@@ -3,7 +3,7 @@ import { formatIsoUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 import type { FlowRun, State, TaskRun } from "../../model/objects.ts";
 import { type FoldedState, NO_STATE, type StateStamp } from "../../model/runs/fold.ts";
-import type { RunFacts } from "../../model/runs/run-facts.ts";
+import type { RunSummary } from "../../model/runs/run-summary.ts";
 import { isStateType } from "../../model/state.ts";
 import type { FlowRunRow, TaskRunRow } from "../schema/run.ts";
 
@@ -79,7 +79,7 @@ export function timeUs(text: string | null | undefined): ServerUs | null {
 }
 
 /** Prefect's time text of microseconds. */
-export function timeText(us: number | null): string | null {
+export function isoText(us: number | null): string | null {
   return us === null ? null : formatIsoUs(us);
 }
 
@@ -119,7 +119,7 @@ export function stateOfColumns(row: StateColumns | null): FoldedState {
 }
 
 /** What lists show of a run of either kind. */
-export function factsOfColumns(row: StateColumns & Pick<FlowRunRow, "id" | "name" | "tags">): RunFacts {
+export function summaryOfColumns(row: StateColumns & Pick<FlowRunRow, "id" | "name" | "tags">): RunSummary {
   return {
     id: bytesToUuid(row.id),
     name: row.name,
@@ -171,10 +171,10 @@ export function stateFields(row: StateColumns): Partial<FlowRun & TaskRun> {
     state_type: type,
     state_name: row.state_name,
     run_count: row.run_count,
-    expected_start_time: timeText(row.expected_us),
-    next_scheduled_start_time: timeText(row.next_us),
-    start_time: timeText(row.start_us),
-    end_time: timeText(row.end_us),
+    expected_start_time: isoText(row.expected_us),
+    next_scheduled_start_time: isoText(row.next_us),
+    start_time: isoText(row.start_us),
+    end_time: isoText(row.end_us),
     total_run_time: row.total_run_time,
     state,
   };

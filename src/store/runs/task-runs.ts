@@ -9,18 +9,18 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import type { FoldedState } from "../../model/runs/fold.ts";
 import { foldChanges, isLaterState, readRunRelations, type StateChange } from "../../model/runs/fold.ts";
-import type { TaskRunFacts } from "../../model/runs/run-facts.ts";
+import type { TaskRunSummary } from "../../model/runs/run-summary.ts";
 import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../database.ts";
 import type { NewTaskRunRow, TaskRunRow } from "../schema/run.ts";
 import { TERMINAL_SQL, UNFINISHED_SQL } from "../state-types.ts";
 import { insertStatement, updateStatement } from "../write-row.ts";
-import { stampOfHeldState } from "./flow-runs.ts";
+import { stampOfStoredState } from "./flow-runs.ts";
 import {
-  factsOfColumns,
   idBytes,
   idText,
+  isoText,
   STATE_COLUMNS,
   type StateColumns,
   stampOf,
@@ -28,15 +28,15 @@ import {
   stateFields,
   stateOf,
   stateOfColumns,
+  summaryOfColumns,
   tagsOf,
-  timeText,
   timeUs,
 } from "./run-columns.ts";
 import { packDoc, unpackDoc } from "./run-docs.ts";
 
 export type { TaskRunRow } from "../schema/run.ts";
 
-const HELD_COLUMNS = [
+const COMPARED_COLUMNS = [
   ...STATE_COLUMNS,
   "flow_run_id",
   "child_flow_run_id",
@@ -45,9 +45,9 @@ const HELD_COLUMNS = [
   "read_us",
   "deleted_us",
 ] as const;
-const SELECT_HELD = `SELECT ${HELD_COLUMNS.join(", ")} FROM task_run WHERE id = ?`;
+const SELECT_COMPARED = `SELECT ${COMPARED_COLUMNS.join(", ")} FROM task_run WHERE id = ?`;
 /** The columns that are compared before a stored task run is written. */
-type HeldTaskRun = Pick<TaskRunRow, (typeof HELD_COLUMNS)[number]>;
+type StoredTaskRun = Pick<TaskRunRow, (typeof COMPARED_COLUMNS)[number]>;
 
 /**
  * Stores task runs from REST. `readUs`: start of the request, microseconds, local clock; `serverReadUs`: the same
@@ -64,7 +64,7 @@ export function upsertTaskRuns(
   for (const run of rows) {
     const id = idBytes(run.id);
     if (id === null) continue;
-    const held = db.prepare<HeldTaskRun, [Uint8Array]>(SELECT_HELD).get(id);
+    const held = db.prepare<StoredTaskRun, [Uint8Array]>(SELECT_COMPARED).get(id);
     if (held?.read_us != null && held.read_us > readUs) continue;
     const restState = stateOf(run);
     const columns = restColumns(run, readUs);
@@ -152,9 +152,9 @@ export function foldTaskRunChanges(
 function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
   const id = idBytes(change.runId);
   if (id === null) return false;
-  const held = db.prepare<HeldTaskRun, [Uint8Array]>(SELECT_HELD).get(id);
+  const held = db.prepare<StoredTaskRun, [Uint8Array]>(SELECT_COMPARED).get(id);
   const before = stateOfColumns(held);
-  const stamp = stampOfHeldState(db, stampOf(before), [change]);
+  const stamp = stampOfStoredState(db, stampOf(before), [change]);
   if (stamp !== null && !isLaterState(change, stamp)) return false;
   const payload = change.event.payload.task_run;
   const task = isObject(payload) ? payload : {};
@@ -270,8 +270,8 @@ export function findTaskRunRow(db: RecordDb, id: string): TaskRunRow | null {
 }
 
 /** What lists show of a task run, from the columns alone. */
-export function factsOfTaskRun(row: TaskRunRow): TaskRunFacts {
-  return { ...factsOfColumns(row), flowRunId: idText(row.flow_run_id) };
+export function summaryOfTaskRun(row: TaskRunRow): TaskRunSummary {
+  return { ...summaryOfColumns(row), flowRunId: idText(row.flow_run_id) };
 }
 
 /** A row in Prefect's own shape: `doc` with the newer folded state, or what events have said if there is no `doc`. */
@@ -285,7 +285,7 @@ export function toTaskRun(row: TaskRunRow): TaskRun {
     name: row.name,
     flow_run_id: idText(row.flow_run_id),
     tags: tagsOf(row.tags),
-    created: timeText(row.created_us),
+    created: isoText(row.created_us),
     ...stateFields(row),
   };
 }

@@ -9,7 +9,7 @@ import { stringsOf } from "../events/event-text.ts";
 import { largestShift } from "../events/event-times.ts";
 import { type FoundLog, findLogsBySeq, type LogCursor } from "../logs/logs.ts";
 
-export interface TextQuery<Cursor> {
+export interface TextSearch<Cursor> {
   readonly terms: SearchTerms;
   /** Closed range of `occurred` or of the line's timestamp, microseconds. */
   readonly fromUs: ServerUs;
@@ -25,7 +25,7 @@ export interface TextQuery<Cursor> {
  */
 export function findEventsByText(
   db: RecordDb,
-  query: TextQuery<EventCursor> & { readonly order?: Order },
+  query: TextSearch<EventCursor> & { readonly order?: Order },
 ): { events: PrefectEvent[]; hasMore: boolean } {
   return inSnapshot(db, () => {
     const { terms, fromUs, toUs, limit, after, order = "desc" } = query;
@@ -66,7 +66,7 @@ function quickTest(terms: SearchTerms): (json: string) => boolean {
 }
 
 /** Log lines whose message and logger name have all the terms and none of the excluded ones, newest first. */
-export function findLogsByText(db: RecordDb, query: TextQuery<LogCursor>): { logs: FoundLog[]; hasMore: boolean } {
+export function findLogsByText(db: RecordDb, query: TextSearch<LogCursor>): { logs: FoundLog[]; hasMore: boolean } {
   return inSnapshot(db, () => {
     const { terms, fromUs, toUs, limit, after = { tsUs: Number.MAX_SAFE_INTEGER, seq: 0 } } = query;
     const words = ftsQuery(terms);

@@ -45,7 +45,7 @@ export interface EventClaim extends TimeRange {
 }
 
 /** Facts by key; null removes one. */
-export type Facts = { readonly [K in FactKey]?: Fact<K> | null };
+export type FactUpdates = { readonly [K in FactKey]?: Fact<K> | null };
 
 export interface IngestOptions {
   readonly db: RecordDb;
@@ -88,7 +88,7 @@ export class Ingest {
     events: readonly PrefectEvent[],
     source: EventSource,
     claim: EventClaim | null,
-    putFacts?: Facts,
+    putFacts?: FactUpdates,
   ): { gained: number } {
     if (events.length === 0 && claim === null) return { gained: 0 };
     const clean = events.map((event) => this.redact.event(event));
@@ -250,7 +250,7 @@ export class Ingest {
     }
   }
 
-  facts(facts: Facts): void {
+  facts(facts: FactUpdates): void {
     inTransaction(this.db, () => this.writeFacts(facts));
   }
 
@@ -299,7 +299,7 @@ export class Ingest {
     putStateJson(this.db, MARKER_EVENT_KEY, marker, this.clock.nowUs());
   }
 
-  private writeFacts(facts: Facts): void {
+  private writeFacts(facts: FactUpdates): void {
     for (const [key, value] of Object.entries(facts)) putFact(this.db, key as FactKey, value, this.clock.nowUs());
   }
 

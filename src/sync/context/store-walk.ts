@@ -5,7 +5,7 @@ import { type EventReader, walkEvents } from "../../prefect/paging/event-walk.ts
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
 import { type EngineContext, horizonUs } from "./engine-context.ts";
-import type { Facts } from "./ingest.ts";
+import type { FactUpdates } from "./ingest.ts";
 
 export interface StoreWalkOptions {
   readonly range: TimeRange;
@@ -18,7 +18,7 @@ export interface StoreWalkOptions {
    */
   readonly coveredToUs?: number;
   /** Facts to write together with the last claim, which ends at `claimedToUs`. */
-  readonly facts?: (claimedToUs: ServerUs, mark: ClockMark) => Facts;
+  readonly facts?: (claimedToUs: ServerUs, mark: ClockMark) => FactUpdates;
   readonly onPage?: (events: readonly PrefectEvent[]) => void;
 }
 

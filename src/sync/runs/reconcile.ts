@@ -8,8 +8,8 @@ import { FLOW_RUN_ROW_DELAY_US, TASK_RUN_ROW_DELAY_US } from "../../model/runs/s
 import {
   findEndedRuns,
   findFlowRunRow,
-  findPlannedRuns,
   findRunsToReconcile,
+  findScheduledRuns,
   findUnfinishedRuns,
 } from "../../store/runs/flow-runs.ts";
 import { timeUs } from "../../store/runs/run-columns.ts";
@@ -20,7 +20,7 @@ import type { ClockMark } from "../server/server-clock.ts";
 import { ResetDetector } from "../verification/reset-detection.ts";
 
 /** Most pages of scheduled runs that are read. */
-const PLAN_PAGES = 5;
+const MAX_SCHEDULED_PAGES = 5;
 /** Unfinished task runs are read again when they have not changed for this long. */
 const IDLE_TASK_US = 10 * MINUTE_US;
 
@@ -74,7 +74,7 @@ export class Reconciler {
     const readUs = this.ctx.clock.nowUs();
     const fromUs = floorUs(this.ctx.serverClock.estimateUs());
     let untilUs = Number.MAX_SAFE_INTEGER;
-    for (let page = 0; page < PLAN_PAGES; page += 1) {
+    for (let page = 0; page < MAX_SCHEDULED_PAGES; page += 1) {
       const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
         api.filterFlowRuns(
           {
@@ -88,16 +88,16 @@ export class Reconciler {
       );
       this.ctx.ingest.flowRuns(rows, readUs, {});
       if (rows.length < rowPage) break;
-      if (page === PLAN_PAGES - 1) untilUs = addUs(timeUs(rows.at(-1)?.expected_start_time) ?? 0, -1);
+      if (page === MAX_SCHEDULED_PAGES - 1) untilUs = addUs(timeUs(rows.at(-1)?.expected_start_time) ?? 0, -1);
     }
     // A run that is on no page may exist all the same: the sort has no tie-break, and pages shift. A request by id is
     // proof.
-    const unnamed = findPlannedRuns(this.ctx.db, fromUs, untilUs, readUs).slice(0, rowPage);
+    const unnamed = findScheduledRuns(this.ctx.db, fromUs, untilUs, readUs).slice(0, rowPage);
     if (unnamed.length > 0) await this.readRuns(unnamed, priority, signal);
   }
 
   /** Reads task runs that look unfinished, and the parent task runs of subflows, for which Prefect emits no events. */
-  async readQuietTaskRuns(readBeforeUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
+  async readTaskRunsWithoutEvents(readBeforeUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
     const { db, serverClock, tuning } = this.ctx;
     const idleSinceUs = Math.floor(serverClock.estimateUs() - IDLE_TASK_US);
     const unfinished = findUnfinishedTaskRuns(db, { limit: tuning.rowPage, readBeforeUs, idleSinceUs });

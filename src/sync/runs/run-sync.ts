@@ -112,7 +112,7 @@ export class RunSync {
     await fillFlowRuns(this.ctx, { goalUs, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
     await this.reconciler.readScheduledRuns("reconcile", signal);
     await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
-    await this.reconciler.readQuietTaskRuns(readBeforeUs, "reconcile", signal);
+    await this.reconciler.readTaskRunsWithoutEvents(readBeforeUs, "reconcile", signal);
     const nowMs = this.ctx.clock.nowMs();
     if (Math.abs(nowMs - this.endedPageMs) < ENDED_PAGE_MS) return;
     this.endedPageMs = nowMs;

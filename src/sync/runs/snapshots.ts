@@ -32,7 +32,7 @@ const MAX_WAIT_MS = 60_000;
 /** Time until a list is tried again after a failure, so that it does not block the other lists. */
 const RETRY_MS = 30_000;
 /** How often a list is read from the start again because it changed between its pages. */
-const READINGS = 3;
+const MAX_READINGS = 3;
 
 /** Kinds whose lists an event of this name makes stale. Submitting and finishing a run changes no worker. */
 export function kindsChangedBy(eventName: string): readonly SnapshotKind[] {
@@ -206,7 +206,7 @@ export class Snapshots {
     ask: (body: FilterBody) => Promise<readonly T[]>,
   ): Promise<{ rows: T[]; isWhole: boolean }> {
     let rows: T[] = [];
-    for (let reading = 1; reading <= READINGS; reading += 1) {
+    for (let reading = 1; reading <= MAX_READINGS; reading += 1) {
       rows = [];
       for await (const page of overlappingPages(ask, this.ctx.tuning.rowPage)) {
         if (!page.isContinuous) break;

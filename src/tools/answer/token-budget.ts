@@ -8,7 +8,7 @@ import { uuidsIn } from "../../lib/uuid.ts";
 /** Tokens of a whole answer without `limit` and `detail: "full"`. */
 export const DEFAULT_TOKENS = 2_500;
 /** Tokens of a whole answer with either: the largest budget. */
-export const WIDE_TOKENS = 8_000;
+export const MAX_TOKENS = 8_000;
 
 /** One UUID: 22.7 tokens on average, 17 to 30. */
 const UUID_TOKENS = 23.5;

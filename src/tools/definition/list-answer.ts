@@ -10,9 +10,9 @@ import {
   estimateJsonTokens,
   estimateRowTokens,
   estimateTokens,
+  MAX_TOKENS,
   type Measured,
   measureText,
-  WIDE_TOKENS,
 } from "../answer/token-budget.ts";
 import type { ToolAnswer } from "./define-tool.ts";
 
@@ -85,7 +85,7 @@ function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
   let json = 0;
   for (const given of ordered) {
     // The first item is always shown, so that a page is never empty; above the largest budget its members are cut.
-    const item = rows.length === 0 ? shrinkItem(given, WIDE_TOKENS - reserve) : given;
+    const item = rows.length === 0 ? shrinkItem(given, MAX_TOKENS - reserve) : given;
     const shown = shownItem(spec, item, options);
     text += estimateRowTokens(shown.measured, seen) + 1;
     json += shown.jsonTokens + 1;

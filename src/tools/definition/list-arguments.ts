@@ -34,16 +34,16 @@ export function offsetOf(position: readonly CursorValue[] | undefined): number {
 }
 
 /** Where a list over a window continues. The first page fixes the window, so that "now" is the same on all pages. */
-export interface Place extends TimeRange {
+export interface WindowPosition extends TimeRange {
   readonly offset: number;
 }
 
-export function placeCursor(question: unknown, { fromUs, toUs }: TimeRange, offset: number): string {
+export function windowCursor(question: unknown, { fromUs, toUs }: TimeRange, offset: number): string {
   return encodeCursor(question, [fromUs, toUs, offset]);
 }
 
 /** Undefined without a cursor. Throws AppError `invalid_input`. */
-export function readPlace(question: unknown, cursor: string | undefined): Place | undefined {
+export function readWindowCursor(question: unknown, cursor: string | undefined): WindowPosition | undefined {
   if (cursor === undefined) return undefined;
   const [fromUs, toUs, offset] = decodeCursor(question, cursor);
   if (typeof fromUs !== "number" || typeof toUs !== "number" || typeof offset !== "number") {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { parseMomentUs, type ServerUs } from "../../lib/time.ts";
-import { DEFAULT_TOKENS, WIDE_TOKENS } from "../answer/token-budget.ts";
+import { DEFAULT_TOKENS, MAX_TOKENS } from "../answer/token-budget.ts";
 import { withNearest } from "./suggestions.ts";
 
 export const textArg = z.string().optional();
@@ -46,7 +46,7 @@ export interface PageInput {
 
 /** Tokens the whole answer may take. */
 export function tokenBudget(input: PageInput): number {
-  return input.limit !== undefined || input.detail === "full" ? WIDE_TOKENS : DEFAULT_TOKENS;
+  return input.limit !== undefined || input.detail === "full" ? MAX_TOKENS : DEFAULT_TOKENS;
 }
 
 /** A time argument (ISO 8601, or an age such as `2h`, `7d`, `now`) in microseconds. Throws AppError `invalid_input`. */

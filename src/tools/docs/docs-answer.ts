@@ -3,14 +3,14 @@ import type { ServerUs } from "../../lib/time.ts";
 import type { DocsAnswer } from "../../queries/docs/docs.ts";
 import { fenced } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines, withoutWindow } from "../answer/freshness.ts";
-import { WIDE_TOKENS } from "../answer/token-budget.ts";
+import { MAX_TOKENS } from "../answer/token-budget.ts";
 import { READ_ONLY, type ToolAnnotations, type ToolAnswer } from "../definition/define-tool.ts";
 
 /** They send requests to another host than Prefect. */
 export const READS_ANOTHER_HOST: ToolAnnotations = { ...READ_ONLY, openWorldHint: true };
 
 /** Characters that fit the widest answer, also where a character takes half a token. */
-const MAX_CHARS = WIDE_TOKENS * 2;
+const MAX_CHARS = MAX_TOKENS * 2;
 
 export function docsAnswer(answer: DocsAnswer, nowUs: ServerUs): ToolAnswer {
   const isServer = answer.from === "server";

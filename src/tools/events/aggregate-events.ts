@@ -9,7 +9,7 @@ import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { EVENT_ALIASES, eventArgs, readEventArguments } from "../definition/event-shorthands.ts";
 import { listAnswer } from "../definition/list-answer.ts";
-import { placeCursor, questionOf, readPlace } from "../definition/list-arguments.ts";
+import { questionOf, readWindowCursor, windowCursor } from "../definition/list-arguments.ts";
 import { flagArg, limitArg, listOutput, textArg, tokenBudget } from "../definition/shared-schemas.ts";
 
 const input = z.strictObject({
@@ -38,7 +38,7 @@ export const aggregateEventsTool = defineTool({
     const by = args.by ?? "time";
     if (args.interval !== undefined && by !== "time") throw new AppError("invalid_input", "interval needs by: time");
     const asked = await readEventArguments(ctx, args, nowUs);
-    const place = readPlace(question, args.cursor);
+    const place = readWindowCursor(question, args.cursor);
     const found = await aggregateEvents(ctx, {
       filter: asked.filter,
       by,
@@ -56,7 +56,7 @@ export const aggregateEventsTool = defineTool({
       title: `groups by ${by}`,
       items: found.groups.slice(offset, offset + limit).map((group) => toItem(group, by)),
       hasMore: found.groups.length > offset + limit,
-      cursorAfter: (index) => placeCursor(question, found.window, offset + index + 1),
+      cursorAfter: (index) => windowCursor(question, found.window, offset + index + 1),
       freshness: found.freshness,
       nowUs,
       budget: tokenBudget(args),

@@ -5,14 +5,14 @@ import { visibleText } from "../../model/text/untrusted.ts";
 import { briefEvent, cutText } from "../../queries/events/event-brief.ts";
 import { stateKey } from "../../queries/events/event-tally.ts";
 import { getTimeline, type TimelineEntry } from "../../queries/history/timeline.ts";
-import type { SubjectKind } from "../../queries/history/timeline-subject.ts";
+import type { TimelineSubjectKind } from "../../queries/history/timeline-subject.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
-import { DEFAULT_LIMIT, MAX_LIMIT, placeCursor, questionOf, readPlace } from "../definition/list-arguments.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT, questionOf, readWindowCursor, windowCursor } from "../definition/list-arguments.ts";
 import {
   detailArg,
   flagArg,
@@ -57,7 +57,7 @@ export const getTimelineTool = defineTool({
     const nowUs = serverNowUs(ctx);
     const { kind, text } = subjectOf(args);
     const question = questionOf("get_timeline", args);
-    const place = readPlace(question, args.cursor);
+    const place = readWindowCursor(question, args.cursor);
     const asked = windowArgs(args, ["occurred_after", "occurred_before"], nowUs);
     const { subject, entries, hidden, freshness } = await getTimeline(ctx, {
       kind,
@@ -78,7 +78,7 @@ export const getTimelineTool = defineTool({
       title: `entries of ${kind.replace("_", " ")} ${quoted(subject.name)} ${subject.id}${shownState ? ` (${shownState})` : ""}, oldest first`,
       items: page.map((entry) => toItem(entry, subject.id)),
       hasMore: entries.length > offset + page.length,
-      cursorAfter: (index) => placeCursor(question, subject.window, offset + index + 1),
+      cursorAfter: (index) => windowCursor(question, subject.window, offset + index + 1),
       freshness,
       nowUs,
       budget: tokenBudget(args),
@@ -108,7 +108,7 @@ function quoted(name: string): string {
   return JSON.stringify(visibleText(name).slice(0, 100));
 }
 
-function subjectOf(args: Input): { kind: SubjectKind; text: string } {
+function subjectOf(args: Input): { kind: TimelineSubjectKind; text: string } {
   const given = (["flow_run", "deployment", "work_pool"] as const).filter((kind) => args[kind] !== undefined);
   const [kind] = given;
   if (given.length !== 1 || !kind) {

@@ -1,7 +1,7 @@
 /** Flow runs and task runs as the list tools show them. */
 import { formatIsoUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { FlowRun, JsonObject, TaskRun } from "../../model/objects.ts";
-import { type RunFacts, runFacts } from "../../model/runs/run-facts.ts";
+import { type RunSummary, runSummary } from "../../model/runs/run-summary.ts";
 import { LATE_AFTER_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
 import { cutText } from "../../queries/events/event-brief.ts";
@@ -21,13 +21,13 @@ function seconds(us: number): number {
 /** State, message and times. Members that are unknown or do not apply are absent. */
 export function stateItem(run: FlowRun | TaskRun, nowUs: ServerUs, isSingle: boolean): Item {
   const item: Mutable = {};
-  addState(item, runFacts(run), () => run, { nowUs, isSingle });
+  addState(item, runSummary(run), () => run, { nowUs, isSingle });
   return item;
 }
 
 type Mutable = Record<string, unknown>;
 
-function addState(item: Mutable, run: RunFacts, whole: () => Whole, { nowUs, isSingle }: ItemOptions): void {
+function addState(item: Mutable, run: RunSummary, whole: () => Whole, { nowUs, isSingle }: ItemOptions): void {
   const { stateType: type, stateMessage: message, startUs } = run;
   if (type !== null) {
     item.state_type = type;
@@ -50,7 +50,7 @@ const WAITING: ReadonlySet<string | null> = new Set(["PAUSED", "SCHEDULED", "PEN
 /** From start to end, or to now. For a waiting run: Prefect's `total_run_time`, or the time until it began to wait. */
 function durationUs(
   startUs: ServerUs,
-  { stateType, endUs }: RunFacts,
+  { stateType, endUs }: RunSummary,
   whole: () => Whole,
   nowUs: ServerUs,
 ): number | null {
@@ -63,7 +63,7 @@ function durationUs(
   return sinceUs === undefined ? null : sinceUs - startUs;
 }
 
-function lateness(run: RunFacts, nowUs: ServerUs): number | null {
+function lateness(run: RunSummary, nowUs: ServerUs): number | null {
   const dueUs = run.nextUs ?? run.expectedUs;
   if (run.stateType !== "SCHEDULED" || run.startUs !== null || dueUs === null) return null;
   return run.stateName === "Late" || nowUs - dueUs > LATE_AFTER_US ? nowUs - dueUs : null;
@@ -84,7 +84,7 @@ export interface ItemOptions {
 
 /** A flow run in brief. */
 export function briefFlowRun(item: FlowRunItem, options: ItemOptions): Item {
-  const { facts: run, flowName, deploymentName, deletedUs } = item;
+  const { summary: run, flowName, deploymentName, deletedUs } = item;
   const brief: Mutable = { id: run.id, name: run.name };
   if (flowName !== null) brief.flow_name = flowName;
   else if (run.flowId !== null) brief.flow_id = run.flowId;
@@ -174,7 +174,7 @@ export const FULL_RUN_FIELDS: readonly string[] = [
 
 /** A task run in brief; a single one with its inputs. */
 export function briefTaskRun(item: TaskRunItem, options: ItemOptions): Item {
-  const { facts: run, flowRunName, deletedUs } = item;
+  const { summary: run, flowRunName, deletedUs } = item;
   const brief: Mutable = { id: run.id, name: run.name };
   if (run.flowRunId !== null) brief.flow_run_id = run.flowRunId;
   if (flowRunName !== null) brief.flow_run_name = flowRunName;

@@ -5,8 +5,8 @@ import type { FlowRun, State } from "../../../src/model/objects.ts";
 import { inTransaction, type RecordDb } from "../../../src/store/database.ts";
 import {
   findFlowRunRow,
-  findPlannedRuns,
   findRunsToReconcile,
+  findScheduledRuns,
   findUnfinishedRuns,
   markFlowRunsDeleted,
   toFlowRun,
@@ -182,7 +182,7 @@ describe("runs that should be read again", () => {
       old.id,
     ]);
     expect(findUnfinishedRuns(db, { limit: 9, readBeforeUs: 1001 })).toEqual([late.id]);
-    expect(findPlannedRuns(db, T0_US, T0_US + 7200 * SECOND_US, 5000)).toEqual([plan.id]);
-    expect(findPlannedRuns(db, T0_US, T0_US + 7200 * SECOND_US, 1000)).toEqual([]);
+    expect(findScheduledRuns(db, T0_US, T0_US + 7200 * SECOND_US, 5000)).toEqual([plan.id]);
+    expect(findScheduledRuns(db, T0_US, T0_US + 7200 * SECOND_US, 1000)).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { isFailed } from "../../../src/model/state.ts";
 import type {
   AutomationFacts,
   CauseModule,
-  EndedRuns,
+  EndedRunFacts,
   Facts,
   Finding,
   NamedRun,
@@ -48,7 +48,7 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
 }
 
 /** Ended runs, newest first; there are no others. */
-export function someEnded(newest: readonly NamedRun[] = []): EndedRuns {
+export function someEnded(newest: readonly NamedRun[] = []): EndedRunFacts {
   const failed = newest.filter(({ run }) => isFailed(run.state_type));
   return { newest, failed, total: newest.length, failedTotal: failed.length, isCut: false };
 }

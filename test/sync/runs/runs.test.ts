@@ -139,7 +139,11 @@ describe("reconciling runs", () => {
     await fill(harness, -1_000);
     harness.ctx.ingest.taskRuns(zombies, harness.clock.us, {});
     harness.clock.us += 30 * SECOND;
-    await new Reconciler(harness.ctx).readQuietTaskRuns(harness.clock.us - 10 * SECOND, "reconcile", neverAborted);
+    await new Reconciler(harness.ctx).readTaskRunsWithoutEvents(
+      harness.clock.us - 10 * SECOND,
+      "reconcile",
+      neverAborted,
+    );
     expect(findTaskRunRow(harness.ctx.db, standIn.id)).not.toBeNull();
   });
 
@@ -156,7 +160,7 @@ describe("reconciling runs", () => {
     const reconciler = new Reconciler(harness.ctx);
     const look = async (seconds: number) => {
       harness.clock.us += seconds * SECOND;
-      await reconciler.readQuietTaskRuns(harness.clock.us - SECOND, "reconcile", neverAborted);
+      await reconciler.readTaskRunsWithoutEvents(harness.clock.us - SECOND, "reconcile", neverAborted);
       return findTaskRunRow(harness.ctx.db, task.id)?.state_type;
     };
     expect([await look(60), await look(600)]).toEqual(["RUNNING", "CANCELLED"]);
@@ -220,7 +224,7 @@ describe("reconciling runs", () => {
       },
     ];
     await reconciler.readUnfinishedRuns(harness.clock.us - SECOND, "reconcile", neverAborted);
-    await reconciler.readQuietTaskRuns(harness.clock.us - SECOND, "reconcile", neverAborted);
+    await reconciler.readTaskRunsWithoutEvents(harness.clock.us - SECOND, "reconcile", neverAborted);
     expect(findFlowRunRow(harness.ctx.db, running.id)?.deleted_us).toBe(harness.clock.us);
     expect(findTaskRunRow(harness.ctx.db, task.id)?.state_type).toBe("CANCELLED");
   });
@@ -240,7 +244,7 @@ describe("reconciling runs", () => {
     );
     harness.ctx.ingest.taskRuns([dropped], T0_US - 10 * SECOND, {});
     const reconciler = new Reconciler(harness.ctx);
-    const look = () => reconciler.readQuietTaskRuns(harness.clock.us + SECOND, "reconcile", neverAborted);
+    const look = () => reconciler.readTaskRunsWithoutEvents(harness.clock.us + SECOND, "reconcile", neverAborted);
     const deletedUs = (run: TaskRun) => findTaskRunRow(harness.ctx.db, run.id)?.deleted_us;
     await look();
     expect([deletedUs(late), deletedUs(dropped)]).toEqual([null, T0_US]);

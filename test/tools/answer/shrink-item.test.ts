@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { shrinkItem } from "../../../src/tools/answer/shrink-item.ts";
-import { estimateJsonTokens, WIDE_TOKENS } from "../../../src/tools/answer/token-budget.ts";
+import { estimateJsonTokens, MAX_TOKENS } from "../../../src/tools/answer/token-budget.ts";
 import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
 import { aFlowRun, aLog, anId, at } from "../../support/builders.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
@@ -48,7 +48,7 @@ describe("shrinkItem", () => {
     const { structured, tokens } = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, limit: 1 });
     const [{ message }] = structured.logs;
     expect(message.length).toBeGreaterThan(12_000);
-    expect(Math.max(tokens.text, tokens.structured)).toBeLessThanOrEqual(WIDE_TOKENS);
-    expect(tokens.structured).toBeGreaterThan(WIDE_TOKENS * 0.7);
+    expect(Math.max(tokens.text, tokens.structured)).toBeLessThanOrEqual(MAX_TOKENS);
+    expect(tokens.structured).toBeGreaterThan(MAX_TOKENS * 0.7);
   });
 });

@@ -8,14 +8,14 @@ import { countFlowRuns } from "../../../store/filters/find.ts";
 import { type FlowRunsPage, listFlowRuns } from "../../runs/flow-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { openLive } from "../../source/live.ts";
-import type { EndedRuns, NamedRun } from "../findings/types.ts";
+import type { EndedRunFacts, NamedRun } from "../findings/types.ts";
 import { coveredSince } from "./covered-since.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 
 /** One less than Prefect's page: the row after the last one shows whether there are more. */
 const MAX_RUNS = 199;
 
-export const NO_ENDED_RUNS: EndedRuns = { newest: [], failed: [], total: 0, failedTotal: 0, isCut: false };
+export const NO_ENDED_RUNS: EndedRunFacts = { newest: [], failed: [], total: 0, failedTotal: 0, isCut: false };
 
 interface Question {
   readonly filters: FilterSet;
@@ -23,7 +23,7 @@ interface Question {
   readonly gathering: Gathering;
 }
 
-export function readEnded(ctx: QueryContext, question: Question): Promise<EndedRuns> {
+export function readEnded(ctx: QueryContext, question: Question): Promise<EndedRunFacts> {
   const { gathering } = question;
   return attempt(gathering, "runs that ended", NO_ENDED_RUNS, async () => {
     const page = await readPage(ctx, question, TERMINAL_TYPES);
@@ -45,7 +45,7 @@ export function readEnded(ctx: QueryContext, question: Question): Promise<EndedR
 export async function readFailed(
   ctx: QueryContext,
   question: Question,
-): Promise<Pick<EndedRuns, "failed" | "failedTotal">> {
+): Promise<Pick<EndedRunFacts, "failed" | "failedTotal">> {
   const page = await readPage(ctx, question, FAILED_TYPES);
   const failed = page.items.map(toNamed);
   if (!page.hasMore) return { failed, failedTotal: failed.length };

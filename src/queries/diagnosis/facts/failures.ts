@@ -9,7 +9,7 @@ import type { FilterSet } from "../../../store/filters/bodies.ts";
 import { findFlowRuns } from "../../../store/filters/find.ts";
 import { isRecordCurrent } from "../../source/answer.ts";
 import type { QueryContext } from "../../source/context.ts";
-import type { EndedRuns, FailureGroup, NamedRun } from "../findings/types.ts";
+import type { EndedRunFacts, FailureGroup, NamedRun } from "../findings/types.ts";
 import { endUs } from "./ended-runs.ts";
 import { errorOfRun } from "./error-of-run.ts";
 import type { Gathering } from "./gathering.ts";
@@ -20,7 +20,7 @@ const MAX_GROUPS = 5;
 /** The largest groups first. */
 export async function groupFailures(
   ctx: QueryContext,
-  ended: EndedRuns,
+  ended: EndedRunFacts,
   window: TimeRange,
   gathering: Gathering,
 ): Promise<FailureGroup[]> {
@@ -41,7 +41,7 @@ export function stateFingerprint(run: FlowRun): string {
 }
 
 interface GroupQuestion {
-  readonly ended: EndedRuns;
+  readonly ended: EndedRunFacts;
   readonly window: TimeRange;
   readonly gathering: Gathering;
 }

@@ -126,7 +126,7 @@ export interface AutomationFacts {
 }
 
 /** Runs that ended in the window. */
-export interface EndedRuns {
+export interface EndedRunFacts {
   /** All of them, or the newest when `isCut`. Newest first, like `failed`. */
   readonly newest: readonly NamedRun[];
   /** Failed and crashed runs, including those that ended before `newest`. */
@@ -171,7 +171,7 @@ export interface Facts {
   readonly active: readonly NamedRun[];
   /** The RUNNING ones of `active` whose events are recorded; empty for a question about one run. */
   readonly running: readonly RunningRun[];
-  readonly ended: EndedRuns;
+  readonly ended: EndedRunFacts;
   readonly failures: readonly FailureGroup[];
   readonly limits: readonly LimitFacts[];
   /** Names of global limits that earlier runs of the same flow acquired. */

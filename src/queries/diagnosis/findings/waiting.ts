@@ -42,7 +42,7 @@ function isUnclaimed(one: NamedRun): boolean {
 }
 
 /** The question is about this pool, or about a deployment in it. */
-export function isAskedPool(facts: Facts, pool: PoolFacts): boolean {
+export function isSubjectPool(facts: Facts, pool: PoolFacts): boolean {
   if (facts.subject.kind === "work_pool") return facts.subject.id === pool.pool.id;
   if (facts.subject.kind === "deployment")
     return facts.deployments.some((one) => one.work_pool_name === pool.pool.name);

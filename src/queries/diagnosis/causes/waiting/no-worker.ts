@@ -1,5 +1,5 @@
 import type { CauseModule } from "../../findings/types.ts";
-import { isAskedPool, isOnline, needsWorker, waitingInPool } from "../../findings/waiting.ts";
+import { isOnline, isSubjectPool, needsWorker, waitingInPool } from "../../findings/waiting.ts";
 import { ago, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
 /**
@@ -14,7 +14,7 @@ export const noWorker: CauseModule = {
     facts.pools.filter(needsWorker).flatMap((pool) => {
       if (!pool.areWorkersKnown || pool.workers.some((worker) => isOnline(worker, pool.workersReadUs))) return [];
       const waiting = waitingInPool(facts, pool);
-      const isAsked = isAskedPool(facts, pool) && facts.subject.kind === "work_pool";
+      const isAsked = isSubjectPool(facts, pool) && facts.subject.kind === "work_pool";
       if (waiting.length === 0 && !isAsked) return [];
       const { name, id, status, type } = pool.pool;
       const workers = [...pool.workers].sort((a, b) =>

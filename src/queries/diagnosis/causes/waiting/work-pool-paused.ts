@@ -1,5 +1,5 @@
 import type { CauseModule } from "../../findings/types.ts";
-import { isAskedPool, isPaused, waitingInPool } from "../../findings/waiting.ts";
+import { isPaused, isSubjectPool, waitingInPool } from "../../findings/waiting.ts";
 import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
 /** No run of a paused pool starts. Proof: `is_paused` or status PAUSED. Only where runs wait, or when the question is about the pool. */
@@ -9,7 +9,7 @@ export const workPoolPaused: CauseModule = {
   judge: (facts) =>
     facts.pools.filter(isPaused).flatMap((pool) => {
       const waiting = waitingInPool(facts, pool);
-      if (waiting.length === 0 && !isAskedPool(facts, pool)) return [];
+      if (waiting.length === 0 && !isSubjectPool(facts, pool)) return [];
       const { name, id } = pool.pool;
       const what =
         waiting.length > 0

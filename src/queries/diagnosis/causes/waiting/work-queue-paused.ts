@@ -1,5 +1,5 @@
 import type { CauseModule } from "../../findings/types.ts";
-import { isAskedPool, isPaused, waitingInQueue } from "../../findings/waiting.ts";
+import { isPaused, isSubjectPool, waitingInQueue } from "../../findings/waiting.ts";
 import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
 /** A paused queue in a pool that is not paused. Proof: `is_paused` of the queue of the waiting runs. */
@@ -17,7 +17,7 @@ export const workQueuePaused: CauseModule = {
             const waiting = waitingInQueue(facts, queueFacts);
             const isAsked =
               facts.subject.kind === "deployment" &&
-              isAskedPool(facts, pool) &&
+              isSubjectPool(facts, pool) &&
               facts.deployments.some((one) => one.work_queue_id === queue.id);
             if (waiting.length === 0 && !isAsked) return [];
             const runs =

@@ -3,7 +3,7 @@ import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { FlowRun, TaskRun } from "../objects.ts";
 
 /** Times in microseconds. */
-export interface RunFacts {
+export interface RunSummary {
   readonly id: string;
   readonly name: string;
   readonly stateType: string | null;
@@ -18,7 +18,7 @@ export interface RunFacts {
   readonly tags: readonly string[];
 }
 
-export interface FlowRunFacts extends RunFacts {
+export interface FlowRunSummary extends RunSummary {
   readonly flowId: string | null;
   readonly deploymentId: string | null;
   readonly workPoolName: string | null;
@@ -26,7 +26,7 @@ export interface FlowRunFacts extends RunFacts {
   readonly isSubflow: boolean;
 }
 
-export interface TaskRunFacts extends RunFacts {
+export interface TaskRunSummary extends RunSummary {
   readonly flowRunId: string | null;
 }
 
@@ -34,7 +34,7 @@ function us(text: string | null | undefined): ServerUs | null {
   return text ? (parseIsoUs(text) ?? null) : null;
 }
 
-export function runFacts(run: FlowRun | TaskRun): RunFacts {
+export function runSummary(run: FlowRun | TaskRun): RunSummary {
   return {
     id: run.id,
     name: run.name,
@@ -50,9 +50,9 @@ export function runFacts(run: FlowRun | TaskRun): RunFacts {
   };
 }
 
-export function flowRunFacts(run: FlowRun): FlowRunFacts {
+export function flowRunSummary(run: FlowRun): FlowRunSummary {
   return {
-    ...runFacts(run),
+    ...runSummary(run),
     flowId: run.flow_id || null,
     deploymentId: run.deployment_id ?? null,
     workPoolName: run.work_pool_name ?? null,
@@ -61,6 +61,6 @@ export function flowRunFacts(run: FlowRun): FlowRunFacts {
   };
 }
 
-export function taskRunFacts(run: TaskRun): TaskRunFacts {
-  return { ...runFacts(run), flowRunId: run.flow_run_id ?? null };
+export function taskRunSummary(run: TaskRun): TaskRunSummary {
+  return { ...runSummary(run), flowRunId: run.flow_run_id ?? null };
 }

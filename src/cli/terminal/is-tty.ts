@@ -1,7 +1,7 @@
 import { fstatSync } from "node:fs";
 
 /** Whether the descriptor is a terminal. node:tty takes 10 ms to load, so it is loaded only for a character device. */
-export function isTerminal(fd: 0 | 1 | 2): boolean {
+export function isTty(fd: 0 | 1 | 2): boolean {
   try {
     if (!fstatSync(fd).isCharacterDevice()) return false;
   } catch {
