@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
+import { NEVER_MS } from "../lib/time.ts";
 import { isReplaced, openRecord, type RecordDb } from "../store/database.ts";
 
 /** The read-only connection of the thread that answers. */
@@ -17,7 +18,7 @@ const CHECK_EVERY_MS = 100;
 /** Opens the file when it exists, and again after it was replaced. */
 export function createRecordReader(file: string, clock: Clock, logger: Logger): RecordReader {
   let db: RecordDb | null = null;
-  let checkedMs = 0;
+  let checkedMs = NEVER_MS;
   let lastError = "";
   let isClosed = false;
 
@@ -39,8 +40,8 @@ export function createRecordReader(file: string, clock: Clock, logger: Logger): 
   return {
     current() {
       if (isClosed) return null;
-      const nowMs = clock.nowMs();
-      if (db && Math.abs(nowMs - checkedMs) < CHECK_EVERY_MS) return db;
+      const nowMs = clock.steadyMs();
+      if (db && nowMs - checkedMs < CHECK_EVERY_MS) return db;
       checkedMs = nowMs;
       if (db && isReplaced(db)) {
         db.close();

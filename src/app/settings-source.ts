@@ -17,11 +17,11 @@ const CHECK_EVERY_MS = 1000;
 export function settingsFromFiles(flags: Readonly<Record<string, string>>, clock: Clock): SettingsSource {
   const input = { ...readEnvironment(), flags };
   let resolved = loadSettings(input);
-  let checkedMs = clock.nowMs();
+  let checkedMs = clock.steadyMs();
   return {
     current() {
-      const nowMs = clock.nowMs();
-      const isEarly = Math.abs(nowMs - checkedMs) < CHECK_EVERY_MS;
+      const nowMs = clock.steadyMs();
+      const isEarly = nowMs - checkedMs < CHECK_EVERY_MS;
       if (isEarly && !fatalProblem(resolved.problems)) return resolved;
       checkedMs = nowMs;
       if (settingsFingerprint(resolved.files) !== resolved.fingerprint) resolved = loadSettings(input);

@@ -2,6 +2,7 @@ import type { Settings } from "../config/settings.ts";
 import { Backoff } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
+import { NEVER_MS } from "../lib/time.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { decode, encode, type FromWorker, type ToWorker } from "./worker-messages.ts";
@@ -47,8 +48,8 @@ class RestartingWorker implements SyncWorker {
   private worker: Worker | null = null;
   private isReady = false;
   private isFollowing = false;
-  private markedMs = 0;
-  private spawnedMs = 0;
+  private markedMs = NEVER_MS;
+  private spawnedMs = NEVER_MS;
   private closed = Promise.withResolvers<void>();
 
   constructor(options: SyncWorkerOptions) {
@@ -68,7 +69,7 @@ class RestartingWorker implements SyncWorker {
   }
 
   markClientActive(): void {
-    const nowMs = this.options.clock.nowMs();
+    const nowMs = this.options.clock.steadyMs();
     if (!this.isReady || nowMs - this.markedMs < MARK_EVERY_MS) return;
     this.markedMs = nowMs;
     this.post({ type: "client-active" });
@@ -100,7 +101,7 @@ class RestartingWorker implements SyncWorker {
     if (this.worker || this.stopping.signal.aborted) return;
     const worker = new Worker(this.options.entry);
     this.worker = worker;
-    this.spawnedMs = this.options.clock.nowMs();
+    this.spawnedMs = this.options.clock.steadyMs();
     worker.addEventListener("message", (event: MessageEvent) => this.receive(worker, decode<FromWorker>(event.data)));
     worker.addEventListener("error", (event: ErrorEvent) => {
       event.preventDefault();
@@ -130,7 +131,7 @@ class RestartingWorker implements SyncWorker {
     this.closed.resolve();
     if (this.stopping.signal.aborted) return;
     const { clock, logger } = this.options;
-    if (clock.nowMs() - this.spawnedMs > STABLE_MS) this.backoff.reset();
+    if (clock.steadyMs() - this.spawnedMs > STABLE_MS) this.backoff.reset();
     const waitMs = this.backoff.next();
     logger.warn("the sync worker ended and is started again", { wait_ms: waitMs });
     this.closed = Promise.withResolvers<void>();

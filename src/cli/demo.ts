@@ -99,7 +99,7 @@ async function syncOnce({ out, logger, signal }: CommandContext, { settings }: R
   const view = createProgressView(out);
   const session = openSyncSession({ settings, version: VERSION, clock: systemClock, logger });
   try {
-    await session.once({}, (progress) => view.show(progress, systemClock.nowMs()), signal);
+    await session.once({}, (progress) => view.show(progress, systemClock.steadyMs()), signal);
   } finally {
     view.end();
     session.close();

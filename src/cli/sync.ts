@@ -24,7 +24,7 @@ export async function runSync(ctx: CommandContext): Promise<number> {
     const isOnce = invocation.switches.has("once");
     const pass = session.once(
       sinceUs === null ? {} : { sinceUs },
-      (progress) => view.show(progress, systemClock.nowMs()),
+      (progress) => view.show(progress, systemClock.steadyMs()),
       signal,
     );
     const outage = isOnce ? await pass : await pass.catch((error: unknown) => retryableOrThrow(error));

@@ -1,27 +1,105 @@
-import type { LocalUs } from "./time.ts";
+import { uptime } from "node:os";
+import type { LocalUs, SteadyMs } from "./time.ts";
 
-/** The only reader of the wall clock and the only user of timers. Code that depends on time takes a `Clock`, which tests replace. */
+/**
+ * The only reader of the machine's clocks and the only user of timers. Code that depends on time takes a `Clock`, which tests replace.
+ *
+ * The wall clock is set by people, NTP and hypervisors, forwards and backwards. It is for moments that are stored or shown. Whatever
+ * measures how long something takes or lasts uses the steady clock.
+ */
 export interface Clock {
-  /** Milliseconds since 1970, UTC. */
-  nowMs(): number;
-  /** Microseconds since 1970, UTC (integer, below 2^53). */
+  /** The wall clock: microseconds since 1970, UTC (integer, below 2^53). It follows when the machine's clock is set. */
   nowUs(): LocalUs;
+  /**
+   * The steady clock: milliseconds since an arbitrary moment. It never goes backwards, no setting changes it, and it counts the time
+   * during which the machine was suspended. Each thread has its own, so its moments are never stored or sent.
+   */
+  steadyMs(): SteadyMs;
+  /**
+   * When the machine was started, by its wall clock. It changes by as much as the wall clock is set, and not by a suspend. So two
+   * processes that see the same value (give or take 2 s, because the uptime has whole seconds) have the same wall clock.
+   */
+  bootedUs(): LocalUs;
   /** Resolves after `ms`, or at once when `signal` is aborted. It never rejects: the caller checks the signal. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-export const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  nowUs: () => Math.round((performance.timeOrigin + performance.now()) * 1000),
-  sleep: (ms, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const done = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal?.addEventListener("abort", done, { once: true });
-    }),
+/** What the functions of the runtime return; replaced in the tests of this file. */
+export interface RawClocks {
+  /** Wall clock, whole milliseconds. */
+  wallMs(): number;
+  /** Monotonic, with fractions. Whether it counts suspends depends on the system. */
+  monotonicMs(): number;
+  /** Since the machine was started, suspends included, whole seconds: Linux rounds up. */
+  uptimeS(): number;
+}
+
+const RUNTIME: RawClocks = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  uptimeS: () => uptime(),
 };
+
+/** The wall clock may differ this much from the extrapolated one (NTP slews it) before it is read anew. */
+const DRIFT_MS = 2;
+/** How often the uptime is read, which takes a microsecond. */
+const UPTIME_EVERY_MS = 1_000;
+/** A difference of two whole seconds is wrong by up to this much. */
+const UPTIME_ERROR_MS = 1_000;
+
+/** Reads the clocks of the machine. `Date.now` has no microseconds, so they come from the monotonic clock since it was last read. */
+export function createClock(raw: RawClocks = RUNTIME): Clock {
+  /** Wall clock minus monotonic clock. */
+  let offsetMs = Number.NaN;
+  let suspendedMs = 0;
+  const readUptime = (monotonicMs: number) => ({
+    monotonicMs,
+    differenceMs: raw.wallMs() - monotonicMs,
+    seconds: raw.uptimeS(),
+  });
+  let uptime = readUptime(raw.monotonicMs());
+
+  /** Adds the time for which the machine was suspended while the monotonic clock stood still, never too much of it. */
+  const countSuspends = (monotonicMs: number): void => {
+    const isRecent = monotonicMs - uptime.monotonicMs < UPTIME_EVERY_MS;
+    // After a suspend, the wall clock differs from what the monotonic clock says.
+    if (isRecent && Math.abs(raw.wallMs() - monotonicMs - uptime.differenceMs) < UPTIME_EVERY_MS) return;
+    const next = readUptime(monotonicMs);
+    const stoodMs = (next.seconds - uptime.seconds) * 1000 - (monotonicMs - uptime.monotonicMs);
+    if (stoodMs > 2 * UPTIME_ERROR_MS) suspendedMs += stoodMs - UPTIME_ERROR_MS;
+    uptime = next;
+  };
+
+  const nowUs = (): LocalUs => {
+    const beforeMs = raw.monotonicMs();
+    const wallMs = raw.wallMs();
+    const afterMs = raw.monotonicMs();
+    // The thread may have been stopped between the readings, so the wall clock is only known to lie between two values.
+    const isFollowed = wallMs + 1 + DRIFT_MS >= beforeMs + offsetMs && wallMs - DRIFT_MS <= afterMs + offsetMs;
+    if (!isFollowed) offsetMs = wallMs - afterMs;
+    return Math.round((afterMs + offsetMs) * 1000) as LocalUs;
+  };
+
+  return {
+    nowUs,
+    steadyMs: () => {
+      const monotonicMs = raw.monotonicMs();
+      countSuspends(monotonicMs);
+      return (monotonicMs + suspendedMs) as SteadyMs;
+    },
+    bootedUs: () => (nowUs() - raw.uptimeS() * 1_000_000) as LocalUs,
+    sleep: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted) return resolve();
+        const done = () => {
+          clearTimeout(timer);
+          signal?.removeEventListener("abort", done);
+          resolve();
+        };
+        const timer = setTimeout(done, ms);
+        signal?.addEventListener("abort", done, { once: true });
+      }),
+  };
+}
+
+export const systemClock: Clock = createClock();

@@ -4,7 +4,7 @@
  */
 declare const clockOf: unique symbol;
 
-/** A moment of the local clock, microseconds since 1970. `Clock.nowUs` makes one. */
+/** A moment of the local clock, which is this machine's wall clock: microseconds since 1970. `Clock.nowUs` makes one. */
 export type LocalUs = number & { readonly [clockOf]?: "local" };
 
 /**
@@ -15,6 +15,20 @@ export type LocalUs = number & { readonly [clockOf]?: "local" };
  * clock: `addUs`, `latestUs` and the others below do.
  */
 export type ServerUs = number & { readonly [clockOf]?: "server" };
+
+/**
+ * A moment of the steady clock of this thread, milliseconds since an arbitrary moment. `Clock.steadyMs` makes one. Durations and ages
+ * are differences of two of them. It means nothing to another thread or process, so it is never stored or sent.
+ */
+export type SteadyMs = number & { readonly [clockOf]?: "steady" };
+
+/** Before every moment of the steady clock: for what has not happened yet. */
+export const NEVER_MS: SteadyMs = Number.NEGATIVE_INFINITY;
+
+/** A moment that lies `ms` milliseconds after `moment` (before, when negative). */
+export function addMs(moment: SteadyMs, ms: number): SteadyMs {
+  return (moment + ms) as SteadyMs;
+}
 
 /** From the local clock to the server clock. `skewUs`: server clock minus local clock; 0 where it is unknown. */
 export function onServerClock(localUs: LocalUs, skewUs: number): ServerUs {

@@ -2,8 +2,10 @@
  * Notifies subscribers when `prefect://` resources change. Changes are read from the record, so it does not matter which process
  * follows Prefect. One poll serves all subscribers, and nothing is polled without a subscriber.
  */
+
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { NEVER_MS, type SteadyMs } from "../lib/time.ts";
 import { type ChangeMark, findRecordChanges, startRecordChanges } from "../queries/source/record-changes.ts";
 import type { RecordDb } from "../store/database.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
@@ -35,7 +37,7 @@ const MIN_NOTIFY_INTERVAL_MS = 1_000;
 interface WatchedResource {
   readonly isAffectedBy: AffectedTest;
   readonly listeners: Set<() => void>;
-  notifiedMs: number;
+  notifiedMs: SteadyMs;
   isDue: boolean;
 }
 
@@ -65,7 +67,7 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
 
   const notifyAffected = () => {
     const changed = changes.isAny ? indexChanges(changes, options.record()) : null;
-    const nowMs = clock.nowMs();
+    const nowMs = clock.steadyMs();
     for (const entry of watched.values()) {
       if (changed !== null && entry.isAffectedBy(changed)) entry.isDue = true;
       if (!entry.isDue || nowMs - entry.notifiedMs < MIN_NOTIFY_INTERVAL_MS) continue;
@@ -117,7 +119,7 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
       const entry = watched.get(uri) ?? {
         isAffectedBy: affectedTestOf(uri),
         listeners: new Set(),
-        notifiedMs: 0,
+        notifiedMs: NEVER_MS,
         isDue: false,
       };
       watched.set(uri, entry);

@@ -6,7 +6,7 @@ import { AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { findJsonExcess } from "../lib/json-bounds.ts";
 import type { Logger } from "../lib/logger.ts";
-import { DAY_US, formatIsoUs } from "../lib/time.ts";
+import { DAY_US, formatIsoUs, NEVER_MS } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { EventFilter } from "../model/events/event-filter.ts";
 import type { EventStream } from "./api.ts";
@@ -55,8 +55,8 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
   let queue: PrefectEvent[] = [];
   let resumeReader: (() => void) | null = null;
   let outcome: { readonly failure: AppError | null } | null = null;
-  let lastFrameMs = clock.nowMs();
-  let authSentMs = 0;
+  let lastFrameMs = clock.steadyMs();
+  let authSentMs = NEVER_MS;
   let error: SocketError | null = null;
   let socket: WebSocket | null = null;
 
@@ -77,7 +77,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
   const close = () => end(null);
 
   function noteFrame(): void {
-    lastFrameMs = clock.nowMs();
+    lastFrameMs = clock.steadyMs();
   }
 
   function send(message: unknown): void {
@@ -107,7 +107,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
   function subscribe(): void {
     phase = "filter";
     send({ type: "filter", filter: withFarEnd(filter, clock), backfill: false });
-    const settleMs = Math.min(SETTLE_MAX_MS, Math.max(SETTLE_MIN_MS, 4 * (clock.nowMs() - authSentMs)));
+    const settleMs = Math.min(SETTLE_MAX_MS, Math.max(SETTLE_MIN_MS, 4 * (clock.steadyMs() - authSentMs)));
     void clock.sleep(settleMs, ended.signal).then(goLive);
   }
 
@@ -152,7 +152,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
   async function watchSilence(): Promise<void> {
     await clock.sleep(PING_EVERY_MS, ended.signal);
     while (!isEnded()) {
-      const askedMs = clock.nowMs();
+      const askedMs = clock.steadyMs();
       if (askedMs - lastFrameMs > SILENCE_MS) return endAsLost(`nothing was received for ${askedMs - lastFrameMs} ms`);
       if (socket?.readyState === WebSocket.OPEN) socket.ping();
       await clock.sleep(PONG_WITHIN_MS, ended.signal);
@@ -172,7 +172,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     opened.onopen = () => {
       noteFrame();
       phase = "auth";
-      authSentMs = clock.nowMs();
+      authSentMs = clock.steadyMs();
       // Required as the first message, also where the server asks for no credentials.
       send({ type: "auth", token: socketToken(connection) });
     };

@@ -1,5 +1,5 @@
 /** All loops that run while this process syncs, under one abort signal and one request budget. */
-import { addUs, floorUs, formatIsoUs, type ServerUs } from "../lib/time.ts";
+import { addMs, addUs, floorUs, formatIsoUs, NEVER_MS, type ServerUs, type SteadyMs } from "../lib/time.ts";
 import { coverageEnd } from "../store/coverage.ts";
 import { isReplaced } from "../store/database.ts";
 import type { Changes, Commit } from "./context/changes.ts";
@@ -54,10 +54,10 @@ export class Engine {
   private readonly afterServerFacts: Signal[] = [];
   /** Server clock, microseconds; null while that clock is unknown. */
   private fixedGoalUs: ServerUs | null = null;
-  /** Local clock; null before version and retention were first read. */
-  private factsReadMs: number | null = null;
-  private lastGainMs = Number.NEGATIVE_INFINITY;
-  private lastChangeMs = Number.NEGATIVE_INFINITY;
+  /** Null before version and retention were first read. */
+  private factsReadMs: SteadyMs | null = null;
+  private lastGainMs = NEVER_MS;
+  private lastChangeMs = NEVER_MS;
   private writtenBackfill = "";
 
   constructor(ctx: EngineContext) {
@@ -108,7 +108,7 @@ export class Engine {
   }
 
   private rowsStored(commit: Commit): void {
-    this.lastChangeMs = this.ctx.clock.nowMs();
+    this.lastChangeMs = this.ctx.clock.steadyMs();
     this.runs.rowsStored(commit);
     if (this.snapshots.eventsStored(commit.eventNames)) this.signals.snapshots.notify();
     if (commit.lateRange !== null) {
@@ -131,9 +131,9 @@ export class Engine {
     if (!isReachable) return;
     // Prefect's clients queue events while it is unreachable and send them when it is back. Where the websocket is in
     // use, its reconnection requests the same catch-ups.
-    const nowMs = this.ctx.clock.nowMs();
-    this.schedule.request(nowMs + FLUSHED_MS);
-    this.schedule.request(nowMs + SETTLED_MS);
+    const nowMs = this.ctx.clock.steadyMs();
+    this.schedule.request(addMs(nowMs, FLUSHED_MS));
+    this.schedule.request(addMs(nowMs, SETTLED_MS));
     this.signals.catchUp.notify();
   }
 
@@ -169,24 +169,24 @@ export class Engine {
 
   private async catchUpIteration(signal: AbortSignal): Promise<number> {
     const { clock } = this.ctx;
-    const waitMs = this.schedule.waitMs(clock.nowMs(), this.pollMs());
+    const waitMs = this.schedule.waitMs(clock.steadyMs(), this.pollMs());
     if (waitMs > 0) return waitMs;
     await this.refreshFacts(signal);
-    const startedMs = clock.nowMs();
+    const startedMs = clock.steadyMs();
     const { gained, throughUs, leavesGap } = await catchUp(this.ctx, signal);
     const through = throughUs === null ? null : formatIsoUs(Math.floor(throughUs));
     this.ctx.logger.debug("sync: caught up", { gained, through, leaves_gap: leavesGap });
     this.schedule.completed(startedMs);
-    if (gained > 0) this.lastGainMs = clock.nowMs();
+    if (gained > 0) this.lastGainMs = clock.steadyMs();
     if (leavesGap) this.signals.backfill.notify();
-    return Math.max(MIN_CATCH_UP_MS, this.schedule.waitMs(clock.nowMs(), this.pollMs()));
+    return Math.max(MIN_CATCH_UP_MS, this.schedule.waitMs(clock.steadyMs(), this.pollMs()));
   }
 
   /** Longest time between catch-ups: longer while the websocket is open, and while nothing happens. */
   private pollMs(): number {
     const { pollMs, pollWithoutStreamMs } = this.ctx.settings;
-    const nowMs = this.ctx.clock.nowMs();
-    const isQuiet = (sinceMs: number) => Math.abs(nowMs - sinceMs) > QUIET_AFTER_MS;
+    const nowMs = this.ctx.clock.steadyMs();
+    const isQuiet = (sinceMs: SteadyMs) => nowMs - sinceMs > QUIET_AFTER_MS;
     if (this.feed.state.name === "open")
       return isQuiet(this.lastGainMs) ? pollMs : Math.min(pollMs, pollWithoutStreamMs);
     return isQuiet(this.lastChangeMs) ? Math.max(pollWithoutStreamMs, QUIET_POLL_MS) : pollWithoutStreamMs;
@@ -194,10 +194,10 @@ export class Engine {
 
   private async refreshFacts(signal: AbortSignal): Promise<void> {
     const { clock } = this.ctx;
-    if (this.factsReadMs !== null && Math.abs(clock.nowMs() - this.factsReadMs) < SERVER_FACTS_MS) return;
+    if (this.factsReadMs !== null && clock.steadyMs() - this.factsReadMs < SERVER_FACTS_MS) return;
     const isAnswered = await refreshServerFacts(this.ctx, signal);
     const isFirst = this.factsReadMs === null;
-    this.factsReadMs = clock.nowMs() - (isAnswered ? 0 : SERVER_FACTS_MS - SERVER_FACTS_RETRY_MS);
+    this.factsReadMs = addMs(clock.steadyMs(), isAnswered ? 0 : SERVER_FACTS_RETRY_MS - SERVER_FACTS_MS);
     if (isFirst) for (const signal of this.afterServerFacts) signal.notify();
   }
 
@@ -230,10 +230,10 @@ export class Engine {
 
   private catchUpAfter(reason: Changes["possibleGap"]["reason"]): void {
     this.ctx.logger.debug("sync: the websocket may have missed events", { reason });
-    const nowMs = this.ctx.clock.nowMs();
+    const nowMs = this.ctx.clock.steadyMs();
     this.schedule.request(nowMs);
-    if (reason !== "lost") this.schedule.request(nowMs + FLUSHED_MS);
-    if (reason === "connected") this.schedule.request(nowMs + SETTLED_MS);
+    if (reason !== "lost") this.schedule.request(addMs(nowMs, FLUSHED_MS));
+    if (reason === "connected") this.schedule.request(addMs(nowMs, SETTLED_MS));
     this.signals.catchUp.notify();
   }
 

@@ -1,4 +1,4 @@
-import { addUs, floorUs, type ServerUs } from "../lib/time.ts";
+import { addUs, floorUs, type ServerUs, type SteadyMs } from "../lib/time.ts";
 import { SNAPSHOT_KINDS } from "../model/kinds.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import type { EngineContext } from "./context/engine-context.ts";
@@ -65,7 +65,7 @@ function missingUs(backfill: Backfill, goalUs: ServerUs): number {
 
 class Progress {
   private readonly ctx: EngineContext;
-  private readonly startedMs: number;
+  private readonly startedMs: SteadyMs;
   private readonly onProgress: (progress: SyncProgress) => void;
   private phase: SyncProgress["phase"] = "events";
   private events = 0;
@@ -75,7 +75,7 @@ class Progress {
   constructor(ctx: EngineContext, goalUs: ServerUs, onProgress: (progress: SyncProgress) => void) {
     this.ctx = ctx;
     this.onProgress = onProgress;
-    this.startedMs = ctx.clock.nowMs();
+    this.startedMs = ctx.clock.steadyMs();
     if (coveredRanges(ctx.db, "event", "").at(0)?.fromUs === goalUs) this.part = 1;
   }
 
@@ -97,7 +97,7 @@ class Progress {
   }
 
   private publish(): void {
-    const passedMs = Math.max(1, this.ctx.clock.nowMs() - this.startedMs);
+    const passedMs = Math.max(1, this.ctx.clock.steadyMs() - this.startedMs);
     const isKnown = this.part > 0.01 && this.part < 1;
     this.onProgress({
       phase: this.phase,

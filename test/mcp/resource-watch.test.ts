@@ -31,8 +31,9 @@ function setUp() {
   let nowMs = Date.parse(at(60));
   let wakers: (() => void)[] = [];
   const clock: Clock = {
-    nowMs: () => nowMs,
     nowUs: () => nowMs * 1_000,
+    steadyMs: () => nowMs,
+    bootedUs: () => 0,
     sleep: (_, signal) =>
       new Promise((resolve) => {
         wakers.push(resolve);

@@ -129,7 +129,7 @@ describe("a stream", () => {
         backfill: false,
       },
     ]);
-    expect(Date.parse(until) - systemClock.nowMs()).toBeGreaterThan(364 * 86_400_000);
+    expect(Date.parse(until) - systemClock.nowUs() / 1000).toBeGreaterThan(364 * 86_400_000);
   });
 
   test("sends custom headers on the upgrade, and Authorization for a proxy in front of the server", async () => {
@@ -378,12 +378,12 @@ describe("the end of a stream", () => {
     const stream = open({ url }, { clock });
     await stream.ready;
     network.set({ kind: "black-hole" });
-    const startMs = clock.nowMs();
+    const startMs = clock.steadyMs();
     expect(await outcome(stream)).toMatchObject({
       code: "unavailable",
       message: `The event stream to ${url} was lost: no answer to a ping in 10 s.`,
     });
-    expect(clock.nowMs() - startMs).toBeLessThan(45_000);
+    expect(clock.steadyMs() - startMs).toBeLessThan(45_000);
   });
 
   test("is not assumed while pongs arrive but no events", async () => {
@@ -391,9 +391,9 @@ describe("the end of a stream", () => {
     const clock = fastClock(20);
     const stream = open(fake, { clock });
     await stream.ready;
-    const startMs = clock.nowMs();
+    const startMs = clock.steadyMs();
     await systemClock.sleep(3_000);
-    expect(clock.nowMs() - startMs).toBeGreaterThan(55_000);
+    expect(clock.steadyMs() - startMs).toBeGreaterThan(55_000);
     fake.emit(now());
     for await (const batch of stream) {
       expect(batch.length).toBe(1);

@@ -162,7 +162,7 @@ describe("its event socket", () => {
     const stream = client.openEventStream({}, new AbortController().signal);
     await stream.ready;
     const sent = Array.from({ length: 3 }, (_, i) => ({
-      occurred: new Date(systemClock.nowMs() + i).toISOString(),
+      occurred: new Date(systemClock.nowUs() / 1000 + i).toISOString(),
       event: "lab.first",
       resource: { "prefect.resource.id": `lab.thing.${i}` },
       related: [],

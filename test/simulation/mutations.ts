@@ -87,13 +87,13 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a possible gap does not cause a catch-up",
     file: "src/sync/engine.ts",
-    find: "    const nowMs = this.ctx.clock.nowMs();\n    this.schedule.request(nowMs);\n",
-    replace: "    const nowMs = this.ctx.clock.nowMs();\n    if (nowMs > 0) return;\n",
+    find: "    const nowMs = this.ctx.clock.steadyMs();\n    this.schedule.request(nowMs);\n",
+    replace: "    const nowMs = this.ctx.clock.steadyMs();\n    if (nowMs > -1) return;\n",
   },
   {
     name: "a new connection causes no later catch-ups",
     file: "src/sync/engine.ts",
-    find: '    if (reason !== "lost") this.schedule.request(nowMs + FLUSHED_MS);\n    if (reason === "connected") this.schedule.request(nowMs + SETTLED_MS);\n',
+    find: '    if (reason !== "lost") this.schedule.request(addMs(nowMs, FLUSHED_MS));\n    if (reason === "connected") this.schedule.request(addMs(nowMs, SETTLED_MS));\n',
     replace: "",
   },
   {

@@ -209,7 +209,7 @@ export class SimApi implements PrefectApi {
     const sentMs = time.nowMs;
     if (sentMs < this.forbiddenUntilMs - 1)
       this.o.fail(`a request ${this.forbiddenUntilMs - sentMs} ms before Retry-After allows one`);
-    const clockMs = process.clock.nowMs();
+    const clockMs = process.clock.nowUs() / 1000;
     return new Promise<T>((resolve, reject) => {
       const { signal } = options ?? {};
       if (signal?.aborted) return reject(signal.reason);
@@ -230,7 +230,7 @@ export class SimApi implements PrefectApi {
           const value = answer();
           const date = new Date(Math.floor(server.nowUs() / 1_000_000) * 1000 - random.int(0, 1) * 1000).toUTCString();
           arrive(() => {
-            this.skew.observe(date, clockMs, process.clock.nowMs());
+            this.skew.observe(date, clockMs, process.clock.nowUs() / 1000);
             resolve(value);
           });
         } catch (error) {

@@ -23,8 +23,9 @@ export class SimProcess {
   }
 
   readonly clock: Clock = {
-    nowMs: () => Math.floor(this.nowUs() / 1000),
     nowUs: () => this.nowUs(),
+    steadyMs: () => this.time.nowMs,
+    bootedUs: () => EPOCH_US + this.skewMs * 1000,
     sleep: (ms, signal) => {
       if (this.isDead) return new Promise(() => {});
       if (signal?.aborted) return Promise.resolve();

@@ -70,7 +70,12 @@ export interface HarnessOptions extends FakePrefectOptions {
 /** The clock stands an hour after the builders' times. */
 export async function openToolHarness(options: HarnessOptions = {}): Promise<ToolHarness> {
   let nowUs = T0_US + HOUR_US;
-  const clock: Clock = { nowMs: () => Math.floor(nowUs / 1000), nowUs: () => nowUs, sleep: () => Promise.resolve() };
+  const clock: Clock = {
+    nowUs: () => nowUs,
+    steadyMs: () => nowUs / 1000,
+    bootedUs: () => 0,
+    sleep: () => Promise.resolve(),
+  };
   const fake = await startFakePrefect({ nowUs: () => nowUs, ...options });
   const db = openRecord(":memory:", "write");
   const connection = {

@@ -21,10 +21,14 @@ import { DEFAULT_SYNC_SETTINGS } from "../support/default-sync-settings.ts";
 export const SECOND = 1_000_000;
 
 export class ManualClock implements Clock {
+  /** Moves when time passes. */
   us = T0_US;
+  /** By how much the wall clock was set. */
+  setUs = 0;
   readonly slept: number[] = [];
-  nowUs = () => this.us;
-  nowMs = () => Math.floor(this.us / 1000);
+  nowUs = () => this.us + this.setUs;
+  steadyMs = () => this.us / 1000;
+  bootedUs = () => this.setUs;
   sleep = (ms: number, signal?: AbortSignal): Promise<void> => {
     if (signal?.aborted) return Promise.resolve();
     this.slept.push(ms);

@@ -103,12 +103,12 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<DoctorFindin
   const { resolved, clock, signal } = deps;
   const { settings } = resolved;
   const options = { signal, deadlineMs: CALL_WITHIN_MS, retries: 0 };
-  const startMs = clock.nowMs();
+  const startMs = clock.steadyMs();
   const health = await attempt(() => api.readHealth(options));
   if ("error" in health && health.error.code !== "not_found" && health.error.code !== "unauthorized") {
     return [failed("api", health.error, `Start Prefect, or correct PREFECT_API_URL (${settings.apiUrlOrigin}).`)];
   }
-  const tookMs = Math.round(clock.nowMs() - startMs);
+  const tookMs = Math.round(clock.steadyMs() - startMs);
   const [version, access] = [
     settings.isCloud ? null : await attempt(() => api.readVersion(options)),
     await attempt(() => api.filterObjects("flow", { limit: 1 }, options)),
@@ -156,11 +156,11 @@ async function checkSocket(api: PrefectApi, { resolved, clock, signal }: DoctorD
   }
   const ending = new AbortController();
   const over = AbortSignal.any([signal, ending.signal]);
-  const startMs = clock.nowMs();
+  const startMs = clock.steadyMs();
   const stream = api.openEventStream({}, over);
   const timeout = clock.sleep(SOCKET_WITHIN_MS, over).then(() => "late" as const);
   const opened = await attempt(() => Promise.race([stream.ready, timeout]));
-  const tookMs = Math.round(clock.nowMs() - startMs);
+  const tookMs = Math.round(clock.steadyMs() - startMs);
   stream.close();
   ending.abort();
   const meanwhile = "Until then Prefect is polled, which is slower.";

@@ -24,7 +24,7 @@ const SMALL_BYTES = 1_024;
 export async function admitRequest(request: Request, callerId: string, rules: AdmissionRules): Promise<Admitted> {
   const { limits, maxBodyBytes, clock } = rules;
   const isPost = request.method === "POST";
-  const first = limits.admit(callerId, clock.nowMs());
+  const first = limits.admit(callerId, clock.steadyMs());
   if (!first.admitted && !(isPost && first.reason === "concurrency" && isSmall(request))) return refused(first);
   let release = first.admitted ? first.release : () => {};
   let isAdmitted = false;
@@ -36,7 +36,7 @@ export async function admitRequest(request: Request, callerId: string, rules: Ad
     if (!first.admitted || cost > 1) {
       release();
       // A cancellation frees a place, so it must not need one.
-      const whole = limits.admit(callerId, clock.nowMs(), cost, isCancellation(body) ? 0 : cost);
+      const whole = limits.admit(callerId, clock.steadyMs(), cost, isCancellation(body) ? 0 : cost);
       if (!whole.admitted) return refused(whole);
       release = whole.release;
     }

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import type { SteadyMs } from "../../lib/time.ts";
 
 export interface CallerLimitSettings {
   readonly requestsPerSecond: number;
@@ -15,11 +16,11 @@ export type Admission =
 
 interface Caller {
   tokens: number;
-  atMs: number;
+  atMs: SteadyMs;
   running: number;
 }
 
-/** A token bucket and a limit of concurrent requests per caller. Times are passed in: milliseconds of one steady clock. */
+/** A token bucket and a limit of concurrent requests per caller. Time is passed in. */
 export class CallerLimits {
   private readonly callers: LRUCache<string, Caller>;
   /** Callers that were dropped while they had running requests: these still count. */
@@ -40,7 +41,7 @@ export class CallerLimits {
    * `cost`: messages in the request. `places`: how many of them count as running until `release` is called, which happens once, when
    * the answer is complete.
    */
-  admit(id: string, nowMs: number, cost = 1, places = cost): Admission {
+  admit(id: string, nowMs: SteadyMs, cost = 1, places = cost): Admission {
     const { requestsPerSecond, burst, maxConcurrent } = this.settings;
     const caller = this.callers.get(id) ?? this.recall(id, nowMs);
     const earned = (Math.max(0, nowMs - caller.atMs) / 1000) * requestsPerSecond;
@@ -66,7 +67,7 @@ export class CallerLimits {
     };
   }
 
-  private recall(id: string, nowMs: number): Caller {
+  private recall(id: string, nowMs: SteadyMs): Caller {
     const caller = this.dropped.get(id) ?? { tokens: this.settings.burst, atMs: nowMs, running: 0 };
     this.dropped.delete(id);
     this.callers.set(id, caller);

@@ -111,7 +111,7 @@ class McpHttpServer implements HttpServer {
     this.guards = createGuards(settings, new URL(this.url));
     this.addGauges();
     void this.keepSweeping();
-    logger.info("listening", { url: this.url, auth: this.auth.isRequired, clock: clock.nowMs() });
+    logger.info("listening", { url: this.url, auth: this.auth.isRequired });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -119,8 +119,8 @@ class McpHttpServer implements HttpServer {
     this.ending.abort();
     const { clock } = this.options;
     const stopped = this.server.stop(false);
-    const untilMs = clock.nowMs() + DRAIN_MS;
-    while (this.running > 0 && clock.nowMs() < untilMs) await clock.sleep(10);
+    const untilMs = clock.steadyMs() + DRAIN_MS;
+    while (this.running > 0 && clock.steadyMs() < untilMs) await clock.sleep(10);
     await Promise.all([this.tenants.close(), this.spans?.close(DRAIN_MS)]);
     await this.server.stop(true);
     await stopped;

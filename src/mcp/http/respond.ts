@@ -1,8 +1,10 @@
 /** Answers an admitted request: by its tenant's handler (2026 era) or session (2025 era), as one body or as a stream. */
+
 import { isLegacyRequest } from "@modelcontextprotocol/server";
 import type { Server } from "bun";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { addMs } from "../../lib/time.ts";
 import { invalidParams } from "../request-params.ts";
 import type { Caller } from "./caller-auth.ts";
 import { type BodyHooks, boundedBody } from "./requests/bounded-body.ts";
@@ -36,8 +38,8 @@ export interface Answer {
 
 /** Bytes of a stream that may wait for a slow reader before the reader is disconnected. */
 const MAX_WAITING_BYTES = 1024 * 1024;
-/** The longest time a timer can be set to. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** How often the wall clock is compared with the time at which a token expires. */
+const EXPIRY_CHECK_MS = 10_000;
 
 export class Responder {
   private readonly options: ResponderOptions;
@@ -49,7 +51,7 @@ export class Responder {
   /** `release` gives back the caller's share of concurrent requests. */
   async respond(host: TenantHost, asked: CallerRequest, body: unknown, release: () => void): Promise<Answer> {
     const { request, caller } = asked;
-    const startUs = this.options.clock.nowUs();
+    const startMs = this.options.clock.steadyMs();
     host.running += 1;
     let response: Response;
     try {
@@ -58,7 +60,7 @@ export class Responder {
       host.running -= 1;
     }
     const { status } = response;
-    const answered = { request, body, callerId: caller.id, tenant: host.label, status, startUs };
+    const answered = { request, body, callerId: caller.id, tenant: host.label, status, startMs };
     const record = () => recordRequest(answered, this.options);
     const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
     if (!isStream || response.body === null) {
@@ -108,10 +110,8 @@ export class Responder {
       },
       { until: expiry.signal },
     );
-    if (caller.expiresMs !== undefined) {
-      const leftMs = Math.min(MAX_TIMER_MS, Math.max(0, caller.expiresMs - clock.nowMs()));
-      void clock.sleep(leftMs, expiry.signal).then(() => expiry.abort("expired"));
-    }
+    if (caller.expiresMs !== undefined)
+      void sleepUntil(caller.expiresMs, clock, expiry.signal).then(() => expiry.abort("expired"));
     return streamed;
   }
 
@@ -131,7 +131,7 @@ export class Responder {
         logger.info("a slow reader was disconnected", { tenant: host.label });
       },
       onEnd: () => {
-        host.usedMs = clock.nowMs();
+        host.usedMs = clock.steadyMs();
         onEnd();
       },
     });
@@ -142,7 +142,7 @@ export class Responder {
     const { clock } = this.options;
     const session = request.headers.get("mcp-session-id");
     if (session !== null && (body === undefined || (await isLegacyRequest(request, body)))) {
-      const answered = await host.sessions.serve(session, request, body, callerId, clock.nowMs());
+      const answered = await host.sessions.serve(session, request, body, callerId, clock.steadyMs());
       const message = "There is no such session; it may have ended. Start a new one with an initialize request.";
       return answered ?? refusal({ status: 404, message, id: idOf(body) });
     }
@@ -151,9 +151,23 @@ export class Responder {
       return refusal({ status: 405, message, headers: { allow: "POST" } });
     }
     if (isInitialize(body) && (await isLegacyRequest(request, body))) {
-      return host.sessions.open(request, body, callerId, clock.nowMs());
+      return host.sessions.open(request, body, callerId, clock.steadyMs());
     }
     const wrong = invalidParams(body);
     return wrong === null ? host.handler.fetch(request, { parsedBody: body }) : Response.json(wrong);
+  }
+}
+
+/**
+ * Resolves when the wall clock has reached `untilMs` (since 1970), or when as much time has passed as was left at the beginning: setting
+ * the clock back must not keep an expired token valid. Resolves early when `signal` is aborted.
+ */
+async function sleepUntil(untilMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  const wallLeftMs = () => untilMs - clock.nowUs() / 1000;
+  const endMs = addMs(clock.steadyMs(), wallLeftMs());
+  while (!signal.aborted) {
+    const leftMs = Math.min(wallLeftMs(), endMs - clock.steadyMs());
+    if (leftMs <= 0) return;
+    await clock.sleep(Math.min(leftMs, EXPIRY_CHECK_MS), signal);
   }
 }

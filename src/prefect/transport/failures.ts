@@ -12,7 +12,7 @@ export interface Failures {
   /** An error of the connection itself. `target` is the URL that was called. */
   network(failure: TransportFailure, target: string): AppError;
   /** An answer that is not a success, or a web page. `route`: `POST /flow_runs/filter`. */
-  answer(answer: HttpAnswer, route: string, nowMs: number): AppError;
+  answer(answer: HttpAnswer, route: string): AppError;
   /** The API URL is no http(s) URL. */
   badUrl(): AppError;
   /** A successful answer that has not the form that the API documents. */
@@ -42,12 +42,12 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
   const urlName = isOwn ? "PREFECT_API_URL" : "X-Prefect-Api-Url";
 
   /** Without a status: a web page says nothing about Prefect, whatever its status is, and Prefect counts as unreachable. */
-  function webPage(answer: HttpAnswer, nowMs: number): AppError {
+  function webPage(answer: HttpAnswer): AppError {
     const title = pageTitle(answer.text);
     const name = title === "" ? "a web page" : `the web page "${title}"`;
     const target = redirectTarget(answer, url);
     const leads = target === null ? "" : `, which leads to ${target}`;
-    const retryAfterMs = parseRetryAfterMs(answer.headers.get("retry-after"), nowMs);
+    const retryAfterMs = parseRetryAfterMs(answer.headers);
     return new AppError(
       "unavailable",
       mask(`Prefect is not reached: ${name} (status ${answer.status}) answers at ${url}${leads}.`),
@@ -144,11 +144,11 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
       }
     },
 
-    answer(answer, route, nowMs) {
+    answer(answer, route) {
       const { status } = answer;
-      if (isHtmlPage(answer)) return webPage(answer, nowMs);
+      if (isHtmlPage(answer)) return webPage(answer);
       const text = mask(errorReason(answer.text));
-      const retryAfterMs = parseRetryAfterMs(answer.headers.get("retry-after"), nowMs);
+      const retryAfterMs = parseRetryAfterMs(answer.headers);
       const options = { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
       if (status >= 300 && status < 400) return redirected(answer, url, urlName);
       if (status === 401)

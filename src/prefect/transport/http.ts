@@ -2,9 +2,11 @@
  * Calls to Prefect's REST API: retries within a deadline, CSRF, redirects on the same host, errors as AppErrors. Every call is a read
  * and may therefore be repeated.
  */
+
 import { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { addMs, type SteadyMs } from "../../lib/time.ts";
 import type { AnswerBudget } from "./answer-budget.ts";
 import { findBaseProblem } from "./base-url.ts";
 import type { CallOptions } from "./call-options.ts";
@@ -50,8 +52,8 @@ interface Call {
   url: string;
   readonly body: string | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Deadline of the call, local clock, milliseconds. */
-  readonly endMs: number;
+  /** Deadline of the call. */
+  readonly endMs: SteadyMs;
   readonly maxBytes: number | undefined;
 }
 
@@ -86,10 +88,10 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
 
   /** Sends one request. */
   async function send(call: Call, extra: Readonly<Record<string, string>>): Promise<HttpAnswer> {
-    const remainingMs = call.endMs - clock.nowMs();
+    const remainingMs = call.endMs - clock.steadyMs();
     if (remainingMs <= 0) throw new TransportFailure("timeout", "the time for the call is used up");
     requests += 1;
-    const sentMs = clock.nowMs();
+    const sentMs = clock.nowUs() / 1000;
     const json = call.body === undefined ? {} : { "Content-Type": "application/json" };
     const { method, body, maxBytes } = call;
     const answer = await transport.send(
@@ -97,7 +99,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       Math.min(remainingMs, connection.requestTimeoutMs),
       call.signal,
     );
-    skew.observe(answer.headers.get("date"), sentMs, clock.nowMs());
+    skew.observe(answer.headers.get("date"), sentMs, clock.nowUs() / 1000);
     return answer;
   }
 
@@ -119,12 +121,12 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
           !isHtmlPage(answer) &&
           csrf.isRequiredBy(answer.status, answer.text) &&
           csrfTries++ === 0 &&
-          (await csrf.renew(extra, call.endMs - clock.nowMs()))
+          (await csrf.renew(extra, call.endMs - clock.steadyMs()))
         )
           continue;
         if (!isRetriedStatus(answer.status, rules)) return answer;
-        failure = failures.answer(answer, call.route, clock.nowMs());
-        retryAfterMs = parseRetryAfterMs(answer.headers.get("retry-after"), clock.nowMs());
+        failure = failures.answer(answer, call.route);
+        retryAfterMs = parseRetryAfterMs(answer.headers);
       } catch (error) {
         if (!(error instanceof TransportFailure)) throw error;
         failure = failures.network(error, call.url);
@@ -137,7 +139,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       if (answer?.headers.get("prefect-maintenance")?.toLowerCase() !== "true") tries += 1;
       if (tries > retries) throw failure;
       const waitMs = retryWaitMs(tries, retryAfterMs, rules);
-      if (clock.nowMs() + waitMs >= call.endMs) throw failure;
+      if (clock.steadyMs() + waitMs >= call.endMs) throw failure;
       logger.debug("prefect: trying again", { route: call.route, waitMs, status: answer?.status ?? failure.message });
       await clock.sleep(waitMs, call.signal);
     }
@@ -184,7 +186,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       url: base + path,
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
-      endMs: clock.nowMs() + deadlineMs,
+      endMs: addMs(clock.steadyMs(), deadlineMs),
       maxBytes: options.maxBytes,
     };
     const answer = await sendWithRetries(request, retries);
@@ -200,7 +202,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       const problem = await findBaseProblem(url, probe, isHtmlPage(answer));
       if (problem !== null) throw problem;
     }
-    if (answer.status >= 300 || isHtmlPage(answer)) throw failures.answer(answer, route, clock.nowMs());
+    if (answer.status >= 300 || isHtmlPage(answer)) throw failures.answer(answer, route);
     const type = answer.headers.get("content-type") ?? "no content type";
     throw failures.unexpectedAnswer(route, `it is not JSON (${type}, ${answer.text.length} characters)`);
   }

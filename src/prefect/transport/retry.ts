@@ -25,11 +25,16 @@ export function retryWaitMs(tries: number, retryAfterMs: number | undefined, rul
   return Math.max(0, Math.round(plain * (1 - rules.jitterFactor + 2 * spread)));
 }
 
-/** Milliseconds of a `Retry-After` header, which holds seconds or a date (compared with `nowMs`). Undefined without a valid one. */
-export function parseRetryAfterMs(header: string | null, nowMs: number): number | undefined {
+/**
+ * Milliseconds of the `Retry-After` header, which holds seconds or a date. A date is compared with the `Date` of the same answer: both
+ * are on the server clock. Undefined without a valid one.
+ */
+export function parseRetryAfterMs(headers: Headers): number | undefined {
+  const header = headers.get("retry-after");
   if (header === null || header.trim() === "") return undefined;
   const seconds = Number(header);
   if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
   const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
+  const sent = Date.parse(headers.get("date") ?? "");
+  return Number.isNaN(date) || Number.isNaN(sent) ? undefined : Math.max(0, date - sent);
 }

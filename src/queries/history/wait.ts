@@ -1,6 +1,15 @@
 /** Waits for a state of a run or for an event: watches the record, and asks Prefect where the record is behind. */
 import { toAppError } from "../../errors.ts";
-import { addUs, earliestUs, latestUs, onServerClock, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import {
+  addMs,
+  addUs,
+  earliestUs,
+  latestUs,
+  onServerClock,
+  parseIsoUs,
+  SECOND_US,
+  type ServerUs,
+} from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness } from "../../model/freshness.ts";
@@ -147,8 +156,8 @@ async function watch<T>(
   subject: Watch<T>,
 ): Promise<WaitResult<T>> {
   const { clock, signal } = ctx;
-  const startMs = clock.nowMs();
-  const waited = () => clock.nowMs() - startMs;
+  const startMs = clock.steadyMs();
+  const waited = () => clock.steadyMs() - startMs;
   let best: Sourced<T> | null = null;
   let failure: unknown = null;
   let askedMs: number | null = null;
@@ -207,5 +216,5 @@ function recordedUntil(ctx: QueryContext, db: RecordDb, feed: string): ServerUs 
 /** Limits one request to its own time, within the rest of the wait. */
 function forOneRequest(ctx: QueryContext, leftMs: number): QueryContext {
   const ms = Math.max(500, Math.min(REQUEST_MS, leftMs));
-  return withLimits(ctx, { liveUntilUs: ctx.clock.nowUs() + ms * 1000 });
+  return withLimits(ctx, { liveUntilMs: addMs(ctx.clock.steadyMs(), ms) });
 }

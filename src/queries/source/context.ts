@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
+import type { SteadyMs } from "../../lib/time.ts";
 import type { LiveBatch } from "../../model/events/live-batch.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -24,16 +25,13 @@ export interface QueryContext {
   readonly instance: string;
   /** Aborts when the client cancels the call. Set by `runTool`. */
   readonly signal?: AbortSignal | undefined;
-  /**
-   * End of the time in which the call may ask Prefect, however many requests it makes. Local clock, microseconds. Set by
-   * `runTool`.
-   */
-  readonly liveUntilUs?: number | undefined;
+  /** End of the time in which the call may ask Prefect, however many requests it makes. Set by `runTool`. */
+  readonly liveUntilMs?: SteadyMs | undefined;
 }
 
 /** Each member defaults to that of the context. */
 export interface CallLimits {
-  readonly liveUntilUs?: number;
+  readonly liveUntilMs?: SteadyMs;
   readonly signal?: AbortSignal;
   /** Null: the docs tools send no request. */
   readonly docsUrl?: null;
@@ -56,7 +54,7 @@ export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext 
     docsUrl: limits.docsUrl === null ? null : ctx.docsUrl,
     instance: ctx.instance,
     signal: limits.signal ?? ctx.signal,
-    liveUntilUs: limits.liveUntilUs ?? ctx.liveUntilUs,
+    liveUntilMs: limits.liveUntilMs ?? ctx.liveUntilMs,
   };
   return all;
 }

@@ -16,8 +16,8 @@ export interface LiveReader {
 /** Starts a live reading. Throws AppError `invalid_config` when the settings name no Prefect. */
 export function openLive(ctx: QueryContext): LiveReader {
   const startedUs = ctx.clock.nowUs();
-  const untilUs = Math.min(ctx.liveUntilUs ?? Number.POSITIVE_INFINITY, startedUs + ctx.liveDeadlineMs * 1000);
-  const remainingMs = () => Math.max(0, (untilUs - ctx.clock.nowUs()) / 1000);
+  const untilMs = Math.min(ctx.liveUntilMs ?? Number.POSITIVE_INFINITY, ctx.clock.steadyMs() + ctx.liveDeadlineMs);
+  const remainingMs = () => Math.max(0, untilMs - ctx.clock.steadyMs());
   return {
     api: ctx.api(),
     startedUs,

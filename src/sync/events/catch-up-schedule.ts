@@ -1,22 +1,23 @@
+import { NEVER_MS, type SteadyMs } from "../../lib/time.ts";
+
 /** Decides when to catch up: at a regular interval, and at requested moments, when events may be missing or late. */
 export class CatchUpSchedule {
-  private requested: number[] = [];
-  private lastMs = Number.NEGATIVE_INFINITY;
+  private requested: SteadyMs[] = [];
+  private lastMs = NEVER_MS;
 
-  /** Requests a catch-up that begins at this moment (local clock, ms) or later. */
-  request(atMs: number): void {
+  /** Requests a catch-up that begins at this moment or later. */
+  request(atMs: SteadyMs): void {
     this.requested.push(atMs);
   }
 
-  /** Milliseconds until the next catch-up: at most `intervalMs`, also when the local clock is set. */
-  waitMs(nowMs: number, intervalMs: number): number {
-    this.lastMs = Math.min(this.lastMs, nowMs);
+  /** Milliseconds until the next catch-up: at most `intervalMs`. */
+  waitMs(nowMs: SteadyMs, intervalMs: number): number {
     const next = Math.min(this.lastMs + intervalMs, ...this.requested);
     return Math.min(intervalMs, Math.max(0, next - nowMs));
   }
 
-  /** A catch-up that began at `startedMs` (local clock) has finished. */
-  completed(startedMs: number): void {
+  /** A catch-up that began at `startedMs` has finished. */
+  completed(startedMs: SteadyMs): void {
     this.lastMs = startedMs;
     this.requested = this.requested.filter((atMs) => atMs > startedMs);
   }

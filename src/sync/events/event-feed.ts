@@ -1,5 +1,5 @@
 import { type AppError, toAppError } from "../../errors.ts";
-import { DAY_US, formatIsoUs } from "../../lib/time.ts";
+import { DAY_US, formatIsoUs, NEVER_MS, type SteadyMs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import { Signal, UNTIL_NOTIFIED_MS } from "../context/signal.ts";
@@ -25,8 +25,8 @@ export class EventFeed {
   private readonly arrived = new Signal();
   private readonly batchFull = new Signal();
   private pending: PrefectEvent[] = [];
-  private arrivals: { atMs: number; count: number }[] = [];
-  private burstMs = Number.NEGATIVE_INFINITY;
+  private arrivals: { atMs: SteadyMs; count: number }[] = [];
+  private burstMs = NEVER_MS;
   private current: StreamState = INITIAL_STREAM_STATE;
 
   constructor(ctx: EngineContext) {
@@ -42,10 +42,10 @@ export class EventFeed {
   async listen(signal: AbortSignal): Promise<void> {
     const { clock } = this.ctx;
     while (!signal.aborted && this.current.name !== "off") {
-      const waitMs = dueInMs(this.current, clock.nowMs());
+      const waitMs = dueInMs(this.current, clock.steadyMs());
       if (waitMs > 0) await clock.sleep(waitMs, signal);
       if (signal.aborted) break;
-      if (dueInMs(this.current, clock.nowMs()) > 0) continue;
+      if (dueInMs(this.current, clock.steadyMs()) > 0) continue;
       if (this.transition("due").includes("dial")) this.transition(await this.connect(signal));
     }
     this.transition("stop");
@@ -109,11 +109,11 @@ export class EventFeed {
 
   private watchBurst(count: number): void {
     const { clock, tuning } = this.ctx;
-    const nowMs = clock.nowMs();
+    const nowMs = clock.steadyMs();
     this.arrivals.push({ atMs: nowMs, count });
-    this.arrivals = this.arrivals.filter((one) => one.atMs > nowMs - tuning.burstMs && one.atMs <= nowMs);
+    this.arrivals = this.arrivals.filter((one) => one.atMs > nowMs - tuning.burstMs);
     const recent = this.arrivals.reduce((sum, one) => sum + one.count, 0);
-    if (recent <= tuning.burstEvents || Math.abs(nowMs - this.burstMs) < tuning.burstMs) return;
+    if (recent <= tuning.burstEvents || nowMs - this.burstMs < tuning.burstMs) return;
     this.burstMs = nowMs;
     this.ctx.changes.publish("possibleGap", { reason: "burst" });
   }
@@ -138,7 +138,7 @@ export class EventFeed {
   private transition(event: StreamEvent): readonly StreamEffect[] {
     const { clock, tuning, random } = this.ctx;
     const context = {
-      nowMs: clock.nowMs(),
+      nowMs: clock.steadyMs(),
       random: random(),
       dialMs: tuning.dialMs,
       rejectedMs: tuning.rejectedDialMs,

@@ -2,18 +2,20 @@
  * The state machine of the websocket, as a pure function: time and random numbers are arguments. The table has a row
  * for each pair of state and event, and a missing one does not compile.
  */
+import { addMs, NEVER_MS, type SteadyMs } from "../../lib/time.ts";
+
 export type StreamState =
   /** Not connected; the next attempt is due at `dialAtMs`. */
-  | { readonly name: "waiting"; readonly dialAtMs: number; readonly dialledMs: number; readonly refusals: number }
-  | { readonly name: "connecting"; readonly dialledMs: number; readonly refusals: number }
-  | { readonly name: "open"; readonly dialledMs: number; readonly sinceMs: number }
+  | { readonly name: "waiting"; readonly dialAtMs: SteadyMs; readonly dialledMs: SteadyMs; readonly refusals: number }
+  | { readonly name: "connecting"; readonly dialledMs: SteadyMs; readonly refusals: number }
+  | { readonly name: "open"; readonly dialledMs: SteadyMs; readonly sinceMs: SteadyMs }
   /**
    * Prefect answers requests but the websocket cannot be opened (as behind some proxies). Polling replaces it; attempts
    * continue.
    */
-  | { readonly name: "refused"; readonly dialAtMs: number; readonly dialledMs: number; readonly refusals: number }
+  | { readonly name: "refused"; readonly dialAtMs: SteadyMs; readonly dialledMs: SteadyMs; readonly refusals: number }
   /** Prefect closed with 1008 or 1002: it does not accept credentials or filter. Attempts are rare. */
-  | { readonly name: "rejected"; readonly dialAtMs: number; readonly dialledMs: number }
+  | { readonly name: "rejected"; readonly dialAtMs: SteadyMs; readonly dialledMs: SteadyMs }
   | { readonly name: "off" };
 
 export type StreamEvent =
@@ -38,7 +40,7 @@ export interface StreamStep {
 }
 
 export interface StreamContext {
-  readonly nowMs: number;
+  readonly nowMs: SteadyMs;
   /** 0..1 */
   readonly random: number;
   /** Least time between attempts; the most is twice as long. */
@@ -49,8 +51,8 @@ export interface StreamContext {
 
 export const INITIAL_STREAM_STATE: StreamState = {
   name: "waiting",
-  dialAtMs: 0,
-  dialledMs: Number.NEGATIVE_INFINITY,
+  dialAtMs: NEVER_MS,
+  dialledMs: NEVER_MS,
   refusals: 0,
 };
 
@@ -70,10 +72,10 @@ const dial = (state: Named<"waiting" | "refused" | "rejected">, context: StreamC
 });
 
 /** After a failed attempt: one to two times `dialMs` later, which is 10 s at most. */
-const later = (context: StreamContext): number => context.nowMs + context.dialMs * (1 + context.random);
+const later = (context: StreamContext): SteadyMs => addMs(context.nowMs, context.dialMs * (1 + context.random));
 
 const reject = (state: Named<"connecting" | "open">, context: StreamContext): StreamStep => ({
-  state: { name: "rejected", dialAtMs: context.nowMs + context.rejectedMs, dialledMs: state.dialledMs },
+  state: { name: "rejected", dialAtMs: addMs(context.nowMs, context.rejectedMs), dialledMs: state.dialledMs },
   effects: state.name === "open" ? ["catch-up"] : [],
 });
 
@@ -81,7 +83,7 @@ const reject = (state: Named<"connecting" | "open">, context: StreamContext): St
 const reopen = (state: Named<"open">, context: StreamContext): StreamStep => ({
   state: {
     name: "waiting",
-    dialAtMs: Math.max(context.nowMs, state.dialledMs + context.dialMs),
+    dialAtMs: Math.max(context.nowMs, addMs(state.dialledMs, context.dialMs)),
     dialledMs: state.dialledMs,
     refusals: 0,
   },
@@ -124,12 +126,9 @@ export function nextStreamState(state: StreamState, event: StreamEvent, context:
   return row(state, context);
 }
 
-/**
- * Milliseconds until the next attempt is due: at most a minute, also when the local clock was set. Infinity while none
- * is due.
- */
-export function dueInMs(state: StreamState, nowMs: number): number {
-  return "dialAtMs" in state ? Math.min(60_000, Math.max(0, state.dialAtMs - nowMs)) : Number.POSITIVE_INFINITY;
+/** Milliseconds until the next attempt is due; infinity while none is. */
+export function dueInMs(state: StreamState, nowMs: SteadyMs): number {
+  return "dialAtMs" in state ? Math.max(0, state.dialAtMs - nowMs) : Number.POSITIVE_INFINITY;
 }
 
 /** The state as it is written into the record for readers. */

@@ -1,5 +1,6 @@
 /** Reads all task runs and logs of ended flow runs, once Prefect should have them. */
 import {
+  addMs,
   addUs,
   earliestUs,
   floorUs,
@@ -8,6 +9,7 @@ import {
   parseIsoUs,
   SECOND_US,
   type ServerUs,
+  type SteadyMs,
 } from "../../lib/time.ts";
 import type { Log } from "../../model/objects.ts";
 import { LAST_LOG_DELAY_US } from "../../model/runs/server-delays.ts";
@@ -42,10 +44,10 @@ export class EndedRuns {
   private readonly ctx: EngineContext;
   /** Runs that ended before this (server clock) have been checked. */
   private checkedBeforeUs: Record<"task_run" | "log", ServerUs> = { task_run: 0, log: 0 };
-  /** Runs whose logs could not be read, and when (local clock, milliseconds). */
-  private readonly unreadable = new Map<string, number>();
-  /** When task runs are read again (local clock, milliseconds); null when no rows are late. */
-  private retryAtMs: number | null = null;
+  /** Runs whose logs could not be read, and when. */
+  private readonly unreadable = new Map<string, SteadyMs>();
+  /** When task runs are read again; null when no rows are late. */
+  private retryAtMs: SteadyMs | null = null;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
@@ -69,7 +71,7 @@ export class EndedRuns {
    * claimed whole.
    */
   async readTaskRuns(priority: Priority, signal: AbortSignal): Promise<boolean> {
-    if (this.retryAtMs !== null && this.ctx.clock.nowMs() < this.retryAtMs) return false;
+    if (this.retryAtMs !== null && this.ctx.clock.steadyMs() < this.retryAtMs) return false;
     this.retryAtMs = null;
     const ended = this.due("task_run", FIRST_READING_US, FIRST_READING_US, FLOW_RUNS_PER_REQUEST);
     if (ended.length === 0) return false;
@@ -83,7 +85,7 @@ export class EndedRuns {
     );
     const reachedUs = mark.reachedUs();
     const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, reachedUs });
-    if (!isWhole && reachedUs !== null) this.retryAtMs = this.ctx.clock.nowMs() + LATE_ROWS_RETRY_MS;
+    if (!isWhole && reachedUs !== null) this.retryAtMs = addMs(this.ctx.clock.steadyMs(), LATE_ROWS_RETRY_MS);
     return isWhole && ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_READING_US));
   }
 
@@ -92,7 +94,7 @@ export class EndedRuns {
    * be due.
    */
   async readLogs(priority: Priority, signal: AbortSignal): Promise<boolean> {
-    const nowMs = this.ctx.clock.nowMs();
+    const nowMs = this.ctx.clock.steadyMs();
     for (const [id, atMs] of this.unreadable) if (nowMs - atMs > LOGS_RETRY_MS) this.unreadable.delete(id);
     for (const settleUs of LOG_READINGS_US) {
       const due = this.due("log", settleUs, settleUs, 1 + this.unreadable.size);

@@ -1,5 +1,5 @@
 /** The three loops that keep run rows up to date: after events, in regular rounds, and for ended runs. */
-import { addUs, floorUs, MINUTE_US, type ServerUs } from "../../lib/time.ts";
+import { addUs, floorUs, MINUTE_US, NEVER_MS, type ServerUs } from "../../lib/time.ts";
 import { isTerminal } from "../../model/state.ts";
 import { findFlowRunRow, findRunsToReconcile } from "../../store/runs/flow-runs.ts";
 import type { Commit } from "../context/changes.ts";
@@ -42,10 +42,10 @@ export class RunSync {
   private readonly changed = new Signal();
   private readonly rounds = new Signal();
   private readonly endings = new Signal();
-  private roundMs = Number.NEGATIVE_INFINITY;
-  private changedMs = Number.NEGATIVE_INFINITY;
-  private endedMs = Number.NEGATIVE_INFINITY;
-  private endedPageMs = Number.NEGATIVE_INFINITY;
+  private roundMs = NEVER_MS;
+  private changedMs = NEVER_MS;
+  private endedMs = NEVER_MS;
+  private endedPageMs = NEVER_MS;
 
   constructor(ctx: EngineContext, options: { goalUs: () => ServerUs; isClientActive: () => boolean }) {
     this.ctx = ctx;
@@ -65,7 +65,7 @@ export class RunSync {
 
   rowsStored(commit: Commit): void {
     if (commit.flowRunIds.length === 0 || !commit.kinds.includes("flow_run")) return;
-    this.changedMs = this.ctx.clock.nowMs();
+    this.changedMs = this.ctx.clock.steadyMs();
     this.changed.notify();
     for (const id of commit.flowRunIds) {
       const row = findFlowRunRow(this.ctx.db, id);
@@ -90,13 +90,12 @@ export class RunSync {
 
   private async roundIteration(signal: AbortSignal): Promise<number> {
     const { clock, requests } = this.ctx;
-    const nowMs = clock.nowMs();
-    this.roundMs = Math.min(this.roundMs, nowMs);
-    const isBusy = Math.abs(nowMs - this.changedMs) < BUSY_MS;
+    const nowMs = clock.steadyMs();
+    const isBusy = nowMs - this.changedMs < BUSY_MS;
     const everyMs = this.isClientActive() ? ROUND_MS.clientActive : isBusy ? ROUND_MS.busy : ROUND_MS.quiet;
     const waitMs = this.roundMs + everyMs - nowMs;
     if (waitMs > 0) return Math.min(waitMs, ROUND_MS.busy);
-    if (everyMs === ROUND_MS.quiet && this.roundMs !== Number.NEGATIVE_INFINITY) {
+    if (everyMs === ROUND_MS.quiet && this.roundMs !== NEVER_MS) {
       const idleMs = requests.idleWaitMs(ROUND_COST);
       if (idleMs > 0) return Math.min(idleMs, ROUND_MS.busy);
     }
@@ -113,8 +112,8 @@ export class RunSync {
     await this.reconciler.readScheduledRuns("reconcile", signal);
     await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
     await this.reconciler.readTaskRunsWithoutEvents(readBeforeUs, "reconcile", signal);
-    const nowMs = this.ctx.clock.nowMs();
-    if (Math.abs(nowMs - this.endedPageMs) < ENDED_PAGE_MS) return;
+    const nowMs = this.ctx.clock.steadyMs();
+    if (nowMs - this.endedPageMs < ENDED_PAGE_MS) return;
     this.endedPageMs = nowMs;
     await this.reconciler.readEndedRuns(addUs(readBeforeUs, -UNREAD_US), "verify", signal);
   }
@@ -141,7 +140,7 @@ export class RunSync {
 
   private async endedIteration(signal: AbortSignal): Promise<number> {
     await this.syncEndedRuns(signal);
-    const sinceMs = Math.abs(this.ctx.clock.nowMs() - this.endedMs);
+    const sinceMs = this.ctx.clock.steadyMs() - this.endedMs;
     if (sinceMs < ENDING_MS) return ENDED_MS;
     return sinceMs < LINGERING_MS || this.ended.isRetryPending ? LATE_ROWS_RETRY_MS : UNTIL_NOTIFIED_MS;
   }

@@ -1,6 +1,6 @@
 /** Snapshots: lists that are read whole, or their newest page where they grow without end. */
 import { AppError } from "../../errors.ts";
-import type { LocalUs } from "../../lib/time.ts";
+import { type LocalUs, NEVER_MS } from "../../lib/time.ts";
 import { factsOf, KINDS, type KindFacts, type ListedKind, listBody, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { CallOptions, FilterBody, PrefectApi } from "../../prefect/api.ts";
@@ -59,23 +59,23 @@ export class Snapshots {
   private readonly readMs = new Map<SnapshotKind, number>();
   private readonly wantedMs = new Map<SnapshotKind, number>();
   private readonly failedMs = new Map<SnapshotKind, number>();
-  private clientActiveMs = Number.NEGATIVE_INFINITY;
+  private clientActiveMs = NEVER_MS;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
   }
 
   markClientActive(): void {
-    this.clientActiveMs = this.ctx.clock.nowMs();
+    this.clientActiveMs = this.ctx.clock.steadyMs();
   }
 
   get isClientActive(): boolean {
-    return Math.abs(this.ctx.clock.nowMs() - this.clientActiveMs) < ACTIVE_FOR_MS;
+    return this.ctx.clock.steadyMs() - this.clientActiveMs < ACTIVE_FOR_MS;
   }
 
   /** To be called when events were stored. Returns true when a list became due because of them. */
   eventsStored(eventNames: Iterable<string>): boolean {
-    const nowMs = this.ctx.clock.nowMs();
+    const nowMs = this.ctx.clock.steadyMs();
     let isAnyDue = false;
     for (const name of eventNames) {
       for (const kind of kindsChangedBy(name)) {
@@ -134,12 +134,12 @@ export class Snapshots {
 
   /** Milliseconds until the list is due. */
   private waitMs(due: SnapshotDue): number {
-    return Math.max(0, due.atMs - this.ctx.clock.nowMs());
+    return Math.max(0, due.atMs - this.ctx.clock.steadyMs());
   }
 
   /** Reads one whole list and stores it. Throws AppError. */
   async read(kind: SnapshotKind, priority: Priority, signal: AbortSignal): Promise<void> {
-    const startedMs = this.ctx.clock.nowMs();
+    const startedMs = this.ctx.clock.steadyMs();
     const readUs = this.ctx.clock.nowUs();
     const wanted = this.wantedMs.get(kind);
     this.wantedMs.delete(kind);
@@ -149,7 +149,7 @@ export class Snapshots {
       // An older Prefect has no such route, or the credential has no permission for it: asked again at the usual time.
       const isRefused = error instanceof AppError && !error.retryable && error.code !== "internal";
       if (!isRefused || signal.aborted) {
-        this.failedMs.set(kind, this.ctx.clock.nowMs());
+        this.failedMs.set(kind, this.ctx.clock.steadyMs());
         if (wanted !== undefined) this.wantedMs.set(kind, wanted);
         throw error;
       }

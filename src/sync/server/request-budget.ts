@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
+import { addMs, NEVER_MS, type SteadyMs } from "../../lib/time.ts";
 
 /** The purpose of a request, most urgent first. */
 export type Priority = "catch-up" | "reconcile" | "backfill" | "verify";
@@ -25,11 +26,11 @@ export class RequestBudget {
   private readonly clock: Clock;
   private readonly all: Bucket;
   private readonly idle: Bucket;
-  private pausedUntilMs = 0;
+  private pausedUntilMs = NEVER_MS;
 
   constructor(options: BudgetOptions) {
     this.clock = options.clock;
-    const nowMs = options.clock.nowMs();
+    const nowMs = options.clock.steadyMs();
     this.all = new Bucket(options.perMinute, Math.max(1, options.perMinute), Math.max(1, options.perMinute), nowMs);
     // Begins empty: the requests at the start are not idle work.
     this.idle = new Bucket(options.idlePerMinute, IDLE_AT_ONCE, 0, nowMs);
@@ -55,22 +56,20 @@ export class RequestBudget {
    * it is. Returns 0 when they were taken, otherwise the milliseconds until the next call may succeed.
    */
   idleWaitMs(requests: number): number {
-    const waitMs = this.idle.waitMs(this.clock.nowMs(), Math.min(requests, IDLE_AT_ONCE));
+    const waitMs = this.idle.waitMs(this.clock.steadyMs(), Math.min(requests, IDLE_AT_ONCE));
     if (waitMs === 0) this.idle.spend(requests);
     return waitMs;
   }
 
   /** Applies a `Retry-After`: no request is sent for that long. */
   pause(ms: number): void {
-    this.pausedUntilMs = Math.max(this.pausedUntilMs, this.clock.nowMs() + Math.min(ms, MAX_PAUSE_MS));
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, addMs(this.clock.steadyMs(), Math.min(ms, MAX_PAUSE_MS)));
   }
 
   private waitMs(priority: Priority): number {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.clock.steadyMs();
     const pause = this.pausedUntilMs - nowMs;
-    // When the local clock is set back, the pause must not become longer.
-    if (pause > MAX_PAUSE_MS) this.pausedUntilMs = nowMs;
-    else if (pause > 0) return pause;
+    if (pause > 0) return pause;
     return this.all.waitMs(nowMs, 1 + RESERVE[priority] * (this.all.capacity - 1));
   }
 }
@@ -79,9 +78,9 @@ class Bucket {
   readonly capacity: number;
   private readonly perMs: number;
   private tokens: number;
-  private atMs: number;
+  private atMs: SteadyMs;
 
-  constructor(perMinute: number, capacity: number, tokens: number, nowMs: number) {
+  constructor(perMinute: number, capacity: number, tokens: number, nowMs: SteadyMs) {
     this.perMs = perMinute / 60_000;
     this.capacity = capacity;
     this.tokens = tokens;
@@ -89,8 +88,8 @@ class Bucket {
   }
 
   /** Milliseconds until `wanted` tokens are there. */
-  waitMs(nowMs: number, wanted: number): number {
-    const passedMs = Math.max(0, nowMs - this.atMs);
+  waitMs(nowMs: SteadyMs, wanted: number): number {
+    const passedMs = nowMs - this.atMs;
     this.atMs = nowMs;
     this.tokens = Math.min(this.capacity, this.tokens + passedMs * this.perMs);
     // The tolerance avoids a further wait of 1 ms for a rounding error.

@@ -1,5 +1,6 @@
 import { type AppError, toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { SteadyMs } from "../../lib/time.ts";
 import type { CallOptions, PrefectApi } from "../../prefect/api.ts";
 import type { Connectivity } from "./connectivity.ts";
 import type { Priority, RequestBudget } from "./request-budget.ts";
@@ -20,7 +21,7 @@ export class Requests {
   private readonly connectivity: Connectivity;
   private readonly clock: Clock;
   private readonly serverClock: ServerClock;
-  private readonly sent: number[] = [];
+  private readonly sent: SteadyMs[] = [];
   private count = 0;
 
   constructor(options: {
@@ -53,11 +54,11 @@ export class Requests {
       await this.budget.take(priority, signal);
       signal.throwIfAborted();
       this.countRequest();
-      const sentUs = this.clock.nowUs();
+      const sentMs = this.clock.steadyMs();
       try {
         const answer = await send(this.api, { signal, deadlineMs: DEADLINE_MS, retries: 0 });
         this.connectivity.answered();
-        this.serverClock.answered(this.clock.nowUs() - sentUs);
+        this.serverClock.answered((this.clock.steadyMs() - sentMs) * 1000);
         return answer;
       } catch (error) {
         signal.throwIfAborted();
@@ -78,14 +79,14 @@ export class Requests {
 
   /** Number of requests sent by this engine, and of those in the last minute. */
   get counts(): { total: number; lastMinute: number } {
-    const since = this.clock.nowMs() - 60_000;
+    const since = this.clock.steadyMs() - 60_000;
     while (this.sent.length > 0 && (this.sent[0] ?? 0) < since) this.sent.shift();
     return { total: this.count, lastMinute: this.sent.length };
   }
 
   private countRequest(): void {
     this.count += 1;
-    this.sent.push(this.clock.nowMs());
+    this.sent.push(this.clock.steadyMs());
   }
 
   private applyRetryAfter(failure: AppError): void {

@@ -6,8 +6,10 @@ import {
   floorUs,
   latestUs,
   MINUTE_US,
+  NEVER_MS,
   onServerClock,
   type ServerUs,
+  type SteadyMs,
 } from "../../lib/time.ts";
 import { mergeRanges, type TimeRange } from "../../model/freshness.ts";
 import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
@@ -37,17 +39,17 @@ const COUNT_COST = 2;
 export class Verifier {
   private readonly ctx: EngineContext;
   private late: TimeRange | null = null;
-  private lateMs = 0;
-  private countedMs: number;
+  private lateMs = NEVER_MS;
+  private countedMs: SteadyMs;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
-    this.countedMs = ctx.clock.nowMs();
+    this.countedMs = ctx.clock.steadyMs();
   }
 
   /** Late events were stored. Their range is verified some seconds after the first call, however many calls follow. */
   lateEventsStored(late: TimeRange): void {
-    if (this.late === null) this.lateMs = this.ctx.clock.nowMs();
+    if (this.late === null) this.lateMs = this.ctx.clock.steadyMs();
     this.late = {
       fromUs: earliestUs(this.late?.fromUs ?? late.fromUs, late.fromUs),
       toUs: latestUs(this.late?.toUs ?? late.toUs, late.toUs),
@@ -57,7 +59,7 @@ export class Verifier {
   /** Returns the milliseconds until the next iteration. */
   async iterate(signal: AbortSignal): Promise<number> {
     if (this.late !== null) {
-      const waitMs = Math.min(SETTLE_MS, this.lateMs + SETTLE_MS - this.ctx.clock.nowMs());
+      const waitMs = this.lateMs + SETTLE_MS - this.ctx.clock.steadyMs();
       if (waitMs > 0) return waitMs;
       await this.verifyLate(signal);
     }
@@ -74,8 +76,8 @@ export class Verifier {
 
   private async countLastDay(signal: AbortSignal): Promise<void> {
     const { clock, db, requests, serverClock } = this.ctx;
-    const nowMs = clock.nowMs();
-    if (Math.abs(nowMs - this.countedMs) < COUNT_MS || requests.idleWaitMs(COUNT_COST) > 0) return;
+    const nowMs = clock.steadyMs();
+    if (nowMs - this.countedMs < COUNT_MS || requests.idleWaitMs(COUNT_COST) > 0) return;
     this.countedMs = nowMs;
     const fromUs = latestUs(this.oldestUs(), floorUs(addUs(serverClock.estimateUs(), -COUNTED_US)));
     const toUs = this.settledUs();

@@ -1,3 +1,4 @@
+import { addMs } from "../../lib/time.ts";
 import { withLimits } from "../../queries/source/context.ts";
 import { parseArguments } from "./arguments.ts";
 import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
@@ -5,7 +6,7 @@ import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
 /** Reads the arguments and runs the tool within the time limit of the call. Throws; `callTool` in `mcp/guard.ts` answers errors. */
 export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unknown): Promise<ToolAnswer> {
   const input = parseArguments(tool, args);
-  const liveUntilUs = ctx.query.clock.nowUs() + ctx.query.liveDeadlineMs * 1000;
-  const query = withLimits(ctx.query, { liveUntilUs, signal: ctx.signal });
+  const liveUntilMs = addMs(ctx.query.clock.steadyMs(), ctx.query.liveDeadlineMs);
+  const query = withLimits(ctx.query, { liveUntilMs, signal: ctx.signal });
   return await tool.run({ ...ctx, query, progress: (...notice) => ctx.progress(...notice) }, input);
 }

@@ -97,7 +97,7 @@ describe("access tokens of an issuer", () => {
         .sign(privateKey);
     expect(await outcome(auth, `Bearer ${await subject()}`)).toBe("The access token is not valid for this server.");
     expect(await outcome(auth, `Bearer ${await subject("")}`)).toBe("The access token names no subject.");
-    const endS = Math.floor(systemClock.nowMs() / 1000) + 300;
+    const endS = Math.floor(systemClock.nowUs() / 1_000_000) + 300;
     const ending = `Bearer ${await endless.setExpirationTime(endS).sign(privateKey)}`;
     expect((await auth.authenticate(new Headers({ authorization: ending }))).expiresMs).toBe(endS * 1000);
     const lasting = await auth.authenticate(new Headers({ authorization: "Bearer a-token-that-stays" }));

@@ -26,9 +26,9 @@ describe("line splitter", () => {
   test("takes a line in very many chunks in time proportional to its length", () => {
     const splitter = new LineSplitter(10_000_000);
     const piece = Buffer.from("x".repeat(100));
-    const startMs = systemClock.nowMs();
+    const startMs = systemClock.steadyMs();
     for (let n = 0; n < 90_000; n += 1) split(splitter, piece);
     expect(split(splitter, "\n")[0]).toHaveLength(9_000_000);
-    expect(systemClock.nowMs() - startMs).toBeLessThan(2_000);
+    expect(systemClock.steadyMs() - startMs).toBeLessThan(2_000);
   });
 });

@@ -123,11 +123,11 @@ describe("retries", () => {
   test("are not made when the deadline would pass first", async () => {
     await using fake = await startFakePrefect();
     const clock = fastClock(10);
-    const startMs = clock.nowMs();
+    const startMs = clock.steadyMs();
     fake.faults.fail("/flow_runs/count", { status: 503 }, 99);
     await failureOf(connect(fake, {}, clock).countFlowRuns({}, { deadlineMs: 5_000 }));
     expect(fake.requests.length).toBe(2);
-    expect(clock.nowMs() - startMs).toBeLessThan(5_000);
+    expect(clock.steadyMs() - startMs).toBeLessThan(5_000);
   });
 
   test("are made at once when a pooled connection is broken", async () => {
@@ -172,9 +172,9 @@ describe("time", () => {
     const clock = fastClock(20);
     const client = connect(fake, {}, clock);
     fake.faults.fail("/flow_runs/count", { hang: true }, 9);
-    const startMs = clock.nowMs();
+    const startMs = clock.steadyMs();
     const error = await failureOf(client.countFlowRuns({}, { deadlineMs: 8_000 }));
-    expect(clock.nowMs() - startMs).toBeLessThan(20_000);
+    expect(clock.steadyMs() - startMs).toBeLessThan(20_000);
     expect(error).toMatchObject({ code: "unavailable", retryable: true });
     expect(error.message).toStartWith(`Prefect at ${fake.url} gave no answer in time: no answer in `);
     expect(error.message).toMatch(/in \d+(\.\d)? s\.$/);

@@ -24,17 +24,18 @@ describe("retries", () => {
   });
 
   test("read Retry-After as seconds or as a date", () => {
-    const nowMs = 1_787_217_300_000;
-    expect(parseRetryAfterMs("7", nowMs)).toBe(7000);
-    expect(parseRetryAfterMs("0.5", nowMs)).toBe(500);
-    expect(parseRetryAfterMs("-3", nowMs)).toBe(0);
-    expect(parseRetryAfterMs("Thu, 20 Aug 2026 09:15:30 GMT", nowMs)).toBe(30_000);
-    expect(parseRetryAfterMs("Thu, 20 Aug 2026 09:14:30 GMT", nowMs)).toBe(0);
-    expect([null, "", " ", "soon"].map((text) => parseRetryAfterMs(text, nowMs))).toEqual([
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-    ]);
+    const waitMs = (retryAfter: string, date = "Thu, 20 Aug 2026 09:15:00 GMT") =>
+      parseRetryAfterMs(new Headers({ "retry-after": retryAfter, date }));
+    expect(["7", "0.5", "-3"].map((text) => waitMs(text))).toEqual([7_000, 500, 0]);
+    expect(waitMs("Thu, 20 Aug 2026 09:15:30 GMT")).toBe(30_000);
+    expect(waitMs("Thu, 20 Aug 2026 09:14:30 GMT")).toBe(0);
+    expect(["", " ", "soon"].map((text) => waitMs(text))).toEqual([undefined, undefined, undefined]);
+    expect(parseRetryAfterMs(new Headers())).toBeUndefined();
+  });
+
+  test("compare a date with the server's own clock, whatever the clock of this machine says", () => {
+    const headers = { "retry-after": "Thu, 20 Aug 2020 09:15:30 GMT", date: "Thu, 20 Aug 2020 09:15:20 GMT" };
+    expect(parseRetryAfterMs(new Headers(headers))).toBe(10_000);
+    expect(parseRetryAfterMs(new Headers({ ...headers, date: "" }))).toBeUndefined();
   });
 });

@@ -12,7 +12,7 @@ test("a context with limits has every member of its origin, and a spread of it h
       return "https://ui.example";
     },
   };
-  const spread = { ...withLimits(withLimits(origin, { liveUntilUs: 1, signal }), { liveUntilUs: 2 }) };
+  const spread = { ...withLimits(withLimits(origin, { liveUntilMs: 1, signal }), { liveUntilMs: 2 }) };
   const { record, api, saveLive, ...values } = spread;
   expect(values).toEqual({
     clock: origin.clock,
@@ -22,7 +22,7 @@ test("a context with limits has every member of its origin, and a spread of it h
     docsUrl: "https://docs.example/mcp",
     instance: origin.instance,
     signal,
-    liveUntilUs: 2,
+    liveUntilMs: 2,
   });
   expect(record()).toBe(harness.db);
   expect(api()).toBe(origin.api());

@@ -24,7 +24,7 @@ function synced(harness: ToolHarness): void {
 function ticking(harness: ToolHarness): void {
   let us = harness.nowUs;
   const nowUs = () => (us += 3_000);
-  Object.assign(harness.query.clock, { nowUs, nowMs: () => Math.floor(nowUs() / 1000) });
+  Object.assign(harness.query.clock, { nowUs, steadyMs: () => nowUs() / 1000 });
 }
 
 const ASKED = [

@@ -92,10 +92,10 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     const command = [join(BIN, "prefect"), "server", "start", "--host", "127.0.0.1", "--port", String(port)];
     const started = Bun.spawn(command, { env, cwd: folder, stdin: "ignore", stdout: log, stderr: log });
     server = started;
-    const giveUpMs = systemClock.nowMs() + START_MS;
+    const giveUpMs = systemClock.steadyMs() + START_MS;
     for (;;) {
       if (await isHealthy(url)) return;
-      if (started.exitCode !== null || systemClock.nowMs() > giveUpMs) {
+      if (started.exitCode !== null || systemClock.steadyMs() > giveUpMs) {
         throw new Error(`the Prefect server did not start: ${await log.text()}`);
       }
       await systemClock.sleep(100);
@@ -154,10 +154,10 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
   }
 
   async function settled(maxMs = SETTLE_MS): Promise<void> {
-    const untilMs = systemClock.nowMs() + maxMs;
+    const untilMs = systemClock.steadyMs() + maxMs;
     let before = -1;
     for (let total = await countEvents(); total !== before || (await isActing()); total = await countEvents()) {
-      if (systemClock.nowMs() > untilMs) return;
+      if (systemClock.steadyMs() > untilMs) return;
       before = total;
       await systemClock.sleep(FLUSH_MS);
     }

@@ -145,10 +145,6 @@ describe("the state of the stream", () => {
     }
   });
 
-  test("waits a minute at most when the local clock is set back", () => {
-    expect(dueInMs(rejected, rejected.dialledMs - 3_600_000)).toBe(60_000);
-  });
-
   test("is written for readers as one of four words", () => {
     expect([waiting, connecting, open, refused, rejected, off].map(shownState)).toEqual([
       "connecting",

@@ -29,8 +29,9 @@ async function waiting(
   const notices: string[] = [];
   const left = new Map(Object.entries(then).map(([second, act]) => [Number(second), act]));
   const clock: QueryContext["clock"] = {
-    nowMs: () => harness.nowUs / 1000,
     nowUs: () => harness.nowUs,
+    steadyMs: () => harness.nowUs / 1000,
+    bootedUs: () => 0,
     async sleep(ms) {
       harness.nowUs += ms * 1000;
       for (const [second, act] of left) {

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/logger.ts";
-import type { LocalUs } from "../../../lib/time.ts";
+import { addUs, floorUs, type SteadyMs } from "../../../lib/time.ts";
 import { methodLabel } from "../requests/inspect-message.ts";
 import type { Metrics } from "./metrics.ts";
 import type { SpanExporter } from "./spans.ts";
@@ -15,8 +15,8 @@ export interface AnsweredRequest {
   /** Label of the tenant. */
   readonly tenant: string;
   readonly status: number;
-  /** When the request was admitted, microseconds since 1970. */
-  readonly startUs: LocalUs;
+  /** When the request was admitted. */
+  readonly startMs: SteadyMs;
 }
 
 export interface RequestTelemetry {
@@ -28,16 +28,16 @@ export interface RequestTelemetry {
 
 /** Called when the answer is complete. */
 export function recordRequest(answered: AnsweredRequest, { clock, logger, metrics, spans }: RequestTelemetry): void {
-  const { request, body, callerId, tenant, status, startUs } = answered;
+  const { request, body, callerId, tenant, status, startMs } = answered;
   const method = request.method === "POST" ? methodLabel(body) : request.method;
-  const endUs = clock.nowUs();
-  const ms = (endUs - startUs) / 1000;
+  const ms = clock.steadyMs() - startMs;
   metrics.count("requests_total", { tenant, method, status: String(status) });
   metrics.observeRequest(tenant, ms / 1000);
   logger.debug("request", { tenant, caller: callerId, method, status, ms });
+  const endUs = clock.nowUs();
   spans?.add({
     name: method,
-    startUs,
+    startUs: floorUs(addUs(endUs, -ms * 1000)),
     endUs,
     isError: status >= 500,
     parent: request.headers.get("traceparent"),

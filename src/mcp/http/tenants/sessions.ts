@@ -1,4 +1,5 @@
 import { type McpServer, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
+import type { SteadyMs } from "../../../lib/time.ts";
 import { invalidParams } from "../../request-params.ts";
 import { batchedIds, cancelledIds } from "../requests/inspect-message.ts";
 import { idOf, refusal } from "../requests/refusals.ts";
@@ -9,7 +10,7 @@ interface Session {
   readonly callerId: string;
   /** Ids of requests that came in a batch: their answers share a stream. */
   readonly batched: Set<string | number>;
-  usedMs: number;
+  usedMs: SteadyMs;
   streams: number;
 }
 
@@ -41,7 +42,7 @@ export class HttpSessions {
   }
 
   /** Answers `initialize` with the id of a new session. */
-  async open(request: Request, parsedBody: unknown, callerId: string, nowMs: number): Promise<Response> {
+  async open(request: Request, parsedBody: unknown, callerId: string, nowMs: SteadyMs): Promise<Response> {
     if (JSON.stringify(parsedBody).length > MAX_INITIALIZE_CHARACTERS) {
       const message = `An initialize request may have at most ${MAX_INITIALIZE_CHARACTERS} characters.`;
       return refusal({ status: 413, code: "invalid_input", message, id: idOf(parsedBody) });
@@ -68,7 +69,7 @@ export class HttpSessions {
     request: Request,
     parsedBody: unknown,
     callerId: string,
-    nowMs: number,
+    nowMs: SteadyMs,
   ): Promise<Response | null> {
     const session = this.sessions.get(id);
     if (!session || session.callerId !== callerId) return null;
@@ -92,7 +93,7 @@ export class HttpSessions {
   }
 
   /** Ends the sessions that were unused for `idleMs`. */
-  dropIdle(nowMs: number): void {
+  dropIdle(nowMs: SteadyMs): void {
     for (const [id, session] of this.sessions) {
       if (session.streams === 0 && nowMs - session.usedMs > this.options.idleMs) void this.drop(id, session);
     }

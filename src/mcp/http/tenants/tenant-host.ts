@@ -2,9 +2,11 @@
  * What the process holds open for one tenant: its application (opened by the first call, closed when idle), its protocol handler,
  * its sessions and its watched resources. No tenant can reach those of another.
  */
+
 import { createMcpHandler, type McpHttpHandler, type McpServer } from "@modelcontextprotocol/server";
 import { toAppError } from "../../../errors.ts";
 import type { Logger } from "../../../lib/logger.ts";
+import { NEVER_MS } from "../../../lib/time.ts";
 import type { QueryContext } from "../../../queries/source/context.ts";
 import type { ToolDefinition } from "../../../tools/definition/define-tool.ts";
 import { CountedWatches } from "../../counted-watches.ts";
@@ -48,7 +50,7 @@ export class TenantHost {
   readonly callerId: string;
   readonly handler: McpHttpHandler;
   readonly sessions: HttpSessions;
-  usedMs = 0;
+  usedMs = NEVER_MS;
   /** Open streams of notifications. A tenant with one is in use. */
   streams = 0;
   /** Requests being answered. */

@@ -2,10 +2,12 @@
  * The tenants of an HTTP server. A caller's credentials are checked against Prefect before anything recorded is served to it,
  * again after `recheckMs`, and at once when a call asks for fresh answers.
  */
+
 import { LRUCache } from "lru-cache";
 import { AppError, toAppError } from "../../../errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/logger.ts";
+import { addMs } from "../../../lib/time.ts";
 import { withLimits } from "../../../queries/source/context.ts";
 import { proveAccess } from "../../../queries/source/prove-access.ts";
 import { tenantClosed } from "../../guard.ts";
@@ -67,12 +69,9 @@ export class Tenants {
     this.options = options;
     const { recheckMs, proofMs, maxTenants, clock } = options;
     const max = RESULTS_PER_TENANT * maxTenants;
-    this.failures = new LRUCache({ max, ttl: REFUSED_FOR_MS, ttlResolution: 0, perf: { now: () => clock.nowMs() } });
-    this.proofs = new CredentialProofs({
-      recheckMs,
-      offlineMs: Math.max(recheckMs, proofMs),
-      maxProofs: max,
-    });
+    this.failures = new LRUCache({ max, ttl: REFUSED_FOR_MS, ttlResolution: 0, perf: { now: () => clock.steadyMs() } });
+    const offlineMs = Math.max(recheckMs, proofMs);
+    this.proofs = new CredentialProofs({ recheckMs, offlineMs, maxProofs: max }, clock);
   }
 
   get open(): number {
@@ -100,7 +99,7 @@ export class Tenants {
     const { clock } = this.options;
     const key = target === null ? OWN_KEY : this.proofs.keyOf(target);
     const host = await this.hostOf(key, target, callerId);
-    host.usedMs = clock.nowMs();
+    host.usedMs = clock.steadyMs();
     // The own server's list of tools is no secret and must be served without Prefect. A caller's tenant is proven in any case.
     if (target === null && !needs.readsWorkspace) return host;
     await this.prove(key, target, host, needs.wantsFresh);
@@ -121,7 +120,7 @@ export class Tenants {
   async sweep(): Promise<void> {
     const { clock, idleMs } = this.options;
     for (const [key, host] of this.hosts) {
-      const nowMs = clock.nowMs();
+      const nowMs = clock.steadyMs();
       host.sessions.dropIdle(nowMs);
       if (host.streams > 0 || host.running > 0) {
         // Not awaited: a Prefect that does not answer must not delay the checks of other tenants.
@@ -164,8 +163,8 @@ export class Tenants {
    * that does not answer counts as an unreachable Prefect: a tenant that was proven before is served from the record.
    */
   private async checkTargetOf(key: string, target: TenantTarget): Promise<void> {
-    const { clock, rules, lookup } = this.options;
-    const state = this.proofs.state(key, clock.nowMs());
+    const { rules, lookup } = this.options;
+    const state = this.proofs.state(key);
     if (state === "fresh") return;
     try {
       await checkTarget(target.url, rules, lookup);
@@ -204,8 +203,7 @@ export class Tenants {
 
   /** Throws unless the credentials are proven. An unproven tenant is removed, so that strangers cannot displace proven ones. */
   private async prove(key: string, target: TenantTarget | null, host: TenantHost, wantsFresh: boolean): Promise<void> {
-    const { clock } = this.options;
-    const state = this.proofs.state(key, clock.nowMs());
+    const state = this.proofs.state(key);
     if (state === "fresh" && !wantsFresh) return;
     const failure = this.failures.get(key);
     if (failure && !(wantsFresh && failure.retryable)) {
@@ -231,12 +229,11 @@ export class Tenants {
   }
 
   private async check(key: string, host: TenantHost): Promise<void> {
-    const { clock, metrics } = this.options;
-    const untilUs = clock.nowUs() + CHECK_WITHIN_MS * 1_000;
-    const startMs = clock.nowMs();
+    const { metrics } = this.options;
+    const asked = this.proofs.now();
     metrics.count("credential_checks_total", { tenant: host.label });
-    await proveAccess(withLimits(host.query(), { liveUntilUs: untilUs }));
-    this.proofs.accept(key, startMs);
+    await proveAccess(withLimits(host.query(), { liveUntilMs: addMs(asked.steadyMs, CHECK_WITHIN_MS) }));
+    this.proofs.accept(key, asked);
     this.failures.delete(key);
     if (key === OWN_KEY) this.ownRefusal = null;
   }

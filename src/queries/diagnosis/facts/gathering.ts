@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { addMs, type SteadyMs } from "../../../lib/time.ts";
 import type { Freshness } from "../../../model/freshness.ts";
 import { type QueryContext, withLimits } from "../../source/context.ts";
 import { type LiveReader, openLive } from "../../source/live.ts";
@@ -11,13 +12,13 @@ const LIVE_MS = 3_000;
 export interface Gathering {
   readonly freshness: Freshness[];
   readonly unchecked: string[];
-  /** End of the time for all live questions together. Local clock, microseconds. */
-  readonly liveUntilUs: number;
+  /** End of the time for all live questions together. */
+  readonly liveUntilMs: SteadyMs;
 }
 
 export function startGathering(ctx: QueryContext): Gathering {
-  const untilUs = ctx.clock.nowUs() + LIVE_MS * 1000;
-  return { freshness: [], unchecked: [], liveUntilUs: Math.min(ctx.liveUntilUs ?? Number.POSITIVE_INFINITY, untilUs) };
+  const untilMs = addMs(ctx.clock.steadyMs(), LIVE_MS);
+  return { freshness: [], unchecked: [], liveUntilMs: Math.min(ctx.liveUntilMs ?? Number.POSITIVE_INFINITY, untilMs) };
 }
 
 /** Asks Prefect what only it knows, unless the record shows that Prefect is unreachable. */
@@ -33,7 +34,7 @@ export async function askLive<T>(
     gathering.unchecked.push(`${what} (Prefect is unreachable)`);
     return fallback;
   }
-  const limited = withLimits(ctx, { liveUntilUs: gathering.liveUntilUs });
+  const limited = withLimits(ctx, { liveUntilMs: gathering.liveUntilMs });
   return attempt(gathering, what, fallback, () => read(openLive(limited)));
 }
 
