@@ -115,6 +115,11 @@ export function formatIsoUs(us: number): string {
   return micros === 0 ? `${head}Z` : `${head}.${String(micros).padStart(6, "0")}Z`;
 }
 
+/** Cut to whole seconds: `2026-01-31T09:00:00Z`. */
+export function formatIsoSeconds(us: number): string {
+  return formatIsoUs(Math.floor(us / SECOND_US) * SECOND_US);
+}
+
 export const SECOND_US = 1_000_000;
 export const MINUTE_US = 60 * SECOND_US;
 export const HOUR_US = 60 * MINUTE_US;

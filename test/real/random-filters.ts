@@ -1,4 +1,5 @@
 /** Random filters over every field and operator of Prefect's filters, with values that mostly occur in the workspace. */
+import { STATE_TYPES } from "../../src/model/state.ts";
 import { pick, type Random, some } from "./filter-workspace.ts";
 
 /** Values by field, taken from the workspace. */
@@ -11,17 +12,6 @@ export interface Values {
 type Draw = (random: Random, values: Values) => unknown;
 type Shape = { readonly [member: string]: Draw | Shape };
 
-const STATE_TYPES = [
-  "SCHEDULED",
-  "PENDING",
-  "RUNNING",
-  "COMPLETED",
-  "FAILED",
-  "CANCELLED",
-  "CRASHED",
-  "PAUSED",
-  "CANCELLING",
-];
 const UNKNOWN_ID = "00000000-0000-4000-8000-00000000ffff";
 
 const ids =

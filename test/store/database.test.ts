@@ -10,7 +10,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { AppError } from "../../src/errors.ts";
 import {
   type Database,
   inSnapshot,
@@ -26,6 +25,7 @@ import { expectedNames, RECORD_VERSION } from "../../src/store/file/migrations.t
 import { ensureDataDir, recordFileName } from "../../src/store/file/record-file.ts";
 import { isDamage, sqliteCode } from "../../src/store/file/store-error.ts";
 import { anEvent, anId, at } from "../support/builders.ts";
+import { errorOf } from "../support/failure-of.ts";
 import { tempRecordFile } from "./temp-record.ts";
 
 const ALL = { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER, order: "asc", limit: 500 } as const;
@@ -45,16 +45,6 @@ function filled(count = 60): string {
   fill(db, count);
   db.close();
   return file;
-}
-
-function errorOf(work: () => unknown): AppError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
 }
 
 /** A plain connection, to damage files with. */

@@ -145,14 +145,15 @@ function withBounds(state: FoldedState, change: StateChange, isKnown: boolean): 
   return startUs === state.startUs && expectedUs === state.expectedUs ? state : { ...state, startUs, expectedUs };
 }
 
+/** The part of the folded state that the newest change replaces by its own values. */
+export function stateOfChange({ stateId, type, name, atUs, message }: StateChange) {
+  return { stateId, type, name, atUs, message };
+}
+
 function advance(state: FoldedState, change: StateChange): FoldedState {
   const ranUs = state.type === "RUNNING" && state.atUs !== null ? Math.max(0, change.atUs - state.atUs) : 0;
   return {
-    stateId: change.stateId,
-    type: change.type,
-    name: change.name,
-    atUs: change.atUs,
-    message: change.message,
+    ...stateOfChange(change),
     runCount: change.runCount,
     expectedUs: state.expectedUs,
     nextUs: change.type === "SCHEDULED" && state.type === "SCHEDULED" ? state.nextUs : null,

@@ -1,5 +1,6 @@
 /** An event in a few members: what happened to which resource, and in which run. */
 
+import { truncateWithLength } from "../../lib/truncate.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../model/events/event.ts";
@@ -46,7 +47,7 @@ export function briefEvent(event: PrefectEvent): BriefEvent {
     ...(deployment ? { deployment } : {}),
     ...(pool ? { work_pool: pool } : {}),
     ...(tags.length > 0 ? { tags } : {}),
-    ...(message ? { message: cutText(message, BRIEF_MESSAGE_CHARS) } : {}),
+    ...(message ? { message: truncateWithLength(message, BRIEF_MESSAGE_CHARS) } : {}),
   };
 }
 
@@ -72,12 +73,4 @@ function messageOf(event: PrefectEvent): string | undefined {
   if (state) return state;
   const reason = event.payload.reason;
   return typeof reason === "string" ? reason : undefined;
-}
-
-/** The first `length` characters without a half surrogate pair, and a mark when the text was cut. */
-export function cutText(text: string, length: number): string {
-  if (text.length <= length) return text;
-  const head = text.slice(0, length);
-  const isHalf = /[\uD800-\uDBFF]$/.test(head);
-  return `${isHalf ? head.slice(0, -1) : head}… (${text.length} characters)`;
 }

@@ -1,5 +1,7 @@
 /** Failed, crashed and late runs of a window of time. */
+
 import { formatIsoUs } from "../../lib/time.ts";
+import { truncateWithLength } from "../../lib/truncate.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { FAILED_TYPES } from "../../model/state.ts";
@@ -7,7 +9,6 @@ import type { RecordDb } from "../../store/database.ts";
 import { findObjectNames } from "../../store/objects/objects.ts";
 import { idText } from "../../store/runs/run-columns.ts";
 import { findProblemRuns, type ProblemRunRow } from "../../store/runs/runs-in-window.ts";
-import { cutText } from "../events/event-brief.ts";
 import { readObjectNames } from "../names/object-names.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
@@ -92,6 +93,6 @@ const MESSAGE_CHARS = 160;
 
 /** `wandering-guan Failed: Flow run encountered an exception: ValueError …`, with a message that is cut. */
 export function runLine(run: ProblemRun): string {
-  const message = run.message ? `: ${cutText(run.message, MESSAGE_CHARS)}` : "";
+  const message = run.message ? `: ${truncateWithLength(run.message, MESSAGE_CHARS)}` : "";
   return `${run.name} ${run.stateName}${message}`;
 }

@@ -6,7 +6,7 @@ import { AppError, toAppError } from "../../errors.ts";
 import {
   addUs,
   earliestUs,
-  formatIsoUs,
+  formatIsoSeconds,
   type LocalUs,
   latestUs,
   onServerClock,
@@ -94,7 +94,7 @@ export function adjustForFuture(freshness: Freshness, window: TimeRange, nowUs: 
 
 /** Also helps a caller that gave a local time without its zone. */
 export function futureNote(nowUs: ServerUs): string {
-  return `The window begins in the future; now is ${formatIsoUs(Math.floor(nowUs / SECOND_US) * SECOND_US)}.`;
+  return `The window begins in the future; now is ${formatIsoSeconds(nowUs)}.`;
 }
 
 async function answerBySource<T>(

@@ -1,6 +1,7 @@
 /** The Prefect server, and on Cloud its account, workspace and user. Parts that cannot be read are left out with a note. */
 import { toAppError } from "../../errors.ts";
 import type { Freshness } from "../../model/freshness.ts";
+import { cloudIds } from "../../prefect/cloud.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { answerWhole } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
@@ -15,12 +16,6 @@ export interface Identity {
   readonly workspace_id?: string;
   /** Facts of Cloud's account, workspace and user, named as in Prefect's own MCP server. Absent where access was refused. */
   readonly [fact: string]: unknown;
-}
-
-/** `…/accounts/{36}/workspaces/{36}` of a Cloud API URL. */
-export function cloudIds(url: string): { accountId: string; workspaceId: string } | null {
-  const match = /accounts\/([0-9a-f-]{36})\/workspaces\/([0-9a-f-]{36})/i.exec(url);
-  return match?.[1] && match[2] ? { accountId: match[1], workspaceId: match[2] } : null;
 }
 
 export async function getIdentity(

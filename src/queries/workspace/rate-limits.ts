@@ -4,10 +4,10 @@ import { AppError } from "../../errors.ts";
 import { DAY_US, formatIsoUs, MINUTE_US, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { ThrottlingPeriod } from "../../model/throttling.ts";
+import { cloudIds } from "../../prefect/cloud.ts";
 import { answerWhole } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { serverNowUs } from "../source/server-time.ts";
-import { cloudIds } from "./identity.ts";
 
 /** Groups of operations that Cloud limits together. The server ignores unknown ones. */
 const KEYS = [

@@ -8,7 +8,7 @@ import { type LocalUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import type { FoldedState } from "../../model/runs/fold.ts";
-import { foldChanges, isLaterState, readRunRelations, type StateChange } from "../../model/runs/fold.ts";
+import { foldChanges, isLaterState, readRunRelations, type StateChange, stateOfChange } from "../../model/runs/fold.ts";
 import type { TaskRunSummary } from "../../model/runs/run-summary.ts";
 import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
@@ -190,11 +190,7 @@ function isFlowRunDeleted(db: RecordDb, flowRunId: Uint8Array | null): boolean {
 function stateOfTask(change: StateChange, task: Readonly<Record<string, unknown>>, before: FoldedState): FoldedState {
   if (Object.keys(task).length === 0) return foldChanges(before, null, [change], before.expectedUs !== null);
   return {
-    stateId: change.stateId,
-    type: change.type,
-    name: change.name,
-    atUs: change.atUs,
-    message: change.message,
+    ...stateOfChange(change),
     runCount: typeof task.run_count === "number" ? task.run_count : change.runCount,
     expectedUs: moment(task.expected_start_time),
     nextUs: moment(task.next_scheduled_start_time),

@@ -1,5 +1,5 @@
 /** Source, age and coverage of an answer, as structured content and as lines of the text. */
-import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
+import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
 
 /** `source`, `as_of`, `coverage`. */
@@ -32,7 +32,7 @@ export function withoutWindow(complete: boolean, notes: readonly string[]): Cove
 export function freshnessLines(freshness: Freshness, nowUs: ServerUs): string[] {
   const { fromUs, toUs } = freshness.coverage;
   const isWindow = fromUs !== null && toUs !== null && fromUs !== toUs;
-  const window = isWindow ? `, covers ${isoSeconds(fromUs)} to ${isoSeconds(toUs)}` : "";
+  const window = isWindow ? `, covers ${formatIsoSeconds(fromUs)} to ${formatIsoSeconds(toUs)}` : "";
   return linesWith(window, freshness, nowUs);
 }
 
@@ -43,10 +43,12 @@ export function linesWithoutWindow(freshness: Freshness, nowUs: ServerUs): strin
 
 function linesWith(window: string, { source, asOfUs, coverage }: Freshness, nowUs: ServerUs): string[] {
   const lines = [
-    `${source} as of ${isoSeconds(asOfUs)} (${ageText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
+    `${source} as of ${formatIsoSeconds(asOfUs)} (${ageText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
   ];
   if (coverage.gaps.length > 0) {
-    const shown = coverage.gaps.slice(0, 5).map((gap) => `${isoSeconds(gap.fromUs)} to ${isoSeconds(gap.toUs)}`);
+    const shown = coverage.gaps
+      .slice(0, 5)
+      .map((gap) => `${formatIsoSeconds(gap.fromUs)} to ${formatIsoSeconds(gap.toUs)}`);
     const rest = coverage.gaps.length > 5 ? ` and ${coverage.gaps.length - 5} more` : "";
     lines.push(`not covered: ${shown.join("; ")}${rest}`);
   }
@@ -59,11 +61,6 @@ export function isoRange({ fromUs, toUs }: TimeRange): { from: string; to: strin
 
 export function isoOrNull(us: number | null): string | null {
   return us === null ? null : formatIsoUs(us);
-}
-
-/** Whole seconds: `2026-01-31T09:00:00Z`. */
-export function isoSeconds(us: number): string {
-  return formatIsoUs(Math.floor(us / 1_000_000) * 1_000_000);
 }
 
 /** `2026-01-31`. */

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { formatIsoUs } from "../../lib/time.ts";
+import { truncateWithLength } from "../../lib/truncate.ts";
 import { visibleText } from "../../model/text/untrusted.ts";
-import { briefEvent, cutText } from "../../queries/events/event-brief.ts";
+import { briefEvent } from "../../queries/events/event-brief.ts";
 import { stateKey } from "../../queries/events/event-tally.ts";
 import { getTimeline, type TimelineEntry } from "../../queries/history/timeline.ts";
 import type { TimelineSubjectKind } from "../../queries/history/timeline-subject.ts";
@@ -152,7 +153,7 @@ function toItem(entry: TimelineEntry, subjectId: string): Item {
 }
 
 function messageOf(message: string | null | undefined): Item {
-  return message ? { message: cutText(message, MESSAGE_CHARS) } : {};
+  return message ? { message: truncateWithLength(message, MESSAGE_CHARS) } : {};
 }
 
 /** Pools, queues, workers, container platforms, deployments. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
+import { truncateWithLength } from "../../lib/truncate.ts";
 import { parseSearchTerms, searchWords } from "../../model/text/search-terms.ts";
-import { BRIEF_MESSAGE_CHARS, briefEvent, cutText } from "../../queries/events/event-brief.ts";
+import { BRIEF_MESSAGE_CHARS, briefEvent } from "../../queries/events/event-brief.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import type { SearchHit, SearchPosition } from "../../queries/search/search.ts";
 import { positionAfterHits, SEARCH_KINDS, SEARCH_START, searchRecord } from "../../queries/search/search.ts";
@@ -130,7 +131,7 @@ function textAround(strings: readonly string[], words: readonly string[], shown:
   const found = words.map((word) => lower.indexOf(word)).filter((index) => index >= 0);
   const at = Math.max(0, Math.min(...found) - 60);
   const from = at === 0 ? where : `…${where.slice(at).replace(/^[\uDC00-\uDFFF]/, "")}`;
-  return { text: cutText(from, BRIEF_MESSAGE_CHARS) };
+  return { text: truncateWithLength(from, BRIEF_MESSAGE_CHARS) };
 }
 
 interface Place {

@@ -1,7 +1,7 @@
 /** Deployments as `get_deployments` shows them. */
+import { truncateWithLength } from "../../lib/truncate.ts";
 import { describeSchedule } from "../../model/objects/schedule.ts";
 import type { Deployment } from "../../model/objects.ts";
-import { cutText } from "../../queries/events/event-brief.ts";
 import type { DeploymentDetail, DeploymentItem } from "../../queries/objects/deployments.ts";
 import type { RunLine } from "../../queries/runs/recent-runs.ts";
 import { MAX_HOLDERS } from "../answer/holders.ts";
@@ -31,7 +31,7 @@ export function briefDeployment(item: DeploymentItem, schedules: readonly string
       : {}),
     ...(row.tags && row.tags.length > 0 ? { tags: row.tags } : {}),
     ...runsOf(item),
-    ...(row.description ? { description: cutText(row.description, DESCRIPTION_CHARS) } : {}),
+    ...(row.description ? { description: truncateWithLength(row.description, DESCRIPTION_CHARS) } : {}),
   };
 }
 

@@ -1,10 +1,11 @@
 /** Flow runs and task runs as the list tools show them. */
+
 import { formatIsoUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import { truncateWithLength } from "../../lib/truncate.ts";
 import type { FlowRun, JsonObject, TaskRun } from "../../model/objects.ts";
 import { type RunSummary, runSummary } from "../../model/runs/run-summary.ts";
 import { LATE_AFTER_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
-import { cutText } from "../../queries/events/event-brief.ts";
 import type { FlowRunItem } from "../../queries/runs/flow-runs.ts";
 import type { TaskRunItem } from "../../queries/runs/task-runs.ts";
 import type { Item } from "../answer/table.ts";
@@ -33,7 +34,8 @@ function addState(item: Mutable, run: RunSummary, whole: () => Whole, { nowUs, i
     item.state_type = type;
     item.state_name = run.stateName ?? type;
   }
-  if (message !== null) item.state_message = cutText(message, isSingle ? SINGLE_MESSAGE_CHARS : MESSAGE_CHARS);
+  if (message !== null)
+    item.state_message = truncateWithLength(message, isSingle ? SINGLE_MESSAGE_CHARS : MESSAGE_CHARS);
   if (startUs !== null) item.start_time = formatIsoUs(startUs);
   else if (run.expectedUs !== null) item.expected_start_time = formatIsoUs(run.expectedUs);
   const ranUs = startUs === null ? null : durationUs(startUs, run, whole, nowUs);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ServerUs } from "../../lib/time.ts";
+import { formatIsoSeconds, type ServerUs } from "../../lib/time.ts";
 import { visibleText } from "../../model/text/untrusted.ts";
 import type { Slot } from "../../queries/limits/slots.ts";
 import type { RunCounts, TrendCounts } from "../../queries/runs/run-counts.ts";
@@ -7,7 +7,7 @@ import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { Dashboard } from "../../queries/workspace/dashboard.ts";
 import { getDashboard } from "../../queries/workspace/dashboard.ts";
 import { fenced } from "../answer/fenced.ts";
-import { freshnessFields, isoRange, isoSeconds, linesWithoutWindow } from "../answer/freshness.ts";
+import { freshnessFields, isoRange, linesWithoutWindow } from "../answer/freshness.ts";
 import { MAX_HOLDERS } from "../answer/holders.ts";
 import { foldIds } from "../answer/table.ts";
 import { DEFAULT_TOKENS, estimateJsonTokens } from "../answer/token-budget.ts";
@@ -99,7 +99,7 @@ function dashboardText(board: Dashboard, shown: Shown, nowUs: ServerUs): string 
   const { total, ...states } = board.counts;
   const counts = Object.entries(states).map(([state, n]) => `${state} ${n}`);
   const lines = [
-    `flow runs ${isoSeconds(board.window.fromUs)} to ${isoSeconds(board.window.toUs)} | ${head}`,
+    `flow runs ${formatIsoSeconds(board.window.fromUs)} to ${formatIsoSeconds(board.window.toUs)} | ${head}`,
     ...notes,
     `${counts.join(", ")}, total ${total}`,
     shown.trend

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
+import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { RecordStatus } from "../../queries/workspace/record-status.ts";
 import { getRecordStatus } from "../../queries/workspace/record-status.ts";
-import { ageText, isoOrNull, isoRange, isoSeconds } from "../answer/freshness.ts";
+import { ageText, isoOrNull, isoRange } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { workspaceArg } from "../definition/shared-schemas.ts";
 
@@ -85,14 +85,16 @@ function statusText(status: RecordStatus, nowUs: ServerUs): string {
     return `Nothing is recorded yet for ${status.instance}.\nsyncing: ${status.syncing}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`;
   }
   const spans = Object.entries(status.coverage).flatMap(([kind, ranges]) => {
-    const last = ranges.slice(-MAX_RANGES).map((range) => `${isoSeconds(range.fromUs)} to ${isoSeconds(range.toUs)}`);
+    const last = ranges
+      .slice(-MAX_RANGES)
+      .map((range) => `${formatIsoSeconds(range.fromUs)} to ${formatIsoSeconds(range.toUs)}`);
     return last.length > 0 ? [`covered ${kind}: ${last.join("; ")}`] : [`covered ${kind}: nothing`];
   });
   const { backfill, lastError, requests } = status;
   const version = status.version ? ` (Prefect ${status.version})` : "";
   return [
     `record of ${status.instance}${version}: ${status.file}, ${(status.bytes / 1e6).toFixed(1)} MB`,
-    `events ${status.events}${status.oldestUs && status.newestUs ? `, ${isoSeconds(status.oldestUs)} to ${isoSeconds(status.newestUs)}` : ""}; ${Object.entries(
+    `events ${status.events}${status.oldestUs && status.newestUs ? `, ${formatIsoSeconds(status.oldestUs)} to ${formatIsoSeconds(status.newestUs)}` : ""}; ${Object.entries(
       status.rows,
     )
       .map(([table, n]) => `${table} ${n}`)
@@ -102,15 +104,15 @@ function statusText(status: RecordStatus, nowUs: ServerUs): string {
       ? [
           `gaps: ${status.gaps
             .slice(-MAX_RANGES)
-            .map((gap) => `${isoSeconds(gap.fromUs)} to ${isoSeconds(gap.toUs)}`)
+            .map((gap) => `${formatIsoSeconds(gap.fromUs)} to ${formatIsoSeconds(gap.toUs)}`)
             .join("; ")}`,
         ]
       : ["no gaps"]),
     `syncing: ${status.syncing}${status.stream ? `, websocket ${status.stream}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : ageText(status.lagMs * 1000)}${status.lastContactUs ? `; last contact ${ageText(nowUs - status.lastContactUs)} ago` : ""}`,
     ...(backfill && !backfill.done
-      ? [`backfill: ${isoSeconds(backfill.reachedUs)} reached, goal ${isoSeconds(backfill.goalUs)}`]
+      ? [`backfill: ${formatIsoSeconds(backfill.reachedUs)} reached, goal ${formatIsoSeconds(backfill.goalUs)}`]
       : []),
     ...(requests ? [`requests ${requests.total}, last minute ${requests.lastMinute}`] : []),
-    ...(lastError ? [`last error ${isoSeconds(lastError.atUs)}: ${lastError.code}: ${lastError.message}`] : []),
+    ...(lastError ? [`last error ${formatIsoSeconds(lastError.atUs)}: ${lastError.code}: ${lastError.message}`] : []),
   ].join("\n");
 }

@@ -2,23 +2,14 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AppError } from "../../../src/errors.ts";
+import type { AppError } from "../../../src/errors.ts";
 import { openRecord } from "../../../src/store/database.ts";
 import { tryBecomeLeader } from "../../../src/store/file/leader-lock.ts";
 import { bytesAside, fileIdentity, recordBytes } from "../../../src/store/file/record-file.ts";
 import { toStoreError } from "../../../src/store/file/store-error.ts";
+import { errorOf } from "../../support/failure-of.ts";
 
 const withCode = (code: string) => Object.assign(new Error(`${code}: something, open '/x'`), { code });
-
-function errorOf(work: () => unknown): AppError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof AppError) return error;
-    throw error;
-  }
-  throw new Error("it did not fail");
-}
 
 /** Folders in which no record can be. */
 function impossibleFolders(): [string, string][] {

@@ -2,8 +2,8 @@
 import { addUs, MINUTE_US, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { ThrottlingPeriod } from "../../../model/throttling.ts";
+import { cloudIds } from "../../../prefect/cloud.ts";
 import type { QueryContext } from "../../source/context.ts";
-import { cloudIds } from "../../workspace/identity.ts";
 import { getRateLimits } from "../../workspace/rate-limits.ts";
 import { reportsThrottling, throttledLines } from "../findings/throttled-lines.ts";
 import type { RunFacts } from "../findings/types.ts";

@@ -1,4 +1,4 @@
-import { formatIsoUs, parseIsoUs, SECOND_US, type ServerUs } from "../../../lib/time.ts";
+import { parseIsoUs, SECOND_US, type ServerUs } from "../../../lib/time.ts";
 import type { Holder, NamedRun } from "./types.ts";
 
 /** `45 s`, `12 min`, `2 h 5 min`, `4 d`. */
@@ -16,11 +16,6 @@ export function durationText(us: number): string {
 export function ago(time: string | null | undefined, nowUs: ServerUs): string {
   const us = time ? parseIsoUs(time) : undefined;
   return us === undefined ? "never" : `${durationText(nowUs - us)} ago`;
-}
-
-/** ISO 8601 in whole seconds. */
-export function timeText(us: number): string {
-  return formatIsoUs(Math.floor(us / SECOND_US) * SECOND_US);
 }
 
 /** "amber-heron, shy-fox and 3 more" */

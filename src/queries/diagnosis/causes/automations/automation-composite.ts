@@ -1,6 +1,7 @@
+import { formatIsoSeconds } from "../../../../lib/time.ts";
 import type { CompositeTrigger, TriggerReplay } from "../../../../model/objects/automation-trigger.ts";
 import type { AutomationFacts, Finding } from "../../findings/types.ts";
-import { nameList, timeText } from "../../findings/wording.ts";
+import { nameList } from "../../findings/wording.ts";
 
 export function automationEvidence(automation: AutomationFacts["automation"]): Record<string, unknown> {
   return { automation: { id: automation.id, name: automation.name, enabled: automation.enabled } };
@@ -26,7 +27,7 @@ export function judgeComposite(own: AutomationFacts, trigger: CompositeTrigger):
   const times = fired.map((child) => ({ name: nameOf(child), atUs: child.firings.at(-1)?.atUs ?? 0 }));
   const order = times
     .toSorted((a, b) => a.atUs - b.atUs)
-    .map(({ name, atUs }) => `${name} at ${timeText(atUs)}`)
+    .map(({ name, atUs }) => `${name} at ${formatIsoSeconds(atUs)}`)
     .join(", then ");
   const why = isIncomplete
     ? `only ${fired.length} of them fired; missing: ${missing.map(nameOf).join("; ")}`
@@ -41,7 +42,7 @@ export function judgeComposite(own: AutomationFacts, trigger: CompositeTrigger):
       triggers: children.map((child) => ({
         expects: nameOf(child),
         fired: child.firings.length,
-        last: child.firings.length > 0 ? timeText(child.firings.at(-1)?.atUs ?? 0) : "never",
+        last: child.firings.length > 0 ? formatIsoSeconds(child.firings.at(-1)?.atUs ?? 0) : "never",
       })),
     },
     fix:

@@ -1,9 +1,9 @@
-import { parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
+import { formatIsoSeconds, parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
 import type { EventTrigger } from "../../../../model/objects/automation-trigger.ts";
 import type { AutomationFacts, CauseModule, Facts, Finding } from "../../findings/types.ts";
-import { durationText, nameList, plural, timeText } from "../../findings/wording.ts";
+import { durationText, nameList, plural } from "../../findings/wording.ts";
 import { automationEvidence, judgeComposite } from "./automation-composite.ts";
 
 const TRIGGERED = "prefect.automation.triggered";
@@ -98,7 +98,7 @@ export const automationFired: CauseModule = {
       {
         code: "automation_fired",
         severity: "note",
-        summary: `Automation ${own.automation.name} fired ${plural(fired.length, "time")}, last at ${timeText(parseIsoUs(last.occurred) ?? 0)}; ${plural(done.length, "action")} executed.`,
+        summary: `Automation ${own.automation.name} fired ${plural(fired.length, "time")}, last at ${formatIsoSeconds(parseIsoUs(last.occurred) ?? 0)}; ${plural(done.length, "action")} executed.`,
         evidence: {
           ...automationEvidence(own.automation),
           fired: fired.length,
@@ -132,7 +132,7 @@ function lostEvent(own: AutomationFacts, times: number, atUs: ServerUs): Finding
   return {
     code: "automation_event_lost",
     severity: "problem",
-    summary: `According to the recorded events, automation ${own.automation.name} should have fired ${plural(times, "time")} (last at ${timeText(atUs)}), but Prefect shows no firing: its trigger service most likely missed an event or was restarted. This is inferred from a replay.`,
+    summary: `According to the recorded events, automation ${own.automation.name} should have fired ${plural(times, "time")} (last at ${formatIsoSeconds(atUs)}), but Prefect shows no firing: its trigger service most likely missed an event or was restarted. This is inferred from a replay.`,
     evidence: {
       ...automationEvidence(own.automation),
       replayed_firings: times,
@@ -156,7 +156,7 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: ServerU
   if (trigger.posture === "Proactive") {
     const [wait] = [...(replay?.open ?? [])].sort((a, b) => a.toUs - b.toUs);
     const when = wait
-      ? `it waits for ${expects} and fires at ${timeText(wait.toUs)} (in ${durationText(wait.toUs - nowUs)}) at the earliest, if that does not arrive`
+      ? `it waits for ${expects} and fires at ${formatIsoSeconds(wait.toUs)} (in ${durationText(wait.toUs - nowUs)}) at the earliest, if that does not arrive`
       : trigger.after.length > 0 && (replay?.matched.length ?? 0) === 0
         ? `no event has started its wait yet (${nameList(trigger.after)})`
         : `${expects} arrived in time whenever it waited`;
@@ -167,7 +167,9 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: ServerU
       evidence: {
         ...shared,
         after: trigger.after,
-        ...(wait ? { waits_since: timeText(wait.fromUs), due: timeText(wait.toUs), key: wait.key } : {}),
+        ...(wait
+          ? { waits_since: formatIsoSeconds(wait.fromUs), due: formatIsoSeconds(wait.toUs), key: wait.key }
+          : {}),
       },
       fix: "Nothing to do.",
       certainty: 1,

@@ -1,10 +1,10 @@
-import { formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
+import { formatIsoSeconds, formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import { isFailed } from "../../../../model/state.ts";
 import { errorLinesEvidence, errorText, frameText, MAX_MESSAGE_CHARS } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
 import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../../findings/types.ts";
-import { durationText, plural, timeText } from "../../findings/wording.ts";
+import { durationText, plural } from "../../findings/wording.ts";
 
 /** What differs from the last completed run: each parameter, versions, pool and queue. */
 export function differences(run: RunFacts): Record<string, { from: unknown; to: unknown }> {
@@ -43,7 +43,7 @@ function historyText(run: RunFacts): string {
   const last =
     completedUs === undefined
       ? "none of the known earlier runs completed"
-      : `last completed run ${lastCompleted?.name ?? ""} at ${timeText(completedUs)}`;
+      : `last completed run ${lastCompleted?.name ?? ""} at ${formatIsoSeconds(completedUs)}`;
   return failures === 0 ? last : `${failures} of ${plural(run.history.length, "earlier run")} failed too; ${last}`;
 }
 
@@ -189,7 +189,7 @@ export const cancelled: CauseModule = {
       {
         code: "cancelled",
         severity: "problem",
-        summary: `${run.run.name} was cancelled${atUs === undefined ? "" : ` at ${timeText(atUs)}`}${message === "" ? "; no reason was given" : `: ${truncate(message, 200)}`}`,
+        summary: `${run.run.name} was cancelled${atUs === undefined ? "" : ` at ${formatIsoSeconds(atUs)}`}${message === "" ? "; no reason was given" : `: ${truncate(message, 200)}`}`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name },
           messages: messages.slice(0, 3),

@@ -1,6 +1,7 @@
+import { formatIsoSeconds } from "../../../../lib/time.ts";
 import { errorText, frameText } from "../../findings/error-text.ts";
 import type { CauseModule, FailureGroup } from "../../findings/types.ts";
-import { nameList, plural, timeText } from "../../findings/wording.ts";
+import { nameList, plural } from "../../findings/wording.ts";
 
 const MAX_GROUPS = 5;
 
@@ -18,11 +19,11 @@ export const failures: CauseModule = {
       return {
         code: group.runs.length > 1 ? "repeated_failure" : "failure",
         severity: group.isOver ? ("note" as const) : ("problem" as const),
-        summary: `${plural(group.runs.length, "run")} of ${nameList(flows)} failed with ${groupText(group)}; the last was ${newest?.run.name ?? "unnamed"} at ${timeText(group.lastUs)}${group.isOver ? ", and a later run completed" : ""}.`,
+        summary: `${plural(group.runs.length, "run")} of ${nameList(flows)} failed with ${groupText(group)}; the last was ${newest?.run.name ?? "unnamed"} at ${formatIsoSeconds(group.lastUs)}${group.isOver ? ", and a later run completed" : ""}.`,
         evidence: {
           count: group.runs.length,
-          first_seen: timeText(group.firstUs),
-          last_seen: timeText(group.lastUs),
+          first_seen: formatIsoSeconds(group.firstUs),
+          last_seen: formatIsoSeconds(group.lastUs),
           ...(group.isNew ? { new: "a run completed before the first of them" } : {}),
           runs: group.runs
             .slice(0, 3)

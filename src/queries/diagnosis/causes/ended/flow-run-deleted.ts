@@ -1,6 +1,6 @@
+import { formatIsoSeconds } from "../../../../lib/time.ts";
 import { isTerminal } from "../../../../model/state.ts";
 import type { CauseModule } from "../../findings/types.ts";
-import { timeText } from "../../findings/wording.ts";
 
 /** The run was deleted before it ended. Proof: the record holds it, and Prefect no longer does. */
 export const flowRunDeleted: CauseModule = {
@@ -13,8 +13,8 @@ export const flowRunDeleted: CauseModule = {
       {
         code: "flow_run_deleted",
         severity: "problem",
-        summary: `${name} was deleted in Prefect (seen ${timeText(run.deletedUs)}) while it was ${state_name ?? "unfinished"}: it will not continue.`,
-        evidence: { flow_run: { id, name, last_state: state_name }, deleted_seen: timeText(run.deletedUs) },
+        summary: `${name} was deleted in Prefect (seen ${formatIsoSeconds(run.deletedUs)}) while it was ${state_name ?? "unfinished"}: it will not continue.`,
+        evidence: { flow_run: { id, name, last_state: state_name }, deleted_seen: formatIsoSeconds(run.deletedUs) },
         fix: "Start it again if it should still run. Deleting a run does not stop its process.",
         next: [{ tool: "get_timeline", args: { flow_run: id }, why: "what happened before it was deleted" }],
         certainty: 1,

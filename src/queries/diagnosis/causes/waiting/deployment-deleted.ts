@@ -1,5 +1,5 @@
+import { formatIsoSeconds } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
-import { timeText } from "../../findings/wording.ts";
 
 /** The deployment was deleted, so it creates no runs. Proof: the record holds it, and Prefect no longer does. */
 export const deploymentDeleted: CauseModule = {
@@ -8,7 +8,7 @@ export const deploymentDeleted: CauseModule = {
   judge: ({ deletedDeployment }) => {
     if (!deletedDeployment) return [];
     const { id, name, flowName, deletedUs, successor } = deletedDeployment;
-    const seen = timeText(deletedUs);
+    const seen = formatIsoSeconds(deletedUs);
     const replaced = successor ? ` Deployment ${successor.id} of the same flow and name has replaced it.` : "";
     return [
       {

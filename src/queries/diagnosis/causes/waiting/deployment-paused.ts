@@ -1,5 +1,5 @@
+import { formatIsoSeconds } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
-import { timeText } from "../../findings/wording.ts";
 
 /** A paused deployment gets no scheduled runs. Proof: `paused`. Only for a question about the deployment. */
 export const deploymentPaused: CauseModule = {
@@ -15,7 +15,7 @@ export const deploymentPaused: CauseModule = {
         evidence: {
           deployment: { id: deployment.id, name: deployment.name, paused: true },
           schedules: (deployment.schedules ?? []).length,
-          checked: timeText(facts.nowUs),
+          checked: formatIsoSeconds(facts.nowUs),
         },
         fix: `Resume it: prefect api POST /deployments/${deployment.id}/resume_deployment`,
         certainty: 1,

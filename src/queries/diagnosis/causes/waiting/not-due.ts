@@ -1,7 +1,7 @@
-import { parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
+import { formatIsoSeconds, parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
 import { mergeFindings } from "../../findings/merge.ts";
 import type { CauseModule, Finding, NamedRun } from "../../findings/types.ts";
-import { durationText, timeText } from "../../findings/wording.ts";
+import { durationText } from "../../findings/wording.ts";
 
 /** The run is scheduled for later: nothing is wrong. Proof: SCHEDULED with a time in the future, by the server clock. */
 export const scheduledForLater: CauseModule = {
@@ -15,10 +15,10 @@ export const scheduledForLater: CauseModule = {
       {
         code: "scheduled_for_later",
         severity: "note",
-        summary: `${run.run.name} is scheduled for ${timeText(dueUs)}, in ${durationText(dueUs - nowUs)}: it is not due yet.`,
+        summary: `${run.run.name} is scheduled for ${formatIsoSeconds(dueUs)}, in ${durationText(dueUs - nowUs)}: it is not due yet.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, state: run.run.state_name },
-          scheduled_time: timeText(dueUs),
+          scheduled_time: formatIsoSeconds(dueUs),
         },
         fix: "Nothing to do.",
         certainty: 1,
@@ -40,7 +40,7 @@ export const awaitingRetry: CauseModule = {
       dueUs === undefined
         ? ""
         : dueUs > nowUs
-          ? ` at ${timeText(dueUs)}, in ${durationText(dueUs - nowUs)}`
+          ? ` at ${formatIsoSeconds(dueUs)}, in ${durationText(dueUs - nowUs)}`
           : ` (due ${durationText(nowUs - dueUs)} ago)`;
     const error = run.error ? `, after ${errorText(run.error)}` : "";
     return [
@@ -50,7 +50,7 @@ export const awaitingRetry: CauseModule = {
         summary: `${run.run.name} waits for its retry${when}${error}.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, run_count: run.run.run_count },
-          ...(dueUs === undefined ? {} : { retry_at: timeText(dueUs) }),
+          ...(dueUs === undefined ? {} : { retry_at: formatIsoSeconds(dueUs) }),
           ...(run.error ? { first_error: errorText(run.error), at: run.error.frame } : {}),
         },
         fix: run.error ? "Fix what made it fail, or wait for the retry." : "Wait for the retry.",
@@ -107,7 +107,7 @@ function judgePause({ run }: NamedRun, nowUs: ServerUs): Finding {
       ? ""
       : isOver
         ? `; its timeout passed ${durationText(nowUs - timeoutUs)} ago`
-        : `; it times out at ${timeText(timeoutUs)}, in ${durationText(timeoutUs - nowUs)}`;
+        : `; it times out at ${formatIsoSeconds(timeoutUs)}, in ${durationText(timeoutUs - nowUs)}`;
   const what = keyset
     ? "waits for input from a person"
     : details.pause_reschedule === true
@@ -121,7 +121,7 @@ function judgePause({ run }: NamedRun, nowUs: ServerUs): Finding {
       flow_run: { id: run.id, name: run.name, state: run.state_name },
       ...(keyset ? { input: keyset } : {}),
       ...(typeof details.pause_key === "string" ? { pause_key: details.pause_key } : {}),
-      ...(timeoutUs === undefined ? {} : { pause_timeout: timeText(timeoutUs) }),
+      ...(timeoutUs === undefined ? {} : { pause_timeout: formatIsoSeconds(timeoutUs) }),
     },
     fix: keyset ? GIVE_INPUT : `Resume it: prefect api POST /flow_runs/${run.id}/resume`,
     certainty: 1,
