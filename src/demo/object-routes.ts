@@ -16,7 +16,7 @@ export interface RouteCall {
 
 type Route = readonly [method: string, pattern: RegExp, answer: (call: RouteCall, ...parts: string[]) => unknown];
 
-const NONE_RECORDED = "artifacts|artifacts/latest|variables|block_documents|block_types|block_schemas|saved_searches";
+const NONE_RECORDED = "artifacts/latest|block_documents|block_types|block_schemas|saved_searches";
 
 const LISTS: Readonly<Record<RoutedKind, (call: RouteCall) => readonly unknown[]>> = {
   flow_run: ({ tables, body }) => tables.page("flow_runs", body),
@@ -29,6 +29,9 @@ const LISTS: Readonly<Record<RoutedKind, (call: RouteCall) => readonly unknown[]
   concurrency_limit: ({ replay, tables, body }) =>
     concurrencyLimits(replay, tables.all("flow_runs"), tables.all("task_runs")).slice(0, limitOf(body)),
   automation: ({ tables, body }) => tables.page("automations", body),
+  // The recorded workspace has neither.
+  artifact: () => [],
+  variable: () => [],
 };
 
 const ROUTES: readonly Route[] = [

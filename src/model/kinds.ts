@@ -36,7 +36,7 @@ export interface KindFacts {
    * `seldom`: every hour. Events about it make both due.
    */
   readonly readAgain: "often" | "seldom";
-  /** Key of its filter in the bodies of list routes; null: Prefect has no filter of it. */
+  /** Key of its filter in the bodies of list routes; null: nothing is filtered by it. */
   readonly filterKey: string | null;
   /** The kind of object that it belongs to, and the field with its id. */
   readonly parent: { readonly kind: SnapshotKind; readonly field: string } | null;
@@ -204,6 +204,40 @@ export const KINDS = {
     filterKey: "automations",
     listedBy: "get_automations",
     uiPath: "automations/automation",
+  },
+  artifact: {
+    ...SNAPSHOT,
+    label: "artifact",
+    plural: "artifacts",
+    nameField: "key",
+    resource: "prefect.artifact",
+    route: "/artifacts/filter",
+    sort: "UPDATED_DESC",
+    holds: "newest",
+    leftOut: { field: "type", values: ["result"] },
+    readAgain: "seldom",
+    filterKey: "artifacts",
+    staleAfter: ["prefect.artifact-collection"],
+    longFields: ["data"],
+    searchedFields: ["description"],
+    isSearchedLive: true,
+    changesFrom: ["readings"],
+    listedBy: null,
+    uiPath: "artifacts/artifact",
+  },
+  variable: {
+    ...SNAPSHOT,
+    label: "variable",
+    plural: "variables",
+    resource: "prefect.variable",
+    route: "/variables/filter",
+    sort: "NAME_ASC",
+    readAgain: "seldom",
+    filterKey: null,
+    searchedFields: ["tags"],
+    isSearchedLive: true,
+    listedBy: null,
+    uiPath: null,
   },
 } as const satisfies Readonly<Record<Kind, KindFacts>>;
 

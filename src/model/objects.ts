@@ -169,7 +169,27 @@ export interface Automation extends Base {
   readonly actions_on_resolve?: readonly JsonObject[];
 }
 
-/** The kinds with small lists, which are stored as snapshots. The names are stored: never change them. */
+/** What a run has produced: a table, a text in Markdown, a link, an image, a progress. */
+export interface Artifact extends Base {
+  /** Artifacts with the same key are versions of one. Null: it has no versions. */
+  readonly key?: string | null;
+  /** `markdown`, `table`, `link`, `image`, `progress`; `result` or null: what a run returned. */
+  readonly type?: string | null;
+  readonly description?: string | null;
+  /** Of any size: a table is JSON as text, with any number of rows. The record holds its beginning (`longFields`). */
+  readonly data?: Json;
+  readonly metadata_?: Readonly<Record<string, string>> | null;
+  readonly flow_run_id?: string | null;
+  readonly task_run_id?: string | null;
+}
+
+/** Without its value, which may be a secret: `prefect/objects.ts` drops it. */
+export interface Variable extends Base {
+  readonly name: string;
+  readonly tags?: readonly string[];
+}
+
+/** The kinds that are read as lists and stored as snapshots. The names are stored: never change them. */
 export interface SnapshotObjects {
   flow: Flow;
   deployment: Deployment;
@@ -178,5 +198,7 @@ export interface SnapshotObjects {
   worker: Worker;
   concurrency_limit: ConcurrencyLimit;
   automation: Automation;
+  artifact: Artifact;
+  variable: Variable;
 }
 export type SnapshotKind = keyof SnapshotObjects;

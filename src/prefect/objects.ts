@@ -27,14 +27,37 @@ const SCHEMAS = {
     trigger: z.looseObject({}),
     actions: z.array(z.looseObject({})),
   }),
+  artifact: z.looseObject({
+    id: z.guid(),
+    key: z.string().nullish(),
+    type: z.string().nullish(),
+    description: z.string().nullish(),
+    flow_run_id: z.guid().nullish(),
+    task_run_id: z.guid().nullish(),
+  }),
+  variable: z.looseObject({ id: z.guid(), name: z.string(), tags: z.array(z.string()).nullish() }),
 } as const satisfies Readonly<Record<ListedKind, z.ZodType>>;
+
+/**
+ * Of these kinds no other field leaves this file. A variable's value is often a secret, and Prefect cannot be asked to omit it.
+ */
+const ONLY_FIELDS: { readonly [K in ListedKind]?: readonly (keyof SnapshotObjects[K])[] } = {
+  variable: ["id", "created", "updated", "name", "tags"],
+};
+
+function withOnlyFields<K extends ListedKind>(kind: K, rows: readonly SnapshotObjects[K][]): typeof rows {
+  const fields: readonly PropertyKey[] | undefined = ONLY_FIELDS[kind];
+  if (fields === undefined) return rows;
+  const pick = (row: object) => Object.fromEntries(Object.entries(row).filter(([field]) => fields.includes(field)));
+  return rows.map((row) => pick(row) as unknown as SnapshotObjects[K]);
+}
 
 export function createObjectCalls(http: Http, postFilter: PostFilter): Pick<PrefectApi, "filterObjects"> {
   return {
     async filterObjects<K extends ListedKind>(kind: K, body: FilterBody, options?: CallOptions) {
       const { route } = KINDS[kind];
       const rows = await postFilter(route, body, options);
-      return parseRows<SnapshotObjects[K]>(http, `POST ${route}`, rows, SCHEMAS[kind]);
+      return withOnlyFields(kind, parseRows<SnapshotObjects[K]>(http, `POST ${route}`, rows, SCHEMAS[kind]));
     },
   };
 }

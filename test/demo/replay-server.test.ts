@@ -69,6 +69,13 @@ describe("objects", () => {
     for (const row of found) expect(keys(row)).toEqual(keys(recorded));
   });
 
+  test.each([["/artifacts/filter"], ["/variables/filter"]])(
+    "%s answers an empty list: none were recorded",
+    async (path) => {
+      expect(await rows(path)).toEqual([]);
+    },
+  );
+
   test("one object by id, and Prefect's own error text where there is none", async () => {
     const run = await first("/flow_runs/filter");
     expect(await get(`/flow_runs/${run.id}`)).toMatchObject({ status: 200, body: { id: run.id } });

@@ -3,15 +3,19 @@ import {
   ALL_KINDS,
   eventPrefix,
   filterName,
+  isHeld,
   isKind,
   KINDS,
   kindOfResource,
+  listBody,
   NAMED_KINDS,
+  nameOf,
   RUN_KINDS,
   resourceId,
   SNAPSHOT_KINDS,
 } from "../../src/model/kinds.ts";
 import { allTools } from "../../src/tools/index.ts";
+import { anArtifact, aVariable } from "../support/builders.ts";
 
 test("every kind is stored as a run or as a snapshot, in the order of the table", () => {
   expect([...RUN_KINDS, ...SNAPSHOT_KINDS]).toEqual([...ALL_KINDS]);
@@ -39,4 +43,16 @@ test("filters have the names of Prefect's schema", () => {
 test("the tools that list names exist", () => {
   const tools = allTools.map(({ name }) => name);
   for (const kind of NAMED_KINDS) expect(tools).toContain(KINDS[kind].listedBy);
+});
+
+test("an object without a name is called by its id", () => {
+  expect([nameOf("artifact", anArtifact({ key: "report" })), nameOf("flow", { id: "7" })]).toEqual(["report", "7"]);
+  expect(nameOf("artifact", { ...anArtifact({ key: null }), id: "7" })).toBe("7");
+});
+
+test("what runs return is neither read for the record nor held", () => {
+  expect(listBody("artifact")).toEqual({ sort: "UPDATED_DESC", artifacts: { type: { not_any_: ["result"] } } });
+  expect([listBody("variable"), listBody("work_queue")]).toEqual([{ sort: "NAME_ASC" }, {}]);
+  const types = ["table", "result", null].map((type) => isHeld("artifact", anArtifact({ type })));
+  expect([...types, isHeld("variable", aVariable())]).toEqual([true, false, false, true]);
 });

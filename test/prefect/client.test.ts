@@ -44,6 +44,12 @@ const ROUTES: readonly [string, string, Call, unknown][] = [
   ],
   ["POST /automations/filter", "automations-filter", (c) => c.filterObjects("automation", {}), { limit: 200 }],
   [
+    "POST /artifacts/filter",
+    "artifacts-filter",
+    (c) => c.filterObjects("artifact", { artifacts: { type: { not_any_: ["result"] } }, limit: 6 }),
+    { artifacts: { type: { not_any_: ["result"] } }, limit: 6 },
+  ],
+  [
     "POST /work_pools/p/concurrency_status",
     "work-pool-concurrency-status",
     (c) => c.readWorkPoolSlots("p"),
@@ -61,6 +67,15 @@ describe("every route", () => {
     expect(await call(connect(fake))).toEqual(answer);
     expect(fake.takeRequests()).toEqual([route]);
     expect(fake.requests[0]?.body).toEqual(body);
+  });
+
+  test("POST /variables/filter: names and tags, without the values", async () => {
+    await using fake = await startFakePrefect();
+    const [{ value, ...variable }] = recordedBody<[Record<string, unknown>]>("variables-filter");
+    fake.answer("POST /variables/filter", [{ ...variable, value, value_type: "int" }]);
+    expect(value).toBe(2);
+    const rows: readonly unknown[] = await connect(fake).filterObjects("variable", {});
+    expect(rows).toEqual([variable]);
   });
 
   test("POST /concurrency_limits/filter: holders of tag limits", async () => {

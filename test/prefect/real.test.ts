@@ -8,6 +8,9 @@ import type { EventFilter } from "../../src/model/events/event-filter.ts";
 import type { JsonObject } from "../../src/model/objects.ts";
 import { createPrefectClient, type PrefectClient } from "../../src/prefect/client.ts";
 import type { PrefectConnection } from "../../src/prefect/transport/connection.ts";
+import type { QueryContext } from "../../src/queries/source/context.ts";
+import { searchTool } from "../../src/tools/events/search.ts";
+import { callWith } from "../support/call-tool.ts";
 import { DEFAULT_CONNECTION } from "../support/default-connection.ts";
 import { failureOf } from "../support/failure-of.ts";
 import { facts } from "../support/fake-prefect/client.ts";
@@ -62,6 +65,17 @@ async function copyWorkspace(): Promise<void> {
   workspace.workQueues.push(...(await client.filterObjects("work_queue", {})));
   workspace.concurrencyLimits.push(...(await client.filterObjects("concurrency_limit", {})));
   workspace.automations.push(...(await client.filterObjects("automation", {})));
+  workspace.artifacts.push(...(await client.filterObjects("artifact", {})));
+  workspace.variables.push(...(await real.api<typeof workspace.variables>("POST", "/variables/filter", {})));
+}
+
+async function addArtifactsAndVariable(): Promise<void> {
+  const report = { key: "orders-report", type: "markdown", description: "Orders per **region**", data: "# 12 orders" };
+  const { id } = await real.api<{ id: string }>("POST", "/artifacts/", report);
+  await real.api("POST", "/artifacts/", { data: { storage_key: "result" }, flow_run_id: ids.success });
+  const variable = { name: "order_limit", value: "tulip-4711", tags: ["orders"] };
+  const made = await real.api<{ id: string }>("POST", "/variables/", variable);
+  ids = { ...ids, report: id, variable: made.id };
 }
 
 beforeAll(async () => {
@@ -74,6 +88,7 @@ beforeAll(async () => {
   client = open(real.url);
   copy = open(fake.url);
   ids = await real.fill("pool", "automation", "success", "failure", "retry", "crash", "subflows", "scheduled");
+  await addArtifactsAndVariable();
   await quiet();
   events = await allEvents(client);
   await copyWorkspace();
@@ -131,6 +146,39 @@ describe("a real server", () => {
     // Weeks until 2099 are more than a thousand buckets.
     const counts = await client.countEvents("event", { filter: {}, time_unit: "week" });
     expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(events.length);
+  });
+
+  test("has an artifact and a variable, both found by search, and the variable's value is nowhere", async () => {
+    const variables = await client.filterObjects("variable", {});
+    expect(variables).toEqual([
+      {
+        id: ids.variable ?? "",
+        created: expect.any(String),
+        updated: expect.any(String),
+        name: "order_limit",
+        tags: ["orders"],
+      },
+    ]);
+    const query: QueryContext = {
+      record: () => null,
+      api: () => client,
+      clock: systemClock,
+      saveLive: () => undefined,
+      freshMs: 60_000,
+      liveDeadlineMs: 8_000,
+      uiUrl: null,
+      instance: client.url,
+    };
+    const args = { query: "order*", kinds: ["artifact", "variable"] };
+    const found = await callWith(query, searchTool, args, { isCloud: false });
+    expect(found.structuredContent).toMatchObject({
+      results: [
+        { kind: "variable", id: ids.variable, name: "order_limit" },
+        { kind: "artifact", id: ids.report, name: "orders-report" },
+      ],
+      coverage: { complete: true },
+    });
+    expect(JSON.stringify(found)).not.toContain("tulip-4711");
   });
 
   test("answers wrong calls with errors that state the reason", async () => {
@@ -386,6 +434,11 @@ describe("the fake server equals it", () => {
     ["queues of a pool", "/work_pools/etl-pool/queues/filter", {}],
     ["limits", "/v2/concurrency_limits/filter", {}],
     ["automations", "/automations/filter", { automations: { tags: { any_: ["ops"] } } }],
+    ["artifacts", "/artifacts/filter", { sort: "UPDATED_DESC" }],
+    ["artifacts but results", "/artifacts/filter", { artifacts: { type: { not_any_: ["result"] } } }],
+    ["artifacts by key", "/artifacts/filter", { artifacts: { key: { like_: "ORDERS" } } }],
+    ["artifacts without a key", "/artifacts/filter", { artifacts: { key: { exists_: false } } }],
+    ["variables", "/variables/filter", { variables: { name: { like_: "LIMIT" }, tags: { all_: ["orders"] } } }],
   ] as const)("%s", async (_, path, body) => {
     const read = async (url: string) => {
       const response = await fetch(url + path, {

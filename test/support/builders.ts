@@ -5,14 +5,17 @@
 import { formatIsoUs, parseIsoUs, SECOND_US } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type {
+  Artifact,
   Automation,
   ConcurrencyLimit,
   Deployment,
   Flow,
   FlowRun,
+  Json,
   Log,
   State,
   TaskRun,
+  Variable,
   Worker,
   WorkPool,
   WorkQueue,
@@ -256,6 +259,27 @@ export function anAutomation(given: Partial<Automation> = {}): Automation {
     actions_on_resolve: [],
     ...given,
   };
+}
+
+export function anArtifact(given: Partial<Artifact> = {}): Artifact {
+  return {
+    id: anId(),
+    created: at(),
+    updated: at(),
+    key: "daily-report",
+    type: "markdown",
+    description: null,
+    data: "# Orders",
+    metadata_: null,
+    flow_run_id: null,
+    task_run_id: null,
+    ...given,
+  };
+}
+
+/** With its value, as Prefect answers; the client drops it. */
+export function aVariable(given: Partial<Variable & { value: Json }> = {}): Variable & { value: Json } {
+  return { id: anId(), created: at(), updated: at(), name: "threshold", value: 2, tags: [], ...given };
 }
 
 /** A custom event; `received` is 5 ms after `occurred` unless given. */

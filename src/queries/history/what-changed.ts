@@ -13,7 +13,7 @@ import { countRecordedRuns, type RunCounts } from "../runs/run-counts.ts";
 import type { QueryContext } from "../source/context.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 
-export type ChangedKind = SnapshotKind | "variable" | "block_document";
+export type ChangedKind = SnapshotKind | "block_document";
 
 export interface Change {
   /** Server clock, microseconds. Of a change between two readings: the latest time at which it can have happened. */
@@ -36,9 +36,8 @@ export interface WhatChanged {
   readonly freshness: Freshness;
 }
 
-/** Objects whose events are shown, by the resource in the names. Variables and blocks are not recorded otherwise. */
+/** Objects whose events are shown, by the resource in the names. Blocks are not recorded otherwise. */
 const BY_EVENTS: ReadonlyMap<string, ChangedKind> = new Map<string, ChangedKind>([
-  ["prefect.variable", "variable"],
   ["prefect.block-document", "block_document"],
   ...SNAPSHOT_KINDS.filter((kind) => factsOf(kind).changesFrom.includes("events")).map(
     (kind) => [KINDS[kind].resource, kind] as const,

@@ -5,6 +5,7 @@
  */
 import type { FilterKey } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
+import { artifactFilter } from "./artifacts.ts";
 import { automationFilter } from "./automations.ts";
 import { type Clause, join, uuidBytes, wrap } from "./clause.ts";
 import { deploymentFilter } from "./deployments.ts";
@@ -23,6 +24,7 @@ export const BODY_FILTERS = {
   work_pools: workPoolFilter,
   work_pool_queues: workQueueFilter,
   automations: automationFilter,
+  artifacts: artifactFilter,
 } as const satisfies Readonly<Record<FilterKey, Term>>;
 
 /** Filters of one request; the schema of its key has accepted each value. */
@@ -152,7 +154,7 @@ export function flowsWhere(set: FilterSet): Clause {
   return join(parts);
 }
 
-/** WHERE of `object p` (work pools), `object q` (work queues) and `object a` (automations). */
+/** WHERE of `object p` (work pools), `object q` (work queues), `object a` (automations) and `object o` (artifacts). */
 export function workPoolsWhere(set: FilterSet): Clause {
   return filterClause(workPoolFilter, set.work_pools);
 }
@@ -161,6 +163,9 @@ export function workQueuesWhere(set: FilterSet): Clause {
 }
 export function automationsWhere(set: FilterSet): Clause {
   return filterClause(automationFilter, set.automations);
+}
+export function artifactsWhere(set: FilterSet): Clause {
+  return filterClause(artifactFilter, set.artifacts);
 }
 
 /** Snapshots, other than that of `own`, that the filters need for an answer about `own`. */

@@ -5,6 +5,7 @@ import type { RecordDb, SQLQueryBindings, Statement } from "../database.ts";
 import { briefFlowRunColumns, type ListedFlowRun } from "../runs/run-columns.ts";
 import type { TaskRunRow } from "../schema/run.ts";
 import {
+  artifactsWhere,
   automationsWhere,
   deploymentsWhere,
   type FilterSet,
@@ -105,6 +106,7 @@ const OBJECTS = {
   work_pool: { alias: "p", where: workPoolsWhere },
   work_queue: { alias: "q", where: workQueuesWhere },
   automation: { alias: "a", where: automationsWhere },
+  artifact: { alias: "o", where: artifactsWhere },
 } as const satisfies Readonly<Record<FilteredKind, unknown>>;
 
 /** Objects of a kind that match, in Prefect's order of `sort`. */

@@ -13,6 +13,7 @@ import {
   aDeployment,
   aFlow,
   aFlowRun,
+  anArtifact,
   anAutomation,
   anId,
   aTaskRun,
@@ -226,6 +227,34 @@ describe("filters of objects", () => {
     expect(find("automation", { automations: { created: { before_: "2026-08-20T09:15:01.499Z" } } })).toEqual([
       anId(31),
     ]);
+  });
+});
+
+describe("filters of artifacts", () => {
+  const [report, table, result, untyped] = [
+    anArtifact({ id: anId(61), key: "report", flow_run_id: a.id, updated: at(3) }),
+    anArtifact({ id: anId(62), key: "Report-rows", type: "table", task_run_id: loose.id, updated: at(2) }),
+    anArtifact({ id: anId(63), key: null, type: "result", flow_run_id: a.id, updated: at(1) }),
+    anArtifact({ id: anId(64), key: null, type: null }),
+  ];
+  const cases: [object, string[]][] = [
+    [{}, [report.id, table.id, result.id, untyped.id]],
+    [{ key: { any_: ["report"] } }, [report.id]],
+    [{ key: { like_: "REPORT" } }, [report.id, table.id]],
+    [{ key: { exists_: false } }, [result.id, untyped.id]],
+    [{ flow_run_id: { any_: [a.id] } }, [report.id, result.id]],
+    [{ task_run_id: { any_: [loose.id] } }, [table.id]],
+    [{ type: { any_: ["table", "markdown"] } }, [report.id, table.id]],
+    // As on the server, one without a type is not known to be of another type.
+    [{ type: { not_any_: ["result"] } }, [report.id, table.id]],
+    [{ operator: "or_", key: { any_: ["report"] }, type: { any_: ["result"] } }, [report.id, result.id]],
+    [{ id: { any_: [untyped.id] } }, [untyped.id]],
+  ];
+  test.each(cases)("%j", (artifacts, ids) => {
+    using db = aRecord();
+    inTransaction(db, () => upsertObjects(db, "artifact", [untyped, table, report, result], 1, true));
+    const found = findFilteredObjects(db, "artifact", checked({ artifacts }), "UPDATED_DESC", { limit: 9 });
+    expect(found.map(({ id }) => id)).toEqual(ids);
   });
 });
 

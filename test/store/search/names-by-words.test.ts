@@ -5,8 +5,13 @@ import { inTransaction } from "../../../src/store/database.ts";
 import { upsertObjects } from "../../../src/store/objects/objects.ts";
 import { upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
 import { upsertTaskRuns } from "../../../src/store/runs/task-runs.ts";
-import { checkSearchTerms, findObjectsByWords, findRunsByWords } from "../../../src/store/search/names-by-words.ts";
-import { aDeployment, aFlow, aFlowRun, aTaskRun, at, T0_US } from "../../support/builders.ts";
+import {
+  checkSearchTerms,
+  findObjectsByWords,
+  findRunsByWords,
+  matchObjects,
+} from "../../../src/store/search/names-by-words.ts";
+import { aDeployment, aFlow, aFlowRun, anArtifact, aTaskRun, at, aVariable, T0_US } from "../../support/builders.ts";
 import { memoryRecord } from "../../support/memory-record.ts";
 
 const PAGE = { offset: 0, limit: 10 };
@@ -66,6 +71,27 @@ test("objects are found by name and kind", () => {
     ["flow", "heron-etl"],
   ]);
   expect(find(["flow"])).toEqual([["flow", "heron-etl"]]);
+});
+
+test("artifacts are found by key and description, variables by name and tags", () => {
+  using db = aRecord();
+  const report = anArtifact({ key: "daily-report", description: "Herons per *región*", data: "one lion" });
+  const loose = anArtifact({ key: null, description: null });
+  const limit = aVariable({ name: "heron_limit", tags: ["Zürich", "birds"] });
+  inTransaction(db, () => {
+    upsertObjects(db, "artifact", [report, loose], T0_US, true);
+    upsertObjects(db, "variable", [limit], T0_US, true);
+  });
+  const find = (query: string) =>
+    findObjectsByWords(db, ["artifact", "variable", "flow"], parseSearchTerms(query), PAGE).map(({ id }) => id);
+  expect(find("region daily")).toEqual([report.id]);
+  expect(find("zurich heron")).toEqual([limit.id]);
+  expect(find("heron -birds")).toHaveLength(1);
+  // Neither other fields nor their names are searched.
+  expect([find("lion"), find("markdown"), find("tags")]).toEqual([[], [], []]);
+  expect(matchObjects("artifact", [report, loose], parseSearchTerms("herons"))).toEqual([
+    { type: "artifact", id: report.id, name: "daily-report", texts: ["Herons per *región*"] },
+  ]);
 });
 
 test("too many and too long words are refused", () => {

@@ -3,12 +3,14 @@
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/filters.py
  */
 import type {
+  Artifact,
   Automation,
   Deployment,
   Flow,
   FlowRun,
   Log,
   TaskRun,
+  Variable,
   Worker,
   WorkPool,
   WorkQueue,
@@ -126,6 +128,31 @@ export const AUTOMATION: Criteria<Automation> = {
   name: oneOf((row) => row.name, ["any_"]),
   created: moment((row) => row.created),
   tags: tags((row) => row.tags, ["all_", "any_", "is_null_"]),
+};
+
+export const ARTIFACT: Criteria<Artifact> = {
+  id: id(false),
+  key: {
+    ...oneOf((row) => row.key, ["any_", "like_", "exists_"]),
+    matches: ({ exists_, ...others }, row) =>
+      (typeof exists_ !== "boolean" || exists_ === (typeof row.key === "string")) &&
+      oneOf<Artifact>(({ key }) => key, []).matches(others, row),
+  },
+  flow_run_id: oneOf((row) => row.flow_run_id, ["any_"], true),
+  task_run_id: oneOf((row) => row.task_run_id, ["any_"], true),
+  type: {
+    ...oneOf((row) => row.type, ["any_", "not_any_"]),
+    // In SQL, NULL is not known to differ from anything.
+    matches: ({ any_, not_any_ }, { type = null }) =>
+      (!Array.isArray(any_) || any_.includes(type)) &&
+      (!Array.isArray(not_any_) || not_any_.length === 0 || (type !== null && !not_any_.includes(type))),
+  },
+};
+
+export const VARIABLE: Criteria<Variable> = {
+  id: id(false),
+  name: name(),
+  tags: tags((row) => row.tags, ["all_", "is_null_"]),
 };
 
 export function logCriteria(textSearch: boolean): Criteria<Log> {

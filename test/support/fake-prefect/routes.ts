@@ -2,6 +2,7 @@
 import type { Deployment, FlowRun, TaskRun } from "../../../src/model/objects.ts";
 import { type Criteria, passes } from "./criteria.ts";
 import {
+  ARTIFACT,
   AUTOMATION,
   deploymentCriteria,
   FLOW,
@@ -9,12 +10,13 @@ import {
   flowRunCriteria,
   logCriteria,
   taskRunCriteria,
+  VARIABLE,
   WORK_POOL,
   WORK_QUEUE,
   WORKER,
 } from "./filters.ts";
 import { type Dict, detail, Refusal } from "./problems.ts";
-import { FLOW_RUN_SORTS, LOG_SORTS, NAME_SORTS, TASK_RUN_SORTS } from "./sorts.ts";
+import { ARTIFACT_SORTS, FLOW_RUN_SORTS, LOG_SORTS, NAME_SORTS, TASK_RUN_SORTS } from "./sorts.ts";
 import type { FakeWorkspace } from "./workspace.ts";
 
 export interface RouteContext {
@@ -135,6 +137,11 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
     case "/automations/filter":
       return filterRows({ rows: w.automations, criteria: AUTOMATION, own: "automations", body, sorts: NAME_SORTS, cap })
         .page;
+    case "/artifacts/filter":
+      return filterRows({ rows: w.artifacts, criteria: ARTIFACT, own: "artifacts", body, sorts: ARTIFACT_SORTS, cap })
+        .page;
+    case "/variables/filter":
+      return filterRows({ rows: w.variables, criteria: VARIABLE, own: "variables", body, sorts: NAME_SORTS, cap }).page;
     case "/automations/count":
       return w.automations.length;
     case "/v2/concurrency_limits/filter":

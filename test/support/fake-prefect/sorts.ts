@@ -2,6 +2,7 @@
 const COLUMNS: Record<string, (row: Record<string, unknown>) => unknown> = {
   ID: (row) => row.id,
   NAME: (row) => row.name,
+  KEY: (row) => row.key,
   CREATED: (row) => row.created,
   UPDATED: (row) => row.updated,
   START_TIME: (row) => row.start_time ?? row.expected_start_time,
@@ -26,6 +27,7 @@ export const FLOW_RUN_SORTS = [
 ] as const;
 export const TASK_RUN_SORTS = FLOW_RUN_SORTS.filter((sort) => !sort.startsWith("START_TIME"));
 export const NAME_SORTS = ["NAME_ASC", "NAME_DESC", "CREATED_DESC", "UPDATED_DESC"] as const;
+export const ARTIFACT_SORTS = ["ID_DESC", "CREATED_DESC", "UPDATED_DESC", "KEY_DESC", "KEY_ASC"] as const;
 export const LOG_SORTS = ["TIMESTAMP_ASC", "TIMESTAMP_DESC"] as const;
 
 export function sortRows<Row extends object>(rows: readonly Row[], sort: string): Row[] {

@@ -2,6 +2,7 @@
 import { parseIsoUs } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import type {
+  Artifact,
   Automation,
   ConcurrencyLimit,
   Deployment,
@@ -12,6 +13,7 @@ import type {
   Log,
   State,
   TaskRun,
+  Variable,
   Worker,
   WorkPool,
   WorkQueue,
@@ -36,6 +38,8 @@ export interface FakeWorkspace {
   readonly workers: Worker[];
   readonly concurrencyLimits: ConcurrencyLimit[];
   readonly automations: Automation[];
+  readonly artifacts: Artifact[];
+  readonly variables: (Variable & { readonly value: Json })[];
   /** By flow run id, ascending. A run that is not here answers with its own `state`. */
   readonly flowRunStates: Map<string, State[]>;
   /** Ids of the task runs that hold a slot, by tag (v1 route). */
@@ -110,6 +114,8 @@ export function emptyWorkspace(): FakeWorkspace {
     workers: [],
     concurrencyLimits: [],
     automations: [],
+    artifacts: [],
+    variables: [],
     flowRunStates: new Map(),
     tagHolders: new Map(),
     settings: SETTINGS,

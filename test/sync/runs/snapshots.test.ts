@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
 import type { Deployment } from "../../../src/model/objects.ts";
+import type { FilterBody } from "../../../src/prefect/api.ts";
 import { findObjects } from "../../../src/store/objects/objects.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
 import { kindsChangedBy, Snapshots } from "../../../src/sync/runs/snapshots.ts";
-import { aDeployment, aWorker, aWorkPool, T0_US } from "../../support/builders.ts";
+import { aDeployment, anArtifact, at, aWorker, aWorkPool, T0_US } from "../../support/builders.ts";
 import { aHarness, neverAborted, SECOND } from "../engine-harness.ts";
 
 describe("the lists of objects", () => {
@@ -14,10 +15,12 @@ describe("the lists of objects", () => {
     const snapshots = new Snapshots(ctx);
     await snapshots.iterate(neverAborted);
     expect(prefect.asked.sort()).toEqual([
+      "artifact 0",
       "automation 0",
       "concurrency_limit 0",
       "deployment 0",
       "flow 0",
+      "variable 0",
       "work_pool 0",
       "work_queue 0",
       "workers of lake",
@@ -143,6 +146,54 @@ describe("the lists of objects", () => {
     expect(findFact(ctx.db, "read:automation")).toBeNull();
   });
 
+  test("that few questions need are read every hour, and at most every minute after events", async () => {
+    const { ctx, prefect, clock } = aHarness();
+    const snapshots = new Snapshots(ctx);
+    await snapshots.iterate(neverAborted);
+    prefect.asked.length = 0;
+    clock.us += 5 * SECOND;
+    snapshots.eventsStored(["prefect.artifact.created"]);
+    expect(await snapshots.iterate(neverAborted)).toBe(55_000);
+    clock.us += 55 * SECOND;
+    await snapshots.iterate(neverAborted);
+    expect(prefect.asked).toEqual(["artifact 0"]);
+    const dues = snapshots.schedule().filter(({ kind }) => kind === "artifact" || kind === "variable");
+    expect(dues).toEqual([
+      { kind: "variable", atMs: T0_US / 1000 + 60 * 60_000, isIdle: true, cost: 1 },
+      { kind: "artifact", atMs: T0_US / 1000 + 61 * 60_000, isIdle: true, cost: 1 },
+    ]);
+  });
+
+  test("without end are held by their newest page, and in whole while they are shorter", async () => {
+    const { ctx, prefect } = aHarness();
+    const rows = Array.from({ length: 5 }, (_, n) => anArtifact({ key: `k${n}`, updated: at(-n) }));
+    prefect.objects.artifact = [...rows];
+    const bodies: FilterBody[] = [];
+    const { filterObjects } = prefect;
+    prefect.filterObjects = (kind, body) => {
+      bodies.push(body);
+      return filterObjects(kind, body);
+    };
+    const snapshots = new Snapshots(ctx);
+    const held = () => findObjects(ctx.db, "artifact").map(({ name }) => name);
+    await snapshots.read("artifact", "reconcile", neverAborted);
+    expect(held()).toEqual(["k0", "k1", "k2", "k3"]);
+    expect(findFact(ctx.db, "read:artifact")).toBeNull();
+    expect(findFact(ctx.db, "newest:artifact")).toEqual({ readUs: T0_US, count: 4, sinceUs: T0_US - 3 * SECOND });
+    prefect.objects.artifact = rows.slice(2);
+    await snapshots.read("artifact", "reconcile", neverAborted);
+    expect(held()).toEqual(["k2", "k3", "k4"]);
+    expect(findFact(ctx.db, "read:artifact")).toEqual({ readUs: T0_US, count: 3 });
+    expect(findFact(ctx.db, "newest:artifact")).toBeNull();
+    expect(prefect.asked).toEqual(["artifact 0", "artifact 0"]);
+    expect(bodies.at(-1)).toEqual({
+      limit: 4,
+      offset: 0,
+      sort: "UPDATED_DESC",
+      artifacts: { type: { not_any_: ["result"] } },
+    });
+  });
+
   test("depend on the names of events", () => {
     const names = {
       "prefect.deployment.ready": ["deployment"],
@@ -154,6 +205,9 @@ describe("the lists of objects", () => {
       "prefect.concurrency-limit.acquired": ["concurrency_limit"],
       "prefect.flow.created": ["flow"],
       "prefect.flow-run.Completed": [],
+      "prefect.artifact.updated": ["artifact"],
+      "prefect.artifact-collection.created": ["artifact"],
+      "prefect.variable.created": ["variable"],
       "lake.loaded": [],
     };
     const found: Record<string, readonly string[]> = {};

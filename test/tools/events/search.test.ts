@@ -1,9 +1,21 @@
 import { describe, expect, test } from "bun:test";
 import { HOUR_US } from "../../../src/lib/time.ts";
+import { inTransaction } from "../../../src/store/database.ts";
+import { upsertNewestObjects } from "../../../src/store/objects/objects.ts";
 import { readEventsTool } from "../../../src/tools/events/read-events.ts";
 import { searchTool } from "../../../src/tools/events/search.ts";
 import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
-import { aDeployment, aFlowRun, aLog, anEvent, anId, at, T0_US } from "../../support/builders.ts";
+import {
+  aDeployment,
+  aFlowRun,
+  aLog,
+  anArtifact,
+  anEvent,
+  anId,
+  at,
+  aVariable,
+  T0_US,
+} from "../../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const paid = (n: number, text = "parcel was paid in zloty") =>
@@ -19,9 +31,8 @@ const paid = (n: number, text = "parcel was paid in zloty") =>
 /** Whole lists and logs of everything: nothing is missing. */
 function coverAll(harness: ToolHarness): void {
   harness.cover("event");
-  for (const kind of ["flow", "work_pool", "work_queue", "worker", "concurrency_limit", "automation"] as const) {
-    harness.objects(kind, []);
-  }
+  const objects = ["flow", "work_pool", "work_queue", "worker", "concurrency_limit", "automation"] as const;
+  for (const kind of [...objects, "artifact", "variable"] as const) harness.objects(kind, []);
 }
 
 describe("search with a query that is too large", () => {
@@ -146,6 +157,90 @@ describe("search from the record", () => {
     expect(text).toContain("Not yet read from Prefect, and so not searched completely: flow, deployment");
     const events = await harness.call(searchTool, { query: "zloty", kinds: ["event"] });
     expect(events.structured).toMatchObject({ results: [], coverage: { complete: true } });
+  });
+});
+
+describe("search for artifacts and variables", () => {
+  const report = anArtifact({ id: anId(51), key: "daily-report", description: "Zloty per order" });
+  const rate = aVariable({ id: anId(52), name: "rate", tags: ["zloty"] });
+  const RESULTS = [
+    { kind: "artifact", id: report.id, name: "daily-report", text: "Zloty per order" },
+    { kind: "variable", id: rate.id, name: "rate", text: "zloty" },
+  ];
+
+  test("answers from the record by key, description, name and tags", async () => {
+    await using harness = await openToolHarness();
+    coverAll(harness);
+    harness.objects("deployment", []);
+    harness.objects("artifact", [report, anArtifact({ key: "other" })]);
+    harness.objects("variable", [rate]);
+    const { structured } = await harness.call(searchTool, { query: "zloty" });
+    expect(structured).toMatchObject({ results: RESULTS, source: "record", coverage: { complete: true } });
+    expect((await harness.call(searchTool, { query: "daily" })).structured.results).toEqual([
+      { kind: "artifact", id: report.id, name: "daily-report" },
+    ]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("reads the lists from Prefect while they are not recorded, or with fresh, and saves them", async () => {
+    for (const record of [true, false]) {
+      await using harness = await openToolHarness({ record });
+      harness.fake.workspace.artifacts.push(report, anArtifact({ key: null, type: "result", description: "zloty" }));
+      harness.fake.workspace.variables.push(rate, aVariable({ name: "secret", value: "zloty" }));
+      if (record) harness.cover("event");
+      const both = { kinds: ["artifact", "variable"] };
+      const { structured } = await harness.call(searchTool, { query: "zloty", ...both });
+      expect(structured).toMatchObject({ results: RESULTS, source: "live", coverage: { complete: true } });
+      // Without a record, the retention of the events is unknown.
+      const asked = harness.fake.takeRequests().filter((route) => record || route !== "GET /admin/settings");
+      expect(asked.sort()).toEqual(["POST /artifacts/filter", "POST /variables/filter"]);
+      const saved = harness.saved.map((batch) => [batch.kind, batch.rows.length, "isWhole" in batch && batch.isWhole]);
+      expect(saved.sort()).toEqual([
+        ["artifact", 1, true],
+        ["variable", 2, true],
+      ]);
+      const first = await harness.call(searchTool, { query: "zloty", limit: 1 });
+      expect(first.structured.results).toEqual(RESULTS.slice(0, 1));
+      const second = await harness.call(searchTool, {
+        query: "zloty",
+        limit: 1,
+        cursor: first.structured.next_cursor,
+      });
+      expect(second.structured.results).toEqual(RESULTS.slice(1));
+    }
+    await using harness = await openToolHarness();
+    coverAll(harness);
+    harness.fake.workspace.variables.push(rate);
+    const fresh = await harness.call(searchTool, { query: "zloty", kinds: ["variable"], fresh: true });
+    expect(fresh.structured).toMatchObject({ results: RESULTS.slice(1), source: "live" });
+  });
+
+  test("states that only the newest part of a long list was searched", async () => {
+    await using harness = await openToolHarness();
+    coverAll(harness);
+    const rows = Array.from({ length: 200 }, (_, n) => anArtifact({ key: `k${n}`, updated: at(-n) }));
+    const note = `Of artifacts, only the 200 that were updated last were searched, those since ${at(-199)}.`;
+    inTransaction(harness.db, () => upsertNewestObjects(harness.db, "artifact", rows, harness.nowUs));
+    const recorded = await harness.call(searchTool, { query: "k7", kinds: ["artifact"] });
+    expect(recorded.structured).toMatchObject({ results: [{ name: "k7" }], coverage: { complete: false } });
+    expect(recorded.text).toContain(note.replace(".000000", ""));
+    harness.fake.workspace.artifacts.push(...rows, anArtifact({ key: "k7", updated: at(-300) }));
+    const live = await harness.call(searchTool, { query: "k7", kinds: ["artifact"], fresh: true });
+    expect(live.structured).toMatchObject({ source: "live", results: [{ name: "k7" }], coverage: { complete: false } });
+    expect(live.text).toContain(note);
+  });
+
+  test("fails when Prefect is unreachable and nothing else was asked for, and otherwise states it", async () => {
+    await using harness = await openToolHarness();
+    harness.cover("event");
+    await harness.fake.down();
+    const alone = await harness.call(searchTool, { query: "zloty", kinds: ["artifact"] });
+    expect(alone.structured).toMatchObject({ code: "unavailable", retryable: true });
+    const all = await harness.call(searchTool, { query: "zloty" });
+    expect(all.structured).toMatchObject({ source: "record", results: [], coverage: { complete: false } });
+    expect(all.text).toContain("artifacts could not be read from Prefect");
+    harness.following({ lostSecondsAgo: 60 });
+    expect((await harness.call(searchTool, { query: "zloty" })).text).not.toContain("could not be read");
   });
 });
 

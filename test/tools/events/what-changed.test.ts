@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { MINUTE_US } from "../../../src/lib/time.ts";
 import { whatChangedTool } from "../../../src/tools/events/what-changed.ts";
-import { aDeployment, anEvent, anId, at, aWorkPool } from "../../support/builders.ts";
+import { aDeployment, anArtifact, anEvent, anId, at, aVariable, aWorkPool } from "../../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const deployment = aDeployment({ id: anId(1), name: "nightly" });
@@ -92,6 +92,47 @@ describe("what_changed from the record", () => {
         change: "updated",
         fields: "schedule at 09:00, Monday through Friday (cron 0 9 * * 1-5, Europe/Berlin): active true → false",
       },
+    ]);
+  });
+});
+
+describe("what_changed of artifacts and variables", () => {
+  const resource = (kind: string, id: string, name: string) => ({
+    "prefect.resource.id": `prefect.${kind}.${id}`,
+    "prefect.resource.name": name,
+  });
+
+  test("shows events of variables, and of both what two readings differ in", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const report = anArtifact({ key: "report", description: "old" });
+    const [limit, gone] = [aVariable({ name: "limit" }), aVariable({ name: "gone" })];
+    harness.objects("artifact", [report, anArtifact({ key: "dropped" })]);
+    harness.objects("variable", [limit, gone]);
+    harness.events([
+      anEvent({
+        id: anId(7),
+        event: "prefect.variable.updated",
+        occurred: at(1_200),
+        resource: resource("variable", limit.id, "limit"),
+      }),
+      // Runs create artifacts in numbers; their events would bury the rest.
+      anEvent({ event: "prefect.artifact.created", resource: resource("artifact", report.id, "report") }),
+    ]);
+    harness.nowUs += MINUTE_US;
+    harness.objects("artifact", [{ ...report, description: "new", data: "# Other" }]);
+    harness.objects("variable", [{ ...limit, tags: ["ops"] }]);
+    const { structured } = await harness.call(whatChangedTool, { since: "2h" });
+    const shown = structured.changes
+      .filter(({ kind }: { kind: string }) => kind === "artifact" || kind === "variable")
+      .map(({ kind, name, change, fields }: Record<string, unknown>) => [kind, name, change, fields]);
+    const order = (row: unknown) => JSON.stringify(row);
+    expect(shown.toSorted((a: unknown, b: unknown) => (order(a) < order(b) ? -1 : 1))).toEqual([
+      ["artifact", "dropped", "deleted", undefined],
+      ["artifact", "report", "updated", 'description: "old" → "new"'],
+      ["variable", "gone", "deleted", undefined],
+      ["variable", "limit", "updated", 'tags: [] → ["ops"]'],
+      ["variable", "limit", "updated", undefined],
     ]);
   });
 });
