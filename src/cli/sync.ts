@@ -59,7 +59,7 @@ export function momentFlag(text: string | undefined, flag: string, nowUs: Server
   if (text === undefined) return null;
   const momentUs = parseMomentUs(text, nowUs);
   if (momentUs !== undefined && momentUs <= nowUs) return momentUs;
-  const why = momentUs === undefined ? "is neither a time nor a span" : "lies in the future";
+  const why = momentUs === undefined ? "is neither a time nor a span" : "is in the future";
   throw new UsageError(`--${flag} ${text} ${why}.`, `Examples: --${flag} 7d, --${flag} 2026-01-31T09:00:00Z`);
 }
 

@@ -1,4 +1,4 @@
-/** Settings of the record, of synchronization and of the tools. */
+/** Settings of the record, of syncing and of the tools. */
 import { ownSetting } from "./setting.ts";
 import { bytes, choice, flag, integer, list, number, text } from "./value-types.ts";
 
@@ -24,7 +24,7 @@ export const recordSettings = {
   PREFECT_MCP_BACKFILL_DAYS: ownSetting(number({ min: 0, max: 36_500 }), 7, {
     type: "days",
     toml: "mcp.backfill_days",
-    description: "History fetched by the first synchronization; at most what the server keeps.",
+    description: "History fetched by the first sync; at most what the server keeps.",
   }),
   PREFECT_MCP_POLL_SECONDS: ownSetting(number({ min: 1, max: 3600 }), 30, {
     type: "seconds",
@@ -101,6 +101,6 @@ export const recordSettings = {
     type: "URL",
     toml: "mcp.docs_url",
     aliases: ["PREFECT_DOCS_MCP_URL"],
-    description: "That host: the MCP server of Prefect's documentation.",
+    description: "URL of that host, the MCP server of Prefect's documentation.",
   }),
 };

@@ -72,7 +72,7 @@ export function createEventCalls(http: Http): EventCalls {
       } catch (error) {
         // Prefect answers a token that it cannot decode with 403, as it does a missing permission.
         if (error instanceof AppError && error.status === 403 && /Forbidden/.test(error.message)) {
-          throw new AppError("invalid_input", "Prefect does not take this page token.", {
+          throw new AppError("invalid_input", "Prefect does not accept this page token.", {
             hint: "Start again from the first page.",
             cause: error,
             status: 403,

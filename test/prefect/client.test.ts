@@ -101,7 +101,7 @@ describe("every route", () => {
     recorded("not-found-404")
       .filter(({ response }) => response.status === 404)
       .map((exchange) => [exchange.request.path, exchange] as const),
-  )("an object that is not there: %s", async (_, { response }) => {
+  )("an object that does not exist: %s", async (_, { response }) => {
     await using fake = await startFakePrefect();
     const client = connect(fake);
     await client.readVersion();
@@ -113,7 +113,7 @@ describe("every route", () => {
   });
 
   test.each(recorded("errors-422").map((exchange) => [exchange.name, exchange] as const))(
-    "what was wrong is said: %s",
+    "the error names what Prefect refused: %s",
     async (_, { response }) => {
       await using fake = await startFakePrefect();
       fake.answer("POST /flow_runs/filter", response.body, 422);
@@ -192,7 +192,7 @@ describe("events", () => {
     await using fake = await startFakePrefect();
     expect(facts(await failureOf(connect(fake).nextEvents("zzzz")))).toEqual({
       code: "invalid_input",
-      message: "Prefect does not take this page token.",
+      message: "Prefect does not accept this page token.",
       hint: "Start again from the first page.",
     });
   });

@@ -77,7 +77,7 @@ test("an audit of an empty record says that it had nothing to compare, and from 
 test("a wrong command line ends with exit code 2 and names what is valid", async () => {
   const wrong: [string[], string][] = [
     [["sync", "--since", "banana"], "--since banana is neither a time nor a span."],
-    [["audit", "--since", "2999-01-01"], "--since 2999-01-01 lies in the future."],
+    [["audit", "--since", "2999-01-01"], "--since 2999-01-01 is in the future."],
     [["forget", "--before", "banana", "--yes"], "--before banana is neither a time nor a span."],
     [["serve", "--http", "--port", "99999"], "--port 99999 must be a whole number from 0 to 65535."],
     [["tools", "--tools", "foo"], "--tools foo must be one of core, default, all."],

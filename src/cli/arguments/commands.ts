@@ -50,7 +50,7 @@ export const COMMAND_SPECS = {
       json: JSON_FLAG,
     },
     details: [
-      "It counts the events that Prefect and the record hold, fetches what the record lacks and prints a certificate.",
+      "It counts the events that Prefect and the record hold, fetches what the record lacks and prints a report.",
       "Exit code 0 when no difference is left unexplained, else 1.",
     ],
   },

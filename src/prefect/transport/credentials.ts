@@ -15,10 +15,10 @@ export function credentialHint({ auth, isCloud }: PrefectConnection): string {
   }
   if (auth.kind === "basic") {
     return isCloud
-      ? "PREFECT_API_AUTH_STRING was sent, which wins over a key; Prefect Cloud wants PREFECT_API_KEY alone."
+      ? "PREFECT_API_AUTH_STRING was sent, which takes precedence over a key; Prefect Cloud accepts only PREFECT_API_KEY."
       : "Check PREFECT_API_AUTH_STRING: it must equal the server's PREFECT_SERVER_API_AUTH_STRING.";
   }
   return isCloud
     ? "Check PREFECT_API_KEY: it may be expired, or belong to another account than PREFECT_API_URL."
-    : "PREFECT_API_KEY was sent; a self-hosted server with an auth string wants PREFECT_API_AUTH_STRING (user:password).";
+    : "PREFECT_API_KEY was sent; a self-hosted server with an auth string requires PREFECT_API_AUTH_STRING (user:password).";
 }

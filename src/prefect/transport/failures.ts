@@ -91,7 +91,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         case "reset":
           return fail(
             `The connection to ${url} broke before the answer was complete.`,
-            "Usually it passes; if not, look at the server's log and at proxies on the way.",
+            "Usually this is temporary; if not, check the server's log and any proxy in between.",
           );
         case "tls":
           return fail(
@@ -139,7 +139,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         default:
           return fail(
             `The call to ${url} failed: ${shortSentence(failure.message)}.`,
-            `Check ${urlName}, the network and what lies on the way.`,
+            `Check ${urlName}, the network and any proxy in between.`,
           );
       }
     },

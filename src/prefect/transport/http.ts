@@ -140,7 +140,11 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       if (tries > retries) throw failure;
       const waitMs = retryWaitMs(tries, retryAfterMs, rules);
       if (clock.steadyMs() + waitMs >= call.endMs) throw failure;
-      logger.debug("prefect: trying again", { route: call.route, waitMs, status: answer?.status ?? failure.message });
+      logger.debug("prefect: a request failed and is tried again", {
+        route: call.route,
+        waitMs,
+        status: answer?.status ?? failure.message,
+      });
       await clock.sleep(waitMs, call.signal);
     }
   }

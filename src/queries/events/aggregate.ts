@@ -49,7 +49,7 @@ export interface Aggregate {
 export async function aggregateEvents(ctx: QueryContext, question: AggregateQuestion): Promise<Aggregate> {
   const { filter, by, fresh } = question;
   if (filter.resource?.distinct)
-    throw new AppError("invalid_input", "filter.resource.distinct means nothing to a count");
+    throw new AppError("invalid_input", "filter.resource.distinct cannot be used for counts");
   const nowUs = serverNowUs(ctx);
   const window = await eventWindow(ctx, question, nowUs);
   const stepUs = question.stepUs ?? usualStep(window);

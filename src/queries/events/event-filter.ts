@@ -92,9 +92,13 @@ export function withEventPrefix(filter: EventFilter, prefix: string): EventFilte
     other.startsWith(prefix) ? [other] : prefix.startsWith(other) ? [prefix] : [],
   );
   if (both.length > 0) return { ...filter, event: { ...filter.event, prefix: both } };
-  throw new AppError("invalid_input", `event_type_prefix "${prefix}" and filter.event.prefix exclude each other`, {
-    hint: "Give one of the two.",
-  });
+  throw new AppError(
+    "invalid_input",
+    `no event name begins with event_type_prefix "${prefix}" and with filter.event.prefix`,
+    {
+      hint: "Give one of the two.",
+    },
+  );
 }
 
 /** The filter with one more condition that a resource of the event, primary or related, has to meet. */

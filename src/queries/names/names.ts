@@ -137,6 +137,6 @@ function unknown(db: RecordDb | null, kind: NamedKind, given: string): AppError 
   const suggestion = near.length > 0 ? `Nearest names: ${near.join(", ")}. ` : "";
   const length = SHORT_PREFIX.test(given) ? "The beginning of an id needs at least 4 digits. " : "";
   return new AppError("not_found", `no ${KINDS[kind].label} "${given}"`, {
-    hint: `${length}${suggestion}${KINDS[kind].listedBy} lists what there is.`,
+    hint: `${length}${suggestion}${KINDS[kind].listedBy} lists all ${KINDS[kind].plural}.`,
   });
 }

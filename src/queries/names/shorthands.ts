@@ -40,7 +40,7 @@ export function addCriterion(
   if (unmet !== null) throw new AppError("invalid_input", `${argument} ${unmet}`);
   const before = filter[field];
   if (before !== undefined && before !== null && !areCompatible(before, criterion)) {
-    throw new AppError("invalid_input", `${argument} and filter.${field} are given both`, { hint: "Give it once." });
+    throw new AppError("invalid_input", `${argument} and filter.${field} are both given`, { hint: "Give it once." });
   }
   set[key] = { ...filter, [field]: { ...((before ?? {}) as JsonObject), ...criterion } };
 }

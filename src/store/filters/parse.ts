@@ -44,8 +44,13 @@ function toError(schema: z.ZodType, issue: Issue | undefined, name: string): App
     });
   }
   return new AppError("invalid_input", `${where} ${issue ? requirement(issue) : "is not valid"}`, {
-    hint: `See get_object_schema for ${name}.${fields === "" ? "" : ` It is an object of: ${fields}.`}`,
+    hint: `get_object_schema with object_type ${snakeCase(name)} shows the valid form.${fields === "" ? "" : ` ${where} is an object of: ${fields}.`}`,
   });
+}
+
+/** `FlowRunFilter` → `flow_run_filter`. */
+function snakeCase(name: string): string {
+  return name.replace(/(?<!^)[A-Z]/g, "_$&").toLowerCase();
 }
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -42,7 +42,7 @@ function checkSize(key: string, value: unknown): void {
   const texts = Array.isArray(value) ? value : [value];
   if (texts.length > MAX_ENTRIES) {
     throw new AppError("invalid_input", `argument "${key}" has ${texts.length} entries`, {
-      hint: `A list may have ${MAX_ENTRIES}; ask several times.`,
+      hint: `A list may have at most ${MAX_ENTRIES} entries; split it over several calls.`,
     });
   }
   const excess = findValueExcess(value, BOUNDS);
@@ -50,7 +50,7 @@ function checkSize(key: string, value: unknown): void {
   const longest = Math.max(0, ...texts.map((text) => (typeof text === "string" ? text.length : 0)));
   if (longest <= LONGEST_TEXT) return;
   throw new AppError("invalid_input", `argument "${key}" has a text of ${longest} characters`, {
-    hint: `A text may have ${LONGEST_TEXT}.`,
+    hint: `A text may have at most ${LONGEST_TEXT} characters.`,
   });
 }
 

@@ -191,7 +191,7 @@ describe("credentials", () => {
       "a key",
       { kind: "key", key: "pnu_0123456789" },
       "does not accept the API key (401).",
-      "PREFECT_API_KEY was sent; a self-hosted server with an auth string wants PREFECT_API_AUTH_STRING (user:password).",
+      "PREFECT_API_KEY was sent; a self-hosted server with an auth string requires PREFECT_API_AUTH_STRING (user:password).",
     ],
   ] as const)("that are refused are named by kind, without their value: %s", async (_, auth, text, hint) => {
     await using fake = await startFakePrefect({ authString: "admin:right-password" });

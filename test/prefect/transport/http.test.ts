@@ -142,7 +142,7 @@ describe("retries", () => {
     expect(facts(error)).toEqual({
       code: "unavailable",
       message: `The connection to ${fake.url} broke before the answer was complete.`,
-      hint: "Usually it passes; if not, look at the server's log and at proxies on the way.",
+      hint: "Usually this is temporary; if not, check the server's log and any proxy in between.",
     });
   });
 

@@ -62,7 +62,9 @@ describe("typed arguments", () => {
     expect(withEventPrefix({}, "a.")).toEqual({ event: { prefix: ["a."] } });
     expect(withEventPrefix({ event: { prefix: ["a.b.", "c."] } }, "a.")).toEqual({ event: { prefix: ["a.b."] } });
     expect(withEventPrefix({ event: { prefix: ["a."] } }, "a.b.")).toEqual({ event: { prefix: ["a.b."] } });
-    expect(() => withEventPrefix({ event: { prefix: ["a."] } }, "b.")).toThrow("exclude each other");
+    expect(() => withEventPrefix({ event: { prefix: ["a."] } }, "b.")).toThrow(
+      'no event name begins with event_type_prefix "b." and with filter.event.prefix',
+    );
     expect(withResource({}, { id: ["x"] })).toEqual({ any_resource: { id: ["x"] } });
     expect(withResource({ any_resource: { id: ["y"] } }, { id: ["x"] })).toEqual({
       any_resource: [{ id: ["y"] }, { id: ["x"] }],

@@ -125,7 +125,7 @@ describe("recorded names", () => {
       expect([code, hint]).toEqual([
         "not_found",
         expect.stringMatching(
-          /^The beginning of an id needs at least 4 digits\. .*get_flow_runs lists what there is\.$/,
+          /^The beginning of an id needs at least 4 digits\. .*get_flow_runs lists all flow runs\.$/,
         ),
       ]);
     }
@@ -194,7 +194,7 @@ describe("names that are not recorded", () => {
     expect(await failure(harness, "flow", "order-etl")).toMatchObject({
       code: "not_found",
       message: 'no flow "order-etl"',
-      hint: "Nearest names: orders-etl. get_flows lists what there is.",
+      hint: "Nearest names: orders-etl. get_flows lists all flows.",
     });
     const id = anId(77);
     expect((await failure(harness, "flow_run", id)).message).toBe(`no flow run "${id}"`);

@@ -287,11 +287,11 @@ describe("checking a filter", () => {
     expect(fail({ stat: {} })?.toString()).toContain("Valid fields of FlowRunFilter: operator, id, name, tags,");
     expect(fail({ state: { type: { any_: ["failed"] } } })).toEqual([
       'filter.state.type.any_[0] must be one of SCHEDULED, PENDING, RUNNING, COMPLETED, FAILED, CANCELLED, CRASHED, PAUSED, CANCELLING, not "failed"',
-      "See get_object_schema for FlowRunFilter.",
+      "get_object_schema with object_type flow_run_filter shows the valid form.",
     ]);
     expect(fail({ name: "x" })).toEqual([
       'filter.name must be an object, not "x"',
-      "See get_object_schema for FlowRunFilter. It is an object of: any_, like_.",
+      "get_object_schema with object_type flow_run_filter shows the valid form. filter.name is an object of: any_, like_.",
     ]);
     const messages = [
       [{ id: { any_: ["nope"] } }, 'filter.id.any_[0] must be a UUID, not "nope"'],

@@ -312,7 +312,7 @@ describe("read_events fails", () => {
       [
         { filter: { id: { id: ["x"] } } },
         'filter.id.id[0] must be a UUID, not "x"',
-        "See get_object_schema for EventFilter.",
+        "get_object_schema with object_type event_filter shows the valid form.",
       ],
       [{ fields: ["payloads"] }, 'unknown field "payloads"; did you mean "payload"?', "Valid fields: id, event"],
       [{ limit: 501 }, 'argument "limit": ', "maximum"],

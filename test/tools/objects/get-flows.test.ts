@@ -57,7 +57,7 @@ describe("get_flows", () => {
     const unknown = await harness.call(getFlowsTool, { flow: "order-etl" });
     expect(unknown.structured).toMatchObject({
       code: "not_found",
-      hint: "Nearest names: orders-etl. get_flows lists what there is.",
+      hint: "Nearest names: orders-etl. get_flows lists all flows.",
     });
     const page = await harness.call(getFlowsTool, { limit: 1 });
     const other = await harness.call(getFlowsTool, { name: "b", cursor: page.structured.next_cursor });

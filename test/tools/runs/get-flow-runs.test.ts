@@ -326,7 +326,7 @@ describe("get_flow_runs fails", () => {
     const sort = await harness.call(getFlowRunsTool, { sort: "START_TIME" });
     expect(sort.structured.hint).toContain("START_TIME_DESC");
     const both = await harness.call(getFlowRunsTool, { filter: { name: { like_: "a" } }, name: "b" });
-    expect(both.structured.message).toBe("name and filter.name are given both");
+    expect(both.structured.message).toBe("name and filter.name are both given");
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 

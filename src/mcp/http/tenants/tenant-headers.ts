@@ -15,8 +15,8 @@ export interface TenantTarget {
 }
 
 /**
- * Null without any tenant header: the server's own Prefect. Half a set throws AppError `unauthorized` and never uses the server's own
- * credentials. A URL without a credential header is a full set for a Prefect without authentication; any other answers 401.
+ * Null without any tenant header: the server's own Prefect. An incomplete or contradictory set throws AppError `unauthorized` and
+ * never uses the server's own credentials. A URL without a credential header is complete: a Prefect with authentication answers 401.
  */
 export function readTenantHeaders(headers: Headers): TenantTarget | null {
   const url = headers.get(TENANT_HEADERS.url);
@@ -46,7 +46,7 @@ export function readTenantHeaders(headers: Headers): TenantTarget | null {
 }
 
 function halfSet(what: string): AppError {
-  return new AppError("unauthorized", `Half a set of Prefect headers: ${what}.`, {
+  return new AppError("unauthorized", `The Prefect headers cannot be used: ${what}.`, {
     hint: `Send ${TENANT_HEADERS.url} with exactly one of ${TENANT_HEADERS.key} and ${TENANT_HEADERS.authString}, or none of the three.`,
     status: 400,
   });

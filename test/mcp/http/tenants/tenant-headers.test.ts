@@ -10,7 +10,7 @@ describe("tenant headers", () => {
     expect(read({})).toBeNull();
   });
 
-  test("a URL with one credential is a full set; a URL alone is one for a Prefect without authentication", () => {
+  test("a URL with one credential is complete; a URL alone is, for a Prefect without authentication", () => {
     expect(read({ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "pnu_x" })).toEqual({
       url: URL_,
       credential: { kind: "key", key: "pnu_x" },
@@ -30,17 +30,20 @@ describe("tenant headers", () => {
     [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "" }, "empty"],
     [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Auth-String": " " }, "empty"],
     [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "secret-1", "X-Prefect-Api-Auth-String": "a:b" }, "both"],
-  ] as [Record<string, string>, string][])("half a set %o is refused and never echoed", (headers, reason) => {
-    let thrown: unknown;
-    try {
-      read(headers);
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown).toBeInstanceOf(AppError);
-    const message = (thrown as AppError).message;
-    expect((thrown as AppError).code).toBe("unauthorized");
-    expect(message).toContain(reason);
-    expect(message).not.toContain("secret-1");
-  });
+  ] as [Record<string, string>, string][])(
+    "an incomplete or contradictory set %o is refused and never echoed",
+    (headers, reason) => {
+      let thrown: unknown;
+      try {
+        read(headers);
+      } catch (error) {
+        thrown = error;
+      }
+      expect(thrown).toBeInstanceOf(AppError);
+      const message = (thrown as AppError).message;
+      expect((thrown as AppError).code).toBe("unauthorized");
+      expect(message).toContain(reason);
+      expect(message).not.toContain("secret-1");
+    },
+  );
 });

@@ -81,7 +81,7 @@ describe("tenants by header", () => {
     expect([...wrong]).toEqual([]);
   });
 
-  test("half a set is an error and is never answered from the server's own Prefect", async () => {
+  test("an incomplete set is an error and is never answered from the server's own Prefect", async () => {
     await using http = start();
     const halves: Record<string, string>[] = [
       { "x-prefect-api-key": "pnu_abc" },
