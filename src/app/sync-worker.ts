@@ -11,7 +11,7 @@ import { decode, encode, type FromWorker, type ToWorker } from "./worker-message
 export interface SyncWorker {
   /** Starts following Prefect. Has no effect when repeated. */
   follow(): void;
-  /** Stores a live batch; starts the Worker when it is not running. */
+  /** Stores a live batch, unless too many wait already; starts the Worker when it is not running. */
   saveLive(batch: LiveBatch): void;
   /** A client has just asked something, so the Worker refreshes more often. */
   markClientActive(): void;
@@ -34,6 +34,11 @@ export interface SyncWorkerOptions {
 const STABLE_MS = 60_000;
 /** Messages that wait while the Worker restarts; further ones are dropped. */
 const MAX_WAITING = 200;
+/**
+ * Characters of live batches that the Worker has not processed yet. Further ones are dropped: nothing depends on them, and during a slow
+ * write the queue of messages would grow without limit.
+ */
+const MAX_UNSAVED_CHARS = 32 * 1024 * 1024;
 const MARK_EVERY_MS = 1000;
 
 export function createSyncWorker(options: SyncWorkerOptions): SyncWorker {
@@ -44,7 +49,9 @@ class RestartingWorker implements SyncWorker {
   private readonly options: SyncWorkerOptions;
   private readonly backoff: Backoff;
   private readonly stopping = new AbortController();
-  private readonly waiting: ToWorker[] = [];
+  /** Encoded messages. */
+  private readonly waiting: string[] = [];
+  private unsavedChars = 0;
   private worker: Worker | null = null;
   private isReady = false;
   private isFollowing = false;
@@ -65,7 +72,10 @@ class RestartingWorker implements SyncWorker {
   }
 
   saveLive(batch: LiveBatch): void {
-    this.post({ type: "save-live", batch });
+    const text = encode({ type: "save-live", batch });
+    const isFull = this.unsavedChars > 0 && this.unsavedChars + text.length > MAX_UNSAVED_CHARS;
+    if (isFull) this.options.logger.debug("a live answer is not stored, because the writer is busy");
+    else if (this.postText(text)) this.unsavedChars += text.length;
   }
 
   markClientActive(): void {
@@ -88,13 +98,20 @@ class RestartingWorker implements SyncWorker {
   }
 
   private post(message: ToWorker): void {
-    if (this.stopping.signal.aborted) return;
+    this.postText(encode(message), message.type === "stop");
+  }
+
+  /** False when the message is dropped. */
+  private postText(text: string, isLast = false): boolean {
+    if (this.stopping.signal.aborted) return false;
     if (this.worker && this.isReady) {
-      this.worker.postMessage(encode(message));
-      return;
+      this.worker.postMessage(text);
+      return true;
     }
-    if (this.waiting.length < MAX_WAITING || message.type === "stop") this.waiting.push(message);
+    const isKept = this.waiting.length < MAX_WAITING || isLast;
+    if (isKept) this.waiting.push(text);
     if (!this.worker) this.spawn();
+    return isKept;
   }
 
   private spawn(): void {
@@ -114,6 +131,7 @@ class RestartingWorker implements SyncWorker {
     if (worker !== this.worker) return;
     if (message.type === "ready") this.onReady(worker);
     else if (message.type === "change") this.options.onChange(message.change);
+    else if (message.type === "saved") this.unsavedChars = Math.max(0, this.unsavedChars - message.chars);
     else this.closed.resolve();
   }
 
@@ -121,13 +139,15 @@ class RestartingWorker implements SyncWorker {
     const { settings, version, label = null } = this.options;
     this.isReady = true;
     worker.postMessage(encode({ type: "open", settings, version, label, follow: this.isFollowing }));
-    for (const message of this.waiting.splice(0)) worker.postMessage(encode(message));
+    for (const text of this.waiting.splice(0)) worker.postMessage(text);
   }
 
   private onClosed(worker: Worker): void {
     if (worker !== this.worker) return;
     this.worker = null;
     this.isReady = false;
+    // What the old Worker had not processed is lost.
+    this.unsavedChars = this.waiting.reduce((sum, text) => sum + text.length, 0);
     this.closed.resolve();
     if (this.stopping.signal.aborted) return;
     const { clock, logger } = this.options;

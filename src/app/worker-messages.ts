@@ -22,6 +22,8 @@ export type FromWorker =
   /** The Worker receives messages from now on; earlier ones would be lost. */
   | { readonly type: "ready" }
   | { readonly type: "change"; readonly change: ChangeNotice }
+  /** A live batch was processed; `chars`: the length of its message. */
+  | { readonly type: "saved"; readonly chars: number }
   | { readonly type: "stopped" };
 
 export function encode(message: ToWorker | FromWorker): string {

@@ -16,7 +16,11 @@ type Opening = Extract<ToWorker, { type: "open" }>;
 
 export function runWorker(): void {
   const host = new SessionHost((message) => self.postMessage(encode(message)));
-  self.onmessage = (event: MessageEvent) => host.receive(decode<ToWorker>(event.data));
+  self.onmessage = (event: MessageEvent) => {
+    const message = decode<ToWorker>(event.data);
+    host.receive(message);
+    if (message.type === "save-live") self.postMessage(encode({ type: "saved", chars: String(event.data).length }));
+  };
   self.postMessage(encode({ type: "ready" }));
 }
 

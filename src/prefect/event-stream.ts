@@ -37,8 +37,9 @@ const SILENCE_MS = 45_000;
  */
 const SETTLE_MIN_MS = 250;
 const SETTLE_MAX_MS = 1_000;
-/** Most events that wait for the reader. With more, the stream ends: the reader is too slow or has stopped. */
+/** Most events that wait for the reader, by number and by characters of their messages. With more, the stream ends. */
 const MAX_QUEUED = 50_000;
+const MAX_QUEUED_CHARS = 32 * 1024 * 1024;
 /**
  * Most characters of one message from a Prefect that a caller named. Prefect accepts events of up to 1.5 million bytes by default.
  */
@@ -53,6 +54,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
   ready.promise.catch(() => {});
   let phase: StreamPhase = "connect";
   let queue: PrefectEvent[] = [];
+  let queuedChars = 0;
   let resumeReader: (() => void) | null = null;
   let outcome: { readonly failure: AppError | null } | null = null;
   let lastFrameMs = clock.steadyMs();
@@ -101,7 +103,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     if (phase === "auth" && message.type === "auth_success") subscribe();
     else if (phase === "auth" && message.type === "auth_failure") {
       end(unauthorizedStream(connection, url, String(message.reason ?? "")));
-    } else if (phase !== "auth" && message.type === "event") accept(message.event);
+    } else if (phase !== "auth" && message.type === "event") accept(message.event, String(data).length);
   }
 
   function subscribe(): void {
@@ -124,7 +126,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     logger.warn("prefect: event of the stream skipped", { problem });
   }
 
-  function accept(event: unknown): void {
+  function accept(event: unknown, chars: number): void {
     const problem = eventProblem(event);
     if (problem !== null) {
       skip(problem);
@@ -132,8 +134,11 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     }
     goLive();
     queue.push(event as PrefectEvent);
-    if (queue.length > MAX_QUEUED) {
-      end(new AppError("unavailable", `Events arrive faster than they are read: ${queue.length} wait.`));
+    queuedChars += chars;
+    // A single event may be larger than the limit.
+    if (queue.length > MAX_QUEUED || (queue.length > 1 && queuedChars > MAX_QUEUED_CHARS)) {
+      const waiting = `${queue.length} of ${Math.round(queuedChars / 1_000_000)} MB wait`;
+      end(new AppError("unavailable", `Events arrive faster than they are read: ${waiting}.`));
     } else if (resumeReader !== null) {
       // After one iteration of the event loop, so that events that arrive together become one batch.
       const resume = resumeReader;
@@ -211,6 +216,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
           }
           const batch = queue;
           queue = [];
+          queuedChars = 0;
           if (batch.length > 0) yield batch;
           else if (outcome !== null) {
             if (outcome.failure !== null) throw outcome.failure;

@@ -11,6 +11,8 @@ self.onmessage = (event: MessageEvent) => {
   const order = message.batch?.rows[0]?.id;
   received.push(`save ${order}`);
   if (order === "crash") throw new Error("crashed as ordered");
+  // Batches called "slow" are never processed.
+  if (order !== "slow") say({ type: "saved", chars: String(event.data).length });
   if (order === "report") say({ type: "change", change: { kinds: received, flowRunIds: [], newestUs: null } });
 };
 

@@ -14,7 +14,11 @@ const { settings } = loadSettings({
   platform: "linux",
 });
 
-const batch = (id: string): LiveBatch => ({ kind: "event", rows: [{ ...anEvent(), id }], readUs: 1 });
+const batch = (id: string, chars = 0): LiveBatch => ({
+  kind: "event",
+  rows: [{ ...anEvent({ payload: { text: "x".repeat(chars) } }), id }],
+  readUs: 1,
+});
 
 function start() {
   const log: string[] = [];
@@ -79,6 +83,25 @@ describe("the sync Worker", () => {
       error: "error: crashed as ordered",
     });
     expect(again).toMatchObject({ level: "warn", message: "the sync worker ended and is started again" });
+    await worker.stop(1000);
+  });
+
+  test("gets no further live batches while it has too many bytes of them to process", async () => {
+    const { worker, report } = start();
+    const large = 10_000_000;
+    for (let n = 0; n < 6; n += 1) worker.saveLive(batch("slow", large));
+    const received = await report();
+    expect(received).toEqual(["open", "save slow", "save slow", "save slow", "save report"]);
+    await worker.stop(1000);
+  });
+
+  test("gets live batches of any total size as long as it processes them", async () => {
+    const { worker, report } = start();
+    for (let n = 0; n < 6; n += 1) {
+      worker.saveLive(batch("a", 10_000_000));
+      await report();
+    }
+    expect((await report()).filter((one) => one === "save a")).toHaveLength(6);
     await worker.stop(1000);
   });
 

@@ -8,11 +8,13 @@ import { openEventStream } from "../../src/prefect/event-stream.ts";
 import type { PrefectConnection } from "../../src/prefect/transport/connection.ts";
 import { anEvent } from "../support/builders.ts";
 import { DEFAULT_CONNECTION } from "../support/default-connection.ts";
+import { failureOf } from "../support/failure-of.ts";
 import { facts } from "../support/fake-prefect/client.ts";
 import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { startFaultProxy } from "../support/proxies/fault-proxy.ts";
 import { startForwardProxy } from "../support/proxies/forward-proxy.ts";
 import { TEST_CERTIFICATE } from "../support/test-certificate.ts";
+import { waitUntil } from "../support/time/eventually.ts";
 import { fastClock } from "../support/time/fast-clock.ts";
 
 interface Given extends Partial<PrefectConnection> {
@@ -46,6 +48,29 @@ async function outcomeFacts(stream: EventStream): Promise<unknown> {
 }
 
 describe("a stream", () => {
+  test("ends when events of too many bytes wait for a reader, after giving those that it holds", async () => {
+    await using fake = await startFakePrefect();
+    const stream = open(fake);
+    await stream.ready;
+    const large = () => now({ payload: { text: "x".repeat(1_500_000) } });
+    // One by one, because Bun's server drops what does not fit into its own buffer.
+    await waitUntil("the end of the stream", 30_000, () => {
+      fake.emit(large());
+      return fake.subscribers === 0;
+    });
+    const received: PrefectEvent[] = [];
+    const failure = await failureOf(
+      (async () => {
+        for await (const batch of stream) received.push(...batch);
+      })(),
+    );
+    expect(facts(failure)).toMatchObject({
+      code: "unavailable",
+      message: "Events arrive faster than they are read: 23 of 35 MB wait.",
+    });
+    expect(received).toHaveLength(23);
+  });
+
   test("skips an event beyond the bounds of JSON, and delivers those around it", async () => {
     await using fake = await startFakePrefect();
     const log: string[] = [];

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
 import { findJsonExcess } from "../../lib/json-bounds.ts";
-import { systemReason } from "../../lib/system-errors.ts";
 import { type AnswerBudget, createAnswerBudget } from "./answer-budget.ts";
 import { type PrefectConnection, proxyFor } from "./connection.ts";
 import { answerBounds } from "./json-bounds.ts";
@@ -150,7 +149,7 @@ export function tlsOptions({ tls }: PrefectConnection): { rejectUnauthorized?: b
   } catch (error) {
     throw new TransportFailure(
       "ca_file",
-      `the CA file ${tls.caFile} cannot be read: ${systemReason(error) ?? "unknown reason"}`,
+      `the CA file ${tls.caFile} cannot be read`,
       error,
     );
   }

@@ -28,9 +28,9 @@ export interface Changes {
   readonly stream: { readonly isOpen: boolean };
   /**
    * The websocket may have missed events: it has just connected, it was closed, or more came at once than Prefect
-   * queues.
+   * queues. Or more were received than are held in memory until they are stored.
    */
-  readonly possibleGap: { readonly reason: "connected" | "lost" | "burst" };
+  readonly possibleGap: { readonly reason: "connected" | "lost" | "burst" | "dropped" };
   /** A part of the engine failed. It tries again without being asked. */
   readonly failure: { readonly part: string; readonly error: AppError };
   /** A part of the engine finished an iteration. */

@@ -1,3 +1,4 @@
+import { approximateChars } from "../../lib/json-size.ts";
 import { earliestUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -48,12 +49,13 @@ export function eventReader(ctx: EngineContext, priority: Priority, signal: Abor
  */
 export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): Promise<StoreWalkResult> {
   const { range, source, priority, signal } = options;
-  const { eventPage, batchEvents } = ctx.tuning;
+  const { eventPage, batchEvents, batchChars } = ctx.tuning;
   const mark = ctx.serverClock.mark();
   const ids = new Set<string>();
   let gained = 0;
   let claimedToUs: ServerUs | null = null;
   let batch: PrefectEvent[] = [];
+  let chars = 0;
   const commit = (provenToUs: ServerUs) => {
     const isLast = provenToUs >= range.toUs;
     const reachedUs = mark.reachedUs();
@@ -66,15 +68,18 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
     gained += stored.gained;
     if (claim) claimedToUs = toUs;
     batch = [];
+    chars = 0;
   };
   const walkOptions = { pageSize: eventPage, hasExactTotals: !ctx.requests.api.isCloud };
   for await (const step of walkEvents(eventReader(ctx, priority, signal), range, walkOptions)) {
     for (const event of step.events) {
       ids.add(event.id);
       batch.push(event);
+      chars += approximateChars(event);
     }
     options.onPage?.(step.events);
-    if (batch.length >= batchEvents || step.provenToUs >= range.toUs) commit(step.provenToUs);
+    const isFull = batch.length >= batchEvents || chars >= batchChars;
+    if (isFull || step.provenToUs >= range.toUs) commit(step.provenToUs);
   }
   return { ids, gained, mark, claimedToUs };
 }

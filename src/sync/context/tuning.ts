@@ -14,6 +14,8 @@ export interface Tuning {
   /** A batch is stored when it holds this many events, or when its first one is this old. */
   readonly batchEvents: number;
   readonly batchMs: number;
+  /** A walk also stores a batch of this size, as JSON text: 200 events of the largest size would be 300 MB. */
+  readonly batchChars: number;
   /**
    * More events than this within `burstMs` mean that the server's queue of 256 per subscriber may have dropped some: it
    * does so without a notice.
@@ -21,8 +23,9 @@ export interface Tuning {
    */
   readonly burstEvents: number;
   readonly burstMs: number;
-  /** Streamed events that are held in memory while they cannot be written (the disk is full). */
+  /** Streamed events that are held in memory while they cannot be written (the disk is full), by number and by size. */
   readonly maxPendingEvents: number;
+  readonly maxPendingChars: number;
   readonly heartbeatMs: number;
   /** Waiting time after a failure: doubling from the first to the second. */
   readonly retryFirstMs: number;
@@ -41,10 +44,12 @@ export const TUNING: Tuning = {
   eventPage: EVENTS_PER_PAGE,
   rowPage: ROWS_PER_PAGE,
   batchEvents: 200,
+  batchChars: 8 * 1024 * 1024,
   batchMs: 250,
   burstEvents: 200,
   burstMs: 500,
   maxPendingEvents: 20_000,
+  maxPendingChars: 32 * 1024 * 1024,
   heartbeatMs: 2_000,
   retryFirstMs: 1_000,
   retryMaxMs: 8_000,

@@ -3,6 +3,7 @@ import { DAY_US, formatIsoUs, NEVER_MS, type SteadyMs } from "../../lib/time.ts"
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import { Signal, UNTIL_NOTIFIED_MS } from "../context/signal.ts";
+import { EventQueue } from "./event-queue.ts";
 import {
   dueInMs,
   INITIAL_STREAM_STATE,
@@ -12,8 +13,8 @@ import {
   type StreamState,
 } from "./stream-state.ts";
 
-/** Most events of one transaction. */
-const LARGEST_BATCH = 1_000;
+/** Most events of one transaction, by number and by size. */
+const LARGEST_BATCH = { maxEvents: 1_000, maxChars: 8 * 1024 * 1024 };
 
 /**
  * Keeps the websocket open, stores its events within a quarter of a second, and publishes when events may be missing.
@@ -24,13 +25,15 @@ export class EventFeed {
   private readonly ctx: EngineContext;
   private readonly arrived = new Signal();
   private readonly batchFull = new Signal();
-  private pending: PrefectEvent[] = [];
+  private readonly pending: EventQueue;
   private arrivals: { atMs: SteadyMs; count: number }[] = [];
   private burstMs = NEVER_MS;
   private current: StreamState = INITIAL_STREAM_STATE;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
+    const { maxPendingEvents, maxPendingChars } = ctx.tuning;
+    this.pending = new EventQueue({ maxEvents: maxPendingEvents, maxChars: maxPendingChars });
     if (!ctx.settings.stream) this.current = { name: "off" };
   }
 
@@ -55,11 +58,11 @@ export class EventFeed {
   async store(signal: AbortSignal): Promise<void> {
     const { clock, tuning } = this.ctx;
     while (!signal.aborted) {
-      if (this.pending.length === 0) await this.arrived.wait(clock, UNTIL_NOTIFIED_MS, signal);
-      if (this.pending.length < tuning.batchEvents) await this.batchFull.wait(clock, tuning.batchMs, signal);
+      if (this.pending.size === 0) await this.arrived.wait(clock, UNTIL_NOTIFIED_MS, signal);
+      if (this.pending.size < tuning.batchEvents) await this.batchFull.wait(clock, tuning.batchMs, signal);
       if (!this.flush() && !signal.aborted) await clock.sleep(tuning.retryFirstMs, signal);
     }
-    while (this.pending.length > 0 && this.flush());
+    while (this.pending.size > 0 && this.flush());
   }
 
   /** One connection from its start to its end. Returns how it ended. */
@@ -96,14 +99,12 @@ export class EventFeed {
   }
 
   private push(events: readonly PrefectEvent[]): void {
-    const { tuning } = this.ctx;
-    const wasEmpty = this.pending.length === 0;
-    for (const event of events) this.pending.push(event);
-    // Events that are dropped here are read over REST by the next catch-up, if the server has stored them.
-    if (this.pending.length > tuning.maxPendingEvents)
-      this.pending.splice(0, this.pending.length - tuning.maxPendingEvents);
-    if (wasEmpty && this.pending.length > 0) this.arrived.notify();
-    if (this.pending.length >= tuning.batchEvents) this.batchFull.notify();
+    const { tuning, changes } = this.ctx;
+    const wasEmpty = this.pending.size === 0;
+    // The next catch-up reads dropped events over REST, if the server has stored them.
+    if (this.pending.push(events) > 0) changes.publish("possibleGap", { reason: "dropped" });
+    if (wasEmpty && this.pending.size > 0) this.arrived.notify();
+    if (this.pending.size >= tuning.batchEvents) this.batchFull.notify();
     this.watchBurst(events.length);
   }
 
@@ -120,7 +121,7 @@ export class EventFeed {
 
   /** Returns false when the events could not be stored and remain in memory. */
   private flush(): boolean {
-    const batch = this.pending.slice(0, LARGEST_BATCH);
+    const batch = this.pending.first(LARGEST_BATCH);
     if (batch.length === 0) return true;
     try {
       this.ctx.ingest.events(batch, "stream", null);
@@ -130,7 +131,7 @@ export class EventFeed {
       // Only a full or busy disk may recover. Any other failure would repeat for ever, so the batch is dropped.
       if (failure.code === "unavailable") return false;
     }
-    this.pending.splice(0, batch.length);
+    this.pending.remove(batch.length);
     this.ctx.changes.publish("success", { part: "event stream" });
     return true;
   }
