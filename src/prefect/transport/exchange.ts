@@ -147,11 +147,7 @@ export function tlsOptions({ tls }: PrefectConnection): { rejectUnauthorized?: b
   try {
     return { ca: readFileSync(tls.caFile, "utf8") };
   } catch (error) {
-    throw new TransportFailure(
-      "ca_file",
-      `the CA file ${tls.caFile} cannot be read`,
-      error,
-    );
+    throw new TransportFailure("ca_file", `the CA file ${tls.caFile} cannot be read`, error);
   }
 }
 

@@ -3,14 +3,17 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
 import type { BlockRow } from "../schema/event.ts";
 import { EventStrings } from "./event-text.ts";
+import { type CacheLimits, SizedCache } from "./sized-cache.ts";
 
-/** Events per block. Fifty compress to a ninth of their size, and reading a single one stays cheap. */
+/** Most events per block. Fifty compress to a ninth of their size, and reading a single one stays cheap. */
 export const BLOCK_SIZE = 50;
+/** A block with this many characters is full, too: fifty events of the largest size that Prefect accepts would be 75 MB. */
+const FULL_BLOCK_CHARS = 1_000_000;
 const ZSTD_LEVEL = 3;
 /** Decompressed blocks that a connection caches, about 100 KB each. */
-const CACHED_BLOCKS = 32;
+const CACHED_BLOCKS: CacheLimits = { maxEntries: 32, maxChars: 16_000_000 };
 /** Parsed events that a connection caches, about 5 KB each with the values that answers derive from them. */
-const CACHED_EVENTS = 300;
+const CACHED_EVENTS: CacheLimits = { maxEntries: 300, maxChars: 8_000_000 };
 
 /** Block and line of an event's JSON. */
 export interface BlockPlace {
@@ -32,6 +35,7 @@ interface OpenBlock {
   readonly id: number;
   readonly seenUs: LocalUs;
   readonly lines: string[];
+  chars: number;
   /** The distinct strings of its events, for the text index. */
   readonly strings: EventStrings;
   tMin: number;
@@ -53,30 +57,48 @@ export function createBlockWriter(db: RecordDb, withText: boolean): BlockWriter 
      ON CONFLICT(id) DO UPDATE SET n = excluded.n, t_min = excluded.t_min, t_max = excluded.t_max, data = excluded.data`,
   );
   const index = db.prepare<unknown, [number, string]>("INSERT INTO block_fts(rowid, text) VALUES (?, ?)");
+  const unindex = db.prepare<unknown, [number]>("DELETE FROM block_fts WHERE rowid = ?");
 
   const empty = (id: number, seenUs: LocalUs): OpenBlock => ({
     id,
     seenUs,
     lines: [],
+    chars: 0,
     strings: new EventStrings(),
     tMin: Number.MAX_SAFE_INTEGER,
     tMax: Number.MIN_SAFE_INTEGER,
     isDirty: false,
   });
   const begin = (seenUs: LocalUs): OpenBlock => {
-    if (open && open.lines.length < BLOCK_SIZE) return open;
+    if (open && !isFull(open)) return open;
     if (open) return empty(open.id + 1, seenUs);
     const last = readLast.get();
-    if (!last || last.n >= BLOCK_SIZE) return empty((readLastId.get()?.seq ?? 0) + 1, seenUs);
+    const first = () => empty((readLastId.get()?.seq ?? 0) + 1, seenUs);
+    if (!last || last.n >= BLOCK_SIZE) return first();
     const lines = unpack(last.data);
+    const chars = lines.reduce((sum, line) => sum + line.length, 0);
+    if (isFull({ lines, chars })) return first();
     const strings = new EventStrings();
     if (withText) for (const line of lines) if (line !== "") strings.add(JSON.parse(line) as PrefectEvent);
-    return { id: last.id, seenUs: last.seen_us, lines, strings, tMin: last.t_min, tMax: last.t_max, isDirty: false };
+    return {
+      id: last.id,
+      seenUs: last.seen_us,
+      lines,
+      chars,
+      strings,
+      tMin: last.t_min,
+      tMax: last.t_max,
+      isDirty: false,
+    };
   };
   const store = (block: OpenBlock): void => {
     const { id, lines, strings, tMin, tMax, seenUs } = block;
     write.run(id, lines.length, tMin, tMax, seenUs, pack(lines));
-    if (withText && lines.length === BLOCK_SIZE) index.run(id, strings.text());
+    if (withText && isFull(block)) {
+      // A full block becomes open again when lines of it are erased: then it is in the index already.
+      unindex.run(id);
+      index.run(id, strings.text());
+    }
     block.isDirty = false;
   };
 
@@ -87,17 +109,23 @@ export function createBlockWriter(db: RecordDb, withText: boolean): BlockWriter 
     },
     add(event, t) {
       if (!open) throw new Error("add() needs next() before it");
-      open.lines.push(JSON.stringify(event));
+      const line = JSON.stringify(event);
+      open.lines.push(line);
+      open.chars += line.length;
       if (withText) open.strings.add(event);
       open.tMin = Math.min(open.tMin, t);
       open.tMax = Math.max(open.tMax, t);
       open.isDirty = true;
-      if (open.lines.length === BLOCK_SIZE) store(open);
+      if (isFull(open)) store(open);
     },
     flush() {
       if (open?.isDirty) store(open);
     },
   };
+}
+
+function isFull({ lines, chars }: Pick<OpenBlock, "lines" | "chars">): boolean {
+  return lines.length >= BLOCK_SIZE || chars >= FULL_BLOCK_CHARS;
 }
 
 function pack(lines: readonly string[]): Uint8Array {
@@ -116,14 +144,15 @@ function unpack(data: Uint8Array): string[] {
  * connections write.
  */
 export function findBlockLines(db: RecordDb, id: number, count: number): readonly string[] {
-  const cached = cacheAcrossCommits<readonly string[]>(db, "blocks");
+  const cached = cacheAcrossCommits<readonly string[]>(db, "blocks", CACHED_BLOCKS);
   const known = cached.get(id);
   if (known && known.length >= count) return known;
   const held = known && db.prepare<{ n: number }, [number]>("SELECT n FROM block WHERE id = ?").get(id);
   if (known && held?.n === known.length) return known;
   const row = db.prepare<{ data: Uint8Array }, [number]>("SELECT data FROM block WHERE id = ?").get(id);
   const lines = row ? unpack(row.data) : [];
-  cache(cached, id, lines, CACHED_BLOCKS);
+  const chars = lines.reduce((sum, line) => sum + line.length, 0);
+  cached.set(id, lines, chars);
   return lines;
 }
 
@@ -136,31 +165,24 @@ export function findEventJson(db: RecordDb, place: BlockPlace): string | undefin
 export function findEventAt(db: RecordDb, place: BlockPlace): PrefectEvent | undefined {
   const json = findEventJson(db, place);
   if (json === undefined) return undefined;
-  const cached = cacheAcrossCommits<PrefectEvent>(db, "parsed-events");
+  const cached = cacheAcrossCommits<PrefectEvent>(db, "parsed-events", CACHED_EVENTS);
   const key = place.blk * BLOCK_SIZE + place.ofs;
   const known = cached.get(key);
   if (known) return known;
   const event = JSON.parse(json) as PrefectEvent;
-  cache(cached, key, event, CACHED_EVENTS);
+  cached.set(key, event, json.length);
   return event;
 }
 
 /** A cache that stays valid when another connection commits, as writers only add. A rollback clears it: ids are given again. */
-function cacheAcrossCommits<V>(db: RecordDb, name: string): Map<number, V> {
+function cacheAcrossCommits<V>(db: RecordDb, name: string, limits: CacheLimits): SizedCache<V> {
   return db.perConnection(name, () => {
-    const map = new Map<number, V>();
+    const cache = new SizedCache<V>(limits);
     db.onInvalidate((why) => {
-      if (why !== "foreign write") map.clear();
+      if (why !== "foreign write") cache.clear();
     });
-    return map;
+    return cache;
   });
-}
-
-function cache<V>(cached: Map<number, V>, key: number, value: V, max: number): void {
-  cached.delete(key);
-  cached.set(key, value);
-  const oldest = cached.size > max ? cached.keys().next().value : undefined;
-  if (oldest !== undefined) cached.delete(oldest);
 }
 
 /** Replaces the lines of a block, some of them now empty. Call it inside a transaction, and `db.invalidate()` after that. */
