@@ -13,6 +13,8 @@ import { LineSplitter } from "./line-splitter.ts";
 /** Time to answer the requests that were read before stdin ended, so that `printf … | prefect-mcp-bun` prints answers. */
 const LAST_ANSWERS_MS = 300;
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
+/** Characters of answers that wait for a client that does not read; with more, stdin is not read until they are written. */
+const MAX_UNWRITTEN_CHARS = 64 * 1024 * 1024;
 
 export interface LineStreams {
   readonly input: ReadableStream<Uint8Array>;
@@ -50,6 +52,7 @@ export class LineTransport implements Transport {
   private readonly end: () => void;
   private cancelReading: () => Promise<void> = async () => {};
   private writing: Promise<void> = Promise.resolve();
+  private unwrittenChars = 0;
   private isClosed = false;
   private hasInputEnded = false;
   private hasMessage = false;
@@ -86,8 +89,13 @@ export class LineTransport implements Transport {
   }
 
   private async write(text: string): Promise<void> {
+    this.unwrittenChars += text.length;
     const written = this.writing.then(() => this.streams.write(text));
-    this.writing = written.catch(() => this.end());
+    this.writing = written
+      .catch(() => this.end())
+      .then(() => {
+        this.unwrittenChars -= text.length;
+      });
     await written;
   }
 
@@ -99,6 +107,7 @@ export class LineTransport implements Transport {
         const { value, done } = await reader.read();
         if (done || this.isClosed) break;
         this.take(value);
+        while (this.unwrittenChars > MAX_UNWRITTEN_CHARS && !this.isClosed) await this.writing;
       }
     } catch (error) {
       this.onerror?.(asError(error));

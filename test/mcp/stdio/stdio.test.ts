@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import { z } from "zod";
 import { AppError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import type { ResourceWatch } from "../../../src/mcp/resource-watch.ts";
 import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";
-import { eventually } from "../../support/time/eventually.ts";
+import { defineTool } from "../../../src/tools/definition/define-tool.ts";
+import { eventually, waitUntil } from "../../support/time/eventually.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 import { makePipe } from "./pipe.ts";
 
@@ -77,6 +79,7 @@ function start(watch?: ResourceWatch) {
   let firsts = 0;
   let text = "";
   let isBroken = false;
+  let gate = Promise.resolve();
   const served = serveOverStdio(tenant, {
     clock: systemClock,
     signal: stop.signal,
@@ -84,6 +87,7 @@ function start(watch?: ResourceWatch) {
       input: stdin.readable,
       write: async (more) => {
         if (isBroken) throw new Error("EPIPE");
+        await gate;
         text += more;
       },
     },
@@ -96,6 +100,12 @@ function start(watch?: ResourceWatch) {
     stdin,
     breakStdout: () => {
       isBroken = true;
+    },
+    /** The client stops reading until the returned function is called. */
+    stopReading: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate = promise;
+      return resolve;
     },
     stop,
     served,
@@ -188,6 +198,39 @@ describe("MCP over stdio", () => {
         error: "A message is longer than 10485760 bytes, so the start of the next one is unknown.",
       },
     ]);
+  });
+
+  test("stops reading requests while a client leaves too many bytes of answers unread", async () => {
+    const wired = start();
+    let calls = 0;
+    const large = defineTool({
+      name: "large",
+      title: "A test tool",
+      description: "Answers with two megabytes.",
+      input: z.strictObject({}),
+      output: z.looseObject({}),
+      run: async () => {
+        calls += 1;
+        return { structured: { text: "x".repeat(2_000_000) }, text: "" };
+      },
+    });
+    wired.tenant.setTools([large]);
+    wired.send(INITIALIZE);
+    await wired.answerTo(1);
+    const read = wired.stopReading();
+    const most = 200;
+    for (let n = 0; n < most; n += 1) wired.send(call(n + 10, "large"));
+    // The number of calls no longer changes when stdin is not read any more.
+    let before = -1;
+    while (before !== calls || calls < 20) {
+      before = calls;
+      await Bun.sleep(100);
+    }
+    expect(calls).toBeLessThan(60);
+    read();
+    await waitUntil("the other calls", 30_000, () => calls === most);
+    await wired.stdin.end();
+    await wired.served;
   });
 
   test("accepts a byte order mark before the first line", async () => {
