@@ -5,7 +5,7 @@ import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
-import type { RecordStatus } from "../queries/workspace/record-status.ts";
+import { type RecordStatus, walProblem } from "../queries/workspace/record-status.ts";
 import { bytesAside, recordBytes } from "../store/file/record-file.ts";
 import type { CommandContext } from "./command.ts";
 import { readProblem } from "./doctor/files.ts";
@@ -78,6 +78,7 @@ export function statusFacts(status: RecordStatus, file: string, bytes: number): 
     },
     rows: status.rows,
     runs_with_logs: status.runsWithLogs,
+    wal_bytes: status.walBytes,
   };
 }
 
@@ -121,6 +122,7 @@ function statusLines(
       ? [["Of HTTP callers", `${callers.count} records, ${(callers.bytes / 1e6).toFixed(1)} MB`]]
       : []),
     ...damaged,
+    ...(walProblem(status) === null ? [] : [["Problem", walProblem(status) ?? ""]]),
     [
       "Last error",
       facts.last_error ? `${facts.last_error.at} ${facts.last_error.code}: ${facts.last_error.message}` : "none",

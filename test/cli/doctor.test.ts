@@ -263,4 +263,20 @@ describe("a warning", () => {
       "ok record: The record holds 12,345 events, complete up to 2 s ago; another process is syncing it.",
     ]);
   });
+
+  test("a write-ahead log that another program keeps from shrinking is a warning", async () => {
+    await using prefect = await startFakePrefect();
+    const walBytes = 300 * 1024 ** 2;
+    const status = { file: "/d/r.sqlite", walBytes, events: 1, lagMs: 0, syncing: "other" } as RecordStatus;
+    const report = await examine({ PREFECT_API_URL: prefect.url }, { readRecord: () => status });
+    expect(report.findings.filter(({ area, level }) => area === "record" && level !== "ok")).toEqual([
+      {
+        level: "warn",
+        area: "record",
+        what: "The write-ahead log /d/r.sqlite-wal has grown to 315 MB, because another program reads the record without ending its transaction.",
+        fix: "End that transaction, or that program (`lsof` and `fuser` on the file show who has it open); the log then shrinks by itself.",
+      },
+    ]);
+    expect(exitCodeOf(report)).toBe(0);
+  });
 });

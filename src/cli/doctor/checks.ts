@@ -3,7 +3,7 @@ import type { ResolvedSettings, SettingProblem, Settings, SettingValue } from ".
 import { type AppError, toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
-import type { RecordStatus } from "../../queries/workspace/record-status.ts";
+import { type RecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
 import { checkFiles } from "./files.ts";
 import type { DoctorFinding } from "./finding.ts";
 
@@ -203,6 +203,9 @@ function skewFindings(skewMs: number | null): DoctorFinding[] {
   ];
 }
 
+const WAL_FIX =
+  "End that transaction, or that program (`lsof` and `fuser` on the file show who has it open); the log then shrinks by itself.";
+
 function checkRecord({ readRecord }: DoctorDeps): DoctorFinding[] {
   let status: RecordStatus;
   try {
@@ -219,7 +222,11 @@ function checkRecord({ readRecord }: DoctorDeps): DoctorFinding[] {
   const who = { self: "this process", other: "another process", none: "no process" }[status.syncing];
   const what = `The record holds ${status.events.toLocaleString("en-US")} events, ${lag}; ${who} is syncing it.`;
   const { lastError } = status;
-  if (!lastError || status.syncing === "none") return [{ level: "ok", area: "record", what }];
-  const last = `Its last error was ${lastError.code}: ${lastError.message}`;
-  return [{ level: "ok", area: "record", what: `${what} ${last}` }];
+  const last =
+    lastError && status.syncing !== "none" ? ` Its last error was ${lastError.code}: ${lastError.message}` : "";
+  const wal = walProblem(status);
+  return [
+    { level: "ok", area: "record", what: `${what}${last}` },
+    ...(wal === null ? [] : [{ level: "warn", area: "record", what: wal, fix: WAL_FIX } as const]),
+  ];
 }

@@ -5,7 +5,7 @@ import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import { coveredRanges, coveredScopes } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEventRange } from "../../store/events/events.ts";
-import { recordBytes } from "../../store/file/record-file.ts";
+import { recordBytes, walBytes } from "../../store/file/record-file.ts";
 import { countRows } from "../../store/row-counts.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "../source/context.ts";
@@ -18,6 +18,8 @@ export interface RecordStatus {
   /** Null: there is no record yet. */
   readonly file: string | null;
   readonly bytes: number;
+  /** Of `bytes`, the write-ahead log. */
+  readonly walBytes: number;
   readonly events: number;
   readonly oldestUs: number | null;
   readonly newestUs: ServerUs | null;
@@ -53,7 +55,17 @@ export function getRecordStatus(ctx: QueryContext): RecordStatus {
 
 function withoutRecord(instance: string): RecordStatus {
   const none = { oldestUs: null, newestUs: null, lagMs: null, reachable: null, lastContactUs: null, stream: null };
-  const empty = { version: null, file: null, bytes: 0, events: 0, coverage: {}, gaps: [], rows: {}, runsWithLogs: 0 };
+  const empty = {
+    version: null,
+    file: null,
+    bytes: 0,
+    walBytes: 0,
+    events: 0,
+    coverage: {},
+    gaps: [],
+    rows: {},
+    runsWithLogs: 0,
+  };
   return { instance, ...empty, ...none, syncing: "none", backfill: null, requests: null, lastError: null };
 }
 
@@ -72,6 +84,7 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
     version: instance?.version ?? null,
     file: db.file,
     bytes: recordBytes(db.file),
+    walBytes: walBytes(db.file),
     events: range?.count ?? 0,
     oldestUs: range?.fromUs ?? null,
     newestUs: range?.toUs ?? null,
@@ -88,6 +101,16 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
     rows: countRows(db),
     runsWithLogs: coveredScopes(db, "log").filter((scope) => scope !== "").length,
   };
+}
+
+/** The writer empties the log at a quarter of this; it cannot while another connection reads from an old state of the file. */
+const LARGE_WAL_BYTES = 256 * 1024 ** 2;
+
+/** What it means that the write-ahead log is large, or null when it is not. */
+export function walProblem({ walBytes: bytes, file }: Pick<RecordStatus, "walBytes" | "file">): string | null {
+  if (!(bytes >= LARGE_WAL_BYTES)) return null;
+  const size = `${Math.round(bytes / 1e6)} MB`;
+  return `The write-ahead log ${file}-wal has grown to ${size}, because another program reads the record without ending its transaction.`;
 }
 
 function syncingProcess(db: RecordDb, nowUs: LocalUs): RecordStatus["syncing"] {

@@ -110,6 +110,11 @@ export function recordBytes(file: string): number {
   return SIDE_FILES.reduce((sum, suffix) => sum + (statOf(file + suffix)?.size ?? 0), 0);
 }
 
+/** Bytes of the write-ahead log. */
+export function walBytes(file: string): number {
+  return statOf(`${file}-wal`)?.size ?? 0;
+}
+
 /** Folder of a file. */
 export function folderOf(file: string): string {
   return dirname(file);

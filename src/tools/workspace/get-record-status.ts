@@ -2,7 +2,7 @@ import { z } from "zod";
 import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { RecordStatus } from "../../queries/workspace/record-status.ts";
-import { getRecordStatus } from "../../queries/workspace/record-status.ts";
+import { getRecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
 import { ageText, isoOrNull, isoRange } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { workspaceArg } from "../definition/shared-schemas.ts";
@@ -62,6 +62,7 @@ function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
     requests: requests && { total: requests.total, last_minute: requests.lastMinute },
     rows,
     runs_with_logs: status.runsWithLogs,
+    problem: walProblem(status),
     last_error: lastError && { at: isoOrNull(lastError.atUs), code: lastError.code, message: lastError.message },
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
@@ -113,6 +114,7 @@ function statusText(status: RecordStatus, nowUs: ServerUs): string {
       ? [`backfill: ${formatIsoSeconds(backfill.reachedUs)} reached, goal ${formatIsoSeconds(backfill.goalUs)}`]
       : []),
     ...(requests ? [`requests ${requests.total}, last minute ${requests.lastMinute}`] : []),
+    ...(walProblem(status) === null ? [] : [`problem: ${walProblem(status)}`]),
     ...(lastError ? [`last error ${formatIsoSeconds(lastError.atUs)}: ${lastError.code}: ${lastError.message}`] : []),
   ].join("\n");
 }

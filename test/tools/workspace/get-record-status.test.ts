@@ -1,8 +1,12 @@
 import { describe, expect, test } from "bun:test";
+import { truncate, writeFile } from "node:fs/promises";
 import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
+import { openRecord } from "../../../src/store/database.ts";
 import { putFact } from "../../../src/store/sync-state.ts";
 import { getRecordStatusTool } from "../../../src/tools/workspace/get-record-status.ts";
+import { tempRecordFile } from "../../store/temp-record.ts";
 import { aFlowRun, aLog, anEvent, anId, at } from "../../support/builders.ts";
+import { callWith } from "../../support/call-tool.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
 
 describe("get_record_status", () => {
@@ -52,6 +56,23 @@ describe("get_record_status", () => {
     expect(text).toContain("syncing: other, websocket open; lag 5s");
     expect(text).toContain("gaps: 2026-08-20T09:15:00Z to 2026-08-20T09:44:59Z");
     expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("says that the write-ahead log grows while a foreign reader prevents that it is emptied", async () => {
+    await using harness = await openToolHarness();
+    const file = tempRecordFile();
+    openRecord(file, "write").close();
+    await truncate(`${file}-wal`, 0).catch(() => writeFile(`${file}-wal`, ""));
+    const db = openRecord(file, "read");
+    const query = { ...harness.query, record: () => db };
+    const status = async () => (await callWith(query, getRecordStatusTool, {})).structuredContent;
+    expect(await status()).not.toHaveProperty("problem");
+    // As long as SQLite does not read it, the end of the file may be a hole.
+    await truncate(`${file}-wal`, 400_000_000);
+    expect((await status()).problem).toBe(
+      `The write-ahead log ${file}-wal has grown to 400 MB, because another program reads the record without ending its transaction.`,
+    );
+    db.close();
   });
 
   test("states that there is no record yet, and how to create one", async () => {
