@@ -1,5 +1,6 @@
 /** Messages between the main thread and the Worker, as JSON text: cheaper than structured clones of many rows. */
 import type { Settings } from "../config/settings.ts";
+import { parseJson } from "../lib/exact-json.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 
@@ -32,5 +33,5 @@ export function encode(message: ToWorker | FromWorker): string {
 
 /** Not checked: both sides are this program. */
 export function decode<T extends ToWorker | FromWorker>(text: unknown): T {
-  return JSON.parse(String(text)) as T;
+  return parseJson(String(text)) as T;
 }

@@ -138,7 +138,7 @@ export class FamilyReplay {
 export function withLiveFigures(run: FlowRun, nowUs: number): FlowRun {
   if (run.state_type === "RUNNING") {
     const sinceUs = nowUs - usOf(run.state?.timestamp);
-    return { ...run, estimated_run_time: (run.total_run_time ?? 0) + sinceUs / 1e6 };
+    return { ...run, estimated_run_time: Number(run.total_run_time ?? 0) + sinceUs / 1e6 };
   }
   const dueUs = usOf(run.expected_start_time);
   if (run.start_time || isTerminal(run.state_type ?? null) || dueUs > nowUs) return run;

@@ -125,7 +125,7 @@ function queuesOf(call: RouteCall, name: string | undefined) {
   const pool = poolOf(call, name);
   const body = { ...call.body, work_pool_queues: call.body.work_queues ?? null };
   const own = call.tables.page("work_pool_queues", body).filter((queue) => queue.work_pool_id === pool.id);
-  return own.toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
+  return own.toSorted((a, b) => Number(a.priority ?? 0) - Number(b.priority ?? 0));
 }
 
 function slotsOf(call: RouteCall, name: string | undefined): JsonObject {

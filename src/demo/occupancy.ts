@@ -77,7 +77,7 @@ export function poolSlots(
 ): JsonObject {
   const own = queues
     .filter((queue) => queue.work_pool_id === pool.id)
-    .toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
+    .toSorted((a, b) => Number(a.priority ?? 0) - Number(b.priority ?? 0));
   const active = runs.filter((run) => run.work_pool_id === pool.id && occupiesSlot(run));
   return {
     active_slots: active.length,

@@ -99,7 +99,7 @@ export class Replay {
       last_heartbeat_time: this.lastBeat(
         worker.last_heartbeat_time,
         nowUs,
-        (worker.heartbeat_interval_seconds ?? 30) * SECOND_US,
+        Number(worker.heartbeat_interval_seconds ?? 30) * SECOND_US,
       ),
     }));
   }

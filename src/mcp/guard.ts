@@ -1,5 +1,6 @@
 /** The only place that catches all errors of a call: they become answers, and unexpected ones are logged with their stack. */
 import { AppError, toAppError } from "../errors.ts";
+import { isJsonObject } from "../lib/exact-json.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { ToolContext, ToolDefinition } from "../tools/definition/define-tool.ts";
 import { runTool } from "../tools/definition/run-tool.ts";
@@ -83,7 +84,7 @@ function withoutPath(result: CallResult, path: string): CallResult {
   const walk = (value: unknown): unknown => {
     if (typeof value === "string") return hide(value);
     if (Array.isArray(value)) return value.map(walk);
-    if (typeof value !== "object" || value === null) return value;
+    if (!isJsonObject(value)) return value;
     return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, walk(field)]));
   };
   return {

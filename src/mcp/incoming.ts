@@ -1,13 +1,14 @@
 /** Received messages before the SDK checks them: some deviations of clients are corrected, and invalid messages get a reason. */
 import { ProtocolErrorCode } from "@modelcontextprotocol/server";
+import { isJsonObject, mapMembers, toDoubles } from "../lib/exact-json.ts";
 import { readMessageText } from "./message-text.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Corrects two deviations that the protocol's schemas refuse: `null` for an absent `params`, `cursor` and the like, which some
- * serializers write, and `arguments` as JSON text, which some models write. Returns the same object where nothing changes. A batch
- * inside a batch is left as it is.
+ * serializers write, and `arguments` as JSON text, which some models write. Exact numbers stay in the arguments of tools; elsewhere, as
+ * in ids, the protocol's schemas expect doubles. Returns the same object where nothing changes. A batch inside a batch is left as it is.
  */
 export function normalizeMessage(message: unknown): unknown {
   if (!Array.isArray(message)) return normalizeOne(message);
@@ -15,12 +16,22 @@ export function normalizeMessage(message: unknown): unknown {
   return each.some((one, index) => one !== message[index]) ? each : message;
 }
 
-function normalizeOne(message: unknown): unknown {
+function normalizeOne(given: unknown): unknown {
+  const message = withDoubles(given);
   if (!isFields(message) || typeof message.method !== "string") return message;
   if (message.params === null) return without(message, "params");
   if (!isFields(message.params)) return message;
   const params = normalizeParams(message.params, message.method === "tools/call");
   return params === message.params ? message : { ...message, params };
+}
+
+function withDoubles(message: unknown): unknown {
+  if (!isFields(message) || message.method !== "tools/call")
+    return Array.isArray(message) ? message : toDoubles(message);
+  return mapMembers(message, (member, key) => {
+    if (key !== "params" || !isFields(member)) return toDoubles(member);
+    return mapMembers(member, (param, name) => (name === "arguments" ? param : toDoubles(param)));
+  });
 }
 
 function normalizeParams(given: Fields, isCall: boolean): Fields {
@@ -82,7 +93,7 @@ function isId(value: unknown): value is string | number {
 }
 
 function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isJsonObject(value);
 }
 
 function without(fields: Fields, key: string): Fields {

@@ -1,3 +1,4 @@
+import { parseJson } from "../lib/exact-json.ts";
 import { findJsonExcess, jsonOutline } from "../lib/json-bounds.ts";
 
 /** Far beyond any filter of Prefect. 200,000 values are 4 MiB of ids. */
@@ -14,6 +15,6 @@ export interface MessageText {
 /** The JSON of a message, unless it is so deep or large that working on it would block the calls of other clients. Throws SyntaxError. */
 export function readMessageText(text: string): MessageText {
   const excess = findJsonExcess(text, BOUNDS);
-  if (excess === null) return { value: JSON.parse(text), excess: null };
+  if (excess === null) return { value: parseJson(text), excess: null };
   return { value: JSON.parse(jsonOutline(text, OUTLINE_DEPTH)), excess: excess.what };
 }

@@ -3,9 +3,10 @@
  * always exists.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/responses.py
  */
+import type { JsonNumber } from "../lib/exact-json.ts";
 import type { StateType } from "./state.ts";
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json = null | boolean | JsonNumber | string | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
 interface Base {
@@ -30,14 +31,14 @@ interface Run extends Base {
   readonly state_id?: string | null;
   readonly state_type?: StateType | null;
   readonly state_name?: string | null;
-  readonly run_count?: number;
+  readonly run_count?: JsonNumber;
   readonly expected_start_time?: string | null;
   readonly next_scheduled_start_time?: string | null;
   readonly start_time?: string | null;
   readonly end_time?: string | null;
-  readonly total_run_time?: number;
-  readonly estimated_run_time?: number;
-  readonly estimated_start_time_delta?: number;
+  readonly total_run_time?: JsonNumber;
+  readonly estimated_run_time?: JsonNumber;
+  readonly estimated_start_time_delta?: JsonNumber;
   readonly state?: State | null;
 }
 
@@ -123,8 +124,8 @@ export interface WorkPool extends Base {
   readonly description?: string | null;
   readonly type: string;
   readonly is_paused?: boolean;
-  readonly concurrency_limit?: number | null;
-  readonly active_slots?: number | null;
+  readonly concurrency_limit?: JsonNumber | null;
+  readonly active_slots?: JsonNumber | null;
   readonly status?: string | null;
   readonly default_queue_id?: string | null;
   readonly base_job_template?: JsonObject;
@@ -134,8 +135,8 @@ export interface WorkQueue extends Base {
   readonly name: string;
   readonly description?: string | null;
   readonly is_paused?: boolean;
-  readonly concurrency_limit?: number | null;
-  readonly priority?: number;
+  readonly concurrency_limit?: JsonNumber | null;
+  readonly priority?: JsonNumber;
   readonly work_pool_id?: string | null;
   readonly work_pool_name?: string | null;
   readonly last_polled?: string | null;
@@ -146,16 +147,16 @@ export interface Worker extends Base {
   readonly name: string;
   readonly work_pool_id: string;
   readonly last_heartbeat_time?: string | null;
-  readonly heartbeat_interval_seconds?: number | null;
+  readonly heartbeat_interval_seconds?: JsonNumber | null;
   readonly status?: string | null;
 }
 
 export interface ConcurrencyLimit extends Base {
   readonly name: string;
-  readonly limit: number;
+  readonly limit: JsonNumber;
   readonly active?: boolean;
-  readonly active_slots?: number;
-  readonly slot_decay_per_second?: number;
+  readonly active_slots?: JsonNumber;
+  readonly slot_decay_per_second?: JsonNumber;
 }
 
 export interface Automation extends Base {

@@ -2,6 +2,7 @@
  * How long a server keeps events. Its vacuum runs once an hour and deletes the events that are older than the retention then.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/db_vacuum.py
  */
+import { isJsonNumber, isJsonObject } from "../lib/exact-json.ts";
 import { addUs, DAY_US, MINUTE_US, parseDurationUs, SECOND_US, type ServerUs } from "../lib/time.ts";
 import type { JsonObject } from "../model/objects.ts";
 import type { CallOptions, PrefectApi } from "./api.ts";
@@ -39,7 +40,7 @@ export function retentionHorizonUs(nowUs: ServerUs, retentionUs: number | null):
 export function retentionOf(settings: JsonObject): EventRetention {
   const us = durationUs(at(settings, ["server", "events", "retention_period"])) ?? DEFAULT_RETENTION_US;
   const overrides = at(settings, ["server", "services", "db_vacuum", "event_retention_overrides"]);
-  const periods = typeof overrides === "object" && overrides !== null ? Object.values(overrides) : [];
+  const periods = isJsonObject(overrides) ? Object.values(overrides) : [];
   return { us, hasShorter: periods.some((period) => (durationUs(period) ?? us) < us) };
 }
 
@@ -54,6 +55,6 @@ function at(tree: unknown, path: readonly string[]): unknown {
 
 /** ISO-8601 text or plain seconds: both occur. */
 function durationUs(value: unknown): number | undefined {
-  if (typeof value === "number") return Math.round(value * SECOND_US);
+  if (isJsonNumber(value)) return Math.round(Number(value) * SECOND_US);
   return typeof value === "string" ? parseDurationUs(value) : undefined;
 }

@@ -4,6 +4,7 @@
  */
 import { AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { isJsonObject, parseJson } from "../lib/exact-json.ts";
 import { findJsonExcess } from "../lib/json-bounds.ts";
 import type { Logger } from "../lib/logger.ts";
 import { DAY_US, formatIsoUs, NEVER_MS } from "../lib/time.ts";
@@ -259,8 +260,8 @@ function dialProblem(error: unknown, url: string): AppError {
 
 function parseObject(text: string): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
+    const value = parseJson(text);
+    return isJsonObject(value) ? value : null;
   } catch {
     return null;
   }

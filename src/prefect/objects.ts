@@ -1,5 +1,6 @@
 /** The lists of all kinds that have one route for the whole workspace; `model/kinds.ts` names the routes. */
 import { z } from "zod";
+import { isJsonNumber, type JsonNumber } from "../lib/exact-json.ts";
 import { KINDS, type ListedKind } from "../model/kinds.ts";
 import type { SnapshotObjects } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
@@ -7,6 +8,8 @@ import type { CallOptions } from "./transport/call-options.ts";
 import type { Http } from "./transport/http.ts";
 import type { FilterBody, PostFilter } from "./transport/pages.ts";
 import { parseRows } from "./transport/wire.ts";
+
+const number = z.custom<JsonNumber>(isJsonNumber, "expected a number");
 
 /** Only what we rely on is checked. */
 const SCHEMAS = {
@@ -20,7 +23,7 @@ const SCHEMAS = {
   work_pool: z.looseObject({ id: z.guid(), name: z.string(), type: z.string() }),
   work_queue: z.looseObject({ id: z.guid(), name: z.string() }),
   /** Global limits, those of tags (`tag:…`) and of deployments (`deployment:{id}`). */
-  concurrency_limit: z.looseObject({ id: z.guid(), name: z.string(), limit: z.number() }),
+  concurrency_limit: z.looseObject({ id: z.guid(), name: z.string(), limit: number }),
   automation: z.looseObject({
     id: z.guid(),
     name: z.string(),

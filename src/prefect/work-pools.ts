@@ -3,6 +3,7 @@
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/workers.py
  */
 import { z } from "zod";
+import { isJsonNumber, type JsonNumber } from "../lib/exact-json.ts";
 import type { JsonObject, Worker } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
 import type { Http } from "./transport/http.ts";
@@ -10,7 +11,10 @@ import type { PostFilter } from "./transport/pages.ts";
 import { parseOne, parseRows } from "./transport/wire.ts";
 
 const workerSchema = z.looseObject({ id: z.guid(), name: z.string(), work_pool_id: z.guid() });
-const slotsSchema = z.looseObject({ active_slots: z.number(), queues: z.array(z.looseObject({ queue_id: z.guid() })) });
+const slotsSchema = z.looseObject({
+  active_slots: z.custom<JsonNumber>(isJsonNumber, "expected a number"),
+  queues: z.array(z.looseObject({ queue_id: z.guid() })),
+});
 
 /** Runs listed per queue: the server's default is 10, its maximum 200. */
 const HOLDERS_PER_QUEUE = 200;

@@ -151,6 +151,6 @@ describe("while the demo runs", () => {
       return [running?.estimated_run_time ?? 0, late?.estimated_start_time_delta ?? 0];
     };
     const [before, after] = [figures(START_US), figures(START_US + MINUTE_US)];
-    expect(after.map((value, index) => Math.round(value - (before[index] ?? 0)))).toEqual([60, 60]);
+    expect(after.map((value, index) => Math.round(Number(value) - Number(before[index] ?? 0)))).toEqual([60, 60]);
   });
 });

@@ -323,7 +323,7 @@ export function aFlowRunEvent(
   return anEvent({
     occurred: state.timestamp,
     event: `prefect.flow-run.${state.name ?? sentence(state.type)}`,
-    resource: stateLabels(`prefect.flow-run.${run.id}`, run.name, run.run_count ?? 0, state),
+    resource: stateLabels(`prefect.flow-run.${run.id}`, run.name, Number(run.run_count ?? 0), state),
     related,
     payload: {
       intended: { from: null, to: state.type },
@@ -343,7 +343,7 @@ export function aTaskRunEvent(run: TaskRun, given: { state?: State } & Partial<P
     occurred: state.timestamp,
     event: `prefect.task-run.${state.name ?? sentence(state.type)}`,
     resource: {
-      ...stateLabels(`prefect.task-run.${run.id}`, run.name, run.run_count ?? 0, state),
+      ...stateLabels(`prefect.task-run.${run.id}`, run.name, Number(run.run_count ?? 0), state),
       "prefect.orchestration": "client",
     },
     related: flow_run_id

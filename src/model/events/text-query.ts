@@ -3,6 +3,7 @@
  * `"two words"` is a phrase. Every term matches as a substring, in any case.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/utilities/text_search_parser.py
  */
+import { isJsonObject } from "../../lib/exact-json.ts";
 import type { PrefectEvent } from "./event.ts";
 
 export interface TextQuery {
@@ -59,7 +60,7 @@ export function searchableText(event: PrefectEvent): string {
 
 function spacedJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(spacedJson).join(", ")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  if (!isJsonObject(value)) return JSON.stringify(value) ?? "null";
   const entries = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${spacedJson(item)}`);
   return `{${entries.join(", ")}}`;
 }

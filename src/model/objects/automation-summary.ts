@@ -2,19 +2,20 @@
  * Describes triggers and actions of automations.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/schemas/automations.py
  */
+import { isJsonNumber, isJsonObject } from "../../lib/exact-json.ts";
 import type { Json, JsonObject } from "../objects.ts";
 import { compactDuration } from "./schedule.ts";
 
 /** What must happen, how often, and for which resources. */
 export function describeTrigger(trigger: JsonObject): string {
   const { type, within } = trigger;
-  const inTime = typeof within === "number" && within > 0 ? ` within ${compactDuration(within)}` : "";
+  const inTime = isJsonNumber(within) && Number(within) > 0 ? ` within ${compactDuration(Number(within))}` : "";
   if (type === "compound" || type === "sequence") {
     const parts = (Array.isArray(trigger.triggers) ? trigger.triggers : []).map(
       (part) => `(${describeTrigger(asObject(part))})`,
     );
     if (type === "sequence") return `in this order${inTime}: ${parts.join(", ")}`;
-    const wanted = typeof trigger.require === "number" ? `${trigger.require} of` : (textOf(trigger.require) ?? "all");
+    const wanted = isJsonNumber(trigger.require) ? `${trigger.require} of` : (textOf(trigger.require) ?? "all");
     return `${wanted}${inTime}: ${parts.join(", ")}`;
   }
   if (type === "metric") return describeMetric(trigger);
@@ -23,13 +24,14 @@ export function describeTrigger(trigger: JsonObject): string {
 
 function describeEvent(trigger: JsonObject, inTime: string): string {
   const events = textsOf(trigger.expect).join(" or ") || "any event";
-  const count = typeof trigger.threshold === "number" ? trigger.threshold : 1;
+  const count = isJsonNumber(trigger.threshold) ? trigger.threshold : 1;
   const after = textsOf(trigger.after);
   const since = after.length > 0 ? ` after ${after.join(" or ")}` : "";
-  const times = count === 1 ? "" : ` ${count} times`;
+  const isOnce = Number(count) === 1;
+  const times = isOnce ? "" : ` ${count} times`;
   const what =
     trigger.posture === "Proactive"
-      ? `${count === 1 ? "no " : `fewer than ${count} `}${events}${inTime}${since}`
+      ? `${isOnce ? "no " : `fewer than ${count} `}${events}${inTime}${since}`
       : `${events}${times}${inTime}${since}`;
   const each = textsOf(trigger.for_each);
   const where = [labels("on", trigger.match), labels("related to", trigger.match_related)];
@@ -38,9 +40,9 @@ function describeEvent(trigger: JsonObject, inTime: string): string {
 
 function describeMetric(trigger: JsonObject): string {
   const query = asObject(trigger.metric ?? {});
-  const range = typeof query.range === "number" ? ` over ${compactDuration(query.range)}` : "";
-  const firing = typeof query.firing_for === "number" ? ` for ${compactDuration(query.firing_for)}` : "";
-  const threshold = typeof query.threshold === "number" ? query.threshold : "?";
+  const range = isJsonNumber(query.range) ? ` over ${compactDuration(Number(query.range))}` : "";
+  const firing = isJsonNumber(query.firing_for) ? ` for ${compactDuration(Number(query.firing_for))}` : "";
+  const threshold = isJsonNumber(query.threshold) ? query.threshold : "?";
   return [
     `metric ${textOf(query.name) ?? "?"} ${textOf(query.operator) ?? ""} ${threshold}${range}${firing}`,
     labels("on", trigger.match),
@@ -80,7 +82,7 @@ export function describeAction(action: JsonObject, nameOf: (id: string) => strin
 }
 
 function asObject(value: Json): JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+  return isJsonObject(value) ? (value as JsonObject) : {};
 }
 
 function textOf(value: Json | undefined): string | null {

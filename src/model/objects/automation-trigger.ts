@@ -6,6 +6,7 @@
  * The service sees events in order of arrival and keeps its windows in memory, so after a restart of the server or a failed evaluation
  * it may have decided otherwise. A replay is evidence, not proof.
  */
+import { isJsonNumber } from "../../lib/exact-json.ts";
 import { addUs, latestUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../events/event.ts";
 import type { LabelSpec } from "../events/event-filter.ts";
@@ -93,7 +94,7 @@ export function readTrigger(json: unknown): Trigger | null {
       type: isCompound ? "compound" : "sequence",
       triggers: children,
       require,
-      within: typeof raw.within === "number" ? raw.within : null,
+      within: isJsonNumber(raw.within) ? Number(raw.within) : null,
     };
   }
   const related = raw.match_related ?? {};
@@ -105,8 +106,8 @@ export function readTrigger(json: unknown): Trigger | null {
     expect: strings(raw.expect),
     for_each: strings(raw.for_each).toSorted(),
     posture: raw.posture === "Proactive" ? "Proactive" : "Reactive",
-    threshold: typeof raw.threshold === "number" ? raw.threshold : 1,
-    within: typeof raw.within === "number" ? raw.within : 0,
+    threshold: isJsonNumber(raw.threshold) ? Number(raw.threshold) : 1,
+    within: isJsonNumber(raw.within) ? Number(raw.within) : 0,
   };
 }
 

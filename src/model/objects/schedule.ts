@@ -2,6 +2,7 @@
  * Schedules of deployments as text. The kind of a schedule follows from its key: `cron`, `interval` (seconds) or `rrule`.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/schedules.py
  */
+import { isJsonNumber } from "../../lib/exact-json.ts";
 import { truncate } from "../../lib/truncate.ts";
 import type { DeploymentSchedule } from "../objects.ts";
 
@@ -16,8 +17,8 @@ export async function describeSchedule({ schedule, active, parameters }: Describ
   const zone = typeof timezone === "string" && timezone !== "" ? timezone : "UTC";
   const rest = `${parametersText(parameters)}${active ? "" : " (off)"}`;
   if (typeof cron === "string") return `${await cronText(cron, zone, day_or !== false)}${rest}`;
-  if (typeof interval === "number")
-    return `every ${compactDuration(interval)}${zone === "UTC" ? "" : ` ${zone}`}${rest}`;
+  if (isJsonNumber(interval))
+    return `every ${compactDuration(Number(interval))}${zone === "UTC" ? "" : ` ${zone}`}${rest}`;
   if (typeof rrule === "string") return `${await rruleText(rrule, zone)}${rest}`;
   return `${JSON.stringify(schedule)}${rest}`;
 }

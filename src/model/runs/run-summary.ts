@@ -41,7 +41,7 @@ export function runSummary(run: FlowRun | TaskRun): RunSummary {
     stateType: run.state_type ?? run.state?.type ?? null,
     stateName: run.state_name ?? run.state?.name ?? null,
     stateMessage: run.state?.message || null,
-    runCount: run.run_count ?? 0,
+    runCount: Number(run.run_count ?? 0),
     expectedUs: us(run.expected_start_time),
     nextUs: us(run.next_scheduled_start_time),
     startUs: us(run.start_time),

@@ -3,6 +3,7 @@
  * secret, and the configured credentials. The replacement names the kind (`[redacted:prefect-api-key]`). Everything else stays as it
  * is, and a value without secrets is returned itself, not a copy. Redacting twice gives the same result.
  */
+import { ExactNumber } from "../../lib/exact-json.ts";
 import type { PrefectEvent } from "../events/event.ts";
 import { type Container, hidePayload, isContainer, withEntries } from "./secret-fields.ts";
 import { type Literals, literalsOf } from "./secret-literals.ts";
@@ -70,7 +71,7 @@ class Redactor {
 
   private walk(value: unknown, depth: number): unknown {
     if (typeof value === "string") return this.string(value);
-    if (typeof value !== "object" || value === null) return value;
+    if (typeof value !== "object" || value === null || value instanceof ExactNumber) return value;
     if (depth > MAX_DEPTH) return this.deep(value);
     return Array.isArray(value) ? this.array(value, depth) : this.container(value as Container, depth);
   }
@@ -132,7 +133,7 @@ class Redactor {
       const below: object[] = [];
       for (const parent of level) {
         for (const [key, child] of Object.entries(parent)) {
-          if (typeof child !== "object" || child === null) continue;
+          if (typeof child !== "object" || child === null || child instanceof ExactNumber) continue;
           const copy = this.shallowCopy(child);
           // Not by assignment, which would not create a key `__proto__`.
           Object.defineProperty(parent, key, { value: copy });

@@ -1,4 +1,5 @@
 /** Replaces values that are secret by their place: those of variables, and fields of blocks. */
+import { isJsonObject } from "../../lib/exact-json.ts";
 import { isSecretName, redactionMark } from "./secret-shapes.ts";
 
 const VARIABLE_VALUE = redactionMark("variable-value");
@@ -8,7 +9,7 @@ const BLOCK_SECRET = redactionMark("block-secret");
 export type Container = Record<string, unknown>;
 
 export function isContainer(value: unknown): value is Container {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isJsonObject(value);
 }
 
 /** A copy with changed values and names. A key `__proto__` stays an ordinary key. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
+import { parseJson } from "../../lib/exact-json.ts";
 import { findJsonExcess } from "../../lib/json-bounds.ts";
 import { type AnswerBudget, createAnswerBudget } from "./answer-budget.ts";
 import { type PrefectConnection, proxyFor } from "./connection.ts";
@@ -101,7 +102,7 @@ export function createTransport(connection: PrefectConnection, clock: Clock, sha
     const reservation = reserveFrom(budgets);
     try {
       const text = await readText(response, Math.min(request.maxBytes ?? maxBytes, maxBytes), reservation);
-      const body = status < 300 ? parseJson(text, connection) : { json: undefined, excess: null };
+      const body = status < 300 ? parseBody(text, connection) : { json: undefined, excess: null };
       return { status, headers, text, ...body };
     } finally {
       reservation.release();
@@ -173,12 +174,12 @@ function reserveFrom(budgets: readonly AnswerBudget[]): Reservation {
 }
 
 /** Bounds are checked first, because parsing and all that follows would block every other call. */
-function parseJson(text: string, connection: PrefectConnection): Pick<HttpAnswer, "json" | "excess"> {
+function parseBody(text: string, connection: PrefectConnection): Pick<HttpAnswer, "json" | "excess"> {
   const excess = findJsonExcess(text, answerBounds(connection));
   if (excess?.bound === "values") throw new TransportFailure("too_large", `the answer ${excess.what}`);
   if (excess !== null) return { json: undefined, excess: excess.what };
   try {
-    return { json: JSON.parse(text), excess: null };
+    return { json: parseJson(text), excess: null };
   } catch {
     return { json: undefined, excess: null };
   }

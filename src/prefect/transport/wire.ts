@@ -3,6 +3,7 @@
  * an `unavailable` error that names route, row and field.
  */
 import { z } from "zod";
+import { isJsonNumber, isJsonObject } from "../../lib/exact-json.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import type { Http } from "./http.ts";
 
@@ -64,11 +65,11 @@ function isKind(value: unknown, kind: FieldKind): boolean {
     case "text?":
       return typeof value === "string";
     case "number":
-      return typeof value === "number";
+      return isJsonNumber(value);
     case "list":
       return Array.isArray(value);
     default:
-      return typeof value === "object" && !Array.isArray(value);
+      return isJsonObject(value);
   }
 }
 

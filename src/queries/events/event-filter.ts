@@ -1,6 +1,7 @@
 /** Prefect's EventFilter as an argument, and the typed arguments beside it. */
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { isJsonNumber, isJsonObject } from "../../lib/exact-json.ts";
 import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import type { AnyResourceFilter, EventFilter } from "../../model/events/event-filter.ts";
@@ -16,7 +17,7 @@ const uuids = z.preprocess(
 );
 /** Prefect takes ISO 8601 with any offset, without one (UTC), dates alone and epoch seconds. */
 const time = z.preprocess(
-  (value) => (typeof value === "number" ? formatIsoUs(Math.round(value * SECOND_US)) : value),
+  (value) => (isJsonNumber(value) ? formatIsoUs(Math.round(Number(value) * SECOND_US)) : value),
   timeSchema.meta({ format: "date-time" }),
 );
 const labels = z.record(z.string(), z.union([z.string(), z.array(z.string())], "must be a text or a list of texts"));
@@ -79,7 +80,7 @@ export function parseEventFilter(value: unknown): EventFilter {
 
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== "object" || value === null) return value;
+  if (!isJsonObject(value)) return value;
   const given = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);
   return Object.fromEntries(given.map(([name, member]) => [name, withoutNulls(member)]));
 }

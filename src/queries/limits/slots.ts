@@ -1,5 +1,6 @@
 /** All limits of the workspace (of pools, queues, deployments and tags, and global ones) with the runs that hold their slots. */
 import { toAppError } from "../../errors.ts";
+import type { JsonNumber } from "../../lib/exact-json.ts";
 import { SECOND_US } from "../../lib/time.ts";
 import type { ConcurrencyLimit, WorkPool, WorkQueue } from "../../model/objects.ts";
 import { readWholeList } from "../../prefect/paging/list-pages.ts";
@@ -29,7 +30,7 @@ export interface Slot {
   /** `pool`, `pool/queue`, name of a deployment, tag, or name of a global limit. */
   readonly name: string;
   readonly kind: "work_pool" | "work_queue" | "deployment" | "tag" | "global";
-  readonly limit: number;
+  readonly limit: JsonNumber;
   readonly active_slots: number;
   readonly holders: readonly SlotHolder[];
 }
@@ -87,7 +88,7 @@ async function readLimits(ctx: QueryContext, live: LiveReader): Promise<readonly
 }
 
 function hasHeldTags(limits: readonly ConcurrencyLimit[]): boolean {
-  return limits.some((limit) => limitSubject(limit).kind === "tag" && (limit.active_slots ?? 0) > 0);
+  return limits.some((limit) => limitSubject(limit).kind === "tag" && Number(limit.active_slots ?? 0) > 0);
 }
 
 interface Gathered {
@@ -147,12 +148,14 @@ function limitedPools(pools: readonly WorkPool[], queues: readonly WorkQueue[]):
   return pools.filter((pool) => isLimited(pool) || limited.has(pool.name)).map((pool) => pool.name);
 }
 
-function isLimited(one: { readonly concurrency_limit?: number | null }): boolean {
+function isLimited(one: { readonly concurrency_limit?: JsonNumber | null }): boolean {
   return one.concurrency_limit !== null && one.concurrency_limit !== undefined;
 }
 
 async function assemble(ctx: QueryContext, found: Gathered): Promise<Slot[]> {
-  const busy = found.limits.filter((limit) => limitSubject(limit).kind === "global" && (limit.active_slots ?? 0) > 0);
+  const busy = found.limits.filter(
+    (limit) => limitSubject(limit).kind === "global" && Number(limit.active_slots ?? 0) > 0,
+  );
   const ofGlobals = await listGlobalHolders(
     ctx,
     busy.map((limit) => limit.id),
@@ -166,7 +169,8 @@ async function assemble(ctx: QueryContext, found: Gathered): Promise<Slot[]> {
 }
 
 function fullness(slot: Slot): number {
-  return slot.limit === 0 ? 1 : slot.active_slots / slot.limit;
+  const limit = Number(slot.limit);
+  return limit === 0 ? 1 : slot.active_slots / limit;
 }
 
 function poolSlots({ pools, occupancy }: Gathered): Slot[] {
@@ -203,7 +207,7 @@ function limitSlot(
   ofGlobals: ReadonlyMap<string, readonly SlotHolder[]>,
 ): Slot {
   const { kind, key } = limitSubject(limit);
-  const counted = limit.active_slots ?? 0;
+  const counted = Number(limit.active_slots ?? 0);
   const base = { kind, limit: limit.limit, active_slots: counted };
   if (kind === "global") return { ...base, name: key, holders: counted > 0 ? (ofGlobals.get(limit.id) ?? []) : [] };
   if (kind === "tag") return { ...base, name: key, holders: counted > 0 ? (found.ofTags.get(key) ?? []) : [] };

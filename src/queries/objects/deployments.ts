@@ -1,4 +1,5 @@
 /** Deployments with the name of their flow, their last and next runs, and the limits of their runs. */
+import type { JsonNumber } from "../../lib/exact-json.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { Deployment } from "../../model/objects.ts";
@@ -34,7 +35,7 @@ export interface DeploymentItem {
   readonly nextRun: RunLine | null;
   readonly areRunsKnown: boolean;
   /** Number of its slots that are taken. Null: it has no limit, or they were not counted. */
-  readonly activeSlots: number | null;
+  readonly activeSlots: JsonNumber | null;
 }
 
 export interface DeploymentsPage {
@@ -116,7 +117,8 @@ export async function readDeploymentDetail(
           name: deployment.name,
           kind: "deployment",
           limit: own.limit,
-          active_slots: runs.freshness.source === "record" ? holders.length : (own.active_slots ?? holders.length),
+          active_slots:
+            runs.freshness.source === "record" ? holders.length : Number(own.active_slots ?? holders.length),
           holders,
         },
       ]

@@ -59,7 +59,7 @@ export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuesti
     pool,
     queues: queues.value
       .filter((queue) => queue.work_pool_id === pool.id)
-      .sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0)),
+      .sort((a, b) => Number(a.priority ?? 0) - Number(b.priority ?? 0)),
     workers:
       workers?.value.filter((worker) => worker.work_pool_id === pool.id).map((worker) => withAge(worker, nowUs)) ??
       null,

@@ -133,7 +133,7 @@ function poolState(pools: readonly WorkPool[], name: string): string {
 }
 
 function fullLimits(slots: readonly Slot[]): Problem[] {
-  const full = slots.filter((slot) => slot.limit > 0 && slot.active_slots >= slot.limit);
+  const full = slots.filter((slot) => Number(slot.limit) > 0 && slot.active_slots >= Number(slot.limit));
   return full.slice(0, MAX_GROUPS * 2).map((slot) => {
     const holders = slot.holders.slice(0, 3).map((holder) => holder.name ?? holder.id);
     const by = holders.length > 0 ? `, held by ${holders.join(", ")}` : "";

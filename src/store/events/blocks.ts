@@ -1,3 +1,4 @@
+import { parseJson } from "../../lib/exact-json.ts";
 import type { LocalUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
@@ -169,7 +170,7 @@ export function findEventAt(db: RecordDb, place: BlockPlace): PrefectEvent | und
   const key = place.blk * BLOCK_SIZE + place.ofs;
   const known = cached.get(key);
   if (known) return known;
-  const event = JSON.parse(json) as PrefectEvent;
+  const event = parseJson(json) as PrefectEvent;
   cached.set(key, event, json.length);
   return event;
 }

@@ -1,3 +1,4 @@
+import { parseJson } from "../../lib/exact-json.ts";
 import { uuidToBytes } from "../../lib/uuid.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
@@ -99,7 +100,7 @@ function rowsOfBlock(db: RecordDb, block: BlockRange, search: BlockSearch, lo: n
   const rows: EventRow[] = [];
   for (const [ofs, json] of findBlockLines(db, block.id, BLOCK_SIZE).entries()) {
     if (json === "" || !search.mayMatch(json)) continue;
-    const event = JSON.parse(json) as PrefectEvent;
+    const event = parseJson(json) as PrefectEvent;
     if (!search.matches(event)) continue;
     const row = find.get(uuidToBytes(event.id));
     // The event may have been deleted, or a newer copy of it may be stored elsewhere.

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isJsonNumber } from "../../lib/exact-json.ts";
 import { clause, join } from "./clause.ts";
 import {
   allTags,
@@ -14,6 +15,12 @@ import {
   noTags,
   notAnyId,
 } from "./term.ts";
+
+/** Prefect takes integers of any length. */
+const wholeNumber = z
+  .any()
+  .refine((value) => isJsonNumber(value) && /^-?\d+(\.0+)?$/.test(String(value)), "must be a whole number")
+  .meta({ type: "integer" });
 
 const TAGS = "d.doc, '$.tags'";
 
@@ -40,8 +47,8 @@ export const deploymentFilter = group(
     work_queue_name: group({ any_: anyText(QUEUE_NAME) }),
     concurrency_limit: ignored(
       z.strictObject({
-        ge_: z.number().int().nullish(),
-        le_: z.number().int().nullish(),
+        ge_: wholeNumber.nullish(),
+        le_: wholeNumber.nullish(),
         is_null_: z.boolean().nullish(),
       }),
     ),

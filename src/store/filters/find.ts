@@ -1,4 +1,5 @@
 /** Rows of the record that match Prefect's filters. */
+import { parseJson } from "../../lib/exact-json.ts";
 import type { FilterKind } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb, SQLQueryBindings, Statement } from "../database.ts";
@@ -125,7 +126,7 @@ export function findFilteredObjects<K extends FilteredKind>(
     objectOrder(alias, sort),
     page,
   );
-  return rows.map((row) => JSON.parse(row.doc) as SnapshotObjects[K]);
+  return rows.map((row) => parseJson(row.doc) as SnapshotObjects[K]);
 }
 
 function ofKind(alias: string, kind: FilteredKind, where: Clause): Clause {

@@ -2,7 +2,7 @@
  * The objects that are read as lists (`SnapshotKind`) as REST returned them last, and the differences between readings: a history
  * that Prefect does not keep.
  */
-
+import { isJsonObject, isSameJson, parseJson } from "../../lib/exact-json.ts";
 import {
   earliestUs,
   type LocalUs,
@@ -135,7 +135,7 @@ function upsertObject<K extends SnapshotKind>(
     db.prepare<unknown, [string, string | null, string, number, string, string]>(
       "UPDATE object SET name = ?, parent_id = ?, doc = ?, read_us = ?, deleted_us = NULL WHERE kind = ? AND id = ?",
     ).run(nameOf(kind, doc), parentOf(kind, doc), json, readUs, kind, doc.id);
-    const diff = diffDocs(kind, JSON.parse(held.doc), doc);
+    const diff = diffDocs(kind, parseJson(held.doc) as object, doc);
     if (held.deleted_us !== null)
       addChange(db, { ...at(readUs, held.deleted_us, kind, doc), change: "created", diff: {} });
     else if (Object.keys(diff).length > 0) {
@@ -219,14 +219,14 @@ export function diffDocs(kind: SnapshotKind, before: object, after: object): Obj
   for (const field of new Set([...from.keys(), ...to.keys()])) {
     if (VOLATILE.has(field) || long.has(field) || (field === "status" && isStatusAnEvent)) continue;
     const [old, now] = [withoutVolatile(from.get(field)), withoutVolatile(to.get(field))];
-    if (JSON.stringify(old) !== JSON.stringify(now)) diff[field] = { from: old, to: now };
+    if (!isSameJson(old, now)) diff[field] = { from: old, to: now };
   }
   return diff;
 }
 
 function withoutVolatile(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutVolatile);
-  if (typeof value !== "object" || value === null) return value;
+  if (!isJsonObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value)
       .filter(([key]) => !VOLATILE.has(key))
@@ -246,7 +246,7 @@ function toStored<K extends SnapshotKind>(kind: K, row: ObjectRow): StoredObject
     id: row.id,
     name: row.name,
     parentId: row.parent_id,
-    doc: JSON.parse(row.doc) as SnapshotObjects[K],
+    doc: parseJson(row.doc) as SnapshotObjects[K],
     firstUs: row.first_us,
     readUs: row.read_us,
     deletedUs: row.deleted_us,
@@ -356,6 +356,6 @@ export function findObjectChanges(
     id: row.id,
     name: row.name,
     change: row.change,
-    diff: JSON.parse(row.diff) as ObjectChange["diff"],
+    diff: parseJson(row.diff) as ObjectChange["diff"],
   }));
 }

@@ -81,12 +81,12 @@ export function stateOf(run: FlowRun | TaskRun): FoldedState {
     name: run.state?.name ?? run.state_name ?? null,
     atUs: timeUs(run.state?.timestamp),
     message: run.state?.message || null,
-    runCount: run.run_count ?? 0,
+    runCount: Number(run.run_count ?? 0),
     expectedUs: timeUs(run.expected_start_time),
     nextUs: timeUs(run.next_scheduled_start_time),
     startUs: timeUs(run.start_time),
     endUs: timeUs(run.end_time),
-    totalRunTime: run.total_run_time ?? 0,
+    totalRunTime: Number(run.total_run_time ?? 0),
   };
 }
 

@@ -4,6 +4,7 @@
  * a changed one. A new dictionary needs a new format byte.
  */
 import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { parseJson } from "../../lib/exact-json.ts";
 import type { FlowRun, TaskRun } from "../../model/objects.ts";
 
 const FORMAT = 1;
@@ -43,5 +44,5 @@ export function packDoc<K extends keyof Documents>(kind: K, doc: Documents[K]): 
 /** The document in a column. Throws a RangeError for an unknown format, and zlib's error for damaged bytes. */
 export function unpackDoc<K extends keyof Documents>(kind: K, bytes: Uint8Array): Documents[K] {
   if (bytes[0] !== FORMAT) throw new RangeError(`unknown format ${bytes[0]} of a stored run`);
-  return JSON.parse(inflateRawSync(bytes.subarray(1), { dictionary: BYTES[kind] }).toString("utf8")) as Documents[K];
+  return parseJson(inflateRawSync(bytes.subarray(1), { dictionary: BYTES[kind] }).toString("utf8")) as Documents[K];
 }

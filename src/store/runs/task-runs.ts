@@ -4,6 +4,7 @@
  * lags behind.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/task_run_recorder.py
  */
+import { isJsonNumber, isJsonObject } from "../../lib/exact-json.ts";
 import { type LocalUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
@@ -157,9 +158,9 @@ function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
   const stamp = stampOfStoredState(db, stampOf(before), [change]);
   if (stamp !== null && !isLaterState(change, stamp)) return false;
   const payload = change.event.payload.task_run;
-  const task = isObject(payload) ? payload : {};
+  const task = isJsonObject(payload) ? payload : {};
   const flowRunId = idBytes(readRunRelations(change.event).flowRunId) ?? held?.flow_run_id ?? null;
-  const details = isObject(change.event.payload.validated_state)
+  const details = isJsonObject(change.event.payload.validated_state)
     ? change.event.payload.validated_state.state_details
     : undefined;
   const columns: EventColumns = {
@@ -191,12 +192,12 @@ function stateOfTask(change: StateChange, task: Readonly<Record<string, unknown>
   if (Object.keys(task).length === 0) return foldChanges(before, null, [change], before.expectedUs !== null);
   return {
     ...stateOfChange(change),
-    runCount: typeof task.run_count === "number" ? task.run_count : change.runCount,
+    runCount: isJsonNumber(task.run_count) ? Number(task.run_count) : change.runCount,
     expectedUs: moment(task.expected_start_time),
     nextUs: moment(task.next_scheduled_start_time),
     startUs: moment(task.start_time),
     endUs: moment(task.end_time),
-    totalRunTime: typeof task.total_run_time === "number" ? task.total_run_time : 0,
+    totalRunTime: isJsonNumber(task.total_run_time) ? Number(task.total_run_time) : 0,
   };
 }
 
@@ -208,12 +209,8 @@ function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function childFlowRunId(details: unknown): string | null {
-  return isObject(details) && typeof details.child_flow_run_id === "string" ? details.child_flow_run_id : null;
+  return isJsonObject(details) && typeof details.child_flow_run_id === "string" ? details.child_flow_run_id : null;
 }
 
 /**
@@ -289,5 +286,5 @@ export function toTaskRun(row: TaskRunRow): TaskRun {
 /** A task run with the fields of its newest state event (task key, inputs, policy), for a row that was never read over REST. */
 export function withEventPayload(run: TaskRun, event: PrefectEvent): TaskRun {
   const task = event.payload.task_run;
-  return isObject(task) ? { ...(task as JsonObject), ...run } : run;
+  return isJsonObject(task) ? { ...(task as JsonObject), ...run } : run;
 }

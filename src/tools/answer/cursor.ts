@@ -3,6 +3,7 @@
  * The position is all that they contain of the workspace; they never contain a credential.
  */
 import { AppError } from "../../errors.ts";
+import { isJsonObject } from "../../lib/exact-json.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 
 /** Parts of a position: integers (microseconds, offsets), UUIDs, short texts, null. */
@@ -91,7 +92,7 @@ function fingerprint(question: unknown): number {
 /** JSON with sorted keys and without undefined members, so that equal questions give equal text. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  if (!isJsonObject(value)) return JSON.stringify(value) ?? "null";
   const entries = Object.entries(value).filter(([, member]) => member !== undefined);
   entries.sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`).join(",")}}`;

@@ -1,4 +1,5 @@
 /** The differences between two values of a field, in words. Schedules are described as in `get_deployments`. */
+import { isJsonObject } from "../../lib/exact-json.ts";
 import { truncate } from "../../lib/truncate.ts";
 import { describeSchedule } from "../../model/objects/schedule.ts";
 import type { DeploymentSchedule, JsonObject } from "../../model/objects.ts";
@@ -47,7 +48,10 @@ function listChanges(path: string, from: readonly unknown[], to: readonly unknow
   const removed = [...before].filter((one) => !after.has(one));
   const added = [...after].filter((one) => !before.has(one));
   if (removed.length + added.length === 0) return [`${path}: the same entries in another order or number`];
-  if (from.length === to.length && [...from, ...to].every((one) => typeof one === "object")) {
+  if (
+    from.length === to.length &&
+    [...from, ...to].every((one) => one === null || Array.isArray(one) || isObject(one))
+  ) {
     return from.flatMap((one, index) => memberChanges(`${path}[${index}]`, one, to[index], depth + 1));
   }
   return [
@@ -114,7 +118,7 @@ function areSchedules(value: unknown): boolean {
 }
 
 function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isJsonObject(value);
 }
 
 function toText(value: unknown): string {

@@ -1,4 +1,5 @@
 /** One object as lines of `member: value`, for answers that show a single object. */
+import { ExactNumber } from "../../lib/exact-json.ts";
 import { visibleText } from "../../model/text/untrusted.ts";
 import { type Item, looksLikeTime, shortTime } from "./table.ts";
 
@@ -16,7 +17,7 @@ function valueText(value: unknown, day: string): string {
   if (typeof value === "string")
     return looksLikeTime(value) ? shortTime(value, { day }) : visibleText(value).replace(/\s*\n\s*/g, " ⏎ ");
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value !== "object") return String(value);
+  if (typeof value !== "object" || value instanceof ExactNumber) return String(value);
   if (Array.isArray(value)) {
     const isList = value.some((part) => typeof part === "object" && part !== null);
     return value.map((part) => valueText(part, day)).join(isList ? "; " : ", ");

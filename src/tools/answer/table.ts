@@ -2,6 +2,7 @@
  * Tables made from structured content: columns named once, one line per item, nulls left out, names beside ids. The text contains every
  * UUID of the structured content; one that occurs more than once is written out in a legend and referred to as `#a`.
  */
+import { ExactNumber, isJsonObject } from "../../lib/exact-json.ts";
 import { uuidsIn } from "../../lib/uuid.ts";
 
 export type Item = Readonly<Record<string, unknown>>;
@@ -39,6 +40,7 @@ function cellText(value: unknown, options: TableOptions): string {
   if (typeof value === "string") return looksLikeTime(value) ? shortTime(value, options) : oneLine(value);
   if (typeof value === "number") return String(Number.isInteger(value) ? value : Number(value.toFixed(3)));
   if (typeof value === "boolean") return value ? "yes" : "no";
+  if (value instanceof ExactNumber) return String(value);
   if (Array.isArray(value)) {
     const parts = value.map((part) => cellText(part, options)).filter(Boolean);
     return parts.join(value.some(isPlainObject) ? "; " : ",");
@@ -54,7 +56,7 @@ function cellText(value: unknown, options: TableOptions): string {
 }
 
 function isPlainObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isJsonObject(value);
 }
 
 const LINE_ENDS = /[\n\r\u0085\u2028\u2029]/;

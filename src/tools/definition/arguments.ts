@@ -1,6 +1,7 @@
 /** Reads the arguments of a call. Accepts other forms (text for objects and numbers, null for absent), but no unknown names. */
 import type { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { ExactNumber, isJsonNumber, isJsonObject, parseJson } from "../../lib/exact-json.ts";
 import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
 import type { ToolDefinition } from "./define-tool.ts";
 import type { JsonSchema } from "./listing.ts";
@@ -32,8 +33,8 @@ export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Re
 
 function asObject(args: unknown): Record<string, unknown> {
   if (args === undefined || args === null || args === "") return {};
-  const value = typeof args === "string" ? parseJson(args) : args;
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  const value = typeof args === "string" ? parseText(args) : args;
+  if (isJsonObject(value)) return value;
   throw new AppError("invalid_input", "arguments must be a JSON object", { hint: 'Example: {"limit": 20}' });
 }
 
@@ -82,25 +83,26 @@ function coerce(value: unknown, schema: JsonSchema | undefined): unknown {
   if (!schema) return value;
   const { type } = schema;
   if (typeof value === "string") return coerceText(value.trim(), value, schema);
-  if (type === "string" && (typeof value === "number" || typeof value === "boolean")) return String(value);
+  if (type === "string" && (isJsonNumber(value) || typeof value === "boolean")) return String(value);
+  if (value instanceof ExactNumber && (type === "integer" || type === "number")) return Number(value);
   return type === "array" && !Array.isArray(value) ? [value] : value;
 }
 
 function coerceText(text: string, value: string, { type, enum: options }: JsonSchema): unknown {
   if ((type === "integer" || type === "number") && text !== "" && Number.isFinite(Number(text))) return Number(text);
   if (type === "boolean" && /^(true|false)$/i.test(text)) return text.toLowerCase() === "true";
-  if (type === "object" && text.startsWith("{")) return parseJson(text);
-  if (type === "array") return text.startsWith("[") ? parseJson(text) : text.split(",").map((part) => part.trim());
+  if (type === "object" && text.startsWith("{")) return parseText(text);
+  if (type === "array") return text.startsWith("[") ? parseText(text) : text.split(",").map((part) => part.trim());
   if (Array.isArray(options))
     return options.find((option) => String(option).toLowerCase() === text.toLowerCase()) ?? value;
   return value;
 }
 
-function parseJson(text: string): unknown {
+function parseText(text: string): unknown {
   const excess = findJsonExcess(text, BOUNDS);
   if (excess !== null) throw new AppError("invalid_input", `the JSON in the arguments ${excess.what}`);
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     throw new AppError("invalid_input", `not valid JSON: ${text.slice(0, 80)}`);
   }

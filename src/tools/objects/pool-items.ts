@@ -11,7 +11,7 @@ const seconds = (us: number) => Math.round(us / 1_000_000);
 export function poolBrief(item: WorkPoolItem): Item {
   const { pool, queues, workers, occupancy } = item;
   const limit = pool.concurrency_limit;
-  const isFull = limit !== null && limit !== undefined && occupancy.activeSlots >= limit;
+  const isFull = limit !== null && limit !== undefined && occupancy.activeSlots >= Number(limit);
   const special = queues
     .filter((queue) => queue.name !== "default" || isSpecial(queue))
     .map((queue) => queueLine(queue, occupancy));

@@ -1,5 +1,5 @@
 /** Flow runs and task runs as the list tools show them. */
-
+import { isJsonNumber } from "../../lib/exact-json.ts";
 import { formatIsoUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
 import type { FlowRun, JsonObject, TaskRun } from "../../model/objects.ts";
@@ -59,8 +59,9 @@ function durationUs(
   if (endUs !== null) return endUs - startUs;
   if (isTerminal(stateType)) return null;
   if (!WAITING.has(stateType)) return nowUs - startUs;
-  const { total_run_time: ran, state } = whole();
-  if (ran) return Math.round(ran * SECOND_US);
+  const { total_run_time, state } = whole();
+  const ran = Number(total_run_time ?? 0);
+  if (ran > 0) return Math.round(ran * SECOND_US);
   const sinceUs = parseIsoUs(state?.timestamp ?? "");
   return sinceUs === undefined ? null : sinceUs - startUs;
 }
@@ -193,7 +194,7 @@ function addInputs(brief: Mutable, run: TaskRun & { readonly empirical_policy?: 
   if (run.task_key) brief.task_key = run.task_key;
   if (run.task_inputs) brief.task_inputs = run.task_inputs;
   if (run.cache_key) brief.cache_key = run.cache_key;
-  if (typeof retries === "number" && retries > 0) brief.max_retries = retries;
+  if (isJsonNumber(retries) && Number(retries) > 0) brief.max_retries = retries;
 }
 
 /** Members of `briefTaskRun`. */

@@ -1,5 +1,4 @@
 /** Everything about one run: its task runs, log, events, children, history, and what decides whether it starts. */
-
 import { AppError } from "../../../errors.ts";
 import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
 import type { Freshness } from "../../../model/freshness.ts";
@@ -31,7 +30,7 @@ export async function gatherRun(ctx: QueryContext, id: string, gathering: Gather
   const named = await readRun(ctx, id, gathering);
   const { run } = named;
   const hasFailed = isFailed(run.state_type);
-  const hasStarted = (run.run_count ?? 0) > 0 || hasFailed;
+  const hasStarted = Number(run.run_count ?? 0) > 0 || hasFailed;
   const [deployment, tasks, logs, events, children, history] = await Promise.all([
     run.deployment_id ? readDeployment(ctx, run.deployment_id, gathering) : null,
     hasStarted ? readTasks(ctx, id, gathering) : [],
@@ -55,7 +54,7 @@ function isDue({ state_type }: FlowRun): boolean {
 
 /** False for runs that have not started: they have written nothing. */
 function needsLog(run: FlowRun): boolean {
-  return isTerminal(run.state_type ?? null) || (run.run_count ?? 0) > 0 || run.state_name === "AwaitingRetry";
+  return isTerminal(run.state_type ?? null) || Number(run.run_count ?? 0) > 0 || run.state_name === "AwaitingRetry";
 }
 
 async function readRun(

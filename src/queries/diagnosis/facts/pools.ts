@@ -125,7 +125,7 @@ export async function gatherLimits(
         )
       : new Map<string, readonly Holder[]>(),
   ]);
-  const occupied = limits.filter((limit) => (limit.active_slots ?? 0) > 0);
+  const occupied = limits.filter((limit) => Number(limit.active_slots ?? 0) > 0);
   const globals = occupied.filter((limit) => limitSubject(limit).kind === "global").map((limit) => limit.id);
   const byLimit = await attempt<ReadonlyMap<string, readonly Holder[]>>(
     gathering,

@@ -13,7 +13,7 @@ export const POLLED_WITHIN_US = 75 * SECOND_US;
 export function isOnline(worker: Worker, nowUs: ServerUs): boolean {
   const us = parseIsoUs(worker.last_heartbeat_time ?? "");
   if (us === undefined) return false;
-  const interval = worker.heartbeat_interval_seconds ?? DEFAULT_INTERVAL_SECONDS;
+  const interval = Number(worker.heartbeat_interval_seconds ?? DEFAULT_INTERVAL_SECONDS);
   return nowUs - us <= interval * MISSED_HEARTBEATS * SECOND_US;
 }
 

@@ -16,7 +16,7 @@ export const durationRegression: CauseModule = {
   subjects: ["deployment", "workspace"],
   judge: (facts) =>
     [...groupByDeployment(facts.ended.newest)].flatMap(([deployment, runs]) => {
-      const times = runs.map((one) => one.run.total_run_time ?? 0);
+      const times = runs.map((one) => Number(one.run.total_run_time ?? 0));
       const found = splitSlow(times);
       if (!found) return [];
       const slow = runs.slice(0, found.count);
@@ -27,9 +27,11 @@ export const durationRegression: CauseModule = {
           severity: "problem" as const,
           summary: `Deployment ${deployment} has become slower: the last ${plural(found.count, "run")} took ${seconds(now)}, the ${times.length - found.count} before ${seconds(found.usual)} (median).`,
           evidence: {
-            slow_runs: slow
-              .slice(0, 3)
-              .map((one) => ({ id: one.run.id, name: one.run.name, seconds: round(one.run.total_run_time ?? 0) })),
+            slow_runs: slow.slice(0, 3).map((one) => ({
+              id: one.run.id,
+              name: one.run.name,
+              seconds: round(Number(one.run.total_run_time ?? 0)),
+            })),
             usual_seconds: round(found.usual),
             longest_before_seconds: round(found.longest),
             factor: round(now / Math.max(found.usual, 0.001)),

@@ -11,7 +11,7 @@ export const errorsInLog: CauseModule = {
   judge: ({ run }) => {
     if (run?.run.state_type !== "COMPLETED") return [];
     const lines = (run.logs ?? []).filter((log) => log.level >= ERROR_LEVEL);
-    const isRetried = run.tasks.some((task) => (task.run_count ?? 0) > 1) || (run.run.run_count ?? 0) > 1;
+    const isRetried = run.tasks.some((task) => Number(task.run_count ?? 0) > 1) || Number(run.run.run_count ?? 0) > 1;
     const last = lines.at(-1);
     if (!last || isRetried) return [];
     return [

@@ -1,3 +1,4 @@
+import { isSameJson } from "../../../../lib/exact-json.ts";
 import { formatIsoSeconds, formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import { isFailed } from "../../../../model/state.ts";
@@ -14,7 +15,7 @@ export function differences(run: RunFacts): Record<string, { from: unknown; to: 
   const before = lastCompleted.parameters ?? {};
   const after = run.run.parameters ?? {};
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    if (!Bun.deepEquals(before[key], after[key]))
+    if (!isSameJson(before[key], after[key]))
       changes[`parameters.${key}`] = { from: before[key] ?? null, to: after[key] ?? null };
   }
   for (const key of ["deployment_version", "flow_version", "work_pool_name", "work_queue_name"] as const) {
@@ -80,7 +81,7 @@ export const failed: CauseModule = {
     const logged = addsToException(error)
       ? ` Its log says: "${truncate(error.lines.at(-1)?.message ?? "", 200)}".`
       : "";
-    const retries = (run.run.run_count ?? 1) > 1 ? ` It was tried ${run.run.run_count} times.` : "";
+    const retries = Number(run.run.run_count ?? 1) > 1 ? ` It was tried ${run.run.run_count} times.` : "";
     const finding: Finding = {
       code: source === run ? (error.type ? "exception" : "failed_state") : "subflow_failed",
       severity: "problem",
@@ -169,7 +170,9 @@ export const timedOut: CauseModule = {
 };
 
 function medianRunTime(run: RunFacts): string | null {
-  const times = run.history.filter((one) => one.state_type === "COMPLETED").map((one) => one.total_run_time ?? 0);
+  const times = run.history
+    .filter((one) => one.state_type === "COMPLETED")
+    .map((one) => Number(one.total_run_time ?? 0));
   const sorted = times.sort((a, b) => a - b);
   const middle = sorted[Math.floor(sorted.length / 2)];
   return middle === undefined ? null : durationText(middle * 1_000_000);
@@ -213,8 +216,8 @@ export const completedAfterRetry: CauseModule = {
   subjects: ["flow_run"],
   judge: ({ run }) => {
     if (run?.run.state_type !== "COMPLETED") return [];
-    const tasks = run.tasks.filter((task) => (task.run_count ?? 0) > 1);
-    const isRerun = (run.run.run_count ?? 1) > 1;
+    const tasks = run.tasks.filter((task) => Number(task.run_count ?? 0) > 1);
+    const isRerun = Number(run.run.run_count ?? 1) > 1;
     if (tasks.length === 0 && !isRerun) return [];
     const what = isRerun
       ? `the run was tried ${run.run.run_count} times`

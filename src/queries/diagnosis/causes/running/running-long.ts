@@ -14,7 +14,9 @@ export const runningLong: CauseModule = {
   subjects: ["flow_run"],
   judge: ({ run, nowUs }) => {
     if (run?.run.state_type !== "RUNNING") return [];
-    const times = run.history.filter((one) => one.state_type === "COMPLETED").map((one) => one.total_run_time ?? 0);
+    const times = run.history
+      .filter((one) => one.state_type === "COMPLETED")
+      .map((one) => Number(one.total_run_time ?? 0));
     const startUs = parseIsoUs(run.run.start_time ?? "");
     if (times.length < MIN_BEFORE || startUs === undefined) return [];
     const longestUs = Math.max(...times) * SECOND_US;

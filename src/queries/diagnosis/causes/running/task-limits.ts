@@ -36,7 +36,7 @@ export const tagLimit: CauseModule = {
               holders: holderEvidence(holders),
               waiting_tasks: waiting.slice(0, 5).map((task) => ({ id: task.id, name: task.name })),
             },
-            fix: `Wait for the holder, or raise the limit: prefect concurrency-limit create ${key} ${limit.limit + 1}. If no running task holds it: prefect concurrency-limit reset ${key}`,
+            fix: `Wait for the holder, or raise the limit: prefect concurrency-limit create ${key} ${Number(limit.limit) + 1}. If no running task holds it: prefect concurrency-limit reset ${key}`,
             certainty: 1,
             runsExplained: waiting.length,
           },

@@ -12,7 +12,8 @@ export const workPoolLimit: CauseModule = {
       .flatMap((pool) => {
         const limit = pool.pool.concurrency_limit ?? null;
         const waiting = waitingInPool(facts, pool);
-        if (limit === null || pool.activeSlots === null || pool.activeSlots < limit || waiting.length === 0) return [];
+        if (limit === null || pool.activeSlots === null || pool.activeSlots < Number(limit) || waiting.length === 0)
+          return [];
         const { name, id } = pool.pool;
         const servedFirst = queuesServedFirst(pool.queues, waiting[0]?.run.work_queue_id ?? null);
         return [
@@ -25,7 +26,7 @@ export const workPoolLimit: CauseModule = {
               holders: holderEvidence(pool.holders),
               waiting: waitingEvidence(waiting, facts.nowUs),
             },
-            fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-pool set-concurrency-limit "${name}" ${limit + 1}`,
+            fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-pool set-concurrency-limit "${name}" ${Number(limit) + 1}`,
             next: diagnoseHolder(pool.holders),
             certainty: 1,
             runsExplained: waiting.length,
@@ -56,7 +57,7 @@ export const workQueueLimit: CauseModule = {
           if (
             limit === null ||
             queueFacts.activeSlots === null ||
-            queueFacts.activeSlots < limit ||
+            queueFacts.activeSlots < Number(limit) ||
             waiting.length === 0
           )
             return [];
@@ -72,7 +73,7 @@ export const workQueueLimit: CauseModule = {
                 holders: holderEvidence(queueFacts.holders),
                 waiting: waitingEvidence(waiting, facts.nowUs),
               },
-              fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-queue set-concurrency-limit "${name}" ${limit + 1} --pool "${pool.pool.name}"`,
+              fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-queue set-concurrency-limit "${name}" ${Number(limit) + 1} --pool "${pool.pool.name}"`,
               next: diagnoseHolder(queueFacts.holders),
               certainty: 1,
               runsExplained: waiting.length,
