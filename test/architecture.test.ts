@@ -164,6 +164,8 @@ describe("the rules", () => {
     ["Workers", "const worker = new Worker(entry);"],
     ["listening", "Bun.serve({ fetch });"],
     ["processes", 'Bun.spawn(["ls"]);'],
+    ["JSON.parse", "const row = JSON.parse(text);"],
+    ["JSON.parse", "const copy = structuredClone(row);"],
   ])("refuse %s outside its home: %s", (name, text) => {
     expect(effectViolations({ path: "tools/search.ts", text })).toEqual([
       `tools/search.ts: ${name} used outside its home`,

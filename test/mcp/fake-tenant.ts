@@ -20,8 +20,13 @@ export function testTools(seen: Seen): ToolDefinition[] {
     defineTool({
       ...plain,
       name: "echo",
-      input: z.strictObject({ text: z.string(), times: z.number().int().min(1).max(100_000).optional() }),
-      run: async (_ctx, { text, times = 1 }) => answer({ text: text.repeat(times) }),
+      input: z.strictObject({
+        text: z.string(),
+        times: z.number().int().min(1).max(100_000).optional(),
+        filter: z.looseObject({}).optional(),
+      }),
+      run: async (_ctx, { text, times = 1, filter }) =>
+        answer({ text: text.repeat(times), ...(filter ? { filter } : {}) }),
     }),
     defineTool({
       ...plain,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { parseJson } from "../../src/lib/exact-json.ts";
 import { invalidRequest, normalizeMessage } from "../../src/mcp/incoming.ts";
 
 const request = (params: unknown, method = "tools/list") => ({ jsonrpc: "2.0", id: 1, method, params });
@@ -24,6 +25,15 @@ describe("deviations of clients", () => {
   test("arguments of a call given as JSON text are parsed", () => {
     const written = request({ name: "x", arguments: '{"a":[1,null]}' }, "tools/call");
     expect(normalizeMessage(written)).toEqual(request({ name: "x", arguments: { a: [1, null] } }, "tools/call"));
+  });
+
+  test("exact numbers stay in the arguments of tools only", () => {
+    const text =
+      '{"id":1.0,"method":"tools/call","params":{"name":"x","arguments":{"n":1.0},"_meta":{"progressToken":2.0}}}';
+    expect(JSON.stringify(normalizeMessage(parseJson(text)))).toBe(
+      '{"id":1,"method":"tools/call","params":{"name":"x","arguments":{"n":1.0},"_meta":{"progressToken":2}}}',
+    );
+    expect(normalizeMessage(parseJson('{"id":1e2,"method":"ping"}'))).toEqual({ id: 100, method: "ping" });
   });
 
   test("each message of a batch is corrected", () => {

@@ -79,7 +79,11 @@ describe.each(ERAS)("the server in the %s era", (era) => {
       description: "Does one thing.",
       inputSchema: {
         type: "object",
-        properties: { text: { type: "string" }, times: { type: "integer", minimum: 1, maximum: 100_000 } },
+        properties: {
+          text: { type: "string" },
+          times: { type: "integer", minimum: 1, maximum: 100_000 },
+          filter: { type: "object" },
+        },
         required: ["text"],
         additionalProperties: false,
       },

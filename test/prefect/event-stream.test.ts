@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import { parseJson } from "../../src/lib/exact-json.ts";
 import { createLogger, type Logger, silentLogger } from "../../src/lib/logger.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { EventStream } from "../../src/prefect/api.ts";
@@ -92,6 +93,18 @@ describe("a stream", () => {
         problem: "it is nested deeper than 512 levels",
       },
     ]);
+  });
+
+  test("yields events with every digit of their numbers", async () => {
+    await using fake = await startFakePrefect();
+    const stream = open(fake);
+    await stream.ready;
+    const payload = parseJson('{"big":9223372036854775807,"list":[1.0,-0.0,5.2e-05,12]}') as PrefectEvent["payload"];
+    fake.emit(now({ payload }));
+    for await (const [event] of stream) {
+      expect(JSON.stringify(event?.payload)).toBe(JSON.stringify(payload));
+      break;
+    }
   });
 
   test("yields events as they are published, unchanged", async () => {

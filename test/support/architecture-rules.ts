@@ -283,6 +283,13 @@ const EFFECTS: readonly Effect[] = [
   },
   { name: "Workers", pattern: /\bnew Worker\(/, homes: /^app\/sync-worker\.ts$/ },
   { name: "listening", pattern: /\bBun\.(serve|listen)\(/, homes: /^(mcp|demo)\// },
+  {
+    // Elsewhere `parseJson`, which keeps every digit. These read texts of the program itself, or nothing but strings.
+    name: "JSON.parse",
+    pattern: /\bJSON\.parse\b|\bstructuredClone\(/,
+    homes:
+      /^(lib\/exact-json|mcp\/message-text|model\/secrets\/redact|prefect\/(docs-server|transport\/error-body)|store\/(events\/(blocks|deleted-postings)|retention\/drop-events|runs\/run-columns|search\/names-by-words|sync-state)|config\/value-types|cli\/terminal\/plain-logger)\.ts$|^demo\//,
+  },
   { name: "processes", pattern: /\bBun\.spawn(Sync)?\(|node:child_process/, homes: /^$/ },
 ];
 

@@ -111,6 +111,14 @@ describe("path, Host and Origin", () => {
   });
 });
 
+test("numbers in arguments and answers keep every digit", async () => {
+  await using http = startHttp();
+  const digits = "[9223372036854775807,1.0,-0.0]";
+  const body = JSON.stringify(call("echo", { text: "a", filter: { n: "here" } })).replace('"here"', digits);
+  const answer = await http.post(body);
+  expect(answer.text).toContain(`"structuredContent":{"text":"a","filter":{"n":${digits}}}`);
+});
+
 describe("a message nested too deep", () => {
   test("is refused with its id", async () => {
     await using http = startHttp();

@@ -113,6 +113,7 @@ function start(watch?: ResourceWatch) {
       for (const message of messages)
         stdin.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`).catch(() => {});
     },
+    text: () => text,
     answers: () =>
       text
         .split("\n")
@@ -231,6 +232,18 @@ describe("MCP over stdio", () => {
     await waitUntil("the other calls", 30_000, () => calls === most);
     await wired.stdin.end();
     await wired.served;
+  });
+
+  test("keeps every digit of the numbers in arguments and answers, and ids of any form", async () => {
+    const wired = start();
+    wired.send(INITIALIZE);
+    const params = '{"name":"echo","arguments":{"text":"a","times":1.0,"filter":{"n":[9223372036854775807,1.0,-0.0]}}}';
+    await wired.stdin.write(`{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":${params}}\n`);
+    await wired.stdin.end();
+    await wired.served;
+    expect(wired.text()).toContain('"structuredContent":{"text":"a","filter":{"n":[9223372036854775807,1.0,-0.0]}}');
+    expect(wired.text()).toContain('{\\"n\\":[9223372036854775807,1.0,-0.0]}');
+    expect(wired.answers().map(({ id }) => id)).toEqual([1, 2]);
   });
 
   test("accepts a byte order mark before the first line", async () => {

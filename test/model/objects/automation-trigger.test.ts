@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { ExactNumber } from "../../../src/lib/exact-json.ts";
 import { formatIsoUs, SECOND_US } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import { readTrigger, replayTrigger, type Trigger } from "../../../src/model/objects/automation-trigger.ts";
@@ -46,7 +47,7 @@ describe("reactive triggers", () => {
   });
 
   test("fire when the threshold is reached within the window; otherwise the fullest window is reported", () => {
-    const spec = trigger({ threshold: 3, within: 300 });
+    const spec = trigger({ threshold: 3, within: new ExactNumber("300.0") });
     const reached = replayTrigger(spec, [at(0, "Failed"), at(100, "Failed"), at(200, "Failed")], end(600));
     expect(reached.firings).toHaveLength(1);
     const short = replayTrigger(spec, [at(0, "Failed"), at(400, "Failed"), at(500, "Failed")], end(9000));

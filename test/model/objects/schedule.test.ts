@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { ExactNumber } from "../../../src/lib/exact-json.ts";
 import { describeSchedule } from "../../../src/model/objects/schedule.ts";
 
 const CRON = { cron: "0 6 * * 1-5", timezone: "Europe/Berlin" };
@@ -8,6 +9,8 @@ test("cron in words with the expression and its zone beside them, interval and r
   expect(await describeSchedule({ schedule: CRON, active: true })).toBe(CRON_TEXT);
   const interval = { interval: 5_400, timezone: "UTC" };
   expect(await describeSchedule({ schedule: interval, active: false })).toBe("every 1h30m (off)");
+  const float = { interval: new ExactNumber("5400.0") };
+  expect(await describeSchedule({ schedule: float, active: true })).toBe("every 1h30m");
   expect(await describeSchedule({ schedule: { ...interval, timezone: "Europe/Berlin" }, active: true })).toBe(
     "every 1h30m Europe/Berlin",
   );

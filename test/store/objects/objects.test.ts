@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { parseJson } from "../../../src/lib/exact-json.ts";
 import type { Flow, SnapshotKind, SnapshotObjects } from "../../../src/model/objects.ts";
 import { inTransaction, type RecordDb } from "../../../src/store/database.ts";
 import {
@@ -11,7 +12,7 @@ import {
   upsertObjects,
 } from "../../../src/store/objects/objects.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
-import { aDeployment, aFlow, anId, at, aWorker, aWorkQueue, T0_US } from "../../support/builders.ts";
+import { aConcurrencyLimit, aDeployment, aFlow, anId, at, aWorker, aWorkQueue, T0_US } from "../../support/builders.ts";
 import { memoryRecord } from "../../support/memory-record.ts";
 
 function upsert<K extends SnapshotKind>(
@@ -72,6 +73,22 @@ describe("snapshots of objects", () => {
       deletedUs: 3000,
       parentId: removed.flow_id,
     });
+  });
+
+  test("history tells exact numbers apart, and no change where one was recorded as a double before", () => {
+    using db = memoryRecord();
+    const limit = (text: string) => ({
+      ...aConcurrencyLimit({ id: anId(3), name: "wide" }),
+      ...(parseJson(text) as object),
+    });
+    upsert(db, "concurrency_limit", [limit('{"limit":9223372036854775807,"slot_decay_per_second":0.5}')], 1000);
+    upsert(db, "concurrency_limit", [limit('{"limit":9223372036854775806,"slot_decay_per_second":0.5}')], 2000);
+    const written = () => changes(db).map(({ diff }) => JSON.stringify(diff));
+    expect(written()).toEqual(['{"limit":{"from":9223372036854775807,"to":9223372036854775806}}']);
+    upsert(db, "concurrency_limit", [limit('{"limit":4,"slot_decay_per_second":0}')], 3000);
+    upsert(db, "concurrency_limit", [limit('{"limit":4,"slot_decay_per_second":0.0}')], 4000);
+    expect(written()).toHaveLength(2);
+    expect(JSON.stringify(findObject(db, "concurrency_limit", anId(3))?.doc)).toContain('"slot_decay_per_second":0.0');
   });
 
   test("of a long list, the newest page proves deletions after its last object, and older objects are no longer held", () => {

@@ -5,6 +5,7 @@
  */
 import type { Server } from "bun";
 import { systemClock } from "../../../src/lib/clock.ts";
+import { parseJson } from "../../../src/lib/exact-json.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import { countBy } from "./counts.ts";
 import { firstPage, nextPage } from "./events.ts";
@@ -324,7 +325,7 @@ function brokenResponse(): Response {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }
