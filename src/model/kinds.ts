@@ -222,7 +222,7 @@ export const KINDS = {
     searchedFields: ["description"],
     isSearchedLive: true,
     changesFrom: ["readings"],
-    listedBy: null,
+    listedBy: "get_artifacts",
     uiPath: "artifacts/artifact",
   },
   variable: {

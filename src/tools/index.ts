@@ -9,6 +9,7 @@ import { readEventsTool } from "./events/read-events.ts";
 import { searchTool } from "./events/search.ts";
 import { waitForTool } from "./events/wait-for.ts";
 import { whatChangedTool } from "./events/what-changed.ts";
+import { getArtifactsTool } from "./objects/get-artifacts.ts";
 import { getAutomationsTool } from "./objects/get-automations.ts";
 import { getDeploymentsTool } from "./objects/get-deployments.ts";
 import { getFlowsTool } from "./objects/get-flows.ts";
@@ -45,12 +46,15 @@ export const allTools: readonly ToolDefinition[] = [
   diagnoseTool,
   whatChangedTool,
   reviewRateLimitsTool,
+  getArtifactsTool,
   docsSearchPrefectTool,
   docsGetReleaseNotesTool,
 ];
 
+/** Tools that send questions to another host. They are offered by the preset `all` and by their own setting. */
+const DOCS: ReadonlySet<string> = new Set(["docs_search_prefect", "docs_get_release_notes"]);
 /** Tools that are in no preset but `all`, by name. */
-const ONLY_IN_ALL: ReadonlySet<string> = new Set(["docs_search_prefect", "docs_get_release_notes"]);
+const ONLY_IN_ALL: ReadonlySet<string> = new Set(["get_artifacts", ...DOCS]);
 
 const CORE: ReadonlySet<string> = new Set([
   "get_dashboard",
@@ -77,7 +81,7 @@ export function offeredTools(settings: Pick<Settings, "tools" | "docs" | "isClou
   const isInPreset = PRESETS[isPreset(preset) ? preset : "default"];
   return allTools.filter((tool) => {
     if (deny.includes(tool.name) || (tool.isCloudOnly && !settings.isCloud)) return false;
-    return isInPreset(tool) || allow.includes(tool.name) || (settings.docs && ONLY_IN_ALL.has(tool.name));
+    return isInPreset(tool) || allow.includes(tool.name) || (settings.docs && DOCS.has(tool.name));
   });
 }
 

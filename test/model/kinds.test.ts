@@ -20,7 +20,16 @@ import { anArtifact, aVariable } from "../support/builders.ts";
 test("every kind is stored as a run or as a snapshot, in the order of the table", () => {
   expect([...RUN_KINDS, ...SNAPSHOT_KINDS]).toEqual([...ALL_KINDS]);
   expect(RUN_KINDS).toEqual(["flow_run", "task_run"]);
-  expect(NAMED_KINDS).toEqual(["flow_run", "task_run", "flow", "deployment", "work_pool", "work_queue", "automation"]);
+  expect(NAMED_KINDS).toEqual([
+    "flow_run",
+    "task_run",
+    "flow",
+    "deployment",
+    "work_pool",
+    "work_queue",
+    "automation",
+    "artifact",
+  ]);
 });
 
 test("resources and events have Prefect's name of a kind", () => {

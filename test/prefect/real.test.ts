@@ -10,6 +10,7 @@ import { createPrefectClient, type PrefectClient } from "../../src/prefect/clien
 import type { PrefectConnection } from "../../src/prefect/transport/connection.ts";
 import type { QueryContext } from "../../src/queries/source/context.ts";
 import { searchTool } from "../../src/tools/events/search.ts";
+import { getArtifactsTool } from "../../src/tools/objects/get-artifacts.ts";
 import { callWith } from "../support/call-tool.ts";
 import { DEFAULT_CONNECTION } from "../support/default-connection.ts";
 import { failureOf } from "../support/failure-of.ts";
@@ -148,7 +149,7 @@ describe("a real server", () => {
     expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(events.length);
   });
 
-  test("has an artifact and a variable, both found by search, and the variable's value is nowhere", async () => {
+  test("has an artifact and a variable, both found by the tools, and the variable's value is nowhere", async () => {
     const variables = await client.filterObjects("variable", {});
     expect(variables).toEqual([
       {
@@ -170,7 +171,7 @@ describe("a real server", () => {
       instance: client.url,
     };
     const args = { query: "order*", kinds: ["artifact", "variable"] };
-    const found = await callWith(query, searchTool, args, { isCloud: false });
+    const found = await callWith(query, searchTool, args);
     expect(found.structuredContent).toMatchObject({
       results: [
         { kind: "variable", id: ids.variable, name: "order_limit" },
@@ -179,6 +180,10 @@ describe("a real server", () => {
       coverage: { complete: true },
     });
     expect(JSON.stringify(found)).not.toContain("tulip-4711");
+    const listed = await callWith(query, getArtifactsTool, { detail: "full" });
+    expect(listed.structuredContent).toMatchObject({ artifacts: [{ id: ids.report, data: "# 12 orders" }] });
+    const ofRun = await callWith(query, getArtifactsTool, { flow_run: ids.success, filter: {} });
+    expect(ofRun.structuredContent).toMatchObject({ artifacts: [{ flow_run_id: ids.success }] });
   });
 
   test("answers wrong calls with errors that state the reason", async () => {

@@ -66,6 +66,7 @@ const FURTHER: Readonly<Record<string, readonly object[]>> = {
   get_task_runs: [{ flow_run: "wandering-guan" }],
   get_deployments: [{ deployment: "nightly", detail: "full" }],
   get_work_pools: [{ work_pool: "etl-pool", detail: "full" }],
+  get_artifacts: [{ flow_run: "wandering-guan" }, { filter: {}, detail: "full" }],
   get_object_schema: [{ object_type: "automation" }],
   read_events: [{ filter: { text: { query: "failed" } } }, { event_type_prefix: "prefect.", order: "asc" }],
   search: [{ query: "wandering" }, { query: "rows", kinds: ["log"] }],

@@ -125,6 +125,8 @@ describe("offeredTools", () => {
     );
     expect(names(offeredTools(settings({ preset: "all", isCloud: true })))).toEqual(names(allTools));
     expect(names(offeredTools(settings({ preset: "nonsense" })))).toEqual(names(offeredTools(settings({}))));
+    const docs = names(offeredTools(settings({ docs: true }))).filter((name) => !DEFAULT_TOOLS.includes(name));
+    expect(docs).toEqual(["docs_search_prefect", "docs_get_release_notes"]);
   });
 });
 

@@ -146,6 +146,7 @@ export const OBJECT_SCHEMAS: Readonly<Record<string, () => ObjectSchema>> = {
   deployment_filter: () => filterSchema(BODY_FILTERS.deployments.schema, FILTER_RULES),
   flow_filter: () => filterSchema(BODY_FILTERS.flows.schema, FILTER_RULES),
   work_pool_filter: () => filterSchema(BODY_FILTERS.work_pools.schema, FILTER_RULES),
+  artifact_filter: () => filterSchema(BODY_FILTERS.artifacts.schema, FILTER_RULES),
   automation_filter: () => filterSchema(BODY_FILTERS.automations.schema, FILTER_RULES),
 };
 
