@@ -1,6 +1,7 @@
 /**
  * Malformed requests and tool inputs against `serve --http`: at least 100,000 unless `--requests=N` says otherwise. Fails on
- * an answer of 500 and more, a lost connection, a leaked path or secret, an unhandled error, or a server that does not respond.
+ * an answer with status 500 or above, a lost connection, a path or secret in an answer, an unhandled error, or a server that does not
+ * respond.
  *
  *     bun scripts/fuzz-http.ts --requests=100000 --seed=1
  */

@@ -41,7 +41,7 @@ describe("the source tree", () => {
     expect(importCircles(files)).toEqual([]);
   });
 
-  test.each(["src", "test", "scripts", "bench"])("no folder of %s is too wide to take in", (root) => {
+  test.each(["src", "test", "scripts", "bench"])("no folder of %s has too many entries", (root) => {
     const names = readdirSync(join(ROOT, "..", root), { recursive: true, encoding: "utf8" });
     const paths = names.map((name) => name.replaceAll("\\", "/")).filter((name) => !/^fixtures\/|pycache/.test(name));
     expect(widthViolations(paths)).toEqual([]);
@@ -135,7 +135,7 @@ describe("the rules", () => {
     expect(layerViolations({ path: "stuff/thing.ts", text: "" })).toEqual(["stuff/thing.ts: belongs to no layer"]);
   });
 
-  test("allow what lies below", () => {
+  test("allow imports from lower layers", () => {
     expect(layer("queries/events.ts", "../store/events.ts")).toEqual([]);
     expect(layer("main.ts", "./cli/run.ts")).toEqual([]);
     expect(layer("store/events.ts", "./database.ts")).toEqual([]);
@@ -172,7 +172,7 @@ describe("the rules", () => {
     ]);
   });
 
-  test("let an effect be used at home and be spoken of in comments", () => {
+  test("allow an effect at home, and its name in comments", () => {
     expect(effectViolations({ path: "config/env.ts", text: "process.env.HOME" })).toEqual([]);
     expect(
       effectViolations({ path: "tools/search.ts", text: "// process.exit(1) would end it\n/** Date.now() */" }),
@@ -201,7 +201,7 @@ describe("the rules", () => {
     expect(lengthViolations([middling, middling, short])).toEqual(["the median file has 100 lines"]);
   });
 
-  test("refuse the demo to everybody but the command line", () => {
+  test("refuse imports of the demo outside the command line", () => {
     const text = 'import { replay } from "../demo/replay.ts";';
     expect(demoViolations({ path: "mcp/server.ts", text })).toEqual([
       "mcp/server.ts: imports ../demo/replay.ts; only cli/ may",

@@ -23,7 +23,7 @@ export interface AppOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Names this application in the Worker's log, where one process holds several. */
+  /** Names this application in the Worker's log, for processes that have several. */
   readonly label?: string;
   /** Memory that the answers of callers' Prefects may use together while they are read. */
   readonly answerBudget?: AnswerBudget;

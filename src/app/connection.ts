@@ -35,13 +35,13 @@ export function toConnection(settings: Settings, version: string): PrefectConnec
   };
 }
 
-/** All records of an instance in the data folder: that of the own settings, and those of callers that named it in their headers. */
+/** All records of an instance in the data folder: that of this program's settings, and those of HTTP callers who named the instance in their headers. */
 export function recordFilesOf(settings: Pick<Settings, "dataDir">, apiUrl: string): string[] {
   const own = recordFileOf(settings, apiUrl);
   return [...(existsSync(own) ? [own] : []), ...tenantRecords(settings.dataDir, recordFileName(apiUrl))];
 }
 
-/** The record of an instance for the own settings. */
+/** The record of an instance for this program's own settings. */
 export function recordFileOf(settings: Pick<Settings, "dataDir">, apiUrl: string): string {
   return join(settings.dataDir, recordFileName(apiUrl));
 }

@@ -11,7 +11,7 @@ import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
 import { momentFlag } from "./sync.ts";
 
-/** Compares the record with Prefect, repairs it and prints the certificate. Exit 1 when a difference stays unexplained. */
+/** Compares the record with Prefect, repairs it and prints a report. Exit code 1 when a difference stays unexplained. */
 export async function runAudit(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
   const sinceUs = momentFlag(invocation.values.since, "since", onServerClock(systemClock.nowUs(), 0));
@@ -23,11 +23,11 @@ export async function runAudit(ctx: CommandContext): Promise<number> {
   const session = openSyncSession({ settings: resolved.settings, version: VERSION, clock: systemClock, logger });
   try {
     const options = { deep: invocation.switches.has("deep"), ...(sinceUs === null ? {} : { sinceUs }) };
-    const certificate = await session.audit(options, signal);
-    const note = wasEmpty ? emptyNote(certificate) : null;
-    if (invocation.switches.has("json")) out.json({ ...certificate, note });
-    else for (const line of [...certificateLines(certificate), ...(note === null ? [] : [note])]) out.line(line);
-    return certificate.unexplained === 0 ? 0 : 1;
+    const report = await session.audit(options, signal);
+    const note = wasEmpty ? emptyNote(report) : null;
+    if (invocation.switches.has("json")) out.json({ ...report, note });
+    else for (const line of [...reportLines(report), ...(note === null ? [] : [note])]) out.line(line);
+    return report.unexplained === 0 ? 0 : 1;
   } finally {
     session.close();
   }
@@ -61,15 +61,15 @@ const VERDICTS: Record<AuditBucket["verdict"], string> = {
 };
 
 /** Hours without events in Prefect and in the record are left out. */
-function certificateLines(certificate: AuditReport): string[] {
-  const { instance, from, to, server, record, repaired, unexplained, sample } = certificate;
-  const busy = certificate.buckets.filter((bucket) => bucket.server > 0 || bucket.record > 0);
+function reportLines(report: AuditReport): string[] {
+  const { instance, from, to, server, record, repaired, unexplained, sample } = report;
+  const busy = report.buckets.filter((bucket) => bucket.server > 0 || bucket.record > 0);
   const rows = busy.map((bucket) => {
     const figures = [bucket.server, bucket.record, bucket.repaired].map((n) => String(n).padStart(9)).join(" ");
     return `${bucket.from.slice(0, 16)}Z ${figures}  ${VERDICTS[bucket.verdict]}${bucket.ids_compared ? ", ids compared" : ""}`;
   });
   return [
-    `Audit of ${instance}, ${from} to ${to}, as of ${certificate.verified_at}`,
+    `Audit of ${instance}, ${from} to ${to}, as of ${report.verified_at}`,
     `${"hour".padEnd(17)} ${["server", "record", "repaired"].map((name) => name.padStart(9)).join(" ")}  verdict`,
     ...rows,
     `${"all".padEnd(17)} ${[server, record, repaired].map((n) => String(n).padStart(9)).join(" ")}`,

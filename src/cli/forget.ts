@@ -56,7 +56,7 @@ export async function runForget(ctx: CommandContext): Promise<number> {
   return report(ctx, { instance, file, removed_events: removed, freed_bytes: freed }, `Removed ${what}`);
 }
 
-/** The settings with the API URL of `--instance`, which works even where the settings are broken. */
+/** The settings with the API URL of `--instance`, which works even where the settings are invalid. */
 function chosenInstance({ invocation }: CommandContext): Settings {
   const { settings } = settingsFromFiles(invocation.settings, systemClock).current();
   const asked = invocation.values.instance;

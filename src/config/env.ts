@@ -64,10 +64,10 @@ export function withoutDotenv(
   const kept = { ...current };
   for (const { values, broken } of files.map((text) => parseDotenv(text, current))) {
     for (const [name, value] of values) {
-      const fromFile = started
+      const isFromFile = started
         ? !started.has(name)
         : current[name] === value || current[name] === expand(value, current);
-      if (fromFile) delete kept[name];
+      if (isFromFile) delete kept[name];
     }
     for (const { text } of broken) {
       for (const [, name = ""] of text.matchAll(BROKEN_NAME)) {

@@ -220,7 +220,7 @@ export const AUTOMATION: FilterSpec<Automation> = {
   tags: tags(true),
 };
 
-/** A test of rows, or null for a filter without restriction. Throws UnknownKey. */
+/** A test of rows, or null for a filter without restriction. Throws UnknownKeyError. */
 export function compileFilter<Row>(
   spec: FilterSpec<Row>,
   filter: JsonObject,

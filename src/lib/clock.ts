@@ -40,7 +40,7 @@ const RUNTIME: RawClocks = {
   uptimeS: () => uptime(),
 };
 
-/** The wall clock may differ this much from the extrapolated one (NTP slews it) before it is read anew. */
+/** The wall clock may differ this much from the extrapolated one (NTP slews it) before it is read again. */
 const DRIFT_MS = 2;
 /** How often the uptime is read, which takes a microsecond. */
 const UPTIME_EVERY_MS = 1_000;

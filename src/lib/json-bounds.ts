@@ -1,5 +1,5 @@
 /**
- * Bounds for JSON that somebody else wrote, checked on the text before it is parsed. Without them a small text takes long: JSC's
+ * Bounds for JSON from other programs, checked on the text before it is parsed. Without them a small text takes long: JSC's
  * `JSON.stringify` of a value nested 40,000 deep (240 KB) takes seconds, because the time per object grows with its depth.
  */
 export interface JsonBounds {

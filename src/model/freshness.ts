@@ -10,12 +10,12 @@ export interface TimeRange {
 }
 
 export interface Coverage {
-  /** The whole asked window is in the record, or was just read from Prefect. */
+  /** The whole window of the question is in the record, or was just read from Prefect. */
   readonly complete: boolean;
-  /** The covered part of the asked window; null when nothing is covered. */
+  /** The covered part of that window; null when nothing is covered. */
   readonly fromUs: ServerUs | null;
   readonly toUs: ServerUs | null;
-  /** The parts of the asked window that are not covered, ascending. */
+  /** The parts of that window that are not covered, ascending. */
   readonly gaps: readonly TimeRange[];
   /** When the part that was compared with Prefect least recently was compared. */
   readonly verifiedUs: ServerUs | null;

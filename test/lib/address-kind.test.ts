@@ -127,7 +127,7 @@ describe("addressKind", () => {
     expect(addressKind(address)).toBe("forbidden");
   });
 
-  test("a neighbour of a cloud's service is private like the rest of its range", () => {
+  test("an address next to a cloud's service is private like the rest of its range", () => {
     expect([addressKind("100.100.100.201"), addressKind("fd20:cf::254")]).toEqual(["private", "private"]);
   });
 

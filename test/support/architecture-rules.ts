@@ -191,7 +191,7 @@ export function roomCircles(rooms: typeof ROOMS = ROOMS): string[] {
 /** Entries that a folder may show, folders included. */
 export const MAX_ENTRIES = 22;
 
-/** Folders with more entries than a reader takes in. `paths` are files below one root. */
+/** Folders with more than `MAX_ENTRIES` entries. `paths`: files below one root. */
 export function widthViolations(paths: readonly string[]): string[] {
   const entries = new Map<string, Set<string>>();
   for (const path of paths) {
@@ -301,7 +301,7 @@ export function effectViolations({ path, text }: SourceFile): string[] {
 }
 
 const BANNED_WORDS = /(^|-)(utils?|helpers?|common|manager|misc)(-|\.)|^base\./;
-/** A list of definitions may be called index; handing on other files' exports is a barrel. */
+/** A list of definitions may be called index; one that exports what other files define is a barrel. */
 const REEXPORT = /^export\s*(\*|\{[^}]*\})[^;"]*\bfrom\s*"/m;
 
 export function namingViolations({ path, text }: SourceFile): string[] {

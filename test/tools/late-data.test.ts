@@ -27,8 +27,8 @@ import {
 } from "../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
 
-/** Stores what live answers left to keep, as the writer does. */
-function keepAll(h: ToolHarness, skewUs = 0): void {
+/** Stores the live batches, as the writer does. */
+function storeLiveBatches(h: ToolHarness, skewUs = 0): void {
   const ingest = new Ingest({
     db: h.db,
     clock: h.query.clock,
@@ -58,11 +58,11 @@ test("log lines that a hook writes a minute after the end of a run are shown", a
   run.write(-1);
   h.nowUs = endUs + 12 * SECOND_US;
   expect(await run.read()).toBe(1);
-  keepAll(h);
+  storeLiveBatches(h);
   run.write(70);
   h.nowUs = endUs + DAY_US;
   expect(await run.read()).toBe(2);
-  keepAll(h);
+  storeLiveBatches(h);
   h.fake.takeRequests();
   expect([await run.read(), h.fake.takeRequests()]).toEqual([2, []]);
 });
@@ -74,7 +74,7 @@ test("logs read at the end of a run are read again although the local clock is a
   const run = ended(h, h.nowUs + skewUs);
   run.write(-5);
   expect(await run.read()).toBe(1);
-  keepAll(h, skewUs);
+  storeLiveBatches(h, skewUs);
   run.write(-1);
   h.nowUs += HOUR_US;
   expect(await run.read()).toBe(2);
@@ -91,7 +91,7 @@ test("logs with subflows are read from Prefect while the record may lack subflow
   const lines = [parent, child].map((run) => aLog({ flow_run_id: run.id, timestamp: at(-85_000) }));
   h.fake.workspace.logs.push(...lines);
   await h.call(getFlowRunLogsTool, { flow_run_id: parent.id });
-  keepAll(h);
+  storeLiveBatches(h);
   const { structured } = await h.call(getFlowRunLogsTool, { flow_run_id: parent.id, include_subflows: true });
   expect(structured.logs).toHaveLength(2);
 });
@@ -123,7 +123,7 @@ test("events that late ones push off the last page are read, and no range is cla
   const window = { since: ago(3_600), until: ago(0), limit: 200 };
   const first = await h.call(readEventsTool, window);
   expect(first.structured.events).toHaveLength(100);
-  keepAll(h);
+  storeLiveBatches(h);
   h.fake.faults.onEventPage = null;
   h.nowUs += 10 * SECOND_US;
   const second = await h.call(readEventsTool, { ...window, until: ago(500) });
@@ -197,7 +197,7 @@ test("a list that was not read to its end marks nothing deleted", async () => {
   h.objects("flow", flows);
   h.nowUs += HOUR_US;
   await h.call(getFlowsTool, { limit: 3 });
-  keepAll(h);
+  storeLiveBatches(h);
   expect(findObjects(h.db, "flow")).toHaveLength(5_010);
 });
 
@@ -214,6 +214,6 @@ test("a list that loses a row between two pages marks nothing deleted", async ()
     return filterObjects(kind, body, options);
   };
   await h.call(getFlowsTool, { limit: 3 });
-  keepAll(h);
+  storeLiveBatches(h);
   expect(findObjectChanges(h.db, { fromUs: 0, toUs: h.nowUs, limit: 5 })).toEqual([]);
 });

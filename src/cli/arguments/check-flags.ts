@@ -3,7 +3,7 @@ import { settingsSchema } from "../../config/schema.ts";
 import type { Invocation } from "./parse.ts";
 import { SETTING_FLAGS } from "./setting-flags.ts";
 
-/** The complaint about the first wrong flag, or null. */
+/** What is wrong with the first flag that has an invalid value; null when all values are valid. */
 export async function checkFlags({ settings }: Pick<Invocation, "settings">): Promise<string | null> {
   for (const [flag, { setting }] of SETTING_FLAGS) {
     const given = settings[flag];

@@ -18,7 +18,10 @@ export type Admitted =
   | { readonly ok: true; readonly body: unknown; readonly release: () => void }
   | { readonly ok: false; readonly reason: "rate" | "body"; readonly response: Response };
 
-/** A body up to this length may be a cancellation. It is read even when its caller has no free place, because it may free one. */
+/**
+ * A body up to this length may be a cancellation. It is read even when its caller has too many running requests, because it may end
+ * one of them.
+ */
 const SMALL_BYTES = 1_024;
 
 export async function admitRequest(request: Request, callerId: string, rules: AdmissionRules): Promise<Admitted> {
@@ -35,7 +38,7 @@ export async function admitRequest(request: Request, callerId: string, rules: Ad
     const cost = costOf(body);
     if (!first.admitted || cost > 1) {
       release();
-      // A cancellation frees a place, so it must not need one.
+      // A cancellation ends a running request, so it must not count as one.
       const whole = limits.admit(callerId, clock.steadyMs(), cost, isCancellation(body) ? 0 : cost);
       if (!whole.admitted) return refused(whole);
       release = whole.release;

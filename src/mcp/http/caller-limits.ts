@@ -38,30 +38,30 @@ export class CallerLimits {
   }
 
   /**
-   * `cost`: messages in the request. `places`: how many of them count as running until `release` is called, which happens once, when
+   * `cost`: messages in the request. `running`: how many of them count as running until `release` is called, which happens once, when
    * the answer is complete.
    */
-  admit(id: string, nowMs: SteadyMs, cost = 1, places = cost): Admission {
+  admit(id: string, nowMs: SteadyMs, cost = 1, running = cost): Admission {
     const { requestsPerSecond, burst, maxConcurrent } = this.settings;
     const caller = this.callers.get(id) ?? this.recall(id, nowMs);
     const earned = (Math.max(0, nowMs - caller.atMs) / 1000) * requestsPerSecond;
     caller.tokens = Math.min(burst, caller.tokens + earned);
     caller.atMs = nowMs;
-    if (places > 0 && caller.running + places > maxConcurrent)
+    if (running > 0 && caller.running + running > maxConcurrent)
       return { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
     if (caller.tokens < cost) {
       const seconds = Math.max(1, Math.ceil((cost - caller.tokens) / requestsPerSecond));
       return { admitted: false, retryAfterSeconds: seconds, reason: "rate" };
     }
     caller.tokens -= cost;
-    caller.running += places;
+    caller.running += running;
     let isReleased = false;
     return {
       admitted: true,
       release: () => {
         if (isReleased) return;
         isReleased = true;
-        caller.running -= places;
+        caller.running -= running;
         if (caller.running === 0 && this.dropped.size > 0) this.dropped.delete(id);
       },
     };

@@ -34,7 +34,7 @@ export interface HttpOptions {
   trimDisk(): void;
   /** Folder of the records. Answers to callers do not name it. */
   readonly dataDir: string;
-  /** Whether the own Prefect is followed for as long as the server runs; otherwise only while it is asked about. */
+  /** Whether the server's own Prefect is followed for as long as the server runs; otherwise only while callers use it. */
   readonly followOwn: boolean;
   readonly lookup: LookupHost;
   readonly clock: Clock;

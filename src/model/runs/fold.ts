@@ -111,8 +111,8 @@ export const NO_STATE: FoldedState = {
 
 /**
  * Applies changes of one run, in any order, to the recorded state. `stamp`: that of the recorded state; null without one.
- * `isKnown`: the expected start came from REST and is not changed; otherwise it is the time of the earliest state that was not a plan
- * for later. The start is the earliest RUNNING state, or the end of a run that never ran.
+ * `isKnown`: the expected start came from REST and is not changed; otherwise it is the time of the earliest state that is
+ * not SCHEDULED, or is named Late. The start is the earliest RUNNING state, or the end of a run that never ran.
  */
 export function foldChanges(
   held: FoldedState,
@@ -138,10 +138,10 @@ export function sortChanges(changes: readonly StateChange[]): StateChange[] {
 
 /** Start and expected start, which also change when the change is not the newest one. */
 function withBounds(state: FoldedState, change: StateChange, isKnown: boolean): FoldedState {
-  const starts = change.type === "RUNNING" || (isTerminal(change.type) && change.runCount === 0);
-  const startUs = starts ? earliestUs(state.startUs ?? change.atUs, change.atUs) : state.startUs;
-  const begun = change.type !== "SCHEDULED" || change.name === "Late";
-  const expectedUs = isKnown || !begun ? state.expectedUs : earliestUs(state.expectedUs ?? change.atUs, change.atUs);
+  const isStart = change.type === "RUNNING" || (isTerminal(change.type) && change.runCount === 0);
+  const startUs = isStart ? earliestUs(state.startUs ?? change.atUs, change.atUs) : state.startUs;
+  const isDue = change.type !== "SCHEDULED" || change.name === "Late";
+  const expectedUs = isKnown || !isDue ? state.expectedUs : earliestUs(state.expectedUs ?? change.atUs, change.atUs);
   return startUs === state.startUs && expectedUs === state.expectedUs ? state : { ...state, startUs, expectedUs };
 }
 

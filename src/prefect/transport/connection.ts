@@ -6,7 +6,7 @@ interface TlsOptions {
   readonly insecure?: boolean;
   /** PEM text of the CAs to trust instead of the built-in ones. */
   readonly ca?: string;
-  /** The same as a file; read at the first request. `ca` wins. */
+  /** The same as a file; read at the first request. `ca` takes precedence. */
   readonly caFile?: string;
 }
 

@@ -5,7 +5,7 @@ import type { HttpAnswer } from "./exchange.ts";
 /** A page whose body begins like this is HTML, whatever its content type says. */
 const HTML_START = /^\ufeff?\s*(?:<!--[\s\S]{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body|title|script|meta)\b/i;
 const HTML_TYPE = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i;
-/** Prefect's own answers are JSON, also where something on the way gives them another type. */
+/** Prefect's own answers are JSON, also where a proxy gives them another type. */
 const JSON_START = /^\s*[[{]/;
 /** How much of a page is searched for its title. */
 const SEARCHED_CHARS = 64 * 1024;

@@ -6,7 +6,7 @@ import type { PrefectConnection } from "./connection.ts";
  * 256 levels is answered with 500). All code that walks through values may therefore recurse.
  */
 const MAX_DEPTH = 512;
-/** Of the own Prefect, which is trusted: far more than any page of its rows. */
+/** Of the Prefect in the program's own settings, which is trusted: far more than any page of its rows. */
 const MAX_VALUES = 20_000_000;
 /** Of a Prefect that a caller named: 200 rows of 1,250 values. Parsing them takes about a tenth of a second. */
 const MAX_CALLER_VALUES = 250_000;

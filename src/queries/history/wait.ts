@@ -50,7 +50,7 @@ const PROGRESS_MS = 3_000;
 /** Time limit of one request to Prefect, so that the next one is not delayed. */
 const REQUEST_MS = 5_000;
 
-/** What one look found. */
+/** What one reading of the record or of Prefect found. */
 interface Observation<T> {
   readonly value: T;
   readonly isReached: boolean;
@@ -59,7 +59,7 @@ interface Observation<T> {
   readonly sinceUs: ServerUs | undefined;
 }
 
-/** The observation that would be answered now. */
+/** The best observation so far, with its source: the answer if the wait ended now. */
 interface Sourced<T> {
   readonly seen: Observation<T>;
   readonly source: "record" | "live";
@@ -166,7 +166,7 @@ async function watch<T>(
     const db = ctx.record();
     const feed = feedOf(ctx, db);
     const recorded = db ? subject.record(db) : undefined;
-    // Without synchronisation, recorded rows may be older than the last answer of Prefect.
+    // While no process syncs, recorded rows may be older than the last answer of Prefect.
     if (recorded && db && (feed !== "none" || best?.source !== "live")) {
       best = { seen: recorded, source: "record", asOfUs: recordedUntil(ctx, db, feed) };
     }

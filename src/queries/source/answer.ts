@@ -1,6 +1,6 @@
 /**
- * How every question is answered: from the record where it covers the question, otherwise by Prefect, and where Prefect does not
- * answer from the record again, with its age. Times of coverage are on the server clock, as are all times here but where stated.
+ * Answers questions. The record answers where it covers the question, otherwise Prefect. When Prefect does not answer, the record
+ * does, and the answer states its age and its gaps. Times are on the server clock unless stated otherwise.
  */
 import { AppError, toAppError } from "../../errors.ts";
 import {
@@ -32,7 +32,7 @@ export interface Answered<T> {
   readonly freshness: Freshness;
 }
 
-/** What a live reading found. Without `gaps` it is complete for the asked window. */
+/** What a live reading found. Without `gaps` it is complete for the window of the question. */
 export interface LiveValue<T> {
   readonly value: T;
   /** Parts of the window that could not be read. */
@@ -266,7 +266,7 @@ export async function answerWhole<T>(
   }
 }
 
-/** For rows that were saved from other answers: they are true, but others may be missing. */
+/** The freshness of rows that were saved from other answers: they are correct, but others may be missing. */
 function partlyRecorded(ask: ReturnType<typeof askOf>, what: string, failure: string): Freshness {
   const notes = [failure, `Only a part of these ${what} is recorded.`];
   const asOfUs = earliestUs(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);

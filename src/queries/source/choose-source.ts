@@ -1,22 +1,22 @@
 /**
  * Decides whether the record or Prefect answers a question. Pure functions of three facts: whether the coverage ledger contains
- * the asked window, how old the end of the coverage is, and whether the stored columns can answer the filter.
+ * the window of the question, how old the end of the coverage is, and whether the stored columns can answer the filter.
  */
 import { earliestUs, type LocalUs, latestUs, onServerClock, type ServerUs } from "../../lib/time.ts";
 import type { Coverage, TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 
-/** What the record says about the process that synchronises it. */
+/** What the record says about the process that syncs it. */
 export interface SyncView {
-  /** A process synchronises the record and has completed a catch-up since it started. */
+  /** A process syncs the record and has completed a catch-up since it started. */
   readonly isFollowing: boolean;
   /** Since when Prefect does not answer, server clock, microseconds. Null: it answers, or that is unknown. */
   readonly unreachableSinceUs: ServerUs | null;
-  /** Last successful answer of Prefect to any process that synchronises, server clock, microseconds. */
+  /** Last successful answer of Prefect to any process that syncs, server clock, microseconds. */
   readonly lastContactUs: ServerUs | null;
 }
 
-/** No process synchronises the record. */
+/** No process syncs the record. */
 export const NO_SYNC: SyncView = { isFollowing: false, unreachableSinceUs: null, lastContactUs: null };
 
 /** A coverage range; `verifiedUs` is when the reading that proved it started, local clock. */
@@ -24,6 +24,7 @@ export interface CoveredPart extends TimeRange {
   readonly verifiedUs: LocalUs;
 }
 
+/** A question, and what decides where its answer comes from. */
 interface Ask {
   /** Server clock, as are all times but `verifiedUs`. */
   readonly nowUs: ServerUs;

@@ -39,7 +39,7 @@ export function boundsOf(filter: unknown): { fromUs: ServerUs | null; toUs: Serv
   };
 }
 
-/** An answer about runs that are due later shows the plans of its moment. It covers no time, and a note says so. */
+/** An answer about runs that are due later shows the schedules of its moment. It covers no time, and a note says so. */
 export function asOfPlans(freshness: Freshness, filter: unknown, nowUs: ServerUs): Freshness {
   const { fromUs } = boundsOf(filter);
   if (fromUs === null || fromUs <= nowUs) return freshness;
@@ -86,7 +86,7 @@ export function hasLists(ctx: QueryContext, db: RecordDb | null, kinds: readonly
   return ageUs <= ctx.freshMs * 1000 || (ageUs <= FOLLOWED_LIST_US && readSyncView(db, nowUs).isFollowing);
 }
 
-/** A process that synchronises the record found Prefect unreachable. */
+/** A process that syncs the record found Prefect unreachable. */
 export function isOffline(ctx: QueryContext, db: RecordDb | null): boolean {
   return db !== null && readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs !== null;
 }

@@ -1,11 +1,11 @@
-/** Which process synchronises the record, and whether it follows Prefect. */
+/** Which process syncs the record, and whether it follows Prefect. */
 import { earliestUs, type LocalUs, onServerClock, SECOND_US } from "../../lib/time.ts";
 import { type RecordDb, whileUnchanged } from "../../store/database.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { NO_SYNC, type SyncView } from "./choose-source.ts";
 import { statedSkewUs } from "./server-time.ts";
 
-/** A process that synchronises writes a heartbeat every 2 s. After this time without one it counts as ended. */
+/** A process that syncs writes a heartbeat every 2 s. After this time without one it counts as ended. */
 export const HEARTBEAT_LIMIT_US = 6 * SECOND_US;
 
 /**
@@ -14,7 +14,7 @@ export const HEARTBEAT_LIMIT_US = 6 * SECOND_US;
  */
 const FOLLOW_LIMIT_US = 300 * SECOND_US;
 
-/** Which process synchronises the record at `nowUs` (local clock). Times of the result are on the server clock. */
+/** Which process syncs the record at `nowUs` (local clock). Times of the result are on the server clock. */
 export function readSyncView(db: RecordDb, nowUs: LocalUs): SyncView {
   const { syncer, connection, catchup } = whileUnchanged(db, "sync-view", () => ({
     syncer: findFact(db, "syncer"),

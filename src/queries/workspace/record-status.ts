@@ -1,4 +1,4 @@
-/** Content of the record, how current it is, and which process synchronises it. For the tool and for the command `status`. */
+/** Content of the record, how current it is, and which process syncs it. For the tool and for the command `status`. */
 import { type LocalUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";

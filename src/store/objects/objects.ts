@@ -81,7 +81,7 @@ export function upsertObjects<K extends SnapshotKind>(
 }
 
 /**
- * Stores the first page of a list in the order of `updated`, newest first, when the list goes on behind it. Every object that was
+ * Stores the first page of a list in the order of `updated`, newest first, when the list continues after it. Every object that was
  * updated later than the last one of the page is on it, so others that seem to be so recent were deleted. Older ones are no longer
  * held. Replaces the fact `read:<kind>` by `newest:<kind>`. Otherwise as `upsertObjects`.
  */
@@ -201,7 +201,7 @@ function parentOf<K extends SnapshotKind>(kind: K, doc: SnapshotObjects[K]): str
   return typeof parent === "string" ? parent : null;
 }
 
-/** Fields that change although nobody has edited the object. */
+/** Fields that change without an edit of the object. */
 const VOLATILE: ReadonlySet<string> = new Set([
   "updated",
   "last_polled",

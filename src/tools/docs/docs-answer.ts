@@ -9,7 +9,7 @@ import { READ_ONLY, type ToolAnnotations, type ToolAnswer } from "../definition/
 /** They send requests to another host than Prefect. */
 export const READS_ANOTHER_HOST: ToolAnnotations = { ...READ_ONLY, openWorldHint: true };
 
-/** Characters that fit the widest answer, also where a character takes half a token. */
+/** Characters that fit the largest answer, even where each takes half a token. */
 const MAX_CHARS = MAX_TOKENS * 2;
 
 export function docsAnswer(answer: DocsAnswer, nowUs: ServerUs): ToolAnswer {

@@ -17,7 +17,7 @@ describe("caller limits", () => {
     expect(done(limits, "a", 500)).toBe(true);
   });
 
-  test("admit at the caller's rate what needs no place when none is free", () => {
+  test("admit what does not count as running at the caller's rate, also when the limit of running requests is reached", () => {
     const limits = new CallerLimits({ ...settings, requestsPerSecond: 1, burst: 3 });
     for (let n = 0; n < 2; n += 1) expect(limits.admit("a", 0).admitted).toBe(true);
     expect(limits.admit("a", 0)).toMatchObject({ reason: "concurrency" });

@@ -301,7 +301,7 @@ describe("limits", () => {
     await waiting.catch(() => undefined);
   });
 
-  test("a call of a session whose reader has disconnected keeps its place until it ends or is cancelled", async () => {
+  test("a call of a session whose reader has disconnected counts as running until it ends or is cancelled", async () => {
     const app = fakeApp();
     await using http = startHttp({ http: { maxConcurrent: 1 }, openOwn: () => app });
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
@@ -321,7 +321,7 @@ describe("limits", () => {
     expect([(await http.post(call("echo", { text: "a" }), session)).status, app.seen.aborted]).toEqual([200, 1]);
   });
 
-  test("a call that a 2025-era client cancels ends its stream and frees its place, also the last one", async () => {
+  test("a call that a 2025-era client cancels ends its stream and no longer counts as running, also at the limit", async () => {
     await using http = startHttp({ http: { maxConcurrent: 1 } });
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } };
     const begun = await http.post({ jsonrpc: "2.0", id: 1, method: "initialize", params });

@@ -8,7 +8,7 @@ import {
 import { anId } from "../../support/builders.ts";
 
 describe("an event filter", () => {
-  test("is accepted in all forms that Prefect accepts, and loses its nulls", () => {
+  test("is accepted in all forms that Prefect accepts, and its nulls are removed", () => {
     const filter = {
       occurred: { since: "2026-08-20", until: "2026-08-20T09:15:00+02:00" },
       event: { prefix: ["a."], exclude_name: ["a.b"], name: null },

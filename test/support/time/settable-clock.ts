@@ -1,7 +1,7 @@
 import type { Clock } from "../../../src/lib/clock.ts";
 import type { LocalUs, SteadyMs } from "../../../src/lib/time.ts";
 
-/** A clock that only moves when told: time passes, or somebody sets the wall clock. */
+/** A clock that moves only by the calls below: time passes, or the wall clock is set. */
 export class SettableClock implements Clock {
   private us: number;
   private elapsedMs = 0;

@@ -7,7 +7,7 @@ import { openToolHarness } from "../../support/tool-harness.ts";
 
 async function ask(docsUrl: string | null, query: string) {
   await using harness = await openToolHarness();
-  // The harness sleeps no time: patience is over as soon as nothing else happens.
+  // The clock of the harness does not wait: the time limit passes as soon as nothing else happens.
   const sleep = () => Bun.sleep(300);
   const ctx: QueryContext = { ...harness.query, docsUrl, clock: { ...harness.query.clock, sleep } };
   const { structuredContent, content, isError } = await callWith(ctx, docsSearchPrefectTool, { query });

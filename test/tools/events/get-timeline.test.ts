@@ -32,7 +32,7 @@ const run = aFlowRun({
 });
 const states = { Pending: anId(44), Running: anId(45), Failed: anId(46) } as const;
 
-/** Running says it was before Pending, by a sender with a slow clock; `follows` knows better. */
+/** By the slow clock of its sender, Running occurred before Pending; `follows` shows the right order. */
 const EVENTS = [
   anEvent({
     id: anId(47),

@@ -104,8 +104,8 @@ export class HttpSessions {
   }
 
   /**
-   * Over the limit the least recently used sessions end, those without an open stream first. A caller that holds more than its share
-   * loses its own first, so that one caller cannot end the sessions of all others.
+   * Over the limit the least recently used sessions end, those without an open stream first. When their caller has more than its share
+   * of all sessions, only its own are ended first, so that one caller cannot end the sessions of all others.
    */
   private dropOldest(callerId: string): void {
     const { maxSessions } = this.options;

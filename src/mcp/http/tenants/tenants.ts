@@ -19,7 +19,7 @@ import type { TenantTarget } from "./tenant-headers.ts";
 import { type HostedApp, TenantHost, type TenantHostOptions } from "./tenant-host.ts";
 
 export interface TenantsOptions {
-  /** Opens the Prefect of this process's own settings. */
+  /** Opens the server's own Prefect, the one in this process's settings. */
   openOwn(): HostedApp;
   /** Opens another Prefect, or the same one with a caller's credentials. `label` names it in the log. */
   openTenant(target: TenantTarget, label: string): HostedApp;
@@ -32,7 +32,7 @@ export interface TenantsOptions {
   readonly proofMs: number;
   readonly idleMs: number;
   readonly maxTenants: number;
-  /** Whether the own Prefect is followed for as long as the server runs; otherwise only while it is asked about. */
+  /** Whether the server's own Prefect is followed for as long as the server runs; otherwise only while callers use it. */
   readonly followOwn: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -60,7 +60,7 @@ export class Tenants {
   /** Why the last check of credentials failed; an entry ends when the credentials may be checked again. */
   private readonly failures: LRUCache<string, AppError>;
   private readonly proofs: CredentialProofs;
-  /** Prefect's last refusal of the own credentials. It holds until Prefect accepts them, also while Prefect is unreachable. */
+  /** Prefect's last refusal of the server's own credentials. It holds until Prefect accepts them, also while Prefect is unreachable. */
   private ownRefusal: AppError | null = null;
   private readonly options: TenantsOptions;
   private isClosed = false;
@@ -109,7 +109,7 @@ export class Tenants {
     return host;
   }
 
-  /** Begins to follow the own Prefect; also after it had refused the server's credentials. */
+  /** Begins to follow the server's own Prefect; also after that had refused the server's credentials. */
   async followOwn(): Promise<void> {
     if (!this.options.followOwn || this.isClosed || this.hosts.has(OWN_KEY)) return;
     const host = await this.hostOf(OWN_KEY, null, OWN_KEY);
@@ -176,8 +176,8 @@ export class Tenants {
   }
 
   /**
-   * Over the limit the least recently used tenants are closed. A caller that holds more than its share loses its own first, so that
-   * one caller with many keys cannot displace all others. After these come tenants without calls and streams, then all.
+   * Over the limit the least recently used tenants are closed: first those of the same caller when it has more than its share, so that
+   * one caller with many keys cannot displace all others; then tenants without calls and streams; then any.
    */
   private makeRoom(kept: TenantHost): void {
     const { maxTenants } = this.options;
@@ -259,15 +259,15 @@ export class Tenants {
   }
 
   /**
-   * While Prefect is unreachable, tenants that were proven before are served from the record. Callers of the own Prefect are served
-   * too: they have authenticated to this server.
+   * While Prefect is unreachable, tenants that were proven before are served from the record. Callers of the server's own Prefect are
+   * served too: they have authenticated to this server.
    */
   private throwUnlessServed(error: AppError, target: TenantTarget | null, state: ProofState): void {
     if (isRefusal(error, target)) throw refusedByPrefect(error);
     if (target === null && this.ownRefusal) throw refusedByPrefect(this.ownRefusal);
     if (target === null || (error.retryable && state !== "none")) return;
     if (!error.retryable) throw error;
-    throw new AppError(error.code, `Prefect cannot be asked whether these credentials are good: ${error.message}`, {
+    throw new AppError(error.code, `Prefect cannot be asked whether it accepts these credentials: ${error.message}`, {
       hint: "Nothing recorded is served to a caller whose credentials Prefect has not accepted lately. Try again when Prefect is reachable.",
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     });
@@ -275,8 +275,8 @@ export class Tenants {
 }
 
 /**
- * Whether Prefect refused the credentials, or has no such workspace for them. A wrong URL in the own settings is no refusal: the
- * tools report it.
+ * Whether Prefect refused the credentials, or has no such workspace for them. A wrong URL in the server's own settings is no refusal:
+ * the tools report it.
  */
 function isRefusal({ code }: AppError, target: TenantTarget | null): boolean {
   return code === "unauthorized" || (target !== null && code === "not_found");
