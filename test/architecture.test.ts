@@ -12,6 +12,7 @@ import {
   roomCircles,
   roomViolations,
   type SourceFile,
+  sharedNames,
   widthViolations,
 } from "./support/architecture-rules.ts";
 
@@ -53,6 +54,10 @@ describe("the source tree", () => {
 
   test("files are named in kebab-case after what they hold, export by name and import with .ts", () => {
     expect(files.flatMap(namingViolations)).toEqual([]);
+  });
+
+  test("an exported name has one meaning", () => {
+    expect(sharedNames(files)).toEqual([]);
   });
 
   test("files stay short", () => {
@@ -191,6 +196,12 @@ describe("the rules", () => {
     ["lib/clock.ts", 'import time from "./time.ts";', 'lib/clock.ts: default import of "./time.ts"'],
   ])("refuse %s with %p", (path, text, violation) => {
     expect(namingViolations({ path, text })).toEqual([violation]);
+  });
+
+  test("refuse one name for two exports", () => {
+    const own = { path: "model/run.ts", text: "export interface Run {}\nexport const runs = [];\n" };
+    const other = { path: "sync/run.ts", text: "export class Run {}\nfunction runs() {}\n" };
+    expect(sharedNames([own, other])).toEqual(["Run is exported by model/run.ts and sync/run.ts"]);
   });
 
   test("refuse long files and a long median", () => {

@@ -8,7 +8,7 @@ import type { ChangeNotice } from "../sync/context/changes.ts";
 import { createSyncSession, type SyncSession } from "../sync/session.ts";
 import { recordFileOf, toConnection } from "./connection.ts";
 
-export interface SyncSessionOptions {
+export interface OpenSessionOptions {
   readonly settings: Settings;
   readonly version: string;
   readonly clock: Clock;
@@ -17,7 +17,7 @@ export interface SyncSessionOptions {
 }
 
 /** Opens the record for writing: in the Worker of `serve`, on the main thread for `sync`, `audit` and `forget`. */
-export function openSyncSession(options: SyncSessionOptions): SyncSession {
+export function openSyncSession(options: OpenSessionOptions): SyncSession {
   const { settings, version, clock, logger, onChange } = options;
   const connection = toConnection(settings, version);
   return createSyncSession({

@@ -6,7 +6,7 @@ import { DAY_US, formatIsoUs, HOUR_US, MINUTE_US, parseIsoUs, SECOND_US } from "
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../model/events/event.ts";
 import { compileEventFilter, type EventFilter } from "../model/events/event-filter.ts";
 import type { Json, JsonObject } from "../model/objects.ts";
-import { invalidRequest, RefusalError } from "./refusal-error.ts";
+import { RefusalError, requestModelError } from "./refusal-error.ts";
 import type { Replay, StoredEvent } from "./replay.ts";
 
 const MAX_PAGE = 50;
@@ -34,7 +34,7 @@ export function readEventFilter(
   const filter = (given ?? {}) as { [key: string]: Json };
   for (const [key, value] of Object.entries(filter)) {
     const known = KEYS[key];
-    if (!known) throw invalidRequest("extra_forbidden", [...path, key], "Extra inputs are not permitted", body);
+    if (!known) throw requestModelError("extra_forbidden", [...path, key], "Extra inputs are not permitted", body);
     const isRequired = key === "occurred" || key === "id" || key === "order";
     if (value === null && isRequired) throw notAnObject([...path, key], body);
     const parts = key === "order" || value === null ? [] : Array.isArray(value) ? value : [value];
@@ -42,13 +42,13 @@ export function readEventFilter(
       if (typeof part !== "object" || part === null) throw notAnObject([...path, key], body);
       const unknown = Object.keys(part).find((name) => !known.includes(name));
       if (unknown)
-        throw invalidRequest("extra_forbidden", [...path, key, unknown], "Extra inputs are not permitted", body);
+        throw requestModelError("extra_forbidden", [...path, key, unknown], "Extra inputs are not permitted", body);
     }
   }
   const { occurred, order } = filter as unknown as EventFilter;
   for (const name of ["since", "until"] as const) {
     if (occurred?.[name] && parseIsoUs(occurred[name]) === undefined) {
-      throw invalidRequest(
+      throw requestModelError(
         "datetime_from_date_parsing",
         [...path, "occurred", name],
         "Input should be a valid datetime",
@@ -66,11 +66,11 @@ export function readEventFilter(
 
 function notAnObject(path: readonly string[], body: Json): RefusalError {
   const message = "Input should be a valid dictionary or object to extract fields from";
-  return invalidRequest("model_attributes_type", path, message, body);
+  return requestModelError("model_attributes_type", path, message, body);
 }
 
 /** All matching events, in the filter's order. */
-export function findEvents(replay: Replay, filter: EventFilter): PrefectEvent[] {
+export function selectEvents(replay: Replay, filter: EventFilter): PrefectEvent[] {
   const sinceUs = parseIsoUs(filter.occurred?.since ?? "") ?? 0;
   const untilUs = parseIsoUs(filter.occurred?.until ?? "") ?? Number.MAX_SAFE_INTEGER;
   const matches = compileEventFilter(filter);
@@ -92,12 +92,12 @@ interface PageToken {
 export function filterEvents(replay: Replay, body: JsonObject, baseUrl: string, nowUs: number): JsonObject {
   const limit = Number(body.limit ?? MAX_PAGE);
   if (limit > MAX_PAGE) {
-    throw invalidRequest("less_than_equal", ["limit"], `Input should be less than or equal to ${MAX_PAGE}`, body);
+    throw requestModelError("less_than_equal", ["limit"], `Input should be less than or equal to ${MAX_PAGE}`, body);
   }
   if (limit < 0)
-    throw invalidRequest("greater_than_equal", ["limit"], "Input should be greater than or equal to 0", body);
+    throw requestModelError("greater_than_equal", ["limit"], "Input should be greater than or equal to 0", body);
   const filter = readEventFilter(body.filter ?? undefined, body, ["filter"], nowUs);
-  const found = findEvents(replay, filter);
+  const found = selectEvents(replay, filter);
   return page(found, { filter, count: found.length, page_size: limit, offset: 0 }, baseUrl);
 }
 
@@ -110,7 +110,7 @@ export function nextEvents(replay: Replay, token: string | null, baseUrl: string
   } catch {
     throw new RefusalError(403, { detail: "Forbidden" });
   }
-  return page(findEvents(replay, read.filter), read, baseUrl);
+  return page(selectEvents(replay, read.filter), read, baseUrl);
 }
 
 function page(found: readonly PrefectEvent[], token: PageToken, baseUrl: string): JsonObject {
@@ -137,11 +137,11 @@ const MAX_BUCKETS = 1000;
 /** POST /events/count-by/{countable}. */
 export function countEvents(replay: Replay, countable: string, body: JsonObject, nowUs: number): Json {
   if (body.filter === undefined || body.filter === null)
-    throw invalidRequest("missing", ["filter"], "Field required", body);
+    throw requestModelError("missing", ["filter"], "Field required", body);
   const filter = readEventFilter(body.filter, body, ["filter"], nowUs);
   const unitUs = UNIT_US[String(body.time_unit ?? "day")];
   if (!unitUs)
-    throw invalidRequest("enum", ["time_unit"], "Input should be 'week', 'day', 'hour', 'minute' or 'second'", body);
+    throw requestModelError("enum", ["time_unit"], "Input should be 'week', 'day', 'hour', 'minute' or 'second'", body);
   const stepUs = countable === "day" ? DAY_US : unitUs * Number(body.time_interval ?? 1);
   const sinceUs = parseIsoUs(filter.occurred?.since ?? "") ?? 0;
   const untilUs = parseIsoUs(filter.occurred?.until ?? "") ?? nowUs;
@@ -150,7 +150,7 @@ export function countEvents(replay: Replay, countable: string, body: JsonObject,
     const detail = `The given interval would create ${buckets} buckets, which is too many. Please increase the interval or reduce the time range to produce ${MAX_BUCKETS} buckets or fewer.`;
     throw new RefusalError(422, { detail });
   }
-  const found = findEvents(replay, { ...filter, order: "ASC" });
+  const found = selectEvents(replay, { ...filter, order: "ASC" });
   if (countable === "time" || countable === "day") {
     const endUs = Math.min(untilUs, Math.ceil((nowUs - PIVOT_US) / stepUs) * stepUs + PIVOT_US - 1);
     return countByTime(found, sinceUs, endUs, stepUs);

@@ -13,7 +13,7 @@ export class RefusalError extends Error {
 }
 
 /** The 422 of Prefect's request model, with one entry of pydantic's report. */
-export function invalidRequest(
+export function requestModelError(
   type: string,
   loc: readonly string[],
   message: string,

@@ -8,7 +8,7 @@ import { formatIsoUs, MINUTE_US, parseIsoUs } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import { compileEventFilter, type EventPredicate } from "../model/events/event-filter.ts";
 import type { Json, JsonObject } from "../model/objects.ts";
-import { countEvents, filterEvents, findEvents, nextEvents, readEventFilter } from "./event-routes.ts";
+import { countEvents, filterEvents, nextEvents, readEventFilter, selectEvents } from "./event-routes.ts";
 import { answerObjects } from "./object-routes.ts";
 import { notFound, RefusalError } from "./refusal-error.ts";
 import { Replay } from "./replay.ts";
@@ -153,7 +153,7 @@ class ReplayHost {
           order: "ASC" as const,
           occurred: { ...filter.occurred, since: formatIsoUs(sinceUs) },
         };
-        for (const event of findEvents(this.replay, past)) send(socket, event);
+        for (const event of selectEvents(this.replay, past)) send(socket, event);
       }
       Object.assign(socket.data, { matches, sinceUs, untilUs: parseIsoUs(filter.occurred?.until ?? "") ?? nowUs });
     } catch {

@@ -25,7 +25,7 @@ import {
   WORK_QUEUE,
 } from "./filters.ts";
 import { withOccupancy } from "./occupancy.ts";
-import { invalidRequest, RefusalError } from "./refusal-error.ts";
+import { RefusalError, requestModelError } from "./refusal-error.ts";
 import type { Replay } from "./replay.ts";
 
 interface Rows {
@@ -130,7 +130,7 @@ export class Tables {
     const rows = sorted(this.matching(table, body), sortOf(table, body));
     const offset = Number(body.offset ?? 0);
     if (offset < 0)
-      throw invalidRequest("greater_than_equal", ["offset"], "Input should be greater than or equal to 0", body);
+      throw requestModelError("greater_than_equal", ["offset"], "Input should be greater than or equal to 0", body);
     return rows.slice(offset, offset + limit);
   }
 
@@ -147,7 +147,7 @@ export class Tables {
       return (row: FlowRun) => children.has(row.parent_task_run_id ?? "") && (test?.(row) ?? true);
     } catch (error) {
       if (!(error instanceof UnknownKeyError)) throw error;
-      throw invalidRequest("extra_forbidden", error.path, "Extra inputs are not permitted", body);
+      throw requestModelError("extra_forbidden", error.path, "Extra inputs are not permitted", body);
     }
   }
 
@@ -206,7 +206,7 @@ function sortOf(table: TableName, body: JsonObject): string {
   const sort = String(body.sort ?? DEFAULT_SORT[table]);
   const column = SORT_COLUMN[sort.replace(/_(ASC|DESC)$/, "")];
   if (!column || !/_(ASC|DESC)$/.test(sort)) {
-    throw invalidRequest("enum", ["sort"], "Input should be one of the known sort orders", body);
+    throw requestModelError("enum", ["sort"], "Input should be one of the known sort orders", body);
   }
   return sort;
 }

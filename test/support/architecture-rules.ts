@@ -319,6 +319,21 @@ export function namingViolations({ path, text }: SourceFile): string[] {
   return found;
 }
 
+const EXPORTED = /^export (?:async )?(?:function\*?|const|interface|type|class) (\w+)/gm;
+
+/** Names that two files export: a reader could take one for the other. */
+export function sharedNames(files: readonly SourceFile[]): string[] {
+  const homes = new Map<string, Set<string>>();
+  for (const { path, text } of files) {
+    for (const [, name = ""] of codeOf(text).matchAll(EXPORTED)) {
+      homes.set(name, (homes.get(name) ?? new Set()).add(path));
+    }
+  }
+  return [...homes]
+    .filter(([, paths]) => paths.size > 1)
+    .map(([name, paths]) => `${name} is exported by ${[...paths].toSorted().join(" and ")}`);
+}
+
 export function lengthViolations(files: readonly SourceFile[]): string[] {
   const lengths = files.map(({ text }) => text.split("\n").length - 1);
   const tooLong = files.filter((_, index) => (lengths[index] ?? 0) > MAX_LINES);

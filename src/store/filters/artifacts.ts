@@ -1,5 +1,5 @@
 import { clause } from "./clause.ts";
-import { anyId, anyText, flag, group, like, notAnyText } from "./term.ts";
+import { anyId, anyText, booleanTerm, group, like, notAnyText } from "./term.ts";
 
 const KEY = "(o.doc ->> '$.key')";
 const TYPE = "(o.doc ->> '$.type')";
@@ -11,7 +11,7 @@ export const artifactFilter = group(
     key: group({
       any_: anyText(KEY),
       like_: like(KEY),
-      exists_: flag((wanted) => clause(`${KEY} IS ${wanted ? "NOT " : ""}NULL`)),
+      exists_: booleanTerm((wanted) => clause(`${KEY} IS ${wanted ? "NOT " : ""}NULL`)),
     }),
     flow_run_id: group({ any_: anyId({ text: "(o.doc ->> '$.flow_run_id')" }) }),
     task_run_id: group({ any_: anyId({ text: "(o.doc ->> '$.task_run_id')" }) }),

@@ -6,8 +6,8 @@ import {
   anyId,
   anyTag,
   anyText,
+  booleanTerm,
   custom,
-  flag,
   group,
   ignored,
   like,
@@ -42,7 +42,7 @@ export const deploymentFilter = group(
         return join([likeClause("d.name", `%${text}%`), clause(byFlow, ...flow.params)], "or_");
       }),
     }),
-    paused: group({ eq_: flag((wanted) => clause(`(d.doc ->> '$.paused') IS ${wanted ? 1 : 0}`)) }),
+    paused: group({ eq_: booleanTerm((wanted) => clause(`(d.doc ->> '$.paused') IS ${wanted ? 1 : 0}`)) }),
     tags: group({ all_: allTags(TAGS), any_: anyTag(TAGS), is_null_: noTags(TAGS) }, { hasOperator: true }),
     work_queue_name: group({ any_: anyText(QUEUE_NAME) }),
     concurrency_limit: ignored(

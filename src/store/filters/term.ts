@@ -170,11 +170,11 @@ export function startsWith(column: string): Term {
 
 /** `is_null_` of an expression. */
 export function isNull(expression: string): Term {
-  return flag((wanted) => clause(`(${expression}) IS ${wanted ? "" : "NOT "}NULL`));
+  return booleanTerm((wanted) => clause(`(${expression}) IS ${wanted ? "" : "NOT "}NULL`));
 }
 
 /** A boolean that is translated by `toClause`. */
-export function flag(toClause: (wanted: boolean) => Clause | null): Term {
+export function booleanTerm(toClause: (wanted: boolean) => Clause | null): Term {
   return term(z.boolean(), toClause);
 }
 
@@ -222,7 +222,7 @@ export function anyTag(json: string): Term {
 
 /** `is_null_`: no tags. */
 export function noTags(json: string): Term {
-  return flag((wanted) => clause(`${wanted ? "NOT " : ""}EXISTS (SELECT 1 FROM json_each(${json}))`));
+  return booleanTerm((wanted) => clause(`${wanted ? "NOT " : ""}EXISTS (SELECT 1 FROM json_each(${json}))`));
 }
 
 /** A field that Prefect accepts and ignores. */

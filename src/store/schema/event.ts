@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { LocalUs } from "../../lib/time.ts";
-import { bytes } from "./bytes.ts";
+import { blob } from "./blob.ts";
 
 /** Dictionary of event names. A number is never reused, so readers may cache it. */
 export const eventName = sqliteTable("event_name", {
@@ -37,7 +37,7 @@ export const event = sqliteTable(
   {
     t: integer().primaryKey(),
     shift: integer().notNull(),
-    id: bytes().notNull().unique(),
+    id: blob().notNull().unique(),
     name_id: integer().notNull(),
     res_id: integer().notNull(),
     recv: integer().notNull(),
@@ -84,7 +84,7 @@ export const block = sqliteTable(
     t_min: integer().notNull(),
     t_max: integer().notNull(),
     seen_us: integer().$type<LocalUs>().notNull(),
-    data: bytes().notNull(),
+    data: blob().notNull(),
   },
   (table) => [index("block_newest").on(table.t_max, table.t_min), index("block_oldest").on(table.t_min, table.t_max)],
 );

@@ -1,15 +1,15 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { ServerUs } from "../../lib/time.ts";
-import { bytes } from "./bytes.ts";
+import { blob } from "./blob.ts";
 
 /** Log lines. Lines with the same `ts_us` keep the order of the server through `seq`. */
 export const log = sqliteTable(
   "log",
   {
     seq: integer().primaryKey(),
-    id: bytes().notNull().unique(),
-    flow_run_id: bytes(),
-    task_run_id: bytes(),
+    id: blob().notNull().unique(),
+    flow_run_id: blob(),
+    task_run_id: blob(),
     ts_us: integer().$type<ServerUs>().notNull(),
     level: integer().notNull(),
     logger: text().notNull(),

@@ -1,10 +1,10 @@
 import { sql } from "drizzle-orm";
 import { index, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { LocalUs, ServerUs } from "../../lib/time.ts";
-import { bytes } from "./bytes.ts";
+import { blob } from "./blob.ts";
 
 const state = {
-  state_id: bytes(),
+  state_id: blob(),
   state_type: text(),
   state_name: text(),
   /** Timestamp of the state, microseconds. The fold never moves it backwards. */
@@ -20,7 +20,7 @@ const state = {
   tags: text().notNull(),
   created_us: integer().$type<ServerUs>(),
   /** The last answer of REST, whole and compressed (run-docs.ts); null while the run is known from events only. */
-  doc: bytes(),
+  doc: blob(),
   /** When `doc` was read: start of the request, microseconds, local clock. Null while the run is known from events only. */
   read_us: integer().$type<LocalUs>(),
   /** When it was noticed that Prefect has deleted the run; microseconds, local clock. */
@@ -30,17 +30,17 @@ const state = {
 export const flowRun = sqliteTable(
   "flow_run",
   {
-    id: bytes().primaryKey(),
+    id: blob().primaryKey(),
     name: text().notNull(),
-    flow_id: bytes(),
-    deployment_id: bytes(),
-    work_queue_id: bytes(),
+    flow_id: blob(),
+    deployment_id: blob(),
+    work_queue_id: blob(),
     work_queue_name: text(),
     work_pool_name: text(),
-    parent_task_run_id: bytes(),
+    parent_task_run_id: blob(),
     flow_version: text(),
     idempotency_key: text(),
-    created_by_id: bytes(),
+    created_by_id: blob(),
     created_by_type: text(),
     auto_scheduled: integer().notNull(),
     ...state,
@@ -73,12 +73,12 @@ export const flowRun = sqliteTable(
 export const taskRun = sqliteTable(
   "task_run",
   {
-    id: bytes().primaryKey(),
+    id: blob().primaryKey(),
     name: text().notNull(),
-    flow_run_id: bytes(),
+    flow_run_id: blob(),
     /** Key (`event.t`) of the newest state event, whose payload has the fields without a column. */
     t: integer(),
-    child_flow_run_id: bytes(),
+    child_flow_run_id: blob(),
     ...state,
   },
   (table) => [

@@ -1,4 +1,4 @@
 import { customType } from "drizzle-orm/sqlite-core";
 
 /** A BLOB, as bun:sqlite returns it. */
-export const bytes = customType<{ data: Uint8Array }>({ dataType: () => "blob" });
+export const blob = customType<{ data: Uint8Array }>({ dataType: () => "blob" });
