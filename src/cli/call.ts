@@ -11,7 +11,7 @@ import type { Tenant } from "../mcp/tenant.ts";
 import { type CallLimits, withLimits } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { nearest } from "../tools/definition/suggestions.ts";
-import { allTools, offeredTools, PRESETS } from "../tools/index.ts";
+import { allTools, asksDocsHost, offeredTools } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
 
@@ -65,7 +65,7 @@ function denial({ name }: ToolDefinition, { settings, values }: ResolvedSettings
 function restricted(app: App, tool: ToolDefinition, note: (text: string) => void): Tenant {
   const { settings } = app.settings;
   const limits: { -readonly [K in keyof CallLimits]: CallLimits[K] } = {};
-  if (!PRESETS.default(tool) && !offeredTools(settings).includes(tool)) {
+  if (asksDocsHost(tool) && !offeredTools(settings).includes(tool)) {
     limits.docsUrl = null;
     note(
       `Nothing is sent to ${hostOf(settings.docsUrl)}: PREFECT_MCP_DOCS is off. With PREFECT_MCP_DOCS=on ${tool.name} asks there.`,

@@ -53,6 +53,9 @@ export const allTools: readonly ToolDefinition[] = [
 
 /** Tools that send questions to another host. They are offered by the preset `all` and by their own setting. */
 const DOCS: ReadonlySet<string> = new Set(["docs_search_prefect", "docs_get_release_notes"]);
+/** Whether the tool may send a question to another host than Prefect's. */
+export const asksDocsHost = (tool: Pick<ToolDefinition, "name">): boolean => DOCS.has(tool.name);
+
 /** Tools that are in no preset but `all`, by name. */
 const ONLY_IN_ALL: ReadonlySet<string> = new Set(["get_artifacts", ...DOCS]);
 
@@ -75,14 +78,21 @@ export const PRESETS = {
 } as const;
 export type Preset = keyof typeof PRESETS;
 
+type OfferSettings = Pick<Settings, "tools" | "docs" | "isCloud">;
+
 /** The tools of the preset and of `allow`, without those of `deny`. */
-export function offeredTools(settings: Pick<Settings, "tools" | "docs" | "isCloud">): ToolDefinition[] {
+export function offeredTools(settings: OfferSettings): ToolDefinition[] {
+  return allTools.filter((tool) => reasonNotOffered(tool, settings) === null);
+}
+
+/** Why the settings do not offer the tool, in words that follow "not offered: "; null when they do. */
+export function reasonNotOffered(tool: ToolDefinition, settings: OfferSettings): string | null {
   const { preset, allow, deny } = settings.tools;
-  const isInPreset = PRESETS[isPreset(preset) ? preset : "default"];
-  return allTools.filter((tool) => {
-    if (deny.includes(tool.name) || (tool.isCloudOnly && !settings.isCloud)) return false;
-    return isInPreset(tool) || allow.includes(tool.name) || (settings.docs && DOCS.has(tool.name));
-  });
+  if (deny.includes(tool.name)) return "named in PREFECT_MCP_TOOLS_DENY";
+  if (tool.isCloudOnly && !settings.isCloud) return "for Prefect Cloud only";
+  if (PRESETS[isPreset(preset) ? preset : "default"](tool) || allow.includes(tool.name)) return null;
+  if (asksDocsHost(tool)) return settings.docs ? null : "needs PREFECT_MCP_DOCS=on or --tools all";
+  return `needs ${PRESETS.default(tool) ? "--tools default" : "--tools all"} or its name in PREFECT_MCP_TOOLS_ALLOW`;
 }
 
 function isPreset(name: string): name is Preset {

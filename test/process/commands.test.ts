@@ -133,6 +133,8 @@ test("a denied tool is not called, and the docs tools ask another host only wher
     ]);
     expect(stdout).toContain("Answered from the shipped list of pages");
   }
+  const artifacts = await cli("call", "get_artifacts");
+  expect([artifacts.code, artifacts.stderr]).toEqual([0, ""]);
   expect(asked).toEqual([]);
   for (const settings of [{ PREFECT_MCP_DOCS: "on" }, { PREFECT_MCP_TOOLS: "all" }]) {
     asked.length = 0;
