@@ -182,10 +182,10 @@ class Application implements App {
 
   private updateTools(resolved: ResolvedSettings): void {
     const offered = offeredTools(resolved.settings);
-    const sentences = toolProblems(resolved.settings).filter((sentence) => !this.warned.has(sentence));
-    for (const sentence of sentences) {
-      this.warned.add(sentence);
-      this.logger.warn(sentence);
+    for (const { message, where, fix } of toolProblems(resolved.settings)) {
+      if (this.warned.has(message)) continue;
+      this.warned.add(message);
+      this.logger.warn(message, { where, fix });
     }
     const isSame = Bun.deepEquals(offered.map(nameOf), this.offered.map(nameOf));
     this.offered = offered;

@@ -1,6 +1,7 @@
 import { openApp } from "../app/app.ts";
 import { recordFileOf } from "../app/connection.ts";
 import { settingsFromFiles } from "../app/settings-source.ts";
+import { toolProblems } from "../app/tool-settings.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/logger.ts";
@@ -14,7 +15,8 @@ export async function runDoctor({ invocation, out, entry, signal }: CommandConte
   const settings = settingsFromFiles(invocation.settings, systemClock);
   // No log: the report lists the same problems.
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger: silentLogger });
-  const resolved = app.settings;
+  const found = app.settings;
+  const resolved = { ...found, problems: [...found.problems, ...toolProblems(found.settings)] };
   const { apiUrl } = resolved.settings;
   const recordFile = apiUrl === null ? null : recordFileOf(resolved.settings, apiUrl);
   const report = await checkSetup({

@@ -1,22 +1,30 @@
 import { settingsFromFiles } from "../app/settings-source.ts";
+import { toolProblems } from "../app/tool-settings.ts";
 import { systemClock } from "../lib/clock.ts";
-import { allTools, offeredTools } from "../tools/index.ts";
+import { allTools, reasonNotOffered } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
 import { table } from "./terminal/table.ts";
 
 export async function runTools({ invocation, out }: CommandContext): Promise<number> {
   const { settings } = settingsFromFiles(invocation.settings, systemClock).current();
-  const offered = new Set(offeredTools(settings).map((tool) => tool.name));
-  const rows = allTools.map(({ name, title, description }) => ({
-    name,
-    title,
-    offered: offered.has(name),
-    description,
-  }));
-  if (invocation.switches.has("json")) out.json({ tools: rows });
-  else {
-    const shown = rows.map((row) => [row.name, row.title, row.offered ? "" : "not offered with these settings"]);
-    for (const line of table(shown)) out.line(line);
+  for (const { message, fix } of toolProblems(settings)) out.note(`warning: ${message} ${fix}`);
+  const tools = allTools.map((tool) => ({ tool, reason: reasonNotOffered(tool, settings) }));
+  if (invocation.switches.has("json")) {
+    out.json({
+      tools: tools.map(({ tool: { name, title, description }, reason }) => ({
+        name,
+        title,
+        offered: reason === null,
+        description,
+      })),
+    });
+  } else {
+    const rows = tools.map(({ tool, reason }) => [
+      tool.name,
+      tool.title,
+      reason === null ? "" : `not offered: ${reason}`,
+    ]);
+    for (const line of table(rows)) out.line(line);
   }
   return 0;
 }

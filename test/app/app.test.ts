@@ -163,8 +163,18 @@ describe("settings", () => {
   test("unknown names of tools and presets are reported", () => {
     const tools = { preset: "everything", allow: ["get_dashbord"], deny: ["read_events"] };
     expect(toolProblems({ tools })).toEqual([
-      'PREFECT_MCP_TOOLS names no preset "everything"; presets: core, default, all.',
-      'There is no tool "get_dashbord" to allow or deny.',
+      {
+        level: "warning",
+        where: "PREFECT_MCP_TOOLS",
+        message: 'PREFECT_MCP_TOOLS names no preset "everything"; presets: core, default, all.',
+        fix: "Correct PREFECT_MCP_TOOLS; until then its default applies.",
+      },
+      {
+        level: "warning",
+        where: "PREFECT_MCP_TOOLS_ALLOW",
+        message: 'PREFECT_MCP_TOOLS_ALLOW names no tool "get_dashbord".',
+        fix: "`prefect-mcp-bun tools` lists the names.",
+      },
     ]);
   });
 });

@@ -206,9 +206,32 @@ test("tools lists all tools; an unknown command is refused", async () => {
   expect(
     (tools.tools as { name: string; offered: boolean }[]).find(({ name }) => name === "read_events")?.offered,
   ).toBe(true);
+  const { stdout } = await cli("tools");
+  const notOffered = stdout.split("\n").flatMap((line) => {
+    const [name = "", reason] = line.split(/ .*not offered: /);
+    return reason === undefined ? [] : [[name, reason]];
+  });
+  expect(notOffered).toEqual([
+    ["review_rate_limits", "for Prefect Cloud only"],
+    ["get_artifacts", "needs --tools all or its name in PREFECT_MCP_TOOLS_ALLOW"],
+    ["docs_search_prefect", "needs PREFECT_MCP_DOCS=on or --tools all"],
+    ["docs_get_release_notes", "needs PREFECT_MCP_DOCS=on or --tools all"],
+  ]);
   const typo = await cli("stauts");
   expect([typo.code, typo.stdout]).toEqual([2, ""]);
   expect(typo.stderr).toContain('did you mean "status"?');
+});
+
+test("doctor and tools warn of a preset that does not exist", async () => {
+  const ask = async (command: string) =>
+    run([...(await place.command("source")), command], {
+      cwd: place.dir,
+      env: { ...env(), PREFECT_MCP_TOOLS: "everything" },
+    });
+  const sentence = 'PREFECT_MCP_TOOLS names no preset "everything"; presets: core, default, all.';
+  const fix = "Correct PREFECT_MCP_TOOLS; until then its default applies.";
+  expect((await ask("tools")).stderr).toBe(`warning: ${sentence} ${fix}\n`);
+  expect((await ask("doctor")).stdout).toContain(`  WARN  ${sentence}\n        -> ${fix}\n`);
 });
 
 test("sync without --once keeps the record up to date, and ends on SIGINT with 130", async () => {
