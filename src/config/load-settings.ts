@@ -57,7 +57,7 @@ function unknownNames(names: Iterable<string>, where: (name: string) => string):
       level: "warning" as const,
       message: `${name} (${where(name)}) is not a setting of this program.`,
       where: where(name),
-      fix: "Check its spelling; `doctor` lists every setting.",
+      fix: "Check its spelling; `doctor --json` lists every setting.",
     }));
 }
 

@@ -132,7 +132,9 @@ function checkWords({ command, words }: Invocation): string | null {
   if (command === "call" && words.length === 0)
     return "call needs the name of a tool: call TOOL [--args JSON]. `tools` lists them.";
   const extra = words[commandSpec(command).word === undefined ? 0 : 1];
-  return extra === undefined ? null : `"${command}" does not take "${extra}".`;
+  if (extra === undefined) return null;
+  const how = command === "call" ? ` The tool's arguments are one JSON object: --args '{"limit": 5}'.` : "";
+  return `"${command}" does not take "${extra}".${how}`;
 }
 
 /** Flags that say where HTTP is served have no effect over stdio. */

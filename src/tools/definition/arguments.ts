@@ -104,7 +104,9 @@ function parseText(text: string): unknown {
   try {
     return parseJson(text);
   } catch {
-    throw new AppError("invalid_input", `not valid JSON: ${text.slice(0, 80)}`);
+    throw new AppError("invalid_input", `not valid JSON: ${text.slice(0, 80)}`, {
+      hint: "Names and texts in JSON need double quotes.",
+    });
   }
 }
 

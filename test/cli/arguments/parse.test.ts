@@ -84,7 +84,10 @@ describe("the command line", () => {
     [["sync", "--since", "--once"], /--since needs a value\./],
     [["status", "--json=yes"], /--json takes no value\./],
     [["call"], /call needs the name of a tool/],
-    [["call", "read_events", "extra"], /"call" does not take "extra"\./],
+    [
+      ["call", "read_events", "extra"],
+      /"call" does not take "extra"\. The tool's arguments are one JSON object: --args/,
+    ],
     [["status", "extra"], /"status" does not take "extra"\./],
     [["serve", "--port", "42999"], /--port needs --http: without it `serve` uses stdin and stdout\./],
     [["--host=0.0.0.0"], /--host needs --http/],
