@@ -321,7 +321,7 @@ function unsearched(
     const { runs, missing } = countRunsWithoutLogs(db, window);
     if (missing > 0) {
       notes.push(
-        `Logs of ${missing} of the ${runs} runs in this time are not recorded and were not searched; get_flow_run_logs with text searches one run.`,
+        `Logs of ${missing} of the ${runs} runs in this time are not fully recorded, so lines may be missing; get_flow_run_logs with text searches one run.`,
       );
     }
   }

@@ -153,7 +153,7 @@ describe("search from the record", () => {
     harness.cover("event");
     const { structured, text } = await harness.call(searchTool, { query: "zloty" });
     expect(structured).toMatchObject({ results: [], coverage: { complete: false } });
-    expect(text).toContain("Logs of 1 of the 1 runs in this time are not recorded and were not searched");
+    expect(text).toContain("Logs of 1 of the 1 runs in this time are not fully recorded, so lines may be missing");
     expect(text).toContain("Not yet read from Prefect, and so not searched completely: flow, deployment");
     const events = await harness.call(searchTool, { query: "zloty", kinds: ["event"] });
     expect(events.structured).toMatchObject({ results: [], coverage: { complete: true } });
