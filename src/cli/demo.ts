@@ -83,7 +83,9 @@ async function walkThrough(ctx: CommandContext, server: ReplayServer, resolved: 
   out.line();
   const again = DEMO_QUESTIONS.filter(({ tool }) => OFFLINE_QUESTIONS.includes(tool));
   for (const question of again) await ask(question, MAX_LINES_OFFLINE);
-  out.line("In an AI client:  prefect-mcp-bun demo --stdio     With your own Prefect:  prefect-mcp-bun");
+  out.line(
+    "In an AI client:  bunx prefect-mcp-bun demo --stdio     With your own Prefect:  bunx prefect-mcp-bun doctor",
+  );
 }
 
 /** Starts the sync Worker and waits until its first new rows have arrived. */
