@@ -54,6 +54,7 @@ export function createInstance(options: InstanceOptions): Instance {
     redact,
     query: {
       record: () => reader.current(),
+      holdRecord: () => reader.hold(),
       api: () => {
         if (isClosed)
           throw new AppError("unavailable", "This connection to Prefect was just closed.", { hint: "Try again." });

@@ -2,23 +2,54 @@ import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { NEVER_MS } from "../lib/time.ts";
-import { isReplaced, openRecord, type RecordDb } from "../store/database.ts";
+import type { HeldRecord } from "../queries/source/context.ts";
+import { beginSnapshot, endSnapshot, isReplaced, openRecord, type RecordDb } from "../store/database.ts";
+import { walBytes } from "../store/file/record-file.ts";
 
-/** The read-only connection of the thread that answers. */
+/** The read-only connections of the thread that answers. */
 export interface RecordReader {
   /** The record, or null while there is none or it cannot be read. Throws AppError `invalid_config` for a newer program's file. */
   current(): RecordDb | null;
-  /** Closes for good: `current` returns null from then on. */
+  /** The record for one call, which sees it as it was at its first look although others write it. */
+  hold(): HeldRecord;
+  /** Closes for good: there is no record from then on. */
   close(): void;
 }
 
 /** A query asks for the record several times, and checking the file takes 10 µs. */
 const CHECK_EVERY_MS = 100;
 
+/**
+ * A call that waits for Prefect keeps its view of the record for this long; then it continues with the newest one. While a view is kept,
+ * the write-ahead log cannot be emptied beyond it.
+ */
+export const MAX_HOLD_MS = 2_000;
+/** The same while the log is larger than this: so calls that always overlap cannot make it grow without end. */
+const LARGE_WAL_BYTES = 64 * 1024 * 1024;
+const SHORT_HOLD_MS = 20;
+
+/** Connections for calls at the same time; further calls share the view of the last one. Each may cache some megabytes. */
+const MAX_CONNECTIONS = 4;
+/** Connections that stay open without a call. */
+const MAX_IDLE = 2;
+
+/** A connection for calls. */
+interface Lease {
+  readonly db: RecordDb;
+  /** Calls that use it. */
+  users: number;
+  /** Ends the wait for `MAX_HOLD_MS`. Null: no view is kept. */
+  timer: AbortController | null;
+  /** The file was replaced: it is closed after its last call. */
+  isStale: boolean;
+}
+
 /** Opens the file when it exists, and again after it was replaced. */
 export function createRecordReader(file: string, clock: Clock, logger: Logger): RecordReader {
   let db: RecordDb | null = null;
+  let leases: Lease[] = [];
   let checkedMs = NEVER_MS;
+  let holdMs = MAX_HOLD_MS;
   let lastError = "";
   let isClosed = false;
 
@@ -37,21 +68,95 @@ export function createRecordReader(file: string, clock: Clock, logger: Logger): 
     }
   };
 
+  const close = (lease: Lease): void => {
+    lease.timer?.abort();
+    leases = leases.filter((other) => other !== lease);
+    lease.db.close();
+  };
+
+  /** Closes what belongs to a file that was replaced. */
+  const checkFile = (): void => {
+    const nowMs = clock.steadyMs();
+    if (nowMs - checkedMs < CHECK_EVERY_MS) return;
+    checkedMs = nowMs;
+    holdMs = walBytes(file) > LARGE_WAL_BYTES ? SHORT_HOLD_MS : MAX_HOLD_MS;
+    if (db && isReplaced(db)) {
+      db.close();
+      db = null;
+    }
+    for (const lease of leases) {
+      if (!isReplaced(lease.db)) continue;
+      lease.isStale = true;
+      if (lease.users === 0) close(lease);
+    }
+  };
+
+  const take = (): Lease | null => {
+    checkFile();
+    const fresh = leases.filter((lease) => !lease.isStale);
+    let lease = fresh.find(({ users }) => users === 0) ?? (fresh.length >= MAX_CONNECTIONS ? fresh.at(-1) : undefined);
+    if (!lease) {
+      const opened = open();
+      if (!opened) return null;
+      lease = { db: opened, users: 0, timer: null, isStale: false };
+    }
+    lease.users += 1;
+    // The last one in the list has the newest view.
+    leases = [...leases.filter((other) => other !== lease), lease];
+    return lease;
+  };
+
+  const keepView = (lease: Lease): void => {
+    if (lease.timer) return;
+    beginSnapshot(lease.db);
+    const timer = new AbortController();
+    lease.timer = timer;
+    void clock.sleep(holdMs, timer.signal).then(() => {
+      if (!timer.signal.aborted) dropView(lease);
+    });
+  };
+
+  const dropView = (lease: Lease): void => {
+    lease.timer?.abort();
+    lease.timer = null;
+    endSnapshot(lease.db);
+  };
+
+  const giveBack = (lease: Lease): void => {
+    lease.users -= 1;
+    if (lease.users > 0 || isClosed) return;
+    dropView(lease);
+    const idle = leases.filter(({ users, isStale }) => users === 0 && !isStale).length;
+    if (lease.isStale || idle > MAX_IDLE) close(lease);
+  };
+
   return {
     current() {
       if (isClosed) return null;
-      const nowMs = clock.steadyMs();
-      if (db && nowMs - checkedMs < CHECK_EVERY_MS) return db;
-      checkedMs = nowMs;
-      if (db && isReplaced(db)) {
-        db.close();
-        db = null;
-      }
+      checkFile();
       db ??= open();
       return db;
     },
+    hold() {
+      let lease: Lease | null | undefined;
+      return {
+        record() {
+          if (isClosed) return null;
+          // A call that found no record keeps to that.
+          if (lease === undefined) lease = take();
+          if (lease === null) return null;
+          keepView(lease);
+          return lease.db;
+        },
+        release() {
+          if (lease) giveBack(lease);
+          lease = null;
+        },
+      };
+    },
     close() {
       isClosed = true;
+      for (const lease of leases) close(lease);
       db?.close();
       db = null;
     },

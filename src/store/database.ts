@@ -111,14 +111,30 @@ export function inTransaction<T>(db: RecordDb, work: () => T): T {
 export function inSnapshot<T>(db: RecordDb, work: () => T): T {
   if (db.sqlite.inTransaction) return work();
   try {
-    db.prepare("BEGIN").run();
-    dropStaleCaches(db);
+    beginSnapshot(db);
     return work();
   } catch (error) {
     throw toStoreError(error, db.file);
   } finally {
-    if (db.sqlite.inTransaction) db.prepare("COMMIT").run();
+    endSnapshot(db);
   }
+}
+
+/** Begins a read transaction; from now on all statements see the present state of the database. Throws AppError `unavailable`. */
+export function beginSnapshot(db: RecordDb): void {
+  if (db.sqlite.inTransaction) return;
+  try {
+    db.prepare("BEGIN").run();
+    dropStaleCaches(db);
+  } catch (error) {
+    endSnapshot(db);
+    throw toStoreError(error, db.file);
+  }
+}
+
+/** Ends the read transaction, if there is one. */
+export function endSnapshot(db: RecordDb): void {
+  if (db.sqlite.inTransaction) db.prepare("COMMIT").run();
 }
 
 /**

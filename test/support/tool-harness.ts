@@ -2,7 +2,9 @@
  * Everything that a tool needs: a record in memory, a fake Prefect on a free port, a clock that stops, and `call`, which runs a
  * tool as a client would and checks what must hold for every answer.
  */
+
 import { expect } from "bun:test";
+import { createRecordReader } from "../../src/app/record.ts";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
@@ -61,8 +63,8 @@ export interface ToolHarness extends AsyncDisposable {
 }
 
 export interface HarnessOptions extends FakePrefectOptions {
-  /** False: there is no record at all. */
-  readonly record?: boolean;
+  /** False: there is no record at all. A path: the record is this file, and tools read it over connections of their own. */
+  readonly record?: boolean | string;
   readonly liveDeadlineMs?: number;
   readonly isCloud?: boolean;
 }
@@ -77,7 +79,9 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     sleep: () => Promise.resolve(),
   };
   const fake = await startFakePrefect({ nowUs: () => nowUs, ...options });
-  const db = openRecord(":memory:", "write");
+  const file = typeof options.record === "string" ? options.record : null;
+  const db = openRecord(file ?? ":memory:", "write");
+  const reader = file === null ? null : createRecordReader(file, systemClock, silentLogger);
   const connection = {
     ...DEFAULT_CONNECTION,
     url: fake.url,
@@ -88,7 +92,8 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
   const api = createPrefectClient(connection, { clock: systemClock, logger: silentLogger });
   const saved: LiveBatch[] = [];
   const query: QueryContext = {
-    record: () => (options.record === false ? null : db),
+    record: () => (options.record === false ? null : reader ? reader.current() : db),
+    ...(reader ? { holdRecord: () => reader.hold() } : {}),
     api: () => api,
     clock,
     saveLive: (batch) => void saved.push(batch),
@@ -146,6 +151,7 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
       }),
     async [Symbol.asyncDispose]() {
       api.close();
+      reader?.close();
       db.close();
       await fake.stop();
     },

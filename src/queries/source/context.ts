@@ -4,10 +4,19 @@ import type { LiveBatch } from "../../model/events/live-batch.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import type { RecordDb } from "../../store/database.ts";
 
+/** The record for one call: every `record()` of it has the same contents. */
+export interface HeldRecord {
+  record(): RecordDb | null;
+  /** The call has ended. */
+  release(): void;
+}
+
 /** What a query may use. Each request of a tenant has one. */
 export interface QueryContext {
-  /** Read-only connection to the record, or null while there is no record. It may change between queries. */
+  /** Read-only connection to the record, or null while there is no record. */
   record(): RecordDb | null;
+  /** Absent: there is one connection, which sees what others have written in between. Used by `runTool`. */
+  readonly holdRecord?: (() => HeldRecord) | undefined;
   /** Prefect's API. Throws AppError `invalid_config` when the settings name no Prefect. */
   api(): PrefectApi;
   readonly clock: Clock;
@@ -35,6 +44,7 @@ export interface CallLimits {
   readonly signal?: AbortSignal;
   /** Null: the docs tools send no request. */
   readonly docsUrl?: null;
+  record?(): RecordDb | null;
   saveLive?(batch: LiveBatch): void;
 }
 
@@ -44,7 +54,8 @@ export interface CallLimits {
  */
 export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext {
   const all: { readonly [K in keyof Required<QueryContext>]: QueryContext[K] } = {
-    record: () => ctx.record(),
+    record: () => (limits.record ? limits.record() : ctx.record()),
+    holdRecord: ctx.holdRecord,
     api: () => ctx.api(),
     clock: ctx.clock,
     saveLive: (batch) => (limits.saveLive ? limits.saveLive(batch) : ctx.saveLive(batch)),

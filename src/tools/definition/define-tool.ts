@@ -45,6 +45,8 @@ export interface ToolDefinition {
   readonly annotations: ToolAnnotations;
   /** Listed only where the API is Prefect Cloud. */
   readonly isCloudOnly: boolean;
+  /** It waits for changes, so it must see what is written to the record during the call. */
+  readonly isWatching: boolean;
   /** Other names that are accepted: given name → argument. */
   readonly aliases: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: Readonly<Record<string, unknown>>): Promise<ToolAnswer>;
@@ -58,6 +60,7 @@ export interface ToolOptions<Input extends z.ZodObject> {
   readonly output: z.ZodObject;
   readonly annotations?: ToolAnnotations;
   readonly isCloudOnly?: boolean;
+  readonly isWatching?: boolean;
   readonly aliases?: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: z.infer<Input>): Promise<ToolAnswer>;
 }
@@ -66,6 +69,7 @@ export function defineTool<Input extends z.ZodObject>(options: ToolOptions<Input
   return {
     annotations: READ_ONLY,
     isCloudOnly: false,
+    isWatching: false,
     aliases: {},
     ...options,
     run: (ctx, input) => options.run(ctx, input as z.infer<Input>),

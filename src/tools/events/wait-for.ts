@@ -49,6 +49,7 @@ export const waitForTool = defineTool({
     states: "state",
     timeout_seconds: "timeout",
   },
+  isWatching: true,
   async run({ query: ctx, progress }, args) {
     const timeoutMs = readTimeout(args.timeout);
     const total = Math.round(timeoutMs / 1000);
