@@ -1,4 +1,4 @@
-/** Compares the fake server with recorded answers of Prefect 3.8.8. real.test.ts compares the rest. */
+/** Compares the fake server with recorded answers of Prefect 3.8.8. test/real/prefect-client.test.ts compares the rest. */
 import { describe, expect, test } from "bun:test";
 import { formatIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";

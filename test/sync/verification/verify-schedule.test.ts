@@ -1,28 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { DAY_US, HOUR_US, MINUTE_US } from "../../src/lib/time.ts";
-import { Signal } from "../../src/sync/context/signal.ts";
-import { CatchUpSchedule } from "../../src/sync/events/catch-up-schedule.ts";
-import { dueVerification, type VerifyCursors } from "../../src/sync/verification/verify-schedule.ts";
-import { ManualClock, neverAborted } from "./engine-harness.ts";
-
-describe("the schedule of catch-ups", () => {
-  test("begins at once, then follows the interval", () => {
-    const schedule = new CatchUpSchedule();
-    expect(schedule.waitMs(1_000_000, 30_000)).toBe(0);
-    schedule.completed(1_000_000);
-    expect(schedule.waitMs(1_010_000, 30_000)).toBe(20_000);
-  });
-
-  test("is earlier after a request, which is fulfilled only by a catch-up that began later", () => {
-    const schedule = new CatchUpSchedule();
-    schedule.completed(1_000_000);
-    schedule.request(1_002_000);
-    schedule.request(1_008_500);
-    expect(schedule.waitMs(1_001_000, 30_000)).toBe(1_000);
-    schedule.completed(1_002_000);
-    expect(schedule.waitMs(1_002_100, 30_000)).toBe(6_400);
-  });
-});
+import { DAY_US, HOUR_US, MINUTE_US } from "../../../src/lib/time.ts";
+import { dueVerification, type VerifyCursors } from "../../../src/sync/verification/verify-schedule.ts";
 
 describe("the schedule of verifications", () => {
   const now = 100 * DAY_US;
@@ -72,35 +50,5 @@ describe("the schedule of verifications", () => {
 
   test("is empty while nothing is covered", () => {
     expect(dueVerification([], none, now, noFloor)).toEqual({ ranges: [], cursors: none });
-  });
-});
-
-describe("a signal", () => {
-  test("ends a wait early", async () => {
-    const wake = new Signal();
-    const waiting = wake.wait({ ...new ManualClock(), sleep: () => new Promise(() => {}) }, 60_000, neverAborted);
-    wake.notify();
-    await waiting;
-  });
-
-  test("is not lost when the notification comes before the wait", async () => {
-    const wake = new Signal();
-    wake.notify();
-    const clock = new ManualClock();
-    await wake.wait(clock, 60_000, neverAborted);
-    expect(clock.slept).toEqual([]);
-    await wake.wait(clock, 60_000, neverAborted);
-    expect(clock.slept).toEqual([60_000]);
-  });
-
-  test("ends its wait when that is aborted", async () => {
-    const stop = new AbortController();
-    const waiting = new Signal().wait(
-      { ...new ManualClock(), sleep: () => new Promise(() => {}) },
-      60_000,
-      stop.signal,
-    );
-    stop.abort();
-    await waiting;
   });
 });

@@ -1,0 +1,31 @@
+import type { FlowRun } from "../../../src/model/objects.ts";
+import { coveredRanges } from "../../../src/store/coverage.ts";
+import { aFlowRun, anId, at, T0_US } from "../../support/builders.ts";
+import { anEventAt, type EngineHarness, SECOND } from "../engine-harness.ts";
+
+/** A flow run that is expected this many seconds after T0. */
+export const runAt = (seconds: number, given: Partial<FlowRun> = {}) =>
+  aFlowRun({ expected_start_time: at(seconds), ...given });
+
+/** The event of a flow run that enters a state this many seconds after T0. */
+export function stateEvent(run: string, type: string, seconds: number, stateId = anId()) {
+  return anEventAt(seconds, {
+    id: stateId,
+    event: `prefect.flow-run.${type}`,
+    resource: {
+      "prefect.resource.id": `prefect.flow-run.${run}`,
+      "prefect.resource.name": "amber-heron",
+      "prefect.run-count": "1",
+      "prefect.state-name": type,
+      "prefect.state-type": type.toUpperCase(),
+      "prefect.state-timestamp": at(seconds),
+    },
+  });
+}
+
+/** Claims of a kind: from and to in seconds after T0. */
+export const covered = (harness: EngineHarness, kind: string, scope = "") =>
+  coveredRanges(harness.ctx.db, kind, scope).map((range) => [
+    Math.round((range.fromUs - T0_US) / SECOND),
+    Math.round((range.toUs - T0_US) / SECOND),
+  ]);
