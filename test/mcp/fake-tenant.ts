@@ -2,8 +2,10 @@ import { z } from "zod";
 import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger, type Logger } from "../../src/lib/logger.ts";
+import { own } from "../../src/lib/shown-text.ts";
 import type { Tenant } from "../../src/mcp/tenant.ts";
 import type { QueryContext } from "../../src/queries/source/context.ts";
+import { answerText } from "../../src/tools/answer/fenced.ts";
 import { defineTool, type ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 
 const output = z.looseObject({});
@@ -15,7 +17,10 @@ export interface Seen {
 }
 
 export function testTools(seen: Seen): ToolDefinition[] {
-  const answer = (structured: Record<string, unknown>) => ({ structured, text: JSON.stringify(structured) });
+  const answer = (structured: Record<string, unknown>) => ({
+    structured,
+    text: answerText([own(JSON.stringify(structured))]),
+  });
   return [
     defineTool({
       ...plain,

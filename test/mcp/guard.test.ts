@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { z } from "zod";
 import { callTool } from "../../src/mcp/guard.ts";
 import type { Tenant } from "../../src/mcp/tenant.ts";
+import { answerText } from "../../src/tools/answer/fenced.ts";
 import { defineTool, type ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 import { type FakeTenant, fakeTenant } from "./fake-tenant.ts";
 
@@ -42,7 +43,7 @@ describe("a tool call", () => {
         throw new TypeError("no schema");
       }) as unknown as z.ZodObject,
       output: z.looseObject({}),
-      run: () => Promise.resolve({ structured: {}, text: "" }),
+      run: () => Promise.resolve({ structured: {}, text: answerText([]) }),
     });
     const { code, hint } = (await call(tenant, broken)).structuredContent as { code: string; hint: string };
     expect(code).toBe("internal");

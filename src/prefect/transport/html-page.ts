@@ -1,5 +1,5 @@
 import { truncate } from "../../lib/truncate.ts";
-import { visibleText } from "../../model/text/untrusted.ts";
+import { visibleText } from "../../lib/visible-text.ts";
 import type { HttpAnswer } from "./exchange.ts";
 
 /** A page whose body begins like this is HTML, whatever its content type says. */

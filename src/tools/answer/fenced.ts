@@ -1,9 +1,23 @@
+import type { Line, Sentence } from "../../lib/shown-text.ts";
 import { fence, makeTag } from "../../model/text/untrusted.ts";
 
+declare const shown: unique symbol;
+
+/** Lines between marks. */
+export type Fenced = string & { readonly [shown]: "fenced" };
+
+/** The text of an answer: sentences of this program, and workspace data between marks. */
+export type AnswerText = string & { readonly [shown]: "answer" };
+
 /** Workspace data between marks with a random tag, new for each answer: data cannot contain the end mark. */
-export function fenced(lines: readonly string[]): string {
+export function fenced(lines: readonly Line[]): Fenced {
   return fence(
-    lines.join("\n"),
+    lines,
     makeTag((size) => crypto.getRandomValues(new Uint8Array(size))),
-  );
+  ) as Fenced;
+}
+
+/** Each part in a line of its own; null is left out. */
+export function answerText(parts: readonly (Sentence | Fenced | null)[]): AnswerText {
+  return parts.filter((part) => part !== null).join("\n") as AnswerText;
 }

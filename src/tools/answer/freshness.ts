@@ -1,4 +1,5 @@
 /** Source, age and coverage of an answer, as structured content and as lines of the text. */
+import { own, type Sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
 
@@ -29,7 +30,7 @@ export function withoutWindow(complete: boolean, notes: readonly string[]): Cove
 }
 
 /** First line: source, as_of, window. Further lines: gaps and notes. */
-export function freshnessLines(freshness: Freshness, nowUs: ServerUs): string[] {
+export function freshnessLines(freshness: Freshness, nowUs: ServerUs): Sentence[] {
   const { fromUs, toUs } = freshness.coverage;
   const isWindow = fromUs !== null && toUs !== null && fromUs !== toUs;
   const window = isWindow ? `, covers ${formatIsoSeconds(fromUs)} to ${formatIsoSeconds(toUs)}` : "";
@@ -37,22 +38,24 @@ export function freshnessLines(freshness: Freshness, nowUs: ServerUs): string[] 
 }
 
 /** The same for texts that state the window themselves. */
-export function linesWithoutWindow(freshness: Freshness, nowUs: ServerUs): string[] {
+export function linesWithoutWindow(freshness: Freshness, nowUs: ServerUs): Sentence[] {
   return linesWith("", freshness, nowUs);
 }
 
-function linesWith(window: string, { source, asOfUs, coverage }: Freshness, nowUs: ServerUs): string[] {
+function linesWith(window: string, { source, asOfUs, coverage }: Freshness, nowUs: ServerUs): Sentence[] {
   const lines = [
-    `${source} as of ${formatIsoSeconds(asOfUs)} (${ageText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
+    own(
+      `${source} as of ${formatIsoSeconds(asOfUs)} (${ageText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
+    ),
   ];
   if (coverage.gaps.length > 0) {
     const shown = coverage.gaps
       .slice(0, 5)
       .map((gap) => `${formatIsoSeconds(gap.fromUs)} to ${formatIsoSeconds(gap.toUs)}`);
     const rest = coverage.gaps.length > 5 ? ` and ${coverage.gaps.length - 5} more` : "";
-    lines.push(`not covered: ${shown.join("; ")}${rest}`);
+    lines.push(own(`not covered: ${shown.join("; ")}${rest}`));
   }
-  return [...lines, ...coverage.notes];
+  return [...lines, ...coverage.notes.map(own)];
 }
 
 export function isoRange({ fromUs, toUs }: TimeRange): { from: string; to: string } {

@@ -3,6 +3,17 @@
  * UUID of the structured content; one that occurs more than once is written out in a legend and referred to as `#a`.
  */
 import { ExactNumber, isJsonObject } from "../../lib/exact-json.ts";
+import {
+  asCell,
+  type Cell,
+  joined,
+  jsonLine,
+  type Line,
+  lineOf,
+  own,
+  quote,
+  type Sentence,
+} from "../../lib/shown-text.ts";
 import { uuidsIn } from "../../lib/uuid.ts";
 
 export type Item = Readonly<Record<string, unknown>>;
@@ -17,15 +28,15 @@ export interface TableOptions {
 }
 
 /** One item as cells by column name. `X_id` and `X_name` share the column `X`; nested `{id, name}` too. */
-export function cellsOf(item: Item, options: TableOptions): Map<string, string> {
-  const cells = new Map<string, string>();
+export function cellsOf(item: Item, options: TableOptions): Map<string, Cell> {
+  const cells = new Map<string, Cell>();
   for (const key in item) {
     const text = cellText(item[key], options);
     if (text === "") continue;
     const column = columnOf(key);
     const before = cells.get(column);
     if (before === undefined) cells.set(column, text);
-    else cells.set(column, key.endsWith("_name") ? `${text} ${before}` : `${before} ${text}`);
+    else cells.set(column, joined(key.endsWith("_name") ? [text, before] : [before, text], " "));
   }
   return cells;
 }
@@ -35,35 +46,30 @@ function columnOf(key: string): string {
   return key.endsWith("_id") ? key.slice(0, -3) : key;
 }
 
-function cellText(value: unknown, options: TableOptions): string {
-  if (value === null || value === undefined || value === "") return "";
-  if (typeof value === "string") return looksLikeTime(value) ? shortTime(value, options) : oneLine(value);
-  if (typeof value === "number") return String(Number.isInteger(value) ? value : Number(value.toFixed(3)));
-  if (typeof value === "boolean") return value ? "yes" : "no";
-  if (value instanceof ExactNumber) return String(value);
+function cellText(value: unknown, options: TableOptions): Cell {
+  if (value === null || value === undefined || value === "") return asCell("");
+  if (typeof value === "string") return looksLikeTime(value) ? asCell(shortTime(value, options)) : asCell(value);
+  if (typeof value === "number") return asCell(String(Number.isInteger(value) ? value : Number(value.toFixed(3))));
+  if (typeof value === "boolean") return asCell(value ? "yes" : "no");
   if (Array.isArray(value)) {
-    const parts = value.map((part) => cellText(part, options)).filter(Boolean);
-    return parts.join(value.some(isPlainObject) ? "; " : ",");
+    const parts = value.map((part) => entryText(part, options)).filter(Boolean);
+    return joined(parts, value.some(isPlainObject) ? "; " : ",");
   }
+  if (typeof value !== "object" || value instanceof ExactNumber) return asCell(String(value));
   const entries = Object.entries(value as Item);
   const isReference = entries.length > 0 && entries.every(([member]) => member === "id" || member === "name");
-  if (!isReference) return entries.length === 0 ? "" : oneLine(JSON.stringify(value));
+  if (!isReference) return entries.length === 0 ? asCell("") : asCell(jsonLine(value));
   const { name, id } = value as { name?: unknown; id?: unknown };
-  return [name, id]
-    .map((part) => cellText(part, options))
-    .filter(Boolean)
-    .join(" ");
+  return joined([name, id].map((part) => cellText(part, options)).filter(Boolean), " ");
+}
+
+/** An entry of a list; in quotes where it would read as two entries. */
+function entryText(value: unknown, options: TableOptions): Cell {
+  return typeof value === "string" && /[,;"]/.test(value) ? asCell(quote(value, 10_000)) : cellText(value, options);
 }
 
 function isPlainObject(value: unknown): boolean {
   return isJsonObject(value);
-}
-
-const LINE_ENDS = /[\n\r\u0085\u2028\u2029]/;
-
-/** Invisible characters are removed later, from the whole text, by `fenced`. */
-function oneLine(text: string): string {
-  return LINE_ENDS.test(text) ? text.replace(/\s*[\n\r\u0085\u2028\u2029]\s*/g, " ⏎ ") : text;
 }
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$/;
@@ -81,66 +87,64 @@ export function shortTime(iso: string, { day, keepsMillis }: Pick<TableOptions, 
 }
 
 /** The cells that all rows share, the names of the columns, and a line for each row. */
-export function tableLines(rows: readonly ReadonlyMap<string, string>[], order: readonly string[] = []): TableText {
+export function tableLines(rows: readonly ReadonlyMap<string, Cell>[], order: readonly string[] = []): TableText {
   const names = new Set(order.filter((name) => rows.some((row) => row.has(name))));
   for (const row of rows) for (const name of row.keys()) if (name !== "id") names.add(name);
   if (rows.some((row) => row.has("id"))) names.add("id");
-  const shared: string[] = [];
+  const shared: Line[] = [];
   if (rows.length >= 3) {
     for (const name of names) {
       const value = rows[0]?.get(name);
       if (name === "id" || value === undefined || !rows.every((row) => row.get(name) === value)) continue;
-      shared.push(`${name}=${value}`);
+      // A value that would read as a further shared one is in quotes.
+      const text = /[;"]/.test(value) ? lineOf`"${asCell(value.replaceAll('"', '\\"'))}"` : value;
+      shared.push(lineOf`${asCell(name)}=${text}`);
       names.delete(name);
     }
   }
   const columns = [...names];
   return {
-    shared: shared.length > 0 ? `all: ${shared.join("; ")}` : null,
-    columns: columns.join(" | "),
-    lines: rows.map((row) => lineOf(row, columns)),
+    shared: shared.length > 0 ? lineOf`all: ${joined(shared, "; ")}` : null,
+    columns: joined(columns.map(asCell), " | "),
+    lines: rows.map((row) => lineOfRow(row, columns)),
   };
 }
 
 /** Empty cells at the end are left out. */
-function lineOf(row: ReadonlyMap<string, string>, columns: readonly string[]): string {
-  let line = "";
-  let separators = "";
-  for (const name of columns) {
-    const cell = row.get(name);
-    if (cell) {
-      line += separators + cell;
-      separators = "";
-    }
-    separators += "|";
-  }
-  return line;
+function lineOfRow(row: ReadonlyMap<string, Cell>, columns: readonly string[]): Line {
+  const cells = columns.map((name) => row.get(name) ?? asCell(""));
+  const last = cells.findLastIndex((cell) => cell !== "");
+  return joined(cells.slice(0, last + 1), "|");
 }
 
 export interface TableText {
-  readonly shared: string | null;
-  readonly columns: string;
-  readonly lines: readonly string[];
+  readonly shared: Line | null;
+  readonly columns: Line;
+  readonly lines: readonly Line[];
 }
 
 /** Writes UUIDs that occur more than once as `#a` and returns the legend that spells them out, or null. */
-export function foldIds(text: string): { text: string; legend: string | null } {
-  const found = uuidsIn(text);
+export function foldIds(lines: readonly Line[]): { lines: readonly Line[]; legend: Sentence | null } {
+  const found = lines.map((line) => uuidsIn(line));
   const counts = new Map<string, number>();
-  for (const { id } of found) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const { id } of found.flat()) counts.set(id, (counts.get(id) ?? 0) + 1);
   const labels = new Map<string, string>();
   for (const [id, count] of counts) if (count > 1) labels.set(id, label(labels.size));
-  if (labels.size === 0) return { text, legend: null };
+  if (labels.size === 0) return { lines, legend: null };
+  const legend = own(`ids: ${[...labels].map(([id, name]) => `${name}=${id}`).join(" ")}`);
+  return { lines: lines.map((line, index) => withLabels(line, found[index] ?? [], labels)), legend };
+}
+
+function withLabels(line: Line, found: ReturnType<typeof uuidsIn>, labels: ReadonlyMap<string, string>): Line {
   let folded = "";
   let done = 0;
   for (const { id, at } of found) {
     const name = labels.get(id);
     if (name === undefined) continue;
-    folded += `${text.slice(done, at)}#${name}`;
+    folded += `${line.slice(done, at)}#${name}`;
     done = at + id.length;
   }
-  folded += text.slice(done);
-  return { text: folded, legend: `ids: ${[...labels].map(([id, name]) => `${name}=${id}`).join(" ")}` };
+  return (folded + line.slice(done)) as Line;
 }
 
 /** a … z, aa, ab … */

@@ -1,6 +1,7 @@
 /** The parts of a tool. */
 import type { z } from "zod";
 import type { QueryContext } from "../../queries/source/context.ts";
+import type { AnswerText } from "../answer/fenced.ts";
 
 export interface ToolContext {
   readonly query: QueryContext;
@@ -14,7 +15,7 @@ export interface ToolContext {
 export interface ToolAnswer {
   readonly structured: Readonly<Record<string, unknown>>;
   /** The same facts for clients that show only text. */
-  readonly text: string;
+  readonly text: AnswerText;
   /** Names of members that hold text written by flows or users. */
   readonly untrusted?: readonly string[];
 }

@@ -1,7 +1,8 @@
 /** The answer of a list: as many items as the token budget allows, as text and as structured content, and a cursor for the rest. */
+import { type Cell, jsonLine, type Line, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
-import { fenced } from "../answer/fenced.ts";
+import { type AnswerText, answerText, type Fenced, fenced } from "../answer/fenced.ts";
 import { dayOf, freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { shrinkItem } from "../answer/shrink-item.ts";
 import type { Item, TableOptions } from "../answer/table.ts";
@@ -20,7 +21,7 @@ export interface ListSpec {
   /** Member that holds the items: `flow_runs`. */
   readonly key: string;
   /** What the items are, for the header: "flow runs, newest first". */
-  readonly title: string;
+  readonly title: Sentence;
   /** In the order of the answer, at most the caller's `limit`. */
   readonly items: readonly Item[];
   /** Further rows match. */
@@ -34,21 +35,21 @@ export interface ListSpec {
   /** Further members of the structured content. `facts` must state each of them too. */
   readonly extra?: Item;
   /** Lines of the text below the header. */
-  readonly facts?: readonly string[];
+  readonly facts?: readonly Sentence[];
   /** `json`: one item per line, for full detail. */
   readonly layout?: "table" | "json";
   /** A shorter form of the item for the table, without loss of facts. */
   readonly toRow?: (item: Item) => Item;
-  /** Instead of a table: the text of one item, which may span lines. */
-  readonly rowText?: ((item: Item) => string) | undefined;
+  /** Instead of a table: the lines of one item. */
+  readonly rowLines?: ((item: Item) => readonly Line[]) | undefined;
   readonly order?: readonly string[];
   readonly keepsMillis?: boolean;
   /** The end of `items` from which the budget is filled. `end`: for the last lines of a log. */
   readonly takeFrom?: "start" | "end";
   /** How to narrow the list; shown when there is more. */
-  readonly hint?: string;
+  readonly hint?: Sentence;
   /** Shown instead of an empty list. */
-  readonly none?: string;
+  readonly none?: Sentence;
 }
 
 /** Estimated tokens of the header, the fence and the freshness, in the text and in the structured content. */
@@ -71,15 +72,18 @@ export function listAnswer(spec: ListSpec): ToolAnswer {
 
 interface Page {
   readonly items: readonly Item[];
-  readonly rows: readonly ReadonlyMap<string, string>[];
+  readonly rows: readonly Row[];
 }
+
+/** An item as cells of a table, or as lines. */
+type Row = { readonly cells: ReadonlyMap<string, Cell> } | { readonly lines: readonly Line[] };
 
 /** The items that fit the budget as text and as JSON; always at least one. */
 function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
   const ordered = spec.takeFrom === "end" ? [...spec.items].reverse() : spec.items;
   const options = { day: dayOf(spec.nowUs), keepsMillis: spec.keepsMillis ?? false };
   const seen = new Set<string>();
-  const rows: ReadonlyMap<string, string>[] = [];
+  const rows: Row[] = [];
   const items: Item[] = [];
   let text = 0;
   let json = 0;
@@ -90,55 +94,63 @@ function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
     text += estimateRowTokens(shown.measured, seen) + 1;
     json += shown.jsonTokens + 1;
     if (rows.length > 0 && Math.max(text, json) > budget) break;
-    rows.push(shown.cells);
+    rows.push(shown.row);
     items.push(item);
   }
   return spec.takeFrom === "end" ? { items: items.reverse(), rows: rows.reverse() } : { items, rows };
 }
 
 interface ShownItem {
-  readonly cells: ReadonlyMap<string, string>;
+  readonly row: Row;
   readonly measured: Measured;
   readonly jsonTokens: number;
   /** What the members above depend on, beside the item. */
   readonly day: string;
   readonly keepsMillis: boolean | undefined;
   readonly toRow: ListSpec["toRow"];
-  readonly rowText: ListSpec["rowText"];
+  readonly rowLines: ListSpec["rowLines"];
   readonly layout: ListSpec["layout"];
 }
 
 /** Events are the same objects in several answers: their measures are reused. */
 const shownItems = new WeakMap<Item, ShownItem>();
 
-function shownItem({ toRow, rowText, layout }: ListSpec, item: Item, { day, keepsMillis }: TableOptions): ShownItem {
+function shownItem({ toRow, rowLines, layout }: ListSpec, item: Item, { day, keepsMillis }: TableOptions): ShownItem {
   const known = shownItems.get(item);
   const isSame = known?.day === day && known.keepsMillis === keepsMillis && known.layout === layout;
-  if (known && isSame && known.toRow === toRow && known.rowText === rowText) return known;
+  if (known && isSame && known.toRow === toRow && known.rowLines === rowLines) return known;
   const json = JSON.stringify(item);
-  const plain = rowText ? rowText(item) : layout === "json" ? json : undefined;
-  const cells =
-    plain === undefined ? cellsOf(toRow ? toRow(item) : item, { day, keepsMillis }) : new Map([["", plain]]);
-  const measured = measureText([...cells.values()].join("|"));
-  const shown = { cells, measured, jsonTokens: estimateTokens(json), day, keepsMillis, toRow, rowText, layout };
+  const lines = rowLines ? rowLines(item) : layout === "json" ? [jsonLine(item)] : undefined;
+  const row: Row = lines ? { lines } : { cells: cellsOf(toRow ? toRow(item) : item, { day, keepsMillis }) };
+  const measured = measureText("lines" in row ? row.lines.join("\n") : [...row.cells.values()].join("|"));
+  const shown = { row, measured, jsonTokens: estimateTokens(json), day, keepsMillis, toRow, rowLines, layout };
   shownItems.set(item, shown);
   return shown;
 }
 
-function listText(spec: ListSpec, page: Page, head: readonly string[], cursor: string | undefined): string {
+function listText(
+  spec: ListSpec,
+  page: Page,
+  [head = own(""), ...notes]: readonly Sentence[],
+  cursor: string | undefined,
+): AnswerText {
   const count = page.items.length;
-  const title = `${count} ${spec.title}${cursor ? ", more match" : ""}`;
-  const lines = [`${title} | ${head[0]}`, ...head.slice(1), ...(spec.facts ?? [])];
-  if (count === 0) lines.push(spec.none ?? "Nothing matches.");
-  else lines.push(...rowLines(spec, page));
-  if (cursor) lines.push(`next_cursor: ${cursor}`);
-  if (cursor && spec.hint) lines.push(spec.hint);
-  return lines.join("\n");
+  return answerText([
+    sentence`${count} ${spec.title}${cursor ? ", more match" : ""} | ${head}`,
+    ...notes,
+    ...(spec.facts ?? []),
+    ...(count === 0 ? [spec.none ?? sentence`Nothing matches.`] : rowsText(page.rows, spec.order)),
+    ...(cursor ? [sentence`next_cursor: ${own(cursor)}`, spec.hint ?? null] : []),
+  ]);
 }
 
-function rowLines(spec: ListSpec, page: Page): string[] {
-  if (spec.layout === "json" || spec.rowText) return [fenced(page.rows.map((row) => row.get("") ?? ""))];
-  const table = tableLines(page.rows, spec.order);
-  const { text, legend } = foldIds([...(table.shared ? [table.shared] : []), table.columns, ...table.lines].join("\n"));
-  return [...(legend ? [legend] : []), fenced([text])];
+function rowsText(rows: readonly Row[], order: ListSpec["order"]): (Sentence | Fenced | null)[] {
+  const lines = rows.flatMap((row) => ("lines" in row ? row.lines : []));
+  if (lines.length > 0) return [fenced(lines)];
+  const table = tableLines(
+    rows.flatMap((row) => ("cells" in row ? [row.cells] : [])),
+    order,
+  );
+  const folded = foldIds([...(table.shared ? [table.shared] : []), table.columns, ...table.lines]);
+  return [folded.legend, fenced(folded.lines)];
 }

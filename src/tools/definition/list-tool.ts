@@ -1,6 +1,7 @@
 /** The tools that list one kind of Prefect's objects. Each states its filters, its query and how it shows a row. */
 
 import type { z } from "zod";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { type FilterKind, KINDS, type LinkedKind, type NamedKind } from "../../model/kinds.ts";
@@ -11,7 +12,7 @@ import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import { type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { dayOf } from "../answer/freshness.ts";
-import { itemText } from "../answer/item-text.ts";
+import { itemLines } from "../answer/item-text.ts";
 import type { Item } from "../answer/table.ts";
 import { defineTool, type ToolAnswer, type ToolDefinition, type ToolOptions } from "./define-tool.ts";
 import { listAnswer } from "./list-answer.ts";
@@ -72,13 +73,13 @@ export interface ListToolOptions<Input extends z.ZodObject, Row, Sort extends st
   readonly brief: readonly string[];
   readonly full: readonly string[];
   /** Follows the kind in the header: ", newest first". */
-  orderText?(args: z.infer<Input>): string;
+  orderText?(args: z.infer<Input>): Sentence;
   /** Columns that come first. */
   readonly order: readonly string[];
   /** The item as the table shows it. */
   readonly toRow?: (item: Item) => Item;
-  readonly hint: string;
-  readonly none: string;
+  readonly hint: Sentence;
+  readonly none: Sentence;
   query(ctx: QueryContext, call: ListCall<Sort>, args: z.infer<Input>): Promise<ListPage<Row>>;
   /** Without `ui_url`, which is added. */
   toItem(row: Row, call: ListCall<Sort>): Item;
@@ -129,17 +130,17 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   const day = dayOf(nowUs);
   return listAnswer({
     key,
-    title: `${plural}${options.orderText?.(given) ?? ""}`,
+    title: sentence`${plural}${options.orderText?.(given) ?? ""}`,
     items: pickFields(items, args.fields, [...brief, ...full]),
     hasMore: page.hasMore,
     cursorAfter: (index) => encodeCursor(question, page.positionAfter?.(index) ?? [offsetOf(position) + index + 1]),
     freshness: page.freshness,
     nowUs,
     budget: tokenBudget(args),
-    ...(template === null ? {} : { extra: { ui_url: template }, facts: [`link: ${template}`] }),
+    ...(template === null ? {} : { extra: { ui_url: template }, facts: [own(`link: ${template}`)] }),
     layout: call.isFull && !hasFields ? "json" : "table",
     ...(toRow ? { toRow } : {}),
-    rowText: inLines ? (item) => itemText(item, day) : undefined,
+    rowLines: inLines ? (item) => itemLines(item, day) : undefined,
     order,
     hint,
     none,

@@ -1,7 +1,8 @@
 /** The answer of both docs tools: the text of the docs server, or pages of the shipped index with a note that they are from there. */
+import { own, sentence, verbatim } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { DocsAnswer } from "../../queries/docs/docs.ts";
-import { fenced } from "../answer/fenced.ts";
+import { answerText, fenced } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines, withoutWindow } from "../answer/freshness.ts";
 import { MAX_TOKENS } from "../answer/token-budget.ts";
 import { READ_ONLY, type ToolAnnotations, type ToolAnswer } from "../definition/define-tool.ts";
@@ -20,20 +21,25 @@ export function docsAnswer(answer: DocsAnswer, nowUs: ServerUs): ToolAnswer {
     asOfUs: nowUs,
     coverage: withoutWindow(isServer, notes),
   } as const;
-  const [head = "", ...rest] = freshnessLines(freshness, nowUs);
+  const [head = own(""), ...rest] = freshnessLines(freshness, nowUs);
   const meta = freshnessFields(freshness);
   if (isServer) {
     const text = answer.text.length > MAX_CHARS ? `${answer.text.slice(0, MAX_CHARS)}…` : answer.text;
     return {
       structured: { from: "docs server", text, ...meta },
-      text: [`docs server | ${head}`, fenced([text])].join("\n"),
+      text: answerText([sentence`docs server | ${head}`, fenced(verbatim(text))]),
       untrusted: ["text"],
     };
   }
-  const lines = answer.pages.map(({ title, url, summary }) => `${title} | ${url} | ${summary}`);
-  const none = "No page in the list matches these words.";
+  // The list is part of this program.
+  const lines = answer.pages.map(({ title, url, summary }) => own(`${title} | ${url} | ${summary}`));
+  const none = sentence`No page in the list matches these words.`;
   return {
     structured: { from: "shipped index", pages: answer.pages, ...meta },
-    text: [`${answer.pages.length} pages | ${head}`, ...rest, ...(lines.length > 0 ? lines : [none])].join("\n"),
+    text: answerText([
+      sentence`${answer.pages.length} pages | ${head}`,
+      ...rest,
+      ...(lines.length > 0 ? lines : [none]),
+    ]),
   };
 }

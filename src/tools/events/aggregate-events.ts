@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, parseDurationUs } from "../../lib/time.ts";
 import { aggregateEvents } from "../../queries/events/aggregate.ts";
 import { type EventGroup, GROUPINGS, type Grouping } from "../../queries/events/event-tally.ts";
@@ -49,11 +50,11 @@ export const aggregateEventsTool = defineTool({
     });
     const offset = place?.offset ?? 0;
     const limit = args.limit ?? DEFAULT_LIMIT;
-    const count = `${found.total} events in ${found.groups.length} groups`;
+    const count = sentence`${found.total} events in ${found.groups.length} groups`;
     const interval = found.stepUs === null ? {} : { interval_seconds: found.stepUs / 1_000_000 };
     return listAnswer({
       key: "groups",
-      title: `groups by ${by}`,
+      title: sentence`groups by ${by}`,
       items: found.groups.slice(offset, offset + limit).map((group) => toItem(group, by)),
       hasMore: found.groups.length > offset + limit,
       cursorAfter: (index) => windowCursor(question, found.window, offset + index + 1),
@@ -67,10 +68,10 @@ export const aggregateEventsTool = defineTool({
         ...interval,
         window: isoRange(found.window),
       },
-      facts: [found.stepUs === null ? count : `${count} of ${found.stepUs / 1_000_000} s`],
+      facts: [found.stepUs === null ? count : sentence`${count} of ${found.stepUs / 1_000_000} s`],
       order: ["start", "group", "name", "count"],
-      hint: "Narrow by event_type_prefix, resource or times.",
-      none: "No event in this window matches.",
+      hint: sentence`Narrow by event_type_prefix, resource or times.`,
+      none: sentence`No event in this window matches.`,
     });
   },
 });

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { asName, joined, own, quote, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
-import { visibleText } from "../../model/text/untrusted.ts";
+import { KINDS } from "../../model/kinds.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
 import { stateKey } from "../../queries/events/event-tally.ts";
 import { getTimeline, type TimelineEntry } from "../../queries/history/timeline.ts";
@@ -72,11 +73,15 @@ export const getTimelineTool = defineTool({
     const page = entries.slice(offset, offset + (args.limit ?? DEFAULT_LIMIT));
     const { deletedUs } = subject;
     const state = subject.run?.state_name;
-    const shownState = [state, deletedUs === null ? null : "deleted"].filter((one) => one).join(", ");
-    const left = hidden === 0 ? [] : [`${hidden} routine steps of task runs left out; detail: "full" shows them`];
+    const shownState = joined(
+      [...(state ? [asName(state)] : []), ...(deletedUs === null ? [] : [own("deleted")])],
+      ", ",
+    );
+    const left =
+      hidden === 0 ? [] : [sentence`${hidden} routine steps of task runs left out; detail: "full" shows them`];
     return listAnswer({
       key: "entries",
-      title: `entries of ${kind.replace("_", " ")} ${quoted(subject.name)} ${subject.id}${shownState ? ` (${shownState})` : ""}, oldest first`,
+      title: sentence`entries of ${KINDS[kind].label} ${quote(subject.name, 100)} ${asName(subject.id)}${shownState ? sentence` (${shownState})` : ""}, oldest first`,
       items: page.map((entry) => toItem(entry, subject.id)),
       hasMore: entries.length > offset + page.length,
       cursorAfter: (index) => windowCursor(question, subject.window, offset + index + 1),
@@ -98,23 +103,18 @@ export const getTimelineTool = defineTool({
       facts: left,
       order: ["time", "kind", "what", "of", "message"],
       keepsMillis: true,
-      hint: "Narrow by times.",
-      none: "Nothing is known about it in this window.",
+      hint: sentence`Narrow by times.`,
+      none: sentence`Nothing is known about it in this window.`,
     });
   },
 });
-
-/** The header is outside of the untrusted marks: there a name is one short line in quotes. */
-function quoted(name: string): string {
-  return JSON.stringify(visibleText(name).slice(0, 100));
-}
 
 function subjectOf(args: Input): { kind: TimelineSubjectKind; text: string } {
   const given = (["flow_run", "deployment", "work_pool"] as const).filter((kind) => args[kind] !== undefined);
   const [kind] = given;
   if (given.length !== 1 || !kind) {
     throw new AppError("invalid_input", "get_timeline needs exactly one of flow_run, deployment, work_pool", {
-      hint: "An id, a name or a UI link.",
+      hint: sentence`An id, a name or a UI link.`,
     });
   }
   return { kind, text: args[kind] ?? "" };

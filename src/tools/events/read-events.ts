@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sentence } from "../../lib/shown-text.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
 import { listEvents } from "../../queries/events/events.ts";
@@ -45,7 +46,7 @@ export const readEventsTool = defineTool({
     const isFull = args.detail === "full";
     return listAnswer({
       key: "events",
-      title: `events, ${asked.question.order === "asc" ? "oldest" : "newest"} first`,
+      title: sentence`events, ${asked.question.order === "asc" ? "oldest" : "newest"} first`,
       items: pickFields(
         page.events.map((event) => toItem(event, args)),
         args.fields,
@@ -62,8 +63,8 @@ export const readEventsTool = defineTool({
       order: ["occurred", "event", "resource", "flow_run", "flow", "deployment", "work_pool", "tags", "message"],
       toRow: shortResource,
       keepsMillis: true,
-      hint: "Narrow by event_type_prefix, flow_run, deployment or times.",
-      none: "No event in this window matches.",
+      hint: sentence`Narrow by event_type_prefix, flow_run, deployment or times.`,
+      none: sentence`No event in this window matches.`,
     });
   },
 });

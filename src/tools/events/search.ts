@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
 import { parseSearchTerms, searchWords } from "../../model/text/search-terms.ts";
@@ -69,7 +70,7 @@ export const searchTool = defineTool({
     const words = searchWords(parseSearchTerms(args.query)).map(({ word }) => word);
     return listAnswer({
       key: "results",
-      title: "results, newest first",
+      title: sentence`results, newest first`,
       items: pickFields(
         page.hits.map((hit) => toItem(hit, words, args.detail === "full")),
         args.fields,
@@ -86,8 +87,8 @@ export const searchTool = defineTool({
       budget: tokenBudget(args),
       extra: { window: isoRange(page.window) },
       order: ["kind", "time", "name", "event", "resource", "flow_run", "n", "level", "state"],
-      hint: "Narrow by kinds or times.",
-      none: "Nothing that could be searched matches.",
+      hint: sentence`Narrow by kinds or times.`,
+      none: sentence`Nothing that could be searched matches.`,
     });
   },
 });

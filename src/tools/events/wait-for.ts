@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { asName, lineOf, oneLine, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, parseDurationUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { withNotes } from "../../model/freshness.ts";
@@ -10,7 +11,7 @@ import { type WaitResult, waitForEvent, waitForRun } from "../../queries/history
 import { resolveName } from "../../queries/names/names.ts";
 import { stateCriterion, stateNotes } from "../../queries/names/shorthands.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
-import { fenced } from "../answer/fenced.ts";
+import { answerText, fenced } from "../answer/fenced.ts";
 import { dayOf, freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { cellsOf, type Item } from "../answer/table.ts";
 import { defineTool, type ToolAnswer } from "../definition/define-tool.ts";
@@ -104,25 +105,29 @@ function runAnswer(waited: WaitResult<FlowRun>, nowUs: ServerUs): ToolAnswer {
   const { value: run, isReached } = waited;
   const flow_run = { id: run.id, name: run.name, ...stateItem(run, nowUs, true) };
   const hasEndedOtherwise = !isReached && isTerminal(run.state_type ?? null);
+  const state = asName(run.state_name ?? "unknown");
   const outcome = isReached
-    ? `reached: ${run.state_name}`
+    ? sentence`reached: ${state}`
     : hasEndedOtherwise
-      ? `will not be reached: it ended as ${run.state_name}`
-      : `timed out: still ${run.state_name ?? "unknown"}`;
+      ? sentence`will not be reached: it ended as ${state}`
+      : sentence`timed out: still ${state}`;
   return answer(waited, { flow_run }, outcome, flow_run, nowUs);
 }
 
 function eventAnswer(waited: WaitResult<PrefectEvent | null>, fromUs: ServerUs, nowUs: ServerUs): ToolAnswer {
   const event = waited.value === null ? null : { ...briefEvent(waited.value) };
   const from = formatIsoUs(fromUs);
-  const outcome = event === null ? `timed out: no matching event since ${from}` : `reached: ${event.event}`;
+  const outcome =
+    event === null
+      ? sentence`timed out: no matching event since ${own(from)}`
+      : sentence`reached: ${asName(event.event)}`;
   return answer(waited, event === null ? { since: from } : { event }, outcome, event, nowUs);
 }
 
 function answer(
   waited: WaitResult<unknown>,
   found: Item,
-  outcome: string,
+  outcome: Sentence,
   shown: Item | null,
   nowUs: ServerUs,
 ): ToolAnswer {
@@ -134,11 +139,12 @@ function answer(
     ...found,
     ...freshnessFields(waited.freshness),
   };
-  const [head = "", ...notes] = freshnessLines(waited.freshness, nowUs);
-  const lines = [`${outcome} after ${seconds} s | ${head}`, ...notes];
-  if (shown) {
-    const cells = cellsOf(shown, { day: dayOf(nowUs), keepsMillis: true });
-    lines.push(fenced([[...cells].map(([name, cell]) => `${name}: ${cell}`).join("\n")]));
-  }
-  return { structured, text: lines.join("\n"), untrusted: ["flow_run", "event"] };
+  const [head = own(""), ...notes] = freshnessLines(waited.freshness, nowUs);
+  const cells = shown ? [...cellsOf(shown, { day: dayOf(nowUs), keepsMillis: true })] : [];
+  const text = answerText([
+    sentence`${outcome} after ${seconds} s | ${head}`,
+    ...notes,
+    shown ? fenced(cells.map(([name, cell]) => lineOf`${oneLine(name)}: ${cell}`)) : null,
+  ]);
+  return { structured, text, untrusted: ["flow_run", "event"] };
 }

@@ -1,8 +1,10 @@
 import { z } from "zod";
+import { asName, joined, own, sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type Change, whatChanged } from "../../queries/history/what-changed.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import type { AnswerText } from "../answer/fenced.ts";
 import { fieldChanges } from "../answer/field-changes.ts";
 import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/table.ts";
@@ -53,10 +55,10 @@ export const whatChangedTool = defineTool({
     const cursorOf = (change: { atUs: ServerUs; id: string }) => encodeCursor(QUESTION, [change.atUs, change.id]);
     const last = found.changes.at(-1) ?? position?.after;
     const cursor = cursorOf(last ?? { atUs: earliestUs(found.window.toUs, nowUs), id: "" });
-    const runs = found.runs ? Object.entries(found.runs).map(([state, n]) => `${state} ${n}`) : null;
+    const runs = found.runs ? Object.entries(found.runs).map(([state, n]) => sentence`${asName(state)} ${n}`) : null;
     const answer = listAnswer({
       key: "changes",
-      title: `changes ${formatIsoUs(found.window.fromUs)} to ${formatIsoUs(found.window.toUs)}, oldest first`,
+      title: own(`changes ${formatIsoUs(found.window.fromUs)} to ${formatIsoUs(found.window.toUs)}, oldest first`),
       items: await Promise.all(found.changes.map(toItem)),
       hasMore: found.hasMore,
       cursorAfter: (index) => cursorOf(found.changes[index] ?? { atUs: found.window.toUs, id: "" }),
@@ -68,15 +70,18 @@ export const whatChangedTool = defineTool({
         ...(found.runs ? { runs: { ...found.runs } } : {}),
         cursor,
       },
-      facts: [...(runs ? [`runs in the window: ${runs.join(", ")}`] : []), `cursor for later changes: ${cursor}`],
+      facts: [
+        ...(runs ? [sentence`runs in the window: ${joined(runs, ", ")}`] : []),
+        sentence`cursor for later changes: ${own(cursor)}`,
+      ],
       order: ["at", "kind", "name", "change", "fields"],
-      none: "Nothing changed.",
+      none: sentence`Nothing changed.`,
     });
     // After a page that was cut, both cursors must continue at the end of that page.
     const { next_cursor } = answer.structured;
     if (typeof next_cursor !== "string") return answer;
     const structured = { ...answer.structured, cursor: next_cursor };
-    return { ...answer, structured, text: answer.text.replaceAll(cursor, next_cursor) };
+    return { ...answer, structured, text: answer.text.replaceAll(cursor, next_cursor) as AnswerText };
   },
 });
 

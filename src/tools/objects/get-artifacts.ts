@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sentence } from "../../lib/shown-text.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
 import { heldFilters } from "../../model/kinds.ts";
 import { MAX_FIELD_CHARS } from "../../model/objects/long-fields.ts";
@@ -31,10 +32,10 @@ export const getArtifactsTool = listTool({
   },
   brief: ["id", "key", "type", "description", "flow_run_id", "task_run_id", "created", "updated"],
   full: ["data", "data_chars", "metadata_", "ui_url"],
-  orderText: () => ", last updated first",
+  orderText: () => sentence`, last updated first`,
   order: ["key", "type", "updated", "description"],
-  hint: "Narrow by flow_run, key or type.",
-  none: "No artifact matches.",
+  hint: sentence`Narrow by flow_run, key or type.`,
+  none: sentence`No artifact matches.`,
   query(ctx, { set, limit, position, fresh }, { filter, type }) {
     const isAny = filter === undefined && type === undefined;
     const asked = isAny ? withoutResults(set) : set;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sentence } from "../../lib/shown-text.ts";
 import { describeAction, describeTrigger } from "../../model/objects/automation-summary.ts";
 import type { Automation } from "../../model/objects.ts";
 import { listAutomations } from "../../queries/objects/automations.ts";
@@ -39,8 +40,8 @@ export const getAutomationsTool = listTool({
   ],
   full: ["created", "updated", "ui_url"],
   order: ["name", "enabled", "trigger", "actions"],
-  hint: "Narrow by name or tags.",
-  none: "No automation matches.",
+  hint: sentence`Narrow by name or tags.`,
+  none: sentence`No automation matches.`,
   async query(ctx, { set, sort = "NAME_ASC", limit, position, fresh }) {
     const page = await listAutomations(ctx, { set, sort, limit, offset: offsetOf(position), fresh });
     return { ...page, rows: page.rows.map((automation) => ({ automation, names: page.names })) };

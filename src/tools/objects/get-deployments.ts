@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sentence } from "../../lib/shown-text.ts";
 import { listDeployments, readDeploymentDetail } from "../../queries/objects/deployments.ts";
 import { joinFreshness } from "../../queries/source/answer.ts";
 import { OBJECT_SORTS } from "../../store/filters/sorts.ts";
@@ -54,8 +55,8 @@ export const getDeploymentsTool = listTool({
   brief: BRIEF_DEPLOYMENT_FIELDS,
   full: FULL_DEPLOYMENT_FIELDS,
   order: ["name", "flow", "paused", "status", "schedules", "work_pool", "last_run_state", "last_run_start", "next_run"],
-  hint: "Narrow by name, flow, tags or paused.",
-  none: "No deployment matches.",
+  hint: sentence`Narrow by name, flow, tags or paused.`,
+  none: sentence`No deployment matches.`,
   async query(ctx, { set, sort = "NAME_ASC", limit, position, fresh, isSingle }) {
     const page = await listDeployments(ctx, { set, sort, limit, offset: offsetOf(position), fresh });
     const [only] = isSingle ? page.items : [];

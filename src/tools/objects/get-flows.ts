@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sentence } from "../../lib/shown-text.ts";
 import { listFlows } from "../../queries/objects/flows.ts";
 import { OBJECT_SORTS } from "../../store/filters/sorts.ts";
 import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
@@ -25,8 +26,8 @@ export const getFlowsTool = listTool({
   brief: ["id", "name", "tags", "deployments", "last_run_state", "last_run_start"],
   full: ["created", "updated", "labels", "ui_url"],
   order: ["name"],
-  hint: "Narrow by name or tags.",
-  none: "No flow matches.",
+  hint: sentence`Narrow by name or tags.`,
+  none: sentence`No flow matches.`,
   async query(ctx, { set, sort = "NAME_ASC", limit, position, fresh }) {
     const page = await listFlows(ctx, { set, sort, limit, offset: offsetOf(position), fresh });
     return { ...page, rows: page.items };

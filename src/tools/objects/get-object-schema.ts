@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { own } from "../../lib/shown-text.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
+import { answerText } from "../answer/fenced.ts";
 import { builtInFields } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { metaOutput } from "../definition/shared-schemas.ts";
@@ -18,28 +20,30 @@ export const getObjectSchemaTool = defineTool({
   output: z.looseObject({ schema: z.looseObject({}).optional(), ...metaOutput }),
   aliases: { type: "object_type", object: "object_type", name: "object_type" },
   run({ query: ctx }, { object_type }) {
-    const make = OBJECT_SCHEMAS[typeName(object_type)];
+    const type = typeName(object_type);
+    const make = Object.hasOwn(OBJECT_SCHEMAS, type) ? OBJECT_SCHEMAS[type] : undefined;
     if (!make) {
       throw new AppError("invalid_input", `no schema of ${withNearest(object_type, TYPES)}`, {
         hint: `object_type is one of: ${TYPES.join(", ")}.`,
       });
     }
     const { schema, rules, example } = make();
-    const found = { object_type: typeName(object_type), schema, rules, ...(example ? { example } : {}) };
+    const found = { object_type: type, schema, rules, ...(example ? { example } : {}) };
     const lines = [
       `schema of ${found.object_type}:`,
       JSON.stringify(schema),
       ...rules,
       ...(example ? [`example: ${JSON.stringify(example)}`] : []),
     ];
-    return Promise.resolve({ structured: { ...found, ...builtInFields(serverNowUs(ctx)) }, text: lines.join("\n") });
+    const text = answerText(lines.map(own));
+    return Promise.resolve({ structured: { ...found, ...builtInFields(serverNowUs(ctx)) }, text });
   },
 });
 
 /** `read_events`, `get_flow_runs` and `flow_runs` stand for the filter of that tool, `work-pool` for `work_pool`. */
 function typeName(given: string): string {
   const name = given.trim().toLowerCase().replaceAll("-", "_");
-  if (name in OBJECT_SCHEMAS) return name;
+  if (Object.hasOwn(OBJECT_SCHEMAS, name)) return name;
   const filter = `${name.replace(/^(get|read)_/, "").replace(/s$/, "")}_filter`;
-  return filter in OBJECT_SCHEMAS ? filter : name;
+  return Object.hasOwn(OBJECT_SCHEMAS, filter) ? filter : name;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sentence } from "../../lib/shown-text.ts";
 import { listWorkPools } from "../../queries/objects/work-pools.ts";
 import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
 import { byField, byName } from "../definition/list-filters.ts";
@@ -53,8 +54,8 @@ export const getWorkPoolsTool = listTool({
     "ui_url",
   ],
   order: ["name", "type", "status", "is_paused", "concurrency_limit", "active_slots"],
-  hint: "Narrow by type or filter.",
-  none: "No work pool matches.",
+  hint: sentence`Narrow by type or filter.`,
+  none: sentence`No work pool matches.`,
   async query(ctx, { set, limit, position, fresh }) {
     const page = await listWorkPools(ctx, { set, limit, offset: offsetOf(position), fresh });
     return { ...page, rows: page.items };

@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { isJsonObject } from "../../lib/exact-json.ts";
+import { asName, joined, jsonLine, type Line, lineOf, oneLine, own, sentence } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import { truncate } from "../../lib/truncate.ts";
-import { visibleText } from "../../model/text/untrusted.ts";
+import { visibleText } from "../../lib/visible-text.ts";
 import { type Diagnosis, diagnose } from "../../queries/diagnosis/diagnose.ts";
 import type { Finding, NextCall } from "../../queries/diagnosis/findings/types.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
-import { fenced } from "../answer/fenced.ts";
+import { type AnswerText, answerText, fenced } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines, isoRange } from "../answer/freshness.ts";
 import { estimateJsonTokens, estimateTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
@@ -115,25 +117,32 @@ function shorten(value: unknown, most: number): unknown {
     return truncate(text, most);
   }
   if (Array.isArray(value)) return value.map((one) => shorten(one, most));
-  if (typeof value !== "object" || value === null) return value;
+  if (!isJsonObject(value)) return value;
   const entries = Object.entries(value).filter(([, one]) => one !== undefined && one !== null && one !== "");
   return Object.fromEntries(entries.map(([key, one]) => [key, shorten(one, most)]));
 }
 
-function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: ServerUs): string {
+function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: ServerUs): AnswerText {
   const { subject } = structured;
-  const about = subject.kind === "workspace" ? "workspace" : `${subject.kind} ${"id" in subject ? subject.id : ""}`;
-  const head = `${found.verdict} | ${about} | ${freshnessLines(found.freshness, nowUs).join(" | ")}`;
+  const about =
+    subject.kind === "workspace" ? "workspace" : sentence`${subject.kind} ${"id" in subject ? asName(subject.id) : ""}`;
+  const head = sentence`${found.verdict} | ${about} | ${joined(freshnessLines(found.freshness, nowUs), " | ")}`;
   const causes = structured.causes.flatMap((cause, index) => [
-    `${index + 1}. ${cause.severity === "note" ? "note, " : ""}${cause.code}: ${cause.summary}`,
-    `   evidence: ${JSON.stringify(cause.evidence)}`,
-    `   fix: ${cause.fix}`,
-    ...(cause.next ?? []).map((call) => `   next: ${call.tool} ${JSON.stringify(call.args)} (${call.why})`),
+    lineOf`${index + 1}. ${cause.severity === "note" ? "note, " : ""}${own(cause.code)}: ${oneLine(cause.summary)}`,
+    lineOf`   evidence: ${jsonLine(cause.evidence)}`,
+    lineOf`   fix: ${oneLine(cause.fix)}`,
+    ...(cause.next ?? []).map(
+      (call) => lineOf`   next: ${own(call.tool)} ${jsonLine(call.args)} (${oneLine(call.why)})`,
+    ),
   ]);
   const after = [
-    ...("more_causes" in structured ? [`${structured.more_causes} more causes`] : []),
-    ...(structured.ruled_out ? [`ruled out: ${structured.ruled_out.join("; ")}`] : []),
+    ...("more_causes" in structured ? [sentence`${structured.more_causes ?? 0} more causes`] : []),
+    ...listed("ruled out", structured.ruled_out),
+    ...listed("could not check", structured.could_not_check),
   ];
-  const unchecked = structured.could_not_check ? [`could not check: ${structured.could_not_check.join("; ")}`] : [];
-  return [head, fenced([`state: ${structured.state}`, ...causes, ...after, ...unchecked])].join("\n");
+  return answerText([head, fenced([lineOf`state: ${oneLine(structured.state)}`, ...causes, ...after])]);
+}
+
+function listed(title: string, texts: readonly string[] | undefined): Line[] {
+  return texts ? [lineOf`${own(title)}: ${joined(texts.map(oneLine), "; ")}`] : [];
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { asName, sentence } from "../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { resolveName } from "../../queries/names/names.ts";
@@ -22,7 +23,7 @@ import {
   tokenBudget,
   windowArgs,
 } from "../definition/shared-schemas.ts";
-import { errorLines, lineFacts, lineText, logItem } from "./log-items.ts";
+import { errorLines, lineFacts, logItem, logLines } from "./log-items.ts";
 
 const input = z.strictObject({
   flow_run_id: z.string().describe("id, id prefix, UI link or run name"),
@@ -103,7 +104,7 @@ export const getFlowRunLogsTool = defineTool({
     const errors = matching.filter(({ log }) => log.level >= 40);
     return listAnswer({
       key: "logs",
-      title: `log lines of ${logs.flowRun.name ?? "run"} ${id}${logs.flowRun.state ? ` (${logs.flowRun.state})` : ""}, ${isTail ? "last" : "first"} lines, oldest first`,
+      title: sentence`log lines of ${asName(logs.flowRun.name ?? "run")} ${asName(id)}${logs.flowRun.state ? sentence` (${asName(logs.flowRun.state)})` : ""}, ${isTail ? "last" : "first"} lines, oldest first`,
       items: pickFields(
         page.lines.map((line) => logItem(line, logs, args.detail === "full" || args.fields !== undefined)),
         args.fields,
@@ -120,10 +121,10 @@ export const getFlowRunLogsTool = defineTool({
         ...errorLines(errors, logs),
       },
       facts: [lineFacts(logs, matching.length, errors)],
-      rowText: args.fields ? undefined : (item) => lineText(item, day),
+      rowLines: args.fields ? undefined : (item) => logLines(item, day),
       takeFrom: isTail ? "end" : "start",
-      hint: "Narrow by level, text, task_run or times.",
-      none: logs.lines.length === 0 ? "This run has no log lines." : "No line matches.",
+      hint: sentence`Narrow by level, text, task_run or times.`,
+      none: logs.lines.length === 0 ? sentence`This run has no log lines.` : sentence`No line matches.`,
     });
   },
 });
@@ -144,7 +145,7 @@ function readLevel(text: string | undefined): number | undefined {
   const level = parseLevel(text);
   if (level !== undefined) return level;
   throw new AppError("invalid_input", `unknown level "${text}"`, {
-    hint: "Levels: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number.",
+    hint: sentence`Levels: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number.`,
   });
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sentence } from "../../lib/shown-text.ts";
 
 import { withNotes } from "../../model/freshness.ts";
 import type { ResolvedName } from "../../queries/names/names.ts";
@@ -62,7 +63,7 @@ export const getFlowRunsTool = listTool({
   sorts: Object.keys(FLOW_RUN_SORTS) as FlowRunSort[],
   brief: BRIEF_RUN_FIELDS,
   full: FULL_RUN_FIELDS,
-  orderText: ({ sort, filter }) => (sort === undefined && filter === undefined ? ", newest first" : ""),
+  orderText: ({ sort, filter }) => (sort === undefined && filter === undefined ? sentence`, newest first` : sentence``),
   order: [
     "name",
     "flow",
@@ -75,8 +76,8 @@ export const getFlowRunsTool = listTool({
     "state_message",
   ],
   toRow: runRow,
-  hint: "Narrow by state, flow, deployment, tags or times.",
-  none: "No flow run matches.",
+  hint: sentence`Narrow by state, flow, deployment, tags or times.`,
+  none: sentence`No flow run matches.`,
   async query(ctx, { set, sort, limit, position, fresh, isFull, isSingle, named, nowUs }, args) {
     const page = await listFlowRuns(ctx, {
       set,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sentence } from "../../lib/shown-text.ts";
 import { listTaskRuns } from "../../queries/runs/task-runs.ts";
 import { TASK_RUN_SORTS, type TaskRunSort } from "../../store/filters/sorts.ts";
 import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
@@ -51,11 +52,11 @@ export const getTaskRunsTool = listTool({
   sorts: Object.keys(TASK_RUN_SORTS) as TaskRunSort[],
   brief: BRIEF_TASK_FIELDS,
   full: FULL_TASK_FIELDS,
-  orderText: ({ sort }) => (sort === undefined ? ", newest first" : ""),
+  orderText: ({ sort }) => (sort === undefined ? sentence`, newest first` : sentence``),
   order: ["name", "flow_run", "state", "start_time", "expected_start_time", "duration", "state_message"],
   toRow: runRow,
-  hint: "Narrow by flow_run, state, name or times.",
-  none: "No task run matches.",
+  hint: sentence`Narrow by flow_run, state, name or times.`,
+  none: sentence`No task run matches.`,
   async query(ctx, { set, sort = "EXPECTED_START_TIME_DESC", limit, position, fresh, isFull, isSingle }) {
     const offset = offsetOf(position);
     const isWholeRun = isFull || isSingle;

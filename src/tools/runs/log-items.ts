@@ -1,5 +1,16 @@
 /** Log lines, as structured content and as text. */
-import { visibleText } from "../../model/text/untrusted.ts";
+import {
+  asName,
+  indented,
+  joined,
+  type Line,
+  lineOf,
+  oneLine,
+  own,
+  quote,
+  type Sentence,
+  sentence,
+} from "../../lib/shown-text.ts";
 import type { LogLine } from "../../queries/runs/log-lines.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import type { RunLogs } from "../../queries/runs/logs.ts";
@@ -26,16 +37,26 @@ export function logItem({ n, log }: LogLine, logs: RunLogs, isFull: boolean): It
   return { id: log.id, ...brief, logger: log.name, ...ids };
 }
 
-/** `1504 11:21:35.214 ERROR load-3: disk quota exceeded`; with full detail the logger and the ids follow. */
-export function lineText(item: Item, day: string): string {
+/**
+ * `1504 11:21:35.214 ERROR load-3: disk quota exceeded`; with full detail the logger and the ids follow. Further lines of the message are
+ * indented.
+ */
+export function logLines(item: Item, day: string): Line[] {
   const { n, timestamp, level, task_run, flow_run, message, id, logger, task_run_id, flow_run_id } = item;
-  const time = shortTime(String(timestamp), { day, keepsMillis: true });
-  const who = [flow_run, task_run].filter(Boolean).join("/");
-  const more =
-    id === undefined
-      ? ""
-      : ` [${[logger, `id ${id}`, task_run_id && `task ${task_run_id}`, flow_run_id && `run ${flow_run_id}`].filter(Boolean).join(", ")}]`;
-  return `${n === undefined ? "" : `${n} `}${time} ${level}${who ? ` ${who}:` : ""} ${visibleText(String(message))}${more}`;
+  const time = own(shortTime(String(timestamp), { day, keepsMillis: true }));
+  const who = [flow_run, task_run].flatMap((one) => (one ? [asName(String(one))] : []));
+  const ids = [
+    ...(logger ? [asName(String(logger))] : []),
+    ...(id === undefined ? [] : [sentence`id ${asName(String(id))}`]),
+    ...(task_run_id ? [sentence`task ${asName(String(task_run_id))}`] : []),
+    ...(flow_run_id ? [sentence`run ${asName(String(flow_run_id))}`] : []),
+  ];
+  const [first = oneLine(""), ...rest] = indented(String(message));
+  const number = n === undefined ? own("") : sentence`${asName(String(n))} `;
+  const start = sentence`${number}${time} ${asName(String(level))}${who.length > 0 ? sentence` ${joined(who, "/")}:` : ""} `;
+  const lines = [joined<Line>([start, first], ""), ...rest];
+  const last = lines.pop() ?? first;
+  return [...lines, id === undefined ? last : lineOf`${last} [${joined(ids, ", ")}]`];
 }
 
 /** The number of error lines, and the position of the last one. */
@@ -47,15 +68,15 @@ export function errorLines(errors: readonly LogLine[], logs: RunLogs): Item {
 }
 
 /** The same facts and the number of lines, as text. */
-export function lineFacts(logs: RunLogs, matching: number, errors: readonly LogLine[]): string {
+export function lineFacts(logs: RunLogs, matching: number, errors: readonly LogLine[]): Sentence {
   const lines = logs.isWhole
-    ? `${logs.lines.length} lines in all, ${matching} match`
-    : `${matching} of the newest match`;
+    ? sentence`${logs.lines.length} lines in all, ${matching} match`
+    : sentence`${matching} of the newest match`;
   const last = errors.at(-1);
-  const run = last && areOfSeveralRuns(logs) ? ` of ${JSON.stringify(visibleText(runName(last, logs)))}` : "";
-  return last
-    ? `${lines}; ${errors.length} at ERROR or above${last.n ? `, the last is line ${last.n}${run}` : ""}`
-    : lines;
+  if (!last) return lines;
+  const run = areOfSeveralRuns(logs) ? sentence` of ${quote(runName(last, logs), 100)}` : own("");
+  const where = last.n ? sentence`, the last is line ${last.n}${run}` : own("");
+  return sentence`${lines}; ${errors.length} at ERROR or above${where}`;
 }
 
 /** Then a line number needs its run: lines are numbered per run. */

@@ -1,12 +1,12 @@
 import { z } from "zod";
+import { asName, joined, type Line, lineOf, oneLine, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, type ServerUs } from "../../lib/time.ts";
-import { visibleText } from "../../model/text/untrusted.ts";
 import type { Slot } from "../../queries/limits/slots.ts";
 import type { RunCounts, TrendCounts } from "../../queries/runs/run-counts.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { Dashboard } from "../../queries/workspace/dashboard.ts";
 import { getDashboard } from "../../queries/workspace/dashboard.ts";
-import { fenced } from "../answer/fenced.ts";
+import { type AnswerText, answerText, fenced } from "../answer/fenced.ts";
 import { freshnessFields, isoRange, linesWithoutWindow } from "../answer/freshness.ts";
 import { MAX_HOLDERS } from "../answer/holders.ts";
 import { foldIds } from "../answer/table.ts";
@@ -94,46 +94,57 @@ interface Shown {
   readonly more_work_pools?: number;
 }
 
-function dashboardText(board: Dashboard, shown: Shown, nowUs: ServerUs): string {
-  const [head, ...notes] = linesWithoutWindow(board.freshness, nowUs);
+function dashboardText(board: Dashboard, shown: Shown, nowUs: ServerUs): AnswerText {
+  const [head = own(""), ...notes] = linesWithoutWindow(board.freshness, nowUs);
   const { total, ...states } = board.counts;
   const counts = Object.entries(states).map(([state, n]) => `${state} ${n}`);
-  const lines = [
-    `flow runs ${formatIsoSeconds(board.window.fromUs)} to ${formatIsoSeconds(board.window.toUs)} | ${head}`,
-    ...notes,
-    `${counts.join(", ")}, total ${total}`,
-    shown.trend
-      ? `window before: ${Object.entries(shown.trend)
-          .map(([key, { before, change }]) => `${key} ${before} (${change >= 0 ? "+" : ""}${change})`)
-          .join(", ")}`
-      : "window before: unknown",
-  ];
+  const window = `${formatIsoSeconds(board.window.fromUs)} to ${formatIsoSeconds(board.window.toUs)}`;
   const data = [...section("problems", board.problems.map(problemLine)), ...slotLines(shown), ...poolLines(shown)];
-  const { text, legend } = foldIds(data.map(visibleText).join("\n"));
-  return [...lines, ...(legend ? [legend] : []), ...(data.length > 0 ? [fenced([text])] : [])].join("\n");
-}
-
-function section(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : [`${title}:`, ...lines];
-}
-
-function problemLine({ code, summary, flow_run_id }: Dashboard["problems"][number]): string {
-  return `${code}: ${summary.replace(/\s*\r?\n\s*/g, " ")}${flow_run_id ? ` (${flow_run_id})` : ""}`;
-}
-
-function slotLines({ slots, more_slots }: Shown): string[] {
-  const lines = slots.map((slot) => {
-    const holders = slot.holders.map((holder) => `${holder.name ?? ""} ${holder.id}`.trim()).join(", ");
-    const more = slot.more_holders ? ` and ${slot.more_holders} more` : "";
-    return `${slot.kind} ${slot.name} ${slot.active_slots}/${slot.limit}${holders ? `: ${holders}${more}` : ""}`;
-  });
-  return section("limits (slots taken/limit: holders)", [
-    ...lines,
-    ...(more_slots ? [`${more_slots} more limits, less full`] : []),
+  const { lines, legend } = foldIds(data);
+  return answerText([
+    sentence`flow runs ${own(window)} | ${head}`,
+    ...notes,
+    own(`${counts.join(", ")}, total ${total}`),
+    trendLine(shown.trend),
+    legend,
+    data.length > 0 ? fenced(lines) : null,
   ]);
 }
 
-function poolLines({ work_pools, more_work_pools }: Shown): string[] {
-  const lines = work_pools.map(({ id, name, type, status }) => `${name} ${type} ${status ?? ""} ${id}`);
-  return section("work pools", [...lines, ...(more_work_pools ? [`${more_work_pools} more work pools`] : [])]);
+function trendLine(trend: Shown["trend"]): Sentence {
+  if (!trend) return sentence`window before: unknown`;
+  const parts = Object.entries(trend).map(
+    ([key, { before, change }]) => `${key} ${before} (${change >= 0 ? "+" : ""}${change})`,
+  );
+  return own(`window before: ${parts.join(", ")}`);
+}
+
+function section(title: string, lines: readonly Line[]): Line[] {
+  return lines.length === 0 ? [] : [own(`${title}:`), ...lines];
+}
+
+function problemLine({ code, summary, flow_run_id }: Dashboard["problems"][number]): Line {
+  return lineOf`${own(code)}: ${oneLine(summary)}${flow_run_id ? sentence` (${asName(flow_run_id)})` : ""}`;
+}
+
+function slotLines({ slots, more_slots }: Shown): Line[] {
+  const lines = slots.map((slot) => {
+    const holders = slot.holders.map(({ name, id }) =>
+      name === null ? asName(id) : sentence`${asName(name)} ${asName(id)}`,
+    );
+    const more = slot.more_holders ? sentence` and ${slot.more_holders} more` : "";
+    const held = holders.length > 0 ? sentence`: ${joined(holders, ", ")}${more}` : "";
+    return sentence`${slot.kind} ${asName(slot.name)} ${slot.active_slots}/${own(String(slot.limit))}${held}`;
+  });
+  return section("limits (slots taken/limit: holders)", [
+    ...lines,
+    ...(more_slots ? [sentence`${more_slots} more limits, less full`] : []),
+  ]);
+}
+
+function poolLines({ work_pools, more_work_pools }: Shown): Line[] {
+  const lines = work_pools.map(
+    ({ id, name, type, status }) => sentence`${asName(name)} ${asName(type)} ${asName(status ?? "")} ${asName(id)}`,
+  );
+  return section("work pools", [...lines, ...(more_work_pools ? [sentence`${more_work_pools} more work pools`] : [])]);
 }

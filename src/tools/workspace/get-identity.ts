@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { asReason, jsonLine, own, sentence } from "../../lib/shown-text.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { getIdentity } from "../../queries/workspace/identity.ts";
+import { answerText } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { flagArg, metaOutput, workspaceArg } from "../definition/shared-schemas.ts";
@@ -13,12 +15,14 @@ export const getIdentityTool = defineTool({
   output: z.looseObject({ identity: z.looseObject({}).optional(), ...metaOutput }),
   async run({ query: ctx }, args) {
     const { identity, freshness } = await getIdentity(ctx, args.fresh);
+    // Names of the workspace, the account and the user are from Prefect.
     const facts = Object.entries(identity).map(
-      ([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+      ([name, value]) =>
+        sentence`${own(name)}: ${typeof value === "string" ? asReason(value) : asReason(jsonLine(value))}`,
     );
     return {
       structured: { identity, ...freshnessFields(freshness) },
-      text: [...facts, ...freshnessLines(freshness, serverNowUs(ctx))].join("\n"),
+      text: answerText([...facts, ...freshnessLines(freshness, serverNowUs(ctx))]),
     };
   },
 });

@@ -1,8 +1,10 @@
 import { z } from "zod";
+import { asName, asReason, own, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { RecordStatus } from "../../queries/workspace/record-status.ts";
 import { getRecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
+import { type AnswerText, answerText } from "../answer/fenced.ts";
 import { ageText, isoOrNull, isoRange } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { workspaceArg } from "../definition/shared-schemas.ts";
@@ -81,9 +83,12 @@ function eventCoverage({ coverage, gaps }: RecordStatus): Readonly<Record<string
   };
 }
 
-function statusText(status: RecordStatus, nowUs: ServerUs): string {
+function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
   if (status.file === null) {
-    return `Nothing is recorded yet for ${status.instance}.\nsyncing: ${status.syncing}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`;
+    return answerText([
+      own(`Nothing is recorded yet for ${status.instance}.`),
+      sentence`syncing: ${status.syncing}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`,
+    ]);
   }
   const spans = Object.entries(status.coverage).flatMap(([kind, ranges]) => {
     const last = ranges
@@ -92,9 +97,10 @@ function statusText(status: RecordStatus, nowUs: ServerUs): string {
     return last.length > 0 ? [`covered ${kind}: ${last.join("; ")}`] : [`covered ${kind}: nothing`];
   });
   const { backfill, lastError, requests } = status;
-  const version = status.version ? ` (Prefect ${status.version})` : "";
-  return [
-    `record of ${status.instance}${version}: ${status.file}, ${(status.bytes / 1e6).toFixed(1)} MB`,
+  const version = status.version ? sentence` (Prefect ${asName(status.version)})` : "";
+  const size = own(`${status.file}, ${(status.bytes / 1e6).toFixed(1)} MB`);
+  const problem = walProblem(status);
+  const facts = [
     `events ${status.events}${status.oldestUs && status.newestUs ? `, ${formatIsoSeconds(status.oldestUs)} to ${formatIsoSeconds(status.newestUs)}` : ""}; ${Object.entries(
       status.rows,
     )
@@ -114,7 +120,13 @@ function statusText(status: RecordStatus, nowUs: ServerUs): string {
       ? [`backfill: ${formatIsoSeconds(backfill.reachedUs)} reached, goal ${formatIsoSeconds(backfill.goalUs)}`]
       : []),
     ...(requests ? [`requests ${requests.total}, last minute ${requests.lastMinute}`] : []),
-    ...(walProblem(status) === null ? [] : [`problem: ${walProblem(status)}`]),
-    ...(lastError ? [`last error ${formatIsoSeconds(lastError.atUs)}: ${lastError.code}: ${lastError.message}`] : []),
-  ].join("\n");
+  ];
+  return answerText([
+    sentence`record of ${own(status.instance)}${version}: ${size}`,
+    ...facts.map(own),
+    problem === null ? null : own(`problem: ${problem}`),
+    lastError === null
+      ? null
+      : sentence`last error ${own(formatIsoSeconds(lastError.atUs))}: ${asName(lastError.code)}: ${asReason(lastError.message)}`,
+  ]);
 }

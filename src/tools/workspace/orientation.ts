@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { own } from "../../lib/shown-text.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
+import { answerText } from "../answer/fenced.ts";
 import { builtInFields } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { metaOutput, textArg } from "../definition/shared-schemas.ts";
@@ -19,5 +21,8 @@ export const orientationTool = defineTool({
   input: z.strictObject({}),
   output: z.looseObject({ text: textArg, ...metaOutput }),
   run: ({ query: ctx }) =>
-    Promise.resolve({ structured: { text: INSTRUCTIONS, ...builtInFields(serverNowUs(ctx)) }, text: INSTRUCTIONS }),
+    Promise.resolve({
+      structured: { text: INSTRUCTIONS, ...builtInFields(serverNowUs(ctx)) },
+      text: answerText(INSTRUCTIONS.split("\n").map(own)),
+    }),
 });

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { asName, asNames, asReason, joined, own, sentence } from "../../lib/shown-text.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { getRateLimits } from "../../queries/workspace/rate-limits.ts";
+import { answerText } from "../answer/fenced.ts";
 import { freshnessFields, linesWithoutWindow } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { metaOutput, textArg, timeArg, workspaceArg } from "../definition/shared-schemas.ts";
@@ -27,16 +29,24 @@ export const reviewRateLimitsTool = defineTool({
     const structured = { since, until, summary, throttling_periods, ...freshnessFields(freshness) };
     const lines = throttling_periods.map(({ start, end, duration_minutes, keys_affected }) => {
       const keys = keys_affected.map(
-        (key) => `${key.key} denied ${key.total_denied} (at most ${key.peak_denied_per_minute} a minute)`,
+        (key) =>
+          sentence`${asName(key.key)} denied ${key.total_denied} (at most ${key.peak_denied_per_minute} a minute)`,
       );
-      return `${start} to ${end}, ${duration_minutes} throttled minutes: ${keys.join(", ")}`;
+      return sentence`${asReason(start)} to ${asReason(end)}, ${duration_minutes} throttled minutes: ${joined(keys, ", ")}`;
     });
     const older = limits.periods.length - throttling_periods.length;
-    const head = `rate limits ${since} to ${until} | ${linesWithoutWindow(freshness, nowUs).join("\n")}`;
+    const [head = own(""), ...notes] = linesWithoutWindow(freshness, nowUs);
     const total =
       summary.total_throttling_periods === 0
-        ? "No request was throttled."
-        : `${summary.total_throttling_periods} periods, ${summary.total_minutes_throttled} minutes throttled: ${summary.affected_keys.join(", ")}`;
-    return { structured, text: [head, total, ...lines, ...(older > 0 ? [`${older} earlier periods`] : [])].join("\n") };
+        ? sentence`No request was throttled.`
+        : sentence`${summary.total_throttling_periods} periods, ${summary.total_minutes_throttled} minutes throttled: ${asNames(summary.affected_keys)}`;
+    const text = answerText([
+      sentence`rate limits ${own(since)} to ${own(until)} | ${head}`,
+      ...notes,
+      total,
+      ...lines,
+      older > 0 ? sentence`${older} earlier periods` : null,
+    ]);
+    return { structured, text };
   },
 });

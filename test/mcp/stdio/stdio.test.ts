@@ -4,6 +4,7 @@ import { AppError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import type { ResourceWatch } from "../../../src/mcp/resource-watch.ts";
 import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";
+import { answerText } from "../../../src/tools/answer/fenced.ts";
 import { defineTool } from "../../../src/tools/definition/define-tool.ts";
 import { eventually, waitUntil } from "../../support/time/eventually.ts";
 import { fakeTenant } from "../fake-tenant.ts";
@@ -212,7 +213,7 @@ describe("MCP over stdio", () => {
       output: z.looseObject({}),
       run: async () => {
         calls += 1;
-        return { structured: { text: "x".repeat(2_000_000) }, text: "" };
+        return { structured: { text: "x".repeat(2_000_000) }, text: answerText([]) };
       },
     });
     wired.tenant.setTools([large]);

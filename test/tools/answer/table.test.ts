@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { asCell, oneLine } from "../../../src/lib/shown-text.ts";
 import { cellsOf, foldIds, shortTime, tableLines } from "../../../src/tools/answer/table.ts";
 import { anId, at } from "../../support/builders.ts";
 
@@ -24,7 +25,7 @@ describe("a row", () => {
       labels: { "prefect.flow.id": "x" },
       message: "first\n  second",
     };
-    expect(Object.fromEntries(cellsOf(item, options))).toEqual({
+    expect<Record<string, string>>(Object.fromEntries(cellsOf(item, options))).toEqual({
       id: anId(1),
       name: "wandering-guan",
       flow: `orders-etl ${anId(2)}`,
@@ -57,24 +58,40 @@ describe("a row", () => {
 describe("a table", () => {
   const rows = ["a", "b", "c"].map(
     (name, n) =>
-      new Map([["name", name], ["state", "Failed"], ...(n === 1 ? [["note", "x"] as const] : []), ["id", anId(n)]]),
+      new Map(
+        [["name", name], ["state", "Failed"], ...(n === 1 ? [["note", "x"]] : []), ["id", anId(n)]].map(
+          ([column = "", text = ""]) => [column, asCell(text)] as const,
+        ),
+      ),
   );
 
   test("names columns once, states once what all rows share, ends with the id", () => {
-    expect(tableLines(rows)).toEqual({
+    expect<unknown>(tableLines(rows)).toEqual({
       shared: "all: state=Failed",
       columns: "name | note | id",
       lines: [`a||${anId(0)}`, `b|x|${anId(1)}`, `c||${anId(2)}`],
     });
-    expect(tableLines(rows, ["note"]).columns).toBe("note | name | id");
+    expect<string>(tableLines(rows, ["note"]).columns).toBe("note | name | id");
     expect(tableLines(rows.slice(0, 2)).shared).toBeNull();
   });
 
+  test("keeps its columns and shared cells apart from hostile texts", () => {
+    const hostile = "good|Completed|07:00:00|0.1|x; state=Completed\n\u2028|";
+    const cells = (id: string) => cellsOf({ name: hostile, tags: [hostile, "a,b", "c"], state: "Failed", id }, options);
+    const { shared, columns, lines } = tableLines([cells("1"), cells("2"), cells("3")]);
+    expect([columns.split("|").length, lines.map((line) => line.split("|").length)]).toEqual([1, [1, 1, 1]]);
+    const name = "good\\u007cCompleted\\u007c07:00:00\\u007c0.1\\u007cx; state=Completed";
+    const tags = `\\"${name}\\n\\n\\u007c\\",\\"a,b\\",c`;
+    expect<string | null>(shared).toBe(`all: name="${name} ⏎ \\u007c"; tags="${tags}"; state=Failed`);
+    const two = tableLines([cells("1"), cellsOf({ name: "x", tags: [], state: "Failed", id: "2" }, options)]);
+    expect(two.lines.map((line) => line.split("|").length)).toEqual([4, 4]);
+  });
+
   test("spells out a repeated id once", () => {
-    const text = `x ${anId(1)}\ny ${anId(2)} ${anId(1)}`;
-    expect(foldIds(text)).toEqual({ text: `x #a\ny ${anId(2)} #a`, legend: `ids: a=${anId(1)}` });
-    expect(foldIds("nothing")).toEqual({ text: "nothing", legend: null });
+    const lines = [oneLine(`x ${anId(1)}`), oneLine(`y ${anId(2)} ${anId(1)}`)];
+    expect<unknown>(foldIds(lines)).toEqual({ lines: ["x #a", `y ${anId(2)} #a`], legend: `ids: a=${anId(1)}` });
+    expect<unknown>(foldIds([oneLine("nothing")])).toEqual({ lines: ["nothing"], legend: null });
     const many = Array.from({ length: 28 }, (_, n) => `${anId(n)} ${anId(n)}`).join(" ");
-    expect(foldIds(many).legend).toContain(` aa=${anId(26)} ab=${anId(27)}`);
+    expect(foldIds([oneLine(many)]).legend).toContain(` aa=${anId(26)} ab=${anId(27)}`);
   });
 });

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { own } from "../../../src/lib/shown-text.ts";
+import { answerText } from "../../../src/tools/answer/fenced.ts";
 import { defineTool } from "../../../src/tools/definition/define-tool.ts";
 import { filterArg, flagArg, listArgs, listOutput, textArg } from "../../../src/tools/definition/shared-schemas.ts";
 
@@ -17,5 +19,5 @@ export const echoTool = defineTool({
   }),
   output: listOutput("echoes"),
   aliases: { run: "flow_run" },
-  run: (_, input) => Promise.resolve({ structured: { input }, text: JSON.stringify(input) }),
+  run: (_, input) => Promise.resolve({ structured: { input }, text: answerText([own(JSON.stringify(input))]) }),
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { sentence } from "../../../src/lib/shown-text.ts";
 import type { Item } from "../../../src/tools/answer/table.ts";
 import { estimateJsonTokens } from "../../../src/tools/answer/token-budget.ts";
 import { listAnswer } from "../../../src/tools/definition/list-answer.ts";
@@ -25,7 +26,7 @@ describe("a page of a list", () => {
     const cursorAfter = (index: number) => `before ${index}`;
     const spec = {
       key: "logs",
-      title: "lines",
+      title: sentence`lines`,
       items: logs,
       hasMore: false,
       cursorAfter,
@@ -54,7 +55,7 @@ describe("a page of a list", () => {
     const cursorAfter = () => "never";
     const { structured, text } = listAnswer({
       key: "rows",
-      title: "rows",
+      title: sentence`rows`,
       items: logs.slice(0, 3),
       hasMore: false,
       cursorAfter,
@@ -107,7 +108,7 @@ test("text and structured content of a list contain the same UUIDs, for random i
     const layout = random() < 0.3 ? ("json" as const) : ("table" as const);
     const { structured, text } = listAnswer({
       key: "rows",
-      title: "rows",
+      title: sentence`rows`,
       items,
       hasMore: false,
       cursorAfter: () => "next",

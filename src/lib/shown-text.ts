@@ -1,0 +1,117 @@
+/**
+ * Text that a person or a model will read, by what may be in it. A text of Prefect's is a plain `string`: it fits into none of these types
+ * before one of the functions below has made it harmless, so that a flow's name cannot pose as a line, a column or a hint of ours.
+ */
+import { truncate } from "./truncate.ts";
+import { escapeInvisible, visibleText } from "./visible-text.ts";
+
+declare const shown: unique symbol;
+
+/** One line without invisible characters. Foreign text may be in it as it is, so it belongs between marks (`fence`). */
+export type Line = string & { readonly [shown]: { readonly isLine: true } };
+
+/** One line of this program's own words. Foreign text is in quotes there. For errors, hints, notes and headers, which have no marks. */
+export type Sentence = Line & { readonly [shown]: { readonly isOwn: true } };
+
+/** A line without the separator of columns. */
+export type Cell = Line & { readonly [shown]: { readonly isCell: true } };
+
+/** `Text` where it is of the type `Safe`, a number or a literal of the source; otherwise a type that no value has. */
+export type Checked<Text, Safe = Sentence> = Text extends Safe | number
+  ? Text
+  : Text extends string
+    ? Record<never, never> extends Record<Text, 1>
+      ? never
+      : Text
+    : never;
+
+type CheckedEach<Parts extends readonly unknown[], Safe> = { readonly [Key in keyof Parts]: Checked<Parts[Key], Safe> };
+
+/** A tag for templates of sentences: `` sentence`no flow run ${quote(name)}` ``. */
+export function sentence<const Parts extends readonly unknown[]>(
+  texts: TemplateStringsArray,
+  ...parts: Parts & CheckedEach<Parts, Sentence>
+): Sentence {
+  return own(String.raw({ raw: texts }, ...parts));
+}
+
+/** The same for lines. */
+export function lineOf<const Parts extends readonly unknown[]>(
+  texts: TemplateStringsArray,
+  ...parts: Parts & CheckedEach<Parts, Line>
+): Line {
+  return oneLine(String.raw({ raw: texts }, ...parts));
+}
+
+/**
+ * Text that this program has composed of its own words: names of its arguments and settings, addresses of the configured server, times. Not
+ * for anything that a flow, a user of Prefect or a caller has written.
+ */
+export function own(text: string): Sentence {
+  return oneLine(text) as Sentence;
+}
+
+const LINE_ENDS = /[\n\r\u0085\u2028\u2029]/;
+
+/** Foreign text as one line: line ends become ` ⏎ `. */
+export function oneLine(text: string): Line {
+  const visible = visibleText(text);
+  return (LINE_ENDS.test(visible) ? visible.replace(/\s*\n\s*/g, " ⏎ ") : visible) as Line;
+}
+
+/** Foreign text as the cell of a table. The separator of columns is written as in JSON. */
+export function asCell(text: string): Cell {
+  return oneLine(text).replaceAll("|", "\\u007c") as Cell;
+}
+
+/** Foreign text in quotes, with the escapes of JSON, and cut when it is long. */
+export function quote(text: string, maxChars = 300): Sentence {
+  // Removing characters makes a text shorter, so that enough of it remains.
+  const visible = visibleText(text.length > 4 * maxChars ? text.slice(0, 4 * maxChars) : text);
+  return JSON.stringify(truncate(visible, maxChars)).replace(MARK_LIKE, "\\u003c") as Sentence;
+}
+
+/** What looks like a mark of `fence`. */
+export const MARK_LIKE = /<(?=\s*\/?\s*untrusted\b)/gi;
+
+const WORD = /^[\p{L}\p{N}_][\p{L}\p{N}_.@/+-]{0,99}$/u;
+
+/** A foreign name: as it is when it is a single word, which says nothing by itself, otherwise in quotes. */
+export function asName(text: string): Sentence {
+  return WORD.test(text) && visibleText(text) === text ? (text as Sentence) : quote(text, 100);
+}
+
+/** Names with commas between them. */
+export function asNames(texts: readonly string[]): Sentence {
+  return own(texts.map(asName).join(", "));
+}
+
+const PROSE = /^[\p{L}\p{N} .,;:'"()[\]{}<>=_@#%&*+?!/\\\u2026-]*$/u;
+/** How parts of this program's answers begin that say what to do, and its marks. */
+const OWN_LABEL = /\b(?:hint|retryable|fix|next|evidence|ids)\s*:|untrusted/i;
+
+/** A sentence of Prefect or of the system, such as the reason of a refusal: as it is, or in quotes where it could pose as one of ours. */
+export function asReason(text: string): Sentence {
+  return PROSE.test(text) && !OWN_LABEL.test(text) ? (text as Sentence) : quote(text, 500);
+}
+
+/** A value as JSON in one line. Invisible characters are escaped, so that the JSON stays the same value. */
+export function jsonLine(value: unknown): Line {
+  return escapeInvisible(JSON.stringify(value) ?? "null") as Line;
+}
+
+/** Lines of a text, of which the second and further ones are indented: at the left edge stand only lines of this program. */
+export function indented(text: string): Line[] {
+  const [first = "", ...rest] = visibleText(text).split("\n");
+  return [first as Line, ...rest.map((one) => `    ${one}` as Line)];
+}
+
+/** Lines of a text as they are. Only between marks that hold nothing else. */
+export function verbatim(text: string): Line[] {
+  return visibleText(text).split("\n") as Line[];
+}
+
+/** Parts with a separator between them; of the type that all parts have. */
+export function joined<Part extends Line>(parts: readonly Part[], separator: string): Part {
+  return parts.join(separator) as Part;
+}
