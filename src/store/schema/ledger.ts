@@ -2,7 +2,7 @@ import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { LocalUs, ServerUs } from "../../lib/time.ts";
 
 /** How a range was proven to be complete. Stored as text, so values must never be renamed. */
-export type CoverageSource = "stream" | "catch-up" | "backfill" | "audit" | "live";
+export type CoverageSource = "catch-up" | "backfill" | "audit" | "live";
 
 /**
  * The coverage ledger: closed ranges of `occurred` (microseconds, server clock; never overlapping within kind and
