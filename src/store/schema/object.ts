@@ -2,7 +2,7 @@ import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlit
 import type { LocalUs } from "../../lib/time.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 
-/** Flows, deployments, pools, queues, workers, limits and automations, one row each, as REST returned them last. */
+/** The objects that are read as lists, one row each, as REST returned them last. */
 export const object = sqliteTable(
   "object",
   {
