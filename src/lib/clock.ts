@@ -16,8 +16,8 @@ export interface Clock {
    */
   steadyMs(): SteadyMs;
   /**
-   * When the machine was started, by its wall clock. It changes by as much as the wall clock is set, and not by a suspend. So two
-   * processes that see the same value (give or take 2 s, because the uptime has whole seconds) have the same wall clock.
+   * When the machine was started, by its wall clock, give or take a second. It changes by as much as the wall clock is set, and not by
+   * a suspend. See `isSameBoot`.
    */
   bootedUs(): LocalUs;
   /** Resolves after `ms`, or at once when `signal` is aborted. It never rejects: the caller checks the signal. */
@@ -42,6 +42,8 @@ const RUNTIME: RawClocks = {
 
 /** The wall clock may differ this much from the extrapolated one (NTP slews it) before it is read again. */
 const DRIFT_MS = 2;
+/** `bootedUs` varies by up to a second although no clock was set, because the uptime has whole seconds. */
+const BOOT_ERROR_US = 1_200_000;
 /** How often the uptime is read, which takes a microsecond. */
 const UPTIME_EVERY_MS = 1_000;
 /** A difference of two whole seconds is wrong by up to this much. */
@@ -52,6 +54,7 @@ export function createClock(raw: RawClocks = RUNTIME): Clock {
   /** Wall clock minus monotonic clock. */
   let offsetMs = Number.NaN;
   let suspendedMs = 0;
+  let bootedUs = Number.NaN as LocalUs;
   const readUptime = (monotonicMs: number) => ({
     monotonicMs,
     differenceMs: raw.wallMs() - monotonicMs,
@@ -87,7 +90,13 @@ export function createClock(raw: RawClocks = RUNTIME): Clock {
       countSuspends(monotonicMs);
       return (monotonicMs + suspendedMs) as SteadyMs;
     },
-    bootedUs: () => (nowUs() - raw.uptimeS() * 1_000_000) as LocalUs,
+    bootedUs() {
+      // Linux rounds the uptime up, so the latest value is the best one, as long as no clock was set.
+      const us = nowUs() - raw.uptimeS() * 1_000_000;
+      if (!(bootedUs - us > -BOOT_ERROR_US && bootedUs - us < BOOT_ERROR_US)) bootedUs = us;
+      bootedUs = Math.max(bootedUs, us);
+      return bootedUs;
+    },
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted) return resolve();
@@ -100,6 +109,11 @@ export function createClock(raw: RawClocks = RUNTIME): Clock {
         signal?.addEventListener("abort", done, { once: true });
       }),
   };
+}
+
+/** Whether the wall clock was not set between two moments, given what `bootedUs` was at them. */
+export function isSameBoot(oneUs: LocalUs, otherUs: LocalUs): boolean {
+  return Math.abs(oneUs - otherUs) <= BOOT_ERROR_US;
 }
 
 export const systemClock: Clock = createClock();

@@ -8,6 +8,7 @@ import type { ListedKind } from "../model/kinds.ts";
 import type { FlowRun, JsonObject, Log, SnapshotObjects, State, TaskRun, Worker } from "../model/objects.ts";
 import type { CallOptions } from "./transport/call-options.ts";
 import type { FilterBody } from "./transport/pages.ts";
+import type { ServerOffset } from "./transport/server-offset.ts";
 
 export type { CallOptions, FilterBody };
 
@@ -76,10 +77,10 @@ export interface PrefectApi {
   /** Requests sent so far, by this client: HTTP requests with their retries, and websocket dials. */
   readonly requests: number;
   /**
-   * Server clock minus local clock, milliseconds, from the `Date` headers: accurate to 1.1 s plus half the fastest round trip, and
-   * more accurate with each answer. Null before the first answer.
+   * Where the server clock is, from the `Date` headers: accurate to 1.1 s plus half the fastest round trip, and more accurate with each
+   * answer. Null before the first answer.
    */
-  readonly skewMs?: number | null;
+  readonly serverOffset?: ServerOffset | null;
 }
 
 export interface EventStream extends AsyncIterable<readonly PrefectEvent[]> {

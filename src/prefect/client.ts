@@ -11,11 +11,12 @@ import { createTaskRunCalls } from "./task-runs.ts";
 import { type PrefectConnection, parseApiUrl } from "./transport/connection.ts";
 import { createHttp, type HttpDeps } from "./transport/http.ts";
 import { createPostFilter } from "./transport/pages.ts";
+import type { ServerOffset } from "./transport/server-offset.ts";
 import { createWorkPoolCalls } from "./work-pools.ts";
 
 /** The API over HTTP and websockets. `close` closes idle connections; calls in flight finish. */
 export interface PrefectClient extends PrefectApi {
-  readonly skewMs: number | null;
+  readonly serverOffset: ServerOffset | null;
   close(): void;
 }
 
@@ -47,8 +48,8 @@ export function createPrefectClient(given: PrefectConnection, deps: HttpDeps): P
     get requests() {
       return http.requests;
     },
-    get skewMs() {
-      return http.skewMs;
+    get serverOffset() {
+      return http.serverOffset;
     },
     close: () => http.close(),
   };

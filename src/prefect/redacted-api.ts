@@ -26,8 +26,8 @@ export function redactedApi(client: PrefectClient, redact: Redact): PrefectClien
     get requests() {
       return client.requests;
     },
-    get skewMs() {
-      return client.skewMs;
+    get serverOffset() {
+      return client.serverOffset;
     },
     close: () => client.close(),
 

@@ -20,6 +20,8 @@ export interface SyncFacts {
     readonly host: string;
     readonly sinceUs: LocalUs;
     readonly heartbeatUs: LocalUs;
+    /** As in `clock`: a heartbeat with another value than the present one was written by a clock that was set since. */
+    readonly bootedUs?: LocalUs;
     /** The longest time between two catch-ups, milliseconds. */
     readonly pollMs?: number;
   };
@@ -36,8 +38,11 @@ export interface SyncFacts {
   readonly backfill: { readonly goalUs: ServerUs; readonly reachedUs: ServerUs; readonly done: boolean };
   readonly requests: { readonly total: number; readonly lastMinute: number };
   readonly lastError: { readonly atUs: LocalUs; readonly code: ErrorCode; readonly message: string };
-  /** Server clock minus local clock. */
-  readonly clock: { readonly skewMs: number };
+  /**
+   * `skewMs`: server clock minus local clock, as of `measuredUs`. It holds as long as `bootedUs` does, the moment at which
+   * the machine was started by its wall clock: that changes when the wall clock is set.
+   */
+  readonly clock: { readonly skewMs: number; readonly measuredUs?: LocalUs; readonly bootedUs?: LocalUs };
 }
 
 /** When a snapshot was last read whole (microseconds, local clock), and how many objects it had. */

@@ -34,6 +34,11 @@ const QUIET_AFTER_MS = 120_000;
 const SERVER_FACTS_MS = 3_600_000;
 const SERVER_FACTS_RETRY_MS = 60_000;
 const BACKFILL_MS = 60_000;
+const CLOCK_MS = 1_000;
+/** Least time between two reactions to a clock that was set. */
+const CLOCK_SET_APART_MS = 10_000;
+/** Longer without an iteration of the clock loop means that the process did not run. */
+const PAUSE_MS = 10_000;
 
 export class Engine {
   private readonly ctx: EngineContext;
@@ -59,6 +64,8 @@ export class Engine {
   private lastGainMs = NEVER_MS;
   private lastChangeMs = NEVER_MS;
   private writtenBackfill = "";
+  private clockSetMs = NEVER_MS;
+  private clockCheckedMs: SteadyMs | null = null;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
@@ -103,6 +110,7 @@ export class Engine {
       connectivity: ({ isReachable }) => this.connectivityChanged(isReachable),
       stream: ({ isOpen }) => this.streamChanged(isOpen),
       possibleGap: ({ reason }) => this.catchUpAfter(reason),
+      clockSet: ({ which, byMs }) => this.clockSet(which, byMs),
       failure: ({ error }) => this.status.failed(error),
     });
   }
@@ -137,9 +145,45 @@ export class Engine {
     this.signals.catchUp.notify();
   }
 
+  /** What depended on the clock is read anew, and claims of it are not made until then. */
+  private clockSet(which: "local" | "server", byMs: number): void {
+    if (which === "server") this.fixedGoalUs = null;
+    else {
+      this.status.localClockSet(byMs);
+      this.snapshots.doubt();
+      if (byMs > PAUSE_MS) this.feed.reconnect();
+    }
+    this.signals.status.notify();
+    const nowMs = this.ctx.clock.steadyMs();
+    // Servers behind one address may have different clocks, and each answer then seems to set it.
+    if (nowMs - this.clockSetMs < CLOCK_SET_APART_MS) return;
+    this.clockSetMs = nowMs;
+    this.schedule.request(nowMs);
+    for (const signal of Object.values(this.signals)) signal.notify();
+    this.runs.clockSet();
+  }
+
+  /** Notices within a second that a clock was set, or that the machine was suspended. */
+  private clockIteration(): number {
+    const { clock, clockWatch, logger } = this.ctx;
+    clockWatch.check();
+    const nowMs = clock.steadyMs();
+    const pauseMs = nowMs - (this.clockCheckedMs ?? nowMs);
+    this.clockCheckedMs = nowMs;
+    if (pauseMs > PAUSE_MS) {
+      logger.info("this process or its machine was suspended", { seconds: Math.round(pauseMs / 1000) });
+      // The other side may have closed the connection long ago, which is only noticed by its silence.
+      this.feed.reconnect();
+      this.schedule.request(nowMs);
+      this.signals.catchUp.notify();
+    }
+    return CLOCK_MS;
+  }
+
   private createLoops(): Loop[] {
     const { signals } = this;
     const first: Loop[] = [
+      { name: "clock", workReady: new Signal(), iterate: () => this.clockIteration() },
       { name: "status", workReady: signals.status, iterate: () => this.statusIteration() },
       { name: "catch-up", workReady: signals.catchUp, iterate: (signal) => this.catchUpIteration(signal) },
     ];
@@ -208,7 +252,7 @@ export class Engine {
   private get goalUs(): ServerUs {
     const { settings, serverClock } = this.ctx;
     const goalUs = this.fixedGoalUs ?? floorUs(addUs(serverClock.estimateUs(), -settings.backfillUs));
-    if (serverClock.skewMs !== null) this.fixedGoalUs = goalUs;
+    if (serverClock.isKnown) this.fixedGoalUs = goalUs;
     return goalUs;
   }
 

@@ -2,7 +2,7 @@
  * Retention by age and by disk space: deletes the oldest rows first, in steps so short that no other writer waits
  * noticeably.
  */
-import { addUs, earliestUs, floorUs, type ServerUs } from "../lib/time.ts";
+import { addUs, earliestUs, floorUs, onServerClock, type ServerUs } from "../lib/time.ts";
 import {
   dropBefore,
   endOfOldestStep,
@@ -22,10 +22,9 @@ const TARGET_SHARE = 0.97;
 /** Deletes rows that exceed age or size. Returns the milliseconds until the next check. */
 export async function retentionIteration(ctx: EngineContext, signal: AbortSignal): Promise<number> {
   const { retentionUs, retentionBytes } = ctx.settings;
-  // Ages are on the server clock; with a wrong estimate of it everything could be deleted.
-  if (ctx.serverClock.skewMs === null) return SOON_MS;
+  if (!ctx.serverClock.isKnown) return SOON_MS;
   if (retentionUs > 0) {
-    const beforeUs = floorUs(addUs(ctx.serverClock.estimateUs(), -retentionUs));
+    const beforeUs = addUs(nowUs(ctx), -retentionUs);
     const oldestUs = endOfOldestStep(ctx.db, 1);
     if (oldestUs !== null && oldestUs <= beforeUs) await dropAll(ctx, beforeUs, signal);
   }
@@ -34,11 +33,19 @@ export async function retentionIteration(ctx: EngineContext, signal: AbortSignal
       const stepUs = endOfOldestStep(ctx.db);
       // A client's clock may be ahead, so rows may lie in the future. The retention floor must not: what occurs before
       // it is never claimed.
-      const beforeUs = stepUs === null ? null : earliestUs(stepUs, floorUs(ctx.serverClock.estimateUs()));
+      const beforeUs = stepUs === null ? null : earliestUs(stepUs, nowUs(ctx));
       if (beforeUs === null || (await dropAll(ctx, beforeUs, signal)).rows === 0) break;
     }
   }
   return EVERY_MS;
+}
+
+/**
+ * The earlier of both clocks. What is deleted cannot be brought back, and one clock that was set years ahead, even for a
+ * minute, must not delete everything.
+ */
+function nowUs({ serverClock, clock }: EngineContext): ServerUs {
+  return floorUs(earliestUs(serverClock.settledUs(), onServerClock(clock.nowUs(), 0)));
 }
 
 /**

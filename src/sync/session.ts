@@ -4,7 +4,7 @@
  */
 
 import { type AppError, toAppError } from "../errors.ts";
-import type { Clock } from "../lib/clock.ts";
+import { type Clock, isSameBoot } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { ceilUs, type ServerUs } from "../lib/time.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
@@ -14,9 +14,10 @@ import type { PrefectApi } from "../prefect/api.ts";
 import { openRecord, type RecordDb, rebuildRecord } from "../store/database.ts";
 import { type LeaderLock, tryBecomeLeader } from "../store/file/leader-lock.ts";
 import { isDamage } from "../store/file/store-error.ts";
-import type { Fact, FactKey } from "../store/sync-state.ts";
+import { type Fact, type FactKey, findFact } from "../store/sync-state.ts";
 import { type AuditOptions, type AuditReport, audit } from "./audit.ts";
 import type { ChangeNotice } from "./context/changes.ts";
+import { clockFact } from "./context/clock-fact.ts";
 import { createContext } from "./context/create-context.ts";
 import { type EngineContext, horizonUs } from "./context/engine-context.ts";
 import { refreshServerFacts } from "./context/server-facts.ts";
@@ -141,7 +142,8 @@ class Session implements SyncSession {
   saveLive(batch: LiveBatch): void {
     try {
       const ctx = this.context();
-      ctx.ingest.saveLive(cutAtHorizon(batch, horizonUs(ctx)), ctx.serverClock.reachedAtUs(batch.readUs));
+      ctx.clockWatch.check();
+      ctx.ingest.saveLive(cutAtHorizon(batch, horizonUs(ctx)));
     } catch (error) {
       this.options.logger.warn("could not store a live answer", { error: toAppError(error).message });
     }
@@ -214,6 +216,8 @@ class Session implements SyncSession {
       random: this.options.random ?? Math.random,
       tuning: this.tuning,
     });
+    // Another process may have written with a clock that was set back since, or in another run of the machine.
+    if (!isSameLocalClock(this.ctx)) this.ctx.ingest.repairs.localClockSetBack(null);
     this.ctx.changes.subscribe({
       ...(onChange ? { commit: onChange } : {}),
       failure: ({ part, error }) => this.report(part, error),
@@ -238,12 +242,17 @@ class Session implements SyncSession {
 
 /** Facts for readers after a single pass. A running engine writes them itself. */
 function passFacts(ctx: EngineContext): { readonly [K in FactKey]?: Fact<K> | null } {
-  const { skewMs } = ctx.serverClock;
+  const clock = clockFact(ctx);
   return {
     connection: ctx.connectivity.fact,
     requests: ctx.requests.counts,
-    ...(skewMs === null ? {} : { clock: { skewMs } }),
+    ...(clock === null ? {} : { clock }),
   };
+}
+
+function isSameLocalClock({ db, clock }: EngineContext): boolean {
+  const known = findFact(db, "clock");
+  return known?.bootedUs !== undefined && isSameBoot(known.bootedUs, clock.bootedUs());
 }
 
 /** Cuts the claim at the retention horizon: the server may have deleted earlier events before it answered. */

@@ -211,7 +211,9 @@ describe("a warning", () => {
     const { settings } = settingsOf({ PREFECT_API_URL: prefect.url });
     const deps = { clock: systemClock, logger: silentLogger };
     const client = createPrefectClient(toConnection(settings, "0.0.0"), deps);
-    return Object.defineProperty(client, "skewMs", { value: skewMs });
+    const ms = skewMs + systemClock.nowUs() / 1000 - systemClock.steadyMs();
+    const serverOffset = { lowMs: ms, highMs: ms, newestLowMs: ms, observedMs: systemClock.steadyMs() };
+    return Object.defineProperty(client, "serverOffset", { value: serverOffset });
   };
 
   test("a refused websocket is a warning: Prefect is polled instead", async () => {

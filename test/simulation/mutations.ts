@@ -50,9 +50,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "the local clock is used as the server clock",
-    file: "src/sync/server/server-clock.ts",
-    find: "return skews.length === 0 ? null : onServerClock(atUs, Math.min(...skews) * 1000 - this.marginUs());",
-    replace: "return skews.length === 0 ? null : onServerClock(atUs, 0);",
+    file: "src/prefect/transport/server-offset.ts",
+    find: "    return ((atMs + Math.min(beforeMs, now.newestLowMs)) * 1000) as ServerUs;",
+    replace: "    return (clock.nowUs() - (clock.steadyMs() - atMs) * 1000) as number as ServerUs;",
   },
   {
     name: "claims reach back before the retention horizon",

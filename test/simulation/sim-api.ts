@@ -13,7 +13,7 @@ import type {
   FilterBody,
   PrefectApi,
 } from "../../src/prefect/api.ts";
-import { createClockSkew } from "../../src/prefect/transport/clock-skew.ts";
+import { markServerClock, measureServerOffset, type ServerOffset } from "../../src/prefect/transport/server-offset.ts";
 import type { Knobs } from "./plan.ts";
 import type { Prng } from "./prng.ts";
 import type { SimProcess } from "./sim-process.ts";
@@ -50,7 +50,7 @@ export class SimApi implements PrefectApi {
   /** Attempts to open a websocket; they are counted in `requests` too. */
   dials = 0;
   private readonly o: SimApiOptions;
-  private readonly skew = createClockSkew();
+  private readonly offset = measureServerOffset();
   private forbiddenUntilMs = 0;
   private lastNext: EventPage | null = null;
 
@@ -58,8 +58,13 @@ export class SimApi implements PrefectApi {
     this.o = options;
   }
 
-  get skewMs(): number | null {
-    return this.o.knobs.skewKnown ? this.skew.read() : null;
+  get serverOffset(): ServerOffset | null {
+    return this.o.knobs.skewKnown ? this.offset.read(this.o.process.clock.steadyMs()) : null;
+  }
+
+  /** See `markServerClock`. */
+  mark(): () => number | null {
+    return markServerClock(() => this.serverOffset, this.o.process.clock);
   }
 
   filterEvents(filter: EventFilter, limit: number, options?: CallOptions): Promise<EventPage> {
@@ -209,7 +214,7 @@ export class SimApi implements PrefectApi {
     const sentMs = time.nowMs;
     if (sentMs < this.forbiddenUntilMs - 1)
       this.o.fail(`a request ${this.forbiddenUntilMs - sentMs} ms before Retry-After allows one`);
-    const clockMs = process.clock.nowUs() / 1000;
+    const sentAtMs = process.clock.steadyMs();
     return new Promise<T>((resolve, reject) => {
       const { signal } = options ?? {};
       if (signal?.aborted) return reject(signal.reason);
@@ -230,7 +235,7 @@ export class SimApi implements PrefectApi {
           const value = answer();
           const date = new Date(Math.floor(server.nowUs() / 1_000_000) * 1000 - random.int(0, 1) * 1000).toUTCString();
           arrive(() => {
-            this.skew.observe(date, clockMs, process.clock.nowUs() / 1000);
+            this.offset.observe(date, sentAtMs, process.clock.steadyMs());
             resolve(value);
           });
         } catch (error) {

@@ -385,11 +385,13 @@ class World {
     const api = this.makeApi(process);
     const range = { fromUs: this.server.nowUs() - fromMs * 1000, toUs: this.server.nowUs() - toMs * 1000 };
     const readUs = process.clock.nowUs();
+    const reachedUs = api.mark();
     const occurred = { since: formatIsoUs(range.fromUs), until: formatIsoUs(range.toUs) };
     api.filterEvents({ occurred, order: "ASC" }, 50).then(
       (page) => {
         const isWhole = page.nextToken === null && page.events.length === page.total;
-        session.saveLive({ kind: "event", rows: page.events, readUs, ...(isWhole ? { covered: range } : {}) });
+        const covered = isWhole ? { covered: range } : {};
+        session.saveLive({ kind: "event", rows: page.events, readUs, reachedUs: reachedUs(), ...covered });
       },
       () => {},
     );

@@ -66,6 +66,8 @@ export interface HarnessOptions extends FakePrefectOptions {
   /** False: there is no record at all. A path: the record is this file, and tools read it over connections of their own. */
   readonly record?: boolean | string;
   readonly liveDeadlineMs?: number;
+  /** The clock of the fake Prefect minus that of the harness. */
+  readonly serverSkewUs?: number;
   readonly isCloud?: boolean;
 }
 
@@ -78,7 +80,7 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     bootedUs: () => 0,
     sleep: () => Promise.resolve(),
   };
-  const fake = await startFakePrefect({ nowUs: () => nowUs, ...options });
+  const fake = await startFakePrefect({ nowUs: () => nowUs + (options.serverSkewUs ?? 0), ...options });
   const file = typeof options.record === "string" ? options.record : null;
   const db = openRecord(file ?? ":memory:", "write");
   const reader = file === null ? null : createRecordReader(file, systemClock, silentLogger);
@@ -89,7 +91,8 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     maxRetries: 0,
     isCloud: options.isCloud === true,
   };
-  const api = createPrefectClient(connection, { clock: systemClock, logger: silentLogger });
+  // Waits of the client are real, its moments are those of the harness.
+  const api = createPrefectClient(connection, { clock: { ...clock, sleep: systemClock.sleep }, logger: silentLogger });
   const saved: LiveBatch[] = [];
   const query: QueryContext = {
     record: () => (options.record === false ? null : reader ? reader.current() : db),

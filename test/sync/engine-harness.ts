@@ -1,5 +1,5 @@
 /** The parts of one engine on an empty record, with a fake Prefect that answers at once. Time passes only while it sleeps. */
-import type { Clock } from "../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
@@ -9,6 +9,7 @@ import type { FlowRun, JsonObject, Log, SnapshotKind, SnapshotObjects, TaskRun }
 import { createRedactor } from "../../src/model/secrets/redact.ts";
 import type { SyncSettings } from "../../src/model/sync-settings.ts";
 import type { EventPage, FilterBody, PrefectApi } from "../../src/prefect/api.ts";
+import type { ServerOffset } from "../../src/prefect/transport/server-offset.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import { openRecord } from "../../src/store/database.ts";
 import type { Commit } from "../../src/sync/context/changes.ts";
@@ -57,6 +58,22 @@ export class TinyPrefect {
   readonly url = "http://tiny/api";
   isCloud = false;
   skewMs: number | null = 0;
+  private readonly clock: Clock;
+  /** The wall clock minus the steady one as it was at the beginning: setting the wall clock does not change the server. */
+  private readonly startMs: number;
+
+  constructor(clock: Clock = systemClock) {
+    this.clock = clock;
+    this.startMs = clock.nowUs() / 1000 - clock.steadyMs();
+  }
+
+  /** As if each answer had told the skew, and its lower bound 1.5 s before. */
+  get serverOffset(): ServerOffset | null {
+    if (this.skewMs === null) return null;
+    const [ms, observedMs] = [this.skewMs + this.startMs, this.clock.steadyMs()];
+    return { lowMs: ms - 1_500, highMs: ms + 1_500, newestLowMs: ms - 1_500, observedMs };
+  }
+
   requests = 0;
   events: PrefectEvent[] = [];
   flowRuns: FlowRun[] = [];
@@ -210,9 +227,9 @@ export interface EngineHarness {
 export function aHarness(
   given: { settings?: Partial<SyncSettings>; tuning?: Partial<Tuning>; skewMs?: number | null } = {},
 ): EngineHarness {
-  const prefect = new TinyPrefect();
-  prefect.skewMs = given.skewMs === undefined ? 0 : given.skewMs;
   const clock = new ManualClock();
+  const prefect = new TinyPrefect(clock);
+  prefect.skewMs = given.skewMs === undefined ? 0 : given.skewMs;
   const commits: Commit[] = [];
   const ctx = createContext({
     db: openRecord(":memory:", "write"),

@@ -64,6 +64,15 @@ describe("retention", () => {
     expect(countEventsBetween(ctx.db, all)).toBe(1);
   });
 
+  test.each(["local", "server"])("deletes nothing because the %s clock was set a month ahead", async (which) => {
+    const { ctx, prefect, clock } = aHarness({ settings: { retentionUs: 7 * DAY_US } });
+    ctx.ingest.events([anEventAt(-90_000)], "stream", null);
+    if (which === "local") clock.setUs = 30 * DAY_US;
+    else prefect.skewMs = (30 * DAY_US) / 1_000;
+    await retentionIteration(ctx, neverAborted);
+    expect([countEventsBetween(ctx.db, all), retentionFloorUs(ctx.db)]).toEqual([1, Number.NEGATIVE_INFINITY]);
+  });
+
   test("deletes what a user wants to forget", async () => {
     const { ctx, prefect } = aHarness();
     prefect.events = [anEventAt(-120), anEventAt(-20)];

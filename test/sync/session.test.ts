@@ -154,7 +154,7 @@ describe("a sync session", () => {
     const covered = { fromUs: nowUs - 100 * SECOND_US, toUs: nowUs - 10 * SECOND_US };
     const secondsAfterT0 = (covered.toUs - T0_US) / SECOND_US;
     const event = anEventAt(secondsAfterT0, { payload: { note: "password hunter22hunter" } });
-    session.saveLive({ kind: "event", rows: [event], readUs: nowUs, covered });
+    session.saveLive({ kind: "event", rows: [event], readUs: nowUs, covered, reachedUs: covered.toUs });
     session.saveLive({ kind: "flow_run", rows: [aFlowRun()], readUs: nowUs });
     const reader = openRecord(file, "read");
     expect(findEventById(reader, event.id)?.payload).toEqual({ note: "password [redacted:configured-credential]" });
@@ -171,7 +171,7 @@ describe("a sync session", () => {
     const nowUs = systemClock.nowUs();
     await session.once({ sinceUs: nowUs - HOUR_US }, () => {}, neverAborted);
     const covered = { fromUs: nowUs - 30 * DAY_US, toUs: nowUs - DAY_US };
-    session.saveLive({ kind: "event", rows: [], readUs: nowUs, covered });
+    session.saveLive({ kind: "event", rows: [], readUs: nowUs, covered, reachedUs: covered.toUs });
     const reader = openRecord(file, "read");
     const [first] = coveredRanges(reader, "event", "");
     expect(first?.source).toBe("live");

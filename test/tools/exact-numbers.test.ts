@@ -2,11 +2,9 @@
 import { expect, test } from "bun:test";
 import { decode, encode, type ToWorker } from "../../src/app/worker-messages.ts";
 import { ExactNumber } from "../../src/lib/exact-json.ts";
-import { HOUR_US, onServerClock } from "../../src/lib/time.ts";
+import { HOUR_US } from "../../src/lib/time.ts";
 import type { LiveBatch } from "../../src/model/events/live-batch.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
-import { ChangeSource } from "../../src/sync/context/changes.ts";
-import { Ingest } from "../../src/sync/context/ingest.ts";
 import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 import { aggregateEventsTool } from "../../src/tools/events/aggregate-events.ts";
 import { readEventsTool } from "../../src/tools/events/read-events.ts";
@@ -28,6 +26,7 @@ import {
   aTaskRun,
   aWorkPool,
 } from "../support/builders.ts";
+import { ingestOf } from "../support/harness-ingest.ts";
 import { randomNumber } from "../support/numbers.ts";
 import { seededRandom } from "../support/random.ts";
 import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
@@ -46,16 +45,10 @@ function exactNumbers(count: number): ExactNumber[] {
 
 /** Stores the live batches as the writer does, which gets them as text from another thread. */
 function saveAll(h: ToolHarness): void {
-  const ingest = new Ingest({
-    db: h.db,
-    clock: h.query.clock,
-    redact: createRedactor({ credentials: ["a-credential-of-ours"] }),
-    toServerUs: (us) => onServerClock(us, 0),
-    changes: new ChangeSource(),
-  });
+  const ingest = ingestOf(h, ["a-credential-of-ours"]);
   for (const batch of h.saved.splice(0)) {
     const message = decode<Extract<ToWorker, { type: "save-live" }>>(encode({ type: "save-live", batch }));
-    ingest.saveLive(message.batch as LiveBatch, onServerClock(batch.readUs, 0));
+    ingest.saveLive(message.batch as LiveBatch);
   }
 }
 

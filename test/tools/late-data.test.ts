@@ -1,12 +1,9 @@
 /** Rows that Prefect writes late, or deletes: answers from the record must not be older or less complete than they state. */
 import { expect, test } from "bun:test";
 import { DAY_US, formatIsoUs, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
-import { createRedactor } from "../../src/model/secrets/redact.ts";
 import { findObjectChanges, findObjects } from "../../src/store/objects/objects.ts";
 import { dropBefore } from "../../src/store/retention/retention.ts";
 import { putFact } from "../../src/store/sync-state.ts";
-import { ChangeSource } from "../../src/sync/context/changes.ts";
-import { Ingest } from "../../src/sync/context/ingest.ts";
 import { readEventsTool } from "../../src/tools/events/read-events.ts";
 import { getDeploymentsTool } from "../../src/tools/objects/get-deployments.ts";
 import { getFlowsTool } from "../../src/tools/objects/get-flows.ts";
@@ -25,18 +22,13 @@ import {
   aWorkPool,
   aWorkQueue,
 } from "../support/builders.ts";
+import { ingestOf } from "../support/harness-ingest.ts";
 import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
 
 /** Stores the live batches, as the writer does. */
-function storeLiveBatches(h: ToolHarness, skewUs = 0): void {
-  const ingest = new Ingest({
-    db: h.db,
-    clock: h.query.clock,
-    redact: createRedactor({ credentials: [] }),
-    toServerUs: (us) => us + skewUs,
-    changes: new ChangeSource(),
-  });
-  for (const batch of h.saved.splice(0)) ingest.saveLive(batch, batch.readUs + skewUs - 1.5 * SECOND_US);
+function storeLiveBatches(h: ToolHarness): void {
+  const ingest = ingestOf(h);
+  for (const batch of h.saved.splice(0)) ingest.saveLive(batch);
 }
 
 const ended = (h: ToolHarness, endUs: number) => {
@@ -68,13 +60,13 @@ test("log lines that a hook writes a minute after the end of a run are shown", a
 });
 
 test("logs read at the end of a run are read again although the local clock is ahead", async () => {
-  await using h = await openToolHarness();
   const skewUs = -30 * SECOND_US;
+  await using h = await openToolHarness({ serverSkewUs: skewUs });
   putFact(h.db, "clock", { skewMs: skewUs / 1_000 }, h.nowUs);
   const run = ended(h, h.nowUs + skewUs);
   run.write(-5);
   expect(await run.read()).toBe(1);
-  storeLiveBatches(h, skewUs);
+  storeLiveBatches(h);
   run.write(-1);
   h.nowUs += HOUR_US;
   expect(await run.read()).toBe(2);

@@ -3,6 +3,7 @@ import type { ResolvedSettings, SettingProblem, Settings, SettingValue } from ".
 import { type AppError, toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
+import { skewMsOf } from "../../prefect/transport/server-offset.ts";
 import { type RecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
 import { checkFiles } from "./files.ts";
 import type { DoctorFinding } from "./finding.ts";
@@ -122,7 +123,11 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<DoctorFindin
     accessFinding(access, settings),
   ];
   if ("error" in access) return findings;
-  return [...findings, await checkSocket(api, deps), ...skewFindings(api.skewMs ?? null)];
+  return [
+    ...findings,
+    await checkSocket(api, deps),
+    ...skewFindings(api.serverOffset ? skewMsOf(api.serverOffset, clock) : null),
+  ];
 }
 
 type Attempt<T> = { readonly value: T } | { readonly error: AppError };

@@ -1,11 +1,12 @@
-import type { LocalUs } from "../../lib/time.ts";
+import type { LocalUs, ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../freshness.ts";
 import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../objects.ts";
 import type { PrefectEvent } from "./event.ts";
 
 /**
- * Rows of a live answer, which queries hand to the writer to be stored. `readUs`: start of the request, local clock. `covered`: the
- * rows are all that Prefect had in that range at `readUs`; without it nothing is claimed.
+ * Rows of a live answer, which queries hand to the writer to be stored. `readUs`: start of the request, local clock. `reachedUs`: what
+ * the server clock had certainly reached by then; a claim ends there, and without it nothing is claimed. `covered`: the rows are all
+ * that Prefect had in that range at `readUs`.
  */
 export type LiveBatch =
   | {
@@ -13,6 +14,7 @@ export type LiveBatch =
       readonly rows: readonly PrefectEvent[];
       readonly readUs: LocalUs;
       readonly covered?: TimeRange;
+      readonly reachedUs?: ServerUs | null;
     }
   | {
       readonly kind: "flow_run";
@@ -25,8 +27,15 @@ export type LiveBatch =
       readonly rows: readonly TaskRun[];
       readonly readUs: LocalUs;
       readonly ofFlowRuns?: readonly string[];
+      readonly reachedUs?: ServerUs | null;
     }
-  | { readonly kind: "log"; readonly rows: readonly Log[]; readonly readUs: LocalUs; readonly ofFlowRun?: string }
+  | {
+      readonly kind: "log";
+      readonly rows: readonly Log[];
+      readonly readUs: LocalUs;
+      readonly ofFlowRun?: string;
+      readonly reachedUs?: ServerUs | null;
+    }
   | {
       readonly [K in SnapshotKind]: {
         readonly kind: K;

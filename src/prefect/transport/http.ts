@@ -10,7 +10,6 @@ import { addMs, type SteadyMs } from "../../lib/time.ts";
 import type { AnswerBudget } from "./answer-budget.ts";
 import { findBaseProblem } from "./base-url.ts";
 import type { CallOptions } from "./call-options.ts";
-import { createClockSkew } from "./clock-skew.ts";
 import { type PrefectConnection, parseApiUrl } from "./connection.ts";
 import { createCsrfToken } from "./csrf.ts";
 import { createTransport, type HttpAnswer, TransportFailure } from "./exchange.ts";
@@ -18,6 +17,7 @@ import { createFailures, type Failures } from "./failures.ts";
 import { httpHeaders } from "./headers.ts";
 import { isHtmlPage } from "./html-page.ts";
 import { isRetriedStatus, parseRetryAfterMs, type RetryRules, retryWaitMs } from "./retry.ts";
+import { measureServerOffset, type ServerOffset } from "./server-offset.ts";
 
 export interface HttpDeps {
   readonly clock: Clock;
@@ -32,7 +32,7 @@ export interface Http {
   readonly url: string;
   /** Requests sent, retries and probes included. */
   readonly requests: number;
-  readonly skewMs: number | null;
+  readonly serverOffset: ServerOffset | null;
   readonly failures: Failures;
   /** GET `{base}{path}`; parsed JSON. `base` is the API URL unless given. */
   get(path: string, options?: CallOptions, base?: string): Promise<unknown>;
@@ -63,7 +63,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
   const transport = createTransport(connection, clock, deps.answers);
   const failures = createFailures(connection, url);
   const headers = httpHeaders(connection, logger);
-  const skew = createClockSkew();
+  const offset = measureServerOffset();
   const rules: RetryRules = {
     jitterFactor: connection.retryJitterFactor,
     extraCodes: connection.retryExtraCodes,
@@ -91,7 +91,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     const remainingMs = call.endMs - clock.steadyMs();
     if (remainingMs <= 0) throw new TransportFailure("timeout", "the time for the call is used up");
     requests += 1;
-    const sentMs = clock.nowUs() / 1000;
+    const sentMs = clock.steadyMs();
     const json = call.body === undefined ? {} : { "Content-Type": "application/json" };
     const { method, body, maxBytes } = call;
     const answer = await transport.send(
@@ -99,7 +99,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       Math.min(remainingMs, connection.requestTimeoutMs),
       call.signal,
     );
-    skew.observe(answer.headers.get("date"), sentMs, clock.nowUs() / 1000);
+    offset.observe(answer.headers.get("date"), sentMs, clock.steadyMs());
     return answer;
   }
 
@@ -216,8 +216,8 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     get requests() {
       return requests;
     },
-    get skewMs() {
-      return skew.read();
+    get serverOffset() {
+      return offset.read(clock.steadyMs());
     },
     failures,
     get: (path, options = {}, base = url) => call("GET", base, path, undefined, options),

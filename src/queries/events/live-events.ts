@@ -1,6 +1,6 @@
 /** Events from Prefect, with the order and the positions that events of the record have. */
 import { AppError } from "../../errors.ts";
-import { addUs, earliestUs, latestUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { addUs, earliestUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import { matchesEventFilter } from "../../model/events/event-filter.ts";
@@ -10,7 +10,6 @@ import { EVENTS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { QueryContext } from "../source/context.ts";
 import { claimableFromUs } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
-import { clockSkewUs } from "../source/server-time.ts";
 
 export interface LiveEventsQuestion {
   readonly range: TimeRange;
@@ -101,10 +100,10 @@ function saveRead(
 ): void {
   const range = {
     fromUs: latestUs(read.fromUs, claimableFromUs(ctx, live)),
-    toUs: earliestUs(read.toUs, onServerClock(live.startedUs, clockSkewUs(ctx.record()))),
+    toUs: earliestUs(read.toUs, live.reachedUs() ?? Number.NEGATIVE_INFINITY),
   };
   const isEverything = Object.keys(asked).length === 0 && range.fromUs <= range.toUs;
-  const covered = isEverything ? { covered: range } : {};
+  const covered = isEverything ? { covered: range, reachedUs: live.reachedUs() } : {};
   if (rows.length > 0 || isEverything) ctx.saveLive({ kind: "event", rows, readUs: live.startedUs, ...covered });
 }
 

@@ -160,7 +160,8 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuest
   const read = await readLiveLogs(live, ids, question.wanted);
   for (const id of ids) {
     const rows = read.logs.filter((log) => log.flow_run_id === id);
-    ctx.saveLive({ kind: "log", rows, readUs: live.startedUs, ...(read.isWhole ? { ofFlowRun: id } : {}) });
+    const ofFlowRun = read.isWhole ? { ofFlowRun: id, reachedUs: live.reachedUs() } : {};
+    ctx.saveLive({ kind: "log", rows, readUs: live.startedUs, ...ofFlowRun });
   }
   const names = await readRunNames(ctx, live, "task_run", taskRunIds(read.logs));
   for (const one of [run, ...below]) names.set(one.id, one.name);

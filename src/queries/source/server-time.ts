@@ -1,6 +1,6 @@
 /** The server clock, as far as the record has measured it. */
 import { onServerClock, type ServerUs } from "../../lib/time.ts";
-import { certainSkewMs } from "../../prefect/transport/clock-skew.ts";
+import { certainSkewMs } from "../../prefect/transport/server-offset.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "./context.ts";

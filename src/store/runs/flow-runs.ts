@@ -49,6 +49,11 @@ export interface UpsertRunsOptions {
    * after its time is replaced: its event was published, but the transaction of the server was rolled back.
    */
   readonly serverReadUs?: ServerUs;
+  /**
+   * Later stamps of Prefect were written before its clock was set back: a folded state with such a stamp is replaced by a
+   * state of REST without one.
+   */
+  readonly aheadUs?: ServerUs;
 }
 
 /**
@@ -77,7 +82,9 @@ export function upsertFlowRuns(
     }
     const heldUs = held.state_us ?? Number.NEGATIVE_INFINITY;
     const isRolledBack = options.serverReadUs !== undefined && options.serverReadUs - heldUs > FLOW_RUN_ROW_DELAY_US;
-    const isNewer = heldUs > (restState.atUs ?? Number.NEGATIVE_INFINITY) && !isRolledBack;
+    const restUs = restState.atUs ?? Number.NEGATIVE_INFINITY;
+    const isFromAhead = options.aheadUs !== undefined && heldUs > options.aheadUs && restUs <= options.aheadUs;
+    const isNewer = heldUs > restUs && !isRolledBack && !isFromAhead;
     // The expected start never changes, so it is taken from REST even when the state is not.
     const state = isNewer ? { ...stateOfColumns(held), expectedUs: restState.expectedUs } : restState;
     const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
@@ -140,11 +147,17 @@ const fillDetails = updateStatement<DetailColumns>("flow_run", (column) => `coal
  * Folds state changes of flow runs into their rows. Call it in the transaction that stores the events. Returns the
  * changed ids.
  */
-export function foldFlowRunChanges(db: RecordDb, byRun: ReadonlyMap<string, readonly StateChange[]>): string[] {
+export function foldFlowRunChanges(
+  db: RecordDb,
+  byRun: ReadonlyMap<string, readonly StateChange[]>,
+  aheadUs: ServerUs | null = null,
+): string[] {
   const touched: string[] = [];
   for (const [runId, changes] of byRun) {
     const id = idBytes(runId);
-    if (id !== null && foldFlowRun(db, id, changes.length > 1 ? sortChanges(changes) : changes)) touched.push(runId);
+    if (id === null) continue;
+    const sorted = changes.length > 1 ? sortChanges(changes) : changes;
+    if (foldFlowRun(db, id, sorted) || markUncertain(db, id, sorted, aheadUs)) touched.push(runId);
   }
   return touched;
 }
@@ -169,6 +182,24 @@ function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange
   if (isRestored) restoreTaskRuns(db, id, held.deleted_us);
   updateState(db, { ...stateColumns(after), dirty: isNewer ? 1 : held.dirty, deleted_us: deletedUs }, id);
   return true;
+}
+
+/**
+ * A state from before the server clock was set back seems newer than all that follow. REST knows which one is: the row becomes dirty.
+ * Returns whether it did.
+ */
+function markUncertain(
+  db: RecordDb,
+  id: Uint8Array,
+  changes: readonly StateChange[],
+  aheadUs: ServerUs | null,
+): boolean {
+  const newest = changes.at(-1);
+  if (aheadUs === null || newest === undefined || newest.atUs > aheadUs) return false;
+  const mark = db.prepare<unknown, [Uint8Array, number]>(
+    "UPDATE flow_run SET dirty = 1 WHERE id = ? AND state_us > ? AND dirty = 0 AND deleted_us IS NULL",
+  );
+  return mark.run(id, aheadUs).changes > 0;
 }
 
 /** The stored state with the facts of its event that decide the order. They are needed only if a change has the same time. */

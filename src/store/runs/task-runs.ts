@@ -106,14 +106,14 @@ const updateFromEvent = updateStatement<EventColumns & Deletion>("task_run");
 
 /**
  * The server ended the task run with its flow run long after it received the stored state, which is newer by its
- * client's clock only.
+ * client's clock only, or received it before its own clock was set back.
  */
 function isOverruled(db: RecordDb, held: StateColumns, restState: FoldedState, serverReadUs: ServerUs | null): boolean {
   if (serverReadUs === null || !isTerminal(restState.type) || isTerminal(held.state_type)) return false;
   const row = db
     .prepare<{ us: number }, [Uint8Array | null]>("SELECT t - shift + recv AS us FROM event WHERE id = ?")
     .get(held.state_id as Uint8Array | null);
-  return row !== null && serverReadUs - row.us >= TASK_RUN_ROW_DELAY_US;
+  return row !== null && Math.abs(serverReadUs - row.us) >= TASK_RUN_ROW_DELAY_US;
 }
 
 /**

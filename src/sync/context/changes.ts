@@ -31,6 +31,8 @@ export interface Changes {
    * queues. Or more were received than are held in memory until they are stored.
    */
   readonly possibleGap: { readonly reason: "connected" | "lost" | "burst" | "dropped" };
+  /** The wall clock of this machine or the server clock was set. What depended on it has been doubted. */
+  readonly clockSet: { readonly which: "local" | "server"; readonly byMs: number };
   /** A part of the engine failed. It tries again without being asked. */
   readonly failure: { readonly part: string; readonly error: AppError };
   /** A part of the engine finished an iteration. */

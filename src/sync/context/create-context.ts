@@ -1,10 +1,11 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
-import type { LocalUs } from "../../lib/time.ts";
+import { NEVER_MS } from "../../lib/time.ts";
 import type { Redact } from "../../model/secrets/redact.ts";
 import type { SyncSettings } from "../../model/sync-settings.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import type { RecordDb } from "../../store/database.ts";
+import { ClockWatch } from "../server/clock-watch.ts";
 import { Connectivity } from "../server/connectivity.ts";
 import { RequestBudget } from "../server/request-budget.ts";
 import { Requests } from "../server/requests.ts";
@@ -22,6 +23,9 @@ import type { Tuning } from "./tuning.ts";
  */
 const CLOUD_PER_MINUTE = 600;
 const SELF_HOSTED_PER_MINUTE = 6_000;
+
+/** Servers behind one address may have different clocks, and each answer then seems to set it. */
+const LOG_APART_MS = 60_000;
 
 export interface ContextOptions {
   readonly db: RecordDb;
@@ -42,10 +46,42 @@ export function createContext(options: ContextOptions): EngineContext {
   const budget = new RequestBudget({ clock, perMinute, idlePerMinute });
   const changes = new ChangeSource();
   const connectivity = new Connectivity(clock, (isReachable) => changes.publish("connectivity", { isReachable }));
-  const serverClock = new ServerClock(api, clock);
+  let loggedMs = NEVER_MS;
+  const clockWatch = new ClockWatch(clock, (byMs) => {
+    logger.warn("the clock of this machine was set, or the machine was suspended", {
+      by_seconds: Math.round(byMs / 1000),
+    });
+    connectivity.localClockSet(byMs);
+    if (byMs < 0) ingest.repairs.localClockSetBack(Math.round(byMs * 1000));
+    changes.publish("clockSet", { which: "local", byMs });
+  });
+  const serverClock = new ServerClock(api, clock, {
+    beforeMark: () => clockWatch.check(),
+    onChange({ byMs, untilUs }) {
+      ingest.repairs.serverClockChanged(untilUs);
+      if (byMs === null) return;
+      const isNews = clock.steadyMs() - loggedMs > LOG_APART_MS;
+      if (isNews) logger.warn("Prefect's clock was set", { by_seconds: Math.round(byMs / 1000) });
+      if (isNews) loggedMs = clock.steadyMs();
+      changes.publish("clockSet", { which: "server", byMs });
+    },
+  });
   const requests = new Requests({ api, budget, connectivity, clock, serverClock });
-  const toServerUs = (localUs: LocalUs) => serverClock.toServerUs(localUs);
-  const ingest = new Ingest({ db, clock, redact, toServerUs, changes });
+  const ingest = new Ingest({ db, clock, redact, serverClock, changes });
   const server = assumedFacts(api.isCloud);
-  return { db, clock, logger, settings, tuning, random, requests, connectivity, serverClock, ingest, changes, server };
+  return {
+    db,
+    clock,
+    clockWatch,
+    logger,
+    settings,
+    tuning,
+    random,
+    requests,
+    connectivity,
+    serverClock,
+    ingest,
+    changes,
+    server,
+  };
 }

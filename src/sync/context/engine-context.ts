@@ -4,6 +4,7 @@ import type { ServerUs } from "../../lib/time.ts";
 import type { SyncSettings } from "../../model/sync-settings.ts";
 import { retentionHorizonUs } from "../../prefect/event-retention.ts";
 import type { RecordDb } from "../../store/database.ts";
+import type { ClockWatch } from "../server/clock-watch.ts";
 import type { Connectivity } from "../server/connectivity.ts";
 import type { Requests } from "../server/requests.ts";
 import type { ServerClock } from "../server/server-clock.ts";
@@ -22,6 +23,7 @@ export interface EngineContext {
   readonly requests: Requests;
   readonly connectivity: Connectivity;
   readonly serverClock: ServerClock;
+  readonly clockWatch: ClockWatch;
   readonly ingest: Ingest;
   readonly changes: ChangeSource;
   /** What the server has answered about itself; updated in place when it is asked again. */

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../../lib/clock.ts";
 import {
+  addUs,
   ceilUs,
   earliestUs,
   floorUs,
@@ -23,7 +24,7 @@ import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../..
 import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import type { Redact } from "../../model/secrets/redact.ts";
 import { addCoverage, type CoverageSource } from "../../store/coverage.ts";
-import { inTransaction, type RecordDb } from "../../store/database.ts";
+import type { RecordDb } from "../../store/database.ts";
 import { confirmEvents } from "../../store/events/confirmed-events.ts";
 import { createEventWriter } from "../../store/events/events.ts";
 import { upsertLogs } from "../../store/logs/logs.ts";
@@ -32,7 +33,9 @@ import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../store
 import { foldRunEvents } from "../../store/runs/fold-events.ts";
 import { findFlowRunsWithNewerTaskRuns, markTaskRunsDeleted, upsertTaskRuns } from "../../store/runs/task-runs.ts";
 import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../../store/sync-state.ts";
+import type { ServerClock } from "../server/server-clock.ts";
 import type { ChangeSource } from "./changes.ts";
+import { ClockRepairs } from "./clock-repairs.ts";
 import { MARKER_EVENT_KEY, type MarkerEvent } from "./marker-event.ts";
 import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
 
@@ -51,11 +54,7 @@ export interface IngestOptions {
   readonly db: RecordDb;
   readonly clock: Clock;
   readonly redact: Redact;
-  /**
-   * Converts local to server clock, to recognise states whose event was published but whose row was rolled back; null:
-   * unknown.
-   */
-  readonly toServerUs: (localUs: LocalUs) => ServerUs | null;
+  readonly serverClock: ServerClock;
   readonly changes: ChangeSource;
 }
 
@@ -67,7 +66,9 @@ export class Ingest {
   private readonly db: RecordDb;
   private readonly clock: Clock;
   private readonly redact: Redact;
-  private readonly toServerUs: (localUs: LocalUs) => ServerUs | null;
+  private readonly serverClock: ServerClock;
+  /** Every transaction goes through it. */
+  readonly repairs: ClockRepairs;
   private readonly changes: ChangeSource;
   private readonly writer: ReturnType<typeof createEventWriter>;
 
@@ -75,7 +76,8 @@ export class Ingest {
     this.db = options.db;
     this.clock = options.clock;
     this.redact = options.redact;
-    this.toServerUs = options.toServerUs;
+    this.serverClock = options.serverClock;
+    this.repairs = new ClockRepairs(options.db, options.clock, options.serverClock);
     this.changes = options.changes;
     this.writer = createEventWriter(options.db);
   }
@@ -92,10 +94,10 @@ export class Ingest {
   ): { gained: number } {
     if (events.length === 0 && claim === null) return { gained: 0 };
     const clean = events.map((event) => this.redact.event(event));
-    const done = inTransaction(this.db, () => {
+    const done = this.repairs.transaction(() => {
       const { inserted, keys } = this.writer.insert(clean, source, this.clock.nowUs());
       if (source !== "stream") this.confirm(clean, inserted, source);
-      const folded = foldRunEvents(this.db, inserted, keys);
+      const folded = foldRunEvents(this.db, inserted, keys, this.serverClock.aheadUs());
       if (claim) this.cover("event", "", claim);
       if (putFacts) this.writeFacts(putFacts);
       return { inserted, folded };
@@ -118,7 +120,7 @@ export class Ingest {
 
   /** Claims ranges whose events are stored already. */
   claims(claims: readonly EventClaim[]): void {
-    inTransaction(this.db, () => {
+    this.repairs.transaction(() => {
       for (const claim of claims) this.cover("event", "", claim);
     });
   }
@@ -132,10 +134,14 @@ export class Ingest {
     extra: { readonly missing?: readonly string[]; readonly claim?: EventClaim | null },
   ): number {
     const missing = extra.missing ?? [];
-    const changed = inTransaction(this.db, () => {
+    const changed = this.repairs.transaction(() => {
       const clean = rows.map((row) => this.redact.flowRun(row));
-      const serverReadUs = this.toServerUs(readUs);
-      const ids = upsertFlowRuns(this.db, clean, readUs, serverReadUs === null ? {} : { serverReadUs });
+      const serverReadUs = this.serverClock.toSettledUs(readUs);
+      const aheadUs = this.serverClock.aheadUs();
+      const ids = upsertFlowRuns(this.db, clean, readUs, {
+        ...(serverReadUs === null ? {} : { serverReadUs }),
+        ...(aheadUs === null ? {} : { aheadUs }),
+      });
       if (missing.length > 0) markFlowRunsDeleted(this.db, missing, this.deletedAtUs(readUs));
       if (extra.claim) this.cover("flow_run", "", extra.claim);
       return ids;
@@ -146,7 +152,7 @@ export class Ingest {
   }
 
   /**
-   * `ofFlowRuns`: the rows are all task runs of these flow runs. `reachedUs`: the server clock at the start of the
+   * `ofFlowRuns`: the rows are all task runs of these flow runs. `settledUs`: the server clock at the start of the
    * reading. Returns whether all of these flow runs were claimed: those whose rows are older than their events are not.
    */
   taskRuns(
@@ -155,16 +161,16 @@ export class Ingest {
     extra: {
       readonly missing?: readonly string[];
       readonly ofFlowRuns?: readonly string[];
-      readonly reachedUs?: ServerUs | null;
+      readonly settledUs?: ServerUs | null;
     },
   ): boolean {
-    const { missing = [], ofFlowRuns = [], reachedUs = null } = extra;
-    const done = inTransaction(this.db, () => {
+    const { missing = [], ofFlowRuns = [], settledUs = null } = extra;
+    const done = this.repairs.transaction(() => {
       const clean = rows.map((row) => this.redact.taskRun(row));
-      const changed = upsertTaskRuns(this.db, clean, readUs, this.toServerUs(readUs)).length;
+      const changed = upsertTaskRuns(this.db, clean, readUs, this.serverClock.toSettledUs(readUs)).length;
       if (missing.length > 0) markTaskRunsDeleted(this.db, missing, this.deletedAtUs(readUs));
-      const whole = reachedUs === null ? [] : this.withAllTaskRows(ofFlowRuns, clean, reachedUs);
-      this.coverRuns("task_run", whole, readUs, reachedUs);
+      const whole = settledUs === null ? [] : this.withAllTaskRows(ofFlowRuns, clean, settledUs);
+      this.coverRuns("task_run", whole, readUs, settledUs);
       return { changed, isWhole: whole.length === ofFlowRuns.length };
     });
     if (done.changed + missing.length > 0) this.publish(["task_run"], []);
@@ -175,14 +181,14 @@ export class Ingest {
   logs(
     rows: readonly Log[],
     readUs: LocalUs,
-    extra: { readonly ofFlowRun?: string; readonly reachedUs?: ServerUs | null },
+    extra: { readonly ofFlowRun?: string; readonly settledUs?: ServerUs | null },
   ): void {
-    inTransaction(this.db, () => {
+    this.repairs.transaction(() => {
       upsertLogs(
         this.db,
         rows.map((row) => this.redact.log(row)),
       );
-      this.coverRuns("log", extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun], readUs, extra.reachedUs ?? null);
+      this.coverRuns("log", extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun], readUs, extra.settledUs ?? null);
     });
     if (rows.length > 0) this.publish(["log"], extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun]);
   }
@@ -208,15 +214,15 @@ export class Ingest {
     store: (clean: readonly SnapshotObjects[K][]) => readonly string[],
   ): void {
     const clean = rows.filter((row) => isHeld(kind, row)).map((row) => cutLongFields(kind, this.redact.object(row)));
-    const changed = inTransaction(this.db, () => store(clean));
+    const changed = this.repairs.transaction(() => store(clean));
     if (changed.length > 0) this.publish([kind], []);
   }
 
-  /** Stores a live batch. Its claim, if any, ends at `reachedUs`: the server clock at the start of the reading. */
-  saveLive(batch: LiveBatch, reachedUs: ServerUs | null): void {
+  /** Stores a live batch. Its claim, if any, ends where the server clock certainly was at the start of the reading. */
+  saveLive(batch: LiveBatch): void {
     switch (batch.kind) {
       case "event": {
-        const toUs = earliestUs(batch.covered?.toUs ?? 0, reachedUs ?? Number.NEGATIVE_INFINITY);
+        const toUs = earliestUs(batch.covered?.toUs ?? 0, batch.reachedUs ?? Number.NEGATIVE_INFINITY);
         const isClaim = batch.covered !== undefined && toUs >= batch.covered.fromUs;
         const claim = isClaim ? { ...batch.covered, toUs, source: "live" as const, verifiedUs: batch.readUs } : null;
         this.events(batch.rows, "live", claim);
@@ -231,13 +237,13 @@ export class Ingest {
       case "task_run":
         this.taskRuns(batch.rows, batch.readUs, {
           ...(batch.ofFlowRuns ? { ofFlowRuns: batch.ofFlowRuns } : {}),
-          reachedUs,
+          settledUs: this.settledUs(batch.reachedUs),
         });
         return;
       case "log":
         this.logs(batch.rows, batch.readUs, {
           ...(batch.ofFlowRun === undefined ? {} : { ofFlowRun: batch.ofFlowRun }),
-          reachedUs,
+          settledUs: this.settledUs(batch.reachedUs),
         });
         return;
       default:
@@ -250,17 +256,22 @@ export class Ingest {
     }
   }
 
+  /** See ClockMark. */
+  private settledUs(reachedUs: ServerUs | null | undefined): ServerUs | null {
+    return reachedUs == null ? null : addUs(reachedUs, -this.serverClock.unsureUs());
+  }
+
   facts(facts: FactUpdates): void {
-    inTransaction(this.db, () => this.writeFacts(facts));
+    this.repairs.transaction(() => this.writeFacts(facts));
   }
 
   putFact<K extends FactKey>(key: K, value: Fact<K> | null): void {
-    inTransaction(this.db, () => putFact(this.db, key, value, this.clock.nowUs()));
+    this.repairs.transaction(() => putFact(this.db, key, value, this.clock.nowUs()));
   }
 
   /** Writes a value that only the engine reads, and removes the key `drop` in the same transaction. */
   putState(key: string, value: unknown, drop?: string): void {
-    inTransaction(this.db, () => {
+    this.repairs.transaction(() => {
       putStateJson(this.db, key, value, this.clock.nowUs());
       if (drop !== undefined) putStateJson(this.db, drop, null, this.clock.nowUs());
     });
@@ -271,7 +282,7 @@ export class Ingest {
    * nothing before it is claimed or fetched again.
    */
   drop<T>(beforeUs: ServerUs, step: (db: RecordDb) => T): T {
-    return inTransaction(this.db, () => {
+    return this.repairs.transaction(() => {
       if (beforeUs > retentionFloorUs(this.db))
         putStateJson(this.db, RETENTION_FLOOR_KEY, { us: beforeUs }, this.clock.nowUs());
       return step(this.db);
@@ -323,13 +334,13 @@ export class Ingest {
     kind: "task_run" | "log",
     ids: readonly string[],
     readUs: LocalUs,
-    reachedUs: ServerUs | null,
+    settledUs: ServerUs | null,
   ): void {
-    if (reachedUs === null) return;
+    if (settledUs === null) return;
     for (const id of ids) {
       const range = {
         fromUs: 0,
-        toUs: floorUs(reachedUs),
+        toUs: floorUs(settledUs),
         source: "live" as const,
         verifiedUs: floorUs(readUs),
       };
@@ -341,10 +352,10 @@ export class Ingest {
    * Removes the flow runs that have a task run whose events are newer than its row, as long as that row may still be
    * written.
    */
-  private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], reachedUs: ServerUs): readonly string[] {
+  private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], settledUs: ServerUs): readonly string[] {
     const ahead = findFlowRunsWithNewerTaskRuns(this.db, ids, rows);
     if (ahead.size === 0) return ids;
-    const isLate = (id: string) => reachedUs - (findFlowRunRow(this.db, id)?.state_us ?? 0) < TASK_RUN_ROW_DELAY_US;
+    const isLate = (id: string) => settledUs - (findFlowRunRow(this.db, id)?.state_us ?? 0) < TASK_RUN_ROW_DELAY_US;
     return ids.filter((id) => !ahead.has(id.toLowerCase()) || !isLate(id));
   }
 
@@ -354,7 +365,7 @@ export class Ingest {
    */
   private deletedAtUs(readUs: LocalUs): ServerUs {
     const unskewedUs = onServerClock(readUs, 0);
-    return floorUs(latestUs(unskewedUs, this.toServerUs(readUs) ?? unskewedUs));
+    return floorUs(latestUs(unskewedUs, this.serverClock.toServerUs(readUs) ?? unskewedUs));
   }
 
   private publish(kinds: readonly string[], flowRunIds: readonly string[]): void {

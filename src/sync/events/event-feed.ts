@@ -30,6 +30,8 @@ export class EventFeed {
   private burstMs = NEVER_MS;
   private current: StreamState = INITIAL_STREAM_STATE;
 
+  private connection: AbortController | null = null;
+
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
     const { maxPendingEvents, maxPendingChars } = ctx.tuning;
@@ -54,6 +56,11 @@ export class EventFeed {
     this.transition("stop");
   }
 
+  /** Closes the connection, which may be dead without a sign of it, and opens another one. */
+  reconnect(): void {
+    if (this.current.name === "open") this.connection?.abort();
+  }
+
   /** Stores received events until `signal` aborts, and then what is left. Never throws. */
   async store(signal: AbortSignal): Promise<void> {
     const { clock, tuning } = this.ctx;
@@ -68,11 +75,12 @@ export class EventFeed {
   /** One connection from its start to its end. Returns how it ended. */
   private async connect(signal: AbortSignal): Promise<StreamEvent> {
     const { api } = this.ctx.requests;
-    const nowUs = this.ctx.clock.nowUs();
+    const nowUs = this.ctx.serverClock.estimateUs();
     // The server moves `since` up to 15 minutes ago on its own clock. `until` must lie in the future: it is applied to
     // live events too.
     const occurred = { since: formatIsoUs(nowUs - DAY_US), until: formatIsoUs(nowUs + 365 * DAY_US) };
     const closing = new AbortController();
+    this.connection = closing;
     const stop = () => closing.abort();
     signal.addEventListener("abort", stop, { once: true });
     try {

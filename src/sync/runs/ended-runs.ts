@@ -83,10 +83,10 @@ export class EndedRuns {
         this.ctx.requests.call(priority, signal, (api, call) => api.filterTaskRuns({ ...ofFlowRuns, ...page }, call)),
       { wanted: Number.POSITIVE_INFINITY, pageSize: this.ctx.tuning.rowPage },
     );
-    const reachedUs = mark.reachedUs();
-    const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, reachedUs });
-    if (!isWhole && reachedUs !== null) this.retryAtMs = addMs(this.ctx.clock.steadyMs(), LATE_ROWS_RETRY_MS);
-    return isWhole && ended.every((run) => isSettled(reachedUs, run.endUs, FIRST_READING_US));
+    const settledUs = mark.settledUs();
+    const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, settledUs });
+    if (!isWhole && settledUs !== null) this.retryAtMs = addMs(this.ctx.clock.steadyMs(), LATE_ROWS_RETRY_MS);
+    return isWhole && ended.every((run) => isSettled(settledUs, run.endUs, FIRST_READING_US));
   }
 
   /**
@@ -100,11 +100,11 @@ export class EndedRuns {
       const due = this.due("log", settleUs, settleUs, 1 + this.unreadable.size);
       const run = due.find((one) => !this.unreadable.has(one.id));
       if (!run) continue;
-      const reachedUs = await this.readLogsOf(run.id, priority, signal).catch((error: unknown) => {
+      const settledUs = await this.readLogsOf(run.id, priority, signal).catch((error: unknown) => {
         this.unreadable.set(run.id, nowMs);
         throw error;
       });
-      return isSettled(reachedUs, run.endUs, settleUs);
+      return isSettled(settledUs, run.endUs, settleUs);
     }
     return false;
   }
@@ -112,7 +112,7 @@ export class EndedRuns {
   /** Milliseconds until the logs of the run that failed last may be read; 0 when they may be read now. */
   get logsReadableInMs(): number {
     const readableUs = newestRunEnd(this.ctx.db, true) + FIRST_READING_US + SLACK_US;
-    const waitMs = (readableUs - this.ctx.serverClock.estimateUs()) / 1000;
+    const waitMs = (readableUs - this.ctx.serverClock.settledUs()) / 1000;
     return Math.min((FIRST_READING_US + SLACK_US) / 1000, Math.max(0, Math.ceil(waitMs)));
   }
 
@@ -122,7 +122,7 @@ export class EndedRuns {
     settleUs: number,
     limit: number,
   ): { id: string; endUs: ServerUs }[] {
-    const toUs = addUs(floorUs(this.ctx.serverClock.estimateUs()), -afterUs - SLACK_US);
+    const toUs = addUs(floorUs(this.ctx.serverClock.settledUs()), -afterUs - SLACK_US);
     const fromUs = this.checkedBeforeUs[kind];
     const isFailedOnly = kind === "log";
     if (fromUs > toUs || fromUs > newestRunEnd(this.ctx.db, isFailedOnly)) return [];
@@ -153,9 +153,9 @@ export class EndedRuns {
       id: (line) => line.id,
     });
     for await (const step of steps) rows.push(...step.rows);
-    const reachedUs = mark.reachedUs();
-    this.ctx.ingest.logs(rows, mark.atUs, { ofFlowRun: flowRunId, reachedUs });
-    return reachedUs;
+    const settledUs = mark.settledUs();
+    this.ctx.ingest.logs(rows, mark.atUs, { ofFlowRun: flowRunId, settledUs });
+    return settledUs;
   }
 }
 
@@ -163,6 +163,6 @@ export class EndedRuns {
  * Whether the reading is late enough to be claimed whole. If not, the same run is due again, and the loop must wait
  * first.
  */
-function isSettled(reachedUs: ServerUs | null, endUs: ServerUs, settleUs: number): boolean {
-  return reachedUs !== null && reachedUs >= endUs + settleUs;
+function isSettled(settledUs: ServerUs | null, endUs: ServerUs, delayUs: number): boolean {
+  return settledUs !== null && settledUs >= endUs + delayUs;
 }

@@ -2,7 +2,7 @@
  * Reads run rows over REST: for columns that events do not have, and to find runs that the server deleted, which causes
  * no event.
  */
-import { addUs, floorUs, type LocalUs, MINUTE_US } from "../../lib/time.ts";
+import { addUs, floorUs, type LocalUs, MINUTE_US, type SteadyMs } from "../../lib/time.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { FLOW_RUN_ROW_DELAY_US, TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import {
@@ -28,8 +28,8 @@ export class Reconciler {
   private readonly ctx: EngineContext;
   /** Parent task runs of subflows that Prefect does not have; each is asked for once. */
   private readonly unknownParents = new Set<string>();
-  /** Since when (local clock) Prefect does not return runs whose rows may not be written yet. */
-  private readonly missingSinceUs = new Map<string, number>();
+  /** Since when Prefect does not return runs whose rows may not be written yet. */
+  private readonly missingSince = new Map<string, SteadyMs>();
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
@@ -146,26 +146,26 @@ export class Reconciler {
 
   /**
    * Whether a run that Prefect does not return is deleted: Prefect has returned it before, or its row is overdue, which
-   * it is `latestUs` after its state. Its age is taken at the time of the request, because the answer may come much
-   * later (the machine slept in between). While the server clock is unknown, the local time since the run was first
-   * missing counts instead.
+   * it is `delayUs` after its state, or after it was first missing: the server clock may be unknown, or set back since.
+   * Its age is taken at the time of the request, because the answer may come much later (the machine slept in between).
    */
   private isAbsent(
     id: string,
     found: ReadonlySet<string>,
     row: { readonly read_us: number | null; readonly state_us: number | null } | null,
     mark: ClockMark,
-    latestUs: number,
+    delayUs: number,
   ): boolean {
     if (found.has(id) || row?.read_us != null) {
-      this.missingSinceUs.delete(id);
+      this.missingSince.delete(id);
       return !found.has(id);
     }
-    const reachedUs = mark.reachedUs();
-    const missedUs = this.missingSinceUs.get(id) ?? mark.atUs;
-    const isLong = reachedUs === null ? mark.atUs - missedUs >= latestUs : reachedUs - (row?.state_us ?? 0) >= latestUs;
-    if (isLong) this.missingSinceUs.delete(id);
-    else this.missingSinceUs.set(id, missedUs);
+    const settledUs = mark.settledUs();
+    const missedMs = this.missingSince.get(id) ?? mark.atMs;
+    const isLong =
+      (mark.atMs - missedMs) * 1000 >= delayUs || (settledUs !== null && settledUs - (row?.state_us ?? 0) >= delayUs);
+    if (isLong) this.missingSince.delete(id);
+    else this.missingSince.set(id, missedMs);
     return isLong;
   }
 }

@@ -76,6 +76,14 @@ export class RunSync {
     }
   }
 
+  /** A clock was set: rounds are due at once. */
+  clockSet(): void {
+    this.roundMs = NEVER_MS;
+    this.changed.notify();
+    this.rounds.notify();
+    this.endings.notify();
+  }
+
   /** The first client became active. */
   clientArrived(): void {
     this.rounds.notify();

@@ -73,6 +73,11 @@ export class Snapshots {
     return this.ctx.clock.steadyMs() - this.clientActiveMs < ACTIVE_FOR_MS;
   }
 
+  /** All lists are due at once: their stored time of reading is doubtful. */
+  doubt(): void {
+    this.readMs.clear();
+  }
+
   /** To be called when events were stored. Returns true when a list became due because of them. */
   eventsStored(eventNames: Iterable<string>): boolean {
     const nowMs = this.ctx.clock.steadyMs();

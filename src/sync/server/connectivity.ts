@@ -1,6 +1,6 @@
 import type { AppError, ErrorCode } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { LocalUs } from "../../lib/time.ts";
+import { addUs, type LocalUs } from "../../lib/time.ts";
 
 export interface ConnectivityError {
   readonly code: ErrorCode;
@@ -17,13 +17,19 @@ export class Connectivity {
   private readonly onChange: (isReachable: boolean) => void;
   private state: "unknown" | "reachable" | "lost" = "unknown";
   private changedUs: LocalUs;
-  private lastAnswerUs = 0;
+  private lastAnswerUs: LocalUs = 0;
   private problem: ConnectivityError | null = null;
 
   constructor(clock: Clock, onChange: (isReachable: boolean) => void) {
     this.clock = clock;
     this.onChange = onChange;
     this.changedUs = clock.nowUs();
+  }
+
+  /** The wall clock was set by this much: the stored moments stay as long ago as they were. */
+  localClockSet(byMs: number): void {
+    this.changedUs = addUs(this.changedUs, Math.round(byMs * 1000));
+    if (this.lastAnswerUs > 0) this.lastAnswerUs = addUs(this.lastAnswerUs, Math.round(byMs * 1000));
   }
 
   /** Prefect sent an answer without an error, or any websocket message. */

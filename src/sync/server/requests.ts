@@ -54,11 +54,10 @@ export class Requests {
       await this.budget.take(priority, signal);
       signal.throwIfAborted();
       this.countRequest();
-      const sentMs = this.clock.steadyMs();
       try {
         const answer = await send(this.api, { signal, deadlineMs: DEADLINE_MS, retries: 0 });
         this.connectivity.answered();
-        this.serverClock.answered((this.clock.steadyMs() - sentMs) * 1000);
+        this.serverClock.answered();
         return answer;
       } catch (error) {
         signal.throwIfAborted();

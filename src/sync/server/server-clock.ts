@@ -1,79 +1,158 @@
 import type { Clock } from "../../lib/clock.ts";
-import { type LocalUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import {
+  addUs,
+  earliestUs,
+  type LocalUs,
+  onServerClock,
+  SECOND_US,
+  type ServerUs,
+  type SteadyMs,
+} from "../../lib/time.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
+import { markServerClock, middleMs, type ServerOffset, skewMsOf } from "../../prefect/transport/server-offset.ts";
 
+/** Measurements of an unchanged clock differ by less: the bounds of one answer are 2.2 s apart. */
+const SET_MS = 3_000;
+/** A stamp of Prefect that lies further in the future was written before its clock was set back. */
+const AHEAD_US = 60 * SECOND_US;
 /**
- * The skew is measured with `Date` headers, which have whole seconds, are renewed once a second, and take time to
- * arrive. So claims end this much plus half the shortest round trip before the measured server clock.
+ * For this long after the server clock was set forward, the time since something happened is not taken from its stamps: longer than
+ * anything that is waited for (`model/runs/server-delays.ts`).
  */
-const MARGIN_US = 1.5 * SECOND_US;
-/** Number of round trips that are remembered. */
-const MAX_ROUND_TRIPS = 20;
+const UNSURE_MS = 11 * 60_000;
+
+/** The server clock was set, or it is known for the first time. */
+export interface ServerClockChange {
+  /** By how much, milliseconds; null when it was unknown before. */
+  readonly byMs: number | null;
+  /**
+   * What was claimed until the change was noticed reaches at most to here. After it was set back, this is where it was when the last
+   * answer before the change arrived: what it passes from there on happens now, although it has been there before.
+   */
+  readonly untilUs: ServerUs;
+}
+
+export interface ServerClockHooks {
+  readonly onChange: (change: ServerClockChange) => void;
+  /** Called before a moment of the wall clock is taken. */
+  readonly beforeMark: () => void;
+}
 
 /**
- * The server clock, as far as it is known. Coverage ranges are on the server clock, times of readings on the local
- * clock, and both may be wrong. Only a moment that the server clock has certainly reached may be claimed as covered.
+ * The server clock, as far as it is known. Coverage ranges are on the server clock, and only a moment that it has certainly reached may
+ * be claimed as covered. It is extrapolated from the answers with the steady clock, so setting the clock of this machine changes nothing.
  */
 export class ServerClock {
   private readonly api: PrefectApi;
   private readonly clock: Clock;
-  private readonly roundTripsUs: number[] = [];
+  private readonly hooks: ServerClockHooks;
+  private last: { readonly middleMs: number; readonly observedMs: SteadyMs } | null = null;
+  /** Earlier measurements, and until when each was valid. Ascending in both. */
+  private earlier: { readonly untilMs: SteadyMs; readonly middleMs: number }[] = [];
 
-  constructor(api: PrefectApi, clock: Clock) {
+  constructor(api: PrefectApi, clock: Clock, hooks: ServerClockHooks) {
     this.api = api;
     this.clock = clock;
+    this.hooks = hooks;
   }
 
-  /** A request was answered after this time. */
-  answered(durationUs: number): void {
-    this.roundTripsUs.push(Math.max(0, durationUs));
-    if (this.roundTripsUs.length > MAX_ROUND_TRIPS) this.roundTripsUs.shift();
+  /** To be called after each answer: notices when the server clock was set. */
+  answered(): void {
+    const { offset, last } = this;
+    if (offset === null) return;
+    const now = { middleMs: middleMs(offset), observedMs: offset.observedMs };
+    this.last = now;
+    const byMs = last === null ? null : now.middleMs - last.middleMs;
+    if (byMs !== null && Math.abs(byMs) < SET_MS) return;
+    if (last !== null) {
+      this.earlier = this.earlier.filter((one) => one.middleMs < last.middleMs);
+      this.earlier.push({ untilMs: now.observedMs, middleMs: last.middleMs });
+    }
+    const isBack = last !== null && byMs !== null && byMs < 0;
+    const untilMs = isBack ? last.observedMs + offset.lowMs : this.clock.steadyMs() + offset.highMs;
+    this.hooks.onChange({ byMs, untilUs: Math.floor(untilMs * 1000) });
   }
 
-  /** Server clock minus local clock, milliseconds; null before the first answer. */
+  get isKnown(): boolean {
+    return this.offset !== null;
+  }
+
+  /** Server clock minus local clock as of now, milliseconds; null before the first answer. */
   get skewMs(): number | null {
-    return this.api.skewMs ?? null;
+    const { offset } = this;
+    return offset === null ? null : skewMsOf(offset, this.clock);
   }
 
-  /**
-   * Marks this moment, before a request. The mark later gives a lower bound of the server clock that holds for the skew
-   * before and after.
-   */
+  /** When the last answer arrived that told it. */
+  get measuredMs(): SteadyMs | null {
+    return this.offset?.observedMs ?? null;
+  }
+
+  /** Marks this moment, before a request. The mark later gives a lower bound of the server clock at this moment. */
   mark(): ClockMark {
-    const atUs = this.clock.nowUs();
-    const before = this.skewMs;
+    this.hooks.beforeMark();
+    const reachedUs = markServerClock(() => this.offset, this.clock);
     return {
-      atUs,
-      reachedUs: () => {
-        const skews = [before, this.skewMs].filter((skew) => skew !== null);
-        return skews.length === 0 ? null : onServerClock(atUs, Math.min(...skews) * 1000 - this.marginUs());
+      atUs: this.clock.nowUs(),
+      atMs: this.clock.steadyMs(),
+      reachedUs,
+      settledUs: () => {
+        const us = reachedUs();
+        return us === null ? null : addUs(us, -this.unsureUs());
       },
     };
   }
 
-  /** Lower bound of the server clock at a moment of the local clock; null while the skew is unknown. */
-  reachedAtUs(localUs: LocalUs): ServerUs | null {
-    return this.skewMs === null ? null : onServerClock(localUs, this.skewMs * 1000 - this.marginUs());
-  }
-
   /** Best estimate of the server clock now, for choosing what to ask; never for a claim. */
   estimateUs(): ServerUs {
-    return onServerClock(this.clock.nowUs(), (this.skewMs ?? 0) * 1000);
+    const { offset } = this;
+    if (offset === null) return onServerClock(this.clock.nowUs(), 0);
+    return ((this.clock.steadyMs() + middleMs(offset)) * 1000) as ServerUs;
   }
 
-  /** Best estimate of the server clock at a moment of the local clock; null while the skew is unknown. */
+  /** The same, without what it was set forward lately: so much time has certainly passed since a stamp of Prefect. */
+  settledUs(): ServerUs {
+    return addUs(this.estimateUs(), -this.unsureUs());
+  }
+
+  /** Best estimate of the server clock at a past moment of the local clock; null while it is unknown. */
   toServerUs(localUs: LocalUs): ServerUs | null {
-    return this.skewMs === null ? null : onServerClock(localUs, this.skewMs * 1000);
+    const { skewMs } = this;
+    // The local clock may have been set back since that moment.
+    return skewMs === null ? null : earliestUs(onServerClock(localUs, skewMs * 1000), this.estimateUs());
   }
 
-  private marginUs(): number {
-    return MARGIN_US + (this.roundTripsUs.length > 0 ? Math.min(...this.roundTripsUs) / 2 : 0);
+  /** The same, without what the server clock was set forward lately. */
+  toSettledUs(localUs: LocalUs): ServerUs | null {
+    const us = this.toServerUs(localUs);
+    return us === null ? null : addUs(us, -this.unsureUs());
+  }
+
+  /** Prefect's own stamps are not later than this; null while the server clock is unknown. */
+  aheadUs(): ServerUs | null {
+    return this.isKnown ? addUs(this.estimateUs(), AHEAD_US) : null;
+  }
+
+  /** By how much the server clock was set forward within the last minutes, microseconds. */
+  unsureUs(): number {
+    const { offset } = this;
+    const sinceMs = this.clock.steadyMs() - UNSURE_MS;
+    this.earlier = this.earlier.filter(({ untilMs }) => untilMs > sinceMs);
+    const [lowest] = this.earlier;
+    return offset === null || lowest === undefined ? 0 : Math.max(0, middleMs(offset) - lowest.middleMs) * 1000;
+  }
+
+  private get offset(): ServerOffset | null {
+    return this.api.serverOffset ?? null;
   }
 }
 
-/** A past moment: `atUs` on the local clock, and a lower bound of the server clock at that moment. */
+/** A past moment: `atUs` on the local clock, `atMs` on the steady one, and lower bounds of the server clock at that moment. */
 export interface ClockMark {
   readonly atUs: LocalUs;
-  /** Null while the skew is unknown: then nothing may be claimed. */
+  readonly atMs: SteadyMs;
+  /** What the server clock had certainly reached. Null while that is unknown: then nothing may be claimed. */
   reachedUs(): ServerUs | null;
+  /** The same for judging how long something has been over: without what the server clock was set forward lately. */
+  settledUs(): ServerUs | null;
 }

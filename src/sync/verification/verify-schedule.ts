@@ -52,8 +52,11 @@ export function dueVerification(
   const next: Record<string, ServerUs> = { ...cursors };
   const due: TimeRange[] = [];
   for (const { ageUs, grainUs } of STEPS) {
-    const doneUs = latestUs(cursors[ageUs] ?? Number.NEGATIVE_INFINITY, addUs(first.fromUs, -1));
     const toUs = addUs(nowUs, -ageUs);
+    const cursorUs = cursors[ageUs] ?? Number.NEGATIVE_INFINITY;
+    // After the server clock was set back, it passes moments again that are before the cursor.
+    if (cursorUs - toUs > grainUs) next[ageUs] = toUs;
+    const doneUs = latestUs(earliestUs(cursorUs, toUs), addUs(first.fromUs, -1));
     if (toUs - doneUs < grainUs) continue;
     next[ageUs] = toUs;
     for (const range of covered) {

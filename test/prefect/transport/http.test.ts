@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { systemClock } from "../../../src/lib/clock.ts";
+import { skewMsOf } from "../../../src/prefect/transport/server-offset.ts";
 import { aFlowRun } from "../../support/builders.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import { connect, facts } from "../../support/fake-prefect/client.ts";
@@ -218,10 +219,12 @@ describe("time", () => {
 
   test("the server clock is compared with the local clock", async () => {
     await using fake = await startFakePrefect({ nowUs: () => systemClock.nowUs() + 90_000_000 });
-    const client = connect(fake, {}, fastClock(1));
-    expect(client.skewMs).toBeNull();
+    const clock = fastClock(1);
+    const client = connect(fake, {}, clock);
+    expect(client.serverOffset).toBeNull();
     await client.readVersion();
-    expect(Math.abs((client.skewMs ?? 0) - 90_000)).toBeLessThan(1_500);
+    const { serverOffset } = client;
+    expect(Math.abs((serverOffset ? skewMsOf(serverOffset, clock) : 0) - 90_000)).toBeLessThan(1_500);
   });
 });
 

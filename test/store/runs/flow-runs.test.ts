@@ -127,6 +127,30 @@ describe("flow runs from REST", () => {
     expect(read(db, run.id)).toEqual(run);
   });
 
+  test("replace a state from before the server clock was set back, which seems newer than all that follow", () => {
+    using db = memoryRecord();
+    const run = aFlowRun({ state: aState({ type: "RUNNING", timestamp: at(7_200) }) });
+    const ended = { ...run, state: aState({ type: "COMPLETED", timestamp: at(60) }), state_type: "COMPLETED" as const };
+    const aheadUs = T0_US + 120 * SECOND_US;
+    const store = (one: FlowRun, readUs: number) =>
+      inTransaction(db, () => upsertFlowRuns(db, [one], readUs, { serverReadUs: T0_US + 61 * SECOND_US, aheadUs }));
+    store(run, 1_000);
+    const { flowRunIds } = inTransaction(db, () => foldRunEvents(db, [aFlowRunEvent(ended)], [0], aheadUs));
+    // Its event says that REST knows better.
+    expect([flowRunIds, findRunsToReconcile(db, 10)]).toEqual([[run.id], [run.id]]);
+    store(ended, 2_000);
+    expect(read(db, run.id)).toEqual(ended);
+    expect(findRunsToReconcile(db, 10)).toEqual([]);
+  });
+
+  test("keep the newer of two states from before the server clock was set back", () => {
+    using db = memoryRecord();
+    const run = aFlowRun({ state: aState({ type: "RUNNING", timestamp: at(7_200) }) });
+    fold(db, inState(run, aState({ type: "FAILED", timestamp: at(7_210) }), 1));
+    inTransaction(db, () => upsertFlowRuns(db, [run], 1_000, { serverReadUs: T0_US, aheadUs: T0_US + 60 * SECOND_US }));
+    expect(read(db, run.id).state_type).toBe("FAILED");
+  });
+
   test("an older reading never overwrites a newer one", () => {
     using db = memoryRecord();
     const run = aFlowRun({ state: failed, name: "new" });

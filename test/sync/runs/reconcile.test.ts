@@ -104,7 +104,7 @@ describe("reconciling runs", () => {
     const [shown, announced] = [runAt(-60, { state_type: "RUNNING" }), anId()];
     harness.ctx.ingest.flowRuns([shown], T0_US - 30 * SECOND, {});
     harness.ctx.ingest.events([stateEvent(announced, "Pending", -1)], "stream", null);
-    harness.ctx.ingest.saveLive({ kind: "flow_run", rows: [], readUs: T0_US, missing: [shown.id, announced] }, T0_US);
+    harness.ctx.ingest.saveLive({ kind: "flow_run", rows: [], readUs: T0_US, missing: [shown.id, announced] });
     const deletedUs = (id: string) => findFlowRunRow(harness.ctx.db, id)?.deleted_us;
     expect([deletedUs(shown.id), deletedUs(announced)]).toEqual([T0_US, null]);
   });

@@ -7,6 +7,15 @@ describe("the schedule of verifications", () => {
   const none: VerifyCursors = {};
   const noFloor = Number.NEGATIVE_INFINITY;
 
+  test("goes back with the server clock, and does not wait until that is where it was", () => {
+    const covered = [{ fromUs: now - 30 * DAY_US, toUs: now, verifiedUs: now }];
+    const ahead = dueVerification(covered, none, now + 2 * DAY_US, noFloor).cursors;
+    const { ranges, cursors } = dueVerification(covered, ahead, now, noFloor);
+    expect([ranges, Object.values(cursors).every((us) => us <= now)]).toEqual([[], true]);
+    const later = dueVerification(covered, cursors, now + 10 * MINUTE_US, noFloor);
+    expect(later.ranges.at(-1)?.toUs).toBe(now);
+  });
+
   test("repeats what was verified when it was younger than five minutes", () => {
     const covered = [{ fromUs: now - 11 * MINUTE_US, toUs: now - 1, verifiedUs: now - 10 * MINUTE_US }];
     // Verified ten minutes ago: what occurred since eleven minutes ago was younger than five minutes then.

@@ -1,0 +1,53 @@
+/**
+ * Times of the record that lie in the future because a clock was set back after they were written. A claim over the future would be
+ * false, and readings from the future would count as newer than all that follow. Call these inside a transaction.
+ */
+import { addUs, DAY_US, earliestUs, type LocalUs, latestUs, onServerClock, type ServerUs } from "../lib/time.ts";
+import { SNAPSHOT_KINDS } from "../model/kinds.ts";
+import type { RecordDb } from "./database.ts";
+import { findFact, putFact } from "./sync-state.ts";
+
+/** Cuts all claims at `untilUs`: what occurs later is not proven. Returns whether any claim went further. */
+export function cutClaims(db: RecordDb, untilUs: ServerUs): boolean {
+  const ends =
+    "UPDATE coverage SET to_us = ?1, server_count = NULL, record_count = NULL WHERE to_us > ?1 AND from_us <= ?1";
+  const whole = "DELETE FROM coverage WHERE from_us > ?";
+  return [ends, whole].map((sql) => db.prepare<unknown, [number]>(sql).run(untilUs).changes > 0).includes(true);
+}
+
+export interface LocalTime {
+  readonly nowUs: LocalUs;
+  /** Server clock minus local clock; 0 where it is unknown. */
+  readonly skewUs: number;
+  /** By how much the local clock was set; null where that is unknown, as for the times that another process wrote. */
+  readonly byUs: number | null;
+}
+
+/**
+ * Gives readings from the future a time that is not later than their true one, so that they count as old and are read again. With
+ * `byUs` that is what the present clock would have shown.
+ */
+export function redateReadings(db: RecordDb, { nowUs, skewUs, byUs }: LocalTime): void {
+  const serverUs = latestUs(onServerClock(nowUs, 0), onServerClock(nowUs, skewUs));
+  const run = (sql: string, ...params: number[]) => db.prepare<unknown, number[]>(sql).run(...params);
+  // A range was not verified before its end.
+  if (byUs === null)
+    run("UPDATE coverage SET verified_us = min(?1, to_us - ?2) WHERE verified_us > ?1", nowUs, Math.round(skewUs));
+  else run("UPDATE coverage SET verified_us = min(?1, verified_us + ?2) WHERE verified_us > ?1", nowUs, byUs);
+  for (const table of ["flow_run", "task_run", "object"])
+    run(`UPDATE ${table} SET read_us = ?1 WHERE read_us > ?1`, nowUs);
+  for (const table of ["flow_run", "task_run"])
+    run(`UPDATE ${table} SET deleted_us = ?1 WHERE deleted_us > ?1`, serverUs);
+  run(
+    "UPDATE object SET first_us = min(first_us, ?1), deleted_us = min(deleted_us, ?1) WHERE first_us > ?1 OR deleted_us > ?1",
+    nowUs,
+  );
+  run("UPDATE object_change SET at_us = min(at_us, ?1), since_us = min(since_us, ?1) WHERE at_us > ?1", nowUs);
+  const redated = (us: LocalUs) => earliestUs(nowUs, byUs === null ? addUs(nowUs, -DAY_US) : addUs(us, byUs));
+  for (const kind of SNAPSHOT_KINDS) {
+    const [whole, newest] = [findFact(db, `read:${kind}`), findFact(db, `newest:${kind}`)];
+    if (whole && whole.readUs > nowUs) putFact(db, `read:${kind}`, { ...whole, readUs: redated(whole.readUs) }, nowUs);
+    if (newest && newest.readUs > nowUs)
+      putFact(db, `newest:${kind}`, { ...newest, readUs: redated(newest.readUs) }, nowUs);
+  }
+}

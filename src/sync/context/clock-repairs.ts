@@ -1,0 +1,72 @@
+import type { Clock } from "../../lib/clock.ts";
+import { earliestUs, floorUs, type ServerUs } from "../../lib/time.ts";
+import { inTransaction, type RecordDb } from "../../store/database.ts";
+import { isDamage } from "../../store/file/store-error.ts";
+import { cutClaims, redateReadings } from "../../store/future-times.ts";
+import { putStateJson } from "../../store/sync-state.ts";
+import type { ServerClock } from "../server/server-clock.ts";
+import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
+
+/**
+ * Repairs of the record after a clock was set. They are made in the next transaction, because the disk may be full when the change is
+ * noticed, and nothing may be claimed before them.
+ */
+export class ClockRepairs {
+  private readonly db: RecordDb;
+  private readonly clock: Clock;
+  private readonly serverClock: ServerClock;
+  private cutAtUs: ServerUs | null = null;
+  private redating: { readonly byUs: number | null } | null = null;
+
+  constructor(db: RecordDb, clock: Clock, serverClock: ServerClock) {
+    this.db = db;
+    this.clock = clock;
+    this.serverClock = serverClock;
+  }
+
+  /** The server clock was set, or is known for the first time: see ServerClockChange. */
+  serverClockChanged(untilUs: ServerUs): void {
+    this.cutAtUs = earliestUs(this.cutAtUs ?? untilUs, untilUs);
+    this.tryNow();
+  }
+
+  /** The local clock was set back; `byUs` null: by an unknown time, before this process started. */
+  localClockSetBack(byUs: number | null): void {
+    this.redating = { byUs: this.redating === null ? byUs : null };
+    this.tryNow();
+  }
+
+  /** Runs `work` in a transaction, after the repairs that are pending. */
+  transaction<T>(work: () => T): T {
+    const { cutAtUs, redating } = this;
+    if (cutAtUs === null && redating === null) return inTransaction(this.db, work);
+    const result = inTransaction(this.db, () => {
+      if (cutAtUs !== null) this.cut(cutAtUs);
+      if (redating !== null) this.redate(redating.byUs);
+      return work();
+    });
+    this.cutAtUs = null;
+    this.redating = null;
+    return result;
+  }
+
+  private tryNow(): void {
+    try {
+      this.transaction(() => undefined);
+    } catch (error) {
+      if (isDamage(error)) throw error;
+    }
+  }
+
+  private cut(untilUs: ServerUs): void {
+    cutClaims(this.db, untilUs);
+    // What was dropped while the server clock was ahead would otherwise never be claimed again.
+    if (retentionFloorUs(this.db) > untilUs)
+      putStateJson(this.db, RETENTION_FLOOR_KEY, { us: untilUs }, this.clock.nowUs());
+  }
+
+  private redate(byUs: number | null): void {
+    const skewUs = (this.serverClock.skewMs ?? 0) * 1000;
+    redateReadings(this.db, { nowUs: floorUs(this.clock.nowUs()), skewUs, byUs });
+  }
+}

@@ -1,0 +1,108 @@
+import { expect, test } from "bun:test";
+import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
+import { addCoverage, coveredRanges } from "../../src/store/coverage.ts";
+import { inTransaction, openRecord } from "../../src/store/database.ts";
+import { cutClaims, redateReadings } from "../../src/store/future-times.ts";
+import { findObject, upsertObjects } from "../../src/store/objects/objects.ts";
+import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
+import { findTaskRunRow, upsertTaskRuns } from "../../src/store/runs/task-runs.ts";
+import { findFact } from "../../src/store/sync-state.ts";
+import { aDeployment, aFlowRun, aTaskRun, T0_US } from "../support/builders.ts";
+
+const NOW = T0_US;
+/** The clock was two hours ahead. */
+const AHEAD = NOW + 2 * HOUR_US;
+
+function aRecord() {
+  const db = openRecord(":memory:", "write");
+  const claim = (kind: string, scope: string, fromUs: number, toUs: number, verifiedUs: number) =>
+    inTransaction(db, () =>
+      addCoverage(db, kind, scope, {
+        fromUs,
+        toUs,
+        source: "live",
+        verifiedUs,
+        serverCount: 3,
+        recordCount: 3,
+      }),
+    );
+  const claims = (kind: string, scope = "") =>
+    coveredRanges(db, kind, scope).map(({ fromUs, toUs, verifiedUs, serverCount }) => [
+      fromUs - NOW,
+      toUs - NOW,
+      verifiedUs - NOW,
+      serverCount,
+    ]);
+  return { db, claim, claims };
+}
+
+test("claims end where they are cut, and those after it are removed, of every kind", () => {
+  const { db, claim, claims } = aRecord();
+  claim("event", "", NOW - 30, NOW - 20, NOW);
+  claim("event", "", NOW - 10, NOW + 10, NOW);
+  claim("event", "", NOW + 12, NOW + 30, NOW);
+  claim("log", "run-1", 0, AHEAD, NOW);
+  expect(inTransaction(db, () => cutClaims(db, NOW))).toBe(true);
+  expect(claims("event")).toEqual([
+    [-30, -20, 0, 3],
+    [-10, 0, 0, null],
+  ]);
+  expect(claims("log", "run-1")).toEqual([[-NOW, 0, 0, null]]);
+  expect(inTransaction(db, () => cutClaims(db, NOW))).toBe(false);
+});
+
+test("a reading from the future is dated as the present clock would have shown it", () => {
+  const { db, claim, claims } = aRecord();
+  claim("event", "", NOW - 30, NOW - 20, AHEAD - 5);
+  claim("event", "", NOW - 60, NOW - 50, NOW - 7);
+  inTransaction(db, () => void upsertObjects(db, "deployment", [aDeployment()], AHEAD - 9, true));
+  inTransaction(db, () => redateReadings(db, { nowUs: NOW, skewUs: 0, byUs: NOW - AHEAD }));
+  expect(claims("event").map(([, , verified]) => verified)).toEqual([-7, -5]);
+  expect(findFact(db, "read:deployment")?.readUs).toBe(NOW - 9);
+});
+
+test("by how much the clock was ahead may be unknown: a claim is then as old as its end, a list a day", () => {
+  const { db, claim, claims } = aRecord();
+  const skewUs = 40 * SECOND_US;
+  claim("event", "", NOW - HOUR_US, NOW + skewUs - 20, AHEAD);
+  claim("log", "run-1", 0, NOW + skewUs + HOUR_US, AHEAD);
+  inTransaction(db, () => void upsertObjects(db, "deployment", [aDeployment()], AHEAD, true));
+  inTransaction(db, () => redateReadings(db, { nowUs: NOW, skewUs, byUs: null }));
+  expect(claims("event")[0]?.[2]).toBe(-20);
+  expect(claims("log", "run-1")[0]?.[2]).toBe(0);
+  expect(findFact(db, "read:deployment")?.readUs).toBe(NOW - DAY_US);
+});
+
+test("rows that were read in the future are replaced by the next reading", () => {
+  const { db } = aRecord();
+  const [run, task, deployment] = [
+    aFlowRun({ name: "old" }),
+    aTaskRun({ name: "old" }),
+    aDeployment({ paused: false }),
+  ];
+  const store = (name: string, paused: boolean, readUs: number) =>
+    inTransaction(db, () => {
+      upsertFlowRuns(db, [{ ...run, name }], readUs);
+      upsertTaskRuns(db, [{ ...task, name }], readUs);
+      upsertObjects(db, "deployment", [{ ...deployment, paused }], readUs, true);
+    });
+  store("old", false, NOW + 60 * SECOND_US);
+  store("new", true, NOW + 1);
+  expect(findFlowRunRow(db, run.id)?.name).toBe("old");
+  inTransaction(db, () => redateReadings(db, { nowUs: NOW, skewUs: 0, byUs: -60 * SECOND_US }));
+  store("new", true, NOW + 1);
+  expect([findFlowRunRow(db, run.id)?.name, findTaskRunRow(db, task.id)?.name]).toEqual(["new", "new"]);
+  expect(findObject(db, "deployment", deployment.id)?.doc.paused).toBe(true);
+});
+
+test("a run that was marked deleted in the future is restored when Prefect returns it", () => {
+  const { db } = aRecord();
+  const run = aFlowRun();
+  inTransaction(db, () => {
+    upsertFlowRuns(db, [run], NOW - 10);
+    markFlowRunsDeleted(db, [run.id], AHEAD);
+    redateReadings(db, { nowUs: NOW, skewUs: 0, byUs: NOW - AHEAD });
+    upsertFlowRuns(db, [run], NOW + 1);
+  });
+  expect(findFlowRunRow(db, run.id)?.deleted_us).toBeNull();
+});

@@ -1,0 +1,92 @@
+/** What the engine does when a clock is set, step by step; the simulation does the same at random moments. */
+import { describe, expect, test } from "bun:test";
+import { DAY_US, HOUR_US } from "../../src/lib/time.ts";
+import { coveredRanges } from "../../src/store/coverage.ts";
+import { findFact } from "../../src/store/sync-state.ts";
+import { retentionFloorUs } from "../../src/sync/context/retention-floor.ts";
+import { catchUp } from "../../src/sync/events/catch-up.ts";
+import { Snapshots } from "../../src/sync/runs/snapshots.ts";
+import { T0_US } from "../support/builders.ts";
+import { aHarness, anEventAt, type EngineHarness, neverAborted, SECOND } from "./engine-harness.ts";
+
+const HOURS = 7_200_000;
+const verifiedAt = ({ ctx }: EngineHarness) =>
+  coveredRanges(ctx.db, "event", "").map((claim) => Math.round((claim.verifiedUs - T0_US) / SECOND));
+
+async function caughtUp(): Promise<EngineHarness> {
+  const harness = aHarness();
+  await catchUp(harness.ctx, neverAborted);
+  harness.clock.us += 30 * SECOND;
+  return harness;
+}
+
+describe("when the server clock is set back", () => {
+  test("claims end where it was at the last answer, and the next catch-up reads on from there", async () => {
+    const harness = await caughtUp();
+    const { ctx, prefect } = harness;
+    prefect.skewMs = -HOURS;
+    const event = anEventAt(-7_190);
+    prefect.events = [event];
+    const { throughUs } = await catchUp(ctx, neverAborted);
+    const nowUs = harness.clock.us - HOUR_US * 2;
+    expect(throughUs).toBeLessThanOrEqual(nowUs);
+    expect(coveredRanges(ctx.db, "event", "").every((claim) => claim.toUs <= nowUs)).toBe(true);
+  });
+
+  test("the retention floor does not stay in the future, where nothing would be claimed any more", async () => {
+    const { ctx, prefect, clock } = await caughtUp();
+    ctx.ingest.drop(clock.us + HOUR_US, () => undefined);
+    prefect.skewMs = -HOURS;
+    await catchUp(ctx, neverAborted);
+    expect(retentionFloorUs(ctx.db)).toBeLessThanOrEqual(clock.us - 2 * HOUR_US);
+  });
+});
+
+describe("when the local clock is set", () => {
+  test.each([-HOURS, HOURS])("by %p ms, claims reach as far as before, and not further", async (ms) => {
+    const { ctx, clock, covered } = await caughtUp();
+    const set: number[] = [];
+    ctx.changes.subscribe({ clockSet: ({ byMs }) => set.push(byMs) });
+    clock.setUs = ms * 1_000;
+    await catchUp(ctx, neverAborted);
+    expect(covered().at(-1)?.[1]).toBe(29);
+    expect(set).toEqual([ms]);
+  });
+
+  test("back, the claims and lists of before are dated as the present clock would have shown them", async () => {
+    const harness = await caughtUp();
+    const { ctx, clock } = harness;
+    await new Snapshots(ctx).read("work_pool", "reconcile", neverAborted);
+    expect(verifiedAt(harness)).toEqual([0]);
+    clock.setUs = -HOURS * 1_000;
+    ctx.clockWatch.check();
+    expect(verifiedAt(harness)).toEqual([-HOURS / 1_000]);
+    expect(findFact(ctx.db, "read:work_pool")?.readUs).toBe(T0_US + 30 * SECOND - HOURS * 1_000);
+  });
+
+  test("back, a claim that was made since then replaces an earlier one", async () => {
+    const harness = await caughtUp();
+    harness.clock.setUs = -HOURS * 1_000;
+    await catchUp(harness.ctx, neverAborted);
+    expect(verifiedAt(harness).at(-1)).toBe(30 - HOURS / 1_000);
+  });
+
+  test("it is still known since when Prefect answers", async () => {
+    const { ctx, clock } = await caughtUp();
+    const { lastContactUs } = ctx.connectivity.fact;
+    clock.setUs = DAY_US;
+    ctx.clockWatch.check();
+    expect(ctx.connectivity.fact.lastContactUs - lastContactUs).toBe(DAY_US);
+  });
+});
+
+test("repairs that the disk has no room for are made before the next claim", async () => {
+  const { ctx, prefect, covered } = await caughtUp();
+  ctx.db.sqlite.run("CREATE TRIGGER full BEFORE DELETE ON coverage BEGIN SELECT RAISE(FAIL, 'disk full'); END");
+  prefect.skewMs = -HOURS;
+  ctx.serverClock.answered();
+  expect(covered().at(-1)?.[1]).toBe(-1);
+  ctx.db.sqlite.run("DROP TRIGGER full");
+  ctx.ingest.claims([]);
+  expect(covered().every(([, to]) => to <= 30 - HOURS / 1_000)).toBe(true);
+});

@@ -1,0 +1,121 @@
+import { describe, expect, test } from "bun:test";
+import { MINUTE_US } from "../../../src/lib/time.ts";
+import type { PrefectApi } from "../../../src/prefect/api.ts";
+import { measureServerOffset } from "../../../src/prefect/transport/server-offset.ts";
+import { ServerClock, type ServerClockChange } from "../../../src/sync/server/server-clock.ts";
+import { T0_US } from "../../support/builders.ts";
+import { SettableClock } from "../../support/time/settable-clock.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+function aServer() {
+  const clock = new SettableClock(T0_US);
+  const offset = measureServerOffset();
+  const changes: ServerClockChange[] = [];
+  const api = {
+    get serverOffset() {
+      return offset.read(clock.steadyMs());
+    },
+  } as PrefectApi;
+  const serverClock = new ServerClock(api, clock, { beforeMark: () => {}, onChange: (one) => changes.push(one) });
+  let setMs = 0;
+  const trueUs = () => T0_US + (clock.steadyMs() + setMs) * 1000;
+  return {
+    clock,
+    serverClock,
+    changes,
+    trueUs,
+    set(ms: number) {
+      setMs += ms;
+    },
+    /** An answer that took 20 ms arrives after a while. */
+    answer(afterMs = 0) {
+      clock.pass(afterMs);
+      const sentMs = clock.steadyMs();
+      clock.pass(20);
+      offset.observe(new Date(trueUs() / 1000).toUTCString(), sentMs, clock.steadyMs());
+      serverClock.answered();
+    },
+  };
+}
+
+const near = (us: number, wantedUs: number) => expect(Math.abs(us - wantedUs)).toBeLessThan(1_500_000);
+
+describe("the server clock", () => {
+  test("is known from the first answer on, which cuts what was claimed beyond it", () => {
+    const { serverClock, changes, trueUs, answer } = aServer();
+    expect([serverClock.isKnown, serverClock.mark().reachedUs()]).toEqual([false, null]);
+    answer();
+    expect(changes.map(({ byMs }) => byMs)).toEqual([null]);
+    const untilUs = changes[0]?.untilUs ?? 0;
+    expect(untilUs).toBeGreaterThanOrEqual(trueUs());
+    near(untilUs, trueUs() + 1_000_000);
+  });
+
+  test.each([2 * HOUR_MS, -2 * HOUR_MS])("stays known when the local clock is set by %p ms", (ms) => {
+    const { clock, serverClock, changes, trueUs, answer } = aServer();
+    answer();
+    clock.step(ms);
+    clock.pass(MINUTE_MS);
+    near(serverClock.estimateUs(), trueUs());
+    answer();
+    const mark = serverClock.mark();
+    const markedUs = trueUs();
+    answer();
+    expect(mark.reachedUs()).toBeLessThanOrEqual(markedUs);
+    expect(changes).toHaveLength(1);
+  });
+
+  test("that was set back is noticed, and doubts what was claimed after the last answer", () => {
+    const { changes, trueUs, set, answer } = aServer();
+    answer();
+    answer(MINUTE_MS);
+    const lastUs = trueUs() - HOUR_MS * 1000;
+    set(-HOUR_MS);
+    answer(30_000);
+    const [, change] = changes;
+    expect(Math.round((change?.byMs ?? 0) / MINUTE_MS)).toBe(-60);
+    expect(change?.untilUs).toBeLessThanOrEqual(lastUs);
+    near(change?.untilUs ?? 0, lastUs);
+  });
+
+  test("that was set forward does not make anything older for eleven minutes", () => {
+    const { clock, serverClock, changes, trueUs, set, answer } = aServer();
+    answer();
+    set(HOUR_MS);
+    answer(1_000);
+    expect(changes).toHaveLength(2);
+    near(serverClock.estimateUs(), trueUs());
+    near(serverClock.settledUs(), trueUs() - HOUR_MS * 1000);
+    const mark = serverClock.mark();
+    answer(10);
+    near(mark.settledUs() ?? 0, trueUs() - HOUR_MS * 1000);
+    near(mark.reachedUs() ?? 0, trueUs());
+    clock.pass(11 * MINUTE_MS);
+    near(serverClock.settledUs(), trueUs());
+  });
+
+  test("of two servers behind one address that differ is the earlier one, however often they take turns", () => {
+    const { serverClock, trueUs, set, answer } = aServer();
+    answer();
+    for (let i = 0; i < 50; i += 1) {
+      set(10_000);
+      answer(100);
+      set(-10_000);
+      answer(100);
+    }
+    set(10_000);
+    answer(100);
+    near(serverClock.settledUs(), trueUs() - 10_000_000);
+  });
+
+  test("converts a moment from before the local clock was set back to no later than now", () => {
+    const { clock, serverClock, trueUs, answer } = aServer();
+    answer();
+    const beforeUs = clock.nowUs();
+    clock.step(-HOUR_MS);
+    expect((serverClock.toServerUs(beforeUs) ?? 0) - serverClock.estimateUs()).toBeLessThanOrEqual(0);
+    near(serverClock.toServerUs(clock.nowUs() - MINUTE_US) ?? 0, trueUs() - MINUTE_US);
+  });
+});
