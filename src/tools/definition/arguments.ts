@@ -113,7 +113,10 @@ function parseText(text: string): unknown {
 function invalid(tool: ToolDefinition, error: z.ZodError): AppError {
   const [issue] = error.issues;
   const where = issue?.path.join(".") ?? "";
-  const message = where ? `argument "${where}": ${issue?.message}` : (issue?.message ?? "invalid arguments");
+  const isMissing =
+    issue?.code === "invalid_type" && issue.path.length === 1 && issue.message.endsWith("received undefined");
+  const problem = isMissing ? " is missing" : `: ${issue?.message}`;
+  const message = where ? `argument "${where}"${problem}` : (issue?.message ?? "invalid arguments");
   return new AppError("invalid_input", message, { hint: argumentHint(tool, issue?.path[0]) });
 }
 

@@ -35,8 +35,14 @@ function coverAll(harness: ToolHarness): void {
   for (const kind of [...objects, "artifact", "variable"] as const) harness.objects(kind, []);
 }
 
-describe("search with a query that is too large", () => {
-  test("is refused with the limits", async () => {
+describe("search with a wrong query", () => {
+  test("is refused when there is none", async () => {
+    await using harness = await openToolHarness();
+    const { structured } = await harness.call(searchTool, {});
+    expect(structured).toMatchObject({ code: "invalid_input", message: 'argument "query" is missing' });
+  });
+
+  test("is refused with the limits when it is too large", async () => {
     await using harness = await openToolHarness();
     harness.events([paid(1)]);
     coverAll(harness);
