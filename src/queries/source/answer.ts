@@ -295,9 +295,8 @@ function explain(cause: AppError, question: { readonly what: string; readonly fr
   if (!cause.retryable) return cause;
   // A Prefect that sends Retry-After is reachable, and its URL is right.
   const isUnreachable = cause.code === "unavailable" && cause.retryAfterMs === undefined;
-  const next = isUnreachable
-    ? " Start Prefect or correct PREFECT_API_URL (`prefect-mcp-bun doctor` says what is wrong), then call again."
-    : "";
+  const repair = cause.hint ? "" : " Start Prefect or correct PREFECT_API_URL, then call again.";
+  const next = isUnreachable ? `${repair} \`prefect-mcp-bun doctor\` says what is wrong.` : "";
   const hint = question.fresh
     ? "Call again without fresh to read what is recorded."
     : `Nothing of these ${question.what} is recorded yet.${next}`;
