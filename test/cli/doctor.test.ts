@@ -259,10 +259,10 @@ describe("a warning", () => {
 
   test("the record is described with its age and the process that syncs it", async () => {
     await using prefect = await startFakePrefect();
-    const status = { file: "r", events: 12_345, lagMs: 2400, syncing: "other", lastError: null } as RecordStatus;
+    const status = { file: "r", events: 12_345, lagMs: 581_000, syncing: "other", lastError: null } as RecordStatus;
     const report = await examine({ PREFECT_API_URL: prefect.url }, { readRecord: () => status });
     expect(textOf(report, "record")).toEqual([
-      "ok record: The record holds 12,345 events, complete up to 2 s ago; another process is syncing it.",
+      "ok record: The record holds 12,345 events, complete up to 10 min ago; another process is syncing it.",
     ]);
   });
 

@@ -5,6 +5,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import { skewMsOf } from "../../prefect/transport/server-offset.ts";
 import { type RecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
+import { duration } from "../terminal/progress.ts";
 import { checkFiles } from "./files.ts";
 import type { DoctorFinding } from "./finding.ts";
 
@@ -222,8 +223,7 @@ function checkRecord({ readRecord }: DoctorDeps): DoctorFinding[] {
     const what = "Nothing is recorded yet; a client that runs `serve`, or `prefect-mcp-bun sync`, fills the record.";
     return [{ level: "ok", area: "record", what }];
   }
-  const lag =
-    status.lagMs === null ? "no range is complete yet" : `complete up to ${Math.round(status.lagMs / 1000)} s ago`;
+  const lag = status.lagMs === null ? "no range is complete yet" : `complete up to ${duration(status.lagMs)} ago`;
   const who = { self: "this process", other: "another process", none: "no process" }[status.syncing];
   const what = `The record holds ${status.events.toLocaleString("en-US")} events, ${lag}; ${who} is syncing it.`;
   const { lastError } = status;
