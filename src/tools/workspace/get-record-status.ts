@@ -94,7 +94,9 @@ function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
     const last = ranges
       .slice(-MAX_RANGES)
       .map((range) => `${formatIsoSeconds(range.fromUs)} to ${formatIsoSeconds(range.toUs)}`);
-    return last.length > 0 ? [`covered ${kind}: ${last.join("; ")}`] : [`covered ${kind}: nothing`];
+    // Task runs are claimed per flow run, so an empty list says nothing about them.
+    const none = kind === "task_run" ? "per flow run" : "nothing";
+    return [`covered ${kind}: ${last.join("; ") || none}`];
   });
   const { backfill, lastError, requests } = status;
   const version = status.version ? sentence` (Prefect ${asName(status.version)})` : "";
