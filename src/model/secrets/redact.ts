@@ -1,13 +1,25 @@
 /**
  * Replaces secrets in what will be recorded or answered: values of variables, secret fields of blocks, strings in the form of a
- * secret, and the configured credentials. The replacement names the kind (`[redacted:prefect-api-key]`). Everything else stays as it
- * is, and a value without secrets is returned itself, not a copy. Redacting twice gives the same result.
+ * secret, values after the name of a secret, and the configured credentials. The replacement names the kind
+ * (`[redacted:prefect-api-key]`). Everything else stays as it is, and a value without secrets is returned itself, not a copy.
+ * Redacting twice gives the same result.
  */
 import { ExactNumber } from "../../lib/exact-json.ts";
 import type { PrefectEvent } from "../events/event.ts";
-import { type Container, hidePayload, isContainer, withEntries } from "./secret-fields.ts";
-import { type Literals, literalsOf } from "./secret-literals.ts";
-import { replaceAwsSecrets, SECRET_SHAPES } from "./secret-shapes.ts";
+import { hasAwsKeyId, replaceAwsSecrets } from "./aws-secrets.ts";
+import { type LogLine, redactLogLines } from "./log-lines.ts";
+import { NAMED_SECRET } from "./named-values.ts";
+import {
+  type Container,
+  type FieldRule,
+  fieldRule,
+  hideBySibling,
+  hidePayload,
+  isSecretArgument,
+  isSiblingField,
+  withEntries,
+} from "./secret-fields.ts";
+import { createTextRedactor } from "./text-secrets.ts";
 
 export interface RedactOptions {
   /** The API key, the auth string and the values of secret headers, as configured. */
@@ -17,56 +29,54 @@ export interface RedactOptions {
 /** Takes about 2 µs for an ordinary event without secrets. */
 export interface Redact {
   event(event: PrefectEvent): PrefectEvent;
-  log<T extends object>(log: T): T;
+  /** Log lines in the order of their run: also what is spread over several of them. */
+  logs<T extends LogLine>(lines: readonly T[]): readonly T[];
   flowRun<T extends object>(run: T): T;
   taskRun<T extends object>(run: T): T;
   /** Deployments, work pools, automations and other JSON. */
   object<T>(value: T): T;
   /** One plain string. */
   text(text: string): string;
-  /** JSON as text, or any other text: only strings with secrets change. Variables and blocks are not recognized. */
-  redactText(json: string): string;
 }
 
-const MAX_ROUNDS = 8;
 const MAX_DEPTH = 400;
 const MAX_KNOWN_NAMES = 4096;
 
+/** What is known about the name of a field. */
+interface Field {
+  readonly isPlain: boolean;
+  readonly rule: FieldRule | null;
+  readonly isSibling: boolean;
+}
+
 class Redactor {
-  private readonly literals: Literals;
-  private readonly anyHint: RegExp;
-  /** Cache of field names that contain no secret; they repeat in every event. */
-  private readonly plainNames = new Set<string>();
+  private readonly redactText: (text: string) => string;
+  /** By the names of fields, which repeat in every event. */
+  private readonly fields = new Map<string, Field>();
   private sawAwsKey = false;
+  private hidesAwsSecrets = false;
 
   constructor({ credentials }: RedactOptions) {
-    this.literals = literalsOf(credentials);
-    this.anyHint = new RegExp([...this.literals.hints, ...SECRET_SHAPES.map(({ hint }) => hint)].join("|"));
+    this.redactText = createTextRedactor(credentials);
   }
 
   /** Redacts one string, and notes whether an AWS key id was in it. */
   private string(text: string): string {
-    if (text.length < 4 || !this.anyHint.test(text)) return text;
-    let before = text;
-    for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      let after = this.literals.replace(before);
-      for (const { kind, replace } of SECRET_SHAPES) {
-        const next = replace(after);
-        if (kind === "aws-access-key-id" && next !== after) this.sawAwsKey = true;
-        after = next;
-      }
-      if (after === before) break;
-      before = after;
-    }
-    return before;
+    const clean = this.redactText(text);
+    if (this.hidesAwsSecrets) return replaceAwsSecrets(clean);
+    if (clean !== text && hasAwsKeyId(clean)) this.sawAwsKey = true;
+    return clean;
   }
 
-  private isPlainName(name: string): boolean {
-    if (this.plainNames.has(name)) return true;
-    if (this.string(name) !== name) return false;
-    if (this.plainNames.size >= MAX_KNOWN_NAMES) this.plainNames.clear();
-    this.plainNames.add(name);
-    return true;
+  private field(name: string): Field {
+    const known = this.fields.get(name);
+    if (known !== undefined) return known;
+    const isPlain = this.string(name) === name;
+    const field = { isPlain, rule: fieldRule(name), isSibling: isSiblingField(name) };
+    if (!isPlain) return field;
+    if (this.fields.size >= MAX_KNOWN_NAMES) this.fields.clear();
+    this.fields.set(name, field);
+    return field;
   }
 
   private walk(value: unknown, depth: number): unknown {
@@ -79,7 +89,7 @@ class Redactor {
   private array(items: readonly unknown[], depth: number): readonly unknown[] {
     let copy: unknown[] | undefined;
     for (let index = 0; index < items.length; index += 1) {
-      const item = this.walk(items[index], depth + 1);
+      const item = this.item(items, index, this.walk(items[index], depth + 1));
       if (item !== items[index]) {
         copy ??= [...items];
         copy[index] = item;
@@ -88,25 +98,34 @@ class Redactor {
     return copy ?? items;
   }
 
+  private item(items: readonly unknown[], index: number, clean: unknown): unknown {
+    return typeof clean === "string" && index > 0 && isSecretArgument(items[index - 1], clean) ? NAMED_SECRET : clean;
+  }
+
   private container(original: Container, depth: number): Container {
     const source = original.payload === undefined ? original : hidePayload(original);
     let changes: Map<string, unknown> | undefined;
     let names: Map<string, string> | undefined;
     let taken: Map<string, number> | undefined;
+    let hasSibling = false;
     for (const key in source) {
-      const field = source[key];
-      const clean = this.walk(field, depth + 1);
-      if (clean !== field) {
+      const value = source[key];
+      const field = this.field(key);
+      let clean = this.walk(value, depth + 1);
+      if (field.rule !== null) clean = field.rule.hide(clean);
+      if (clean !== value) {
         changes ??= new Map();
         changes.set(key, clean);
       }
-      if (!this.isPlainName(key)) {
+      if (!field.isPlain) {
         names ??= new Map();
         taken ??= new Map(Object.keys(source).map((name) => [name, 2]));
         names.set(key, this.freeName(key, taken));
       }
+      hasSibling ||= field.isSibling;
     }
-    return changes || names ? withEntries(source, changes ?? new Map(), names ?? new Map()) : source;
+    const clean = changes || names ? withEntries(source, changes ?? new Map(), names ?? new Map()) : source;
+    return hasSibling ? hideBySibling(clean) : clean;
   }
 
   /** Two secret names in one object must stay two. `taken`: the names in use, each with the next number to append. */
@@ -148,72 +167,44 @@ class Redactor {
   /** A copy in which names and texts are redacted, and the objects inside are still the same. */
   private shallowCopy(value: object): object {
     const text = (one: unknown) => (typeof one === "string" ? this.string(one) : one);
-    if (Array.isArray(value)) return value.map(text);
+    if (Array.isArray(value)) return value.map((item, index) => this.item(value, index, text(item)));
     const source = (value as Container).payload === undefined ? (value as Container) : hidePayload(value as Container);
     const taken = new Map(Object.keys(source).map((name) => [name, 2]));
-    const names = new Map(
-      [...taken.keys()].flatMap((key) => (this.isPlainName(key) ? [] : [[key, this.freeName(key, taken)] as const])),
-    );
-    return withEntries(source, new Map(Object.entries(source).map(([key, field]) => [key, text(field)])), names);
-  }
-
-  private json(json: string): string {
-    let result = "";
-    let done = 0;
-    for (let open = json.indexOf('"'); open >= 0; open = json.indexOf('"', done)) {
-      let close = json.indexOf('"', open + 1);
-      while (close >= 0 && isEscaped(json, close, open)) close = json.indexOf('"', close + 1);
-      result += json.slice(done, open) + this.literal(json.slice(open, close + 1));
-      done = close + 1;
+    const names = new Map<string, string>();
+    const changes = new Map<string, unknown>();
+    for (const [key, member] of Object.entries(source)) {
+      const field = this.field(key);
+      const clean = text(member);
+      changes.set(key, field.rule === null ? clean : field.rule.hide(clean));
+      if (!field.isPlain) names.set(key, this.freeName(key, taken));
     }
-    return result + json.slice(done);
+    return hideBySibling(withEntries(source, changes, names));
   }
 
-  private literal(literal: string): string {
-    const text = JSON.parse(literal) as string;
-    const clean = this.string(text);
-    return clean === text ? literal : JSON.stringify(clean);
-  }
-
-  private withAwsSecrets<T>(clean: T, again: (clean: T) => T): T {
-    const done = this.sawAwsKey ? again(clean) : clean;
+  private withAwsSecrets<T>(redact: (value: T) => T, value: T): T {
     this.sawAwsKey = false;
-    return done;
+    const clean = redact(value);
+    if (!this.sawAwsKey) return clean;
+    this.hidesAwsSecrets = true;
+    try {
+      return redact(clean);
+    } finally {
+      this.hidesAwsSecrets = false;
+    }
   }
 
   object<T>(value: T): T {
-    return this.withAwsSecrets(this.walk(value, 0) as T, (clean) => mapStrings(clean, replaceAwsSecrets) as T);
+    return this.withAwsSecrets((one) => this.walk(one, 0) as T, value);
   }
 
   text(text: string): string {
-    return this.withAwsSecrets(this.string(text), replaceAwsSecrets);
+    return this.withAwsSecrets((one) => this.string(one), text);
   }
 
-  redactText(json: string): string {
-    return this.withAwsSecrets(isJson(json) ? this.json(json) : this.string(json), replaceAwsSecrets);
+  logs<T extends LogLine>(lines: readonly T[]): readonly T[] {
+    const clean = lines.map((line) => this.object(line));
+    return redactLogLines(clean, this.redactText);
   }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function isEscaped(json: string, at: number, open: number): boolean {
-  let slashes = 0;
-  while (at - 1 - slashes > open && json.charCodeAt(at - 1 - slashes) === 92) slashes += 1;
-  return slashes % 2 === 1;
-}
-
-function mapStrings(value: unknown, change: (text: string) => string): unknown {
-  if (typeof value === "string") return change(value);
-  if (Array.isArray(value)) return value.map((item) => mapStrings(item, change));
-  if (!isContainer(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, mapStrings(field, change)]));
 }
 
 export function createRedactor(options: RedactOptions): Redact {
@@ -221,11 +212,10 @@ export function createRedactor(options: RedactOptions): Redact {
   const object = <T>(value: T): T => redactor.object(value);
   return {
     event: object,
-    log: object,
+    logs: (lines) => redactor.logs(lines),
     flowRun: object,
     taskRun: object,
     object,
     text: (text) => redactor.text(text),
-    redactText: (json) => redactor.redactText(json),
   };
 }

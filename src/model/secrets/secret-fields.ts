@@ -1,6 +1,9 @@
-/** Replaces values that are secret by their place: those of variables, and fields of blocks. */
-import { isJsonObject } from "../../lib/exact-json.ts";
-import { isSecretName, redactionMark } from "./secret-shapes.ts";
+/** Replaces values that are secret by their place: those of variables, fields of blocks, and fields with the name of a secret. */
+import { isJsonNumber, isJsonObject } from "../../lib/exact-json.ts";
+import { JWK_MEMBERS, JWK_SECRET } from "./authorizations.ts";
+import { isSecretField, NAMED_SECRET } from "./named-values.ts";
+import { redactionMark } from "./redaction-mark.ts";
+import { classOfName, isSecretName } from "./secret-names.ts";
 
 const VARIABLE_VALUE = redactionMark("variable-value");
 const BLOCK_SECRET = redactionMark("block-secret");
@@ -47,17 +50,21 @@ function hideVariable(payload: Container): Container {
   return replaced(hidden, "updates", replaced(hidden.updates, "value", sides));
 }
 
+/** Levels of a block that are looked into; what is nested deeper is replaced as a whole. */
+const MAX_BLOCK_DEPTH = 200;
+
 /** Below a secret name every text and number is replaced; references to other blocks stay. */
-function hideFields(value: unknown, isSecret: boolean, secretNames: ReadonlySet<string>): unknown {
+function hideFields(value: unknown, isSecret: boolean, secretNames: ReadonlySet<string>, depth = 0): unknown {
+  if (depth > MAX_BLOCK_DEPTH && typeof value === "object" && value !== null) return BLOCK_SECRET;
   if (Array.isArray(value)) {
-    const items = value.map((item) => hideFields(item, isSecret, secretNames));
+    const items = value.map((item) => hideFields(item, isSecret, secretNames, depth + 1));
     return items.every((item, index) => item === value[index]) ? value : items;
   }
   if (!isContainer(value)) return isSecret && !isHidden(value) && typeof value !== "boolean" ? BLOCK_SECRET : value;
   const changes = new Map<string, unknown>();
   for (const [key, field] of Object.entries(value)) {
     if (key === "$ref") continue;
-    const hidden = hideFields(field, isSecret || isSecretName(key) || secretNames.has(key), secretNames);
+    const hidden = hideFields(field, isSecret || isSecretName(key) || secretNames.has(key), secretNames, depth + 1);
     if (hidden !== field) changes.set(key, hidden);
   }
   return changes.size === 0 ? value : withEntries(value, changes, new Map());
@@ -82,4 +89,83 @@ export function hidePayload(event: Container): Container {
   return BLOCK_EVENT.test(event.event) && event.payload.data !== undefined
     ? replaced(event, "payload", hideBlock(event.payload))
     : event;
+}
+
+/** Fields of a schema or of a typed value that hold the value itself: a parameter's default, an item of Terraform's output. */
+const VALUE_FIELDS: ReadonlySet<string> = new Set(["default", "const", "value", "Value", "example", "plaintext"]);
+const LISTS = /(?:passwords|secrets|credentials|(?:api|access|auth)_?(?:keys|tokens))$/i;
+/** Fields that describe or refer to a secret. */
+const DESCRIPTIONS: ReadonlySet<string> = new Set("$ref title type description format name id key path ref".split(" "));
+
+/** What may be hidden below one field, by its name. Names repeat in every row, so this is computed once for each. */
+export interface FieldRule {
+  /** Itself, or what replaces it. */
+  hide(value: unknown): unknown;
+}
+
+function hideString(name: string, value: string): string {
+  return isSecretField(name, value) ? NAMED_SECRET : value;
+}
+
+/** The rule of fields with this name; null: a field like all others. */
+export function fieldRule(name: string): FieldRule | null {
+  const of = classOfName(name);
+  const isList = LISTS.test(name);
+  if (of === null && !isList) return null;
+  return {
+    hide: (value) => {
+      if (typeof value === "string") return of === null ? value : hideString(name, value);
+      if (isJsonNumber(value)) return of === "password" ? NAMED_SECRET : value;
+      if (Array.isArray(value)) {
+        if (!isList) return value;
+        const items = value.map((item) => (typeof item === "string" ? hideString("token", item) : item));
+        return items.every((item, index) => item === value[index]) ? value : items;
+      }
+      return isContainer(value) ? hideMembers(name, value, isList) : value;
+    },
+  };
+}
+
+function hideMembers(name: string, members: Container, isList: boolean): Container {
+  const changes = new Map<string, unknown>();
+  for (const [key, member] of Object.entries(members)) {
+    if (typeof member !== "string") continue;
+    const own = VALUE_FIELDS.has(key) ? name : isList && !DESCRIPTIONS.has(key) ? "token" : null;
+    if (own === null) continue;
+    const hidden = hideString(own, member);
+    if (hidden !== member) changes.set(key, hidden);
+  }
+  return changes.size === 0 ? members : withEntries(members, changes, new Map());
+}
+
+const NAME_FIELDS = ["name", "Name", "key", "Key", "variable", "header", "env"] as const;
+
+/** Replaces the value in pairs such as `{"name": "PGPASSWORD", "value": "…"}`, and the private members of JSON web keys. */
+export function hideBySibling(source: Container): Container {
+  const changes = new Map<string, unknown>();
+  for (const field of ["value", "Value"]) {
+    const value = source[field];
+    if (typeof value !== "string") continue;
+    const isSecret = NAME_FIELDS.some((named) => {
+      const name = source[named];
+      return typeof name === "string" && isSecretField(name, value);
+    });
+    if (isSecret) changes.set(field, NAMED_SECRET);
+  }
+  if (typeof source.kty === "string")
+    for (const member of JWK_MEMBERS) {
+      const value = source[member];
+      if (typeof value === "string" && value.length >= 16 && value !== JWK_SECRET) changes.set(member, JWK_SECRET);
+    }
+  return changes.size === 0 ? source : withEntries(source, changes, new Map());
+}
+
+/** Whether one of the fields makes `hideBySibling` look at its object. */
+export function isSiblingField(name: string): boolean {
+  return name === "value" || name === "Value" || name === "kty";
+}
+
+/** The second of two arguments of a command is secret: `["--password", "…"]`. */
+export function isSecretArgument(option: unknown, value: string): boolean {
+  return typeof option === "string" && /^--?[A-Za-z]/.test(option) && isSecretField(option.replace(/^-+/, ""), value);
 }

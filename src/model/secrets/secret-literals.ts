@@ -1,10 +1,10 @@
 /** Finds the configured credentials in texts. */
-import { REDACTION_MARK, redactionMark } from "./secret-shapes.ts";
+import { REDACTION_MARK, redactionMark } from "./redaction-mark.ts";
 
 const CONFIGURED = redactionMark("configured-credential");
 
 /** Words that occur in most of Prefect's texts. A password like that is not replaced, because the record would become unusable. */
-const VOCABULARY =
+export const VOCABULARY =
   "prefect.resource.id prefect.resource.name prefect.resource.role prefect.flow-run prefect.task-run prefect.deployment prefect.work-pool prefect.work-queue prefect.worker prefect.automation prefect.event prefect.variable prefect.block-document prefect.block-type prefect.concurrency-limit prefect.artifact-collection prefect.asset prefect.state-message prefect.state-name prefect.state-timestamp prefect.state-type prefect.run-count prefect.orchestration prefect.version completed scheduled running pending failed crashed cancelled cancelling paused suspended resuming awaitingretry timedout heartbeat default process kubernetes docker client server intended initial_state validated_state updated_fields triggered executed created updated deleted acquired released materialization";
 
 function base64Of(text: string): string {
@@ -33,18 +33,18 @@ function literalPattern(form: string): string {
 }
 
 export interface Literals {
-  /** Sources of regular expressions without look-behind, one of which matches in every text that `replace` changes. */
-  readonly hints: readonly string[];
+  /** One of these is in every text that `replace` changes. */
+  readonly forms: readonly string[];
   replace(text: string): string;
 }
 
 /** `credentials`: as configured. */
 export function literalsOf(credentials: readonly string[]): Literals {
   const forms = [...new Set(credentials.flatMap(formsOf))].sort((a, b) => b.length - a.length);
-  if (forms.length === 0) return { hints: [], replace: (text) => text };
+  if (forms.length === 0) return { forms, replace: (text) => text };
   const pattern = new RegExp(`${REDACTION_MARK.source}|(?:${forms.map(literalPattern).join("|")})={0,2}`, "g");
   return {
-    hints: forms.map(escapeRegExp),
+    forms,
     replace: (text) => text.replace(pattern, (found) => (found.startsWith("[redacted:") ? found : CONFIGURED)),
   };
 }

@@ -184,10 +184,7 @@ export class Ingest {
     extra: { readonly ofFlowRun?: string; readonly settledUs?: ServerUs | null },
   ): void {
     this.repairs.transaction(() => {
-      upsertLogs(
-        this.db,
-        rows.map((row) => this.redact.log(row)),
-      );
+      upsertLogs(this.db, this.redact.logs(rows));
       this.coverRuns("log", extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun], readUs, extra.settledUs ?? null);
     });
     if (rows.length > 0) this.publish(["log"], extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun]);

@@ -1,0 +1,46 @@
+/** Replaces credentials after the name of an authentication scheme, users of curl, and the private parts of JSON web keys. */
+import { redactionMark } from "./redaction-mark.ts";
+
+/** One of these is in every text that `replaceAuthorizations` changes. */
+export const AUTHORIZATION_LITERALS: readonly string[] = ["bearer", "basic"];
+export const CURL_LITERALS: readonly string[] = ["curl"];
+export const JWK_LITERALS: readonly string[] = ["kty"];
+
+/** Long, or with a digit: "Bearer authentication" is not a token. */
+function isToken(word: string): boolean {
+  return word.length >= 20 || (word.length >= 8 && /\d/.test(word));
+}
+
+function isBasicCredential(word: string): boolean {
+  try {
+    return /^[\x20-\x7e]*:[\x20-\x7e]*$/.test(atob(word.replace(/=+$/, "")));
+  } catch {
+    return false;
+  }
+}
+
+const AUTHORIZATION = /\b(bearer|basic)(\s+|%20|\+)([A-Za-z0-9._~+/-]+={0,2})/gi;
+
+export function replaceAuthorizations(text: string): string {
+  return text.replace(AUTHORIZATION, (whole, scheme: string, space: string, word: string) => {
+    const isBasic = scheme.toLowerCase() === "basic";
+    if (!(isBasic ? isBasicCredential(word) : isToken(word))) return whole;
+    return `${scheme}${space}${redactionMark(isBasic ? "basic-credentials" : "bearer-token")}`;
+  });
+}
+
+const CURL_USER =
+  /(\s(?:-u|--user|--proxy-user|-U)(?:\s{1,4}|=)?["']?[^\s:"'/]{1,64}:)(?!\[redacted:)([^\s"']{1,256})/g;
+
+export function replaceCurlUsers(text: string): string {
+  return text.replace(CURL_USER, `$1${redactionMark("basic-credentials")}`);
+}
+
+/** Members of a private key: https://www.rfc-editor.org/rfc/rfc7518#section-6 */
+const PRIVATE_MEMBER = /(\\{0,8}["'](?:d|p|q|dp|dq|qi|k)\\{0,8}["']\s{0,8}:\s{0,8}\\{0,8}["'])([A-Za-z0-9_-]{16,})/g;
+export const JWK_MEMBERS: ReadonlySet<string> = new Set(["d", "p", "q", "dp", "dq", "qi", "k"]);
+export const JWK_SECRET = redactionMark("private-key");
+
+export function replaceJwkMembers(text: string): string {
+  return text.replace(PRIVATE_MEMBER, `$1${JWK_SECRET}`);
+}

@@ -1,0 +1,103 @@
+/** Which names of fields, variables, options and headers belong to secrets. */
+
+/**
+ * What a value after the name can look like. "password": anything. "token": anything but words and short numbers.
+ * "authorization": a scheme and a credential. "cookie": a list of assignments. null: the name is not one of a secret.
+ */
+export type NameClass = "password" | "token" | "authorization" | "cookie" | null;
+
+const PASSWORDS: ReadonlySet<string> = new Set(
+  "password passwd pwd passphrase passcode passwort kennwort userpass dbpass sshpass mysqlpass pgpass".split(" "),
+);
+const TOKENS: ReadonlySet<string> = new Set(
+  "secret token apikey authkey accesskey privatekey secretkey signingkey encryptionkey masterkey licensekey accountkey sharedkey authtoken accesstoken refreshtoken bearertoken sessiontoken bottoken sessionid phpsessid jsessionid credential signature sig sas pat jwt dsn".split(
+    " ",
+  ),
+);
+/** Before "key". Prefect has cache keys, task keys, idempotency keys and others that are no secrets. */
+const KEYS: ReadonlySet<string> = new Set(
+  "api access private secret account shared encryption decryption signing master license auth subscription application app client service session write admin ssh deploy rsa aes hmac crypto cipher webhook routing integration ingest ingestion instrumentation consumer publish webapi fernet vault".split(
+    " ",
+  ),
+);
+/** Services whose key is often named after them alone, as in `DATADOG_KEY`. */
+const SERVICES: ReadonlySet<string> = new Set(
+  "adafruit adobe airtable algolia alibaba anthropic asana aws azure beamer bitbucket bittrex clickhouse cloudflare codecov cohere coinbase confluent contentful datadog discord droneci dropbox easypost etsy facebook fastly figma finicity finnhub flickr freshbooks gcp gemini github gitlab gitter gocardless google grafana groq heroku hubspot intercom jfrog jira kraken kucoin launchdarkly linear linkedin lob looker mailchimp mailgun mapbox mattermost maxmind meraki messagebird mistral netlify newrelic notion nytimes okta openai openrouter pagerduty paypal pinecone plaid postmark prefect privateai rapidapi replicate sendbird sendgrid sentry shodan slack snowflake snyk sonar square squarespace stripe sumo supabase tavily telegram travis twilio twitch twitter typeform vercel wandb yandex zendesk".split(
+    " ",
+  ),
+);
+/** Before "token": positions in lists, and what language models read. */
+const PLAIN_TOKENS: ReadonlySet<string> = new Set(
+  "page next previous prev continuation pagination cursor sync start end eos bos unk pad mask stop special max min num total prompt completion unexpected invalid illegal lease".split(
+    " ",
+  ),
+);
+/** After the words that name a secret, these change nothing. */
+const SUFFIXES: ReadonlySet<string> = new Set(
+  "value val b64 base64 plain plaintext text raw str string base old new current previous prod dev test staging live data".split(
+    " ",
+  ),
+);
+const GLUED =
+  /(?:password|passwd|passphrase|apikey|api_?key|secretkey|accesskey|privatekey|authtoken|accesstoken|secrettoken|clientsecret|accountkey)$/;
+
+export function wordsOf(name: string): string[] {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .replace(/([A-Z])([A-Z][a-z])/g, "$1_$2")
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== "");
+}
+
+function classOfWords(words: readonly string[]): NameClass {
+  const last = words.at(-1) ?? "";
+  const before = words.at(-2);
+  if (last === "authorization") return "authorization";
+  if (last === "cookie" || last === "cookies") return "cookie";
+  if (PASSWORDS.has(last)) return "password";
+  if ((last === "pass" || last === "pw" || last === "auth") && before !== undefined) {
+    const isAuth = last === "auth" && !/^(?:rediscli|npm|docker|registry|basic|db|http)$/.test(before);
+    return isAuth ? null : "password";
+  }
+  if (last === "string" && before === "auth") return "password";
+  if (last === "key" && before !== undefined && (KEYS.has(before) || SERVICES.has(before))) return "token";
+  if (last === "token" && before !== undefined && PLAIN_TOKENS.has(before)) return null;
+  if (TOKENS.has(last) || last === "credentials") return "token";
+  if (GLUED.test(last)) return /pass/.test(last) ? "password" : "token";
+  return null;
+}
+
+/** `PWD` and `OLDPWD` of a shell are folders. */
+const FOLDERS = /^(?:OLD)?PWD$/;
+
+export function classOfName(name: string): NameClass {
+  if (name.length > 160 || FOLDERS.test(name)) return null;
+  if (/(?:^|\.)account\.key\./.test(name)) return "token";
+  const words = wordsOf(name);
+  for (let last = words.pop(); last !== undefined; last = words.pop()) {
+    const found = classOfWords([...words, last]);
+    if (found !== null) return found;
+    const unnumbered = last.replace(/\d{1,3}$/, "");
+    if (unnumbered !== "" && unnumbered !== last) return classOfWords([...words, unnumbered]);
+    if (unnumbered !== "" && !SUFFIXES.has(last)) return null;
+  }
+  return null;
+}
+
+const SECRET_WORDS: ReadonlySet<string> = new Set(
+  "password passwd pwd passphrase passcode token tokens secret secrets key keys apikey accesskey private credential credentials authorization cookie pat dsn signature".split(
+    " ",
+  ),
+);
+
+/**
+ * Whether a field of a block or a configured header with this name probably holds a secret. Wider than `classOfName`, because other
+ * values there are few.
+ */
+export function isSecretName(name: string): boolean {
+  const words = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
+  return (
+    /password|secret|connection_?string/.test(words) || words.split(/[^a-z0-9]+/).some((word) => SECRET_WORDS.has(word))
+  );
+}

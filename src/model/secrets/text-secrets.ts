@@ -1,0 +1,72 @@
+/** Replaces the secrets in one string. */
+import { LiteralSet } from "../../lib/literal-set.ts";
+import { TrigramFilter } from "../../lib/trigram-filter.ts";
+import {
+  AUTHORIZATION_LITERALS,
+  CURL_LITERALS,
+  JWK_LITERALS,
+  replaceAuthorizations,
+  replaceCurlUsers,
+  replaceJwkMembers,
+} from "./authorizations.ts";
+import { NAME_LITERALS, replaceNamedValues } from "./named-values.ts";
+import { PRIVATE_KEY_LITERALS, replacePrivateKeys } from "./private-keys.ts";
+import { literalsOf, VOCABULARY } from "./secret-literals.ts";
+import { replaceTokens, TOKEN_LITERALS } from "./token-forms.ts";
+import { replaceUrlPasswords, URL_PASSWORD_LITERALS } from "./url-passwords.ts";
+
+/** Applied in this order, each when one of its literals occurs. */
+const SEARCHES: readonly { readonly literals: readonly string[]; replace(text: string): string }[] = [
+  { literals: PRIVATE_KEY_LITERALS, replace: replacePrivateKeys },
+  { literals: URL_PASSWORD_LITERALS, replace: replaceUrlPasswords },
+  { literals: AUTHORIZATION_LITERALS, replace: replaceAuthorizations },
+  { literals: CURL_LITERALS, replace: replaceCurlUsers },
+  { literals: JWK_LITERALS, replace: replaceJwkMembers },
+];
+const NAMES = TOKEN_LITERALS.length + SEARCHES.length;
+
+const GROUPS = [...TOKEN_LITERALS, ...SEARCHES.map(({ literals }) => literals), NAME_LITERALS];
+const LITERALS = GROUPS.flatMap((literals, group) =>
+  literals.map((literal) => ({ text: literal.replace(/^\^/, ""), group, atBoundary: literal.startsWith("^") })),
+);
+const SECRETS = new LiteralSet(LITERALS);
+
+/** Usual words beside Prefect's own, to choose what `TrigramFilter` looks for. */
+const ORDINARY = `${VOCABULARY} finished in state created by schedule late error failure success attempt retries data class table count rows report daily nightly pipeline worker slots pass test asia-east entrypoint infrastructure configuration access path module queue heartbeat token bearer`;
+
+/** A replacement can complete another secret, so the text is read until nothing changes. */
+const MAX_ROUNDS = 8;
+
+/** `credentials`: as configured. */
+export function createTextRedactor(credentials: readonly string[]): (text: string) => string {
+  const configured = literalsOf(credentials);
+  const filter = new TrigramFilter([...LITERALS.map(({ text }) => text), ...configured.forms], ORDINARY);
+  return (text) => {
+    if (text.length < 4 || !filter.mayHave(text)) return text;
+    let before = text;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const after = replaceOnce(configured.replace(before));
+      if (after === before) break;
+      before = after;
+    }
+    return before;
+  };
+}
+
+function replaceOnce(text: string): string {
+  const occurrences = SECRETS.occurrencesIn(text);
+  if (occurrences.length === 0) return text;
+  let clean = text;
+  const groups = new Set(occurrences.map(({ group }) => group));
+  const [keys, ...others] = SEARCHES.entries();
+  for (const [index, search] of keys ? [keys] : [])
+    if (groups.has(TOKEN_LITERALS.length + index)) clean = search.replace(clean);
+  clean = replaceTokens(clean, clean === text ? occurrences : SECRETS.occurrencesIn(clean));
+  for (const [index, search] of others) if (groups.has(TOKEN_LITERALS.length + index)) clean = search.replace(clean);
+  if (!groups.has(NAMES)) return clean;
+  const now = clean === text ? occurrences : SECRETS.occurrencesIn(clean);
+  return replaceNamedValues(
+    clean,
+    now.filter(({ group }) => group === NAMES),
+  );
+}

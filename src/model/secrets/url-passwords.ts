@@ -1,0 +1,96 @@
+/** Replaces passwords in URLs, also those that should have been encoded: with "/", "#", "?", "@" or quotes. */
+import { redactionMark } from "./redaction-mark.ts";
+
+const URL_PASSWORD = redactionMark("url-password");
+const URL_TOKEN = redactionMark("url-token");
+
+/** One of these is in every text that `replaceUrlPasswords` changes. */
+export const URL_PASSWORD_LITERALS: readonly string[] = ["://", "%2F%2F"];
+
+/** Schemes of which the host part ends at the first "/", "?" or "#", because no client accepts more; and "@" is usual in the path. */
+const STRICT_SCHEME = /(?:^|[^A-Za-z0-9])(?:https?|wss?|ftps?|sftp|git|ssh|file)$/i;
+const USER = /(?:\[redacted:[a-z0-9-]+\]|[^\s/?#:[\]"'<>\\]{0,256}):/y;
+/** What may follow the "@": a host or a placeholder for one. A digest ("sha256:") makes it an image. */
+const HOST = /(?!sha\d{3}:)(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}|\[[0-9A-Fa-f:.%]{2,60}\]|[${<%])/y;
+/** In "http://prefect:4200/api" a port follows the colon. */
+const PORT = /\d{1,5}(?![A-Za-z0-9@%._~!$&*+=-])/y;
+const PLACEHOLDER =
+  /^(?:\[redacted:[a-z0-9-]+\]|\$\{[^}]{0,80}\}|\$[A-Za-z_]\w{0,60}|\{{1,2}[^{}]{0,80}\}{1,2}|<[^<>]{0,60}>|\*+|x{3,}|%s|%\(\w{1,40}\)s|\.{3})$/i;
+/** A user without password that is a key: letters and digits, and long. */
+const TOKEN_USER = /^(?=[^@]*\d)(?=[^@]*[A-Za-z])[A-Za-z0-9_~-]{20,256}$/;
+const ENCODED =
+  /(%3[Aa]%2[Ff]%2[Ff][A-Za-z0-9._~-]{0,128}%3[Aa])(?!\[redacted:)((?:[^\s&"'<>%]|%(?!40)[0-9A-Fa-f]{2}){1,512})(?=%40)/g;
+
+/** At white space, an escaped line break or quote, the quote that encloses the URL, or the next URL. */
+function urlEnd(text: string, from: number, quote: string, next: number): number {
+  for (let at = from; at < next; at += 1) {
+    const character = text.charAt(at);
+    if (character === quote || character === "<" || character === ">" || /\s/.test(character)) return at;
+    if (character === "\\" && /["'`nrt\\]/.test(text.charAt(at + 1))) return at;
+  }
+  return next;
+}
+
+function matchesAt(pattern: RegExp, text: string, at: number): boolean {
+  pattern.lastIndex = at;
+  return pattern.test(text);
+}
+
+/** The last "@" in the range that a host follows; -1: there is none. */
+function lastAt(text: string, from: number, end: number): number {
+  let at = text.lastIndexOf("@", end - 1);
+  while (at >= from && !matchesAt(HOST, text, at + 1)) at = at === 0 ? -1 : text.lastIndexOf("@", at - 1);
+  return at >= from ? at : -1;
+}
+
+interface Found {
+  readonly from: number;
+  readonly to: number;
+  readonly mark: string;
+}
+
+/** What to replace in the URL whose host part begins at `from`. */
+function secretOf(text: string, from: number, end: number, isStrict: boolean): Found | null {
+  const slash = text.slice(from, end).search(/[/?#]/);
+  const hostEnd = slash < 0 ? end : from + slash;
+  USER.lastIndex = from;
+  const user = USER.exec(text);
+  if (!user || USER.lastIndex > end) {
+    const at = text.lastIndexOf("@", hostEnd - 1);
+    return at > from && TOKEN_USER.test(text.slice(from, at)) ? { from, to: at, mark: URL_TOKEN } : null;
+  }
+  const password = from + user[0].length;
+  let at = hostEnd > password ? text.lastIndexOf("@", hostEnd - 1) : -1;
+  if (at < password || !isStrict) {
+    const last = lastAt(text, password, end);
+    const isPort = matchesAt(PORT, text, password) || (user[0].includes("@") && at < password);
+    if (isPort && at < password && (isStrict || last < 0 || text.slice(password, last).includes("="))) return null;
+    at = Math.max(at, last);
+  }
+  if (at < password) return null;
+  if (at === password) {
+    const name = user[0].slice(0, -1);
+    return TOKEN_USER.test(name) ? { from, to: password - 1, mark: URL_TOKEN } : null;
+  }
+  return PLACEHOLDER.test(text.slice(password, at)) ? null : { from: password, to: at, mark: URL_PASSWORD };
+}
+
+export function replaceUrlPasswords(text: string): string {
+  if (!text.includes("@") && !text.includes("%40")) return text;
+  let result = "";
+  let done = 0;
+  for (let sign = text.indexOf("://"); sign >= 0; ) {
+    const next = text.indexOf("://", sign + 3);
+    const scheme = /[A-Za-z][A-Za-z0-9+.-]*$/.exec(text.slice(Math.max(0, sign - 40), sign))?.[0] ?? "";
+    const quote = /["'`]/.test(text.charAt(sign - scheme.length - 1)) ? text.charAt(sign - scheme.length - 1) : "";
+    const end = urlEnd(text, sign + 3, quote, next < 0 ? text.length : next);
+    const found = secretOf(text, sign + 3, end, STRICT_SCHEME.test(scheme));
+    if (found) {
+      result += text.slice(done, found.from) + found.mark;
+      done = found.to;
+    }
+    sign = next;
+  }
+  const clean = done === 0 ? text : result + text.slice(done);
+  return clean.includes("%40") ? clean.replace(ENCODED, `$1${URL_PASSWORD}`) : clean;
+}
