@@ -16,11 +16,14 @@ export interface LogLine {
   readonly task_run_id?: string | null;
 }
 
-const KEY_LINE = /^=?[A-Za-z0-9+/]{1,128}={0,2}$/;
+/** A line of base64, but no plain word. */
+const KEY_LINE = /^(?![A-Z]?[a-z]*$)=?[A-Za-z0-9+/]{1,128}={0,2}$/;
 /** Tools break lines of keys after 64 characters (RFC 7468), OpenSSH after 70. */
 const FULL_KEY_LINE = /^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9+/])(?:[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70})$/;
 const LONG_WORD_AT_END = /(?<=\s)[A-Za-z0-9+/]{40,128}={0,2}$/;
 const CERTIFICATE_EDGE = /-----(BEGIN|END) [A-Z0-9 ]{0,40}(?:CERTIFICATE|PUBLIC KEY)[A-Z ]{0,20}-----/g;
+/** A word in a line of its own that is neither a plain word nor an id. */
+const REST_OF_TOKEN = /^(?![A-Z]?[a-z]*$|[0-9a-f]{8}-[0-9a-f]{4}-)[A-Za-z0-9_+/=-]{8,}$/;
 const MARK_AT_END = /\[redacted:[a-z0-9-]+\]$/;
 /** Longest word at the end of a line that is tried together with the next line. */
 const MAX_CUT = 300;
@@ -107,8 +110,7 @@ function hideContinued(messages: string[], redact: (text: string) => string): vo
     }
     const mark = MARK_AT_END.exec(before)?.[0];
     if (mark !== undefined) {
-      if (isLone && word === own.trim() && /^[A-Za-z0-9_+/=-]+$/.test(word) && looksRandom(word, 8))
-        messages[at] = mark;
+      if (isLone && word === own.trim() && REST_OF_TOKEN.test(word)) messages[at] = mark;
       continue;
     }
     const head = /[A-Za-z0-9_+/.-]+$/.exec(before.slice(-MAX_CUT))?.[0] ?? "";

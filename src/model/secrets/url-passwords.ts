@@ -43,6 +43,13 @@ function lastAt(text: string, from: number, end: number): number {
   return at >= from ? at : -1;
 }
 
+/** A host that ends the search: in "http://u:a@b?c@d" the first "@" may belong to the password. */
+function isWholeHost(host: string): boolean {
+  return /^(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\.?|localhost|\[[0-9A-Fa-f:.%]+\])(?::\d{1,5})?$|^[A-Za-z0-9_-]+:\d{1,5}$/.test(
+    host,
+  );
+}
+
 interface Found {
   readonly from: number;
   readonly to: number;
@@ -61,12 +68,13 @@ function secretOf(text: string, from: number, end: number, isStrict: boolean): F
   }
   const password = from + user[0].length;
   let at = hostEnd > password ? text.lastIndexOf("@", hostEnd - 1) : -1;
-  if (at < password || !isStrict) {
-    const last = lastAt(text, password, end);
-    const isPort = matchesAt(PORT, text, password) || (user[0].includes("@") && at < password);
-    if (isPort && at < password && (isStrict || last < 0 || text.slice(password, last).includes("="))) return null;
-    at = Math.max(at, last);
+  const last = lastAt(text, password, end);
+  if (at >= password && /^sha\d{3}:/.test(text.slice(at + 1, at + 8))) return null;
+  if (at < password) {
+    const isPort = matchesAt(PORT, text, password) || (isStrict && user[0].includes("@"));
+    if (isPort && (isStrict || last < 0 || text.slice(password, last).includes("="))) return null;
   }
+  if (!isStrict || at < password || !isWholeHost(text.slice(at + 1, hostEnd))) at = Math.max(at, last);
   if (at < password) return null;
   if (at === password) {
     const name = user[0].slice(0, -1);
