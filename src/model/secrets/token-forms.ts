@@ -19,8 +19,6 @@ const TOKENS: readonly Token[] = [...INFRASTRUCTURE_TOKENS, ...SERVICE_TOKENS].m
 /** Of each kind, by its place in the table. */
 export const TOKEN_LITERALS: readonly (readonly string[])[] = TOKENS.map(({ literals }) => literals);
 
-export const TOKEN_KIND_NAMES: ReadonlySet<string> = new Set(TOKENS.map(({ kind }) => kind));
-
 /** What may stand before a token that begins a word: an escaped line break, `%3D`, the end of a colour code. */
 const ESCAPE_END = /(?:\\[abfnrtv0]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2}|\[[0-9;]{1,12}m)$/;
 
