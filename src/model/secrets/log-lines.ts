@@ -8,7 +8,7 @@ import { endsWithSecretName, NAMED_SECRET } from "./named-values.ts";
 import { PRIVATE_KEY_END, PRIVATE_KEY_PART, PRIVATE_KEY_START } from "./private-keys.ts";
 import { looksRandom } from "./secret-values.ts";
 
-export interface LogLine {
+export interface LogMessage {
   readonly message: string;
   /** The logger. */
   readonly name: string;
@@ -147,7 +147,10 @@ function indexesBy<T>(lines: readonly T[], keyOf: (line: T) => string): Iterable
 }
 
 /** `lines`: in the order of the run, each redacted by itself. `redact`: of one text. The array itself when nothing changes. */
-export function redactLogLines<T extends LogLine>(lines: readonly T[], redact: (text: string) => string): readonly T[] {
+export function redactLogLines<T extends LogMessage>(
+  lines: readonly T[],
+  redact: (text: string) => string,
+): readonly T[] {
   if (lines.length < 2 || !lines.some(({ message }) => maySpanLines(message))) return lines;
   const messages = lines.map(({ message }) => message);
   const change = (indexes: readonly number[], hide: (part: string[]) => void) => {

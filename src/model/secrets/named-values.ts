@@ -4,7 +4,7 @@
  */
 import type { Occurrence } from "../../lib/literal-set.ts";
 import { redactionMark } from "./redaction-mark.ts";
-import { classOfName, type NameClass, wordsOf } from "./secret-names.ts";
+import { classOfName, type NameClass, nameWords } from "./secret-names.ts";
 import { isSecretValue, type ValueForm } from "./secret-values.ts";
 
 export const NAMED_SECRET = redactionMark("named-secret");
@@ -60,7 +60,7 @@ function nameAround(text: string, from: number, to: number): Name {
   const of = isMark || isOfParser ? null : (classOfName(name) ?? (isFlag && /^pass$/i.test(name) ? "password" : null));
   const isSql =
     of === "password" && /\b(?:with|set|encrypted)\s{1,4}$/i.test(text.slice(Math.max(0, start - 16), start));
-  return { start, end, of, isFlag, isSql, isBare: wordsOf(name).length < 2 };
+  return { start, end, of, isFlag, isSql, isBare: nameWords(name).length < 2 };
 }
 
 const CLOSE = "(?:\\\\*[\"'`\\]]|%(?:25)*2[27]|&quot;|&#3[49];|\\\\u002[27])";
@@ -255,7 +255,7 @@ function valueAfter(text: string, name: Name): Value | null {
 /** In code, as in `token=self.token`, a value of the same name is a variable. */
 function isSameVariable(name: string, value: string): boolean {
   if (!/^[A-Za-z_][A-Za-z_.]{0,100}$/.test(value)) return false;
-  const [named, given] = [wordsOf(name), wordsOf(value)];
+  const [named, given] = [nameWords(name), nameWords(value)];
   if (name.includes(".") && !name.startsWith(".")) return true;
   const isEnd = given.every((word, at) => word === named[named.length - given.length + at]);
   return isEnd || (value.includes(".") && given.at(-1) === named.at(-1));
@@ -305,7 +305,7 @@ export function isSecretField(name: string, value: string): boolean {
     value,
     of === "cookie" || of === "authorization" ? "password" : of,
     "quoted",
-    wordsOf(name).length < 2,
+    nameWords(name).length < 2,
   );
 }
 

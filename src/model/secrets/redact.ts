@@ -7,7 +7,7 @@
 import { ExactNumber } from "../../lib/exact-json.ts";
 import type { PrefectEvent } from "../events/event.ts";
 import { hasAwsKeyId, replaceAwsSecrets } from "./aws-secrets.ts";
-import { type LogLine, redactLogLines } from "./log-lines.ts";
+import { type LogMessage, redactLogLines } from "./log-lines.ts";
 import { NAMED_SECRET } from "./named-values.ts";
 import {
   type Container,
@@ -30,7 +30,7 @@ export interface RedactOptions {
 export interface Redact {
   event(event: PrefectEvent): PrefectEvent;
   /** Log lines in the order of their run: also what is spread over several of them. */
-  logs<T extends LogLine>(lines: readonly T[]): readonly T[];
+  logs<T extends LogMessage>(lines: readonly T[]): readonly T[];
   flowRun<T extends object>(run: T): T;
   taskRun<T extends object>(run: T): T;
   /** Deployments, work pools, automations and other JSON. */
@@ -201,7 +201,7 @@ class Redactor {
     return this.withAwsSecrets((one) => this.string(one), text);
   }
 
-  logs<T extends LogLine>(lines: readonly T[]): readonly T[] {
+  logs<T extends LogMessage>(lines: readonly T[]): readonly T[] {
     const clean = lines.map((line) => this.object(line));
     return redactLogLines(clean, this.redactText);
   }

@@ -41,7 +41,7 @@ const SUFFIXES: ReadonlySet<string> = new Set(
 const GLUED =
   /(?:password|passwd|passphrase|apikey|api_?key|secretkey|accesskey|privatekey|authtoken|accesstoken|secrettoken|clientsecret|accountkey)$/;
 
-export function wordsOf(name: string): string[] {
+export function nameWords(name: string): string[] {
   return name
     .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
     .replace(/([A-Z])([A-Z][a-z])/g, "$1_$2")
@@ -74,7 +74,7 @@ const FOLDERS = /^(?:OLD)?PWD$/;
 export function classOfName(name: string): NameClass {
   if (name.length > 160 || FOLDERS.test(name)) return null;
   if (/(?:^|\.)account\.key\./.test(name)) return "token";
-  const words = wordsOf(name);
+  const words = nameWords(name);
   for (let last = words.pop(); last !== undefined; last = words.pop()) {
     const found = classOfWords([...words, last]);
     if (found !== null) return found;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createRedactor } from "../../../src/model/secrets/redact.ts";
 import { seededRandom } from "../../support/random.ts";
-import { fromTemplate, password, privateKey, TOKEN_TEMPLATES } from "../../support/secret-samples.ts";
+import { fromTemplate, password, privateKey, TOKEN_TEMPLATES } from "./secret-samples.ts";
 
 const redact = createRedactor({ credentials: [] });
 const RUN = "6631dbb2-71aa-477b-a140-8141a7cd54f4";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createRedactor } from "../../../src/model/secrets/redact.ts";
 import { classOfName, isSecretName } from "../../../src/model/secrets/secret-names.ts";
 import { seededRandom } from "../../support/random.ts";
-import { password, randomText } from "../../support/secret-samples.ts";
+import { password, randomText } from "./secret-samples.ts";
 
 const redact = createRedactor({ credentials: [] });
 const MARK = "[redacted:named-secret]";

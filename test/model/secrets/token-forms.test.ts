@@ -3,7 +3,7 @@ import { INFRASTRUCTURE_TOKENS } from "../../../src/model/secrets/infrastructure
 import { createRedactor } from "../../../src/model/secrets/redact.ts";
 import { SERVICE_TOKENS } from "../../../src/model/secrets/service-tokens.ts";
 import { seededRandom } from "../../support/random.ts";
-import { TOKEN_TEMPLATES, tokenSample } from "../../support/secret-samples.ts";
+import { TOKEN_TEMPLATES, tokenSample } from "./secret-samples.ts";
 
 const redact = createRedactor({ credentials: [] });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createRedactor } from "../../../src/model/secrets/redact.ts";
 import { seededRandom } from "../../support/random.ts";
-import { password } from "../../support/secret-samples.ts";
+import { password } from "./secret-samples.ts";
 
 const redact = createRedactor({ credentials: [] });
 const MARK = "[redacted:url-password]";
