@@ -19,7 +19,7 @@ function refuseUnusable(file: string): void {
   try {
     openRecord(file, "read").close();
   } catch (error) {
-    // `not_found`: of an older version, which the next sync upgrades.
+    // `not_found` means a record of an older version, which the next sync upgrades.
     if (!(error instanceof AppError && error.code === "not_found")) throw error;
   }
 }

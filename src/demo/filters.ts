@@ -88,7 +88,7 @@ const bound =
   };
 
 const ids = <Row>(get: Get<Row, string>) => criteria<Row>({ any_: anyOf(get), not_any_: noneOf(get) });
-const ids1 = <Row>(get: Get<Row, string>) => criteria<Row>({ any_: anyOf(get) });
+const anyOnly = <Row>(get: Get<Row, string>) => criteria<Row>({ any_: anyOf(get) });
 const idsOrNull = <Row>(get: Get<Row, string>) => criteria<Row>({ any_: anyOf(get), is_null_: isNull(get) }, true);
 const names = <Row>(get: Get<Row, string>) => criteria<Row>({ any_: anyOf(get), like_: like(get) });
 const times = <Row>(get: Get<Row, string>, more: Criteria<Row> = {}) =>
@@ -138,7 +138,7 @@ export const FLOW_RUN: FilterSpec<FlowRun> = {
   deployment_id: idsOrNull((row) => row.deployment_id),
   work_queue_name: idsOrNull((row) => row.work_queue_name),
   state: state(true),
-  flow_version: ids1((row) => row.flow_version),
+  flow_version: anyOnly((row) => row.flow_version),
   start_time: times(startOf, { is_null_: isNull((row: FlowRun) => row.start_time) }),
   end_time: times((row) => row.end_time, { is_null_: isNull((row: FlowRun) => row.end_time) }),
   expected_start_time: times((row) => row.expected_start_time),
@@ -156,7 +156,7 @@ export const FLOW_RUN: FilterSpec<FlowRun> = {
 };
 
 export const TASK_RUN: FilterSpec<TaskRun> = {
-  id: ids1((row) => row.id),
+  id: anyOnly((row) => row.id),
   name: names((row) => row.name),
   tags: tags(false),
   state: state(false),
@@ -174,18 +174,18 @@ export const DEPLOYMENT: FilterSpec<Deployment> = {
   name: names((row) => row.name),
   paused: criteria<Deployment>({ eq_: (wanted: boolean) => (row) => (row.paused ?? false) === wanted }),
   tags: tags(true),
-  work_queue_name: ids1((row) => row.work_queue_name),
+  work_queue_name: anyOnly((row) => row.work_queue_name),
   concurrency_limit: () => null,
 };
 
 export const WORK_POOL: FilterSpec<WorkPool> = {
-  id: ids1((row) => row.id),
-  name: ids1((row) => row.name),
-  type: ids1((row) => row.type),
+  id: anyOnly((row) => row.id),
+  name: anyOnly((row) => row.name),
+  type: anyOnly((row) => row.type),
 };
 
 export const WORK_QUEUE: FilterSpec<WorkQueue> = {
-  id: ids1((row) => row.id),
+  id: anyOnly((row) => row.id),
   name: criteria<WorkQueue>({
     any_: anyOf((row) => row.name),
     startswith_: (wanted: readonly string[]) => (row) => wanted.some((start) => row.name.startsWith(start)),
@@ -198,7 +198,7 @@ export const LOG: FilterSpec<Log> = {
     le_: (limit: number) => (row) => row.level <= limit,
   }),
   timestamp: times((row) => row.timestamp),
-  flow_run_id: ids1((row) => row.flow_run_id),
+  flow_run_id: anyOnly((row) => row.flow_run_id),
   task_run_id: criteria<Log>({ any_: anyOf((row) => row.task_run_id), is_null_: isNull((row) => row.task_run_id) }),
   text: criteria<Log>({
     query: (text: string) => {
@@ -209,8 +209,8 @@ export const LOG: FilterSpec<Log> = {
 };
 
 export const AUTOMATION: FilterSpec<Automation> = {
-  id: ids1((row) => row.id),
-  name: ids1((row) => row.name),
+  id: anyOnly((row) => row.id),
+  name: anyOnly((row) => row.name),
   created: criteria<Automation>({
     before_: bound(
       (row) => row.created,

@@ -109,17 +109,17 @@ export class Tables {
   /** Rows that match the combined filters of the body, unsorted. Refuses unknown keys as Prefect does. */
   matching<K extends TableName>(table: K, body: JsonObject): readonly Rows[K][] {
     let rows: readonly Rows[K][] = this.rows[table];
-    for (const foreign of RELATED_FILTERS[table]) {
-      const filter = body[foreign];
+    for (const related of RELATED_FILTERS[table]) {
+      const filter = body[related];
       if (!filter) continue;
-      const test = this.compile(foreign, filter as JsonObject, body);
+      const test = this.compile(related, filter as JsonObject, body);
       if (!test) continue;
-      if (foreign === table) rows = rows.filter(test as unknown as (row: Rows[K]) => boolean);
+      if (related === table) rows = rows.filter(test as unknown as (row: Rows[K]) => boolean);
       else {
         const wanted = new Set(
-          this.rows[foreign].filter(test as (row: Rows[TableName]) => boolean).map((row) => row.id),
+          this.rows[related].filter(test as (row: Rows[TableName]) => boolean).map((row) => row.id),
         );
-        rows = rows.filter((row) => this.relatedIds(table, row, foreign).some((id) => wanted.has(id)));
+        rows = rows.filter((row) => this.relatedIds(table, row, related).some((id) => wanted.has(id)));
       }
     }
     return rows;
@@ -152,9 +152,9 @@ export class Tables {
   }
 
   /** Ids of the rows of another table that belong to a row. */
-  private relatedIds(table: TableName, row: Rows[TableName], foreign: TableName): readonly string[] {
+  private relatedIds(table: TableName, row: Rows[TableName], related: TableName): readonly string[] {
     const runs = this.runsOf(table, row);
-    switch (foreign) {
+    switch (related) {
       case "flow_runs":
         return runs.map((run) => run.id);
       case "task_runs":

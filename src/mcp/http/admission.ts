@@ -28,19 +28,19 @@ export async function admitRequest(request: Request, callerId: string, rules: Ad
   const { limits, maxBodyBytes, clock } = rules;
   const isPost = request.method === "POST";
   const first = limits.admit(callerId, clock.steadyMs());
-  if (!first.admitted && !(isPost && first.reason === "concurrency" && isSmall(request))) return refused(first);
-  let release = first.admitted ? first.release : () => {};
+  if (!first.isAdmitted && !(isPost && first.reason === "concurrency" && isSmall(request))) return refused(first);
+  let release = first.isAdmitted ? first.release : () => {};
   let isAdmitted = false;
   try {
     const read = isPost ? await readJsonBody(request, maxBodyBytes, clock) : null;
     if (read && !read.ok) return { ok: false, reason: "body", response: refusal(read.refusal) };
     const body = withWatchableUris(normalizeMessage(read?.value));
     const cost = costOf(body);
-    if (!first.admitted || cost > 1) {
+    if (!first.isAdmitted || cost > 1) {
       release();
       // A cancellation ends a running request, so it must not count as one.
       const whole = limits.admit(callerId, clock.steadyMs(), cost, isCancellation(body) ? 0 : cost);
-      if (!whole.admitted) return refused(whole);
+      if (!whole.isAdmitted) return refused(whole);
       release = whole.release;
     }
     isAdmitted = true;
@@ -55,7 +55,7 @@ function isSmall(request: Request): boolean {
   return length !== null && Number(length) <= SMALL_BYTES;
 }
 
-function refused({ reason, retryAfterSeconds }: Extract<Admission, { admitted: false }>): Admitted {
+function refused({ reason, retryAfterSeconds }: Extract<Admission, { isAdmitted: false }>): Admitted {
   const message = reason === "rate" ? "Too many requests." : "Too many requests at the same time.";
   const headers = { "retry-after": String(retryAfterSeconds) };
   return { ok: false, reason: "rate", response: refusal({ status: 429, code: "rate_limited", message, headers }) };

@@ -11,8 +11,8 @@ export interface CallerLimitSettings {
 }
 
 export type Admission =
-  | { readonly admitted: true; readonly release: () => void }
-  | { readonly admitted: false; readonly retryAfterSeconds: number; readonly reason: "rate" | "concurrency" };
+  | { readonly isAdmitted: true; readonly release: () => void }
+  | { readonly isAdmitted: false; readonly retryAfterSeconds: number; readonly reason: "rate" | "concurrency" };
 
 interface Caller {
   tokens: number;
@@ -48,16 +48,16 @@ export class CallerLimits {
     caller.tokens = Math.min(burst, caller.tokens + earned);
     caller.atMs = nowMs;
     if (running > 0 && caller.running + running > maxConcurrent)
-      return { admitted: false, retryAfterSeconds: 1, reason: "concurrency" };
+      return { isAdmitted: false, retryAfterSeconds: 1, reason: "concurrency" };
     if (caller.tokens < cost) {
       const seconds = Math.max(1, Math.ceil((cost - caller.tokens) / requestsPerSecond));
-      return { admitted: false, retryAfterSeconds: seconds, reason: "rate" };
+      return { isAdmitted: false, retryAfterSeconds: seconds, reason: "rate" };
     }
     caller.tokens -= cost;
     caller.running += running;
     let isReleased = false;
     return {
-      admitted: true,
+      isAdmitted: true,
       release: () => {
         if (isReleased) return;
         isReleased = true;

@@ -26,14 +26,15 @@ export function createGuards(
   const names = new Set([...own, bracketed(settings.host), ...settings.allowedHosts.map(nameOf)]);
   const origins = new Set(settings.allowedOrigins.map((origin) => origin.trim().replace(/\/+$/, "").toLowerCase()));
   const isKnownHost = (name: string) => names.has(name) || (isWildcard && isAddressText(name.replace(/^\[|\]$/g, "")));
-  // A server that listens on all addresses does not know its own: a page is its own when it was loaded from the asked address.
-  const isOwnName = (name: string, asked: string) => names.has(name) || (isKnownHost(name) && name === nameOf(asked));
-  const isOwnOrigin = (origin: string, asked: string) => {
+  // A server that listens on all addresses does not know its own: a page from the requested host is its own.
+  const isOwnName = (name: string, requestedHost: string) =>
+    names.has(name) || (isKnownHost(name) && name === nameOf(requestedHost));
+  const isOwnOrigin = (origin: string, requestedHost: string) => {
     if (!URL.canParse(origin)) return false;
     const { protocol, hostname, port } = new URL(origin);
-    return protocol === bound.protocol && port === bound.port && isOwnName(hostname.toLowerCase(), asked);
+    return protocol === bound.protocol && port === bound.port && isOwnName(hostname.toLowerCase(), requestedHost);
   };
-  const accepted = (origin: string, headers: Headers) =>
+  const isAccepted = (origin: string, headers: Headers) =>
     origins.has(origin.toLowerCase()) || origins.has("*") || isOwnOrigin(origin, headers.get("host") ?? "");
   return {
     host(headers) {
@@ -43,12 +44,12 @@ export function createGuards(
     },
     origin(headers) {
       const origin = headers.get("origin");
-      if (origin === null || accepted(origin, headers)) return null;
+      if (origin === null || isAccepted(origin, headers)) return null;
       return "The origin in the Origin header is not accepted; PREFECT_MCP_HTTP_ALLOWED_ORIGINS adds origins.";
     },
     cors(headers) {
       const origin = headers.get("origin");
-      if (origin === null || !accepted(origin, headers)) return {};
+      if (origin === null || !isAccepted(origin, headers)) return {};
       return {
         "access-control-allow-origin": origin,
         "access-control-expose-headers": "mcp-session-id, www-authenticate, retry-after",

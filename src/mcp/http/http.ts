@@ -138,7 +138,7 @@ class McpHttpServer implements HttpServer {
       clock,
       logger,
       metrics: this.metrics,
-      rules: { allowed: allowedTargets, allowLoopback: isLoopbackBind(settings.host) },
+      rules: { allowed: allowedTargets, isLoopbackAllowed: isLoopbackBind(settings.host) },
       recheckMs,
       proofMs,
       idleMs,

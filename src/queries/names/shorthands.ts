@@ -31,7 +31,7 @@ export function addCriterion(
 ): void {
   const filter = (set[key] ?? {}) as JsonObject;
   if (filter.operator === "or_") {
-    throw new AppError("invalid_input", `${argument} cannot be joined to a filter with operator "or_"`, {
+    throw new AppError("invalid_input", `${argument} cannot be combined with a filter with operator "or_"`, {
       hint: `Put it into the filter as ${field}.`,
     });
   }

@@ -40,7 +40,7 @@ export function boundsOf(filter: unknown): { fromUs: ServerUs | null; toUs: Serv
 }
 
 /** An answer about runs that are due later shows the schedules of its moment. It covers no time, and a note says so. */
-export function asOfPlans(freshness: Freshness, filter: unknown, nowUs: ServerUs): Freshness {
+export function asOfSchedules(freshness: Freshness, filter: unknown, nowUs: ServerUs): Freshness {
   const { fromUs } = boundsOf(filter);
   if (fromUs === null || fromUs <= nowUs) return freshness;
   const { coverage } = freshness;

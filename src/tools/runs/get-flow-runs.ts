@@ -6,7 +6,7 @@ import type { ResolvedName } from "../../queries/names/names.ts";
 import { earlierDeploymentNotes } from "../../queries/objects/earlier-deployments.ts";
 import { type FlowRunPosition, listFlowRuns } from "../../queries/runs/flow-runs.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
-import { asOfPlans } from "../../queries/source/run-window.ts";
+import { asOfSchedules } from "../../queries/source/run-window.ts";
 import { FLOW_RUN_SORTS, type FlowRunSort } from "../../store/filters/sorts.ts";
 import { badCursor, type CursorValue } from "../answer/cursor.ts";
 import { MAX_LIMIT } from "../definition/list-arguments.ts";
@@ -92,7 +92,7 @@ export const getFlowRunsTool = listTool({
     return {
       rows: page.items,
       hasMore: page.hasMore,
-      freshness: withNotes(asOfPlans(page.freshness, set.flow_runs, nowUs), notes),
+      freshness: withNotes(asOfSchedules(page.freshness, set.flow_runs, nowUs), notes),
       positionAfter: (index) => writePosition(page.items[index]?.next),
     };
   },
@@ -118,5 +118,5 @@ function readPosition(values: readonly CursorValue[] | undefined): FlowRunPositi
   const [nowUs, part, offset] = values;
   if (typeof nowUs !== "number" || typeof offset !== "number" || (part !== 0 && part !== 1))
     throw badCursor("is damaged");
-  return { nowUs: nowUs, part, offset };
+  return { nowUs, part, offset };
 }

@@ -5,23 +5,23 @@ const settings = { requestsPerSecond: 2, burst: 2, maxConcurrent: 2, maxCallers:
 
 function done(limits: CallerLimits, id: string, nowMs: number): boolean {
   const admission = limits.admit(id, nowMs);
-  if (admission.admitted) admission.release();
-  return admission.admitted;
+  if (admission.isAdmitted) admission.release();
+  return admission.isAdmitted;
 }
 
 describe("caller limits", () => {
   test("admit a burst, then the rate, and state when to try again", () => {
     const limits = new CallerLimits(settings);
     expect([done(limits, "a", 0), done(limits, "a", 0), done(limits, "a", 0)]).toEqual([true, true, false]);
-    expect(limits.admit("a", 0)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "rate" });
+    expect(limits.admit("a", 0)).toEqual({ isAdmitted: false, retryAfterSeconds: 1, reason: "rate" });
     expect(done(limits, "a", 500)).toBe(true);
   });
 
   test("admit what does not count as running at the caller's rate, also when the limit of running requests is reached", () => {
     const limits = new CallerLimits({ ...settings, requestsPerSecond: 1, burst: 3 });
-    for (let n = 0; n < 2; n += 1) expect(limits.admit("a", 0).admitted).toBe(true);
+    for (let n = 0; n < 2; n += 1) expect(limits.admit("a", 0).isAdmitted).toBe(true);
     expect(limits.admit("a", 0)).toMatchObject({ reason: "concurrency" });
-    expect(limits.admit("a", 0, 1, 0).admitted).toBe(true);
+    expect(limits.admit("a", 0, 1, 0).isAdmitted).toBe(true);
     expect(limits.admit("a", 0, 1, 0)).toMatchObject({ reason: "rate" });
   });
 
@@ -29,22 +29,22 @@ describe("caller limits", () => {
     const limits = new CallerLimits({ ...settings, requestsPerSecond: 100, burst: 100 });
     const first = limits.admit("a", 0);
     limits.admit("a", 0);
-    expect(limits.admit("a", 0)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "concurrency" });
-    if (!first.admitted) throw new Error("refused");
+    expect(limits.admit("a", 0)).toEqual({ isAdmitted: false, retryAfterSeconds: 1, reason: "concurrency" });
+    if (!first.isAdmitted) throw new Error("refused");
     first.release();
     first.release();
-    expect(limits.admit("a", 0).admitted).toBe(true);
-    expect(limits.admit("a", 0).admitted).toBe(false);
+    expect(limits.admit("a", 0).isAdmitted).toBe(true);
+    expect(limits.admit("a", 0).isAdmitted).toBe(false);
   });
 
   test("count each message of a batch", () => {
     const limits = new CallerLimits({ ...settings, requestsPerSecond: 3, burst: 3 });
-    expect(limits.admit("a", 0, 3)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "concurrency" });
+    expect(limits.admit("a", 0, 3)).toEqual({ isAdmitted: false, retryAfterSeconds: 1, reason: "concurrency" });
     const both = limits.admit("a", 0, 2);
-    expect([both.admitted, limits.admit("a", 0).admitted]).toEqual([true, false]);
-    if (both.admitted) both.release();
-    expect(limits.admit("a", 0, 2)).toEqual({ admitted: false, retryAfterSeconds: 1, reason: "rate" });
-    expect(limits.admit("a", 0).admitted).toBe(true);
+    expect([both.isAdmitted, limits.admit("a", 0).isAdmitted]).toEqual([true, false]);
+    if (both.isAdmitted) both.release();
+    expect(limits.admit("a", 0, 2)).toEqual({ isAdmitted: false, retryAfterSeconds: 1, reason: "rate" });
+    expect(limits.admit("a", 0).isAdmitted).toBe(true);
   });
 
   test("of one caller do not affect another", () => {
@@ -60,9 +60,9 @@ describe("caller limits", () => {
     // "a" was dropped and begins with a full bucket; "c" is remembered.
     expect([done(limits, "c", 0), done(limits, "a", 0)]).toEqual([false, true]);
     expect(limits.admit("busy", 0)).toMatchObject({ reason: "concurrency" });
-    if (running.admitted) running.release();
+    if (running.isAdmitted) running.release();
     expect(limits.admit("busy", 0)).toMatchObject({ reason: "rate" });
     for (const id of ["d", "e", "f"]) done(limits, id, 0);
-    expect(limits.admit("busy", 0).admitted).toBe(true);
+    expect(limits.admit("busy", 0).isAdmitted).toBe(true);
   });
 });

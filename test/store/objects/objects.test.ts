@@ -75,7 +75,7 @@ describe("snapshots of objects", () => {
     });
   });
 
-  test("history tells exact numbers apart, and no change where one was recorded as a double before", () => {
+  test("history distinguishes exact numbers, and shows no change where one was recorded as a double before", () => {
     using db = memoryRecord();
     const limit = (text: string) => ({
       ...aConcurrencyLimit({ id: anId(3), name: "wide" }),

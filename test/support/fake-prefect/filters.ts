@@ -171,7 +171,7 @@ export function logCriteria(textSearch: boolean): Criteria<Log> {
   };
 }
 
-/** One page of rows: validated, filtered, sorted, capped. `foreign` evaluates the filters of related objects in the body. */
+/** One page of rows: validated, filtered, sorted, capped. `related` evaluates the filters of related objects in the body. */
 export function filterRows<Row extends object>(given: {
   readonly rows: readonly Row[];
   readonly criteria: Criteria<Row>;
@@ -179,10 +179,10 @@ export function filterRows<Row extends object>(given: {
   readonly body: Dict;
   readonly sorts: readonly string[];
   readonly cap: number;
-  readonly foreign?: Readonly<Record<string, (filter: Dict, row: Row) => boolean>>;
+  readonly related?: Readonly<Record<string, (filter: Dict, row: Row) => boolean>>;
   readonly problems?: readonly Problem[];
 }): { page: Row[]; count: number } {
-  const { rows, criteria, own, body, sorts, foreign = {} } = given;
+  const { rows, criteria, own, body, sorts, related = {} } = given;
   const problems = [...criteriaProblems(body[own], criteria, ["body", own]), ...(given.problems ?? [])];
   const sort = body.sort ?? sorts[0];
   if (sort !== undefined && !sorts.includes(String(sort))) problems.push(sortProblem(sorts, sort));
@@ -191,7 +191,7 @@ export function filterRows<Row extends object>(given: {
   const matching = rows.filter(
     (row) =>
       passes(body[own], criteria, row) &&
-      Object.entries(foreign).every(([key, test]) => !body[key] || test(body[key] as Dict, row)),
+      Object.entries(related).every(([key, test]) => !body[key] || test(body[key] as Dict, row)),
   );
   const sorted = sort === undefined ? matching : sortRows(matching, String(sort));
   return { page: sorted.slice(offset, offset + limit), count: matching.length };

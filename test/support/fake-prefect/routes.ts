@@ -54,7 +54,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       body,
       sorts: FLOW_RUN_SORTS,
       cap,
-      foreign: {
+      related: {
         ...shared,
         flows: (f, row) => some(w.flows, FLOW, (flow) => flow.id === row.flow_id, f),
         task_runs: (f, row) => some(w.taskRuns, tasks, (task) => task.flow_run_id === row.id, f),
@@ -69,7 +69,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       body,
       sorts: TASK_RUN_SORTS,
       cap,
-      foreign: {
+      related: {
         flow_runs: (f, row) => some(w.flowRuns, runs, (run) => run.id === row.flow_run_id, f),
         flows: (f, row) =>
           some(w.flows, FLOW, (flow) => w.flowRuns.some((r) => r.id === row.flow_run_id && r.flow_id === flow.id), f),
@@ -90,7 +90,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       body,
       sorts: NAME_SORTS,
       cap,
-      foreign: {
+      related: {
         ...shared,
         flows: (f, row) => some(w.flows, FLOW, (flow) => flow.id === row.flow_id, f),
         flow_runs: (f, row) => some(w.flowRuns, runs, (run) => run.deployment_id === row.id, f),
@@ -104,7 +104,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       body,
       sorts: NAME_SORTS,
       cap,
-      foreign: {
+      related: {
         flow_runs: (f, row) => some(w.flowRuns, runs, (run) => run.flow_id === row.id, f),
         deployments: (f, row) => some(w.deployments, deployments, (d) => d.flow_id === row.id, f),
       },

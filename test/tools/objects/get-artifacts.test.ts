@@ -130,8 +130,8 @@ describe("get_artifacts from Prefect", () => {
 describe("get_artifacts fails", () => {
   test("on an unknown run, a field that Prefect lacks, and with neither record nor Prefect", async () => {
     await using harness = await openToolHarness();
-    const unknown = await harness.call(getArtifactsTool, { flow_run: "nobody" });
-    expect(unknown.structured).toMatchObject({ code: "not_found", message: 'no flow run "nobody"' });
+    const unknown = await harness.call(getArtifactsTool, { flow_run: "unknown" });
+    expect(unknown.structured).toMatchObject({ code: "not_found", message: 'no flow run "unknown"' });
     const wrong = await harness.call(getArtifactsTool, { filter: { name: { any_: ["x"] } } });
     expect(wrong.structured.hint).toBe(
       "Valid fields of ArtifactFilter: operator, id, key, flow_run_id, task_run_id, type.",

@@ -59,7 +59,7 @@ describe("get_record_status", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
-  test("says that the write-ahead log grows while a foreign reader prevents that it is emptied", async () => {
+  test("says that the write-ahead log grows while a reader of another process prevents that it is emptied", async () => {
     await using harness = await openToolHarness();
     const file = tempRecordFile();
     openRecord(file, "write").close();

@@ -10,7 +10,7 @@ export interface TargetRules {
    */
   readonly allowed: readonly string[];
   /** Whether loopback targets, also over http, are allowed without being listed. True only when this server listens on loopback. */
-  readonly allowLoopback: boolean;
+  readonly isLoopbackAllowed: boolean;
 }
 
 /** `*` is accepted only for the rest of a path or the first labels of a host: `https://example*` would match `https://example.evil`. */
@@ -58,8 +58,8 @@ export function lookupWithin(ms: number, clock: Clock, lookup: LookupHost): Look
  */
 export async function checkTarget(url: string, rules: TargetRules, lookup: LookupHost): Promise<URL> {
   const target = parse(url);
-  if (target.username !== "" || target.password !== "") throw refused("it holds user info");
-  if (target.search !== "" || target.hash !== "") throw refused("it holds a query or a fragment");
+  if (target.username !== "" || target.password !== "") throw refused("it contains user info");
+  if (target.search !== "" || target.hash !== "") throw refused("it contains a query or a fragment");
   const wrong = pathProblem(target.pathname);
   if (wrong !== null) throw refused(`its path ${wrong}`);
   const host = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
@@ -75,7 +75,7 @@ export async function checkTarget(url: string, rules: TargetRules, lookup: Looku
     if (kinds.has(kind)) throw refused("its address is link-local, a metadata service or not a public unicast address");
   }
   if (kinds.has("loopback")) {
-    if (!rules.allowLoopback && !isListed) throw refused("loopback targets are allowed on a loopback bind only");
+    if (!rules.isLoopbackAllowed && !isListed) throw refused("loopback targets are allowed on a loopback bind only");
     if (kinds.size > 1) throw refused("its name has loopback and other addresses");
   } else if (isPlain) throw refused("only https is allowed, except on loopback");
   if (kinds.has("private") && !isListed) {

@@ -24,28 +24,28 @@ export function readTenantHeaders(headers: Headers): TenantTarget | null {
   const authString = headers.get(TENANT_HEADERS.authString);
   if (url === null && key === null && authString === null) return null;
   if (url !== null && url.trim() === "" && key === null && authString === null) {
-    throw halfSet(`${TENANT_HEADERS.url} is empty`);
+    throw unusableHeaders(`${TENANT_HEADERS.url} is empty`);
   }
   if (url === null || url.trim() === "") {
-    throw halfSet(
+    throw unusableHeaders(
       `${key !== null ? TENANT_HEADERS.key : TENANT_HEADERS.authString} was sent without ${TENANT_HEADERS.url}`,
     );
   }
   if (key !== null && authString !== null) {
-    throw halfSet(`${TENANT_HEADERS.key} and ${TENANT_HEADERS.authString} were both sent`);
+    throw unusableHeaders(`${TENANT_HEADERS.key} and ${TENANT_HEADERS.authString} were both sent`);
   }
   if (key !== null) {
-    if (key.trim() === "") throw halfSet(`${TENANT_HEADERS.key} is empty`);
+    if (key.trim() === "") throw unusableHeaders(`${TENANT_HEADERS.key} is empty`);
     return { url: url.trim(), credential: { kind: "key", key: key.trim() } };
   }
   if (authString !== null) {
-    if (authString.trim() === "") throw halfSet(`${TENANT_HEADERS.authString} is empty`);
+    if (authString.trim() === "") throw unusableHeaders(`${TENANT_HEADERS.authString} is empty`);
     return { url: url.trim(), credential: { kind: "basic", authString } };
   }
   return { url: url.trim(), credential: { kind: "none" } };
 }
 
-function halfSet(what: string): AppError {
+function unusableHeaders(what: string): AppError {
   return new AppError("unauthorized", `The Prefect headers cannot be used: ${what}.`, {
     hint: `Send ${TENANT_HEADERS.url} with exactly one of ${TENANT_HEADERS.key} and ${TENANT_HEADERS.authString}, or none of the three.`,
     status: 400,

@@ -10,7 +10,7 @@ import { failureOf } from "../../../support/failure-of.ts";
 import { facts } from "../../../support/fake-prefect/client.ts";
 import { fastClock } from "../../../support/time/fast-clock.ts";
 
-const OPEN: TargetRules = { allowed: [], allowLoopback: true };
+const OPEN: TargetRules = { allowed: [], isLoopbackAllowed: true };
 const NAMES: Record<string, string[]> = {
   "prefect.example.com": ["93.184.216.34"],
   "inner.example.com": ["10.0.0.7"],
@@ -87,7 +87,7 @@ describe("a target named by a header", () => {
   });
 
   test("loopback is refused behind a public bind, also by a name that resolves to it", async () => {
-    const rules = { allowed: [], allowLoopback: false };
+    const rules = { allowed: [], isLoopbackAllowed: false };
     expect(await verdict("http://127.0.0.1:4200/api", rules)).toContain("loopback");
     expect(await verdict("https://rebind.example.com/api", rules)).toContain("loopback");
   });
@@ -121,11 +121,11 @@ describe("a target named by a header", () => {
   });
 
   test("on loopback must be on the allow-list like any other, also on a loopback bind", async () => {
-    const rules = { allowed: ["https://api.prefect.cloud/*", "http://127.0.0.1:4200/api"], allowLoopback: true };
+    const rules = { allowed: ["https://api.prefect.cloud/*", "http://127.0.0.1:4200/api"], isLoopbackAllowed: true };
     expect(await verdict("http://127.0.0.1:4200/api", rules)).toBe("allowed");
     for (const url of ["http://127.0.0.1:4201/api", "http://localhost:4200/api", "https://[::1]/api"])
       expect(await verdict(url, rules)).toContain("allowed targets");
-    expect(await verdict("http://127.0.0.1:4200/api", { ...rules, allowLoopback: false })).toBe("allowed");
+    expect(await verdict("http://127.0.0.1:4200/api", { ...rules, isLoopbackAllowed: false })).toBe("allowed");
   });
 
   test.each([
@@ -143,19 +143,19 @@ describe("a target named by a header", () => {
   ])("whose path leaves the allowed one as %s is refused", async (path) => {
     const rules = {
       allowed: ["https://prefect.example.com/teams/a", "https://prefect.example.com/teams/c/*"],
-      allowLoopback: false,
+      isLoopbackAllowed: false,
     };
     expect(await verdict(`https://prefect.example.com${path}`, rules)).toContain("is refused");
     expect(await verdict(`https://prefect.example.com${path.replace("/a", "/c")}`, rules)).toContain("is refused");
   });
 
   test("whose path has letters beyond ASCII is allowed", async () => {
-    const rules = { allowed: ["https://Prefect.example.com/T%C3%A9am/*"], allowLoopback: false };
+    const rules = { allowed: ["https://Prefect.example.com/T%C3%A9am/*"], isLoopbackAllowed: false };
     expect(await verdict("https://prefect.EXAMPLE.com/T\u00e9am/api", rules)).toBe("allowed");
   });
 
   test("an allow-list admits only the targets that it names", async () => {
-    const rules = { allowed: ["*.example.com"], allowLoopback: false };
+    const rules = { allowed: ["*.example.com"], isLoopbackAllowed: false };
     expect(await verdict("https://inner.example.com/api", rules)).toBe("allowed");
     expect(await verdict("https://prefect.example.org/api", rules)).toContain("allowed targets");
     expect(await verdict("https://example.com.evil.org/api", rules)).toContain("allowed targets");
@@ -168,10 +168,10 @@ describe("a target named by a header", () => {
     const bad = ["https://prefect.example.com*", "https://*.example.com/api", "https://h/*/api", "*", "*example.com"];
     for (const entry of [...bad, "example.*", "ftp://h/api"]) {
       expect(() => checkAllowed([entry])).toThrow(`holds "${entry}", which is not a valid target`);
-      const rules = { allowed: [entry], allowLoopback: false };
+      const rules = { allowed: [entry], isLoopbackAllowed: false };
       expect(await verdict("https://prefect.example.com.evil.org/api", rules)).toContain("allowed targets");
     }
-    const rules = { allowed: ["https://prefect.example.com/a*"], allowLoopback: false };
+    const rules = { allowed: ["https://prefect.example.com/a*"], isLoopbackAllowed: false };
     expect(await verdict("https://prefect.example.com/api", rules)).toBe("allowed");
     expect(await verdict("https://prefect.example.com/other", rules)).toContain("allowed targets");
   });
