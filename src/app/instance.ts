@@ -3,6 +3,7 @@ import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
+import { LineOrder } from "../model/runs/line-order.ts";
 import { createRedactor, type Redact } from "../model/secrets/redact.ts";
 import { createPrefectClient, type PrefectClient } from "../prefect/client.ts";
 import { redactedApi } from "../prefect/redacted-api.ts";
@@ -68,6 +69,7 @@ export function createInstance(options: InstanceOptions): Instance {
       uiUrl: settings.uiUrl,
       docsUrl: settings.docsUrl,
       instance: connection.url,
+      lineOrder: new LineOrder(),
     },
     async close(withinMs) {
       isClosed = true;

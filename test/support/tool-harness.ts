@@ -12,6 +12,7 @@ import type { CallResult } from "../../src/mcp/call-result.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { LiveBatch } from "../../src/model/events/live-batch.ts";
 import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../src/model/objects.ts";
+import { LineOrder } from "../../src/model/runs/line-order.ts";
 import { createPrefectClient } from "../../src/prefect/client.ts";
 import type { QueryContext } from "../../src/queries/source/context.ts";
 import { addCoverage } from "../../src/store/coverage.ts";
@@ -104,6 +105,7 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     liveDeadlineMs: options.liveDeadlineMs ?? 8_000,
     uiUrl: fake.url.replace(/\/api$/, ""),
     instance: api.url,
+    lineOrder: new LineOrder(),
   };
   const writer = createEventWriter(db);
   return {

@@ -10,7 +10,10 @@ export type ReadListPage<T> = (page: { readonly limit: number; readonly offset: 
 export interface OverlappingPage<T> {
   /** Rows of the page, without the one that repeats the last row of the page before. */
   readonly rows: readonly T[];
-  /** The page begins with the last row of the one before. Otherwise rows were added or deleted in between. */
+  /**
+   * The page begins with the last row of the one before and repeats no other. Otherwise rows were added or deleted in between, or rows
+   * that the sort does not tell apart came in another order: then others may have been left out.
+   */
   readonly isContinuous: boolean;
   readonly isLast: boolean;
 }
@@ -21,11 +24,15 @@ export async function* overlappingPages<T extends { readonly id: string }>(
   pageSize: number,
 ): AsyncGenerator<OverlappingPage<T>, void, undefined> {
   let last: T | undefined;
+  const seen = new Set<string>();
   for (let offset = 0; ; offset += pageSize - 1) {
     const page = await read({ limit: pageSize, offset });
-    const isContinuous = last === undefined || page[0]?.id === last.id;
+    const isJoined = last === undefined || page[0]?.id === last.id;
+    const rows = last !== undefined && isJoined ? page.slice(1) : page;
+    const isContinuous = isJoined && !rows.some(({ id }) => seen.has(id));
+    for (const { id } of rows) seen.add(id);
     const isLast = page.length < pageSize;
-    yield { rows: last !== undefined && isContinuous ? page.slice(1) : page, isContinuous, isLast };
+    yield { rows, isContinuous, isLast };
     if (isLast) return;
     last = page.at(-1);
   }

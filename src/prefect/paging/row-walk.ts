@@ -20,12 +20,14 @@ export interface RowWalkStep<T> {
   readonly provenUs: ServerUs;
 }
 
-/** Most readings of an instant that fills a page; the last one should give no new row. */
-const MAX_READINGS = 4;
+/** Most readings of an instant that fills a page. */
+const MAX_READINGS = 10;
+/** Most rows that the pages of a reading have for each row that was found. */
+const MAX_REPEATS = 3;
 
 /**
  * Reads every row of a closed range from a `/filter` route whose sort has no tie-break. Each page begins at the last time seen,
- * inclusive; only an instant that fills a page is read by offset. Throws AppError.
+ * inclusive; only an instant that fills a page is read by offset, until as many rows are found as its pages have. Throws AppError.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/sorting.py
  */
 export async function* walkRows<T>(options: RowWalkOptions<T>): AsyncGenerator<RowWalkStep<T>, void, undefined> {
@@ -62,21 +64,27 @@ async function readInstant<T>(options: RowWalkOptions<T>, atUs: ServerUs): Promi
   const found = new Map<string, T>();
   for (let reading = 1; reading <= MAX_READINGS; reading += 1) {
     const before = found.size;
+    let count = 0;
     for (let offset = 0; ; offset += options.pageSize) {
       const page = await options.read({ fromUs: atUs, toUs: atUs }, offset);
-      const seen = found.size;
+      count += page.length;
       for (const row of page) found.set(options.id(row), row);
       if (page.length < options.pageSize) break;
       // A server that ignores the offset would give the first page again and again.
-      if (offset > 0 && found.size === seen && reading === 1) throw outside();
+      if (count > MAX_REPEATS * found.size) throw outside();
     }
-    if (found.size === before) break;
+    // In another order the pages repeat some rows and leave out others, so fewer rows are found than the pages have.
+    if (found.size === before && found.size >= count) return [...found.values()];
   }
-  return [...found.values()];
+  throw contradiction("another order at each request");
 }
 
 function outside(): AppError {
-  return new AppError("unavailable", "Prefect's pages contradict each other: rows outside of what was asked.", {
+  return contradiction("rows outside of what was asked");
+}
+
+function contradiction(what: string): AppError {
+  return new AppError("unavailable", `Prefect's pages contradict each other: ${what}.`, {
     hint: "Nothing was recorded as complete, and the range will be read again.",
   });
 }

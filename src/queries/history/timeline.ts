@@ -6,7 +6,7 @@ import type { Freshness } from "../../model/freshness.ts";
 import type { Log, State } from "../../model/objects.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { findLogs } from "../../store/logs/logs.ts";
+import { findLogs, withKnownNumbers } from "../../store/logs/logs.ts";
 import { findObjectChanges, type ObjectChange } from "../../store/objects/objects.ts";
 import { findRunsWithErrors } from "../../store/runs/runs-in-window.ts";
 import { stateKey } from "../events/event-tally.ts";
@@ -154,7 +154,8 @@ function recordedErrors(db: RecordDb | null, { kind, id, name, window }: Timelin
   const owner = kind === "deployment" ? { deploymentId: id ?? "" } : { workPoolName: name ?? "" };
   const runs = findRunsWithErrors(db, owner, window);
   const { fromUs: sinceUs, toUs: untilUs } = window;
-  const { logs } = findLogs(db, { flowRunIds: runs, minLevel: ERROR, sinceUs, untilUs, order: "desc", limit: 200 });
+  const found = findLogs(db, { flowRunIds: runs, minLevel: ERROR, sinceUs, untilUs, order: "desc", limit: 200 });
+  const logs = withKnownNumbers(db, found.logs);
   const missing = runs.filter((run) => coveredRanges(db, "log", run).length === 0).length;
   const note =
     missing === 0 ? null : `Log lines of ${missing} of its runs are not recorded; get_flow_run_logs reads them.`;

@@ -1,14 +1,15 @@
 /** Log lines of one flow run, with its subflows on request. */
-import { earliestUs, type LocalUs, onServerClock, SECOND_US } from "../../lib/time.ts";
+import { earliestUs, type LocalUs, onServerClock, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import type { FlowRun, Log } from "../../model/objects.ts";
+import { LineOrder } from "../../model/runs/line-order.ts";
 import { LAST_LOG_DELAY_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
-import { coveredRanges } from "../../store/coverage.ts";
+import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { findLogsOfFlowRun } from "../../store/logs/logs.ts";
+import { findLogArrivals, findLogsOfFlowRun } from "../../store/logs/logs.ts";
 import { type FlowRunRow, findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { findFlowRunIdsBelow, findRunNames } from "../../store/runs/run-tree.ts";
 import { readRunNames } from "../names/run-names.ts";
@@ -55,7 +56,7 @@ export async function getRunLogs(
   const db = ctx.record();
   const recorded = db ? recordedRuns(db, question) : null;
   const deleted = readDeletedRun(ctx, question.flowRunId);
-  if (db && recorded && deleted) return ofDeleted(db, deleted, question.flowRunId, recorded);
+  if (db && recorded && deleted) return ofDeleted(ctx, db, deleted, question.flowRunId, recorded);
   const { value, freshness } = await answerWhole<RunLogs>(
     ctx,
     {
@@ -65,7 +66,7 @@ export async function getRunLogs(
       isSettled: recorded?.isFinal === true,
     },
     {
-      record: (record) => fromRecord(record, question.flowRunId, recorded?.ids ?? [question.flowRunId]),
+      record: (record) => fromRecord(ctx, record, question.flowRunId, recorded?.ids ?? [question.flowRunId]),
       live: (live) => fromLive(ctx, live, question),
       isEmpty: (logs) => logs.lines.length === 0,
     },
@@ -83,13 +84,14 @@ interface RecordedRuns {
 
 /** The lines that were recorded before Prefect deleted the run. Throws AppError `not_found` when there are none. */
 function ofDeleted(
+  ctx: QueryContext,
   db: RecordDb,
   deleted: FlowRunRow,
   id: string,
   recorded: RecordedRuns,
 ): RunLogs & { freshness: Freshness } {
   const settledUs = recorded.settledUs === null ? null : onServerClock(recorded.settledUs, statedSkewUs(db));
-  const found = fromRecord(db, id, recorded.ids);
+  const found = fromRecord(ctx, db, id, recorded.ids);
   if (settledUs === null && found.lines.length === 0) throw deletedError(deleted, "its log was not recorded");
   const part = settledUs === null ? ["Lines that were not recorded before the deletion are lost."] : [];
   const coverage = {
@@ -135,9 +137,12 @@ function settledReading(db: RecordDb, id: string): { readUs: LocalUs; isFinal: b
   return { readUs: last.verifiedUs, isFinal: last.toUs >= endUs + LAST_LOG_DELAY_US };
 }
 
-function fromRecord(db: RecordDb, flowRunId: string, ids: readonly string[]): RunLogs {
+function fromRecord(ctx: QueryContext, db: RecordDb, flowRunId: string, ids: readonly string[]): RunLogs {
   const run = findFlowRunRow(db, flowRunId);
-  const logs = ids.flatMap((id) => findLogsOfFlowRun(db, id));
+  const logs = arranged(
+    ctx,
+    ids.flatMap((id) => findLogsOfFlowRun(db, id)),
+  );
   const names = findRunNames(db, "task_run", taskRunIds(logs));
   for (const id of ids) {
     const name = findFlowRunRow(db, id)?.name;
@@ -145,10 +150,23 @@ function fromRecord(db: RecordDb, flowRunId: string, ids: readonly string[]): Ru
   }
   return {
     flowRun: { id: flowRunId, name: run?.name ?? null, state: run?.state_name ?? null },
-    lines: numberLines(logs),
-    isWhole: true,
+    lines: numberLines(logs).map((line) => (isNumberKnown(db, line) ? line : { ...line, n: null })),
+    isWhole: ids.every((id) => coverageEnd(db, "log", id) !== null),
     names,
   };
+}
+
+/** All lines of the run up to this one are recorded. Of other runs the record may have some lines only, such as errors. */
+function isNumberKnown(db: RecordDb, { log }: LogLine): boolean {
+  const end = log.flow_run_id ? coverageEnd(db, "log", log.flow_run_id.toLowerCase()) : null;
+  return end !== null && (parseIsoUs(log.timestamp) ?? 0) <= end;
+}
+
+/** The lines by time, and those of one time in the order in which they came first. */
+function arranged(ctx: QueryContext, logs: readonly Log[]): readonly Log[] {
+  const db = ctx.record();
+  const order = ctx.lineOrder ?? new LineOrder();
+  return order.arrange(logs, (ids) => (db ? findLogArrivals(db, ids) : new Map()));
 }
 
 async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuestion): Promise<LiveValue<RunLogs>> {
@@ -158,14 +176,15 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuest
   ]);
   const ids = [run.id, ...below.map((one) => one.id)];
   const read = await readLiveLogs(live, ids, question.wanted);
+  const logs = arranged(ctx, read.logs);
   for (const id of ids) {
-    const rows = read.logs.filter((log) => log.flow_run_id === id);
+    const rows = logs.filter((log) => log.flow_run_id === id);
     const ofFlowRun = read.isWhole ? { ofFlowRun: id, reachedUs: live.reachedUs() } : {};
     ctx.saveLive({ kind: "log", rows, readUs: live.startedUs, ...ofFlowRun });
   }
-  const names = await readRunNames(ctx, live, "task_run", taskRunIds(read.logs));
+  const names = await readRunNames(ctx, live, "task_run", taskRunIds(logs));
   for (const one of [run, ...below]) names.set(one.id, one.name);
-  const lines = read.isWhole ? numberLines(read.logs) : read.logs.map((log) => ({ n: null, log }));
+  const lines = read.isWhole ? numberLines(logs) : logs.map((log) => ({ n: null, log }));
   const value = {
     flowRun: { id: run.id, name: run.name, state: run.state_name ?? null },
     lines,

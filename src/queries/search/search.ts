@@ -9,7 +9,7 @@ import { wordsOf } from "../../model/text/words.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
 import type { EventCursor } from "../../store/events/events.ts";
-import type { FoundLog, LogCursor } from "../../store/logs/logs.ts";
+import { type FoundLog, type LogCursor, withKnownNumbers } from "../../store/logs/logs.ts";
 import { findRunNames } from "../../store/runs/run-tree.ts";
 import { countRunsWithoutLogs } from "../../store/runs/runs-in-window.ts";
 import {
@@ -176,7 +176,7 @@ function eventsOfRecord(db: RecordDb, terms: SearchTerms, window: TimeRange, que
 function logsOfRecord(db: RecordDb, terms: SearchTerms, window: TimeRange, question: SearchQuestion) {
   const cursor = question.after.log ? { after: question.after.log } : {};
   const { logs, hasMore } = findLogsByText(db, { terms, ...window, limit: question.limit + 1, ...cursor });
-  return { rows: logs, hasMore };
+  return { rows: withKnownNumbers(db, logs), hasMore };
 }
 
 function runsOfRecord(

@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { SteadyMs } from "../../lib/time.ts";
 import type { LiveBatch } from "../../model/events/live-batch.ts";
+import type { LineOrder } from "../../model/runs/line-order.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import type { RecordDb } from "../../store/database.ts";
 
@@ -32,6 +33,8 @@ export interface QueryContext {
   readonly docsUrl?: string | null | undefined;
   /** Normalised API URL of the Prefect server. */
   readonly instance: string;
+  /** The order of log lines with one timestamp, for as long as the record does not have them. Absent: it is not remembered. */
+  readonly lineOrder?: LineOrder | undefined;
   /** Aborts when the client cancels the call. Set by `runTool`. */
   readonly signal?: AbortSignal | undefined;
   /** End of the time in which the call may ask Prefect, however many requests it makes. Set by `runTool`. */
@@ -64,6 +67,7 @@ export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext 
     uiUrl: ctx.uiUrl,
     docsUrl: limits.docsUrl === null ? null : ctx.docsUrl,
     instance: ctx.instance,
+    lineOrder: ctx.lineOrder,
     signal: limits.signal ?? ctx.signal,
     liveUntilMs: limits.liveUntilMs ?? ctx.liveUntilMs,
   };

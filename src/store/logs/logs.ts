@@ -2,11 +2,12 @@ import { formatIsoUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 import type { Log } from "../../model/objects.ts";
 import { indexText } from "../../model/text/words.ts";
+import { coverageEnd } from "../coverage.ts";
 import { inSnapshot, type RecordDb, type SQLQueryBindings } from "../database.ts";
 import type { LogRow, NewLogRow } from "../schema/log.ts";
 import { insertStatement } from "../write-row.ts";
 
-/** Position of a line: its timestamp, then its order of arrival, which is the server's order of lines with one timestamp. */
+/** Position of a line: its timestamp, then its order of arrival. */
 export interface LogCursor {
   readonly tsUs: ServerUs;
   readonly seq: number;
@@ -37,8 +38,8 @@ export interface LogQuery {
 const insertLog = insertStatement<NewLogRow>("log", "ON CONFLICT DO NOTHING");
 
 /**
- * Stores each line once, by id, and returns how many were new. `rows` are in the server's ascending order, which lines with one
- * timestamp keep. Call it inside `inTransaction`. Lines without a valid timestamp are skipped.
+ * Stores each line once, by id, and returns how many were new. `rows` are in ascending order; lines with one timestamp keep the order
+ * in which they are stored first. Call it inside `inTransaction`. Lines without a valid timestamp are skipped.
  */
 export function upsertLogs(db: RecordDb, rows: readonly Log[]): number {
   const index = db.prepare<unknown, [number, string]>("INSERT INTO log_fts(rowid, text) VALUES (?, ?)");
@@ -150,6 +151,27 @@ function toLog(row: LogRow): Log {
     flow_run_id: row.flow_run_id && bytesToUuid(row.flow_run_id),
     task_run_id: row.task_run_id && bytesToUuid(row.task_run_id),
   };
+}
+
+/** The `seq` of those of the lines that are recorded, by id in lower case. */
+export function findLogArrivals(db: RecordDb, ids: readonly string[]): Map<string, number> {
+  const rows = db
+    .prepare<Pick<LogRow, "id" | "seq">, [string]>(
+      "SELECT id, seq FROM log WHERE id IN (SELECT unhex(value) FROM json_each(?))",
+    )
+    .all(hexList(ids));
+  return new Map(rows.map(({ id, seq }) => [bytesToUuid(id), seq]));
+}
+
+/**
+ * The same lines, with numbers only where all lines of the run up to there are recorded: of other runs the record may have some lines
+ * only, such as errors.
+ */
+export function withKnownNumbers(db: RecordDb, logs: readonly FoundLog[]): FoundLog[] {
+  return logs.map((found) => {
+    const end = found.log.flow_run_id ? coverageEnd(db, "log", found.log.flow_run_id.toLowerCase()) : null;
+    return end !== null && found.tsUs <= end ? found : { ...found, n: null };
+  });
 }
 
 /** Lines by their `seq`, in the given order; deleted ones are absent. */

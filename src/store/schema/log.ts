@@ -2,7 +2,7 @@ import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { ServerUs } from "../../lib/time.ts";
 import { blob } from "./blob.ts";
 
-/** Log lines. Lines with the same `ts_us` keep the order of the server through `seq`. */
+/** Log lines. Lines with the same `ts_us` keep the order of their arrival through `seq`. */
 export const log = sqliteTable(
   "log",
   {

@@ -64,14 +64,14 @@ export function errorLines(errors: readonly LogLine[], logs: RunLogs): Item {
   const last = errors.at(-1);
   if (!last) return {};
   const run = areOfSeveralRuns(logs) ? { last_error_flow_run: runName(last, logs) } : {};
-  return { error_lines: errors.length, last_error_n: last.n, ...run };
+  return { error_lines: errors.length, ...(last.n === null ? {} : { last_error_n: last.n }), ...run };
 }
 
 /** The same facts and the number of lines, as text. */
 export function lineFacts(logs: RunLogs, matching: number, errors: readonly LogLine[]): Sentence {
   const lines = logs.isWhole
     ? sentence`${logs.lines.length} lines in all, ${matching} match`
-    : sentence`${matching} of the newest match`;
+    : sentence`${matching} of the ${logs.lines.length} known lines match`;
   const last = errors.at(-1);
   if (!last) return lines;
   const run = areOfSeveralRuns(logs) ? sentence` of ${quote(runName(last, logs), 100)}` : own("");

@@ -45,6 +45,13 @@ describe("pages that overlap by one row", () => {
 });
 
 describe("a whole list", () => {
+  test("is not whole when rows of one name came in another order, so that one was left out", async () => {
+    const swap = (rows: Row[]) => rows.splice(198, 3, rows[200] as Row, rows[199] as Row, rows[198] as Row);
+    const { read } = listOf(rowsOf(300), { page: 2, apply: swap });
+    const { rows, isWhole } = await readWholeList(read);
+    expect([rows.length, isWhole]).toEqual([299, false]);
+  });
+
   test("is whole when no row was added or deleted between its pages", async () => {
     const { read, asked } = listOf(rowsOf(450));
     expect(await readWholeList(read)).toEqual({ rows: rowsOf(450), isWhole: true });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { type RowWalkOptions, type RowWalkStep, walkRows } from "../../../src/prefect/paging/row-walk.ts";
 import { failureOf } from "../../support/failure-of.ts";
+import { shuffle } from "../../support/fake-prefect/sorts.ts";
+import { seededRandom } from "../../support/random.ts";
 
 interface Row {
   readonly id: string;
@@ -55,6 +57,24 @@ describe("walking over rows", () => {
     expect(idsOf(steps).flat()).toEqual(["row 0", "row 1", "row 2", "row 3", "row 4"]);
     expect(steps.map(({ provenUs }) => provenUs)).toEqual([9, 10, 100]);
     expect(asked).toEqual(["0..100 0", "10..100 0", "10..10 0", "10..10 3", "10..10 0", "10..10 3", "11..100 0"]);
+  });
+
+  test("finds every row of an instant that comes in another order at each request, or throws", async () => {
+    const random = seededRandom(3);
+    const rows = rowsAt(...Array.from({ length: 8 }, () => 10));
+    const { options } = routeOf([], "asc");
+    const read = async (_: unknown, offset: number) => shuffle(rows, random).slice(offset, offset + 3);
+    for (let round = 0; round < 50; round += 1) {
+      const steps = await Array.fromAsync(walkRows({ ...options, range: { fromUs: 10, toUs: 10 }, read }));
+      expect(new Set(idsOf(steps).flat())).toEqual(new Set(rows.map(({ id }) => id)));
+    }
+    // A page that always lacks the same row can never be complete.
+    const lacking = async (_: unknown, offset: number) =>
+      offset === 0 ? rows.slice(0, 3) : [...rows.slice(0, 3), rows[4] as Row].slice(offset - 3, offset);
+    const error = await failureOf(
+      Array.fromAsync(walkRows({ ...options, range: { fromUs: 10, toUs: 10 }, read: lacking })),
+    );
+    expect(error.code).toBe("unavailable");
   });
 
   test("ends at a row without time", async () => {

@@ -8,6 +8,7 @@ test("a context with limits has every member of its origin, and a spread of it h
   const origin: QueryContext = {
     ...harness.query,
     docsUrl: "https://docs.example/mcp",
+    holdRecord: () => ({ record: () => harness.db, release: () => undefined }),
     get uiUrl() {
       return "https://ui.example";
     },
@@ -21,6 +22,8 @@ test("a context with limits has every member of its origin, and a spread of it h
     uiUrl: "https://ui.example",
     docsUrl: "https://docs.example/mcp",
     instance: origin.instance,
+    holdRecord: origin.holdRecord,
+    lineOrder: origin.lineOrder,
     signal,
     liveUntilMs: 2,
   });

@@ -34,6 +34,8 @@ export interface FakePrefectOptions {
   readonly pageCap?: number;
   /** False: every text query is a 500, as on SQLite before 3.44. */
   readonly textSearch?: boolean;
+  /** Random numbers: log lines of one timestamp come in another order at each request. */
+  readonly shuffled?: () => number;
 }
 
 export interface RecordedRequest {
@@ -225,7 +227,13 @@ export async function startFakePrefect(options: FakePrefectOptions = {}): Promis
       emit(parsed as PrefectEvent[]);
       return null;
     }
-    return answerRoute(method, path, asDict(parsed), { workspace, cap: pageCap, textSearch, query: url.searchParams });
+    return answerRoute(method, path, asDict(parsed), {
+      workspace,
+      cap: pageCap,
+      textSearch,
+      query: url.searchParams,
+      shuffled: options.shuffled ?? null,
+    });
   }
 
   function csrfToken(client: string): unknown {

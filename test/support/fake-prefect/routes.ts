@@ -16,7 +16,7 @@ import {
   WORKER,
 } from "./filters.ts";
 import { type Dict, detail, Refusal } from "./problems.ts";
-import { ARTIFACT_SORTS, FLOW_RUN_SORTS, LOG_SORTS, NAME_SORTS, TASK_RUN_SORTS } from "./sorts.ts";
+import { ARTIFACT_SORTS, FLOW_RUN_SORTS, LOG_SORTS, NAME_SORTS, shuffle, TASK_RUN_SORTS } from "./sorts.ts";
 import type { FakeWorkspace } from "./workspace.ts";
 
 export interface RouteContext {
@@ -24,6 +24,8 @@ export interface RouteContext {
   readonly cap: number;
   readonly textSearch: boolean;
   readonly query: URLSearchParams;
+  /** Lines of one timestamp come in another order at each request. */
+  readonly shuffled: (() => number) | null;
 }
 
 /** Undefined when there is no such route. Throws a Refusal for the other error answers. */
@@ -128,8 +130,14 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
     case "/flows/count":
       return flowRows().count;
     case "/logs/filter":
-      return filterRows({ rows: w.logs, criteria: logCriteria(textSearch), own: "logs", body, sorts: LOG_SORTS, cap })
-        .page;
+      return filterRows({
+        rows: context.shuffled ? shuffle(w.logs, context.shuffled) : w.logs,
+        criteria: logCriteria(textSearch),
+        own: "logs",
+        body,
+        sorts: LOG_SORTS,
+        cap,
+      }).page;
     case "/work_pools/filter":
       return filterRows({ rows: w.workPools, criteria: WORK_POOL, own: "work_pools", body, sorts: fixed, cap }).page;
     case "/work_queues/filter":

@@ -41,6 +41,12 @@ export function sortRows<Row extends object>(rows: readonly Row[], sort: string)
   return [...rows].sort((a, b) => compare(key(a), key(b)) * (descending ? -1 : 1));
 }
 
+/** The rows in a random order, as a database may return those that a sort does not tell apart. */
+export function shuffle<Row>(rows: readonly Row[], random: () => number): Row[] {
+  const keyed = rows.map((row) => ({ row, key: random() }));
+  return keyed.sort((a, b) => a.key - b.key).map(({ row }) => row);
+}
+
 function compare(a: unknown, b: unknown): number {
   if (a === b) return 0;
   if (a === null || a === undefined) return -1;

@@ -29,8 +29,9 @@ export async function readRunLog(
     const logs = { flow_run_id: { any_: [run.id] }, level: { ge_: WARNING_LEVEL } };
     const body = { logs, sort: "TIMESTAMP_DESC", limit: MAX_LINES, offset: 0 };
     const rows = await live.api.filterLogs(body, live.options());
-    ctx.saveLive({ kind: "log", rows, readUs: live.startedUs });
-    return rows.toReversed();
+    const ascending = rows.toReversed();
+    ctx.saveLive({ kind: "log", rows: ascending, readUs: live.startedUs });
+    return ascending;
   });
 }
 
