@@ -64,6 +64,7 @@ export function createInstance(options: InstanceOptions): Instance {
       },
       clock,
       saveLive: (batch) => worker.saveLive(batch),
+      redactLogs: (lines) => redact.logs(lines),
       freshMs: settings.freshMs,
       liveDeadlineMs: settings.liveDeadlineMs,
       uiUrl: settings.uiUrl,

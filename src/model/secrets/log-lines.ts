@@ -14,17 +14,21 @@ export interface LogMessage {
   readonly name: string;
   readonly flow_run_id?: string | null;
   readonly task_run_id?: string | null;
+  /** ISO 8601 of the server, all with the same number of digits. */
+  readonly timestamp?: string;
 }
 
 /** A line of base64, but no plain word. */
 const KEY_LINE = /^(?![A-Z]?[a-z]*$)=?[A-Za-z0-9+/]{1,128}={0,2}$/;
 /** Tools break lines of keys after 64 characters (RFC 7468), OpenSSH after 70. */
 const FULL_KEY_LINE = /^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9+/])(?:[A-Za-z0-9+/]{64}|[A-Za-z0-9+/]{70})$/;
-const LONG_WORD_AT_END = /(?<=\s)[A-Za-z0-9+/]{40,128}={0,2}$/;
+const LONG_WORD_AT_END = /(?<=\s)(?![0-9a-f]*$)[A-Za-z0-9+/]{40,128}={0,2}$/;
 const CERTIFICATE_EDGE = /-----(BEGIN|END) [A-Z0-9 ]{0,40}(?:CERTIFICATE|PUBLIC KEY)[A-Z ]{0,20}-----/g;
 /** A word in a line of its own that is neither a plain word nor an id. */
 const REST_OF_TOKEN = /^(?![A-Z]?[a-z]*$|[0-9a-f]{8}-[0-9a-f]{4}-)[A-Za-z0-9_+/=-]{8,}$/;
 const MARK_AT_END = /\[redacted:[a-z0-9-]+\]$/;
+/** Kinds of which no rest can follow: their end is known. */
+const WHOLE = /^\[redacted:(?:private-key|named-secret|aws-|url-|basic-|configured-|variable-|block-)/;
 /** Longest word at the end of a line that is tried together with the next line. */
 const MAX_CUT = 300;
 
@@ -110,7 +114,7 @@ function hideContinued(messages: string[], redact: (text: string) => string): vo
     }
     const mark = MARK_AT_END.exec(before)?.[0];
     if (mark !== undefined) {
-      if (isLone && word === own.trim() && REST_OF_TOKEN.test(word)) messages[at] = mark;
+      if (!WHOLE.test(mark) && isLone && word === own.trim() && REST_OF_TOKEN.test(word)) messages[at] = mark;
       continue;
     }
     const head = /[A-Za-z0-9_+/.-]+$/.exec(before.slice(-MAX_CUT))?.[0] ?? "";
@@ -142,11 +146,15 @@ function hideAwsSecrets(messages: string[]): void {
   for (const [at, message] of messages.entries()) messages[at] = replaceAwsSecrets(message);
 }
 
-function indexesBy<T>(lines: readonly T[], keyOf: (line: T) => string): Iterable<readonly number[]> {
-  return Map.groupBy(lines.keys(), (at) => keyOf(lines[at] as T)).values();
+/** Positions of the lines in the order of their time. Lines of one time keep their order, in a descending list the reverse of it. */
+function inOrder(lines: readonly LogMessage[]): number[] {
+  const order = [...lines.keys()];
+  const timeOf = (at: number) => lines[at]?.timestamp ?? "";
+  if (timeOf(0) > timeOf(lines.length - 1)) order.reverse();
+  return order.sort((a, b) => (timeOf(a) < timeOf(b) ? -1 : timeOf(a) > timeOf(b) ? 1 : 0));
 }
 
-/** `lines`: in the order of the run, each redacted by itself. `redact`: of one text. The array itself when nothing changes. */
+/** `lines`: each redacted by itself. `redact`: of one text. The array itself when nothing changes. */
 export function redactLogLines<T extends LogMessage>(
   lines: readonly T[],
   redact: (text: string) => string,
@@ -158,12 +166,15 @@ export function redactLogLines<T extends LogMessage>(
     hide(part);
     for (const [at, index] of indexes.entries()) messages[index] = part[at] as string;
   };
-  for (const indexes of indexesBy(lines, (line) => `${line.flow_run_id}/${line.task_run_id}/${line.name}`))
+  const order = inOrder(lines);
+  const groups = (keyOf: (line: LogMessage) => string) =>
+    Map.groupBy(order, (at) => keyOf(lines[at] as LogMessage)).values();
+  for (const indexes of groups((line) => `${line.flow_run_id}/${line.task_run_id}/${line.name}`))
     change(indexes, (part) => {
       hideKeys(part);
       hideContinued(part, redact);
     });
-  for (const indexes of indexesBy(lines, (line) => `${line.flow_run_id}`)) change(indexes, hideAwsSecrets);
+  for (const indexes of groups((line) => `${line.flow_run_id}`)) change(indexes, hideAwsSecrets);
   return messages.every((message, at) => message === lines[at]?.message)
     ? lines
     : lines.map((line, at) => (messages[at] === line.message ? line : { ...line, message: messages[at] as string }));

@@ -29,7 +29,7 @@ export interface RedactOptions {
 /** Takes about 2 µs for an ordinary event without secrets. */
 export interface Redact {
   event(event: PrefectEvent): PrefectEvent;
-  /** Log lines in the order of their run: also what is spread over several of them. */
+  /** Log lines: also what is spread over several lines of a run. Returned in the given order. */
   logs<T extends LogMessage>(lines: readonly T[]): readonly T[];
   flowRun<T extends object>(run: T): T;
   taskRun<T extends object>(run: T): T;

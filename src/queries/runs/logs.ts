@@ -176,7 +176,8 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuest
   ]);
   const ids = [run.id, ...below.map((one) => one.id)];
   const read = await readLiveLogs(live, ids, question.wanted);
-  const logs = arranged(ctx, read.logs);
+  const arrangedLogs = arranged(ctx, read.logs);
+  const logs = ctx.redactLogs?.(arrangedLogs) ?? arrangedLogs;
   for (const id of ids) {
     const rows = logs.filter((log) => log.flow_run_id === id);
     const ofFlowRun = read.isWhole ? { ofFlowRun: id, reachedUs: live.reachedUs() } : {};

@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { SteadyMs } from "../../lib/time.ts";
 import type { LiveBatch } from "../../model/events/live-batch.ts";
+import type { Log } from "../../model/objects.ts";
 import type { LineOrder } from "../../model/runs/line-order.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -23,6 +24,8 @@ export interface QueryContext {
   readonly clock: Clock;
   /** Hands a live batch to the writer and returns at once. The writer logs it when it cannot store the batch. */
   saveLive(batch: LiveBatch): void;
+  /** Replaces secrets that are spread over several log lines, when these came in several answers. Absent: nothing is replaced. */
+  readonly redactLogs?: ((lines: readonly Log[]) => readonly Log[]) | undefined;
   /** Coverage that ends at most this long ago is enough for questions that reach to now. `PREFECT_MCP_FRESH_SECONDS`. */
   readonly freshMs: number;
   /** How long all live reading of one call may take, milliseconds. `PREFECT_MCP_LIVE_DEADLINE_SECONDS`. */
@@ -62,6 +65,7 @@ export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext 
     api: () => ctx.api(),
     clock: ctx.clock,
     saveLive: (batch) => (limits.saveLive ? limits.saveLive(batch) : ctx.saveLive(batch)),
+    redactLogs: ctx.redactLogs,
     freshMs: ctx.freshMs,
     liveDeadlineMs: ctx.liveDeadlineMs,
     uiUrl: ctx.uiUrl,

@@ -141,7 +141,7 @@ function withLineNumbers(db: RecordDb, rows: readonly LogRow[]): FoundLog[] {
   return rows.map((row) => ({ tsUs: row.ts_us, seq: row.seq, n: numbers.get(row.seq) ?? null, log: toLog(row) }));
 }
 
-function toLog(row: LogRow): Log {
+export function toLog(row: LogRow): Log {
   return {
     id: bytesToUuid(row.id),
     name: row.logger,

@@ -37,6 +37,7 @@ import type { ServerClock } from "../server/server-clock.ts";
 import type { ChangeSource } from "./changes.ts";
 import { ClockRepairs } from "./clock-repairs.ts";
 import { MARKER_EVENT_KEY, type MarkerEvent } from "./marker-event.ts";
+import { redactStoredLogs } from "./redact-stored-logs.ts";
 import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
 
 /** See CoveredRange of the store. */
@@ -185,6 +186,7 @@ export class Ingest {
   ): void {
     this.repairs.transaction(() => {
       upsertLogs(this.db, this.redact.logs(rows));
+      redactStoredLogs(this.db, this.redact, rows);
       this.coverRuns("log", extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun], readUs, extra.settledUs ?? null);
     });
     if (rows.length > 0) this.publish(["log"], extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun]);

@@ -17,6 +17,7 @@ test("a context with limits has every member of its origin, and a spread of it h
   const { record, api, saveLive, ...values } = spread;
   expect(values).toEqual({
     clock: origin.clock,
+    redactLogs: origin.redactLogs,
     freshMs: origin.freshMs,
     liveDeadlineMs: origin.liveDeadlineMs,
     uiUrl: "https://ui.example",
