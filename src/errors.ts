@@ -1,3 +1,5 @@
+import { asReason, type Checked, type Sentence } from "./lib/shown-text.ts";
+
 /**
  * The only error class of the program. `retryable` follows from the code, so that no loop has to check status numbers.
  * `message` and `hint` reach the client: they contain no credential, and no path but the user's own.
@@ -21,9 +23,9 @@ const RETRYABLE: Record<ErrorCode, boolean> = {
   internal: false,
 };
 
-export interface AppErrorOptions {
+export interface AppErrorOptions<Hint extends string = Sentence> {
   /** What to do about it, one sentence. */
-  readonly hint?: string;
+  readonly hint?: Hint & Checked<Hint>;
   readonly cause?: unknown;
   /** Milliseconds until a retry makes sense (from `Retry-After`), only for `rate_limited` and `unavailable`. */
   readonly retryAfterMs?: number;
@@ -31,7 +33,7 @@ export interface AppErrorOptions {
   readonly status?: number;
 }
 
-export class AppError extends Error {
+class CodedError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly retryAfterMs: number | undefined;
@@ -49,11 +51,37 @@ export class AppError extends Error {
   get retryable(): boolean {
     return RETRYABLE[this.code];
   }
+
+  /** The message, to be put into another sentence. */
+  get sentence(): Sentence {
+    return this.message as Sentence;
+  }
+
+  /** The hint, for another error. */
+  get ownHint(): Sentence | undefined {
+    return this.hint as Sentence | undefined;
+  }
 }
+
+export type AppError = CodedError;
+
+/** Message and hint are literals of the source or sentences; a text of Prefect's or of a caller does not compile here. */
+interface AppErrorConstructor {
+  new <const Message extends string, const Hint extends string = never>(
+    code: ErrorCode,
+    message: Message & Checked<Message>,
+    options?: AppErrorOptions<Hint>,
+  ): AppError;
+  /** For subclasses, which cannot extend a constructor with type parameters. */
+  new (code: ErrorCode, message: Sentence, options?: AppErrorOptions): AppError;
+  readonly prototype: AppError;
+}
+
+export const AppError = CodedError as unknown as AppErrorConstructor;
 
 /** Any thrown value as an AppError: other values become `internal`, with the value as cause. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new AppError("internal", message, { cause: error });
+  return new AppError("internal", asReason(message), { cause: error });
 }

@@ -3,6 +3,7 @@ import { loadSettings, settingsFingerprint } from "../config/load-settings.ts";
 import type { ResolvedSettings, SettingProblem } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { own } from "../lib/shown-text.ts";
 
 /** The current settings. Asked at each call, so that a corrected file takes effect. */
 export interface SettingsSource {
@@ -40,5 +41,5 @@ export function fatalProblem(problems: readonly SettingProblem[]): AppError | nu
   const [first, ...others] = problems.filter((problem) => problem.level === "fatal");
   if (!first) return null;
   const more = others.map((problem) => ` Also: ${problem.message}`).join("");
-  return new AppError("invalid_config", `${first.message}${more}`, { hint: first.fix });
+  return new AppError("invalid_config", own(`${first.message}${more}`), { hint: own(first.fix) });
 }

@@ -5,6 +5,7 @@ import { VERSION } from "../app/version.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
+import { asNames, own, quote, sentence } from "../lib/shown-text.ts";
 import type { CallResult } from "../mcp/call-result.ts";
 import { callTool } from "../mcp/guard.ts";
 import type { Tenant } from "../mcp/tenant.ts";
@@ -56,9 +57,13 @@ export async function runCall(ctx: CommandContext): Promise<number> {
 function denial({ name }: ToolDefinition, { settings, values }: ResolvedSettings): AppError | null {
   if (!settings.tools.deny.includes(name)) return null;
   const origin = values.find((value) => value.name === "PREFECT_MCP_TOOLS_DENY")?.origin;
-  return new AppError("invalid_config", `The tool "${name}" is denied by PREFECT_MCP_TOOLS_DENY (${origin}).`, {
-    hint: "Remove it from that list to call it.",
-  });
+  return new AppError(
+    "invalid_config",
+    sentence`The tool ${quote(name)} is denied by PREFECT_MCP_TOOLS_DENY (${own(String(origin))}).`,
+    {
+      hint: "Remove it from that list to call it.",
+    },
+  );
 }
 
 /** The application without what this call may not or cannot do; a note on stderr names each restriction. */
@@ -102,7 +107,11 @@ function textOf({ content }: CallResult): string {
 function unknownTool(name: string): AppError {
   const names = allTools.map((tool) => tool.name);
   const near = nearest(name, names);
-  return new AppError("invalid_input", `There is no tool "${name}"${near ? `; did you mean "${near}"?` : "."}`, {
-    hint: `Tools: ${names.join(", ")}.`,
-  });
+  return new AppError(
+    "invalid_input",
+    sentence`There is no tool ${quote(name)}${near ? sentence`; did you mean ${quote(near)}?` : "."}`,
+    {
+      hint: sentence`Tools: ${asNames(names)}.`,
+    },
+  );
 }

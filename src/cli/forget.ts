@@ -8,6 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { normaliseApiUrl } from "../config/urls.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
+import { quote, sentence } from "../lib/shown-text.ts";
 import { formatIsoUs, onServerClock } from "../lib/time.ts";
 import { openRecord } from "../store/database.ts";
 import { findEventRange } from "../store/events/events.ts";
@@ -67,7 +68,7 @@ function chosenInstance({ invocation }: CommandContext): Settings {
     });
   }
   const url = normaliseApiUrl(asked);
-  if (url === null) throw new AppError("invalid_input", `--instance ${asked} is not a URL.`);
+  if (url === null) throw new AppError("invalid_input", sentence`--instance ${quote(asked)} is not a URL.`);
   return { ...settings, apiUrl: url };
 }
 

@@ -74,6 +74,11 @@ export function quote(text: string, maxChars = 300): Sentence {
 /** What looks like a mark of `fence`. */
 export const MARK_LIKE = /<(?=\s*\/?\s*untrusted\b)/gi;
 
+/** A foreign value as JSON, in which texts are in quotes; cut when it is long. */
+export function quoteJson(value: unknown, maxChars = 300): Sentence {
+  return jsonLine(value).slice(0, maxChars).replace(MARK_LIKE, "\\u003c") as Sentence;
+}
+
 const WORD = /^[\p{L}\p{N}_][\p{L}\p{N}_.@/+-]{0,99}$/u;
 
 /** A foreign name: as it is when it is a single word, which says nothing by itself, otherwise in quotes. */

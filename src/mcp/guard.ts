@@ -1,6 +1,8 @@
 /** The only place that catches all errors of a call: they become answers, and unexpected ones are logged with their stack. */
+
 import { AppError, toAppError } from "../errors.ts";
 import { isJsonObject } from "../lib/exact-json.ts";
+import { own, sentence } from "../lib/shown-text.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { ToolContext, ToolDefinition } from "../tools/definition/define-tool.ts";
 import { runTool } from "../tools/definition/run-tool.ts";
@@ -111,6 +113,6 @@ export function publicError(tenant: Pick<Tenant, "logger" | "hidesSettings">, wh
   const original = known.cause instanceof Error ? known.cause : known;
   tenant.logger.error("internal error", { where, reference, error: original.message, stack: original.stack });
   return new AppError("internal", "An internal error happened; it is not caused by the arguments.", {
-    hint: `The log on stderr has the details under reference ${reference}.`,
+    hint: sentence`The log on stderr has the details under reference ${own(reference)}.`,
   });
 }

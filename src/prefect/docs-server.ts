@@ -1,6 +1,8 @@
 /** The MCP server of Prefect's documentation: one tool call over streamable HTTP, without credentials. */
+
 import { AppError } from "../errors.ts";
 import { findJsonExcess } from "../lib/json-bounds.ts";
+import { asReason, sentence } from "../lib/shown-text.ts";
 
 export interface DocsCall {
   /** https://…/mcp */
@@ -42,9 +44,13 @@ export async function callDocsServer({ url, tool, args, signal }: DocsCall): Pro
     return text;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new AppError("unavailable", `the documentation server did not answer (${why.slice(0, 200)})`, {
-      cause: error,
-    });
+    throw new AppError(
+      "unavailable",
+      sentence`the documentation server did not answer (${asReason(why.slice(0, 200))})`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

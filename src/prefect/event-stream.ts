@@ -2,11 +2,13 @@
  * The websocket `/events/out`: live events as they are published. It proves nothing about completeness: Prefect drops events
  * without notice when more than 256 wait for one subscriber. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/events.py
  */
+
 import { AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { isJsonObject, parseJson } from "../lib/exact-json.ts";
 import { findJsonExcess } from "../lib/json-bounds.ts";
 import type { Logger } from "../lib/logger.ts";
+import { type Checked, own, sentence } from "../lib/shown-text.ts";
 import { DAY_US, formatIsoUs, NEVER_MS } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { EventFilter } from "../model/events/event-filter.ts";
@@ -138,8 +140,8 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     queuedChars += chars;
     // A single event may be larger than the limit.
     if (queue.length > MAX_QUEUED || (queue.length > 1 && queuedChars > MAX_QUEUED_CHARS)) {
-      const waiting = `${queue.length} of ${Math.round(queuedChars / 1_000_000)} MB wait`;
-      end(new AppError("unavailable", `Events arrive faster than they are read: ${waiting}.`));
+      const waiting = sentence`${queue.length} of ${Math.round(queuedChars / 1_000_000)} MB wait`;
+      end(new AppError("unavailable", sentence`Events arrive faster than they are read: ${waiting}.`));
     } else if (resumeReader !== null) {
       // After one iteration of the event loop, so that events that arrive together become one batch.
       const resume = resumeReader;
@@ -152,24 +154,30 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     await clock.sleep(HANDSHAKE_MS, ended.signal);
     if (isEnded() || (phase !== "connect" && phase !== "auth")) return;
     const missing = phase === "connect" ? "the websocket did not open" : "the credentials were not answered";
-    end(new AppError("unavailable", `No event stream from ${url}: ${missing} within ${HANDSHAKE_MS / 1000} s.`));
+    end(
+      new AppError(
+        "unavailable",
+        sentence`No event stream from ${own(url)}: ${missing} within ${HANDSHAKE_MS / 1000} s.`,
+      ),
+    );
   }
 
   async function watchSilence(): Promise<void> {
     await clock.sleep(PING_EVERY_MS, ended.signal);
     while (!isEnded()) {
       const askedMs = clock.steadyMs();
-      if (askedMs - lastFrameMs > SILENCE_MS) return endAsLost(`nothing was received for ${askedMs - lastFrameMs} ms`);
+      if (askedMs - lastFrameMs > SILENCE_MS)
+        return endAsLost(sentence`nothing was received for ${askedMs - lastFrameMs} ms`);
       if (socket?.readyState === WebSocket.OPEN) socket.ping();
       await clock.sleep(PONG_WITHIN_MS, ended.signal);
       if (isEnded()) return;
-      if (lastFrameMs < askedMs) return endAsLost(`no answer to a ping in ${PONG_WITHIN_MS / 1000} s`);
+      if (lastFrameMs < askedMs) return endAsLost(sentence`no answer to a ping in ${PONG_WITHIN_MS / 1000} s`);
       await clock.sleep(PING_EVERY_MS - PONG_WITHIN_MS, ended.signal);
     }
   }
 
-  function endAsLost(what: string): void {
-    end(new AppError("unavailable", `The event stream to ${url} was lost: ${what}.`));
+  function endAsLost<const Text extends string>(what: Text & Checked<Text>): void {
+    end(new AppError("unavailable", sentence`The event stream to ${own(url)} was lost: ${own(what)}.`));
   }
 
   function dial(): void {
@@ -251,11 +259,14 @@ function withFarEnd(filter: EventFilter, clock: Clock): EventFilter {
 }
 
 function dialProblem(error: unknown, url: string): AppError {
-  const { message } = toAppError(error);
-  return new AppError("invalid_config", `No websocket can be opened to ${url}: ${message}.`, {
-    hint: "Check PREFECT_API_URL, the proxy settings and PREFECT_CLIENT_CUSTOM_HEADERS.",
-    cause: error,
-  });
+  return new AppError(
+    "invalid_config",
+    sentence`No websocket can be opened to ${own(url)}: ${toAppError(error).sentence}.`,
+    {
+      hint: "Check PREFECT_API_URL, the proxy settings and PREFECT_CLIENT_CUSTOM_HEADERS.",
+      cause: error,
+    },
+  );
 }
 
 function parseObject(text: string): Record<string, unknown> | null {

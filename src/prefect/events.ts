@@ -1,7 +1,9 @@
 /**
  * Events over REST. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/api/events.py
  */
+
 import { AppError } from "../errors.ts";
+import { sentence } from "../lib/shown-text.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { CountBucket, EventPage, PrefectApi } from "./api.ts";
 import type { Http } from "./transport/http.ts";
@@ -58,7 +60,10 @@ export function createEventCalls(http: Http): EventCalls {
   return {
     async filterEvents(filter, limit, options) {
       if (!(limit >= 0 && limit <= EVENTS_PER_PAGE)) {
-        throw new AppError("invalid_input", `A page of events has 0 to ${EVENTS_PER_PAGE} events, not ${limit}.`);
+        throw new AppError(
+          "invalid_input",
+          sentence`A page of events has 0 to ${EVENTS_PER_PAGE} events, not ${limit}.`,
+        );
       }
       const page = toPage("POST /events/filter", await http.post("/events/filter", { filter, limit }, options));
       // With `limit: 0` the link never advances.

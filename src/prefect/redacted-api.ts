@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { own } from "../lib/shown-text.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { EventPage, EventStream } from "./api.ts";
@@ -87,8 +88,9 @@ function cleanError(error: unknown, redact: Redact): unknown {
   const [message, hint] = [redact.text(error.message), error.hint === undefined ? undefined : redact.text(error.hint)];
   if (message === error.message && hint === error.hint) return error;
   const { retryAfterMs, status } = error;
-  return new AppError(error.code, message, {
-    ...(hint === undefined ? {} : { hint }),
+  // A redacted sentence is still one.
+  return new AppError(error.code, own(message), {
+    ...(hint === undefined ? {} : { hint: own(hint) }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(status === undefined ? {} : { status }),
   });

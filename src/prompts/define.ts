@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { asNames, own, quote, sentence } from "../lib/shown-text.ts";
 
 export interface PromptArgument {
   readonly name: string;
@@ -33,12 +34,17 @@ export function definePrompt(options: PromptOptions): PromptDefinition {
       const names = known.map((argument) => argument.name);
       const unknown = Object.keys(values).find((name) => !names.includes(name));
       if (unknown !== undefined) {
-        throw new AppError("invalid_input", `The prompt ${options.name} has no argument "${unknown}".`, {
-          hint: names.length > 0 ? `Its arguments: ${names.join(", ")}.` : "It takes none.",
-        });
+        throw new AppError(
+          "invalid_input",
+          sentence`The prompt ${own(options.name)} has no argument ${quote(unknown)}.`,
+          {
+            hint: names.length > 0 ? sentence`Its arguments: ${asNames(names)}.` : "It takes none.",
+          },
+        );
       }
       const missing = known.find((argument) => argument.required && !values[argument.name]?.trim());
-      if (missing) throw new AppError("invalid_input", `The prompt ${options.name} needs "${missing.name}".`);
+      if (missing)
+        throw new AppError("invalid_input", sentence`The prompt ${own(options.name)} needs "${own(missing.name)}".`);
       return options.text(values);
     },
   };

@@ -5,9 +5,11 @@
  * its bun-sqlite driver makes every start 7 ms longer, and a prepared query of its builder takes 2.3 times as long as the same
  * SQL text for one flow run (4.5 instead of 2.0 µs), 2.4 times for 200 of them and 2.9 times for 500 narrow event rows.
  */
+
 import { statSync } from "node:fs";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
+import { own, sentence } from "../lib/shown-text.ts";
 import { systemCode } from "../lib/system-errors.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import { RECORD_VERSION } from "./file/migrations.ts";
@@ -261,7 +263,7 @@ function isPresent(file: string): boolean {
 }
 
 function noRecordError(file: string): AppError {
-  return new AppError("not_found", `There is no record at ${file} yet.`, {
+  return new AppError("not_found", sentence`There is no record at ${own(file)} yet.`, {
     hint: "The first sync creates it: start the server with Prefect reachable, or run `prefect-mcp-bun sync`.",
   });
 }

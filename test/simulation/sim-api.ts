@@ -1,5 +1,7 @@
 /** The simulated server as one process sees it: PrefectApi with delays, failures and contradictory answers. */
+
 import { AppError } from "../../src/errors.ts";
+import { sentence } from "../../src/lib/shown-text.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { EventFilter } from "../../src/model/events/event-filter.ts";
@@ -313,7 +315,7 @@ function failure(
     ...(status === undefined ? {} : { status }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
-  return new AppError(code, `simulated ${status ?? "loss of connection"}`, options);
+  return new AppError(code, sentence`simulated ${status ?? "loss of connection"}`, options);
 }
 
 function unused(): never {

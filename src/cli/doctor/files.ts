@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AppError } from "../../errors.ts";
+import { own } from "../../lib/shown-text.ts";
 import { systemCode, systemReason } from "../../lib/system-errors.ts";
 import { MAX_PATH_BYTES, shortPath } from "../../store/file/store-error.ts";
 import type { DoctorFinding } from "./finding.ts";
@@ -130,5 +131,5 @@ export function readProblem(dataDir: string): AppError | null {
 
 function toError(finding: DoctorFinding | undefined): AppError | null {
   if (!finding) return null;
-  return new AppError("invalid_config", finding.what, finding.fix === undefined ? {} : { hint: finding.fix });
+  return new AppError("invalid_config", own(finding.what), finding.fix === undefined ? {} : { hint: own(finding.fix) });
 }

@@ -1,8 +1,10 @@
 /** Checks of the settings that must pass before the server listens. */
+
 import { readFileSync } from "node:fs";
 import type { HttpSettings } from "../../config/settings.ts";
 import { AppError } from "../../errors.ts";
 import { addressKind } from "../../lib/address-kind.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import { systemReason } from "../../lib/system-errors.ts";
 import type { CallerAuthSettings } from "./caller-auth.ts";
 import { checkAllowed } from "./tenants/target-rules.ts";
@@ -18,7 +20,7 @@ export function checkBind({ host, tokens, oidc, allowedTargets }: HttpSettings):
   if (isLoopbackBind(host) || tokens.length > 0 || oidc !== null) return;
   throw new AppError(
     "invalid_config",
-    `Refusing to listen on ${host} without caller authentication: anyone who can reach it could read the workspace.`,
+    sentence`Refusing to listen on ${own(host)} without caller authentication: anyone who can reach it could read the workspace.`,
     {
       hint: "Set PREFECT_MCP_HTTP_TOKENS to a long random token (or PREFECT_MCP_HTTP_OIDC_ISSUER), or leave out --host to listen on 127.0.0.1 only.",
     },
@@ -59,8 +61,12 @@ function readPem(file: string, flag: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new AppError("invalid_config", `${flag} cannot be read: ${systemReason(error) ?? "unknown reason"}.`, {
-      hint: `Name a readable PEM file with ${flag}.`,
-    });
+    throw new AppError(
+      "invalid_config",
+      sentence`${own(flag)} cannot be read: ${own(systemReason(error) ?? "unknown reason")}.`,
+      {
+        hint: sentence`Name a readable PEM file with ${own(flag)}.`,
+      },
+    );
   }
 }

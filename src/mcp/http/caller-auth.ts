@@ -2,9 +2,11 @@
  * Authentication of callers to this server: bearer tokens set by the operator, or access tokens of an OIDC/OAuth issuer for which this
  * server is the resource (RFC 9728, RFC 8707). It does not decide which Prefect a caller may see; `tenants/` does.
  */
+
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import { AppError } from "../../errors.ts";
+import { type Checked, own, sentence } from "../../lib/shown-text.ts";
 
 export interface OidcSettings {
   readonly issuer: string;
@@ -85,7 +87,7 @@ async function verifyAccessToken(
   const granted = typeof payload.scope === "string" ? payload.scope.split(" ") : [];
   const missing = oidc.scopes.filter((scope) => !granted.includes(scope));
   if (missing.length > 0) {
-    throw new AppError("unauthorized", `The access token lacks the scope ${missing.join(" ")}.`, {
+    throw new AppError("unauthorized", sentence`The access token lacks the scope ${own(missing.join(" "))}.`, {
       hint: "Ask the issuer for a token with this scope.",
       status: 403,
     });
@@ -107,8 +109,8 @@ function digest(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
 
-function refused(message: string, cause?: unknown): AppError {
-  return new AppError("unauthorized", message, {
+function refused<const Text extends string>(message: Text & Checked<Text>, cause?: unknown): AppError {
+  return new AppError("unauthorized", own(message), {
     hint: "Send Authorization: Bearer <token> with a token that the operator of this server gave you.",
     status: 401,
     ...(cause === undefined ? {} : { cause }),

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { sentence } from "../../lib/shown-text.ts";
 
 const NEWLINE = 10;
 /** The buffer is kept for the next line up to this size. */
@@ -62,7 +63,7 @@ export class LineSplitter {
     if (size <= this.maxBytes) return;
     throw new AppError(
       "invalid_input",
-      `A message is longer than ${this.maxBytes} bytes, so the start of the next one is unknown.`,
+      sentence`A message is longer than ${this.maxBytes} bytes, so the start of the next one is unknown.`,
     );
   }
 }

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { asReason, type Checked, own, sentence } from "../../lib/shown-text.ts";
 import { addUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
@@ -79,10 +80,10 @@ async function readPage(reader: EventReader, range: TimeRange, options: WalkOpti
     // Total and rows are two queries on the server: an event may have been deleted between them.
     const isWhole = isFull || (page.nextToken === null && (!options.hasExactTotals || page.total <= stamped.length));
     if (stamped.length > options.pageSize)
-      throw contradiction(`a page of ${stamped.length} where ${options.pageSize} were asked`);
+      throw contradiction(sentence`a page of ${stamped.length} where ${options.pageSize} were asked`);
     if (isWhole) return stamped;
     if (reading >= MAX_READINGS)
-      throw contradiction(`${stamped.length} events of ${page.total} on a page that should hold more`);
+      throw contradiction(sentence`${stamped.length} events of ${page.total} on a page that should hold more`);
   }
 }
 
@@ -102,7 +103,7 @@ async function readInstant(reader: EventReader, atUs: ServerUs, options: WalkOpt
       for (const row of inOrder(page.events, range)) found.set(row.event.id, row.event);
       if (page.nextToken === null) break;
       pagesLeft -= 1;
-      if (pagesLeft <= 0) throw contradiction(`more pages than its total of ${page.total} allows`);
+      if (pagesLeft <= 0) throw contradiction(sentence`more pages than its total of ${page.total} allows`);
       if (page.events.length === 0) throw contradiction("an empty page with a link to the next one");
       page = await reader.next(page.nextToken);
     }
@@ -110,24 +111,24 @@ async function readInstant(reader: EventReader, atUs: ServerUs, options: WalkOpt
     if (found.size >= total) return [...found.values()];
     if (found.size === before) fruitless += 1;
   }
-  throw contradiction(`${found.size} events of one instant, fewer than its total`);
+  throw contradiction(sentence`${found.size} events of one instant, fewer than its total`);
 }
 
 function inOrder(events: readonly PrefectEvent[], range: TimeRange): Stamped[] {
   let previousUs = range.fromUs;
   return events.map((event) => {
     const atUs = parseIsoUs(event.occurred);
-    if (atUs === undefined) throw contradiction(`an event at ${event.occurred}, which is not a time`);
+    if (atUs === undefined) throw contradiction(sentence`an event at ${asReason(event.occurred)}, which is not a time`);
     if (atUs < range.fromUs || atUs > range.toUs)
-      throw contradiction(`an event at ${event.occurred}, outside of what was asked`);
+      throw contradiction(sentence`an event at ${asReason(event.occurred)}, outside of what was asked`);
     if (atUs < previousUs) throw contradiction("events out of order");
     previousUs = atUs;
     return { event, atUs };
   });
 }
 
-function contradiction(what: string): AppError {
-  return new AppError("unavailable", `Prefect's event pages contradict each other: ${what}.`, {
+function contradiction<const Text extends string>(what: Text & Checked<Text>): AppError {
+  return new AppError("unavailable", sentence`Prefect's event pages contradict each other: ${own(what)}.`, {
     hint: "Nothing was recorded as complete, and the range will be read again. A proxy between here and Prefect may answer from a cache.",
   });
 }

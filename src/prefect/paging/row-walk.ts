@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { type Checked, own, sentence } from "../../lib/shown-text.ts";
 import { addUs, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 
@@ -83,8 +84,8 @@ function outside(): AppError {
   return contradiction("rows outside of what was asked");
 }
 
-function contradiction(what: string): AppError {
-  return new AppError("unavailable", `Prefect's pages contradict each other: ${what}.`, {
+function contradiction<const Text extends string>(what: Text & Checked<Text>): AppError {
+  return new AppError("unavailable", sentence`Prefect's pages contradict each other: ${own(what)}.`, {
     hint: "Nothing was recorded as complete, and the range will be read again.",
   });
 }

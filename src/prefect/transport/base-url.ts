@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import type { HttpAnswer } from "./exchange.ts";
 import { isHtmlPage } from "./html-page.ts";
 
@@ -22,21 +23,29 @@ export async function findBaseProblem(
   try {
     if (await isApi(url)) return null;
     if (await isApi(`${url}/api`)) {
-      return new AppError("invalid_config", `The URL ${url} lacks /api: Prefect's API is at ${url}/api.`, {
-        hint: `Set PREFECT_API_URL to ${url}/api.`,
-      });
+      return new AppError(
+        "invalid_config",
+        sentence`The URL ${own(url)} lacks /api: Prefect's API is at ${own(url)}/api.`,
+        {
+          hint: sentence`Set PREFECT_API_URL to ${own(url)}/api.`,
+        },
+      );
     }
     if (shorter.endsWith("/api") && (await isApi(shorter))) {
-      return new AppError("invalid_config", `The URL ${url} has /api twice: Prefect's API is at ${shorter}.`, {
-        hint: `Set PREFECT_API_URL to ${shorter}.`,
-      });
+      return new AppError(
+        "invalid_config",
+        sentence`The URL ${own(url)} has /api twice: Prefect's API is at ${own(shorter)}.`,
+        {
+          hint: sentence`Set PREFECT_API_URL to ${own(shorter)}.`,
+        },
+      );
     }
   } catch {
     return null;
   }
   if (isWebPage) return null;
   // No error of the settings: Prefect may have answered there before, and may again, as behind a port that was forwarded elsewhere.
-  return new AppError("unavailable", `There is no Prefect API at ${url}: something else answers there.`, {
+  return new AppError("unavailable", sentence`There is no Prefect API at ${own(url)}: something else answers there.`, {
     hint: "Set PREFECT_API_URL to the API's address, for example http://127.0.0.1:4200/api.",
   });
 }

@@ -1,5 +1,7 @@
 /** Failures as AppErrors that say what to do. They never contain a credential. */
+
 import { AppError, type ErrorCode } from "../../errors.ts";
+import { asReason, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { type PrefectConnection, proxyFor } from "./connection.ts";
 import { credentialHint, refusedCredential } from "./credentials.ts";
 import { errorReason, shortSentence } from "./error-body.ts";
@@ -32,27 +34,32 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   429: "rate_limited",
 };
 
+type UrlName = "PREFECT_API_URL" | "X-Prefect-Api-Url";
+
 /** For callers, when the cause lies in the operator's settings. */
-const ASK_OPERATOR = "The operator of this server can look into it; its log says more.";
+const ASK_OPERATOR = sentence`The operator of this server can look into it; its log says more.`;
 
 /** Errors about a Prefect that a caller named show nothing of the operator's settings: no path, no proxy, no variable. */
 export function createFailures(connection: PrefectConnection, url: string): Failures {
   const mask = createMask(connection);
   const isOwn = connection.isNamedByCaller !== true;
-  const urlName = isOwn ? "PREFECT_API_URL" : "X-Prefect-Api-Url";
+  const shownUrl = own(url);
+  /** A masked sentence is still one. */
+  const masked = (text: Sentence) => own(mask(text));
+  const urlName: UrlName = isOwn ? "PREFECT_API_URL" : "X-Prefect-Api-Url";
 
   /** Without a status: a web page says nothing about Prefect, whatever its status is, and Prefect counts as unreachable. */
   function webPage(answer: HttpAnswer): AppError {
     const title = pageTitle(answer.text);
-    const name = title === "" ? "a web page" : `the web page "${title}"`;
+    const name = title === "" ? "a web page" : sentence`the web page ${quote(title)}`;
     const target = redirectTarget(answer, url);
-    const leads = target === null ? "" : `, which leads to ${target}`;
+    const leads = target === null ? "" : sentence`, which leads to ${asReason(target)}`;
     const retryAfterMs = parseRetryAfterMs(answer.headers);
     return new AppError(
       "unavailable",
-      mask(`Prefect is not reached: ${name} (status ${answer.status}) answers at ${url}${leads}.`),
+      masked(sentence`Prefect is not reached: ${name} (status ${answer.status}) answers at ${shownUrl}${leads}.`),
       {
-        hint: `A sign-in page or a proxy answers there. Sign in, or set ${urlName} to the address of the API itself.`,
+        hint: sentence`A sign-in page or a proxy answers there. Sign in, or set ${urlName} to the address of the API itself.`,
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       },
     );
@@ -60,65 +67,69 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
 
   return {
     network(failure, target) {
-      const origin = new URL(target).origin;
+      const origin = own(new URL(target).origin);
       const proxy = proxyFor(new URL(target), connection.proxy);
-      const proxyName = isOwn && proxy !== null && URL.canParse(proxy) ? new URL(proxy).host : "of the settings";
-      const via = proxy === null ? "" : ` through the proxy ${proxyName}`;
-      const fail = (message: string, hint: string) =>
-        new AppError("unavailable", mask(message), { hint, cause: failure });
+      const proxyName = isOwn && proxy !== null && URL.canParse(proxy) ? own(new URL(proxy).host) : "of the settings";
+      const via = proxy === null ? "" : sentence` through the proxy ${proxyName}`;
+      // By the system or the TLS library, or by this program.
+      const why = asReason(shortSentence(failure.message));
+      const fail = (message: Sentence, hint: Sentence) =>
+        new AppError("unavailable", masked(message), { hint, cause: failure });
       switch (failure.kind) {
         case "aborted":
-          return fail("The call to Prefect was cancelled.", "Ask again.");
+          return fail(sentence`The call to Prefect was cancelled.`, sentence`Ask again.`);
         case "refused":
           return fail(
-            `Nothing accepts connections at ${url}${via}.`,
+            sentence`Nothing accepts connections at ${shownUrl}${via}.`,
             proxy === null
-              ? `Start the Prefect server, or set ${urlName} to where it runs.`
+              ? sentence`Start the Prefect server, or set ${urlName} to where it runs.`
               : isOwn
-                ? "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and that the Prefect server runs."
-                : `Check that the Prefect server runs. ${ASK_OPERATOR}`,
+                ? sentence`Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and that the Prefect server runs.`
+                : sentence`Check that the Prefect server runs. ${ASK_OPERATOR}`,
           );
         case "dns":
           return fail(
-            `The host of ${url} cannot be found${via}.`,
-            `Check the host name in ${urlName} and the network.`,
+            sentence`The host of ${shownUrl} cannot be found${via}.`,
+            sentence`Check the host name in ${urlName} and the network.`,
           );
         case "timeout":
           return fail(
-            `Prefect at ${url} gave no answer in time: ${shortSentence(failure.message)}.`,
-            `Check that the host is reachable${isOwn ? "; PREFECT_API_REQUEST_TIMEOUT and, for a tool call, PREFECT_MCP_LIVE_DEADLINE_SECONDS set how long to wait" : ""}.`,
+            sentence`Prefect at ${shownUrl} gave no answer in time: ${why}.`,
+            sentence`Check that the host is reachable${isOwn ? "; PREFECT_API_REQUEST_TIMEOUT and, for a tool call, PREFECT_MCP_LIVE_DEADLINE_SECONDS set how long to wait" : ""}.`,
           );
         case "reset":
           return fail(
-            `The connection to ${url} broke before the answer was complete.`,
-            "Usually this is temporary; if not, check the server's log and any proxy in between.",
+            sentence`The connection to ${shownUrl} broke before the answer was complete.`,
+            sentence`Usually this is temporary; if not, check the server's log and any proxy in between.`,
           );
         case "tls":
           return fail(
-            `No trusted TLS connection to ${origin}: ${shortSentence(failure.message)}.`,
+            sentence`No trusted TLS connection to ${origin}: ${why}.`,
             isOwn
-              ? "Set PREFECT_API_SSL_CERT_FILE to the CA's PEM file, check that the port speaks TLS, or, for tests only, set PREFECT_API_TLS_INSECURE_SKIP_VERIFY=true."
-              : "Check the certificate there, and that the port speaks TLS. Only the operator can add a trusted CA.",
+              ? sentence`Set PREFECT_API_SSL_CERT_FILE to the CA's PEM file, check that the port speaks TLS, or, for tests only, set PREFECT_API_TLS_INSECURE_SKIP_VERIFY=true.`
+              : sentence`Check the certificate there, and that the port speaks TLS. Only the operator can add a trusted CA.`,
           );
         case "proxy":
           return fail(
-            `The proxy for ${url} does not let the call through${isOwn ? `: ${shortSentence(failure.message)}` : ""}.`,
-            isOwn ? "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy's own credentials." : ASK_OPERATOR,
+            sentence`The proxy for ${shownUrl} does not let the call through${isOwn ? sentence`: ${why}` : ""}.`,
+            isOwn
+              ? sentence`Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the proxy's own credentials.`
+              : ASK_OPERATOR,
           );
         case "header":
           if (/authorization/i.test(failure.message)) {
             return new AppError("invalid_config", "The credentials hold characters that no HTTP header can carry.", {
-              hint: `Correct ${isOwn ? "PREFECT_API_KEY or PREFECT_API_AUTH_STRING" : "X-Prefect-Api-Key or X-Prefect-Api-Auth-String"}.`,
+              hint: sentence`Correct ${isOwn ? "PREFECT_API_KEY or PREFECT_API_AUTH_STRING" : "X-Prefect-Api-Key or X-Prefect-Api-Auth-String"}.`,
               cause: failure,
             });
           }
-          return new AppError("invalid_config", `A custom header cannot be sent: ${shortSentence(failure.message)}.`, {
+          return new AppError("invalid_config", sentence`A custom header cannot be sent: ${why}.`, {
             hint: "Correct PREFECT_CLIENT_CUSTOM_HEADERS.",
             cause: failure,
           });
         case "too_large":
           // Not retryable: the next answer would be as large.
-          return new AppError("invalid_input", `Prefect's answer is not read: ${failure.message}.`, {
+          return new AppError("invalid_input", sentence`Prefect's answer is not read: ${why}.`, {
             hint: "Ask for less at once, with a smaller limit; if the limit cannot be smaller, something other than Prefect answers.",
             cause: failure,
           });
@@ -132,14 +143,14 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
           return new AppError(
             "invalid_config",
             isOwn
-              ? `For ${origin}, ${failure.message}.`
-              : `For ${origin}, the certificates to trust cannot be read here.`,
+              ? sentence`For ${origin}, ${why}.`
+              : sentence`For ${origin}, the certificates to trust cannot be read here.`,
             { hint: isOwn ? "Correct PREFECT_API_SSL_CERT_FILE (or SSL_CERT_FILE)." : ASK_OPERATOR, cause: failure },
           );
         default:
           return fail(
-            `The call to ${url} failed: ${shortSentence(failure.message)}.`,
-            `Check ${urlName}, the network and any proxy in between.`,
+            sentence`The call to ${shownUrl} failed: ${why}.`,
+            sentence`Check ${urlName}, the network and any proxy in between.`,
           );
       }
     },
@@ -148,6 +159,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
       const { status } = answer;
       if (isHtmlPage(answer)) return webPage(answer);
       const text = mask(errorReason(answer.text));
+      const said = text === "" ? "" : sentence`: ${asReason(text)}`;
       const retryAfterMs = parseRetryAfterMs(answer.headers);
       const options = { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
       if (status >= 300 && status < 400) return redirected(answer, url, urlName);
@@ -159,7 +171,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
       if (status === 403) {
         const hint =
           "The credentials are accepted but lack the permission, or something between here and Prefect refuses the call.";
-        return new AppError("unauthorized", `Prefect refused ${route} (403)${text && `: ${text}`}.`, {
+        return new AppError("unauthorized", sentence`Prefect refused ${own(route)} (403)${said}.`, {
           ...options,
           hint,
         });
@@ -168,56 +180,66 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         const hint = isOwn
           ? "Check the credentials in HTTP_PROXY or HTTPS_PROXY."
           : "Only the operator of this server can set them.";
-        return new AppError("unavailable", `The proxy for ${url} asks for credentials (407).`, { ...options, hint });
+        return new AppError("unavailable", sentence`The proxy for ${shownUrl} asks for credentials (407).`, {
+          ...options,
+          hint,
+        });
       }
       if (status === 429) {
-        const when = retryAfterMs === undefined ? "in a minute" : `in ${Math.ceil(retryAfterMs / 1000)} s`;
-        return new AppError("rate_limited", `Prefect's rate limit is reached${text && `: ${text}`}.`, {
+        const when = retryAfterMs === undefined ? "in a minute" : sentence`in ${Math.ceil(retryAfterMs / 1000)} s`;
+        return new AppError("rate_limited", sentence`Prefect's rate limit is reached${said}.`, {
           ...options,
-          hint: `Ask again ${when}.`,
+          hint: sentence`Ask again ${when}.`,
         });
       }
       const code = CODES[status] ?? "unavailable";
       if (code === "not_found" && /^(Not Found|Method Not Allowed)$/.test(text)) {
-        const hint = `The server may be older than this function needs, or ${urlName} may be wrong.`;
-        return new AppError(code, `Prefect at ${url} does not know the route ${route}.`, { ...options, hint });
+        const hint = sentence`The server may be older than this function needs, or ${urlName} may be wrong.`;
+        return new AppError(code, sentence`Prefect at ${shownUrl} does not know the route ${own(route)}.`, {
+          ...options,
+          hint,
+        });
       }
-      return new AppError(code, `Prefect answered ${status} to ${route}${text && `: ${text}`}.`, {
+      return new AppError(code, sentence`Prefect answered ${status} to ${own(route)}${said}.`, {
         ...options,
         hint: hintFor(code, status),
       });
     },
 
     badUrl: () =>
-      new AppError("invalid_config", mask(`The API URL is not an http or https URL: ${url}`), {
-        hint: `Set ${urlName}, for example to http://127.0.0.1:4200/api.`,
+      new AppError("invalid_config", masked(sentence`The API URL is not an http or https URL: ${shownUrl}`), {
+        hint: sentence`Set ${urlName}, for example to http://127.0.0.1:4200/api.`,
       }),
 
     unexpectedAnswer: (route, problem) =>
-      new AppError("unavailable", mask(`Prefect's answer to ${route} is not understood: ${problem}.`), {
-        hint: `This Prefect may be much older or newer than 3.x, or something else answers at ${urlName}.`,
-      }),
+      new AppError(
+        "unavailable",
+        masked(sentence`Prefect's answer to ${own(route)} is not understood: ${asReason(problem)}.`),
+        {
+          hint: sentence`This Prefect may be much older or newer than 3.x, or something else answers at ${urlName}.`,
+        },
+      ),
   };
 }
 
-function hintFor(code: ErrorCode, status: number): string {
-  if (code === "not_found") return "The object may have been deleted; list the existing ones first.";
-  if (code === "invalid_input") return "Correct the named field; Prefect's filters reject unknown ones.";
-  if (status === 503) return "The server is busy (SQLite allows one writer) or starting; ask again shortly.";
+function hintFor(code: ErrorCode, status: number): Sentence {
+  if (code === "not_found") return sentence`The object may have been deleted; list the existing ones first.`;
+  if (code === "invalid_input") return sentence`Correct the named field; Prefect's filters reject unknown ones.`;
+  if (status === 503) return sentence`The server is busy (SQLite allows one writer) or starting; ask again shortly.`;
   if (status >= 500)
-    return "The fault is on the server's side; its log says more. Ask again, or with a simpler filter.";
-  return "Ask again shortly.";
+    return sentence`The fault is on the server's side; its log says more. Ask again, or with a simpler filter.`;
+  return sentence`Ask again shortly.`;
 }
 
-function redirected(answer: HttpAnswer, url: string, urlName: string): AppError {
+function redirected(answer: HttpAnswer, url: string, urlName: UrlName): AppError {
   const target = redirectTarget(answer, url);
-  const where = target === null ? "elsewhere" : `to ${target}`;
+  const where = target === null ? "elsewhere" : sentence`to ${asReason(target)}`;
   return new AppError(
     "unavailable",
-    `${url} redirects ${where}, which is not followed: credentials stay with the host they are for.`,
+    sentence`${own(url)} redirects ${where}, which is not followed: credentials stay with the host they are for.`,
     {
       status: answer.status,
-      hint: `Set ${urlName} to the address of the API itself (a sign-in page or a proxy answers there).`,
+      hint: sentence`Set ${urlName} to the address of the API itself (a sign-in page or a proxy answers there).`,
     },
   );
 }

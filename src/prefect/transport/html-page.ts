@@ -2,8 +2,8 @@ import { truncate } from "../../lib/truncate.ts";
 import { visibleText } from "../../lib/visible-text.ts";
 import type { HttpAnswer } from "./exchange.ts";
 
-/** A page whose body begins like this is HTML, whatever its content type says. */
-const HTML_START = /^\ufeff?\s*(?:<!--[\s\S]{0,2000}?-->\s*)*<(?:!doctype\s+html|html|head|body|title|script|meta)\b/i;
+/** A page whose body begins like this, after comments, is HTML, whatever its content type says. */
+const HTML_START = /^<(?:!doctype\s+html|html|head|body|title|script|meta)\b/i;
 const HTML_TYPE = /^\s*(?:text\/html|application\/xhtml\+xml)\b/i;
 /** Prefect's own answers are JSON, also where a proxy gives them another type. */
 const JSON_START = /^\s*[[{]/;
@@ -17,8 +17,21 @@ const MAX_TITLE_CHARS = 80;
  */
 export function isHtmlPage({ json, text, headers }: Pick<HttpAnswer, "json" | "text" | "headers">): boolean {
   if (json !== undefined || text.trim() === "") return false;
-  if (HTML_START.test(text.slice(0, SEARCHED_CHARS))) return true;
+  if (HTML_START.test(withoutComments(text.slice(0, SEARCHED_CHARS)))) return true;
   return HTML_TYPE.test(headers.get("content-type") ?? "") && !JSON_START.test(text);
+}
+
+/** The text after its first comments. Not by one expression, which tries every division of many comments into few. */
+function withoutComments(text: string): string {
+  const rest = text.replace(/^\ufeff/, "").trimStart();
+  let at = 0;
+  while (rest.startsWith("<!--", at)) {
+    const end = rest.indexOf("-->", at + 4);
+    if (end < 0) return "";
+    at = end + 3;
+    while (/\s/.test(rest.charAt(at))) at += 1;
+  }
+  return rest.slice(at);
 }
 
 /** The title of a page in one line of at most 80 characters, without quotation marks; "" without a title. */

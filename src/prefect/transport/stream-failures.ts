@@ -2,7 +2,9 @@
  * Why the event stream ended, as AppErrors. Permanent: `unauthorized` (1008) and `invalid_input` (1002); otherwise `unavailable`, and
  * connecting again may succeed. Close codes: https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/utilities/subscriptions.py
  */
+
 import { AppError } from "../../errors.ts";
+import { asReason, own, sentence } from "../../lib/shown-text.ts";
 import type { PrefectConnection } from "./connection.ts";
 import { credentialHint, refusedCredential } from "./credentials.ts";
 import { toFailure } from "./exchange.ts";
@@ -25,12 +27,12 @@ export interface SocketError {
   readonly error?: unknown;
 }
 
-const POLLING = "Until then events are read by polling: none are lost, but they arrive later.";
+const POLLING = sentence`Until then events are read by polling: none are lost, but they arrive later.`;
 
 export function streamFailure(end: SocketEnd, connection: PrefectConnection, url: string): AppError {
   const mask = createMask(connection);
   const reason = mask(end.reason);
-  const said = reason === "" ? "" : `: ${reason}`;
+  const said = reason === "" ? "" : sentence`: ${asReason(reason)}`;
   if (end.phase === "connect") return dialFailure(end, connection, url);
   switch (end.code) {
     case 1008:
@@ -43,29 +45,35 @@ export function streamFailure(end: SocketEnd, connection: PrefectConnection, url
         ? new AppError("unavailable", "Prefect dropped the event stream right after its filter, without a reason.", {
             hint: "An older Prefect does so when it does not know a part of the filter.",
           })
-        : new AppError("unavailable", `The event stream to ${url} was lost.`, { hint: POLLING });
+        : new AppError("unavailable", sentence`The event stream to ${own(url)} was lost.`, { hint: POLLING });
     case 1011:
-      return new AppError("unavailable", `Prefect closed the event stream (1011${said}).`, { hint: POLLING });
+      return new AppError("unavailable", sentence`Prefect closed the event stream (1011${said}).`, { hint: POLLING });
     case 1001:
     case 1012:
       return new AppError("unavailable", "The Prefect server is stopping or restarting.", { hint: POLLING });
     default:
-      return new AppError("unavailable", `Prefect closed the event stream (${end.code}${said}).`, { hint: POLLING });
+      return new AppError("unavailable", sentence`Prefect closed the event stream (${end.code}${said}).`, {
+        hint: POLLING,
+      });
   }
 }
 
 /** The credential was refused: close code 1008, or the message `auth_failure`. */
 export function unauthorizedStream(connection: PrefectConnection, url: string, reason: string): AppError {
-  const said = reason === "" ? "" : ` It says: ${createMask(connection)(reason)}.`;
-  return new AppError("unauthorized", `${refusedCredential(connection, url)}${said}`, {
+  const said = reason === "" ? "" : sentence` It says: ${asReason(createMask(connection)(reason))}.`;
+  return new AppError("unauthorized", sentence`${refusedCredential(connection, url)}${said}`, {
     hint: credentialHint(connection),
   });
 }
 
 function refusedMessage(code: number, reason: string): AppError {
-  return new AppError("invalid_input", `Prefect refused the event stream's request (${code}: ${reason}).`, {
-    hint: "Read events without a stream, or with a plain filter.",
-  });
+  return new AppError(
+    "invalid_input",
+    sentence`Prefect refused the event stream's request (${code}: ${asReason(reason)}).`,
+    {
+      hint: "Read events without a stream, or with a plain filter.",
+    },
+  );
 }
 
 /** The upgrade failed. Bun gives the HTTP status only in the text of the error event. */
@@ -80,9 +88,9 @@ function dialFailure({ error, code }: SocketEnd, connection: PrefectConnection, 
   }
   if (!Number.isNaN(status)) {
     // Prefect also answers a wrong path with 403, so this says nothing about the credentials.
-    return new AppError("unavailable", `The websocket to ${url} is refused with status ${status}.`, {
+    return new AppError("unavailable", sentence`The websocket to ${own(url)} is refused with status ${status}.`, {
       status,
-      hint: `A proxy may not let websockets through, or the URL is not the API's. ${POLLING}`,
+      hint: sentence`A proxy may not let websockets through, or the URL is not the API's. ${POLLING}`,
     });
   }
   const message = text.replace(/^WebSocket connection to '[^']*' failed:\s*/, "");

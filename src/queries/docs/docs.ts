@@ -2,7 +2,9 @@
  * Answers questions about Prefect's documentation: from the configured docs server, otherwise from an index of its pages in the
  * code.
  */
+
 import { AppError, toAppError } from "../../errors.ts";
+import { quote, sentence } from "../../lib/shown-text.ts";
 import { callDocsServer } from "../../prefect/docs-server.ts";
 import type { QueryContext } from "../source/context.ts";
 import { DOC_PAGES, DOCS_BASE, type DocPage, RELEASE_NOTES } from "./docs-index.ts";
@@ -35,7 +37,9 @@ export async function getReleaseNotes(ctx: QueryContext, version: string | undef
   if (typeof remote === "string") return { from: "server", text: remote };
   const minor = version === undefined ? null : /^v?(\d+\.\d+)/.exec(version.trim())?.[1];
   if (version !== undefined && !minor) {
-    throw new AppError("invalid_input", `"${version}" is not a version`, { hint: 'Such as "3.4" or "3.4.20".' });
+    throw new AppError("invalid_input", sentence`${quote(version)} is not a version`, {
+      hint: 'Such as "3.4" or "3.4.20".',
+    });
   }
   const pages = RELEASE_NOTES.filter((page) => !minor || page.path.endsWith(`version-${minor.replace(".", "-")}`));
   return { from: "index", pages: (pages.length > 0 ? pages : RELEASE_NOTES).map(toFound), why: remote.why };

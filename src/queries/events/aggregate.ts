@@ -1,5 +1,7 @@
 /** Exact counts of events by group, in any window. */
+
 import { AppError } from "../../errors.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
@@ -85,8 +87,10 @@ function checkStep(stepUs: number, by: Grouping, window: TimeRange, baseUs: numb
   }
   const count = Math.floor((window.toUs - baseUs) / stepUs) + 1;
   if (by !== "time" || count <= MAX_BUCKETS) return;
-  throw new AppError("invalid_input", `interval gives ${count} buckets, at most ${MAX_BUCKETS} are counted`, {
-    hint: `Give a longer interval or a shorter window (now ${formatIsoUs(window.fromUs)} to ${formatIsoUs(window.toUs)}).`,
+  throw new AppError("invalid_input", sentence`interval gives ${count} buckets, at most ${MAX_BUCKETS} are counted`, {
+    hint: own(
+      `Give a longer interval or a shorter window (now ${formatIsoUs(window.fromUs)} to ${formatIsoUs(window.toUs)}).`,
+    ),
   });
 }
 

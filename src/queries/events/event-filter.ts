@@ -1,7 +1,9 @@
 /** Prefect's EventFilter as an argument, and the typed arguments beside it. */
+
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { isJsonNumber, isJsonObject } from "../../lib/exact-json.ts";
+import { quote, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, SECOND_US } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import type { AnyResourceFilter, EventFilter } from "../../model/events/event-filter.ts";
@@ -95,7 +97,7 @@ export function withEventPrefix(filter: EventFilter, prefix: string): EventFilte
   if (both.length > 0) return { ...filter, event: { ...filter.event, prefix: both } };
   throw new AppError(
     "invalid_input",
-    `no event name begins with event_type_prefix "${prefix}" and with filter.event.prefix`,
+    sentence`no event name begins with event_type_prefix ${quote(prefix)} and with filter.event.prefix`,
     {
       hint: "Give one of the two.",
     },

@@ -2,7 +2,9 @@
  * Finds the object that a caller names by a UUID, by the beginning of one, by a link into Prefect's UI, or by its name. The
  * record is searched first, then Prefect.
  */
+
 import { AppError, toAppError } from "../../errors.ts";
+import { asName, asNames, joined, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
@@ -40,13 +42,16 @@ export async function resolveName(ctx: QueryContext, kind: NamedKind, text: stri
   const given = text.trim();
   if (given === "") throw new AppError("invalid_input", `an empty text names no ${KINDS[kind].label}`);
   if (given.length > LONGEST) {
-    throw new AppError("invalid_input", `a text of ${given.length} characters names no ${KINDS[kind].label}`, {
-      hint: `Give at most ${LONGEST} characters: an id, its beginning, a UI link or a name.`,
+    throw new AppError("invalid_input", sentence`a text of ${given.length} characters names no ${KINDS[kind].label}`, {
+      hint: sentence`Give at most ${LONGEST} characters: an id, its beginning, a UI link or a name.`,
     });
   }
   const link = parseLink(given);
   if (link !== null && link.kind !== kind) {
-    throw new AppError("invalid_input", `"${given}" is a ${KINDS[link.kind].label}, not a ${KINDS[kind].label}`);
+    throw new AppError(
+      "invalid_input",
+      sentence`${quote(given)} is a ${KINDS[link.kind].label}, not a ${KINDS[kind].label}`,
+    );
   }
   const key = link?.key ?? given;
   if (isUuid(key)) return resolveId(ctx, kind, key.toLowerCase());
@@ -103,27 +108,27 @@ function only(kind: NamedKind, given: string, rows: readonly NamedRow[]): Resolv
   const meant = existing.length > 0 ? existing : rows;
   const [first] = meant;
   if (first && meant.length === 1) return { id: first.id, name: first.name };
-  const shown = meant.slice(0, 10).map(candidate).join("; ");
+  const shown = joined(meant.slice(0, 10).map(candidate), "; ");
   const rest = meant.length > 10 ? " and more" : "";
-  const count = meant.length >= MAX_NAMED ? `at least ${MAX_NAMED}` : meant.length;
-  throw new AppError("invalid_input", `"${given}" names ${count} ${KINDS[kind].plural}`, {
-    hint: `Give the id of one: ${shown}${rest}.`,
+  const count = meant.length >= MAX_NAMED ? sentence`at least ${MAX_NAMED}` : meant.length;
+  throw new AppError("invalid_input", sentence`${quote(given)} names ${count} ${KINDS[kind].plural}`, {
+    hint: sentence`Give the id of one: ${shown}${rest}.`,
   });
 }
 
-function candidate(row: NamedRow): string {
-  const name = row.parent === null ? row.name : `${row.parent}/${row.name}`;
-  const when = row.beginUs === null ? "" : ` of ${formatIsoUs(row.beginUs)}`;
-  return `${row.id} (${name}${when})`;
+function candidate(row: NamedRow): Sentence {
+  const name = asName(row.parent === null ? row.name : `${row.parent}/${row.name}`);
+  const when = row.beginUs === null ? "" : own(` of ${formatIsoUs(row.beginUs)}`);
+  return sentence`${asName(row.id)} (${name}${when})`;
 }
 
 /** The error when Prefect does not answer. Its hint lists similar names of the record. */
 function noAnswer(db: RecordDb | null, kind: NamedKind, given: string, cause: AppError): AppError {
   if (db === null || !cause.retryable) return cause;
-  const { hint } = unknown(db, kind, given);
+  const { ownHint: hint } = unknown(db, kind, given);
   return new AppError(
     cause.code,
-    `no ${KINDS[kind].label} "${given}" is recorded, and Prefect does not answer (${cause.message})`,
+    sentence`no ${KINDS[kind].label} ${quote(given)} is recorded, and Prefect does not answer (${cause.sentence})`,
     {
       cause,
       ...(hint === undefined ? {} : { hint }),
@@ -134,9 +139,9 @@ function noAnswer(db: RecordDb | null, kind: NamedKind, given: string, cause: Ap
 
 function unknown(db: RecordDb | null, kind: NamedKind, given: string): AppError {
   const near = db ? closest(given, findKnownNames(db, kind), 5) : [];
-  const suggestion = near.length > 0 ? `Nearest names: ${near.join(", ")}. ` : "";
+  const suggestion = near.length > 0 ? sentence`Nearest names: ${asNames(near)}. ` : "";
   const length = SHORT_PREFIX.test(given) ? "The beginning of an id needs at least 4 digits. " : "";
-  return new AppError("not_found", `no ${KINDS[kind].label} "${given}"`, {
-    hint: `${length}${suggestion}${KINDS[kind].listedBy} lists all ${KINDS[kind].plural}.`,
+  return new AppError("not_found", sentence`no ${KINDS[kind].label} ${quote(given)}`, {
+    hint: sentence`${length}${suggestion}${KINDS[kind].listedBy} lists all ${KINDS[kind].plural}.`,
   });
 }

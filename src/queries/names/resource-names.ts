@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { quote, sentence } from "../../lib/shown-text.ts";
 import type { AnyResourceFilter } from "../../model/events/event-filter.ts";
 import { findResourceIdsByName } from "../../store/objects/names.ts";
 import { resourceCondition } from "../events/event-filter.ts";
@@ -16,7 +17,7 @@ export function findResourceCondition(ctx: QueryContext, text: string): AnyResou
   if (!condition.labels || !db) return condition;
   const ids = findResourceIdsByName(db, text, MAX_RESOURCES);
   if (ids.length > 0) return { id: ids };
-  throw new AppError("not_found", `no recorded event has a resource named "${text}"`, {
+  throw new AppError("not_found", sentence`no recorded event has a resource named ${quote(text)}`, {
     hint: 'Give the whole resource id ("prefect.flow-run.<id>", "s3://bucket/key"), a prefix ending in "*", or an id.',
   });
 }

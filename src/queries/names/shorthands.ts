@@ -1,5 +1,7 @@
 /** Turns the typed arguments beside `filter` into Prefect's filters. */
+
 import { AppError } from "../../errors.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
 import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type FilterKey, filterName, type RunKind } from "../../model/kinds.ts";
@@ -31,16 +33,22 @@ export function addCriterion(
 ): void {
   const filter = (set[key] ?? {}) as JsonObject;
   if (filter.operator === "or_") {
-    throw new AppError("invalid_input", `${argument} cannot be combined with a filter with operator "or_"`, {
-      hint: `Put it into the filter as ${field}.`,
-    });
+    throw new AppError(
+      "invalid_input",
+      sentence`${own(argument)} cannot be combined with a filter with operator "or_"`,
+      {
+        hint: sentence`Put it into the filter as ${own(field)}.`,
+      },
+    );
   }
   const member = BODY_FILTERS[key].members?.[field];
   const unmet = member ? unmetRequirement(member.schema, criterion) : null;
-  if (unmet !== null) throw new AppError("invalid_input", `${argument} ${unmet}`);
+  if (unmet !== null) throw new AppError("invalid_input", sentence`${own(argument)} ${unmet}`);
   const before = filter[field];
   if (before !== undefined && before !== null && !areCompatible(before, criterion)) {
-    throw new AppError("invalid_input", `${argument} and filter.${field} are both given`, { hint: "Give it once." });
+    throw new AppError("invalid_input", sentence`${own(argument)} and filter.${own(field)} are both given`, {
+      hint: "Give it once.",
+    });
   }
   set[key] = { ...filter, [field]: { ...((before ?? {}) as JsonObject), ...criterion } };
 }
@@ -84,7 +92,7 @@ export function stateCriterion(states: readonly string[]): JsonObject {
   }
   if (types.length + names.length === 0) {
     throw new AppError("invalid_input", "state is empty", {
-      hint: `State types: ${STATE_TYPES.join(", ")}; or a name such as Late.`,
+      hint: sentence`State types: ${own(STATE_TYPES.join(", "))}; or a name such as Late.`,
     });
   }
   return {

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { asName, sentence } from "../../lib/shown-text.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
@@ -14,7 +15,7 @@ export async function readFlowRun(ctx: QueryContext, live: LiveReader, id: strin
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "not_found") throw error;
     ctx.saveLive({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
-    throw new AppError("not_found", `no flow run ${id} in this workspace`, {
+    throw new AppError("not_found", sentence`no flow run ${asName(id)} in this workspace`, {
       hint: "get_flow_runs lists runs with their ids and names.",
       cause: error,
     });

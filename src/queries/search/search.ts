@@ -1,5 +1,7 @@
 /** Searches events, recorded log lines and names. One list: objects first, then hits with a time, newest first. */
+
 import { AppError } from "../../errors.ts";
+import { quote, quoteJson, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, formatIsoUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
@@ -87,11 +89,15 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
     const { query } = question;
     const signs =
       terms.none.length === 0 && query.trim() !== "" && query.length <= MAX_QUOTED_CHARS ? query.trim() : "";
-    const filter = JSON.stringify({ text: { query: signs } });
-    const others = `Signs and emoji are not indexed: read_events with filter ${filter} looks for them in events, get_flow_run_logs with text in the lines of one run, get_flow_runs with name in names. `;
-    throw new AppError("invalid_input", `"${query}" holds no word to look for: only letters and digits make words`, {
-      hint: `${signs === "" ? "" : others}Give words that all must occur; "a phrase", -without, begin*.`,
-    });
+    const filter = quoteJson({ text: { query: signs } });
+    const others = sentence`Signs and emoji are not indexed: read_events with filter ${filter} looks for them in events, get_flow_run_logs with text in the lines of one run, get_flow_runs with name in names. `;
+    throw new AppError(
+      "invalid_input",
+      sentence`${quote(query)} holds no word to look for: only letters and digits make words`,
+      {
+        hint: sentence`${signs === "" ? "" : others}Give words that all must occur; "a phrase", -without, begin*.`,
+      },
+    );
   }
   const nowUs = question.nowUs ?? serverNowUs(ctx);
   const window = await eventWindow(ctx, question, nowUs);

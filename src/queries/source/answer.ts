@@ -2,7 +2,9 @@
  * Answers questions. The record answers where it covers the question, otherwise Prefect. When Prefect does not answer, the record
  * does, and the answer states its age and its gaps. Times are on the server clock unless stated otherwise.
  */
+
 import { AppError, toAppError } from "../../errors.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import {
   addUs,
   earliestUs,
@@ -296,13 +298,13 @@ function explain(cause: AppError, question: { readonly what: string; readonly fr
   // A Prefect that sends Retry-After is reachable, and its URL is right.
   const isUnreachable = cause.code === "unavailable" && cause.retryAfterMs === undefined;
   const repair = cause.hint ? "" : " Start Prefect or correct PREFECT_API_URL, then call again.";
-  const next = isUnreachable ? `${repair} \`prefect-mcp-bun doctor\` says what is wrong.` : "";
+  const next = isUnreachable ? sentence`${repair} \`prefect-mcp-bun doctor\` says what is wrong.` : "";
   const hint = question.fresh
     ? "Call again without fresh to read what is recorded."
-    : `Nothing of these ${question.what} is recorded yet.${next}`;
-  const options = { hint: cause.hint ? `${cause.hint} ${hint}` : hint, cause };
-  return new AppError(cause.code, cause.message, {
-    ...options,
+    : sentence`Nothing of these ${own(question.what)} is recorded yet.${next}`;
+  return new AppError(cause.code, cause.sentence, {
+    hint: cause.ownHint ? sentence`${cause.ownHint} ${hint}` : sentence`${hint}`,
+    cause,
     ...(cause.retryAfterMs === undefined ? {} : { retryAfterMs: cause.retryAfterMs }),
   });
 }

@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { own } from "../../lib/shown-text.ts";
 import { systemReason } from "../../lib/system-errors.ts";
 
 /** Code of a thrown SQLite or file error, such as `SQLITE_FULL` or `ENOSPC`; "" for any other value. */
@@ -21,7 +22,9 @@ export function isDamage(error: unknown): boolean {
 export function toStoreError(error: unknown, file: string): unknown {
   const code = sqliteCode(error);
   if (code === "" || error instanceof AppError) return error;
-  const say = (message: string, hint: string) => new AppError("unavailable", message, { hint, cause: error });
+  // File names and reasons are of this machine, not of a flow.
+  const say = (message: string, hint: string) =>
+    new AppError("unavailable", own(message), { hint: own(hint), cause: error });
   if (code.startsWith("SQLITE_FULL") || code === "ENOSPC" || code === "EDQUOT") {
     return say(
       `The disk that holds ${file} is full.`,

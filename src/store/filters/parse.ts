@@ -1,6 +1,8 @@
 /** Checks a filter that a caller gave. Prefect itself answers 422 without a hint, or ignores a misspelt field. */
+
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { asName, asReason, joined, own, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
 
 /**
  * The filter as its schema returns it. `name`: Prefect's name of the filter, for messages.
@@ -14,12 +16,15 @@ export function parseFilter(schema: z.ZodType, value: unknown, name: string): Re
 }
 
 /** What a value would have to be ("must be a text, not 5"); null when the schema takes it. */
-export function unmetRequirement(schema: z.ZodType, value: unknown): string | null {
+export function unmetRequirement(schema: z.ZodType, value: unknown): Sentence | null {
   const issue = schema.safeParse(value, { reportInput: true }).error?.issues[0];
   return issue === undefined ? null : requirement(mostSpecific(issue));
 }
 
 type Issue = z.core.$ZodIssue;
+
+/** Unknown fields that an error names. */
+const MAX_KEYS = 5;
 
 /** Of a union, the issue of the alternative that the value came closest to. Messages of our own stay with the union. */
 function mostSpecific(issue: Issue): Issue {
@@ -32,19 +37,21 @@ function mostSpecific(issue: Issue): Issue {
 
 function toError(schema: z.ZodType, issue: Issue | undefined, name: string): AppError {
   const path = issue?.path ?? [];
-  const where = path.reduce<string>(
-    (text, step) => (typeof step === "number" ? `${text}[${step}]` : `${text}.${String(step)}`),
-    "filter",
+  const where = path.reduce<Sentence>(
+    (text, step) => (typeof step === "number" ? sentence`${text}[${step}]` : sentence`${text}.${asName(String(step))}`),
+    own("filter"),
   );
-  const fields = fieldsOf(schemaAt(schema, path)).join(", ");
+  const fields = own(fieldsOf(schemaAt(schema, path)).join(", "));
   if (issue?.code === "unrecognized_keys") {
-    const unknown = issue.keys.map((key) => `"${key}"`).join(", ");
-    return new AppError("invalid_input", `unknown field ${unknown} in ${where}`, {
-      hint: `Valid fields of ${path.length === 0 ? name : where}: ${fields}.`,
+    const unknown = issue.keys.slice(0, MAX_KEYS).map((key) => quote(key, 100));
+    const more = issue.keys.length > MAX_KEYS ? sentence` and ${issue.keys.length - MAX_KEYS} more` : "";
+    return new AppError("invalid_input", sentence`unknown field ${joined(unknown, ", ")}${more} in ${where}`, {
+      hint: sentence`Valid fields of ${path.length === 0 ? own(name) : where}: ${fields}.`,
     });
   }
-  return new AppError("invalid_input", `${where} ${issue ? requirement(issue) : "is not valid"}`, {
-    hint: `get_object_schema with object_type ${snakeCase(name)} shows the valid form.${fields === "" ? "" : ` ${where} is an object of: ${fields}.`}`,
+  const form = fields === "" ? "" : sentence` ${where} is an object of: ${fields}.`;
+  return new AppError("invalid_input", sentence`${where} ${issue ? requirement(issue) : "is not valid"}`, {
+    hint: sentence`get_object_schema with object_type ${own(snakeCase(name))} shows the valid form.${form}`,
   });
 }
 
@@ -68,12 +75,13 @@ function isOwnMessage({ message }: Issue): boolean {
 }
 
 /** "must be a text, not 5" */
-function requirement(issue: Issue): string {
-  const not = `, not ${(JSON.stringify(issue.input) ?? "nothing").slice(0, 80)}`;
-  if (isOwnMessage(issue)) return issue.message.startsWith("must be ") ? `${issue.message}${not}` : issue.message;
-  if (issue.code === "invalid_type") return `must be ${TYPES[issue.expected] ?? issue.expected}${not}`;
-  if (issue.code === "invalid_value") return `must be one of ${issue.values.map(String).join(", ")}${not}`;
-  return `is not valid: ${issue.message}`;
+function requirement(issue: Issue): Sentence {
+  const not = sentence`, not ${issue.input === undefined ? "nothing" : quoteJson(issue.input, 80)}`;
+  const message = own(issue.message);
+  if (isOwnMessage(issue)) return issue.message.startsWith("must be ") ? sentence`${message}${not}` : message;
+  if (issue.code === "invalid_type") return sentence`must be ${own(TYPES[issue.expected] ?? issue.expected)}${not}`;
+  if (issue.code === "invalid_value") return sentence`must be one of ${own(issue.values.map(String).join(", "))}${not}`;
+  return sentence`is not valid: ${asReason(issue.message)}`;
 }
 
 function fieldsOf(schema: z.ZodType | undefined): readonly string[] {

@@ -1,5 +1,7 @@
 /** Runs by the words of their names, objects by those of their names and of some of their fields. */
+
 import { AppError } from "../../errors.ts";
+import { sentence } from "../../lib/shown-text.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { factsOf, nameOf, SNAPSHOT_KINDS, searchedTexts } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
@@ -113,9 +115,11 @@ export function checkSearchTerms({ all, none }: SearchTerms): void {
   const words = [...all, ...none].flatMap((term) => term.words);
   const isLong = words.some((word) => word.length > MAX_WORD_CHARS);
   if (!isLong && words.length <= MAX_WORDS) return;
-  const what = isLong ? `a word has more than ${MAX_WORD_CHARS} characters` : `there are ${words.length} words`;
-  throw new AppError("invalid_input", `argument "query": ${what}`, {
-    hint: `A search takes at most ${MAX_WORDS} words of ${MAX_WORD_CHARS} characters.`,
+  const what = isLong
+    ? sentence`a word has more than ${MAX_WORD_CHARS} characters`
+    : sentence`there are ${words.length} words`;
+  throw new AppError("invalid_input", sentence`argument "query": ${what}`, {
+    hint: sentence`A search takes at most ${MAX_WORDS} words of ${MAX_WORD_CHARS} characters.`,
   });
 }
 

@@ -1,5 +1,6 @@
 import { AppError, toAppError } from "../../errors.ts";
 import { Backoff } from "../../lib/backoff.ts";
+import { sentence } from "../../lib/shown-text.ts";
 import { isDamage } from "../../store/file/store-error.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { Signal } from "./signal.ts";
@@ -17,7 +18,7 @@ export interface Loop {
  */
 export class RecordReplacedError extends AppError {
   constructor() {
-    super("unavailable", "The record's file was removed or replaced; it is opened again.");
+    super("unavailable", sentence`The record's file was removed or replaced; it is opened again.`);
   }
 }
 

@@ -2,8 +2,10 @@
  * Opaque cursors: base64url of a checksum, a fingerprint of the question (tool, window, filter) and the position.
  * The position is all that they contain of the workspace; they never contain a credential.
  */
+
 import { AppError } from "../../errors.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
+import { type Checked, own, sentence } from "../../lib/shown-text.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 
 /** Parts of a position: integers (microseconds, offsets), UUIDs, short texts, null. */
@@ -42,8 +44,8 @@ export function decodeCursor(question: unknown, cursor: string): CursorValue[] {
 }
 
 /** For cursors that cannot be decoded, and for positions in another form than the tool writes. */
-export function badCursor(why: string): AppError {
-  return new AppError("invalid_input", `cursor ${why}`, {
+export function badCursor<const Text extends string>(why: Text & Checked<Text>): AppError {
+  return new AppError("invalid_input", sentence`cursor ${own(why)}`, {
     hint: "Pass next_cursor unchanged, together with the same arguments (limit, detail, fields and fresh may change), or leave cursor out.",
   });
 }

@@ -1,8 +1,10 @@
 /** Reads the arguments of a call. Accepts other forms (text for objects and numbers, null for absent), but no unknown names. */
+
 import type { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { ExactNumber, isJsonNumber, isJsonObject, parseJson } from "../../lib/exact-json.ts";
 import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
+import { asReason, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { ToolDefinition } from "./define-tool.ts";
 import type { JsonSchema } from "./listing.ts";
 import { inputSchema } from "./listing.ts";
@@ -22,7 +24,8 @@ export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Re
   for (const [name, value] of Object.entries(given)) {
     if (value === null || value === undefined) continue;
     const key = knownName(tool, properties, name);
-    if (key in named) throw new AppError("invalid_input", `argument "${key}" is given twice (also as "${name}")`);
+    if (key in named)
+      throw new AppError("invalid_input", sentence`argument "${own(key)}" is given twice (also as ${quote(name)})`);
     named[key] = coerce(value, properties[key]);
     if (key !== "cursor") checkSize(key, named[key]);
   }
@@ -42,24 +45,24 @@ function asObject(args: unknown): Record<string, unknown> {
 function checkSize(key: string, value: unknown): void {
   const texts = Array.isArray(value) ? value : [value];
   if (texts.length > MAX_ENTRIES) {
-    throw new AppError("invalid_input", `argument "${key}" has ${texts.length} entries`, {
-      hint: `A list may have at most ${MAX_ENTRIES} entries; split it over several calls.`,
+    throw new AppError("invalid_input", sentence`argument "${own(key)}" has ${texts.length} entries`, {
+      hint: sentence`A list may have at most ${MAX_ENTRIES} entries; split it over several calls.`,
     });
   }
   const excess = findValueExcess(value, BOUNDS);
-  if (excess !== null) throw new AppError("invalid_input", `argument "${key}" ${excess.what}`);
+  if (excess !== null) throw new AppError("invalid_input", sentence`argument "${own(key)}" ${own(excess.what)}`);
   const longest = Math.max(0, ...texts.map((text) => (typeof text === "string" ? text.length : 0)));
   if (longest <= LONGEST_TEXT) return;
-  throw new AppError("invalid_input", `argument "${key}" has a text of ${longest} characters`, {
-    hint: `A text may have at most ${LONGEST_TEXT} characters.`,
+  throw new AppError("invalid_input", sentence`argument "${own(key)}" has a text of ${longest} characters`, {
+    hint: sentence`A text may have at most ${LONGEST_TEXT} characters.`,
   });
 }
 
 function knownName(tool: ToolDefinition, properties: Readonly<Record<string, JsonSchema>>, name: string): string {
   if (Object.hasOwn(properties, name)) return name;
   if (name.length > LONGEST_NAME) {
-    throw new AppError("invalid_input", `unknown argument "${name.slice(0, LONGEST_NAME)}…"`, {
-      hint: `No argument has a name of more than ${LONGEST_NAME} characters.`,
+    throw new AppError("invalid_input", sentence`unknown argument ${quote(name, LONGEST_NAME + 1)}`, {
+      hint: sentence`No argument has a name of more than ${LONGEST_NAME} characters.`,
     });
   }
   const snake = name.replaceAll("-", "_").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -68,10 +71,16 @@ function knownName(tool: ToolDefinition, properties: Readonly<Record<string, Jso
   const valid = Object.keys(properties);
   const near = nearest(snake, valid);
   const list =
-    valid.length > 0 ? `Valid arguments of ${tool.name}: ${valid.join(", ")}.` : `${tool.name} takes no arguments.`;
-  throw new AppError("invalid_input", `unknown argument "${name}"${near ? `; did you mean "${near}"?` : ""}`, {
-    hint: list,
-  });
+    valid.length > 0
+      ? sentence`Valid arguments of ${own(tool.name)}: ${own(valid.join(", "))}.`
+      : sentence`${own(tool.name)} takes no arguments.`;
+  throw new AppError(
+    "invalid_input",
+    sentence`unknown argument ${quote(name)}${near ? sentence`; did you mean "${own(near)}"?` : ""}`,
+    {
+      hint: list,
+    },
+  );
 }
 
 function aliasOf({ aliases }: ToolDefinition, name: string): string | undefined {
@@ -100,11 +109,11 @@ function coerceText(text: string, value: string, { type, enum: options }: JsonSc
 
 function parseText(text: string): unknown {
   const excess = findJsonExcess(text, BOUNDS);
-  if (excess !== null) throw new AppError("invalid_input", `the JSON in the arguments ${excess.what}`);
+  if (excess !== null) throw new AppError("invalid_input", sentence`the JSON in the arguments ${own(excess.what)}`);
   try {
     return parseJson(text);
   } catch {
-    throw new AppError("invalid_input", `not valid JSON: ${text.slice(0, 80)}`, {
+    throw new AppError("invalid_input", sentence`not valid JSON: ${asReason(text.slice(0, 80))}`, {
       hint: "Names and texts in JSON need double quotes.",
     });
   }
@@ -112,17 +121,20 @@ function parseText(text: string): unknown {
 
 function invalid(tool: ToolDefinition, error: z.ZodError): AppError {
   const [issue] = error.issues;
+  // Messages of zod name what was expected, but unknown keys as they were given.
+  const what =
+    issue?.code === "unrecognized_keys" ? asReason(issue.message) : own(issue?.message ?? "invalid arguments");
   const where = issue?.path.join(".") ?? "";
   const isMissing =
     issue?.code === "invalid_type" && issue.path.length === 1 && issue.message.endsWith("received undefined");
-  const problem = isMissing ? " is missing" : `: ${issue?.message}`;
-  const message = where ? `argument "${where}"${problem}` : (issue?.message ?? "invalid arguments");
+  const problem = isMissing ? " is missing" : sentence`: ${what}`;
+  const message = where ? sentence`argument ${quote(where)}${problem}` : what;
   return new AppError("invalid_input", message, { hint: argumentHint(tool, issue?.path[0]) });
 }
 
-function argumentHint(tool: ToolDefinition, key: PropertyKey | undefined): string {
+function argumentHint(tool: ToolDefinition, key: PropertyKey | undefined): Sentence {
   const properties = (inputSchema(tool).properties ?? {}) as Readonly<Record<string, JsonSchema>>;
   const schema = typeof key === "string" ? properties[key] : undefined;
-  if (!schema) return `Arguments of ${tool.name}: ${Object.keys(properties).join(", ")}.`;
-  return `${String(key)} must be ${JSON.stringify(schema)}.`;
+  if (!schema) return own(`Arguments of ${tool.name}: ${Object.keys(properties).join(", ")}.`);
+  return own(`${String(key)} must be ${JSON.stringify(schema)}.`);
 }

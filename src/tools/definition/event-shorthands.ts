@@ -1,5 +1,7 @@
 /** The arguments for the window, the names and the resources of events, beside `filter`. */
+
 import { AppError } from "../../errors.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import { resourceId } from "../../model/kinds.ts";
@@ -78,7 +80,9 @@ export async function readEventArguments(
 /** A value that an argument and the filter object can both give. Throws AppError `invalid_input` when they differ. */
 export function argumentOrFilter<T>(name: string, one: T | undefined, other: T | undefined): T | undefined {
   if (one !== undefined && other !== undefined && one !== other) {
-    throw new AppError("invalid_input", `${name} and the filter give different values`, { hint: "Give it once." });
+    throw new AppError("invalid_input", sentence`${own(name)} and the filter give different values`, {
+      hint: "Give it once.",
+    });
   }
   return one ?? other;
 }

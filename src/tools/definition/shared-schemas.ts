@@ -1,6 +1,8 @@
 /** Arguments and output members that many tools share. Schemas are built once, at module scope, because building them per call is slow. */
+
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
+import { own, quote, sentence } from "../../lib/shown-text.ts";
 import { parseMomentUs, type ServerUs } from "../../lib/time.ts";
 import { DEFAULT_TOKENS, MAX_TOKENS } from "../answer/token-budget.ts";
 import { withNearest } from "./suggestions.ts";
@@ -54,7 +56,7 @@ export function timeArg(name: string, text: string | undefined, nowUs: ServerUs)
   if (text === undefined) return undefined;
   const us = parseMomentUs(text, nowUs);
   if (us !== undefined) return us;
-  throw new AppError("invalid_input", `argument "${name}": "${text}" is not a time`, {
+  throw new AppError("invalid_input", sentence`argument "${own(name)}": ${quote(text)} is not a time`, {
     hint: 'Give ISO 8601 ("2026-01-31T09:00:00Z") or an age ("90m", "24h", "7d").',
   });
 }
@@ -80,7 +82,7 @@ export function checkWindow(
   untilUs: ServerUs | undefined,
 ): void {
   if (sinceUs === undefined || untilUs === undefined || sinceUs <= untilUs) return;
-  throw new AppError("invalid_input", `${since} is after ${until}`);
+  throw new AppError("invalid_input", sentence`${own(since)} is after ${own(until)}`);
 }
 
 /** Only the named members of each item, and `id`. Throws AppError `invalid_input` for a name outside `valid`. */
@@ -92,8 +94,8 @@ export function pickFields(
   if (!fields || fields.length === 0) return items;
   for (const field of fields) {
     if (valid.includes(field)) continue;
-    throw new AppError("invalid_input", `unknown field ${withNearest(field, valid)}`, {
-      hint: `Valid fields: ${valid.join(", ")}.`,
+    throw new AppError("invalid_input", sentence`unknown field ${withNearest(field, valid)}`, {
+      hint: sentence`Valid fields: ${own(valid.join(", "))}.`,
     });
   }
   const wanted = new Set(["id", ...fields]);

@@ -1,5 +1,7 @@
 /** Suggestions for misspelt names. */
+
 import { distance as editDistance } from "fastest-levenshtein";
+import { quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
 
 /** No name of a tool, argument or field is longer. Of longer texts only the beginning is compared and quoted. */
@@ -12,9 +14,9 @@ export function nearest(given: string, candidates: readonly string[]): string | 
 }
 
 /** `"flowrun"; did you mean "flow_run"?`, without the question when no candidate is close. */
-export function withNearest(given: string, candidates: readonly string[]): string {
+export function withNearest(given: string, candidates: readonly string[]): Sentence {
   const near = nearest(given, candidates);
-  return `"${given.slice(0, LONGEST_NAME)}"${near ? `; did you mean "${near}"?` : ""}`;
+  return sentence`${quote(given.slice(0, LONGEST_NAME))}${near ? sentence`; did you mean ${quote(near)}?` : ""}`;
 }
 
 /** Up to `count` candidates, closest first. A name that contains the other counts as one edit away. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { sentence } from "../../lib/shown-text.ts";
+import { quote, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, parseDurationUs } from "../../lib/time.ts";
 import { aggregateEvents } from "../../queries/events/aggregate.ts";
 import { type EventGroup, GROUPINGS, type Grouping } from "../../queries/events/event-tally.ts";
@@ -91,7 +91,7 @@ function readInterval(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const us = parseDurationUs(/^\d/.test(text.trim()) ? text : `1${text.trim().charAt(0)}`);
   if (us !== undefined && us > 0) return us;
-  throw new AppError("invalid_input", `argument "interval": "${text}" is not a duration`, {
+  throw new AppError("invalid_input", sentence`argument "interval": ${quote(text)} is not a duration`, {
     hint: 'Such as "30s", "15m", "1h", "1d", "1w".',
   });
 }

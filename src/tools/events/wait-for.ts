@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { asName, lineOf, oneLine, own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, lineOf, oneLine, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, parseDurationUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { withNotes } from "../../model/freshness.ts";
@@ -96,7 +96,7 @@ function readTimeout(text: string | undefined): number {
   if (text === undefined) return DEFAULT_MS;
   const us = parseDurationUs(/^[\d.]+$/.test(text.trim()) ? `${text.trim()}s` : text);
   if (us !== undefined && us > 0 && us <= MAX_MS * 1000) return us / 1000;
-  throw new AppError("invalid_input", `argument "timeout": "${text}" is not between 1s and 10m`, {
+  throw new AppError("invalid_input", sentence`argument "timeout": ${quote(text)} is not between 1s and 10m`, {
     hint: 'Such as "45s" or "5m"; longer waits are several calls.',
   });
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { own } from "../../lib/shown-text.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { answerText } from "../answer/fenced.ts";
 import { builtInFields } from "../answer/freshness.ts";
@@ -23,8 +23,8 @@ export const getObjectSchemaTool = defineTool({
     const type = typeName(object_type);
     const make = Object.hasOwn(OBJECT_SCHEMAS, type) ? OBJECT_SCHEMAS[type] : undefined;
     if (!make) {
-      throw new AppError("invalid_input", `no schema of ${withNearest(object_type, TYPES)}`, {
-        hint: `object_type is one of: ${TYPES.join(", ")}.`,
+      throw new AppError("invalid_input", sentence`no schema of ${withNearest(object_type, TYPES)}`, {
+        hint: sentence`object_type is one of: ${own(TYPES.join(", "))}.`,
       });
     }
     const { schema, rules, example } = make();

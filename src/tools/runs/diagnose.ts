@@ -45,9 +45,13 @@ export const diagnoseTool = defineTool({
   async run({ query: ctx }, args) {
     const given = KINDS.flatMap((kind) => (args[kind] === undefined ? [] : [{ kind, text: args[kind] }]));
     if (given.length > 1) {
-      throw new AppError("invalid_input", `${given.map((one) => one.kind).join(" and ")} were both given.`, {
-        hint: "Give one of them, or none to diagnose the workspace.",
-      });
+      throw new AppError(
+        "invalid_input",
+        sentence`${own(given.map((one) => one.kind).join(" and "))} were both given.`,
+        {
+          hint: "Give one of them, or none to diagnose the workspace.",
+        },
+      );
     }
     const nowUs = serverNowUs(ctx);
     const found = await diagnose(ctx, {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { asName, sentence } from "../../lib/shown-text.ts";
+import { asName, asNames, quote, sentence } from "../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { resolveName } from "../../queries/names/names.ts";
@@ -144,7 +144,7 @@ function readLevel(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const level = parseLevel(text);
   if (level !== undefined) return level;
-  throw new AppError("invalid_input", `unknown level "${text}"`, {
+  throw new AppError("invalid_input", sentence`unknown level ${quote(text)}`, {
     hint: sentence`Levels: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number.`,
   });
 }
@@ -156,10 +156,10 @@ function matchingTasks(logs: RunLogs, text: string): ReadonlySet<string> {
   const found = [...ids].filter((id) => id.startsWith(wanted) || logs.names.get(id)?.toLowerCase() === wanted);
   if (found.length > 0) return new Set(found);
   const names = [...ids].map((id) => logs.names.get(id)).filter((name) => name !== undefined);
-  throw new AppError("not_found", `no task run "${text}" has written lines in this run`, {
+  throw new AppError("not_found", sentence`no task run ${quote(text)} has written lines in this run`, {
     hint:
       names.length > 0
-        ? `Task runs with lines: ${names.slice(0, 20).join(", ")}.`
+        ? sentence`Task runs with lines: ${asNames(names.slice(0, 20))}.`
         : "None of its task runs has written lines.",
   });
 }

@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { addressKind, isAddressText } from "../../../lib/address-kind.ts";
 import type { Clock } from "../../../lib/clock.ts";
+import { asName, type Checked, own, quote, sentence } from "../../../lib/shown-text.ts";
 
 /** Which Prefect API the header X-Prefect-Api-Url may name. */
 export interface TargetRules {
@@ -22,7 +23,7 @@ export function checkAllowed(allowed: readonly string[]): void {
   if (wrong === undefined) return;
   throw new AppError(
     "invalid_config",
-    `PREFECT_MCP_HTTP_ALLOWED_TARGETS holds "${wrong}", which is not a valid target.`,
+    sentence`PREFECT_MCP_HTTP_ALLOWED_TARGETS holds ${quote(wrong)}, which is not a valid target.`,
     {
       hint: "Name API URLs, origins or hosts; * may end a URL with a path (https://host/*) or begin a domain (*.example.com).",
     },
@@ -61,7 +62,7 @@ export async function checkTarget(url: string, rules: TargetRules, lookup: Looku
   if (target.username !== "" || target.password !== "") throw refused("it contains user info");
   if (target.search !== "" || target.hash !== "") throw refused("it contains a query or a fragment");
   const wrong = pathProblem(target.pathname);
-  if (wrong !== null) throw refused(`its path ${wrong}`);
+  if (wrong !== null) throw refused(sentence`its path ${wrong}`);
   const host = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
   const isListed = rules.allowed.some((entry) => matchesEntry(entry, target, host));
   if (rules.allowed.length > 0 && !isListed) {
@@ -84,12 +85,21 @@ export async function checkTarget(url: string, rules: TargetRules, lookup: Looku
   return target;
 }
 
+type PathProblem =
+  | "holds an encoded slash"
+  | "holds bytes that are not UTF-8"
+  | "is encoded twice"
+  | "holds a semicolon"
+  | "holds a blank, a control character or a backslash"
+  | "holds a wide slash"
+  | "holds a segment of dots";
+
 /**
  * Why a path is refused: servers and proxies may read it as another path than the one that is compared with the allow-list. They drop
  * what follows a semicolon (`/..;/`), decode twice (`.%252e`), take a backslash for a slash, or decode invalid UTF-8 and wide characters
  * to ASCII ones. `URL` has already resolved `..` and `%2e%2e`.
  */
-function pathProblem(pathname: string): string | null {
+function pathProblem(pathname: string): PathProblem | null {
   if (/%(?:2f|5c)/i.test(pathname)) return "holds an encoded slash";
   let path: string;
   try {
@@ -115,7 +125,7 @@ async function resolve(host: string, lookup: LookupHost): Promise<readonly strin
   } catch (error) {
     cause = error;
   }
-  throw new AppError("unavailable", `The host ${host} does not resolve.`, {
+  throw new AppError("unavailable", sentence`The host ${asName(host)} does not resolve.`, {
     hint: "Check the host in X-Prefect-Api-Url, or try again in a moment.",
     cause,
   });
@@ -131,8 +141,8 @@ function parse(url: string): URL {
   throw refused("it is not an http(s) URL");
 }
 
-function refused(reason: string): AppError {
-  return new AppError("unauthorized", `The target in X-Prefect-Api-Url is refused: ${reason}.`, {
+function refused<const Text extends string>(reason: Text & Checked<Text>): AppError {
+  return new AppError("unauthorized", sentence`The target in X-Prefect-Api-Url is refused: ${own(reason)}.`, {
     hint: "Name a Prefect API URL that the operator of this server allows.",
     status: 403,
   });

@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import { type Checked, own, sentence } from "../../../lib/shown-text.ts";
 import type { PrefectAuth } from "../../../model/prefect-auth.ts";
 
 /** The headers that Prefect's own MCP server has too. They name a caller's Prefect, to be used instead of the server's own. */
@@ -45,8 +46,8 @@ export function readTenantHeaders(headers: Headers): TenantTarget | null {
   return { url: url.trim(), credential: { kind: "none" } };
 }
 
-function unusableHeaders(what: string): AppError {
-  return new AppError("unauthorized", `The Prefect headers cannot be used: ${what}.`, {
+function unusableHeaders<const Text extends string>(what: Text & Checked<Text>): AppError {
+  return new AppError("unauthorized", sentence`The Prefect headers cannot be used: ${own(what)}.`, {
     hint: `Send ${TENANT_HEADERS.url} with exactly one of ${TENANT_HEADERS.key} and ${TENANT_HEADERS.authString}, or none of the three.`,
     status: 400,
   });

@@ -7,6 +7,7 @@ import { LRUCache } from "lru-cache";
 import { AppError, toAppError } from "../../../errors.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/logger.ts";
+import { sentence } from "../../../lib/shown-text.ts";
 import { addMs } from "../../../lib/time.ts";
 import { withLimits } from "../../../queries/source/context.ts";
 import { proveAccess } from "../../../queries/source/prove-access.ts";
@@ -267,10 +268,14 @@ export class Tenants {
     if (target === null && this.ownRefusal) throw refusedByPrefect(this.ownRefusal);
     if (target === null || (error.retryable && state !== "none")) return;
     if (!error.retryable) throw error;
-    throw new AppError(error.code, `Prefect cannot be asked whether it accepts these credentials: ${error.message}`, {
-      hint: "Nothing recorded is served to a caller whose credentials Prefect has not accepted lately. Try again when Prefect is reachable.",
-      ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
-    });
+    throw new AppError(
+      error.code,
+      sentence`Prefect cannot be asked whether it accepts these credentials: ${error.sentence}`,
+      {
+        hint: "Nothing recorded is served to a caller whose credentials Prefect has not accepted lately. Try again when Prefect is reachable.",
+        ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+      },
+    );
   }
 }
 
@@ -283,7 +288,7 @@ function isRefusal({ code }: AppError, target: TenantTarget | null): boolean {
 }
 
 function refusedByPrefect(error: AppError): AppError {
-  return new AppError("unauthorized", `Prefect refuses these credentials: ${error.message}`, {
+  return new AppError("unauthorized", sentence`Prefect refuses these credentials: ${error.sentence}`, {
     hint: "Check X-Prefect-Api-Key or X-Prefect-Api-Auth-String and the URL they are for (without these headers: the server's own settings).",
     ...(error.status === undefined ? {} : { status: error.status }),
   });

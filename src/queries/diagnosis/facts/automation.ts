@@ -1,6 +1,7 @@
 /** An automation, its own events, and a replay of its trigger over the events that happened. */
 
 import { AppError } from "../../../errors.ts";
+import { asName, sentence } from "../../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, latestUs, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { PrefectEvent } from "../../../model/events/event.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
@@ -28,7 +29,9 @@ export async function gatherAutomation(
   const page = await listObjects(ctx, { kind: "automation", set, sort: "NAME_ASC", limit: 1, offset: 0 });
   const [automation] = page.rows;
   if (!automation) {
-    throw new AppError("not_found", `There is no automation ${id}.`, { hint: "get_automations lists them." });
+    throw new AppError("not_found", sentence`There is no automation ${asName(id)}.`, {
+      hint: "get_automations lists them.",
+    });
   }
   gathering.freshness.push(page.freshness);
   const createdUs = parseIsoUs(automation.created ?? "") ?? 0;

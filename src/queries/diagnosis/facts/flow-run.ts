@@ -1,5 +1,7 @@
 /** Everything about one run: its task runs, log, events, children, history, and what decides whether it starts. */
+
 import { AppError } from "../../../errors.ts";
+import { asName, sentence } from "../../../lib/shown-text.ts";
 import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
 import type { Freshness } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
@@ -66,7 +68,9 @@ async function readRun(
   const page = await listFlowRuns(ctx, { set, limit: 1, isFull: true, includesDeleted: true });
   const [item] = page.items;
   if (!item) {
-    throw new AppError("not_found", `There is no flow run ${id}.`, { hint: "get_flow_runs lists flow runs." });
+    throw new AppError("not_found", sentence`There is no flow run ${asName(id)}.`, {
+      hint: "get_flow_runs lists flow runs.",
+    });
   }
   const deleted = readDeletedRun(ctx, id);
   gathering.freshness.push(deleted ? withNote(page.freshness, deletionNote(deleted)) : page.freshness);
