@@ -1,10 +1,14 @@
 /** One question, one verdict: collects facts, lets the causes judge them, and ranks the findings. */
+
 import { addUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import { withNotes } from "../../model/freshness.ts";
+import type { Automation } from "../../model/objects.ts";
 import { isFailed, isTerminal } from "../../model/state.ts";
 import { resolveName } from "../names/names.ts";
 import { adjustForFuture, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
+
 import { serverNowUs } from "../source/server-time.ts";
 import { flowRunDeleted } from "./causes/ended/flow-run-deleted.ts";
 import { CAUSES } from "./causes/index.ts";
@@ -79,9 +83,8 @@ function verdictOf(facts: Facts, findings: readonly Finding[]): Verdict {
     facts.unchecked.length > 0 &&
     facts.run === null &&
     facts.ended.total === 0 &&
-    facts.automation === null &&
-    facts.deployments.length === 0 &&
-    facts.pools.length === 0;
+    (facts.automation === null || (facts.isPast && facts.automation.replay === null)) &&
+    (facts.isPast || (facts.deployments.length === 0 && facts.pools.length === 0));
   return hasNoFacts ? "unknown" : "nothing_wrong";
 }
 
@@ -107,16 +110,23 @@ function stateOf(facts: Facts): string {
     const ended = isTerminal(run.run.state_type ?? null) ? run.run.end_time : run.run.state?.timestamp;
     return `${run.run.name} is ${run.run.state_name ?? run.run.state_type ?? "without state"}${ended ? ` since ${ended}` : ""}${run.deletedUs === null ? "" : ", and was deleted in Prefect"}`;
   }
-  if (facts.automation)
-    return `${facts.automation.automation.name} is ${facts.automation.automation.enabled === false ? "disabled" : "enabled"}`;
+  if (facts.automation) return stateOfAutomation(facts.automation.automation, facts.isPast);
   const { total, failed, failedTotal } = facts.ended;
   const [last] = failed.toSorted((a, b) => endUs(b) - endUs(a));
   const lastFailed = last ? `; the last to fail was ${last.run.name} at ${last.run.end_time}` : "";
-  return `${total} runs ended (${failedTotal} failed or crashed${lastFailed}), ${facts.active.length} in progress, ${facts.waiting.length} waiting to start`;
+  const ended = `${total} runs ended (${failedTotal} failed or crashed${lastFailed})`;
+  return facts.isPast
+    ? ended
+    : `${ended}, ${facts.active.length} in progress, ${facts.waiting.length} waiting to start`;
+}
+
+function stateOfAutomation({ name, enabled }: Automation, isPast: boolean): string {
+  if (enabled === undefined && isPast) return `whether ${name} was enabled then is not known`;
+  return `${name} is ${enabled === false ? "disabled" : "enabled"}`;
 }
 
 function freshnessOf(ctx: QueryContext, gathering: Gathering, nowUs: ServerUs): Freshness {
-  if (gathering.freshness.length > 0) return joinFreshness(gathering.freshness);
+  if (gathering.freshness.length > 0) return withNotes(joinFreshness(gathering.freshness), gathering.notes);
   const notes = ["Nothing could be read."];
   return {
     source: ctx.record() ? "record" : "live",

@@ -38,6 +38,8 @@ export interface TimelineQuestion {
 
 export interface Timeline {
   readonly subject: TimelineSubject;
+  /** Of a run: its state, unless that began after the window. */
+  readonly state: string | null;
   /** Oldest first. An effect comes after its cause even where clocks disagree. */
   readonly entries: readonly TimelineEntry[];
   /** Number of task run steps that were left out. */
@@ -83,7 +85,18 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   if (logs.note) notes.push(logs.note);
   if (isCut) notes.push(`More than ${MAX_EVENTS} events; give occurred_after and occurred_before to see a part.`);
   const freshness = withNotes(joinFreshness(parts), notes, isCut);
-  return { subject, entries: inCausalOrder(entries), hidden: events.size - shown.length, freshness };
+  return {
+    subject,
+    state: stateWithin(subject),
+    entries: inCausalOrder(entries),
+    hidden: events.size - shown.length,
+    freshness,
+  };
+}
+
+function stateWithin({ run, window }: TimelineSubject): string | null {
+  const sinceUs = parseIsoUs(run?.state?.timestamp ?? "");
+  return sinceUs === undefined || sinceUs <= window.toUs ? (run?.state_name ?? null) : null;
 }
 
 /** The first and the last event of each resource, whose own timeline has the others. `events` are in order. */

@@ -2,15 +2,18 @@
  * What changed in a window of time: objects, by their events and by comparing readings, and counts of runs. Only the record can
  * answer, because Prefect keeps no history of its objects.
  */
+
 import { earliestUs, latestUs, onLocalClock, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../../model/events/event.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import { withNotes } from "../../model/freshness.ts";
 import { factsOf, KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { findObjectChanges } from "../../store/objects/objects.ts";
 import { listEvents } from "../events/events.ts";
 import { countRecordedRuns, type RunCounts } from "../runs/run-counts.ts";
 import type { QueryContext } from "../source/context.ts";
+import { isOver, RUNS_AS_NOW } from "../source/past-window.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 
 export type ChangedKind = SnapshotKind | "block_document";
@@ -78,7 +81,9 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
   const changes = rest.slice(0, question.limit);
   const db = ctx.record();
   const runs = db ? countRecordedRuns(db, window) : null;
-  return { window, changes, hasMore: rest.length > changes.length || page.hasMore, runs, freshness: page.freshness };
+  const isPast = runs !== null && isOver(ctx, window, nowUs);
+  const freshness = isPast ? withNotes(page.freshness, [RUNS_AS_NOW]) : page.freshness;
+  return { window, changes, hasMore: rest.length > changes.length || page.hasMore, runs, freshness };
 }
 
 function changeOf(event: PrefectEvent): Change[] {

@@ -5,6 +5,7 @@ import { quote, quoteJson, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, formatIsoUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
+import { withNotes } from "../../model/freshness.ts";
 import { KINDS, RUN_KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import { matchesSearch, parseSearchTerms, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
 import { wordsOf } from "../../model/text/words.ts";
@@ -32,6 +33,7 @@ import type { QueryContext } from "../source/context.ts";
 import { reachOf } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
 import { newestNote } from "../source/newest-note.ts";
+import { isOver } from "../source/past-window.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 import { type LiveList, type LiveLists, readLiveLists } from "./live-objects.ts";
 
@@ -135,12 +137,13 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
     }),
     ...runs.map((run) => ({ kind: "run", us: run.beginUs, id: run.id, run }) as const),
   ].sort((a, b) => b.us - a.us);
+  const whole = withUnsearched(withLiveLists(freshness, live, wants), unsearched(db, window, wants, live));
   const hits: SearchHit[] = [...objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];
   return {
     hits: hits.slice(0, question.limit),
     hasMore: hits.length > question.limit || events.hasMore || logs.hasMore,
     window,
-    freshness: withUnsearched(withLiveLists(freshness, live, wants), unsearched(db, window, wants, live)),
+    freshness: objects.length > 0 && isOver(ctx, window, nowUs) ? withNotes(whole, [OBJECTS_AS_NOW]) : whole,
   };
 }
 
@@ -163,6 +166,8 @@ interface Found<T> {
 const NOTHING: Found<never> = { rows: [], hasMore: false };
 
 /** Objects have no time, so with a bound they are only searched when the caller gives their kind. */
+const OBJECTS_AS_NOW = "The window is over; objects are shown as they are now.";
+
 function wantedKinds({ kinds, isBounded }: SearchQuestion): (kind: SearchKind) => boolean {
   const isObject = (kind: SearchKind) => (SNAPSHOT_KINDS as readonly string[]).includes(kind);
   return (kind) => (kinds && kinds.length > 0 ? kinds.includes(kind) : !(isBounded && isObject(kind)));

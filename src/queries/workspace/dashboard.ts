@@ -1,6 +1,8 @@
 /** Overview of the workspace: counts of runs in a window and in the one before, all limits, work pools, and problems. */
+
 import { addUs, DAY_US, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import { withNotes } from "../../model/freshness.ts";
 import type { WorkPool } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import type { Slot } from "../limits/slots.ts";
@@ -12,6 +14,7 @@ import { findRunProblems, groupRuns, readRunProblems, runLine } from "../runs/ru
 import { answerWindow, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
+import { isOver, RUNS_AS_NOW } from "../source/past-window.ts";
 import { serverNowUs } from "../source/server-time.ts";
 
 export interface Problem {
@@ -27,6 +30,7 @@ export interface Dashboard {
   readonly counts: RunCounts;
   /** Counts of the previous window of the same length. Null: unknown. */
   readonly before: TrendCounts | null;
+  /** Empty for a window that is over, like `pools`. */
   readonly slots: readonly Slot[];
   readonly pools: readonly WorkPool[];
   readonly problems: readonly Problem[];
@@ -51,6 +55,7 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
   const window = { fromUs: question.sinceUs ?? addUs(toUs, -DAY_US), toUs };
   const earlier = { fromUs: addUs(window.fromUs, window.fromUs - window.toUs), toUs: addUs(window.fromUs, -1) };
   const { fresh } = question;
+  const isPast = isOver(ctx, window, nowUs);
   const [runs, before, slots] = await Promise.all([
     answerWindow<Runs>(
       ctx,
@@ -62,19 +67,22 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
       },
     ),
     window.fromUs > nowUs ? null : countBefore(ctx, earlier, fresh),
-    listSlots(ctx, fresh),
+    isPast ? null : listSlots(ctx, fresh),
   ]);
   const { counts, problems: ofRuns } = runs.value;
-  const { pools } = slots.value;
-  const problems = [...runProblems(ofRuns, counts, pools, nowUs), ...fullLimits(slots.value.slots)];
-  const freshness = joinFreshness([runs.freshness, slots.freshness]);
-  return { window, counts, before, slots: slots.value.slots, pools, problems, freshness };
+  const { slots: limits, pools } = slots?.value ?? { slots: [], pools: [] };
+  const problems = [...runProblems(ofRuns, counts, pools, nowUs), ...fullLimits(limits)];
+  const freshness = slots ? joinFreshness([runs.freshness, slots.freshness]) : runs.freshness;
+  const noted = isPast ? withNotes(freshness, [`${RUNS_AS_NOW} ${NO_LIMITS}`]) : freshness;
+  return { window, counts, before, slots: limits, pools, problems, freshness: noted };
 }
 
 async function readRuns(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<{ value: Runs }> {
   const [counts, problems] = await Promise.all([countLiveRuns(live, window), readRunProblems(ctx, live, window)]);
   return { value: { counts, problems } };
 }
+
+const NO_LIMITS = "Limits with their holders and work pools are known only as they are now, so they are left out.";
 
 /** Counts of the previous window. Null when they cannot be read, since the other parts are still answered. */
 async function countBefore(

@@ -61,7 +61,7 @@ export const getTimelineTool = defineTool({
     const question = questionOf("get_timeline", args);
     const place = readWindowCursor(question, args.cursor);
     const asked = windowArgs(args, ["occurred_after", "occurred_before"], nowUs);
-    const { subject, entries, hidden, freshness } = await getTimeline(ctx, {
+    const { subject, state, entries, hidden, freshness } = await getTimeline(ctx, {
       kind,
       subject: text,
       sinceUs: place?.fromUs ?? asked.sinceUs,
@@ -72,7 +72,6 @@ export const getTimelineTool = defineTool({
     const offset = place?.offset ?? 0;
     const page = entries.slice(offset, offset + (args.limit ?? DEFAULT_LIMIT));
     const { deletedUs } = subject;
-    const state = subject.run?.state_name;
     const shownState = joined(
       [...(state ? [asName(state)] : []), ...(deletedUs === null ? [] : [own("deleted")])],
       ", ",

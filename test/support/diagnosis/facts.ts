@@ -27,6 +27,7 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
   return {
     subject: { kind, id: anId(900), name: "subject" },
     nowUs: NOW_US,
+    isPast: false,
     reachableUntilUs: NOW_US,
     run: null,
     deployments: [],

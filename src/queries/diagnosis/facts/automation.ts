@@ -2,14 +2,16 @@
 
 import { AppError } from "../../../errors.ts";
 import { asName, sentence } from "../../../lib/shown-text.ts";
-import { addUs, DAY_US, earliestUs, latestUs, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
+import { addUs, DAY_US, earliestUs, formatIsoSeconds, latestUs, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { PrefectEvent } from "../../../model/events/event.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
 import { readTrigger, replayTrigger, type Trigger } from "../../../model/objects/automation-trigger.ts";
-import { listEvents } from "../../events/events.ts";
+import type { Automation } from "../../../model/objects.ts";
+import { type EventsQuestion, listEvents } from "../../events/events.ts";
 import { listObjects } from "../../objects/objects.ts";
 import type { QueryContext } from "../../source/context.ts";
+import { isOver } from "../../source/past-window.ts";
 import type { AutomationFacts } from "../findings/types.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 
@@ -35,28 +37,45 @@ export async function gatherAutomation(
   }
   gathering.freshness.push(page.freshness);
   const createdUs = parseIsoUs(automation.created ?? "") ?? 0;
-  const fromUs = latestUs(createdUs, earliestUs(window.fromUs, addUs(nowUs, -LOOK_BACK_US)));
-  const trigger = readTrigger(automation.trigger);
+  const isPast = isOver(ctx, window, nowUs);
+  const toUs = isPast ? window.toUs : nowUs;
+  if (createdUs > toUs) {
+    gathering.notes.push(`The automation was created after the window, at ${formatIsoSeconds(createdUs)}.`);
+    return { automation: ofUnknownState(automation), replay: null, events: [] };
+  }
+  const range = {
+    sinceUs: latestUs(createdUs, earliestUs(window.fromUs, addUs(toUs, -LOOK_BACK_US))),
+    ...(isPast ? { untilUs: toUs } : {}),
+  };
+  const updatedUs = parseIsoUs(automation.updated ?? "") ?? nowUs;
+  const isAsThen = !isPast || updatedUs <= toUs;
+  if (!isAsThen) gathering.unchecked.push("its trigger, and whether it was enabled: it was changed after the window");
+  const trigger = isAsThen ? readTrigger(automation.trigger) : null;
   const [triggerEvents, events] = await Promise.all([
     trigger
       ? attempt<readonly PrefectEvent[] | null>(gathering, "the events that its trigger listens to", null, () =>
-          readTriggerEvents(ctx, trigger, fromUs, gathering),
+          readTriggerEvents(ctx, trigger, range, gathering),
         )
       : null,
     attempt<readonly PrefectEvent[]>(gathering, "its own events", [], async () => {
       const filter = { resource: { id: [resourceId("automation", id)] } };
-      const found = await listEvents(ctx, { filter, sinceUs: fromUs, order: "desc", limit: MAX_OWN_EVENTS });
+      const found = await listEvents(ctx, { filter, ...range, order: "desc", limit: MAX_OWN_EVENTS });
       return found.events.toReversed();
     }),
   ]);
-  const replay = trigger && triggerEvents ? replayTrigger(trigger, triggerEvents, nowUs) : null;
-  return { automation, replay, events };
+  const replay = trigger && triggerEvents ? replayTrigger(trigger, triggerEvents, toUs) : null;
+  return { automation: isAsThen ? automation : ofUnknownState(automation), replay, events };
+}
+
+/** Without `enabled`, which may have been another then. */
+function ofUnknownState({ enabled: _, ...automation }: Automation): Automation {
+  return automation;
 }
 
 async function readTriggerEvents(
   ctx: QueryContext,
   trigger: Trigger,
-  sinceUs: ServerUs,
+  range: Pick<EventsQuestion, "sinceUs" | "untilUs">,
   gathering: Gathering,
 ): Promise<readonly PrefectEvent[]> {
   const names = eventNames(trigger);
@@ -71,7 +90,7 @@ async function readTriggerEvents(
       ];
   const found = new Map<string, PrefectEvent>();
   for (const filter of filters) {
-    const page = await listEvents(ctx, { filter, sinceUs, order: "desc", limit: MAX_EVENTS });
+    const page = await listEvents(ctx, { filter, ...range, order: "desc", limit: MAX_EVENTS });
     gathering.freshness.push(page.freshness);
     if (page.hasMore) gathering.unchecked.push(`events before the newest ${MAX_EVENTS} that its trigger listens to`);
     for (const event of page.events) found.set(event.id, event);

@@ -3,7 +3,7 @@
 import { AppError } from "../../../errors.ts";
 import { asName, sentence } from "../../../lib/shown-text.ts";
 import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
-import type { Freshness } from "../../../model/freshness.ts";
+import { withNotes } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
 import type { Deployment, FlowRun } from "../../../model/objects.ts";
 import { FAILED_TYPES, isFailed, isTerminal, TERMINAL_TYPES } from "../../../model/state.ts";
@@ -13,6 +13,7 @@ import { deletionNote, readDeletedRun } from "../../runs/deleted-run.ts";
 import { listFlowRuns } from "../../runs/flow-runs.ts";
 import { listTaskRuns } from "../../runs/task-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
+
 import type { NamedRun, RunFacts } from "../findings/types.ts";
 import { coveredSince } from "./covered-since.ts";
 import { errorOfRun } from "./error-of-run.ts";
@@ -73,14 +74,9 @@ async function readRun(
     });
   }
   const deleted = readDeletedRun(ctx, id);
-  gathering.freshness.push(deleted ? withNote(page.freshness, deletionNote(deleted)) : page.freshness);
+  gathering.freshness.push(deleted ? withNotes(page.freshness, [deletionNote(deleted)]) : page.freshness);
   const { run, flowName, deploymentName, deletedUs } = item;
   return { run, flowName, deploymentName, deletedUs };
-}
-
-function withNote(freshness: Freshness, note: string): Freshness {
-  const { coverage } = freshness;
-  return { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, note] } };
 }
 
 export async function readDeployment(ctx: QueryContext, id: string, gathering: Gathering): Promise<Deployment | null> {

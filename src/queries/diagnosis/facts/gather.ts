@@ -11,6 +11,7 @@ import { listEvents } from "../../events/events.ts";
 import { listDeployments } from "../../objects/deployments.ts";
 import { listFlowRuns } from "../../runs/flow-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
+import { isOver, RUNS_AS_NOW } from "../../source/past-window.ts";
 import { serverNowUs } from "../../source/server-time.ts";
 import { readSyncView } from "../../source/sync-view.ts";
 import { acquiredLimits } from "../findings/acquired-limits.ts";
@@ -29,7 +30,7 @@ import { readThrottling, throttledRangeOf } from "./throttling.ts";
 
 const MAX_RUNS = 199;
 
-const NO_FACTS: Omit<Facts, "subject" | "nowUs" | "reachableUntilUs" | "unchecked"> = {
+const NO_FACTS: Omit<Facts, "subject" | "nowUs" | "isPast" | "reachableUntilUs" | "unchecked"> = {
   run: null,
   deployments: [],
   deletedDeployment: null,
@@ -56,7 +57,9 @@ export async function gatherFacts(
   const nowUs = serverNowUs(ctx);
   const db = ctx.record();
   const lostUs = db ? readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs : null;
-  const base = { ...NO_FACTS, subject, nowUs, reachableUntilUs: lostUs ?? nowUs };
+  // A question about one run is about that run, whatever the window.
+  const isPast = subject.kind !== "flow_run" && isOver(ctx, window, nowUs);
+  const base = { ...NO_FACTS, subject, nowUs, isPast, reachableUntilUs: lostUs ?? nowUs };
   const found = await gatherSubject(ctx, subject, window, nowUs, gathering);
   return { ...base, ...found, unchecked: [...new Set(gathering.unchecked)] };
 }
@@ -73,11 +76,13 @@ async function gatherSubject(
   if (subject.kind === "automation") return { automation: await gatherAutomation(ctx, id, window, nowUs, gathering) };
   if (subject.kind === "deployment") {
     const deployment = await readDeployment(ctx, id, gathering);
-    const deletedDeployment = deployment ? null : await readDeletedDeployment(ctx, id, gathering);
+    const deleted = deployment ? null : await readDeletedDeployment(ctx, id, gathering);
+    const deletedDeployment = deleted !== null && deleted.deletedUs <= window.toUs ? deleted : null;
     // By the column of the runs: they remain when their deployment is deleted.
     const filters = { flow_runs: { deployment_id: { any_: [id] } } };
     const names = deployment?.work_pool_name ? [deployment.work_pool_name] : [];
-    const deployments = deployment ? [deployment] : [];
+    const deployments =
+      deployment && !(isOver(ctx, window, nowUs) && isChangedSince(deployment, window.toUs)) ? [deployment] : [];
     const found = await gatherRuns(ctx, { filters, window, nowUs, gathering, deployments, poolNames: names });
     return { ...found, deletedDeployment };
   }
@@ -157,8 +162,30 @@ interface RunsQuestion {
   readonly poolNames: readonly string[] | null;
 }
 
+/** Any edit sets `updated`. Without one since then, the deployment was as it is. */
+function isChangedSince({ updated }: Deployment, us: ServerUs): boolean {
+  const updatedUs = parseIsoUs(updated ?? "");
+  return updatedUs === undefined || updatedUs > us;
+}
+
+const PRESENT_FACTS = "which runs waited then, and the workers, pools, queues and limits of that time";
+
+/** Of a window that is over, only what ended in it is known. What runs, waits and is occupied now says nothing about it. */
+async function gatherPastRuns(ctx: QueryContext, question: RunsQuestion): Promise<Partial<Facts>> {
+  const { window, gathering } = question;
+  const ended = await readEnded(ctx, question);
+  const [throttling, failures] = await Promise.all([
+    Object.keys(question.filters).length === 0 ? readThrottling(ctx, window, gathering) : null,
+    groupFailures(ctx, ended, window, gathering),
+  ]);
+  gathering.unchecked.push(PRESENT_FACTS);
+  gathering.notes.push(RUNS_AS_NOW);
+  return { ended, deployments: question.deployments ?? [], throttling, failures };
+}
+
 async function gatherRuns(ctx: QueryContext, question: RunsQuestion): Promise<Partial<Facts>> {
   const { nowUs, window, gathering } = question;
+  if (isOver(ctx, window, nowUs)) return gatherPastRuns(ctx, question);
   const [unfinished, ended] = await Promise.all([readUnfinished(ctx, question), readEnded(ctx, question)]);
   const waiting = unfinished.filter((one) => isWaiting(one.run, nowUs));
   const active = unfinished.filter((one) => !waiting.includes(one) && one.run.state_type !== "SCHEDULED");

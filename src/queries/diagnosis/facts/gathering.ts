@@ -12,13 +12,20 @@ const LIVE_MS = 3_000;
 export interface Gathering {
   readonly freshness: Freshness[];
   readonly unchecked: string[];
+  /** For the freshness of the answer. */
+  readonly notes: string[];
   /** End of the time for all live questions together. */
   readonly liveUntilMs: SteadyMs;
 }
 
 export function startGathering(ctx: QueryContext): Gathering {
   const untilMs = addMs(ctx.clock.steadyMs(), LIVE_MS);
-  return { freshness: [], unchecked: [], liveUntilMs: Math.min(ctx.liveUntilMs ?? Number.POSITIVE_INFINITY, untilMs) };
+  return {
+    freshness: [],
+    unchecked: [],
+    notes: [],
+    liveUntilMs: Math.min(ctx.liveUntilMs ?? Number.POSITIVE_INFINITY, untilMs),
+  };
 }
 
 /** Asks Prefect what only it knows, unless the record shows that Prefect is unreachable. */

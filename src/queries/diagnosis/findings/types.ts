@@ -156,6 +156,8 @@ export interface Facts {
   readonly subject: Subject;
   /** Server clock. */
   readonly nowUs: ServerUs;
+  /** The window is over: facts of the present (waiting and running runs, pools, workers, limits) are absent. */
+  readonly isPast: boolean;
   /** Now, or when Prefect became unreachable: a run without events after that moment may still be running. Server clock. */
   readonly reachableUntilUs: number;
   /** The run in question. */

@@ -124,7 +124,7 @@ export const automationNotFired: CauseModule = {
     const { replay } = own;
     if (replay.firings.length > 0) return [lostEvent(own, replay.firings.length, replay.firings.at(-1)?.atUs ?? 0)];
     if (replay.trigger.type !== "event") return [judgeComposite(own, replay.trigger)];
-    return [judgeEvents(own, replay.trigger, facts.nowUs)];
+    return [judgeEvents(own, replay.trigger, facts)];
   },
 };
 
@@ -144,7 +144,7 @@ function lostEvent(own: AutomationFacts, times: number, atUs: ServerUs): Finding
   };
 }
 
-function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: ServerUs): Finding {
+function judgeEvents(own: AutomationFacts, trigger: EventTrigger, { nowUs, isPast }: Facts): Finding {
   const { replay, automation } = own;
   const expects = trigger.expect.length > 0 ? nameList(trigger.expect) : "any event";
   const shared = {
@@ -156,7 +156,7 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, nowUs: ServerU
   if (trigger.posture === "Proactive") {
     const [wait] = [...(replay?.open ?? [])].sort((a, b) => a.toUs - b.toUs);
     const when = wait
-      ? `it waits for ${expects} and fires at ${formatIsoSeconds(wait.toUs)} (in ${durationText(wait.toUs - nowUs)}) at the earliest, if that does not arrive`
+      ? `it ${isPast ? "waited" : "waits"} for ${expects} and fires at ${formatIsoSeconds(wait.toUs)}${isPast ? "" : ` (in ${durationText(wait.toUs - nowUs)})`} at the earliest, if that does not arrive`
       : trigger.after.length > 0 && (replay?.matched.length ?? 0) === 0
         ? `no event has started its wait yet (${nameList(trigger.after)})`
         : `${expects} arrived in time whenever it waited`;
