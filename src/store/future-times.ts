@@ -24,8 +24,9 @@ export interface LocalTime {
 }
 
 /**
- * Gives readings from the future a time that is not later than their true one, so that they count as old and are read again. With
- * `byUs` that is what the present clock would have shown.
+ * Gives readings a time that is not later than their true one, so that they count as old and are read again. With `byUs` all get the
+ * time that the present clock would have shown; without it those from the future get an earlier one. Rows of runs are many, and only
+ * the order of their readings matters, so they are changed only where they lie in the future.
  */
 export function redateReadings(db: RecordDb, { nowUs, skewUs, byUs }: LocalTime): void {
   const serverUs = latestUs(onServerClock(nowUs, 0), onServerClock(nowUs, skewUs));
@@ -33,7 +34,7 @@ export function redateReadings(db: RecordDb, { nowUs, skewUs, byUs }: LocalTime)
   // A range was not verified before its end.
   if (byUs === null)
     run("UPDATE coverage SET verified_us = min(?1, to_us - ?2) WHERE verified_us > ?1", nowUs, Math.round(skewUs));
-  else run("UPDATE coverage SET verified_us = min(?1, verified_us + ?2) WHERE verified_us > ?1", nowUs, byUs);
+  else run("UPDATE coverage SET verified_us = min(?1, verified_us + ?2)", nowUs, byUs);
   for (const table of ["flow_run", "task_run", "object"])
     run(`UPDATE ${table} SET read_us = ?1 WHERE read_us > ?1`, nowUs);
   for (const table of ["flow_run", "task_run"])
@@ -43,11 +44,13 @@ export function redateReadings(db: RecordDb, { nowUs, skewUs, byUs }: LocalTime)
     nowUs,
   );
   run("UPDATE object_change SET at_us = min(at_us, ?1), since_us = min(since_us, ?1) WHERE at_us > ?1", nowUs);
-  const redated = (us: LocalUs) => earliestUs(nowUs, byUs === null ? addUs(nowUs, -DAY_US) : addUs(us, byUs));
+  const redated = (us: LocalUs): LocalUs => {
+    if (byUs !== null) return earliestUs(nowUs, addUs(us, byUs));
+    return us > nowUs ? addUs(nowUs, -DAY_US) : us;
+  };
   for (const kind of SNAPSHOT_KINDS) {
     const [whole, newest] = [findFact(db, `read:${kind}`), findFact(db, `newest:${kind}`)];
-    if (whole && whole.readUs > nowUs) putFact(db, `read:${kind}`, { ...whole, readUs: redated(whole.readUs) }, nowUs);
-    if (newest && newest.readUs > nowUs)
-      putFact(db, `newest:${kind}`, { ...newest, readUs: redated(newest.readUs) }, nowUs);
+    if (whole) putFact(db, `read:${kind}`, { ...whole, readUs: redated(whole.readUs) }, nowUs);
+    if (newest) putFact(db, `newest:${kind}`, { ...newest, readUs: redated(newest.readUs) }, nowUs);
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { type AppError, toAppError } from "../errors.ts";
-import { type Clock, isSameBoot } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { ceilUs, type ServerUs } from "../lib/time.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
@@ -14,10 +14,10 @@ import type { PrefectApi } from "../prefect/api.ts";
 import { openRecord, type RecordDb, rebuildRecord } from "../store/database.ts";
 import { type LeaderLock, tryBecomeLeader } from "../store/file/leader-lock.ts";
 import { isDamage } from "../store/file/store-error.ts";
-import { type Fact, type FactKey, findFact } from "../store/sync-state.ts";
+import type { Fact, FactKey } from "../store/sync-state.ts";
 import { type AuditOptions, type AuditReport, audit } from "./audit.ts";
 import type { ChangeNotice } from "./context/changes.ts";
-import { clockFact } from "./context/clock-fact.ts";
+import { clockFact, isSameLocalClock } from "./context/clock-fact.ts";
 import { createContext } from "./context/create-context.ts";
 import { type EngineContext, horizonUs } from "./context/engine-context.ts";
 import { refreshServerFacts } from "./context/server-facts.ts";
@@ -217,7 +217,7 @@ class Session implements SyncSession {
       tuning: this.tuning,
     });
     // Another process may have written with a clock that was set back since, or in another run of the machine.
-    if (!isSameLocalClock(this.ctx)) this.ctx.ingest.repairs.localClockSetBack(null);
+    if (!isSameLocalClock(this.ctx.db, this.ctx.clock)) this.ctx.ingest.repairs.localClockSetBack(null);
     this.ctx.changes.subscribe({
       ...(onChange ? { commit: onChange } : {}),
       failure: ({ part, error }) => this.report(part, error),
@@ -248,11 +248,6 @@ function passFacts(ctx: EngineContext): { readonly [K in FactKey]?: Fact<K> | nu
     requests: ctx.requests.counts,
     ...(clock === null ? {} : { clock }),
   };
-}
-
-function isSameLocalClock({ db, clock }: EngineContext): boolean {
-  const known = findFact(db, "clock");
-  return known?.bootedUs !== undefined && isSameBoot(known.bootedUs, clock.bootedUs());
 }
 
 /** Cuts the claim at the retention horizon: the server may have deleted earlier events before it answered. */

@@ -59,6 +59,10 @@ export interface ToolHarness extends AsyncDisposable {
   objects<K extends SnapshotKind>(kind: K, rows: readonly SnapshotObjects[K][]): void;
   /** Claims a coverage range: by default the last day up to now. */
   cover(kind: string, range?: { fromUs?: number; toUs?: number; scope?: string; verifiedUs?: number }): void;
+  /** Somebody sets the wall clock of this machine, and nobody else notices. */
+  setWallClock(byUs: number): void;
+  /** The process that syncs has just measured by how much Prefect's clock is ahead. It does so at each change of `nowUs`. */
+  measured(skewMs: number): void;
   /** A process syncs. With `lostSecondsAgo` it has not reached Prefect since. */
   following(options?: { lostSecondsAgo?: number }): void;
 }
@@ -75,13 +79,14 @@ export interface HarnessOptions extends FakePrefectOptions {
 /** The clock stands an hour after the builders' times. */
 export async function openToolHarness(options: HarnessOptions = {}): Promise<ToolHarness> {
   let nowUs = T0_US + HOUR_US;
+  let setUs = 0;
   const clock: Clock = {
     nowUs: () => nowUs,
-    steadyMs: () => nowUs / 1000,
-    bootedUs: () => 0,
+    steadyMs: () => (nowUs - setUs) / 1000,
+    bootedUs: () => setUs,
     sleep: () => Promise.resolve(),
   };
-  const fake = await startFakePrefect({ nowUs: () => nowUs + (options.serverSkewUs ?? 0), ...options });
+  const fake = await startFakePrefect({ nowUs: () => nowUs - setUs + (options.serverSkewUs ?? 0), ...options });
   const file = typeof options.record === "string" ? options.record : null;
   const db = openRecord(file ?? ":memory:", "write");
   const reader = file === null ? null : createRecordReader(file, systemClock, silentLogger);
@@ -108,6 +113,9 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     lineOrder: new LineOrder(),
   };
   const writer = createEventWriter(db);
+  const measured = (skewMs: number) =>
+    inTransaction(db, () => putFact(db, "clock", { skewMs, measuredUs: nowUs, bootedUs: clock.bootedUs() }, nowUs));
+  measured((options.serverSkewUs ?? 0) / 1_000);
   return {
     fake,
     db,
@@ -118,6 +126,7 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     },
     set nowUs(us) {
       nowUs = us;
+      measured((options.serverSkewUs ?? 0) / 1_000);
     },
     call: async (tool, args) => checked(await callWith(query, tool, args, { isCloud: options.isCloud === true })),
     events: (events) =>
@@ -140,6 +149,11 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
           recordCount: null,
         });
       }),
+    setWallClock(byUs) {
+      nowUs += byUs;
+      setUs += byUs;
+    },
+    measured,
     following: ({ lostSecondsAgo } = {}) =>
       inTransaction(db, () => {
         const lostUs = nowUs - (lostSecondsAgo ?? 0) * SECOND_US;

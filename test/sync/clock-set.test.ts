@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { DAY_US, HOUR_US } from "../../src/lib/time.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import { findFact } from "../../src/store/sync-state.ts";
+import { clockFact, trustedUntilUs } from "../../src/sync/context/clock-fact.ts";
 import { retentionFloorUs } from "../../src/sync/context/retention-floor.ts";
 import { catchUp } from "../../src/sync/events/catch-up.ts";
 import { Snapshots } from "../../src/sync/runs/snapshots.ts";
@@ -32,6 +33,20 @@ describe("when the server clock is set back", () => {
     expect(throughUs).toBeLessThanOrEqual(nowUs);
     expect(coveredRanges(ctx.db, "event", "").every((claim) => claim.toUs <= nowUs)).toBe(true);
   });
+
+  test.each([true, false])(
+    "while no process synced, what it passed since is not trusted (same local clock: %p)",
+    async (isSame) => {
+      const { ctx } = await caughtUp();
+      ctx.ingest.claims([{ fromUs: T0_US - 30 * DAY_US, toUs: T0_US, source: "backfill", verifiedUs: T0_US }]);
+      const clock = clockFact(ctx);
+      if (clock) ctx.ingest.putFact("clock", isSame ? clock : { ...clock, bootedUs: 5 * SECOND });
+      const nowUs = T0_US - HOUR_US;
+      // The last catch-up was 30 s ago.
+      expect(trustedUntilUs(ctx.db, ctx.clock, nowUs)).toBe(nowUs - (isSame ? 30 * SECOND : DAY_US));
+      expect(trustedUntilUs(ctx.db, ctx.clock, T0_US - SECOND)).toBe(T0_US - SECOND);
+    },
+  );
 
   test("the retention floor does not stay in the future, where nothing would be claimed any more", async () => {
     const { ctx, prefect, clock } = await caughtUp();

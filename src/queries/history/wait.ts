@@ -202,7 +202,7 @@ async function watch<T>(
 
 /** How changes reach the record: over the websocket at once, by polling, or not at all. */
 function feedOf(ctx: QueryContext, db: RecordDb | null): "socket" | "polling" | "none" {
-  if (db === null || !readSyncView(db, ctx.clock.nowUs()).isFollowing) return "none";
+  if (db === null || !readSyncView(db, ctx.clock).isFollowing) return "none";
   return findFact(db, "stream")?.state === "open" ? "socket" : "polling";
 }
 

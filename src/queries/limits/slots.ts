@@ -11,9 +11,11 @@ import { findFact } from "../../store/sync-state.ts";
 import { readObjectNames } from "../names/object-names.ts";
 import type { Answered, LiveValue } from "../source/answer.ts";
 import { answerSnapshot, isRecordCurrent } from "../source/answer.ts";
+import { AHEAD_US } from "../source/choose-source.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { openLive } from "../source/live.ts";
+import { readingAgeUs } from "../source/server-time.ts";
 import { readSyncView } from "../source/sync-view.ts";
 import {
   deploymentHolders,
@@ -59,11 +61,11 @@ export async function listSlots(ctx: QueryContext, fresh: boolean | undefined): 
 
 /** Whether counts of an answer from the record have to be read: they are old, and Prefect is reachable. */
 function needsCounts(ctx: QueryContext, db: RecordDb, { value, freshness }: Answered<Gathered>): boolean {
-  const nowUs = ctx.clock.nowUs();
-  const isUnreachable = freshness.coverage.notes.length > 0 || readSyncView(db, nowUs).unreachableSinceUs !== null;
+  const isUnreachable = freshness.coverage.notes.length > 0 || readSyncView(db, ctx.clock).unreachableSinceUs !== null;
   if (freshness.source !== "record" || isUnreachable) return false;
   const isCounted = value.limits.some((limit) => limitSubject(limit).kind !== "deployment");
-  return isCounted && nowUs - (findFact(db, "read:concurrency_limit")?.readUs ?? 0) > COUNTS_AGE_US;
+  const ageUs = readingAgeUs(ctx, db, findFact(db, "read:concurrency_limit")?.readUs ?? 0);
+  return isCounted && (ageUs > COUNTS_AGE_US || ageUs < -AHEAD_US);
 }
 
 async function withFreshCounts(ctx: QueryContext, answer: Answered<Gathered>): Promise<Answered<Gathered>> {

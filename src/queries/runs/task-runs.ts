@@ -2,7 +2,7 @@
  * Task runs by Prefect's filters. Their events contain all columns, so the coverage of events decides what the record covers.
  * Task runs of ended flow runs are also read over REST.
  */
-import { earliestUs, type LocalUs, latestUs, onServerClock, type ServerUs } from "../../lib/time.ts";
+import { earliestUs, type LocalUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import { type TaskRunSummary, taskRunSummary } from "../../model/runs/run-summary.ts";
@@ -30,7 +30,7 @@ import { type Answered, answerWhole, answerWindow, type LiveValue } from "../sou
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { askedWindow, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
-import { clockSkewUs, serverNowUs } from "../source/server-time.ts";
+import { serverNowUs } from "../source/server-time.ts";
 
 export interface TaskRunsQuestion {
   readonly set: FilterSet;
@@ -123,11 +123,12 @@ function settledReading(db: RecordDb, flowRunIds: readonly string[] | null): Loc
   let oldestUs = Number.POSITIVE_INFINITY;
   for (const id of flowRunIds) {
     const run = findFlowRunRow(db, id);
-    const verifiedUs = coveredRanges(db, "task_run", id.toLowerCase()).at(-1)?.verifiedUs;
+    const whole = coveredRanges(db, "task_run", id.toLowerCase()).at(-1);
     const endUs = run === null ? null : (run.end_us ?? run.state_us);
-    if (run === null || endUs === null || verifiedUs === undefined || !isTerminal(run.state_type)) return null;
-    if (onServerClock(verifiedUs, clockSkewUs(db)) < endUs) return null;
-    oldestUs = earliestUs(oldestUs, verifiedUs);
+    if (run === null || endUs === null || whole === undefined || !isTerminal(run.state_type)) return null;
+    // The claim ends at a time of the server clock, as does the run.
+    if (whole.toUs < endUs) return null;
+    oldestUs = earliestUs(oldestUs, whole.verifiedUs);
   }
   return oldestUs;
 }

@@ -11,7 +11,7 @@ import type { QueryContext } from "../source/context.ts";
 import { type LiveReader, openLive } from "../source/live.ts";
 import { isOffline } from "../source/run-window.ts";
 import { saveObjects } from "../source/save-objects.ts";
-import { statedSkewUs } from "../source/server-time.ts";
+import { currentSkew } from "../source/server-time.ts";
 
 export interface LiveList {
   readonly kind: ListedKind;
@@ -50,7 +50,7 @@ export async function readLiveLists(
     }
   };
   await Promise.all(kinds.map(read));
-  const asOfUs = lists.length === 0 ? null : onServerClock(live.startedUs, statedSkewUs(db));
+  const asOfUs = lists.length === 0 ? null : onServerClock(live.startedUs, currentSkew(ctx).statedUs);
   return { lists, failed, asOfUs };
 }
 

@@ -22,11 +22,18 @@ import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { CoveredPart, SourceChoice, SyncView, WindowAsk } from "./choose-source.ts";
-import { chooseForSnapshot, chooseForWindow, NO_SYNC, recordedPart, recordedSnapshot } from "./choose-source.ts";
+import {
+  chooseForSnapshot,
+  chooseForWindow,
+  isNowDoubtful,
+  NO_SYNC,
+  recordedPart,
+  recordedSnapshot,
+} from "./choose-source.ts";
 import type { QueryContext } from "./context.ts";
 import type { LiveReader } from "./live.ts";
 import { openLive } from "./live.ts";
-import { serverNowUs, statedSkewUs } from "./server-time.ts";
+import { currentSkew, serverNowUs, statedSkewUs } from "./server-time.ts";
 import { readSyncView } from "./sync-view.ts";
 
 export interface Answered<T> {
@@ -120,7 +127,7 @@ async function answerBySource<T>(
     const value = reading.record(db);
     // No coverage and no rows: there is nothing to answer from.
     if (ask.covered.length === 0 && reading.isEmpty(value)) throw explain(cause, question);
-    return { value, freshness: withNotes(choice, [failureNote(cause)]) };
+    return { value, freshness: withNotes(choice, fallbackNotes(ctx, cause)) };
   }
 }
 
@@ -145,15 +152,15 @@ function recordedRanges(db: RecordDb, kind: string, scope: string): readonly Cov
 }
 
 function askOf(ctx: QueryContext, db: RecordDb | null, question: Pick<WindowQuestion, "fresh" | "isAnswerable">) {
-  const nowUs = ctx.clock.nowUs();
-  const skewUs = statedSkewUs(db);
+  const { statedUs, isKnown } = currentSkew(ctx);
   return {
-    nowUs: onServerClock(nowUs, skewUs),
-    skewUs,
+    nowUs: onServerClock(ctx.clock.nowUs(), statedUs),
+    isNowKnown: isKnown,
+    skewUs: statedSkewUs(db),
     freshMs: ctx.freshMs,
     wantsFresh: question.fresh === true,
     isAnswerable: question.isAnswerable !== false,
-    sync: db ? readSyncView(db, nowUs) : NO_SYNC,
+    sync: db ? readSyncView(db, ctx.clock) : NO_SYNC,
   };
 }
 
@@ -165,16 +172,17 @@ async function readLive<T>(
   db: RecordDb | null,
 ): Promise<Answered<T>> {
   const live = openLive(ctx);
-  const asOfUs = onServerClock(live.startedUs, ask.skewUs);
+  // After the reading: its answers may have shown where the server clock is.
+  const asOfUs = () => onServerClock(live.startedUs, currentSkew(ctx).statedUs);
   if (choice.source === "mixed" && db && reading.mixed) {
     const found = await reading.mixed(db, live, choice.gaps);
     if (!found.isRecordOnly)
-      return { value: found.value, freshness: liveFreshness("mixed", ask.window, found, asOfUs) };
+      return { value: found.value, freshness: liveFreshness("mixed", ask.window, found, asOfUs()) };
     const { asOfUs: endUs } = recordedPart(ask, ask.window);
     return { value: found.value, freshness: liveFreshness("record", ask.window, found, endUs) };
   }
   const found = await reading.live(live);
-  return { value: found.value, freshness: liveFreshness("live", ask.window, found, asOfUs) };
+  return { value: found.value, freshness: liveFreshness("live", ask.window, found, asOfUs()) };
 }
 
 function liveFreshness(
@@ -248,7 +256,7 @@ export async function answerWhole<T>(
   try {
     const live = openLive(ctx);
     const { value, gaps = [], notes = [] } = await reading.live(live);
-    const at = onServerClock(live.startedUs, base.skewUs);
+    const at = onServerClock(live.startedUs, currentSkew(ctx).statedUs);
     const coverage = {
       complete: gaps.length === 0 && notes.length === 0,
       fromUs: at,
@@ -262,15 +270,16 @@ export async function answerWhole<T>(
     const cause = toAppError(error);
     if (!db || !canFallBack(cause, question)) throw explain(cause, question);
     const value = reading.record(db);
-    if (readUs !== null) return { value, freshness: withNotes(recordedSnapshot(ask, readUs), [failureNote(cause)]) };
+    if (readUs !== null)
+      return { value, freshness: withNotes(recordedSnapshot(ask, readUs), fallbackNotes(ctx, cause)) };
     if (reading.isEmpty(value)) throw explain(cause, question);
-    return { value, freshness: partlyRecorded(ask, question.what, failureNote(cause)) };
+    return { value, freshness: partlyRecorded(ask, question.what, fallbackNotes(ctx, cause)) };
   }
 }
 
 /** The freshness of rows that were saved from other answers: they are correct, but others may be missing. */
-function partlyRecorded(ask: ReturnType<typeof askOf>, what: string, failure: string): Freshness {
-  const notes = [failure, `Only a part of these ${what} is recorded.`];
+function partlyRecorded(ask: ReturnType<typeof askOf>, what: string, failures: readonly string[]): Freshness {
+  const notes = [...failures, `Only a part of these ${what} is recorded.`];
   const asOfUs = earliestUs(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
   return {
     source: "record",
@@ -289,8 +298,12 @@ function canFallBack(cause: AppError, question: Pick<WindowQuestion, "fresh" | "
   return cause.retryable && question.fresh !== true && question.isAnswerable !== false;
 }
 
-function failureNote(cause: AppError): string {
-  return `Prefect was asked and did not answer (${cause.message}).`;
+/** Why an answer is from the record, and what is doubtful about it. */
+function fallbackNotes(ctx: QueryContext, cause: AppError): string[] {
+  const doubt = currentSkew(ctx).isRecordDoubtful
+    ? ["The clock of this machine may have been set since this was recorded, so its age may be wrong."]
+    : [];
+  return [`Prefect was asked and did not answer (${cause.message}).`, ...doubt];
 }
 
 function explain(cause: AppError, question: { readonly what: string; readonly fresh?: boolean | undefined }): AppError {
@@ -322,7 +335,8 @@ export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): 
   const ask = windowAsk(ctx, db, { kind, what: kind, window: { fromUs: addUs(nowUs, -SECOND_US), toUs: nowUs } });
   if (ask.covered.length === 0) return false;
   const endUs = Math.max(...ask.covered.map((part) => part.toUs));
-  return endUs >= nowUs - ctx.freshMs * 1000 || ask.sync.isFollowing || ask.sync.unreachableSinceUs !== null;
+  if (ask.sync.unreachableSinceUs !== null) return true;
+  return !isNowDoubtful(ask, endUs) && (endUs >= nowUs - ctx.freshMs * 1000 || ask.sync.isFollowing);
 }
 
 /** The freshness of an answer that is made of several: the oldest moment, every note. */

@@ -2,7 +2,7 @@
  * Decides whether the record or Prefect answers a question. Pure functions of three facts: whether the coverage ledger contains
  * the window of the question, how old the end of the coverage is, and whether the stored columns can answer the filter.
  */
-import { earliestUs, type LocalUs, latestUs, onServerClock, type ServerUs } from "../../lib/time.ts";
+import { earliestUs, type LocalUs, latestUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { Coverage, TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 
@@ -28,7 +28,9 @@ export interface CoveredPart extends TimeRange {
 interface Ask {
   /** Server clock, as are all times but `verifiedUs`. */
   readonly nowUs: ServerUs;
-  /** Server clock minus local clock. */
+  /** False: a clock may have been set since the server clock was measured, so `nowUs` is a guess. */
+  readonly isNowKnown: boolean;
+  /** Server clock minus local clock, as it was recorded with the times of readings. */
   readonly skewUs: number;
   readonly freshMs: number;
   /** The caller wants an answer of Prefect itself. */
@@ -68,6 +70,8 @@ const MAX_PARTS = 3;
 export function chooseForWindow(ask: WindowAsk): SourceChoice {
   if (ask.wantsFresh || !ask.isAnswerable) return { source: "live" };
   const merged = mergeRanges(ask.covered);
+  if (isNowDoubtful(ask, merged.at(-1)?.toUs ?? null) && ask.sync.unreachableSinceUs === null)
+    return { source: "live" };
   const endUs = merged.findLast((range) => range.fromUs <= ask.window.toUs)?.toUs ?? null;
   if (endUs === null || (endUs < ask.window.fromUs && ask.sync.unreachableSinceUs === null)) {
     return ask.sync.unreachableSinceUs !== null && merged.length > 0
@@ -80,6 +84,17 @@ export function chooseForWindow(ask: WindowAsk): SourceChoice {
   const [first, last] = [gaps[0], gaps.at(-1)];
   if (!first || !last || (first.fromUs <= window.fromUs && first.toUs >= window.toUs)) return { source: "live" };
   return { source: "mixed", gaps: gaps.length <= MAX_PARTS ? gaps : [{ fromUs: first.fromUs, toUs: last.toUs }] };
+}
+
+/** A claim cannot reach further than this into the future, by the precision of the clocks. */
+export const AHEAD_US = 5 * SECOND_US;
+
+/**
+ * Whether now is a guess, or claims reach into the future (`endUs`: the end of the coverage): the server clock was set back, and passes
+ * again what is claimed.
+ */
+export function isNowDoubtful(ask: Ask, endUs: ServerUs | null): boolean {
+  return !ask.isNowKnown || (endUs !== null && endUs > ask.nowUs + AHEAD_US);
 }
 
 /**
@@ -131,7 +146,8 @@ export function chooseForSnapshot(ask: SnapshotAsk): SourceChoice {
   // A reading time in the future was stamped before the clock was set back: its age is unknown.
   const isOld =
     ask.isStale === true ||
-    ask.readUs > ask.nowUs + ask.freshMs * 1000 ||
+    ask.readUs > ask.nowUs + AHEAD_US ||
+    (!ask.isNowKnown && ask.isSettled !== true) ||
     (ask.isSettled !== true && ask.readUs < ask.nowUs - ask.freshMs * 1000);
   return isOld && !isOffline ? { source: "live" } : recordedSnapshot(ask, ask.readUs);
 }

@@ -15,7 +15,7 @@ import { findFact } from "../../store/sync-state.ts";
 import type { LiveValue } from "./answer.ts";
 import type { QueryContext } from "./context.ts";
 import { type LiveReader, openLive } from "./live.ts";
-import { clockSkewUs } from "./server-time.ts";
+import { currentSkew } from "./server-time.ts";
 
 export type LiveGaps = Pick<LiveValue<unknown>, "gaps" | "notes">;
 
@@ -51,7 +51,7 @@ export async function reachOf(ctx: QueryContext, ranges: readonly TimeRange[], n
 /** Answers of Prefect are complete from this moment on (server clock): later events cannot have been deleted by age. */
 export function claimableFromUs(ctx: QueryContext, live: LiveReader): ServerUs {
   const retentionUs = recordedRetentionUs(ctx) ?? retentions.get(live.api) ?? DEFAULT_RETENTION_US;
-  return retentionHorizonUs(onServerClock(live.startedUs, clockSkewUs(ctx.record())), retentionUs);
+  return retentionHorizonUs(onServerClock(live.startedUs, currentSkew(ctx).skewUs), retentionUs);
 }
 
 /** How long Prefect keeps events: from the record, otherwise from its settings, which are read once. Null: unknown. */

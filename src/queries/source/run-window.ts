@@ -7,7 +7,9 @@ import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findOldestFlowUs } from "../../store/objects/objects.ts";
 import { futureNote, oldestReading } from "./answer.ts";
+import { AHEAD_US } from "./choose-source.ts";
 import type { QueryContext } from "./context.ts";
+import { currentSkew, readingAgeUs } from "./server-time.ts";
 import { readSyncView } from "./sync-view.ts";
 
 /** The members of a run filter that bound time. */
@@ -81,12 +83,13 @@ export function hasLists(ctx: QueryContext, db: RecordDb | null, kinds: readonly
   if (kinds.length === 0) return true;
   const readUs = db ? oldestReading(db, kinds) : null;
   if (db === null || readUs === null) return false;
-  const nowUs = ctx.clock.nowUs();
-  const ageUs = nowUs - readUs;
-  return ageUs <= ctx.freshMs * 1000 || (ageUs <= FOLLOWED_LIST_US && readSyncView(db, nowUs).isFollowing);
+  const ageUs = readingAgeUs(ctx, db, readUs);
+  // A list from the future was read before the clock was set back: its age is unknown.
+  if (ageUs < -AHEAD_US || !currentSkew(ctx).isKnown) return false;
+  return ageUs <= ctx.freshMs * 1000 || (ageUs <= FOLLOWED_LIST_US && readSyncView(db, ctx.clock).isFollowing);
 }
 
 /** A process that syncs the record found Prefect unreachable. */
 export function isOffline(ctx: QueryContext, db: RecordDb | null): boolean {
-  return db !== null && readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs !== null;
+  return db !== null && readSyncView(db, ctx.clock).unreachableSinceUs !== null;
 }

@@ -1,5 +1,6 @@
 /** Content of the record, how current it is, and which process syncs it. For the tool and for the command `status`. */
-import { type LocalUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import { coveredRanges, coveredScopes } from "../../store/coverage.ts";
@@ -10,7 +11,7 @@ import { countRows } from "../../store/row-counts.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "../source/context.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
-import { HEARTBEAT_LIMIT_US, readSyncView } from "../source/sync-view.ts";
+import { isSyncerAlive, readSyncView } from "../source/sync-view.ts";
 
 export interface RecordStatus {
   readonly instance: string;
@@ -74,10 +75,9 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
   const coverage = Object.fromEntries(KINDS.map((kind) => [kind, mergeRanges(coveredRanges(db, kind, ""), SECOND_US)]));
   const events = coverage.event ?? [];
   const [first, last] = [events[0], events.at(-1)];
-  const nowUs = ctx.clock.nowUs();
-  const sync = readSyncView(db, nowUs);
+  const sync = readSyncView(db, ctx.clock);
   const instance = findFact(db, "instance");
-  const isSyncing = syncingProcess(db, nowUs);
+  const isSyncing = syncingProcess(db, ctx.clock);
   const lastError = findFact(db, "lastError");
   return {
     instance: instance?.url ?? ctx.instance,
@@ -113,8 +113,7 @@ export function walProblem({ walBytes: bytes, file }: Pick<RecordStatus, "walByt
   return `The write-ahead log ${file}-wal has grown to ${size}, because another program reads the record without ending its transaction.`;
 }
 
-function syncingProcess(db: RecordDb, nowUs: LocalUs): RecordStatus["syncing"] {
-  const syncer = findFact(db, "syncer");
-  if (!syncer || nowUs - syncer.heartbeatUs > HEARTBEAT_LIMIT_US) return "none";
-  return syncer.pid === process.pid ? "self" : "other";
+function syncingProcess(db: RecordDb, clock: Clock): RecordStatus["syncing"] {
+  if (!isSyncerAlive(db, clock)) return "none";
+  return findFact(db, "syncer")?.pid === process.pid ? "self" : "other";
 }

@@ -1,6 +1,29 @@
-import { floorUs } from "../../lib/time.ts";
-import type { Fact } from "../../store/sync-state.ts";
+import { type Clock, isSameBoot } from "../../lib/clock.ts";
+import { addUs, DAY_US, floorUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import { coverageEnd } from "../../store/coverage.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { type Fact, findFact } from "../../store/sync-state.ts";
 import type { EngineContext } from "./engine-context.ts";
+
+/** A claim cannot reach further into the future, by the precision of the clocks. */
+const AHEAD_US = 5 * SECOND_US;
+
+/** Whether the local clock was not set since the process that syncs wrote last. */
+export function isSameLocalClock(db: RecordDb, clock: Clock): boolean {
+  const known = findFact(db, "clock");
+  return known?.bootedUs !== undefined && isSameBoot(known.bootedUs, clock.bootedUs());
+}
+
+/**
+ * Until when claims are true, given that the server clock is known for the first time in this process and now at `nowUs`. Claims beyond
+ * it show that it was set back while no process synced: then all that it has passed since may have been passed for the second time.
+ */
+export function trustedUntilUs(db: RecordDb, clock: Clock, nowUs: ServerUs): ServerUs {
+  const endUs = coverageEnd(db, "event", "");
+  if (endUs === null || endUs <= nowUs + AHEAD_US) return nowUs;
+  const atUs = isSameLocalClock(db, clock) ? findFact(db, "catchup")?.atUs : undefined;
+  return addUs(nowUs, atUs === undefined ? -DAY_US : -Math.max(0, clock.nowUs() - atUs));
+}
 
 /** What readers need to know of the clocks; null while the server clock is unknown. */
 export function clockFact({ clock, serverClock }: Pick<EngineContext, "clock" | "serverClock">): Fact<"clock"> | null {

@@ -11,6 +11,7 @@ import { RequestBudget } from "../server/request-budget.ts";
 import { Requests } from "../server/requests.ts";
 import { ServerClock } from "../server/server-clock.ts";
 import { ChangeSource } from "./changes.ts";
+import { trustedUntilUs } from "./clock-fact.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { Ingest } from "./ingest.ts";
 import { assumedFacts } from "./server-facts.ts";
@@ -58,7 +59,7 @@ export function createContext(options: ContextOptions): EngineContext {
   const serverClock = new ServerClock(api, clock, {
     beforeMark: () => clockWatch.check(),
     onChange({ byMs, untilUs }) {
-      ingest.repairs.serverClockChanged(untilUs);
+      ingest.repairs.serverClockChanged(byMs === null ? trustedUntilUs(db, clock, untilUs) : untilUs);
       if (byMs === null) return;
       const isNews = clock.steadyMs() - loggedMs > LOG_APART_MS;
       if (isNews) logger.warn("Prefect's clock was set", { by_seconds: Math.round(byMs / 1000) });

@@ -1,5 +1,6 @@
 import { addMs } from "../../lib/time.ts";
 import { withLimits } from "../../queries/source/context.ts";
+import { withServerTime } from "../../queries/source/server-time.ts";
 import { parseArguments } from "./arguments.ts";
 import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
 
@@ -14,7 +15,8 @@ export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unkn
   const record = held ? { record: () => held.record() } : {};
   const query = withLimits(ctx.query, { liveUntilMs, signal: ctx.signal, ...record });
   try {
-    return await tool.run({ ...ctx, query, progress: (...notice) => ctx.progress(...notice) }, input);
+    const progress: ToolContext["progress"] = (...notice) => ctx.progress(...notice);
+    return await withServerTime(query, () => tool.run({ ...ctx, query, progress }, input));
   } finally {
     held?.release();
   }

@@ -75,8 +75,7 @@ describe("an answer about a window", () => {
   });
 
   test("reaches to now on the server clock when that is ahead", async () => {
-    await using harness = await openToolHarness();
-    putFact(harness.db, "clock", { skewMs: 90_000 }, harness.nowUs);
+    await using harness = await openToolHarness({ serverSkewUs: 90 * SECOND_US });
     harness.cover("event", { toUs: harness.nowUs + 80 * SECOND_US });
     const { window: searched, freshness } = await listEvents(harness.query, events);
     expect(searched.toUs).toBe(harness.nowUs + 90 * SECOND_US);
@@ -94,21 +93,20 @@ describe("a time that an answer states", () => {
   test.each([900, -900])("does not lie in the future where the clocks may agree (%p ms measured)", async (skewMs) => {
     await using harness = await openToolHarness();
     const { db, nowUs } = harness;
-    putFact(db, "clock", { skewMs }, nowUs);
+    harness.measured(skewMs);
     const live = await listEvents(harness.query, { ...events, sinceUs: nowUs - HOUR_US });
     expect(live).toMatchObject({ window: { toUs: nowUs }, freshness: { source: "live", asOfUs: nowUs } });
     harness.cover("event", { toUs: nowUs });
     harness.following({ lostSecondsAgo: 30 });
     await harness.fake.down();
     const lostUs = nowUs - 30 * SECOND_US;
-    expect(readSyncView(db, nowUs)).toMatchObject({ unreachableSinceUs: lostUs, lastContactUs: lostUs });
+    expect(readSyncView(db, harness.query.clock)).toMatchObject({ unreachableSinceUs: lostUs, lastContactUs: lostUs });
     expect((await listEvents(harness.query, events)).freshness).toMatchObject({ source: "record", asOfUs: lostUs });
   });
 
   test("is on the server clock: as_of, verified_at, coverage and window", async () => {
-    await using harness = await openToolHarness();
+    await using harness = await openToolHarness({ serverSkewUs: AHEAD_MS * 1000 });
     const { db, nowUs } = harness;
-    putFact(db, "clock", { skewMs: AHEAD_MS }, nowUs);
     const serverUs = nowUs + AHEAD_MS * 1000;
     const isNow = (us: number | null) => expect(Math.abs((us ?? 0) - serverUs)).toBeLessThan(2 * SECOND_US);
     putFact(db, "instance", { url: harness.fake.url, version: "3.8.8", retentionUs: null, createdUs: 0 }, nowUs);

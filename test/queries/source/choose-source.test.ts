@@ -16,6 +16,7 @@ function ask(given: Partial<WindowAsk>): WindowAsk {
   const plain = {
     covered: [],
     nowUs: NOW,
+    isNowKnown: true,
     skewUs: 0,
     freshMs: 60_000,
     wantsFresh: false,
@@ -28,6 +29,14 @@ function ask(given: Partial<WindowAsk>): WindowAsk {
 describe("a window", () => {
   const table: [string, Partial<WindowAsk>, string][] = [
     ["nothing covered", {}, "live"],
+    ["covered, but a clock was set since", { covered: [part(NOW - 60 * MIN, NOW)], isNowKnown: false }, "live"],
+    [
+      "covered, but a clock was set since, unreachable",
+      { covered: [part(NOW - 60 * MIN, NOW - MIN)], isNowKnown: false, sync: lost(MIN) },
+      "record complete",
+    ],
+    ["covered beyond now: the server clock was set back", { covered: [part(NOW - 60 * MIN, NOW + 6 * S)] }, "live"],
+    ["covered a little beyond now", { covered: [part(NOW - 60 * MIN, NOW + 4 * S)] }, "record complete"],
     ["covered up to 30 s ago", { covered: [part(NOW - 60 * MIN, NOW - 30 * S)] }, "record complete"],
     ["covered up to exactly 60 s ago", { covered: [part(NOW - 60 * MIN, NOW - 60 * S)] }, "record complete"],
     ["covered up to 61 s ago, no process follows", { covered: [part(NOW - 60 * MIN, NOW - 61 * S)] }, "mixed 1"],
@@ -142,7 +151,15 @@ describe("a window", () => {
 });
 
 describe("a list as a whole", () => {
-  const plain = { nowUs: NOW, skewUs: 0, freshMs: 60_000, wantsFresh: false, isAnswerable: true, sync: NO_SYNC };
+  const plain = {
+    nowUs: NOW,
+    isNowKnown: true,
+    skewUs: 0,
+    freshMs: 60_000,
+    wantsFresh: false,
+    isAnswerable: true,
+    sync: NO_SYNC,
+  };
   const table: [string, Partial<SnapshotAsk>, string][] = [
     ["never read", { readUs: null }, "live"],
     ["read a minute ago", { readUs: NOW - 60 * S }, "record"],
@@ -152,6 +169,14 @@ describe("a list as a whole", () => {
     ["fresh asked for", { readUs: NOW, wantsFresh: true }, "live"],
     ["settled long ago", { readUs: NOW - 60 * MIN, isSettled: true }, "record"],
     ["known to be out of date", { readUs: NOW, isStale: true }, "live"],
+    ["read in the future", { readUs: NOW + 6 * S }, "live"],
+    ["read in the future, unreachable", { readUs: NOW + 6 * S, sync: lost(S) }, "record"],
+    ["read just now, by a clock that was set since", { readUs: NOW, isNowKnown: false }, "live"],
+    [
+      "settled, by a clock that was set since",
+      { readUs: NOW - 60 * MIN, isNowKnown: false, isSettled: true },
+      "record",
+    ],
     ["known to be out of date, unreachable", { readUs: NOW - S, isStale: true, sync: lost(S) }, "record"],
   ];
   test.each(table)("%s", (_, given, expected) => {

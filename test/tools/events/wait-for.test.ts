@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { systemClock } from "../../../src/lib/clock.ts";
 import type { QueryContext } from "../../../src/queries/source/context.ts";
 import { markFlowRunsDeleted } from "../../../src/store/runs/flow-runs.ts";
-import { putFact } from "../../../src/store/sync-state.ts";
+import { findFact, putFact } from "../../../src/store/sync-state.ts";
 import { waitForTool } from "../../../src/tools/events/wait-for.ts";
 import { aFlowRun, anEvent, anId, aState, at } from "../../support/builders.ts";
 import { callWith } from "../../support/call-tool.ts";
@@ -34,6 +34,8 @@ async function waiting(
     bootedUs: () => 0,
     async sleep(ms) {
       harness.nowUs += ms * 1000;
+      const syncer = findFact(harness.db, "syncer");
+      if (syncer) putFact(harness.db, "syncer", { ...syncer, heartbeatUs: harness.nowUs }, harness.nowUs);
       for (const [second, act] of left) {
         if (harness.nowUs < startUs + second * 1e6) continue;
         left.delete(second);
@@ -59,12 +61,6 @@ async function waiting(
 function follow(harness: ToolHarness, state: "open" | "refused"): void {
   harness.following();
   putFact(harness.db, "stream", { state, sinceUs: 0 }, 0);
-  putFact(
-    harness.db,
-    "syncer",
-    { pid: 1, host: "a", sinceUs: harness.nowUs - 1, heartbeatUs: harness.nowUs + 600e6 },
-    0,
-  );
 }
 
 describe("wait_for a run that Prefect has deleted", () => {

@@ -56,7 +56,7 @@ export async function gatherFacts(
 ): Promise<Facts> {
   const nowUs = serverNowUs(ctx);
   const db = ctx.record();
-  const lostUs = db ? readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs : null;
+  const lostUs = db ? readSyncView(db, ctx.clock).unreachableSinceUs : null;
   // A question about one run is about that run, whatever the window.
   const isPast = subject.kind !== "flow_run" && isOver(ctx, window, nowUs);
   const base = { ...NO_FACTS, subject, nowUs, isPast, reachableUntilUs: lostUs ?? nowUs };

@@ -37,7 +37,7 @@ export async function askLive<T>(
   read: (live: LiveReader) => Promise<T>,
 ): Promise<T> {
   const db = ctx.record();
-  if (db && readSyncView(db, ctx.clock.nowUs()).unreachableSinceUs !== null) {
+  if (db && readSyncView(db, ctx.clock).unreachableSinceUs !== null) {
     gathering.unchecked.push(`${what} (Prefect is unreachable)`);
     return fallback;
   }
