@@ -19,13 +19,9 @@ export interface Occurrence {
 
 /** Number of character classes, as a power of two: the class of a character is added to the shifted state. */
 const CLASS_BITS = 6;
-
-interface Node {
-  readonly next: Map<number, number>;
-  fail: number;
-  /** Indexes of the literals that end here. */
-  ends: readonly number[];
-}
+const CLASSES = 1 << CLASS_BITS;
+/** In the table: literals end in the next state. */
+const IS_END = 0x8000;
 
 function isAlphanumeric(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
@@ -42,29 +38,18 @@ export class LiteralSet {
   private readonly literals: readonly Literal[];
   /** Class of each ASCII character; 0: in no literal. */
   private readonly classes = new Uint8Array(128);
+  /** The next state by state and class, with `IS_END`. State 0 is the beginning. */
   private readonly table: Uint16Array;
-  /** States from here on are ends of literals. */
-  private readonly firstEnd: number;
-  private readonly ends: readonly (readonly number[])[];
+  /** By state: indexes of the literals that end there. */
+  private readonly ends: number[][] = [[]];
 
   constructor(literals: readonly Literal[]) {
     this.literals = literals.map((literal) => ({ ...literal, text: literal.text.toLowerCase() }));
+    const states = 1 + this.literals.reduce((sum, { text }) => sum + text.length, 0);
+    if (states >= IS_END) throw new RangeError(`${states} states`);
+    this.table = new Uint16Array(states << CLASS_BITS);
     this.fillClasses();
-    const nodes = this.trie();
-    link(nodes);
-    // Renumbered, so that a comparison tells the ends of literals from other states. The root stays 0.
-    const order = [...nodes.keys()].sort(
-      (a, b) => Number((nodes[a]?.ends.length ?? 0) > 0) - Number((nodes[b]?.ends.length ?? 0) > 0) || a - b,
-    );
-    const place = new Uint16Array(nodes.length);
-    for (const [at, node] of order.entries()) place[node] = at;
-    this.table = new Uint16Array(nodes.length << CLASS_BITS);
-    this.ends = order.map((node) => nodes[node]?.ends ?? []);
-    const firstEnd = this.ends.findIndex((ends) => ends.length > 0);
-    this.firstEnd = firstEnd < 0 ? nodes.length : firstEnd;
-    for (const [at, node] of order.entries())
-      for (let character = 0; character < 1 << CLASS_BITS; character += 1)
-        this.table[(at << CLASS_BITS) | character] = place[step(nodes, node, character)] ?? 0;
+    this.link(this.tree());
   }
 
   private fillClasses(): void {
@@ -76,38 +61,62 @@ export class LiteralSet {
       this.classes[code] = last;
       this.classes[character.toUpperCase().charCodeAt(0)] = last;
     }
-    if (last >= 1 << CLASS_BITS) throw new RangeError(`${last} different characters`);
+    if (last >= CLASSES) throw new RangeError(`${last} different characters`);
   }
 
-  private trie(): Node[] {
-    const nodes: Node[] = [{ next: new Map(), fail: 0, ends: [] }];
+  /** The steps from each state to the next ones, as class and state in turn. */
+  private tree(): number[][] {
+    const steps: number[][] = [[]];
     for (const [index, { text }] of this.literals.entries()) {
-      let at = 0;
-      for (const character of text) {
-        const of = this.classes[character.charCodeAt(0)] ?? 0;
-        let next = nodes[at]?.next.get(of);
-        if (next === undefined) {
-          next = nodes.length;
-          nodes.push({ next: new Map(), fail: 0, ends: [] });
-          nodes[at]?.next.set(of, next);
+      let state = 0;
+      for (let at = 0; at < text.length; at += 1) {
+        const of = this.classes[text.charCodeAt(at)] as number;
+        const own = steps[state] as number[];
+        let next = 0;
+        for (let step = 0; step < own.length; step += 2) if (own[step] === of) next = own[step + 1] as number;
+        if (next === 0) {
+          next = steps.push([]) - 1;
+          own.push(of, next);
+          this.ends.push([]);
         }
-        at = next;
+        state = next;
       }
-      const node = nodes[at] as Node;
-      node.ends = [...node.ends, index];
+      this.ends[state]?.push(index);
     }
-    return nodes;
+    return steps;
+  }
+
+  /** Where no literal continues, a state goes on as the longest end of its text does that begins another literal. Breadth first. */
+  private link(steps: readonly (readonly number[])[]): void {
+    const { table, ends } = this;
+    const fallback = new Uint16Array(steps.length);
+    const queue = [0];
+    for (let done = 0; done < queue.length; done += 1) {
+      const state = queue[done] as number;
+      const row = (fallback[state] as number) << CLASS_BITS;
+      if (state !== 0) table.copyWithin(state << CLASS_BITS, row, row + CLASSES);
+      const own = steps[state] ?? [];
+      for (let step = 0; step < own.length; step += 2) {
+        const [of = 0, child = 0] = [own[step], own[step + 1]];
+        const other = state === 0 ? 0 : (table[row | of] as number) & ~IS_END;
+        fallback[child] = other;
+        ends[child]?.push(...(ends[other] ?? []));
+        table[(state << CLASS_BITS) | of] = child | ((ends[child]?.length ?? 0) > 0 ? IS_END : 0);
+        queue.push(child);
+      }
+    }
   }
 
   /** Where they occur, ordered by their end. */
   occurrencesIn(text: string): Occurrence[] {
-    const { table, classes, firstEnd } = this;
+    const { table, classes } = this;
     const found: Occurrence[] = [];
     let state = 0;
     for (let at = 0; at < text.length; at += 1) {
       const code = text.charCodeAt(at);
       state = table[(state << CLASS_BITS) | (code < 128 ? (classes[code] as number) : 0)] as number;
-      if (state < firstEnd) continue;
+      if (state < IS_END) continue;
+      state &= ~IS_END;
       for (const index of this.ends[state] ?? []) {
         const { group, text: own, atBoundary } = this.literals[index] as Literal;
         const start = at + 1 - own.length;
@@ -115,30 +124,5 @@ export class LiteralSet {
       }
     }
     return found;
-  }
-}
-
-/** Sets where each state continues after a mismatch, and the literals that end inside others. Breadth first. */
-function link(nodes: Node[]): void {
-  const queue = [0];
-  for (let done = 0; done < queue.length; done += 1) {
-    const at = queue[done] as number;
-    const node = nodes[at] as Node;
-    for (const [character, child] of node.next) {
-      const target = nodes[child] as Node;
-      target.fail = at === 0 ? 0 : step(nodes, node.fail, character);
-      target.ends = [...target.ends, ...(nodes[target.fail]?.ends ?? [])];
-      queue.push(child);
-    }
-  }
-}
-
-function step(nodes: readonly Node[], from: number, character: number): number {
-  let at = from;
-  for (;;) {
-    const next = nodes[at]?.next.get(character);
-    if (next !== undefined) return next;
-    if (at === 0) return 0;
-    at = nodes[at]?.fail ?? 0;
   }
 }

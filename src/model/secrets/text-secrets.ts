@@ -29,7 +29,17 @@ const GROUPS = [...TOKEN_LITERALS, ...SEARCHES.map(({ literals }) => literals), 
 const LITERALS = GROUPS.flatMap((literals, group) =>
   literals.map((literal) => ({ text: literal.replace(/^\^/, ""), group, atBoundary: literal.startsWith("^") })),
 );
-const SECRETS = new LiteralSet(LITERALS);
+
+/** Built when it is first needed: it takes some milliseconds at the start of a process. */
+function lazySecrets(): () => LiteralSet {
+  let secrets: LiteralSet | null = null;
+  return () => {
+    secrets ??= new LiteralSet(LITERALS);
+    return secrets;
+  };
+}
+
+const secretLiterals = lazySecrets();
 
 /** Usual words beside Prefect's own, to choose what `TrigramFilter` looks for. */
 const ORDINARY = `${VOCABULARY} finished in state created by schedule late error failure success attempt retries data class table count rows report daily nightly pipeline worker slots pass test asia-east entrypoint infrastructure configuration access path module queue heartbeat token bearer`;
@@ -54,17 +64,17 @@ export function createTextRedactor(credentials: readonly string[]): (text: strin
 }
 
 function replaceOnce(text: string): string {
-  const occurrences = SECRETS.occurrencesIn(text);
+  const occurrences = secretLiterals().occurrencesIn(text);
   if (occurrences.length === 0) return text;
   let clean = text;
   const groups = new Set(occurrences.map(({ group }) => group));
   const [keys, ...others] = SEARCHES.entries();
   for (const [index, search] of keys ? [keys] : [])
     if (groups.has(TOKEN_LITERALS.length + index)) clean = search.replace(clean);
-  clean = replaceTokens(clean, clean === text ? occurrences : SECRETS.occurrencesIn(clean));
+  clean = replaceTokens(clean, clean === text ? occurrences : secretLiterals().occurrencesIn(clean));
   for (const [index, search] of others) if (groups.has(TOKEN_LITERALS.length + index)) clean = search.replace(clean);
   if (!groups.has(NAMES)) return clean;
-  const now = clean === text ? occurrences : SECRETS.occurrencesIn(clean);
+  const now = clean === text ? occurrences : secretLiterals().occurrencesIn(clean);
   return replaceNamedValues(
     clean,
     now.filter(({ group }) => group === NAMES),
