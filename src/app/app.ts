@@ -6,7 +6,8 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { createResourceWatch, type ResourceWatch } from "../mcp/resource-watch.ts";
 import type { Tenant } from "../mcp/tenant.ts";
-import type { Redact } from "../model/secrets/redact.ts";
+import { createRedactor, type Redact } from "../model/secrets/redact.ts";
+import { redactLogger } from "../model/secrets/redact-logger.ts";
 import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
@@ -66,7 +67,11 @@ class Application implements App {
   constructor(options: AppOptions) {
     this.options = options;
     this.version = options.version;
-    this.logger = options.logger;
+    const known = createRedactor({ credentials: [] });
+    this.logger = redactLogger(options.logger, {
+      text: (text) => (this.redact ?? known).text(text),
+      object: (value) => (this.redact ?? known).object(value),
+    });
     this.watch = createResourceWatch({
       record: () => this.instance?.query.record() ?? null,
       onChange: (listener) => this.onChange(listener),

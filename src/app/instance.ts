@@ -5,6 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { LineOrder } from "../model/runs/line-order.ts";
 import { createRedactor, type Redact } from "../model/secrets/redact.ts";
+import { redactLogger } from "../model/secrets/redact-logger.ts";
 import { createPrefectClient, type PrefectClient } from "../prefect/client.ts";
 import { redactedApi } from "../prefect/redacted-api.ts";
 import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";
@@ -40,12 +41,13 @@ export interface InstanceOptions {
 
 /** Disk and network are first used by a query. Throws AppError `invalid_config` without an API URL. */
 export function createInstance(options: InstanceOptions): Instance {
-  const { settings, version, clock, logger, answerBudget } = options;
+  const { settings, version, clock, answerBudget } = options;
+  const redact = createRedactor({ credentials: credentialsOf(settings) });
+  const logger = redactLogger(options.logger, redact);
   const connection = toConnection(settings, version);
   const file = recordFileOf(settings, connection.url);
   const reader = createRecordReader(file, clock, logger);
-  const worker = createSyncWorker(options);
-  const redact = createRedactor({ credentials: credentialsOf(settings) });
+  const worker = createSyncWorker({ ...options, logger });
   let client: PrefectClient | null = null;
   let isClosed = false;
   return {

@@ -3,7 +3,9 @@ import type { Settings } from "../config/settings.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { createRedactor } from "../model/secrets/redact.ts";
+import { redactLogger } from "../model/secrets/redact-logger.ts";
 import { createPrefectClient } from "../prefect/client.ts";
+import { errorsOnly, redactedApi } from "../prefect/redacted-api.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { createSyncSession, type SyncSession } from "../sync/session.ts";
 import { recordFileOf, toConnection } from "./connection.ts";
@@ -18,15 +20,18 @@ export interface OpenSessionOptions {
 
 /** Opens the record for writing: in the Worker of `serve`, on the main thread for `sync`, `audit` and `forget`. */
 export function openSyncSession(options: OpenSessionOptions): SyncSession {
-  const { settings, version, clock, logger, onChange } = options;
+  const { settings, version, clock, onChange } = options;
   const connection = toConnection(settings, version);
+  const redact = createRedactor({ credentials: credentialsOf(settings) });
+  const logger = redactLogger(options.logger, redact);
   return createSyncSession({
     file: recordFileOf(settings, connection.url),
-    api: createPrefectClient(connection, { clock, logger }),
+    // Rows are redacted when they are stored, once.
+    api: redactedApi(createPrefectClient(connection, { clock, logger }), errorsOnly(redact)),
     clock,
     logger,
     settings: settings.sync,
-    redact: createRedactor({ credentials: credentialsOf(settings) }),
+    redact,
     ...(onChange ? { onChange } : {}),
   });
 }

@@ -1,10 +1,13 @@
 /** The Worker thread, the only writer of the record. */
 import "../lib/zod-without-jit.ts";
+import { credentialsOf } from "../config/credentials.ts";
 import { toAppError } from "../errors.ts";
 import { Backoff } from "../lib/backoff.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger, withFields } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
+import { createRedactor } from "../model/secrets/redact.ts";
+import { redactLogger } from "../model/secrets/redact-logger.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import type { SyncSession } from "../sync/session.ts";
 import { openSyncSession } from "./sync-session.ts";
@@ -48,7 +51,8 @@ class SessionHost {
   /** Retries after each error until `stop`: a record that cannot be opened now (disk full, no permission) may be later. */
   private async run({ settings, version, label }: Opening): Promise<void> {
     const { signal } = this.stopping;
-    const plain = createLogger(settings.logLevel, writeStderr);
+    const redact = createRedactor({ credentials: credentialsOf(settings) });
+    const plain = redactLogger(createLogger(settings.logLevel, writeStderr), redact);
     const logger = label === null ? plain : withFields(plain, { tenant: label });
     const onChange = (change: ChangeNotice) => this.send({ type: "change", change });
     let lastError = "";

@@ -2,6 +2,8 @@ import "../lib/zod-without-jit.ts";
 import { toAppError } from "../errors.ts";
 import { createLogger, type Logger, type LogLevel } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
+import { createRedactor, type Redact } from "../model/secrets/redact.ts";
+import { redactLogger } from "../model/secrets/redact-logger.ts";
 import type { CommandName } from "./arguments/commands.ts";
 import { type Invocation, parseCommandLine } from "./arguments/parse.ts";
 import { UsageError } from "./arguments/usage-error.ts";
@@ -35,12 +37,14 @@ export async function runCommandLine(argv: readonly string[], processContext: Pr
   const { invocation } = parsed;
   const { command } = invocation;
   const level = commandLogLevel(invocation);
-  const logger = command === "serve" ? createLogger(level, writeStderr) : createPlainLogger(level, out);
+  const redact = createRedactor({ credentials: [] });
+  const own = command === "serve" ? createLogger(level, writeStderr) : createPlainLogger(level, out);
+  const logger = redactLogger(own, redact);
   processContext.onUncaught((error) => {
     logUncaught(logger, error);
     return LONG_RUNNING.has(command);
   });
-  const code = await runCommand(invocation, { ...processContext, out, logger });
+  const code = await runCommand(invocation, { ...processContext, out, logger, redact });
   await out.flush();
   const { signal } = processContext;
   return signal.aborted && command !== "serve" ? Number(signal.reason) : code;
@@ -57,6 +61,7 @@ interface CommandParts {
   readonly signal: AbortSignal;
   readonly out: Output;
   readonly logger: Logger;
+  readonly redact: Redact;
 }
 
 async function runCommand(invocation: Invocation, parts: CommandParts): Promise<number> {
@@ -66,7 +71,10 @@ async function runCommand(invocation: Invocation, parts: CommandParts): Promise<
   } catch (error) {
     if (parts.signal.aborted) return 1;
     const { code, message, hint } = toAppError(error);
-    parts.out.note(`prefect-mcp-bun ${invocation.command}: ${message}${hint ? `\n${hint}` : ""}`);
+    const { redact } = parts;
+    parts.out.note(
+      `prefect-mcp-bun ${invocation.command}: ${redact.text(message)}${hint ? `\n${redact.text(hint)}` : ""}`,
+    );
     if (code === "internal" && error instanceof Error) parts.logger.error("internal error", { stack: error.stack });
     return error instanceof UsageError ? USAGE_ERROR : 1;
   }

@@ -10,6 +10,8 @@ import { own, sentence } from "../lib/shown-text.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import { serveHttp } from "../mcp/http/http.ts";
 import { lookupWithin } from "../mcp/http/tenants/target-rules.ts";
+import { createRedactor } from "../model/secrets/redact.ts";
+import { redactLogger } from "../model/secrets/redact-logger.ts";
 import type { CommandContext } from "./command.ts";
 
 /** Longest wait for the DNS lookup of a host that a caller names. */
@@ -20,7 +22,7 @@ export async function runServeHttp(ctx: CommandContext): Promise<number> {
   const source = settingsFromFiles(ctx.invocation.settings, systemClock);
   const base = () => source.current();
   const { http, logLevel, dataDir } = base().settings;
-  const logger = createLogger(logLevel, writeStderr);
+  const logger = redactLogger(createLogger(logLevel, writeStderr), createRedactor({ credentials: http.tokens }));
   if (http.tokens.some((token) => token.length < 16)) {
     logger.warn("a token in PREFECT_MCP_HTTP_TOKENS is shorter than 16 characters", {
       fix: "Use a long random one, for example the output of `openssl rand -hex 32`.",

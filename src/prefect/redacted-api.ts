@@ -56,6 +56,12 @@ export function redactedApi(client: PrefectClient, redact: Redact): PrefectClien
   return members;
 }
 
+/** For a caller that redacts the rows itself: only errors are changed. */
+export function errorsOnly(redact: Redact): Redact {
+  const same = <T>(value: T): T => value;
+  return { ...redact, event: same, logs: same, flowRun: same, taskRun: same, object: same };
+}
+
 function redactedStream(stream: EventStream, redact: Redact): EventStream {
   const ready = cleaned(stream.ready, redact, () => undefined);
   // A caller that only iterates sees the same error there.
