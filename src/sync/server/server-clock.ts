@@ -103,11 +103,11 @@ export class ServerClock {
     };
   }
 
-  /** Best estimate of the server clock now, for choosing what to ask; never for a claim. */
+  /** Best estimate of the server clock now, whole microseconds: for choosing what to ask, never for a claim. */
   estimateUs(): ServerUs {
     const { offset } = this;
     if (offset === null) return onServerClock(this.clock.nowUs(), 0);
-    return ((this.clock.steadyMs() + middleMs(offset)) * 1000) as ServerUs;
+    return Math.floor((this.clock.steadyMs() + middleMs(offset)) * 1000) as ServerUs;
   }
 
   /** The same, without what it was set forward lately: so much time has certainly passed since a stamp of Prefect. */

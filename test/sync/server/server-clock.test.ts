@@ -67,6 +67,13 @@ describe("the server clock", () => {
     expect(changes).toHaveLength(1);
   });
 
+  test("is given in whole microseconds, as times of Prefect have them", () => {
+    const { clock, serverClock, answer } = aServer();
+    answer();
+    clock.pass(0.123_456_7);
+    expect(Number.isInteger(serverClock.estimateUs())).toBe(true);
+  });
+
   test("that was set back is noticed, and doubts what was claimed after the last answer", () => {
     const { changes, trueUs, set, answer } = aServer();
     answer();
