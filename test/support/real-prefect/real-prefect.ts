@@ -49,7 +49,12 @@ export interface RealPrefect extends AsyncDisposable {
   /** Starts `prefect …` (a worker) beside the server; it ends with the server. */
   prefect(args: readonly string[], env?: Readonly<Record<string, string>>): Subprocess;
   /** One raw call; throws on a status of 400 and more. Retries the 503 that a busy SQLite answers to writes. */
-  api<Answer = unknown>(method: string, path: string, body?: unknown): Promise<Answer>;
+  api<Answer = unknown>(
+    method: string,
+    path: string,
+    body?: unknown,
+    parse?: (text: string) => unknown,
+  ): Promise<Answer>;
 }
 
 const ROOT = join(import.meta.dir, "../../..");
@@ -120,7 +125,12 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     await rm(folder, { recursive: true, force: true });
   }
 
-  async function api<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+  async function api<Answer>(
+    method: string,
+    path: string,
+    body?: unknown,
+    parse: (text: string) => unknown = JSON.parse,
+  ): Promise<Answer> {
     const headers: Record<string, string> = { "content-type": "application/json" };
     if (authString !== undefined) headers.authorization = `Basic ${btoa(authString)}`;
     for (let tries = 1; ; tries += 1) {
@@ -131,7 +141,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
         return null;
       });
       const text = (await response?.text()) ?? "";
-      if (response?.ok) return (text === "" ? null : JSON.parse(text)) as Answer;
+      if (response?.ok) return (text === "" ? null : parse(text)) as Answer;
       if (tries > 10 || (response !== null && response.status !== 503)) {
         throw new Error(`${method} ${path}: ${response?.status} ${text}`);
       }
