@@ -145,7 +145,7 @@ export class Engine {
     this.signals.catchUp.notify();
   }
 
-  /** What depended on the clock is read anew, and claims of it are not made until then. */
+  /** Requests everything that depended on the clock again; nothing of it is claimed before that. */
   private clockSet(which: "local" | "server", byMs: number): void {
     if (which === "server") this.fixedGoalUs = null;
     else {

@@ -12,7 +12,7 @@ export interface OverlappingPage<T> {
   readonly rows: readonly T[];
   /**
    * The page begins with the last row of the one before and repeats no other. Otherwise rows were added or deleted in between, or rows
-   * that the sort does not tell apart came in another order: then others may have been left out.
+   * that are equal in the sort came in another order: then others may have been left out.
    */
   readonly isContinuous: boolean;
   readonly isLast: boolean;

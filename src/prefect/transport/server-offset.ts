@@ -1,6 +1,6 @@
 /**
  * What the `Date` headers of Prefect's answers say about the server clock. It is compared with the steady clock of this thread, which
- * nobody sets: whatever happens to the wall clock of this machine, the server clock stays known.
+ * nothing sets: whatever happens to the wall clock of this machine, the server clock stays known.
  */
 import type { Clock } from "../../lib/clock.ts";
 import type { ServerUs, SteadyMs } from "../../lib/time.ts";

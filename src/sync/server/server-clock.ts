@@ -83,7 +83,7 @@ export class ServerClock {
     return offset === null ? null : skewMsOf(offset, this.clock);
   }
 
-  /** When the last answer arrived that told it. */
+  /** When the last answer with a `Date` header arrived; null before the first. */
   get measuredMs(): SteadyMs | null {
     return this.offset?.observedMs ?? null;
   }
