@@ -1,3 +1,4 @@
+import type { Sentence } from "../lib/shown-text.ts";
 import { addUs, latestUs, type ServerUs } from "../lib/time.ts";
 
 /** Where an answer came from. */
@@ -20,7 +21,7 @@ export interface Coverage {
   /** When the part that was compared with Prefect least recently was compared. */
   readonly verifiedUs: ServerUs | null;
   /** Sentences that say what is missing and why ("Prefect is unreachable since …"). */
-  readonly notes: readonly string[];
+  readonly notes: readonly Sentence[];
 }
 
 /** Source, age and coverage of an answer. */
@@ -32,7 +33,7 @@ export interface Freshness {
 }
 
 /** With more notes. */
-export function withNotes(freshness: Freshness, notes: readonly string[]): Freshness {
+export function withNotes(freshness: Freshness, notes: readonly Sentence[]): Freshness {
   if (notes.length === 0) return freshness;
   const { coverage } = freshness;
   return { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, ...notes] } };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger, type Logger } from "../../src/lib/logger.ts";
-import { own } from "../../src/lib/shown-text.ts";
+import { own, sentence } from "../../src/lib/shown-text.ts";
 import type { Tenant } from "../../src/mcp/tenant.ts";
 import type { QueryContext } from "../../src/queries/source/context.ts";
 import { answerText } from "../../src/tools/answer/fenced.ts";
@@ -44,7 +44,7 @@ export function testTools(seen: Seen): ToolDefinition[] {
       name: "count_up",
       input: z.strictObject({}),
       run: async (ctx) => {
-        for (let done = 1; done <= 3; done += 1) ctx.progress(done, 3, `step ${done}`);
+        for (let done = 1; done <= 3; done += 1) ctx.progress(done, 3, sentence`step ${done}`);
         return answer({ done: 3 });
       },
     }),

@@ -1,5 +1,5 @@
 /** One question, one verdict: collects facts, lets the causes judge them, and ranks the findings. */
-
+import { sentence } from "../../lib/shown-text.ts";
 import { addUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
@@ -127,7 +127,7 @@ function stateOfAutomation({ name, enabled }: Automation, isPast: boolean): stri
 
 function freshnessOf(ctx: QueryContext, gathering: Gathering, nowUs: ServerUs): Freshness {
   if (gathering.freshness.length > 0) return withNotes(joinFreshness(gathering.freshness), gathering.notes);
-  const notes = ["Nothing could be read."];
+  const notes = [sentence`Nothing could be read.`];
   return {
     source: ctx.record() ? "record" : "live",
     asOfUs: nowUs,

@@ -1,7 +1,7 @@
 /** Exact counts of events by group, in any window. */
 
 import { AppError } from "../../errors.ts";
-import { own, sentence } from "../../lib/shown-text.ts";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
@@ -102,7 +102,7 @@ async function sumOf(
 ): Promise<LiveCount> {
   const tally = new Map<string, EventGroup>();
   const gaps: TimeRange[] = [];
-  const notes = new Set<string>();
+  const notes = new Set<Sentence>();
   const add = (groups: ReadonlyMap<string, EventGroup>) => {
     for (const group of groups.values()) addGroup(tally, group);
   };

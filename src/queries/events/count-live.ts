@@ -1,7 +1,9 @@
 /**
  * Counts from Prefect: by its count routes, and where these are inexact by totals of `/events/filter` or by reading the events.
  */
+
 import { AppError } from "../../errors.ts";
+import { sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, HOUR_US, latestUs, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -153,7 +155,11 @@ async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> 
     addGroup(tally, { key: id, label: name, count: totals[index] ?? 0, firstUs: null, lastUs: null });
   }
   if (rows.length <= shown.length) return { value: tally };
-  return { value: tally, gaps: [range], notes: [`Only the first ${MAX_TOTALS} deployments by name were counted.`] };
+  return {
+    value: tally,
+    gaps: [range],
+    notes: [sentence`Only the first ${MAX_TOTALS} deployments by name were counted.`],
+  };
 }
 
 /** Reads the events and counts them here. */
@@ -167,7 +173,7 @@ async function countByReading(ask: Ask, range: TimeRange): Promise<LiveCount> {
   return {
     value: tally,
     gaps: [unread],
-    notes: ["Prefect was too slow to count everything; ask for a smaller window."],
+    notes: [sentence`Prefect was too slow to count everything; ask for a smaller window.`],
   };
 }
 

@@ -1,4 +1,5 @@
 /** Events of a window: covered parts from the record, the others from Prefect. */
+import { sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
@@ -220,7 +221,7 @@ async function addLive(
     if (collector.isFull) break;
   }
   if (collector.isFull || read.unread === null) return {};
-  const note = `Prefect was too slow to read everything within ${Math.round(ctx.liveDeadlineMs / 1000)} s; ask for a smaller window.`;
+  const note = sentence`Prefect was too slow to read everything within ${Math.round(ctx.liveDeadlineMs / 1000)} s; ask for a smaller window.`;
   return { gaps: [read.unread], notes: [note] };
 }
 

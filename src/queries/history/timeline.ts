@@ -1,4 +1,5 @@
 /** What happened to one run, deployment or work pool: states, other events, error lines and changes, causes before effects. */
+import { type Sentence, sentence } from "../../lib/shown-text.ts";
 import { onLocalClock, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
@@ -76,14 +77,15 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
     id: event.id,
     event,
   }));
-  const notes: string[] = [];
+  const notes: Sentence[] = [];
   if (!parts.every((part) => part.coverage.complete)) entries.push(...(await statesOf(ctx, subject, events)));
   const logs = await errorLines(ctx, subject, question.fresh);
   entries.push(...logs.entries, ...changesOf(ctx.record(), subject));
   const deletedRun = subject.run ? readDeletedRun(ctx, subject.run.id) : null;
   if (deletedRun) notes.push(deletionNote(deletedRun));
   if (logs.note) notes.push(logs.note);
-  if (isCut) notes.push(`More than ${MAX_EVENTS} events; give occurred_after and occurred_before to see a part.`);
+  if (isCut)
+    notes.push(sentence`More than ${MAX_EVENTS} events; give occurred_after and occurred_before to see a part.`);
   const freshness = withNotes(joinFreshness(parts), notes, isCut);
   return {
     subject,
@@ -141,7 +143,7 @@ async function statesOf(
 
 interface Lines {
   readonly entries: readonly TimelineEntry[];
-  readonly note: string | null;
+  readonly note: Sentence | null;
 }
 
 async function errorLines(ctx: QueryContext, subject: TimelineSubject, fresh: boolean | undefined): Promise<Lines> {
@@ -157,13 +159,13 @@ async function errorLines(ctx: QueryContext, subject: TimelineSubject, fresh: bo
     });
     return { entries, note: logs.freshness.coverage.notes[0] ?? null };
   } catch {
-    return { entries: [], note: "The log lines of this run could not be read." };
+    return { entries: [], note: sentence`The log lines of this run could not be read.` };
   }
 }
 
 /** Recorded error lines of the runs of a deployment or work pool. */
 function recordedErrors(db: RecordDb | null, { kind, id, name, window }: TimelineSubject): Lines {
-  if (db === null) return { entries: [], note: "Nothing is recorded yet: log lines are not shown." };
+  if (db === null) return { entries: [], note: sentence`Nothing is recorded yet: log lines are not shown.` };
   const owner = kind === "deployment" ? { deploymentId: id ?? "" } : { workPoolName: name ?? "" };
   const runs = findRunsWithErrors(db, owner, window);
   const { fromUs: sinceUs, toUs: untilUs } = window;
@@ -171,7 +173,9 @@ function recordedErrors(db: RecordDb | null, { kind, id, name, window }: Timelin
   const logs = withKnownNumbers(db, found.logs);
   const missing = runs.filter((run) => coveredRanges(db, "log", run).length === 0).length;
   const note =
-    missing === 0 ? null : `Log lines of ${missing} of its runs are not recorded; get_flow_run_logs reads them.`;
+    missing === 0
+      ? null
+      : sentence`Log lines of ${missing} of its runs are not recorded; get_flow_run_logs reads them.`;
   return { entries: logs.map(({ log, n, tsUs }) => ({ kind: "log", us: tsUs, id: log.id, log, n })), note };
 }
 
@@ -212,7 +216,7 @@ function rank(entry: TimelineEntry): number {
   return entry.kind === "change" ? 0 : entry.kind === "log" ? 1 : 2;
 }
 
-function withNotes(freshness: Freshness, notes: readonly string[], isCut: boolean): Freshness {
+function withNotes(freshness: Freshness, notes: readonly Sentence[], isCut: boolean): Freshness {
   const { coverage } = freshness;
   const all = [...new Set([...coverage.notes, ...notes])];
   return { ...freshness, coverage: { ...coverage, complete: coverage.complete && !isCut, notes: all } };

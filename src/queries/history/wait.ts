@@ -1,5 +1,7 @@
 /** Waits for a state of a run or for an event: watches the record, and asks Prefect where the record is behind. */
+
 import { toAppError } from "../../errors.ts";
+import { asName, type Sentence, sentence } from "../../lib/shown-text.ts";
 import {
   addMs,
   addUs,
@@ -30,7 +32,7 @@ import { readSyncView } from "../source/sync-view.ts";
 export interface WaitOptions {
   readonly timeoutMs: number;
   /** Called at the start and every few seconds with the seconds waited and what was seen last. */
-  progress(waitedSeconds: number, message: string): void;
+  progress(waitedSeconds: number, message: Sentence): void;
 }
 
 export interface WaitResult<T> {
@@ -54,7 +56,7 @@ const REQUEST_MS = 5_000;
 interface Observation<T> {
   readonly value: T;
   readonly isReached: boolean;
-  readonly message: string;
+  readonly message: Sentence;
   /** Since when this is so, server clock, microseconds: the answer is at least as recent. */
   readonly sinceUs: ServerUs | undefined;
 }
@@ -88,7 +90,12 @@ export async function waitForRun(
     const isTarget = targets.some((state) => state === type || state === (run.state_name ?? "").toUpperCase());
     const isReached = targets.length === 0 ? isTerminal(type) : isTarget;
     const sinceUs = parseIsoUs(run.state?.timestamp ?? run.end_time ?? "");
-    return { value: run, isReached, message: `${run.name} is ${run.state_name ?? type ?? "unknown"}`, sinceUs };
+    return {
+      value: run,
+      isReached,
+      message: sentence`${asName(run.name ?? run.id)} is ${asName(run.state_name ?? type ?? "unknown")}`,
+      sinceUs,
+    };
   };
   const seeRow = (row: FlowRunRow): Observation<FlowRun> => {
     if (row.deleted_us !== null && !isTerminal(row.state_type)) throw deletedError(row, "it will not continue");
@@ -130,8 +137,8 @@ export function waitForEvent(
 ): Promise<WaitResult<PrefectEvent | null>> {
   const see = (event: PrefectEvent | undefined): Observation<PrefectEvent | null> =>
     event
-      ? { value: event, isReached: true, message: event.event, sinceUs: parseIsoUs(event.occurred) }
-      : { value: null, isReached: false, message: "no such event yet", sinceUs: undefined };
+      ? { value: event, isReached: true, message: asName(event.event), sinceUs: parseIsoUs(event.occurred) }
+      : { value: null, isReached: false, message: sentence`no such event yet`, sinceUs: undefined };
   const range = () => ({ fromUs: sinceUs, toUs: addUs(latestUs(sinceUs, serverNowUs(ctx)), 60 * SECOND_US) });
   return watch(ctx, options, (seen) => seen.isReached, {
     record: (db) => see(findEvents(db, { ...range(), order: "asc", limit: 1, filter }).events[0]),
@@ -187,12 +194,13 @@ async function watch<T>(
     if ((best && isOver(best.seen)) || waited() >= timeoutMs || signal?.aborted) break;
     if (reportedMs === null || waited() - reportedMs >= PROGRESS_MS) {
       reportedMs = waited();
-      progress(Math.round(reportedMs / 1000), best?.seen.message ?? "Prefect does not answer");
+      progress(Math.round(reportedMs / 1000), best?.seen.message ?? sentence`Prefect does not answer`);
     }
     await clock.sleep(Math.min(LOOK_MS, Math.max(1, timeoutMs - waited())), signal);
   }
   if (best === null) throw failure ?? toAppError("nothing was seen");
-  const notes = failure === null ? [] : [`Prefect did not answer when asked (${toAppError(failure).message}).`];
+  const notes =
+    failure === null ? [] : [sentence`Prefect did not answer when asked (${toAppError(failure).sentence}).`];
   // What was seen may have begun after the last contact with Prefect. The answer is then as recent as its beginning.
   const at = latestUs(best.asOfUs, best.seen.sinceUs ?? 0);
   const coverage = { complete: failure === null, fromUs: at, toUs: at, gaps: [], verifiedUs: at, notes };

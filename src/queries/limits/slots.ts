@@ -1,6 +1,8 @@
 /** All limits of the workspace (of pools, queues, deployments and tags, and global ones) with the runs that hold their slots. */
+
 import { toAppError } from "../../errors.ts";
 import type { JsonNumber } from "../../lib/exact-json.ts";
+import { sentence } from "../../lib/shown-text.ts";
 import { SECOND_US } from "../../lib/time.ts";
 import type { ConcurrencyLimit, WorkPool, WorkQueue } from "../../model/objects.ts";
 import { readWholeList } from "../../prefect/paging/list-pages.ts";
@@ -76,7 +78,10 @@ async function withFreshCounts(ctx: QueryContext, answer: Answered<Gathered>): P
     return { value: { ...answer.value, limits, ofTags }, freshness: { ...answer.freshness, source: "mixed" } };
   } catch (error) {
     if (!toAppError(error).retryable) throw error;
-    const notes = [...answer.freshness.coverage.notes, "Slots of tags and global limits could not be counted again."];
+    const notes = [
+      ...answer.freshness.coverage.notes,
+      sentence`Slots of tags and global limits could not be counted again.`,
+    ];
     return { ...answer, freshness: { ...answer.freshness, coverage: { ...answer.freshness.coverage, notes } } };
   }
 }

@@ -1,7 +1,7 @@
 /** Turns the typed arguments beside `filter` into Prefect's filters. */
 
 import { AppError } from "../../errors.ts";
-import { own, sentence } from "../../lib/shown-text.ts";
+import { asName, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
 import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type FilterKey, filterName, type RunKind } from "../../model/kinds.ts";
@@ -120,7 +120,7 @@ export function stateNotes(
   table: RunKind,
   filter: unknown,
   shown: readonly (string | null)[],
-): string[] {
+): Sentence[] {
   const { state } = (filter ?? {}) as { state?: { name?: { any_?: readonly string[] | null } | null } | null };
   const known: ReadonlySet<string | null> = new Set([...TYPE_NAMES, ...STATE_NAMES, ...shown]);
   const unusual = (state?.name?.any_ ?? []).filter(
@@ -129,8 +129,8 @@ export function stateNotes(
   return unusual.map((name) => {
     const near = OTHER_WORDS[name.toLowerCase()] ?? closest(name.slice(0, 100), [...TYPE_NAMES, ...STATE_NAMES], 1)[0];
     const isCapital = name === name.toUpperCase() && name !== near?.toUpperCase();
-    const meant = near ? `; did you mean ${isCapital ? near.toUpperCase() : near}?` : ".";
-    return `No recorded run has a state "${name}", and it is none of Prefect's own${meant}`;
+    const meant = near ? sentence`; did you mean ${asName(isCapital ? near.toUpperCase() : near)}?` : ".";
+    return sentence`No recorded run has a state ${quote(name)}, and it is none of Prefect's own${meant}`;
   });
 }
 

@@ -1,4 +1,5 @@
 /** Deployments that were deleted and created again under the same name. Earlier runs belong to the old id. */
+import { asName, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findByName } from "../../store/objects/names.ts";
 import { countRunsOfDeployment } from "../../store/runs/runs-of-owner.ts";
@@ -7,7 +8,7 @@ import { countRunsOfDeployment } from "../../store/runs/runs-of-owner.ts";
 const MAX_COUNTED = 1_000;
 
 /** Notes about deleted deployments of the same name and flow that have recorded runs. */
-export function earlierDeploymentNotes(db: RecordDb, id: string, name: string): string[] {
+export function earlierDeploymentNotes(db: RecordDb, id: string, name: string): Sentence[] {
   const namesakes = findByName(db, "deployment", name);
   const own = namesakes.find((one) => one.id === id);
   return namesakes
@@ -15,10 +16,10 @@ export function earlierDeploymentNotes(db: RecordDb, id: string, name: string): 
     .flatMap((one) => {
       const n = countRunsOfDeployment(db, one.id, MAX_COUNTED);
       if (n === 0) return [];
-      const runs = n === 1 ? "1 run is" : `${n === MAX_COUNTED ? "at least " : ""}${n} runs are`;
+      const runs = n === 1 ? "1 run is" : sentence`${n === MAX_COUNTED ? "at least " : ""}${n} runs are`;
       const them = n === 1 ? "it" : "them";
       return [
-        `An earlier deployment "${one.name}" (${one.id}) was deleted; its ${runs} not listed here, ask for ${them} by that id.`,
+        sentence`An earlier deployment ${quote(one.name)} (${asName(one.id)}) was deleted; its ${runs} not listed here, ask for ${them} by that id.`,
       ];
     });
 }

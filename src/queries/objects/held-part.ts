@@ -1,4 +1,5 @@
 /** Which part of a list the record holds, where it does not hold all of it. */
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, formatIsoUs, onServerClock } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { factsOf, KINDS } from "../../model/kinds.ts";
@@ -26,10 +27,12 @@ export function asHeld(db: RecordDb | null, kind: SnapshotKind, isBeyond: boolea
   if (db === null || freshness.source !== "record") return freshness;
   const { leftOut } = factsOf(kind);
   const newest = findFact(db, `newest:${kind}`);
-  const notes: string[] = [];
+  const notes: Sentence[] = [];
   if (leftOut !== null && isBeyond) {
-    const values = leftOut.values.join(" or ");
-    notes.push(`Not recorded are ${KINDS[kind].plural} whose ${leftOut.field} is ${values}, or that have none.`);
+    const values = own(leftOut.values.join(" or "));
+    notes.push(
+      sentence`Not recorded are ${KINDS[kind].plural} whose ${own(leftOut.field)} is ${values}, or that have none.`,
+    );
   }
   if (newest) notes.push(newestNote(kind, "are recorded", { count: newest.count, since: formatIsoUs(newest.sinceUs) }));
   if (notes.length === 0) return freshness;

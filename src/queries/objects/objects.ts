@@ -1,4 +1,5 @@
 /** Objects of one kind by Prefect's filters, from the lists that the record holds. */
+import { asName, own, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { type FilterKind, factsOf, heldFilters, KINDS, type ListedKind } from "../../model/kinds.ts";
@@ -101,11 +102,12 @@ function withNotes<K extends FilteredListKind>(
   for (const id of db ? (idsOf(set[KINDS[kind].filterKey]) ?? []) : []) {
     const recorded = db && !rows.some((row) => row.id === id.toLowerCase()) ? findObject(db, kind, id) : null;
     if (recorded?.deletedUs == null) continue;
-    notes.push(`${recorded.name} (${recorded.id}) was deleted in Prefect (seen ${formatIsoUs(recorded.deletedUs)}).`);
+    const seen = own(formatIsoUs(recorded.deletedUs));
+    notes.push(sentence`${asName(recorded.name)} (${asName(recorded.id)}) was deleted in Prefect (seen ${seen}).`);
   }
   if (freshness.source === "record" && !isDecidable(set)) {
     notes.push(
-      "Whether work queue names match is an estimate: the record does not have the name that Prefect stored with a deployment.",
+      sentence`Whether work queue names match is an estimate: the record does not have the name that Prefect stored with a deployment.`,
     );
   }
   return { ...freshness, coverage: { ...freshness.coverage, notes } };

@@ -1,4 +1,5 @@
 /** Work pools with their queues, their workers with heartbeats, and the runs that hold their slots. */
+import { sentence } from "../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { KINDS } from "../../model/kinds.ts";
@@ -111,7 +112,8 @@ async function workersOf(
         const rows = (await Promise.all(shown.map(({ name }) => live.api.filterWorkers(name, live.options())))).flat();
         const isWhole = isAll && pools.length <= MAX_POOLS;
         ctx.saveLive({ kind: "worker", rows, readUs: live.startedUs, isWhole });
-        const notes = pools.length > MAX_POOLS ? [`Workers were read for the first ${MAX_POOLS} pools only.`] : [];
+        const notes =
+          pools.length > MAX_POOLS ? [sentence`Workers were read for the first ${MAX_POOLS} pools only.`] : [];
         return { value: rows, notes };
       },
       isEmpty: (rows) => rows.length === 0,
@@ -134,7 +136,8 @@ function occupancyOf(
       record: (db) => findPoolOccupancy(db),
       live: async (live) => {
         const shown = pools.slice(0, MAX_POOLS).map(({ name }) => name);
-        const notes = pools.length > MAX_POOLS ? [`Slots were counted for the first ${MAX_POOLS} pools only.`] : [];
+        const notes =
+          pools.length > MAX_POOLS ? [sentence`Slots were counted for the first ${MAX_POOLS} pools only.`] : [];
         return { value: await readPoolOccupancy(live, shown), notes };
       },
       isEmpty: (found) => found.size === 0,

@@ -1,4 +1,5 @@
 /** Flow runs by Prefect's filters. */
+import { sentence } from "../../lib/shown-text.ts";
 import { addUs, earliestUs, formatIsoUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { FlowRun, JsonObject } from "../../model/objects.ts";
@@ -320,7 +321,7 @@ function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, fre
   notes.push(...stateNotes(db, "flow_run", question.set.flow_runs, states));
   if (freshness.source === "record" && !isDecidable(question.set)) {
     notes.push(
-      "Whether work queue names match is an estimate: the record does not have the name that Prefect stored with a run.",
+      sentence`Whether work queue names match is an estimate: the record does not have the name that Prefect stored with a run.`,
     );
   }
   return { ...freshness, coverage: { ...freshness.coverage, notes } };

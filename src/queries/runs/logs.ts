@@ -1,4 +1,5 @@
 /** Log lines of one flow run, with its subflows on request. */
+import { sentence } from "../../lib/shown-text.ts";
 import { earliestUs, type LocalUs, onServerClock, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
@@ -93,7 +94,7 @@ function ofDeleted(
   const settledUs = recorded.settledUs === null ? null : onServerClock(recorded.settledUs, statedSkewUs(db));
   const found = fromRecord(ctx, db, id, recorded.ids);
   if (settledUs === null && found.lines.length === 0) throw deletedError(deleted, "its log was not recorded");
-  const part = settledUs === null ? ["Lines that were not recorded before the deletion are lost."] : [];
+  const part = settledUs === null ? [sentence`Lines that were not recorded before the deletion are lost.`] : [];
   const coverage = {
     complete: settledUs !== null,
     ...{ fromUs: null, toUs: null, gaps: [], verifiedUs: settledUs },
@@ -195,7 +196,7 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuest
   if (read.isWhole) return { value };
   return {
     value,
-    notes: [`This run has more lines than could be read in time: only its newest ${lines.length} were read.`],
+    notes: [sentence`This run has more lines than could be read in time: only its newest ${lines.length} were read.`],
   };
 }
 

@@ -1,7 +1,7 @@
 /** Searches events, recorded log lines and names. One list: objects first, then hits with a time, newest first. */
 
 import { AppError } from "../../errors.ts";
-import { quote, quoteJson, sentence } from "../../lib/shown-text.ts";
+import { own, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, formatIsoUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
@@ -166,7 +166,7 @@ interface Found<T> {
 const NOTHING: Found<never> = { rows: [], hasMore: false };
 
 /** Objects have no time, so with a bound they are only searched when the caller gives their kind. */
-const OBJECTS_AS_NOW = "The window is over; objects are shown as they are now.";
+const OBJECTS_AS_NOW = sentence`The window is over; objects are shown as they are now.`;
 
 function wantedKinds({ kinds, isBounded }: SearchQuestion): (kind: SearchKind) => boolean {
   const isObject = (kind: SearchKind) => (SNAPSHOT_KINDS as readonly string[]).includes(kind);
@@ -243,7 +243,7 @@ async function liveEvents(
     rows.push(...read.events.filter((event) => matchesSearch(terms, stringsOf(event).flatMap(wordsOf))));
     const last = read.events.at(-1);
     if (read.unread !== null && rows.length <= question.limit) {
-      const note = "Prefect was too slow to search everything; give a later since.";
+      const note = sentence`Prefect was too slow to search everything; give a later since.`;
       return { value: { rows, hasMore: false }, gaps: [read.unread], notes: [note] };
     }
     if (rows.length > question.limit || read.events.length < wanted || !last) {
@@ -316,23 +316,23 @@ function unsearched(
   window: TimeRange,
   wants: (kind: SearchKind) => boolean,
   { lists, failed }: LiveLists,
-): string[] {
+): Sentence[] {
   const isLive = (kind: SearchKind) => lists.some((list) => list.kind === kind);
   const others = SEARCH_KINDS.filter((kind) => kind !== "event" && wants(kind) && !isLive(kind));
   const notes = failed.map(
-    ({ kind, cause }) => `${KINDS[kind].plural} could not be read from Prefect (${cause.message})`,
+    ({ kind, cause }) => sentence`${KINDS[kind].plural} could not be read from Prefect (${cause.sentence})`,
   );
   for (const { kind, rows, isWhole } of lists)
     if (!isWhole) notes.push(newestNote(kind, "were searched", { count: rows.length, since: rows.at(-1)?.updated }));
   if (db === null) {
-    if (others.length > 0) notes.push(`Nothing is recorded yet: ${others.join(", ")} not searched.`);
+    if (others.length > 0) notes.push(sentence`Nothing is recorded yet: ${own(others.join(", "))} not searched.`);
     return notes;
   }
   if (wants("log")) {
     const { runs, missing } = countRunsWithoutLogs(db, window);
     if (missing > 0) {
       notes.push(
-        `Logs of ${missing} of the ${runs} runs in this time are not fully recorded, so lines may be missing; get_flow_run_logs with text searches one run.`,
+        sentence`Logs of ${missing} of the ${runs} runs in this time are not fully recorded, so lines may be missing; get_flow_run_logs with text searches one run.`,
       );
     }
   }
@@ -344,11 +344,12 @@ function unsearched(
       notes.push(newestNote(kind, "were searched", { count: newest.count, since: formatIsoUs(newest.sinceUs) }));
     else if (findFact(db, `read:${kind}`) === null) unread.push(kind);
   }
-  if (unread.length > 0) notes.push(`Not yet read from Prefect, and so not searched completely: ${unread.join(", ")}.`);
+  if (unread.length > 0)
+    notes.push(sentence`Not yet read from Prefect, and so not searched completely: ${own(unread.join(", "))}.`);
   return notes;
 }
 
-function withUnsearched(freshness: Freshness, notes: readonly string[]): Freshness {
+function withUnsearched(freshness: Freshness, notes: readonly Sentence[]): Freshness {
   if (notes.length === 0) return freshness;
   const { coverage } = freshness;
   return { ...freshness, coverage: { ...coverage, complete: false, notes: [...coverage.notes, ...notes] } };

@@ -4,7 +4,7 @@
  */
 
 import { AppError, toAppError } from "../../errors.ts";
-import { own, sentence } from "../../lib/shown-text.ts";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import {
   addUs,
   earliestUs,
@@ -46,7 +46,7 @@ export interface LiveValue<T> {
   readonly value: T;
   /** Parts of the window that could not be read. */
   readonly gaps?: readonly TimeRange[];
-  readonly notes?: readonly string[];
+  readonly notes?: readonly Sentence[];
   /** A mixed reading did not need Prefect after all. */
   readonly isRecordOnly?: boolean;
 }
@@ -102,8 +102,8 @@ export function adjustForFuture(freshness: Freshness, window: TimeRange, nowUs: 
 }
 
 /** Also helps a caller that gave a local time without its zone. */
-export function futureNote(nowUs: ServerUs): string {
-  return `The window begins in the future; now is ${formatIsoSeconds(nowUs)}.`;
+export function futureNote(nowUs: ServerUs): Sentence {
+  return sentence`The window begins in the future; now is ${own(formatIsoSeconds(nowUs))}.`;
 }
 
 async function answerBySource<T>(
@@ -278,8 +278,8 @@ export async function answerWhole<T>(
 }
 
 /** The freshness of rows that were saved from other answers: they are correct, but others may be missing. */
-function partlyRecorded(ask: ReturnType<typeof askOf>, what: string, failures: readonly string[]): Freshness {
-  const notes = [...failures, `Only a part of these ${what} is recorded.`];
+function partlyRecorded(ask: ReturnType<typeof askOf>, what: string, failures: readonly Sentence[]): Freshness {
+  const notes = [...failures, sentence`Only a part of these ${own(what)} is recorded.`];
   const asOfUs = earliestUs(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
   return {
     source: "record",
@@ -299,11 +299,11 @@ function canFallBack(cause: AppError, question: Pick<WindowQuestion, "fresh" | "
 }
 
 /** Why an answer is from the record, and what is doubtful about it. */
-function fallbackNotes(ctx: QueryContext, cause: AppError): string[] {
+function fallbackNotes(ctx: QueryContext, cause: AppError): Sentence[] {
   const doubt = currentSkew(ctx).isRecordDoubtful
-    ? ["The clock of this machine may have been set since this was recorded, so its age may be wrong."]
+    ? [sentence`The clock of this machine may have been set since this was recorded, so its age may be wrong.`]
     : [];
-  return [`Prefect was asked and did not answer (${cause.message}).`, ...doubt];
+  return [sentence`Prefect was asked and did not answer (${cause.sentence}).`, ...doubt];
 }
 
 function explain(cause: AppError, question: { readonly what: string; readonly fresh?: boolean | undefined }): AppError {
@@ -322,7 +322,7 @@ function explain(cause: AppError, question: { readonly what: string; readonly fr
   });
 }
 
-function withNotes(choice: SourceChoice & { source: "record" }, notes: readonly string[]): Freshness {
+function withNotes(choice: SourceChoice & { source: "record" }, notes: readonly Sentence[]): Freshness {
   const all = [...notes, ...choice.coverage.notes];
   return { source: "record", asOfUs: choice.asOfUs, coverage: { ...choice.coverage, notes: all } };
 }

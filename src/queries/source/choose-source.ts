@@ -2,6 +2,7 @@
  * Decides whether the record or Prefect answers a question. Pure functions of three facts: whether the coverage ledger contains
  * the window of the question, how old the end of the coverage is, and whether the stored columns can answer the filter.
  */
+import { type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, type LocalUs, latestUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { Coverage, TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
@@ -169,9 +170,9 @@ export function recordedSnapshot(ask: Ask, readUs: ServerUs): SourceChoice & { s
   };
 }
 
-function offlineNotes(sync: SyncView): string[] {
+function offlineNotes(sync: SyncView): Sentence[] {
   if (sync.unreachableSinceUs === null) return [];
   return [
-    "Prefect is unreachable: this is what was recorded before the connection was lost, later changes are unknown.",
+    sentence`Prefect is unreachable: this is what was recorded before the connection was lost, later changes are unknown.`,
   ];
 }

@@ -1,5 +1,7 @@
 /** How far back Prefect can be asked for events, given that it deletes old ones. */
+
 import { AppError } from "../../errors.ts";
+import { sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, onServerClock, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn } from "../../model/freshness.ts";
@@ -39,12 +41,14 @@ export async function reachOf(ctx: QueryContext, ranges: readonly TimeRange[], n
   const floorUs = addUs(nowUs, -retentionUs);
   const gaps = behind(retentionUs).map((range) => ({ ...range, toUs: earliestUs(range.toUs, addUs(floorUs, -1)) }));
   if (gaps.length === 0) return { readable: ranges, lost: {} };
-  const days = `${Math.round(retentionUs / DAY_US)} days`;
+  const days = sentence`${Math.round(retentionUs / DAY_US)} days`;
   if (statedUs === null) {
-    const notes = [`Prefect does not say how long it keeps events: some that are older than ${days} may be deleted.`];
+    const notes = [
+      sentence`Prefect does not say how long it keeps events: some that are older than ${days} may be deleted.`,
+    ];
     return { readable: ranges, lost: { gaps, notes } };
   }
-  const notes = [`Prefect keeps events for ${days}, and older ones were not recorded.`];
+  const notes = [sentence`Prefect keeps events for ${days}, and older ones were not recorded.`];
   return { readable: ranges.flatMap((range) => gapsIn(range, gaps)), lost: { gaps, notes } };
 }
 

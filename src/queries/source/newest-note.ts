@@ -1,3 +1,4 @@
+import { asReason, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 
@@ -6,6 +7,6 @@ export function newestNote(
   kind: SnapshotKind,
   did: "are recorded" | "were searched",
   { count, since }: { readonly count: number; readonly since: string | null | undefined },
-): string {
-  return `Of ${KINDS[kind].plural}, only the ${count} that were updated last ${did}, those since ${since}.`;
+): Sentence {
+  return sentence`Of ${KINDS[kind].plural}, only the ${count} that were updated last ${did}, those since ${asReason(since ?? "unknown")}.`;
 }

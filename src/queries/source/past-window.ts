@@ -1,4 +1,5 @@
 /** Windows that are over: what limits, workers, pools and deployments are now says nothing about them. */
+import { sentence } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { QueryContext } from "./context.ts";
@@ -9,4 +10,4 @@ export function isOver(ctx: QueryContext, window: Pick<TimeRange, "toUs">, nowUs
 }
 
 /** For answers that count or judge the runs of such a window. */
-export const RUNS_AS_NOW = "The window is over; its runs count by the state that they have now.";
+export const RUNS_AS_NOW = sentence`The window is over; its runs count by the state that they have now.`;

@@ -1,5 +1,6 @@
 /** Overview of the workspace: counts of runs in a window and in the one before, all limits, work pools, and problems. */
 
+import { sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
@@ -73,7 +74,7 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
   const { slots: limits, pools } = slots?.value ?? { slots: [], pools: [] };
   const problems = [...runProblems(ofRuns, counts, pools, nowUs), ...fullLimits(limits)];
   const freshness = slots ? joinFreshness([runs.freshness, slots.freshness]) : runs.freshness;
-  const noted = isPast ? withNotes(freshness, [`${RUNS_AS_NOW} ${NO_LIMITS}`]) : freshness;
+  const noted = isPast ? withNotes(freshness, [sentence`${RUNS_AS_NOW} ${NO_LIMITS}`]) : freshness;
   return { window, counts, before, slots: limits, pools, problems, freshness: noted };
 }
 
@@ -82,7 +83,7 @@ async function readRuns(ctx: QueryContext, live: LiveReader, window: TimeRange):
   return { value: { counts, problems } };
 }
 
-const NO_LIMITS = "Limits with their holders and work pools are known only as they are now, so they are left out.";
+const NO_LIMITS = sentence`Limits with their holders and work pools are known only as they are now, so they are left out.`;
 
 /** Counts of the previous window. Null when they cannot be read, since the other parts are still answered. */
 async function countBefore(

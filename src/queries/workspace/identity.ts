@@ -1,5 +1,7 @@
 /** The Prefect server, and on Cloud its account, workspace and user. Parts that cannot be read are left out with a note. */
+
 import { toAppError } from "../../errors.ts";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { cloudIds } from "../../prefect/cloud.ts";
 import { findFact } from "../../store/sync-state.ts";
@@ -72,7 +74,7 @@ const USER_FACTS = ["id", "email", "handle", "first_name", "last_name"];
 /**
  * Account, workspace and user, in separate requests. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py
  */
-async function readCloud(live: LiveReader): Promise<{ facts: Record<string, unknown>; notes: string[] }> {
+async function readCloud(live: LiveReader): Promise<{ facts: Record<string, unknown>; notes: Sentence[] }> {
   const ids = cloudIds(live.api.url);
   const account = `/accounts/${ids?.accountId}`;
   const parts = [
@@ -88,7 +90,9 @@ async function readCloud(live: LiveReader): Promise<{ facts: Record<string, unkn
     one.status === "fulfilled" ? asObject(one.value) : {},
   );
   const notes = read.flatMap((one, index) =>
-    one.status === "rejected" ? [`The ${parts[index]?.name} could not be read (${toAppError(one.reason).code}).`] : [],
+    one.status === "rejected"
+      ? [sentence`The ${own(String(parts[index]?.name))} could not be read (${toAppError(one.reason).code}).`]
+      : [],
   );
   const user = pick(userFacts, USER_FACTS);
   return {

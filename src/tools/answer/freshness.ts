@@ -25,7 +25,7 @@ export function builtInFields(nowUs: ServerUs): Record<string, unknown> {
 }
 
 /** Coverage of an answer that is not about a time window. */
-export function withoutWindow(complete: boolean, notes: readonly string[]): Coverage {
+export function withoutWindow(complete: boolean, notes: readonly Sentence[]): Coverage {
   return { complete, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes };
 }
 
@@ -55,7 +55,7 @@ function linesWith(window: string, { source, asOfUs, coverage }: Freshness, nowU
     const rest = coverage.gaps.length > 5 ? ` and ${coverage.gaps.length - 5} more` : "";
     lines.push(own(`not covered: ${shown.join("; ")}${rest}`));
   }
-  return [...lines, ...coverage.notes.map(own)];
+  return [...lines, ...coverage.notes];
 }
 
 export function isoRange({ fromUs, toUs }: TimeRange): { from: string; to: string } {

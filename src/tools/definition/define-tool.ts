@@ -1,5 +1,7 @@
 /** The parts of a tool. */
+
 import type { z } from "zod";
+import type { Sentence } from "../../lib/shown-text.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
 import type { AnswerText } from "../answer/fenced.ts";
 
@@ -8,7 +10,7 @@ export interface ToolContext {
   /** Aborts when the client cancels. */
   readonly signal: AbortSignal;
   /** Progress notice to the client; `total` null when unknown. */
-  progress(done: number, total: number | null, message: string): void;
+  progress(done: number, total: number | null, message: Sentence): void;
   readonly isCloud: boolean;
 }
 

@@ -1,5 +1,5 @@
 /** The answer of both docs tools: the text of the docs server, or pages of the shipped index with a note that they are from there. */
-import { own, sentence, verbatim } from "../../lib/shown-text.ts";
+import { asReason, own, sentence, verbatim } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { DocsAnswer } from "../../queries/docs/docs.ts";
 import { answerText, fenced } from "../answer/fenced.ts";
@@ -15,7 +15,9 @@ const MAX_CHARS = MAX_TOKENS * 2;
 
 export function docsAnswer(answer: DocsAnswer, nowUs: ServerUs): ToolAnswer {
   const isServer = answer.from === "server";
-  const notes = isServer ? [] : [`Answered from the shipped list of pages, which may be out of date: ${answer.why}.`];
+  const notes = isServer
+    ? []
+    : [sentence`Answered from the shipped list of pages, which may be out of date: ${asReason(answer.why)}.`];
   const freshness = {
     source: isServer ? "live" : "record",
     asOfUs: nowUs,

@@ -54,7 +54,7 @@ export const waitForTool = defineTool({
   async run({ query: ctx, progress }, args) {
     const timeoutMs = readTimeout(args.timeout);
     const total = Math.round(timeoutMs / 1000);
-    const options = { timeoutMs, progress: (seconds: number, message: string) => progress(seconds, total, message) };
+    const options = { timeoutMs, progress: (seconds: number, message: Sentence) => progress(seconds, total, message) };
     const isEvent = [args.event_type_prefix, args.filter, args.resource, args.deployment, args.work_pool].some(
       (value) => value !== undefined,
     );

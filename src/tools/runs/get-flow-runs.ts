@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { sentence } from "../../lib/shown-text.ts";
+import { type Sentence, sentence } from "../../lib/shown-text.ts";
 
 import { withNotes } from "../../model/freshness.ts";
 import type { ResolvedName } from "../../queries/names/names.ts";
@@ -103,7 +103,7 @@ export const getFlowRunsTool = listTool({
 });
 
 /** Notes about deleted deployments of the same name. An id asks for that deployment only. */
-function deploymentNotes(ctx: QueryContext, given = "", deployment: ResolvedName | undefined): string[] {
+function deploymentNotes(ctx: QueryContext, given = "", deployment: ResolvedName | undefined): Sentence[] {
   const db = ctx.record();
   if (!db || !deployment || given.toLowerCase().includes(deployment.id)) return [];
   return earlierDeploymentNotes(db, deployment.id, deployment.name);

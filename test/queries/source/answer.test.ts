@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { sentence } from "../../../src/lib/shown-text.ts";
 import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
 import { listEvents } from "../../../src/queries/events/events.ts";
 import { answerWhole, answerWindow, joinFreshness } from "../../../src/queries/source/answer.ts";
@@ -169,10 +170,14 @@ describe("an answer about a whole list", () => {
 });
 
 test("an answer of several parts is as old as the oldest and complete only if all of them are", () => {
-  const coverage = { complete: true, fromUs: 1, toUs: 2, gaps: [], verifiedUs: 2, notes: ["a"] };
+  const coverage = { complete: true, fromUs: 1, toUs: 2, gaps: [], verifiedUs: 2, notes: [sentence`a`] };
   const joined = joinFreshness([
     { source: "record", asOfUs: 5, coverage },
-    { source: "live", asOfUs: 3, coverage: { ...coverage, complete: false, notes: ["a", "b"] } },
+    { source: "live", asOfUs: 3, coverage: { ...coverage, complete: false, notes: [sentence`a`, sentence`b`] } },
   ]);
-  expect(joined).toEqual({ source: "mixed", asOfUs: 3, coverage: { ...coverage, complete: false, notes: ["a", "b"] } });
+  expect(joined).toEqual({
+    source: "mixed",
+    asOfUs: 3,
+    coverage: { ...coverage, complete: false, notes: [sentence`a`, sentence`b`] },
+  });
 });

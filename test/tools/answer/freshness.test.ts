@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { sentence } from "../../../src/lib/shown-text.ts";
 import { formatIsoUs } from "../../../src/lib/time.ts";
 import type { Freshness } from "../../../src/model/freshness.ts";
 import { ageText, freshnessLines } from "../../../src/tools/answer/freshness.ts";
@@ -10,7 +11,7 @@ const freshness: Freshness = { source: "record", asOfUs: T0_US, coverage };
 describe("the freshness lines", () => {
   test("state source, time, age and window, gaps and notes", () => {
     const gaps = Array.from({ length: 7 }, (_, n) => ({ fromUs: T0_US + n * 10e6, toUs: T0_US + n * 10e6 + 5e6 }));
-    const partial = { ...coverage, complete: false, gaps, notes: ["Prefect is away."] };
+    const partial = { ...coverage, complete: false, gaps, notes: [sentence`Prefect is away.`] };
     expect<readonly string[]>(
       freshnessLines({ source: "mixed", asOfUs: T0_US, coverage: partial }, T0_US + 65e6),
     ).toEqual([

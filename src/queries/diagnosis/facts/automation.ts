@@ -1,7 +1,7 @@
 /** An automation, its own events, and a replay of its trigger over the events that happened. */
 
 import { AppError } from "../../../errors.ts";
-import { asName, sentence } from "../../../lib/shown-text.ts";
+import { asName, own, sentence } from "../../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, formatIsoSeconds, latestUs, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { PrefectEvent } from "../../../model/events/event.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
@@ -40,7 +40,9 @@ export async function gatherAutomation(
   const isPast = isOver(ctx, window, nowUs);
   const toUs = isPast ? window.toUs : nowUs;
   if (createdUs > toUs) {
-    gathering.notes.push(`The automation was created after the window, at ${formatIsoSeconds(createdUs)}.`);
+    gathering.notes.push(
+      sentence`The automation was created after the window, at ${own(formatIsoSeconds(createdUs))}.`,
+    );
     return { automation: ofUnknownState(automation), replay: null, events: [] };
   }
   const range = {

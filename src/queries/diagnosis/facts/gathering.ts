@@ -1,4 +1,5 @@
 import { AppError } from "../../../errors.ts";
+import type { Sentence } from "../../../lib/shown-text.ts";
 import { addMs, type SteadyMs } from "../../../lib/time.ts";
 import type { Freshness } from "../../../model/freshness.ts";
 import { type QueryContext, withLimits } from "../../source/context.ts";
@@ -13,7 +14,7 @@ export interface Gathering {
   readonly freshness: Freshness[];
   readonly unchecked: string[];
   /** For the freshness of the answer. */
-  readonly notes: string[];
+  readonly notes: Sentence[];
   /** End of the time for all live questions together. */
   readonly liveUntilMs: SteadyMs;
 }
