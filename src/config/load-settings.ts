@@ -3,6 +3,7 @@ import { posix, win32 } from "node:path";
 import { type Assembled, assembleSettings } from "./assemble.ts";
 import { parseDotenv } from "./dotenv.ts";
 import { type FileContent, fingerprintOf, readText, readToml, type TomlTable } from "./files.ts";
+import { withoutPlaceholders } from "./placeholders.ts";
 import { findProfile, type Profile } from "./profiles.ts";
 import {
   caseInsensitive,
@@ -77,7 +78,10 @@ export function settingsFingerprint(files: readonly string[]): string {
 }
 
 /** Reads every source and never throws: errors are in `problems`. Takes about a millisecond. */
-export function loadSettings(input: SettingsInput): ResolvedSettings {
+export function loadSettings(given: SettingsInput): ResolvedSettings {
+  const filledEnv = withoutPlaceholders(given.env, (name) => `environment ${name}`);
+  const filledFlags = withoutPlaceholders(given.flags, (name) => `flag --${name}`);
+  const input = { ...given, env: filledEnv.texts, flags: filledFlags.texts };
   const { cwd, env, flags } = input;
   const paths = input.platform === "win32" ? win32 : posix;
   const [dotenvPath, prefectPath, pyprojectPath] = [".env", "prefect.toml", "pyproject.toml"].map((name) =>
@@ -116,6 +120,8 @@ export function loadSettings(input: SettingsInput): ResolvedSettings {
     systemSource(env),
   ]);
   const problems = [
+    ...filledFlags.problems,
+    ...filledEnv.problems,
     ...resolution.problems,
     ...(profile.isBroken ? [] : profile.problems),
     ...unknownNames(Object.keys(env), () => "environment"),

@@ -1,3 +1,4 @@
+import { isBlank } from "../config/placeholders.ts";
 import { AppError } from "../errors.ts";
 import { asNames, own, quote, sentence } from "../lib/shown-text.ts";
 
@@ -42,10 +43,11 @@ export function definePrompt(options: PromptOptions): PromptDefinition {
           },
         );
       }
-      const missing = known.find((argument) => argument.required && !values[argument.name]?.trim());
+      const given = Object.fromEntries(Object.entries(values).filter(([, value]) => !isBlank(value)));
+      const missing = known.find((argument) => argument.required && given[argument.name] === undefined);
       if (missing)
         throw new AppError("invalid_input", sentence`The prompt ${own(options.name)} needs "${own(missing.name)}".`);
-      return options.text(values);
+      return options.text(given);
     },
   };
 }

@@ -409,6 +409,42 @@ describe("invalid values", () => {
     expect(load({ ...env, PREFECT_MCP_RETENTION_DAYS: "1" }).settings.sync.retentionUs).toBe(86_400_000_000);
   });
 
+  test("a placeholder that a client did not replace counts as not set, with a warning", () => {
+    const loaded = load(
+      {
+        PREFECT_API_URL: "http://server/api",
+        PREFECT_API_KEY: `\${user_config.api_key}`,
+        PREFECT_CLIENT_CUSTOM_HEADERS: `{"authorization": "Bearer \${env:TOKEN}"}`,
+        PREFECT_MCP_DATA_DIR: `/home/me/\${user_config.folder}`,
+        HTTPS_PROXY: `\${input:proxy}`,
+        PS1: `\${debian_chroot}`,
+      },
+      { flags: { profile: `\${user_config.profile}` } },
+    );
+    expect(loaded.settings).toMatchObject({
+      apiUrl: "http://server/api",
+      auth: { kind: "none" },
+      customHeaders: {},
+      profile: "ephemeral",
+      dataDir: join(home, ".local/share/prefect-mcp-bun"),
+      proxy: { https: null },
+    });
+    expect(loaded.problems.filter(({ message }) => message.includes("placeholder"))).toEqual(
+      [
+        "flag --profile",
+        "environment PREFECT_API_KEY",
+        "environment PREFECT_CLIENT_CUSTOM_HEADERS",
+        "environment PREFECT_MCP_DATA_DIR",
+      ].map((where) => ({
+        level: "warning",
+        message: `${where} is a placeholder that the client did not replace; it counts as not set.`,
+        where,
+        fix: "Give it a value in the client's configuration, or remove it there.",
+      })),
+    );
+    expect(load({ PREFECT_API_KEY: `pa\${ss}word` }).settings.auth).toMatchObject({ kind: "key" });
+  });
+
   test("a misspelt setting of this program is a warning, one of the official server is not", () => {
     inCwd(".env", "PREFECT_MCP_RETENTON_DAYS=1\n");
     expect(

@@ -1,6 +1,10 @@
-/** Reads the arguments of a call. Accepts other forms (text for objects and numbers, null for absent), but no unknown names. */
+/**
+ * Reads the arguments of a call. Accepts other forms (text for objects and numbers; null, an empty text or an unreplaced placeholder
+ * of a client for an argument that is absent), but no unknown names.
+ */
 
 import type { z } from "zod";
+import { isBlank } from "../../config/placeholders.ts";
 import { AppError } from "../../errors.ts";
 import { ExactNumber, isJsonNumber, isJsonObject, parseJson } from "../../lib/exact-json.ts";
 import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
@@ -22,7 +26,7 @@ export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Re
   const properties = (inputSchema(tool).properties ?? {}) as Readonly<Record<string, JsonSchema>>;
   const named: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(given)) {
-    if (value === null || value === undefined) continue;
+    if (isBlank(value)) continue;
     const key = knownName(tool, properties, name);
     if (key in named)
       throw new AppError("invalid_input", sentence`argument "${own(key)}" is given twice (also as ${quote(name)})`);

@@ -15,6 +15,12 @@ describe("arguments of a tool", () => {
   const accepted: [string, unknown, object][] = [
     ["absent", undefined, {}],
     ["null", { flow_run: null, limit: null }, {}],
+    ["empty, as forms of clients send it", { flow_run: "", limit: " ", active: "", filter: "", fields: [""] }, {}],
+    [
+      "a placeholder that the client did not replace",
+      { flow_run: `\${user_config.run}`, limit: `\${input:limit}` },
+      {},
+    ],
     ["a number as text", { limit: "5" }, { limit: 5 }],
     ["a flag as text", { active: "True" }, { active: true }],
     ["an object as text", { filter: '{"name": {"any_": ["a"]}}' }, { filter: { name: { any_: ["a"] } } }],

@@ -1,3 +1,4 @@
+import { isPlaceholder } from "../../../config/placeholders.ts";
 import { AppError } from "../../../errors.ts";
 import { type Checked, own, sentence } from "../../../lib/shown-text.ts";
 import type { PrefectAuth } from "../../../model/prefect-auth.ts";
@@ -24,6 +25,11 @@ export function readTenantHeaders(headers: Headers): TenantTarget | null {
   const key = headers.get(TENANT_HEADERS.key);
   const authString = headers.get(TENANT_HEADERS.authString);
   if (url === null && key === null && authString === null) return null;
+  for (const name of Object.values(TENANT_HEADERS)) {
+    if (isPlaceholder(headers.get(name) ?? "")) {
+      throw unusableHeaders(`${name} holds a placeholder that the client did not replace`);
+    }
+  }
   if (url !== null && url.trim() === "" && key === null && authString === null) {
     throw unusableHeaders(`${TENANT_HEADERS.url} is empty`);
   }

@@ -30,6 +30,8 @@ describe("tenant headers", () => {
     [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "" }, "empty"],
     [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Auth-String": " " }, "empty"],
     [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": "secret-1", "X-Prefect-Api-Auth-String": "a:b" }, "both"],
+    [{ "X-Prefect-Api-Url": `\${user_config.url}`, "X-Prefect-Api-Key": "secret-1" }, "url holds a placeholder"],
+    [{ "X-Prefect-Api-Url": URL_, "X-Prefect-Api-Key": `\${env:KEY}` }, "key holds a placeholder"],
   ] as [Record<string, string>, string][])(
     "an incomplete or contradictory set %o is refused and never echoed",
     (headers, reason) => {
