@@ -134,30 +134,77 @@ function withinYears(us: number): ServerUs | undefined {
   return us < FIRST_US || us > END_US ? undefined : (Math.min(us, LAST_US) as ServerUs);
 }
 
-const DURATION = /^(\d+(?:\.\d+)?)\s*(s|m|h|d|w)$/i;
-const UNIT_US: Record<string, number> = { s: SECOND_US, m: MINUTE_US, h: HOUR_US, d: DAY_US, w: 7 * DAY_US };
+const UNIT_US: Record<string, number> = {
+  s: SECOND_US,
+  sec: SECOND_US,
+  second: SECOND_US,
+  m: MINUTE_US,
+  min: MINUTE_US,
+  minute: MINUTE_US,
+  h: HOUR_US,
+  hr: HOUR_US,
+  hour: HOUR_US,
+  d: DAY_US,
+  day: DAY_US,
+  w: 7 * DAY_US,
+  week: 7 * DAY_US,
+};
+/** One number with its unit, at the start of the rest of a duration. */
+const PART = /(\d+(?:\.\d+)?|an?(?=\s))\s*([a-z]+)(?:(?:\s*,\s*|\s+and\s+)(?=\d|an?\s)|\s*)/iy;
+/** Characters; no duration that a person writes is longer. */
+const LONGEST_DURATION = 80;
 const ISO_DURATION = /^P(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?$/i;
 
-/** Microseconds of `7d`, `90m`, `1.5h`, `PT15M`, `P7D`; undefined for other texts. */
+/** Microseconds of `7d`, `1h30m`, `1.5 hours`, `2 days and 3 hours`, `PT15M`, `P7D`; undefined for other texts. */
 export function parseDurationUs(text: string): number | undefined {
-  const short = DURATION.exec(text.trim());
-  if (short?.[1] && short[2]) return Math.round(Number(short[1]) * (UNIT_US[short[2].toLowerCase()] ?? 0));
-  const iso = ISO_DURATION.exec(text.trim());
-  if (!iso || text.trim().length < 3) return undefined;
+  const trimmed = text.trim();
+  if (trimmed.length > LONGEST_DURATION) return undefined;
+  const iso = ISO_DURATION.exec(trimmed);
+  if (!iso || trimmed.length < 3) return sumOfParts(trimmed);
   const [, days = "0", hours = "0", minutes = "0", seconds = "0"] = iso;
   return Math.round(
     Number(days) * DAY_US + Number(hours) * HOUR_US + Number(minutes) * MINUTE_US + Number(seconds) * SECOND_US,
   );
 }
 
-/** A moment as ISO text, as a duration before now (`2h`, `7d`), or `now`. */
+/** Units descend, so that `1h30h` is not a duration. */
+function sumOfParts(text: string): number | undefined {
+  let [sumUs, at, lastUnitUs] = [0, 0, Number.POSITIVE_INFINITY];
+  while (at < text.length) {
+    PART.lastIndex = at;
+    const [part = "", count = "", unit = ""] = PART.exec(text) ?? [];
+    const name = unit.toLowerCase();
+    const unitUs = UNIT_US[name] ?? (name.length > 2 ? UNIT_US[name.replace(/s$/, "")] : undefined);
+    if (unitUs === undefined || unitUs >= lastUnitUs) return undefined;
+    sumUs += Number(/^a/i.test(count) ? 1 : count) * unitUs;
+    lastUnitUs = unitUs;
+    at += part.length;
+  }
+  return at === 0 ? undefined : Math.round(sumUs);
+}
+
+const DAY_NAMES: Record<string, number> = { yesterday: -1, today: 0, tomorrow: 1 };
+export function isDayName(text: string): boolean {
+  return Object.hasOwn(DAY_NAMES, text.trim().toLowerCase());
+}
+
+const FROM_NOW = /^(?:now\s*([+-])|([+-])|(in\s))\s*/i;
+
+/**
+ * A moment as ISO text, as a duration before now (`2h`, `1h30m`, `24 hours ago`, `now-1h`) or after it (`now+1h`, `in 1h`), as `now`, or
+ * as the start of a day in UTC (`today`, `yesterday`, `tomorrow`).
+ */
 export function parseMomentUs(text: string, nowUs: ServerUs): ServerUs | undefined {
-  if (text.trim().toLowerCase() === "now") return nowUs;
-  const ago = parseDurationUs(
-    text
-      .trim()
-      .replace(/(?<!\s)\s*ago$/i, "")
-      .replace(/^-/, ""),
-  );
-  return ago === undefined ? parseIsoUs(text) : withinYears(nowUs - ago);
+  const trimmed = text.trim();
+  if (trimmed.length > LONGEST_DURATION) return undefined;
+  const word = trimmed.toLowerCase();
+  if (word === "now") return nowUs;
+  if (Object.hasOwn(DAY_NAMES, word)) {
+    return withinYears(Math.floor(nowUs / DAY_US) * DAY_US + (DAY_NAMES[word] ?? 0) * DAY_US);
+  }
+  const sign = FROM_NOW.exec(trimmed);
+  const isAhead = sign !== null && (sign[1] ?? sign[2] ?? sign[3]) !== "-";
+  const rest = trimmed.slice(sign?.[0].length ?? 0);
+  const us = parseDurationUs(sign ? rest : rest.replace(/(?<!\s)\s+ago$|(?<=[a-z])ago$/i, ""));
+  return us === undefined ? parseIsoUs(text) : withinYears(isAhead ? nowUs + us : nowUs - us);
 }

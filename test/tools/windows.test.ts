@@ -83,6 +83,21 @@ describe.each(TOOLS)("a window of %s", (name, tool, args, since, until) => {
     },
   );
 
+  test("may be named by days, which begin in UTC, and the answer says so", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const iso = { [since]: "2026-08-19T00:00:00Z", [until]: "2026-08-20T00:00:00Z" };
+    const expected = await harness.call(tool, { ...args, ...iso });
+    const named = await harness.call(tool, { ...args, [since]: "yesterday", [until]: "Today" });
+    const note = "Days begin at 00:00 UTC; it is 2026-08-20T10:15:00Z.";
+    expect(expected.text).not.toContain(note);
+    const { notes = [], ...coverage } = named.structured.coverage;
+    expect(notes).toEqual([...(expected.structured.coverage.notes ?? []), note]);
+    const { notes: _, ...sameCoverage } = expected.structured.coverage;
+    expect({ ...named.structured, coverage }).toEqual({ ...expected.structured, coverage: sameCoverage });
+    expect(named.text).toContain(note);
+  });
+
   test("that starts now, or ends long ago without a start, is used as given", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);

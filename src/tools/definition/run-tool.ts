@@ -1,8 +1,12 @@
+import { isJsonObject } from "../../lib/exact-json.ts";
+import type { Sentence } from "../../lib/shown-text.ts";
 import { addMs } from "../../lib/time.ts";
 import { withLimits } from "../../queries/source/context.ts";
-import { withServerTime } from "../../queries/source/server-time.ts";
+import { serverNowUs, withServerTime } from "../../queries/source/server-time.ts";
+import type { AnswerText } from "../answer/fenced.ts";
 import { parseArguments } from "./arguments.ts";
 import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
+import { dayNote } from "./shared-schemas.ts";
 
 /**
  * Reads the arguments and runs the tool within the time limit of the call, on one state of the record. Throws; `callTool` in
@@ -16,8 +20,20 @@ export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unkn
   const query = withLimits(ctx.query, { liveUntilMs, signal: ctx.signal, ...record });
   try {
     const progress: ToolContext["progress"] = (...notice) => ctx.progress(...notice);
-    return await withServerTime(query, () => tool.run({ ...ctx, query, progress }, input));
+    return await withServerTime(query, async () => {
+      const answer = await tool.run({ ...ctx, query, progress }, input);
+      const note = dayNote(input, serverNowUs(query));
+      return note === null ? answer : withNote(answer, note);
+    });
   } finally {
     held?.release();
   }
+}
+
+function withNote({ structured, text, ...rest }: ToolAnswer, note: Sentence): ToolAnswer {
+  const { coverage } = structured;
+  const noted = isJsonObject(coverage)
+    ? { coverage: { ...coverage, notes: [...(Array.isArray(coverage.notes) ? coverage.notes : []), note] } }
+    : {};
+  return { ...rest, structured: { ...structured, ...noted }, text: `${text}\n${note}` as AnswerText };
 }

@@ -2,8 +2,8 @@
 
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { own, quote, sentence } from "../../lib/shown-text.ts";
-import { parseMomentUs, type ServerUs } from "../../lib/time.ts";
+import { own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { formatIsoSeconds, isDayName, parseMomentUs, type ServerUs } from "../../lib/time.ts";
 import { DEFAULT_TOKENS, MAX_TOKENS } from "../answer/token-budget.ts";
 import { withNearest } from "./suggestions.ts";
 
@@ -51,14 +51,22 @@ export function tokenBudget(input: PageInput): number {
   return input.limit !== undefined || input.detail === "full" ? MAX_TOKENS : DEFAULT_TOKENS;
 }
 
-/** A time argument (ISO 8601, or an age such as `2h`, `7d`, `now`) in microseconds. Throws AppError `invalid_input`. */
+/** A time argument (as `parseMomentUs` reads it) in microseconds. Throws AppError `invalid_input`. */
 export function timeArg(name: string, text: string | undefined, nowUs: ServerUs): ServerUs | undefined {
   if (text === undefined) return undefined;
   const us = parseMomentUs(text, nowUs);
   if (us !== undefined) return us;
   throw new AppError("invalid_input", sentence`argument "${own(name)}": ${quote(text)} is not a time`, {
-    hint: 'Give ISO 8601 ("2026-01-31T09:00:00Z") or an age ("90m", "24h", "7d").',
+    hint: 'Give ISO 8601 ("2026-01-31T09:00:00Z"), an age ("90m", "1h30m", "24 hours ago", "7d"), "today" or "yesterday" (UTC).',
   });
+}
+
+const TIME_ARGUMENTS = ["since", "until", "occurred_after", "occurred_before"];
+
+/** States the zone of days, when an argument names one; null otherwise. */
+export function dayNote(args: { readonly [name: string]: unknown }, nowUs: ServerUs): Sentence | null {
+  const isDay = TIME_ARGUMENTS.some((name) => typeof args[name] === "string" && isDayName(args[name]));
+  return isDay ? own(`Days begin at 00:00 UTC; it is ${formatIsoSeconds(nowUs)}.`) : null;
 }
 
 /** The names of a tool's arguments for the start and the end of a window. */
