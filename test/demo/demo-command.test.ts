@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseIsoUs } from "../../src/lib/time.ts";
 import { bareEnv, MAIN, ROOT, startProduct } from "../support/process/product.ts";
-import { eventually } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
 let home: string;
 beforeAll(() => {
@@ -51,7 +51,7 @@ describe("demo", () => {
     exitCode = code;
     tookMs = performance.now() - startMs;
     left = readdirSync(scratch).filter((name) => name.startsWith("prefect-mcp"));
-  }, 60_000);
+  });
 
   test("asks its questions and ends with exit code 0, without a terminal, within seconds", () => {
     expect([exitCode, tookMs < 30_000]).toEqual([0, true]);
@@ -98,19 +98,20 @@ describe("demo --stdio", () => {
       const first = await newest();
       const ageMs = Date.now() - (parseIsoUs(first.occurred) ?? 0) / 1000;
       expect(ageMs).toBeLessThan(60_000);
-      const next = await eventually(newest, ({ id }) => id !== first.id, 10_000);
+      const next = await waitUntil("a newer event", newest, ({ id }) => id !== first.id);
       expect(next.id).not.toBe(first.id);
     } finally {
       expect(await product.end()).toBe(0);
     }
     expect(product.stderr()).toBe("");
     expect(readdirSync(scratch).filter((name) => name.startsWith("prefect-mcp"))).toEqual([]);
-  }, 60_000);
+  });
 
   test("is synced into a record from which every question is answered", async () => {
     const { env } = surroundings();
     await using product = await startProduct({ command: [process.execPath, MAIN, "demo", "--stdio"], env, cwd: home });
-    const whole = await eventually(
+    const whole = await waitUntil(
+      "failed runs are answered whole from the record",
       () =>
         product.call("read_events", {
           occurred_after: "24h",
@@ -118,11 +119,10 @@ describe("demo --stdio", () => {
           limit: 100,
         }),
       ({ structured }) => structured.source === "record" && structured.coverage.complete,
-      30_000,
     );
     expect(whole.structured).toMatchObject({ source: "record", coverage: { complete: true, gaps: [] } });
     expect(whole.structured.events.length).toBeGreaterThan(10);
     const dashboard = await product.call("get_dashboard");
     expect(dashboard.structured.flow_runs).toMatchObject({ late: 4, crashed: 1, paused: 1 });
-  }, 60_000);
+  });
 });

@@ -15,8 +15,8 @@ import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake
 import { startFaultProxy } from "../support/proxies/fault-proxy.ts";
 import { startForwardProxy } from "../support/proxies/forward-proxy.ts";
 import { TEST_CERTIFICATE } from "../support/test-certificate.ts";
-import { waitUntil } from "../support/time/eventually.ts";
 import { fastClock } from "../support/time/fast-clock.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
 interface Given extends Partial<PrefectConnection> {
   readonly clock?: ReturnType<typeof fastClock>;
@@ -55,7 +55,7 @@ describe("a stream", () => {
     await stream.ready;
     const large = () => now({ payload: { text: "x".repeat(1_500_000) } });
     // One by one, because Bun's server drops what does not fit into its own buffer.
-    await waitUntil("the end of the stream", 30_000, () => {
+    await waitUntil("the end of the stream", () => {
       fake.emit(large());
       return fake.subscribers === 0;
     });

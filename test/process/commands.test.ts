@@ -1,4 +1,4 @@
-import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import {
   closeSync,
   copyFileSync,
@@ -17,10 +17,9 @@ import { DAY_US, formatIsoUs, HOUR_US } from "../../src/lib/time.ts";
 import { tenantFolder } from "../../src/store/file/tenant-folders.ts";
 import { aDeployment, aFlow, anEvent } from "../support/builders.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { waitUntil } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 import { makePlace, run } from "./program.ts";
 
-setDefaultTimeout(60_000);
 const place = makePlace();
 const prefect = await startFakePrefect();
 const nowUs = Math.floor(systemClock.nowUs());
@@ -239,9 +238,9 @@ test("sync without --once keeps the record up to date, and ends on SIGINT with 1
   const child = Bun.spawn(command, { cwd: place.dir, env: env(), stdio: ["ignore", "pipe", "ignore"] });
   const printed = new Response(child.stdout).text();
   try {
-    await waitUntil("it syncs", 20_000, async () => (await cliJson("status")).syncing === "other");
+    await waitUntil("it syncs", async () => (await cliJson("status")).syncing === "other");
     prefect.emit(eventAgo(0));
-    await waitUntil("the new event is recorded", 20_000, async () => (await cliJson("status")).events === 8);
+    await waitUntil("the new event is recorded", async () => (await cliJson("status")).events === 8);
   } finally {
     child.kill("SIGINT");
   }

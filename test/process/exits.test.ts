@@ -1,12 +1,11 @@
-import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { aFlowRun, anEvent } from "../support/builders.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { waitUntil } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 import { type Form, isAlive, makePlace, startClient } from "./program.ts";
 
-setDefaultTimeout(60_000);
 const place = makePlace();
 const prefect = await startFakePrefect();
 prefect.workspace.flowRuns.push(aFlowRun());
@@ -30,7 +29,6 @@ async function startSyncing(form: Form) {
   await client.initialize();
   await waitUntil(
     "the record is being synced",
-    15_000,
     async () => (await client.call("get_record_status")).syncing === "self",
   );
   return client;

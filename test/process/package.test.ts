@@ -1,14 +1,13 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { postModern } from "../mcp/http/http-harness.ts";
 import { startHttpProduct } from "../mcp/http/http-product.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { waitUntil } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 import { type Finished, makePlace, run, startClient } from "./program.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
-setDefaultTimeout(60_000);
 const place = makePlace();
 const TARGET = { "x-prefect-api-url": "https://10.0.0.7/api", "x-prefect-api-key": "pnu_key" };
 let tarball = "";
@@ -21,7 +20,7 @@ beforeAll(async () => {
   const name = readdirSync(place.dir).find((file) => file.endsWith(".tgz"));
   if (packed.code !== 0 || !name) throw new Error(`bun pm pack failed: ${packed.stderr}`);
   tarball = join(place.dir, name);
-}, 120_000);
+});
 afterAll(() => place[Symbol.dispose]());
 
 describe("the package", () => {
@@ -74,7 +73,7 @@ describe("the package", () => {
     await using prefect = await startFakePrefect();
     await using client = startClient(command(), emptyPlace({ PREFECT_API_URL: prefect.url }));
     await client.initialize();
-    await waitUntil("it syncs", 20_000, async () => (await client.call("get_record_status")).syncing === "self");
+    await waitUntil("it syncs", async () => (await client.call("get_record_status")).syncing === "self");
     await client.close();
     expect(client.child.exitCode).toBe(0);
   });

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { Client as ModernClient } from "@modelcontextprotocol/client";
 import { StdioClientTransport as ModernTransport } from "@modelcontextprotocol/client/stdio";
 import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js";
@@ -9,7 +9,6 @@ import { anEvent } from "../support/builders.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { type Form, makePlace } from "./program.ts";
 
-setDefaultTimeout(60_000);
 const place = makePlace();
 const prefect = await startFakePrefect();
 const nowUs = Math.floor(systemClock.nowUs());

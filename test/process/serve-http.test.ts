@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { startHttpProduct } from "../mcp/http/http-product.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { runProduct } from "../support/process/product.ts";
-import { eventually } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
 describe("serve --http", () => {
   test("answers, and ends within a second of SIGTERM with its records closed", async () => {
@@ -31,10 +31,10 @@ describe("serve --http", () => {
     await using product = await startHttpProduct({ env: { PREFECT_API_URL: prefect.url } });
     expect(product.url).toStartWith("http://127.0.0.1:");
     expect(
-      await eventually(
+      await waitUntil(
+        "a subscriber",
         () => prefect.subscribers,
         (count) => count === 1,
-        5_000,
       ),
     ).toBe(1);
   });

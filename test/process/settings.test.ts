@@ -1,11 +1,10 @@
-import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { waitUntil } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 import { makePlace, startClient } from "./program.ts";
 
-setDefaultTimeout(60_000);
 const place = makePlace();
 const prefect = await startFakePrefect();
 
@@ -38,7 +37,7 @@ test("every call reports a broken profiles.toml; after it is corrected the same 
   writeFileSync(profiles, `active = "shop"\n[profiles.shop]\nPREFECT_API_URL = "${prefect.url}"\n`);
   const corrected = await client.call("get_identity");
   expect(corrected.code).toBeUndefined();
-  await waitUntil("it syncs", 15_000, async () => (await client.call("get_record_status")).syncing === "self");
+  await waitUntil("it syncs", async () => (await client.call("get_record_status")).syncing === "self");
   await client.close();
   expect(client.child.exitCode).toBe(0);
   expect(await client.stderr()).toContain(profiles);

@@ -60,4 +60,4 @@ test("values of variables are in no file and in no answer, from the record and f
   } finally {
     rmSync(dataDir, { recursive: true, force: true });
   }
-}, 60_000);
+});

@@ -3,9 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { DiagnosisHarness } from "../support/diagnosis/diagnosis-harness.ts";
 import type { Deployed } from "../support/diagnosis/prefect-driver.ts";
-import { eventually } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
-const SETUP_MS = 120_000;
 const NAMES = [
   "automation-fired",
   "automation-proactive-waiting",
@@ -26,7 +25,7 @@ beforeAll(async () => {
   harness = await DiagnosisHarness.open();
   await setUp(harness);
   await harness.settle();
-}, SETUP_MS);
+});
 
 afterAll(() => harness?.[Symbol.asyncDispose]());
 
@@ -104,7 +103,11 @@ async function failUntilFired({ driver }: DiagnosisHarness, deployment: Deployed
           filter: { event: { name: ["prefect.automation.action.executed", "prefect.automation.action.failed"] } },
         })
         .then(({ total }) => total);
-    if ((await eventually(count, (total) => total >= 2, 12_000)) >= 2) return;
+    const hasFired = waitUntil("two actions of automations", count, (total) => total >= 2, 12_000).then(
+      () => true,
+      () => false,
+    );
+    if (await hasFired) return;
   }
   throw new Error("the automations never fired");
 }
@@ -175,10 +178,10 @@ describe("what_changed", () => {
       automations: { name: { any_: ["auto-quiet"] } },
     });
     const seen = (answer: { structured: { changes: { name: string }[] } }) => answer.structured.changes;
-    const first = await eventually(
+    const first = await waitUntil(
+      "what_changed lists the limit",
       () => product.call("what_changed", { since: "10m", limit: 200 }),
       (answer) => JSON.stringify(seen(answer)).includes('"ledger"'),
-      40_000,
     );
     expect(JSON.stringify(seen(first))).toContain("auto-source");
     const { cursor } = first.structured;
@@ -188,10 +191,10 @@ describe("what_changed", () => {
     await driver.patch(`/automations/${automation?.id}`, { enabled: false });
     const isComplete = (text: string) =>
       [/batch_size/, /paused: false/, /limit: 2 → 5/, /enabled: true/].every((part) => part.test(text));
-    const second = await eventually(
+    const second = await waitUntil(
+      "what_changed lists all four changes",
       () => product.call("what_changed", { cursor }),
       (answer) => isComplete(JSON.stringify(seen(answer))),
-      60_000,
     );
     const changes = seen(second) as { kind: string; name: string; fields?: string }[];
     const all = JSON.stringify(changes);
@@ -206,5 +209,5 @@ describe("what_changed", () => {
       "paused: false → true",
     ]);
     expect(changes.some((change) => change.name === "auto-target" && change.fields !== undefined)).toBe(false);
-  }, 120_000);
+  });
 });

@@ -3,16 +3,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { DiagnosisHarness, NO_WORKER } from "../support/diagnosis/diagnosis-harness.ts";
 import { setUpHealthyWorkspace, setUpTwoCauses } from "../support/diagnosis/workspace-cases.ts";
-import { eventually } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
-const SETUP_MS = 240_000;
 const FLOWS = "diagnosis/flows.py";
 
 let harness: DiagnosisHarness;
 
 beforeAll(async () => {
   harness = await DiagnosisHarness.open();
-}, SETUP_MS);
+});
 
 afterAll(() => harness?.[Symbol.asyncDispose]());
 
@@ -20,7 +19,7 @@ describe("a healthy workspace", () => {
   beforeAll(async () => {
     await setUpHealthyWorkspace(harness);
     await harness.settle();
-  }, SETUP_MS);
+  });
 
   test.each(["flows-never-run", "healthy-workspace"])("%s", async (name) => {
     await harness.run(name);
@@ -31,7 +30,7 @@ describe("a workspace with two problems", () => {
   beforeAll(async () => {
     await setUpTwoCauses(harness);
     await harness.settle();
-  }, SETUP_MS);
+  });
 
   test("two-causes", async () => {
     const { structured } = await harness.run("two-causes");
@@ -53,7 +52,7 @@ describe("flows that really ran", () => {
     const running = harness.prefect.python(FLOWS, [...names, "waits_for_child"]);
     const children = () =>
       driver.post<{ id: string; name: string }[]>("/flow_runs/filter", { flows: { name: { any_: ["child-flow"] } } });
-    const [child] = await eventually(children, (found) => found.length > 0, 90_000);
+    const [child] = await waitUntil("the child run", children, (found) => found.length > 0);
     if (!child) throw new Error("the parent started no child");
     await driver.start(child);
     await driver.state(child, "CRASHED", "Crashed", "Flow run infrastructure exited with non-zero status code 137.");
@@ -61,7 +60,7 @@ describe("flows that really ran", () => {
     if (done.exitCode !== 0) throw new Error(done.stderr.slice(-2000));
     expectRuns(JSON.parse(done.stdout.trim().split("\n").at(-1) ?? "{}").ids, child.name);
     await harness.settle();
-  }, SETUP_MS);
+  });
 
   test.each([
     "failed-upstream-503",
@@ -111,11 +110,19 @@ describe("limits for which a run waits without a state that shows it", () => {
       });
     // Both end with the server.
     void prefect.python(FLOWS, ["hold", "60"]);
-    await eventually(runs("ledger-write"), (found) => found.length === 1, 30_000);
+    await waitUntil("the run that holds the limit", runs("ledger-write"), (found) => found.length === 1);
     await Bun.sleep(2_000);
     void prefect.python(FLOWS, ["hold", "0"]);
-    const global = await eventually(runs("ledger-write"), (found) => found.length === 2, 30_000);
-    const tagged = await eventually(runs("tag-write"), (found) => found.length === 2, 30_000);
+    const global = await waitUntil(
+      "a second run that waits for the global limit",
+      runs("ledger-write"),
+      (found) => found.length === 2,
+    );
+    const tagged = await waitUntil(
+      "a second run that waits for the tag limit",
+      runs("tag-write"),
+      (found) => found.length === 2,
+    );
     await harness.settle();
     harness.expect("global-limit-held", {
       ask: { flow_run: global[1]?.id ?? "" },
@@ -129,7 +136,7 @@ describe("limits for which a run waits without a state that shows it", () => {
       first: [/tag db/, /write_row/, tagged[0]?.name ?? "none"],
       never: [NO_WORKER, /tag free/],
     });
-  }, SETUP_MS);
+  });
 
   test.each(["global-limit-held", "tag-limit-held"])("%s", async (name) => {
     await harness.run(name);

@@ -5,8 +5,6 @@ import { setUpEndedCases } from "../support/diagnosis/ended-cases.ts";
 import { setUpWaitingCases } from "../support/diagnosis/waiting-cases.ts";
 import type { Product } from "../support/process/product.ts";
 
-const SETUP_MS = 240_000;
-
 /** The names of all cases: `test.each` needs them before the cases are set up. */
 const NAMES = [
   "late-no-worker",
@@ -56,7 +54,7 @@ beforeAll(async () => {
   await setUpEndedCases(harness);
   await harness.driver.untilLate(late);
   await harness.settle();
-}, SETUP_MS);
+});
 
 afterAll(() => harness?.[Symbol.asyncDispose]());
 
@@ -98,14 +96,14 @@ describe("a suspended server", () => {
     } finally {
       harness.prefect.pause(false);
     }
-  }, 30_000);
+  });
 });
 
 describe("the same while Prefect is stopped", () => {
   beforeAll(async () => {
     await harness.prefect.stop();
     await Bun.sleep(3_000);
-  }, 60_000);
+  });
 
   test.each(NAMES.filter((name) => !NEED_PREFECT.has(name)))("%s", async (name) => {
     await harness.runOffline(name);

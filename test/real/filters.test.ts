@@ -31,7 +31,7 @@ beforeAll(async () => {
   await scheduledRuns(post);
   db = openRecord(":memory:", "write");
   filled = await fillRecord(db, post);
-}, 180_000);
+});
 
 afterAll(async () => {
   db?.close();
@@ -75,4 +75,4 @@ test("record and server name the same rows in the same order, for random filters
   expect(wrong.slice(0, 5)).toEqual([]);
   expect(unasked).toEqual([]);
   expect(matching).toBeGreaterThan(QUESTIONS / 3);
-}, 180_000);
+});

@@ -12,10 +12,8 @@ import { openRecord } from "../../src/store/database.ts";
 import { findEvents } from "../../src/store/events/events.ts";
 import { type Product, runProduct, startProduct } from "../support/process/product.ts";
 import { type RealPrefect, startRealPrefect, WORKSPACE } from "../support/real-prefect/real-prefect.ts";
-import { eventually } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
-const FLOWS_MS = 300_000;
-const SETTLE_MS = 30_000;
 const WIDE = { since: "2020-01-01T00:00:00Z", until: "2100-01-01T00:00:00Z" };
 
 /** Scenarios that depend on the server's own loops (a run becomes Late) come before the flows that keep it busy. */
@@ -41,7 +39,7 @@ beforeAll(async () => {
   (await working).kill("SIGINT");
   await (await working).exited;
   await prefect.settled(120_000);
-}, FLOWS_MS);
+});
 
 afterAll(async () => {
   await product?.[Symbol.asyncDispose]();
@@ -56,7 +54,7 @@ function envFor(dataDir: string): Record<string, string> {
 /** A worker of `etl-pool`, as soon as the flows have made the pool. */
 async function startWorker() {
   const pools = () => prefect.api<{ name: string }[]>("POST", "/work_pools/filter", {});
-  await eventually(pools, (found) => found.some((pool) => pool.name === "etl-pool"), 60_000);
+  await waitUntil("the work pool exists", pools, (found) => found.some((pool) => pool.name === "etl-pool"));
   return prefect.prefect(["worker", "start", "--pool", "etl-pool", "--name", "worker-1"], {
     PREFECT_WORKER_QUERY_SECONDS: "2",
   });
@@ -147,14 +145,14 @@ describe("the record", () => {
   test("holds exactly the events of the API, every field, when it synced while the flows ran", async () => {
     const wanted = await eventsOfApi();
     expect(wanted.length).toBeGreaterThan(800);
-    await eventually(
+    await waitUntil(
+      "all events are recorded",
       () => eventsOfRecord(followed).length,
       (count) => count >= wanted.length,
-      SETTLE_MS,
     );
     const redact = createRedactor({ credentials: [] }).event;
     expect(digits(byId(eventsOfRecord(followed)))).toEqual(digits(byId(wanted.map(redact))));
-  }, 60_000);
+  });
 
   test("holds exactly the events of the API when it was filled afterwards", async () => {
     const dataDir = mkdtempSync(join(tmpdir(), "main-job-once-"));
@@ -166,13 +164,13 @@ describe("the record", () => {
     } finally {
       rmSync(dataDir, { recursive: true, force: true });
     }
-  }, 90_000);
+  });
 
   test("is found complete by the audit", async () => {
     const audit = await runProduct(["audit", "--json"], envFor(followed));
     const found = JSON.parse(audit.stdout);
     expect([audit.code, found.unexplained, found.record]).toEqual([0, 0, found.server]);
-  }, 60_000);
+  });
 });
 
 describe("answers equal what the API returns", () => {
@@ -184,21 +182,17 @@ describe("answers equal what the API returns", () => {
     );
     const redact = createRedactor({ credentials: [] }).event;
     expect(byId(items as unknown as PrefectEvent[])).toEqual(byId((await eventsOfApi({}, JSON.parse)).map(redact)));
-  }, 60_000);
+  });
 
   test.each([
     ["a prefix", { event: { prefix: ["prefect.flow-run."] } }],
     ["names", { event: { name: ["prefect.flow-run.Failed", "prefect.flow-run.Crashed"] } }],
     ["a label", { resource: { labels: { "prefect.state-type": "FAILED" } } }],
     ["a related role", { related: { role: ["customer"] } }],
-  ])(
-    "read_events by %s",
-    async (_, filter) => {
-      const items = await everyPage("read_events", { filter, limit: 500, occurred_after: "7d" }, "events");
-      expect(idsOf(items).toSorted()).toEqual(idsOf(await eventsOfApi(filter)).toSorted());
-    },
-    60_000,
-  );
+  ])("read_events by %s", async (_, filter) => {
+    const items = await everyPage("read_events", { filter, limit: 500, occurred_after: "7d" }, "events");
+    expect(idsOf(items).toSorted()).toEqual(idsOf(await eventsOfApi(filter)).toSorted());
+  });
 
   test("read_events of one run and its tasks", async () => {
     const items = await everyPage("read_events", { flow_run: ids.failure, limit: 500 }, "events");
@@ -267,7 +261,7 @@ describe("answers equal what the API returns", () => {
     });
     expect(wanted.length).toBeGreaterThan(1_500);
     expect(items.map((line) => line.message)).toEqual(wanted.map((line) => line.message));
-  }, 60_000);
+  });
 
   test("get_dashboard counts what the API counts", async () => {
     const until = new Date().toISOString();

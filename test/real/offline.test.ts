@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Product, startProduct, type ToolResult } from "../support/process/product.ts";
 import { freePort, type RealPrefect, startRealPrefect, WORKSPACE } from "../support/real-prefect/real-prefect.ts";
-import { eventually } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
 /** What a team asks, with the list whose rows must stay the same. */
 const QUESTIONS: readonly (readonly [tool: string, args: object, key: string])[] = [
@@ -30,13 +30,13 @@ beforeAll(async () => {
   failedRun = JSON.parse(flows.stdout.trim().split("\n").at(-1) ?? "{}").ids.failure;
   product = await startProduct({ env: { HOME: dataDir, PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: dataDir } });
   const held = () => product.call("get_record_status");
-  await eventually(
+  await waitUntil(
+    "backfill is done and the stream is open",
     held,
     ({ structured }) => structured.backfill?.done === true && structured.stream === "open",
-    60_000,
   );
   await prefect.settled();
-}, 180_000);
+});
 
 afterAll(async () => {
   await product?.[Symbol.asyncDispose]();
@@ -74,7 +74,7 @@ describe("while Prefect is stopped", () => {
       expect(Date.parse(structured.as_of)).toBeGreaterThan(lostMs - 60_000);
     }
     expect((await logs()).text).toContain("invalid literal for int()");
-  }, 60_000);
+  });
 
   test("what the record cannot know is an error, not a guess", async () => {
     const unknown = await product.call("get_flow_run_logs", { flow_run_id: "00000000-0000-4000-8000-000000000000" });
@@ -88,7 +88,7 @@ describe("while Prefect is stopped", () => {
       old.structured.coverage?.complete ?? false,
       old.isError || old.structured.coverage.gaps.length > 0,
     ]).toEqual([false, true]);
-  }, 60_000);
+  });
 
   test("the status says that Prefect is unreachable", async () => {
     const { structured } = await product.call("get_record_status");
@@ -108,16 +108,16 @@ describe("when Prefect has started again", () => {
     };
     await prefect.api("POST", "/events", [event]);
     const asked = () => product.call("read_events", { event_type_prefix: "shop.back.", occurred_after: "1h" });
-    const whole = await eventually(
+    const whole = await waitUntil(
+      "the gap is closed",
       asked,
       ({ structured }) =>
         structured.events?.length === 1 && structured.coverage.complete && structured.source === "record",
-      20_000,
     );
     expect(idsOf(whole.structured.events)).toEqual([event.id]);
     expect(whole.structured.coverage).toMatchObject({ complete: true, gaps: [] });
     expect(performance.now() - backMs).toBeLessThan(15_000);
-  }, 90_000);
+  });
 });
 
 describe("without any record", () => {
@@ -137,5 +137,5 @@ describe("without any record", () => {
       await unrecorded[Symbol.asyncDispose]();
       rmSync(empty, { recursive: true, force: true });
     }
-  }, 30_000);
+  });
 });

@@ -16,7 +16,7 @@ import {
 } from "../support/peer/comparison.ts";
 import { type Product, ROOT, startProduct } from "../support/process/product.ts";
 import { type RealPrefect, startRealPrefect } from "../support/real-prefect/real-prefect.ts";
-import { eventually } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
 const BASELINES = join(ROOT, "test/fixtures/token-baselines.json");
 /**
@@ -36,7 +36,7 @@ beforeAll(async () => {
   ids = await prefect.fill();
   compared = await compareWithPeer(prefect, ids);
   process.stderr.write(`${comparisonTable(compared.rows)}\n`);
-}, 400_000);
+});
 
 afterAll(() => prefect?.[Symbol.asyncDispose]());
 
@@ -89,13 +89,13 @@ describe("what the official server has no tool for", () => {
     folder = mkdtempSync(join(tmpdir(), "beyond-peer-"));
     product = await startProduct({ env: { HOME: folder, PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: folder } });
     const status = () => product.call("get_record_status");
-    await eventually(
+    await waitUntil(
+      "the record is caught up",
       status,
       ({ structured }) => structured.coverage?.complete === true && structured.events > 0,
-      20_000,
     );
     await Bun.sleep(3_000);
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await product?.[Symbol.asyncDispose]();

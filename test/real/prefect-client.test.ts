@@ -94,11 +94,11 @@ beforeAll(async () => {
   await quiet();
   events = await allEvents(client);
   await copyWorkspace();
-}, 240_000);
+});
 
 afterAll(async () => {
   await Promise.all([real, guarded, fake].map((server) => server?.[Symbol.asyncDispose]()));
-}, 60_000);
+});
 
 describe("a real server", () => {
   test("is described by its admin routes", async () => {
@@ -237,7 +237,7 @@ describe("its event socket", () => {
       50,
     );
     expect(page.events).toEqual(heard);
-  }, 30_000);
+  });
 
   test("closes the connection on an unknown filter without a reason", async () => {
     const stream = client.openEventStream({ bogus: 1 } as EventFilter, new AbortController().signal);
@@ -476,5 +476,5 @@ describe("a real server that is stopped", () => {
       );
       if (signal === "SIGTERM") await guarded.restart();
     }
-  }, 90_000);
+  });
 });

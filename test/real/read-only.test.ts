@@ -22,7 +22,7 @@ import {
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { runProduct, startProduct } from "../support/process/product.ts";
 import { startRecordingProxy } from "../support/proxies/recording-proxy.ts";
-import { eventually } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
 /** Reads: any GET, the filters and counts that Prefect takes as POST, and the event socket's upgrade (a GET too). */
 const READS = new RegExp(
@@ -110,10 +110,10 @@ test("only reading requests leave the process, whatever is called", async () => 
     );
     const { resources } = (await product.request("resources/list")) as { resources: { uri: string }[] };
     for (const { uri } of resources) await product.request("resources/read", { uri });
-    await eventually(
+    await waitUntil(
+      "the event stream is opened",
       () => proxy.lines,
       (lines) => lines.some((line) => line.includes("/events/out")),
-      10_000,
     );
     await product.end();
     for (const command of [["sync", "--once"], ["status"], ["doctor", "--json"], ["audit", "--json"]]) {
@@ -127,4 +127,4 @@ test("only reading requests leave the process, whatever is called", async () => 
   } finally {
     rmSync(dataDir, { recursive: true, force: true });
   }
-}, 120_000);
+});

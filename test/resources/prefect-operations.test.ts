@@ -34,7 +34,7 @@ beforeAll(async () => {
   });
   help = JSON.parse(await new Response(child.stdout).text());
   rmSync(home, { recursive: true, force: true });
-}, 120_000);
+});
 
 describe("the operations skill", () => {
   test("has commands, each with --no-prompt", () => {

@@ -17,7 +17,7 @@ import { createSyncSession, type SyncSession, type SyncSessionOptions } from "..
 import { aFlowRun, T0_US } from "../support/builders.ts";
 import { DEFAULT_SYNC_SETTINGS } from "../support/default-sync-settings.ts";
 import { failureOf } from "../support/failure-of.ts";
-import { waitUntil } from "../support/time/eventually.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 import { anEventAt, neverAborted, TinyPrefect } from "./engine-harness.ts";
 
 const folders: string[] = [];
@@ -81,13 +81,13 @@ describe("a sync session", () => {
     const file = aFile();
     const [first, second] = [aSession(file), aSession(file)];
     const running = start(first);
-    await waitUntil("the first session leads", 5_000, () => leaders.has(first));
+    await waitUntil("the first session leads", () => leaders.has(first));
     const waiting = start(second);
     await systemClock.sleep(60);
     expect([leaders.has(first), leaders.has(second)]).toEqual([true, false]);
     await running.stop();
     first.close();
-    await waitUntil("the second session leads", 5_000, () => leaders.has(second));
+    await waitUntil("the second session leads", () => leaders.has(second));
     await waiting.stop();
     expect(leaders.has(second)).toBe(false);
     second.close();
@@ -97,9 +97,9 @@ describe("a sync session", () => {
     const file = aFile();
     const session = aSession(file);
     const running = start(session);
-    await waitUntil("the session leads", 5_000, () => leaders.has(session));
+    await waitUntil("the session leads", () => leaders.has(session));
     const reader = openRecord(file, "read");
-    await waitUntil("it has caught up", 5_000, () => findFact(reader, "catchup") !== null);
+    await waitUntil("it has caught up", () => findFact(reader, "catchup") !== null);
     expect(findFact(reader, "syncer")?.pid).toBe(process.pid);
     expect(findFact(reader, "stream")?.state).toBe("off");
     expect(findFact(reader, "connection")?.reachable).toBe(true);
@@ -122,9 +122,9 @@ describe("a sync session", () => {
     };
     const session = aSession(aFile(), { prefect, logger });
     const running = start(session);
-    await waitUntil("it logs", 5_000, () => log.length > 0);
+    await waitUntil("it logs", () => log.length > 0);
     prefect.before = () => {};
-    await waitUntil("it logs", 5_000, () => log.length > 1);
+    await waitUntil("it logs", () => log.length > 1);
     expect(log).toEqual([
       "warn sync: catch-up failed and is tried again: no such key",
       "debug sync: catch-up works again",
@@ -137,11 +137,11 @@ describe("a sync session", () => {
     const file = aFile();
     const session = aSession(file);
     const running = start(session);
-    await waitUntil("the session leads", 5_000, () => leaders.has(session));
+    await waitUntil("the session leads", () => leaders.has(session));
     for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
-    await waitUntil("the session leads", 5_000, () => existsSync(file) && leaders.has(session));
+    await waitUntil("the session leads", () => existsSync(file) && leaders.has(session));
     const reader = openRecord(file, "read");
-    await waitUntil("it has caught up", 5_000, () => findFact(reader, "catchup") !== null);
+    await waitUntil("it has caught up", () => findFact(reader, "catchup") !== null);
     reader.close();
     await running.stop();
     session.close();
@@ -200,7 +200,7 @@ describe("a sync session", () => {
     await session.audit({}, neverAborted);
     const running = start(session);
     const reader = openRecord(file, "read");
-    await waitUntil("the engine has written its facts", 5_000, () => findFact(reader, "backfill") !== null);
+    await waitUntil("the engine has written its facts", () => findFact(reader, "backfill") !== null);
     const keys = reader.sqlite.query<{ key: string }, []>("SELECT key FROM sync_state").all();
     const documented = readFileSync(join(import.meta.dir, "../../docs/sync.md"), "utf8");
     expect(keys.length).toBeGreaterThan(10);

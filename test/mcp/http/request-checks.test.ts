@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { type AppError, toAppError } from "../../../src/errors.ts";
 import { TEST_CERTIFICATE } from "../../support/test-certificate.ts";
-import { eventually } from "../../support/time/eventually.ts";
+import { waitUntil } from "../../support/time/wait-until.ts";
 import { call, fakeApp, modern, plainHttp, post, postModern, startHttp } from "./http-harness.ts";
 
 function refusalOf(start: () => unknown): Pick<AppError, "code" | "message"> {
@@ -366,17 +366,17 @@ test("a listener is notified that tools, and with them resources, have changed",
     const decoder = new TextDecoder();
     for await (const chunk of stream.body ?? []) read += decoder.decode(chunk, { stream: true });
   })().catch(() => undefined);
-  await eventually(
+  await waitUntil(
+    "the acknowledgement",
     () => read,
     (text) => text.includes("acknowledged"),
-    3_000,
   );
   app.setTools([]);
-  await eventually(
+  await waitUntil(
+    "notices of changed lists",
     () => read,
     (text) =>
       text.includes("notifications/tools/list_changed") && text.includes("notifications/resources/list_changed"),
-    3_000,
   );
   expect(read).toContain("notifications/tools/list_changed");
   expect(read).toContain("notifications/resources/list_changed");

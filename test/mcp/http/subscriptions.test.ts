@@ -14,7 +14,7 @@ import { createEventWriter } from "../../../src/store/events/events.ts";
 import { foldRunEvents } from "../../../src/store/runs/fold-events.ts";
 import { tempRecordFile } from "../../store/temp-record.ts";
 import { aFlowRun, aFlowRunEvent, aState } from "../../support/builders.ts";
-import { eventually } from "../../support/time/eventually.ts";
+import { waitUntil } from "../../support/time/wait-until.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 import { makePipe } from "../stdio/pipe.ts";
 import { modern, startHttp } from "./http-harness.ts";
@@ -92,18 +92,18 @@ async function checkUpdates(era: Era, transport: Transport, source: ReturnType<t
   const other = "prefect://flow-runs/00000000-0000-4000-8000-000000000000";
   await subscribe(era, wired.client, [own, other, FAILURES, DASHBOARD]);
   source.publish("RUNNING");
-  const running = await eventually(
+  const running = await waitUntil(
+    "notices of the run and the dashboard",
     () => [...wired.updated].sort(),
     (found) => found.length >= 2,
-    3_000,
   );
   expect(running).toEqual([DASHBOARD, own]);
   wired.updated.length = 0;
   source.publish("FAILED");
-  const failed = await eventually(
+  const failed = await waitUntil(
+    "notices of the run, its failure and the dashboard",
     () => [...wired.updated].sort(),
     (found) => found.length >= 3,
-    3_000,
   );
   expect(failed).toEqual([DASHBOARD, FAILURES, own]);
 }
@@ -164,7 +164,7 @@ test("a subscription of a session continues after its tenant was suspended", asy
   };
   await http.post({ jsonrpc: "2.0", id: 2, method: "resources/subscribe", params: { uri: DASHBOARD } }, session);
   const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
-  expect(await eventually(open, (found) => found === "0", 5_000)).toBe("0");
+  expect(await waitUntil("the tenant is suspended", open, (found) => found === "0")).toBe("0");
   expect(source.watch.size).toBe(0);
   const stop = new AbortController();
   const stream = await fetch(http.server.url, {
@@ -178,10 +178,10 @@ test("a subscription of a session continues after its tenant was suspended", asy
   })().catch(() => undefined);
   await Bun.sleep(100);
   source.publish("FAILED");
-  await eventually(
+  await waitUntil(
+    "a notice of the dashboard",
     () => read,
     (text) => text.includes(DASHBOARD),
-    3_000,
   );
   expect(read).toContain(DASHBOARD);
   stop.abort();
@@ -206,10 +206,10 @@ test("a stream ends with its client, and nothing stays watched", async () => {
   expect(source.watch.size).toBe(1);
   expect((await http.get("/metrics")).text).toContain("prefect_mcp_streams_open 50");
   stop.abort();
-  await eventually(
+  await waitUntil(
+    "nothing is watched",
     () => source.watch.size,
     (size) => size === 0,
-    3_000,
   );
   expect(source.watch.size).toBe(0);
 });

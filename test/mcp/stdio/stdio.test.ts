@@ -6,7 +6,7 @@ import type { ResourceWatch } from "../../../src/mcp/resource-watch.ts";
 import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";
 import { answerText } from "../../../src/tools/answer/fenced.ts";
 import { defineTool } from "../../../src/tools/definition/define-tool.ts";
-import { eventually, waitUntil } from "../../support/time/eventually.ts";
+import { waitUntil } from "../../support/time/wait-until.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 import { makePipe } from "./pipe.ts";
 
@@ -122,7 +122,7 @@ function start(watch?: ResourceWatch) {
         .map((line) => JSON.parse(line) as Answer),
     async answerTo(id: number | string) {
       const found = () => this.answers().find((answer) => answer.id === id);
-      return await eventually(found, (answer) => answer !== undefined, 2_000);
+      return await waitUntil("an answer", found, (answer) => answer !== undefined);
     },
     firsts: () => firsts,
   };
@@ -230,7 +230,7 @@ describe("MCP over stdio", () => {
     }
     expect(calls).toBeLessThan(60);
     read();
-    await waitUntil("the other calls", 30_000, () => calls === most);
+    await waitUntil("the other calls", () => calls === most);
     await wired.stdin.end();
     await wired.served;
   });

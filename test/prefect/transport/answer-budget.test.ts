@@ -7,8 +7,8 @@ import { type AnswerBudget, createAnswerBudget } from "../../../src/prefect/tran
 import { DEFAULT_CONNECTION } from "../../support/default-connection.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import { facts } from "../../support/fake-prefect/client.ts";
-import { eventually } from "../../support/time/eventually.ts";
 import { fastClock } from "../../support/time/fast-clock.ts";
+import { waitUntil } from "../../support/time/wait-until.ts";
 
 const MB = 1_000_000;
 
@@ -69,10 +69,10 @@ test("when the shared budget is used up, a call fails at once as retryable and i
   using other = slowPrefect(2 * MB);
   const answers = counted(3 * MB);
   const reading = client(slow.url, answers).readVersion();
-  await eventually(
+  await waitUntil(
+    "two megabytes are reserved",
     () => answers.reserved,
     (reserved) => reserved >= 2 * MB - 2,
-    5_000,
   );
   other.release();
   const error = await failureOf(client(other.url, answers).readVersion());

@@ -8,7 +8,7 @@ import { formatIsoUs } from "../../../src/lib/time.ts";
 import { type Product, ROOT, startProduct } from "../process/product.ts";
 import { type RecordingProxy, startRecordingProxy } from "../proxies/recording-proxy.ts";
 import type { RealPrefect } from "../real-prefect/real-prefect.ts";
-import { eventually } from "../time/eventually.ts";
+import { waitUntil } from "../time/wait-until.ts";
 import { countTokens } from "../tokens.ts";
 import { type PeerQuestion, peerQuestions } from "./questions.ts";
 
@@ -60,7 +60,11 @@ export async function compareWithPeer(
     for (const question of peerQuestions(ids, formatIsoUs(systemClock.nowUs()))) {
       const asked = () => ask(question, peer, peerProxy, ours, ourProxy);
       // The workspace may have changed between the two questions: a run may have become Late.
-      rows.push(await eventually(asked, ({ peer, ours }) => Bun.deepEquals(peer.facts, ours.facts), 8_000));
+      rows.push(
+        await waitUntil("both servers name the same facts", asked, ({ peer, ours }) =>
+          Bun.deepEquals(peer.facts, ours.facts),
+        ),
+      );
     }
     return { rows, requests: [...ourProxy.lines] };
   } finally {
@@ -70,7 +74,11 @@ export async function compareWithPeer(
 
 async function isCaughtUp(product: Product): Promise<void> {
   const status = () => product.call("get_record_status");
-  await eventually(status, ({ structured }) => structured.coverage?.complete === true && structured.events > 0, 20_000);
+  await waitUntil(
+    "the record is caught up",
+    status,
+    ({ structured }) => structured.coverage?.complete === true && structured.events > 0,
+  );
   await Bun.sleep(3_000);
 }
 

@@ -1,6 +1,8 @@
 /** The product as a client sees it: a process that speaks MCP over stdin and stdout. Also runs its other commands. */
 import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { addWitness, answerOf } from "../time/wait-until.ts";
+import { lastLines, processState } from "./process-state.ts";
 import { readLines } from "./read-lines.ts";
 
 export const ROOT = join(import.meta.dir, "../../..");
@@ -61,7 +63,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     const reply = Promise.withResolvers<Reply>();
     waiting.set(last, reply);
     send({ id: last, method, params });
-    return reply.promise;
+    return answerOf(`the answer to ${method} ${JSON.stringify(params).slice(0, 300)}`, reply.promise);
   };
   const reading = readLines(child.stdout, (line) => {
     const reply: Reply = JSON.parse(line);
@@ -75,9 +77,13 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     const ended = new Error(`the product ended with ${child.exitCode ?? child.signalCode}: ${stderr.slice(-2000)}`);
     for (const reply of waiting.values()) reply.reject(ended);
   });
+  const removeWitness = addWitness(
+    () => `The product, ${processState(child.pid)}\nThe end of its log:\n${lastLines(stderr, 10)}`,
+  );
+  void child.exited.then(removeWitness);
   const end = async (): Promise<number> => {
     await child.stdin.end();
-    const code = await child.exited;
+    const code = await answerOf("the end of the product", child.exited);
     await Promise.all([reading, complaining]);
     return code;
   };

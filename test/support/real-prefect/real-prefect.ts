@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { systemClock } from "../../../src/lib/clock.ts";
+import { lastLines, processState } from "../process/process-state.ts";
+import { addWitness } from "../time/wait-until.ts";
 
 export interface RealPrefectOptions {
   /** Further environment of the server: `{ PREFECT_SERVER_API_AUTH_STRING: "admin:pass" }`. */
@@ -92,6 +94,17 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
   const log = Bun.file(join(folder, "server.log"));
   const children = new Set<Subprocess>();
   let server: Subprocess | null = null;
+  const removeWitness = addWitness(async () => {
+    const startMs = systemClock.steadyMs();
+    const health = (await isHealthy(url)) ? "answers" : "does not answer";
+    const tookMs = Math.round(systemClock.steadyMs() - startMs);
+    return [
+      `Prefect at ${url} ${health} /health after ${tookMs} ms; ${server ? processState(server.pid) : "it is stopped"}`,
+      ...[...children].map(({ pid }) => `  started beside it, ${processState(pid)}`),
+      "The end of its log:",
+      lastLines((await log.exists()) ? await log.text() : "", 20),
+    ].join("\n");
+  });
 
   async function start(): Promise<void> {
     const command = [join(BIN, "prefect"), "server", "start", "--host", "127.0.0.1", "--port", String(port)];
@@ -119,6 +132,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
   }
 
   async function dispose(): Promise<void> {
+    removeWitness();
     for (const process of children) process.kill("SIGKILL");
     await Promise.all([...children].map((process) => process.exited));
     await stop("SIGKILL");

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { systemClock } from "../../../../src/lib/clock.ts";
 import { createLogger, silentLogger } from "../../../../src/lib/logger.ts";
 import { createSpanExporter } from "../../../../src/mcp/http/telemetry/span-export.ts";
-import { eventually } from "../../../support/time/eventually.ts";
+import { waitUntil } from "../../../support/time/wait-until.ts";
 
 const SPAN = { name: "tools/call", startUs: 1, endUs: 2, isError: false, parent: null, attributes: {} };
 const common = { service: "svc", clock: systemClock, logger: silentLogger };
@@ -22,10 +22,10 @@ test("spans go to the collector in one request, below the trace of the caller", 
   const span = { ...SPAN, startUs: 1_000_000_001, endUs: 1_000_005_000, attributes: { status: 200, tenant: "own" } };
   exporter.add({ ...span, parent });
   exporter.add({ ...span, isError: true, parent: "nonsense" });
-  await eventually(
+  await waitUntil(
+    "an export",
     () => bodies.length,
     (count) => count === 1,
-    3_000,
   );
   await exporter.close(1_000);
   expect(bodies).toHaveLength(1);
@@ -89,10 +89,10 @@ test("a collector that refuses is logged once until it accepts again", async () 
   const exporter = createSpanExporter({ ...common, endpoint, logger, everyMs: 10 });
   for (const sent of [1, 2, 3]) {
     exporter.add(SPAN);
-    await eventually(
+    await waitUntil(
+      "an export",
       () => requests,
       (count) => count === sent,
-      3_000,
     );
   }
   exporter.add(SPAN);
@@ -113,10 +113,10 @@ test("a collector that cannot be reached is logged", async () => {
     timeoutMs: 100,
   });
   exporter.add(SPAN);
-  await eventually(
+  await waitUntil(
+    "a log line",
     () => lines.length,
     (count) => count === 1,
-    3_000,
   );
   await exporter.close(1_000);
   expect(lines[0]).toContain("spans cannot be exported");

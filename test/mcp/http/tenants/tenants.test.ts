@@ -18,7 +18,7 @@ import type { PrefectApi } from "../../../../src/prefect/api.ts";
 import { aFlowRun } from "../../../support/builders.ts";
 import { type FakePrefect, startFakePrefect } from "../../../support/fake-prefect/fake-prefect.ts";
 import { MAIN } from "../../../support/process/product.ts";
-import { eventually } from "../../../support/time/eventually.ts";
+import { waitUntil } from "../../../support/time/wait-until.ts";
 import { type Answer, call, fakeApp, type Harness, postModern, startHttp } from "../http-harness.ts";
 
 const ALPHA = { auth: "alpha:alpha-password", run: "run-of-alpha" };
@@ -150,10 +150,10 @@ describe("proof of credentials", () => {
   test("while Prefect is unreachable only proven callers are served, from the record, for a limited time", async () => {
     await using http = start({ recheckMs: 50, proofMs: 3_000 });
     const headers = as(beta, BETA.auth);
-    const recorded = await eventually(
+    const recorded = await waitUntil(
+      "an answer from the record",
       () => http.post(runs(), headers),
       (answer) => sourceOf(answer) === "record",
-      10_000,
     );
     expect(sourceOf(recorded)).toBe("record");
     await beta.down();
@@ -165,7 +165,7 @@ describe("proof of credentials", () => {
     await Bun.sleep(3_000);
     const late = await http.post(runs(), headers);
     expect([late.status, late.text.includes(BETA.run)]).toEqual([503, false]);
-  }, 25_000);
+  });
 
   test("the server's own credentials are checked too; the list of tools needs no Prefect", async () => {
     await using http = start({}, { PREFECT_API_AUTH_STRING: "alpha:outdated-password" });
@@ -177,10 +177,10 @@ describe("proof of credentials", () => {
 
 test("refused credentials stay refused while Prefect is unreachable, also the server's own", async () => {
   await using http = start({ recheckMs: 50, proofMs: 60_000 });
-  await eventually(
+  await waitUntil(
+    "an answer from the record",
     () => http.post(runs()),
     (answer) => sourceOf(answer) === "record",
-    10_000,
   );
   const { port } = alpha;
   await alpha.stop();
@@ -194,13 +194,13 @@ test("refused credentials stay refused while Prefect is unreachable, also the se
   await alpha.stop();
   alpha = await startFakePrefect({ port, authString: ALPHA.auth });
   alpha.workspace.flowRuns.push(aFlowRun({ name: ALPHA.run }));
-  const again = await eventually(
+  const again = await waitUntil(
+    "the caller is served again",
     () => http.post(runs()),
     (answer) => answer.status === 200,
-    10_000,
   );
   expect(names(again)).toEqual([ALPHA.run]);
-}, 25_000);
+});
 
 test("an open stream ends when Prefect refuses its caller", async () => {
   await using http = start({ recheckMs: 100 });
@@ -240,24 +240,24 @@ test("what is wrong with the operator's settings is logged and not shown to call
 
 test("answers hold no path of this machine", async () => {
   await using http = start();
-  const status = await eventually(
+  const status = await waitUntil(
+    "the status names a record",
     () => http.post(call("get_record_status")),
     (answer) => answer.text.includes(".sqlite"),
-    10_000,
   );
   expect(status.text).toContain(".sqlite");
   expect(status.text).not.toContain(dataDir);
-}, 15_000);
+});
 
 describe("resources of a tenant", () => {
   test("each credential has its own record, whose file name reveals nothing", async () => {
     await using http = start();
     await http.post(runs(), as(beta, BETA.auth));
     const folder = join(dataDir, "tenants");
-    const entries = await eventually(
+    const entries = await waitUntil(
+      "the folder of the tenant",
       () => (existsSync(folder) ? readdirSync(folder) : []),
       (found) => found.length === 2,
-      5_000,
     );
     expect(entries.filter((name) => name !== "salt").every((name) => /^[0-9a-f]{32}$/.test(name))).toBe(true);
     expect(readFileSync(join(folder, "salt")).length).toBe(32);
@@ -270,48 +270,48 @@ describe("resources of a tenant", () => {
     expect(trimDisk.mock.calls.length).toBeLessThan(5);
     await using http = start({ maxDiskBytes: 1, idleMs: 1_000 });
     const ask = () => http.post(runs(), as(beta, BETA.auth));
-    await eventually(ask, (answer) => sourceOf(answer) === "record", 10_000);
+    await waitUntil("an answer from the record", ask, (answer) => sourceOf(answer) === "record");
     const folders = () => readdirSync(join(dataDir, "tenants")).filter((name) => name !== "salt");
     expect(folders()).toHaveLength(1);
-    expect(await eventually(folders, (found) => found.length === 0, 10_000)).toEqual([]);
+    expect(await waitUntil("the record is removed", folders, (found) => found.length === 0)).toEqual([]);
     expect(names(await ask())).toEqual([BETA.run]);
-  }, 25_000);
+  });
 
   test("an idle tenant closes its record and opens it again with the next call", async () => {
     await using http = start({ idleMs: 200 });
     const headers = as(beta, BETA.auth);
-    await eventually(
+    await waitUntil(
+      "an answer from the record",
       () => http.post(runs(), headers),
       (answer) => sourceOf(answer) === "record",
-      10_000,
     );
     const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
-    expect(await eventually(open, (found) => found === "0", 5_000)).toBe("0");
+    expect(await waitUntil("the tenant is closed", open, (found) => found === "0")).toBe("0");
     const sent = beta.requests.length;
     await Bun.sleep(300);
     expect(beta.requests.length).toBe(sent);
     expect(names(await http.post(runs(), headers))).toEqual([BETA.run]);
-  }, 25_000);
+  });
 
   test("a call that is running when its tenant is closed ends, and opens nothing again", async () => {
     await using http = start({ maxTenants: 1 });
     const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
     const waiting = http.post(call("wait_for", { event_type_prefix: "never.", timeout: "60s" }), as(beta, BETA.auth));
-    await eventually(open, (found) => found === "1", 5_000);
+    await waitUntil("the tenant is open", open, (found) => found === "1");
     await Bun.sleep(300);
     await http.post(runs(), as(alpha, ALPHA.auth));
     const closed = (await waiting).json.result;
     expect([closed.isError, closed.structuredContent.message]).toEqual([true, "This tenant was just closed."]);
     await Bun.sleep(300);
     expect(await open()).toBe("1");
-  }, 15_000);
+  });
 
   test("beyond the limit the least recently used tenant is closed", async () => {
     await using http = start({ maxTenants: 1 });
     const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
     await http.post(runs(), as(alpha, ALPHA.auth));
     await http.post(runs(), as(beta, BETA.auth));
-    expect(await eventually(open, (found) => found === "1", 5_000)).toBe("1");
+    expect(await waitUntil("one tenant is closed", open, (found) => found === "1")).toBe("1");
     expect(names(await http.post(runs(), as(alpha, ALPHA.auth)))).toEqual([ALPHA.run]);
   });
 });
@@ -411,13 +411,13 @@ describe("several callers", () => {
     isHanging = true;
     await Bun.sleep(300);
     isRefused = true;
-    const ended = await eventually(
+    const ended = await waitUntil(
+      "the stream of the refused caller ends",
       () => quick.isOpen,
       (isOpen) => !isOpen,
-      2_000,
     );
     expect(ended).toBe(false);
-  }, 15_000);
+  });
 
   test("an unexpected error in a check is logged as the answer says", async () => {
     const openTenant = () => {
