@@ -4,22 +4,33 @@
  *
  *   bun run test                        everything
  *   bun run test lib real/offline       only test files whose path below test/ starts with that, without the checks
+ *   bun run test --busy                 with two busy loops beside it, which the tests have to pass as well
+ *
+ * A test that fails is not repeated: no verdict may depend on how fast the machine is. What stood still is printed instead.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { describeGroup, loadNow, startBusyLoops, startLoadMeter } from "./machine-load.ts";
 import { preparePeer, preparePrefect } from "./python.ts";
 
 const ROOT = join(import.meta.dir, "..");
-const GROUP_TIMEOUT_MS = 8 * 60_000;
-/** Long, because many tests start real servers and processes. A test can set its own. */
-const TEST_TIMEOUT_MS = 60_000;
+/** Only ends a process that would never end; a test that waits for something gives up long before (test/support/time). */
+const GROUP_LIMIT_MS = 25 * 60_000;
+const BUSY_LOOPS = 2;
+const SHOWN_SLOWEST = 10;
 
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
   /** One line per failure, printed at the end. */
   readonly failures: readonly string[];
+  readonly seconds: readonly FileSeconds[];
+}
+
+interface FileSeconds {
+  readonly file: string;
+  readonly seconds: number;
 }
 
 /** The test files of one `bun test` process. */
@@ -28,16 +39,23 @@ interface Group {
   readonly files: readonly string[];
 }
 
-const NOTHING: Outcome = { passed: 0, failed: 0, failures: [] };
-const failure = (line: string): Outcome => ({ passed: 0, failed: 1, failures: [line] });
+const NOTHING: Outcome = { passed: 0, failed: 0, failures: [], seconds: [] };
+const failure = (line: string): Outcome => ({ ...NOTHING, passed: 0, failed: 1, failures: [line] });
 
 function sum(outcomes: readonly Outcome[]): Outcome {
   return outcomes.reduce(
-    (a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed, failures: [...a.failures, ...b.failures] }),
+    (a, b) => ({
+      passed: a.passed + b.passed,
+      failed: a.failed + b.failed,
+      failures: [...a.failures, ...b.failures],
+      seconds: [...a.seconds, ...b.seconds],
+    }),
     NOTHING,
   );
 }
 
+const isBusy = process.argv.includes("--busy");
+const wanted = process.argv.slice(2).filter((argument) => argument !== "--busy");
 const scratch = mkdtempSync(join(tmpdir(), "prefect-mcp-test-"));
 const running = new Set<Bun.Subprocess>();
 
@@ -72,13 +90,18 @@ async function run(title: string, command: readonly string[], env: Record<string
   const startedMs = performance.now();
   const child = Bun.spawn([...command], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   running.add(child);
-  const deadline = setTimeout(() => killGroup(child), GROUP_TIMEOUT_MS);
+  let stood = "";
+  const limit = setTimeout(() => {
+    stood = `\nKilled after ${GROUP_LIMIT_MS / 60_000} minutes. Its processes were:\n${describeGroup(child.pid)}`;
+    killGroup(child);
+  }, GROUP_LIMIT_MS);
   const [out, error] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   const code = await child.exited;
-  clearTimeout(deadline);
+  clearTimeout(limit);
   running.delete(child);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  console.log(`\n== ${title} (${seconds} s, code ${code})\n${[out, error].map((text) => text.trim()).join("\n")}`);
+  const head = `== ${title} (${seconds} s, code ${code}, load average ${loadNow()})`;
+  console.log(`\n${head}\n${[out, error].map((text) => text.trim()).join("\n")}${stood}`);
   return code;
 }
 
@@ -96,14 +119,26 @@ async function runChecks(env: Record<string, string>): Promise<Outcome> {
 /** Counts from the JUnit report, which lists every test. */
 async function runGroup({ name, files }: Group, env: Record<string, string>): Promise<Outcome> {
   const report = join(scratch, `${name.replaceAll("/", "-")}.xml`);
-  const options = [`--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${report}`];
-  const code = await run(`bun test ${name}`, [process.execPath, "test", ...options, ...files], env);
+  const witnessed = mkdtempSync(join(scratch, "witnessed-"));
+  const command = [process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`, ...files];
+  const startedMs = performance.now();
+  const code = await run(`bun test ${name}`, command, { ...env, TEST_WITNESS_DIR: witnessed });
+  if (code !== 0) for (const text of readTexts(witnessed)) console.log(`== beside ${name}:\n${text}`);
   const counted = await readReport(report);
   if (!counted) return failure(`${name}: ended with code ${code} and without a report`);
+  const [only, ...others] = files;
+  // The report does not count the time of hooks, which is most of it where a server is filled.
+  const seconds = (performance.now() - startedMs) / 1000;
+  const timed =
+    only !== undefined && others.length === 0
+      ? { ...counted, seconds: [{ file: only.replace("./", ""), seconds }] }
+      : counted;
   const isUnexplained = code !== 0 && counted.failed === 0;
-  return isUnexplained
-    ? sum([counted, failure(`${name}: ended with code ${code}, an error outside of a test`)])
-    : counted;
+  return isUnexplained ? sum([timed, failure(`${name}: ended with code ${code}, an error outside of a test`)]) : timed;
+}
+
+function readTexts(folder: string): string[] {
+  return readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
 }
 
 async function readReport(path: string): Promise<Outcome | null> {
@@ -119,20 +154,20 @@ async function readReport(path: string): Promise<Outcome | null> {
     const verdict = match[2] === "skipped" ? " (skipped)" : "";
     failures.push(`${attribute("file")}: ${attribute("name")}${verdict}`);
   }
-  return { passed: figure("tests") - failed, failed, failures };
+  const seconds = [...text.matchAll(/^ {2}<testsuite name="([^"]*)".* time="([\d.]+)"/gm)].map(
+    ([, file = "", time]) => ({ file, seconds: Number(time) }),
+  );
+  return { passed: figure("tests") - failed, failed, failures, seconds };
 }
 
 /**
  * Two lanes run in parallel: test folders that need no Python, and one after another the files that need a real Prefect, which
- * mostly wait for it. The lane that ends first helps the other one. Prefect on SQLite can block for its busy timeout of a
- * minute when both cores are busy. So a file of the second lane that fails runs once more, alone, at the end; the second
- * outcome counts, and the first failure is printed.
+ * mostly wait for it. The lane that ends first helps the other one.
  */
 function lanes(): { quick: Group[]; server: Group[] } {
   const names = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" }).map((name) =>
     name.replaceAll("\\", "/"),
   );
-  const wanted = process.argv.slice(2);
   const tests = names
     .filter(
       (name) => name.endsWith(".test.ts") && (wanted.length === 0 || wanted.some((start) => name.startsWith(start))),
@@ -163,29 +198,20 @@ async function main(): Promise<Outcome> {
   if (install !== 0) return failure("bun install failed");
   const env = testEnv();
   const { quick, server } = lanes();
-  const isWhole = process.argv.length < 3;
-  const work = async (groups: Group[], run: (group: Group) => Promise<Outcome>): Promise<Outcome> => {
+  const isWhole = wanted.length === 0;
+  const work = async (groups: Group[]): Promise<Outcome> => {
     const outcomes: Outcome[] = [];
-    for (let group = groups.shift(); group; group = groups.shift()) outcomes.push(await run(group));
+    for (let group = groups.shift(); group; group = groups.shift()) outcomes.push(await runGroup(group, env));
     return sum(outcomes);
-  };
-  const repeated: Group[] = [];
-  const onServer = async (group: Group): Promise<Outcome> => {
-    const outcome = await runGroup(group, env);
-    if (outcome.failed === 0) return outcome;
-    for (const line of outcome.failures) console.log(`== failed, runs once more alone at the end: ${line}`);
-    repeated.push(group);
-    return NOTHING;
   };
   const python = isWhole || server.length > 0 ? preparePython() : Promise.resolve(NOTHING);
   const quickLane = async () => {
-    const own = sum([isWhole ? await runChecks(env) : NOTHING, await work(quick, (group) => runGroup(group, env))]);
+    const own = sum([isWhole ? await runChecks(env) : NOTHING, await work(quick)]);
     await python;
-    return sum([own, await work(server, onServer)]);
+    return sum([own, await work(server)]);
   };
-  const serverLane = async () => sum([await python, await work(server, onServer)]);
-  const both = sum(await Promise.all([quickLane(), serverLane()]));
-  return sum([both, await work(repeated, (group) => runGroup(group, env))]);
+  const serverLane = async () => sum([await python, await work(server)]);
+  return sum(await Promise.all([quickLane(), serverLane()]));
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -197,10 +223,17 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 const startedMs = performance.now();
+const load = startLoadMeter();
+const busy = isBusy ? startBusyLoops(BUSY_LOOPS) : null;
 const outcome = await main();
+busy?.[Symbol.dispose]();
 rmSync(scratch, { recursive: true, force: true });
 console.log(`\n${outcome.failures.length === 0 ? "Nothing failed." : "Failed:"}`);
 for (const line of outcome.failures) console.log(`  ${line}`);
+const slowest = outcome.seconds.toSorted((a, b) => b.seconds - a.seconds).slice(0, SHOWN_SLOWEST);
+console.log("Slowest files:");
+for (const { file, seconds } of slowest) console.log(`  ${seconds.toFixed(1).padStart(6)} s  ${file}`);
+console.log(`${load.summary()}${isBusy ? `, with ${BUSY_LOOPS} busy loops` : ""}`);
 console.log(`${Math.round((performance.now() - startedMs) / 1000)} s`);
 console.log(`${outcome.passed} passed, ${outcome.failed} failed`);
 process.exit(outcome.failed === 0 && outcome.passed > 0 ? 0 : 1);

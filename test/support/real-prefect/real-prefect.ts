@@ -68,6 +68,9 @@ const START_MS = 120_000;
 /** Prefect writes events in batches, at most 5 s after they were published. */
 const FLUSH_MS = 8_000;
 const SETTLE_MS = 60_000;
+/** A call of the harness that took longer is part of what is printed when a test fails. */
+const SLOW_MS = 3_000;
+const LOG_LINES = 30;
 const EVER = { since: "1970-01-01T00:00:00Z", until: "2100-01-01T00:00:00Z" };
 /** Prefect's own note of the built-in block types that it has registered. */
 const MEMO = "memo_store.toml";
@@ -94,7 +97,9 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
   const log = Bun.file(join(folder, "server.log"));
   const children = new Set<Subprocess>();
   let server: Subprocess | null = null;
-  const removeWitness = addWitness(async () => {
+  /** Calls of the harness that took longer than `SLOW_MS`. */
+  const slow: string[] = [];
+  const witness = async () => {
     const startMs = systemClock.steadyMs();
     const health = (await isHealthy(url)) ? "answers" : "does not answer";
     const tookMs = Math.round(systemClock.steadyMs() - startMs);
@@ -102,9 +107,11 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
       `Prefect at ${url} ${health} /health after ${tookMs} ms; ${server ? processState(server.pid) : "it is stopped"}`,
       ...[...children].map(({ pid }) => `  started beside it, ${processState(pid)}`),
       "The end of its log:",
-      lastLines((await log.exists()) ? await log.text() : "", 20),
+      lastLines((await log.exists()) ? await log.text() : "", LOG_LINES),
+      ...(slow.length === 0 ? [] : [`Calls that took longer than ${SLOW_MS / 1000} s:`, ...slow]),
     ].join("\n");
-  });
+  };
+  const removeWitness = addWitness(witness);
 
   async function start(): Promise<void> {
     const command = [join(BIN, "prefect"), "server", "start", "--host", "127.0.0.1", "--port", String(port)];
@@ -133,6 +140,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
 
   async function dispose(): Promise<void> {
     removeWitness();
+    await leaveWitness(port, witness);
     for (const process of children) process.kill("SIGKILL");
     await Promise.all([...children].map((process) => process.exited));
     await stop("SIGKILL");
@@ -147,6 +155,12 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
   ): Promise<Answer> {
     const headers: Record<string, string> = { "content-type": "application/json" };
     if (authString !== undefined) headers.authorization = `Basic ${btoa(authString)}`;
+    const startMs = systemClock.steadyMs();
+    const note = (outcome: string) => {
+      const tookMs = systemClock.steadyMs() - startMs;
+      if (tookMs > SLOW_MS)
+        slow.push(`  ${new Date().toISOString()} ${method} ${path}: ${outcome} after ${Math.round(tookMs)} ms`);
+    };
     for (let tries = 1; ; tries += 1) {
       const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
       const response = await fetch(url + path, { ...init, proxy: false }).catch((error: unknown) => {
@@ -155,6 +169,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
         return null;
       });
       const text = (await response?.text()) ?? "";
+      note(`${response?.status}, try ${tries},`);
       if (response?.ok) return (text === "" ? null : parse(text)) as Answer;
       if (tries > 10 || (response !== null && response.status !== 503)) {
         throw new Error(`${method} ${path}: ${response?.status} ${text}`);
@@ -286,6 +301,12 @@ export function freePort(): number {
   const { port } = listener;
   listener.stop(true);
   return port;
+}
+
+/** `bun run test` prints this when the file fails. */
+async function leaveWitness(port: number, witness: () => Promise<string>): Promise<void> {
+  const folder = process.env.TEST_WITNESS_DIR;
+  if (folder) await Bun.write(join(folder, `prefect-${port}.txt`), await witness());
 }
 
 async function isHealthy(url: string): Promise<boolean> {
