@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { systemClock } from "../../src/lib/clock.ts";
+import { parseJson } from "../../src/lib/exact-json.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { EventFilter } from "../../src/model/events/event-filter.ts";
@@ -28,6 +29,7 @@ let fake: FakePrefect;
 let client: PrefectClient;
 let copy: PrefectClient;
 let ids: Readonly<Record<string, string>>;
+let exactRunId: string;
 let events: readonly PrefectEvent[];
 
 const open = (url: string, options: Partial<PrefectConnection> = {}) =>
@@ -42,6 +44,19 @@ async function allEvents(from: PrefectClient): Promise<PrefectEvent[]> {
     found.push(...page.events);
   }
   return found;
+}
+
+/** A run and an event with numbers that no double writes in this way; as text, because `JSON.stringify` would lose them. */
+const EXACT = '{"big":9223372036854775807,"float":1.0,"zero":-0.0,"list":[18446744073709551615]}';
+
+async function addExactNumbers(): Promise<string> {
+  const flow = await real.api<{ id: string }>("POST", "/flows/", { name: "exact" });
+  const body = { flow_id: flow.id, state: { type: "PENDING" }, parameters: parseJson(EXACT) };
+  const run = await real.api<{ id: string }>("POST", "/flow_runs/", body);
+  const resource = { "prefect.resource.id": "exact.numbers" };
+  const event = { occurred: new Date().toISOString(), event: "exact.numbers", resource, payload: parseJson(EXACT) };
+  await real.api("POST", "/events", [{ ...event, id: crypto.randomUUID() }]);
+  return run.id;
 }
 
 /** Waits until nothing changes any more: the runs that no worker takes are Late, and their events are written. */
@@ -91,6 +106,7 @@ beforeAll(async () => {
   copy = open(fake.url);
   ids = await real.fill("pool", "automation", "success", "failure", "retry", "crash", "subflows", "scheduled");
   await addArtifactsAndVariable();
+  exactRunId = await addExactNumbers();
   await quiet();
   events = await allEvents(client);
   await copyWorkspace();
@@ -149,6 +165,14 @@ describe("a real server", () => {
     // Weeks until 2099 are more than a thousand buckets.
     const counts = await client.countEvents("event", { filter: {}, time_unit: "week" });
     expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(events.length);
+  });
+
+  test("answers numbers with every digit, in parameters, counts and payloads", async () => {
+    const [run] = await client.filterFlowRuns({ flow_runs: { id: { any_: [exactRunId] } } });
+    expect(JSON.stringify(run?.parameters)).toBe(EXACT);
+    expect(JSON.stringify(run)).toContain('"total_run_time":0.0');
+    const sent = events.find(({ event }) => event === "exact.numbers");
+    expect(JSON.stringify(sent?.payload)).toBe(EXACT);
   });
 
   test("has an artifact and a variable, both found by the tools, and the variable's value is nowhere", async () => {

@@ -176,6 +176,12 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
+    name: "recorded numbers are read as doubles",
+    file: "src/store/events/blocks.ts",
+    find: "const event = parseJson(json) as PrefectEvent;",
+    replace: "const event = JSON.parse(json) as PrefectEvent;",
+  },
+  {
     name: "a task run with a late row is marked deleted",
     file: "src/sync/runs/reconcile.ts",
     find: "row, mark, TASK_RUN_ROW_DELAY_US",
