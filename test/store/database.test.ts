@@ -21,9 +21,10 @@ import {
   whileUnchanged,
 } from "../../src/store/database.ts";
 import { createEventWriter, findEventRange, findEvents } from "../../src/store/events/events.ts";
-import { expectedNames, RECORD_VERSION } from "../../src/store/file/migrations.ts";
+import { expectedNames, MIGRATIONS, RECORD_VERSION } from "../../src/store/file/migrations.ts";
 import { ensureDataDir, recordFileName } from "../../src/store/file/record-file.ts";
 import { isDamage, sqliteCode } from "../../src/store/file/store-error.ts";
+import { findStateJson } from "../../src/store/sync-state.ts";
 import { anEvent, anId, at } from "../support/builders.ts";
 import { errorOf } from "../support/failure-of.ts";
 import { tempRecordFile } from "./temp-record.ts";
@@ -181,6 +182,20 @@ const READ_AS_OTHER_USER = `
   db.close();
   chmodSync === undefined || process.stdout.write(count + " " + db.isReadOnly);
 `;
+
+test("a file of the first version is upgraded, and what it indexed is known to have other words", () => {
+  const file = tempRecordFile();
+  mkdirSync(dirname(file), { recursive: true });
+  const sqlite = plain(file);
+  sqlite.run(MIGRATIONS[0]?.sql ?? "");
+  sqlite.run("PRAGMA user_version = 1");
+  sqlite.run("INSERT INTO block(id, n, t_min, t_max, seen_us, data) VALUES (7, 1, 1, 1, 1, x'00')");
+  sqlite.close();
+  const db = openRecord(file, "write");
+  expect(db.notice).toBeNull();
+  expect(findStateJson(db, "text.before")).toEqual({ block: 7, log: 0 });
+  db.close();
+});
 
 describe("a file that cannot be used", () => {
   const aside = (file: string) =>

@@ -1,10 +1,13 @@
-/** The query language of `search`: words that must all occur, `"a phrase"`, `-without`, `begin*`. */
-import { wordsOf } from "./words.ts";
+/** The query language of `search`: words that must all occur, `"a phrase"`, `-without`, `begin*`, `*end`, `*part*`. */
+import { bareWord, isJoined, wordsOf } from "./words.ts";
 
-/** Words that must follow each other. With `isPrefix`, the last one is the beginning of a word. */
+/** Words that must follow each other. */
 export interface SearchTerm {
   readonly words: readonly string[];
+  /** The last one is the beginning of a word. */
   readonly isPrefix: boolean;
+  /** The first one is the end of a word. With `isPrefix`, a single one is any part. */
+  readonly isSuffix: boolean;
 }
 
 export interface SearchTerms {
@@ -12,18 +15,18 @@ export interface SearchTerms {
   readonly none: readonly SearchTerm[];
 }
 
-const PART = /(-?)(?:"([^"]*)"?|([^\s"]+))(\*?)/g;
+const PART = /(-?)(\*?)(?:"([^"]*)"?|([^\s"]+))(\*?)/g;
 
 /** The terms of a query. Parts without a letter or digit are ignored. */
 export function parseSearchTerms(query: string): SearchTerms {
   const all: SearchTerm[] = [];
   const none: SearchTerm[] = [];
-  for (const [, minus, phrase, word = "", star] of query.matchAll(PART)) {
+  for (const [, minus, openStar, phrase, word = "", star] of query.matchAll(PART)) {
     const text = phrase ?? word;
     const words = wordsOf(text);
     if (words.length === 0) continue;
     const isPrefix = star === "*" || (phrase === undefined && text.endsWith("*"));
-    (minus ? none : all).push({ words, isPrefix });
+    (minus ? none : all).push({ words, isPrefix, isSuffix: openStar === "*" });
   }
   return { all, none };
 }
@@ -34,18 +37,46 @@ export function matchesSearch(terms: SearchTerms, words: readonly string[]): boo
 }
 
 function has(words: readonly string[], term: SearchTerm): boolean {
-  const last = term.words.length - 1;
   return words.some((_, at) =>
-    term.words.every((wanted, n) => {
-      const word = words[at + n];
-      return n === last && term.isPrefix ? word?.startsWith(wanted) : word === wanted;
-    }),
+    term.words.every((wanted, n) => isAt(wordAt(words, at + n, n), wanted, openEnds(term, n))),
   );
 }
 
-/** The words that every matching document contains, and whether they are only beginnings of words. */
-export function searchWords(terms: SearchTerms): { word: string; isPrefix: boolean }[] {
-  return terms.all.flatMap(({ words, isPrefix }) =>
-    words.map((word, n) => ({ word, isPrefix: isPrefix && n === words.length - 1 })),
-  );
+/** A term may begin with a word that is joined to the one before it. */
+function wordAt(words: readonly string[], at: number, n: number): string | undefined {
+  const word = words[at];
+  return n === 0 && word !== undefined ? bareWord(word) : word;
+}
+
+interface OpenEnds {
+  readonly isPrefix: boolean;
+  readonly isSuffix: boolean;
+}
+
+function openEnds({ words, isPrefix, isSuffix }: SearchTerm, n: number): OpenEnds {
+  return { isPrefix: isPrefix && n === words.length - 1, isSuffix: isSuffix && n === 0 };
+}
+
+function isAt(word: string | undefined, wanted: string, { isPrefix, isSuffix }: OpenEnds): boolean {
+  if (word === undefined || word === "") return false;
+  if (isPrefix && isSuffix) return word.includes(wanted);
+  if (isPrefix) return word.startsWith(wanted);
+  return isSuffix ? word.endsWith(wanted) : word === wanted;
+}
+
+/** The words that every matching document contains, and whether they are only beginnings, ends or parts of words. */
+export function searchWords(terms: SearchTerms): (OpenEnds & { readonly word: string })[] {
+  return terms.all.flatMap((term) => term.words.map((word, n) => ({ word, ...openEnds(term, n) })));
+}
+
+/** The texts to look for in a document as it is written: words, those that are joined as one. */
+export function shownParts(terms: SearchTerms): string[] {
+  return terms.all.flatMap(({ words }) => {
+    const parts: string[] = [];
+    for (const word of words) {
+      if (isJoined(word)) parts.push((parts.pop() ?? "") + bareWord(word));
+      else parts.push(word);
+    }
+    return parts;
+  });
 }

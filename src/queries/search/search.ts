@@ -8,7 +8,7 @@ import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
 import { KINDS, RUN_KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import { matchesSearch, parseSearchTerms, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
-import { wordsOf } from "../../model/text/words.ts";
+import { wordsOfAll } from "../../model/text/words.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
 import type { EventCursor } from "../../store/events/events.ts";
@@ -97,7 +97,7 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
       "invalid_input",
       sentence`${quote(query)} holds no word to look for: only letters and digits make words`,
       {
-        hint: sentence`${signs === "" ? "" : others}Give words that all must occur; "a phrase", -without, begin*.`,
+        hint: sentence`${signs === "" ? "" : others}Give words that all must occur; "a phrase", -without, begin*, *part*.`,
       },
     );
   }
@@ -240,7 +240,7 @@ async function liveEvents(
   for (;;) {
     const wanted = question.limit + 1;
     const read = await readLiveEvents(ctx, live, { range: window, order: "desc", filter, after, wanted });
-    rows.push(...read.events.filter((event) => matchesSearch(terms, stringsOf(event).flatMap(wordsOf))));
+    rows.push(...read.events.filter((event) => matchesSearch(terms, wordsOfAll(stringsOf(event)))));
     const last = read.events.at(-1);
     if (read.unread !== null && rows.length <= question.limit) {
       const note = sentence`Prefect was too slow to search everything; give a later since.`;

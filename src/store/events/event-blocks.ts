@@ -5,6 +5,7 @@ import type { RecordDb } from "../database.ts";
 import type { BlockRow } from "../schema/event.ts";
 import { BLOCK_SIZE, findBlockLines } from "./blocks.ts";
 import { type EventRow, NARROW_COLUMNS, type Order, type RowStream } from "./event-rows.ts";
+import { lastOldTexts, type WordQuery } from "./word-index.ts";
 
 /** A search that decides from the JSON of events. */
 export interface BlockSearch {
@@ -109,8 +110,11 @@ function rowsOfBlock(db: RecordDb, block: BlockRange, search: BlockSearch, lo: n
   return rows;
 }
 
-/** Ids of the full blocks with events that match an FTS5 query. */
-export function findBlocksByWords(db: RecordDb, query: string): ReadonlySet<number> {
-  const find = db.prepare<{ id: number }, [string]>("SELECT rowid AS id FROM block_fts WHERE block_fts MATCH ?");
-  return new Set(find.all(query).map((row) => row.id));
+/** Ids of the full blocks with events that can match. */
+export function findBlocksByWords(db: RecordDb, { match, skipsOldTexts }: WordQuery): ReadonlySet<number> {
+  const lastOld = skipsOldTexts ? lastOldTexts(db).block : 0;
+  const find = db.prepare<{ id: number }, [string, number]>(
+    "SELECT rowid AS id FROM block_fts WHERE block_fts MATCH ? UNION ALL SELECT id FROM block WHERE id <= ?",
+  );
+  return new Set(find.all(match, lastOld).map((row) => row.id));
 }

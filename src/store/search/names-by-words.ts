@@ -5,8 +5,8 @@ import { sentence } from "../../lib/shown-text.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { factsOf, nameOf, SNAPSHOT_KINDS, searchedTexts } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
-import { matchesSearch, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
-import { wordsOf } from "../../model/text/words.ts";
+import { matchesSearch, type SearchTerms, searchWords, shownParts } from "../../model/text/search-terms.ts";
+import { wordsOfAll } from "../../model/text/words.ts";
 import type { RecordDb } from "../database.ts";
 import { idText } from "../runs/run-columns.ts";
 
@@ -112,7 +112,7 @@ const MAX_WORD_CHARS = 1_000;
 
 /** Throws AppError `invalid_input` when the terms, excluded ones too, have more or longer words than a search accepts. */
 export function checkSearchTerms({ all, none }: SearchTerms): void {
-  const words = [...all, ...none].flatMap((term) => term.words);
+  const words = shownParts({ all: [...all, ...none], none: [] });
   const isLong = words.some((word) => word.length > MAX_WORD_CHARS);
   if (!isLong && words.length <= MAX_WORDS) return;
   const what = isLong
@@ -138,7 +138,7 @@ function take<T extends { readonly name: string; readonly texts?: readonly strin
   const found: T[] = [];
   let left = page.offset;
   for (const row of rows) {
-    if (!matchesSearch(terms, [row.name, ...(row.texts ?? [])].flatMap(wordsOf))) continue;
+    if (!matchesSearch(terms, wordsOfAll([row.name, ...(row.texts ?? [])]))) continue;
     if (left > 0) left -= 1;
     else found.push(row);
     if (found.length === page.limit) break;

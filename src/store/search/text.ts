@@ -1,12 +1,13 @@
 import type { ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { matchesSearch, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
-import { indexWord, wordsOf } from "../../model/text/words.ts";
+import { wordsOfAll } from "../../model/text/words.ts";
 import { inSnapshot, type RecordDb } from "../database.ts";
 import { blockStream, findBlocksByWords } from "../events/event-blocks.ts";
 import { type EventCursor, inExactOrder, keyRange, type Order, type OrderedRange } from "../events/event-rows.ts";
 import { stringsOf } from "../events/event-text.ts";
 import { largestShift } from "../events/event-times.ts";
+import { lastOldTexts, queryOfTerms } from "../events/word-index.ts";
 import { type FoundLog, findLogsBySeq, type LogCursor } from "../logs/logs.ts";
 
 export interface TextSearch<Cursor> {
@@ -34,7 +35,7 @@ export function findEventsByText(
     const search = {
       blocksWorthReading: () => blocksWith(db, terms),
       mayMatch: quickTest(terms),
-      matches: (event: PrefectEvent) => matchesSearch(terms, stringsOf(event).flatMap(wordsOf)),
+      matches: (event: PrefectEvent) => matchesSearch(terms, wordsOfAll(stringsOf(event))),
     };
     const events: PrefectEvent[] = [];
     for (const { event } of inExactOrder(blockStream(db, search, order, lo, hi), range, limit + 1)) {
@@ -46,14 +47,8 @@ export function findEventsByText(
 }
 
 function blocksWith(db: RecordDb, terms: SearchTerms): ReadonlySet<number> | null {
-  const words = ftsQuery(terms);
+  const words = queryOfTerms(db, "block_word", terms);
   return words === null ? null : findBlocksByWords(db, words);
-}
-
-/** An FTS5 query that every matching document satisfies; null when no word is required. */
-function ftsQuery(terms: SearchTerms): string | null {
-  const words = searchWords(terms).map(({ word, isPrefix }) => `"${indexWord(word)}"${isPrefix ? "*" : ""}`);
-  return words.length === 0 ? null : [...new Set(words)].join(" AND ");
 }
 
 /** A test of the JSON that every matching event passes. Words beyond ASCII are folded, so only ASCII JSON can be excluded. */
@@ -69,8 +64,12 @@ function quickTest(terms: SearchTerms): (json: string) => boolean {
 export function findLogsByText(db: RecordDb, query: TextSearch<LogCursor>): { logs: FoundLog[]; hasMore: boolean } {
   return inSnapshot(db, () => {
     const { terms, fromUs, toUs, limit, after = { tsUs: Number.MAX_SAFE_INTEGER, seq: 0 } } = query;
-    const words = ftsQuery(terms);
-    const indexed = words === null ? "" : "seq IN (SELECT rowid FROM log_fts WHERE log_fts MATCH ?) AND";
+    const words = queryOfTerms(db, "log_word", terms);
+    const lastOld = words?.skipsOldTexts ? lastOldTexts(db).log : 0;
+    const indexed =
+      words === null
+        ? ""
+        : "seq IN (SELECT rowid FROM log_fts WHERE log_fts MATCH ? UNION ALL SELECT seq FROM log WHERE seq <= ?) AND";
     const read = db.prepare<{ seq: number; tsUs: ServerUs; message: string; logger: string }, (string | number)[]>(
       `SELECT seq, ts_us AS tsUs, message, logger FROM log
        WHERE ${indexed} ts_us BETWEEN ? AND ? AND (ts_us, seq) < (?, ?) ORDER BY ts_us DESC, seq DESC LIMIT ?`,
@@ -78,9 +77,9 @@ export function findLogsByText(db: RecordDb, query: TextSearch<LogCursor>): { lo
     const found: number[] = [];
     let at = after;
     for (let chunk = limit + 1; ; chunk = CHUNK) {
-      const rows = read.all(...(words === null ? [] : [words]), fromUs, toUs, at.tsUs, at.seq, chunk);
+      const rows = read.all(...(words === null ? [] : [words.match, lastOld]), fromUs, toUs, at.tsUs, at.seq, chunk);
       for (const { seq, message, logger } of rows) {
-        if (matchesSearch(terms, [...wordsOf(message), ...wordsOf(logger)])) found.push(seq);
+        if (matchesSearch(terms, wordsOfAll([message, logger]))) found.push(seq);
         if (found.length > limit) return { logs: findLogsBySeq(db, found.slice(0, limit)), hasMore: true };
       }
       const last = rows.at(-1);

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
-import { parseSearchTerms, searchWords } from "../../model/text/search-terms.ts";
+import { parseSearchTerms, searchWords, shownParts } from "../../model/text/search-terms.ts";
+import { isUnspaced } from "../../model/text/words.ts";
 import { BRIEF_MESSAGE_CHARS, briefEvent } from "../../queries/events/event-brief.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import type { SearchHit, SearchPosition } from "../../queries/search/search.ts";
@@ -18,12 +19,14 @@ import { DEFAULT_LIMIT, MAX_LIMIT, questionOf } from "../definition/list-argumen
 import { listArgs, listOutput, pickFields, textArg, tokenBudget, windowArgs } from "../definition/shared-schemas.ts";
 
 const input = z.strictObject({
-  query: z.string().describe('all words; "phrase" -word pre*'),
+  query: z.string().describe('all words; "phrase" -word *part*'),
   kinds: z.array(z.enum(SEARCH_KINDS)).optional(),
   since: textArg,
   until: textArg,
   ...listArgs(MAX_LIMIT),
 });
+
+const WHOLE_WORDS = " Whole words were looked for; *part* finds parts of words.";
 
 const FIELDS = [
   "id",
@@ -67,7 +70,11 @@ export const searchTool = defineTool({
       nowUs,
     });
     const { fromUs, toUs } = page.window;
-    const words = searchWords(parseSearchTerms(args.query)).map(({ word }) => word);
+    const terms = parseSearchTerms(args.query);
+    const words = shownParts(terms);
+    const isWholeWords = searchWords(terms).some(
+      ({ word, isPrefix, isSuffix }) => !isUnspaced(word) && !(isPrefix && isSuffix),
+    );
     return listAnswer({
       key: "results",
       title: sentence`results, newest first`,
@@ -88,7 +95,7 @@ export const searchTool = defineTool({
       extra: { window: isoRange(page.window) },
       order: ["kind", "time", "name", "event", "resource", "flow_run", "n", "level", "state"],
       hint: sentence`Narrow by kinds or times.`,
-      none: sentence`Nothing that could be searched matches.`,
+      none: sentence`Nothing that could be searched matches.${isWholeWords ? WHOLE_WORDS : ""}`,
     });
   },
 });

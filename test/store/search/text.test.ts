@@ -192,6 +192,124 @@ describe("a search of events", () => {
   });
 });
 
+describe("a search of scripts without spaces", () => {
+  // Those of the report that led here, and one more script with marks between the letters.
+  const ALPHABETS = ["连接失败超时数据库", "データベース接続失敗", "연결이끊어졌습니다", "การเชื่อมต่อล้มเหลว"].map(
+    (text) => [...text],
+  );
+  const random = seededRandom(11);
+  const textOf = (length: number) => Array.from({ length }, () => pick(random, pick(random, ALPHABETS))).join("");
+  const mixedText = () => Array.from({ length: 4 }, () => textOf(6) + pick(random, [" ", "", ": ", " db1 "])).join("");
+  const events = Array.from({ length: 700 }, (_, n) =>
+    anEvent({ id: anId(n), occurred: at(n), payload: { text: mixedText() } }),
+  );
+  const messages = events.map(({ payload }) => String(payload.text));
+  const lines = messages.map((message, n) =>
+    aLog({ id: anId(n), flow_run_id: anId(9_000), timestamp: at(n), name: "logger", message }),
+  );
+  /** A run of one script, so that it has no spaces or signs. */
+  const parts = Array.from({ length: 60 }, () => {
+    const alphabet = pick(random, ALPHABETS);
+    return Array.from({ length: 1 + Math.floor(random() * 2) }, () => pick(random, alphabet)).join("");
+  });
+  const db = record(events);
+  inTransaction(db, () => upsertLogs(db, lines));
+  const like = (part: string) =>
+    messages
+      .flatMap((text, n) =>
+        db.sqlite.query<{ hit: number }, [string, string]>("SELECT ? LIKE '%' || ? || '%' AS hit").get(text, part)?.hit
+          ? [anId(n)]
+          : [],
+      )
+      .reverse();
+  const logIds = (query: string) =>
+    findLogsByText(db, { ...ALL, limit: 1_000, terms: parseSearchTerms(query) }).logs.map(({ log }) => log.id);
+
+  test("finds what LIKE finds, in events and in log lines", () => {
+    expect(parts.filter((part) => like(part).length > 0).length).toBeGreaterThan(30);
+    for (const part of parts) {
+      expect({ part, ids: found(db, part, { limit: 1_000 }) }).toEqual({ part, ids: like(part) });
+      expect({ part, ids: logIds(part) }).toEqual({ part, ids: like(part) });
+    }
+  });
+
+  test("finds sentences of the languages in longer texts", () => {
+    const texts = [
+      "错误：数据库连接失败，正在重试",
+      "データベース接続に失敗しました",
+      "데이터베이스 연결이 끊어졌습니다",
+      "การเชื่อมต่อฐานข้อมูลล้มเหลว",
+    ];
+    for (const [text, query] of [
+      [texts[0], "连接失败"],
+      [texts[1], "接続 失敗"],
+      [texts[2], '"연결이 끊"'],
+      [texts[2], "연결"],
+      [texts[3], "ฐานข้อมูล"],
+    ] as const) {
+      const one = anEvent({ id: anId(1), payload: { text } });
+      expect([query, found(among(one), query)]).toEqual([query, [one.id]]);
+      expect([query, found(among(anEvent({ payload: { text: "other" } })), query)]).toEqual([query, []]);
+    }
+  });
+
+  test("does not take vowel signs for spaces", () => {
+    const event = anEvent({ id: anId(1), payload: { text: "हिन्दी त्रुटि ⚠️ done" } });
+    const db = among(event);
+    for (const query of ["हिन्दी", "त्रुटि", '"त्रुटि done"'])
+      expect([query, found(db, query)]).toEqual([query, [event.id]]);
+    for (const query of ["हन", "द", "⚠️x"]) expect([query, found(db, query)]).toEqual([query, []]);
+  });
+
+  test("finds what the first version of the index holds as other words", () => {
+    const one = anEvent({ id: anId(1), payload: { text: "数据库连接失败" } });
+    const old = among(one);
+    inTransaction(old, () => upsertLogs(old, [aLog({ id: anId(2), flow_run_id: anId(3), message: "数据库连接失败" })]));
+    const asBefore = [..."数据库连接失败"].map((char) => `u${char.codePointAt(0)?.toString(16)}`).join("");
+    const last = old.sqlite.query<{ id: number }, []>("SELECT max(id) AS id FROM block").get()?.id ?? 0;
+    for (const [table, rowid] of [
+      ["block_fts", 1],
+      ["log_fts", 1],
+    ] as const) {
+      old.sqlite.run(`DELETE FROM ${table} WHERE rowid = ?`, [rowid]);
+      old.sqlite.run(`INSERT INTO ${table}(rowid, text) VALUES (?, ?)`, [rowid, asBefore]);
+    }
+    const logs = () => findLogsByText(old, { ...ALL, limit: 9, terms: parseSearchTerms("连接") }).logs.length;
+    expect([found(old, "连接"), logs()]).toEqual([[], 0]);
+    old.sqlite.run("UPDATE sync_state SET value = json_object('block', ?, 'log', 1) WHERE key = 'text.before'", [last]);
+    expect([found(old, "连接"), logs()]).toEqual([[one.id], 1]);
+  });
+});
+
+describe("a search of parts of words", () => {
+  test("finds what LIKE finds", () => {
+    const random = seededRandom(12);
+    const word = () => Array.from({ length: 3 + Math.floor(random() * 5) }, () => pick(random, [..."xyzq"])).join("");
+    const texts = Array.from({ length: 700 }, () => `${word()} ${word()}-${word()}`);
+    const db = record(texts.map((text, n) => anEvent({ id: anId(n), occurred: at(n), payload: { t: text } })));
+    const words = texts.flatMap((text) => text.split(/[ -]/));
+    for (let n = 0; n < 20; n += 1) {
+      const part = pick(random, words).slice(1, 2 + Math.floor(random() * 4));
+      const expected = (pattern: RegExp) =>
+        texts.flatMap((text, at) => (pattern.test(text) ? [anId(at)] : [])).reverse();
+      const ids = (query: string) => found(db, query, { limit: 1_000 });
+      expect([part, ids(`*${part}*`)]).toEqual([part, expected(new RegExp(part))]);
+      expect([part, ids(`*${part}`)]).toEqual([part, expected(new RegExp(`${part}\\b`))]);
+      expect([part, ids(`${part}*`)]).toEqual([part, expected(new RegExp(`\\b${part}`))]);
+    }
+    expect(found(db, "*zzzzzzzzz*")).toEqual([]);
+  });
+
+  test("joins words of a phrase at its open ends", () => {
+    const event = anEvent({ id: anId(1), payload: { text: "shop orders.batch-loaded twice" } });
+    const db = among(event);
+    for (const query of ["*rders.batch-lo*", '*"ders batch loaded tw"*', "*atch", "-*atchx* twice", "*Ders*"])
+      expect([query, found(db, query)]).toEqual([query, [event.id]]);
+    for (const query of ["*rders.bat.lo*", "twice -*rder*", '"*ders batch"', "*rderx*"])
+      expect([query, found(db, query)]).toEqual([query, []]);
+  });
+});
+
 describe("a search of log lines", () => {
   const lines = Array.from({ length: 120 }, (_, n) =>
     aLog({

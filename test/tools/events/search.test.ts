@@ -35,6 +35,24 @@ function coverAll(harness: ToolHarness): void {
   for (const kind of [...objects, "artifact", "variable"] as const) harness.objects(kind, []);
 }
 
+test("search finds parts of texts without spaces, and parts of words where asked", async () => {
+  await using harness = await openToolHarness();
+  harness.events([paid(1, `${"x".repeat(400)}。错误：数据库连接失败，正在重试`), paid(2)]);
+  coverAll(harness);
+  const chinese = await harness.call(searchTool, { query: "连接失败" });
+  expect(chinese.structured.results).toMatchObject([{ id: anId(20_001), text: expect.stringContaining("连接失败") }]);
+  const none = " Whole words were looked for; *part* finds parts of words.";
+  const nothing = "Nothing that could be searched matches.";
+  const unknown = await harness.call(searchTool, { query: "失连", kinds: ["event"] });
+  expect(unknown.structured).toMatchObject({ results: [], coverage: { complete: true } });
+  expect(unknown.text).toContain(nothing);
+  expect(unknown.text).not.toContain(none);
+  expect((await harness.call(searchTool, { query: "arcel" })).text).toContain(`${nothing}${none}`);
+  expect((await harness.call(searchTool, { query: "*arce*" })).structured.results).toMatchObject([
+    { id: anId(20_002), text: expect.stringContaining("parcel") },
+  ]);
+});
+
 describe("search with a wrong query", () => {
   test("is refused when there is none", async () => {
     await using harness = await openToolHarness();
