@@ -171,6 +171,9 @@ describe("the rules", () => {
     ["processes", 'Bun.spawn(["ls"]);'],
     ["JSON.parse", "const row = JSON.parse(text);"],
     ["JSON.parse", "const copy = structuredClone(row);"],
+    ["a cast to a shown text", "const hint = run.name as Sentence;"],
+    ["a cast to a shown text", "const rows = run.name as unknown as Cell;"],
+    ["withReplaced", "const hint = withReplaced(known, () => run.name);"],
   ])("refuse %s outside its home: %s", (name, text) => {
     expect(effectViolations({ path: "tools/search.ts", text })).toEqual([
       `tools/search.ts: ${name} used outside its home`,

@@ -3,7 +3,7 @@ import { loadSettings, settingsFingerprint } from "../config/load-settings.ts";
 import type { ResolvedSettings, SettingProblem } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
-import { own } from "../lib/shown-text.ts";
+import { joined, sentence } from "../lib/shown-text.ts";
 
 /** The current settings. Asked at each call, so that a corrected file takes effect. */
 export interface SettingsSource {
@@ -40,6 +40,6 @@ export function fixedSettings(resolved: ResolvedSettings): SettingsSource {
 export function fatalProblem(problems: readonly SettingProblem[]): AppError | null {
   const [first, ...others] = problems.filter((problem) => problem.level === "fatal");
   if (!first) return null;
-  const more = others.map((problem) => ` Also: ${problem.message}`).join("");
-  return new AppError("invalid_config", own(`${first.message}${more}`), { hint: own(first.fix) });
+  const more = others.map((problem) => sentence` Also: ${problem.message}`);
+  return new AppError("invalid_config", sentence`${first.message}${joined(more, "")}`, { hint: first.fix });
 }

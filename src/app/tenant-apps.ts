@@ -2,7 +2,7 @@ import type { ResolvedSettings, Settings } from "../config/settings.ts";
 import { apiUrlIssues, isCloudUrl, normaliseApiUrl, uiBaseUrl } from "../config/urls.ts";
 import { AppError } from "../errors.ts";
 import { withFields } from "../lib/logger.ts";
-import { own, sentence } from "../lib/shown-text.ts";
+import { sentence } from "../lib/shown-text.ts";
 import type { TenantTarget } from "../mcp/http/tenants/tenant-headers.ts";
 import { createAnswerBudget } from "../prefect/transport/answer-budget.ts";
 import { MAX_CALLER_BYTES_IN_FLIGHT } from "../prefect/transport/exchange.ts";
@@ -66,9 +66,9 @@ export function settingsFor(base: ResolvedSettings, { url, credential }: TenantT
   if (apiUrl === null || fatal) {
     throw new AppError(
       "invalid_input",
-      sentence`The URL in X-Prefect-Api-Url ${own(fatal?.message ?? "is not an API URL")}.`,
+      sentence`The URL in X-Prefect-Api-Url ${fatal?.message ?? "is not an API URL"}.`,
       {
-        hint: sentence`${own(fatal?.fix ?? "Send the URL of a Prefect API")}.`,
+        hint: sentence`${fatal?.fix ?? "Send the URL of a Prefect API"}.`,
       },
     );
   }

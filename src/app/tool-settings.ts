@@ -1,4 +1,5 @@
 import type { SettingProblem, Settings } from "../config/settings.ts";
+import { asNames, own, quote, type Sentence, sentence } from "../lib/shown-text.ts";
 import { allTools, PRESETS } from "../tools/index.ts";
 
 /** Unknown presets and tools in the settings. `config/` cannot find them, because it does not know the tools. */
@@ -6,11 +7,15 @@ export function toolProblems({ tools }: Pick<Settings, "tools">): SettingProblem
   const { preset, allow, deny } = tools;
   const names = new Set(allTools.map((tool) => tool.name));
   const presets = Object.keys(PRESETS);
-  const unknown = (setting: string, given: readonly string[]) =>
+  const unknown = (setting: `PREFECT_MCP_TOOLS_${"ALLOW" | "DENY"}`, given: readonly string[]) =>
     given
       .filter((name) => !names.has(name))
       .map((name) =>
-        problem(setting, `${setting} names no tool "${name}".`, "`prefect-mcp-bun tools` lists the names."),
+        problem(
+          setting,
+          sentence`${setting} names no tool ${quote(name)}.`,
+          own("`prefect-mcp-bun tools` lists the names."),
+        ),
       );
   return [
     ...(presets.includes(preset)
@@ -18,8 +23,8 @@ export function toolProblems({ tools }: Pick<Settings, "tools">): SettingProblem
       : [
           problem(
             "PREFECT_MCP_TOOLS",
-            `PREFECT_MCP_TOOLS names no preset "${preset}"; presets: ${presets.join(", ")}.`,
-            "Correct PREFECT_MCP_TOOLS; until then its default applies.",
+            sentence`PREFECT_MCP_TOOLS names no preset ${quote(preset)}; presets: ${asNames(presets)}.`,
+            own("Correct PREFECT_MCP_TOOLS; until then its default applies."),
           ),
         ]),
     ...unknown("PREFECT_MCP_TOOLS_ALLOW", allow),
@@ -27,6 +32,6 @@ export function toolProblems({ tools }: Pick<Settings, "tools">): SettingProblem
   ];
 }
 
-function problem(where: string, message: string, fix: string): SettingProblem {
+function problem(where: string, message: Sentence, fix: Sentence): SettingProblem {
   return { level: "warning", where, message, fix };
 }

@@ -5,7 +5,7 @@ import { VERSION } from "../app/version.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { asNames, own, quote, sentence } from "../lib/shown-text.ts";
+import { asNames, asPlace, quote, sentence } from "../lib/shown-text.ts";
 import type { CallResult } from "../mcp/call-result.ts";
 import { callTool } from "../mcp/guard.ts";
 import type { Tenant } from "../mcp/tenant.ts";
@@ -59,7 +59,7 @@ function denial({ name }: ToolDefinition, { settings, values }: ResolvedSettings
   const origin = values.find((value) => value.name === "PREFECT_MCP_TOOLS_DENY")?.origin;
   return new AppError(
     "invalid_config",
-    sentence`The tool ${quote(name)} is denied by PREFECT_MCP_TOOLS_DENY (${own(String(origin))}).`,
+    sentence`The tool ${quote(name)} is denied by PREFECT_MCP_TOOLS_DENY (${asPlace(String(origin))}).`,
     {
       hint: "Remove it from that list to call it.",
     },

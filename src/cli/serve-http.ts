@@ -6,7 +6,7 @@ import { VERSION } from "../app/version.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
-import { own, sentence } from "../lib/shown-text.ts";
+import { asPlace, sentence } from "../lib/shown-text.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import { serveHttp } from "../mcp/http/http.ts";
 import { lookupWithin } from "../mcp/http/tenants/target-rules.ts";
@@ -65,13 +65,13 @@ function bindError(error: unknown, host: string, port: number): AppError {
   if (error instanceof AppError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "EADDRINUSE") {
-    return new AppError("invalid_config", sentence`Port ${port} of ${own(host)} is in use.`, {
+    return new AppError("invalid_config", sentence`Port ${port} of ${asPlace(host)} is in use.`, {
       hint: "Choose another with --port, or --port 0 for a free one.",
     });
   }
   return new AppError(
     "invalid_config",
-    sentence`Cannot listen on ${own(host)}:${port}: ${toAppError(error).sentence}`,
+    sentence`Cannot listen on ${asPlace(host)}:${port}: ${toAppError(error).sentence}`,
     {
       hint: "Check --host, --port, --tls-cert and --tls-key.",
     },

@@ -4,6 +4,7 @@ import { VERSION } from "../app/version.ts";
 import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
+import { asName, asPlace, sentence } from "../lib/shown-text.ts";
 import { onServerClock, parseMomentUs, type ServerUs } from "../lib/time.ts";
 import { UsageError } from "./arguments/usage-error.ts";
 import type { CommandContext } from "./command.ts";
@@ -60,7 +61,10 @@ export function momentFlag(text: string | undefined, flag: string, nowUs: Server
   const momentUs = parseMomentUs(text, nowUs);
   if (momentUs !== undefined && momentUs <= nowUs) return momentUs;
   const why = momentUs === undefined ? "is neither a time nor a span" : "is in the future";
-  throw new UsageError(`--${flag} ${text} ${why}.`, `Examples: --${flag} 7d, --${flag} 2026-01-31T09:00:00Z`);
+  throw new UsageError(
+    sentence`${asPlace(`--${flag}`)} ${asName(text)} ${why}.`,
+    sentence`Examples: ${asPlace(`--${flag}`)} 7d, ${asPlace(`--${flag}`)} 2026-01-31T09:00:00Z`,
+  );
 }
 
 function withHistory(settings: Settings, backfillUs: number | null): Settings {

@@ -1,5 +1,7 @@
 /** Builds `Settings` from checked values, with the checks that concern more than one value. */
+
 import { posix, win32 } from "node:path";
+import { asNames, asPlace, own, sentence } from "../lib/shown-text.ts";
 import { DAY_US } from "../lib/time.ts";
 import type { PrefectAuth } from "../model/prefect-auth.ts";
 import { RESERVED_HEADERS } from "../model/reserved-headers.ts";
@@ -21,7 +23,7 @@ interface ApiUrl {
   readonly problems: readonly SettingProblem[];
 }
 
-function ephemeralNote({ PREFECT_SERVER_EPHEMERAL_ENABLED: ephemeral }: SettingValues): string {
+function ephemeralNote({ PREFECT_SERVER_EPHEMERAL_ENABLED: ephemeral }: SettingValues) {
   return ephemeral ? " (a server that Prefect starts for one process cannot be used from here)" : "";
 }
 
@@ -30,13 +32,13 @@ function findApiUrl({ values, origins }: Resolution, cloudApiUrl: string, isCert
   const { origin, isDefault } = origins.PREFECT_API_URL;
   const given = values.PREFECT_API_URL;
   if (given === null) {
-    const why = isDefault ? "no PREFECT_API_URL found" : `PREFECT_API_URL is empty: ${origin}`;
+    const why = isDefault ? own("no PREFECT_API_URL found") : sentence`PREFECT_API_URL is empty: ${asPlace(origin)}`;
     if (!isCertain) return { url: null, origin: "none (see the problems)", isDefault: true, problems: [] };
     const problem: SettingProblem = {
       level: "warning",
-      message: `No API URL is set (${why}), so the local default ${DEFAULT_API_URL} is used${ephemeralNote(values)}.`,
+      message: sentence`No API URL is set (${why}), so the local default ${DEFAULT_API_URL} is used${ephemeralNote(values)}.`,
       where: "PREFECT_API_URL",
-      fix: "Set PREFECT_API_URL, or choose a profile that has it with PREFECT_PROFILE.",
+      fix: own("Set PREFECT_API_URL, or choose a profile that has it with PREFECT_PROFILE."),
     };
     return { url: DEFAULT_API_URL, origin: `default (${why})`, isDefault: true, problems: [problem] };
   }
@@ -44,9 +46,9 @@ function findApiUrl({ values, origins }: Resolution, cloudApiUrl: string, isCert
   const problems = apiUrlIssues(given, { cloudApiUrl, lenient }).map(
     ({ level, message, fix }): SettingProblem => ({
       level,
-      message: `The API URL ${withoutUserinfo(given)} (${origin}) ${message}.`,
+      message: sentence`The API URL ${asPlace(withoutUserinfo(given))} (${asPlace(origin)}) ${message}.`,
       where: origin,
-      fix: `${fix}.`,
+      fix: sentence`${fix}.`,
     }),
   );
   const isUsable = problems.every(({ level }) => level !== "fatal");
@@ -66,9 +68,9 @@ function headersOf({ values, origins }: Resolution): { kept: Record<string, stri
   const where = origins.PREFECT_CLIENT_CUSTOM_HEADERS.origin;
   const problem: SettingProblem = {
     level: "warning",
-    message: `The custom headers (${where}) may not set ${refused.join(", ")}; these are ignored.`,
+    message: sentence`The custom headers (${asPlace(where)}) may not set ${asNames(refused)}; these are ignored.`,
     where,
-    fix: "Remove them from PREFECT_CLIENT_CUSTOM_HEADERS.",
+    fix: own("Remove them from PREFECT_CLIENT_CUSTOM_HEADERS."),
   };
   return {
     kept: Object.fromEntries(all.filter(([name]) => !refused.includes(name))),

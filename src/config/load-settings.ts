@@ -1,5 +1,7 @@
 /** Reads all sources of settings and applies their precedence. */
+
 import { posix, win32 } from "node:path";
+import { asName, asPlace, asReason, own, type Sentence, sentence } from "../lib/shown-text.ts";
 import { type Assembled, assembleSettings } from "./assemble.ts";
 import { parseDotenv } from "./dotenv.ts";
 import { type FileContent, fingerprintOf, readText, readToml, type TomlTable } from "./files.ts";
@@ -24,9 +26,14 @@ function asTable(content: FileContent<TomlTable>): TomlTable {
 }
 
 /** Why a file cannot be used. `resolveSettings` decides whether that is fatal. */
-function brokenFile(path: string, content: FileContent<unknown>, fix: string): SettingProblem | undefined {
+function brokenFile(path: string, content: FileContent<unknown>, fix: Sentence): SettingProblem | undefined {
   if (content.kind !== "broken") return undefined;
-  return { level: "fatal", message: `${path} cannot be used: ${content.reason}.`, where: path, fix };
+  return {
+    level: "fatal",
+    message: sentence`${asPlace(path)} cannot be used: ${asReason(content.reason)}.`,
+    where: path,
+    fix,
+  };
 }
 
 function readDotenv(
@@ -35,14 +42,17 @@ function readDotenv(
 ): { values: ReadonlyMap<string, string>; broken?: SettingProblem } {
   const content = readText(path);
   if (content.kind !== "read") {
-    const broken = brokenFile(path, content, `Make ${path} readable, or remove it.`);
+    const broken = brokenFile(path, content, sentence`Make ${asPlace(path)} readable, or remove it.`);
     return { values: new Map(), ...(broken && { broken }) };
   }
   const { values, broken } = parseDotenv(content.content, env);
   const line = broken.find(({ text }) => /PREFECT_/i.test(text))?.line;
   if (line === undefined) return { values };
-  const message = `Line ${line} of ${path} cannot be read: a quote may be missing.`;
-  return { values, broken: { level: "fatal", message, where: path, fix: `Correct line ${line} of ${path}.` } };
+  const message = sentence`Line ${line} of ${asPlace(path)} cannot be read: a quote may be missing.`;
+  return {
+    values,
+    broken: { level: "fatal", message, where: path, fix: sentence`Correct line ${line} of ${asPlace(path)}.` },
+  };
 }
 
 /** Variables of the official Prefect MCP server, which have the same prefix. */
@@ -56,9 +66,9 @@ function unknownNames(names: Iterable<string>, where: (name: string) => string):
     )
     .map((name) => ({
       level: "warning" as const,
-      message: `${name} (${where(name)}) is not a setting of this program.`,
+      message: sentence`${asName(name)} (${asPlace(where(name))}) is not a setting of this program.`,
       where: where(name),
-      fix: "Check its spelling; `doctor --json` lists every setting.",
+      fix: own("Check its spelling; `doctor --json` lists every setting."),
     }));
 }
 
@@ -68,8 +78,8 @@ function caProblem(settings: Settings, origin: string): SettingProblem | undefin
   const file = readText(caFile);
   const reason = file.kind === "missing" ? "it does not exist" : file.kind === "broken" ? file.reason : null;
   if (reason === null) return undefined;
-  const message = `The certificate file ${caFile} (${origin}) cannot be used: ${reason}.`;
-  return { level: "fatal", message, where: origin, fix: "Name a readable PEM file in PREFECT_API_SSL_CERT_FILE." };
+  const message = sentence`The certificate file ${asPlace(caFile)} (${asPlace(origin)}) cannot be used: ${asReason(reason)}.`;
+  return { level: "fatal", message, where: origin, fix: own("Name a readable PEM file in PREFECT_API_SSL_CERT_FILE.") };
 }
 
 /** When it differs from `ResolvedSettings.fingerprint`, a file has changed and the settings must be loaded again. */
@@ -103,7 +113,7 @@ export function loadSettings(given: SettingsInput): ResolvedSettings {
     pyproject: asTable(pyproject),
   });
   const [profileBroken] = profile.isBroken ? profile.problems : [];
-  const tomlFix = (path: string) => `Correct ${path}, or remove it.`;
+  const tomlFix = (path: string) => sentence`Correct ${asPlace(path)}, or remove it.`;
 
   const resolution = resolveSettings([
     flagSource(flags),

@@ -3,6 +3,7 @@
  * such as `${user_config.api_key}` (MCP bundles: https://github.com/modelcontextprotocol/mcpb/blob/main/MANIFEST.md) or `${env:KEY}` and
  * `${input:key}` (https://code.visualstudio.com/docs/copilot/reference/mcp-configuration).
  */
+import { asPlace, own, sentence } from "../lib/shown-text.ts";
 import type { SettingProblem } from "./settings.ts";
 
 /** The whole text is a placeholder, or contains one of those that only clients write. */
@@ -40,9 +41,9 @@ export function withoutPlaceholders(texts: Texts, where: (name: string) => strin
     texts: Object.fromEntries(given),
     problems: unfilled.filter(isOurs).map((name) => ({
       level: "warning",
-      message: `${where(name)} is a placeholder that the client did not replace; it counts as not set.`,
+      message: sentence`${asPlace(where(name))} is a placeholder that the client did not replace; it counts as not set.`,
       where: where(name),
-      fix: "Give it a value in the client's configuration, or remove it there.",
+      fix: own("Give it a value in the client's configuration, or remove it there."),
     })),
   };
 }

@@ -4,7 +4,9 @@
  * One difference is intended: where Prefect falls back to a packaged profile because a file or a name is wrong, this is a fatal
  * problem here, because the fallback would be another server.
  */
+
 import { posix, win32 } from "node:path";
+import { asPlace, asReason, asShellWord, joined, own, quote, type Sentence, sentence } from "../lib/shown-text.ts";
 import { type FileContent, isTable, readToml, type TomlTable, valueAt } from "./files.ts";
 import type { SettingProblem, SettingsInput } from "./settings.ts";
 
@@ -77,21 +79,26 @@ function broken(file: string, problem: Omit<SettingProblem, "level">): Profile {
   return { name: null, settings: {}, label: `profiles file ${file}`, file, problems, isBroken: true };
 }
 
-function quoted(names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(", ");
+function quoted(names: readonly string[]): Sentence {
+  return joined(
+    names.map((name) => quote(name)),
+    ", ",
+  );
 }
 
 interface Wanted {
   readonly name: string;
-  readonly by: string;
+  readonly by: Sentence;
 }
 
 function wantedProfile(input: ProfileInput, active: unknown, path: string): Wanted | null {
   if (input.profileFlag !== undefined && input.profileFlag !== "")
-    return { name: input.profileFlag, by: "flag --profile" };
+    return { name: input.profileFlag, by: own("flag --profile") };
   const variable = input.env("PREFECT_PROFILE");
-  if (variable) return { name: variable, by: "environment PREFECT_PROFILE" };
-  return typeof active === "string" && active !== "" ? { name: active, by: `\`active\` in ${path}` } : null;
+  if (variable) return { name: variable, by: own("environment PREFECT_PROFILE") };
+  return typeof active === "string" && active !== ""
+    ? { name: active, by: sentence`\`active\` in ${asPlace(path)}` }
+    : null;
 }
 
 function profileNamed(wanted: Wanted, profiles: TomlTable, path: string, missing: boolean): Profile {
@@ -104,13 +111,13 @@ function profileNamed(wanted: Wanted, profiles: TomlTable, path: string, missing
   return broken(path, {
     message:
       settings !== undefined
-        ? `The profile "${wanted.name}" in ${path} is not a table of settings.`
-        : `There is no profile "${wanted.name}" (named by ${wanted.by}) in ${path}${missing ? ", which does not exist" : ""}.`,
+        ? sentence`The profile ${quote(wanted.name)} in ${asPlace(path)} is not a table of settings.`
+        : sentence`There is no profile ${quote(wanted.name)} (named by ${wanted.by}) in ${asPlace(path)}${missing ? ", which does not exist" : ""}.`,
     where: wanted.by,
     fix:
       known.length > 0
-        ? `Name one of ${quoted(known)}, or create it with \`prefect profile create ${wanted.name}\`.`
-        : `Create it with \`prefect profile create ${wanted.name}\`, or remove ${wanted.by}.`,
+        ? sentence`Name one of ${quoted(known)}, or create it with \`prefect profile create ${asShellWord(wanted.name)}\`.`
+        : sentence`Create it with \`prefect profile create ${asShellWord(wanted.name)}\`, or remove ${wanted.by}.`,
   });
 }
 
@@ -123,9 +130,9 @@ function profileIn(
   const profiles = table.profiles ?? {};
   if (!isTable(profiles) || (table.active !== undefined && typeof table.active !== "string")) {
     return broken(file.path, {
-      message: `${file.path} is not a profiles file: \`active\` must be a name and \`profiles\` a table.`,
+      message: sentence`${asPlace(file.path)} is not a profiles file: \`active\` must be a name and \`profiles\` a table.`,
       where: file.path,
-      fix: "Correct it; `prefect profile ls` reads the same file.",
+      fix: own("Correct it; `prefect profile ls` reads the same file."),
     });
   }
   const missing = content.kind === "missing";
@@ -135,9 +142,9 @@ function profileIn(
   if (missing && file.namedBy) {
     problems.push({
       level: "warning",
-      message: `The profiles file ${file.path} (named by ${file.namedBy}) does not exist.`,
+      message: sentence`The profiles file ${asPlace(file.path)} (named by ${asPlace(file.namedBy)}) does not exist.`,
       where: file.namedBy,
-      fix: `Create it, or correct ${file.namedBy}.`,
+      fix: sentence`Create it, or correct ${asPlace(file.namedBy)}.`,
     });
   }
   return packaged(PACKAGED_ACTIVE, file.path, problems);
@@ -159,8 +166,8 @@ export function findProfile(input: ProfileInput): Profile {
   const content = readToml(file.path);
   if (content.kind !== "broken") return profileIn(input, file, content);
   return broken(file.path, {
-    message: `The profiles file ${file.path} cannot be used: ${content.reason}.`,
+    message: sentence`The profiles file ${asPlace(file.path)} cannot be used: ${asReason(content.reason)}.`,
     where: file.path,
-    fix: `Correct ${file.path}; \`prefect profile ls\` reads the same file.`,
+    fix: sentence`Correct ${asPlace(file.path)}; \`prefect profile ls\` reads the same file.`,
   });
 }

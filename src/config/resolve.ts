@@ -1,4 +1,5 @@
 /** Finds the value of each setting: that of the first source that has it. Tables of all sources are merged. */
+import { asPlace, asReason, sentence } from "../lib/shown-text.ts";
 import { isTable, type TomlTable, valueAt } from "./files.ts";
 import { SETTING_NAMES, type SettingName, type SettingValues, settingMeta, settingsSchema } from "./schema.ts";
 import type { SettingMeta } from "./setting.ts";
@@ -54,9 +55,9 @@ function invalidValue(
   const meanwhile = whenUnknown === "0" ? "nothing is deleted because of it" : "its default applies";
   return {
     level: invalid,
-    message: `${name} (${place}) ${complaint}.`,
+    message: sentence`${name} (${asPlace(place)}) ${asReason(complaint)}.`,
     where: origin,
-    fix: invalid === "fatal" ? `Correct ${name}.` : `Correct ${name}; until then ${meanwhile}.`,
+    fix: invalid === "fatal" ? sentence`Correct ${name}.` : sentence`Correct ${name}; until then ${meanwhile}.`,
   };
 }
 

@@ -1,5 +1,7 @@
 /** The settings as the program uses them. Only `loadSettings` (load-settings.ts) creates them from files, variables and flags. */
+
 import type { LogLevel } from "../lib/logger.ts";
+import type { Sentence } from "../lib/shown-text.ts";
 import type { PrefectAuth } from "../model/prefect-auth.ts";
 import type { SyncSettings } from "../model/sync-settings.ts";
 
@@ -89,11 +91,11 @@ export interface SettingProblem {
   /** `fatal`: no request is sent to Prefect until it is fixed. */
   readonly level: "fatal" | "warning";
   /** One sentence: what is wrong. Never holds a secret. */
-  readonly message: string;
+  readonly message: Sentence;
   /** The file or variable at fault. */
   readonly where: string;
   /** One sentence: what to do. */
-  readonly fix: string;
+  readonly fix: Sentence;
 }
 
 export interface ResolvedSettings {

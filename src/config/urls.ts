@@ -1,11 +1,13 @@
 /** Checks API URLs and derives the URL of the UI. */
+
 import { baseUrlOf, parseHttpUrl } from "../lib/http-url.ts";
+import { asPlace, own, type Sentence, sentence } from "../lib/shown-text.ts";
 
 export interface UrlIssue {
   readonly level: "fatal" | "warning";
   /** Completes "The API URL (…) …". */
-  readonly message: string;
-  readonly fix: string;
+  readonly message: Sentence;
+  readonly fix: Sentence;
 }
 
 const ID = "[0-9a-fA-F-]{36}";
@@ -56,22 +58,22 @@ function pageIssue(url: URL): UrlIssue | null {
     parts.includes("workspace") ||
     (UI_PAGES.has(parts[0] ?? "") && !parts.includes("api"));
   if (!isPage) return null;
-  const fix = `Use the API URL instead: ${meantApiUrl(url) ?? CLOUD_FORM}`;
-  return { level: "fatal", message: "is the address of a web page, not of the API", fix };
+  const fix = sentence`Use the API URL instead: ${asPlace(meantApiUrl(url) ?? CLOUD_FORM)}`;
+  return { level: "fatal", message: own("is the address of a web page, not of the API"), fix };
 }
 
 function pathIssue(url: URL, cloudApiUrl: string): UrlIssue | null {
   const normal = baseUrlOf(url);
   const path = url.pathname.replace(/\/+$/, "");
   if (startsWithUrl(normal, cloudApiUrl) && !WORKSPACE.test(path)) {
-    return { level: "fatal", message: "names Prefect Cloud but no workspace", fix: `Use ${CLOUD_FORM}` };
+    return { level: "fatal", message: own("names Prefect Cloud but no workspace"), fix: sentence`Use ${CLOUD_FORM}` };
   }
-  if (path === "") return { level: "fatal", message: "lacks /api", fix: `Use ${normal}/api` };
+  if (path === "") return { level: "fatal", message: own("lacks /api"), fix: sentence`Use ${asPlace(normal)}/api` };
   if (path.split("/").includes("api") || WORKSPACE.test(path)) return null;
   return {
     level: "warning",
-    message: "does not contain /api, which Prefect's API URLs usually do",
-    fix: `Try ${normal}/api, or set PREFECT_SILENCE_API_URL_MISCONFIGURATION=true if the URL is right`,
+    message: own("does not contain /api, which Prefect's API URLs usually do"),
+    fix: sentence`Try ${asPlace(normal)}/api, or set PREFECT_SILENCE_API_URL_MISCONFIGURATION=true if the URL is right`,
   };
 }
 
@@ -80,17 +82,21 @@ export function apiUrlIssues(text: string, options: { cloudApiUrl: string; lenie
   const url = parseHttpUrl(text);
   if (!url) {
     return [
-      { level: "fatal", message: "is not an http or https URL", fix: `Write it like http://${hostIn(text)}/api` },
+      {
+        level: "fatal",
+        message: own("is not an http or https URL"),
+        fix: sentence`Write it like http://${asPlace(hostIn(text))}/api`,
+      },
     ];
   }
   const issues: UrlIssue[] = [];
   if (url.username !== "" || url.password !== "") {
-    const fix = "Remove them and set PREFECT_API_AUTH_STRING=user:password instead";
-    issues.push({ level: "fatal", message: "contains a user name or password", fix });
+    const fix = own("Remove them and set PREFECT_API_AUTH_STRING=user:password instead");
+    issues.push({ level: "fatal", message: own("contains a user name or password"), fix });
   }
   if (url.search !== "" || url.hash !== "") {
-    const fix = `Use ${normaliseApiUrl(text) ?? CLOUD_FORM}`;
-    issues.push({ level: "warning", message: "has a query or fragment, which is ignored", fix });
+    const fix = sentence`Use ${asPlace(normaliseApiUrl(text) ?? CLOUD_FORM)}`;
+    issues.push({ level: "warning", message: own("has a query or fragment, which is ignored"), fix });
   }
   const shape = options.lenient ? null : (pageIssue(url) ?? pathIssue(url, options.cloudApiUrl));
   return shape ? [...issues, shape] : issues;

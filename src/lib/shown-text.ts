@@ -32,7 +32,7 @@ export function sentence<const Parts extends readonly unknown[]>(
   texts: TemplateStringsArray,
   ...parts: Parts & CheckedEach<Parts, Sentence>
 ): Sentence {
-  return own(String.raw({ raw: texts }, ...parts));
+  return compose(String.raw({ raw: texts }, ...parts));
 }
 
 /** The same for lines. */
@@ -43,12 +43,23 @@ export function lineOf<const Parts extends readonly unknown[]>(
   return oneLine(String.raw({ raw: texts }, ...parts));
 }
 
-/**
- * Text that this program has composed of its own words: names of its arguments and settings, addresses of the configured server, times. Not
- * for anything that a flow, a user of Prefect or a caller has written.
- */
-export function own(text: string): Sentence {
+/** Words of this program. Only literals of the source compile. */
+export function own<const Text extends string>(text: Text & Checked<Text>): Sentence {
+  return compose(text);
+}
+
+/** The same for a literal of several lines. */
+export function ownLines<const Text extends string>(text: Text & Checked<Text>): Sentence[] {
+  return text.split("\n").map(compose);
+}
+
+function compose(text: string): Sentence {
   return oneLine(text) as Sentence;
+}
+
+/** A sentence in which secrets are replaced by marks. */
+export function withReplaced(text: Sentence, replace: (text: string) => string): Sentence {
+  return compose(replace(text));
 }
 
 const LINE_ENDS = /[\n\r\u0085\u2028\u2029]/;
@@ -88,16 +99,42 @@ export function asName(text: string): Sentence {
 
 /** Names with commas between them. */
 export function asNames(texts: readonly string[]): Sentence {
-  return own(texts.map(asName).join(", "));
+  return joined(texts.map(asName), ", ");
 }
 
-const PROSE = /^[\p{L}\p{N} .,;:'"()[\]{}<>=_@#%&*+?!/\\\u2026-]*$/u;
+const PROSE = /^[\p{L}\p{N} .,;:'"()[\]{}<>=_@#%&*+?!~/\\\u2026-]*$/u;
 /** How parts of this program's answers begin that say what to do, and its marks. */
 const OWN_LABEL = /\b(?:hint|retryable|fix|next|evidence|ids)\s*:|untrusted/i;
+/** A link or a picture in Markdown, and a comment in HTML. */
+const LINK = /\]\s*\(|<!/;
 
 /** A sentence of Prefect or of the system, such as the reason of a refusal: as it is, or in quotes where it could pose as one of ours. */
 export function asReason(text: string): Sentence {
-  return PROSE.test(text) && !OWN_LABEL.test(text) ? (text as Sentence) : quote(text, 500);
+  return isHarmless(text) ? (text as Sentence) : quote(text, 500);
+}
+
+/** An address, a path or a flag: as it is, or in quotes where it could pose as something of ours. */
+export function asPlace(text: string): Sentence {
+  return isHarmless(text) ? (text as Sentence) : quote(text, 1_000);
+}
+
+const SHELL_WORD = /^[A-Za-z0-9_@%+=:,./-]{1,500}$/;
+
+/** A foreign text as one word of a command that a person may run in a shell: in single quotes, in which nothing is expanded. */
+export function asShellWord(text: string): Sentence {
+  if (SHELL_WORD.test(text) && !text.startsWith("-")) return text as Sentence;
+  const plain = truncate(oneLine(text.slice(0, 2_000)), 500).replace(MARK_LIKE, "‹");
+  return `'${plain.replaceAll("'", "'\\''")}'` as Sentence;
+}
+
+function isHarmless(text: string): boolean {
+  return PROSE.test(text) && !OWN_LABEL.test(text) && !LINK.test(text);
+}
+
+/** `12,345`, with `digits` after the point. */
+export function figure(value: number, digits = 0): Sentence {
+  const fraction = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return value.toLocaleString("en-US", fraction) as Sentence;
 }
 
 /** A value as JSON in one line. Invisible characters are escaped, so that the JSON stays the same value. */

@@ -1,3 +1,5 @@
+import type { Sentence } from "./shown-text.ts";
+
 /**
  * Times are integers: microseconds since 1970 (`…Us`), because Prefect's times have six fractional digits and `Date` keeps three.
  * They become text only in answers and requests.
@@ -108,15 +110,15 @@ function daysSince1970(year: number, month: number, day: number): number {
 }
 
 /** As Prefect writes times: UTC with `Z`; six fractional digits, or none when they are zero. */
-export function formatIsoUs(us: number): string {
+export function formatIsoUs(us: number): Sentence {
   const ms = Math.floor(us / 1000);
   const micros = us - Math.floor(us / 1_000_000) * 1_000_000;
   const head = new Date(ms).toISOString().slice(0, 19);
-  return micros === 0 ? `${head}Z` : `${head}.${String(micros).padStart(6, "0")}Z`;
+  return (micros === 0 ? `${head}Z` : `${head}.${String(micros).padStart(6, "0")}Z`) as Sentence;
 }
 
 /** Cut to whole seconds: `2026-01-31T09:00:00Z`. */
-export function formatIsoSeconds(us: number): string {
+export function formatIsoSeconds(us: number): Sentence {
   return formatIsoUs(Math.floor(us / SECOND_US) * SECOND_US);
 }
 

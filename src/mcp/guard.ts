@@ -2,7 +2,7 @@
 
 import { AppError, toAppError } from "../errors.ts";
 import { isJsonObject } from "../lib/exact-json.ts";
-import { own, sentence } from "../lib/shown-text.ts";
+import { asName, sentence } from "../lib/shown-text.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { ToolContext, ToolDefinition } from "../tools/definition/define-tool.ts";
 import { runTool } from "../tools/definition/run-tool.ts";
@@ -113,6 +113,6 @@ export function publicError(tenant: Pick<Tenant, "logger" | "hidesSettings">, wh
   const original = known.cause instanceof Error ? known.cause : known;
   tenant.logger.error("internal error", { where, reference, error: original.message, stack: original.stack });
   return new AppError("internal", "An internal error happened; it is not caused by the arguments.", {
-    hint: sentence`The log on stderr has the details under reference ${own(reference)}.`,
+    hint: sentence`The log on stderr has the details under reference ${asName(reference)}.`,
   });
 }

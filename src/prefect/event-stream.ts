@@ -8,7 +8,7 @@ import type { Clock } from "../lib/clock.ts";
 import { isJsonObject, parseJson } from "../lib/exact-json.ts";
 import { findJsonExcess } from "../lib/json-bounds.ts";
 import type { Logger } from "../lib/logger.ts";
-import { type Checked, own, sentence } from "../lib/shown-text.ts";
+import { asPlace, type Checked, own, sentence } from "../lib/shown-text.ts";
 import { DAY_US, formatIsoUs, NEVER_MS } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { EventFilter } from "../model/events/event-filter.ts";
@@ -157,7 +157,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
     end(
       new AppError(
         "unavailable",
-        sentence`No event stream from ${own(url)}: ${missing} within ${HANDSHAKE_MS / 1000} s.`,
+        sentence`No event stream from ${asPlace(url)}: ${missing} within ${HANDSHAKE_MS / 1000} s.`,
       ),
     );
   }
@@ -177,7 +177,7 @@ export function openEventStream(connection: PrefectConnection, filter: EventFilt
   }
 
   function endAsLost<const Text extends string>(what: Text & Checked<Text>): void {
-    end(new AppError("unavailable", sentence`The event stream to ${own(url)} was lost: ${own(what)}.`));
+    end(new AppError("unavailable", sentence`The event stream to ${asPlace(url)} was lost: ${own<Text>(what)}.`));
   }
 
   function dial(): void {
@@ -261,7 +261,7 @@ function withFarEnd(filter: EventFilter, clock: Clock): EventFilter {
 function dialProblem(error: unknown, url: string): AppError {
   return new AppError(
     "invalid_config",
-    sentence`No websocket can be opened to ${own(url)}: ${toAppError(error).sentence}.`,
+    sentence`No websocket can be opened to ${asPlace(url)}: ${toAppError(error).sentence}.`,
     {
       hint: "Check PREFECT_API_URL, the proxy settings and PREFECT_CLIENT_CUSTOM_HEADERS.",
       cause: error,

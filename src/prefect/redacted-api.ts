@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import { own } from "../lib/shown-text.ts";
+import { withReplaced } from "../lib/shown-text.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { EventPage, EventStream } from "./api.ts";
@@ -91,12 +91,12 @@ async function cleaned<T, U>(call: Promise<T>, redact: Redact, clean: (value: T)
 /** Prefect's reason for a failure may quote what was in a request or a run. The error keeps its code, status and wait. */
 function cleanError(error: unknown, redact: Redact): unknown {
   if (!(error instanceof AppError)) return error;
-  const [message, hint] = [redact.text(error.message), error.hint === undefined ? undefined : redact.text(error.hint)];
+  const message = withReplaced(error.sentence, redact.text);
+  const hint = error.ownHint === undefined ? undefined : withReplaced(error.ownHint, redact.text);
   if (message === error.message && hint === error.hint) return error;
   const { retryAfterMs, status } = error;
-  // A redacted sentence is still one.
-  return new AppError(error.code, own(message), {
-    ...(hint === undefined ? {} : { hint: own(hint) }),
+  return new AppError(error.code, message, {
+    ...(hint === undefined ? {} : { hint }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(status === undefined ? {} : { status }),
   });

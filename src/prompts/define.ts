@@ -1,6 +1,6 @@
 import { isBlank } from "../config/placeholders.ts";
 import { AppError } from "../errors.ts";
-import { asNames, own, quote, sentence } from "../lib/shown-text.ts";
+import { asName, asNames, quote, sentence } from "../lib/shown-text.ts";
 
 export interface PromptArgument {
   readonly name: string;
@@ -37,7 +37,7 @@ export function definePrompt(options: PromptOptions): PromptDefinition {
       if (unknown !== undefined) {
         throw new AppError(
           "invalid_input",
-          sentence`The prompt ${own(options.name)} has no argument ${quote(unknown)}.`,
+          sentence`The prompt ${asName(options.name)} has no argument ${quote(unknown)}.`,
           {
             hint: names.length > 0 ? sentence`Its arguments: ${asNames(names)}.` : "It takes none.",
           },
@@ -46,7 +46,10 @@ export function definePrompt(options: PromptOptions): PromptDefinition {
       const given = Object.fromEntries(Object.entries(values).filter(([, value]) => !isBlank(value)));
       const missing = known.find((argument) => argument.required && given[argument.name] === undefined);
       if (missing)
-        throw new AppError("invalid_input", sentence`The prompt ${own(options.name)} needs "${own(missing.name)}".`);
+        throw new AppError(
+          "invalid_input",
+          sentence`The prompt ${asName(options.name)} needs "${asName(missing.name)}".`,
+        );
       return options.text(given);
     },
   };

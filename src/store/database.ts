@@ -9,7 +9,7 @@
 import { statSync } from "node:fs";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { own, sentence } from "../lib/shown-text.ts";
+import { asPlace, sentence } from "../lib/shown-text.ts";
 import { systemCode } from "../lib/system-errors.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import { RECORD_VERSION } from "./file/migrations.ts";
@@ -263,7 +263,7 @@ function isPresent(file: string): boolean {
 }
 
 function noRecordError(file: string): AppError {
-  return new AppError("not_found", sentence`There is no record at ${own(file)} yet.`, {
+  return new AppError("not_found", sentence`There is no record at ${asPlace(file)} yet.`, {
     hint: "The first sync creates it: start the server with Prefect reachable, or run `prefect-mcp-bun sync`.",
   });
 }

@@ -145,8 +145,8 @@ describe("the application", () => {
     writeFileSync(file, "this is no database, and long enough to be looked at ".repeat(100));
     const { app, log } = open(fixedSettings(resolved));
     await using _ = app;
-    expect([app.query().record(), app.query().record()]).toEqual([null, null]);
-    expect(log.map(({ message }) => message)).toEqual(["the record cannot be read"]);
+    expect<unknown>([app.query().record(), app.query().record()]).toEqual([null, null]);
+    expect<unknown>(log.map(({ message }) => message)).toEqual(["the record cannot be read"]);
   });
 });
 
@@ -157,12 +157,12 @@ describe("settings", () => {
       PREFECT_API_AUTH_STRING: "admin:letmein",
       PREFECT_CLIENT_CUSTOM_HEADERS: '{"X-Token": "abcdef"}',
     });
-    expect(credentialsOf(settings)).toEqual(["admin:letmein", "abcdef"]);
+    expect<unknown>(credentialsOf(settings)).toEqual(["admin:letmein", "abcdef"]);
   });
 
   test("unknown names of tools and presets are reported", () => {
     const tools = { preset: "everything", allow: ["get_dashbord"], deny: ["read_events"] };
-    expect(toolProblems({ tools })).toEqual([
+    expect<unknown>(toolProblems({ tools })).toEqual([
       {
         level: "warning",
         where: "PREFECT_MCP_TOOLS",

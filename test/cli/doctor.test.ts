@@ -113,7 +113,7 @@ describe("a setup in order", () => {
     expect(textOf(report, "websocket")).toEqual([
       "ok websocket: The websocket is switched off (PREFECT_MCP_STREAM); Prefect is polled instead.",
     ]);
-    expect(prefect.requestsTo("WS")).toEqual([]);
+    expect<unknown>(prefect.requestsTo("WS")).toEqual([]);
   });
 });
 
@@ -122,7 +122,7 @@ describe("a problem to fix", () => {
 
   test("broken settings: they are named, and no request is sent to Prefect", async () => {
     const report = await examine({ PREFECT_PROFILE: "typo" });
-    expect(fixes(report).map(({ what }) => what)).toEqual([
+    expect<unknown>(fixes(report).map(({ what }) => what)).toEqual([
       `There is no profile "typo" (named by environment PREFECT_PROFILE) in ${join(root, ".prefect", "profiles.toml")}, which does not exist.`,
       "No request is sent to Prefect while the settings are wrong.",
     ]);
@@ -146,7 +146,7 @@ describe("a problem to fix", () => {
     expect(fixes(report)).toHaveLength(1);
     expect(textOf(report, "websocket")).toEqual([]);
     expect(JSON.stringify(report)).not.toContain("pnu_wrong");
-    expect(exitCodeOf(report)).toBe(1);
+    expect<unknown>(exitCodeOf(report)).toBe(1);
   });
 
   test("every finding that is not ok says what to do", async () => {
@@ -159,7 +159,7 @@ describe("a problem to fix", () => {
       await examine({}),
     ]) {
       for (const { level, fix } of report.findings) {
-        if (level !== "ok") expect(fix).toMatch(/^[A-Z].*\.$/s);
+        if (level !== "ok") expect<unknown>(fix).toMatch(/^[A-Z].*\.$/s);
       }
     }
   });
@@ -171,7 +171,7 @@ describe("a problem to fix", () => {
       throw new AppError("invalid_config", "The record was made by a newer program.", { hint: "Upgrade this one." });
     };
     const report = await examine({ PREFECT_API_URL: prefect.url }, { readRecord: refuse });
-    expect(fixes(report)).toEqual([
+    expect<unknown>(fixes(report)).toEqual([
       {
         level: "fix",
         area: "api",
@@ -261,7 +261,7 @@ describe("a warning", () => {
     await using prefect = await startFakePrefect();
     const status = { file: "r", events: 12_345, lagMs: 581_000, syncing: "other", lastError: null } as RecordStatus;
     const report = await examine({ PREFECT_API_URL: prefect.url }, { readRecord: () => status });
-    expect(textOf(report, "record")).toEqual([
+    expect<unknown>(textOf(report, "record")).toEqual([
       "ok record: The record holds 12,345 events, complete up to 10 min ago; another process is syncing it.",
     ]);
   });
@@ -271,7 +271,7 @@ describe("a warning", () => {
     const walBytes = 300 * 1024 ** 2;
     const status = { file: "/d/r.sqlite", walBytes, events: 1, lagMs: 0, syncing: "other" } as RecordStatus;
     const report = await examine({ PREFECT_API_URL: prefect.url }, { readRecord: () => status });
-    expect(report.findings.filter(({ area, level }) => area === "record" && level !== "ok")).toEqual([
+    expect<unknown>(report.findings.filter(({ area, level }) => area === "record" && level !== "ok")).toEqual([
       {
         level: "warn",
         area: "record",

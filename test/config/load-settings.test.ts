@@ -261,11 +261,11 @@ describe("profiles", () => {
 describe("no API URL", () => {
   test("the local default is used, with a warning", () => {
     const loaded = load();
-    expect([urlOf(loaded), loaded.settings.apiUrlOrigin]).toEqual([
+    expect<unknown>([urlOf(loaded), loaded.settings.apiUrlOrigin]).toEqual([
       "http://127.0.0.1:4200/api",
       "default (no PREFECT_API_URL found)",
     ]);
-    expect(loaded.problems).toEqual([
+    expect<unknown>(loaded.problems).toEqual([
       {
         level: "warning",
         message:
@@ -320,8 +320,8 @@ describe("an unreadable source never leads to the default server", () => {
       [load({ PREFECT_PROFILE: "typo" }), "typo", "environment PREFECT_PROFILE"],
       [load({}, { flags: { profile: "flagged" } }), "flagged", "flag --profile"],
     ] as const) {
-      expect(urlOf(loaded)).toBeNull();
-      expect(loaded.problems).toEqual([
+      expect<unknown>(urlOf(loaded)).toBeNull();
+      expect<unknown>(loaded.problems).toEqual([
         {
           level: "fatal",
           message: `There is no profile "${name}" (named by ${by}) in ${path}.`,
@@ -379,7 +379,7 @@ describe("invalid values", () => {
       "fatal: PREFECT_API_KEY (environment) must be a single line without control characters.",
       "fatal: PREFECT_API_REQUEST_TIMEOUT (environment) must be a number from 0.001 to 86400.",
     ]);
-    expect(
+    expect<unknown>(
       load({ PREFECT_API_URL: "http://h/api", PREFECT_CLIENT_CUSTOM_HEADERS: "{secret" }).problems.map(
         ({ message }) => message,
       ),
@@ -405,8 +405,8 @@ describe("invalid values", () => {
       retentionBytes: 5 * 1024 ** 3,
     });
     inCwd("prefect.toml", "broken");
-    expect(load(env).settings.sync).toMatchObject({ retentionUs: 0, retentionBytes: 0 });
-    expect(load({ ...env, PREFECT_MCP_RETENTION_DAYS: "1" }).settings.sync.retentionUs).toBe(86_400_000_000);
+    expect<unknown>(load(env).settings.sync).toMatchObject({ retentionUs: 0, retentionBytes: 0 });
+    expect<unknown>(load({ ...env, PREFECT_MCP_RETENTION_DAYS: "1" }).settings.sync.retentionUs).toBe(86_400_000_000);
   });
 
   test("a placeholder that a client did not replace counts as not set, with a warning", () => {
@@ -429,7 +429,7 @@ describe("invalid values", () => {
       dataDir: join(home, ".local/share/prefect-mcp-bun"),
       proxy: { https: null },
     });
-    expect(loaded.problems.filter(({ message }) => message.includes("placeholder"))).toEqual(
+    expect<unknown>(loaded.problems.filter(({ message }) => message.includes("placeholder"))).toEqual(
       [
         "flag --profile",
         "environment PREFECT_API_KEY",
@@ -447,7 +447,7 @@ describe("invalid values", () => {
 
   test("a misspelt setting of this program is a warning, one of the official server is not", () => {
     inCwd(".env", "PREFECT_MCP_RETENTON_DAYS=1\n");
-    expect(
+    expect<unknown>(
       sentences(load({ PREFECT_API_URL: "http://h/api", PREFECT_MCP_FOO: "1", PREFECT_MCP_CLOUD_ENABLED: "1" })),
     ).toEqual([
       "warning: PREFECT_MCP_FOO (environment) is not a setting of this program.",
@@ -457,7 +457,7 @@ describe("invalid values", () => {
 
   test("an impossible API URL is fatal, with the fix and without its password", () => {
     const loaded = load({ PREFECT_API_URL: "http://ada:hunter2@localhost:4200" });
-    expect(loaded.problems).toEqual([
+    expect<unknown>(loaded.problems).toEqual([
       {
         level: "fatal",
         message:

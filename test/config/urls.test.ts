@@ -30,15 +30,15 @@ describe("problems of an API URL", () => {
       CLOUD_URL,
       `https://cloud.example.com/accounts/${ACCOUNT}/workspaces/${WORKSPACE}`,
     ]) {
-      expect(issuesOf(url)).toEqual([]);
+      expect<unknown>(issuesOf(url)).toEqual([]);
     }
   });
 
   test("/api is missing", () => {
-    expect(issuesOf("http://localhost:4200")).toEqual([
+    expect<unknown>(issuesOf("http://localhost:4200")).toEqual([
       { level: "fatal", message: "lacks /api", fix: "Use http://localhost:4200/api" },
     ]);
-    expect(issuesOf("http://localhost:4200/prefect")).toEqual([
+    expect<unknown>(issuesOf("http://localhost:4200/prefect")).toEqual([
       {
         level: "warning",
         message: "does not contain /api, which Prefect's API URLs usually do",
@@ -64,20 +64,20 @@ describe("problems of an API URL", () => {
   });
 
   test("Cloud without a workspace", () => {
-    expect(issuesOf(CLOUD).map(({ message }) => message)).toEqual(["names Prefect Cloud but no workspace"]);
+    expect<unknown>(issuesOf(CLOUD).map(({ message }) => message)).toEqual(["names Prefect Cloud but no workspace"]);
   });
 
   test("it is not an http URL", () => {
     for (const url of ["localhost:4200/api", "ftp://localhost:4200/api", "localhost:4200"]) {
-      expect(issuesOf(url)).toEqual([
+      expect<unknown>(issuesOf(url)).toEqual([
         { level: "fatal", message: "is not an http or https URL", fix: "Write it like http://localhost:4200/api" },
       ]);
     }
-    expect(issuesOf("http://")[0]?.fix).toBe("Write it like http://127.0.0.1:4200/api");
+    expect<unknown>(issuesOf("http://")[0]?.fix).toBe("Write it like http://127.0.0.1:4200/api");
   });
 
   test("it has user and password, or a query", () => {
-    expect(issuesOf("http://ada:pw@h:4200/api").map(({ message }) => message)).toEqual([
+    expect<unknown>(issuesOf("http://ada:pw@h:4200/api").map(({ message }) => message)).toEqual([
       "contains a user name or password",
     ]);
     expect(issuesOf("http://h:4200/api?x=1").map(({ level, message }) => `${level} ${message}`)).toEqual([

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger, type Logger } from "../../src/lib/logger.ts";
-import { own, sentence } from "../../src/lib/shown-text.ts";
+import { quoteJson, sentence } from "../../src/lib/shown-text.ts";
 import type { Tenant } from "../../src/mcp/tenant.ts";
 import type { QueryContext } from "../../src/queries/source/context.ts";
 import { answerText } from "../../src/tools/answer/fenced.ts";
@@ -19,7 +19,7 @@ export interface Seen {
 export function testTools(seen: Seen): ToolDefinition[] {
   const answer = (structured: Record<string, unknown>) => ({
     structured,
-    text: answerText([own(JSON.stringify(structured))]),
+    text: answerText([quoteJson(structured, Number.POSITIVE_INFINITY)]),
   });
   return [
     defineTool({

@@ -290,6 +290,13 @@ const EFFECTS: readonly Effect[] = [
     homes:
       /^(lib\/exact-json|mcp\/message-text|model\/secrets\/redact|prefect\/(docs-server|transport\/error-body)|store\/(events\/(blocks|deleted-postings)|retention\/drop-events|runs\/run-columns|search\/names-by-words|sync-state)|config\/value-types|cli\/terminal\/plain-logger)\.ts$|^demo\//,
   },
+  {
+    name: "a cast to a shown text",
+    pattern: /\bas (unknown as )?(Sentence|Line|Cell|Fenced|AnswerText)\b/,
+    homes: /^(lib\/(shown-text|time)|errors|tools\/(answer\/(fenced|table)|events\/what-changed))\.ts$/,
+  },
+  // What it returns is as own as what it is given, because redaction writes marks only.
+  { name: "withReplaced", pattern: /\bwithReplaced\(/, homes: /^(lib\/shown-text\.ts$|prefect\/)/ },
   { name: "processes", pattern: /\bBun\.spawn(Sync)?\(|node:child_process/, homes: /^$/ },
 ];
 

@@ -1,7 +1,9 @@
 /** The checks of `doctor`, the most important first. They write neither to Prefect nor to the record. */
+
 import type { ResolvedSettings, SettingProblem, Settings, SettingValue } from "../../config/settings.ts";
 import { type AppError, toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { asName, asPlace, asReason, figure, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import { skewMsOf } from "../../prefect/transport/server-offset.ts";
 import { type RecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
@@ -52,8 +54,8 @@ function notAsked(): DoctorFinding {
   return {
     level: "fix",
     area: "api",
-    what: "No request is sent to Prefect while the settings are wrong.",
-    fix: "Correct the settings named above.",
+    what: own("No request is sent to Prefect while the settings are wrong."),
+    fix: own("Correct the settings named above."),
   };
 }
 
@@ -69,16 +71,20 @@ function checkSettings({ settings, problems }: ResolvedSettings): DoctorFinding[
   const findings = problems.map(settingFinding);
   const { apiUrl, auth, tls, apiUrlOrigin } = settings;
   if (apiUrl?.startsWith("http:") && !isLoopback(apiUrl) && auth.kind !== "none") {
-    const what = `Credentials are sent unencrypted to ${apiUrl}.`;
-    findings.push({ level: "warn", area: "settings", what, fix: "Use an https API URL." });
+    const what = sentence`Credentials are sent unencrypted to ${asPlace(apiUrl)}.`;
+    findings.push({ level: "warn", area: "settings", what, fix: own("Use an https API URL.") });
   }
   if (apiUrl?.startsWith("https:") && tls.insecure) {
-    const what = "The server's certificate is not checked (PREFECT_API_TLS_INSECURE_SKIP_VERIFY).";
-    const fix = "Name its certificate authority in PREFECT_API_SSL_CERT_FILE instead.";
+    const what = own("The server's certificate is not checked (PREFECT_API_TLS_INSECURE_SKIP_VERIFY).");
+    const fix = own("Name its certificate authority in PREFECT_API_SSL_CERT_FILE instead.");
     findings.push({ level: "warn", area: "settings", what, fix });
   }
   if (apiUrl !== null && problems.length === 0) {
-    findings.unshift({ level: "ok", area: "settings", what: `The API URL is ${apiUrl} (${apiUrlOrigin}).` });
+    findings.unshift({
+      level: "ok",
+      area: "settings",
+      what: sentence`The API URL is ${asPlace(apiUrl)} (${asPlace(apiUrlOrigin)}).`,
+    });
   }
   return findings;
 }
@@ -86,11 +92,11 @@ function checkSettings({ settings, problems }: ResolvedSettings): DoctorFinding[
 function failed(
   area: DoctorFinding["area"],
   error: unknown,
-  fallbackFix: string,
+  fallbackFix: Sentence,
   level: DoctorFinding["level"] = "fix",
 ): DoctorFinding {
-  const { message, hint } = toAppError(error);
-  return { level, area, what: message, fix: hint ?? fallbackFix };
+  const known = toAppError(error);
+  return { level, area, what: known.sentence, fix: known.ownHint ?? fallbackFix };
 }
 
 async function attempt<T>(call: () => Promise<T>): Promise<{ value: T } | { error: AppError }> {
@@ -108,7 +114,13 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<DoctorFindin
   const startMs = clock.steadyMs();
   const health = await attempt(() => api.readHealth(options));
   if ("error" in health && health.error.code !== "not_found" && health.error.code !== "unauthorized") {
-    return [failed("api", health.error, `Start Prefect, or correct PREFECT_API_URL (${settings.apiUrlOrigin}).`)];
+    return [
+      failed(
+        "api",
+        health.error,
+        sentence`Start Prefect, or correct PREFECT_API_URL (${asPlace(settings.apiUrlOrigin)}).`,
+      ),
+    ];
   }
   const tookMs = Math.round(clock.steadyMs() - startMs);
   const [version, access] = [
@@ -117,9 +129,9 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<DoctorFindin
   ];
   const product: DoctorFinding | null = version
     ? versionFinding(version, access)
-    : { level: "ok", area: "api", what: "It is Prefect Cloud." };
+    : { level: "ok", area: "api", what: own("It is Prefect Cloud.") };
   const findings: DoctorFinding[] = [
-    { level: "ok", area: "api", what: `Prefect answers at ${api.url} (${tookMs} ms).` },
+    { level: "ok", area: "api", what: sentence`Prefect answers at ${asPlace(api.url)} (${tookMs} ms).` },
     ...(product ? [product] : []),
     accessFinding(access, settings),
   ];
@@ -137,19 +149,20 @@ function versionFinding(version: Attempt<string>, access: Attempt<unknown>): Doc
   if ("error" in version) {
     // The credentials are refused for every request: the finding about credentials reports it.
     if ("error" in access && access.error.code === version.error.code) return null;
-    return failed("api", version.error, "Check that the API URL is Prefect's own.", "warn");
+    return failed("api", version.error, own("Check that the API URL is Prefect's own."), "warn");
   }
   if (Number.parseInt(version.value, 10) >= 3)
-    return { level: "ok", area: "api", what: `It is Prefect ${version.value}.` };
-  const what = `It is Prefect ${version.value}; events and their filters are those of Prefect 3.`;
-  return { level: "fix", area: "api", what, fix: "Upgrade the server to Prefect 3." };
+    return { level: "ok", area: "api", what: sentence`It is Prefect ${asName(version.value)}.` };
+  const what = sentence`It is Prefect ${asName(version.value)}; events and their filters are those of Prefect 3.`;
+  return { level: "fix", area: "api", what, fix: own("Upgrade the server to Prefect 3.") };
 }
 
 const SHOWN_AUTH = { key: "the API key", basic: "the auth string", none: "no credentials" } as const;
 
 function accessFinding(access: Attempt<unknown>, { auth }: Settings): DoctorFinding {
-  if ("value" in access) return { level: "ok", area: "api", what: `Reading is allowed with ${SHOWN_AUTH[auth.kind]}.` };
-  return failed("api", access.error, "Check PREFECT_API_KEY or PREFECT_API_AUTH_STRING.");
+  if ("value" in access)
+    return { level: "ok", area: "api", what: sentence`Reading is allowed with ${SHOWN_AUTH[auth.kind]}.` };
+  return failed("api", access.error, own("Check PREFECT_API_KEY or PREFECT_API_AUTH_STRING."));
 }
 
 async function checkSocket(api: PrefectApi, { resolved, clock, signal }: DoctorDeps): Promise<DoctorFinding> {
@@ -157,7 +170,7 @@ async function checkSocket(api: PrefectApi, { resolved, clock, signal }: DoctorD
     return {
       level: "ok",
       area: "websocket",
-      what: "The websocket is switched off (PREFECT_MCP_STREAM); Prefect is polled instead.",
+      what: own("The websocket is switched off (PREFECT_MCP_STREAM); Prefect is polled instead."),
     };
   }
   const ending = new AbortController();
@@ -169,69 +182,77 @@ async function checkSocket(api: PrefectApi, { resolved, clock, signal }: DoctorD
   const tookMs = Math.round(clock.steadyMs() - startMs);
   stream.close();
   ending.abort();
-  const meanwhile = "Until then Prefect is polled, which is slower.";
+  const meanwhile = own("Until then Prefect is polled, which is slower.");
   if ("error" in opened) {
-    const fix = `${opened.error.hint ?? "Allow websockets in the proxy between here and Prefect."} ${meanwhile}`;
-    return { level: "warn", area: "websocket", what: opened.error.message, fix };
+    const fix = sentence`${opened.error.ownHint ?? "Allow websockets in the proxy between here and Prefect."} ${meanwhile}`;
+    return { level: "warn", area: "websocket", what: opened.error.sentence, fix };
   }
   if (opened.value === "late") {
-    const what = `The websocket did not open within ${SOCKET_WITHIN_MS / 1000} s.`;
+    const what = sentence`The websocket did not open within ${SOCKET_WITHIN_MS / 1000} s.`;
     return {
       level: "warn",
       area: "websocket",
       what,
-      fix: `Allow websockets in the proxy between here and Prefect. ${meanwhile}`,
+      fix: sentence`Allow websockets in the proxy between here and Prefect. ${meanwhile}`,
     };
   }
-  return { level: "ok", area: "websocket", what: `The websocket opens (${tookMs} ms).` };
+  return { level: "ok", area: "websocket", what: sentence`The websocket opens (${tookMs} ms).` };
 }
 
 function skewFindings(skewMs: number | null): DoctorFinding[] {
   if (skewMs === null) return [];
-  const seconds = Math.abs(skewMs / 1000).toFixed(1);
+  const seconds = Math.abs(skewMs / 1000);
   if (Math.abs(skewMs) <= SKEW_LIMIT_MS) {
     return [
       {
         level: "ok",
         area: "clock",
-        what: `The clocks of Prefect and of this machine agree (within ${Math.max(2, Math.ceil(Number(seconds)))} s).`,
+        what: sentence`The clocks of Prefect and of this machine agree (within ${Math.max(2, Math.ceil(seconds))} s).`,
       },
     ];
   }
-  const what = `Prefect's clock is ${seconds} s ${skewMs > 0 ? "ahead of" : "behind"} the clock of this machine.`;
+  const what = sentence`Prefect's clock is ${figure(seconds, 1)} s ${skewMs > 0 ? "ahead of" : "behind"} the clock of this machine.`;
   return [
     {
       level: "warn",
       area: "clock",
       what,
-      fix: "Set the wrong clock; until then ages are corrected by the difference.",
+      fix: own("Set the wrong clock; until then ages are corrected by the difference."),
     },
   ];
 }
 
-const WAL_FIX =
-  "End that transaction, or that program (`lsof` and `fuser` on the file show who has it open); the log then shrinks by itself.";
+const WAL_FIX = own(
+  "End that transaction, or that program (`lsof` and `fuser` on the file show who has it open); the log then shrinks by itself.",
+);
 
 function checkRecord({ readRecord }: DoctorDeps): DoctorFinding[] {
   let status: RecordStatus;
   try {
     status = readRecord();
   } catch (error) {
-    return [failed("record", error, "Move the file away; the next sync builds it again from Prefect.")];
+    return [failed("record", error, own("Move the file away; the next sync builds it again from Prefect."))];
   }
   if (status.file === null) {
-    const what = "Nothing is recorded yet; a client that runs `serve`, or `prefect-mcp-bun sync`, fills the record.";
+    const what = own(
+      "Nothing is recorded yet; a client that runs `serve`, or `prefect-mcp-bun sync`, fills the record.",
+    );
     return [{ level: "ok", area: "record", what }];
   }
-  const lag = status.lagMs === null ? "no range is complete yet" : `complete up to ${duration(status.lagMs)} ago`;
-  const who = { self: "this process", other: "another process", none: "no process" }[status.syncing];
-  const what = `The record holds ${status.events.toLocaleString("en-US")} events, ${lag}; ${who} is syncing it.`;
+  const lag =
+    status.lagMs === null
+      ? "no range is complete yet"
+      : sentence`complete up to ${asReason(duration(status.lagMs))} ago`;
+  const who = ({ self: "this process", other: "another process", none: "no process" } as const)[status.syncing];
+  const what = sentence`The record holds ${figure(status.events)} events, ${lag}; ${own(who)} is syncing it.`;
   const { lastError } = status;
   const last =
-    lastError && status.syncing !== "none" ? ` Its last error was ${lastError.code}: ${lastError.message}` : "";
+    lastError && status.syncing !== "none"
+      ? sentence` Its last error was ${asName(lastError.code)}: ${asReason(lastError.message)}`
+      : "";
   const wal = walProblem(status);
   return [
-    { level: "ok", area: "record", what: `${what}${last}` },
+    { level: "ok", area: "record", what: sentence`${what}${last}` },
     ...(wal === null ? [] : [{ level: "warn", area: "record", what: wal, fix: WAL_FIX } as const]),
   ];
 }

@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AppError } from "../../errors.ts";
-import { own } from "../../lib/shown-text.ts";
+import { asPlace, asReason, asShellWord, figure, own, sentence } from "../../lib/shown-text.ts";
+
 import { systemCode, systemReason } from "../../lib/system-errors.ts";
 import { MAX_PATH_BYTES, shortPath } from "../../store/file/store-error.ts";
 import type { DoctorFinding } from "./finding.ts";
@@ -46,32 +47,37 @@ const SAMPLE_NAME = "a".repeat(100);
 function checkFolder(dataDir: string): DoctorFinding {
   const problem = pathProblem(join(dataDir, SAMPLE_NAME));
   if (problem !== null) {
-    const what = `The data folder ${shortPath(dataDir)} cannot be used: ${problem}.`;
-    return { level: "fix", area: AREA, what, fix: "Name another folder in PREFECT_MCP_DATA_DIR." };
+    const what = sentence`The data folder ${asPlace(shortPath(dataDir))} cannot be used: ${asReason(problem)}.`;
+    return { level: "fix", area: AREA, what, fix: own("Name another folder in PREFECT_MCP_DATA_DIR.") };
   }
   const home = nearestExisting(dataDir);
   if (!statSync(home).isDirectory()) {
-    const fix = "Remove that file, or name another folder in PREFECT_MCP_DATA_DIR.";
+    const fix = own("Remove that file, or name another folder in PREFECT_MCP_DATA_DIR.");
     return {
       level: "fix",
       area: AREA,
-      what: `${home} is a file, so the data folder ${dataDir} cannot be created.`,
+      what: sentence`${asPlace(home)} is a file, so the data folder ${asPlace(dataDir)} cannot be created.`,
       fix,
     };
   }
   if (!mayUse(home, constants.W_OK | constants.X_OK)) {
-    const fix = `Give this user write access to ${home}, or name another folder in PREFECT_MCP_DATA_DIR.`;
-    return { level: "fix", area: AREA, what: `The data folder ${dataDir} cannot be written.`, fix };
+    const fix = sentence`Give this user write access to ${asPlace(home)}, or name another folder in PREFECT_MCP_DATA_DIR.`;
+    return { level: "fix", area: AREA, what: sentence`The data folder ${asPlace(dataDir)} cannot be written.`, fix };
   }
   if (home !== dataDir)
-    return { level: "ok", area: AREA, what: `The data folder ${dataDir} is created when it is needed.` };
-  if (openBits(dataDir) === 0) return { level: "ok", area: AREA, what: `The data folder is ${dataDir}.` };
-  const what = `Other users can read the data folder ${dataDir}.`;
+    return {
+      level: "ok",
+      area: AREA,
+      what: sentence`The data folder ${asPlace(dataDir)} is created when it is needed.`,
+    };
+  if (openBits(dataDir) === 0)
+    return { level: "ok", area: AREA, what: sentence`The data folder is ${asPlace(dataDir)}.` };
+  const what = sentence`Other users can read the data folder ${asPlace(dataDir)}.`;
   return {
     level: "warn",
     area: AREA,
     what,
-    fix: `Run \`chmod 700 ${dataDir}\`, or start a sync, which does the same.`,
+    fix: sentence`Run \`chmod 700 ${asShellWord(dataDir)}\`, or start a sync, which does the same.`,
   };
 }
 
@@ -79,15 +85,20 @@ function checkRecordFile(file: string): DoctorFinding[] {
   const findings: DoctorFinding[] = [];
   for (const name of [file, `${file}-wal`, `${file}-shm`].filter((path) => existsSync(path))) {
     if (!mayUse(name, constants.R_OK | constants.W_OK)) {
-      const fix = `Give this user read and write access to it, or move it away: the next sync builds it again from Prefect.`;
-      findings.push({ level: "fix", area: AREA, what: `The file ${name} cannot be read and written.`, fix });
+      const fix = sentence`Give this user read and write access to it, or move it away: the next sync builds it again from Prefect.`;
+      findings.push({
+        level: "fix",
+        area: AREA,
+        what: sentence`The file ${asPlace(name)} cannot be read and written.`,
+        fix,
+      });
     } else if (openBits(name) !== 0) {
-      const what = `Other users can read ${name}.`;
+      const what = sentence`Other users can read ${asPlace(name)}.`;
       findings.push({
         level: "warn",
         area: AREA,
         what,
-        fix: `Run \`chmod 600 ${name}\`, or start a sync, which does the same.`,
+        fix: sentence`Run \`chmod 600 ${asShellWord(name)}\`, or start a sync, which does the same.`,
       });
     }
   }
@@ -98,16 +109,25 @@ function checkDisk(dataDir: string, capBytes: number): DoctorFinding[] {
   const home = nearestExisting(dataDir);
   const { bavail, bsize } = statfsSync(home);
   const free = bavail * bsize;
-  const gigabytes = `${(free / 1024 ** 3).toFixed(1)} GB`;
+  const gigabytes = sentence`${figure(free / 1024 ** 3, 1)} GB`;
   if (free < MIN_FREE_BYTES) {
-    const fix = "Free disk space there, or name a folder on another disk in PREFECT_MCP_DATA_DIR.";
-    return [{ level: "fix", area: AREA, what: `Only ${Math.round(free / 1024 ** 2)} MB are free at ${home}.`, fix }];
+    const fix = own("Free disk space there, or name a folder on another disk in PREFECT_MCP_DATA_DIR.");
+    return [
+      {
+        level: "fix",
+        area: AREA,
+        what: sentence`Only ${Math.round(free / 1024 ** 2)} MB are free at ${asPlace(home)}.`,
+        fix,
+      },
+    ];
   }
   if (capBytes > 0 && free < capBytes) {
-    const what = `${gigabytes} are free at ${home}, less than the record may take (${(capBytes / 1024 ** 3).toFixed(1)} GB).`;
-    return [{ level: "warn", area: AREA, what, fix: "Free disk space there, or lower PREFECT_MCP_RETENTION_BYTES." }];
+    const what = sentence`${gigabytes} are free at ${asPlace(home)}, less than the record may take (${figure(capBytes / 1024 ** 3, 1)} GB).`;
+    return [
+      { level: "warn", area: AREA, what, fix: own("Free disk space there, or lower PREFECT_MCP_RETENTION_BYTES.") },
+    ];
   }
-  return [{ level: "ok", area: AREA, what: `${gigabytes} are free there.` }];
+  return [{ level: "ok", area: AREA, what: sentence`${gigabytes} are free there.` }];
 }
 
 /** Folder, permissions and disk space. `capBytes`: largest allowed size of the record, 0 for no limit. Changes nothing. */
@@ -131,5 +151,5 @@ export function readProblem(dataDir: string): AppError | null {
 
 function toError(finding: DoctorFinding | undefined): AppError | null {
   if (!finding) return null;
-  return new AppError("invalid_config", own(finding.what), finding.fix === undefined ? {} : { hint: own(finding.fix) });
+  return new AppError("invalid_config", finding.what, finding.fix === undefined ? {} : { hint: finding.fix });
 }

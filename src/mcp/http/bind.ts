@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import type { HttpSettings } from "../../config/settings.ts";
 import { AppError } from "../../errors.ts";
 import { addressKind } from "../../lib/address-kind.ts";
-import { own, sentence } from "../../lib/shown-text.ts";
+import { asPlace, asReason, sentence } from "../../lib/shown-text.ts";
 import { systemReason } from "../../lib/system-errors.ts";
 import type { CallerAuthSettings } from "./caller-auth.ts";
 import { checkAllowed } from "./tenants/target-rules.ts";
@@ -20,7 +20,7 @@ export function checkBind({ host, tokens, oidc, allowedTargets }: HttpSettings):
   if (isLoopbackBind(host) || tokens.length > 0 || oidc !== null) return;
   throw new AppError(
     "invalid_config",
-    sentence`Refusing to listen on ${own(host)} without caller authentication: anyone who can reach it could read the workspace.`,
+    sentence`Refusing to listen on ${asPlace(host)} without caller authentication: anyone who can reach it could read the workspace.`,
     {
       hint: "Set PREFECT_MCP_HTTP_TOKENS to a long random token (or PREFECT_MCP_HTTP_OIDC_ISSUER), or leave out --host to listen on 127.0.0.1 only.",
     },
@@ -63,9 +63,9 @@ function readPem(file: string, flag: string): string {
   } catch (error) {
     throw new AppError(
       "invalid_config",
-      sentence`${own(flag)} cannot be read: ${own(systemReason(error) ?? "unknown reason")}.`,
+      sentence`${asPlace(flag)} cannot be read: ${asReason(systemReason(error) ?? "unknown reason")}.`,
       {
-        hint: sentence`Name a readable PEM file with ${own(flag)}.`,
+        hint: sentence`Name a readable PEM file with ${asPlace(flag)}.`,
       },
     );
   }

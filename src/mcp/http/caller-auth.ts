@@ -6,7 +6,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import { AppError } from "../../errors.ts";
-import { type Checked, own, sentence } from "../../lib/shown-text.ts";
+import { asNames, type Checked, own, sentence } from "../../lib/shown-text.ts";
 
 export interface OidcSettings {
   readonly issuer: string;
@@ -87,7 +87,7 @@ async function verifyAccessToken(
   const granted = typeof payload.scope === "string" ? payload.scope.split(" ") : [];
   const missing = oidc.scopes.filter((scope) => !granted.includes(scope));
   if (missing.length > 0) {
-    throw new AppError("unauthorized", sentence`The access token lacks the scope ${own(missing.join(" "))}.`, {
+    throw new AppError("unauthorized", sentence`The access token lacks the scope ${asNames(missing)}.`, {
       hint: "Ask the issuer for a token with this scope.",
       status: 403,
     });
@@ -110,7 +110,7 @@ function digest(text: string): Buffer {
 }
 
 function refused<const Text extends string>(message: Text & Checked<Text>, cause?: unknown): AppError {
-  return new AppError("unauthorized", own(message), {
+  return new AppError("unauthorized", own<Text>(message), {
     hint: "Send Authorization: Bearer <token> with a token that the operator of this server gave you.",
     status: 401,
     ...(cause === undefined ? {} : { cause }),

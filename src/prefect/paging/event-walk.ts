@@ -128,7 +128,7 @@ function inOrder(events: readonly PrefectEvent[], range: TimeRange): Stamped[] {
 }
 
 function contradiction<const Text extends string>(what: Text & Checked<Text>): AppError {
-  return new AppError("unavailable", sentence`Prefect's event pages contradict each other: ${own(what)}.`, {
+  return new AppError("unavailable", sentence`Prefect's event pages contradict each other: ${own<Text>(what)}.`, {
     hint: "Nothing was recorded as complete, and the range will be read again. A proxy between here and Prefect may answer from a cache.",
   });
 }

@@ -85,7 +85,7 @@ function outside(): AppError {
 }
 
 function contradiction<const Text extends string>(what: Text & Checked<Text>): AppError {
-  return new AppError("unavailable", sentence`Prefect's pages contradict each other: ${own(what)}.`, {
+  return new AppError("unavailable", sentence`Prefect's pages contradict each other: ${own<Text>(what)}.`, {
     hint: "Nothing was recorded as complete, and the range will be read again.",
   });
 }

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { own, sentence } from "../../lib/shown-text.ts";
+import { asPlace, sentence } from "../../lib/shown-text.ts";
 import type { HttpAnswer } from "./exchange.ts";
 import { isHtmlPage } from "./html-page.ts";
 
@@ -25,18 +25,18 @@ export async function findBaseProblem(
     if (await isApi(`${url}/api`)) {
       return new AppError(
         "invalid_config",
-        sentence`The URL ${own(url)} lacks /api: Prefect's API is at ${own(url)}/api.`,
+        sentence`The URL ${asPlace(url)} lacks /api: Prefect's API is at ${asPlace(url)}/api.`,
         {
-          hint: sentence`Set PREFECT_API_URL to ${own(url)}/api.`,
+          hint: sentence`Set PREFECT_API_URL to ${asPlace(url)}/api.`,
         },
       );
     }
     if (shorter.endsWith("/api") && (await isApi(shorter))) {
       return new AppError(
         "invalid_config",
-        sentence`The URL ${own(url)} has /api twice: Prefect's API is at ${own(shorter)}.`,
+        sentence`The URL ${asPlace(url)} has /api twice: Prefect's API is at ${asPlace(shorter)}.`,
         {
-          hint: sentence`Set PREFECT_API_URL to ${own(shorter)}.`,
+          hint: sentence`Set PREFECT_API_URL to ${asPlace(shorter)}.`,
         },
       );
     }
@@ -45,7 +45,11 @@ export async function findBaseProblem(
   }
   if (isWebPage) return null;
   // No error of the settings: Prefect may have answered there before, and may again, as behind a port that was forwarded elsewhere.
-  return new AppError("unavailable", sentence`There is no Prefect API at ${own(url)}: something else answers there.`, {
-    hint: "Set PREFECT_API_URL to the API's address, for example http://127.0.0.1:4200/api.",
-  });
+  return new AppError(
+    "unavailable",
+    sentence`There is no Prefect API at ${asPlace(url)}: something else answers there.`,
+    {
+      hint: "Set PREFECT_API_URL to the API's address, for example http://127.0.0.1:4200/api.",
+    },
+  );
 }

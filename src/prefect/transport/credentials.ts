@@ -1,12 +1,12 @@
 /** Sentences about refused credentials. They name the kind and the variable to check, never a value. */
-import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asPlace, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { PrefectConnection } from "./connection.ts";
 
 /** For a 401, or what corresponds to it on the websocket. */
 export function refusedCredential({ auth }: PrefectConnection, url: string): Sentence {
-  if (auth.kind === "none") return sentence`Prefect at ${own(url)} asks for credentials and none are set.`;
-  if (auth.kind === "key") return sentence`Prefect at ${own(url)} does not accept the API key (401).`;
-  return sentence`Prefect at ${own(url)} does not accept the auth string (401).`;
+  if (auth.kind === "none") return sentence`Prefect at ${asPlace(url)} asks for credentials and none are set.`;
+  if (auth.kind === "key") return sentence`Prefect at ${asPlace(url)} does not accept the API key (401).`;
+  return sentence`Prefect at ${asPlace(url)} does not accept the auth string (401).`;
 }
 
 /** The setting to correct. */

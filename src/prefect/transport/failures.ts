@@ -1,7 +1,7 @@
 /** Failures as AppErrors that say what to do. They never contain a credential. */
 
 import { AppError, type ErrorCode } from "../../errors.ts";
-import { asReason, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asPlace, asReason, quote, type Sentence, sentence, withReplaced } from "../../lib/shown-text.ts";
 import { type PrefectConnection, proxyFor } from "./connection.ts";
 import { credentialHint, refusedCredential } from "./credentials.ts";
 import { errorReason, shortSentence } from "./error-body.ts";
@@ -43,9 +43,8 @@ const ASK_OPERATOR = sentence`The operator of this server can look into it; its 
 export function createFailures(connection: PrefectConnection, url: string): Failures {
   const mask = createMask(connection);
   const isOwn = connection.isNamedByCaller !== true;
-  const shownUrl = own(url);
-  /** A masked sentence is still one. */
-  const masked = (text: Sentence) => own(mask(text));
+  const shownUrl = asPlace(url);
+  const masked = (text: Sentence) => withReplaced(text, mask);
   const urlName: UrlName = isOwn ? "PREFECT_API_URL" : "X-Prefect-Api-Url";
 
   /** Without a status: a web page says nothing about Prefect, whatever its status is, and Prefect counts as unreachable. */
@@ -67,9 +66,10 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
 
   return {
     network(failure, target) {
-      const origin = own(new URL(target).origin);
+      const origin = asPlace(new URL(target).origin);
       const proxy = proxyFor(new URL(target), connection.proxy);
-      const proxyName = isOwn && proxy !== null && URL.canParse(proxy) ? own(new URL(proxy).host) : "of the settings";
+      const proxyName =
+        isOwn && proxy !== null && URL.canParse(proxy) ? asPlace(new URL(proxy).host) : "of the settings";
       const via = proxy === null ? "" : sentence` through the proxy ${proxyName}`;
       // By the system or the TLS library, or by this program.
       const why = asReason(shortSentence(failure.message));
@@ -171,7 +171,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
       if (status === 403) {
         const hint =
           "The credentials are accepted but lack the permission, or something between here and Prefect refuses the call.";
-        return new AppError("unauthorized", sentence`Prefect refused ${own(route)} (403)${said}.`, {
+        return new AppError("unauthorized", sentence`Prefect refused ${asPlace(route)} (403)${said}.`, {
           ...options,
           hint,
         });
@@ -195,12 +195,12 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
       const code = CODES[status] ?? "unavailable";
       if (code === "not_found" && /^(Not Found|Method Not Allowed)$/.test(text)) {
         const hint = sentence`The server may be older than this function needs, or ${urlName} may be wrong.`;
-        return new AppError(code, sentence`Prefect at ${shownUrl} does not know the route ${own(route)}.`, {
+        return new AppError(code, sentence`Prefect at ${shownUrl} does not know the route ${asPlace(route)}.`, {
           ...options,
           hint,
         });
       }
-      return new AppError(code, sentence`Prefect answered ${status} to ${own(route)}${said}.`, {
+      return new AppError(code, sentence`Prefect answered ${status} to ${asPlace(route)}${said}.`, {
         ...options,
         hint: hintFor(code, status),
       });
@@ -214,7 +214,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
     unexpectedAnswer: (route, problem) =>
       new AppError(
         "unavailable",
-        masked(sentence`Prefect's answer to ${own(route)} is not understood: ${asReason(problem)}.`),
+        masked(sentence`Prefect's answer to ${asPlace(route)} is not understood: ${asReason(problem)}.`),
         {
           hint: sentence`This Prefect may be much older or newer than 3.x, or something else answers at ${urlName}.`,
         },
@@ -236,7 +236,7 @@ function redirected(answer: HttpAnswer, url: string, urlName: UrlName): AppError
   const where = target === null ? "elsewhere" : sentence`to ${asReason(target)}`;
   return new AppError(
     "unavailable",
-    sentence`${own(url)} redirects ${where}, which is not followed: credentials stay with the host they are for.`,
+    sentence`${asPlace(url)} redirects ${where}, which is not followed: credentials stay with the host they are for.`,
     {
       status: answer.status,
       hint: sentence`Set ${urlName} to the address of the API itself (a sign-in page or a proxy answers there).`,

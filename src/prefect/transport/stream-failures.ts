@@ -4,7 +4,7 @@
  */
 
 import { AppError } from "../../errors.ts";
-import { asReason, own, sentence } from "../../lib/shown-text.ts";
+import { asPlace, asReason, sentence } from "../../lib/shown-text.ts";
 import type { PrefectConnection } from "./connection.ts";
 import { credentialHint, refusedCredential } from "./credentials.ts";
 import { toFailure } from "./exchange.ts";
@@ -45,7 +45,7 @@ export function streamFailure(end: SocketEnd, connection: PrefectConnection, url
         ? new AppError("unavailable", "Prefect dropped the event stream right after its filter, without a reason.", {
             hint: "An older Prefect does so when it does not know a part of the filter.",
           })
-        : new AppError("unavailable", sentence`The event stream to ${own(url)} was lost.`, { hint: POLLING });
+        : new AppError("unavailable", sentence`The event stream to ${asPlace(url)} was lost.`, { hint: POLLING });
     case 1011:
       return new AppError("unavailable", sentence`Prefect closed the event stream (1011${said}).`, { hint: POLLING });
     case 1001:
@@ -88,7 +88,7 @@ function dialFailure({ error, code }: SocketEnd, connection: PrefectConnection, 
   }
   if (!Number.isNaN(status)) {
     // Prefect also answers a wrong path with 403, so this says nothing about the credentials.
-    return new AppError("unavailable", sentence`The websocket to ${own(url)} is refused with status ${status}.`, {
+    return new AppError("unavailable", sentence`The websocket to ${asPlace(url)} is refused with status ${status}.`, {
       status,
       hint: sentence`A proxy may not let websockets through, or the URL is not the API's. ${POLLING}`,
     });

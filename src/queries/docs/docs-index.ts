@@ -5,17 +5,15 @@
 export interface DocPage {
   /** Relative to `DOCS_BASE`. */
   readonly path: string;
-  readonly title: string;
-  readonly summary: string;
+  readonly title: Sentence;
+  readonly summary: Sentence;
 }
 
 export const DOCS_BASE = "https://docs.prefect.io/";
 
 type Row = readonly [path: string, title: string, summary: string];
 
-const page = ([path, title, summary]: Row): DocPage => ({ path, title, summary });
-
-const CONCEPTS: readonly Row[] = [
+const CONCEPTS = [
   [
     "flows",
     "Flows",
@@ -80,9 +78,9 @@ const CONCEPTS: readonly Row[] = [
     "Limits on API requests, runs, logs and events per plan, and how clients back off.",
   ],
   ["telemetry", "Telemetry", "What anonymous usage data is sent and how to turn it off."],
-];
+] as const satisfies readonly Row[];
 
-const HOW_TO: readonly Row[] = [
+const HOW_TO = [
   ["workflows/write-and-run", "Write and run a workflow", "First flow and tasks, running them locally."],
   [
     "workflows/retries",
@@ -230,9 +228,9 @@ const HOW_TO: readonly Row[] = [
     "Replace agents and infrastructure blocks by work pools.",
   ],
   ["migrate/airflow", "Migrate from Airflow", "DAGs, operators and schedules in Prefect's terms."],
-];
+] as const satisfies readonly Row[];
 
-const ADVANCED: readonly Row[] = [
+const ADVANCED = [
   ["results", "Persist results", "Storage locations, serializers, expiry."],
   ["caching", "Configure task caching", "Custom cache keys, isolation, locks, distributed storage."],
   ["transactions", "Write transactional workflows", "Isolation levels and stores."],
@@ -260,9 +258,9 @@ const ADVANCED: readonly Row[] = [
   ["experimental-plugins", "Plugins", "Hooks that run at client start."],
   ["assets", "Assets in depth", "Metadata, dependencies, materialising from dbt."],
   ["cancel-workflows", "Cancel workflows", "What cancelling does and which workers can do it."],
-];
+] as const satisfies readonly Row[];
 
-const OTHER: readonly Row[] = [
+const OTHER = [
   ["v3/get-started/index", "Introduction", "What Prefect is and the parts of it."],
   ["v3/get-started/install", "Install Prefect", "pip, uv, Docker; extras; supported Python versions."],
   ["v3/get-started/quickstart", "Quickstart", "From a script to a scheduled deployment."],
@@ -310,18 +308,32 @@ const OTHER: readonly Row[] = [
   ["integrations/prefect-sqlalchemy/index", "prefect-sqlalchemy", "Connections and queries."],
   ["integrations/prefect-redis/index", "prefect-redis", "Redis blocks, messaging for several servers, locks."],
   ["contribute/index", "Contribute", "Developing Prefect itself."],
-];
+] as const satisfies readonly Row[];
 
 export const DOC_PAGES: readonly DocPage[] = [
-  ...CONCEPTS.map(([path, title, summary]) => page([`v3/concepts/${path}`, title, summary])),
-  ...HOW_TO.map(([path, title, summary]) => page([`v3/how-to-guides/${path}`, title, summary])),
-  ...ADVANCED.map(([path, title, summary]) => page([`v3/advanced/${path}`, title, summary])),
-  ...OTHER.map(page),
+  ...CONCEPTS.map(([path, title, summary]) => ({
+    path: `v3/concepts/${path}`,
+    title: own(title),
+    summary: own(summary),
+  })),
+  ...HOW_TO.map(([path, title, summary]) => ({
+    path: `v3/how-to-guides/${path}`,
+    title: own(title),
+    summary: own(summary),
+  })),
+  ...ADVANCED.map(([path, title, summary]) => ({
+    path: `v3/advanced/${path}`,
+    title: own(title),
+    summary: own(summary),
+  })),
+  ...OTHER.map(([path, title, summary]) => ({ path, title: own(title), summary: own(summary) })),
 ];
 
 /** Newest first. */
 export const RELEASE_NOTES: readonly DocPage[] = [8, 7, 6, 5, 4, 3, 2, 1, 0].map((minor) => ({
   path: `v3/release-notes/oss/version-3-${minor}`,
-  title: `Release notes of Prefect 3.${minor}`,
-  summary: `What changed in each 3.${minor} release of the open-source server and SDK.`,
+  title: sentence`Release notes of Prefect 3.${minor}`,
+  summary: sentence`What changed in each 3.${minor} release of the open-source server and SDK.`,
 }));
+
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";

@@ -4,16 +4,16 @@
  */
 
 import { AppError, toAppError } from "../../errors.ts";
-import { quote, sentence } from "../../lib/shown-text.ts";
+import { quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { callDocsServer } from "../../prefect/docs-server.ts";
 import type { QueryContext } from "../source/context.ts";
 import { DOC_PAGES, DOCS_BASE, type DocPage, RELEASE_NOTES } from "./docs-index.ts";
 
 export interface FoundPage {
-  readonly title: string;
+  readonly title: Sentence;
   readonly url: string;
   /** One line, written for the index. */
-  readonly summary: string;
+  readonly summary: Sentence;
 }
 
 export type DocsAnswer =

@@ -1,7 +1,7 @@
 /** Exact counts of events by group, in any window. */
 
 import { AppError } from "../../errors.ts";
-import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
@@ -88,9 +88,7 @@ function checkStep(stepUs: number, by: Grouping, window: TimeRange, baseUs: numb
   const count = Math.floor((window.toUs - baseUs) / stepUs) + 1;
   if (by !== "time" || count <= MAX_BUCKETS) return;
   throw new AppError("invalid_input", sentence`interval gives ${count} buckets, at most ${MAX_BUCKETS} are counted`, {
-    hint: own(
-      `Give a longer interval or a shorter window (now ${formatIsoUs(window.fromUs)} to ${formatIsoUs(window.toUs)}).`,
-    ),
+    hint: sentence`Give a longer interval or a shorter window (now ${formatIsoUs(window.fromUs)} to ${formatIsoUs(window.toUs)}).`,
   });
 }
 

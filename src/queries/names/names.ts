@@ -4,7 +4,7 @@
  */
 
 import { AppError, toAppError } from "../../errors.ts";
-import { asName, asNames, joined, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, asNames, joined, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
@@ -118,7 +118,7 @@ function only(kind: NamedKind, given: string, rows: readonly NamedRow[]): Resolv
 
 function candidate(row: NamedRow): Sentence {
   const name = asName(row.parent === null ? row.name : `${row.parent}/${row.name}`);
-  const when = row.beginUs === null ? "" : own(` of ${formatIsoUs(row.beginUs)}`);
+  const when = row.beginUs === null ? "" : sentence` of ${formatIsoUs(row.beginUs)}`;
   return sentence`${asName(row.id)} (${name}${when})`;
 }
 

@@ -1,7 +1,7 @@
 /** Turns the typed arguments beside `filter` into Prefect's filters. */
 
 import { AppError } from "../../errors.ts";
-import { asName, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, asNames, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
 import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type FilterKey, filterName, type RunKind } from "../../model/kinds.ts";
@@ -35,18 +35,18 @@ export function addCriterion(
   if (filter.operator === "or_") {
     throw new AppError(
       "invalid_input",
-      sentence`${own(argument)} cannot be combined with a filter with operator "or_"`,
+      sentence`${asName(argument)} cannot be combined with a filter with operator "or_"`,
       {
-        hint: sentence`Put it into the filter as ${own(field)}.`,
+        hint: sentence`Put it into the filter as ${asName(field)}.`,
       },
     );
   }
   const member = BODY_FILTERS[key].members?.[field];
   const unmet = member ? unmetRequirement(member.schema, criterion) : null;
-  if (unmet !== null) throw new AppError("invalid_input", sentence`${own(argument)} ${unmet}`);
+  if (unmet !== null) throw new AppError("invalid_input", sentence`${asName(argument)} ${unmet}`);
   const before = filter[field];
   if (before !== undefined && before !== null && !areCompatible(before, criterion)) {
-    throw new AppError("invalid_input", sentence`${own(argument)} and filter.${own(field)} are both given`, {
+    throw new AppError("invalid_input", sentence`${asName(argument)} and filter.${asName(field)} are both given`, {
       hint: "Give it once.",
     });
   }
@@ -92,7 +92,7 @@ export function stateCriterion(states: readonly string[]): JsonObject {
   }
   if (types.length + names.length === 0) {
     throw new AppError("invalid_input", "state is empty", {
-      hint: sentence`State types: ${own(STATE_TYPES.join(", "))}; or a name such as Late.`,
+      hint: sentence`State types: ${asNames(STATE_TYPES)}; or a name such as Late.`,
     });
   }
   return {

@@ -1,5 +1,5 @@
 /** Which part of a list the record holds, where it does not hold all of it. */
-import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, joined, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, formatIsoUs, onServerClock } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { factsOf, KINDS } from "../../model/kinds.ts";
@@ -29,9 +29,9 @@ export function asHeld(db: RecordDb | null, kind: SnapshotKind, isBeyond: boolea
   const newest = findFact(db, `newest:${kind}`);
   const notes: Sentence[] = [];
   if (leftOut !== null && isBeyond) {
-    const values = own(leftOut.values.join(" or "));
+    const values = joined(leftOut.values.map(asName), " or ");
     notes.push(
-      sentence`Not recorded are ${KINDS[kind].plural} whose ${own(leftOut.field)} is ${values}, or that have none.`,
+      sentence`Not recorded are ${KINDS[kind].plural} whose ${asName(leftOut.field)} is ${values}, or that have none.`,
     );
   }
   if (newest) notes.push(newestNote(kind, "are recorded", { count: newest.count, since: formatIsoUs(newest.sinceUs) }));

@@ -23,13 +23,13 @@ export function deletionNote(row: DeletedRow): Sentence {
 
 function deletion(row: DeletedRow, deletedUs: ServerUs): Sentence {
   const state = row.state_name === null ? "" : sentence`, last known state ${asName(row.state_name)}`;
-  const seen = own(formatIsoUs(deletedUs));
-  return sentence`Flow run ${asName(row.name)} (${own(idText(row.id))}) was deleted in Prefect (seen ${seen}${state})`;
+  const seen = formatIsoUs(deletedUs);
+  return sentence`Flow run ${asName(row.name)} (${asName(idText(row.id))}) was deleted in Prefect (seen ${seen}${state})`;
 }
 
 /** The error for a question that the record cannot answer. `rest` says what is missing. */
 export function deletedError<const Text extends string>(row: FlowRunRow, rest: Text & Checked<Text>): AppError {
-  return new AppError("not_found", sentence`${deletion(row, row.deleted_us ?? 0)}; ${own(rest)}`, {
+  return new AppError("not_found", sentence`${deletion(row, row.deleted_us ?? 0)}; ${own<Text>(rest)}`, {
     hint: "get_timeline shows what was recorded of it.",
   });
 }

@@ -1,7 +1,7 @@
 /** Searches events, recorded log lines and names. One list: objects first, then hits with a time, newest first. */
 
 import { AppError } from "../../errors.ts";
-import { own, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asNames, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, formatIsoUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
@@ -325,7 +325,7 @@ function unsearched(
   for (const { kind, rows, isWhole } of lists)
     if (!isWhole) notes.push(newestNote(kind, "were searched", { count: rows.length, since: rows.at(-1)?.updated }));
   if (db === null) {
-    if (others.length > 0) notes.push(sentence`Nothing is recorded yet: ${own(others.join(", "))} not searched.`);
+    if (others.length > 0) notes.push(sentence`Nothing is recorded yet: ${asNames(others)} not searched.`);
     return notes;
   }
   if (wants("log")) {
@@ -345,7 +345,7 @@ function unsearched(
     else if (findFact(db, `read:${kind}`) === null) unread.push(kind);
   }
   if (unread.length > 0)
-    notes.push(sentence`Not yet read from Prefect, and so not searched completely: ${own(unread.join(", "))}.`);
+    notes.push(sentence`Not yet read from Prefect, and so not searched completely: ${asNames(unread)}.`);
   return notes;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { AppError, toAppError } from "../../errors.ts";
-import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asReason, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import {
   addUs,
   earliestUs,
@@ -279,7 +279,7 @@ export async function answerWhole<T>(
 
 /** The freshness of rows that were saved from other answers: they are correct, but others may be missing. */
 function partlyRecorded(ask: ReturnType<typeof askOf>, what: string, failures: readonly Sentence[]): Freshness {
-  const notes = [...failures, sentence`Only a part of these ${own(what)} is recorded.`];
+  const notes = [...failures, sentence`Only a part of these ${asReason(what)} is recorded.`];
   const asOfUs = earliestUs(ask.sync.lastContactUs ?? ask.nowUs, ask.nowUs);
   return {
     source: "record",
@@ -314,7 +314,7 @@ function explain(cause: AppError, question: { readonly what: string; readonly fr
   const next = isUnreachable ? sentence`${repair} \`prefect-mcp-bun doctor\` says what is wrong.` : "";
   const hint = question.fresh
     ? "Call again without fresh to read what is recorded."
-    : sentence`Nothing of these ${own(question.what)} is recorded yet.${next}`;
+    : sentence`Nothing of these ${asReason(question.what)} is recorded yet.${next}`;
   return new AppError(cause.code, cause.sentence, {
     hint: cause.ownHint ? sentence`${cause.ownHint} ${hint}` : sentence`${hint}`,
     cause,

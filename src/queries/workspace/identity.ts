@@ -1,7 +1,7 @@
 /** The Prefect server, and on Cloud its account, workspace and user. Parts that cannot be read are left out with a note. */
 
 import { toAppError } from "../../errors.ts";
-import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { cloudIds } from "../../prefect/cloud.ts";
 import { findFact } from "../../store/sync-state.ts";
@@ -91,7 +91,7 @@ async function readCloud(live: LiveReader): Promise<{ facts: Record<string, unkn
   );
   const notes = read.flatMap((one, index) =>
     one.status === "rejected"
-      ? [sentence`The ${own(String(parts[index]?.name))} could not be read (${toAppError(one.reason).code}).`]
+      ? [sentence`The ${asName(String(parts[index]?.name))} could not be read (${toAppError(one.reason).code}).`]
       : [],
   );
   const user = pick(userFacts, USER_FACTS);

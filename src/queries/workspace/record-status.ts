@@ -1,5 +1,7 @@
 /** Content of the record, how current it is, and which process syncs it. For the tool and for the command `status`. */
+
 import type { Clock } from "../../lib/clock.ts";
+import { asPlace, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
@@ -107,10 +109,10 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
 const LARGE_WAL_BYTES = 256 * 1024 ** 2;
 
 /** What it means that the write-ahead log is large, or null when it is not. */
-export function walProblem({ walBytes: bytes, file }: Pick<RecordStatus, "walBytes" | "file">): string | null {
+export function walProblem({ walBytes: bytes, file }: Pick<RecordStatus, "walBytes" | "file">): Sentence | null {
   if (!(bytes >= LARGE_WAL_BYTES)) return null;
-  const size = `${Math.round(bytes / 1e6)} MB`;
-  return `The write-ahead log ${file}-wal has grown to ${size}, because another program reads the record without ending its transaction.`;
+  const size = sentence`${Math.round(bytes / 1e6)} MB`;
+  return sentence`The write-ahead log ${asPlace(`${file}-wal`)} has grown to ${size}, because another program reads the record without ending its transaction.`;
 }
 
 function syncingProcess(db: RecordDb, clock: Clock): RecordStatus["syncing"] {

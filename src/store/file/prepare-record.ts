@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { own, sentence } from "../../lib/shown-text.ts";
+import { asPlace, sentence } from "../../lib/shown-text.ts";
 import { expectedNames, MIGRATIONS, RECORD_VERSION } from "./migrations.ts";
 import { type Database, userVersion } from "./sqlite.ts";
 
@@ -54,7 +54,7 @@ export function readTableEnds(sqlite: Database): void {
 export function newerRecordError(file: string, version: number): AppError {
   return new AppError(
     "invalid_config",
-    sentence`${own(file)} was written by a newer version of this program (file version ${version}, this program knows ${RECORD_VERSION}).`,
+    sentence`${asPlace(file)} was written by a newer version of this program (file version ${version}, this program knows ${RECORD_VERSION}).`,
     { hint: "Update prefect-mcp-bun, or set PREFECT_MCP_DATA_DIR to another folder. The file was not touched." },
   );
 }

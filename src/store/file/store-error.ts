@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { own } from "../../lib/shown-text.ts";
+import { asPlace, asReason, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { systemReason } from "../../lib/system-errors.ts";
 
 /** Code of a thrown SQLite or file error, such as `SQLITE_FULL` or `ENOSPC`; "" for any other value. */
@@ -22,52 +22,57 @@ export function isDamage(error: unknown): boolean {
 export function toStoreError(error: unknown, file: string): unknown {
   const code = sqliteCode(error);
   if (code === "" || error instanceof AppError) return error;
-  // File names and reasons are of this machine, not of a flow.
-  const say = (message: string, hint: string) =>
-    new AppError("unavailable", own(message), { hint: own(hint), cause: error });
+  const name = asPlace(file);
+  const say = (message: Sentence, hint: Sentence) => new AppError("unavailable", message, { hint, cause: error });
   if (code.startsWith("SQLITE_FULL") || code === "ENOSPC" || code === "EDQUOT") {
     return say(
-      `The disk that holds ${file} is full.`,
-      "Free some space; recording then continues by itself. Reading still works.",
+      sentence`The disk that holds ${name} is full.`,
+      own("Free some space; recording then continues by itself. Reading still works."),
     );
   }
   if (code.startsWith("SQLITE_READONLY") || code === "EROFS" || code === "EACCES" || code === "EPERM") {
     return say(
-      `${file} cannot be written.`,
-      "Make the folder writable or set PREFECT_MCP_DATA_DIR. Reading still works.",
+      sentence`${name} cannot be written.`,
+      own("Make the folder writable or set PREFECT_MCP_DATA_DIR. Reading still works."),
     );
   }
   const isTooLong = code.startsWith("SQLITE_CANTOPEN") && Buffer.byteLength(file) > MAX_PATH_BYTES;
   if (code === "ENAMETOOLONG" || isTooLong) {
     return say(
-      `${shortPath(file)} cannot be opened: its name or path is too long.`,
-      "Set PREFECT_MCP_DATA_DIR to a folder with a shorter path.",
+      sentence`${asPlace(shortPath(file))} cannot be opened: its name or path is too long.`,
+      own("Set PREFECT_MCP_DATA_DIR to a folder with a shorter path."),
     );
   }
   if (code === "EMFILE" || code === "ENFILE") {
     return say(
-      `${file} cannot be opened: too many files are open.`,
-      "Raise the limit of open files (`ulimit -n`), or lower PREFECT_MCP_HTTP_MAX_TENANTS.",
+      sentence`${name} cannot be opened: too many files are open.`,
+      own("Raise the limit of open files (`ulimit -n`), or lower PREFECT_MCP_HTTP_MAX_TENANTS."),
     );
   }
   if (code.startsWith("SQLITE_CANTOPEN") || code === "ENOTDIR" || code === "ENOENT" || code === "EEXIST") {
     return say(
-      `${file} cannot be opened.`,
-      "Check that the folder exists and is writable, or set PREFECT_MCP_DATA_DIR.",
+      sentence`${name} cannot be opened.`,
+      own("Check that the folder exists and is writable, or set PREFECT_MCP_DATA_DIR."),
     );
   }
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
-    return say(`${file} is locked by another process.`, "Try again in a moment.");
+    return say(sentence`${name} is locked by another process.`, own("Try again in a moment."));
   }
   if (isDamage(error)) {
-    return say(`${file} is damaged.`, "The next sync moves it aside and builds a new one.");
+    return say(sentence`${name} is damaged.`, own("The next sync moves it aside and builds a new one."));
   }
   if (code.startsWith("SQLITE_IOERR") || code === "EIO") {
-    return say(`The disk failed while reading or writing ${file}.`, "Check the disk; recording will be tried again.");
+    return say(
+      sentence`The disk failed while reading or writing ${name}.`,
+      own("Check the disk; recording will be tried again."),
+    );
   }
   const reason = systemReason(error);
   if (reason === null) return error;
-  return say(`${file} cannot be used: ${reason}.`, "Correct that, or set PREFECT_MCP_DATA_DIR to another folder.");
+  return say(
+    sentence`${name} cannot be used: ${asReason(reason)}.`,
+    own("Correct that, or set PREFECT_MCP_DATA_DIR to another folder."),
+  );
 }
 
 /** SQLite opens no longer path: MAX_PATHNAME, less the end of a journal's name. https://sqlite.org/src/file/src/os_unix.c */

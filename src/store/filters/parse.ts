@@ -2,7 +2,17 @@
 
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { asName, asReason, joined, own, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
+import {
+  asName,
+  asNames,
+  asReason,
+  joined,
+  own,
+  quote,
+  quoteJson,
+  type Sentence,
+  sentence,
+} from "../../lib/shown-text.ts";
 
 /**
  * The filter as its schema returns it. `name`: Prefect's name of the filter, for messages.
@@ -41,17 +51,17 @@ function toError(schema: z.ZodType, issue: Issue | undefined, name: string): App
     (text, step) => (typeof step === "number" ? sentence`${text}[${step}]` : sentence`${text}.${asName(String(step))}`),
     own("filter"),
   );
-  const fields = own(fieldsOf(schemaAt(schema, path)).join(", "));
+  const fields = asNames(fieldsOf(schemaAt(schema, path)));
   if (issue?.code === "unrecognized_keys") {
     const unknown = issue.keys.slice(0, MAX_KEYS).map((key) => quote(key, 100));
     const more = issue.keys.length > MAX_KEYS ? sentence` and ${issue.keys.length - MAX_KEYS} more` : "";
     return new AppError("invalid_input", sentence`unknown field ${joined(unknown, ", ")}${more} in ${where}`, {
-      hint: sentence`Valid fields of ${path.length === 0 ? own(name) : where}: ${fields}.`,
+      hint: sentence`Valid fields of ${path.length === 0 ? asName(name) : where}: ${fields}.`,
     });
   }
   const form = fields === "" ? "" : sentence` ${where} is an object of: ${fields}.`;
   return new AppError("invalid_input", sentence`${where} ${issue ? requirement(issue) : "is not valid"}`, {
-    hint: sentence`get_object_schema with object_type ${own(snakeCase(name))} shows the valid form.${form}`,
+    hint: sentence`get_object_schema with object_type ${asName(snakeCase(name))} shows the valid form.${form}`,
   });
 }
 
@@ -77,10 +87,11 @@ function isOwnMessage({ message }: Issue): boolean {
 /** "must be a text, not 5" */
 function requirement(issue: Issue): Sentence {
   const not = sentence`, not ${issue.input === undefined ? "nothing" : quoteJson(issue.input, 80)}`;
-  const message = own(issue.message);
+  const message = asReason(issue.message);
   if (isOwnMessage(issue)) return issue.message.startsWith("must be ") ? sentence`${message}${not}` : message;
-  if (issue.code === "invalid_type") return sentence`must be ${own(TYPES[issue.expected] ?? issue.expected)}${not}`;
-  if (issue.code === "invalid_value") return sentence`must be one of ${own(issue.values.map(String).join(", "))}${not}`;
+  if (issue.code === "invalid_type")
+    return sentence`must be ${asReason(TYPES[issue.expected] ?? issue.expected)}${not}`;
+  if (issue.code === "invalid_value") return sentence`must be one of ${asNames(issue.values.map(String))}${not}`;
   return sentence`is not valid: ${asReason(issue.message)}`;
 }
 

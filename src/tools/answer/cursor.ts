@@ -45,7 +45,7 @@ export function decodeCursor(question: unknown, cursor: string): CursorValue[] {
 
 /** For cursors that cannot be decoded, and for positions in another form than the tool writes. */
 export function badCursor<const Text extends string>(why: Text & Checked<Text>): AppError {
-  return new AppError("invalid_input", sentence`cursor ${own(why)}`, {
+  return new AppError("invalid_input", sentence`cursor ${own<Text>(why)}`, {
     hint: "Pass next_cursor unchanged, together with the same arguments (limit, detail, fields and fresh may change), or leave cursor out.",
   });
 }

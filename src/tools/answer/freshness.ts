@@ -1,5 +1,5 @@
 /** Source, age and coverage of an answer, as structured content and as lines of the text. */
-import { own, type Sentence } from "../../lib/shown-text.ts";
+import { joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
 
@@ -33,27 +33,25 @@ export function withoutWindow(complete: boolean, notes: readonly Sentence[]): Co
 export function freshnessLines(freshness: Freshness, nowUs: ServerUs): Sentence[] {
   const { fromUs, toUs } = freshness.coverage;
   const isWindow = fromUs !== null && toUs !== null && fromUs !== toUs;
-  const window = isWindow ? `, covers ${formatIsoSeconds(fromUs)} to ${formatIsoSeconds(toUs)}` : "";
+  const window = isWindow ? sentence`, covers ${formatIsoSeconds(fromUs)} to ${formatIsoSeconds(toUs)}` : own("");
   return linesWith(window, freshness, nowUs);
 }
 
 /** The same for texts that state the window themselves. */
 export function linesWithoutWindow(freshness: Freshness, nowUs: ServerUs): Sentence[] {
-  return linesWith("", freshness, nowUs);
+  return linesWith(own(""), freshness, nowUs);
 }
 
-function linesWith(window: string, { source, asOfUs, coverage }: Freshness, nowUs: ServerUs): Sentence[] {
+function linesWith(window: Sentence, { source, asOfUs, coverage }: Freshness, nowUs: ServerUs): Sentence[] {
   const lines = [
-    own(
-      `${source} as of ${formatIsoSeconds(asOfUs)} (${ageText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
-    ),
+    sentence`${source} as of ${formatIsoSeconds(asOfUs)} (${ageText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
   ];
   if (coverage.gaps.length > 0) {
     const shown = coverage.gaps
       .slice(0, 5)
-      .map((gap) => `${formatIsoSeconds(gap.fromUs)} to ${formatIsoSeconds(gap.toUs)}`);
-    const rest = coverage.gaps.length > 5 ? ` and ${coverage.gaps.length - 5} more` : "";
-    lines.push(own(`not covered: ${shown.join("; ")}${rest}`));
+      .map((gap) => sentence`${formatIsoSeconds(gap.fromUs)} to ${formatIsoSeconds(gap.toUs)}`);
+    const rest = coverage.gaps.length > 5 ? sentence` and ${coverage.gaps.length - 5} more` : "";
+    lines.push(sentence`not covered: ${joined(shown, "; ")}${rest}`);
   }
   return [...lines, ...coverage.notes];
 }
@@ -72,9 +70,9 @@ export function dayOf(us: number): string {
 }
 
 /** `0s`, `45s`, `12m`, `3h`, `5d`. */
-export function ageText(us: number): string {
+export function ageText(us: number): Sentence {
   const seconds = Math.max(0, Math.round(us / 1_000_000));
-  if (seconds < 90) return `${seconds}s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)}m`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3600)}h` : `${Math.round(seconds / 86_400)}d`;
+  if (seconds < 90) return sentence`${seconds}s`;
+  if (seconds < 5400) return sentence`${Math.round(seconds / 60)}m`;
+  return seconds < 172_800 ? sentence`${Math.round(seconds / 3600)}h` : sentence`${Math.round(seconds / 86_400)}d`;
 }

@@ -5,14 +5,15 @@
 import { ExactNumber, isJsonObject } from "../../lib/exact-json.ts";
 import {
   asCell,
+  asName,
   type Cell,
   joined,
   jsonLine,
   type Line,
   lineOf,
-  own,
   quote,
   type Sentence,
+  sentence,
 } from "../../lib/shown-text.ts";
 import { uuidsIn } from "../../lib/uuid.ts";
 
@@ -131,7 +132,10 @@ export function foldIds(lines: readonly Line[]): { lines: readonly Line[]; legen
   const labels = new Map<string, string>();
   for (const [id, count] of counts) if (count > 1) labels.set(id, label(labels.size));
   if (labels.size === 0) return { lines, legend: null };
-  const legend = own(`ids: ${[...labels].map(([id, name]) => `${name}=${id}`).join(" ")}`);
+  const legend = sentence`ids: ${joined(
+    [...labels].map(([id, name]) => sentence`${asName(name)}=${asName(id)}`),
+    " ",
+  )}`;
   return { lines: lines.map((line, index) => withLabels(line, found[index] ?? [], labels)), legend };
 }
 

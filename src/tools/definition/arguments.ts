@@ -8,7 +8,7 @@ import { isBlank } from "../../config/placeholders.ts";
 import { AppError } from "../../errors.ts";
 import { ExactNumber, isJsonNumber, isJsonObject, parseJson } from "../../lib/exact-json.ts";
 import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
-import { asReason, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, asNames, asReason, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { ToolDefinition } from "./define-tool.ts";
 import type { JsonSchema } from "./listing.ts";
 import { inputSchema } from "./listing.ts";
@@ -29,7 +29,7 @@ export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Re
     if (isBlank(value)) continue;
     const key = knownName(tool, properties, name);
     if (key in named)
-      throw new AppError("invalid_input", sentence`argument "${own(key)}" is given twice (also as ${quote(name)})`);
+      throw new AppError("invalid_input", sentence`argument "${asName(key)}" is given twice (also as ${quote(name)})`);
     named[key] = coerce(value, properties[key]);
     if (key !== "cursor") checkSize(key, named[key]);
   }
@@ -49,15 +49,16 @@ function asObject(args: unknown): Record<string, unknown> {
 function checkSize(key: string, value: unknown): void {
   const texts = Array.isArray(value) ? value : [value];
   if (texts.length > MAX_ENTRIES) {
-    throw new AppError("invalid_input", sentence`argument "${own(key)}" has ${texts.length} entries`, {
+    throw new AppError("invalid_input", sentence`argument "${asName(key)}" has ${texts.length} entries`, {
       hint: sentence`A list may have at most ${MAX_ENTRIES} entries; split it over several calls.`,
     });
   }
   const excess = findValueExcess(value, BOUNDS);
-  if (excess !== null) throw new AppError("invalid_input", sentence`argument "${own(key)}" ${own(excess.what)}`);
+  if (excess !== null)
+    throw new AppError("invalid_input", sentence`argument "${asName(key)}" ${asReason(excess.what)}`);
   const longest = Math.max(0, ...texts.map((text) => (typeof text === "string" ? text.length : 0)));
   if (longest <= LONGEST_TEXT) return;
-  throw new AppError("invalid_input", sentence`argument "${own(key)}" has a text of ${longest} characters`, {
+  throw new AppError("invalid_input", sentence`argument "${asName(key)}" has a text of ${longest} characters`, {
     hint: sentence`A text may have at most ${LONGEST_TEXT} characters.`,
   });
 }
@@ -76,11 +77,11 @@ function knownName(tool: ToolDefinition, properties: Readonly<Record<string, Jso
   const near = nearest(snake, valid);
   const list =
     valid.length > 0
-      ? sentence`Valid arguments of ${own(tool.name)}: ${own(valid.join(", "))}.`
-      : sentence`${own(tool.name)} takes no arguments.`;
+      ? sentence`Valid arguments of ${asName(tool.name)}: ${asNames(valid)}.`
+      : sentence`${asName(tool.name)} takes no arguments.`;
   throw new AppError(
     "invalid_input",
-    sentence`unknown argument ${quote(name)}${near ? sentence`; did you mean "${own(near)}"?` : ""}`,
+    sentence`unknown argument ${quote(name)}${near ? sentence`; did you mean "${asName(near)}"?` : ""}`,
     {
       hint: list,
     },
@@ -113,7 +114,8 @@ function coerceText(text: string, value: string, { type, enum: options }: JsonSc
 
 function parseText(text: string): unknown {
   const excess = findJsonExcess(text, BOUNDS);
-  if (excess !== null) throw new AppError("invalid_input", sentence`the JSON in the arguments ${own(excess.what)}`);
+  if (excess !== null)
+    throw new AppError("invalid_input", sentence`the JSON in the arguments ${asReason(excess.what)}`);
   try {
     return parseJson(text);
   } catch {
@@ -127,7 +129,7 @@ function invalid(tool: ToolDefinition, error: z.ZodError): AppError {
   const [issue] = error.issues;
   // Messages of zod name what was expected, but unknown keys as they were given.
   const what =
-    issue?.code === "unrecognized_keys" ? asReason(issue.message) : own(issue?.message ?? "invalid arguments");
+    issue?.code === "unrecognized_keys" ? asReason(issue.message) : asReason(issue?.message ?? "invalid arguments");
   const where = issue?.path.join(".") ?? "";
   const isMissing =
     issue?.code === "invalid_type" && issue.path.length === 1 && issue.message.endsWith("received undefined");
@@ -139,6 +141,6 @@ function invalid(tool: ToolDefinition, error: z.ZodError): AppError {
 function argumentHint(tool: ToolDefinition, key: PropertyKey | undefined): Sentence {
   const properties = (inputSchema(tool).properties ?? {}) as Readonly<Record<string, JsonSchema>>;
   const schema = typeof key === "string" ? properties[key] : undefined;
-  if (!schema) return own(`Arguments of ${tool.name}: ${Object.keys(properties).join(", ")}.`);
-  return own(`${String(key)} must be ${JSON.stringify(schema)}.`);
+  if (!schema) return sentence`Arguments of ${asName(tool.name)}: ${asNames(Object.keys(properties))}.`;
+  return sentence`${asName(String(key))} must be ${quoteJson(schema, 5_000)}.`;
 }

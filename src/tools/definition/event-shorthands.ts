@@ -1,7 +1,7 @@
 /** The arguments for the window, the names and the resources of events, beside `filter`. */
 
 import { AppError } from "../../errors.ts";
-import { own, sentence } from "../../lib/shown-text.ts";
+import { asName, sentence } from "../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import { resourceId } from "../../model/kinds.ts";
@@ -80,7 +80,7 @@ export async function readEventArguments(
 /** A value that an argument and the filter object can both give. Throws AppError `invalid_input` when they differ. */
 export function argumentOrFilter<T>(name: string, one: T | undefined, other: T | undefined): T | undefined {
   if (one !== undefined && other !== undefined && one !== other) {
-    throw new AppError("invalid_input", sentence`${own(name)} and the filter give different values`, {
+    throw new AppError("invalid_input", sentence`${asName(name)} and the filter give different values`, {
       hint: "Give it once.",
     });
   }

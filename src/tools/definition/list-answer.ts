@@ -1,5 +1,5 @@
 /** The answer of a list: as many items as the token budget allows, as text and as structured content, and a cursor for the rest. */
-import { type Cell, jsonLine, type Line, own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asPlace, type Cell, jsonLine, type Line, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { type AnswerText, answerText, type Fenced, fenced } from "../answer/fenced.ts";
@@ -140,7 +140,7 @@ function listText(
     ...notes,
     ...(spec.facts ?? []),
     ...(count === 0 ? [spec.none ?? sentence`Nothing matches.`] : rowsText(page.rows, spec.order)),
-    ...(cursor ? [sentence`next_cursor: ${own(cursor)}`, spec.hint ?? null] : []),
+    ...(cursor ? [sentence`next_cursor: ${asPlace(cursor)}`, spec.hint ?? null] : []),
   ]);
 }
 

@@ -1,7 +1,7 @@
 /** Reads the arguments for paging and sorting. */
 
 import { AppError } from "../../errors.ts";
-import { own, sentence } from "../../lib/shown-text.ts";
+import { asNames, sentence } from "../../lib/shown-text.ts";
 
 import type { TimeRange } from "../../model/freshness.ts";
 import type { CursorValue } from "../answer/cursor.ts";
@@ -22,7 +22,7 @@ export function sortArg<S extends string>(given: string | undefined, valid: read
   const found = valid.find((one) => one === given.trim().toUpperCase());
   if (found !== undefined) return found;
   throw new AppError("invalid_input", sentence`unknown sort ${withNearest(given, valid)}`, {
-    hint: sentence`Valid values: ${own(valid.join(", "))}.`,
+    hint: sentence`Valid values: ${asNames(valid)}.`,
   });
 }
 

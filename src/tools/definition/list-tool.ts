@@ -1,7 +1,7 @@
 /** The tools that list one kind of Prefect's objects. Each states its filters, its query and how it shows a row. */
 
 import type { z } from "zod";
-import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asPlace, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { type FilterKind, KINDS, type LinkedKind, type NamedKind } from "../../model/kinds.ts";
@@ -137,7 +137,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
     freshness: page.freshness,
     nowUs,
     budget: tokenBudget(args),
-    ...(template === null ? {} : { extra: { ui_url: template }, facts: [own(`link: ${template}`)] }),
+    ...(template === null ? {} : { extra: { ui_url: template }, facts: [sentence`link: ${asPlace(template)}`] }),
     layout: call.isFull && !hasFields ? "json" : "table",
     ...(toRow ? { toRow } : {}),
     rowLines: inLines ? (item) => itemLines(item, day) : undefined,

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, asNames, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, isDayName, parseMomentUs, type ServerUs } from "../../lib/time.ts";
 import { DEFAULT_TOKENS, MAX_TOKENS } from "../answer/token-budget.ts";
 import { withNearest } from "./suggestions.ts";
@@ -56,7 +56,7 @@ export function timeArg(name: string, text: string | undefined, nowUs: ServerUs)
   if (text === undefined) return undefined;
   const us = parseMomentUs(text, nowUs);
   if (us !== undefined) return us;
-  throw new AppError("invalid_input", sentence`argument "${own(name)}": ${quote(text)} is not a time`, {
+  throw new AppError("invalid_input", sentence`argument "${asName(name)}": ${quote(text)} is not a time`, {
     hint: 'Give ISO 8601 ("2026-01-31T09:00:00Z"), an age ("90m", "1h30m", "24 hours ago", "7d"), "today" or "yesterday" (UTC).',
   });
 }
@@ -66,7 +66,7 @@ const TIME_ARGUMENTS = ["since", "until", "occurred_after", "occurred_before"];
 /** States the zone of days, when an argument names one; null otherwise. */
 export function dayNote(args: { readonly [name: string]: unknown }, nowUs: ServerUs): Sentence | null {
   const isDay = TIME_ARGUMENTS.some((name) => typeof args[name] === "string" && isDayName(args[name]));
-  return isDay ? own(`Days begin at 00:00 UTC; it is ${formatIsoSeconds(nowUs)}.`) : null;
+  return isDay ? sentence`Days begin at 00:00 UTC; it is ${formatIsoSeconds(nowUs)}.` : null;
 }
 
 /** The names of a tool's arguments for the start and the end of a window. */
@@ -90,7 +90,7 @@ export function checkWindow(
   untilUs: ServerUs | undefined,
 ): void {
   if (sinceUs === undefined || untilUs === undefined || sinceUs <= untilUs) return;
-  throw new AppError("invalid_input", sentence`${own(since)} is after ${own(until)}`);
+  throw new AppError("invalid_input", sentence`${asName(since)} is after ${asName(until)}`);
 }
 
 /** Only the named members of each item, and `id`. Throws AppError `invalid_input` for a name outside `valid`. */
@@ -103,7 +103,7 @@ export function pickFields(
   for (const field of fields) {
     if (valid.includes(field)) continue;
     throw new AppError("invalid_input", sentence`unknown field ${withNearest(field, valid)}`, {
-      hint: sentence`Valid fields: ${own(valid.join(", "))}.`,
+      hint: sentence`Valid fields: ${asNames(valid)}.`,
     });
   }
   const wanted = new Set(["id", ...fields]);

@@ -1,5 +1,5 @@
 /** The answer of both docs tools: the text of the docs server, or pages of the shipped index with a note that they are from there. */
-import { asReason, own, sentence, verbatim } from "../../lib/shown-text.ts";
+import { asPlace, asReason, own, sentence, verbatim } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { DocsAnswer } from "../../queries/docs/docs.ts";
 import { answerText, fenced } from "../answer/fenced.ts";
@@ -34,7 +34,7 @@ export function docsAnswer(answer: DocsAnswer, nowUs: ServerUs): ToolAnswer {
     };
   }
   // The list is part of this program.
-  const lines = answer.pages.map(({ title, url, summary }) => own(`${title} | ${url} | ${summary}`));
+  const lines = answer.pages.map(({ title, url, summary }) => sentence`${title} | ${asPlace(url)} | ${summary}`);
   const none = sentence`No page in the list matches these words.`;
   return {
     structured: { from: "shipped index", pages: answer.pages, ...meta },

@@ -118,9 +118,7 @@ function eventAnswer(waited: WaitResult<PrefectEvent | null>, fromUs: ServerUs, 
   const event = waited.value === null ? null : { ...briefEvent(waited.value) };
   const from = formatIsoUs(fromUs);
   const outcome =
-    event === null
-      ? sentence`timed out: no matching event since ${own(from)}`
-      : sentence`reached: ${asName(event.event)}`;
+    event === null ? sentence`timed out: no matching event since ${from}` : sentence`reached: ${asName(event.event)}`;
   return answer(waited, event === null ? { since: from } : { event }, outcome, event, nowUs);
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { asName, joined, own, sentence } from "../../lib/shown-text.ts";
+import { asName, asPlace, joined, sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type Change, whatChanged } from "../../queries/history/what-changed.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
@@ -58,7 +58,7 @@ export const whatChangedTool = defineTool({
     const runs = found.runs ? Object.entries(found.runs).map(([state, n]) => sentence`${asName(state)} ${n}`) : null;
     const answer = listAnswer({
       key: "changes",
-      title: own(`changes ${formatIsoUs(found.window.fromUs)} to ${formatIsoUs(found.window.toUs)}, oldest first`),
+      title: sentence`changes ${formatIsoUs(found.window.fromUs)} to ${formatIsoUs(found.window.toUs)}, oldest first`,
       items: await Promise.all(found.changes.map(toItem)),
       hasMore: found.hasMore,
       cursorAfter: (index) => cursorOf(found.changes[index] ?? { atUs: found.window.toUs, id: "" }),
@@ -72,7 +72,7 @@ export const whatChangedTool = defineTool({
       },
       facts: [
         ...(runs ? [sentence`runs in the window: ${joined(runs, ", ")}`] : []),
-        sentence`cursor for later changes: ${own(cursor)}`,
+        sentence`cursor for later changes: ${asPlace(cursor)}`,
       ],
       order: ["at", "kind", "name", "change", "fields"],
       none: sentence`Nothing changed.`,

@@ -121,13 +121,21 @@ export const AUTOMATION_SCHEMA = {
 
 /** Rules that the schema does not state, checked on Prefect 3.8.8. */
 export const AUTOMATION_RULES = [
-  'source "selected" needs the id, "inferred" forbids it.',
-  "Reactive: fires when expect was seen threshold times within seconds. Proactive: fires when, after an event of after, expect was not seen within seconds; within is at least 10.",
-  "after and expect are event names such as prefect.flow-run.Failed, or end in *. for_each: labels of the resource (prefect.resource.id) or related:<role>:<label>; each value is counted separately.",
-  "Runs stuck in Pending: posture Proactive, after [prefect.flow-run.Pending], expect [prefect.flow-run.Running, prefect.flow-run.Crashed], for_each [prefect.resource.id], within 300. Do not expect prefect.flow-run.*: it is too broad.",
-  "Only runs of one deployment: match_related {prefect.resource.role: deployment, prefect.resource.id: prefect.deployment.<id>}.",
-  "subject, body and payload are Jinja templates with flow, flow_run, deployment, event, automation.",
-  "Metric triggers and declare-incident exist on Prefect Cloud only.",
+  own('source "selected" needs the id, "inferred" forbids it.'),
+  own(
+    "Reactive: fires when expect was seen threshold times within seconds. Proactive: fires when, after an event of after, expect was not seen within seconds; within is at least 10.",
+  ),
+  own(
+    "after and expect are event names such as prefect.flow-run.Failed, or end in *. for_each: labels of the resource (prefect.resource.id) or related:<role>:<label>; each value is counted separately.",
+  ),
+  own(
+    "Runs stuck in Pending: posture Proactive, after [prefect.flow-run.Pending], expect [prefect.flow-run.Running, prefect.flow-run.Crashed], for_each [prefect.resource.id], within 300. Do not expect prefect.flow-run.*: it is too broad.",
+  ),
+  own(
+    "Only runs of one deployment: match_related {prefect.resource.role: deployment, prefect.resource.id: prefect.deployment.<id>}.",
+  ),
+  own("subject, body and payload are Jinja templates with flow, flow_run, deployment, event, automation."),
+  own("Metric triggers and declare-incident exist on Prefect Cloud only."),
 ] as const;
 
 export const AUTOMATION_EXAMPLE = {
@@ -143,3 +151,5 @@ export const AUTOMATION_EXAMPLE = {
   },
   actions: [{ type: "run-deployment", source: "selected", deployment_id: "<deployment id>" }],
 } as const;
+
+import { own } from "../../lib/shown-text.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { own, sentence } from "../../lib/shown-text.ts";
+import { asName, asNames, quoteJson, sentence } from "../../lib/shown-text.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { answerText } from "../answer/fenced.ts";
 import { builtInFields } from "../answer/freshness.ts";
@@ -24,18 +24,17 @@ export const getObjectSchemaTool = defineTool({
     const make = Object.hasOwn(OBJECT_SCHEMAS, type) ? OBJECT_SCHEMAS[type] : undefined;
     if (!make) {
       throw new AppError("invalid_input", sentence`no schema of ${withNearest(object_type, TYPES)}`, {
-        hint: sentence`object_type is one of: ${own(TYPES.join(", "))}.`,
+        hint: sentence`object_type is one of: ${asNames(TYPES)}.`,
       });
     }
     const { schema, rules, example } = make();
     const found = { object_type: type, schema, rules, ...(example ? { example } : {}) };
-    const lines = [
-      `schema of ${found.object_type}:`,
-      JSON.stringify(schema),
+    const text = answerText([
+      sentence`schema of ${asName(type)}:`,
+      quoteJson(schema, Number.POSITIVE_INFINITY),
       ...rules,
-      ...(example ? [`example: ${JSON.stringify(example)}`] : []),
-    ];
-    const text = answerText(lines.map(own));
+      ...(example ? [sentence`example: ${quoteJson(example, Number.POSITIVE_INFINITY)}`] : []),
+    ]);
     return Promise.resolve({ structured: { ...found, ...builtInFields(serverNowUs(ctx)) }, text });
   },
 });

@@ -1,5 +1,7 @@
 /** JSON Schemas of what the `prefect` CLI and the filters of these tools take. */
+
 import { z } from "zod";
+import { own, type Sentence } from "../../lib/shown-text.ts";
 import { eventFilterSchema } from "../../queries/events/event-filter.ts";
 import { BODY_FILTERS } from "../../store/filters/bodies.ts";
 import { AUTOMATION_EXAMPLE, AUTOMATION_RULES, AUTOMATION_SCHEMA } from "./automation-schema.ts";
@@ -7,7 +9,7 @@ import { AUTOMATION_EXAMPLE, AUTOMATION_RULES, AUTOMATION_SCHEMA } from "./autom
 export interface ObjectSchema {
   readonly schema: object;
   /** How to create the object, and rules that the schema does not state. */
-  readonly rules: readonly string[];
+  readonly rules: readonly Sentence[];
   readonly example?: object;
 }
 
@@ -41,7 +43,9 @@ const SCHEDULE: ObjectSchema = {
     },
   },
   rules: [
-    '`prefect deployment schedule create FLOW/DEPLOYMENT --cron "0 9 * * *" --timezone Europe/Berlin` (or --interval SECONDS, --rrule RULE).',
+    own(
+      '`prefect deployment schedule create FLOW/DEPLOYMENT --cron "0 9 * * *" --timezone Europe/Berlin` (or --interval SECONDS, --rrule RULE).',
+    ),
   ],
   example: { schedule: { cron: "0 9 * * 1-5", timezone: "Europe/Berlin" }, active: true },
 };
@@ -66,9 +70,11 @@ const WORK_POOL: ObjectSchema = {
     },
   },
   rules: [
-    "`prefect work-pool create NAME --type TYPE --base-job-template FILE.json`: the file contains only base_job_template.",
-    "`prefect work-pool get-default-base-job-template --type TYPE` prints a template to start from.",
-    "Names that begin with prefect are reserved.",
+    own(
+      "`prefect work-pool create NAME --type TYPE --base-job-template FILE.json`: the file contains only base_job_template.",
+    ),
+    own("`prefect work-pool get-default-base-job-template --type TYPE` prints a template to start from."),
+    own("Names that begin with prefect are reserved."),
   ],
 };
 
@@ -78,7 +84,7 @@ const VARIABLE: ObjectSchema = {
     required: ["name", "value"],
     properties: { name: { type: "string", pattern: "^[a-z0-9_-]{1,255}$" }, value: {}, tags: texts },
   },
-  rules: ["`prefect variable set NAME VALUE --tag TAG`; VALUE may be JSON, at most 5,000 characters."],
+  rules: [own("`prefect variable set NAME VALUE --tag TAG`; VALUE may be JSON, at most 5,000 characters.")],
 };
 
 const CONCURRENCY_LIMIT: ObjectSchema = {
@@ -92,7 +98,7 @@ const CONCURRENCY_LIMIT: ObjectSchema = {
       slot_decay_per_second: { type: "number", default: 0 },
     },
   },
-  rules: ["`prefect gcl create NAME --limit N`. For a tag: `prefect concurrency-limit create TAG N`."],
+  rules: [own("`prefect gcl create NAME --limit N`. For a tag: `prefect concurrency-limit create TAG N`.")],
 };
 
 const BLOCK_DOCUMENT: ObjectSchema = {
@@ -107,7 +113,7 @@ const BLOCK_DOCUMENT: ObjectSchema = {
       is_anonymous: flag,
     },
   },
-  rules: ["`prefect block type inspect SLUG` shows the fields of a type. Secret fields cannot be read back."],
+  rules: [own("`prefect block type inspect SLUG` shows the fields of a type. Secret fields cannot be read back.")],
 };
 
 const EVENT: ObjectSchema = {
@@ -128,7 +134,7 @@ const EVENT: ObjectSchema = {
       payload: { type: "object" },
     },
   },
-  rules: ["`prefect event emit NAME --resource-id ID --related '[…]' --payload '{…}'`."],
+  rules: [own("`prefect event emit NAME --resource-id ID --related '[…]' --payload '{…}'`.")],
 };
 
 /** By the name that `object_type` takes. */
@@ -151,18 +157,22 @@ export const OBJECT_SCHEMAS: Readonly<Record<string, () => ObjectSchema>> = {
 };
 
 const EVENT_FILTER_RULES = [
-  "All fields must match; of a list of values, one. related and any_resource as lists: each entry must match some resource.",
-  "labels: label → value or values; * and ? are wildcards, a leading ! negates. any_resource searches primary and related resources.",
-  'text.query: words, of which one must occur; "phrase", -excluded, +required.',
-  "resource.distinct: one event per resource.",
+  own(
+    "All fields must match; of a list of values, one. related and any_resource as lists: each entry must match some resource.",
+  ),
+  own(
+    "labels: label → value or values; * and ? are wildcards, a leading ! negates. any_resource searches primary and related resources.",
+  ),
+  own('text.query: words, of which one must occur; "phrase", -excluded, +required.'),
+  own("resource.distinct: one event per resource."),
 ];
 
 const FILTER_RULES = [
-  "All fields must match unless operator is or_. any_: [] matches nothing.",
-  "like_ is a substring in any case; before_ and after_ include the given time; all_ requires every tag.",
+  own("All fields must match unless operator is or_. any_: [] matches nothing."),
+  own("like_ is a substring in any case; before_ and after_ include the given time; all_ requires every tag."),
 ];
 
-function filterSchema(schema: z.ZodType, rules: readonly string[]): ObjectSchema {
+function filterSchema(schema: z.ZodType, rules: readonly Sentence[]): ObjectSchema {
   return { schema: plain(z.toJSONSchema(schema, { unrepresentable: "any" })) as object, rules };
 }
 

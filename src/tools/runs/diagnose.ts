@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
-import { asName, joined, jsonLine, type Line, lineOf, oneLine, own, sentence } from "../../lib/shown-text.ts";
+import { asName, asReason, joined, jsonLine, type Line, lineOf, oneLine, own, sentence } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import { truncate } from "../../lib/truncate.ts";
 import { visibleText } from "../../lib/visible-text.ts";
@@ -47,7 +47,10 @@ export const diagnoseTool = defineTool({
     if (given.length > 1) {
       throw new AppError(
         "invalid_input",
-        sentence`${own(given.map((one) => one.kind).join(" and "))} were both given.`,
+        sentence`${joined(
+          given.map((one) => own(one.kind)),
+          " and ",
+        )} were both given.`,
         {
           hint: "Give one of them, or none to diagnose the workspace.",
         },
@@ -132,11 +135,11 @@ function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: S
     subject.kind === "workspace" ? "workspace" : sentence`${subject.kind} ${"id" in subject ? asName(subject.id) : ""}`;
   const head = sentence`${found.verdict} | ${about} | ${joined(freshnessLines(found.freshness, nowUs), " | ")}`;
   const causes = structured.causes.flatMap((cause, index) => [
-    lineOf`${index + 1}. ${cause.severity === "note" ? "note, " : ""}${own(cause.code)}: ${oneLine(cause.summary)}`,
+    lineOf`${index + 1}. ${cause.severity === "note" ? "note, " : ""}${asName(cause.code)}: ${oneLine(cause.summary)}`,
     lineOf`   evidence: ${jsonLine(cause.evidence)}`,
     lineOf`   fix: ${oneLine(cause.fix)}`,
     ...(cause.next ?? []).map(
-      (call) => lineOf`   next: ${own(call.tool)} ${jsonLine(call.args)} (${oneLine(call.why)})`,
+      (call) => lineOf`   next: ${asName(call.tool)} ${jsonLine(call.args)} (${oneLine(call.why)})`,
     ),
   ]);
   const after = [
@@ -148,5 +151,5 @@ function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: S
 }
 
 function listed(title: string, texts: readonly string[] | undefined): Line[] {
-  return texts ? [lineOf`${own(title)}: ${joined(texts.map(oneLine), "; ")}`] : [];
+  return texts ? [lineOf`${asReason(title)}: ${joined(texts.map(oneLine), "; ")}`] : [];
 }

@@ -1,6 +1,7 @@
 /** Log lines, as structured content and as text. */
 import {
   asName,
+  asReason,
   indented,
   joined,
   type Line,
@@ -43,7 +44,7 @@ export function logItem({ n, log }: LogLine, logs: RunLogs, isFull: boolean): It
  */
 export function logLines(item: Item, day: string): Line[] {
   const { n, timestamp, level, task_run, flow_run, message, id, logger, task_run_id, flow_run_id } = item;
-  const time = own(shortTime(String(timestamp), { day, keepsMillis: true }));
+  const time = asReason(shortTime(String(timestamp), { day, keepsMillis: true }));
   const who = [flow_run, task_run].flatMap((one) => (one ? [asName(String(one))] : []));
   const ids = [
     ...(logger ? [asName(String(logger))] : []),

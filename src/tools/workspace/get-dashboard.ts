@@ -97,14 +97,14 @@ interface Shown {
 function dashboardText(board: Dashboard, shown: Shown, nowUs: ServerUs): AnswerText {
   const [head = own(""), ...notes] = linesWithoutWindow(board.freshness, nowUs);
   const { total, ...states } = board.counts;
-  const counts = Object.entries(states).map(([state, n]) => `${state} ${n}`);
-  const window = `${formatIsoSeconds(board.window.fromUs)} to ${formatIsoSeconds(board.window.toUs)}`;
-  const data = [...section("problems", board.problems.map(problemLine)), ...slotLines(shown), ...poolLines(shown)];
+  const counts = Object.entries(states).map(([state, n]) => sentence`${asName(state)} ${n}`);
+  const window = sentence`${formatIsoSeconds(board.window.fromUs)} to ${formatIsoSeconds(board.window.toUs)}`;
+  const data = [...section(own("problems"), board.problems.map(problemLine)), ...slotLines(shown), ...poolLines(shown)];
   const { lines, legend } = foldIds(data);
   return answerText([
-    sentence`flow runs ${own(window)} | ${head}`,
+    sentence`flow runs ${window} | ${head}`,
     ...notes,
-    own(`${counts.join(", ")}, total ${total}`),
+    sentence`${joined(counts, ", ")}, total ${total}`,
     trendLine(shown.trend),
     legend,
     data.length > 0 ? fenced(lines) : null,
@@ -114,17 +114,17 @@ function dashboardText(board: Dashboard, shown: Shown, nowUs: ServerUs): AnswerT
 function trendLine(trend: Shown["trend"]): Sentence {
   if (!trend) return sentence`window before: unknown`;
   const parts = Object.entries(trend).map(
-    ([key, { before, change }]) => `${key} ${before} (${change >= 0 ? "+" : ""}${change})`,
+    ([key, { before, change }]) => sentence`${asName(key)} ${before} (${change >= 0 ? "+" : ""}${change})`,
   );
-  return own(`window before: ${parts.join(", ")}`);
+  return sentence`window before: ${joined(parts, ", ")}`;
 }
 
-function section(title: string, lines: readonly Line[]): Line[] {
-  return lines.length === 0 ? [] : [own(`${title}:`), ...lines];
+function section(title: Sentence, lines: readonly Line[]): Line[] {
+  return lines.length === 0 ? [] : [sentence`${title}:`, ...lines];
 }
 
 function problemLine({ code, summary, flow_run_id }: Dashboard["problems"][number]): Line {
-  return lineOf`${own(code)}: ${oneLine(summary)}${flow_run_id ? sentence` (${asName(flow_run_id)})` : ""}`;
+  return lineOf`${asName(code)}: ${oneLine(summary)}${flow_run_id ? sentence` (${asName(flow_run_id)})` : ""}`;
 }
 
 function slotLines({ slots, more_slots }: Shown): Line[] {
@@ -134,9 +134,9 @@ function slotLines({ slots, more_slots }: Shown): Line[] {
     );
     const more = slot.more_holders ? sentence` and ${slot.more_holders} more` : "";
     const held = holders.length > 0 ? sentence`: ${joined(holders, ", ")}${more}` : "";
-    return sentence`${slot.kind} ${asName(slot.name)} ${slot.active_slots}/${own(String(slot.limit))}${held}`;
+    return sentence`${slot.kind} ${asName(slot.name)} ${slot.active_slots}/${asName(String(slot.limit))}${held}`;
   });
-  return section("limits (slots taken/limit: holders)", [
+  return section(own("limits (slots taken/limit: holders)"), [
     ...lines,
     ...(more_slots ? [sentence`${more_slots} more limits, less full`] : []),
   ]);
@@ -146,5 +146,8 @@ function poolLines({ work_pools, more_work_pools }: Shown): Line[] {
   const lines = work_pools.map(
     ({ id, name, type, status }) => sentence`${asName(name)} ${asName(type)} ${asName(status ?? "")} ${asName(id)}`,
   );
-  return section("work pools", [...lines, ...(more_work_pools ? [sentence`${more_work_pools} more work pools`] : [])]);
+  return section(own("work pools"), [
+    ...lines,
+    ...(more_work_pools ? [sentence`${more_work_pools} more work pools`] : []),
+  ]);
 }

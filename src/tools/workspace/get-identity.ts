@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { asReason, jsonLine, own, sentence } from "../../lib/shown-text.ts";
+import { asName, asReason, jsonLine, sentence } from "../../lib/shown-text.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { getIdentity } from "../../queries/workspace/identity.ts";
 import { answerText } from "../answer/fenced.ts";
@@ -18,7 +18,7 @@ export const getIdentityTool = defineTool({
     // Names of the workspace, the account and the user are from Prefect.
     const facts = Object.entries(identity).map(
       ([name, value]) =>
-        sentence`${own(name)}: ${typeof value === "string" ? asReason(value) : asReason(jsonLine(value))}`,
+        sentence`${asName(name)}: ${typeof value === "string" ? asReason(value) : asReason(jsonLine(value))}`,
     );
     return {
       structured: { identity, ...freshnessFields(freshness) },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { asName, asReason, own, sentence } from "../../lib/shown-text.ts";
+import { asName, asPlace, asReason, figure, joined, own, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { RecordStatus } from "../../queries/workspace/record-status.ts";
@@ -86,49 +86,48 @@ function eventCoverage({ coverage, gaps }: RecordStatus): Readonly<Record<string
 function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
   if (status.file === null) {
     return answerText([
-      own(`Nothing is recorded yet for ${status.instance}.`),
+      sentence`Nothing is recorded yet for ${asPlace(status.instance)}.`,
       sentence`syncing: ${status.syncing}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`,
     ]);
   }
   const spans = Object.entries(status.coverage).flatMap(([kind, ranges]) => {
     const last = ranges
       .slice(-MAX_RANGES)
-      .map((range) => `${formatIsoSeconds(range.fromUs)} to ${formatIsoSeconds(range.toUs)}`);
+      .map((range) => sentence`${formatIsoSeconds(range.fromUs)} to ${formatIsoSeconds(range.toUs)}`);
     // Task runs are claimed per flow run, so an empty list says nothing about them.
-    const none = kind === "task_run" ? "per flow run" : "nothing";
-    return [`covered ${kind}: ${last.join("; ") || none}`];
+    const none = own(kind === "task_run" ? "per flow run" : "nothing");
+    return [sentence`covered ${asName(kind)}: ${last.length > 0 ? joined(last, "; ") : none}`];
   });
   const { backfill, lastError, requests } = status;
   const version = status.version ? sentence` (Prefect ${asName(status.version)})` : "";
-  const size = own(`${status.file}, ${(status.bytes / 1e6).toFixed(1)} MB`);
+  const size = sentence`${asPlace(status.file)}, ${figure(status.bytes / 1e6, 1)} MB`;
   const problem = walProblem(status);
+  const rows = Object.entries(status.rows).map(([table, n]) => sentence`${asName(table)} ${n}`);
   const facts = [
-    `events ${status.events}${status.oldestUs && status.newestUs ? `, ${formatIsoSeconds(status.oldestUs)} to ${formatIsoSeconds(status.newestUs)}` : ""}; ${Object.entries(
-      status.rows,
-    )
-      .map(([table, n]) => `${table} ${n}`)
-      .join(", ")}; logs of ${status.runsWithLogs} runs`,
+    sentence`events ${status.events}${status.oldestUs && status.newestUs ? sentence`, ${formatIsoSeconds(status.oldestUs)} to ${formatIsoSeconds(status.newestUs)}` : ""}; ${joined(rows, ", ")}; logs of ${status.runsWithLogs} runs`,
     ...spans,
     ...(status.gaps.length > 0
       ? [
-          `gaps: ${status.gaps
-            .slice(-MAX_RANGES)
-            .map((gap) => `${formatIsoSeconds(gap.fromUs)} to ${formatIsoSeconds(gap.toUs)}`)
-            .join("; ")}`,
+          sentence`gaps: ${joined(
+            status.gaps
+              .slice(-MAX_RANGES)
+              .map((gap) => sentence`${formatIsoSeconds(gap.fromUs)} to ${formatIsoSeconds(gap.toUs)}`),
+            "; ",
+          )}`,
         ]
-      : ["no gaps"]),
-    `syncing: ${status.syncing}${status.stream ? `, websocket ${status.stream}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : ageText(status.lagMs * 1000)}${status.lastContactUs ? `; last contact ${ageText(nowUs - status.lastContactUs)} ago` : ""}`,
+      : [own("no gaps")]),
+    sentence`syncing: ${status.syncing}${status.stream ? sentence`, websocket ${asName(status.stream)}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : ageText(status.lagMs * 1000)}${status.lastContactUs ? sentence`; last contact ${ageText(nowUs - status.lastContactUs)} ago` : ""}`,
     ...(backfill && !backfill.done
-      ? [`backfill: ${formatIsoSeconds(backfill.reachedUs)} reached, goal ${formatIsoSeconds(backfill.goalUs)}`]
+      ? [sentence`backfill: ${formatIsoSeconds(backfill.reachedUs)} reached, goal ${formatIsoSeconds(backfill.goalUs)}`]
       : []),
-    ...(requests ? [`requests ${requests.total}, last minute ${requests.lastMinute}`] : []),
+    ...(requests ? [sentence`requests ${requests.total}, last minute ${requests.lastMinute}`] : []),
   ];
   return answerText([
-    sentence`record of ${own(status.instance)}${version}: ${size}`,
-    ...facts.map(own),
-    problem === null ? null : own(`problem: ${problem}`),
+    sentence`record of ${asPlace(status.instance)}${version}: ${size}`,
+    ...facts,
+    problem === null ? null : sentence`problem: ${problem}`,
     lastError === null
       ? null
-      : sentence`last error ${own(formatIsoSeconds(lastError.atUs))}: ${asName(lastError.code)}: ${asReason(lastError.message)}`,
+      : sentence`last error ${formatIsoSeconds(lastError.atUs)}: ${asName(lastError.code)}: ${asReason(lastError.message)}`,
   ]);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { own } from "../../lib/shown-text.ts";
+import { ownLines } from "../../lib/shown-text.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { answerText } from "../answer/fenced.ts";
 import { builtInFields } from "../answer/freshness.ts";
@@ -23,6 +23,6 @@ export const orientationTool = defineTool({
   run: ({ query: ctx }) =>
     Promise.resolve({
       structured: { text: INSTRUCTIONS, ...builtInFields(serverNowUs(ctx)) },
-      text: answerText(INSTRUCTIONS.split("\n").map(own)),
+      text: answerText(ownLines(INSTRUCTIONS)),
     }),
 });

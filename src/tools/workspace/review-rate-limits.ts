@@ -41,7 +41,7 @@ export const reviewRateLimitsTool = defineTool({
         ? sentence`No request was throttled.`
         : sentence`${summary.total_throttling_periods} periods, ${summary.total_minutes_throttled} minutes throttled: ${asNames(summary.affected_keys)}`;
     const text = answerText([
-      sentence`rate limits ${own(since)} to ${own(until)} | ${head}`,
+      sentence`rate limits ${asName(since)} to ${asName(until)} | ${head}`,
       ...notes,
       total,
       ...lines,

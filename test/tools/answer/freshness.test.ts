@@ -25,7 +25,7 @@ describe("the freshness lines", () => {
   });
 
   test("state ages in seconds, minutes, hours or days", () => {
-    expect([0, 89, 91, 5_399, 5_401, 172_700, 172_900].map((seconds) => ageText(seconds * 1e6))).toEqual([
+    expect<unknown>([0, 89, 91, 5_399, 5_401, 172_700, 172_900].map((seconds) => ageText(seconds * 1e6))).toEqual([
       "0s",
       "89s",
       "2m",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { own } from "../../../src/lib/shown-text.ts";
+import { quoteJson } from "../../../src/lib/shown-text.ts";
 import { answerText } from "../../../src/tools/answer/fenced.ts";
 import { defineTool } from "../../../src/tools/definition/define-tool.ts";
 import { filterArg, flagArg, listArgs, listOutput, textArg } from "../../../src/tools/definition/shared-schemas.ts";
@@ -19,5 +19,6 @@ export const echoTool = defineTool({
   }),
   output: listOutput("echoes"),
   aliases: { run: "flow_run" },
-  run: (_, input) => Promise.resolve({ structured: { input }, text: answerText([own(JSON.stringify(input))]) }),
+  run: (_, input) =>
+    Promise.resolve({ structured: { input }, text: answerText([quoteJson(input, Number.POSITIVE_INFINITY)]) }),
 });

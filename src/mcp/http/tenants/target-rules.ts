@@ -142,7 +142,7 @@ function parse(url: string): URL {
 }
 
 function refused<const Text extends string>(reason: Text & Checked<Text>): AppError {
-  return new AppError("unauthorized", sentence`The target in X-Prefect-Api-Url is refused: ${own(reason)}.`, {
+  return new AppError("unauthorized", sentence`The target in X-Prefect-Api-Url is refused: ${own<Text>(reason)}.`, {
     hint: "Name a Prefect API URL that the operator of this server allows.",
     status: 403,
   });

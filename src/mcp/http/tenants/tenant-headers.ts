@@ -53,7 +53,7 @@ export function readTenantHeaders(headers: Headers): TenantTarget | null {
 }
 
 function unusableHeaders<const Text extends string>(what: Text & Checked<Text>): AppError {
-  return new AppError("unauthorized", sentence`The Prefect headers cannot be used: ${own(what)}.`, {
+  return new AppError("unauthorized", sentence`The Prefect headers cannot be used: ${own<Text>(what)}.`, {
     hint: `Send ${TENANT_HEADERS.url} with exactly one of ${TENANT_HEADERS.key} and ${TENANT_HEADERS.authString}, or none of the three.`,
     status: 400,
   });
