@@ -18,6 +18,6 @@ export function fenced(lines: readonly Line[]): Fenced {
 }
 
 /** Each part in a line of its own; null is left out. */
-export function answerText(parts: readonly (Sentence | Fenced | null)[]): AnswerText {
+export function answerText(parts: readonly (Sentence | Fenced | AnswerText | null)[]): AnswerText {
   return parts.filter((part) => part !== null).join("\n") as AnswerText;
 }

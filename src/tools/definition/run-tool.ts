@@ -3,7 +3,7 @@ import type { Sentence } from "../../lib/shown-text.ts";
 import { addMs } from "../../lib/time.ts";
 import { withLimits } from "../../queries/source/context.ts";
 import { serverNowUs, withServerTime } from "../../queries/source/server-time.ts";
-import type { AnswerText } from "../answer/fenced.ts";
+import { answerText } from "../answer/fenced.ts";
 import { parseArguments } from "./arguments.ts";
 import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
 import { dayNote } from "./shared-schemas.ts";
@@ -35,5 +35,5 @@ function withNote({ structured, text, ...rest }: ToolAnswer, note: Sentence): To
   const noted = isJsonObject(coverage)
     ? { coverage: { ...coverage, notes: [...(Array.isArray(coverage.notes) ? coverage.notes : []), note] } }
     : {};
-  return { ...rest, structured: { ...structured, ...noted }, text: `${text}\n${note}` as AnswerText };
+  return { ...rest, structured: { ...structured, ...noted }, text: answerText([text, note]) };
 }
