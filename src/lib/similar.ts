@@ -12,10 +12,21 @@ export function similarity(a: string, b: string): number {
   return isPart ? Math.max(0.8, shared) : shared;
 }
 
-/** Up to `count` of the texts that are similar enough to be meant, closest first. */
-export function closest(text: string, candidates: Iterable<string>, count: number): string[] {
+/**
+ * Up to `count` of the texts that are similar enough to be meant, closest first. `partsOf`: further texts by which a candidate can be
+ * meant, such as the parts of its name.
+ */
+export function closest(
+  text: string,
+  candidates: Iterable<string>,
+  count: number,
+  partsOf: (candidate: string) => readonly string[] = () => [],
+): string[] {
   return [...new Set(candidates)]
-    .map((candidate) => ({ candidate, score: similarity(text, candidate) }))
+    .map((candidate) => ({
+      candidate,
+      score: Math.max(similarity(text, candidate), ...partsOf(candidate).map((part) => similarity(text, part))),
+    }))
     .filter(({ score }) => score >= 0.4)
     .sort((a, b) => b.score - a.score || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, count)

@@ -12,7 +12,9 @@ export function completeName(ctx: QueryContext, kind: Kind, begin: string): stri
   const db = ctx.record();
   if (db === null) return [];
   const lower = begin.toLowerCase();
-  const names = findKnownNames(db, kind).filter((name) => name.toLowerCase().startsWith(lower));
+  const names = findKnownNames(db, kind)
+    .map(({ name }) => name)
+    .filter((name) => name.toLowerCase().startsWith(lower));
   const ids = /^[0-9a-f][0-9a-f-]{3,35}$/i.test(begin) ? findByIdPrefix(db, kind, begin).map((row) => row.id) : [];
   return [...new Set([...names, ...ids])].slice(0, MAX_VALUES);
 }

@@ -22,9 +22,9 @@ export function readById(ctx: QueryContext, kind: NamedKind, id: string): Promis
   return read(ctx, kind, { id: { any_: [id] } }, undefined);
 }
 
-/** Rows of exactly this name. `parent`: the name of their flow or work pool. Saves them. */
-export function readByName(ctx: QueryContext, kind: NamedKind, name: string, parent?: string): Promise<NamedRow[]> {
-  return read(ctx, kind, { [KINDS[kind].nameField]: { any_: [name] } }, parent);
+/** Rows of exactly this name, if one is given. `parent`: the name of their flow or work pool. Saves them. */
+export function readByName(ctx: QueryContext, kind: NamedKind, name?: string, parent?: string): Promise<NamedRow[]> {
+  return read(ctx, kind, name === undefined ? {} : { [KINDS[kind].nameField]: { any_: [name] } }, parent);
 }
 
 async function read(

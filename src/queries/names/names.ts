@@ -13,6 +13,7 @@ import type { RecordDb } from "../../store/database.ts";
 import {
   findByIdPrefix,
   findByName,
+  findByParentName,
   findKnownNames,
   findResourceName,
   MAX_NAMED,
@@ -59,11 +60,31 @@ export async function resolveName(ctx: QueryContext, kind: NamedKind, text: stri
   const [parent, name] = splitParent(kind, key);
   const recorded = db ? recordedRows(db, kind, key, name, parent) : [];
   if (recorded.length > 0) return only(kind, given, recorded);
-  const found = await readByName(ctx, kind, name, parent).catch((error: unknown) => {
-    throw noAnswer(db, kind, given, toAppError(error));
-  });
+  const isFlowName = kind === "deployment" && parent === undefined;
+  const ofFlow = db && isFlowName ? findByParentName(db, kind, key) : [];
+  if (ofFlow.length > 0) return onlyOfFlow(given, ofFlow);
+  const read = async (one: string | undefined, ofParent: string | undefined) => {
+    try {
+      return await readByName(ctx, kind, one, ofParent);
+    } catch (error) {
+      throw noAnswer(db, kind, given, toAppError(error));
+    }
+  };
+  const found = await read(name, parent);
   if (found.length > 0) return only(kind, given, found);
+  const foundOfFlow = isFlowName ? await read(undefined, key) : [];
+  if (foundOfFlow.length > 0) return onlyOfFlow(given, foundOfFlow);
   throw unknown(db, kind, given);
+}
+
+/** The deployment of a flow that has only one. Throws AppError `invalid_input` when it has several. */
+function onlyOfFlow(given: string, rows: readonly NamedRow[]): ResolvedName {
+  const existing = rows.filter((row) => !row.isDeleted);
+  const [first] = existing.length > 0 ? existing : rows;
+  if (first && existing.length <= 1) return { id: first.id, name: first.name };
+  throw new AppError("invalid_input", sentence`${quote(given)} is a flow with ${countOf(existing)} deployments`, {
+    hint: sentence`Give one of them: ${listed(existing)}.`,
+  });
 }
 
 /** `flow/deployment` or `pool/queue`. Names contain no slash. */
@@ -108,18 +129,33 @@ function only(kind: NamedKind, given: string, rows: readonly NamedRow[]): Resolv
   const meant = existing.length > 0 ? existing : rows;
   const [first] = meant;
   if (first && meant.length === 1) return { id: first.id, name: first.name };
-  const shown = joined(meant.slice(0, 10).map(candidate), "; ");
-  const rest = meant.length > 10 ? " and more" : "";
-  const count = meant.length >= MAX_NAMED ? sentence`at least ${MAX_NAMED}` : meant.length;
-  throw new AppError("invalid_input", sentence`${quote(given)} names ${count} ${KINDS[kind].plural}`, {
-    hint: sentence`Give the id of one: ${shown}${rest}.`,
+  const form = PARENT_FORM[kind];
+  throw new AppError("invalid_input", sentence`${quote(given)} names ${countOf(meant)} ${KINDS[kind].plural}`, {
+    hint: sentence`Give the id${form === undefined ? "" : sentence` or the ${form}`} of one: ${listed(meant)}.`,
   });
 }
 
+/** How the name of an object with a parent is given, so that it names one object. */
+const PARENT_FORM: Partial<Record<NamedKind, Sentence>> = {
+  deployment: sentence`flow/deployment`,
+  work_queue: sentence`pool/queue`,
+};
+
+function countOf({ length }: readonly NamedRow[]): Sentence {
+  return length >= MAX_NAMED ? sentence`at least ${MAX_NAMED}` : sentence`${length}`;
+}
+
+function listed(rows: readonly NamedRow[]): Sentence {
+  return sentence`${joined(rows.slice(0, 10).map(candidate), "; ")}${rows.length > 10 ? " and more" : ""}`;
+}
+
 function candidate(row: NamedRow): Sentence {
-  const name = asName(row.parent === null ? row.name : `${row.parent}/${row.name}`);
   const when = row.beginUs === null ? "" : sentence` of ${formatIsoUs(row.beginUs)}`;
-  return sentence`${asName(row.id)} (${name}${when})`;
+  return sentence`${asName(row.id)} (${asName(fullName(row))}${when})`;
+}
+
+function fullName({ name, parent }: Pick<NamedRow, "name" | "parent">): string {
+  return parent === null ? name : `${parent}/${name}`;
 }
 
 /** The error when Prefect does not answer. Its hint lists similar names of the record. */
@@ -138,7 +174,7 @@ function noAnswer(db: RecordDb | null, kind: NamedKind, given: string, cause: Ap
 }
 
 function unknown(db: RecordDb | null, kind: NamedKind, given: string): AppError {
-  const near = db ? closest(given, findKnownNames(db, kind), 5) : [];
+  const near = db ? closest(given, findKnownNames(db, kind).map(fullName), 5, (name) => name.split("/")) : [];
   const suggestion = near.length > 0 ? sentence`Nearest names: ${asNames(near)}. ` : "";
   const length = SHORT_PREFIX.test(given) ? "The beginning of an id needs at least 4 digits. " : "";
   return new AppError("not_found", sentence`no ${KINDS[kind].label} ${quote(given)}`, {

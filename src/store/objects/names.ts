@@ -101,14 +101,24 @@ export function findByName(db: RecordDb, kind: Kind, name: string, parent?: stri
 }
 
 /** Names for suggestions: up to 2,000 objects of the kind, or the 500 newest runs. */
-export function findKnownNames(db: RecordDb, kind: Kind): string[] {
-  const sql = isRun(kind)
-    ? `SELECT name FROM ${kind} WHERE deleted_us IS NULL ORDER BY ${kind === "flow_run" ? "begin_us" : "expected_us"} DESC LIMIT 500`
-    : "SELECT name FROM object WHERE kind = ? AND deleted_us IS NULL ORDER BY name LIMIT 2000";
+export function findKnownNames(db: RecordDb, kind: Kind): Pick<NamedRow, "name" | "parent">[] {
+  if (isRun(kind)) {
+    const begin = kind === "flow_run" ? "begin_us" : "expected_us";
+    const sql = `SELECT name, NULL AS parent FROM ${kind} WHERE deleted_us IS NULL ORDER BY ${begin} DESC LIMIT 500`;
+    return db.prepare<Pick<NamedRow, "name" | "parent">, []>(sql).all();
+  }
   return db
-    .prepare<{ name: string }, string[]>(sql)
-    .all(...(isRun(kind) ? [] : [kind]))
-    .map((row) => row.name);
+    .prepare<Pick<NamedRow, "name" | "parent">, [string, string]>(
+      `SELECT o.name, p.name AS parent FROM object o LEFT JOIN object p ON p.id = o.parent_id AND p.kind = ?
+       WHERE o.kind = ? AND o.deleted_us IS NULL ORDER BY o.name LIMIT 2000`,
+    )
+    .all(KINDS[kind].parent?.kind ?? "", kind);
+}
+
+/** Objects whose parent (the flow of a deployment) has this name. */
+export function findByParentName(db: RecordDb, kind: SnapshotKind, parent: string): NamedRow[] {
+  const exact = objects(db, kind, "p.name = ?", parent);
+  return exact.length > 0 ? exact : objects(db, kind, "lower(p.name) = lower(?)", parent);
 }
 
 /** Whether a run is in a state of exactly this name. */
@@ -121,6 +131,16 @@ export function findResourceName(db: RecordDb, resourceId: string): { readonly n
   return db
     .prepare<{ name: string | null }, [string]>("SELECT name FROM resource WHERE resource_id = ?")
     .get(resourceId);
+}
+
+/** Names of resources in events that contain the text, case of ASCII letters ignored. Reads all names. */
+export function findResourceNamesWith(db: RecordDb, text: string, limit: number): string[] {
+  return db
+    .prepare<{ name: string }, [string, number]>(
+      "SELECT DISTINCT name FROM resource WHERE instr(lower(name), ?) > 0 ORDER BY length(name), name LIMIT ?",
+    )
+    .all(text.toLowerCase(), limit)
+    .map((row) => row.name);
 }
 
 /** Ids of the resources whose newest name in events is exactly this one. */

@@ -1,11 +1,12 @@
 /** The arguments for the window, the names and the resources of events, beside `filter`. */
 
 import { AppError } from "../../errors.ts";
-import { asName, sentence } from "../../lib/shown-text.ts";
+import { asName, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import { resourceId } from "../../model/kinds.ts";
 import { parseEventFilter, withEventPrefix, withResource } from "../../queries/events/event-filter.ts";
+import { unknownEventName } from "../../queries/names/event-names.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import { findResourceCondition } from "../../queries/names/resource-names.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
@@ -75,6 +76,12 @@ export async function readEventArguments(
   }
   if (args.resource !== undefined) filter = withResource(filter, findResourceCondition(ctx, args.resource));
   return { filter, order: order?.toLowerCase() as EventSelection["order"], sinceUs, untilUs };
+}
+
+/** The text of an empty answer. */
+export function noEventText(ctx: QueryContext, filter: EventFilter): Sentence {
+  const unknown = unknownEventName(ctx, filter);
+  return sentence`No event in this window matches.${unknown === null ? "" : sentence` ${unknown}`}`;
 }
 
 /** A value that an argument and the filter object can both give. Throws AppError `invalid_input` when they differ. */

@@ -8,7 +8,7 @@ import { serverNowUs } from "../../queries/source/server-time.ts";
 import { isoOrNull, isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { EVENT_ALIASES, eventArgs, readEventArguments } from "../definition/event-shorthands.ts";
+import { EVENT_ALIASES, eventArgs, noEventText, readEventArguments } from "../definition/event-shorthands.ts";
 import { listAnswer } from "../definition/list-answer.ts";
 import { questionOf, readWindowCursor, windowCursor } from "../definition/list-arguments.ts";
 import { flagArg, limitArg, listOutput, textArg, tokenBudget } from "../definition/shared-schemas.ts";
@@ -68,10 +68,12 @@ export const aggregateEventsTool = defineTool({
         ...interval,
         window: isoRange(found.window),
       },
-      facts: [found.stepUs === null ? count : sentence`${count} of ${found.stepUs / 1_000_000} s`],
+      facts: [
+        found.stepUs === null ? count : sentence`${count} of ${found.stepUs / 1_000_000} s`,
+        ...(found.total === 0 ? [noEventText(ctx, asked.filter)] : []),
+      ],
       order: ["start", "group", "name", "count"],
       hint: sentence`Narrow by event_type_prefix, resource or times.`,
-      none: sentence`No event in this window matches.`,
     });
   },
 });

@@ -8,7 +8,7 @@ import { encodeCursor } from "../answer/cursor.ts";
 import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { EVENT_ALIASES } from "../definition/event-shorthands.ts";
+import { EVENT_ALIASES, noEventText } from "../definition/event-shorthands.ts";
 import { listAnswer } from "../definition/list-answer.ts";
 import { filterArg, listArgs, listOutput, pickFields, textArg, tokenBudget } from "../definition/shared-schemas.ts";
 import { readEventQuestion } from "./event-question.ts";
@@ -64,7 +64,7 @@ export const readEventsTool = defineTool({
       toRow: shortResource,
       keepsMillis: true,
       hint: sentence`Narrow by event_type_prefix, flow_run, deployment or times.`,
-      none: sentence`No event in this window matches.`,
+      ...(page.events.length === 0 && { none: noEventText(ctx, asked.question.filter) }),
     });
   },
 });

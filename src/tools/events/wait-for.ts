@@ -8,6 +8,7 @@ import type { FlowRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
 import { type WaitResult, waitForEvent, waitForRun } from "../../queries/history/wait.ts";
+import { unknownEventName } from "../../queries/names/event-names.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import { stateCriterion, stateNotes } from "../../queries/names/shorthands.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
@@ -79,8 +80,11 @@ export const waitForTool = defineTool({
     }
     const { filter, sinceUs } = await readEventArguments(ctx, args, serverNowUs(ctx));
     const fromUs = sinceUs ?? serverNowUs(ctx);
+    const unknown = unknownEventName(ctx, filter);
+    if (unknown !== null) options.progress(0, unknown);
     const waited = await waitForEvent(ctx, filter, fromUs, options);
-    return eventAnswer(waited, fromUs, serverNowUs(ctx));
+    const notes = unknown === null || waited.isReached ? [] : [unknown];
+    return eventAnswer({ ...waited, freshness: withNotes(waited.freshness, notes) }, fromUs, serverNowUs(ctx));
   },
 });
 

@@ -109,6 +109,31 @@ describe("recorded names", () => {
     expect((await failure(harness, "deployment", "abcd")).message).toBe('"abcd" names 2 deployments');
   });
 
+  test("deployments of one name: the error lists them with their flows", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    expect(await failure(harness, "deployment", "nightly")).toMatchObject({
+      code: "invalid_input",
+      message: '"nightly" names 2 deployments',
+      hint: `Give the id or the flow/deployment of one: ${twin.id} (billing/nightly); ${nightly.id} (orders-etl/nightly).`,
+    });
+  });
+
+  test("the name of a flow is its deployment, when it has one; otherwise the error lists them", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    expect(await resolveName(harness.query, "deployment", "billing")).toEqual({ id: twin.id, name: "nightly" });
+    expect(await resolveName(harness.query, "deployment", "Orders-ETL")).toEqual({ id: nightly.id, name: "nightly" });
+    const hourly = aDeployment({ id: anId(30), name: "hourly", flow_id: billing.id });
+    harness.objects("deployment", [nightly, twin, hourly]);
+    expect(await failure(harness, "deployment", "billing")).toMatchObject({
+      code: "invalid_input",
+      message: '"billing" is a flow with 2 deployments',
+      hint: `Give one of them: ${hourly.id} (billing/hourly); ${twin.id} (billing/nightly).`,
+    });
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
   test("very many objects: the error says that there are at least 20", async () => {
     await using harness = await openToolHarness();
     const many = Array.from({ length: 30 }, (_, n) => aFlowRun({ id: `01a2${anId(n).slice(4)}`, name: "same" }));
@@ -186,6 +211,24 @@ describe("names that are not recorded", () => {
       "POST /work_queues/filter",
     ]);
     expect(harness.saved.map((batch) => batch.kind)).toEqual(["flow_run", "flow_run", "deployment", "work_queue"]);
+  });
+
+  test("the name of a flow that is not recorded is its deployment in Prefect", async () => {
+    await using harness = await openToolHarness();
+    harness.fake.workspace.flows.push(orders, billing);
+    harness.fake.workspace.deployments.push(nightly, twin);
+    expect(await resolveName(harness.query, "deployment", "billing")).toEqual({ id: twin.id, name: "nightly" });
+    expect(harness.fake.takeRequests()).toEqual(["POST /deployments/filter", "POST /deployments/filter"]);
+  });
+
+  test("nearest names are compared by flow and by deployment", async () => {
+    await using harness = await openToolHarness();
+    record(harness);
+    for (const text of ["biling", "orders-etl/nigthly", "biling/nightly"]) {
+      const { hint } = await failure(harness, "deployment", text);
+      const name = text.startsWith("b") ? "billing/nightly" : "orders-etl/nightly";
+      expect([text, hint]).toEqual([text, expect.stringContaining(`Nearest names: ${name}`)]);
+    }
   });
 
   test("an unknown name: the error lists similar names and the tool that lists all", async () => {

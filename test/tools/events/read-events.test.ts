@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
+import { aggregateEventsTool } from "../../../src/tools/events/aggregate-events.ts";
 import { readEventsTool } from "../../../src/tools/events/read-events.ts";
 import { aFlowRun, aFlowRunEvent, anEvent, anId, at, T0_US } from "../../support/builders.ts";
 import { idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
@@ -39,6 +40,33 @@ describe("read_events from the record", () => {
     expect(structured).not.toHaveProperty("next_cursor");
     expect(text).toStartWith("5 events, newest first | record as of 2026-08-20T10:15:00Z (0s ago), covers ");
     expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("a name that no recorded event has: the empty answer gives those near it", async () => {
+    await using harness = await openToolHarness();
+    harness.events([
+      anEvent({ event: "shop.orders.batch-loaded", occurred: at(10) }),
+      anEvent({ event: "prefect.flow-run.Failed", occurred: at(20) }),
+    ]);
+    harness.cover("event");
+    const none = "No event in this window matches.";
+    for (const [args, near] of [
+      [{ event_type_prefix: "orders" }, "shop.orders.batch-loaded"],
+      [{ event_type_prefix: "shop.order.batch" }, "shop.orders.batch-loaded"],
+      [{ filter: { event: { name: ["prefect.flow-run.Faild"] } } }, "prefect.flow-run.Failed"],
+    ] as const) {
+      const text = `${none} No recorded event has such a name. Near it: ${near}`;
+      expect((await harness.call(readEventsTool, args)).text).toContain(text);
+      expect((await harness.call(aggregateEventsTool, args)).text).toContain(text);
+    }
+    const strange = await harness.call(readEventsTool, { event_type_prefix: "zzzz" });
+    expect(strange.text).toContain(`${none} No recorded event has such a name.`);
+    expect(strange.text).not.toContain("Near it");
+    for (const args of [
+      { event_type_prefix: "shop", occurred_after: "1m" },
+      { filter: { event: { exclude_prefix: ["p", "s"] } } },
+    ])
+      expect((await harness.call(readEventsTool, args)).text).not.toContain("No recorded event");
   });
 
   test("shows flow run, flow, deployment and tags, and message and labels only on request", async () => {
@@ -141,6 +169,8 @@ describe("read_events from the record", () => {
       code: "not_found",
       message: 'no recorded event has a resource named "crimson-oyster"',
     });
+    const near = await harness.call(readEventsTool, { resource: "Burgundy" });
+    expect(near.structured.hint).toStartWith("Names with it: burgundy-pony. Give the whole resource id");
   });
 
   test("answers with its age while Prefect is unreachable", async () => {
@@ -318,7 +348,7 @@ describe("read_events fails", () => {
       ],
       [{ fields: ["payloads"] }, 'unknown field "payloads"; did you mean "payload"?', "Valid fields: id, event"],
       [{ limit: 501 }, 'argument "limit": ', "maximum"],
-      [{ occurred_after: "yesterday" }, 'argument "occurred_after": "yesterday" is not a time', "ISO 8601"],
+      [{ occurred_after: "lately" }, 'argument "occurred_after": "lately" is not a time', "ISO 8601"],
       [{ cursor: "AAAA" }, "cursor is not from this server", "next_cursor"],
     ];
     harness.events(orders(1));

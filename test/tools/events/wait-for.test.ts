@@ -121,6 +121,16 @@ describe("wait_for from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
+  test("says at once, and at the timeout, that no recorded event has the awaited name", async () => {
+    await using harness = await openToolHarness();
+    follow(harness, "open");
+    harness.events([anEvent({ event: "shop.orders.batch-loaded", occurred: at(3_500) })]);
+    const { structured, notices } = await waiting(harness, { event_type_prefix: "orders.batch", timeout: "5s" });
+    const note = "No recorded event has such a name. Near it: shop.orders.batch-loaded.";
+    expect(notices[0]).toBe(`0/5 ${note}`);
+    expect(structured).toMatchObject({ reached: false, coverage: { notes: expect.arrayContaining([note]) } });
+  });
+
   test("waits for an event", async () => {
     await using harness = await openToolHarness();
     follow(harness, "open");
