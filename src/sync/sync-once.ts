@@ -51,6 +51,7 @@ export async function syncOnce(
   progress.enter("runs");
   const runs = new RunSync(ctx, { goalUs: () => goalUs, isClientActive: () => false });
   await runs.syncRound(signal, () => progress.page(0));
+  await runs.syncTaskRunHistory(signal, () => progress.page(0));
   await runs.syncChangedRuns(signal);
   progress.enter("logs");
   await runs.syncAllEndedRuns(signal, () => progress.page(0));

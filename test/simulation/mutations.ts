@@ -193,6 +193,25 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "row, mark, FLOW_RUN_ROW_DELAY_US",
     replace: "row, mark, 30_000_000",
   },
+  {
+    name: "the coverage of task runs follows that of events",
+    file: "src/sync/context/ingest.ts",
+    find: '      if (claim) this.cover("event", "", claim);\n      if (putFacts)',
+    replace:
+      '      if (claim) this.cover("event", "", claim);\n      if (claim) this.cover("task_run", "", claim);\n      if (putFacts)',
+  },
+  {
+    name: "a page of task runs claims the whole range",
+    file: "src/sync/runs/task-run-fill.ts",
+    find: "const fromUs = latestUs(range.fromUs, step.provenUs);",
+    replace: "const { fromUs } = range;",
+  },
+  {
+    name: "task runs without events are not read again until they are idle",
+    file: "src/store/runs/task-runs.ts",
+    find: "t.t IS NULL OR t.state_us",
+    replace: "t.state_us",
+  },
 ];
 
 /** The text of the file with the fault; null when the searched text does not occur exactly once. */

@@ -10,6 +10,7 @@ import { isTerminal } from "../../src/model/state.ts";
 import type { RecordDb } from "../../src/store/database.ts";
 import { findEventById } from "../../src/store/events/events.ts";
 import { findFlowRunRow } from "../../src/store/runs/flow-runs.ts";
+import { findTaskRunRow } from "../../src/store/runs/task-runs.ts";
 import type { Knobs } from "./plan.ts";
 import type { CommitInfo } from "./sim-disk.ts";
 import { EPOCH_US, type SimServer, type StoredEvent } from "./sim-server.ts";
@@ -134,10 +135,16 @@ export class Oracle {
 
   private checkTaskRuns(claim: ClaimRow, asOfMs: number): void {
     const find = this.o.sqlite.prepare("SELECT 1 FROM task_run WHERE id = ?");
-    for (const { row, storedMs } of this.o.server.taskRuns.values()) {
-      if (row.flow_run_id !== claim.scope || storedMs > asOfMs) continue;
-      if (find.get(uuidToBytes(row.id)) === null)
-        this.o.fail(`the task runs of ${claim.scope} are claimed without ${row.id}`);
+    const isWindow = claim.scope === "";
+    for (const { row, expectedUs, storedMs, deletedMs } of this.o.server.taskRuns.values()) {
+      if (storedMs > asOfMs || deletedMs <= this.o.time.nowMs) continue;
+      const isClaimed = isWindow
+        ? expectedUs >= claim.from_us && expectedUs <= claim.to_us
+        : row.flow_run_id === claim.scope;
+      if (isClaimed && find.get(uuidToBytes(row.id)) === null)
+        this.o.fail(
+          `${isWindow ? "a range of task runs is" : "the task runs of a flow run are"} claimed without ${row.id}`,
+        );
     }
   }
 
@@ -145,7 +152,8 @@ export class Oracle {
   private checkDeletedTasks(): void {
     for (const { id } of this.readDeletedTasks.all()) {
       const taskId = bytesToUuid(id);
-      if (this.o.server.taskRuns.has(taskId)) this.o.fail(`task run ${taskId} is marked deleted, and Prefect has it`);
+      if ((this.o.server.taskRuns.get(taskId)?.deletedMs ?? 0) > this.o.time.nowMs)
+        this.o.fail(`task run ${taskId} is marked deleted, and Prefect has it`);
     }
   }
 
@@ -222,6 +230,17 @@ export class Oracle {
       if (row.deleted_us !== null) this.o.fail(`flow run ${run.row.id} is shown as deleted`);
       if (row.state_type !== run.row.state_type)
         this.o.fail(`flow run ${run.row.id} is ${run.row.state_type}, the record says ${row.state_type}`);
+    }
+    for (const run of this.o.server.taskRuns.values()) {
+      const row = findTaskRunRow(db, run.row.id);
+      const isDeleted = run.deletedMs <= this.o.time.nowMs;
+      if (isDeleted && row && row.deleted_us === null && !isTerminal(row.state_type))
+        this.o.fail(`task run ${run.row.id} is deleted and the record does not say so`);
+      if (isDeleted || run.expectedUs < fromUs) continue;
+      if (!row) this.o.fail(`task run ${run.row.id} is not in the record`);
+      else if (row.deleted_us !== null) this.o.fail(`task run ${run.row.id} is shown as deleted`);
+      else if (row.state_type !== run.row.state_type)
+        this.o.fail(`task run ${run.row.id} is ${run.row.state_type}, the record says ${row.state_type}`);
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Simulates a flow run: its states, each with its event, and task runs and log lines whose rows are written a little
- * later.
+ * later. Some task runs are made, changed and deleted over REST, which causes no events.
  */
 import { formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
@@ -63,7 +63,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     for (const type of ["RUNNING", "COMPLETED"] as const) {
       time.after(random.int(0, stepMs), () => {
         const us = server.nowUs();
-        const change = { taskId, type, stateId: random.uuid(), us };
+        const change = { taskId, type, stateId: random.uuid(), us, expectedUs: expectedUs + task };
         if (!silent) {
           const event = taskEvent(change, id);
           sent.push({ event, us });
@@ -75,23 +75,52 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
       });
     }
   }
+  for (let task = 0; task < 2; task += 1) {
+    const taskId = random.uuid();
+    const madeMs = random.int(0, stepMs + 8_000);
+    let madeUs = 0;
+    time.after(madeMs, () => {
+      madeUs = server.nowUs();
+      commitTask({ taskId, type: "PENDING", stateId: random.uuid(), us: madeUs, expectedUs: madeUs });
+    });
+    if (random.chance(0.7)) {
+      time.after(madeMs + random.int(100, 30_000), () => {
+        const us = Math.max(server.nowUs(), madeUs + 1);
+        commitTask({ taskId, type: "COMPLETED", stateId: random.uuid(), us, expectedUs: madeUs });
+      });
+    }
+    if (random.chance(0.15)) {
+      time.after(madeMs + 30_001, () => {
+        const made = server.taskRuns.get(taskId);
+        if (made) made.deletedMs = time.nowMs;
+      });
+    }
+  }
   if (deleted) {
     time.after(stepMs + random.int(300, 6_000), () => {
       const run = server.runs.get(id);
       if (run) run.deletedMs = time.nowMs;
-      for (const one of [...server.taskRuns.values()])
-        if (one.row.flow_run_id === id) server.taskRuns.delete(one.row.id);
+      for (const one of server.taskRuns.values())
+        if (one.row.flow_run_id === id) one.deletedMs = Math.min(one.deletedMs, time.nowMs);
     });
   }
 
-  function commitTask({ taskId, type, stateId, us }: TaskChange): void {
+  function commitTask({ taskId, type, stateId, us, expectedUs }: TaskChange): void {
     if ((server.runs.get(id)?.deletedMs ?? Number.POSITIVE_INFINITY) <= time.nowMs) return;
     const known = server.taskRuns.get(taskId);
     if (known && (parseIsoUs(known.row.state?.timestamp ?? "") ?? 0) > us) return;
     const state = { id: stateId, type, name: type, timestamp: formatIsoUs(us) };
-    const row = { id: taskId, name: "task", flow_run_id: id, state_id: stateId, state_type: type, state };
+    const row = {
+      id: taskId,
+      name: "task",
+      flow_run_id: id,
+      expected_start_time: formatIsoUs(expectedUs),
+      state_id: stateId,
+      state_type: type,
+      state,
+    };
     if (known) known.row = row;
-    else server.taskRuns.set(taskId, { row, storedMs: time.nowMs });
+    else server.taskRuns.set(taskId, { row, expectedUs, storedMs: time.nowMs, deletedMs: Number.POSITIVE_INFINITY });
   }
 
   function commit(type: StateType, stateId: string, us: number): void {
@@ -120,13 +149,15 @@ interface TaskChange {
   readonly type: StateType;
   readonly stateId: string;
   readonly us: number;
+  readonly expectedUs: number;
 }
 
-function taskEvent({ taskId, type, stateId, us }: TaskChange, flowRunId: string): PrefectEvent {
+function taskEvent({ taskId, type, stateId, us, expectedUs }: TaskChange, flowRunId: string): PrefectEvent {
   const event = stateEvent({ id: taskId, stateId, type, us, runCount: 1 });
   return {
     ...event,
     event: `prefect.task-run.${type}`,
+    payload: { task_run: { name: "task", expected_start_time: formatIsoUs(expectedUs) } },
     resource: { ...event.resource, "prefect.resource.id": `prefect.task-run.${taskId}` },
     related: [{ "prefect.resource.id": `prefect.flow-run.${flowRunId}`, "prefect.resource.role": "flow-run" }],
   };

@@ -146,14 +146,18 @@ export class SimApi implements PrefectApi {
 
   filterTaskRuns(body: FilterBody, options?: CallOptions): Promise<readonly TaskRun[]> {
     return this.call(options, "runs", () => {
-      const own = ((body.task_runs ?? {}) as { id?: { any_?: string[] } }).id?.any_;
-      const flow = ((body.flow_runs ?? {}) as { id?: { any_?: string[] } }).id?.any_;
-      const rows = [...this.o.server.taskRuns.values()]
-        .filter((one) => one.storedMs <= this.o.time.nowMs)
-        .map((one) => one.row)
-        .filter((row) => (!own || own.includes(row.id)) && (!flow || flow.includes(row.flow_run_id ?? "")));
-      rows.sort((a, b) => (a.id < b.id ? 1 : -1));
-      return page(rows, body);
+      const filter = (body.task_runs ?? {}) as RunFilter;
+      const flow = ((body.flow_runs ?? {}) as RunFilter).id?.any_;
+      const rows = [...this.o.server.taskRuns.values()].filter(
+        (one) => one.deletedMs > this.o.time.nowMs && matchesRun(one.row, one.expectedUs, filter),
+      );
+      const found = rows.filter(({ row }) => !flow || flow.includes(row.flow_run_id ?? ""));
+      const isById = body.sort !== "EXPECTED_START_TIME_DESC";
+      found.sort((a, b) => (isById ? 0 : b.expectedUs - a.expectedUs) || (a.row.id < b.row.id ? 1 : -1));
+      return page(
+        found.map(({ row }) => row),
+        body,
+      );
     });
   }
 
@@ -291,7 +295,7 @@ interface RunFilter {
   readonly state?: { readonly type?: { readonly any_?: readonly string[] } };
 }
 
-function matchesRun(row: FlowRun, expectedUs: number, filter: RunFilter): boolean {
+function matchesRun(row: FlowRun | TaskRun, expectedUs: number, filter: RunFilter): boolean {
   const { id, expected_start_time, state } = filter;
   if (id?.any_ && !id.any_.includes(row.id)) return false;
   if (state?.type?.any_ && !state.type.any_.includes(row.state_type ?? "")) return false;

@@ -46,7 +46,9 @@ export interface SimLog {
 
 export interface SimTaskRun {
   row: TaskRun;
+  readonly expectedUs: number;
   readonly storedMs: number;
+  deletedMs: number;
 }
 
 interface Queued {

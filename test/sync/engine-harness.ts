@@ -145,12 +145,23 @@ export class TinyPrefect {
   };
 
   filterTaskRuns = async (body: FilterBody): Promise<TaskRun[]> => {
-    const own = (body.task_runs as { id?: { any_: string[] } } | undefined)?.id?.any_;
+    const { id, expected_start_time } = (body.task_runs ?? {}) as {
+      id?: { any_: string[] };
+      expected_start_time?: { after_: string; before_: string };
+    };
     const flow = (body.flow_runs as { id?: { any_: string[] } } | undefined)?.id?.any_;
-    this.note(`task_runs ${own ? `by id ${own.length}` : `of ${flow?.length} runs`}`);
+    const { after_, before_ } = expected_start_time ?? {};
+    const us = (run: TaskRun) => parseIsoUs(run.expected_start_time ?? "") ?? 0;
+    const toUs = parseIsoUs(before_ ?? "") ?? 0;
+    const range = `${seconds(after_)}..${toUs > T0_US + 365 * 86_400 * SECOND ? "" : seconds(before_)}`;
+    this.note(`task_runs ${id ? `by id ${id.any_.length}` : flow ? `of ${flow.length} runs` : range}`);
     const rows = this.taskRuns.filter(
-      (run) => (!own || own.includes(run.id)) && (!flow || flow.includes(run.flow_run_id ?? "")),
+      (run) =>
+        (!id || id.any_.includes(run.id)) &&
+        (!flow || flow.includes(run.flow_run_id ?? "")) &&
+        (!expected_start_time || (us(run) >= (parseIsoUs(after_ ?? "") ?? 0) && us(run) <= toUs)),
     );
+    if (body.sort === "EXPECTED_START_TIME_DESC") rows.sort((a, b) => us(b) - us(a));
     return page(rows, body);
   };
 

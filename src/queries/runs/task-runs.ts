@@ -1,6 +1,6 @@
 /**
- * Task runs by Prefect's filters. Their events contain all columns, so the coverage of events decides what the record covers.
- * Task runs of ended flow runs are also read over REST.
+ * Task runs by Prefect's filters. Some have no events, so the record covers what was read by expected start, and the task runs of ended
+ * flow runs.
  */
 import { earliestUs, type LocalUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
@@ -87,7 +87,7 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   return withNotes(
     db,
     question,
-    await answerWindow<Found>(ctx, { kind: "event", what, window, fresh, isStale }, reading),
+    await answerWindow<Found>(ctx, { kind: "task_run", what, window, fresh, isStale }, reading),
   );
 }
 
@@ -142,7 +142,7 @@ function windowOf(
   const nowUs = serverNowUs(ctx);
   const { set, sort, limit } = question;
   const ids = idsOf(set.task_runs);
-  if (db && ids?.every((id) => findTaskRunRow(db, id) !== null)) return presentWindow(db, "event", nowUs);
+  if (db && ids?.every((id) => findTaskRunRow(db, id) !== null)) return presentWindow(db, "task_run", nowUs);
   const flowRunIds = flowRunIdsOf(set);
   const begins = db && flowRunIds ? flowRunIds.map((id) => findFlowRunRow(db, id)?.begin_us ?? null) : [];
   const sinceBegin =

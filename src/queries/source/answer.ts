@@ -16,15 +16,16 @@ import {
   type ServerUs,
 } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
-import { gapsIn, mergeRanges } from "../../model/freshness.ts";
+import { gapsIn } from "../../model/freshness.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findFact } from "../../store/sync-state.ts";
-import type { CoveredPart, SourceChoice, SyncView, WindowAsk } from "./choose-source.ts";
+import type { SourceChoice, SyncView, WindowAsk } from "./choose-source.ts";
 import {
   chooseForSnapshot,
   chooseForWindow,
+  isEndRecent,
   isNowDoubtful,
   NO_SYNC,
   recordedPart,
@@ -60,6 +61,12 @@ export interface Reading<T> {
   mixed?(db: RecordDb, live: LiveReader, gaps: readonly TimeRange[]): Promise<LiveValue<T>>;
   isEmpty(value: T): boolean;
 }
+
+/**
+ * Events reach the record as they occur. Rows of runs may be made without an event and are read in rounds, every 15 s while a client
+ * is active, so what began after the last round is unknown.
+ */
+const FOLLOWED_ROWS_US = 45 * SECOND_US;
 
 export interface WindowQuestion {
   /** Kind and scope of the coverage that the question needs. */
@@ -132,23 +139,9 @@ async function answerBySource<T>(
 }
 
 function windowAsk(ctx: QueryContext, db: RecordDb | null, question: WindowQuestion): WindowAsk {
-  const covered = db ? recordedRanges(db, question.kind, question.scope ?? "") : [];
-  return { ...askOf(ctx, db, question), window: question.window, covered };
-}
-
-/**
- * The coverage of a kind. Flow runs are read by expected start from time to time, and events update their rows in between. Their
- * coverage therefore continues after the last reading as far as the coverage of events does.
- */
-function recordedRanges(db: RecordDb, kind: string, scope: string): readonly CoveredPart[] {
-  const ranges: readonly CoveredPart[] = coveredRanges(db, kind, scope);
-  const last = ranges.at(-1);
-  if (kind !== "flow_run" || !last) return ranges;
-  const events = coveredRanges(db, "event", "");
-  const end = mergeRanges(events).find((range) => range.fromUs <= last.toUs + 1 && range.toUs > last.toUs);
-  if (!end) return ranges;
-  const verifiedUs = earliestUs(...events.filter((range) => range.toUs > last.toUs).map((range) => range.verifiedUs));
-  return [...ranges, { fromUs: addUs(last.toUs, 1), toUs: end.toUs, verifiedUs }];
+  const covered = db ? coveredRanges(db, question.kind, question.scope ?? "") : [];
+  const followedUs = question.kind === "event" ? Number.POSITIVE_INFINITY : FOLLOWED_ROWS_US;
+  return { ...askOf(ctx, db, question), window: question.window, covered, followedUs };
 }
 
 function askOf(ctx: QueryContext, db: RecordDb | null, question: Pick<WindowQuestion, "fresh" | "isAnswerable">) {
@@ -327,16 +320,14 @@ function withNotes(choice: SourceChoice & { source: "record" }, notes: readonly 
   return { source: "record", asOfUs: choice.asOfUs, coverage: { ...choice.coverage, notes: all } };
 }
 
-/**
- * Recorded rows of this kind are current: their coverage reaches to now, a process follows Prefect, or Prefect is unreachable.
- */
+/** Recorded rows of this kind are current: their coverage reaches to now, or Prefect is unreachable. */
 export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): boolean {
   const nowUs = serverNowUs(ctx);
   const ask = windowAsk(ctx, db, { kind, what: kind, window: { fromUs: addUs(nowUs, -SECOND_US), toUs: nowUs } });
   if (ask.covered.length === 0) return false;
   const endUs = Math.max(...ask.covered.map((part) => part.toUs));
   if (ask.sync.unreachableSinceUs !== null) return true;
-  return !isNowDoubtful(ask, endUs) && (endUs >= nowUs - ctx.freshMs * 1000 || ask.sync.isFollowing);
+  return !isNowDoubtful(ask, endUs) && isEndRecent(ask, endUs);
 }
 
 /** The freshness of an answer that is made of several: the oldest moment, every note. */

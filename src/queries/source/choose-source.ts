@@ -45,6 +45,8 @@ export interface WindowAsk extends Ask {
   readonly window: TimeRange;
   /** All coverage ranges of the kind, in any order. */
   readonly covered: readonly CoveredPart[];
+  /** While a process follows Prefect, the end of the coverage may be this old: how late changes of this kind reach the record. */
+  readonly followedUs: number;
 }
 
 /** A question about the present state of a whole list ("which deployments are there"). */
@@ -100,14 +102,19 @@ export function isNowDoubtful(ask: Ask, endUs: ServerUs | null): boolean {
 
 /**
  * The end up to which a window has to be covered. For a window that reaches to now, the end of the coverage is enough when it is
- * fresh, when a process follows Prefect, or when Prefect is unreachable.
+ * recent, or when Prefect is unreachable.
  */
 function toleratedEnd(ask: WindowAsk, endUs: ServerUs): ServerUs {
   const freshUs = ask.freshMs * 1000;
   const reachesNow = ask.window.toUs >= ask.nowUs - freshUs;
   if (!reachesNow || endUs >= ask.window.toUs) return ask.window.toUs;
-  const isTolerated = endUs >= ask.nowUs - freshUs || ask.sync.isFollowing || ask.sync.unreachableSinceUs !== null;
-  return isTolerated ? endUs : ask.window.toUs;
+  return isEndRecent(ask, endUs) || ask.sync.unreachableSinceUs !== null ? endUs : ask.window.toUs;
+}
+
+/** Coverage that ends at `endUs` is taken to reach to now. */
+export function isEndRecent(ask: WindowAsk, endUs: ServerUs): boolean {
+  const ageUs = ask.nowUs - endUs;
+  return ageUs <= ask.freshMs * 1000 || (ask.sync.isFollowing && ageUs <= ask.followedUs);
 }
 
 /** What the record has of `window`, with its gaps. An empty `window` makes all of `ask.window` a gap. */

@@ -25,8 +25,7 @@ export function dropBefore(db: RecordDb, beforeUs: ServerUs, limit = DROP_STEP):
   const before = Math.ceil(Math.min(Number.MAX_SAFE_INTEGER, beforeUs));
   const result = inTransaction(db, () => {
     const range = { fromUs: Number.MIN_SAFE_INTEGER, toUs: addUs(before, -1) };
-    removeCoverage(db, "event", "", range);
-    removeCoverage(db, "flow_run", "", range);
+    for (const kind of ["event", "flow_run", "task_run"]) removeCoverage(db, kind, "", range);
     const events = dropEvents(db, before, limit);
     const logs = dropLogs(db, before, limit);
     const runs = dropRuns(db, "flow_run", before, limit) + dropRuns(db, "task_run", before, limit);

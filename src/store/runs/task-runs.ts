@@ -7,6 +7,7 @@
 import { isJsonNumber, isJsonObject } from "../../lib/exact-json.ts";
 import { type LocalUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
+import type { TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import type { FoldedState } from "../../model/runs/fold.ts";
 import { foldChanges, isLaterState, readRunRelations, type StateChange, stateOfChange } from "../../model/runs/fold.ts";
@@ -226,8 +227,9 @@ export function markTaskRunsDeleted(db: RecordDb, ids: readonly string[], atUs: 
 }
 
 /**
- * Ids of task runs in no terminal state whose flow run has ended (the server cancels them without an event) or whose
- * last change was before `idleSinceUs` (microseconds), longest unread first.
+ * Ids of task runs in no terminal state that may change without an event, longest unread first: those that have no event (they were
+ * made over REST, or represent a subflow), those whose flow run has ended (the server cancels them), and those whose last change was
+ * before `idleSinceUs` (microseconds).
  */
 export function findUnfinishedTaskRuns(
   db: RecordDb,
@@ -238,10 +240,23 @@ export function findUnfinishedTaskRuns(
       `SELECT t.id FROM task_run t LEFT JOIN flow_run r ON r.id = t.flow_run_id
        WHERE t.state_type IN (${UNFINISHED_SQL}) AND t.deleted_us IS NULL
          AND coalesce(t.read_us, 0) < ?
-         AND (t.state_us < ? OR r.state_type IN (${TERMINAL_SQL}) OR r.deleted_us IS NOT NULL)
+         AND (t.t IS NULL OR t.state_us < ? OR r.state_type IN (${TERMINAL_SQL}) OR r.deleted_us IS NOT NULL)
        ORDER BY coalesce(t.read_us, 0) LIMIT ?`,
     )
     .all(options.readBeforeUs, options.idleSinceUs, options.limit)
+    .map((row) => idText(row.id));
+}
+
+/**
+ * Ids of task runs that are expected in this closed range (server clock), that REST has returned, and that were read last before
+ * `readBeforeUs`.
+ */
+export function findTaskRunIdsExpected(db: RecordDb, range: TimeRange, readBeforeUs: LocalUs, limit: number): string[] {
+  return db
+    .prepare<{ id: Uint8Array }, [number, number, number, number]>(
+      "SELECT id FROM task_run WHERE expected_us BETWEEN ? AND ? AND deleted_us IS NULL AND read_us < ? LIMIT ?",
+    )
+    .all(range.fromUs, range.toUs, readBeforeUs, limit)
     .map((row) => idText(row.id));
 }
 

@@ -155,6 +155,7 @@ export class Ingest {
   /**
    * `ofFlowRuns`: the rows are all task runs of these flow runs. `settledUs`: the server clock at the start of the
    * reading. Returns whether all of these flow runs were claimed: those whose rows are older than their events are not.
+   * `claim`: by now all task runs that are expected in this range are stored.
    */
   taskRuns(
     rows: readonly TaskRun[],
@@ -163,6 +164,7 @@ export class Ingest {
       readonly missing?: readonly string[];
       readonly ofFlowRuns?: readonly string[];
       readonly settledUs?: ServerUs | null;
+      readonly claim?: EventClaim | null;
     },
   ): boolean {
     const { missing = [], ofFlowRuns = [], settledUs = null } = extra;
@@ -172,6 +174,7 @@ export class Ingest {
       if (missing.length > 0) markTaskRunsDeleted(this.db, missing, this.deletedAtUs(readUs));
       const whole = settledUs === null ? [] : this.withAllTaskRows(ofFlowRuns, clean, settledUs);
       this.coverRuns("task_run", whole, readUs, settledUs);
+      if (extra.claim) this.cover("task_run", "", extra.claim);
       return { changed, isWhole: whole.length === ofFlowRuns.length };
     });
     if (done.changed + missing.length > 0) this.publish(["task_run"], []);
@@ -314,7 +317,7 @@ export class Ingest {
   }
 
   /** Writes a claim, cut at the retention floor: events may have been dropped while the walk was running. */
-  private cover(kind: "event" | "flow_run", scope: string, claim: EventClaim): void {
+  private cover(kind: "event" | "flow_run" | "task_run", scope: string, claim: EventClaim): void {
     const fromUs = ceilUs(latestUs(claim.fromUs, retentionFloorUs(this.db)));
     const toUs = floorUs(claim.toUs);
     const isWhole = fromUs === claim.fromUs && toUs === claim.toUs;

@@ -21,6 +21,8 @@ import { ResetDetector } from "../verification/reset-detection.ts";
 
 /** Most pages of scheduled runs that are read. */
 const MAX_SCHEDULED_PAGES = 5;
+/** Most pages of unfinished task runs that one round reads. */
+const MAX_TASK_PAGES = 5;
 /** Unfinished task runs are read again when they have not changed for this long. */
 const IDLE_TASK_US = 10 * MINUTE_US;
 
@@ -98,6 +100,16 @@ export class Reconciler {
 
   /** Reads task runs that look unfinished, and the parent task runs of subflows, for which Prefect emits no events. */
   async readTaskRunsWithoutEvents(readBeforeUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
+    for (let page = 0; page < MAX_TASK_PAGES; page += 1)
+      if (!(await this.readUnfinishedTaskRuns(readBeforeUs, priority, signal))) return;
+  }
+
+  /** Reads one page of them. Returns whether there may be more. */
+  private async readUnfinishedTaskRuns(
+    readBeforeUs: LocalUs,
+    priority: Priority,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { db, serverClock, tuning } = this.ctx;
     const idleSinceUs = Math.floor(serverClock.estimateUs() - IDLE_TASK_US);
     const unfinished = findUnfinishedTaskRuns(db, { limit: tuning.rowPage, readBeforeUs, idleSinceUs });
@@ -106,7 +118,7 @@ export class Reconciler {
     );
     const ids = [...parents, ...unfinished].slice(0, tuning.rowPage);
     const asked = new Set(ids);
-    if (ids.length === 0) return;
+    if (ids.length === 0) return false;
     const mark = serverClock.mark();
     const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
       api.filterTaskRuns({ task_runs: { id: { any_: ids } }, limit: tuning.rowPage }, call),
@@ -119,6 +131,7 @@ export class Reconciler {
       return this.isAbsent(id, found, row, mark, TASK_RUN_ROW_DELAY_US);
     });
     this.ctx.ingest.taskRuns(rows, mark.atUs, { missing });
+    return rows.length > 0 && ids.length === tuning.rowPage;
   }
 
   /** Reads runs by id and marks those deleted that Prefect does not have. Returns how many rows changed. */

@@ -1,6 +1,7 @@
-/** The three loops that keep run rows up to date: after events, in regular rounds, and for ended runs. */
-import { addUs, floorUs, MINUTE_US, NEVER_MS, type ServerUs } from "../../lib/time.ts";
+/** The loops that keep run rows up to date: after events, in regular rounds, for ended runs, and for task runs of the past. */
+import { addMs, addUs, floorUs, MINUTE_US, NEVER_MS, type ServerUs } from "../../lib/time.ts";
 import { isTerminal } from "../../model/state.ts";
+import { coverageEnd } from "../../store/coverage.ts";
 import { findFlowRunRow, findRunsToReconcile } from "../../store/runs/flow-runs.ts";
 import type { Commit } from "../context/changes.ts";
 import type { EngineContext } from "../context/engine-context.ts";
@@ -9,6 +10,7 @@ import { Signal, UNTIL_NOTIFIED_MS } from "../context/signal.ts";
 import { EndedRuns, LATE_ROWS_RETRY_MS } from "./ended-runs.ts";
 import { fillFlowRuns } from "./flow-run-fill.ts";
 import { Reconciler } from "./reconcile.ts";
+import { fillNewestTaskRuns, fillTaskRunGap } from "./task-run-fill.ts";
 
 /** Several events of one change arrive together: their runs are read once, this much later. */
 const GATHER_MS = 700;
@@ -32,6 +34,10 @@ const UNREAD_US = 10 * MINUTE_US;
 const ENDING_MS = 80_000;
 const LINGERING_MS = 630_000;
 const ENDED_MS = 3_000;
+/** The newest task runs are read again after this long for each page that they filled, so that a busy workspace costs no more. */
+const TASK_RUN_PAGE_MS = 3_000;
+/** Time until the history of task runs is checked for gaps again. */
+const HISTORY_MS = 60_000;
 
 export class RunSync {
   private readonly ctx: EngineContext;
@@ -42,10 +48,13 @@ export class RunSync {
   private readonly changed = new Signal();
   private readonly rounds = new Signal();
   private readonly endings = new Signal();
+  private readonly history = new Signal();
   private roundMs = NEVER_MS;
   private changedMs = NEVER_MS;
   private endedMs = NEVER_MS;
   private endedPageMs = NEVER_MS;
+  /** When the newest task runs may be read again. */
+  private taskRunsDueMs = NEVER_MS;
 
   constructor(ctx: EngineContext, options: { goalUs: () => ServerUs; isClientActive: () => boolean }) {
     this.ctx = ctx;
@@ -60,6 +69,7 @@ export class RunSync {
       { name: "changed runs", workReady: this.changed, iterate: (signal) => this.changedIteration(signal) },
       { name: "run rounds", workReady: this.rounds, iterate: (signal) => this.roundIteration(signal) },
       { name: "ended runs", workReady: this.endings, iterate: (signal) => this.endedIteration(signal) },
+      { name: "task runs", workReady: this.history, iterate: (signal) => this.historyIteration(signal) },
     ];
   }
 
@@ -82,6 +92,7 @@ export class RunSync {
     this.changed.notify();
     this.rounds.notify();
     this.endings.notify();
+    this.history.notify();
   }
 
   /** The first client became active. */
@@ -117,6 +128,7 @@ export class RunSync {
     const readBeforeUs = addUs(floorUs(this.ctx.clock.nowUs()), -10_000_000);
     const goalUs = this.goalUs();
     await fillFlowRuns(this.ctx, { goalUs, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
+    await this.readNewestTaskRuns(goalUs, signal);
     await this.reconciler.readScheduledRuns("reconcile", signal);
     await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
     await this.reconciler.readTaskRunsWithoutEvents(readBeforeUs, "reconcile", signal);
@@ -124,6 +136,26 @@ export class RunSync {
     if (nowMs - this.endedPageMs < ENDED_PAGE_MS) return;
     this.endedPageMs = nowMs;
     await this.reconciler.readEndedRuns(addUs(readBeforeUs, -UNREAD_US), "verify", signal);
+  }
+
+  private async readNewestTaskRuns(goalUs: ServerUs, signal: AbortSignal): Promise<void> {
+    const nowMs = this.ctx.clock.steadyMs();
+    if (nowMs < this.taskRunsDueMs) return;
+    const wasEmpty = coverageEnd(this.ctx.db, "task_run", "") === null;
+    const pages = await fillNewestTaskRuns(this.ctx, { goalUs, priority: "reconcile", signal });
+    this.taskRunsDueMs = addMs(nowMs, pages * TASK_RUN_PAGE_MS);
+    if (wasEmpty) this.history.notify();
+  }
+
+  /** Reads the gaps in the history of task runs, newest first. */
+  async syncTaskRunHistory(signal: AbortSignal, onPage?: (rows: number) => void): Promise<void> {
+    const goalUs = this.goalUs();
+    while (await fillTaskRunGap(this.ctx, { goalUs, priority: "backfill", signal, ...(onPage ? { onPage } : {}) }));
+  }
+
+  private async historyIteration(signal: AbortSignal): Promise<number> {
+    const hasMore = await fillTaskRunGap(this.ctx, { goalUs: this.goalUs(), priority: "backfill", signal });
+    return hasMore ? 0 : HISTORY_MS;
   }
 
   /** Reads all runs whose event is newer than their row; for `sync --once`. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { sentence } from "../../../src/lib/shown-text.ts";
 import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
 import { listEvents } from "../../../src/queries/events/events.ts";
-import { answerWhole, answerWindow, joinFreshness } from "../../../src/queries/source/answer.ts";
+import { answerWhole, answerWindow, isRecordCurrent, joinFreshness } from "../../../src/queries/source/answer.ts";
 import { readSyncView } from "../../../src/queries/source/sync-view.ts";
 import { getIdentity } from "../../../src/queries/workspace/identity.ts";
 import { putFact } from "../../../src/store/sync-state.ts";
@@ -126,21 +126,28 @@ describe("a time that an answer states", () => {
   });
 });
 
-describe("the coverage of flow runs", () => {
+describe("the coverage of runs", () => {
   const reading = { record: () => 1, live: () => Promise.resolve({ value: 2 }), isEmpty: () => false };
 
-  test("continues after its last reading as far as the coverage of events", async () => {
+  test("ends with the last reading of runs, however far events are covered", async () => {
     await using harness = await openToolHarness();
     const { nowUs } = harness;
-    const ask = () =>
-      answerWindow(harness.query, { kind: "flow_run", what: "flow runs", window: window(nowUs) }, reading);
-    harness.cover("flow_run", { toUs: nowUs - 5 * MINUTE_US });
-    expect((await ask()).freshness.source).toBe("live");
-    harness.cover("event", { fromUs: nowUs - 4 * MINUTE_US });
-    expect((await ask()).freshness.source).toBe("live");
-    harness.cover("event", { fromUs: nowUs - 6 * MINUTE_US, toUs: nowUs - SECOND_US });
-    const { freshness } = await ask();
-    expect(freshness).toMatchObject({ source: "record", asOfUs: nowUs, coverage: { complete: true } });
+    harness.cover("event", { fromUs: nowUs - 60 * MINUTE_US });
+    harness.following();
+    for (const kind of ["flow_run", "task_run"]) {
+      const ask = () => answerWindow(harness.query, { kind, what: "runs", window: window(nowUs) }, reading);
+      harness.cover(kind, { toUs: nowUs - 5 * MINUTE_US });
+      expect((await ask()).freshness.source).toBe("live");
+      expect(isRecordCurrent(harness.query, harness.db, kind)).toBe(false);
+      harness.cover(kind, { fromUs: nowUs - 6 * MINUTE_US, toUs: nowUs - 40 * SECOND_US });
+      const { freshness } = await ask();
+      expect(freshness).toMatchObject({
+        source: "record",
+        asOfUs: nowUs - 40 * SECOND_US,
+        coverage: { complete: true, toUs: nowUs - 40 * SECOND_US },
+      });
+      expect(isRecordCurrent(harness.query, harness.db, kind)).toBe(true);
+    }
   });
 });
 

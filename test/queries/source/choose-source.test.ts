@@ -15,6 +15,7 @@ const part = (fromUs: number, toUs: number, verifiedUs = toUs) => ({ fromUs, toU
 function ask(given: Partial<WindowAsk>): WindowAsk {
   const plain = {
     covered: [],
+    followedUs: Number.POSITIVE_INFINITY,
     nowUs: NOW,
     isNowKnown: true,
     skewUs: 0,
@@ -43,6 +44,16 @@ describe("a window", () => {
     [
       "covered up to 5 min ago, a process follows",
       { covered: [part(NOW - 60 * MIN, NOW - 5 * MIN)], sync: FOLLOWING },
+      "record complete",
+    ],
+    [
+      "rows of rounds, covered up to 90 s ago, a process follows",
+      { covered: [part(NOW - 60 * MIN, NOW - 90 * S)], sync: FOLLOWING, followedUs: 45 * S },
+      "mixed 1",
+    ],
+    [
+      "rows of rounds, covered up to 40 s ago, a process follows, 10 s count as fresh",
+      { covered: [part(NOW - 60 * MIN, NOW - 40 * S)], sync: FOLLOWING, followedUs: 45 * S, freshMs: 10_000 },
       "record complete",
     ],
     [

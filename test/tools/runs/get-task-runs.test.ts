@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { SECOND_US } from "../../../src/lib/time.ts";
 import { getTaskRunsTool } from "../../../src/tools/runs/get-task-runs.ts";
 import { aFlowRun, anId, aState, aTaskRun, aTaskRunEvent, at } from "../../support/builders.ts";
 import { type Answer, idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
@@ -29,7 +30,7 @@ function fillRecord(harness: ToolHarness): void {
   harness.flowRuns([flowRun]);
   harness.events([first, second, elsewhere].map((run) => aTaskRunEvent(run)));
   harness.cover("flow_run", { fromUs: 0 });
-  harness.cover("event");
+  harness.cover("task_run");
   harness.following();
 }
 
@@ -80,7 +81,7 @@ describe("get_task_runs from the record", () => {
     expect(await notes("failed")).toEqual([]);
   });
 
-  test("needs no coverage of events for a run that has ended and was read whole", async () => {
+  test("needs no range of task runs for a flow run that has ended and was read whole", async () => {
     await using harness = await openToolHarness();
     const ended = aFlowRun({ id: flowRun.id, name: flowRun.name, start_time: at(0) });
     harness.flowRuns([ended]);
@@ -96,7 +97,7 @@ describe("get_task_runs from the record", () => {
     await using harness = await openToolHarness();
     harness.flowRuns([flowRun]);
     harness.taskRuns([first, second]);
-    harness.cover("event");
+    harness.cover("task_run");
     harness.following();
     const one = await harness.call(getTaskRunsTool, { task_run: first.id.slice(0, 10) });
     expect(one.structured.task_runs).toMatchObject([{ id: first.id, task_inputs: inputs, task_key: "load-8a7b6c5d" }]);
@@ -118,6 +119,35 @@ describe("get_task_runs from the record", () => {
 });
 
 describe("get_task_runs from Prefect", () => {
+  test("shows a task run that has no event, however completely events are recorded", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([flowRun]);
+    harness.events([first, second, elsewhere].map((run) => aTaskRunEvent(run)));
+    harness.cover("flow_run", { fromUs: 0 });
+    harness.cover("event");
+    harness.following();
+    harness.cover("task_run", { toUs: harness.nowUs - 120 * SECOND_US });
+    const silent = aTaskRun({
+      id: anId(24),
+      name: "over-rest",
+      flow_run_id: flowRun.id,
+      expected_start_time: at(3_540),
+    });
+    harness.fake.workspace.flowRuns.push(flowRun);
+    harness.fake.workspace.taskRuns.push(first, second, silent);
+    const answer = await harness.call(getTaskRunsTool, { flow_run: flowRun.id });
+    expect(ids(answer)).toEqual([silent.id, second.id, first.id]);
+    expect(answer.structured).toMatchObject({ source: "live", coverage: { complete: true } });
+    await harness.fake.down();
+    const away = await harness.call(getTaskRunsTool, { flow_run: flowRun.id });
+    expect(ids(away)).toEqual([second.id, first.id]);
+    expect(away.structured).toMatchObject({
+      source: "record",
+      as_of: at(3_480),
+      coverage: { to: at(3_480) },
+    });
+  });
+
   test("sends all filters, names the flow runs, saves the rows and continues with the cursor", async () => {
     await using harness = await openToolHarness();
     harness.fake.workspace.taskRuns.push(first, second, elsewhere);

@@ -32,7 +32,7 @@ async function open(): Promise<ToolHarness> {
   harness.objects("deployment", [deployment, other]);
   for (const kind of ["work_pool", "work_queue", "worker", "concurrency_limit", "automation"] as const)
     harness.objects(kind, []);
-  for (const kind of ["flow_run", "event"]) harness.cover(kind, { fromUs: harness.nowUs - 2 * DAY_US });
+  for (const kind of ["flow_run", "task_run", "event"]) harness.cover(kind, { fromUs: harness.nowUs - 2 * DAY_US });
   harness.following();
   return harness;
 }
