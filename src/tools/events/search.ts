@@ -2,6 +2,7 @@ import { z } from "zod";
 import { sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
+import { withoutLibraryFrames } from "../../model/runs/traceback-text.ts";
 import { parseSearchTerms, searchWords, shownParts } from "../../model/text/search-terms.ts";
 import { isUnspaced } from "../../model/text/words.ts";
 import { BRIEF_MESSAGE_CHARS, briefEvent } from "../../queries/events/event-brief.ts";
@@ -113,7 +114,8 @@ function toItem(hit: SearchHit, words: readonly string[], isFull: boolean): Item
     const name = hit.run ? { flow_run_name: hit.run } : {};
     const run = log.flow_run_id ? { flow_run_id: log.flow_run_id, ...name } : {};
     const number = n === null ? {} : { n };
-    return { kind: "log", id: log.id, time, ...run, ...number, level: levelName(log.level), message: log.message };
+    const message = isFull ? log.message : briefMessage(log.message, words);
+    return { kind: "log", id: log.id, time, ...run, ...number, level: levelName(log.level), message };
   }
   const { event, resource_id, resource_name, flow_run_id, flow_run_name } = briefEvent(hit.event);
   return {
@@ -135,11 +137,24 @@ function textAround(strings: readonly string[], words: readonly string[], shown:
   const has = (text: string) => words.some((word) => text.toLowerCase().includes(word));
   const where = shown.some(has) ? undefined : strings.find(has);
   if (where === undefined) return {};
-  const lower = where.toLowerCase();
+  return { text: snippet(where, words) };
+}
+
+/** Frames of libraries are left out, unless the words are found in these. */
+function briefMessage(message: string, words: readonly string[]): string {
+  const shorter = withoutLibraryFrames(message);
+  const lower = shorter.toLowerCase();
+  return snippet(words.some((word) => lower.includes(word)) ? shorter : message, words);
+}
+
+/** The text from shortly before the first word, cut to the length of messages in brief answers. */
+function snippet(text: string, words: readonly string[]): string {
+  if (text.length <= BRIEF_MESSAGE_CHARS) return text;
+  const lower = text.toLowerCase();
   const found = words.map((word) => lower.indexOf(word)).filter((index) => index >= 0);
-  const at = Math.max(0, Math.min(...found) - 60);
-  const from = at === 0 ? where : `…${where.slice(at).replace(/^[\uDC00-\uDFFF]/, "")}`;
-  return { text: truncateWithLength(from, BRIEF_MESSAGE_CHARS) };
+  const at = found.length === 0 ? 0 : Math.max(0, Math.min(...found) - 60);
+  const from = at === 0 ? text : `…${text.slice(at).replace(/^[\uDC00-\uDFFF]/, "")}`;
+  return truncateWithLength(from, BRIEF_MESSAGE_CHARS);
 }
 
 interface Place {

@@ -12,6 +12,7 @@ import {
   type Sentence,
   sentence,
 } from "../../lib/shown-text.ts";
+import { withoutLibraryFrames } from "../../model/runs/traceback-text.ts";
 import type { LogLine } from "../../queries/runs/log-lines.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import type { RunLogs } from "../../queries/runs/logs.ts";
@@ -40,7 +41,7 @@ export function logItem({ n, log }: LogLine, logs: RunLogs, isFull: boolean): It
 
 /**
  * `1504 11:21:35.214 ERROR load-3: disk quota exceeded`; with full detail the logger and the ids follow. Further lines of the message are
- * indented.
+ * indented, and frames of libraries are left out of tracebacks unless the detail is full.
  */
 export function logLines(item: Item, day: string): Line[] {
   const { n, timestamp, level, task_run, flow_run, message, id, logger, task_run_id, flow_run_id } = item;
@@ -52,7 +53,8 @@ export function logLines(item: Item, day: string): Line[] {
     ...(task_run_id ? [sentence`task ${asName(String(task_run_id))}`] : []),
     ...(flow_run_id ? [sentence`run ${asName(String(flow_run_id))}`] : []),
   ];
-  const [first = oneLine(""), ...rest] = indented(String(message));
+  const shown = id === undefined ? withoutLibraryFrames(String(message)) : String(message);
+  const [first = oneLine(""), ...rest] = indented(shown);
   const number = n === undefined ? own("") : sentence`${asName(String(n))} `;
   const start = sentence`${number}${time} ${asName(String(level))}${who.length > 0 ? sentence` ${joined(who, "/")}:` : ""} `;
   const lines = [joined<Line>([start, first], ""), ...rest];

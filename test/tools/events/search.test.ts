@@ -53,6 +53,31 @@ test("search finds parts of texts without spaces, and parts of words where asked
   ]);
 });
 
+test("search shows a log line around the words, without frames of libraries; with full detail the whole line", async () => {
+  await using harness = await openToolHarness();
+  const run = aFlowRun({ id: anId(1), name: "calm-otter" });
+  harness.flowRuns([run]);
+  const frame = '  File "/venv/lib/python3.11/site-packages/prefect/engine.py", line 7, in run\n    yield self\n';
+  const message = `Encountered exception\nTraceback (most recent call last):\n${frame.repeat(40)}  File "/srv/flows.py", line 3, in load\n    open(path)\nOSError: disk quota exceeded`;
+  const long = `${"before ".repeat(100)}needle${" after".repeat(100)}`;
+  harness.logs([
+    aLog({ id: anId(2), flow_run_id: run.id, message, timestamp: at(3) }),
+    aLog({ id: anId(3), flow_run_id: run.id, message: long, timestamp: at(2) }),
+  ]);
+  const shown = async (query: string, more = {}) =>
+    (await harness.call(searchTool, { query, kinds: ["log"], ...more })).structured.results[0].message;
+  expect(await shown("quota")).toBe(
+    'Encountered exception\nTraceback (most recent call last):\n  … 40 frames of libraries\n  File "/srv/flows.py", line 3, in load\n    open(path)\nOSError: disk quota exceeded',
+  );
+  expect(await shown("engine")).toContain("prefect/engine.py");
+  const needle = await shown("needle");
+  expect(needle).toStartWith("…");
+  expect(needle).toContain("before needle after");
+  expect(needle.length).toBeLessThan(400);
+  expect(await shown("quota", { detail: "full" })).toBe(message);
+  expect(await shown("needle", { detail: "full" })).toBe(long);
+});
+
 describe("search with a wrong query", () => {
   test("is refused when there is none", async () => {
     await using harness = await openToolHarness();
