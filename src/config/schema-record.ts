@@ -64,7 +64,7 @@ export const recordSettings = {
     toml: "mcp.fresh_seconds",
     description: "Age up to which a record answers questions about the present without asking Prefect.",
   }),
-  PREFECT_MCP_LIVE_DEADLINE_SECONDS: ownSetting(number({ min: 0.1, max: 9 }), 8, {
+  PREFECT_MCP_LIVE_DEADLINE_SECONDS: ownSetting(number({ min: 0.1, max: 600 }), 8, {
     type: "seconds",
     toml: "mcp.live_deadline_seconds",
     description: "Time limit for an answer that has to come from Prefect.",
