@@ -56,10 +56,18 @@ async function setUp({ driver }: DiagnosisHarness): Promise<void> {
   const target = await driver.deployment("auto-target-flow", "auto-target", "auto-pool");
   const make = (name: string, trigger: object, actions: object[] = [{ type: "do-nothing" }], enabled = true) =>
     driver.post("/automations/", { name, enabled, trigger, actions });
+  const actedOn = async (...automations: readonly { id: string }[]) => {
+    const name = ["prefect.automation.action.executed", "prefect.automation.action.failed"];
+    const acted = automations.map(async ({ id }) => {
+      const filter = { event: { name }, resource: { id: [`prefect.automation.${id}`] } };
+      return (await driver.post<{ total: number }>("/events/filter", { filter })).total > 0;
+    });
+    return (await Promise.all(acted)).every(Boolean);
+  };
   const runOf = (id: string) => [{ type: "run-deployment", source: "selected", deployment_id: id }];
   const custom = (name: string) => failures(source, { expect: [name], match: {}, match_related: {} });
-  await make("auto-fires", failures(sure), runOf(target.id));
-  await make("auto-broken", failures(sure), runOf(crypto.randomUUID()));
+  const fires = await make("auto-fires", failures(sure), runOf(target.id));
+  const broken = await make("auto-broken", failures(sure), runOf(crypto.randomUUID()));
   await make("auto-threshold", failures(source, { threshold: 3, within: 300 }));
   await make("auto-disabled", failures(source), undefined, false);
   await make("auto-elsewhere", failures({ ...source, id: "00000000-0000-4000-8000-000000000000" }));
@@ -78,38 +86,26 @@ async function setUp({ driver }: DiagnosisHarness): Promise<void> {
       within: 7_200,
     }),
   );
-  await Bun.sleep(3_000);
-  await failUntilFired({ driver } as DiagnosisHarness, sure);
+  // The server loads triggers in the background, in the order of their creation: once the last one fires, all are loaded.
+  const last = await make("auto-loaded", custom("triggers.loaded"));
+  await waitUntil("the last trigger fires", async () => {
+    await driver.event("triggers.loaded", { "prefect.resource.id": "triggers.1" });
+    return await actedOn(last);
+  });
+  const bad = await driver.run(sure, "sure-failing");
+  await driver.start(bad);
+  await driver.fail(bad, "RuntimeError", "boom");
+  await waitUntil("both automations act", () => actedOn(fires, broken));
   const failing = await driver.run(source, "auto-failing");
   await driver.start(failing);
   await driver.fail(failing, "RuntimeError", "boom");
   await driver.state(await driver.run(source, "auto-pending"), "PENDING");
   const resource = { "prefect.resource.id": "ledger.batch.1", "prefect.resource.name": "batch 1" };
   await driver.event("report.ready", resource);
-  await driver.event("batch.closed", resource);
-  await Bun.sleep(1_500);
-  await driver.event("batch.opened", resource);
-}
-
-/** On a busy SQLite the trigger service sometimes misses an event: the next failure fires the automations. */
-async function failUntilFired({ driver }: DiagnosisHarness, deployment: Deployed): Promise<void> {
-  for (let tries = 1; tries <= 4; tries++) {
-    const failing = await driver.run(deployment, `sure-failing-${tries}`);
-    await driver.start(failing);
-    await driver.fail(failing, "RuntimeError", "boom");
-    const count = () =>
-      driver
-        .post<{ total: number }>("/events/filter", {
-          filter: { event: { name: ["prefect.automation.action.executed", "prefect.automation.action.failed"] } },
-        })
-        .then(({ total }) => total);
-    const hasFired = waitUntil("two actions of automations", count, (total) => total >= 2, 12_000).then(
-      () => true,
-      () => false,
-    );
-    if (await hasFired) return;
-  }
-  throw new Error("the automations never fired");
+  // Both have their own `occurred`, a second apart.
+  const occurred = (ms: number) => ({ occurred: new Date(Date.now() + ms).toISOString() });
+  await driver.event("batch.closed", resource, [], occurred(-1_000));
+  await driver.event("batch.opened", resource, [], occurred(0));
 }
 
 function expectations(): void {

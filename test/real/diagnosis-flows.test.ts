@@ -109,9 +109,12 @@ describe("limits for which a run waits without a state that shows it", () => {
         sort: "START_TIME_ASC",
       });
     // Both end with the server.
-    void prefect.python(FLOWS, ["hold", "60"]);
+    void prefect.python(FLOWS, ["hold", "3600"]);
     await waitUntil("the run that holds the limit", runs("ledger-write"), (found) => found.length === 1);
-    await Bun.sleep(2_000);
+    const ledger = () => prefect.api<{ active_slots: number }>("GET", "/v2/concurrency_limits/ledger");
+    await waitUntil("the slot of the global limit is taken", ledger, ({ active_slots }) => active_slots === 1);
+    const tag = () => prefect.api<{ active_slots: string[] }>("GET", "/concurrency_limits/tag/db");
+    await waitUntil("the slot of the tag limit is taken", tag, ({ active_slots }) => active_slots.length === 1);
     void prefect.python(FLOWS, ["hold", "0"]);
     const global = await waitUntil(
       "a second run that waits for the global limit",

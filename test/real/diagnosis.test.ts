@@ -4,6 +4,7 @@ import { DiagnosisHarness } from "../support/diagnosis/diagnosis-harness.ts";
 import { setUpEndedCases } from "../support/diagnosis/ended-cases.ts";
 import { setUpWaitingCases } from "../support/diagnosis/waiting-cases.ts";
 import type { Product } from "../support/process/product.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
 /** The names of all cases: `test.each` needs them before the cases are set up. */
 const NAMES = [
@@ -73,7 +74,6 @@ describe("a product with an empty record", () => {
   let product: Product;
 
   beforeAll(async () => {
-    await harness.driver.sendHeartbeats();
     product = await harness.startAnother();
   });
 
@@ -85,12 +85,13 @@ describe("a product with an empty record", () => {
 });
 
 describe("a suspended server", () => {
-  test("delays the answer by seconds, and what it did not answer is named as unchecked", async () => {
+  test("does not prevent an answer, and what it did not answer is named as unchecked", async () => {
+    await using product = await harness.startAnother({ PREFECT_MCP_LIVE_DEADLINE_SECONDS: "3" });
+    const status = () => product.call("get_record_status");
+    await waitUntil("the record is filled", status, ({ structured }) => structured.backfill?.done === true);
     harness.prefect.pause(true);
     try {
-      const startMs = performance.now();
-      const answer = await harness.product.call("diagnose", { flow_run: "pool-waiter" });
-      expect(performance.now() - startMs).toBeLessThan(8_000);
+      const answer = await product.call("diagnose", { flow_run: "pool-waiter" });
       expect(JSON.stringify(answer.structured.causes[0])).toContain("pool-holder");
       expect(answer.structured.could_not_check.join("; ")).toMatch(/slots of pool slots-pool/);
     } finally {
@@ -102,7 +103,8 @@ describe("a suspended server", () => {
 describe("the same while Prefect is stopped", () => {
   beforeAll(async () => {
     await harness.prefect.stop();
-    await Bun.sleep(3_000);
+    const status = () => harness.product.call("get_record_status");
+    await waitUntil("the product knows that Prefect is stopped", status, ({ structured }) => !structured.reachable);
   });
 
   test.each(NAMES.filter((name) => !NEED_PREFECT.has(name)))("%s", async (name) => {

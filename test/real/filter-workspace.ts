@@ -1,4 +1,6 @@
 /** A small random workspace on a real server, created over REST: it contains everything that a filter can ask for. */
+import { waitUntil } from "../support/time/wait-until.ts";
+
 export type Random = () => number;
 
 export function pick<T>(random: Random, values: readonly T[]): T {
@@ -17,19 +19,20 @@ export type Post = (path: string, body: unknown, method?: "POST" | "PATCH" | "DE
 /** Requests to `api` (ends in /api). Throws when the status is not the expected kind. */
 export function postTo(api: string): Post {
   return async (path, body, method = "POST") => {
-    for (let attempt = 1; ; attempt += 1) {
+    const ask = async () => {
       const response = await fetch(api + path, {
         method,
         headers: { "content-type": "application/json" },
         body: JSON.stringify(body),
       });
       const text = await response.text();
-      if (response.ok) return text === "" ? null : JSON.parse(text);
       // SQLite under load answers writes with 503.
-      if (response.status !== 503 || attempt > 8)
+      if (!response.ok && response.status !== 503)
         throw new Error(`${method} ${path} ${response.status} ${text.slice(0, 400)}`);
-      await Bun.sleep(100 * attempt);
-    }
+      return { status: response.status, text };
+    };
+    const { text } = await waitUntil(`${method} ${path} is accepted`, ask, ({ status }) => status !== 503);
+    return text === "" ? null : JSON.parse(text);
   };
 }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { openRecord, type RecordDb } from "../../src/store/database.ts";
 import { seededRandom } from "../support/random.ts";
 import { type RealPrefect, startRealPrefect } from "../support/real-prefect/real-prefect.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 import { agree, askRecord, askServer, type Filled, fillRecord, randomQuestion } from "./filter-agreement.ts";
 import { makeWorkspace, postTo } from "./filter-workspace.ts";
 import { allPaths, type Drawn } from "./random-filters.ts";
@@ -40,11 +41,8 @@ afterAll(async () => {
 
 /** Waits for the runs of schedules, the only ones with a creator: three of each of four deployments. */
 async function scheduledRuns(post: ReturnType<typeof postTo>): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    const count = (await post("/flow_runs/count", { flow_runs: { created_by: { is_null_: false } } })) as number;
-    if (count >= 12) return;
-    await Bun.sleep(200);
-  }
+  const count = () => post("/flow_runs/count", { flow_runs: { created_by: { is_null_: false } } }) as Promise<number>;
+  await waitUntil("the scheduler has made twelve runs", count, (found) => found >= 12);
 }
 
 test("record and server name the same rows in the same order, for random filters over every field and operator", async () => {

@@ -38,7 +38,7 @@ beforeAll(async () => {
   ids = JSON.parse(flows.stdout.trim().split("\n").at(-1) ?? "{}").ids;
   (await working).kill("SIGINT");
   await (await working).exited;
-  await prefect.settled(120_000);
+  await prefect.settled();
 });
 
 afterAll(async () => {

@@ -13,10 +13,10 @@ import {
   comparisonTable,
   largeLists,
   largeSums,
+  untilRecorded,
 } from "../support/peer/comparison.ts";
 import { type Product, ROOT, startProduct } from "../support/process/product.ts";
 import { type RealPrefect, startRealPrefect } from "../support/real-prefect/real-prefect.ts";
-import { waitUntil } from "../support/time/wait-until.ts";
 
 const BASELINES = join(ROOT, "test/fixtures/token-baselines.json");
 /**
@@ -87,14 +87,8 @@ describe("what the official server has no tool for", () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "beyond-peer-"));
-    product = await startProduct({ env: { HOME: folder, PREFECT_API_URL: prefect.url, PREFECT_MCP_DATA_DIR: folder } });
-    const status = () => product.call("get_record_status");
-    await waitUntil(
-      "the record is caught up",
-      status,
-      ({ structured }) => structured.coverage?.complete === true && structured.events > 0,
-    );
-    await Bun.sleep(3_000);
+    product = await startProduct({ env: prefect.productEnv(folder) });
+    await untilRecorded(product);
   });
 
   afterAll(async () => {

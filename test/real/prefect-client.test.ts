@@ -19,6 +19,7 @@ import { failureOf } from "../support/failure-of.ts";
 import { facts } from "../support/fake-prefect/client.ts";
 import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { type RealPrefect, startRealPrefect } from "../support/real-prefect/real-prefect.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
 const FUTURE = "2099-01-01T00:00:00Z";
 const AUTH = "admin:not-so-secret";
@@ -65,8 +66,9 @@ async function quiet(): Promise<void> {
     state: { name: { any_: ["Scheduled"] } },
     deployment_id: { any_: [ids["deployment:orders-stranded"] ?? ""] },
   };
-  while ((await client.countFlowRuns({ flow_runs: waiting })) > 0) await systemClock.sleep(500);
-  await systemClock.sleep(5_500);
+  const count = () => client.countFlowRuns({ flow_runs: waiting });
+  await waitUntil("every stranded run is Late", count, (found) => found === 0);
+  await real.settled();
 }
 
 /** Copies what the real server holds into the fake one. */
@@ -192,7 +194,7 @@ describe("a real server", () => {
       clock: systemClock,
       saveLive: () => undefined,
       freshMs: 60_000,
-      liveDeadlineMs: 8_000,
+      liveDeadlineMs: 300_000,
       uiUrl: null,
       instance: client.url,
     };
@@ -255,11 +257,9 @@ describe("its event socket", () => {
       if (heard.length >= 3) break;
     }
     expect(heard.map(({ id }) => id)).toEqual(sent.map(({ id }) => id));
-    await systemClock.sleep(5_500);
-    const page = await client.filterEvents(
-      { occurred: { until: FUTURE }, id: { id: sent.map(({ id }) => id) }, order: "ASC" },
-      50,
-    );
+    const ids = { occurred: { until: FUTURE }, id: { id: sent.map(({ id }) => id) } };
+    const read = () => client.filterEvents({ ...ids, order: "ASC" }, 50);
+    const page = await waitUntil("the events are written", read, (found) => found.events.length >= sent.length);
     expect(page.events).toEqual(heard);
   });
 

@@ -123,7 +123,7 @@ def with_tag(hold: float = 0.0):
 @flow(name="order-batch")
 def waits_for_child():
     remember("waits_for_child")
-    child = run_deployment("child-flow/child-dep", timeout=60, poll_interval=0.5)
+    child = run_deployment("child-flow/child-dep", timeout=None, poll_interval=0.5)
     child.state.result()
 
 
@@ -153,7 +153,6 @@ if __name__ == "__main__":
     else:
         for name in sys.argv[1:]:
             run(name)
-    time.sleep(2.5)
     print(json.dumps({"ids": IDS, "salt": str(uuid.uuid4())}))
     with get_client(sync_client=True) as client:
         client.hello()

@@ -1,7 +1,9 @@
 /** Creates objects and states on a real Prefect server over REST, one write at a time: SQLite answers 503 to concurrent writes. */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
+import { systemClock } from "../../../src/lib/clock.ts";
 import type { RealPrefect } from "../real-prefect/real-prefect.ts";
+import { waitUntil } from "../time/wait-until.ts";
 
 interface HasId {
   readonly id: string;
@@ -14,6 +16,7 @@ export interface Deployed extends HasId {
 }
 
 const MINUTE_MS = 60_000;
+const HEARTBEAT_EVERY_MS = 10_000;
 
 export function hoursFromNow(hours: number): string {
   return new Date(Date.now() + hours * 60 * MINUTE_MS).toISOString();
@@ -21,6 +24,8 @@ export function hoursFromNow(hours: number): string {
 
 export class PrefectDriver {
   private readonly prefect: RealPrefect;
+  private readonly stopping = new AbortController();
+  private beating: Promise<void> | null = null;
   private readonly workers = new Map<string, { pool: string; queues: readonly string[] | null }>();
 
   constructor(prefect: RealPrefect) {
@@ -51,14 +56,29 @@ export class PrefectDriver {
     return { id: made.id, name, flowId, pool };
   }
 
-  /** An online worker: it sends a heartbeat and polls now, and again at each `sendHeartbeats()`. */
+  /**
+   * An online worker: it sends a heartbeat and polls now, and then every 10 s until `stopHeartbeats()`, because the server counts a
+   * queue as polled for little more than a minute.
+   */
   async worker(pool: string, name = `${pool}-worker`, queues: readonly string[] | null = null): Promise<void> {
     this.workers.set(name, { pool, queues });
     await this.sendHeartbeat(name);
+    this.beating ??= this.sendHeartbeats();
   }
 
-  async sendHeartbeats(): Promise<void> {
-    for (const name of this.workers.keys()) await this.sendHeartbeat(name);
+  stopHeartbeats(): void {
+    this.stopping.abort();
+  }
+
+  private async sendHeartbeats(): Promise<void> {
+    for (;;) {
+      await systemClock.sleep(HEARTBEAT_EVERY_MS, this.stopping.signal);
+      for (const name of this.workers.keys()) {
+        if (this.stopping.signal.aborted) return;
+        // The server may be stopped or suspended; the next round tries again.
+        await this.sendHeartbeat(name).catch(() => undefined);
+      }
+    }
   }
 
   private async sendHeartbeat(name: string): Promise<void> {
@@ -84,16 +104,17 @@ export class PrefectDriver {
 
   async state(run: HasId, type: string, name?: string, message?: string, over: object = {}): Promise<void> {
     const state = { type, ...(name ? { name } : {}), ...(message ? { message } : {}), ...over };
-    const response = await fetch(`${this.prefect.url}/flow_runs/${run.id}/set_state`, {
-      method: "POST",
-      headers: { "content-type": "application/json", "user-agent": "prefect/3.8.8 (API 0.8.4)" },
-      body: JSON.stringify({ state }),
-    });
-    if (response.status === 503) {
-      await Bun.sleep(300);
-      return this.state(run, type, name, message, over);
-    }
-    if (!response.ok) throw new Error(`set_state ${type}: ${response.status} ${await response.text()}`);
+    const set = async () => {
+      const response = await fetch(`${this.prefect.url}/flow_runs/${run.id}/set_state`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "user-agent": "prefect/3.8.8 (API 0.8.4)" },
+        body: JSON.stringify({ state }),
+      });
+      const text = await response.text();
+      if (!response.ok && response.status !== 503) throw new Error(`set_state ${type}: ${response.status} ${text}`);
+      return response.status;
+    };
+    await waitUntil(`${run.name} is ${name ?? type}`, set, (status) => status !== 503);
   }
 
   async start(run: HasId): Promise<void> {
@@ -182,19 +203,16 @@ export class PrefectDriver {
 
   /** Waits until the server's loop has marked these runs as Late. */
   async untilLate(runs: readonly HasId[]): Promise<void> {
-    for (let tries = 0; tries < 150; tries++) {
-      const flow_runs = { id: { any_: runs.map((run) => run.id) }, state: { name: { not_any_: ["Late"] } } };
-      const left = await this.post<unknown[]>("/flow_runs/filter", { flow_runs });
-      if (left.length === 0) return;
-      await Bun.sleep(400);
-    }
-    throw new Error("the server did not mark every run as Late");
+    const flow_runs = { id: { any_: runs.map((run) => run.id) }, state: { name: { not_any_: ["Late"] } } };
+    const left = () => this.post<HasId[]>("/flow_runs/filter", { flow_runs });
+    await waitUntil("every run is marked as Late", left, (found) => found.length === 0);
   }
 
   /** Changes the server's database while it runs: for rows that no route can create. */
   sql(text: string, ...values: (string | number)[]): void {
     const db = new Database(join(this.prefect.home, "prefect.db"));
-    db.run("PRAGMA busy_timeout = 5000");
+    // A statement of the server may hold the lock for long on a busy machine.
+    db.run("PRAGMA busy_timeout = 300000");
     db.prepare(text).run(...values);
     db.close();
   }

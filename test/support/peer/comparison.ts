@@ -53,9 +53,9 @@ export async function compareWithPeer(
       cwd: folder,
     });
     await using ours = await startProduct({
-      env: { HOME: folder, PREFECT_API_URL: ourProxy.url, PREFECT_MCP_DATA_DIR: join(folder, "data") },
+      env: { ...prefect.productEnv(folder), PREFECT_API_URL: ourProxy.url },
     });
-    await isCaughtUp(ours);
+    await untilRecorded(ours);
     const rows: Compared[] = [];
     for (const question of peerQuestions(ids, formatIsoUs(systemClock.nowUs()))) {
       const asked = () => ask(question, peer, peerProxy, ours, ourProxy);
@@ -72,14 +72,22 @@ export async function compareWithPeer(
   }
 }
 
-async function isCaughtUp(product: Product): Promise<void> {
+/** Waits until the record holds all events, and every list that the server reads whole. */
+export async function untilRecorded(product: Product): Promise<void> {
   const status = () => product.call("get_record_status");
   await waitUntil(
     "the record is caught up",
     status,
-    ({ structured }) => structured.coverage?.complete === true && structured.events > 0,
+    ({ structured }) => structured.coverage?.complete === true && structured.backfill?.done === true,
   );
-  await Bun.sleep(3_000);
+  for (const tool of ["get_deployments", "get_work_pools", "get_automations", "search"]) {
+    const args = tool === "search" ? { query: "orders" } : {};
+    await waitUntil(
+      `${tool} is answered from the record`,
+      () => product.call(tool, args),
+      ({ structured }) => structured.source === "record",
+    );
+  }
 }
 
 async function ask(

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { lastLines, processState } from "../process/process-state.ts";
-import { addWitness } from "../time/wait-until.ts";
+import { addWitness, answerOf, waitUntil } from "../time/wait-until.ts";
 
 export interface RealPrefectOptions {
   /** Further environment of the server: `{ PREFECT_SERVER_API_AUTH_STRING: "admin:pass" }`. */
@@ -42,12 +42,17 @@ export interface RealPrefect extends AsyncDisposable {
   /** Runs a Python file (absolute, or below test/support) against the server and waits for its end. */
   python(script: string, args?: readonly string[]): Promise<Finished>;
   /**
-   * Waits until no event has arrived for longer than the server takes to write one, and every automation that fired has acted.
-   * Takes seconds, half a minute on a busy machine. Returns after `maxMs` in any case.
+   * Waits until every event that was published is written, no further one has come for some seconds, and every automation that fired
+   * has acted.
    */
-  settled(maxMs?: number): Promise<void>;
+  settled(): Promise<void>;
   /** Runs scenarios of workspace.py (without names: all but `worker`), then waits until the server has settled. Returns ids by name. */
   fill(...scenarios: string[]): Promise<Readonly<Record<string, string>>>;
+  /**
+   * Environment of a product that follows this server and records into `folder`. Its deadline for live answers is generous, because a
+   * real server on a busy machine takes seconds for some answers; tests about deadlines set their own.
+   */
+  productEnv(folder: string): Readonly<Record<string, string>>;
   /** Starts `prefect …` (a worker) beside the server; it ends with the server. */
   prefect(args: readonly string[], env?: Readonly<Record<string, string>>): Subprocess;
   /** One raw call; throws on a status of 400 and more. Retries the 503 that a busy SQLite answers to writes. */
@@ -64,10 +69,10 @@ const SUPPORT = join(import.meta.dir, "..");
 /** Flows that fill a workspace, for `python`. */
 export const WORKSPACE = "real-prefect/workspace.py";
 const BIN = join(ROOT, ".venv/bin");
-const START_MS = 120_000;
-/** Prefect writes events in batches, at most 5 s after they were published. */
-const FLUSH_MS = 8_000;
-const SETTLE_MS = 60_000;
+/** Only ends what would never end. */
+const SCRIPT_MS = 900_000;
+/** Longer than the 5 s after which the service that marks runs as Late looks again. */
+const QUIET_MS = 7_000;
 /** A call of the harness that took longer is part of what is printed when a test fails. */
 const SLOW_MS = 3_000;
 const LOG_LINES = 30;
@@ -117,14 +122,10 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     const command = [join(BIN, "prefect"), "server", "start", "--host", "127.0.0.1", "--port", String(port)];
     const started = Bun.spawn(command, { env, cwd: folder, stdin: "ignore", stdout: log, stderr: log });
     server = started;
-    const giveUpMs = systemClock.steadyMs() + START_MS;
-    for (;;) {
-      if (await isHealthy(url)) return;
-      if (started.exitCode !== null || systemClock.steadyMs() > giveUpMs) {
-        throw new Error(`the Prefect server did not start: ${await log.text()}`);
-      }
-      await systemClock.sleep(100);
-    }
+    await waitUntil("the Prefect server has started", async () => {
+      if (started.exitCode !== null) throw new Error(`the Prefect server ended at its start: ${await log.text()}`);
+      return await isHealthy(url);
+    });
   }
 
   async function stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
@@ -161,21 +162,23 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
       if (tookMs > SLOW_MS)
         slow.push(`  ${new Date().toISOString()} ${method} ${path}: ${outcome} after ${Math.round(tookMs)} ms`);
     };
-    for (let tries = 1; ; tries += 1) {
-      const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
+    let refused = 0;
+    const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
+    const answer = async () => {
       const response = await fetch(url + path, { ...init, proxy: false }).catch((error: unknown) => {
         // The server closes a connection after a 500; the next call on it fails once.
-        if (tries > 3) throw error;
+        refused += 1;
+        if (refused > 3) throw error;
         return null;
       });
       const text = (await response?.text()) ?? "";
-      note(`${response?.status}, try ${tries},`);
-      if (response?.ok) return (text === "" ? null : parse(text)) as Answer;
-      if (tries > 10 || (response !== null && response.status !== 503)) {
-        throw new Error(`${method} ${path}: ${response?.status} ${text}`);
-      }
-      await systemClock.sleep(100 * tries);
-    }
+      note(String(response?.status));
+      if (response === null || response.status === 503) return { isOk: false, status: response?.status, text };
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+      return { isOk: true, status: response.status, text };
+    };
+    const { text } = await waitUntil(`${method} ${path} is accepted`, answer, ({ isOk }) => isOk);
+    return (text === "" ? null : parse(text)) as Answer;
   }
 
   async function python(script: string, args: readonly string[] = []): Promise<Finished> {
@@ -183,32 +186,41 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     const command = [join(BIN, "python"), file, ...args];
     const child = Bun.spawn(command, { env, cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
     children.add(child);
-    const [stdout, stderr, exitCode] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ]);
+    const finished = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+    const [stdout, stderr, exitCode] = await answerOf(`the end of ${script} ${args.join(" ")}`, finished, SCRIPT_MS);
     children.delete(child);
     return { exitCode, stdout, stderr };
   }
 
-  async function settled(maxMs = SETTLE_MS): Promise<void> {
-    const untilMs = systemClock.steadyMs() + maxMs;
+  async function settled(): Promise<void> {
     let before = -1;
-    for (let total = await countEvents(); total !== before || (await isActing()); total = await countEvents()) {
-      if (systemClock.steadyMs() > untilMs) return;
+    const settle = async () => {
+      await flushed();
+      const total = await countEvents();
+      const isSettled = total === before + 1 && !(await isActing());
       before = total;
-      await systemClock.sleep(FLUSH_MS);
-    }
+      if (!isSettled) await systemClock.sleep(QUIET_MS);
+      return isSettled || `${total} events`;
+    };
+    await waitUntil("the server has settled", settle, (outcome) => outcome === true);
+  }
+
+  /** Prefect writes events in their order, in batches: once it returns this one, it has written those that came before. */
+  async function flushed(): Promise<void> {
+    const id = crypto.randomUUID();
+    const resource = { "prefect.resource.id": "test.settling" };
+    await api("POST", "/events", [{ id, occurred: new Date().toISOString(), event: "test.settling", resource }]);
+    await waitUntil("a published event is written", () => countEvents({ id: { id: [id] } }));
   }
 
   async function isActing(): Promise<boolean> {
-    const fired = await countEvents(["prefect.automation.triggered"]);
-    return fired > (await countEvents(["prefect.automation.action.executed", "prefect.automation.action.failed"]));
+    const fired = await countEvents({ event: { name: ["prefect.automation.triggered"] } });
+    const acted = ["prefect.automation.action.executed", "prefect.automation.action.failed"];
+    return fired > (await countEvents({ event: { name: acted } }));
   }
 
-  async function countEvents(name?: readonly string[]): Promise<number> {
-    const body = { filter: { occurred: EVER, ...(name ? { event: { name } } : {}) }, limit: 0 };
+  async function countEvents(filter: object = {}): Promise<number> {
+    const body = { filter: { occurred: EVER, ...filter }, limit: 0 };
     return (await api<{ total: number }>("POST", "/events/filter", body)).total;
   }
 
@@ -242,6 +254,12 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     pause: (isSuspended) => server?.kill(isSuspended ? "SIGSTOP" : "SIGCONT"),
     python,
     settled,
+    productEnv: (folder) => ({
+      HOME: folder,
+      PREFECT_API_URL: url,
+      PREFECT_MCP_DATA_DIR: folder,
+      PREFECT_MCP_LIVE_DEADLINE_SECONDS: "300",
+    }),
     fill,
     prefect(args, extra = {}) {
       const command = [join(BIN, "prefect"), ...args];
@@ -274,7 +292,7 @@ async function templateFile(): Promise<string> {
 
 async function keepTemplate(home: string, template: string): Promise<void> {
   await mkdir(join(template, ".."), { recursive: true });
-  for (let tries = 0; !existsSync(join(home, MEMO)) && tries < 100; tries += 1) await systemClock.sleep(100);
+  await waitUntil("the server has registered the block types", () => existsSync(join(home, MEMO)));
   const draft = `${template}.${process.pid}-${systemClock.nowUs()}`;
   const database = new Database(join(home, "prefect.db"));
   try {
@@ -311,7 +329,7 @@ async function leaveWitness(port: number, witness: () => Promise<string>): Promi
 
 async function isHealthy(url: string): Promise<boolean> {
   try {
-    const signal = AbortSignal.timeout(2_000);
+    const signal = AbortSignal.timeout(30_000);
     return (await fetch(`${url}/health`, { signal, proxy: false })).ok;
   } catch {
     return false;

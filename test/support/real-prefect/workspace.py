@@ -54,10 +54,10 @@ class Api:
     def __init__(self):
         auth = os.environ.get("PREFECT_API_AUTH_STRING")
         pair = tuple(auth.split(":", 1)) if auth else None
-        self.http = httpx.Client(base_url=os.environ["PREFECT_API_URL"], timeout=60, auth=pair, trust_env=False)
+        self.http = httpx.Client(base_url=os.environ["PREFECT_API_URL"], timeout=600, auth=pair, trust_env=False)
 
     def call(self, method, path, body=None):
-        for attempt in range(10):
+        for attempt in range(100):
             try:
                 answer = self.http.request(method, path, json=body)
             except httpx.TransportError:
@@ -65,7 +65,7 @@ class Api:
             if answer.status_code != 503:
                 answer.raise_for_status()
                 return answer.json() if answer.content else None
-            time.sleep(0.2 * (attempt + 1))
+            time.sleep(min(0.2 * (attempt + 1), 5))
         raise SystemExit(f"{method} {path} did not work")
 
     def post(self, path, body=None):
@@ -250,7 +250,7 @@ def automation():
     trigger = {"type": "event", "posture": "Reactive", "threshold": 1, "within": 0, "expect": ["prefect.flow-run.Failed"], "match": {"prefect.resource.id": "prefect.flow-run.*"}}
     action = {"type": "run-deployment", "source": "selected", "deployment_id": deployment_id("orders-stranded")}
     FOUND["automation"] = API.post("/automations/", {"name": "rerun-on-failure", "trigger": trigger, "actions": [action], "tags": ["ops"]})["id"]
-    time.sleep(0.5)  # the trigger loads in the background
+    time.sleep(0.5)  # The trigger loads in the background. When it misses the first failed run, a later one fires it.
 
 
 def scheduled():
@@ -280,14 +280,14 @@ def paused():
 def worker():
     done = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
     ids = [start("orders-nightly", "worked"), start("sleeper-one-at-a-time", "worked-slowly", parameters={"seconds": 2})]
-    until("the worker's runs to end", lambda: all(read(i)["state_type"] in done for i in ids), 120)
+    until("the worker's runs to end", lambda: all(read(i)["state_type"] in done for i in ids))
 
 
 def read(run_id):
     return API.call("GET", f"/flow_runs/{run_id}")
 
 
-def until(what, probe, seconds=60):
+def until(what, probe, seconds=600):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := probe():
