@@ -69,8 +69,14 @@ export const getTimelineTool = defineTool({
       isFull: args.detail === "full",
       fresh: args.fresh,
     });
-    const offset = place?.offset ?? 0;
-    const page = entries.slice(offset, offset + (args.limit ?? DEFAULT_LIMIT));
+    // A run has one story. Of a deployment or pool, what happened last is wanted first.
+    const isTail = kind !== "flow_run";
+    const passed = place?.offset ?? 0;
+    const limit = args.limit ?? DEFAULT_LIMIT;
+    const end = entries.length - passed;
+    const page = isTail
+      ? entries.slice(Math.max(0, end - limit), Math.max(0, end))
+      : entries.slice(passed, passed + limit);
     const { deletedUs } = subject;
     const shownState = joined(
       [...(state ? [asName(state)] : []), ...(deletedUs === null ? [] : [own("deleted")])],
@@ -80,10 +86,12 @@ export const getTimelineTool = defineTool({
       hidden === 0 ? [] : [sentence`${hidden} routine steps of task runs left out; detail: "full" shows them`];
     return listAnswer({
       key: "entries",
-      title: sentence`entries of ${KINDS[kind].label} ${quote(subject.name, 100)} ${asName(subject.id)}${shownState ? sentence` (${shownState})` : ""}, oldest first`,
+      title: sentence`entries of ${KINDS[kind].label} ${quote(subject.name, 100)} ${asName(subject.id)}${shownState ? sentence` (${shownState})` : ""}${isTail ? ", the last ones" : ""}, oldest first`,
       items: page.map((entry) => toItem(entry, subject.id)),
-      hasMore: entries.length > offset + page.length,
-      cursorAfter: (index) => windowCursor(question, subject.window, offset + index + 1),
+      hasMore: entries.length > passed + page.length,
+      cursorAfter: (index) =>
+        windowCursor(question, subject.window, passed + (isTail ? page.length - index : index + 1)),
+      takeFrom: isTail ? "end" : "start",
       freshness,
       nowUs,
       budget: tokenBudget(args),

@@ -175,7 +175,7 @@ describe("get_timeline from the record", () => {
     expect(entryTexts(structured)).toContain("log ERROR line 2");
   });
 
-  test("pages through runs, changes and error lines of a deployment and of a pool", async () => {
+  test("of a deployment and of a pool ends with what happened last, and pages back", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
     harness.nowUs += 1_000_000;
@@ -183,14 +183,11 @@ describe("get_timeline from the record", () => {
     const first = await harness.call(getTimelineTool, { deployment: "nightly", limit: 3 });
     const { next_cursor: cursor } = first.structured;
     const second = await harness.call(getTimelineTool, { deployment: "nightly", limit: 3, cursor });
-    expect([...entryTexts(first.structured), ...entryTexts(second.structured)]).toEqual([
-      "state Pending",
-      "state Running",
-      "log ERROR line 2",
-      "state Failed",
-      "change updated",
-    ]);
-    expect(second.structured.entries[1]).toMatchObject({ of: "nightly", message: "paused" });
+    expect(entryTexts(first.structured)).toEqual(["log ERROR line 2", "state Failed", "change updated"]);
+    expect(entryTexts(second.structured)).toEqual(["state Pending", "state Running"]);
+    expect(second.structured).not.toHaveProperty("next_cursor");
+    expect(first.structured.entries[2]).toMatchObject({ of: "nightly", message: "paused" });
+    expect(first.text).toContain(", the last ones, oldest first");
     const ofPool = await harness.call(getTimelineTool, { work_pool: "etl-pool" });
     expect(entryTexts(ofPool.structured)).toEqual(["infrastructure prefect.work-pool.not-ready", "log ERROR line 2"]);
   });
