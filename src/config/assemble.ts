@@ -1,6 +1,7 @@
 /** Builds `Settings` from checked values, with the checks that concern more than one value. */
 
 import { posix, win32 } from "node:path";
+import { withoutEndSlashes } from "../lib/http-url.ts";
 import { asNames, asPlace, own, sentence } from "../lib/shown-text.ts";
 import { DAY_US } from "../lib/time.ts";
 import type { PrefectAuth } from "../model/prefect-auth.ts";
@@ -114,7 +115,7 @@ function oidcOf(values: SettingValues): HttpSettings["oidc"] {
   return {
     issuer,
     audience: values.PREFECT_MCP_HTTP_OIDC_AUDIENCE,
-    jwksUrl: values.PREFECT_MCP_HTTP_OIDC_JWKS_URL ?? `${issuer.replace(/\/+$/, "")}/.well-known/jwks.json`,
+    jwksUrl: values.PREFECT_MCP_HTTP_OIDC_JWKS_URL ?? `${withoutEndSlashes(issuer)}/.well-known/jwks.json`,
     scopes: values.PREFECT_MCP_HTTP_OIDC_SCOPES,
   };
 }

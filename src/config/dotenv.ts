@@ -66,7 +66,7 @@ function readValue(cursor: Cursor): string | null {
     const raw = cursor.take(DOUBLE)?.[1];
     return raw?.replace(/\\([\\'"abfnrtv])/g, (_, letter: string) => ESCAPES[letter] ?? letter) ?? null;
   }
-  return (cursor.take(REST)?.[0] ?? "").replace(/\s+#.*/, "").trimEnd();
+  return (cursor.take(REST)?.[0] ?? "").replace(/(?<!\s)\s+#.*/, "").trimEnd();
 }
 
 /** One statement: name and value (`undefined` for a name without `=`), or null when it cannot be parsed. */

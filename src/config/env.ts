@@ -80,7 +80,7 @@ export function withoutDotenv(
 }
 
 /** A name as Bun recognizes it, also in `NAME: value`. */
-const BROKEN_NAME = /^[^\S\r\n]*(?:export[^\S\r\n]+)?['"]?([\w.-]+)['"]?[^\S\r\n]*[=:]/gm;
+const BROKEN_NAME = /^[^\S\r\n\u2028\u2029]*(?:export[^\S\r\n]+)?['"]?([\w.-]+)['"]?[^\S\r\n]*[=:]/gm;
 
 function expand(value: string, env: Variables): string {
   return value.replace(/\$(\w+)/g, (_, name: string) => env[name] ?? "");

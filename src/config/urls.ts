@@ -1,6 +1,6 @@
 /** Checks API URLs and derives the URL of the UI. */
 
-import { baseUrlOf, parseHttpUrl } from "../lib/http-url.ts";
+import { baseUrlOf, parseHttpUrl, withoutEndSlashes } from "../lib/http-url.ts";
 import { asPlace, own, type Sentence, sentence } from "../lib/shown-text.ts";
 
 export interface UrlIssue {
@@ -64,7 +64,7 @@ function pageIssue(url: URL): UrlIssue | null {
 
 function pathIssue(url: URL, cloudApiUrl: string): UrlIssue | null {
   const normal = baseUrlOf(url);
-  const path = url.pathname.replace(/\/+$/, "");
+  const path = withoutEndSlashes(url.pathname);
   if (startsWithUrl(normal, cloudApiUrl) && !WORKSPACE.test(path)) {
     return { level: "fatal", message: own("names Prefect Cloud but no workspace"), fix: sentence`Use ${CLOUD_FORM}` };
   }
@@ -118,7 +118,7 @@ export interface UiUrlOptions {
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/settings/models/_defaults.py
  */
 export function uiBaseUrl(apiUrl: string | null, options: UiUrlOptions): string | null {
-  if (options.uiUrl) return options.uiUrl.replace(/\/+$/, "");
+  if (options.uiUrl) return withoutEndSlashes(options.uiUrl);
   if (!apiUrl) return null;
   const base = startsWithUrl(apiUrl, options.cloudApiUrl)
     ? `${cloudUiUrl(options)}${apiUrl.slice(options.cloudApiUrl.length)}`
@@ -132,7 +132,7 @@ export function uiBaseUrl(apiUrl: string | null, options: UiUrlOptions): string 
 
 /** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/settings/models/cloud.py */
 function cloudUiUrl({ cloudApiUrl, cloudUiUrl: configured }: UiUrlOptions): string {
-  if (configured) return configured.replace(/\/+$/, "");
+  if (configured) return withoutEndSlashes(configured);
   const host = /^https:\/\/api[.\w]*\.prefect\.[^./]+\//.test(`${cloudApiUrl}/`)
     ? cloudApiUrl.replace("https://api", "https://app")
     : cloudApiUrl;

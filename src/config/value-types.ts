@@ -39,7 +39,7 @@ interface Bounds {
   readonly max: number;
 }
 
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const NUMBER = /^[+-]?(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 
 function within(value: number, { min, max }: Bounds): number | undefined {
   return value >= min && value <= max ? value : undefined;

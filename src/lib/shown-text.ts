@@ -63,11 +63,13 @@ export function withReplaced(text: Sentence, replace: (text: string) => string):
 }
 
 const LINE_ENDS = /[\n\r\u0085\u2028\u2029]/;
+/** Begins where blanks begin: it would otherwise read many blanks again from each of them. */
+const BREAKS = /(?<!\s)\s*\n\s*/g;
 
 /** Foreign text as one line: line ends become ` ⏎ `. */
 export function oneLine(text: string): Line {
   const visible = visibleText(text);
-  return (LINE_ENDS.test(visible) ? visible.replace(/\s*\n\s*/g, " ⏎ ") : visible) as Line;
+  return (LINE_ENDS.test(visible) ? visible.replace(BREAKS, " ⏎ ") : visible) as Line;
 }
 
 /** Foreign text as the cell of a table. The separator of columns is written as in JSON. */
@@ -83,7 +85,7 @@ export function quote(text: string, maxChars = 300): Sentence {
 }
 
 /** What looks like a mark of `fence`. */
-export const MARK_LIKE = /<(?=\s*\/?\s*untrusted\b)/gi;
+export const MARK_LIKE = /<(?=\s*(?:\/\s*)?untrusted\b)/gi;
 
 /** A foreign value as JSON, in which texts are in quotes; cut when it is long. */
 export function quoteJson(value: unknown, maxChars = 300): Sentence {

@@ -28,6 +28,7 @@ export function escapeInvisible(text: string): string {
 }
 
 function escapeUnits(text: string): string {
-  const units = Array.from({ length: text.length }, (_, at) => text.charCodeAt(at).toString(16).padStart(4, "0"));
-  return units.map((unit) => `\\u${unit}`).join("");
+  let escaped = "";
+  for (let at = 0; at < text.length; at += 1) escaped += `\\u${text.charCodeAt(at).toString(16).padStart(4, "0")}`;
+  return escaped;
 }

@@ -51,7 +51,7 @@ export function indexChanges(changes: ResourceChanges, db: RecordDb | null): Cha
 export type AffectedTest = (changed: ChangeIndex) => boolean;
 
 export function affectedTestOf(uri: string): AffectedTest {
-  const [, area = "", rest = ""] = /^prefect:\/\/([^/?#]+)\/?(.*)$/.exec(uri) ?? [];
+  const [, area = "", rest = ""] = /^prefect:\/\/([^/?#]+)\/?(.*)/s.exec(uri) ?? [];
   if (area === "record") return () => true;
   if (area === "dashboard") {
     return (changed) => changed.has("flow_run", "work_pool", "work_queue", "concurrency_limit");

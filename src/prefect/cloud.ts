@@ -2,6 +2,7 @@
  * Prefect Cloud's routes outside the workspace's API (`/me/`, `/accounts/{id}`).
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py
  */
+import { withoutEndSlashes } from "../lib/http-url.ts";
 import type { PrefectApi } from "./api.ts";
 import type { PrefectConnection } from "./transport/connection.ts";
 import type { Http } from "./transport/http.ts";
@@ -15,6 +16,6 @@ export function cloudIds(url: string): { root: string; accountId: string; worksp
 }
 
 export function createCloudCalls(http: Http, connection: PrefectConnection): Pick<PrefectApi, "getCloud"> {
-  const root = cloudIds(http.url)?.root ?? connection.cloudApiUrl.replace(/\/+$/, "");
+  const root = cloudIds(http.url)?.root ?? withoutEndSlashes(connection.cloudApiUrl);
   return { getCloud: (path, options) => http.get(path, options, root) };
 }

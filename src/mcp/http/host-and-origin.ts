@@ -2,8 +2,10 @@
  * Checks of the Host and Origin headers. They keep a web page in a browser of this machine from reaching the server, also by a host
  * name that resolves to it (DNS rebinding).
  */
+
 import type { HttpSettings } from "../../config/settings.ts";
 import { isAddressText } from "../../lib/address-kind.ts";
+import { withoutEndSlashes } from "../../lib/http-url.ts";
 import { isLoopbackBind } from "./bind.ts";
 
 export interface RequestGuards {
@@ -24,7 +26,7 @@ export function createGuards(
   const isWildcard = WILDCARDS.has(settings.host);
   const own = isLoopbackBind(settings.host) || isWildcard ? LOOPBACK_NAMES : [];
   const names = new Set([...own, bracketed(settings.host), ...settings.allowedHosts.map(nameOf)]);
-  const origins = new Set(settings.allowedOrigins.map((origin) => origin.trim().replace(/\/+$/, "").toLowerCase()));
+  const origins = new Set(settings.allowedOrigins.map((origin) => withoutEndSlashes(origin.trim()).toLowerCase()));
   const isKnownHost = (name: string) => names.has(name) || (isWildcard && isAddressText(name.replace(/^\[|\]$/g, "")));
   // A server that listens on all addresses does not know its own: a page from the requested host is its own.
   const isOwnName = (name: string, requestedHost: string) =>

@@ -13,8 +13,11 @@ const TIME_OF_DAY = /\b(\d{1,2})(:\d\d)? (AM|PM)(?: (?:GMT[+-]\d+(?::\d\d)?|[A-Z
  * every negative position, and reads one rule without exceptions. `DTSTART` only fixes the phase. `zone`: an IANA name.
  */
 export function rruleWords(text: string, zone: string): string | null {
-  const lines = text.trim().split(/\s*[\r\n]+\s*|\s+(?=RRULE:)/i);
-  const rules = lines.filter((line) => !/^DTSTART/i.test(line)).map((line) => line.replace(/^RRULE:/i, ""));
+  const lines = text.split(/[\r\n]+/).flatMap((line) => line.split(/(?<!\s)\s+(?=RRULE:)/i));
+  const rules = lines
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !/^DTSTART/i.test(line))
+    .map((line) => line.replace(/^RRULE:/i, ""));
   const [rule] = rules;
   if (rule === undefined || rules.length > 1 || /-(?!1(?!\d))\d/.test(rule) || !/^FREQ=|;FREQ=/i.test(rule))
     return null;

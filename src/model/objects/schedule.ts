@@ -29,7 +29,8 @@ export async function describeSchedule({ schedule, active, parameters }: Describ
  * seconds before the minutes: only five fields are put in words. https://github.com/pallets-eco/croniter
  */
 async function cronText(cron: string, zone: string, isDayOr: boolean): Promise<string> {
-  const expression = `cron ${cron}`;
+  const expression = `cron ${truncate(cron, MAX_RULE_CHARS)}`;
+  if (cron.length > MAX_RULE_CHARS) return `${expression} ${zone}`;
   if (!cron.startsWith("@") && cron.trim().split(/\s+/).length !== 5) return `${expression} ${zone}`;
   // Loaded at first use: most processes never show a schedule.
   const { toString: inWords } = await import("cronstrue");
@@ -41,9 +42,13 @@ async function cronText(cron: string, zone: string, isDayOr: boolean): Promise<s
   }
 }
 
+/** A longer expression or rule is cut and not put in words, for which a list of thousands of times takes long. */
+const MAX_RULE_CHARS = 1_000;
+
 /** A rule without words is shown alone. */
 async function rruleText(rrule: string, zone: string): Promise<string> {
-  const rule = `rrule ${rrule.replace(/\s+/g, " ")}`;
+  const rule = `rrule ${truncate(rrule, MAX_RULE_CHARS).replace(/\s+/g, " ")}`;
+  if (rrule.length > MAX_RULE_CHARS) return `${rule} ${zone}`;
   const { rruleWords } = await import("./rrule-words.ts");
   const words = rruleWords(rrule, zone);
   return words === null ? `${rule} ${zone}` : `${words} (${rule}, ${zone})`;

@@ -3,7 +3,7 @@ import type { Frame } from "./traceback.ts";
 const UUID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi;
 const TIMESTAMP = /\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?/g;
 const ADDRESS = /\b0x[0-9a-f]+\b/gi;
-const WITH_DIGIT = /[\p{L}_]*\d[\p{L}\p{N}_]*(?:[.,:-]\p{N}[\p{L}\p{N}_]*)*/gu;
+const WITH_DIGIT = /(?<![\p{L}_])[\p{L}_]*\d[\p{L}\p{N}_]*(?:[.,:-]\p{N}[\p{L}\p{N}_]*)*/gu;
 
 /** The rest of a longer text would hardly change the result, and take long. */
 const MAX_CHARS = 2_000;

@@ -31,7 +31,8 @@ export interface Traceback {
 const DIRECT_CAUSE = "The above exception was the direct cause of the following exception:";
 const SEPARATOR =
   /\n[^\S\n]*(The above exception was the direct cause of the following exception:|During handling of the above exception, another exception occurred:)[^\S\n]*\n/;
-const FRAME = /^\s*File "(.+)", line (\d+)(?:, in (.+))?$/;
+/** `[^\n]` also matches the line ends that "." does not: the expression would otherwise be tried at each `", line` before them. */
+const FRAME = /^\s*File "([^\n]+)", line (\d+)(?:, in ([^\n]+))?$/;
 const HEAD = /Traceback \(most recent call last\):/;
 const EXCEPTION = /^([A-Za-z_][\w.]*)(?::\s?(.*))?$/;
 const FOREIGN_FILE =
@@ -76,7 +77,7 @@ function parseOne(text: string): RaisedException | null {
     if (match?.[1] && match[2]) {
       const next = lines[index + 1];
       const code = next?.startsWith("    ") && !FRAME.test(next) ? next.trim() : null;
-      frames.push({ file: match[1], line: Number(match[2]), function: match[3] ?? "<module>", code });
+      frames.push({ file: match[1], line: Number(match[2]), function: match[3]?.trim() ?? "<module>", code });
     } else if (line !== "" && !/^\s/.test(line)) break;
   }
   const head = EXCEPTION.exec(lines[index] ?? "");

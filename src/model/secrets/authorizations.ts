@@ -13,7 +13,8 @@ function isToken(word: string): boolean {
 
 function isBasicCredential(word: string): boolean {
   try {
-    return /^[\x20-\x7e]*:[\x20-\x7e]*$/.test(atob(word.replace(/=+$/, "")));
+    const plain = atob(word.replace(/={1,2}$/, ""));
+    return plain.includes(":") && /^[\x20-\x7e]*$/.test(plain);
   } catch {
     return false;
   }

@@ -40,7 +40,7 @@ function lastLineOf(text: string): string {
 /** Whether the line may hold a part of a secret whose other parts are in the lines around it. */
 function maySpanLines(message: string): boolean {
   const end = message.slice(-40);
-  const word = /\S+$/.exec(end)?.[0] ?? "";
+  const word = /(?<!\S)\S+$/.exec(end)?.[0] ?? "";
   return (
     (/[A-Za-z0-9_+/=:-]$/.test(word) && !/^[A-Z]?[a-z]*$/.test(word)) ||
     /[=:]\s{0,8}["'`]?\s{0,8}$/.test(end) ||
@@ -117,7 +117,7 @@ function hideContinued(messages: string[], redact: (text: string) => string): vo
       if (!WHOLE.test(mark) && isLone && word === own.trim() && REST_OF_TOKEN.test(word)) messages[at] = mark;
       continue;
     }
-    const head = /[A-Za-z0-9_+/.-]+$/.exec(before.slice(-MAX_CUT))?.[0] ?? "";
+    const head = /(?<![A-Za-z0-9_+/.-])[A-Za-z0-9_+/.-]+$/.exec(before.slice(-MAX_CUT))?.[0] ?? "";
     const tail = head === "" ? "" : (/^[A-Za-z0-9_+/=.-]+/.exec(own.slice(0, 4_096))?.[0] ?? "");
     if (tail === "") continue;
     const cut = cutOf(head, tail, redact);

@@ -51,7 +51,7 @@ function nameAround(text: string, from: number, to: number): Name {
     NAME_AFTER.test(text.charAt(at)) || (text.charAt(at) === "." && /[A-Za-z0-9]/.test(text.charAt(at + 1)));
   while (end < text.length && end - to < MAX_NAME && isName(end)) end += 1;
   const whole = text.slice(start, end);
-  const name = whole.replace(/^[-.]+|[-.]+$/g, "");
+  const name = whole.replace(/^[-.]+|(?<![-.])[-.]+$/g, "");
   const isFlag = whole.startsWith("-");
   const isMark = text.startsWith(MARK, start - MARK.length);
   const isOfParser =
@@ -81,7 +81,7 @@ const WRAPPER = /[A-Z][A-Za-z]{0,40}\((?=["'])/y;
 const OPEN_QUOTE = /b?(?:(\\*)("""|'''|["'`])|(%(?:25)*2[27])|(&quot;|&#3[49];)|(\\u002[27]))/y;
 const UNQUOTED = /(?:[^\s\p{Cc}"'`<>\\]|\\(?![nrt"'`\\])|["'`](?![\s,;)\]}>:&]|$)){1,512}/uy;
 /** What ends a value without quotes: the next assignment, or brackets and signs at the end of the run. */
-const NEXT_ASSIGNMENT = /[&;,|](?:amp;)?(?=[A-Za-z_][\w.-]{0,60}[=:]|["'{[])|[),;:\]}>&|]+$/;
+const NEXT_ASSIGNMENT = /[&;,|](?:amp;)?(?=[A-Za-z_][\w.-]{0,60}[=:]|["'{[])|(?<![),;:\]}>&|])[),;:\]}>&|]+$/;
 const ENCODED_END = /%(?:25)*(?:26|2[27CcDd0]|0[AaDd]|7[Dd])|[&+]/;
 const MAX_QUOTED = 16_384;
 /** As much of an unquoted value as is needed to judge it. The rest is read only when it is replaced. */

@@ -41,6 +41,8 @@ export interface Redact {
 
 const MAX_DEPTH = 400;
 const MAX_KNOWN_NAMES = 4096;
+/** A longer name is not remembered: those of one answer could fill the memory. */
+const MAX_KNOWN_CHARS = 256;
 
 /** What is known about the name of a field. */
 interface Field {
@@ -73,7 +75,7 @@ class Redactor {
     if (known !== undefined) return known;
     const isPlain = this.string(name) === name;
     const field = { isPlain, rule: fieldRule(name), isSibling: isSiblingField(name) };
-    if (!isPlain) return field;
+    if (!isPlain || name.length > MAX_KNOWN_CHARS) return field;
     if (this.fields.size >= MAX_KNOWN_NAMES) this.fields.clear();
     this.fields.set(name, field);
     return field;

@@ -1,5 +1,5 @@
 /** Replaces values that are secret by their place: those of variables, fields of blocks, and fields with the name of a secret. */
-import { isJsonNumber, isJsonObject } from "../../lib/exact-json.ts";
+import { isJsonNumber, isJsonObject, mapMembers } from "../../lib/exact-json.ts";
 import { JWK_MEMBERS, JWK_SECRET } from "./authorizations.ts";
 import { isSecretField, NAMED_SECRET } from "./named-values.ts";
 import { redactionMark } from "./redaction-mark.ts";
@@ -44,9 +44,7 @@ function hideVariable(payload: Container): Container {
   const hidden = Object.hasOwn(payload, "value") ? replaced(payload, "value", hide(payload.value)) : payload;
   if (!isContainer(hidden.updates) || !Object.hasOwn(hidden.updates, "value")) return hidden;
   const change = hidden.updates.value;
-  const sides = isContainer(change)
-    ? Object.keys(change).reduce((all, side) => replaced(all, side, hide(change[side])), change)
-    : hide(change);
+  const sides = isContainer(change) ? mapMembers(change, hide) : hide(change);
   return replaced(hidden, "updates", replaced(hidden.updates, "value", sides));
 }
 

@@ -8,7 +8,7 @@ export const VOCABULARY =
   "prefect.resource.id prefect.resource.name prefect.resource.role prefect.flow-run prefect.task-run prefect.deployment prefect.work-pool prefect.work-queue prefect.worker prefect.automation prefect.event prefect.variable prefect.block-document prefect.block-type prefect.concurrency-limit prefect.artifact-collection prefect.asset prefect.state-message prefect.state-name prefect.state-timestamp prefect.state-type prefect.run-count prefect.orchestration prefect.version completed scheduled running pending failed crashed cancelled cancelling paused suspended resuming awaitingretry timedout heartbeat default process kubernetes docker client server intended initial_state validated_state updated_fields triggered executed created updated deleted acquired released materialization";
 
 function base64Of(text: string): string {
-  return new TextEncoder().encode(text).toBase64().replace(/=+$/, "");
+  return new TextEncoder().encode(text).toBase64({ omitPadding: true });
 }
 
 /** The forms in which a credential may occur: itself, its password, base64, URL-encoded. */

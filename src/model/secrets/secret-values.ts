@@ -18,7 +18,7 @@ const CODE =
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const DATE = /^\d{4}-\d{2}-\d{2}(?:[T ][\d:.,+Zz-]*)?$/;
 const NUMBER = /^[+-]?\d[\d_.,]*(?:e[+-]?\d+)?(?:%|[a-z]{1,2})?$/i;
-const VERSION = /^v?\d+(?:\.\d+)+[\w.+-]*$/;
+const VERSION = /^v?\d+\.\d[\w.+-]*$/;
 /** Folders and files, by their first part or because no part has an upper-case letter, which random text of that length has. */
 const PATH =
   /^(?:(?:~|\.{1,2}|[A-Za-z]:)?[\\/](?:etc|run|var|home|opt|usr|mnt|app|srv|tmp|root|data|secrets|workspace|Users|Program Files)(?:[\\/].*)?|(?:~|\.{1,2})?(?:\/[a-z0-9._-]+)+\/?)$/;

@@ -41,7 +41,8 @@ export function replaceTokens(text: string, occurrences: readonly Occurrence[]):
     if (token === undefined) continue;
     const { before, boundary } = token.place;
     const at = before === "after" ? end : start - before;
-    if (at < done || !mayBegin(text, at, boundary)) continue;
+    // Directly after another token begins a word, too: tokens written one after the other are all replaced.
+    if (at < done || !((at === done && done > 0) || mayBegin(text, at, boundary))) continue;
     token.pattern.lastIndex = at;
     if (!token.pattern.test(text)) continue;
     result += text.slice(done, at) + token.mark;

@@ -36,11 +36,17 @@ function matchesAt(pattern: RegExp, text: string, at: number): boolean {
   return pattern.test(text);
 }
 
-/** The last "@" in the range that a host follows; -1: there is none. */
+/** The last "@" in the range; -1: there is none. What precedes the range is not read, because each URL of a text would read it again. */
 function lastAt(text: string, from: number, end: number): number {
-  let at = text.lastIndexOf("@", end - 1);
-  while (at >= from && !matchesAt(HOST, text, at + 1)) at = at === 0 ? -1 : text.lastIndexOf("@", at - 1);
-  return at >= from ? at : -1;
+  const at = from < end ? text.slice(from, end).lastIndexOf("@") : -1;
+  return at < 0 ? -1 : from + at;
+}
+
+/** The last "@" in the range that a host follows; -1: there is none. */
+function lastBeforeHost(text: string, from: number, end: number): number {
+  let at = lastAt(text, from, end);
+  while (at >= 0 && !matchesAt(HOST, text, at + 1)) at = lastAt(text, from, at);
+  return at;
 }
 
 /** A host that ends the search: in "http://u:a@b?c@d" the first "@" may belong to the password. */
@@ -63,12 +69,12 @@ function secretOf(text: string, from: number, end: number, isStrict: boolean): F
   USER.lastIndex = from;
   const user = USER.exec(text);
   if (!user || USER.lastIndex > end) {
-    const at = text.lastIndexOf("@", hostEnd - 1);
+    const at = lastAt(text, from, hostEnd);
     return at > from && TOKEN_USER.test(text.slice(from, at)) ? { from, to: at, mark: URL_TOKEN } : null;
   }
   const password = from + user[0].length;
-  let at = hostEnd > password ? text.lastIndexOf("@", hostEnd - 1) : -1;
-  const last = lastAt(text, password, end);
+  let at = lastAt(text, password, hostEnd);
+  const last = lastBeforeHost(text, password, end);
   if (at >= password && /^sha\d{3}:/.test(text.slice(at + 1, at + 8))) return null;
   if (at < password) {
     const isPort = matchesAt(PORT, text, password) || (isStrict && user[0].includes("@"));
@@ -89,7 +95,7 @@ export function replaceUrlPasswords(text: string): string {
   let done = 0;
   for (let sign = text.indexOf("://"); sign >= 0; ) {
     const next = text.indexOf("://", sign + 3);
-    const scheme = /[A-Za-z][A-Za-z0-9+.-]*$/.exec(text.slice(Math.max(0, sign - 40), sign))?.[0] ?? "";
+    const scheme = /(?<![A-Za-z])[A-Za-z][A-Za-z0-9+.-]*$/.exec(text.slice(Math.max(0, sign - 40), sign))?.[0] ?? "";
     const quote = /["'`]/.test(text.charAt(sign - scheme.length - 1)) ? text.charAt(sign - scheme.length - 1) : "";
     const end = urlEnd(text, sign + 3, quote, next < 0 ? text.length : next);
     const found = secretOf(text, sign + 3, end, STRICT_SCHEME.test(scheme));

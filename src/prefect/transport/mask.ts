@@ -18,7 +18,7 @@ export function createMask(connection: PrefectConnection): (text: string) => str
   }
   for (const value of Object.values(customHeaders)) secrets.add(value);
   for (const proxy of [connection.proxy.http, connection.proxy.https]) {
-    const password = proxy && /\/\/[^/@]*:([^/@]+)@/.exec(proxy)?.[1];
+    const password = proxy && /\/\/[^/:@]*:([^/@]+)@/.exec(proxy)?.[1];
     if (password) secrets.add(password);
   }
   const long = [...secrets].filter((secret) => secret.length >= 4).sort((a, b) => b.length - a.length);

@@ -10,6 +10,7 @@ import {
   statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { withoutEndSlashes } from "../../lib/http-url.ts";
 
 const SIDE_FILES = ["", "-wal", "-shm"] as const;
 
@@ -19,12 +20,12 @@ const SIDE_FILES = ["", "-wal", "-shm"] as const;
  */
 export function recordFileName(apiUrl: string): string {
   const url = URL.canParse(apiUrl) ? new URL(apiUrl) : null;
-  const plain = url ? `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, "")}` : apiUrl;
+  const plain = url ? `${url.protocol}//${url.host}${withoutEndSlashes(url.pathname)}` : apiUrl;
   const slug = plain
     .replace(/^\w+:\/\//, "")
     .replace(/\/api$/, "")
     .replace(/[^A-Za-z0-9.]+/g, "-")
-    .replace(/^[-.]+|[-.]+$/g, "")
+    .replace(/^[-.]+|(?<![-.])[-.]+$/g, "")
     .slice(0, 60);
   const hash = new Bun.CryptoHasher("sha256").update(plain).digest("hex").slice(0, 10);
   return `${slug || "prefect"}-${hash}.sqlite`;

@@ -2,6 +2,7 @@
  * The OpenTelemetry SDK, without its global state: one provider per HTTP server. It keeps its own time and its own timers.
  * https://opentelemetry.io/docs/specs/otlp/#otlphttp
  */
+
 import { defaultTextMapGetter, type HrTime, ROOT_CONTEXT, SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { ExportResultCode, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
@@ -12,6 +13,7 @@ import {
   type SpanExporter as OtelSpanExporter,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
+import { withoutEndSlashes } from "../../../lib/http-url.ts";
 import type { Logger } from "../../../lib/logger.ts";
 import type { SpanExporter, SpanExportOptions } from "./spans.ts";
 
@@ -19,7 +21,7 @@ const MAX_WAITING_SPANS = 5_000;
 
 export function createOtelExporter(options: SpanExportOptions): SpanExporter {
   const { endpoint, service, clock, logger, everyMs = 5_000, timeoutMs = 5_000 } = options;
-  const url = `${endpoint.replace(/\/+$/, "")}/v1/traces`;
+  const url = `${withoutEndSlashes(endpoint)}/v1/traces`;
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ "service.name": service }),
     // The operator asked for every request, whatever the caller's own tracing has sampled.

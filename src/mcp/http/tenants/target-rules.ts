@@ -1,6 +1,7 @@
 import { AppError } from "../../../errors.ts";
 import { addressKind, isAddressText } from "../../../lib/address-kind.ts";
 import type { Clock } from "../../../lib/clock.ts";
+import { withoutEndSlashes } from "../../../lib/http-url.ts";
 import { asName, type Checked, own, quote, sentence } from "../../../lib/shown-text.ts";
 
 /** Which Prefect API the header X-Prefect-Api-Url may name. */
@@ -32,8 +33,9 @@ export function checkAllowed(allowed: readonly string[]): void {
 
 /** Scheme and host in lower case. Paths are compared as they are: servers distinguish `/A` and `/a`. */
 function plainEntry(entry: string): string {
-  const [, origin = "", path = ""] = /^([^/]*(?:\/\/[^/]*)?)(.*)$/s.exec(entry.trim()) ?? [];
-  return `${origin.toLowerCase()}${path.replace(/\/+$/, "")}`;
+  const text = entry.trim();
+  const origin = /^[^/]*(?:\/\/[^/]*)?/.exec(text)?.[0] ?? "";
+  return `${origin.toLowerCase()}${withoutEndSlashes(text.slice(origin.length))}`;
 }
 
 export type LookupHost = (host: string) => Promise<readonly string[]>;
@@ -165,7 +167,7 @@ function coversUrl(wanted: string, target: URL): boolean {
 }
 
 function plainUrl({ origin, pathname }: URL): string {
-  return `${origin}${pathname.replace(/(?<!\/)\/+$/, "")}`;
+  return `${origin}${withoutEndSlashes(pathname)}`;
 }
 
 function isLoopbackName(host: string): boolean {
