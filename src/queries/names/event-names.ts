@@ -16,7 +16,7 @@ export function unknownEventName(ctx: QueryContext, { event }: EventFilter): Sen
   const matching = db ? findMatchingNames(db, event) : null;
   if (!db || matching === null || matching.size > 0) return null;
   const names = [...findEventNames(db).values()];
-  const near = wanted.flatMap((text) => closest(text.replace(/[.*]+$/, ""), names, MAX_NAMES, partsOf));
+  const near = wanted.flatMap((text) => closest(text.replace(/(?<![.*])[.*]+$/, ""), names, MAX_NAMES, partsOf));
   const suggestion = near.length > 0 ? sentence` Near it: ${asNames([...new Set(near)].slice(0, MAX_NAMES))}.` : "";
   return sentence`No recorded event has such a name.${suggestion}`;
 }

@@ -330,6 +330,24 @@ describe("values without secrets", () => {
       expect(typeof redact.text(`[${JSON.stringify(text)}]`)).toBe("string");
     }
   });
+
+  test("hostile texts and objects, each of which took minutes with a pass that is not linear, are redacted", () => {
+    const many = (part: string, chars = 1_000_000) => part.repeat(Math.ceil(chars / part.length));
+    for (const text of [
+      `a@b ${many("pg://user:pw/")}`,
+      `basic ${btoa(`${many(":")}\0`)}`,
+      `token="1${many(".1", 16_000)}!"`,
+      many(`token="1${many(".1", 16_000)}!" `),
+      `-----BEGIN PRIVATE KEY-----${many(" ")}!`,
+      `-----BEGIN PRIVATE KEY-----\n${many(`${"A1b2".repeat(16)}\n`)}!`,
+      `${many("A\n")}-----END PRIVATE KEY-----`,
+    ])
+      expect(redact.text(redact.text(text))).toBe(redact.text(text));
+    const sides = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`side-${n}`, n]));
+    const updated = { event: "prefect.variable.updated", payload: { updates: { value: sides } } };
+    const hidden: Set<unknown> = new Set(Object.values(redact.object(updated).payload.updates.value));
+    expect([...hidden]).toEqual(["[redacted:variable-value]"]);
+  });
 });
 
 describe("properties, over random data", () => {

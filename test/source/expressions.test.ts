@@ -5,9 +5,9 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { analyse } from "scslre";
-import { allLiterals, expressionLiterals, type SourceExpression } from "./support/hostile/expressions.ts";
+import { allLiterals, expressionLiterals, type SourceExpression } from "./hostile/expressions.ts";
 
-const PROGRAM = join(import.meta.dir, "support/hostile/expressions.ts");
+const PROGRAM = join(import.meta.dir, "./hostile/expressions.ts");
 
 function superlinear({ place, source, flags }: SourceExpression): string[] {
   const { reports } = analyse(new RegExp(source, flags));
