@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { type Sentence, sentence } from "../../lib/shown-text.ts";
 
+import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { withNotes } from "../../model/freshness.ts";
 import type { ResolvedName } from "../../queries/names/names.ts";
 import { earlierDeploymentNotes } from "../../queries/objects/earlier-deployments.ts";
 import { type FlowRunPosition, listFlowRuns } from "../../queries/runs/flow-runs.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
-import { asOfSchedules } from "../../queries/source/run-window.ts";
+import { asOfSchedules, boundsOf } from "../../queries/source/run-window.ts";
+import type { FilterSet } from "../../store/filters/bodies.ts";
 import { FLOW_RUN_SORTS, type FlowRunSort } from "../../store/filters/sorts.ts";
 import { badCursor, type CursorValue } from "../answer/cursor.ts";
 import { MAX_LIMIT } from "../definition/list-arguments.ts";
@@ -79,11 +81,12 @@ export const getFlowRunsTool = listTool({
   hint: sentence`Narrow by state, flow, deployment, tags or times.`,
   none: sentence`No flow run matches.`,
   async query(ctx, { set, sort, limit, position, fresh, isFull, isSingle, named, nowUs }, args) {
+    const after = readPosition(position);
     const page = await listFlowRuns(ctx, {
-      set,
+      set: withoutLaterRuns(set, args, after?.nowUs ?? nowUs),
       sort: sort ?? (args.filter === undefined ? undefined : "START_TIME_DESC"),
       limit,
-      after: readPosition(position),
+      after,
       isFull: isFull || isSingle,
       includesDeleted: isSingle,
       fresh,
@@ -101,6 +104,19 @@ export const getFlowRunsTool = listTool({
     return isFull ? { ...fullFlowRun(row), ...(hasFields ? brief : {}) } : brief;
   },
 });
+
+/** A list "since" some time is about what happened: runs that are due later are in it only by `until` or by their state. */
+function withoutLaterRuns(
+  set: FilterSet,
+  { since, until, state }: { readonly [name: string]: unknown },
+  nowUs: ServerUs,
+): FilterSet {
+  const { fromUs, toUs } = boundsOf(set.flow_runs);
+  if (since === undefined || until !== undefined || state !== undefined) return set;
+  if (toUs !== null || fromUs === null || fromUs > nowUs) return set;
+  const flow_runs = set.flow_runs as { readonly start_time?: object };
+  return { ...set, flow_runs: { ...flow_runs, start_time: { ...flow_runs.start_time, before_: formatIsoUs(nowUs) } } };
+}
 
 /** Notes about deleted deployments of the same name. An id asks for that deployment only. */
 function deploymentNotes(ctx: QueryContext, given = "", deployment: ResolvedName | undefined): Sentence[] {

@@ -139,7 +139,11 @@ describe("get_flow_runs from the record", () => {
     expect(await ask({ deployment: "orders-etl/nightly", limit: 1 })).toEqual([late.id]);
     expect(await ask({ tags: ["prod"], state: "COMPLETED" })).toEqual([completed.id]);
     expect(await ask({ name: "OWL" })).toEqual([failed.id]);
-    expect(await ask({ since: "15m" })).toEqual([late.id, running.id, soon.id, tomorrow.id]);
+    // Runs that are due later are not what happened since then, unless their time or state is asked for.
+    expect(await ask({ since: "15m" })).toEqual([late.id, running.id]);
+    expect(await ask({ since: "15m", until: "in 2 days" })).toEqual([late.id, running.id, soon.id, tomorrow.id]);
+    expect(await ask({ since: "15m", state: "SCHEDULED" })).toEqual([late.id, soon.id, tomorrow.id]);
+    expect(await ask({ since: "in 1s" })).toEqual([soon.id, tomorrow.id]);
     expect(await ask({ since: at(0), until: at(700) })).toEqual([failed.id, completed.id]);
     expect(await ask({ flow_run: failed.id.slice(0, 12) })).toEqual([failed.id]);
     expect(await ask({ flow_run: `http://host:4200/runs/flow-run/${failed.id}` })).toEqual([failed.id]);
