@@ -92,7 +92,7 @@ export function quoteJson(value: unknown, maxChars = 300): Sentence {
   return jsonLine(value).slice(0, maxChars).replace(MARK_LIKE, "\\u003c") as Sentence;
 }
 
-const WORD = /^[\p{L}\p{N}_][\p{L}\p{N}_.@/+-]{0,99}$/u;
+const WORD = /^[\p{L}\p{N}_][\p{L}\p{N}_.@/+*-]{0,99}$/u;
 
 /** A foreign name: as it is when it is a single word, which says nothing by itself, otherwise in quotes. */
 export function asName(text: string): Sentence {
@@ -153,6 +153,11 @@ export function indented(text: string): Line[] {
 /** Lines of a text as they are. Only between marks that hold nothing else. */
 export function verbatim(text: string): Line[] {
   return visibleText(text).split("\n") as Line[];
+}
+
+/** To be put into another sentence. */
+export function withoutPeriod(text: Sentence): Sentence {
+  return text.replace(/\.$/, "") as Sentence;
 }
 
 /** Parts with a separator between them; of the type that all parts have. */

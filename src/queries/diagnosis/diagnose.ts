@@ -1,5 +1,5 @@
 /** One question, one verdict: collects facts, lets the causes judge them, and ranks the findings. */
-import { sentence } from "../../lib/shown-text.ts";
+import { asName, asReason, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { addUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
@@ -31,10 +31,10 @@ export interface Diagnosis {
   readonly window: TimeRange;
   readonly verdict: Verdict;
   readonly findings: readonly Finding[];
-  readonly ruledOut: readonly string[];
-  readonly unchecked: readonly string[];
+  readonly ruledOut: readonly Sentence[];
+  readonly unchecked: readonly Sentence[];
   /** One sentence on the state of the subject. */
-  readonly state: string;
+  readonly state: Sentence;
   readonly freshness: Freshness;
 }
 
@@ -97,32 +97,35 @@ function isUnexplained(facts: Facts, findings: readonly Finding[]): boolean {
   return late.length > 0 || isFailed(facts.run?.run.state_type);
 }
 
-function ruledOut(facts: Facts, findings: readonly Finding[]): string[] {
+function ruledOut(facts: Facts, findings: readonly Finding[]): Sentence[] {
   const found = new Set(findings.map((finding) => finding.code));
   return applicableCauses(facts)
     .filter((cause) => !found.has(cause.code) && cause.judge(facts).length === 0)
     .flatMap((cause) => cause.ruledOut?.(facts) ?? []);
 }
 
-function stateOf(facts: Facts): string {
+function stateOf(facts: Facts): Sentence {
   const { run } = facts;
   if (run) {
+    const state = run.run.state_name ?? run.run.state_type ?? "";
     const ended = isTerminal(run.run.state_type ?? null) ? run.run.end_time : run.run.state?.timestamp;
-    return `${run.run.name} is ${run.run.state_name ?? run.run.state_type ?? "without state"}${ended ? ` since ${ended}` : ""}${run.deletedUs === null ? "" : ", and was deleted in Prefect"}`;
+    return sentence`${asName(run.run.name)} is ${state === "" ? "without state" : asName(state)}${ended ? sentence` since ${asReason(ended)}` : ""}${run.deletedUs === null ? "" : ", and was deleted in Prefect"}`;
   }
   if (facts.automation) return stateOfAutomation(facts.automation.automation, facts.isPast);
   const { total, failed, failedTotal } = facts.ended;
   const [last] = failed.toSorted((a, b) => endUs(b) - endUs(a));
-  const lastFailed = last ? `; the last to fail was ${last.run.name} at ${last.run.end_time}` : "";
-  const ended = `${total} runs ended (${failedTotal} failed or crashed${lastFailed})`;
+  const lastFailed = last
+    ? sentence`; the last to fail was ${asName(last.run.name)} at ${asReason(last.run.end_time ?? "")}`
+    : "";
+  const ended = sentence`${total} runs ended (${failedTotal} failed or crashed${lastFailed})`;
   return facts.isPast
     ? ended
-    : `${ended}, ${facts.active.length} in progress, ${facts.waiting.length} waiting to start`;
+    : sentence`${ended}, ${facts.active.length} in progress, ${facts.waiting.length} waiting to start`;
 }
 
-function stateOfAutomation({ name, enabled }: Automation, isPast: boolean): string {
-  if (enabled === undefined && isPast) return `whether ${name} was enabled then is not known`;
-  return `${name} is ${enabled === false ? "disabled" : "enabled"}`;
+function stateOfAutomation({ name, enabled }: Automation, isPast: boolean): Sentence {
+  if (enabled === undefined && isPast) return sentence`whether ${asName(name)} was enabled then is not known`;
+  return sentence`${asName(name)} is ${enabled === false ? "disabled" : "enabled"}`;
 }
 
 function freshnessOf(ctx: QueryContext, gathering: Gathering, nowUs: ServerUs): Freshness {

@@ -1,13 +1,14 @@
 import { expect, test } from "bun:test";
+import { asName, own } from "../../../src/lib/shown-text.ts";
 import type { Finding } from "../../../src/queries/diagnosis/findings/types.ts";
 import { rankFindings } from "../../../src/queries/diagnosis/rank.ts";
 
 const finding = (code: string, given: Partial<Finding> = {}): Finding => ({
   code,
   severity: "problem",
-  summary: code,
+  summary: asName(code),
   evidence: {},
-  fix: "",
+  fix: own(""),
   certainty: 1,
   runsExplained: 1,
   ...given,

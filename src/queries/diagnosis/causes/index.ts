@@ -1,4 +1,5 @@
 /** All causes, from what is closest to the run to what is farthest from it: the last criterion of the ranking. */
+
 import type { CauseModule } from "../findings/types.ts";
 import {
   automationActionFailed,

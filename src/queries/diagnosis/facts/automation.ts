@@ -51,15 +51,16 @@ export async function gatherAutomation(
   };
   const updatedUs = parseIsoUs(automation.updated ?? "") ?? nowUs;
   const isAsThen = !isPast || updatedUs <= toUs;
-  if (!isAsThen) gathering.unchecked.push("its trigger, and whether it was enabled: it was changed after the window");
+  if (!isAsThen)
+    gathering.unchecked.push(own("its trigger, and whether it was enabled: it was changed after the window"));
   const trigger = isAsThen ? readTrigger(automation.trigger) : null;
   const [triggerEvents, events] = await Promise.all([
     trigger
-      ? attempt<readonly PrefectEvent[] | null>(gathering, "the events that its trigger listens to", null, () =>
+      ? attempt<readonly PrefectEvent[] | null>(gathering, own("the events that its trigger listens to"), null, () =>
           readTriggerEvents(ctx, trigger, range, gathering),
         )
       : null,
-    attempt<readonly PrefectEvent[]>(gathering, "its own events", [], async () => {
+    attempt<readonly PrefectEvent[]>(gathering, own("its own events"), [], async () => {
       const filter = { resource: { id: [resourceId("automation", id)] } };
       const found = await listEvents(ctx, { filter, ...range, order: "desc", limit: MAX_OWN_EVENTS });
       return found.events.toReversed();
@@ -94,7 +95,8 @@ async function readTriggerEvents(
   for (const filter of filters) {
     const page = await listEvents(ctx, { filter, ...range, order: "desc", limit: MAX_EVENTS });
     gathering.freshness.push(page.freshness);
-    if (page.hasMore) gathering.unchecked.push(`events before the newest ${MAX_EVENTS} that its trigger listens to`);
+    if (page.hasMore)
+      gathering.unchecked.push(sentence`events before the newest ${MAX_EVENTS} that its trigger listens to`);
     for (const event of page.events) found.set(event.id, event);
   }
   return [...found.values()];

@@ -1,4 +1,5 @@
 /** A deployment that was deleted in Prefect, as the record holds it, and the one that replaced it. */
+import { own } from "../../../lib/shown-text.ts";
 import { onServerClock } from "../../../lib/time.ts";
 import { findObject } from "../../../store/objects/objects.ts";
 import { listDeployments } from "../../objects/deployments.ts";
@@ -19,7 +20,7 @@ export async function readDeletedDeployment(
   const { name, doc } = recorded;
   const deletedUs = onServerClock(recorded.deletedUs, statedSkewUs(db));
   const flowName = findObject(db, "flow", doc.flow_id)?.name ?? null;
-  const successor = await attempt(gathering, "whether another deployment replaced it", null, async () => {
+  const successor = await attempt(gathering, own("whether another deployment replaced it"), null, async () => {
     const set = { deployments: { name: { any_: [name] } } };
     const { items } = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 20, offset: 0 });
     // Names are unique within a flow. The flow itself may have been deleted and created again under the same name.

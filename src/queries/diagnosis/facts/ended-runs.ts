@@ -1,4 +1,5 @@
 /** Runs that ended in the window. When they are too many for one page, failed runs are read on their own, so that none is missed. */
+import { own, sentence } from "../../../lib/shown-text.ts";
 import { formatIsoUs, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { JsonObject } from "../../../model/objects.ts";
@@ -25,7 +26,7 @@ interface Question {
 
 export function readEnded(ctx: QueryContext, question: Question): Promise<EndedRunFacts> {
   const { gathering } = question;
-  return attempt(gathering, "runs that ended", NO_ENDED_RUNS, async () => {
+  return attempt(gathering, own("runs that ended"), NO_ENDED_RUNS, async () => {
     const page = await readPage(ctx, question, TERMINAL_TYPES);
     const newest = page.items.map(toNamed);
     if (!page.hasMore) {
@@ -36,7 +37,9 @@ export function readEnded(ctx: QueryContext, question: Question): Promise<EndedR
       countEnded(ctx, question, TERMINAL_TYPES, page),
       readFailed(ctx, question),
     ]);
-    gathering.unchecked.push(`order and durations of all but the newest ${newest.length} of ${total} ended runs`);
+    gathering.unchecked.push(
+      sentence`order and durations of all but the newest ${newest.length} of ${total} ended runs`,
+    );
     return { newest, ...found, total, isCut: true };
   });
 }
@@ -50,7 +53,9 @@ export async function readFailed(
   const failed = page.items.map(toNamed);
   if (!page.hasMore) return { failed, failedTotal: failed.length };
   const failedTotal = await countEnded(ctx, question, FAILED_TYPES, page);
-  question.gathering.unchecked.push(`the errors of all but the newest ${failed.length} of ${failedTotal} failed runs`);
+  question.gathering.unchecked.push(
+    sentence`the errors of all but the newest ${failed.length} of ${failedTotal} failed runs`,
+  );
   return { failed, failedTotal };
 }
 
@@ -98,7 +103,7 @@ async function countEnded(
   const set = filtersOf(ctx, question, types);
   const db = page.freshness.source === "record" ? ctx.record() : null;
   if (db) return countFlowRuns(db, set);
-  return attempt(question.gathering, "how many runs ended", page.items.length, () => {
+  return attempt(question.gathering, own("how many runs ended"), page.items.length, () => {
     const live = openLive(ctx);
     return live.api.countFlowRuns(set as JsonObject, live.options());
   });

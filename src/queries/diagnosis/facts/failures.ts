@@ -1,5 +1,6 @@
 /** Failed and crashed runs, grouped by error. One log is read for each group, not one for each run. */
 
+import { own } from "../../../lib/shown-text.ts";
 import { earliestUs, formatIsoUs, latestUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { FlowRun } from "../../../model/objects.ts";
@@ -76,16 +77,15 @@ async function completedIn(
   );
   const lastUs = endUs(ended.newest.at(-1));
   if (isKnown || !ended.isCut || range.fromUs > lastUs) return isKnown;
-  const what = "whether flows that failed have completed before or since";
   const db = ctx.record();
   if (!db || !isRecordCurrent(ctx, db, "flow_run")) {
-    gathering.unchecked.push(what);
+    gathering.unchecked.push(own("whether flows that failed have completed before or since"));
     return false;
   }
   const end_time = { after_: formatIsoUs(range.fromUs), before_: formatIsoUs(range.toUs) };
-  const own = { state: { type: { any_: ["COMPLETED"] } }, end_time };
+  const completed = { state: { type: { any_: ["COMPLETED"] } }, end_time };
   const set: FilterSet = deployment_id
-    ? { flow_runs: { ...own, deployment_id: { any_: [deployment_id] } } }
-    : { flow_runs: own, flows: { id: { any_: [flow_id] } } };
+    ? { flow_runs: { ...completed, deployment_id: { any_: [deployment_id] } } }
+    : { flow_runs: completed, flows: { id: { any_: [flow_id] } } };
   return findFlowRuns(db, set, "END_TIME_DESC", { limit: 1, isBrief: true }).length > 0;
 }

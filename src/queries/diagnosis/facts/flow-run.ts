@@ -1,7 +1,7 @@
 /** Everything about one run: its task runs, log, events, children, history, and what decides whether it starts. */
 
 import { AppError } from "../../../errors.ts";
-import { asName, sentence } from "../../../lib/shown-text.ts";
+import { asName, own, sentence } from "../../../lib/shown-text.ts";
 import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
 import { withNotes } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
@@ -38,9 +38,9 @@ export async function gatherRun(ctx: QueryContext, id: string, gathering: Gather
     run.deployment_id ? readDeployment(ctx, run.deployment_id, gathering) : null,
     hasStarted ? readTasks(ctx, id, gathering) : [],
     needsLog(run) ? readRunLog(ctx, run, gathering) : [],
-    attempt(gathering, "its events", [], () => readRunEvents(ctx, id, gathering)),
+    attempt(gathering, own("its events"), [], () => readRunEvents(ctx, id, gathering)),
     hasStarted && depth < MAX_DEPTH && run.state_type !== "COMPLETED" ? gatherChildren(ctx, id, gathering, depth) : [],
-    depth === 0 ? attempt(gathering, "earlier runs", [], () => readHistory(ctx, run, gathering)) : [],
+    depth === 0 ? attempt(gathering, own("earlier runs"), [], () => readHistory(ctx, run, gathering)) : [],
   ]);
   const isWaiting = named.deletedUs === null && isDue(run);
   const poolName = run.work_pool_name ?? (isWaiting ? deployment?.work_pool_name : null);
@@ -80,7 +80,7 @@ async function readRun(
 }
 
 export async function readDeployment(ctx: QueryContext, id: string, gathering: Gathering): Promise<Deployment | null> {
-  return attempt(gathering, "its deployment", null, async () => {
+  return attempt(gathering, own("its deployment"), null, async () => {
     const set = { deployments: { id: { any_: [id] } } };
     const page = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 1, offset: 0 });
     gathering.freshness.push(page.freshness);
@@ -89,7 +89,7 @@ export async function readDeployment(ctx: QueryContext, id: string, gathering: G
 }
 
 function readTasks(ctx: QueryContext, id: string, gathering: Gathering): Promise<RunFacts["tasks"]> {
-  return attempt(gathering, "its task runs", [], async () => {
+  return attempt(gathering, own("its task runs"), [], async () => {
     const set = { task_runs: { flow_run_id: { any_: [id] } } };
     const page = await listTaskRuns(ctx, {
       set,
@@ -114,7 +114,7 @@ async function readRunEvents(ctx: QueryContext, id: string, gathering: Gathering
 }
 
 async function gatherChildren(ctx: QueryContext, id: string, gathering: Gathering, depth: number): Promise<RunFacts[]> {
-  return attempt(gathering, "its subflow runs", [], async () => {
+  return attempt(gathering, own("its subflow runs"), [], async () => {
     const state = { type: { any_: [...FAILED_TYPES, "SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLED"] } };
     const since = coveredSince(ctx);
     const bound = since ? { expected_start_time: since } : {};
@@ -146,7 +146,7 @@ async function readHistory(ctx: QueryContext, run: FlowRun, gathering: Gathering
 }
 
 async function readParent(ctx: QueryContext, taskRunId: string, gathering: Gathering): Promise<NamedRun | null> {
-  return attempt(gathering, "its parent run", null, async () => {
+  return attempt(gathering, own("its parent run"), null, async () => {
     const set = { task_runs: { id: { any_: [taskRunId] } } };
     const page = await listTaskRuns(ctx, {
       set,

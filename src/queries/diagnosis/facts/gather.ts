@@ -1,5 +1,6 @@
 /** Collects the facts for a question, by its subject. Causes judge these facts and read nothing themselves. */
 
+import { own, sentence } from "../../../lib/shown-text.ts";
 import { DAY_US, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
@@ -114,7 +115,7 @@ async function gatherForRun(
   const throttledRange = throttledRangeOf(run, nowUs);
   const historyLimits =
     run.run.state_type === "RUNNING" && !isDeleted
-      ? await attempt(gathering, "limits that earlier runs acquired", [], () => readHistoryLimits(ctx, run))
+      ? await attempt(gathering, own("limits that earlier runs acquired"), [], () => readHistoryLimits(ctx, run))
       : [];
   const canWaitForLimit = waiting.length > 0 || hasPendingTasks || historyLimits.length > 0;
   const [limits, sameError, throttling] = await Promise.all([
@@ -168,7 +169,7 @@ function isChangedSince({ updated }: Deployment, us: ServerUs): boolean {
   return updatedUs === undefined || updatedUs > us;
 }
 
-const PRESENT_FACTS = "which runs waited then, and the workers, pools, queues and limits of that time";
+const PRESENT_FACTS = own("which runs waited then, and the workers, pools, queues and limits of that time");
 
 /** Of a window that is over, only what ended in it is known. What runs, waits and is occupied now says nothing about it. */
 async function gatherPastRuns(ctx: QueryContext, question: RunsQuestion): Promise<Partial<Facts>> {
@@ -220,7 +221,7 @@ function countWaiting(pool: PoolFacts, waiting: readonly NamedRun[]): PoolFacts 
 }
 
 async function readUnfinished(ctx: QueryContext, { filters, nowUs, gathering }: RunsQuestion): Promise<NamedRun[]> {
-  return attempt(gathering, "runs that have not ended", [], async () => {
+  return attempt(gathering, own("runs that have not ended"), [], async () => {
     const state = { type: { any_: [...UNFINISHED_TYPES] } };
     const since = coveredSince(ctx);
     const own = { state, ...(since ? { expected_start_time: since } : {}) };
@@ -236,7 +237,7 @@ async function readUnfinished(ctx: QueryContext, { filters, nowUs, gathering }: 
     // Runs scheduled for later are last in this order, and not of interest.
     const lastUs = parseIsoUs(page.items.at(-1)?.run.expected_start_time ?? "") ?? 0;
     if (page.hasMore && lastUs <= nowUs)
-      gathering.unchecked.push(`runs that have not ended beyond the first ${MAX_RUNS}`);
+      gathering.unchecked.push(sentence`runs that have not ended beyond the first ${MAX_RUNS}`);
     return page.items.map(toNamed);
   });
 }
@@ -248,7 +249,7 @@ async function deploymentsOf(
 ): Promise<Deployment[]> {
   const ids = [...new Set(runs.flatMap((one) => one.run.deployment_id ?? []))].slice(0, 50);
   if (ids.length === 0) return [];
-  return attempt(gathering, "the deployments of waiting runs", [], async () => {
+  return attempt(gathering, own("the deployments of waiting runs"), [], async () => {
     const set = { deployments: { id: { any_: ids } } };
     const page = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 50, offset: 0 });
     return page.items.map((item) => item.deployment);

@@ -1,5 +1,5 @@
 import { AppError } from "../../../errors.ts";
-import type { Sentence } from "../../../lib/shown-text.ts";
+import { type Sentence, sentence, withoutPeriod } from "../../../lib/shown-text.ts";
 import { addMs, type SteadyMs } from "../../../lib/time.ts";
 import type { Freshness } from "../../../model/freshness.ts";
 import { type QueryContext, withLimits } from "../../source/context.ts";
@@ -12,7 +12,7 @@ const LIVE_MS = 3_000;
 /** What collecting facts leaves beside the facts themselves. */
 export interface Gathering {
   readonly freshness: Freshness[];
-  readonly unchecked: string[];
+  readonly unchecked: Sentence[];
   /** For the freshness of the answer. */
   readonly notes: Sentence[];
   /** End of the time for all live questions together. */
@@ -33,13 +33,13 @@ export function startGathering(ctx: QueryContext): Gathering {
 export async function askLive<T>(
   ctx: QueryContext,
   gathering: Gathering,
-  what: string,
+  what: Sentence,
   fallback: T,
   read: (live: LiveReader) => Promise<T>,
 ): Promise<T> {
   const db = ctx.record();
   if (db && readSyncView(db, ctx.clock).unreachableSinceUs !== null) {
-    gathering.unchecked.push(`${what} (Prefect is unreachable)`);
+    gathering.unchecked.push(sentence`${what} (Prefect is unreachable)`);
     return fallback;
   }
   const limited = withLimits(ctx, { liveUntilMs: gathering.liveUntilMs });
@@ -47,12 +47,17 @@ export async function askLive<T>(
 }
 
 /** Runs `read`. An AppError becomes an entry under `could_not_check`, and `fallback` is the result. */
-export async function attempt<T>(gathering: Gathering, what: string, fallback: T, read: () => Promise<T>): Promise<T> {
+export async function attempt<T>(
+  gathering: Gathering,
+  what: Sentence,
+  fallback: T,
+  read: () => Promise<T>,
+): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    gathering.unchecked.push(`${what} (${error.message.replace(/\.$/, "")})`);
+    gathering.unchecked.push(sentence`${what} (${withoutPeriod(error.sentence)})`);
     return fallback;
   }
 }

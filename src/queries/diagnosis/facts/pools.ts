@@ -1,4 +1,5 @@
 /** Work pools and limits as they are now: rows of the record, updated by at most three live questions. */
+import { asName, own, sentence } from "../../../lib/shown-text.ts";
 import { onServerClock, type ServerUs } from "../../../lib/time.ts";
 import type { ConcurrencyLimit, Worker } from "../../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../../prefect/transport/page-sizes.ts";
@@ -30,7 +31,7 @@ export async function gatherPools(
   gathering: Gathering,
 ): Promise<PoolFacts[]> {
   if (names.length === 0) return [];
-  const page = await attempt(gathering, "the work pools", null, () =>
+  const page = await attempt(gathering, own("the work pools"), null, () =>
     listWorkPools(ctx, { set: { work_pools: { name: { any_: [...names] } } }, limit: 50, offset: 0 }),
   );
   if (!page) return [];
@@ -46,7 +47,7 @@ export async function gatherPools(
     const areWorkersCurrent = live?.workers != null || !isRecorded;
     const areWorkersKnown =
       areWorkersCurrent || (recorded !== null && (recorded.length > 0 || item.pool.status !== "READY"));
-    if (!areWorkersKnown) gathering.unchecked.push(`the workers of pool ${item.pool.name}`);
+    if (!areWorkersKnown) gathering.unchecked.push(sentence`the workers of pool ${asName(item.pool.name)}`);
     const byId = new Map(occupancy.queues.map((queue) => [queue.queueId, queue]));
     return {
       pool: item.pool,
@@ -79,12 +80,16 @@ async function askPool(
   gathering: Gathering,
 ): Promise<{ occupancy: PoolOccupancy | null; workers: readonly Worker[] | null }> {
   const [occupancy, workers] = await Promise.all([
-    askLive(ctx, gathering, `who holds the slots of pool ${name} right now`, null, async (live) => {
+    askLive(ctx, gathering, sentence`who holds the slots of pool ${asName(name)} right now`, null, async (live) => {
       const found = await readPoolOccupancy(live, [name]);
       return found.get(name) ?? null;
     }),
-    askLive<readonly Worker[] | null>(ctx, gathering, `the heartbeats of pool ${name} right now`, null, (live) =>
-      live.api.filterWorkers(name, live.options()),
+    askLive<readonly Worker[] | null>(
+      ctx,
+      gathering,
+      sentence`the heartbeats of pool ${asName(name)} right now`,
+      null,
+      (live) => live.api.filterWorkers(name, live.options()),
     ),
   ]);
   return { occupancy, workers };
@@ -111,7 +116,7 @@ export async function gatherLimits(
     askLive<readonly ConcurrencyLimit[]>(
       ctx,
       gathering,
-      "the counts of concurrency limits right now",
+      own("the counts of concurrency limits right now"),
       recorded,
       (live) => live.api.filterObjects("concurrency_limit", { limit: ROWS_PER_PAGE, offset: 0 }, live.options()),
     ),
@@ -119,7 +124,7 @@ export async function gatherLimits(
       ? askLive<ReadonlyMap<string, readonly Holder[]>>(
           ctx,
           gathering,
-          "which task runs hold the tag limits",
+          own("which task runs hold the tag limits"),
           db ? findTagHolders(db) : new Map(),
           (live) => readTagHolders(ctx, live),
         )
@@ -129,7 +134,7 @@ export async function gatherLimits(
   const globals = occupied.filter((limit) => limitSubject(limit).kind === "global").map((limit) => limit.id);
   const byLimit = await attempt<ReadonlyMap<string, readonly Holder[]>>(
     gathering,
-    "who holds the global limits",
+    own("who holds the global limits"),
     new Map(),
     () => listGlobalHolders(ctx, globals),
   );

@@ -1,4 +1,5 @@
 /** The lines of a run's log that a diagnosis needs: warnings and errors, and its last lines where the record holds them. */
+import { asName, sentence } from "../../../lib/shown-text.ts";
 import type { FlowRun, Log } from "../../../model/objects.ts";
 import { isTerminal } from "../../../model/state.ts";
 import { coveredRanges } from "../../../store/coverage.ts";
@@ -25,14 +26,20 @@ export async function readRunLog(
   const isComplete = db !== null && isTerminal(run.state_type ?? null) && coveredRanges(db, "log", run.id).length > 0;
   if (isComplete) return recorded;
   const fallback = recorded.length > 0 ? recorded : null;
-  return askLive<readonly Log[] | null>(ctx, gathering, `the log of ${run.name}`, fallback, async (live) => {
-    const logs = { flow_run_id: { any_: [run.id] }, level: { ge_: WARNING_LEVEL } };
-    const body = { logs, sort: "TIMESTAMP_DESC", limit: MAX_LINES, offset: 0 };
-    const rows = await live.api.filterLogs(body, live.options());
-    const ascending = rows.toReversed();
-    ctx.saveLive({ kind: "log", rows: ascending, readUs: live.startedUs });
-    return ascending;
-  });
+  return askLive<readonly Log[] | null>(
+    ctx,
+    gathering,
+    sentence`the log of ${asName(run.name)}`,
+    fallback,
+    async (live) => {
+      const logs = { flow_run_id: { any_: [run.id] }, level: { ge_: WARNING_LEVEL } };
+      const body = { logs, sort: "TIMESTAMP_DESC", limit: MAX_LINES, offset: 0 };
+      const rows = await live.api.filterLogs(body, live.options());
+      const ascending = rows.toReversed();
+      ctx.saveLive({ kind: "log", rows: ascending, readUs: live.startedUs });
+      return ascending;
+    },
+  );
 }
 
 function relevantLines(logs: readonly Log[]): readonly Log[] {

@@ -1,5 +1,6 @@
 /** The last events of running runs: only they show whether the process of a run still exists. */
 
+import { own, sentence } from "../../../lib/shown-text.ts";
 import { resourceId } from "../../../model/kinds.ts";
 import { findEvents } from "../../../store/events/events.ts";
 import { isRecordCurrent } from "../../source/answer.ts";
@@ -17,11 +18,11 @@ export function readRunning(ctx: QueryContext, active: readonly NamedRun[], gath
   if (running.length === 0) return [];
   const db = ctx.record();
   if (!db || !isRecordCurrent(ctx, db, "event")) {
-    gathering.unchecked.push("whether running runs still send heartbeats");
+    gathering.unchecked.push(own("whether running runs still send heartbeats"));
     return [];
   }
   if (running.length > MAX_RUNS) {
-    gathering.unchecked.push(`heartbeats of all but ${MAX_RUNS} of ${running.length} running runs`);
+    gathering.unchecked.push(sentence`heartbeats of all but ${MAX_RUNS} of ${running.length} running runs`);
   }
   const toUs = serverNowUs(ctx);
   return running.slice(0, MAX_RUNS).map(({ run, flowName, deploymentName }) => {

@@ -1,4 +1,5 @@
 /** The same error elsewhere: failures in the day before whose state reports the error of the run in question. */
+import { own } from "../../../lib/shown-text.ts";
 import { addUs, DAY_US, parseIsoUs } from "../../../lib/time.ts";
 import { listTaskRuns } from "../../runs/task-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
@@ -16,11 +17,11 @@ import { attempt, type Gathering } from "./gathering.ts";
 export async function readSameError(ctx: QueryContext, run: RunFacts, gathering: Gathering): Promise<NamedRun[]> {
   const endUs = parseIsoUs(run.run.end_time ?? "") ?? serverNowUs(ctx);
   const window = { fromUs: addUs(endUs, -DAY_US), toUs: endUs };
-  return attempt(gathering, "the same error elsewhere", [], async () => {
+  return attempt(gathering, own("the same error elsewhere"), [], async () => {
     const { failed } = await readFailed(ctx, { filters: {}, window, gathering });
-    const own = stateFingerprint(run.run);
+    const fingerprint = stateFingerprint(run.run);
     const family = new Set([run, ...(run.parent ? [run.parent] : []), ...failedSubflows(run)].map((one) => one.run.id));
-    const sameError = failed.filter((one) => !family.has(one.run.id) && stateFingerprint(one.run) === own);
+    const sameError = failed.filter((one) => !family.has(one.run.id) && stateFingerprint(one.run) === fingerprint);
     const parents = await readParentIds(ctx, sameError, gathering);
     const counted = new Set([...family, ...sameError.map((one) => one.run.id)]);
     return sameError.filter((one) => !counted.has(parents.get(one.run.parent_task_run_id ?? "") ?? ""));
@@ -35,7 +36,7 @@ async function readParentIds(
 ): Promise<Map<string, string>> {
   const ids = [...new Set(runs.flatMap((one) => one.run.parent_task_run_id ?? []))];
   if (ids.length === 0) return new Map();
-  return attempt(gathering, "which of the same failures are subflows of others", new Map(), async () => {
+  return attempt(gathering, own("which of the same failures are subflows of others"), new Map(), async () => {
     const set = { task_runs: { id: { any_: ids } } };
     const page = { limit: ids.length, offset: 0, isFull: false, includesDeleted: false };
     const { items } = await listTaskRuns(ctx, { set, sort: "ID_DESC", ...page });

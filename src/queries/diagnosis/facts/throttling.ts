@@ -1,4 +1,5 @@
 /** Throttling by Prefect Cloud. A Prefect server has no rate limits. */
+import { own } from "../../../lib/shown-text.ts";
 import { addUs, MINUTE_US, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { ThrottlingPeriod } from "../../../model/throttling.ts";
@@ -25,7 +26,7 @@ export function readThrottling(
   gathering: Gathering,
 ): Promise<readonly ThrottlingPeriod[] | null> {
   if (cloudIds(ctx.instance) === null) return Promise.resolve(null);
-  return attempt<readonly ThrottlingPeriod[] | null>(gathering, "rate limits of the account", null, async () => {
+  return attempt<readonly ThrottlingPeriod[] | null>(gathering, own("rate limits of the account"), null, async () => {
     const found = await getRateLimits(ctx, { sinceUs: range.fromUs, untilUs: range.toUs });
     return found.periods;
   });

@@ -1,17 +1,21 @@
 /** An error as text: for summaries and evidence. */
+
+import { asName, asPlace, asReason, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import { truncate } from "../../../lib/truncate.ts";
 import type { Frame } from "../../../model/runs/traceback.ts";
 import type { RunError } from "./types.ts";
 
 export const MAX_MESSAGE_CHARS = 400;
 
-export function errorText(error: RunError): string {
+export function errorText(error: RunError): Sentence {
   const { type, message } = error;
-  return truncate(type ? (message === "" ? type : `${type}: ${message}`) : message, MAX_MESSAGE_CHARS);
+  const text = asReason(truncate(message, MAX_MESSAGE_CHARS));
+  if (!type) return text;
+  return message === "" ? asName(type) : sentence`${asName(type)}: ${text}`;
 }
 
-export function frameText(frame: Frame): string {
-  return `${frame.function} (${frame.file.split(/[\\/]/).slice(-2).join("/")}:${frame.line})`;
+export function frameText(frame: Frame): Sentence {
+  return sentence`${asReason(frame.function)} (${asPlace(frame.file.split(/[\\/]/).slice(-2).join("/"))}:${frame.line})`;
 }
 
 export function errorLinesEvidence(error: RunError): object {

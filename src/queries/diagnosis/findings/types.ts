@@ -3,6 +3,7 @@
  * what excludes it. It reads nothing itself, so each cause can be tested with facts written by hand.
  */
 
+import type { Sentence } from "../../../lib/shown-text.ts";
 import type { ServerUs } from "../../../lib/time.ts";
 import type { PrefectEvent } from "../../../model/events/event.ts";
 import type { TriggerReplay } from "../../../model/objects/automation-trigger.ts";
@@ -184,7 +185,7 @@ export interface Facts {
   readonly throttling: readonly ThrottlingPeriod[] | null;
   readonly automation: AutomationFacts | null;
   /** What could not be checked, one phrase each. */
-  readonly unchecked: readonly string[];
+  readonly unchecked: readonly Sentence[];
 }
 
 export type Severity = "problem" | "note";
@@ -192,7 +193,7 @@ export type Severity = "problem" | "note";
 export interface NextCall {
   readonly tool: string;
   readonly args: Readonly<Record<string, unknown>>;
-  readonly why: string;
+  readonly why: Sentence;
 }
 
 /** What a cause has found. */
@@ -200,10 +201,10 @@ export interface Finding {
   readonly code: string;
   readonly severity: Severity;
   /** One sentence that names the cause. */
-  readonly summary: string;
+  readonly summary: Sentence;
   /** Facts that prove the cause: names, ids, counts, times, log lines. */
   readonly evidence: Readonly<Record<string, unknown>>;
-  readonly fix: string;
+  readonly fix: Sentence;
   readonly next?: readonly NextCall[];
   /** 0..1. 1: Prefect shows it directly; below 0.7: an inference, and the summary says so. */
   readonly certainty: number;
@@ -217,5 +218,5 @@ export interface CauseModule {
   readonly subjects: readonly SubjectKind[];
   judge(facts: Facts): readonly Finding[];
   /** The text under `ruled_out` when the cause was checked and not found; null when it does not apply. */
-  ruledOut?(facts: Facts): string | null;
+  ruledOut?(facts: Facts): Sentence | null;
 }

@@ -1,4 +1,3 @@
-/** For the causes of waiting runs: which runs wait where, and whether a worker is online. */
 import { parseIsoUs, SECOND_US, type ServerUs } from "../../../lib/time.ts";
 import type { Worker } from "../../../model/objects.ts";
 import type { Facts, NamedRun, PoolFacts, QueueFacts } from "./types.ts";

@@ -1,29 +1,39 @@
+import { asName, type Checked, joined, own, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import { parseIsoUs, SECOND_US, type ServerUs } from "../../../lib/time.ts";
 import type { Holder, NamedRun } from "./types.ts";
 
 /** `45 s`, `12 min`, `2 h 5 min`, `4 d`. */
-export function durationText(us: number): string {
+export function durationText(us: number): Sentence {
   const seconds = Math.max(0, Math.round(us / SECOND_US));
-  if (seconds < 90) return `${seconds} s`;
+  if (seconds < 90) return sentence`${seconds} s`;
   const minutes = Math.round(seconds / 60);
-  if (minutes < 90) return `${minutes} min`;
+  if (minutes < 90) return sentence`${minutes} min`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
-  return `${Math.round(hours / 24)} d`;
+  if (hours < 48) return minutes % 60 === 0 ? sentence`${hours} h` : sentence`${hours} h ${minutes % 60} min`;
+  return sentence`${Math.round(hours / 24)} d`;
 }
 
 /** `3 min ago`, or "never" without a time. */
-export function ago(time: string | null | undefined, nowUs: ServerUs): string {
+export function ago(time: string | null | undefined, nowUs: ServerUs): Sentence {
   const us = time ? parseIsoUs(time) : undefined;
-  return us === undefined ? "never" : `${durationText(nowUs - us)} ago`;
+  return us === undefined ? own("never") : sentence`${durationText(nowUs - us)} ago`;
 }
 
 /** "amber-heron, shy-fox and 3 more" */
-export function nameList(names: readonly (string | null)[], max = 3): string {
-  const shown = names.slice(0, max).map((name) => name ?? "unnamed");
-  const rest = names.length - shown.length;
-  if (rest > 0) return `${shown.join(", ")} and ${rest} more`;
-  return shown.length < 2 ? (shown[0] ?? "unknown") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+export function nameList(names: readonly (string | null)[], max = 3): Sentence {
+  return enumerated(
+    names.map((name) => asName(name ?? "unnamed")),
+    max,
+  );
+}
+
+export function enumerated(texts: readonly Sentence[], max = 3): Sentence {
+  const shown = texts.slice(0, max);
+  const rest = texts.length - shown.length;
+  if (rest > 0) return sentence`${joined(shown, ", ")} and ${rest} more`;
+  return shown.length < 2
+    ? (shown[0] ?? own("unknown"))
+    : sentence`${joined(shown.slice(0, -1), ", ")} and ${shown.at(-1) ?? ""}`;
 }
 
 export function holderEvidence(holders: readonly Holder[], max = 5): readonly Holder[] {
@@ -34,7 +44,7 @@ export function holderEvidence(holders: readonly Holder[], max = 5): readonly Ho
 export function waitingEvidence(runs: readonly NamedRun[], nowUs: ServerUs, max = 8): object {
   const dueOf = (one: NamedRun) => {
     const us = parseIsoUs(one.run.expected_start_time ?? "");
-    return us === undefined ? {} : { due: `${durationText(nowUs - us)} ago` };
+    return us === undefined ? {} : { due: sentence`${durationText(nowUs - us)} ago` };
   };
   return {
     count: runs.length,
@@ -45,10 +55,10 @@ export function waitingEvidence(runs: readonly NamedRun[], nowUs: ServerUs, max 
 }
 
 /** `1 run waits`, `3 runs wait`. */
-export function runsWait(count: number): string {
-  return count === 1 ? "1 run waits" : `${count} runs wait`;
+export function runsWait(count: number): Sentence {
+  return count === 1 ? own("1 run waits") : sentence`${count} runs wait`;
 }
 
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+export function plural<const Noun extends string>(count: number, noun: Noun & Checked<Noun>): Sentence {
+  return sentence`${count} ${own<Noun>(noun)}${count === 1 ? "" : "s"}`;
 }

@@ -191,7 +191,7 @@ describe("running runs in wider questions", () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.workspace.flowRuns.push(running);
     const found = await diagnose(harness.query, { subject: null });
-    expect(found.unchecked).toEqual(["whether running runs still send heartbeats"]);
+    expect<unknown>(found.unchecked).toEqual(["whether running runs still send heartbeats"]);
   });
 });
 
@@ -286,7 +286,7 @@ describe("more runs than are listed", () => {
       ["failure", 1],
     ]);
     expect(found.ruledOut).not.toContain("none of 199 ended runs failed");
-    expect(found.unchecked).toEqual(["order and durations of all but the newest 199 of 263 ended runs"]);
+    expect<unknown>(found.unchecked).toEqual(["order and durations of all but the newest 199 of 263 ended runs"]);
   });
 
   test("a completed run between the failures and the newest runs makes them notes", async () => {
@@ -303,7 +303,7 @@ describe("more runs than are listed", () => {
     harness.fake.workspace.flowRuns.push(...bad, ...good);
     const found = await diagnose(harness.query, { subject: null });
     expect(found.state).toStartWith("263 runs ended (3 failed or crashed");
-    expect(found.unchecked).toContain("whether flows that failed have completed before or since");
+    expect<unknown>(found.unchecked).toContain("whether flows that failed have completed before or since");
   });
 });
 

@@ -3,14 +3,14 @@ import { errorLinesEvidence, errorText, frameText } from "../../../../src/querie
 import { anErrorLine, aRunError } from "../../../support/diagnosis/facts.ts";
 
 test("type and message, one of them where the other is missing", () => {
-  expect(errorText(aRunError())).toBe("KeyError: 'price'");
-  expect(errorText(aRunError({ message: "" }))).toBe("KeyError");
-  expect(errorText(aRunError({ type: null, message: "no such row" }))).toBe("no such row");
+  expect<unknown>(errorText(aRunError())).toBe("KeyError: 'price'");
+  expect<unknown>(errorText(aRunError({ message: "" }))).toBe("KeyError");
+  expect<unknown>(errorText(aRunError({ type: null, message: "no such row" }))).toBe("no such row");
 });
 
 test("a frame is its function with the last two parts of the path, on every system", () => {
   const frame = { file: "C:\\srv\\flows\\etl.py", line: 41, function: "load_rows", code: "" };
-  expect(frameText(frame)).toBe("load_rows (flows/etl.py:41)");
+  expect<unknown>(frameText(frame)).toBe("load_rows (flows/etl.py:41)");
 });
 
 test("the last two error lines are evidence, none is no evidence", () => {

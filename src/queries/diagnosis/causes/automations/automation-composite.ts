@@ -1,3 +1,4 @@
+import { asName, joined, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../../../lib/time.ts";
 import type { CompositeTrigger, TriggerReplay } from "../../../../model/objects/automation-trigger.ts";
 import type { AutomationFacts, Finding } from "../../findings/types.ts";
@@ -7,35 +8,34 @@ export function automationEvidence(automation: AutomationFacts["automation"]): R
   return { automation: { id: automation.id, name: automation.name, enabled: automation.enabled } };
 }
 
-function nameOf(child: TriggerReplay): string {
+function nameOf(child: TriggerReplay): Sentence {
   const { trigger } = child;
-  if (trigger.type !== "event") return `a ${trigger.type} trigger`;
-  const names = trigger.expect.length > 0 ? nameList(trigger.expect) : "any event";
-  return trigger.posture === "Proactive" ? `absence of ${names}` : names;
+  if (trigger.type !== "event") return sentence`a ${trigger.type} trigger`;
+  const names = trigger.expect.length > 0 ? nameList(trigger.expect) : own("any event");
+  return trigger.posture === "Proactive" ? sentence`absence of ${names}` : names;
 }
 
 /** Why a compound or sequence trigger has not fired: triggers that have not fired, or their order. */
-export function judgeComposite(own: AutomationFacts, trigger: CompositeTrigger): Finding {
-  const { automation } = own;
-  const children = own.replay?.children ?? [];
+export function judgeComposite(subject: AutomationFacts, trigger: CompositeTrigger): Finding {
+  const { automation } = subject;
+  const children = subject.replay?.children ?? [];
   const fired = children.filter((child) => child.firings.length > 0);
   const missing = children.filter((child) => child.firings.length === 0);
   const isSequence = trigger.type === "sequence";
   const needs = isSequence ? children.length : trigger.require;
-  const within = trigger.within === null ? "" : ` within ${trigger.within} s`;
+  const within = trigger.within === null ? "" : sentence` within ${trigger.within} s`;
   const isIncomplete = fired.length < needs;
   const times = fired.map((child) => ({ name: nameOf(child), atUs: child.firings.at(-1)?.atUs ?? 0 }));
   const order = times
     .toSorted((a, b) => a.atUs - b.atUs)
-    .map(({ name, atUs }) => `${name} at ${formatIsoSeconds(atUs)}`)
-    .join(", then ");
+    .map(({ name, atUs }) => sentence`${name} at ${formatIsoSeconds(atUs)}`);
   const why = isIncomplete
-    ? `only ${fired.length} of them fired; missing: ${missing.map(nameOf).join("; ")}`
-    : `they fired, but ${isSequence ? "not in that order" : "too far apart"}: ${order}`;
+    ? sentence`only ${fired.length} of them fired; missing: ${joined(missing.map(nameOf), "; ")}`
+    : sentence`they fired, but ${isSequence ? "not in that order" : "too far apart"}: ${joined(order, ", then ")}`;
   return {
     code: isSequence ? "automation_sequence" : "automation_compound",
     severity: fired.length === 0 ? "note" : "problem",
-    summary: `Automation ${automation.name} has not fired: its ${trigger.type} trigger needs ${needs === children.length ? "all" : needs} of its ${children.length} triggers${isSequence ? " in order" : ""}${within}, and ${fired.length === 0 ? "none has fired" : why}.`,
+    summary: sentence`Automation ${asName(automation.name)} has not fired: its ${trigger.type} trigger needs ${needs === children.length ? "all" : needs} of its ${children.length} triggers${isSequence ? " in order" : ""}${within}, and ${fired.length === 0 ? "none has fired" : why}.`,
     evidence: {
       ...automationEvidence(automation),
       within_seconds: trigger.within,
@@ -47,8 +47,8 @@ export function judgeComposite(own: AutomationFacts, trigger: CompositeTrigger):
     },
     fix:
       fired.length === 0
-        ? "Nothing to do."
-        : "Check which trigger lacks its event, or allow another order or more time.",
+        ? own("Nothing to do.")
+        : own("Check which trigger lacks its event, or allow another order or more time."),
     certainty: 0.9,
     runsExplained: 1,
   };

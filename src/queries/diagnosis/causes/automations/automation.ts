@@ -1,3 +1,4 @@
+import { asName, asReason, asShellWord, own, quoteJson, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds, parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
@@ -19,20 +20,20 @@ export const automationDisabled: CauseModule = {
   code: "automation_disabled",
   subjects: ["automation"],
   judge: (facts) => {
-    const own = facts.automation;
-    if (own?.automation.enabled !== false) return [];
-    const matching = own.replay?.matched.length ?? 0;
+    const subject = facts.automation;
+    if (subject?.automation.enabled !== false) return [];
+    const matching = subject.replay?.matched.length ?? 0;
     return [
       {
         code: "automation_disabled",
         severity: "problem",
-        summary: `Automation ${own.automation.name} is disabled, so its trigger is not evaluated${matching > 0 ? `; ${plural(matching, "event")} would have matched it` : ""}.`,
+        summary: sentence`Automation ${asName(subject.automation.name)} is disabled, so its trigger is not evaluated${matching > 0 ? sentence`; ${plural(matching, "event")} would have matched it` : ""}.`,
         evidence: {
-          ...automationEvidence(own.automation),
+          ...automationEvidence(subject.automation),
           matching_events: matching,
-          events: idsOf(own.replay?.matched ?? []),
+          events: idsOf(subject.replay?.matched ?? []),
         },
-        fix: `Enable it: prefect automation resume --id ${own.automation.id}`,
+        fix: sentence`Enable it: prefect automation resume --id ${asShellWord(subject.automation.id)}`,
         certainty: 1,
         runsExplained: 1,
       },
@@ -54,10 +55,10 @@ export const automationActionFailed: CauseModule = {
   code: "automation_action_failed",
   subjects: ["automation"],
   judge: (facts) => {
-    const own = facts.automation;
+    const subject = facts.automation;
     const failed = named(facts, FAILED);
     const last = failed.at(-1);
-    if (!own || !last) return [];
+    if (!subject || !last) return [];
     const { action_type, reason, status_code } = last.payload;
     const good = named(facts, EXECUTED).at(-1);
     const isOver = good !== undefined && good.occurred > last.occurred;
@@ -65,9 +66,9 @@ export const automationActionFailed: CauseModule = {
       {
         code: "automation_action_failed",
         severity: isOver ? "note" : "problem",
-        summary: `Automation ${own.automation.name} fired, but its action ${String(action_type)} failed${status_code === undefined ? "" : ` with HTTP status ${String(status_code)}`}: ${truncate(String(reason ?? "no reason given"), 300)}${failed.length > 1 ? ` (${failed.length} times)` : ""}`,
+        summary: sentence`Automation ${asName(subject.automation.name)} fired, but its action ${asName(String(action_type))} failed${status_code === undefined ? "" : sentence` with HTTP status ${asName(String(status_code))}`}: ${asReason(truncate(String(reason ?? "no reason given"), 300))}${failed.length > 1 ? sentence` (${failed.length} times)` : ""}`,
         evidence: {
-          ...automationEvidence(own.automation),
+          ...automationEvidence(subject.automation),
           action_type,
           reason: truncate(String(reason ?? ""), 300),
           status_code,
@@ -75,7 +76,9 @@ export const automationActionFailed: CauseModule = {
           occurred: last.occurred,
           times: failed.length,
         },
-        fix: "Correct the action: the object that it names may be deleted, paused or not permitted. Then update the automation.",
+        fix: own(
+          "Correct the action: the object that it names may be deleted, paused or not permitted. Then update the automation.",
+        ),
         certainty: 1,
         runsExplained: failed.length,
       },
@@ -88,25 +91,25 @@ export const automationFired: CauseModule = {
   code: "automation_fired",
   subjects: ["automation"],
   judge: (facts) => {
-    const own = facts.automation;
+    const subject = facts.automation;
     const fired = named(facts, TRIGGERED);
     const last = fired.at(-1);
-    if (!own || !last) return [];
+    if (!subject || !last) return [];
     const done = named(facts, EXECUTED);
     const target = done.at(-1)?.related.find((one) => one["prefect.resource.role"] === "target");
     return [
       {
         code: "automation_fired",
         severity: "note",
-        summary: `Automation ${own.automation.name} fired ${plural(fired.length, "time")}, last at ${formatIsoSeconds(parseIsoUs(last.occurred) ?? 0)}; ${plural(done.length, "action")} executed.`,
+        summary: sentence`Automation ${asName(subject.automation.name)} fired ${plural(fired.length, "time")}, last at ${formatIsoSeconds(parseIsoUs(last.occurred) ?? 0)}; ${plural(done.length, "action")} executed.`,
         evidence: {
-          ...automationEvidence(own.automation),
+          ...automationEvidence(subject.automation),
           fired: fired.length,
           executed: done.length,
           last_event: last.id,
           ...(target ? { target: target["prefect.resource.name"] ?? target["prefect.resource.id"] } : {}),
         },
-        fix: "Nothing to do.",
+        fix: own("Nothing to do."),
         certainty: 1,
         runsExplained: fired.length,
       },
@@ -119,34 +122,36 @@ export const automationNotFired: CauseModule = {
   code: "automation_not_fired",
   subjects: ["automation"],
   judge: (facts) => {
-    const own = facts.automation;
-    if (!own?.replay || own.automation.enabled === false || named(facts, TRIGGERED).length > 0) return [];
-    const { replay } = own;
-    if (replay.firings.length > 0) return [lostEvent(own, replay.firings.length, replay.firings.at(-1)?.atUs ?? 0)];
-    if (replay.trigger.type !== "event") return [judgeComposite(own, replay.trigger)];
-    return [judgeEvents(own, replay.trigger, facts)];
+    const subject = facts.automation;
+    if (!subject?.replay || subject.automation.enabled === false || named(facts, TRIGGERED).length > 0) return [];
+    const { replay } = subject;
+    if (replay.firings.length > 0) return [lostEvent(subject, replay.firings.length, replay.firings.at(-1)?.atUs ?? 0)];
+    if (replay.trigger.type !== "event") return [judgeComposite(subject, replay.trigger)];
+    return [judgeEvents(subject, replay.trigger, facts)];
   },
 };
 
-function lostEvent(own: AutomationFacts, times: number, atUs: ServerUs): Finding {
+function lostEvent(subject: AutomationFacts, times: number, atUs: ServerUs): Finding {
   return {
     code: "automation_event_lost",
     severity: "problem",
-    summary: `According to the recorded events, automation ${own.automation.name} should have fired ${plural(times, "time")} (last at ${formatIsoSeconds(atUs)}), but Prefect shows no firing: its trigger service most likely missed an event or was restarted. This is inferred from a replay.`,
+    summary: sentence`According to the recorded events, automation ${asName(subject.automation.name)} should have fired ${plural(times, "time")} (last at ${formatIsoSeconds(atUs)}), but Prefect shows no firing: its trigger service most likely missed an event or was restarted. This is inferred from a replay.`,
     evidence: {
-      ...automationEvidence(own.automation),
+      ...automationEvidence(subject.automation),
       replayed_firings: times,
-      events: idsOf(own.replay?.matched ?? []),
+      events: idsOf(subject.replay?.matched ?? []),
     },
-    fix: 'Check the server\'s log around that time ("database is locked", restarts). The next matching event is evaluated again.',
+    fix: own(
+      'Check the server\'s log around that time ("database is locked", restarts). The next matching event is evaluated again.',
+    ),
     certainty: 0.6,
     runsExplained: 1,
   };
 }
 
-function judgeEvents(own: AutomationFacts, trigger: EventTrigger, { nowUs, isPast }: Facts): Finding {
-  const { replay, automation } = own;
-  const expects = trigger.expect.length > 0 ? nameList(trigger.expect) : "any event";
+function judgeEvents(subject: AutomationFacts, trigger: EventTrigger, { nowUs, isPast }: Facts): Finding {
+  const { replay, automation } = subject;
+  const expects = trigger.expect.length > 0 ? nameList(trigger.expect) : own("any event");
   const shared = {
     ...automationEvidence(automation),
     expects: trigger.expect,
@@ -156,14 +161,14 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, { nowUs, isPas
   if (trigger.posture === "Proactive") {
     const [wait] = [...(replay?.open ?? [])].sort((a, b) => a.toUs - b.toUs);
     const when = wait
-      ? `it ${isPast ? "waited" : "waits"} for ${expects} and fires at ${formatIsoSeconds(wait.toUs)}${isPast ? "" : ` (in ${durationText(wait.toUs - nowUs)})`} at the earliest, if that does not arrive`
+      ? sentence`it ${isPast ? "waited" : "waits"} for ${expects} and fires at ${formatIsoSeconds(wait.toUs)}${isPast ? "" : sentence` (in ${durationText(wait.toUs - nowUs)})`} at the earliest, if that does not arrive`
       : trigger.after.length > 0 && (replay?.matched.length ?? 0) === 0
-        ? `no event has started its wait yet (${nameList(trigger.after)})`
-        : `${expects} arrived in time whenever it waited`;
+        ? sentence`no event has started its wait yet (${nameList(trigger.after)})`
+        : sentence`${expects} arrived in time whenever it waited`;
     return {
       code: "automation_not_due",
       severity: "note",
-      summary: `Automation ${automation.name} is proactive and has had no reason to fire: ${when}.`,
+      summary: sentence`Automation ${asName(automation.name)} is proactive and has had no reason to fire: ${when}.`,
       evidence: {
         ...shared,
         after: trigger.after,
@@ -171,7 +176,7 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, { nowUs, isPas
           ? { waits_since: formatIsoSeconds(wait.fromUs), due: formatIsoSeconds(wait.toUs), key: wait.key }
           : {}),
       },
-      fix: "Nothing to do.",
+      fix: own("Nothing to do."),
       certainty: 1,
       runsExplained: 1,
     };
@@ -182,49 +187,49 @@ function judgeEvents(own: AutomationFacts, trigger: EventTrigger, { nowUs, isPas
     return {
       code: "automation_threshold",
       severity: "problem",
-      summary: `Automation ${automation.name} has not fired because its threshold is ${trigger.threshold} within ${trigger.within} s, and only ${best} matching ${best === 1 ? "event" : "events"} fell into one window${matched > best ? ` (${matched} in all)` : ""}.`,
+      summary: sentence`Automation ${asName(automation.name)} has not fired because its threshold is ${trigger.threshold} within ${trigger.within} s, and only ${best} matching ${best === 1 ? "event" : "events"} fell into one window${matched > best ? sentence` (${matched} in all)` : ""}.`,
       evidence: { ...shared, most_in_one_window: best, matching_events: matched, events: idsOf(replay?.matched ?? []) },
-      fix: "Lower the threshold, lengthen within, or wait for more events.",
+      fix: own("Lower the threshold, lengthen within, or wait for more events."),
       certainty: 1,
       runsExplained: 1,
     };
   }
-  return noMatch(own, trigger, expects, shared);
+  return noMatch(subject, trigger, expects, shared);
 }
 
 function noMatch(
-  own: AutomationFacts,
+  subject: AutomationFacts,
   trigger: EventTrigger,
-  expects: string,
+  expects: Sentence,
   shared: Record<string, unknown>,
 ): Finding {
-  const { automation, replay } = own;
+  const { automation, replay } = subject;
   const missed = replay?.missed;
-  const reasons: [readonly PrefectEvent[], string][] = [
-    [missed?.resource ?? [], `its resource does not match ${truncate(JSON.stringify(trigger.match), 160)}`],
+  const reasons: [readonly PrefectEvent[], Sentence][] = [
+    [missed?.resource ?? [], sentence`its resource does not match ${quoteJson(trigger.match, 160)}`],
     [
       missed?.related ?? [],
-      `none of its related resources matches match_related ${truncate(JSON.stringify(trigger.match_related), 160)}`,
+      sentence`none of its related resources matches match_related ${quoteJson(trigger.match_related, 160)}`,
     ],
-    [missed?.notStarted ?? [], `no ${nameList(trigger.after)} occurred before it`],
-    [missed?.late ?? [], "it occurred before the current window: it arrived late, or the trigger had just fired"],
+    [missed?.notStarted ?? [], sentence`no ${nameList(trigger.after)} occurred before it`],
+    [missed?.late ?? [], own("it occurred before the current window: it arrived late, or the trigger had just fired")],
   ];
-  const [events, reason] = reasons.find(([found]) => found.length > 0) ?? [[], ""];
+  const [events, reason] = reasons.find(([found]) => found.length > 0) ?? [[], own("")];
   const last = events.at(-1);
   const isNearMiss = last !== undefined;
   return {
     code: isNearMiss ? "automation_match" : "automation_no_event",
     severity: isNearMiss ? "problem" : "note",
     summary: isNearMiss
-      ? `Automation ${automation.name} has not fired because no event matches its trigger: ${plural(events.length, "event")} named ${last.event} arrived, but ${reason} (last from ${last.resource["prefect.resource.name"] ?? last.resource["prefect.resource.id"]}).`
-      : `Automation ${automation.name} has had no reason to fire: ${expects === "any event" ? "no event" : `no ${expects}`} since it was created.`,
+      ? sentence`Automation ${asName(automation.name)} has not fired because no event matches its trigger: ${plural(events.length, "event")} named ${asName(last.event)} arrived, but ${reason} (last from ${asName(last.resource["prefect.resource.name"] ?? last.resource["prefect.resource.id"] ?? "unknown")}).`
+      : sentence`Automation ${asName(automation.name)} has had no reason to fire: ${expects === "any event" ? "no event" : sentence`no ${expects}`} since it was created.`,
     evidence: {
       ...shared,
       match: trigger.match,
       match_related: trigger.match_related,
       ...(isNearMiss ? { near_misses: idsOf(events) } : { matching_events: 0 }),
     },
-    fix: isNearMiss ? "Correct match or match_related, if these events were meant." : "Nothing to do.",
+    fix: own(isNearMiss ? "Correct match or match_related, if these events were meant." : "Nothing to do."),
     certainty: 1,
     runsExplained: 1,
   };

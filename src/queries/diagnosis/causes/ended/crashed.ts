@@ -1,3 +1,4 @@
+import { asName, asReason, own, quote, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import { errorLinesEvidence, errorText, frameText } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
@@ -10,21 +11,21 @@ const CODE_LABEL = "prefect.infrastructure.status-code";
 const INFRASTRUCTURE = /^prefect\.(kubernetes\.pod|docker\.container|ecs\.task)\./;
 
 /** The meaning of an exit code of a process or container. https://man7.org/linux/man-pages/man7/signal.7.html */
-export function exitCodeMeaning(code: number): { meaning: string; isMemory: boolean } {
+export function exitCodeMeaning(code: number): { meaning: Sentence; isMemory: boolean } {
   if (code === 137 || code === -9)
-    return { meaning: "killed (SIGKILL), most often because it ran out of memory", isMemory: true };
+    return { meaning: own("killed (SIGKILL), most often because it ran out of memory"), isMemory: true };
   if (code === 143 || code === -15)
-    return { meaning: "terminated (SIGTERM): the worker or its host was shut down or scaled in", isMemory: false };
-  if (code === 139 || code === -11) return { meaning: "segmentation fault in native code", isMemory: false };
-  if (code === 134 || code === -6) return { meaning: "aborted (SIGABRT)", isMemory: false };
-  if (code === 130 || code === -2) return { meaning: "interrupted (SIGINT)", isMemory: false };
-  if (code === 127) return { meaning: "the command was not found in the image or environment", isMemory: false };
-  if (code === 126) return { meaning: "the command could not be executed", isMemory: false };
-  if (code === 125) return { meaning: "the container could not be started", isMemory: false };
+    return { meaning: own("terminated (SIGTERM): the worker or its host was shut down or scaled in"), isMemory: false };
+  if (code === 139 || code === -11) return { meaning: own("segmentation fault in native code"), isMemory: false };
+  if (code === 134 || code === -6) return { meaning: own("aborted (SIGABRT)"), isMemory: false };
+  if (code === 130 || code === -2) return { meaning: own("interrupted (SIGINT)"), isMemory: false };
+  if (code === 127) return { meaning: own("the command was not found in the image or environment"), isMemory: false };
+  if (code === 126) return { meaning: own("the command could not be executed"), isMemory: false };
+  if (code === 125) return { meaning: own("the container could not be started"), isMemory: false };
   if (code === -1073741502 || code === 247)
-    return { meaning: "ended by the system, often because memory ran out", isMemory: true };
-  if (code === 1) return { meaning: "the process exited with an error", isMemory: false };
-  return { meaning: "the process ended abnormally", isMemory: false };
+    return { meaning: own("ended by the system, often because memory ran out"), isMemory: true };
+  if (code === 1) return { meaning: own("the process exited with an error"), isMemory: false };
+  return { meaning: own("the process ended abnormally"), isMemory: false };
 }
 
 export interface Crash {
@@ -71,19 +72,19 @@ export const crashed: CauseModule = {
     const logText = error && (error.type !== null || error.lines.length > 0) && !isMemory ? logTextOf(source) : "";
     const message = source.run.state?.message ?? "";
     const why = exit
-      ? `exit code ${crash.code}: ${exit.meaning}`
-      : truncate(message === "" ? "its process was lost" : message, 200);
-    const reason = crash.diagnosis ? ` The infrastructure reports: ${crash.diagnosis}.` : "";
+      ? sentence`exit code ${crash.code ?? 0}: ${exit.meaning}`
+      : asReason(truncate(message === "" ? "its process was lost" : message, 200));
+    const reason = crash.diagnosis ? sentence` The infrastructure reports: ${asReason(crash.diagnosis)}.` : "";
     const subject =
       source === run
-        ? `${run.run.name}${run.flowName ? ` (${run.flowName})` : ""} crashed`
-        : `${run.run.name} failed because ${source.run.name}${source.flowName ? ` (${source.flowName})` : ""}, which it waited for, crashed`;
+        ? sentence`${asName(run.run.name)}${run.flowName ? sentence` (${asName(run.flowName)})` : ""} crashed`
+        : sentence`${asName(run.run.name)} failed because ${asName(source.run.name)}${source.flowName ? sentence` (${asName(source.flowName)})` : ""}, which it waited for, crashed`;
     const neverStarted = (source.run.run_count ?? 0) === 0 ? " It never started its flow." : "";
     return [
       {
         code: isMemory ? "out_of_memory" : source === run ? "crashed" : "subflow_crashed",
         severity: "problem",
-        summary: `${subject}: ${why}.${reason}${logText}${neverStarted}`,
+        summary: sentence`${subject}: ${why}.${reason}${logText}${neverStarted}`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, ended: run.run.end_time ?? null },
           ...(source === run ? {} : { crashed_run: { id: source.run.id, name: source.run.name } }),
@@ -99,11 +100,13 @@ export const crashed: CauseModule = {
             : {}),
           ...sameErrorEvidence(sameError),
         },
-        fix: isMemory
-          ? "Give it more memory (job variables, container limit) or make it need less (smaller batches); then retry."
-          : crash.code === 143 || crash.code === -15
-            ? "Find out why the worker or its host was stopped; then retry."
-            : "Fix what the error line reports. Without one, read the worker's own log and check the infrastructure.",
+        fix: own(
+          isMemory
+            ? "Give it more memory (job variables, container limit) or make it need less (smaller batches); then retry."
+            : crash.code === 143 || crash.code === -15
+              ? "Find out why the worker or its host was stopped; then retry."
+              : "Fix what the error line reports. Without one, read the worker's own log and check the infrastructure.",
+        ),
         next: next(source),
         certainty: exit || crash.diagnosis ? 1 : 0.9,
         runsExplained: 1,
@@ -112,14 +115,17 @@ export const crashed: CauseModule = {
   },
 };
 
-function logTextOf(run: RunFacts): string {
+function logTextOf(run: RunFacts): Sentence | "" {
   const { error } = run;
   if (!error) return "";
-  if (error.type) return ` Its log shows ${errorText(error)}${error.frame ? ` in ${frameText(error.frame)}` : ""}.`;
+  if (error.type)
+    return sentence` Its log shows ${errorText(error)}${error.frame ? sentence` in ${frameText(error.frame)}` : ""}.`;
   const last = error.lines.at(-1);
-  return last ? ` Its last error line: "${truncate(last.message, 200)}".` : "";
+  return last ? sentence` Its last error line: ${quote(last.message, 200)}.` : "";
 }
 
 function next(run: RunFacts): NextCall[] {
-  return [{ tool: "get_flow_run_logs", args: { flow_run_id: run.run.id }, why: "the last lines before the crash" }];
+  return [
+    { tool: "get_flow_run_logs", args: { flow_run_id: run.run.id }, why: own("the last lines before the crash") },
+  ];
 }

@@ -1,3 +1,4 @@
+import { asName, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule, NamedRun } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
 
@@ -25,7 +26,7 @@ export const durationRegression: CauseModule = {
         {
           code: "duration_regression",
           severity: "problem" as const,
-          summary: `Deployment ${deployment} has become slower: the last ${plural(found.count, "run")} took ${seconds(now)}, the ${times.length - found.count} before ${seconds(found.usual)} (median).`,
+          summary: sentence`Deployment ${asName(deployment)} has become slower: the last ${plural(found.count, "run")} took ${seconds(now)}, the ${times.length - found.count} before ${seconds(found.usual)} (median).`,
           evidence: {
             slow_runs: slow.slice(0, 3).map((one) => ({
               id: one.run.id,
@@ -36,9 +37,11 @@ export const durationRegression: CauseModule = {
             longest_before_seconds: round(found.longest),
             factor: round(now / Math.max(found.usual, 0.001)),
           },
-          fix: "Compare a slow run with an earlier one: parameters, deployment version, task durations, the systems it calls.",
+          fix: own(
+            "Compare a slow run with an earlier one: parameters, deployment version, task durations, the systems it calls.",
+          ),
           next: slow[0]
-            ? [{ tool: "get_timeline", args: { flow_run: slow[0].run.id }, why: "which step is slow" }]
+            ? [{ tool: "get_timeline", args: { flow_run: slow[0].run.id }, why: own("which step is slow") }]
             : [],
           certainty: found.count > 1 ? 0.9 : 0.7,
           runsExplained: found.count,
@@ -78,6 +81,6 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-function seconds(value: number): string {
-  return `${round(value)} s`;
+function seconds(value: number): Sentence {
+  return sentence`${round(value)} s`;
 }

@@ -1,3 +1,4 @@
+import { asName, own, quote, sentence } from "../../../../lib/shown-text.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
@@ -18,14 +19,14 @@ export const errorsInLog: CauseModule = {
       {
         code: "errors_in_log",
         severity: "note",
-        summary: `${run.run.name} completed, but its log has ${plural(lines.length, "error line")}; the last: "${truncate(last.message.split("\n")[0] ?? "", 200)}".`,
+        summary: sentence`${asName(run.run.name)} completed, but its log has ${plural(lines.length, "error line")}; the last: ${quote(last.message.split("\n")[0] ?? "", 200)}.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name },
           error_lines: lines
             .slice(-2)
             .map((log) => ({ timestamp: log.timestamp, message: truncate(log.message, 300) })),
         },
-        fix: "Nothing to do, unless these errors should have failed the run.",
+        fix: own("Nothing to do, unless these errors should have failed the run."),
         certainty: 1,
         runsExplained: 0,
       },

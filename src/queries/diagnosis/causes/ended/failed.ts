@@ -1,4 +1,15 @@
 import { isSameJson } from "../../../../lib/exact-json.ts";
+import {
+  asName,
+  asReason,
+  asShellWord,
+  joined,
+  own,
+  quote,
+  quoteJson,
+  type Sentence,
+  sentence,
+} from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import { isFailed } from "../../../../model/state.ts";
@@ -25,27 +36,29 @@ export function differences(run: RunFacts): Record<string, { from: unknown; to: 
   return changes;
 }
 
-function changeText(changes: Record<string, { from: unknown; to: unknown }>): string {
+function changeText(changes: Record<string, { from: unknown; to: unknown }>): Sentence | "" {
   const entries = Object.entries(changes).slice(0, 3);
   if (entries.length === 0) return "";
   const each = entries.map(
     ([key, { from, to }]) =>
-      `${key.replace(/^parameters\./, "")} ${truncate(JSON.stringify(from), 60)} → ${truncate(JSON.stringify(to), 60)}`,
+      sentence`${asName(key.replace(/^parameters\./, ""))} ${quoteJson(from, 60)} → ${quoteJson(to, 60)}`,
   );
-  return ` Changed since the last completed run: ${each.join(", ")}.`;
+  return sentence` Changed since the last completed run: ${joined(each, ", ")}.`;
 }
 
 /** How the earlier runs ended. */
-function historyText(run: RunFacts): string {
+function historyText(run: RunFacts): Sentence | "" {
   const failures = run.history.filter((one) => isFailed(one.state_type)).length;
   const lastCompleted = run.history.find((one) => one.state_type === "COMPLETED");
   const completedUs = parseIsoUs(lastCompleted?.end_time ?? "");
   if (run.history.length === 0) return "";
   const last =
     completedUs === undefined
-      ? "none of the known earlier runs completed"
-      : `last completed run ${lastCompleted?.name ?? ""} at ${formatIsoSeconds(completedUs)}`;
-  return failures === 0 ? last : `${failures} of ${plural(run.history.length, "earlier run")} failed too; ${last}`;
+      ? own("none of the known earlier runs completed")
+      : sentence`last completed run ${asName(lastCompleted?.name ?? "")} at ${formatIsoSeconds(completedUs)}`;
+  return failures === 0
+    ? last
+    : sentence`${failures} of ${plural(run.history.length, "earlier run")} failed too; ${last}`;
 }
 
 function next(run: RunFacts): NextCall[] {
@@ -53,7 +66,7 @@ function next(run: RunFacts): NextCall[] {
     {
       tool: "get_flow_run_logs",
       args: { flow_run_id: run.run.id, level: "WARNING" },
-      why: "the lines around the error",
+      why: own("the lines around the error"),
     },
   ];
 }
@@ -72,20 +85,21 @@ export const failed: CauseModule = {
     const { error } = source;
     if (!error || isTimeout(run)) return [];
     const changes = differences(run);
-    const place = error.frame ? ` in ${frameText(error.frame)}` : "";
-    const task = error.task ? `, task ${error.task.name}` : "";
+    const place = error.frame ? sentence` in ${frameText(error.frame)}` : "";
+    const task = error.task ? sentence`, task ${asName(error.task.name)}` : "";
     const where =
       source === run
         ? ""
-        : ` It was raised in subflow run ${source.run.name}${source.flowName ? ` (${source.flowName})` : ""}${task}.`;
+        : sentence` It was raised in subflow run ${asName(source.run.name)}${source.flowName ? sentence` (${asName(source.flowName)})` : ""}${task}.`;
     const logged = addsToException(error)
-      ? ` Its log says: "${truncate(error.lines.at(-1)?.message ?? "", 200)}".`
+      ? sentence` Its log says: ${quote(error.lines.at(-1)?.message ?? "", 200)}.`
       : "";
-    const retries = Number(run.run.run_count ?? 1) > 1 ? ` It was tried ${run.run.run_count} times.` : "";
+    const retries =
+      Number(run.run.run_count ?? 1) > 1 ? sentence` It was tried ${asName(String(run.run.run_count))} times.` : "";
     const finding: Finding = {
       code: source === run ? (error.type ? "exception" : "failed_state") : "subflow_failed",
       severity: "problem",
-      summary: `${run.run.name}${run.flowName ? ` (${run.flowName})` : ""} failed: ${errorText(error)}${place}${source === run ? task : ""}.${where}${logged}${retries}${changeText(changes)}`,
+      summary: sentence`${asName(run.run.name)}${run.flowName ? sentence` (${asName(run.flowName)})` : ""} failed: ${errorText(error)}${place}${source === run ? task : ""}.${where}${logged}${retries}${changeText(changes)}`,
       evidence: {
         flow_run: { id: run.run.id, name: run.run.name, ended: run.run.end_time ?? null },
         ...(source === run ? {} : { failed_in: { id: source.run.id, name: source.run.name, flow: source.flowName } }),
@@ -101,8 +115,8 @@ export const failed: CauseModule = {
         ...sameErrorEvidence(sameError),
       },
       fix: error.frame
-        ? `Check ${frameText(error.frame)}${Object.keys(changes).length > 0 ? " and what changed" : ""}, then retry: prefect flow-run retry ${run.run.id}`
-        : `Read the log, fix the cause, then retry: prefect flow-run retry ${run.run.id}`,
+        ? sentence`Check ${frameText(error.frame)}${Object.keys(changes).length > 0 ? " and what changed" : ""}, then retry: prefect flow-run retry ${asShellWord(run.run.id)}`
+        : sentence`Read the log, fix the cause, then retry: prefect flow-run retry ${asShellWord(run.run.id)}`,
       next: next(source),
       certainty: error.type ? 1 : 0.8,
       runsExplained: 1,
@@ -123,10 +137,12 @@ export function sameErrorEvidence(sameError: readonly NamedRun[]): object {
 
 /** A failed subflow explains its parent unless the parent raised an exception of its own. */
 function explainsParent(run: RunFacts, child: RunFacts): boolean {
-  const own = run.error;
-  if (!own || own.type === null) return true;
-  if (own.type === child.error?.type) return true;
-  return /^(FailedRun|CrashedRun|UnfinishedRun|MissingResult)$/.test(own.type) || own.message.includes(child.run.name);
+  const parent = run.error;
+  if (!parent || parent.type === null) return true;
+  if (parent.type === child.error?.type) return true;
+  return (
+    /^(FailedRun|CrashedRun|UnfinishedRun|MissingResult)$/.test(parent.type) || parent.message.includes(child.run.name)
+  );
 }
 
 /** The last error line says something that the text of the exception does not. */
@@ -154,13 +170,15 @@ export const timedOut: CauseModule = {
       {
         code: "timed_out",
         severity: "problem",
-        summary: `${run.run.name} timed out${neverStarted ? " before it started" : ""}: ${message}${frame ? `${/[.!?…]$/.test(message) ? "" : "."} It was running ${frameText(frame)}.` : ""}`,
+        summary: sentence`${asName(run.run.name)} timed out${neverStarted ? " before it started" : ""}: ${asReason(message)}${frame ? sentence`${/[.!?…]$/.test(message) ? "" : "."} It was running ${frameText(frame)}.` : ""}`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, total_run_time: run.run.total_run_time },
           usual_run_time: medianRunTime(run),
           ...(frame ? { frame } : {}),
         },
-        fix: "Find what took so long (a slow dependency, a lock, more data), or raise timeout_seconds of the flow.",
+        fix: own(
+          "Find what took so long (a slow dependency, a lock, more data), or raise timeout_seconds of the flow.",
+        ),
         next: next(run),
         certainty: 1,
         runsExplained: 1,
@@ -192,17 +210,19 @@ export const cancelled: CauseModule = {
       {
         code: "cancelled",
         severity: "problem",
-        summary: `${run.run.name} was cancelled${atUs === undefined ? "" : ` at ${formatIsoSeconds(atUs)}`}${message === "" ? "; no reason was given" : `: ${truncate(message, 200)}`}`,
+        summary: sentence`${asName(run.run.name)} was cancelled${atUs === undefined ? "" : sentence` at ${formatIsoSeconds(atUs)}`}${message === "" ? "; no reason was given" : sentence`: ${asReason(truncate(message, 200))}`}`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name },
           messages: messages.slice(0, 3),
           events: states.slice(-2).map((event) => event.id),
         },
-        fix: message.includes("Automation")
-          ? "Check the automation that cancelled it."
-          : /concurrency limit/i.test(message)
-            ? "The deployment's limit was full and its collision strategy is CANCEL_NEW: raise the limit, or let new runs wait with ENQUEUE."
-            : "Start it again if it should run: prefect deployment run …",
+        fix: own(
+          message.includes("Automation")
+            ? "Check the automation that cancelled it."
+            : /concurrency limit/i.test(message)
+              ? "The deployment's limit was full and its collision strategy is CANCEL_NEW: raise the limit, or let new runs wait with ENQUEUE."
+              : "Start it again if it should run: prefect deployment run …",
+        ),
         certainty: 1,
         runsExplained: 1,
       },
@@ -220,22 +240,24 @@ export const completedAfterRetry: CauseModule = {
     const isRerun = Number(run.run.run_count ?? 1) > 1;
     if (tasks.length === 0 && !isRerun) return [];
     const what = isRerun
-      ? `the run was tried ${run.run.run_count} times`
-      : `${tasks
-          .map((task) => `task ${task.name} was tried ${task.run_count} times`)
-          .slice(0, 3)
-          .join(", ")}`;
+      ? sentence`the run was tried ${asName(String(run.run.run_count))} times`
+      : joined(
+          tasks
+            .slice(0, 3)
+            .map((task) => sentence`task ${asName(task.name)} was tried ${asName(String(task.run_count))} times`),
+          ", ",
+        );
     return [
       {
         code: "completed_after_retry",
         severity: "note",
-        summary: `${run.run.name} completed after a retry: ${what}.`,
+        summary: sentence`${asName(run.run.name)} completed after a retry: ${what}.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, run_count: run.run.run_count },
           tasks: tasks.slice(0, 5).map((task) => ({ id: task.id, name: task.name, run_count: task.run_count })),
           ...(run.error ? { first_error: errorText(run.error) } : {}),
         },
-        fix: "Nothing to do. If it happens often, check the first error.",
+        fix: own("Nothing to do. If it happens often, check the first error."),
         certainty: 1,
         runsExplained: 1,
       },

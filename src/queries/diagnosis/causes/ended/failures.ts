@@ -1,3 +1,4 @@
+import { asName, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../../../lib/time.ts";
 import { errorText, frameText } from "../../findings/error-text.ts";
 import type { CauseModule, FailureGroup } from "../../findings/types.ts";
@@ -19,7 +20,7 @@ export const failures: CauseModule = {
       return {
         code: group.runs.length > 1 ? "repeated_failure" : "failure",
         severity: group.isOver ? ("note" as const) : ("problem" as const),
-        summary: `${plural(group.runs.length, "run")} of ${nameList(flows)} failed with ${groupText(group)}; the last was ${newest?.run.name ?? "unnamed"} at ${formatIsoSeconds(group.lastUs)}${group.isOver ? ", and a later run completed" : ""}.`,
+        summary: sentence`${plural(group.runs.length, "run")} of ${nameList(flows)} failed with ${groupText(group)}; the last was ${asName(newest?.run.name ?? "unnamed")} at ${formatIsoSeconds(group.lastUs)}${group.isOver ? ", and a later run completed" : ""}.`,
         evidence: {
           count: group.runs.length,
           first_seen: formatIsoSeconds(group.firstUs),
@@ -31,9 +32,11 @@ export const failures: CauseModule = {
           ...(group.error?.frame ? { frame: group.error.frame } : {}),
           ...(flows.length > 1 ? { affected: flows.slice(0, 10) } : {}),
         },
-        fix: group.error?.frame ? `Check ${frameText(group.error.frame)}.` : "Diagnose the newest of them.",
+        fix: group.error?.frame
+          ? sentence`Check ${frameText(group.error.frame)}.`
+          : own("Diagnose the newest of them."),
         next: newest
-          ? [{ tool: "diagnose", args: { flow_run: newest.run.id }, why: "the newest of them in detail" }]
+          ? [{ tool: "diagnose", args: { flow_run: newest.run.id }, why: own("the newest of them in detail") }]
           : [],
         certainty: 1,
         runsExplained: group.runs.length,
@@ -41,12 +44,12 @@ export const failures: CauseModule = {
     }),
   ruledOut: (facts) =>
     facts.ended.failedTotal === 0 && facts.ended.total > 0
-      ? `none of ${plural(facts.ended.total, "ended run")} failed`
+      ? sentence`none of ${plural(facts.ended.total, "ended run")} failed`
       : null,
 };
 
-function groupText(group: FailureGroup): string {
+function groupText(group: FailureGroup): Sentence {
   const { error } = group;
-  if (!error) return "no reason given";
-  return `${errorText(error)}${error.frame ? ` in ${frameText(error.frame)}` : ""}`;
+  if (!error) return own("no reason given");
+  return sentence`${errorText(error)}${error.frame ? sentence` in ${frameText(error.frame)}` : ""}`;
 }

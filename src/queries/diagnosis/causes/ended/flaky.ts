@@ -1,3 +1,4 @@
+import { asName, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { isFailed } from "../../../../model/state.ts";
 import type { CauseModule, NamedRun } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
@@ -21,16 +22,18 @@ export const flaky: CauseModule = {
         {
           code: "flaky",
           severity: "problem" as const,
-          summary: `${name} is flaky: ${failed.length} of its last ${plural(runs.length, "run")} failed, and ${recoveries} of these were followed by a completed run.`,
+          summary: sentence`${name} is flaky: ${failed.length} of its last ${plural(runs.length, "run")} failed, and ${recoveries} of these were followed by a completed run.`,
           evidence: {
             runs: runs.length,
             failed: failed.length,
             fail_then_pass: recoveries,
             last_failed: failed.slice(0, 3).map((one) => ({ id: one.run.id, name: one.run.name })),
           },
-          fix: "Look for what varies between runs: a slow dependency, the order of tasks, a shared resource. Retries only hide the cause.",
+          fix: own(
+            "Look for what varies between runs: a slow dependency, the order of tasks, a shared resource. Retries only hide the cause.",
+          ),
           next: failed[0]
-            ? [{ tool: "diagnose", args: { flow_run: failed[0].run.id }, why: "its latest failure" }]
+            ? [{ tool: "diagnose", args: { flow_run: failed[0].run.id }, why: own("its latest failure") }]
             : [],
           certainty: 0.85,
           runsExplained: failed.length,
@@ -46,11 +49,11 @@ function countRecoveries(runs: readonly NamedRun[]): number {
   ).length;
 }
 
-function byDeployment(ended: readonly NamedRun[]): Map<string, NamedRun[]> {
-  const groups = new Map<string, NamedRun[]>();
+function byDeployment(ended: readonly NamedRun[]): Map<Sentence, NamedRun[]> {
+  const groups = new Map<Sentence, NamedRun[]>();
   for (const one of ended) {
     if (!one.run.deployment_id) continue;
-    const name = `Deployment ${one.deploymentName ?? one.run.deployment_id}`;
+    const name = sentence`Deployment ${asName(one.deploymentName ?? one.run.deployment_id)}`;
     groups.set(name, [...(groups.get(name) ?? []), one]);
   }
   return groups;

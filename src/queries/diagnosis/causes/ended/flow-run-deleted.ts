@@ -1,3 +1,4 @@
+import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../../../lib/time.ts";
 import { isTerminal } from "../../../../model/state.ts";
 import type { CauseModule } from "../../findings/types.ts";
@@ -13,10 +14,10 @@ export const flowRunDeleted: CauseModule = {
       {
         code: "flow_run_deleted",
         severity: "problem",
-        summary: `${name} was deleted in Prefect (seen ${formatIsoSeconds(run.deletedUs)}) while it was ${state_name ?? "unfinished"}: it will not continue.`,
+        summary: sentence`${asName(name)} was deleted in Prefect (seen ${formatIsoSeconds(run.deletedUs)}) while it was ${asName(state_name ?? "unfinished")}: it will not continue.`,
         evidence: { flow_run: { id, name, last_state: state_name }, deleted_seen: formatIsoSeconds(run.deletedUs) },
-        fix: "Start it again if it should still run. Deleting a run does not stop its process.",
-        next: [{ tool: "get_timeline", args: { flow_run: id }, why: "what happened before it was deleted" }],
+        fix: own("Start it again if it should still run. Deleting a run does not stop its process."),
+        next: [{ tool: "get_timeline", args: { flow_run: id }, why: own("what happened before it was deleted") }],
         certainty: 1,
         runsExplained: 1,
       },

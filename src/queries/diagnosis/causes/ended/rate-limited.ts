@@ -1,3 +1,4 @@
+import { asName, asReason, own, sentence } from "../../../../lib/shown-text.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import { throttledLines } from "../../findings/throttled-lines.ts";
 import type { CauseModule } from "../../findings/types.ts";
@@ -19,8 +20,8 @@ export const rateLimited: CauseModule = {
     const minutes = throttling.reduce((sum, period) => sum + period.duration_minutes, 0);
     const lines = run ? throttledLines(run) : [];
     const isDone = run?.run.state_type === "COMPLETED";
-    const times = `${throttling[0]?.start} to ${throttling.at(-1)?.end}`;
-    const what = `Prefect Cloud throttled requests of ${nameList(
+    const times = sentence`${asReason(throttling[0]?.start ?? "unknown")} to ${asReason(throttling.at(-1)?.end ?? "unknown")}`;
+    const what = sentence`Prefect Cloud throttled requests of ${nameList(
       keys.map(([key]) => key),
       6,
     )} (rate limit, HTTP 429) in ${plural(minutes, "minute")}, ${times}`;
@@ -29,20 +30,22 @@ export const rateLimited: CauseModule = {
         code: "rate_limited",
         severity: isDone ? "note" : "problem",
         summary: run
-          ? `${run.run.name} ${isDone ? "completed, but" : `is ${run.run.state_name}, and`} its requests were throttled (${plural(lines.length, "log line")} with 429): ${what}.`
-          : `${what}.`,
+          ? sentence`${asName(run.run.name)} ${isDone ? "completed, but" : sentence`is ${asName(run.run.state_name ?? "unknown")}, and`} its requests were throttled (${plural(lines.length, "log line")} with 429): ${what}.`
+          : sentence`${what}.`,
         evidence: {
           denied: Object.fromEntries(keys.slice(0, 8)),
           throttled_minutes: minutes,
           periods: throttling.slice(-3).map(({ start, end, duration_minutes }) => ({ start, end, duration_minutes })),
           ...(lines.length > 0 ? { log_lines: lines.slice(-2).map((line) => truncate(line, 200)) } : {}),
         },
-        fix: "Send fewer requests at once (fewer parallel runs and tasks, less logging, slower polling), or upgrade the plan. Clients retry refused requests on their own.",
-        next: [{ tool: "review_rate_limits", args: {}, why: "every throttled period with its keys" }],
+        fix: own(
+          "Send fewer requests at once (fewer parallel runs and tasks, less logging, slower polling), or upgrade the plan. Clients retry refused requests on their own.",
+        ),
+        next: [{ tool: "review_rate_limits", args: {}, why: own("every throttled period with its keys") }],
         certainty: 1,
         runsExplained: minutes,
       },
     ];
   },
-  ruledOut: ({ throttling }) => (throttling?.length === 0 ? "no request was throttled" : null),
+  ruledOut: ({ throttling }) => (throttling?.length === 0 ? own("no request was throttled") : null),
 };

@@ -1,3 +1,4 @@
+import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { MINUTE_US, parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { durationText } from "../../findings/wording.ts";
@@ -27,14 +28,14 @@ export const runningLong: CauseModule = {
       {
         code: "running_long",
         severity: "problem",
-        summary: `${run.run.name} has been Running for ${durationText(ranUs)}; the longest of ${times.length} earlier runs took ${durationText(longestUs)}. It is slow or hangs: this is inferred from its history.`,
+        summary: sentence`${asName(run.run.name)} has been Running for ${durationText(ranUs)}; the longest of ${times.length} earlier runs took ${durationText(longestUs)}. It is slow or hangs: this is inferred from its history.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, start_time: run.run.start_time },
           longest_before: durationText(longestUs),
           ...(last ? { last_log_line: { timestamp: last.timestamp, message: last.message } } : {}),
         },
-        fix: "Check what its last log line and its running tasks wait for; cancel it if it makes no progress.",
-        next: [{ tool: "get_timeline", args: { flow_run: run.run.id }, why: "which task runs or waits" }],
+        fix: own("Check what its last log line and its running tasks wait for; cancel it if it makes no progress."),
+        next: [{ tool: "get_timeline", args: { flow_run: run.run.id }, why: own("which task runs or waits") }],
         certainty: 0.5,
         runsExplained: 1,
       },

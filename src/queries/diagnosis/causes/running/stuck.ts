@@ -1,3 +1,4 @@
+import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { MINUTE_US, parseIsoUs, SECOND_US, type ServerUs } from "../../../../lib/time.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
 import { RESOURCE_NAME } from "../../../../model/events/event.ts";
@@ -39,15 +40,15 @@ export const pendingNoInfrastructure: CauseModule = {
     const isOffline = worker !== null && !isOnline(worker, run.pool?.workersReadUs ?? nowUs);
     const isRecent = !isOffline && ageUs < PENDING_IS_LONG_US;
     if (isRecent && !submitted) return [];
-    const who = workerName ? `worker ${workerName} took it` : "a worker took it";
+    const who = workerName ? sentence`worker ${asName(workerName)} took it` : "a worker took it";
     const beat = worker
-      ? `${isOffline ? "offline, " : ""}last heartbeat ${ago(worker.last_heartbeat_time, nowUs)}`
+      ? sentence`${isOffline ? "offline, " : ""}last heartbeat ${ago(worker.last_heartbeat_time, nowUs)}`
       : "its heartbeat is not known";
     return [
       {
         code: isOffline ? "worker_lost" : "pending_no_infrastructure",
         severity: isRecent ? "note" : "problem",
-        summary: `${run.run.name} has been ${run.run.state_name ?? "Pending"} for ${durationText(ageUs)}: ${who}${workerName ? ` (${beat})` : ""}, ${isRecent ? "and no infrastructure has started yet" : "but no infrastructure has started"}.`,
+        summary: sentence`${asName(run.run.name)} has been ${asName(run.run.state_name ?? "Pending")} for ${durationText(ageUs)}: ${who}${workerName ? sentence` (${beat})` : ""}, ${isRecent ? "and no infrastructure has started yet" : "but no infrastructure has started"}.`,
         evidence: {
           flow_run: {
             id: run.run.id,
@@ -58,13 +59,21 @@ export const pendingNoInfrastructure: CauseModule = {
           ...(workerName ? { worker: { name: workerName, last_heartbeat: worker?.last_heartbeat_time ?? null } } : {}),
           ...(submitted ? { submitted: { event: submitted.id, occurred: submitted.occurred } } : {}),
         },
-        fix: isRecent
-          ? "Wait: starting a process or container takes a moment."
-          : isOffline
-            ? "Restart the worker; cancel the run or set it to AwaitingRetry so that it is scheduled again."
-            : "Read the worker's own log and check the infrastructure (image pull, quota, unschedulable pod).",
+        fix: own(
+          isRecent
+            ? "Wait: starting a process or container takes a moment."
+            : isOffline
+              ? "Restart the worker; cancel the run or set it to AwaitingRetry so that it is scheduled again."
+              : "Read the worker's own log and check the infrastructure (image pull, quota, unschedulable pod).",
+        ),
         next: run.pool
-          ? [{ tool: "get_work_pools", args: { work_pool: run.pool.pool.name }, why: "workers and their heartbeats" }]
+          ? [
+              {
+                tool: "get_work_pools",
+                args: { work_pool: run.pool.pool.name },
+                why: own("workers and their heartbeats"),
+              },
+            ]
           : [],
         certainty: isOffline ? 0.9 : 0.8,
         runsExplained: 1,
@@ -89,7 +98,7 @@ export const cancellingStuck: CauseModule = {
       .flatMap((one) => {
         const us = parseIsoUs(one.run.state?.timestamp ?? "");
         const ageUs = us === undefined ? 0 : facts.nowUs - us;
-        const pool = facts.pools.find(({ pool: own }) => own.name === one.run.work_pool_name);
+        const pool = facts.pools.find(({ pool }) => pool.name === one.run.work_pool_name);
         const hasWorker =
           pool?.areWorkersKnown === false
             ? null
@@ -99,12 +108,14 @@ export const cancellingStuck: CauseModule = {
           {
             code: "cancelling_stuck",
             severity: "problem" as const,
-            summary: `${one.run.name} has been Cancelling for ${durationText(ageUs)}: ${hasWorker === false ? `no worker is online in pool ${one.run.work_pool_name} to stop it` : "no worker has stopped it"}.`,
+            summary: sentence`${asName(one.run.name)} has been Cancelling for ${durationText(ageUs)}: ${hasWorker === false ? sentence`no worker is online in pool ${asName(one.run.work_pool_name ?? "unknown")} to stop it` : "no worker has stopped it"}.`,
             evidence: {
               flow_run: { id: one.run.id, name: one.run.name, state: one.run.state_name },
               since: one.run.state?.timestamp ?? null,
             },
-            fix: "The server itself sets it to Cancelled after a timeout (300 s by default). Otherwise force the state CANCELLED once its process has ended.",
+            fix: own(
+              "The server itself sets it to Cancelled after a timeout (300 s by default). Otherwise force the state CANCELLED once its process has ended.",
+            ),
             certainty: 0.9,
             runsExplained: 1,
           },
@@ -125,11 +136,11 @@ export const zombieRun: CauseModule = {
       const finding = judgeSilence(one, nowUs, reachableUntilUs);
       return finding ? [{ one, finding }] : [];
     });
-    const what = "are Running in Prefect, but their processes seem to have ended";
+    const what = own("are Running in Prefect, but their processes seem to have ended");
     return mergeFindings(
       found,
       what,
-      "Make sure that their processes have ended, then force the state CRASHED on each.",
+      own("Make sure that their processes have ended, then force the state CRASHED on each."),
     );
   },
 };
@@ -151,14 +162,14 @@ function judgeSilence(run: RunningRun, nowUs: ServerUs, reachableUntilUs: number
     code: "zombie_run",
     severity: "problem",
     summary: isReported
-      ? `${run.run.name} is Running in Prefect, but its worker reported the end of its process${code ? ` (exit code ${code})` : ""}.`
-      : `${run.run.name} is Running in Prefect, but its last heartbeat was ${ago(beat?.occurred, nowUs)}: its process has probably ended.`,
+      ? sentence`${asName(run.run.name)} is Running in Prefect, but its worker reported the end of its process${code ? sentence` (exit code ${asName(code)})` : ""}.`
+      : sentence`${asName(run.run.name)} is Running in Prefect, but its last heartbeat was ${ago(beat?.occurred, nowUs)}: its process has probably ended.`,
     evidence: {
       flow_run: { id: run.run.id, name: run.run.name },
       ...(beat ? { last_heartbeat: beat.occurred } : {}),
       ...(executed ? { executed: { event: executed.id, occurred: executed.occurred } } : {}),
     },
-    fix: "Make sure that its process has ended, then force the state CRASHED so that its slots are released.",
+    fix: own("Make sure that its process has ended, then force the state CRASHED so that its slots are released."),
     certainty: isReported ? 0.9 : 0.7,
     runsExplained: 1,
   };

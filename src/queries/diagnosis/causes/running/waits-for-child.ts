@@ -1,3 +1,4 @@
+import { asName, asReason, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import type { CauseModule, RunFacts } from "../../findings/types.ts";
 
@@ -16,7 +17,7 @@ export const waitsForChild: CauseModule = {
       {
         code: "waits_for_child",
         severity: "problem",
-        summary: `${run.run.name} waits for ${child.run.name}${child.flowName ? ` (${child.flowName})` : ""}, which is ${child.run.state_name}${why(child)}.`,
+        summary: sentence`${asName(run.run.name)} waits for ${asName(child.run.name)}${child.flowName ? sentence` (${asName(child.flowName)})` : ""}, which is ${asName(child.run.state_name ?? "unknown")}${why(child)}.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name },
           children: unfinished.slice(0, 3).map((one) => ({
@@ -26,9 +27,13 @@ export const waitsForChild: CauseModule = {
             work_pool: one.run.work_pool_name,
           })),
         },
-        fix: "Resolve what keeps the child run from starting or continuing.",
+        fix: own("Resolve what keeps the child run from starting or continuing."),
         next: [
-          { tool: "diagnose", args: { flow_run: child.run.id }, why: "why the child run does not start or continue" },
+          {
+            tool: "diagnose",
+            args: { flow_run: child.run.id },
+            why: own("why the child run does not start or continue"),
+          },
         ],
         certainty: 0.9,
         runsExplained: 1,
@@ -37,8 +42,8 @@ export const waitsForChild: CauseModule = {
   },
 };
 
-function why(child: RunFacts): string {
+function why(child: RunFacts): Sentence {
   const message = child.run.state?.message ?? "";
-  const pool = child.run.work_pool_name ? ` in pool ${child.run.work_pool_name}` : "";
-  return `${pool}${message === "" ? "" : `: ${truncate(message, 120)}`}`;
+  const pool = child.run.work_pool_name ? sentence` in pool ${asName(child.run.work_pool_name)}` : "";
+  return sentence`${pool}${message === "" ? "" : sentence`: ${asReason(truncate(message, 120))}`}`;
 }

@@ -1,3 +1,4 @@
+import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
 
@@ -9,19 +10,21 @@ export const deploymentDeleted: CauseModule = {
     if (!deletedDeployment) return [];
     const { id, name, flowName, deletedUs, successor } = deletedDeployment;
     const seen = formatIsoSeconds(deletedUs);
-    const replaced = successor ? ` Deployment ${successor.id} of the same flow and name has replaced it.` : "";
+    const replaced = successor
+      ? sentence` Deployment ${asName(successor.id)} of the same flow and name has replaced it.`
+      : "";
     return [
       {
         code: "deployment_deleted",
         severity: "problem",
-        summary: `Deployment ${name}${flowName ? ` of flow ${flowName}` : ""} was deleted in Prefect (seen ${seen}): it creates no more runs.${replaced}`,
+        summary: sentence`Deployment ${asName(name)}${flowName ? sentence` of flow ${asName(flowName)}` : ""} was deleted in Prefect (seen ${seen}): it creates no more runs.${replaced}`,
         evidence: { deployment: { id, name }, deleted_seen: seen, ...(successor ? { successor } : {}) },
         fix: successor
-          ? `Diagnose its successor ${successor.id}.`
-          : "Deploy it again if it should run: prefect deploy.",
+          ? sentence`Diagnose its successor ${asName(successor.id)}.`
+          : own("Deploy it again if it should run: prefect deploy."),
         next: successor
-          ? [{ tool: "diagnose", args: { deployment: successor.id }, why: "the current deployment of that name" }]
-          : [{ tool: "get_timeline", args: { deployment: id }, why: "what happened before it was deleted" }],
+          ? [{ tool: "diagnose", args: { deployment: successor.id }, why: own("the current deployment of that name") }]
+          : [{ tool: "get_timeline", args: { deployment: id }, why: own("what happened before it was deleted") }],
         certainty: 1,
         runsExplained: 1,
       },

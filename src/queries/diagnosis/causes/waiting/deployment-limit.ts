@@ -1,3 +1,4 @@
+import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { holderEvidence, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
@@ -10,9 +11,9 @@ export const deploymentLimit: CauseModule = {
   subjects: ["flow_run", "deployment", "workspace"],
   judge: (facts) =>
     facts.deployments.flatMap((deployment) => {
-      const own = deployment.global_concurrency_limit;
-      const limitFacts = facts.limits.find(({ limit }) => limit.id === own?.id);
-      const limit = limitFacts?.limit ?? own;
+      const stated = deployment.global_concurrency_limit;
+      const limitFacts = facts.limits.find(({ limit }) => limit.id === stated?.id);
+      const limit = limitFacts?.limit ?? stated;
       if (!limit || limit.active === false) return [];
       const occupied = limit.active_slots ?? 0;
       const waiting = facts.waiting.filter((one) => one.run.deployment_id === deployment.id);
@@ -23,7 +24,7 @@ export const deploymentLimit: CauseModule = {
         {
           code: "deployment_limit",
           severity: "problem" as const,
-          summary: `The concurrency limit of deployment ${deployment.name} is full: ${occupied} of ${limit.limit} held by ${nameList(holders.map((one) => one.name ?? one.id))}; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
+          summary: sentence`The concurrency limit of deployment ${asName(deployment.name)} is full: ${asName(String(occupied))} of ${asName(String(limit.limit))} held by ${nameList(holders.map((one) => one.name ?? one.id))}; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
           evidence: {
             deployment: { id: deployment.id, name: deployment.name },
             limit: {
@@ -35,13 +36,15 @@ export const deploymentLimit: CauseModule = {
             holders: holderEvidence(holders),
             waiting: waitingEvidence(waiting, facts.nowUs),
           },
-          fix: "Wait for the holder or cancel it if it hangs; a waiting run tries again every 30 s. Raise the deployment's concurrency limit if more may run at once.",
+          fix: own(
+            "Wait for the holder or cancel it if it hangs; a waiting run tries again every 30 s. Raise the deployment's concurrency limit if more may run at once.",
+          ),
           next: holders[0]
             ? [
                 {
                   tool: "diagnose",
                   args: { flow_run: holders[0].id },
-                  why: "whether the run that holds the slot still runs",
+                  why: own("whether the run that holds the slot still runs"),
                 },
               ]
             : [],

@@ -1,3 +1,4 @@
+import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
 
@@ -11,17 +12,17 @@ export const deploymentPaused: CauseModule = {
       .map((deployment) => ({
         code: "deployment_paused",
         severity: "problem" as const,
-        summary: `Deployment ${deployment.name} is paused: its schedules create no runs until it is resumed.`,
+        summary: sentence`Deployment ${asName(deployment.name)} is paused: its schedules create no runs until it is resumed.`,
         evidence: {
           deployment: { id: deployment.id, name: deployment.name, paused: true },
           schedules: (deployment.schedules ?? []).length,
           checked: formatIsoSeconds(facts.nowUs),
         },
-        fix: `Resume it: prefect api POST /deployments/${deployment.id}/resume_deployment`,
+        fix: sentence`Resume it: prefect api POST /deployments/${asShellWord(deployment.id)}/resume_deployment`,
         certainty: 1,
         runsExplained: 1,
       })),
-  ruledOut: (facts) => (facts.deployments.length === 1 ? "deployment not paused" : null),
+  ruledOut: (facts) => (facts.deployments.length === 1 ? own("deployment not paused") : null),
 };
 
 /** Schedules exist, but none is active. */
@@ -35,14 +36,14 @@ export const scheduleInactive: CauseModule = {
       .map((deployment) => ({
         code: "schedule_inactive",
         severity: "problem" as const,
-        summary: `${(deployment.schedules ?? []).length === 1 ? "The only schedule" : "Every schedule"} of deployment ${deployment.name} is inactive, so no new runs are created.`,
+        summary: sentence`${(deployment.schedules ?? []).length === 1 ? "The only schedule" : "Every schedule"} of deployment ${asName(deployment.name)} is inactive, so no new runs are created.`,
         evidence: {
           deployment: { id: deployment.id, name: deployment.name },
           schedules: (deployment.schedules ?? [])
             .slice(0, 5)
             .map((one) => ({ id: one.id, active: one.active, schedule: one.schedule })),
         },
-        fix: `Resume the schedule: prefect deployment schedule resume "<flow>/${deployment.name}" ${deployment.schedules?.[0]?.id ?? ""}`,
+        fix: sentence`Resume the schedule: prefect deployment schedule resume ${asShellWord(`<flow>/${deployment.name}`)} ${asShellWord(deployment.schedules?.[0]?.id ?? "")}`,
         certainty: 1,
         runsExplained: 1,
       })),
@@ -58,9 +59,9 @@ export const noSchedule: CauseModule = {
       .map((deployment) => ({
         code: "no_schedule",
         severity: "note" as const,
-        summary: `Deployment ${deployment.name} has no schedule: it runs only when a person, a flow or an automation starts it.`,
+        summary: sentence`Deployment ${asName(deployment.name)} has no schedule: it runs only when a person, a flow or an automation starts it.`,
         evidence: { deployment: { id: deployment.id, name: deployment.name }, schedules: 0 },
-        fix: "Add a schedule if it should run automatically.",
+        fix: own("Add a schedule if it should run automatically."),
         certainty: 1,
         runsExplained: 0,
       })),

@@ -1,3 +1,4 @@
+import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
@@ -20,7 +21,7 @@ export const noWorkPool: CauseModule = {
           {
             code: "no_work_pool",
             severity: "problem" as const,
-            summary: `Deployment ${deployment.name} has no work pool, so no worker picks up its runs: ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
+            summary: sentence`Deployment ${asName(deployment.name)} has no work pool, so no worker picks up its runs: ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
             evidence: {
               deployment: {
                 id: deployment.id,
@@ -30,7 +31,9 @@ export const noWorkPool: CauseModule = {
               },
               waiting: waitingEvidence(waiting, facts.nowUs),
             },
-            fix: "Deploy it to a work pool (prefect deploy --pool …), or start the process that serves it (flow.serve).",
+            fix: own(
+              "Deploy it to a work pool (prefect deploy --pool …), or start the process that serves it (flow.serve).",
+            ),
             certainty: 1,
             runsExplained: waiting.length,
           },

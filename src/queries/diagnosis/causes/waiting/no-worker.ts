@@ -1,3 +1,4 @@
+import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { isOnline, isSubjectPool, needsWorker, waitingInPool } from "../../findings/waiting.ts";
 import { ago, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
@@ -22,15 +23,17 @@ export const noWorker: CauseModule = {
       );
       const [newest] = workers;
       const who = newest
-        ? `worker ${newest.name} is offline, last heartbeat ${ago(newest.last_heartbeat_time, facts.nowUs)}${workers.length > 1 ? `, and ${workers.length - 1} more are offline too` : ""}`
+        ? sentence`worker ${asName(newest.name)} is offline, last heartbeat ${ago(newest.last_heartbeat_time, facts.nowUs)}${workers.length > 1 ? sentence`, and ${workers.length - 1} more are offline too` : ""}`
         : "it has no worker";
       const what =
-        waiting.length > 0 ? `; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))})` : "";
+        waiting.length > 0
+          ? sentence`; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))})`
+          : "";
       return [
         {
           code: newest ? "worker_offline" : "no_worker",
           severity: newest || waiting.length > 0 ? ("problem" as const) : ("note" as const),
-          summary: `No run starts in work pool ${name}: ${who}${what}.`,
+          summary: sentence`No run starts in work pool ${asName(name)}: ${who}${what}.`,
           evidence: {
             work_pool: { id, name, status },
             workers: workers.slice(0, 3).map((worker) => ({
@@ -40,8 +43,8 @@ export const noWorker: CauseModule = {
             })),
             waiting: waitingEvidence(waiting, facts.nowUs),
           },
-          fix: `Start a worker for it: prefect worker start --pool "${name}" (type ${type})`,
-          next: [{ tool: "get_work_pools", args: { work_pool: name }, why: "workers and queues of the pool" }],
+          fix: sentence`Start a worker for it: prefect worker start --pool ${asShellWord(name)} (type ${asName(type)})`,
+          next: [{ tool: "get_work_pools", args: { work_pool: name }, why: own("workers and queues of the pool") }],
           certainty: 1,
           runsExplained: Math.max(1, waiting.length),
         },
@@ -49,6 +52,6 @@ export const noWorker: CauseModule = {
     }),
   ruledOut: (facts) => {
     const online = facts.pools.flatMap((pool) => pool.workers.filter((worker) => isOnline(worker, pool.workersReadUs)));
-    return online.length > 0 ? `worker ${nameList(online.map((worker) => worker.name))} online` : null;
+    return online.length > 0 ? sentence`worker ${nameList(online.map((worker) => worker.name))} online` : null;
   },
 };

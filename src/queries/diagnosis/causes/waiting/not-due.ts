@@ -1,3 +1,4 @@
+import { asName, asReason, asShellWord, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds, parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
 import { mergeFindings } from "../../findings/merge.ts";
 import type { CauseModule, Finding, NamedRun } from "../../findings/types.ts";
@@ -15,12 +16,12 @@ export const scheduledForLater: CauseModule = {
       {
         code: "scheduled_for_later",
         severity: "note",
-        summary: `${run.run.name} is scheduled for ${formatIsoSeconds(dueUs)}, in ${durationText(dueUs - nowUs)}: it is not due yet.`,
+        summary: sentence`${asName(run.run.name)} is scheduled for ${formatIsoSeconds(dueUs)}, in ${durationText(dueUs - nowUs)}: it is not due yet.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, state: run.run.state_name },
           scheduled_time: formatIsoSeconds(dueUs),
         },
-        fix: "Nothing to do.",
+        fix: own("Nothing to do."),
         certainty: 1,
         runsExplained: 1,
       },
@@ -40,25 +41,25 @@ export const awaitingRetry: CauseModule = {
       dueUs === undefined
         ? ""
         : dueUs > nowUs
-          ? ` at ${formatIsoSeconds(dueUs)}, in ${durationText(dueUs - nowUs)}`
-          : ` (due ${durationText(nowUs - dueUs)} ago)`;
-    const error = run.error ? `, after ${errorText(run.error)}` : "";
+          ? sentence` at ${formatIsoSeconds(dueUs)}, in ${durationText(dueUs - nowUs)}`
+          : sentence` (due ${durationText(nowUs - dueUs)} ago)`;
+    const error = run.error ? sentence`, after ${errorText(run.error)}` : "";
     return [
       {
         code: "awaiting_retry",
         severity: dueUs !== undefined && dueUs > nowUs ? "note" : "problem",
-        summary: `${run.run.name} waits for its retry${when}${error}.`,
+        summary: sentence`${asName(run.run.name)} waits for its retry${when}${error}.`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, run_count: run.run.run_count },
           ...(dueUs === undefined ? {} : { retry_at: formatIsoSeconds(dueUs) }),
           ...(run.error ? { first_error: errorText(run.error), at: run.error.frame } : {}),
         },
-        fix: run.error ? "Fix what made it fail, or wait for the retry." : "Wait for the retry.",
+        fix: own(run.error ? "Fix what made it fail, or wait for the retry." : "Wait for the retry."),
         next: [
           {
             tool: "get_flow_run_logs",
             args: { flow_run_id: run.run.id, level: "WARNING" },
-            why: "what failed before the retry",
+            why: own("what failed before the retry"),
           },
         ],
         certainty: 1,
@@ -68,8 +69,9 @@ export const awaitingRetry: CauseModule = {
   },
 };
 
-function errorText(error: { type: string | null; message: string }): string {
-  return error.type ? `${error.type}: ${error.message}`.slice(0, 300) : error.message.slice(0, 300);
+function errorText(error: { type: string | null; message: string }): Sentence {
+  const text = asReason(error.message.slice(0, 300));
+  return error.type ? sentence`${asName(error.type)}: ${text}` : text;
 }
 
 /** Paused or suspended. Proof: PAUSED; with `run_input_keyset` it waits for input from a person. */
@@ -84,18 +86,19 @@ export const paused: CauseModule = {
       found.filter(({ finding }) => (finding.code === "awaiting_input") === isInput),
     );
     return [
-      ...mergeFindings(inputs ?? [], "are paused and wait for input from a person", GIVE_INPUT),
+      ...mergeFindings(inputs ?? [], own("are paused and wait for input from a person"), GIVE_INPUT),
       ...mergeFindings(
         others ?? [],
-        "are paused until they are resumed",
-        "Resume each: prefect api POST /flow_runs/<id>/resume",
+        own("are paused until they are resumed"),
+        own("Resume each: prefect api POST /flow_runs/<id>/resume"),
       ),
     ];
   },
 };
 
-const GIVE_INPUT =
-  "Give the input in the UI, or resume over the API with run_input that matches the schema stored under the input's schema key.";
+const GIVE_INPUT = own(
+  "Give the input in the UI, or resume over the API with run_input that matches the schema stored under the input's schema key.",
+);
 
 function judgePause({ run }: NamedRun, nowUs: ServerUs): Finding {
   const details = run.state?.state_details ?? {};
@@ -106,8 +109,8 @@ function judgePause({ run }: NamedRun, nowUs: ServerUs): Finding {
     timeoutUs === undefined
       ? ""
       : isOver
-        ? `; its timeout passed ${durationText(nowUs - timeoutUs)} ago`
-        : `; it times out at ${formatIsoSeconds(timeoutUs)}, in ${durationText(timeoutUs - nowUs)}`;
+        ? sentence`; its timeout passed ${durationText(nowUs - timeoutUs)} ago`
+        : sentence`; it times out at ${formatIsoSeconds(timeoutUs)}, in ${durationText(timeoutUs - nowUs)}`;
   const what = keyset
     ? "waits for input from a person"
     : details.pause_reschedule === true
@@ -116,14 +119,14 @@ function judgePause({ run }: NamedRun, nowUs: ServerUs): Finding {
   return {
     code: keyset ? "awaiting_input" : "paused",
     severity: "problem",
-    summary: `${run.name} ${keyset ? "is paused and " : ""}${what}${until}.`,
+    summary: sentence`${asName(run.name)} ${keyset ? "is paused and " : ""}${what}${until}.`,
     evidence: {
       flow_run: { id: run.id, name: run.name, state: run.state_name },
       ...(keyset ? { input: keyset } : {}),
       ...(typeof details.pause_key === "string" ? { pause_key: details.pause_key } : {}),
       ...(timeoutUs === undefined ? {} : { pause_timeout: formatIsoSeconds(timeoutUs) }),
     },
-    fix: keyset ? GIVE_INPUT : `Resume it: prefect api POST /flow_runs/${run.id}/resume`,
+    fix: keyset ? GIVE_INPUT : sentence`Resume it: prefect api POST /flow_runs/${asShellWord(run.id)}/resume`,
     certainty: 1,
     runsExplained: 1,
   };

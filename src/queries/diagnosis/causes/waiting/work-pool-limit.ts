@@ -1,3 +1,4 @@
+import { asName, asShellWord, joined, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule, Holder, NextCall, QueueFacts } from "../../findings/types.ts";
 import { isPaused, waitingInPool, waitingInQueue } from "../../findings/waiting.ts";
 import { holderEvidence, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
@@ -20,13 +21,13 @@ export const workPoolLimit: CauseModule = {
           {
             code: "work_pool_limit",
             severity: "problem" as const,
-            summary: `Work pool ${name} is full: ${pool.activeSlots} of ${limit} slots held by ${nameList(pool.holders.map(nameOf))}; ${runsWait(waiting.length)}.${servedFirst}`,
+            summary: sentence`Work pool ${asName(name)} is full: ${pool.activeSlots} of ${asName(String(limit))} slots held by ${nameList(pool.holders.map(nameOf))}; ${runsWait(waiting.length)}.${servedFirst}`,
             evidence: {
               work_pool: { id, name, concurrency_limit: limit, active_slots: pool.activeSlots },
               holders: holderEvidence(pool.holders),
               waiting: waitingEvidence(waiting, facts.nowUs),
             },
-            fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-pool set-concurrency-limit "${name}" ${Number(limit) + 1}`,
+            fix: sentence`Wait for the holders, cancel one that hangs, or raise the limit: prefect work-pool set-concurrency-limit ${asShellWord(name)} ${Number(limit) + 1}`,
             next: diagnoseHolder(pool.holders),
             certainty: 1,
             runsExplained: waiting.length,
@@ -37,9 +38,13 @@ export const workPoolLimit: CauseModule = {
     const limited = facts.pools.filter((pool) => pool.pool.concurrency_limit !== null && pool.activeSlots !== null);
     return limited.length === 0
       ? null
-      : limited
-          .map((pool) => `pool ${pool.pool.name} ${pool.activeSlots} of ${pool.pool.concurrency_limit} slots`)
-          .join(", ");
+      : joined(
+          limited.map(
+            (pool) =>
+              sentence`pool ${asName(pool.pool.name)} ${pool.activeSlots ?? "unknown"} of ${asName(String(pool.pool.concurrency_limit))} slots`,
+          ),
+          ", ",
+        );
   },
 };
 
@@ -66,14 +71,14 @@ export const workQueueLimit: CauseModule = {
             {
               code: "work_queue_limit",
               severity: "problem" as const,
-              summary: `Queue ${name} of work pool ${pool.pool.name} is full: ${queueFacts.activeSlots} of ${limit} slots held by ${nameList(queueFacts.holders.map(nameOf))}; ${runsWait(waiting.length)}.`,
+              summary: sentence`Queue ${asName(name)} of work pool ${asName(pool.pool.name)} is full: ${queueFacts.activeSlots} of ${asName(String(limit))} slots held by ${nameList(queueFacts.holders.map(nameOf))}; ${runsWait(waiting.length)}.`,
               evidence: {
                 work_queue: { id, name, concurrency_limit: limit, active_slots: queueFacts.activeSlots },
                 work_pool: { id: pool.pool.id, name: pool.pool.name },
                 holders: holderEvidence(queueFacts.holders),
                 waiting: waitingEvidence(waiting, facts.nowUs),
               },
-              fix: `Wait for the holders, cancel one that hangs, or raise the limit: prefect work-queue set-concurrency-limit "${name}" ${Number(limit) + 1} --pool "${pool.pool.name}"`,
+              fix: sentence`Wait for the holders, cancel one that hangs, or raise the limit: prefect work-queue set-concurrency-limit ${asShellWord(name)} ${Number(limit) + 1} --pool ${asShellWord(pool.pool.name)}`,
               next: diagnoseHolder(queueFacts.holders),
               certainty: 1,
               runsExplained: waiting.length,
@@ -90,18 +95,18 @@ function nameOf(holder: Holder): string {
 function diagnoseHolder(holders: readonly Holder[]): NextCall[] {
   const [first] = holders;
   return first
-    ? [{ tool: "diagnose", args: { flow_run: first.id }, why: "whether the run that holds the slot still runs" }]
+    ? [{ tool: "diagnose", args: { flow_run: first.id }, why: own("whether the run that holds the slot still runs") }]
     : [];
 }
 
 /** A free slot goes to the queue with the lowest priority number, even when runs of other queues wait longer. */
-function queuesServedFirst(queues: readonly QueueFacts[], waitingIn: string | null): string {
-  const own = queues.find(({ queue }) => queue.id === waitingIn)?.queue;
-  if (!own || own.priority === undefined) return "";
-  const priority = own.priority;
+function queuesServedFirst(queues: readonly QueueFacts[], waitingIn: string | null): Sentence | "" {
+  const waited = queues.find(({ queue }) => queue.id === waitingIn)?.queue;
+  if (!waited || waited.priority === undefined) return "";
+  const priority = waited.priority;
   const ahead = queues.filter(
     ({ queue, holders, waiting }) => (queue.priority ?? 0) < priority && (holders.length > 0 || waiting > 0),
   );
   if (ahead.length === 0) return "";
-  return ` Queue ${nameList(ahead.map(({ queue }) => queue.name))} is served before ${own.name} (priority ${ahead[0]?.queue.priority} against ${priority}).`;
+  return sentence` Queue ${nameList(ahead.map(({ queue }) => queue.name))} is served before ${asName(waited.name)} (priority ${asName(String(ahead[0]?.queue.priority))} against ${asName(String(priority))}).`;
 }

@@ -1,3 +1,4 @@
+import { asName, asShellWord, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { isPaused, isSubjectPool, waitingInPool } from "../../findings/waiting.ts";
 import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
@@ -13,20 +14,20 @@ export const workPoolPaused: CauseModule = {
       const { name, id } = pool.pool;
       const what =
         waiting.length > 0
-          ? `${runsWait(waiting.length)} in it (${nameList(waiting.map((one) => one.run.name))})`
+          ? sentence`${runsWait(waiting.length)} in it (${nameList(waiting.map((one) => one.run.name))})`
           : "no run in it starts";
       return [
         {
           code: "work_pool_paused",
           severity: "problem",
-          summary: `Work pool ${name} is paused: ${what}.`,
+          summary: sentence`Work pool ${asName(name)} is paused: ${what}.`,
           evidence: { work_pool: { id, name, is_paused: true }, waiting: waitingEvidence(waiting, facts.nowUs) },
-          fix: `Resume the work pool: prefect work-pool resume "${name}"`,
+          fix: sentence`Resume the work pool: prefect work-pool resume ${asShellWord(name)}`,
           certainty: 1,
           runsExplained: Math.max(1, waiting.length),
         },
       ];
     }),
   ruledOut: (facts) =>
-    facts.pools.length === 0 ? null : `pool ${nameList(facts.pools.map((one) => one.pool.name))} not paused`,
+    facts.pools.length === 0 ? null : sentence`pool ${nameList(facts.pools.map((one) => one.pool.name))} not paused`,
 };

@@ -1,3 +1,4 @@
+import { asName, asShellWord, sentence } from "../../../../lib/shown-text.ts";
 import { parseIsoUs } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { isOnline, isPaused, POLLED_WITHIN_US, waitingInQueue } from "../../findings/waiting.ts";
@@ -27,13 +28,13 @@ export const workQueueNotPolled: CauseModule = {
             {
               code: "work_queue_not_polled",
               severity: "problem" as const,
-              summary: `No worker polls queue ${queue.name} of pool ${pool.pool.name} (last polled: ${ago(queue.last_polled, facts.nowUs)}), although ${workers.length === 1 ? "worker" : "workers"} ${nameList(workers)} ${workers.length === 1 ? "is" : "are"} online: ${runsWait(waiting.length)}.`,
+              summary: sentence`No worker polls queue ${asName(queue.name)} of pool ${asName(pool.pool.name)} (last polled: ${ago(queue.last_polled, facts.nowUs)}), although ${workers.length === 1 ? "worker" : "workers"} ${nameList(workers)} ${workers.length === 1 ? "is" : "are"} online: ${runsWait(waiting.length)}.`,
               evidence: {
                 work_queue: { id: queue.id, name: queue.name, last_polled: queue.last_polled ?? null },
                 workers,
                 waiting: waitingEvidence(waiting, facts.nowUs),
               },
-              fix: `Start a worker for this queue: prefect worker start --pool "${pool.pool.name}" --work-queue "${queue.name}"`,
+              fix: sentence`Start a worker for this queue: prefect worker start --pool ${asShellWord(pool.pool.name)} --work-queue ${asShellWord(queue.name)}`,
               certainty: 0.9,
               runsExplained: waiting.length,
             },

@@ -1,3 +1,4 @@
+import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { isPaused, isSubjectPool, waitingInQueue } from "../../findings/waiting.ts";
 import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
@@ -22,24 +23,24 @@ export const workQueuePaused: CauseModule = {
             if (waiting.length === 0 && !isAsked) return [];
             const runs =
               waiting.length > 0
-                ? `: ${runsWait(waiting.length)} in it (${nameList(waiting.map((one) => one.run.name))})`
+                ? sentence`: ${runsWait(waiting.length)} in it (${nameList(waiting.map((one) => one.run.name))})`
                 : "";
             return [
               {
                 code: "work_queue_paused",
                 severity: "problem" as const,
-                summary: `Work queue ${queue.name} is paused${runs} (work pool ${pool.pool.name}).`,
+                summary: sentence`Work queue ${asName(queue.name)} is paused${runs} (work pool ${asName(pool.pool.name)}).`,
                 evidence: {
                   work_queue: { id: queue.id, name: queue.name, is_paused: true },
                   work_pool: { id: pool.pool.id, name: pool.pool.name, status: pool.pool.status },
                   waiting: waitingEvidence(waiting, facts.nowUs),
                 },
-                fix: `Resume the queue: prefect work-queue resume "${queue.name}" --pool "${pool.pool.name}"`,
+                fix: sentence`Resume the queue: prefect work-queue resume ${asShellWord(queue.name)} --pool ${asShellWord(pool.pool.name)}`,
                 certainty: 1,
                 runsExplained: Math.max(1, waiting.length),
               },
             ];
           }),
       ),
-  ruledOut: (facts) => (facts.pools.some((pool) => pool.queues.length > 0) ? "queues not paused" : null),
+  ruledOut: (facts) => (facts.pools.some((pool) => pool.queues.length > 0) ? own("queues not paused") : null),
 };

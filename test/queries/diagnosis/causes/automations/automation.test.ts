@@ -109,7 +109,7 @@ describe("composite triggers", () => {
 
 test("disabled: with the events that would have matched", () => {
   const facts = about({}, [event(FAILED)], { automation: anAutomation({ name: "n", enabled: false }) });
-  expect(onlyFinding(automationDisabled, facts).summary).toBe(
+  expect<unknown>(onlyFinding(automationDisabled, facts).summary).toBe(
     "Automation n is disabled, so its trigger is not evaluated; 1 event would have matched it.",
   );
   expect(automationDisabled.judge(about({}, []))).toEqual([]);

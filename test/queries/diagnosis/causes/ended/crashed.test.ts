@@ -22,7 +22,7 @@ describe("a crash", () => {
     const facts = factsOfRun(crash("Process exited with status code: 137."), { error: aRunError() });
     const found = onlyFinding(crashed, facts);
     expect(found.code).toBe("out_of_memory");
-    expect(found.summary).toBe(
+    expect<unknown>(found.summary).toBe(
       "heavy (load-orders) crashed: exit code 137: killed (SIGKILL), most often because it ran out of memory.",
     );
   });
@@ -74,6 +74,6 @@ test("exit codes have their meanings", () => {
   expect(exitCodeMeaning(-9).isMemory).toBe(true);
   expect(exitCodeMeaning(143)).toMatchObject({ isMemory: false, meaning: expect.stringContaining("SIGTERM") });
   expect(exitCodeMeaning(127).meaning).toContain("not found");
-  expect(exitCodeMeaning(3).meaning).toBe("the process ended abnormally");
+  expect<unknown>(exitCodeMeaning(3).meaning).toBe("the process ended abnormally");
   expect(aFlowRun({ state_type: "CRASHED" }).end_time).not.toBeNull();
 });

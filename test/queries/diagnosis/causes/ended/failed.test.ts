@@ -20,7 +20,7 @@ const run = { id: anId(60), name: "etl-1", state_type: "FAILED" as const };
 describe("an exception", () => {
   test("names type, message, frame and task", () => {
     const error = aRunError({ task: aTaskRun({ name: "read_price" }) });
-    expect(onlyFinding(failed, factsOfRun(run, { error })).summary).toBe(
+    expect<unknown>(onlyFinding(failed, factsOfRun(run, { error })).summary).toBe(
       "etl-1 (load-orders) failed: KeyError: 'price' in load_rows (flows/etl.py:41), task read_price.",
     );
   });

@@ -28,7 +28,7 @@ test("a group that a later completed run ended is a note", () => {
 });
 
 test("no failure is named as ruled out", () => {
-  expect(failures.ruledOut?.(someFacts("workspace", { ended: someEnded([aNamedRun()]) }))).toBe(
+  expect<unknown>(failures.ruledOut?.(someFacts("workspace", { ended: someEnded([aNamedRun()]) }))).toBe(
     "none of 1 ended run failed",
   );
 });

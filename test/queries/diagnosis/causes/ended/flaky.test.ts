@@ -11,7 +11,7 @@ const ended = (text: string) =>
 
 test("failures that are followed by completed runs are flaky", () => {
   const found = onlyFinding(flaky, someFacts("deployment", { ended: someEnded(ended("FCFCF")) }));
-  expect(found.summary).toBe(
+  expect<unknown>(found.summary).toBe(
     "Deployment nightly is flaky: 3 of its last 5 runs failed, and 2 of these were followed by a completed run.",
   );
 });

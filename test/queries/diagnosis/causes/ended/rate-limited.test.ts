@@ -10,7 +10,7 @@ const throttling = [{ ...period, keys_affected: [key("flows", 3), key("deploymen
 test("names the keys, the one with the most refused requests first", () => {
   const found = onlyFinding(rateLimited, someFacts("workspace", { throttling }));
   expect(found.severity).toBe("problem");
-  expect(found.summary).toBe(
+  expect<unknown>(found.summary).toBe(
     "Prefect Cloud throttled requests of deployments and flows (rate limit, HTTP 429) in 2 minutes, 2026-08-20T09:20:00Z to 2026-08-20T09:21:00Z.",
   );
 });
@@ -26,6 +26,6 @@ test("a run that completed despite throttling is a note", () => {
 
 test("no throttling is named as ruled out; a server has no rate limits to rule out", () => {
   expect(rateLimited.judge(someFacts("workspace", { throttling: [] }))).toEqual([]);
-  expect(rateLimited.ruledOut?.(someFacts("workspace", { throttling: [] }))).toBe("no request was throttled");
+  expect<unknown>(rateLimited.ruledOut?.(someFacts("workspace", { throttling: [] }))).toBe("no request was throttled");
   expect(rateLimited.ruledOut?.(someFacts("workspace"))).toBeNull();
 });

@@ -28,7 +28,7 @@ describe("pending without infrastructure", () => {
     const given = { pool: pool(3_000), events: [workerEvent("submitted", 3_000)] };
     const found = onlyFinding(pendingNoInfrastructure, factsOfRun(pending(3_580), given));
     expect(found.code).toBe("worker_lost");
-    expect(found.summary).toBe(
+    expect<unknown>(found.summary).toBe(
       "r has been Submitting for 20 s: worker w took it (offline, last heartbeat 10 min ago), but no infrastructure has started.",
     );
   });
@@ -75,7 +75,7 @@ describe("running without a process", () => {
 
   test("the worker reported the end of the process", () => {
     const events = [workerEvent("executed", 100, { "prefect.infrastructure.status-code": "137" })];
-    expect(onlyFinding(zombieRun, factsOfRun(running, { events })).summary).toBe(
+    expect<unknown>(onlyFinding(zombieRun, factsOfRun(running, { events })).summary).toBe(
       "r is Running in Prefect, but its worker reported the end of its process (exit code 137).",
     );
   });
@@ -96,7 +96,7 @@ describe("running without a process", () => {
     });
     const without = { ...aNamedRun({ ...running, name: "without-events" }), events: [] };
     const one = onlyFinding(zombieRun, someFacts("workspace", { running: [silent("a"), without] }));
-    expect(one.summary).toBe(
+    expect<unknown>(one.summary).toBe(
       "a is Running in Prefect, but its last heartbeat was 50 min ago: its process has probably ended.",
     );
     const both = onlyFinding(zombieRun, someFacts("deployment", { running: [silent("a"), without, silent("b")] }));

@@ -23,7 +23,7 @@ describe("tag limit", () => {
 
   test("names tag, task and holder", () => {
     const found = onlyFinding(tagLimit, factsOfRun(running, { tasks: [task] }, { limits: limits(1) }));
-    expect(found.summary).toBe(
+    expect<unknown>(found.summary).toBe(
       "Task write of r has been Pending for 5 min because the limit of tag db is full: 1 of 1 held by other-write.",
     );
   });

@@ -11,7 +11,7 @@ test("names the child, its state and its pool, and asks about it next", () => {
     waitsForChild,
     factsOfRun({ name: "p", state_type: "RUNNING" }, { children: [child("SCHEDULED")] }),
   );
-  expect(found.summary).toBe("p waits for child (load-orders), which is Late in pool gpu.");
+  expect<unknown>(found.summary).toBe("p waits for child (load-orders), which is Late in pool gpu.");
   expect(found.next?.[0]?.args).toEqual({ flow_run: anId(80) });
 });
 

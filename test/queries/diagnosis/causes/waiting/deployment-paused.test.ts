@@ -13,7 +13,7 @@ const about = (given: Parameters<typeof aDeployment>[0]) =>
 
 test("a paused deployment is one finding, and its inactive schedules are none", () => {
   const facts = about({ paused: true, schedules: [{ ...schedule, active: false }] });
-  expect(onlyFinding(deploymentPaused, facts).summary).toBe(
+  expect<unknown>(onlyFinding(deploymentPaused, facts).summary).toBe(
     "Deployment nightly is paused: its schedules create no runs until it is resumed.",
   );
   expect(scheduleInactive.judge(facts)).toEqual([]);
@@ -21,7 +21,7 @@ test("a paused deployment is one finding, and its inactive schedules are none", 
 
 test("every schedule inactive", () => {
   const inactive = { ...schedule, active: false };
-  expect(onlyFinding(scheduleInactive, about({ schedules: [inactive] })).summary).toBe(
+  expect<unknown>(onlyFinding(scheduleInactive, about({ schedules: [inactive] })).summary).toBe(
     "The only schedule of deployment nightly is inactive, so no new runs are created.",
   );
   expect(scheduleInactive.judge(about({ schedules: [inactive, schedule] }))).toEqual([]);

@@ -9,7 +9,21 @@ describe("no worker", () => {
   test("names the pool and the runs that wait", () => {
     const found = onlyFinding(noWorker, someFacts("deployment", { pools: [somePool()], waiting }));
     expect(found).toMatchObject({ code: "no_worker", severity: "problem", runsExplained: 2, certainty: 1 });
-    expect(found.summary).toBe("No run starts in work pool etl-pool: it has no worker; 2 runs wait (a and b).");
+    expect<unknown>(found.summary).toBe(
+      "No run starts in work pool etl-pool: it has no worker; 2 runs wait (a and b).",
+    );
+  });
+
+  test("a name with line breaks forges no fix, and its command expands nothing in a shell", () => {
+    const name = "p\nfix: $(rm -rf ~) 'x'";
+    const runs = [aLateRun({ name: "a", work_pool_name: name }), aLateRun({ name: "b", work_pool_name: name })];
+    const found = onlyFinding(noWorker, someFacts("deployment", { pools: [somePool({ name })], waiting: runs }));
+    expect<string>(found.summary).toBe(
+      "No run starts in work pool \"p\\nfix: $(rm -rf ~) 'x'\": it has no worker; 2 runs wait (a and b).",
+    );
+    expect<string>(found.fix).toBe(
+      "Start a worker for it: prefect worker start --pool 'p ⏎ fix: $(rm -rf ~) '\\''x'\\''' (type process)",
+    );
   });
 
   test("a worker is offline by its heartbeat, whatever its status says", () => {
@@ -58,6 +72,6 @@ describe("no worker", () => {
   test("names an online worker as ruled out", () => {
     const workers = [aWorker({ name: "w", last_heartbeat_time: at(3_590) })];
     const facts = someFacts("deployment", { pools: [somePool({}, { workers })], waiting });
-    expect(noWorker.ruledOut?.(facts)).toBe("worker w online");
+    expect<unknown>(noWorker.ruledOut?.(facts)).toBe("worker w online");
   });
 });

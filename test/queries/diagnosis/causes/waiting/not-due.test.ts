@@ -72,8 +72,10 @@ describe("paused", () => {
   });
 
   test("without input, suspended, or after its timeout", () => {
-    expect(onlyFinding(paused, about({})).summary).toBe("r is paused until it is resumed.");
-    expect(onlyFinding(paused, about({ pause_reschedule: true })).summary).toBe("r is suspended until it is resumed.");
+    expect<unknown>(onlyFinding(paused, about({})).summary).toBe("r is paused until it is resumed.");
+    expect<unknown>(onlyFinding(paused, about({ pause_reschedule: true })).summary).toBe(
+      "r is suspended until it is resumed.",
+    );
     expect(onlyFinding(paused, about({ pause_timeout: at(3_000) })).summary).toContain("its timeout passed 10 min ago");
     expect(paused.judge(factsOfRun({ state_type: "RUNNING" }))).toEqual([]);
   });

@@ -10,8 +10,8 @@ describe("work pool limit", () => {
   test("names the pool, its holders, and asks about the first of them next", () => {
     const pool = somePool({ concurrency_limit: 1 }, { activeSlots: 1, holders });
     const found = onlyFinding(workPoolLimit, someFacts("work_pool", { pools: [pool], waiting }));
-    expect(found.summary).toBe("Work pool etl-pool is full: 1 of 1 slots held by holder; 1 run waits.");
-    expect(found.next).toEqual([
+    expect<unknown>(found.summary).toBe("Work pool etl-pool is full: 1 of 1 slots held by holder; 1 run waits.");
+    expect<unknown>(found.next).toEqual([
       { tool: "diagnose", args: { flow_run: anId(1) }, why: "whether the run that holds the slot still runs" },
     ]);
   });
@@ -45,7 +45,7 @@ describe("work queue limit", () => {
 
   test("names queue, pool and holders", () => {
     const found = onlyFinding(workQueueLimit, someFacts("deployment", { pools: [queued(1)], waiting }));
-    expect(found.summary).toBe(
+    expect<unknown>(found.summary).toBe(
       "Queue default of work pool etl-pool is full: 1 of 1 slots held by holder; 1 run waits.",
     );
     expect(found.evidence).toMatchObject({ work_queue: { id: QUEUE_ID, concurrency_limit: 1, active_slots: 1 } });

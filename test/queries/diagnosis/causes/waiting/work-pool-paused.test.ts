@@ -6,13 +6,13 @@ const waiting = [aLateRun()];
 
 test("a paused pool with waiting runs is named", () => {
   const found = onlyFinding(workPoolPaused, someFacts("flow_run", { pools: [somePool({ is_paused: true })], waiting }));
-  expect(found.summary).toBe("Work pool etl-pool is paused: 1 run waits in it (late-run).");
+  expect<unknown>(found.summary).toBe("Work pool etl-pool is paused: 1 run waits in it (late-run).");
 });
 
 test("without waiting runs only for a question about the pool itself", () => {
   const pool = somePool({ status: "PAUSED" });
   const subject = { kind: "work_pool" as const, id: pool.pool.id, name: pool.pool.name };
-  expect(onlyFinding(workPoolPaused, someFacts("work_pool", { subject, pools: [pool] })).summary).toBe(
+  expect<unknown>(onlyFinding(workPoolPaused, someFacts("work_pool", { subject, pools: [pool] })).summary).toBe(
     "Work pool etl-pool is paused: no run in it starts.",
   );
   expect(workPoolPaused.judge(someFacts("workspace", { pools: [pool] }))).toEqual([]);

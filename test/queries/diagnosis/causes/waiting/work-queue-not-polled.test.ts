@@ -9,7 +9,7 @@ const workers = [aWorker({ name: "gpu", last_heartbeat_time: at(3_590) })];
 test("a worker is online, but none polls the queue", () => {
   const pool = somePool({}, { workers, queue: { last_polled: null } });
   const found = onlyFinding(workQueueNotPolled, someFacts("flow_run", { pools: [pool], waiting }));
-  expect(found.summary).toBe(
+  expect<unknown>(found.summary).toBe(
     "No worker polls queue default of pool etl-pool (last polled: never), although worker gpu is online: 1 run waits.",
   );
 });

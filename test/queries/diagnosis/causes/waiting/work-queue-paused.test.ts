@@ -7,7 +7,9 @@ const waiting = [aLateRun()];
 test("names the queue and its pool", () => {
   const pool = somePool({}, { queue: { is_paused: true } });
   const found = onlyFinding(workQueuePaused, someFacts("flow_run", { pools: [pool], waiting }));
-  expect(found.summary).toBe("Work queue default is paused: 1 run waits in it (late-run) (work pool etl-pool).");
+  expect<unknown>(found.summary).toBe(
+    "Work queue default is paused: 1 run waits in it (late-run) (work pool etl-pool).",
+  );
 });
 
 test("not where the whole pool is paused, where the queue is not, where nothing waits in it", () => {
