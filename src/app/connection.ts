@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import type { PrefectConnection } from "../prefect/transport/connection.ts";
 import { recordFileName } from "../store/file/record-file.ts";
+import { currentRecordFile, recordFilesBeside } from "../store/file/server-records.ts";
 import { tenantRecords } from "../store/file/tenant-folders.ts";
 
 /** The connection to Prefect that the settings describe. Throws AppError `invalid_config` where they name no API. */
@@ -35,13 +35,22 @@ export function toConnection(settings: Settings, version: string): PrefectConnec
   };
 }
 
-/** All records of an instance in the data folder: that of this program's settings, and those of HTTP callers who named the instance in their headers. */
+/**
+ * All records of an instance in the data folder: those of this program's settings, and those of HTTP callers who named the instance
+ * in their headers;
+ * of each, one for every server that has answered at the URL.
+ */
 export function recordFilesOf(settings: Pick<Settings, "dataDir">, apiUrl: string): string[] {
-  const own = recordFileOf(settings, apiUrl);
-  return [...(existsSync(own) ? [own] : []), ...tenantRecords(settings.dataDir, recordFileName(apiUrl))];
+  const firsts = [firstRecordFileOf(settings, apiUrl), ...tenantRecords(settings.dataDir, recordFileName(apiUrl))];
+  return firsts.flatMap(recordFilesBeside);
 }
 
-/** The record of an instance for this program's own settings. */
+/** The record of an instance for this program's own settings that is in use. */
 export function recordFileOf(settings: Pick<Settings, "dataDir">, apiUrl: string): string {
+  return currentRecordFile(firstRecordFileOf(settings, apiUrl));
+}
+
+/** The file of the first server that answered at the URL. The lock and the pointer to the file in use lie beside it. */
+export function firstRecordFileOf(settings: Pick<Settings, "dataDir">, apiUrl: string): string {
   return join(settings.dataDir, recordFileName(apiUrl));
 }

@@ -11,14 +11,13 @@ import { redactedApi } from "../prefect/redacted-api.ts";
 import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
-import { recordFileOf, toConnection } from "./connection.ts";
+import { firstRecordFileOf, toConnection } from "./connection.ts";
 import { createRecordReader } from "./record.ts";
 import { createSyncWorker, type SyncWorker } from "./sync-worker.ts";
 
 /** One Prefect workspace as the settings describe it: read-only connection, API client and the Worker that writes the record. */
 export interface Instance {
   readonly settings: Settings;
-  readonly file: string;
   readonly query: QueryContext;
   readonly worker: SyncWorker;
   /** Removes the configured credentials. */
@@ -45,14 +44,12 @@ export function createInstance(options: InstanceOptions): Instance {
   const redact = createRedactor({ credentials: credentialsOf(settings) });
   const logger = redactLogger(options.logger, redact);
   const connection = toConnection(settings, version);
-  const file = recordFileOf(settings, connection.url);
-  const reader = createRecordReader(file, clock, logger);
+  const reader = createRecordReader(firstRecordFileOf(settings, connection.url), clock, logger);
   const worker = createSyncWorker({ ...options, logger });
   let client: PrefectClient | null = null;
   let isClosed = false;
   return {
     settings,
-    file,
     worker,
     redact,
     query: {

@@ -5,6 +5,7 @@ import { NEVER_MS } from "../lib/time.ts";
 import type { HeldRecord } from "../queries/source/context.ts";
 import { beginSnapshot, endSnapshot, isReplaced, openRecord, type RecordDb } from "../store/database.ts";
 import { walBytes } from "../store/file/record-file.ts";
+import { currentRecordFile } from "../store/file/server-records.ts";
 
 /** The read-only connections of the thread that answers. */
 export interface RecordReader {
@@ -40,12 +41,15 @@ interface Lease {
   users: number;
   /** Ends the wait for `MAX_HOLD_MS`. Null: no view is kept. */
   timer: AbortController | null;
-  /** The file was replaced: it is closed after its last call. */
+  /** The file was replaced, or is not in use any more: it is closed after its last call. */
   isStale: boolean;
 }
 
-/** Opens the file when it exists, and again after it was replaced. */
-export function createRecordReader(file: string, clock: Clock, logger: Logger): RecordReader {
+/**
+ * Opens the file in use when it exists, and again after it was replaced, or put aside for the record of another server. `first`: the
+ * file of the first server of the URL.
+ */
+export function createRecordReader(first: string, clock: Clock, logger: Logger): RecordReader {
   let db: RecordDb | null = null;
   let leases: Lease[] = [];
   let checkedMs = NEVER_MS;
@@ -55,7 +59,7 @@ export function createRecordReader(file: string, clock: Clock, logger: Logger): 
 
   const open = (): RecordDb | null => {
     try {
-      const opened = openRecord(file, "read");
+      const opened = openRecord(currentRecordFile(first), "read");
       lastError = "";
       return opened;
     } catch (error) {
@@ -74,18 +78,20 @@ export function createRecordReader(file: string, clock: Clock, logger: Logger): 
     lease.db.close();
   };
 
-  /** Closes what belongs to a file that was replaced. */
+  /** Closes what belongs to a file that is not in use any more. */
   const checkFile = (): void => {
     const nowMs = clock.steadyMs();
     if (nowMs - checkedMs < CHECK_EVERY_MS) return;
     checkedMs = nowMs;
+    const file = currentRecordFile(first);
+    const isOld = (one: RecordDb) => one.file !== file || isReplaced(one);
     holdMs = walBytes(file) > LARGE_WAL_BYTES ? SHORT_HOLD_MS : MAX_HOLD_MS;
-    if (db && isReplaced(db)) {
+    if (db && isOld(db)) {
       db.close();
       db = null;
     }
     for (const lease of leases) {
-      if (!isReplaced(lease.db)) continue;
+      if (!isOld(lease.db)) continue;
       lease.isStale = true;
       if (lease.users === 0) close(lease);
     }

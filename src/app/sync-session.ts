@@ -6,9 +6,10 @@ import { createRedactor } from "../model/secrets/redact.ts";
 import { redactLogger } from "../model/secrets/redact-logger.ts";
 import { createPrefectClient } from "../prefect/client.ts";
 import { errorsOnly, redactedApi } from "../prefect/redacted-api.ts";
+import type { RecordDb } from "../store/database.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { createSyncSession, type SyncSession } from "../sync/session.ts";
-import { recordFileOf, toConnection } from "./connection.ts";
+import { firstRecordFileOf, toConnection } from "./connection.ts";
 
 export interface OpenSessionOptions {
   readonly settings: Settings;
@@ -16,16 +17,18 @@ export interface OpenSessionOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onChange?: (change: ChangeNotice) => void;
+  /** A record that is open for writing and that the caller closes. Default: the file in use. */
+  readonly db?: RecordDb;
 }
 
 /** Opens the record for writing: in the Worker of `serve`, on the main thread for `sync`, `audit` and `forget`. */
 export function openSyncSession(options: OpenSessionOptions): SyncSession {
-  const { settings, version, clock, onChange } = options;
+  const { settings, version, clock, onChange, db } = options;
   const connection = toConnection(settings, version);
   const redact = createRedactor({ credentials: credentialsOf(settings) });
   const logger = redactLogger(options.logger, redact);
   return createSyncSession({
-    file: recordFileOf(settings, connection.url),
+    file: firstRecordFileOf(settings, connection.url),
     // Rows are redacted when they are stored, once.
     api: redactedApi(createPrefectClient(connection, { clock, logger }), errorsOnly(redact)),
     clock,
@@ -33,5 +36,6 @@ export function openSyncSession(options: OpenSessionOptions): SyncSession {
     settings: settings.sync,
     redact,
     ...(onChange ? { onChange } : {}),
+    ...(db ? { db } : {}),
   });
 }

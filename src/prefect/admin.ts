@@ -3,11 +3,13 @@ import { z } from "zod";
 import type { JsonObject } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
 import type { Http } from "./transport/http.ts";
-import { parseOne } from "./transport/wire.ts";
+import { checkRows, type Fields, parseOne } from "./transport/wire.ts";
 
 const objectSchema = z.looseObject({});
 
-type AdminCalls = Pick<PrefectApi, "readHealth" | "readVersion" | "readServerSettings" | "get">;
+const BLOCK_TYPE: Fields = { id: "uuid", slug: "text" };
+
+type AdminCalls = Pick<PrefectApi, "readHealth" | "readVersion" | "readServerSettings" | "readBlockTypeIds" | "get">;
 
 export function createAdminCalls(http: Http): AdminCalls {
   return {
@@ -23,6 +25,17 @@ export function createAdminCalls(http: Http): AdminCalls {
     async readServerSettings(options) {
       const answer = await http.get("/admin/settings", options);
       return parseOne<JsonObject>(http, "GET /admin/settings", answer, objectSchema);
+    },
+    async readBlockTypeIds(slugs, options) {
+      const route = "/block_types/filter";
+      const body = { block_types: { slug: { any_: [...slugs] } }, limit: slugs.length };
+      const rows = checkRows<{ id: string; slug: string }>(
+        http,
+        `POST ${route}`,
+        await http.post(route, body, options),
+        BLOCK_TYPE,
+      );
+      return new Map(rows.map(({ slug, id }) => [slug, id]));
     },
     get: (path, options) => http.get(path, options),
   };

@@ -59,6 +59,12 @@ export interface PrefectApi {
   filterWorkers(workPoolName: string, options?: CallOptions): Promise<readonly Worker[]>;
   /** POST /work_pools/{name}/concurrency_status: occupancy and holders per queue. */
   readWorkPoolSlots(workPoolName: string, options?: CallOptions): Promise<JsonObject>;
+  /**
+   * POST /block_types/filter: the ids of block types by slug; absent ones are missing. The server registers its own types with random
+   * ids when its database is created, and never deletes the protected ones.
+   * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/models/block_registration.py
+   */
+  readBlockTypeIds(slugs: readonly string[], options?: CallOptions): Promise<ReadonlyMap<string, string>>;
   /** POST /concurrency_limits/filter: v1 tag limits, `active_slots` are ids of the holding task runs. */
   filterTagLimits(options?: CallOptions): Promise<readonly JsonObject[]>;
 

@@ -18,8 +18,8 @@ export const RETENTION_MARGIN_US = MINUTE_US;
 
 export interface EventRetention {
   readonly us: number;
-  /** Some kinds of events are deleted earlier. */
-  readonly hasShorter: boolean;
+  /** The shortest retention of any kind of events: `us` unless the server deletes some kinds earlier. */
+  readonly shortestUs: number;
 }
 
 /** Asks the server. Null from Prefect Cloud, which keeps events by plan and does not say how long. Throws AppError. */
@@ -41,7 +41,7 @@ export function retentionOf(settings: JsonObject): EventRetention {
   const us = durationUs(at(settings, ["server", "events", "retention_period"])) ?? DEFAULT_RETENTION_US;
   const overrides = at(settings, ["server", "services", "db_vacuum", "event_retention_overrides"]);
   const periods = isJsonObject(overrides) ? Object.values(overrides) : [];
-  return { us, hasShorter: periods.some((period) => (durationUs(period) ?? us) < us) };
+  return { us, shortestUs: Math.min(us, ...periods.map((period) => durationUs(period) ?? us)) };
 }
 
 function at(tree: unknown, path: readonly string[]): unknown {

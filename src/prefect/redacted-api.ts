@@ -47,6 +47,8 @@ export function redactedApi(client: PrefectClient, redact: Redact): PrefectClien
     filterWorkers: (...args) => answer(client.filterWorkers(...args)),
     readWorkPoolSlots: (...args) => answer(client.readWorkPoolSlots(...args)),
     filterTagLimits: (...args) => answer(client.filterTagLimits(...args)),
+    // Ids and the slugs that were asked for: nothing of it is a secret.
+    readBlockTypeIds: (...args) => cleaned(client.readBlockTypeIds(...args), redact, (ids) => ids),
     readHealth: (...args) => answer(client.readHealth(...args)),
     readVersion: (...args) => answer(client.readVersion(...args)),
     readServerSettings: (...args) => answer(client.readServerSettings(...args)),

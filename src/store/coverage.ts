@@ -81,6 +81,17 @@ export function removeCoverage(db: RecordDb, kind: string, scope: string, range:
   );
 }
 
+/** Removes all claims, of every kind and scope, whose reading began after this moment. */
+export function removeCoverageVerifiedAfter(db: RecordDb, verifiedUs: LocalUs): void {
+  db.prepare<unknown, [number]>("DELETE FROM coverage WHERE verified_us > ?").run(verifiedUs);
+}
+
+/** Removes all claims of these kinds, in all scopes. */
+export function removeAllCoverage(db: RecordDb, kinds: readonly string[]): void {
+  const remove = db.prepare<unknown, [string]>("DELETE FROM coverage WHERE kind = ?");
+  for (const kind of kinds) remove.run(kind);
+}
+
 /** Claims in ascending order, never overlapping. `within`: only claims that overlap it, cut to it. */
 export function coveredRanges(db: RecordDb, kind: string, scope: string, within?: TimeRange): readonly CoveredRange[] {
   if (!within)

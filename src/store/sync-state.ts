@@ -39,6 +39,11 @@ export interface SyncFacts {
   readonly requests: { readonly total: number; readonly lastMinute: number };
   readonly lastError: { readonly atUs: LocalUs; readonly code: ErrorCode; readonly message: string };
   /**
+   * Another server answers at the URL than the one whose record this is. Present until the record is aside, or until its own server
+   * answers again.
+   */
+  readonly otherServer: { readonly sinceUs: LocalUs };
+  /**
    * `skewMs`: server clock minus local clock, as of `measuredUs`. It holds as long as `bootedUs` does, the moment at which
    * the machine was started by its wall clock: that changes when the wall clock is set.
    */
@@ -76,6 +81,11 @@ export function findFact<K extends FactKey>(db: RecordDb, key: K): Fact<K> | nul
 /** Stores a fact; `null` removes it. `atUs`: now, local clock. */
 export function putFact<K extends FactKey>(db: RecordDb, key: K, value: Fact<K> | null, atUs: LocalUs): void {
   putStateJson(db, key, value, atUs);
+}
+
+/** Removes the readings of all snapshots: their lists may have changed in any way. */
+export function removeReadings(db: RecordDb): void {
+  db.prepare<unknown, []>("DELETE FROM sync_state WHERE key LIKE 'read:%'").run();
 }
 
 /** A fact that only the engine itself reads. Its key contains a dot, so it never equals the key of a published fact. */

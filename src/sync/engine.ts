@@ -1,14 +1,13 @@
 /** All loops that run while this process syncs, under one abort signal and one request budget. */
 import { addMs, addUs, floorUs, formatIsoUs, NEVER_MS, type ServerUs, type SteadyMs } from "../lib/time.ts";
 import { coverageEnd } from "../store/coverage.ts";
-import { isReplaced } from "../store/database.ts";
 import type { Changes, Commit } from "./context/changes.ts";
 import type { EngineContext } from "./context/engine-context.ts";
-import { type Loop, RecordReplacedError, runLoop } from "./context/loop.ts";
+import { type Loop, OtherServerError, RecordReplacedError, runLoop } from "./context/loop.ts";
 import { refreshServerFacts } from "./context/server-facts.ts";
 import { Signal, UNTIL_NOTIFIED_MS } from "./context/signal.ts";
 import { Backfill } from "./events/backfill.ts";
-import { catchUp } from "./events/catch-up.ts";
+import { type CatchUpResult, catchUp } from "./events/catch-up.ts";
 import { CatchUpSchedule } from "./events/catch-up-schedule.ts";
 import { EventFeed } from "./events/event-feed.ts";
 import { retentionIteration } from "./retention.ts";
@@ -56,7 +55,9 @@ export class Engine {
     verify: new Signal(),
     snapshots: new Signal(),
   };
-  private readonly afterServerFacts: Signal[] = [];
+  private readonly afterFirstCatchUp: Signal[] = [];
+  private isStarted = false;
+  private isStreamOpen = false;
   /** Server clock, microseconds; null while that clock is unknown. */
   private fixedGoalUs: ServerUs | null = null;
   /** Null before version and retention were first read. */
@@ -111,8 +112,16 @@ export class Engine {
       stream: ({ isOpen }) => this.streamChanged(isOpen),
       possibleGap: ({ reason }) => this.catchUpAfter(reason),
       clockSet: ({ which, byMs }) => this.clockSet(which, byMs),
+      databaseRestored: () => this.readAllAgain(),
       failure: ({ error }) => this.status.failed(error),
     });
+  }
+
+  /** What has lost its claims is read now, not when it would be due. */
+  private readAllAgain(): void {
+    this.snapshots.readAllAgain();
+    this.runs.readAllAgain();
+    for (const signal of [this.signals.snapshots, this.signals.backfill]) signal.notify();
   }
 
   private rowsStored(commit: Commit): void {
@@ -140,6 +149,7 @@ export class Engine {
     // Prefect's clients queue events while it is unreachable and send them when it is back. Where the websocket is in
     // use, its reconnection requests the same catch-ups.
     const nowMs = this.ctx.clock.steadyMs();
+    this.ctx.server.recognisedMs = null;
     this.schedule.request(addMs(nowMs, FLUSHED_MS));
     this.schedule.request(addMs(nowMs, SETTLED_MS));
     this.signals.catchUp.notify();
@@ -194,19 +204,20 @@ export class Engine {
       { name: "retention", workReady: new Signal(), iterate: (signal) => retentionIteration(this.ctx, signal) },
       ...this.runs.loops,
     ];
-    for (const loop of others) this.afterServerFacts.push(loop.workReady);
-    // The server's retention decides what may be asked and claimed, so no other loop begins before it has been read.
+    for (const loop of others) this.afterFirstCatchUp.push(loop.workReady);
+    // The server's retention decides what may be asked and claimed, and the first catch-up recognises the server: no other loop
+    // begins before.
     const waiting = others.map(
       (loop): Loop => ({
         ...loop,
-        iterate: (signal) => (this.factsReadMs === null ? UNTIL_NOTIFIED_MS : loop.iterate(signal)),
+        iterate: (signal) => (!this.isStarted ? UNTIL_NOTIFIED_MS : loop.iterate(signal)),
       }),
     );
     return [...first, ...waiting];
   }
 
   private statusIteration(): number {
-    if (this.ctx.db.file !== ":memory:" && isReplaced(this.ctx.db)) throw new RecordReplacedError();
+    if (!this.ctx.isRecordCurrent()) throw new RecordReplacedError();
     this.status.publish();
     return this.ctx.tuning.heartbeatMs;
   }
@@ -217,13 +228,33 @@ export class Engine {
     if (waitMs > 0) return waitMs;
     await this.refreshFacts(signal);
     const startedMs = clock.steadyMs();
-    const { gained, throughUs, leavesGap } = await catchUp(this.ctx, signal);
+    const { gained, throughUs, leavesGap } = await this.catchUpAndRelease(signal);
     const through = throughUs === null ? null : formatIsoUs(Math.floor(throughUs));
     this.ctx.logger.debug("sync: caught up", { gained, through, leaves_gap: leavesGap });
     this.schedule.completed(startedMs);
     if (gained > 0) this.lastGainMs = clock.steadyMs();
     if (leavesGap) this.signals.backfill.notify();
+    this.signals.snapshots.notify();
+    this.runs.serverRecognised();
     return Math.max(MIN_CATCH_UP_MS, this.schedule.waitMs(clock.steadyMs(), this.pollMs()));
+  }
+
+  /** The other loops begin once the first catch-up has shown, or failed to show, which server answers. */
+  private async catchUpAndRelease(signal: AbortSignal): Promise<CatchUpResult> {
+    try {
+      const result = await catchUp(this.ctx, signal);
+      this.startOtherLoops();
+      return result;
+    } catch (error) {
+      if (!(error instanceof OtherServerError)) this.startOtherLoops();
+      throw error;
+    }
+  }
+
+  private startOtherLoops(): void {
+    if (this.isStarted) return;
+    this.isStarted = true;
+    for (const loop of this.afterFirstCatchUp) loop.notify();
   }
 
   /** Longest time between catch-ups: longer while the websocket is open, and while nothing happens. */
@@ -240,9 +271,7 @@ export class Engine {
     const { clock } = this.ctx;
     if (this.factsReadMs !== null && clock.steadyMs() - this.factsReadMs < SERVER_FACTS_MS) return;
     const isAnswered = await refreshServerFacts(this.ctx, signal);
-    const isFirst = this.factsReadMs === null;
     this.factsReadMs = addMs(clock.steadyMs(), isAnswered ? 0 : SERVER_FACTS_RETRY_MS - SERVER_FACTS_MS);
-    if (isFirst) for (const signal of this.afterServerFacts) signal.notify();
   }
 
   /**
@@ -269,6 +298,9 @@ export class Engine {
 
   private streamChanged(isOpen: boolean): void {
     this.ctx.logger.debug("sync: the websocket changed", { is_open: isOpen, state: this.feed.state.name });
+    // Another connection may lead to another server.
+    if (isOpen !== this.isStreamOpen) this.ctx.server.recognisedMs = null;
+    this.isStreamOpen = isOpen;
     this.signals.status.notify();
   }
 

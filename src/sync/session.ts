@@ -11,23 +11,27 @@ import type { LiveBatch } from "../model/events/live-batch.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { SyncSettings } from "../model/sync-settings.ts";
 import type { PrefectApi } from "../prefect/api.ts";
-import { openRecord, type RecordDb, rebuildRecord } from "../store/database.ts";
+import { type RecordDb, rebuildRecord } from "../store/database.ts";
 import { type LeaderLock, tryBecomeLeader } from "../store/file/leader-lock.ts";
 import { isDamage } from "../store/file/store-error.ts";
-import type { Fact, FactKey } from "../store/sync-state.ts";
+import { type Fact, type FactKey, findFact } from "../store/sync-state.ts";
 import { type AuditOptions, type AuditReport, audit } from "./audit.ts";
+import { changeRecord, withdrawUnproven } from "./change-record.ts";
 import type { ChangeNotice } from "./context/changes.ts";
 import { clockFact, isSameLocalClock } from "./context/clock-fact.ts";
-import { createContext } from "./context/create-context.ts";
+import { createBudget, createContext } from "./context/create-context.ts";
 import { type EngineContext, horizonUs } from "./context/engine-context.ts";
+import { OtherServerError } from "./context/loop.ts";
 import { refreshServerFacts } from "./context/server-facts.ts";
 import { TUNING, type Tuning } from "./context/tuning.ts";
 import { Engine } from "./engine.ts";
 import { forgetBefore } from "./retention.ts";
+import type { RequestBudget } from "./server/request-budget.ts";
+import { recordsOnDisk, type ServerRecords, singleRecord } from "./server-records.ts";
 import { type SyncProgress, syncOnce } from "./sync-once.ts";
 
 export interface SyncSessionOptions {
-  /** The record's file. */
+  /** The file of the first server that answered at the URL; the files of others lie beside it. */
   readonly file: string;
   readonly api: PrefectApi;
   readonly clock: Clock;
@@ -35,9 +39,11 @@ export interface SyncSessionOptions {
   readonly settings: SyncSettings;
   readonly redact: Redact;
   /**
-   * A record that is open for writing and that the caller closes. Without it the session opens `file` and closes it.
+   * A record that is open for writing and that the caller closes. Without it the session opens the file in use and closes it.
    */
   readonly db?: RecordDb;
+  /** Default: the files on disk. */
+  readonly records?: ServerRecords;
   /** Default: takes the lock beside the file. Returns null while another process holds it. */
   readonly acquireLeader?: () => LeaderLock | null;
   readonly random?: () => number;
@@ -92,6 +98,9 @@ const RETRY_MS = 3_000;
 class Session implements SyncSession {
   private readonly options: SyncSessionOptions;
   private readonly tuning: Tuning;
+  private readonly records: ServerRecords;
+  /** A pause that Prefect has asked for outlasts the record. */
+  private readonly budget: RequestBudget;
   private db: RecordDb | null;
   private ctx: EngineContext | null = null;
   private engine: Engine | null = null;
@@ -101,6 +110,10 @@ class Session implements SyncSession {
     this.options = options;
     this.tuning = { ...TUNING, ...options.tuning };
     this.db = options.db ?? null;
+    const { file, settings } = options;
+    this.budget = createBudget({ ...options, tuning: this.tuning });
+    this.records =
+      options.records ?? (options.db ? singleRecord(options.db) : recordsOnDisk(file, settings.retentionBytes));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -114,8 +127,11 @@ class Session implements SyncSession {
       try {
         await this.lead(signal);
       } catch (error) {
-        this.recover(error);
-        await clock.sleep(RETRY_MS, signal);
+        const isChanged = error instanceof OtherServerError && (await this.tryChangeRecord(signal));
+        if (!isChanged) {
+          this.recover(error);
+          await clock.sleep(RETRY_MS, signal);
+        }
       } finally {
         lock.release();
       }
@@ -131,8 +147,8 @@ class Session implements SyncSession {
     // once.
     const lock = this.tryLead();
     try {
+      await this.onRightRecord(lock, signal, (ctx) => syncOnce(ctx, options, onProgress, signal));
       const ctx = this.context();
-      await syncOnce(ctx, options, onProgress, signal);
       if (lock) ctx.ingest.facts(passFacts(ctx));
     } finally {
       lock?.release();
@@ -142,6 +158,8 @@ class Session implements SyncSession {
   saveLive(batch: LiveBatch): void {
     try {
       const ctx = this.context();
+      // It may come from the other server.
+      if (findFact(ctx.db, "otherServer") !== null) return;
       ctx.clockWatch.check();
       ctx.ingest.saveLive(cutAtHorizon(batch, horizonUs(ctx)));
     } catch (error) {
@@ -154,9 +172,23 @@ class Session implements SyncSession {
   }
 
   async audit(options: AuditOptions, signal: AbortSignal): Promise<AuditReport> {
-    const ctx = this.context();
-    await refreshServerFacts(ctx, signal);
-    return audit(ctx, options, signal);
+    const run = async (ctx: EngineContext) => {
+      await refreshServerFacts(ctx, signal);
+      return await audit(ctx, options, signal);
+    };
+    try {
+      return await run(this.context());
+    } catch (error) {
+      const lock = error instanceof OtherServerError ? this.tryLead() : null;
+      // Another process syncs: it puts the right record in use.
+      if (lock === null) throw error;
+      try {
+        await this.changeRecord(signal);
+        return await run(this.context());
+      } finally {
+        lock.release();
+      }
+    }
   }
 
   forget(beforeUs: ServerUs, signal: AbortSignal): Promise<number> {
@@ -178,8 +210,48 @@ class Session implements SyncSession {
     }
   }
 
+  /** Once more, when another server answers and this process may change the record. */
+  private async onRightRecord<T>(
+    lock: LeaderLock | null,
+    signal: AbortSignal,
+    work: (ctx: EngineContext) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work(this.context());
+    } catch (error) {
+      if (lock === null || !(error instanceof OtherServerError)) throw error;
+      await this.changeRecord(signal);
+      return await work(this.context());
+    }
+  }
+
+  private async tryChangeRecord(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.changeRecord(signal);
+      return true;
+    } catch (error) {
+      if (!signal.aborted) this.report("change of the record", toAppError(error));
+      return false;
+    }
+  }
+
+  /** Puts the record of the server that answers in use. To be called by the process that holds the lock. */
+  private async changeRecord(signal: AbortSignal): Promise<void> {
+    await changeRecord(this.context(), this.records, signal);
+    this.closeRecord();
+    this.resolved("change of the record");
+  }
+
+  private closeRecord(): void {
+    if (this.db !== this.options.db) this.db?.close();
+    this.db = this.options.db ?? null;
+    this.ctx = null;
+  }
+
   private async lead(signal: AbortSignal): Promise<void> {
     const ctx = this.context();
+    // An earlier process ended while another server answered.
+    if (findFact(ctx.db, "otherServer") !== null) withdrawUnproven(ctx.db);
     const engine = new Engine(ctx);
     this.resolved("record");
     this.engine = engine;
@@ -206,15 +278,20 @@ class Session implements SyncSession {
   }
 
   private context(): EngineContext {
+    // A running engine notices by itself when its record is no longer in use.
+    if (this.db && !this.engine && !this.records.isCurrent(this.db)) this.closeRecord();
     if (this.ctx) return this.ctx;
-    this.db ??= openRecord(this.options.file, "write");
-    if (this.db.notice !== null) this.options.logger.warn(this.db.notice);
+    this.db ??= this.records.open();
+    const { db } = this;
+    if (db.notice !== null) this.options.logger.warn(db.notice);
     const { onChange } = this.options;
     this.ctx = createContext({
       ...this.options,
-      db: this.db,
+      db,
+      isRecordCurrent: () => this.records.isCurrent(db),
       random: this.options.random ?? Math.random,
       tuning: this.tuning,
+      budget: this.budget,
     });
     // Another process may have written with a clock that was set back since, or in another run of the machine.
     if (!isSameLocalClock(this.ctx.db, this.ctx.clock)) this.ctx.ingest.repairs.localClockSetBack(null);

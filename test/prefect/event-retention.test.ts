@@ -13,9 +13,9 @@ describe("the retention of events", () => {
         services: { db_vacuum: { event_retention_overrides: { "prefect.flow-run.heartbeat": value } } },
       },
     });
-    expect(retentionOf(overrides("P7D") as never)).toEqual({ us: 7 * DAY_US, hasShorter: false });
-    expect(retentionOf(overrides("PT6H") as never)).toEqual({ us: 7 * DAY_US, hasShorter: true });
-    expect(retentionOf({})).toEqual({ us: 7 * DAY_US, hasShorter: false });
+    expect(retentionOf(overrides("P7D") as never)).toEqual({ us: 7 * DAY_US, shortestUs: 7 * DAY_US });
+    expect(retentionOf(overrides("PT6H") as never)).toEqual({ us: 7 * DAY_US, shortestUs: 6 * HOUR_US });
+    expect(retentionOf({})).toEqual({ us: 7 * DAY_US, shortestUs: 7 * DAY_US });
   });
 
   test("is not asked of Prefect Cloud", async () => {
@@ -23,7 +23,7 @@ describe("the retention of events", () => {
     const cloud = connect(fake, { isCloud: true });
     expect(await readEventRetention(cloud)).toBeNull();
     expect(cloud.requests).toBe(0);
-    expect(await readEventRetention(connect(fake))).toEqual({ us: 7 * DAY_US, hasShorter: false });
+    expect(await readEventRetention(connect(fake))).toEqual({ us: 7 * DAY_US, shortestUs: 7 * DAY_US });
   });
 });
 

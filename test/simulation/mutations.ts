@@ -34,7 +34,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/sync/context/ingest.ts",
     find: "    const clean = events.map((event) => this.redact.event(event));\n",
     replace:
-      '    if (claim) inTransaction(this.db, () => this.cover("event", "", claim));\n    const clean = events.map((event) => this.redact.event(event));\n',
+      '    if (claim) inTransaction(this.db, () => this.claimWriter.cover("event", "", claim));\n    const clean = events.map((event) => this.redact.event(event));\n',
   },
   {
     name: "a page claims the whole range",
@@ -128,16 +128,16 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a replaced database is not noticed",
-    file: "src/sync/verification/reset-detection.ts",
-    find: "if (!isThere(marker)) return this.recordDoubt();",
-    replace: "",
+    file: "src/sync/context/recognition.ts",
+    find: "if (lost.length > 0) await checkDatabase(ctx, lost, priority, signal);",
+    replace: "if (lost.length < 0) await checkDatabase(ctx, lost, priority, signal);",
   },
   {
     name: "a range is claimed from streamed events",
     file: "src/sync/context/ingest.ts",
-    find: '      if (claim) this.cover("event", "", claim);\n',
+    find: '      if (claim) this.claimWriter.cover("event", "", claim);\n',
     replace:
-      '      if (claim) this.cover("event", "", claim);\n      else if (source === "stream" && inserted.length > 1) {\n        const stamps = inserted.map((event) => parseIsoUs(event.occurred) ?? 0).sort((a, b) => a - b);\n        const reached = this.toServerUs(this.clock.nowUs() - 3_000_000);\n        if (reached !== null) this.cover("event", "", { fromUs: stamps[0] ?? 0, toUs: Math.min(reached, stamps.at(-1) ?? 0), source: "stream", verifiedUs: this.clock.nowUs() });\n      }\n',
+      '      if (claim) this.claimWriter.cover("event", "", claim);\n      else if (source === "stream" && inserted.length > 1) {\n        const stamps = inserted.map((event) => parseIsoUs(event.occurred) ?? 0).sort((a, b) => a - b);\n        const reached = this.toServerUs(this.clock.nowUs() - 3_000_000);\n        if (reached !== null) this.claimWriter.cover("event", "", { fromUs: stamps[0] ?? 0, toUs: Math.min(reached, stamps.at(-1) ?? 0), source: "stream", verifiedUs: this.clock.nowUs() });\n      }\n',
   },
   {
     name: "a copy over REST does not replace the streamed one",
@@ -147,7 +147,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a claim reaches back before the retention floor",
-    file: "src/sync/context/ingest.ts",
+    file: "src/sync/context/claim-writer.ts",
     find: "const fromUs = ceilUs(latestUs(claim.fromUs, retentionFloorUs(this.db)));",
     replace: "const fromUs = ceilUs(claim.fromUs);",
   },
@@ -183,22 +183,22 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a task run with a late row is marked deleted",
-    file: "src/sync/runs/reconcile.ts",
+    file: "src/sync/runs/absent-runs.ts",
     find: "row, mark, TASK_RUN_ROW_DELAY_US",
     replace: "row, mark, 0",
   },
   {
     name: "a flow run with a late row is marked deleted",
-    file: "src/sync/runs/reconcile.ts",
+    file: "src/sync/runs/absent-runs.ts",
     find: "row, mark, FLOW_RUN_ROW_DELAY_US",
     replace: "row, mark, 30_000_000",
   },
   {
     name: "the coverage of task runs follows that of events",
     file: "src/sync/context/ingest.ts",
-    find: '      if (claim) this.cover("event", "", claim);\n      if (putFacts)',
+    find: '      if (claim) this.claimWriter.cover("event", "", claim);\n      if (putFacts)',
     replace:
-      '      if (claim) this.cover("event", "", claim);\n      if (claim) this.cover("task_run", "", claim);\n      if (putFacts)',
+      '      if (claim) this.claimWriter.cover("event", "", claim);\n      if (claim) this.claimWriter.cover("task_run", "", claim);\n      if (putFacts)',
   },
   {
     name: "a page of task runs claims the whole range",

@@ -1,19 +1,23 @@
 /**
- * Checks the record. At each commit: all claims are true of the server's history at the time of their reading. At the
- * end: the record has what the server has, and what was streamed and never stored, each event once and equal in all
- * fields.
+ * Checks the record of one server. At each commit: all claims are true of the server's history at the time of their reading. At
+ * the end: the record has what the server has, and what was streamed and never stored, each event once and equal in all fields.
+ *
+ * While another server answers and the product has not noticed it yet, it may write what that one returns; before the record is used
+ * for its own server again, that has to be withdrawn. So nothing is checked meanwhile, and everything afterwards.
  */
 import type { Database } from "bun:sqlite";
+import { parseIsoUs } from "../../src/lib/time.ts";
 import { bytesToUuid, uuidToBytes } from "../../src/lib/uuid.ts";
-import type { PrefectEvent } from "../../src/model/events/event.ts";
+import { EVENT_SOURCES, type PrefectEvent } from "../../src/model/events/event.ts";
 import { isTerminal } from "../../src/model/state.ts";
 import type { RecordDb } from "../../src/store/database.ts";
 import { findEventById } from "../../src/store/events/events.ts";
 import { findFlowRunRow } from "../../src/store/runs/flow-runs.ts";
 import { findTaskRunRow } from "../../src/store/runs/task-runs.ts";
 import type { Knobs } from "./plan.ts";
+import type { SimDatabase, StoredEvent } from "./sim-database.ts";
 import type { CommitInfo } from "./sim-disk.ts";
-import { EPOCH_US, type SimServer, type StoredEvent } from "./sim-server.ts";
+import { EPOCH_US } from "./sim-server.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 interface ClaimRow {
@@ -30,11 +34,18 @@ const MERGED_MS = 9 * 60_000;
 export class Oracle {
   private readonly o: {
     time: VirtualTime;
-    server: SimServer;
     knobs: Knobs;
     sqlite: Database;
+    /** The database that answers now. */
+    answering: () => SimDatabase;
+    /** Whether the record may be read as that of its own server: it is in use, and does not say that another server answers. */
+    isReadable: () => boolean;
     fail: (what: string) => void;
   };
+  /** The database of which this is the record: known from the first claim on. */
+  private owner: SimDatabase | null = null;
+  /** Another server answered when this was checked last. */
+  private wasAway = false;
   private readonly checked = new Set<string>();
   private readonly present = new Set<string>();
   private readonly hasEvent;
@@ -52,7 +63,46 @@ export class Oracle {
     );
   }
 
-  afterCommit(info: CommitInfo): void {
+  get database(): SimDatabase | null {
+    return this.owner;
+  }
+
+  /** The database that answers is the one of this record. */
+  private get isAnswering(): boolean {
+    return this.owner === this.o.answering() && this.o.isReadable();
+  }
+
+  private get own(): SimDatabase {
+    return this.owner ?? this.o.answering();
+  }
+
+  /** The events in the record say whose it is; without any, the server that answers. */
+  private findOwner(databases: readonly SimDatabase[]): void {
+    const ids = this.o.sqlite.prepare<{ id: Uint8Array }, []>("SELECT id FROM event ORDER BY blk, ofs LIMIT 1").all();
+    const first = ids[0] && bytesToUuid(ids[0].id);
+    const answering = this.o.answering();
+    const isOf = (one: SimDatabase) => first === undefined || one.published.has(first);
+    this.owner = isOf(answering) ? answering : (databases.find(isOf) ?? answering);
+  }
+
+  private isEmpty(): boolean {
+    const count = "SELECT (SELECT count(*) FROM event) + (SELECT count(*) FROM coverage) AS n";
+    return this.o.sqlite.prepare<{ n: number }, []>(count).get()?.n === 0;
+  }
+
+  afterCommit(info: CommitInfo, databases: readonly SimDatabase[]): void {
+    // A record without events and claims is that of any server.
+    if (info.touchedCoverage && this.isEmpty()) this.owner = null;
+    else if (this.owner === null && info.touchedCoverage) this.findOwner(databases);
+    if (!this.isAnswering) {
+      this.wasAway = true;
+      return;
+    }
+    if (this.wasAway) {
+      this.wasAway = false;
+      this.states.clear();
+      this.checkAll();
+    }
     if (info.deletedRows) {
       this.present.clear();
       this.checked.clear();
@@ -94,10 +144,10 @@ export class Oracle {
   }
 
   private checkEvents(claim: ClaimRow, asOfMs: number): void {
-    for (const row of this.o.server.history) {
+    for (const row of this.own.history) {
       if (row.us < claim.from_us || row.us > claim.to_us || row.storedMs > asOfMs) continue;
-      // Events of a replaced database could not be read. Events that were deleted by age must not be claimed.
-      if (row.removedBy === "emptied" && row.removedMs <= this.o.time.nowMs) continue;
+      // Events that a backup lacks could not be read later. Events that were deleted by age must not be claimed.
+      if (row.removedBy === "restored" && row.removedMs <= this.o.time.nowMs) continue;
       if (!this.has(row)) {
         const removed = row.removedBy ? `, ${row.removedBy} at ${row.removedMs}` : "";
         this.o.fail(
@@ -117,16 +167,23 @@ export class Oracle {
 
   private checkRuns(claim: ClaimRow, asOfMs: number): void {
     const find = this.o.sqlite.prepare("SELECT 1 FROM flow_run WHERE id = ?");
-    for (const run of this.o.server.runs.values()) {
+    for (const run of this.own.runs.values()) {
       if (run.expectedUs < claim.from_us || run.expectedUs > claim.to_us || run.createdMs > asOfMs) continue;
       if (run.deletedMs <= this.o.time.nowMs) continue;
       if (find.get(uuidToBytes(run.row.id)) === null) this.o.fail(`a claim over flow runs without ${run.row.id}`);
+    }
+    // A run that a restored database does not have any more must not be among those that are claimed as complete.
+    const findAlive = this.o.sqlite.prepare("SELECT 1 FROM flow_run WHERE id = ? AND deleted_us IS NULL");
+    for (const lost of this.own.lostRuns) {
+      if (lost.lostMs > asOfMs || lost.expectedUs < claim.from_us || lost.expectedUs > claim.to_us) continue;
+      if (findAlive.get(uuidToBytes(lost.id)) !== null)
+        this.o.fail(`flow runs are claimed with ${lost.id}, which the restored database does not have`);
     }
   }
 
   private checkLogs(claim: ClaimRow, asOfMs: number): void {
     const find = this.o.sqlite.prepare("SELECT 1 FROM log WHERE id = ?");
-    for (const { line, storedMs } of this.o.server.logs) {
+    for (const { line, storedMs } of this.own.logs) {
       if (line.flow_run_id !== claim.scope || storedMs > asOfMs) continue;
       if (find.get(uuidToBytes(line.id)) === null)
         this.o.fail(`the logs of ${claim.scope} are claimed without ${line.id}`);
@@ -136,7 +193,7 @@ export class Oracle {
   private checkTaskRuns(claim: ClaimRow, asOfMs: number): void {
     const find = this.o.sqlite.prepare("SELECT 1 FROM task_run WHERE id = ?");
     const isWindow = claim.scope === "";
-    for (const { row, expectedUs, storedMs, deletedMs } of this.o.server.taskRuns.values()) {
+    for (const { row, expectedUs, storedMs, deletedMs } of this.own.taskRuns.values()) {
       if (storedMs > asOfMs || deletedMs <= this.o.time.nowMs) continue;
       const isClaimed = isWindow
         ? expectedUs >= claim.from_us && expectedUs <= claim.to_us
@@ -152,7 +209,7 @@ export class Oracle {
   private checkDeletedTasks(): void {
     for (const { id } of this.readDeletedTasks.all()) {
       const taskId = bytesToUuid(id);
-      if ((this.o.server.taskRuns.get(taskId)?.deletedMs ?? 0) > this.o.time.nowMs)
+      if ((this.own.taskRuns.get(taskId)?.deletedMs ?? 0) > this.o.time.nowMs)
         this.o.fail(`task run ${taskId} is marked deleted, and Prefect has it`);
     }
   }
@@ -168,10 +225,22 @@ export class Oracle {
       if (state_us === null) continue;
       const key = bytesToUuid(id);
       const before = this.states.get(key);
-      if (before !== undefined && state_us < before)
+      if (before !== undefined && state_us < before && !this.isRestoredState(key, state_us))
         this.o.fail(`flow run ${key} went back from ${rel(before)} to ${rel(state_us)}`);
       this.states.set(key, state_us);
     }
+  }
+
+  /** The database was restored, and has this state of the run now. */
+  private isRestoredState(id: string, stateUs: number): boolean {
+    const { isRestored, runs } = this.own;
+    return isRestored && parseIsoUs(runs.get(id)?.row.state?.timestamp ?? "") === stateUs;
+  }
+
+  /** Whether REST has returned the event to the product. */
+  isConfirmed(id: string): boolean {
+    const found = this.o.sqlite.prepare<{ src: number }, [Uint8Array]>("SELECT src FROM event WHERE id = ?");
+    return (found.get(uuidToBytes(id))?.src ?? EVENT_SOURCES.stream) !== EVENT_SOURCES.stream;
   }
 
   holds(id: string): boolean {
@@ -183,10 +252,15 @@ export class Oracle {
     return rows.filter((row) => this.hasEvent.get(uuidToBytes(row.event.id)) === null);
   }
 
+  /** The database was restored: states may be older than before. */
+  forgetStates(): void {
+    this.states.clear();
+  }
+
   /** Compares the whole record with all that the server ever published. `fromUs`: events before it are not required. */
   checkEnd(db: RecordDb, fromUs: number, mustHold: ReadonlySet<string>): void {
-    const stored = new Map(this.o.server.rows.map((row) => [row.event.id, row]));
-    for (const row of this.missing(this.o.server.rows.filter((one) => one.us >= fromUs))) {
+    const stored = new Map(this.own.rows.map((row) => [row.event.id, row]));
+    for (const row of this.missing(this.own.rows.filter((one) => one.us >= fromUs))) {
       this.o.fail(`at the end the record lacks the event at ${rel(row.us)}, stored at ${row.storedMs} ms`);
       return;
     }
@@ -196,7 +270,7 @@ export class Oracle {
       .map((row) => bytesToUuid(row.id));
     if (new Set(ids).size !== ids.length) this.o.fail("an event is held twice");
     for (const id of ids) {
-      const versions = this.o.server.published.get(id);
+      const versions = this.own.published.get(id);
       const held = findEventById(db, id);
       if (!versions) this.o.fail(`the record has ${id}, which was never published`);
       // Events that are too old to be read again may be stored in a later copy that was streamed.
@@ -215,7 +289,7 @@ export class Oracle {
 
   /** Compares run rows after a run round. */
   checkRunsAtEnd(db: RecordDb, fromUs: number): void {
-    for (const run of this.o.server.runs.values()) {
+    for (const run of this.own.runs.values()) {
       const row = findFlowRunRow(db, run.row.id);
       const isDeleted = run.deletedMs <= this.o.time.nowMs;
       if (isDeleted) {
@@ -231,7 +305,7 @@ export class Oracle {
       if (row.state_type !== run.row.state_type)
         this.o.fail(`flow run ${run.row.id} is ${run.row.state_type}, the record says ${row.state_type}`);
     }
-    for (const run of this.o.server.taskRuns.values()) {
+    for (const run of this.own.taskRuns.values()) {
       const row = findTaskRunRow(db, run.row.id);
       const isDeleted = run.deletedMs <= this.o.time.nowMs;
       if (isDeleted && row && row.deleted_us === null && !isTerminal(row.state_type))
@@ -241,6 +315,10 @@ export class Oracle {
       else if (row.deleted_us !== null) this.o.fail(`task run ${run.row.id} is shown as deleted`);
       else if (row.state_type !== run.row.state_type)
         this.o.fail(`task run ${run.row.id} is ${run.row.state_type}, the record says ${row.state_type}`);
+    }
+    for (const { id } of this.own.lostRuns) {
+      const row = findFlowRunRow(db, id);
+      if (row && row.deleted_us === null) this.o.fail(`flow run ${id} was lost with a restored database and is shown`);
     }
   }
 }

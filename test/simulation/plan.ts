@@ -73,8 +73,26 @@ export type Step =
   | {
       readonly kind: "server";
       readonly atMs: number;
-      readonly how: "stopped" | "killed" | "emptied";
+      readonly how: "stopped" | "killed" | "emptied" | "restored";
       readonly downMs: number;
+      /** Age of the backup to which the database is restored. */
+      readonly backMs: number;
+    }
+  /** Another server answers at the URL for a while, then the first one again. */
+  | {
+      readonly kind: "swap";
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly seed: number;
+      /** Which of the other servers: the same one may answer again later. */
+      readonly which: number;
+      /** Open websockets stay connected to the former server. */
+      readonly keepsConnections: boolean;
+      /** Its database is a copy of the same template, so block types have the same ids. */
+      readonly isCopy: boolean;
+      /** Events that it has when it first answers, and events that the former server stores while it is away. */
+      readonly events: number;
+      readonly missed: number;
     }
   /** The server loses the events of its next flush. */
   | { readonly kind: "failed-flush"; readonly atMs: number }
@@ -148,7 +166,16 @@ export function makePlan(seed: number): Plan {
   const random = new Prng(seed);
   const knobs = makeKnobs(random);
   const roll = random.next();
-  const steps: Step[] = roll < 0.04 ? replacedDatabase(random) : roll < 0.1 ? longOutage(random) : [];
+  const steps: Step[] =
+    roll < 0.04
+      ? replacedDatabase(random, "emptied")
+      : roll < 0.08
+        ? replacedDatabase(random, "restored")
+        : roll < 0.14
+          ? longOutage(random)
+          : roll < 0.2
+            ? [swapStep(random, random.int(20_000, 40_000))]
+            : [];
   const lengthMs = Math.max(random.int(10, 45) * 1000, ...steps.map(endOf));
   const many = steps.length > 0 ? random.int(0, 3) : random.int(3, 9);
   for (let i = 0; i < many; i += 1) steps.push(makeStep(random, lengthMs, knobs));
@@ -159,18 +186,19 @@ export function makePlan(seed: number): Plan {
 }
 
 function endOf(step: Step): number {
-  return step.atMs + ("forMs" in step && step.kind === "fault" ? step.forMs : 0) + 1_000;
+  return step.atMs + ("forMs" in step && (step.kind === "fault" || step.kind === "swap") ? step.forMs : 0) + 1_000;
 }
 
-/** A database is replaced, and then has as many events of the same time as before, but different ones. */
-function replacedDatabase(random: Prng): Step[] {
+/** A database is replaced or restored, and then has as many events of the same time as before, but different ones. */
+function replacedDatabase(random: Prng, how: "emptied" | "restored"): Step[] {
   const atMs = random.int(1_500, 5_000);
   const laterMs = atMs + random.int(35_000, 50_000);
+  const replacedMs = atMs + random.int(9_000, 14_000);
   const count = random.int(8, 16);
   const emit = { kind: "emit" as const, spreadMs: 0, ties: false, lost: false };
   return [
     { ...emit, atMs, seed: random.int(1, 1e9), count, lateMs: 0 },
-    { kind: "server", atMs: atMs + random.int(9_000, 14_000), how: "emptied", downMs: random.int(200, 2_000) },
+    { kind: "server", atMs: replacedMs, how, downMs: random.int(200, 2_000), backMs: replacedMs - atMs + 500 },
     { kind: "fault", atMs: laterMs - 2_000, what: "deaf", forMs: 4_000 },
     { ...emit, atMs: laterMs, seed: random.int(1, 1e9), count: count - random.int(0, 1), lateMs: laterMs - atMs },
   ];
@@ -235,15 +263,30 @@ function makeStep(random: Prng, lengthMs: number, knobs: Knobs): Step {
   if (roll < 0.85) return { kind: "second", atMs, forMs: random.int(1, 20) * 1000 };
   if (roll < 0.88) return { kind: "sleep", atMs, forMs: random.pick([20_000, 10 * MINUTE, 70 * MINUTE, 7 * HOUR]) };
   if (roll < 0.94) {
-    const how = random.pick(["stopped", "killed", "killed", "emptied"] as const);
-    return { kind: "server", atMs, how, downMs: random.pick([500, 3_000, 15_000]) };
+    const how = random.pick(["stopped", "killed", "killed", "emptied", "restored"] as const);
+    return { kind: "server", atMs, how, downMs: random.pick([500, 3_000, 15_000]), backMs: random.int(500, 40_000) };
   }
+  if (roll < 0.945) return swapStep(random, atMs);
   if (roll < 0.96) return { kind: "failed-flush", atMs };
   if (roll < 0.98) {
     const fromMs = random.int(0, 5 * MINUTE);
     return { kind: "live", atMs, fromMs, toMs: random.int(0, fromMs) };
   }
   return { kind: "audit", atMs, deep: random.chance(0.3) };
+}
+
+function swapStep(random: Prng, atMs: number): Step {
+  return {
+    kind: "swap",
+    atMs,
+    forMs: random.pick([70_000, 100_000, 10 * MINUTE]),
+    seed: random.int(1, 1e9),
+    which: random.int(0, 1),
+    keepsConnections: random.chance(0.4),
+    isCopy: random.chance(0.5),
+    events: random.pick([0, 3, 30]),
+    missed: random.int(0, 8),
+  };
 }
 
 function emitStep(random: Prng, atMs: number, knobs: Knobs): Step {

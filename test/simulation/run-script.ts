@@ -24,6 +24,8 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
   const id = random.uuid();
   const flowId = random.uuid();
   const expectedUs = server.nowUs();
+  // The run belongs to the server on which it begins, also while another one answers.
+  const { database } = server;
   const whole: StateType[] = ["SCHEDULED", "PENDING", "RUNNING", fails ? "FAILED" : "COMPLETED"];
   const states = silent ? whole.slice(0, 1) : deleted ? whole.slice(0, random.int(1, 3)) : whole;
   let stepMs = 0;
@@ -34,9 +36,11 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
       const stateId = random.uuid();
       const event = stateEvent({ id, stateId, type, us, runCount: index >= 2 ? 1 : 0 });
       // The event is published before the row is committed.
-      if (!silent) {
+      // The server emits it for a state that it has set, which it does not for a run that it does not have:
+      // https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/orchestration/instrumentation_policies.py
+      if (!silent && !isLost()) {
         sent.push({ event, us });
-        server.publish([{ event, us }]);
+        server.publish([{ event, us }], database);
       }
       time.after(random.chance(0.02) ? 45_000 : random.pick([0, 20, 200, 2_000]), () => commit(type, stateId, us));
     });
@@ -54,7 +58,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
           flow_run_id: id,
           task_run_id: null,
         };
-        server.logs.push({ line: log, storedMs: time.nowMs + random.pick([500, 2_600, 20_000]) });
+        database.logs.push({ line: log, storedMs: time.nowMs + random.pick([500, 2_600, 20_000]) });
       });
     }
   }
@@ -63,11 +67,11 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     for (const type of ["RUNNING", "COMPLETED"] as const) {
       time.after(random.int(0, stepMs), () => {
         const us = server.nowUs();
-        const change = { taskId, type, stateId: random.uuid(), us, expectedUs: expectedUs + task };
+        const change = { taskId, type, stateId: random.uuid(), us, expectedUs: expectedUs + task, isByEvent: !silent };
         if (!silent) {
           const event = taskEvent(change, id);
           sent.push({ event, us });
-          server.publish([{ event, us }]);
+          server.publish([{ event, us }], database);
         }
         // Another service of Prefect writes the rows, late when the machine is busy.
         const lagMs = random.chance(0.2) ? random.int(5_000, 90_000) : random.int(0, 4_500);
@@ -81,34 +85,40 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     let madeUs = 0;
     time.after(madeMs, () => {
       madeUs = server.nowUs();
-      commitTask({ taskId, type: "PENDING", stateId: random.uuid(), us: madeUs, expectedUs: madeUs });
+      commitTask({ taskId, type: "PENDING", stateId: random.uuid(), us: madeUs, expectedUs: madeUs, isByEvent: false });
     });
     if (random.chance(0.7)) {
       time.after(madeMs + random.int(100, 30_000), () => {
         const us = Math.max(server.nowUs(), madeUs + 1);
-        commitTask({ taskId, type: "COMPLETED", stateId: random.uuid(), us, expectedUs: madeUs });
+        commitTask({ taskId, type: "COMPLETED", stateId: random.uuid(), us, expectedUs: madeUs, isByEvent: false });
       });
     }
     if (random.chance(0.15)) {
       time.after(madeMs + 30_001, () => {
-        const made = server.taskRuns.get(taskId);
+        const made = database.taskRuns.get(taskId);
         if (made) made.deletedMs = time.nowMs;
       });
     }
   }
   if (deleted) {
     time.after(stepMs + random.int(300, 6_000), () => {
-      const run = server.runs.get(id);
+      const run = database.runs.get(id);
       if (run) run.deletedMs = time.nowMs;
-      for (const one of server.taskRuns.values())
+      for (const one of database.taskRuns.values())
         if (one.row.flow_run_id === id) one.deletedMs = Math.min(one.deletedMs, time.nowMs);
     });
   }
 
-  function commitTask({ taskId, type, stateId, us, expectedUs }: TaskChange): void {
-    if ((server.runs.get(id)?.deletedMs ?? Number.POSITIVE_INFINITY) <= time.nowMs) return;
-    const known = server.taskRuns.get(taskId);
+  /** A restored database does not have the run, and refuses its further states. */
+  const isLost = () => database.lostRuns.some((lost) => lost.id === id);
+
+  function commitTask({ taskId, type, stateId, us, expectedUs, isByEvent }: TaskChange): void {
+    if (isLost()) return;
+    if ((database.runs.get(id)?.deletedMs ?? Number.POSITIVE_INFINITY) <= time.nowMs) return;
+    const known = database.taskRuns.get(taskId);
     if (known && (parseIsoUs(known.row.state?.timestamp ?? "") ?? 0) > us) return;
+    // An event makes the row that a restored database has lost; a request to change it is refused.
+    if (!known && database.isRestored && !isByEvent && us !== expectedUs) return;
     const state = { id: stateId, type, name: type, timestamp: formatIsoUs(us) };
     const row = {
       id: taskId,
@@ -119,12 +129,12 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
       state_type: type,
       state,
     };
-    if (known) known.row = row;
-    else server.taskRuns.set(taskId, { row, expectedUs, storedMs: time.nowMs, deletedMs: Number.POSITIVE_INFINITY });
+    database.commitTaskRun(taskId, row, expectedUs, time.nowMs);
   }
 
   function commit(type: StateType, stateId: string, us: number): void {
-    const known = server.runs.get(id);
+    if (isLost()) return;
+    const known = database.runs.get(id);
     if (known && known.deletedMs <= time.nowMs) return;
     // Commits of one run keep their order.
     if (known && (parseIsoUs(known.row.state?.timestamp ?? "") ?? 0) > us) return;
@@ -139,8 +149,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
       state_name: type,
       state,
     };
-    if (known) known.row = row;
-    else server.runs.set(id, { row, expectedUs, createdMs: time.nowMs, deletedMs: Number.POSITIVE_INFINITY });
+    database.commitRun(id, row, expectedUs, time.nowMs);
   }
 }
 
@@ -150,6 +159,8 @@ interface TaskChange {
   readonly stateId: string;
   readonly us: number;
   readonly expectedUs: number;
+  /** Prefect makes the row from an event, not from a request. */
+  readonly isByEvent: boolean;
 }
 
 function taskEvent({ taskId, type, stateId, us, expectedUs }: TaskChange, flowRunId: string): PrefectEvent {

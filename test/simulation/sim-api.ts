@@ -18,6 +18,7 @@ import type {
 import { markServerClock, measureServerOffset, type ServerOffset } from "../../src/prefect/transport/server-offset.ts";
 import type { Knobs } from "./plan.ts";
 import type { Prng } from "./prng.ts";
+import type { SimDatabase } from "./sim-database.ts";
 import type { SimProcess } from "./sim-process.ts";
 import { travelMs } from "./sim-process.ts";
 import type { SimServer } from "./sim-server.ts";
@@ -32,7 +33,8 @@ export interface SimApiOptions {
   readonly random: Prng;
   /** To be called when something happens that must not. */
   readonly fail: (what: string) => void;
-  readonly onDelivery: (events: readonly PrefectEvent[]) => void;
+  /** `database`: of the server that sent them. */
+  readonly onDelivery: (events: readonly PrefectEvent[], database: SimDatabase) => void;
 }
 
 interface Token {
@@ -132,7 +134,7 @@ export class SimApi implements PrefectApi {
   filterFlowRuns(body: FilterBody, options?: CallOptions): Promise<readonly FlowRun[]> {
     return this.call(options, "runs", () => {
       const filter = (body.flow_runs ?? {}) as RunFilter;
-      const rows = [...this.o.server.runs.values()].filter(
+      const rows = [...this.o.server.database.runs.values()].filter(
         (run) => run.deletedMs > this.o.time.nowMs && matchesRun(run.row, run.expectedUs, filter),
       );
       rows.sort((a, b) => (body.sort === "ID_DESC" ? (a.row.id < b.row.id ? 1 : -1) : b.expectedUs - a.expectedUs));
@@ -148,7 +150,7 @@ export class SimApi implements PrefectApi {
     return this.call(options, "runs", () => {
       const filter = (body.task_runs ?? {}) as RunFilter;
       const flow = ((body.flow_runs ?? {}) as RunFilter).id?.any_;
-      const rows = [...this.o.server.taskRuns.values()].filter(
+      const rows = [...this.o.server.database.taskRuns.values()].filter(
         (one) => one.deletedMs > this.o.time.nowMs && matchesRun(one.row, one.expectedUs, filter),
       );
       const found = rows.filter(({ row }) => !flow || flow.includes(row.flow_run_id ?? ""));
@@ -166,7 +168,7 @@ export class SimApi implements PrefectApi {
       const logs = body.logs as { flow_run_id: { any_: string[] }; timestamp?: { after_?: string; before_?: string } };
       const after = parseIsoUs(logs.timestamp?.after_ ?? "") ?? Number.MIN_SAFE_INTEGER;
       const before = parseIsoUs(logs.timestamp?.before_ ?? "") ?? Number.MAX_SAFE_INTEGER;
-      const rows = this.o.server.logs
+      const rows = this.o.server.database.logs
         .filter(
           (log) => log.storedMs <= this.o.time.nowMs && logs.flow_run_id.any_.includes(log.line.flow_run_id ?? ""),
         )
@@ -185,6 +187,8 @@ export class SimApi implements PrefectApi {
     return this.call(options, "admin", () => ({ server: { events: { retention_period } } }));
   }
 
+  readBlockTypeIds = (_slugs: readonly string[], options?: CallOptions) =>
+    this.call(options, "admin", () => this.o.server.database.blockTypes);
   readVersion = (options?: CallOptions) => this.call(options, "admin", () => "3.8.8");
   filterObjects = (_kind: ListedKind, _body: FilterBody, options?: CallOptions) => this.list(options);
   filterWorkers = (_pool: string, options?: CallOptions) => this.list(options);
@@ -283,7 +287,7 @@ export class SimApi implements PrefectApi {
     }
     if (server.hasFault("lie-disorder") && page.events.length > 2)
       return { ...page, events: [...page.events].reverse() };
-    const outside = server.rows[0];
+    const outside = server.database.rows[0];
     if (server.hasFault("lie-outside") && outside) return { ...page, events: [...page.events.slice(1), outside.event] };
     return page;
   }

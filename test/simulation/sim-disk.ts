@@ -1,9 +1,10 @@
 /**
- * A record in memory that several simulated processes open, one after the other or at once. They can be killed at a
- * write.
+ * Records in memory, one for each server, that several simulated processes open, one after the other or at once. They can be killed
+ * at a write.
  */
 import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import { openRecord, type RecordDb } from "../../src/store/database.ts";
+import type { ServerRecords } from "../../src/sync/server-records.ts";
 import { Killed, type SimProcess } from "./sim-process.ts";
 
 /**
@@ -48,9 +49,10 @@ class SharedRecord {
   }
 }
 
-let shared: SharedRecord | null = null;
+const pool: SharedRecord[] = [];
 
 export interface CommitInfo {
+  readonly record: SimRecord;
   readonly process: SimProcess;
   readonly touchedCoverage: boolean;
   readonly deletedRows: boolean;
@@ -62,22 +64,68 @@ const COVERAGE = /^\s*(?:INSERT INTO|DELETE FROM|UPDATE) coverage/i;
 const RUNS = /^\s*(?:INSERT INTO|UPDATE) flow_run\b/i;
 const DELETION = /^\s*DELETE FROM (?:event|flow_run|log|task_run)\b/i;
 
-/** The file on disk; `open` gives one process its connection. */
+interface DiskOptions {
+  readonly isFull: () => boolean;
+  readonly onCommit: (info: CommitInfo) => void;
+}
+
+/** The files on disk of one URL, and which of them is in use. */
 export class SimDisk {
+  readonly records: SimRecord[] = [];
+  current: SimRecord;
+  private readonly options: DiskOptions;
+
+  constructor(isFull: () => boolean, onCommit: (info: CommitInfo) => void) {
+    this.options = { isFull, onCommit };
+    this.current = this.add();
+  }
+
+  /** The records as one process sees them. */
+  recordsOf(process: SimProcess): ServerRecords {
+    return {
+      open: () => this.current.open(process),
+      isCurrent: (db) => db.file === this.current.file,
+      others: () =>
+        this.records
+          .filter((record) => record !== this.current)
+          .map((record) => ({
+            name: record.file,
+            read: () => record.open(process),
+            write: () => record.open(process),
+          })),
+      use: (other) => {
+        if (process.isDead) throw new Killed("killed before");
+        if (this.options.isFull()) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+        this.current = this.records.find((record) => record.file === other?.name) ?? this.add();
+      },
+    };
+  }
+
+  private add(): SimRecord {
+    const index = this.records.length;
+    pool[index] ??= new SharedRecord();
+    const shared = pool[index];
+    shared.clear();
+    const record = new SimRecord(`record ${index}`, shared, this.options);
+    this.records.push(record);
+    return record;
+  }
+}
+
+/** One file; `open` gives one process its connection. */
+export class SimRecord {
+  readonly file: string;
   readonly sqlite: Database;
   private readonly shared: SharedRecord;
-  private readonly isFull: () => boolean;
-  private readonly onCommit: (info: CommitInfo) => void;
+  private readonly options: DiskOptions;
   private lastWriter: SimProcess | null = null;
   private version = 1;
 
-  constructor(isFull: () => boolean, onCommit: (info: CommitInfo) => void) {
-    shared ??= new SharedRecord();
-    shared.clear();
+  constructor(file: string, shared: SharedRecord, options: DiskOptions) {
+    this.file = file;
     this.shared = shared;
     this.sqlite = shared.sqlite;
-    this.isFull = isFull;
-    this.onCommit = onCommit;
+    this.options = options;
   }
 
   open(process: SimProcess): RecordDb {
@@ -98,19 +146,19 @@ export class SimDisk {
           throw new Killed("killed at a write");
         }
       }
-      if (this.isFull()) throw Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" });
+      if (this.options.isFull()) throw Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" });
     };
     const afterCommit = () => {
       if (this.lastWriter !== process) {
         this.lastWriter = process;
         this.version += 1;
       }
-      const info = { process, touchedCoverage, deletedRows, touchedRuns };
+      const info = { record: this, process, touchedCoverage, deletedRows, touchedRuns };
       touchedCoverage = false;
       deletedRows = false;
       touchedRuns = false;
       isWriting = false;
-      this.onCommit(info);
+      this.options.onCommit(info);
     };
     const guarded = (sql: string, statement: Statement<unknown, SQLQueryBindings[]>) => {
       const isCommit = /^\s*COMMIT/i.test(sql);
@@ -156,7 +204,7 @@ export class SimDisk {
       },
     } as unknown as Statement<unknown, SQLQueryBindings[]>;
     return {
-      file: ":memory:",
+      file: this.file,
       isReadOnly: false,
       notice: null,
       sqlite,

@@ -5,9 +5,9 @@
  */
 import { formatIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
-import type { FlowRun, Log, TaskRun } from "../../src/model/objects.ts";
 import type { FaultKind, Knobs } from "./plan.ts";
 import type { Prng } from "./prng.ts";
+import { SimDatabase, type StoredEvent } from "./sim-database.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** True time at which schedules begin, microseconds. */
@@ -18,37 +18,9 @@ const FLUSH_COUNT = 20;
 export const QUEUE = 8;
 const VACUUM_MS = 20_000;
 
-export interface StoredEvent {
-  readonly event: PrefectEvent;
-  readonly us: number;
-  readonly seq: number;
-  readonly storedMs: number;
-  removedMs: number;
-  removedBy: "vacuum" | "emptied" | null;
-}
-
 export interface Subscriber {
   deliver(events: readonly PrefectEvent[]): void;
   end(): void;
-}
-
-export interface SimRun {
-  row: FlowRun;
-  readonly expectedUs: number;
-  readonly createdMs: number;
-  deletedMs: number;
-}
-
-export interface SimLog {
-  readonly line: Log;
-  readonly storedMs: number;
-}
-
-export interface SimTaskRun {
-  row: TaskRun;
-  readonly expectedUs: number;
-  readonly storedMs: number;
-  deletedMs: number;
 }
 
 interface Queued {
@@ -58,13 +30,8 @@ interface Queued {
 }
 
 export class SimServer {
-  readonly history: StoredEvent[] = [];
-  /** Events that REST returns, ascending by `occurred`, then by insertion. */
-  rows: StoredEvent[] = [];
-  readonly published = new Map<string, PrefectEvent[]>();
-  readonly runs = new Map<string, SimRun>();
-  readonly logs: SimLog[] = [];
-  readonly taskRuns = new Map<string, SimTaskRun>();
+  /** The database that answers now. */
+  database: SimDatabase;
   readonly subscribers = new Set<Subscriber>();
   isUp = true;
   failsNextFlush = false;
@@ -72,10 +39,9 @@ export class SimServer {
   private readonly knobs: Knobs;
   private readonly faults: ReadonlyMap<FaultKind, number>;
   private readonly random: Prng;
-  private readonly held = new Set<string>();
   private queue: Queued[] = [];
   private unsent: (() => void)[] = [];
-  private seq = 0;
+  private readonly parked = new Map<SimDatabase, readonly Subscriber[]>();
   private flushTimer = false;
 
   constructor(options: { time: VirtualTime; knobs: Knobs; faults: ReadonlyMap<FaultKind, number>; random: Prng }) {
@@ -83,6 +49,7 @@ export class SimServer {
     this.knobs = options.knobs;
     this.faults = options.faults;
     this.random = options.random;
+    this.database = new SimDatabase(options.random, null);
     const vacuum = () => {
       this.vacuum();
       this.time.after(VACUUM_MS, vacuum);
@@ -101,21 +68,24 @@ export class SimServer {
 
   /**
    * Publishes events at once: a subscriber does not get those that exceed its queue. While the server is down, clients
-   * wait.
+   * wait. A server that does not answer at the URL now stores them.
    */
-  publish(events: readonly { event: PrefectEvent; us: number; lost?: boolean }[]): void {
-    if (!this.isUp) {
+  publish(events: readonly { event: PrefectEvent; us: number; lost?: boolean }[], database = this.database): void {
+    const isAway = database !== this.database;
+    if (!this.isUp && !isAway) {
       this.unsent.push(() => this.publish(events));
       return;
     }
     const received = formatIsoUs(this.nowUs());
     const stamped = events.map((one) => ({ ...one, event: { ...one.event, received } }));
     for (const { event, us, lost } of stamped) {
-      const versions = this.published.get(event.id);
+      const versions = database.published.get(event.id);
       if (versions) versions.push(event);
-      else this.published.set(event.id, [event]);
-      this.queue.push({ event, us, lost: lost ?? false });
+      else database.published.set(event.id, [event]);
+      if (!isAway) this.queue.push({ event, us, lost: lost ?? false });
+      else if (!lost) database.store(event, us, this.time.nowMs);
     }
+    if (isAway) return;
     const copies = stamped.slice(0, QUEUE).map((one) => one.event);
     for (const subscriber of [...this.subscribers]) subscriber.deliver(copies);
     this.planFlush();
@@ -125,25 +95,40 @@ export class SimServer {
   preload(events: readonly { event: PrefectEvent; us: number }[]): void {
     for (const { event, us } of events) {
       const stamped = { ...event, received: formatIsoUs(us + 1000) };
-      this.published.set(event.id, [stamped]);
+      this.database.published.set(event.id, [stamped]);
       this.store(stamped, us);
     }
   }
 
-  stop(how: "stopped" | "killed" | "emptied"): void {
+  /** `backMs`: age of the backup to which the database is restored. `isCopy`: an emptied one is a copy of the same template. */
+  stop(
+    how: "stopped" | "killed" | "emptied" | "restored",
+    { backMs, isCopy }: { readonly backMs: number; readonly isCopy: boolean },
+  ): void {
     if (how === "stopped") this.flush();
     this.queue = [];
     this.isUp = false;
     if (how === "emptied") {
-      for (const row of this.rows) {
-        row.removedMs = this.time.nowMs;
-        row.removedBy = "emptied";
-      }
-      this.rows = [];
-      this.held.clear();
-    }
+      this.database.isAlive = false;
+      this.database = new SimDatabase(this.random, isCopy ? this.database : null);
+    } else if (how === "restored") this.database.restore(this.time.nowMs - backMs, this.time.nowMs);
     for (const subscriber of [...this.subscribers]) subscriber.end();
     this.subscribers.clear();
+  }
+
+  /**
+   * Another server answers from now on; the former one goes on elsewhere. Websockets to it are lost, or stay open and deliver
+   * nothing until it is back.
+   */
+  swap(database: SimDatabase, keepsConnections: boolean): void {
+    this.flush();
+    const open = [...this.subscribers];
+    if (keepsConnections) this.parked.set(this.database, open);
+    else for (const subscriber of open) subscriber.end();
+    this.subscribers.clear();
+    this.database = database;
+    for (const subscriber of this.parked.get(database) ?? []) this.subscribers.add(subscriber);
+    this.parked.delete(database);
   }
 
   start(): void {
@@ -175,36 +160,16 @@ export class SimServer {
   }
 
   private store(event: PrefectEvent, us: number): void {
-    if (this.held.has(event.id)) return;
-    this.held.add(event.id);
-    this.seq += 1;
-    const row: StoredEvent = {
-      event,
-      us,
-      seq: this.seq,
-      storedMs: this.time.nowMs,
-      removedMs: Number.POSITIVE_INFINITY,
-      removedBy: null,
-    };
-    this.history.push(row);
-    let i = this.rows.length;
-    while (i > 0 && (this.rows[i - 1] as StoredEvent).us > us) i -= 1;
-    this.rows.splice(i, 0, row);
+    this.database.store(event, us, this.time.nowMs);
   }
 
   private vacuum(): void {
-    const horizon = this.nowUs() - this.knobs.retentionMs * 1000;
-    while (this.rows.length > 0 && (this.rows[0] as StoredEvent).us < horizon) {
-      const row = this.rows.shift() as StoredEvent;
-      row.removedMs = this.time.nowMs;
-      row.removedBy = "vacuum";
-      this.held.delete(row.event.id);
-    }
+    this.database.vacuum(this.nowUs() - this.knobs.retentionMs * 1000, this.time.nowMs);
   }
 
   /** `POST /events/filter`: rows between two times, in the order in which the database returns them. */
   between(sinceUs: number, untilUs: number, ids: readonly string[] | null): StoredEvent[] {
-    const found = this.rows.filter(
+    const found = this.database.rows.filter(
       (row) => row.us >= sinceUs && row.us <= untilUs && (!ids || ids.includes(row.event.id)),
     );
     if (!this.knobs.looseTies) return found;

@@ -5,6 +5,7 @@ import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { EventFilter } from "../../src/model/events/event-filter.ts";
 import type { EventStream } from "../../src/prefect/api.ts";
 import type { SimApiOptions } from "./sim-api.ts";
+import type { SimDatabase } from "./sim-database.ts";
 
 /** The client closes a websocket after this time without any message or pong. */
 const SILENCE_MS = 45_000;
@@ -31,9 +32,9 @@ export function openSimStream(o: SimApiOptions, filter: EventFilter, signal: Abo
   const close = () => finish(null);
   const lost = () => finish(new AppError("unavailable", "the socket was lost"));
 
-  const receive = (events: readonly PrefectEvent[]) => {
+  const receive = (events: readonly PrefectEvent[], database: SimDatabase) => {
     if (ended) return;
-    o.onDelivery(events);
+    o.onDelivery(events, database);
     // An event shows that the filter was accepted.
     ready.resolve();
     queue.push(...events);
@@ -49,9 +50,10 @@ export function openSimStream(o: SimApiOptions, filter: EventFilter, signal: Abo
       if (server.hasFault("lossy")) passing = passing.filter(() => random.chance(0.5));
       if (server.hasFault("doubled")) passing = passing.flatMap((event) => [event, event]);
       if (server.hasFault("shuffled")) passing = random.shuffle(passing);
+      const { database } = server;
       for (const event of passing) {
         const ms = server.hasFault("shuffled") ? random.int(1, 2_000) : 2;
-        process.later(ms, () => receive([event]));
+        process.later(ms, () => receive([event], database));
       }
     },
     end: () => void process.later(5, lost),

@@ -5,6 +5,7 @@ import { formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
 import type { SyncSettings } from "../../src/model/sync-settings.ts";
+import type { RecordDb } from "../../src/store/database.ts";
 import type { LeaderLock } from "../../src/store/file/leader-lock.ts";
 import { findFact } from "../../src/store/sync-state.ts";
 import { retentionFloorUs } from "../../src/sync/context/retention-floor.ts";
@@ -15,7 +16,8 @@ import type { FaultKind, Plan, Step } from "./plan.ts";
 import { Prng } from "./prng.ts";
 import { runScript } from "./run-script.ts";
 import { SimApi } from "./sim-api.ts";
-import { SimDisk } from "./sim-disk.ts";
+import { SimDatabase } from "./sim-database.ts";
+import { SimDisk, type SimRecord } from "./sim-disk.ts";
 import { SimProcess } from "./sim-process.ts";
 import { EPOCH_US, SimServer } from "./sim-server.ts";
 import { VirtualTime } from "./virtual-time.ts";
@@ -31,6 +33,14 @@ const POLL_WITHOUT_STREAM_MS = 10_000;
 const QUIET_POLL_MS = 20_000;
 const FLUSH_MS = 5_000;
 const SOON_MS = 1_000;
+/** Another server must be noticed within this time. */
+const NOTICED_MS = 60_000;
+const NOTICED_WITHOUT_EVENTS_MS = 240_000;
+const DAY_MS = 86_400_000;
+/** Events that were streamed this long before another database answered may be withdrawn with what is not proven. */
+const UNPROVEN_MS = 45_000;
+/** Until a catch-up asks for it. */
+const MARKER_LEFT_US = 60_000_000;
 /** Each catch-up finds events that arrive at most this late. */
 const ORDINARY_MS = 90_000;
 /** Faults whose end the engine cannot notice. */
@@ -64,6 +74,15 @@ interface Running {
   readonly locked: boolean;
 }
 
+/** A streamed event. `sentMs`: when the server received it. */
+interface Delivery {
+  readonly id: string;
+  readonly atMs: number;
+  readonly sentMs: number;
+  readonly process: SimProcess;
+  readonly database: SimDatabase;
+}
+
 class World {
   private readonly plan: Plan;
   private readonly time = new VirtualTime();
@@ -71,12 +90,22 @@ class World {
   private readonly faults = new Map<FaultKind, number>();
   private readonly server: SimServer;
   private readonly disk: SimDisk;
-  private readonly oracle: Oracle;
+  private readonly oracles = new Map<SimRecord, Oracle>();
+  /** All databases that have answered, and those of other servers by their number. */
+  private readonly databases: SimDatabase[];
+  private readonly others = new Map<number, SimDatabase>();
+  /** When another database began to answer, and when something was last wrong. */
+  private changedMs: number[] = [];
+  private disturbedMs = -1;
+  /** After a change that the product could not notice, the next catch-up finds what it means. */
+  private unsureUntilMs = -1;
+  /** When a database lost everything that was recorded of it. */
+  private readonly lostMs = new Map<SimDatabase, number>();
   private readonly settings: SyncSettings;
   private readonly sent: { event: PrefectEvent; us: number }[] = [];
   /** Events that were streamed to a process that was not killed soon after: they must not be lost. */
-  private readonly mustHold = new Set<string>();
-  private readonly delivered: { id: string; atMs: number; process: SimProcess }[] = [];
+  private readonly mustHold = new Map<string, Delivery>();
+  private readonly delivered: Delivery[] = [];
   private readonly live: Running[] = [];
   private holder: SimProcess | null = null;
   private failure: string | null = null;
@@ -93,12 +122,11 @@ class World {
     this.plan = plan;
     this.random = new Prng(plan.seed ^ 0x5eed);
     this.server = new SimServer({ time: this.time, knobs, faults: this.faults, random: this.random });
+    this.databases = [this.server.database];
     this.disk = new SimDisk(
       () => this.time.nowMs < this.fullUntilMs,
-      (info) => this.oracle.afterCommit(info),
+      (info) => this.oracleOf(info.record).afterCommit(info, this.databases),
     );
-    const fail = (what: string) => this.fail(what);
-    this.oracle = new Oracle({ time: this.time, server: this.server, knobs, sqlite: this.disk.sqlite, fail });
     this.settings = {
       ...DEFAULT_SYNC_SETTINGS,
       backfillUs: knobs.backfillMs * 1000,
@@ -124,6 +152,34 @@ class World {
       for (const running of this.live) running.process.kill();
     }
     return { failure: this.failure, events: this.sent.length, requests: this.requests, processes: this.processes };
+  }
+
+  /** The oracle of the record in use. */
+  private get oracle(): Oracle {
+    return this.oracleOf(this.disk.current);
+  }
+
+  private oracleOf(record: SimRecord): Oracle {
+    const known = this.oracles.get(record);
+    if (known) return known;
+    const oracle = new Oracle({
+      time: this.time,
+      knobs: this.plan.knobs,
+      sqlite: record.sqlite,
+      answering: () => this.server.database,
+      isReadable: () =>
+        record === this.disk.current &&
+        this.time.nowMs >= this.unsureUntilMs &&
+        findFact(this.peek(record), "otherServer") === null,
+      fail: (what) => this.fail(what),
+    });
+    this.oracles.set(record, oracle);
+    return oracle;
+  }
+
+  /** A connection for the tests' own questions. */
+  private peek(record = this.disk.current): RecordDb {
+    return record.open(new SimProcess(this.time, 0));
   }
 
   private fail(what: string): void {
@@ -184,7 +240,7 @@ class World {
       },
       settings: this.settings,
       redact,
-      db: this.disk.open(process),
+      records: this.disk.recordsOf(process),
       acquireLeader: () => (locked ? this.lock(process) : { file: "", release: () => {} }),
       random: () => this.random.next(),
       tuning: {
@@ -217,8 +273,10 @@ class World {
       knobs: this.plan.knobs,
       random: this.random,
       fail: (what) => this.fail(what),
-      onDelivery: (events) => {
-        for (const event of events) this.delivered.push({ id: event.id, atMs: this.time.nowMs, process });
+      onDelivery: (events, database) => {
+        const { nowMs } = this.time;
+        for (const event of events)
+          this.delivered.push({ id: event.id, atMs: nowMs, sentMs: this.receivedMs(event), process, database });
         this.expectSoon(events, process);
       },
     });
@@ -228,7 +286,9 @@ class World {
   private expectSoon(events: readonly PrefectEvent[], process: SimProcess): void {
     const fromMs = this.time.nowMs;
     this.time.after(SOON_MS, () => {
-      const isExcused = process.isDead || this.asleepUntilMs >= fromMs || this.fullUntilMs >= fromMs - 1_500;
+      const isChanged = this.changedMs.some((ms) => Math.abs(ms - fromMs) < NOTICED_MS);
+      const isExcused =
+        isChanged || process.isDead || this.asleepUntilMs >= fromMs || this.fullUntilMs >= fromMs - 1_500;
       if (isExcused || this.holder !== process) return;
       const late = events.find((event) => !this.oracle.holds(event.id));
       if (late && !this.isDropped(late))
@@ -236,8 +296,12 @@ class World {
     });
   }
 
+  private receivedMs(event: PrefectEvent): number {
+    return ((parseIsoUs(event.received) ?? 0) - EPOCH_US) / 1000 - this.plan.knobs.serverSkewMs;
+  }
+
   private isDropped(event: PrefectEvent): boolean {
-    return (parseIsoUs(event.occurred) ?? 0) < retentionFloorUs(this.disk.open(new SimProcess(this.time, 0)));
+    return (parseIsoUs(event.occurred) ?? 0) < retentionFloorUs(this.peek());
   }
 
   private lock(process: SimProcess): LeaderLock | null {
@@ -258,8 +322,17 @@ class World {
     const awakeMs = this.asleepUntilMs > nowMs - 1_500 ? this.asleepFromMs : nowMs;
     // If the disk was full until just now, none of its events are certain to be stored.
     const sureMs = this.fullUntilMs > nowMs - 1_500 ? -1 : awakeMs - 1_000;
-    for (const { id, atMs, process } of this.delivered)
-      if (process === running.process && atMs < sureMs) this.mustHold.add(id);
+    this.requireDelivered(running, sureMs);
+    this.disturbedMs = nowMs;
+  }
+
+  /** The events that the process received before `untilMs` must be in the record of the server that sent them. */
+  private requireDelivered(running: Running, untilMs = Number.POSITIVE_INFINITY): void {
+    for (const delivery of this.delivered) {
+      const { id, atMs, process } = delivery;
+      const isUnproven = this.changedMs.some((ms) => atMs > ms - UNPROVEN_MS && atMs < ms + NOTICED_MS);
+      if (process === running.process && atMs < untilMs && !isUnproven) this.mustHold.set(id, delivery);
+    }
   }
 
   /** The process ended after it was asked to: all events that it received must be stored. */
@@ -267,7 +340,7 @@ class World {
     this.remove(running);
     if (running.process.isDead) return;
     if (this.time.nowMs > this.fullUntilMs) {
-      for (const { id, process } of this.delivered) if (process === running.process) this.mustHold.add(id);
+      this.requireDelivered(running);
     }
     running.process.onDeath = null;
     running.process.kill();
@@ -292,7 +365,9 @@ class World {
       case "resend": {
         const random = new Prng(step.seed);
         const again = Array.from({ length: this.sent.length === 0 ? 0 : step.count }, () => random.pick(this.sent));
-        this.server.publish(again);
+        // A server emits no events of runs that its database has lost.
+        const lost = new Set(this.server.database.lostRuns.map(({ id }) => `prefect.flow-run.${id}`));
+        this.server.publish(again.filter(({ event }) => !lost.has(event.resource["prefect.resource.id"] ?? "")));
         return;
       }
       case "run":
@@ -324,9 +399,10 @@ class World {
         return;
       }
       case "server":
-        this.server.stop(step.how);
-        this.time.after(step.downMs, () => this.server.start());
-        this.until(this.time.nowMs + step.downMs + WHOLE_MS);
+        this.stopServer(step);
+        return;
+      case "swap":
+        this.swap(step);
         return;
       case "failed-flush":
         this.server.failsNextFlush = true;
@@ -338,6 +414,105 @@ class World {
         const running = this.live[0];
         running?.session.audit({ deep: step.deep }, running.stop.signal).catch(() => {});
       }
+    }
+  }
+
+  private stopServer({ how, downMs, backMs }: Extract<Step, { kind: "server" }>): void {
+    const withinMs = this.noticedWithinMs();
+    this.server.stop(how, { backMs, isCopy: this.canBeCopy() && this.random.chance(0.5) });
+    this.disturbedMs = this.time.nowMs + downMs;
+    if (how === "restored") for (const oracle of this.oracles.values()) oracle.forgetStates();
+    if (how === "restored" && !this.isRecognisable()) {
+      // A backup without anything that is recorded: it counts as another database, and a new record is begun.
+      this.lostMs.set(this.server.database, this.time.nowMs);
+      this.changedMs.push(this.time.nowMs);
+    }
+    if (!this.databases.includes(this.server.database)) this.databaseChanged(withinMs);
+    this.time.after(downMs, () => this.server.start());
+    this.until(this.time.nowMs + downMs + WHOLE_MS);
+  }
+
+  /**
+   * Copies of one template have nothing but their content to be told apart by: the record must have an event that the server cannot
+   * have deleted by age, and the other server must have one, so that the first one is recognised when it is back.
+   */
+  private canBeCopy(): boolean {
+    const { retentionMs, keepMs } = this.plan.knobs;
+    const { nowMs } = this.time;
+    const isKept = retentionMs >= DAY_MS && keepMs === 0;
+    return (
+      isKept &&
+      this.server.database.rows.some((row) => row.storedMs < nowMs - 30_000 && this.oracle.holds(row.event.id))
+    );
+  }
+
+  /** Whether the database that answers has an event that is confirmed in the record and will not be deleted soon. */
+  private isRecognisable(): boolean {
+    const { retentionMs } = this.plan.knobs;
+    const keptUs = this.server.nowUs() - (retentionMs - Math.min(60_000, retentionMs / 10)) * 1000 + MARKER_LEFT_US;
+    return this.server.database.rows.some((row) => row.us > keptUs && this.oracle.isConfirmed(row.event.id));
+  }
+
+  /** Without such an event, a server is recognised less often. */
+  private noticedWithinMs(): number {
+    return this.canBeCopy() ? NOTICED_MS : NOTICED_WITHOUT_EVENTS_MS;
+  }
+
+  private swap(step: Extract<Step, { kind: "swap" }>): void {
+    const former = this.server.database;
+    this.until(this.time.nowMs + step.forMs + NOTICED_WITHOUT_EVENTS_MS + POLL_MS + WHOLE_MS);
+    this.answerWith(this.otherDatabase(step), step.keepsConnections);
+    this.time.after(step.forMs / 2, () => this.storeMissed(former, step));
+    this.time.after(step.forMs, () => this.answerWith(former, step.keepsConnections));
+  }
+
+  private answerWith(database: SimDatabase, keepsConnections: boolean): void {
+    if (database === this.server.database) return;
+    const withinMs = this.noticedWithinMs();
+    this.server.swap(database, keepsConnections);
+    this.databaseChanged(withinMs);
+  }
+
+  private databaseChanged(withinMs: number): void {
+    const { nowMs } = this.time;
+    this.changedMs.push(nowMs);
+    const { database } = this.server;
+    if (!this.databases.includes(database)) this.databases.push(database);
+    if (withinMs === NOTICED_WITHOUT_EVENTS_MS) this.unsureUntilMs = nowMs + POLL_MS + WHOLE_MS;
+    this.until(nowMs + withinMs + POLL_MS + WHOLE_MS);
+    this.time.after(withinMs, () => {
+      const isDisturbed = this.disturbedMs >= nowMs || [...this.faults.values()].some((untilMs) => untilMs > nowMs);
+      if (isDisturbed || this.asleepUntilMs >= nowMs || this.server.database !== database || !this.server.isUp) return;
+      const { current } = this.disk;
+      const owner = this.oracle.database;
+      if (owner !== null && owner !== database && findFact(this.peek(current), "otherServer") === null)
+        this.fail(`another server answers for ${withinMs} ms and the record does not say so`);
+    });
+  }
+
+  private otherDatabase({ which, seed, isCopy, events }: Extract<Step, { kind: "swap" }>): SimDatabase {
+    const known = this.others.get(which);
+    if (known) return known;
+    const random = new Prng(seed);
+    const made = new SimDatabase(random, isCopy && events > 0 && this.canBeCopy() ? this.server.database : null);
+    this.others.set(which, made);
+    this.storeInto(made, random, events, 10 * 60_000);
+    return made;
+  }
+
+  /** The server whose place is taken goes on elsewhere. */
+  private storeMissed(database: SimDatabase, { seed, missed }: Extract<Step, { kind: "swap" }>): void {
+    if (database !== this.server.database) this.storeInto(database, new Prng(seed + 1), missed, 5_000);
+  }
+
+  private storeInto(database: SimDatabase, random: Prng, count: number, withinMs: number): void {
+    const stamps = Array.from({ length: count }, () => this.server.nowUs() - random.int(10, withinMs) * 1000);
+    for (const us of stamps.sort((a, b) => a - b)) {
+      const { event } = this.makeEvent(random, us);
+      const stored = { ...event, received: formatIsoUs(us + 1_000) };
+      database.published.set(event.id, [stored]);
+      database.store(stored, us, this.time.nowMs);
+      this.sent.push({ event, us });
     }
   }
 
@@ -414,6 +589,21 @@ class World {
     this.until(this.plan.endMs + WHOLE_MS + FLUSH_MS);
     if (!this.plan.knobs.stream) this.until(this.plan.endMs + QUIET_POLL_MS + WHOLE_MS + FLUSH_MS);
     this.advance(this.wholeByMs);
+    const running = this.checkAnswering();
+    if (this.plan.seed % 2 === 0) return;
+    // Each server answers once more, and its record is taken up again.
+    for (const database of this.databases.filter((one) => one !== this.server.database && one.isAlive)) {
+      this.answerWith(database, false);
+      this.advance(this.wholeByMs);
+      if (this.live.includes(running)) this.checkAnswering();
+    }
+  }
+
+  /** The record of the server that answers now is complete and has nothing of another one. */
+  private checkAnswering(): Running {
+    const { oracle } = this;
+    if (oracle.database !== null && oracle.database !== this.server.database)
+      this.fail("the record in use is that of a server that does not answer any more");
     this.checkWhole();
     const running = this.live.find((one) => one.locked && !one.stop.signal.aborted);
     if (!running) {
@@ -432,21 +622,26 @@ class World {
       this.audit(running, false);
       if (this.plan.seed % 3 === 0) this.audit(running, true);
     }
-    this.oracle.checkAll();
-    for (const { id, process } of this.delivered) if (process === running.process) this.mustHold.add(id);
-    const goalUs = this.goalUs(running);
-    if (!this.plan.knobs.skewKnown) return;
-    this.oracle.checkEnd(this.disk.open(running.process), goalUs, this.occurredSince(this.mustHold, goalUs));
-    if (this.plan.knobs.keepMs === 0) this.oracle.checkRunsAtEnd(this.disk.open(running.process), goalUs);
+    this.requireDelivered(running);
+    const goalUs = this.goalUs();
+    if (!this.plan.knobs.skewKnown) return running;
+    oracle.checkAll();
+    const lostMs = (oracle.database && this.lostMs.get(oracle.database)) ?? Number.NEGATIVE_INFINITY;
+    const ids = [...this.mustHold].flatMap(([id, { database, sentMs }]) =>
+      database === oracle.database && sentMs > lostMs ? id : [],
+    );
+    oracle.checkEnd(this.peek(), goalUs, this.occurredSince(new Set(ids), goalUs));
+    if (this.plan.knobs.keepMs === 0) oracle.checkRunsAtEnd(this.peek(), goalUs);
     if (this.failure !== null) throw new Failed();
+    return running;
   }
 
   /** Within the stated time the record must have all events that were not very late, before any verification runs. */
   private checkWhole(): void {
     if (!this.plan.knobs.skewKnown) return;
     const storedByMs = this.time.nowMs - WHOLE_MS;
-    const fromUs = this.goalUs(this.live[0]);
-    const due = this.server.rows.filter((row) => {
+    const fromUs = this.goalUs();
+    const due = this.server.database.rows.filter((row) => {
       const storedUs = EPOCH_US + (row.storedMs + this.plan.knobs.serverSkewMs) * 1000;
       return (
         row.storedMs <= storedByMs && storedUs - row.us <= ORDINARY_MS * 1000 && row.us >= fromUs && row.storedMs > 0
@@ -487,10 +682,10 @@ class World {
    * Events before this need not be in the record: the start of the backfill, the retention horizon or the retention
    * floor.
    */
-  private goalUs(running: Running | undefined): number {
+  private goalUs(): number {
     const { retentionMs } = this.plan.knobs;
     const horizonUs = this.server.nowUs() - (retentionMs - Math.min(60_000, retentionMs / 10)) * 1000;
-    const db = this.disk.open(running?.process ?? new SimProcess(this.time, 0));
+    const db = this.peek();
     const goalUs = findFact(db, "backfill")?.goalUs ?? this.server.nowUs() - 540_000_000;
     return Math.max(goalUs, horizonUs, retentionFloorUs(db)) + 5_000_000;
   }

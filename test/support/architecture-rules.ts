@@ -66,7 +66,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     context: ["server"],
     verification: ["context", "server"],
     events: ["context", "verification"],
-    runs: ["context", "server", "verification"],
+    runs: ["context", "server"],
   },
   queries: {
     source: [],

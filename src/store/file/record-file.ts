@@ -12,7 +12,8 @@ import {
 import { basename, dirname, join } from "node:path";
 import { withoutEndSlashes } from "../../lib/http-url.ts";
 
-const SIDE_FILES = ["", "-wal", "-shm"] as const;
+/** Suffixes of the files that make up a record. */
+export const SIDE_FILES = ["", "-wal", "-shm"] as const;
 
 /**
  * File name of the record of one Prefect instance: host and path in readable form, and a hash of the normalised URL, so

@@ -2,7 +2,8 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ensureDataDir, filesAside } from "./record-file.ts";
+import { ensureDataDir } from "./record-file.ts";
+import { recordFilesBeside } from "./server-records.ts";
 
 const FOLDER = "tenants";
 const SALT = "salt";
@@ -31,16 +32,12 @@ function saltOf(dataDir: string): Uint8Array {
   return readFileSync(file);
 }
 
-/**
- * Records of this name in the folders of all tenants, also those of which only a damaged file is left.
- */
+/** The first records of this name in the folders of all tenants that have any, also those of which only a damaged file is left. */
 export function tenantRecords(dataDir: string, name: string): string[] {
   const root = join(dataDir, FOLDER);
   if (!existsSync(root)) return [];
   const folders = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return folders
-    .map((entry) => join(root, entry.name, name))
-    .filter((file) => existsSync(file) || filesAside(file).length > 0);
+  return folders.map((entry) => join(root, entry.name, name)).filter((file) => recordFilesBeside(file).length > 0);
 }
 
 /** Removes the folder of a tenant's record if it is empty. */

@@ -4,6 +4,7 @@
  * replaced by an older one.
  */
 import { formatIsoUs, type LocalUs, type ServerUs } from "../../lib/time.ts";
+import type { TimeRange } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import {
   foldChanges,
@@ -54,6 +55,8 @@ export interface UpsertRunsOptions {
    * state of REST without one.
    */
   readonly aheadUs?: ServerUs;
+  /** States up to this moment (server clock) are replaced by any that REST returns: the server's database was restored. */
+  readonly doubtedUs?: ServerUs;
 }
 
 /**
@@ -84,7 +87,8 @@ export function upsertFlowRuns(
     const isRolledBack = options.serverReadUs !== undefined && options.serverReadUs - heldUs > FLOW_RUN_ROW_DELAY_US;
     const restUs = restState.atUs ?? Number.NEGATIVE_INFINITY;
     const isFromAhead = options.aheadUs !== undefined && heldUs > options.aheadUs && restUs <= options.aheadUs;
-    const isNewer = heldUs > restUs && !isRolledBack && !isFromAhead;
+    const isDoubted = options.doubtedUs !== undefined && heldUs <= options.doubtedUs;
+    const isNewer = heldUs > restUs && !isRolledBack && !isFromAhead && !isDoubted;
     // The expected start never changes, so it is taken from REST even when the state is not.
     const state = isNewer ? { ...stateOfColumns(held), expectedUs: restState.expectedUs } : restState;
     const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
@@ -286,6 +290,16 @@ export function findEndedRuns(db: RecordDb, options: UnfinishedRunsOptions): str
          AND coalesce(read_us, 0) < ? ORDER BY coalesce(read_us, 0) LIMIT ?`,
     )
     .all(options.readBeforeUs, options.limit)
+    .map((row) => idText(row.id));
+}
+
+/** Ids of all runs expected within the closed range (server clock) that were not read over REST since `readBeforeUs`. */
+export function findFlowRunIdsExpected(db: RecordDb, range: TimeRange, readBeforeUs: LocalUs): string[] {
+  return db
+    .prepare<{ id: Uint8Array }, [number, number, number]>(
+      `SELECT id FROM flow_run WHERE expected_us BETWEEN ? AND ? AND deleted_us IS NULL AND coalesce(read_us, 0) < ?`,
+    )
+    .all(range.fromUs, range.toUs, readBeforeUs)
     .map((row) => idText(row.id));
 }
 

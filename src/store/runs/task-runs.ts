@@ -53,15 +53,16 @@ type StoredTaskRun = Pick<TaskRunRow, (typeof COMPARED_COLUMNS)[number]>;
 
 /**
  * Stores task runs from REST. `readUs`: start of the request, microseconds, local clock; `serverReadUs`: the same
- * moment on the server clock, null where unknown. Call it inside a transaction. A newer folded state stays: the row at
+ * moment on the server clock, null where unknown; `doubtedUs`: see UpsertRunsOptions. Call it inside a transaction. A newer folded state stays: the row at
  * the server may be written seconds after the event, or never. Returns the ids of the runs that changed.
  */
 export function upsertTaskRuns(
   db: RecordDb,
   rows: readonly TaskRun[],
   readUs: LocalUs,
-  serverReadUs: ServerUs | null = null,
+  options: { readonly serverReadUs?: ServerUs | null; readonly doubtedUs?: ServerUs } = {},
 ): string[] {
+  const { serverReadUs = null, doubtedUs = Number.NEGATIVE_INFINITY } = options;
   const changed: string[] = [];
   for (const run of rows) {
     const id = idBytes(run.id);
@@ -75,7 +76,9 @@ export function upsertTaskRuns(
       changed.push(run.id);
       continue;
     }
-    const isNewer = (held.state_us ?? 0) > (restState.atUs ?? 0) && !isOverruled(db, held, restState, serverReadUs);
+    const heldUs = held.state_us ?? 0;
+    const isLater = heldUs > (restState.atUs ?? 0) && heldUs > doubtedUs;
+    const isNewer = isLater && !isOverruled(db, held, restState, serverReadUs);
     const state = isNewer ? stateOfColumns(held) : restState;
     const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
     updateFromRest(db, { ...columns, ...stateColumns(state), deleted_us: deletedUs }, id);

@@ -6,7 +6,7 @@ import { type Fact, findFact } from "../../store/sync-state.ts";
 import type { EngineContext } from "./engine-context.ts";
 
 /** A claim cannot reach further into the future, by the precision of the clocks. */
-const AHEAD_US = 5 * SECOND_US;
+const CLIENT_AHEAD_US = 5 * SECOND_US;
 
 /** Whether the local clock was not set since the process that syncs wrote last. */
 export function isSameLocalClock(db: RecordDb, clock: Clock): boolean {
@@ -20,7 +20,7 @@ export function isSameLocalClock(db: RecordDb, clock: Clock): boolean {
  */
 export function trustedUntilUs(db: RecordDb, clock: Clock, nowUs: ServerUs): ServerUs {
   const endUs = coverageEnd(db, "event", "");
-  if (endUs === null || endUs <= nowUs + AHEAD_US) return nowUs;
+  if (endUs === null || endUs <= nowUs + CLIENT_AHEAD_US) return nowUs;
   const atUs = isSameLocalClock(db, clock) ? findFact(db, "catchup")?.atUs : undefined;
   return addUs(nowUs, atUs === undefined ? -DAY_US : -Math.max(0, clock.nowUs() - atUs));
 }

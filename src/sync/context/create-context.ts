@@ -4,7 +4,7 @@ import { NEVER_MS } from "../../lib/time.ts";
 import type { Redact } from "../../model/secrets/redact.ts";
 import type { SyncSettings } from "../../model/sync-settings.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
-import type { RecordDb } from "../../store/database.ts";
+import { isReplaced, type RecordDb } from "../../store/database.ts";
 import { ClockWatch } from "../server/clock-watch.ts";
 import { Connectivity } from "../server/connectivity.ts";
 import { RequestBudget } from "../server/request-budget.ts";
@@ -30,6 +30,8 @@ const LOG_APART_MS = 60_000;
 
 export interface ContextOptions {
   readonly db: RecordDb;
+  /** Default: whether the file was neither replaced nor removed. */
+  readonly isRecordCurrent?: () => boolean;
   readonly api: PrefectApi;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -37,14 +39,21 @@ export interface ContextOptions {
   readonly redact: Redact;
   readonly random: () => number;
   readonly tuning: Tuning;
+  /** Default: a new one. */
+  readonly budget?: RequestBudget;
+}
+
+/** The limit of requests to one server. */
+export function createBudget(options: Pick<ContextOptions, "api" | "clock" | "settings" | "tuning">): RequestBudget {
+  const { api, clock, settings, tuning } = options;
+  const perMinute = settings.requestsPerMinute || (api.isCloud ? CLOUD_PER_MINUTE : SELF_HOSTED_PER_MINUTE);
+  return new RequestBudget({ clock, perMinute, idlePerMinute: tuning.idlePerMinute });
 }
 
 /** Creates and connects what the parts of one engine share. */
 export function createContext(options: ContextOptions): EngineContext {
-  const { db, api, clock, logger, settings, redact, random, tuning } = options;
-  const { idlePerMinute } = tuning;
-  const perMinute = settings.requestsPerMinute || (api.isCloud ? CLOUD_PER_MINUTE : SELF_HOSTED_PER_MINUTE);
-  const budget = new RequestBudget({ clock, perMinute, idlePerMinute });
+  const { db, isRecordCurrent, api, clock, logger, settings, redact, random, tuning } = options;
+  const budget = options.budget ?? createBudget(options);
   const changes = new ChangeSource();
   const connectivity = new Connectivity(clock, (isReachable) => changes.publish("connectivity", { isReachable }));
   let loggedMs = NEVER_MS;
@@ -72,6 +81,7 @@ export function createContext(options: ContextOptions): EngineContext {
   const server = assumedFacts(api.isCloud);
   return {
     db,
+    isRecordCurrent: isRecordCurrent ?? (() => db.file === ":memory:" || !isReplaced(db)),
     clock,
     clockWatch,
     logger,

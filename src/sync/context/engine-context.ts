@@ -1,8 +1,8 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
-import type { ServerUs } from "../../lib/time.ts";
+import type { ServerUs, SteadyMs } from "../../lib/time.ts";
 import type { SyncSettings } from "../../model/sync-settings.ts";
-import { retentionHorizonUs } from "../../prefect/event-retention.ts";
+import { LEAST_RETENTION_US, retentionHorizonUs } from "../../prefect/event-retention.ts";
 import type { RecordDb } from "../../store/database.ts";
 import type { ClockWatch } from "../server/clock-watch.ts";
 import type { Connectivity } from "../server/connectivity.ts";
@@ -15,6 +15,8 @@ import type { Tuning } from "./tuning.ts";
 /** What all parts of one engine share. */
 export interface EngineContext {
   readonly db: RecordDb;
+  /** Whether `db` is the file in use: it may be replaced, removed, or put aside for the record of another server. */
+  readonly isRecordCurrent: () => boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly settings: SyncSettings;
@@ -34,8 +36,22 @@ export interface ServerFacts {
   version: string | null;
   /** The server deletes events that are older than this; null when unknown. */
   retentionUs: number | null;
-  /** Some kinds of events are deleted earlier, so that the count of a range may shrink within the retention. */
-  hasShorterRetention: boolean;
+  /**
+   * The shortest retention of any kind of events; null when unknown. Where it is shorter than `retentionUs`, the count of a range
+   * may shrink within the retention.
+   */
+  shortestRetentionUs: number | null;
+  /** When this engine last recognised the server as the one of the record; null: not yet. */
+  recognisedMs: SteadyMs | null;
+}
+
+/**
+ * Events of any kind that occurred at or after this moment cannot have been deleted by age: where the server does not have one
+ * of them, its database was reset, restored or replaced.
+ */
+export function surelyKeptSinceUs(ctx: Pick<EngineContext, "server" | "serverClock">): ServerUs {
+  const shortestUs = ctx.server.shortestRetentionUs ?? LEAST_RETENTION_US;
+  return retentionHorizonUs(ctx.serverClock.estimateUs(), shortestUs);
 }
 
 /** The retention horizon as of now. */

@@ -5,7 +5,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import {
   addUs,
-  ceilUs,
   earliestUs,
   floorUs,
   type LocalUs,
@@ -21,32 +20,23 @@ import type { TimeRange } from "../../model/freshness.ts";
 import { isHeld } from "../../model/kinds.ts";
 import { cutLongFields } from "../../model/objects/long-fields.ts";
 import type { FlowRun, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../model/objects.ts";
-import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import type { Redact } from "../../model/secrets/redact.ts";
-import { addCoverage, type CoverageSource } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { confirmEvents } from "../../store/events/confirmed-events.ts";
+import { confirmEvents, unconfirmEvents, unconfirmEventsReceivedAfter } from "../../store/events/confirmed-events.ts";
 import { createEventWriter } from "../../store/events/events.ts";
 import { upsertLogs } from "../../store/logs/logs.ts";
 import { upsertNewestObjects, upsertObjects } from "../../store/objects/objects.ts";
 import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../store/runs/flow-runs.ts";
 import { foldRunEvents } from "../../store/runs/fold-events.ts";
-import { findFlowRunsWithNewerTaskRuns, markTaskRunsDeleted, upsertTaskRuns } from "../../store/runs/task-runs.ts";
-import { type Fact, type FactKey, findStateJson, putFact, putStateJson } from "../../store/sync-state.ts";
+import { markTaskRunsDeleted, upsertTaskRuns } from "../../store/runs/task-runs.ts";
+import { type Fact, type FactKey, putFact, putStateJson } from "../../store/sync-state.ts";
 import type { ServerClock } from "../server/server-clock.ts";
 import type { ChangeSource } from "./changes.ts";
+import { ClaimWriter, type EventClaim } from "./claim-writer.ts";
 import { ClockRepairs } from "./clock-repairs.ts";
-import { MARKER_EVENT_KEY, type MarkerEvent } from "./marker-event.ts";
+import { DOUBT_KEY, type Doubt, doubtedUntilUs, statesLostUntilUs } from "./doubt.ts";
 import { redactStoredLogs } from "./redact-stored-logs.ts";
 import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
-
-/** See CoveredRange of the store. */
-export interface EventClaim extends TimeRange {
-  readonly source: CoverageSource;
-  readonly verifiedUs: LocalUs;
-  readonly serverCount?: number | null;
-  readonly recordCount?: number | null;
-}
 
 /** Facts by key; null removes one. */
 export type FactUpdates = { readonly [K in FactKey]?: Fact<K> | null };
@@ -72,6 +62,7 @@ export class Ingest {
   readonly repairs: ClockRepairs;
   private readonly changes: ChangeSource;
   private readonly writer: ReturnType<typeof createEventWriter>;
+  private readonly claimWriter: ClaimWriter;
 
   constructor(options: IngestOptions) {
     this.db = options.db;
@@ -81,6 +72,7 @@ export class Ingest {
     this.repairs = new ClockRepairs(options.db, options.clock, options.serverClock);
     this.changes = options.changes;
     this.writer = createEventWriter(options.db);
+    this.claimWriter = new ClaimWriter(options.db);
   }
 
   /**
@@ -99,7 +91,7 @@ export class Ingest {
       const { inserted, keys } = this.writer.insert(clean, source, this.clock.nowUs());
       if (source !== "stream") this.confirm(clean, inserted, source);
       const folded = foldRunEvents(this.db, inserted, keys, this.serverClock.aheadUs());
-      if (claim) this.cover("event", "", claim);
+      if (claim) this.claimWriter.cover("event", "", claim);
       if (putFacts) this.writeFacts(putFacts);
       return { inserted, folded };
     });
@@ -122,7 +114,7 @@ export class Ingest {
   /** Claims ranges whose events are stored already. */
   claims(claims: readonly EventClaim[]): void {
     this.repairs.transaction(() => {
-      for (const claim of claims) this.cover("event", "", claim);
+      for (const claim of claims) this.claimWriter.cover("event", "", claim);
     });
   }
 
@@ -142,9 +134,10 @@ export class Ingest {
       const ids = upsertFlowRuns(this.db, clean, readUs, {
         ...(serverReadUs === null ? {} : { serverReadUs }),
         ...(aheadUs === null ? {} : { aheadUs }),
+        doubtedUs: statesLostUntilUs(this.db),
       });
       if (missing.length > 0) markFlowRunsDeleted(this.db, missing, this.deletedAtUs(readUs));
-      if (extra.claim) this.cover("flow_run", "", extra.claim);
+      if (extra.claim) this.claimWriter.cover("flow_run", "", extra.claim);
       return ids;
     });
     const flowRunIds = [...changed, ...missing];
@@ -170,11 +163,14 @@ export class Ingest {
     const { missing = [], ofFlowRuns = [], settledUs = null } = extra;
     const done = this.repairs.transaction(() => {
       const clean = rows.map((row) => this.redact.taskRun(row));
-      const changed = upsertTaskRuns(this.db, clean, readUs, this.serverClock.toSettledUs(readUs)).length;
+      const changed = upsertTaskRuns(this.db, clean, readUs, {
+        serverReadUs: this.serverClock.toSettledUs(readUs),
+        doubtedUs: statesLostUntilUs(this.db),
+      }).length;
       if (missing.length > 0) markTaskRunsDeleted(this.db, missing, this.deletedAtUs(readUs));
-      const whole = settledUs === null ? [] : this.withAllTaskRows(ofFlowRuns, clean, settledUs);
-      this.coverRuns("task_run", whole, readUs, settledUs);
-      if (extra.claim) this.cover("task_run", "", extra.claim);
+      const whole = settledUs === null ? [] : this.claimWriter.withAllTaskRows(ofFlowRuns, clean, settledUs);
+      this.claimWriter.coverRuns("task_run", whole, readUs, settledUs);
+      if (extra.claim) this.claimWriter.cover("task_run", "", extra.claim);
       return { changed, isWhole: whole.length === ofFlowRuns.length };
     });
     if (done.changed + missing.length > 0) this.publish(["task_run"], []);
@@ -190,7 +186,12 @@ export class Ingest {
     this.repairs.transaction(() => {
       upsertLogs(this.db, this.redact.logs(rows));
       redactStoredLogs(this.db, this.redact, rows);
-      this.coverRuns("log", extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun], readUs, extra.settledUs ?? null);
+      this.claimWriter.coverRuns(
+        "log",
+        extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun],
+        readUs,
+        extra.settledUs ?? null,
+      );
     });
     if (rows.length > 0) this.publish(["log"], extra.ofFlowRun === undefined ? [] : [extra.ofFlowRun]);
   }
@@ -202,7 +203,8 @@ export class Ingest {
     readUs: LocalUs,
     isWhole: boolean,
   ): void {
-    this.objects(kind, rows, (clean) => upsertObjects(this.db, kind, clean, readUs, isWhole));
+    const isStillWhole = isWhole && !this.claimWriter.isOutdated(readUs);
+    this.objects(kind, rows, (clean) => upsertObjects(this.db, kind, clean, readUs, isStillWhole));
   }
 
   /** The first page of a list in the order of `updated`, newest first. */
@@ -291,7 +293,39 @@ export class Ingest {
     });
   }
 
-  /** Marks events as confirmed. The first confirmed event becomes the marker event in the same transaction. */
+  /** The server no longer has these events. */
+  unconfirm(ids: readonly string[]): void {
+    this.repairs.transaction(() => unconfirmEvents(this.db, ids));
+  }
+
+  /** Withdraws all claims, over rows of every kind. `byUs`: start of the reading that contradicts them, local clock. */
+  withdrawClaims(byUs: LocalUs): void {
+    this.repairs.transaction(() =>
+      this.claimWriter.withdrawAfterRestore(Number.MIN_SAFE_INTEGER, this.clock.nowUs(), byUs),
+    );
+  }
+
+  /**
+   * Withdraws what a restored database may have made untrue: claims over events since the backup, all claims over runs, task runs
+   * and logs, and the readings of all lists. Events that the backup may lack are not confirmed any more.
+   */
+  databaseRestored(restored: {
+    /** Events that the server received after this may be lost; server clock. */
+    readonly sinceUs: ServerUs;
+    readonly lostIds: readonly string[];
+    readonly doubt: Doubt;
+  }): void {
+    const { sinceUs, lostIds, doubt } = restored;
+    this.repairs.transaction(() => {
+      this.claimWriter.withdrawAfterRestore(sinceUs, this.clock.nowUs(), null);
+      unconfirmEvents(this.db, lostIds);
+      unconfirmEventsReceivedAfter(this.db, sinceUs);
+      const untilUs = latestUs(doubt.untilUs, doubtedUntilUs(this.db));
+      putStateJson(this.db, DOUBT_KEY, { ...doubt, untilUs }, this.clock.nowUs());
+    });
+  }
+
+  /** Marks events as confirmed. */
   private confirm(
     events: readonly PrefectEvent[],
     inserted: readonly PrefectEvent[],
@@ -303,62 +337,10 @@ export class Ingest {
       events.map((event) => event.id).filter((id) => !fresh.has(id)),
       source,
     );
-    const last = events.at(-1);
-    const occurredUs = last && parseIsoUs(last.occurred);
-    const receivedUs = last && parseIsoUs(last.received);
-    if (occurredUs === undefined || receivedUs === undefined || findStateJson(this.db, MARKER_EVENT_KEY) !== null)
-      return;
-    const marker: MarkerEvent = { id: last?.id ?? "", occurredUs, receivedUs };
-    putStateJson(this.db, MARKER_EVENT_KEY, marker, this.clock.nowUs());
   }
 
   private writeFacts(facts: FactUpdates): void {
     for (const [key, value] of Object.entries(facts)) putFact(this.db, key as FactKey, value, this.clock.nowUs());
-  }
-
-  /** Writes a claim, cut at the retention floor: events may have been dropped while the walk was running. */
-  private cover(kind: "event" | "flow_run" | "task_run", scope: string, claim: EventClaim): void {
-    const fromUs = ceilUs(latestUs(claim.fromUs, retentionFloorUs(this.db)));
-    const toUs = floorUs(claim.toUs);
-    const isWhole = fromUs === claim.fromUs && toUs === claim.toUs;
-    addCoverage(this.db, kind, scope, {
-      fromUs,
-      toUs,
-      source: claim.source,
-      verifiedUs: floorUs(claim.verifiedUs),
-      serverCount: isWhole ? (claim.serverCount ?? null) : null,
-      recordCount: isWhole ? (claim.recordCount ?? null) : null,
-    });
-  }
-
-  /** Claims all task runs or log lines of each run, as of one reading: a range that begins at 0. */
-  private coverRuns(
-    kind: "task_run" | "log",
-    ids: readonly string[],
-    readUs: LocalUs,
-    settledUs: ServerUs | null,
-  ): void {
-    if (settledUs === null) return;
-    for (const id of ids) {
-      const range = {
-        fromUs: 0,
-        toUs: floorUs(settledUs),
-        source: "live" as const,
-        verifiedUs: floorUs(readUs),
-      };
-      addCoverage(this.db, kind, id.toLowerCase(), { ...range, serverCount: null, recordCount: null });
-    }
-  }
-
-  /**
-   * Removes the flow runs that have a task run whose events are newer than its row, as long as that row may still be
-   * written.
-   */
-  private withAllTaskRows(ids: readonly string[], rows: readonly TaskRun[], settledUs: ServerUs): readonly string[] {
-    const ahead = findFlowRunsWithNewerTaskRuns(this.db, ids, rows);
-    if (ahead.size === 0) return ids;
-    const isLate = (id: string) => settledUs - (findFlowRunRow(this.db, id)?.state_us ?? 0) < TASK_RUN_ROW_DELAY_US;
-    return ids.filter((id) => !ahead.has(id.toLowerCase()) || !isLate(id));
   }
 
   /**

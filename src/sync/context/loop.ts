@@ -23,8 +23,20 @@ export class RecordReplacedError extends AppError {
 }
 
 /**
+ * The server has nothing of what the record has confirmed: it is another one, or its database was reset. Nothing that it returns
+ * may be stored in this record.
+ */
+export class OtherServerError extends AppError {
+  constructor() {
+    super("unavailable", sentence`At this URL another server answers than the one that is recorded.`, {
+      hint: sentence`The syncing process puts the record aside and begins that of the other server. Ask again in a moment.`,
+    });
+  }
+}
+
+/**
  * Runs a loop until `signal` aborts. A failed iteration is published and repeated, at most `retryMaxMs` later. Throws
- * only when the record is damaged or was replaced, because then it has to be opened again.
+ * only when the record is damaged or was replaced, or when it is that of another server: then another file has to be opened.
  */
 export async function runLoop(ctx: EngineContext, loop: Loop, signal: AbortSignal): Promise<void> {
   const { changes, clock, random, tuning } = ctx;
@@ -37,7 +49,7 @@ export async function runLoop(ctx: EngineContext, loop: Loop, signal: AbortSigna
       await loop.workReady.wait(clock, waitMs, signal);
     } catch (error) {
       if (signal.aborted) return;
-      if (isDamage(error) || error instanceof RecordReplacedError) throw error;
+      if (isDamage(error) || error instanceof RecordReplacedError || error instanceof OtherServerError) throw error;
       changes.publish("failure", { part: loop.name, error: toAppError(error) });
       await clock.sleep(backoff.next(), signal);
     }

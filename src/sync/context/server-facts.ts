@@ -6,7 +6,8 @@ import type { EngineContext, ServerFacts } from "./engine-context.ts";
 
 /** Assumed until the server has answered. Cloud's retention depends on the plan and is not in its API. */
 export function assumedFacts(isCloud: boolean): ServerFacts {
-  return { version: null, retentionUs: isCloud ? null : DEFAULT_RETENTION_US, hasShorterRetention: false };
+  const retentionUs = isCloud ? null : DEFAULT_RETENTION_US;
+  return { version: null, retentionUs, shortestRetentionUs: retentionUs, recognisedMs: null };
 }
 
 /**
@@ -18,7 +19,10 @@ export function assumedFacts(isCloud: boolean): ServerFacts {
 export async function refreshServerFacts(ctx: EngineContext, signal: AbortSignal): Promise<boolean> {
   const { server, requests } = ctx;
   const known = findFact(ctx.db, "instance");
-  if (known?.retentionUs != null) server.retentionUs = known.retentionUs;
+  if (known?.retentionUs != null) {
+    server.retentionUs = known.retentionUs;
+    server.shortestRetentionUs = Math.min(server.shortestRetentionUs ?? known.retentionUs, known.retentionUs);
+  }
   const version = await orNull(requests.call("catch-up", signal, (api, call) => api.readVersion(call)));
   let isAnswered = true;
   const retention = await orNull(
@@ -31,11 +35,12 @@ export async function refreshServerFacts(ctx: EngineContext, signal: AbortSignal
   if (version !== null) server.version = version;
   if (retention !== null) {
     server.retentionUs = retention.us;
-    server.hasShorterRetention = retention.hasShorter;
+    server.shortestRetentionUs = retention.shortestUs;
   }
   if (!isAnswered && known?.retentionUs == null && server.retentionUs !== null) {
     // The server may keep events for a shorter time than assumed, and what it has deleted must not be claimed.
     server.retentionUs = Math.min(server.retentionUs, LEAST_RETENTION_US);
+    server.shortestRetentionUs = server.retentionUs;
   }
   ctx.ingest.putFact("instance", {
     url: requests.api.url,

@@ -1,5 +1,5 @@
 import { approximateChars } from "../../lib/json-size.ts";
-import { earliestUs, latestUs, type ServerUs } from "../../lib/time.ts";
+import { addUs, earliestUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { type EventReader, walkEvents } from "../../prefect/paging/event-walk.ts";
@@ -7,6 +7,7 @@ import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
 import { type EngineContext, horizonUs } from "./engine-context.ts";
 import type { FactUpdates } from "./ingest.ts";
+import { checkReading } from "./recognition.ts";
 
 export interface StoreWalkOptions {
   readonly range: TimeRange;
@@ -46,17 +47,24 @@ export function eventReader(ctx: EngineContext, priority: Priority, signal: Abor
 /**
  * Reads and stores all events of a range, oldest first. Each transaction claims what the walk has proven so far, as of
  * the walk's start, so an interrupted walk leaves a correct claim over its first part, and the rest remains a gap.
+ *
+ * Before anything is stored, the marker events of that part must be among what was read. Where one of them is not, the database is
+ * checked: what another server returns is not stored.
  */
 export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): Promise<StoreWalkResult> {
   const { range, source, priority, signal } = options;
   const { eventPage, batchEvents, batchChars } = ctx.tuning;
   const mark = ctx.serverClock.mark();
-  const ids = new Set<string>();
+  const received = new Map<string, string>();
   let gained = 0;
   let claimedToUs: ServerUs | null = null;
   let batch: PrefectEvent[] = [];
   let chars = 0;
-  const commit = (provenToUs: ServerUs) => {
+  let { fromUs: uncheckedUs } = range;
+  const commit = async (provenToUs: ServerUs) => {
+    const part = { fromUs: uncheckedUs, toUs: earliestUs(provenToUs, range.toUs) };
+    await checkReading(ctx, { mark, part, received, events: batch }, priority, signal);
+    uncheckedUs = addUs(provenToUs, 1);
     const isLast = provenToUs >= range.toUs;
     const reachedUs = mark.reachedUs();
     const fromUs = latestUs(range.fromUs, horizonUs(ctx));
@@ -73,13 +81,13 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
   const walkOptions = { pageSize: eventPage, hasExactTotals: !ctx.requests.api.isCloud };
   for await (const step of walkEvents(eventReader(ctx, priority, signal), range, walkOptions)) {
     for (const event of step.events) {
-      ids.add(event.id);
+      received.set(event.id, event.received);
       batch.push(event);
       chars += approximateChars(event);
     }
     options.onPage?.(step.events);
     const isFull = batch.length >= batchEvents || chars >= batchChars;
-    if (isFull || step.provenToUs >= range.toUs) commit(step.provenToUs);
+    if (isFull || step.provenToUs >= range.toUs) await commit(step.provenToUs);
   }
-  return { ids, gained, mark, claimedToUs };
+  return { ids: new Set(received.keys()), gained, mark, claimedToUs };
 }

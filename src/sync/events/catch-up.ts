@@ -1,17 +1,10 @@
-import {
-  addUs,
-  ceilUs,
-  DAY_US,
-  earliestUs,
-  floorUs,
-  latestUs,
-  MINUTE_US,
-  SECOND_US,
-  type ServerUs,
-} from "../../lib/time.ts";
-import { coverageEnd } from "../../store/coverage.ts";
+import { addUs, ceilUs, earliestUs, floorUs, latestUs, MINUTE_US, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
+import { checkDatabase } from "../context/database-check.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
+import { CLIENT_AHEAD_US, findAbsentEvents, newestMarkers } from "../context/marker-events.ts";
+import { hasNoEvents, recogniseWithoutEvents, serverRecognised } from "../context/recognition.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
 import { storeWalk } from "../context/store-walk.ts";
 import { verifyRange } from "../verification/verify.ts";
@@ -22,8 +15,8 @@ const LONGEST_US = 10 * MINUTE_US;
  * This much of the overlap is always read again. The older part is compared by count where that costs fewer requests.
  */
 const FRESH_US = 20 * SECOND_US;
-/** Clocks of Prefect's clients may be ahead: the server stores their events with a later `occurred` than now. */
-const AHEAD_US = DAY_US;
+/** Marker events that each catch-up asks for. */
+const MARKERS = 3;
 
 export interface CatchUpResult {
   /** Events that the record lacked. */
@@ -51,7 +44,9 @@ export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<
   const freshUs = latestUs(addUs(endUs, -Math.min(overlapUs, FRESH_US)), nearUs, oldestUs);
   const before = { fromUs: latestUs(addUs(endUs, -overlapUs), oldestUs), toUs: earliestUs(endUs, addUs(freshUs, -1)) };
   const isSmallOverlap = freshUs > nearUs && countConfirmedEvents(ctx.db, before) < ctx.tuning.eventPage / 2;
-  const after = { fromUs: isSmallOverlap ? earliestUs(before.fromUs, freshUs) : freshUs, toUs: addUs(nowUs, AHEAD_US) };
+  const overlapFromUs = isSmallOverlap ? earliestUs(before.fromUs, freshUs) : freshUs;
+  const recognised = await recognise(ctx, coveredUs !== null && freshUs > nearUs ? overlapFromUs : null, signal);
+  const after = { fromUs: startOf(recognised, overlapFromUs, oldestUs), toUs: addUs(nowUs, CLIENT_AHEAD_US) };
   let gained = 0;
   if (!isSmallOverlap && before.fromUs <= before.toUs) {
     gained += (await verifyRange(ctx, before, { source: "catch-up", ask: "catch-up", repair: "catch-up", signal }))
@@ -65,6 +60,43 @@ export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<
     coveredToUs: endUs,
     facts: (throughUs, mark) => ({ catchup: { throughUs, atUs: mark.atUs } }),
   });
+  if (recognised.by !== "nothing") await serverRecognised(ctx, walk.mark, signal);
   const throughUs = walk.claimedToUs;
   return { gained: gained + walk.gained, throughUs, leavesGap: coveredUs === null || after.fromUs > coveredUs };
+}
+
+function startOf(recognised: Recognition, overlapUs: ServerUs, oldestUs: ServerUs): ServerUs {
+  return recognised.by === "request" ? overlapUs : latestUs(earliestUs(recognised.fromUs, overlapUs), oldestUs);
+}
+
+type Recognition =
+  /** The walk has to begin here. */
+  | { readonly by: "walk"; readonly fromUs: ServerUs }
+  | { readonly by: "request" }
+  /** The record has no marker event. */
+  | { readonly by: "nothing"; readonly fromUs: ServerUs };
+
+/**
+ * Makes sure that the server of this record answers, before anything is read. In a quiet workspace that costs no request: the
+ * catch-up, which would begin at `overlapUs`, begins at the newest marker events instead where few others lie between, and the walk
+ * misses them when another server answers. Otherwise, and when `overlapUs` is null, they are asked for by id.
+ */
+async function recognise(ctx: EngineContext, overlapUs: ServerUs | null, signal: AbortSignal): Promise<Recognition> {
+  const markers = newestMarkers(ctx, MARKERS);
+  if (markers.length === 0) {
+    await recogniseWithoutEvents(ctx, signal);
+    // A record without any event covers a time in which there was none: another server may have had some.
+    const coveredFromUs = hasNoEvents(ctx) ? coveredRanges(ctx.db, "event", "")[0]?.fromUs : undefined;
+    return { by: "nothing", fromUs: coveredFromUs ?? Number.POSITIVE_INFINITY };
+  }
+  if (overlapUs !== null) {
+    const most = Math.max(MARKERS, Math.floor(ctx.tuning.eventPage / 2));
+    const toUs = addUs(floorUs(ctx.serverClock.estimateUs()), CLIENT_AHEAD_US);
+    const starts = markers.map((event) => earliestUs(event.occurredUs, overlapUs)).sort((a, b) => a - b);
+    const fromUs = starts.find((startUs) => countConfirmedEvents(ctx.db, { fromUs: startUs, toUs }) <= most);
+    if (fromUs !== undefined) return { by: "walk", fromUs };
+  }
+  const absent = await findAbsentEvents(ctx, markers, "catch-up", signal);
+  if (absent.length > 0) await checkDatabase(ctx, absent, "catch-up", signal);
+  return { by: "request" };
 }

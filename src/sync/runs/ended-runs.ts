@@ -17,6 +17,7 @@ import { readRows } from "../../prefect/paging/list-pages.ts";
 import { walkRows } from "../../prefect/paging/row-walk.ts";
 import { findEndedRunsWithout, newestRunEnd } from "../../store/runs/ended-runs.ts";
 import type { EngineContext } from "../context/engine-context.ts";
+import { proveServer } from "../context/recognition.ts";
 import type { Priority } from "../server/request-budget.ts";
 
 /**
@@ -83,6 +84,7 @@ export class EndedRuns {
         this.ctx.requests.call(priority, signal, (api, call) => api.filterTaskRuns({ ...ofFlowRuns, ...page }, call)),
       { wanted: Number.POSITIVE_INFINITY, pageSize: this.ctx.tuning.rowPage },
     );
+    await proveServer(this.ctx, priority, signal);
     const settledUs = mark.settledUs();
     const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, settledUs });
     if (!isWhole && settledUs !== null) this.retryAtMs = addMs(this.ctx.clock.steadyMs(), LATE_ROWS_RETRY_MS);
@@ -153,6 +155,7 @@ export class EndedRuns {
       id: (line) => line.id,
     });
     for await (const step of steps) rows.push(...step.rows);
+    await proveServer(this.ctx, priority, signal);
     const settledUs = mark.settledUs();
     this.ctx.ingest.logs(rows, mark.atUs, { ofFlowRun: flowRunId, settledUs });
     return settledUs;

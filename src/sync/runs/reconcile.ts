@@ -2,22 +2,18 @@
  * Reads run rows over REST: for columns that events do not have, and to find runs that the server deleted, which causes
  * no event.
  */
-import { addUs, floorUs, type LocalUs, MINUTE_US, type SteadyMs } from "../../lib/time.ts";
-import type { FlowRun } from "../../model/objects.ts";
-import { FLOW_RUN_ROW_DELAY_US, TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
+import { addUs, floorUs, type LocalUs, MINUTE_US } from "../../lib/time.ts";
 import {
   findEndedRuns,
-  findFlowRunRow,
   findRunsToReconcile,
   findScheduledRuns,
   findUnfinishedRuns,
 } from "../../store/runs/flow-runs.ts";
 import { timeUs } from "../../store/runs/run-columns.ts";
-import { findMissingParentTaskRuns, findTaskRunRow, findUnfinishedTaskRuns } from "../../store/runs/task-runs.ts";
+import { findMissingParentTaskRuns, findUnfinishedTaskRuns } from "../../store/runs/task-runs.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
-import type { ClockMark } from "../server/server-clock.ts";
-import { ResetDetector } from "../verification/reset-detection.ts";
+import type { AbsentRuns } from "./absent-runs.ts";
 
 /** Most pages of scheduled runs that are read. */
 const MAX_SCHEDULED_PAGES = 5;
@@ -30,11 +26,11 @@ export class Reconciler {
   private readonly ctx: EngineContext;
   /** Parent task runs of subflows that Prefect does not have; each is asked for once. */
   private readonly unknownParents = new Set<string>();
-  /** Since when Prefect does not return runs whose rows may not be written yet. */
-  private readonly missingSince = new Map<string, SteadyMs>();
+  private readonly absentRuns: AbsentRuns;
 
-  constructor(ctx: EngineContext) {
+  constructor(ctx: EngineContext, absentRuns: AbsentRuns) {
     this.ctx = ctx;
+    this.absentRuns = absentRuns;
   }
 
   /**
@@ -63,11 +59,9 @@ export class Reconciler {
   async readEndedRuns(readBeforeUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
     const ids = findEndedRuns(this.ctx.db, { limit: this.ctx.tuning.rowPage, readBeforeUs });
     if (ids.length === 0) return;
-    const { rows, missing, atUs } = await this.findMissing(ids, priority, signal);
-    // A server that has none of them may have been reset. Then the runs were not deleted one by one, and the record
-    // keeps them.
-    const isSame = rows.length > 0 || (await new ResetDetector(this.ctx).isSameDatabase(priority, signal));
-    if (isSame) this.ctx.ingest.flowRuns(rows, atUs, { missing });
+    const { rows, missing, atUs, database } = await this.absentRuns.askForFlowRuns(ids, priority, signal);
+    // Where nothing shows whether a server that has none of them is still the same one, the record keeps them.
+    if (database !== "unknown") this.ctx.ingest.flowRuns(rows, atUs, { missing });
   }
 
   /** Reads scheduled runs, soonest first, and marks those deleted that Prefect no longer has. */
@@ -119,66 +113,16 @@ export class Reconciler {
     const ids = [...parents, ...unfinished].slice(0, tuning.rowPage);
     const asked = new Set(ids);
     if (ids.length === 0) return false;
-    const mark = serverClock.mark();
-    const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
-      api.filterTaskRuns({ task_runs: { id: { any_: ids } }, limit: tuning.rowPage }, call),
-    );
+    const { rows, missing, atUs } = await this.absentRuns.askForTaskRuns(ids, priority, signal);
     const found = new Set(rows.map((row) => row.id));
     for (const id of parents) if (asked.has(id) && !found.has(id)) this.unknownParents.add(id);
-    const missing = unfinished.filter((id) => {
-      if (!asked.has(id)) return false;
-      const row = findTaskRunRow(db, id);
-      return this.isAbsent(id, found, row, mark, TASK_RUN_ROW_DELAY_US);
-    });
-    this.ctx.ingest.taskRuns(rows, mark.atUs, { missing });
+    this.ctx.ingest.taskRuns(rows, atUs, { missing });
     return rows.length > 0 && ids.length === tuning.rowPage;
   }
 
   /** Reads runs by id and marks those deleted that Prefect does not have. Returns how many rows changed. */
   private async readRuns(ids: readonly string[], priority: Priority, signal: AbortSignal): Promise<number> {
-    const { rows, missing, atUs } = await this.findMissing(ids, priority, signal);
+    const { rows, missing, atUs } = await this.absentRuns.askForFlowRuns(ids, priority, signal);
     return this.ctx.ingest.flowRuns(rows, atUs, { missing });
-  }
-
-  private async findMissing(
-    ids: readonly string[],
-    priority: Priority,
-    signal: AbortSignal,
-  ): Promise<{ rows: readonly FlowRun[]; missing: readonly string[]; atUs: LocalUs }> {
-    const mark = this.ctx.serverClock.mark();
-    const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
-      api.filterFlowRuns({ flow_runs: { id: { any_: ids } }, limit: this.ctx.tuning.rowPage }, call),
-    );
-    const found = new Set(rows.map((row) => row.id));
-    const missing = ids.filter((id) => {
-      const row = findFlowRunRow(this.ctx.db, id);
-      return this.isAbsent(id, found, row, mark, FLOW_RUN_ROW_DELAY_US);
-    });
-    return { rows, missing, atUs: mark.atUs };
-  }
-
-  /**
-   * Whether a run that Prefect does not return is deleted: Prefect has returned it before, or its row is overdue, which
-   * it is `delayUs` after its state, or after it was first missing: the server clock may be unknown, or set back since.
-   * Its age is taken at the time of the request, because the answer may come much later (the machine slept in between).
-   */
-  private isAbsent(
-    id: string,
-    found: ReadonlySet<string>,
-    row: { readonly read_us: number | null; readonly state_us: number | null } | null,
-    mark: ClockMark,
-    delayUs: number,
-  ): boolean {
-    if (found.has(id) || row?.read_us != null) {
-      this.missingSince.delete(id);
-      return !found.has(id);
-    }
-    const settledUs = mark.settledUs();
-    const missedMs = this.missingSince.get(id) ?? mark.atMs;
-    const isLong =
-      (mark.atMs - missedMs) * 1000 >= delayUs || (settledUs !== null && settledUs - (row?.state_us ?? 0) >= delayUs);
-    if (isLong) this.missingSince.delete(id);
-    else this.missingSince.set(id, missedMs);
-    return isLong;
   }
 }

@@ -6,7 +6,9 @@ import { findFlowRunRow, findRunsToReconcile } from "../../store/runs/flow-runs.
 import type { Commit } from "../context/changes.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Loop } from "../context/loop.ts";
+import { idleDelayMs } from "../context/recognition.ts";
 import { Signal, UNTIL_NOTIFIED_MS } from "../context/signal.ts";
+import { AbsentRuns } from "./absent-runs.ts";
 import { EndedRuns, LATE_ROWS_RETRY_MS } from "./ended-runs.ts";
 import { fillFlowRuns } from "./flow-run-fill.ts";
 import { Reconciler } from "./reconcile.ts";
@@ -43,6 +45,7 @@ export class RunSync {
   private readonly ctx: EngineContext;
   private readonly goalUs: () => ServerUs;
   private readonly isClientActive: () => boolean;
+  private readonly absentRuns: AbsentRuns;
   private readonly reconciler: Reconciler;
   private readonly ended: EndedRuns;
   private readonly changed = new Signal();
@@ -50,6 +53,8 @@ export class RunSync {
   private readonly endings = new Signal();
   private readonly history = new Signal();
   private roundMs = NEVER_MS;
+  /** All runs have to be read again, so the round that is running was not enough. */
+  private isStartedOver = false;
   private changedMs = NEVER_MS;
   private endedMs = NEVER_MS;
   private endedPageMs = NEVER_MS;
@@ -60,7 +65,8 @@ export class RunSync {
     this.ctx = ctx;
     this.goalUs = options.goalUs;
     this.isClientActive = options.isClientActive;
-    this.reconciler = new Reconciler(ctx);
+    this.absentRuns = new AbsentRuns(ctx);
+    this.reconciler = new Reconciler(ctx, this.absentRuns);
     this.ended = new EndedRuns(ctx);
   }
 
@@ -95,6 +101,21 @@ export class RunSync {
     this.history.notify();
   }
 
+  /** The claims over runs, task runs and logs were removed: all are read again. */
+  readAllAgain(): void {
+    this.ended.runEnded(0);
+    this.endedMs = this.ctx.clock.steadyMs();
+    this.roundMs = NEVER_MS;
+    this.taskRunsDueMs = NEVER_MS;
+    this.isStartedOver = true;
+    for (const signal of [this.rounds, this.endings, this.history]) signal.notify();
+  }
+
+  /** A catch-up has recognised the server: quiet rounds may begin. */
+  serverRecognised(): void {
+    this.rounds.notify();
+  }
+
   /** The first client became active. */
   clientArrived(): void {
     this.rounds.notify();
@@ -108,18 +129,18 @@ export class RunSync {
   }
 
   private async roundIteration(signal: AbortSignal): Promise<number> {
-    const { clock, requests } = this.ctx;
-    const nowMs = clock.steadyMs();
+    const nowMs = this.ctx.clock.steadyMs();
     const isBusy = nowMs - this.changedMs < BUSY_MS;
     const everyMs = this.isClientActive() ? ROUND_MS.clientActive : isBusy ? ROUND_MS.busy : ROUND_MS.quiet;
     const waitMs = this.roundMs + everyMs - nowMs;
     if (waitMs > 0) return Math.min(waitMs, ROUND_MS.busy);
     if (everyMs === ROUND_MS.quiet && this.roundMs !== NEVER_MS) {
-      const idleMs = requests.idleWaitMs(ROUND_COST);
+      const idleMs = idleDelayMs(this.ctx, ROUND_COST);
       if (idleMs > 0) return Math.min(idleMs, ROUND_MS.busy);
     }
+    this.isStartedOver = false;
     await this.syncRound(signal);
-    this.roundMs = nowMs;
+    if (!this.isStartedOver) this.roundMs = nowMs;
     return Math.min(everyMs, ROUND_MS.busy);
   }
 
@@ -127,7 +148,8 @@ export class RunSync {
   async syncRound(signal: AbortSignal, onPage?: (rows: number) => void): Promise<void> {
     const readBeforeUs = addUs(floorUs(this.ctx.clock.nowUs()), -10_000_000);
     const goalUs = this.goalUs();
-    await fillFlowRuns(this.ctx, { goalUs, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
+    const { absentRuns } = this;
+    await fillFlowRuns(this.ctx, { goalUs, absentRuns, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
     await this.readNewestTaskRuns(goalUs, signal);
     await this.reconciler.readScheduledRuns("reconcile", signal);
     await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
@@ -142,19 +164,27 @@ export class RunSync {
     const nowMs = this.ctx.clock.steadyMs();
     if (nowMs < this.taskRunsDueMs) return;
     const wasEmpty = coverageEnd(this.ctx.db, "task_run", "") === null;
-    const pages = await fillNewestTaskRuns(this.ctx, { goalUs, priority: "reconcile", signal });
+    const pages = await fillNewestTaskRuns(this.ctx, {
+      goalUs,
+      absentRuns: this.absentRuns,
+      priority: "reconcile",
+      signal,
+    });
     this.taskRunsDueMs = addMs(nowMs, pages * TASK_RUN_PAGE_MS);
     if (wasEmpty) this.history.notify();
   }
 
   /** Reads the gaps in the history of task runs, newest first. */
   async syncTaskRunHistory(signal: AbortSignal, onPage?: (rows: number) => void): Promise<void> {
-    const goalUs = this.goalUs();
-    while (await fillTaskRunGap(this.ctx, { goalUs, priority: "backfill", signal, ...(onPage ? { onPage } : {}) }));
+    const { absentRuns } = this;
+    const options = { goalUs: this.goalUs(), absentRuns, priority: "backfill", signal } as const;
+    while (await fillTaskRunGap(this.ctx, { ...options, ...(onPage ? { onPage } : {}) }));
   }
 
   private async historyIteration(signal: AbortSignal): Promise<number> {
-    const hasMore = await fillTaskRunGap(this.ctx, { goalUs: this.goalUs(), priority: "backfill", signal });
+    const { absentRuns } = this;
+    const options = { goalUs: this.goalUs(), absentRuns, priority: "backfill", signal } as const;
+    const hasMore = await fillTaskRunGap(this.ctx, options);
     return hasMore ? 0 : HISTORY_MS;
   }
 

@@ -8,6 +8,7 @@ import { overlappingPages } from "../../prefect/paging/list-pages.ts";
 import { findObjects } from "../../store/objects/objects.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { EngineContext } from "../context/engine-context.ts";
+import { idleDelayMs, proveServer } from "../context/recognition.ts";
 import type { Priority } from "../server/request-budget.ts";
 
 interface Pace {
@@ -94,6 +95,12 @@ export class Snapshots {
     return isAnyDue;
   }
 
+  /** All lists are due now. */
+  readAllAgain(): void {
+    this.readMs.clear();
+    this.failedMs.clear();
+  }
+
   /** All lists in the order in which they are due. */
   schedule(): SnapshotDue[] {
     return SNAPSHOT_KINDS.map((kind) => this.due(kind)).sort((a, b) => a.atMs - b.atMs);
@@ -127,7 +134,7 @@ export class Snapshots {
       const urgent = dues.find((one) => !one.isIdle && this.waitMs(one) === 0);
       const idle = dues.find((one) => one.isIdle && this.waitMs(one) === 0);
       const due = urgent ?? idle;
-      const idleMs = due?.isIdle ? this.ctx.requests.idleWaitMs(due.cost) : 0;
+      const idleMs = due?.isIdle ? idleDelayMs(this.ctx, due.cost) : 0;
       if (due && idleMs === 0) {
         await this.read(due.kind, "reconcile", signal);
         continue;
@@ -175,6 +182,7 @@ export class Snapshots {
     }
     if (kind !== "worker") {
       const { rows, isWhole } = await this.list((body) => this.ask(priority, signal, kind, body));
+      await proveServer(this.ctx, priority, signal);
       this.ctx.ingest.snapshot(kind, rows, readUs, isWhole);
       return;
     }
@@ -190,6 +198,7 @@ export class Snapshots {
       if (rows.length >= this.ctx.tuning.rowPage) isWhole = false;
       workers.push(...rows);
     }
+    await proveServer(this.ctx, priority, signal);
     this.ctx.ingest.snapshot("worker", workers, readUs, isWhole);
   }
 

@@ -19,9 +19,10 @@ import { walkRows } from "../../prefect/paging/row-walk.ts";
 import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import { findTaskRunIdsExpected } from "../../store/runs/task-runs.ts";
 import type { EngineContext } from "../context/engine-context.ts";
+import { proveServer } from "../context/recognition.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
 import type { Priority } from "../server/request-budget.ts";
-import { ResetDetector } from "../verification/reset-detection.ts";
+import type { AbsentRuns } from "./absent-runs.ts";
 
 /**
  * The server takes the expected start of a task run that is made over REST from its own clock, and commits the row up to a minute later
@@ -38,6 +39,7 @@ const STEP_PAGES = 10;
 
 export interface TaskRunFillOptions {
   readonly goalUs: ServerUs;
+  readonly absentRuns: AbsentRuns;
   readonly priority: Priority;
   readonly signal: AbortSignal;
   readonly onPage?: (rows: number) => void;
@@ -110,8 +112,10 @@ async function walkTaskRuns(
             source: "backfill" as const,
             verifiedUs: mark.atUs,
           };
-    ctx.ingest.taskRuns(step.rows, mark.atUs, { claim });
+    await proveServer(ctx, options.priority, options.signal);
+    ctx.ingest.taskRuns(step.rows, mark.atUs, {});
     await askForUnread(ctx, { fromUs, toUs }, mark.atUs, options);
+    ctx.ingest.taskRuns([], mark.atUs, { claim });
     toUs = addUs(fromUs, -1);
     options.onPage?.(step.rows.length);
     pages += 1;
@@ -128,19 +132,13 @@ async function askForUnread(
   ctx: EngineContext,
   range: TimeRange,
   readUs: LocalUs,
-  { priority, signal }: TaskRunFillOptions,
+  { absentRuns, priority, signal }: TaskRunFillOptions,
 ): Promise<void> {
-  const { rowPage } = ctx.tuning;
-  const ids = findTaskRunIdsExpected(ctx.db, range, readUs, rowPage);
+  const ids = findTaskRunIdsExpected(ctx.db, range, readUs, ctx.tuning.rowPage);
   if (ids.length === 0) return;
-  const { atUs } = ctx.serverClock.mark();
-  const rows = await ctx.requests.call(priority, signal, (api, call) =>
-    api.filterTaskRuns({ task_runs: { id: { any_: ids } }, limit: rowPage }, call),
-  );
-  const found = new Set(rows.map((row) => row.id));
-  // A server that has none of them may have been reset. Then they were not deleted one by one, and the record keeps them.
-  const isSame = rows.length > 0 || (await new ResetDetector(ctx).isSameDatabase(priority, signal));
-  if (isSame) ctx.ingest.taskRuns(rows, atUs, { missing: ids.filter((id) => !found.has(id)) });
+  const { rows, missing, atUs, database } = await absentRuns.askForTaskRuns(ids, priority, signal);
+  // Where nothing shows whether a server that has none of them is still the same one, the record keeps them.
+  if (database !== "unknown") ctx.ingest.taskRuns(rows, atUs, { missing });
 }
 
 function readByExpectedStart(

@@ -61,6 +61,12 @@ export class RequestBudget {
     return waitMs;
   }
 
+  /** Takes requests that have to be sent anyway from the idle allowance: other idle work waits longer for them. */
+  spendIdle(requests: number): void {
+    this.idle.waitMs(this.clock.steadyMs(), 0);
+    this.idle.spend(requests);
+  }
+
   /** Applies a `Retry-After`: no request is sent for that long. */
   pause(ms: number): void {
     this.pausedUntilMs = Math.max(this.pausedUntilMs, addMs(this.clock.steadyMs(), Math.min(ms, MAX_PAUSE_MS)));

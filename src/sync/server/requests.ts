@@ -43,6 +43,11 @@ export class Requests {
     return this.budget.idleWaitMs(requests);
   }
 
+  /** See RequestBudget. */
+  spendIdle(requests: number): void {
+    this.budget.spendIdle(requests);
+  }
+
   /** `tries`: how often a retryable failure is repeated. Throws AppError, or the reason of an aborted `signal`. */
   async call<T>(
     priority: Priority,

@@ -14,7 +14,7 @@ import { markServerClock, middleMs, type ServerOffset, skewMsOf } from "../../pr
 /** Measurements of an unchanged clock differ by less: the bounds of one answer are 2.2 s apart. */
 const SET_MS = 3_000;
 /** A stamp of Prefect that lies further in the future was written before its clock was set back. */
-const AHEAD_US = 60 * SECOND_US;
+const CLIENT_AHEAD_US = 60 * SECOND_US;
 /**
  * For this long after the server clock was set forward, the time since something happened is not taken from its stamps: longer than
  * anything that is waited for (`model/runs/server-delays.ts`).
@@ -130,7 +130,7 @@ export class ServerClock {
 
   /** Prefect's own stamps are not later than this; null while the server clock is unknown. */
   aheadUs(): ServerUs | null {
-    return this.isKnown ? addUs(this.estimateUs(), AHEAD_US) : null;
+    return this.isKnown ? addUs(this.estimateUs(), CLIENT_AHEAD_US) : null;
   }
 
   /** By how much the server clock was set forward within the last minutes, microseconds. */

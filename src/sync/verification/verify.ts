@@ -4,12 +4,15 @@ import { occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
 import { countEventsBetween, findEventIdsBetween } from "../../store/events/events.ts";
+import type { EventClaim } from "../context/claim-writer.ts";
+import { checkDatabase } from "../context/database-check.ts";
+import { doubtedUntilUs } from "../context/doubt.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
-import type { EventClaim } from "../context/ingest.ts";
+import { findAbsentEvents, lastMarkers, newestMarkers } from "../context/marker-events.ts";
+import { serverRecognised } from "../context/recognition.ts";
 import { storeWalk } from "../context/store-walk.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
-import { ResetDetector } from "./reset-detection.ts";
 
 export interface VerifyOptions {
   readonly source: Exclude<EventSource, "stream">;
@@ -46,8 +49,9 @@ const WALK_PAGES = 2;
  *
  * Equal counts prove equal sets only because confirmed events are counted in the record: the server keeps those within
  * its retention, so they are a subset of what it has, and a subset with the same count is the whole set. The record is
- * counted first, so that events that arrive in between can only make the counts differ. A reset of the server's
- * database breaks this premise; the marker event detects it, and then ranges are read instead of counted.
+ * counted first, so that events that arrive in between can only make the counts differ. A restored database breaks this
+ * premise: it may have as many other events. So marker events of each range are asked for too, and where the server does not have
+ * them, ranges are read instead of counted.
  */
 export async function verifyRange(ctx: EngineContext, range: TimeRange, options: VerifyOptions): Promise<VerifyResult> {
   const agreed: AgreedRange[] = [];
@@ -119,9 +123,12 @@ async function walk(
   for (const id of result.ids) if (!held.has(id)) sum.missing += 1;
 }
 
+/** Marker events that are asked for, of each range, and of the whole record. */
+const MARKERS = 2;
+
 /**
- * Claims ranges whose counts agree, unless the server was reset. Returns the ranges that could not be claimed and have
- * to be read.
+ * Claims ranges whose counts agree, where the server has their marker events. Returns the ranges that could not be claimed and
+ * have to be read.
  */
 export async function claimAgreed(
   ctx: EngineContext,
@@ -129,7 +136,20 @@ export async function claimAgreed(
   options: Pick<VerifyOptions, "ask" | "signal" | "source">,
 ): Promise<readonly AgreedRange[]> {
   if (agreed.length === 0) return [];
-  if (!(await new ResetDetector(ctx).isSameDatabase(options.ask, options.signal))) return agreed;
+  const markers = new Map(
+    [...agreed.flatMap((range) => lastMarkers(ctx, range, MARKERS)), ...newestMarkers(ctx, MARKERS)].map((event) => [
+      event.id,
+      event,
+    ]),
+  );
+  if (markers.size === 0) return agreed;
+  const mark = ctx.serverClock.mark();
+  const absent = await findAbsentEvents(ctx, [...markers.values()], options.ask, options.signal);
+  if (absent.length > 0) {
+    await checkDatabase(ctx, absent, options.ask, options.signal);
+    return agreed;
+  }
+  await serverRecognised(ctx, mark, options.signal);
   ctx.ingest.claims(joined(agreed).flatMap((part) => claimOf(ctx, part, options.source)));
   return [];
 }
@@ -161,7 +181,8 @@ function claimOf(
 
 /** Whether equal counts over this range would mean equal sets. */
 export function isCountable(ctx: EngineContext, range: TimeRange): boolean {
-  return !ctx.server.hasShorterRetention && range.fromUs > ResetDetector.doubtedUntilUs(ctx.db);
+  const { retentionUs, shortestRetentionUs } = ctx.server;
+  return shortestRetentionUs === retentionUs && range.fromUs > doubtedUntilUs(ctx.db);
 }
 
 /** Exact number of events that Prefect has in a range. */

@@ -152,6 +152,11 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       return filterRows({ rows: w.variables, criteria: VARIABLE, own: "variables", body, sorts: NAME_SORTS, cap }).page;
     case "/automations/count":
       return w.automations.length;
+    case "/block_types/filter": {
+      const { any_: slugs } = ((body.block_types ?? {}) as { slug?: { any_?: readonly string[] } }).slug ?? {};
+      const rows = [...w.blockTypes].map(([slug, id]) => ({ id, slug, name: slug, is_protected: true }));
+      return rows.filter(({ slug }) => slugs === undefined || slugs.includes(slug));
+    }
     case "/v2/concurrency_limits/filter":
       return filterRows({ rows: w.concurrencyLimits, criteria: {}, own: "", body, sorts: fixed, cap }).page;
     case "/concurrency_limits/filter":

@@ -40,6 +40,8 @@ export interface FakeWorkspace {
   readonly automations: Automation[];
   readonly artifacts: Artifact[];
   readonly variables: (Variable & { readonly value: Json })[];
+  /** Ids of the built-in block types by slug: random for each database. */
+  readonly blockTypes: Map<string, string>;
   /** By flow run id, ascending. A run that is not here answers with its own `state`. */
   readonly flowRunStates: Map<string, State[]>;
   /** Ids of the task runs that hold a slot, by tag (v1 route). */
@@ -116,6 +118,7 @@ export function emptyWorkspace(): FakeWorkspace {
     automations: [],
     artifacts: [],
     variables: [],
+    blockTypes: new Map(["webhook", "secret", "local-file-system"].map((slug) => [slug, crypto.randomUUID()])),
     flowRunStates: new Map(),
     tagHolders: new Map(),
     settings: SETTINGS,

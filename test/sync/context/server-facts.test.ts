@@ -12,7 +12,7 @@ describe("facts about the server", () => {
     const { ctx, prefect } = aHarness();
     prefect.settings = { server: { events: { retention_period: "P3D" } } };
     await refreshServerFacts(ctx, neverAborted);
-    expect(ctx.server).toEqual({ version: "3.8.8", retentionUs: 3 * DAY_US, hasShorterRetention: false });
+    expect(ctx.server).toMatchObject({ version: "3.8.8", retentionUs: 3 * DAY_US, shortestRetentionUs: 3 * DAY_US });
     expect(findFact(ctx.db, "instance")).toEqual({
       url: "http://tiny/api",
       version: "3.8.8",
@@ -47,7 +47,7 @@ describe("facts about the server", () => {
       if (asked === "settings") throw new AppError("unavailable", "bad gateway", { status: 502 });
     };
     expect(await refreshServerFacts(ctx, neverAborted)).toBe(false);
-    expect(ctx.server).toEqual({ version: "3.8.8", retentionUs: DAY_US, hasShorterRetention: false });
+    expect(ctx.server).toMatchObject({ version: "3.8.8", retentionUs: DAY_US, shortestRetentionUs: DAY_US });
     expect(findFact(ctx.db, "instance")?.retentionUs).toBeNull();
     expect(ctx.connectivity.isReachable).toBe(true);
     prefect.before = () => undefined;

@@ -3,6 +3,7 @@ import { AppError } from "../../../src/errors.ts";
 import { DAY_US, HOUR_US } from "../../../src/lib/time.ts";
 import { countEventsBetween, findEventById } from "../../../src/store/events/events.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
+import { Backfill } from "../../../src/sync/events/backfill.ts";
 import { catchUp } from "../../../src/sync/events/catch-up.ts";
 import { T0_US } from "../../support/builders.ts";
 import { failureOf } from "../../support/failure-of.ts";
@@ -36,8 +37,8 @@ describe("a catch-up", () => {
     clock.us += 10 * SECOND;
     prefect.asked.length = 0;
     expect((await catchUp(ctx, neverAborted)).gained).toBe(0);
-    // A count, the marker event, and the last twenty seconds.
-    expect(prefect.asked).toEqual(["events -151..-22 0", "events by id 1", "events -21..86410 5"]);
+    // A count, marker events of what was counted, and what occurred since the third newest of them.
+    expect(prefect.asked).toEqual(["events -151..-22 0", "events by id 2", "events -63..86410 5"]);
   });
 
   test("finds one missing event among many by halving the range", async () => {
@@ -54,9 +55,11 @@ describe("a catch-up", () => {
 
   test("leaves a long absence to backfill, but not events that were stored late just before it", async () => {
     const { ctx, prefect, clock, covered } = aHarness();
+    const early = anEventAt(-140);
+    prefect.events = [early];
     await catchUp(ctx, neverAborted);
     const late = anEventAt(-60);
-    prefect.events = [late, anEventAt(3_000)];
+    prefect.events = [early, late, anEventAt(3_000)];
     clock.us += 2 * HOUR_US;
     expect(await catchUp(ctx, neverAborted)).toMatchObject({ gained: 1, leavesGap: true });
     expect(findEventById(ctx.db, late.id)).toEqual(late);
@@ -64,6 +67,19 @@ describe("a catch-up", () => {
       [-151, -1, "catch-up"],
       [6_600, 7_199, "catch-up"],
     ]);
+  });
+
+  test("takes back what was claimed of a record without any event where the server had one all the time", async () => {
+    const { ctx, prefect, clock, covered } = aHarness();
+    await catchUp(ctx, neverAborted);
+    const backfill = new Backfill(ctx);
+    while ((await backfill.step({ goalUs: T0_US - 2 * HOUR_US, signal: neverAborted })).state === "more");
+    expect(covered()[0]?.[0]).toBe(-7_200);
+    clock.us += 30 * SECOND;
+    // Another server answered before, or this one stored them very late.
+    prefect.events = [anEventAt(-3_000), anEventAt(-4_000)];
+    expect((await catchUp(ctx, neverAborted)).gained).toBe(2);
+    expect(covered()).toEqual([[-7_200, 29, "catch-up"]]);
   });
 
   test("claims nothing while the server clock is unknown", async () => {

@@ -3,16 +3,13 @@ import { AppError } from "../../../src/errors.ts";
 import type { FlowRun, Log } from "../../../src/model/objects.ts";
 import { findFlowRunRow } from "../../../src/store/runs/flow-runs.ts";
 import { findTaskRunRow } from "../../../src/store/runs/task-runs.ts";
+import { OtherServerError } from "../../../src/sync/context/loop.ts";
 import { catchUp } from "../../../src/sync/events/catch-up.ts";
 import { EndedRuns } from "../../../src/sync/runs/ended-runs.ts";
-import { fillFlowRuns } from "../../../src/sync/runs/flow-run-fill.ts";
 import { RunSync } from "../../../src/sync/runs/run-sync.ts";
 import { aLog, aState, aTaskRun, aTaskRunEvent, at, T0_US } from "../../support/builders.ts";
-import { aHarness, anEventAt, type EngineHarness, neverAborted, SECOND } from "../engine-harness.ts";
-import { covered, runAt, stateEvent } from "./run-builders.ts";
-
-const fill = (harness: EngineHarness, goalSeconds: number) =>
-  fillFlowRuns(harness.ctx, { goalUs: T0_US + goalSeconds * SECOND, priority: "reconcile", signal: neverAborted });
+import { aHarness, anEventAt, neverAborted, SECOND } from "../engine-harness.ts";
+import { covered, fill, runAt, stateEvent } from "./run-builders.ts";
 
 describe("ended runs", () => {
   const line = (run: FlowRun, seconds: number, given: Partial<Log> = {}) =>
@@ -132,7 +129,7 @@ describe("ended runs", () => {
     await expect(ended.readLogs("backfill", neverAborted)).rejects.toThrow("no answer");
   });
 
-  test("that were deleted are found, a page a minute, unless the server has none of them and may have been reset", async () => {
+  test("that were deleted are found, a page a minute, but not from a server that has nothing of the record", async () => {
     const harness = aHarness();
     const runs = [runAt(-600), runAt(-500, { state_type: "FAILED" })];
     harness.prefect.flowRuns = [...runs];
@@ -152,7 +149,7 @@ describe("ended runs", () => {
     expect([await pass(400), deleted()]).toEqual([1, [true, false]]);
     harness.prefect.flowRuns = [];
     harness.prefect.events = [];
-    await pass(700);
+    await expect(pass(700)).rejects.toThrow(OtherServerError);
     expect(deleted()).toEqual([true, false]);
   });
 

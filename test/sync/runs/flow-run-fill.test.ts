@@ -1,12 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { findFlowRunRow } from "../../../src/store/runs/flow-runs.ts";
-import { fillFlowRuns } from "../../../src/sync/runs/flow-run-fill.ts";
-import { T0_US } from "../../support/builders.ts";
-import { aHarness, type EngineHarness, neverAborted, SECOND } from "../engine-harness.ts";
-import { covered, runAt } from "./run-builders.ts";
-
-const fill = (harness: EngineHarness, goalSeconds: number) =>
-  fillFlowRuns(harness.ctx, { goalUs: T0_US + goalSeconds * SECOND, priority: "reconcile", signal: neverAborted });
+import { aHarness, SECOND } from "../engine-harness.ts";
+import { covered, fill, runAt } from "./run-builders.ts";
 
 describe("filling flow runs", () => {
   test("reads them by expected start, newest first, and claims what it has proven", async () => {

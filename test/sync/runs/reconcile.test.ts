@@ -2,14 +2,9 @@ import { describe, expect, test } from "bun:test";
 import type { TaskRun } from "../../../src/model/objects.ts";
 import { findFlowRunRow } from "../../../src/store/runs/flow-runs.ts";
 import { findTaskRunRow } from "../../../src/store/runs/task-runs.ts";
-import { fillFlowRuns } from "../../../src/sync/runs/flow-run-fill.ts";
-import { Reconciler } from "../../../src/sync/runs/reconcile.ts";
 import { anId, aState, aTaskRun, aTaskRunEvent, at, T0_US } from "../../support/builders.ts";
-import { aHarness, type EngineHarness, neverAborted, SECOND } from "../engine-harness.ts";
-import { runAt, stateEvent } from "./run-builders.ts";
-
-const fill = (harness: EngineHarness, goalSeconds: number) =>
-  fillFlowRuns(harness.ctx, { goalUs: T0_US + goalSeconds * SECOND, priority: "reconcile", signal: neverAborted });
+import { aHarness, neverAborted, SECOND } from "../engine-harness.ts";
+import { aReconciler, fill, runAt, stateEvent } from "./run-builders.ts";
 
 describe("reconciling runs", () => {
   test("asks by id for the runs whose events are newer than their row", async () => {
@@ -18,7 +13,7 @@ describe("reconciling runs", () => {
     harness.ctx.ingest.events([stateEvent(id, "Running", -60)], "stream", null);
     const row = runAt(-70, { id, state_type: "COMPLETED", tags: ["nightly"] });
     harness.prefect.flowRuns = [row];
-    expect(await new Reconciler(harness.ctx).readChangedRuns(neverAborted)).toBe(false);
+    expect(await aReconciler(harness).readChangedRuns(neverAborted)).toBe(false);
     expect(harness.prefect.asked).toEqual(["flow_runs by id 1"]);
     expect(findFlowRunRow(harness.ctx.db, id)).toMatchObject({
       state_type: "COMPLETED",
@@ -31,7 +26,7 @@ describe("reconciling runs", () => {
     const harness = aHarness();
     const [old, young] = [anId(), anId()];
     harness.ctx.ingest.events([stateEvent(old, "Running", -150), stateEvent(young, "Pending", -2)], "stream", null);
-    const reconciler = new Reconciler(harness.ctx);
+    const reconciler = aReconciler(harness);
     await reconciler.readChangedRuns(neverAborted);
     expect(findFlowRunRow(harness.ctx.db, old)?.deleted_us).toBe(T0_US);
     expect(findFlowRunRow(harness.ctx.db, young)?.deleted_us).toBeNull();
@@ -51,7 +46,7 @@ describe("reconciling runs", () => {
       const [offset, limit] = [Number(body.offset), Number(body.limit)];
       return harness.prefect.flowRuns.slice(offset, offset + limit);
     };
-    const reconciler = new Reconciler(harness.ctx);
+    const reconciler = aReconciler(harness);
     await reconciler.readScheduledRuns("reconcile", neverAborted);
     harness.prefect.flowRuns = plans.filter((_, index) => index !== 1);
     harness.clock.us += SECOND;
@@ -72,11 +67,7 @@ describe("reconciling runs", () => {
     await fill(harness, -1_000);
     harness.ctx.ingest.taskRuns(zombies, harness.clock.us, {});
     harness.clock.us += 30 * SECOND;
-    await new Reconciler(harness.ctx).readTaskRunsWithoutEvents(
-      harness.clock.us - 10 * SECOND,
-      "reconcile",
-      neverAborted,
-    );
+    await aReconciler(harness).readTaskRunsWithoutEvents(harness.clock.us - 10 * SECOND, "reconcile", neverAborted);
     expect(findTaskRunRow(harness.ctx.db, standIn.id)).not.toBeNull();
   });
 
@@ -90,7 +81,7 @@ describe("reconciling runs", () => {
     harness.prefect.taskRuns = [
       { ...task, state: aState({ type: "CANCELLED", timestamp: at(0) }), state_type: "CANCELLED" },
     ];
-    const reconciler = new Reconciler(harness.ctx);
+    const reconciler = aReconciler(harness);
     const look = async (seconds: number) => {
       harness.clock.us += seconds * SECOND;
       await reconciler.readTaskRunsWithoutEvents(harness.clock.us - SECOND, "reconcile", neverAborted);
@@ -113,7 +104,7 @@ describe("reconciling runs", () => {
     const harness = aHarness({ skewMs: 3_600_000 });
     const id = anId();
     harness.ctx.ingest.events([stateEvent(id, "Running", 3_450)], "stream", null);
-    await new Reconciler(harness.ctx).readChangedRuns(neverAborted);
+    await aReconciler(harness).readChangedRuns(neverAborted);
     expect(findFlowRunRow(harness.ctx.db, id)?.deleted_us).not.toBeNull();
   });
 
@@ -126,7 +117,7 @@ describe("reconciling runs", () => {
     const kept = runAt(600, plan());
     const deleted = runAt(1_200, plan());
     harness.prefect.flowRuns = [kept, deleted];
-    const reconciler = new Reconciler(harness.ctx);
+    const reconciler = aReconciler(harness);
     await reconciler.readScheduledRuns("reconcile", neverAborted);
     harness.prefect.flowRuns = [kept];
     harness.clock.us += SECOND;
@@ -146,7 +137,7 @@ describe("reconciling runs", () => {
     harness.prefect.taskRuns = [task];
     await fill(harness, -1_000);
     harness.ctx.ingest.taskRuns([task], harness.clock.us, {});
-    const reconciler = new Reconciler(harness.ctx);
+    const reconciler = aReconciler(harness);
     harness.clock.us += 60 * SECOND;
     harness.prefect.flowRuns = [ended];
     harness.prefect.taskRuns = [
@@ -176,7 +167,7 @@ describe("reconciling runs", () => {
       null,
     );
     harness.ctx.ingest.taskRuns([dropped], T0_US - 10 * SECOND, {});
-    const reconciler = new Reconciler(harness.ctx);
+    const reconciler = aReconciler(harness);
     const look = () => reconciler.readTaskRunsWithoutEvents(harness.clock.us + SECOND, "reconcile", neverAborted);
     const deletedUs = (run: TaskRun) => findTaskRunRow(harness.ctx.db, run.id)?.deleted_us;
     await look();

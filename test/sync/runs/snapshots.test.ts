@@ -4,9 +4,10 @@ import type { Deployment } from "../../../src/model/objects.ts";
 import type { FilterBody } from "../../../src/prefect/api.ts";
 import { findObjects } from "../../../src/store/objects/objects.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
+import { catchUp } from "../../../src/sync/events/catch-up.ts";
 import { kindsChangedBy, Snapshots } from "../../../src/sync/runs/snapshots.ts";
 import { aDeployment, anArtifact, at, aWorker, aWorkPool, T0_US } from "../../support/builders.ts";
-import { aHarness, neverAborted, SECOND } from "../engine-harness.ts";
+import { aHarness, anEventAt, neverAborted, SECOND } from "../engine-harness.ts";
 
 describe("the lists of objects", () => {
   test("are all read at the start", async () => {
@@ -46,6 +47,8 @@ describe("the lists of objects", () => {
 
   test("are read every fifteen seconds with an active client, otherwise every ten minutes within the idle allowance", async () => {
     const { ctx, prefect, clock } = aHarness();
+    prefect.events = [anEventAt(-60)];
+    await catchUp(ctx, neverAborted);
     const snapshots = new Snapshots(ctx);
     await snapshots.iterate(neverAborted);
     prefect.asked.length = 0;
@@ -53,8 +56,15 @@ describe("the lists of objects", () => {
     expect(await snapshots.iterate(neverAborted)).toBe(15_000);
     clock.us += 15 * SECOND;
     await snapshots.iterate(neverAborted);
-    expect(prefect.asked).toHaveLength(6);
+    // The server was last recognised fifteen seconds ago.
+    expect(prefect.asked.filter((asked) => asked.startsWith("events by id"))).toHaveLength(1);
+    expect(prefect.asked).toHaveLength(7);
     clock.us += 20 * 60 * SECOND;
+    prefect.asked.length = 0;
+    // Without a client, lists are read after a catch-up, which has recognised the server.
+    expect(await snapshots.iterate(neverAborted)).toBe(60_000);
+    expect(prefect.asked).toEqual([]);
+    await catchUp(ctx, neverAborted);
     prefect.asked.length = 0;
     const waitMs = await snapshots.iterate(neverAborted);
     // Three requests may be sent at once after a while, the others at less than one a minute.

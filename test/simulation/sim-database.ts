@@ -1,0 +1,156 @@
+/** What one Prefect database holds, and has held: it can be restored to any earlier moment. */
+import type { PrefectEvent } from "../../src/model/events/event.ts";
+import type { FlowRun, Log, TaskRun } from "../../src/model/objects.ts";
+import type { Prng } from "./prng.ts";
+
+export interface StoredEvent {
+  readonly event: PrefectEvent;
+  readonly us: number;
+  readonly seq: number;
+  readonly storedMs: number;
+  removedMs: number;
+  removedBy: "vacuum" | "restored" | null;
+}
+
+export interface SimRun {
+  row: FlowRun;
+  readonly expectedUs: number;
+  readonly createdMs: number;
+  deletedMs: number;
+}
+
+export interface SimLog {
+  readonly line: Log;
+  readonly storedMs: number;
+}
+
+export interface SimTaskRun {
+  row: TaskRun;
+  readonly expectedUs: number;
+  readonly storedMs: number;
+  deletedMs: number;
+}
+
+/** A run that a restored database no longer has. */
+export interface LostRun {
+  readonly id: string;
+  readonly expectedUs: number;
+  readonly lostMs: number;
+}
+
+interface Version<Row> {
+  readonly atMs: number;
+  readonly row: Row;
+}
+
+const BLOCK_TYPES = ["webhook", "secret", "local-file-system"];
+
+export class SimDatabase {
+  readonly history: StoredEvent[] = [];
+  /** Events that REST returns, ascending by `occurred`, then by insertion. */
+  rows: StoredEvent[] = [];
+  readonly published = new Map<string, PrefectEvent[]>();
+  readonly runs = new Map<string, SimRun>();
+  logs: SimLog[] = [];
+  readonly taskRuns = new Map<string, SimTaskRun>();
+  readonly held = new Set<string>();
+  readonly blockTypes: ReadonlyMap<string, string>;
+  readonly lostRuns: LostRun[] = [];
+  isRestored = false;
+  /** False once it was replaced for good. */
+  isAlive = true;
+  private readonly runVersions = new Map<string, Version<FlowRun>[]>();
+  private readonly taskVersions = new Map<string, Version<TaskRun>[]>();
+  private seq = 0;
+
+  /** `template`: a database of which this one is a copy, with the same block types. */
+  constructor(random: Prng, template: SimDatabase | null) {
+    this.blockTypes = template?.blockTypes ?? new Map(BLOCK_TYPES.map((slug) => [slug, random.uuid()]));
+  }
+
+  store(event: PrefectEvent, us: number, nowMs: number): void {
+    if (this.held.has(event.id)) return;
+    this.held.add(event.id);
+    this.seq += 1;
+    const row: StoredEvent = {
+      event,
+      us,
+      seq: this.seq,
+      storedMs: nowMs,
+      removedMs: Number.POSITIVE_INFINITY,
+      removedBy: null,
+    };
+    this.history.push(row);
+    let i = this.rows.length;
+    while (i > 0 && (this.rows[i - 1] as StoredEvent).us > us) i -= 1;
+    this.rows.splice(i, 0, row);
+  }
+
+  /** Removes events that occurred before `beforeUs`. */
+  vacuum(beforeUs: number, nowMs: number): void {
+    while (this.rows.length > 0 && (this.rows[0] as StoredEvent).us < beforeUs) {
+      const row = this.rows.shift() as StoredEvent;
+      row.removedMs = nowMs;
+      row.removedBy = "vacuum";
+      this.held.delete(row.event.id);
+    }
+  }
+
+  /** Commits a row of a flow run. */
+  commitRun(id: string, row: FlowRun, expectedUs: number, nowMs: number): void {
+    const known = this.runs.get(id);
+    if (known) known.row = row;
+    else this.runs.set(id, { row, expectedUs, createdMs: nowMs, deletedMs: Number.POSITIVE_INFINITY });
+    versionsOf(this.runVersions, id).push({ atMs: nowMs, row });
+  }
+
+  commitTaskRun(id: string, row: TaskRun, expectedUs: number, nowMs: number): void {
+    const known = this.taskRuns.get(id);
+    if (known) known.row = row;
+    else this.taskRuns.set(id, { row, expectedUs, storedMs: nowMs, deletedMs: Number.POSITIVE_INFINITY });
+    versionsOf(this.taskVersions, id).push({ atMs: nowMs, row });
+  }
+
+  /** Back to the state of `toMs`. Deletions by age stay, those of runs are undone. */
+  restore(toMs: number, nowMs: number): void {
+    this.isRestored = true;
+    for (const row of this.rows.filter((one) => one.storedMs > toMs)) {
+      row.removedMs = nowMs;
+      row.removedBy = "restored";
+      this.held.delete(row.event.id);
+    }
+    this.rows = this.rows.filter((row) => row.storedMs <= toMs);
+    for (const [id, run] of [...this.runs]) {
+      const row = stateAt(this.runVersions, id, toMs);
+      if (row === null) {
+        this.runs.delete(id);
+        this.lostRuns.push({ id, expectedUs: run.expectedUs, lostMs: nowMs });
+      } else {
+        run.row = row;
+        if (run.deletedMs > toMs) run.deletedMs = Number.POSITIVE_INFINITY;
+      }
+    }
+    for (const [id, task] of [...this.taskRuns]) {
+      const row = stateAt(this.taskVersions, id, toMs);
+      if (row === null) this.taskRuns.delete(id);
+      else {
+        task.row = row;
+        if (task.deletedMs > toMs) task.deletedMs = Number.POSITIVE_INFINITY;
+      }
+    }
+    this.logs = this.logs.filter((log) => log.storedMs <= toMs);
+  }
+}
+
+function versionsOf<Row>(versions: Map<string, Version<Row>[]>, id: string): Version<Row>[] {
+  const known = versions.get(id) ?? [];
+  versions.set(id, known);
+  return known;
+}
+
+/** The row as of `toMs`; null when it did not exist. Later versions are forgotten. */
+function stateAt<Row>(versions: Map<string, Version<Row>[]>, id: string, toMs: number): Row | null {
+  const kept = (versions.get(id) ?? []).filter((version) => version.atMs <= toMs);
+  versions.set(id, kept);
+  return kept.at(-1)?.row ?? null;
+}
