@@ -50,6 +50,8 @@ export interface ToolDefinition {
   readonly isCloudOnly: boolean;
   /** It waits for changes, so it must see what is written to the record during the call. */
   readonly isWatching: boolean;
+  /** It describes the record itself, so it reads the record also while another server answers. */
+  readonly isAboutRecord: boolean;
   /** Other names that are accepted: given name → argument. */
   readonly aliases: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: Readonly<Record<string, unknown>>): Promise<ToolAnswer>;
@@ -64,6 +66,7 @@ export interface ToolOptions<Input extends z.ZodObject> {
   readonly annotations?: ToolAnnotations;
   readonly isCloudOnly?: boolean;
   readonly isWatching?: boolean;
+  readonly isAboutRecord?: boolean;
   readonly aliases?: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: z.infer<Input>): Promise<ToolAnswer>;
 }
@@ -73,6 +76,7 @@ export function defineTool<Input extends z.ZodObject>(options: ToolOptions<Input
     annotations: READ_ONLY,
     isCloudOnly: false,
     isWatching: false,
+    isAboutRecord: false,
     aliases: {},
     ...options,
     run: (ctx, input) => options.run(ctx, input as z.infer<Input>),

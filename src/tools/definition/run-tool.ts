@@ -1,7 +1,14 @@
+import { AppError, toAppError } from "../../errors.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
-import type { Sentence } from "../../lib/shown-text.ts";
+import { type Sentence, sentence } from "../../lib/shown-text.ts";
 import { addMs } from "../../lib/time.ts";
 import { withLimits } from "../../queries/source/context.ts";
+import {
+  CHANGED_SERVER_NOTE,
+  hasServerChanged,
+  isOtherServer,
+  OTHER_SERVER_NOTE,
+} from "../../queries/source/other-server.ts";
 import { serverNowUs, withServerTime } from "../../queries/source/server-time.ts";
 import { answerText } from "../answer/fenced.ts";
 import { parseArguments } from "./arguments.ts";
@@ -9,22 +16,32 @@ import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
 import { dayNote } from "./shared-schemas.ts";
 
 /**
- * Reads the arguments and runs the tool within the time limit of the call, on one state of the record. Throws; `callTool` in
- * `mcp/guard.ts` answers errors.
+ * Reads the arguments and runs the tool within the time limit of the call, on one state of the record. While another server answers
+ * than the recorded one, the record is not used, and every answer and error says so. Throws; `callTool` in `mcp/guard.ts` answers
+ * errors.
  */
 export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unknown): Promise<ToolAnswer> {
   const input = parseArguments(tool, args);
   const liveUntilMs = addMs(ctx.query.clock.steadyMs(), ctx.query.liveDeadlineMs);
   const held = tool.isWatching ? undefined : ctx.query.holdRecord?.();
+  const limits = { liveUntilMs, signal: ctx.signal };
   const record = held ? { record: () => held.record() } : {};
-  const query = withLimits(ctx.query, { liveUntilMs, signal: ctx.signal, ...record });
+  const before = ctx.query.record()?.file;
+  let isOther = false;
   try {
+    isOther = await isOtherServer(withLimits(ctx.query, { ...limits, ...record }));
+    const unused = isOther ? { ...(tool.isAboutRecord ? {} : { record: () => null }), saveLive: () => undefined } : {};
+    const query = withLimits(ctx.query, { ...limits, ...record, ...unused });
     const progress: ToolContext["progress"] = (...notice) => ctx.progress(...notice);
-    return await withServerTime(query, async () => {
-      const answer = await tool.run({ ...ctx, query, progress }, input);
+    const answer = await withServerTime(query, async () => {
+      const found = await tool.run({ ...ctx, query, progress }, input);
       const note = dayNote(input, serverNowUs(query));
-      return note === null ? answer : withNote(answer, note);
+      return note === null ? found : withNote(found, note);
     });
+    if (isOther) return withServerNote(answer, OTHER_SERVER_NOTE);
+    return hasServerChanged(ctx.query, before) ? withServerNote(answer, CHANGED_SERVER_NOTE) : answer;
+  } catch (error) {
+    throw isOther ? errorWithServerNote(toAppError(error)) : error;
   } finally {
     held?.release();
   }
@@ -36,4 +53,26 @@ function withNote({ structured, text, ...rest }: ToolAnswer, note: Sentence): To
     ? { coverage: { ...coverage, notes: [...(Array.isArray(coverage.notes) ? coverage.notes : []), note] } }
     : {};
   return { ...rest, structured: { ...structured, ...noted }, text: answerText([text, note]) };
+}
+
+/** Every answer has `coverage`, and its text begins with where it comes from. */
+function withServerNote(answer: ToolAnswer, note: Sentence): ToolAnswer {
+  const coverage = (answer.structured.coverage ?? {}) as { readonly notes?: readonly string[] };
+  const notes = [note, ...(coverage.notes ?? [])];
+  return {
+    ...answer,
+    structured: { ...answer.structured, coverage: { ...coverage, notes } },
+    text: answerText([note, answer.text]),
+  };
+}
+
+function errorWithServerNote(error: AppError): AppError {
+  const { code, retryAfterMs, status, cause } = error;
+  if (code === "internal") return error;
+  return new AppError(code, error.sentence, {
+    hint: error.ownHint === undefined ? OTHER_SERVER_NOTE : sentence`${error.ownHint} ${OTHER_SERVER_NOTE}`,
+    cause: cause ?? error,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(status === undefined ? {} : { status }),
+  });
 }

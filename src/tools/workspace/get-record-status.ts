@@ -17,6 +17,7 @@ export const getRecordStatusTool = defineTool({
   title: "Record status",
   description:
     "What the local record holds: covered time ranges and gaps, lag behind Prefect, size, rows, who syncs, last error. No request to Prefect. Use it when an answer says it is incomplete or old.",
+  isAboutRecord: true,
   input: z.strictObject({ workspace_id: workspaceArg }),
   output: z.looseObject({
     events: z.number().optional(),
