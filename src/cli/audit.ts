@@ -19,12 +19,15 @@ export async function runAudit(ctx: CommandContext): Promise<number> {
   const problem = fatalProblem(resolved.problems);
   const obstacle = problem ?? writeProblem(resolved.settings.dataDir);
   if (obstacle) throw obstacle;
-  const wasEmpty = isEmpty(recordFileOf(resolved.settings, resolved.settings.apiUrl ?? ""));
+  const fileInUse = () => recordFileOf(resolved.settings, resolved.settings.apiUrl ?? "");
+  const before = fileInUse();
+  const wasEmpty = isEmpty(before);
   const session = openSyncSession({ settings: resolved.settings, version: VERSION, clock: systemClock, logger });
   try {
     const options = { deep: invocation.switches.has("deep"), ...(sinceUs === null ? {} : { sinceUs }) };
     const report = await session.audit(options, signal);
-    const note = wasEmpty ? emptyNote(report) : null;
+    const isOther = fileInUse() !== before;
+    const note = isOther ? otherServerNote(before) : wasEmpty ? emptyNote(report) : null;
     if (invocation.switches.has("json")) out.json({ ...report, note });
     else for (const line of [...reportLines(report), ...(note === null ? [] : [note])]) out.line(line);
     return report.unexplained === 0 ? 0 : 1;
@@ -50,6 +53,10 @@ function isEmpty(file: string): boolean {
 
 function emptyNote({ from }: AuditReport): string {
   return `Nothing was recorded before this audit, so there was nothing to compare: the record counts from ${from} on. \`sync --since 7d\` fetches what was before.`;
+}
+
+function otherServerNote(former: string): string {
+  return `At this URL another server answers than the one that was recorded. This audit is of the record of the other server; that of the former one is kept in ${former}.`;
 }
 
 const VERDICTS: Record<AuditBucket["verdict"], string> = {

@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
-import { recordFileOf, recordFilesOf } from "../app/connection.ts";
+import { firstRecordFileOf, recordFileOf, recordFilesOf } from "../app/connection.ts";
 import { settingsFromFiles } from "../app/settings-source.ts";
 import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
@@ -14,6 +14,7 @@ import { openRecord } from "../store/database.ts";
 import { findEventRange } from "../store/events/events.ts";
 import { tryBecomeLeader } from "../store/file/leader-lock.ts";
 import { bytesAside, filesAside, recordBytes } from "../store/file/record-file.ts";
+import { setCurrentRecordFile } from "../store/file/server-records.ts";
 import { dropEmptyFolder } from "../store/file/tenant-folders.ts";
 import type { CommandContext } from "./command.ts";
 import { readProblem } from "./doctor/files.ts";
@@ -32,7 +33,7 @@ export async function runForget(ctx: CommandContext): Promise<number> {
   if (problem) throw problem;
   const instance = settings.apiUrl ?? "";
   const file = recordFileOf(settings, instance);
-  const files = [...new Set([...(filesAside(file).length > 0 ? [file] : []), ...recordFilesOf(settings, instance)])];
+  const files = recordFilesOf(settings, instance);
   const sizeOf = () => files.reduce((sum, one) => sum + recordBytes(one) + bytesAside(one), 0);
   const what = beforeUs === null ? "everything" : `everything from before ${formatIsoUs(beforeUs)}`;
   if (files.length === 0)
@@ -46,8 +47,8 @@ export async function runForget(ctx: CommandContext): Promise<number> {
   const bytes = sizeOf();
   let removed = 0;
   for (const one of files) {
-    if (beforeUs === null) removed += removeRecord(ctx, one);
-    else if (existsSync(one)) removed += await removeBefore(ctx, { ...settings, dataDir: dirname(one) }, beforeUs);
+    if (beforeUs === null) removed += removeRecord(ctx, one, firstRecordFileOf({ dataDir: dirname(one) }, instance));
+    else if (existsSync(one)) removed += await removeBefore(ctx, settings, one, beforeUs);
   }
   const left = files.flatMap(filesAside);
   if (left.length > 0)
@@ -73,17 +74,18 @@ function chosenInstance({ invocation }: CommandContext): Settings {
 }
 
 /**
- * Deletes the record and the damaged files that were moved aside. A process that has the record open notices and creates a
+ * Deletes a record and its damaged files that were moved aside. `first`: the file of the first server of the same URL. A process that has the record open notices and creates a
  * new one. Its lock file is kept while the lock is held: without it a second process could become the writer.
  */
-function removeRecord({ out }: CommandContext, file: string): number {
+function removeRecord({ out }: CommandContext, file: string, first: string): number {
   const held = countEvents(file);
-  const lock = tryBecomeLeader(file);
+  const lock = tryBecomeLeader(first);
   if (!lock) out.note("Another process is syncing this instance; it creates a new record.");
   for (const suffix of ["-wal", "-shm", ""]) rmSync(file + suffix, { force: true });
   for (const aside of filesAside(file)) rmSync(aside, { force: true });
+  setCurrentRecordFile(first, first);
   lock?.release();
-  if (lock) for (const suffix of [".lock", ".setup"]) rmSync(file + suffix, { force: true });
+  if (lock) for (const one of [`${first}.lock`, `${first}.setup`, `${file}.setup`]) rmSync(one, { force: true });
   return held;
 }
 
@@ -101,12 +103,19 @@ function countEvents(file: string): number {
   }
 }
 
-async function removeBefore({ logger, signal }: CommandContext, settings: Settings, beforeUs: number): Promise<number> {
-  const session = openSyncSession({ settings, version: VERSION, clock: systemClock, logger });
+async function removeBefore(
+  { logger, signal }: CommandContext,
+  settings: Settings,
+  file: string,
+  beforeUs: number,
+): Promise<number> {
+  const db = openRecord(file, "write");
+  const session = openSyncSession({ settings, version: VERSION, clock: systemClock, logger, db });
   try {
     return await session.forget(beforeUs, signal);
   } finally {
     session.close();
+    db.close();
   }
 }
 

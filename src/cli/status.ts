@@ -1,19 +1,24 @@
 import { openApp } from "../app/app.ts";
-import { recordFileOf, recordFilesOf } from "../app/connection.ts";
+import { firstRecordFileOf, recordFileOf, recordFilesOf } from "../app/connection.ts";
 import { settingsFromFiles } from "../app/settings-source.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
+import { isOtherServer, OTHER_SERVER_NOTE } from "../queries/source/other-server.ts";
 import { type RecordStatus, walProblem } from "../queries/workspace/record-status.ts";
 import { bytesAside, recordBytes } from "../store/file/record-file.ts";
+import { recordFilesBeside } from "../store/file/server-records.ts";
 import type { CommandContext } from "./command.ts";
 import { readProblem } from "./doctor/files.ts";
 import { readStatus } from "./read-status.ts";
 import { duration } from "./terminal/progress.ts";
 import { table } from "./terminal/table.ts";
 
-/** What the record holds. It sends no request to Prefect and writes nothing. Throws where the record cannot be read. */
+/**
+ * What the record holds. It writes nothing, and asks Prefect only, where nothing syncs, whether it is still the server that was
+ * recorded. Throws where the record cannot be read.
+ */
 export async function runStatus({ invocation, out, logger, entry }: CommandContext): Promise<number> {
   const settings = settingsFromFiles(invocation.settings, systemClock);
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger });
@@ -22,10 +27,18 @@ export async function runStatus({ invocation, out, logger, entry }: CommandConte
   if (problem) throw problem;
   const file = recordFileOf(app.settings.settings, query.instance);
   const status = readStatus(query, file);
-  const others = recordFilesOf(app.settings.settings, query.instance).filter((one) => one !== file);
+  const first = firstRecordFileOf(app.settings.settings, query.instance);
+  const ofServers = recordFilesBeside(first).filter((one) => one !== file);
+  const own = new Set([file, ...ofServers]);
+  const others = recordFilesOf(app.settings.settings, query.instance).filter((one) => !own.has(one));
   const facts = {
     ...statusFacts(status, file, recordBytes(file)),
-    damaged_bytes: [file, ...others].reduce((sum, one) => sum + bytesAside(one), 0),
+    another_server: (await isOtherServer(query)) ? OTHER_SERVER_NOTE : null,
+    records_of_other_servers: {
+      count: ofServers.length,
+      bytes: ofServers.reduce((sum, one) => sum + recordBytes(one), 0),
+    },
+    damaged_bytes: [file, ...ofServers, ...others].reduce((sum, one) => sum + bytesAside(one), 0),
     records_of_callers: { count: others.length, bytes: others.reduce((sum, one) => sum + recordBytes(one), 0) },
   };
   if (invocation.switches.has("json")) out.json(facts);
@@ -86,10 +99,12 @@ function statusLines(
   status: RecordStatus,
   facts: StatusFacts & {
     readonly damaged_bytes: number;
+    readonly another_server: string | null;
+    readonly records_of_other_servers: { readonly count: number; readonly bytes: number };
     readonly records_of_callers: { readonly count: number; readonly bytes: number };
   },
 ): string[] {
-  const { records_of_callers: callers } = facts;
+  const { records_of_callers: callers, records_of_other_servers: ofServers } = facts;
   const damaged =
     facts.damaged_bytes > 0
       ? [
@@ -107,7 +122,16 @@ function statusLines(
   const rows = Object.entries(status.rows).map(([name, count]) => `${count.toLocaleString("en-US")} ${name}`);
   return table([
     ["Instance", `${facts.instance}${status.version ? ` (Prefect ${status.version})` : ""}`],
+    ...(facts.another_server === null ? [] : [["Server", facts.another_server]]),
     ["File", `${facts.file} (${(facts.bytes / 1e6).toFixed(1)} MB)`],
+    ...(ofServers.count > 0
+      ? [
+          [
+            "Other servers",
+            `${ofServers.count} records of servers that answered here before, ${(ofServers.bytes / 1e6).toFixed(1)} MB`,
+          ],
+        ]
+      : []),
     [
       "Events",
       `${status.events.toLocaleString("en-US")}${facts.oldest_event ? `, ${facts.oldest_event} to ${facts.newest_event}` : ""}`,

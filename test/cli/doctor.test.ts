@@ -35,7 +35,7 @@ function settingsOf(env: Record<string, string>): ResolvedSettings {
 
 async function examine(
   env: Record<string, string>,
-  more: { api?: PrefectApi; recordFile?: string; readRecord?: () => RecordStatus } = {},
+  more: { api?: PrefectApi; recordFile?: string; readRecord?: () => RecordStatus; isOther?: boolean } = {},
 ): Promise<DoctorReport> {
   const resolved = settingsOf(env);
   const { apiUrl } = resolved.settings;
@@ -48,6 +48,7 @@ async function examine(
     api: more.api ?? client,
     recordFile: apiUrl === null ? null : (more.recordFile ?? join(dataDir, "none.sqlite")),
     readRecord: more.readRecord ?? (() => NOTHING_HELD),
+    isOtherServer: async () => more.isOther === true,
   });
   client?.close();
   return report;

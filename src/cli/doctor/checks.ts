@@ -6,6 +6,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { asName, asPlace, asReason, figure, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import { skewMsOf } from "../../prefect/transport/server-offset.ts";
+import { OTHER_SERVER_NOTE } from "../../queries/source/other-server.ts";
 import { type RecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
 import { duration } from "../terminal/progress.ts";
 import { checkFiles } from "./files.ts";
@@ -24,6 +25,8 @@ export interface DoctorDeps {
   readonly recordFile: string | null;
   /** Throws AppError when the record exists but cannot be opened. */
   readRecord(): RecordStatus;
+  /** Whether another server answers than the recorded one. Never throws. */
+  isOtherServer(): Promise<boolean>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -138,9 +141,21 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<DoctorFindin
   if ("error" in access) return findings;
   return [
     ...findings,
+    ...((await deps.isOtherServer()) ? [otherServerFinding()] : []),
     await checkSocket(api, deps),
     ...skewFindings(api.serverOffset ? skewMsOf(api.serverOffset, clock) : null),
   ];
+}
+
+function otherServerFinding(): DoctorFinding {
+  return {
+    level: "fix",
+    area: "record",
+    what: OTHER_SERVER_NOTE,
+    fix: own(
+      "If this server is the wrong one, correct PREFECT_API_URL or the port that is forwarded. If it is the right one, a process that syncs (`serve`, `prefect-mcp-bun sync`) begins its record within a minute and keeps the former one.",
+    ),
+  };
 }
 
 type Attempt<T> = { readonly value: T } | { readonly error: AppError };
