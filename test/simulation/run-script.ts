@@ -64,8 +64,11 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
   }
   for (let task = 0; task < 3; task += 1) {
     const taskId = random.uuid();
-    for (const type of ["RUNNING", "COMPLETED"] as const) {
-      time.after(random.int(0, stepMs), () => {
+    const atMs = [random.int(0, stepMs), random.int(0, stepMs)];
+    // A task run that has ended runs again only where an event says so.
+    if (silent) atMs.sort((a, b) => a - b);
+    for (const [index, type] of (["RUNNING", "COMPLETED"] as const).entries()) {
+      time.after(atMs[index] ?? 0, () => {
         const us = server.nowUs();
         const change = { taskId, type, stateId: random.uuid(), us, expectedUs: expectedUs + task, isByEvent: !silent };
         if (!silent) {

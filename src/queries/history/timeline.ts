@@ -1,11 +1,10 @@
 /** What happened to one run, deployment or work pool: states, other events, error lines and changes, causes before effects. */
 import { type Sentence, sentence } from "../../lib/shown-text.ts";
-import { onLocalClock, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { earliestUs, onLocalClock, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { Log, State } from "../../model/objects.ts";
-import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findLogs, withKnownNumbers } from "../../store/logs/logs.ts";
 import { findObjectChanges, type ObjectChange } from "../../store/objects/objects.ts";
@@ -13,8 +12,8 @@ import { findRunsWithErrors } from "../../store/runs/runs-in-window.ts";
 import { stateKey } from "../events/event-tally.ts";
 import { listEvents } from "../events/events.ts";
 import { deletionNote, readDeletedRun } from "../runs/deleted-run.ts";
-import { getRunLogs } from "../runs/logs.ts";
-import { joinFreshness } from "../source/answer.ts";
+import { getRunLogs, settledReading } from "../runs/logs.ts";
+import { isWindowRecorded, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
@@ -47,6 +46,8 @@ export interface Timeline {
   readonly hidden: number;
   readonly freshness: Freshness;
 }
+
+const SUBFLOWS_UNKNOWN = sentence`The runs of this time are not recorded completely, so subflows may be missing.`;
 
 /** Most events read for one filter. */
 const MAX_EVENTS = 10_000;
@@ -84,9 +85,14 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   const deletedRun = subject.run ? readDeletedRun(ctx, subject.run.id) : null;
   if (deletedRun) notes.push(deletionNote(deletedRun));
   if (logs.note) notes.push(logs.note);
+  const db = ctx.record();
+  const areSubflowsKnown =
+    subject.run === null ||
+    (db !== null && isWindowRecorded(ctx, db, "flow_run", { ...window, toUs: earliestUs(window.toUs, nowUs) }));
+  if (!areSubflowsKnown) notes.push(SUBFLOWS_UNKNOWN);
   if (isCut)
     notes.push(sentence`More than ${MAX_EVENTS} events; give occurred_after and occurred_before to see a part.`);
-  const freshness = withNotes(joinFreshness(parts), notes, isCut);
+  const freshness = withNotes(joinFreshness(parts), notes, isCut || !logs.isWhole || !areSubflowsKnown);
   return {
     subject,
     state: stateWithin(subject),
@@ -143,6 +149,8 @@ async function statesOf(
 
 interface Lines {
   readonly entries: readonly TimelineEntry[];
+  /** No line is missing. */
+  readonly isWhole: boolean;
   readonly note: Sentence | null;
 }
 
@@ -157,26 +165,29 @@ async function errorLines(ctx: QueryContext, subject: TimelineSubject, fresh: bo
         ? []
         : [{ kind: "log", us, id: log.id, log, n }];
     });
-    return { entries, note: logs.freshness.coverage.notes[0] ?? null };
+    const { complete, notes } = logs.freshness.coverage;
+    return { entries, isWhole: complete, note: notes[0] ?? null };
   } catch {
-    return { entries: [], note: sentence`The log lines of this run could not be read.` };
+    return { entries: [], isWhole: false, note: sentence`The log lines of this run could not be read.` };
   }
 }
 
 /** Recorded error lines of the runs of a deployment or work pool. */
 function recordedErrors(db: RecordDb | null, { kind, id, name, window }: TimelineSubject): Lines {
-  if (db === null) return { entries: [], note: sentence`Nothing is recorded yet: log lines are not shown.` };
+  if (db === null)
+    return { entries: [], isWhole: false, note: sentence`Nothing is recorded yet: log lines are not shown.` };
   const owner = kind === "deployment" ? { deploymentId: id ?? "" } : { workPoolName: name ?? "" };
   const runs = findRunsWithErrors(db, owner, window);
   const { fromUs: sinceUs, toUs: untilUs } = window;
   const found = findLogs(db, { flowRunIds: runs, minLevel: ERROR, sinceUs, untilUs, order: "desc", limit: 200 });
   const logs = withKnownNumbers(db, found.logs);
-  const missing = runs.filter((run) => coveredRanges(db, "log", run).length === 0).length;
+  const missing = runs.filter((run) => settledReading(db, run) === null).length;
   const note =
     missing === 0
       ? null
       : sentence`Log lines of ${missing} of its runs are not recorded; get_flow_run_logs reads them.`;
-  return { entries: logs.map(({ log, n, tsUs }) => ({ kind: "log", us: tsUs, id: log.id, log, n })), note };
+  const entries = logs.map(({ log, n, tsUs }) => ({ kind: "log", us: tsUs, id: log.id, log, n }) as const);
+  return { entries, isWhole: missing === 0, note };
 }
 
 /** Recorded changes of the deployment or work pool. */

@@ -12,6 +12,7 @@ import type { SnapshotKind } from "../../model/objects.ts";
 import { findObjectChanges } from "../../store/objects/objects.ts";
 import { listEvents } from "../events/events.ts";
 import { countRecordedRuns, type RunCounts } from "../runs/run-counts.ts";
+import { isWindowRecorded } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { isOver, RUNS_AS_NOW } from "../source/past-window.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
@@ -80,7 +81,7 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
     : all;
   const changes = rest.slice(0, question.limit);
   const db = ctx.record();
-  const runs = db ? countRecordedRuns(db, window) : null;
+  const runs = db && isWindowRecorded(ctx, db, "flow_run", window) ? countRecordedRuns(db, window) : null;
   const isPast = runs !== null && isOver(ctx, window, nowUs);
   const freshness = isPast ? withNotes(page.freshness, [RUNS_AS_NOW]) : page.freshness;
   return { window, changes, hasMore: rest.length > changes.length || page.hasMore, runs, freshness };

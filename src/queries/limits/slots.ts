@@ -67,7 +67,8 @@ function needsCounts(ctx: QueryContext, db: RecordDb, { value, freshness }: Answ
   if (freshness.source !== "record" || isUnreachable) return false;
   const isCounted = value.limits.some((limit) => limitSubject(limit).kind !== "deployment");
   const ageUs = readingAgeUs(ctx, db, findFact(db, "read:concurrency_limit")?.readUs ?? 0);
-  return isCounted && (ageUs > COUNTS_AGE_US || ageUs < -AHEAD_US);
+  const areHoldersOld = hasHeldTags(value.limits) && !isRecordCurrent(ctx, db, "task_run");
+  return isCounted && (ageUs > COUNTS_AGE_US || ageUs < -AHEAD_US || areHoldersOld);
 }
 
 async function withFreshCounts(ctx: QueryContext, answer: Answered<Gathered>): Promise<Answered<Gathered>> {

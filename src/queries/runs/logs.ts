@@ -128,7 +128,8 @@ function areSubflowsRecorded(db: RecordDb, id: string): boolean {
   return tasksUs >= toUs && gapsIn({ fromUs, toUs }, mergeRanges(coveredRanges(db, "flow_run", ""))).length === 0;
 }
 
-function settledReading(db: RecordDb, id: string): { readUs: LocalUs; isFinal: boolean } | null {
+/** When the lines of an ended run were read whole after its end. Null: they were not. `isFinal`: no further lines are expected. */
+export function settledReading(db: RecordDb, id: string): { readUs: LocalUs; isFinal: boolean } | null {
   const run = findFlowRunRow(db, id);
   if (!run || !isTerminal(run.state_type)) return null;
   const endUs = run.end_us ?? run.state_us ?? Number.POSITIVE_INFINITY;

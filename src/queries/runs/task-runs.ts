@@ -14,7 +14,7 @@ import { findEventById } from "../../store/events/events.ts";
 import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findTaskRuns } from "../../store/filters/find.ts";
 import type { TaskRunSort } from "../../store/filters/sorts.ts";
-import { findFlowRunRow } from "../../store/runs/flow-runs.ts";
+import { type FlowRunRow, findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { idText } from "../../store/runs/run-columns.ts";
 import { findRunNames } from "../../store/runs/run-tree.ts";
 import {
@@ -26,7 +26,7 @@ import {
 } from "../../store/runs/task-runs.ts";
 import { readRunNames } from "../names/run-names.ts";
 import { stateNotes } from "../names/shorthands.ts";
-import { type Answered, answerWhole, answerWindow, type LiveValue } from "../source/answer.ts";
+import { type Answered, answerWhole, answerWindow, isWindowRecorded, type LiveValue } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { askedWindow, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
@@ -78,12 +78,13 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
     isEmpty: (found: Found) => found.items.length === 0,
   };
   const what = "task runs";
+  const window = windowOf(ctx, db, question, recorded);
   const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
-  if (readUs !== null) {
+  // Task runs can be made for a flow run that has ended, so a reading of their time, which goes on, says more than one after its end.
+  if (readUs !== null && !(db && isWindowRecorded(ctx, db, "task_run", window))) {
     const answered = await answerWhole<Found>(ctx, { what, fresh, isStale, readUs, isSettled: true }, reading);
     return withNotes(db, question, answered);
   }
-  const window = windowOf(ctx, db, question, recorded);
   return withNotes(
     db,
     question,
@@ -144,13 +145,19 @@ function windowOf(
   const ids = idsOf(set.task_runs);
   if (db && ids?.every((id) => findTaskRunRow(db, id) !== null)) return presentWindow(db, "task_run", nowUs);
   const flowRunIds = flowRunIdsOf(set);
-  const begins = db && flowRunIds ? flowRunIds.map((id) => findFlowRunRow(db, id)?.begin_us ?? null) : [];
+  const begins = db && flowRunIds ? flowRunIds.map((id) => firstUs(findFlowRunRow(db, id))) : [];
   const sinceBegin =
     begins.length > 0 && begins.every((us) => us !== null) ? earliestUs(...begins.filter((us) => us !== null)) : null;
   const last = recorded[limit - 1];
   const reachUs = recorded.length > limit && sort === "EXPECTED_START_TIME_DESC" ? (last?.expected_us ?? null) : null;
   const sinceUs = reachUs === null && sinceBegin === null ? null : latestUs(reachUs ?? 0, sinceBegin ?? 0);
   return askedWindow(db, set.task_runs, nowUs, sinceUs);
+}
+
+/** No task run of this flow run is expected earlier, unless it is made over REST for a time that has passed. */
+function firstUs(run: FlowRunRow | null): ServerUs | null {
+  const times = [run?.begin_us, run?.expected_us].filter((us) => us != null);
+  return times.length === 0 ? null : earliestUs(...times);
 }
 
 function fromRecord(db: RecordDb, question: TaskRunsQuestion, recorded: readonly TaskRunRow[]): Found {

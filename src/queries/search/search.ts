@@ -28,7 +28,7 @@ import { findFact } from "../../store/sync-state.ts";
 import { eventWindow, joinGaps } from "../events/events.ts";
 import { readLiveEvents } from "../events/live-events.ts";
 import type { LiveValue } from "../source/answer.ts";
-import { adjustForFuture, answerWindow, joinFreshness } from "../source/answer.ts";
+import { adjustForFuture, answerWindow, isWindowRecorded, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { reachOf } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
@@ -137,7 +137,8 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
     }),
     ...runs.map((run) => ({ kind: "run", us: run.beginUs, id: run.id, run }) as const),
   ].sort((a, b) => b.us - a.us);
-  const whole = withUnsearched(withLiveLists(freshness, live, wants), unsearched(db, window, wants, live));
+  const notes = [...unsearched(db, window, wants, live), ...unrecordedRuns(ctx, db, window, wants)];
+  const whole = withUnsearched(withLiveLists(freshness, live, wants), notes);
   const hits: SearchHit[] = [...objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];
   return {
     hits: hits.slice(0, question.limit),
@@ -347,6 +348,19 @@ function unsearched(
   if (unread.length > 0)
     notes.push(sentence`Not yet read from Prefect, and so not searched completely: ${asNames(unread)}.`);
   return notes;
+}
+
+/** Runs are searched in the record alone. */
+function unrecordedRuns(
+  ctx: QueryContext,
+  db: RecordDb | null,
+  window: TimeRange,
+  wants: (kind: SearchKind) => boolean,
+): Sentence[] {
+  if (db === null) return [];
+  const missing = RUN_KINDS.filter((kind) => wants(kind) && !isWindowRecorded(ctx, db, kind, window));
+  if (missing.length === 0) return [];
+  return [sentence`Not all of this time is recorded, so some may be missing: ${asNames(missing)}.`];
 }
 
 function withUnsearched(freshness: Freshness, notes: readonly Sentence[]): Freshness {

@@ -330,6 +330,12 @@ export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): 
   return !isNowDoubtful(ask, endUs) && isEndRecent(ask, endUs);
 }
 
+/** All recorded rows of this kind in the window are current: the record would answer a question about it alone. */
+export function isWindowRecorded(ctx: QueryContext, db: RecordDb, kind: string, window: TimeRange): boolean {
+  const choice = chooseForWindow(windowAsk(ctx, db, { kind, what: kind, window }));
+  return choice.source === "record" && choice.coverage.complete;
+}
+
 /** The freshness of an answer that is made of several: the oldest moment, every note. */
 export function joinFreshness(parts: readonly Freshness[]): Freshness {
   const sources = new Set(parts.map((part) => part.source));

@@ -4,7 +4,8 @@ import type { RecordDb } from "../database.ts";
 import { FAILED_SQL, TERMINAL_SQL } from "../state-types.ts";
 import { idText } from "./run-columns.ts";
 
-const SCOPE = `lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' || substr(hex(r.id), 13, 4) || '-' ||
+/** The scope of the claims over the rows of the flow run `r`: its id as text. */
+export const SCOPE_OF_RUN = `lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' || substr(hex(r.id), 13, 4) || '-' ||
   substr(hex(r.id), 17, 4) || '-' || substr(hex(r.id), 21))`;
 
 export interface EndedRunsOptions {
@@ -38,7 +39,7 @@ export function findEndedRunsWithout(db: RecordDb, options: EndedRunsOptions): {
     .prepare<{ id: Uint8Array; endUs: ServerUs }, [number, number, string, number, number]>(
       `SELECT r.id, r.state_us AS endUs FROM flow_run r
        WHERE r.state_type IN (${states}) AND r.state_us BETWEEN ? AND ? AND r.deleted_us IS NULL
-         AND NOT EXISTS (SELECT 1 FROM coverage c WHERE c.kind = ? AND c.scope = ${SCOPE} AND c.to_us >= r.state_us + ?)
+         AND NOT EXISTS (SELECT 1 FROM coverage c WHERE c.kind = ? AND c.scope = ${SCOPE_OF_RUN} AND c.to_us >= r.state_us + ?)
        ORDER BY r.state_us DESC LIMIT ?`,
     )
     .all(options.fromUs, options.toUs, options.kind, options.settleUs, options.limit)

@@ -4,7 +4,8 @@
  */
 import type { TimeRange } from "../../model/freshness.ts";
 import type { RecordDb } from "../database.ts";
-import { FAILED_SQL } from "../state-types.ts";
+import { FAILED_SQL, TERMINAL_SQL } from "../state-types.ts";
+import { SCOPE_OF_RUN } from "./ended-runs.ts";
 import type { FlowRunRow } from "./flow-runs.ts";
 import { idBytes, idText } from "./run-columns.ts";
 
@@ -74,12 +75,13 @@ export function findRunsWithErrors(db: RecordDb, owner: RunOwner, window: TimeRa
     .map((row) => idText(row.id));
 }
 
-/** Number of started runs of the window, and of those among them without a claim on their log lines. */
+/** Number of started runs of the window, and of those among them that are running or whose lines were not read since their end. */
 export function countRunsWithoutLogs(db: RecordDb, window: TimeRange): { runs: number; missing: number } {
   const count = db.prepare<{ runs: number; missing: number }, [number, number]>(
     `SELECT count(*) AS runs,
-       coalesce(sum(id NOT IN (SELECT unhex(replace(scope, '-', '')) FROM coverage WHERE kind = 'log')), 0) AS missing
-     FROM flow_run WHERE begin_us BETWEEN ? AND ? AND start_us IS NOT NULL AND deleted_us IS NULL`,
+       coalesce(sum(r.state_type NOT IN (${TERMINAL_SQL}) OR NOT EXISTS (SELECT 1 FROM coverage c WHERE c.kind = 'log'
+         AND c.scope = ${SCOPE_OF_RUN} AND c.to_us >= coalesce(r.end_us, r.state_us))), 0) AS missing
+     FROM flow_run r WHERE begin_us BETWEEN ? AND ? AND start_us IS NOT NULL AND deleted_us IS NULL`,
   );
   return count.get(window.fromUs, window.toUs) ?? { runs: 0, missing: 0 };
 }

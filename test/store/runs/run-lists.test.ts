@@ -76,6 +76,9 @@ describe("flow runs of a window", () => {
   test("without a claim on their logs are counted among the started ones", () => {
     using db = recordOf(RUNS);
     expect(countRunsWithoutLogs(db, WINDOW)).toEqual({ runs: 5, missing: 5 });
+    const begun = { fromUs: 0, toUs: T0_US, verifiedUs: T0_US, serverCount: null, recordCount: null } as const;
+    inTransaction(db, () => addCoverage(db, "log", failed.id, { ...begun, source: "live" }));
+    expect(countRunsWithoutLogs(db, WINDOW)).toEqual({ runs: 5, missing: 5 });
     const claim = { ...WINDOW, source: "live", verifiedUs: T0_US, serverCount: null, recordCount: null } as const;
     inTransaction(db, () => addCoverage(db, "log", failed.id, claim));
     expect(countRunsWithoutLogs(db, WINDOW)).toEqual({ runs: 5, missing: 4 });

@@ -71,7 +71,7 @@ function fillRecord(harness: ToolHarness): void {
   harness.events(EVENTS);
   harness.logs([INFO, ERROR]);
   harness.cover("log", { scope: run.id });
-  harness.cover("event");
+  for (const kind of ["event", "flow_run"]) harness.cover(kind);
 }
 
 /** The entries of the run, oldest first. */
@@ -107,6 +107,19 @@ describe("get_timeline from the record", () => {
     const full = await harness.call(getTimelineTool, { flow_run: run.id, detail: "full" });
     expect(full.structured).toMatchObject({ total: 8 });
     expect(full.structured).not.toHaveProperty("hidden");
+  });
+
+  test("says that subflows may be missing where runs of its time were not read", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([run]);
+    harness.events(EVENTS);
+    harness.cover("log", { scope: run.id });
+    harness.cover("event");
+    const { structured } = await harness.call(getTimelineTool, { flow_run: run.id });
+    expect(structured.coverage).toMatchObject({
+      complete: false,
+      notes: ["The runs of this time are not recorded completely, so subflows may be missing."],
+    });
   });
 
   test("shows only the deployment, pool and workers of the run", async () => {

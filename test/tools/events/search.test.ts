@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { HOUR_US } from "../../../src/lib/time.ts";
+import { HOUR_US, MINUTE_US } from "../../../src/lib/time.ts";
 import { inTransaction } from "../../../src/store/database.ts";
 import { upsertNewestObjects } from "../../../src/store/objects/objects.ts";
 import { readEventsTool } from "../../../src/tools/events/read-events.ts";
@@ -30,7 +30,7 @@ const paid = (n: number, text = "parcel was paid in zloty") =>
 
 /** Whole lists and logs of everything: nothing is missing. */
 function coverAll(harness: ToolHarness): void {
-  harness.cover("event");
+  for (const kind of ["event", "flow_run", "task_run"]) harness.cover(kind);
   const objects = ["flow", "work_pool", "work_queue", "worker", "concurrency_limit", "automation"] as const;
   for (const kind of [...objects, "artifact", "variable"] as const) harness.objects(kind, []);
 }
@@ -132,6 +132,24 @@ describe("text that the search index leaves out, such as emoji", () => {
 });
 
 describe("search from the record", () => {
+  test("says that runs may be missing where their time was not read, however completely events are recorded", async () => {
+    await using harness = await openToolHarness();
+    coverAll(harness);
+    harness.objects("deployment", []);
+    const ofRuns = { query: "zloty", kinds: ["flow_run", "task_run"] };
+    expect((await harness.call(searchTool, ofRuns)).structured.coverage).toMatchObject({ complete: true });
+    harness.nowUs += 10 * MINUTE_US;
+    for (const kind of ["event", "flow_run"]) harness.cover(kind);
+    harness.following();
+    for (const kinds of [["task_run"], ["event", "task_run"], undefined]) {
+      const { structured } = await harness.call(searchTool, { query: "zloty", ...(kinds ? { kinds } : {}) });
+      expect(structured.coverage).toMatchObject({
+        complete: false,
+        notes: ["Not all of this time is recorded, so some may be missing: task_run."],
+      });
+    }
+  });
+
   test("finds events, log lines, runs and objects in one list, without a request", async () => {
     await using harness = await openToolHarness();
     const run = aFlowRun({ name: "zloty-pony", state_type: "COMPLETED" });

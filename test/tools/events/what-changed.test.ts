@@ -33,6 +33,18 @@ function fillRecord(harness: ToolHarness): void {
 }
 
 describe("what_changed from the record", () => {
+  test("counts runs only where their time was read", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    expect((await harness.call(whatChangedTool, { since: "2h" })).structured.runs).toMatchObject({ total: 0 });
+    harness.nowUs += 10 * MINUTE_US;
+    harness.cover("event");
+    harness.following();
+    const { structured } = await harness.call(whatChangedTool, { since: "2h" });
+    expect(structured).toMatchObject({ source: "record", coverage: { complete: true } });
+    expect(structured.runs).toBeUndefined();
+  });
+
   test("returns events with their fields, and a cursor for later changes", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);

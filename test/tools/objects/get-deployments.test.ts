@@ -59,7 +59,7 @@ function fillRecord(harness: ToolHarness): void {
   harness.objects("work_queue", [queue]);
   harness.objects("concurrency_limit", limits);
   harness.flowRuns(runs);
-  harness.cover("flow_run");
+  for (const kind of ["flow_run", "task_run"]) harness.cover(kind);
   harness.following();
 }
 

@@ -137,7 +137,8 @@ function fillRecord(harness: ToolHarness): void {
   harness.flowRuns(runs);
   harness.taskRuns([task]);
   harness.events([acquired]);
-  for (const kind of ["event", "flow_run"]) harness.cover(kind, { fromUs: harness.nowUs - 3 * 86_400 * SECOND_US });
+  for (const kind of ["event", "flow_run", "task_run"])
+    harness.cover(kind, { fromUs: harness.nowUs - 3 * 86_400 * SECOND_US });
   harness.objects("flow", [flow]);
   harness.objects("deployment", [deployment]);
   harness.objects("work_pool", [pool, idle]);

@@ -92,6 +92,19 @@ describe("about a run", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
+  test("its log is read again when it was read last before the run ended", async () => {
+    await using harness = await open();
+    harness.flowRuns([bad]);
+    const early = aLog({ level: 40, message: "a retry failed", flow_run_id: bad.id, timestamp: at(100) });
+    const late = aLog({ level: 40, message: "no such row", flow_run_id: bad.id, timestamp: at(101) });
+    harness.logs([early]);
+    harness.cover("log", { scope: bad.id, fromUs: 0, toUs: T0_US + 100_000_000 });
+    harness.cover("task_run", { scope: bad.id });
+    harness.fake.workspace.logs.push(early, late);
+    const found = await facts(harness, subject(bad.id));
+    expect(found.run?.logs?.map((log) => log.message)).toEqual(["a retry failed", "no such row"]);
+  });
+
   test("limits are read only when something can wait for them", async () => {
     await using harness = await open();
     const running = aFlowRun({ id: anId(11), ...own, state_type: "RUNNING", start_time: at(3_000) });
