@@ -7,6 +7,8 @@ export interface JsonBounds {
   readonly maxDepth: number;
   /** Most values in all. Objects and lists count more with their depth: one more for each 32 levels. */
   readonly maxValues: number;
+  /** Most characters of one text; without it there is no limit. */
+  readonly maxTextChars?: number;
 }
 
 /** No server of Prefect writes a longer number, because Python reads integers of at most 4,300 digits. */
@@ -22,13 +24,14 @@ const OPEN_OBJECT = 123;
 const CLOSE_OBJECT = 125;
 
 export interface JsonExcess {
-  readonly bound: "depth" | "values" | "number";
+  readonly bound: "depth" | "values" | "number" | "text";
   /** To be put after "it": `is nested deeper than 100 levels`. */
   readonly what: string;
 }
 
 /** Which bound the text exceeds, or null. The text is read once. Whether it is JSON at all is not checked. */
-export function findJsonExcess(text: string, { maxDepth, maxValues }: JsonBounds): JsonExcess | null {
+export function findJsonExcess(text: string, bounds: JsonBounds): JsonExcess | null {
+  const { maxDepth, maxValues, maxTextChars = Number.POSITIVE_INFINITY } = bounds;
   const tooMany: JsonExcess = { bound: "values", what: `has more than ${maxValues} values` };
   let depth = 0;
   let values = 0;
@@ -43,7 +46,10 @@ export function findJsonExcess(text: string, { maxDepth, maxValues }: JsonBounds
     }
     number = 0;
     if (code === QUOTE) {
-      at = endOfString(text, at);
+      const close = endOfString(text, at);
+      if (close - at - 1 > maxTextChars)
+        return { bound: "text", what: `has a text of more than ${maxTextChars} characters` };
+      at = close;
     } else if (code === COMMA) {
       values += 1;
       if (values > maxValues) return tooMany;

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { nextTask } from "../lib/next-task.ts";
 import { withReplaced } from "../lib/shown-text.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { Redact } from "../model/secrets/redact.ts";
@@ -61,7 +62,8 @@ export function redactedApi(client: PrefectClient, redact: Redact): PrefectClien
 /** For a caller that redacts the rows itself: only errors are changed. */
 export function errorsOnly(redact: Redact): Redact {
   const same = <T>(value: T): T => value;
-  return { ...redact, event: same, logs: same, flowRun: same, taskRun: same, object: same };
+  const inParts: Redact["inParts"] = async (value, clean) => clean(value);
+  return { ...redact, event: same, logs: same, flowRun: same, taskRun: same, object: same, inParts };
 }
 
 function redactedStream(stream: EventStream, redact: Redact): EventStream {
@@ -73,7 +75,8 @@ function redactedStream(stream: EventStream, redact: Redact): EventStream {
     close: () => stream.close(),
     async *[Symbol.asyncIterator](): AsyncGenerator<readonly PrefectEvent[]> {
       try {
-        for await (const batch of stream) yield batch.map((event) => redact.event(event));
+        const clean = (batch: readonly PrefectEvent[]) => batch.map((event) => redact.event(event));
+        for await (const batch of stream) yield await redact.inParts(batch, clean, nextTask);
       } catch (error) {
         throw cleanError(error, redact);
       }
@@ -84,7 +87,7 @@ function redactedStream(stream: EventStream, redact: Redact): EventStream {
 
 async function cleaned<T, U>(call: Promise<T>, redact: Redact, clean: (value: T) => U): Promise<U> {
   try {
-    return clean(await call);
+    return await redact.inParts(await call, clean, nextTask);
   } catch (error) {
     throw cleanError(error, redact);
   }

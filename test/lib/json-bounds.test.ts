@@ -35,6 +35,16 @@ describe("bounds of JSON", () => {
     expect(findJsonExcess(text, BOUNDS)?.what).toBe(what);
   });
 
+  test("refuse a text of more characters than allowed, as a value and as a name, without a limit for all of them", () => {
+    const bounds = { ...BOUNDS, maxTextChars: 10 };
+    const what = "has a text of more than 10 characters";
+    expect(findJsonExcess(JSON.stringify([..."abc", "x".repeat(10), { ["y".repeat(10)]: 1 }]), bounds)).toBeNull();
+    expect(findJsonExcess(JSON.stringify(["x".repeat(11)]), bounds)).toEqual({ bound: "text", what });
+    expect(findJsonExcess(JSON.stringify({ ["y".repeat(11)]: 1 }), bounds)).toEqual({ bound: "text", what });
+    expect(findJsonExcess(`["${"z".repeat(11)}`, bounds)).toEqual({ bound: "text", what });
+    expect(findJsonExcess(JSON.stringify(["x".repeat(1_000_000)]), BOUNDS)).toBeNull();
+  });
+
   test("count containers more the deeper they are, because the time for writing them grows with their depth", () => {
     const bounds = { maxDepth: 1_000, maxValues: 10_000 };
     const flat = `[${"[],".repeat(4_000)}1]`;

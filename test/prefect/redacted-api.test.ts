@@ -138,3 +138,22 @@ describe("the API as tools see it", () => {
     api.close();
   });
 });
+
+test("other work has its turn while a large answer is redacted", async () => {
+  await using fake = await startFakePrefect();
+  const rows = Array.from({ length: 100 }, () => aFlowRun({ name: "Loaded 12 rows of table orders. ".repeat(1_500) }));
+  const whole = { ...connect(fake), filterFlowRuns: () => Promise.resolve(rows) };
+  const api = redactedApi(whole as never, redact);
+  let turns = 0;
+  let isDone = false;
+  const other = () => {
+    turns += 1;
+    if (!isDone) setImmediate(other);
+  };
+  setImmediate(other);
+  const answer = api.filterFlowRuns({}).finally(() => {
+    isDone = true;
+  });
+  expect(await answer).toEqual(rows);
+  expect(turns).toBeGreaterThanOrEqual(Math.floor(JSON.stringify(rows).length / (256 * 1024)));
+});

@@ -5,6 +5,7 @@
  * Redacting twice gives the same result.
  */
 import { ExactNumber } from "../../lib/exact-json.ts";
+import { approximateChars } from "../../lib/json-size.ts";
 import type { PrefectEvent } from "../events/event.ts";
 import { hasAwsKeyId, replaceAwsSecrets } from "./aws-secrets.ts";
 import { type LogMessage, redactLogLines } from "./log-lines.ts";
@@ -37,7 +38,15 @@ export interface Redact {
   object<T>(value: T): T;
   /** One plain string. */
   text(text: string): string;
+  /**
+   * What `clean`, which calls the functions above, makes of the value. Awaits `pause` between parts of a large value, so that it does
+   * not hold up the process: its texts are redacted first, up to `CHARS_IN_PART` characters in one part, or one longer text.
+   */
+  inParts<T, U>(value: T, clean: (value: T) => U, pause: () => Promise<void>): Promise<U>;
 }
+
+/** Takes 20 ms in ordinary text, at worst 0.2 s. */
+const CHARS_IN_PART = 256 * 1024;
 
 const MAX_DEPTH = 400;
 const MAX_KNOWN_NAMES = 4096;
@@ -55,6 +64,8 @@ class Redactor {
   private readonly redactText: (text: string) => string;
   /** By the names of fields, which repeat in every event. */
   private readonly fields = new Map<string, Field>();
+  /** While a large value is redacted: what its texts become. */
+  private prepared: ReadonlyMap<string, string> = new Map();
   private sawAwsKey = false;
   private hidesAwsSecrets = false;
 
@@ -64,7 +75,7 @@ class Redactor {
 
   /** Redacts one string, and notes whether an AWS key id was in it. */
   private string(text: string): string {
-    const clean = this.redactText(text);
+    const clean = this.prepared.get(text) ?? this.redactText(text);
     if (this.hidesAwsSecrets) return replaceAwsSecrets(clean);
     if (clean !== text && hasAwsKeyId(clean)) this.sawAwsKey = true;
     return clean;
@@ -203,9 +214,55 @@ class Redactor {
     return this.withAwsSecrets((one) => this.string(one), text);
   }
 
+  async inParts<T, U>(value: T, clean: (value: T) => U, pause: () => Promise<void>): Promise<U> {
+    const prepared = await this.prepare(value, pause);
+    this.prepared = prepared;
+    try {
+      return clean(value);
+    } finally {
+      this.prepared = new Map();
+    }
+  }
+
+  /** The redacted texts of a large value; nothing of a small one. */
+  private async prepare(value: unknown, pause: () => Promise<void>): Promise<ReadonlyMap<string, string>> {
+    const prepared = new Map<string, string>();
+    if (approximateChars(value) <= CHARS_IN_PART) return prepared;
+    let chars = 0;
+    for (const text of textsOf(value)) {
+      chars += text.length;
+      if (chars > CHARS_IN_PART) {
+        await pause();
+        chars = text.length;
+      }
+      if (prepared.has(text)) continue;
+      const clean = this.redactText(text);
+      prepared.set(text, clean);
+      // A second pass, after an AWS key was found, reads what the first one has made.
+      if (clean !== text) prepared.set(clean, this.redactText(clean));
+    }
+    return prepared;
+  }
+
   logs<T extends LogMessage>(lines: readonly T[]): readonly T[] {
     const clean = lines.map((line) => this.object(line));
     return redactLogLines(clean, this.redactText);
+  }
+}
+
+/** The texts and names in a value. Does not recurse. */
+function* textsOf(value: unknown): Iterable<string> {
+  const waiting: unknown[] = [value];
+  while (waiting.length > 0) {
+    const one = waiting.pop();
+    if (typeof one === "string") yield one;
+    else if (Array.isArray(one)) for (const item of one) waiting.push(item);
+    else if (typeof one === "object" && one !== null) {
+      for (const key in one) {
+        yield key;
+        waiting.push((one as Container)[key]);
+      }
+    }
   }
 }
 
@@ -219,5 +276,6 @@ export function createRedactor(options: RedactOptions): Redact {
     taskRun: object,
     object,
     text: (text) => redactor.text(text),
+    inParts: (value, clean, pause) => redactor.inParts(value, clean, pause),
   };
 }

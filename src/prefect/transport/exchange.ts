@@ -176,7 +176,8 @@ function reserveFrom(budgets: readonly AnswerBudget[]): Reservation {
 /** Bounds are checked first, because parsing and all that follows would block every other call. */
 function parseBody(text: string, connection: PrefectConnection): Pick<HttpAnswer, "json" | "excess"> {
   const excess = findJsonExcess(text, answerBounds(connection));
-  if (excess?.bound === "values") throw new TransportFailure("too_large", `the answer ${excess.what}`);
+  if (excess?.bound === "values" || excess?.bound === "text")
+    throw new TransportFailure("too_large", `the answer ${excess.what}`);
   if (excess !== null) return { json: undefined, excess: excess.what };
   try {
     return { json: parseJson(text), excess: null };

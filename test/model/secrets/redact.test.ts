@@ -350,6 +350,51 @@ describe("values without secrets", () => {
   });
 });
 
+describe("a large value in parts", () => {
+  const rows = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      id: `row-${n}`,
+      message: `${"Loaded 12 rows of table orders. ".repeat(1_000)} password=h0rse${n}`,
+      [`pnu_${"k0".repeat(12)}${n}`]: { api_key: `abc123def${n}` },
+    }));
+
+  test("becomes what it becomes in one, and the process has a pause for every 256 K characters", async () => {
+    let pauses = 0;
+    const pause = async () => {
+      pauses += 1;
+    };
+    const value = rows(100);
+    expect(await redact.inParts(value, redact.object, pause)).toEqual(redact.object(value));
+    const parts = Math.floor(JSON.stringify(value).length / (256 * 1024));
+    expect(parts).toBeGreaterThan(10);
+    expect(pauses).toBeGreaterThanOrEqual(parts);
+  });
+
+  test("is paused for nothing when it is small", async () => {
+    const never = () => Promise.reject(new Error("a pause"));
+    expect(await redact.inParts(rows(2), redact.object, never)).toEqual(redact.object(rows(2)));
+  });
+
+  test("does not change what is redacted during its pauses", async () => {
+    const small = { message: "password=h0rse1 and nothing else", token: "abc123def" };
+    const seen: unknown[] = [];
+    const pause = async () => void seen.push(redact.object(small), redact.text("password=h0rse0"));
+    await redact.inParts(rows(30), redact.object, pause);
+    expect(seen.length).toBeGreaterThan(4);
+    expect(new Set(seen.map((one) => JSON.stringify(one)))).toEqual(
+      new Set([JSON.stringify(redact.object(small)), JSON.stringify(redact.text("password=h0rse0"))]),
+    );
+  });
+
+  test("hides the secrets of AWS beside a key id in another part", async () => {
+    const secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    const value = [{ message: `AKIA${"A2".repeat(8)}` }, ...rows(30), { message: `and ${secret}` }];
+    const clean = await redact.inParts(value, redact.object, async () => {});
+    expect(clean).toEqual(redact.object(value));
+    expect(JSON.stringify(clean)).not.toContain(secret);
+  });
+});
+
 describe("properties, over random data", () => {
   /** Mulberry32: the same data on every run. */
   function random(seed: number): () => number {

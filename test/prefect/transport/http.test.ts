@@ -254,6 +254,17 @@ describe("answers beyond the bounds of JSON", () => {
     });
   });
 
+  test("are refused by the length of one text when a caller named the Prefect", async () => {
+    await using fake = await startFakePrefect();
+    const text = JSON.stringify(["x".repeat(2 * 1024 * 1024 + 1)]);
+    fake.faults.fail("/version", { status: 200, text }, 2);
+    expect(await connect(fake).get("/version")).toHaveLength(1);
+    expect(facts(await failureOf(connect(fake, { isNamedByCaller: true }).get("/version")))).toMatchObject({
+      code: "invalid_input",
+      message: "Prefect's answer is not read: the answer has a text of more than 2097152 characters.",
+    });
+  });
+
   test("are refused by the length of a number, which takes quadratic time to read", async () => {
     await using fake = await startFakePrefect();
     fake.faults.fail("/version", { status: 200, text: `[${"9".repeat(5_001)}]` });
