@@ -5,13 +5,15 @@ import { redactionMark } from "./redaction-mark.ts";
 export const AUTHORIZATION_LITERALS: readonly string[] = ["bearer", "basic"];
 export const CURL_LITERALS: readonly string[] = ["curl"];
 export const JWK_LITERALS: readonly string[] = ["kty"];
+export const AUTH_LITERALS: readonly string[] = ["auth", "credentials", "creds"];
 
 /** Long, or with a digit: "Bearer authentication" is not a token. */
 function isToken(word: string): boolean {
   return word.length >= 20 || (word.length >= 8 && /\d/.test(word));
 }
 
-function isBasicCredential(word: string): boolean {
+/** `user:password` in base64. */
+export function isBasicCredential(word: string): boolean {
   try {
     const plain = atob(word.replace(/={1,2}$/, ""));
     return plain.includes(":") && /^[\x20-\x7e]*$/.test(plain);
@@ -35,6 +37,20 @@ const CURL_USER =
 
 export function replaceCurlUsers(text: string): string {
   return text.replace(CURL_USER, `$1${redactionMark("basic-credentials")}`);
+}
+
+/** `"auth": "…"` of `.docker/config.json`, `_auth=…` of `.npmrc`. */
+const AUTH_FIELD =
+  /(\bauth\\{0,8}["']\s{0,8}:\s{0,8}\\{0,8}["']|\b_auth\s{0,4}=\s{0,4}["']?)([A-Za-z0-9+/]{8,4096}={0,2})/g;
+/** Two arguments in Python: `auth=("user", "password")`, `HTTPBasicAuth("user", "password")`. */
+const USER_AND_PASSWORD =
+  /(\b(?:\w{0,40}auth|\w{0,20}credentials|creds)\s{0,4}=?\s{0,4}\(\s{0,20}\\{0,8}["'][^"'\n\\]{0,128}\\{0,8}["'],\s{0,20}\\{0,8}["'])(?!\[redacted:)([^"'\n\\]{1,256})(?=\\{0,8}["']\s{0,20}[,)])/gi;
+
+export function replaceAuths(text: string): string {
+  const field = text.replace(AUTH_FIELD, (whole, before: string, word: string) =>
+    before.includes("_auth") || isBasicCredential(word) ? before + redactionMark("basic-credentials") : whole,
+  );
+  return field.replace(USER_AND_PASSWORD, `$1${redactionMark("basic-credentials")}`);
 }
 
 /** Members of a private key: https://www.rfc-editor.org/rfc/rfc7518#section-6 */

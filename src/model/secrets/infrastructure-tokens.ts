@@ -25,6 +25,7 @@ export const INFRASTRUCTURE_TOKENS: readonly TokenKind[] = [
   kind("alibaba-access-key-id", "LTAI", "LTAI[A-Za-z0-9]{12,}", WORD),
   kind("yandex-key", "AQVN", "AQVN[A-Za-z0-9_-]{35,}", WORD),
   kind("cloudflare-origin-key", "v1.0-", "v1\\.0-[a-f0-9]{24}-[a-f0-9]{100,}", WORD),
+  kind("cloudflare-token", "cfk_ cfut_ cfat_", "cf(?:k|ut|at)_[A-Za-z0-9]{40,}", WORD),
   kind("heroku-api-key", "HRKU-", "HRKU-[A-Za-z0-9_-]{30,}"),
   kind(
     "flyio-token",
@@ -65,6 +66,7 @@ export const INFRASTRUCTURE_TOKENS: readonly TokenKind[] = [
   kind("age-secret-key", "AGE-SECRET-KEY-", "AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{50,}"),
   kind("openshift-token", "sha256~", "sha256~[A-Za-z0-9_-]{40,}"),
   kind("tailscale-key", "tskey-", "tskey-[a-z]{2,12}-[A-Za-z0-9]{6,32}-[A-Za-z0-9]{16,}"),
+  kind("defined-networking-key", "dnkey-", "dnkey-[A-Za-z0-9=_-]{26}-[A-Za-z0-9=_-]{52}", WORD),
   kind("harness-key", "^pat. ^sat.", "[ps]at\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9]{24}\\.[A-Za-z0-9]{20}", WORD),
   kind("infracost-key", "ico-", "ico-[A-Za-z0-9]{32}", WORD),
   kind("scalingo-token", "tk-us-", "tk-us-[A-Za-z0-9_-]{40,}", WORD),

@@ -28,7 +28,10 @@ const CERTIFICATE_EDGE = /-----(BEGIN|END) [A-Z0-9 ]{0,40}(?:CERTIFICATE|PUBLIC 
 const REST_OF_TOKEN = /^(?![A-Z]?[a-z]*$|[0-9a-f]{8}-[0-9a-f]{4}-)[A-Za-z0-9_+/=-]{8,}$/;
 const MARK_AT_END = /\[redacted:[a-z0-9-]+\]$/;
 /** Kinds of which no rest can follow: their end is known. */
-const WHOLE = /^\[redacted:(?:private-key|named-secret|aws-|url-|basic-|configured-|variable-|block-)/;
+const WHOLE = /^\[redacted:(?:private-key|aws-|url-|basic-|configured-|variable-|block-)/;
+/** A rest of a value whose form is not known must look random. */
+const RANDOM_REST =
+  /^(?:(?=[A-Za-z]*\d)(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_+/=]{8,}|(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[A-Za-z0-9_+/=.-]{8,}|[a-z]+[A-Z][A-Za-z]*)$/;
 /** Longest word at the end of a line that is tried together with the next line. */
 const MAX_CUT = 300;
 
@@ -71,16 +74,27 @@ function isKeyText(message: string): boolean {
   return body.length > 0 && body.some((line) => FULL_KEY_LINE.test(line)) && body.every((line) => KEY_LINE.test(line));
 }
 
+/** Other rows of the same logger that may be between two rows of a key whose beginning was seen. */
+const MAX_ROWS_BETWEEN = 20;
+/** A line of a key after other rows: no word or id of those rows has this form. */
+const KEY_LINE_ALONE = /^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9+/=]*[0-9+/=])[A-Za-z0-9+/]{16,128}={0,2}$/;
+
 /** Private keys, over the messages of one logger in their order. Changes `messages`. */
 function hideKeys(messages: string[]): void {
   let isOpen = false;
   let isPublic = false;
+  /** Rows since the last one of a key that has not ended. */
+  let between = MAX_ROWS_BETWEEN;
   for (const [at, message] of messages.entries()) {
     const edges = [...message.matchAll(CERTIFICATE_EDGE)];
     if (isOpen) {
       const hidden = hideKeyLines(message);
       messages[at] = hidden.message;
       isOpen = hidden.endsInside && !message.includes(PRIVATE_KEY_END);
+      between = message.includes(PRIVATE_KEY_END) ? MAX_ROWS_BETWEEN : isOpen ? 0 : 1;
+    } else if (between < MAX_ROWS_BETWEEN && KEY_LINE_ALONE.test(message.trim())) {
+      messages[at] = hideKeyLines(message).message;
+      between = 0;
     } else if (
       !isPublic &&
       edges.length === 0 &&
@@ -88,7 +102,7 @@ function hideKeys(messages: string[]): void {
     ) {
       messages[at] = hideKeyLines(message).message;
       isOpen = true;
-    }
+    } else between = message.includes(PRIVATE_KEY_END) ? MAX_ROWS_BETWEEN : between + 1;
     if (message.trimEnd().endsWith(PRIVATE_KEY_START)) isOpen = true;
     isPublic = edges.length > 0 ? edges.at(-1)?.[1] === "BEGIN" : isPublic && KEY_LINE.test(lastLineOf(message));
   }
@@ -114,7 +128,8 @@ function hideContinued(messages: string[], redact: (text: string) => string): vo
     }
     const mark = MARK_AT_END.exec(before)?.[0];
     if (mark !== undefined) {
-      if (!WHOLE.test(mark) && isLone && word === own.trim() && REST_OF_TOKEN.test(word)) messages[at] = mark;
+      const isRest = mark === NAMED_SECRET ? RANDOM_REST.test(word) : REST_OF_TOKEN.test(word);
+      if (!WHOLE.test(mark) && isLone && word === own.trim() && isRest) messages[at] = mark;
       continue;
     }
     const head = /(?<![A-Za-z0-9_+/.-])[A-Za-z0-9_+/.-]+$/.exec(before.slice(-MAX_CUT))?.[0] ?? "";
@@ -136,6 +151,8 @@ function cutOf(head: string, tail: string, redact: (text: string) => string): { 
   if (mark === undefined) return null;
   const from = clean.indexOf(mark);
   const after = clean.length - from - mark.length;
+  // The name was cut, and the value is in the second part.
+  if (from >= head.length && clean.startsWith(head)) return { head, tail: clean.slice(head.length) };
   const isOne = clean === joined.slice(0, from) + mark + joined.slice(joined.length - after);
   if (!isOne || from >= head.length || after >= tail.length) return null;
   return { head: joined.slice(0, from) + mark, tail: mark + tail.slice(tail.length - after) };

@@ -3,20 +3,21 @@
  * cookies, parameters of URLs; also in JSON inside a string, in Python's notation, in XML and in text encoded for URLs.
  */
 import type { Occurrence } from "../../lib/literal-set.ts";
+import { blockValue, phraseValue, quotedAssignment, valueBefore, valueField } from "./block-values.ts";
 import { redactionMark } from "./redaction-mark.ts";
-import { classOfName, type NameClass, nameWords } from "./secret-names.ts";
-import { isSecretValue, type ValueForm } from "./secret-values.ts";
+import { classOfName, FIRST_WORD, isFolderName, isWeakName, type NameClass, nameWords } from "./secret-names.ts";
+import { isSecretValue, looksGenerated, looksRandom, type Value } from "./secret-values.ts";
 
 export const NAMED_SECRET = redactionMark("named-secret");
 
 /** One of these is in every name that `classOfName` knows, with what follows it. */
 export const NAME_LITERALS: readonly string[] =
-  "passw passphrase passcode kennwort pwd _pass userpass dbpass sshpass mysqlpass pgpass _pw secret token credential authorization cookie signature ^sig= ^sig% ^sig\" ^sig' ^sas= ^pat= _pat= _pat\" _pat' jwt key _auth auth_str authstr"
+  "passw passphrase passcode kennwort pwd pswd psw _pass userpass dbpass sshpass mysqlpass pgpass storepass keypass ^pass= ^pass: ^pass\" ^pass' ^pass% _pw ^pw= ^pw: ^pw\" ^pw' senha wachtwoord haslo contrase motdepasse ^mdp mnemonic seed_phrase seed-phrase recovery_phrase secret token credential creds authorization cookie signature ^sig= ^sig% ^sig\" ^sig' ^sas= ^pat= _pat= _pat\" _pat' jwt key sessionid session_id session-id sessid _auth auth_str authstr"
     .split(" ")
-    .concat("identified by");
+    .concat("identified by", "seed phrase", "recovery phrase");
 
 const NAME_BEFORE = /[A-Za-z0-9_.-]/;
-const NAME_AFTER = /[A-Za-z0-9_-]/;
+const NAME_AFTER = /[A-Za-z0-9_\u00c0-\u024f-]/;
 const MAX_NAME = 100;
 /** The end of an escape that stands before a name without a separator: a line break, `%22`, the end of a colour code. */
 const ESCAPED_START: readonly [before: string, escape: RegExp][] = [
@@ -46,10 +47,14 @@ function nameAround(text: string, from: number, to: number): Name {
   for (const [character, rest] of ESCAPED_START) {
     if (before === character) start += rest.exec(text.slice(start, from))?.[0].length ?? 0;
   }
+  const first = /[A-Za-z]/.test(text.charAt(start))
+    ? FIRST_WORD.exec(text.slice(Math.max(0, start - 12), start))
+    : null;
   let end = to;
   const isName = (at: number) =>
     NAME_AFTER.test(text.charAt(at)) || (text.charAt(at) === "." && /[A-Za-z0-9]/.test(text.charAt(at + 1)));
   while (end < text.length && end - to < MAX_NAME && isName(end)) end += 1;
+  if (first && /^(?:key|phrase)$/i.test(text.slice(start, end))) start -= first[0].replace(/^[^A-Za-z0-9]/, "").length;
   const whole = text.slice(start, end);
   const name = whole.replace(/^[-.]+|(?<![-.])[-.]+$/g, "");
   const isFlag = whole.startsWith("-");
@@ -57,10 +62,16 @@ function nameAround(text: string, from: number, to: number): Name {
   const isOfParser =
     /^token$/i.test(name) &&
     /\b(?:unexpected|illegal|unknown|next)\s$/i.test(text.slice(Math.max(0, start - 12), start));
-  const of = isMark || isOfParser ? null : (classOfName(name) ?? (isFlag && /^pass$/i.test(name) ? "password" : null));
+  const isPassword = isFlag ? /^pass$/i.test(name) : isFolderName(name) && isInConnection(text, start);
+  const of = isMark || isOfParser ? null : isPassword ? "password" : classOfName(name);
   const isSql =
     of === "password" && /\b(?:with|set|encrypted)\s{1,4}$/i.test(text.slice(Math.max(0, start - 16), start));
-  return { start, end, of, isFlag, isSql, isBare: nameWords(name).length < 2 };
+  return { start, end, of, isFlag, isSql, isBare: isWeakName(name) };
+}
+
+/** After another field of a connection string. */
+function isInConnection(text: string, start: number): boolean {
+  return /;[ \t]{0,4}$/.test(text.slice(Math.max(0, start - 5), start));
 }
 
 const CLOSE = "(?:\\\\*[\"'`\\]]|%(?:25)*2[27]|&quot;|&#3[49];|\\\\u002[27])";
@@ -86,14 +97,6 @@ const ENCODED_END = /%(?:25)*(?:26|2[27CcDd0]|0[AaDd]|7[Dd])|[&+]/;
 const MAX_QUOTED = 16_384;
 /** As much of an unquoted value as is needed to judge it. The rest is read only when it is replaced. */
 const MAX_UNQUOTED = 512;
-
-interface Value {
-  readonly from: number;
-  readonly to: number;
-  /** Where reading continues, at least `to`. */
-  readonly next: number;
-  readonly form: ValueForm;
-}
 
 function sticky(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
   pattern.lastIndex = at;
@@ -163,6 +166,10 @@ function isClosingQuote(text: string, name: Name, at: number): boolean {
 
 function valueAfterSign(text: string, name: Name, at: number, sign: string): Value | null {
   if (isClosingQuote(text, name, at)) return null;
+  const block = blockValue(text, name.start, at, isInConnection(text, name.start));
+  if (block) return block;
+  const field = valueField(text, at);
+  if (field !== null) return quotedValue(text, field);
   const typed = sign === ":" ? sticky(TYPE, text, at) : null;
   const start = at + (typed?.[0].length ?? 0);
   const wrapper = sticky(WRAPPER, text, start);
@@ -172,6 +179,12 @@ function valueAfterSign(text: string, name: Name, at: number, sign: string): Val
   const value = unquotedValue(text, start, isEncoded);
   if (!value) return null;
   const isTight = text.charAt(at - 1) === sign.at(-1) || isEncoded;
+  const phrase =
+    name.of === "password" && !isEncoded ? phraseValue(text, name.start, value.from, sign !== ":" && isTight) : null;
+  if (phrase) return phrase;
+  const whole =
+    name.of === "password" && sign === "=" && isTight ? quotedAssignment(text, name.start, value.from) : null;
+  if (whole) return whole;
   if (sign !== ":" && (isTight || isAloneOnLine(text, name, value))) return value;
   if (sign === ":" && isAloneOnLine(text, name, value)) return value;
   return { ...value, form: "prose" };
@@ -206,18 +219,39 @@ function valueWithoutSign(text: string, name: Name): Value | null {
   if (pair)
     return quotedValue(text, name.end + pair[0].length) ?? unquotedValue(text, name.end + pair[0].length, false);
   const gap = sticky(SPACES, text, name.end);
-  if (!gap) return null;
+  if (!gap) return proseValue(text, name);
   const at = name.end + gap[0].length;
   if (name.isFlag) return optionValue(text, at);
-  if (name.isSql) return /["']/.test(text.charAt(at)) ? quotedValue(text, at) : null;
+  if (name.isSql && /["']/.test(text.charAt(at))) return quotedValue(text, at);
   const isNetrc =
     name.of === "password" &&
     /\blogin\s{1,4}\S{1,64}\s{1,4}$/.test(text.slice(Math.max(0, name.start - 80), name.start));
-  return isNetrc ? unquotedValue(text, at, false) : null;
+  return isNetrc ? unquotedValue(text, at, false) : proseValue(text, name);
+}
+
+const PROSE =
+  /(?:[ \t]|\\{1,8}t){1,40}(?:(?:is|was|for\s\S{1,80}|set to)\s{1,4}(?:[=:]\s{1,4})?)?(?:\|[ \t]{1,40})?(?:\((?=[^)\s]{1,200}\)))?/iy;
+
+/** In a sentence or a table, where most words after the name are no secrets. */
+function proseValue(text: string, name: Name): Value | null {
+  const gap = sticky(PROSE, text, name.end);
+  if (!gap) return null;
+  const at = name.end + gap[0].length;
+  const value = quotedValue(text, at) ?? unquotedValue(text, at, false);
+  if (!value) return null;
+  const content = text.slice(value.from, value.to);
+  const isPassword =
+    name.of === "password" && looksRandom(content, 8) && /\d/.test(content) && !/[/_.:-]/.test(content);
+  return isPassword || looksGenerated(content) ? value : null;
 }
 
 const SCHEME =
   /(?:bearer|basic|token|digest|apikey|api-key|key|negotiate|ntlm|hawk|oauth|aws4-hmac-sha256|sharedkey(?:lite)?|geniekey|ssws|splunk|bot|jwt|pbs|deepl-auth-key|discogs|zoho-oauthtoken)(?:\s{1,4}|%20|\+)/iy;
+
+function withoutScheme(text: string, value: Value): Value {
+  const scheme = sticky(SCHEME, text, value.from);
+  return scheme ? { ...value, from: Math.min(value.from + scheme[0].length, value.to) } : value;
+}
 
 /** The credential after the scheme, up to the end of the header. */
 function authorizationValue(text: string, at: number, sign: string): Value | null {
@@ -245,7 +279,10 @@ function cookieValue(text: string, at: number): Value | null {
 
 function valueAfter(text: string, name: Name): Value | null {
   const assignment = sticky(ASSIGNMENT, text, name.end);
-  if (!assignment) return valueWithoutSign(text, name);
+  if (!assignment) {
+    const value = valueWithoutSign(text, name);
+    return value && name.of === "authorization" ? withoutScheme(text, value) : value;
+  }
   const at = name.end + assignment[0].length;
   const sign = assignment[1] ?? "";
   if (name.of === "authorization") return authorizationValue(text, at, sign);
@@ -267,6 +304,8 @@ function isSecretOf(name: Name, text: string, value: Value): boolean {
   if (value.form !== "quoted" && isSameVariable(text.slice(name.start, name.end), content)) return false;
   if (name.of === "cookie") return content.includes("=") && isSecretValue(content, "password", "quoted", false);
   if (name.of === "authorization") return isSecretValue(content, "token", value.form, value.form !== "quoted");
+  // A block of several lines.
+  if (/\n/.test(content)) return isSecretValue(content, "password", "quoted", false);
   return isSecretValue(content, name.of, value.form, name.isBare);
 }
 
@@ -288,7 +327,7 @@ export function replaceNamedValues(text: string, occurrences: readonly Pick<Occu
         : nameAround(text, occurrence.start, nameEndOf(text, occurrence));
     nameEnd = name.end;
     if (name.of === null) continue;
-    const value = valueAfter(text, name);
+    const value = valueAfter(text, name) ?? valueBefore(text, name.start, done);
     if (!value || value.to <= value.from || !isSecretOf(name, text, value)) continue;
     result += text.slice(done, value.from) + NAMED_SECRET;
     done = value.to - value.from < MAX_UNQUOTED || value.form === "quoted" ? value.to : runEnd(text, value.to);
@@ -301,12 +340,7 @@ export function replaceNamedValues(text: string, occurrences: readonly Pick<Occu
 export function isSecretField(name: string, value: string): boolean {
   const of = classOfName(name);
   if (of === null) return false;
-  return isSecretValue(
-    value,
-    of === "cookie" || of === "authorization" ? "password" : of,
-    "quoted",
-    nameWords(name).length < 2,
-  );
+  return isSecretValue(value, of === "cookie" || of === "authorization" ? "password" : of, "quoted", isWeakName(name));
 }
 
 /** Whether the text ends with the name of a secret and a sign after it, so that the next log line is its value. */

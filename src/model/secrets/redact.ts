@@ -8,6 +8,7 @@ import { ExactNumber } from "../../lib/exact-json.ts";
 import { approximateChars } from "../../lib/json-size.ts";
 import type { PrefectEvent } from "../events/event.ts";
 import { hasAwsKeyId, replaceAwsSecrets } from "./aws-secrets.ts";
+import { isCommandSecret } from "./command-secrets.ts";
 import { type LogMessage, redactLogLines } from "./log-lines.ts";
 import { NAMED_SECRET } from "./named-values.ts";
 import {
@@ -112,7 +113,8 @@ class Redactor {
   }
 
   private item(items: readonly unknown[], index: number, clean: unknown): unknown {
-    return typeof clean === "string" && index > 0 && isSecretArgument(items[index - 1], clean) ? NAMED_SECRET : clean;
+    if (typeof clean !== "string" || index === 0) return clean;
+    return isSecretArgument(items[index - 1], clean) || isCommandSecret(items, index) ? NAMED_SECRET : clean;
   }
 
   private container(original: Container, depth: number): Container {

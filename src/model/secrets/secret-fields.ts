@@ -1,6 +1,6 @@
 /** Replaces values that are secret by their place: those of variables, fields of blocks, and fields with the name of a secret. */
 import { isJsonNumber, isJsonObject, mapMembers } from "../../lib/exact-json.ts";
-import { JWK_MEMBERS, JWK_SECRET } from "./authorizations.ts";
+import { isBasicCredential, JWK_MEMBERS, JWK_SECRET } from "./authorizations.ts";
 import { isSecretField, NAMED_SECRET } from "./named-values.ts";
 import { redactionMark } from "./redaction-mark.ts";
 import { classOfName, isSecretName } from "./secret-names.ts";
@@ -105,8 +105,17 @@ function hideString(name: string, value: string): string {
   return isSecretField(name, value) ? NAMED_SECRET : value;
 }
 
+/** `auth` of Docker's configuration: https://docs.docker.com/reference/cli/docker/login/ */
+const AUTH_RULE: FieldRule = {
+  hide: (value) =>
+    typeof value === "string" && value.length >= 8 && isBasicCredential(value)
+      ? redactionMark("basic-credentials")
+      : value,
+};
+
 /** The rule of fields with this name; null: a field like all others. */
 export function fieldRule(name: string): FieldRule | null {
+  if (name === "auth" || name === "_auth") return AUTH_RULE;
   const of = classOfName(name);
   const isList = LISTS.test(name);
   if (of === null && !isList) return null;
@@ -138,7 +147,22 @@ function hideMembers(name: string, members: Container, isList: boolean): Contain
 
 const NAME_FIELDS = ["name", "Name", "key", "Key", "variable", "header", "env"] as const;
 
-/** Replaces the value in pairs such as `{"name": "PGPASSWORD", "value": "…"}`, and the private members of JSON web keys. */
+/** https://kubernetes.io/docs/concepts/configuration/secret/ */
+function hideManifest(data: unknown): unknown {
+  if (!isContainer(data)) return data;
+  const secret = redactionMark("kubernetes-secret");
+  const changes = new Map(
+    Object.entries(data).flatMap(([key, value]) =>
+      typeof value === "string" && !isHidden(value) ? [[key, secret]] : [],
+    ),
+  );
+  return changes.size === 0 ? data : withEntries(data, changes, new Map());
+}
+
+/**
+ * Replaces the value in pairs such as `{"name": "PGPASSWORD", "value": "…"}`, values that are marked as sensitive,
+ * the data of Secrets of Kubernetes, and the private members of JSON web keys.
+ */
 export function hideBySibling(source: Container): Container {
   const changes = new Map<string, unknown>();
   for (const field of ["value", "Value"]) {
@@ -150,6 +174,17 @@ export function hideBySibling(source: Container): Container {
     });
     if (isSecret) changes.set(field, NAMED_SECRET);
   }
+  if (
+    source.sensitive === true &&
+    (typeof source.value === "string" || isJsonNumber(source.value)) &&
+    !isHidden(source.value)
+  )
+    changes.set("value", redactionMark("sensitive-value"));
+  if (source.kind === "Secret")
+    for (const field of ["data", "stringData"]) {
+      const hidden = hideManifest(source[field]);
+      if (hidden !== source[field]) changes.set(field, hidden);
+    }
   if (typeof source.kty === "string")
     for (const member of JWK_MEMBERS) {
       const value = source[member];
@@ -160,7 +195,7 @@ export function hideBySibling(source: Container): Container {
 
 /** Whether one of the fields makes `hideBySibling` look at its object. */
 export function isSiblingField(name: string): boolean {
-  return name === "value" || name === "Value" || name === "kty";
+  return name === "value" || name === "Value" || name === "kty" || name === "kind";
 }
 
 /** The second of two arguments of a command is secret: `["--password", "…"]`. */

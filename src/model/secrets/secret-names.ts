@@ -7,10 +7,12 @@
 export type NameClass = "password" | "token" | "authorization" | "cookie" | null;
 
 const PASSWORDS: ReadonlySet<string> = new Set(
-  "password passwd pwd passphrase passcode passwort kennwort userpass dbpass sshpass mysqlpass pgpass".split(" "),
+  "password passwd passwrd pwd pswd psw passphrase passcode passwort kennwort userpass dbpass sshpass mysqlpass pgpass storepass keypass senha wachtwoord haslo contrasena mdp motdepasse mnemonic".split(
+    " ",
+  ),
 );
 const TOKENS: ReadonlySet<string> = new Set(
-  "secret token apikey authkey accesskey privatekey secretkey signingkey encryptionkey masterkey licensekey accountkey sharedkey authtoken accesstoken refreshtoken bearertoken sessiontoken bottoken sessionid phpsessid jsessionid credential signature sig sas pat jwt dsn".split(
+  "secret token apikey authkey accesskey privatekey secretkey signingkey encryptionkey masterkey licensekey accountkey sharedkey authtoken accesstoken refreshtoken bearertoken sessiontoken bottoken csrftoken xsrftoken sessionid sessid phpsessid jsessionid credential creds signature sig sas pat jwt dsn".split(
     " ",
   ),
 );
@@ -41,8 +43,21 @@ const SUFFIXES: ReadonlySet<string> = new Set(
 const GLUED =
   /(?:password|passwd|passphrase|apikey|api_?key|secretkey|accesskey|privatekey|authtoken|accesstoken|secrettoken|clientsecret|accountkey)$/;
 
+/** Before "phrase" and "key" when a space separates the words. */
+export const FIRST_WORD = /(?:^|[^A-Za-z0-9])(?:seed|recovery|private|api|secret|access|encryption|signing|license) $/i;
+
+function withoutAccents(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything but ASCII is meant.
+  return /^[\x00-\x7f]*$/.test(name)
+    ? name
+    : name
+        .normalize("NFD")
+        .replace(/\p{M}/gu, "")
+        .replace(/\u0142/g, "l");
+}
+
 export function nameWords(name: string): string[] {
-  return name
+  return withoutAccents(name)
     .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
     .replace(/([A-Z])([A-Z][a-z])/g, "$1_$2")
     .toLowerCase()
@@ -56,6 +71,11 @@ function classOfWords(words: readonly string[]): NameClass {
   if (last === "authorization") return "authorization";
   if (last === "cookie" || last === "cookies") return "cookie";
   if (PASSWORDS.has(last)) return "password";
+  if (last === "phrase" && /^(?:seed|recovery|mnemonic|pass)$/.test(before ?? "")) return "password";
+  if (last === "passe" && before === "de") return "password";
+  if (last === "id" && /^(?:session|sess)$/.test(before ?? "")) return "token";
+  // Alone it is also a number of passed tests, or a word of a sentence.
+  if ((last === "pass" || last === "pw") && before === undefined) return "token";
   if ((last === "pass" || last === "pw" || last === "auth") && before !== undefined) {
     const isAuth = last === "auth" && !/^(?:rediscli|npm|docker|registry|basic|db|http)$/.test(before);
     return isAuth ? null : "password";
@@ -70,6 +90,16 @@ function classOfWords(words: readonly string[]): NameClass {
 
 /** `PWD` and `OLDPWD` of a shell are folders. */
 const FOLDERS = /^(?:OLD)?PWD$/;
+
+export function isFolderName(name: string): boolean {
+  return FOLDERS.test(name);
+}
+
+/** The name belongs to other things too: only a value that looks random is a secret. */
+export function isWeakName(name: string): boolean {
+  const words = nameWords(name);
+  return words.length < 2 || /^sess(?:ion)?$/.test(words.at(-2) ?? "");
+}
 
 export function classOfName(name: string): NameClass {
   if (name.length > 160 || FOLDERS.test(name)) return null;

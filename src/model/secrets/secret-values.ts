@@ -4,8 +4,16 @@ import type { NameClass } from "./secret-names.ts";
 /** How the value is written: in quotes, without quotes directly after "=", or as a word of a text. */
 export type ValueForm = "quoted" | "assigned" | "prose";
 
+export interface Value {
+  readonly from: number;
+  readonly to: number;
+  /** Where reading continues, at least `to`. */
+  readonly next: number;
+  readonly form: ValueForm;
+}
+
 const PLACEHOLDER =
-  /^(?:(?:[A-Za-z0-9-]{1,24} )?\[redacted:[a-z0-9-]+\]|[*•.#_x:-]+|&(?:lt|#x3c|#60);.*|\$\{.*|\$\(.*|\$[A-Za-z_]\w*|\{\{.*|\{[\w.]*(?:![rsa])?\}|%\(\w+\)[sd]|%[sdr]|<[^<>]*>?|\[[\w .-]*\]?|\(\w*\)?|:\w+|@\w+)$/is;
+  /^(?:(?:[A-Za-z0-9-]{1,24} )?\[redacted:[a-z0-9-]+\]|[*•.#_x:-]+|&(?:lt|#x3c|#60);.*|\$\{.*|\$\(.*|\$[A-Za-z_]\w*|\{\{.*|\{[\w.]*(?:![rsa])?\}|%\(\w+\)[sd]|%[sdr]|<[^<>]*>?|\[[\w .-]*\]?|\(\w*\)?|:\w+|@{1,2}\w+|--[\w-]+=?)$/is;
 
 const WORDS: ReadonlySet<string> = new Set(
   "none null nil undefined nan true false yes no on off str string bytes int integer float number bool boolean object dict list any optional secretstr secretbytes required missing invalid incorrect expired wrong empty unset default unknown error failed ok set not is was has must cannot could should the and are for from with when while redacted masked hidden omitted removed filtered sensitive encrypted protected available found loaded authentication authorization validation password token secret key user:password user:pass username:password".split(
@@ -33,6 +41,23 @@ export function looksRandom(value: string, leastLength: number): boolean {
   if (hasDigit && hasLetter) return !/^0x[0-9a-f]{1,16}$/i.test(value);
   if (/[!#$%^&*+=~?@|]/.test(value) && (hasDigit || hasLetter)) return true;
   return value.length >= 16 && /[a-z]/.test(value) && /[A-Z]/.test(value) && !/[-_./]/.test(value);
+}
+
+/** Long, with a digit and letters of both cases: hardly a name that people give. */
+export function looksGenerated(value: string): boolean {
+  return value.length >= 12 && /\d/.test(value) && /[a-z]/.test(value) && /[A-Z]/.test(value) && looksRandom(value, 12);
+}
+
+const SENTENCE: ReadonlySet<string> = new Set(
+  "a an at by can enter fail fails here if in it least longer match matches more of than that the this to type too try used we wrong you your characters field input value change changed reset rejected accepted denied check again please".split(
+    " ",
+  ),
+);
+
+/** The word belongs to a sentence about a secret. */
+export function hasSentenceWord(word: string): boolean {
+  const plain = word.toLowerCase().replace(/(?<![^a-z])[^a-z]+$/, "");
+  return WORDS.has(plain) || SENTENCE.has(plain);
 }
 
 function isPlain(value: string): boolean {

@@ -1,5 +1,10 @@
 /** Kinds of tokens of services: messages, payments, monitoring, language models, documents. See `infrastructure-tokens.ts`. */
-import { AFTER, tokenKind as kind, RUN, type TokenKind, UUID, WORD } from "./token-kind.ts";
+import { AFTER, tokenKind as kind, RANDOM, RUN, type TokenKind, UUID, WORD } from "./token-kind.ts";
+
+const URL_PARAMETERS = "key auth code k ticket samlresponse"
+  .split(" ")
+  .map((name) => `?${name}= &${name}=`)
+  .join(" ");
 
 export const SERVICE_TOKENS: readonly TokenKind[] = [
   // Messages and mail. Of a webhook's URL only the secret part is replaced.
@@ -119,7 +124,55 @@ export const SERVICE_TOKENS: readonly TokenKind[] = [
     WORD,
   ),
 
+  // Addresses that anyone who knows them may call.
+  kind(
+    "webhook-url",
+    "/hooks/ /hook/ /webhook/ /webhook-test/",
+    `(?:[a-z0-9_.-]{1,64}/){0,4}(?:${UUID}|${RANDOM}|(?=[a-z]{0,25}\\d)[a-z0-9]{26}(?![a-z0-9]))(?:/[A-Za-z0-9_-]{1,256}){0,4}`,
+    AFTER,
+  ),
+  kind("webhook-url", "//hook.", "(?:[a-z0-9-]{1,40}\\.){1,4}[a-z]{2,10}/[A-Za-z0-9]{20,}", AFTER),
+  kind("webhook-url", "hc-ping.com/ nosnch.in/", `(?:${UUID}|[a-f0-9]{10})`, AFTER),
+  kind("webhook-url", "webhook/send?key=", UUID, AFTER),
+  kind("webhook-url", "/integration/", "[a-f0-9]{32}(?=/enqueue)", AFTER),
+  kind("webhook-url", "/api/push/", "(?=[A-Za-z]{0,31}\\d)[A-Za-z0-9]{10,32}(?=\\?)", AFTER),
+  kind(
+    "url-key",
+    URL_PARAMETERS,
+    `(?:${RANDOM}|[a-f0-9]{32,}(?![A-Za-z0-9])|AIza[A-Za-z0-9_-]{20,})(?:%3[Dd]|=){0,2}`,
+    AFTER,
+  ),
+
+  // Hashes of passwords.
+  kind("password-hash", "$2a$ $2b$ $2y$", "\\$2[aby]\\$\\d{2}\\$[A-Za-z0-9./]{53}"),
+  kind(
+    "password-hash",
+    "$1$ $5$ $6$ $y$ $apr1$",
+    "\\$(?:[156y]|apr1)\\$(?:rounds=\\d{1,9}\\$)?[A-Za-z0-9./]{1,16}\\$[A-Za-z0-9./]{16,86}",
+  ),
+  kind(
+    "password-hash",
+    "$argon2",
+    "\\$argon2(?:id|i|d)\\$v=\\d{1,3}\\$m=\\d{1,9},t=\\d{1,9},p=\\d{1,9}\\$[A-Za-z0-9+/]{8,}\\$[A-Za-z0-9+/]{16,}",
+  ),
+  kind(
+    "password-hash",
+    "SCRAM-SHA-",
+    "SCRAM-SHA-(?:1|256)\\$\\d{1,9}:[A-Za-z0-9+/=]{8,64}\\$[A-Za-z0-9+/=]{20,64}:[A-Za-z0-9+/=]{20,64}",
+  ),
+  kind(
+    "password-hash",
+    "pbkdf2",
+    "pbkdf2(?::sha\\d{1,3}:\\d{1,9}|_sha\\d{1,3}\\$\\d{1,9})\\$[A-Za-z0-9+/]{4,64}\\$[A-Za-z0-9+/=]{20,}",
+  ),
+
   // Of any service.
+  kind(
+    "private-key",
+    "MIIEvQIBADAN MIIEvgIBADAN MIIEvAIBADAN MIIEowIBAAKCAQEA MIIEpAIBAAKCAQEA MIIEogIBAAKCAQEA MIIJQgIBADAN MIIJQwIBADAN MIIJKAIBAAKCAgEA MIIJKQIBAAKCAgEA MIICXAIBAAKBgQ MIICXQIBAAKBgQ MIICdgIBADAN MIICdwIBADAN MC4CAQAwBQYDK2V MHcCAQEE MIGHAgEAMBMGByqGSM49 MIGkAgEB MIG2AgEAMBAGByqGSM49",
+    "M[A-Za-z0-9+/]{60,}={0,2}",
+    WORD,
+  ),
   kind("private-key", "LS0tLS1CRUdJTi", "LS0tLS1CRUdJTi(?!BDRVJUSUZJQ0FURS|BQVUJMSUM)[A-Za-z0-9+/]{20,}={0,2}"),
   kind("jwt", "eyJ", "eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{4,}\\.[A-Za-z0-9_-]*(?:\\.[A-Za-z0-9_-]+){0,2}", RUN),
   kind("jwt", "ZXlK", "ZXlK(?:aGJHY2lPaU|MGVYQWlPaU|cmFXUWlPaU)[A-Za-z0-9+/]{40,}={0,2}", WORD),

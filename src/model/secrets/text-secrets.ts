@@ -2,13 +2,24 @@
 import { LiteralSet } from "../../lib/literal-set.ts";
 import { TrigramFilter } from "../../lib/trigram-filter.ts";
 import {
+  AUTH_LITERALS,
   AUTHORIZATION_LITERALS,
   CURL_LITERALS,
   JWK_LITERALS,
   replaceAuthorizations,
+  replaceAuths,
   replaceCurlUsers,
   replaceJwkMembers,
 } from "./authorizations.ts";
+import { COMMAND_LITERALS, replaceCommandSecrets } from "./command-secrets.ts";
+import { PGPASS_LITERALS, replaceHostPasswords, replacePgpass } from "./host-passwords.ts";
+import {
+  MANIFEST_LITERALS,
+  replaceEncoded,
+  replaceManifestSecrets,
+  replaceSensitiveValues,
+  SENSITIVE_LITERALS,
+} from "./manifest-secrets.ts";
 import { NAME_LITERALS, replaceNamedValues } from "./named-values.ts";
 import { PRIVATE_KEY_LITERALS, replacePrivateKeys } from "./private-keys.ts";
 import { literalsOf, VOCABULARY } from "./secret-literals.ts";
@@ -18,8 +29,13 @@ import { replaceUrlPasswords, URL_PASSWORD_LITERALS } from "./url-passwords.ts";
 /** Applied in this order, each when one of its literals occurs. */
 const SEARCHES: readonly { readonly literals: readonly string[]; replace(text: string): string }[] = [
   { literals: PRIVATE_KEY_LITERALS, replace: replacePrivateKeys },
+  { literals: MANIFEST_LITERALS, replace: replaceManifestSecrets },
   { literals: URL_PASSWORD_LITERALS, replace: replaceUrlPasswords },
   { literals: AUTHORIZATION_LITERALS, replace: replaceAuthorizations },
+  { literals: AUTH_LITERALS, replace: replaceAuths },
+  { literals: SENSITIVE_LITERALS, replace: replaceSensitiveValues },
+  { literals: COMMAND_LITERALS, replace: replaceCommandSecrets },
+  { literals: PGPASS_LITERALS, replace: replacePgpass },
   { literals: CURL_LITERALS, replace: replaceCurlUsers },
   { literals: JWK_LITERALS, replace: replaceJwkMembers },
 ];
@@ -47,20 +63,27 @@ const ORDINARY = `${VOCABULARY} finished in state created by schedule late error
 /** A replacement can complete another secret, so the text is read until nothing changes. */
 const MAX_ROUNDS = 8;
 
+/** Texts in base64 can hold such texts again, as in a Secret of Kubernetes with a configuration of Docker. */
+const MAX_ENCODINGS = 2;
+
 /** `credentials`: as configured. */
 export function createTextRedactor(credentials: readonly string[]): (text: string) => string {
   const configured = literalsOf(credentials);
   const filter = new TrigramFilter([...LITERALS.map(({ text }) => text), ...configured.forms], ORDINARY);
-  return (text) => {
-    if (text.length < 4 || !filter.mayHave(text)) return text;
+  const inText = (text: string, depth: number): string => {
+    const hasLiteral = filter.mayHave(text);
+    const hasHost = text.includes("@");
     let before = text;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const after = replaceOnce(configured.replace(before));
+      let after = hasLiteral || round > 0 ? replaceOnce(configured.replace(before)) : before;
+      if (hasHost) after = replaceHostPasswords(after);
+      if (depth > 0) after = replaceEncoded(after, (inner) => inText(inner, depth - 1));
       if (after === before) break;
       before = after;
     }
     return before;
   };
+  return (text) => (text.length < 4 ? text : inText(text, MAX_ENCODINGS));
 }
 
 function replaceOnce(text: string): string {

@@ -22,6 +22,9 @@ export const WORD: Partial<Place> = { boundary: "word" };
 export const RUN: Partial<Place> = { boundary: "run" };
 export const AFTER: Partial<Place> = { before: "after" };
 export const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+/** Letters of both cases and digits, at least 16: the limits keep the time linear. */
+export const RANDOM =
+  "(?=[A-Za-z_-]{0,63}\\d)(?=[A-Z0-9_-]{0,63}[a-z])(?=[a-z0-9_-]{0,63}[A-Z])[A-Za-z0-9_-]{16,}(?![A-Za-z0-9.])";
 
 export function tokenKind(kind: string, literals: string, form: string, place: Partial<Place> = {}): TokenKind {
   return { kind, literals: literals.split(" "), form, place: { before: 0, boundary: "none", ...place } };

@@ -5,7 +5,12 @@ const URL_PASSWORD = redactionMark("url-password");
 const URL_TOKEN = redactionMark("url-token");
 
 /** One of these is in every text that `replaceUrlPasswords` changes. */
-export const URL_PASSWORD_LITERALS: readonly string[] = ["://", "%2F%2F"];
+export const URL_PASSWORD_LITERALS: readonly string[] = ["://", "%2F%2F", "\\/", "u002f"];
+/** With escaped slashes, or an escaped "@" after the password, as some writers of JSON do. */
+const ESCAPED =
+  /(:(?:\/|\\{1,8}\/|\\{1,8}u002[Ff]){2}[^\s/@:"'\\[]{0,128}:)(?!\[redacted:)([^\s@"'\\]{1,256})(?=@|\\{1,8}u0040)/g;
+/** The parameters of InfluxDB 1: https://docs.influxdata.com/influxdb/v1/tools/api/#query-string-parameters */
+const USER_AND_P = /([?&]u=[^&\s"']{0,128}&p=)(?!\[redacted:)([^&\s"'<>\\]{1,256})/g;
 
 /** Schemes of which the host part ends at the first "/", "?" or "#", because no client accepts more; and "@" is usual in the path. */
 const STRICT_SCHEME = /(?:^|[^A-Za-z0-9])(?:https?|wss?|ftps?|sftp|git|ssh|file)$/i;
@@ -89,8 +94,9 @@ function secretOf(text: string, from: number, end: number, isStrict: boolean): F
   return PLACEHOLDER.test(text.slice(password, at)) ? null : { from: password, to: at, mark: URL_PASSWORD };
 }
 
-export function replaceUrlPasswords(text: string): string {
-  if (!text.includes("@") && !text.includes("%40")) return text;
+export function replaceUrlPasswords(original: string): string {
+  const text = original.includes("&p=") ? original.replace(USER_AND_P, `$1${URL_PASSWORD}`) : original;
+  if (!/@|%40|u0040/.test(text)) return text;
   let result = "";
   let done = 0;
   for (let sign = text.indexOf("://"); sign >= 0; ) {
@@ -105,6 +111,7 @@ export function replaceUrlPasswords(text: string): string {
     }
     sign = next;
   }
-  const clean = done === 0 ? text : result + text.slice(done);
+  const whole = done === 0 ? text : result + text.slice(done);
+  const clean = whole.includes("\\") ? whole.replace(ESCAPED, `$1${URL_PASSWORD}`) : whole;
   return clean.includes("%40") ? clean.replace(ENCODED, `$1${URL_PASSWORD}`) : clean;
 }

@@ -115,6 +115,47 @@ describe("a secret that is spread over log lines", () => {
     }
   });
 
+  test("a private key whose rows have other rows of the same logger between them", () => {
+    const random = seededRandom(15);
+    for (let round = 0; round < 50; round += 1) {
+      const pem = privateKey(random, "PRIVATE KEY", 5);
+      const others = [
+        "Heartbeat",
+        "Finished in state Completed()",
+        "0198f0b0-4100-4aa1-9d11-2c3d4e5f6071",
+        "2026-11-30",
+      ];
+      const rows = pem.split("\n").flatMap((row, at) => [row, ...others.slice(0, (at * round) % 5)]);
+      const found = clean(rows);
+      for (const part of bodyOf(pem)) expect(found.join("\n")).not.toContain(part);
+      expect(found.filter((row) => others.includes(row))).toEqual(rows.filter((row) => others.includes(row)));
+      expect(clean(found)).toEqual(found);
+    }
+  });
+
+  test("a value whose name was cut between two rows", () => {
+    const random = seededRandom(16);
+    for (let round = 0; round < 20; round += 1) {
+      const secret = password(random, 20, "");
+      for (let at = 2; at < 8; at += 1) {
+        const text = `connect DB_PASSWORD=${secret} now`;
+        const found = clean([text.slice(0, 11 + at), text.slice(11 + at)]);
+        expect(found.join("")).not.toContain(secret);
+      }
+    }
+  });
+
+  test("the rest of a value that was cut, in a row of its own", () => {
+    const random = seededRandom(17);
+    for (let round = 0; round < 50; round += 1) {
+      const secret = password(random, 32, "");
+      const found = clean([`DB_PASSWORD=${secret.slice(0, 12)}`, secret.slice(12), "Done"]);
+      expect(found).toEqual(["DB_PASSWORD=[redacted:named-secret]", "[redacted:named-secret]", "Done"]);
+    }
+    const plain = ["token=[redacted:named-secret]", "Completed", "run-17", "SUCCESS", "etl"];
+    expect(clean(plain)).toEqual(plain);
+  });
+
   test("the result is the same for every division into batches when the last one sees its neighbours", () => {
     const random = seededRandom(6);
     for (let round = 0; round < 60; round += 1) {

@@ -210,7 +210,7 @@ describe("fields of objects with the name of a secret", () => {
       schema: { properties: { password: { type: "string", title: "Password", default: MARK } } },
       secrets: { db: MARK },
       passwords: [MARK],
-      headers: { Authorization: MARK },
+      headers: { Authorization: `Token ${MARK}` },
       pin: 1234,
       db_password: MARK as never,
     } as never);
