@@ -1,5 +1,5 @@
 /**
- * A real Prefect server (the one in `.venv`) on a free loopback port, with a home folder of its own that is removed at the
+ * A real Prefect server (`target.ts` says which) on a free loopback port, with a home folder of its own that is removed at the
  * end. It takes some seconds to start: share one per test file.
  */
 import { Database } from "bun:sqlite";
@@ -11,6 +11,7 @@ import type { Subprocess } from "bun";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { lastLines, processState } from "../process/process-state.ts";
 import { addWitness, answerOf, waitUntil } from "../time/wait-until.ts";
+import { createDatabase, realPrefectTarget } from "./target.ts";
 
 export interface RealPrefectOptions {
   /** Further environment of the server: `{ PREFECT_SERVER_API_AUTH_STRING: "admin:pass" }`. */
@@ -26,7 +27,7 @@ export interface Finished {
 }
 
 export interface RealPrefect extends AsyncDisposable {
-  /** `http://127.0.0.1:{port}/api`. */
+  /** `http://127.0.0.1:{port}/api`, or the base path instead of `/api`. */
   readonly url: string;
   readonly port: number;
   /** PREFECT_HOME: the database is `prefect.db` in it. */
@@ -68,7 +69,6 @@ const ROOT = join(import.meta.dir, "../../..");
 const SUPPORT = join(import.meta.dir, "..");
 /** Flows that fill a workspace, for `python`. */
 export const WORKSPACE = "real-prefect/workspace.py";
-const BIN = join(ROOT, ".venv/bin");
 /** Only ends what would never end. */
 const SCRIPT_MS = 900_000;
 /** Longer than the 5 s after which the service that marks runs as Late looks again. */
@@ -84,7 +84,9 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
   const folder = await mkdtemp(join(tmpdir(), "real-prefect-"));
   const home = join(folder, "prefect");
   const port = options.port ?? freePort();
-  const url = `http://127.0.0.1:${port}/api`;
+  const { bin, apiPath, postgres } = realPrefectTarget();
+  const url = `http://127.0.0.1:${port}${apiPath}`;
+  const database = postgres === null ? null : await createDatabase(postgres);
   const authString = options.env?.PREFECT_SERVER_API_AUTH_STRING;
   const env: Record<string, string> = {
     ...inherited(),
@@ -96,6 +98,8 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     PREFECT_LOGGING_SERVER_LEVEL: "WARNING",
     PREFECT_CLI_COLORS: "false",
     PYTHONDONTWRITEBYTECODE: "1",
+    ...(apiPath === "/api" ? {} : { PREFECT_SERVER_API_BASE_PATH: apiPath }),
+    ...database?.env,
     ...(authString === undefined ? {} : { PREFECT_API_AUTH_STRING: authString }),
     ...options.env,
   };
@@ -119,7 +123,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
   const removeWitness = addWitness(witness);
 
   async function start(): Promise<void> {
-    const command = [join(BIN, "prefect"), "server", "start", "--host", "127.0.0.1", "--port", String(port)];
+    const command = [join(bin, "prefect"), "server", "start", "--host", "127.0.0.1", "--port", String(port)];
     const started = Bun.spawn(command, { env, cwd: folder, stdin: "ignore", stdout: log, stderr: log });
     server = started;
     await waitUntil("the Prefect server has started", async () => {
@@ -145,6 +149,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     for (const process of children) process.kill("SIGKILL");
     await Promise.all([...children].map((process) => process.exited));
     await stop("SIGKILL");
+    await database?.drop();
     await rm(folder, { recursive: true, force: true });
   }
 
@@ -183,7 +188,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
 
   async function python(script: string, args: readonly string[] = []): Promise<Finished> {
     const file = script.startsWith("/") ? script : join(SUPPORT, script);
-    const command = [join(BIN, "python"), file, ...args];
+    const command = [join(bin, "python"), file, ...args];
     const child = Bun.spawn(command, { env, cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
     children.add(child);
     const finished = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
@@ -233,13 +238,13 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
 
   try {
     await mkdir(home, { recursive: true });
-    const template = await templateFile();
-    if (existsSync(template)) {
+    const template = postgres === null ? templateFile() : null;
+    if (template !== null && existsSync(template)) {
       await copyFile(template, join(home, "prefect.db"));
       await copyFile(`${template}.memo`, join(home, MEMO));
     }
     await start();
-    if (!existsSync(template)) await keepTemplate(home, template);
+    if (template !== null && !existsSync(template)) await keepTemplate(home, template);
   } catch (error) {
     await dispose();
     throw error;
@@ -262,7 +267,7 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     }),
     fill,
     prefect(args, extra = {}) {
-      const command = [join(BIN, "prefect"), ...args];
+      const command = [join(bin, "prefect"), ...args];
       const child = Bun.spawn(command, {
         env: { ...env, ...extra },
         cwd: folder,
@@ -282,12 +287,8 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
  * An empty database, migrated once per checkout and Prefect version: applying the migrations is two thirds of a first start.
  * Lies in the ignored `.tmp`.
  */
-async function templateFile(): Promise<string> {
-  const found = await Array.fromAsync(
-    new Bun.Glob("lib/python*/site-packages/prefect-*.dist-info").scan({ cwd: join(ROOT, ".venv"), onlyFiles: false }),
-  );
-  const version = /prefect-([^/]+)\.dist-info$/.exec(found[0] ?? "")?.[1] ?? "unknown";
-  return join(ROOT, ".tmp", `prefect-${version}.db`);
+function templateFile(): string {
+  return join(ROOT, ".tmp", `prefect-${realPrefectTarget().version}.db`);
 }
 
 async function keepTemplate(home: string, template: string): Promise<void> {

@@ -33,10 +33,12 @@ os.environ.setdefault("PREFECT_LOGGING_TO_API_BATCH_INTERVAL", "0.5")
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
 
 import httpx
+import prefect
 from prefect import flow, get_run_logger, pause_flow_run, task
 from prefect.events import emit_event
 
 HERE = Path(__file__).resolve()
+VERSION = tuple(int(part) for part in prefect.__version__.split(".")[:2])
 FOUND = {}
 
 
@@ -117,7 +119,7 @@ def billing_import(raw: str = "12,50"):
     return load(raw)
 
 
-@flow(name="flaky", retries=1, retry_delay_seconds=0.2)
+@flow(name="flaky", retries=1, retry_delay_seconds=1)
 def flaky():
     flaky_task()
     TRIES["flow"] += 1
@@ -204,7 +206,7 @@ def deployment(name, function, pool="etl-pool", **extra):
     parent = API.post("/flows/", {"name": function.name})
     entrypoint = f"{HERE.name}:{function.fn.__name__}"
     steps = [{"prefect.deployments.steps.set_working_directory": {"directory": str(HERE.parent)}}]
-    body = {"name": name, "flow_id": parent["id"], "work_pool_name": pool, "entrypoint": entrypoint, "path": str(HERE.parent), "pull_steps": steps, "tags": ["prod"], **extra}
+    body = {"name": name, "flow_id": parent["id"], "work_pool_name": pool, "entrypoint": entrypoint, "path": str(HERE.parent), "pull_steps": steps, "tags": ["prod"], "enforce_parameter_schema": False, **extra}
     FOUND[f"deployment:{name}"] = API.post("/deployments/", body)["id"]
 
 
@@ -249,7 +251,8 @@ def pool():
 def automation():
     trigger = {"type": "event", "posture": "Reactive", "threshold": 1, "within": 0, "expect": ["prefect.flow-run.Failed"], "match": {"prefect.resource.id": "prefect.flow-run.*"}}
     action = {"type": "run-deployment", "source": "selected", "deployment_id": deployment_id("orders-stranded")}
-    FOUND["automation"] = API.post("/automations/", {"name": "rerun-on-failure", "trigger": trigger, "actions": [action], "tags": ["ops"]})["id"]
+    tags = {"tags": ["ops"]} if VERSION >= (3, 4) else {}
+    FOUND["automation"] = API.post("/automations/", {"name": "rerun-on-failure", "trigger": trigger, "actions": [action], **tags})["id"]
     time.sleep(0.5)  # The trigger loads in the background. When it misses the first failed run, a later one fires it.
 
 
