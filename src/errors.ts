@@ -31,6 +31,8 @@ export interface AppErrorOptions<Hint extends string = Sentence> {
   readonly retryAfterMs?: number;
   /** HTTP status that caused it, for logs and tests; never for decisions. */
   readonly status?: number;
+  /** The server has no such route, as far as its answer shows; for `not_found`. */
+  readonly isUnknownRoute?: boolean;
 }
 
 class CodedError extends Error {
@@ -38,6 +40,7 @@ class CodedError extends Error {
   readonly hint: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly status: number | undefined;
+  readonly isUnknownRoute: boolean;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -46,6 +49,7 @@ class CodedError extends Error {
     this.hint = options.hint;
     this.retryAfterMs = options.retryAfterMs;
     this.status = options.status;
+    this.isUnknownRoute = options.isUnknownRoute === true;
   }
 
   get retryable(): boolean {

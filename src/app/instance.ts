@@ -10,6 +10,7 @@ import { createPrefectClient, type PrefectClient } from "../prefect/client.ts";
 import { redactedApi } from "../prefect/redacted-api.ts";
 import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";
 import type { QueryContext } from "../queries/source/context.ts";
+import { findFact } from "../store/sync-state.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { firstRecordFileOf, toConnection } from "./connection.ts";
 import { createRecordReader } from "./record.ts";
@@ -48,6 +49,10 @@ export function createInstance(options: InstanceOptions): Instance {
   const worker = createSyncWorker({ ...options, logger });
   let client: PrefectClient | null = null;
   let isClosed = false;
+  const serverVersion = () => {
+    const db = reader.current();
+    return db === null ? null : (findFact(db, "instance")?.version ?? null);
+  };
   return {
     settings,
     worker,
@@ -58,7 +63,10 @@ export function createInstance(options: InstanceOptions): Instance {
       api: () => {
         if (isClosed)
           throw new AppError("unavailable", "This connection to Prefect was just closed.", { hint: "Try again." });
-        client ??= redactedApi(createPrefectClient(connection, { clock, logger, answers: answerBudget }), redact);
+        client ??= redactedApi(
+          createPrefectClient(connection, { clock, logger, answers: answerBudget, serverVersion }),
+          redact,
+        );
         return client;
       },
       clock,

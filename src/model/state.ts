@@ -26,6 +26,9 @@ export const UNFINISHED_TYPES: readonly StateType[] = STATE_TYPES.filter((type) 
 /** State types of runs that may hold slots of concurrency limits. */
 export const ACTIVE_TYPES = ["PENDING", "RUNNING", "CANCELLING"] as const satisfies readonly StateType[];
 
+/** State types of runs that hold slots of work pools and queues. */
+export const HOLDING_TYPES = ["PENDING", "RUNNING"] as const satisfies readonly StateType[];
+
 /** State types of runs that ended with an error. */
 export const FAILED_TYPES = ["FAILED", "CRASHED"] as const satisfies readonly StateType[];
 

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { JsonObject } from "../model/objects.ts";
 import type { PrefectApi } from "./api.ts";
+import type { ServerVersion } from "./older-servers/server-version.ts";
 import type { Http } from "./transport/http.ts";
 import { checkRows, type Fields, parseOne } from "./transport/wire.ts";
 
@@ -11,14 +12,17 @@ const BLOCK_TYPE: Fields = { id: "uuid", slug: "text" };
 
 type AdminCalls = Pick<PrefectApi, "readHealth" | "readVersion" | "readServerSettings" | "readBlockTypeIds" | "get">;
 
-export function createAdminCalls(http: Http): AdminCalls {
+export function createAdminCalls(http: Http, serverVersion: ServerVersion): AdminCalls {
   return {
     /** GET /health, which needs no credentials. */
     readHealth: async (options) => (await http.get("/health", options)) === true,
     /** The version of Prefect, `3.8.8`. (GET /version returns the version of the API, `0.8.4`.) */
     async readVersion(options) {
       const version = await http.get("/admin/version", options);
-      if (typeof version === "string") return version;
+      if (typeof version === "string") {
+        serverVersion.observe(version);
+        return version;
+      }
       throw http.failures.unexpectedAnswer("GET /admin/version", "a text was expected");
     },
     /** GET /admin/settings; absent on Prefect Cloud (`not_found`). Secrets are masked by the server. */

@@ -6,6 +6,9 @@ import { createEventCalls } from "./events.ts";
 import { createFlowRunCalls } from "./flow-runs.ts";
 import { createLogCalls } from "./logs.ts";
 import { createObjectCalls } from "./objects.ts";
+import { createServerVersion, withSupportedServer } from "./older-servers/server-version.ts";
+import { withStartTimes } from "./older-servers/start-times.ts";
+import { withTagLimits } from "./older-servers/tag-limits.ts";
 import { createTagLimitCalls } from "./tag-limits.ts";
 import { createTaskRunCalls } from "./task-runs.ts";
 import { type PrefectConnection, parseApiUrl } from "./transport/connection.ts";
@@ -27,19 +30,21 @@ export interface PrefectClient extends PrefectApi {
  */
 export function createPrefectClient(given: PrefectConnection, deps: HttpDeps): PrefectClient {
   const connection = withUrlCredentials(given);
-  const http = createHttp(connection, deps);
-  const postFilter = createPostFilter(http);
+  const direct = createHttp(connection, deps);
+  const version = createServerVersion(direct, connection.isCloud, deps.serverVersion ?? (() => null));
+  const http = withSupportedServer(direct, version);
+  const postFilter = withTagLimits(withStartTimes(createPostFilter(http), version), version);
   return {
     url: http.url,
     isCloud: connection.isCloud,
     ...createEventCalls(http),
-    ...createFlowRunCalls(http, postFilter),
+    ...createFlowRunCalls(http, postFilter, version),
     ...createTaskRunCalls(http, postFilter),
     ...createLogCalls(http, postFilter),
     ...createObjectCalls(http, postFilter),
-    ...createWorkPoolCalls(http, postFilter),
+    ...createWorkPoolCalls(http, postFilter, version),
     ...createTagLimitCalls(http, postFilter),
-    ...createAdminCalls(http),
+    ...createAdminCalls(http, version),
     ...createCloudCalls(http, connection),
     openEventStream(filter, signal) {
       http.countRequest();

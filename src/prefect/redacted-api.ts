@@ -99,10 +99,11 @@ function cleanError(error: unknown, redact: Redact): unknown {
   const message = withReplaced(error.sentence, redact.text);
   const hint = error.ownHint === undefined ? undefined : withReplaced(error.ownHint, redact.text);
   if (message === error.message && hint === error.hint) return error;
-  const { retryAfterMs, status } = error;
+  const { retryAfterMs, status, isUnknownRoute } = error;
   return new AppError(error.code, message, {
     ...(hint === undefined ? {} : { hint }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(status === undefined ? {} : { status }),
+    isUnknownRoute,
   });
 }

@@ -176,8 +176,8 @@ describe("a problem to fix", () => {
       {
         level: "fix",
         area: "api",
-        what: "It is Prefect 2.20.1; events and their filters are those of Prefect 3.",
-        fix: "Upgrade the server to Prefect 3.",
+        what: "This is Prefect 2.20.1, and only Prefect 3 is supported.",
+        fix: "Upgrade the server to Prefect 3, or set PREFECT_API_URL to one.",
       },
       { level: "fix", area: "record", what: "The record was made by a newer program.", fix: "Upgrade this one." },
     ]);

@@ -47,7 +47,12 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     secrets: ["events"],
   },
   config: { "": [] },
-  prefect: { "": ["transport"], paging: ["", "transport"], transport: [] },
+  prefect: {
+    "": ["older-servers", "transport"],
+    "older-servers": ["transport"],
+    paging: ["", "transport"],
+    transport: [],
+  },
   store: {
     "": ["file", "schema"],
     file: [],

@@ -14,10 +14,16 @@ export interface Exchange {
 }
 
 const FOLDER = join(import.meta.dir, "../fixtures/prefect-3.8.8");
+const OLDER = join(import.meta.dir, "../fixtures/prefect-3.0.11/older-server.json");
 
 /** `recorded("flow-runs-filter")`: the exchanges of that file. */
 export function recorded(file: string): readonly Exchange[] {
   return (JSON.parse(readFileSync(join(FOLDER, `${file}.json`), "utf8")) as { exchanges: Exchange[] }).exchanges;
+}
+
+/** Exchanges with Prefect 3.0.11, where it answers otherwise than newer servers. */
+export function recordedOlder(): readonly Exchange[] {
+  return (JSON.parse(readFileSync(OLDER, "utf8")) as { exchanges: Exchange[] }).exchanges;
 }
 
 /** The body of the n-th recorded answer of a file. */

@@ -98,7 +98,11 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     isCloud: options.isCloud === true,
   };
   // Waits of the client are real, its moments are those of the harness.
-  const api = createPrefectClient(connection, { clock: { ...clock, sleep: systemClock.sleep }, logger: silentLogger });
+  const api = createPrefectClient(connection, {
+    clock: { ...clock, sleep: systemClock.sleep },
+    logger: silentLogger,
+    serverVersion: () => fake.workspace.version,
+  });
   const saved: LiveBatch[] = [];
   const query: QueryContext = {
     record: () => (options.record === false ? null : reader ? reader.current() : db),

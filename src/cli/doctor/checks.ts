@@ -4,7 +4,9 @@ import type { ResolvedSettings, SettingProblem, Settings, SettingValue } from ".
 import { type AppError, toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { asName, asPlace, asReason, figure, own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { isOlderVersion, LEAST_VERSION } from "../../model/prefect-version.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
+import { unsupportedVersion } from "../../prefect/older-servers/server-version.ts";
 import { skewMsOf } from "../../prefect/transport/server-offset.ts";
 import { OTHER_SERVER_NOTE } from "../../queries/source/other-server.ts";
 import { type RecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
@@ -126,10 +128,10 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<DoctorFindin
     ];
   }
   const tookMs = Math.round(clock.steadyMs() - startMs);
-  const [version, access] = [
-    settings.isCloud ? null : await attempt(() => api.readVersion(options)),
-    await attempt(() => api.filterObjects("flow", { limit: 1 }, options)),
-  ];
+  const version = settings.isCloud ? null : await attempt(() => api.readVersion(options));
+  if (version && "value" in version && isOlderVersion(version.value, LEAST_VERSION))
+    return [failed("api", unsupportedVersion(version.value), own(""))];
+  const access = await attempt(() => api.filterObjects("flow", { limit: 1 }, options));
   const product: DoctorFinding | null = version
     ? versionFinding(version, access)
     : { level: "ok", area: "api", what: own("It is Prefect Cloud.") };
@@ -166,10 +168,7 @@ function versionFinding(version: Attempt<string>, access: Attempt<unknown>): Doc
     if ("error" in access && access.error.code === version.error.code) return null;
     return failed("api", version.error, own("Check that the API URL is Prefect's own."), "warn");
   }
-  if (Number.parseInt(version.value, 10) >= 3)
-    return { level: "ok", area: "api", what: sentence`It is Prefect ${asName(version.value)}.` };
-  const what = sentence`It is Prefect ${asName(version.value)}; events and their filters are those of Prefect 3.`;
-  return { level: "fix", area: "api", what, fix: own("Upgrade the server to Prefect 3.") };
+  return { level: "ok", area: "api", what: sentence`It is Prefect ${asName(version.value)}.` };
 }
 
 const SHOWN_AUTH = { key: "the API key", basic: "the auth string", none: "no credentials" } as const;

@@ -197,6 +197,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         const hint = sentence`The server may be older than this function needs, or ${urlName} may be wrong.`;
         return new AppError(code, sentence`Prefect at ${shownUrl} does not know the route ${asPlace(route)}.`, {
           ...options,
+          isUnknownRoute: true,
           hint,
         });
       }

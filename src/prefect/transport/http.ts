@@ -25,6 +25,8 @@ export interface HttpDeps {
   readonly random?: () => number;
   /** The budget that the answers of all callers' Prefects share. */
   readonly answers?: AnswerBudget | undefined;
+  /** The recorded version of the server, or null. Absent: the server is asked. */
+  readonly serverVersion?: (() => string | null) | undefined;
 }
 
 export interface Http {

@@ -17,7 +17,7 @@ import { serverNowUs } from "../source/server-time.ts";
 import { tallyEvent } from "./count-recorded.ts";
 import { withResource } from "./event-filter.ts";
 import { addGroup, type Buckets, bucketStart, type EventGroup, type Grouping, toStates } from "./event-tally.ts";
-import { readLiveEvents } from "./live-events.ts";
+import { isFilterRefused, readLiveEvents, withoutRefusedParts } from "./live-events.ts";
 
 export type LiveCount = LiveValue<Map<string, EventGroup>>;
 
@@ -40,9 +40,10 @@ export async function countLive(ask: Ask, range: TimeRange): Promise<LiveCount> 
   try {
     return await (by === "time" ? countTimes(ask, range) : countKeys(ask, range, by));
   } catch (error) {
-    // Prefect answers 500 to text filters on SQLite before 3.44, and to buckets after the current unit of time.
-    if (!(error instanceof AppError) || error.status !== 500) throw error;
-    return by === "time" && !ask.filter.text && bucketsIn(ask, range).length <= MAX_TOTALS
+    // Prefect also answers 500 to buckets after the current unit of time.
+    const isRefused = isFilterRefused(error) && withoutRefusedParts(ask.filter) !== null;
+    if (!isRefused && !(error instanceof AppError && error.status === 500)) throw error;
+    return by === "time" && !isRefused && bucketsIn(ask, range).length <= MAX_TOTALS
       ? countTotals(ask, range)
       : countByReading(ask, range);
   }

@@ -39,15 +39,33 @@ export async function readLiveEvents(
   try {
     return await readPages(ctx, live, question, question.filter);
   } catch (error) {
-    if (!question.filter.text || !isServerFault(error)) throw error;
-    // Prefect on SQLite before 3.44 answers every text filter with 500: events are read without it and searched here.
-    const { text: _, ...rest } = question.filter;
-    return await readPages(ctx, live, question, rest);
+    const simpler = withoutRefusedParts(question.filter);
+    if (simpler === null || !isFilterRefused(error)) throw error;
+    return await readPages(ctx, live, question, simpler);
   }
 }
 
-function isServerFault(error: unknown): boolean {
-  return error instanceof AppError && error.status === 500;
+/**
+ * Whether Prefect cannot evaluate a filter: 500 to every text filter on SQLite before 3.44, and 422 to text filters and to lists of
+ * resource filters before Prefect 3.4.25.
+ */
+export function isFilterRefused(error: unknown): boolean {
+  return error instanceof AppError && (error.status === 500 || error.status === 422);
+}
+
+/** The filter without what some servers refuse; these criteria have to be checked here. Null: it has no such part. */
+export function withoutRefusedParts(filter: EventFilter): EventFilter | null {
+  const { text, related, any_resource, ...rest } = filter;
+  const isKept = (part: unknown) => part !== undefined && !Array.isArray(part);
+  if (text === undefined && !Array.isArray(related) && !Array.isArray(any_resource)) return null;
+  // Otherwise Prefect would leave out matches whose resource has another event that does not match.
+  const resource = rest.resource?.distinct ? { resource: { ...rest.resource, distinct: false } } : {};
+  return {
+    ...rest,
+    ...resource,
+    ...(isKept(related) ? { related: related as NonNullable<typeof related> } : {}),
+    ...(isKept(any_resource) ? { any_resource: any_resource as NonNullable<typeof any_resource> } : {}),
+  };
 }
 
 async function readPages(
@@ -58,7 +76,7 @@ async function readPages(
 ): Promise<LiveEvents> {
   const { order, after, wanted } = question;
   const range = partFrom(question.range, order, after?.occurredUs);
-  const isLocal = question.filter.text !== undefined && asked.text === undefined;
+  const isLocal = asked !== question.filter;
   const firstPage = isLocal ? EVENTS_PER_PAGE : Math.min(EVENTS_PER_PAGE, wanted + 1);
   const rows: PrefectEvent[] = [];
   const matches: PrefectEvent[] = [];

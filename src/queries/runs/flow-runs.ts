@@ -1,6 +1,6 @@
 /** Flow runs by Prefect's filters. */
 import { sentence } from "../../lib/shown-text.ts";
-import { addUs, earliestUs, formatIsoUs, latestUs, type ServerUs } from "../../lib/time.ts";
+import { addUs, earliestUs, formatIsoUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { FlowRun, JsonObject } from "../../model/objects.ts";
 import { type FlowRunSummary, flowRunSummary } from "../../model/runs/run-summary.ts";
@@ -244,18 +244,17 @@ async function fromLive(
 
 /** Ids that the question asks for, without other criteria, and that Prefect does not have. */
 function missingIds(set: FilterSet, runs: readonly FlowRun[], isPart: boolean): readonly string[] {
-  const { flow_runs: filter, ...others } = set;
-  const ids = idsOf(filter);
-  const isAlone = Object.keys((filter ?? {}) as object).every((field) => field === "id" || field === "operator");
-  if (
-    ids === null ||
-    isPart ||
-    !isAlone ||
-    Object.values(others).some((other) => other !== undefined && other !== null)
-  )
-    return [];
+  const ids = onlyIdsOf(set);
+  if (ids === null || isPart) return [];
   const found = new Set(runs.map((run) => run.id));
   return ids.map((id) => id.toLowerCase()).filter((id) => !found.has(id));
+}
+
+/** The ids of a question that has no other criteria, or null. */
+function onlyIdsOf({ flow_runs: filter, ...others }: FilterSet): readonly string[] | null {
+  const isAlone = Object.keys((filter ?? {}) as object).every((field) => field === "id" || field === "operator");
+  const hasOthers = Object.values(others).some((other) => other !== undefined && other !== null);
+  return isAlone && !hasOthers ? idsOf(filter) : null;
 }
 
 async function readPage(
@@ -266,6 +265,8 @@ async function readPage(
   const { set, sort, limit } = question;
   const wanted = limit + 1;
   if (sort !== undefined) return place(await readSorted(live, set, sort, wanted, start.offset), start);
+  const ids = onlyIdsOf(set);
+  if (ids !== null) return (await readByIds(live, question, ids, start)).slice(0, wanted);
   const { fromUs, toUs } = boundsOf(set.flow_runs);
   const rows =
     start.part === 0
@@ -284,6 +285,26 @@ async function readPage(
   const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
   const later = withStart(set, latestUs(fromUs ?? 0, addUs(start.nowUs, 1)), toUs);
   return [...rows, ...place(await readSorted(live, later, "START_TIME_ASC", wanted - rows.length, from.offset), from)];
+}
+
+/**
+ * Runs of a question by ids alone, asked for without a bound: a run without a start and an expected start matches none, and what is
+ * missing from this answer has been deleted.
+ */
+async function readByIds(
+  live: LiveReader,
+  { set }: FlowRunsQuestion,
+  ids: readonly string[],
+  { nowUs, part, offset }: FlowRunPosition,
+): Promise<Placed<FlowRun>[]> {
+  const runs = await readSorted(live, set, "START_TIME_DESC", ids.length, 0);
+  const isLater = (run: FlowRun) => (parseIsoUs(run.start_time ?? run.expected_start_time ?? "") ?? 0) > nowUs;
+  const past = place(
+    runs.filter((run) => !isLater(run)),
+    { nowUs, part: 0, offset: 0 },
+  );
+  const later = place(runs.filter(isLater).toReversed(), { nowUs, part: 1, offset: 0 });
+  return part === 0 ? [...past.slice(offset), ...later] : later.slice(offset);
 }
 
 /** The same filters with these bounds on the start. Only for filters whose criteria must all match. */

@@ -13,7 +13,7 @@ export async function readFlowRun(ctx: QueryContext, live: LiveReader, id: strin
     ctx.saveLive({ kind: "flow_run", rows: [run], readUs: live.startedUs });
     return run;
   } catch (error) {
-    if (!(error instanceof AppError) || error.code !== "not_found") throw error;
+    if (!(error instanceof AppError) || error.code !== "not_found" || error.isUnknownRoute) throw error;
     ctx.saveLive({ kind: "flow_run", rows: [], readUs: live.startedUs, missing: [id] });
     throw new AppError("not_found", sentence`no flow run ${asName(id)} in this workspace`, {
       hint: "get_flow_runs lists runs with their ids and names.",

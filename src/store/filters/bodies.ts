@@ -8,7 +8,7 @@ import type { SnapshotKind } from "../../model/objects.ts";
 import { artifactFilter } from "./artifacts.ts";
 import { automationFilter } from "./automations.ts";
 import { type Clause, join, uuidBytes, wrap } from "./clause.ts";
-import { deploymentFilter } from "./deployments.ts";
+import { deploymentFilter, QUEUE_ID } from "./deployments.ts";
 import { flowRunFilter } from "./flow-runs.ts";
 import { flowFilter } from "./flows.ts";
 import { taskRunFilter } from "./task-runs.ts";
@@ -138,7 +138,7 @@ export function deploymentsWhere(set: FilterSet): Clause {
     filterClause(deploymentFilter, set.deployments),
     ...within("d.parent_id", flows(set, "f.id")),
     ...within(uuidBytes("d.id"), runs(set, "deployment_id")),
-    ...within("(d.doc ->> '$.work_queue_id')", queues(set)),
+    ...within(QUEUE_ID, queues(set)),
   ]);
 }
 
@@ -148,7 +148,7 @@ export function flowsWhere(set: FilterSet): Clause {
   const queueIds = isGiven(set.work_pools) ? queues({ work_pools: set.work_pools }) : null;
   if (isGiven(set.deployments) || queueIds !== null) {
     const deployed = [wrap(DEPLOYMENT, filterClause(deploymentFilter, set.deployments), "")];
-    deployed.push(...within("(d.doc ->> '$.work_queue_id')", queueIds));
+    deployed.push(...within(QUEUE_ID, queueIds));
     parts.push(wrap("f.id IN (SELECT d.parent_id FROM object d WHERE ", join(deployed)));
   }
   return join(parts);

@@ -24,8 +24,17 @@ const wholeNumber = z
 
 const TAGS = "d.doc, '$.tags'";
 
+/**
+ * The work queue of a deployment. Before Prefect 3.6 deployments have no `work_queue_id`, only the names of pool and queue.
+ * https://github.com/PrefectHQ/prefect/blob/3.4.25/src/prefect/server/schemas/responses.py
+ */
+export const QUEUE_ID = `coalesce(d.doc ->> '$.work_queue_id',
+  (SELECT n.id FROM object n JOIN object m ON m.id = n.parent_id AND m.kind = 'work_pool' AND m.deleted_us IS NULL
+   WHERE n.kind = 'work_queue' AND n.deleted_us IS NULL AND n.name = d.doc ->> '$.work_queue_name'
+   AND m.name = d.doc ->> '$.work_pool_name'))`;
+
 /** The queue name that the deployment was given: a guess, as in flow-runs.ts, because Prefect returns another name. */
-const QUEUE_NAME = `(CASE WHEN (d.doc ->> '$.work_queue_id') IN
+const QUEUE_NAME = `(CASE WHEN ${QUEUE_ID} IN
   (SELECT p.doc ->> '$.default_queue_id' FROM object p WHERE p.kind = 'work_pool')
   THEN NULL ELSE d.doc ->> '$.work_queue_name' END)`;
 

@@ -192,7 +192,7 @@ export class Snapshots {
     for (const pool of findObjects(this.ctx.db, "work_pool")) {
       const call = (api: PrefectApi, options: CallOptions) => api.filterWorkers(pool.name, options);
       const rows = await this.ctx.requests.call(priority, signal, call).catch((error: unknown) => {
-        if (error instanceof AppError && error.code === "not_found") return [];
+        if (error instanceof AppError && error.code === "not_found" && !error.isUnknownRoute) return [];
         throw error;
       });
       if (rows.length >= this.ctx.tuning.rowPage) isWhole = false;

@@ -25,7 +25,7 @@ export function countBy(events: FakeEvents, countable: string, body: Dict, rules
   if (body.filter === undefined || body.filter === null) {
     throw invalid([{ type: "missing", loc: ["body", "filter"], msg: "Field required", input: null }], body);
   }
-  const problems = filterProblems(body.filter);
+  const problems = filterProblems(body.filter, undefined, rules.isOlder);
   if (problems.length > 0) throw invalid(problems, body);
   const filter = materialise(body.filter, rules.nowUs);
   const stepUs = (UNIT_US[String(body.time_unit ?? "day")] ?? DAY_US) * Number(body.time_interval ?? 1);

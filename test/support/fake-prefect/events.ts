@@ -11,6 +11,8 @@ import type { FakeEvents, StoredEvent } from "./workspace.ts";
 export interface EventRules {
   readonly nowUs: number;
   readonly textSearch: boolean;
+  /** As before 3.4.25: text filters and lists of resource filters are refused. */
+  readonly isOlder?: boolean;
 }
 
 const KEYS: Record<string, readonly string[]> = {
@@ -26,7 +28,11 @@ const KEYS: Record<string, readonly string[]> = {
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
 
 /** The problems of a filter; empty when the server accepts it. */
-export function filterProblems(filter: unknown, loc: readonly (string | number)[] = ["body", "filter"]): Problem[] {
+export function filterProblems(
+  filter: unknown,
+  loc: readonly (string | number)[] = ["body", "filter"],
+  isOlder = false,
+): Problem[] {
   if (filter === null || filter === undefined) return [];
   if (!isDict(filter)) return [notAnObject(loc, filter)];
   const problems: Problem[] = unknownKeys(filter, "", loc);
@@ -39,6 +45,8 @@ export function filterProblems(filter: unknown, loc: readonly (string | number)[
       continue;
     }
     if (!(key in KEYS)) continue;
+    if (isOlder && key === "text") problems.push(extraForbidden(here, value));
+    if (isOlder && Array.isArray(value)) problems.push(notAnObject(here, value));
     if (value === null && key !== "occurred" && key !== "id") continue;
     const parts = Array.isArray(value) && (key === "related" || key === "any_resource") ? value : [value];
     for (const part of parts) {
@@ -250,7 +258,7 @@ export interface FakePage {
 
 export function firstPage(events: FakeEvents, body: Dict, rules: EventRules): FakePage {
   const limit = typeof body.limit === "number" ? body.limit : 50;
-  const problems: Problem[] = filterProblems(body.filter);
+  const problems: Problem[] = filterProblems(body.filter, undefined, rules.isOlder);
   if (limit > 50) {
     problems.push({
       type: "less_than_equal",

@@ -1,5 +1,5 @@
 /**
- * A Prefect 3.8.8 for tests: a real HTTP and websocket server on a free port over an in-memory workspace. Answers, paging,
+ * A Prefect 3.8.8 for tests (an older one while `workspace.version` is older): a real HTTP and websocket server on a free port over an in-memory workspace. Answers, paging,
  * caps and error bodies are those of recorded answers (test/fixtures/prefect-3.8.8). It records every request and can be made to
  * misbehave (faults.ts).
  */
@@ -7,6 +7,7 @@ import type { Server } from "bun";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { parseJson } from "../../../src/lib/exact-json.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
+import { isOlderVersion } from "../../../src/model/prefect-version.ts";
 import { countBy } from "./counts.ts";
 import { firstPage, nextPage } from "./events.ts";
 import { createFaults, type FakeFaults, type Fault } from "./faults.ts";
@@ -208,7 +209,7 @@ export async function startFakePrefect(options: FakePrefectOptions = {}): Promis
       throw invalid([{ type: "json_invalid", loc: ["body", 1], msg: "JSON decode error", input: {} }], text);
     }
     if (method === "GET" && path.endsWith("/filter")) throw detail(405, "Method Not Allowed");
-    const rules = { nowUs: nowUs(), textSearch };
+    const rules = { nowUs: nowUs(), textSearch, isOlder: isOlderVersion(workspace.version, "3.4.25") };
     const countable = /^\/events\/count-by\/(day|time|event|resource)$/.exec(path)?.[1];
     if (method === "GET" && path === "/csrf-token") return csrfToken(url.searchParams.get("client") ?? "");
     if (method === "POST" && path === "/events/filter") {

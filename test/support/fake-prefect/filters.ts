@@ -15,6 +15,7 @@ import type {
   WorkPool,
   WorkQueue,
 } from "../../../src/model/objects.ts";
+import { isOlderVersion } from "../../../src/model/prefect-version.ts";
 import { atLeast, type Criteria, criteriaProblems, moment, oneOf, passes, stateOf, tags } from "./criteria.ts";
 import { type Dict, invalid, type Problem, pageOf } from "./problems.ts";
 import { sortRows } from "./sorts.ts";
@@ -35,6 +36,7 @@ export const FLOW: Criteria<Flow> = {
 export function flowRunCriteria(workspace: FakeWorkspace): Criteria<FlowRun> {
   const parentOf = (run: FlowRun) =>
     workspace.taskRuns.find((task) => task.id === run.parent_task_run_id)?.flow_run_id ?? null;
+  const isOlder = (than: string) => isOlderVersion(workspace.version, than);
   return {
     id: id(),
     name: name(),
@@ -44,7 +46,7 @@ export function flowRunCriteria(workspace: FakeWorkspace): Criteria<FlowRun> {
     state: stateOf(),
     flow_version: oneOf((row) => row.flow_version, ["any_"]),
     start_time: moment(
-      (row) => row.start_time ?? row.expected_start_time,
+      (row) => row.start_time ?? (isOlder("3.4.5") ? null : row.expected_start_time),
       true,
       (row) => row.start_time,
     ),
@@ -155,12 +157,8 @@ export const VARIABLE: Criteria<Variable> = {
   tags: tags((row) => row.tags, ["all_", "is_null_"]),
 };
 
-export function logCriteria(textSearch: boolean): Criteria<Log> {
-  return {
-    level: atLeast((row) => row.level),
-    timestamp: moment((row) => row.timestamp),
-    flow_run_id: oneOf((row) => row.flow_run_id, ["any_"], true),
-    task_run_id: oneOf((row) => row.task_run_id, ["any_", "is_null_"], true),
+export function logCriteria(textSearch: boolean, isOlder: boolean): Criteria<Log> {
+  const text: Criteria<Log> = {
     text: {
       operators: ["query"],
       matches: ({ query }, row) => {
@@ -168,6 +166,13 @@ export function logCriteria(textSearch: boolean): Criteria<Log> {
         return matchesText(`${row.message} ${row.name}`, String(query));
       },
     },
+  };
+  return {
+    ...(isOlder ? {} : text),
+    level: atLeast((row) => row.level),
+    timestamp: moment((row) => row.timestamp),
+    flow_run_id: oneOf((row) => row.flow_run_id, ["any_"], true),
+    task_run_id: oneOf((row) => row.task_run_id, ["any_", "is_null_"], true),
   };
 }
 

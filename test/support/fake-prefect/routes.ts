@@ -1,5 +1,6 @@
 /** Routes of the fake server: method and path below the base path → a JSON answer. */
 import type { Deployment, FlowRun, TaskRun } from "../../../src/model/objects.ts";
+import { isOlderVersion } from "../../../src/model/prefect-version.ts";
 import { type Criteria, passes } from "./criteria.ts";
 import {
   ARTIFACT,
@@ -37,6 +38,7 @@ export function answerRoute(method: string, path: string, body: Dict, context: R
 
 function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
   const { workspace: w, cap, textSearch } = context;
+  const isOlder = (than: string) => isOlderVersion(w.version, than);
   const runs = flowRunCriteria(w);
   const tasks = taskRunCriteria(w);
   const deployments = deploymentCriteria(w);
@@ -86,7 +88,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
     });
   const deploymentRows = () =>
     filterRows({
-      rows: w.deployments,
+      rows: isOlder("3.6.1") ? w.deployments.map(({ work_queue_id: _, ...row }) => row) : w.deployments,
       criteria: deployments,
       own: "deployments",
       body,
@@ -112,6 +114,9 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       },
     });
   const fixed = ["NAME_ASC"];
+  const limits = isOlder("3.4.25")
+    ? w.concurrencyLimits.filter((one) => !one.name.startsWith("tag:"))
+    : w.concurrencyLimits;
   switch (path) {
     case "/flow_runs/filter":
       return flowRuns().page;
@@ -132,7 +137,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
     case "/logs/filter":
       return filterRows({
         rows: context.shuffled ? shuffle(w.logs, context.shuffled) : w.logs,
-        criteria: logCriteria(textSearch),
+        criteria: logCriteria(textSearch, isOlder("3.4.25")),
         own: "logs",
         body,
         sorts: LOG_SORTS,
@@ -158,7 +163,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       return rows.filter(({ slug }) => slugs === undefined || slugs.includes(slug));
     }
     case "/v2/concurrency_limits/filter":
-      return filterRows({ rows: w.concurrencyLimits, criteria: {}, own: "", body, sorts: fixed, cap }).page;
+      return filterRows({ rows: limits, criteria: {}, own: "", body, sorts: fixed, cap }).page;
     case "/concurrency_limits/filter":
       return tagLimits(w, body, cap);
     default:
@@ -170,7 +175,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
 function poolRoute(path: string, body: Dict, { workspace: w, cap }: RouteContext): unknown {
   const [, name, rest] =
     /^\/work_pools\/([^/]+)\/(queues\/filter|workers\/filter|concurrency_status)$/.exec(path) ?? [];
-  if (name === undefined) return undefined;
+  if (name === undefined || (rest === "concurrency_status" && isOlderVersion(w.version, "3.6.23"))) return undefined;
   const pool = w.workPools.find((row) => row.name === decodeURIComponent(name));
   if (!pool) throw detail(404, `Work pool "${decodeURIComponent(name)}" not found.`);
   const queues = w.workQueues.filter((queue) => queue.work_pool_id === pool.id || queue.work_pool_name === pool.name);

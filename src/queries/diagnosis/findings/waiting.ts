@@ -1,5 +1,5 @@
 import { parseIsoUs, SECOND_US, type ServerUs } from "../../../lib/time.ts";
-import type { Worker } from "../../../model/objects.ts";
+import type { Deployment, Worker, WorkPool, WorkQueue } from "../../../model/objects.ts";
 import type { Facts, NamedRun, PoolFacts, QueueFacts } from "./types.ts";
 
 /** Prefect counts a worker as offline after three missed heartbeats. */
@@ -32,6 +32,13 @@ export function waitingInPool(facts: Facts, pool: PoolFacts): NamedRun[] {
 
 export function waitingInQueue(facts: Facts, queue: QueueFacts): NamedRun[] {
   return facts.waiting.filter((one) => one.run.work_queue_id === queue.queue.id && isUnclaimed(one));
+}
+
+/** Before Prefect 3.6 deployments have no `work_queue_id`, only the names of pool and queue. */
+export function isInQueue(deployment: Deployment, queue: WorkQueue, pool: WorkPool): boolean {
+  const { work_queue_id, work_queue_name, work_pool_name } = deployment;
+  if (work_queue_id != null) return work_queue_id === queue.id;
+  return work_queue_name === queue.name && work_pool_name === pool.name;
 }
 
 /** SCHEDULED, and neither refused by the limit of its deployment nor waiting for its retry. */

@@ -1,6 +1,6 @@
 import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule } from "../../findings/types.ts";
-import { isPaused, isSubjectPool, waitingInQueue } from "../../findings/waiting.ts";
+import { isInQueue, isPaused, isSubjectPool, waitingInQueue } from "../../findings/waiting.ts";
 import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
 /** A paused queue in a pool that is not paused. Proof: `is_paused` of the queue of the waiting runs. */
@@ -19,7 +19,7 @@ export const workQueuePaused: CauseModule = {
             const isAsked =
               facts.subject.kind === "deployment" &&
               isSubjectPool(facts, pool) &&
-              facts.deployments.some((one) => one.work_queue_id === queue.id);
+              facts.deployments.some((one) => isInQueue(one, queue, pool.pool));
             if (waiting.length === 0 && !isAsked) return [];
             const runs =
               waiting.length > 0

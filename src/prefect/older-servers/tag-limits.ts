@@ -1,0 +1,47 @@
+/**
+ * Concurrency limits of tags. Newer servers list them among all limits, by the name `tag:…`; older ones only by a route of their own.
+ * https://github.com/PrefectHQ/prefect/blob/3.2.15/src/prefect/server/api/concurrency_limits.py
+ * https://github.com/PrefectHQ/prefect/blob/3.4.25/src/prefect/server/api/concurrency_limits.py
+ */
+import { KINDS } from "../../model/kinds.ts";
+import type { JsonObject } from "../../model/objects.ts";
+import { ROWS_PER_PAGE } from "../transport/page-sizes.ts";
+import type { PostFilter } from "../transport/pages.ts";
+import type { ServerVersion } from "./server-version.ts";
+
+/** From here on, all servers list them among all limits. */
+const LISTED_SINCE = "3.5.0";
+
+/** The same routes; the list of all limits begins with those of tags where the server leaves them out. */
+export function withTagLimits(postFilter: PostFilter, version: ServerVersion): PostFilter {
+  return async (path, body, options) => {
+    if (path !== KINDS.concurrency_limit.route || !(await version.isBefore(LISTED_SINCE, options)))
+      return postFilter(path, body, options);
+    const limit = typeof body.limit === "number" ? body.limit : ROWS_PER_PAGE;
+    const offset = typeof body.offset === "number" ? body.offset : 0;
+    const listed = await postFilter("/concurrency_limits/filter", {}, options);
+    const ofTags = (Array.isArray(listed) ? (listed as JsonObject[]) : []).map(asNamedLimit);
+    const shown = ofTags.slice(offset, offset + limit);
+    if (shown.length === limit) return shown;
+    const rest = { limit: limit - shown.length, offset: Math.max(0, offset - ofTags.length) };
+    const others = await postFilter(path, { ...body, ...rest }, options);
+    if (!Array.isArray(others)) return others;
+    // A server that lists them here as well names them so.
+    return [...shown, ...others.filter((one) => !String(one?.name).startsWith("tag:"))];
+  };
+}
+
+function asNamedLimit(limit: JsonObject): JsonObject {
+  const { id = null, created = null, updated = null, tag, concurrency_limit = null, active_slots } = limit;
+  return {
+    id,
+    created,
+    updated,
+    active: true,
+    name: `tag:${String(tag)}`,
+    limit: concurrency_limit,
+    active_slots: Array.isArray(active_slots) ? active_slots.length : 0,
+    denied_slots: 0,
+    slot_decay_per_second: 0,
+  };
+}
