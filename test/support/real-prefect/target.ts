@@ -37,11 +37,6 @@ function installedVersion(venv: string): string {
   return /prefect-([^/]+)\.dist-info$/.exec(found ?? "")?.[1] ?? "unknown";
 }
 
-/** Whether the installed server is at least this version: `isAtLeast("3.4.0")`. */
-export function isAtLeast(version: string): boolean {
-  return Bun.semver.order(realPrefectTarget().version, version) >= 0;
-}
-
 /** The environment of a server with a new empty PostgreSQL database, and the function that drops the database. */
 export async function createDatabase(
   postgres: string,
