@@ -49,7 +49,8 @@ export interface Redact {
 /** Takes 20 ms in ordinary text, at worst 0.2 s. */
 const CHARS_IN_PART = 256 * 1024;
 
-const MAX_DEPTH = 400;
+/** No JSON of Prefect is nested deeper (`prefect/transport/json-bounds.ts`). */
+const MAX_DEPTH = 512;
 const MAX_KNOWN_NAMES = 4096;
 /** A longer name is not remembered: those of one answer could fill the memory. */
 const MAX_KNOWN_CHARS = 256;

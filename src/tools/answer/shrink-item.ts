@@ -4,25 +4,34 @@ import { estimateJsonTokens } from "./token-budget.ts";
 
 /** Characters; no member is cut below this. */
 const LEAST_ROOM = 60;
+/** Members that are kept of an item that is cut, and the longest name among them. No object of Prefect has more. */
+const MOST_MEMBERS = 100;
+const LONGEST_NAME = 100;
+/** A longer id is cut, too: Prefect's have 36 characters. */
+const LONGEST_ID = 200;
 /** For words. */
 const CHARS_PER_TOKEN = 4;
 /** Part of the budget from which the search stops. */
 const CLOSE = 0.95;
 
 /**
- * The item with its longest members cut to one length, the largest at which the item fits. `cut` names these members. The length is
- * found by bisection, because the number of tokens per character depends on the text.
+ * The item with its longest members cut to one length, the largest at which the item fits. `cut` names these members, and says how many
+ * were left out. The length is found by bisection, because the number of tokens per character depends on the text.
  */
 export function shrinkItem(item: Item, budget: number): Item {
   if (estimateJsonTokens(item) <= budget) return item;
-  const members = Object.entries(item).map(([key, value]) => ({ key, value, json: JSON.stringify(value) ?? "" }));
+  const all = Object.entries(item).map(([key, value]) => ({ key, value, json: JSON.stringify(value) ?? "" }));
+  let members = fewMembers(all);
+  const cutTo = (length: number) => cutItem(members, length, all.length - members.length);
+  while (members.length > 1 && estimateJsonTokens(cutTo(LEAST_ROOM)) > budget)
+    members = members.slice(0, Math.floor(members.length / 2));
   const longest = Math.max(...members.map(({ json }) => json.length));
-  let small = cutItem(members, LEAST_ROOM);
+  let small = cutTo(LEAST_ROOM);
   let least = LEAST_ROOM;
   let most = longest;
   let room = Math.floor(Math.min(budget * CHARS_PER_TOKEN, (least + most) / 2));
   while (least < room && room < most) {
-    const tried = cutItem(members, room);
+    const tried = cutTo(room);
     const tokens = estimateJsonTokens(tried);
     if (tokens > budget) most = room;
     else {
@@ -42,13 +51,23 @@ interface Member {
   readonly json: string;
 }
 
-function cutItem(members: readonly Member[], room: number): Item {
-  const isCut = ({ key, json }: Member) => json.length > room && key !== "id" && key !== "cut";
+/** The id, then the others in their order. */
+function fewMembers(all: readonly Member[]): readonly Member[] {
+  const named = all.filter(({ key }) => key.length <= LONGEST_NAME);
+  if (named.length === all.length && all.length <= MOST_MEMBERS) return all;
+  const isId = ({ key }: Member) => key === "id";
+  return [...named.filter(isId), ...named.filter((member) => !isId(member))].slice(0, MOST_MEMBERS);
+}
+
+function cutItem(members: readonly Member[], room: number, leftOut: number): Item {
+  const isCut = ({ key, json }: Member) =>
+    json.length > (key === "id" ? Math.max(room, LONGEST_ID) : room) && key !== "cut";
   const shown = members.map((member) => [
     member.key,
     isCut(member) ? cutValue(member.value, member.json, room) : member.value,
   ]);
-  return { ...Object.fromEntries(shown), cut: members.filter(isCut).map(({ key }) => key) };
+  const cut = members.filter(isCut).map(({ key }) => key);
+  return { ...Object.fromEntries(shown), cut: [...cut, ...(leftOut > 0 ? [`${leftOut} more members`] : [])] };
 }
 
 function cutValue(value: unknown, json: string, room: number): string {

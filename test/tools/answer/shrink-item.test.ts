@@ -39,6 +39,22 @@ describe("shrinkItem", () => {
     expect(shrinkItem({ id: "a", name: "load" }, 6_000)).toEqual({ id: "a", name: "load" });
   });
 
+  const WIDE: [string, Record<string, unknown>][] = [
+    ["20,000 members", Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`field_${n}`, `漢字 ${n}`]))],
+    ["members with names of 10,000 characters", Object.fromEntries([1, 2, 3].map((n) => ["n".repeat(10_000) + n, n]))],
+    ["100 members of many tokens", Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`f${n}`, TEXTS.emoji]))],
+    ["an id of a megabyte", { id: "i".repeat(1_000_000) }],
+  ];
+  test.each(WIDE)("leaves members out where cutting them is not enough, and says how many: %s", (_, members) => {
+    const small = shrinkItem({ name: "load", id: "a", ...members }, 2_000);
+    expect(estimateJsonTokens(small)).toBeLessThanOrEqual(2_000);
+    expect(Object.keys(small)).toContain("id");
+    const whole = Object.keys(members).length + (members.id === undefined ? 2 : 1);
+    const leftOut = whole - (Object.keys(small).length - 1);
+    const said = (small.cut as string[]).filter((one) => one.endsWith(" more members"));
+    expect(said).toEqual(leftOut > 0 ? [`${leftOut} more members`] : []);
+  });
+
   test("lets a log line of 60,000 characters fill the answer", async () => {
     await using harness = await openToolHarness();
     const run = aFlowRun({ id: anId(1) });
