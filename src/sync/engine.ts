@@ -36,6 +36,8 @@ const BACKFILL_MS = 60_000;
 const CLOCK_MS = 1_000;
 /** Least time between two reactions to a clock that was set. */
 const CLOCK_SET_APART_MS = 10_000;
+/** Less than the 15 minutes before a connection whose events Prefect sends. */
+const STREAM_BACK_MS = 10 * 60_000;
 /** Longer without an iteration of the clock loop means that the process did not run. */
 const PAUSE_MS = 10_000;
 
@@ -157,8 +159,11 @@ export class Engine {
 
   /** Requests everything that depended on the clock again; nothing of it is claimed before that. */
   private clockSet(which: "local" | "server", byMs: number): void {
-    if (which === "server") this.fixedGoalUs = null;
-    else {
+    if (which === "server") {
+      this.fixedGoalUs = null;
+      // The server sends no events from before the time of the connection, as its clock showed that.
+      if (byMs < -STREAM_BACK_MS) this.feed.reconnect();
+    } else {
       this.status.localClockSet(byMs);
       this.snapshots.doubt();
       if (byMs > PAUSE_MS) this.feed.reconnect();

@@ -13,6 +13,10 @@ import {
   type StreamState,
 } from "./stream-state.ts";
 
+/** As Prefect's own clients ask: https://github.com/PrefectHQ/prefect/blob/main/src/prefect/events/filters.py */
+const SINCE_US = 180 * DAY_US;
+/** Also a machine without a battery, whose clock starts in 1970, asks for the present. */
+const UNTIL_US = 100 * 366 * DAY_US;
 /** Most events of one transaction, by number and by size. */
 const LARGEST_BATCH = { maxEvents: 1_000, maxChars: 8 * 1024 * 1024 };
 
@@ -76,9 +80,9 @@ export class EventFeed {
   private async connect(signal: AbortSignal): Promise<StreamEvent> {
     const { api } = this.ctx.requests;
     const nowUs = this.ctx.serverClock.estimateUs();
-    // The server moves `since` up to 15 minutes ago on its own clock. `until` must lie in the future: it is applied to
-    // live events too.
-    const occurred = { since: formatIsoUs(nowUs - DAY_US), until: formatIsoUs(nowUs + 365 * DAY_US) };
+    // The server moves `since` to 15 minutes before the connection, on its own clock. Both bounds are applied to live events too, so
+    // they are so wide that a wrong local clock excludes none while the server clock is unknown.
+    const occurred = { since: formatIsoUs(nowUs - SINCE_US), until: formatIsoUs(nowUs + UNTIL_US) };
     const closing = new AbortController();
     this.connection = closing;
     const stop = () => closing.abort();
