@@ -224,19 +224,26 @@ export function stampOfStoredState(
 
 /**
  * Marks runs, and their task runs, as deleted: REST did not have them at `atUs` (microseconds, local clock). Runs with a later
- * state or reading are not marked. Prefect deletes the task runs of a run with it.
+ * reading or a later state are not marked, unless that state is after `aheadUs`, from before the server clock was set back.
+ * Prefect deletes the task runs of a run with it.
  */
-export function markFlowRunsDeleted(db: RecordDb, ids: readonly string[], atUs: ServerUs): void {
-  const mark = db.prepare<unknown, [number, Uint8Array | null, number, number]>(
+export function markFlowRunsDeleted(
+  db: RecordDb,
+  ids: readonly string[],
+  atUs: ServerUs,
+  aheadUs: ServerUs | null = null,
+): void {
+  const mark = db.prepare<unknown, [number, Uint8Array | null, number, number, number]>(
     `UPDATE flow_run SET deleted_us = ?, dirty = 0
-     WHERE id = ? AND deleted_us IS NULL AND (read_us IS NULL OR read_us <= ?) AND (state_us IS NULL OR state_us <= ?)`,
+     WHERE id = ? AND deleted_us IS NULL AND (read_us IS NULL OR read_us <= ?)
+       AND (state_us IS NULL OR state_us <= ? OR state_us > ?)`,
   );
   const markTaskRuns = db.prepare<unknown, [number, Uint8Array | null]>(
     `UPDATE task_run SET deleted_us = ?1 WHERE flow_run_id = ?2 AND deleted_us IS NULL
        AND NOT EXISTS (SELECT 1 FROM flow_run WHERE id = ?2 AND deleted_us IS NULL)`,
   );
   for (const id of ids) {
-    mark.run(atUs, idBytes(id), atUs, atUs);
+    mark.run(atUs, idBytes(id), atUs, atUs, aheadUs ?? Number.MAX_SAFE_INTEGER);
     markTaskRuns.run(atUs, idBytes(id));
   }
 }

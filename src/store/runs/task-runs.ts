@@ -218,15 +218,21 @@ function childFlowRunId(details: unknown): string | null {
 }
 
 /**
- * Marks task runs as deleted: REST did not have them at `atUs` (microseconds, local clock). Later states or readings
- * prevent it.
+ * Marks task runs as deleted: REST did not have them at `atUs` (microseconds, local clock). A later reading prevents it, and so does
+ * a later state, unless it is after `aheadUs`, from before a clock was set back.
  */
-export function markTaskRunsDeleted(db: RecordDb, ids: readonly string[], atUs: ServerUs): void {
-  const mark = db.prepare<unknown, [number, Uint8Array | null, number, number]>(
+export function markTaskRunsDeleted(
+  db: RecordDb,
+  ids: readonly string[],
+  atUs: ServerUs,
+  aheadUs: ServerUs | null = null,
+): void {
+  const mark = db.prepare<unknown, [number, Uint8Array | null, number, number, number]>(
     `UPDATE task_run SET deleted_us = ?
-     WHERE id = ? AND deleted_us IS NULL AND (read_us IS NULL OR read_us <= ?) AND (state_us IS NULL OR state_us <= ?)`,
+     WHERE id = ? AND deleted_us IS NULL AND (read_us IS NULL OR read_us <= ?)
+       AND (state_us IS NULL OR state_us <= ? OR state_us > ?)`,
   );
-  for (const id of ids) mark.run(atUs, idBytes(id), atUs, atUs);
+  for (const id of ids) mark.run(atUs, idBytes(id), atUs, atUs, aheadUs ?? Number.MAX_SAFE_INTEGER);
 }
 
 /**

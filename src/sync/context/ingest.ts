@@ -136,7 +136,7 @@ export class Ingest {
         ...(aheadUs === null ? {} : { aheadUs }),
         doubtedUs: statesLostUntilUs(this.db),
       });
-      if (missing.length > 0) markFlowRunsDeleted(this.db, missing, this.deletedAtUs(readUs));
+      if (missing.length > 0) markFlowRunsDeleted(this.db, missing, this.deletedAtUs(readUs), aheadUs);
       if (extra.claim) this.claimWriter.cover("flow_run", "", extra.claim);
       return ids;
     });
@@ -167,7 +167,8 @@ export class Ingest {
         serverReadUs: this.serverClock.toSettledUs(readUs),
         doubtedUs: statesLostUntilUs(this.db),
       }).length;
-      if (missing.length > 0) markTaskRunsDeleted(this.db, missing, this.deletedAtUs(readUs));
+      if (missing.length > 0)
+        markTaskRunsDeleted(this.db, missing, this.deletedAtUs(readUs), this.serverClock.aheadUs());
       const whole = settledUs === null ? [] : this.claimWriter.withAllTaskRows(ofFlowRuns, clean, settledUs);
       this.claimWriter.coverRuns("task_run", whole, readUs, settledUs);
       if (extra.claim) this.claimWriter.cover("task_run", "", extra.claim);
