@@ -1,5 +1,5 @@
 import { uptime } from "node:os";
-import type { LocalUs, SteadyMs } from "./time.ts";
+import { addUs, earliestUs, floorUs, type LocalUs, type SteadyMs } from "./time.ts";
 
 /**
  * The only reader of the machine's clocks and the only user of timers. Code that depends on time takes a `Clock`, which tests replace.
@@ -43,7 +43,7 @@ const RUNTIME: RawClocks = {
 /** The wall clock may differ this much from the extrapolated one (NTP slews it) before it is read again. */
 const DRIFT_MS = 2;
 /** `bootedUs` varies by up to a second although no clock was set, because the uptime has whole seconds. */
-const BOOT_ERROR_US = 1_200_000;
+export const BOOT_ERROR_US = 1_200_000;
 /** How often the uptime is read, which takes a microsecond. */
 const UPTIME_EVERY_MS = 1_000;
 /** A difference of two whole seconds is wrong by up to this much. */
@@ -109,6 +109,16 @@ export function createClock(raw: RawClocks = RUNTIME): Clock {
         signal?.addEventListener("abort", done, { once: true });
       }),
   };
+}
+
+/**
+ * Marks this moment. The returned function gives it on the wall clock: when that was set back meanwhile, as it would show it now, so
+ * that a reading that began before is not dated in the future. When it was set forward, the moment stays, which is too early.
+ */
+export function markMoment(clock: Clock): () => LocalUs {
+  const atUs = clock.nowUs();
+  const atMs = clock.steadyMs();
+  return () => floorUs(earliestUs(atUs, addUs(clock.nowUs(), (atMs - clock.steadyMs()) * 1000)));
 }
 
 /** Whether the wall clock was not set between two moments, given what `bootedUs` was at them. */

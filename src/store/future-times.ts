@@ -17,8 +17,8 @@ export function cutClaims(db: RecordDb, untilUs: ServerUs): boolean {
 
 export interface LocalTime {
   readonly nowUs: LocalUs;
-  /** Server clock minus local clock; 0 where it is unknown. */
-  readonly skewUs: number;
+  /** Server clock minus local clock; null where it is unknown. */
+  readonly skewUs: number | null;
   /** By how much the local clock was set; null where that is unknown, as for the times that another process wrote. */
   readonly byUs: number | null;
 }
@@ -29,11 +29,14 @@ export interface LocalTime {
  * the order of their readings matters, so they are changed only where they lie in the future.
  */
 export function redateReadings(db: RecordDb, { nowUs, skewUs, byUs }: LocalTime): void {
-  const serverUs = latestUs(onServerClock(nowUs, 0), onServerClock(nowUs, skewUs));
+  const serverUs = latestUs(onServerClock(nowUs, 0), onServerClock(nowUs, skewUs ?? 0));
   const run = (sql: string, ...params: number[]) => db.prepare<unknown, number[]>(sql).run(...params);
+  const dayAgoUs = addUs(nowUs, -DAY_US);
+  if (byUs === null && skewUs === null)
+    run("UPDATE coverage SET verified_us = ?2 WHERE verified_us > ?1", nowUs, dayAgoUs);
   // A range was not verified before its end.
-  if (byUs === null)
-    run("UPDATE coverage SET verified_us = min(?1, to_us - ?2) WHERE verified_us > ?1", nowUs, Math.round(skewUs));
+  else if (byUs === null)
+    run("UPDATE coverage SET verified_us = min(?1, to_us - ?2) WHERE verified_us > ?1", nowUs, Math.round(skewUs ?? 0));
   else run("UPDATE coverage SET verified_us = min(?1, verified_us + ?2)", nowUs, byUs);
   for (const table of ["flow_run", "task_run", "object"])
     run(`UPDATE ${table} SET read_us = ?1 WHERE read_us > ?1`, nowUs);
@@ -46,7 +49,7 @@ export function redateReadings(db: RecordDb, { nowUs, skewUs, byUs }: LocalTime)
   run("UPDATE object_change SET at_us = min(at_us, ?1), since_us = min(since_us, ?1) WHERE at_us > ?1", nowUs);
   const redated = (us: LocalUs): LocalUs => {
     if (byUs !== null) return earliestUs(nowUs, addUs(us, byUs));
-    return us > nowUs ? addUs(nowUs, -DAY_US) : us;
+    return us > nowUs ? dayAgoUs : us;
   };
   for (const kind of SNAPSHOT_KINDS) {
     const [whole, newest] = [findFact(db, `read:${kind}`), findFact(db, `newest:${kind}`)];

@@ -18,7 +18,7 @@ import { type Fact, type FactKey, findFact } from "../store/sync-state.ts";
 import { type AuditOptions, type AuditReport, audit } from "./audit.ts";
 import { changeRecord, withdrawUnproven } from "./change-record.ts";
 import type { ChangeNotice } from "./context/changes.ts";
-import { clockFact, isSameLocalClock } from "./context/clock-fact.ts";
+import { clockFact, isSameLocalClock, setBackUs } from "./context/clock-fact.ts";
 import { createBudget, createContext } from "./context/create-context.ts";
 import { type EngineContext, horizonUs } from "./context/engine-context.ts";
 import { OtherServerError } from "./context/loop.ts";
@@ -294,7 +294,8 @@ class Session implements SyncSession {
       budget: this.budget,
     });
     // Another process may have written with a clock that was set back since, or in another run of the machine.
-    if (!isSameLocalClock(this.ctx.db, this.ctx.clock)) this.ctx.ingest.repairs.localClockSetBack(null);
+    const { clock, ingest } = this.ctx;
+    if (!isSameLocalClock(db, clock)) ingest.repairs.localClockSetBack(setBackUs(db, clock));
     this.ctx.changes.subscribe({
       ...(onChange ? { commit: onChange } : {}),
       failure: ({ part, error }) => this.report(part, error),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createClock, systemClock } from "../../src/lib/clock.ts";
+import { createClock, markMoment, systemClock } from "../../src/lib/clock.ts";
 
 const HOUR_MS = 3_600_000;
 /** The uptime has whole seconds. */
@@ -93,6 +93,21 @@ describe("the steady clock", () => {
     machine.step(-HOUR_MS);
     machine.pass(1_000);
     expect(machine.clock.steadyMs() - before).toBeGreaterThanOrEqual(HOUR_MS - 2_000);
+  });
+});
+
+describe("a marked moment", () => {
+  test.each([
+    ["not at all", 0, 0],
+    ["back", -2 * HOUR_MS, -2 * HOUR_MS],
+    ["forward: then it is too early, never too late", 2 * HOUR_MS, 0],
+  ])("is what the wall clock, set %s, would have shown", (_how, setMs, shiftMs) => {
+    const machine = aMachine();
+    const before = machine.clock.nowUs();
+    const momentUs = markMoment(machine.clock);
+    machine.pass(20_000);
+    machine.step(setMs);
+    expect(Math.abs(momentUs() - before - shiftMs * 1000)).toBeLessThanOrEqual(3_000);
   });
 });
 

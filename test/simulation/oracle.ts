@@ -6,7 +6,7 @@
  * for its own server again, that has to be withdrawn. So nothing is checked meanwhile, and everything afterwards.
  */
 import type { Database } from "bun:sqlite";
-import { parseIsoUs } from "../../src/lib/time.ts";
+import { DAY_US, parseIsoUs } from "../../src/lib/time.ts";
 import { bytesToUuid, uuidToBytes } from "../../src/lib/uuid.ts";
 import { EVENT_SOURCES, type PrefectEvent } from "../../src/model/events/event.ts";
 import { isTerminal } from "../../src/model/state.ts";
@@ -15,10 +15,10 @@ import { findEventById } from "../../src/store/events/events.ts";
 import { findFlowRunRow } from "../../src/store/runs/flow-runs.ts";
 import { findTaskRunRow } from "../../src/store/runs/task-runs.ts";
 import type { Knobs } from "./plan.ts";
+import type { SimWallClock } from "./sim-clocks.ts";
 import type { SimDatabase, StoredEvent } from "./sim-database.ts";
 import type { CommitInfo } from "./sim-disk.ts";
-import { EPOCH_US } from "./sim-server.ts";
-import type { VirtualTime } from "./virtual-time.ts";
+import { EPOCH_US, type VirtualTime } from "./virtual-time.ts";
 
 interface ClaimRow {
   readonly kind: string;
@@ -31,9 +31,14 @@ interface ClaimRow {
 /** The ledger merges claims that end this long before the newest one. */
 const MERGED_MS = 9 * 60_000;
 
+/** How much too early a time may be that another process has corrected: it knows only in seconds by how much the clock was set. */
+const REDATED_US = 3_000_000;
+
 export class Oracle {
   private readonly o: {
     time: VirtualTime;
+    localClock: SimWallClock;
+    serverClock: SimWallClock;
     knobs: Knobs;
     sqlite: Database;
     /** The database that answers now. */
@@ -47,6 +52,8 @@ export class Oracle {
   /** Another server answered when this was checked last. */
   private wasAway = false;
   private readonly checked = new Set<string>();
+  /** Ends of claims that were true: the latest per kind and scope, and that of each start. */
+  private readonly ends = new Map<string, number>();
   private readonly present = new Set<string>();
   private readonly hasEvent;
   private readonly readClaims;
@@ -114,6 +121,37 @@ export class Oracle {
     }
   }
 
+  /** The server clock had reached the end of the claim when the reading began. */
+  private checkEndOf({ kind, scope, from_us, to_us, verified_us }: ClaimRow): void {
+    const { localClock, serverClock } = this.o;
+    // Old adjacent claims are merged with the time of the older reading. Recent ones are not, so their end can be checked.
+    if (to_us <= serverClock.nowUs() - MERGED_MS * 1000) return;
+    // After a clock was set, a claim may get an earlier time than its reading had, or be joined with an older one.
+    const wasSet = localClock.wasSet || serverClock.wasSet;
+    const key = `${kind}|${scope}`;
+    if (wasSet && this.ends.get(`${key}|${from_us}`) === to_us) return;
+    const reachedUs = wasSet ? Math.min(this.ends.get(key) ?? 0, serverClock.nowUs()) : 0;
+    const serverNowUs = serverClock.usAt(localClock.latestMs(verified_us));
+    const marginUs = localClock.wasSet ? REDATED_US : 0;
+    if (to_us > Math.max(serverNowUs + marginUs, reachedUs))
+      this.o.fail(`a ${kind} claim to ${Math.round((to_us - serverNowUs) / 1000)} ms after the server's clock`);
+    this.ends.set(`${key}|${from_us}`, to_us);
+    this.ends.set(key, Math.max(reachedUs, to_us));
+  }
+
+  /** No claim reaches beyond the server clock, however it was set. */
+  checkReach(): void {
+    const nowUs = this.o.serverClock.nowUs();
+    for (const { kind, to_us } of this.readClaims.all())
+      if (to_us > nowUs)
+        this.o.fail(`a ${kind} claim remains that ends ${rel(to_us - nowUs + EPOCH_US)} in the future`);
+  }
+
+  /** Checks all claims again, unless another server answers. */
+  recheck(): void {
+    if (this.isAnswering) this.checkAll();
+  }
+
   /** Checks all claims again, also those that were checked before. */
   checkAll(): void {
     this.present.clear();
@@ -126,17 +164,9 @@ export class Oracle {
     const key = `${claim.kind}|${claim.scope}|${claim.from_us}|${claim.to_us}|${claim.verified_us}`;
     if (this.checked.has(key)) return;
     this.checked.add(key);
-    const asOfMs = (claim.verified_us - EPOCH_US) / 1000 - this.o.knobs.clientSkewMs;
+    const asOfMs = this.o.localClock.earliestMs(claim.verified_us);
     if (asOfMs > this.o.time.nowMs + 0.001) this.o.fail(`a claim as of ${asOfMs} ms, which is in the future`);
-    const serverNowUs = EPOCH_US + (asOfMs + this.o.knobs.serverSkewMs) * 1000;
-    // Old adjacent claims are merged with the time of the older reading. Recent ones are not, so their end can be
-    // checked.
-    const isLate = claim.to_us > EPOCH_US + (this.o.time.nowMs + this.o.knobs.serverSkewMs - MERGED_MS) * 1000;
-    if (isLate && claim.to_us > serverNowUs) {
-      this.o.fail(
-        `a ${claim.kind} claim to ${Math.round((claim.to_us - serverNowUs) / 1000)} ms after the server's clock`,
-      );
-    }
+    this.checkEndOf(claim);
     if (claim.kind === "event") this.checkEvents(claim, asOfMs);
     else if (claim.kind === "flow_run") this.checkRuns(claim, asOfMs);
     else if (claim.kind === "log") this.checkLogs(claim, asOfMs);
@@ -225,7 +255,9 @@ export class Oracle {
       if (state_us === null) continue;
       const key = bytesToUuid(id);
       const before = this.states.get(key);
-      if (before !== undefined && state_us < before && !this.isRestoredState(key, state_us))
+      // After the server clock was set back, a later state has an earlier time.
+      const isSetBack = this.o.serverClock.wasSet;
+      if (before !== undefined && state_us < before && !isSetBack && !this.isRestoredState(key, state_us))
         this.o.fail(`flow run ${key} went back from ${rel(before)} to ${rel(state_us)}`);
       this.states.set(key, state_us);
     }
@@ -257,10 +289,14 @@ export class Oracle {
     this.states.clear();
   }
 
-  /** Compares the whole record with all that the server ever published. `fromUs`: events before it are not required. */
+  /**
+   * Compares the whole record with all that the server ever published. Not required are events before `fromUs`, and those more than a
+   * day in the future, which are not asked for.
+   */
   checkEnd(db: RecordDb, fromUs: number, mustHold: ReadonlySet<string>): void {
     const stored = new Map(this.own.rows.map((row) => [row.event.id, row]));
-    for (const row of this.missing(this.own.rows.filter((one) => one.us >= fromUs))) {
+    const toUs = this.o.serverClock.nowUs() + DAY_US;
+    for (const row of this.missing(this.own.rows.filter((one) => one.us >= fromUs && one.us <= toUs))) {
       this.o.fail(`at the end the record lacks the event at ${rel(row.us)}, stored at ${row.storedMs} ms`);
       return;
     }

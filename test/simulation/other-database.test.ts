@@ -6,6 +6,7 @@ import { findFact } from "../../src/store/sync-state.ts";
 import { Prng } from "./prng.ts";
 import { runScript } from "./run-script.ts";
 import { aScene, emit, held, MINUTE, type Scene } from "./scene.ts";
+import { SimMachine } from "./sim-clocks.ts";
 import { SimDatabase } from "./sim-database.ts";
 import type { SimRecord } from "./sim-disk.ts";
 import { SimProcess } from "./sim-process.ts";
@@ -39,7 +40,7 @@ const shownRuns = (scene: Scene) =>
 /** The record in use says that another server answers, or is no longer that of the first one. */
 const isNoticed = (scene: Scene) => {
   const first = scene.disk.records[0];
-  const db = scene.disk.current.open(new SimProcess(scene.time, 0));
+  const db = scene.disk.current.open(new SimProcess(scene.time, new SimMachine(scene.time, 0)));
   return scene.disk.current !== first || findFact(db, "otherServer") !== null;
 };
 

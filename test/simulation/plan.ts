@@ -3,6 +3,7 @@
  * so that it can be reduced to the steps that cause a failure and repeated exactly.
  */
 import { Prng } from "./prng.ts";
+import type { SuspendCount } from "./sim-clocks.ts";
 
 /** A fault of the server, the network or a disk that lasts for a while. */
 export type FaultKind =
@@ -36,6 +37,8 @@ export type FaultKind =
   // storage of the record
   | "disk-full";
 
+export type ClockOwner = "product" | "server" | "both";
+
 export type Step =
   /** Events are published together. `lateMs`: how long ago they occurred. `lost`: the server never stores them. */
   | {
@@ -68,8 +71,15 @@ export type Step =
   | { readonly kind: "end"; readonly atMs: number; readonly downMs: number }
   /** A second process writes beside the first, as if it held the leader lock too. */
   | { readonly kind: "second"; readonly atMs: number; readonly forMs: number }
-  /** The machine of the process sleeps. */
-  | { readonly kind: "sleep"; readonly atMs: number; readonly forMs: number }
+  /** The machine of the processes is suspended, and with it the server if it is on the same one. */
+  | ({
+      readonly kind: "sleep";
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly withServer: boolean;
+    } & SuspendCount)
+  /** The wall clock of a machine is set. A server on the same machine has the same one. */
+  | { readonly kind: "set-clock"; readonly atMs: number; readonly of: ClockOwner; readonly byMs: number }
   | {
       readonly kind: "server";
       readonly atMs: number;
@@ -133,6 +143,7 @@ export interface Plan {
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
 const FAULTS: readonly (readonly [FaultKind, number])[] = [
   ["down", 3],
@@ -175,7 +186,9 @@ export function makePlan(seed: number): Plan {
           ? longOutage(random)
           : roll < 0.2
             ? [swapStep(random, random.int(20_000, 40_000))]
-            : [];
+            : roll < 0.26
+              ? clockSetTwice(random)
+              : [];
   const lengthMs = Math.max(random.int(10, 45) * 1000, ...steps.map(endOf));
   const many = steps.length > 0 ? random.int(0, 3) : random.int(3, 9);
   for (let i = 0; i < many; i += 1) steps.push(makeStep(random, lengthMs, knobs));
@@ -201,6 +214,19 @@ function replacedDatabase(random: Prng, how: "emptied" | "restored"): Step[] {
     { kind: "server", atMs: replacedMs, how, downMs: random.int(200, 2_000), backMs: replacedMs - atMs + 500 },
     { kind: "fault", atMs: laterMs - 2_000, what: "deaf", forMs: 4_000 },
     { ...emit, atMs: laterMs, seed: random.int(1, 1e9), count: count - random.int(0, 1), lateMs: laterMs - atMs },
+  ];
+}
+
+/** As by a time server that is wrong for a while. */
+function clockSetTwice(random: Prng): Step[] {
+  const first = setClockStep(random, random.int(2_000, 15_000));
+  const emit = { kind: "emit" as const, count: 3, lateMs: 0, spreadMs: 4_000, ties: false, lost: false };
+  const laterMs = first.atMs + random.pick([400, 2_000, 8_000, 40_000]);
+  return [
+    first,
+    { ...emit, atMs: first.atMs + 200, seed: random.int(1, 1e9) },
+    { ...first, atMs: laterMs, byMs: -first.byMs },
+    { ...emit, atMs: laterMs + 100, seed: random.int(1, 1e9) },
   ];
 }
 
@@ -261,7 +287,8 @@ function makeStep(random: Prng, lengthMs: number, knobs: Knobs): Step {
   }
   if (roll < 0.83) return { kind: "end", atMs, downMs: random.pick([0, 2_000, 20_000]) };
   if (roll < 0.85) return { kind: "second", atMs, forMs: random.int(1, 20) * 1000 };
-  if (roll < 0.88) return { kind: "sleep", atMs, forMs: random.pick([20_000, 10 * MINUTE, 70 * MINUTE, 7 * HOUR]) };
+  if (roll < 0.875) return sleepStep(random, atMs);
+  if (roll < 0.905) return setClockStep(random, atMs);
   if (roll < 0.94) {
     const how = random.pick(["stopped", "killed", "killed", "emptied", "restored"] as const);
     return { kind: "server", atMs, how, downMs: random.pick([500, 3_000, 15_000]), backMs: random.int(500, 40_000) };
@@ -308,6 +335,24 @@ function emitStep(random: Prng, atMs: number, knobs: Knobs): Step {
     ties: random.chance(0.35),
     lost: random.chance(0.08),
   };
+}
+
+function sleepStep(random: Prng, atMs: number): Step {
+  const monotonic = random.chance(0.4);
+  return {
+    kind: "sleep",
+    atMs,
+    forMs: random.pick([1_500, 20_000, 10 * MINUTE, 70 * MINUTE, 7 * HOUR, 2 * DAY]),
+    withServer: random.chance(0.3),
+    monotonic,
+    uptime: monotonic || random.chance(0.6),
+  };
+}
+
+function setClockStep(random: Prng, atMs: number): Extract<Step, { kind: "set-clock" }> {
+  const of = random.pick(["product", "product", "server", "server", "both"] as const);
+  const byMs = random.pick([700, 3_000, 40_000, 90_000, 20 * MINUTE, 2 * HOUR, 26 * HOUR]);
+  return { kind: "set-clock", atMs, of, byMs: random.pick([-1, 1]) * byMs };
 }
 
 function pickFault(random: Prng): FaultKind {

@@ -7,6 +7,7 @@ import { DEFAULT_SYNC_SETTINGS } from "../support/default-sync-settings.ts";
 import type { FaultKind, Knobs } from "./plan.ts";
 import { Prng } from "./prng.ts";
 import { SimApi } from "./sim-api.ts";
+import { SimMachine } from "./sim-clocks.ts";
 import { SimDisk } from "./sim-disk.ts";
 import { SimProcess } from "./sim-process.ts";
 import { SimServer } from "./sim-server.ts";
@@ -44,7 +45,7 @@ export function aScene(): Scene {
   const random = new Prng(7);
   const faults = new Map<FaultKind, number>();
   const server = new SimServer({ time, knobs: KNOBS, faults, random });
-  const process = new SimProcess(time, 0);
+  const process = new SimProcess(time, new SimMachine(time, 0));
   const disk = new SimDisk(
     () => false,
     () => {},

@@ -1,7 +1,7 @@
 /** One process of the product: its clock and its timers, and how it is killed. */
-import type { Clock } from "../../src/lib/clock.ts";
+import { type Clock, createClock } from "../../src/lib/clock.ts";
 import type { Prng } from "./prng.ts";
-import { EPOCH_US } from "./sim-server.ts";
+import type { SimMachine } from "./sim-clocks.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
 /** Thrown at the write at which a process is killed. None of its timers runs afterwards. */
@@ -15,31 +15,27 @@ export class SimProcess {
   onDeath: (() => void) | null = null;
   private frozenUntilMs = 0;
   private readonly time: VirtualTime;
-  private readonly skewMs: number;
 
-  constructor(time: VirtualTime, skewMs: number) {
+  readonly clock: Clock;
+
+  constructor(time: VirtualTime, machine: SimMachine) {
     this.time = time;
-    this.skewMs = skewMs;
+    this.clock = { ...createClock(machine.clocks), sleep: (ms, signal) => this.sleep(ms, signal) };
   }
 
-  readonly clock: Clock = {
-    nowUs: () => this.nowUs(),
-    steadyMs: () => this.time.nowMs,
-    bootedUs: () => EPOCH_US + this.skewMs * 1000,
-    sleep: (ms, signal) => {
-      if (this.isDead) return new Promise(() => {});
-      if (signal?.aborted) return Promise.resolve();
-      return new Promise((resolve) => {
-        const done = () => {
-          cancel();
-          signal?.removeEventListener("abort", done);
-          resolve();
-        };
-        const cancel = this.later(ms, done);
-        signal?.addEventListener("abort", done, { once: true });
-      });
-    },
-  };
+  private sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (this.isDead) return new Promise(() => {});
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      const cancel = this.later(ms, done);
+      signal?.addEventListener("abort", done, { once: true });
+    });
+  }
 
   /** Runs `run` later, unless the process was killed by then. While the machine sleeps, it waits. */
   later(ms: number, run: () => void): () => void {
@@ -61,10 +57,6 @@ export class SimProcess {
     this.isDead = true;
     this.diedMs = this.time.nowMs;
     this.onDeath?.();
-  }
-
-  nowUs(): number {
-    return EPOCH_US + Math.round((this.time.nowMs + this.skewMs) * 1000);
   }
 }
 

@@ -7,11 +7,10 @@ import { formatIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { FaultKind, Knobs } from "./plan.ts";
 import type { Prng } from "./prng.ts";
+import { SimWallClock } from "./sim-clocks.ts";
 import { SimDatabase, type StoredEvent } from "./sim-database.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
-/** True time at which schedules begin, microseconds. */
-export const EPOCH_US = 1_795_348_800_000_000;
 const FLUSH_MS = 5_000;
 const FLUSH_COUNT = 20;
 /** Events of one burst that a subscriber receives; a real server's queue holds 256. */
@@ -33,6 +32,7 @@ export class SimServer {
   /** The database that answers now. */
   database: SimDatabase;
   readonly subscribers = new Set<Subscriber>();
+  readonly clock: SimWallClock;
   isUp = true;
   failsNextFlush = false;
   private readonly time: VirtualTime;
@@ -47,6 +47,7 @@ export class SimServer {
   constructor(options: { time: VirtualTime; knobs: Knobs; faults: ReadonlyMap<FaultKind, number>; random: Prng }) {
     this.time = options.time;
     this.knobs = options.knobs;
+    this.clock = new SimWallClock(options.time, options.knobs.serverSkewMs);
     this.faults = options.faults;
     this.random = options.random;
     this.database = new SimDatabase(options.random, null);
@@ -59,7 +60,7 @@ export class SimServer {
 
   /** The server clock, microseconds. */
   nowUs(): number {
-    return EPOCH_US + (this.time.nowMs + this.knobs.serverSkewMs) * 1000;
+    return this.clock.nowUs();
   }
 
   hasFault(kind: FaultKind): boolean {

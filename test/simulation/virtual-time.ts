@@ -7,6 +7,8 @@ interface Timer {
   run: (() => void) | null;
 }
 
+/** True time at which schedules begin, microseconds. */
+export const EPOCH_US = 1_795_348_800_000_000;
 /** Most timers at one moment: more means that a loop runs without waiting. */
 const MAX_AT_ONCE = 20_000;
 

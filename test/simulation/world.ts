@@ -1,7 +1,7 @@
 /** Runs one schedule: the real session on a simulated server, disk and clock, checked by the oracle. */
 import { ExactNumber } from "../../src/lib/exact-json.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
-import { formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
+import { DAY_US, formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
 import type { SyncSettings } from "../../src/model/sync-settings.ts";
@@ -16,16 +16,19 @@ import type { FaultKind, Plan, Step } from "./plan.ts";
 import { Prng } from "./prng.ts";
 import { runScript } from "./run-script.ts";
 import { SimApi } from "./sim-api.ts";
+import { SimMachine } from "./sim-clocks.ts";
 import { SimDatabase } from "./sim-database.ts";
 import { SimDisk, type SimRecord } from "./sim-disk.ts";
 import { SimProcess } from "./sim-process.ts";
-import { EPOCH_US, SimServer } from "./sim-server.ts";
+import { SimServer } from "./sim-server.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /** The record must be complete this long after the last fault. */
 const WHOLE_MS = 15_000;
 /** Longer than the server takes to commit rows after their events. */
 const ROW_LATE_MS = 130_000;
+/** For this long after the server clock was set forward, its stamps do not say how long ago something was. */
+const UNSURE_MS = 11 * 60_000;
 /** Events that were lost unnoticed are found by the next regular catch-up. */
 const POLL_MS = 30_000;
 const POLL_WITHOUT_STREAM_MS = 10_000;
@@ -33,6 +36,8 @@ const POLL_WITHOUT_STREAM_MS = 10_000;
 const QUIET_POLL_MS = 20_000;
 const FLUSH_MS = 5_000;
 const SOON_MS = 1_000;
+/** A clock that was set is noticed within this time. */
+const CLOCK_NOTICED_MS = 3_000;
 /** Another server must be noticed within this time. */
 const NOTICED_MS = 60_000;
 const NOTICED_WITHOUT_EVENTS_MS = 240_000;
@@ -59,6 +64,12 @@ export interface Outcome {
 /** Numbers that no double writes in this way: the record has to keep every digit. */
 const EXACT = ["9223372036854775807", "1.0", "-0.0"].map((text) => new ExactNumber(text));
 
+/** The server clock gains on the steady clock of the process. */
+function setsServerForward(step: Step): boolean {
+  if (step.kind === "set-clock") return step.of !== "product" && step.byMs > 0;
+  return step.kind === "sleep" && !step.uptime;
+}
+
 class Failed extends Error {}
 
 export function runPlan(plan: Plan): Outcome {
@@ -72,6 +83,7 @@ interface Running {
   readonly stop: AbortController;
   /** Whether it waits for the leader lock; the second process of a step does not. */
   readonly locked: boolean;
+  readonly startedMs: number;
 }
 
 /** A streamed event. `sentMs`: when the server received it. */
@@ -89,6 +101,7 @@ class World {
   private readonly random: Prng;
   private readonly faults = new Map<FaultKind, number>();
   private readonly server: SimServer;
+  private readonly machine: SimMachine;
   private readonly disk: SimDisk;
   private readonly oracles = new Map<SimRecord, Oracle>();
   /** All databases that have answered, and those of other servers by their number. */
@@ -121,6 +134,7 @@ class World {
     const { knobs } = plan;
     this.plan = plan;
     this.random = new Prng(plan.seed ^ 0x5eed);
+    this.machine = new SimMachine(this.time, knobs.clientSkewMs);
     this.server = new SimServer({ time: this.time, knobs, faults: this.faults, random: this.random });
     this.databases = [this.server.database];
     this.disk = new SimDisk(
@@ -164,6 +178,8 @@ class World {
     if (known) return known;
     const oracle = new Oracle({
       time: this.time,
+      localClock: this.machine.wall,
+      serverClock: this.server.clock,
       knobs: this.plan.knobs,
       sqlite: record.sqlite,
       answering: () => this.server.database,
@@ -179,7 +195,7 @@ class World {
 
   /** A connection for the tests' own questions. */
   private peek(record = this.disk.current): RecordDb {
-    return record.open(new SimProcess(this.time, 0));
+    return record.open(new SimProcess(this.time, this.machine));
   }
 
   private fail(what: string): void {
@@ -225,7 +241,7 @@ class World {
   private begin(locked = true): Running {
     this.processes += 1;
     const { knobs } = this.plan;
-    const process = new SimProcess(this.time, knobs.clientSkewMs);
+    const process = new SimProcess(this.time, this.machine);
     process.freeze(this.asleepUntilMs);
     const api = this.makeApi(process);
     const session = createSyncSession({
@@ -252,7 +268,7 @@ class World {
       },
     });
     const stop = new AbortController();
-    const running = { process, session, api, stop, locked };
+    const running = { process, session, api, stop, locked, startedMs: this.time.nowMs };
     process.onDeath = () => this.killed(running);
     this.live.push(running);
     session.run(stop.signal).then(
@@ -297,7 +313,7 @@ class World {
   }
 
   private receivedMs(event: PrefectEvent): number {
-    return ((parseIsoUs(event.received) ?? 0) - EPOCH_US) / 1000 - this.plan.knobs.serverSkewMs;
+    return this.server.clock.latestMs(parseIsoUs(event.received) ?? 0);
   }
 
   private isDropped(event: PrefectEvent): boolean {
@@ -391,13 +407,18 @@ class World {
         return;
       }
       case "sleep": {
-        // Only the process's machine sleeps; the server continues.
         if (this.asleepUntilMs < this.time.nowMs) this.asleepFromMs = this.time.nowMs;
         this.asleepUntilMs = Math.max(this.asleepUntilMs, this.time.nowMs + step.forMs);
+        this.machine.suspend(this.asleepUntilMs, step);
         for (const { process } of this.live) process.freeze(this.asleepUntilMs);
+        // A server on the same machine answers nothing meanwhile.
+        if (step.withServer) this.faults.set("down", Math.max(this.faults.get("down") ?? 0, this.asleepUntilMs));
         this.until(this.asleepUntilMs + WHOLE_MS);
         return;
       }
+      case "set-clock":
+        this.setClock(step);
+        return;
       case "server":
         this.stopServer(step);
         return;
@@ -516,6 +537,41 @@ class World {
     }
   }
 
+  private setClock({ of, byMs }: Extract<Step, { kind: "set-clock" }>): void {
+    if (of !== "product") {
+      this.server.clock.set(byMs);
+      // The next answer shows it.
+      this.until(this.time.nowMs + POLL_MS + WHOLE_MS);
+    }
+    if (of !== "server") this.setLocalClock(byMs);
+  }
+
+  private setLocalClock(byMs: number): void {
+    // Where no clock counts a suspend, it hides how the wall clock was set meanwhile.
+    if (this.asleepUntilMs + CLOCK_NOTICED_MS > this.time.nowMs) {
+      this.time.at(this.asleepUntilMs + CLOCK_NOTICED_MS + 1, () => this.setLocalClock(byMs));
+      this.until(this.asleepUntilMs + CLOCK_NOTICED_MS + WHOLE_MS);
+    } else {
+      this.machine.wall.set(byMs);
+      this.until(this.time.nowMs + WHOLE_MS);
+      this.time.after(CLOCK_NOTICED_MS, () => this.settleClock());
+    }
+  }
+
+  /** Once a process had time to notice how the local clock was set, the times in the record have to be right. */
+  private settleClock(): void {
+    const sinceMs = this.time.nowMs - CLOCK_NOTICED_MS;
+    const isBusy = this.asleepUntilMs > sinceMs || this.fullUntilMs > sinceMs || this.machine.wall.setMs > sinceMs;
+    const isLed = this.live.some(({ process, locked, startedMs }) => locked && !process.isDead && startedMs <= sinceMs);
+    if (this.machine.wall.isSettled) return;
+    if (isBusy || !isLed) {
+      this.time.after(1_000, () => this.settleClock());
+      return;
+    }
+    this.machine.wall.settle();
+    this.oracle.recheck();
+  }
+
   private emit(step: Extract<Step, { kind: "emit" }>): void {
     const random = new Prng(step.seed);
     const base = this.server.nowUs() - step.lateMs * 1000;
@@ -612,7 +668,8 @@ class World {
     }
     if (this.plan.steps.some((step) => step.kind === "run")) {
       // After this time a row that was never written counts as deleted.
-      this.advance(this.time.nowMs + ROW_LATE_MS);
+      const wasSetForward = this.plan.steps.some(setsServerForward);
+      this.advance(this.time.nowMs + ROW_LATE_MS + (wasSetForward ? UNSURE_MS : 0));
       // With an active client, changes without an event are found within one round too.
       running.session.markClientActive();
       this.advance(this.time.nowMs + 40_000);
@@ -639,14 +696,20 @@ class World {
   /** Within the stated time the record must have all events that were not very late, before any verification runs. */
   private checkWhole(): void {
     if (!this.plan.knobs.skewKnown) return;
-    const storedByMs = this.time.nowMs - WHOLE_MS;
+    const { nowMs } = this.time;
+    const storedByMs = nowMs - WHOLE_MS;
     const fromUs = this.goalUs();
+    // Later ones are not asked for: they may be from before the server clock was set back.
+    const toUs = this.server.nowUs() + DAY_US;
     const due = this.server.database.rows.filter((row) => {
-      const storedUs = EPOCH_US + (row.storedMs + this.plan.knobs.serverSkewMs) * 1000;
-      return (
-        row.storedMs <= storedByMs && storedUs - row.us <= ORDINARY_MS * 1000 && row.us >= fromUs && row.storedMs > 0
+      const storedUs = Math.max(
+        this.server.clock.usAt(row.storedMs),
+        this.server.nowUs() - (nowMs - row.storedMs) * 1000,
       );
+      const isOrdinary = storedUs - row.us <= ORDINARY_MS * 1000;
+      return row.storedMs <= storedByMs && isOrdinary && row.us >= fromUs && row.us <= toUs && row.storedMs > 0;
     });
+    this.oracle.checkReach();
     const missing = this.oracle.missing(due);
     if (missing.length > 0) {
       const [first] = missing;

@@ -73,6 +73,13 @@ test("by how much the clock was ahead may be unknown: a claim is then as old as 
   expect(findFact(db, "read:deployment")?.readUs).toBe(NOW - DAY_US);
 });
 
+test("without the server clock, such a claim is a day old", () => {
+  const { db, claim, claims } = aRecord();
+  claim("event", "", NOW - HOUR_US, NOW - 20, AHEAD);
+  inTransaction(db, () => redateReadings(db, { nowUs: NOW, skewUs: null, byUs: null }));
+  expect(claims("event")[0]?.[2]).toBe(-DAY_US);
+});
+
 test("rows that were read in the future are replaced by the next reading", () => {
   const { db } = aRecord();
   const [run, task, deployment] = [

@@ -1,13 +1,14 @@
 /** What the engine does when a clock is set, step by step; the simulation does the same at random moments. */
 import { describe, expect, test } from "bun:test";
-import { DAY_US, HOUR_US } from "../../src/lib/time.ts";
+import { DAY_US, formatIsoUs, HOUR_US, MINUTE_US } from "../../src/lib/time.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
+import { findFlowRunRow } from "../../src/store/runs/flow-runs.ts";
 import { findFact } from "../../src/store/sync-state.ts";
-import { clockFact, trustedUntilUs } from "../../src/sync/context/clock-fact.ts";
+import { clockFact, setBackUs, trustedUntilUs } from "../../src/sync/context/clock-fact.ts";
 import { retentionFloorUs } from "../../src/sync/context/retention-floor.ts";
 import { catchUp } from "../../src/sync/events/catch-up.ts";
 import { Snapshots } from "../../src/sync/runs/snapshots.ts";
-import { T0_US } from "../support/builders.ts";
+import { aFlowRun, aState, T0_US } from "../support/builders.ts";
 import { aHarness, anEventAt, type EngineHarness, neverAborted, SECOND } from "./engine-harness.ts";
 
 const HOURS = 7_200_000;
@@ -57,6 +58,29 @@ describe("when the server clock is set back", () => {
   });
 });
 
+test("what the server may have deleted while its clock was ahead is not claimed after it was set back", async () => {
+  const { ctx, prefect, clock } = await caughtUp();
+  ctx.ingest.putFact("instance", { url: "", version: null, retentionUs: DAY_US, createdUs: 0 });
+  prefect.skewMs = -HOURS;
+  await catchUp(ctx, neverAborted);
+  const aheadUs = T0_US - SECOND - DAY_US;
+  ctx.ingest.claims([{ fromUs: aheadUs - HOUR_US, toUs: aheadUs + HOUR_US, source: "backfill", verifiedUs: clock.us }]);
+  const first = coveredRanges(ctx.db, "event", "")[0];
+  // The margin of the retention horizon is a minute.
+  expect(first?.fromUs).toBeGreaterThanOrEqual(aheadUs);
+  expect(first?.fromUs).toBeLessThanOrEqual(aheadUs + MINUTE_US);
+});
+
+test("a deleted run is marked also when its state is from before the server clock was set back", async () => {
+  const { ctx, clock } = await caughtUp();
+  const run = aFlowRun({
+    state: aState({ type: "RUNNING", timestamp: formatIsoUs(clock.us + HOUR_US) }),
+  });
+  ctx.ingest.flowRuns([run], clock.us, {});
+  ctx.ingest.flowRuns([], clock.us, { missing: [run.id] });
+  expect(findFlowRunRow(ctx.db, run.id)?.deleted_us).not.toBeNull();
+});
+
 describe("when the local clock is set", () => {
   test.each([-HOURS, HOURS])("by %p ms, claims reach as far as before, and not further", async (ms) => {
     const { ctx, clock, covered } = await caughtUp();
@@ -84,6 +108,34 @@ describe("when the local clock is set", () => {
     harness.clock.setUs = -HOURS * 1_000;
     await catchUp(harness.ctx, neverAborted);
     expect(verifiedAt(harness).at(-1)).toBe(30 - HOURS / 1_000);
+  });
+
+  test("back during a reading, that is dated as the present clock would have shown its start", async () => {
+    const harness = await caughtUp();
+    const { ctx, clock, prefect } = harness;
+    prefect.before = () => {
+      prefect.before = () => {};
+      clock.us += 5 * SECOND;
+      clock.setUs = -HOURS * 1_000;
+      ctx.clockWatch.check();
+    };
+    await catchUp(ctx, neverAborted);
+    expect(verifiedAt(harness).at(-1)).toBe(30 - HOURS / 1_000);
+  });
+
+  test("back while no process ran, all readings are dated by as much as the machine's start changed", async () => {
+    const { ctx, clock } = await caughtUp();
+    const known = clockFact(ctx);
+    if (known) ctx.ingest.putFact("clock", known);
+    expect(setBackUs(ctx.db, ctx.clock)).toBeNull();
+    clock.setUs = -HOUR_US;
+    const byUs = setBackUs(ctx.db, ctx.clock) ?? 0;
+    // The machine's start is known within a second or two.
+    expect(byUs).toBeLessThanOrEqual(-HOUR_US);
+    expect(byUs).toBeGreaterThan(-HOUR_US - 5 * SECOND);
+    // After a new start of the machine it is later, and nothing is known.
+    clock.setUs = HOUR_US;
+    expect(setBackUs(ctx.db, ctx.clock)).toBeNull();
   });
 
   test("it is still known since when Prefect answers", async () => {

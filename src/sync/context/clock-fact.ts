@@ -1,4 +1,4 @@
-import { type Clock, isSameBoot } from "../../lib/clock.ts";
+import { BOOT_ERROR_US, type Clock, isSameBoot } from "../../lib/clock.ts";
 import { addUs, DAY_US, floorUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import { coverageEnd } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -12,6 +12,15 @@ const CLIENT_AHEAD_US = 5 * SECOND_US;
 export function isSameLocalClock(db: RecordDb, clock: Clock): boolean {
   const known = findFact(db, "clock");
   return known?.bootedUs !== undefined && isSameBoot(known.bootedUs, clock.bootedUs());
+}
+
+/**
+ * By how much the local clock was set back since the process that syncs wrote last, microseconds, below 0; null when that is not known.
+ * The wall clock's time of the machine's start is later after a new start, and earlier only after the clock was set back.
+ */
+export function setBackUs(db: RecordDb, clock: Clock): number | null {
+  const byUs = clock.bootedUs() - (findFact(db, "clock")?.bootedUs ?? Number.NEGATIVE_INFINITY);
+  return byUs < 0 ? floorUs(addUs(byUs, -BOOT_ERROR_US)) : null;
 }
 
 /**

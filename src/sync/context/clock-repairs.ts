@@ -1,9 +1,11 @@
 import type { Clock } from "../../lib/clock.ts";
-import { earliestUs, floorUs, type ServerUs } from "../../lib/time.ts";
+import { earliestUs, floorUs, latestUs, type ServerUs } from "../../lib/time.ts";
+import { retentionHorizonUs } from "../../prefect/event-retention.ts";
+import { coverageEnd } from "../../store/coverage.ts";
 import { inTransaction, type RecordDb } from "../../store/database.ts";
 import { isDamage } from "../../store/file/store-error.ts";
 import { cutClaims, redateReadings } from "../../store/future-times.ts";
-import { putStateJson } from "../../store/sync-state.ts";
+import { findFact, putStateJson } from "../../store/sync-state.ts";
 import type { ServerClock } from "../server/server-clock.ts";
 import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
 
@@ -59,14 +61,21 @@ export class ClockRepairs {
   }
 
   private cut(untilUs: ServerUs): void {
-    cutClaims(this.db, untilUs);
+    const { db } = this;
+    const endUs = coverageEnd(db, "event", "");
+    cutClaims(db, untilUs);
+    const floorUs = retentionFloorUs(db);
+    // While its clock was ahead, the server may have deleted events that are not old by the present clock.
+    const retentionUs = findFact(db, "instance")?.retentionUs ?? null;
+    const deletedUs = endUs === null || endUs <= untilUs ? floorUs : retentionHorizonUs(endUs, retentionUs);
     // What was dropped while the server clock was ahead would otherwise never be claimed again.
-    if (retentionFloorUs(this.db) > untilUs)
-      putStateJson(this.db, RETENTION_FLOOR_KEY, { us: untilUs }, this.clock.nowUs());
+    const us = earliestUs(untilUs, latestUs(floorUs, deletedUs));
+    if (us !== floorUs) putStateJson(db, RETENTION_FLOOR_KEY, { us: Math.ceil(us) }, this.clock.nowUs());
   }
 
   private redate(byUs: number | null): void {
-    const skewUs = (this.serverClock.skewMs ?? 0) * 1000;
+    const { skewMs } = this.serverClock;
+    const skewUs = skewMs === null ? null : skewMs * 1000;
     redateReadings(this.db, { nowUs: floorUs(this.clock.nowUs()), skewUs, byUs });
   }
 }

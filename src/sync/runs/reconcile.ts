@@ -67,7 +67,7 @@ export class Reconciler {
   /** Reads scheduled runs, soonest first, and marks those deleted that Prefect no longer has. */
   async readScheduledRuns(priority: Priority, signal: AbortSignal): Promise<void> {
     const { rowPage } = this.ctx.tuning;
-    const readUs = this.ctx.clock.nowUs();
+    const mark = this.ctx.serverClock.mark();
     const fromUs = floorUs(this.ctx.serverClock.estimateUs());
     let untilUs = Number.MAX_SAFE_INTEGER;
     for (let page = 0; page < MAX_SCHEDULED_PAGES; page += 1) {
@@ -82,13 +82,13 @@ export class Reconciler {
           call,
         ),
       );
-      this.ctx.ingest.flowRuns(rows, readUs, {});
+      this.ctx.ingest.flowRuns(rows, mark.atUs, {});
       if (rows.length < rowPage) break;
       if (page === MAX_SCHEDULED_PAGES - 1) untilUs = addUs(timeUs(rows.at(-1)?.expected_start_time) ?? 0, -1);
     }
     // A run that is on no page may exist all the same: the sort has no tie-break, and pages shift. A request by id is
     // proof.
-    const unnamed = findScheduledRuns(this.ctx.db, fromUs, untilUs, readUs).slice(0, rowPage);
+    const unnamed = findScheduledRuns(this.ctx.db, fromUs, untilUs, mark.atUs).slice(0, rowPage);
     if (unnamed.length > 0) await this.readRuns(unnamed, priority, signal);
   }
 

@@ -1,5 +1,6 @@
 /** Snapshots: lists that are read whole, or their newest page where they grow without end. */
 import { AppError } from "../../errors.ts";
+import { markMoment } from "../../lib/clock.ts";
 import { type LocalUs, NEVER_MS } from "../../lib/time.ts";
 import { factsOf, KINDS, type KindFacts, type ListedKind, listBody, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
@@ -152,7 +153,7 @@ export class Snapshots {
   /** Reads one whole list and stores it. Throws AppError. */
   async read(kind: SnapshotKind, priority: Priority, signal: AbortSignal): Promise<void> {
     const startedMs = this.ctx.clock.steadyMs();
-    const readUs = this.ctx.clock.nowUs();
+    const readUs = markMoment(this.ctx.clock);
     const wanted = this.wantedMs.get(kind);
     this.wantedMs.delete(kind);
     try {
@@ -171,19 +172,24 @@ export class Snapshots {
     this.readMs.set(kind, startedMs);
   }
 
-  private async store(kind: SnapshotKind, readUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
+  private async store(
+    kind: SnapshotKind,
+    readUs: () => LocalUs,
+    priority: Priority,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { holds } = factsOf(kind);
     if (kind !== "worker" && holds === "newest") {
       const limit = this.ctx.tuning.rowPage;
       const rows = await this.ask(priority, signal, kind, { limit, offset: 0 });
-      if (rows.length < limit) this.ctx.ingest.snapshot(kind, rows, readUs, true);
-      else this.ctx.ingest.newestObjects(kind, rows, readUs);
+      if (rows.length < limit) this.ctx.ingest.snapshot(kind, rows, readUs(), true);
+      else this.ctx.ingest.newestObjects(kind, rows, readUs());
       return;
     }
     if (kind !== "worker") {
       const { rows, isWhole } = await this.list((body) => this.ask(priority, signal, kind, body));
       await proveServer(this.ctx, priority, signal);
-      this.ctx.ingest.snapshot(kind, rows, readUs, isWhole);
+      this.ctx.ingest.snapshot(kind, rows, readUs(), isWhole);
       return;
     }
     // Prefect lists workers per pool only.
@@ -199,7 +205,7 @@ export class Snapshots {
       workers.push(...rows);
     }
     await proveServer(this.ctx, priority, signal);
-    this.ctx.ingest.snapshot("worker", workers, readUs, isWhole);
+    this.ctx.ingest.snapshot("worker", workers, readUs(), isWhole);
   }
 
   private ask<K extends ListedKind>(

@@ -1,4 +1,4 @@
-import type { Clock } from "../../lib/clock.ts";
+import { type Clock, markMoment } from "../../lib/clock.ts";
 import {
   addUs,
   earliestUs,
@@ -92,8 +92,11 @@ export class ServerClock {
   mark(): ClockMark {
     this.hooks.beforeMark();
     const reachedUs = markServerClock(() => this.offset, this.clock);
+    const momentUs = markMoment(this.clock);
     return {
-      atUs: this.clock.nowUs(),
+      get atUs() {
+        return momentUs();
+      },
       atMs: this.clock.steadyMs(),
       reachedUs,
       settledUs: () => {
@@ -147,8 +150,9 @@ export class ServerClock {
   }
 }
 
-/** A past moment: `atUs` on the local clock, `atMs` on the steady one, and lower bounds of the server clock at that moment. */
+/** A past moment: `atMs` on the steady clock, and lower bounds of the server clock at that moment. */
 export interface ClockMark {
+  /** On the local clock, as that shows it now: see `markMoment`. */
   readonly atUs: LocalUs;
   readonly atMs: SteadyMs;
   /** What the server clock had certainly reached. Null while that is unknown: then nothing may be claimed. */
