@@ -3,7 +3,17 @@
  * deleted it by age, answers from another database than before.
  */
 import { AppError } from "../../errors.ts";
-import { addUs, ceilUs, DAY_US, earliestUs, floorUs, latestUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import {
+  addUs,
+  ceilUs,
+  DAY_US,
+  earliestUs,
+  floorUs,
+  latestUs,
+  parseIsoUs,
+  SECOND_US,
+  type ServerUs,
+} from "../../lib/time.ts";
 import { occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { EVENTS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
@@ -16,6 +26,7 @@ import {
 } from "../../store/events/confirmed-events.ts";
 import type { Priority } from "../server/request-budget.ts";
 import { type EngineContext, surelyKeptSinceUs } from "./engine-context.ts";
+import { retentionFloorUs } from "./retention-floor.ts";
 
 /** Clocks of Prefect's clients may be ahead by this much: events may have a later `occurred` than now. */
 export const CLIENT_AHEAD_US = DAY_US;
@@ -32,7 +43,7 @@ const OLDEST = 8;
 
 /** The part of a range in which each confirmed event is a marker event. Null when there is none. */
 function markedRange(ctx: EngineContext, range: TimeRange): TimeRange | null {
-  const fromUs = ceilUs(latestUs(range.fromUs, surelyKeptSinceUs(ctx)));
+  const fromUs = latestUs(range.fromUs, keptSinceUs(ctx));
   const toUs = floorUs(earliestUs(range.toUs, addUs(ctx.serverClock.estimateUs(), CLIENT_AHEAD_US)));
   return fromUs <= toUs ? { fromUs, toUs } : null;
 }
@@ -76,8 +87,13 @@ export function spreadMarkers(ctx: EngineContext): ConfirmedEvent[] {
   return settled(ctx, found);
 }
 
+/** The retention floor also follows from where the server clock was before it was set back. */
+function keptSinceUs(ctx: EngineContext): ServerUs {
+  return ceilUs(latestUs(surelyKeptSinceUs(ctx), retentionFloorUs(ctx.db)));
+}
+
 function wholeRange(ctx: EngineContext): TimeRange {
-  const fromUs = ceilUs(surelyKeptSinceUs(ctx));
+  const fromUs = keptSinceUs(ctx);
   return { fromUs, toUs: floorUs(addUs(latestUs(ctx.serverClock.estimateUs(), fromUs), CLIENT_AHEAD_US)) };
 }
 
