@@ -29,6 +29,8 @@ const WHOLE_MS = 15_000;
 const ROW_LATE_MS = 130_000;
 /** For this long after the server clock was set forward, its stamps do not say how long ago something was. */
 const UNSURE_MS = 11 * 60_000;
+/** A client counts as active for a little longer. */
+const ACTIVE_MS = 4 * 60_000;
 /** Events that were lost unnoticed are found by the next regular catch-up. */
 const POLL_MS = 30_000;
 const POLL_WITHOUT_STREAM_MS = 10_000;
@@ -668,8 +670,11 @@ class World {
     }
     if (this.plan.steps.some((step) => step.kind === "run")) {
       // After this time a row that was never written counts as deleted.
-      const wasSetForward = this.plan.steps.some(setsServerForward);
-      this.advance(this.time.nowMs + ROW_LATE_MS + (wasSetForward ? UNSURE_MS : 0));
+      this.advance(this.time.nowMs + ROW_LATE_MS);
+      for (let ms = this.plan.steps.some(setsServerForward) ? UNSURE_MS : 0; ms > 0; ms -= ACTIVE_MS) {
+        running.session.markClientActive();
+        this.advance(this.time.nowMs + Math.min(ms, ACTIVE_MS));
+      }
       // With an active client, changes without an event are found within one round too.
       running.session.markClientActive();
       this.advance(this.time.nowMs + 40_000);
