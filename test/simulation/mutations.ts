@@ -26,7 +26,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "events with a later time than now are not asked for",
     file: "src/sync/events/catch-up.ts",
-    find: "toUs: addUs(nowUs, AHEAD_US) }",
+    find: "toUs: addUs(nowUs, CLIENT_AHEAD_US) }",
     replace: "toUs: nowUs }",
   },
   {
