@@ -212,6 +212,54 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "t.t IS NULL OR t.state_us",
     replace: "t.state_us",
   },
+  {
+    name: "claims beyond the server's clock are kept when it is set back",
+    file: "src/sync/context/clock-repairs.ts",
+    find: "    cutClaims(db, untilUs);\n",
+    replace: "",
+  },
+  {
+    name: "the server clock of before is believed whatever the newest answer shows",
+    file: "src/prefect/transport/server-offset.ts",
+    find: "Math.min(beforeMs, now.newestLowMs)",
+    replace: "Math.max(now.lowMs, beforeMs === Number.POSITIVE_INFINITY ? now.lowMs : beforeMs)",
+  },
+  {
+    name: "a measurement of the server clock never becomes doubtful",
+    file: "src/prefect/transport/server-offset.ts",
+    find: "const bounds = lowMs > highMs ? { lowMs: newestLowMs, highMs: newestHighMs } : { lowMs, highMs };",
+    replace: "const bounds = lowMs > highMs ? (before ?? { lowMs, highMs }) : { lowMs, highMs };",
+  },
+  {
+    name: "readings keep their time when the local clock is set back",
+    file: "src/sync/context/create-context.ts",
+    find: "    if (byMs < 0) ingest.repairs.localClockSetBack(Math.round(byMs * 1000));\n",
+    replace: "",
+  },
+  {
+    name: "readings of others keep their time when the local clock was set back",
+    file: "src/sync/session.ts",
+    find: "    if (!isSameLocalClock(db, clock)) ingest.repairs.localClockSetBack(setBackUs(db, clock));\n",
+    replace: "",
+  },
+  {
+    name: "the time since a reading began is measured on the wall clock",
+    file: "src/lib/clock.ts",
+    find: "addUs(clock.nowUs(), (atMs - clock.steadyMs()) * 1000)",
+    replace: "addUs(clock.nowUs(), atUs - clock.nowUs())",
+  },
+  {
+    name: "what was deleted while the server clock was ahead is claimed",
+    file: "src/sync/context/clock-repairs.ts",
+    find: "endUs === null || endUs <= untilUs ? floorUs : retentionHorizonUs(endUs, retentionUs)",
+    replace: "endUs === null || retentionUs === null ? floorUs : floorUs",
+  },
+  {
+    name: "the websocket asks for events since yesterday of the local clock",
+    file: "src/sync/events/event-feed.ts",
+    find: "const SINCE_US = 180 * DAY_US;",
+    replace: "const SINCE_US = DAY_US;",
+  },
 ];
 
 /** The text of the file with the fault; null when the searched text does not occur exactly once. */
