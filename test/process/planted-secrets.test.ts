@@ -59,6 +59,13 @@ function createPlanter(seed: number) {
     () => `Server=db;Password=${secretValue()};Encrypt=yes`,
     () => `Cookie: session=${secretValue()}`,
     () => `tool --token ${secretValue()} run`,
+    () => `db:\n  password: |\n    ${secretValue()}\n  host: db`,
+    () => `connecting to etl:${note(password(random, 16, ""))}@db.internal:5432/prefect`,
+    () => `sshpass -p '${note(password(random, 16, ""))}' ssh host`,
+    () => `kind: Secret\ndata:\n  conn: ${note(btoa(password(random, 18, "")))}\n`,
+    () => `config ${note(btoa(`{"username":"etl","password":"${password(random, 20, "")}"}`))} loaded`,
+    () => `requests.get(url, auth=("etl", "${note(password(random, 16, ""))}"))`,
+    () => `the password is ${note(password(random, 16, ""))} now`,
     () => {
       const pem = privateKey(random, "RSA PRIVATE KEY", 3);
       for (const line of pem.split("\n").filter((one) => !one.startsWith("-"))) note(line);
@@ -201,6 +208,11 @@ function fill(fake: FakePrefect, plant: Planter): { flowRun: string; deployment:
 /** Tools that always ask Prefect, or never. */
 const WITHOUT_FRESH: ReadonlySet<string> = new Set(["orientation", "what_changed", "diagnose", "get_record_status"]);
 
+/** Also those beside the record, such as its write-ahead log, and temporary ones. */
+function filesIn(folder: string) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+}
+
 /** Every text in the record, also in what is compressed. */
 function textsOf(file: string): string[] {
   const db = new Database(file, { readonly: true });
@@ -232,6 +244,7 @@ test("are in no file, no answer and no line of the log", async () => {
   const { planted } = plant;
   const env = {
     HOME: home,
+    TMPDIR: home,
     PREFECT_API_URL: fake.url,
     PREFECT_MCP_DATA_DIR: dataDir,
     PREFECT_MCP_LOG_LEVEL: "debug",
@@ -295,6 +308,8 @@ test("are in no file, no answer and no line of the log", async () => {
       outputs.set("from the websocket", text);
       return text.includes(pushed.id);
     });
+    for (const { parentPath, name } of filesIn(home))
+      outputs.set(`file ${name} while it runs`, readFileSync(join(parentPath, name), "latin1"));
     await live.end();
     outputs.set("from the websocket, log", live.stderr());
 
@@ -312,8 +327,7 @@ test("are in no file, no answer and no line of the log", async () => {
       outputs.set(command.join(" "), `${stdout}\n${stderr}`);
     }
 
-    const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-    for (const { parentPath, name } of files) {
+    for (const { parentPath, name } of filesIn(home)) {
       const path = join(parentPath, name);
       outputs.set(`file ${name}`, readFileSync(path, "latin1"));
       if (name.endsWith(".db") || name.endsWith(".sqlite")) outputs.set(`record ${name}`, textsOf(path).join("\n"));
@@ -321,6 +335,7 @@ test("are in no file, no answer and no line of the log", async () => {
     const all = [...outputs];
     expect(all.filter(([, text]) => text.includes("[redacted:")).length).toBeGreaterThan(20);
     expect([...outputs.keys()].some((name) => name.startsWith("record "))).toBe(true);
+    expect([...outputs.keys()].some((name) => /-wal while it runs$/.test(name))).toBe(true);
     const found = planted.flatMap((secret) => {
       const forms = [secret, JSON.stringify(secret).slice(1, -1)];
       return all.filter(([, text]) => forms.some((form) => text.includes(form))).map(([name]) => `${name}: ${secret}`);

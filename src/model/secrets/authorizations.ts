@@ -33,7 +33,7 @@ export function replaceAuthorizations(text: string): string {
 }
 
 const CURL_USER =
-  /(\s(?:-u|--user|--proxy-user|-U)(?:\s{1,4}|=)?["']?[^\s:"'/]{1,64}:)(?!\[redacted:)([^\s"']{1,256})/g;
+  /(\s(?:-u|--user|--proxy-user|-U)(?:\s{1,4}|=)?\\{0,8}["']?[^\s:"'/\\]{1,64}:)(?!\[redacted:)([^\s"'\\]{1,256})/g;
 
 export function replaceCurlUsers(text: string): string {
   return text.replace(CURL_USER, `$1${redactionMark("basic-credentials")}`);

@@ -87,6 +87,7 @@ export const INFRASTRUCTURE_TOKENS: readonly TokenKind[] = [
   kind("pypi-token", "pypi-AgE", "pypi-AgE[A-Za-z0-9_-]{20,}", WORD),
   kind("rubygems-token", "rubygems_", "rubygems_[a-f0-9]{40,}"),
   kind("nuget-key", "oy2", "oy2[a-z0-9]{43}(?![A-Za-z0-9])", WORD),
+  kind("sidekiq-credential", "contribsys__com=", "[a-f0-9]{8}:[a-f0-9]{8}(?![A-Za-z0-9])", AFTER),
   kind("clojars-token", "CLOJARS_", "CLOJARS_[A-Za-z0-9]{60}"),
   kind("docker-token", "dckr_pat_ dckr_oat_", "dckr_[po]at_[A-Za-z0-9_-]{20,}"),
   kind("artifactory-token", "AKCp cmVmd", "(?:AKCp[A-Za-z0-9]{60,}|cmVmd[A-Za-z0-9]{59})(?![A-Za-z0-9])", WORD),

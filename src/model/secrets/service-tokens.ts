@@ -18,7 +18,7 @@ export const SERVICE_TOKENS: readonly TokenKind[] = [
   kind(
     "slack-webhook",
     "hooks.slack.com/services/ hooks.slack.com/workflows/ hooks.slack.com/triggers/",
-    "[A-Za-z0-9/_-]{8,}",
+    "[A-Za-z0-9/_+-]{8,}",
     AFTER,
   ),
   kind(

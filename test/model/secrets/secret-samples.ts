@@ -99,6 +99,7 @@ export const TOKEN_TEMPLATES: readonly (readonly [kind: string, template: string
   ["pypi-token", "pypi-AgEIcHlwaS5vcmc{70:w}"],
   ["rubygems-token", "rubygems_{48:h}"],
   ["nuget-key", "oy2{43:l}"],
+  ["sidekiq-credential", "BUNDLE_GEMS__CONTRIBSYS__COM=«{8:h}:{8:h}»"],
   ["clojars-token", "CLOJARS_{60:l}"],
   ["docker-token", "dckr_pat_{27:w}"],
   ["docker-token", "dckr_oat_{32:w}"],
