@@ -19,9 +19,9 @@ type Opening = Extract<ToWorker, { type: "open" }>;
 
 export function runWorker(): void {
   const host = new SessionHost((message) => self.postMessage(encode(message)));
-  self.onmessage = (event: MessageEvent) => {
+  self.onmessage = async (event: MessageEvent) => {
     const message = decode<ToWorker>(event.data);
-    host.receive(message);
+    await host.receive(message);
     if (message.type === "save-live") self.postMessage(encode({ type: "saved", chars: String(event.data).length }));
   };
   self.postMessage(encode({ type: "ready" }));
@@ -38,12 +38,13 @@ class SessionHost {
     this.send = send;
   }
 
-  receive(message: ToWorker): void {
+  /** Resolves when the message was processed; for `open`, when it was begun. */
+  async receive(message: ToWorker): Promise<void> {
     if (message.type === "open") {
       if (message.follow) this.following.resolve();
       void this.run(message);
     } else if (message.type === "follow") this.following.resolve();
-    else if (message.type === "save-live") this.session?.saveLive(message.batch);
+    else if (message.type === "save-live") await this.session?.saveLive(message.batch);
     else if (message.type === "client-active") this.session?.markClientActive();
     else this.stopping.abort();
   }

@@ -3,7 +3,6 @@ import { toAppError } from "../errors.ts";
 import type { RecordDb } from "../store/database.ts";
 import { withdrawReadings } from "../store/retention/withdraw-readings.ts";
 import { putFact } from "../store/sync-state.ts";
-import { isSameByBlockTypes } from "./context/block-types.ts";
 import { judgeDatabase } from "./context/database-check.ts";
 import type { EngineContext } from "./context/engine-context.ts";
 import { findProvenMoment } from "./context/recognition.ts";
@@ -56,7 +55,7 @@ async function isOfThisServer(ctx: EngineContext, record: OtherRecord, signal: A
   try {
     const there = { ...ctx, db };
     const { state } = await judgeDatabase(there, [], "catch-up", signal);
-    return state === "unknown" ? await isSameByBlockTypes(there, "catch-up", signal) : state !== "other";
+    return state === "same" || state === "restored";
   } finally {
     db.close();
   }

@@ -22,6 +22,7 @@ import { clockFact, isSameLocalClock, setBackUs } from "./context/clock-fact.ts"
 import { createBudget, createContext } from "./context/create-context.ts";
 import { type EngineContext, horizonUs } from "./context/engine-context.ts";
 import { OtherServerError } from "./context/loop.ts";
+import { proveServer } from "./context/recognition.ts";
 import { refreshServerFacts } from "./context/server-facts.ts";
 import { TUNING, type Tuning } from "./context/tuning.ts";
 import { Engine } from "./engine.ts";
@@ -74,8 +75,8 @@ export interface SyncSession {
     onProgress: (progress: SyncProgress) => void,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Stores a live batch. Never throws: a failure is logged. */
-  saveLive(batch: LiveBatch): void;
+  /** Resolves when the live batch is stored or dropped. A failure is logged. */
+  saveLive(batch: LiveBatch): Promise<void>;
   /** A client is active: lists are read again every 15 s for the next 5 minutes. */
   markClientActive(): void;
   /** Compares the record with Prefect. Throws AppError when Prefect cannot be asked. */
@@ -105,6 +106,9 @@ class Session implements SyncSession {
   private ctx: EngineContext | null = null;
   private engine: Engine | null = null;
   private problem: Problem | null = null;
+  /** Live batches of which it is not certain yet that they come from the server of this record. */
+  private readonly unproven: { readonly batch: LiveBatch; readonly resolve: () => void }[] = [];
+  private readonly closing = new AbortController();
 
   constructor(options: SyncSessionOptions) {
     this.options = options;
@@ -155,16 +159,35 @@ class Session implements SyncSession {
     }
   }
 
-  saveLive(batch: LiveBatch): void {
-    try {
-      const ctx = this.context();
-      // It may come from the other server.
-      if (findFact(ctx.db, "otherServer") !== null) return;
-      ctx.clockWatch.check();
-      ctx.ingest.saveLive(cutAtHorizon(batch, horizonUs(ctx)));
-    } catch (error) {
-      this.options.logger.warn("could not store a live answer", { error: toAppError(error).message });
+  async saveLive(batch: LiveBatch): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.unproven.push({ batch, resolve });
+    if (this.unproven.length === 1) void this.saveProven();
+    await promise;
+  }
+
+  /** Live answers may come from another server, so each is stored only when the right one was recognised after it. */
+  private async saveProven(): Promise<void> {
+    while (this.unproven.length > 0 && !this.closing.signal.aborted) {
+      const taken = [...this.unproven];
+      try {
+        const ctx = this.context();
+        if (findFact(ctx.db, "otherServer") === null) {
+          await proveServer(ctx, "reconcile", this.closing.signal, 0);
+          if (this.ctx === ctx) for (const { batch } of taken) this.saveBatch(ctx, batch);
+        }
+      } catch (error) {
+        this.options.logger.warn("could not store a live answer", { error: toAppError(error).message });
+      }
+      this.unproven.splice(0, taken.length);
+      for (const { resolve } of taken) resolve();
     }
+    for (const { resolve } of this.unproven.splice(0)) resolve();
+  }
+
+  private saveBatch(ctx: EngineContext, batch: LiveBatch): void {
+    ctx.clockWatch.check();
+    ctx.ingest.saveLive(cutAtHorizon(batch, horizonUs(ctx)));
   }
 
   markClientActive(): void {
@@ -196,6 +219,7 @@ class Session implements SyncSession {
   }
 
   close(): void {
+    this.closing.abort();
     if (!this.options.db) this.db?.close();
     this.db = null;
     this.ctx = null;

@@ -202,8 +202,11 @@ export class Oracle {
       if (run.deletedMs <= this.o.time.nowMs) continue;
       if (find.get(uuidToBytes(run.row.id)) === null) this.o.fail(`a claim over flow runs without ${run.row.id}`);
     }
-    // A run that a restored database does not have any more must not be among those that are claimed as complete.
-    const findAlive = this.o.sqlite.prepare("SELECT 1 FROM flow_run WHERE id = ? AND deleted_us IS NULL");
+    // A run that a restored database does not have any more must not be among those that are claimed as complete. One that is known
+    // from events alone may have a row that is not written yet.
+    const findAlive = this.o.sqlite.prepare(
+      "SELECT 1 FROM flow_run WHERE id = ? AND deleted_us IS NULL AND read_us IS NOT NULL",
+    );
     for (const lost of this.own.lostRuns) {
       if (lost.lostMs > asOfMs || lost.expectedUs < claim.from_us || lost.expectedUs > claim.to_us) continue;
       if (findAlive.get(uuidToBytes(lost.id)) !== null)

@@ -69,7 +69,8 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     if (silent) atMs.sort((a, b) => a - b);
     for (const [index, type] of (["RUNNING", "COMPLETED"] as const).entries()) {
       time.after(atMs[index] ?? 0, () => {
-        const us = server.nowUs();
+        // No two states of a task run have the same time.
+        const us = server.nowUs() + index;
         const change = { taskId, type, stateId: random.uuid(), us, expectedUs: expectedUs + task, isByEvent: !silent };
         if (!silent) {
           const event = taskEvent(change, id);

@@ -631,7 +631,7 @@ class World {
       (page) => {
         const isWhole = page.nextToken === null && page.events.length === page.total;
         const covered = isWhole ? { covered: range } : {};
-        session.saveLive({ kind: "event", rows: page.events, readUs, reachedUs: reachedUs(), ...covered });
+        void session.saveLive({ kind: "event", rows: page.events, readUs, reachedUs: reachedUs(), ...covered });
       },
       () => {},
     );

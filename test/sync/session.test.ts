@@ -12,6 +12,7 @@ import { coveredRanges } from "../../src/store/coverage.ts";
 import { openRecord } from "../../src/store/database.ts";
 import { findEventById } from "../../src/store/events/events.ts";
 import { tryBecomeLeader } from "../../src/store/file/leader-lock.ts";
+import { currentRecordFile, recordFilesBeside } from "../../src/store/file/server-records.ts";
 import { findFact } from "../../src/store/sync-state.ts";
 import { createSyncSession, type SyncSession, type SyncSessionOptions } from "../../src/sync/session.ts";
 import { aFlowRun, T0_US } from "../support/builders.ts";
@@ -154,8 +155,8 @@ describe("a sync session", () => {
     const covered = { fromUs: nowUs - 100 * SECOND_US, toUs: nowUs - 10 * SECOND_US };
     const secondsAfterT0 = (covered.toUs - T0_US) / SECOND_US;
     const event = anEventAt(secondsAfterT0, { payload: { note: "password hunter22hunter" } });
-    session.saveLive({ kind: "event", rows: [event], readUs: nowUs, covered, reachedUs: covered.toUs });
-    session.saveLive({ kind: "flow_run", rows: [aFlowRun()], readUs: nowUs });
+    await session.saveLive({ kind: "event", rows: [event], readUs: nowUs, covered, reachedUs: covered.toUs });
+    await session.saveLive({ kind: "flow_run", rows: [aFlowRun()], readUs: nowUs });
     const reader = openRecord(file, "read");
     expect(findEventById(reader, event.id)?.payload).toEqual({ note: "password [redacted:configured-credential]" });
     expect(reader.sqlite.query("SELECT from_us, to_us, source FROM coverage").all()).toEqual([
@@ -165,13 +166,61 @@ describe("a sync session", () => {
     session.close();
   });
 
+  test("stores no live batch of another server, and says that another one answers", async () => {
+    const file = aFile();
+    const prefect = new TinyPrefect();
+    const nowUs = systemClock.nowUs();
+    const seconds = (nowUs - T0_US) / SECOND_US;
+    prefect.events = [anEventAt(seconds - 60)];
+    const session = aSession(file, { prefect });
+    await session.once({ sinceUs: nowUs - HOUR_US }, () => {}, neverAborted);
+    const foreign = anEventAt(seconds - 30);
+    prefect.events = [foreign];
+    const covered = { fromUs: nowUs - 100 * SECOND_US, toUs: nowUs - 10 * SECOND_US };
+    await session.saveLive({ kind: "event", rows: [foreign], readUs: nowUs, covered, reachedUs: covered.toUs });
+    await session.saveLive({ kind: "flow_run", rows: [aFlowRun()], readUs: nowUs });
+    const reader = openRecord(file, "read");
+    expect(findEventById(reader, foreign.id)).toBeNull();
+    expect(reader.sqlite.query<{ n: number }, []>("SELECT count(*) AS n FROM flow_run").get()?.n).toBe(0);
+    expect(findFact(reader, "otherServer")).not.toBeNull();
+    reader.close();
+    session.close();
+  });
+
+  test("begins a record for another server in one pass, and uses the first one again when its server is back", async () => {
+    const file = aFile();
+    const nowUs = systemClock.nowUs();
+    const seconds = (nowUs - T0_US) / SECOND_US;
+    const [first, second] = [new TinyPrefect(), new TinyPrefect()];
+    first.events = [anEventAt(seconds - 60), anEventAt(seconds - 50)];
+    second.events = [anEventAt(seconds - 55)];
+    const inUse: string[][] = [];
+    for (const prefect of [first, second, first, second]) {
+      const session = aSession(file, { prefect });
+      await session.once({ sinceUs: nowUs - HOUR_US }, () => {}, neverAborted);
+      session.close();
+      const reader = openRecord(currentRecordFile(file), "read");
+      inUse.push([...first.events, ...second.events].map(({ id }) => findEventById(reader, id)?.id ?? ""));
+      reader.close();
+    }
+    const [a = "", b = ""] = first.events.map(({ id }) => id);
+    const c = second.events[0]?.id ?? "";
+    expect(inUse).toEqual([
+      [a, b, ""],
+      ["", "", c],
+      [a, b, ""],
+      ["", "", c],
+    ]);
+    expect(recordFilesBeside(file)).toHaveLength(2);
+  });
+
   test("claims no part of a live batch that Prefect may have deleted before it answered", async () => {
     const file = aFile();
     const session = aSession(file);
     const nowUs = systemClock.nowUs();
     await session.once({ sinceUs: nowUs - HOUR_US }, () => {}, neverAborted);
     const covered = { fromUs: nowUs - 30 * DAY_US, toUs: nowUs - DAY_US };
-    session.saveLive({ kind: "event", rows: [], readUs: nowUs, covered, reachedUs: covered.toUs });
+    await session.saveLive({ kind: "event", rows: [], readUs: nowUs, covered, reachedUs: covered.toUs });
     const reader = openRecord(file, "read");
     const [first] = coveredRanges(reader, "event", "");
     expect(first?.source).toBe("live");

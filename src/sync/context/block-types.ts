@@ -14,28 +14,18 @@ const BLOCK_TYPES_KEY = "server.block-types";
 
 type BlockTypeIds = Readonly<Record<string, string>>;
 
-/** Whether all block types have other ids than those that are recorded. False while none are recorded or returned. */
-export async function isOtherByBlockTypes(
+/** `unknown`: none are recorded, or none are returned. One that an administrator has deleted and made again has another id. */
+export async function judgeByBlockTypes(
   ctx: EngineContext,
   priority: Priority,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<"same" | "other" | "unknown"> {
   const recorded = findStateJson(ctx.db, BLOCK_TYPES_KEY) as BlockTypeIds | null;
-  if (recorded === null) return false;
+  if (recorded === null) return "unknown";
   const found = await readIds(ctx, priority, signal);
   const common = Object.keys(recorded).filter((slug) => found.has(slug));
-  return common.length > 0 && common.every((slug) => recorded[slug] !== found.get(slug));
-}
-
-/** The same as one fact about another record: whether at least one id is the recorded one. */
-export async function isSameByBlockTypes(
-  ctx: EngineContext,
-  priority: Priority,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const recorded = (findStateJson(ctx.db, BLOCK_TYPES_KEY) ?? {}) as BlockTypeIds;
-  const found = await readIds(ctx, priority, signal);
-  return Object.entries(recorded).some(([slug, id]) => found.get(slug) === id);
+  if (common.length === 0) return "unknown";
+  return common.some((slug) => recorded[slug] === found.get(slug)) ? "same" : "other";
 }
 
 /** Records the ids, once, of the server that is known to be the one of this record. */

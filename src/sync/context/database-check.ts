@@ -8,7 +8,7 @@ import type { JsonObject } from "../../model/objects.ts";
 import type { ConfirmedEvent } from "../../store/events/confirmed-events.ts";
 import { findObjects } from "../../store/objects/objects.ts";
 import type { Priority } from "../server/request-budget.ts";
-import { isOtherByBlockTypes } from "./block-types.ts";
+import { judgeByBlockTypes } from "./block-types.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { OtherServerError } from "./loop.ts";
 import { CLIENT_AHEAD_US, findAbsentEvents, newestEvents, newestMarkers, spreadMarkers } from "./marker-events.ts";
@@ -77,9 +77,7 @@ export async function judgeDatabase(
   if (hasObjects === true || (ctx.requests.api.isCloud && asked.size > 0))
     return judge(asked.size === 0 ? "same" : "restored");
   if (ctx.requests.api.isCloud) return judge("unknown");
-  if (hasObjects === null && asked.size === 0) {
-    return judge((await isOtherByBlockTypes(ctx, priority, signal)) ? "other" : "unknown");
-  }
+  if (hasObjects === null && asked.size === 0) return judge(await judgeByBlockTypes(ctx, priority, signal));
   // A second reading, because the conclusion is a great one.
   const again = await findAbsentEvents(ctx, [...asked.values()], priority, signal);
   if (again.length < asked.size || (await knowsObjects(ctx, priority, signal)) === true) {

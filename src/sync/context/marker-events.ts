@@ -31,10 +31,10 @@ import { retentionFloorUs } from "./retention-floor.ts";
 /** Clocks of Prefect's clients may be ahead by this much: events may have a later `occurred` than now. */
 export const CLIENT_AHEAD_US = DAY_US;
 /**
- * Events that the server received less than this ago are no markers: where several machines answer, one of them may not have them
- * yet. One server reads what it has written.
+ * Events that Cloud received less than this ago are no markers: several machines answer, and one of them may not have them yet. A
+ * server has one database, so it returns what it has returned before.
  */
-const SETTLED_US = { cloud: 120 * SECOND_US, selfHosted: 10 * SECOND_US };
+const SETTLED_CLOUD_US = 120 * SECOND_US;
 /** The newest events by `occurred` among which those are chosen that the server received last. */
 const RECENT = 200;
 /** Markers of the whole history: the newest event, the second newest, the 4th, the 8th, and so on, and the oldest ones. */
@@ -98,8 +98,8 @@ function wholeRange(ctx: EngineContext): TimeRange {
 }
 
 function settled(ctx: EngineContext, events: readonly ConfirmedEvent[]): ConfirmedEvent[] {
-  const { cloud, selfHosted } = SETTLED_US;
-  const untilUs = addUs(ctx.serverClock.estimateUs(), -(ctx.requests.api.isCloud ? cloud : selfHosted));
+  if (!ctx.requests.api.isCloud) return [...events];
+  const untilUs = addUs(ctx.serverClock.estimateUs(), -SETTLED_CLOUD_US);
   return events.filter((event) => event.receivedUs <= untilUs);
 }
 

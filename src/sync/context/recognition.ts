@@ -85,15 +85,19 @@ export async function checkReading(
 
 /**
  * To be called before something is stored by which the server cannot be recognised: it is asked for marker events, unless it was
- * recognised a moment ago. Throws as `checkDatabase`.
+ * recognised less than `provenForMs` ago. Throws as `checkDatabase`.
  */
-export async function proveServer(ctx: EngineContext, priority: Priority, signal: AbortSignal): Promise<void> {
+export async function proveServer(
+  ctx: EngineContext,
+  priority: Priority,
+  signal: AbortSignal,
+  provenForMs = PROVEN_FOR_MS,
+): Promise<void> {
   const { recognisedMs } = ctx.server;
-  if (ctx.requests.api.isCloud || (recognisedMs !== null && ctx.clock.steadyMs() - recognisedMs < PROVEN_FOR_MS))
-    return;
+  if (ctx.requests.api.isCloud || (recognisedMs !== null && ctx.clock.steadyMs() - recognisedMs < provenForMs)) return;
   const markers = newestMarkers(ctx, ASKED);
   if (markers.length === 0) {
-    await recogniseWithoutEvents(ctx, signal, PROVEN_FOR_MS);
+    await recogniseWithoutEvents(ctx, signal, provenForMs);
     return;
   }
   const mark = ctx.serverClock.mark();

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "bun:test";
+import { addUs, formatIsoUs, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
+import { addCoverage, coveredRanges } from "../../../src/store/coverage.ts";
+import { inTransaction, openRecord } from "../../../src/store/database.ts";
+import { createEventWriter, findEventById } from "../../../src/store/events/events.ts";
+import { upsertLogs } from "../../../src/store/logs/logs.ts";
+import { findObjects, upsertObjects } from "../../../src/store/objects/objects.ts";
+import { withdrawReadings } from "../../../src/store/retention/withdraw-readings.ts";
+import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
+import { findFact } from "../../../src/store/sync-state.ts";
+import { aFlow, aFlowRun, aLog, T0_US } from "../../support/builders.ts";
+import { anEventAt } from "../../sync/engine-harness.ts";
+
+const PROVEN_US = T0_US;
+const [BEFORE_US, AFTER_US] = [T0_US - MINUTE_US, T0_US + 10 * SECOND_US];
+
+function aRecord() {
+  const db = openRecord(":memory:", "write");
+  const writer = createEventWriter(db);
+  const cover = (kind: string, scope: string, fromUs: number, toUs: number, verifiedUs: number) =>
+    addCoverage(db, kind, scope, {
+      fromUs,
+      toUs,
+      verifiedUs,
+      source: "catch-up",
+      serverCount: null,
+      recordCount: null,
+    });
+  return { db, writer, cover };
+}
+
+describe("readings that may be of another server", () => {
+  test("are taken back: claims, events, runs, logs and objects since the server was recognised last", () => {
+    const { db, writer, cover } = aRecord();
+    const [own, foreign] = [anEventAt(-120), anEventAt(5)];
+    const [ownRun, foreignRun, hidden] = [aFlowRun(), aFlowRun(), aFlowRun()];
+    inTransaction(db, () => {
+      writer.insert([own], "catch-up", BEFORE_US);
+      writer.insert([foreign], "catch-up", AFTER_US);
+      cover("event", "", T0_US - 10 * MINUTE_US, T0_US, BEFORE_US);
+      cover("event", "", addUs(T0_US, 1), AFTER_US, AFTER_US);
+      cover("flow_run", "", T0_US - 10 * MINUTE_US, T0_US, BEFORE_US);
+      upsertFlowRuns(db, [ownRun, hidden], BEFORE_US);
+      upsertFlowRuns(db, [foreignRun], AFTER_US);
+      markFlowRunsDeleted(db, [hidden.id], AFTER_US);
+      upsertLogs(db, [aLog({ flow_run_id: ownRun.id }), aLog({ flow_run_id: foreignRun.id })]);
+      upsertObjects(db, "flow", [aFlow({ name: "own" })], BEFORE_US, true);
+      upsertObjects(db, "flow", [aFlow({ name: "foreign" })], AFTER_US, false);
+    });
+    withdrawReadings(db, { localUs: PROVEN_US, serverUs: PROVEN_US });
+    expect([findEventById(db, own.id)?.id, findEventById(db, foreign.id)]).toEqual([own.id, null]);
+    expect(coveredRanges(db, "event", "").map(({ toUs }) => toUs)).toEqual([T0_US]);
+    expect(coveredRanges(db, "flow_run", "")).toEqual([]);
+    expect(findFlowRunRow(db, ownRun.id)).not.toBeNull();
+    expect(findFlowRunRow(db, foreignRun.id)).toBeNull();
+    expect(findFlowRunRow(db, hidden.id)?.deleted_us).toBeNull();
+    expect(db.sqlite.query<{ n: number }, []>("SELECT count(*) AS n FROM log").get()?.n).toBe(1);
+    expect(findObjects(db, "flow").map(({ name }) => name)).toEqual(["own"]);
+    expect(findFact(db, "read:flow")).toBeNull();
+    const counted = db.sqlite.query<{ n: number }, []>("SELECT sum(n) AS n FROM event_hour").get()?.n;
+    expect(counted).toBe(1);
+    db.close();
+  });
+
+  test("once taken back, the same step changes nothing more", () => {
+    const { db, writer, cover } = aRecord();
+    const own = anEventAt(-120);
+    inTransaction(db, () => {
+      writer.insert([own], "catch-up", BEFORE_US);
+      cover("event", "", T0_US - 10 * MINUTE_US, T0_US, BEFORE_US);
+    });
+    for (let round = 0; round < 2; round += 1) withdrawReadings(db, { localUs: PROVEN_US, serverUs: PROVEN_US });
+    expect(findEventById(db, own.id)?.occurred).toBe(formatIsoUs(T0_US - 120 * SECOND_US));
+    expect(coveredRanges(db, "event", "")).toHaveLength(1);
+    db.close();
+  });
+});
