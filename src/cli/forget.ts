@@ -74,8 +74,8 @@ function chosenInstance({ invocation }: CommandContext): Settings {
 }
 
 /**
- * Deletes a record and its damaged files that were moved aside. `first`: the file of the first server of the same URL. A process that has the record open notices and creates a
- * new one. Its lock file is kept while the lock is held: without it a second process could become the writer.
+ * Deletes a record and its damaged files that were moved aside. `first`: the file of the first server of the same URL. A process that
+ * has the record open notices and creates a new one. Its lock file is kept while the lock is held: without it a second process could become the writer.
  */
 function removeRecord({ out }: CommandContext, file: string, first: string): number {
   const held = countEvents(file);

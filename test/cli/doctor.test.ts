@@ -13,6 +13,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import type { PrefectApi } from "../../src/prefect/api.ts";
 import { createPrefectClient } from "../../src/prefect/client.ts";
+import { OTHER_SERVER_NOTE } from "../../src/queries/source/other-server.ts";
 import type { RecordStatus } from "../../src/queries/workspace/record-status.ts";
 import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 
@@ -84,6 +85,16 @@ describe("a setup in order", () => {
       "POST /flows/filter",
       "WS /events/out",
     ]);
+  });
+
+  test("names another server at the URL, and what to do about it", async () => {
+    await using prefect = await startFakePrefect({});
+    const report = await examine({ PREFECT_API_URL: prefect.url }, { isOther: true });
+    const [finding] = report.findings.filter(({ level }) => level === "fix");
+    expect(finding?.what).toBe(OTHER_SERVER_NOTE);
+    expect(finding?.fix).toStartWith("If this server is the wrong one, correct PREFECT_API_URL");
+    expect(exitCodeOf(report)).toBe(1);
+    expect(doctorLines(report)).not.toContain("All well.");
   });
 
   test("shows the origin of each setting, secrets masked; settings at their defaults only in JSON", async () => {

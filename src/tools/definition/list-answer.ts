@@ -76,9 +76,7 @@ interface Page {
 }
 
 /** An item as cells of a table, or as lines. */
-type Row = ({ readonly cells: ReadonlyMap<string, Cell> } | { readonly lines: readonly Line[] }) & {
-  readonly hasShortTime: boolean;
-};
+type Row = { readonly cells: ReadonlyMap<string, Cell> } | { readonly lines: readonly Line[] };
 
 /** The items that fit the budget as text and as JSON; always at least one. */
 function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
@@ -123,10 +121,8 @@ function shownItem({ toRow, rowLines, layout }: ListSpec, item: Item, { day, kee
   if (known && isSame && known.toRow === toRow && known.rowLines === rowLines) return known;
   const json = JSON.stringify(item);
   const lines = rowLines ? rowLines(item) : layout === "json" ? [jsonLine(item)] : undefined;
-  const content = lines ? { lines } : { cells: cellsOf(toRow ? toRow(item) : item, { day, keepsMillis }) };
-  const texts = "lines" in content ? content.lines : [...content.cells.values()];
-  const measured = measureText(texts.join("lines" in content ? "\n" : "|"));
-  const row: Row = { ...content, hasShortTime: texts.some((text) => SHORT_TIME.test(text)) };
+  const row: Row = lines ? { lines } : { cells: cellsOf(toRow ? toRow(item) : item, { day, keepsMillis }) };
+  const measured = measureText("lines" in row ? row.lines.join("\n") : [...row.cells.values()].join("|"));
   const shown = { row, measured, jsonTokens: estimateTokens(json), day, keepsMillis, toRow, rowLines, layout };
   shownItems.set(item, shown);
   return shown;
@@ -143,16 +139,10 @@ function listText(
     sentence`${count} ${spec.title}${cursor ? ", more match" : ""} | ${head}`,
     ...notes,
     ...(spec.facts ?? []),
-    ...(page.rows.some((row) => row.hasShortTime)
-      ? [sentence`Times are UTC, without a date those of ${asPlace(dayOf(spec.nowUs))}.`]
-      : []),
     ...(count === 0 ? [spec.none ?? sentence`Nothing matches.`] : rowsText(page.rows, spec.order)),
     ...(cursor ? [sentence`next_cursor: ${asPlace(cursor)}`, spec.hint ?? null] : []),
   ]);
 }
-
-/** As `shortTime` writes them. */
-const SHORT_TIME = /(?:^|[^\w:.+-])\d\d:\d\d:\d\d(?![\w:])/;
 
 function rowsText(rows: readonly Row[], order: ListSpec["order"]): (Sentence | Fenced | null)[] {
   const lines = rows.flatMap((row) => ("lines" in row ? row.lines : []));
