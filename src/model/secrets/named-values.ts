@@ -132,8 +132,16 @@ function quotedValue(text: string, at: number): Value | null {
   const line = (close < 0 ? rest : rest.slice(0, close)).indexOf("\n");
   if (close >= 0 && line < 0)
     return { from, to: from + close, next: from + close + slashes.length + sign.length, form: "quoted" };
-  const to = from + (line < 0 ? rest.length : line);
+  const to = line < 0 ? quotedEnd(text, from + rest.length, sign) : from + line;
   return { from, to, next: to, form: "quoted" };
+}
+
+/** Where a long value ends: at the quote or the end of the line. No later value can begin with this quote when there is none. */
+function quotedEnd(text: string, at: number, sign: string): number {
+  const close = text.indexOf(sign, at);
+  const part = text.slice(at, close < 0 ? text.length : close);
+  const line = part.indexOf("\n");
+  return at + (line < 0 ? part.length : line);
 }
 
 function unquotedValue(text: string, at: number, isEncoded: boolean): Value | null {

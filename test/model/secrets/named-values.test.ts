@@ -97,6 +97,13 @@ describe("values after the name of a secret", () => {
       expect(redact.text(text)).toBe(clean);
   });
 
+  test("of any length", () => {
+    const long = "Ab1 ".repeat(20_000);
+    expect(redact.text(`password="${long}" next`)).toBe(`password="${MARK}" next`);
+    expect(redact.text(`password="${long}`)).toBe(`password="${MARK}`);
+    expect(redact.text(`password=${"Ab1-".repeat(20_000)} next`)).toBe(`password=${MARK} next`);
+  });
+
   test("in headers with a scheme, cookies, SQL, .netrc and curl", () => {
     const random = seededRandom(5);
     const secret = () => randomText(random, 32, "ABCDEFabcdef0123456789");
