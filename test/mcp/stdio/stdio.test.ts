@@ -332,6 +332,25 @@ describe("JSON over stdio that is not a valid message", () => {
     expect(wired.answers().find(({ id }) => id === 4)?.result?.structuredContent).toEqual({ text: "still here" });
   });
 
+  test("with the words that Python writes for numbers is answered with its id", async () => {
+    const wired = start();
+    wired.send(INITIALIZE);
+    for (const [id, word] of [
+      [2, "NaN"],
+      [3, "-Infinity"],
+    ])
+      await wired.stdin.write(
+        `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"echo","arguments":{"text":[1, ${word}]}}}\n`,
+      );
+    await wired.stdin.end();
+    await wired.served;
+    const message = "Invalid request: the message has NaN or Infinity, which JSON does not have.";
+    expect(wired.answers().flatMap(({ id, error }) => (error ? [[id, error.message]] : []))).toEqual([
+      [2, message],
+      [3, message],
+    ]);
+  });
+
   test("is only logged when no answer is expected; so are lines that are not JSON, without their text", async () => {
     const wired = start();
     const lines = [
