@@ -49,6 +49,7 @@ export interface PrefectApi {
   readFlowRun(id: string, options?: CallOptions): Promise<FlowRun>;
   readFlowRunStates(flowRunId: string, options?: CallOptions): Promise<readonly State[]>;
   filterTaskRuns(body: FilterBody, options?: CallOptions): Promise<readonly TaskRun[]>;
+  countTaskRuns(body: FilterBody, options?: CallOptions): Promise<number>;
   filterLogs(body: FilterBody, options?: CallOptions): Promise<readonly Log[]>;
   /** The list route of a kind of object. */
   filterObjects<K extends ListedKind>(

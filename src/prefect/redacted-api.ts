@@ -43,6 +43,7 @@ export function redactedApi(client: PrefectClient, redact: Redact): PrefectClien
     readFlowRun: (...args) => answer(client.readFlowRun(...args)),
     readFlowRunStates: (...args) => answer(client.readFlowRunStates(...args)),
     filterTaskRuns: (...args) => answer(client.filterTaskRuns(...args)),
+    countTaskRuns: (...args) => answer(client.countTaskRuns(...args)),
     filterLogs: (...args) => cleaned(client.filterLogs(...args), redact, (lines) => redact.logs(lines)),
     filterObjects: (...args) => answer(client.filterObjects(...args)),
     filterWorkers: (...args) => answer(client.filterWorkers(...args)),

@@ -19,11 +19,18 @@ const TASK_RUN: Fields = {
   state: "object?",
 };
 
-export function createTaskRunCalls(http: Http, postFilter: PostFilter): Pick<PrefectApi, "filterTaskRuns"> {
+type TaskRunCalls = Pick<PrefectApi, "filterTaskRuns" | "countTaskRuns">;
+
+export function createTaskRunCalls(http: Http, postFilter: PostFilter): TaskRunCalls {
   return {
     async filterTaskRuns(body, options) {
       const rows = await postFilter(KINDS.task_run.route, body, options);
       return checkRows<TaskRun>(http, `POST ${KINDS.task_run.route}`, rows, TASK_RUN);
+    },
+    async countTaskRuns(body, options) {
+      const count = await http.post("/task_runs/count", body, options);
+      if (typeof count === "number") return count;
+      throw http.failures.unexpectedAnswer("POST /task_runs/count", "a number was expected");
     },
   };
 }

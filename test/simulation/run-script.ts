@@ -87,14 +87,17 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     const taskId = random.uuid();
     const madeMs = random.int(0, stepMs + 8_000);
     let madeUs = 0;
+    let dueUs = 0;
     time.after(madeMs, () => {
       madeUs = server.nowUs();
-      commitTask({ taskId, type: "PENDING", stateId: random.uuid(), us: madeUs, expectedUs: madeUs, isByEvent: false });
+      // A task run can be made for a time that has passed.
+      dueUs = random.chance(0.15) ? madeUs - 300_000_000 : madeUs;
+      commitTask({ taskId, type: "PENDING", stateId: random.uuid(), us: madeUs, expectedUs: dueUs, isByEvent: false });
     });
     if (random.chance(0.7)) {
       time.after(madeMs + random.int(100, 30_000), () => {
         const us = Math.max(server.nowUs(), madeUs + 1);
-        commitTask({ taskId, type: "COMPLETED", stateId: random.uuid(), us, expectedUs: madeUs, isByEvent: false });
+        commitTask({ taskId, type: "COMPLETED", stateId: random.uuid(), us, expectedUs: dueUs, isByEvent: false });
       });
     }
     if (random.chance(0.15)) {

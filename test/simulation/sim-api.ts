@@ -18,7 +18,7 @@ import type {
 import { markServerClock, measureServerOffset, type ServerOffset } from "../../src/prefect/transport/server-offset.ts";
 import type { Knobs } from "./plan.ts";
 import type { Prng } from "./prng.ts";
-import type { SimDatabase } from "./sim-database.ts";
+import type { SimDatabase, SimRun, SimTaskRun } from "./sim-database.ts";
 import type { SimProcess } from "./sim-process.ts";
 import { travelMs } from "./sim-process.ts";
 import type { SimServer } from "./sim-server.ts";
@@ -163,6 +163,24 @@ export class SimApi implements PrefectApi {
     });
   }
 
+  countFlowRuns(body: FilterBody, options?: CallOptions): Promise<number> {
+    return this.countRuns(this.o.server.database.runs, body.flow_runs, options);
+  }
+
+  countTaskRuns(body: FilterBody, options?: CallOptions): Promise<number> {
+    return this.countRuns(this.o.server.database.taskRuns, body.task_runs, options);
+  }
+
+  private countRuns(
+    runs: ReadonlyMap<string, SimRun | SimTaskRun>,
+    filter: unknown,
+    options: CallOptions | undefined,
+  ): Promise<number> {
+    const isCounted = (run: SimRun | SimTaskRun) =>
+      run.deletedMs > this.o.time.nowMs && matchesRun(run.row, run.expectedUs, filter as RunFilter);
+    return this.call(options, "count", () => [...runs.values()].filter(isCounted).length);
+  }
+
   filterLogs(body: FilterBody, options?: CallOptions): Promise<readonly Log[]> {
     return this.call(options, "logs", () => {
       const logs = body.logs as { flow_run_id: { any_: string[] }; timestamp?: { after_?: string; before_?: string } };
@@ -199,7 +217,6 @@ export class SimApi implements PrefectApi {
     return openSimStream(this.o, filter, signal);
   }
 
-  countFlowRuns = () => unused();
   readFlowRun = () => unused();
   readFlowRunStates = () => unused();
   readWorkPoolSlots = () => unused();

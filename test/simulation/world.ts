@@ -31,6 +31,8 @@ const ROW_LATE_MS = 130_000;
 const UNSURE_MS = 11 * 60_000;
 /** A client counts as active for a little longer. */
 const ACTIVE_MS = 4 * 60_000;
+/** Runs are counted within this time, and once more after a difference. */
+const COUNTED_MS = 16 * 60_000;
 /** Events that were lost unnoticed are found by the next regular catch-up. */
 const POLL_MS = 30_000;
 const POLL_WITHOUT_STREAM_MS = 10_000;
@@ -198,6 +200,11 @@ class World {
   /** A connection for the tests' own questions. */
   private peek(record = this.disk.current): RecordDb {
     return record.open(new SimProcess(this.time, this.machine));
+  }
+
+  /** In some schedules, because it takes long. */
+  private get areRunsCounted(): boolean {
+    return this.plan.seed % 4 === 0;
   }
 
   private fail(what: string): void {
@@ -678,6 +685,8 @@ class World {
       // With an active client, changes without an event are found within one round too.
       running.session.markClientActive();
       this.advance(this.time.nowMs + 40_000);
+      // Ended runs that were deleted, and task runs that were made for the past, are found by counting.
+      if (this.areRunsCounted) this.advance(this.time.nowMs + COUNTED_MS);
     }
     // While the server clock is unknown nothing is claimed, so there is nothing to audit.
     if (this.plan.knobs.skewKnown) {
@@ -693,7 +702,7 @@ class World {
       database === oracle.database && sentMs > lostMs ? id : [],
     );
     oracle.checkEnd(this.peek(), goalUs, this.occurredSince(new Set(ids), goalUs));
-    if (this.plan.knobs.keepMs === 0) oracle.checkRunsAtEnd(this.peek(), goalUs);
+    if (this.plan.knobs.keepMs === 0) oracle.checkRunsAtEnd(this.peek(), goalUs, this.areRunsCounted);
     if (this.failure !== null) throw new Failed();
     return running;
   }

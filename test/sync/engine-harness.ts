@@ -165,6 +165,18 @@ export class TinyPrefect {
     return page(rows, body);
   };
 
+  countFlowRuns = async (body: FilterBody) => this.countRuns("flow_runs", this.flowRuns, body);
+  countTaskRuns = async (body: FilterBody) => this.countRuns("task_runs", this.taskRuns, body);
+
+  private countRuns(what: string, runs: readonly (FlowRun | TaskRun)[], body: FilterBody): number {
+    const filter = body[what] as { expected_start_time: { after_: string; before_: string } };
+    const { after_, before_ } = filter.expected_start_time;
+    this.note(`count ${what} ${seconds(after_)}..${seconds(before_)}`);
+    const [fromUs, toUs] = [parseIsoUs(after_) ?? 0, parseIsoUs(before_) ?? 0];
+    const us = (run: FlowRun | TaskRun) => parseIsoUs(run.expected_start_time ?? "") ?? 0;
+    return runs.filter((run) => us(run) >= fromUs && us(run) <= toUs).length;
+  }
+
   filterLogs = async (body: FilterBody): Promise<Log[]> => {
     const logs = body.logs as { flow_run_id: { any_: string[] }; timestamp?: { after_?: string; before_?: string } };
     this.note("logs");

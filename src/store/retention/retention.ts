@@ -101,19 +101,23 @@ function dropLogs(db: RecordDb, beforeUs: ServerUs, limit: number): number {
   return rows.length;
 }
 
-/** Deletes runs that ended, or were marked as deleted, before `beforeUs`. Runs that have not ended stay. */
+/**
+ * Deletes runs that ended and were expected, or were marked as deleted, before `beforeUs`. Runs that have not ended stay, and those that
+ * ended before they were expected: claims may cover their time.
+ */
 function dropRuns(db: RecordDb, table: "flow_run" | "task_run", beforeUs: ServerUs, limit: number): number {
   // Task runs of a remaining flow run stay, because one claim covers them all.
   const isFree = table === "task_run" ? "AND NOT EXISTS (SELECT 1 FROM flow_run f WHERE f.id = r.flow_run_id)" : "";
   const rows = db
-    .prepare<{ id: Uint8Array }, [number, number, number, number]>(
+    .prepare<{ id: Uint8Array }, [number, number, number, number, number]>(
       `DELETE FROM ${table} WHERE rowid IN (
          SELECT rowid FROM (SELECT r.rowid FROM ${table} r
-           WHERE state_type IN (${TERMINAL_SQL}) AND state_us < ? ${isFree} LIMIT ?)
+           WHERE state_type IN (${TERMINAL_SQL}) AND state_us < ? AND coalesce(expected_us, 0) < ?
+             ${isFree} LIMIT ?)
          UNION ALL SELECT rowid FROM (SELECT rowid FROM ${table}
            WHERE deleted_us IS NOT NULL AND deleted_us < ? LIMIT ?)) RETURNING id`,
     )
-    .all(beforeUs, limit, beforeUs, limit);
+    .all(beforeUs, beforeUs, limit, beforeUs, limit);
   if (table === "flow_run")
     for (const { id } of rows) for (const kind of ["task_run", "log"]) removeClaims(db, kind, bytesToUuid(id));
   return rows.length;

@@ -52,7 +52,7 @@ export async function fillFlowRuns(ctx: EngineContext, options: FillOptions): Pr
   for (const gap of gaps.reverse()) await walkFlowRuns(ctx, gap, options);
 }
 
-async function walkFlowRuns(ctx: EngineContext, range: TimeRange, options: FillOptions): Promise<void> {
+export async function walkFlowRuns(ctx: EngineContext, range: TimeRange, options: FillOptions): Promise<void> {
   if (range.toUs < range.fromUs) return;
   const mark = ctx.serverClock.mark();
   const steps = walkRows<FlowRun>({

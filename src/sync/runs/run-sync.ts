@@ -1,5 +1,5 @@
 /** The loops that keep run rows up to date: after events, in regular rounds, for ended runs, and for task runs of the past. */
-import { addMs, addUs, floorUs, MINUTE_US, NEVER_MS, type ServerUs } from "../../lib/time.ts";
+import { addMs, addUs, floorUs, MINUTE_US, NEVER_MS, type ServerUs, type SteadyMs } from "../../lib/time.ts";
 import { isTerminal } from "../../model/state.ts";
 import { coverageEnd } from "../../store/coverage.ts";
 import { findFlowRunRow, findRunsToReconcile } from "../../store/runs/flow-runs.ts";
@@ -13,6 +13,7 @@ import { EndedRuns, LATE_ROWS_RETRY_MS } from "./ended-runs.ts";
 import { fillFlowRuns } from "./flow-run-fill.ts";
 import { Reconciler } from "./reconcile.ts";
 import { fillNewestTaskRuns, fillTaskRunGap } from "./task-run-fill.ts";
+import { verifyRuns } from "./verify-runs.ts";
 
 /** Several events of one change arrive together: their runs are read once, this much later. */
 const GATHER_MS = 700;
@@ -38,8 +39,12 @@ const LINGERING_MS = 630_000;
 const ENDED_MS = 3_000;
 /** The newest task runs are read again after this long for each page that they filled, so that a busy workspace costs no more. */
 const TASK_RUN_PAGE_MS = 3_000;
-/** Time until the history of task runs is checked for gaps again. */
+/** Time until the history of runs is checked for gaps again. */
 const HISTORY_MS = 60_000;
+/** Time between two counts of all runs: doubling from the first to the second while they differ. Their usual number of requests. */
+const COUNT_MS = 5 * 60_000;
+const COUNT_MAX_MS = 60 * 60_000;
+const COUNT_COST = 2;
 
 export class RunSync {
   private readonly ctx: EngineContext;
@@ -60,6 +65,8 @@ export class RunSync {
   private endedPageMs = NEVER_MS;
   /** When the newest task runs may be read again. */
   private taskRunsDueMs = NEVER_MS;
+  private countedMs: SteadyMs;
+  private countEveryMs = COUNT_MS;
 
   constructor(ctx: EngineContext, options: { goalUs: () => ServerUs; isClientActive: () => boolean }) {
     this.ctx = ctx;
@@ -68,6 +75,7 @@ export class RunSync {
     this.absentRuns = new AbsentRuns(ctx);
     this.reconciler = new Reconciler(ctx, this.absentRuns);
     this.ended = new EndedRuns(ctx);
+    this.countedMs = ctx.clock.steadyMs();
   }
 
   get loops(): Loop[] {
@@ -75,7 +83,7 @@ export class RunSync {
       { name: "changed runs", workReady: this.changed, iterate: (signal) => this.changedIteration(signal) },
       { name: "run rounds", workReady: this.rounds, iterate: (signal) => this.roundIteration(signal) },
       { name: "ended runs", workReady: this.endings, iterate: (signal) => this.endedIteration(signal) },
-      { name: "task runs", workReady: this.history, iterate: (signal) => this.historyIteration(signal) },
+      { name: "run history", workReady: this.history, iterate: (signal) => this.historyIteration(signal) },
     ];
   }
 
@@ -114,6 +122,7 @@ export class RunSync {
   /** A catch-up has recognised the server: quiet rounds may begin. */
   serverRecognised(): void {
     this.rounds.notify();
+    this.history.notify();
   }
 
   /** The first client became active. */
@@ -182,10 +191,18 @@ export class RunSync {
   }
 
   private async historyIteration(signal: AbortSignal): Promise<number> {
-    const { absentRuns } = this;
+    const { absentRuns, ctx } = this;
     const options = { goalUs: this.goalUs(), absentRuns, priority: "backfill", signal } as const;
-    const hasMore = await fillTaskRunGap(this.ctx, options);
-    return hasMore ? 0 : HISTORY_MS;
+    const hasMore = await fillTaskRunGap(ctx, options);
+    if (hasMore) return 0;
+    const nowMs = ctx.clock.steadyMs();
+    if (nowMs - this.countedMs < this.countEveryMs) return HISTORY_MS;
+    const idleMs = idleDelayMs(ctx, COUNT_COST);
+    if (idleMs > 0) return Math.min(idleMs, HISTORY_MS);
+    const read = await verifyRuns(ctx, { absentRuns, signal });
+    this.countedMs = nowMs;
+    this.countEveryMs = read === 0 ? COUNT_MS : Math.min(COUNT_MAX_MS, 2 * this.countEveryMs);
+    return HISTORY_MS;
   }
 
   /** Reads all runs whose event is newer than their row; for `sync --once`. */

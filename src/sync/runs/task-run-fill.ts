@@ -82,7 +82,7 @@ function oldestUs(ctx: EngineContext, { goalUs }: TaskRunFillOptions): ServerUs 
 }
 
 /** Each transaction claims what it has proven, so that an interruption costs little. */
-async function walkTaskRuns(
+export async function walkTaskRuns(
   ctx: EngineContext,
   range: TimeRange,
   options: TaskRunFillOptions,

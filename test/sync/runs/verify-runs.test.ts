@@ -1,0 +1,58 @@
+import { describe, expect, test } from "bun:test";
+import { findFlowRunRow } from "../../../src/store/runs/flow-runs.ts";
+import { findTaskRunRow } from "../../../src/store/runs/task-runs.ts";
+import { AbsentRuns } from "../../../src/sync/runs/absent-runs.ts";
+import { fillNewestTaskRuns, fillTaskRunGap } from "../../../src/sync/runs/task-run-fill.ts";
+import { verifyRuns } from "../../../src/sync/runs/verify-runs.ts";
+import { aTaskRun, at, T0_US } from "../../support/builders.ts";
+import { aHarness, anEventAt, type EngineHarness, neverAborted, SECOND } from "../engine-harness.ts";
+import { fill, runAt } from "./run-builders.ts";
+
+async function aFilledHarness(): Promise<EngineHarness> {
+  const harness = aHarness();
+  // A server that has this event is the same one as before.
+  const event = anEventAt(-30);
+  harness.prefect.events = [event];
+  harness.ctx.ingest.events([event], "catch-up", null);
+  harness.prefect.flowRuns = Array.from({ length: 20 }, (_, i) => runAt(-600 - i * 300));
+  harness.prefect.taskRuns = Array.from({ length: 20 }, (_, i) =>
+    aTaskRun({ expected_start_time: at(-600 - i * 300) }),
+  );
+  const absentRuns = new AbsentRuns(harness.ctx);
+  const options = { goalUs: T0_US - 7_200 * SECOND, absentRuns, priority: "backfill", signal: neverAborted } as const;
+  await fill(harness, -7_200);
+  await fillNewestTaskRuns(harness.ctx, options);
+  while (await fillTaskRunGap(harness.ctx, options));
+  harness.clock.us += 60 * SECOND;
+  harness.prefect.asked.length = 0;
+  return harness;
+}
+
+const verify = (harness: EngineHarness) =>
+  verifyRuns(harness.ctx, { absentRuns: new AbsentRuns(harness.ctx), signal: neverAborted });
+
+describe("counting runs", () => {
+  test("takes one request for each kind while nothing differs", async () => {
+    const harness = await aFilledHarness();
+    expect(await verify(harness)).toBe(0);
+    expect(harness.prefect.asked).toEqual(["count flow_runs -7200..-121", "count task_runs -7200..-121"]);
+  });
+
+  test("finds ended runs that were deleted, and a task run that was made for the past", async () => {
+    const harness = await aFilledHarness();
+    const { prefect, ctx } = harness;
+    const [flowRun] = prefect.flowRuns.splice(7, 1);
+    const [taskRun] = prefect.taskRuns.splice(3, 1);
+    const made = aTaskRun({ expected_start_time: at(-5_000) });
+    const other = aTaskRun({ expected_start_time: at(-4_000) });
+    prefect.taskRuns.push(made, other);
+    expect(await verify(harness)).toBeGreaterThan(0);
+    expect(findFlowRunRow(ctx.db, flowRun?.id ?? "")?.deleted_us).not.toBeNull();
+    expect(findTaskRunRow(ctx.db, taskRun?.id ?? "")?.deleted_us).not.toBeNull();
+    for (const { id } of [made, other]) expect(findTaskRunRow(ctx.db, id)?.deleted_us).toBeNull();
+    expect(prefect.flowRuns.every(({ id }) => findFlowRunRow(ctx.db, id)?.deleted_us === null)).toBe(true);
+    prefect.asked.length = 0;
+    expect(await verify(harness)).toBe(0);
+    expect(prefect.asked).toHaveLength(2);
+  });
+});
