@@ -1,5 +1,5 @@
 /** Which part of the coverage a question about runs needs. */
-import { earliestUs, latestUs, MINUTE_US, parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { earliestUs, latestUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { mergeRanges } from "../../model/freshness.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
@@ -24,8 +24,11 @@ interface Bounds {
   readonly before_?: string | null;
 }
 
-/** A process that follows Prefect reads each list again within this time, unless requests fail. */
-const FOLLOWED_LIST_US = 30 * MINUTE_US;
+/**
+ * While a client is active, a process that follows Prefect reads these lists every 15 s. Not every change of an object has an event:
+ * pausing a deployment has none.
+ */
+const FOLLOWED_LIST_US = 45 * SECOND_US;
 
 /** The bounds that a filter sets on the start or due time of runs; open ends are null. */
 export function boundsOf(filter: unknown): { fromUs: ServerUs | null; toUs: ServerUs | null } {
