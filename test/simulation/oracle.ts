@@ -15,6 +15,7 @@ import { findEventById } from "../../src/store/events/events.ts";
 import { findFlowRunRow } from "../../src/store/runs/flow-runs.ts";
 import { findTaskRunRow } from "../../src/store/runs/task-runs.ts";
 import type { Knobs } from "./plan.ts";
+import { LATE_TASK } from "./run-script.ts";
 import type { SimWallClock } from "./sim-clocks.ts";
 import type { SimDatabase, StoredEvent } from "./sim-database.ts";
 import type { CommitInfo } from "./sim-disk.ts";
@@ -348,8 +349,7 @@ export class Oracle {
     for (const run of this.own.taskRuns.values()) {
       const row = findTaskRunRow(db, run.row.id);
       const isDeleted = run.deletedMs <= this.o.time.nowMs;
-      const isForPast = run.expectedUs < EPOCH_US + (run.storedMs + this.o.knobs.serverSkewMs - 120_000) * 1000;
-      if (isForPast && !areCounted) continue;
+      if (run.row.name === LATE_TASK && !areCounted) continue;
       // A row that is known from events only may still be written for ten minutes.
       const isDue = areCounted || (row !== null && row.read_us !== null && !isTerminal(row.state_type));
       if (isDeleted && row && row.deleted_us === null && isDue)

@@ -9,6 +9,9 @@ import { Prng } from "./prng.ts";
 import type { SimServer } from "./sim-server.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
+/** Name of task runs that were made for a time in the past. */
+export const LATE_TASK = "task for the past";
+
 export interface RunScript {
   readonly seed: number;
   readonly fails: boolean;
@@ -129,7 +132,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     const state = { id: stateId, type, name: type, timestamp: formatIsoUs(us) };
     const row = {
       id: taskId,
-      name: "task",
+      name: us - expectedUs > 120_000_000 ? LATE_TASK : "task",
       flow_run_id: id,
       expected_start_time: formatIsoUs(expectedUs),
       state_id: stateId,
