@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import { nextTask } from "../lib/next-task.ts";
+import { nextTask } from "../lib/clock.ts";
 import { withReplaced } from "../lib/shown-text.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { Redact } from "../model/secrets/redact.ts";

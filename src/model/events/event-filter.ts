@@ -2,7 +2,9 @@
  * Prefect's EventFilter, as sent to `POST /events/filter`, and its meaning over REST, where the server translates it to SQL.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/filters.py
  */
+
 import { formatIsoUs } from "../../lib/time.ts";
+import { StepBudget } from "../../lib/wildcards.ts";
 import type { TimeRange } from "../freshness.ts";
 import { lowerAscii, sqlLike, sqlLikePrefix } from "../text/sql-like.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_ROLE } from "./event.ts";
@@ -63,14 +65,15 @@ export function matchesEventFilter(filter: EventFilter, event: PrefectEvent): bo
 /** The same as a function for many events, with patterns compiled once. */
 export function compileEventFilter(filter: EventFilter): EventPredicate {
   const parts: EventPredicate[] = [];
+  const budget = new StepBudget();
   const { event: names, resource, id, text } = filter;
   if (restrictsNames(names)) {
-    const matchesName = compileNameFilter(names);
+    const matchesName = compileNameFilter(names, budget);
     parts.push((event) => matchesName(event.event));
   }
-  if (resource) parts.push(compilePrimary(resource));
-  for (const related of asList(filter.related)) parts.push(compileRelated(related));
-  for (const any of asList(filter.any_resource)) parts.push(compileAny(any));
+  if (resource) parts.push(compilePrimary(resource, budget));
+  for (const related of asList(filter.related)) parts.push(compileRelated(related, budget));
+  for (const any of asList(filter.any_resource)) parts.push(compileAny(any, budget));
   if (id?.id?.length) {
     const ids = new Set(id.id.map((one) => one.toLowerCase()));
     parts.push((event) => ids.has(event.id.toLowerCase()));
@@ -84,9 +87,12 @@ export function restrictsNames(names: EventFilter["event"]): names is NonNullabl
   return [names?.prefix, names?.exclude_prefix, names?.name, names?.exclude_name].some((list) => list?.length);
 }
 
-export function compileNameFilter(names: NonNullable<EventFilter["event"]>): (name: string) => boolean {
-  const prefixes = (names.prefix ?? []).map(sqlLikePrefix);
-  const excluded = (names.exclude_prefix ?? []).map(sqlLikePrefix);
+export function compileNameFilter(
+  names: NonNullable<EventFilter["event"]>,
+  budget = new StepBudget(),
+): (name: string) => boolean {
+  const prefixes = (names.prefix ?? []).map((prefix) => sqlLikePrefix(prefix, budget));
+  const excluded = (names.exclude_prefix ?? []).map((prefix) => sqlLikePrefix(prefix, budget));
   const exact = names.name?.length ? new Set(names.name) : null;
   const excludedNames = new Set(names.exclude_name ?? []);
   return (name) =>
@@ -119,27 +125,27 @@ function toRow(labels: Readonly<Record<string, string>>, role: string): Resource
   return { id: labels[RESOURCE_ID] ?? "", role, labels };
 }
 
-function compilePrimary(filter: NonNullable<EventFilter["resource"]>): EventPredicate {
-  const parts = [...idParts(filter.id, filter.id_prefix)];
-  if (filter.labels) parts.push(...labelParts(filter.labels, null));
+function compilePrimary(filter: NonNullable<EventFilter["resource"]>, budget: StepBudget): EventPredicate {
+  const parts = [...idParts(filter.id, filter.id_prefix, budget)];
+  if (filter.labels) parts.push(...labelParts(filter.labels, null, budget));
   return (event) => parts.length === 0 || parts.every((part) => part(primaryRow(event)));
 }
 
-function compileAny(filter: AnyResourceFilter): EventPredicate {
-  const parts = [...idParts(filter.id, filter.id_prefix)];
-  if (filter.labels) parts.push(...labelParts(filter.labels, hasRole));
+function compileAny(filter: AnyResourceFilter, budget: StepBudget): EventPredicate {
+  const parts = [...idParts(filter.id, filter.id_prefix, budget)];
+  if (filter.labels) parts.push(...labelParts(filter.labels, hasRole, budget));
   if (parts.length === 0) return () => true;
   const matches: RowPredicate = (row) => parts.every((part) => part(row));
   return (event) => matches(primaryRow(event)) || relatedRows(event).some(matches);
 }
 
-function compileRelated(filter: RelatedFilter): EventPredicate {
-  const parts = [...idParts(filter.id, undefined)];
+function compileRelated(filter: RelatedFilter, budget: StepBudget): EventPredicate {
+  const parts = [...idParts(filter.id, undefined, budget)];
   const { role, resources_in_roles: pairs, labels } = filter;
   if (role?.length) parts.push(hasRole(role));
   if (pairs?.length) parts.push((row) => pairs.some(([id, inRole]) => row.id === id && row.role === inRole));
   const restrictsLabels = labels !== undefined && labels !== null && Object.keys(labels).length > 0;
-  if (restrictsLabels) parts.push(...labelParts(labels, hasRole));
+  if (restrictsLabels) parts.push(...labelParts(labels, hasRole, budget));
   if (parts.length === 0 && !restrictsLabels) return () => true;
   if (!role?.length) parts.push((row) => row.role !== "");
   const matches: RowPredicate = (row) => parts.every((part) => part(row));
@@ -151,14 +157,18 @@ const hasRole =
   (row) =>
     roles.includes(row.role);
 
-function idParts(ids: readonly string[] | undefined, prefixes: readonly string[] | undefined): RowPredicate[] {
+function idParts(
+  ids: readonly string[] | undefined,
+  prefixes: readonly string[] | undefined,
+  budget: StepBudget,
+): RowPredicate[] {
   const parts: RowPredicate[] = [];
   if (ids?.length) {
     const set = new Set(ids);
     parts.push((row) => set.has(row.id));
   }
   if (prefixes?.length) {
-    const matchers = prefixes.map(sqlLikePrefix);
+    const matchers = prefixes.map((prefix) => sqlLikePrefix(prefix, budget));
     parts.push((row) => matchers.some((matches) => matches(row.id)));
   }
   return parts;
@@ -168,14 +178,18 @@ function idParts(ids: readonly string[] | undefined, prefixes: readonly string[]
  * An empty list matches nothing, except for id and role, for which it is no restriction on the server. `roleIs` is null for the
  * primary resource: its stored labels contain no role, so a condition on the role never matches.
  */
-function labelParts(labels: LabelSpec, roleIs: ((roles: readonly string[]) => RowPredicate) | null): RowPredicate[] {
+function labelParts(
+  labels: LabelSpec,
+  roleIs: ((roles: readonly string[]) => RowPredicate) | null,
+  budget: StepBudget,
+): RowPredicate[] {
   return Object.entries(labels).flatMap(([label, value]): RowPredicate[] => {
     const values = typeof value === "string" ? [value] : value;
     if (label === RESOURCE_ROLE && !roleIs) return [() => false];
     const isOwnColumn = label === RESOURCE_ID || label === RESOURCE_ROLE;
     if (isOwnColumn && (value === "" || values.length === 0)) return [];
     if (label === RESOURCE_ROLE && roleIs) return [roleIs(values)];
-    const globs = values.map(compileGlob);
+    const globs = values.map((glob) => compileGlob(glob, budget));
     if (label === RESOURCE_ID) return [(row) => globs.some((matches) => matches(row.id))];
     return [
       (row) => {
@@ -187,13 +201,13 @@ function labelParts(labels: LabelSpec, roleIs: ((roles: readonly string[]) => Ro
 }
 
 /** `*` matches any characters, `?` one, a leading `!` negates; all others are literal. */
-function compileGlob(glob: string): (value: string) => boolean {
+function compileGlob(glob: string, budget: StepBudget): (value: string) => boolean {
   const isNegated = glob.startsWith("!");
   const pattern = isNegated ? glob.slice(1) : glob;
   if (!/[*?]/.test(pattern)) {
     const plain = lowerAscii(pattern);
     return (value) => (lowerAscii(value) === plain) !== isNegated;
   }
-  const matches = sqlLike(pattern, { any: "*", one: "?" });
+  const matches = sqlLike(pattern, { any: "*", one: "?" }, budget);
   return (value) => matches(value) !== isNegated;
 }

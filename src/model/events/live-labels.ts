@@ -1,26 +1,42 @@
+import type { StepBudget } from "../../lib/wildcards.ts";
 import { ANY_ONE, ANY_RUN, matchesTokens, type Token } from "../../lib/wildcards.ts";
 import type { LabelSpec } from "./event-filter.ts";
 
+/** What one comparison costs beside its characters. */
+export const STEPS_OF_CALL = 20;
+
+type Labels = Readonly<Record<string, string>>;
+
 /**
- * Matches labels by the rules for live events (websocket filters, automation triggers): case-sensitive fnmatch with `*`, `?` and
+ * A test of labels by the rules for live events (websocket filters, automation triggers): case-sensitive fnmatch with `*`, `?` and
  * `[…]`; a leading `!` negates; an absent label never matches. The rules of REST are in event-filter.ts.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/schemas/events.py
  */
-export function matchesLabels(spec: LabelSpec, labels: Readonly<Record<string, string>>): boolean {
-  return Object.entries(spec).every(([label, expected]) => {
-    const value = labels[label];
-    if (value === undefined) return false;
-    return (typeof expected === "string" ? [expected] : expected).some((one) => matchesGlob(one, value));
+export function labelMatcher(spec: LabelSpec, budget: StepBudget): (labels: Labels) => boolean {
+  const parts = Object.entries(spec).map(([label, expected]) => {
+    const matchers = (typeof expected === "string" ? [expected] : expected).map((one) => expectedMatcher(one, budget));
+    return { label, matchers };
   });
+  return (labels) =>
+    parts.every(({ label, matchers }) => {
+      const value = labels[label];
+      budget.spend(STEPS_OF_CALL);
+      if (value === undefined) return false;
+      return matchers.some((matches) => {
+        budget.spend(STEPS_OF_CALL + value.length);
+        return matches(value);
+      });
+    });
 }
 
-function matchesGlob(expected: string, value: string): boolean {
-  const negated = expected.startsWith("!");
-  return globMatcher(negated ? expected.slice(1) : expected)(value) !== negated;
+function expectedMatcher(expected: string, budget: StepBudget): (value: string) => boolean {
+  const isNegated = expected.startsWith("!");
+  const matches = globMatcher(isNegated ? expected.slice(1) : expected, budget);
+  return (value) => matches(value) !== isNegated;
 }
 
 /** A test whether a whole text matches an fnmatch pattern. */
-export function globMatcher(glob: string): (text: string) => boolean {
+export function globMatcher(glob: string, budget: StepBudget): (text: string) => boolean {
   const chars = [...glob];
   const tokens: Token[] = [];
   let lastClose = chars.lastIndexOf("]");
@@ -36,7 +52,7 @@ export function globMatcher(glob: string): (text: string) => boolean {
       if (close > 0) index = close;
     } else tokens.push(char);
   }
-  return (text) => matchesTokens(text, tokens);
+  return (text) => matchesTokens(text, tokens, budget);
 }
 
 /** The text between the brackets: characters and ranges; with a leading `!`, all other characters. A descending range is empty. */

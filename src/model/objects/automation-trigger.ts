@@ -8,9 +8,10 @@
  */
 import { isJsonNumber } from "../../lib/exact-json.ts";
 import { addUs, latestUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import { StepBudget } from "../../lib/wildcards.ts";
 import type { PrefectEvent } from "../events/event.ts";
 import type { LabelSpec } from "../events/event-filter.ts";
-import { globMatcher, matchesLabels } from "../events/live-labels.ts";
+import { globMatcher, labelMatcher, STEPS_OF_CALL } from "../events/live-labels.ts";
 
 export interface EventTrigger {
   readonly type: "event";
@@ -77,6 +78,8 @@ export interface TriggerReplay {
   readonly children: readonly TriggerReplay[];
 }
 
+/** What the end of a window costs, compared with one step of a pattern. */
+const STEPS_OF_WINDOW = 100;
 const LOOKBACK_US = 15 * 60 * SECOND_US;
 
 /** The trigger in an automation's JSON; null for metric triggers, which are not evaluated with events. */
@@ -120,11 +123,26 @@ function strings(value: unknown): string[] {
  * @param nowUs end of the replay: windows that end before it have ended
  */
 export function replayTrigger(trigger: Trigger, events: readonly PrefectEvent[], nowUs: ServerUs): TriggerReplay {
-  const arrived = [...events].sort((a, b) => (parseIsoUs(a.received) ?? 0) - (parseIsoUs(b.received) ?? 0));
-  return trigger.type === "event" ? replayEvents(trigger, arrived, nowUs) : replayComposite(trigger, arrived, nowUs);
+  const receivedUs = new Map(events.map((event) => [event, parseIsoUs(event.received) ?? 0]));
+  const arrived = [...events].sort((a, b) => (receivedUs.get(a) ?? 0) - (receivedUs.get(b) ?? 0));
+  return replayArrived(trigger, { events: arrived, nowUs, budget: new StepBudget() });
+}
+
+interface Arrived {
+  /** In the order of arrival. */
+  readonly events: readonly PrefectEvent[];
+  readonly nowUs: ServerUs;
+  /** For the trigger with all triggers inside it. */
+  readonly budget: StepBudget;
+}
+
+function replayArrived(trigger: Trigger, arrived: Arrived): TriggerReplay {
+  return trigger.type === "event" ? replayEvents(trigger, arrived) : replayComposite(trigger, arrived);
 }
 
 interface Bucket {
+  /** Of its key. */
+  id: string;
   key: readonly string[];
   startUs: ServerUs;
   endUs: ServerUs;
@@ -132,10 +150,11 @@ interface Bucket {
   events: PrefectEvent[];
 }
 
-function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], nowUs: ServerUs): TriggerReplay {
+function replayEvents(trigger: EventTrigger, { events: arrived, nowUs, budget }: Arrived): TriggerReplay {
   const withinUs = trigger.within * SECOND_US;
-  const expects = nameMatcher(trigger.expect, true);
-  const starts = nameMatcher(trigger.after, false);
+  const expects = nameMatcher(trigger.expect, true, budget);
+  const starts = nameMatcher(trigger.after, false, budget);
+  const findMiss = missFinder(trigger, budget);
   const buckets = new Map<string, Bucket>();
   const firings: TriggerFiring[] = [];
   const matched: PrefectEvent[] = [];
@@ -148,14 +167,16 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
     if (trigger.posture === "Reactive" && bucket.count > (nearest?.count ?? 0)) nearest = { ...bucket };
   };
   const renew = (bucket: Bucket, startUs: ServerUs) => {
-    const id = JSON.stringify(bucket.key);
+    const { id, key } = bucket;
     if (trigger.after.length > 0 || withinUs === 0) buckets.delete(id);
-    else buckets.set(id, { key: bucket.key, startUs, endUs: addUs(startUs, withinUs), count: 0, events: [] });
+    else buckets.set(id, { id, key, startUs, endUs: addUs(startUs, withinUs), count: 0, events: [] });
   };
   const closeExpired = (untilUs: ServerUs) => {
     if (trigger.posture !== "Proactive") return;
+    budget.spend(buckets.size);
     for (const bucket of [...buckets.values()]) {
       if (bucket.endUs > untilUs) continue;
+      budget.spend(STEPS_OF_WINDOW);
       if (meets(bucket.count)) firings.push({ atUs: bucket.endUs, key: bucket.key, count: bucket.count, event: null });
       renew(bucket, bucket.endUs);
     }
@@ -165,7 +186,7 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
     const expected = expects(event.event);
     const starting = starts(event.event);
     if (!expected && !starting) continue;
-    const miss = findMiss(trigger, event);
+    const miss = findMiss(event);
     if (miss) {
       missed[miss].push(event);
       continue;
@@ -176,10 +197,18 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
     const id = JSON.stringify(key);
     let bucket = buckets.get(id);
     if (starting && (!bucket || bucket.endUs <= occurredUs)) {
-      bucket = { key, startUs: occurredUs, endUs: addUs(occurredUs, withinUs), count: expected ? -1 : 0, events: [] };
+      bucket = {
+        id,
+        key,
+        startUs: occurredUs,
+        endUs: addUs(occurredUs, withinUs),
+        count: expected ? -1 : 0,
+        events: [],
+      };
       buckets.set(id, bucket);
     } else if (!bucket && trigger.after.length === 0) {
       bucket = {
+        id,
         key,
         startUs: addUs(occurredUs, -LOOKBACK_US),
         endUs: addUs(occurredUs, withinUs),
@@ -205,7 +234,7 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
         missed.notStarted.push(event);
         continue;
       }
-      bucket = { key, startUs: occurredUs, endUs: addUs(occurredUs, withinUs), count: 0, events: [] };
+      bucket = { id, key, startUs: occurredUs, endUs: addUs(occurredUs, withinUs), count: 0, events: [] };
       buckets.set(id, bucket);
     }
     bucket.count += 1;
@@ -214,7 +243,7 @@ function replayEvents(trigger: EventTrigger, arrived: readonly PrefectEvent[], n
       firings.push({ atUs: occurredUs, key, count: bucket.count, event });
       renew(bucket, latestUs(bucket.endUs, occurredUs));
     } else if (trigger.posture === "Proactive" && starting && meets(bucket.count)) {
-      buckets.set(id, { key, startUs: occurredUs, endUs: addUs(occurredUs, withinUs), count: 0, events: [] });
+      buckets.set(id, { id, key, startUs: occurredUs, endUs: addUs(occurredUs, withinUs), count: 0, events: [] });
     } else if (withinUs === 0) {
       close(bucket);
       buckets.delete(id);
@@ -238,18 +267,24 @@ function toWindow(bucket: Bucket): TriggerWindow {
   return { key: bucket.key, fromUs: bucket.startUs, toUs: bucket.endUs, count: bucket.count, events: bucket.events };
 }
 
-function nameMatcher(patterns: readonly string[], whenEmpty: boolean): (name: string) => boolean {
+function nameMatcher(patterns: readonly string[], whenEmpty: boolean, budget: StepBudget): (name: string) => boolean {
   if (patterns.length === 0) return () => whenEmpty;
-  const matchers = patterns.map(globMatcher);
-  return (name) => matchers.some((matches) => matches(name));
+  const matchers = patterns.map((pattern) => globMatcher(pattern, budget));
+  return (name) => {
+    budget.spend(matchers.length * (STEPS_OF_CALL + name.length));
+    return matchers.some((matches) => matches(name));
+  };
 }
 
-function findMiss(trigger: EventTrigger, event: PrefectEvent): "resource" | "related" | null {
-  if (!matchesLabels(trigger.match, event.resource)) return "resource";
-  const related = trigger.match_related.every(
-    (spec) => Object.keys(spec).length === 0 || event.related.some((one) => matchesLabels(spec, one)),
-  );
-  return related ? null : "related";
+function missFinder(trigger: EventTrigger, budget: StepBudget): (event: PrefectEvent) => "resource" | "related" | null {
+  const matchesPrimary = labelMatcher(trigger.match, budget);
+  const related = trigger.match_related
+    .filter((spec) => Object.keys(spec).length > 0)
+    .map((spec) => labelMatcher(spec, budget));
+  return (event) => {
+    if (!matchesPrimary(event.resource)) return "resource";
+    return related.every((matches) => event.related.some(matches)) ? null : "related";
+  };
 }
 
 function findLabel(event: PrefectEvent, label: string): string {
@@ -259,14 +294,18 @@ function findLabel(event: PrefectEvent, label: string): string {
   return owner?.[parts[2] ?? ""] ?? "";
 }
 
-function replayComposite(trigger: CompositeTrigger, arrived: readonly PrefectEvent[], nowUs: ServerUs): TriggerReplay {
-  const children = trigger.triggers.map((child) => replayTrigger(child, arrived, nowUs));
+function replayComposite(trigger: CompositeTrigger, arrived: Arrived): TriggerReplay {
+  const children = trigger.triggers.map((child) => {
+    arrived.budget.spend(arrived.events.length);
+    return replayArrived(child, arrived);
+  });
   const childFirings = children
     .flatMap((child, index) => child.firings.map((firing) => ({ index, firing })))
     .sort((a, b) => a.firing.atUs - b.firing.atUs);
   const firings: TriggerFiring[] = [];
   let held = new Map<number, TriggerFiring>();
   for (const { index, firing } of childFirings) {
+    arrived.budget.spend(held.size);
     if (trigger.within !== null) {
       const oldestUs = firing.atUs - trigger.within * SECOND_US;
       held = new Map([...held].filter(([, one]) => one.atUs >= oldestUs));

@@ -31,7 +31,7 @@ export function findResourceNumbers(db: RecordDb, prefixes: readonly string[]): 
 
 /** A test whether the primary resource of a row has one of the prefixes. */
 export function resourcePrefixTest(db: RecordDb, prefixes: readonly string[]): (row: EventRow) => boolean {
-  const matchers = prefixes.map(sqlLikePrefix);
+  const matchers = prefixes.map((prefix) => sqlLikePrefix(prefix));
   const read = db.prepare<Pick<ResourceRow, "resource_id">, [number]>("SELECT resource_id FROM resource WHERE id = ?");
   const known = new Map<number, boolean>();
   return (row) => {

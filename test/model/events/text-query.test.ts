@@ -1,10 +1,14 @@
 import { expect, test } from "bun:test";
+import { StepBudget } from "../../../src/lib/wildcards.ts";
+import { RESOURCE_ID } from "../../../src/model/events/event.ts";
+import { compileEventFilter } from "../../../src/model/events/event-filter.ts";
 import { globMatcher } from "../../../src/model/events/live-labels.ts";
 import { parseTextQuery } from "../../../src/model/events/text-query.ts";
 import { parseSearchTerms } from "../../../src/model/text/search-terms.ts";
 import { sqlLike, sqlLikePrefix } from "../../../src/model/text/sql-like.ts";
 import { bareWord, indexText, indexWord, wordsOf } from "../../../src/model/text/words.ts";
 import { openRecord } from "../../../src/store/database.ts";
+import { anEvent } from "../../support/builders.ts";
 import { expectLinear } from "../../support/time/growth.ts";
 
 const text: Record<string, { include?: string[]; exclude?: string[]; required?: string[] }> = {
@@ -81,11 +85,29 @@ test("LIKE ignores the case of ASCII letters only; its wildcards match line ends
 
 test("a pattern of many wildcards is matched in time proportional to the length of the text", () => {
   // Three wildcards: trying every split of the text would take the cube of its length. More of them would never end.
-  for (const matches of [sqlLikePrefix("%_%_%_!"), sqlLike("%a%a%a!"), globMatcher("*?[a-z]*?[a-z]*?[a-z]!")])
+  const glob = (pattern: string) => globMatcher(pattern, new StepBudget());
+  for (const matches of [sqlLikePrefix("%_%_%_!"), sqlLike("%a%a%a!"), glob("*?[a-z]*?[a-z]*?[a-z]!")])
     expectLinear((size) => expect(matches("a".repeat(size))).toBe(false), 2_000);
   expect(sqlLikePrefix(`${"%_".repeat(200)}!`)("a".repeat(5_000))).toBe(false);
   expect(sqlLike(`${"%a".repeat(200)}%`)("a".repeat(5_000))).toBe(true);
-  expect(globMatcher(`${"*?[a-z]".repeat(200)}!`)("a".repeat(5_000))).toBe(false);
+  expect(glob(`${"*?[a-z]".repeat(200)}!`)("a".repeat(5_000))).toBe(false);
+});
+
+test("a pattern that would take very many steps is refused, and all patterns of a filter have one budget", () => {
+  const long = "a".repeat(200_000);
+  const pattern = `*${"a".repeat(5_000)}b`;
+  const refusal = "Comparing the patterns with the recorded texts takes too many steps.";
+  expect(() => sqlLike(pattern.replace("*", "%"))(long)).toThrow(refusal);
+  expect(() => globMatcher(pattern, new StepBudget())(long)).toThrow(refusal);
+  expect(sqlLike("%aab")(`${long}b`)).toBe(true);
+
+  const short = "a".repeat(10_000);
+  const event = anEvent({ resource: { [RESOURCE_ID]: "a.b", label: short } });
+  const costly = `*${"a".repeat(500)}b`;
+  const one = compileEventFilter({ resource: { labels: { label: [costly] } } });
+  expect(one(event)).toBe(false);
+  const many = compileEventFilter({ resource: { labels: { label: Array(100).fill(costly) } } });
+  expect(() => many(event)).toThrow(refusal);
 });
 
 const globs: readonly [glob: string, fits: readonly string[], others: readonly string[]][] = [
@@ -106,7 +128,7 @@ const globs: readonly [glob: string, fits: readonly string[], others: readonly s
 ];
 for (const [glob, fits, others] of globs) {
   test(`fnmatch ${JSON.stringify(glob)}`, () => {
-    const matches = globMatcher(glob);
+    const matches = globMatcher(glob, new StepBudget());
     expect([...fits, ...others].filter(matches)).toEqual([...fits]);
   });
 }

@@ -129,3 +129,30 @@ describe("readTrigger", () => {
     expect(readTrigger({ type: "metric", metric: {} })).toBeNull();
   });
 });
+
+describe("triggers that would take very many steps are refused", () => {
+  const refusal = "takes too many steps";
+  const events = Array.from({ length: 2_000 }, (_, n) => at(n, "Failed", `run-${n}`));
+
+  test("by many triggers inside one", () => {
+    const inside = { type: "event", expect: ["prefect.flow-run.*"], match: {}, posture: "Reactive", threshold: 1 };
+    const outer = (count: number) => trigger({ type: "compound", require: "all", triggers: Array(count).fill(inside) });
+    expect(replayTrigger(outer(20), events, end(9_000)).children).toHaveLength(20);
+    expect(() => replayTrigger(outer(20_000), events, end(9_000))).toThrow(refusal);
+  });
+
+  test("by many windows that end at each event", () => {
+    const windows = { posture: "Proactive", threshold: 1, for_each: ["prefect.resource.id"] };
+    expect(() => replayTrigger(trigger({ ...windows, within: 0.001 }), events, end(9_000))).toThrow(refusal);
+    const ordinary = replayTrigger(trigger({ ...windows, within: 60 }), events.slice(0, 100), end(200));
+    expect(ordinary.firings).toHaveLength(40);
+  });
+
+  test("by many conditions on many related resources", () => {
+    const related = Array.from({ length: 1_000 }, (_, n) => ({ "prefect.resource.id": `a.${n}` }));
+    const wide = events.slice(0, 200).map((event) => ({ ...event, related }));
+    const match_related = Array.from({ length: 500 }, (_, n) => ({ "prefect.resource.id": `b.${n}*` }));
+    const spec = trigger({ match_related: [{ "prefect.resource.id": Array(500).fill("b.*") }, ...match_related] });
+    expect(() => replayTrigger(spec, wide, end(9_000))).toThrow(refusal);
+  });
+});

@@ -21,12 +21,13 @@ import { closest } from "../../../src/lib/similar.ts";
 import { truncateWithLength } from "../../../src/lib/truncate.ts";
 import { uuidsIn } from "../../../src/lib/uuid.ts";
 import { escapeInvisible, visibleText } from "../../../src/lib/visible-text.ts";
+import { StepBudget } from "../../../src/lib/wildcards.ts";
 import { methodLabel, needsOf } from "../../../src/mcp/http/requests/inspect-message.ts";
 import { checkTarget } from "../../../src/mcp/http/tenants/target-rules.ts";
 import { readMessageText } from "../../../src/mcp/message-text.ts";
 import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import { compileEventFilter, matchesEventFilter } from "../../../src/model/events/event-filter.ts";
-import { matchesLabels } from "../../../src/model/events/live-labels.ts";
+import { labelMatcher } from "../../../src/model/events/live-labels.ts";
 import { matchesTextQuery, parseTextQuery, searchableText } from "../../../src/model/events/text-query.ts";
 import { describeAction, describeTrigger } from "../../../src/model/objects/automation-summary.ts";
 import { cutLongFields } from "../../../src/model/objects/long-fields.ts";
@@ -239,7 +240,9 @@ export const EVENT_PASSES: readonly Pass<PrefectEvent>[] = [
     matchesEventFilter({ related: { id: ["a.b*"], role: ["flow"] } }, event),
     compileEventFilter({ event: { prefix: ["shop."] } })(event),
   ]),
-  pass("labels", (event) => [event.resource, ...event.related].map((one) => matchesLabels({ "*": ["*a*b*c*"] }, one))),
+  pass("labels", (event) =>
+    [event.resource, ...event.related].map((one) => labelMatcher({ "*": ["*a*b*c*"] }, new StepBudget())(one)),
+  ),
   pass("brief", briefEvent),
   pass("state and relations", (event) => [readStateChange(event), readRunRelations(event)]),
   pass("message of the stream", (event) =>

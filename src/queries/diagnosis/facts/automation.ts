@@ -66,7 +66,12 @@ export async function gatherAutomation(
       return found.events.toReversed();
     }),
   ]);
-  const replay = trigger && triggerEvents ? replayTrigger(trigger, triggerEvents, toUs) : null;
+  const replay =
+    trigger && triggerEvents
+      ? await attempt(gathering, own("a replay of its trigger"), null, async () =>
+          replayTrigger(trigger, triggerEvents, toUs),
+        )
+      : null;
   return { automation: isAsThen ? automation : ofUnknownState(automation), replay, events };
 }
 
