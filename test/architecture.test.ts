@@ -173,6 +173,7 @@ describe("the rules", () => {
     ["JSON.parse", "const copy = structuredClone(row);"],
     ["a cast to a shown text", "const hint = run.name as Sentence;"],
     ["a cast to a shown text", "const rows = run.name as unknown as Cell;"],
+    ["errors of the protocol", "throw new ResourceNotFoundError(uri, text);"],
     ["withReplaced", "const hint = withReplaced(known, () => run.name);"],
   ])("refuse %s outside its home: %s", (name, text) => {
     expect(effectViolations({ path: "tools/search.ts", text })).toEqual([

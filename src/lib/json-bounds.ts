@@ -26,13 +26,13 @@ const CLOSE_OBJECT = 125;
 export interface JsonExcess {
   readonly bound: "depth" | "values" | "number" | "text";
   /** To be put after "it": `is nested deeper than 100 levels`. */
-  readonly what: string;
+  readonly what: Sentence;
 }
 
 /** Which bound the text exceeds, or null. The text is read once. Whether it is JSON at all is not checked. */
 export function findJsonExcess(text: string, bounds: JsonBounds): JsonExcess | null {
   const { maxDepth, maxValues, maxTextChars = Number.POSITIVE_INFINITY } = bounds;
-  const tooMany: JsonExcess = { bound: "values", what: `has more than ${maxValues} values` };
+  const tooMany: JsonExcess = { bound: "values", what: sentence`has more than ${maxValues} values` };
   let depth = 0;
   let values = 0;
   let number = 0;
@@ -41,21 +41,21 @@ export function findJsonExcess(text: string, bounds: JsonBounds): JsonExcess | n
     if (code !== QUOTE && code !== COMMA && code < OPEN_LIST && code > 32) {
       number += 1;
       if (number > MAX_NUMBER_CHARS)
-        return { bound: "number", what: `has a number of more than ${MAX_NUMBER_CHARS} digits` };
+        return { bound: "number", what: sentence`has a number of more than ${MAX_NUMBER_CHARS} digits` };
       continue;
     }
     number = 0;
     if (code === QUOTE) {
       const close = endOfString(text, at);
       if (close - at - 1 > maxTextChars)
-        return { bound: "text", what: `has a text of more than ${maxTextChars} characters` };
+        return { bound: "text", what: sentence`has a text of more than ${maxTextChars} characters` };
       at = close;
     } else if (code === COMMA) {
       values += 1;
       if (values > maxValues) return tooMany;
     } else if (code === OPEN_OBJECT || code === OPEN_LIST) {
       depth += 1;
-      if (depth > maxDepth) return { bound: "depth", what: `is nested deeper than ${maxDepth} levels` };
+      if (depth > maxDepth) return { bound: "depth", what: sentence`is nested deeper than ${maxDepth} levels` };
       values += 1 + (depth >> DEPTH_SHIFT);
       if (values > maxValues) return tooMany;
     } else if (code === CLOSE_OBJECT || code === CLOSE_LIST) depth -= 1;
@@ -68,12 +68,12 @@ export function findValueExcess(value: unknown, { maxDepth, maxValues }: JsonBou
   let values = 1;
   let level = [value].filter(isContainer);
   for (let depth = 1; level.length > 0; depth += 1) {
-    if (depth > maxDepth) return { bound: "depth", what: `is nested deeper than ${maxDepth} levels` };
+    if (depth > maxDepth) return { bound: "depth", what: sentence`is nested deeper than ${maxDepth} levels` };
     const below: object[] = [];
     for (const container of level) {
       const members: unknown[] = Object.values(container);
       values += members.length;
-      if (values > maxValues) return { bound: "values", what: `has more than ${maxValues} values` };
+      if (values > maxValues) return { bound: "values", what: sentence`has more than ${maxValues} values` };
       for (const member of members) if (isContainer(member)) below.push(member);
     }
     level = below;
@@ -123,3 +123,5 @@ export function jsonOutline(text: string, maxDepth: number): string {
   }
   return outline + text.slice(done);
 }
+
+import { type Sentence, sentence } from "./shown-text.ts";

@@ -1,5 +1,7 @@
 /** The result of a tool call as MCP sends it: text and structured content, which state the same facts. */
+
 import type { AppError } from "../errors.ts";
+import type { Sentence } from "../lib/shown-text.ts";
 import type { ToolAnswer } from "../tools/definition/define-tool.ts";
 
 export interface CallResult {
@@ -15,6 +17,15 @@ export function answerResult({ text, structured, untrusted }: ToolAnswer): CallR
     structuredContent: structured,
     ...(untrusted ? { _meta: { "prefect-mcp-bun/untrusted": untrusted } } : {}),
   };
+}
+
+/** Code and text of an error that `errorResult` has written. */
+export function errorOf({ code, message, hint }: CallResult["structuredContent"]): {
+  readonly code: AppError["code"];
+  readonly text: Sentence;
+} {
+  const text = [message, hint].filter((one) => typeof one === "string").join(" ") as Sentence;
+  return { code: code as AppError["code"], text };
 }
 
 export function errorResult(error: AppError): CallResult {

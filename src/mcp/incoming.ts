@@ -1,6 +1,8 @@
 /** Received messages before the SDK checks them: some deviations of clients are corrected, and invalid messages get a reason. */
+
 import { ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { isJsonObject, mapMembers, toDoubles } from "../lib/exact-json.ts";
+import { own, type Sentence, sentence } from "../lib/shown-text.ts";
 import { readMessageText } from "./message-text.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -48,12 +50,12 @@ function normalizeParams(given: Fields, isCall: boolean): Fields {
 export interface InvalidRequest {
   readonly jsonrpc: "2.0";
   readonly id: string | number | null;
-  readonly error: { readonly code: number; readonly message: string };
+  readonly error: { readonly code: number; readonly message: Sentence };
 }
 
 /** The answer to JSON that is not a valid request; null where the sender expects none: for notifications and responses. */
 export function invalidRequest(message: unknown): InvalidRequest | null {
-  if (Array.isArray(message)) return invalid(null, "batches are not supported; send one message per line.");
+  if (Array.isArray(message)) return invalid(null, own("batches are not supported; send one message per line."));
   if (!isFields(message)) return null;
   const { id, method } = message;
   if (method === undefined && ("result" in message || "error" in message)) return null;
@@ -62,29 +64,29 @@ export function invalidRequest(message: unknown): InvalidRequest | null {
 }
 
 /** The answer to a request that is refused for another reason; null where the sender expects none. */
-export function refusedRequest(message: unknown, fault: string): InvalidRequest | null {
+export function refusedRequest(message: unknown, fault: Sentence): InvalidRequest | null {
   if (!isFields(message)) return invalid(null, fault);
   return isId(message.id) && message.method !== undefined ? invalid(message.id, fault) : null;
 }
 
 const MEMBERS = new Set(["jsonrpc", "id", "method", "params"]);
 
-function faultOf(message: Fields): string {
+function faultOf(message: Fields): Sentence {
   const { jsonrpc, id, method, params } = message;
-  if (jsonrpc !== "2.0") return 'jsonrpc must be "2.0".';
-  if (typeof method !== "string") return "method must be a string.";
-  if (typeof id !== "string" && !Number.isSafeInteger(id)) return "id must be a string or an integer.";
-  if (params !== undefined && !isFields(params)) return "params must be an object.";
+  if (jsonrpc !== "2.0") return own('jsonrpc must be "2.0".');
+  if (typeof method !== "string") return own("method must be a string.");
+  if (typeof id !== "string" && !Number.isSafeInteger(id)) return own("id must be a string or an integer.");
+  if (params !== undefined && !isFields(params)) return own("params must be an object.");
   const others = Object.keys(message).filter((key) => !MEMBERS.has(key));
-  if (others.length > 0) return "a request has no members beside jsonrpc, id, method and params.";
-  return "params._meta is not valid.";
+  if (others.length > 0) return own("a request has no members beside jsonrpc, id, method and params.");
+  return own("params._meta is not valid.");
 }
 
-function invalid(id: string | number | null, fault: string): InvalidRequest {
+function invalid(id: string | number | null, fault: Sentence): InvalidRequest {
   return {
     jsonrpc: "2.0",
     id,
-    error: { code: ProtocolErrorCode.InvalidRequest, message: `Invalid request: ${fault}` },
+    error: { code: ProtocolErrorCode.InvalidRequest, message: sentence`Invalid request: ${fault}` },
   };
 }
 

@@ -1,5 +1,6 @@
 import { parseJson } from "../lib/exact-json.ts";
 import { findJsonExcess, jsonOutline } from "../lib/json-bounds.ts";
+import { own, type Sentence } from "../lib/shown-text.ts";
 
 /** Far beyond any filter of Prefect. 200,000 values are 4 MiB of ids. */
 const BOUNDS = { maxDepth: 100, maxValues: 200_000 };
@@ -12,7 +13,7 @@ export interface MessageText {
    * Which bound the text exceeds, or what it has that JSON has not, to be put after "it". `value` is then only an outline, with `null` for
    * what is nested inside.
    */
-  readonly excess: string | null;
+  readonly excess: Sentence | null;
 }
 
 /** The JSON of a message, unless it is so deep or large that working on it would block the calls of other clients. Throws SyntaxError. */
@@ -32,6 +33,6 @@ function parseMessage(text: string): MessageText {
     // Within a string they are replaced too, but nothing is read from it except the id.
     const mended = text.replace(NOT_A_NUMBER, "$1null");
     if (mended === text) throw error;
-    return { value: JSON.parse(mended), excess: "has NaN or Infinity, which JSON does not have" };
+    return { value: JSON.parse(mended), excess: own("has NaN or Infinity, which JSON does not have") };
   }
 }

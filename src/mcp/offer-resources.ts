@@ -1,12 +1,17 @@
 /** Request handlers for resources, their templates and completion. Tools produce the content. */
-import { type McpServer, ProtocolError, ProtocolErrorCode, ResourceNotFoundError } from "@modelcontextprotocol/server";
+
+import type { McpServer } from "@modelcontextprotocol/server";
 import { AppError } from "../errors.ts";
+import { jsonLine, type Line, quote, sentence } from "../lib/shown-text.ts";
 import { isKind } from "../model/kinds.ts";
 import { PROMPTS } from "../prompts/index.ts";
 import { completeName } from "../resources/completion.ts";
 import { matchTemplate, type ToolCall } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
+import { LONGEST_NAME } from "../tools/definition/suggestions.ts";
+import { errorOf } from "./call-result.ts";
 import { type CallHandle, callTool, publicError } from "./guard.ts";
+import { internalError, invalidParamsError, LISTS, resourceNotFound, shownUri } from "./protocol-errors.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** A resource whose tool is not offered is not listed. */
@@ -27,16 +32,12 @@ export function offerResources(mcp: McpServer, tenant: Tenant): void {
       return { contents: [{ uri, mimeType: resource.mimeType, text: resource.content.text }] };
     }
     const toolCall = resource ? (resource.content as ToolCall) : toolCallOf(templates(), uri);
-    if (!toolCall)
-      throw new ResourceNotFoundError(
-        uri,
-        `There is no resource ${uri}; resources/list and resources/templates/list name them.`,
-      );
+    if (!toolCall) throw resourceNotFound(uri, sentence`There is no resource ${shownUri(uri)}; ${LISTS}`);
     const call: CallHandle = { signal: ctx.mcpReq.signal, progress: () => undefined };
     return { contents: [await readResource(tenant, toolCall, uri, call)] };
   });
   server.setRequestHandler("completion/complete", ({ params: { ref, argument } }) => {
-    let values: readonly string[];
+    let values: readonly Line[];
     try {
       values = completionsFor(tenant, ref, argument);
     } catch (error) {
@@ -57,20 +58,18 @@ function toolCallOf(templates: typeof RESOURCE_TEMPLATES, uri: string): ToolCall
 /** The tool's structured content as JSON. Throws its error as an error of the protocol. */
 async function readResource(tenant: Tenant, { tool: name, args }: ToolCall, uri: string, call: CallHandle) {
   const tool = tenant.tools().find((one) => one.name === name);
-  if (!tool) throw new ResourceNotFoundError(uri);
+  if (!tool) throw resourceNotFound(uri, sentence`There is no resource ${shownUri(uri)}.`);
   const { structuredContent, isError, _meta } = await callTool(tenant, tool, args, call);
   if (isError) {
-    const { code, message, hint } = structuredContent as { code: string; message: string; hint?: string };
-    const text = [message, hint].filter(Boolean).join(" ");
-    if (code === "not_found" || code === "invalid_input") throw new ResourceNotFoundError(uri, text);
-    throw new ProtocolError(ProtocolErrorCode.InternalError, text, { code });
+    const { code, text } = errorOf(structuredContent);
+    throw code === "not_found" || code === "invalid_input" ? resourceNotFound(uri, text) : internalError(text, code);
   }
   // A resource for one run: the name that the URI gives belongs to no run.
   const lists = Object.values(structuredContent).filter(Array.isArray);
   if (name === "get_flow_runs" && args.flow_run !== undefined && lists[0]?.length === 0) {
-    throw new ResourceNotFoundError(uri, `no flow run "${String(args.flow_run)}"`);
+    throw resourceNotFound(uri, sentence`no flow run ${quote(String(args.flow_run))}`);
   }
-  return { uri, mimeType: "application/json", text: JSON.stringify(structuredContent), ...(_meta ? { _meta } : {}) };
+  return { uri, mimeType: "application/json", text: jsonLine(structuredContent), ...(_meta ? { _meta } : {}) };
 }
 
 interface Reference {
@@ -79,14 +78,14 @@ interface Reference {
   readonly name?: string;
 }
 
-function completionsFor(tenant: Tenant, ref: Reference, argument: { name: string; value: string }): readonly string[] {
+function completionsFor(tenant: Tenant, ref: Reference, argument: { name: string; value: string }): readonly Line[] {
   if (ref.type === "ref/resource") {
     const template = RESOURCE_TEMPLATES.find((one) => one.uriTemplate === ref.uri);
-    if (!template) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no template ${ref.uri}.`);
+    if (!template) throw invalidParamsError(sentence`There is no template ${shownUri(ref.uri ?? "")}.`);
     return template.complete(tenant.query(), argument.name, argument.value);
   }
   const prompt = PROMPTS.find((one) => one.name === ref.name);
-  if (!prompt) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no prompt ${ref.name}.`);
+  if (!prompt) throw invalidParamsError(sentence`There is no prompt ${quote(ref.name ?? "", LONGEST_NAME)}.`);
   const kind = argument.name;
   return isKind(kind) ? completeName(tenant.query(), kind, argument.value) : [];
 }

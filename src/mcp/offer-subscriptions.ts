@@ -1,7 +1,9 @@
-import { type McpServer, ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
+import type { McpServer } from "@modelcontextprotocol/server";
 import { AppError } from "../errors.ts";
+import { sentence } from "../lib/shown-text.ts";
 import { matchTemplate } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
+import { internalError, invalidParamsError, LISTS, shownUri, wholeText } from "./protocol-errors.ts";
 import type { ResourceWatch } from "./resource-watch.ts";
 
 /** Resources of one connection, session or stream. */
@@ -22,16 +24,10 @@ export function offerSubscriptions(mcp: McpServer, watch: ResourceWatch): { end(
   };
   mcp.server.setRequestHandler("resources/subscribe", ({ params: { uri } }) => {
     if (!isWatchable(uri)) {
-      throw new ProtocolError(
-        ProtocolErrorCode.InvalidParams,
-        `There is no resource ${uri.slice(0, MAX_URI_LENGTH)}; resources/list and resources/templates/list name them.`,
-      );
+      throw invalidParamsError(sentence`There is no resource ${shownUri(uri)}; ${LISTS}`);
     }
     if (watched.size >= MAX_SUBSCRIBED && !watched.has(uri)) {
-      throw new ProtocolError(
-        ProtocolErrorCode.InvalidParams,
-        `At most ${MAX_SUBSCRIBED} resources can be subscribed to.`,
-      );
+      throw invalidParamsError(sentence`At most ${MAX_SUBSCRIBED} resources can be subscribed to.`);
     }
     const end = watchResource(watch, uri, () => void mcp.server.sendResourceUpdated({ uri }).catch(() => undefined));
     drop(uri);
@@ -54,8 +50,7 @@ function watchResource(watch: ResourceWatch, uri: string, notify: () => void): (
     return watch.add(uri, notify);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    const { code, message, hint } = error;
-    throw new ProtocolError(ProtocolErrorCode.InternalError, [message, hint].filter(Boolean).join(" "), { code });
+    throw internalError(wholeText(error), error.code);
   }
 }
 

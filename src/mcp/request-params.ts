@@ -3,8 +3,10 @@
  * answers with "invalid params" and a sentence.
  * https://modelcontextprotocol.io/specification/2025-11-25/schema
  */
+
 import { PROTOCOL_VERSION_META_KEY, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import { asName, asReason, joined, own, sentence } from "../lib/shown-text.ts";
 import type { InvalidRequest } from "./incoming.ts";
 
 const text = z.string("must be a string");
@@ -41,8 +43,15 @@ export function invalidParams(message: unknown): InvalidRequest | null {
   const schema = Object.hasOwn(known, method) ? known[method] : undefined;
   const [issue] = schema?.safeParse(params ?? {}).error?.issues ?? [];
   if (!issue) return null;
-  const fault = `${["params", ...issue.path].join(".")} ${issue.message}.`;
-  return { jsonrpc: "2.0", id, error: { code: ProtocolErrorCode.InvalidParams, message: `Invalid params: ${fault}` } };
+  const path = joined([own("params"), ...issue.path.map((step) => asName(String(step)))], ".");
+  return {
+    jsonrpc: "2.0",
+    id,
+    error: {
+      code: ProtocolErrorCode.InvalidParams,
+      message: sentence`Invalid params: ${path} ${asReason(issue.message)}.`,
+    },
+  };
 }
 
 /** Whether the request is of the 2026 era, where each request names its protocol version. */

@@ -1,4 +1,5 @@
-import { McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } from "@modelcontextprotocol/server";
+import { McpServer, type ServerContext } from "@modelcontextprotocol/server";
+import { asNames, quote, sentence } from "../lib/shown-text.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { toolListing } from "../tools/definition/listing.ts";
 import { LONGEST_NAME, nearest } from "../tools/definition/suggestions.ts";
@@ -7,6 +8,7 @@ import { type CallHandle, callTool } from "./guard.ts";
 import { offerPrompts } from "./offer-prompts.ts";
 import { offerResources } from "./offer-resources.ts";
 import { offerSubscriptions } from "./offer-subscriptions.ts";
+import { invalidParamsError } from "./protocol-errors.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** Lists that depend on the settings; clients are notified when they change. */
@@ -71,10 +73,8 @@ function toolNamed(tools: readonly ToolDefinition[], name: string): ToolDefiniti
   if (tool) return tool;
   const names = tools.map((candidate) => candidate.name);
   const near = nearest(name, names);
-  const shown = name.slice(0, LONGEST_NAME);
-  throw new ProtocolError(
-    ProtocolErrorCode.InvalidParams,
-    `Unknown tool "${shown}"${near ? `; did you mean "${near}"?` : "."} Tools: ${names.join(", ")}.`,
+  throw invalidParamsError(
+    sentence`Unknown tool ${quote(name.slice(0, LONGEST_NAME))}${near ? sentence`; did you mean ${quote(near)}?` : "."} Tools: ${asNames(names)}.`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { isBlank } from "../config/placeholders.ts";
 import { AppError } from "../errors.ts";
-import { asName, asNames, quote, sentence } from "../lib/shown-text.ts";
+import { asName, asNames, quote, type Sentence, sentence } from "../lib/shown-text.ts";
 
 export interface PromptArgument {
   readonly name: string;
@@ -15,7 +15,7 @@ export interface PromptDefinition {
   readonly description: string;
   readonly arguments: readonly PromptArgument[];
   /** The user message, with the values in quotes. Throws AppError `invalid_input` for a missing or unknown argument. */
-  text(values: Readonly<Record<string, string>>): string;
+  text(values: Readonly<Record<string, string>>): readonly Sentence[];
 }
 
 export interface PromptOptions {
@@ -23,7 +23,7 @@ export interface PromptOptions {
   readonly title: string;
   readonly description: string;
   readonly arguments?: readonly PromptArgument[];
-  text(values: Readonly<Record<string, string | undefined>>): string;
+  text(values: Readonly<Record<string, string | undefined>>): readonly Sentence[];
 }
 
 export function definePrompt(options: PromptOptions): PromptDefinition {
@@ -56,6 +56,6 @@ export function definePrompt(options: PromptOptions): PromptDefinition {
 }
 
 /** A value for a prompt: one line in quotes, so that the model reads it as a name and not as an instruction. */
-export function quoted(value: string): string {
-  return JSON.stringify(value.replace(/\s+/g, " ").trim().slice(0, 200));
+export function quoted(value: string): Sentence {
+  return quote(value.replace(/\s+/g, " ").trim(), 200);
 }

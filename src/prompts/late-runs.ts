@@ -1,3 +1,4 @@
+import { own, sentence } from "../lib/shown-text.ts";
 import { definePrompt, quoted } from "./define.ts";
 
 export const lateRunsPrompt = definePrompt({
@@ -11,12 +12,14 @@ export const lateRunsPrompt = definePrompt({
   ],
   text: ({ deployment, work_pool }) => {
     const subject = deployment
-      ? `the deployment ${quoted(deployment)}`
+      ? sentence`the deployment ${quoted(deployment)}`
       : work_pool
-        ? `the work pool ${quoted(work_pool)}`
-        : "this workspace (no argument)";
-    return `Some runs do not start on time. Call diagnose with ${subject}.
-For each cause say: which runs wait and for how long, what they wait for (worker, pause, which limit and who holds its slots, priority, missing pool), and the one action that releases them. If nothing is late, say so and give the time of the data.
-List the late runs by name (get_flow_runs with state Late) if diagnose does not. Do not change anything.`;
+        ? sentence`the work pool ${quoted(work_pool)}`
+        : own("this workspace (no argument)");
+    return [
+      sentence`Some runs do not start on time. Call diagnose with ${subject}.`,
+      sentence`For each cause say: which runs wait and for how long, what they wait for (worker, pause, which limit and who holds its slots, priority, missing pool), and the one action that releases them. If nothing is late, say so and give the time of the data.`,
+      sentence`List the late runs by name (get_flow_runs with state Late) if diagnose does not. Do not change anything.`,
+    ];
   },
 });

@@ -1,4 +1,5 @@
 /** A resource is a URI for one call of a tool, or for a text that is part of the program. */
+import type { Line } from "../lib/shown-text.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 
 export interface ToolCall {
@@ -27,7 +28,7 @@ export interface ResourceTemplate extends Named {
   /** Variables by name, decoded. */
   toolCall(values: Readonly<Record<string, string>>): ToolCall;
   /** Values of a variable that begin with `begin`, at most 100. They come from the record; Prefect is not asked. */
-  complete(ctx: QueryContext, variable: string, begin: string): readonly string[];
+  complete(ctx: QueryContext, variable: string, begin: string): readonly Line[];
 }
 
 /** The variables of a URI; null when it does not match the template. */

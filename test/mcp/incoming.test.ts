@@ -82,7 +82,7 @@ describe("an invalid message", () => {
     [[plain], null, "batches are not supported; send one message per line."],
     [[], null, "batches are not supported; send one message per line."],
   ])("%j is answered with id %p", (message, id, fault) => {
-    expect(invalidRequest(message)).toEqual({
+    expect<unknown>(invalidRequest(message)).toEqual({
       jsonrpc: "2.0",
       id,
       error: { code: -32600, message: `Invalid request: ${fault}` },

@@ -18,7 +18,7 @@ describe("invalid parameters", () => {
     ["completion/complete", { ref: { type: "ref/prompt", name: "x" } }, "params.argument must be an object."],
   ])("%s %j", (method, params, fault) => {
     const error = { code: -32602, message: `Invalid params: ${fault}` };
-    expect(invalidParams(request(method, params))).toEqual({ jsonrpc: "2.0", id: "a", error });
+    expect<unknown>(invalidParams(request(method, params))).toEqual({ jsonrpc: "2.0", id: "a", error });
   });
 
   test.each<[unknown]>([

@@ -298,7 +298,13 @@ const EFFECTS: readonly Effect[] = [
   {
     name: "a cast to a shown text",
     pattern: /\bas (unknown as )?(Sentence|Line|Cell|Fenced|AnswerText)\b/,
-    homes: /^(lib\/(shown-text|time)|errors|tools\/(answer\/(fenced|table)|events\/what-changed))\.ts$/,
+    homes:
+      /^(lib\/(shown-text|time)|errors|mcp\/call-result|tools\/(answer\/(fenced|table)|events\/what-changed))\.ts$/,
+  },
+  {
+    name: "errors of the protocol",
+    pattern: /\bnew (ProtocolError|ResourceNotFoundError)\(/,
+    homes: /^mcp\/protocol-errors\.ts$/,
   },
   // What it returns is as own as what it is given, because redaction writes marks only.
   { name: "withReplaced", pattern: /\bwithReplaced\(/, homes: /^(lib\/shown-text\.ts$|prefect\/)/ },

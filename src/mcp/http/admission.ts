@@ -1,5 +1,7 @@
 /** Admits a request by its caller's rate and concurrency, then reads its body. */
+
 import type { Clock } from "../../lib/clock.ts";
+import { own } from "../../lib/shown-text.ts";
 import { normalizeMessage } from "../incoming.ts";
 import { withWatchableUris } from "../offer-subscriptions.ts";
 import type { Admission, CallerLimits } from "./caller-limits.ts";
@@ -56,7 +58,7 @@ function isSmall(request: Request): boolean {
 }
 
 function refused({ reason, retryAfterSeconds }: Extract<Admission, { isAdmitted: false }>): Admitted {
-  const message = reason === "rate" ? "Too many requests." : "Too many requests at the same time.";
+  const message = own(reason === "rate" ? "Too many requests." : "Too many requests at the same time.");
   const headers = { "retry-after": String(retryAfterSeconds) };
   return { ok: false, reason: "rate", response: refusal({ status: 429, code: "rate_limited", message, headers }) };
 }

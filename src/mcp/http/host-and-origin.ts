@@ -6,12 +6,13 @@
 import type { HttpSettings } from "../../config/settings.ts";
 import { isAddressText } from "../../lib/address-kind.ts";
 import { withoutEndSlashes } from "../../lib/http-url.ts";
+import { own, type Sentence } from "../../lib/shown-text.ts";
 import { isLoopbackBind } from "./bind.ts";
 
 export interface RequestGuards {
   /** The sentence that refuses the request, or null. */
-  host(headers: Headers): string | null;
-  origin(headers: Headers): string | null;
+  host(headers: Headers): Sentence | null;
+  origin(headers: Headers): Sentence | null;
   /** CORS headers for an accepted origin; empty for any other. */
   cors(headers: Headers): Record<string, string>;
 }
@@ -24,8 +25,8 @@ export function createGuards(
   bound: URL,
 ): RequestGuards {
   const isWildcard = WILDCARDS.has(settings.host);
-  const own = isLoopbackBind(settings.host) || isWildcard ? LOOPBACK_NAMES : [];
-  const names = new Set([...own, bracketed(settings.host), ...settings.allowedHosts.map(nameOf)]);
+  const always = isLoopbackBind(settings.host) || isWildcard ? LOOPBACK_NAMES : [];
+  const names = new Set([...always, bracketed(settings.host), ...settings.allowedHosts.map(nameOf)]);
   const origins = new Set(settings.allowedOrigins.map((origin) => withoutEndSlashes(origin.trim()).toLowerCase()));
   const isKnownHost = (name: string) => names.has(name) || (isWildcard && isAddressText(name.replace(/^\[|\]$/g, "")));
   // A server that listens on all addresses does not know its own: a page from the requested host is its own.
@@ -42,12 +43,12 @@ export function createGuards(
     host(headers) {
       const given = headers.get("host") ?? "";
       if (isKnownHost(nameOf(given))) return null;
-      return "The host name in the Host header is not accepted; PREFECT_MCP_HTTP_ALLOWED_HOSTS adds names.";
+      return own("The host name in the Host header is not accepted; PREFECT_MCP_HTTP_ALLOWED_HOSTS adds names.");
     },
     origin(headers) {
       const origin = headers.get("origin");
       if (origin === null || isAccepted(origin, headers)) return null;
-      return "The origin in the Origin header is not accepted; PREFECT_MCP_HTTP_ALLOWED_ORIGINS adds origins.";
+      return own("The origin in the Origin header is not accepted; PREFECT_MCP_HTTP_ALLOWED_ORIGINS adds origins.");
     },
     cors(headers) {
       const origin = headers.get("origin");

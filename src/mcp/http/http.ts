@@ -2,12 +2,14 @@
  * MCP over HTTP for many callers and many Prefects. Each request is checked in this order: path, Host, Origin, caller
  * authentication, tenant headers, rate, body, Prefect's acceptance of the credentials. Then its tenant's own handler answers.
  */
+
 import type { McpServer } from "@modelcontextprotocol/server";
 import type { Server } from "bun";
 import type { HttpSettings } from "../../config/settings.ts";
 import { toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import { buildServer } from "../server.ts";
 import type { Tenant } from "../tenant.ts";
 import { admitRequest } from "./admission.ts";
@@ -179,13 +181,13 @@ class McpHttpServer implements HttpServer {
 
   private async answer(request: Request, server: Server<unknown>): Promise<Response> {
     if (!URL.canParse(request.url)) {
-      return this.refused("guard", refusal({ status: 400, message: "The Host header is not a valid host." }));
+      return this.refused("guard", refusal({ status: 400, message: own("The Host header is not a valid host.") }));
     }
     const { pathname } = new URL(request.url);
     if (pathname === "/healthz") return plain("ok");
     if (pathname === "/readyz") return this.ending.signal.aborted ? plain("ending", 503) : plain("ready");
     const known = [PATH, "/metrics", METADATA_PATH, `${METADATA_PATH}${PATH}`].includes(pathname);
-    if (!known) return refusal({ status: 404, message: `There is nothing at this path; MCP is at ${PATH}.` });
+    if (!known) return refusal({ status: 404, message: sentence`There is nothing at this path; MCP is at ${PATH}.` });
     const wrong = this.guards.host(request.headers) ?? this.guards.origin(request.headers);
     if (wrong !== null) return this.refused("guard", refusal({ status: 403, message: wrong }));
     const cors = this.guards.cors(request.headers);
@@ -205,7 +207,9 @@ class McpHttpServer implements HttpServer {
   private async route(pathname: string, request: Request, server: Server<unknown>): Promise<Response> {
     if (pathname.startsWith(METADATA_PATH)) {
       const document = resourceMetadata(this.authSettings);
-      return document ? Response.json(document) : refusal({ status: 404, message: "No token issuer is configured." });
+      return document
+        ? Response.json(document)
+        : refusal({ status: 404, message: own("No token issuer is configured.") });
     }
     let caller: Caller;
     try {
@@ -222,7 +226,7 @@ class McpHttpServer implements HttpServer {
   }
 
   private unauthenticated(error: unknown, hadToken: boolean): Response {
-    const { code, message, hint, status = 401 } = toAppError(error);
+    const { code, sentence: message, ownHint: hint, status = 401 } = toAppError(error);
     if (code !== "unauthorized") return errorRefusal(error);
     const headers = { "www-authenticate": challenge(this.authSettings, status, hadToken) };
     return refusal({ status, code, message, hint, headers });
@@ -235,11 +239,11 @@ class McpHttpServer implements HttpServer {
     try {
       target = readTenantHeaders(request.headers);
     } catch (error) {
-      const { message, hint, code } = toAppError(error);
+      const { sentence: message, ownHint: hint, code } = toAppError(error);
       return this.refused("headers", refusal({ status: 400, code, message, hint }));
     }
     if (!["POST", "GET", "DELETE"].includes(request.method)) {
-      return refusal({ status: 405, message: "Use POST.", headers: { allow: "POST, GET, DELETE, OPTIONS" } });
+      return refusal({ status: 405, message: own("Use POST."), headers: { allow: "POST, GET, DELETE, OPTIONS" } });
     }
     const rules = { limits: this.limits, maxBodyBytes: settings.maxBodyBytes, clock };
     const admitted = await admitRequest(request, caller.id, rules);

@@ -4,6 +4,7 @@ import { isLegacyRequest } from "@modelcontextprotocol/server";
 import type { Server } from "bun";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { own } from "../../lib/shown-text.ts";
 import { addMs } from "../../lib/time.ts";
 import { invalidParams } from "../request-params.ts";
 import type { Caller } from "./caller-auth.ts";
@@ -143,11 +144,11 @@ export class Responder {
     const session = request.headers.get("mcp-session-id");
     if (session !== null && (body === undefined || (await isLegacyRequest(request, body)))) {
       const answered = await host.sessions.serve(session, request, body, callerId, clock.steadyMs());
-      const message = "There is no such session; it may have ended. Start a new one with an initialize request.";
+      const message = own("There is no such session; it may have ended. Start a new one with an initialize request.");
       return answered ?? refusal({ status: 404, message, id: idOf(body) });
     }
     if (body === undefined) {
-      const message = "This needs a session; POST an initialize request first.";
+      const message = own("This needs a session; POST an initialize request first.");
       return refusal({ status: 405, message, headers: { allow: "POST" } });
     }
     if (isInitialize(body) && (await isLegacyRequest(request, body))) {

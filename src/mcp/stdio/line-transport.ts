@@ -5,6 +5,7 @@ import {
   type Transport,
 } from "@modelcontextprotocol/server";
 import type { Clock } from "../../lib/clock.ts";
+import { sentence } from "../../lib/shown-text.ts";
 import { type InvalidRequest, invalidRequest, normalizeMessage, refusedRequest } from "../incoming.ts";
 import { type MessageText, readMessageText } from "../message-text.ts";
 import { invalidParams } from "../request-params.ts";
@@ -130,7 +131,7 @@ export class LineTransport implements Transport {
     const { value: content, excess } = parseLine(line);
     if (content === undefined) throw new Error(`a line of ${line.length} characters is not JSON`);
     if (excess !== null) {
-      this.refuse(refusedRequest(content, `the message ${excess}.`), line.length);
+      this.refuse(refusedRequest(content, sentence`the message ${excess}.`), line.length);
       return;
     }
     const message = toMessage(content);

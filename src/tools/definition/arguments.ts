@@ -54,8 +54,7 @@ function checkSize(key: string, value: unknown): void {
     });
   }
   const excess = findValueExcess(value, BOUNDS);
-  if (excess !== null)
-    throw new AppError("invalid_input", sentence`argument "${asName(key)}" ${asReason(excess.what)}`);
+  if (excess !== null) throw new AppError("invalid_input", sentence`argument "${asName(key)}" ${excess.what}`);
   const longest = Math.max(0, ...texts.map((text) => (typeof text === "string" ? text.length : 0)));
   if (longest <= LONGEST_TEXT) return;
   throw new AppError("invalid_input", sentence`argument "${asName(key)}" has a text of ${longest} characters`, {
@@ -114,8 +113,7 @@ function coerceText(text: string, value: string, { type, enum: options }: JsonSc
 
 function parseText(text: string): unknown {
   const excess = findJsonExcess(text, BOUNDS);
-  if (excess !== null)
-    throw new AppError("invalid_input", sentence`the JSON in the arguments ${asReason(excess.what)}`);
+  if (excess !== null) throw new AppError("invalid_input", sentence`the JSON in the arguments ${excess.what}`);
   try {
     return parseJson(text);
   } catch {

@@ -1,4 +1,5 @@
 import type { Clock } from "../../../lib/clock.ts";
+import { own, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import { readMessageText } from "../../message-text.ts";
 import { idOf, type Refusal } from "./refusals.ts";
 
@@ -12,21 +13,24 @@ export type ReadBody =
 /** The JSON of a request. A body longer than `maxBytes` is refused without reading it to its end. */
 export async function readJsonBody(request: Request, maxBytes: number, clock: Clock): Promise<ReadBody> {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
-  if (type !== "application/json") return refused(415, "The content type must be application/json.");
+  if (type !== "application/json") return refused(415, own("The content type must be application/json."));
   const length = Number(request.headers.get("content-length") ?? "0");
   if (length > maxBytes) return tooLarge(maxBytes);
   const giveUp = new AbortController();
   const late = clock.sleep(BODY_WITHIN_MS, giveUp.signal).then(() => "late" as const);
   try {
     const text = await Promise.race([readText(request, maxBytes), late]);
-    if (text === "late") return refused(408, "The request body did not arrive in time.");
+    if (text === "late") return refused(408, own("The request body did not arrive in time."));
     if (text === null) return tooLarge(maxBytes);
     const message = readMessageText(text.text);
     if (message.excess === null) return { ok: true, value: message.value };
-    const refusal = { status: 400, code: "invalid_input", message: `The request ${message.excess}.` };
+    const refusal = { status: 400, code: "invalid_input", message: sentence`The request ${message.excess}.` };
     return { ok: false, refusal: { ...refusal, id: idOf(message.value) } };
   } catch {
-    return { ok: false, refusal: { status: 400, code: "parse_error", message: "The request body is not valid JSON." } };
+    return {
+      ok: false,
+      refusal: { status: 400, code: "parse_error", message: own("The request body is not valid JSON.") },
+    };
   } finally {
     giveUp.abort();
   }
@@ -47,10 +51,10 @@ async function readText(request: Request, maxBytes: number): Promise<{ text: str
   return { text: Buffer.concat(pieces).toString("utf8") };
 }
 
-function refused(status: number, message: string): ReadBody {
+function refused(status: number, message: Sentence): ReadBody {
   return { ok: false, refusal: { status, message } };
 }
 
 function tooLarge(maxBytes: number): ReadBody {
-  return refused(413, `The request body is larger than ${maxBytes} bytes.`);
+  return refused(413, sentence`The request body is larger than ${maxBytes} bytes.`);
 }

@@ -1,4 +1,5 @@
 import { type McpServer, WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
+import { sentence } from "../../../lib/shown-text.ts";
 import type { SteadyMs } from "../../../lib/time.ts";
 import { invalidParams } from "../../request-params.ts";
 import { batchedIds, cancelledIds } from "../requests/inspect-message.ts";
@@ -44,7 +45,7 @@ export class HttpSessions {
   /** Answers `initialize` with the id of a new session. */
   async open(request: Request, parsedBody: unknown, callerId: string, nowMs: SteadyMs): Promise<Response> {
     if (JSON.stringify(parsedBody).length > MAX_INITIALIZE_CHARACTERS) {
-      const message = `An initialize request may have at most ${MAX_INITIALIZE_CHARACTERS} characters.`;
+      const message = sentence`An initialize request may have at most ${MAX_INITIALIZE_CHARACTERS} characters.`;
       return refusal({ status: 413, code: "invalid_input", message, id: idOf(parsedBody) });
     }
     const server = this.options.build();
