@@ -39,8 +39,16 @@ export function addressKind(text: string): AddressKind {
   const range = address.range();
   if (range === "loopback") return "loopback";
   if (range === "private" || range === "carrierGradeNat" || range === "uniqueLocal") return "private";
+  if (isTunnel(address)) return "forbidden";
   const isUnicast = range === "unicast" && (address.kind() === "ipv4" || address.match(...GLOBAL_UNICAST));
   return isUnicast ? "public" : "forbidden";
+}
+
+/** ISATAP: the last 32 bits are the IPv4 address to which a tunnel leads (RFC 5214, section 6.1). */
+function isTunnel(address: IPv4 | IPv6): boolean {
+  const [high = 0, low = 0] = address.toByteArray().slice(8, 10);
+  const mark = address.toByteArray().slice(10, 12);
+  return address.kind() === "ipv6" && (high & 0xfd) === 0 && low === 0 && mark[0] === 0x5e && mark[1] === 0xfe;
 }
 
 /** Null for text that is not an address. Short, octal and hexadecimal forms of IPv4 are not accepted. */

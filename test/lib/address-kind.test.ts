@@ -61,6 +61,11 @@ describe("addressKind", () => {
     expect([addressKind(first), addressKind(last)]).toEqual([kind, kind]);
   });
 
+  test.each(["2001:4860::5efe:127.0.0.1", "2001:4860::200:5efe:169.254.169.254", "2600::5efe:8.8.8.8"])(
+    "%s leads through a tunnel to an IPv4 address, and is not public",
+    (address) => expect(addressKind(address)).toBe("forbidden"),
+  );
+
   test.each(SPECIAL_PURPOSE.filter(([block]) => !block.includes(":")))(
     "%s has the same kind as IPv4 address in IPv6",
     (_, first, last, kind) => {

@@ -1,5 +1,4 @@
-import type { StepBudget } from "../../lib/wildcards.ts";
-import { ANY_ONE, ANY_RUN, matchesTokens, type Token } from "../../lib/wildcards.ts";
+import { ANY_ONE, ANY_RUN, matchesTokens, type StepBudget, type Token } from "../../lib/wildcards.ts";
 import type { LabelSpec } from "./event-filter.ts";
 
 /** What one comparison costs beside its characters. */

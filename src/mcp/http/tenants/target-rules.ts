@@ -3,6 +3,7 @@ import { addressKind, isAddressText } from "../../../lib/address-kind.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { withoutEndSlashes } from "../../../lib/http-url.ts";
 import { asName, type Checked, own, quote, sentence } from "../../../lib/shown-text.ts";
+import { visibleText } from "../../../lib/visible-text.ts";
 
 /** Which Prefect API the header X-Prefect-Api-Url may name. */
 export interface TargetRules {
@@ -93,13 +94,20 @@ type PathProblem =
   | "is encoded twice"
   | "holds a semicolon"
   | "holds a blank, a control character or a backslash"
+  | "holds an invisible character"
+  | "holds an encoded question mark or hash"
   | "holds a wide slash"
   | "holds a segment of dots";
 
+/** Characters that old encodings write as a slash or a backslash, beside those that NFKC does. */
+const LIKE_SLASHES = /[\u2044\u2215\u2216\u29f5\u29f8\u29f9]/;
+/** A segment that begins with two dots may be read as `..` by what drops the rest; U+3002 is a full stop in host names. */
+const DOTS = /^(?:[.\u3002]{2}|[.\u3002]+$)/;
+
 /**
  * Why a path is refused: servers and proxies may read it as another path than the one that is compared with the allow-list. They drop
- * what follows a semicolon (`/..;/`), decode twice (`.%252e`), take a backslash for a slash, or decode invalid UTF-8 and wide characters
- * to ASCII ones. `URL` has already resolved `..` and `%2e%2e`.
+ * what follows a semicolon, a decoded "?" or "#" (`/..;/`, `/..%23/`), decode twice (`.%252e`), take a backslash for a slash, drop invisible
+ * characters, or decode invalid UTF-8 and wide characters to ASCII ones. `URL` has already resolved `..` and `%2e%2e`.
  */
 function pathProblem(pathname: string): PathProblem | null {
   if (/%(?:2f|5c)/i.test(pathname)) return "holds an encoded slash";
@@ -113,9 +121,12 @@ function pathProblem(pathname: string): PathProblem | null {
   if (path.includes(";")) return "holds a semicolon";
   // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these are refused.
   if (/[\x00-\x20\x7f-\x9f\\]/.test(path)) return "holds a blank, a control character or a backslash";
+  if (/[?#]/.test(path)) return "holds an encoded question mark or hash";
+  if (visibleText(path) !== path) return "holds an invisible character";
   const plain = path.normalize("NFKC");
-  if (plain.includes("\\") || plain.split("/").length !== path.split("/").length) return "holds a wide slash";
-  return plain.split("/").some((segment) => /^\.+$/.test(segment)) ? "holds a segment of dots" : null;
+  if (plain.includes("\\") || LIKE_SLASHES.test(plain) || plain.split("/").length !== path.split("/").length)
+    return "holds a wide slash";
+  return plain.split("/").some((segment) => DOTS.test(segment)) ? "holds a segment of dots" : null;
 }
 
 /** At least one address. Every failure is `unavailable`: it may be temporary. */
