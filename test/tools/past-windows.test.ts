@@ -5,6 +5,7 @@ import { getTimelineTool } from "../../src/tools/events/get-timeline.ts";
 import { searchTool } from "../../src/tools/events/search.ts";
 import { whatChangedTool } from "../../src/tools/events/what-changed.ts";
 import { diagnoseTool } from "../../src/tools/runs/diagnose.ts";
+import { getFlowRunsTool } from "../../src/tools/runs/get-flow-runs.ts";
 import { getDashboardTool } from "../../src/tools/workspace/get-dashboard.ts";
 import {
   aConcurrencyLimit,
@@ -218,6 +219,28 @@ describe("others", () => {
     expect(found.structured.coverage.notes).toContain("The window is over; objects are shown as they are now.");
     const present = await h.call(whatChangedTool, { since: "48h" });
     expect(present.text).not.toContain("The window is over");
+  });
+
+  test("get_flow_runs says that it finds runs by the state of now", async () => {
+    await using h = await openTroubled();
+    const note = "The window is over; runs are found by the state that they have now.";
+    const past = { since: "48h", until: "24h" };
+    const running = await h.call(getFlowRunsTool, { ...past, state: "Running" });
+    expect(running.structured.flow_runs).toHaveLength(1);
+    expect(running.structured.coverage).toMatchObject({ complete: true, notes: [note] });
+    expect(running.text).toContain(note);
+    for (const args of [past, { since: "48h", state: "Running" }])
+      expect((await h.call(getFlowRunsTool, args)).text).not.toContain("The window is over");
+  });
+
+  test("nothing is said to have happened only where all was seen", async () => {
+    await using h = await openTroubled();
+    const seen = await h.call(whatChangedTool, { since: "48h", until: "47h" });
+    expect(seen.structured.coverage.complete).toBe(true);
+    expect(seen.text).toEndWith("\nNothing changed.");
+    const unseen = await h.call(whatChangedTool, { since: "400h", until: "300h" });
+    expect(unseen.structured.coverage.complete).toBe(false);
+    expect(unseen.text).toEndWith("\nIn what could be read: Nothing changed.");
   });
 
   test("a window that ended within the age that an answer may have is not over", async () => {

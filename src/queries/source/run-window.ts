@@ -1,4 +1,6 @@
 /** Which part of the coverage a question about runs needs. */
+import { isJsonObject } from "../../lib/exact-json.ts";
+import { sentence } from "../../lib/shown-text.ts";
 import { earliestUs, latestUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { mergeRanges } from "../../model/freshness.ts";
@@ -9,6 +11,7 @@ import { findOldestFlowUs } from "../../store/objects/objects.ts";
 import { futureNote, oldestReading } from "./answer.ts";
 import { AHEAD_US } from "./choose-source.ts";
 import type { QueryContext } from "./context.ts";
+import { isOver } from "./past-window.ts";
 import { currentSkew, readingAgeUs } from "./server-time.ts";
 import { readSyncView } from "./sync-view.ts";
 
@@ -51,6 +54,15 @@ export function asOfSchedules(freshness: Freshness, filter: unknown, nowUs: Serv
   const { coverage } = freshness;
   const notes = [futureNote(nowUs), ...coverage.notes];
   return { ...freshness, coverage: { ...coverage, fromUs: null, toUs: null, notes } };
+}
+
+/** In a window that is over, runs are found by the state that they have now, which a later retry or end changed. */
+export const STATES_AS_NOW = sentence`The window is over; runs are found by the state that they have now.`;
+
+/** Whether the filter asks for runs of some states in a window that is over. */
+export function asksForPastStates(ctx: QueryContext, filter: unknown, nowUs: ServerUs): boolean {
+  const { toUs } = boundsOf(filter);
+  return toUs !== null && isOver(ctx, { toUs }, nowUs) && isJsonObject(filter) && filter.state !== undefined;
 }
 
 /** The ids to which a filter restricts, or null. */

@@ -139,9 +139,14 @@ function listText(
     sentence`${count} ${spec.title}${cursor ? ", more match" : ""} | ${head}`,
     ...notes,
     ...(spec.facts ?? []),
-    ...(count === 0 ? [spec.none ?? sentence`Nothing matches.`] : rowsText(page.rows, spec.order)),
+    ...(count === 0 ? [noneText(spec)] : rowsText(page.rows, spec.order)),
     ...(cursor ? [sentence`next_cursor: ${asPlace(cursor)}`, spec.hint ?? null] : []),
   ]);
+}
+
+/** "Nothing" is said only of what is covered. */
+function noneText({ none = sentence`Nothing matches.`, freshness }: ListSpec): Sentence {
+  return freshness.coverage.complete ? none : sentence`In what could be read: ${none}`;
 }
 
 function rowsText(rows: readonly Row[], order: ListSpec["order"]): (Sentence | Fenced | null)[] {

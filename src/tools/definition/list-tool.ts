@@ -3,11 +3,12 @@
 import type { z } from "zod";
 import { asPlace, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
-import type { Freshness } from "../../model/freshness.ts";
+import { type Freshness, withNotes } from "../../model/freshness.ts";
 import { type FilterKind, KINDS, type LinkedKind, type NamedKind } from "../../model/kinds.ts";
 import type { ResolvedName } from "../../queries/names/names.ts";
 import { uiLink, uiLinkTemplate } from "../../queries/names/ui-links.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
+import { asksForPastStates, STATES_AS_NOW } from "../../queries/source/run-window.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import { type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
@@ -124,6 +125,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
     nowUs,
   };
   const page = await options.query(ctx, call, given);
+  const isPast = (key === "flow_runs" || key === "task_runs") && asksForPastStates(ctx, call.set[key], nowUs);
   const items = page.rows.map((row) => withLink(options.toItem(row, call), call.isFull ? ctx.uiUrl : null, kind));
   const template = call.isFull || items.length === 0 ? null : uiLinkTemplate(ctx.uiUrl, kind);
   const inLines = options.isSingleInLines === true && call.isSingle && !call.isFull && !hasFields;
@@ -134,7 +136,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
     items: pickFields(items, args.fields, [...brief, ...full]),
     hasMore: page.hasMore,
     cursorAfter: (index) => encodeCursor(question, page.positionAfter?.(index) ?? [offsetOf(position) + index + 1]),
-    freshness: page.freshness,
+    freshness: isPast ? withNotes(page.freshness, [STATES_AS_NOW]) : page.freshness,
     nowUs,
     budget: tokenBudget(args),
     ...(template === null ? {} : { extra: { ui_url: template }, facts: [sentence`link: ${asPlace(template)}`] }),
