@@ -1,6 +1,6 @@
 /** Deployments with the name of their flow, their last and next runs, and the limits of their runs. */
 import type { JsonNumber } from "../../lib/exact-json.ts";
-import type { ServerUs } from "../../lib/time.ts";
+import { earliestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { Deployment } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -97,10 +97,16 @@ export async function readDeploymentDetail(
 ): Promise<DeploymentDetail> {
   const nowUs = serverNowUs(ctx);
   const db = ctx.record();
+  // A record that reaches back some days does not show that there were no runs before.
+  const isListFull = db !== null && findStartedRuns(db, "deployment_id", deployment.id, RECENT).length === RECENT;
+  const createdUs = parseIsoUs(deployment.created ?? "") ?? 0;
+  const window = isListFull
+    ? presentWindow(db, "flow_run", nowUs)
+    : { fromUs: earliestUs(createdUs, nowUs), toUs: nowUs };
   const [runs, slots] = await Promise.all([
     answerWindow<{ started: RunLine[]; next: RunLine[]; holders: Slot["holders"] }>(
       ctx,
-      { kind: "flow_run", what: "flow runs", fresh, window: presentWindow(db, "flow_run", nowUs) },
+      { kind: "flow_run", what: "flow runs", fresh, window },
       {
         record: (record) => fromRecord(record, deployment, nowUs),
         live: async (live) => ({ value: await fromLive(ctx, live, deployment, nowUs) }),

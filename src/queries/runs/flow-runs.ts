@@ -17,7 +17,15 @@ import { stateNotes } from "../names/shorthands.ts";
 import { type Answered, answerWindow, type LiveValue } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
-import { askedWindow, boundsOf, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
+import {
+  areIdsRecorded,
+  askedWindow,
+  boundsOf,
+  hasLists,
+  idsOf,
+  isOffline,
+  presentWindow,
+} from "../source/run-window.ts";
 import { serverNowUs } from "../source/server-time.ts";
 import { deletionNote } from "./deleted-run.ts";
 
@@ -83,6 +91,7 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
   const recorded = db ? findPage(db, question, start) : [];
   const isKnown =
     isDecidable(question.set) &&
+    (db === null || areIdsRecorded(idsOf(question.set.flow_runs), (id) => findFlowRunRow(db, id) !== null)) &&
     hasLists(ctx, db, snapshotsNeededBy(question.set, "flow_runs")) &&
     (db === null || !asksForSubflows(question.set) || findMissingParentTaskRuns(db, 1).length === 0);
   const isWhole =

@@ -29,7 +29,7 @@ import { stateNotes } from "../names/shorthands.ts";
 import { type Answered, answerWhole, answerWindow, isWindowRecorded, type LiveValue } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
-import { askedWindow, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
+import { areIdsRecorded, askedWindow, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
 import { serverNowUs } from "../source/server-time.ts";
 
 export interface TaskRunsQuestion {
@@ -70,7 +70,8 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const { set, sort, limit, offset, fresh } = question;
   const recorded = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset }) : [];
   const isWhole = !question.isFull || recorded.slice(0, limit).every((row) => row.doc !== null);
-  const isKnown = isWhole && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
+  const areIdsKnown = db === null || areIdsRecorded(idsOf(set.task_runs), (id) => findTaskRunRow(db, id) !== null);
+  const isKnown = isWhole && areIdsKnown && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
   const isStale = !isKnown && !isOffline(ctx, db);
   const reading = {
     record: (record: RecordDb) => fromRecord(record, question, recorded),

@@ -71,6 +71,11 @@ export function idsOf(filter: unknown): readonly string[] | null {
   return operator === "or_" ? null : (id?.any_ ?? null);
 }
 
+/** Runs that are asked for by id may be of any time, so where one is not recorded Prefect is asked. True without ids. */
+export function areIdsRecorded(ids: readonly string[] | null, isRecorded: (id: string) => boolean): boolean {
+  return ids === null || ids.every(isRecorded);
+}
+
 /**
  * The window of a question. `reachUs`: the page is full and reaches back to here, so that older runs do not matter. Without any
  * bound the window starts with the workspace: a record that starts last week cannot prove that there are no older runs.

@@ -125,6 +125,20 @@ describe("get_deployments from the record", () => {
     expect(answer.tokens.text).toBeLessThanOrEqual(405);
   });
 
+  test("asks Prefect for the last runs of a deployment that is older than what the record covers", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const old = aFlowRun({ ...of, id: anId(25), name: "old-yak", start_time: at(-5 * 86_400) });
+    harness.objects("deployment", [{ ...nightly, created: at(-10 * 86_400) }, adhoc]);
+    harness.fake.workspace.flowRuns.push(...runs, old);
+    const { structured } = await harness.call(getDeploymentsTool, { deployment: "orders-etl/nightly" });
+    const names = structured.deployments[0].recent_runs.map((run: { name: string }) => run.name);
+    expect(names).toEqual(["quick-fox", "calm-otter", "old-yak"]);
+    await harness.fake.down();
+    const away = await harness.call(getDeploymentsTool, { deployment: "orders-etl/nightly" });
+    expect(away.structured).toMatchObject({ source: "record", coverage: { complete: false } });
+  });
+
   test("filters by paused, name of deployment or flow, pool and tags", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);

@@ -3,7 +3,7 @@
 import { AppError } from "../../../errors.ts";
 import { asName, own, sentence } from "../../../lib/shown-text.ts";
 import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
-import { withNotes } from "../../../model/freshness.ts";
+import { type Freshness, withNotes } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
 import type { Deployment, FlowRun } from "../../../model/objects.ts";
 import { FAILED_TYPES, isFailed, isTerminal, TERMINAL_TYPES } from "../../../model/state.ts";
@@ -39,7 +39,7 @@ export async function gatherRun(ctx: QueryContext, id: string, gathering: Gather
     hasStarted ? readTasks(ctx, id, gathering) : [],
     needsLog(run) ? readRunLog(ctx, run, gathering) : [],
     attempt(gathering, own("its events"), [], () => readRunEvents(ctx, id, gathering)),
-    hasStarted && depth < MAX_DEPTH && run.state_type !== "COMPLETED" ? gatherChildren(ctx, id, gathering, depth) : [],
+    hasStarted && depth < MAX_DEPTH && run.state_type !== "COMPLETED" ? gatherChildren(ctx, run, gathering, depth) : [],
     depth === 0 ? attempt(gathering, own("earlier runs"), [], () => readHistory(ctx, run, gathering)) : [],
   ]);
   const isWaiting = named.deletedUs === null && isDue(run);
@@ -99,8 +99,14 @@ function readTasks(ctx: QueryContext, id: string, gathering: Gathering): Promise
       isFull: false,
       includesDeleted: false,
     });
+    pushIncomplete(gathering, page.freshness);
     return page.items.map((item) => item.run);
   });
+}
+
+/** A complete reading may be old because nothing changes any more, which is no age of the diagnosis. */
+function pushIncomplete(gathering: Gathering, freshness: Freshness): void {
+  if (!freshness.coverage.complete) gathering.freshness.push(freshness);
 }
 
 async function readRunEvents(ctx: QueryContext, id: string, gathering: Gathering): Promise<RunFacts["events"]> {
@@ -113,13 +119,20 @@ async function readRunEvents(ctx: QueryContext, id: string, gathering: Gathering
   return page.events.toReversed();
 }
 
-async function gatherChildren(ctx: QueryContext, id: string, gathering: Gathering, depth: number): Promise<RunFacts[]> {
+async function gatherChildren(
+  ctx: QueryContext,
+  run: FlowRun,
+  gathering: Gathering,
+  depth: number,
+): Promise<RunFacts[]> {
   return attempt(gathering, own("its subflow runs"), [], async () => {
     const state = { type: { any_: [...FAILED_TYPES, "SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLED"] } };
-    const since = coveredSince(ctx);
-    const bound = since ? { expected_start_time: since } : {};
-    const set = { flow_runs: { parent_flow_run_id: { any_: [id] }, state, ...bound } };
+    // Subflows begin after their parent, so of the record no more than that time has to be covered.
+    const beginUs = parseIsoUs(run.start_time ?? run.expected_start_time ?? "");
+    const bound = beginUs === undefined ? {} : { expected_start_time: { after_: formatIsoUs(beginUs) } };
+    const set = { flow_runs: { parent_flow_run_id: { any_: [run.id] }, state, ...bound } };
     const page = await listFlowRuns(ctx, { set, limit: MAX_CHILDREN, isFull: false, includesDeleted: false });
+    pushIncomplete(gathering, page.freshness);
     const order = (type: string | null | undefined) => (isFailed(type) ? 0 : 1);
     const children = page.items.toSorted((a, b) => order(a.run.state_type) - order(b.run.state_type)).slice(0, 3);
     return await Promise.all(children.map((child) => gatherRun(ctx, child.run.id, gathering, depth + 1)));

@@ -92,6 +92,26 @@ describe("about a run", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
+  test("its subflows are read from Prefect when it began before what the record covers", async () => {
+    await using harness = await open();
+    const start = -3 * 86_400;
+    const old = aFlowRun({ ...bad, start_time: at(start), end_time: at(start + 60) });
+    const task = aTaskRun({ flow_run_id: old.id, expected_start_time: at(start + 10) });
+    const child = aFlowRun({
+      name: "old-child",
+      flow_id: flow.id,
+      parent_task_run_id: task.id,
+      state_type: "FAILED",
+      start_time: at(start + 10),
+      expected_start_time: at(start + 10),
+    });
+    harness.flowRuns([old]);
+    harness.fake.workspace.flowRuns.push(old, child);
+    harness.fake.workspace.taskRuns.push(task);
+    const found = await facts(harness, subject(old.id));
+    expect(found.run?.children.map((one) => one.run.name)).toEqual(["old-child"]);
+  });
+
   test("its log is read again when it was read last before the run ended", async () => {
     await using harness = await open();
     harness.flowRuns([bad]);
