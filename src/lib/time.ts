@@ -32,14 +32,14 @@ export function addMs(moment: SteadyMs, ms: number): SteadyMs {
   return (moment + ms) as SteadyMs;
 }
 
-/** From the local clock to the server clock. `skewUs`: server clock minus local clock; 0 where it is unknown. */
+/** From the local clock to the server clock, whole microseconds. `skewUs`: server clock minus local clock; 0 where it is unknown. */
 export function onServerClock(localUs: LocalUs, skewUs: number): ServerUs {
-  return (localUs + skewUs) as number as ServerUs;
+  return Math.round(localUs + skewUs) as ServerUs;
 }
 
-/** From the server clock to the local clock. */
+/** From the server clock to the local clock, whole microseconds. */
 export function onLocalClock(serverUs: ServerUs, skewUs: number): LocalUs {
-  return (serverUs - skewUs) as number as LocalUs;
+  return Math.round(serverUs - skewUs) as LocalUs;
 }
 
 /** A moment of either clock that lies `us` microseconds after `moment` (before, when negative). */

@@ -141,6 +141,10 @@ test("an age before the year 1 is not a moment", () => {
 });
 
 describe("moments of the two clocks", () => {
+  test("have whole microseconds, however precisely the skew is known", () => {
+    expect([onServerClock(1_000_000, -7_200.25), onLocalClock(1_000_000, 0.5)]).toEqual([992_800, 1_000_000]);
+  });
+
   const local: LocalUs = 1_000_000;
   const server: ServerUs = 5_000_000;
 
