@@ -224,7 +224,7 @@ describe("a warning", () => {
     const deps = { clock: systemClock, logger: silentLogger };
     const client = createPrefectClient(toConnection(settings, "0.0.0"), deps);
     const ms = skewMs + systemClock.nowUs() / 1000 - systemClock.steadyMs();
-    const serverOffset = { lowMs: ms, highMs: ms, newestLowMs: ms, observedMs: systemClock.steadyMs() };
+    const serverOffset = { lowMs: ms, highMs: ms, newestLowMs: ms, observedMs: systemClock.steadyMs(), wallMs: 0 };
     return Object.defineProperty(client, "serverOffset", { value: serverOffset });
   };
 

@@ -15,7 +15,12 @@ import type {
   FilterBody,
   PrefectApi,
 } from "../../src/prefect/api.ts";
-import { markServerClock, measureServerOffset, type ServerOffset } from "../../src/prefect/transport/server-offset.ts";
+import {
+  markServerClock,
+  measureServerOffset,
+  type ServerOffset,
+  wallMinusSteadyMs,
+} from "../../src/prefect/transport/server-offset.ts";
 import type { Knobs } from "./plan.ts";
 import type { Prng } from "./prng.ts";
 import type { SimDatabase, SimRun, SimTaskRun } from "./sim-database.ts";
@@ -262,7 +267,8 @@ export class SimApi implements PrefectApi {
           const value = answer();
           const date = new Date(Math.floor(server.nowUs() / 1_000_000) * 1000 - random.int(0, 1) * 1000).toUTCString();
           arrive(() => {
-            this.offset.observe(date, sentAtMs, process.clock.steadyMs());
+            const { clock } = process;
+            this.offset.observe(date, sentAtMs, clock.steadyMs(), wallMinusSteadyMs(clock));
             resolve(value);
           });
         } catch (error) {

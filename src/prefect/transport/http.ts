@@ -17,7 +17,7 @@ import { createFailures, type Failures } from "./failures.ts";
 import { httpHeaders } from "./headers.ts";
 import { isHtmlPage } from "./html-page.ts";
 import { isRetriedStatus, parseRetryAfterMs, type RetryRules, retryWaitMs } from "./retry.ts";
-import { measureServerOffset, type ServerOffset } from "./server-offset.ts";
+import { measureServerOffset, type ServerOffset, wallMinusSteadyMs } from "./server-offset.ts";
 
 export interface HttpDeps {
   readonly clock: Clock;
@@ -101,7 +101,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       Math.min(remainingMs, connection.requestTimeoutMs),
       call.signal,
     );
-    offset.observe(answer.headers.get("date"), sentMs, clock.steadyMs());
+    offset.observe(answer.headers.get("date"), sentMs, clock.steadyMs(), wallMinusSteadyMs(clock));
     return answer;
   }
 

@@ -13,11 +13,15 @@ export interface ServerOffset {
   /** Lower bound by the newest answer alone, and when that arrived. */
   readonly newestLowMs: number;
   readonly observedMs: SteadyMs;
+  /** The wall clock minus the steady clock at that moment, milliseconds: see `isOffsetDoubtful`. */
+  readonly wallMs: number;
 }
 
 export interface ServerOffsetMeasure {
-  /** An answer with this `Date` header arrived at `receivedMs` to a request that was sent at `sentMs`. */
-  observe(date: string | null, sentMs: SteadyMs, receivedMs: SteadyMs): void;
+  /**
+   * An answer with this `Date` header arrived at `receivedMs` to a request that was sent at `sentMs`. `wallMs`: by `wallMinusSteadyMs`.
+   */
+  observe(date: string | null, sentMs: SteadyMs, receivedMs: SteadyMs, wallMs: number): void;
   /** Null before the first usable header. */
   read(nowMs: SteadyMs): ServerOffset | null;
 }
@@ -32,13 +36,11 @@ const STALE_MS = 2_200;
 const DRIFT = 0.000_5;
 
 /**
- * The part of a skew that is certain, when it is known as well as one answer allows: 0 where the clocks may agree, otherwise the bound
- * closest to 0. Used for times in answers: with the estimate in the middle of the bounds, a server on the same machine could show times
- * in the future.
+ * The skew for times in answers, which must not lie in the future: 0 where the clocks may agree, otherwise its lower bound, when it is
+ * known as well as one answer allows.
  */
 export function certainSkewMs(skewMs: number): number {
-  const ms = Math.abs(skewMs) - STALE_MS / 2;
-  return ms <= 0 ? 0 : Math.sign(skewMs) * ms;
+  return Math.abs(skewMs) <= STALE_MS / 2 ? 0 : skewMs - STALE_MS / 2;
 }
 
 /** The best estimate: the middle of the bounds. */
@@ -59,7 +61,7 @@ export function measureServerOffset(): ServerOffsetMeasure {
   };
   return {
     read: at,
-    observe(date, sentMs, receivedMs) {
+    observe(date, sentMs, receivedMs, wallMs) {
       const serverMs = date === null ? Number.NaN : Date.parse(date);
       if (Number.isNaN(serverMs)) return;
       // The server sent the header between `sentMs` and `receivedMs`, when it was at most STALE_MS old.
@@ -70,9 +72,25 @@ export function measureServerOffset(): ServerOffsetMeasure {
       const highMs = Math.min(before?.highMs ?? newestHighMs, newestHighMs);
       // Bounds that contradict each other: the server clock was set, or the steady clock stood still during a suspend. Start again.
       const bounds = lowMs > highMs ? { lowMs: newestLowMs, highMs: newestHighMs } : { lowMs, highMs };
-      last = { ...bounds, newestLowMs, observedMs: receivedMs };
+      last = { ...bounds, newestLowMs, observedMs: receivedMs, wallMs };
     },
   };
+}
+
+export function wallMinusSteadyMs(clock: Clock): number {
+  return clock.nowUs() / 1000 - clock.steadyMs();
+}
+
+/** The wall clock may differ this much from what the steady clock says, besides what NTP slews it. */
+const MOVED_MS = 1_000;
+
+/**
+ * Whether wall clock and steady clock have moved apart since the last answer. Either the wall clock was set, which does not concern
+ * the offset, or a suspend passed that the steady clock does not count, and the offset is wrong by that: only an answer shows which.
+ */
+export function isOffsetDoubtful(offset: ServerOffset, clock: Clock): boolean {
+  const ageMs = Math.max(0, clock.steadyMs() - offset.observedMs);
+  return Math.abs(wallMinusSteadyMs(clock) - offset.wallMs) > MOVED_MS + DRIFT * ageMs;
 }
 
 /** The server clock minus the wall clock of this machine, now: milliseconds, best estimate. */

@@ -1,7 +1,7 @@
 /** The server clock, as far as this process and the record know it. */
 import { isSameBoot } from "../../lib/clock.ts";
 import { HOUR_US, type LocalUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
-import { certainSkewMs, type ServerOffset, skewMsOf } from "../../prefect/transport/server-offset.ts";
+import { certainSkewMs, isOffsetDoubtful, type ServerOffset, skewMsOf } from "../../prefect/transport/server-offset.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "./context.ts";
@@ -26,22 +26,24 @@ export interface Skew {
 interface Measurement {
   readonly skewMs: number;
   readonly ageUs: number;
+  readonly isDoubtful: boolean;
 }
 
 /** The skew of now. */
 export function currentSkew(ctx: QueryContext): Skew {
   const measured = [ownMeasurement(ctx), recordedMeasurement(ctx)].filter((one) => one !== null);
-  const [newest] = measured.sort((a, b) => a.ageUs - b.ageUs);
+  const [newest] = measured.sort((a, b) => Number(a.isDoubtful) - Number(b.isDoubtful) || a.ageUs - b.ageUs);
   const skew = skewOf(newest?.skewMs ?? recordedSkewMs(ctx.record()));
-  const isKnown = newest !== undefined && newest.ageUs <= MAX_AGE_US;
+  const isKnown = newest !== undefined && !newest.isDoubtful && newest.ageUs <= MAX_AGE_US;
   return { ...skew, isKnown, isRecordDoubtful: !isKnown && isOtherBoot(ctx) };
 }
 
-/** By answers to this process. The steady clock is not set, so they hold whatever happens to the local clock. */
+/** By answers to this process: compared with the steady clock, which is not set. */
 function ownMeasurement(ctx: QueryContext): Measurement | null {
   const offset = offsetOf(ctx);
   if (!offset) return null;
-  return { skewMs: skewMsOf(offset, ctx.clock), ageUs: (ctx.clock.steadyMs() - offset.observedMs) * 1000 };
+  const ageUs = (ctx.clock.steadyMs() - offset.observedMs) * 1000;
+  return { skewMs: skewMsOf(offset, ctx.clock), ageUs, isDoubtful: isOffsetDoubtful(offset, ctx.clock) };
 }
 
 function offsetOf(ctx: QueryContext): ServerOffset | null {
@@ -59,7 +61,9 @@ function recordedMeasurement({ record, clock }: QueryContext): Measurement | nul
   const fact = db ? findFact(db, "clock") : null;
   if (fact?.bootedUs === undefined || fact.measuredUs === undefined) return null;
   const ageUs = clock.nowUs() - fact.measuredUs;
-  return ageUs < -SLEWED_US || !isSameBoot(fact.bootedUs, clock.bootedUs()) ? null : { skewMs: fact.skewMs, ageUs };
+  return ageUs < -SLEWED_US || !isSameBoot(fact.bootedUs, clock.bootedUs())
+    ? null
+    : { skewMs: fact.skewMs, ageUs, isDoubtful: false };
 }
 
 function isOtherBoot({ record, clock }: QueryContext): boolean {

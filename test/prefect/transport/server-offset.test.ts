@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test";
 import {
   certainSkewMs,
+  isOffsetDoubtful,
   markServerClock,
   measureServerOffset,
   middleMs,
   skewMsOf,
+  wallMinusSteadyMs,
 } from "../../../src/prefect/transport/server-offset.ts";
 import { SettableClock } from "../../support/time/settable-clock.ts";
 
@@ -36,7 +38,7 @@ function measure(skewMs = 0) {
       const sentMs = clock.steadyMs();
       const date = serve(server.setMs, phaseMs)((clock.nowUs() - clock.bootedUs()) / 1000 + 10);
       clock.pass(20);
-      offset.observe(date, sentMs, clock.steadyMs());
+      offset.observe(date, sentMs, clock.steadyMs(), wallMinusSteadyMs(clock));
     },
   };
 }
@@ -44,8 +46,8 @@ function measure(skewMs = 0) {
 test("the server clock is unknown before a usable header", () => {
   const offset = measureServerOffset();
   expect(offset.read(0)).toBeNull();
-  offset.observe(null, 0, 10);
-  offset.observe("yesterday", 0, 10);
+  offset.observe(null, 0, 10, 0);
+  offset.observe("yesterday", 0, 10, 0);
   expect(offset.read(10)).toBeNull();
 });
 
@@ -115,13 +117,35 @@ test("a mark gives what the server clock had certainly reached, and nothing with
   expect(mark()).toBeLessThanOrEqual(trueUs - HOUR_MS * 1000);
 });
 
+test("the offset is doubtful once wall clock and steady clock have moved apart, until the next answer", () => {
+  for (const move of [
+    (clock: SettableClock) => clock.step(HOUR_MS),
+    (clock: SettableClock) => clock.step(-HOUR_MS),
+    // The wall clock has moved on, and so has the server, but the steady clock has not.
+    (clock: SettableClock) => clock.suspendUncounted(HOUR_MS),
+  ]) {
+    const { clock, read, answer } = measure();
+    const isDoubtful = () => {
+      const offset = read();
+      return offset === null || isOffsetDoubtful(offset, clock);
+    };
+    answer();
+    clock.pass(HOUR_MS);
+    expect(isDoubtful()).toBe(false);
+    move(clock);
+    expect(isDoubtful()).toBe(true);
+    answer();
+    expect(isDoubtful()).toBe(false);
+  }
+});
+
 test("the middle of the bounds is the estimate", () => {
   expect(middleMs({ lowMs: -500, highMs: 1_500 })).toBe(500);
 });
 
-test("the certain skew is 0 where the clocks may agree, otherwise the bound closest to 0", () => {
+test("the certain skew is 0 where the clocks may agree, otherwise the lower bound, so that no time lies in the future", () => {
   expect([0, 900, -900, 1_100, -1_100].map((ms) => certainSkewMs(ms))).toEqual([0, 0, 0, 0, 0]);
-  expect([1_101, -1_101, 300_000, -5_000].map((ms) => certainSkewMs(ms))).toEqual([1, -1, 298_900, -3_900]);
+  expect([1_101, -1_101, 300_000, -5_000].map((ms) => certainSkewMs(ms))).toEqual([1, -2_201, 298_900, -6_100]);
 });
 
 test.each([0, 200, 700, 999])(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { MINUTE_US } from "../../../src/lib/time.ts";
 import type { PrefectApi } from "../../../src/prefect/api.ts";
-import { measureServerOffset } from "../../../src/prefect/transport/server-offset.ts";
+import { measureServerOffset, wallMinusSteadyMs } from "../../../src/prefect/transport/server-offset.ts";
 import { ServerClock, type ServerClockChange } from "../../../src/sync/server/server-clock.ts";
 import { T0_US } from "../../support/builders.ts";
 import { SettableClock } from "../../support/time/settable-clock.ts";
@@ -34,7 +34,7 @@ function aServer() {
       clock.pass(afterMs);
       const sentMs = clock.steadyMs();
       clock.pass(20);
-      offset.observe(new Date(trueUs() / 1000).toUTCString(), sentMs, clock.steadyMs());
+      offset.observe(new Date(trueUs() / 1000).toUTCString(), sentMs, clock.steadyMs(), wallMinusSteadyMs(clock));
       serverClock.answered();
     },
   };
