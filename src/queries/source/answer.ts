@@ -11,6 +11,7 @@ import {
   formatIsoSeconds,
   type LocalUs,
   latestUs,
+  MINUTE_US,
   onServerClock,
   SECOND_US,
   type ServerUs,
@@ -35,7 +36,7 @@ import type { QueryContext } from "./context.ts";
 import type { LiveReader } from "./live.ts";
 import { openLive } from "./live.ts";
 import { currentSkew, serverNowUs, statedSkewUs } from "./server-time.ts";
-import { readSyncView } from "./sync-view.ts";
+import { followLimitUs, readSyncView } from "./sync-view.ts";
 
 export interface Answered<T> {
   readonly value: T;
@@ -140,7 +141,8 @@ async function answerBySource<T>(
 
 function windowAsk(ctx: QueryContext, db: RecordDb | null, question: WindowQuestion): WindowAsk {
   const covered = db ? coveredRanges(db, question.kind, question.scope ?? "") : [];
-  const followedUs = question.kind === "event" ? Number.POSITIVE_INFINITY : FOLLOWED_ROWS_US;
+  // A claim ends a little before its reading. Much earlier it ends only where the process that syncs is wrong about the server clock.
+  const followedUs = question.kind === "event" && db ? followLimitUs(db) + MINUTE_US : FOLLOWED_ROWS_US;
   return { ...askOf(ctx, db, question), window: question.window, covered, followedUs };
 }
 

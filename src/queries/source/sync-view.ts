@@ -27,7 +27,7 @@ export function readSyncView(db: RecordDb, clock: Clock): SyncView {
   const lastContactUs = connection ? onServerClock(earliestUs(connection.lastContactUs, nowUs), skewUs) : null;
   if (!syncer || !isSyncerAlive(db, clock)) return { ...NO_SYNC, lastContactUs };
   const isLost = connection !== null && !connection.reachable;
-  const limitUs = Math.max(FOLLOW_LIMIT_US, 3_000 * (syncer.pollMs ?? 0));
+  const limitUs = followLimitUs(db);
   const isCatchingUp = catchup !== null && catchup.atUs >= syncer.sinceUs && isWithin(catchup.atUs, limitUs, nowUs);
   return {
     isFollowing: !isLost && isCatchingUp,
@@ -36,6 +36,11 @@ export function readSyncView(db: RecordDb, clock: Clock): SyncView {
       : null,
     lastContactUs,
   };
+}
+
+/** How long ago the last catch-up may have begun for a record that is followed. */
+export function followLimitUs(db: RecordDb): number {
+  return Math.max(FOLLOW_LIMIT_US, 3_000 * (findFact(db, "syncer")?.pollMs ?? 0));
 }
 
 /**

@@ -28,6 +28,21 @@ describe("an answer about a window", () => {
     expect(page.freshness.coverage.notes).toHaveLength(2);
   });
 
+  test("comes from Prefect when coverage ends long ago, however recently a catch-up began", async () => {
+    await using harness = await openToolHarness();
+    const missed = anEvent({ id: anId(2), occurred: at(0) });
+    harness.fake.emit(missed);
+    harness.following();
+    const sources: string[] = [];
+    for (const minutes of [5, 2 * 60]) {
+      harness.db.sqlite.run("DELETE FROM coverage");
+      harness.cover("event", { toUs: harness.nowUs - minutes * MINUTE_US });
+      sources.push((await listEvents(harness.query, events)).freshness.source);
+    }
+    // The process that syncs believed that the server clock had stood still during a suspend.
+    expect(sources).toEqual(["record", "mixed"]);
+  });
+
   test("fails within the live deadline when nothing is recorded", async () => {
     await using harness = await openToolHarness({ liveDeadlineMs: 150, record: false });
     harness.fake.faults.fail(/events/, { hang: true }, 5);
