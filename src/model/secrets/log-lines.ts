@@ -35,6 +35,11 @@ const RANDOM_REST =
 /** Longest word at the end of a line that is tried together with the next line. */
 const MAX_CUT = 300;
 
+/** Other rows of the same logger that may be between two rows of a key whose beginning was seen. */
+const MAX_ROWS_BETWEEN = 20;
+/** A line of a key after other rows: no word or id of those rows has this form. */
+const KEY_LINE_ALONE = /^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9+/=]*[0-9+/=])[A-Za-z0-9+/]{16,128}={0,2}$/;
+
 function lastLineOf(text: string): string {
   const trimmed = text.trimEnd();
   return trimmed.slice(trimmed.lastIndexOf("\n") + 1).trim();
@@ -50,6 +55,12 @@ function maySpanLines(message: string): boolean {
     message.includes("[redacted:") ||
     !/\s/.test(lastLineOf(message))
   );
+}
+
+/** Whether the line may hold a part of a secret whose other parts are many lines away, because other tasks wrote in between. */
+export function mayContinueFar(message: string): boolean {
+  if (message.includes("[redacted:private-key-") || hasAwsKeyId(message)) return true;
+  return replaceAwsSecrets(message) !== message || KEY_LINE_ALONE.test(lastLineOf(message));
 }
 
 /** Replaces lines of a key in the message, and says whether it ends with one. */
@@ -73,11 +84,6 @@ function isKeyText(message: string): boolean {
   const body = lines.filter((line, at) => line !== "" && (at > 0 || KEY_LINE.test(line)));
   return body.length > 0 && body.some((line) => FULL_KEY_LINE.test(line)) && body.every((line) => KEY_LINE.test(line));
 }
-
-/** Other rows of the same logger that may be between two rows of a key whose beginning was seen. */
-const MAX_ROWS_BETWEEN = 20;
-/** A line of a key after other rows: no word or id of those rows has this form. */
-const KEY_LINE_ALONE = /^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9+/=]*[0-9+/=])[A-Za-z0-9+/]{16,128}={0,2}$/;
 
 /** Private keys, over the messages of one logger in their order. Changes `messages`. */
 function hideKeys(messages: string[]): void {

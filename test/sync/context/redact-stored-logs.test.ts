@@ -63,6 +63,34 @@ test("in any division into batches and any order of them, the record is the same
   }
 });
 
+test("a key and the two keys of AWS are redacted where hundreds of lines of other tasks are between their lines", async () => {
+  const random = seededRandom(20261201);
+  const pem = privateKey(random, "RSA PRIVATE KEY", 6).split("\n");
+  const id = fromTemplate("AKIA{16:U}", random);
+  const aws = fromTemplate("{38:b}aZ", random);
+  let n = 0;
+  const next = (message: string, task_run_id: string | null = null) => {
+    n += 1;
+    return aLog({
+      id: anId(20_000 + n),
+      flow_run_id: RUN,
+      task_run_id,
+      message,
+      timestamp: formatIsoUs(T0_US + n * 250),
+    });
+  };
+  const others = () => Array.from({ length: 120 }, (_, at) => next(`row ${at} of another task`, anId(9)));
+  const batches = [...pem, `key id ${id}`, `its key ${aws}`].flatMap((message) => [[next(message)], others()]);
+  for (const order of [batches, batches.toReversed()]) {
+    await using harness = await recorded(order);
+    const text = findLogsOfFlowRun(harness.db, RUN)
+      .map(({ message }) => message)
+      .join("\n");
+    for (const part of [...pem.filter((line) => !line.startsWith("-----")), id, aws]) expect(text).not.toContain(part);
+    expect(text.match(/ of another task/g)).toHaveLength((120 * batches.length) / 2);
+  }
+});
+
 test("the words of a line that is redacted later leave the text index", async () => {
   const secret = "hunter2xyz";
   const line = (n: number, message: string) =>
