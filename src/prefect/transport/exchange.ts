@@ -57,6 +57,9 @@ export class TransportFailure extends Error {
   }
 }
 
+/** The status of every successful answer to the calls that are made. 206 is a part of one, 202 and 204 are none. */
+export const WHOLE_ANSWER = 200;
+
 const MIB = 1024 * 1024;
 
 /** 50 events of the largest size that Prefect accepts are 75 MB; an answer near this limit is not one of the API. */
@@ -102,7 +105,7 @@ export function createTransport(connection: PrefectConnection, clock: Clock, sha
     const reservation = reserveFrom(budgets);
     try {
       const text = await readText(response, Math.min(request.maxBytes ?? maxBytes, maxBytes), reservation);
-      const body = status < 300 ? parseBody(text, connection) : { json: undefined, excess: null };
+      const body = status === WHOLE_ANSWER ? parseBody(text, connection) : { json: undefined, excess: null };
       return { status, headers, text, ...body };
     } finally {
       reservation.release();
@@ -228,6 +231,8 @@ export function toFailure(error: unknown): TransportFailure {
     if (KINDS[code]) return new TransportFailure(KINDS[code], text, error);
     if (/CERT|TLS|SSL|SIGNATURE|ALTNAME/.test(code)) return new TransportFailure("tls", text, error);
   }
+  if (/^(?:Zlib|Brotli|Zstd)\w*Error/.test(text))
+    return new TransportFailure("other", "the answer is compressed in a way that cannot be read", error);
   if (/\bproxy|Proxy/.test(text)) return new TransportFailure("proxy", text.replace(/ fetching ".*$/, ""), error);
   if (/^(Invalid header name|Header '.*' has invalid)/.test(text)) return new TransportFailure("header", text, error);
   return new TransportFailure(name === "TimeoutError" ? "timeout" : "other", text, error);

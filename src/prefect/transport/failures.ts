@@ -34,6 +34,8 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   429: "rate_limited",
 };
 
+const JSON_OBJECT = /^\ufeff?\s*\{/;
+
 type UrlName = "PREFECT_API_URL" | "X-Prefect-Api-Url";
 
 /** For callers, when the cause lies in the operator's settings. */
@@ -61,6 +63,15 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         hint: sentence`A sign-in page or a proxy answers there. Sign in, or set ${urlName} to the address of the API itself.`,
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       },
+    );
+  }
+
+  /** A gateway without a backend answers 404 in plain text: it does not mean that an object was deleted. Prefect's reasons are JSON. */
+  function foreign({ status }: HttpAnswer): AppError {
+    return new AppError(
+      "unavailable",
+      sentence`Prefect is not reached: something else answers ${status} at ${shownUrl}, not in JSON as Prefect does.`,
+      { hint: sentence`A gateway or a proxy may answer while Prefect is away; if not, correct ${urlName}.` },
     );
   }
 
@@ -193,6 +204,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         });
       }
       const code = CODES[status] ?? "unavailable";
+      if ((code === "not_found" || code === "invalid_input") && !JSON_OBJECT.test(answer.text)) return foreign(answer);
       if (code === "not_found" && /^(Not Found|Method Not Allowed)$/.test(text)) {
         const hint = sentence`The server may be older than this function needs, or ${urlName} may be wrong.`;
         return new AppError(code, sentence`Prefect at ${shownUrl} does not know the route ${asPlace(route)}.`, {

@@ -12,7 +12,7 @@ import { findBaseProblem } from "./base-url.ts";
 import type { CallOptions } from "./call-options.ts";
 import { type PrefectConnection, parseApiUrl } from "./connection.ts";
 import { createCsrfToken } from "./csrf.ts";
-import { createTransport, type HttpAnswer, TransportFailure } from "./exchange.ts";
+import { createTransport, type HttpAnswer, TransportFailure, WHOLE_ANSWER } from "./exchange.ts";
 import { createFailures, type Failures } from "./failures.ts";
 import { httpHeaders } from "./headers.ts";
 import { isHtmlPage } from "./html-page.ts";
@@ -210,7 +210,8 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     }
     if (answer.status >= 300 || isHtmlPage(answer)) throw failures.answer(answer, route);
     const type = answer.headers.get("content-type") ?? "no content type";
-    throw failures.unexpectedAnswer(route, `it is not JSON (${type}, ${answer.text.length} characters)`);
+    const problem = answer.status === WHOLE_ANSWER ? "it is not JSON" : `its status is ${answer.status}`;
+    throw failures.unexpectedAnswer(route, `${problem} (${type}, ${answer.text.length} characters)`);
   }
 
   const http: Http = {

@@ -29,6 +29,51 @@ describe("an answer that is not Prefect's", () => {
   });
 });
 
+describe("a gateway that answers instead of Prefect, without a web page", () => {
+  const BODIES: [string, { text: string; headers: Record<string, string> }][] = [
+    ["plain text", { text: "default backend - 404", headers: { "content-type": "text/plain" } }],
+    ["XML", { text: "<?xml version='1.0'?><Error>x</Error>", headers: { "content-type": "application/xml" } }],
+    ["nothing", { text: "", headers: {} }],
+    ["half of an object's list", { text: '[{"id', headers: { "content-type": "application/json" } }],
+  ];
+  const cases = BODIES.flatMap(([name, body]) =>
+    [400, 404, 405, 409, 413, 422].map((status) => [status, name, body] as const),
+  );
+
+  test.each(cases)("is unavailable and says nothing about an object: %i with %s", async (status, _, body) => {
+    await using fake = await startFakePrefect();
+    const client = connect(fake);
+    await client.readVersion();
+    fake.faults.fail(/flow_runs/, { status, ...body });
+    const error = await failureOf(client.readFlowRun(crypto.randomUUID()));
+    expect([error.code, error.retryable, error.status]).toEqual(["unavailable", true, undefined]);
+    expect(error.message).toBe(
+      `Prefect is not reached: something else answers ${status} at ${fake.url}, not in JSON as Prefect does.`,
+    );
+  });
+
+  test("reasons in Prefect's JSON are still told apart", async () => {
+    await using fake = await startFakePrefect();
+    const client = connect(fake);
+    fake.faults.fail(/flow_runs/, { status: 404, body: { detail: "Flow run not found" } });
+    expect((await failureOf(client.readFlowRun(crypto.randomUUID()))).code).toBe("not_found");
+    fake.faults.fail(/flow_runs/, { status: 422, body: { exception_message: "Invalid request received." } });
+    expect((await failureOf(client.filterFlowRuns({}))).code).toBe("invalid_input");
+  });
+
+  test.each([201, 202, 206, 207])("a list with status %i is no whole answer", async (status) => {
+    await using fake = await startFakePrefect();
+    const client = connect(fake);
+    await client.readVersion();
+    fake.faults.fail("/flow_runs/filter", { status, body: [] });
+    const error = await failureOf(client.filterFlowRuns({}));
+    expect([error.code, error.message]).toEqual([
+      "unavailable",
+      `Prefect's answer to POST /flow_runs/filter is not understood: its status is ${status} (application/json, 2 characters).`,
+    ]);
+  });
+});
+
 describe("a web page instead of Prefect", () => {
   const SIGN_IN = "<!DOCTYPE html>\n<html><head><title>\n  Sign in &amp; go \u202eon | Acme</title></head>…</html>";
   const HINT =
