@@ -5,22 +5,35 @@ import { join } from "node:path";
 /**
  * A newer FastAPI breaks this server at import, SQLAlchemy 2.1 silently stops its scheduler (both checked on Prefect 3.8.8).
  */
-const PREFECT = { folder: ".venv", pins: ["prefect==3.8.8", "fastapi==0.150.0", "sqlalchemy<2.1"] };
+export const PREFECT: PythonEnvironment = {
+  folder: ".venv",
+  pins: ["prefect==3.8.8", "fastapi==0.150.0", "sqlalchemy<2.1"],
+};
 /** The official MCP server, for the comparison. */
 const PEER = { folder: ".venv-peer", pins: ["prefect-mcp==0.0.1b13", "fastapi==0.150.0"] };
 
 export type PythonSetup = { readonly ready: true } | { readonly ready: false; readonly reason: string };
-type Environment = { readonly folder: string; readonly pins: readonly string[] };
+
+export interface PythonEnvironment {
+  /** Below the checkout. */
+  readonly folder: string;
+  readonly pins: readonly string[];
+}
 
 export function preparePrefect(root: string, say: (line: string) => void): Promise<PythonSetup> {
-  return prepare(root, PREFECT, say);
+  return preparePython(root, PREFECT, say);
 }
 
 export function preparePeer(root: string, say: (line: string) => void): Promise<PythonSetup> {
-  return prepare(root, PEER, say);
+  return preparePython(root, PEER, say);
 }
 
-async function prepare(root: string, environment: Environment, say: (line: string) => void): Promise<PythonSetup> {
+/** Creates the virtual environment unless it has the pinned versions. */
+export async function preparePython(
+  root: string,
+  environment: PythonEnvironment,
+  say: (line: string) => void,
+): Promise<PythonSetup> {
   const folder = join(root, environment.folder);
   if (await hasVersions(folder, environment.pins)) return { ready: true };
   const python = await findPython();

@@ -81,6 +81,9 @@ export interface PrefectApi {
   /** `wss …/events/out`, live events only (`backfill: false`). One connection: iteration returns or throws AppError when it ends. */
   openEventStream(filter: EventFilter, signal: AbortSignal): EventStream;
 
+  /** Whether the server is certainly older than this version. Asks for its version when it is not known. Absent: it is not. */
+  isServerBefore?(version: string, options?: CallOptions): Promise<boolean>;
+
   /** Requests sent so far, by this client: HTTP requests with their retries, and websocket dials. */
   readonly requests: number;
   /**

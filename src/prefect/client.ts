@@ -50,6 +50,7 @@ export function createPrefectClient(given: PrefectConnection, deps: HttpDeps): P
       http.countRequest();
       return openEventStream(connection, filter, { ...deps, signal });
     },
+    isServerBefore: (than, options) => version.isBefore(than, options),
     get requests() {
       return http.requests;
     },

@@ -32,6 +32,7 @@ export function redactedApi(client: PrefectClient, redact: Redact): PrefectClien
       return client.serverOffset;
     },
     close: () => client.close(),
+    isServerBefore: (...args) => client.isServerBefore?.(...args) ?? Promise.resolve(false),
 
     filterEvents: (...args) => page(client.filterEvents(...args)),
     nextEvents: (...args) => page(client.nextEvents(...args)),

@@ -12,6 +12,7 @@ import { openRecord } from "../../src/store/database.ts";
 import { findEvents } from "../../src/store/events/events.ts";
 import { type Product, runProduct, startProduct } from "../support/process/product.ts";
 import { type RealPrefect, startRealPrefect, WORKSPACE } from "../support/real-prefect/real-prefect.ts";
+import { isAtLeast } from "../support/real-prefect/target.ts";
 import { waitUntil } from "../support/time/wait-until.ts";
 
 const WIDE = { since: "2020-01-01T00:00:00Z", until: "2100-01-01T00:00:00Z" };
@@ -131,7 +132,8 @@ describe("the workspace", () => {
     ["prefect.flow-run.Late"],
     ["prefect.flow-run.Paused"],
     ["prefect.task-run.Failed"],
-    ["prefect.task-run.AwaitingRetry"],
+    // The tasks of Prefect 3.0 retry without this state.
+    [isAtLeast("3.2.0") ? "prefect.task-run.AwaitingRetry" : "prefect.task-run.Retrying"],
     ["prefect.worker.executed-flow-run"],
     ["prefect.automation.triggered"],
     ["prefect.automation.action.executed"],
@@ -267,8 +269,10 @@ describe("answers equal what the API returns", () => {
     const until = new Date().toISOString();
     const since = new Date(Date.now() - 3_600_000).toISOString();
     const { structured } = await product.call("get_dashboard", { since, until });
-    const start_time = { after_: since, before_: until };
-    const rows = await pagesOf<FlowRun>("/flow_runs/filter", { flow_runs: { start_time } });
+    // Before Prefect 3.4.5, its own filter on the start does not know the expected start.
+    const begin = (run: FlowRun) => run.start_time ?? run.expected_start_time ?? "";
+    const all = await pagesOf<FlowRun>("/flow_runs/filter", {});
+    const rows = all.filter((run) => begin(run) >= since && begin(run) <= until);
     const count = (type: string, isLate?: boolean) =>
       rows.filter((run) => run.state_type === type && (isLate === undefined || (run.state_name === "Late") === isLate))
         .length;

@@ -22,7 +22,7 @@ import {
   aWorkPool,
   aWorkQueue,
 } from "../support/builders.ts";
-import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
+import { idsOf, openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
 
 const flow = aFlow({ id: anId(1), name: "orders-etl" });
 const pool = aWorkPool({ id: anId(2), name: "narrow", concurrency_limit: 1, default_queue_id: anId(3) });
@@ -73,6 +73,7 @@ const placed = [1, 2, 3].map((n) =>
     id: anId(30 + n),
     event: "shop.order.placed",
     occurred: at(3_400 + n),
+    resource: { "prefect.resource.id": `shop.order.${n}`, "shop.region": n === 1 ? "north" : "south" },
     payload: { note: n === 2 ? "prüfung bestanden" : "quokkaberry" },
   }),
 );
@@ -146,6 +147,17 @@ const QUESTIONS: readonly (readonly [string, ToolDefinition, object])[] = [
     { by: "event", filter: { text: { query: "quokkaberry" } }, since: at(0) },
   ],
   ["a search", searchTool, { query: "quokkaberry", kinds: ["event"], since: at(0) }],
+  ["a search for a word with diacritics", searchTool, { query: "prüfung", kinds: ["event"], since: at(0) }],
+  [
+    "events by a label",
+    readEventsTool,
+    { filter: { resource: { labels: { "shop.region": "north" } } }, occurred_after: at(0) },
+  ],
+  [
+    "counts of events by a label",
+    aggregateEventsTool,
+    { by: "event", filter: { resource: { labels: { "shop.region": "north" } } }, since: at(0) },
+  ],
   ["a diagnosis of a late run", diagnoseTool, { flow_run: late[0]?.id }],
   ["a diagnosis of the workspace", diagnoseTool, {}],
 ];
@@ -161,6 +173,13 @@ test("late runs are counted, and runs that have not started are not recorded as 
   expect([flow_runs.late, flow_runs.total]).toEqual([3, 5]);
   const harness = await harnessOf("3.0.11");
   expect(harness.saved.filter((batch) => "missing" in batch && (batch.missing?.length ?? 0) > 0)).toEqual([]);
+});
+
+test.each(["3.0.11", "3.8.8"])("Prefect %s: a word with diacritics is found, and so is a label", async (version) => {
+  const found = await ask(version, searchTool, { query: "prüfung", kinds: ["event"], since: at(0) });
+  expect([idsOf(found.results), found.coverage.complete]).toEqual([[anId(32)], true]);
+  const filter = { resource: { labels: { "shop.region": "north" } } };
+  expect(idsOf((await ask(version, readEventsTool, { filter, occurred_after: at(0) })).events)).toEqual([anId(31)]);
 });
 
 test("a limit of a tag is among the slots, with the task run that holds it", async () => {

@@ -31,6 +31,17 @@ export function parseSearchTerms(query: string): SearchTerms {
   return { all, none };
 }
 
+/**
+ * Texts of ASCII letters and digits that every document with the words of the query contains as they are written, with or without
+ * diacritics: "prüfung" → "pr", "fung".
+ */
+export function asciiParts(query: string): string[] {
+  const parts = [...query.normalize("NFC").matchAll(PART)].flatMap(([, minus, , phrase, word = ""]) =>
+    minus ? [] : ((phrase ?? word).match(/[A-Za-z0-9]+/g) ?? []),
+  );
+  return [...new Set(parts.map((part) => part.toLowerCase()))];
+}
+
 /** Whether a document, given as its words in order, contains all terms and no excluded one. */
 export function matchesSearch(terms: SearchTerms, words: readonly string[]): boolean {
   return terms.all.every((term) => has(words, term)) && !terms.none.some((term) => has(words, term));

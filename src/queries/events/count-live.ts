@@ -17,7 +17,7 @@ import { serverNowUs } from "../source/server-time.ts";
 import { tallyEvent } from "./count-recorded.ts";
 import { withResource } from "./event-filter.ts";
 import { addGroup, type Buckets, bucketStart, type EventGroup, type Grouping, toStates } from "./event-tally.ts";
-import { isFilterRefused, readLiveEvents, withoutRefusedParts } from "./live-events.ts";
+import { isFilterRefused, readLiveEvents, withoutRefusedParts, withoutUnreliableParts } from "./live-events.ts";
 
 export type LiveCount = LiveValue<Map<string, EventGroup>>;
 
@@ -37,6 +37,7 @@ export async function countLive(ask: Ask, range: TimeRange): Promise<LiveCount> 
     return { value: toStates(value), ...rest };
   }
   if (by === "deployment") return countDeployments(ask, range);
+  if ((await withoutUnreliableParts(ask.live, ask.filter)) !== ask.filter) return countByReading(ask, range);
   try {
     return await (by === "time" ? countTimes(ask, range) : countKeys(ask, range, by));
   } catch (error) {

@@ -36,10 +36,11 @@ export async function readLiveEvents(
   live: LiveReader,
   question: LiveEventsQuestion,
 ): Promise<LiveEvents> {
+  const { filter } = question;
   try {
-    return await readPages(ctx, live, question, question.filter);
+    return await readPages(ctx, live, question, await withoutUnreliableParts(live, filter));
   } catch (error) {
-    const simpler = withoutRefusedParts(question.filter);
+    const simpler = withoutRefusedParts(filter);
     if (simpler === null || !isFilterRefused(error)) throw error;
     return await readPages(ctx, live, question, simpler);
   }
@@ -51,6 +52,22 @@ export async function readLiveEvents(
  */
 export function isFilterRefused(error: unknown): boolean {
   return error instanceof AppError && (error.status === 500 || error.status === 422);
+}
+
+/** Up to this version, no event on SQLite matches a label whose name has a dot. */
+const FINDS_LABELS_SINCE = "3.2.0";
+
+/**
+ * The filter without what the server evaluates wrongly; these criteria have to be checked here.
+ * https://github.com/PrefectHQ/prefect/blob/3.0.11/src/prefect/server/events/filters.py
+ */
+export async function withoutUnreliableParts(live: LiveReader, filter: EventFilter): Promise<EventFilter> {
+  const { resource, related, any_resource, ...rest } = filter;
+  const hasLabels = [resource, related, any_resource].flat().some((part) => part?.labels !== undefined);
+  if (!hasLabels || (await live.api.isServerBefore?.(FINDS_LABELS_SINCE, live.options())) !== true) return filter;
+  if (resource === undefined) return rest;
+  const { labels: _, ...others } = resource;
+  return { ...rest, resource: { ...others, distinct: false } };
 }
 
 /** The filter without what some servers refuse; these criteria have to be checked here. Null: it has no such part. */

@@ -7,7 +7,7 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
 import { KINDS, RUN_KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
-import { matchesSearch, parseSearchTerms, type SearchTerms, searchWords } from "../../model/text/search-terms.ts";
+import { asciiParts, matchesSearch, parseSearchTerms, type SearchTerms } from "../../model/text/search-terms.ts";
 import { wordsOfAll } from "../../model/text/words.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
@@ -233,8 +233,10 @@ async function liveEvents(
   window: TimeRange,
   question: SearchQuestion,
 ): Promise<LiveValue<Found<PrefectEvent>>> {
-  const words = [...new Set(searchWords(terms).map(({ word }) => word))].filter((word) => !/[^ -~]/.test(word));
-  const query = words.map((word) => `+${word}`).join(" ");
+  // Prefect looks for texts as they are written, and on SQLite for none with other characters: it stores them as `\u00fc`.
+  const query = asciiParts(question.query)
+    .map((part) => `+${part}`)
+    .join(" ");
   const filter = query === "" || query.length > 200 ? {} : { text: { query } };
   const rows: PrefectEvent[] = [];
   let after = question.after.event;

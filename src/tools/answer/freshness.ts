@@ -1,4 +1,6 @@
 /** Source, age and coverage of an answer, as structured content and as lines of the text. */
+
+import { durationText } from "../../lib/duration-text.ts";
 import { joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
@@ -44,7 +46,7 @@ export function linesWithoutWindow(freshness: Freshness, nowUs: ServerUs): Sente
 
 function linesWith(window: Sentence, { source, asOfUs, coverage }: Freshness, nowUs: ServerUs): Sentence[] {
   const lines = [
-    sentence`${source} as of ${formatIsoSeconds(asOfUs)} (${ageText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
+    sentence`${source} as of ${formatIsoSeconds(asOfUs)} (${durationText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
   ];
   if (coverage.gaps.length > 0) {
     const shown = coverage.gaps
@@ -67,12 +69,4 @@ export function isoOrNull(us: number | null): string | null {
 /** `2026-01-31`. */
 export function dayOf(us: number): string {
   return formatIsoUs(us).slice(0, 10);
-}
-
-/** `0s`, `45s`, `12m`, `3h`, `5d`. */
-export function ageText(us: number): Sentence {
-  const seconds = Math.max(0, Math.round(us / 1_000_000));
-  if (seconds < 90) return sentence`${seconds}s`;
-  if (seconds < 5400) return sentence`${Math.round(seconds / 60)}m`;
-  return seconds < 172_800 ? sentence`${Math.round(seconds / 3600)}h` : sentence`${Math.round(seconds / 86_400)}d`;
 }

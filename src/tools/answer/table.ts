@@ -2,6 +2,8 @@
  * Tables made from structured content: columns named once, one line per item, nulls left out, names beside ids. The text contains every
  * UUID of the structured content; one that occurs more than once is written out in a legend and referred to as `#a`.
  */
+
+import { durationText } from "../../lib/duration-text.ts";
 import { ExactNumber, isJsonObject } from "../../lib/exact-json.ts";
 import {
   asCell,
@@ -15,6 +17,7 @@ import {
   type Sentence,
   sentence,
 } from "../../lib/shown-text.ts";
+import { SECOND_US } from "../../lib/time.ts";
 import { uuidsIn } from "../../lib/uuid.ts";
 
 export type Item = Readonly<Record<string, unknown>>;
@@ -32,7 +35,7 @@ export interface TableOptions {
 export function cellsOf(item: Item, options: TableOptions): Map<string, Cell> {
   const cells = new Map<string, Cell>();
   for (const key in item) {
-    const text = cellText(item[key], options);
+    const text = durationCell(key, item[key]) ?? cellText(item[key], options);
     if (text === "") continue;
     const column = columnOf(key);
     const before = cells.get(column);
@@ -42,9 +45,18 @@ export function cellsOf(item: Item, options: TableOptions): Map<string, Cell> {
   return cells;
 }
 
-function columnOf(key: string): string {
-  if (key.endsWith("_name")) return key.slice(0, -5);
-  return key.endsWith("_id") ? key.slice(0, -3) : key;
+/** The heading of the column of a member. */
+export function columnOf(key: string): string {
+  return key.replace(/(?:_name|_id|_seconds|_seconds_ago)$/, "");
+}
+
+/** Members with a number of seconds; undefined for others. */
+function durationCell(key: string, value: unknown): Cell | undefined {
+  if (typeof value !== "number") return undefined;
+  const isAge = key.endsWith("_seconds_ago");
+  if (!isAge && !key.endsWith("_seconds") && key !== "duration") return undefined;
+  const text = durationText(value * SECOND_US);
+  return asCell(isAge ? sentence`${text} ago` : text);
 }
 
 function cellText(value: unknown, options: TableOptions): Cell {

@@ -76,7 +76,9 @@ interface Page {
 }
 
 /** An item as cells of a table, or as lines. */
-type Row = { readonly cells: ReadonlyMap<string, Cell> } | { readonly lines: readonly Line[] };
+type Row = ({ readonly cells: ReadonlyMap<string, Cell> } | { readonly lines: readonly Line[] }) & {
+  readonly hasShortTime: boolean;
+};
 
 /** The items that fit the budget as text and as JSON; always at least one. */
 function fitItems(spec: ListSpec, budget: number, reserve: number): Page {
@@ -121,8 +123,10 @@ function shownItem({ toRow, rowLines, layout }: ListSpec, item: Item, { day, kee
   if (known && isSame && known.toRow === toRow && known.rowLines === rowLines) return known;
   const json = JSON.stringify(item);
   const lines = rowLines ? rowLines(item) : layout === "json" ? [jsonLine(item)] : undefined;
-  const row: Row = lines ? { lines } : { cells: cellsOf(toRow ? toRow(item) : item, { day, keepsMillis }) };
-  const measured = measureText("lines" in row ? row.lines.join("\n") : [...row.cells.values()].join("|"));
+  const content = lines ? { lines } : { cells: cellsOf(toRow ? toRow(item) : item, { day, keepsMillis }) };
+  const texts = "lines" in content ? content.lines : [...content.cells.values()];
+  const measured = measureText(texts.join("lines" in content ? "\n" : "|"));
+  const row: Row = { ...content, hasShortTime: texts.some((text) => SHORT_TIME.test(text)) };
   const shown = { row, measured, jsonTokens: estimateTokens(json), day, keepsMillis, toRow, rowLines, layout };
   shownItems.set(item, shown);
   return shown;
@@ -139,6 +143,7 @@ function listText(
     sentence`${count} ${spec.title}${cursor ? ", more match" : ""} | ${head}`,
     ...notes,
     ...(spec.facts ?? []),
+    ...(page.rows.some((row) => row.hasShortTime) ? [sentence`Undated times: ${asPlace(dayOf(spec.nowUs))} UTC`] : []),
     ...(count === 0 ? [noneText(spec)] : rowsText(page.rows, spec.order)),
     ...(cursor ? [sentence`next_cursor: ${asPlace(cursor)}`, spec.hint ?? null] : []),
   ]);
@@ -148,6 +153,9 @@ function listText(
 function noneText({ none = sentence`Nothing matches.`, freshness }: ListSpec): Sentence {
   return freshness.coverage.complete ? none : sentence`In what could be read: ${none}`;
 }
+
+/** As `shortTime` writes them. */
+const SHORT_TIME = /(?:^|[^\w:.+-])\d\d:\d\d:\d\d(?![\w:])/;
 
 function rowsText(rows: readonly Row[], order: ListSpec["order"]): (Sentence | Fenced | null)[] {
   const lines = rows.flatMap((row) => ("lines" in row ? row.lines : []));

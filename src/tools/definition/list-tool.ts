@@ -19,7 +19,7 @@ import { defineTool, type ToolAnswer, type ToolDefinition, type ToolOptions } fr
 import { listAnswer } from "./list-answer.ts";
 import { DEFAULT_LIMIT, offsetOf, questionOf, sortArg } from "./list-arguments.ts";
 import { type Criterion, type FilterRules, readFilters } from "./list-filters.ts";
-import { listOutput, type PageInput, pickFields, tokenBudget } from "./shared-schemas.ts";
+import { listOutput, membersOf, type PageInput, pickFields, tokenBudget } from "./shared-schemas.ts";
 
 /** What all list tools take. */
 interface ListArguments extends PageInput, Readonly<Record<string, unknown>> {
@@ -113,13 +113,15 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   const question = questionOf(listedBy, args);
   const position = args.cursor === undefined ? undefined : decodeCursor(question, args.cursor);
   const hasFields = args.fields !== undefined;
+  // `state` is a column and also an object in Prefect's documents, which is meant with full detail only.
+  const fields = args.detail === "full" ? args.fields : args.fields && membersOf(args.fields, brief);
   const call: ListCall<Sort> = {
     ...(await readFilters(ctx, { key, criteria, timeField }, args, nowUs)),
     sort: sortArg(args.sort, options.sorts ?? []),
     limit: args.limit ?? DEFAULT_LIMIT,
     position,
     fresh: args.fresh,
-    isFull: args.detail === "full" || (args.fields ?? []).some((field) => full.includes(field)),
+    isFull: args.detail === "full" || (fields ?? []).some((field) => full.includes(field)),
     isSingle: options.single !== undefined && args[options.single] !== undefined,
     hasFields,
     nowUs,
@@ -133,7 +135,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   return listAnswer({
     key,
     title: sentence`${plural}${options.orderText?.(given) ?? ""}`,
-    items: pickFields(items, args.fields, [...brief, ...full]),
+    items: pickFields(items, fields, [...brief, ...full]),
     hasMore: page.hasMore,
     cursorAfter: (index) => encodeCursor(question, page.positionAfter?.(index) ?? [offsetOf(position) + index + 1]),
     freshness: isPast ? withNotes(page.freshness, [STATES_AS_NOW]) : page.freshness,

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { asName, asNames, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, isDayName, parseMomentUs, type ServerUs } from "../../lib/time.ts";
+import { columnOf } from "../answer/table.ts";
 import { DEFAULT_TOKENS, MAX_TOKENS } from "../answer/token-budget.ts";
 import { withNearest } from "./suggestions.ts";
 
@@ -93,19 +94,31 @@ export function checkWindow(
   throw new AppError("invalid_input", sentence`${asName(since)} is after ${asName(until)}`);
 }
 
-/** Only the named members of each item, and `id`. Throws AppError `invalid_input` for a name outside `valid`. */
+/** The members that a caller means by the headings of the table; other names are returned as they are. */
+export function membersOf(fields: readonly string[], valid: readonly string[]): readonly string[] {
+  return fields.flatMap((field) => {
+    const under = valid.includes(field) ? [] : valid.filter((member) => columnOf(member) === field);
+    return under.length > 0 ? under : [field];
+  });
+}
+
+/**
+ * Only the named members of each item, and `id`. A name may be the heading of a column. Throws AppError `invalid_input` for a name
+ * outside `valid`.
+ */
 export function pickFields(
   items: readonly Record<string, unknown>[],
   fields: readonly string[] | undefined,
   valid: readonly string[],
 ): readonly Record<string, unknown>[] {
   if (!fields || fields.length === 0) return items;
-  for (const field of fields) {
+  const members = membersOf(fields, valid);
+  for (const field of members) {
     if (valid.includes(field)) continue;
     throw new AppError("invalid_input", sentence`unknown field ${withNearest(field, valid)}`, {
       hint: sentence`Valid fields: ${asNames(valid)}.`,
     });
   }
-  const wanted = new Set(["id", ...fields]);
+  const wanted = new Set(["id", ...members]);
   return items.map((item) => Object.fromEntries(Object.entries(item).filter(([key]) => wanted.has(key))));
 }

@@ -40,7 +40,7 @@ export const getWorkPoolsTool = listTool({
     "slot_holders",
     "workers_online",
     "workers_offline",
-    "last_heartbeat_seconds_ago",
+    "last_heartbeat",
     "queues",
   ],
   full: [

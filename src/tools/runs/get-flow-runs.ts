@@ -74,7 +74,7 @@ export const getFlowRunsTool = listTool({
     "start_time",
     "expected_start_time",
     "duration",
-    "late_seconds",
+    "late",
     "state_message",
   ],
   toRow: runRow,

@@ -1,11 +1,12 @@
 import { z } from "zod";
+import { durationText } from "../../lib/duration-text.ts";
 import { asName, asPlace, asReason, figure, joined, own, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { RecordStatus } from "../../queries/workspace/record-status.ts";
 import { getRecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
 import { type AnswerText, answerText } from "../answer/fenced.ts";
-import { ageText, isoOrNull, isoRange } from "../answer/freshness.ts";
+import { isoOrNull, isoRange } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { workspaceArg } from "../definition/shared-schemas.ts";
 
@@ -117,7 +118,7 @@ function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
           )}`,
         ]
       : [own("no gaps")]),
-    sentence`syncing: ${status.syncing}${status.stream ? sentence`, websocket ${asName(status.stream)}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : ageText(status.lagMs * 1000)}${status.lastContactUs ? sentence`; last contact ${ageText(nowUs - status.lastContactUs)} ago` : ""}`,
+    sentence`syncing: ${status.syncing}${status.stream ? sentence`, websocket ${asName(status.stream)}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : durationText(status.lagMs * 1000)}${status.lastContactUs ? sentence`; last contact ${durationText(nowUs - status.lastContactUs)} ago` : ""}`,
     ...(backfill && !backfill.done
       ? [sentence`backfill: ${formatIsoSeconds(backfill.reachedUs)} reached, goal ${formatIsoSeconds(backfill.goalUs)}`]
       : []),

@@ -13,6 +13,8 @@ export interface EventRules {
   readonly textSearch: boolean;
   /** As before 3.4.25: text filters and lists of resource filters are refused. */
   readonly isOlder?: boolean;
+  /** As before 3.2: labels whose names have a dot match nothing. */
+  readonly losesLabels?: boolean;
 }
 
 const KEYS: Record<string, readonly string[]> = {
@@ -165,6 +167,9 @@ export function matches(event: PrefectEvent, filter: Dict, rules: EventRules): b
   const like = (prefixes: unknown) => asList(prefixes).some((p) => sqlPrefix(String(p)).test(event.event));
   if (asList(prefix).length > 0 && !like(prefix)) return false;
   if (like(exclude_prefix)) return false;
+  const filters = [asDict(filter.resource), ...parts(filter.related), ...parts(filter.any_resource)];
+  const labels = filters.flatMap((part) => Object.keys(asDict(part.labels)));
+  if (rules.losesLabels && labels.some((label) => label.includes(".") && label !== "prefect.resource.id")) return false;
   if (asList(name).length > 0 && !asList(name).includes(event.event)) return false;
   if (asList(exclude_name).includes(event.event)) return false;
   const ids = asList(asDict(filter.id).id);

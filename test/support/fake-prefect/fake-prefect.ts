@@ -209,7 +209,8 @@ export async function startFakePrefect(options: FakePrefectOptions = {}): Promis
       throw invalid([{ type: "json_invalid", loc: ["body", 1], msg: "JSON decode error", input: {} }], text);
     }
     if (method === "GET" && path.endsWith("/filter")) throw detail(405, "Method Not Allowed");
-    const rules = { nowUs: nowUs(), textSearch, isOlder: isOlderVersion(workspace.version, "3.4.25") };
+    const isOlder = (than: string) => isOlderVersion(workspace.version, than);
+    const rules = { nowUs: nowUs(), textSearch, isOlder: isOlder("3.4.25"), losesLabels: isOlder("3.2.0") };
     const countable = /^\/events\/count-by\/(day|time|event|resource)$/.exec(path)?.[1];
     if (method === "GET" && path === "/csrf-token") return csrfToken(url.searchParams.get("client") ?? "");
     if (method === "POST" && path === "/events/filter") {

@@ -37,6 +37,11 @@ function installedVersion(venv: string): string {
   return /prefect-([^/]+)\.dist-info$/.exec(found ?? "")?.[1] ?? "unknown";
 }
 
+/** Whether the installed server is at least this version: `isAtLeast("3.4.0")`. */
+export function isAtLeast(version: string): boolean {
+  return Bun.semver.order(realPrefectTarget().version, version) >= 0;
+}
+
 /** The environment of a server with a new empty PostgreSQL database, and the function that drops the database. */
 export async function createDatabase(
   postgres: string,
@@ -44,10 +49,10 @@ export async function createDatabase(
   const name = `prefect_${crypto.randomUUID().replaceAll("-", "")}`;
   const admin = (statement: string) => runSql(`${postgres}/postgres`, statement);
   await admin(`CREATE DATABASE ${name}`);
-  const url = new URL(`${postgres}/${name}`);
-  url.protocol = "postgresql+asyncpg:";
+  const url = `${postgres.replace("postgres:", "postgresql+asyncpg:")}/${name}`;
   return {
-    env: { PREFECT_SERVER_DATABASE_CONNECTION_URL: String(url), PREFECT_API_DATABASE_CONNECTION_URL: String(url) },
+    // The second one is its name before Prefect 3.1.
+    env: { PREFECT_SERVER_DATABASE_CONNECTION_URL: url, PREFECT_API_DATABASE_CONNECTION_URL: url },
     drop: () => admin(`DROP DATABASE ${name} WITH (FORCE)`),
   };
 }

@@ -34,7 +34,7 @@ describe("a row", () => {
       start_time: "09:15:00",
       end_time: "08-21 00:00:00",
       run_count: "2",
-      duration: "1.235",
+      duration: "1.2 s",
       paused: "no",
       work_pool: `etl-pool ${anId(3)}`,
       labels: '{"prefect.flow.id":"x"}',

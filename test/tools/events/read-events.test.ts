@@ -38,7 +38,7 @@ describe("read_events from the record", () => {
       coverage: { complete: true, from: at(3600 - 86_400), to: at(3600), gaps: [] },
     });
     expect(structured).not.toHaveProperty("next_cursor");
-    expect(text).toStartWith("5 events, newest first | record as of 2026-08-20T10:15:00Z (0s ago), covers ");
+    expect(text).toStartWith("5 events, newest first | record as of 2026-08-20T10:15:00Z (0 s ago), covers ");
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
@@ -183,7 +183,7 @@ describe("read_events from the record", () => {
     expect(structured.events).toHaveLength(3);
     expect(structured).toMatchObject({ source: "record", as_of: at(2400), coverage: { complete: true, to: at(2400) } });
     expect(structured.coverage.notes[0]).toContain("Prefect is unreachable");
-    expect(text).toContain("record as of 2026-08-20T09:55:00Z (20m ago)");
+    expect(text).toContain("record as of 2026-08-20T09:55:00Z (20 min ago)");
   });
 
   test("states the gap when it finds no event in a time that is not covered", async () => {

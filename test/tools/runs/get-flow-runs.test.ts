@@ -150,6 +150,26 @@ describe("get_flow_runs from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
+  test("takes the headings of the table as fields, writes durations with units, and states day and zone of short times", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const { structured, text } = await harness.call(getFlowRunsTool, {
+      fields: ["flow", "state", "late", "duration"],
+      since: "15m",
+    });
+    expect(structured.flow_runs).toMatchObject([
+      { id: late.id, state_name: "Late", late_seconds: 300 },
+      { id: running.id, flow_name: "billing", state_name: "Running" },
+    ]);
+    expect(JSON.stringify(structured.flow_runs)).not.toContain("state_details");
+    expect(text).toMatch(/\|5 min\|/);
+    const whole = await harness.call(getFlowRunsTool, { state: "FAILED" });
+    expect(whole.text).toContain("Undated times: 2026-08-20 UTC");
+    expect(whole.text).toContain("|1 min 40 s|");
+    const full = await harness.call(getFlowRunsTool, { fields: ["state"], detail: "full", state: "FAILED" });
+    expect(full.structured.flow_runs[0].state.type).toBe("FAILED");
+  });
+
   test("uses Prefect's order with an explicit filter, which may be text", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);

@@ -1,17 +1,7 @@
+import { durationText } from "../../../lib/duration-text.ts";
 import { asName, type Checked, joined, own, type Sentence, sentence } from "../../../lib/shown-text.ts";
-import { parseIsoUs, SECOND_US, type ServerUs } from "../../../lib/time.ts";
+import { parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { Holder, NamedRun } from "./types.ts";
-
-/** `45 s`, `12 min`, `2 h 5 min`, `4 d`. */
-export function durationText(us: number): Sentence {
-  const seconds = Math.max(0, Math.round(us / SECOND_US));
-  if (seconds < 90) return sentence`${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 90) return sentence`${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) return minutes % 60 === 0 ? sentence`${hours} h` : sentence`${hours} h ${minutes % 60} min`;
-  return sentence`${Math.round(hours / 24)} d`;
-}
 
 /** `3 min ago`, or "never" without a time. */
 export function ago(time: string | null | undefined, nowUs: ServerUs): Sentence {

@@ -1,10 +1,11 @@
+import { durationText } from "../../../../lib/duration-text.ts";
 import { asName, asReason, asShellWord, own, quoteJson, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds, parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
 import type { EventTrigger } from "../../../../model/objects/automation-trigger.ts";
 import type { AutomationFacts, CauseModule, Facts, Finding } from "../../findings/types.ts";
-import { durationText, nameList, plural } from "../../findings/wording.ts";
+import { nameList, plural } from "../../findings/wording.ts";
 import { automationEvidence, judgeComposite } from "./automation-composite.ts";
 
 const TRIGGERED = "prefect.automation.triggered";

@@ -1,3 +1,4 @@
+import { durationText } from "../../../../lib/duration-text.ts";
 import { isSameJson } from "../../../../lib/exact-json.ts";
 import {
   asName,
@@ -16,7 +17,7 @@ import { isFailed } from "../../../../model/state.ts";
 import { errorLinesEvidence, errorText, frameText, MAX_MESSAGE_CHARS } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
 import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../../findings/types.ts";
-import { durationText, plural } from "../../findings/wording.ts";
+import { plural } from "../../findings/wording.ts";
 
 /** What differs from the last completed run: each parameter, versions, pool and queue. */
 export function differences(run: RunFacts): Record<string, { from: unknown; to: unknown }> {

@@ -1,7 +1,7 @@
+import { durationText } from "../../../../lib/duration-text.ts";
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { MINUTE_US, parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
-import { durationText } from "../../findings/wording.ts";
 
 const MIN_BEFORE = 3;
 const FACTOR = 3;

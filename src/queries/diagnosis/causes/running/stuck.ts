@@ -1,3 +1,4 @@
+import { durationText } from "../../../../lib/duration-text.ts";
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { MINUTE_US, parseIsoUs, SECOND_US, type ServerUs } from "../../../../lib/time.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
@@ -5,7 +6,7 @@ import { RESOURCE_NAME } from "../../../../model/events/event.ts";
 import { mergeFindings } from "../../findings/merge.ts";
 import type { CauseModule, Finding, RunFacts, RunningRun } from "../../findings/types.ts";
 import { isOnline } from "../../findings/waiting.ts";
-import { ago, durationText } from "../../findings/wording.ts";
+import { ago } from "../../findings/wording.ts";
 
 /** Starting a container or pod takes a while: PENDING for less than this is normal. */
 const PENDING_IS_LONG_US = 60 * SECOND_US;

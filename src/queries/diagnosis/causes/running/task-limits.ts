@@ -1,8 +1,9 @@
+import { durationText } from "../../../../lib/duration-text.ts";
 import { asName, asShellWord, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
 import { acquiredLimits } from "../../findings/acquired-limits.ts";
 import type { CauseModule, Facts, Holder } from "../../findings/types.ts";
-import { durationText, enumerated, holderEvidence, nameList } from "../../findings/wording.ts";
+import { enumerated, holderEvidence, nameList } from "../../findings/wording.ts";
 
 /** A task run that does not wait is Pending for much less than this. */
 const PENDING_IS_LONG_US = 3 * SECOND_US;

@@ -1,8 +1,8 @@
+import { durationText } from "../../../../lib/duration-text.ts";
 import { asName, asReason, asShellWord, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds, parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
 import { mergeFindings } from "../../findings/merge.ts";
 import type { CauseModule, Finding, NamedRun } from "../../findings/types.ts";
-import { durationText } from "../../findings/wording.ts";
 
 /** The run is scheduled for later: nothing is wrong. Proof: SCHEDULED with a time in the future, by the server clock. */
 export const scheduledForLater: CauseModule = {

@@ -30,7 +30,7 @@ describe("no worker", () => {
     const workers = [aWorker({ name: "w", status: "ONLINE", last_heartbeat_time: at(3_500) })];
     const found = onlyFinding(noWorker, someFacts("deployment", { pools: [somePool({}, { workers })], waiting }));
     expect(found.code).toBe("worker_offline");
-    expect(found.summary).toContain("worker w is offline, last heartbeat 2 min ago");
+    expect(found.summary).toContain("worker w is offline, last heartbeat 1 min 40 s ago");
   });
 
   test("its heartbeat interval decides when it counts as offline", () => {
