@@ -13,6 +13,8 @@ const plain = { title: "A test tool", description: "Does one thing.", output };
 
 /** What a call was seen to do. */
 export interface Seen {
+  /** Calls of `wait` that have begun. */
+  begun: number;
   aborted: number;
 }
 
@@ -53,7 +55,9 @@ export function testTools(seen: Seen): ToolDefinition[] {
       name: "wait",
       input: z.strictObject({}),
       run: async ({ signal }) => {
-        await systemClock.sleep(30_000, signal);
+        seen.begun += 1;
+        // Ends only with its caller.
+        await systemClock.sleep(2 ** 31 - 1, signal);
         if (signal.aborted) seen.aborted += 1;
         return answer({ waited: true });
       },
@@ -86,7 +90,7 @@ export interface FakeTenant extends Tenant {
 }
 
 export function fakeTenant(): FakeTenant {
-  const seen: Seen = { aborted: 0 };
+  const seen: Seen = { begun: 0, aborted: 0 };
   const log: string[] = [];
   const listeners = new Set<() => void>();
   const logger: Logger = createLogger("debug", (line) => void log.push(line));
@@ -124,7 +128,7 @@ function fakeQuery(): QueryContext {
     clock: systemClock,
     saveLive: () => {},
     freshMs: 60_000,
-    liveDeadlineMs: 8000,
+    liveDeadlineMs: 300_000,
     uiUrl: null,
     instance: "http://127.0.0.1:4200/api",
   };

@@ -22,6 +22,8 @@ export function postTo(api: string): Post {
     const ask = async () => {
       const response = await fetch(api + path, {
         method,
+        // The server closes idle connections after 5 s, also one on which a call was just sent.
+        keepalive: false,
         headers: { "content-type": "application/json" },
         body: JSON.stringify(body),
       });

@@ -474,6 +474,7 @@ describe("the fake server equals it", () => {
     const read = async (url: string) => {
       const response = await fetch(url + path, {
         method: "POST",
+        keepalive: false,
         body: JSON.stringify(body),
         headers: { "content-type": "application/json" },
       });

@@ -272,18 +272,19 @@ describe("limits", () => {
   });
 
   test("too many concurrent requests are 429; a stream of notifications does not count", async () => {
-    await using http = startHttp({ http: { maxConcurrent: 1 } });
+    const app = fakeApp();
+    await using http = startHttp({ http: { maxConcurrent: 1 }, openOwn: () => app });
     const stop = new AbortController();
     const notifications = { toolsListChanged: true };
     const stream = await postModern(http.server.url, "subscriptions/listen", { notifications }, stop);
     expect(stream.status).toBe(200);
     const waiting = post(http.server.url, call("wait"), stop);
-    await Bun.sleep(100);
-    expect((await http.post(call("echo", { text: "a" }))).status).toBe(429);
+    await waitUntil("the call is running", () => app.seen.begun === 1);
+    const echo = async () => (await http.post(call("echo", { text: "a" }))).status;
+    expect(await echo()).toBe(429);
     stop.abort();
     await waiting.catch(() => undefined);
-    await Bun.sleep(50);
-    expect((await http.post(call("echo", { text: "a" }))).status).toBe(200);
+    await waitUntil("the call no longer counts", echo, (status) => status === 200);
   });
 
   test("a batch counts for as many requests as it holds, valid or not", async () => {
@@ -292,10 +293,11 @@ describe("limits", () => {
     const batch = (count: number) =>
       Array.from({ length: count }, (_, n) => ({ ...call("echo", { text: "a" }), id: n }));
     expect((await few.post(batch(10))).status).toBe(429);
-    await using one = startHttp({ http: { maxConcurrent: 2 } });
+    const app = fakeApp();
+    await using one = startHttp({ http: { maxConcurrent: 2 }, openOwn: () => app });
     const stop = new AbortController();
     const waiting = post(one.server.url, [call("wait"), listen], stop);
-    await Bun.sleep(100);
+    await waitUntil("the batch is running", () => app.seen.begun === 1);
     expect((await one.post(call("echo", { text: "a" }))).status).toBe(429);
     stop.abort();
     await waiting.catch(() => undefined);
@@ -314,7 +316,12 @@ describe("limits", () => {
     const stream = await post(http.server.url, { ...call("wait"), id: 10 }, { headers: session, signal: leave.signal });
     expect(stream.status).toBe(200);
     leave.abort();
-    await Bun.sleep(100);
+    // The server notices the end of a connection that ends later, so it has noticed this one.
+    const later = new AbortController();
+    await postModern(http.server.url, "subscriptions/listen", { notifications: { toolsListChanged: true } }, later);
+    later.abort();
+    const metrics = async () => (await http.get("/metrics")).text;
+    await waitUntil("the later end is noticed", metrics, (text) => text.includes("prefect_mcp_streams_open 0"));
     expect([(await http.post(call("echo", { text: "a" }), session)).status, app.seen.aborted]).toEqual([429, 0]);
     const cancel = { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 10 } };
     expect((await http.post(cancel, session)).status).toBe(202);

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { Client, StreamableHTTPClientTransport, type Transport } from "@modelcontextprotocol/client";
-import { systemClock } from "../../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 import { formatIsoUs } from "../../../src/lib/time.ts";
 import type { HostedApp } from "../../../src/mcp/http/tenants/tenant-host.ts";
 import { createResourceWatch } from "../../../src/mcp/resource-watch.ts";
@@ -14,13 +14,14 @@ import { createEventWriter } from "../../../src/store/events/events.ts";
 import { foldRunEvents } from "../../../src/store/runs/fold-events.ts";
 import { tempRecordFile } from "../../store/temp-record.ts";
 import { aFlowRun, aFlowRunEvent, aState } from "../../support/builders.ts";
+import { manualClock } from "../../support/time/manual-clock.ts";
 import { waitUntil } from "../../support/time/wait-until.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 import { makePipe } from "../stdio/pipe.ts";
 import { modern, startHttp } from "./http-harness.ts";
 
 /** An application whose record another process writes, so that its own Worker sends no notices. */
-function recordingApp(name = "nightly-load") {
+function recordingApp(clock: Clock = systemClock, name = "nightly-load") {
   const file = tempRecordFile();
   const writer = openRecord(file, "write");
   const reader = openRecord(file, "read");
@@ -29,7 +30,7 @@ function recordingApp(name = "nightly-load") {
   const watch = createResourceWatch({
     record: () => reader,
     onChange: () => () => undefined,
-    clock: systemClock,
+    clock,
     signal: stop.signal,
   });
   const end = () => {
@@ -136,16 +137,19 @@ describe.each(["legacy", "modern"] as const)("subscriptions in the %s era", (era
 });
 
 test("a resource given by a run's name is notified too, and one that changes constantly at most once a second", async () => {
-  using source = recordingApp("nightly-load");
+  const clock = manualClock();
+  using source = recordingApp(clock, "nightly-load");
   let notified = 0;
   const end = source.watch.add("prefect://flow-runs/nightly-load", () => {
     notified += 1;
   });
   for (let n = 0; n < 8; n += 1) {
     source.publish("RUNNING");
-    await Bun.sleep(100);
+    await clock.advance(100);
   }
-  await Bun.sleep(900);
+  await clock.advance(900);
+  expect(notified).toBe(2);
+  for (let n = 0; n < 10; n += 1) await clock.advance(500);
   expect(notified).toBe(2);
   end();
   expect(source.watch.size).toBe(0);
@@ -176,7 +180,7 @@ test("a subscription of a session continues after its tenant was suspended", asy
     const decoder = new TextDecoder();
     for await (const chunk of stream.body ?? []) read += decoder.decode(chunk, { stream: true });
   })().catch(() => undefined);
-  await Bun.sleep(100);
+  await waitUntil("the dashboard is watched again", () => source.watch.size === 1);
   source.publish("FAILED");
   await waitUntil(
     "a notice of the dashboard",
@@ -242,13 +246,13 @@ test("a reader that does not read is disconnected", async () => {
       },
     },
   });
-  await Bun.sleep(200);
+  await waitUntil("the stream is open", async () => (await http.get("/metrics")).text.includes("streams_open 1"));
   const cut = async () => /streams_cut_total\{tenant="own"\} (\d+)/.exec((await http.get("/metrics")).text)?.[1];
-  for (let round = 0; round < 60 && (await cut()) === undefined; round += 1) {
+  const flood = () => {
     for (let n = 0; n < 2_000; n += 1) tenant.setTools(tenant.tools());
-    await Bun.sleep(10);
-  }
-  expect(await cut()).toBe("1");
+    return cut();
+  };
+  expect(await waitUntil("the reader is disconnected", flood)).toBe("1");
   socket.terminate();
   expect(isClosed).toBeDefined();
 });

@@ -107,6 +107,8 @@ export class PrefectDriver {
     const set = async () => {
       const response = await fetch(`${this.prefect.url}/flow_runs/${run.id}/set_state`, {
         method: "POST",
+        // The server closes idle connections after 5 s, also one on which a call was just sent.
+        keepalive: false,
         headers: { "content-type": "application/json", "user-agent": "prefect/3.8.8 (API 0.8.4)" },
         body: JSON.stringify({ state }),
       });

@@ -170,8 +170,8 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     let refused = 0;
     const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
     const answer = async () => {
-      const response = await fetch(url + path, { ...init, proxy: false }).catch((error: unknown) => {
-        // The server closes a connection after a 500; the next call on it fails once.
+      const response = await fetch(url + path, { ...init, keepalive: false, proxy: false }).catch((error: unknown) => {
+        // Without keep-alive: the server closes idle connections after 5 s, also one on which a call was just sent.
         refused += 1;
         if (refused > 3) throw error;
         return null;
