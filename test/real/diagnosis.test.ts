@@ -87,11 +87,13 @@ describe("a product with an empty record", () => {
 describe("a suspended server", () => {
   test("does not prevent an answer, and what it did not answer is named as unchecked", async () => {
     await using product = await harness.startAnother({ PREFECT_MCP_LIVE_DEADLINE_SECONDS: "3" });
-    const status = () => product.call("get_record_status");
-    await waitUntil("the record is filled", status, ({ structured }) => structured.backfill?.done === true);
+    const ask = () => product.call("diagnose", { flow_run: "pool-waiter" });
+    await waitUntil("the record names the cause", ask, ({ structured }) =>
+      JSON.stringify(structured.causes?.[0] ?? null).includes("pool-holder"),
+    );
     harness.prefect.pause(true);
     try {
-      const answer = await product.call("diagnose", { flow_run: "pool-waiter" });
+      const answer = await ask();
       expect(JSON.stringify(answer.structured.causes[0])).toContain("pool-holder");
       expect(answer.structured.could_not_check.join("; ")).toMatch(/slots of pool slots-pool/);
     } finally {

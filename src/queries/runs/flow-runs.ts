@@ -137,7 +137,7 @@ function windowOf(
   const isFull = recorded.length > question.limit && last !== undefined && last.next.part === 0;
   const reachUs = isFull ? reachOf(question.sort, last.row) : null;
   const isLater = (boundsOf(filter).fromUs ?? 0) > nowUs;
-  return isLater ? presentWindow(db, "flow_run", nowUs) : askedWindow(db, filter, nowUs, reachUs);
+  return isLater ? presentWindow(db, "flow_run", nowUs) : askedWindow(db, "flow_run", filter, nowUs, reachUs);
 }
 
 function reachOf(sort: FlowRunSort | undefined, row: ListedFlowRun): ServerUs | null {

@@ -152,7 +152,7 @@ function windowOf(
   const last = recorded[limit - 1];
   const reachUs = recorded.length > limit && sort === "EXPECTED_START_TIME_DESC" ? (last?.expected_us ?? null) : null;
   const sinceUs = reachUs === null && sinceBegin === null ? null : latestUs(reachUs ?? 0, sinceBegin ?? 0);
-  return askedWindow(db, set.task_runs, nowUs, sinceUs);
+  return askedWindow(db, "task_run", set.task_runs, nowUs, sinceUs);
 }
 
 /** No task run of this flow run is expected earlier, unless it is made over REST for a time that has passed. */

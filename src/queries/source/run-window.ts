@@ -82,14 +82,26 @@ export function areIdsRecorded(ids: readonly string[] | null, isRecorded: (id: s
  */
 export function askedWindow(
   db: RecordDb | null,
+  kind: "flow_run" | "task_run",
   filter: unknown,
   nowUs: ServerUs,
   reachUs: ServerUs | null,
 ): TimeRange {
   const { fromUs, toUs } = boundsOf(filter);
   const endUs = earliestUs(toUs ?? nowUs, nowUs);
-  const beginUs = fromUs ?? reachUs ?? (db === null ? null : findOldestFlowUs(db)) ?? 0;
+  const beginUs = fromUs ?? reachUs ?? workspaceBeginUs(db, kind) ?? 0;
   return { fromUs: earliestUs(latestUs(beginUs, reachUs ?? 0), endUs), toUs: endUs };
+}
+
+/**
+ * No run is older than the oldest flow. A workspace without flows begins with each reading of their list, which is later than the end
+ * of the coverage: the window then begins with that end.
+ */
+function workspaceBeginUs(db: RecordDb | null, kind: string): ServerUs | null {
+  const oldestUs = db === null ? null : findOldestFlowUs(db);
+  if (db === null || oldestUs === null) return null;
+  const coveredUs = mergeRanges(coveredRanges(db, kind, "")).at(-1)?.toUs;
+  return coveredUs === undefined ? oldestUs : earliestUs(oldestUs, coveredUs);
 }
 
 /** The newest coverage range, extended to now. For questions about the present, which do not depend on older coverage. */

@@ -4,6 +4,7 @@ import type { HttpSettings } from "../../../src/config/settings.ts";
 import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 import { createLogger } from "../../../src/lib/logger.ts";
 import { type HttpOptions, type HttpServer, serveHttp } from "../../../src/mcp/http/http.ts";
+import type { ManualClock } from "../../support/time/manual-clock.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 
 export interface Harness extends AsyncDisposable {
@@ -40,8 +41,10 @@ export interface HarnessOptions extends Partial<Omit<HttpOptions, "settings">> {
 
 export function startHttp({ http = {}, ...options }: HarnessOptions = {}): Harness {
   const log: string[] = [];
+  // A caller earns requests as time passes, and on a manual clock it does not.
+  const rate = options.clock && "advance" in options.clock ? { requestsPerSecond: 1_000_000 } : {};
   const server = serveHttp({
-    settings: { ...plainHttp, ...http },
+    settings: { ...plainHttp, ...rate, ...http },
     openOwn: fakeApp,
     openTenant: fakeApp,
     trimDisk: () => undefined,
@@ -59,7 +62,18 @@ export function startHttp({ http = {}, ...options }: HarnessOptions = {}): Harne
     post: async (body, headers = {}) => read(await post(server.url, body, { headers })),
     get: async (path, headers = {}) => read(await fetch(origin + path, { headers })),
     async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]();
+      const closed = Promise.resolve(server[Symbol.asyncDispose]());
+      const { clock } = options;
+      let isClosed = false;
+      void closed.finally(() => {
+        isClosed = true;
+      });
+      // The server waits on its clock for answers in progress.
+      while (clock && "advance" in clock && !isClosed) {
+        await (clock as ManualClock).advance(10);
+        await Bun.sleep(1);
+      }
+      await closed;
     },
   };
 }

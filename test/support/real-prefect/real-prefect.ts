@@ -69,6 +69,8 @@ const ROOT = join(import.meta.dir, "../../..");
 const SUPPORT = join(import.meta.dir, "..");
 /** Flows that fill a workspace, for `python`. */
 export const WORKSPACE = "real-prefect/workspace.py";
+/** Python code that the server loads at its start; see there for why. */
+const SERVER_SITE = join(import.meta.dir, "server-site");
 /** Only ends what would never end. */
 const SCRIPT_MS = 900_000;
 /** Longer than the 5 s after which the service that marks runs as Late looks again. */
@@ -124,7 +126,13 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
 
   async function start(): Promise<void> {
     const command = [join(bin, "prefect"), "server", "start", "--host", "127.0.0.1", "--port", String(port)];
-    const started = Bun.spawn(command, { env, cwd: folder, stdin: "ignore", stdout: log, stderr: log });
+    const started = Bun.spawn(command, {
+      env: { ...env, PYTHONPATH: SERVER_SITE },
+      cwd: folder,
+      stdin: "ignore",
+      stdout: log,
+      stderr: log,
+    });
     server = started;
     await waitUntil("the Prefect server has started", async () => {
       if (started.exitCode !== null) throw new Error(`the Prefect server ended at its start: ${await log.text()}`);

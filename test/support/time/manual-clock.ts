@@ -1,7 +1,11 @@
 import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 
+export interface ManualClock extends Clock {
+  advance(ms: number): Promise<void>;
+}
+
 /** A clock that stands still until `advance`, which ends the waits that are over by then. */
-export function manualClock(): Clock & { advance(ms: number): Promise<void> } {
+export function manualClock(): ManualClock {
   const startUs = systemClock.nowUs();
   let passedMs = 0;
   const waits = new Set<{ readonly untilMs: number; end(): void }>();

@@ -221,6 +221,21 @@ describe("get_flow_runs from the record", () => {
     expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true, from: at(0), gaps: [] } });
   });
 
+  test("knows that a workspace without flows has no runs, also when the list was read after the end of the coverage", async () => {
+    await using harness = await openToolHarness();
+    harness.cover("flow_run");
+    harness.nowUs += 15 * SECOND_US;
+    harness.objects("flow", []);
+    harness.following();
+    const answer = await harness.call(getFlowRunsTool, {});
+    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(answer.structured).toMatchObject({
+      source: "record",
+      flow_runs: [],
+      coverage: { complete: true, gaps: [] },
+    });
+  });
+
   test("returns Prefect's fields with full detail, and only the named ones with `fields`", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness, [{ ...failed, parameters: { day: 3 } }]);

@@ -10,7 +10,7 @@ import { createTenantApps } from "../../../../src/app/tenant-apps.ts";
 import { loadSettings } from "../../../../src/config/load-settings.ts";
 import type { HttpSettings } from "../../../../src/config/settings.ts";
 import { AppError } from "../../../../src/errors.ts";
-import { systemClock } from "../../../../src/lib/clock.ts";
+import { type Clock, systemClock } from "../../../../src/lib/clock.ts";
 import { silentLogger } from "../../../../src/lib/logger.ts";
 import type { TenantTarget } from "../../../../src/mcp/http/tenants/tenant-headers.ts";
 import type { HostedApp } from "../../../../src/mcp/http/tenants/tenant-host.ts";
@@ -18,8 +18,9 @@ import type { PrefectApi } from "../../../../src/prefect/api.ts";
 import { aFlowRun } from "../../../support/builders.ts";
 import { type FakePrefect, startFakePrefect } from "../../../support/fake-prefect/fake-prefect.ts";
 import { MAIN } from "../../../support/process/product.ts";
+import { manualClock } from "../../../support/time/manual-clock.ts";
 import { waitUntil } from "../../../support/time/wait-until.ts";
-import { type Answer, call, fakeApp, type Harness, postModern, startHttp } from "../http-harness.ts";
+import { type Answer, call, fakeApp, type Harness, parse, post, postModern, startHttp } from "../http-harness.ts";
 
 const ALPHA = { auth: "alpha:alpha-password", run: "run-of-alpha" };
 const BETA = { auth: "beta:beta-password", run: "run-of-beta" };
@@ -40,8 +41,11 @@ afterEach(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-/** The server's own Prefect is alpha; its Workers are those of the program. */
-function start(http: Partial<HttpSettings> = {}, env: Record<string, string> = {}): Harness {
+/** The server's own Prefect is alpha; its Workers are those of the program. `clock`: of the HTTP server, not of the tenants. */
+function start(
+  http: Partial<HttpSettings> = {},
+  { env = {}, clock = systemClock }: { env?: Record<string, string>; clock?: Clock } = {},
+): Harness {
   const resolved = loadSettings({
     flags: { "data-dir": dataDir },
     env: { PREFECT_API_URL: alpha.url, PREFECT_API_AUTH_STRING: ALPHA.auth, PREFECT_MCP_LOG_LEVEL: "silent", ...env },
@@ -58,6 +62,7 @@ function start(http: Partial<HttpSettings> = {}, env: Record<string, string> = {
     openTenant: (target, label) => apps.open(target, label),
     trimDisk: () => apps.trimDisk(),
     dataDir,
+    clock,
   });
 }
 
@@ -68,6 +73,8 @@ const as = (prefect: FakePrefect, auth?: string) => ({
   "x-prefect-api-url": prefect.url,
   ...(auth === undefined ? {} : { "x-prefect-api-auth-string": auth }),
 });
+const openTenants = async (http: Harness) =>
+  /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
 const sourceOf = (answer: Answer) => answer.json.result?.structuredContent?.source;
 
 describe("tenants by header", () => {
@@ -148,7 +155,8 @@ describe("proof of credentials", () => {
   });
 
   test("while Prefect is unreachable only proven callers are served, from the record, for a limited time", async () => {
-    await using http = start({ recheckMs: 50, proofMs: 3_000 });
+    const clock = manualClock();
+    await using http = start({ recheckMs: 50, proofMs: 3_000 }, { clock });
     const headers = as(beta, BETA.auth);
     const recorded = await waitUntil(
       "an answer from the record",
@@ -157,18 +165,18 @@ describe("proof of credentials", () => {
     );
     expect(sourceOf(recorded)).toBe("record");
     await beta.down();
-    await Bun.sleep(100);
+    await clock.advance(100);
     const proven = await http.post(runs(), headers);
     expect([proven.status, names(proven), sourceOf(proven)]).toEqual([200, [BETA.run], "record"]);
     const stranger = await http.post(runs(), as(beta, "beta:other-password"));
     expect([stranger.status, stranger.text.includes(BETA.run)]).toEqual([503, false]);
-    await Bun.sleep(3_000);
+    await clock.advance(3_000);
     const late = await http.post(runs(), headers);
     expect([late.status, late.text.includes(BETA.run)]).toEqual([503, false]);
   });
 
   test("the server's own credentials are checked too; the list of tools needs no Prefect", async () => {
-    await using http = start({}, { PREFECT_API_AUTH_STRING: "alpha:outdated-password" });
+    await using http = start({}, { env: { PREFECT_API_AUTH_STRING: "alpha:outdated-password" } });
     expect((await http.post(runs())).status).toBe(403);
     const list = await http.post({ jsonrpc: "2.0", id: 1, method: "tools/list" });
     expect(list.json.result.tools.length).toBeGreaterThan(10);
@@ -176,7 +184,8 @@ describe("proof of credentials", () => {
 });
 
 test("refused credentials stay refused while Prefect is unreachable, also the server's own", async () => {
-  await using http = start({ recheckMs: 50, proofMs: 60_000 });
+  const clock = manualClock();
+  await using http = start({ recheckMs: 50, proofMs: 60_000 }, { clock });
   await waitUntil(
     "an answer from the record",
     () => http.post(runs()),
@@ -185,20 +194,17 @@ test("refused credentials stay refused while Prefect is unreachable, also the se
   const { port } = alpha;
   await alpha.stop();
   alpha = await startFakePrefect({ port, authString: "alpha:changed-password" });
-  await Bun.sleep(100);
+  await clock.advance(100);
   expect((await http.post(runs())).status).toBe(403);
   await alpha.down();
-  await Bun.sleep(1_100);
+  await clock.advance(1_100);
   const away = await http.post(runs());
   expect([away.status, away.text.includes(ALPHA.run)]).toEqual([403, false]);
   await alpha.stop();
   alpha = await startFakePrefect({ port, authString: ALPHA.auth });
   alpha.workspace.flowRuns.push(aFlowRun({ name: ALPHA.run }));
-  const again = await waitUntil(
-    "the caller is served again",
-    () => http.post(runs()),
-    (answer) => answer.status === 200,
-  );
+  await clock.advance(5_000);
+  const again = await http.post(runs());
   expect(names(again)).toEqual([ALPHA.run]);
 });
 
@@ -265,50 +271,64 @@ describe("resources of a tenant", () => {
 
   test("records of idle tenants are removed beyond the disk limit, checked periodically and not with each call", async () => {
     const trimDisk = mock(() => undefined);
-    await using calm = startHttp({ trimDisk });
+    const clock = manualClock();
+    await using calm = startHttp({ trimDisk, clock });
     for (let n = 0; n < 20; n += 1) await calm.post(call("echo", { text: "a" }));
-    expect(trimDisk.mock.calls.length).toBeLessThan(5);
-    await using http = start({ maxDiskBytes: 1, idleMs: 1_000 });
+    expect(trimDisk).not.toHaveBeenCalled();
+    await clock.advance(60_000);
+    await waitUntil("a check", () => trimDisk.mock.calls.length === 1);
+    await using http = start({ maxDiskBytes: 1, idleMs: 1_000 }, { clock });
     const ask = () => http.post(runs(), as(beta, BETA.auth));
     await waitUntil("an answer from the record", ask, (answer) => sourceOf(answer) === "record");
     const folders = () => readdirSync(join(dataDir, "tenants")).filter((name) => name !== "salt");
     expect(folders()).toHaveLength(1);
-    expect(await waitUntil("the record is removed", folders, (found) => found.length === 0)).toEqual([]);
+    const checked = async () => {
+      await clock.advance(1_000);
+      return folders();
+    };
+    expect(await waitUntil("the record is removed", checked, (found) => found.length === 0)).toEqual([]);
     expect(names(await ask())).toEqual([BETA.run]);
   });
 
   test("an idle tenant closes its record and opens it again with the next call", async () => {
-    await using http = start({ idleMs: 200 });
+    const clock = manualClock();
+    await using http = start({ idleMs: 200 }, { clock });
     const headers = as(beta, BETA.auth);
     await waitUntil(
       "an answer from the record",
       () => http.post(runs(), headers),
       (answer) => sourceOf(answer) === "record",
     );
-    const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
+    const open = async () => {
+      await clock.advance(200);
+      return openTenants(http);
+    };
     expect(await waitUntil("the tenant is closed", open, (found) => found === "0")).toBe("0");
+    // No process of this test can ask Prefect now; what was on its way has arrived before the answer to a later request.
+    await fetch(`${beta.url}/health`);
     const sent = beta.requests.length;
-    await Bun.sleep(300);
-    expect(beta.requests.length).toBe(sent);
+    for (let n = 0; n < 10; n += 1) await open();
+    await fetch(`${beta.url}/health`);
+    expect(beta.requests.length).toBe(sent + 1);
     expect(names(await http.post(runs(), headers))).toEqual([BETA.run]);
   });
 
   test("a call that is running when its tenant is closed ends, and opens nothing again", async () => {
     await using http = start({ maxTenants: 1 });
-    const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
-    const waiting = http.post(call("wait_for", { event_type_prefix: "never.", timeout: "60s" }), as(beta, BETA.auth));
-    await waitUntil("the tenant is open", open, (found) => found === "1");
-    await Bun.sleep(300);
+    const wait = call("wait_for", { event_type_prefix: "never.", timeout: "600s" });
+    const waiting = post(http.server.url, wait, { headers: as(beta, BETA.auth) });
+    // Headers are sent as soon as the call is being processed.
+    const response = await waiting;
     await http.post(runs(), as(alpha, ALPHA.auth));
-    const closed = (await waiting).json.result;
+    const closed = (parse(await response.text()) as Answer["json"]).result;
     expect([closed.isError, closed.structuredContent.message]).toEqual([true, "This tenant was just closed."]);
-    await Bun.sleep(300);
-    expect(await open()).toBe("1");
+    expect(names(await http.post(runs(), as(alpha, ALPHA.auth)))).toEqual([ALPHA.run]);
+    expect(await openTenants(http)).toBe("1");
   });
 
   test("beyond the limit the least recently used tenant is closed", async () => {
     await using http = start({ maxTenants: 1 });
-    const open = async () => /prefect_mcp_tenants_open (\d+)/.exec((await http.get("/metrics")).text)?.[1];
+    const open = () => openTenants(http);
     await http.post(runs(), as(alpha, ALPHA.auth));
     await http.post(runs(), as(beta, BETA.auth));
     expect(await waitUntil("one tenant is closed", open, (found) => found === "1")).toBe("1");
@@ -342,8 +362,7 @@ describe("several callers", () => {
   };
 
   /** A tenant whose Prefect answers the credential check as the test chooses. */
-  const answering = (check: () => Promise<unknown>): HostedApp => {
-    const app = fakeApp();
+  const answering = (check: () => Promise<unknown>, app = fakeApp()): HostedApp => {
     const query = app.query();
     const api = { filterFlowRuns: check } as unknown as PrefectApi;
     return Object.assign(app, { query: () => ({ ...query, api: () => api }) });
@@ -381,14 +400,15 @@ describe("several callers", () => {
 
   test("a long call ends when Prefect refuses its caller", async () => {
     let isRefused = false;
+    const app = fakeApp();
     const openTenant = () =>
       answering(async () => {
         if (isRefused) throw new AppError("unauthorized", "no", { status: 401 });
         return [];
-      });
+      }, app);
     await using http = startHttp({ http: { recheckMs: 100 }, openTenant });
     const waiting = http.post(call("wait"), target("one", "k"));
-    await Bun.sleep(300);
+    await waitUntil("the call is running", () => app.seen.begun === 1);
     isRefused = true;
     const { isError, structuredContent } = (await waiting).json.result;
     expect([isError, structuredContent.message]).toEqual([true, "This tenant was just closed."]);
@@ -397,9 +417,14 @@ describe("several callers", () => {
   test("a Prefect that does not answer does not delay the end of other tenants", async () => {
     let isRefused = false;
     let isHanging = false;
+    let hanging = 0;
+    const never = Promise.withResolvers<void>();
     const openTenant = ({ url }: TenantTarget) =>
       answering(async () => {
-        if (url.includes("slow") && isHanging) await Bun.sleep(3_000);
+        if (url.includes("slow") && isHanging) {
+          hanging += 1;
+          await never.promise;
+        }
         if (url.includes("quick") && isRefused) throw new AppError("unauthorized", "no", { status: 401 });
         return [];
       });
@@ -409,7 +434,7 @@ describe("several callers", () => {
     const quick = await listen(http, target("quick", "k"));
     expect([quick, ...slow].map(({ isOpen }) => isOpen)).toEqual(Array(6).fill(true));
     isHanging = true;
-    await Bun.sleep(300);
+    await waitUntil("all slow ones are being checked", () => hanging === slow.length);
     isRefused = true;
     const ended = await waitUntil(
       "the stream of the refused caller ends",
@@ -417,6 +442,7 @@ describe("several callers", () => {
       (isOpen) => !isOpen,
     );
     expect(ended).toBe(false);
+    never.resolve();
   });
 
   test("an unexpected error in a check is logged as the answer says", async () => {
@@ -436,10 +462,11 @@ describe("several callers", () => {
       return ["93.184.216.34"];
     };
     const openTenant = () => answering(async () => []);
-    await using http = startHttp({ http: { recheckMs: 50, proofMs: 60_000 }, openTenant, lookup });
+    const clock = manualClock();
+    await using http = startHttp({ http: { recheckMs: 50, proofMs: 60_000 }, openTenant, lookup, clock });
     expect((await http.post(call("echo", { text: "a" }), target("one", "k"))).status).toBe(200);
     isDown = true;
-    await Bun.sleep(100);
+    await clock.advance(100);
     expect((await http.post(call("echo", { text: "a" }), target("one", "k"))).status).toBe(200);
     const stranger = await http.post(call("echo", { text: "a" }), target("two", "k"));
     expect([stranger.status, stranger.headers.get("retry-after")]).toEqual([503, "1"]);
