@@ -4,14 +4,14 @@ export interface ManualClock extends Clock {
   advance(ms: number): Promise<void>;
 }
 
-/** A clock that stands still until `advance`, which ends the waits that are over by then. */
-export function manualClock(): ManualClock {
+/** A clock that stands still until `advance`, which ends the waits that are over by then. `startMs`: what its steady clock shows first. */
+export function manualClock(startMs = 0): ManualClock {
   const startUs = systemClock.nowUs();
   let passedMs = 0;
   const waits = new Set<{ readonly untilMs: number; end(): void }>();
   return {
     nowUs: () => startUs + passedMs * 1000,
-    steadyMs: () => passedMs,
+    steadyMs: () => startMs + passedMs,
     bootedUs: () => startUs,
     sleep: (ms, signal) =>
       new Promise((resolve) => {
