@@ -3,8 +3,11 @@
 import { systemClock } from "./lib/clock.ts";
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-/** After a signal the process exits within a second, even if something does not end. */
-const FORCE_AFTER_MS = 900;
+/**
+ * After a signal the process exits at the latest after this time, even if something does not end. Usually it takes a tenth of a second;
+ * on a busy machine the Worker needs longer to store what it has received and to checkpoint the record.
+ */
+const FORCE_AFTER_MS = 5_000;
 
 async function runProcess(): Promise<void> {
   const stop = new AbortController();

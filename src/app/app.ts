@@ -42,7 +42,7 @@ export interface App extends Tenant, AsyncDisposable {
 }
 
 const POLL_SETTINGS_MS = 2000;
-const STOP_WITHIN_MS = 700;
+const STOP_WITHIN_MS = 4_000;
 
 export function openApp(options: AppOptions): App {
   return new Application(options);

@@ -92,8 +92,12 @@ class RestartingWorker implements SyncWorker {
     this.stopping.abort();
     if (!worker) return;
     const giveUp = new AbortController();
-    await Promise.race([this.closed.promise, this.options.clock.sleep(withinMs, giveUp.signal)]);
+    const isClosed = await Promise.race([
+      this.closed.promise.then(() => true),
+      this.options.clock.sleep(withinMs, giveUp.signal).then(() => false),
+    ]);
     giveUp.abort();
+    if (!isClosed) this.options.logger.warn("the sync worker did not end in time and is terminated");
     worker.terminate();
   }
 

@@ -28,7 +28,7 @@ export async function runServeHttp(ctx: CommandContext): Promise<number> {
       fix: "Use a long random one, for example the output of `openssl rand -hex 32`.",
     });
   }
-  const common = { entry: ctx.entry, version: VERSION, clock: systemClock, logger, stopWithinMs: 400 };
+  const common = { entry: ctx.entry, version: VERSION, clock: systemClock, logger };
   const apps = createTenantApps({ ...common, base });
   const start = () =>
     serveHttp({

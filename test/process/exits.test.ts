@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { aFlowRun, anEvent } from "../support/builders.ts";
 import { startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
 import { waitUntil } from "../support/time/wait-until.ts";
-import { type Form, isAlive, makePlace, startClient } from "./program.ts";
+import { type Form, isAlive, type LineClient, makePlace, startClient } from "./program.ts";
 
 const place = makePlace();
 const prefect = await startFakePrefect();
@@ -34,8 +34,10 @@ async function startSyncing(form: Form) {
   return client;
 }
 
-function expectClean(pid: number): void {
-  expect(isAlive(pid)).toBe(false);
+/** The Worker ended by itself and not by a deadline, and the record is whole without its log. */
+async function expectClean(client: LineClient): Promise<void> {
+  expect(isAlive(client.child.pid)).toBe(false);
+  expect(await client.stderr()).not.toContain("terminated");
   const file = recordFile();
   expect(file).not.toBeNull();
   const wal = `${file}-wal`;
@@ -48,25 +50,31 @@ function childrenOf(pid: number): number[] {
   return existsSync(path) ? readFileSync(path, "utf8").split(" ").filter(Boolean).map(Number) : [];
 }
 
+/** States of all threads of a process, as in proc_pid_stat(5); empty on systems without /proc. */
+function threadStates(pid: number): string[] {
+  const folder = `/proc/${pid}/task`;
+  if (!existsSync(folder)) return [];
+  const stats = readdirSync(folder).map((thread) => readFileSync(`${folder}/${thread}/stat`, "utf8"));
+  return stats.map((text) => text.replace(/^.*\) /s, "").charAt(0));
+}
+
 describe.each<Form>(["source", "bundle", "compiled"])("the %s program while it syncs", (form) => {
-  test("ends within a second with exit code 0 when stdin ends, the record checkpointed", async () => {
+  test("ends by itself with exit code 0 when stdin ends, the record checkpointed", async () => {
     await using client = await startSyncing(form);
     const children = childrenOf(client.child.pid);
-    const tookMs = await client.close();
+    await client.close();
     expect(client.child.exitCode).toBe(0);
-    expect(tookMs).toBeLessThan(1000);
-    expectClean(client.child.pid);
+    await expectClean(client);
     expect(children.filter(isAlive)).toEqual([]);
   });
 
-  test.each(["SIGTERM", "SIGINT"] as const)("ends within a second on %s, the record checkpointed", async (signal) => {
+  test.each(["SIGTERM", "SIGINT"] as const)("ends by itself on %s, the record checkpointed", async (signal) => {
     await using client = await startSyncing(form);
-    const begun = performance.now();
     client.child.kill(signal);
     await client.child.exited;
-    expect(performance.now() - begun).toBeLessThan(1000);
+    // A process that has to be ended by its own deadline has the exit code of the signal.
     expect(client.child.exitCode).toBe(0);
-    expectClean(client.child.pid);
+    await expectClean(client);
   });
 });
 
@@ -88,8 +96,12 @@ describe("a process that was only just started", () => {
 
 test("a process without work uses no processor time", async () => {
   await using client = await startSyncing("source");
-  await Bun.sleep(3000);
+  // A thread that spins is runnable all the time, also while it waits for a processor.
+  let sleeping = 0;
+  const count = () => {
+    sleeping = threadStates(client.child.pid).includes("R") ? 0 : sleeping + 1;
+    return sleeping;
+  };
+  await waitUntil("no thread is runnable, twenty times in a row", count, (times) => times >= 20);
   await client.close();
-  // Starting takes some tenths of a second; a thread that spins would have taken three seconds more.
-  expect(Number(client.child.resourceUsage()?.cpuTime.total ?? 0n) / 1e6).toBeLessThan(2);
 });

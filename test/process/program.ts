@@ -5,6 +5,7 @@ import { delimiter, dirname, join } from "node:path";
 import type { Subprocess } from "bun";
 import { buildBundle } from "../../scripts/build.ts";
 import { readLines } from "../support/process/read-lines.ts";
+import { answerOf } from "../support/time/wait-until.ts";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const MAIN = join(ROOT, "src", "main.ts");
@@ -91,8 +92,8 @@ export interface LineClient extends AsyncDisposable {
   initialize(): Promise<Answer>;
   /** The structured answer of a tool. */
   call(tool: string, args?: object): Promise<Record<string, unknown>>;
-  /** Closes stdin and waits for the process to end. Returns how long that took, in milliseconds. */
-  close(): Promise<number>;
+  /** Closes stdin and waits for the process to end. */
+  close(): Promise<void>;
   stderr(): Promise<string>;
 }
 
@@ -115,13 +116,11 @@ export function startClient(
     waiting.set(id, resolve);
     child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`);
     child.stdin.flush();
-    return promise;
+    return answerOf(`the answer to ${method}`, promise);
   };
   const close = async () => {
-    const begun = performance.now();
     child.stdin.end();
-    await child.exited;
-    return performance.now() - begun;
+    await answerOf("the end of the program", child.exited);
   };
   return {
     child,

@@ -7,7 +7,7 @@ import { runProduct } from "../support/process/product.ts";
 import { waitUntil } from "../support/time/wait-until.ts";
 
 describe("serve --http", () => {
-  test("answers, and ends within a second of SIGTERM with its records closed", async () => {
+  test("answers, and ends by itself on SIGTERM with its records closed", async () => {
     await using prefect = await startFakePrefect();
     await using product = await startHttpProduct({ env: { PREFECT_API_URL: prefect.url } });
     for (const path of ["/healthz", "/readyz", "/metrics"]) {
@@ -18,10 +18,8 @@ describe("serve --http", () => {
     const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params });
     const answer = await fetch(product.url, { method: "POST", headers, body });
     expect(await answer.text()).toContain('"source"');
-    const fromMs = performance.now();
     expect(await product.stop()).toBe(0);
-    expect(performance.now() - fromMs).toBeLessThan(3_000);
-    expect(product.stderr()).not.toContain("internal error");
+    expect(product.stderr()).not.toMatch(/internal error|terminated/);
     const wal = [...new Bun.Glob("**/*.sqlite-wal").scanSync({ cwd: product.dataDir })];
     expect(wal).toEqual([]);
   });
