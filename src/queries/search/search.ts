@@ -9,6 +9,7 @@ import { withNotes } from "../../model/freshness.ts";
 import { KINDS, RUN_KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import { asciiParts, matchesSearch, parseSearchTerms, type SearchTerms } from "../../model/text/search-terms.ts";
 import { wordsOfAll } from "../../model/text/words.ts";
+import { coverageEnd } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
 import type { EventCursor } from "../../store/events/events.ts";
@@ -119,7 +120,7 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
             isEmpty: (found) => found.rows.length === 0,
           },
         )
-      : { value: NOTHING, freshness: adjustForFuture(untimed(ctx, db), window, nowUs) },
+      : { value: NOTHING, freshness: adjustForFuture(untimed(ctx, db, wants), window, nowUs) },
   ]);
   const logs = db && wants("log") ? logsOfRecord(db, terms, window, question) : { rows: [], hasMore: false };
   const runIds = [...new Set(logs.rows.flatMap(({ log }) => log.flow_run_id ?? []))];
@@ -287,11 +288,13 @@ async function eventsFromBoth(
   return { value: { rows: shown, hasMore: hasMore || shown.length < rows.length }, isRecordOnly, ...unread };
 }
 
-/** Freshness of names and log lines: they are as recent as the last contact with Prefect. */
-function untimed(ctx: QueryContext, db: RecordDb | null): Freshness {
+/** Freshness of names and log lines: they are as recent as the last contact with Prefect, and runs as their last reading. */
+function untimed(ctx: QueryContext, db: RecordDb | null, wants: (kind: SearchKind) => boolean): Freshness {
   const nowUs = serverNowUs(ctx);
   const connection = db ? findFact(db, "connection") : null;
-  const asOfUs = connection ? earliestUs(nowUs, onServerClock(connection.lastContactUs, statedSkewUs(db))) : nowUs;
+  const contactUs = connection ? onServerClock(connection.lastContactUs, statedSkewUs(db)) : nowUs;
+  const ends = RUN_KINDS.flatMap((kind) => (db && wants(kind) ? (coverageEnd(db, kind, "") ?? []) : []));
+  const asOfUs = earliestUs(nowUs, contactUs, ...ends);
   const coverage: Coverage = { complete: true, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes: [] };
   return { source: "record", asOfUs, coverage };
 }
@@ -352,7 +355,7 @@ function unsearched(
   return notes;
 }
 
-/** Runs are searched in the record alone. */
+/** Runs and log lines are searched in the record alone, and it has no line of a flow run that it does not know. */
 function unrecordedRuns(
   ctx: QueryContext,
   db: RecordDb | null,
@@ -360,7 +363,10 @@ function unrecordedRuns(
   wants: (kind: SearchKind) => boolean,
 ): Sentence[] {
   if (db === null) return [];
-  const missing = RUN_KINDS.filter((kind) => wants(kind) && !isWindowRecorded(ctx, db, kind, window));
+  const runsOf = (kind: SearchKind) => (kind === "log" ? "flow_run" : kind);
+  const missing = [...RUN_KINDS, "log" as const].filter(
+    (kind) => wants(kind) && !isWindowRecorded(ctx, db, runsOf(kind), window),
+  );
   if (missing.length === 0) return [];
   return [sentence`Not all of this time is recorded, so some may be missing: ${asNames(missing)}.`];
 }

@@ -138,9 +138,19 @@ describe("search from the record", () => {
     harness.objects("deployment", []);
     const ofRuns = { query: "zloty", kinds: ["flow_run", "task_run"] };
     expect((await harness.call(searchTool, ofRuns)).structured.coverage).toMatchObject({ complete: true });
-    harness.nowUs += 10 * MINUTE_US;
-    for (const kind of ["event", "flow_run"]) harness.cover(kind);
+    harness.nowUs += MINUTE_US / 2;
     harness.following();
+    const later = (await harness.call(searchTool, ofRuns)).structured;
+    expect(later).toMatchObject({ as_of: at(3_600), coverage: { complete: true } });
+    harness.nowUs += 10 * MINUTE_US;
+    harness.cover("event");
+    harness.following();
+    const ofLogs = await harness.call(searchTool, { query: "zloty", kinds: ["log"] });
+    expect(ofLogs.structured.coverage).toMatchObject({
+      complete: false,
+      notes: ["Not all of this time is recorded, so some may be missing: log."],
+    });
+    harness.cover("flow_run");
     for (const kinds of [["task_run"], ["event", "task_run"], undefined]) {
       const { structured } = await harness.call(searchTool, { query: "zloty", ...(kinds ? { kinds } : {}) });
       expect(structured.coverage).toMatchObject({
