@@ -111,7 +111,9 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     }
   }
   if (deleted) {
-    time.after(stepMs + random.int(300, 6_000), () => {
+    // Some are deleted when their time is not read again by each round any more.
+    const laterMs = random.chance(0.3) ? random.int(135_000, 160_000) : random.int(300, 6_000);
+    time.after(stepMs + laterMs, () => {
       const run = database.runs.get(id);
       if (run) run.deletedMs = time.nowMs;
       for (const one of database.taskRuns.values())
