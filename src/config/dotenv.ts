@@ -29,6 +29,9 @@ const ESCAPES: Record<string, string> = {
 class Cursor {
   at = 0;
   private readonly source: string;
+  /** Line ends before `countedTo`. */
+  private lineEnds = 0;
+  private countedTo = 0;
 
   constructor(source: string) {
     this.source = source;
@@ -38,8 +41,15 @@ class Cursor {
     return this.at >= this.source.length;
   }
 
+  /** Counts from where it counted last, because it is asked for each statement. */
   get line(): number {
-    return this.source.slice(0, this.at).split(/\r\n|\r|\n/).length;
+    // A line end of two characters counts once it is whole.
+    const to = this.source.charAt(this.at - 1) === "\r" && this.source.charAt(this.at) === "\n" ? this.at - 1 : this.at;
+    if (to > this.countedTo) {
+      this.lineEnds += this.source.slice(this.countedTo, to).split(/\r\n|\r|\n/).length - 1;
+      this.countedTo = to;
+    }
+    return this.lineEnds + 1;
   }
 
   peek(): string {

@@ -1,5 +1,9 @@
 import { stringSimilarity } from "string-similarity-js";
 
+/** Of longer texts only the beginning is compared, and of a text only so many parts: a workspace has thousands of names. */
+const LONGEST_COMPARED = 200;
+const MOST_PARTS = 20;
+
 /**
  * How similar two texts are, 0..1, ignoring case: shared pairs of letters (Sørensen–Dice), which also finds words in another
  * order. A text that contains the other counts at least 0.8.
@@ -22,11 +26,15 @@ export function closest(
   count: number,
   partsOf: (candidate: string) => readonly string[] = () => [],
 ): string[] {
+  const wanted = text.slice(0, LONGEST_COMPARED);
   return [...new Set(candidates)]
-    .map((candidate) => ({
-      candidate,
-      score: Math.max(similarity(text, candidate), ...partsOf(candidate).map((part) => similarity(text, part))),
-    }))
+    .map((candidate) => {
+      const parts = [candidate, ...partsOf(candidate.slice(0, LONGEST_COMPARED)).slice(0, MOST_PARTS)];
+      return {
+        candidate,
+        score: Math.max(...parts.map((part) => similarity(wanted, part.slice(0, LONGEST_COMPARED)))),
+      };
+    })
     .filter(({ score }) => score >= 0.4)
     .sort((a, b) => b.score - a.score || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, count)

@@ -39,3 +39,17 @@ describe("the closest name to a misspelt one is the one that was meant", () => {
     expect(closest(given, names, 1)).toEqual([meant]);
   });
 });
+
+test("of long texts only the beginning is compared, and of a text only some parts", () => {
+  let parts = 0;
+  const partsOf = (text: string) => {
+    const all = text.split(".");
+    parts = all.length;
+    return all;
+  };
+  const long = `load-orders-${"x".repeat(1_000_000)}`;
+  expect(closest("load-orders", [long, "other"], 3)).toEqual([long]);
+  expect(closest(long, [long, "other"], 3)).toEqual([long]);
+  expect(closest("orders", [`load.orders.${"x.".repeat(500_000)}`], 3, partsOf)).toHaveLength(1);
+  expect(parts).toBeLessThanOrEqual(200);
+});
