@@ -1,7 +1,7 @@
 /** A PostgreSQL server for one run: in a temporary folder, on a free port, with the programs of this machine. */
-import { chownSync, mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** `initdb` refuses root; then the server runs as this user, which every system has. */
 const NOBODY = 65_534;
@@ -36,8 +36,7 @@ export async function startPostgres(): Promise<Postgres> {
     await server.exited;
     rmSync(folder, { recursive: true, force: true });
   };
-  for (let tries = 0; tries < 300; tries += 1) {
-    if (server.exitCode !== null) break;
+  for (let tries = 0; tries < 300 && server.exitCode === null; tries += 1) {
     const ready = Bun.spawnSync([join(bin, "pg_isready"), "-h", "127.0.0.1", "-p", String(port)]);
     if (ready.exitCode === 0) return { url: `postgres://postgres@127.0.0.1:${port}`, stop };
     await Bun.sleep(100);
@@ -49,7 +48,7 @@ export async function startPostgres(): Promise<Postgres> {
 /** The folder with `initdb` and `postgres`: on the PATH, or where Debian installs them. */
 async function findPrograms(): Promise<string | null> {
   const found = Bun.which("initdb");
-  if (found !== null && Bun.which("pg_isready") !== null) return join(found, "..");
+  if (found !== null) return dirname(realpathSync(found));
   const folders = await Array.fromAsync(new Bun.Glob("*/bin/initdb").scan({ cwd: "/usr/lib/postgresql" })).catch(
     () => [],
   );

@@ -24,7 +24,7 @@ const pinned = (prefect: string, libraries: readonly [string, string, string, st
 export const VARIANTS: readonly PrefectVariant[] = [
   { name: "3.9.1", python: pinned("3.9.1", null), files: NEWEST },
   { name: "3.8.8", python: PREFECT, files: NEWEST },
-  { name: "3.8.8-postgresql", python: PREFECT, hasPostgres: true, files: LANE },
+  { name: "3.8.8-postgresql", python: PREFECT, hasPostgres: true, files: [...LANE, "./test/real/event-ties.test.ts"] },
   { name: "3.8.8-base-path", python: PREFECT, basePath: "/prefect/v3", files: LANE },
   { name: "3.6.29", python: pinned("3.6.29", ["0.136.3", "1.2.1", "2.13.4", "2.0.50"]), files: LANE },
   { name: "3.4.25", python: pinned("3.4.25", ["0.122.0", "0.50.0", "2.12.4", "2.0.44"]), files: LANE },

@@ -67,16 +67,16 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "      fromUs = last.atUs + 1;\n",
   },
   {
-    name: "only the first page of one instant is read",
+    name: "an instant counts as read whatever was listed of it",
     file: "src/prefect/paging/event-walk.ts",
-    find: "const instant = await readInstant(reader, fromUs, options);",
-    replace: "const instant = stamped.map((row) => row.event);",
+    find: "if (listed >= instant.total) yield",
+    replace: "if (listed >= 0) yield",
   },
   {
     name: "the total of an instant is not checked",
-    file: "src/prefect/paging/event-walk.ts",
-    find: "if (found.size >= total) return",
-    replace: "if (found.size >= 0) return",
+    file: "src/prefect/paging/event-instant.ts",
+    find: "if (found.size >= total) return { events: [...found.values()], total };",
+    replace: "if (found.size >= 0) return { events: [...found.values()], total: found.size };",
   },
   {
     name: "a page that is too short is accepted",

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { formatIsoUs, HOUR_US, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
-import type { EventFilter } from "../../src/model/events/event-filter.ts";
+import { type EventFilter, matchesEventFilter } from "../../src/model/events/event-filter.ts";
 import type { ListedKind } from "../../src/model/kinds.ts";
 import type { FlowRun, JsonObject, Log, SnapshotKind, SnapshotObjects, TaskRun } from "../../src/model/objects.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
@@ -229,6 +229,7 @@ export class TinyPrefect {
     const ids = filter.id?.id;
     return this.events
       .filter((event) => us(event) >= since && us(event) <= until && (!ids || ids.includes(event.id)))
+      .filter((event) => matchesEventFilter(filter, event))
       .sort((a, b) => us(a) - us(b));
   }
 }

@@ -5,6 +5,7 @@ import { type EventFilter, occurredWithin } from "../../model/events/event-filte
 import type { TimeRange } from "../../model/freshness.ts";
 import type { CallOptions, PrefectApi } from "../api.ts";
 import { EVENTS_PER_PAGE } from "../transport/page-sizes.ts";
+import { type InstantReader, InstantTracker, readInstant, type SplitInstant } from "./event-instant.ts";
 
 export type EventOrder = "asc" | "desc";
 
@@ -23,16 +24,19 @@ export interface EventPagesStep {
   /** The part of the range of which all events have been given. */
   readonly read: TimeRange;
   readonly isLast: boolean;
+  /** Instants up to here, or the end of the range, of which Prefect counts more matches than it lists. */
+  readonly unlisted: readonly TimeRange[];
 }
 
 /**
  * Follows the tokens of the next pages. Their number follows from the total of the first page, and they are read by offset: an event
  * that arrives late moves others behind the last page. When events are missing from the total, they are asked for with a new
- * question from the last event on, again and again while that gives new events.
+ * question from the last event on, again and again while that gives new events. An instant that goes over the end of a page is counted,
+ * and read by itself when some of its events are missing.
  * `options` is called for each request. Throws AppError.
  */
 export async function* eventPages(
-  api: Pick<PrefectApi, "filterEvents" | "nextEvents">,
+  api: Pick<PrefectApi, "filterEvents" | "nextEvents" | "countEvents">,
   { range, order, filter, firstPage }: EventPagesQuestion,
   options: () => CallOptions,
 ): AsyncGenerator<EventPagesStep, void, undefined> {
@@ -42,21 +46,51 @@ export async function* eventPages(
       limit,
       options(),
     );
+  const reader: InstantReader = {
+    filter: (part, limit) => api.filterEvents(part, limit, options()),
+    next: (token) => api.nextEvents(token, options()),
+    count: (by, part) => api.countEvents(by, { filter: part, time_unit: "week" }, options()),
+  };
   const seen = new Set<string>();
+  const tracker = new InstantTracker();
+  const unlisted: TimeRange[] = [];
   let last: PrefectEvent | undefined;
   let page = await ask(range, firstPage);
   const { total } = page;
   let seenBefore = -1;
+  /** The page continues the one before; other pages begin with all events of their first instant. */
+  let isNext = false;
+
+  /** Events of an instant that the pages have left out. */
+  async function restOf(ended: SplitInstant | null): Promise<readonly PrefectEvent[]> {
+    if (ended === null || filter.resource?.distinct === true) return [];
+    const instant = { fromUs: ended.atUs, toUs: ended.atUs };
+    if ((await ask(instant, 0)).total <= ended.count) return [];
+    const read = await readInstant(reader, { atUs: ended.atUs, filter, pageSize: EVENTS_PER_PAGE });
+    if (read.events.length < read.total) unlisted.push(instant);
+    return read.events;
+  }
+
   for (;;) {
-    const events = page.events.filter(({ id }) => !seen.has(id));
-    for (const { id } of events) seen.add(id);
-    last = events.at(-1) ?? last;
+    const split: SplitInstant[] = [];
+    for (const [index, event] of page.events.entries()) {
+      const ended = tracker.next(event, isNext && index === 0);
+      if (ended !== null) split.push(ended);
+    }
+    last = page.events.findLast(({ id }) => !seen.has(id)) ?? last;
     const isEnd = page.nextToken === null;
-    const isShort = isEnd && seen.size < total && seen.size > seenBefore && seen.size > 0;
-    const isWhole = isEnd && seen.size >= total;
+    const atEnd = isEnd ? tracker.end() : null;
+    const rest = (await Promise.all([...split, ...(atEnd ? [atEnd] : [])].map(restOf))).flat();
+    const events = [...rest, ...page.events].filter(({ id }) => !seen.has(id) && seen.add(id));
+    const isShort = isEnd && seen.size < total && seen.size > seenBefore && seen.size > 0 && unlisted.length === 0;
     const isLast = isEnd && !isShort;
-    yield { events, read: isWhole ? range : readBefore(range, order, last), isLast };
+    // Events may have been deleted since the first page.
+    const isWhole = isEnd && (seen.size >= total || (isLast && seen.size >= (await ask(range, 0)).total));
+    const read = isWhole ? range : readBefore(range, order, last);
+    if (isLast && !isWhole && unlisted.length === 0) unlisted.push(restAfter(range, order, read));
+    yield { events, read, isLast, unlisted: [...unlisted] };
     if (isLast) return;
+    isNext = page.nextToken !== null;
     if (page.nextToken !== null) page = await api.nextEvents(page.nextToken, options());
     else {
       seenBefore = seen.size;
@@ -71,6 +105,13 @@ export function partFrom(range: TimeRange, order: EventOrder, fromUs: ServerUs |
   return order === "asc"
     ? { fromUs: latestUs(range.fromUs, fromUs), toUs: range.toUs }
     : { fromUs: range.fromUs, toUs: earliestUs(range.toUs, fromUs) };
+}
+
+/** What follows in reading order after the part that was read. */
+export function restAfter(range: TimeRange, order: EventOrder, read: TimeRange): TimeRange {
+  return order === "asc"
+    ? { fromUs: earliestUs(range.toUs, addUs(read.toUs, 1)), toUs: range.toUs }
+    : { fromUs: range.fromUs, toUs: latestUs(range.fromUs, addUs(read.fromUs, -1)) };
 }
 
 /** Up to the last event, exclusive: more events may have its time stamp. */

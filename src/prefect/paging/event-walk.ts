@@ -4,13 +4,10 @@ import { addUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
-import type { EventPage } from "../api.ts";
+import { type InstantReader, readInstant } from "./event-instant.ts";
 
-/** The two calls that a walk makes. Both throw AppError. */
-export interface EventReader {
-  filter(filter: EventFilter, limit: number): Promise<EventPage>;
-  next(token: string): Promise<EventPage>;
-}
+/** The calls that a walk makes. All throw AppError. */
+export type EventReader = InstantReader;
 
 export interface WalkOptions {
   readonly pageSize: number;
@@ -23,17 +20,17 @@ export interface WalkStep {
   readonly events: readonly PrefectEvent[];
   /** Up to here, inclusive, the steps so far have all events that Prefect held when the walk began. */
   readonly provenToUs: ServerUs;
+  /** Present: Prefect counts more events of this instant than it lists. Later steps prove only what is after it. */
+  readonly unlisted?: { readonly atUs: ServerUs; readonly total: number; readonly listed: number };
 }
 
 /** How often a page is read before a contradiction between its events and its total is an error. */
 const MAX_READINGS = 3;
-/** Readings of one instant, in a row, that give no new event although the total is higher; then it is an error. */
-const MAX_FRUITLESS_READINGS = 8;
 
 /**
  * Reads every event of a closed range of `occurred`, ascending. Prefect pages by offset while rows are added and deleted, so each
- * page is a new question that begins at the last time stamp seen, inclusive. Only when one instant fills a page, the token of the
- * next page is followed, and the result compared with the total, which is asked for again.
+ * page is a new question that begins at the last time stamp seen, inclusive. Only when one instant fills a page, it is read by itself
+ * (`readInstant`); what Prefect cannot list of it is left out and stated, and the walk continues after it.
  * Throws AppError: those of the calls, or `unavailable` when the pages contradict each other; nothing more is proven then.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/storage/database.py
  */
@@ -58,8 +55,14 @@ export async function* walkEvents(
       fromUs = last.atUs;
       continue;
     }
-    const instant = await readInstant(reader, fromUs, options);
-    yield { events: instant.filter((event) => !known.has(event.id)), provenToUs: fromUs };
+    const atUs = fromUs;
+    const instant = await readInstant(reader, { atUs, filter: {}, pageSize: options.pageSize }, (events) => {
+      inOrder(events, { fromUs: atUs, toUs: atUs });
+    });
+    const events = instant.events.filter((event) => !known.has(event.id));
+    const listed = instant.events.length;
+    if (listed >= instant.total) yield { events, provenToUs: atUs };
+    else yield { events, provenToUs: addUs(atUs, -1), unlisted: { atUs, total: instant.total, listed } };
     known = new Set();
     fromUs = addUs(fromUs, 1);
   }
@@ -85,33 +88,6 @@ async function readPage(reader: EventReader, range: TimeRange, options: WalkOpti
     if (reading >= MAX_READINGS)
       throw contradiction(sentence`${stamped.length} events of ${page.total} on a page that should hold more`);
   }
-}
-
-/**
- * Every event of one instant, on as many pages as there are. The order of ties may differ from page to page, so the results of several
- * readings are united until they have as many events as the total.
- */
-async function readInstant(reader: EventReader, atUs: ServerUs, options: WalkOptions): Promise<PrefectEvent[]> {
-  const range = { fromUs: atUs, toUs: atUs };
-  const filter: EventFilter = { occurred: occurredWithin(range), order: "ASC" };
-  const found = new Map<string, PrefectEvent>();
-  for (let fruitless = 0; fruitless < MAX_FRUITLESS_READINGS; ) {
-    const before = found.size;
-    let page = await reader.filter(filter, options.pageSize);
-    let pagesLeft = Math.ceil(page.total / options.pageSize) + 2;
-    for (;;) {
-      for (const row of inOrder(page.events, range)) found.set(row.event.id, row.event);
-      if (page.nextToken === null) break;
-      pagesLeft -= 1;
-      if (pagesLeft <= 0) throw contradiction(sentence`more pages than its total of ${page.total} allows`);
-      if (page.events.length === 0) throw contradiction("an empty page with a link to the next one");
-      page = await reader.next(page.nextToken);
-    }
-    const { total } = await reader.filter(filter, 0);
-    if (found.size >= total) return [...found.values()];
-    if (found.size === before) fruitless += 1;
-  }
-  throw contradiction(sentence`${found.size} events of one instant, fewer than its total`);
 }
 
 function inOrder(events: readonly PrefectEvent[], range: TimeRange): Stamped[] {

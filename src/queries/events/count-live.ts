@@ -17,7 +17,7 @@ import { serverNowUs } from "../source/server-time.ts";
 import { tallyEvent } from "./count-recorded.ts";
 import { withResource } from "./event-filter.ts";
 import { addGroup, type Buckets, bucketStart, type EventGroup, type Grouping, toStates } from "./event-tally.ts";
-import { isFilterRefused, readLiveEvents, withoutRefusedParts, withoutUnreliableParts } from "./live-events.ts";
+import { gapsOf, isFilterRefused, readLiveEvents, withoutRefusedParts, withoutUnreliableParts } from "./live-events.ts";
 
 export type LiveCount = LiveValue<Map<string, EventGroup>>;
 
@@ -168,15 +168,11 @@ async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> 
 async function countByReading(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { ctx, live, filter, by, buckets } = ask;
   const question = { range, order: "asc", filter, wanted: Number.MAX_SAFE_INTEGER } as const;
-  const { events, unread } = await readLiveEvents(ctx, live, question);
+  const read = await readLiveEvents(ctx, live, question);
   const tally = new Map<string, EventGroup>();
-  for (const event of events) tallyEvent(tally, event, by, buckets);
-  if (unread === null) return { value: tally };
-  return {
-    value: tally,
-    gaps: [unread],
-    notes: [sentence`Prefect was too slow to count everything; ask for a smaller window.`],
-  };
+  for (const event of read.events) tallyEvent(tally, event, by, buckets);
+  const slow = sentence`Prefect was too slow to count everything; ask for a smaller window.`;
+  return { value: tally, ...gapsOf(read, slow) };
 }
 
 function within(filter: EventFilter, range: TimeRange): EventFilter {

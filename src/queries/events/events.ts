@@ -15,7 +15,7 @@ import type { QueryContext } from "../source/context.ts";
 import { eventRetentionUs, type LiveGaps, reachOf } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
 import { serverNowUs } from "../source/server-time.ts";
-import { readLiveEvents } from "./live-events.ts";
+import { gapsOf, readLiveEvents } from "./live-events.ts";
 
 /** The last event of a page. */
 export interface EventPosition {
@@ -220,9 +220,8 @@ async function addLive(
     collector.add(event);
     if (collector.isFull) break;
   }
-  if (collector.isFull || read.unread === null) return {};
-  const note = sentence`Prefect was too slow to read everything within ${Math.round(ctx.liveDeadlineMs / 1000)} s; ask for a smaller window.`;
-  return { gaps: [read.unread], notes: [note] };
+  const slow = sentence`Prefect was too slow to read everything within ${Math.round(ctx.liveDeadlineMs / 1000)} s; ask for a smaller window.`;
+  return gapsOf(collector.isFull ? { ...read, unread: null } : read, slow);
 }
 
 export function joinGaps(a: LiveGaps, b: LiveGaps): LiveGaps {

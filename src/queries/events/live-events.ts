@@ -1,14 +1,15 @@
 /** Events from Prefect, with the order and the positions that events of the record have. */
 import { AppError } from "../../errors.ts";
-import { addUs, earliestUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { earliestUs, formatIsoUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import { matchesEventFilter } from "../../model/events/event-filter.ts";
-import type { TimeRange } from "../../model/freshness.ts";
-import { type EventOrder, eventPages, partFrom } from "../../prefect/paging/event-pages.ts";
+import { mergeRanges, type TimeRange } from "../../model/freshness.ts";
+import { type EventOrder, eventPages, partFrom, restAfter } from "../../prefect/paging/event-pages.ts";
 import { EVENTS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { QueryContext } from "../source/context.ts";
-import { claimableFromUs } from "../source/event-reach.ts";
+import { claimableFromUs, type LiveGaps } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
 
 export interface LiveEventsQuestion {
@@ -25,6 +26,22 @@ export interface LiveEvents {
   readonly events: readonly PrefectEvent[];
   /** The part that was not read because time was over, or null. */
   readonly unread: TimeRange | null;
+  /** Instants that Prefect could not list completely. */
+  readonly unlisted: readonly TimeRange[];
+}
+
+/** The gaps of a reading. `slow`: what to say when time was over. */
+export function gapsOf({ unread, unlisted }: LiveEvents, slow: Sentence): LiveGaps {
+  const gaps = mergeRanges([...unlisted, ...(unread === null ? [] : [unread])]);
+  if (gaps.length === 0) return {};
+  const notes = [...(unread === null ? [] : [slow]), ...(unlisted.length === 0 ? [] : [unlistedNote(unlisted)])];
+  return { gaps, notes };
+}
+
+function unlistedNote([first, ...others]: readonly TimeRange[]): Sentence {
+  const at = own(formatIsoUs(first?.fromUs ?? 0));
+  const more = others.length === 0 ? "" : sentence` and ${others.length} further moments`;
+  return sentence`Prefect lists fewer events of ${at}${more} than it counts: its pages leave out events of the same time.`;
 }
 
 /**
@@ -98,20 +115,22 @@ async function readPages(
   const rows: PrefectEvent[] = [];
   const matches: PrefectEvent[] = [];
   let read = range;
+  let unlisted: readonly TimeRange[] = [];
   let isCutShort = false;
   for await (const step of eventPages(live.api, { range, order, filter: asked, firstPage }, () => live.options())) {
-    read = step.read;
+    ({ read, unlisted } = step);
     for (const event of step.events) {
       rows.push(event);
       const isMatch = !isLocal || matchesEventFilter(question.filter, event);
       if (isMatch && isBeyond(event, order, after)) matches.push(event);
     }
-    if (isCertain(matches, wanted, rows) || step.isLast) break;
+    if (step.isLast) break;
+    if (isCertain(matches, wanted, rows)) break;
     isCutShort = live.remainingMs() < 50;
     if (isCutShort) break;
   }
-  saveRead(ctx, live, asked, rows, read);
-  return { events: sortEvents(matches, order), unread: isCutShort ? unreadPart(range, order, read) : null };
+  saveRead(ctx, live, asked, rows, unlisted.length === 0 ? read : null);
+  return { events: sortEvents(matches, order), unread: isCutShort ? restAfter(range, order, read) : null, unlisted };
 }
 
 /** There are enough matches, and a row with another `occurred` than that of the last one wanted. */
@@ -120,22 +139,16 @@ function isCertain(matches: readonly PrefectEvent[], wanted: number, rows: reado
   return rows.at(-1)?.occurred !== matches[wanted - 1]?.occurred;
 }
 
-function unreadPart(range: TimeRange, order: EventOrder, read: TimeRange): TimeRange {
-  return order === "asc"
-    ? { fromUs: addUs(read.toUs, 1), toUs: range.toUs }
-    : { fromUs: range.fromUs, toUs: addUs(read.fromUs, -1) };
-}
-
 function saveRead(
   ctx: QueryContext,
   live: LiveReader,
   asked: EventFilter,
   rows: readonly PrefectEvent[],
-  read: TimeRange,
+  read: TimeRange | null,
 ): void {
   const range = {
-    fromUs: latestUs(read.fromUs, claimableFromUs(ctx, live)),
-    toUs: earliestUs(read.toUs, live.reachedUs() ?? Number.NEGATIVE_INFINITY),
+    fromUs: latestUs(read?.fromUs ?? 0, claimableFromUs(ctx, live)),
+    toUs: earliestUs(read?.toUs ?? Number.NEGATIVE_INFINITY, live.reachedUs() ?? Number.NEGATIVE_INFINITY),
   };
   const isEverything = Object.keys(asked).length === 0 && range.fromUs <= range.toUs;
   const covered = isEverything ? { covered: range, reachedUs: live.reachedUs() } : {};

@@ -27,11 +27,11 @@ import {
 import { findEventsByText, findLogsByText } from "../../store/search/text.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { eventWindow, joinGaps } from "../events/events.ts";
-import { readLiveEvents } from "../events/live-events.ts";
+import { gapsOf, readLiveEvents } from "../events/live-events.ts";
 import type { LiveValue } from "../source/answer.ts";
 import { adjustForFuture, answerWindow, isWindowRecorded, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
-import { reachOf } from "../source/event-reach.ts";
+import { type LiveGaps, reachOf } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
 import { newestNote } from "../source/newest-note.ts";
 import { isOver } from "../source/past-window.ts";
@@ -241,17 +241,17 @@ async function liveEvents(
   const filter = query === "" || query.length > 200 ? {} : { text: { query } };
   const rows: PrefectEvent[] = [];
   let after = question.after.event;
+  let lost: LiveGaps = {};
+  const slow = sentence`Prefect was too slow to search everything; give a later since.`;
   for (;;) {
     const wanted = question.limit + 1;
     const read = await readLiveEvents(ctx, live, { range: window, order: "desc", filter, after, wanted });
     rows.push(...read.events.filter((event) => matchesSearch(terms, wordsOfAll(stringsOf(event)))));
     const last = read.events.at(-1);
-    if (read.unread !== null && rows.length <= question.limit) {
-      const note = sentence`Prefect was too slow to search everything; give a later since.`;
-      return { value: { rows, hasMore: false }, gaps: [read.unread], notes: [note] };
-    }
-    if (rows.length > question.limit || read.events.length < wanted || !last) {
-      return { value: { rows, hasMore: rows.length > question.limit } };
+    const isFull = rows.length > question.limit;
+    lost = joinGaps(lost, gapsOf(isFull ? { ...read, unread: null } : read, slow));
+    if (isFull || read.unread !== null || read.events.length < wanted || !last) {
+      return { value: { rows, hasMore: isFull }, ...lost };
     }
     after = { occurredUs: usOf(last), id: last.id.toLowerCase() };
   }

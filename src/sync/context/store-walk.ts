@@ -1,5 +1,5 @@
 import { approximateChars } from "../../lib/json-size.ts";
-import { addUs, earliestUs, latestUs, type ServerUs } from "../../lib/time.ts";
+import { addUs, earliestUs, formatIsoUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { type EventReader, walkEvents } from "../../prefect/paging/event-walk.ts";
@@ -33,6 +33,8 @@ export interface StoreWalkResult {
   readonly mark: ClockMark;
   /** End of the claim; null when nothing was claimed. */
   readonly claimedToUs: ServerUs | null;
+  /** Instants of which Prefect counts more events than it lists; they are not claimed. */
+  readonly unlistedUs: readonly ServerUs[];
 }
 
 /** Reads event pages through the engine's requests. */
@@ -41,6 +43,11 @@ export function eventReader(ctx: EngineContext, priority: Priority, signal: Abor
     filter: (filter, limit) =>
       ctx.requests.call(priority, signal, (api, options) => api.filterEvents(filter, limit, options)),
     next: (token) => ctx.requests.call(priority, signal, (api, options) => api.nextEvents(token, options)),
+    // Prefect checks the unit of time here too, although it uses none.
+    count: (by, filter) =>
+      ctx.requests.call(priority, signal, (api, options) =>
+        api.countEvents(by, { filter, time_unit: "week" }, options),
+      ),
   };
 }
 
@@ -60,14 +67,15 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
   let claimedToUs: ServerUs | null = null;
   let batch: PrefectEvent[] = [];
   let chars = 0;
-  let { fromUs: uncheckedUs } = range;
+  let { fromUs: uncheckedUs, fromUs: unprovenUs } = range;
+  const unlistedUs: ServerUs[] = [];
   const commit = async (provenToUs: ServerUs) => {
     const part = { fromUs: uncheckedUs, toUs: earliestUs(provenToUs, range.toUs) };
     await checkReading(ctx, { mark, part, received, events: batch }, priority, signal);
     uncheckedUs = addUs(provenToUs, 1);
     const isLast = provenToUs >= range.toUs;
     const reachedUs = mark.reachedUs();
-    const fromUs = latestUs(range.fromUs, horizonUs(ctx));
+    const fromUs = latestUs(unprovenUs, horizonUs(ctx));
     const toUs = reachedUs === null ? Number.NEGATIVE_INFINITY : earliestUs(provenToUs, range.toUs, reachedUs);
     const isNewClaim = isLast || toUs > (options.coveredToUs ?? Number.NEGATIVE_INFINITY);
     const claim = toUs < fromUs || !isNewClaim ? null : { fromUs, toUs, source, verifiedUs: mark.atUs };
@@ -87,7 +95,18 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
     }
     options.onPage?.(step.events);
     const isFull = batch.length >= batchEvents || chars >= batchChars;
-    if (isFull || step.provenToUs >= range.toUs) await commit(step.provenToUs);
+    if (isFull || step.unlisted || step.provenToUs >= range.toUs) await commit(step.provenToUs);
+    if (step.unlisted) {
+      const { atUs, total, listed } = step.unlisted;
+      ctx.logger.warn("Prefect lists fewer events of one instant than it counts", {
+        instant: formatIsoUs(atUs),
+        total,
+        listed,
+      });
+      unlistedUs.push(atUs);
+      uncheckedUs = addUs(atUs, 1);
+      unprovenUs = addUs(atUs, 1);
+    }
   }
-  return { ids: new Set(received.keys()), gained, mark, claimedToUs };
+  return { ids: new Set(received.keys()), gained, mark, claimedToUs, unlistedUs };
 }

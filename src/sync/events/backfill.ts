@@ -1,4 +1,14 @@
-import { addUs, ceilUs, DAY_US, HOUR_US, latestUs, MINUTE_US, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import {
+  addUs,
+  ceilUs,
+  DAY_US,
+  HOUR_US,
+  latestUs,
+  MINUTE_US,
+  SECOND_US,
+  type ServerUs,
+  type SteadyMs,
+} from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { gapsIn, type TimeRange } from "../../model/freshness.ts";
 import { coveredRanges } from "../../store/coverage.ts";
@@ -17,6 +27,10 @@ const LARGEST_WINDOW_US = DAY_US;
  * missing.
  */
 const EDGE_US = 5 * SECOND_US;
+/** After this time, an instant that Prefect could not list is read again. */
+const UNLISTED_RETRY_MS = 30 * 60_000;
+/** A longer gap consists of other moments, too. */
+const LONGEST_UNLISTED_US = 1_000;
 
 export interface BackfillOptions {
   readonly goalUs: ServerUs;
@@ -39,6 +53,8 @@ export class Backfill {
   private readonly ctx: EngineContext;
   private windowUs = FIRST_WINDOW_US;
   private isFilling = false;
+  /** When Prefect could not list all events of an instant. */
+  private readonly unlisted = new Map<ServerUs, SteadyMs>();
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
@@ -52,8 +68,18 @@ export class Backfill {
     if (!last) return [];
     const fromUs = ceilUs(latestUs(goalUs, horizonUs(this.ctx), retentionFloorUs(db)));
     return gapsIn({ fromUs, toUs: last.toUs }, covered).filter(
-      (gap) => gap.fromUs > fromUs || gap.toUs - fromUs > EDGE_US,
+      (gap) => (gap.fromUs > fromUs || gap.toUs - fromUs > EDGE_US) && !this.isUnlisted(gap),
     );
+  }
+
+  /** Whether a gap consists of instants that Prefect could not list a while ago. Older gaps must not wait for it. */
+  private isUnlisted(gap: TimeRange): boolean {
+    if (this.unlisted.size === 0 || gap.toUs - gap.fromUs > LONGEST_UNLISTED_US) return false;
+    for (let us = gap.fromUs; us <= gap.toUs; us = addUs(us, 1)) {
+      const triedMs = this.unlisted.get(us);
+      if (triedMs === undefined || this.ctx.clock.steadyMs() - triedMs > UNLISTED_RETRY_MS) return false;
+    }
+    return true;
   }
 
   async step({ goalUs, signal, onPage }: BackfillOptions): Promise<BackfillStep> {
@@ -69,7 +95,11 @@ export class Backfill {
       ...(onPage ? { onPage } : {}),
     });
     this.adapt(range, walk.ids.size);
-    return { state: walk.claimedToUs === null ? "blocked" : "more", reachedUs: range.fromUs };
+    for (const us of walk.unlistedUs) this.unlisted.set(us, this.ctx.clock.steadyMs());
+    return {
+      state: walk.claimedToUs === null && walk.unlistedUs.length === 0 ? "blocked" : "more",
+      reachedUs: range.fromUs,
+    };
   }
 
   private setFilling(isFilling: boolean): void {

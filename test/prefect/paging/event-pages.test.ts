@@ -30,6 +30,7 @@ function server(answers: readonly (readonly (readonly PrefectEvent[])[])[], tota
         const [question = 0, index = 0] = token.split(":").map(Number);
         return page(question, index);
       },
+      countEvents: async () => [],
     },
   };
 }
@@ -50,8 +51,8 @@ describe("pages of events", () => {
     );
     const steps = await Array.fromAsync(eventPages(api, question, () => ({})));
     expect(steps).toEqual([
-      { events: [a, b], read: { fromUs: range.fromUs, toUs: T0_US + 10 * SECOND - 1 }, isLast: false },
-      { events: [c, d], read: range, isLast: true },
+      { events: [a, b], read: { fromUs: range.fromUs, toUs: T0_US + 10 * SECOND - 1 }, isLast: false, unlisted: [] },
+      { events: [c, d], read: range, isLast: true, unlisted: [] },
     ]);
     expect(asked).toEqual(["since 0, 2", "0:1"]);
   });
@@ -63,25 +64,34 @@ describe("pages of events", () => {
           [a, b],
           [b, c],
         ],
+        [[]],
         [[c, d]],
       ],
-      [4, 2],
+      [4, 1, 2],
     );
     const steps = await Array.fromAsync(eventPages(api, question, () => ({})));
     expect(steps.map((step) => step.events)).toEqual([[a, b], [c], [d]]);
     expect(steps.at(-1)).toMatchObject({ read: range, isLast: true });
-    expect(asked).toEqual(["since 0, 2", "0:1", "since 20, 50"]);
+    // The time of an event on two pages is counted: others of the same time may have been left out.
+    expect(asked).toEqual(["since 0, 2", "0:1", "since 10, 0", "since 20, 50"]);
   });
 
   test("end without a proof when asking for the rest gives nothing new", async () => {
-    const { api, asked } = server([[[a, b]], [[b]]], [3, 1]);
+    const { api, asked } = server([[[a, b]], [[b]]], [3, 1, 3]);
     const steps = await Array.fromAsync(eventPages(api, question, () => ({})));
     expect(steps.at(-1)).toEqual({
       events: [],
       read: { fromUs: range.fromUs, toUs: T0_US + 10 * SECOND - 1 },
       isLast: true,
+      unlisted: [{ fromUs: T0_US + 10 * SECOND, toUs: range.toUs }],
     });
-    expect(asked).toEqual(["since 0, 2", "since 10, 50"]);
+    expect(asked).toEqual(["since 0, 2", "since 10, 50", "since 0, 0"]);
+  });
+
+  test("are complete when the missing event was deleted meanwhile", async () => {
+    const { api } = server([[[a, b]], [[b]]], [3, 1, 2]);
+    const steps = await Array.fromAsync(eventPages(api, question, () => ({})));
+    expect(steps.at(-1)).toEqual({ events: [], read: range, isLast: true, unlisted: [] });
   });
 
   test("have read the later part of the range when the order is descending", async () => {
