@@ -5,8 +5,11 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
+import { LRUCache } from "lru-cache";
 import { AppError } from "../../errors.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { asNames, type Checked, own, sentence } from "../../lib/shown-text.ts";
+import { addMs, NEVER_MS, type SteadyMs } from "../../lib/time.ts";
 
 export interface OidcSettings {
   readonly issuer: string;
@@ -36,12 +39,19 @@ export interface CallerAuth {
   authenticate(headers: Headers): Promise<Caller>;
 }
 
+/** The issuer's keys are read again after this time, so that one that it has withdrawn is not accepted for long. */
+const KEYS_VALID_MS = 10 * 60_000;
+/** How far the issuer's clock may differ from this machine's. */
+const TOLERANCE_S = 30;
+/** Access tokens whose end is remembered. */
+const MAX_TOKENS = 10_000;
+
 const ANONYMOUS: Caller = { id: "anonymous", scopes: [] };
 
-export function createCallerAuth(settings: CallerAuthSettings): CallerAuth {
+export function createCallerAuth(settings: CallerAuthSettings, clock: Clock): CallerAuth {
   const digests = settings.tokens.map(digest);
   const oidc = settings.oidc;
-  const keys = oidc ? createRemoteJWKSet(new URL(oidc.jwksUrl)) : null;
+  const issuer = oidc ? new Issuer(oidc, clock) : null;
   const isRequired = digests.length > 0 || oidc !== null;
 
   return {
@@ -54,23 +64,68 @@ export function createCallerAuth(settings: CallerAuthSettings): CallerAuth {
       // All digests are compared in constant time, so that the duration reveals nothing about a token.
       const known = digests.filter((one) => timingSafeEqual(one, given)).length > 0;
       if (known) return { id: `token:${given.toString("hex").slice(0, 12)}`, scopes: [] };
-      if (!oidc || !keys) throw refused("The bearer token is unknown.");
-      return await verifyAccessToken(token, oidc, keys);
+      if (!issuer) throw refused("The bearer token is unknown.");
+      return await issuer.verify(token, given.toString("hex"));
     },
   };
+}
+
+/**
+ * Verifies access tokens. Their times can only be compared with the wall clock, which may be set back; then a token that has ended
+ * would be valid again. So the end of each token is kept on the steady clock from when it was first accepted, and the age of the keys
+ * is measured there too.
+ */
+class Issuer {
+  private readonly oidc: OidcSettings;
+  private readonly clock: Clock;
+  private readonly keys: ReturnType<typeof createRemoteJWKSet>;
+  private keysReadMs: SteadyMs = NEVER_MS;
+  private reading: Promise<void> | null = null;
+  private readonly ends = new LRUCache<string, SteadyMs>({ max: MAX_TOKENS });
+
+  constructor(oidc: OidcSettings, clock: Clock) {
+    this.oidc = oidc;
+    this.clock = clock;
+    this.keys = createRemoteJWKSet(new URL(oidc.jwksUrl), { cacheMaxAge: Number.POSITIVE_INFINITY });
+  }
+
+  /** `id`: the same for each use of the token. */
+  async verify(token: string, id: string): Promise<Caller> {
+    const caller = await verifyAccessToken(token, this.oidc, this.clock, () => this.currentKeys());
+    const nowMs = this.clock.steadyMs();
+    const leftMs = (caller.expiresMs ?? 0) + TOLERANCE_S * 1000 - this.clock.nowUs() / 1000;
+    const endMs = this.ends.get(id) ?? addMs(nowMs, leftMs);
+    this.ends.set(id, endMs);
+    if (nowMs >= endMs) throw refused("The access token is not valid for this server.");
+    return caller;
+  }
+
+  private async currentKeys(): Promise<ReturnType<typeof createRemoteJWKSet>> {
+    const nowMs = this.clock.steadyMs();
+    if (nowMs - this.keysReadMs >= KEYS_VALID_MS) {
+      this.reading ??= this.keys.reload().finally(() => {
+        this.reading = null;
+      });
+      await this.reading;
+      this.keysReadMs = nowMs;
+    }
+    return this.keys;
+  }
 }
 
 async function verifyAccessToken(
   token: string,
   oidc: OidcSettings,
-  keys: ReturnType<typeof createRemoteJWKSet>,
+  clock: Clock,
+  currentKeys: () => Promise<ReturnType<typeof createRemoteJWKSet>>,
 ): Promise<Caller> {
   let payload: Awaited<ReturnType<typeof jwtVerify>>["payload"];
   try {
-    ({ payload } = await jwtVerify(token, keys, {
+    ({ payload } = await jwtVerify(token, await currentKeys(), {
       issuer: oidc.issuer,
       audience: oidc.audience,
-      clockTolerance: 30,
+      clockTolerance: TOLERANCE_S,
+      currentDate: new Date(clock.nowUs() / 1000),
       // A token that never expires cannot be revoked, and all tokens without a subject would count as one caller.
       requiredClaims: ["exp", "sub"],
     }));

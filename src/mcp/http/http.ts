@@ -88,7 +88,7 @@ class McpHttpServer implements HttpServer {
     checkBind(settings);
     this.options = options;
     this.authSettings = callerAuthOf(settings);
-    this.auth = createCallerAuth(this.authSettings);
+    this.auth = createCallerAuth(this.authSettings, options.clock);
     const { requestsPerSecond, maxConcurrent } = settings;
     const burst = Math.max(1, requestsPerSecond);
     this.limits = new CallerLimits({ requestsPerSecond, burst, maxConcurrent, maxCallers: MAX_CALLERS });

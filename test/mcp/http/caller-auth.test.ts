@@ -4,6 +4,7 @@ import { AppError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { type CallerAuth, createCallerAuth } from "../../../src/mcp/http/caller-auth.ts";
 import { failureOf } from "../../support/failure-of.ts";
+import { SettableClock } from "../../support/time/settable-clock.ts";
 
 async function outcome(auth: CallerAuth, authorization?: string): Promise<string> {
   try {
@@ -20,13 +21,13 @@ async function outcome(auth: CallerAuth, authorization?: string): Promise<string
 
 describe("bearer tokens", () => {
   test("are not asked for when none is set", async () => {
-    const auth = createCallerAuth({ tokens: [], oidc: null });
+    const auth = createCallerAuth({ tokens: [], oidc: null }, systemClock);
     expect(auth.isRequired).toBe(false);
     expect(await outcome(auth)).toBe("anonymous");
   });
 
   test("that are set are accepted; any other is refused without being echoed", async () => {
-    const auth = createCallerAuth({ tokens: ["first-token", "second-token"], oidc: null });
+    const auth = createCallerAuth({ tokens: ["first-token", "second-token"], oidc: null }, systemClock);
     expect(await outcome(auth, "Bearer second-token")).toBe("token");
     expect(await outcome(auth)).toBe("A bearer token is required.");
     expect(await outcome(auth, "Basic second-token")).toBe("A bearer token is required.");
@@ -47,7 +48,7 @@ describe("access tokens of an issuer", () => {
       jwksUrl: `http://127.0.0.1:${server.port}/jwks`,
       scopes: ["prefect:read"],
     };
-    const auth = createCallerAuth({ tokens: [], oidc });
+    const auth = createCallerAuth({ tokens: [], oidc }, systemClock);
     const sign = (over: { iss?: string; aud?: string; scope?: string; exp?: string; key?: CryptoKey }) =>
       new SignJWT({ scope: over.scope ?? "prefect:read other" })
         .setProtectedHeader({ alg: "ES256", kid: "k1" })
@@ -79,7 +80,7 @@ describe("access tokens of an issuer", () => {
       jwksUrl: `http://127.0.0.1:${server.port}/jwks`,
       scopes: [],
     };
-    const auth = createCallerAuth({ tokens: ["a-token-that-stays"], oidc });
+    const auth = createCallerAuth({ tokens: ["a-token-that-stays"], oidc }, systemClock);
     const endless = new SignJWT({})
       .setProtectedHeader({ alg: "ES256", kid: "k1" })
       .setSubject("someone")
@@ -102,6 +103,38 @@ describe("access tokens of an issuer", () => {
     expect((await auth.authenticate(new Headers({ authorization: ending }))).expiresMs).toBe(endS * 1000);
     const lasting = await auth.authenticate(new Headers({ authorization: "Bearer a-token-that-stays" }));
     expect(lasting).not.toHaveProperty("expiresMs");
+  });
+
+  test("that have ended stay so when the wall clock is set back, and so do keys that the issuer has withdrawn", async () => {
+    const pair = await generateKeyPair("ES256");
+    const jwk = { ...(await exportJWK(pair.publicKey)), kid: "k1", alg: "ES256" };
+    let keys = [jwk];
+    await using server = Bun.serve({ port: 0, fetch: () => Response.json({ keys }) });
+    const oidc = {
+      issuer: "https://login.example.com",
+      audience: "https://mcp.example.com/mcp",
+      jwksUrl: `http://127.0.0.1:${server.port}/jwks`,
+      scopes: [],
+    };
+    const clock = new SettableClock(systemClock.nowUs());
+    const auth = createCallerAuth({ tokens: [], oidc }, clock);
+    const sign = async (endsInS: number) =>
+      `Bearer ${await new SignJWT({})
+        .setProtectedHeader({ alg: "ES256", kid: "k1" })
+        .setSubject("someone")
+        .setIssuer(oidc.issuer)
+        .setAudience(oidc.audience)
+        .setExpirationTime(Math.floor(clock.nowUs() / 1_000_000) + endsInS)
+        .sign(pair.privateKey)}`;
+    const short = await sign(300);
+    expect(await outcome(auth, short)).toBe("sub");
+    clock.pass(400_000);
+    clock.step(-2 * 3_600_000);
+    expect(await outcome(auth, short)).toBe("The access token is not valid for this server.");
+    expect(await outcome(auth, await sign(300))).toBe("sub");
+    keys = [];
+    clock.pass(600_000);
+    expect(await outcome(auth, await sign(300))).toBe("The access token is not valid for this server.");
   });
 
   test("are answered with `unavailable` while the issuer's keys cannot be read", async () => {
@@ -130,7 +163,9 @@ describe("access tokens of an issuer", () => {
         .setExpirationTime("5m")
         .sign(privateKey);
       const failure = await failureOf(
-        createCallerAuth({ tokens: [], oidc }).authenticate(new Headers({ authorization: `Bearer ${token}` })),
+        createCallerAuth({ tokens: [], oidc }, systemClock).authenticate(
+          new Headers({ authorization: `Bearer ${token}` }),
+        ),
       );
       expect({ jwksUrl, code: failure.code, status: failure.status }).toEqual({
         jwksUrl,
