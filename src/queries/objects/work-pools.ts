@@ -1,6 +1,6 @@
 /** Work pools with their queues, their workers with heartbeats, and the runs that hold their slots. */
 import { sentence } from "../../lib/shown-text.ts";
-import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { MINUTE_US, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { KINDS } from "../../model/kinds.ts";
 import type { Worker, WorkPool, WorkQueue } from "../../model/objects.ts";
@@ -72,7 +72,9 @@ export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuesti
 
 function withAge(worker: Worker, nowUs: ServerUs): WorkerItem {
   const beatUs = parseIsoUs(worker.last_heartbeat_time ?? "");
-  return { worker, heartbeatAgeUs: beatUs === undefined ? null : Math.max(0, nowUs - beatUs) };
+  // From before the server clock was set back: it does not show how long ago it was.
+  const isUnknown = beatUs === undefined || beatUs > nowUs + MINUTE_US;
+  return { worker, heartbeatAgeUs: isUnknown ? null : Math.max(0, nowUs - beatUs) };
 }
 
 function queuesOf(ctx: QueryContext, fresh: boolean | undefined): Promise<Answered<readonly WorkQueue[]>> {

@@ -13,7 +13,8 @@ export function isOnline(worker: Worker, nowUs: ServerUs): boolean {
   const us = parseIsoUs(worker.last_heartbeat_time ?? "");
   if (us === undefined) return false;
   const interval = Number(worker.heartbeat_interval_seconds ?? DEFAULT_INTERVAL_SECONDS);
-  return nowUs - us <= interval * MISSED_HEARTBEATS * SECOND_US;
+  // A heartbeat from the future is from before the server clock was set back: a worker that lives has sent a later one.
+  return Math.abs(nowUs - us) <= interval * MISSED_HEARTBEATS * SECOND_US;
 }
 
 /** False for push and managed pools: Prefect itself starts their runs. */

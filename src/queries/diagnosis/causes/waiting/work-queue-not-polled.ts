@@ -19,7 +19,7 @@ export const workQueueNotPolled: CauseModule = {
           const { queue } = queueFacts;
           const waiting = waitingInQueue(facts, queueFacts);
           const polledUs = parseIsoUs(queue.last_polled ?? "");
-          const isPolled = polledUs !== undefined && pool.queuesReadUs - polledUs <= POLLED_WITHIN_US;
+          const isPolled = polledUs !== undefined && Math.abs(pool.queuesReadUs - polledUs) <= POLLED_WITHIN_US;
           if (waiting.length === 0 || isPolled || queue.is_paused === true) return [];
           const workers = pool.workers
             .filter((worker) => isOnline(worker, pool.workersReadUs))
