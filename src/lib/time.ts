@@ -109,6 +109,11 @@ function daysSince1970(year: number, month: number, day: number): number {
   return years * 365 + leaps + dayOfYear - 719_468;
 }
 
+/** For libraries that take a Date. */
+export function toDate(us: LocalUs | ServerUs): Date {
+  return new Date(us / 1000);
+}
+
 /** As Prefect writes times: UTC with `Z`; six fractional digits, or none when they are zero. */
 export function formatIsoUs(us: number): Sentence {
   const ms = Math.floor(us / 1000);

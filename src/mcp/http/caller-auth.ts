@@ -9,7 +9,7 @@ import { LRUCache } from "lru-cache";
 import { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { asNames, type Checked, own, sentence } from "../../lib/shown-text.ts";
-import { addMs, NEVER_MS, type SteadyMs } from "../../lib/time.ts";
+import { addMs, NEVER_MS, type SteadyMs, toDate } from "../../lib/time.ts";
 
 export interface OidcSettings {
   readonly issuer: string;
@@ -125,7 +125,7 @@ async function verifyAccessToken(
       issuer: oidc.issuer,
       audience: oidc.audience,
       clockTolerance: TOLERANCE_S,
-      currentDate: new Date(clock.nowUs() / 1000),
+      currentDate: toDate(clock.nowUs()),
       // A token that never expires cannot be revoked, and all tokens without a subject would count as one caller.
       requiredClaims: ["exp", "sub"],
     }));
