@@ -5,7 +5,7 @@
 import { addUs, DAY_US, earliestUs, type LocalUs, latestUs, onServerClock, type ServerUs } from "../lib/time.ts";
 import { SNAPSHOT_KINDS } from "../model/kinds.ts";
 import type { RecordDb } from "./database.ts";
-import { findFact, putFact } from "./sync-state.ts";
+import { findFact, findStateJson, type MomentOnBothClocks, PROVEN_KEY, putFact, putStateJson } from "./sync-state.ts";
 
 /** Cuts all claims at `untilUs`: what occurs later is not proven. Returns whether any claim went further. */
 export function cutClaims(db: RecordDb, untilUs: ServerUs): boolean {
@@ -13,6 +13,24 @@ export function cutClaims(db: RecordDb, untilUs: ServerUs): boolean {
     "UPDATE coverage SET to_us = ?1, server_count = NULL, record_count = NULL WHERE to_us > ?1 AND from_us <= ?1";
   const whole = "DELETE FROM coverage WHERE from_us > ?";
   return [ends, whole].map((sql) => db.prepare<unknown, [number]>(sql).run(untilUs).changes > 0).includes(true);
+}
+
+/**
+ * The moment at which the server was recognised last: what was read later is withdrawn when another server answers. In the future it
+ * would spare what follows, so it may become earlier, never later.
+ */
+function moveProvenMoment(
+  db: RecordDb,
+  nowUs: LocalUs,
+  move: (moment: MomentOnBothClocks) => MomentOnBothClocks,
+): void {
+  const moment = findStateJson(db, PROVEN_KEY) as MomentOnBothClocks | null;
+  if (moment !== null) putStateJson(db, PROVEN_KEY, move(moment), nowUs);
+}
+
+/** The server clock was set back to `untilUs`. `nowUs`: local clock. */
+export function cutProvenMoment(db: RecordDb, untilUs: ServerUs, nowUs: LocalUs): void {
+  moveProvenMoment(db, nowUs, (moment) => ({ ...moment, serverUs: earliestUs(moment.serverUs, Math.floor(untilUs)) }));
 }
 
 export interface LocalTime {
@@ -51,6 +69,7 @@ export function redateReadings(db: RecordDb, { nowUs, skewUs, byUs }: LocalTime)
     if (byUs !== null) return earliestUs(nowUs, addUs(us, byUs));
     return us > nowUs ? dayAgoUs : us;
   };
+  moveProvenMoment(db, nowUs, (moment) => ({ ...moment, localUs: redated(moment.localUs) }));
   for (const kind of SNAPSHOT_KINDS) {
     const [whole, newest] = [findFact(db, `read:${kind}`), findFact(db, `newest:${kind}`)];
     if (whole) putFact(db, `read:${kind}`, { ...whole, readUs: redated(whole.readUs) }, nowUs);

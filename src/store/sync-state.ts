@@ -88,6 +88,15 @@ export function removeReadings(db: RecordDb): void {
   db.prepare<unknown, []>("DELETE FROM sync_state WHERE key LIKE 'read:%'").run();
 }
 
+/** State key of the moment at which the server was recognised last. */
+export const PROVEN_KEY = "server.proven";
+
+/** A moment on both clocks. */
+export interface MomentOnBothClocks {
+  readonly localUs: LocalUs;
+  readonly serverUs: ServerUs;
+}
+
 /** A fact that only the engine itself reads. Its key contains a dot, so it never equals the key of a published fact. */
 export function findStateJson(db: RecordDb, key: string): unknown {
   const row = db.prepare<{ value: string }, [string]>("SELECT value FROM sync_state WHERE key = ?").get(key);

@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 import { DAY_US, HOUR_US, SECOND_US } from "../../src/lib/time.ts";
 import { addCoverage, coveredRanges } from "../../src/store/coverage.ts";
 import { inTransaction, openRecord } from "../../src/store/database.ts";
-import { cutClaims, redateReadings } from "../../src/store/future-times.ts";
+import { cutClaims, cutProvenMoment, redateReadings } from "../../src/store/future-times.ts";
 import { findObject, upsertObjects } from "../../src/store/objects/objects.ts";
 import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
 import { findTaskRunRow, upsertTaskRuns } from "../../src/store/runs/task-runs.ts";
-import { findFact } from "../../src/store/sync-state.ts";
+import { findFact, findStateJson, putStateJson } from "../../src/store/sync-state.ts";
 import { aDeployment, aFlowRun, aTaskRun, T0_US } from "../support/builders.ts";
 
 const NOW = T0_US;
@@ -78,6 +78,20 @@ test("without the server clock, such a claim is a day old", () => {
   claim("event", "", NOW - HOUR_US, NOW - 20, AHEAD);
   inTransaction(db, () => redateReadings(db, { nowUs: NOW, skewUs: null, byUs: null }));
   expect(claims("event")[0]?.[2]).toBe(-DAY_US);
+});
+
+test("the moment at which the server was recognised never becomes one of the future", () => {
+  const { db } = aRecord();
+  const proven = () => findStateJson(db, "server.proven");
+  const set = () => putStateJson(db, "server.proven", { localUs: AHEAD - 5, serverUs: AHEAD - 7 }, NOW);
+  set();
+  inTransaction(db, () => redateReadings(db, { nowUs: NOW, skewUs: 0, byUs: NOW - AHEAD }));
+  expect(proven()).toEqual({ localUs: NOW - 5, serverUs: AHEAD - 7 });
+  set();
+  inTransaction(db, () => redateReadings(db, { nowUs: NOW, skewUs: null, byUs: null }));
+  expect(proven()).toEqual({ localUs: NOW - DAY_US, serverUs: AHEAD - 7 });
+  inTransaction(db, () => cutProvenMoment(db, NOW - 9, NOW));
+  expect(proven()).toEqual({ localUs: NOW - DAY_US, serverUs: NOW - 9 });
 });
 
 test("rows that were read in the future are replaced by the next reading", () => {

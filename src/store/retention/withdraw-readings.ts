@@ -1,16 +1,9 @@
-import type { LocalUs, ServerUs } from "../../lib/time.ts";
 import { gapsIn } from "../../model/freshness.ts";
 import { coveredRanges, removeAllCoverage, removeCoverageVerifiedAfter } from "../coverage.ts";
 import { inTransaction, type RecordDb } from "../database.ts";
 import { removeDeletedPostings } from "../events/deleted-postings.ts";
 import { keyBounds } from "../events/event-counts.ts";
-import { removeReadings } from "../sync-state.ts";
-
-/** A moment on both clocks. */
-export interface MomentOnBothClocks {
-  readonly localUs: LocalUs;
-  readonly serverUs: ServerUs;
-}
+import { type MomentOnBothClocks, removeReadings } from "../sync-state.ts";
 
 const EVER = { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER };
 

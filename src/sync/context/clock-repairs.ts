@@ -4,7 +4,7 @@ import { retentionHorizonUs } from "../../prefect/event-retention.ts";
 import { coverageEnd } from "../../store/coverage.ts";
 import { inTransaction, type RecordDb } from "../../store/database.ts";
 import { isDamage } from "../../store/file/store-error.ts";
-import { cutClaims, redateReadings } from "../../store/future-times.ts";
+import { cutClaims, cutProvenMoment, redateReadings } from "../../store/future-times.ts";
 import { findFact, putStateJson } from "../../store/sync-state.ts";
 import type { ServerClock } from "../server/server-clock.ts";
 import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
@@ -64,6 +64,7 @@ export class ClockRepairs {
     const { db } = this;
     const endUs = coverageEnd(db, "event", "");
     cutClaims(db, untilUs);
+    cutProvenMoment(db, untilUs, this.clock.nowUs());
     const floorUs = retentionFloorUs(db);
     // While its clock was ahead, the server may have deleted events that are not old by the present clock.
     const retentionUs = findFact(db, "instance")?.retentionUs ?? null;

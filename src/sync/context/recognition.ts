@@ -4,8 +4,7 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
-import type { MomentOnBothClocks } from "../../store/retention/withdraw-readings.ts";
-import { findFact, findStateJson } from "../../store/sync-state.ts";
+import { findFact, findStateJson, type MomentOnBothClocks, PROVEN_KEY } from "../../store/sync-state.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
 import { recordBlockTypes } from "./block-types.ts";
@@ -13,8 +12,6 @@ import { checkDatabase } from "./database-check.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { findAbsentEvents, markersWithin, newestEvents, newestMarkers } from "./marker-events.ts";
 
-/** State key of a MomentOnBothClocks. */
-const PROVEN_KEY = "server.proven";
 /**
  * Where the record has no marker event, the server is asked this often for something else that it has returned before, and whenever a
  * connection was lost.
