@@ -89,3 +89,24 @@ test.each(CASES)("the record has the order and the numbers of the first answer: 
   for (const isHead of [true, false]) expect(await allPages(h, isHead, () => undefined)).toEqual(live);
   expect(h.fake.takeRequests()).toEqual([]);
 });
+
+test("pages of a run that writes more lines of the same times meanwhile have every line once", async () => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const random = seededRandom(seed * 7_919);
+    await using h = await openToolHarness({ record: seed % 2 === 0, shuffled: random });
+    const moments = 1 + (seed % 5);
+    const lines = tiedLines(random, 300, moments);
+    h.fake.workspace.flowRuns.push(aFlowRun({ id: RUN, state_type: "RUNNING", end_time: null }));
+    h.fake.workspace.logs.push(...lines);
+    let more = 4;
+    const shown = await allPages(h, seed % 3 === 0, () => {
+      if (random() < 0.7) saveAll(h);
+      more -= 1;
+      if (more > 0) h.fake.workspace.logs.push(...tiedLines(random, 20, moments));
+      h.nowUs += 2 * SECOND_US;
+    });
+    const ids = new Set(shown.map(({ id }) => id));
+    expect(ids.size).toBe(shown.length);
+    expect(lines.filter(({ id }) => !ids.has(id))).toEqual([]);
+  }
+});
