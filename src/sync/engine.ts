@@ -239,7 +239,8 @@ export class Engine {
     this.schedule.completed(startedMs);
     if (gained > 0) this.lastGainMs = clock.steadyMs();
     if (leavesGap) this.signals.backfill.notify();
-    this.signals.snapshots.notify();
+    // Idle work begins after a catch-up, which has recognised the server.
+    for (const idle of [this.signals.snapshots, this.signals.verify]) idle.notify();
     this.runs.serverRecognised();
     return Math.max(MIN_CATCH_UP_MS, this.schedule.waitMs(clock.steadyMs(), this.pollMs()));
   }

@@ -269,8 +269,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "events of the compared ranges are not asked for, only the newest ones",
     file: "src/sync/verification/verify.ts",
-    find: "[...agreed.flatMap((range) => lastMarkers(ctx, range, MARKERS)), ...newestMarkers(ctx, MARKERS)]",
-    replace: "newestMarkers(ctx, MARKERS)",
+    find: "const own = agreed.flatMap((range) => lastMarkers(ctx, range, MARKERS));",
+    replace: "const own = agreed.slice(1, 1).flatMap((range) => lastMarkers(ctx, range, MARKERS));",
   },
   {
     name: "claims over runs, task runs and logs outlast a restored database",

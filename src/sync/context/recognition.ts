@@ -80,6 +80,12 @@ export async function checkReading(
   }
 }
 
+/** Whether the server was recognised less than `withinMs` ago. */
+export function isJustRecognised(ctx: EngineContext, withinMs = PROVEN_FOR_MS): boolean {
+  const { recognisedMs } = ctx.server;
+  return recognisedMs !== null && ctx.clock.steadyMs() - recognisedMs < withinMs;
+}
+
 /**
  * To be called before something is stored by which the server cannot be recognised: it is asked for marker events, unless it was
  * recognised less than `provenForMs` ago. Throws as `checkDatabase`.
@@ -90,8 +96,7 @@ export async function proveServer(
   signal: AbortSignal,
   provenForMs = PROVEN_FOR_MS,
 ): Promise<void> {
-  const { recognisedMs } = ctx.server;
-  if (ctx.requests.api.isCloud || (recognisedMs !== null && ctx.clock.steadyMs() - recognisedMs < provenForMs)) return;
+  if (ctx.requests.api.isCloud || isJustRecognised(ctx, provenForMs)) return;
   const markers = newestMarkers(ctx, ASKED);
   if (markers.length === 0) {
     await recogniseWithoutEvents(ctx, signal, provenForMs);
@@ -108,9 +113,7 @@ export async function proveServer(
  * It follows catch-ups, which recognise the server, because otherwise each reading would need one more request for that.
  */
 export function idleDelayMs(ctx: EngineContext, requests: number): number {
-  const { recognisedMs } = ctx.server;
-  const isRecent = recognisedMs !== null && ctx.clock.steadyMs() - recognisedMs < IDLE_WITHIN_MS;
-  if (isRecent || ctx.requests.api.isCloud) return ctx.requests.idleWaitMs(requests);
+  if (isJustRecognised(ctx, IDLE_WITHIN_MS) || ctx.requests.api.isCloud) return ctx.requests.idleWaitMs(requests);
   return newestMarkers(ctx, 1).length > 0 ? NEXT_CATCH_UP_MS : ctx.requests.idleWaitMs(requests + 1);
 }
 

@@ -15,6 +15,7 @@ import { mergeRanges, type TimeRange } from "../../model/freshness.ts";
 import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import { findStateJson } from "../../store/sync-state.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
+import { idleDelayMs } from "../context/recognition.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
 import { isCountable, verifyRange } from "./verify.ts";
 import { dueVerification, type VerifyCursors } from "./verify-schedule.ts";
@@ -32,8 +33,8 @@ const WIDEST_US = DAY_US;
  */
 const COUNT_MS = 5 * 60_000;
 const COUNTED_US = DAY_US;
-/** Usual number of requests of such a count. */
-const COUNT_COST = 2;
+/** Usual number of requests of such a count, with the one for marker events. */
+const COUNT_COST = 3;
 
 /** Verifies covered ranges: on a schedule with growing intervals, and soon where late events are seen. */
 export class Verifier {
@@ -65,7 +66,7 @@ export class Verifier {
     }
     const { ranges, cursors, before } = this.due();
     for (const range of ranges) {
-      const idleMs = this.ctx.requests.idleWaitMs(1);
+      const idleMs = idleDelayMs(this.ctx, 1);
       if (idleMs > 0) return idleMs;
       await this.verify(range, signal);
     }
@@ -75,9 +76,9 @@ export class Verifier {
   }
 
   private async countLastDay(signal: AbortSignal): Promise<void> {
-    const { clock, db, requests, serverClock } = this.ctx;
+    const { clock, db, serverClock } = this.ctx;
     const nowMs = clock.steadyMs();
-    if (nowMs - this.countedMs < COUNT_MS || requests.idleWaitMs(COUNT_COST) > 0) return;
+    if (nowMs - this.countedMs < COUNT_MS || idleDelayMs(this.ctx, COUNT_COST) > 0) return;
     this.countedMs = nowMs;
     const fromUs = latestUs(this.oldestUs(), floorUs(addUs(serverClock.estimateUs(), -COUNTED_US)));
     const toUs = this.settledUs();

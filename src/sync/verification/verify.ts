@@ -9,7 +9,7 @@ import { checkDatabase } from "../context/database-check.ts";
 import { doubtedUntilUs } from "../context/doubt.ts";
 import { type EngineContext, horizonUs } from "../context/engine-context.ts";
 import { findAbsentEvents, lastMarkers, newestMarkers } from "../context/marker-events.ts";
-import { serverRecognised } from "../context/recognition.ts";
+import { isJustRecognised, serverRecognised } from "../context/recognition.ts";
 import { storeWalk } from "../context/store-walk.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
@@ -136,20 +136,18 @@ export async function claimAgreed(
   options: Pick<VerifyOptions, "ask" | "signal" | "source">,
 ): Promise<readonly AgreedRange[]> {
   if (agreed.length === 0) return [];
-  const markers = new Map(
-    [...agreed.flatMap((range) => lastMarkers(ctx, range, MARKERS)), ...newestMarkers(ctx, MARKERS)].map((event) => [
-      event.id,
-      event,
-    ]),
-  );
-  if (markers.size === 0) return agreed;
+  const own = agreed.flatMap((range) => lastMarkers(ctx, range, MARKERS));
+  // Idle work follows catch-ups, which have just asked for the newest ones.
+  const newest = own.length === 0 && isJustRecognised(ctx) ? [] : newestMarkers(ctx, MARKERS);
+  const markers = new Map([...own, ...newest].map((event) => [event.id, event]));
+  if (markers.size === 0 && !isJustRecognised(ctx)) return agreed;
   const mark = ctx.serverClock.mark();
   const absent = await findAbsentEvents(ctx, [...markers.values()], options.ask, options.signal);
   if (absent.length > 0) {
     await checkDatabase(ctx, absent, options.ask, options.signal);
     return agreed;
   }
-  await serverRecognised(ctx, mark, options.signal);
+  if (markers.size > 0) await serverRecognised(ctx, mark, options.signal);
   ctx.ingest.claims(joined(agreed).flatMap((part) => claimOf(ctx, part, options.source)));
   return [];
 }
