@@ -55,6 +55,8 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
     if (db === null) return;
     const nowUs = clock.nowUs();
     if (mark === null || markedDb !== db) {
+      // Another file is in use, perhaps that of another server: every resource may have changed.
+      if (markedDb !== null && markedDb !== db) for (const entry of watched.values()) entry.isDue = true;
       mark = startRecordChanges(db, nowUs);
       markedDb = db;
     }

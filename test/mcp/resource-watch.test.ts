@@ -46,7 +46,9 @@ function setUp() {
     notice = listener;
     return () => undefined;
   };
-  const watch = createResourceWatch({ record: () => db, onChange, clock, signal: stop.signal });
+  let inUse: RecordDb = db;
+  const others: RecordDb[] = [];
+  const watch = createResourceWatch({ record: () => inUse, onChange, clock, signal: stop.signal });
   const notified: string[] = [];
   return {
     watch,
@@ -66,8 +68,15 @@ function setUp() {
       return notified.splice(0).sort();
     },
     nameReads: () => nameReads,
+    /** The record of another server comes into use. */
+    changeRecord() {
+      const other = openRecord(tempRecordFile(), "write");
+      others.push(other);
+      inUse = other;
+    },
     [Symbol.dispose]() {
       stop.abort();
+      for (const other of others) other.close();
       reader.close();
       writer.close();
     },
@@ -136,4 +145,13 @@ test("at most 5,000 different resources can be watched, by any number of listene
   endFirst?.();
   oneMore();
   expect(set.watch.size).toBe(5_000);
+});
+
+test("every resource is notified when the record of another server comes into use", async () => {
+  using h = setUp();
+  h.add(`prefect://flow-runs/${FIRST}`, "prefect://deployments");
+  expect(await h.notifiedAfter()).toEqual([]);
+  h.changeRecord();
+  expect(await h.notifiedAfter()).toEqual(["prefect://deployments", `prefect://flow-runs/${FIRST}`]);
+  expect(await h.notifiedAfter()).toEqual([]);
 });

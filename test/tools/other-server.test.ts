@@ -140,6 +140,14 @@ describe("a record that nothing keeps up to date", () => {
     expect(text).not.toContain(OTHER_SERVER_NOTE);
   });
 
+  test("its status sends no request", async () => {
+    await using h = await open();
+    putStateJson(h.db, "server.proven", { localUs: h.nowUs, serverUs: h.nowUs }, h.nowUs);
+    h.fake.takeRequests();
+    const { structured } = await h.call(getRecordStatusTool);
+    expect([structured.events, h.fake.takeRequests()]).toEqual([32, []]);
+  });
+
   test("is used while Prefect does not answer", async () => {
     await using h = await open();
     putStateJson(h.db, "server.proven", { localUs: h.nowUs, serverUs: h.nowUs }, h.nowUs);

@@ -45,9 +45,9 @@ interface LastCheck {
 
 /**
  * Reads the record, and asks Prefect where nothing syncs the record, at most every 30 s. False while Prefect does not answer. Never
- * throws.
+ * throws. `mayAsk`: false for what promises to send no request.
  */
-export async function isOtherServer(ctx: QueryContext): Promise<boolean> {
+export async function isOtherServer(ctx: QueryContext, mayAsk = true): Promise<boolean> {
   const db = ctx.record();
   if (db === null) return false;
   if (findFact(db, "otherServer") !== null) return true;
@@ -55,7 +55,7 @@ export async function isOtherServer(ctx: QueryContext): Promise<boolean> {
   if (isSyncerAlive(db, ctx.clock) || findStateJson(db, "server.proven") === null) return false;
   const last = db.perConnection<LastCheck>("other-server", () => ({ atMs: NEVER_MS, isOther: false }));
   const nowMs = ctx.clock.steadyMs();
-  if (nowMs < addMs(last.atMs, ASK_EVERY_MS)) return last.isOther;
+  if (!mayAsk || nowMs < addMs(last.atMs, ASK_EVERY_MS)) return last.isOther;
   last.atMs = nowMs;
   try {
     const options = { deadlineMs: ASK_WITHIN_MS, retries: 0, ...(ctx.signal ? { signal: ctx.signal } : {}) };

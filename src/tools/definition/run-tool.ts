@@ -29,7 +29,8 @@ export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unkn
   const before = ctx.query.record()?.file;
   let isOther = false;
   try {
-    isOther = await isOtherServer(withLimits(ctx.query, { ...limits, ...record }));
+    // The tool about the record promises to send no request.
+    isOther = await isOtherServer(withLimits(ctx.query, { ...limits, ...record }), !tool.isAboutRecord);
     const unused = isOther ? { ...(tool.isAboutRecord ? {} : { record: () => null }), saveLive: () => undefined } : {};
     const query = withLimits(ctx.query, { ...limits, ...record, ...unused });
     const progress: ToolContext["progress"] = (...notice) => ctx.progress(...notice);
