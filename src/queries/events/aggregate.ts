@@ -7,7 +7,7 @@ import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { gapsIn } from "../../model/freshness.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { findObjectNames } from "../../store/objects/objects.ts";
+import { findFullNames } from "../../store/objects/objects.ts";
 import { answerWindow } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { reachOf } from "../source/event-reach.ts";
@@ -117,7 +117,7 @@ async function sumOf(
 /** Not every event contains the name of the deployment, so recorded names are added. */
 function withNames(ctx: QueryContext, tally: ReadonlyMap<string, EventGroup>): Map<string, EventGroup> {
   const db = ctx.record();
-  const names = db ? findObjectNames(db, "deployment", tally.keys()) : new Map<string, string>();
+  const names = db ? findFullNames(db, "deployment", tally.keys()) : new Map<string, string>();
   return new Map([...tally].map(([key, group]) => [key, { ...group, label: names.get(key) ?? group.label }]));
 }
 

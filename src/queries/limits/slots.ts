@@ -7,10 +7,10 @@ import { SECOND_US } from "../../lib/time.ts";
 import type { ConcurrencyLimit, WorkPool, WorkQueue } from "../../model/objects.ts";
 import { readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { findObjectNames, findObjects } from "../../store/objects/objects.ts";
+import { findFullNames, findObjects } from "../../store/objects/objects.ts";
 import { findActiveRuns } from "../../store/runs/active-runs.ts";
 import { findFact } from "../../store/sync-state.ts";
-import { readObjectNames } from "../names/object-names.ts";
+import { readDeploymentNames } from "../names/object-names.ts";
 import type { Answered, LiveValue } from "../source/answer.ts";
 import { answerSnapshot, isRecordCurrent } from "../source/answer.ts";
 import { AHEAD_US } from "../source/choose-source.ts";
@@ -122,7 +122,7 @@ function fromRecord(db: RecordDb): Gathered {
     occupancy: findPoolOccupancy(db, runs),
     ofDeployments: new Map(deploymentIds.map((id) => [id, deploymentHolders(runs, id)])),
     ofTags: findTagHolders(db),
-    deploymentNames: findObjectNames(db, "deployment", deploymentIds),
+    deploymentNames: findFullNames(db, "deployment", deploymentIds),
     isRecord: true,
   };
 }
@@ -145,7 +145,7 @@ async function fromLive(ctx: QueryContext, live: LiveReader): Promise<LiveValue<
     readPoolOccupancy(live, limitedPools(pools, queues)),
     readDeploymentHolders(live, deploymentIds),
     hasHeldTags(limits) ? readTagHolders(ctx, live) : new Map<string, SlotHolder[]>(),
-    readObjectNames(ctx, live, "deployment", deploymentIds),
+    readDeploymentNames(ctx, live, deploymentIds),
   ]);
   return { value: { pools, queues, limits, occupancy, ofDeployments, ofTags, deploymentNames, isRecord: false } };
 }

@@ -4,7 +4,7 @@ import type { SnapshotKind } from "../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findResourceName } from "../../store/objects/names.ts";
-import { findObjectNames } from "../../store/objects/objects.ts";
+import { findFullNames, findObjectNames } from "../../store/objects/objects.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { saveObjects } from "../source/save-objects.ts";
@@ -41,5 +41,27 @@ export async function readObjectNames(
   const rows = await live.api.filterObjects(kind, body, live.options());
   saveObjects(ctx, kind, rows, live.startedUs, false);
   for (const row of rows) names.set(row.id, row.name);
+  return names;
+}
+
+/** `flow/deployment` by id. What is not recorded is read from Prefect in two requests and saved. */
+export async function readDeploymentNames(
+  ctx: QueryContext,
+  live: LiveReader,
+  ids: readonly string[],
+): Promise<Map<string, string>> {
+  const db = ctx.record();
+  const names = db ? findFullNames(db, "deployment", ids) : new Map<string, string>();
+  const unknown = ids.filter((id) => !names.get(id)?.includes("/")).slice(0, ROWS_PER_PAGE);
+  if (unknown.length === 0) return names;
+  const body = { deployments: { id: { any_: unknown } }, limit: ROWS_PER_PAGE };
+  const rows = await live.api.filterObjects("deployment", body, live.options());
+  saveObjects(ctx, "deployment", rows, live.startedUs, false);
+  const flowIds = rows.map((row) => row.flow_id);
+  const flows = await readObjectNames(ctx, live, "flow", flowIds);
+  for (const { id, name, flow_id } of rows) {
+    const flow = flows.get(flow_id);
+    names.set(id, flow === undefined ? name : `${flow}/${name}`);
+  }
   return names;
 }

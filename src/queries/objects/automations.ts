@@ -3,6 +3,7 @@ import type { Freshness } from "../../model/freshness.ts";
 import type { Automation, SnapshotKind } from "../../model/objects.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
+import { findFullNames } from "../../store/objects/objects.ts";
 import { findRecordedNames } from "../names/object-names.ts";
 import type { QueryContext } from "../source/context.ts";
 import { listObjects } from "./objects.ts";
@@ -33,10 +34,12 @@ export async function listAutomations(ctx: QueryContext, question: AutomationsQu
     ...first,
     ...last,
   ]);
+  const db = ctx.record();
   const names = new Map<string, string>();
   for (const kind of TARGETS) {
     const ids = actions.map((action) => action[`${kind}_id`]).filter((id) => typeof id === "string");
-    for (const [id, name] of findRecordedNames(ctx.record(), kind, ids)) names.set(id, name);
+    for (const [id, name] of findRecordedNames(db, kind, ids)) names.set(id, name);
+    for (const [id, name] of db ? findFullNames(db, kind, ids) : []) names.set(id, name);
   }
   return { rows, names, hasMore, freshness };
 }

@@ -1,5 +1,6 @@
 /** Overview of the workspace: counts of runs in a window and in the one before, all limits, work pools, and problems. */
 
+import { durationText } from "../../lib/duration-text.ts";
 import { sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
@@ -123,9 +124,9 @@ function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly W
   const waiting = late.slice(0, MAX_GROUPS).flatMap(([pool, runs]): Problem[] => {
     const [longest] = runs;
     if (!longest) return [];
-    const minutes = Math.max(0, Math.round((nowUs - (parseIsoUs(longest.expected ?? "") ?? nowUs)) / 60_000_000));
+    const lateText = durationText(nowUs - (parseIsoUs(longest.expected ?? "") ?? nowUs));
     const where = pool === null ? "without a work pool" : `in pool ${poolState(pools, pool)}`;
-    const summary = `${runs.length} late ${where}, longest ${longest.name} (${longest.flow ?? "unknown flow"}), due ${minutes} min ago`;
+    const summary = `${runs.length} late ${where}, longest ${longest.name} (${longest.flow ?? "unknown flow"}), due ${lateText} ago`;
     return [{ code: "late_runs", summary, count: runs.length, flow_run_id: longest.id }];
   });
   const rest = failing.length > MAX_GROUPS ? [moreFailing(failing.length - MAX_GROUPS, counts)] : [];

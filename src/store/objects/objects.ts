@@ -287,6 +287,18 @@ export function findObjectNames(db: RecordDb, kind: SnapshotKind, ids: Iterable<
   return new Map(rows.map((row) => [row.id, row.name]));
 }
 
+/** `flow/deployment` or `pool/queue`, by id: the names of these are unique within their parent only. Other names as they are. */
+export function findFullNames(db: RecordDb, kind: SnapshotKind, ids: Iterable<string>): Map<string, string> {
+  const rows = db
+    .prepare<{ id: string; name: string }, [string, string, string]>(
+      `SELECT o.id, iif(p.name IS NULL, o.name, p.name || '/' || o.name) AS name
+       FROM object o LEFT JOIN object p ON p.id = o.parent_id AND p.kind = ?
+       WHERE o.kind = ? AND o.id IN (SELECT value FROM json_each(?))`,
+    )
+    .all(KINDS[kind].parent?.kind ?? "", kind, JSON.stringify([...new Set(ids)]));
+  return new Map(rows.map((row) => [row.id, row.name]));
+}
+
 /**
  * When the oldest flow was created (microseconds, server clock). No run is older, because each has a flow and is
  * deleted with it. Null until the list of flows was read whole; the time of that reading if there are no flows.

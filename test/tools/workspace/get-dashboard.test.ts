@@ -115,7 +115,7 @@ const SLOTS = [
     holders: [{ id: holder.id, name: "burgundy-pony" }],
   },
   {
-    name: "orders-narrow",
+    name: "orders-etl/orders-narrow",
     kind: "deployment",
     limit: 1,
     active_slots: 1,
@@ -188,7 +188,10 @@ describe("get_dashboard", () => {
           flow_run_id: anId(26),
         },
         { code: "limit_full", summary: "work_pool narrow-pool: 1 of 1 slots taken, held by burgundy-pony" },
-        { code: "limit_full", summary: "deployment orders-narrow: 1 of 1 slots taken, held by burgundy-pony" },
+        {
+          code: "limit_full",
+          summary: "deployment orders-etl/orders-narrow: 1 of 1 slots taken, held by burgundy-pony",
+        },
       ],
       slots: SLOTS,
       work_pools: [
@@ -225,7 +228,7 @@ describe("get_dashboard", () => {
     ]);
     const requests = harness.fake.takeRequests();
     expect(requests.filter((request) => request === "POST /flow_runs/count")).toHaveLength(14);
-    expect(requests.length).toBeLessThanOrEqual(26);
+    expect(requests.length).toBeLessThanOrEqual(27);
     expect(new Set(requests.map((request) => request.split(" ")[0]))).toEqual(new Set(["POST"]));
   });
 

@@ -8,6 +8,7 @@ import type { Deployment, FlowRun, JsonObject, TaskRun } from "../../../model/ob
 import { LATE_AFTER_US } from "../../../model/runs/server-delays.ts";
 import { isFailed, isTerminal, UNFINISHED_TYPES } from "../../../model/state.ts";
 import type { FilterSet } from "../../../store/filters/bodies.ts";
+import { findObjectNames } from "../../../store/objects/objects.ts";
 import { listEvents } from "../../events/events.ts";
 import { listDeployments } from "../../objects/deployments.ts";
 import { listFlowRuns } from "../../runs/flow-runs.ts";
@@ -16,7 +17,7 @@ import { isOver, RUNS_AS_NOW } from "../../source/past-window.ts";
 import { serverNowUs } from "../../source/server-time.ts";
 import { readSyncView } from "../../source/sync-view.ts";
 import { acquiredLimits } from "../findings/acquired-limits.ts";
-import type { Facts, NamedRun, PoolFacts, RunFacts, Subject } from "../findings/types.ts";
+import type { Facts, NamedDeployment, NamedRun, PoolFacts, RunFacts, Subject } from "../findings/types.ts";
 import { gatherAutomation } from "./automation.ts";
 import { coveredSince } from "./covered-since.ts";
 import { readDeletedDeployment } from "./deleted-deployment.ts";
@@ -62,7 +63,19 @@ export async function gatherFacts(
   const isPast = subject.kind !== "flow_run" && isOver(ctx, window, nowUs);
   const base = { ...NO_FACTS, subject, nowUs, isPast, reachableUntilUs: lostUs ?? nowUs };
   const found = await gatherSubject(ctx, subject, window, nowUs, gathering);
-  return { ...base, ...found, unchecked: [...new Set(gathering.unchecked)] };
+  const deployments = withFlowNames(ctx, found);
+  return { ...base, ...found, deployments, unchecked: [...new Set(gathering.unchecked)] };
+}
+
+function withFlowNames(ctx: QueryContext, { deployments = [], waiting = [], run }: Partial<Facts>): NamedDeployment[] {
+  const db = ctx.record();
+  const flowIds = deployments.map((one) => one.flow_id ?? "");
+  const names = db ? findObjectNames(db, "flow", flowIds) : new Map<string, string>();
+  const runs = run ? [run, ...waiting] : waiting;
+  return deployments.map((deployment) => {
+    const ofRun = runs.find((one) => one.run.deployment_id === deployment.id)?.flowName;
+    return { ...deployment, flowName: names.get(deployment.flow_id ?? "") ?? ofRun ?? null };
+  });
 }
 
 async function gatherSubject(

@@ -37,6 +37,11 @@ export interface NamedRun {
   readonly deploymentName: string | null;
 }
 
+/** A deployment with the name of its flow, if it is known. */
+export interface NamedDeployment extends Deployment {
+  readonly flowName?: string | null;
+}
+
 /** A run that holds a slot of a limit. */
 export interface Holder {
   readonly id: string;
@@ -164,7 +169,7 @@ export interface Facts {
   /** The run in question. */
   readonly run: RunFacts | null;
   /** The deployment in question, or the deployments of waiting runs. */
-  readonly deployments: readonly Deployment[];
+  readonly deployments: readonly NamedDeployment[];
   /** The deployment in question, if it was deleted. */
   readonly deletedDeployment: DeletedDeployment | null;
   readonly pools: readonly PoolFacts[];

@@ -1,12 +1,23 @@
 import { durationText } from "../../../lib/duration-text.ts";
 import { asName, type Checked, joined, own, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../../lib/time.ts";
-import type { Holder, NamedRun } from "./types.ts";
+import type { Holder, NamedDeployment, NamedRun } from "./types.ts";
 
 /** `3 min ago`, or "never" without a time. */
 export function ago(time: string | null | undefined, nowUs: ServerUs): Sentence {
   const us = time ? parseIsoUs(time) : undefined;
   return us === undefined ? own("never") : sentence`${durationText(nowUs - us)} ago`;
+}
+
+/** `flow/deployment`, as Prefect's CLI takes it: the names of deployments are unique within their flow only. */
+export function deploymentName({ name, flowName }: Pick<NamedDeployment, "name" | "flowName">): string {
+  return flowName ? `${flowName}/${name}` : name;
+}
+
+/** The same for the deployment of a run; null for a run without one. */
+export function deploymentOfRun({ run, flowName, deploymentName: name }: NamedRun): string | null {
+  const shown = name ?? run.deployment_id ?? null;
+  return shown === null ? null : deploymentName({ name: shown, flowName });
 }
 
 /** "amber-heron, shy-fox and 3 more" */

@@ -1,6 +1,6 @@
 import { asName, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule, NamedRun } from "../../findings/types.ts";
-import { plural } from "../../findings/wording.ts";
+import { deploymentOfRun, plural } from "../../findings/wording.ts";
 
 /** Earlier runs that a comparison needs. */
 const MIN_BEFORE = 4;
@@ -16,48 +16,46 @@ export const durationRegression: CauseModule = {
   code: "duration_regression",
   subjects: ["deployment", "workspace"],
   judge: (facts) =>
-    [...groupByDeployment(facts.ended.newest)].flatMap(([deployment, runs]) => {
-      const times = runs.map((one) => Number(one.run.total_run_time ?? 0));
-      const found = splitSlow(times);
-      if (!found) return [];
-      const slow = runs.slice(0, found.count);
-      const now = median(times.slice(0, found.count));
-      return [
-        {
-          code: "duration_regression",
-          severity: "problem" as const,
-          summary: sentence`Deployment ${asName(deployment)} has become slower: the last ${plural(found.count, "run")} took ${seconds(now)}, the ${times.length - found.count} before ${seconds(found.usual)} (median).`,
-          evidence: {
-            slow_runs: slow.slice(0, 3).map((one) => ({
-              id: one.run.id,
-              name: one.run.name,
-              seconds: round(Number(one.run.total_run_time ?? 0)),
-            })),
-            usual_seconds: round(found.usual),
-            longest_before_seconds: round(found.longest),
-            factor: round(now / Math.max(found.usual, 0.001)),
+    [...Map.groupBy(facts.ended.newest.filter(isCompleted), ({ run }) => run.deployment_id ?? null)].flatMap(
+      ([id, runs]) => {
+        const [newest] = runs;
+        if (id === null || !newest) return [];
+        const times = runs.map((one) => Number(one.run.total_run_time ?? 0));
+        const found = splitSlow(times);
+        if (!found) return [];
+        const slow = runs.slice(0, found.count);
+        const now = median(times.slice(0, found.count));
+        return [
+          {
+            code: "duration_regression",
+            severity: "problem" as const,
+            summary: sentence`Deployment ${asName(deploymentOfRun(newest) ?? id)} has become slower: the last ${plural(found.count, "run")} took ${seconds(now)}, the ${times.length - found.count} before ${seconds(found.usual)} (median).`,
+            evidence: {
+              slow_runs: slow.slice(0, 3).map((one) => ({
+                id: one.run.id,
+                name: one.run.name,
+                seconds: round(Number(one.run.total_run_time ?? 0)),
+              })),
+              usual_seconds: round(found.usual),
+              longest_before_seconds: round(found.longest),
+              factor: round(now / Math.max(found.usual, 0.001)),
+            },
+            fix: own(
+              "Compare a slow run with an earlier one: parameters, deployment version, task durations, the systems it calls.",
+            ),
+            next: slow[0]
+              ? [{ tool: "get_timeline", args: { flow_run: slow[0].run.id }, why: own("which step is slow") }]
+              : [],
+            certainty: found.count > 1 ? 0.9 : 0.7,
+            runsExplained: found.count,
           },
-          fix: own(
-            "Compare a slow run with an earlier one: parameters, deployment version, task durations, the systems it calls.",
-          ),
-          next: slow[0]
-            ? [{ tool: "get_timeline", args: { flow_run: slow[0].run.id }, why: own("which step is slow") }]
-            : [],
-          certainty: found.count > 1 ? 0.9 : 0.7,
-          runsExplained: found.count,
-        },
-      ];
-    }),
+        ];
+      },
+    ),
 };
 
-function groupByDeployment(ended: readonly NamedRun[]): Map<string, NamedRun[]> {
-  const groups = new Map<string, NamedRun[]>();
-  for (const one of ended) {
-    if (one.run.state_type !== "COMPLETED" || !one.run.deployment_id) continue;
-    const name = one.deploymentName ?? one.run.deployment_id;
-    groups.set(name, [...(groups.get(name) ?? []), one]);
-  }
-  return groups;
+function isCompleted({ run }: NamedRun): boolean {
+  return run.state_type === "COMPLETED";
 }
 
 /** `times`: newest first. `count`: how many of the newest are slow compared with all older ones. */

@@ -17,7 +17,7 @@ import { isFailed } from "../../../../model/state.ts";
 import { errorLinesEvidence, errorText, frameText, MAX_MESSAGE_CHARS } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
 import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../../findings/types.ts";
-import { plural } from "../../findings/wording.ts";
+import { deploymentOfRun, plural } from "../../findings/wording.ts";
 
 /** What differs from the last completed run: each parameter, versions, pool and queue. */
 export function differences(run: RunFacts): Record<string, { from: unknown; to: unknown }> {
@@ -131,7 +131,7 @@ export function sameErrorEvidence(sameError: readonly NamedRun[]): object {
   if (sameError.length === 0) return {};
   const ends = sameError.flatMap((one) => parseIsoUs(one.run.end_time ?? "") ?? []);
   const first = ends.length > 0 ? formatIsoUs(Math.min(...ends)) : null;
-  const affected = [...new Set(sameError.map((one) => one.deploymentName ?? one.flowName ?? "unnamed"))];
+  const affected = [...new Set(sameError.map((one) => deploymentOfRun(one) ?? one.flowName ?? "unnamed"))];
   const count = sameError.length;
   return { same_error: { count, first_seen: first, affected: affected.slice(0, 5) } };
 }

@@ -2,7 +2,7 @@ import { asName, own, type Sentence, sentence } from "../../../../lib/shown-text
 import { formatIsoSeconds } from "../../../../lib/time.ts";
 import { errorText, frameText } from "../../findings/error-text.ts";
 import type { CauseModule, FailureGroup } from "../../findings/types.ts";
-import { nameList, plural } from "../../findings/wording.ts";
+import { deploymentOfRun, nameList, plural } from "../../findings/wording.ts";
 
 const MAX_GROUPS = 5;
 
@@ -16,7 +16,7 @@ export const failures: CauseModule = {
   judge: (facts) =>
     facts.failures.slice(0, MAX_GROUPS).map((group) => {
       const [newest] = group.runs;
-      const flows = [...new Set(group.runs.map((one) => one.deploymentName ?? one.flowName))];
+      const flows = [...new Set(group.runs.map((one) => deploymentOfRun(one) ?? one.flowName))];
       return {
         code: group.runs.length > 1 ? "repeated_failure" : "failure",
         severity: group.isOver ? ("note" as const) : ("problem" as const),

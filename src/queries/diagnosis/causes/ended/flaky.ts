@@ -1,7 +1,7 @@
-import { asName, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
+import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { isFailed } from "../../../../model/state.ts";
 import type { CauseModule, NamedRun } from "../../findings/types.ts";
-import { plural } from "../../findings/wording.ts";
+import { deploymentOfRun, plural } from "../../findings/wording.ts";
 
 /** Failures that were followed by a completed run. */
 const MIN_RECOVERIES = 2;
@@ -14,7 +14,10 @@ export const flaky: CauseModule = {
   code: "flaky",
   subjects: ["deployment", "workspace"],
   judge: (facts) =>
-    [...byDeployment(facts.ended.newest)].flatMap(([name, runs]) => {
+    [...Map.groupBy(facts.ended.newest, ({ run }) => run.deployment_id ?? null)].flatMap(([id, runs]) => {
+      const [newest] = runs;
+      if (id === null || !newest) return [];
+      const name = sentence`Deployment ${asName(deploymentOfRun(newest) ?? id)}`;
       const recoveries = countRecoveries(runs);
       if (recoveries < MIN_RECOVERIES) return [];
       const failed = runs.filter(({ run }) => isFailed(run.state_type));
@@ -47,14 +50,4 @@ function countRecoveries(runs: readonly NamedRun[]): number {
   return runs.filter(
     (one, index) => index > 0 && isFailed(one.run.state_type) && runs[index - 1]?.run.state_type === "COMPLETED",
   ).length;
-}
-
-function byDeployment(ended: readonly NamedRun[]): Map<Sentence, NamedRun[]> {
-  const groups = new Map<Sentence, NamedRun[]>();
-  for (const one of ended) {
-    if (!one.run.deployment_id) continue;
-    const name = sentence`Deployment ${asName(one.deploymentName ?? one.run.deployment_id)}`;
-    groups.set(name, [...(groups.get(name) ?? []), one]);
-  }
-  return groups;
 }

@@ -1,6 +1,6 @@
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule } from "../../findings/types.ts";
-import { holderEvidence, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
+import { deploymentName, holderEvidence, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
 /**
  * The concurrency limit of the deployment is full. Proof: every slot of its `global_concurrency_limit` is occupied, and runs wait.
@@ -24,9 +24,9 @@ export const deploymentLimit: CauseModule = {
         {
           code: "deployment_limit",
           severity: "problem" as const,
-          summary: sentence`The concurrency limit of deployment ${asName(deployment.name)} is full: ${asName(String(occupied))} of ${asName(String(limit.limit))} held by ${nameList(holders.map((one) => one.name ?? one.id))}; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
+          summary: sentence`The concurrency limit of deployment ${asName(deploymentName(deployment))} is full: ${asName(String(occupied))} of ${asName(String(limit.limit))} held by ${nameList(holders.map((one) => one.name ?? one.id))}; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
           evidence: {
-            deployment: { id: deployment.id, name: deployment.name },
+            deployment: { id: deployment.id, name: deploymentName(deployment) },
             limit: {
               id: limit.id,
               limit: limit.limit,

@@ -1,6 +1,7 @@
 import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../../../lib/time.ts";
 import type { CauseModule } from "../../findings/types.ts";
+import { deploymentName } from "../../findings/wording.ts";
 
 /** A paused deployment gets no scheduled runs. Proof: `paused`. Only for a question about the deployment. */
 export const deploymentPaused: CauseModule = {
@@ -12,9 +13,9 @@ export const deploymentPaused: CauseModule = {
       .map((deployment) => ({
         code: "deployment_paused",
         severity: "problem" as const,
-        summary: sentence`Deployment ${asName(deployment.name)} is paused: its schedules create no runs until it is resumed.`,
+        summary: sentence`Deployment ${asName(deploymentName(deployment))} is paused: its schedules create no runs until it is resumed.`,
         evidence: {
-          deployment: { id: deployment.id, name: deployment.name, paused: true },
+          deployment: { id: deployment.id, name: deploymentName(deployment), paused: true },
           schedules: (deployment.schedules ?? []).length,
           checked: formatIsoSeconds(facts.nowUs),
         },
@@ -36,14 +37,14 @@ export const scheduleInactive: CauseModule = {
       .map((deployment) => ({
         code: "schedule_inactive",
         severity: "problem" as const,
-        summary: sentence`${(deployment.schedules ?? []).length === 1 ? "The only schedule" : "Every schedule"} of deployment ${asName(deployment.name)} is inactive, so no new runs are created.`,
+        summary: sentence`${(deployment.schedules ?? []).length === 1 ? "The only schedule" : "Every schedule"} of deployment ${asName(deploymentName(deployment))} is inactive, so no new runs are created.`,
         evidence: {
-          deployment: { id: deployment.id, name: deployment.name },
+          deployment: { id: deployment.id, name: deploymentName(deployment) },
           schedules: (deployment.schedules ?? [])
             .slice(0, 5)
             .map((one) => ({ id: one.id, active: one.active, schedule: one.schedule })),
         },
-        fix: sentence`Resume the schedule: prefect deployment schedule resume ${asShellWord(`<flow>/${deployment.name}`)} ${asShellWord(deployment.schedules?.[0]?.id ?? "")}`,
+        fix: sentence`Resume the schedule: prefect deployment schedule resume ${asShellWord(deploymentName(deployment))} ${asShellWord(deployment.schedules?.[0]?.id ?? "")}`,
         certainty: 1,
         runsExplained: 1,
       })),
@@ -59,8 +60,8 @@ export const noSchedule: CauseModule = {
       .map((deployment) => ({
         code: "no_schedule",
         severity: "note" as const,
-        summary: sentence`Deployment ${asName(deployment.name)} has no schedule: it runs only when a person, a flow or an automation starts it.`,
-        evidence: { deployment: { id: deployment.id, name: deployment.name }, schedules: 0 },
+        summary: sentence`Deployment ${asName(deploymentName(deployment))} has no schedule: it runs only when a person, a flow or an automation starts it.`,
+        evidence: { deployment: { id: deployment.id, name: deploymentName(deployment) }, schedules: 0 },
         fix: own("Add a schedule if it should run automatically."),
         certainty: 1,
         runsExplained: 0,

@@ -1,6 +1,6 @@
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import type { CauseModule } from "../../findings/types.ts";
-import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
+import { deploymentName, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
 /**
  * A deployment without a work pool: only a process that serves it can run it. Proof: `work_pool_name` is null on deployment and
@@ -21,11 +21,11 @@ export const noWorkPool: CauseModule = {
           {
             code: "no_work_pool",
             severity: "problem" as const,
-            summary: sentence`Deployment ${asName(deployment.name)} has no work pool, so no worker picks up its runs: ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
+            summary: sentence`Deployment ${asName(deploymentName(deployment))} has no work pool, so no worker picks up its runs: ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
             evidence: {
               deployment: {
                 id: deployment.id,
-                name: deployment.name,
+                name: deploymentName(deployment),
                 work_pool_name: null,
                 status: deployment.status ?? null,
               },

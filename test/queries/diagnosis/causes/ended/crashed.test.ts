@@ -61,7 +61,9 @@ describe("a crash", () => {
   test("counts the same error in other runs", () => {
     const sameError = [aNamedRun(), aNamedRun({}, { deploymentName: "hourly" })];
     const found = onlyFinding(crashed, factsOfRun(crash("status code: 137"), {}, { sameError }));
-    expect(found.evidence).toMatchObject({ same_error: { count: 2, affected: ["nightly", "hourly"] } });
+    expect(found.evidence).toMatchObject({
+      same_error: { count: 2, affected: ["load-orders/nightly", "load-orders/hourly"] },
+    });
   });
 
   test("not for a run that completed, failed without a crash or is running", () => {

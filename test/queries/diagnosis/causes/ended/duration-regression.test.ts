@@ -12,7 +12,7 @@ const ended = (times: readonly number[]) =>
 test("compares the newest runs with those before", () => {
   const facts = someFacts("deployment", { ended: someEnded(ended([7, 7.2, 0.5, 0.5, 0.6, 0.5, 0.4, 0.5])) });
   expect<unknown>(onlyFinding(durationRegression, facts).summary).toBe(
-    "Deployment nightly has become slower: the last 2 runs took 7.2 s, the 6 before 0.5 s (median).",
+    "Deployment load-orders/nightly has become slower: the last 2 runs took 7.2 s, the 6 before 0.5 s (median).",
   );
 });
 

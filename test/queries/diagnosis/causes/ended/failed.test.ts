@@ -64,7 +64,9 @@ describe("an exception", () => {
       aNamedRun({ end_time: at(30) }),
     ];
     const found = onlyFinding(failed, factsOfRun({ state_type: "FAILED" }, { error: aRunError() }, { sameError }));
-    expect(found.evidence).toMatchObject({ same_error: { count: 3, first_seen: at(20), affected: ["nightly"] } });
+    expect(found.evidence).toMatchObject({
+      same_error: { count: 3, first_seen: at(20), affected: ["load-orders/nightly"] },
+    });
   });
 
   test("not for other states", () => {

@@ -12,7 +12,7 @@ test("one finding for each error, with count, frame and first and last time", ()
     code: "repeated_failure",
     severity: "problem",
     summary:
-      "3 runs of nightly failed with KeyError: 'price' in load_rows (flows/etl.py:41); the last was bad-1 at 2026-08-20T09:15:00Z.",
+      "3 runs of load-orders/nightly failed with KeyError: 'price' in load_rows (flows/etl.py:41); the last was bad-1 at 2026-08-20T09:15:00Z.",
     evidence: { count: 3, first_seen: "2026-08-20T09:15:00Z", new: "a run completed before the first of them" },
     runsExplained: 3,
   });
