@@ -25,8 +25,18 @@ async function leastUs(work: () => unknown): Promise<number> {
   }
 }
 
-/** The least growth of several tries. */
+/** The growth from the size to four times the size; where that is too much, from there on, because a cache may have become too small. */
 export async function growthOf<Input>(
+  make: (size: number) => Input,
+  run: (input: Input) => unknown,
+  size: number,
+): Promise<Growth> {
+  const first = await leastGrowth(make, run, size);
+  return first.times > MOST_TIMES ? leastGrowth(make, run, size * TIMES_LARGER) : first;
+}
+
+/** The least growth of several tries. */
+async function leastGrowth<Input>(
   make: (size: number) => Input,
   run: (input: Input) => unknown,
   size: number,
