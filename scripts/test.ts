@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { describeGroup, loadNow, startBusyLoops, startLoadMeter } from "./machine-load.ts";
 import { preparePeer, preparePrefect } from "./python.ts";
+import { TEST_LIMIT_MS } from "./test-limit.ts";
 
 const ROOT = join(import.meta.dir, "..");
 /** Only ends a process that would never end; a test that waits for something gives up long before (test/support/time). */
@@ -120,7 +121,14 @@ async function runChecks(env: Record<string, string>): Promise<Outcome> {
 async function runGroup({ name, files }: Group, env: Record<string, string>): Promise<Outcome> {
   const report = join(scratch, `${name.replaceAll("/", "-")}.xml`);
   const witnessed = mkdtempSync(join(scratch, "witnessed-"));
-  const command = [process.execPath, "test", "--reporter=junit", `--reporter-outfile=${report}`, ...files];
+  const command = [
+    process.execPath,
+    "test",
+    `--timeout=${TEST_LIMIT_MS}`,
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...files,
+  ];
   const startedMs = performance.now();
   const code = await run(`bun test ${name}`, command, { ...env, TEST_WITNESS_DIR: witnessed });
   if (code !== 0) for (const text of readTexts(witnessed)) console.log(`== beside ${name}:\n${text}`);

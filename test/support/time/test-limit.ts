@@ -1,22 +1,12 @@
 /**
- * Loaded by `bun test` before the tests (bunfig.toml). It gives all tests and hooks one limit, which only ends what would never end, so
- * that no verdict depends on how fast the machine is: tests wait for conditions with `waitUntil`, which gives up first and says what it
- * was waiting for. No test sets a limit of its own.
+ * Loaded by `bun test` before the tests (bunfig.toml), for tests that are run by hand. Tests and hooks have one limit, which only ends
+ * what would never end, so that no verdict depends on how fast the machine is: tests wait for conditions with `waitUntil`, which gives
+ * up first and says what it was waiting for. No test sets a limit of its own.
  *
- * Bun 1.4.5 ignores `timeout` in bunfig.toml, `setDefaultTimeout` is valid for one file, and a preloaded file is loaded once. So the call
- * is added to the first line of every test file.
+ * Bun 1.4.5 ignores `timeout` in bunfig.toml, and this call is valid for the first file only. `bun run test` therefore passes the same
+ * limit as an option; by hand, several files need `--timeout` as well. A plugin that adds the call to each file breaks macros.
  */
-import { plugin } from "bun";
+import { setDefaultTimeout } from "bun:test";
+import { TEST_LIMIT_MS } from "../../../scripts/test-limit.ts";
 
-const LIMIT_MS = 1_200_000;
-const CALL = `import { setDefaultTimeout as setLimit } from "bun:test"; setLimit(${LIMIT_MS}); `;
-
-plugin({
-  name: "one limit for all tests",
-  setup(build) {
-    build.onLoad({ filter: /\.test\.ts$/ }, async ({ path }) => ({
-      loader: "ts",
-      contents: CALL + (await Bun.file(path).text()),
-    }));
-  },
-});
+setDefaultTimeout(TEST_LIMIT_MS);
