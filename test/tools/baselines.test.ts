@@ -12,7 +12,8 @@ import { openToolHarness } from "../support/tool-harness.ts";
  * Tokens of the text of answers that the official server gives too (o200k, measured on PyPI prefect-mcp 0.0.1b13). A change may
  * lower these; raising one needs a reason.
  */
-const PER_EVENT = { peer: 108, ours: 70 };
+// 71 since the text states the day and the zone of times without a date.
+const PER_EVENT = { peer: 108, ours: 71 };
 const PER_LOG_LINE = { peer: 46, ours: 19 };
 const AUTOMATION_SCHEMA = { peer: 5_377, ours: 1_400 };
 
