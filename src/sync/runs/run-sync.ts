@@ -159,17 +159,22 @@ export class RunSync {
     const goalUs = this.goalUs();
     const { absentRuns } = this;
     await fillFlowRuns(this.ctx, { goalUs, absentRuns, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
-    await this.readNewestTaskRuns(goalUs, signal);
+    await this.readTaskRuns(goalUs, signal);
     await this.reconciler.readScheduledRuns("reconcile", signal);
     await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
-    await this.reconciler.readTaskRunsWithoutEvents(readBeforeUs, "reconcile", signal);
     const nowMs = this.ctx.clock.steadyMs();
     if (nowMs - this.endedPageMs < ENDED_PAGE_MS) return;
     this.endedPageMs = nowMs;
     await this.reconciler.readEndedRuns(addUs(readBeforeUs, -UNREAD_US), "verify", signal);
   }
 
-  private async readNewestTaskRuns(goalUs: ServerUs, signal: AbortSignal): Promise<void> {
+  /**
+   * Reads unfinished task runs before the newest ones. The claim ends where the first of these readings began: later, a task run that
+   * has no event may be in another state.
+   */
+  private async readTaskRuns(goalUs: ServerUs, signal: AbortSignal): Promise<void> {
+    const mark = this.ctx.serverClock.mark();
+    await this.reconciler.readTaskRunsWithoutEvents(mark.atUs, "reconcile", signal);
     const nowMs = this.ctx.clock.steadyMs();
     if (nowMs < this.taskRunsDueMs) return;
     const wasEmpty = coverageEnd(this.ctx.db, "task_run", "") === null;
@@ -178,6 +183,7 @@ export class RunSync {
       absentRuns: this.absentRuns,
       priority: "reconcile",
       signal,
+      mark,
     });
     this.taskRunsDueMs = addMs(nowMs, pages * TASK_RUN_PAGE_MS);
     if (wasEmpty) this.history.notify();

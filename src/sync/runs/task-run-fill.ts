@@ -22,6 +22,7 @@ import type { EngineContext } from "../context/engine-context.ts";
 import { proveServer } from "../context/recognition.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
 import type { Priority } from "../server/request-budget.ts";
+import type { ClockMark } from "../server/server-clock.ts";
 import type { AbsentRuns } from "./absent-runs.ts";
 
 /**
@@ -43,6 +44,8 @@ export interface TaskRunFillOptions {
   readonly priority: Priority;
   readonly signal: AbortSignal;
   readonly onPage?: (rows: number) => void;
+  /** Claims end here, and are dated so. Default: the start of the walk. */
+  readonly mark?: ClockMark;
 }
 
 /**
@@ -89,7 +92,7 @@ export async function walkTaskRuns(
   maxPages = Number.POSITIVE_INFINITY,
 ): Promise<number> {
   if (range.toUs < range.fromUs) return 0;
-  const mark = ctx.serverClock.mark();
+  const mark = options.mark ?? ctx.serverClock.mark();
   const steps = walkRows<TaskRun>({
     range,
     order: "desc",

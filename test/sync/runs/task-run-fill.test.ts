@@ -95,6 +95,17 @@ describe("filling task runs", () => {
     expect(covered(harness, "task_run").at(-1)?.[1]).toBe(-1);
   });
 
+  test("claims up to the moment that it is given, as of which states are known", async () => {
+    const harness = aHarness();
+    const mark = harness.ctx.serverClock.mark();
+    harness.clock.us += 10 * SECOND;
+    harness.prefect.taskRuns = [taskAt(5)];
+    await fillNewestTaskRuns(harness.ctx, { ...options(harness, -7_200), mark });
+    expect(covered(harness, "task_run")).toEqual([[-590, -1]]);
+    expect(coveredRanges(harness.ctx.db, "task_run", "")[0]?.verifiedUs).toBe(T0_US);
+    expect(isHeld(harness, harness.prefect.taskRuns[0] as TaskRun)).toBe(true);
+  });
+
   test("claims nothing and does not go on while the server clock is unknown", async () => {
     const harness = aHarness({ skewMs: null });
     harness.prefect.taskRuns = [taskAt(-60)];
