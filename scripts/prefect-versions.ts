@@ -32,7 +32,7 @@ export const VARIANTS: readonly PrefectVariant[] = [
   { name: "3.0.11", python: pinned("3.0.11", ["0.115.4", "0.41.2", "2.9.2", "2.0.36"]), files: LANE },
   {
     name: "2.20.27",
-    python: pinned("2.20.27", ["0.115.12", "0.46.2", "2.11.3", "2.0.40"]),
+    python: pinned("2.20.27", ["0.115.4", "0.41.2", "2.9.2", "2.0.35"]),
     files: ["./test/real/prefect-2.ts"],
   },
 ];

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ExactNumber, parseJson } from "../../src/lib/exact-json.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
+import { matchesEventFilter } from "../../src/model/events/event-filter.ts";
 import type { FlowRun, JsonObject, Log, TaskRun } from "../../src/model/objects.ts";
 import { createRedactor } from "../../src/model/secrets/redact.ts";
 import { openRecord } from "../../src/store/database.ts";
@@ -132,8 +133,7 @@ describe("the workspace", () => {
     ["prefect.flow-run.Late"],
     ["prefect.flow-run.Paused"],
     ["prefect.task-run.Failed"],
-    // The tasks of Prefect 3.0 retry without this state.
-    [isAtLeast("3.2.0") ? "prefect.task-run.AwaitingRetry" : "prefect.task-run.Retrying"],
+    ["prefect.task-run.AwaitingRetry"],
     ["prefect.worker.executed-flow-run"],
     ["prefect.automation.triggered"],
     ["prefect.automation.action.executed"],
@@ -193,7 +193,11 @@ describe("answers equal what the API returns", () => {
     ["a related role", { related: { role: ["customer"] } }],
   ])("read_events by %s", async (_, filter) => {
     const items = await everyPage("read_events", { filter, limit: 500, occurred_after: "7d" }, "events");
-    expect(idsOf(items).toSorted()).toEqual(idsOf(await eventsOfApi(filter)).toSorted());
+    // Before 3.2, a label whose name has a dot matches nothing on SQLite.
+    const wanted = isAtLeast("3.2.0")
+      ? await eventsOfApi(filter)
+      : (await eventsOfApi()).filter((event) => matchesEventFilter(filter, event));
+    expect(idsOf(items).toSorted()).toEqual(idsOf(wanted).toSorted());
   });
 
   test("read_events of one run and its tasks", async () => {

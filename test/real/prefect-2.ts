@@ -29,7 +29,7 @@ test.each([
   [["call", "get_dashboard"]],
   [["call", "diagnose"]],
   [["call", "read_events"]],
-  [["call", "search", '{"query":"orders"}']],
+  [["call", "search", "--args", '{"query":"orders"}']],
 ])("%p", async (args) => {
   const { code, stdout, stderr } = await runProduct(
     args,

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { asName, sentence } from "../../lib/shown-text.ts";
+import { asName, own, sentence } from "../../lib/shown-text.ts";
 import { isOlderVersion, LEAST_VERSION } from "../../model/prefect-version.ts";
 import type { CallOptions } from "../transport/call-options.ts";
 import type { Http } from "../transport/http.ts";
@@ -72,13 +72,16 @@ export function createServerVersion(http: Http, isCloud: boolean, recorded: () =
 
 /** The error about a server that is older than all that are supported. */
 export function unsupportedVersion(version: string): AppError {
-  return new AppError(
-    "invalid_config",
-    sentence`This is Prefect ${asName(version)}, and only Prefect 3 is supported.`,
-    {
-      hint: "Upgrade the server to Prefect 3, or set PREFECT_API_URL to one.",
-    },
-  );
+  return new AppError("invalid_config", sentence`This is Prefect ${asName(version)}${ONLY_PREFECT_3}`, {
+    hint: "Upgrade the server to Prefect 3, or set PREFECT_API_URL to one.",
+  });
+}
+
+const ONLY_PREFECT_3 = own(", and only Prefect 3 is supported.");
+
+/** No question can be answered then, not even in part. */
+export function isUnsupportedVersion(error: AppError): boolean {
+  return error.code === "invalid_config" && error.message.endsWith(ONLY_PREFECT_3);
 }
 
 /** The same calls, refused by a server that is not supported. Its version, and whether it answers at all, can be read nevertheless. */

@@ -3,7 +3,9 @@
 import { toAppError } from "../../errors.ts";
 import { asName, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { Freshness } from "../../model/freshness.ts";
+import { isOlderVersion, LEAST_VERSION } from "../../model/prefect-version.ts";
 import { cloudIds } from "../../prefect/cloud.ts";
+import { unsupportedVersion } from "../../prefect/older-servers/server-version.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { answerWhole } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
@@ -35,15 +37,19 @@ export async function getIdentity(
     {
       record: () => describe(ctx, { ...(instance?.version ? { version: instance.version } : {}) }),
       live: async (live) => {
-        const read = isCloud
-          ? await readCloud(live)
-          : { facts: { version: await live.api.readVersion(live.options()) }, notes: [] };
+        const read = isCloud ? await readCloud(live) : { facts: { version: await readVersion(live) }, notes: [] };
         return { value: describe(ctx, read.facts), notes: read.notes };
       },
       isEmpty: () => !isRecorded,
     },
   );
   return { identity: value, freshness };
+}
+
+async function readVersion(live: LiveReader): Promise<string> {
+  const version = await live.api.readVersion(live.options());
+  if (isOlderVersion(version, LEAST_VERSION)) throw unsupportedVersion(version);
+  return version;
 }
 
 function describe(ctx: QueryContext, facts: Readonly<Record<string, unknown>>): Identity {

@@ -2,11 +2,17 @@ import { describe, expect, test } from "bun:test";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { isOlderVersion } from "../../../src/model/prefect-version.ts";
 import { createPrefectClient, type PrefectClient } from "../../../src/prefect/client.ts";
+import { searchTool } from "../../../src/tools/events/search.ts";
+import { diagnoseTool } from "../../../src/tools/runs/diagnose.ts";
+import { getFlowRunsTool } from "../../../src/tools/runs/get-flow-runs.ts";
+import { getDashboardTool } from "../../../src/tools/workspace/get-dashboard.ts";
+import { getIdentityTool } from "../../../src/tools/workspace/get-identity.ts";
 import { DEFAULT_CONNECTION } from "../../support/default-connection.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import { facts } from "../../support/fake-prefect/client.ts";
 import { startFakePrefect } from "../../support/fake-prefect/fake-prefect.ts";
 import { fastClock } from "../../support/time/fast-clock.ts";
+import { openToolHarness } from "../../support/tool-harness.ts";
 
 const connect = (url: string, recorded: string | null = null): PrefectClient =>
   createPrefectClient(
@@ -53,6 +59,19 @@ describe("a server of Prefect 2", () => {
     const client = connect(fake.url);
     expect(facts(await failureOf(call(client)))).toEqual(REFUSAL);
     client.close();
+  });
+
+  test.each([
+    [getFlowRunsTool, {}],
+    [getDashboardTool, {}],
+    [diagnoseTool, {}],
+    [searchTool, { query: "orders" }],
+    [getIdentityTool, {}],
+  ])("is refused in the same sentence by tools: %#", async (tool, args) => {
+    await using harness = await openToolHarness({ record: false });
+    harness.fake.workspace.version = "2.20.27";
+    const { isError, text } = await harness.call(tool, args);
+    expect([isError, text.includes(REFUSAL.message)]).toEqual([true, true]);
   });
 
   test("tells its version and that it answers", async () => {

@@ -98,7 +98,7 @@ def load(raw):
 TRIES = {"task": 0, "flow": 0}
 
 
-@task(retries=2, retry_delay_seconds=0.1)
+@task(retries=2, retry_delay_seconds=1)
 def flaky_task():
     TRIES["task"] += 1
     if TRIES["task"] == 1:

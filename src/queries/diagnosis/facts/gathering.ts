@@ -2,6 +2,7 @@ import { AppError } from "../../../errors.ts";
 import { type Sentence, sentence, withoutPeriod } from "../../../lib/shown-text.ts";
 import { addMs, type SteadyMs } from "../../../lib/time.ts";
 import type { Freshness } from "../../../model/freshness.ts";
+import { isUnsupportedVersion } from "../../../prefect/older-servers/server-version.ts";
 import { type QueryContext, withLimits } from "../../source/context.ts";
 import { type LiveReader, openLive } from "../../source/live.ts";
 import { readSyncView } from "../../source/sync-view.ts";
@@ -56,7 +57,7 @@ export async function attempt<T>(
   try {
     return await read();
   } catch (error) {
-    if (!(error instanceof AppError)) throw error;
+    if (!(error instanceof AppError) || isUnsupportedVersion(error)) throw error;
     gathering.unchecked.push(sentence`${what} (${withoutPeriod(error.sentence)})`);
     return fallback;
   }
