@@ -1,3 +1,4 @@
+import { quote } from "../lib/shown-text.ts";
 import { nearest } from "../tools/definition/suggestions.ts";
 import { COMMANDS, isCommand } from "./arguments/commands.ts";
 import { commandHelp, overview } from "./arguments/help-text.ts";
@@ -15,6 +16,6 @@ export async function runHelp({ invocation, out }: CommandContext): Promise<numb
     return 0;
   }
   const near = nearest(topic, COMMANDS);
-  out.note(`prefect-mcp-bun: there is no command "${topic}"${near ? `; did you mean "${near}"?` : "."}`);
+  out.note(`prefect-mcp-bun: there is no command ${quote(topic)}${near ? `; did you mean ${quote(near)}?` : "."}`);
   return 2;
 }

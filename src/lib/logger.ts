@@ -1,3 +1,5 @@
+import { escapeInvisible } from "./visible-text.ts";
+
 /** Logs JSON lines to stderr, because stdout is for the protocol. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -21,7 +23,7 @@ export function createLogger(
     (name: Exclude<LogLevel, "silent">) =>
     (message: string, fields: LogFields = {}) => {
       if (ORDER[name] < ORDER[level]) return;
-      write(`${JSON.stringify({ time: now(), level: name, message, ...fields })}\n`);
+      write(`${escapeInvisible(JSON.stringify({ time: now(), level: name, message, ...fields }))}\n`);
     };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }

@@ -112,7 +112,7 @@ const LINK = /\]\s*\(|<!/;
 
 /** A sentence of Prefect or of the system, such as the reason of a refusal: as it is, or in quotes where it could pose as one of ours. */
 export function asReason(text: string): Sentence {
-  return isHarmless(text) ? (text as Sentence) : quote(text, 500);
+  return isHarmless(text) && !/["\\]/.test(text) ? (text as Sentence) : quote(text, 500);
 }
 
 /** An address, a path or a flag: as it is, or in quotes where it could pose as something of ours. */
@@ -125,7 +125,9 @@ const SHELL_WORD = /^[A-Za-z0-9_@%+=:,./-]{1,500}$/;
 /** A foreign text as one word of a command that a person may run in a shell: in single quotes, in which nothing is expanded. */
 export function asShellWord(text: string): Sentence {
   if (SHELL_WORD.test(text) && !text.startsWith("-")) return text as Sentence;
-  const plain = truncate(oneLine(text.slice(0, 2_000)), 500).replace(MARK_LIKE, "‹");
+  const plain = truncate(oneLine(text.slice(0, 2_000)), 500)
+    .replace(MARK_LIKE, "‹")
+    .replaceAll("\t", " ");
   return `'${plain.replaceAll("'", "'\\''")}'` as Sentence;
 }
 
@@ -153,6 +155,14 @@ export function indented(text: string): Line[] {
 /** Lines of a text as they are. Only between marks that hold nothing else. */
 export function verbatim(text: string): Line[] {
   return visibleText(text).split("\n") as Line[];
+}
+
+/** At most `maxChars` and what closes a quotation that was cut. */
+export function shortened(text: Sentence, maxChars: number): Sentence {
+  if (text.length <= maxChars) return text;
+  const head = text.slice(0, maxChars).replace(/\\+$/, "");
+  const isOpen = (head.replace(/\\./g, "").match(/"/g)?.length ?? 0) % 2 === 1;
+  return compose(`${head.toWellFormed()}…${isOpen ? '"' : ""}`);
 }
 
 /** To be put into another sentence. */

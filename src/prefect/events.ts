@@ -72,7 +72,7 @@ export function createEventCalls(http: Http): EventCalls {
 
     async nextEvents(token, options) {
       try {
-        const path = `/events/filter/next?page-token=${encodeURIComponent(token)}`;
+        const path = `/events/filter/next?page-token=${encodeURIComponent(token.toWellFormed())}`;
         return toPage("GET /events/filter/next", await http.get(path, options));
       } catch (error) {
         // Prefect answers a token that it cannot decode with 403, as it does a missing permission.

@@ -46,12 +46,15 @@ export function createFlowRunCalls(http: Http, postFilter: PostFilter, version: 
       return counts.reduce((sum, count) => sum + count, 0);
     },
     async readFlowRun(id, options) {
-      const row = await http.get(`/flow_runs/${encodeURIComponent(id)}`, options);
+      const row = await http.get(`/flow_runs/${encodeURIComponent(id.toWellFormed())}`, options);
       return checkRow<FlowRun>(http, "GET /flow_runs/{id}", row, FLOW_RUN);
     },
     /** Ascending by timestamp; empty for an unknown run. A state's id is the id of its event. */
     async readFlowRunStates(flowRunId, options) {
-      const rows = await http.get(`/flow_run_states/?flow_run_id=${encodeURIComponent(flowRunId)}`, options);
+      const rows = await http.get(
+        `/flow_run_states/?flow_run_id=${encodeURIComponent(flowRunId.toWellFormed())}`,
+        options,
+      );
       return checkRows<State>(http, "GET /flow_run_states/", rows, STATE);
     },
   };

@@ -27,7 +27,7 @@ const HOLDERS_PER_QUEUE = 200;
 type WorkPoolCalls = Pick<PrefectApi, "filterWorkers" | "readWorkPoolSlots">;
 
 export function createWorkPoolCalls(http: Http, postFilter: PostFilter, version: ServerVersion): WorkPoolCalls {
-  const poolPath = (name: string) => `/work_pools/${encodeURIComponent(name)}`;
+  const poolPath = (name: string) => `/work_pools/${encodeURIComponent(name.toWellFormed())}`;
   return {
     async filterWorkers(workPoolName, options) {
       const rows = await postFilter(`${poolPath(workPoolName)}/workers/filter`, {}, options);

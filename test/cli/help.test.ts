@@ -7,7 +7,16 @@ import { silentLogger } from "../../src/lib/logger.ts";
 async function help(topics: readonly string[], columns = 120): Promise<{ code: number; text: string }> {
   const lines: string[] = [];
   const line = (text = "") => void lines.push(text);
-  const out = { isTerminal: false, columns, line, note: line, json: () => {}, raw: () => {}, flush: async () => {} };
+  const out = {
+    isTerminal: false,
+    columns,
+    line,
+    note: line,
+    json: () => {},
+    redraw: () => {},
+    ask: () => {},
+    flush: async () => {},
+  };
   const invocation = { command: "help", words: topics, values: {}, switches: new Set<string>(), settings: {} } as const;
   const signal = new AbortController().signal;
   const code = await runHelp({ invocation, out, logger: silentLogger, signal, entry: "" });

@@ -9,7 +9,7 @@ export async function askYes(question: string, out: Output, signal: AbortSignal)
       hint: "Add --yes to delete without asking.",
     });
   }
-  out.raw(`${question} [y/N] `);
+  out.ask(`${question} [y/N]`);
   const answer = await new Promise<string>((resolve) => {
     process.stdin.once("data", (chunk: Buffer) => resolve(chunk.toString()));
     process.stdin.once("end", () => resolve(""));

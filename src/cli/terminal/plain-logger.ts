@@ -1,4 +1,5 @@
 import { createLogger, type LogFields, type Logger, type LogLevel } from "../../lib/logger.ts";
+import { asReason, jsonLine, oneLine } from "../../lib/shown-text.ts";
 import type { Output } from "./output.ts";
 
 /** The log as plain lines: `warning: message fix; field: value`. */
@@ -10,10 +11,12 @@ const WORDS: Readonly<Record<string, string>> = { warn: "warning" };
 
 /** Pure. */
 export function plainLine({ time: _, level, message, fix, hint, where: __, ...rest }: LogFields): string {
-  const advice = [fix, hint].filter((text) => typeof text === "string" && text !== "").join(" ");
+  const advice = [fix, hint]
+    .flatMap((text) => (typeof text === "string" && text !== "" ? [oneLine(text)] : []))
+    .join(" ");
   const details = Object.entries(rest).map(
-    ([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+    ([name, value]) => `${name}: ${typeof value === "string" ? asReason(value) : jsonLine(value)}`,
   );
   const more = [...(advice ? [advice] : []), ...details].join("; ");
-  return `${WORDS[String(level)] ?? String(level)}: ${String(message)}${more ? ` ${more}` : ""}`;
+  return `${WORDS[String(level)] ?? String(level)}: ${oneLine(String(message))}${more ? ` ${more}` : ""}`;
 }

@@ -26,7 +26,7 @@ export function createProgressView(out: Output): ProgressView {
   return {
     show(progress, nowMs) {
       if (out.isTerminal) {
-        out.raw(`\r${Bun.sliceAnsi(progressLine(progress, true), 0, out.columns - 1)}\u001b[K`);
+        out.redraw(Bun.sliceAnsi(progressLine(progress, true), 0, out.columns - 1));
         isDrawn = true;
         return;
       }

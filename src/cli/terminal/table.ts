@@ -1,10 +1,13 @@
+import { oneLine } from "../../lib/shown-text.ts";
+
 /** Rows as lines; each column is as wide as its widest cell, two spaces apart. Pure. */
 export function table(rows: readonly (readonly string[])[]): string[] {
-  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const cells = rows.map((row) => row.map((cell) => oneLine(cell)));
+  const columns = Math.max(0, ...cells.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, index) =>
-    Math.max(0, ...rows.map((row) => Bun.stringWidth(row[index] ?? ""))),
+    Math.max(0, ...cells.map((row) => Bun.stringWidth(row[index] ?? ""))),
   );
-  return rows.map((row) =>
+  return cells.map((row) =>
     row
       .map((cell, index) => padded(cell, widths[index] ?? 0))
       .join("  ")

@@ -3,7 +3,7 @@ import { KINDS, type LinkedKind } from "../../model/kinds.ts";
 
 /** The page of one object, or null without a UI. `key`: the id, for work pools the name. */
 export function uiLink(uiUrl: string | null, kind: LinkedKind, key: string): string | null {
-  return uiUrl === null ? null : `${uiUrl}/${KINDS[kind].uiPath}/${encodeURIComponent(key)}`;
+  return uiUrl === null ? null : `${uiUrl}/${KINDS[kind].uiPath}/${encodeURIComponent(key.toWellFormed())}`;
 }
 
 /** The same with a placeholder, stated once per list: `https://…/runs/flow-run/{id}`. */

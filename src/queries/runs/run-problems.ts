@@ -1,5 +1,6 @@
 /** Failed, crashed and late runs of a window of time. */
 
+import { asName, asReason, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
 import type { TimeRange } from "../../model/freshness.ts";
@@ -92,7 +93,7 @@ export function groupRuns<K>(runs: readonly ProblemRun[], keyOf: (run: ProblemRu
 const MESSAGE_CHARS = 160;
 
 /** `wandering-guan Failed: Flow run encountered an exception: ValueError …`, with a message that is cut. */
-export function runLine(run: ProblemRun): string {
-  const message = run.message ? `: ${truncateWithLength(run.message, MESSAGE_CHARS)}` : "";
-  return `${run.name} ${run.stateName}${message}`;
+export function runLine(run: ProblemRun): Sentence {
+  const message = run.message ? sentence`: ${asReason(truncateWithLength(run.message, MESSAGE_CHARS))}` : "";
+  return sentence`${asName(run.name)} ${asName(run.stateName)}${message}`;
 }

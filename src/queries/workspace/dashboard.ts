@@ -1,7 +1,7 @@
 /** Overview of the workspace: counts of runs in a window and in the one before, all limits, work pools, and problems. */
 
 import { durationText } from "../../lib/duration-text.ts";
-import { sentence } from "../../lib/shown-text.ts";
+import { asName, joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
@@ -21,7 +21,7 @@ import { serverNowUs } from "../source/server-time.ts";
 
 export interface Problem {
   readonly code: "failed_runs" | "late_runs" | "limit_full";
-  readonly summary: string;
+  readonly summary: Sentence;
   readonly count?: number;
   /** The newest failed or the longest late run. */
   readonly flow_run_id?: string;
@@ -109,6 +109,10 @@ async function countBefore(
   }
 }
 
+function nameOf(flow: string | null): Sentence {
+  return flow === null ? own("unknown flow") : asName(flow);
+}
+
 /** Groups that are shown per kind of problem. */
 const MAX_GROUPS = 3;
 
@@ -117,7 +121,7 @@ function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly W
   const failed = failing.slice(0, MAX_GROUPS).flatMap(([flow, runs]): Problem[] => {
     const [newest] = runs;
     if (!newest) return [];
-    const summary = `${flow ?? "unknown flow"}: ${runs.length} failed or crashed, last ${runLine(newest)}`;
+    const summary = sentence`${nameOf(flow)}: ${runs.length} failed or crashed, last ${runLine(newest)}`;
     return [{ code: "failed_runs", summary, count: runs.length, flow_run_id: newest.id }];
   });
   const late = groupRuns(problems.late, (run) => run.workPool);
@@ -125,8 +129,8 @@ function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly W
     const [longest] = runs;
     if (!longest) return [];
     const lateText = durationText(nowUs - (parseIsoUs(longest.expected ?? "") ?? nowUs));
-    const where = pool === null ? "without a work pool" : `in pool ${poolState(pools, pool)}`;
-    const summary = `${runs.length} late ${where}, longest ${longest.name} (${longest.flow ?? "unknown flow"}), due ${lateText} ago`;
+    const where = pool === null ? "without a work pool" : sentence`in pool ${poolState(pools, pool)}`;
+    const summary = sentence`${runs.length} late ${where}, longest ${asName(longest.name)} (${nameOf(longest.flow)}), due ${lateText} ago`;
     return [{ code: "late_runs", summary, count: runs.length, flow_run_id: longest.id }];
   });
   const rest = failing.length > MAX_GROUPS ? [moreFailing(failing.length - MAX_GROUPS, counts)] : [];
@@ -134,22 +138,25 @@ function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly W
 }
 
 function moreFailing(flows: number, counts: RunCounts): Problem {
-  return { code: "failed_runs", summary: `${flows} more flows fail; ${counts.failed + counts.crashed} runs in all` };
+  return {
+    code: "failed_runs",
+    summary: sentence`${flows} more flows fail; ${counts.failed + counts.crashed} runs in all`,
+  };
 }
 
-function poolState(pools: readonly WorkPool[], name: string): string {
+function poolState(pools: readonly WorkPool[], name: string): Sentence {
   const status = pools.find((pool) => pool.name === name)?.status;
-  return status ? `${name} (${status})` : name;
+  return status ? sentence`${asName(name)} (${asName(status)})` : asName(name);
 }
 
 function fullLimits(slots: readonly Slot[]): Problem[] {
   const full = slots.filter((slot) => Number(slot.limit) > 0 && slot.active_slots >= Number(slot.limit));
   return full.slice(0, MAX_GROUPS * 2).map((slot) => {
-    const holders = slot.holders.slice(0, 3).map((holder) => holder.name ?? holder.id);
-    const by = holders.length > 0 ? `, held by ${holders.join(", ")}` : "";
+    const holders = slot.holders.slice(0, 3).map((holder) => asName(holder.name ?? holder.id));
+    const by = holders.length > 0 ? sentence`, held by ${joined(holders, ", ")}` : "";
     return {
       code: "limit_full",
-      summary: `${slot.kind} ${slot.name}: ${slot.active_slots} of ${slot.limit} slots taken${by}`,
+      summary: sentence`${slot.kind} ${asName(slot.name)}: ${slot.active_slots} of ${asName(String(slot.limit))} slots taken${by}`,
     };
   });
 }

@@ -117,7 +117,7 @@ function parseText(text: string): unknown {
   try {
     return parseJson(text);
   } catch {
-    throw new AppError("invalid_input", sentence`not valid JSON: ${asReason(text.slice(0, 80))}`, {
+    throw new AppError("invalid_input", sentence`not valid JSON: ${quote(text, 80)}`, {
       hint: "Names and texts in JSON need double quotes.",
     });
   }

@@ -1,7 +1,18 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
-import { asName, asReason, joined, jsonLine, type Line, lineOf, oneLine, own, sentence } from "../../lib/shown-text.ts";
+import {
+  asName,
+  asReason,
+  joined,
+  jsonLine,
+  type Line,
+  lineOf,
+  own,
+  type Sentence,
+  sentence,
+  shortened,
+} from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import { truncate } from "../../lib/truncate.ts";
 import { visibleText } from "../../lib/visible-text.ts";
@@ -68,9 +79,9 @@ export const diagnoseTool = defineTool({
 interface Cause {
   readonly code: string;
   readonly severity: string;
-  readonly summary: string;
+  readonly summary: Sentence;
   readonly evidence: unknown;
-  readonly fix: string;
+  readonly fix: Sentence;
   readonly next?: readonly NextCall[];
 }
 
@@ -94,12 +105,12 @@ function shape(found: Diagnosis, most: number, brief: boolean) {
       kind: found.subject.kind,
       ...(found.subject.id ? { id: found.subject.id, name: found.subject.name } : {}),
     },
-    state: visibleText(found.state),
+    state: found.state,
     causes: shown.map((finding) => toCause(finding, brief)),
     ...(left > 0 ? { more_causes: left } : {}),
-    ...(found.ruledOut.length > 0 ? { ruled_out: found.ruledOut.map(visibleText) } : {}),
+    ...(found.ruledOut.length > 0 ? { ruled_out: found.ruledOut } : {}),
     ...(found.unchecked.length > 0
-      ? { could_not_check: found.unchecked.slice(0, 5).map((one) => visibleText(one).slice(0, 200)) }
+      ? { could_not_check: found.unchecked.slice(0, 5).map((one) => shortened(one, 200)) }
       : {}),
     window: isoRange(found.window),
     ...freshnessFields(found.freshness),
@@ -110,9 +121,9 @@ function toCause({ code, severity, summary, evidence, fix, next }: Finding, brie
   return {
     code,
     severity,
-    summary: visibleText(summary).slice(0, brief ? 500 : 900),
+    summary: shortened(summary, brief ? 500 : 900),
     evidence: brief ? shorten(evidence, 160) : shorten(evidence, 420),
-    fix: visibleText(fix),
+    fix,
     ...(next && next.length > 0 && !brief ? { next } : {}),
   };
 }
@@ -135,21 +146,19 @@ function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: S
     subject.kind === "workspace" ? "workspace" : sentence`${subject.kind} ${"id" in subject ? asName(subject.id) : ""}`;
   const head = sentence`${found.verdict} | ${about} | ${joined(freshnessLines(found.freshness, nowUs), " | ")}`;
   const causes = structured.causes.flatMap((cause, index) => [
-    lineOf`${index + 1}. ${cause.severity === "note" ? "note, " : ""}${asName(cause.code)}: ${oneLine(cause.summary)}`,
+    lineOf`${index + 1}. ${cause.severity === "note" ? "note, " : ""}${asName(cause.code)}: ${cause.summary}`,
     lineOf`   evidence: ${jsonLine(cause.evidence)}`,
-    lineOf`   fix: ${oneLine(cause.fix)}`,
-    ...(cause.next ?? []).map(
-      (call) => lineOf`   next: ${asName(call.tool)} ${jsonLine(call.args)} (${oneLine(call.why)})`,
-    ),
+    lineOf`   fix: ${cause.fix}`,
+    ...(cause.next ?? []).map((call) => lineOf`   next: ${asName(call.tool)} ${jsonLine(call.args)} (${call.why})`),
   ]);
   const after = [
     ...("more_causes" in structured ? [sentence`${structured.more_causes ?? 0} more causes`] : []),
     ...listed("ruled out", structured.ruled_out),
     ...listed("could not check", structured.could_not_check),
   ];
-  return answerText([head, fenced([lineOf`state: ${oneLine(structured.state)}`, ...causes, ...after])]);
+  return answerText([head, fenced([lineOf`state: ${structured.state}`, ...causes, ...after])]);
 }
 
-function listed(title: string, texts: readonly string[] | undefined): Line[] {
-  return texts ? [lineOf`${asReason(title)}: ${joined(texts.map(oneLine), "; ")}`] : [];
+function listed(title: string, texts: readonly Sentence[] | undefined): Line[] {
+  return texts ? [lineOf`${asReason(title)}: ${joined(texts, "; ")}`] : [];
 }

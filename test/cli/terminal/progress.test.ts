@@ -23,7 +23,8 @@ function fakeOutput(isTerminal: boolean): { out: Output; text: () => string } {
     columns: 60,
     line: (line = "") => write(`${line}\n`),
     json: () => {},
-    raw: write,
+    redraw: (text: string) => write(`\r${text}\u001b[K`),
+    ask: () => {},
     note: () => {},
     flush: async () => {},
   };

@@ -49,7 +49,7 @@ describe("arguments of a tool", () => {
     ["a limit that is too large", { limit: 201 }, 'argument "limit": Too big: expected number to be <=200'],
     ["a limit of 0", { limit: 0 }, 'argument "limit": Too small: expected number to be >=1'],
     ["text for an object", { filter: "name" }, 'argument "filter": Invalid input: expected object, received string'],
-    ["broken JSON", { filter: "{name}" }, "not valid JSON: {name}"],
+    ["broken JSON", { filter: "{name}" }, 'not valid JSON: "{name}"'],
     ["a name of a million characters", { ["aZ".repeat(500_000)]: 1 }, `unknown argument "${"aZ".repeat(50)}…"`],
     ["text that is too long", { flow_run: "a".repeat(10_001) }, 'argument "flow_run" has a text of 10001 characters'],
     ["a list with too many entries", { fields: "a,".repeat(500) }, 'argument "fields" has 501 entries'],
