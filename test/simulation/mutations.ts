@@ -261,46 +261,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "const SINCE_US = DAY_US;",
   },
   {
-    name: "an agreed count is claimed whether or not the server has the marker events",
-    file: "src/sync/verification/verify.ts",
-    find: "  if (absent.length > 0) {\n",
-    replace: "  if (absent.length > ctx.tuning.eventPage) {\n",
-  },
-  {
-    name: "events of the compared ranges are not asked for, only the newest ones",
-    file: "src/sync/verification/verify.ts",
-    find: "const own = agreed.flatMap((range) => lastMarkers(ctx, range, MARKERS));",
-    replace: "const own = agreed.slice(1, 1).flatMap((range) => lastMarkers(ctx, range, MARKERS));",
-  },
-  {
-    name: "claims over runs, task runs and logs outlast a restored database",
-    file: "src/sync/context/claim-writer.ts",
-    find: '    removeAllCoverage(this.db, ["flow_run", "task_run", "log"]);\n',
-    replace: "",
-  },
-  {
-    name: "flow runs are stored before the server is recognised",
-    file: "src/sync/runs/flow-run-fill.ts",
-    find: "    await proveServer(ctx, options.priority, options.signal);\n",
-    replace: "",
-  },
-  {
-    name: "a live batch is stored before the server is recognised",
-    file: "src/sync/session.ts",
-    find: '          await proveServer(ctx, "reconcile", this.closing.signal, 0);\n',
-    replace: "",
-  },
-  {
     name: "a record is used again with what was read from another server",
     file: "src/sync/change-record.ts",
     find: "      withdrawUnproven(db);\n",
     replace: "",
-  },
-  {
-    name: "a record is used again as that of another server",
-    file: "src/sync/change-record.ts",
-    find: 'return state === "same" || state === "restored";',
-    replace: "return true;",
   },
   {
     name: "runs are not counted again",
