@@ -249,18 +249,6 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "addUs(clock.nowUs(), atUs - clock.nowUs())",
   },
   {
-    name: "what was deleted while the server clock was ahead is claimed",
-    file: "src/sync/context/clock-repairs.ts",
-    find: "endUs === null || endUs <= untilUs ? floorUs : retentionHorizonUs(endUs, retentionUs)",
-    replace: "endUs === null || retentionUs === null ? floorUs : floorUs",
-  },
-  {
-    name: "the websocket asks for events since yesterday of the local clock",
-    file: "src/sync/events/event-feed.ts",
-    find: "const SINCE_US = 180 * DAY_US;",
-    replace: "const SINCE_US = DAY_US;",
-  },
-  {
     name: "a record is used again with what was read from another server",
     file: "src/sync/change-record.ts",
     find: "      withdrawUnproven(db);\n",
