@@ -163,16 +163,24 @@ interface Reservation {
 
 function reserveFrom(budgets: readonly AnswerBudget[]): Reservation {
   const reserved = budgets.map(() => 0);
+  const release = () => {
+    for (const [index, budget] of budgets.entries()) {
+      budget.release(reserved[index] ?? 0);
+      reserved[index] = 0;
+    }
+  };
   return {
-    add: (bytes) =>
-      budgets.every((budget, index) => {
-        const isReserved = budget.reserve(bytes);
-        if (isReserved) reserved[index] = (reserved[index] ?? 0) + bytes;
-        return isReserved;
-      }),
-    release: () => {
-      for (const [index, budget] of budgets.entries()) budget.release(reserved[index] ?? 0);
+    add: (bytes) => {
+      const isReserved = budgets.every((budget, index) => {
+        const hasRoom = budget.reserve(bytes);
+        if (hasRoom) reserved[index] = (reserved[index] ?? 0) + bytes;
+        return hasRoom;
+      });
+      // At once: while the rest of a refused answer is cancelled, another answer would find no room either, and both would fail.
+      if (!isReserved) release();
+      return isReserved;
     },
+    release,
   };
 }
 
