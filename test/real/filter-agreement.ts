@@ -16,6 +16,8 @@ import { upsertObjects } from "../../src/store/objects/objects.ts";
 import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
 import { idText } from "../../src/store/runs/run-columns.ts";
 import { upsertTaskRuns } from "../../src/store/runs/task-runs.ts";
+import { putFact } from "../../src/store/sync-state.ts";
+import { realPrefectTarget } from "../support/real-prefect/target.ts";
 import { type Post, pick, type Random } from "./filter-workspace.ts";
 import { type Drawn, randomFilter, type Values } from "./random-filters.ts";
 
@@ -53,7 +55,9 @@ export async function fillRecord(db: RecordDb, post: Post): Promise<Filled> {
   for (const [kind, path] of Object.entries(kinds)) all[kind] = await readAll(post, `${path}/filter`);
   const flowRuns = await readAll(post, "/flow_runs/filter");
   const taskRuns = await readAll(post, "/task_runs/filter");
+  const instance = { url: "", version: realPrefectTarget().version, retentionUs: null, createdUs: 1000 };
   inTransaction(db, () => {
+    putFact(db, "instance", instance, 1000);
     for (const kind of Object.keys(kinds))
       upsertObjects(db, kind as SnapshotKind, (all[kind] ?? []) as never, 1000, true);
     upsertFlowRuns(db, flowRuns as unknown as FlowRun[], 1000);

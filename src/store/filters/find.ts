@@ -5,6 +5,7 @@ import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb, SQLQueryBindings, Statement } from "../database.ts";
 import { briefFlowRunColumns, type ListedFlowRun } from "../runs/run-columns.ts";
 import type { TaskRunRow } from "../schema/run.ts";
+import { asOnServer } from "./as-on-server.ts";
 import {
   artifactsWhere,
   automationsWhere,
@@ -79,7 +80,7 @@ function count(db: RecordDb, from: string, where: Clause): number {
 /** Flow runs that match, in Prefect's order of `sort`. */
 export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, page: FlowRunPage): ListedFlowRun[] {
   const columns = page.isBrief ? briefFlowRunColumns("r") : "r.*";
-  const where = join([flowRunsWhere(set), beginClause(page.begin)]);
+  const where = join([flowRunsWhere(asOnServer(db, set)), beginClause(page.begin)]);
   return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), FLOW_RUN_SORTS[sort], page);
 }
 
@@ -91,12 +92,18 @@ function beginClause(begin: FlowRunPage["begin"]): Clause {
 
 /** Number of flow runs that match and are not deleted. */
 export function countFlowRuns(db: RecordDb, set: FilterSet): number {
-  return count(db, "flow_run r", whereOf("r", flowRunsWhere(set), {}));
+  return count(db, "flow_run r", whereOf("r", flowRunsWhere(asOnServer(db, set)), {}));
 }
 
 /** Task runs that match, in Prefect's order of `sort`. */
 export function findTaskRuns(db: RecordDb, set: FilterSet, sort: TaskRunSort, page: FindPage): TaskRunRow[] {
-  return select(db, "t.* FROM task_run t", whereOf("t", taskRunsWhere(set), page), TASK_RUN_SORTS[sort], page);
+  return select(
+    db,
+    "t.* FROM task_run t",
+    whereOf("t", taskRunsWhere(asOnServer(db, set)), page),
+    TASK_RUN_SORTS[sort],
+    page,
+  );
 }
 
 /** Snapshots that Prefect has filters for, as conditions on `object <alias>`. */
@@ -122,7 +129,7 @@ export function findFilteredObjects<K extends FilteredKind>(
   const rows = select<{ doc: string }>(
     db,
     `${alias}.doc FROM object ${alias}`,
-    whereOf(alias, ofKind(alias, kind, where(set)), page),
+    whereOf(alias, ofKind(alias, kind, where(asOnServer(db, set))), page),
     objectOrder(alias, sort),
     page,
   );

@@ -29,7 +29,7 @@ const QUEUE_NAME = `(CASE WHEN r.work_queue_id IN
 
 const CREATED_BY = "coalesce(r.created_by_type, r.created_by_id)";
 
-/** Prefect's FlowRunFilter over `flow_run r`. As in Prefect, a state with both `any_` and `not_any_` is not restricted. */
+/** Prefect's FlowRunFilter over `flow_run r`. For servers before 3.9.1, `asOnServer` comes first. */
 export const flowRunFilter = group(
   {
     id: group({ any_: anyId({ bytes: "r.id" }), not_any_: notAnyId({ bytes: "r.id" }) }),
@@ -42,14 +42,8 @@ export const flowRunFilter = group(
     work_queue_name: group({ any_: anyText(QUEUE_NAME), is_null_: isNull(QUEUE_NAME) }, { hasOperator: true }),
     state: group(
       {
-        type: group(
-          { any_: anyStateType("r.state_type"), not_any_: notAnyStateType("r.state_type") },
-          { needsSingleCriterion: true },
-        ),
-        name: group(
-          { any_: anyText("r.state_name"), not_any_: notAnyText("r.state_name") },
-          { needsSingleCriterion: true },
-        ),
+        type: group({ any_: anyStateType("r.state_type"), not_any_: notAnyStateType("r.state_type") }),
+        name: group({ any_: anyText("r.state_name"), not_any_: notAnyText("r.state_name") }),
       },
       { hasOperator: true },
     ),

@@ -9,6 +9,7 @@ import type { FlowRunSort } from "../../../src/store/filters/sorts.ts";
 import { upsertObjects } from "../../../src/store/objects/objects.ts";
 import { upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
 import { upsertTaskRuns } from "../../../src/store/runs/task-runs.ts";
+import { putFact } from "../../../src/store/sync-state.ts";
 import {
   aDeployment,
   aFlow,
@@ -136,7 +137,7 @@ describe("filters of flow runs", () => {
       ["a", "b", "c"],
     ],
     [
-      "any_ and not_any_ of a state drop each other",
+      "any_ and not_any_ of a state drop each other before Prefect 3.9.1",
       { flow_runs: { state: { type: { any_: ["FAILED"], not_any_: ["FAILED"] } } } },
       ["a", "b", "c"],
     ],
@@ -169,6 +170,19 @@ describe("filters of flow runs", () => {
       expect(countFlowRuns(db, checked(set))).toBe(expected.length);
     });
   }
+
+  test.each([
+    ["3.8.8", { type: { any_: ["FAILED"], not_any_: ["FAILED"] } }, ["a", "b", "c"]],
+    ["3.9.1", { type: { any_: ["FAILED"], not_any_: ["FAILED"] } }, []],
+    ["3.9.1", { type: { any_: ["FAILED", "COMPLETED"], not_any_: ["COMPLETED"] } }, ["c"]],
+    ["3.9.1", { name: { any_: ["Failed"], not_any_: [] } }, ["c"]],
+  ])("any_ and not_any_ of a state apply together from Prefect 3.9.1 on: %s %j", (version, state, expected) => {
+    using db = aRecord();
+    const instance = { url: "http://127.0.0.1:4200/api", version, retentionUs: null, createdUs: 1 };
+    inTransaction(db, () => putFact(db, "instance", instance, 1));
+    const rows = findFlowRuns(db, checked({ flow_runs: { state } }), "NAME_ASC", { limit: 10 });
+    expect(rows.map((row) => hex(row.id) ?? "?").toSorted()).toEqual(expected);
+  });
 
   test("nulls are first ascending and last descending, ties in order of creation", () => {
     using db = aRecord();
