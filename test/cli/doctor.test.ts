@@ -195,6 +195,22 @@ describe("a problem to fix", () => {
   });
 
   test.each([
+    [
+      "3.0.11",
+      "warn api: Prefect 3.0.11 lacks the filter of deployments by any of several tags, the filter of automations by tags, the filter of runs by who created them. Only the record answers such questions. It does not search events by text: they are read and searched here, which takes longer.",
+    ],
+    [
+      "3.6.0",
+      "warn api: Prefect 3.6.0 lacks the filter of runs by who created them. Only the record answers such questions.",
+    ],
+  ])("Prefect %s: what it lacks is named", async (version, finding) => {
+    await using prefect = await startFakePrefect();
+    prefect.workspace.version = version;
+    const report = await examine({ PREFECT_API_URL: prefect.url });
+    expect(textOf(report, "api")).toContain(finding);
+  });
+
+  test.each([
     ["a name of 300 characters", "a".repeat(300), "its name or path is too long"],
     ["a path that SQLite does not open", "abcdefghi/".repeat(60), "its path is too long for SQLite"],
     ["a circle of links", "circle/x", "its symbolic links form a circle"],

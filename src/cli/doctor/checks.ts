@@ -138,6 +138,7 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<DoctorFindin
   const findings: DoctorFinding[] = [
     { level: "ok", area: "api", what: sentence`Prefect answers at ${asPlace(api.url)} (${tookMs} ms).` },
     ...(product ? [product] : []),
+    ...(version && "value" in version ? lackFindings(version.value) : []),
     accessFinding(access, settings),
   ];
   if ("error" in access) return findings;
@@ -169,6 +170,36 @@ function versionFinding(version: Attempt<string>, access: Attempt<unknown>): Doc
     return failed("api", version.error, own("Check that the API URL is Prefect's own."), "warn");
   }
   return { level: "ok", area: "api", what: sentence`It is Prefect ${asName(version.value)}.` };
+}
+
+/**
+ * What older servers do not have and is not made up for (`src/prefect/older-servers/`), by the version that has it.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/filters.py
+ */
+const LACKS = [
+  ["3.2.0", sentence`the filter of deployments by any of several tags`],
+  ["3.4.25", sentence`the filter of automations by tags`],
+  ["3.6.29", sentence`the filter of runs by who created them`],
+] as const;
+/** Before it, Prefect has no text filter of events, and they are read and searched here. */
+const SEARCHES_EVENTS_SINCE = "3.4.25";
+
+function lackFindings(version: string): DoctorFinding[] {
+  const lacks = LACKS.filter(([since]) => isOlderVersion(version, since)).map(([, what]) => what);
+  const [first, ...others] = lacks;
+  if (first === undefined) return [];
+  const all = others.reduce((text, next) => sentence`${text}, ${next}`, first);
+  const slow = isOlderVersion(version, SEARCHES_EVENTS_SINCE)
+    ? " It does not search events by text: they are read and searched here, which takes longer."
+    : "";
+  return [
+    {
+      level: "warn",
+      area: "api",
+      what: sentence`Prefect ${asName(version)} lacks ${all}. Only the record answers such questions.${slow}`,
+      fix: own("Upgrade the server, or keep the record in sync."),
+    },
+  ];
 }
 
 const SHOWN_AUTH = { key: "the API key", basic: "the auth string", none: "no credentials" } as const;
