@@ -4,12 +4,14 @@
  */
 import { isJsonNumber, isJsonObject } from "../../lib/exact-json.ts";
 import type { Json, JsonObject } from "../objects.ts";
+import { durationSeconds } from "./duration-seconds.ts";
 import { compactDuration } from "./schedule.ts";
 
 /** What must happen, how often, and for which resources. */
 export function describeTrigger(trigger: JsonObject): string {
   const { type, within } = trigger;
-  const inTime = isJsonNumber(within) && Number(within) > 0 ? ` within ${compactDuration(Number(within))}` : "";
+  const seconds = durationSeconds(within);
+  const inTime = seconds !== null && seconds > 0 ? ` within ${compactDuration(seconds)}` : "";
   if (type === "compound" || type === "sequence") {
     const parts = (Array.isArray(trigger.triggers) ? trigger.triggers : []).map(
       (part) => `(${describeTrigger(asObject(part))})`,
@@ -40,8 +42,8 @@ function describeEvent(trigger: JsonObject, inTime: string): string {
 
 function describeMetric(trigger: JsonObject): string {
   const query = asObject(trigger.metric ?? {});
-  const range = isJsonNumber(query.range) ? ` over ${compactDuration(Number(query.range))}` : "";
-  const firing = isJsonNumber(query.firing_for) ? ` for ${compactDuration(Number(query.firing_for))}` : "";
+  const range = inSeconds(" over ", query.range);
+  const firing = inSeconds(" for ", query.firing_for);
   const threshold = isJsonNumber(query.threshold) ? query.threshold : "?";
   return [
     `metric ${textOf(query.name) ?? "?"} ${textOf(query.operator) ?? ""} ${threshold}${range}${firing}`,
@@ -92,4 +94,9 @@ function textOf(value: Json | undefined): string | null {
 function textsOf(value: Json | undefined): string[] {
   if (typeof value === "string") return [value];
   return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+}
+
+function inSeconds(before: string, value: unknown): string {
+  const seconds = durationSeconds(value);
+  return seconds === null ? "" : `${before}${compactDuration(seconds)}`;
 }

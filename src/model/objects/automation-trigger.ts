@@ -12,6 +12,7 @@ import { StepBudget } from "../../lib/wildcards.ts";
 import type { PrefectEvent } from "../events/event.ts";
 import type { LabelSpec } from "../events/event-filter.ts";
 import { globMatcher, labelMatcher, STEPS_OF_CALL } from "../events/live-labels.ts";
+import { durationSeconds } from "./duration-seconds.ts";
 
 export interface EventTrigger {
   readonly type: "event";
@@ -97,7 +98,7 @@ export function readTrigger(json: unknown): Trigger | null {
       type: isCompound ? "compound" : "sequence",
       triggers: children,
       require,
-      within: isJsonNumber(raw.within) ? Number(raw.within) : null,
+      within: durationSeconds(raw.within),
     };
   }
   const related = raw.match_related ?? {};
@@ -110,7 +111,7 @@ export function readTrigger(json: unknown): Trigger | null {
     for_each: strings(raw.for_each).toSorted(),
     posture: raw.posture === "Proactive" ? "Proactive" : "Reactive",
     threshold: isJsonNumber(raw.threshold) ? Number(raw.threshold) : 1,
-    within: isJsonNumber(raw.within) ? Number(raw.within) : 0,
+    within: durationSeconds(raw.within) ?? 0,
   };
 }
 
