@@ -339,7 +339,9 @@ export class Oracle {
         continue;
       }
       if (!row) {
-        if (run.expectedUs >= fromUs) this.o.fail(`flow run ${run.row.id} is not in the record`);
+        // From before the server clock was set back: flow runs that are expected later are read when they are due.
+        const isDue = run.expectedUs >= fromUs && run.expectedUs <= this.o.serverClock.nowUs();
+        if (isDue) this.o.fail(`flow run ${run.row.id} is not in the record`);
         continue;
       }
       if (row.deleted_us !== null) this.o.fail(`flow run ${run.row.id} is shown as deleted`);

@@ -39,7 +39,8 @@ export class SimProcess {
 
   /** Runs `run` later, unless the process was killed by then. While the machine sleeps, it waits. */
   later(ms: number, run: () => void): () => void {
-    let cancel = this.time.after(Math.max(0, ms), () => fire());
+    // As real timers: a shorter wait might not move a time of days at all.
+    let cancel = this.time.after(Math.ceil(Math.max(0, ms)), () => fire());
     const fire = () => {
       if (this.isDead) return;
       if (this.time.nowMs < this.frozenUntilMs) cancel = this.time.at(this.frozenUntilMs, () => fire());
