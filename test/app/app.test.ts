@@ -12,6 +12,7 @@ import type { ResolvedSettings } from "../../src/config/settings.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/logger.ts";
 import { openRecord } from "../../src/store/database.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
 const MAIN = join(import.meta.dir, "..", "..", "src", "main.ts");
 
@@ -74,8 +75,7 @@ describe("the application", () => {
     expect([record?.file, record?.isReadOnly]).toEqual([file, true]);
     expect(app.query().record()).toBe(record as NonNullable<typeof record>);
     rmSync(file);
-    await systemClock.sleep(110);
-    expect(app.query().record()).toBeNull();
+    await waitUntil("the record is closed", () => app.query().record() === null);
   });
 
   test("throws what is wrong with the settings, logs it once, and continues when it is corrected", async () => {

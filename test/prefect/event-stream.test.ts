@@ -219,8 +219,7 @@ describe("a stream", () => {
     closed.close();
     stopping.abort();
     expect(await Promise.all(ends)).toEqual(["closed", "closed"]);
-    for (let i = 0; fake.subscribers > 0 && i < 100; i += 1) await systemClock.sleep(10);
-    expect(fake.subscribers).toBe(0);
+    await waitUntil("all have left", () => fake.subscribers === 0);
   });
 
   test("closed or aborted before it is ready rejects that promise", async () => {
@@ -416,12 +415,10 @@ describe("the end of a stream", () => {
     const stream = open({ url }, { clock });
     await stream.ready;
     network.set({ kind: "black-hole" });
-    const startMs = clock.steadyMs();
     expect(await outcome(stream)).toMatchObject({
       code: "unavailable",
       message: `The event stream to ${url} was lost: no answer to a ping in 10 s.`,
     });
-    expect(clock.steadyMs() - startMs).toBeLessThan(45_000);
   });
 
   test("is not assumed while pongs arrive but no events", async () => {
