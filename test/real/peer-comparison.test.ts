@@ -19,11 +19,13 @@ import { type Product, ROOT, startProduct } from "../support/process/product.ts"
 import { type RealPrefect, startRealPrefect } from "../support/real-prefect/real-prefect.ts";
 
 const BASELINES = join(ROOT, "test/fixtures/token-baselines.json");
-/**
- * Each server has new names and ids, so token counts differ from run to run: most on a busy machine, where the ids of the 200 task
- * runs have shorter common prefixes.
- */
+/** Each server has new names and ids, so token counts differ from run to run. */
 const TOLERANCE = 1.15;
+/**
+ * These list what 200 tasks did at the same time. How far their ids have common beginnings and how their events are interleaved depends
+ * on how fast they ran, so they are compared with what the official server needs for the same rows: at most this share.
+ */
+const SHARE_OF_PEER: Readonly<Record<string, number>> = { "200 events": 0.5, "task runs of a run": 0.22 };
 
 let prefect: RealPrefect;
 let ids: Readonly<Record<string, string>>;
@@ -66,7 +68,9 @@ describe("side by side with the official server", () => {
     const baselines: Record<string, number> = await Bun.file(BASELINES).json();
     expect(Object.keys(measured)).toEqual(Object.keys(baselines));
     for (const [name, tokens] of Object.entries(measured)) {
-      const most = (baselines[name] ?? 0) * TOLERANCE + 10;
+      const share = SHARE_OF_PEER[name];
+      const ofPeer = compared.rows.find((row) => row.name === name)?.peer.tokens ?? 0;
+      const most = share === undefined ? (baselines[name] ?? 0) * TOLERANCE + 10 : ofPeer * share;
       expect([name, tokens <= most]).toEqual([name, true]);
     }
   });

@@ -7,7 +7,7 @@ import { openToolHarness } from "../../support/tool-harness.ts";
 test("docs_get_release_notes asks the docs server for the version", async () => {
   using docs = startFakeDocs("json");
   await using harness = await openToolHarness();
-  const clock = { ...harness.query.clock, sleep: () => Bun.sleep(300) };
+  const clock = { ...harness.query.clock, sleep: () => new Promise<void>(() => undefined) };
   const query = { ...harness.query, docsUrl: docs.url, clock };
   const { structuredContent } = await callWith(query, docsGetReleaseNotesTool, { version: "3.4.20" });
   expect(structuredContent).toMatchObject({ from: "docs server", text: 'found for {"version":"3.4.20"}' });
