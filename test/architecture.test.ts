@@ -13,6 +13,7 @@ import {
   roomViolations,
   type SourceFile,
   sharedNames,
+  timingViolations,
   widthViolations,
 } from "./support/architecture-rules.ts";
 
@@ -52,6 +53,14 @@ describe("the source tree", () => {
     expect(files.flatMap(effectViolations)).toEqual([]);
   });
 
+  test("no verdict of a test depends on how fast the machine is", () => {
+    const folder = import.meta.dir;
+    const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => name.replaceAll("\\", "/"));
+    const tests = paths.filter((path) => path.endsWith(".test.ts") && path !== "architecture.test.ts");
+    const read = (path: string) => ({ path, text: readFileSync(join(folder, path), "utf8") });
+    expect(tests.map(read).flatMap(timingViolations)).toEqual([]);
+  });
+
   test("files are named in kebab-case after what they hold, export by name and import with .ts", () => {
     expect(files.flatMap(namingViolations)).toEqual([]);
   });
@@ -71,6 +80,15 @@ describe("the source tree", () => {
 
 /** Each rule, broken on purpose. */
 describe("the rules", () => {
+  test.each([
+    ["a wait for a time", "await Bun.sleep(100);"],
+    ["a wait for a time", "await systemClock.sleep(50);"],
+    ["a limit of its own", 'test("a", () => {\n}, 60_000);'],
+    ["a measured time", "const startMs = performance.now();"],
+  ])("find %s in a test", (name, text) => {
+    expect(timingViolations({ path: "tools/search.test.ts", text })).toEqual([`tools/search.test.ts: ${name}`]);
+  });
+
   const layer = (path: string, from: string) => layerViolations({ path, text: `import { a } from "${from}";\n` });
 
   test.each([

@@ -5,6 +5,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/logger.ts";
 import type { LiveBatch } from "../../src/model/events/live-batch.ts";
 import { anEvent } from "../support/builders.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
 
 const { settings } = loadSettings({
   flags: { "api-url": "http://127.0.0.1:9/api", "data-dir": "/nowhere" },
@@ -74,7 +75,7 @@ describe("the sync Worker", () => {
     const { worker, log, report } = start();
     await report();
     worker.saveLive(batch("crash"));
-    while (log.length < 2) await systemClock.sleep(5);
+    await waitUntil("the crash and the new start are logged", () => log.length >= 2);
     expect(await report()).toEqual(["open", "save report"]);
     const [failed, again] = log.map((line) => JSON.parse(line) as { message: string; error?: string });
     expect(failed).toMatchObject({

@@ -9,8 +9,6 @@ import { type RealPrefect, startRealPrefect } from "../support/real-prefect/real
 import { waitUntil } from "../support/time/wait-until.ts";
 
 const NOTE = /At this URL another server answers than the one that is recorded/;
-/** A change of the server is noticed within this time, whatever its events. */
-const NOTICED_MS = 60_000;
 
 let servers: RealPrefect[];
 let target: { hostname: string; port: number };
@@ -84,9 +82,8 @@ async function waitForRecordOf(index: number): Promise<void> {
 test("another server behind the port has a record of its own, and the first one has its record again", async () => {
   await waitForRecordOf(0);
   leadTo(1);
-  const fromMs = performance.now();
+  // That this takes at most a minute is shown in virtual time by test/simulation/other-database.test.ts.
   await waitForRecordOf(1);
-  expect(performance.now() - fromMs).toBeLessThan(NOTICED_MS);
   expect(records()).toHaveLength(2);
   const missed = await publish(0, 2);
   leadTo(0);

@@ -318,6 +318,32 @@ export function effectViolations({ path, text }: SourceFile): string[] {
   );
 }
 
+/** What makes a verdict depend on how fast the machine is, and the test files that may use it. */
+const TIMED: readonly { readonly name: string; readonly pattern: RegExp; readonly homes: RegExp }[] = [
+  {
+    name: "a wait for a time",
+    pattern: /\b(Bun\.sleep|setTimeout|AbortSignal\.timeout|systemClock\.sleep)\((?!0\))/,
+    // A process that is killed at random moments.
+    homes: /^store\/processes\.test\.ts$/,
+  },
+  { name: "a limit of its own", pattern: /\bsetDefaultTimeout\(|^\s*\}, [\d_]+\);$/m, homes: /^$/ },
+  {
+    name: "a measured time",
+    pattern: /\bperformance\.now\(/,
+    // Compares the times of two sizes.
+    homes: /^model\/secrets\/linear-time\.test\.ts$/,
+  },
+];
+
+/** Of test files: paths below test/. They wait with `waitUntil` and compare growth with `expectLinear` (test/support/time/). */
+export function timingViolations({ path, text }: SourceFile): string[] {
+  if (!path.endsWith(".test.ts")) return [];
+  const code = codeOf(text);
+  return TIMED.filter(({ pattern, homes }) => !homes.test(path) && pattern.test(code)).map(
+    ({ name }) => `${path}: ${name}`,
+  );
+}
+
 const BANNED_WORDS = /(^|-)(utils?|helpers?|common|manager|misc)(-|\.)|^base\./;
 /** A list of definitions may be called index; one that exports what other files define is a barrel. */
 const REEXPORT = /^export\s*(\*|\{[^}]*\})[^;"]*\bfrom\s*"/m;

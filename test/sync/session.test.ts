@@ -37,6 +37,8 @@ function aFile(): string {
 
 /** The sessions that hold the leader lock of their record. */
 const leaders = new WeakSet<SyncSession>();
+/** How often a session did not get it. */
+const refusals = new WeakMap<SyncSession, number>();
 
 function aSession(file: string, given: Partial<SyncSessionOptions> & { prefect?: TinyPrefect } = {}): SyncSession {
   const { prefect = new TinyPrefect(), ...options } = given;
@@ -44,7 +46,10 @@ function aSession(file: string, given: Partial<SyncSessionOptions> & { prefect?:
     file,
     acquireLeader: () => {
       const lock = tryBecomeLeader(file);
-      if (lock === null) return null;
+      if (lock === null) {
+        refusals.set(session, (refusals.get(session) ?? 0) + 1);
+        return null;
+      }
       leaders.add(session);
       return {
         file: lock.file,
@@ -84,7 +89,7 @@ describe("a sync session", () => {
     const running = start(first);
     await waitUntil("the first session leads", () => leaders.has(first));
     const waiting = start(second);
-    await systemClock.sleep(60);
+    await waitUntil("the second one has tried five times", () => (refusals.get(second) ?? 0) >= 5);
     expect([leaders.has(first), leaders.has(second)]).toEqual([true, false]);
     await running.stop();
     first.close();
