@@ -18,7 +18,9 @@ const NEWEST = [...LANE, "./test/real/filters.test.ts"];
 const pinned = (prefect: string, libraries: readonly [string, string, string, string] | null): PythonEnvironment => {
   const names = ["fastapi", "starlette", "pydantic", "sqlalchemy"];
   const pins = (libraries ?? []).map((version, index) => `${names[index]}==${version}`);
-  return { folder: `.venvs/${prefect}`, pins: [`prefect==${prefect}`, ...pins] };
+  // Workers of these versions import it without requiring it.
+  const missing = libraries === null ? [] : ["importlib_metadata<11"];
+  return { folder: `.venvs/${prefect}`, pins: [`prefect==${prefect}`, ...pins, ...missing] };
 };
 
 export const VARIANTS: readonly PrefectVariant[] = [

@@ -29,7 +29,8 @@ export async function getIdentity(
   const db = ctx.record();
   const instance = db ? findFact(db, "instance") : null;
   const isCloud = cloudIds(ctx.instance) !== null;
-  const isRecorded = db !== null && instance !== null && instance.version !== null && !isCloud;
+  // A server of an unsupported version may have been upgraded since it was asked.
+  const isRecorded = isCloud || !instance?.version ? false : !isOlderVersion(instance.version, LEAST_VERSION);
   const contactUs = db ? (findFact(db, "connection")?.lastContactUs ?? null) : null;
   const { value, freshness } = await answerWhole<Identity>(
     ctx,

@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { isOlderVersion } from "../../../src/model/prefect-version.ts";
 import { createPrefectClient, type PrefectClient } from "../../../src/prefect/client.ts";
+import { inTransaction } from "../../../src/store/database.ts";
+import { putFact } from "../../../src/store/sync-state.ts";
 import { searchTool } from "../../../src/tools/events/search.ts";
 import { diagnoseTool } from "../../../src/tools/runs/diagnose.ts";
 import { getFlowRunsTool } from "../../../src/tools/runs/get-flow-runs.ts";
@@ -71,6 +73,16 @@ describe("a server of Prefect 2", () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.workspace.version = "2.20.27";
     const { isError, text } = await harness.call(tool, args);
+    expect([isError, text.includes(REFUSAL.message)]).toEqual([true, true]);
+  });
+
+  test("is refused by get_identity when its version is recorded, too", async () => {
+    await using harness = await openToolHarness();
+    harness.fake.workspace.version = "2.20.27";
+    const instance = { url: harness.query.instance, version: "2.20.27", retentionUs: null, createdUs: 1 };
+    inTransaction(harness.db, () => putFact(harness.db, "instance", instance, 1));
+    harness.following();
+    const { isError, text } = await harness.call(getIdentityTool, {});
     expect([isError, text.includes(REFUSAL.message)]).toEqual([true, true]);
   });
 
