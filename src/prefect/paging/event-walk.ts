@@ -30,7 +30,8 @@ const MAX_READINGS = 3;
 /**
  * Reads every event of a closed range of `occurred`, ascending. Prefect pages by offset while rows are added and deleted, so each
  * page is a new question that begins at the last time stamp seen, inclusive. Only when one instant fills a page, it is read by itself
- * (`readInstant`); what Prefect cannot list of it is left out and stated, and the walk continues after it.
+ * (`readInstant`); what Prefect cannot list of it is left out and stated, and the walk continues after it. A page that has nothing of
+ * what it shares with the page before comes from another database: a server may have been replaced in between.
  * Throws AppError: those of the calls, or `unavailable` when the pages contradict each other; nothing more is proven then.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/storage/database.py
  */
@@ -40,11 +41,15 @@ export async function* walkEvents(
   options: WalkOptions,
 ): AsyncGenerator<WalkStep, void, undefined> {
   let fromUs = range.fromUs;
+  /** Events of the last page at `fromUs`, which the next page has too. */
   let known: ReadonlySet<string> = new Set();
   while (fromUs <= range.toUs) {
     const stamped = await readPage(reader, { fromUs, toUs: range.toUs }, options);
     const fresh = stamped.filter((row) => !known.has(row.event.id));
     const last = stamped.at(-1);
+    const isOneInstant = last?.atUs === fromUs && stamped.length === options.pageSize;
+    if (known.size > 0 && !isOneInstant && fresh.length === stamped.length)
+      throw contradiction("a page without the events that the page before ended with");
     if (last === undefined || stamped.length < options.pageSize) {
       yield { events: fresh.map((row) => row.event), provenToUs: range.toUs };
       return;

@@ -36,6 +36,27 @@ describe("walking over events", () => {
     expect(prefect.asked).toEqual(["events 0..100 5", "events 4..100 5", "events 8..100 5"]);
   });
 
+  test("refuses a page of another database, which lacks the events that the page before ended with", async () => {
+    const { prefect, reader } = prefectWith(Array.from({ length: 7 }, (_, i) => anEventAt(i)));
+    prefect.before = (asked) => {
+      if (asked === "events 4..100 5") prefect.events = Array.from({ length: 8 }, (_, i) => anEventAt(i));
+    };
+    const steps: WalkStep[] = [];
+    const reading = (async () => {
+      for await (const step of walkEvents(reader, range, options)) steps.push(step);
+    })();
+    expect((await failureOf(reading)).message).toContain("a page without the events that the page before ended with");
+    expect(provenOf(steps)).toEqual([3.999999]);
+  });
+
+  test("refuses an empty page after a full one: the server has another database now", async () => {
+    const { prefect, reader } = prefectWith(Array.from({ length: 7 }, (_, i) => anEventAt(i)));
+    prefect.before = (asked) => {
+      if (asked === "events 4..100 5") prefect.events = [];
+    };
+    expect((await failureOf(walk(reader))).code).toBe("unavailable");
+  });
+
   test("asks once for an empty range and proves all of it", async () => {
     const { prefect, reader } = prefectWith([]);
     expect(await walk(reader)).toEqual([{ events: [], provenToUs: range.toUs }]);
