@@ -1,3 +1,5 @@
+import type { ServerUs } from "../../lib/time.ts";
+import { EVENT_SOURCES } from "../../model/events/event.ts";
 import { gapsIn } from "../../model/freshness.ts";
 import { coveredRanges, removeAllCoverage, removeCoverageVerifiedAfter } from "../coverage.ts";
 import { inTransaction, type RecordDb } from "../database.ts";
@@ -10,7 +12,7 @@ const EVER = { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER };
 /**
  * Takes back what was read after `provenUs`, the last moment at which the server of this record was certainly the one that answered:
  * it may come from another server. Claims that were made later are removed, and all claims over runs and logs; with them every event
- * that no claim is left for, every run and object that was read later, and every deletion that was noticed later. What the right
+ * that no claim is left for, or that only the websocket has delivered since then, every run and object that was read later, and every deletion that was noticed later. What the right
  * server has of it is read again.
  */
 export function withdrawReadings(db: RecordDb, provenUs: MomentOnBothClocks): void {
@@ -19,6 +21,7 @@ export function withdrawReadings(db: RecordDb, provenUs: MomentOnBothClocks): vo
     removeCoverageVerifiedAfter(db, localUs);
     removeAllCoverage(db, ["flow_run", "task_run", "log"]);
     removeReadings(db);
+    deleteStreamedEvents(db, serverUs);
     deleteUnclaimedEvents(db);
     for (const table of ["flow_run", "task_run"]) {
       db.prepare<unknown, [number, number]>(
@@ -35,6 +38,18 @@ export function withdrawReadings(db: RecordDb, provenUs: MomentOnBothClocks): vo
     db.prepare<unknown, [number]>("DELETE FROM object_change WHERE at_us > ?").run(localUs);
   });
   db.invalidate();
+}
+
+/**
+ * Late events occurred in ranges that were claimed before. No claim promises events that REST has not returned, so each claim that is
+ * left stays true without them.
+ */
+function deleteStreamedEvents(db: RecordDb, receivedUs: ServerUs): void {
+  removeDeletedPostings(db);
+  db.prepare<unknown, [number, number]>("DELETE FROM event WHERE src = ? AND t - shift + recv > ?").run(
+    EVENT_SOURCES.stream,
+    receivedUs,
+  );
 }
 
 function deleteUnclaimedEvents(db: RecordDb): void {

@@ -62,6 +62,27 @@ describe("readings that may be of another server", () => {
     db.close();
   });
 
+  test("are taken back also where the events occurred in a range that was claimed before, and only the websocket delivered them", () => {
+    const { db, writer, cover } = aRecord();
+    const receivedAt = (seconds: number) => ({
+      ...anEventAt(-120),
+      received: formatIsoUs(addUs(T0_US, seconds * SECOND_US)),
+    });
+    const [read, streamed, foreign] = [receivedAt(5), receivedAt(-60), receivedAt(5)];
+    inTransaction(db, () => {
+      writer.insert([read], "catch-up", BEFORE_US);
+      writer.insert([streamed], "stream", BEFORE_US);
+      writer.insert([foreign], "stream", AFTER_US);
+      cover("event", "", T0_US - 10 * MINUTE_US, T0_US, BEFORE_US);
+    });
+    withdrawReadings(db, { localUs: PROVEN_US, serverUs: PROVEN_US });
+    const held = [read, streamed, foreign].map(({ id }) => findEventById(db, id)?.id ?? null);
+    expect(held).toEqual([read.id, streamed.id, null]);
+    expect(coveredRanges(db, "event", "")).toHaveLength(1);
+    expect(db.sqlite.query<{ n: number }, []>("SELECT sum(n) AS n FROM event_hour").get()?.n).toBe(2);
+    db.close();
+  });
+
   test("once taken back, the same step changes nothing more", () => {
     const { db, writer, cover } = aRecord();
     const own = anEventAt(-120);
