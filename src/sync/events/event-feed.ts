@@ -1,6 +1,7 @@
 import { type AppError, toAppError } from "../../errors.ts";
 import { DAY_US, formatIsoUs, NEVER_MS, type SteadyMs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
+import { findFact } from "../../store/sync-state.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import { Signal, UNTIL_NOTIFIED_MS } from "../context/signal.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -65,7 +66,10 @@ export class EventFeed {
     if (this.current.name === "open") this.connection?.abort();
   }
 
-  /** Stores received events until `signal` aborts, and then what is left. Never throws. */
+  /**
+   * Stores received events until `signal` aborts, and then what is left, unless the engine ends because another server answers: they
+   * may be its events. Never throws.
+   */
   async store(signal: AbortSignal): Promise<void> {
     const { clock, tuning } = this.ctx;
     while (!signal.aborted) {
@@ -73,6 +77,7 @@ export class EventFeed {
       if (this.pending.size < tuning.batchEvents) await this.batchFull.wait(clock, tuning.batchMs, signal);
       if (!this.flush() && !signal.aborted) await clock.sleep(tuning.retryFirstMs, signal);
     }
+    if (findFact(this.ctx.db, "otherServer") !== null) return;
     while (this.pending.size > 0 && this.flush());
   }
 

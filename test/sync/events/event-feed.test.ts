@@ -2,9 +2,10 @@ import { expect, test } from "bun:test";
 import { DAY_US, formatIsoUs, HOUR_US } from "../../../src/lib/time.ts";
 import type { EventFilter } from "../../../src/model/events/event-filter.ts";
 import type { EventStream } from "../../../src/prefect/api.ts";
+import { findEventById } from "../../../src/store/events/events.ts";
 import { EventFeed } from "../../../src/sync/events/event-feed.ts";
 import { T0_US } from "../../support/builders.ts";
-import { aHarness } from "../engine-harness.ts";
+import { aHarness, anEventAt } from "../engine-harness.ts";
 
 /** What the feed asks for first, while the server clock is unknown and the local one is wrong by `setUs`. */
 async function firstFilter(setUs: number): Promise<EventFilter> {
@@ -33,4 +34,28 @@ test.each([
   // Both bounds are applied to live events. The server itself moves the first one to 15 minutes before the connection.
   expect((occurred?.since ?? "") < formatIsoUs(T0_US - HOUR_US)).toBe(true);
   expect((occurred?.until ?? "") > formatIsoUs(T0_US + DAY_US)).toBe(true);
+});
+
+/** Whether an event is in the record that the websocket delivered just before the engine ended. */
+async function isStoredAtTheEnd(isOtherServer: boolean): Promise<boolean> {
+  const { ctx, prefect } = aHarness();
+  const stop = new AbortController();
+  const event = anEventAt(1);
+  const openEventStream = (): EventStream => {
+    const one = async function* () {
+      yield [event];
+      stop.abort();
+    };
+    return { ready: Promise.resolve(), close: () => {}, [Symbol.asyncIterator]: one };
+  };
+  Object.assign(prefect, { openEventStream });
+  const feed = new EventFeed(ctx);
+  await feed.listen(stop.signal);
+  if (isOtherServer) ctx.ingest.putFact("otherServer", { sinceUs: T0_US });
+  await feed.store(stop.signal);
+  return findEventById(ctx.db, event.id) !== null;
+}
+
+test("what is left at the end is stored, except where another server may have sent it", async () => {
+  expect([await isStoredAtTheEnd(false), await isStoredAtTheEnd(true)]).toEqual([true, false]);
 });
