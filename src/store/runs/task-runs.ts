@@ -269,6 +269,19 @@ export function findTaskRunIdsExpected(db: RecordDb, range: TimeRange, readBefor
     .map((row) => idText(row.id));
 }
 
+/**
+ * Ids of task runs that are expected in this closed range (server clock) and that REST has never returned, although their state is older
+ * than `stateBeforeUs`.
+ */
+export function findUnreadTaskRunIds(db: RecordDb, range: TimeRange, stateBeforeUs: ServerUs, limit: number): string[] {
+  return db
+    .prepare<{ id: Uint8Array }, [number, number, number, number]>(
+      "SELECT id FROM task_run WHERE expected_us BETWEEN ? AND ? AND deleted_us IS NULL AND read_us IS NULL AND state_us < ? LIMIT ?",
+    )
+    .all(range.fromUs, range.toUs, stateBeforeUs, limit)
+    .map((row) => idText(row.id));
+}
+
 /** Ids of task runs that represent subflow runs in their parent and are not recorded. There are no events about them. */
 export function findMissingParentTaskRuns(db: RecordDb, limit: number): string[] {
   return db

@@ -1,8 +1,10 @@
-import { addUs, earliestUs, formatIsoUs, MINUTE_US, type ServerUs } from "../../lib/time.ts";
+import { addUs, earliestUs, floorUs, formatIsoUs, MINUTE_US, type ServerUs } from "../../lib/time.ts";
 import { mergeRanges, type TimeRange } from "../../model/freshness.ts";
 import { RUN_KINDS, type RunKind } from "../../model/kinds.ts";
+import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import { countConfirmedRuns } from "../../store/runs/confirmed-runs.ts";
+import { findUnreadTaskRunIds } from "../../store/runs/task-runs.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { AbsentRuns } from "./absent-runs.ts";
 import { walkFlowRuns } from "./flow-run-fill.ts";
@@ -32,10 +34,29 @@ export async function verifyRuns(ctx: EngineContext, options: VerifyRunsOptions)
     const covered = mergeRanges(coveredRanges(ctx.db, kind, ""));
     for (const range of covered) {
       const part = { fromUs: range.fromUs, toUs: earliestUs(range.toUs, toUs) };
-      if (part.fromUs <= part.toUs) read += await compare(ctx, kind, part, options);
+      if (part.fromUs > part.toUs) continue;
+      if (kind === "task_run") await askForUnread(ctx, part, options);
+      read += await compare(ctx, kind, part, options);
     }
   }
   return read;
+}
+
+/**
+ * Asks for task runs that are known from events alone, when their rows are overdue: deleted with their flow run before they were read,
+ * which their flow run's deletion does not show either, or never written.
+ */
+async function askForUnread(
+  ctx: EngineContext,
+  range: TimeRange,
+  { absentRuns, signal }: VerifyRunsOptions,
+): Promise<void> {
+  const writtenUs = addUs(floorUs(ctx.serverClock.estimateUs()), -TASK_RUN_ROW_DELAY_US);
+  const ids = findUnreadTaskRunIds(ctx.db, range, writtenUs, ctx.tuning.rowPage);
+  if (ids.length === 0) return;
+  const { rows, missing, atUs, database } = await absentRuns.askForTaskRuns(ids, "verify", signal);
+  // Where nothing shows whether a server that has none of them is still the same one, the record keeps them.
+  if (database !== "unknown") ctx.ingest.taskRuns(rows, atUs, { missing });
 }
 
 async function compare(

@@ -4,7 +4,7 @@ import { findTaskRunRow } from "../../../src/store/runs/task-runs.ts";
 import { AbsentRuns } from "../../../src/sync/runs/absent-runs.ts";
 import { fillNewestTaskRuns, fillTaskRunGap } from "../../../src/sync/runs/task-run-fill.ts";
 import { verifyRuns } from "../../../src/sync/runs/verify-runs.ts";
-import { aTaskRun, at, T0_US } from "../../support/builders.ts";
+import { aState, aTaskRun, aTaskRunEvent, at, T0_US } from "../../support/builders.ts";
 import { aHarness, anEventAt, type EngineHarness, neverAborted, SECOND } from "../engine-harness.ts";
 import { fill, runAt } from "./run-builders.ts";
 
@@ -54,5 +54,23 @@ describe("counting runs", () => {
     prefect.asked.length = 0;
     expect(await verify(harness)).toBe(0);
     expect(prefect.asked).toHaveLength(2);
+  });
+
+  test("finds task runs that are known from events alone and that Prefect does not have", async () => {
+    const harness = await aFilledHarness();
+    const { prefect, ctx } = harness;
+    const [absent, late, young] = [-3_000, -2_000, -200].map((second) => {
+      const run = aTaskRun({ expected_start_time: at(second) });
+      const state = aState({ type: "COMPLETED", timestamp: at(second + 1) });
+      const event = aTaskRunEvent(run, { state });
+      prefect.events.push(event);
+      ctx.ingest.events([event], "catch-up", null);
+      return run;
+    });
+    if (late) prefect.taskRuns.push(late);
+    await verify(harness);
+    expect(findTaskRunRow(ctx.db, absent?.id ?? "")?.deleted_us).not.toBeNull();
+    expect(findTaskRunRow(ctx.db, late?.id ?? "")).toMatchObject({ deleted_us: null, read_us: expect.any(Number) });
+    expect(findTaskRunRow(ctx.db, young?.id ?? "")?.deleted_us).toBeNull();
   });
 });
