@@ -1,5 +1,6 @@
 /** How many requests the engine sends and how soon it reacts, in simulated time. */
 import { describe, expect, test } from "bun:test";
+import { uuidToBytes } from "../../src/lib/uuid.ts";
 import { runScript } from "./run-script.ts";
 import { aScene, emit, held, MINUTE } from "./scene.ts";
 
@@ -17,6 +18,25 @@ describe("the engine", () => {
     expect((scene.api.requests - before) / 60).toBeLessThanOrEqual(4);
     // The engine does work, though.
     expect((scene.api.requests - before) / 60).toBeGreaterThan(2);
+  });
+
+  test("does all kinds of idle work in time, also while there is always something left to verify", () => {
+    const scene = aScene();
+    const { time, server } = scene;
+    emit(scene, 3);
+    runScript({ seed: 5, fails: false, deleted: false, silent: false, time, server, sent: [] });
+    scene.run(60 * MINUTE);
+    // No event shows that this run was made, nor what happens to task runs over REST.
+    runScript({ seed: 1, fails: false, deleted: false, silent: true, time, server, sent: [] });
+    const { database } = server;
+    const made = [...database.runs.values()].at(-1)?.row;
+    const [deleted] = [...database.taskRuns.values()];
+    if (!made || !deleted) throw new Error("the scripts have made no runs");
+    deleted.deletedMs = time.nowMs;
+    scene.run(25 * MINUTE);
+    const find = (sql: string, id: string) => scene.disk.current.sqlite.query(sql).get(uuidToBytes(id));
+    expect(find("SELECT 1 FROM flow_run WHERE id = ?", made.id)).not.toBeNull();
+    expect(find("SELECT 1 FROM task_run WHERE id = ? AND deleted_us > 0", deleted.row.id)).not.toBeNull();
   });
 
   test("costs no more where websockets are refused, apart from the attempts to open one", () => {

@@ -255,6 +255,18 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
+    name: "idle work of many requests waits for as long as there is smaller work",
+    file: "src/sync/server/request-budget.ts",
+    find: "if (ahead.length > 0) return",
+    replace: "if (ahead.length < 0) return",
+  },
+  {
+    name: "task runs that are known from events alone are never asked for",
+    file: "src/sync/runs/verify-runs.ts",
+    find: '      if (kind === "task_run") await askForUnread(ctx, part, options);\n',
+    replace: "",
+  },
+  {
     name: "runs are not counted again",
     file: "src/sync/runs/verify-runs.ts",
     find: "if (count === held) return 0;",

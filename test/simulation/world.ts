@@ -31,8 +31,11 @@ const ROW_LATE_MS = 130_000;
 const UNSURE_MS = 11 * 60_000;
 /** A client counts as active for a little longer. */
 const ACTIVE_MS = 4 * 60_000;
-/** Runs are counted within this time, and once more after a difference. */
-const COUNTED_MS = 16 * 60_000;
+/**
+ * Runs are counted within this time: 10 min after a count that has found a difference, and at most 15 min later because of the idle
+ * allowance.
+ */
+const COUNTED_MS = 26 * 60_000;
 /** Events that were lost unnoticed are found by the next regular catch-up. */
 const POLL_MS = 30_000;
 const POLL_WITHOUT_STREAM_MS = 10_000;

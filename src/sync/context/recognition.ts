@@ -5,7 +5,7 @@ import type { TimeRange } from "../../model/freshness.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findFact, findStateJson, type MomentOnBothClocks, PROVEN_KEY } from "../../store/sync-state.ts";
-import type { Priority } from "../server/request-budget.ts";
+import type { IdleWork, Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
 import { recordBlockTypes } from "./block-types.ts";
 import { checkDatabase } from "./database-check.ts";
@@ -109,12 +109,15 @@ export async function proveServer(
 }
 
 /**
- * Milliseconds until idle work of so many requests may begin; 0 when it may begin now, and they were taken from the idle allowance.
+ * Milliseconds until idle work may begin; 0 when it may begin now, and its requests were taken from the idle allowance.
  * It follows catch-ups, which recognise the server, because otherwise each reading would need one more request for that.
  */
-export function idleDelayMs(ctx: EngineContext, requests: number): number {
-  if (isJustRecognised(ctx, IDLE_WITHIN_MS) || ctx.requests.api.isCloud) return ctx.requests.idleWaitMs(requests);
-  return newestMarkers(ctx, 1).length > 0 ? NEXT_CATCH_UP_MS : ctx.requests.idleWaitMs(requests + 1);
+export function idleDelayMs(ctx: EngineContext, work: IdleWork): number {
+  const { requests } = ctx;
+  if (isJustRecognised(ctx, IDLE_WITHIN_MS) || requests.api.isCloud) return requests.idleWaitMs(work);
+  if (newestMarkers(ctx, 1).length === 0) return requests.idleWaitMs({ ...work, cost: work.cost + 1 });
+  requests.awaitIdle(work);
+  return NEXT_CATCH_UP_MS;
 }
 
 /** The record has no confirmed event that the server cannot have deleted by age. */

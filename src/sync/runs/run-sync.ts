@@ -144,7 +144,11 @@ export class RunSync {
     const waitMs = this.roundMs + everyMs - nowMs;
     if (waitMs > 0) return Math.min(waitMs, ROUND_MS.busy);
     if (everyMs === ROUND_MS.quiet && this.roundMs !== NEVER_MS) {
-      const idleMs = idleDelayMs(this.ctx, ROUND_COST);
+      const idleMs = idleDelayMs(this.ctx, {
+        name: "run round",
+        cost: ROUND_COST,
+        dueMs: addMs(this.roundMs, everyMs),
+      });
       if (idleMs > 0) return Math.min(idleMs, ROUND_MS.busy);
     }
     this.isStartedOver = false;
@@ -202,8 +206,9 @@ export class RunSync {
     const hasMore = await fillTaskRunGap(ctx, options);
     if (hasMore) return 0;
     const nowMs = ctx.clock.steadyMs();
-    if (nowMs - this.countedMs < this.countEveryMs) return HISTORY_MS;
-    const idleMs = idleDelayMs(ctx, COUNT_COST);
+    const dueMs = addMs(this.countedMs, this.countEveryMs);
+    if (nowMs < dueMs) return HISTORY_MS;
+    const idleMs = idleDelayMs(ctx, { name: "count of runs", cost: COUNT_COST, dueMs });
     if (idleMs > 0) return Math.min(idleMs, HISTORY_MS);
     const read = await verifyRuns(ctx, { absentRuns, signal });
     this.countedMs = nowMs;

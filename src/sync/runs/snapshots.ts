@@ -135,7 +135,7 @@ export class Snapshots {
       const urgent = dues.find((one) => !one.isIdle && this.waitMs(one) === 0);
       const idle = dues.find((one) => one.isIdle && this.waitMs(one) === 0);
       const due = urgent ?? idle;
-      const idleMs = due?.isIdle ? idleDelayMs(this.ctx, due.cost) : 0;
+      const idleMs = due?.isIdle ? idleDelayMs(this.ctx, { name: "list", cost: due.cost, dueMs: due.atMs }) : 0;
       if (due && idleMs === 0) {
         await this.read(due.kind, "reconcile", signal);
         continue;

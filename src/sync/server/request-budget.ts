@@ -10,6 +10,11 @@ const RESERVE: Record<Priority, number> = { "catch-up": 0, reconcile: 0.1, backf
 /** Most idle requests that may be sent at once after a time without any. */
 const IDLE_AT_ONCE = 3;
 
+/** Idle work that has not asked for this long is not waiting any more. Each loop asks at least once a minute. */
+const WAITING_MS = 150_000;
+/** Least time until idle work asks again while other work is ahead of it. */
+const BEHIND_MS = 5_000;
+
 /** Longest `Retry-After` that is applied. */
 const MAX_PAUSE_MS = 3_600_000;
 
@@ -21,11 +26,21 @@ export interface BudgetOptions {
   readonly idlePerMinute: number;
 }
 
+/** Requests that no client and no event asks for. */
+export interface IdleWork {
+  /** The same for each request for this work. */
+  readonly name: string;
+  /** Approximate number of requests. */
+  readonly cost: number;
+  readonly dueMs: SteadyMs;
+}
+
 /** Token buckets for all background requests of one engine. */
 export class RequestBudget {
   private readonly clock: Clock;
   private readonly all: Bucket;
   private readonly idle: Bucket;
+  private readonly waiting = new Map<string, IdleWork & { readonly askedMs: SteadyMs }>();
   private pausedUntilMs = NEVER_MS;
 
   constructor(options: BudgetOptions) {
@@ -52,13 +67,33 @@ export class RequestBudget {
   }
 
   /**
-   * Takes `requests` from the idle allowance, which bounds what repeated checks cost an idle workspace, however large
-   * it is. Returns 0 when they were taken, otherwise the milliseconds until the next call may succeed.
+   * Takes the cost of `work` from the idle allowance, which bounds what repeated checks cost an idle workspace, however large it is.
+   * Returns 0 when it was taken, otherwise the milliseconds until the next call may succeed. Work that is due longest comes first, so
+   * that small work does not take what large work waits for.
    */
-  idleWaitMs(requests: number): number {
-    const waitMs = this.idle.waitMs(this.clock.steadyMs(), Math.min(requests, IDLE_AT_ONCE));
-    if (waitMs === 0) this.idle.spend(requests);
+  idleWaitMs(work: IdleWork): number {
+    this.awaitIdle(work);
+    const ahead = this.workAhead(work);
+    const wantedAhead = ahead.reduce((sum, one) => sum + one.cost, 0);
+    const waitMs = this.idle.waitMs(this.clock.steadyMs(), wantedAhead + Math.min(work.cost, IDLE_AT_ONCE));
+    if (ahead.length > 0) return Math.max(BEHIND_MS, waitMs);
+    if (waitMs === 0) {
+      this.waiting.delete(work.name);
+      this.idle.spend(work.cost);
+    }
     return waitMs;
+  }
+
+  /** From now on later work waits for this one, which cannot begin yet. */
+  awaitIdle(work: IdleWork): void {
+    this.waiting.set(work.name, { ...work, askedMs: this.clock.steadyMs() });
+  }
+
+  private workAhead(work: IdleWork): IdleWork[] {
+    const nowMs = this.clock.steadyMs();
+    return [...this.waiting.values()].filter(
+      (one) => one.name !== work.name && one.dueMs < work.dueMs && nowMs - one.askedMs < WAITING_MS,
+    );
   }
 
   /** Takes requests that have to be sent anyway from the idle allowance: other idle work waits longer for them. */

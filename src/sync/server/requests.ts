@@ -3,7 +3,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { SteadyMs } from "../../lib/time.ts";
 import type { CallOptions, PrefectApi } from "../../prefect/api.ts";
 import type { Connectivity } from "./connectivity.ts";
-import type { Priority, RequestBudget } from "./request-budget.ts";
+import type { IdleWork, Priority, RequestBudget } from "./request-budget.ts";
 import type { ServerClock } from "./server-clock.ts";
 
 /** A request that takes longer than this is aborted. */
@@ -38,9 +38,14 @@ export class Requests {
     this.serverClock = options.serverClock;
   }
 
-  /** See RequestBudget: 0 when idle work may send that many requests now. */
-  idleWaitMs(requests: number): number {
-    return this.budget.idleWaitMs(requests);
+  /** See RequestBudget: 0 when this work may begin now. */
+  idleWaitMs(work: IdleWork): number {
+    return this.budget.idleWaitMs(work);
+  }
+
+  /** See RequestBudget. */
+  awaitIdle(work: IdleWork): void {
+    this.budget.awaitIdle(work);
   }
 
   /** See RequestBudget. */

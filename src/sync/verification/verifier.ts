@@ -1,4 +1,5 @@
 import {
+  addMs,
   addUs,
   ceilUs,
   DAY_US,
@@ -41,11 +42,14 @@ export class Verifier {
   private readonly ctx: EngineContext;
   private late: TimeRange | null = null;
   private lateMs = NEVER_MS;
+  /** When a range was last verified because of the schedule. */
+  private verifiedMs: SteadyMs;
   private countedMs: SteadyMs;
 
   constructor(ctx: EngineContext) {
     this.ctx = ctx;
     this.countedMs = ctx.clock.steadyMs();
+    this.verifiedMs = this.countedMs;
   }
 
   /** Late events were stored. Their range is verified some seconds after the first call, however many calls follow. */
@@ -64,21 +68,24 @@ export class Verifier {
       if (waitMs > 0) return waitMs;
       await this.verifyLate(signal);
     }
+    // Before the schedule, which nearly always has something left that waits for the idle allowance.
+    await this.countLastDay(signal);
     const { ranges, cursors, before } = this.due();
     for (const range of ranges) {
-      const idleMs = idleDelayMs(this.ctx, 1);
+      const idleMs = idleDelayMs(this.ctx, { name: "verification", cost: 1, dueMs: addMs(this.verifiedMs, EVERY_MS) });
       if (idleMs > 0) return idleMs;
+      this.verifiedMs = this.ctx.clock.steadyMs();
       await this.verify(range, signal);
     }
     if (JSON.stringify(cursors) !== JSON.stringify(before)) this.ctx.ingest.putState(CURSORS_KEY, cursors);
-    await this.countLastDay(signal);
     return EVERY_MS;
   }
 
   private async countLastDay(signal: AbortSignal): Promise<void> {
     const { clock, db, serverClock } = this.ctx;
     const nowMs = clock.steadyMs();
-    if (nowMs - this.countedMs < COUNT_MS || idleDelayMs(this.ctx, COUNT_COST) > 0) return;
+    const dueMs = addMs(this.countedMs, COUNT_MS);
+    if (nowMs < dueMs || idleDelayMs(this.ctx, { name: "count of events", cost: COUNT_COST, dueMs }) > 0) return;
     this.countedMs = nowMs;
     const fromUs = latestUs(this.oldestUs(), floorUs(addUs(serverClock.estimateUs(), -COUNTED_US)));
     const toUs = this.settledUs();

@@ -9,6 +9,8 @@ function aBudget(perMinute: number) {
   return { clock, budget: new RequestBudget({ clock, perMinute, idlePerMinute: 2 }) };
 }
 
+const work = (cost: number, name = "list", dueMs = 0) => ({ name, cost, dueMs });
+
 describe("the request budget", () => {
   test("allows the requests of a whole minute at once and then one after the other", async () => {
     const { clock, budget } = aBudget(60);
@@ -59,16 +61,41 @@ describe("the request budget", () => {
 
   test("gives idle work a small allowance that begins empty and has an upper limit", () => {
     const { clock, budget } = aBudget(600);
-    expect(budget.idleWaitMs(1)).toBe(30_000);
+    expect(budget.idleWaitMs(work(1))).toBe(30_000);
     clock.us += 600_000_000;
-    expect([1, 1, 1, 1].map((n) => budget.idleWaitMs(n))).toEqual([0, 0, 0, 30_000]);
+    expect([1, 1, 1, 1].map((n) => budget.idleWaitMs(work(n)))).toEqual([0, 0, 0, 30_000]);
   });
 
   test("allows idle work of many requests when the allowance is full, and then waits longer", () => {
     const { clock, budget } = aBudget(600);
     clock.us += 600_000_000;
-    expect(budget.idleWaitMs(5)).toBe(0);
-    expect(budget.idleWaitMs(1)).toBe(90_000);
+    expect(budget.idleWaitMs(work(5))).toBe(0);
+    expect(budget.idleWaitMs(work(1))).toBe(90_000);
+  });
+
+  test("gives idle work its turn however small and frequent the other work is", () => {
+    const { clock, budget } = aBudget(600);
+    const granted: string[] = [];
+    let listDueMs = 0;
+    for (let i = 0; i < 40; i += 1) {
+      clock.us += 30_000_000;
+      const nowMs = clock.steadyMs();
+      if (budget.idleWaitMs(work(1, "list", listDueMs)) === 0) {
+        granted.push("list");
+        listDueMs = nowMs;
+      }
+      if (i >= 4 && budget.idleWaitMs(work(3, "round", 0)) === 0) granted.push("round");
+    }
+    expect(granted.slice(0, 6)).toEqual(["list", "list", "list", "list", "list", "round"]);
+  });
+
+  test("does not wait for idle work that has not asked again for minutes", () => {
+    const { clock, budget } = aBudget(600);
+    budget.awaitIdle(work(3, "round", -1_000));
+    clock.us += 120_000_000;
+    expect(budget.idleWaitMs(work(1))).toBeGreaterThan(0);
+    clock.us += 30_000_000;
+    expect(budget.idleWaitMs(work(1))).toBe(0);
   });
 
   test("stops waiting when it is aborted", async () => {
