@@ -12,7 +12,7 @@ export const NAMED_SECRET = redactionMark("named-secret");
 
 /** One of these is in every name that `classOfName` knows, with what follows it. */
 export const NAME_LITERALS: readonly string[] =
-  "passw passphrase passcode kennwort pwd pswd psw _pass userpass dbpass sshpass mysqlpass pgpass storepass keypass ^pass= ^pass: ^pass\" ^pass' ^pass% _pw ^pw= ^pw: ^pw\" ^pw' senha wachtwoord haslo contrase motdepasse ^mdp mnemonic seed_phrase seed-phrase recovery_phrase secret token credential creds authorization cookie signature ^sig= ^sig% ^sig\" ^sig' ^sas= ^pat= _pat= _pat\" _pat' jwt key sessionid session_id session-id sessid _auth auth_str authstr"
+  "passw passphrase passcode kennwort pwd pswd psw psk _pass userpass dbpass sshpass mysqlpass pgpass storepass keypass ^pass= ^pass: ^pass\" ^pass' ^pass% _pw ^pw= ^pw: ^pw\" ^pw' senha wachtwoord haslo contrase motdepasse ^mdp mnemonic seed_phrase seed-phrase recovery_phrase secret token credential creds authorization cookie signature ^sig= ^sig% ^sig\" ^sig' ^sas= ^pat= _pat= _pat\" _pat' jwt key sessionid session_id session-id sessid _auth auth_str authstr"
     .split(" ")
     .concat("identified by", "seed phrase", "recovery phrase");
 

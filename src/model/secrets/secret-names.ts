@@ -7,7 +7,7 @@
 export type NameClass = "password" | "token" | "authorization" | "cookie" | null;
 
 const PASSWORDS: ReadonlySet<string> = new Set(
-  "password passwd passwrd pwd pswd psw passphrase passcode passwort kennwort userpass dbpass sshpass mysqlpass pgpass storepass keypass senha wachtwoord haslo contrasena mdp motdepasse mnemonic".split(
+  "password passwd passwrd pwd pswd psw passphrase passcode passwort kennwort userpass dbpass dbpwd userpwd psk sshpass mysqlpass pgpass storepass keypass senha wachtwoord haslo contrasena mdp motdepasse mnemonic".split(
     " ",
   ),
 );
@@ -18,7 +18,7 @@ const TOKENS: ReadonlySet<string> = new Set(
 );
 /** Before "key". Prefect has cache keys, task keys, idempotency keys and others that are no secrets. */
 const KEYS: ReadonlySet<string> = new Set(
-  "api access private secret account shared encryption decryption signing master license auth subscription application app client service session write admin ssh deploy rsa aes hmac crypto cipher webhook routing integration ingest ingestion instrumentation consumer publish webapi fernet vault".split(
+  "api access private secret account shared preshared encryption decryption signing master license auth subscription application app client service session write admin ssh deploy rsa aes hmac crypto cipher webhook routing integration ingest ingestion instrumentation consumer publish webapi fernet vault".split(
     " ",
   ),
 );

@@ -10,6 +10,9 @@ const MARK = "[redacted:named-secret]";
 const NAMES = [
   "AWS_SECRET_ACCESS_KEY",
   "PGPASSWORD",
+  "DBPWD",
+  "PresharedKey",
+  "wpa_psk",
   "MYSQL_PWD",
   "MYSQL_ROOT_PASSWORD",
   "REDISCLI_AUTH",
