@@ -182,6 +182,7 @@ export class Snapshots {
     if (kind !== "worker" && holds === "newest") {
       const limit = this.ctx.tuning.rowPage;
       const rows = await this.ask(priority, signal, kind, { limit, offset: 0 });
+      await proveServer(this.ctx, priority, signal);
       if (rows.length < limit) this.ctx.ingest.snapshot(kind, rows, readUs(), true);
       else this.ctx.ingest.newestObjects(kind, rows, readUs());
       return;

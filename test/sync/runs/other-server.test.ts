@@ -8,7 +8,7 @@ import { catchUp } from "../../../src/sync/events/catch-up.ts";
 import { AbsentRuns } from "../../../src/sync/runs/absent-runs.ts";
 import { Snapshots } from "../../../src/sync/runs/snapshots.ts";
 import { fillNewestTaskRuns } from "../../../src/sync/runs/task-run-fill.ts";
-import { aDeployment, aTaskRun, at, T0_US } from "../../support/builders.ts";
+import { aDeployment, anArtifact, aTaskRun, at, T0_US } from "../../support/builders.ts";
 import { aHarness, anEventAt, type EngineHarness, neverAborted, SECOND } from "../engine-harness.ts";
 import { fill, runAt } from "./run-builders.ts";
 
@@ -53,4 +53,11 @@ test("lists of another server are not stored", async () => {
   snapshots.markClientActive();
   await expect(snapshots.iterate(neverAborted)).rejects.toThrow(OtherServerError);
   expect(findObjects(ctx.db, "deployment")).toEqual([]);
+});
+
+test("the newest of a long list of another server are not stored", async () => {
+  const { ctx, prefect } = await swapped();
+  prefect.objects.artifact = [anArtifact({ key: "of-another-server" })];
+  await expect(new Snapshots(ctx).read("artifact", "reconcile", neverAborted)).rejects.toThrow(OtherServerError);
+  expect(findObjects(ctx.db, "artifact")).toEqual([]);
 });
