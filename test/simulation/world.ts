@@ -356,11 +356,13 @@ class World {
 
   /** The events that the process received before `untilMs` must be in the record of the server that sent them. */
   private requireDelivered(running: Running, untilMs = Number.POSITIVE_INFINITY): void {
-    for (const delivery of this.delivered) {
-      const { id, atMs, process } = delivery;
-      const isUnproven = this.changedMs.some((ms) => atMs > ms - UNPROVEN_MS && atMs < ms + NOTICED_MS);
-      if (process === running.process && atMs < untilMs && !isUnproven) this.mustHold.set(id, delivery);
-    }
+    for (const delivery of this.delivered)
+      if (delivery.process === running.process && delivery.atMs < untilMs) this.mustHold.set(delivery.id, delivery);
+  }
+
+  /** Asked at the end, because the database may have changed after the process that received the event had ended. */
+  private isUnproven({ atMs }: Delivery): boolean {
+    return this.changedMs.some((ms) => atMs > ms - UNPROVEN_MS && atMs < ms + NOTICED_MS);
   }
 
   /** The process ended after it was asked to: all events that it received must be stored. */
@@ -479,10 +481,11 @@ class World {
     );
   }
 
-  /** Whether the database that answers has an event that is confirmed in the record and will not be deleted soon. */
+  /** Whether the database that answers has an event that is confirmed in the record and will not be deleted soon, on either side. */
   private isRecognisable(): boolean {
-    const { retentionMs } = this.plan.knobs;
-    const keptUs = this.server.nowUs() - (retentionMs - Math.min(60_000, retentionMs / 10)) * 1000 + MARKER_LEFT_US;
+    const { retentionMs, keepMs } = this.plan.knobs;
+    const keptMs = Math.min(retentionMs - Math.min(60_000, retentionMs / 10), keepMs || Number.POSITIVE_INFINITY);
+    const keptUs = this.server.nowUs() - keptMs * 1000 + MARKER_LEFT_US;
     return this.server.database.rows.some((row) => row.us > keptUs && this.oracle.isConfirmed(row.event.id));
   }
 
@@ -701,8 +704,8 @@ class World {
     if (!this.plan.knobs.skewKnown) return running;
     oracle.checkAll();
     const lostMs = (oracle.database && this.lostMs.get(oracle.database)) ?? Number.NEGATIVE_INFINITY;
-    const ids = [...this.mustHold].flatMap(([id, { database, sentMs }]) =>
-      database === oracle.database && sentMs > lostMs ? id : [],
+    const ids = [...this.mustHold].flatMap(([id, delivery]) =>
+      delivery.database === oracle.database && delivery.sentMs > lostMs && !this.isUnproven(delivery) ? id : [],
     );
     oracle.checkEnd(this.peek(), goalUs, this.occurredSince(new Set(ids), goalUs));
     if (this.plan.knobs.keepMs === 0) oracle.checkRunsAtEnd(this.peek(), goalUs, this.areRunsCounted);
