@@ -14,6 +14,7 @@ import { callWith } from "../call-tool.ts";
 import { DEFAULT_CONNECTION } from "../default-connection.ts";
 import { type Product, startProduct, type ToolResult } from "../process/product.ts";
 import { type RealPrefect, startRealPrefect } from "../real-prefect/real-prefect.ts";
+import { waitUntil } from "../time/wait-until.ts";
 import { PrefectDriver } from "./prefect-driver.ts";
 
 export interface Expectation {
@@ -92,10 +93,11 @@ export class DiagnosisHarness implements AsyncDisposable {
     const startMs = performance.now();
     const answer = await this.product.call("diagnose", expectation.ask);
     const ms = performance.now() - startMs;
-    const requests = await this.countRequests(expectation.ask);
+    // More are needed while the product still reads what has just happened: logs of failed runs, lists that became old.
+    const count = () => this.countRequests(expectation.ask);
+    const requests = await waitUntil(`${name} needs at most 3 requests`, count, ({ length }) => length <= 3);
     this.note(name, answer, requests.length, ms);
     check(name, answer, expectation);
-    expect({ name, requests: requests.length <= 3 ? "at most 3" : requests }).toEqual({ name, requests: "at most 3" });
     return answer;
   }
 
