@@ -5,7 +5,7 @@ import { toolProblems } from "../app/tool-settings.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/logger.ts";
-import { isOtherServer } from "../queries/source/other-server.ts";
+import { changedServerNote, isOtherServer } from "../queries/source/other-server.ts";
 import type { CommandContext } from "./command.ts";
 import { checkSetup, exitCodeOf } from "./doctor/checks.ts";
 import { doctorJson, doctorLines } from "./doctor/text.ts";
@@ -27,6 +27,7 @@ export async function runDoctor({ invocation, out, entry, signal }: CommandConte
     api: apiUrl === null ? null : app.query().api(),
     recordFile,
     isOtherServer: () => isOtherServer(app.query()),
+    serverNote: () => changedServerNote(app.query()),
     readRecord: () => readStatus(app.query(), recordFile ?? ""),
   });
   if (invocation.switches.has("json")) out.json(doctorJson(report));

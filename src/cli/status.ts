@@ -5,7 +5,7 @@ import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
-import { isOtherServer, OTHER_SERVER_NOTE } from "../queries/source/other-server.ts";
+import { changedServerNote, isOtherServer, OTHER_SERVER_NOTE } from "../queries/source/other-server.ts";
 import { type RecordStatus, walProblem } from "../queries/workspace/record-status.ts";
 import { bytesAside, recordBytes } from "../store/file/record-file.ts";
 import { recordFilesBeside } from "../store/file/server-records.ts";
@@ -33,7 +33,7 @@ export async function runStatus({ invocation, out, logger, entry }: CommandConte
   const others = recordFilesOf(app.settings.settings, query.instance).filter((one) => !own.has(one));
   const facts = {
     ...statusFacts(status, file, recordBytes(file)),
-    another_server: (await isOtherServer(query)) ? OTHER_SERVER_NOTE : null,
+    another_server: (await isOtherServer(query)) ? OTHER_SERVER_NOTE : changedServerNote(query),
     records_of_other_servers: {
       count: ofServers.length,
       bytes: ofServers.reduce((sum, one) => sum + recordBytes(one), 0),

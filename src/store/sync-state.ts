@@ -43,6 +43,8 @@ export interface SyncFacts {
    * answers again.
    */
   readonly otherServer: { readonly sinceUs: LocalUs };
+  /** The record came into use in place of that of another server at the same URL. */
+  readonly serverChanged: { readonly sinceUs: LocalUs };
   /**
    * `skewMs`: server clock minus local clock, as of `measuredUs`. It holds as long as `bootedUs` does, the moment at which
    * the machine was started by its wall clock: that changes when the wall clock is set.

@@ -23,11 +23,11 @@ export async function changeRecord(ctx: EngineContext, records: ServerRecords, s
       db.close();
     }
     records.use(record);
-    ctx.logger.info("another server answers at this URL; its earlier record is in use again", { file: record.name });
+    ctx.logger.warn("another server answers at this URL; its earlier record is in use again", { file: record.name });
     return;
   }
   records.use(null);
-  ctx.logger.info("another server answers at this URL; a new record was begun, and the former one is kept", {
+  ctx.logger.warn("another server answers at this URL; a new record was begun, and the former one is kept", {
     kept: ctx.db.file,
   });
 }

@@ -6,7 +6,7 @@
 import { type AppError, toAppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
-import { ceilUs, type ServerUs } from "../lib/time.ts";
+import { ceilUs, floorUs, type ServerUs } from "../lib/time.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { SyncSettings } from "../model/sync-settings.ts";
@@ -263,6 +263,8 @@ class Session implements SyncSession {
   private async changeRecord(signal: AbortSignal): Promise<void> {
     await changeRecord(this.context(), this.records, signal);
     this.closeRecord();
+    const ctx = this.context();
+    ctx.ingest.putFact("serverChanged", { sinceUs: floorUs(ctx.clock.nowUs()) });
     this.resolved("change of the record");
   }
 

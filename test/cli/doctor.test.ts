@@ -11,6 +11,7 @@ import type { ResolvedSettings } from "../../src/config/settings.ts";
 import { AppError } from "../../src/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
+import { type Sentence, sentence } from "../../src/lib/shown-text.ts";
 import type { PrefectApi } from "../../src/prefect/api.ts";
 import { createPrefectClient } from "../../src/prefect/client.ts";
 import { OTHER_SERVER_NOTE } from "../../src/queries/source/other-server.ts";
@@ -36,7 +37,13 @@ function settingsOf(env: Record<string, string>): ResolvedSettings {
 
 async function examine(
   env: Record<string, string>,
-  more: { api?: PrefectApi; recordFile?: string; readRecord?: () => RecordStatus; isOther?: boolean } = {},
+  more: {
+    api?: PrefectApi;
+    recordFile?: string;
+    readRecord?: () => RecordStatus;
+    isOther?: boolean;
+    serverNote?: Sentence;
+  } = {},
 ): Promise<DoctorReport> {
   const resolved = settingsOf(env);
   const { apiUrl } = resolved.settings;
@@ -50,6 +57,7 @@ async function examine(
     recordFile: apiUrl === null ? null : (more.recordFile ?? join(dataDir, "none.sqlite")),
     readRecord: more.readRecord ?? (() => NOTHING_HELD),
     isOtherServer: async () => more.isOther === true,
+    serverNote: () => more.serverNote ?? null,
   });
   client?.close();
   return report;
@@ -85,6 +93,13 @@ describe("a setup in order", () => {
       "POST /flows/filter",
       "WS /events/out",
     ]);
+  });
+
+  test("warns for a day that the server at this URL was another one", async () => {
+    await using prefect = await startFakePrefect();
+    const serverNote = sentence`Since then another server answers.`;
+    const report = await examine({ PREFECT_API_URL: prefect.url }, { serverNote });
+    expect(textOf(report, "record")).toContain("warn record: Since then another server answers.");
   });
 
   test("names another server at the URL, and what to do about it", async () => {

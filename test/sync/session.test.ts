@@ -200,14 +200,17 @@ describe("a sync session", () => {
     first.events = [anEventAt(seconds - 60), anEventAt(seconds - 50)];
     second.events = [anEventAt(seconds - 55)];
     const inUse: string[][] = [];
+    const hasChanged: boolean[] = [];
     for (const prefect of [first, second, first, second]) {
       const session = aSession(file, { prefect });
       await session.once({ sinceUs: nowUs - HOUR_US }, () => {}, neverAborted);
       session.close();
       const reader = openRecord(currentRecordFile(file), "read");
       inUse.push([...first.events, ...second.events].map(({ id }) => findEventById(reader, id)?.id ?? ""));
+      hasChanged.push(findFact(reader, "serverChanged") !== null);
       reader.close();
     }
+    expect(hasChanged).toEqual([false, true, true, true]);
     const [a = "", b = ""] = first.events.map(({ id }) => id);
     const c = second.events[0]?.id ?? "";
     expect(inUse).toEqual([

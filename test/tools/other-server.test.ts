@@ -1,6 +1,6 @@
 /** Another server answers at the URL than the one whose record this is: no answer mixes the two, and each one says so. */
 import { describe, expect, test } from "bun:test";
-import { addUs, formatIsoUs, MINUTE_US, SECOND_US } from "../../src/lib/time.ts";
+import { addUs, DAY_US, formatIsoUs, HOUR_US, MINUTE_US, SECOND_US } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import { OTHER_SERVER_NOTE } from "../../src/queries/source/other-server.ts";
 import { putFact, putStateJson } from "../../src/store/sync-state.ts";
@@ -58,6 +58,21 @@ async function open(): Promise<ToolHarness> {
   h.fake.workspace.events.insert(aFlowRunEvent(other));
   return h;
 }
+
+test("for a day after the record came into use for another server, every answer says since when", async () => {
+  await using h = await open();
+  h.following();
+  putFact(h.db, "serverChanged", { sinceUs: addUs(h.nowUs, -2 * HOUR_US) }, h.nowUs);
+  const note =
+    "Since 2026-08-20T08:15:00Z another server or database answers at this URL than before; what was recorded of the former one is kept and not used here.";
+  for (const [tool, args] of TOOLS) {
+    const { text, structured } = await h.call(tool, args);
+    if (structured.code === undefined)
+      expect([tool.name, text.split("\n")[0], structured.coverage?.notes?.[0]]).toEqual([tool.name, note, note]);
+  }
+  h.nowUs = addUs(h.nowUs, DAY_US);
+  expect((await h.call(getRecordStatusTool)).text).not.toContain("another server or database");
+});
 
 const TOOLS: readonly (readonly [ToolDefinition, object])[] = [
   [getDashboardTool, {}],

@@ -29,6 +29,8 @@ export interface DoctorDeps {
   readRecord(): RecordStatus;
   /** Whether another server answers than the recorded one. Never throws. */
   isOtherServer(): Promise<boolean>;
+  /** States that the server was another one until lately. */
+  serverNote(): Sentence | null;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -144,10 +146,16 @@ async function checkApi(api: PrefectApi, deps: DoctorDeps): Promise<DoctorFindin
   if ("error" in access) return findings;
   return [
     ...findings,
-    ...((await deps.isOtherServer()) ? [otherServerFinding()] : []),
+    ...((await deps.isOtherServer()) ? [otherServerFinding()] : changedServerFindings(deps.serverNote())),
     await checkSocket(api, deps),
     ...skewFindings(api.serverOffset ? skewMsOf(api.serverOffset, clock) : null),
   ];
+}
+
+function changedServerFindings(what: Sentence | null): DoctorFinding[] {
+  if (what === null) return [];
+  const fix = own("If that was not meant, correct PREFECT_API_URL or the port that is forwarded.");
+  return [{ level: "warn", area: "record", what, fix }];
 }
 
 function otherServerFinding(): DoctorFinding {

@@ -3,8 +3,17 @@
  * record; without one, the server is asked here for something that it has returned before.
  */
 import { AppError } from "../../errors.ts";
-import { own } from "../../lib/shown-text.ts";
-import { addMs, earliestUs, latestUs, NEVER_MS, parseIsoUs, type SteadyMs } from "../../lib/time.ts";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import {
+  addMs,
+  DAY_US,
+  earliestUs,
+  formatIsoSeconds,
+  latestUs,
+  NEVER_MS,
+  parseIsoUs,
+  type SteadyMs,
+} from "../../lib/time.ts";
 import { occurredWithin } from "../../model/events/event-filter.ts";
 import type { CallOptions, PrefectApi } from "../../prefect/api.ts";
 import { LEAST_RETENTION_US, retentionHorizonUs } from "../../prefect/event-retention.ts";
@@ -30,6 +39,19 @@ export const OTHER_SERVER_NOTE = own(
 export const CHANGED_SERVER_NOTE = own(
   "While this was answered, the record of another server came into use at this URL: parts may be of the former one.",
 );
+
+/** For so long answers say that the record is that of a server that was not there before. */
+const SAY_CHANGED_US = DAY_US;
+
+/** States that the server at this URL was another one until lately; null otherwise. */
+export function changedServerNote({ record, clock }: QueryContext): Sentence | null {
+  const db = record();
+  const changed = db ? findFact(db, "serverChanged") : null;
+  if (changed === null) return null;
+  const ageUs = clock.nowUs() - changed.sinceUs;
+  if (ageUs < 0 || ageUs > SAY_CHANGED_US) return null;
+  return sentence`Since ${formatIsoSeconds(changed.sinceUs)} another server or database answers at this URL than before; what was recorded of the former one is kept and not used here.`;
+}
 
 /** Whether another server was noticed since the record in use was `fileBefore` and none was. */
 export function hasServerChanged(ctx: QueryContext, fileBefore: string | undefined): boolean {

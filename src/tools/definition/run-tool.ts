@@ -5,6 +5,7 @@ import { addMs } from "../../lib/time.ts";
 import { withLimits } from "../../queries/source/context.ts";
 import {
   CHANGED_SERVER_NOTE,
+  changedServerNote,
   hasServerChanged,
   isOtherServer,
   OTHER_SERVER_NOTE,
@@ -40,7 +41,8 @@ export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unkn
       return note === null ? found : withNote(found, note);
     });
     if (isOther) return withServerNote(answer, OTHER_SERVER_NOTE);
-    return hasServerChanged(ctx.query, before) ? withServerNote(answer, CHANGED_SERVER_NOTE) : answer;
+    const note = hasServerChanged(ctx.query, before) ? CHANGED_SERVER_NOTE : changedServerNote(query);
+    return note === null ? answer : withServerNote(answer, note);
   } catch (error) {
     throw isOther ? errorWithServerNote(toAppError(error)) : error;
   } finally {
