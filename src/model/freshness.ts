@@ -39,6 +39,12 @@ export function withNotes(freshness: Freshness, notes: readonly Sentence[]): Fre
   return { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, ...notes] } };
 }
 
+/** The record cannot answer with certainty; the note says what it does not know. */
+export function asIncomplete(freshness: Freshness, note: Sentence): Freshness {
+  const noted = withNotes(freshness, [note]);
+  return { ...noted, coverage: { ...noted.coverage, complete: false } };
+}
+
 /** Ranges merged where they touch or overlap, ascending. `slackUs`: holes up to this size count as touching. */
 export function mergeRanges(ranges: readonly TimeRange[], slackUs = 1): TimeRange[] {
   const sorted = [...ranges].sort((a, b) => a.fromUs - b.fromUs);

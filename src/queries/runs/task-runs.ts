@@ -2,8 +2,9 @@
  * Task runs by Prefect's filters. Some have no events, so the record covers what was read by expected start, and the task runs of ended
  * flow runs.
  */
+import { sentence } from "../../lib/shown-text.ts";
 import { earliestUs, type LocalUs, latestUs, type ServerUs } from "../../lib/time.ts";
-import type { Freshness, TimeRange } from "../../model/freshness.ts";
+import { withNotes as addNotes, asIncomplete, type Freshness, type TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import { type TaskRunSummary, taskRunSummary } from "../../model/runs/run-summary.ts";
 import { isTerminal } from "../../model/state.ts";
@@ -11,8 +12,8 @@ import { readRows } from "../../prefect/paging/list-pages.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEventById } from "../../store/events/events.ts";
-import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
-import { findTaskRuns } from "../../store/filters/find.ts";
+import { type FilterSet, isDecidable, needsFlowRuns, snapshotsNeededBy } from "../../store/filters/bodies.ts";
+import { findTaskRuns, hasTaskRunsOfUnrecordedRuns } from "../../store/filters/find.ts";
 import type { TaskRunSort } from "../../store/filters/sorts.ts";
 import { type FlowRunRow, findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { idText } from "../../store/runs/run-columns.ts";
@@ -29,7 +30,15 @@ import { stateNotes } from "../names/shorthands.ts";
 import { type Answered, answerWhole, answerWindow, isWindowRecorded, type LiveValue } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
-import { areIdsRecorded, askedWindow, hasLists, idsOf, isOffline, presentWindow } from "../source/run-window.ts";
+import {
+  areIdsRecorded,
+  askedWindow,
+  boundsOf,
+  hasLists,
+  idsOf,
+  isOffline,
+  presentWindow,
+} from "../source/run-window.ts";
 import { serverNowUs } from "../source/server-time.ts";
 
 export interface TaskRunsQuestion {
@@ -72,7 +81,6 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const isWhole = !question.isFull || recorded.slice(0, limit).every((row) => row.doc !== null);
   const areIdsKnown = db === null || areIdsRecorded(idsOf(set.task_runs), (id) => findTaskRunRow(db, id) !== null);
   const isKnown = isWhole && areIdsKnown && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
-  const isStale = !isKnown && !isOffline(ctx, db);
   const reading = {
     record: (record: RecordDb) => fromRecord(record, question, recorded),
     live: (live: LiveReader) => fromLive(ctx, live, question),
@@ -80,30 +88,39 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   };
   const what = "task runs";
   const window = windowOf(ctx, db, question, recorded);
+  const areRunsKnown = db === null || areFlowRunsRecorded(db, set, window);
+  const isStale = !(isKnown && areRunsKnown) && !isOffline(ctx, db);
+  const toPage = (answered: Answered<Found>) => withNotes(db, question, answered, areRunsKnown);
   const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
   // Task runs can be made for a flow run that has ended, so a reading of their time, which goes on, says more than one after its end.
   if (readUs !== null && !(db && isWindowRecorded(ctx, db, "task_run", window))) {
     const answered = await answerWhole<Found>(ctx, { what, fresh, isStale, readUs, isSettled: true }, reading);
-    return withNotes(db, question, answered);
+    return toPage(answered);
   }
-  return withNotes(
-    db,
-    question,
-    await answerWindow<Found>(ctx, { kind: "task_run", what, window, fresh, isStale }, reading),
-  );
+  return toPage(await answerWindow<Found>(ctx, { kind: "task_run", what, window, fresh, isStale }, reading));
 }
 
-/** Adds notes about unknown states in the filter. */
+/** Adds notes about unknown states in the filter, and about flow runs that the record lacks (`areRunsKnown`). */
 function withNotes(
   db: RecordDb | null,
   { set }: TaskRunsQuestion,
   { value, freshness }: Answered<Found>,
+  areRunsKnown: boolean,
 ): TaskRunsPage {
   const shown = value.items.map((item) => item.summary.stateName);
-  const notes = stateNotes(db, "task_run", set.task_runs, shown);
-  if (notes.length === 0) return { ...value, freshness };
-  const { coverage } = freshness;
-  return { ...value, freshness: { ...freshness, coverage: { ...coverage, notes: [...coverage.notes, ...notes] } } };
+  const noted = addNotes(freshness, stateNotes(db, "task_run", set.task_runs, shown));
+  const isWhole = areRunsKnown || freshness.source !== "record";
+  return { ...value, freshness: isWhole ? noted : asIncomplete(noted, UNKNOWN_RUNS) };
+}
+
+const UNKNOWN_RUNS = sentence`Flow runs of some recorded task runs are not recorded, so whether these match is unknown; they are left out.`;
+
+/** Whether the record has the flow runs by whose columns the filters select task runs. They may have begun before what it covers. */
+function areFlowRunsRecorded(db: RecordDb, set: FilterSet, { fromUs }: TimeRange): boolean {
+  if (!needsFlowRuns(set)) return true;
+  const ids = flowRunIdsOf(set);
+  if (ids !== null) return areIdsRecorded(ids, (id) => findFlowRunRow(db, id) !== null);
+  return !hasTaskRunsOfUnrecordedRuns(db, set, boundsOf(set.task_runs).fromUs === null ? fromUs : 0);
 }
 
 /** Flow runs to which the filters restrict, or null. */

@@ -7,7 +7,7 @@ import type { FilterKey } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { artifactFilter } from "./artifacts.ts";
 import { automationFilter } from "./automations.ts";
-import { type Clause, join, uuidBytes, wrap } from "./clause.ts";
+import { type Clause, clause, join, uuidBytes, wrap } from "./clause.ts";
 import { deploymentFilter, QUEUE_ID } from "./deployments.ts";
 import { flowRunFilter } from "./flow-runs.ts";
 import { flowFilter } from "./flows.ts";
@@ -106,17 +106,30 @@ export function flowRunsWhere(set: FilterSet): Clause {
 /** WHERE of `task_run t`. */
 export function taskRunsWhere(set: FilterSet): Clause {
   const own = filterClause(taskRunFilter, set.task_runs);
-  const ids = onlyIds(set.flow_runs);
-  const hasOthers = isGiven(set.flows) || isGiven(set.deployments);
-  // As on the server, a filter on run ids alone does not require that these runs exist.
-  if (ids !== null && !hasOthers) return join([own, inIds({ bytes: "t.flow_run_id" }, ids)]);
-  if (!isGiven(set.flow_runs) && !hasOthers) return own;
+  if (!needsFlowRuns(set)) {
+    const ids = onlyIds(set.flow_runs);
+    return ids === null ? own : join([own, inIds({ bytes: "t.flow_run_id" }, ids)]);
+  }
   const run = join([
     wrap(RUN, filterClause(flowRunFilter, set.flow_runs), ""),
     ...ofFlows(set),
     ...within("r.deployment_id", deployments(set, uuidBytes("d.id"))),
   ]);
   return join([own, wrap("EXISTS (SELECT 1 FROM flow_run r WHERE r.id = t.flow_run_id AND ", run)]);
+}
+
+/**
+ * Whether filters select task runs by columns of their flow runs. As on the server, a filter on ids of flow runs alone does not
+ * require that these runs exist.
+ */
+export function needsFlowRuns(set: FilterSet): boolean {
+  return isGiven(set.flows) || isGiven(set.deployments) || (isGiven(set.flow_runs) && onlyIds(set.flow_runs) === null);
+}
+
+/** WHERE of `task_run t`: those that match the task-run filter, and whose flow run is not recorded. */
+export function taskRunsOfUnrecordedRunsWhere(set: FilterSet): Clause {
+  const unrecorded = "t.flow_run_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM flow_run r WHERE r.id = t.flow_run_id)";
+  return join([filterClause(taskRunFilter, set.task_runs), clause(unrecorded)]);
 }
 
 function onlyIds(filter: unknown): readonly string[] | null {

@@ -1,5 +1,6 @@
 /** Rows of the record that match Prefect's filters. */
 import { parseJson } from "../../lib/exact-json.ts";
+import type { ServerUs } from "../../lib/time.ts";
 import type { FilterKind } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { RecordDb, SQLQueryBindings, Statement } from "../database.ts";
@@ -13,6 +14,7 @@ import {
   type FilterSet,
   flowRunsWhere,
   flowsWhere,
+  taskRunsOfUnrecordedRunsWhere,
   taskRunsWhere,
   workPoolsWhere,
   workQueuesWhere,
@@ -104,6 +106,16 @@ export function findTaskRuns(db: RecordDb, set: FilterSet, sort: TaskRunSort, pa
     TASK_RUN_SORTS[sort],
     page,
   );
+}
+
+/**
+ * Whether a task run that matches the task-run filter has a flow run that is not recorded, because that began before what the record
+ * covers: filters on flow runs cannot be evaluated for it. `sinceUs`: only those that are expected later, or at no known time.
+ */
+export function hasTaskRunsOfUnrecordedRuns(db: RecordDb, set: FilterSet, sinceUs: ServerUs): boolean {
+  const expected = clause("(t.expected_us >= ? OR t.expected_us IS NULL)", sinceUs);
+  const where = whereOf("t", join([taskRunsOfUnrecordedRunsWhere(asOnServer(db, set)), expected]), {});
+  return statement(db, `SELECT 1 FROM task_run t WHERE ${where.sql} LIMIT 1`).get(...where.params) !== null;
 }
 
 /** Snapshots that Prefect has filters for, as conditions on `object <alias>`. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { SECOND_US } from "../../../src/lib/time.ts";
 import { getTaskRunsTool } from "../../../src/tools/runs/get-task-runs.ts";
-import { aFlowRun, anId, aState, aTaskRun, aTaskRunEvent, at } from "../../support/builders.ts";
+import { aDeployment, aFlow, aFlowRun, anId, aState, aTaskRun, aTaskRunEvent, at } from "../../support/builders.ts";
 import { type Answer, idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const flowRun = aFlowRun({ id: anId(11), name: "calm-otter", state_type: "RUNNING", start_time: at(0) });
@@ -168,6 +168,65 @@ describe("get_task_runs from Prefect", () => {
     const next = await harness.call(getTaskRunsTool, { ...args, cursor: answer.structured.next_cursor });
     expect(ids(next)).toEqual([first.id]);
     expect(next.structured.next_cursor).toBeUndefined();
+  });
+});
+
+describe("get_task_runs by columns of flow runs", () => {
+  /** The flow run began ten days ago, before what the record covers; its task runs did not. */
+  async function withOldRun(): Promise<ToolHarness> {
+    const harness = await openToolHarness();
+    const flow = aFlow({ id: anId(31), name: "svc" });
+    const deployment = aDeployment({ id: anId(32), name: "nightly", flow_id: flow.id });
+    const old = { ...flowRun, flow_id: flow.id, deployment_id: deployment.id, start_time: at(-864_000) };
+    harness.fake.workspace.flows.push(flow);
+    harness.fake.workspace.deployments.push(deployment);
+    harness.fake.workspace.flowRuns.push(old);
+    harness.fake.workspace.taskRuns.push(first, second);
+    harness.objects("flow", [flow]);
+    harness.objects("deployment", [deployment]);
+    harness.taskRuns([first, second]);
+    harness.cover("flow_run");
+    harness.cover("task_run");
+    harness.following();
+    return harness;
+  }
+  const questions = [{ flow: "svc" }, { deployment: "nightly" }];
+
+  test("asks Prefect while the flow run of a task run in question is not recorded", async () => {
+    await using harness = await withOldRun();
+    for (const question of questions) {
+      const answer = await harness.call(getTaskRunsTool, { ...question, since: "1h" });
+      expect(ids(answer)).toEqual([second.id, first.id]);
+      expect(answer.structured).toMatchObject({ source: "live", coverage: { complete: true } });
+    }
+  });
+
+  test("says that rows may be missing while Prefect is unreachable", async () => {
+    await using harness = await withOldRun();
+    harness.following({ lostSecondsAgo: 10 });
+    await harness.fake.down();
+    for (const question of questions) {
+      const answer = await harness.call(getTaskRunsTool, { ...question, since: "1h" });
+      expect(ids(answer)).toEqual([]);
+      expect(answer.structured).toMatchObject({
+        source: "record",
+        coverage: { complete: false, notes: expect.arrayContaining([expect.stringContaining("are not recorded")]) },
+      });
+    }
+  });
+
+  test("is answered by the record once the flow run is recorded, and when the filter leaves its task runs out", async () => {
+    await using harness = await withOldRun();
+    harness.fake.takeRequests();
+    const others = await harness.call(getTaskRunsTool, { flow: "svc", since: at(30) });
+    expect(others.structured).toMatchObject({ task_runs: [], source: "record", coverage: { complete: true } });
+    harness.flowRuns(harness.fake.workspace.flowRuns);
+    for (const question of questions) {
+      const answer = await harness.call(getTaskRunsTool, { ...question, since: "1h" });
+      expect(ids(answer)).toEqual([second.id, first.id]);
+      expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true } });
+    }
+    expect(harness.fake.takeRequests()).toEqual([]);
   });
 });
 
