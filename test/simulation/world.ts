@@ -36,6 +36,8 @@ const ACTIVE_MS = 4 * 60_000;
  * allowance.
  */
 const COUNTED_MS = 26 * 60_000;
+/** The allowance is also used to recognise a server that has none of the recorded events: 30 min. */
+const COUNTED_WITHOUT_EVENTS_MS = 41 * 60_000;
 /** Events that were lost unnoticed are found by the next regular catch-up. */
 const POLL_MS = 30_000;
 const POLL_WITHOUT_STREAM_MS = 10_000;
@@ -208,6 +210,11 @@ class World {
   /** In some schedules, because it takes long. */
   private get areRunsCounted(): boolean {
     return this.plan.seed % 4 === 0;
+  }
+
+  private countedMs(): number {
+    const horizonUs = this.server.nowUs() + (COUNTED_MS - this.plan.knobs.retentionMs) * 1000;
+    return this.server.database.rows.some((row) => row.us > horizonUs) ? COUNTED_MS : COUNTED_WITHOUT_EVENTS_MS;
   }
 
   private fail(what: string): void {
@@ -692,7 +699,7 @@ class World {
       running.session.markClientActive();
       this.advance(this.time.nowMs + 40_000);
       // Ended runs that were deleted, and task runs that were made for the past, are found by counting.
-      if (this.areRunsCounted) this.advance(this.time.nowMs + COUNTED_MS);
+      if (this.areRunsCounted) this.advance(this.time.nowMs + this.countedMs());
     }
     // While the server clock is unknown nothing is claimed, so there is nothing to audit.
     if (this.plan.knobs.skewKnown) {
