@@ -52,6 +52,7 @@ test("a log line takes at most its baseline of tokens", async () => {
   );
   harness.flowRuns([run]);
   harness.logs(lines);
+  harness.cover("event");
   harness.cover("log", { scope: run.id, fromUs: 0, verifiedUs: T0_US + 120 * SECOND_US });
   const { structured, tokens } = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, limit: 100 });
   expect(structured.logs).toHaveLength(100);

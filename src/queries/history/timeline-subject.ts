@@ -7,11 +7,12 @@ import type { FlowRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findObject, findObjects } from "../../store/objects/objects.ts";
-import { findFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
+import { type FlowRunRow, findFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
 import { findFlowRunIdsBelow } from "../../store/runs/run-tree.ts";
 import { type ResolvedName, resolveName } from "../names/names.ts";
 import { readDeletedRun } from "../runs/deleted-run.ts";
 import { readFlowRun } from "../runs/read-flow-run.ts";
+import { areRetriesRecorded } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
 
@@ -63,8 +64,8 @@ export async function findSubject(
   const named = await resolveName(ctx, kind, text);
   const { nowUs } = asked;
   if (kind === "flow_run") {
-    const run = await readRun(ctx, named.id);
-    const window = windowOf(asked, runWindow(run, nowUs));
+    const { run, isCurrent } = await readRun(ctx, named.id);
+    const window = windowOf(asked, runWindow(run, isCurrent, nowUs));
     const db = ctx.record();
     const deletedUs = readDeletedRun(ctx, named.id)?.deleted_us ?? null;
     const base = { ...named, name: run.name, kind, run, deletedUs, window };
@@ -90,10 +91,11 @@ function queuesOf(db: RecordDb | null, kind: TimelineSubjectKind, id: string): s
   return findObjects(db, "work_queue", { parentId: id }).map((queue) => resourceId("work_queue", queue.id));
 }
 
-function runWindow(run: FlowRun, nowUs: ServerUs): TimeRange {
+/** `isCurrent`: an end of the run is its last one up to now. */
+function runWindow(run: FlowRun, isCurrent: boolean, nowUs: ServerUs): TimeRange {
   const times = [run.expected_start_time, run.start_time, run.created].map((text) => parseIsoUs(text ?? "") ?? nowUs);
   const type = run.state_type ?? null;
-  const endUs = isTerminal(type) ? parseIsoUs(run.end_time ?? run.state?.timestamp ?? "") : undefined;
+  const endUs = isCurrent && isTerminal(type) ? parseIsoUs(run.end_time ?? run.state?.timestamp ?? "") : undefined;
   const toUs = earliestUs(nowUs, endUs === undefined ? nowUs : addUs(endUs, AFTER_RUN_US));
   return { fromUs: addUs(earliestUs(...times, toUs), -BEFORE_RUN_US), toUs };
 }
@@ -126,18 +128,23 @@ function poolId(db: RecordDb, name: string): string | null {
   return findObjects(db, "work_pool").find((pool) => pool.name === name)?.id ?? null;
 }
 
-async function readRun(ctx: QueryContext, id: string): Promise<FlowRun> {
+/** The run from the record where that shows whether it was retried, otherwise from Prefect. A retry makes another end of the window. */
+async function readRun(ctx: QueryContext, id: string): Promise<{ run: FlowRun; isCurrent: boolean }> {
   const db = ctx.record();
   const row = db && findFlowRunRow(db, id);
-  if (row && (row.begin_us !== null || row.doc !== null)) {
-    const deployment = row.doc === null && db ? findObject(db, "deployment", toFlowRun(row).deployment_id ?? "") : null;
-    const pool = deployment?.doc.work_pool_name;
-    return pool ? { ...toFlowRun(row), work_pool_name: pool } : toFlowRun(row);
-  }
+  const isCurrent = db !== null && row !== null && (row.deleted_us !== null || areRetriesRecorded(ctx, db));
+  if (db && row && isCurrent && (row.begin_us !== null || row.doc !== null)) return { run: ofRow(db, row), isCurrent };
   try {
-    return await readFlowRun(ctx, openLive(ctx), id);
+    return { run: await readFlowRun(ctx, openLive(ctx), id), isCurrent: true };
   } catch (error) {
-    if (row) return toFlowRun(row);
+    if (db && row) return { run: ofRow(db, row), isCurrent };
     throw error;
   }
+}
+
+function ofRow(db: RecordDb, row: FlowRunRow): FlowRun {
+  const run = toFlowRun(row);
+  const deployment = row.doc === null ? findObject(db, "deployment", run.deployment_id ?? "") : null;
+  const pool = deployment?.doc.work_pool_name;
+  return pool ? { ...run, work_pool_name: pool } : run;
 }

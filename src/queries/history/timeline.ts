@@ -12,7 +12,7 @@ import { findRunsWithErrors } from "../../store/runs/runs-in-window.ts";
 import { stateKey } from "../events/event-tally.ts";
 import { listEvents } from "../events/events.ts";
 import { deletionNote, readDeletedRun } from "../runs/deleted-run.ts";
-import { getRunLogs, settledReading } from "../runs/logs.ts";
+import { getRunLogs, isLogRecorded } from "../runs/logs.ts";
 import { isWindowRecorded, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
@@ -156,7 +156,7 @@ interface Lines {
 
 async function errorLines(ctx: QueryContext, subject: TimelineSubject, fresh: boolean | undefined): Promise<Lines> {
   const { window, run } = subject;
-  if (run === null) return recordedErrors(ctx.record(), subject);
+  if (run === null) return recordedErrors(ctx, subject);
   try {
     const logs = await getRunLogs(ctx, { flowRunId: run.id, includeSubflows: false, fresh, wanted: 1_000 });
     const entries = logs.lines.flatMap(({ log, n }): TimelineEntry[] => {
@@ -173,7 +173,8 @@ async function errorLines(ctx: QueryContext, subject: TimelineSubject, fresh: bo
 }
 
 /** Recorded error lines of the runs of a deployment or work pool. */
-function recordedErrors(db: RecordDb | null, { kind, id, name, window }: TimelineSubject): Lines {
+function recordedErrors(ctx: QueryContext, { kind, id, name, window }: TimelineSubject): Lines {
+  const db = ctx.record();
   if (db === null)
     return { entries: [], isWhole: false, note: sentence`Nothing is recorded yet: log lines are not shown.` };
   const owner = kind === "deployment" ? { deploymentId: id ?? "" } : { workPoolName: name ?? "" };
@@ -181,11 +182,11 @@ function recordedErrors(db: RecordDb | null, { kind, id, name, window }: Timelin
   const { fromUs: sinceUs, toUs: untilUs } = window;
   const found = findLogs(db, { flowRunIds: runs, minLevel: ERROR, sinceUs, untilUs, order: "desc", limit: 200 });
   const logs = withKnownNumbers(db, found.logs);
-  const missing = runs.filter((run) => settledReading(db, run) === null).length;
+  const missing = runs.filter((run) => !isLogRecorded(ctx, db, run)).length;
   const note =
     missing === 0
       ? null
-      : sentence`Log lines of ${missing} of its runs are not recorded; get_flow_run_logs reads them.`;
+      : sentence`Log lines of ${missing} of its runs are not recorded up to now; get_flow_run_logs reads them.`;
   const entries = logs.map(({ log, n, tsUs }) => ({ kind: "log", us: tsUs, id: log.id, log, n }) as const);
   return { entries, isWhole: missing === 0, note };
 }

@@ -15,10 +15,12 @@ import { type FlowRunRow, findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { findFlowRunIdsBelow, findRunNames } from "../../store/runs/run-tree.ts";
 import { readRunNames } from "../names/run-names.ts";
 import type { LiveValue } from "../source/answer.ts";
-import { answerWhole } from "../source/answer.ts";
+import { answerWhole, areRetriesRecorded } from "../source/answer.ts";
+import { AHEAD_US } from "../source/choose-source.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
-import { statedSkewUs } from "../source/server-time.ts";
+import { isOffline } from "../source/run-window.ts";
+import { readingAgeUs, statedSkewUs } from "../source/server-time.ts";
 import { deletedError, deletionNote, readDeletedRun } from "./deleted-run.ts";
 import { readLiveLogs } from "./live-logs.ts";
 import type { LogLine } from "./log-lines.ts";
@@ -137,6 +139,15 @@ export function settledReading(db: RecordDb, id: string): { readUs: LocalUs; isF
   const last = coveredRanges(db, "log", id).at(-1);
   if (last === undefined || last.toUs < endUs + SETTLED_US) return null;
   return { readUs: last.verifiedUs, isFinal: last.toUs >= endUs + LAST_LOG_DELAY_US };
+}
+
+/** All lines of an ended run up to now are recorded, or Prefect is unreachable and those of its end are. */
+export function isLogRecorded(ctx: QueryContext, db: RecordDb, id: string): boolean {
+  const reading = settledReading(db, id);
+  if (reading === null) return false;
+  const ageUs = readingAgeUs(ctx, db, reading.readUs);
+  const isRecent = ageUs >= -AHEAD_US && ageUs <= ctx.freshMs * 1000;
+  return isRecent || isOffline(ctx, db) || (reading.isFinal && areRetriesRecorded(ctx, db));
 }
 
 function fromRecord(ctx: QueryContext, db: RecordDb, flowRunId: string, ids: readonly string[]): RunLogs {

@@ -134,8 +134,8 @@ function flowRunIdsOf(set: FilterSet): readonly string[] | null {
 }
 
 /**
- * The oldest time at which the task runs of one of these flow runs were read whole after its end, local clock. Null unless that
- * is so for all of them. The server writes the last rows some seconds after their events.
+ * The oldest time at which the task runs of one of these flow runs were read whole after its recorded end, local clock. Null unless
+ * that is so for all of them. The server writes the last rows some seconds after their events.
  */
 function settledReading(db: RecordDb, flowRunIds: readonly string[] | null): LocalUs | null {
   if (flowRunIds === null || flowRunIds.length === 0) return null;

@@ -2,7 +2,7 @@
 
 import { AppError } from "../../errors.ts";
 import { asNames, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { earliestUs, formatIsoUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { addUs, earliestUs, formatIsoUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
@@ -138,7 +138,7 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
     }),
     ...runs.map((run) => ({ kind: "run", us: run.beginUs, id: run.id, run }) as const),
   ].sort((a, b) => b.us - a.us);
-  const notes = [...unsearched(db, window, wants, live), ...unrecordedRuns(ctx, db, window, wants)];
+  const notes = [...unsearched(ctx, db, search, wants, live), ...unrecordedRuns(ctx, db, window, wants)];
   const whole = withUnsearched(withLiveLists(freshness, live, wants), notes);
   const hits: SearchHit[] = [...objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];
   return {
@@ -318,8 +318,9 @@ function withLiveLists(freshness: Freshness, live: LiveLists, wants: (kind: Sear
 
 /** Notes about what was not searched. */
 function unsearched(
+  ctx: QueryContext,
   db: RecordDb | null,
-  window: TimeRange,
+  { window, nowUs }: Search,
   wants: (kind: SearchKind) => boolean,
   { lists, failed }: LiveLists,
 ): Sentence[] {
@@ -335,7 +336,7 @@ function unsearched(
     return notes;
   }
   if (wants("log")) {
-    const { runs, missing } = countRunsWithoutLogs(db, window);
+    const { runs, missing } = countRunsWithoutLogs(db, window, addUs(nowUs, -ctx.freshMs * 1000));
     if (missing > 0) {
       notes.push(
         sentence`Logs of ${missing} of the ${runs} runs in this time are not fully recorded, so lines may be missing; get_flow_run_logs with text searches one run.`,

@@ -224,10 +224,21 @@ export function answerSnapshot<T>(
   return answerWhole(ctx, { ...question, readUs: db ? oldestReading(db, question.kinds) : null }, reading);
 }
 
+/**
+ * An ended run can be retried, and then gets new task runs and log lines. Its state events show that, so what was read of it stays
+ * true only as long as these are recorded up to now.
+ */
+const RETRIES_SHOW_IN = "event";
+
+/** The record shows every retry of an ended run up to now, or Prefect is unreachable. */
+export function areRetriesRecorded(ctx: QueryContext, db: RecordDb): boolean {
+  return isRecordCurrent(ctx, db, RETRIES_SHOW_IN);
+}
+
 export interface WholeQuestion extends Omit<SnapshotQuestion, "kinds"> {
   /** When all that the question needs was read, local clock. Null: never. */
   readonly readUs: LocalUs | null;
-  /** What was read cannot change any more. */
+  /** What was read of ended runs changes only when one of them is retried, so its age does not matter while the events are recorded. */
   readonly isSettled?: boolean;
 }
 
@@ -243,7 +254,7 @@ export async function answerWhole<T>(
   const ask = {
     ...base,
     readUs,
-    isSettled: question.isSettled === true,
+    isSettled: question.isSettled === true && db !== null && areRetriesRecorded(ctx, db),
     isStale: question.isStale === true,
   };
   const choice = chooseForSnapshot(ask);

@@ -53,7 +53,7 @@ export interface WindowAsk extends Ask {
 export interface SnapshotAsk extends Ask {
   /** When the whole list was last read, or null. */
   readonly readUs: ServerUs | null;
-  /** What was read cannot change any more, so its age does not matter. */
+  /** What was read has not changed since, as the record shows, so its age does not matter. */
   readonly isSettled?: boolean;
   /** The record is known to be out of date, whatever its age. Prefect is asked unless it is unreachable. */
   readonly isStale?: boolean;

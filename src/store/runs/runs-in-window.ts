@@ -2,7 +2,9 @@
  * Flow runs of a time window. A run is in the window by its start, or by its expected start while it has not started
  * (`begin_us`), as in Prefect's filter on `start_time`.
  */
+import type { ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
+import { LAST_LOG_DELAY_US } from "../../model/runs/server-delays.ts";
 import type { RecordDb } from "../database.ts";
 import { FAILED_SQL, TERMINAL_SQL } from "../state-types.ts";
 import { SCOPE_OF_RUN } from "./ended-runs.ts";
@@ -75,13 +77,21 @@ export function findRunsWithErrors(db: RecordDb, owner: RunOwner, window: TimeRa
     .map((row) => idText(row.id));
 }
 
-/** Number of started runs of the window, and of those among them that are running or whose lines were not read since their end. */
-export function countRunsWithoutLogs(db: RecordDb, window: TimeRange): { runs: number; missing: number } {
-  const count = db.prepare<{ runs: number; missing: number }, [number, number]>(
+/**
+ * Number of started runs of the window, and of those among them that are running or whose lines were not read after the last of them
+ * is expected. A reading since `recentUs` (server clock) is late enough for an answer about now.
+ */
+export function countRunsWithoutLogs(
+  db: RecordDb,
+  window: TimeRange,
+  recentUs: ServerUs,
+): { runs: number; missing: number } {
+  const count = db.prepare<{ runs: number; missing: number }, [number, number, number, number]>(
     `SELECT count(*) AS runs,
        coalesce(sum(r.state_type NOT IN (${TERMINAL_SQL}) OR NOT EXISTS (SELECT 1 FROM coverage c WHERE c.kind = 'log'
-         AND c.scope = ${SCOPE_OF_RUN} AND c.to_us >= coalesce(r.end_us, r.state_us))), 0) AS missing
+         AND c.scope = ${SCOPE_OF_RUN} AND c.to_us >= coalesce(r.end_us, r.state_us)
+         AND c.to_us >= min(coalesce(r.end_us, r.state_us) + ?, ?))), 0) AS missing
      FROM flow_run r WHERE begin_us BETWEEN ? AND ? AND start_us IS NOT NULL AND deleted_us IS NULL`,
   );
-  return count.get(window.fromUs, window.toUs) ?? { runs: 0, missing: 0 };
+  return count.get(LAST_LOG_DELAY_US, recentUs, window.fromUs, window.toUs) ?? { runs: 0, missing: 0 };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { HOUR_US } from "../../../src/lib/time.ts";
 import type { FlowRun, TaskRun } from "../../../src/model/objects.ts";
 import { addCoverage } from "../../../src/store/coverage.ts";
 import { inTransaction } from "../../../src/store/database.ts";
@@ -75,14 +76,19 @@ describe("flow runs of a window", () => {
 
   test("without a claim on their logs are counted among the started ones", () => {
     using db = recordOf(RUNS);
-    expect(countRunsWithoutLogs(db, WINDOW)).toEqual({ runs: 5, missing: 5 });
+    expect(countRunsWithoutLogs(db, WINDOW, WINDOW.toUs)).toEqual({ runs: 5, missing: 5 });
     const begun = { fromUs: 0, toUs: T0_US, verifiedUs: T0_US, serverCount: null, recordCount: null } as const;
     inTransaction(db, () => addCoverage(db, "log", failed.id, { ...begun, source: "live" }));
-    expect(countRunsWithoutLogs(db, WINDOW)).toEqual({ runs: 5, missing: 5 });
+    expect(countRunsWithoutLogs(db, WINDOW, WINDOW.toUs)).toEqual({ runs: 5, missing: 5 });
     const claim = { ...WINDOW, source: "live", verifiedUs: T0_US, serverCount: null, recordCount: null } as const;
     inTransaction(db, () => addCoverage(db, "log", failed.id, claim));
-    expect(countRunsWithoutLogs(db, WINDOW)).toEqual({ runs: 5, missing: 4 });
-    expect(countRunsWithoutLogs(db, { fromUs: 0, toUs: 1 })).toEqual({ runs: 0, missing: 0 });
+    expect(countRunsWithoutLogs(db, WINDOW, WINDOW.toUs)).toEqual({ runs: 5, missing: 4 });
+    // Later lines are expected until ten minutes after the end.
+    const laterUs = WINDOW.toUs + HOUR_US;
+    expect(countRunsWithoutLogs(db, WINDOW, laterUs)).toEqual({ runs: 5, missing: 5 });
+    inTransaction(db, () => addCoverage(db, "log", failed.id, { ...claim, toUs: WINDOW.toUs + HOUR_US }));
+    expect(countRunsWithoutLogs(db, WINDOW, laterUs)).toEqual({ runs: 5, missing: 4 });
+    expect(countRunsWithoutLogs(db, { fromUs: 0, toUs: 1 }, laterUs)).toEqual({ runs: 0, missing: 0 });
   });
 });
 

@@ -35,6 +35,7 @@ function fillRecord(harness: ToolHarness, logs: readonly Log[], options: { verif
   harness.taskRuns([task]);
   harness.logs(logs);
   const verifiedUs = options.verifiedUs ?? T0_US + 1_000 * SECOND_US;
+  harness.cover("event");
   harness.cover("log", { scope: run.id, fromUs: T0_US - 60 * SECOND_US, toUs: verifiedUs, verifiedUs });
 }
 

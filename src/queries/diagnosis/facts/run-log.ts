@@ -3,7 +3,7 @@ import { asName, sentence } from "../../../lib/shown-text.ts";
 import type { FlowRun, Log } from "../../../model/objects.ts";
 import { isTerminal } from "../../../model/state.ts";
 import { findLogsOfFlowRun } from "../../../store/logs/logs.ts";
-import { settledReading } from "../../runs/logs.ts";
+import { isLogRecorded } from "../../runs/logs.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { askLive, type Gathering } from "./gathering.ts";
 
@@ -23,7 +23,7 @@ export async function readRunLog(
 ): Promise<readonly Log[] | null> {
   const db = ctx.record();
   const recorded = db ? relevantLines(findLogsOfFlowRun(db, run.id)) : [];
-  const isComplete = db !== null && isTerminal(run.state_type ?? null) && settledReading(db, run.id) !== null;
+  const isComplete = db !== null && isTerminal(run.state_type ?? null) && isLogRecorded(ctx, db, run.id);
   if (isComplete) return recorded;
   const fallback = recorded.length > 0 ? recorded : null;
   return askLive<readonly Log[] | null>(
