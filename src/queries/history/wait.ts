@@ -6,6 +6,7 @@ import {
   addMs,
   addUs,
   earliestUs,
+  formatIsoSeconds,
   latestUs,
   onServerClock,
   parseIsoUs,
@@ -129,7 +130,7 @@ export async function waitForRun(
 }
 
 /** Waits for the first matching event that occurs at `sinceUs` (server clock) or later. */
-export function waitForEvent(
+export async function waitForEvent(
   ctx: QueryContext,
   filter: EventFilter,
   sinceUs: ServerUs,
@@ -140,7 +141,7 @@ export function waitForEvent(
       ? { value: event, isReached: true, message: asName(event.event), sinceUs: parseIsoUs(event.occurred) }
       : { value: null, isReached: false, message: sentence`no such event yet`, sinceUs: undefined };
   const range = () => ({ fromUs: sinceUs, toUs: addUs(latestUs(sinceUs, serverNowUs(ctx)), 60 * SECOND_US) });
-  return watch(ctx, options, (seen) => seen.isReached, {
+  const waited = await watch<PrefectEvent | null>(ctx, options, (seen) => seen.isReached, {
     record: (db) => see(findEvents(db, { ...range(), order: "asc", limit: 1, filter }).events[0]),
     async live(limited) {
       const question = { range: range(), order: "asc", filter, wanted: 1 } as const;
@@ -148,6 +149,12 @@ export function waitForEvent(
       return see(events[0]);
     },
   });
+  const { asOfUs, coverage } = waited.freshness;
+  if (waited.isReached || asOfUs >= sinceUs) return waited;
+  // What was seen ends before the time that was asked about.
+  const note = sentence`The time since ${formatIsoSeconds(asOfUs)} has not been read yet: the event may have occurred.`;
+  const unproven = { ...coverage, complete: false, notes: [...coverage.notes, note] };
+  return { ...waited, freshness: { ...waited.freshness, coverage: unproven } };
 }
 
 /** A live reading without retries, since the wait repeats its requests anyway. */

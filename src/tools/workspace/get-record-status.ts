@@ -96,10 +96,9 @@ function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
     const last = ranges
       .slice(-MAX_RANGES)
       .map((range) => sentence`${formatIsoSeconds(range.fromUs)} to ${formatIsoSeconds(range.toUs)}`);
-    // Task runs are claimed per flow run, so an empty list says nothing about them.
-    const none = own(kind === "task_run" ? "per flow run" : "nothing");
-    return [sentence`covered ${asName(kind)}: ${last.length > 0 ? joined(last, "; ") : none}`];
+    return [sentence`covered ${asName(kind)}: ${last.length > 0 ? joined(last, "; ") : own("nothing")}`];
   });
+  const isEmpty = Object.values(status.coverage).every((ranges) => ranges.length === 0);
   const { backfill, lastError, requests } = status;
   const version = status.version ? sentence` (Prefect ${asName(status.version)})` : "";
   const size = sentence`${asPlace(status.file)}, ${figure(status.bytes / 1e6, 1)} MB`;
@@ -117,7 +116,7 @@ function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
             "; ",
           )}`,
         ]
-      : [own("no gaps")]),
+      : [isEmpty ? own("nothing is recorded yet: prefect-mcp-bun sync, or serve, fills the record") : own("no gaps")]),
     sentence`syncing: ${status.syncing}${status.stream ? sentence`, websocket ${asName(status.stream)}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : durationText(status.lagMs * 1000)}${status.lastContactUs ? sentence`; last contact ${durationText(nowUs - status.lastContactUs)} ago` : ""}`,
     ...(backfill && !backfill.done
       ? [sentence`backfill: ${formatIsoSeconds(backfill.reachedUs)} reached, goal ${formatIsoSeconds(backfill.goalUs)}`]

@@ -121,6 +121,21 @@ describe("wait_for from the record", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
+  test("claims nothing about a time that the record does not reach", async () => {
+    await using harness = await openToolHarness();
+    follow(harness, "refused");
+    putFact(
+      harness.db,
+      "connection",
+      { reachable: true, sinceUs: 0, lastContactUs: harness.nowUs - 9e6, error: null },
+      0,
+    );
+    harness.fake.faults.fail("/events/filter", { status: 503 }, 1_000);
+    const { structured, text } = await waiting(harness, { event_type_prefix: "shop.", timeout: "2s" });
+    expect(structured).toMatchObject({ reached: false, coverage: { complete: false } });
+    expect(text).toContain("has not been read yet: the event may have occurred.");
+  });
+
   test("says at once, and at the timeout, that no recorded event has the awaited name", async () => {
     await using harness = await openToolHarness();
     follow(harness, "open");

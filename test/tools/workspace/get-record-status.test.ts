@@ -26,7 +26,7 @@ describe("get_record_status", () => {
     putFact(db, "stream", { state: "open", sinceUs: nowUs }, nowUs);
     putFact(db, "lastError", { atUs: nowUs - HOUR_US, code: "unavailable", message: "connection refused" }, nowUs);
     const { structured, text } = await harness.call(getRecordStatusTool);
-    expect(text).toContain("\ncovered flow_run: nothing\ncovered task_run: per flow run\n");
+    expect(text).toContain("\ncovered flow_run: nothing\ncovered task_run: nothing\n");
     expect(structured).toMatchObject({
       instance: fake.url,
       version: "3.8.8",
