@@ -81,6 +81,8 @@ const LOG_LINES = 30;
 const EVER = { since: "1970-01-01T00:00:00Z", until: "2100-01-01T00:00:00Z" };
 /** Prefect's own note of the built-in block types that it has registered. */
 const MEMO = "memo_store.toml";
+/** Without it, a start only takes longer. */
+const MEMO_MS = 20_000;
 
 export async function startRealPrefect(options: RealPrefectOptions = {}): Promise<RealPrefect> {
   const folder = await mkdtemp(join(tmpdir(), "real-prefect-"));
@@ -301,7 +303,14 @@ function templateFile(): string {
 
 async function keepTemplate(home: string, template: string): Promise<void> {
   await mkdir(join(template, ".."), { recursive: true });
-  await waitUntil("the server has registered the block types", () => existsSync(join(home, MEMO)));
+  // Some versions write no note (3.4.25, 3.6.29). Then each server migrates a database of its own.
+  const isNoted = waitUntil(
+    "the server has registered the block types",
+    () => existsSync(join(home, MEMO)),
+    Boolean,
+    MEMO_MS,
+  );
+  if (!(await isNoted.catch(() => false))) return;
   const draft = `${template}.${process.pid}-${systemClock.nowUs()}`;
   const database = new Database(join(home, "prefect.db"));
   try {
