@@ -39,10 +39,13 @@ afterAll(async () => {
   await prefect?.[Symbol.asyncDispose]();
 });
 
-/** Waits for the runs of schedules, the only ones with a creator: three of each of four deployments. */
+/** Waits for the runs of schedules, the only ones with a creator: three of each deployment that is not paused. */
 async function scheduledRuns(post: ReturnType<typeof postTo>): Promise<void> {
+  const deployments = (await post("/deployments/filter", {})) as { paused: boolean; schedules: unknown[] }[];
+  const scheduled = deployments.filter(({ paused, schedules }) => !paused && schedules.length > 0).length;
+  expect(scheduled).toBeGreaterThan(0);
   const count = () => post("/flow_runs/count", { flow_runs: { created_by: { is_null_: false } } }) as Promise<number>;
-  await waitUntil("the scheduler has made twelve runs", count, (found) => found >= 12);
+  await waitUntil("the scheduler has made its runs", count, (found) => found === 3 * scheduled);
 }
 
 test("record and server name the same rows in the same order, for random filters over every field and operator", async () => {
