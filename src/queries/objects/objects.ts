@@ -1,5 +1,5 @@
 /** Objects of one kind by Prefect's filters, from the lists that the record holds. */
-import { asName, own, sentence } from "../../lib/shown-text.ts";
+import { asName, asReason, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { type FilterKind, factsOf, heldFilters, KINDS, type ListedKind } from "../../model/kinds.ts";
@@ -16,6 +16,7 @@ import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { idsOf, isOffline } from "../source/run-window.ts";
 import { saveObjects } from "../source/save-objects.ts";
+import { withUndecided } from "../source/undecided.ts";
 import { asHeld, isWithinHeld } from "./held-part.ts";
 
 /** Kinds that are listed by their own filter. The route of work queues gives that filter another key than all other routes do. */
@@ -45,8 +46,7 @@ export async function listObjects<K extends FilteredListKind>(
 ): Promise<ObjectsPage<K>> {
   const { kind, set, sort, limit, offset, fresh } = question;
   const db = ctx.record();
-  const hasRuns = [set.flow_runs, set.task_runs].some((filter) => filter !== undefined && filter !== null);
-  const isAnswerable = (isDecidable(set) && !hasRuns) || isOffline(ctx, db);
+  const isAnswerable = (isDecidable(set) && !hasRunFilter(set)) || isOffline(ctx, db);
   const isStale = !isWithinHeld(kind, set[KINDS[kind].filterKey]);
   const kinds = [...new Set([kind, ...snapshotsNeededBy(set, KINDS[kind].filterKey), ...(question.with ?? [])])];
   const { value: rows, freshness } = await answerSnapshot<readonly SnapshotObjects[K][]>(
@@ -99,16 +99,24 @@ function withNotes<K extends FilteredListKind>(
   freshness: Freshness,
 ): Freshness {
   const notes = [...freshness.coverage.notes];
+  const undecided: Sentence[] = [];
   for (const id of db ? (idsOf(set[KINDS[kind].filterKey]) ?? []) : []) {
     const recorded = db && !rows.some((row) => row.id === id.toLowerCase()) ? findObject(db, kind, id) : null;
     if (recorded?.deletedUs == null) continue;
     const seen = own(formatIsoUs(recorded.deletedUs));
     notes.push(sentence`${asName(recorded.name)} (${asName(recorded.id)}) was deleted in Prefect (seen ${seen}).`);
   }
-  if (freshness.source === "record" && !isDecidable(set)) {
-    notes.push(
+  if (hasRunFilter(set))
+    undecided.push(sentence`Not all runs are recorded, so some ${asReason(KINDS[kind].plural)} may be missing.`);
+  if (!isDecidable(set)) {
+    undecided.push(
       sentence`Whether work queue names match is an estimate: the record does not have the name that Prefect stored with a deployment.`,
     );
   }
-  return { ...freshness, coverage: { ...freshness.coverage, notes } };
+  return withUndecided({ ...freshness, coverage: { ...freshness.coverage, notes } }, undecided);
+}
+
+/** The record may lack runs of any time, so only Prefect decides a filter by them. */
+function hasRunFilter(set: FilterSet): boolean {
+  return [set.flow_runs, set.task_runs].some((filter) => filter !== undefined && filter !== null);
 }

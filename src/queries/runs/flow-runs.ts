@@ -1,5 +1,5 @@
 /** Flow runs by Prefect's filters. */
-import { sentence } from "../../lib/shown-text.ts";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { addUs, earliestUs, formatIsoUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { FlowRun, JsonObject } from "../../model/objects.ts";
@@ -27,6 +27,7 @@ import {
   presentWindow,
 } from "../source/run-window.ts";
 import { serverNowUs } from "../source/server-time.ts";
+import { unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
 import { deletionNote } from "./deleted-run.ts";
 
 export interface FlowRunsQuestion {
@@ -349,10 +350,25 @@ function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, fre
   }
   const states = value.items.map((item) => item.summary.stateName);
   notes.push(...stateNotes(db, "flow_run", question.set.flow_runs, states));
-  if (freshness.source === "record" && !isDecidable(question.set)) {
+  const whole = { ...freshness, coverage: { ...freshness.coverage, notes } };
+  return db === null ? whole : withUndecided(whole, undecidedNotes(db, question));
+}
+
+/** What the record cannot decide about the question. */
+function undecidedNotes(db: RecordDb, { set }: FlowRunsQuestion): Sentence[] {
+  const isRecorded = (id: string) => findFlowRunRow(db, id) !== null;
+  const notes = [
+    ...unreadListNotes(db, snapshotsNeededBy(set, "flow_runs")),
+    ...unrecordedIdNotes(idsOf(set.flow_runs), own("flow runs"), isRecorded),
+  ];
+  if (asksForSubflows(set) && findMissingParentTaskRuns(db, 1).length > 0)
+    notes.push(
+      sentence`Not all task runs that link subflows to their parents are recorded, so subflows may be missing.`,
+    );
+  if (!isDecidable(set)) {
     notes.push(
       sentence`Whether work queue names match is an estimate: the record does not have the name that Prefect stored with a run.`,
     );
   }
-  return { ...freshness, coverage: { ...freshness.coverage, notes } };
+  return notes;
 }

@@ -2,7 +2,7 @@
  * Task runs by Prefect's filters. Some have no events, so the record covers what was read by expected start, and the task runs of ended
  * flow runs.
  */
-import { sentence } from "../../lib/shown-text.ts";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, type LocalUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import { withNotes as addNotes, asIncomplete, type Freshness, type TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
@@ -40,6 +40,7 @@ import {
   presentWindow,
 } from "../source/run-window.ts";
 import { serverNowUs } from "../source/server-time.ts";
+import { unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
 
 export interface TaskRunsQuestion {
   readonly set: FilterSet;
@@ -104,9 +105,10 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
 function withNotes(
   db: RecordDb | null,
   { set }: TaskRunsQuestion,
-  { value, freshness }: Answered<Found>,
+  { value, freshness: answered }: Answered<Found>,
   areRunsKnown: boolean,
 ): TaskRunsPage {
+  const freshness = db === null ? answered : withUndecided(answered, undecidedNotes(db, set));
   const shown = value.items.map((item) => item.summary.stateName);
   const noted = addNotes(freshness, stateNotes(db, "task_run", set.task_runs, shown));
   const isWhole = areRunsKnown || freshness.source !== "record";
@@ -121,6 +123,16 @@ function areFlowRunsRecorded(db: RecordDb, set: FilterSet, { fromUs }: TimeRange
   const ids = flowRunIdsOf(set);
   if (ids !== null) return areIdsRecorded(ids, (id) => findFlowRunRow(db, id) !== null);
   return !hasTaskRunsOfUnrecordedRuns(db, set, boundsOf(set.task_runs).fromUs === null ? fromUs : 0);
+}
+
+/** What the record cannot decide about the question. */
+function undecidedNotes(db: RecordDb, set: FilterSet): Sentence[] {
+  const isRecorded = (id: string) => findTaskRunRow(db, id) !== null;
+  return [
+    ...unreadListNotes(db, snapshotsNeededBy(set, "task_runs")),
+    ...unrecordedIdNotes(idsOf(set.task_runs), own("task runs"), isRecorded),
+    ...(isDecidable(set) ? [] : [sentence`The record can only estimate which task runs match the work queue names.`]),
+  ];
 }
 
 /** Flow runs to which the filters restrict, or null. */
