@@ -321,9 +321,9 @@ export class Oracle {
       const versions = this.own.published.get(id);
       const held = findEventById(db, id);
       if (!versions) this.o.fail(`the record has ${id}, which was never published`);
-      // Events that are too old to be read again may be stored in a later copy that was streamed.
+      // Events that are too old, or too far in the future, to be read again may be stored in a later copy that was streamed.
       const row = stored.get(id);
-      const allowed = row && row.us >= fromUs ? [row.event] : versions;
+      const allowed = row && row.us >= fromUs && row.us <= toUs ? [row.event] : versions;
       if (!allowed?.some((version) => sameEvent(version, held))) {
         this.o.fail(`event ${id} differs: held ${JSON.stringify(held)}, REST ${JSON.stringify(allowed)}`);
         return;
