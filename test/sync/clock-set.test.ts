@@ -1,10 +1,13 @@
 /** What the engine does when a clock is set, step by step; the simulation does the same at random moments. */
 import { describe, expect, test } from "bun:test";
 import { DAY_US, formatIsoUs, HOUR_US, MINUTE_US } from "../../src/lib/time.ts";
+import { createRedactor } from "../../src/model/secrets/redact.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
+import { findEventById } from "../../src/store/events/events.ts";
 import { findFlowRunRow } from "../../src/store/runs/flow-runs.ts";
 import { findFact } from "../../src/store/sync-state.ts";
 import { clockFact, setBackUs, trustedUntilUs } from "../../src/sync/context/clock-fact.ts";
+import { createContext } from "../../src/sync/context/create-context.ts";
 import { retentionFloorUs } from "../../src/sync/context/retention-floor.ts";
 import { catchUp } from "../../src/sync/events/catch-up.ts";
 import { Snapshots } from "../../src/sync/runs/snapshots.ts";
@@ -40,14 +43,36 @@ describe("when the server clock is set back", () => {
     async (isSame) => {
       const { ctx } = await caughtUp();
       ctx.ingest.claims([{ fromUs: T0_US - 30 * DAY_US, toUs: T0_US, source: "backfill", verifiedUs: T0_US }]);
-      const clock = clockFact(ctx);
-      if (clock) ctx.ingest.putFact("clock", isSame ? clock : { ...clock, bootedUs: 5 * SECOND });
       const nowUs = T0_US - HOUR_US;
       // The last catch-up was 30 s ago.
-      expect(trustedUntilUs(ctx.db, ctx.clock, nowUs)).toBe(nowUs - (isSame ? 30 * SECOND : DAY_US));
-      expect(trustedUntilUs(ctx.db, ctx.clock, T0_US - SECOND)).toBe(T0_US - SECOND);
+      expect(trustedUntilUs(ctx.db, ctx.clock, nowUs, isSame)).toBe(nowUs - (isSame ? 30 * SECOND : DAY_US));
+      expect(trustedUntilUs(ctx.db, ctx.clock, T0_US - SECOND, isSame)).toBe(T0_US - SECOND);
     },
   );
+
+  test("and the local clock too, before the record is used again, the last catch-up seems to come and proves nothing", async () => {
+    const { ctx, clock } = await caughtUp();
+    ctx.ingest.claims([{ fromUs: T0_US - 30 * DAY_US, toUs: T0_US, source: "backfill", verifiedUs: T0_US }]);
+    clock.setUs = -HOUR_US;
+    expect(trustedUntilUs(ctx.db, clock, T0_US - HOUR_US, true)).toBe(T0_US - HOUR_US - DAY_US);
+  });
+
+  test("while its record was aside and the local clock was set, what it passed since is not trusted", async () => {
+    const { ctx, clock, prefect } = await caughtUp();
+    prefect.events = [anEventAt(-20)];
+    await catchUp(ctx, neverAborted);
+    ctx.ingest.claims([{ fromUs: T0_US - 3 * DAY_US, toUs: T0_US, source: "backfill", verifiedUs: T0_US }]);
+    const fact = clockFact(ctx);
+    if (fact) ctx.ingest.putFact("clock", { ...fact, bootedUs: -10 * SECOND });
+    const again = createContext({ ...ctx, api: ctx.requests.api, redact: createRedactor({ credentials: [] }) });
+    // The engine writes at once how the local clock is now.
+    if (fact) again.ingest.putFact("clock", fact);
+    prefect.skewMs = -HOURS;
+    await catchUp(again, neverAborted);
+    const halfDayAgoUs = clock.us - DAY_US / 2;
+    const claims = coveredRanges(ctx.db, "event", "");
+    expect(claims.some(({ fromUs, toUs }) => fromUs <= halfDayAgoUs && toUs >= halfDayAgoUs)).toBe(false);
+  });
 
   test("the retention floor does not stay in the future, where nothing would be claimed any more", async () => {
     const { ctx, prefect, clock } = await caughtUp();
@@ -56,6 +81,17 @@ describe("when the server clock is set back", () => {
     await catchUp(ctx, neverAborted);
     expect(retentionFloorUs(ctx.db)).toBeLessThanOrEqual(clock.us - 2 * HOUR_US);
   });
+});
+
+test("while the server clock is unknown, an event that the server does not have any more shows nothing: it may be old by that clock", async () => {
+  const { ctx, prefect, clock } = aHarness({ skewMs: null });
+  const event = anEventAt(-60);
+  prefect.events = [event];
+  await catchUp(ctx, neverAborted);
+  prefect.events = [];
+  clock.us += 200 * SECOND;
+  await catchUp(ctx, neverAborted);
+  expect([findEventById(ctx.db, event.id)?.id, findFact(ctx.db, "otherServer")]).toEqual([event.id, null]);
 });
 
 test("what the server may have deleted while its clock was ahead is not claimed after it was set back", async () => {

@@ -26,12 +26,13 @@ export function setBackUs(db: RecordDb, clock: Clock): number | null {
 /**
  * Until when claims are true, given that the server clock is known for the first time in this process and now at `nowUs`. Claims beyond
  * it show that it was set back while no process synced: then all that it has passed since may have been passed for the second time.
+ * `isSameClock`: whether the local clock was not set since then, so that it says how long ago the last catch-up was.
  */
-export function trustedUntilUs(db: RecordDb, clock: Clock, nowUs: ServerUs): ServerUs {
+export function trustedUntilUs(db: RecordDb, clock: Clock, nowUs: ServerUs, isSameClock: boolean): ServerUs {
   const endUs = coverageEnd(db, "event", "");
   if (endUs === null || endUs <= nowUs + CLIENT_AHEAD_US) return nowUs;
-  const atUs = isSameLocalClock(db, clock) ? findFact(db, "catchup")?.atUs : undefined;
-  return addUs(nowUs, atUs === undefined ? -DAY_US : -Math.max(0, clock.nowUs() - atUs));
+  const atUs = isSameClock ? findFact(db, "catchup")?.atUs : undefined;
+  return addUs(nowUs, atUs === undefined || atUs > clock.nowUs() ? -DAY_US : -(clock.nowUs() - atUs));
 }
 
 /** What readers need to know of the clocks; null while the server clock is unknown. */

@@ -11,7 +11,7 @@ import { RequestBudget } from "../server/request-budget.ts";
 import { Requests } from "../server/requests.ts";
 import { ServerClock } from "../server/server-clock.ts";
 import { ChangeSource } from "./changes.ts";
-import { trustedUntilUs } from "./clock-fact.ts";
+import { isSameLocalClock, trustedUntilUs } from "./clock-fact.ts";
 import type { EngineContext } from "./engine-context.ts";
 import { Ingest } from "./ingest.ts";
 import { assumedFacts } from "./server-facts.ts";
@@ -57,6 +57,8 @@ export function createContext(options: ContextOptions): EngineContext {
   const changes = new ChangeSource();
   const connectivity = new Connectivity(clock, (isReachable) => changes.publish("connectivity", { isReachable }));
   let loggedMs = NEVER_MS;
+  // The fact of the local clock may be replaced before the server clock is known: a record that is used again gets it at once.
+  const wasSameClock = isSameLocalClock(db, clock);
   const clockWatch = new ClockWatch(clock, (byMs) => {
     logger.warn("the clock of this machine was set, or the machine was suspended", {
       by_seconds: Math.round(byMs / 1000),
@@ -68,7 +70,8 @@ export function createContext(options: ContextOptions): EngineContext {
   const serverClock = new ServerClock(api, clock, {
     beforeMark: () => clockWatch.check(),
     onChange({ byMs, untilUs }) {
-      ingest.repairs.serverClockChanged(byMs === null ? trustedUntilUs(db, clock, untilUs) : untilUs);
+      const isSameClock = wasSameClock && isSameLocalClock(db, clock);
+      ingest.repairs.serverClockChanged(byMs === null ? trustedUntilUs(db, clock, untilUs, isSameClock) : untilUs);
       if (byMs === null) return;
       const isNews = clock.steadyMs() - loggedMs > LOG_APART_MS;
       if (isNews) logger.warn("Prefect's clock was set", { by_seconds: Math.round(byMs / 1000) });

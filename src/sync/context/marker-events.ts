@@ -41,8 +41,12 @@ const RECENT = 200;
 const SPREAD = 24;
 const OLDEST = 8;
 
-/** The part of a range in which each confirmed event is a marker event. Null when there is none. */
+/**
+ * The part of a range in which each confirmed event is a marker event. Null when there is none, and while the server clock is unknown:
+ * by that clock, the server may have deleted any of them by age.
+ */
 function markedRange(ctx: EngineContext, range: TimeRange): TimeRange | null {
+  if (!ctx.serverClock.isKnown) return null;
   const fromUs = latestUs(range.fromUs, keptSinceUs(ctx));
   const toUs = floorUs(earliestUs(range.toUs, addUs(ctx.serverClock.estimateUs(), CLIENT_AHEAD_US)));
   return fromUs <= toUs ? { fromUs, toUs } : null;
@@ -70,6 +74,7 @@ export function newestMarkers(ctx: EngineContext, limit: number): ConfirmedEvent
 
 /** The confirmed events that the server received last, newest first; also those that are too young to be markers. */
 export function newestEvents(ctx: EngineContext, limit: number): ConfirmedEvent[] {
+  if (!ctx.serverClock.isKnown) return [];
   return findNewestConfirmedEvents(ctx.db, wholeRange(ctx), RECENT)
     .sort((a, b) => b.receivedUs - a.receivedUs)
     .slice(0, limit);
@@ -77,6 +82,7 @@ export function newestEvents(ctx: EngineContext, limit: number): ConfirmedEvent[
 
 /** Marker events of the whole history, closer together the newer they are, and the oldest ones. */
 export function spreadMarkers(ctx: EngineContext): ConfirmedEvent[] {
+  if (!ctx.serverClock.isKnown) return [];
   const range = wholeRange(ctx);
   const found = findOldestConfirmedEvents(ctx.db, range, OLDEST);
   for (let skip = 0, count = 0; count < SPREAD; count += 1, skip = 2 * skip + 1) {
