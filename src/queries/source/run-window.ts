@@ -4,10 +4,12 @@ import { sentence } from "../../lib/shown-text.ts";
 import { earliestUs, latestUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { mergeRanges } from "../../model/freshness.ts";
+import type { RunKind } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findOldestFlowUs } from "../../store/objects/objects.ts";
+import { findOldestExpectedUs } from "../../store/runs/confirmed-runs.ts";
 import { futureNote, oldestReading } from "./answer.ts";
 import { AHEAD_US } from "./choose-source.ts";
 import type { QueryContext } from "./context.ts";
@@ -78,30 +80,32 @@ export function areIdsRecorded(ids: readonly string[] | null, isRecorded: (id: s
 
 /**
  * The window of a question. `reachUs`: the page is full and reaches back to here, so that older runs do not matter. Without any
- * bound the window starts with the workspace: a record that starts last week cannot prove that there are no older runs.
+ * bound the window is all time: a record that starts last week cannot prove that there are no older runs.
  */
 export function askedWindow(
   db: RecordDb | null,
-  kind: "flow_run" | "task_run",
+  kind: RunKind,
   filter: unknown,
   nowUs: ServerUs,
   reachUs: ServerUs | null,
 ): TimeRange {
   const { fromUs, toUs } = boundsOf(filter);
   const endUs = earliestUs(toUs ?? nowUs, nowUs);
-  const beginUs = fromUs ?? reachUs ?? workspaceBeginUs(db, kind) ?? 0;
+  const beginUs = fromUs ?? reachUs ?? (db === null ? null : recordedBeginUs(db, kind)) ?? 0;
   return { fromUs: earliestUs(latestUs(beginUs, reachUs ?? 0), endUs), toUs: endUs };
 }
 
 /**
- * No run is older than the oldest flow. A workspace without flows begins with each reading of their list, which is later than the end
- * of the coverage: the window then begins with that end.
+ * Where the runs of the workspace begin: with its oldest flow or the run that is expected first, which may be earlier. Null unless all
+ * time before is covered. A workspace without flows begins with each reading of their list, which is later than the end of the
+ * coverage: it then begins with that end.
  */
-function workspaceBeginUs(db: RecordDb | null, kind: string): ServerUs | null {
-  const oldestUs = db === null ? null : findOldestFlowUs(db);
-  if (db === null || oldestUs === null) return null;
-  const coveredUs = mergeRanges(coveredRanges(db, kind, "")).at(-1)?.toUs;
-  return coveredUs === undefined ? oldestUs : earliestUs(oldestUs, coveredUs);
+export function recordedBeginUs(db: RecordDb, kind: RunKind): ServerUs | null {
+  const [first] = mergeRanges(coveredRanges(db, kind, ""));
+  if (first === undefined || first.fromUs > 0) return null;
+  const times = [findOldestFlowUs(db), findOldestExpectedUs(db, kind)].filter((us) => us !== null);
+  // No later than the first gap, which is in the window of each question without a bound.
+  return earliestUs(...times, first.toUs);
 }
 
 /** The newest coverage range, extended to now. For questions about the present, which do not depend on older coverage. */

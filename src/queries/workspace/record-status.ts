@@ -12,6 +12,7 @@ import { recordBytes, walBytes } from "../../store/file/record-file.ts";
 import { countRows } from "../../store/row-counts.ts";
 import { findFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "../source/context.ts";
+import { recordedBeginUs } from "../source/run-window.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 import { isSyncerAlive, readSyncView } from "../source/sync-view.ts";
 
@@ -74,7 +75,7 @@ function withoutRecord(instance: string): RecordStatus {
 
 function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
   const range = findEventRange(db);
-  const coverage = Object.fromEntries(KINDS.map((kind) => [kind, mergeRanges(coveredRanges(db, kind, ""), SECOND_US)]));
+  const coverage = Object.fromEntries(KINDS.map((kind) => [kind, coverageOf(db, kind)]));
   const events = coverage.event ?? [];
   const [first, last] = [events[0], events.at(-1)];
   const sync = readSyncView(db, ctx.clock);
@@ -103,6 +104,13 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
     rows: countRows(db),
     runsWithLogs: coveredScopes(db, "log").filter((scope) => scope !== "").length,
   };
+}
+
+/** Coverage of all time is stated since the first run of the workspace. */
+function coverageOf(db: RecordDb, kind: (typeof KINDS)[number]): TimeRange[] {
+  const ranges = mergeRanges(coveredRanges(db, kind, ""), SECOND_US);
+  const beginUs = kind === "event" ? null : recordedBeginUs(db, kind);
+  return ranges.map((range, index) => (index === 0 && beginUs !== null ? { ...range, fromUs: beginUs } : range));
 }
 
 /** The writer empties the log at a quarter of this; it cannot while another connection reads from an old state of the file. */

@@ -300,8 +300,8 @@ export function findFullNames(db: RecordDb, kind: SnapshotKind, ids: Iterable<st
 }
 
 /**
- * When the oldest flow was created (microseconds, server clock). No run is older, because each has a flow and is
- * deleted with it. Null until the list of flows was read whole; the time of that reading if there are no flows.
+ * When the oldest flow was created (microseconds, server clock). No flow run was created earlier, because each has a flow and is
+ * deleted with it; but runs may be expected earlier, and task runs may have no flow run. Null until the list of flows was read whole; the time of that reading if there are no flows.
  */
 export function findOldestFlowUs(db: RecordDb): ServerUs | null {
   const read = findFact(db, "read:flow");

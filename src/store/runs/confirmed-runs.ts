@@ -1,3 +1,4 @@
+import type { ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { RunKind } from "../../model/kinds.ts";
 import type { RecordDb } from "../database.ts";
@@ -8,4 +9,12 @@ export function countConfirmedRuns(db: RecordDb, kind: RunKind, range: TimeRange
     `SELECT count(*) AS n FROM ${kind} WHERE expected_us BETWEEN ? AND ? AND deleted_us IS NULL AND read_us IS NOT NULL`,
   );
   return count.get(range.fromUs, range.toUs)?.n ?? 0;
+}
+
+/** The earliest expected start of the recorded runs of a kind (server clock). Null without any. */
+export function findOldestExpectedUs(db: RecordDb, kind: RunKind): ServerUs | null {
+  const oldest = db.prepare<{ us: ServerUs }, []>(
+    `SELECT expected_us AS us FROM ${kind} WHERE expected_us IS NOT NULL AND deleted_us IS NULL ORDER BY expected_us LIMIT 1`,
+  );
+  return oldest.get()?.us ?? null;
 }

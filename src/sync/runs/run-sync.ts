@@ -11,6 +11,7 @@ import { Signal, UNTIL_NOTIFIED_MS } from "../context/signal.ts";
 import { AbsentRuns } from "./absent-runs.ts";
 import { EndedRuns, LATE_ROWS_RETRY_MS } from "./ended-runs.ts";
 import { fillFlowRuns } from "./flow-run-fill.ts";
+import { claimNothingOlder } from "./oldest-runs.ts";
 import { Reconciler } from "./reconcile.ts";
 import { fillNewestTaskRuns, fillTaskRunGap } from "./task-run-fill.ts";
 import { verifyRuns } from "./verify-runs.ts";
@@ -45,6 +46,8 @@ const HISTORY_MS = 60_000;
 const COUNT_MS = 5 * 60_000;
 const COUNT_MAX_MS = 60 * 60_000;
 const COUNT_COST = 2;
+/** Time until Prefect is asked again for runs before the history, where it has some. */
+const OLDER_MS = 60 * 60_000;
 
 export class RunSync {
   private readonly ctx: EngineContext;
@@ -67,6 +70,7 @@ export class RunSync {
   private taskRunsDueMs = NEVER_MS;
   private countedMs: SteadyMs;
   private countEveryMs = COUNT_MS;
+  private olderMs = NEVER_MS;
 
   constructor(ctx: EngineContext, options: { goalUs: () => ServerUs; isClientActive: () => boolean }) {
     this.ctx = ctx;
@@ -115,6 +119,7 @@ export class RunSync {
     this.endedMs = this.ctx.clock.steadyMs();
     this.roundMs = NEVER_MS;
     this.taskRunsDueMs = NEVER_MS;
+    this.olderMs = NEVER_MS;
     this.isStartedOver = true;
     for (const signal of [this.rounds, this.endings, this.history]) signal.notify();
   }
@@ -193,11 +198,12 @@ export class RunSync {
     if (wasEmpty) this.history.notify();
   }
 
-  /** Reads the gaps in the history of task runs, newest first. */
+  /** Reads the gaps in the history of task runs, newest first, and claims the time before where Prefect has no runs. */
   async syncTaskRunHistory(signal: AbortSignal, onPage?: (rows: number) => void): Promise<void> {
     const { absentRuns } = this;
     const options = { goalUs: this.goalUs(), absentRuns, priority: "backfill", signal } as const;
     while (await fillTaskRunGap(this.ctx, { ...options, ...(onPage ? { onPage } : {}) }));
+    await claimNothingOlder(this.ctx, options);
   }
 
   private async historyIteration(signal: AbortSignal): Promise<number> {
@@ -206,6 +212,7 @@ export class RunSync {
     const hasMore = await fillTaskRunGap(ctx, options);
     if (hasMore) return 0;
     const nowMs = ctx.clock.steadyMs();
+    if (nowMs - this.olderMs >= OLDER_MS && (await claimNothingOlder(ctx, options))) this.olderMs = nowMs;
     const dueMs = addMs(this.countedMs, this.countEveryMs);
     if (nowMs < dueMs) return HISTORY_MS;
     const idleMs = idleDelayMs(ctx, { name: "count of runs", cost: COUNT_COST, dueMs });

@@ -210,20 +210,32 @@ describe("get_flow_runs from the record", () => {
     expect(partly.fake.takeRequests()).toContain("POST /flow_runs/filter");
   });
 
-  test("knows that nothing is older when the coverage begins before the oldest flow", async () => {
+  test("knows that nothing is older only when all time is covered, and begins with the oldest flow or run", async () => {
     await using harness = await openToolHarness();
     harness.objects("flow", [flow, other]);
     harness.flowRuns(runs);
     harness.cover("flow_run", { fromUs: T0_US - HOUR_US });
     harness.following();
+    // A run may be made for an expected start before the oldest flow.
+    const past = { ...completed, id: anId(61), expected_start_time: at(-100_000), start_time: at(-100_000) };
+    harness.fake.workspace.flowRuns.push(...runs, past);
+    const partly = await harness.call(getFlowRunsTool, { state: "COMPLETED" });
+    expect(ids(partly)).toEqual([completed.id, past.id]);
+    expect(partly.structured).toMatchObject({ source: "live", coverage: { complete: true } });
+    harness.fake.takeRequests();
+    harness.cover("flow_run", { fromUs: 0 });
     const answer = await harness.call(getFlowRunsTool, { state: "COMPLETED" });
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true, from: at(0), gaps: [] } });
+    harness.flowRuns([past]);
+    const earlier = await harness.call(getFlowRunsTool, { state: "COMPLETED" });
+    expect(ids(earlier)).toEqual([completed.id, past.id]);
+    expect(earlier.structured).toMatchObject({ source: "record", coverage: { complete: true, from: at(-100_000) } });
   });
 
   test("knows that a workspace without flows has no runs, also when the list was read after the end of the coverage", async () => {
     await using harness = await openToolHarness();
-    harness.cover("flow_run");
+    harness.cover("flow_run", { fromUs: 0 });
     harness.nowUs += 15 * SECOND_US;
     harness.objects("flow", []);
     harness.following();

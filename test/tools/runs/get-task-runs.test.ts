@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { SECOND_US } from "../../../src/lib/time.ts";
+import { DAY_US, SECOND_US } from "../../../src/lib/time.ts";
 import { getTaskRunsTool } from "../../../src/tools/runs/get-task-runs.ts";
 import { aDeployment, aFlow, aFlowRun, anId, aState, aTaskRun, aTaskRunEvent, at } from "../../support/builders.ts";
 import { type Answer, idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
@@ -114,6 +114,63 @@ describe("get_task_runs from the record", () => {
     harness.following({ lostSecondsAgo: 10 });
     const one = await harness.call(getTaskRunsTool, { task_run: first.id });
     expect(one.structured.task_runs).toMatchObject([{ id: first.id, task_inputs: inputs }]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+});
+
+describe("get_task_runs without a time", () => {
+  /** Made over REST without a flow run, for expected starts before the oldest flow. */
+  const background = [3, 10, 20].map((days) =>
+    aTaskRun({
+      id: anId(70 + days),
+      flow_run_id: null,
+      expected_start_time: at(-days * 86_400),
+      state: aState({ type: "SCHEDULED", timestamp: at(0) }),
+      state_type: "SCHEDULED",
+      start_time: null,
+    }),
+  );
+
+  async function withSevenDays(): Promise<ToolHarness> {
+    const harness = await openToolHarness();
+    harness.objects("flow", [aFlow({ id: flowRun.flow_id, created: at(-3_600) })]);
+    harness.objects("deployment", []);
+    harness.flowRuns([flowRun]);
+    harness.taskRuns(background.slice(0, 1));
+    for (const kind of ["flow_run", "task_run"]) harness.cover(kind, { fromUs: harness.nowUs - 7 * DAY_US });
+    harness.following();
+    harness.fake.workspace.taskRuns.push(...background);
+    return harness;
+  }
+
+  test("asks Prefect where what is older is not covered, whenever the oldest flow was made", async () => {
+    await using harness = await withSevenDays();
+    const scheduled = await harness.call(getTaskRunsTool, { state: "SCHEDULED" });
+    expect(ids(scheduled)).toEqual(idsOf(background));
+    expect(scheduled.structured).toMatchObject({ source: "live", coverage: { complete: true } });
+    const until = await harness.call(getTaskRunsTool, { until: at(-5 * 86_400) });
+    expect(ids(until)).toEqual(idsOf(background.slice(1)));
+  });
+
+  test("is not complete while Prefect is unreachable and older ones may exist", async () => {
+    await using harness = await withSevenDays();
+    harness.following({ lostSecondsAgo: 10 });
+    const { structured } = await harness.call(getTaskRunsTool, { state: "SCHEDULED" });
+    expect(idsOf(structured.task_runs)).toEqual(idsOf(background.slice(0, 1)));
+    expect(structured).toMatchObject({ source: "record", coverage: { complete: false } });
+    expect(structured.coverage.gaps).toHaveLength(1);
+  });
+
+  test("is complete from the record where all time is covered, and says where it begins", async () => {
+    await using harness = await withSevenDays();
+    harness.taskRuns(background);
+    harness.cover("task_run", { fromUs: 0 });
+    const { structured } = await harness.call(getTaskRunsTool, { state: "SCHEDULED" });
+    expect(idsOf(structured.task_runs)).toEqual(idsOf(background));
+    expect(structured).toMatchObject({
+      source: "record",
+      coverage: { complete: true, from: at(-20 * 86_400), gaps: [] },
+    });
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 });
