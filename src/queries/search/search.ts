@@ -1,15 +1,23 @@
 /** Searches events, recorded log lines and names. One list: objects first, then hits with a time, newest first. */
 
 import { AppError } from "../../errors.ts";
-import { asNames, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { addUs, earliestUs, formatIsoUs, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { asNames, own, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
+import {
+  addUs,
+  earliestUs,
+  formatIsoSeconds,
+  formatIsoUs,
+  onServerClock,
+  parseIsoUs,
+  type ServerUs,
+} from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
-import { withNotes } from "../../model/freshness.ts";
-import { KINDS, RUN_KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
+import { mergeRanges, withNotes } from "../../model/freshness.ts";
+import { KINDS, RUN_KINDS, type RunKind, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import { asciiParts, matchesSearch, parseSearchTerms, type SearchTerms } from "../../model/text/search-terms.ts";
 import { wordsOfAll } from "../../model/text/words.ts";
-import { coverageEnd } from "../../store/coverage.ts";
+import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
 import type { EventCursor } from "../../store/events/events.ts";
@@ -35,6 +43,7 @@ import { type LiveGaps, reachOf } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
 import { newestNote } from "../source/newest-note.ts";
 import { isOver } from "../source/past-window.ts";
+import { askedWindow } from "../source/run-window.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 import { type LiveList, type LiveLists, readLiveLists } from "./live-objects.ts";
 
@@ -138,7 +147,7 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
     }),
     ...runs.map((run) => ({ kind: "run", us: run.beginUs, id: run.id, run }) as const),
   ].sort((a, b) => b.us - a.us);
-  const notes = [...unsearched(ctx, db, search, wants, live), ...unrecordedRuns(ctx, db, window, wants)];
+  const notes = [...unsearched(ctx, db, search, wants, live), ...unrecordedRuns(ctx, db, search, wants)];
   const whole = withUnsearched(withLiveLists(freshness, live, wants), notes);
   const hits: SearchHit[] = [...objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];
   return {
@@ -356,20 +365,30 @@ function unsearched(
   return notes;
 }
 
-/** Runs and log lines are searched in the record alone, and it has no line of a flow run that it does not know. */
+/** The record alone is searched: without a bound for runs of all time, and for lines of known flow runs in the window. */
 function unrecordedRuns(
   ctx: QueryContext,
   db: RecordDb | null,
-  window: TimeRange,
+  { window, isBounded, nowUs }: Search,
   wants: (kind: SearchKind) => boolean,
 ): Sentence[] {
   if (db === null) return [];
-  const runsOf = (kind: SearchKind) => (kind === "log" ? "flow_run" : kind);
-  const missing = [...RUN_KINDS, "log" as const].filter(
-    (kind) => wants(kind) && !isWindowRecorded(ctx, db, runsOf(kind), window),
-  );
-  if (missing.length === 0) return [];
-  return [sentence`Not all of this time is recorded, so some may be missing: ${asNames(missing)}.`];
+  const kinds = RUN_KINDS.filter(wants);
+  const unbounded = isBounded ? [] : kinds.flatMap((kind) => olderRunsNote(ctx, db, kind, nowUs) ?? []);
+  const timed = [...(isBounded ? kinds : []), ...(wants("log") ? ["log" as const] : [])];
+  const missing = timed.filter((kind) => !isWindowRecorded(ctx, db, kind === "log" ? "flow_run" : kind, window));
+  if (missing.length === 0) return unbounded;
+  return [...unbounded, sentence`Not all of this time is recorded, so some may be missing: ${asNames(missing)}.`];
+}
+
+/** Which runs are recorded, unless all are. */
+function olderRunsNote(ctx: QueryContext, db: RecordDb, kind: RunKind, nowUs: ServerUs): Sentence | null {
+  const all = askedWindow(db, kind, undefined, nowUs, null);
+  if (isWindowRecorded(ctx, db, kind, all)) return null;
+  const range = mergeRanges(coveredRanges(db, kind, "")).at(-1);
+  if (range === undefined) return sentence`No ${kind} was read yet, so some may be missing.`;
+  const from = range.fromUs > 0 ? sentence` from ${own(formatIsoSeconds(range.fromUs))}` : "";
+  return sentence`Each ${kind} that is expected${from} to ${own(formatIsoSeconds(range.toUs))} is recorded; others may be missing.`;
 }
 
 function withUnsearched(freshness: Freshness, notes: readonly Sentence[]): Freshness {

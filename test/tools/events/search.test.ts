@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { HOUR_US, MINUTE_US } from "../../../src/lib/time.ts";
+import { removeAllCoverage } from "../../../src/store/coverage.ts";
 import { inTransaction } from "../../../src/store/database.ts";
 import { upsertNewestObjects } from "../../../src/store/objects/objects.ts";
 import { readEventsTool } from "../../../src/tools/events/read-events.ts";
@@ -30,7 +31,8 @@ const paid = (n: number, text = "parcel was paid in zloty") =>
 
 /** Whole lists and logs of everything: nothing is missing. */
 function coverAll(harness: ToolHarness): void {
-  for (const kind of ["event", "flow_run", "task_run"]) harness.cover(kind);
+  harness.cover("event");
+  for (const kind of ["flow_run", "task_run"]) harness.cover(kind, { fromUs: 0 });
   const objects = ["flow", "work_pool", "work_queue", "worker", "concurrency_limit", "automation"] as const;
   for (const kind of [...objects, "artifact", "variable"] as const) harness.objects(kind, []);
 }
@@ -155,9 +157,38 @@ describe("search from the record", () => {
       const { structured } = await harness.call(searchTool, { query: "zloty", ...(kinds ? { kinds } : {}) });
       expect(structured.coverage).toMatchObject({
         complete: false,
-        notes: ["Not all of this time is recorded, so some may be missing: task_run."],
+        notes: ["Each task_run that is expected to 2026-08-20T10:15:00Z is recorded; others may be missing."],
       });
     }
+    const bounded = await harness.call(searchTool, { query: "zloty", kinds: ["task_run"], since: at(0) });
+    expect(bounded.structured.coverage).toMatchObject({
+      complete: false,
+      notes: ["Not all of this time is recorded, so some may be missing: task_run."],
+    });
+  });
+
+  test("searches runs of all time, and says which are recorded unless all are", async () => {
+    await using harness = await openToolHarness();
+    coverAll(harness);
+    harness.objects("deployment", []);
+    // All events are recorded, and runs of a part of their time.
+    inTransaction(harness.db, () => removeAllCoverage(harness.db, ["flow_run"]));
+    const ask = async (kind: string) =>
+      (await harness.call(searchTool, { query: "holder", kinds: [kind] })).structured.coverage;
+    expect(await ask("flow_run")).toMatchObject({
+      complete: false,
+      notes: ["No flow_run was read yet, so some may be missing."],
+    });
+    harness.cover("flow_run");
+    expect(await ask("flow_run")).toMatchObject({
+      complete: false,
+      notes: [
+        "Each flow_run that is expected from 2026-08-19T10:15:00Z to 2026-08-20T10:15:00Z is recorded; others may be missing.",
+      ],
+    });
+    harness.cover("flow_run", { fromUs: 0 });
+    expect(await ask("flow_run")).toMatchObject({ complete: true });
+    expect(await ask("flow_run")).not.toHaveProperty("notes");
   });
 
   test("finds events, log lines, runs and objects in one list, without a request", async () => {
