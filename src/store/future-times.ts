@@ -70,6 +70,8 @@ export function redateReadings(db: RecordDb, { nowUs, skewUs, byUs }: LocalTime)
     return us > nowUs ? dayAgoUs : us;
   };
   moveProvenMoment(db, nowUs, (moment) => ({ ...moment, localUs: redated(moment.localUs) }));
+  const unfinished = findFact(db, "read:unfinished");
+  if (unfinished) putFact(db, "read:unfinished", { readUs: redated(unfinished.readUs) }, nowUs);
   for (const kind of SNAPSHOT_KINDS) {
     const [whole, newest] = [findFact(db, `read:${kind}`), findFact(db, `newest:${kind}`)];
     if (whole) putFact(db, `read:${kind}`, { ...whole, readUs: redated(whole.readUs) }, nowUs);

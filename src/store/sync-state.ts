@@ -50,6 +50,8 @@ export interface SyncFacts {
    * the machine was started by its wall clock: that changes when the wall clock is set.
    */
   readonly clock: { readonly skewMs: number; readonly measuredUs?: LocalUs; readonly bootedUs?: LocalUs };
+  /** `readUs`: start of the last reading of all flow runs that had not ended, however long ago they began. */
+  readonly "read:unfinished": { readonly readUs: LocalUs };
 }
 
 /** When a snapshot was last read whole (microseconds, local clock), and how many objects it had. */
@@ -85,7 +87,7 @@ export function putFact<K extends FactKey>(db: RecordDb, key: K, value: Fact<K> 
   putStateJson(db, key, value, atUs);
 }
 
-/** Removes the readings of all snapshots: their lists may have changed in any way. */
+/** Removes the readings of all snapshots, and of unfinished runs: they may have changed in any way. */
 export function removeReadings(db: RecordDb): void {
   db.prepare<unknown, []>("DELETE FROM sync_state WHERE key LIKE 'read:%'").run();
 }

@@ -145,6 +145,14 @@ export class Ingest {
     return flowRunIds.length;
   }
 
+  /** All flow runs that had not ended at `readUs` (start of the reading) are stored by now. */
+  allUnfinishedRuns(readUs: LocalUs): void {
+    this.repairs.transaction(() => {
+      if (this.claimWriter.isOutdated(readUs)) return;
+      putFact(this.db, "read:unfinished", { readUs: floorUs(readUs) }, this.clock.nowUs());
+    });
+  }
+
   /**
    * `ofFlowRuns`: the rows are all task runs of these flow runs. `settledUs`: the server clock at the start of the
    * reading. Returns whether all of these flow runs were claimed: those whose rows are older than their events are not.

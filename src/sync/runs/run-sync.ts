@@ -14,6 +14,7 @@ import { fillFlowRuns } from "./flow-run-fill.ts";
 import { claimNothingOlder } from "./oldest-runs.ts";
 import { Reconciler } from "./reconcile.ts";
 import { fillNewestTaskRuns, fillTaskRunGap } from "./task-run-fill.ts";
+import { readAllUnfinishedRuns } from "./unfinished-runs.ts";
 import { verifyRuns } from "./verify-runs.ts";
 
 /** Several events of one change arrive together: their runs are read once, this much later. */
@@ -27,7 +28,7 @@ const CHANGED_RETRY_MS = 5_000;
 const ROUND_MS = { clientActive: 15_000, busy: 30_000, quiet: 300_000 };
 const BUSY_MS = 120_000;
 /** Approximate number of requests of a quiet round. */
-const ROUND_COST = 3;
+const ROUND_COST = 5;
 /** Ended runs are read again one page at a time: least time between two pages, and since the run itself was read. */
 const ENDED_PAGE_MS = 60_000;
 const UNREAD_US = 10 * MINUTE_US;
@@ -40,6 +41,8 @@ const LINGERING_MS = 630_000;
 const ENDED_MS = 3_000;
 /** The newest task runs are read again after this long for each page that they filled, so that a busy workspace costs no more. */
 const TASK_RUN_PAGE_MS = 3_000;
+/** The same for all unfinished flow runs. */
+const UNFINISHED_PAGE_MS = 3_000;
 /** Time until the history of runs is checked for gaps again. */
 const HISTORY_MS = 60_000;
 /** Time between two counts of all runs: doubling from the first to the second while they differ. Their usual number of requests. */
@@ -68,6 +71,8 @@ export class RunSync {
   private endedPageMs = NEVER_MS;
   /** When the newest task runs may be read again. */
   private taskRunsDueMs = NEVER_MS;
+  /** When all unfinished flow runs may be read again. */
+  private unfinishedDueMs = NEVER_MS;
   private countedMs: SteadyMs;
   private countEveryMs = COUNT_MS;
   private olderMs = NEVER_MS;
@@ -120,6 +125,7 @@ export class RunSync {
     this.roundMs = NEVER_MS;
     this.taskRunsDueMs = NEVER_MS;
     this.olderMs = NEVER_MS;
+    this.unfinishedDueMs = NEVER_MS;
     this.isStartedOver = true;
     for (const signal of [this.rounds, this.endings, this.history]) signal.notify();
   }
@@ -170,11 +176,19 @@ export class RunSync {
     await fillFlowRuns(this.ctx, { goalUs, absentRuns, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
     await this.readTaskRuns(goalUs, signal);
     await this.reconciler.readScheduledRuns("reconcile", signal);
+    await this.readUnfinishedRuns(signal);
     await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
     const nowMs = this.ctx.clock.steadyMs();
     if (nowMs - this.endedPageMs < ENDED_PAGE_MS) return;
     this.endedPageMs = nowMs;
     await this.reconciler.readEndedRuns(addUs(readBeforeUs, -UNREAD_US), "verify", signal);
+  }
+
+  private async readUnfinishedRuns(signal: AbortSignal): Promise<void> {
+    const nowMs = this.ctx.clock.steadyMs();
+    if (nowMs < this.unfinishedDueMs) return;
+    const pages = await readAllUnfinishedRuns(this.ctx, "reconcile", signal);
+    this.unfinishedDueMs = addMs(nowMs, pages * UNFINISHED_PAGE_MS);
   }
 
   /**
