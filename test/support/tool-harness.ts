@@ -152,6 +152,8 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
           serverCount: null,
           recordCount: null,
         });
+        // A round reads all unfinished runs with the newest ones.
+        if (kind === "flow_run" && scope === "") putFact(db, "read:unfinished", { readUs: verifiedUs }, nowUs);
       }),
     setWallClock(byUs) {
       nowUs += byUs;

@@ -4,6 +4,7 @@ import { toAppError } from "../../errors.ts";
 import type { JsonNumber } from "../../lib/exact-json.ts";
 import { sentence } from "../../lib/shown-text.ts";
 import { SECOND_US } from "../../lib/time.ts";
+import { asIncomplete } from "../../model/freshness.ts";
 import type { ConcurrencyLimit, WorkPool, WorkQueue } from "../../model/objects.ts";
 import { readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -12,7 +13,7 @@ import { findActiveRuns } from "../../store/runs/active-runs.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { readDeploymentNames } from "../names/object-names.ts";
 import type { Answered, LiveValue } from "../source/answer.ts";
-import { answerSnapshot, isRecordCurrent } from "../source/answer.ts";
+import { answerSnapshot, isRecordCurrent, UNKNOWN_UNFINISHED } from "../source/answer.ts";
 import { AHEAD_US } from "../source/choose-source.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
@@ -52,11 +53,13 @@ export async function listSlots(ctx: QueryContext, fresh: boolean | undefined): 
   const db = ctx.record();
   const isStale = db !== null && !isRecordCurrent(ctx, db, "flow_run");
   const kinds = ["work_pool", "work_queue", "concurrency_limit"] as const;
-  const answer = await answerSnapshot<Gathered>(
+  const found = await answerSnapshot<Gathered>(
     ctx,
     { kinds, what: "work pools and limits", fresh, isStale },
     { record: fromRecord, live: (live) => fromLive(ctx, live), isEmpty: () => false },
   );
+  const isUnknown = db !== null && found.freshness.source === "record" && findFact(db, "read:unfinished") === null;
+  const answer = isUnknown ? { ...found, freshness: asIncomplete(found.freshness, UNKNOWN_UNFINISHED) } : found;
   const { value, freshness } = db && needsCounts(ctx, db, answer) ? await withFreshCounts(ctx, answer) : answer;
   return { value: { slots: await assemble(ctx, value), pools: value.pools }, freshness };
 }

@@ -106,7 +106,7 @@ export async function readDeploymentDetail(
   const [runs, slots] = await Promise.all([
     answerWindow<{ started: RunLine[]; next: RunLine[]; holders: Slot["holders"] }>(
       ctx,
-      { kind: "flow_run", what: "flow runs", fresh, window },
+      { kind: "flow_run", what: "flow runs", fresh, window, needsUnfinished: true },
       {
         record: (record) => fromRecord(record, deployment, nowUs),
         live: async (live) => ({ value: await fromLive(ctx, live, deployment, nowUs) }),

@@ -133,7 +133,7 @@ function occupancyOf(
   const window = presentWindow(ctx.record(), "flow_run", serverNowUs(ctx));
   return answerWindow<ReadonlyMap<string, PoolOccupancy>>(
     ctx,
-    { kind: "flow_run", what: "flow runs", fresh, window },
+    { kind: "flow_run", what: "flow runs", fresh, window, needsUnfinished: true },
     {
       record: (db) => findPoolOccupancy(db),
       live: async (live) => {
@@ -142,7 +142,7 @@ function occupancyOf(
           pools.length > MAX_POOLS ? [sentence`Slots were counted for the first ${MAX_POOLS} pools only.`] : [];
         return { value: await readPoolOccupancy(live, shown), notes };
       },
-      isEmpty: (found) => found.size === 0,
+      isEmpty: () => false,
     },
   );
 }

@@ -4,6 +4,7 @@ import { addUs, earliestUs, formatIsoUs, latestUs, parseIsoUs, type ServerUs } f
 import type { Freshness } from "../../model/freshness.ts";
 import type { FlowRun, JsonObject } from "../../model/objects.ts";
 import { type FlowRunSummary, flowRunSummary } from "../../model/runs/run-summary.ts";
+import { isTerminal } from "../../model/state.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
@@ -12,6 +13,7 @@ import type { FlowRunSort } from "../../store/filters/sorts.ts";
 import { findFlowRunRow, summaryOfFlowRun, toFlowRun } from "../../store/runs/flow-runs.ts";
 import type { ListedFlowRun } from "../../store/runs/run-columns.ts";
 import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
+import { findFact } from "../../store/sync-state.ts";
 import { findRecordedNames, readObjectNames } from "../names/object-names.ts";
 import { stateNotes } from "../names/shorthands.ts";
 import { type Answered, answerWindow, type LiveValue } from "../source/answer.ts";
@@ -103,6 +105,7 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
       kind: "flow_run",
       what: "flow runs",
       window: windowOf(db, question, start, recorded),
+      needsUnfinished: db !== null && asksForUnfinished(db, question.set.flow_runs),
       fresh: question.fresh,
       isStale: !(isWhole && isKnown) && !isOffline(ctx, db),
     },
@@ -137,8 +140,24 @@ function windowOf(
   const last = recorded[question.limit - 1];
   const isFull = recorded.length > question.limit && last !== undefined && last.next.part === 0;
   const reachUs = isFull ? reachOf(question.sort, last.row) : null;
+  if (db && asksForUnfinished(db, filter)) return presentWindow(db, "flow_run", nowUs);
   const isLater = (boundsOf(filter).fromUs ?? 0) > nowUs;
   return isLater ? presentWindow(db, "flow_run", nowUs) : askedWindow(db, "flow_run", filter, nowUs, reachUs);
+}
+
+/** Whether all runs that the filter can match have not ended and were recorded, however long ago they began. */
+function asksForUnfinished(db: RecordDb, filter: unknown): boolean {
+  const { operator, state } = (filter ?? {}) as {
+    readonly operator?: string;
+    readonly state?: {
+      readonly operator?: string;
+      readonly type?: { readonly any_?: readonly string[] } | null;
+    } | null;
+  };
+  const types = operator === "or_" || state?.operator === "or_" ? [] : (state?.type?.any_ ?? []);
+  const { fromUs, toUs } = boundsOf(filter);
+  if (types.length === 0 || fromUs !== null || toUs !== null) return false;
+  return !types.some(isTerminal) && findFact(db, "read:unfinished") !== null;
 }
 
 function reachOf(sort: FlowRunSort | undefined, row: ListedFlowRun): ServerUs | null {

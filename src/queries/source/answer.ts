@@ -17,12 +17,12 @@ import {
   type ServerUs,
 } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
-import { gapsIn } from "../../model/freshness.ts";
+import { asIncomplete, gapsIn } from "../../model/freshness.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findFact } from "../../store/sync-state.ts";
-import type { SourceChoice, SyncView, WindowAsk } from "./choose-source.ts";
+import type { CoveredPart, SourceChoice, SyncView, WindowAsk } from "./choose-source.ts";
 import {
   chooseForSnapshot,
   chooseForWindow,
@@ -78,6 +78,8 @@ export interface WindowQuestion {
   /** Server clock. */
   readonly window: TimeRange;
   readonly fresh?: boolean | undefined;
+  /** The answer depends on flow runs that have not ended, however long ago they began. */
+  readonly needsUnfinished?: boolean;
   /** False when the stored columns cannot answer the filter. */
   readonly isAnswerable?: boolean;
   /** The record can only estimate: Prefect is asked first, and the record answers where Prefect is unreachable. */
@@ -94,8 +96,24 @@ export async function answerWindow<T>(
   reading: Reading<T>,
 ): Promise<Answered<T>> {
   const nowUs = serverNowUs(ctx);
-  const { value, freshness } = await answerBySource(ctx, question, reading);
+  const { value, freshness: found } = await answerBySource(ctx, question, reading);
+  const freshness = question.needsUnfinished && found.source === "record" ? withUnfinished(found) : found;
   return { value, freshness: adjustForFuture(freshness, question.window, nowUs) };
+}
+
+/** For answers of a record that may lack flow runs that began before what it covers. */
+export const UNKNOWN_UNFINISHED = sentence`Runs that began earlier and have not ended may be missing.`;
+
+function withUnfinished(freshness: Freshness): Freshness {
+  return freshness.coverage.complete ? freshness : asIncomplete(freshness, UNKNOWN_UNFINISHED);
+}
+
+/** Coverage of flow runs as far as all unfinished ones were recorded: it ends with their last reading. */
+function upToUnfinished(db: RecordDb, covered: readonly CoveredPart[]): readonly CoveredPart[] {
+  const readUs = findFact(db, "read:unfinished")?.readUs;
+  if (readUs === undefined) return [];
+  const endUs = onServerClock(readUs, statedSkewUs(db));
+  return covered.flatMap((part) => (part.fromUs > endUs ? [] : [{ ...part, toUs: earliestUs(part.toUs, endUs) }]));
 }
 
 /** A window that begins after `nowUs` is not covered, whatever was read of it. */
@@ -140,7 +158,8 @@ async function answerBySource<T>(
 }
 
 function windowAsk(ctx: QueryContext, db: RecordDb | null, question: WindowQuestion): WindowAsk {
-  const covered = db ? coveredRanges(db, question.kind, question.scope ?? "") : [];
+  const ranges = db ? coveredRanges(db, question.kind, question.scope ?? "") : [];
+  const covered = db && question.needsUnfinished ? upToUnfinished(db, ranges) : ranges;
   // A claim ends a little before its reading. Much earlier it ends only where the process that syncs is wrong about the server clock.
   const followedUs = question.kind === "event" && db ? followLimitUs(db) + MINUTE_US : FOLLOWED_ROWS_US;
   return { ...askOf(ctx, db, question), window: question.window, covered, followedUs };
@@ -333,10 +352,14 @@ function withNotes(choice: SourceChoice & { source: "record" }, notes: readonly 
   return { source: "record", asOfUs: choice.asOfUs, coverage: { ...choice.coverage, notes: all } };
 }
 
-/** Recorded rows of this kind are current: their coverage reaches to now, or Prefect is unreachable. */
+/**
+ * Recorded rows of this kind are current: their coverage reaches to now, or Prefect is unreachable. Flow runs only with all unfinished
+ * ones.
+ */
 export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): boolean {
   const nowUs = serverNowUs(ctx);
-  const ask = windowAsk(ctx, db, { kind, what: kind, window: { fromUs: addUs(nowUs, -SECOND_US), toUs: nowUs } });
+  const window = { fromUs: addUs(nowUs, -SECOND_US), toUs: nowUs };
+  const ask = windowAsk(ctx, db, { kind, what: kind, window, needsUnfinished: kind === "flow_run" });
   if (ask.covered.length === 0) return false;
   const endUs = Math.max(...ask.covered.map((part) => part.toUs));
   if (ask.sync.unreachableSinceUs !== null) return true;

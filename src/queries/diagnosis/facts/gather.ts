@@ -19,7 +19,6 @@ import { readSyncView } from "../../source/sync-view.ts";
 import { acquiredLimits } from "../findings/acquired-limits.ts";
 import type { Facts, NamedDeployment, NamedRun, PoolFacts, RunFacts, Subject } from "../findings/types.ts";
 import { gatherAutomation } from "./automation.ts";
-import { coveredSince } from "./covered-since.ts";
 import { readDeletedDeployment } from "./deleted-deployment.ts";
 import { NO_ENDED_RUNS, readEnded, toNamed } from "./ended-runs.ts";
 import { groupFailures } from "./failures.ts";
@@ -236,9 +235,7 @@ function countWaiting(pool: PoolFacts, waiting: readonly NamedRun[]): PoolFacts 
 async function readUnfinished(ctx: QueryContext, { filters, nowUs, gathering }: RunsQuestion): Promise<NamedRun[]> {
   return attempt(gathering, own("runs that have not ended"), [], async () => {
     const state = { type: { any_: [...UNFINISHED_TYPES] } };
-    const since = coveredSince(ctx);
-    const own = { state, ...(since ? { expected_start_time: since } : {}) };
-    const set = { ...filters, flow_runs: { ...((filters.flow_runs ?? {}) as JsonObject), ...own } };
+    const set = { ...filters, flow_runs: { ...((filters.flow_runs ?? {}) as JsonObject), state } };
     const page = await listFlowRuns(ctx, {
       set,
       sort: "EXPECTED_START_TIME_ASC",
