@@ -110,9 +110,13 @@ const OWN_LABEL = /\b(?:hint|retryable|fix|next|evidence|ids)\s*:|untrusted/i;
 /** A link or a picture in Markdown, and a comment in HTML. */
 const LINK = /\]\s*\(|<!/;
 
-/** A sentence of Prefect or of the system, such as the reason of a refusal: as it is, or in quotes where it could pose as one of ours. */
+/**
+ * A sentence of Prefect or of the system, such as the reason of a refusal: as it is, or in quotes where it could pose as one of ours.
+ * Quotations in it have to be closed.
+ */
 export function asReason(text: string): Sentence {
-  return isHarmless(text) && !/["\\]/.test(text) ? (text as Sentence) : quote(text, 500);
+  const isClosed = (text.match(/"/g)?.length ?? 0) % 2 === 0 && !text.includes("\\");
+  return isHarmless(text) && isClosed ? (text as Sentence) : quote(text, 500);
 }
 
 /** An address, a path or a flag: as it is, or in quotes where it could pose as something of ours. */
@@ -160,7 +164,9 @@ export function verbatim(text: string): Line[] {
 /** At most `maxChars` and what closes a quotation that was cut. */
 export function shortened(text: Sentence, maxChars: number): Sentence {
   if (text.length <= maxChars) return text;
-  const head = text.slice(0, maxChars).replace(/\\+$/, "");
+  let end = maxChars;
+  while (text[end - 1] === "\\") end -= 1;
+  const head = text.slice(0, end);
   const isOpen = (head.replace(/\\./g, "").match(/"/g)?.length ?? 0) % 2 === 1;
   return compose(`${head.toWellFormed()}…${isOpen ? '"' : ""}`);
 }
