@@ -12,21 +12,26 @@ interface Lists {
 }
 
 /**
- * The filters as the server of this record evaluates them.
+ * The filters as the server of this record evaluates them. The criteria of a state that do not restrict are left out, so that they
+ * do not match every run under `or_`.
  * https://github.com/PrefectHQ/prefect/blob/3.8.8/src/prefect/server/schemas/filters.py
  * https://github.com/PrefectHQ/prefect/blob/3.9.1/src/prefect/server/schemas/filters.py
  */
 export function asOnServer(db: RecordDb, set: FilterSet): FilterSet {
   const runs = set.flow_runs as { readonly state?: Readonly<Record<string, unknown>> | null } | null | undefined;
   const state = runs?.state;
-  if (!state || !(hasBoth(state.type) || hasBoth(state.name))) return set;
+  if (!state || [state.type, state.name].every((criteria) => countLists(criteria) === 1)) return set;
   const version = findFact(db, "instance")?.version ?? null;
-  if (version !== null && !isOlderVersion(version, APPLIES_BOTH_SINCE)) return set;
-  const kept = Object.entries(state).filter(([, criteria]) => !hasBoth(criteria));
+  const most = version === null || isOlderVersion(version, APPLIES_BOTH_SINCE) ? 1 : 2;
+  const kept = Object.entries(state).filter(([name, criteria]) => {
+    const count = countLists(criteria);
+    return name === "operator" || (count > 0 && count <= most);
+  });
   return { ...set, flow_runs: { ...runs, state: Object.fromEntries(kept) } };
 }
 
-function hasBoth(criteria: unknown): boolean {
+/** How many lists restrict. An empty `not_any_` does not. */
+function countLists(criteria: unknown): number {
   const { any_, not_any_ } = (criteria ?? {}) as Lists;
-  return any_ != null && (not_any_?.length ?? 0) > 0;
+  return Number(any_ != null) + Number((not_any_?.length ?? 0) > 0);
 }

@@ -176,6 +176,8 @@ describe("filters of flow runs", () => {
     ["3.9.1", { type: { any_: ["FAILED"], not_any_: ["FAILED"] } }, []],
     ["3.9.1", { type: { any_: ["FAILED", "COMPLETED"], not_any_: ["COMPLETED"] } }, ["c"]],
     ["3.9.1", { name: { any_: ["Failed"], not_any_: [] } }, ["c"]],
+    ["3.8.8", { operator: "or_", type: {}, name: { any_: ["Failed"] } }, ["c"]],
+    ["3.9.1", { operator: "or_", type: { not_any_: [] }, name: { any_: ["Failed"] } }, ["c"]],
   ])("any_ and not_any_ of a state apply together from Prefect 3.9.1 on: %s %j", (version, state, expected) => {
     using db = aRecord();
     const instance = { url: "http://127.0.0.1:4200/api", version, retentionUs: null, createdUs: 1 };
