@@ -127,11 +127,13 @@ async function gatherChildren(
 ): Promise<RunFacts[]> {
   return attempt(gathering, own("its subflow runs"), [], async () => {
     const state = { type: { any_: [...FAILED_TYPES, "SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLED"] } };
-    // Subflows begin after their parent, so of the record no more than that time has to be covered.
+    // A subflow may be due before its parent began, so its time has no bound but the record's, which must cover the parent.
+    const since = coveredSince(ctx);
     const beginUs = parseIsoUs(run.start_time ?? run.expected_start_time ?? "");
-    const bound = beginUs === undefined ? {} : { expected_start_time: { after_: formatIsoUs(beginUs) } };
+    const fresh = since !== undefined && (beginUs === undefined || beginUs < (parseIsoUs(since.after_) ?? 0));
+    const bound = since === undefined || fresh ? {} : { expected_start_time: since };
     const set = { flow_runs: { parent_flow_run_id: { any_: [run.id] }, state, ...bound } };
-    const page = await listFlowRuns(ctx, { set, limit: MAX_CHILDREN, isFull: false, includesDeleted: false });
+    const page = await listFlowRuns(ctx, { set, limit: MAX_CHILDREN, isFull: false, includesDeleted: false, fresh });
     pushIncomplete(gathering, page.freshness);
     const order = (type: string | null | undefined) => (isFailed(type) ? 0 : 1);
     const children = page.items.toSorted((a, b) => order(a.run.state_type) - order(b.run.state_type)).slice(0, 3);
