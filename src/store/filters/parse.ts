@@ -5,6 +5,7 @@ import { AppError } from "../../errors.ts";
 import {
   asName,
   asNames,
+  asPlace,
   asReason,
   joined,
   own,
@@ -87,8 +88,10 @@ function isOwnMessage({ message }: Issue): boolean {
 /** "must be a text, not 5" */
 function requirement(issue: Issue): Sentence {
   const not = sentence`, not ${issue.input === undefined ? "nothing" : quoteJson(issue.input, 80)}`;
-  const message = asReason(issue.message);
-  if (isOwnMessage(issue)) return issue.message.startsWith("must be ") ? sentence`${message}${not}` : message;
+  if (isOwnMessage(issue)) {
+    const message = asPlace(issue.message);
+    return issue.message.startsWith("must be ") ? sentence`${message}${not}` : message;
+  }
   if (issue.code === "invalid_type")
     return sentence`must be ${asReason(TYPES[issue.expected] ?? issue.expected)}${not}`;
   if (issue.code === "invalid_value") return sentence`must be one of ${asNames(issue.values.map(String))}${not}`;
