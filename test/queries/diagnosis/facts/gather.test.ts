@@ -112,6 +112,18 @@ describe("about a run", () => {
     expect(found.run?.children.map((one) => one.run.name)).toEqual(["old-child"]);
   });
 
+  test("its subflows may have been due before it began", async () => {
+    await using harness = await open();
+    const parent = aFlowRun({ ...bad, start_time: at(-60), end_time: at(0) });
+    const task = aTaskRun({ flow_run_id: parent.id, expected_start_time: at(-30) });
+    const due = { state_type: "SCHEDULED" as const, start_time: null, expected_start_time: at(-600) };
+    const child = aFlowRun({ name: "late-child", flow_id: flow.id, parent_task_run_id: task.id, ...due });
+    harness.flowRuns([parent, child]);
+    harness.taskRuns([task]);
+    const found = await facts(harness, subject(parent.id));
+    expect(found.run?.children.map((one) => one.run.name)).toEqual(["late-child"]);
+  });
+
   test("its log is read again when it was read last before the run ended", async () => {
     await using harness = await open();
     harness.flowRuns([bad]);
