@@ -17,6 +17,9 @@ declare const self: Worker;
 
 type Opening = Extract<ToWorker, { type: "open" }>;
 
+/** Longest wait at the end for the proof that live answers came from the right server. The Worker has 4 s to end. */
+const FINISH_LIVE_MS = 2_500;
+
 export function runWorker(): void {
   const host = new SessionHost((message) => self.postMessage(encode(message)));
   self.onmessage = async (event: MessageEvent) => {
@@ -80,5 +83,6 @@ class SessionHost {
     const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
     await Promise.race([this.following.promise, stopped]);
     if (!signal.aborted) await session.run(signal);
+    await session.finishLive(FINISH_LIVE_MS);
   }
 }

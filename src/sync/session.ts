@@ -77,6 +77,8 @@ export interface SyncSession {
   ): Promise<void>;
   /** Resolves when the live batch is stored or dropped. A failure is logged. */
   saveLive(batch: LiveBatch): Promise<void>;
+  /** Resolves when all live batches are stored or dropped, at the latest after `withinMs`. To be called before `close`. */
+  finishLive(withinMs: number): Promise<void>;
   /** A client is active: lists are read again every 15 s for the next 5 minutes. */
   markClientActive(): void;
   /** Compares the record with Prefect. Throws AppError when Prefect cannot be asked. */
@@ -108,6 +110,8 @@ class Session implements SyncSession {
   private problem: Problem | null = null;
   /** Live batches of which it is not certain yet that they come from the server of this record. */
   private readonly unproven: { readonly batch: LiveBatch; readonly resolve: () => void }[] = [];
+  /** Ends when no live batch waits. */
+  private saving: Promise<void> = Promise.resolve();
   private readonly closing = new AbortController();
 
   constructor(options: SyncSessionOptions) {
@@ -162,8 +166,14 @@ class Session implements SyncSession {
   async saveLive(batch: LiveBatch): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.unproven.push({ batch, resolve });
-    if (this.unproven.length === 1) void this.saveProven();
+    if (this.unproven.length === 1) this.saving = this.saveProven();
     await promise;
+  }
+
+  async finishLive(withinMs: number): Promise<void> {
+    const isDone = new AbortController();
+    await Promise.race([this.saving, this.options.clock.sleep(withinMs, isDone.signal)]);
+    isDone.abort();
   }
 
   /** Live answers may come from another server, so each is stored only when the right one was recognised after it. */

@@ -171,6 +171,38 @@ describe("a sync session", () => {
     session.close();
   });
 
+  test("stores the live batches that wait for their proof before it is closed, unless that takes too long", async () => {
+    const ends = async (answers: boolean) => {
+      const file = aFile();
+      const prefect = new TinyPrefect();
+      const nowUs = systemClock.nowUs();
+      prefect.events = [anEventAt((nowUs - T0_US) / SECOND_US - 60)];
+      const session = aSession(file, { prefect });
+      await session.once({ sinceUs: nowUs - HOUR_US }, () => {}, neverAborted);
+      const proof = Promise.withResolvers<void>();
+      let asked = 0;
+      const { filterEvents } = prefect;
+      prefect.filterEvents = async (...args) => {
+        asked++;
+        await proof.promise;
+        return await filterEvents(...args);
+      };
+      const saved = session.saveLive({ kind: "flow_run", rows: [aFlowRun()], readUs: nowUs });
+      await waitUntil("the server is asked", () => asked > 0);
+      const finished = session.finishLive(answers ? 60_000 : 20);
+      if (answers) proof.resolve();
+      await finished;
+      session.close();
+      proof.resolve();
+      await saved;
+      const reader = openRecord(file, "read");
+      const count = reader.sqlite.query<{ n: number }, []>("SELECT count(*) AS n FROM flow_run").get()?.n;
+      reader.close();
+      return count;
+    };
+    expect([await ends(true), await ends(false)]).toEqual([1, 0]);
+  });
+
   test("stores no live batch of another server, and says that another one answers", async () => {
     const file = aFile();
     const prefect = new TinyPrefect();
