@@ -91,6 +91,9 @@ describe("a suspended server", () => {
     await waitUntil("the record names the cause", ask, ({ structured }) =>
       JSON.stringify(structured.causes?.[0] ?? null).includes("pool-holder"),
     );
+    // The first answers come from Prefect.
+    const held = () => product.call("get_flow_runs", { flow_run: "pool-waiter" });
+    await waitUntil("the record has the run", held, ({ structured }) => structured.source === "record");
     harness.prefect.pause(true);
     try {
       const answer = await ask();

@@ -12,6 +12,7 @@ import type { HttpSettings } from "../../../../src/config/settings.ts";
 import { AppError } from "../../../../src/errors.ts";
 import { type Clock, systemClock } from "../../../../src/lib/clock.ts";
 import { silentLogger } from "../../../../src/lib/logger.ts";
+import { formatIsoUs, HOUR_US } from "../../../../src/lib/time.ts";
 import type { TenantTarget } from "../../../../src/mcp/http/tenants/tenant-headers.ts";
 import type { HostedApp } from "../../../../src/mcp/http/tenants/tenant-host.ts";
 import type { PrefectApi } from "../../../../src/prefect/api.ts";
@@ -32,8 +33,10 @@ let dataDir: string;
 beforeEach(async () => {
   alpha = await startFakePrefect({ authString: ALPHA.auth });
   beta = await startFakePrefect({ authString: BETA.auth });
-  alpha.workspace.flowRuns.push(aFlowRun({ name: ALPHA.run }));
-  beta.workspace.flowRuns.push(aFlowRun({ name: BETA.run }));
+  // Within the history that is read: of older runs the record proves nothing, and Prefect is asked.
+  const start = formatIsoUs(systemClock.nowUs() - HOUR_US);
+  alpha.workspace.flowRuns.push(aFlowRun({ name: ALPHA.run, start_time: start, expected_start_time: start }));
+  beta.workspace.flowRuns.push(aFlowRun({ name: BETA.run, start_time: start, expected_start_time: start }));
   dataDir = mkdtempSync(join(tmpdir(), "prefect-mcp-tenants-"));
 });
 afterEach(async () => {
