@@ -140,6 +140,7 @@ function doubtSinceBackup(
   ctx.ingest.databaseRestored({
     sinceUs,
     lostIds: [...absent.keys()],
+    keptIds: asked.filter(({ id }) => !absent.has(id)).map(({ id }) => id),
     doubt: {
       untilUs: addUs(floorUs(ctx.serverClock.estimateUs()), 2 * CLIENT_AHEAD_US),
       lostUntilUs: Math.max(...[...absent.values()].map((event) => event.receivedUs)),

@@ -322,13 +322,16 @@ export class Ingest {
     /** Events that the server received after this may be lost; server clock. */
     readonly sinceUs: ServerUs;
     readonly lostIds: readonly string[];
+    /** Events that it has just returned: they stay markers, so that the server is recognised by them. */
+    readonly keptIds: readonly string[];
     readonly doubt: Doubt;
   }): void {
-    const { sinceUs, lostIds, doubt } = restored;
+    const { sinceUs, lostIds, keptIds, doubt } = restored;
     this.repairs.transaction(() => {
       this.claimWriter.withdrawAfterRestore(sinceUs, this.clock.nowUs(), null);
       unconfirmEvents(this.db, lostIds);
       unconfirmEventsReceivedAfter(this.db, sinceUs);
+      confirmEvents(this.db, keptIds, "catch-up");
       const untilUs = latestUs(doubt.untilUs, doubtedUntilUs(this.db));
       putStateJson(this.db, DOUBT_KEY, { ...doubt, untilUs }, this.clock.nowUs());
     });

@@ -3,7 +3,9 @@ import { formatIsoUs, HOUR_US } from "../../../src/lib/time.ts";
 import { countConfirmedEvents } from "../../../src/store/events/confirmed-events.ts";
 import { countEventsBetween, findEventById } from "../../../src/store/events/events.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
+import { checkDatabase, judgeDatabase } from "../../../src/sync/context/database-check.ts";
 import { OtherServerError } from "../../../src/sync/context/loop.ts";
+import { newestEvents } from "../../../src/sync/context/marker-events.ts";
 import { isCountable, verifyRange } from "../../../src/sync/verification/verify.ts";
 import { T0_US } from "../../support/builders.ts";
 import { aHarness, anEventAt, neverAborted, SECOND } from "../engine-harness.ts";
@@ -60,6 +62,16 @@ describe("verifying a range", () => {
     // Events that the server lost are not confirmed any more, so counts agree again. The range stays one that is read.
     expect(countConfirmedEvents(ctx.db, range)).toBe(90);
     expect(isCountable(ctx, range)).toBe(false);
+  });
+
+  test("recognises a restored server by the events that it has just returned", async () => {
+    const { ctx, prefect } = await recorded();
+    prefect.events = prefect.events.slice(0, 1);
+    expect(await checkDatabase(ctx, [], "verify", neverAborted)).toBe("restored");
+    const [kept] = prefect.events;
+    expect(newestEvents(ctx, 9).map(({ id }) => id)).toEqual([kept?.id ?? ""]);
+    // Nothing else of the record is left on the server: it is still the same one.
+    expect((await judgeDatabase(ctx, [], "verify", neverAborted)).state).toBe("same");
   });
 
   test("notices it also when clients have sent the lost events to it again, or only one old event of the range was lost", async () => {
