@@ -74,6 +74,19 @@ describe("when the server clock is set back", () => {
     expect(claims.some(({ fromUs, toUs }) => fromUs <= halfDayAgoUs && toUs >= halfDayAgoUs)).toBe(false);
   });
 
+  test("while no process ran, what the server may have deleted before is not claimed", async () => {
+    const { ctx, prefect, clock } = await caughtUp();
+    const retentionUs = 480 * SECOND;
+    ctx.ingest.putFact("instance", { url: "", version: null, retentionUs, createdUs: T0_US });
+    const again = createContext({ ...ctx, api: ctx.requests.api, redact: createRedactor({ credentials: [] }) });
+    // The machine was started again, so that it is not known how long ago the record was written.
+    ctx.ingest.putFact("clock", { skewMs: 0, measuredUs: T0_US, bootedUs: -10 * DAY_US });
+    prefect.skewMs = -HOURS;
+    await catchUp(again, neverAborted);
+    // It has deleted events up to a time that lies in the future by its clock now.
+    expect(retentionFloorUs(again.db)).toBeGreaterThan(clock.us - 2 * HOUR_US - MINUTE_US);
+  });
+
   test("the retention floor does not stay in the future, where nothing would be claimed any more", async () => {
     const { ctx, prefect, clock } = await caughtUp();
     ctx.ingest.drop(clock.us + HOUR_US, () => undefined);
@@ -172,6 +185,16 @@ describe("when the local clock is set", () => {
     // After a new start of the machine it is later, and nothing is known.
     clock.setUs = HOUR_US;
     expect(setBackUs(ctx.db, ctx.clock)).toBeNull();
+  });
+
+  test("back, the times in the record are mended before it is said by which clock they are", async () => {
+    const harness = await caughtUp();
+    const { ctx, clock } = harness;
+    const before = verifiedAt(harness);
+    clock.setUs = -HOUR_US;
+    const fact = clockFact(ctx);
+    expect(fact?.bootedUs).toBe(clock.bootedUs());
+    expect(verifiedAt(harness)).toEqual(before.map((seconds) => seconds - 3_600));
   });
 
   test("it is still known since when Prefect answers", async () => {

@@ -35,8 +35,14 @@ export function trustedUntilUs(db: RecordDb, clock: Clock, nowUs: ServerUs, isSa
   return addUs(nowUs, atUs === undefined || atUs > clock.nowUs() ? -DAY_US : -(clock.nowUs() - atUs));
 }
 
-/** What readers need to know of the clocks; null while the server clock is unknown. */
-export function clockFact({ clock, serverClock }: Pick<EngineContext, "clock" | "serverClock">): Fact<"clock"> | null {
+type Clocks = Pick<EngineContext, "clock" | "clockWatch" | "serverClock">;
+
+/**
+ * What readers need to know of the clocks; null while the server clock is unknown. How the local clock was set until now is noticed first:
+ * by this fact the next process knows whether the times in the record are of the same clock.
+ */
+export function clockFact({ clock, clockWatch, serverClock }: Clocks): Fact<"clock"> | null {
+  clockWatch.check();
   const { skewMs, measuredMs } = serverClock;
   if (skewMs === null || measuredMs === null) return null;
   return {

@@ -69,8 +69,9 @@ export class ClockRepairs {
     // While its clock was ahead, the server may have deleted events that are not old by the present clock.
     const retentionUs = findFact(db, "instance")?.retentionUs ?? null;
     const deletedUs = endUs === null || endUs <= untilUs ? floorUs : retentionHorizonUs(endUs, retentionUs);
-    // What was dropped while the server clock was ahead would otherwise never be claimed again.
-    const us = earliestUs(untilUs, latestUs(floorUs, deletedUs));
+    // A floor in the future would never be passed: what was dropped while the server clock was ahead would not be claimed again.
+    const nowUs = latestUs(untilUs, this.serverClock.estimateUs());
+    const us = earliestUs(nowUs, latestUs(floorUs, deletedUs));
     if (us !== floorUs) putStateJson(db, RETENTION_FLOOR_KEY, { us: Math.ceil(us) }, this.clock.nowUs());
   }
 
