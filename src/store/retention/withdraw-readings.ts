@@ -52,12 +52,14 @@ function deleteStreamedEvents(db: RecordDb, receivedUs: ServerUs): void {
   );
 }
 
+/** Without those that only the websocket has delivered: the ones that are left are from before, and REST may never return them. */
 function deleteUnclaimedEvents(db: RecordDb): void {
   removeDeletedPostings(db);
-  const remove = db.prepare<unknown, [number, number, number, number]>(
-    "DELETE FROM event WHERE t BETWEEN ? AND ? AND t - shift BETWEEN ? AND ?",
+  const remove = db.prepare<unknown, [number, number, number, number, number]>(
+    "DELETE FROM event WHERE t BETWEEN ? AND ? AND t - shift BETWEEN ? AND ? AND src <> ?",
   );
-  for (const gap of gapsIn(EVER, coveredRanges(db, "event", ""))) remove.run(...keyBounds(db, gap));
+  for (const gap of gapsIn(EVER, coveredRanges(db, "event", "")))
+    remove.run(...keyBounds(db, gap), EVENT_SOURCES.stream);
   removeDeletedPostings(db);
   db.prepare<unknown, []>("DELETE FROM event_hour WHERE n <= 0").run();
 }

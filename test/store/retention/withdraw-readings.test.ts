@@ -83,6 +83,18 @@ describe("readings that may be of another server", () => {
     db.close();
   });
 
+  test("are not events that only the websocket delivered while the server was certain, also where nothing is claimed", () => {
+    const { db, writer } = aRecord();
+    const [streamed, read] = [anEventAt(-60), anEventAt(-60)];
+    inTransaction(db, () => {
+      writer.insert([streamed], "stream", BEFORE_US);
+      writer.insert([read], "catch-up", BEFORE_US);
+    });
+    withdrawReadings(db, { localUs: PROVEN_US, serverUs: PROVEN_US });
+    expect([findEventById(db, streamed.id)?.id, findEventById(db, read.id)]).toEqual([streamed.id, null]);
+    db.close();
+  });
+
   test("once taken back, the same step changes nothing more", () => {
     const { db, writer, cover } = aRecord();
     const own = anEventAt(-120);
