@@ -49,6 +49,8 @@ export class Oracle {
     isReadable: () => boolean;
     fail: (what: string) => void;
   };
+  /** When the record began. */
+  private readonly begunMs: number;
   /** The database of which this is the record: known from the first claim on. */
   private owner: SimDatabase | null = null;
   /** Another server answered when this was checked last. */
@@ -65,6 +67,7 @@ export class Oracle {
 
   constructor(o: Oracle["o"]) {
     this.o = o;
+    this.begunMs = o.time.nowMs;
     this.hasEvent = o.sqlite.prepare<{ one: number }, [Uint8Array]>("SELECT 1 AS one FROM event WHERE id = ?");
     this.readClaims = o.sqlite.prepare<ClaimRow, []>("SELECT kind, scope, from_us, to_us, verified_us FROM coverage");
     this.readDeletedTasks = o.sqlite.prepare<{ id: Uint8Array }, []>(
@@ -127,10 +130,14 @@ export class Oracle {
   private checkEndOf({ kind, scope, from_us, to_us, verified_us }: ClaimRow): void {
     const { localClock, serverClock } = this.o;
     // Old adjacent claims are merged with the time of the older reading. Recent ones are not, so their end can be checked.
-    if (to_us <= serverClock.nowUs() - MERGED_MS * 1000) return;
+    const key = `${kind}|${scope}`;
+    if (to_us <= serverClock.nowUs() - MERGED_MS * 1000) {
+      // It may look recent again after the server clock was set back.
+      this.ends.set(`${key}|${from_us}`, to_us);
+      return;
+    }
     // After a clock was set, a claim may get an earlier time than its reading had, or be joined with an older one.
     const wasSet = localClock.wasSet || serverClock.wasSet;
-    const key = `${kind}|${scope}`;
     if (wasSet && this.ends.get(`${key}|${from_us}`) === to_us) return;
     const reachedUs = wasSet ? Math.min(this.ends.get(key) ?? 0, serverClock.nowUs()) : 0;
     const serverNowUs = serverClock.usAt(localClock.latestMs(verified_us));
@@ -180,6 +187,8 @@ export class Oracle {
       if (row.us < claim.from_us || row.us > claim.to_us || row.storedMs > asOfMs) continue;
       // Events that a backup lacks could not be read later. Events that were deleted by age must not be claimed.
       if (row.removedBy === "restored" && row.removedMs <= this.o.time.nowMs) continue;
+      // Of what a server deleted while its clock was ahead, a record that began later can know nothing.
+      if (row.removedBy === "vacuum" && row.removedMs < this.begunMs) continue;
       if (!this.has(row)) {
         const removed = row.removedBy ? `, ${row.removedBy} at ${row.removedMs}` : "";
         this.o.fail(

@@ -584,7 +584,11 @@ class World {
   private settleClock(): void {
     const sinceMs = this.time.nowMs - CLOCK_NOTICED_MS;
     const isBusy = this.asleepUntilMs > sinceMs || this.fullUntilMs > sinceMs || this.machine.wall.setMs > sinceMs;
-    const isLed = this.live.some(({ process, locked, startedMs }) => locked && !process.isDead && startedMs <= sinceMs);
+    // A process that is ending does not look at the clock any more; the next one does when it begins.
+    const isLed = this.live.some(
+      ({ process, locked, startedMs, stop }) =>
+        locked && !process.isDead && !stop.signal.aborted && startedMs <= sinceMs,
+    );
     if (this.machine.wall.isSettled) return;
     if (isBusy || !isLed) {
       this.time.after(1_000, () => this.settleClock());
