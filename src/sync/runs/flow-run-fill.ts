@@ -4,7 +4,6 @@ import {
   DAY_US,
   earliestUs,
   floorUs,
-  formatIsoUs,
   type LocalUs,
   latestUs,
   parseIsoUs,
@@ -22,6 +21,7 @@ import { proveServer } from "../context/recognition.ts";
 import { retentionFloorUs } from "../context/retention-floor.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { AbsentRuns } from "./absent-runs.ts";
+import { byExpectedStart } from "./expected-start.ts";
 
 /**
  * Runs are created shortly before or after their expected start. A run that is created later is found by its events.
@@ -120,9 +120,7 @@ function readByExpectedStart(
   offset: number,
   options: FillOptions,
 ): Promise<readonly FlowRun[]> {
-  const expected_start_time = { after_: formatIsoUs(part.fromUs), before_: formatIsoUs(part.toUs) };
-  // Inside one instant the default sort by id is the only one that keeps its order between pages.
-  const sort = part.fromUs === part.toUs ? "ID_DESC" : "EXPECTED_START_TIME_DESC";
+  const { expected_start_time, sort } = byExpectedStart(part);
   const body = { flow_runs: { expected_start_time }, sort, limit: ctx.tuning.rowPage, offset };
   return ctx.requests.call(options.priority, options.signal, (api, call) => api.filterFlowRuns(body, call));
 }

@@ -4,7 +4,6 @@ import {
   DAY_US,
   earliestUs,
   floorUs,
-  formatIsoUs,
   type LocalUs,
   latestUs,
   MINUTE_US,
@@ -24,6 +23,7 @@ import { retentionFloorUs } from "../context/retention-floor.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
 import type { AbsentRuns } from "./absent-runs.ts";
+import { byExpectedStart } from "./expected-start.ts";
 
 /**
  * The server takes the expected start of a task run that is made over REST from its own clock, and commits the row up to a minute later
@@ -150,9 +150,7 @@ function readByExpectedStart(
   offset: number,
   options: TaskRunFillOptions,
 ): Promise<readonly TaskRun[]> {
-  const expected_start_time = { after_: formatIsoUs(part.fromUs), before_: formatIsoUs(part.toUs) };
-  // Inside one instant the default sort by id is the only one that keeps its order between pages.
-  const sort = part.fromUs === part.toUs ? "ID_DESC" : "EXPECTED_START_TIME_DESC";
+  const { expected_start_time, sort } = byExpectedStart(part);
   const body = { task_runs: { expected_start_time }, sort, limit: ctx.tuning.rowPage, offset };
   return ctx.requests.call(options.priority, options.signal, (api, call) => api.filterTaskRuns(body, call));
 }

@@ -2,7 +2,7 @@
  * Reads all flow runs of Prefect that have not ended, however long ago they began: those in progress hold slots of limits. Ranges of
  * expected start cannot prove that the record has all of them, because a range begins somewhere.
  */
-import { addUs, DAY_US, floorUs, formatIsoUs, parseIsoUs } from "../../lib/time.ts";
+import { addUs, DAY_US, floorUs, parseIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { mergeRanges } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
@@ -13,6 +13,7 @@ import { coveredRanges } from "../../store/coverage.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import { proveServer } from "../context/recognition.ts";
 import type { Priority } from "../server/request-budget.ts";
+import { byExpectedStart } from "./expected-start.ts";
 
 /** A run may be in progress before it is expected. Further in the future Prefect schedules none by default. */
 const AHEAD_US = 3_650 * DAY_US;
@@ -60,10 +61,8 @@ async function* walkStates(
     order: "desc",
     pageSize: limit,
     read: (part, offset) => {
-      const expected_start_time = { after_: formatIsoUs(part.fromUs), before_: formatIsoUs(part.toUs) };
+      const { expected_start_time, sort } = byExpectedStart(part);
       const flow_runs = { state: { type: { any_: types } }, expected_start_time };
-      // Inside one instant the default sort by id is the only one that keeps its order between pages.
-      const sort = part.fromUs === part.toUs ? "ID_DESC" : "EXPECTED_START_TIME_DESC";
       return ctx.requests.call(priority, signal, (api, call) =>
         api.filterFlowRuns({ flow_runs, sort, limit, offset }, call),
       );
