@@ -86,6 +86,7 @@ async function setUp({ driver }: DiagnosisHarness): Promise<void> {
       within: 7_200,
     }),
   );
+  const closed = await make("auto-closed", custom("batch.closed"));
   // The server loads triggers in the background, in the order of their creation: once the last one fires, all are loaded.
   const last = await make("auto-loaded", custom("triggers.loaded"));
   await waitUntil("the last trigger fires", async () => {
@@ -102,10 +103,10 @@ async function setUp({ driver }: DiagnosisHarness): Promise<void> {
   await driver.state(await driver.run(source, "auto-pending"), "PENDING");
   const resource = { "prefect.resource.id": "ledger.batch.1", "prefect.resource.name": "batch 1" };
   await driver.event("report.ready", resource);
-  // Both have their own `occurred`, a second apart.
-  const occurred = (ms: number) => ({ occurred: new Date(Date.now() + ms).toISOString() });
-  await driver.event("batch.closed", resource, [], occurred(-1_000));
-  await driver.event("batch.opened", resource, [], occurred(0));
+  // The order of a sequence is that in which the server evaluates the events, which is not always that of their arrival.
+  await driver.event("batch.closed", resource);
+  await waitUntil("the server evaluates the first event of the sequence", () => actedOn(closed));
+  await driver.event("batch.opened", resource);
 }
 
 function expectations(): void {
