@@ -15,8 +15,8 @@ export const ANY_ONE: Token = () => true;
 const MOST_STEPS = 20_000_000;
 
 /**
- * Limits the steps that comparisons with patterns take in one question. A pattern with many wildcards against a long text could otherwise
- * hold up the process, and one side of each comparison was written by somebody else.
+ * Limits the steps that comparisons with patterns take in one question. Comparing a pattern that has many wildcards with a long text
+ * can block the process, and either of the two may come from a caller or from Prefect.
  */
 export class StepBudget {
   private left: number;

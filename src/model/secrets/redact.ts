@@ -41,7 +41,7 @@ export interface Redact {
   text(text: string): string;
   /**
    * What `clean`, which calls the functions above, makes of the value. Awaits `pause` between parts of a large value, so that it does
-   * not hold up the process: its texts are redacted first, up to `CHARS_IN_PART` characters in one part, or one longer text.
+   * not block the process: its texts are redacted first, up to `CHARS_IN_PART` characters in one part, or one longer text.
    */
   inParts<T, U>(value: T, clean: (value: T) => U, pause: () => Promise<void>): Promise<U>;
 }
