@@ -6,7 +6,7 @@ import { findFact, putFact } from "../../../src/store/sync-state.ts";
 import { waitForTool } from "../../../src/tools/events/wait-for.ts";
 import { aFlowRun, anEvent, anId, aState, at } from "../../support/builders.ts";
 import { callWith } from "../../support/call-tool.ts";
-import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+import { type Answer, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const run = aFlowRun({ id: anId(71), name: "wandering-guan", state_type: "RUNNING" });
 const ended = aFlowRun({
@@ -53,8 +53,12 @@ async function waiting(
     ...(signal ? { signal } : {}),
     progress: (done, total, message) => void notices.push(`${done}/${total} ${message}`),
   });
-  // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers of every shape.
-  return { structured: structured as any, text: content[0]?.text ?? "", isError: isError === true, notices };
+  const answer: Pick<Answer, "structured" | "text" | "isError"> = {
+    structured,
+    text: content[0]?.text ?? "",
+    isError: isError === true,
+  };
+  return { ...answer, notices };
 }
 
 /** A process syncs the record: its heartbeat stays recent, its websocket has this state. */
