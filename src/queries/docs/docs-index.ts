@@ -1,5 +1,5 @@
 /**
- * Pages of https://docs.prefect.io for Prefect 3, with summaries written for this index. They are the answer while the
+ * Pages of https://www.prefect.io/docs for Prefect 3, with summaries written for this index. They are the answer while the
  * documentation server does not answer. Paths may have changed since.
  */
 export interface DocPage {
@@ -9,7 +9,7 @@ export interface DocPage {
   readonly summary: Sentence;
 }
 
-export const DOCS_BASE = "https://docs.prefect.io/";
+export const DOCS_BASE = "https://www.prefect.io/docs/";
 
 type Row = readonly [path: string, title: string, summary: string];
 
@@ -44,6 +44,8 @@ const CONCEPTS = [
     "Trigger schema: reactive, proactive, compound, sequence and metric triggers, posture, within, threshold.",
   ],
   ["events", "Events", "What an event holds: resource, related, payload, occurred, follows; where events come from."],
+  ["webhooks", "Webhooks", "Prefect Cloud endpoints that turn HTTP requests into events."],
+  ["slas", "Service level agreements", "Prefect Cloud's alerts on runs that are late or take too long."],
   ["blocks", "Blocks", "Typed, stored configuration and credentials."],
   ["variables", "Variables", "Named JSON values that flows and deployments read."],
   ["artifacts", "Artifacts", "Tables, links, markdown, progress and images that runs publish."],
@@ -61,12 +63,7 @@ const CONCEPTS = [
     "Tag-based concurrency limits",
     "Limits on task runs that carry a tag; how waiting tasks behave.",
   ],
-  ["logging", "Logging", "How run loggers, levels, handlers and the log API fit together."],
   ["server", "Prefect server", "What the self-hosted server is: API, database, background services, UI."],
-  ["results", "Results", "Persisting return values: storage, serializers, keys."],
-  ["transactions", "Transactions", "Groups of tasks that commit or roll back together, with hooks."],
-  ["retries", "Retries", "Retry counts, delays, jitter and conditions for flows and tasks."],
-  ["parameters", "Parameters", "Validation of flow parameters with type hints and Pydantic, schemas in deployments."],
   [
     "settings-and-profiles",
     "Settings and profiles",
@@ -87,6 +84,7 @@ const HOW_TO = [
     "Automatically rerun a workflow when it fails",
     "Configure retries and delays on flows and tasks.",
   ],
+  ["workflows/retry-flow-runs", "Retry a flow run", "Run a finished flow run again from the UI or the CLI."],
   ["workflows/custom-metadata", "Configure run metadata", "Run names, descriptions, tags and versions."],
   ["workflows/pass-inputs", "Pass inputs to a workflow", "Parameters, types and validation."],
   ["workflows/add-logging", "Add logging", "get_run_logger, print statements, extra loggers."],
@@ -99,16 +97,10 @@ const HOW_TO = [
   ["workflows/cache-workflow-steps", "Cache workflow steps", "Cache policies and custom key functions."],
   ["workflows/run-background-tasks", "Run background tasks", "delay(), serve() and task workers."],
   [
-    "workflows/respond-to-state-changes",
+    "workflows/state-change-hooks",
     "Respond to state changes",
     "on_failure, on_completion, on_crashed and other hooks.",
   ],
-  [
-    "workflows/create-interactive-workflows",
-    "Create interactive workflows",
-    "pause_flow_run, suspend_flow_run, wait_for_input.",
-  ],
-  ["workflows/write-transactions", "Write transactions", "Commit and rollback hooks, idempotency, locking."],
   ["workflows/artifacts", "Create run artifacts", "Publish tables, markdown, links and progress."],
   ["workflows/test-workflows", "Test workflows", "prefect_test_harness and unit tests of flows and tasks."],
   [
@@ -121,7 +113,6 @@ const HOW_TO = [
     "Limit concurrent task runs with tags",
     "prefect concurrency-limit create and what waits.",
   ],
-  ["workflows/debug", "Debug a workflow", "Log levels, debug mode, running a deployment locally."],
   ["deployments/create-deployments", "Create deployments", "flow.deploy, flow.serve and prefect deploy compared."],
   [
     "deployments/run-deployments",
@@ -223,7 +214,7 @@ const HOW_TO = [
   ["ai/use-prefect-mcp-server", "Use the Prefect MCP server", "Give assistants access to a workspace."],
   ["migrate/upgrade-to-prefect-3", "Upgrade to Prefect 3", "What changed from Prefect 2 and how to migrate."],
   [
-    "migrate/upgrade-from-agents-to-workers",
+    "migrate/upgrade-agents-to-workers",
     "Upgrade from agents to workers",
     "Replace agents and infrastructure blocks by work pools.",
   ],
@@ -241,10 +232,13 @@ const ADVANCED = [
   ["developing-a-custom-worker", "Develop a custom worker", "Job configuration, variables, worker class, templates."],
   ["logging-customization", "Customize logging", "logging.yml, formatters, extra handlers."],
   ["detect-zombie-flows", "Detect zombie flows", "Heartbeat events and an automation that fails dead runs."],
-  ["emit-and-use-custom-events", "Emit and use custom events", "emit_event, custom grammar and triggers."],
   ["use-custom-event-grammar", "Use custom event grammar", "Names and resources of events of your own."],
-  ["self-hosted", "Self-host in depth", "Databases, migrations, base path, reverse proxies, TLS."],
-  ["server-scale", "Scale the server", "Several API servers, Redis messaging, background services apart."],
+  [
+    "self-hosted",
+    "Self-host in depth",
+    "Databases, migrations, base path, reverse proxies, TLS, several API servers, Redis messaging.",
+  ],
+  ["server-helm", "Self-host the server with Helm", "Prefect server and workers on Kubernetes."],
   ["database-maintenance", "Database maintenance", "Retention, vacuum, deleting old runs and events."],
   ["security-settings", "Security settings", "Basic auth, CSRF, CORS, host checks."],
   ["api-client", "Use the API client", "get_client, filters, bulk changes of runs."],
@@ -255,7 +249,7 @@ const ADVANCED = [
     "Submit flows to dynamic infrastructure",
     "Decorators that run one flow elsewhere.",
   ],
-  ["experimental-plugins", "Plugins", "Hooks that run at client start."],
+  ["plugins", "Plugins", "Hooks that run at client start."],
   ["assets", "Assets in depth", "Metadata, dependencies, materialising from dbt."],
   ["cancel-workflows", "Cancel workflows", "What cancelling does and which workers can do it."],
 ] as const satisfies readonly Row[];
@@ -265,21 +259,10 @@ const OTHER = [
   ["v3/get-started/install", "Install Prefect", "pip, uv, Docker; extras; supported Python versions."],
   ["v3/get-started/quickstart", "Quickstart", "From a script to a scheduled deployment."],
   ["v3/get-started/github-quickstart", "GitHub quickstart", "Deploy a flow from a repository."],
-  ["v3/tutorials/schedule", "Tutorial: schedule a flow", "Deploy and schedule step by step."],
-  [
-    "v3/tutorials/pipelines",
-    "Tutorial: build a data pipeline",
-    "Extract, transform, load with tasks, retries and caching.",
-  ],
-  ["v3/tutorials/debug", "Tutorial: debug a workflow", "Find and fix a failing run."],
-  ["v3/tutorials/alerts", "Tutorial: set up alerts", "Automations that notify."],
-  ["v3/tutorials/platform", "Tutorial: set up a platform", "Workspaces, pools and access for teams."],
   ["v3/api-ref/index", "API references", "REST, Python SDK, CLI and settings references."],
-  ["v3/api-ref/rest-api", "REST API", "Routes, filters, pagination, authentication."],
+  ["v3/api-ref/rest-api/index", "REST API", "Routes, filters, pagination, authentication."],
   ["v3/api-ref/rest-api/server/index", "Server REST API", "Every route of a self-hosted server."],
   ["v3/api-ref/rest-api/cloud/index", "Cloud REST API", "Routes of Prefect Cloud."],
-  ["v3/api-ref/python/index", "Python SDK reference", "Modules and classes."],
-  ["v3/api-ref/cli/index", "CLI reference", "All commands of prefect."],
   ["v3/api-ref/cli/deployment", "CLI: deployment", "prefect deployment run, ls, inspect, schedule, delete."],
   ["v3/api-ref/cli/flow-run", "CLI: flow-run", "prefect flow-run ls, cancel, logs, inspect, retry, delete."],
   ["v3/api-ref/cli/work-pool", "CLI: work-pool", "prefect work-pool create, pause, resume, set-concurrency-limit."],

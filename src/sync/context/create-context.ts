@@ -19,7 +19,7 @@ import type { Tuning } from "./tuning.ts";
 
 /**
  * Requests per minute. Cloud's smallest plan allows 625 for all clients together:
- * https://docs.prefect.io/v3/concepts/rate-limits A self-hosted server stores up to 1,000 events a second; a page holds
+ * https://www.prefect.io/docs/v3/concepts/rate-limits A self-hosted server stores up to 1,000 events a second; a page holds
  * 50 of them, and recent events are read twice.
  */
 const CLOUD_PER_MINUTE = 600;

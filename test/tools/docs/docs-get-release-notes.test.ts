@@ -18,7 +18,7 @@ test("docs_get_release_notes names the page of the version while no docs server 
   const { structured } = await harness.call(docsGetReleaseNotesTool, { version: "v3.4.20" });
   expect(structured).toMatchObject({
     from: "shipped index",
-    pages: [{ url: "https://docs.prefect.io/v3/release-notes/oss/version-3-4" }],
+    pages: [{ url: "https://www.prefect.io/docs/v3/release-notes/oss/version-3-4" }],
   });
   const newest = await harness.call(docsGetReleaseNotesTool);
   expect(newest.structured.pages.length).toBeGreaterThan(5);

@@ -45,7 +45,7 @@ describe("docs_search_prefect", () => {
       expect(structured).toMatchObject({ from: "shipped index", source: "record", coverage: { complete: false } });
       const [first] = structured.pages as { title: string; url: string }[];
       expect(first?.title).toContain("tags");
-      expect(first?.url).toStartWith("https://docs.prefect.io/v3/");
+      expect(first?.url).toStartWith("https://www.prefect.io/docs/v3/");
       expect(text).toContain("Answered from the shipped list of pages");
     },
   );
