@@ -1,6 +1,7 @@
 /** A record with a million events of the last 30 days. It is kept in `.tmp`, which git ignores, and made again after half a day. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { systemClock } from "../src/lib/clock.ts";
 import { DAY_US, MINUTE_US, parseIsoUs } from "../src/lib/time.ts";
 import { SNAPSHOT_KINDS } from "../src/model/kinds.ts";
 import type { SnapshotKind } from "../src/model/objects.ts";
@@ -123,5 +124,8 @@ function publish(db: RecordDb, held: BenchRecord, sinceUs: number): void {
   putFact(db, "connection", { reachable: true, sinceUs, lastContactUs: us, error: null }, us);
   putFact(db, "catchup", { throughUs: us, atUs: us }, us);
   putFact(db, "stream", { state: "open", sinceUs }, us);
+  // Without a measured clock every question would be put to Prefect.
+  putFact(db, "clock", { skewMs: 0, measuredUs: us, bootedUs: systemClock.bootedUs() }, us);
+  putFact(db, "read:unfinished", { readUs: us }, us);
   for (const kind of SNAPSHOT_KINDS) putFact(db, `read:${kind satisfies SnapshotKind}`, { readUs: us, count: 0 }, us);
 }
