@@ -1,4 +1,4 @@
-import { isSecretName } from "../model/secrets/secret-names.ts";
+import { isSecretName } from "../model/secrets/words/secret-names.ts";
 import type { Settings } from "./settings.ts";
 
 function passwordIn(proxy: string | null): string[] {

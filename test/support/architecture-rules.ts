@@ -44,7 +44,9 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     events: ["", "text"],
     runs: ["", "events"],
     objects: ["", "events"],
-    secrets: ["events"],
+    secrets: ["events", "secrets/statements", "secrets/words"],
+    "secrets/statements": ["secrets/words"],
+    "secrets/words": [],
   },
   config: { "": [] },
   prefect: {

@@ -1,5 +1,5 @@
 /** Secret keys of AWS have no prefix: they are recognized by 40 characters of mixed case (unlike a hash), in a value with a key id. */
-import { redactionMark } from "./redaction-mark.ts";
+import { redactionMark } from "./words/redaction-mark.ts";
 
 const AWS_SECRET =
   /(?<![A-Za-z0-9+/=])(?=[A-Za-z0-9+/]*[A-Z])(?=[A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=])/g;

@@ -1,5 +1,5 @@
 /** Values that are more than one word or line: blocks of YAML, here-documents, phrases, braces of ODBC, the value field of an object. */
-import { hasSentenceWord, looksRandom, type Value } from "./secret-values.ts";
+import { hasSentenceWord, looksRandom, type Value } from "./words/secret-values.ts";
 
 /** A line break, also one that is escaped in JSON inside a text. */
 const BREAK = "(?:\\r?\\n|\\\\{1,8}(?:r\\\\{1,8})?n)";

@@ -4,9 +4,10 @@
  * batches, as long as the last batch is redacted together with the lines around it.
  */
 import { hasAwsKeyId, replaceAwsSecrets } from "./aws-secrets.ts";
-import { endsWithSecretName, NAMED_SECRET } from "./named-values.ts";
+import { endsWithSecretName } from "./named-values.ts";
 import { PRIVATE_KEY_END, PRIVATE_KEY_PART, PRIVATE_KEY_START } from "./private-keys.ts";
-import { looksRandom } from "./secret-values.ts";
+import { NAMED_SECRET } from "./words/redaction-mark.ts";
+import { looksRandom } from "./words/secret-values.ts";
 
 export interface LogMessage {
   readonly message: string;

@@ -1,5 +1,5 @@
 /** Replaces values that a document marks as secret: the data of Secrets of Kubernetes, outputs of Terraform, and texts in base64. */
-import { redactionMark } from "./redaction-mark.ts";
+import { redactionMark } from "./words/redaction-mark.ts";
 
 const MANIFEST_SECRET = redactionMark("kubernetes-secret");
 const SENSITIVE = redactionMark("sensitive-value");

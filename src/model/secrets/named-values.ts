@@ -4,11 +4,9 @@
  */
 import type { Occurrence } from "../../lib/literal-set.ts";
 import { blockValue, phraseValue, quotedAssignment, valueBefore, valueField } from "./block-values.ts";
-import { redactionMark } from "./redaction-mark.ts";
-import { classOfName, FIRST_WORD, isFolderName, isWeakName, type NameClass, nameWords } from "./secret-names.ts";
-import { isSecretValue, looksGenerated, looksRandom, type Value } from "./secret-values.ts";
-
-export const NAMED_SECRET = redactionMark("named-secret");
+import { NAMED_SECRET } from "./words/redaction-mark.ts";
+import { classOfName, FIRST_WORD, isFolderName, isWeakName, type NameClass, nameWords } from "./words/secret-names.ts";
+import { isSecretValue, looksGenerated, looksRandom, type Value } from "./words/secret-values.ts";
 
 /** One of these is in every name that `classOfName` knows, with what follows it. */
 export const NAME_LITERALS: readonly string[] =

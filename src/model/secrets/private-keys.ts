@@ -1,5 +1,5 @@
 /** Replaces private keys in one text: whole blocks, and what is there of a block that was cut. */
-import { redactionMark } from "./redaction-mark.ts";
+import { redactionMark } from "./words/redaction-mark.ts";
 
 export const PRIVATE_KEY = redactionMark("private-key");
 /** A key up to the end of the text. The next log line may continue it. */

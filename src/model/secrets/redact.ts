@@ -8,9 +8,7 @@ import { ExactNumber } from "../../lib/exact-json.ts";
 import { approximateChars } from "../../lib/json-size.ts";
 import type { PrefectEvent } from "../events/event.ts";
 import { hasAwsKeyId, replaceAwsSecrets } from "./aws-secrets.ts";
-import { isCommandSecret } from "./command-secrets.ts";
 import { type LogMessage, redactLogLines } from "./log-lines.ts";
-import { NAMED_SECRET } from "./named-values.ts";
 import {
   type Container,
   type FieldRule,
@@ -21,7 +19,9 @@ import {
   isSiblingField,
   withEntries,
 } from "./secret-fields.ts";
+import { isCommandSecret } from "./statements/command-secrets.ts";
 import { createTextRedactor } from "./text-secrets.ts";
+import { NAMED_SECRET } from "./words/redaction-mark.ts";
 
 export interface RedactOptions {
   /** The API key, the auth string and the values of secret headers, as configured. */

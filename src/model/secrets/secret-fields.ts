@@ -1,9 +1,9 @@
 /** Replaces values that are secret by their place: those of variables, fields of blocks, and fields with the name of a secret. */
 import { isJsonNumber, isJsonObject, mapMembers } from "../../lib/exact-json.ts";
-import { isBasicCredential, JWK_MEMBERS, JWK_SECRET } from "./authorizations.ts";
-import { isSecretField, NAMED_SECRET } from "./named-values.ts";
-import { redactionMark } from "./redaction-mark.ts";
-import { classOfName, isSecretName } from "./secret-names.ts";
+import { isSecretField } from "./named-values.ts";
+import { isBasicCredential, JWK_MEMBERS, JWK_SECRET } from "./statements/authorizations.ts";
+import { NAMED_SECRET, redactionMark } from "./words/redaction-mark.ts";
+import { classOfName, isSecretName } from "./words/secret-names.ts";
 
 const VARIABLE_VALUE = redactionMark("variable-value");
 const BLOCK_SECRET = redactionMark("block-secret");

@@ -1,5 +1,5 @@
 /** Finds the configured credentials in texts. */
-import { REDACTION_MARK, redactionMark } from "./redaction-mark.ts";
+import { REDACTION_MARK, redactionMark } from "./words/redaction-mark.ts";
 
 const CONFIGURED = redactionMark("configured-credential");
 

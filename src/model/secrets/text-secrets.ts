@@ -1,17 +1,6 @@
 /** Replaces the secrets in one string. */
 import { LiteralSet } from "../../lib/literal-set.ts";
 import { TrigramFilter } from "../../lib/trigram-filter.ts";
-import {
-  AUTH_LITERALS,
-  AUTHORIZATION_LITERALS,
-  CURL_LITERALS,
-  JWK_LITERALS,
-  replaceAuthorizations,
-  replaceAuths,
-  replaceCurlUsers,
-  replaceJwkMembers,
-} from "./authorizations.ts";
-import { COMMAND_LITERALS, replaceCommandSecrets } from "./command-secrets.ts";
 import { PGPASS_LITERALS, replaceHostPasswords, replacePgpass } from "./host-passwords.ts";
 import {
   MANIFEST_LITERALS,
@@ -23,6 +12,17 @@ import {
 import { NAME_LITERALS, replaceNamedValues } from "./named-values.ts";
 import { PRIVATE_KEY_LITERALS, replacePrivateKeys } from "./private-keys.ts";
 import { literalsOf, VOCABULARY } from "./secret-literals.ts";
+import {
+  AUTH_LITERALS,
+  AUTHORIZATION_LITERALS,
+  CURL_LITERALS,
+  JWK_LITERALS,
+  replaceAuthorizations,
+  replaceAuths,
+  replaceCurlUsers,
+  replaceJwkMembers,
+} from "./statements/authorizations.ts";
+import { COMMAND_LITERALS, replaceCommandSecrets } from "./statements/command-secrets.ts";
 import { replaceTokens, TOKEN_LITERALS } from "./token-forms.ts";
 import { replaceUrlPasswords, URL_PASSWORD_LITERALS } from "./url-passwords.ts";
 

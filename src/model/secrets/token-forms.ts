@@ -1,9 +1,9 @@
 /** Replaces tokens that are recognized by their form. */
 import type { Occurrence } from "../../lib/literal-set.ts";
 import { INFRASTRUCTURE_TOKENS } from "./infrastructure-tokens.ts";
-import { redactionMark } from "./redaction-mark.ts";
 import { SERVICE_TOKENS } from "./service-tokens.ts";
 import type { TokenKind } from "./token-kind.ts";
+import { redactionMark } from "./words/redaction-mark.ts";
 
 interface Token extends TokenKind {
   readonly pattern: RegExp;

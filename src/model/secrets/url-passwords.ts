@@ -1,5 +1,5 @@
 /** Replaces passwords in URLs, also those that should have been encoded: with "/", "#", "?", "@" or quotes. */
-import { redactionMark } from "./redaction-mark.ts";
+import { redactionMark } from "./words/redaction-mark.ts";
 
 const URL_PASSWORD = redactionMark("url-password");
 const URL_TOKEN = redactionMark("url-token");

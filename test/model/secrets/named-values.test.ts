@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createRedactor } from "../../../src/model/secrets/redact.ts";
-import { classOfName, isSecretName } from "../../../src/model/secrets/secret-names.ts";
+import { classOfName, isSecretName } from "../../../src/model/secrets/words/secret-names.ts";
 import { seededRandom } from "../../support/random.ts";
 import { password, randomText } from "./secret-samples.ts";
 

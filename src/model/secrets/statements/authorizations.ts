@@ -1,5 +1,5 @@
 /** Replaces credentials after the name of an authentication scheme, users of curl, and the private parts of JSON web keys. */
-import { redactionMark } from "./redaction-mark.ts";
+import { redactionMark } from "../words/redaction-mark.ts";
 
 /** One of these is in every text that `replaceAuthorizations` changes. */
 export const AUTHORIZATION_LITERALS: readonly string[] = ["bearer", "basic"];

@@ -1,6 +1,6 @@
 /** Replaces passwords in command lines whose option has no telling name: `mysql -p…`, `sshpass -p …`, `redis-cli -a …`. */
-import { NAMED_SECRET } from "./named-values.ts";
-import { isSecretValue } from "./secret-values.ts";
+import { NAMED_SECRET } from "../words/redaction-mark.ts";
+import { isSecretValue } from "../words/secret-values.ts";
 
 /** How the password follows: as the next word, as the rest of the same word, or as either. */
 type Form = "next" | "attached" | "either";
