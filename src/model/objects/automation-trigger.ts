@@ -83,10 +83,13 @@ export interface TriggerReplay {
 const STEPS_OF_WINDOW = 100;
 const LOOKBACK_US = 15 * 60 * SECOND_US;
 
-/** The trigger in an automation's JSON; null for metric triggers, which are not evaluated with events. */
+const EVALUATED_TYPES: ReadonlySet<string> = new Set(["event", "compound", "sequence"]);
+
+/** The trigger in an automation's JSON; null for metric triggers, which are not evaluated with events, and for types that are not known. */
 export function readTrigger(json: unknown): Trigger | null {
   const raw = json as Record<string, unknown> | null;
-  if (typeof raw !== "object" || raw === null || raw.type === "metric" || raw.posture === "Metric") return null;
+  if (typeof raw !== "object" || raw === null || raw.posture === "Metric") return null;
+  if (typeof raw.type === "string" && !EVALUATED_TYPES.has(raw.type)) return null;
   if (Array.isArray(raw.triggers)) {
     const triggers = raw.triggers.map(readTrigger);
     if (triggers.some((one) => one === null)) return null;
@@ -119,14 +122,30 @@ function strings(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
 }
 
+/** From here on, a window of a proactive trigger with `after` counts the events inside it that arrived before it was opened. */
+export const HOLDS_EXPECTED_SINCE = "3.9.0";
+
+export interface TriggerReplayOptions {
+  /**
+   * As servers from HOLDS_EXPECTED_SINCE on do.
+   * https://github.com/PrefectHQ/prefect/blob/3.9.1/src/prefect/server/events/models/automation_held_events.py
+   */
+  readonly holdsExpected?: boolean;
+}
+
 /**
  * @param events all recorded events of the period, in any order
  * @param nowUs end of the replay: windows that end before it have ended
  */
-export function replayTrigger(trigger: Trigger, events: readonly PrefectEvent[], nowUs: ServerUs): TriggerReplay {
+export function replayTrigger(
+  trigger: Trigger,
+  events: readonly PrefectEvent[],
+  nowUs: ServerUs,
+  { holdsExpected = false }: TriggerReplayOptions = {},
+): TriggerReplay {
   const receivedUs = new Map(events.map((event) => [event, parseIsoUs(event.received) ?? 0]));
   const arrived = [...events].sort((a, b) => (receivedUs.get(a) ?? 0) - (receivedUs.get(b) ?? 0));
-  return replayArrived(trigger, { events: arrived, nowUs, budget: new StepBudget() });
+  return replayArrived(trigger, { events: arrived, nowUs, budget: new StepBudget(), holdsExpected });
 }
 
 interface Arrived {
@@ -135,6 +154,7 @@ interface Arrived {
   readonly nowUs: ServerUs;
   /** For the trigger with all triggers inside it. */
   readonly budget: StepBudget;
+  readonly holdsExpected: boolean;
 }
 
 function replayArrived(trigger: Trigger, arrived: Arrived): TriggerReplay {
@@ -151,16 +171,40 @@ interface Bucket {
   events: PrefectEvent[];
 }
 
-function replayEvents(trigger: EventTrigger, { events: arrived, nowUs, budget }: Arrived): TriggerReplay {
+function replayEvents(
+  trigger: EventTrigger,
+  { events: arrived, nowUs, budget, holdsExpected }: Arrived,
+): TriggerReplay {
   const withinUs = trigger.within * SECOND_US;
   const expects = nameMatcher(trigger.expect, true, budget);
   const starts = nameMatcher(trigger.after, false, budget);
   const findMiss = missFinder(trigger, budget);
   const buckets = new Map<string, Bucket>();
   const firings: TriggerFiring[] = [];
-  const matched: PrefectEvent[] = [];
+  let matched: PrefectEvent[] = [];
   const missed: MissedEvents = { resource: [], related: [], notStarted: [], late: [] };
   let nearest: Bucket | null = null;
+
+  const isHolding = holdsExpected && trigger.posture === "Proactive" && trigger.after.length > 0;
+  const held = new Map<string, PrefectEvent[]>();
+  /** A window that an event of `after` opens, with the events inside it that arrived before. */
+  const openAfter = (id: string, key: readonly string[], startUs: ServerUs, count: number): Bucket => {
+    const endUs = addUs(startUs, withinUs);
+    const before = held.get(id) ?? [];
+    budget.spend(before.length);
+    const inside = before.filter((event) => {
+      const occurredUs = parseIsoUs(event.occurred) ?? 0;
+      return occurredUs >= startUs && occurredUs < endUs;
+    });
+    if (inside.length > 0) {
+      budget.spend(matched.length + missed.notStarted.length + missed.late.length);
+      const counted = new Set(inside);
+      matched = [...matched.filter((event) => !counted.has(event)), ...inside];
+      missed.notStarted = missed.notStarted.filter((event) => !counted.has(event));
+      missed.late = missed.late.filter((event) => !counted.has(event));
+    }
+    return { id, key, startUs, endUs, count: count + inside.length, events: inside };
+  };
 
   const meets = (count: number) =>
     trigger.posture === "Reactive" ? count >= trigger.threshold : count < trigger.threshold;
@@ -198,14 +242,7 @@ function replayEvents(trigger: EventTrigger, { events: arrived, nowUs, budget }:
     const id = JSON.stringify(key);
     let bucket = buckets.get(id);
     if (starting && (!bucket || bucket.endUs <= occurredUs)) {
-      bucket = {
-        id,
-        key,
-        startUs: occurredUs,
-        endUs: addUs(occurredUs, withinUs),
-        count: expected ? -1 : 0,
-        events: [],
-      };
+      bucket = openAfter(id, key, occurredUs, expected ? -1 : 0);
       buckets.set(id, bucket);
     } else if (!bucket && trigger.after.length === 0) {
       bucket = {
@@ -219,6 +256,11 @@ function replayEvents(trigger: EventTrigger, { events: arrived, nowUs, budget }:
       buckets.set(id, bucket);
     }
     if (!expected) continue;
+    if (isHolding && !starting) {
+      const before = held.get(id);
+      if (before) before.push(event);
+      else held.set(id, [event]);
+    }
     if (!bucket) {
       missed.notStarted.push(event);
       continue;
@@ -243,8 +285,8 @@ function replayEvents(trigger: EventTrigger, { events: arrived, nowUs, budget }:
     if (trigger.posture === "Reactive" && meets(bucket.count)) {
       firings.push({ atUs: occurredUs, key, count: bucket.count, event });
       renew(bucket, latestUs(bucket.endUs, occurredUs));
-    } else if (trigger.posture === "Proactive" && starting && meets(bucket.count)) {
-      buckets.set(id, { id, key, startUs: occurredUs, endUs: addUs(occurredUs, withinUs), count: 0, events: [] });
+    } else if (trigger.posture === "Proactive" && starting && !meets(bucket.count)) {
+      buckets.set(id, openAfter(id, key, occurredUs, 0));
     } else if (withinUs === 0) {
       close(bucket);
       buckets.delete(id);

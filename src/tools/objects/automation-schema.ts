@@ -2,6 +2,8 @@
  * What `prefect automation create --from-json` and `POST /automations/` take, as JSON Schema.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/events/schemas/automations.py and ../actions.py
  */
+/** Seconds, or from Prefect 3.9.1 on an ISO 8601 duration. */
+const duration = { $ref: "#/$defs/Duration" };
 const texts = { type: "array", items: { type: "string" } };
 const text = { type: "string" };
 const uuid = { type: "string", format: "uuid" };
@@ -30,6 +32,7 @@ export const AUTOMATION_SCHEMA = {
     actions_on_resolve: actions,
   },
   $defs: {
+    Duration: { type: ["number", "string"], description: "seconds; from Prefect 3.9.1 on also as PT5M" },
     Spec: {
       type: "object",
       description: "label → value or list of values; * and ? are wildcards, a leading ! negates",
@@ -50,7 +53,7 @@ export const AUTOMATION_SCHEMA = {
         expect: texts,
         for_each: texts,
         threshold: { type: "integer", default: 1 },
-        within: { type: "number", description: "seconds" },
+        within: duration,
       },
     },
     MetricTrigger: {
@@ -66,8 +69,8 @@ export const AUTOMATION_SCHEMA = {
             name: { enum: ["lateness", "duration", "successes"] },
             threshold: { type: "number" },
             operator: { enum: ["<", "<=", ">", ">="] },
-            range: { type: "number", default: 300 },
-            firing_for: { type: "number", default: 300 },
+            range: { ...duration, default: 300 },
+            firing_for: { ...duration, default: 300 },
           },
         },
       },
@@ -78,12 +81,12 @@ export const AUTOMATION_SCHEMA = {
         type: { const: "compound" },
         triggers,
         require: { anyOf: [{ type: "integer" }, { enum: ["any", "all"] }] },
-        within: { type: ["number", "null"] },
+        within: { anyOf: [duration, { type: "null" }] },
       },
     },
     SequenceTrigger: {
       required: ["type", "triggers", "within"],
-      properties: { type: { const: "sequence" }, triggers, within: { type: ["number", "null"] } },
+      properties: { type: { const: "sequence" }, triggers, within: { anyOf: [duration, { type: "null" }] } },
     },
     Action: {
       anyOf: [

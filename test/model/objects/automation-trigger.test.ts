@@ -99,6 +99,58 @@ describe("proactive triggers", () => {
   });
 });
 
+describe("proactive triggers that each event starts again", () => {
+  const heartbeats = trigger({
+    posture: "Proactive",
+    after: ["prefect.flow-run.heartbeat"],
+    expect: ["prefect.flow-run.heartbeat", "prefect.flow-run.Completed"],
+    for_each: ["prefect.resource.id"],
+    within: 100,
+  });
+
+  test("fire when no event follows the last one in time", () => {
+    const beats = [at(0, "heartbeat"), at(60, "heartbeat"), at(120, "heartbeat")];
+    const replay = replayTrigger(heartbeats, beats, end(300));
+    expect(replay.firings).toEqual([{ atUs: end(220), key: ["prefect.flow-run.a"], count: 0, event: null }]);
+    const ended = replayTrigger(heartbeats, [...beats, at(130, "Completed")], end(300));
+    expect(ended.firings).toEqual([]);
+  });
+
+  test.each([
+    [false, [end(220)]],
+    [true, []],
+  ])("count an end that arrived before the last heartbeat: holdsExpected %p", (holdsExpected, fired) => {
+    const late = at(120, "heartbeat", "a", { received: formatIsoUs(end(140)) });
+    const beats = [at(0, "heartbeat"), at(60, "heartbeat"), at(130, "Completed"), late];
+    const { firings, matched } = replayTrigger(heartbeats, beats, end(300), { holdsExpected });
+    expect(firings.map(({ atUs }) => atUs)).toEqual(fired);
+    expect(matched).toHaveLength(4);
+  });
+});
+
+describe("events that a proactive trigger expects, and that arrive before its window opens", () => {
+  const pending = trigger({
+    posture: "Proactive",
+    after: ["prefect.flow-run.Pending"],
+    expect: ["prefect.flow-run.Running"],
+    for_each: ["prefect.resource.id"],
+    within: 100,
+  });
+  const opened = at(0, "Pending", "a", { received: formatIsoUs(end(20)) });
+  const inside = at(10, "Running");
+  const before = at(-10, "Running");
+
+  test("count from Prefect 3.9 on, if they are inside of it", () => {
+    const replay = replayTrigger(pending, [before, inside, opened], end(300), { holdsExpected: true });
+    expect([replay.firings, replay.matched, replay.missed.notStarted]).toEqual([[], [inside], [before]]);
+  });
+
+  test("do not count before", () => {
+    const replay = replayTrigger(pending, [before, inside, opened], end(300));
+    expect([replay.firings.length, replay.missed.notStarted]).toEqual([1, [before, inside]]);
+  });
+});
+
 describe("composite triggers", () => {
   const child = (name: string) => ({ type: "event", expect: [`prefect.flow-run.${name}`], posture: "Reactive" });
 
@@ -127,6 +179,11 @@ describe("composite triggers", () => {
 describe("readTrigger", () => {
   test("returns null for metric triggers", () => {
     expect(readTrigger({ type: "metric", metric: {} })).toBeNull();
+    expect(readTrigger({ type: "compound", triggers: [{ type: "metric", metric: {} }] })).toBeNull();
+  });
+
+  test("returns null for types that it does not know", () => {
+    expect(readTrigger({ type: "sla", duration: 30 })).toBeNull();
   });
 });
 

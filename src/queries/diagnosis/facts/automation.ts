@@ -6,12 +6,18 @@ import { addUs, DAY_US, earliestUs, formatIsoSeconds, latestUs, parseIsoUs, type
 import type { PrefectEvent } from "../../../model/events/event.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
-import { readTrigger, replayTrigger, type Trigger } from "../../../model/objects/automation-trigger.ts";
+import {
+  HOLDS_EXPECTED_SINCE,
+  readTrigger,
+  replayTrigger,
+  type Trigger,
+} from "../../../model/objects/automation-trigger.ts";
 import type { Automation } from "../../../model/objects.ts";
 import { type EventsQuestion, listEvents } from "../../events/events.ts";
 import { listObjects } from "../../objects/objects.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { isOver } from "../../source/past-window.ts";
+import { isServerBefore } from "../../source/server-version.ts";
 import type { AutomationFacts } from "../findings/types.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 
@@ -69,7 +75,9 @@ export async function gatherAutomation(
   const replay =
     trigger && triggerEvents
       ? await attempt(gathering, own("a replay of its trigger"), null, async () =>
-          replayTrigger(trigger, triggerEvents, toUs),
+          replayTrigger(trigger, triggerEvents, toUs, {
+            holdsExpected: !(await isServerBefore(ctx, HOLDS_EXPECTED_SINCE)),
+          }),
         )
       : null;
   return { automation: isAsThen ? automation : ofUnknownState(automation), replay, events };
