@@ -1,5 +1,5 @@
 /** When the server was last recognised as the one of this record. */
-import { floorUs, onServerClock, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import { floorUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { coveredRanges } from "../../store/coverage.ts";
@@ -38,7 +38,9 @@ export function findProvenMoment(db: RecordDb): MomentOnBothClocks | null {
 export async function serverRecognised(ctx: EngineContext, mark: ClockMark, signal: AbortSignal): Promise<void> {
   ctx.server.recognisedMs = ctx.clock.steadyMs();
   if (ctx.requests.api.isCloud) return;
-  const serverUs = floorUs(mark.reachedUs() ?? onServerClock(mark.atUs, 0));
+  // An earlier moment withdraws too much, a later one too little.
+  const reachedUs = mark.reachedUs() ?? findProvenMoment(ctx.db)?.serverUs ?? Number.MIN_SAFE_INTEGER;
+  const serverUs: ServerUs = floorUs(reachedUs);
   ctx.ingest.putState(PROVEN_KEY, { localUs: floorUs(mark.atUs), serverUs } satisfies MomentOnBothClocks);
   if (findFact(ctx.db, "otherServer") !== null) ctx.ingest.putFact("otherServer", null);
   await recordBlockTypes(ctx, "catch-up", signal);
