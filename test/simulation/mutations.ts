@@ -267,6 +267,12 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
+    name: "equal counts of task runs are taken for equal sets",
+    file: "src/sync/runs/verify-runs.ts",
+    find: "  await askForEnded(ctx, options);\n",
+    replace: "",
+  },
+  {
     name: "runs are not counted again",
     file: "src/sync/runs/verify-runs.ts",
     find: "if (count === held) return 0;",

@@ -16,9 +16,8 @@ import { findEventById } from "../../src/store/events/events.ts";
 import { findFlowRunRow } from "../../src/store/runs/flow-runs.ts";
 import { findTaskRunRow, type TaskRunRow } from "../../src/store/runs/task-runs.ts";
 import type { Knobs } from "./plan.ts";
-import { LATE_TASK } from "./run-script.ts";
 import type { SimWallClock } from "./sim-clocks.ts";
-import type { SimDatabase, StoredEvent } from "./sim-database.ts";
+import { LATE_TASK, type SimDatabase, type StoredEvent } from "./sim-database.ts";
 import type { CommitInfo } from "./sim-disk.ts";
 import { EPOCH_US, type VirtualTime } from "./virtual-time.ts";
 

@@ -64,6 +64,11 @@ export type Step =
       /** Scheduled by a deployment: creating it causes no event. */
       readonly silent: boolean;
     }
+  /**
+   * Over REST, without an event: ended task runs are deleted and as many made for the past, so that no count shows it, and another one
+   * gets another state.
+   */
+  | { readonly kind: "exchange"; readonly atMs: number; readonly seed: number; readonly count: number }
   | { readonly kind: "fault"; readonly atMs: number; readonly what: FaultKind; readonly forMs: number }
   /** The process is killed at a write (`writes` later), or at once. Another one starts after `downMs`. */
   | { readonly kind: "kill"; readonly atMs: number; readonly writes: number; readonly downMs: number }
@@ -188,7 +193,9 @@ export function makePlan(seed: number): Plan {
             ? [swapStep(random, random.int(20_000, 40_000))]
             : roll < 0.26
               ? clockSetTwice(random)
-              : [];
+              : roll < 0.29
+                ? exchangedTaskRuns(random)
+                : [];
   const lengthMs = Math.max(random.int(10, 45) * 1000, ...steps.map(endOf));
   const many = steps.length > 0 ? random.int(0, 3) : random.int(3, 9);
   for (let i = 0; i < many; i += 1) steps.push(makeStep(random, lengthMs, knobs));
@@ -214,6 +221,16 @@ function replacedDatabase(random: Prng, how: "emptied" | "restored"): Step[] {
     { kind: "server", atMs: replacedMs, how, downMs: random.int(200, 2_000), backMs: replacedMs - atMs + 500 },
     { kind: "fault", atMs: laterMs - 2_000, what: "deaf", forMs: 4_000 },
     { ...emit, atMs: laterMs, seed: random.int(1, 1e9), count: count - random.int(0, 1), lateMs: laterMs - atMs },
+  ];
+}
+
+/** When the rounds do not read the time of the first ones any more. */
+function exchangedTaskRuns(random: Prng): Step[] {
+  const atMs = random.int(1_000, 4_000);
+  const run = { kind: "run" as const, fails: random.chance(0.5), deleted: false, silent: random.chance(0.3) };
+  return [
+    { ...run, atMs, seed: random.int(1, 1e9) },
+    { kind: "exchange", atMs: atMs + random.int(80_000, 130_000), seed: random.int(1, 1e9), count: random.int(1, 3) },
   ];
 }
 

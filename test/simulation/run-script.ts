@@ -6,11 +6,9 @@ import { formatIsoUs, parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { StateType } from "../../src/model/state.ts";
 import { Prng } from "./prng.ts";
+import { LATE_TASK } from "./sim-database.ts";
 import type { SimServer } from "./sim-server.ts";
 import type { VirtualTime } from "./virtual-time.ts";
-
-/** Name of task runs that were made for a time in the past. */
-export const LATE_TASK = "task for the past";
 
 export interface RunScript {
   readonly seed: number;

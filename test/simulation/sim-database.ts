@@ -1,7 +1,12 @@
 /** What one Prefect database holds, and has held: it can be restored to any earlier moment. */
+import { formatIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { FlowRun, Log, TaskRun } from "../../src/model/objects.ts";
+import type { StateType } from "../../src/model/state.ts";
 import type { Prng } from "./prng.ts";
+
+/** Name of task runs that were made for a time in the past, or changed over REST after their end, which takes longer to find. */
+export const LATE_TASK = "task for the past";
 
 export interface StoredEvent {
   readonly event: PrefectEvent;
@@ -109,6 +114,37 @@ export class SimDatabase {
     if (known) known.row = row;
     else this.taskRuns.set(id, { row, expectedUs, storedMs: nowMs, deletedMs: Number.POSITIVE_INFINITY });
     versionsOf(this.taskVersions, id).push({ atMs: nowMs, row });
+  }
+
+  /**
+   * Deletes ended task runs and makes as many that were expected some minutes before them. Another one gets another state. `random`
+   * chooses.
+   */
+  exchangeTaskRuns(count: number, random: Prng, us: number, nowMs: number): void {
+    const ended = [...this.taskRuns.values()].filter(
+      (one) => one.row.state_type === "COMPLETED" && one.row.name !== LATE_TASK && one.deletedMs > nowMs,
+    );
+    for (const deleted of random.shuffle(ended).slice(0, count)) {
+      deleted.deletedMs = nowMs;
+      this.commitLate({ ...deleted.row, id: random.uuid() }, "COMPLETED", deleted.expectedUs - 200_000_000, {
+        random,
+        us,
+        nowMs,
+      });
+    }
+    const changed = random.shuffle(ended.filter((one) => one.deletedMs > nowMs))[0];
+    if (changed) this.commitLate(changed.row, "FAILED", changed.expectedUs, { random, us, nowMs });
+  }
+
+  private commitLate(
+    row: TaskRun,
+    type: StateType,
+    expectedUs: number,
+    { random, us, nowMs }: { random: Prng; us: number; nowMs: number },
+  ): void {
+    const state = { id: random.uuid(), type, name: type, timestamp: formatIsoUs(us) };
+    const late = { expected_start_time: formatIsoUs(expectedUs), state_id: state.id, state_type: type, state };
+    this.commitTaskRun(row.id, { ...row, ...late, name: LATE_TASK }, expectedUs, nowMs);
   }
 
   /** Back to the state of `toMs`. Deletions by age stay, those of runs are undone. */

@@ -38,6 +38,7 @@ const ACTIVE_MS = 4 * 60_000;
 const COUNTED_MS = 26 * 60_000;
 /** The allowance is also used to recognise a server that has none of the recorded events: 30 min. */
 const COUNTED_WITHOUT_EVENTS_MS = 41 * 60_000;
+const ROW_PAGE = 4;
 /** Events that were lost unnoticed are found by the next regular catch-up. */
 const POLL_MS = 30_000;
 const POLL_WITHOUT_STREAM_MS = 10_000;
@@ -214,7 +215,11 @@ class World {
 
   private countedMs(): number {
     const horizonUs = this.server.nowUs() + (COUNTED_MS - this.plan.knobs.retentionMs) * 1000;
-    return this.server.database.rows.some((row) => row.us > horizonUs) ? COUNTED_MS : COUNTED_WITHOUT_EVENTS_MS;
+    const { rows, taskRuns } = this.server.database;
+    const onceMs = rows.some((row) => row.us > horizonUs) ? COUNTED_MS : COUNTED_WITHOUT_EVENTS_MS;
+    // Ended task runs are asked for one page at a time, before each count.
+    const counts = this.plan.steps.some(({ kind }) => kind === "exchange") ? Math.ceil(taskRuns.size / ROW_PAGE) : 1;
+    return onceMs * Math.max(1, counts);
   }
 
   private fail(what: string): void {
@@ -280,7 +285,7 @@ class World {
       random: () => this.random.next(),
       tuning: {
         eventPage: knobs.pageSize,
-        rowPage: 4,
+        rowPage: ROW_PAGE,
         burstEvents: 6,
         batchEvents: 12,
         heartbeatMs: 15_000,
@@ -410,6 +415,11 @@ class World {
       case "run":
         runScript({ ...step, time: this.time, server: this.server, sent: this.sent });
         return;
+      case "exchange": {
+        const { database } = this.server;
+        database.exchangeTaskRuns(step.count, new Prng(step.seed), this.server.nowUs(), this.time.nowMs);
+        return;
+      }
       case "fault":
         this.fault(step.what, step.forMs);
         return;

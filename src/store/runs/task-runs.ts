@@ -282,6 +282,17 @@ export function findUnreadTaskRunIds(db: RecordDb, range: TimeRange, stateBefore
     .map((row) => idText(row.id));
 }
 
+/** Ids of task runs in a terminal state that REST has returned, longest unread first. */
+export function findEndedTaskRunIds(db: RecordDb, limit: number): string[] {
+  return db
+    .prepare<{ id: Uint8Array }, [number]>(
+      `SELECT id FROM task_run WHERE state_type IN (${TERMINAL_SQL}) AND deleted_us IS NULL AND read_us IS NOT NULL
+       ORDER BY read_us LIMIT ?`,
+    )
+    .all(limit)
+    .map((row) => idText(row.id));
+}
+
 /** Ids of task runs that represent subflow runs in their parent and are not recorded. There are no events about them. */
 export function findMissingParentTaskRuns(db: RecordDb, limit: number): string[] {
   return db

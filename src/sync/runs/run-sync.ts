@@ -48,7 +48,7 @@ const HISTORY_MS = 60_000;
 /** Time between two counts of all runs: doubling from the first to the second while they differ. Their usual number of requests. */
 const COUNT_MS = 5 * 60_000;
 const COUNT_MAX_MS = 60 * 60_000;
-const COUNT_COST = 2;
+const COUNT_COST = 3;
 /** Time until Prefect is asked again for runs before the history, where it has some. */
 const OLDER_MS = 60 * 60_000;
 

@@ -4,7 +4,7 @@ import { RUN_KINDS, type RunKind } from "../../model/kinds.ts";
 import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
 import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import { countConfirmedRuns } from "../../store/runs/confirmed-runs.ts";
-import { findUnreadTaskRunIds } from "../../store/runs/task-runs.ts";
+import { findEndedTaskRunIds, findUnreadTaskRunIds } from "../../store/runs/task-runs.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { AbsentRuns } from "./absent-runs.ts";
 import { walkFlowRuns } from "./flow-run-fill.ts";
@@ -24,11 +24,14 @@ export interface VerifyRunsOptions {
  * Counts the runs of all covered ranges on the server, and reads what differs: runs that were deleted, and task runs that were made
  * over REST for a time in the past. Neither causes an event. Returns the number of ranges that were read.
  *
- * The runs that are counted in the record are those that REST has returned. Equal counts prove equal sets unless as many runs were
- * deleted as were made for the past since the last count.
+ * The runs that are counted in the record are those that REST has returned. Equal counts do not prove equal sets: as many runs may have
+ * been deleted as were made for the past. So ended runs are also asked for by id, a page each time, longest unread first, and deleted
+ * ones no longer count here: task runs before the count, flow runs in the rounds (`Reconciler.readEndedRuns`). Other runs are read in
+ * each round.
  */
 export async function verifyRuns(ctx: EngineContext, options: VerifyRunsOptions): Promise<number> {
   let read = 0;
+  await askForEnded(ctx, options);
   for (const kind of RUN_KINDS) {
     const toUs = addUs(coverageEnd(ctx.db, kind, "") ?? Number.NEGATIVE_INFINITY, -SETTLED_US);
     const covered = mergeRanges(coveredRanges(ctx.db, kind, ""));
@@ -46,13 +49,21 @@ export async function verifyRuns(ctx: EngineContext, options: VerifyRunsOptions)
  * Asks for task runs that are known from events alone, when their rows are overdue: deleted with their flow run before they were read,
  * which their flow run's deletion does not show either, or never written.
  */
-async function askForUnread(
+async function askForUnread(ctx: EngineContext, range: TimeRange, options: VerifyRunsOptions): Promise<void> {
+  const writtenUs = addUs(floorUs(ctx.serverClock.estimateUs()), -TASK_RUN_ROW_DELAY_US);
+  await ask(ctx, findUnreadTaskRunIds(ctx.db, range, writtenUs, ctx.tuning.rowPage), options);
+}
+
+/** Asks for one page of ended task runs: whether they were deleted, or got another state over REST, which causes no event either. */
+async function askForEnded(ctx: EngineContext, options: VerifyRunsOptions): Promise<void> {
+  await ask(ctx, findEndedTaskRunIds(ctx.db, ctx.tuning.rowPage), options);
+}
+
+async function ask(
   ctx: EngineContext,
-  range: TimeRange,
+  ids: readonly string[],
   { absentRuns, signal }: VerifyRunsOptions,
 ): Promise<void> {
-  const writtenUs = addUs(floorUs(ctx.serverClock.estimateUs()), -TASK_RUN_ROW_DELAY_US);
-  const ids = findUnreadTaskRunIds(ctx.db, range, writtenUs, ctx.tuning.rowPage);
   if (ids.length === 0) return;
   const { rows, missing, atUs, database } = await absentRuns.askForTaskRuns(ids, "verify", signal);
   // Where nothing shows whether a server that has none of them is still the same one, the record keeps them.
