@@ -8,6 +8,7 @@ import { type CallHandle, callTool } from "./guard.ts";
 import { offerPrompts } from "./offer-prompts.ts";
 import { offerResources } from "./offer-resources.ts";
 import { offerSubscriptions } from "./offer-subscriptions.ts";
+import { serverInfo } from "./plain-calls.ts";
 import { invalidParamsError } from "./protocol-errors.ts";
 import type { Tenant } from "./tenant.ts";
 
@@ -28,25 +29,22 @@ const NO_VALIDATOR = {
  * made once per process, listings once per tool.
  */
 export function buildServer(tenant: Tenant): McpServer {
-  const mcp = new McpServer(
-    { name: "prefect-mcp-bun", title: "Prefect (local record)", version: tenant.version },
-    {
-      capabilities: {
-        tools: { listChanged: true },
-        resources: { listChanged: true, subscribe: tenant.watch !== undefined },
-        prompts: { listChanged: false },
-        completions: {},
-      },
-      instructions: INSTRUCTIONS,
-      jsonSchemaValidator: NO_VALIDATOR,
-      cacheHints: {
-        "tools/list": OWN_LIST,
-        "resources/list": OWN_LIST,
-        "resources/templates/list": OWN_LIST,
-        "prompts/list": COMMON_LIST,
-      },
+  const mcp = new McpServer(serverInfo(tenant.version), {
+    capabilities: {
+      tools: { listChanged: true },
+      resources: { listChanged: true, subscribe: tenant.watch !== undefined },
+      prompts: { listChanged: false },
+      completions: {},
     },
-  );
+    instructions: INSTRUCTIONS,
+    jsonSchemaValidator: NO_VALIDATOR,
+    cacheHints: {
+      "tools/list": OWN_LIST,
+      "resources/list": OWN_LIST,
+      "resources/templates/list": OWN_LIST,
+      "prompts/list": COMMON_LIST,
+    },
+  });
   mcp.server.setRequestHandler("tools/list", () => ({ tools: tenant.tools().map(toListing) }));
   mcp.server.setRequestHandler("tools/call", async (request, ctx) => {
     const { name, arguments: args } = request.params;

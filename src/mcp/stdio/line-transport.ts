@@ -8,6 +8,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { sentence } from "../../lib/shown-text.ts";
 import { type InvalidRequest, invalidRequest, normalizeMessage, refusedRequest } from "../incoming.ts";
 import { type MessageText, readMessageText } from "../message-text.ts";
+import type { PlainCalls, PlainCallsOptions } from "../plain-calls.ts";
 import { invalidParams } from "../request-params.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
@@ -31,6 +32,8 @@ export interface LineTransportOptions {
   readonly incoming?: (message: JSONRPCMessage) => JSONRPCMessage;
   /** Called with each message to send; returns the message to write. */
   readonly outgoing?: (message: JSONRPCMessage) => JSONRPCMessage;
+  /** Answers plain calls of tools itself. Absent: `onmessage` gets all messages. */
+  readonly plainCalls?: (options: PlainCallsOptions) => PlainCalls;
 }
 
 /**
@@ -51,6 +54,7 @@ export class LineTransport implements Transport {
   /** Ids of unanswered requests, and refusals that are being written. */
   private readonly unanswered = new Set<unknown>();
   private readonly end: () => void;
+  private readonly plainCalls: PlainCalls | undefined;
   private cancelReading: () => Promise<void> = async () => {};
   private writing: Promise<void> = Promise.resolve();
   private unwrittenChars = 0;
@@ -64,6 +68,8 @@ export class LineTransport implements Transport {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     this.end = resolve;
+    const settled = (id: unknown) => this.settle(id);
+    this.plainCalls = options.plainCalls?.({ write: (text) => this.write(text), settled });
   }
 
   async start(): Promise<void> {
@@ -75,6 +81,7 @@ export class LineTransport implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.isClosed) throw new Error("stdout is closed");
+    this.plainCalls?.sent(message);
     await this.write(serializeMessage(this.options.outgoing?.(message) ?? message));
     if (!("method" in message) && message.id !== undefined) this.settle(message.id);
   }
@@ -84,6 +91,7 @@ export class LineTransport implements Transport {
     this.isClosed = true;
     this.options.signal.removeEventListener("abort", this.end);
     this.lines.clear();
+    this.plainCalls?.close();
     this.end();
     this.onclose?.();
     await this.cancelReading().catch(() => undefined);
@@ -134,6 +142,10 @@ export class LineTransport implements Transport {
       this.refuse(refusedRequest(content, sentence`the message ${excess}.`), line.length);
       return;
     }
+    if (this.plainCalls?.take(content)) {
+      this.unanswered.add((content as { id: unknown }).id);
+      return;
+    }
     const message = toMessage(content);
     const refusal = message === null ? invalidRequest(content) : invalidParams(message);
     if (message === null || refusal !== null) this.refuse(refusal, line.length);
@@ -157,6 +169,7 @@ export class LineTransport implements Transport {
       const { requestId } = (message.params ?? {}) as { requestId?: string | number };
       if (requestId !== undefined) this.unanswered.delete(requestId);
     }
+    this.plainCalls?.received(message);
     this.onmessage?.(message);
     if (this.hasMessage) return;
     this.hasMessage = true;

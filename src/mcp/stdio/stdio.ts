@@ -3,6 +3,7 @@ import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { PlainCalls, type PlainCallsOptions } from "../plain-calls.ts";
 import { buildServer } from "../server.ts";
 import type { Tenant } from "../tenant.ts";
 import { type LineStreams, LineTransport } from "./line-transport.ts";
@@ -25,7 +26,13 @@ export async function serveOverStdio(tenant: Tenant, options: StdioOptions): Pro
   let server: McpServer | null = null;
   const listening = trackListenRequests(tenant, (uri) => server?.server.sendResourceUpdated({ uri }));
   const { incoming, outgoing } = listening;
-  const transport = new LineTransport(options.streams ?? processStreams(), { ...options, incoming, outgoing });
+  const plainCalls = (calls: PlainCallsOptions) => new PlainCalls(tenant, calls);
+  const transport = new LineTransport(options.streams ?? processStreams(), {
+    ...options,
+    incoming,
+    outgoing,
+    plainCalls,
+  });
   const handle = serveStdio(
     () => {
       server = buildServer(tenant);

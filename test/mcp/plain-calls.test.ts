@@ -1,0 +1,264 @@
+/** The same random requests to a connection with plain calls and to one where the SDK answers everything: both write the same bytes. */
+import { expect, test } from "bun:test";
+import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { z } from "zod";
+import { systemClock } from "../../src/lib/clock.ts";
+import { quoteJson } from "../../src/lib/shown-text.ts";
+import { type Era, plainCall } from "../../src/mcp/plain-calls.ts";
+import { buildServer } from "../../src/mcp/server.ts";
+import { LineTransport } from "../../src/mcp/stdio/line-transport.ts";
+import { serveOverStdio } from "../../src/mcp/stdio/stdio.ts";
+import { answerText } from "../../src/tools/answer/fenced.ts";
+import { defineTool } from "../../src/tools/definition/define-tool.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
+import { type FakeTenant, fakeTenant } from "./fake-tenant.ts";
+import { makePipe } from "./stdio/pipe.ts";
+
+const ENVELOPE = {
+  "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+  "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+  "io.modelcontextprotocol/clientCapabilities": {},
+};
+const INITIALIZE = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } };
+
+interface Connection {
+  readonly tenant: FakeTenant;
+  send(line: string): void;
+  lines(): readonly string[];
+  end(): Promise<void>;
+}
+
+const markedTool = defineTool({
+  name: "marked",
+  title: "Marked",
+  description: "Has texts of flows.",
+  input: z.strictObject({ text: z.string().optional() }),
+  output: z.looseObject({}),
+  run: async (_ctx, { text = "" }) => ({
+    structured: { events: [{ text }], count: 1 },
+    text: answerText([quoteJson(text)]),
+    untrusted: ["events"],
+  }),
+});
+
+function connect(usesPlainCalls: boolean): Connection {
+  const tenant = fakeTenant();
+  tenant.setTools([...tenant.tools(), markedTool]);
+  const stdin = makePipe();
+  let text = "";
+  const streams = {
+    input: stdin.readable,
+    write: async (more: string) => {
+      text += more;
+    },
+  };
+  const options = { clock: systemClock, signal: new AbortController().signal, streams };
+  const serve = async () => {
+    const transport = new LineTransport(streams, options);
+    const handle = serveStdio(() => buildServer(tenant), { transport });
+    await transport.ended;
+    await handle.close();
+  };
+  const served = usesPlainCalls ? serveOverStdio(tenant, options) : serve();
+  return {
+    tenant,
+    send: (line) => void stdin.write(`${line}\n`).catch(() => undefined),
+    lines: () => text.split("\n").slice(0, -1),
+    end: async () => {
+      await stdin.end();
+      await served;
+    },
+  };
+}
+
+/** Numbers from 0 to 1 that a seed decides. https://github.com/bryc/code/blob/master/jshash/PRNGs.md#mulberry32 */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+const NAMES = [
+  "marked",
+  "echo",
+  "echo",
+  "echo",
+  "instance",
+  "count_up",
+  "count_up",
+  "wait",
+  "not_found",
+  "crash",
+  "nothing",
+  "",
+  7,
+];
+const ARGUMENTS: readonly unknown[] = [
+  { text: "x" },
+  { text: 'quotes " \\ \u2028 \u0007 é 😀 \ud800' },
+  { text: "a", times: 40 },
+  { text: "a", filter: { id: 12, deep: [[{}]] } },
+  { text: 5 },
+  { texts: "x" },
+  {},
+  { unknown: true },
+  null,
+  undefined,
+  [],
+  "text",
+  '{"text": "in text"}',
+  { times: null, text: "null is absent" },
+];
+const METAS: readonly unknown[] = [
+  {},
+  { progressToken: 5 },
+  { progressToken: "five" },
+  { progressToken: 5.5 },
+  { progressToken: null },
+  { progressToken: {} },
+  { "claudecode/toolUseId": "toolu_1" },
+  { "io.modelcontextprotocol/related-task": { taskId: "1" } },
+  { "io.modelcontextprotocol/logLevel": "debug" },
+  { "io.modelcontextprotocol/clientInfo": { name: "other", version: "2" } },
+  { "io.modelcontextprotocol/clientInfo": 7 },
+  { "io.modelcontextprotocol/protocolVersion": "2025-11-25" },
+  { "io.modelcontextprotocol/protocolVersion": "1999-01-01" },
+  null,
+  [],
+];
+const EXTRA_PARAMS = [{ task: { ttl: 5 } }, { inputResponses: {} }, { requestState: "x" }, { other: 1 }];
+const EXTRA_MEMBERS = [{ jsonrpc: "1.0" }, { other: 1 }, { method: "tools/calls" }, { params: [] }, { params: null }];
+/** Put into the text where JSON.stringify cannot write them. */
+const RAW = [
+  '{"__proto__":{"text":"x"}}',
+  '{"text":"x","times":1e400}',
+  '{"text":"x","filter":{"id":123456789012345678901}}',
+  "NaN",
+];
+
+/** The lines of a session; each request has an id of its own. */
+function randomSession(era: Era, seed: number, count: number): string[] {
+  const random = randomNumbers(seed);
+  const one = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)] as T;
+  const isRare = () => random() < 0.12;
+  const lines: string[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const id = random() < 0.7 ? n + 100 : isRare() ? n + 0.5 : `call-${n}`;
+    const envelope = era === "2026" && random() < 0.95 ? ENVELOPE : {};
+    const more = random() < 0.4 ? one(METAS) : undefined;
+    const isObject = typeof more === "object" && more !== null && !Array.isArray(more);
+    const meta = more !== undefined && !isObject ? more : { ...envelope, ...(isObject ? more : {}) };
+    const params = {
+      name: one(NAMES),
+      ...(random() < 0.9 ? { arguments: one(ARGUMENTS) } : {}),
+      ...(era === "2026" || random() < 0.4 ? { _meta: meta } : {}),
+      ...(isRare() ? one(EXTRA_PARAMS) : {}),
+    };
+    const message = { jsonrpc: "2.0", id, method: "tools/call", params, ...(isRare() ? one(EXTRA_MEMBERS) : {}) };
+    const text = JSON.stringify(message);
+    lines.push(isRare() ? text.replace('"arguments":{"text":"x"}', `"arguments":${one(RAW)}`) : text);
+    if (params.name === "wait" || random() < 0.1) {
+      const reason = random() < 0.2 ? { reason: one(["given up", 5]) } : {};
+      lines.push(
+        JSON.stringify({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id, ...reason } }),
+      );
+    }
+    if (random() < 0.02) lines.push(JSON.stringify({ jsonrpc: "2.0", id: `ping-${n}`, method: "ping" }));
+  }
+  return lines;
+}
+
+interface Outgoing {
+  readonly id?: number | string;
+  readonly method?: string;
+  readonly params?: { readonly requestId?: number | string; readonly name?: unknown; readonly reason?: unknown };
+}
+
+const parsed = (line: string): Outgoing => JSON.parse(line.replaceAll("NaN", "null"));
+
+/**
+ * The reference to a line of the log is random. Whether a call that does not wait is answered before its cancellation is read depends on
+ * how fast it is, so answers to cancelled calls are left out.
+ */
+function comparable(written: readonly string[], sent: readonly string[]): string[] {
+  const cancelled = new Set(sent.map((line) => parsed(line).params?.requestId).filter((id) => id !== undefined));
+  return written
+    .filter((line) => !cancelled.has(parsed(line).id ?? ""))
+    .map((line) => line.replace(/under reference [0-9a-f]{8}/g, "under reference 0"))
+    .toSorted();
+}
+
+async function play(era: Era, lines: readonly string[], usesPlainCalls: boolean) {
+  const connection = connect(usesPlainCalls);
+  const answered = (id: string) =>
+    waitUntil(`the answer to ${id}`, () => connection.lines().some((line) => line.includes(`"id":"${id}"`)));
+  const opening =
+    era === "2025"
+      ? { method: "initialize", params: INITIALIZE }
+      : { method: "tools/call", params: { name: "instance", arguments: {}, _meta: ENVELOPE } };
+  connection.send(JSON.stringify({ jsonrpc: "2.0", id: "opening", ...opening }));
+  await answered("opening");
+  for (const line of lines) connection.send(line);
+  // The last request is answered by the SDK on both connections; what is cancelled before it is not answered.
+  const last = { name: "echo", arguments: { text: "last" }, ...(era === "2026" ? { _meta: ENVELOPE } : {}), other: 1 };
+  connection.send(JSON.stringify({ jsonrpc: "2.0", id: "last", method: "tools/call", params: last }));
+  await answered("last");
+  await connection.end();
+  const { seen } = connection.tenant;
+  await waitUntil("the end of the calls that wait", () => seen.aborted === seen.begun);
+  return { lines: comparable(connection.lines(), lines), begun: seen.begun };
+}
+
+for (const era of ["2025", "2026"] as const) {
+  test(`${era}: thousands of random calls get the same bytes as from the SDK`, async () => {
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const lines = randomSession(era, seed, 500);
+      const accepted = era === "2026" ? ENVELOPE : null;
+      const plain = lines.filter((line) => plainCall(parsed(line), era, accepted) !== null);
+      expect(plain.length).toBeGreaterThan(120);
+      const [own, sdk] = [await play(era, lines, true), await play(era, lines, false)];
+      expect(own).toEqual(sdk);
+    }
+  });
+}
+
+test("a call before the SDK has answered a first request is left to the SDK, whatever it is", async () => {
+  const line = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "instance" } });
+  const written: (readonly string[])[] = [];
+  for (const usesPlainCalls of [true, false]) {
+    const connection = connect(usesPlainCalls);
+    connection.send(line);
+    await waitUntil("an answer", () => connection.lines().length > 0);
+    await connection.end();
+    written.push(connection.lines());
+  }
+  expect(written[0]).toEqual(written[1] ?? []);
+});
+
+test("a cancelled call ends and is not answered; a cancellation that the protocol does not allow is ignored", async () => {
+  const connection = connect(true);
+  const { seen } = connection.tenant;
+  const send = (message: object) => connection.send(JSON.stringify({ jsonrpc: "2.0", ...message }));
+  const cancel = (params: object) => send({ method: "notifications/cancelled", params });
+  send({ id: 1, method: "initialize", params: INITIALIZE });
+  await waitUntil("the handshake", () => connection.lines().length === 1);
+  for (const id of [2, 3]) send({ id, method: "tools/call", params: { name: "wait", _meta: { progressToken: id } } });
+  await waitUntil("both calls", () => seen.begun === 2);
+  cancel({ requestId: 3, reason: 5 });
+  cancel({ requestId: 2, reason: "given up" });
+  await waitUntil("the end of one", () => seen.aborted === 1);
+  send({ id: 4, method: "tools/call", params: { name: "count_up", _meta: { progressToken: "p" } } });
+  await waitUntil("the last answer", () => connection.lines().length === 5);
+  expect(
+    connection
+      .lines()
+      .slice(1)
+      .map((line) => JSON.parse(line).id ?? JSON.parse(line).params.progressToken),
+  ).toEqual(["p", "p", "p", 4]);
+  await connection.end();
+  await waitUntil("the end of the other", () => seen.aborted === 2);
+});
