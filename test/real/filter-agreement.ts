@@ -5,11 +5,13 @@ import { BODY_FILTERS, type FilterSet } from "../../src/store/filters/bodies.ts"
 import { findFilteredObjects, findFlowRuns, findTaskRuns } from "../../src/store/filters/find.ts";
 import { parseFilter } from "../../src/store/filters/parse.ts";
 import {
+  DURATION_SORTS_SINCE,
   FLOW_RUN_SORTS,
   type FlowRunSort,
+  isDurationSort,
   OBJECT_SORTS,
   type ObjectSort,
-  TASK_RUN_SORTS,
+  TASK_RUN_SORT_NAMES,
   type TaskRunSort,
 } from "../../src/store/filters/sorts.ts";
 import { upsertObjects } from "../../src/store/objects/objects.ts";
@@ -17,7 +19,7 @@ import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
 import { idText } from "../../src/store/runs/run-columns.ts";
 import { upsertTaskRuns } from "../../src/store/runs/task-runs.ts";
 import { putFact } from "../../src/store/sync-state.ts";
-import { realPrefectTarget } from "../support/real-prefect/target.ts";
+import { isAtLeast, realPrefectTarget } from "../support/real-prefect/target.ts";
 import { type Post, pick, type Random } from "./filter-workspace.ts";
 import { type Drawn, randomFilter, type Values } from "./random-filters.ts";
 
@@ -129,8 +131,11 @@ const ROUTES: readonly Route[] = [
     path: "/task_runs/filter",
     own: "task_runs",
     others: ["flows", "flow_runs", "deployments"],
-    sorts: Object.keys(TASK_RUN_SORTS),
-    ids: (db, set, sort) => findTaskRuns(db, set, sort as TaskRunSort, PAGE).map((row) => idText(row.id) ?? ""),
+    sorts: TASK_RUN_SORT_NAMES.filter((sort) => isAtLeast(DURATION_SORTS_SINCE) || !isDurationSort(sort)),
+    ids: (db, set, sort) =>
+      findTaskRuns(db, set, sort as TaskRunSort, { ...PAGE, nowUs: Date.now() * 1000 }).map(
+        (row) => idText(row.id) ?? "",
+      ),
   },
   {
     path: "/deployments/filter",

@@ -242,6 +242,22 @@ describe("answers equal what the API returns", () => {
     expect(idsOf(items)).toEqual(idsOf(wanted));
   });
 
+  test.each(["DURATION_ASC", "DURATION_DESC"])("get_task_runs: %s, as Prefect sorts them since 3.9.1", async (sort) => {
+    if (!isAtLeast("3.9.1")) {
+      const refused = await product.call("get_task_runs", { sort });
+      expect([refused.isError, refused.structured.code]).toEqual([true, "invalid_input"]);
+      expect(refused.text).toContain("it is older than 3.9.1");
+      return;
+    }
+    const ended = { state: { type: { any_: ["COMPLETED", "FAILED", "CRASHED"] } } };
+    const wanted = await pagesOf<TaskRun>("/task_runs/filter", { task_runs: ended, sort });
+    expect(wanted.length).toBeGreaterThan(200);
+    for (const fresh of [false, true]) {
+      const items = await everyPage("get_task_runs", { filter: ended, sort, limit: 200, fresh }, "task_runs");
+      expect(idsOf(items)).toEqual(idsOf(wanted));
+    }
+  });
+
   test.each([
     ["get_deployments", "deployments"],
     ["get_flows", "flows"],

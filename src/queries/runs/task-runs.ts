@@ -2,7 +2,8 @@
  * Task runs by Prefect's filters. Some have no events, so the record covers what was read by expected start, and the task runs of ended
  * flow runs.
  */
-import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { AppError } from "../../errors.ts";
+import { asName, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, type LocalUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import { withNotes as addNotes, asIncomplete, type Freshness, type TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
@@ -14,7 +15,7 @@ import type { RecordDb } from "../../store/database.ts";
 import { findEventById } from "../../store/events/events.ts";
 import { type FilterSet, isDecidable, needsFlowRuns, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findTaskRuns, hasTaskRunsOfUnrecordedRuns } from "../../store/filters/find.ts";
-import type { TaskRunSort } from "../../store/filters/sorts.ts";
+import { DURATION_SORTS_SINCE, isDurationSort, type TaskRunSort } from "../../store/filters/sorts.ts";
 import { type FlowRunRow, findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { idText } from "../../store/runs/run-columns.ts";
 import { findRunNames } from "../../store/runs/run-tree.ts";
@@ -40,6 +41,7 @@ import {
   presentWindow,
 } from "../source/run-window.ts";
 import { serverNowUs } from "../source/server-time.ts";
+import { isServerBefore } from "../source/server-version.ts";
 import { unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
 
 export interface TaskRunsQuestion {
@@ -78,12 +80,14 @@ interface Found {
 export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion): Promise<TaskRunsPage> {
   const db = ctx.record();
   const { set, sort, limit, offset, fresh } = question;
-  const recorded = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset }) : [];
+  if (isDurationSort(sort) && (await isServerBefore(ctx, DURATION_SORTS_SINCE))) throw unknownSort(sort);
+  const nowUs = serverNowUs(ctx);
+  const recorded = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset, nowUs }) : [];
   const isWhole = !question.isFull || recorded.slice(0, limit).every((row) => row.doc !== null);
   const areIdsKnown = db === null || areIdsRecorded(idsOf(set.task_runs), (id) => findTaskRunRow(db, id) !== null);
   const isKnown = isWhole && areIdsKnown && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
   const reading = {
-    record: (record: RecordDb) => fromRecord(record, question, recorded),
+    record: (record: RecordDb) => fromRecord(record, question, recorded, nowUs),
     live: (live: LiveReader) => fromLive(ctx, live, question),
     isEmpty: (found: Found) => found.items.length === 0,
   };
@@ -99,6 +103,14 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
     return toPage(answered);
   }
   return toPage(await answerWindow<Found>(ctx, { kind: "task_run", what, window, fresh, isStale }, reading));
+}
+
+function unknownSort(sort: string): AppError {
+  return new AppError(
+    "invalid_input",
+    sentence`This Prefect server does not have the sort ${asName(sort)}: it is older than ${own(DURATION_SORTS_SINCE)}, which sorts task runs by duration first.`,
+    { hint: "Take another sort, such as END_TIME_DESC; each task run has its duration." },
+  );
 }
 
 /** Adds notes about unknown states in the filter, and about flow runs that the record lacks (`areRunsKnown`). */
@@ -190,10 +202,10 @@ function firstUs(run: FlowRunRow | null): ServerUs | null {
   return times.length === 0 ? null : earliestUs(...times);
 }
 
-function fromRecord(db: RecordDb, question: TaskRunsQuestion, recorded: readonly TaskRunRow[]): Found {
+function fromRecord(db: RecordDb, question: TaskRunsQuestion, recorded: readonly TaskRunRow[], nowUs: ServerUs): Found {
   const { set, limit } = question;
   const deleted = question.includesDeleted
-    ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, isDeleted: true })
+    ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, isDeleted: true, nowUs })
     : [];
   const shown = [...recorded.slice(0, limit), ...deleted];
   const summaries = shown.map(summaryOfTaskRun);

@@ -25,8 +25,8 @@ import {
   type FlowRunSort,
   type ObjectSort,
   objectOrder,
-  TASK_RUN_SORTS,
   type TaskRunSort,
+  taskRunOrder,
 } from "./sorts.ts";
 
 export interface FindPage {
@@ -36,6 +36,11 @@ export interface FindPage {
   readonly isDeleted?: boolean;
   /** Flow runs without their documents: `doc` and other columns that lists do not show are null. */
   readonly isBrief?: boolean;
+}
+
+export interface TaskRunPage extends FindPage {
+  /** The present of the server, for sorts by duration. */
+  readonly nowUs: ServerUs;
 }
 
 export interface FlowRunPage extends FindPage {
@@ -68,9 +73,9 @@ function whereOf(alias: string, where: Clause, page: Partial<FindPage>): Clause 
   return join([isDeleted, where]);
 }
 
-function select<Row>(db: RecordDb, what: string, where: Clause, order: string, page: FindPage): Row[] {
-  const sql = `SELECT ${what} WHERE ${where.sql} ORDER BY ${order} LIMIT ? OFFSET ?`;
-  return statement<Row>(db, sql).all(...where.params, page.limit, page.offset ?? 0);
+function select<Row>(db: RecordDb, what: string, where: Clause, order: Clause, page: FindPage): Row[] {
+  const sql = `SELECT ${what} WHERE ${where.sql} ORDER BY ${order.sql} LIMIT ? OFFSET ?`;
+  return statement<Row>(db, sql).all(...where.params, ...order.params, page.limit, page.offset ?? 0);
 }
 
 function count(db: RecordDb, from: string, where: Clause): number {
@@ -83,7 +88,7 @@ function count(db: RecordDb, from: string, where: Clause): number {
 export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, page: FlowRunPage): ListedFlowRun[] {
   const columns = page.isBrief ? briefFlowRunColumns("r") : "r.*";
   const where = join([flowRunsWhere(asOnServer(db, set)), beginClause(page.begin)]);
-  return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), FLOW_RUN_SORTS[sort], page);
+  return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), clause(FLOW_RUN_SORTS[sort]), page);
 }
 
 function beginClause(begin: FlowRunPage["begin"]): Clause {
@@ -98,12 +103,12 @@ export function countFlowRuns(db: RecordDb, set: FilterSet): number {
 }
 
 /** Task runs that match, in Prefect's order of `sort`. */
-export function findTaskRuns(db: RecordDb, set: FilterSet, sort: TaskRunSort, page: FindPage): TaskRunRow[] {
+export function findTaskRuns(db: RecordDb, set: FilterSet, sort: TaskRunSort, page: TaskRunPage): TaskRunRow[] {
   return select(
     db,
     "t.* FROM task_run t",
     whereOf("t", taskRunsWhere(asOnServer(db, set)), page),
-    TASK_RUN_SORTS[sort],
+    taskRunOrder(sort, page.nowUs),
     page,
   );
 }
@@ -142,7 +147,7 @@ export function findFilteredObjects<K extends FilteredKind>(
     db,
     `${alias}.doc FROM object ${alias}`,
     whereOf(alias, ofKind(alias, kind, where(asOnServer(db, set))), page),
-    objectOrder(alias, sort),
+    clause(objectOrder(alias, sort)),
     page,
   );
   return rows.map((row) => parseJson(row.doc) as SnapshotObjects[K]);

@@ -5,6 +5,8 @@
  * creation time and then by rowid, which is the order of the indexes of the run tables.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/sorting.py
  */
+import type { ServerUs } from "../../lib/time.ts";
+import { type Clause, clause } from "./clause.ts";
 import { sortableTime } from "./term.ts";
 
 export const FLOW_RUN_SORTS = {
@@ -20,7 +22,7 @@ export const FLOW_RUN_SORTS = {
 } as const;
 export type FlowRunSort = keyof typeof FLOW_RUN_SORTS;
 
-export const TASK_RUN_SORTS = {
+const TASK_RUN_SORTS = {
   ID_DESC: "t.id DESC",
   EXPECTED_START_TIME_ASC: `t.expected_us, ${tie("t")}`,
   EXPECTED_START_TIME_DESC: `t.expected_us DESC, ${tie("t", " DESC")}`,
@@ -29,7 +31,29 @@ export const TASK_RUN_SORTS = {
   NEXT_SCHEDULED_START_TIME_ASC: `t.next_us, ${tie("t")}`,
   END_TIME_DESC: `t.end_us DESC, ${tie("t", " DESC")}`,
 } as const;
-export type TaskRunSort = keyof typeof TASK_RUN_SORTS;
+/**
+ * From Prefect 3.9.1 on. The time of a run that is running grows, and its parameter is the present; ties have an order.
+ * https://github.com/PrefectHQ/prefect/blob/3.9.1/src/prefect/server/schemas/sorting.py
+ */
+const DURATION_US =
+  "CAST(round(t.total_run_time * 1e6) AS INTEGER) + CASE WHEN t.state_type = 'RUNNING' THEN ? - ifnull(t.state_us, 0) ELSE 0 END";
+const TASK_RUN_DURATION_SORTS = {
+  DURATION_ASC: `${DURATION_US}, t.expected_us DESC, t.id DESC`,
+  DURATION_DESC: `${DURATION_US} DESC, t.expected_us DESC, t.id DESC`,
+} as const;
+export const DURATION_SORTS_SINCE = "3.9.1";
+
+export type TaskRunSort = keyof typeof TASK_RUN_SORTS | keyof typeof TASK_RUN_DURATION_SORTS;
+export const TASK_RUN_SORT_NAMES = Object.keys({ ...TASK_RUN_SORTS, ...TASK_RUN_DURATION_SORTS }) as TaskRunSort[];
+
+export function isDurationSort(sort: string): sort is keyof typeof TASK_RUN_DURATION_SORTS {
+  return Object.hasOwn(TASK_RUN_DURATION_SORTS, sort);
+}
+
+/** ORDER BY of `task_run t`. `nowUs`: the present of the server, for runs that are running. */
+export function taskRunOrder(sort: TaskRunSort, nowUs: ServerUs): Clause {
+  return isDurationSort(sort) ? clause(TASK_RUN_DURATION_SORTS[sort], nowUs) : clause(TASK_RUN_SORTS[sort]);
+}
 
 export type ObjectSort = "NAME_ASC" | "NAME_DESC" | "CREATED_DESC" | "UPDATED_DESC";
 export const OBJECT_SORTS: readonly ObjectSort[] = ["NAME_ASC", "NAME_DESC", "CREATED_DESC", "UPDATED_DESC"];

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { sentence } from "../../lib/shown-text.ts";
 import { listTaskRuns } from "../../queries/runs/task-runs.ts";
-import { TASK_RUN_SORTS, type TaskRunSort } from "../../store/filters/sorts.ts";
+import { TASK_RUN_SORT_NAMES } from "../../store/filters/sorts.ts";
 import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
 import { byField, byName, byState } from "../definition/list-filters.ts";
 import { listTool } from "../definition/list-tool.ts";
@@ -49,7 +49,7 @@ export const getTaskRunsTool = listTool({
   },
   timeField: "expected_start_time",
   single: "task_run",
-  sorts: Object.keys(TASK_RUN_SORTS) as TaskRunSort[],
+  sorts: TASK_RUN_SORT_NAMES,
   brief: BRIEF_TASK_FIELDS,
   full: FULL_TASK_FIELDS,
   orderText: ({ sort }) => (sort === undefined ? sentence`, newest first` : sentence``),

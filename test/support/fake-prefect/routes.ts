@@ -17,7 +17,15 @@ import {
   WORKER,
 } from "./filters.ts";
 import { type Dict, detail, Refusal } from "./problems.ts";
-import { ARTIFACT_SORTS, FLOW_RUN_SORTS, LOG_SORTS, NAME_SORTS, shuffle, TASK_RUN_SORTS } from "./sorts.ts";
+import {
+  ARTIFACT_SORTS,
+  FLOW_RUN_SORTS,
+  LOG_SORTS,
+  NAME_SORTS,
+  shuffle,
+  TASK_RUN_DURATION_SORTS,
+  TASK_RUN_SORTS,
+} from "./sorts.ts";
 import type { FakeWorkspace } from "./workspace.ts";
 
 export interface RouteContext {
@@ -71,7 +79,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       criteria: tasks,
       own: "task_runs",
       body,
-      sorts: TASK_RUN_SORTS,
+      sorts: isOlder("3.9.1") ? TASK_RUN_SORTS : [...TASK_RUN_SORTS, ...TASK_RUN_DURATION_SORTS],
       cap,
       related: {
         flow_runs: (f, row) => some(w.flowRuns, runs, (run) => run.id === row.flow_run_id, f),

@@ -1,5 +1,6 @@
 /** Prefect's sort names over plain rows; nulls first when ascending and last when descending, as on SQLite. */
 const COLUMNS: Record<string, (row: Record<string, unknown>) => unknown> = {
+  DURATION: (row) => row.total_run_time,
   ID: (row) => row.id,
   NAME: (row) => row.name,
   KEY: (row) => row.key,
@@ -26,6 +27,8 @@ export const FLOW_RUN_SORTS = [
   "END_TIME_DESC",
 ] as const;
 export const TASK_RUN_SORTS = FLOW_RUN_SORTS.filter((sort) => !sort.startsWith("START_TIME"));
+/** From Prefect 3.9.1 on. */
+export const TASK_RUN_DURATION_SORTS = ["DURATION_ASC", "DURATION_DESC"] as const;
 export const NAME_SORTS = ["NAME_ASC", "NAME_DESC", "CREATED_DESC", "UPDATED_DESC"] as const;
 export const ARTIFACT_SORTS = ["ID_DESC", "CREATED_DESC", "UPDATED_DESC", "KEY_DESC", "KEY_ASC"] as const;
 export const LOG_SORTS = ["TIMESTAMP_ASC", "TIMESTAMP_DESC"] as const;
@@ -38,7 +41,9 @@ export function sortRows<Row extends object>(rows: readonly Row[], sort: string)
     const value = read(row as Record<string, unknown>);
     return typeof value === "string" ? value.replace(/Z$/, "") : value;
   };
-  return [...rows].sort((a, b) => compare(key(a), key(b)) * (descending ? -1 : 1));
+  // Only these have an order of ties: the latest expected start first, then the highest id.
+  const tied = sort.startsWith("DURATION_") ? sortRows(sortRows(rows, "ID_DESC"), "EXPECTED_START_TIME_DESC") : rows;
+  return [...tied].sort((a, b) => compare(key(a), key(b)) * (descending ? -1 : 1));
 }
 
 /** The rows in a random order, as a database may return those that a sort does not tell apart. */

@@ -1,7 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import { DAY_US, SECOND_US } from "../../../src/lib/time.ts";
 import { getTaskRunsTool } from "../../../src/tools/runs/get-task-runs.ts";
-import { aDeployment, aFlow, aFlowRun, anId, aState, aTaskRun, aTaskRunEvent, at } from "../../support/builders.ts";
+import {
+  aDeployment,
+  aFlow,
+  aFlowRun,
+  anId,
+  aState,
+  aTaskRun,
+  aTaskRunEvent,
+  at,
+  T0_US,
+} from "../../support/builders.ts";
 import { type Answer, idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const flowRun = aFlowRun({ id: anId(11), name: "calm-otter", state_type: "RUNNING", start_time: at(0) });
@@ -299,5 +309,53 @@ describe("get_task_runs fails", () => {
     await harness.fake.down();
     const away = await harness.call(getTaskRunsTool, { fresh: true });
     expect(away.structured).toMatchObject({ code: "unavailable", hint: expect.stringContaining("without fresh") });
+  });
+});
+
+describe("get_task_runs by duration", () => {
+  const took = (n: number, seconds: number, over: object = {}) =>
+    aTaskRun({ id: anId(30 + n), name: `t-${n}`, flow_run_id: flowRun.id, total_run_time: seconds, ...over });
+  const running = { state: aState({ type: "RUNNING", timestamp: at(0) }), state_type: "RUNNING" } as const;
+  const runs = [took(1, 5), took(2, 90), took(3, 0.5), took(4, 5), took(5, 0, running)];
+  const expected = { DURATION_ASC: [33, 34, 31, 32], DURATION_DESC: [32, 34, 31, 33] };
+
+  test.each(["DURATION_ASC", "DURATION_DESC"] as const)("%s: the same order from both sources", async (sort) => {
+    await using harness = await openToolHarness();
+    harness.fake.workspace.version = "3.9.1";
+    harness.fake.workspace.flowRuns.push(flowRun);
+    harness.fake.workspace.taskRuns.push(...runs.slice(0, 4));
+    fillRecord(harness);
+    harness.taskRuns(runs.slice(0, 4));
+    const filter = { id: { any_: runs.slice(0, 4).map((run) => run.id) } };
+    const recorded = await harness.call(getTaskRunsTool, { sort, filter });
+    const live = await harness.call(getTaskRunsTool, { sort, filter, fresh: true });
+    expect([recorded.structured.source, live.structured.source]).toEqual(["record", "live"]);
+    expect([ids(recorded), ids(live)]).toEqual([expected[sort].map(anId), expected[sort].map(anId)]);
+  });
+
+  test("the time of a run that is running grows", async () => {
+    await using harness = await openToolHarness();
+    harness.fake.workspace.version = "3.9.1";
+    harness.taskRuns(runs);
+    const longestAfter = async (seconds: number) => {
+      harness.nowUs = T0_US + seconds * SECOND_US;
+      fillRecord(harness);
+      const answer = await harness.call(getTaskRunsTool, { sort: "DURATION_DESC", flow_run: flowRun.id });
+      expect(answer.structured.source).toBe("record");
+      return ids(answer)[0];
+    };
+    expect(await longestAfter(80)).toBe(anId(32));
+    expect(await longestAfter(95)).toBe(anId(35));
+  });
+
+  test("is refused, with the reason, where the server is older", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    for (const fresh of [false, true]) {
+      const { isError, structured, text } = await harness.call(getTaskRunsTool, { sort: "duration_desc", fresh });
+      expect([isError, structured.code]).toEqual([true, "invalid_input"]);
+      expect(text).toContain("it is older than 3.9.1, which sorts task runs by duration first");
+    }
+    expect(harness.fake.takeRequests()).toEqual([]);
   });
 });
