@@ -9,6 +9,7 @@ import { createObjectCalls } from "./objects.ts";
 import { createServerVersion, withSupportedServer } from "./older-servers/server-version.ts";
 import { withStartTimes } from "./older-servers/start-times.ts";
 import { withTagLimits } from "./older-servers/tag-limits.ts";
+import { withUnknownCriteria } from "./older-servers/unknown-criteria.ts";
 import { createTagLimitCalls } from "./tag-limits.ts";
 import { createTaskRunCalls } from "./task-runs.ts";
 import { type PrefectConnection, parseApiUrl } from "./transport/connection.ts";
@@ -33,7 +34,8 @@ export function createPrefectClient(given: PrefectConnection, deps: HttpDeps): P
   const direct = createHttp(connection, deps);
   const version = createServerVersion(direct, connection.isCloud, deps.serverVersion ?? (() => null));
   const http = withSupportedServer(direct, version);
-  const postFilter = withTagLimits(withStartTimes(createPostFilter(http), version), version);
+  const listed = withUnknownCriteria(createPostFilter(http), version);
+  const postFilter = withTagLimits(withStartTimes(listed, version), version);
   return {
     url: http.url,
     isCloud: connection.isCloud,

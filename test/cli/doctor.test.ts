@@ -212,17 +212,24 @@ describe("a problem to fix", () => {
   test.each([
     [
       "3.0.11",
-      "warn api: Prefect 3.0.11 lacks the filter of deployments by any of several tags, the filter of automations by tags, the filter of runs by who created them. Only the record answers such questions. It does not search events by text: they are read and searched here, which takes longer.",
+      "warn api: Prefect 3.0.11 cannot filter flow runs by who created them, flow runs by any of several tags, task runs by their end, flows by other ids, deployments by other ids, deployments by any of several tags, automations by id, automations by tags, events by text. Where the record does not suffice, all rows are read and filtered here, which takes longer.",
     ],
     [
-      "3.6.0",
-      "warn api: Prefect 3.6.0 lacks the filter of runs by who created them. Only the record answers such questions.",
+      "3.6.20",
+      "warn api: Prefect 3.6.20 cannot filter task runs by their end, automations by id. Where the record does not suffice, all rows are read and filtered here, which takes longer.",
     ],
   ])("Prefect %s: what it lacks is named", async (version, finding) => {
     await using prefect = await startFakePrefect();
     prefect.workspace.version = version;
     const report = await examine({ PREFECT_API_URL: prefect.url });
     expect(textOf(report, "api")).toContain(finding);
+  });
+
+  test("the newest Prefect lacks nothing", async () => {
+    await using prefect = await startFakePrefect();
+    prefect.workspace.version = "3.9.1";
+    const report = await examine({ PREFECT_API_URL: prefect.url });
+    expect(textOf(report, "api").join("\n")).not.toContain("cannot filter");
   });
 
   test.each([

@@ -29,6 +29,7 @@ let narrow: Deployed;
 let holder: Row;
 let late: Row[];
 let everyRun: string[];
+let automations: Row[];
 
 beforeAll(async () => {
   prefect = await startRealPrefect();
@@ -50,6 +51,11 @@ beforeAll(async () => {
   holder = await start(narrow, -1);
   for (const type of ["PENDING", "RUNNING"])
     await driver.post(`/flow_runs/${holder.id}/set_state`, { state: { type }, force: true });
+  automations = [];
+  for (const name of ["restart", "report"]) {
+    const trigger = { type: "event", posture: "Reactive", expect: [`shop.${name}`], threshold: 1, within: 0 };
+    automations.push(await driver.post("/automations/", { name, trigger, actions: [{ type: "do-nothing" }] }));
+  }
   const event = {
     event: "shop.order.placed",
     resource: { "prefect.resource.id": "shop.order.1" },
@@ -104,6 +110,35 @@ describe.each(ASKED)("%s", (_, ask) => {
   test("runs that were asked for by id are there", async () => {
     const answer = await structured("get_flow_runs", { filter: { id: { any_: everyRun } }, limit: 50 });
     expect(idsOf(answer.flow_runs)).toEqual(everyRun.toSorted());
+  });
+
+  test.each<[string, string, string, object, () => readonly string[]]>([
+    ["runs by who created them", "get_flow_runs", "flow_runs", { created_by: { is_null_: true } }, () => everyRun],
+    ["runs by any of several tags", "get_flow_runs", "flow_runs", { tags: { any_: ["none", "nothing"] } }, () => []],
+    ["task runs by their end", "get_task_runs", "task_runs", { end_time: { is_null_: true } }, () => []],
+    [
+      "automations by id",
+      "get_automations",
+      "automations",
+      { id: { any_: [automations[1]?.id] } },
+      () => idsOf(automations.slice(1)),
+    ],
+    ["automations by tags", "get_automations", "automations", { tags: { any_: ["none"] } }, () => []],
+    [
+      "deployments by other ids and any of several tags",
+      "get_deployments",
+      "deployments",
+      { id: { not_any_: [narrow.id] }, tags: { any_: ["none"] } },
+      () => [],
+    ],
+  ])("filters: %s", async (_, tool, key, filter, expected) => {
+    const answer = await structured(tool, { filter, limit: 50 });
+    expect([idsOf(answer[key]), answer.coverage.complete]).toEqual([expected().toSorted(), true]);
+  });
+
+  test("an automation is diagnosed", async () => {
+    const answer = await ask("diagnose", { automation: automations[0]?.id });
+    expect([answer.isError, answer.structured.verdict]).toEqual([false, "nothing_wrong"]);
   });
 
   test("late runs are counted", async () => {

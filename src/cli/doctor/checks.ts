@@ -3,10 +3,11 @@
 import type { ResolvedSettings, SettingProblem, Settings, SettingValue } from "../../config/settings.ts";
 import { type AppError, toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { asName, asPlace, asReason, figure, own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, asPlace, asReason, figure, joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { isOlderVersion, LEAST_VERSION } from "../../model/prefect-version.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import { unsupportedVersion } from "../../prefect/older-servers/server-version.ts";
+import { unknownCriteriaOf } from "../../prefect/older-servers/unknown-criteria.ts";
 import { skewMsOf } from "../../prefect/transport/server-offset.ts";
 import { OTHER_SERVER_NOTE } from "../../queries/source/other-server.ts";
 import { type RecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
@@ -180,31 +181,18 @@ function versionFinding(version: Attempt<string>, access: Attempt<unknown>): Doc
   return { level: "ok", area: "api", what: sentence`It is Prefect ${asName(version.value)}.` };
 }
 
-/**
- * What older servers do not have and is not made up for (`src/prefect/older-servers/`), by the version that has it.
- * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/filters.py
- */
-const LACKS = [
-  ["3.2.0", sentence`the filter of deployments by any of several tags`],
-  ["3.4.25", sentence`the filter of automations by tags`],
-  ["3.6.29", sentence`the filter of runs by who created them`],
-] as const;
 /** Before it, Prefect has no text filter of events, and they are read and searched here. */
-const SEARCHES_EVENTS_SINCE = "3.4.25";
+const SEARCHES_EVENTS_SINCE = "3.4.20";
 
 function lackFindings(version: string): DoctorFinding[] {
-  const lacks = LACKS.filter(([since]) => isOlderVersion(version, since)).map(([, what]) => what);
-  const [first, ...others] = lacks;
-  if (first === undefined) return [];
-  const all = others.reduce((text, next) => sentence`${text}, ${next}`, first);
-  const slow = isOlderVersion(version, SEARCHES_EVENTS_SINCE)
-    ? " It does not search events by text: they are read and searched here, which takes longer."
-    : "";
+  const lacks = unknownCriteriaOf(version);
+  if (lacks.length === 0) return [];
+  const searched = isOlderVersion(version, SEARCHES_EVENTS_SINCE) ? [own("events by text")] : [];
   return [
     {
       level: "warn",
       area: "api",
-      what: sentence`Prefect ${asName(version)} lacks ${all}. Only the record answers such questions.${slow}`,
+      what: sentence`Prefect ${asName(version)} cannot filter ${joined([...lacks, ...searched], ", ")}. Where the record does not suffice, all rows are read and filtered here, which takes longer.`,
       fix: own("Upgrade the server, or keep the record in sync."),
     },
   ];

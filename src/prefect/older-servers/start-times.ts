@@ -5,12 +5,12 @@
  * https://github.com/PrefectHQ/prefect/blob/3.4.25/src/prefect/server/schemas/filters.py
  */
 import { parseIsoUs } from "../../lib/time.ts";
-import { KINDS } from "../../model/kinds.ts";
 import type { JsonObject } from "../../model/objects.ts";
 import type { CallOptions } from "../transport/call-options.ts";
 import { ROWS_PER_PAGE } from "../transport/page-sizes.ts";
 import type { FilterBody, PostFilter } from "../transport/pages.ts";
 import type { ServerVersion } from "./server-version.ts";
+import { merged } from "./sorted-rows.ts";
 
 /** From here on, all servers compare the expected start. Both forms of the question have the same answer on newer servers. */
 const FALLS_BACK_SINCE = "3.5.0";
@@ -71,9 +71,7 @@ export function withStartTimes(postFilter: PostFilter, version: ServerVersion): 
     for (const part of bodies) {
       lists.push(await firstRows((page) => postFilter(path, { ...part, ...page }, options), offset + limit));
     }
-    const unique = new Map(lists.flat().map((row) => [String(row.id), row]));
-    const sort = typeof body.sort === "string" ? body.sort : DEFAULT_SORTS.get(path);
-    return [...unique.values()].sort(bySort(sort ?? "ID_DESC")).slice(offset, offset + limit);
+    return merged(lists, path, body).slice(offset, offset + limit);
   };
 }
 
@@ -86,24 +84,4 @@ async function firstRows(read: (page: JsonObject) => Promise<unknown>, wanted: n
     if (!Array.isArray(page) || page.length < limit) break;
   }
   return rows;
-}
-
-const DEFAULT_SORTS: ReadonlyMap<string, string> = new Map([
-  [KINDS.deployment.route, "NAME_ASC"],
-  [KINDS.flow.route, "NAME_ASC"],
-]);
-
-/** The order of a sort, by the field that its name begins with. SQLite sorts null first. */
-function bySort(sort: string): (a: JsonObject, b: JsonObject) => number {
-  const sign = sort.endsWith("_DESC") ? -1 : 1;
-  const field = sort.replace(/_(ASC|DESC)$/, "").toLowerCase();
-  const keyOf = (row: JsonObject): number | string => {
-    const value = field === "start_time" ? (row.start_time ?? row.expected_start_time) : row[field];
-    if (field === "id" || field === "name") return String(value ?? "");
-    return typeof value === "string" ? (parseIsoUs(value) ?? 0) : Number.NEGATIVE_INFINITY;
-  };
-  return (a, b) => {
-    const [x, y] = [keyOf(a), keyOf(b)];
-    return x === y ? 0 : sign * (x < y ? -1 : 1);
-  };
 }

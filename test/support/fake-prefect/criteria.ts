@@ -37,9 +37,13 @@ export function tags<Row>(
   const matches = (given: Dict, row: Row) => {
     const held = read(row) ?? [];
     const { all_, any_, is_null_ } = given;
-    if (asList(all_).length > 0 && !asList(all_).every((tag) => held.includes(String(tag)))) return false;
-    if (asList(any_).length > 0 && !asList(any_).some((tag) => held.includes(String(tag)))) return false;
-    return typeof is_null_ !== "boolean" || is_null_ === (held.length === 0);
+    const has = (tag: unknown) => held.includes(String(tag));
+    const verdicts = [
+      ...(asList(all_).length > 0 ? [asList(all_).every(has)] : []),
+      ...(asList(any_).length > 0 ? [asList(any_).some(has)] : []),
+      ...(typeof is_null_ === "boolean" ? [is_null_ === (held.length === 0)] : []),
+    ];
+    return given.operator === "or_" && verdicts.length > 0 ? verdicts.some(Boolean) : verdicts.every(Boolean);
   };
   return { operators: ["operator", ...operators], matches };
 }

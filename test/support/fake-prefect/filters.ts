@@ -176,6 +176,29 @@ export function logCriteria(textSearch: boolean, isOlder: boolean): Criteria<Log
   };
 }
 
+/** Criteria, or parts of them, that older servers refuse, and the first version that has them. */
+const ADDED: readonly (readonly [own: string, field: string, operator: string | null, since: string])[] = [
+  ["flow_runs", "created_by", null, "3.6.13"],
+  ["flow_runs", "tags", "any_", "3.1.5"],
+  ["task_runs", "end_time", null, "3.6.22"],
+  ["flows", "id", "not_any_", "3.6.16"],
+  ["deployments", "id", "not_any_", "3.4.7"],
+  ["deployments", "tags", "any_", "3.1.11"],
+  ["automations", "id", null, "3.8.8"],
+  ["automations", "tags", null, "3.4.7"],
+];
+
+function knownTo<Row>(version: string, own: string, criteria: Criteria<Row>): Criteria<Row> {
+  const known = { ...criteria };
+  for (const [key, field, operator, since] of ADDED) {
+    const criterion = known[field];
+    if (key !== own || criterion === undefined || !isOlderVersion(version, since)) continue;
+    if (operator === null) delete known[field];
+    else known[field] = { ...criterion, operators: criterion.operators.filter((one) => one !== operator) };
+  }
+  return known;
+}
+
 /** One page of rows: validated, filtered, sorted, capped. `related` evaluates the filters of related objects in the body. */
 export function filterRows<Row extends object>(given: {
   readonly rows: readonly Row[];
@@ -186,8 +209,11 @@ export function filterRows<Row extends object>(given: {
   readonly cap: number;
   readonly related?: Readonly<Record<string, (filter: Dict, row: Row) => boolean>>;
   readonly problems?: readonly Problem[];
+  /** Of the server. */
+  readonly version?: string;
 }): { page: Row[]; count: number } {
-  const { rows, criteria, own, body, sorts, related = {} } = given;
+  const { rows, own, body, sorts, related = {} } = given;
+  const criteria = given.version === undefined ? given.criteria : knownTo(given.version, own, given.criteria);
   const problems = [...criteriaProblems(body[own], criteria, ["body", own]), ...(given.problems ?? [])];
   const sort = body.sort ?? sorts[0];
   if (sort !== undefined && !sorts.includes(String(sort))) problems.push(sortProblem(sorts, sort));

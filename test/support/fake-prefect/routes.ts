@@ -63,6 +63,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       rows: w.flowRuns,
       criteria: runs,
       own: "flow_runs",
+      version: w.version,
       body,
       sorts: FLOW_RUN_SORTS,
       cap,
@@ -78,6 +79,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       rows: w.taskRuns,
       criteria: tasks,
       own: "task_runs",
+      version: w.version,
       body,
       sorts: isOlder("3.9.1") ? TASK_RUN_SORTS : [...TASK_RUN_SORTS, ...TASK_RUN_DURATION_SORTS],
       cap,
@@ -99,6 +101,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       rows: isOlder("3.6.1") ? w.deployments.map(({ work_queue_id: _, ...row }) => row) : w.deployments,
       criteria: deployments,
       own: "deployments",
+      version: w.version,
       body,
       sorts: NAME_SORTS,
       cap,
@@ -113,6 +116,7 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
       rows: w.flows,
       criteria: FLOW,
       own: "flows",
+      version: w.version,
       body,
       sorts: NAME_SORTS,
       cap,
@@ -156,8 +160,15 @@ function filterRoute(path: string, body: Dict, context: RouteContext): unknown {
     case "/work_queues/filter":
       return filterRows({ rows: w.workQueues, criteria: WORK_QUEUE, own: "work_queues", body, sorts: fixed, cap }).page;
     case "/automations/filter":
-      return filterRows({ rows: w.automations, criteria: AUTOMATION, own: "automations", body, sorts: NAME_SORTS, cap })
-        .page;
+      return filterRows({
+        rows: w.automations,
+        criteria: AUTOMATION,
+        own: "automations",
+        version: w.version,
+        body,
+        sorts: NAME_SORTS,
+        cap,
+      }).page;
     case "/artifacts/filter":
       return filterRows({ rows: w.artifacts, criteria: ARTIFACT, own: "artifacts", body, sorts: ARTIFACT_SORTS, cap })
         .page;
