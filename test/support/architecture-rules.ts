@@ -83,7 +83,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     runs: ["events", "names", "source"],
     limits: ["events", "names", "source"],
     objects: ["limits", "names", "runs", "source"],
-    search: ["events", "source"],
+    search: ["events", "names", "source"],
     history: ["events", "names", "runs", "source"],
     workspace: ["limits", "runs", "source"],
     diagnosis: [

@@ -7,24 +7,26 @@ import type { Json, JsonObject } from "../objects.ts";
 import { durationSeconds } from "./duration-seconds.ts";
 import { compactDuration } from "./schedule.ts";
 
-/** What must happen, how often, and for which resources. */
-export function describeTrigger(trigger: JsonObject): string {
+type NameOf = (id: string) => string | null;
+
+/** What must happen, how often, and for which resources. `nameOf` gives the names of ids, as far as known. */
+export function describeTrigger(trigger: JsonObject, nameOf: NameOf = () => null): string {
   const { type, within } = trigger;
   const seconds = durationSeconds(within);
   const inTime = seconds !== null && seconds > 0 ? ` within ${compactDuration(seconds)}` : "";
   if (type === "compound" || type === "sequence") {
     const parts = (Array.isArray(trigger.triggers) ? trigger.triggers : []).map(
-      (part) => `(${describeTrigger(asObject(part))})`,
+      (part) => `(${describeTrigger(asObject(part), nameOf)})`,
     );
     if (type === "sequence") return `in this order${inTime}: ${parts.join(", ")}`;
     const wanted = isJsonNumber(trigger.require) ? `${trigger.require} of` : (textOf(trigger.require) ?? "all");
     return `${wanted}${inTime}: ${parts.join(", ")}`;
   }
-  if (type === "metric") return describeMetric(trigger);
-  return describeEvent(trigger, inTime);
+  if (type === "metric") return describeMetric(trigger, nameOf);
+  return describeEvent(trigger, inTime, nameOf);
 }
 
-function describeEvent(trigger: JsonObject, inTime: string): string {
+function describeEvent(trigger: JsonObject, inTime: string, nameOf: NameOf): string {
   const events = textsOf(trigger.expect).join(" or ") || "any event";
   const count = isJsonNumber(trigger.threshold) ? trigger.threshold : 1;
   const after = textsOf(trigger.after);
@@ -36,31 +38,34 @@ function describeEvent(trigger: JsonObject, inTime: string): string {
       ? `${isOnce ? "no " : `fewer than ${count} `}${events}${inTime}${since}`
       : `${events}${times}${inTime}${since}`;
   const each = textsOf(trigger.for_each);
-  const where = [labels("on", trigger.match), labels("related to", trigger.match_related)];
+  const where = [labels("on", trigger.match, nameOf), labels("related to", trigger.match_related, nameOf)];
   return [what, ...where, each.length > 0 ? `counted per ${each.join(", ")}` : ""].filter(Boolean).join("; ");
 }
 
-function describeMetric(trigger: JsonObject): string {
+function describeMetric(trigger: JsonObject, nameOf: NameOf): string {
   const query = asObject(trigger.metric ?? {});
   const range = inSeconds(" over ", query.range);
   const firing = inSeconds(" for ", query.firing_for);
   const threshold = isJsonNumber(query.threshold) ? query.threshold : "?";
   return [
     `metric ${textOf(query.name) ?? "?"} ${textOf(query.operator) ?? ""} ${threshold}${range}${firing}`,
-    labels("on", trigger.match),
-    labels("related to", trigger.match_related),
+    labels("on", trigger.match, nameOf),
+    labels("related to", trigger.match_related, nameOf),
   ]
     .filter(Boolean)
     .join("; ");
 }
 
 /** `on id=prefect.flow-run.*`; "" without restriction. */
-function labels(word: string, match: Json | undefined): string {
+function labels(word: string, match: Json | undefined, nameOf: NameOf): string {
   const specs = (Array.isArray(match) ? match : [match]).map((spec) => asObject(spec ?? {}));
   const said = specs
     .map((spec) =>
       Object.entries(spec).map(
-        ([label, values]) => `${label.replace("prefect.resource.", "")}=${textsOf(values).join("|")}`,
+        ([label, values]) =>
+          `${label.replace("prefect.resource.", "")}=${textsOf(values)
+            .map((value) => withName(value, nameOf))
+            .join("|")}`,
       ),
     )
     .filter((parts) => parts.length > 0)
@@ -68,8 +73,14 @@ function labels(word: string, match: Json | undefined): string {
   return said.length === 0 ? "" : `${word} ${said.join(", ")}`;
 }
 
+/** `prefect.deployment.<id> (etl/nightly)` */
+function withName(value: string, nameOf: NameOf): string {
+  const name = nameOf(value.slice(value.lastIndexOf(".") + 1));
+  return name === null ? value : `${value} (${name})`;
+}
+
 /** `run-deployment nightly (<id>)`; `nameOf` gives the names of ids, as far as known. */
-export function describeAction(action: JsonObject, nameOf: (id: string) => string | null = () => null): string {
+export function describeAction(action: JsonObject, nameOf: NameOf = () => null): string {
   const target = ["deployment_id", "work_pool_id", "work_queue_id", "automation_id", "block_document_id"].flatMap(
     (field) => {
       const id = textOf(action[field]);

@@ -3,6 +3,7 @@ import { asName, asReason, type Sentence, sentence } from "../../lib/shown-text.
 import { addUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 import type { Automation } from "../../model/objects.ts";
 import { isFailed, isTerminal } from "../../model/state.ts";
 import { resolveName } from "../names/names.ts";
@@ -16,6 +17,7 @@ import { endUs } from "./facts/ended-runs.ts";
 import { DEFAULT_WINDOW_US, gatherFacts } from "./facts/gather.ts";
 import { type Gathering, startGathering } from "./facts/gathering.ts";
 import type { CauseModule, Facts, Finding, Subject, SubjectKind } from "./findings/types.ts";
+import { deploymentOfRun } from "./findings/wording.ts";
 import { rankFindings } from "./rank.ts";
 
 export interface DiagnoseQuestion {
@@ -28,6 +30,8 @@ export type Verdict = "problem" | "nothing_wrong" | "unknown";
 
 export interface Diagnosis {
   readonly subject: Subject;
+  /** Of a flow run: `flow/deployment`, or its flow, where known. */
+  readonly owner: string | null;
   readonly window: TimeRange;
   readonly verdict: Verdict;
   readonly findings: readonly Finding[];
@@ -48,7 +52,8 @@ export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): P
   const facts = await gatherFacts(ctx, subject, window, gathering);
   const findings = judge(facts);
   return {
-    subject,
+    subject: facts.run === null ? subject : { ...subject, name: facts.run.run.name },
+    owner: facts.run === null ? null : (deploymentOfRun(facts.run) ?? facts.run.flowName),
     window,
     verdict: verdictOf(facts, findings),
     findings,
@@ -61,8 +66,8 @@ export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): P
 
 async function resolveSubject(ctx: QueryContext, { subject }: DiagnoseQuestion): Promise<Subject> {
   if (!subject) return { kind: "workspace", id: null, name: null };
-  const { id, name } = await resolveName(ctx, subject.kind, subject.text);
-  return { kind: subject.kind, id, name };
+  const { id, name, parent } = await resolveName(ctx, subject.kind, subject.text);
+  return { kind: subject.kind, id, name: fullName(parent, name) };
 }
 
 /** The findings of all causes, ranked. Pure. */

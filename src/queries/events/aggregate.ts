@@ -6,6 +6,7 @@ import { formatIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { gapsIn } from "../../model/freshness.ts";
+import { resourceId } from "../../model/kinds.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findFullNames } from "../../store/objects/objects.ts";
 import { answerWindow } from "../source/answer.ts";
@@ -73,7 +74,7 @@ export async function aggregateEvents(ctx: QueryContext, question: AggregateQues
       isEmpty: (tally) => tally.size === 0,
     },
   );
-  const named = by === "deployment" ? withNames(ctx, value) : value;
+  const named = by === "deployment" || by === "resource" ? withNames(ctx, value, by) : value;
   const groups = by === "time" ? fillBuckets(named, window, buckets) : largestFirst(named);
   const total = groups.reduce((sum, group) => sum + group.count, 0);
   return { groups, total, stepUs: by === "time" ? stepUs : null, window, freshness };
@@ -114,10 +115,21 @@ async function sumOf(
   return { value: tally, gaps, notes: [...notes] };
 }
 
-/** Not every event contains the name of the deployment, so recorded names are added. */
-function withNames(ctx: QueryContext, tally: ReadonlyMap<string, EventGroup>): Map<string, EventGroup> {
+/** Not every event contains the name of the deployment or of its flow, so recorded names are added. */
+function withNames(
+  ctx: QueryContext,
+  tally: ReadonlyMap<string, EventGroup>,
+  by: "deployment" | "resource",
+): Map<string, EventGroup> {
   const db = ctx.record();
-  const names = db ? findFullNames(db, "deployment", tally.keys()) : new Map<string, string>();
+  if (!db) return new Map(tally);
+  const kinds = by === "deployment" ? (["deployment"] as const) : (["deployment", "work_queue"] as const);
+  const names = new Map<string, string>();
+  for (const kind of kinds) {
+    const prefix = by === "deployment" ? "" : resourceId(kind, "");
+    const ids = [...tally.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+    if (ids.length > 0) for (const [id, name] of findFullNames(db, kind, ids)) names.set(`${prefix}${id}`, name);
+  }
   return new Map([...tally].map(([key, group]) => [key, { ...group, label: names.get(key) ?? group.label }]));
 }
 

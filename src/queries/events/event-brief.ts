@@ -3,7 +3,9 @@
 import { truncateWithLength } from "../../lib/truncate.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
-import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../model/events/event.ts";
+import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE, splitResourceId } from "../../model/events/event.ts";
+import { KINDS, kindOfResource } from "../../model/kinds.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 
 /** Members that are null or empty are absent. */
 export interface BriefEvent {
@@ -16,6 +18,7 @@ export interface BriefEvent {
   readonly flow_run_id?: string;
   readonly flow_run_name?: string;
   readonly flow?: string;
+  /** `flow/deployment`. */
   readonly deployment?: string;
   readonly work_pool?: string;
   readonly tags?: readonly string[];
@@ -34,7 +37,7 @@ export function briefEvent(event: PrefectEvent): BriefEvent {
   const flow = nameIn(event, "flow");
   const tags = event.related.filter((one) => one[RESOURCE_ROLE] === "tag").map((one) => tagOf(one[RESOURCE_ID]));
   const message = messageOf(event);
-  const name = event.resource[RESOURCE_NAME];
+  const name = nameOfResource(event);
   return {
     id: event.id,
     occurred: event.occurred,
@@ -44,11 +47,22 @@ export function briefEvent(event: PrefectEvent): BriefEvent {
     ...(isUuid(runId) ? { flow_run_id: runId } : {}),
     ...(run?.[RESOURCE_NAME] ? { flow_run_name: run[RESOURCE_NAME] } : {}),
     ...(flow ? { flow } : {}),
-    ...(deployment ? { deployment } : {}),
+    ...(deployment ? { deployment: fullName(flow, deployment) } : {}),
     ...(pool ? { work_pool: pool } : {}),
     ...(tags.length > 0 ? { tags } : {}),
     ...(message ? { message: truncateWithLength(message, BRIEF_MESSAGE_CHARS) } : {}),
   };
+}
+
+/** Of a deployment or queue with the name of its flow or pool, where the event states it. */
+function nameOfResource({ resource, related }: PrefectEvent): string | undefined {
+  const name = resource[RESOURCE_NAME];
+  const kind = kindOfResource(splitResourceId(resource[RESOURCE_ID] ?? "").kind);
+  const parent = kind === undefined ? null : KINDS[kind].parent;
+  if (!name || parent === null) return name;
+  const { resource: parentResource } = KINDS[parent.kind];
+  const found = related.find((one) => one[RESOURCE_ID]?.startsWith(`${parentResource}.`));
+  return fullName(found?.[RESOURCE_NAME], name);
 }
 
 function relatedIn(event: PrefectEvent, role: string): Readonly<Record<string, string>> | undefined {

@@ -7,10 +7,11 @@ import type { Freshness } from "../../model/freshness.ts";
 import type { Log, State } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findLogs, withKnownNumbers } from "../../store/logs/logs.ts";
-import { findObjectChanges, type ObjectChange } from "../../store/objects/objects.ts";
+import { findFullNames, findObjectChanges, type ObjectChange } from "../../store/objects/objects.ts";
 import { findRunsWithErrors } from "../../store/runs/runs-in-window.ts";
 import { stateKey } from "../events/event-tally.ts";
 import { listEvents } from "../events/events.ts";
+import { ownerName, recordedOwner } from "../names/object-names.ts";
 import { deletionNote, readDeletedRun } from "../runs/deleted-run.ts";
 import { getRunLogs, isLogRecorded } from "../runs/logs.ts";
 import { isWindowRecorded, joinFreshness } from "../source/answer.ts";
@@ -38,6 +39,8 @@ export interface TimelineQuestion {
 
 export interface Timeline {
   readonly subject: TimelineSubject;
+  /** Of a run: `flow/deployment`, or its flow, where recorded. */
+  readonly owner: string | null;
   /** Of a run: its state, unless that began after the window. */
   readonly state: string | null;
   /** Oldest first. An effect comes after its cause even where clocks disagree. */
@@ -95,6 +98,7 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
   const freshness = withNotes(joinFreshness(parts), notes, isCut || !logs.isWhole || !areSubflowsKnown);
   return {
     subject,
+    owner: subject.run === null ? null : ownerName(recordedOwner(ctx.record(), subject.run)),
     state: stateWithin(subject),
     entries: inCausalOrder(entries),
     hidden: events.size - shown.length,
@@ -202,7 +206,11 @@ function changesOf(db: RecordDb | null, subject: TimelineSubject): TimelineEntry
   const skewUs = statedSkewUs(db);
   const range = { fromUs: onLocalClock(window.fromUs, skewUs), toUs: onLocalClock(window.toUs, skewUs) };
   const changes = findObjectChanges(db, { ...range, kind: of, id: about, limit: 200 });
-  return changes.map((change) => ({ kind: "change", us: onServerClock(change.atUs, skewUs), id: change.id, change }));
+  const fullName = findFullNames(db, of, [about]).get(about);
+  return changes.map((found) => {
+    const change = fullName === undefined ? found : { ...found, name: fullName };
+    return { kind: "change", us: onServerClock(found.atUs, skewUs), id: found.id, change };
+  });
 }
 
 /** Orders by time, but puts an event that follows another one of the list after that. */

@@ -4,12 +4,14 @@
  */
 
 import { earliestUs, latestUs, onLocalClock, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
-import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../../model/events/event.ts";
+import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
 import { factsOf, KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
-import { findObjectChanges } from "../../store/objects/objects.ts";
+import type { RecordDb } from "../../store/database.ts";
+import { findFullNames, findObjectChanges } from "../../store/objects/objects.ts";
+import { briefEvent } from "../events/event-brief.ts";
 import { listEvents } from "../events/events.ts";
 import { countRecordedRuns, type RunCounts } from "../runs/run-counts.ts";
 import { isWindowRecorded } from "../source/answer.ts";
@@ -24,6 +26,7 @@ export interface Change {
   readonly atUs: ServerUs;
   readonly kind: ChangedKind;
   readonly id: string;
+  /** With the name of its flow or pool, where that is known: `flow/deployment`. */
   readonly name: string;
   readonly change: string;
   readonly diff: Readonly<Record<string, { readonly from?: unknown; readonly to?: unknown }>>;
@@ -79,8 +82,8 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
   const rest = after
     ? all.filter((one) => one.atUs > after.atUs || (one.atUs === after.atUs && one.id > after.id))
     : all;
-  const changes = rest.slice(0, question.limit);
   const db = ctx.record();
+  const changes = withFullNames(db, rest.slice(0, question.limit));
   const runs = db && isWindowRecorded(ctx, db, "flow_run", window) ? countRecordedRuns(db, window) : null;
   const isPast = runs !== null && isOver(ctx, window, nowUs);
   const freshness = isPast ? withNotes(page.freshness, [RUNS_AS_NOW]) : page.freshness;
@@ -94,7 +97,22 @@ function changeOf(event: PrefectEvent): Change[] {
   if (!match?.[2] || kind === undefined || atUs === undefined) return [];
   const id = event.resource[RESOURCE_ID]?.split(".").at(-1) ?? "";
   const diff = (event.payload.updates ?? {}) as Change["diff"];
-  return [{ atUs, kind, id, name: event.resource[RESOURCE_NAME] ?? id, change: match[2], diff, eventId: event.id }];
+  return [{ atUs, kind, id, name: briefEvent(event).resource_name ?? id, change: match[2], diff, eventId: event.id }];
+}
+
+/** Names of objects that were never recorded are those of the event. */
+function withFullNames(db: RecordDb | null, changes: readonly Change[]): Change[] {
+  const names = new Map<string, string>();
+  if (db === null) return [...changes];
+  for (const kind of SNAPSHOT_KINDS.filter((one) => KINDS[one].parent !== null)) {
+    const ids = changes.filter((change) => change.kind === kind).map((change) => change.id);
+    if (ids.length === 0) continue;
+    for (const [id, name] of findFullNames(db, kind, ids)) names.set(id, name);
+  }
+  return changes.map((change) => {
+    const full = names.get(change.id);
+    return full?.includes("/") ? { ...change, name: full } : change;
+  });
 }
 
 /** Changes between readings. Paused deployments, schedules and limits have no events. */

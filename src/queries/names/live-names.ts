@@ -7,6 +7,7 @@ import type { NamedRow } from "../../store/objects/names.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
 import { saveObjects } from "../source/save-objects.ts";
+import { readObjectNames } from "./object-names.ts";
 
 const MAX_ROWS = 20;
 
@@ -15,6 +16,7 @@ interface Found {
   readonly start_time?: string | null;
   readonly expected_start_time?: string | null;
   readonly work_pool_name?: string | null;
+  readonly flow_id?: string | null;
 }
 
 /** The row with this id, if any. Saves it. */
@@ -34,15 +36,28 @@ async function read(
   parent: string | undefined,
 ): Promise<NamedRow[]> {
   const rows = await readRows(ctx, kind, filter, parent);
+  const flows = await flowsOf(ctx, kind, parent === undefined ? rows : []);
+  const parentOf = (row: Found) => (kind === "deployment" ? flows.get(row.flow_id ?? "") : row.work_pool_name);
   return rows
     .filter((row) => parent === undefined || kind !== "work_queue" || row.work_pool_name === parent)
     .map((row) => ({
       id: row.id,
       name: nameOf(kind, row),
-      parent: parent ?? row.work_pool_name ?? null,
+      parent: parent ?? parentOf(row) ?? null,
       beginUs: parseIsoUs(row.start_time ?? row.expected_start_time ?? "") ?? null,
       isDeleted: false,
     }));
+}
+
+/** Names of the flows of deployments, which their documents do not contain. */
+async function flowsOf(ctx: QueryContext, kind: NamedKind, rows: readonly Found[]): Promise<Map<string, string>> {
+  if (kind !== "deployment" || rows.length === 0) return new Map();
+  return readObjectNames(
+    ctx,
+    openLive(ctx),
+    "flow",
+    rows.map((row) => row.flow_id),
+  );
 }
 
 async function readRows(

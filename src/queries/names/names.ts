@@ -9,6 +9,7 @@ import { closest } from "../../lib/similar.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { KINDS, type NamedKind, resourceId } from "../../model/kinds.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 import type { RecordDb } from "../../store/database.ts";
 import {
   findByIdPrefix,
@@ -26,6 +27,8 @@ import { parseLink } from "./name-links.ts";
 export interface ResolvedName {
   readonly id: string;
   readonly name: string;
+  /** Name of the flow of a deployment, or of the pool of a queue, where it is known. */
+  readonly parent?: string;
 }
 
 /** At least four hex digits, because shorter ones are often ordinary words. */
@@ -81,7 +84,7 @@ export async function resolveName(ctx: QueryContext, kind: NamedKind, text: stri
 function onlyOfFlow(given: string, rows: readonly NamedRow[]): ResolvedName {
   const existing = rows.filter((row) => !row.isDeleted);
   const [first] = existing.length > 0 ? existing : rows;
-  if (first && existing.length <= 1) return { id: first.id, name: first.name };
+  if (first && existing.length <= 1) return resolved(first);
   throw new AppError("invalid_input", sentence`${quote(given)} is a flow with ${countOf(existing)} deployments`, {
     hint: sentence`Give one of them: ${listed(existing)}.`,
   });
@@ -109,12 +112,12 @@ function recordedRows(
 async function resolveId(ctx: QueryContext, kind: NamedKind, id: string): Promise<ResolvedName> {
   const db = ctx.record();
   const [recorded] = db ? findByIdPrefix(db, kind, id) : [];
-  if (recorded) return { id, name: recorded.name };
+  if (recorded) return resolved(recorded);
   const named = db ? findResourceName(db, resourceId(kind, id)) : null;
   if (named?.name) return { id, name: named.name };
   try {
     const [found] = await readById(ctx, kind, id);
-    if (found) return { id, name: found.name };
+    if (found) return resolved(found);
   } catch (error) {
     if (named === null) throw toAppError(error);
   }
@@ -128,7 +131,7 @@ function only(kind: NamedKind, given: string, rows: readonly NamedRow[]): Resolv
   const existing = rows.filter((row) => !row.isDeleted);
   const meant = existing.length > 0 ? existing : rows;
   const [first] = meant;
-  if (first && meant.length === 1) return { id: first.id, name: first.name };
+  if (first && meant.length === 1) return resolved(first);
   const form = PARENT_FORM[kind];
   throw new AppError("invalid_input", sentence`${quote(given)} names ${countOf(meant)} ${KINDS[kind].plural}`, {
     hint: sentence`Give the id${form === undefined ? "" : sentence` or the ${form}`} of one: ${listed(meant)}.`,
@@ -151,11 +154,15 @@ function listed(rows: readonly NamedRow[]): Sentence {
 
 function candidate(row: NamedRow): Sentence {
   const when = row.beginUs === null ? "" : sentence` of ${formatIsoUs(row.beginUs)}`;
-  return sentence`${asName(row.id)} (${asName(fullName(row))}${when})`;
+  return sentence`${asName(row.id)} (${asName(nameOfRow(row))}${when})`;
 }
 
-function fullName({ name, parent }: Pick<NamedRow, "name" | "parent">): string {
-  return parent === null ? name : `${parent}/${name}`;
+function resolved({ id, name, parent }: Pick<NamedRow, "id" | "name" | "parent">): ResolvedName {
+  return { id, name, ...(parent === null ? {} : { parent }) };
+}
+
+function nameOfRow({ name, parent }: Pick<NamedRow, "name" | "parent">): string {
+  return fullName(parent, name);
 }
 
 /** The error when Prefect does not answer. Its hint lists similar names of the record. */
@@ -174,7 +181,7 @@ function noAnswer(db: RecordDb | null, kind: NamedKind, given: string, cause: Ap
 }
 
 function unknown(db: RecordDb | null, kind: NamedKind, given: string): AppError {
-  const near = db ? closest(given, findKnownNames(db, kind).map(fullName), 5, (name) => name.split("/")) : [];
+  const near = db ? closest(given, findKnownNames(db, kind).map(nameOfRow), 5, (name) => name.split("/")) : [];
   const suggestion = near.length > 0 ? sentence`Nearest names: ${asNames(near)}. ` : "";
   const length = SHORT_PREFIX.test(given) ? "The beginning of an id needs at least 4 digits. " : "";
   return new AppError("not_found", sentence`no ${KINDS[kind].label} ${quote(given)}`, {

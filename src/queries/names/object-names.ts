@@ -1,10 +1,12 @@
 /** Names of objects by id: from recorded lists, otherwise from recorded events, otherwise from Prefect. */
 import { KINDS, resourceId } from "../../model/kinds.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findResourceName } from "../../store/objects/names.ts";
 import { findFullNames, findObjectNames } from "../../store/objects/objects.ts";
+import { findFlowRunRow, toFlowRun } from "../../store/runs/flow-runs.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { saveObjects } from "../source/save-objects.ts";
@@ -24,6 +26,37 @@ export function findRecordedNames(
     if (name) names.set(id, name);
   }
   return names;
+}
+
+/** What a flow run belongs to. */
+export interface OwnerNames {
+  readonly flow?: string;
+  /** `flow/deployment` */
+  readonly deployment?: string;
+}
+
+/** The flow and the deployment of a run, as far as their names are recorded. */
+export function recordedOwner(
+  db: RecordDb | null,
+  { flow_id, deployment_id }: { readonly flow_id?: string | null; readonly deployment_id?: string | null },
+): OwnerNames {
+  const flow = findRecordedNames(db, "flow", [flow_id]).get(flow_id ?? "");
+  const deployment = findRecordedNames(db, "deployment", [deployment_id]).get(deployment_id ?? "");
+  return {
+    ...(flow === undefined ? {} : { flow }),
+    ...(deployment === undefined ? {} : { deployment: fullName(flow, deployment) }),
+  };
+}
+
+/** The same by the id of the run. */
+export function recordedOwnerOf(db: RecordDb | null, flowRunId: string): OwnerNames {
+  const row = db && findFlowRunRow(db, flowRunId);
+  return row ? recordedOwner(db, toFlowRun({ ...row, doc: null })) : {};
+}
+
+/** In one text: `flow/deployment`, or the flow of a run without a deployment; null where neither is recorded. */
+export function ownerName({ flow, deployment }: OwnerNames): string | null {
+  return deployment ?? flow ?? null;
 }
 
 /** Names by id. Those that are not recorded are read from Prefect in one request and saved. */
@@ -61,7 +94,7 @@ export async function readDeploymentNames(
   const flows = await readObjectNames(ctx, live, "flow", flowIds);
   for (const { id, name, flow_id } of rows) {
     const flow = flows.get(flow_id);
-    names.set(id, flow === undefined ? name : `${flow}/${name}`);
+    names.set(id, fullName(flow, name));
   }
   return names;
 }

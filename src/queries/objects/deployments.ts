@@ -2,6 +2,7 @@
 import type { JsonNumber } from "../../lib/exact-json.ts";
 import { earliestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 import type { Deployment } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
@@ -92,7 +93,7 @@ const RECENT = 5;
 /** Facts about one deployment that are not in its document. */
 export async function readDeploymentDetail(
   ctx: QueryContext,
-  deployment: Deployment,
+  { deployment, flowName }: Pick<DeploymentItem, "deployment" | "flowName">,
   fresh: boolean | undefined,
 ): Promise<DeploymentDetail> {
   const nowUs = serverNowUs(ctx);
@@ -120,7 +121,7 @@ export async function readDeploymentDetail(
   const ownSlot: Slot[] = own
     ? [
         {
-          name: deployment.name,
+          name: fullName(flowName, deployment.name),
           kind: "deployment",
           limit: own.limit,
           active_slots:

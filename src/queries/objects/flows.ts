@@ -1,5 +1,6 @@
 /** Flows with the names of their deployments and their last runs, as far as these are recorded. */
 import type { Freshness } from "../../model/freshness.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 import type { Flow } from "../../model/objects.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
@@ -21,7 +22,7 @@ export interface FlowsQuestion {
 
 export interface FlowItem {
   readonly flow: Flow;
-  /** Names of its deployments. Null: not recorded. */
+  /** Its deployments as `flow/deployment`. Null: not recorded. */
   readonly deployments: readonly string[] | null;
   readonly lastRun: RunLine | null;
 }
@@ -39,7 +40,8 @@ export async function listFlows(ctx: QueryContext, question: FlowsQuestion): Pro
   const areRunsKnown = db !== null && isRecordCurrent(ctx, db, "flow_run");
   const items = rows.map((flow) => ({
     flow,
-    deployments: deployments === null ? null : (deployments.get(flow.id) ?? []),
+    deployments:
+      deployments === null ? null : (deployments.get(flow.id) ?? []).map((name) => fullName(flow.name, name)),
     lastRun: areRunsKnown ? (findStartedRuns(db, "flow_id", flow.id, 1).map(lineOfRow)[0] ?? null) : null,
   }));
   return { items, hasMore, freshness };

@@ -4,6 +4,7 @@ import { asName, asReason, type Sentence, sentence } from "../../lib/shown-text.
 import { formatIsoUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
 import type { TimeRange } from "../../model/freshness.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { FAILED_TYPES } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -19,7 +20,8 @@ import { startBetween } from "./run-counts.ts";
 export interface ProblemRun {
   readonly id: string;
   readonly name: string;
-  readonly flow: string | null;
+  /** `flow/deployment`, or the flow of a run without a deployment; null: not known. */
+  readonly owner: string | null;
   readonly workPool: string | null;
   readonly stateName: string;
   readonly message: string | null;
@@ -38,21 +40,24 @@ const MAX_RUNS = 200;
 
 export function findRunProblems(db: RecordDb, window: TimeRange): RunProblems {
   const { failed, late } = findProblemRuns(db, window, MAX_RUNS);
-  const flows = findObjectNames(
-    db,
-    "flow",
-    [...failed, ...late].map((row) => idText(row.flow_id) ?? ""),
-  );
+  const rows = [...failed, ...late];
+  const ids = (member: "flow_id" | "deployment_id") => rows.map((row) => idText(row[member]) ?? "");
+  const flows = findObjectNames(db, "flow", ids("flow_id"));
+  const deployments = findObjectNames(db, "deployment", ids("deployment_id"));
   const toRun = (row: ProblemRunRow): ProblemRun => ({
     id: idText(row.id),
     name: row.name,
-    flow: flows.get(idText(row.flow_id) ?? "") ?? null,
+    owner: ownerOf(flows.get(idText(row.flow_id) ?? ""), deployments.get(idText(row.deployment_id) ?? "")),
     workPool: row.work_pool_name,
     stateName: row.state_name ?? "",
     message: row.state_message,
     expected: row.expected_us === null ? null : formatIsoUs(row.expected_us),
   });
   return { failed: failed.map(toRun), late: late.map(toRun) };
+}
+
+function ownerOf(flow: string | undefined, deployment: string | undefined): string | null {
+  return deployment === undefined ? (flow ?? null) : fullName(flow, deployment);
 }
 
 export async function readRunProblems(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<RunProblems> {
@@ -65,16 +70,24 @@ export async function readRunProblems(ctx: QueryContext, live: LiveReader, windo
   ]);
   const rows = [...failed, ...late];
   if (rows.length > 0) ctx.saveLive({ kind: "flow_run", rows, readUs: live.startedUs });
-  const flows = await readObjectNames(
-    ctx,
-    live,
-    "flow",
-    rows.map((run) => run.flow_id),
-  );
+  const [flows, deployments] = await Promise.all([
+    readObjectNames(
+      ctx,
+      live,
+      "flow",
+      rows.map((run) => run.flow_id),
+    ),
+    readObjectNames(
+      ctx,
+      live,
+      "deployment",
+      rows.map((run) => run.deployment_id),
+    ),
+  ]);
   const toRun = (run: FlowRun): ProblemRun => ({
     id: run.id,
     name: run.name,
-    flow: flows.get(run.flow_id) ?? null,
+    owner: ownerOf(flows.get(run.flow_id), deployments.get(run.deployment_id ?? "")),
     workPool: run.work_pool_name ?? null,
     stateName: run.state_name ?? "",
     message: run.state?.message ?? null,

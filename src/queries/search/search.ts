@@ -21,7 +21,7 @@ import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
 import type { EventCursor } from "../../store/events/events.ts";
-import { type FoundLog, type LogCursor, withKnownNumbers } from "../../store/logs/logs.ts";
+import { type LogCursor, withKnownNumbers } from "../../store/logs/logs.ts";
 import { findRunNames } from "../../store/runs/run-tree.ts";
 import { countRunsWithoutLogs } from "../../store/runs/runs-in-window.ts";
 import {
@@ -45,16 +45,11 @@ import { newestNote } from "../source/newest-note.ts";
 import { isOver } from "../source/past-window.ts";
 import { askedWindow } from "../source/run-window.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
+import { type SearchHit, withFullNames } from "./hit-names.ts";
 import { type LiveList, type LiveLists, readLiveLists } from "./live-objects.ts";
 
 export const SEARCH_KINDS = ["event", "log", "flow_run", "task_run", ...SNAPSHOT_KINDS] as const;
 export type SearchKind = (typeof SEARCH_KINDS)[number];
-
-export type SearchHit =
-  | { readonly kind: "event"; readonly us: ServerUs; readonly id: string; readonly event: PrefectEvent }
-  | { readonly kind: "log"; readonly us: number; readonly id: string; readonly found: FoundLog; readonly run?: string }
-  | { readonly kind: "run"; readonly us: number; readonly id: string; readonly run: FoundRun }
-  | ({ readonly kind: "object" } & FoundObject);
 
 /** The end of a page: a position per source. */
 export interface SearchPosition {
@@ -151,7 +146,7 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
   const whole = withUnsearched(withLiveLists(freshness, live, wants), notes);
   const hits: SearchHit[] = [...objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];
   return {
-    hits: hits.slice(0, question.limit),
+    hits: withFullNames(db, hits.slice(0, question.limit)),
     hasMore: hits.length > question.limit || events.hasMore || logs.hasMore,
     window,
     freshness: objects.length > 0 && isOver(ctx, window, nowUs) ? withNotes(whole, [OBJECTS_AS_NOW]) : whole,

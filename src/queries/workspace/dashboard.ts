@@ -109,19 +109,19 @@ async function countBefore(
   }
 }
 
-function nameOf(flow: string | null): Sentence {
-  return flow === null ? own("unknown flow") : asName(flow);
+function nameOf(owner: string | null): Sentence {
+  return owner === null ? own("unknown flow") : asName(owner);
 }
 
 /** Groups that are shown per kind of problem. */
 const MAX_GROUPS = 3;
 
 function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly WorkPool[], nowUs: ServerUs): Problem[] {
-  const failing = groupRuns(problems.failed, (run) => run.flow);
-  const failed = failing.slice(0, MAX_GROUPS).flatMap(([flow, runs]): Problem[] => {
+  const failing = groupRuns(problems.failed, (run) => run.owner);
+  const failed = failing.slice(0, MAX_GROUPS).flatMap(([owner, runs]): Problem[] => {
     const [newest] = runs;
     if (!newest) return [];
-    const summary = sentence`${nameOf(flow)}: ${runs.length} failed or crashed, last ${runLine(newest)}`;
+    const summary = sentence`${nameOf(owner)}: ${runs.length} failed or crashed, last ${runLine(newest)}`;
     return [{ code: "failed_runs", summary, count: runs.length, flow_run_id: newest.id }];
   });
   const late = groupRuns(problems.late, (run) => run.workPool);
@@ -130,17 +130,17 @@ function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly W
     if (!longest) return [];
     const lateText = durationText(nowUs - (parseIsoUs(longest.expected ?? "") ?? nowUs));
     const where = pool === null ? "without a work pool" : sentence`in pool ${poolState(pools, pool)}`;
-    const summary = sentence`${runs.length} late ${where}, longest ${asName(longest.name)} (${nameOf(longest.flow)}), due ${lateText} ago`;
+    const summary = sentence`${runs.length} late ${where}, longest ${asName(longest.name)} (${nameOf(longest.owner)}), due ${lateText} ago`;
     return [{ code: "late_runs", summary, count: runs.length, flow_run_id: longest.id }];
   });
   const rest = failing.length > MAX_GROUPS ? [moreFailing(failing.length - MAX_GROUPS, counts)] : [];
   return [...failed, ...rest, ...waiting];
 }
 
-function moreFailing(flows: number, counts: RunCounts): Problem {
+function moreFailing(groups: number, counts: RunCounts): Problem {
   return {
     code: "failed_runs",
-    summary: sentence`${flows} more flows fail; ${counts.failed + counts.crashed} runs in all`,
+    summary: sentence`${groups} more flows or deployments fail; ${counts.failed + counts.crashed} runs failed or crashed in all`,
   };
 }
 

@@ -32,7 +32,7 @@ export function countRunStates(db: RecordDb, { fromUs, toUs }: TimeRange): State
 
 export type ProblemRunRow = Pick<
   FlowRunRow,
-  "id" | "name" | "flow_id" | "work_pool_name" | "state_name" | "state_message" | "expected_us"
+  "id" | "name" | "flow_id" | "deployment_id" | "work_pool_name" | "state_name" | "state_message" | "expected_us"
 >;
 
 /**
@@ -47,7 +47,7 @@ export function findProblemRuns(
   const find = (state: string, order: string) =>
     db
       .prepare<ProblemRunRow, [number, number, number]>(
-        `SELECT id, name, flow_id, work_pool_name, state_name, state_message, expected_us FROM flow_run
+        `SELECT id, name, flow_id, deployment_id, work_pool_name, state_name, state_message, expected_us FROM flow_run
          WHERE begin_us BETWEEN ? AND ? AND deleted_us IS NULL AND ${state} ORDER BY ${order} LIMIT ?`,
       )
       .all(fromUs, toUs, limit);

@@ -50,6 +50,22 @@ export function columnOf(key: string): string {
   return key.replace(/(?:_name|_id|_seconds|_seconds_ago)$/, "");
 }
 
+/** Heading of one column for the flow and the deployment of a run. */
+export const OWNER_HEADING = "flow/deployment";
+const OWNER_MEMBERS = [
+  ["flow_name", "deployment_name"],
+  ["flow", "deployment"],
+] as const;
+
+/** The item with one member for its flow and its deployment, whose name begins with that of its flow. */
+export function withOwner(item: Item): Item {
+  const members = OWNER_MEMBERS.find(([flow]) => typeof item[flow] === "string");
+  if (members === undefined) return item;
+  const { [members[0]]: flow, [members[1]]: deployment, ...rest } = item;
+  const isOwn = deployment === undefined ? rest.deployment_id === undefined : String(deployment).startsWith(`${flow}/`);
+  return isOwn ? { ...rest, [OWNER_HEADING]: deployment ?? flow } : item;
+}
+
 /** Members with a number of seconds; undefined for others. */
 function durationCell(key: string, value: unknown): Cell | undefined {
   if (typeof value !== "number") return undefined;

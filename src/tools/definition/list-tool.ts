@@ -79,6 +79,8 @@ export interface ListToolOptions<Input extends z.ZodObject, Row, Sort extends st
   readonly order: readonly string[];
   /** The item as the table shows it. */
   readonly toRow?: (item: Item) => Item;
+  /** The same where the caller has chosen the members. */
+  readonly toRowOfFields?: (item: Item) => Item;
   readonly hint: Sentence;
   readonly none: Sentence;
   query(ctx: QueryContext, call: ListCall<Sort>, args: z.infer<Input>): Promise<ListPage<Row>>;
@@ -106,7 +108,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   ctx: QueryContext,
   given: z.infer<Input>,
 ): Promise<ToolAnswer> {
-  const { kind, criteria, timeField, brief, full, order, toRow, hint, none } = options;
+  const { kind, criteria, timeField, brief, full, order, hint, none } = options;
   const { listedBy, filterKey: key, plural } = KINDS[kind];
   const args: ListArguments = given;
   const nowUs = serverNowUs(ctx);
@@ -132,6 +134,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   const template = call.isFull || items.length === 0 ? null : uiLinkTemplate(ctx.uiUrl, kind);
   const inLines = options.isSingleInLines === true && call.isSingle && !call.isFull && !hasFields;
   const day = dayOf(nowUs);
+  const toRow = hasFields ? options.toRowOfFields : options.toRow;
   return listAnswer({
     key,
     title: sentence`${plural}${options.orderText?.(given) ?? ""}`,
@@ -144,7 +147,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
     ...(template === null ? {} : { extra: { ui_url: template }, facts: [sentence`link: ${asPlace(template)}`] }),
     layout: call.isFull && !hasFields ? "json" : "table",
     ...(toRow ? { toRow } : {}),
-    rowLines: inLines ? (item) => itemLines(item, day) : undefined,
+    rowLines: inLines ? (item) => itemLines(toRow ? toRow(item) : item, day) : undefined,
     order,
     hint,
     none,

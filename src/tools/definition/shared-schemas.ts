@@ -4,7 +4,7 @@ import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { asName, asNames, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, isDayName, parseMomentUs, type ServerUs } from "../../lib/time.ts";
-import { columnOf } from "../answer/table.ts";
+import { columnOf, OWNER_HEADING } from "../answer/table.ts";
 import { DEFAULT_TOKENS, MAX_TOKENS } from "../answer/token-budget.ts";
 import { withNearest } from "./suggestions.ts";
 
@@ -96,7 +96,8 @@ export function checkWindow(
 
 /** The members that a caller means by the headings of the table; other names are returned as they are. */
 export function membersOf(fields: readonly string[], valid: readonly string[]): readonly string[] {
-  return fields.flatMap((field) => {
+  const split = fields.flatMap((field) => (field === OWNER_HEADING ? field.split("/") : [field]));
+  return split.flatMap((field) => {
     const under = valid.includes(field) ? [] : valid.filter((member) => columnOf(member) === field);
     return under.length > 0 ? under : [field];
   });

@@ -4,6 +4,7 @@ import { asName, joined, own, quote, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
 import { KINDS } from "../../model/kinds.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
 import { stateKey } from "../../queries/events/event-tally.ts";
 import { getTimeline, type TimelineEntry } from "../../queries/history/timeline.ts";
@@ -61,7 +62,7 @@ export const getTimelineTool = defineTool({
     const question = questionOf("get_timeline", args);
     const place = readWindowCursor(question, args.cursor);
     const asked = windowArgs(args, ["occurred_after", "occurred_before"], nowUs);
-    const { subject, state, entries, hidden, freshness } = await getTimeline(ctx, {
+    const { subject, owner, state, entries, hidden, freshness } = await getTimeline(ctx, {
       kind,
       subject: text,
       sinceUs: place?.fromUs ?? asked.sinceUs,
@@ -86,7 +87,7 @@ export const getTimelineTool = defineTool({
       hidden === 0 ? [] : [sentence`${hidden} routine steps of task runs left out; detail: "full" shows them`];
     return listAnswer({
       key: "entries",
-      title: sentence`entries of ${KINDS[kind].label} ${quote(subject.name, 100)} ${asName(subject.id)}${shownState ? sentence` (${shownState})` : ""}${isTail ? ", the last ones" : ""}, oldest first`,
+      title: sentence`entries of ${KINDS[kind].label} ${quote(fullName(subject.parent, subject.name), 100)} ${asName(subject.id)}${owner === null ? "" : sentence` of ${quote(owner, 200)}`}${shownState ? sentence` (${shownState})` : ""}${isTail ? ", the last ones" : ""}, oldest first`,
       items: page.map((entry) => toItem(entry, subject.id)),
       hasMore: entries.length > passed + page.length,
       cursorAfter: (index) =>
@@ -99,7 +100,8 @@ export const getTimelineTool = defineTool({
         subject: {
           kind,
           id: subject.id,
-          name: subject.name,
+          name: fullName(subject.parent, subject.name),
+          ...(owner === null ? {} : { of: owner }),
           ...(state ? { state } : {}),
           ...(deletedUs === null ? {} : { deleted: formatIsoUs(deletedUs) }),
         },

@@ -6,7 +6,7 @@ import { listEvents } from "../../queries/events/events.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { encodeCursor } from "../answer/cursor.ts";
 import { isoRange } from "../answer/freshness.ts";
-import type { Item } from "../answer/table.ts";
+import { type Item, withOwner } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { EVENT_ALIASES, noEventText } from "../definition/event-shorthands.ts";
 import { listAnswer } from "../definition/list-answer.ts";
@@ -60,8 +60,19 @@ export const readEventsTool = defineTool({
       budget: tokenBudget(args),
       extra: { window: isoRange(page.window) },
       layout: isFull && !args.fields ? "json" : "table",
-      order: ["occurred", "event", "resource", "flow_run", "flow", "deployment", "work_pool", "tags", "message"],
-      toRow: shortResource,
+      order: [
+        "occurred",
+        "event",
+        "resource",
+        "flow_run",
+        "flow/deployment",
+        "flow",
+        "deployment",
+        "work_pool",
+        "tags",
+        "message",
+      ],
+      toRow: args.fields ? shortResource : eventRow,
       keepsMillis: true,
       hint: sentence`Narrow by event_type_prefix, flow_run, deployment or times.`,
       ...(page.events.length === 0 && { none: noEventText(ctx, asked.question.filter) }),
@@ -86,6 +97,10 @@ function inBrief(event: PrefectEvent): Item {
   const brief = run === undefined ? rest : { ...rest, flow_run: run };
   briefs.set(event, brief);
   return brief;
+}
+
+function eventRow(item: Item): Item {
+  return withOwner(shortResource(item));
 }
 
 /** `prefect.flow-run.Failed` already states the kind of its resource, so that the row needs only the id. */

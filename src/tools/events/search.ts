@@ -7,13 +7,14 @@ import { parseSearchTerms, searchWords, shownParts } from "../../model/text/sear
 import { isUnspaced } from "../../model/text/words.ts";
 import { BRIEF_MESSAGE_CHARS, briefEvent } from "../../queries/events/event-brief.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
-import type { SearchHit, SearchPosition } from "../../queries/search/search.ts";
+import type { SearchHit } from "../../queries/search/hit-names.ts";
+import type { SearchPosition } from "../../queries/search/search.ts";
 import { positionAfterHits, SEARCH_KINDS, SEARCH_START, searchRecord } from "../../queries/search/search.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
 import { badCursor, type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { isoRange } from "../answer/freshness.ts";
-import type { Item } from "../answer/table.ts";
+import { type Item, withOwner } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT, questionOf } from "../definition/list-arguments.ts";
@@ -42,6 +43,8 @@ const FIELDS = [
   "n",
   "level",
   "state",
+  "flow",
+  "deployment",
   "text",
   "message",
 ];
@@ -94,7 +97,8 @@ export const searchTool = defineTool({
       nowUs,
       budget: tokenBudget(args),
       extra: { window: isoRange(page.window) },
-      order: ["kind", "time", "name", "event", "resource", "flow_run", "n", "level", "state"],
+      ...(args.fields ? {} : { toRow: withOwner }),
+      order: ["kind", "time", "name", "flow/deployment", "event", "resource", "flow_run", "n", "level", "state"],
       hint: sentence`Narrow by kinds or times.`,
       none: sentence`Nothing that could be searched matches.${isWholeWords ? WHOLE_WORDS : ""}`,
     });
@@ -107,7 +111,7 @@ function toItem(hit: SearchHit, words: readonly string[], isFull: boolean): Item
   const time = formatIsoUs(hit.us);
   if (hit.kind === "run") {
     const { type, id, name, state } = hit.run;
-    return { kind: type, id, name, time, ...(state === null ? {} : { state }) };
+    return { kind: type, id, name, time, ...hit.owner, ...(state === null ? {} : { state }) };
   }
   if (hit.kind === "log") {
     const { log, n } = hit.found;
@@ -117,7 +121,7 @@ function toItem(hit: SearchHit, words: readonly string[], isFull: boolean): Item
     const message = isFull ? log.message : briefMessage(log.message, words);
     return { kind: "log", id: log.id, time, ...run, ...number, level: levelName(log.level), message };
   }
-  const { event, resource_id, resource_name, flow_run_id, flow_run_name } = briefEvent(hit.event);
+  const { event, resource_id, resource_name, flow_run_id, flow_run_name, flow, deployment } = briefEvent(hit.event);
   return {
     kind: "event",
     id: hit.id,
@@ -128,7 +132,15 @@ function toItem(hit: SearchHit, words: readonly string[], isFull: boolean): Item
     ...(flow_run_id && !isFull ? { flow_run_id, ...(flow_run_name ? { flow_run_name } : {}) } : {}),
     ...(isFull
       ? { resource: hit.event.resource, related: hit.event.related, payload: hit.event.payload }
-      : textAround(stringsOf(hit.event), words, [event, resource_id, resource_name ?? ""])),
+      : {
+          ...(flow ? { flow } : {}),
+          ...(deployment ? { deployment } : {}),
+          ...textAround(stringsOf(hit.event), words, [
+            event,
+            resource_id,
+            ...[resource_name, flow, deployment].map((one) => one ?? ""),
+          ]),
+        }),
   };
 }
 

@@ -10,7 +10,9 @@ import { briefEvent } from "../../queries/events/event-brief.ts";
 import { type WaitResult, waitForEvent, waitForRun } from "../../queries/history/wait.ts";
 import { unknownEventName } from "../../queries/names/event-names.ts";
 import { resolveName } from "../../queries/names/names.ts";
+import { recordedOwner } from "../../queries/names/object-names.ts";
 import { stateCriterion, stateNotes } from "../../queries/names/shorthands.ts";
+import type { QueryContext } from "../../queries/source/context.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { answerText, fenced } from "../answer/fenced.ts";
 import { dayOf, freshnessFields, freshnessLines } from "../answer/freshness.ts";
@@ -71,7 +73,7 @@ export const waitForTool = defineTool({
       for (const note of notesOn([])) options.progress(0, note);
       const waited = await waitForRun(ctx, id, statesOf(state), options);
       const notes = waited.isReached ? [] : notesOn([waited.value.state_name ?? null]);
-      return runAnswer({ ...waited, freshness: withNotes(waited.freshness, notes) }, serverNowUs(ctx));
+      return runAnswer(ctx, { ...waited, freshness: withNotes(waited.freshness, notes) }, serverNowUs(ctx));
     }
     if (args.state !== undefined) {
       throw new AppError("invalid_input", "state is for flow runs", {
@@ -105,9 +107,9 @@ function readTimeout(text: string | undefined): number {
   });
 }
 
-function runAnswer(waited: WaitResult<FlowRun>, nowUs: ServerUs): ToolAnswer {
+function runAnswer(ctx: QueryContext, waited: WaitResult<FlowRun>, nowUs: ServerUs): ToolAnswer {
   const { value: run, isReached } = waited;
-  const flow_run = { id: run.id, name: run.name, ...stateItem(run, nowUs, true) };
+  const flow_run = { id: run.id, name: run.name, ...recordedOwner(ctx.record(), run), ...stateItem(run, nowUs, true) };
   const hasEndedOtherwise = !isReached && isTerminal(run.state_type ?? null);
   const state = asName(run.state_name ?? "unknown");
   const outcome = isReached

@@ -1,11 +1,12 @@
 /** Deployments as `get_deployments` shows them. */
 import { truncateWithLength } from "../../lib/truncate.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 import { describeSchedule } from "../../model/objects/schedule.ts";
 import type { Deployment } from "../../model/objects.ts";
 import type { DeploymentDetail, DeploymentItem } from "../../queries/objects/deployments.ts";
 import type { RunLine } from "../../queries/runs/recent-runs.ts";
 import { MAX_HOLDERS } from "../answer/holders.ts";
-import type { Item } from "../answer/table.ts";
+import { type Item, OWNER_HEADING } from "../answer/table.ts";
 
 const DESCRIPTION_CHARS = 120;
 
@@ -33,6 +34,12 @@ export function briefDeployment(item: DeploymentItem, schedules: readonly string
     ...runsOf(item),
     ...(row.description ? { description: truncateWithLength(row.description, DESCRIPTION_CHARS) } : {}),
   };
+}
+
+/** The deployment for a table: one column for its flow and its name. */
+export function deploymentRow({ name, flow_name, ...rest }: Item): Item {
+  if (typeof name !== "string" || typeof flow_name !== "string") return { name, flow_name, ...rest };
+  return { [OWNER_HEADING]: fullName(flow_name, name), ...rest };
 }
 
 /** A deployment with all of Prefect's fields, its flow's name and its last and next run. */

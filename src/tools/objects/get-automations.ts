@@ -51,8 +51,9 @@ export const getAutomationsTool = listTool({
 
 /** `names`: names of the objects that its actions act on, by id. */
 function briefAutomation(automation: Automation, names: ReadonlyMap<string, string>): Item {
+  const nameOf = (id: string) => names.get(id) ?? null;
   const inWords = (actions: Automation["actions"] | undefined) =>
-    (actions ?? []).map((action) => describeAction(action, (id) => names.get(id) ?? null));
+    (actions ?? []).map((action) => describeAction(action, nameOf));
   const onTrigger = inWords(automation.actions_on_trigger);
   const onResolve = inWords(automation.actions_on_resolve);
   return {
@@ -60,7 +61,7 @@ function briefAutomation(automation: Automation, names: ReadonlyMap<string, stri
     name: automation.name,
     enabled: automation.enabled !== false,
     ...(automation.description ? { description: automation.description } : {}),
-    trigger: describeTrigger(automation.trigger),
+    trigger: describeTrigger(automation.trigger, nameOf),
     actions: inWords(automation.actions),
     ...(onTrigger.length > 0 ? { actions_on_trigger: onTrigger } : {}),
     ...(onResolve.length > 0 ? { actions_on_resolve: onResolve } : {}),

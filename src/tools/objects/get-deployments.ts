@@ -11,6 +11,7 @@ import {
   BRIEF_DEPLOYMENT_FIELDS,
   briefDeployment,
   deploymentDetail,
+  deploymentRow,
   FULL_DEPLOYMENT_FIELDS,
   fullDeployment,
   scheduleTexts,
@@ -54,13 +55,25 @@ export const getDeploymentsTool = listTool({
   sorts: OBJECT_SORTS,
   brief: BRIEF_DEPLOYMENT_FIELDS,
   full: FULL_DEPLOYMENT_FIELDS,
-  order: ["name", "flow", "paused", "status", "schedules", "work_pool", "last_run_state", "last_run_start", "next_run"],
+  toRow: deploymentRow,
+  order: [
+    "flow/deployment",
+    "name",
+    "flow",
+    "paused",
+    "status",
+    "schedules",
+    "work_pool",
+    "last_run_state",
+    "last_run_start",
+    "next_run",
+  ],
   hint: sentence`Narrow by name, flow, tags or paused.`,
   none: sentence`No deployment matches.`,
   async query(ctx, { set, sort = "NAME_ASC", limit, position, fresh, isSingle }) {
     const page = await listDeployments(ctx, { set, sort, limit, offset: offsetOf(position), fresh });
     const [only] = isSingle ? page.items : [];
-    const detail = only ? await readDeploymentDetail(ctx, only.deployment, fresh) : null;
+    const detail = only ? await readDeploymentDetail(ctx, only, fresh) : null;
     const freshness = joinFreshness([page.freshness, ...(detail?.freshness ?? [])]);
     const rows = await Promise.all(
       page.items.map(async (item) => ({ item, detail, schedules: await scheduleTexts(item.deployment) })),

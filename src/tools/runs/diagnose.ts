@@ -13,19 +13,21 @@ import {
   sentence,
   shortened,
 } from "../../lib/shown-text.ts";
-import type { ServerUs } from "../../lib/time.ts";
+import { formatIsoSeconds, type ServerUs } from "../../lib/time.ts";
 import { truncate } from "../../lib/truncate.ts";
 import { visibleText } from "../../lib/visible-text.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import { KINDS } from "../../model/kinds.ts";
 import { type Diagnosis, diagnose } from "../../queries/diagnosis/diagnose.ts";
 import type { Finding, NextCall } from "../../queries/diagnosis/findings/types.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { type AnswerText, answerText, fenced } from "../answer/fenced.ts";
-import { freshnessFields, freshnessLines, isoRange } from "../answer/freshness.ts";
+import { freshnessFields, isoRange, linesWithoutWindow } from "../answer/freshness.ts";
 import { estimateJsonTokens, estimateTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { metaOutput, textArg, windowArgs, workspaceArg } from "../definition/shared-schemas.ts";
 
-const KINDS = ["flow_run", "deployment", "work_pool", "automation"] as const;
+const SUBJECTS = ["flow_run", "deployment", "work_pool", "automation"] as const;
 
 const input = z.strictObject({
   flow_run: textArg,
@@ -54,7 +56,7 @@ export const diagnoseTool = defineTool({
   }),
   aliases: { since: "occurred_after", until: "occurred_before", flow_run_id: "flow_run", deployment_id: "deployment" },
   async run({ query: ctx }, args) {
-    const given = KINDS.flatMap((kind) => (args[kind] === undefined ? [] : [{ kind, text: args[kind] }]));
+    const given = SUBJECTS.flatMap((kind) => (args[kind] === undefined ? [] : [{ kind, text: args[kind] }]));
     if (given.length > 1) {
       throw new AppError(
         "invalid_input",
@@ -104,6 +106,7 @@ function shape(found: Diagnosis, most: number, brief: boolean) {
     subject: {
       kind: found.subject.kind,
       ...(found.subject.id ? { id: found.subject.id, name: found.subject.name } : {}),
+      ...(found.owner === null ? {} : { of: found.owner }),
     },
     state: found.state,
     causes: shown.map((finding) => toCause(finding, brief)),
@@ -141,10 +144,8 @@ function shorten(value: unknown, most: number): unknown {
 }
 
 function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: ServerUs): AnswerText {
-  const { subject } = structured;
-  const about =
-    subject.kind === "workspace" ? "workspace" : sentence`${subject.kind} ${"id" in subject ? asName(subject.id) : ""}`;
-  const head = sentence`${found.verdict} | ${about} | ${joined(freshnessLines(found.freshness, nowUs), " | ")}`;
+  const [about, [source = own(""), ...notes]] = [aboutText(found), linesWithoutWindow(found.freshness, nowUs)];
+  const head = sentence`${found.verdict} | ${about} | ${windowText(found.window)} | ${joined([source, ...notes], " | ")}`;
   const causes = structured.causes.flatMap((cause, index) => [
     lineOf`${index + 1}. ${cause.severity === "note" ? "note, " : ""}${asName(cause.code)}: ${cause.summary}`,
     lineOf`   evidence: ${jsonLine(cause.evidence)}`,
@@ -157,6 +158,19 @@ function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: S
     ...listed("could not check", structured.could_not_check),
   ];
   return answerText([head, fenced([lineOf`state: ${structured.state}`, ...causes, ...after])]);
+}
+
+/** What the diagnosis is about: `deployment etl/nightly <id>`, `flow run calm-otter <id> of etl/nightly`. */
+function aboutText({ subject, owner }: Diagnosis): Sentence {
+  const { kind, id, name } = subject;
+  if (kind === "workspace") return own("workspace");
+  const named = name === null || name === id ? "" : sentence`${asName(name)} `;
+  const of = owner === null ? "" : sentence` of ${asName(owner)}`;
+  return sentence`${KINDS[kind].label} ${named}${asName(id ?? "")}${of}`;
+}
+
+function windowText({ fromUs, toUs }: TimeRange): Sentence {
+  return sentence`window ${formatIsoSeconds(fromUs)} to ${formatIsoSeconds(toUs)}`;
 }
 
 function listed(title: string, texts: readonly Sentence[] | undefined): Line[] {

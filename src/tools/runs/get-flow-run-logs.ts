@@ -4,6 +4,7 @@ import { asName, asNames, quote, sentence } from "../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { resolveName } from "../../queries/names/names.ts";
+import { ownerName, recordedOwnerOf } from "../../queries/names/object-names.ts";
 import type { LogLine } from "../../queries/runs/log-lines.ts";
 import { matchesLine, pageOfLines, parseLevel } from "../../queries/runs/log-lines.ts";
 import type { RunLogs } from "../../queries/runs/logs.ts";
@@ -101,10 +102,11 @@ export const getFlowRunLogsTool = defineTool({
     const matching = logs.lines.filter(({ log }) => matchesLine(log, { ...choice, taskRunIds }));
     const page = pageOfLines(matching, isTail, limit, readCursor(fingerprint, args.cursor));
     const day = dayOf(nowUs);
+    const owner = ownerName(recordedOwnerOf(ctx.record(), id));
     const errors = matching.filter(({ log }) => log.level >= 40);
     return listAnswer({
       key: "logs",
-      title: sentence`log lines of ${asName(logs.flowRun.name ?? "run")} ${asName(id)}${logs.flowRun.state ? sentence` (${asName(logs.flowRun.state)})` : ""}, ${isTail ? "last" : "first"} lines, oldest first`,
+      title: sentence`log lines of ${asName(logs.flowRun.name ?? "run")} ${asName(id)}${owner === null ? "" : sentence` of ${asName(owner)}`}${logs.flowRun.state ? sentence` (${asName(logs.flowRun.state)})` : ""}, ${isTail ? "last" : "first"} lines, oldest first`,
       items: pickFields(
         page.lines.map((line) => logItem(line, logs, args.detail === "full" || args.fields !== undefined)),
         args.fields,
@@ -117,6 +119,7 @@ export const getFlowRunLogsTool = defineTool({
       budget: tokenBudget(args),
       extra: {
         flow_run_id: id,
+        ...(owner === null ? {} : { of: owner }),
         ...(logs.isWhole ? { total_lines: logs.lines.length, matching_lines: matching.length } : {}),
         ...errorLines(errors, logs),
       },

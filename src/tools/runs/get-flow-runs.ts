@@ -15,7 +15,7 @@ import { MAX_LIMIT } from "../definition/list-arguments.ts";
 import { byField, byName, byState } from "../definition/list-filters.ts";
 import { listTool } from "../definition/list-tool.ts";
 import { filterArg, listArgs, textArg, textsArg } from "../definition/shared-schemas.ts";
-import { BRIEF_RUN_FIELDS, briefFlowRun, FULL_RUN_FIELDS, fullFlowRun, runRow } from "./run-items.ts";
+import { BRIEF_RUN_FIELDS, briefFlowRun, FULL_RUN_FIELDS, flowRunRow, fullFlowRun, runRow } from "./run-items.ts";
 
 export const getFlowRunsTool = listTool({
   kind: "flow_run",
@@ -68,6 +68,7 @@ export const getFlowRunsTool = listTool({
   orderText: ({ sort, filter }) => (sort === undefined && filter === undefined ? sentence`, newest first` : sentence``),
   order: [
     "name",
+    "flow/deployment",
     "flow",
     "deployment",
     "state",
@@ -77,7 +78,8 @@ export const getFlowRunsTool = listTool({
     "late",
     "state_message",
   ],
-  toRow: runRow,
+  toRow: flowRunRow,
+  toRowOfFields: runRow,
   hint: sentence`Narrow by state, flow, deployment, tags or times.`,
   none: sentence`No flow run matches.`,
   async query(ctx, { set, sort, limit, position, fresh, isFull, isSingle, named, nowUs }, args) {

@@ -55,6 +55,7 @@ export const getTaskRunsTool = listTool({
   orderText: ({ sort }) => (sort === undefined ? sentence`, newest first` : sentence``),
   order: ["name", "flow_run", "state", "start_time", "expected_start_time", "duration", "state_message"],
   toRow: runRow,
+  toRowOfFields: runRow,
   hint: sentence`Narrow by flow_run, state, name or times.`,
   none: sentence`No task run matches.`,
   async query(ctx, { set, sort = "EXPECTED_START_TIME_DESC", limit, position, fresh, isFull, isSingle }) {

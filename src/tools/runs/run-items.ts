@@ -2,13 +2,14 @@
 import { isJsonNumber } from "../../lib/exact-json.ts";
 import { formatIsoUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 import type { FlowRun, JsonObject, TaskRun } from "../../model/objects.ts";
 import { type RunSummary, runSummary } from "../../model/runs/run-summary.ts";
 import { LATE_AFTER_US } from "../../model/runs/server-delays.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { FlowRunItem } from "../../queries/runs/flow-runs.ts";
 import type { TaskRunItem } from "../../queries/runs/task-runs.ts";
-import type { Item } from "../answer/table.ts";
+import { type Item, withOwner } from "../answer/table.ts";
 
 /** Characters of a state message. */
 const MESSAGE_CHARS = 160;
@@ -79,6 +80,11 @@ export function runRow(item: Item): Item {
   return { ...rest, state: name.toUpperCase() === type ? name : `${name} (${type})` };
 }
 
+/** The same, with one column for the flow and the deployment. */
+export function flowRunRow(item: Item): Item {
+  return withOwner(runRow(item));
+}
+
 export interface ItemOptions {
   readonly nowUs: ServerUs;
   /** The call names one run, of which more is shown. */
@@ -91,7 +97,7 @@ export function briefFlowRun(item: FlowRunItem, options: ItemOptions): Item {
   const brief: Mutable = { id: run.id, name: run.name };
   if (flowName !== null) brief.flow_name = flowName;
   else if (run.flowId !== null) brief.flow_id = run.flowId;
-  if (deploymentName !== null) brief.deployment_name = deploymentName;
+  if (deploymentName !== null) brief.deployment_name = fullName(flowName, deploymentName);
   else if (run.deploymentId !== null) brief.deployment_id = run.deploymentId;
   addState(brief, run, () => item.run, options);
   if (run.runCount > 1) brief.run_count = run.runCount;
@@ -109,7 +115,7 @@ export function fullFlowRun(item: FlowRunItem): Item {
   return {
     ...run,
     ...(flowName === null ? {} : { flow_name: flowName }),
-    ...(deploymentName === null ? {} : { deployment_name: deploymentName }),
+    ...(deploymentName === null ? {} : { deployment_name: fullName(flowName, deploymentName) }),
     ...(deletedUs === null ? {} : { deleted: formatIsoUs(deletedUs) }),
   };
 }

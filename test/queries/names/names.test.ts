@@ -85,14 +85,22 @@ describe("recorded names", () => {
       expect(await ask("flow_run", text)).toEqual(otter);
     }
     expect(await ask("task_run", "beef")).toEqual({ id: task.id, name: "load-1" });
-    expect(await ask("deployment", "orders-etl/nightly")).toEqual({ id: nightly.id, name: "nightly" });
-    expect(await ask("deployment", "Orders-ETL/Nightly")).toEqual({ id: nightly.id, name: "nightly" });
+    expect(await ask("deployment", "orders-etl/nightly")).toEqual({
+      id: nightly.id,
+      name: "nightly",
+      parent: "orders-etl",
+    });
+    expect(await ask("deployment", "Orders-ETL/Nightly")).toEqual({
+      id: nightly.id,
+      name: "nightly",
+      parent: "orders-etl",
+    });
     expect(await ask("flow", " billing ")).toEqual({ id: billing.id, name: "billing" });
     expect(await ask("work_pool", "http://h/work-pools/work-pool/etl%20pool")).toEqual({
       id: pool.id,
       name: "etl pool",
     });
-    expect(await ask("work_queue", "etl pool/default")).toEqual({ id: queue.id, name: "default" });
+    expect(await ask("work_queue", "etl pool/default")).toEqual({ id: queue.id, name: "default", parent: "etl pool" });
     expect(await ask("automation", automation.id)).toEqual({ id: automation.id, name: "rerun" });
     expect(harness.fake.takeRequests()).toEqual([]);
   });
@@ -122,8 +130,16 @@ describe("recorded names", () => {
   test("the name of a flow is its deployment, when it has one; otherwise the error lists them", async () => {
     await using harness = await openToolHarness();
     record(harness);
-    expect(await resolveName(harness.query, "deployment", "billing")).toEqual({ id: twin.id, name: "nightly" });
-    expect(await resolveName(harness.query, "deployment", "Orders-ETL")).toEqual({ id: nightly.id, name: "nightly" });
+    expect(await resolveName(harness.query, "deployment", "billing")).toEqual({
+      id: twin.id,
+      name: "nightly",
+      parent: "billing",
+    });
+    expect(await resolveName(harness.query, "deployment", "Orders-ETL")).toEqual({
+      id: nightly.id,
+      name: "nightly",
+      parent: "orders-etl",
+    });
     const hourly = aDeployment({ id: anId(30), name: "hourly", flow_id: billing.id });
     harness.objects("deployment", [nightly, twin, hourly]);
     expect(await failure(harness, "deployment", "billing")).toMatchObject({
@@ -199,10 +215,15 @@ describe("names that are not recorded", () => {
     workspace.workQueues.push(queue, aWorkQueue({ name: "default", work_pool_name: "other" }));
     expect(await resolveName(harness.query, "flow_run", "calm-otter")).toEqual({ id: run.id, name: "calm-otter" });
     expect(await resolveName(harness.query, "flow_run", run.id)).toEqual({ id: run.id, name: "calm-otter" });
-    expect(await resolveName(harness.query, "deployment", "billing/nightly")).toEqual({ id: twin.id, name: "nightly" });
+    expect(await resolveName(harness.query, "deployment", "billing/nightly")).toEqual({
+      id: twin.id,
+      name: "nightly",
+      parent: "billing",
+    });
     expect(await resolveName(harness.query, "work_queue", "etl pool/default")).toEqual({
       id: queue.id,
       name: "default",
+      parent: "etl pool",
     });
     expect(harness.fake.takeRequests()).toEqual([
       "POST /flow_runs/filter",
@@ -213,11 +234,26 @@ describe("names that are not recorded", () => {
     expect(harness.saved.map((batch) => batch.kind)).toEqual(["flow_run", "flow_run", "deployment", "work_queue"]);
   });
 
+  test("deployments of one name in Prefect: the error lists them with their flows, not with their work pools", async () => {
+    await using harness = await openToolHarness();
+    const { workspace } = harness.fake;
+    workspace.flows.push(orders, billing);
+    workspace.deployments.push({ ...nightly, work_pool_name: "etl pool" }, { ...twin, work_pool_name: "etl pool" });
+    const { hint } = await failure(harness, "deployment", "nightly");
+    expect(hint).toContain(`${twin.id} (billing/nightly)`);
+    expect(hint).toContain(`${nightly.id} (orders-etl/nightly)`);
+    expect(harness.fake.takeRequests()).toEqual(["POST /deployments/filter", "POST /flows/filter"]);
+  });
+
   test("the name of a flow that is not recorded is its deployment in Prefect", async () => {
     await using harness = await openToolHarness();
     harness.fake.workspace.flows.push(orders, billing);
     harness.fake.workspace.deployments.push(nightly, twin);
-    expect(await resolveName(harness.query, "deployment", "billing")).toEqual({ id: twin.id, name: "nightly" });
+    expect(await resolveName(harness.query, "deployment", "billing")).toEqual({
+      id: twin.id,
+      name: "nightly",
+      parent: "billing",
+    });
     expect(harness.fake.takeRequests()).toEqual(["POST /deployments/filter", "POST /deployments/filter"]);
   });
 

@@ -23,7 +23,7 @@ describe("get_flows", () => {
         id: orders.id,
         name: "orders-etl",
         tags: ["finance"],
-        deployments: ["nightly"],
+        deployments: ["orders-etl/nightly"],
         last_run_state: "Completed",
         last_run_start: at(60),
       },

@@ -1,6 +1,7 @@
 import { durationText } from "../../../lib/duration-text.ts";
 import { asName, type Checked, joined, own, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../../lib/time.ts";
+import { fullName } from "../../../model/objects/full-name.ts";
 import type { Holder, NamedDeployment, NamedRun } from "./types.ts";
 
 /** `3 min ago`, or "never" without a time. */
@@ -11,7 +12,7 @@ export function ago(time: string | null | undefined, nowUs: ServerUs): Sentence 
 
 /** `flow/deployment`, as Prefect's CLI takes it: the names of deployments are unique within their flow only. */
 export function deploymentName({ name, flowName }: Pick<NamedDeployment, "name" | "flowName">): string {
-  return flowName ? `${flowName}/${name}` : name;
+  return fullName(flowName, name);
 }
 
 /** The same for the deployment of a run; null for a run without one. */
