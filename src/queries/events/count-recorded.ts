@@ -10,6 +10,7 @@ import {
   countEventsPerHour,
   countEventsPerName,
   countEventsPerResource,
+  countHoursPerName,
 } from "../../store/events/event-groups.ts";
 import { type EventCursor, findEventSummaries, findEvents } from "../../store/events/events.ts";
 import { addGroup, type Buckets, bucketStart, type EventGroup, type Grouping, toStates } from "./event-tally.ts";
@@ -26,8 +27,8 @@ export function countRecorded(
 ): Tally {
   if (by === "state") return toStates(countRecorded(db, range, filter, "event", buckets));
   if (!isByNameOnly(filter)) return countEach(db, range, filter, by, buckets);
-  const isWholeHours = by === "time" && buckets.stepUs % HOUR_US === 0;
-  return isWholeHours ? countHours(db, range, filter, buckets) : countRows(db, range, filter, by, buckets);
+  const isByHours = by === "event" || (by === "time" && buckets.stepUs % HOUR_US === 0);
+  return isByHours ? countHours(db, range, filter, by, buckets) : countRows(db, range, filter, by, buckets);
 }
 
 function isByNameOnly(filter: EventFilter): boolean {
@@ -36,21 +37,31 @@ function isByNameOnly(filter: EventFilter): boolean {
 }
 
 /** Whole hours come from the stored counts per hour, the ends of the range from its rows. */
-function countHours(db: RecordDb, range: TimeRange, filter: EventFilter, buckets: Buckets): Tally {
+function countHours(
+  db: RecordDb,
+  range: TimeRange,
+  filter: EventFilter,
+  by: "event" | "time",
+  buckets: Buckets,
+): Tally {
   const fromUs = Math.ceil(range.fromUs / HOUR_US) * HOUR_US;
   const endUs = Math.floor((range.toUs + 1) / HOUR_US) * HOUR_US;
-  if (endUs <= fromUs) return countRows(db, range, filter, "time", buckets);
+  if (endUs <= fromUs) return countRows(db, range, filter, by, buckets);
   const tally: Tally = new Map();
-  for (const { hourUs, count } of countEventsPerHour(db, { fromUs, endUs }, filter.event)) {
-    const key = String(bucketStart(hourUs, buckets.stepUs));
-    addGroup(tally, { key, label: null, count, firstUs: null, lastUs: null });
+  const hours = { fromUs, endUs };
+  if (by === "event") for (const group of countHoursPerName(db, hours, range, filter.event)) addGroup(tally, group);
+  else {
+    for (const { hourUs, count } of countEventsPerHour(db, hours, filter.event)) {
+      const key = String(bucketStart(hourUs, buckets.stepUs));
+      addGroup(tally, { key, label: null, count, firstUs: null, lastUs: null });
+    }
   }
   const edges = [
     { fromUs: range.fromUs, toUs: addUs(fromUs, -1) },
     { fromUs: endUs, toUs: range.toUs },
   ];
   for (const edge of edges.filter(({ fromUs, toUs }) => fromUs <= toUs)) {
-    for (const group of countRows(db, edge, filter, "time", buckets).values()) addGroup(tally, group);
+    for (const group of countRows(db, edge, filter, by, buckets).values()) addGroup(tally, group);
   }
   return tally;
 }

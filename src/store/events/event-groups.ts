@@ -5,6 +5,7 @@ import type { TimeRange } from "../../model/freshness.ts";
 import { inSnapshot, type RecordDb, type SQLQueryBindings } from "../database.ts";
 import { findEventNames, findMatchingNames } from "./dictionaries.ts";
 import { keyBounds } from "./event-counts.ts";
+import { largestShift } from "./event-times.ts";
 
 type NameFilter = EventFilter["event"];
 
@@ -55,6 +56,47 @@ export function countEventsPerBucket(
       ({ key, ...group }) => ({ ...group, startUs: baseUs + key * stepUs }),
     ),
   );
+}
+
+/**
+ * Events per name in whole hours, from `event_hour`. `range`: what the hours are a part of; in it the first and the last event of each
+ * name are looked up, also where the hours have none of them. Bounds as in `countEventsPerHour`.
+ */
+export function countHoursPerName(
+  db: RecordDb,
+  hours: { readonly fromUs: ServerUs; readonly endUs: ServerUs },
+  range: TimeRange,
+  filter?: NameFilter,
+): NamedGroup[] {
+  return inSnapshot(db, () => {
+    const only = onlyNames(db, filter, "name_id");
+    const names = findEventNames(db);
+    return db
+      .prepare<{ id: number; count: number }, SQLQueryBindings[]>(
+        `SELECT name_id AS id, sum(n) AS count FROM event_hour WHERE hour >= ? AND hour < ?${only.condition}
+         GROUP BY name_id HAVING sum(n) > 0`,
+      )
+      .all(hours.fromUs / HOUR_US, hours.endUs / HOUR_US, ...only.bindings)
+      .map(({ id, count }) => ({ count, ...endsOfName(db, id, range), key: names.get(id) ?? "", label: null }));
+  });
+}
+
+/** First and last `occurred` of a name in the range, which has such an event. */
+function endsOfName(db: RecordDb, nameId: number, range: TimeRange): Pick<Group, "firstUs" | "lastUs"> {
+  const [lo, hi, fromUs, toUs] = keyBounds(db, range);
+  const rows =
+    "FROM event INDEXED BY event_name_t WHERE name_id = ? AND t BETWEEN ? AND ? AND t - shift BETWEEN ? AND ?";
+  type Params = [number, number, number, number, number];
+  const end = (sql: string, from: number, to: number): number | null =>
+    db.prepare<{ us: number | null }, Params>(sql).get(nameId, from, to, fromUs, toUs)?.us ?? null;
+  const firstKey = end(`SELECT t AS us ${rows} ORDER BY t LIMIT 1`, lo, hi) ?? lo;
+  const lastKey = end(`SELECT t AS us ${rows} ORDER BY t DESC LIMIT 1`, lo, hi) ?? hi;
+  // A key lies up to the largest shift after its `occurred`, so the order of keys is that of times only beyond it.
+  const shift = largestShift(db);
+  return {
+    firstUs: end(`SELECT min(t - shift) AS us ${rows}`, firstKey, Math.min(hi, firstKey + shift)) ?? fromUs,
+    lastUs: end(`SELECT max(t - shift) AS us ${rows}`, Math.max(lo, lastKey - shift), lastKey) ?? toUs,
+  };
 }
 
 /** By event name. */
