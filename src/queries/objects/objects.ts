@@ -14,9 +14,9 @@ import { findObject } from "../../store/objects/objects.ts";
 import { answerSnapshot } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
-import { idsOf, isOffline } from "../source/run-window.ts";
+import { areIdsRecorded, idsOf, isOffline } from "../source/run-window.ts";
 import { saveObjects } from "../source/save-objects.ts";
-import { withUndecided } from "../source/undecided.ts";
+import { unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
 import { asHeld, isWithinHeld } from "./held-part.ts";
 
 /** Kinds that are listed by their own filter. The route of work queues gives that filter another key than all other routes do. */
@@ -47,7 +47,10 @@ export async function listObjects<K extends FilteredListKind>(
   const { kind, set, sort, limit, offset, fresh } = question;
   const db = ctx.record();
   const isAnswerable = (isDecidable(set) && !hasRunFilter(set)) || isOffline(ctx, db);
-  const isStale = !isWithinHeld(kind, set[KINDS[kind].filterKey]);
+  const isBeyondHeld = !isWithinHeld(kind, set[KINDS[kind].filterKey]);
+  // Objects are made without an event on some servers, so an id that is not recorded may be younger than the recorded list.
+  const ids = idsOf(set[KINDS[kind].filterKey]);
+  const isStale = isBeyondHeld || (db !== null && !areIdsRecorded(ids, (id) => findObject(db, kind, id) !== null));
   const kinds = [...new Set([kind, ...snapshotsNeededBy(set, KINDS[kind].filterKey), ...(question.with ?? [])])];
   const { value: rows, freshness } = await answerSnapshot<readonly SnapshotObjects[K][]>(
     ctx,
@@ -61,7 +64,7 @@ export async function listObjects<K extends FilteredListKind>(
   return {
     rows: rows.slice(0, limit).map((row) => cutLongFields(kind, row)),
     hasMore: rows.length > limit,
-    freshness: withNotes(db, question, rows, asHeld(db, kind, isStale, freshness)),
+    freshness: withNotes(db, question, rows, asHeld(db, kind, isBeyondHeld, freshness)),
   };
 }
 
@@ -100,6 +103,10 @@ function withNotes<K extends FilteredListKind>(
 ): Freshness {
   const notes = [...freshness.coverage.notes];
   const undecided: Sentence[] = [];
+  if (db !== null) {
+    const isRecorded = (id: string) => findObject(db, kind, id) !== null;
+    undecided.push(...unrecordedIdNotes(idsOf(set[KINDS[kind].filterKey]), asReason(KINDS[kind].plural), isRecorded));
+  }
   for (const id of db ? (idsOf(set[KINDS[kind].filterKey]) ?? []) : []) {
     const recorded = db && !rows.some((row) => row.id === id.toLowerCase()) ? findObject(db, kind, id) : null;
     if (recorded?.deletedUs == null) continue;

@@ -36,6 +36,9 @@ export async function gatherAutomation(
   const set = { automations: { id: { any_: [id] } } };
   const page = await listObjects(ctx, { kind: "automation", set, sort: "NAME_ASC", limit: 1, offset: 0 });
   const [automation] = page.rows;
+  if (!automation && !page.freshness.coverage.complete) {
+    throw new AppError("unavailable", sentence`Automation ${asName(id)} is not recorded, and Prefect does not answer.`);
+  }
   if (!automation) {
     throw new AppError("not_found", sentence`There is no automation ${asName(id)}.`, {
       hint: "get_automations lists them.",
