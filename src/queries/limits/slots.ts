@@ -1,10 +1,11 @@
 /** All limits of the workspace (of pools, queues, deployments and tags, and global ones) with the runs that hold their slots. */
 
 import { toAppError } from "../../errors.ts";
+import { durationText } from "../../lib/duration-text.ts";
 import type { JsonNumber } from "../../lib/exact-json.ts";
-import { sentence } from "../../lib/shown-text.ts";
+import { type Sentence, sentence } from "../../lib/shown-text.ts";
 import { SECOND_US } from "../../lib/time.ts";
-import { asIncomplete } from "../../model/freshness.ts";
+import { asIncomplete, withNotes } from "../../model/freshness.ts";
 import type { ConcurrencyLimit, WorkPool, WorkQueue } from "../../model/objects.ts";
 import { readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
@@ -45,8 +46,13 @@ export interface SlotsAnswer {
   readonly pools: readonly WorkPool[];
 }
 
-/** Only Prefect counts the slots of global and tag limits. Counts older than this are read again. */
+/** Only Prefect counts the slots of global and tag limits. Counts older than this have their age stated, or are read again. */
 const COUNTS_AGE_US = 5 * SECOND_US;
+/**
+ * A process that follows Prefect reads the limits every 15 s while a client is active (`sync/runs/snapshots.ts`). Up to this age a call
+ * does not wait for Prefect to count again.
+ */
+const FOLLOWED_COUNTS_AGE_US = 20 * SECOND_US;
 
 /** Lists all limits, fullest first, and the work pools with their status. */
 export async function listSlots(ctx: QueryContext, fresh: boolean | undefined): Promise<Answered<SlotsAnswer>> {
@@ -60,18 +66,27 @@ export async function listSlots(ctx: QueryContext, fresh: boolean | undefined): 
   );
   const isUnknown = db !== null && found.freshness.source === "record" && findFact(db, "read:unfinished") === null;
   const answer = isUnknown ? { ...found, freshness: asIncomplete(found.freshness, UNKNOWN_UNFINISHED) } : found;
-  const { value, freshness } = db && needsCounts(ctx, db, answer) ? await withFreshCounts(ctx, answer) : answer;
+  const { value, freshness } = db ? await withCounts(ctx, db, answer) : answer;
   return { value: { slots: await assemble(ctx, value), pools: value.pools }, freshness };
 }
 
-/** Whether counts of an answer from the record have to be read: they are old, and Prefect is reachable. */
-function needsCounts(ctx: QueryContext, db: RecordDb, { value, freshness }: Answered<Gathered>): boolean {
-  const isUnreachable = freshness.coverage.notes.length > 0 || readSyncView(db, ctx.clock).unreachableSinceUs !== null;
-  if (freshness.source !== "record" || isUnreachable) return false;
-  const isCounted = value.limits.some((limit) => limitSubject(limit).kind !== "deployment");
+/** The answer with counts that are recent enough; where they come from the record and are some seconds old, it states their age. */
+async function withCounts(ctx: QueryContext, db: RecordDb, answer: Answered<Gathered>): Promise<Answered<Gathered>> {
+  const { value, freshness } = answer;
+  const { unreachableSinceUs, isFollowing } = readSyncView(db, ctx.clock);
+  if (freshness.source !== "record" || freshness.coverage.notes.length > 0 || unreachableSinceUs !== null)
+    return answer;
+  if (!value.limits.some((limit) => limitSubject(limit).kind !== "deployment")) return answer;
   const ageUs = readingAgeUs(ctx, db, findFact(db, "read:concurrency_limit")?.readUs ?? 0);
   const areHoldersOld = hasHeldTags(value.limits) && !isRecordCurrent(ctx, db, "task_run");
-  return isCounted && (ageUs > COUNTS_AGE_US || ageUs < -AHEAD_US || areHoldersOld);
+  const allowedUs = isFollowing ? FOLLOWED_COUNTS_AGE_US : COUNTS_AGE_US;
+  if (ageUs > allowedUs || ageUs < -AHEAD_US || areHoldersOld) return withFreshCounts(ctx, answer);
+  if (ageUs <= COUNTS_AGE_US) return answer;
+  return withNote(answer, sentence`Slots of tags and global limits were counted ${durationText(ageUs)} ago.`);
+}
+
+function withNote(answer: Answered<Gathered>, note: Sentence): Answered<Gathered> {
+  return { ...answer, freshness: withNotes(answer.freshness, [note]) };
 }
 
 async function withFreshCounts(ctx: QueryContext, answer: Answered<Gathered>): Promise<Answered<Gathered>> {
@@ -82,11 +97,7 @@ async function withFreshCounts(ctx: QueryContext, answer: Answered<Gathered>): P
     return { value: { ...answer.value, limits, ofTags }, freshness: { ...answer.freshness, source: "mixed" } };
   } catch (error) {
     if (!toAppError(error).retryable) throw error;
-    const notes = [
-      ...answer.freshness.coverage.notes,
-      sentence`Slots of tags and global limits could not be counted again.`,
-    ];
-    return { ...answer, freshness: { ...answer.freshness, coverage: { ...answer.freshness.coverage, notes } } };
+    return withNote(answer, sentence`Slots of tags and global limits could not be counted again.`);
   }
 }
 

@@ -245,6 +245,22 @@ describe("get_dashboard", () => {
     ]);
   });
 
+  test("does not wait for Prefect while a process follows it and reads the limits; the answer states their age", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    fillPrefect(harness);
+    harness.nowUs += 17 * SECOND_US;
+    harness.following();
+    const { structured, text } = await harness.call(getDashboardTool);
+    const note = "Slots of tags and global limits were counted 17 s ago.";
+    expect(structured).toMatchObject({ source: "record", slots: SLOTS, coverage: { complete: true, notes: [note] } });
+    expect(text).toContain(note);
+    expect(harness.fake.takeRequests()).toEqual([]);
+    harness.nowUs += 4 * SECOND_US;
+    harness.following();
+    expect((await harness.call(getDashboardTool)).structured).toMatchObject({ source: "mixed", slots: SLOTS });
+  });
+
   test("counts the runs of a given window by their start", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
