@@ -6,7 +6,7 @@ import { findFilteredObjects, findFlowRuns, findTaskRuns } from "../../src/store
 import { parseFilter } from "../../src/store/filters/parse.ts";
 import {
   DURATION_SORTS_SINCE,
-  FLOW_RUN_SORTS,
+  FLOW_RUN_SORT_NAMES,
   type FlowRunSort,
   isDurationSort,
   OBJECT_SORTS,
@@ -124,7 +124,7 @@ const ROUTES: readonly Route[] = [
     path: "/flow_runs/filter",
     own: "flow_runs",
     others: ["flows", "task_runs", "deployments", "work_pools", "work_pool_queues"],
-    sorts: Object.keys(FLOW_RUN_SORTS),
+    sorts: FLOW_RUN_SORT_NAMES.filter((sort) => !isDurationSort(sort)),
     ids: (db, set, sort) => findFlowRuns(db, set, sort as FlowRunSort, PAGE).map((row) => idText(row.id) ?? ""),
   },
   {

@@ -1,11 +1,10 @@
 /** Flow runs by Prefect's filters. */
 import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { addUs, earliestUs, formatIsoUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
-import type { Freshness } from "../../model/freshness.ts";
-import type { FlowRun, JsonObject } from "../../model/objects.ts";
+import { formatIsoSeconds, latestUs, type ServerUs } from "../../lib/time.ts";
+import { asIncomplete, type Freshness, type TimeRange } from "../../model/freshness.ts";
+import type { FlowRun } from "../../model/objects.ts";
 import { type FlowRunSummary, flowRunSummary } from "../../model/runs/run-summary.ts";
 import { isTerminal } from "../../model/state.ts";
-import { readRows } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findFlowRuns } from "../../store/filters/find.ts";
@@ -31,32 +30,15 @@ import {
 import { serverNowUs } from "../source/server-time.ts";
 import { unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
 import { deletionNote } from "./deleted-run.ts";
-
-export interface FlowRunsQuestion {
-  /** Prefect's filters, by their key in the body. */
-  readonly set: FilterSet;
-  /**
-   * Absent: newest start first, where a run that is due but has not started counts by its expected start. Runs that are due later
-   * follow, soonest first.
-   */
-  readonly sort?: FlowRunSort | undefined;
-  readonly limit: number;
-  readonly after?: FlowRunPosition | undefined;
-  /** Whole documents are needed. */
-  readonly isFull: boolean;
-  /** Deleted runs are included, with `deletedUs`. */
-  readonly includesDeleted: boolean;
-  readonly fresh?: boolean | undefined;
-}
-
-/** Where the next page continues. */
-export interface FlowRunPosition {
-  /** Time of the first page, server clock. */
-  readonly nowUs: ServerUs;
-  /** 0: runs up to that time, or all runs when a sort is given. 1: runs that are due later. */
-  readonly part: 0 | 1;
-  readonly offset: number;
-}
+import {
+  type FlowRunPosition,
+  type FlowRunsQuestion,
+  isByDuration,
+  onlyIdsOf,
+  type Placed,
+  place,
+  readPage,
+} from "./flow-run-pages.ts";
 
 export interface FlowRunItem {
   readonly summary: FlowRunSummary;
@@ -76,15 +58,11 @@ export interface FlowRunsPage {
   readonly freshness: Freshness;
 }
 
-/** A row with the position after it. */
-interface Placed<T> {
-  readonly row: T;
-  readonly next: FlowRunPosition;
-}
-
 interface Found {
   readonly items: readonly FlowRunItem[];
   readonly hasMore: boolean;
+  /** What was not looked at, where that may matter. */
+  readonly unseen?: Sentence | null;
 }
 
 /** Throws AppError of the live reading when it fails and the record has nothing. */
@@ -99,23 +77,43 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
     (db === null || !asksForSubflows(question.set) || findMissingParentTaskRuns(db, 1).length === 0);
   const isWhole =
     !question.isFull || recorded.slice(0, question.limit).every(({ row }) => row.doc !== null && row.dirty === 0);
+  const window = windowOf(db, question, start, recorded);
   const { value, freshness } = await answerWindow<Found>(
     ctx,
     {
       kind: "flow_run",
       what: "flow runs",
-      window: windowOf(db, question, start, recorded),
+      window,
       needsUnfinished: db !== null && asksForUnfinished(db, question.set.flow_runs),
       fresh: question.fresh,
       isStale: !(isWhole && isKnown) && !isOffline(ctx, db),
     },
     {
-      record: (record) => fromRecord(record, question, recorded),
+      record: (record) => ({
+        ...fromRecord(record, question, recorded),
+        unseen: unrecordedNote(record, question, start, window),
+      }),
       live: (live) => fromLive(ctx, live, question, start),
       isEmpty: (found) => found.items.length === 0,
     },
   );
   return { ...value, freshness: withNotes(db, question, { value, freshness }) };
+}
+
+/** For a question about durations: which runs the record has not looked at, because its window begins later than the workspace. */
+function unrecordedNote(
+  db: RecordDb,
+  question: FlowRunsQuestion,
+  start: FlowRunPosition,
+  { fromUs }: TimeRange,
+): Sentence | null {
+  const filter = question.set.flow_runs;
+  if (!isByDuration(question) || boundsOf(filter).fromUs !== null) return null;
+  const whole = askedWindow(db, "flow_run", filter, start.nowUs, null);
+  const isAll = fromUs <= whole.fromUs || (idsOf(filter) ?? [])[0] !== undefined;
+  return isAll
+    ? null
+    : sentence`The runs of the record since ${formatIsoSeconds(fromUs)} were compared; older ones were not looked at.`;
 }
 
 /**
@@ -141,8 +139,12 @@ function windowOf(
   const isFull = recorded.length > question.limit && last !== undefined && last.next.part === 0;
   const reachUs = isFull ? reachOf(question.sort, last.row) : null;
   if (db && asksForUnfinished(db, filter)) return presentWindow(db, "flow_run", nowUs);
-  const isLater = (boundsOf(filter).fromUs ?? 0) > nowUs;
-  return isLater ? presentWindow(db, "flow_run", nowUs) : askedWindow(db, "flow_run", filter, nowUs, reachUs);
+  const { fromUs } = boundsOf(filter);
+  const isLater = (fromUs ?? 0) > nowUs;
+  // Prefect can only be asked for the newest runs, of which the record has more.
+  if (isLater || (isByDuration(question) && fromUs === null && reachUs === null && db !== null))
+    return presentWindow(db, "flow_run", nowUs);
+  return askedWindow(db, "flow_run", filter, nowUs, reachUs);
 }
 
 /** Whether all runs that the filter can match have not ended and were recorded, however long ago they began. */
@@ -167,11 +169,12 @@ function reachOf(sort: FlowRunSort | undefined, row: ListedFlowRun): ServerUs | 
 
 /** Up to `limit` rows from `start` on, and one more. */
 function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPosition): Placed<ListedFlowRun>[] {
-  const { set, sort, limit } = question;
+  const { set, sort, limit, duration } = question;
   const isBrief = !question.isFull;
+  const ran = { duration, nowUs: start.nowUs };
   const wanted = limit + 1;
   if (sort !== undefined) {
-    const rows = findFlowRuns(db, set, sort, { limit: wanted, offset: start.offset, isBrief });
+    const rows = findFlowRuns(db, set, sort, { limit: wanted, offset: start.offset, isBrief, ...ran });
     return place(rows, start);
   }
   const past = { notAfterUs: start.nowUs };
@@ -179,18 +182,20 @@ function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPositi
   const rows =
     start.part === 0
       ? place(
-          findFlowRuns(db, set, "START_TIME_DESC", { limit: wanted, offset: start.offset, begin: past, isBrief }),
+          findFlowRuns(db, set, "START_TIME_DESC", {
+            limit: wanted,
+            offset: start.offset,
+            begin: past,
+            isBrief,
+            ...ran,
+          }),
           start,
         )
       : [];
   if (rows.length === wanted) return rows;
   const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
-  const page = { limit: wanted - rows.length, offset: from.offset, begin: later, isBrief };
+  const page = { limit: wanted - rows.length, offset: from.offset, begin: later, isBrief, ...ran };
   return [...rows, ...place(findFlowRuns(db, set, "START_TIME_ASC", page), from)];
-}
-
-function place<T>(rows: readonly T[], start: FlowRunPosition): Placed<T>[] {
-  return rows.map((row, index) => ({ row, next: { ...start, offset: start.offset + index + 1 } }));
 }
 
 function fromRecord(db: RecordDb, question: FlowRunsQuestion, recorded: readonly Placed<ListedFlowRun>[]): Found {
@@ -244,7 +249,7 @@ async function fromLive(
   question: FlowRunsQuestion,
   start: FlowRunPosition,
 ): Promise<LiveValue<Found>> {
-  const found = await readPage(live, question, start);
+  const { rows: found, unseen } = await readPage(live, question, start);
   const shown = found.slice(0, question.limit);
   const runs = shown.map(({ row }) => row);
   if (runs.length > 0) ctx.saveLive({ kind: "flow_run", rows: runs, readUs: live.startedUs });
@@ -268,7 +273,7 @@ async function fromLive(
   const db = ctx.record();
   const deleted =
     question.includesDeleted && db ? fromRecord(db, question, []).items.filter((item) => item.deletedUs !== null) : [];
-  return { value: { items: [...items, ...deleted], hasMore: found.length > question.limit } };
+  return { value: { items: [...items, ...deleted], hasMore: found.length > question.limit, unseen } };
 }
 
 /** Ids that the question asks for, without other criteria, and that Prefect does not have. */
@@ -277,85 +282,6 @@ function missingIds(set: FilterSet, runs: readonly FlowRun[], isPart: boolean): 
   if (ids === null || isPart) return [];
   const found = new Set(runs.map((run) => run.id));
   return ids.map((id) => id.toLowerCase()).filter((id) => !found.has(id));
-}
-
-/** The ids of a question that has no other criteria, or null. */
-function onlyIdsOf({ flow_runs: filter, ...others }: FilterSet): readonly string[] | null {
-  const isAlone = Object.keys((filter ?? {}) as object).every((field) => field === "id" || field === "operator");
-  const hasOthers = Object.values(others).some((other) => other !== undefined && other !== null);
-  return isAlone && !hasOthers ? idsOf(filter) : null;
-}
-
-async function readPage(
-  live: LiveReader,
-  question: FlowRunsQuestion,
-  start: FlowRunPosition,
-): Promise<Placed<FlowRun>[]> {
-  const { set, sort, limit } = question;
-  const wanted = limit + 1;
-  if (sort !== undefined) return place(await readSorted(live, set, sort, wanted, start.offset), start);
-  const ids = onlyIdsOf(set);
-  if (ids !== null) return (await readByIds(live, question, ids, start)).slice(0, wanted);
-  const { fromUs, toUs } = boundsOf(set.flow_runs);
-  const rows =
-    start.part === 0
-      ? place(
-          await readSorted(
-            live,
-            withStart(set, fromUs, earliestUs(toUs ?? start.nowUs, start.nowUs)),
-            "START_TIME_DESC",
-            wanted,
-            start.offset,
-          ),
-          start,
-        )
-      : [];
-  if (rows.length === wanted || (toUs !== null && toUs <= start.nowUs)) return rows;
-  const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
-  const later = withStart(set, latestUs(fromUs ?? 0, addUs(start.nowUs, 1)), toUs);
-  return [...rows, ...place(await readSorted(live, later, "START_TIME_ASC", wanted - rows.length, from.offset), from)];
-}
-
-/**
- * Runs of a question by ids alone, asked for without a bound: a run without a start and an expected start matches none, and what is
- * missing from this answer has been deleted.
- */
-async function readByIds(
-  live: LiveReader,
-  { set }: FlowRunsQuestion,
-  ids: readonly string[],
-  { nowUs, part, offset }: FlowRunPosition,
-): Promise<Placed<FlowRun>[]> {
-  const runs = await readSorted(live, set, "START_TIME_DESC", ids.length, 0);
-  const isLater = (run: FlowRun) => (parseIsoUs(run.start_time ?? run.expected_start_time ?? "") ?? 0) > nowUs;
-  const past = place(
-    runs.filter((run) => !isLater(run)),
-    { nowUs, part: 0, offset: 0 },
-  );
-  const later = place(runs.filter(isLater).toReversed(), { nowUs, part: 1, offset: 0 });
-  return part === 0 ? [...past.slice(offset), ...later] : later.slice(offset);
-}
-
-/** The same filters with these bounds on the start. Only for filters whose criteria must all match. */
-function withStart(set: FilterSet, fromUs: ServerUs | null, toUs: ServerUs | null): FilterSet {
-  const filter = (set.flow_runs ?? {}) as JsonObject;
-  const start_time = {
-    ...((filter.start_time as JsonObject | undefined) ?? {}),
-    ...(fromUs === null ? {} : { after_: formatIsoUs(fromUs) }),
-    ...(toUs === null ? {} : { before_: formatIsoUs(toUs) }),
-  };
-  return { ...set, flow_runs: { ...filter, start_time } };
-}
-
-function readSorted(
-  live: LiveReader,
-  set: FilterSet,
-  sort: FlowRunSort,
-  wanted: number,
-  offset: number,
-): Promise<FlowRun[]> {
-  const read = (page: JsonObject) => live.api.filterFlowRuns({ ...(set as JsonObject), sort, ...page }, live.options());
-  return readRows(read, { wanted, offset });
 }
 
 /** Notes on what the list cannot show: deleted runs that were asked for by id, unknown states, and estimates of the record. */
@@ -369,7 +295,8 @@ function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, fre
   }
   const states = value.items.map((item) => item.summary.stateName);
   notes.push(...stateNotes(db, "flow_run", question.set.flow_runs, states));
-  const whole = { ...freshness, coverage: { ...freshness.coverage, notes } };
+  const noted = { ...freshness, coverage: { ...freshness.coverage, notes } };
+  const whole = value.unseen ? asIncomplete(noted, value.unseen) : noted;
   return db === null ? whole : withUndecided(whole, undecidedNotes(db, question));
 }
 

@@ -3,6 +3,7 @@ import { parseJson } from "../../lib/exact-json.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { FilterKind } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
+import type { DurationBounds } from "../../model/runs/run-duration.ts";
 import type { RecordDb, SQLQueryBindings, Statement } from "../database.ts";
 import { briefFlowRunColumns, type ListedFlowRun } from "../runs/run-columns.ts";
 import type { TaskRunRow } from "../schema/run.ts";
@@ -21,8 +22,9 @@ import {
 } from "./bodies.ts";
 import { type Clause, clause, join, TRUE } from "./clause.ts";
 import {
-  FLOW_RUN_SORTS,
+  durationWhere,
   type FlowRunSort,
+  flowRunOrder,
   type ObjectSort,
   objectOrder,
   type TaskRunSort,
@@ -49,6 +51,9 @@ export interface FlowRunPage extends FindPage {
    * clock.
    */
   readonly begin?: { readonly notAfterUs: number } | { readonly afterUs: number };
+  readonly duration?: DurationBounds | undefined;
+  /** The present of the server, for durations of runs that are running. */
+  readonly nowUs?: ServerUs;
 }
 
 /** Filters produce any number of different statements: the last hundred used are cached. */
@@ -87,8 +92,9 @@ function count(db: RecordDb, from: string, where: Clause): number {
 /** Flow runs that match, in Prefect's order of `sort`. */
 export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, page: FlowRunPage): ListedFlowRun[] {
   const columns = page.isBrief ? briefFlowRunColumns("r") : "r.*";
-  const where = join([flowRunsWhere(asOnServer(db, set)), beginClause(page.begin)]);
-  return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), clause(FLOW_RUN_SORTS[sort]), page);
+  const { nowUs = 0, duration = {} } = page;
+  const where = join([flowRunsWhere(asOnServer(db, set)), beginClause(page.begin), durationWhere(duration, nowUs)]);
+  return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), flowRunOrder(sort, nowUs), page);
 }
 
 function beginClause(begin: FlowRunPage["begin"]): Clause {

@@ -6,10 +6,12 @@
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/sorting.py
  */
 import type { ServerUs } from "../../lib/time.ts";
-import { type Clause, clause } from "./clause.ts";
+import { type DurationBounds, WAITING_TYPES } from "../../model/runs/run-duration.ts";
+import { TERMINAL_SQL } from "../state-types.ts";
+import { type Clause, clause, join } from "./clause.ts";
 import { sortableTime } from "./term.ts";
 
-export const FLOW_RUN_SORTS = {
+const FLOW_RUN_SORTS = {
   ID_DESC: "r.id DESC",
   START_TIME_ASC: `r.begin_us, ${tie("r")}`,
   START_TIME_DESC: `r.begin_us DESC, ${tie("r")}`,
@@ -20,7 +22,33 @@ export const FLOW_RUN_SORTS = {
   NEXT_SCHEDULED_START_TIME_ASC: `r.next_us, ${tie("r")}`,
   END_TIME_DESC: `r.end_us DESC, ${tie("r", " DESC")}`,
 } as const;
-export type FlowRunSort = keyof typeof FLOW_RUN_SORTS;
+/**
+ * How long a flow run has run, as `runDurationUs` says it; its parameter is the present of the server. Null for runs that have not
+ * started.
+ */
+const RUN_DURATION_US = `(CASE WHEN r.start_us IS NULL THEN NULL WHEN r.end_us IS NOT NULL THEN r.end_us - r.start_us
+  WHEN r.state_type IN (${TERMINAL_SQL}) THEN NULL WHEN r.state_type IN (${quoted(WAITING_TYPES)})
+  THEN ifnull(nullif(CAST(round(r.total_run_time * 1e6) AS INTEGER), 0), r.state_us - r.start_us) ELSE ? - r.start_us END)`;
+/** Of this program: Prefect does not sort flow runs by duration. Runs without a duration come last. */
+const FLOW_RUN_DURATION_SORTS = { DURATION_ASC: "", DURATION_DESC: " DESC" } as const;
+
+export type FlowRunSort = keyof typeof FLOW_RUN_SORTS | keyof typeof FLOW_RUN_DURATION_SORTS;
+export const FLOW_RUN_SORT_NAMES = Object.keys({ ...FLOW_RUN_SORTS, ...FLOW_RUN_DURATION_SORTS }) as FlowRunSort[];
+
+/** ORDER BY of `flow_run r`. `nowUs`: the present of the server, for runs that are running. */
+export function flowRunOrder(sort: FlowRunSort, nowUs: ServerUs): Clause {
+  if (!isDurationSort(sort)) return clause(FLOW_RUN_SORTS[sort]);
+  const direction = FLOW_RUN_DURATION_SORTS[sort];
+  return clause(`${RUN_DURATION_US} IS NULL, ${RUN_DURATION_US}${direction}, r.begin_us DESC, r.id`, nowUs, nowUs);
+}
+
+/** Runs of `flow_run r` whose duration is within the bounds. */
+export function durationWhere({ minUs, maxUs }: DurationBounds, nowUs: ServerUs): Clause {
+  return join([
+    ...(minUs === undefined ? [] : [clause(`${RUN_DURATION_US} >= ?`, nowUs, minUs)]),
+    ...(maxUs === undefined ? [] : [clause(`${RUN_DURATION_US} <= ?`, nowUs, maxUs)]),
+  ]);
+}
 
 const TASK_RUN_SORTS = {
   ID_DESC: "t.id DESC",
@@ -65,6 +93,10 @@ export function objectOrder(alias: string, sort: ObjectSort): string {
   if (sort === "NAME_DESC") return `${alias}.name DESC, ${created} DESC, ${alias}.id DESC`;
   if (sort === "CREATED_DESC") return `${created} DESC, ${alias}.id DESC`;
   return `${sortableTime(`(${alias}.doc ->> '$.updated')`)} DESC, ${created} DESC, ${alias}.id DESC`;
+}
+
+function quoted(texts: readonly string[]): string {
+  return texts.map((text) => `'${text}'`).join(", ");
 }
 
 function tie(alias: string, direction = ""): string {

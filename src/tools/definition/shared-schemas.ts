@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { asName, asNames, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { formatIsoSeconds, isDayName, parseMomentUs, type ServerUs } from "../../lib/time.ts";
+import { formatIsoSeconds, isDayName, parseDurationUs, parseMomentUs, type ServerUs } from "../../lib/time.ts";
+import type { DurationBounds } from "../../model/runs/run-duration.ts";
 import { columnOf, OWNER_HEADING } from "../answer/table.ts";
 import { DEFAULT_TOKENS, MAX_TOKENS } from "../answer/token-budget.ts";
 import { withNearest } from "./suggestions.ts";
@@ -68,6 +69,28 @@ const TIME_ARGUMENTS = ["since", "until", "occurred_after", "occurred_before"];
 export function dayNote(args: { readonly [name: string]: unknown }, nowUs: ServerUs): Sentence | null {
   const isDay = TIME_ARGUMENTS.some((name) => typeof args[name] === "string" && isDayName(args[name]));
   return isDay ? sentence`Days begin at 00:00 UTC; it is ${formatIsoSeconds(nowUs)}.` : null;
+}
+
+/** A duration argument, microseconds: with units, or a number of seconds. Throws AppError `invalid_input`. */
+export function durationArg(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const us = parseDurationUs(/^\d+(?:\.\d+)?$/.test(text.trim()) ? `${text.trim()}s` : text);
+  if (us !== undefined) return us;
+  throw new AppError("invalid_input", sentence`argument "${asName(name)}": ${quote(text)} is not a duration`, {
+    hint: 'Give seconds (90) or a duration with units ("90s", "1h30m", "2 days").',
+  });
+}
+
+/** `min_duration` and `max_duration`; undefined without both. Throws AppError `invalid_input`. */
+export function durationBounds(args: {
+  readonly min_duration?: string | undefined;
+  readonly max_duration?: string | undefined;
+}): DurationBounds | undefined {
+  const minUs = durationArg("min_duration", args.min_duration);
+  const maxUs = durationArg("max_duration", args.max_duration);
+  if (minUs === undefined && maxUs === undefined) return undefined;
+  if (minUs === undefined || maxUs === undefined || minUs <= maxUs) return { minUs, maxUs };
+  throw new AppError("invalid_input", "min_duration is longer than max_duration");
 }
 
 /** The names of a tool's arguments for the start and the end of a window. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { asName, lineOf, oneLine, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { formatIsoUs, parseDurationUs, type ServerUs } from "../../lib/time.ts";
+import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { withNotes } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
@@ -19,7 +19,7 @@ import { dayOf, freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { cellsOf, type Item } from "../answer/table.ts";
 import { defineTool, type ToolAnswer } from "../definition/define-tool.ts";
 import { eventArgs, readEventArguments } from "../definition/event-shorthands.ts";
-import { metaOutput, textArg, textsArg } from "../definition/shared-schemas.ts";
+import { durationArg, metaOutput, textArg, textsArg } from "../definition/shared-schemas.ts";
 import { stateItem } from "../runs/run-items.ts";
 
 const { occurred_before: _, ...events } = eventArgs;
@@ -100,7 +100,7 @@ type StateCriterion = { readonly [K in "type" | "name"]?: { readonly any_?: read
 /** A bare number is seconds. */
 function readTimeout(text: string | undefined): number {
   if (text === undefined) return DEFAULT_MS;
-  const us = parseDurationUs(/^[\d.]+$/.test(text.trim()) ? `${text.trim()}s` : text);
+  const us = durationArg("timeout", text);
   if (us !== undefined && us > 0 && us <= MAX_MS * 1000) return us / 1000;
   throw new AppError("invalid_input", sentence`argument "timeout": ${quote(text)} is not between 1s and 10m`, {
     hint: 'Such as "45s" or "5m"; longer waits are several calls.',

@@ -5,16 +5,17 @@ import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { withNotes } from "../../model/freshness.ts";
 import type { ResolvedName } from "../../queries/names/names.ts";
 import { earlierDeploymentNotes } from "../../queries/objects/earlier-deployments.ts";
-import { type FlowRunPosition, listFlowRuns } from "../../queries/runs/flow-runs.ts";
+import type { FlowRunPosition } from "../../queries/runs/flow-run-pages.ts";
+import { listFlowRuns } from "../../queries/runs/flow-runs.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
 import { asOfSchedules, boundsOf } from "../../queries/source/run-window.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
-import { FLOW_RUN_SORTS, type FlowRunSort } from "../../store/filters/sorts.ts";
+import { FLOW_RUN_SORT_NAMES } from "../../store/filters/sorts.ts";
 import { badCursor, type CursorValue } from "../answer/cursor.ts";
 import { MAX_LIMIT } from "../definition/list-arguments.ts";
 import { byField, byName, byState } from "../definition/list-filters.ts";
 import { listTool } from "../definition/list-tool.ts";
-import { filterArg, listArgs, textArg, textsArg } from "../definition/shared-schemas.ts";
+import { durationBounds, filterArg, listArgs, textArg, textsArg } from "../definition/shared-schemas.ts";
 import { BRIEF_RUN_FIELDS, briefFlowRun, FULL_RUN_FIELDS, flowRunRow, fullFlowRun, runRow } from "./run-items.ts";
 
 export const getFlowRunsTool = listTool({
@@ -24,7 +25,7 @@ export const getFlowRunsTool = listTool({
     "Flow runs with flow, deployment, state, message, times and how late they are. Default: newest start first, future schedules last. state takes types and names (Late). Times: ISO or age (24h). detail full: parameters and all of Prefect's fields.",
   input: z.strictObject({
     filter: filterArg.describe("Prefect FlowRunFilter"),
-    sort: textArg.describe("START_TIME_DESC, …"),
+    sort: textArg.describe("START_TIME_DESC, DURATION_DESC, …"),
     state: textsArg.describe("types or names: FAILED, Late"),
     flow: textArg,
     deployment: textArg,
@@ -35,6 +36,8 @@ export const getFlowRunsTool = listTool({
     tags: textsArg,
     since: textArg,
     until: textArg,
+    min_duration: textArg.describe("90 (seconds), 1h30m"),
+    max_duration: textArg,
     ...listArgs(MAX_LIMIT),
   }),
   aliases: {
@@ -62,7 +65,7 @@ export const getFlowRunsTool = listTool({
   },
   timeField: "start_time",
   single: "flow_run",
-  sorts: Object.keys(FLOW_RUN_SORTS) as FlowRunSort[],
+  sorts: FLOW_RUN_SORT_NAMES,
   brief: BRIEF_RUN_FIELDS,
   full: FULL_RUN_FIELDS,
   orderText: ({ sort, filter }) => (sort === undefined && filter === undefined ? sentence`, newest first` : sentence``),
@@ -89,6 +92,7 @@ export const getFlowRunsTool = listTool({
       sort: sort ?? (args.filter === undefined ? undefined : "START_TIME_DESC"),
       limit,
       after,
+      duration: durationBounds(args),
       isFull: isFull || isSingle,
       includesDeleted: isSingle,
       fresh,

@@ -1,12 +1,12 @@
 /** Flow runs and task runs as the list tools show them. */
 import { isJsonNumber } from "../../lib/exact-json.ts";
-import { formatIsoUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
 import { fullName } from "../../model/objects/full-name.ts";
 import type { FlowRun, JsonObject, TaskRun } from "../../model/objects.ts";
+import { runDurationUs } from "../../model/runs/run-duration.ts";
 import { type RunSummary, runSummary } from "../../model/runs/run-summary.ts";
 import { LATE_AFTER_US } from "../../model/runs/server-delays.ts";
-import { isTerminal } from "../../model/state.ts";
 import type { FlowRunItem } from "../../queries/runs/flow-runs.ts";
 import type { TaskRunItem } from "../../queries/runs/task-runs.ts";
 import { type Item, withOwner } from "../answer/table.ts";
@@ -39,33 +39,13 @@ function addState(item: Mutable, run: RunSummary, whole: () => Whole, { nowUs, i
     item.state_message = truncateWithLength(message, isSingle ? SINGLE_MESSAGE_CHARS : MESSAGE_CHARS);
   if (startUs !== null) item.start_time = formatIsoUs(startUs);
   else if (run.expectedUs !== null) item.expected_start_time = formatIsoUs(run.expectedUs);
-  const ranUs = startUs === null ? null : durationUs(startUs, run, whole, nowUs);
+  const ranUs = runDurationUs(run, whole, nowUs);
   if (ranUs !== null && ranUs >= 0) item.duration = seconds(ranUs);
   const lateUs = lateness(run, nowUs);
   if (lateUs !== null) item.late_seconds = Math.max(0, Math.round(lateUs / 1_000_000));
 }
 
 type Whole = FlowRun | TaskRun;
-
-/** States of a run that has started but is not running: paused, suspended, waiting for a retry, about to resume. */
-const WAITING: ReadonlySet<string | null> = new Set(["PAUSED", "SCHEDULED", "PENDING"]);
-
-/** From start to end, or to now. For a waiting run: Prefect's `total_run_time`, or the time until it began to wait. */
-function durationUs(
-  startUs: ServerUs,
-  { stateType, endUs }: RunSummary,
-  whole: () => Whole,
-  nowUs: ServerUs,
-): number | null {
-  if (endUs !== null) return endUs - startUs;
-  if (isTerminal(stateType)) return null;
-  if (!WAITING.has(stateType)) return nowUs - startUs;
-  const { total_run_time, state } = whole();
-  const ran = Number(total_run_time ?? 0);
-  if (ran > 0) return Math.round(ran * SECOND_US);
-  const sinceUs = parseIsoUs(state?.timestamp ?? "");
-  return sinceUs === undefined ? null : sinceUs - startUs;
-}
 
 function lateness(run: RunSummary, nowUs: ServerUs): number | null {
   const dueUs = run.nextUs ?? run.expectedUs;
