@@ -62,6 +62,7 @@ export interface FlowRun extends Run {
     readonly display_value?: string | null;
   } | null;
   readonly job_variables?: JsonObject | null;
+  readonly empirical_policy?: JsonObject | null;
 }
 
 export interface TaskRun extends Run {

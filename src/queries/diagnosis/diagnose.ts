@@ -1,6 +1,6 @@
 /** One question, one verdict: collects facts, lets the causes judge them, and ranks the findings. */
 import { asName, asReason, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { addUs, latestUs, type ServerUs } from "../../lib/time.ts";
+import { addUs, DAY_US, earliestUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
 import { fullName } from "../../model/objects/full-name.ts";
@@ -14,9 +14,10 @@ import { serverNowUs } from "../source/server-time.ts";
 import { flowRunDeleted } from "./causes/ended/flow-run-deleted.ts";
 import { CAUSES } from "./causes/index.ts";
 import { endUs } from "./facts/ended-runs.ts";
-import { DEFAULT_WINDOW_US, gatherFacts } from "./facts/gather.ts";
+import { gatherFacts } from "./facts/gather.ts";
 import { type Gathering, startGathering } from "./facts/gathering.ts";
-import type { CauseModule, Facts, Finding, Subject, SubjectKind } from "./findings/types.ts";
+import type { SubjectKind } from "./findings/scopes.ts";
+import type { CauseModule, Facts, Finding, Subject } from "./findings/types.ts";
 import { deploymentOfRun } from "./findings/wording.ts";
 import { rankFindings } from "./rank.ts";
 
@@ -33,6 +34,8 @@ export interface Diagnosis {
   /** Of a flow run: `flow/deployment`, or its flow, where known. */
   readonly owner: string | null;
   readonly window: TimeRange;
+  /** How far back runs before the window were judged, where a deployment has few runs in it; else null. */
+  readonly reachUs: ServerUs | null;
   readonly verdict: Verdict;
   readonly findings: readonly Finding[];
   readonly ruledOut: readonly Sentence[];
@@ -47,22 +50,32 @@ export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): P
   const nowUs = serverNowUs(ctx);
   const toUs = question.untilUs ?? latestUs(nowUs, question.sinceUs ?? nowUs);
   const window = { fromUs: question.sinceUs ?? addUs(toUs, -DEFAULT_WINDOW_US), toUs };
+  const isGiven = question.sinceUs !== undefined || question.untilUs !== undefined;
   const subject = await resolveSubject(ctx, question);
   const gathering = startGathering(ctx);
-  const facts = await gatherFacts(ctx, subject, window, gathering);
+  const facts = await gatherFacts(ctx, subject, { ...window, isGiven }, gathering);
   const findings = judge(facts);
   return {
     subject: facts.run === null ? subject : { ...subject, name: facts.run.run.name },
     owner: facts.run === null ? null : (deploymentOfRun(facts.run) ?? facts.run.flowName),
     window,
+    reachUs: reachOf(facts),
     verdict: verdictOf(facts, findings),
     findings,
     ruledOut: ruledOut(facts, findings),
-    unchecked: facts.unchecked,
+    unchecked: [...facts.unchecked, ...facts.unread],
     state: stateOf(facts),
     freshness: adjustForFuture(freshnessOf(ctx, gathering, nowUs), window, nowUs),
   };
 }
+
+function reachOf({ ended }: Facts): ServerUs | null {
+  const ends = ended.earlier.map(endUs).filter((us) => us > 0);
+  return ends.length > 0 ? earliestUs(...ends) : null;
+}
+
+/** The window when the question gives none. */
+const DEFAULT_WINDOW_US = DAY_US;
 
 async function resolveSubject(ctx: QueryContext, { subject }: DiagnoseQuestion): Promise<Subject> {
   if (!subject) return { kind: "workspace", id: null, name: null };
@@ -78,7 +91,7 @@ export function judge(facts: Facts): Finding[] {
 /** For a run that was deleted before it ended, only its deletion is judged. */
 function applicableCauses({ subject, run }: Facts): readonly CauseModule[] {
   const isDeletedUnfinished = run !== null && run.deletedUs !== null && !isTerminal(run.run.state_type ?? null);
-  return isDeletedUnfinished ? [flowRunDeleted] : CAUSES.filter((cause) => cause.subjects.includes(subject.kind));
+  return isDeletedUnfinished ? [flowRunDeleted] : CAUSES.filter((cause) => cause.scopes[subject.kind] === true);
 }
 
 function verdictOf(facts: Facts, findings: readonly Finding[]): Verdict {

@@ -166,3 +166,16 @@ function withResources(db: RecordDb, groups: readonly (Group & { readonly key: n
     return { ...group, key: id, label: name };
   });
 }
+
+/** How often each event name occurs in the whole record, from `event_hour`, without a pass over the events. */
+export function countRecordedNames(db: RecordDb): Map<string, number> {
+  return inSnapshot(db, () => {
+    const names = findEventNames(db);
+    const rows = db
+      .prepare<{ name_id: number; count: number }, []>(
+        "SELECT name_id, sum(n) AS count FROM event_hour GROUP BY name_id HAVING sum(n) > 0",
+      )
+      .all();
+    return new Map(rows.map(({ name_id, count }) => [names.get(name_id) ?? "", count]));
+  });
+}

@@ -16,38 +16,44 @@ import {
 import { formatIsoSeconds, type ServerUs } from "../../lib/time.ts";
 import { truncate } from "../../lib/truncate.ts";
 import { visibleText } from "../../lib/visible-text.ts";
-import type { TimeRange } from "../../model/freshness.ts";
 import { KINDS } from "../../model/kinds.ts";
 import { type Diagnosis, diagnose } from "../../queries/diagnosis/diagnose.ts";
-import type { Finding, NextCall } from "../../queries/diagnosis/findings/types.ts";
+import type { Finding, Link, NextCall } from "../../queries/diagnosis/findings/types.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
+import { decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { type AnswerText, answerText, fenced } from "../answer/fenced.ts";
 import { freshnessFields, isoRange, linesWithoutWindow } from "../answer/freshness.ts";
-import { estimateJsonTokens, estimateTokens } from "../answer/token-budget.ts";
+import { estimateJsonTokens, estimateTokens, MAX_TOKENS } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { metaOutput, textArg, windowArgs, workspaceArg } from "../definition/shared-schemas.ts";
+import { offsetOf } from "../definition/list-arguments.ts";
+import { detailArg, limitArg, metaOutput, textArg, windowArgs, workspaceArg } from "../definition/shared-schemas.ts";
 
-const SUBJECTS = ["flow_run", "deployment", "work_pool", "automation"] as const;
+/** Of a brief answer, as text and as structured content. */
+const BRIEF_TOKENS = 1_450;
+const DEFAULT_CAUSES = 5;
+const MAX_CAUSES = 50;
+
+const SUBJECTS = ["flow_run", "deployment", "flow", "work_pool", "automation"] as const;
 
 const input = z.strictObject({
   flow_run: textArg,
   deployment: textArg,
+  flow: textArg,
   work_pool: textArg,
   automation: textArg,
   occurred_after: textArg,
   occurred_before: textArg,
+  limit: limitArg(MAX_CAUSES),
+  cursor: textArg,
+  detail: detailArg,
   workspace_id: workspaceArg,
 });
-
-/** Of the whole answer, as text and as structured content. */
-const MAX_TOKENS = 1_450;
-const MAX_CAUSES = 5;
 
 export const diagnoseTool = defineTool({
   name: "diagnose",
   title: "Diagnose",
   description:
-    "Why did it fail, why is it late or stuck, why did nothing happen: one call answers with a verdict, ranked causes with evidence, what fixes each, and next calls. Give a flow_run, deployment, work_pool or automation (name or id), or nothing for the whole workspace.",
+    "Why did it fail, why is it late or stuck, why did nothing happen: one call answers with a verdict, ranked causes with evidence, what fixes each, and next calls. Give a flow_run, deployment, flow, work_pool or automation (name or id), or nothing for the whole workspace.",
   input,
   output: z.looseObject({
     verdict: z.string().optional(),
@@ -74,33 +80,63 @@ export const diagnoseTool = defineTool({
       subject: given[0] ?? null,
       ...windowArgs(args, ["occurred_after", "occurred_before"], nowUs),
     });
-    return answer(found, nowUs);
+    const { cursor: _, limit: __, detail: ___, workspace_id: ____, ...asked } = args;
+    return answer(found, nowUs, { ...args, asked });
   },
 });
+
+interface PageOfCauses {
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+  readonly detail?: "brief" | "full" | undefined;
+  /** The question that a cursor belongs to. */
+  readonly asked: unknown;
+}
 
 interface Cause {
   readonly code: string;
   readonly severity: string;
   readonly summary: Sentence;
   readonly evidence: unknown;
+  readonly because?: readonly Link[];
   readonly fix: Sentence;
   readonly next?: readonly NextCall[];
 }
 
-function answer(found: Diagnosis, nowUs: ServerUs) {
-  for (let most = MAX_CAUSES; ; most--) {
-    for (const brief of [false, true]) {
-      const structured = shape(found, most, brief);
+function answer(found: Diagnosis, nowUs: ServerUs, page: PageOfCauses) {
+  const from = page.cursor === undefined ? 0 : offsetOf(decodeCursor(page.asked, page.cursor));
+  const isLong = page.limit !== undefined || page.detail === "full";
+  const maxTokens = isLong ? MAX_TOKENS : BRIEF_TOKENS;
+  const sizes: Size[] = page.detail === "full" ? ["full", "usual", "short"] : ["usual", "short"];
+  for (let most = page.limit ?? DEFAULT_CAUSES; ; most--) {
+    for (const size of sizes) {
+      const structured = shape(found, { from, most, size, asked: page.asked });
       const text = render(found, structured, nowUs);
-      const size = Math.max(estimateTokens(text), estimateJsonTokens(structured));
-      if (size <= MAX_TOKENS || (most === 1 && brief)) return { structured, text, untrusted: ["causes", "state"] };
+      const tokens = Math.max(estimateTokens(text), estimateJsonTokens(structured));
+      if (tokens <= maxTokens || (most === 1 && size === "short"))
+        return { structured, text, untrusted: ["causes", "state"] };
     }
   }
 }
 
-function shape(found: Diagnosis, most: number, brief: boolean) {
-  const shown = found.findings.slice(0, most);
-  const left = found.findings.length - shown.length;
+/** How much of each cause is shown: characters of a summary and of each text in its evidence. */
+const CHARS = {
+  full: { summary: 2_000, evidence: 2_000 },
+  usual: { summary: 900, evidence: 420 },
+  short: { summary: 500, evidence: 160 },
+} as const;
+type Size = keyof typeof CHARS;
+
+interface Part {
+  readonly from: number;
+  readonly most: number;
+  readonly size: Size;
+  readonly asked: unknown;
+}
+
+function shape(found: Diagnosis, { from, most, size, asked }: Part) {
+  const shown = found.findings.slice(from, from + most);
+  const left = Math.max(0, found.findings.length - from - shown.length);
   return {
     verdict: found.verdict,
     subject: {
@@ -109,25 +145,30 @@ function shape(found: Diagnosis, most: number, brief: boolean) {
       ...(found.owner === null ? {} : { of: found.owner }),
     },
     state: found.state,
-    causes: shown.map((finding) => toCause(finding, brief)),
-    ...(left > 0 ? { more_causes: left } : {}),
+    first_cause: from + 1,
+    causes: shown.map((finding) => toCause(finding, size)),
+    ...(left > 0 ? { more_causes: left, next_cursor: encodeCursor(asked, [from + shown.length]) } : {}),
     ...(found.ruledOut.length > 0 ? { ruled_out: found.ruledOut } : {}),
     ...(found.unchecked.length > 0
-      ? { could_not_check: found.unchecked.slice(0, 5).map((one) => shortened(one, 200)) }
+      ? { could_not_check: atMost(found.unchecked, 6).map((one) => shortened(one, 200)) }
       : {}),
-    window: isoRange(found.window),
+    window: {
+      ...isoRange(found.window),
+      ...(found.reachUs === null ? {} : { last_runs_since: formatIsoSeconds(found.reachUs) }),
+    },
     ...freshnessFields(found.freshness),
   };
 }
 
-function toCause({ code, severity, summary, evidence, fix, next }: Finding, brief: boolean): Cause {
+function toCause({ code, severity, summary, evidence, because, fix, next }: Finding, size: Size): Cause {
   return {
     code,
     severity,
-    summary: shortened(summary, brief ? 500 : 900),
-    evidence: brief ? shorten(evidence, 160) : shorten(evidence, 420),
+    summary: shortened(summary, CHARS[size].summary),
+    evidence: shorten(evidence, CHARS[size].evidence),
+    ...(because && because.length > 0 ? { because } : {}),
     fix,
-    ...(next && next.length > 0 && !brief ? { next } : {}),
+    ...(next && next.length > 0 && size !== "short" ? { next } : {}),
   };
 }
 
@@ -145,15 +186,21 @@ function shorten(value: unknown, most: number): unknown {
 
 function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: ServerUs): AnswerText {
   const [about, [source = own(""), ...notes]] = [aboutText(found), linesWithoutWindow(found.freshness, nowUs)];
-  const head = sentence`${found.verdict} | ${about} | ${windowText(found.window)} | ${joined([source, ...notes], " | ")}`;
+  const head = sentence`${found.verdict} | ${about} | ${windowText(found)} | ${joined([source, ...notes], " | ")}`;
+  const first = structured.first_cause - 1;
   const causes = structured.causes.flatMap((cause, index) => [
-    lineOf`${index + 1}. ${cause.severity === "note" ? "note, " : ""}${asName(cause.code)}: ${cause.summary}`,
+    lineOf`${first + index + 1}. ${cause.severity === "note" ? "note, " : ""}${asName(cause.code)}: ${cause.summary}`,
     lineOf`   evidence: ${jsonLine(cause.evidence)}`,
+    ...(cause.because ?? []).map(linkLine),
     lineOf`   fix: ${cause.fix}`,
     ...(cause.next ?? []).map((call) => lineOf`   next: ${asName(call.tool)} ${jsonLine(call.args)} (${call.why})`),
   ]);
   const after = [
-    ...("more_causes" in structured ? [sentence`${structured.more_causes ?? 0} more causes`] : []),
+    ...("more_causes" in structured
+      ? [
+          sentence`${structured.more_causes ?? 0} more causes: call again with cursor ${asName(structured.next_cursor ?? "")}`,
+        ]
+      : []),
     ...listed("ruled out", structured.ruled_out),
     ...listed("could not check", structured.could_not_check),
   ];
@@ -169,8 +216,23 @@ function aboutText({ subject, owner }: Diagnosis): Sentence {
   return sentence`${KINDS[kind].label} ${named}${asName(id ?? "")}${of}`;
 }
 
-function windowText({ fromUs, toUs }: TimeRange): Sentence {
-  return sentence`window ${formatIsoSeconds(fromUs)} to ${formatIsoSeconds(toUs)}`;
+/** The first ones, and how many more there are. */
+function atMost(texts: readonly Sentence[], most: number): Sentence[] {
+  if (texts.length <= most) return [...texts];
+  return [...texts.slice(0, most - 1), sentence`${texts.length - most + 1} more`];
+}
+
+/** What the answer is about: the window, and how far back rarer runs were looked at. A run is judged whatever the window. */
+function windowText({ subject, window, reachUs }: Diagnosis): Sentence {
+  if (subject.kind === "flow_run") return own("whenever it ran");
+  const reach =
+    reachUs === null ? "" : sentence`; of what runs seldom the last 10 runs, since ${formatIsoSeconds(reachUs)}`;
+  return sentence`window ${formatIsoSeconds(window.fromUs)} to ${formatIsoSeconds(window.toUs)}${reach}`;
+}
+
+function linkLine({ kind, id, name, state, since, why }: Link): Line {
+  const when = since === null ? "" : sentence` since ${asReason(since)}`;
+  return lineOf`   because: ${asName(kind)} ${asName(name)} (${asName(id)})${state === null ? "" : sentence` ${state}${when}`}: ${why}`;
 }
 
 function listed(title: string, texts: readonly Sentence[] | undefined): Line[] {

@@ -3,6 +3,7 @@
 import { HOUR_US } from "../../../src/lib/time.ts";
 import type { FlowRun, WorkPool, WorkQueue } from "../../../src/model/objects.ts";
 import { isFailed } from "../../../src/model/state.ts";
+import type { SubjectKind } from "../../../src/queries/diagnosis/findings/scopes.ts";
 import type {
   AutomationFacts,
   CauseModule,
@@ -14,7 +15,6 @@ import type {
   QueueFacts,
   RunError,
   RunFacts,
-  SubjectKind,
 } from "../../../src/queries/diagnosis/findings/types.ts";
 import { allTools } from "../../../src/tools/index.ts";
 import { aFlowRun, aLog, anAutomation, anId, at, aWorkPool, aWorkQueue, T0_US } from "../builders.ts";
@@ -30,20 +30,23 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
     isPast: false,
     reachableUntilUs: NOW_US,
     run: null,
+    examined: given.run ? [given.run] : [],
     deployments: [],
     deletedDeployment: null,
     pools: [],
     waiting: [],
     active: [],
-    running: [],
     ended: someEnded(),
     failures: [],
+    retries: [],
     limits: [],
-    historyLimits: [],
     sameError: [],
     throttling: null,
     automation: null,
+    automations: given.automation ? [given.automation] : [],
+    withoutUpcoming: null,
     unchecked: [],
+    unread: [],
     ...given,
   };
 }
@@ -51,7 +54,7 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
 /** Ended runs, newest first; there are no others. */
 export function someEnded(newest: readonly NamedRun[] = []): EndedRunFacts {
   const failed = newest.filter(({ run }) => isFailed(run.state_type));
-  return { newest, failed, total: newest.length, failedTotal: failed.length, isCut: false };
+  return { newest, failed, total: newest.length, failedTotal: failed.length, isCut: false, earlier: [] };
 }
 
 export function aNamedRun(run: Partial<FlowRun> = {}, given: Partial<NamedRun> = {}): NamedRun {
@@ -71,6 +74,8 @@ export function someRunFacts(run: Partial<FlowRun> = {}, given: Partial<RunFacts
     children: [],
     parent: null,
     history: [],
+    historyLimits: [],
+    input: null,
     ...given,
   };
 }
@@ -87,6 +92,7 @@ export function aRunError(given: Partial<RunError> = {}): RunError {
     frame: { file: "/srv/flows/etl.py", line: 41, function: "load_rows", code: "raise boom" },
     lines: [],
     task: null,
+    others: [],
     ...given,
   };
 }
@@ -134,7 +140,7 @@ export function aLateRun(given: Partial<FlowRun> = {}): NamedRun {
 }
 
 export function someAutomation(given: Partial<AutomationFacts> = {}): AutomationFacts {
-  return { automation: anAutomation(), replay: null, events: [], ...given };
+  return { automation: anAutomation(), replay: null, events: [], nearNames: [], ...given };
 }
 
 export function anErrorLine(message: string): ReturnType<typeof aLog> {

@@ -243,7 +243,9 @@ async function setUpFurtherCases(harness: DiagnosisHarness, late: { id: string; 
   });
 
   const limits = { concurrency_limit: 1, concurrency_options: { collision_strategy: "CANCEL_NEW" } };
-  const single = await driver.deployment("single-flow", "single-dep", "calm-pool", limits);
+  await driver.pool("side-pool");
+  await driver.worker("side-pool");
+  const single = await driver.deployment("single-flow", "single-dep", "side-pool", limits);
   await driver.start(await driver.run(single, "single-holder"));
   const refused = await driver.run(single, "single-refused");
   await driver.state(refused, "PENDING");
@@ -253,7 +255,7 @@ async function setUpFurtherCases(harness: DiagnosisHarness, late: { id: string; 
     first: [/cancelled/, /concurrency limit reached/i, "CANCEL_NEW"],
   });
 
-  const orchestrator = await driver.deployment("parent-flow", "parent-dep", "calm-pool");
+  const orchestrator = await driver.deployment("parent-flow", "parent-dep", "side-pool");
   const parent = await driver.run(orchestrator, "waiting-parent");
   await driver.start(parent);
   const task = await driver.subflowTask(parent);

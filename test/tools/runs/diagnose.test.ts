@@ -202,6 +202,74 @@ describe("diagnose from the record", () => {
   });
 });
 
+describe("many causes", () => {
+  const errors = [..."abcdefghi"].map((letter, n) =>
+    aFlowRun({
+      id: anId(100 + n),
+      name: `bad-${letter}`,
+      flow_id: flow.id,
+      state_type: "FAILED",
+      start_time: at(100 + n),
+      end_time: at(110 + n),
+      state: aState({
+        type: "FAILED",
+        message: `Flow run encountered an exception: Error${letter.toUpperCase()}: the partner said no`,
+        timestamp: at(110 + n),
+      }),
+    }),
+  );
+
+  test("all are reached with the cursor, each once, and the text names the window", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    harness.db.sqlite.run("DELETE FROM flow_run");
+    harness.flowRuns(errors);
+    for (const run of errors) for (const kind of ["log", "task_run"]) harness.cover(kind, { scope: run.id });
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const { structured, text } = await harness.call(diagnoseTool, cursor === undefined ? {} : { cursor });
+      expect(text).toContain("window 2026-08-19T10:15:00Z to 2026-08-20T10:15:00Z");
+      seen.push(...structured.causes.map((cause: { summary: string }) => /Error[A-Z]/.exec(cause.summary)?.[0]));
+      cursor = structured.next_cursor;
+      expect(text.includes(`call again with cursor ${cursor}`)).toBe(cursor !== undefined);
+    } while (cursor !== undefined);
+    expect(seen.toSorted()).toEqual([..."ABCDEFGHI"].map((letter) => `Error${letter}`));
+  });
+
+  test("limit asks for more at once, and a cursor of another question is refused", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    harness.flowRuns(errors);
+    const { structured } = await harness.call(diagnoseTool, { limit: 50 });
+    expect(structured.causes.length).toBeGreaterThanOrEqual(9);
+    expect(structured).not.toHaveProperty("next_cursor");
+    const first = await harness.call(diagnoseTool, {});
+    const other = await harness.call(diagnoseTool, { deployment: "nightly", cursor: first.structured.next_cursor });
+    expect(other.structured).toMatchObject({ code: "invalid_input", message: "cursor belongs to other arguments" });
+  });
+});
+
+describe("a run that waits for input", () => {
+  test("is shown with what it asks for, and with a command that answers", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const keyset = { schema: "paused-1-schema", response: "paused-1-response" };
+    const state = aState({ type: "PAUSED", name: "Paused", state_details: { run_input_keyset: keyset } });
+    const run = aFlowRun({ id: anId(200), name: "approve", state_type: "PAUSED", start_time: at(3_000), state });
+    harness.flowRuns([run]);
+    const properties = { approved: { type: "boolean" }, reason: { type: "string", default: "ok" } };
+    harness.fake.answer(`GET /flow_runs/${run.id}/input/paused-1-schema`, { properties, required: ["approved"] });
+    const { structured } = await harness.call(diagnoseTool, { flow_run: "approve" });
+    expect(structured.causes[0]).toMatchObject({
+      code: "awaiting_input",
+      summary: "approve is paused and waits for input from a person (approved: boolean, reason: string).",
+      evidence: { input_schema: { properties, required: ["approved"] } },
+      fix: `Give the input in the UI, or over the API: prefect api POST /flow_runs/${run.id}/resume --data '{"run_input":{"approved":false,"reason":"ok"}}'`,
+    });
+  });
+});
+
 describe("diagnose from Prefect", () => {
   test("finds the same causes without a record", async () => {
     await using harness = await openToolHarness({ record: false });

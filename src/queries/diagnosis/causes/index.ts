@@ -6,6 +6,7 @@ import {
   automationDisabled,
   automationFired,
   automationNotFired,
+  automationUnknownEvent,
 } from "./automations/automation.ts";
 import { crashed } from "./ended/crashed.ts";
 import { durationRegression } from "./ended/duration-regression.ts";
@@ -15,6 +16,7 @@ import { failures } from "./ended/failures.ts";
 import { flaky } from "./ended/flaky.ts";
 import { flowRunDeleted } from "./ended/flow-run-deleted.ts";
 import { rateLimited } from "./ended/rate-limited.ts";
+import { retries } from "./ended/retries.ts";
 import { runningLong } from "./running/running-long.ts";
 import { cancellingStuck, pendingNoInfrastructure, zombieRun } from "./running/stuck.ts";
 import { globalLimit, tagLimit } from "./running/task-limits.ts";
@@ -22,9 +24,11 @@ import { waitsForChild } from "./running/waits-for-child.ts";
 import { deploymentDeleted } from "./waiting/deployment-deleted.ts";
 import { deploymentLimit } from "./waiting/deployment-limit.ts";
 import { deploymentPaused, noSchedule, scheduleInactive } from "./waiting/deployment-paused.ts";
+import { leakedSlot } from "./waiting/leaked-slot.ts";
 import { noWorkPool } from "./waiting/no-work-pool.ts";
 import { noWorker } from "./waiting/no-worker.ts";
 import { awaitingRetry, paused, scheduledForLater } from "./waiting/not-due.ts";
+import { scheduleEnded } from "./waiting/schedule-ended.ts";
 import { workPoolLimit, workQueueLimit } from "./waiting/work-pool-limit.ts";
 import { workPoolPaused } from "./waiting/work-pool-paused.ts";
 import { workQueueNotPolled } from "./waiting/work-queue-not-polled.ts";
@@ -42,9 +46,11 @@ export const CAUSES: readonly CauseModule[] = [
   deploymentDeleted,
   deploymentPaused,
   scheduleInactive,
+  scheduleEnded,
   noWorkPool,
   workPoolPaused,
   workQueuePaused,
+  leakedSlot,
   deploymentLimit,
   workPoolLimit,
   workQueueLimit,
@@ -58,11 +64,13 @@ export const CAUSES: readonly CauseModule[] = [
   globalLimit,
   runningLong,
   failures,
+  retries,
   rateLimited,
   flaky,
   durationRegression,
   automationDisabled,
   automationActionFailed,
+  automationUnknownEvent,
   automationNotFired,
   automationFired,
   completedAfterRetry,

@@ -19,6 +19,7 @@ import type { QueryContext } from "../../source/context.ts";
 import { isOver } from "../../source/past-window.ts";
 import { isServerBefore } from "../../source/server-version.ts";
 import type { AutomationFacts } from "../findings/types.ts";
+import { nearNamesOf, readEventCounts } from "./event-names.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 
 const MAX_EVENTS = 2000;
@@ -52,7 +53,7 @@ export async function gatherAutomation(
     gathering.notes.push(
       sentence`The automation was created after the window, at ${own(formatIsoSeconds(createdUs))}.`,
     );
-    return { automation: ofUnknownState(automation), replay: null, events: [] };
+    return { automation: ofUnknownState(automation), replay: null, events: [], nearNames: [] };
   }
   const range = {
     sinceUs: latestUs(createdUs, earliestUs(window.fromUs, addUs(toUs, -LOOK_BACK_US))),
@@ -83,7 +84,9 @@ export async function gatherAutomation(
           }),
         )
       : null;
-  return { automation: isAsThen ? automation : ofUnknownState(automation), replay, events };
+  const counts = isAsThen && !isPast ? await readEventCounts(ctx, window, gathering) : null;
+  const nearNames = counts ? nearNamesOf(automation, counts) : [];
+  return { automation: isAsThen ? automation : ofUnknownState(automation), replay, events, nearNames };
 }
 
 /** Without `enabled`, which may have been another then. */

@@ -16,7 +16,14 @@ import { attempt, type Gathering } from "./gathering.ts";
 /** One less than Prefect's page: the row after the last one shows whether there are more. */
 const MAX_RUNS = 199;
 
-export const NO_ENDED_RUNS: EndedRunFacts = { newest: [], failed: [], total: 0, failedTotal: 0, isCut: false };
+export const NO_ENDED_RUNS: EndedRunFacts = {
+  newest: [],
+  failed: [],
+  total: 0,
+  failedTotal: 0,
+  isCut: false,
+  earlier: [],
+};
 
 interface Question {
   readonly filters: FilterSet;
@@ -31,7 +38,7 @@ export function readEnded(ctx: QueryContext, question: Question): Promise<EndedR
     const newest = page.items.map(toNamed);
     if (!page.hasMore) {
       const failed = newest.filter(({ run }) => isFailed(run.state_type));
-      return { newest, failed, total: newest.length, failedTotal: failed.length, isCut: false };
+      return { newest, failed, total: newest.length, failedTotal: failed.length, isCut: false, earlier: [] };
     }
     const [total, found] = await Promise.all([
       countEnded(ctx, question, TERMINAL_TYPES, page),
@@ -40,7 +47,7 @@ export function readEnded(ctx: QueryContext, question: Question): Promise<EndedR
     gathering.unchecked.push(
       sentence`order and durations of all but the newest ${newest.length} of ${total} ended runs`,
     );
-    return { newest, ...found, total, isCut: true };
+    return { newest, ...found, total, isCut: true, earlier: [] };
   });
 }
 

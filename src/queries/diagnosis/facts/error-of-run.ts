@@ -1,6 +1,7 @@
 /** The error of a run, from its state message, its task runs and its log. Pure. */
 
 import type { FlowRun, Log, TaskRun } from "../../../model/objects.ts";
+import { errorFingerprint } from "../../../model/runs/error-fingerprint.ts";
 import {
   parseStateMessage,
   parseTraceback,
@@ -23,15 +24,24 @@ export function errorOfRun(run: FlowRun, tasks: readonly TaskRun[], logs: readon
     return traceback ? [{ log, traceback }] : [];
   });
   const ofState = parseStateMessage(run.state?.message ?? "");
-  const chosen = chooseTraceback(tracebacks, ofState?.type ?? null);
+  const failed = tasks.filter((task) => isFailed(task.state_type)).toSorted(byEnd);
+  const ofTasks = failed.flatMap((task) => {
+    const error = parseStateMessage(task.state?.message ?? "");
+    return error ? [{ task, error }] : [];
+  });
+  const isWrapped = ofState !== null && WRAPPER.test(ofState.type);
+  const inner = isWrapped ? tracebacks.filter((one) => !WRAPPER.test(one.traceback.raised.type)) : tracebacks;
+  const innerTask = isWrapped ? ofTasks.find(({ error }) => !WRAPPER.test(error.type)) : undefined;
+  const usable = inner.length > 0 || innerTask ? inner : tracebacks;
+  const chosen = chooseTraceback(usable, isWrapped ? (innerTask?.error.type ?? null) : (ofState?.type ?? null));
   const raised: RaisedException | null = chosen ? deepest(chosen.traceback) : null;
-  const failed = tasks.filter((task) => isFailed(task.state_type));
   const task =
     failed.find((one) => one.id === chosen?.log.task_run_id) ??
     failed.find((one) => raised !== null && (one.state?.message ?? "").includes(raised.message.split("\n")[0] ?? "")) ??
+    innerTask?.task ??
     failed[0] ??
     null;
-  const exception = raised ?? ofState ?? parseStateMessage(task?.state?.message ?? "");
+  const exception = raised ?? innerTask?.error ?? ofState ?? parseStateMessage(task?.state?.message ?? "");
   const message = exception?.message ?? run.state?.message ?? "";
   const lines = errors.filter((log) => !ENGINE_LINE.test(log.message) && !parseTraceback(log.message));
   if (!exception && lines.length === 0 && !isFailed(run.state_type)) return null;
@@ -43,7 +53,30 @@ export function errorOfRun(run: FlowRun, tasks: readonly TaskRun[], logs: readon
     frame,
     lines,
     task,
+    others: otherErrors(ofTasks, type, message),
   };
+}
+
+/** Raised where the result of another run is asked for: they say that it failed, not why. */
+const WRAPPER = /^(UnfinishedRun|FailedRun|CrashedRun|CancelledRun|MissingResult)$/;
+
+function byEnd(a: TaskRun, b: TaskRun): number {
+  return (a.end_time ?? a.state?.timestamp ?? "").localeCompare(b.end_time ?? b.state?.timestamp ?? "");
+}
+
+/** Failed tasks with another error than the one that is told, each error once. */
+function otherErrors(
+  failed: readonly { readonly task: TaskRun; readonly error: { readonly type: string; readonly message: string } }[],
+  type: string | null,
+  message: string,
+): RunError["others"] {
+  const print = (error: { type: string | null; message: string }) => errorFingerprint({ ...error, frame: null });
+  const known = new Set([print({ type, message })]);
+  return failed.flatMap(({ task, error }) => {
+    if (WRAPPER.test(error.type) || known.has(print(error))) return [];
+    known.add(print(error));
+    return [{ task: task.name, taskId: task.id, ...error }];
+  });
 }
 
 /**

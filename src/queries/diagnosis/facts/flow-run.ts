@@ -1,11 +1,12 @@
 /** Everything about one run: its task runs, log, events, children, history, and what decides whether it starts. */
 
 import { AppError } from "../../../errors.ts";
+import { isJsonObject } from "../../../lib/exact-json.ts";
 import { asName, own, sentence } from "../../../lib/shown-text.ts";
 import { formatIsoUs, parseIsoUs } from "../../../lib/time.ts";
 import { type Freshness, withNotes } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
-import type { Deployment, FlowRun } from "../../../model/objects.ts";
+import type { Deployment, FlowRun, JsonObject } from "../../../model/objects.ts";
 import { FAILED_TYPES, isFailed, isTerminal, TERMINAL_TYPES } from "../../../model/state.ts";
 import { listEvents } from "../../events/events.ts";
 import { listDeployments } from "../../objects/deployments.ts";
@@ -14,10 +15,11 @@ import { listFlowRuns } from "../../runs/flow-runs.ts";
 import { listTaskRuns } from "../../runs/task-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
 
+import { acquiredNames } from "../findings/acquired-limits.ts";
 import type { NamedRun, RunFacts } from "../findings/types.ts";
 import { coveredSince } from "./covered-since.ts";
 import { errorOfRun } from "./error-of-run.ts";
-import { attempt, type Gathering } from "./gathering.ts";
+import { askLive, attempt, type Gathering } from "./gathering.ts";
 import { gatherPools } from "./pools.ts";
 import { readRunLog } from "./run-log.ts";
 
@@ -48,7 +50,52 @@ export async function gatherRun(ctx: QueryContext, id: string, gathering: Gather
   const parent =
     depth === 0 && run.parent_task_run_id ? await readParent(ctx, run.parent_task_run_id, gathering) : null;
   const error = logs === null && !hasFailed ? null : errorOfRun(run, tasks, logs ?? []);
-  return { ...named, deployment, pool, tasks, logs, events, error, children, parent, history };
+  const input = depth === 0 ? await readInput(ctx, run, gathering) : null;
+  const historyLimits =
+    depth === 0 && run.state_type === "RUNNING" && named.deletedUs === null
+      ? await attempt(gathering, own("limits that earlier runs acquired"), [], () => readHistoryLimits(ctx, run))
+      : [];
+  return {
+    ...named,
+    deployment,
+    pool,
+    tasks,
+    logs,
+    events,
+    error,
+    children,
+    parent,
+    history,
+    historyLimits,
+    input,
+  };
+}
+
+/** Names of global limits that the flow's earlier runs acquired. */
+async function readHistoryLimits(ctx: QueryContext, run: FlowRun): Promise<string[]> {
+  const filter = {
+    event: { name: ["prefect.concurrency-limit.acquired"] },
+    related: { id: [resourceId("flow", run.flow_id)] },
+  };
+  const page = await listEvents(ctx, { filter, order: "desc", limit: 100 });
+  const ownId = resourceId("flow_run", run.id);
+  return acquiredNames(
+    page.events.filter((event) => !event.related.some((one) => one["prefect.resource.id"] === ownId)),
+  );
+}
+
+/**
+ * The JSON schema of the input that a paused run waits for, which is stored under the key that its state names.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/input/run_input.py (`keyset_from_base_key`)
+ */
+async function readInput(ctx: QueryContext, run: FlowRun, gathering: Gathering): Promise<JsonObject | null> {
+  const keyset = run.state_type === "PAUSED" ? run.state?.state_details?.run_input_keyset : null;
+  const key = isJsonObject(keyset) ? keyset.schema : null;
+  if (typeof key !== "string") return null;
+  const path = `/flow_runs/${run.id}/input/${encodeURIComponent(key)}`;
+  const what = sentence`the input that ${asName(run.name)} asks for`;
+  const schema = await askLive<unknown>(ctx, gathering, what, null, (live) => live.api.get(path, live.options()));
+  return isJsonObject(schema) ? (schema as JsonObject) : null;
 }
 
 function isDue({ state_type }: FlowRun): boolean {

@@ -14,6 +14,8 @@ const LIVE_MS = 3_000;
 export interface Gathering {
   readonly freshness: Freshness[];
   readonly unchecked: Sentence[];
+  /** What only a record can tell, while there is none that is current. */
+  readonly unread: Sentence[];
   /** For the freshness of the answer. */
   readonly notes: Sentence[];
   /** End of the time for all live questions together. */
@@ -25,6 +27,7 @@ export function startGathering(ctx: QueryContext): Gathering {
   return {
     freshness: [],
     unchecked: [],
+    unread: [],
     notes: [],
     liveUntilMs: Math.min(ctx.liveUntilMs ?? Number.POSITIVE_INFINITY, untilMs),
   };

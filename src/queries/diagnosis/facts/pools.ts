@@ -100,7 +100,7 @@ function withFlowRunNames(db: RecordDb | null, holders: readonly Holder[]): Hold
   return holders.map((holder) => {
     const runId = db ? idText(findTaskRunRow(db, holder.id)?.flow_run_id ?? null) : null;
     const name = db && runId ? findRunNames(db, "flow_run", [runId]).get(runId) : undefined;
-    return name ? { ...holder, of: name } : holder;
+    return name && runId ? { ...holder, of: name, ofId: runId } : holder;
   });
 }
 

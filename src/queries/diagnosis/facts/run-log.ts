@@ -42,6 +42,6 @@ export async function readRunLog(
   );
 }
 
-function relevantLines(logs: readonly Log[]): readonly Log[] {
+export function relevantLines(logs: readonly Log[]): readonly Log[] {
   return logs.filter((log, index) => log.level >= WARNING_LEVEL || index >= logs.length - LAST_LINES);
 }

@@ -1,7 +1,6 @@
 /** The same error elsewhere: failures in the day before whose state reports the error of the run in question. */
 import { own } from "../../../lib/shown-text.ts";
 import { addUs, DAY_US, parseIsoUs } from "../../../lib/time.ts";
-import { listTaskRuns } from "../../runs/task-runs.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { serverNowUs } from "../../source/server-time.ts";
 import { failedSubflows } from "../findings/failed-subflows.ts";
@@ -9,6 +8,7 @@ import type { NamedRun, RunFacts } from "../findings/types.ts";
 import { readFailed } from "./ended-runs.ts";
 import { stateFingerprint } from "./failures.ts";
 import { attempt, type Gathering } from "./gathering.ts";
+import { readParentIds } from "./parent-ids.ts";
 
 /**
  * Newest first. A subflow that failed together with its parent counts once, as the parent. The run itself, its parent and its
@@ -25,21 +25,5 @@ export async function readSameError(ctx: QueryContext, run: RunFacts, gathering:
     const parents = await readParentIds(ctx, sameError, gathering);
     const counted = new Set([...family, ...sameError.map((one) => one.run.id)]);
     return sameError.filter((one) => !counted.has(parents.get(one.run.parent_task_run_id ?? "") ?? ""));
-  });
-}
-
-/** Parent flow run by the task run that represents the subflow in it. */
-async function readParentIds(
-  ctx: QueryContext,
-  runs: readonly NamedRun[],
-  gathering: Gathering,
-): Promise<Map<string, string>> {
-  const ids = [...new Set(runs.flatMap((one) => one.run.parent_task_run_id ?? []))];
-  if (ids.length === 0) return new Map();
-  return attempt(gathering, own("which of the same failures are subflows of others"), new Map(), async () => {
-    const set = { task_runs: { id: { any_: ids } } };
-    const page = { limit: ids.length, offset: 0, isFull: false, includesDeleted: false };
-    const { items } = await listTaskRuns(ctx, { set, sort: "ID_DESC", ...page });
-    return new Map(items.map((item) => [item.run.id, item.run.flow_run_id ?? ""]));
   });
 }

@@ -7,7 +7,7 @@ import type { RunError } from "./types.ts";
 
 export const MAX_MESSAGE_CHARS = 400;
 
-export function errorText(error: RunError): Sentence {
+export function errorText(error: Pick<RunError, "type" | "message">): Sentence {
   const { type, message } = error;
   const text = asReason(truncate(message, MAX_MESSAGE_CHARS));
   if (!type) return text;

@@ -12,6 +12,7 @@ import type {
   ConcurrencyLimit,
   Deployment,
   FlowRun,
+  JsonObject,
   Log,
   TaskRun,
   Worker,
@@ -20,8 +21,7 @@ import type {
 } from "../../../model/objects.ts";
 import type { Frame } from "../../../model/runs/traceback.ts";
 import type { ThrottlingPeriod } from "../../../model/throttling.ts";
-
-export type SubjectKind = "flow_run" | "deployment" | "work_pool" | "automation" | "workspace";
+import type { Scopes, SubjectKind } from "./scopes.ts";
 
 export interface Subject {
   readonly kind: SubjectKind;
@@ -46,8 +46,9 @@ export interface NamedDeployment extends Deployment {
 export interface Holder {
   readonly id: string;
   readonly name: string | null;
-  /** For a task run: the name of its flow run, if known. */
+  /** For a task run: name and id of its flow run, if known. */
   readonly of?: string;
+  readonly ofId?: string;
 }
 
 /** A work pool and what decides whether its runs start. */
@@ -91,6 +92,15 @@ export interface RunError {
   readonly lines: readonly Log[];
   /** The task run that raised the exception, if one did. */
   readonly task: TaskRun | null;
+  /** Other tasks of the run that failed with other errors. */
+  readonly others: readonly OtherError[];
+}
+
+export interface OtherError {
+  readonly task: string;
+  readonly taskId: string;
+  readonly type: string;
+  readonly message: string;
 }
 
 /** Everything about one run. */
@@ -110,11 +120,18 @@ export interface RunFacts extends NamedRun {
   readonly parent: NamedRun | null;
   /** Ended runs of the same deployment (without one: of the same flow) that started before this one, newest first. */
   readonly history: readonly FlowRun[];
+  /** Names of global limits that earlier runs of the same flow acquired; only of a RUNNING run. */
+  readonly historyLimits: readonly string[];
+  /** JSON schema of the input that a paused run waits for. */
+  readonly input: JsonObject | null;
 }
 
 /** Runs that failed with the same error. */
 export interface FailureGroup {
+  /** The runs in which it happened, newest first. */
   readonly runs: readonly NamedRun[];
+  /** Runs that failed only because one of these, a subflow of theirs, failed. */
+  readonly parents: readonly NamedRun[];
   readonly error: RunError | null;
   readonly firstUs: ServerUs;
   readonly lastUs: ServerUs;
@@ -122,6 +139,21 @@ export interface FailureGroup {
   readonly isOver: boolean;
   /** A run completed before the first of them, in the window. */
   readonly isNew: boolean;
+  /** The newest of them with its details, where the record has them. */
+  readonly newest: RunFacts | null;
+}
+
+/** Retries for one error. */
+export interface RetryGroup {
+  /** The runs, newest first. */
+  readonly runs: readonly NamedRun[];
+  readonly count: number;
+  /** Names of the tasks that were retried; empty for retries of flow runs. */
+  readonly tasks: readonly string[];
+  readonly type: string | null;
+  readonly message: string;
+  readonly firstUs: ServerUs;
+  readonly lastUs: ServerUs;
 }
 
 export interface AutomationFacts {
@@ -129,6 +161,13 @@ export interface AutomationFacts {
   readonly replay: TriggerReplay | null;
   /** `prefect.automation.*` events of this automation, ascending. */
   readonly events: readonly PrefectEvent[];
+  /** Names that it expects and that never occurred, with similar ones that did. */
+  readonly nearNames: readonly NearNames[];
+}
+
+export interface NearNames {
+  readonly expected: string;
+  readonly near: readonly { readonly name: string; readonly count: number }[];
 }
 
 /** Runs that ended in the window. */
@@ -140,12 +179,8 @@ export interface EndedRunFacts {
   readonly total: number;
   readonly failedTotal: number;
   readonly isCut: boolean;
-}
-
-/** A RUNNING run and its last events. */
-export interface RunningRun extends NamedRun {
-  /** The newest events with the run as primary or related resource, ascending. */
-  readonly events: readonly PrefectEvent[];
+  /** Runs that ended before the window, of deployments with few runs in it: the last ten of each, and back to the last that completed. */
+  readonly earlier: readonly NamedRun[];
 }
 
 /** A deployment that was deleted in Prefect. */
@@ -168,29 +203,38 @@ export interface Facts {
   readonly reachableUntilUs: number;
   /** The run in question. */
   readonly run: RunFacts | null;
-  /** The deployment in question, or the deployments of waiting runs. */
+  /** The deployment in question, those of the scope, or without a record those of waiting runs. */
   readonly deployments: readonly NamedDeployment[];
   /** The deployment in question, if it was deleted. */
   readonly deletedDeployment: DeletedDeployment | null;
+  /** Ids of deployments with an active schedule and without a run to come; null: not known. */
+  readonly withoutUpcoming: ReadonlySet<string> | null;
   readonly pools: readonly PoolFacts[];
   /** Runs that are due and have not started (Late, Scheduled in the past, AwaitingConcurrencySlot, Pending), earliest first. */
   readonly waiting: readonly NamedRun[];
   /** Runs that have been submitted and have not ended. */
   readonly active: readonly NamedRun[];
-  /** The RUNNING ones of `active` whose events are recorded; empty for a question about one run. */
-  readonly running: readonly RunningRun[];
+  /**
+   * Runs that have started or been taken and have not ended, each with its details: the run in question, or those of the scope,
+   * as the record has them.
+   */
+  readonly examined: readonly RunFacts[];
   readonly ended: EndedRunFacts;
   readonly failures: readonly FailureGroup[];
+  readonly retries: readonly RetryGroup[];
   readonly limits: readonly LimitFacts[];
-  /** Names of global limits that earlier runs of the same flow acquired. */
-  readonly historyLimits: readonly string[];
   /** Failures of other runs in the day before whose state reports the same error, newest first. */
   readonly sameError: readonly NamedRun[];
   /** Periods in which Prefect Cloud throttled requests, in the window or during the run; null on a server or when not read. */
   readonly throttling: readonly ThrottlingPeriod[] | null;
+  /** The automation in question. */
   readonly automation: AutomationFacts | null;
+  /** The automation in question, or those of the scope, without a replay of their triggers. */
+  readonly automations: readonly AutomationFacts[];
   /** What could not be checked, one phrase each. */
   readonly unchecked: readonly Sentence[];
+  /** What only a record can tell, where there is none that is current. */
+  readonly unread: readonly Sentence[];
 }
 
 export type Severity = "problem" | "note";
@@ -215,12 +259,40 @@ export interface Finding {
   readonly certainty: number;
   /** Number of runs that it explains. */
   readonly runsExplained: number;
+  /** What keeps this up: followed to its own cause. The most important first. */
+  readonly leads?: readonly Lead[];
+  /** Links to what can be acted on, beginning at what the summary names. */
+  readonly because?: readonly Link[];
+}
+
+/** An object that a finding leads to. */
+export interface Lead {
+  readonly kind: LeadKind;
+  readonly id: string;
+  readonly name: string;
+}
+
+export type LeadKind =
+  | "flow_run"
+  | "deployment"
+  | "work_pool"
+  | "work_queue"
+  | "concurrency_limit"
+  | "automation"
+  | "worker";
+
+/** One link of the chain from a finding to what can be acted on. */
+export interface Link extends Lead {
+  readonly state: Sentence | null;
+  /** ISO 8601. */
+  readonly since: string | null;
+  readonly why: Sentence;
 }
 
 export interface CauseModule {
   /** Unique; findings may have more specific codes. */
   readonly code: string;
-  readonly subjects: readonly SubjectKind[];
+  readonly scopes: Scopes;
   judge(facts: Facts): readonly Finding[];
   /** The text under `ruled_out` when the cause was checked and not found; null when it does not apply. */
   ruledOut?(facts: Facts): Sentence | null;

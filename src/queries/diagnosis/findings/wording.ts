@@ -21,6 +21,12 @@ export function deploymentOfRun({ run, flowName, deploymentName: name }: NamedRu
   return shown === null ? null : deploymentName({ name: shown, flowName });
 }
 
+/** The name of a run with that of its deployment or flow. */
+export function runName(one: NamedRun): Sentence {
+  const owner = deploymentOfRun(one) ?? one.flowName;
+  return owner === null ? asName(one.run.name) : sentence`${asName(one.run.name)} (${asName(owner)})`;
+}
+
 /** "amber-heron, shy-fox and 3 more" */
 export function nameList(names: readonly (string | null)[], max = 3): Sentence {
   return enumerated(

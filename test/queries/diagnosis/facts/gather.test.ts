@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { DAY_US } from "../../../../src/lib/time.ts";
 import { diagnose } from "../../../../src/queries/diagnosis/diagnose.ts";
-import { gatherFacts, isWaiting } from "../../../../src/queries/diagnosis/facts/gather.ts";
+import { gatherFacts } from "../../../../src/queries/diagnosis/facts/gather.ts";
+import { isWaiting } from "../../../../src/queries/diagnosis/facts/gather-runs.ts";
 import { startGathering } from "../../../../src/queries/diagnosis/facts/gathering.ts";
 import {
   aConcurrencyLimit,
@@ -38,7 +39,7 @@ async function open(): Promise<ToolHarness> {
 }
 
 const subject = (id: string) => ({ kind: "flow_run" as const, id, name: "r" });
-const window = { fromUs: NOW_US - DAY_US, toUs: NOW_US };
+const window = { fromUs: NOW_US - DAY_US, toUs: NOW_US, isGiven: false };
 const facts = (harness: ToolHarness, about: Parameters<typeof gatherFacts>[1]) =>
   gatherFacts(harness.query, about, window, startGathering(harness.query));
 
@@ -236,7 +237,12 @@ describe("running runs in wider questions", () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.workspace.flowRuns.push(running);
     const found = await diagnose(harness.query, { subject: null });
-    expect<unknown>(found.unchecked).toEqual(["whether running runs still send heartbeats"]);
+    expect<unknown>(found.unchecked).toEqual([
+      "whether running runs still send heartbeats, and what their tasks wait for",
+      "whether deployments are paused or without runs to come",
+      "retries of runs and tasks",
+      "automations whose actions failed or whose events never occur",
+    ]);
   });
 });
 

@@ -1,28 +1,39 @@
 import { durationText } from "../../../../lib/duration-text.ts";
 import { asName, asReason, asShellWord, own, quoteJson, type Sentence, sentence } from "../../../../lib/shown-text.ts";
-import { formatIsoSeconds, parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
+import { addUs, formatIsoSeconds, parseIsoUs, SECOND_US, type ServerUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
 import type { EventTrigger } from "../../../../model/objects/automation-trigger.ts";
+import { OF_AUTOMATIONS, type Scopes, wider } from "../../findings/scopes.ts";
 import type { AutomationFacts, CauseModule, Facts, Finding } from "../../findings/types.ts";
-import { nameList, plural } from "../../findings/wording.ts";
+import { enumerated, nameList, plural } from "../../findings/wording.ts";
 import { automationEvidence, judgeComposite } from "./automation-composite.ts";
 
 const TRIGGERED = "prefect.automation.triggered";
 const FAILED = "prefect.automation.action.failed";
 const EXECUTED = "prefect.automation.action.executed";
 
-function named(facts: Facts, name: string): PrefectEvent[] {
-  return (facts.automation?.events ?? []).filter((event) => event.event === name);
+function named({ events }: AutomationFacts, name: string): PrefectEvent[] {
+  return events.filter((event) => event.event === name);
 }
+
+const NEEDS_REPLAY: Scopes = {
+  ...OF_AUTOMATIONS,
+  ...wider(
+    own(
+      "It needs all events that the trigger listens to, which are read for one automation; `automation_unknown_event` and `automation_action_failed` judge all.",
+    ),
+  ),
+};
 
 /** Prefect does not evaluate a disabled automation. Proof: `enabled`. */
 export const automationDisabled: CauseModule = {
   code: "automation_disabled",
-  subjects: ["automation"],
+  scopes: OF_AUTOMATIONS,
   judge: (facts) => {
+    if (facts.automation === null) return judgeDisabled(facts);
     const subject = facts.automation;
-    if (subject?.automation.enabled !== false) return [];
+    if (subject.automation.enabled !== false) return [];
     const matching = subject.replay?.matched.length ?? 0;
     return [
       {
@@ -42,6 +53,24 @@ export const automationDisabled: CauseModule = {
   },
 };
 
+/** In a wider question a note: most are disabled on purpose. */
+function judgeDisabled({ automations }: Facts): Finding[] {
+  const disabled = automations.filter(({ automation }) => automation.enabled === false);
+  const [first] = disabled;
+  if (!first) return [];
+  return [
+    {
+      code: "automation_disabled",
+      severity: "note",
+      summary: sentence`${plural(disabled.length, "automation")} ${disabled.length === 1 ? "is" : "are"} disabled: ${nameList(disabled.map(({ automation }) => automation.name))}.`,
+      evidence: { automations: disabled.slice(0, 5).map(({ automation: { id, name } }) => ({ id, name })) },
+      fix: sentence`Enable what should act; the first: prefect automation resume --id ${asShellWord(first.automation.id)}`,
+      certainty: 1,
+      runsExplained: 0,
+    },
+  ];
+}
+
 function idsOf(events: readonly PrefectEvent[]): object[] {
   return events.slice(-3).map((event) => ({
     event: event.event,
@@ -54,49 +83,70 @@ function idsOf(events: readonly PrefectEvent[]): object[] {
 /** It fired, and an action failed. Proof: `prefect.automation.action.failed` with its reason. */
 export const automationActionFailed: CauseModule = {
   code: "automation_action_failed",
-  subjects: ["automation"],
-  judge: (facts) => {
-    const subject = facts.automation;
-    const failed = named(facts, FAILED);
-    const last = failed.at(-1);
-    if (!subject || !last) return [];
-    const { action_type, reason, status_code } = last.payload;
-    const good = named(facts, EXECUTED).at(-1);
-    const isOver = good !== undefined && good.occurred > last.occurred;
-    return [
-      {
-        code: "automation_action_failed",
-        severity: isOver ? "note" : "problem",
-        summary: sentence`Automation ${asName(subject.automation.name)} fired, but its action ${asName(String(action_type))} failed${status_code === undefined ? "" : sentence` with HTTP status ${asName(String(status_code))}`}: ${asReason(truncate(String(reason ?? "no reason given"), 300))}${failed.length > 1 ? sentence` (${failed.length} times)` : ""}`,
-        evidence: {
-          ...automationEvidence(subject.automation),
-          action_type,
-          reason: truncate(String(reason ?? ""), 300),
-          status_code,
-          event: last.id,
-          occurred: last.occurred,
-          times: failed.length,
-        },
-        fix: own(
-          "Correct the action: the object that it names may be deleted, paused or not permitted. Then update the automation.",
-        ),
-        certainty: 1,
-        runsExplained: failed.length,
+  scopes: OF_AUTOMATIONS,
+  judge: (facts) => facts.automations.flatMap(judgeActions),
+};
+
+function judgeActions(subject: AutomationFacts): Finding[] {
+  const failed = named(subject, FAILED);
+  const last = failed.at(-1);
+  if (!last) return [];
+  const { action_type, reason, status_code } = last.payload;
+  const good = named(subject, EXECUTED).at(-1);
+  const isOver = good !== undefined && good.occurred > last.occurred;
+  return [
+    {
+      code: "automation_action_failed",
+      severity: isOver ? "note" : "problem",
+      summary: sentence`Automation ${asName(subject.automation.name)} fired, but its action ${asName(String(action_type))} failed${status_code === undefined ? "" : sentence` with HTTP status ${asName(String(status_code))}`}: ${asReason(truncate(String(reason ?? "no reason given"), 300))}${failed.length > 1 ? sentence` (${failed.length} times)` : ""}`,
+      evidence: {
+        ...automationEvidence(subject.automation),
+        action_type,
+        reason: truncate(String(reason ?? ""), 300),
+        status_code,
+        event: last.id,
+        occurred: last.occurred,
+        times: failed.length,
       },
-    ];
-  },
+      fix: own(
+        "Correct the action: the object that it names may be deleted, paused or not permitted. Then update the automation.",
+      ),
+      certainty: 1,
+      runsExplained: failed.length,
+    },
+  ];
+}
+
+/** It expects an event that nothing emits, and a similar name occurs: most likely a misspelling. Proof: counts of all event names. */
+export const automationUnknownEvent: CauseModule = {
+  code: "automation_unknown_event",
+  scopes: OF_AUTOMATIONS,
+  judge: ({ automations }) =>
+    automations
+      .filter(({ automation }) => automation.enabled !== false)
+      .flatMap(({ automation, nearNames }) =>
+        nearNames.map(({ expected, near }) => ({
+          code: "automation_unknown_event",
+          severity: "problem" as const,
+          summary: sentence`Automation ${asName(automation.name)} expects the event ${asName(expected)}, which never occurred, while ${enumerated(near.map(({ name, count }) => sentence`${asName(name)} did ${plural(count, "time")}`))}: the name in its trigger is most likely misspelt.`,
+          evidence: { ...automationEvidence(automation), expects: expected, occurred: near },
+          fix: sentence`Write ${asName(near[0]?.name ?? "")} in its trigger: prefect automation inspect --id ${asShellWord(automation.id)} --yaml shows it; saved to a file and corrected, prefect automation update --id ${asShellWord(automation.id)} --from-file automation.yaml sets it.`,
+          certainty: 0.9,
+          runsExplained: 1,
+        })),
+      ),
 };
 
 /** It fired and its actions were executed. */
 export const automationFired: CauseModule = {
   code: "automation_fired",
-  subjects: ["automation"],
+  scopes: NEEDS_REPLAY,
   judge: (facts) => {
     const subject = facts.automation;
-    const fired = named(facts, TRIGGERED);
+    const fired = subject ? named(subject, TRIGGERED) : [];
     const last = fired.at(-1);
     if (!subject || !last) return [];
-    const done = named(facts, EXECUTED);
+    const done = named(subject, EXECUTED);
     const target = done.at(-1)?.related.find((one) => one["prefect.resource.role"] === "target");
     return [
       {
@@ -121,10 +171,11 @@ export const automationFired: CauseModule = {
 /** Why it has not fired, from a replay of its trigger. Only for an enabled automation that has not fired in the time read. */
 export const automationNotFired: CauseModule = {
   code: "automation_not_fired",
-  subjects: ["automation"],
+  scopes: NEEDS_REPLAY,
   judge: (facts) => {
     const subject = facts.automation;
-    if (!subject?.replay || subject.automation.enabled === false || named(facts, TRIGGERED).length > 0) return [];
+    if (!subject?.replay || subject.automation.enabled === false || named(subject, TRIGGERED).length > 0) return [];
+    if (subject.nearNames.length > 0) return [];
     const { replay } = subject;
     if (replay.firings.length > 0) return [lostEvent(subject, replay.firings.length, replay.firings.at(-1)?.atUs ?? 0)];
     if (replay.trigger.type !== "event") return [judgeComposite(subject, replay.trigger)];
@@ -161,6 +212,8 @@ function judgeEvents(subject: AutomationFacts, trigger: EventTrigger, { nowUs, i
   };
   if (trigger.posture === "Proactive") {
     const [wait] = [...(replay?.open ?? [])].sort((a, b) => a.toUs - b.toUs);
+    const first = wait || isPast ? null : firstWait(subject, trigger);
+    if (first !== null) return judgeFirstWait(subject, trigger, first, { expects, nowUs, shared });
     const when = wait
       ? sentence`it ${isPast ? "waited" : "waits"} for ${expects} and fires at ${formatIsoSeconds(wait.toUs)}${isPast ? "" : sentence` (in ${durationText(wait.toUs - nowUs)})`} at the earliest, if that does not arrive`
       : trigger.after.length > 0 && (replay?.matched.length ?? 0) === 0
@@ -196,6 +249,43 @@ function judgeEvents(subject: AutomationFacts, trigger: EventTrigger, { nowUs, i
     };
   }
   return noMatch(subject, trigger, expects, shared);
+}
+
+/**
+ * When a proactive trigger that no event starts fires for the first time: `within` after it was made, unless its event comes. Null
+ * where an event starts the wait, or has come already.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/triggers.py (`periodic_evaluation`)
+ */
+function firstWait({ automation, replay }: AutomationFacts, trigger: EventTrigger): ServerUs | null {
+  const startsByEvent = trigger.after.length > 0 || trigger.for_each.length > 0;
+  const madeUs = parseIsoUs(automation.updated ?? automation.created ?? "");
+  if (startsByEvent || (replay?.matched.length ?? 0) > 0 || madeUs === undefined) return null;
+  return addUs(madeUs, trigger.within * SECOND_US);
+}
+
+function judgeFirstWait(
+  { automation }: AutomationFacts,
+  trigger: EventTrigger,
+  dueUs: ServerUs,
+  { expects, nowUs, shared }: { expects: Sentence; nowUs: ServerUs; shared: Record<string, unknown> },
+): Finding {
+  const isDue = dueUs > nowUs;
+  const due = formatIsoSeconds(dueUs);
+  return {
+    code: isDue ? "automation_not_due" : "automation_event_lost",
+    severity: isDue ? "note" : "problem",
+    summary: isDue
+      ? sentence`Automation ${asName(automation.name)} has not fired yet: no ${expects} has come since it was made or changed, and it fires at ${due} (in ${durationText(dueUs - nowUs)}) unless one comes.`
+      : sentence`Automation ${asName(automation.name)} should have fired at ${due}, because no ${expects} came within ${durationText(trigger.within * SECOND_US)} after it was made or changed, but Prefect shows no firing. This is inferred from the recorded events.`,
+    evidence: { ...shared, due },
+    fix: isDue
+      ? own("Nothing to do.")
+      : own(
+          'Check the server\'s log around that time ("database is locked", restarts): its trigger service may not run.',
+        ),
+    certainty: isDue ? 1 : 0.6,
+    runsExplained: 1,
+  };
 }
 
 function noMatch(

@@ -1,7 +1,8 @@
-import { asName, asReason, own, quote, type Sentence, sentence } from "../../../../lib/shown-text.ts";
+import { asName, asReason, own, quote, type Sentence, sentence, withoutPeriod } from "../../../../lib/shown-text.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import { errorLinesEvidence, errorText, frameText } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
+import { IN_GROUPS } from "../../findings/scopes.ts";
 import type { CauseModule, NextCall, RunFacts } from "../../findings/types.ts";
 import { sameErrorEvidence } from "./failed.ts";
 
@@ -58,7 +59,7 @@ export function crashOf(run: RunFacts): Crash {
  */
 export const crashed: CauseModule = {
   code: "crashed",
-  subjects: ["flow_run"],
+  scopes: IN_GROUPS,
   judge: ({ run, sameError }) => {
     if (!run) return [];
     const crashedSubflow = failedSubflows(run).find((child) => child.run.state_type === "CRASHED");
@@ -69,12 +70,8 @@ export const crashed: CauseModule = {
     const exit = crash.code === null ? null : exitCodeMeaning(crash.code);
     const { error } = source;
     const isMemory = exit?.isMemory === true || /oom|out ?of ?memory/i.test(crash.diagnosis ?? "");
-    const logText = error && (error.type !== null || error.lines.length > 0) && !isMemory ? logTextOf(source) : "";
     const message = source.run.state?.message ?? "";
-    const why = exit
-      ? sentence`exit code ${crash.code ?? 0}: ${exit.meaning}`
-      : asReason(truncate(message === "" ? "its process was lost" : message, 200));
-    const reason = crash.diagnosis ? sentence` The infrastructure reports: ${asReason(crash.diagnosis)}.` : "";
+    const why = crashReason(source);
     const subject =
       source === run
         ? sentence`${asName(run.run.name)}${run.flowName ? sentence` (${asName(run.flowName)})` : ""} crashed`
@@ -84,7 +81,7 @@ export const crashed: CauseModule = {
       {
         code: isMemory ? "out_of_memory" : source === run ? "crashed" : "subflow_crashed",
         severity: "problem",
-        summary: sentence`${subject}: ${why}.${reason}${logText}${neverStarted}`,
+        summary: sentence`${subject}: ${why}${neverStarted}`,
         evidence: {
           flow_run: { id: run.run.id, name: run.run.name, ended: run.run.end_time ?? null },
           ...(source === run ? {} : { crashed_run: { id: source.run.id, name: source.run.name } }),
@@ -114,6 +111,21 @@ export const crashed: CauseModule = {
     ];
   },
 };
+
+/** Why it crashed, as one or more sentences without a subject: the exit code, what the infrastructure reports, the last error line. */
+export function crashReason(run: RunFacts): Sentence {
+  const crash = crashOf(run);
+  const exit = crash.code === null ? null : exitCodeMeaning(crash.code);
+  const isMemory = exit?.isMemory === true || /oom|out ?of ?memory/i.test(crash.diagnosis ?? "");
+  const { error } = run;
+  const logText = error && (error.type !== null || error.lines.length > 0) && !isMemory ? logTextOf(run) : "";
+  const message = run.run.state?.message ?? "";
+  const why = exit
+    ? sentence`exit code ${crash.code ?? 0}: ${exit.meaning}`
+    : asReason(truncate(message === "" ? "its process was lost" : message, 200));
+  const reason = crash.diagnosis ? sentence` The infrastructure reports: ${asReason(crash.diagnosis)}.` : "";
+  return sentence`${withoutPeriod(why)}.${reason}${logText}`;
+}
 
 function logTextOf(run: RunFacts): Sentence | "" {
   const { error } = run;

@@ -1,4 +1,5 @@
 import { asName, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
+import { OF_MANY_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, NamedRun } from "../../findings/types.ts";
 import { deploymentOfRun, plural } from "../../findings/wording.ts";
 
@@ -14,7 +15,7 @@ const FACTOR = 2;
  */
 export const durationRegression: CauseModule = {
   code: "duration_regression",
-  subjects: ["deployment", "workspace"],
+  scopes: OF_MANY_RUNS,
   judge: (facts) =>
     [...Map.groupBy(facts.ended.newest.filter(isCompleted), ({ run }) => run.deployment_id ?? null)].flatMap(
       ([id, runs]) => {

@@ -1,5 +1,6 @@
 import { asName, own, quote, sentence } from "../../../../lib/shown-text.ts";
 import { truncate } from "../../../../lib/truncate.ts";
+import { ALL_OF_RUNS, wider } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
 
@@ -8,7 +9,12 @@ const ERROR_LEVEL = 40;
 /** The run completed, but its log has error lines: an error was caught. A note, not a problem. */
 export const errorsInLog: CauseModule = {
   code: "errors_in_log",
-  subjects: ["flow_run"],
+  scopes: {
+    ...ALL_OF_RUNS,
+    ...wider(
+      own("The logs of completed runs are not all recorded, and an error that was handled is no trouble of theirs."),
+    ),
+  },
   judge: ({ run }) => {
     if (run?.run.state_type !== "COMPLETED") return [];
     const lines = (run.logs ?? []).filter((log) => log.level >= ERROR_LEVEL);

@@ -3,20 +3,31 @@ import { isSameJson } from "../../../../lib/exact-json.ts";
 import {
   asName,
   asReason,
-  asShellWord,
   joined,
   own,
   quote,
   quoteJson,
   type Sentence,
   sentence,
+  withoutPeriod,
 } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import { isFailed } from "../../../../model/state.ts";
+import { retryRun, runDeployment } from "../../findings/commands.ts";
 import { errorLinesEvidence, errorText, frameText, MAX_MESSAGE_CHARS } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
-import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../../findings/types.ts";
+import { ALL_OF_RUNS, IN_GROUPS, wider } from "../../findings/scopes.ts";
+import type {
+  CauseModule,
+  Facts,
+  Finding,
+  Lead,
+  NamedRun,
+  NextCall,
+  RunError,
+  RunFacts,
+} from "../../findings/types.ts";
 import { deploymentOfRun, plural } from "../../findings/wording.ts";
 
 /** What differs from the last completed run: each parameter, versions, pool and queue. */
@@ -37,7 +48,7 @@ export function differences(run: RunFacts): Record<string, { from: unknown; to: 
   return changes;
 }
 
-function changeText(changes: Record<string, { from: unknown; to: unknown }>): Sentence | "" {
+export function changeText(changes: Record<string, { from: unknown; to: unknown }>): Sentence | "" {
   const entries = Object.entries(changes).slice(0, 3);
   if (entries.length === 0) return "";
   const each = entries.map(
@@ -78,7 +89,7 @@ function next(run: RunFacts): NextCall[] {
  */
 export const failed: CauseModule = {
   code: "exception",
-  subjects: ["flow_run"],
+  scopes: IN_GROUPS,
   judge: ({ run, sameError }) => {
     if (run?.run.state_type !== "FAILED") return [];
     const [deepest] = failedSubflows(run).filter((child) => child.run.state_type === "FAILED" && child.error !== null);
@@ -86,6 +97,7 @@ export const failed: CauseModule = {
     const { error } = source;
     if (!error || isTimeout(run)) return [];
     const changes = differences(run);
+    const others = otherTasksText(error);
     const place = error.frame ? sentence` in ${frameText(error.frame)}` : "";
     const task = error.task ? sentence`, task ${asName(error.task.name)}` : "";
     const where =
@@ -100,7 +112,7 @@ export const failed: CauseModule = {
     const finding: Finding = {
       code: source === run ? (error.type ? "exception" : "failed_state") : "subflow_failed",
       severity: "problem",
-      summary: sentence`${asName(run.run.name)}${run.flowName ? sentence` (${asName(run.flowName)})` : ""} failed: ${errorText(error)}${place}${source === run ? task : ""}.${where}${logged}${retries}${changeText(changes)}`,
+      summary: sentence`${asName(run.run.name)}${run.flowName ? sentence` (${asName(run.flowName)})` : ""} failed: ${errorText(error)}${place}${source === run ? task : ""}.${where}${others}${logged}${retries}${changeText(changes)}`,
       evidence: {
         flow_run: { id: run.run.id, name: run.run.name, ended: run.run.end_time ?? null },
         ...(source === run ? {} : { failed_in: { id: source.run.id, name: source.run.name, flow: source.flowName } }),
@@ -112,12 +124,11 @@ export const failed: CauseModule = {
         ...(error.frame ? { frame: { ...error.frame } } : {}),
         ...errorLinesEvidence(error),
         ...(Object.keys(changes).length > 0 ? { changed_since_last_good_run: changes } : {}),
+        ...(error.others.length > 0 ? { other_failed_tasks: error.others.slice(0, 3) } : {}),
         history: historyText(run),
         ...sameErrorEvidence(sameError),
       },
-      fix: error.frame
-        ? sentence`Check ${frameText(error.frame)}${Object.keys(changes).length > 0 ? " and what changed" : ""}, then retry: prefect flow-run retry ${asShellWord(run.run.id)}`
-        : sentence`Read the log, fix the cause, then retry: prefect flow-run retry ${asShellWord(run.run.id)}`,
+      fix: fixOf(run, error, changes),
       next: next(source),
       certainty: error.type ? 1 : 0.8,
       runsExplained: 1,
@@ -125,6 +136,33 @@ export const failed: CauseModule = {
     return [finding];
   },
 };
+
+function otherTasksText({ others }: RunError): Sentence | "" {
+  if (others.length === 0) return "";
+  const each = others
+    .slice(0, 3)
+    .map(({ task, type, message }) => sentence`task ${asName(task)} with ${errorText({ type, message })}`);
+  return sentence` It also failed in ${joined(each, "; ")}.`;
+}
+
+/** A retry keeps the run's parameters: after a wrong parameter the deployment is run again once its parameters are right. */
+export function fixOf(run: RunFacts, error: RunError, changes: Record<string, unknown>): Sentence {
+  const changed = Object.keys(changes);
+  const where = error.frame ? sentence`Check ${frameText(error.frame)}` : own("Read the log and fix the cause");
+  const isByParameters =
+    changed.some((key) => key.startsWith("parameters.")) || PARAMETER_ERROR.test(`${error.type}: ${error.message}`);
+  if (isByParameters) {
+    const again = run.run.deployment_id
+      ? sentence`, correct them in the deployment, then start a new run: ${runDeployment(run.run.deployment_id)}`
+      : own(", then start a new run with the right ones.");
+    return sentence`${where} and its parameters${again} A retry would keep the parameters of this run.`;
+  }
+  return sentence`${where}${changed.length > 0 ? " and what changed" : ""}, then retry: ${retryRun(run.run.id)}`;
+}
+
+/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/exceptions.py */
+const PARAMETER_ERROR =
+  /^(?:ParameterTypeError|ParameterBindError|MissingParameter\w*|SignatureMismatchError|ValidationError)\b|missing \d+ required|unexpected keyword argument|Flow run received invalid parameters/;
 
 /** The same error in other runs: how often, since when, in which deployments. */
 export function sameErrorEvidence(sameError: readonly NamedRun[]): object {
@@ -161,7 +199,7 @@ function isTimeout(run: RunFacts): boolean {
 /** The run took longer than the timeout of its flow. Proof: state TimedOut. */
 export const timedOut: CauseModule = {
   code: "timed_out",
-  subjects: ["flow_run"],
+  scopes: IN_GROUPS,
   judge: ({ run }) => {
     if (!run || !isTimeout(run)) return [];
     const neverStarted = (run.run.run_count ?? 0) === 0;
@@ -200,41 +238,94 @@ function medianRunTime(run: RunFacts): string | null {
 /** Cancelled by a person, an automation or a limit. Proof: the message of its state. */
 export const cancelled: CauseModule = {
   code: "cancelled",
-  subjects: ["flow_run"],
-  judge: ({ run }) => {
-    if (run?.run.state_type !== "CANCELLED") return [];
-    const states = run.events.filter((event) => /^prefect\.flow-run\.Cancel/.test(event.event));
-    const messages = states.map((event) => event.resource["prefect.state-message"] ?? "").filter((text) => text !== "");
-    const message = messages[0] ?? run.run.state?.message ?? "";
-    const atUs = parseIsoUs(run.run.end_time ?? "");
+  scopes: ALL_OF_RUNS,
+  judge: (facts) => (facts.run ? judgeCancelled(facts.run) : judgeManyCancelled(facts)),
+};
+
+function judgeCancelled(run: RunFacts): Finding[] {
+  if (run.run.state_type !== "CANCELLED") return [];
+  const states = run.events.filter((event) => /^prefect\.flow-run\.Cancel/.test(event.event));
+  const messages = states.map((event) => event.resource["prefect.state-message"] ?? "").filter((text) => text !== "");
+  const message = messages[0] ?? run.run.state?.message ?? "";
+  const atUs = parseIsoUs(run.run.end_time ?? "");
+  return [
+    {
+      code: "cancelled",
+      severity: "problem",
+      summary: sentence`${asName(run.run.name)} was cancelled${atUs === undefined ? "" : sentence` at ${formatIsoSeconds(atUs)}`}${message === "" ? "; no reason was given" : sentence`: ${asReason(truncate(message, 200))}`}`,
+      evidence: {
+        flow_run: { id: run.run.id, name: run.run.name },
+        messages: messages.slice(0, 3),
+        events: states.slice(-2).map((event) => event.id),
+      },
+      fix: cancelFix(message, run),
+      certainty: 1,
+      runsExplained: 1,
+      leads: cancelLeads(message),
+    },
+  ];
+}
+
+const BY_AUTOMATION = /Automation ([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/i;
+
+/** "Cancelled by Automation {id}" */
+function cancelLeads(message: string): Lead[] {
+  const id = BY_AUTOMATION.exec(message)?.[1];
+  return id === undefined ? [] : [{ kind: "automation", id, name: id }];
+}
+
+function cancelFix(message: string, { run }: NamedRun): Sentence {
+  if (message.includes("Automation")) return own("Check the automation that cancelled it.");
+  if (/concurrency limit/i.test(message))
+    return own(
+      "The deployment's limit was full and its collision strategy is CANCEL_NEW: raise the limit, or let new runs wait with ENQUEUE.",
+    );
+  return run.deployment_id
+    ? sentence`Start it again if it should run: ${runDeployment(run.deployment_id)}`
+    : own("Start it again if it should run.");
+}
+
+/** So many cancellations by hand without a completed run since are no accident. */
+const MANY_CANCELLED = 3;
+
+/** Cancelled runs of one deployment, or flow, with the same reason. A limit or an automation that cancels runs is a problem. */
+function judgeManyCancelled({ ended }: Facts): Finding[] {
+  const cancelledRuns = ended.newest.filter(({ run }) => run.state_type === "CANCELLED");
+  const keyOf = ({ run }: NamedRun) =>
+    `${run.deployment_id ?? run.flow_id}|${(run.state?.message ?? "").replace(/[0-9a-f-]{36}|\d+/g, "#")}`;
+  return [...Map.groupBy(cancelledRuns, keyOf).values()].flatMap((group): Finding[] => {
+    const [newest] = group;
+    if (!newest) return [];
+    const message = newest.run.state?.message ?? "";
+    const isByRule = BY_AUTOMATION.test(message) || /concurrency limit/i.test(message);
+    const owner = (one: NamedRun) => one.run.deployment_id ?? one.run.flow_id;
+    const hasCompleted = ended.newest
+      .slice(0, ended.newest.indexOf(newest))
+      .some((one) => owner(one) === owner(newest) && one.run.state_type === "COMPLETED");
+    const isProblem = !hasCompleted && (isByRule || group.length >= MANY_CANCELLED);
     return [
       {
         code: "cancelled",
-        severity: "problem",
-        summary: sentence`${asName(run.run.name)} was cancelled${atUs === undefined ? "" : sentence` at ${formatIsoSeconds(atUs)}`}${message === "" ? "; no reason was given" : sentence`: ${asReason(truncate(message, 200))}`}`,
+        severity: isProblem ? "problem" : "note",
+        summary: sentence`${plural(group.length, "run")} of ${asName(deploymentOfRun(newest) ?? newest.flowName ?? "unnamed")} ${group.length === 1 ? "was" : "were"} cancelled${message === "" ? "; no reason was given" : sentence`: ${withoutPeriod(asReason(truncate(message, 200)))}`}. The last was ${asName(newest.run.name)} at ${asReason(newest.run.end_time ?? "an unknown time")}${hasCompleted ? ", and a later run completed" : ""}.`,
         evidence: {
-          flow_run: { id: run.run.id, name: run.run.name },
-          messages: messages.slice(0, 3),
-          events: states.slice(-2).map((event) => event.id),
+          count: group.length,
+          runs: group.slice(0, 3).map((one) => ({ id: one.run.id, name: one.run.name })),
         },
-        fix: own(
-          message.includes("Automation")
-            ? "Check the automation that cancelled it."
-            : /concurrency limit/i.test(message)
-              ? "The deployment's limit was full and its collision strategy is CANCEL_NEW: raise the limit, or let new runs wait with ENQUEUE."
-              : "Start it again if it should run: prefect deployment run …",
-        ),
-        certainty: 1,
-        runsExplained: 1,
+        fix: cancelFix(message, newest),
+        next: [{ tool: "diagnose", args: { flow_run: newest.run.id }, why: own("the newest of them in detail") }],
+        certainty: 0.9,
+        runsExplained: group.length,
+        leads: cancelLeads(message),
       },
     ];
-  },
-};
+  });
+}
 
 /** The run completed, but only after a retry. */
 export const completedAfterRetry: CauseModule = {
   code: "completed_after_retry",
-  subjects: ["flow_run"],
+  scopes: { ...ALL_OF_RUNS, ...wider(own("`retries` judges the retries of many runs, also of those that completed.")) },
   judge: ({ run }) => {
     if (run?.run.state_type !== "COMPLETED") return [];
     const tasks = run.tasks.filter((task) => Number(task.run_count ?? 0) > 1);

@@ -1,26 +1,31 @@
-import { asName, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
+import { asName, own, type Sentence, sentence, withoutPeriod } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../../../lib/time.ts";
 import { errorText, frameText } from "../../findings/error-text.ts";
+import { OF_MANY_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, FailureGroup } from "../../findings/types.ts";
 import { deploymentOfRun, nameList, plural } from "../../findings/wording.ts";
-
-const MAX_GROUPS = 5;
+import { crashReason } from "./crashed.ts";
+import { changeText, differences, fixOf } from "./failed.ts";
 
 /**
- * Failures of a deployment, pool or workspace: one finding for each error, however many runs it affected. A note when a later run
- * completed.
+ * Failures of a deployment, flow, pool or workspace: one finding for each error, however many runs, deployments and parents it
+ * affected. A note when a later run completed. The newest run is judged as a question about it would be.
  */
 export const failures: CauseModule = {
   code: "failures",
-  subjects: ["deployment", "work_pool", "workspace"],
+  scopes: {
+    ...OF_MANY_RUNS,
+    flow_run: own("A single run is judged by `crashed`, `exception` and `timed_out`."),
+  },
   judge: (facts) =>
-    facts.failures.slice(0, MAX_GROUPS).map((group) => {
+    facts.failures.map((group) => {
       const [newest] = group.runs;
       const flows = [...new Set(group.runs.map((one) => deploymentOfRun(one) ?? one.flowName))];
+      const changes = group.newest ? differences(group.newest) : {};
       return {
         code: group.runs.length > 1 ? "repeated_failure" : "failure",
         severity: group.isOver ? ("note" as const) : ("problem" as const),
-        summary: sentence`${plural(group.runs.length, "run")} of ${nameList(flows)} failed with ${groupText(group)}; the last was ${asName(newest?.run.name ?? "unnamed")} at ${formatIsoSeconds(group.lastUs)}${group.isOver ? ", and a later run completed" : ""}.`,
+        summary: sentence`${plural(group.runs.length, "run")} of ${nameList(flows)} ${groupText(group)}; the last was ${asName(newest?.run.name ?? "unnamed")} at ${formatIsoSeconds(group.lastUs)}${group.isOver ? ", and a later run completed" : ""}.${parentsText(group)}${changeText(changes)}`,
         evidence: {
           count: group.runs.length,
           first_seen: formatIsoSeconds(group.firstUs),
@@ -29,17 +34,22 @@ export const failures: CauseModule = {
           runs: group.runs
             .slice(0, 3)
             .map((one) => ({ id: one.run.id, name: one.run.name, state: one.run.state_name })),
+          ...(group.parents.length > 0
+            ? { failed_with_them: group.parents.slice(0, 3).map((one) => ({ id: one.run.id, name: one.run.name })) }
+            : {}),
           ...(group.error?.frame ? { frame: group.error.frame } : {}),
+          ...(group.error && group.error.others.length > 0
+            ? { other_failed_tasks: group.error.others.slice(0, 3) }
+            : {}),
+          ...(Object.keys(changes).length > 0 ? { changed_since_last_good_run: changes } : {}),
           ...(flows.length > 1 ? { affected: flows.slice(0, 10) } : {}),
         },
-        fix: group.error?.frame
-          ? sentence`Check ${frameText(group.error.frame)}.`
-          : own("Diagnose the newest of them."),
+        fix: fixOfGroup(group, changes),
         next: newest
           ? [{ tool: "diagnose", args: { flow_run: newest.run.id }, why: own("the newest of them in detail") }]
           : [],
         certainty: 1,
-        runsExplained: group.runs.length,
+        runsExplained: group.runs.length + group.parents.length,
       };
     }),
   ruledOut: (facts) =>
@@ -48,8 +58,25 @@ export const failures: CauseModule = {
       : null,
 };
 
+function fixOfGroup(group: FailureGroup, changes: ReturnType<typeof differences>): Sentence {
+  const { newest, error } = group;
+  if (newest && error && newest.run.state_type === "FAILED") return fixOf(newest, error, changes);
+  return error?.frame ? sentence`Check ${frameText(error.frame)}.` : own("Diagnose the newest of them.");
+}
+
+/** How they ended: by an error, or by the end of their processes. */
 function groupText(group: FailureGroup): Sentence {
-  const { error } = group;
-  if (!error) return own("no reason given");
-  return sentence`${errorText(error)}${error.frame ? sentence` in ${frameText(error.frame)}` : ""}`;
+  const { error, newest, runs } = group;
+  if (runs[0]?.run.state_type === "CRASHED" && newest) return sentence`crashed: ${withoutPeriod(crashReason(newest))}`;
+  if (!error || (error.type === null && error.message === "")) return own("failed, and no reason was given");
+  const place = error.frame ? sentence` in ${frameText(error.frame)}` : "";
+  const task = error.task ? sentence`, task ${asName(error.task.name)}` : "";
+  return sentence`failed with ${withoutPeriod(errorText(error))}${place}${task}`;
+}
+
+function parentsText({ parents }: FailureGroup): Sentence | "" {
+  if (parents.length === 0) return "";
+  const what =
+    parents.length === 1 ? own("It also made its parent run fail") : own("They also made their parent runs fail");
+  return sentence` ${what}: ${nameList(parents.map((one) => one.run.name))}.`;
 }

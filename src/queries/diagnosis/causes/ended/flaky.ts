@@ -1,5 +1,6 @@
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { isFailed } from "../../../../model/state.ts";
+import { OF_MANY_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, NamedRun } from "../../findings/types.ts";
 import { deploymentOfRun, plural } from "../../findings/wording.ts";
 
@@ -12,7 +13,7 @@ const MIN_RECOVERIES = 2;
  */
 export const flaky: CauseModule = {
   code: "flaky",
-  subjects: ["deployment", "workspace"],
+  scopes: OF_MANY_RUNS,
   judge: (facts) =>
     [...Map.groupBy(facts.ended.newest, ({ run }) => run.deployment_id ?? null)].flatMap(([id, runs]) => {
       const [newest] = runs;

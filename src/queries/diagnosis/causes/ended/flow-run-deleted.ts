@@ -1,12 +1,16 @@
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../../../lib/time.ts";
 import { isTerminal } from "../../../../model/state.ts";
+import { ALL_OF_RUNS, wider } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
 
 /** The run was deleted before it ended. Proof: the record holds it, and Prefect no longer does. */
 export const flowRunDeleted: CauseModule = {
   code: "flow_run_deleted",
-  subjects: ["flow_run"],
+  scopes: {
+    ...ALL_OF_RUNS,
+    ...wider(own("A deleted run is no longer in the workspace; only a question about it can mean it.")),
+  },
   judge: ({ run }) => {
     if (!run || run.deletedUs === null || isTerminal(run.run.state_type ?? null)) return [];
     const { id, name, state_name } = run.run;

@@ -1,8 +1,13 @@
 import { asName, asReason, own, sentence } from "../../../../lib/shown-text.ts";
 import { truncate } from "../../../../lib/truncate.ts";
+import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import { throttledLines } from "../../findings/throttled-lines.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { nameList, plural } from "../../findings/wording.ts";
+
+const OF_ACCOUNT = own(
+  "Rate limits are those of the account: they are judged for the workspace, and for runs that report them.",
+);
 
 /**
  * Prefect Cloud refused requests (429). Proof: minutes in which the account made more requests of a kind than it was granted. A
@@ -10,7 +15,12 @@ import { nameList, plural } from "../../findings/wording.ts";
  */
 export const rateLimited: CauseModule = {
   code: "rate_limited",
-  subjects: ["workspace", "flow_run"],
+  scopes: {
+    ...ALL_OF_RUNS,
+    deployment: OF_ACCOUNT,
+    flow: OF_ACCOUNT,
+    work_pool: OF_ACCOUNT,
+  },
   judge: ({ run, throttling }) => {
     if (!throttling || throttling.length === 0) return [];
     const denied = new Map<string, number>();

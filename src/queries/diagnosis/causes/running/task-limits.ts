@@ -2,8 +2,11 @@ import { durationText } from "../../../../lib/duration-text.ts";
 import { asName, asShellWord, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
 import { acquiredLimits } from "../../findings/acquired-limits.ts";
-import type { CauseModule, Facts, Holder } from "../../findings/types.ts";
-import { enumerated, holderEvidence, nameList } from "../../findings/wording.ts";
+import { holderLeads, isFull, isRateLimit, releaseSlots } from "../../findings/limits.ts";
+import { judgeExamined } from "../../findings/merge.ts";
+import { ALL_OF_RUNS } from "../../findings/scopes.ts";
+import type { CauseModule, Facts, Finding, Holder, LimitFacts, RunFacts } from "../../findings/types.ts";
+import { enumerated, holderEvidence, nameList, runName } from "../../findings/wording.ts";
 
 /** A task run that does not wait is Pending for much less than this. */
 const PENDING_IS_LONG_US = 3 * SECOND_US;
@@ -14,38 +17,50 @@ const PENDING_IS_LONG_US = 3 * SECOND_US;
  */
 export const tagLimit: CauseModule = {
   code: "tag_limit",
-  subjects: ["flow_run"],
-  judge: (facts) => {
-    const { run, nowUs } = facts;
-    if (!run) return [];
-    const pending = run.tasks.filter((task) => task.state_type === "PENDING" || task.state_type === "SCHEDULED");
-    return facts.limits
-      .filter(({ kind, limit }) => kind === "tag" && limit.active !== false && (limit.active_slots ?? 0) >= limit.limit)
-      .flatMap(({ limit, key, holders }) => {
-        const waiting = pending.filter((task) => task.tags?.includes(key));
-        const [first] = waiting;
-        if (!first) return [];
-        const sinceUs = parseIsoUs(first.state?.timestamp ?? first.expected_start_time ?? "");
-        if (sinceUs !== undefined && nowUs - sinceUs < PENDING_IS_LONG_US) return [];
-        const since = sinceUs === undefined ? "" : sentence` for ${durationText(nowUs - sinceUs)}`;
-        return [
-          {
-            code: "tag_limit",
-            severity: "problem" as const,
-            summary: sentence`Task ${asName(first.name)} of ${asName(run.run.name)} ${since === "" ? "is Pending" : sentence`has been Pending${since}`} because the limit of tag ${asName(key)} is full: ${asName(String(limit.active_slots))} of ${asName(String(limit.limit))} held by ${enumerated(holders.map(taskName))}.`,
-            evidence: {
-              limit: { name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
-              holders: holderEvidence(holders),
-              waiting_tasks: waiting.slice(0, 5).map((task) => ({ id: task.id, name: task.name })),
-            },
-            fix: sentence`Wait for the holder, or raise the limit: prefect concurrency-limit create ${asShellWord(key)} ${Number(limit.limit) + 1}. If no running task holds it: prefect concurrency-limit reset ${asShellWord(key)}`,
-            certainty: 1,
-            runsExplained: waiting.length,
-          },
-        ];
-      });
-  },
+  scopes: ALL_OF_RUNS,
+  judge: (facts) =>
+    facts.limits
+      .filter((one) => one.kind === "tag" && isFull(one))
+      .flatMap((limit) =>
+        judgeExamined(
+          facts,
+          (run) => judgeTag(run, limit, facts),
+          sentence`have tasks that wait for the full limit of tag ${asName(limit.key)}`,
+        ),
+      ),
 };
+
+function judgeTag(run: RunFacts, { limit, key, holders }: LimitFacts, { nowUs }: Facts): Finding | null {
+  const waiting = run.tasks.filter(
+    (task) => (task.state_type === "PENDING" || task.state_type === "SCHEDULED") && task.tags?.includes(key),
+  );
+  const [first] = waiting;
+  if (!first) return null;
+  const sinceUs = parseIsoUs(first.state?.timestamp ?? first.expected_start_time ?? "");
+  if (sinceUs !== undefined && nowUs - sinceUs < PENDING_IS_LONG_US) return null;
+  const since = sinceUs === undefined ? "" : sentence` for ${durationText(nowUs - sinceUs)}`;
+  const held =
+    holders.length === 0
+      ? own("but no running task holds them")
+      : sentence`held by ${enumerated(holders.map(taskName))}`;
+  return {
+    code: "tag_limit",
+    severity: "problem",
+    summary: sentence`Task ${asName(first.name)} of ${asName(run.run.name)} ${since === "" ? "is Pending" : sentence`has been Pending${since}`} because the limit of tag ${asName(key)} is full: ${asName(String(limit.active_slots))} of ${asName(String(limit.limit))} ${held}.`,
+    evidence: {
+      limit: { name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
+      holders: holderEvidence(holders),
+      waiting_tasks: waiting.slice(0, 5).map((task) => ({ id: task.id, name: task.name })),
+    },
+    fix:
+      holders.length === 0
+        ? sentence`Free the slots that no task holds: prefect concurrency-limit reset ${asShellWord(key)}`
+        : sentence`Wait for the holder, or raise the limit: prefect concurrency-limit create ${asShellWord(key)} ${Number(limit.limit) + 1}`,
+    certainty: 1,
+    runsExplained: waiting.length,
+    leads: [...holderLeads(holders), { kind: "concurrency_limit", id: limit.id, name: limit.name }],
+  };
+}
 
 function taskName(holder: Holder): Sentence {
   return sentence`${asName(holder.name ?? holder.id)}${holder.of ? sentence` of ${asName(holder.of)}` : ""}`;
@@ -55,46 +70,81 @@ function taskName(holder: Holder): Sentence {
  * A run waits for a global limit. Prefect does not show such a wait anywhere. Inferred: the limit is full, earlier runs of the
  * same flow acquired it (`historyLimits`), and this one has not.
  */
-export function judgeGlobalLimit(facts: Facts, historyLimits: readonly string[]): ReturnType<CauseModule["judge"]> {
-  const { run, nowUs } = facts;
-  if (run?.run.state_type !== "RUNNING") return [];
-  const acquired = new Set(acquiredLimits(run));
-  return facts.limits
-    .filter(
-      ({ kind, limit }) => kind === "global" && limit.active !== false && (limit.active_slots ?? 0) >= limit.limit,
-    )
-    .filter(({ limit }) => historyLimits.includes(limit.name) && !acquired.has(limit.name))
-    .map(({ limit, holders }) => {
-      const others = holders.filter((one) => one.id !== run.run.id);
-      const sinceUs = parseIsoUs(run.run.start_time ?? run.run.state?.timestamp ?? "");
-      const since = sinceUs === undefined ? "" : sentence` for ${durationText(nowUs - sinceUs)}`;
-      return {
-        code: "global_limit",
-        severity: "problem" as const,
-        summary: sentence`${asName(run.run.name)} has been Running${since} and most likely waits for the global limit ${asName(limit.name)} (${asName(String(limit.active_slots))} of ${asName(String(limit.limit))} held${others.length > 0 ? sentence` by ${nameList(others.map((one) => one.name ?? one.id))}` : ""}). This is inferred: earlier runs of the flow acquired it, this one has not, and Prefect does not show that a run waits.`,
-        evidence: {
-          limit: { id: limit.id, name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
-          holders: holderEvidence(others),
-          earlier_runs_took: historyLimits,
-        },
-        fix: sentence`Wait for the holder, or check that it still runs. To release slots that no run holds: prefect global-concurrency-limit update ${asShellWord(limit.name)} --active-slots 0`,
-        next: others[0]
-          ? [
-              {
-                tool: "diagnose",
-                args: { flow_run: others[0].id },
-                why: own("whether the run that holds the slot still runs"),
-              },
-            ]
-          : [],
-        certainty: 0.65,
-        runsExplained: 1,
-      };
-    });
-}
-
 export const globalLimit: CauseModule = {
   code: "global_limit",
-  subjects: ["flow_run"],
-  judge: (facts) => judgeGlobalLimit(facts, facts.historyLimits),
+  scopes: ALL_OF_RUNS,
+  judge: (facts) =>
+    facts.limits
+      .filter((one) => one.kind === "global" && isFull(one))
+      .flatMap((limit) =>
+        judgeExamined(
+          facts,
+          (run) => judgeGlobal(run, limit, facts),
+          sentence`are Running and most likely wait for the global limit ${asName(limit.key)}, which is full`,
+        ),
+      ),
 };
+
+function judgeGlobal(run: RunFacts, one: LimitFacts, { nowUs }: Facts): Finding | null {
+  const { limit, holders } = one;
+  if (run.run.state_type !== "RUNNING" || !run.historyLimits.includes(limit.name)) return null;
+  if (acquiredLimits(run).includes(limit.name)) return null;
+  const sinceUs = parseIsoUs(run.run.start_time ?? run.run.state?.timestamp ?? "");
+  const since = sinceUs === undefined ? "" : sentence` for ${durationText(nowUs - sinceUs)}`;
+  const inferred = own(
+    "This is inferred: earlier runs of the flow acquired it, this one has not, and Prefect does not show that a run waits.",
+  );
+  const shared = {
+    severity: "problem" as const,
+    certainty: 0.65,
+    runsExplained: 1,
+  };
+  if (isRateLimit(limit)) {
+    return {
+      ...shared,
+      code: "rate_limit_slots",
+      summary: sentence`${runName(run)} has been Running${since} and most likely waits for the rate limit ${asName(limit.name)}: all ${asName(String(limit.limit))} slots are used, and ${asName(String(limit.slot_decay_per_second))} per second become free again by themselves. No run holds them. ${inferred}`,
+      evidence: {
+        limit: {
+          id: limit.id,
+          name: limit.name,
+          limit: limit.limit,
+          active_slots: limit.active_slots,
+          slot_decay_per_second: limit.slot_decay_per_second,
+        },
+        waiting: { id: run.run.id, name: run.run.name },
+      },
+      fix: sentence`Wait: it refills by itself. If it is too slow: prefect global-concurrency-limit update ${asShellWord(limit.name)} --slot-decay-per-second ${2 * Number(limit.slot_decay_per_second)}`,
+    };
+  }
+  const others = holders.filter((holder) => holder.id !== run.run.id);
+  const held =
+    others.length === 0
+      ? own(", but no running run holds them")
+      : sentence` by ${nameList(others.map((holder) => holder.name ?? holder.id))}`;
+  return {
+    ...shared,
+    code: "global_limit",
+    summary: sentence`${runName(run)} has been Running${since} and most likely waits for the global limit ${asName(limit.name)} (${asName(String(limit.active_slots))} of ${asName(String(limit.limit))} slots held${held}). ${inferred}`,
+    evidence: {
+      limit: { id: limit.id, name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
+      holders: holderEvidence(others),
+      waiting: { id: run.run.id, name: run.run.name },
+      earlier_runs_took: run.historyLimits,
+    },
+    fix:
+      others.length === 0
+        ? sentence`Free the slots that no run holds: ${releaseSlots(one, 0)}`
+        : sentence`Wait for ${asName(others[0]?.name ?? "the holder")}, or raise the limit: prefect global-concurrency-limit update ${asShellWord(limit.name)} --limit ${Number(limit.limit) + 1}`,
+    next: others[0]
+      ? [
+          {
+            tool: "diagnose",
+            args: { flow_run: others[0].id },
+            why: own("whether the run that holds the slot still runs"),
+          },
+        ]
+      : [],
+    leads: [...holderLeads(others), { kind: "concurrency_limit", id: limit.id, name: limit.name }],
+  };
+}

@@ -1,11 +1,20 @@
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../../../lib/time.ts";
+import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
+
+const IS_GONE = own("A deleted deployment is no longer part of it; only a question about it can mean it.");
 
 /** The deployment was deleted, so it creates no runs. Proof: the record holds it, and Prefect no longer does. */
 export const deploymentDeleted: CauseModule = {
   code: "deployment_deleted",
-  subjects: ["deployment"],
+  scopes: {
+    ...ALL_OF_RUNS,
+    flow_run: own("A run remains when its deployment is deleted; whether it starts is judged by what it needs."),
+    flow: IS_GONE,
+    work_pool: IS_GONE,
+    workspace: IS_GONE,
+  },
   judge: ({ deletedDeployment }) => {
     if (!deletedDeployment) return [];
     const { id, name, flowName, deletedUs, successor } = deletedDeployment;

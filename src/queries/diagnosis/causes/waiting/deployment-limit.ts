@@ -1,4 +1,6 @@
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
+import { holderLeads } from "../../findings/limits.ts";
+import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { deploymentName, holderEvidence, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
@@ -8,7 +10,7 @@ import { deploymentName, holderEvidence, nameList, runsWait, waitingEvidence } f
  */
 export const deploymentLimit: CauseModule = {
   code: "deployment_limit",
-  subjects: ["flow_run", "deployment", "workspace"],
+  scopes: ALL_OF_RUNS,
   judge: (facts) =>
     facts.deployments.flatMap((deployment) => {
       const stated = deployment.global_concurrency_limit;
@@ -20,6 +22,8 @@ export const deploymentLimit: CauseModule = {
       const refused = waiting.filter((one) => one.run.state_name === "AwaitingConcurrencySlot");
       if (waiting.length === 0 || occupied < limit.limit) return [];
       const holders = limitFacts?.holders ?? [];
+      // `slot_leaked` says so.
+      if (limitFacts && holders.length === 0) return [];
       return [
         {
           code: "deployment_limit",
@@ -29,6 +33,7 @@ export const deploymentLimit: CauseModule = {
             deployment: { id: deployment.id, name: deploymentName(deployment) },
             limit: {
               id: limit.id,
+              name: limit.name,
               limit: limit.limit,
               active_slots: occupied,
               collision_strategy: deployment.concurrency_options?.collision_strategy ?? null,
@@ -48,6 +53,10 @@ export const deploymentLimit: CauseModule = {
                 },
               ]
             : [],
+          leads: [
+            ...holderLeads(holders),
+            { kind: "concurrency_limit", id: limit.id, name: limit.name ?? deploymentName(deployment) },
+          ],
           certainty: refused.length > 0 ? 1 : 0.9,
           runsExplained: waiting.length,
         },

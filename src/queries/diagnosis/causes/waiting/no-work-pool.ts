@@ -1,4 +1,5 @@
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
+import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { deploymentName, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 
@@ -8,7 +9,7 @@ import { deploymentName, nameList, runsWait, waitingEvidence } from "../../findi
  */
 export const noWorkPool: CauseModule = {
   code: "no_work_pool",
-  subjects: ["flow_run", "deployment", "workspace"],
+  scopes: { ...ALL_OF_RUNS, work_pool: own("What it is about has no work pool.") },
   judge: (facts) =>
     facts.deployments
       .filter((deployment) => !deployment.work_pool_name)
@@ -31,9 +32,7 @@ export const noWorkPool: CauseModule = {
               },
               waiting: waitingEvidence(waiting, facts.nowUs),
             },
-            fix: own(
-              "Deploy it to a work pool (prefect deploy --pool …), or start the process that serves it (flow.serve).",
-            ),
+            fix: own("Deploy it to a work pool (work_pool_name), or start the process that serves it (flow.serve)."),
             certainty: 1,
             runsExplained: waiting.length,
           },

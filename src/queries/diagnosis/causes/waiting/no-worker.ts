@@ -1,4 +1,5 @@
 import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
+import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { isOnline, isSubjectPool, needsWorker, waitingInPool } from "../../findings/waiting.ts";
 import { ago, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
@@ -10,7 +11,7 @@ import { ago, nameList, runsWait, waitingEvidence } from "../../findings/wording
  */
 export const noWorker: CauseModule = {
   code: "no_worker",
-  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  scopes: ALL_OF_RUNS,
   judge: (facts) =>
     facts.pools.filter(needsWorker).flatMap((pool) => {
       if (!pool.areWorkersKnown || pool.workers.some((worker) => isOnline(worker, pool.workersReadUs))) return [];

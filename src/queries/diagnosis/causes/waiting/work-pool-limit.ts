@@ -1,4 +1,5 @@
 import { asName, asShellWord, joined, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
+import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, Holder, NextCall, QueueFacts } from "../../findings/types.ts";
 import { isPaused, waitingInPool, waitingInQueue } from "../../findings/waiting.ts";
 import { holderEvidence, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
@@ -6,7 +7,7 @@ import { holderEvidence, nameList, runsWait, waitingEvidence } from "../../findi
 /** PENDING and RUNNING runs occupy all slots of the pool. Proof: occupied slots reach `concurrency_limit`. */
 export const workPoolLimit: CauseModule = {
   code: "work_pool_limit",
-  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  scopes: ALL_OF_RUNS,
   judge: (facts) =>
     facts.pools
       .filter((pool) => !isPaused(pool))
@@ -51,7 +52,7 @@ export const workPoolLimit: CauseModule = {
 /** The same for the limit of a work queue. */
 export const workQueueLimit: CauseModule = {
   code: "work_queue_limit",
-  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  scopes: ALL_OF_RUNS,
   judge: (facts) =>
     facts.pools
       .filter((pool) => !isPaused(pool))

@@ -1,4 +1,5 @@
 import { asName, asShellWord, sentence } from "../../../../lib/shown-text.ts";
+import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { isPaused, isSubjectPool, waitingInPool } from "../../findings/waiting.ts";
 import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
@@ -6,7 +7,7 @@ import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 /** No run of a paused pool starts. Proof: `is_paused` or status PAUSED. Only where runs wait, or when the question is about the pool. */
 export const workPoolPaused: CauseModule = {
   code: "work_pool_paused",
-  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  scopes: ALL_OF_RUNS,
   judge: (facts) =>
     facts.pools.filter(isPaused).flatMap((pool) => {
       const waiting = waitingInPool(facts, pool);

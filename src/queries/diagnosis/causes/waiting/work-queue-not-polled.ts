@@ -1,5 +1,6 @@
 import { asName, asShellWord, sentence } from "../../../../lib/shown-text.ts";
 import { parseIsoUs } from "../../../../lib/time.ts";
+import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { isOnline, isPaused, POLLED_WITHIN_US, waitingInQueue } from "../../findings/waiting.ts";
 import { ago, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
@@ -10,7 +11,7 @@ import { ago, nameList, runsWait, waitingEvidence } from "../../findings/wording
  */
 export const workQueueNotPolled: CauseModule = {
   code: "work_queue_not_polled",
-  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  scopes: ALL_OF_RUNS,
   judge: (facts) =>
     facts.pools
       .filter((pool) => !isPaused(pool) && pool.workers.some((worker) => isOnline(worker, pool.workersReadUs)))

@@ -1,4 +1,5 @@
 import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
+import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { isInQueue, isPaused, isSubjectPool, waitingInQueue } from "../../findings/waiting.ts";
 import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
@@ -6,7 +7,7 @@ import { nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
 /** A paused queue in a pool that is not paused. Proof: `is_paused` of the queue of the waiting runs. */
 export const workQueuePaused: CauseModule = {
   code: "work_queue_paused",
-  subjects: ["flow_run", "deployment", "work_pool", "workspace"],
+  scopes: ALL_OF_RUNS,
   judge: (facts) =>
     facts.pools
       .filter((pool) => !isPaused(pool))

@@ -10,7 +10,7 @@ test("longer than three times the longest before: an inference, with the last lo
   const logs = [aLog({ message: "connecting to warehouse" })];
   const found = onlyFinding(runningLong, factsOfRun(running(600), { history, logs }));
   expect<unknown>(found.summary).toBe(
-    "r has been Running for 10 min; the longest of 3 earlier runs took 30 s. It is slow or hangs: this is inferred from its history.",
+    "r (load-orders/nightly) has been Running for 10 min; the longest of 3 earlier runs took 30 s. It is slow or hangs: this is inferred from its history.",
   );
   expect(found.evidence).toMatchObject({ last_log_line: { message: "connecting to warehouse" } });
 });

@@ -5,7 +5,7 @@ import {
   zombieRun,
 } from "../../../../../src/queries/diagnosis/causes/running/stuck.ts";
 import { anEvent, aState, at, aWorker } from "../../../../support/builders.ts";
-import { aNamedRun, factsOfRun, onlyFinding, someFacts, somePool } from "../../../../support/diagnosis/facts.ts";
+import { factsOfRun, onlyFinding, someFacts, somePool, someRunFacts } from "../../../../support/diagnosis/facts.ts";
 
 const workerEvent = (what: string, seconds: number, labels: Record<string, string> = {}) =>
   anEvent({
@@ -29,7 +29,7 @@ describe("pending without infrastructure", () => {
     const found = onlyFinding(pendingNoInfrastructure, factsOfRun(pending(3_580), given));
     expect(found.code).toBe("worker_lost");
     expect<unknown>(found.summary).toBe(
-      "r has been Submitting for 20 s: worker w took it (offline, last heartbeat 10 min ago), but no infrastructure has started.",
+      "r (load-orders/nightly) has been Submitting for 20 s: worker w took it (offline, last heartbeat 10 min ago), but no infrastructure has started.",
     );
   });
 
@@ -76,7 +76,7 @@ describe("running without a process", () => {
   test("the worker reported the end of the process", () => {
     const events = [workerEvent("executed", 100, { "prefect.infrastructure.status-code": "137" })];
     expect<unknown>(onlyFinding(zombieRun, factsOfRun(running, { events })).summary).toBe(
-      "r is Running in Prefect, but its worker reported the end of its process (exit code 137).",
+      "r (load-orders/nightly) is Running in Prefect, but its worker reported the end of its process (exit code 137).",
     );
   });
 
@@ -91,19 +91,20 @@ describe("running without a process", () => {
 
   test("in wider questions one run has its own summary, several share one", () => {
     const silent = (name: string) => ({
-      ...aNamedRun({ ...running, name }),
+      ...someRunFacts({ ...running, name }),
       events: [anEvent({ event: "prefect.flow-run.heartbeat", occurred: at(600) })],
     });
-    const without = { ...aNamedRun({ ...running, name: "without-events" }), events: [] };
-    const one = onlyFinding(zombieRun, someFacts("workspace", { running: [silent("a"), without] }));
+    const without = someRunFacts({ ...running, name: "without-events" });
+    const one = onlyFinding(zombieRun, someFacts("workspace", { examined: [silent("a"), without] }));
     expect<unknown>(one.summary).toBe(
-      "a is Running in Prefect, but its last heartbeat was 50 min ago: its process has probably ended.",
+      "a (load-orders/nightly) is Running in Prefect, but its last heartbeat was 50 min ago: its process has probably ended.",
     );
-    const both = onlyFinding(zombieRun, someFacts("deployment", { running: [silent("a"), without, silent("b")] }));
+    const both = onlyFinding(zombieRun, someFacts("deployment", { examined: [silent("a"), without, silent("b")] }));
     expect(both).toMatchObject({
       code: "zombie_run",
       severity: "problem",
-      summary: "2 runs are Running in Prefect, but their processes seem to have ended: a and b.",
+      summary:
+        "2 runs are Running in Prefect, but their processes seem to have ended: a (load-orders/nightly) and b (load-orders/nightly).",
       evidence: { count: 2, runs: [{ name: "a", says: one.summary }, { name: "b" }] },
       runsExplained: 2,
     });

@@ -47,15 +47,15 @@ describe("global limit", () => {
   });
 
   test("is inferred from earlier runs, and the summary says so", () => {
-    const found = onlyFinding(globalLimit, factsOfRun(running, {}, { limits, historyLimits: ["ledger"] }));
+    const found = onlyFinding(globalLimit, factsOfRun(running, { historyLimits: ["ledger"] }, { limits }));
     expect(found.certainty).toBeLessThan(0.7);
-    expect(found.summary).toContain("most likely waits for the global limit ledger (1 of 1 held by holder)");
+    expect(found.summary).toContain("most likely waits for the global limit ledger (1 of 1 slots held by holder)");
     expect(found.summary).toContain("This is inferred");
   });
 
   test("not when this run holds it, when earlier runs never acquired it, or when a slot is free", () => {
     const judge = (events = [] as (typeof acquired)[], historyLimits = ["ledger"], of = limits) =>
-      globalLimit.judge(factsOfRun(running, { events }, { limits: of, historyLimits }));
+      globalLimit.judge(factsOfRun(running, { events, historyLimits }, { limits: of }));
     expect(judge([acquired])).toEqual([]);
     expect(judge([], [])).toEqual([]);
     expect(judge([], ["ledger"], [{ ...limits[0], limit: { ...limit, active_slots: 0 } }] as typeof limits)).toEqual(

@@ -5,7 +5,7 @@ import {
   scheduledForLater,
 } from "../../../../../src/queries/diagnosis/causes/waiting/not-due.ts";
 import { aState, at } from "../../../../support/builders.ts";
-import { aNamedRun, aRunError, factsOfRun, onlyFinding, someFacts } from "../../../../support/diagnosis/facts.ts";
+import { aRunError, factsOfRun, onlyFinding, someFacts, someRunFacts } from "../../../../support/diagnosis/facts.ts";
 
 describe("scheduled for later", () => {
   test("is a note with the time", () => {
@@ -45,14 +45,23 @@ describe("awaiting its retry", () => {
 
 describe("paused runs in wider questions", () => {
   const run = (name: string, details: object = {}) =>
-    aNamedRun({ name, state_type: "PAUSED", state: aState({ type: "PAUSED", state_details: { ...details } }) });
+    someRunFacts({ name, state_type: "PAUSED", state: aState({ type: "PAUSED", state_details: { ...details } }) });
 
   test("one finding for several, another for those that wait for input", () => {
-    const active = [run("a"), run("b"), run("c", { run_input_keyset: { schema: "s" } }), aNamedRun({ name: "other" })];
-    const found = paused.judge(someFacts("workspace", { active }));
+    const examined = [
+      run("a"),
+      run("b"),
+      run("c", { run_input_keyset: { schema: "s" } }),
+      someRunFacts({ name: "other" }),
+    ];
+    const found = paused.judge(someFacts("workspace", { examined }));
     expect(found.map((one) => [one.code, one.severity, one.summary])).toEqual([
       ["awaiting_input", "problem", "c is paused and waits for input from a person."],
-      ["paused", "problem", "2 runs are paused until they are resumed: a and b."],
+      [
+        "paused",
+        "problem",
+        "2 runs are paused until they are resumed: a (load-orders/nightly) and b (load-orders/nightly).",
+      ],
     ]);
   });
 });

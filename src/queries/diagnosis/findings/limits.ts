@@ -1,0 +1,38 @@
+/** What is common to the limits: when they are full, who holds them, and how slots that nobody holds are freed. */
+import { asShellWord, type Sentence, sentence } from "../../../lib/shown-text.ts";
+import type { ConcurrencyLimit } from "../../../model/objects.ts";
+import type { Holder, Lead, LimitFacts } from "./types.ts";
+
+const MAX_LEADS = 3;
+
+/** Its slots become free with time, whether or not a run holds them. */
+export function isRateLimit(limit: ConcurrencyLimit): boolean {
+  return Number(limit.slot_decay_per_second ?? 0) > 0;
+}
+
+/** Every slot is occupied. A limit that is not active holds nothing back. */
+export function isFull({ limit }: Pick<LimitFacts, "limit">): boolean {
+  return limit.active !== false && Number(limit.active_slots ?? 0) >= Number(limit.limit);
+}
+
+/** Slots that are occupied although no run in progress can hold them; 0 for a rate limit, which no run holds. */
+export function leakedSlots({ limit, holders }: LimitFacts): number {
+  if (isRateLimit(limit)) return 0;
+  return Math.max(0, Number(limit.active_slots ?? 0) - holders.length);
+}
+
+/** The command that sets the occupied slots of a limit. Tag limits have a command of their own. */
+export function releaseSlots({ kind, key, limit }: LimitFacts, slots: number): Sentence {
+  return kind === "tag"
+    ? sentence`prefect concurrency-limit reset ${asShellWord(key)}`
+    : sentence`prefect global-concurrency-limit update ${asShellWord(limit.name)} --active-slots ${slots}`;
+}
+
+/** The flow runs that hold slots. A task run leads to its flow run, where that is known. */
+export function holderLeads(holders: readonly Holder[]): Lead[] {
+  return holders.slice(0, MAX_LEADS).map(({ id, name, ofId, of }) => ({
+    kind: "flow_run",
+    id: ofId ?? id,
+    name: of ?? name ?? id,
+  }));
+}
