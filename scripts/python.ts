@@ -18,6 +18,8 @@ export interface PythonEnvironment {
   /** Below the checkout. */
   readonly folder: string;
   readonly pins: readonly string[];
+  /** Python 3.x that it needs at least; 3.10 by default. */
+  readonly leastMinor?: number;
 }
 
 export function preparePrefect(root: string, say: (line: string) => void): Promise<PythonSetup> {
@@ -33,13 +35,16 @@ export async function preparePython(
   root: string,
   environment: PythonEnvironment,
   say: (line: string) => void,
+  /** For the installation of packages. */
+  limitMs?: number,
 ): Promise<PythonSetup> {
   const folder = join(root, environment.folder);
   if (await hasVersions(folder, environment.pins)) return { ready: true };
-  const python = await findPython();
+  const leastMinor = environment.leastMinor ?? 10;
+  const python = await findPython(leastMinor);
   if (!python) {
     const reason =
-      "Python 3.10 to 3.14 with venv and pip is needed for the tests against a real Prefect server: " +
+      `Python 3.${leastMinor} to 3.14 with venv and pip is needed for the tests against a real Prefect server: ` +
       "install python3 (on Debian and Ubuntu also python3-venv) and run this again";
     return { ready: false, reason };
   }
@@ -48,7 +53,8 @@ export async function preparePython(
   const made = await output([python, "-m", "venv", folder]);
   if (made.code !== 0) return { ready: false, reason: `python -m venv failed: ${lastLine(made.text)}` };
   const pip = [executable(folder), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
-  const installed = await output([...pip, ...environment.pins]);
+  const installed = await output([...pip, ...environment.pins], limitMs);
+  if (installed.isTooLong) return { ready: false, reason: `pip install took more than ${limitMs} ms` };
   if (installed.code !== 0) return { ready: false, reason: `pip install failed: ${lastLine(installed.text)}` };
   if (await hasVersions(folder, environment.pins)) return { ready: true };
   return {
@@ -80,8 +86,8 @@ function satisfies(version: string, pin: string): boolean {
 
 const padded = (version: string) => [...version.split("."), "0", "0"].slice(0, 3).join(".");
 
-async function findPython(): Promise<string | null> {
-  const check = "import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))";
+async function findPython(leastMinor: number): Promise<string | null> {
+  const check = `import sys, venv, ensurepip; sys.exit(not (3, ${leastMinor}) <= sys.version_info[:2] <= (3, 14))`;
   for (const name of ["python3", "python", "python3.13", "python3.12", "python3.11", "python3.10"]) {
     const path = Bun.which(name);
     if (path && (await output([path, "-c", check])).code === 0) return path;
@@ -89,14 +95,19 @@ async function findPython(): Promise<string | null> {
   return null;
 }
 
-async function output(command: readonly string[]): Promise<{ code: number; text: string }> {
-  const child = Bun.spawn([...command], { stdio: ["ignore", "pipe", "pipe"] });
+async function output(
+  command: readonly string[],
+  limitMs?: number,
+): Promise<{ code: number; text: string; isTooLong: boolean }> {
+  const limit = limitMs === undefined ? {} : { timeout: limitMs, killSignal: "SIGKILL" as const };
+  const child = Bun.spawn([...command], { stdio: ["ignore", "pipe", "pipe"], ...limit });
   const [out, error, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
     child.exited,
   ]);
-  return { code, text: code === 0 ? out : `${out}\n${error}` };
+  const text = code === 0 ? out : `${out}\n${error}`;
+  return { code, text, isTooLong: limitMs !== undefined && child.signalCode === "SIGKILL" };
 }
 
 function lastLine(text: string): string {

@@ -8,9 +8,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startPostgres } from "./postgres.ts";
-import { type PrefectVariant, VARIANTS } from "./prefect-versions.ts";
-import { preparePython } from "./python.ts";
+import { type PrefectVariant, prepareVariant, VARIANTS } from "./prefect-versions.ts";
 
 const ROOT = join(import.meta.dir, "..");
 /** Only ends a process that would never end. */
@@ -41,29 +39,19 @@ function fail(check: string, version: string, line: string): void {
 
 async function play(variant: PrefectVariant): Promise<void> {
   const say = (line: string) => console.log(`== ${line}`);
-  const setup = await preparePython(ROOT, variant.python, say);
-  if (!setup.ready) return fail("installation", variant.name, setup.reason);
-  const postgres = variant.hasPostgres ? await startPostgres() : null;
+  const ready = await prepareVariant(ROOT, variant, say);
+  if ("reason" in ready) return fail("installation", variant.name, ready.reason);
   try {
-    for (const file of variant.files) await playFile(variant, file, postgres?.url ?? null);
+    for (const file of variant.files) await playFile(variant.name, file, ready.env);
   } finally {
-    await postgres?.stop();
+    await ready.stop();
   }
 }
 
-async function playFile(
-  { name, python, basePath }: PrefectVariant,
-  file: string,
-  postgres: string | null,
-): Promise<void> {
+async function playFile(name: string, file: string, target: Readonly<Record<string, string>>): Promise<void> {
   const report = join(scratch, `${name}-${file.replaceAll(/\W+/g, "-")}.xml`);
   const kept = Object.entries(process.env).filter(([key]) => !/^(PREFECT_|XDG_|REAL_PREFECT_)/.test(key));
-  const env = {
-    ...Object.fromEntries(kept),
-    REAL_PREFECT_VENV: python.folder,
-    ...(basePath === undefined ? {} : { REAL_PREFECT_BASE_PATH: basePath }),
-    ...(postgres === null ? {} : { REAL_PREFECT_POSTGRES: postgres }),
-  };
+  const env = { ...Object.fromEntries(kept), ...target };
   const options = [`--timeout=${TEST_LIMIT_MS}`, "--reporter=junit", `--reporter-outfile=${report}`];
   const child = Bun.spawn([process.execPath, "test", ...options, file], {
     cwd: ROOT,

@@ -6,18 +6,24 @@
  *   bun run test lib real/offline       only test files whose path below test/ starts with that, without the checks
  *   bun run test --busy                 with two busy loops beside it, which the tests have to pass as well
  *
+ * Beside Prefect 3.8.8, the newest one and PostgreSQL are tested with a few files (`everyTime` in prefect-versions.ts), where they can be
+ * installed.
+ *
  * A test that fails is not repeated: no verdict may depend on how fast the machine is. What stood still is printed instead.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { describeGroup, loadNow, startBusyLoops, startLoadMeter } from "./machine-load.ts";
+import { prepareVariant, type ReadyVariant, VARIANTS } from "./prefect-versions.ts";
 import { preparePeer, preparePrefect } from "./python.ts";
 import { TEST_LIMIT_MS } from "./test-limit.ts";
 
 const ROOT = join(import.meta.dir, "..");
 /** Only ends a process that would never end; a test that waits for something gives up long before (test/support/time). */
 const GROUP_LIMIT_MS = 25 * 60_000;
+/** For the installation of another Prefect. Beyond it, that one is not tested, which is printed. */
+const INSTALL_LIMIT_MS = 4 * 60_000;
 const BUSY_LOOPS = 2;
 const SHOWN_SLOWEST = 10;
 
@@ -27,6 +33,8 @@ interface Outcome {
   /** One line per failure, printed at the end. */
   readonly failures: readonly string[];
   readonly seconds: readonly FileSeconds[];
+  /** Servers that could not be installed here, with the reason. They are no failures: the other tests say as much about this program. */
+  readonly untested?: readonly string[];
 }
 
 interface FileSeconds {
@@ -38,6 +46,8 @@ interface FileSeconds {
 interface Group {
   readonly name: string;
   readonly files: readonly string[];
+  /** Another Prefect than that of `.venv`. */
+  readonly prepare?: () => Promise<ReadyVariant | { readonly reason: string }>;
 }
 
 const NOTHING: Outcome = { passed: 0, failed: 0, failures: [], seconds: [] };
@@ -50,6 +60,7 @@ function sum(outcomes: readonly Outcome[]): Outcome {
       failed: a.failed + b.failed,
       failures: [...a.failures, ...b.failures],
       seconds: [...a.seconds, ...b.seconds],
+      untested: [...(a.untested ?? []), ...(b.untested ?? [])],
     }),
     NOTHING,
   );
@@ -117,8 +128,18 @@ async function runChecks(env: Record<string, string>): Promise<Outcome> {
   return sum(outcomes);
 }
 
+async function runGroup(group: Group, env: Record<string, string>): Promise<Outcome> {
+  const variant = await group.prepare?.();
+  if (variant && "reason" in variant) return { ...NOTHING, untested: [`${group.name}: ${variant.reason}`] };
+  try {
+    return await runFiles(group, { ...env, ...variant?.env });
+  } finally {
+    await variant?.stop();
+  }
+}
+
 /** Counts from the JUnit report, which lists every test. */
-async function runGroup({ name, files }: Group, env: Record<string, string>): Promise<Outcome> {
+async function runFiles({ name, files }: Group, env: Record<string, string>): Promise<Outcome> {
   const report = join(scratch, `${name.replaceAll("/", "-")}.xml`);
   const witnessed = mkdtempSync(join(scratch, "witnessed-"));
   const command = [
@@ -188,9 +209,21 @@ function lanes(): { quick: Group[]; server: Group[] } {
     tests.filter((name) => !needsServer(name)),
     (name) => (name.includes("/") ? (name.split("/")[0] ?? "") : "the tree"),
   );
+  const say = (line: string) => console.log(`== ${line}`);
+  const others = VARIANTS.filter(() => wanted.length === 0).flatMap((variant) =>
+    variant.everyTime === undefined
+      ? []
+      : [
+          {
+            name: `Prefect ${variant.name}`,
+            files: variant.everyTime,
+            prepare: () => prepareVariant(ROOT, variant, say, INSTALL_LIMIT_MS),
+          },
+        ],
+  );
   return {
     quick: [...folders].map(([name, files]) => ({ name, files: files.map(path) })),
-    server: tests.filter(needsServer).map((name) => ({ name, files: [path(name)] })),
+    server: [...others, ...tests.filter(needsServer).map((name) => ({ name, files: [path(name)] }))],
   };
 }
 
@@ -238,6 +271,7 @@ busy?.[Symbol.dispose]();
 rmSync(scratch, { recursive: true, force: true });
 console.log(`\n${outcome.failures.length === 0 ? "Nothing failed." : "Failed:"}`);
 for (const line of outcome.failures) console.log(`  ${line}`);
+for (const line of outcome.untested ?? []) console.log(`Not tested: ${line}`);
 const slowest = outcome.seconds.toSorted((a, b) => b.seconds - a.seconds).slice(0, SHOWN_SLOWEST);
 console.log("Slowest files:");
 for (const { file, seconds } of slowest) console.log(`  ${seconds.toFixed(1).padStart(6)} s  ${file}`);
