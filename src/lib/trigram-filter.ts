@@ -31,9 +31,14 @@ function hashesOf(text: string): number[] {
 
 export class TrigramFilter {
   private readonly isWanted = new Uint8Array(MASK + 1);
+  private readonly wantsOtherScripts: boolean;
 
-  /** `ordinary`: text with the usual words, to know which characters are frequent side by side. */
-  constructor(literals: readonly string[], ordinary: string) {
+  /**
+   * `ordinary`: text with the usual words, to know which characters are frequent side by side. `wantsOtherScripts`: every text with a
+   * character outside of ASCII is reported.
+   */
+  constructor(literals: readonly string[], ordinary: string, wantsOtherScripts = false) {
+    this.wantsOtherScripts = wantsOtherScripts;
     const counts = new Uint16Array(MASK + 1);
     for (const hash of hashesOf(ordinary)) counts[hash] = (counts[hash] as number) + 1;
     for (const literal of literals) {
@@ -54,13 +59,13 @@ export class TrigramFilter {
 
   /** Ignores ASCII case. */
   mayHave(text: string): boolean {
-    const { isWanted } = this;
+    const { isWanted, wantsOtherScripts } = this;
     const { length } = text;
     let hash = 0;
     for (let at = 0; at < length; at += 1) {
       const code = text.charCodeAt(at);
       hash = ((hash << SHIFT) ^ (code < 128 ? (CLASSES[code] as number) : NOT_ASCII)) & MASK;
-      if (isWanted[hash] !== 0) return true;
+      if (isWanted[hash] !== 0 || (code >= 128 && wantsOtherScripts)) return true;
     }
     return false;
   }

@@ -9,7 +9,8 @@ const BLOCK_HEADER = new RegExp(`[|>][+-]?\\d?[+-]?[ \\t]{0,8}(?:#[^\\n\\\\]{0,8
 const HEREDOC = new RegExp(`<<[-~]?["']?([A-Za-z_]\\w{0,40})["']?[ \\t]{0,8}${BREAK}`, "y");
 const TRIPLE = /[bru]{0,2}("""|'''|(?:\\{1,8}"){3})/iy;
 /** Up to the value of an object whose name is that of a secret, as in the outputs of Terraform. */
-const VALUE_FIELD = /\{[^{}]{0,200}?\\{0,8}["'](?:value|default|const)\\{0,8}["']\s{0,8}:\s{0,8}(?=\\{0,8}["'])/y;
+const VALUE_FIELD =
+  /\{(?:[^{}]{0,200}?[\s"',])?(?:value|stringValue|string_value|S|default|const)\\{0,8}["']?\s{0,8}[:=]\s{0,8}(?=\\{0,8}["'])/y;
 const MAX_BLOCK = 16_384;
 const MAX_PHRASE = 400;
 

@@ -1,7 +1,6 @@
 /** Replaces the secrets in one string. */
-import { LiteralSet } from "../../lib/literal-set.ts";
+import { LiteralSet, type Occurrence } from "../../lib/literal-set.ts";
 import { TrigramFilter } from "../../lib/trigram-filter.ts";
-import { PGPASS_LITERALS, replaceHostPasswords, replacePgpass } from "./host-passwords.ts";
 import {
   MANIFEST_LITERALS,
   replaceEncoded,
@@ -9,25 +8,40 @@ import {
   replaceSensitiveValues,
   SENSITIVE_LITERALS,
 } from "./manifest-secrets.ts";
-import { NAME_LITERALS, replaceNamedValues } from "./named-values.ts";
+import { NAME_LITERALS } from "./name-in-text.ts";
+import { replaceNamedValues } from "./named-values.ts";
 import { PRIVATE_KEY_LITERALS, replacePrivateKeys } from "./private-keys.ts";
 import { literalsOf, VOCABULARY } from "./secret-literals.ts";
 import {
   AUTH_LITERALS,
   AUTHORIZATION_LITERALS,
   CURL_LITERALS,
+  DIGEST_LITERALS,
   JWK_LITERALS,
   replaceAuthorizations,
   replaceAuths,
   replaceCurlUsers,
+  replaceDigests,
   replaceJwkMembers,
+  replaceSecureStrings,
+  SECURE_STRING_LITERALS,
 } from "./statements/authorizations.ts";
 import { COMMAND_LITERALS, replaceCommandSecrets } from "./statements/command-secrets.ts";
+import { DEVICE_LITERALS, replaceDeviceSecrets } from "./statements/device-secrets.ts";
+import { replaceForeignNamed } from "./statements/foreign-names.ts";
+import { PGPASS_LITERALS, replaceHostPasswords, replacePgpass } from "./statements/host-passwords.ts";
+import { PIPED_LITERALS, replacePipedSecrets } from "./statements/piped-secrets.ts";
+import { replaceSqlSecrets, SQL_LITERALS } from "./statements/sql-secrets.ts";
 import { replaceTokens, TOKEN_LITERALS } from "./token-forms.ts";
 import { replaceUrlPasswords, URL_PASSWORD_LITERALS } from "./url-passwords.ts";
 
-/** Applied in this order, each when one of its literals occurs. */
-const SEARCHES: readonly { readonly literals: readonly string[]; replace(text: string): string }[] = [
+interface Search {
+  readonly literals: readonly string[];
+  replace(text: string): string;
+}
+
+/** Applied in this order, each when one of its literals occurs. Tokens are replaced after the first one. At most 31. */
+const SEARCHES: readonly Search[] = [
   { literals: PRIVATE_KEY_LITERALS, replace: replacePrivateKeys },
   { literals: MANIFEST_LITERALS, replace: replaceManifestSecrets },
   { literals: URL_PASSWORD_LITERALS, replace: replaceUrlPasswords },
@@ -35,8 +49,13 @@ const SEARCHES: readonly { readonly literals: readonly string[]; replace(text: s
   { literals: AUTH_LITERALS, replace: replaceAuths },
   { literals: SENSITIVE_LITERALS, replace: replaceSensitiveValues },
   { literals: COMMAND_LITERALS, replace: replaceCommandSecrets },
+  { literals: PIPED_LITERALS, replace: replacePipedSecrets },
+  { literals: DEVICE_LITERALS, replace: replaceDeviceSecrets },
+  { literals: SQL_LITERALS, replace: replaceSqlSecrets },
   { literals: PGPASS_LITERALS, replace: replacePgpass },
   { literals: CURL_LITERALS, replace: replaceCurlUsers },
+  { literals: DIGEST_LITERALS, replace: replaceDigests },
+  { literals: SECURE_STRING_LITERALS, replace: replaceSecureStrings },
   { literals: JWK_LITERALS, replace: replaceJwkMembers },
 ];
 const NAMES = TOKEN_LITERALS.length + SEARCHES.length;
@@ -58,7 +77,7 @@ function lazySecrets(): () => LiteralSet {
 const secretLiterals = lazySecrets();
 
 /** Usual words beside Prefect's own, to choose what `TrigramFilter` looks for. */
-const ORDINARY = `${VOCABULARY} finished in state created by schedule late error failure success attempt retries data class table count rows report daily nightly pipeline worker slots pass test asia-east entrypoint infrastructure configuration access path module queue heartbeat token bearer`;
+const ORDINARY = `${VOCABULARY} finished in state created by schedule late error failure success attempt retries data class table count rows report daily nightly pipeline worker slots pass test asia-east entrypoint infrastructure configuration access path module queue heartbeat token bearer expected_start_time cache_expiration payload initial_state definitions time_unit untrackable_result backfill whimsical request required response parameters input_type inputs active reactive kitchen exchanges pages health_check capacity charge 24db2a acquire unable enabled catalog 7za8 users chapter fetch keepalive accc cced ces_c loss pass_code success_count written submitting`;
 
 /** A replacement can complete another secret, so the text is read until nothing changes. */
 const MAX_ROUNDS = 8;
@@ -69,7 +88,7 @@ const MAX_ENCODINGS = 2;
 /** `credentials`: as configured. */
 export function createTextRedactor(credentials: readonly string[]): (text: string) => string {
   const configured = literalsOf(credentials);
-  const filter = new TrigramFilter([...LITERALS.map(({ text }) => text), ...configured.forms], ORDINARY);
+  const filter = new TrigramFilter([...LITERALS.map(({ text }) => text), ...configured.forms], ORDINARY, true);
   const inText = (text: string, depth: number): string => {
     const hasLiteral = filter.mayHave(text);
     const hasHost = text.includes("@");
@@ -86,20 +105,28 @@ export function createTextRedactor(credentials: readonly string[]): (text: strin
   return (text) => (text.length < 4 ? text : inText(text, MAX_ENCODINGS));
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: everything but ASCII is meant.
+const NOT_ASCII = /[^\x00-\x7f]/;
+
+/** By search: whether one of its literals occurs. */
+function neededSearches(occurrences: readonly Occurrence[]): number {
+  let needed = 0;
+  for (const { group } of occurrences)
+    if (group >= TOKEN_LITERALS.length && group < NAMES) needed |= 1 << (group - TOKEN_LITERALS.length);
+  return needed;
+}
+
 function replaceOnce(text: string): string {
   const occurrences = secretLiterals().occurrencesIn(text);
-  if (occurrences.length === 0) return text;
-  let clean = text;
-  const groups = new Set(occurrences.map(({ group }) => group));
-  const [keys, ...others] = SEARCHES.entries();
-  for (const [index, search] of keys ? [keys] : [])
-    if (groups.has(TOKEN_LITERALS.length + index)) clean = search.replace(clean);
+  if (occurrences.length === 0) return NOT_ASCII.test(text) ? replaceForeignNamed(text) : text;
+  const needed = neededSearches(occurrences);
+  let clean = (needed & 1) === 1 ? replacePrivateKeys(text) : text;
   clean = replaceTokens(clean, clean === text ? occurrences : secretLiterals().occurrencesIn(clean));
-  for (const [index, search] of others) if (groups.has(TOKEN_LITERALS.length + index)) clean = search.replace(clean);
-  if (!groups.has(NAMES)) return clean;
+  let rest = needed >> 1;
+  for (let index = 1; rest !== 0; index += 1, rest >>= 1)
+    if ((rest & 1) === 1) clean = (SEARCHES[index] as Search).replace(clean);
+  if (NOT_ASCII.test(clean)) clean = replaceForeignNamed(clean);
   const now = clean === text ? occurrences : secretLiterals().occurrencesIn(clean);
-  return replaceNamedValues(
-    clean,
-    now.filter(({ group }) => group === NAMES),
-  );
+  const names = now.filter(({ group }) => group === NAMES);
+  return names.length === 0 ? clean : replaceNamedValues(clean, names);
 }

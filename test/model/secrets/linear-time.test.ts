@@ -82,6 +82,42 @@ const NEAR_MATCHES: readonly string[] = [
     "eyJaaaaaaaaa.",
     "[redacted:",
   ],
+  ...[
+    "identified with ",
+    "sp_addlogin 'a', ",
+    "pgp_sym_encrypt(a, ",
+    "attach 'a' as a key ",
+    "echo a | sudo ",
+    "echo -n ",
+    "<<< a",
+  ],
+  ...[
+    "snmp-server community ",
+    "radius-server a key",
+    "username a password 7 ",
+    "setuser a a ",
+    "net user a ",
+    "net use a a ",
+  ],
+  ...[
+    "Password (a",
+    "password for a",
+    "password....",
+    "password: ['a', ",
+    "password is set to ",
+    "setPassword(",
+    "password |a",
+  ],
+  ...[
+    "<password ",
+    "<td>Password</td>",
+    '<entry key="password">',
+    "пароль:",
+    "密码",
+    "password\t",
+    "nonce response=",
+    "token or ",
+  ],
 ];
 
 describe("the time is linear", () => {

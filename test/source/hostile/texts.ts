@@ -3,7 +3,7 @@
  * the asked length, so that the work for n and 4n characters can be compared.
  */
 import { INFRASTRUCTURE_TOKENS } from "../../../src/model/secrets/infrastructure-tokens.ts";
-import { NAME_LITERALS } from "../../../src/model/secrets/named-values.ts";
+import { NAME_LITERALS } from "../../../src/model/secrets/name-in-text.ts";
 import { SERVICE_TOKENS } from "../../../src/model/secrets/service-tokens.ts";
 
 export type Random = () => number;

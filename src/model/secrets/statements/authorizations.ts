@@ -1,11 +1,13 @@
 /** Replaces credentials after the name of an authentication scheme, users of curl, and the private parts of JSON web keys. */
-import { redactionMark } from "../words/redaction-mark.ts";
+import { NAMED_SECRET, redactionMark } from "../words/redaction-mark.ts";
 
 /** One of these is in every text that `replaceAuthorizations` changes. */
 export const AUTHORIZATION_LITERALS: readonly string[] = ["bearer", "basic"];
 export const CURL_LITERALS: readonly string[] = ["curl"];
 export const JWK_LITERALS: readonly string[] = ["kty"];
-export const AUTH_LITERALS: readonly string[] = ["auth", "credentials", "creds"];
+export const SECURE_STRING_LITERALS: readonly string[] = ["securestring"];
+export const DIGEST_LITERALS: readonly string[] = ["nonce"];
+export const AUTH_LITERALS: readonly string[] = ["auth", "credential", "creds", "login("];
 
 /** Long, or with a digit: "Bearer authentication" is not a token. */
 function isToken(word: string): boolean {
@@ -44,13 +46,28 @@ const AUTH_FIELD =
   /(\bauth\\{0,8}["']\s{0,8}:\s{0,8}\\{0,8}["']|\b_auth\s{0,4}=\s{0,4}["']?)([A-Za-z0-9+/]{8,4096}={0,2})/g;
 /** Two arguments in Python: `auth=("user", "password")`, `HTTPBasicAuth("user", "password")`. */
 const USER_AND_PASSWORD =
-  /(\b(?:\w{0,40}auth|\w{0,20}credentials|creds)\s{0,4}=?\s{0,4}\(\s{0,20}\\{0,8}["'][^"'\n\\]{0,128}\\{0,8}["'],\s{0,20}\\{0,8}["'])(?!\[redacted:)([^"'\n\\]{1,256})(?=\\{0,8}["']\s{0,20}[,)])/gi;
+  /(\b(?:\w{0,40}(?:auth|authentication|authprovider|authenticator|credentials?)|creds|login)\s{0,4}=?\s{0,4}\(\s{0,20}\\{0,8}["'][^"'\n\\]{0,128}\\{0,8}["'],\s{0,20}\\{0,8}["'])(?!\[redacted:)([^"'\n\\]{1,256})(?=\\{0,8}["']\s{0,20}[,)])/gi;
 
 export function replaceAuths(text: string): string {
   const field = text.replace(AUTH_FIELD, (whole, before: string, word: string) =>
     before.includes("_auth") || isBasicCredential(word) ? before + redactionMark("basic-credentials") : whole,
   );
   return field.replace(USER_AND_PASSWORD, `$1${redactionMark("basic-credentials")}`);
+}
+
+/** https://learn.microsoft.com/powershell/module/microsoft.powershell.security/convertto-securestring */
+const SECURE_STRING =
+  /(\bSecureString(?:\s{1,4}-String)?[\s(]{1,4}\\{0,8}["'])(?!\[redacted:)([^"'\n\\$]{1,256})(?=\\{0,8}["'])/gi;
+
+export function replaceSecureStrings(text: string): string {
+  return text.replace(SECURE_STRING, `$1${NAMED_SECRET}`);
+}
+
+/** The answer to a challenge can be tried against passwords: https://www.rfc-editor.org/rfc/rfc7616#section-3.4.1 */
+const DIGEST_RESPONSE = /(\bresponse\s{0,4}[=:]\s{0,4}\\{0,8}["']?)([0-9a-f]{64}|[0-9a-f]{32})(?![0-9a-f])/gi;
+
+export function replaceDigests(text: string): string {
+  return text.replace(DIGEST_RESPONSE, `$1${redactionMark("digest-response")}`);
 }
 
 /** Members of a private key: https://www.rfc-editor.org/rfc/rfc7518#section-6 */

@@ -1,4 +1,5 @@
 /** Which names of fields, variables, options and headers belong to secrets. */
+import { foreignClass } from "./foreign-words.ts";
 
 /**
  * What a value after the name can look like. "password": anything. "token": anything but words and short numbers.
@@ -7,18 +8,18 @@
 export type NameClass = "password" | "token" | "authorization" | "cookie" | null;
 
 const PASSWORDS: ReadonlySet<string> = new Set(
-  "password passwd passwrd pwd pswd psw passphrase passcode passwort kennwort userpass dbpass dbpwd userpwd psk sshpass mysqlpass pgpass storepass keypass senha wachtwoord haslo contrasena mdp motdepasse mnemonic".split(
+  "password passwd passwrd pwd pswd psw passphrase passcode passwort kennwort psswd pasword passowrd passwrod pword heslo salasana parola adgangskode passord losenord geslo lozinka userpass dbpass dbpwd userpwd psk sshpass mysqlpass pgpass storepass keypass senha wachtwoord haslo contrasena mdp motdepasse mnemonic".split(
     " ",
   ),
 );
 const TOKENS: ReadonlySet<string> = new Set(
-  "secret token apikey authkey accesskey privatekey secretkey signingkey encryptionkey masterkey licensekey accountkey sharedkey authtoken accesstoken refreshtoken bearertoken sessiontoken bottoken csrftoken xsrftoken sessionid sessid phpsessid jsessionid credential creds signature sig sas pat jwt dsn".split(
+  "secret token apikey authkey accesskey privatekey secretkey signingkey encryptionkey masterkey licensekey accountkey sharedkey authtoken accesstoken refreshtoken bearertoken sessiontoken bottoken csrftoken xsrftoken sessionid sessid phpsessid jsessionid credential creds signature sig sas pat jwt dsn passkey clave".split(
     " ",
   ),
 );
 /** Before "key". Prefect has cache keys, task keys, idempotency keys and others that are no secrets. */
 const KEYS: ReadonlySet<string> = new Set(
-  "api access private secret account shared preshared encryption decryption signing master license auth subscription application app client service session write admin ssh deploy rsa aes hmac crypto cipher webhook routing integration ingest ingestion instrumentation consumer publish webapi fernet vault".split(
+  "api access private secret account shared preshared functions encryption decryption signing master license auth subscription application app client service session write admin ssh deploy rsa aes hmac crypto cipher webhook routing integration ingest ingestion instrumentation consumer publish webapi fernet vault".split(
     " ",
   ),
 );
@@ -36,19 +37,24 @@ const PLAIN_TOKENS: ReadonlySet<string> = new Set(
 );
 /** After the words that name a secret, these change nothing. */
 const SUFFIXES: ReadonlySet<string> = new Set(
-  "value val b64 base64 plain plaintext text raw str string base old new current previous prod dev test staging live data".split(
+  "bytes value val b64 base64 plain plaintext text raw str string base old new current previous prod dev test staging live data".split(
     " ",
   ),
 );
+/** Before "code". */
+const CODES: ReadonlySet<string> = new Set("access recovery backup activation".split(" "));
 const GLUED =
-  /(?:password|passwd|passphrase|apikey|api_?key|secretkey|accesskey|privatekey|authtoken|accesstoken|secrettoken|clientsecret|accountkey)$/;
+  /(?:password|passwd|passphrase|apikey|api_?key|secretkey|accesskey|privatekey|authtoken|accesstoken|secrettoken|clientsecret|accountkey|accesscode|passcode)$/;
 
-/** Before "phrase" and "key" when a space separates the words. */
-export const FIRST_WORD = /(?:^|[^A-Za-z0-9])(?:seed|recovery|private|api|secret|access|encryption|signing|license) $/i;
+/** Before "phrase", "key", "code", "passe" and "sandi" when a space separates the words. */
+export const FIRST_WORD =
+  /(?:^|[^A-Za-z0-9])(?:seed|recovery|private|api|secret|access|encryption|signing|license|master|shared|pre-shared|pass|backup|activation|mot de|kata) $/i;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: everything but ASCII is meant.
+const IS_ASCII = /^[\x00-\x7f]*$/;
 
 function withoutAccents(name: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything but ASCII is meant.
-  return /^[\x00-\x7f]*$/.test(name)
+  return IS_ASCII.test(name)
     ? name
     : name
         .normalize("NFD")
@@ -57,6 +63,7 @@ function withoutAccents(name: string): string {
 }
 
 export function nameWords(name: string): string[] {
+  if (/^[a-z]+$/.test(name)) return [name];
   return withoutAccents(name)
     .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
     .replace(/([A-Z])([A-Z][a-z])/g, "$1_$2")
@@ -72,7 +79,9 @@ function classOfWords(words: readonly string[]): NameClass {
   if (last === "cookie" || last === "cookies") return "cookie";
   if (PASSWORDS.has(last)) return "password";
   if (last === "phrase" && /^(?:seed|recovery|mnemonic|pass)$/.test(before ?? "")) return "password";
-  if (last === "passe" && before === "de") return "password";
+  if ((last === "passe" && before === "de") || (last === "sandi" && before === "kata")) return "password";
+  if (last === "code" && before === "pass") return "password";
+  if (last === "code" && CODES.has(before ?? "")) return "token";
   if (last === "id" && /^(?:session|sess)$/.test(before ?? "")) return "token";
   // Alone it is also a number of passed tests, or a word of a sentence.
   if ((last === "pass" || last === "pw") && before === undefined) return "token";
@@ -98,11 +107,15 @@ export function isFolderName(name: string): boolean {
 /** The name belongs to other things too: only a value that looks random is a secret. */
 export function isWeakName(name: string): boolean {
   const words = nameWords(name);
-  return words.length < 2 || /^sess(?:ion)?$/.test(words.at(-2) ?? "");
+  return words.length < 2 || /^sess(?:ion)?$/.test(words.at(-2) ?? "") || /code$/.test(words.at(-1) ?? "");
 }
 
 export function classOfName(name: string): NameClass {
   if (name.length > 160 || FOLDERS.test(name)) return null;
+  if (!IS_ASCII.test(name)) {
+    const foreign = foreignClass(name);
+    if (foreign !== null) return foreign;
+  }
   if (/(?:^|\.)account\.key\./.test(name)) return "token";
   const words = nameWords(name);
   for (let last = words.pop(); last !== undefined; last = words.pop()) {

@@ -1,6 +1,6 @@
 /** Replaces passwords before a host without a scheme: `user:password@host`, `user/password@host` of Oracle, and lines of `.pgpass`. */
-import { redactionMark } from "./words/redaction-mark.ts";
-import { looksGenerated, looksRandom } from "./words/secret-values.ts";
+import { redactionMark } from "../words/redaction-mark.ts";
+import { looksGenerated, looksRandom } from "../words/secret-values.ts";
 
 const MARK = redactionMark("url-password");
 
