@@ -86,6 +86,8 @@ const PRIORITIES = { source: "audit", ask: "verify", repair: "verify" } as const
 /** Throws AppError when Prefect does not answer, and `not_found` when nothing is covered yet. */
 export async function audit(ctx: EngineContext, options: AuditOptions, signal: AbortSignal): Promise<AuditReport> {
   const startedUs = ctx.clock.nowUs();
+  const wrongHours = ctx.ingest.auditRunHours();
+  if (wrongHours > 0) ctx.logger.error("counts of runs per hour were wrong and have been made again", { wrongHours });
   const before = countsBefore(ctx, options);
   await catchUp(ctx, signal);
   const range = auditedRange(ctx, options);

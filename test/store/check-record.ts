@@ -2,6 +2,7 @@ import { gapsIn } from "../../src/model/freshness.ts";
 import { coveredRanges } from "../../src/store/coverage.ts";
 import type { RecordDb } from "../../src/store/database.ts";
 import { findEventIdsBetween } from "../../src/store/events/events.ts";
+import { auditRunHours } from "../../src/store/runs/run-hours.ts";
 import { nthEvent, nthUs } from "./record-process.ts";
 
 /** Problems of a record that `record-process.ts ingest` has filled; empty when there are none. */
@@ -10,7 +11,7 @@ export function findFaults(db: RecordDb): string[] {
   const one = <T>(sql: string) => db.sqlite.query<T, []>(sql).get();
   const integrity = one<{ integrity_check: string }>("PRAGMA integrity_check")?.integrity_check;
   if (integrity !== "ok") faults.push(`integrity: ${integrity}`);
-  for (const fts of ["block_fts", "log_fts"]) {
+  for (const fts of ["block_fts", "log_fts", "run_name_fts"]) {
     try {
       db.sqlite.run(`INSERT INTO ${fts}(${fts}) VALUES ('integrity-check')`);
     } catch (error) {
@@ -24,6 +25,8 @@ export function findFaults(db: RecordDb): string[] {
   const hours = one<{ n: number }>("SELECT sum(n) AS n FROM event_hour")?.n ?? 0;
   const rows = one<{ n: number }>("SELECT count(*) AS n FROM event")?.n ?? 0;
   if (hours !== rows) faults.push(`${hours} counted by hour, ${rows} held`);
+  const runHours = auditRunHours(db);
+  if (runHours !== 0) faults.push(`${runHours} counts of runs per hour are wrong`);
   const unnamed = one<{ n: number }>(
     "SELECT count(*) AS n FROM event e WHERE NOT EXISTS (SELECT 1 FROM related r WHERE r.t = e.t AND r.name_id = e.name_id AND r.res_id IN (SELECT id FROM resource WHERE resource_id LIKE 'shop.shelf.%')) AND e.t % 50 = 0",
   );

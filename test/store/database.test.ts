@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { parseSearchTerms } from "../../src/model/text/search-terms.ts";
 import {
   type Database,
   inSnapshot,
@@ -24,6 +25,8 @@ import { createEventWriter, findEventRange, findEvents } from "../../src/store/e
 import { expectedNames, MIGRATIONS, RECORD_VERSION } from "../../src/store/file/migrations.ts";
 import { ensureDataDir, recordFileName } from "../../src/store/file/record-file.ts";
 import { isDamage, sqliteCode } from "../../src/store/file/store-error.ts";
+import { auditRunHours, countRunStates } from "../../src/store/runs/run-hours.ts";
+import { findRunsByWords } from "../../src/store/search/names-by-words.ts";
 import { findStateJson } from "../../src/store/sync-state.ts";
 import { anEvent, anId, at } from "../support/builders.ts";
 import { errorOf } from "../support/failure-of.ts";
@@ -194,6 +197,38 @@ test("a file of the first version is upgraded, and what it indexed is known to h
   const db = openRecord(file, "write");
   expect(db.notice).toBeNull();
   expect(findStateJson(db, "text.before")).toEqual({ block: 7, log: 0 });
+  db.close();
+});
+
+test("a file with runs gets their counts and names by the upgrade, also after a first attempt was killed", () => {
+  const file = tempRecordFile();
+  mkdirSync(dirname(file), { recursive: true });
+  const sqlite = plain(file);
+  for (const { sql } of MIGRATIONS.slice(0, 2)) sqlite.run(sql);
+  sqlite.run("PRAGMA user_version = 2");
+  const runs = ["x'01', 'amber-heron', 'FAILED', 7200000000", "x'02', 'amber-heron', 'RUNNING', 7200000001"];
+  for (const run of [...runs, "x'03', 'blue-lion', 'FAILED', 3600000000"]) {
+    sqlite.run(
+      `INSERT INTO flow_run(id, name, state_type, start_us, auto_scheduled, run_count, total_run_time, tags) VALUES (${run}, 0, 1, 0, '[]')`,
+    );
+  }
+  // A killed process leaves a transaction that the next connection rolls back.
+  sqlite.run("BEGIN EXCLUSIVE");
+  sqlite.run(MIGRATIONS[2]?.sql ?? "");
+  sqlite.run("ROLLBACK");
+  sqlite.close();
+  const db = openRecord(file, "write");
+  expect(db.notice).toBeNull();
+  expect(countRunStates(db, { fromUs: 3_600_000_000, toUs: 10_799_999_999 })).toEqual([
+    { type: "FAILED", isLate: false, count: 2 },
+    { type: "RUNNING", isLate: false, count: 1 },
+  ]);
+  expect(auditRunHours(db)).toBe(0);
+  const found = findRunsByWords(db, ["flow_run"], parseSearchTerms("heron"), null, { offset: 0, limit: 9 });
+  expect(found.map(({ name, beginUs }) => [name, beginUs])).toEqual([
+    ["amber-heron", 7_200_000_001],
+    ["amber-heron", 7_200_000_000],
+  ]);
   db.close();
 });
 

@@ -5,7 +5,7 @@ import { formatIsoUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import type { JsonObject } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
-import { countRunStates } from "../../store/runs/runs-in-window.ts";
+import { countRunStates } from "../../store/runs/run-hours.ts";
 import type { LiveReader } from "../source/live.ts";
 
 /** `scheduled` is without late runs. `total` is the sum of all others. */

@@ -24,11 +24,14 @@ export function lastOldTexts(db: RecordDb): { readonly block: number; readonly l
   return (findStateJson(db, "text.before") as { block: number; log: number } | null) ?? { block: 0, log: 0 };
 }
 
+/** The words of an index, as tables. */
+type WordTable = "block_word" | "log_word" | "run_name_word";
+
 /** Parts of words are looked up among the words of the index. With more of them than this, the index does not narrow a search. */
 const MAX_WORDS_WITH_PART = 500;
 
 /** A query that every text with the terms satisfies; null when no word narrows it. `words`: the table of the index's words. */
-export function queryOfTerms(db: RecordDb, words: "block_word" | "log_word", terms: SearchTerms): WordQuery | null {
+export function queryOfTerms(db: RecordDb, words: WordTable, terms: SearchTerms): WordQuery | null {
   const parts = new Set<string>();
   for (const { word, isPrefix, isSuffix } of searchWords(terms)) {
     if (!isSuffix) parts.add(`${quoted(indexWord(word))}${isPrefix ? "*" : ""}`);

@@ -1,5 +1,6 @@
 import record from "../../../drizzle/0000_record.sql" with { type: "text" };
 import textParts from "../../../drizzle/0001_text_parts.sql" with { type: "text" };
+import runCountsAndNames from "../../../drizzle/0002_run_counts_and_names.sql" with { type: "text" };
 
 /**
  * All migrations in order, embedded so that the bundle and compiled binaries contain them. `PRAGMA user_version` of a
@@ -8,6 +9,7 @@ import textParts from "../../../drizzle/0001_text_parts.sql" with { type: "text"
 export const MIGRATIONS: readonly { readonly name: string; readonly sql: string }[] = [
   { name: "0000_record", sql: record },
   { name: "0001_text_parts", sql: textParts },
+  { name: "0002_run_counts_and_names", sql: runCountsAndNames },
 ];
 
 /** The version of a file that this program writes. */

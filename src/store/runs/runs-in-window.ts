@@ -10,25 +10,7 @@ import { FAILED_SQL, TERMINAL_SQL } from "../state-types.ts";
 import { SCOPE_OF_RUN } from "./ended-runs.ts";
 import type { FlowRunRow } from "./flow-runs.ts";
 import { idBytes, idText } from "./run-columns.ts";
-
-export interface StateCount {
-  /** State type in upper case, such as `SCHEDULED`. */
-  readonly type: string | null;
-  /** The state is named Late. */
-  readonly isLate: boolean;
-  readonly count: number;
-}
-
-/** Runs of the window by state type, late ones apart. */
-export function countRunStates(db: RecordDb, { fromUs, toUs }: TimeRange): StateCount[] {
-  return db
-    .prepare<{ type: string | null; late: number | null; count: number }, [number, number]>(
-      `SELECT state_type AS type, state_name = 'Late' AS late, count(*) AS count FROM flow_run
-       WHERE begin_us BETWEEN ? AND ? AND deleted_us IS NULL GROUP BY 1, 2`,
-    )
-    .all(fromUs, toUs)
-    .map(({ type, late, count }) => ({ type, isLate: late === 1, count }));
-}
+import { countStartedRuns } from "./run-hours.ts";
 
 export type ProblemRunRow = Pick<
   FlowRunRow,
@@ -79,19 +61,21 @@ export function findRunsWithErrors(db: RecordDb, owner: RunOwner, window: TimeRa
 
 /**
  * Number of started runs of the window, and of those among them that are running or whose lines were not read after the last of them
- * is expected. A reading since `recentUs` (server clock) is late enough for an answer about now.
+ * is expected. A reading since `recentUs` (server clock) is late enough for an answer about now. The work grows with the number of runs
+ * whose lines were read, not with that of all runs.
  */
 export function countRunsWithoutLogs(
   db: RecordDb,
   window: TimeRange,
   recentUs: ServerUs,
 ): { runs: number; missing: number } {
-  const count = db.prepare<{ runs: number; missing: number }, [number, number, number, number]>(
-    `SELECT count(*) AS runs,
-       coalesce(sum(r.state_type NOT IN (${TERMINAL_SQL}) OR NOT EXISTS (SELECT 1 FROM coverage c WHERE c.kind = 'log'
-         AND c.scope = ${SCOPE_OF_RUN} AND c.to_us >= coalesce(r.end_us, r.state_us)
-         AND c.to_us >= min(coalesce(r.end_us, r.state_us) + ?, ?))), 0) AS missing
-     FROM flow_run r WHERE begin_us BETWEEN ? AND ? AND start_us IS NOT NULL AND deleted_us IS NULL`,
+  const runs = countStartedRuns(db, window);
+  const read = db.prepare<{ n: number }, [number, number, number, number]>(
+    `SELECT count(DISTINCT r.id) AS n FROM coverage c CROSS JOIN flow_run r ON r.id = unhex(replace(c.scope, '-', ''))
+     WHERE c.kind = 'log' AND r.begin_us BETWEEN ? AND ? AND r.start_us IS NOT NULL AND r.deleted_us IS NULL
+       AND r.state_type IN (${TERMINAL_SQL}) AND c.scope = ${SCOPE_OF_RUN} AND c.to_us >= coalesce(r.end_us, r.state_us)
+       AND c.to_us >= min(coalesce(r.end_us, r.state_us) + ?, ?)`,
   );
-  return count.get(LAST_LOG_DELAY_US, recentUs, window.fromUs, window.toUs) ?? { runs: 0, missing: 0 };
+  const whole = read.get(window.fromUs, window.toUs, LAST_LOG_DELAY_US, recentUs)?.n ?? 0;
+  return { runs, missing: runs - whole };
 }

@@ -1,7 +1,10 @@
 import { sql } from "drizzle-orm";
-import { index, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { index, integer, primaryKey, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { LocalUs, ServerUs } from "../../lib/time.ts";
 import { blob } from "./blob.ts";
+
+/** The time by which found runs are sorted. `search/names-by-words.ts` has the same expression, so that it can use the index. */
+const NEWEST = sql`coalesce(start_us, expected_us, state_us, 0)`;
 
 const state = {
   state_id: blob(),
@@ -57,6 +60,7 @@ export const flowRun = sqliteTable(
     index("flow_run_flow").on(table.flow_id, table.begin_us),
     index("flow_run_deployment").on(table.deployment_id, table.begin_us),
     index("flow_run_name").on(table.name, table.created_us),
+    index("flow_run_newest").on(NEWEST),
     index("flow_run_parent")
       .on(table.parent_task_run_id)
       .where(sql`${sql.identifier("parent_task_run_id")} IS NOT NULL`),
@@ -85,11 +89,38 @@ export const taskRun = sqliteTable(
     index("task_run_flow_run").on(table.flow_run_id, table.expected_us),
     index("task_run_expected").on(table.expected_us, table.created_us),
     index("task_run_state").on(table.state_type, table.state_us),
+    index("task_run_name").on(table.name),
+    index("task_run_newest").on(NEWEST),
     // For retention: few rows are of runs that Prefect has deleted.
     index("task_run_deleted")
       .on(table.deleted_us)
       .where(sql`${sql.identifier("deleted_us")} IS NOT NULL`),
   ],
+);
+
+/**
+ * Number of flow runs per hour of `begin_us` (hours since 1970) and state, without deleted runs and those without a time. `late`: 1 for
+ * the state named Late. `started`: those among them that have started. Triggers on `flow_run` keep it exact.
+ */
+export const runHour = sqliteTable(
+  "run_hour",
+  {
+    hour: integer().notNull(),
+    /** `state_type`; empty for none. */
+    state: text().notNull(),
+    late: integer().notNull(),
+    n: integer().notNull(),
+    started: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.hour, table.state, table.late] })],
+);
+
+/** The different names of flow runs and task runs. Triggers add and remove them, and keep the index of their words (`run_name_fts`). */
+export const knownRunName = sqliteTable(
+  "run_name",
+  { id: integer().primaryKey(), name: text().notNull().unique() },
+  // FTS5 splits other names differently from `wordsOf`, so all of them are looked at.
+  (table) => [index("run_name_beyond_ascii").on(table.id).where(sql`name GLOB '*[^ -~]*'`)],
 );
 
 export type FlowRunRow = Readonly<typeof flowRun.$inferSelect>;

@@ -8,6 +8,7 @@ import type { SnapshotKind } from "../../model/objects.ts";
 import { matchesSearch, type SearchTerms, searchWords, shownParts } from "../../model/text/search-terms.ts";
 import { wordsOfAll } from "../../model/text/words.ts";
 import type { RecordDb } from "../database.ts";
+import { queryOfTerms } from "../events/word-index.ts";
 import { idText } from "../runs/run-columns.ts";
 
 export interface FoundRun {
@@ -24,29 +25,90 @@ interface Page {
   readonly limit: number;
 }
 
+/** The expression of the indexes `flow_run_newest` and `task_run_newest`. */
 const BEGIN = "coalesce(start_us, expected_us, state_us, 0)";
 
-/** Runs whose name has all the terms, newest first. All names are read, which takes about 10 ms for 100,000 of them. */
+type Table = "flow_run" | "task_run";
+type RunRow = Omit<FoundRun, "id"> & { readonly id: Uint8Array };
+
+/** With more different names than this the words are so frequent that enough runs are found by reading from the newest one on. */
+const MAX_NAMES = 500;
+
+/** Runs whose name has all the terms, newest first: those of the names that the word index finds, or all of them from the newest on. */
 export function findRunsByWords(
   db: RecordDb,
-  tables: readonly ("flow_run" | "task_run")[],
+  tables: readonly Table[],
   terms: SearchTerms,
   range: TimeRange | null,
   page: Page,
 ): FoundRun[] {
-  const { where, words } = textCondition(terms, "name");
-  const parts = tables.map(
-    (table) =>
-      `SELECT '${table}' AS type, id, name, state_name AS state, ${BEGIN} AS beginUs FROM ${table}
-       WHERE deleted_us IS NULL AND ${where} AND ${BEGIN} BETWEEN ? AND ?`,
+  const bounds = range ?? { fromUs: Number.MIN_SAFE_INTEGER, toUs: Number.MAX_SAFE_INTEGER };
+  const names = namesWithWords(db, terms);
+  const rows = tables.map((table) =>
+    names ? runsOfNames(db, table, names, bounds) : newestRuns(db, table, terms, bounds),
   );
-  const bounds = range ? [range.fromUs, range.toUs] : [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER];
-  const rows = db
-    .prepare<Omit<FoundRun, "id"> & { readonly id: Uint8Array }, (string | number)[]>(
-      `${parts.join(" UNION ALL ")} ORDER BY beginUs DESC, id`,
+  return take(newestFirst(rows), terms, page).map((row) => ({ ...row, id: idText(row.id) }));
+}
+
+/** Names that can have the terms; null when there are too many of them, or no word narrows them. */
+function namesWithWords(db: RecordDb, terms: SearchTerms): readonly string[] | null {
+  const query = queryOfTerms(db, "run_name_word", terms);
+  if (query === null) return null;
+  // Names beyond ASCII have other words in the index (`model/text/words.ts`).
+  const find = db.prepare<{ name: string }, [string, number]>(
+    `SELECT name FROM run_name WHERE id IN (
+       SELECT rowid FROM run_name_fts WHERE run_name_fts MATCH ?
+       UNION SELECT id FROM run_name WHERE name GLOB '*[^ -~]*') LIMIT ?`,
+  );
+  const names = find.all(query.match, MAX_NAMES + 1).map(({ name }) => name);
+  return names.length > MAX_NAMES ? null : names;
+}
+
+function runsOfNames(
+  db: RecordDb,
+  table: Table,
+  names: readonly string[],
+  { fromUs, toUs }: TimeRange,
+): Iterable<RunRow> {
+  return db
+    .prepare<RunRow, [string, number, number]>(
+      `SELECT '${table}' AS type, id, name, state_name AS state, ${BEGIN} AS beginUs FROM ${table} INDEXED BY ${table}_name
+       WHERE name IN (SELECT value FROM json_each(?)) AND deleted_us IS NULL AND ${BEGIN} BETWEEN ? AND ?
+       ORDER BY beginUs DESC, id`,
     )
-    .iterate(...tables.flatMap(() => [...words, ...bounds]));
-  return take(rows, terms, page).map((row) => ({ ...row, id: idText(row.id) }));
+    .iterate(JSON.stringify(names), fromUs, toUs);
+}
+
+function newestRuns(db: RecordDb, table: Table, terms: SearchTerms, { fromUs, toUs }: TimeRange): Iterable<RunRow> {
+  const { where, words } = textCondition(terms, "name");
+  return db
+    .prepare<RunRow, (string | number)[]>(
+      `SELECT '${table}' AS type, id, name, state_name AS state, ${BEGIN} AS beginUs FROM ${table} INDEXED BY ${table}_newest
+       WHERE ${BEGIN} BETWEEN ? AND ? AND deleted_us IS NULL AND ${where} ORDER BY ${BEGIN} DESC, id`,
+    )
+    .iterate(fromUs, toUs, ...words);
+}
+
+/** Merges lists that are in this order, as far as they are read. */
+function* newestFirst(lists: readonly Iterable<RunRow>[]): Generator<RunRow> {
+  const open = lists.map((list) => list[Symbol.iterator]());
+  const heads = open.map((one) => one.next().value as RunRow | undefined);
+  try {
+    for (;;) {
+      const at = heads.reduce((best, row, index) => (isBefore(row, heads[best]) ? index : best), 0);
+      const row = heads[at];
+      if (row === undefined) return;
+      yield row;
+      heads[at] = open[at]?.next().value;
+    }
+  } finally {
+    for (const one of open) one.return?.();
+  }
+}
+
+function isBefore(row: RunRow | undefined, other: RunRow | undefined): boolean {
+  if (row === undefined || other === undefined) return row !== undefined;
+  return row.beginUs > other.beginUs || (row.beginUs === other.beginUs && Buffer.compare(row.id, other.id) < 0);
 }
 
 export interface FoundObject {

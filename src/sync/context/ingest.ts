@@ -28,6 +28,7 @@ import { upsertLogs } from "../../store/logs/logs.ts";
 import { upsertNewestObjects, upsertObjects } from "../../store/objects/objects.ts";
 import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../store/runs/flow-runs.ts";
 import { foldRunEvents } from "../../store/runs/fold-events.ts";
+import { auditRunHours } from "../../store/runs/run-hours.ts";
 import { markTaskRunsDeleted, upsertTaskRuns } from "../../store/runs/task-runs.ts";
 import { type Fact, type FactKey, putFact, putStateJson } from "../../store/sync-state.ts";
 import type { ServerClock } from "../server/server-clock.ts";
@@ -288,6 +289,11 @@ export class Ingest {
       putStateJson(this.db, key, value, this.clock.nowUs());
       if (drop !== undefined) putStateJson(this.db, drop, null, this.clock.nowUs());
     });
+  }
+
+  /** Compares the counts of runs per hour with the rows, and counts again where they differ. Returns how many were wrong. */
+  auditRunHours(): number {
+    return this.repairs.transaction(() => auditRunHours(this.db));
   }
 
   /**

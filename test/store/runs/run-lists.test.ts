@@ -5,13 +5,9 @@ import { addCoverage } from "../../../src/store/coverage.ts";
 import { inTransaction } from "../../../src/store/database.ts";
 import { findActiveRuns, findRunningTaskRunTags } from "../../../src/store/runs/active-runs.ts";
 import { upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
+import { countRunStates } from "../../../src/store/runs/run-hours.ts";
 import { findFlowRunIdsBelow, findRunNames } from "../../../src/store/runs/run-tree.ts";
-import {
-  countRunStates,
-  countRunsWithoutLogs,
-  findProblemRuns,
-  findRunsWithErrors,
-} from "../../../src/store/runs/runs-in-window.ts";
+import { countRunsWithoutLogs, findProblemRuns, findRunsWithErrors } from "../../../src/store/runs/runs-in-window.ts";
 import { countRunsOfDeployment, findNextRuns, findStartedRuns } from "../../../src/store/runs/runs-of-owner.ts";
 import { upsertTaskRuns } from "../../../src/store/runs/task-runs.ts";
 import { aFlowRun, anId, aTaskRun, at, T0_US } from "../../support/builders.ts";

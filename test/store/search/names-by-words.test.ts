@@ -62,6 +62,57 @@ test("runs are limited to a range of time", () => {
   ]);
 });
 
+test("names are found after runs were renamed and deleted, and not under names that no run has any more", () => {
+  using db = aRecord();
+  const find = (query: string) =>
+    findRunsByWords(db, ["flow_run", "task_run"], parseSearchTerms(query), null, PAGE).map(({ name }) => name);
+  db.sqlite.run("UPDATE flow_run SET name = 'blue-whale' WHERE name = 'amber-heron'");
+  expect([find("blue"), find("amber"), find("whale*"), find("*hal*")]).toEqual([
+    ["blue-whale"],
+    ["amber-lion"],
+    ["blue-whale"],
+    ["blue-whale"],
+  ]);
+  db.sqlite.run("UPDATE task_run SET name = 'blue-whale'");
+  db.sqlite.run("DELETE FROM flow_run WHERE name = 'blue-whale'");
+  expect(find("whale")).toEqual(["blue-whale"]);
+  db.sqlite.run("DELETE FROM task_run");
+  expect(find("whale")).toEqual([]);
+  expect(db.sqlite.query("SELECT name FROM run_name ORDER BY name").all()).toEqual([
+    { name: "Größe-heron" },
+    { name: "amber-lion" },
+  ]);
+  db.sqlite.run("INSERT INTO run_name_fts(run_name_fts) VALUES ('integrity-check')");
+});
+
+test("words of many names find the same runs as words of few", () => {
+  using db = memoryRecord();
+  const runs = Array.from({ length: 1_200 }, (_, n) =>
+    aFlowRun({ name: `load-${n % 3 === 0 ? "heron" : "lion"}-${n}`, start_time: at(n % 700) }),
+  );
+  const tasks = Array.from({ length: 300 }, (_, n) => aTaskRun({ name: `load ${n} heron`, start_time: at(n * 2) }));
+  inTransaction(db, () => {
+    upsertFlowRuns(db, runs, T0_US);
+    upsertTaskRuns(db, tasks, T0_US);
+  });
+  const expected = db.sqlite
+    .query<{ name: string }, []>(
+      `SELECT name FROM (SELECT id, name, start_us FROM flow_run UNION ALL SELECT id, name, start_us FROM task_run)
+       WHERE name LIKE '%heron%' ORDER BY start_us DESC, id`,
+    )
+    .all()
+    .map(({ name }) => name);
+  const find = (query: string, offset = 0, limit = 50) =>
+    findRunsByWords(db, ["flow_run", "task_run"], parseSearchTerms(query), null, { offset, limit }).map(
+      ({ name }) => name,
+    );
+  expect(expected.length).toBe(700);
+  expect(find("heron load")).toEqual(expected.slice(0, 50));
+  expect(find("heron", 650, 100)).toEqual(expected.slice(650));
+  expect(find("heron -lion load 299")).toEqual(["load 299 heron"]);
+  expect(find("*aven*")).toEqual([]);
+});
+
 test("objects are found by name and kind", () => {
   using db = aRecord();
   const find = (kinds: ("flow" | "deployment")[]) =>
