@@ -1,4 +1,5 @@
 /** One replay of a recorded family: its rows as a Prefect server would show them at a given moment. */
+import { largest } from "../lib/lists.ts";
 import { parseIsoUs } from "../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID } from "../model/events/event.ts";
 import type { FlowRun, Json, JsonObject, Log, State, TaskRun } from "../model/objects.ts";
@@ -28,7 +29,7 @@ export class FamilyReplay {
       ...rows.logs.map((log) => log.created),
       ...[...rows.flow_runs, ...rows.task_runs].flatMap((run) => [run.created, run.end_time]),
     ];
-    this.settledUs = Math.max(...moments.map(usOf));
+    this.settledUs = largest(moments.map(usOf));
   }
 
   flowRuns(nowUs: number): FlowRun[] {

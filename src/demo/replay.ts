@@ -1,4 +1,5 @@
 /** The replayed workspace: everything that has happened up to a moment, and what is due next. */
+import { append } from "../lib/lists.ts";
 import { SECOND_US } from "../lib/time.ts";
 import type { PrefectEvent } from "../model/events/event.ts";
 import type { Deployment, FlowRun, Log, State, TaskRun, Worker, WorkPool, WorkQueue } from "../model/objects.ts";
@@ -168,7 +169,8 @@ export class Replay {
     const ids = new Set(oldest.flatMap((replay) => replay.rows.events.map((event) => event.id)));
     this.replays = this.replays.filter((replay) => !oldest.includes(replay));
     const kept = this.events.filter((stored) => !ids.has(stored.event.id));
-    this.events.splice(0, this.events.length, ...kept);
+    this.events.length = 0;
+    append(this.events, kept);
   }
 
   private nextCopy(): string {

@@ -2,6 +2,8 @@
  * Finds which of many short literals occur in a text, in one pass whose cost does not grow with their number (the automaton of
  * Aho and Corasick, https://doi.org/10.1145/360825.360855). ASCII case is ignored.
  */
+import { append } from "./lists.ts";
+
 export interface Literal {
   readonly text: string;
   /** What is reported when the literal occurs. */
@@ -100,7 +102,7 @@ export class LiteralSet {
         const [of = 0, child = 0] = [own[step], own[step + 1]];
         const other = state === 0 ? 0 : (table[row | of] as number) & ~IS_END;
         fallback[child] = other;
-        ends[child]?.push(...(ends[other] ?? []));
+        append(ends[child] ?? [], ends[other] ?? []);
         table[(state << CLASS_BITS) | of] = child | ((ends[child]?.length ?? 0) > 0 ? IS_END : 0);
         queue.push(child);
       }

@@ -1,4 +1,5 @@
 import { stringSimilarity } from "string-similarity-js";
+import { largest } from "./lists.ts";
 
 /** Of longer texts only the beginning is compared, and of a text only so many parts: a workspace has thousands of names. */
 const LONGEST_COMPARED = 200;
@@ -32,7 +33,7 @@ export function closest(
       const parts = [candidate, ...partsOf(candidate.slice(0, LONGEST_COMPARED)).slice(0, MOST_PARTS)];
       return {
         candidate,
-        score: Math.max(...parts.map((part) => similarity(wanted, part.slice(0, LONGEST_COMPARED)))),
+        score: largest(parts.map((part) => similarity(wanted, part.slice(0, LONGEST_COMPARED)))),
       };
     })
     .filter(({ score }) => score >= 0.4)

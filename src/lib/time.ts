@@ -1,3 +1,4 @@
+import { largest, smallest } from "./lists.ts";
 import type { Sentence } from "./shown-text.ts";
 
 /**
@@ -49,7 +50,12 @@ export function addUs<T extends LocalUs | ServerUs>(moment: T, us: number): T {
 
 /** The latest of moments of one clock. */
 export function latestUs<T extends LocalUs | ServerUs>(...moments: readonly T[]): T {
-  return Math.max(...moments) as T;
+  return latestOf(moments);
+}
+
+/** The same for a list of any length. */
+export function latestOf<T extends LocalUs | ServerUs>(moments: Iterable<T>): T {
+  return largest(moments) as T;
 }
 
 /** The moment cut down to a whole microsecond, for storing. */
@@ -64,7 +70,12 @@ export function ceilUs<T extends LocalUs | ServerUs>(moment: T): T {
 
 /** The earliest of moments of one clock. */
 export function earliestUs<T extends LocalUs | ServerUs>(...moments: readonly T[]): T {
-  return Math.min(...moments) as T;
+  return earliestOf(moments);
+}
+
+/** The same for a list of any length. */
+export function earliestOf<T extends LocalUs | ServerUs>(moments: Iterable<T>): T {
+  return smallest(moments) as T;
 }
 
 const FULL = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?$/;

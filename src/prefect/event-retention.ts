@@ -2,7 +2,9 @@
  * How long a server keeps events. Its vacuum runs once an hour and deletes the events that are older than the retention then.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/services/db_vacuum.py
  */
+
 import { isJsonNumber, isJsonObject } from "../lib/exact-json.ts";
+import { smallest } from "../lib/lists.ts";
 import { addUs, DAY_US, MINUTE_US, parseDurationUs, SECOND_US, type ServerUs } from "../lib/time.ts";
 import type { JsonObject } from "../model/objects.ts";
 import type { CallOptions, PrefectApi } from "./api.ts";
@@ -41,7 +43,7 @@ export function retentionOf(settings: JsonObject): EventRetention {
   const us = durationUs(at(settings, ["server", "events", "retention_period"])) ?? DEFAULT_RETENTION_US;
   const overrides = at(settings, ["server", "services", "db_vacuum", "event_retention_overrides"]);
   const periods = isJsonObject(overrides) ? Object.values(overrides) : [];
-  return { us, shortestUs: Math.min(us, ...periods.map((period) => durationUs(period) ?? us)) };
+  return { us, shortestUs: smallest([us, ...periods.map((period) => durationUs(period) ?? us)]) };
 }
 
 function at(tree: unknown, path: readonly string[]): unknown {

@@ -275,6 +275,13 @@ const EFFECTS: readonly Effect[] = [
     pattern: /^import (?!type\b)[^;"]*"(drizzle-orm[^"]*|\.[^"]*\/schema\/[^"]+)"/m,
     homes: /^store\/schema\//,
   },
+  {
+    // `append`, `largest`, `latestOf` and the like of `lib/lists.ts` and `lib/time.ts` take lists of any length.
+    name: "a list as arguments",
+    pattern:
+      /\.(?:push|unshift|fromCharCode|fromCodePoint)\((?:[^(){}[\]]*,\s*)?\.\.\.|\bMath\.(?:max|min)\((?:[^;{[(\n]*, )?\.\.\.|\b(?:earliest|latest)Us\((?:[^;{[(\n]*, )?\.\.\.|\.splice\([^;{\n]*, \.\.\.|\w\.apply\(\w+, /,
+    homes: /^$/,
+  },
   { name: "signals and exit", pattern: /\bprocess\.(on|once|exit|kill)\(/, homes: /^main\.ts$/ },
   { name: "the wall clock", pattern: /\bDate\.now\(|\bnew Date\(\)/, homes: /^lib\/(clock|logger)\.ts$/ },
   { name: "dates", pattern: /\bnew Date\([^)]/, homes: /^lib\/(clock|time)\.ts$/ },

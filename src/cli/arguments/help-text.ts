@@ -1,5 +1,7 @@
 /** The help texts, made from the table of commands and the settings schema. Pure. */
+
 import { VERSION } from "../../app/version.ts";
+import { largest } from "../../lib/lists.ts";
 import { COMMANDS, COMMON_FLAGS, type CommandName, commandSpec, type FlagSpec } from "./commands.ts";
 import { SETTING_FLAGS } from "./setting-flags.ts";
 
@@ -63,7 +65,7 @@ function flagEntry([name, { value, help }]: readonly [string, FlagSpec]): Entry 
 
 /** Two columns, the right one wrapped. */
 function entries(list: readonly Entry[], columns: number): string[] {
-  const indent = 4 + Math.max(...list.map(([left]) => left.length));
+  const indent = 4 + largest(list.map(([left]) => left.length));
   return list.flatMap(([left, right]) =>
     Bun.wrapAnsi(right, Math.max(30, columns - indent))
       .split("\n")

@@ -1,11 +1,12 @@
+import { largest } from "../../lib/lists.ts";
 import { oneLine } from "../../lib/shown-text.ts";
 
 /** Rows as lines; each column is as wide as its widest cell, two spaces apart. Pure. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const cells = rows.map((row) => row.map((cell) => oneLine(cell)));
-  const columns = Math.max(0, ...cells.map((row) => row.length));
+  const columns = largest([0, ...cells.map((row) => row.length)]);
   const widths = Array.from({ length: columns }, (_, index) =>
-    Math.max(0, ...cells.map((row) => Bun.stringWidth(row[index] ?? ""))),
+    largest([0, ...cells.map((row) => Bun.stringWidth(row[index] ?? ""))]),
   );
   return cells.map((row) =>
     row

@@ -3,6 +3,7 @@
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/filters.py
  */
 
+import { append } from "../../lib/lists.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { StepBudget } from "../../lib/wildcards.ts";
 import type { TimeRange } from "../freshness.ts";
@@ -127,13 +128,13 @@ function toRow(labels: Readonly<Record<string, string>>, role: string): Resource
 
 function compilePrimary(filter: NonNullable<EventFilter["resource"]>, budget: StepBudget): EventPredicate {
   const parts = [...idParts(filter.id, filter.id_prefix, budget)];
-  if (filter.labels) parts.push(...labelParts(filter.labels, null, budget));
+  if (filter.labels) append(parts, labelParts(filter.labels, null, budget));
   return (event) => parts.length === 0 || parts.every((part) => part(primaryRow(event)));
 }
 
 function compileAny(filter: AnyResourceFilter, budget: StepBudget): EventPredicate {
   const parts = [...idParts(filter.id, filter.id_prefix, budget)];
-  if (filter.labels) parts.push(...labelParts(filter.labels, hasRole, budget));
+  if (filter.labels) append(parts, labelParts(filter.labels, hasRole, budget));
   if (parts.length === 0) return () => true;
   const matches: RowPredicate = (row) => parts.every((part) => part(row));
   return (event) => matches(primaryRow(event)) || relatedRows(event).some(matches);
@@ -145,7 +146,7 @@ function compileRelated(filter: RelatedFilter, budget: StepBudget): EventPredica
   if (role?.length) parts.push(hasRole(role));
   if (pairs?.length) parts.push((row) => pairs.some(([id, inRole]) => row.id === id && row.role === inRole));
   const restrictsLabels = labels !== undefined && labels !== null && Object.keys(labels).length > 0;
-  if (restrictsLabels) parts.push(...labelParts(labels, hasRole, budget));
+  if (restrictsLabels) append(parts, labelParts(labels, hasRole, budget));
   if (parts.length === 0 && !restrictsLabels) return () => true;
   if (!role?.length) parts.push((row) => row.role !== "");
   const matches: RowPredicate = (row) => parts.every((part) => part(row));

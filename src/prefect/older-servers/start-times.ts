@@ -4,6 +4,7 @@
  * https://github.com/PrefectHQ/prefect/blob/3.2.15/src/prefect/server/schemas/filters.py
  * https://github.com/PrefectHQ/prefect/blob/3.4.25/src/prefect/server/schemas/filters.py
  */
+import { append } from "../../lib/lists.ts";
 import { parseIsoUs } from "../../lib/time.ts";
 import type { JsonObject } from "../../model/objects.ts";
 import type { CallOptions } from "../transport/call-options.ts";
@@ -80,7 +81,7 @@ async function firstRows(read: (page: JsonObject) => Promise<unknown>, wanted: n
   while (rows.length < wanted) {
     const limit = Math.min(ROWS_PER_PAGE, wanted - rows.length);
     const page = await read({ limit, offset: rows.length });
-    if (Array.isArray(page)) rows.push(...(page as JsonObject[]));
+    if (Array.isArray(page)) append(rows, page as JsonObject[]);
     if (!Array.isArray(page) || page.length < limit) break;
   }
   return rows;

@@ -4,7 +4,9 @@
  * https://github.com/PrefectHQ/prefect/blob/3.9.1/src/prefect/server/schemas/filters.py
  * https://github.com/PrefectHQ/prefect/blob/3.9.1/src/prefect/server/events/filters.py
  */
+
 import { AppError } from "../../errors.ts";
+import { append } from "../../lib/lists.ts";
 import { asName, figure, joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { parseIsoUs } from "../../lib/time.ts";
 import { type FilterKey, KINDS } from "../../model/kinds.ts";
@@ -211,7 +213,7 @@ async function firstMatching(
     if (offset >= MAX_ROWS) throw tooMany(unknown);
     const page = await read({ ...body, limit: ROWS_PER_PAGE, offset });
     if (!Array.isArray(page)) break;
-    found.push(...(page as JsonObject[]).filter(matches));
+    append(found, (page as JsonObject[]).filter(matches));
     if (page.length < ROWS_PER_PAGE) break;
   }
   return found.slice(0, wanted);

@@ -2,6 +2,7 @@
  * Lists that are read by offset while they may change. Prefect applies the offset to the list as it is at each request, so a row that
  * is added or deleted between two pages shifts all rows behind it.
  */
+import { append } from "../../lib/lists.ts";
 import { ROWS_PER_PAGE } from "../transport/page-sizes.ts";
 
 /** One page of a `/filter` route. Throws AppError. */
@@ -70,7 +71,7 @@ export async function readRows<T>(
   while (rows.length < wanted) {
     const limit = Math.min(pageSize, wanted - rows.length);
     const page = await read({ limit, offset: offset + rows.length });
-    rows.push(...page);
+    append(rows, page);
     if (page.length < limit) break;
   }
   return rows;

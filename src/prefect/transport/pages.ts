@@ -1,4 +1,5 @@
 import { AppError } from "../../errors.ts";
+import { append } from "../../lib/lists.ts";
 import type { JsonObject } from "../../model/objects.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { Http } from "./http.ts";
@@ -26,7 +27,7 @@ export function createPostFilter(http: Http): PostFilter {
       const size = Math.min(cap, limit - rows.length);
       const page = await http.post(path, { ...body, limit: size, offset: start + rows.length }, options);
       if (!Array.isArray(page)) return page;
-      rows.push(...page);
+      append(rows, page);
       if (page.length < size) break;
     }
     return rows;

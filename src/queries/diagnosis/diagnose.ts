@@ -1,6 +1,6 @@
 /** One question, one verdict: collects facts, lets the causes judge them, and ranks the findings. */
 import { asName, asReason, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { addUs, DAY_US, earliestUs, latestUs, type ServerUs } from "../../lib/time.ts";
+import { addUs, DAY_US, earliestOf, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
 import { fullName } from "../../model/objects/full-name.ts";
@@ -71,7 +71,7 @@ export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): P
 
 function reachOf({ ended }: Facts): ServerUs | null {
   const ends = ended.earlier.map(endUs).filter((us) => us > 0);
-  return ends.length > 0 ? earliestUs(...ends) : null;
+  return ends.length > 0 ? earliestOf(ends) : null;
 }
 
 /** The window when the question gives none. */

@@ -1,6 +1,7 @@
 /** Exact counts of events by group, in any window. */
 
 import { AppError } from "../../errors.ts";
+import { append } from "../../lib/lists.ts";
 import { type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
@@ -109,7 +110,7 @@ async function sumOf(
   for (const part of parts) {
     const found = await count(part);
     add(found.value);
-    gaps.push(...(found.gaps ?? []));
+    append(gaps, found.gaps ?? []);
     for (const note of found.notes ?? []) notes.add(note);
   }
   return { value: tally, gaps, notes: [...notes] };

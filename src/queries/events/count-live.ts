@@ -3,6 +3,7 @@
  */
 
 import { AppError } from "../../errors.ts";
+import { append } from "../../lib/lists.ts";
 import { sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, HOUR_US, latestUs, MINUTE_US, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
@@ -137,7 +138,10 @@ async function totalsOf({ live }: Ask, filters: readonly EventFilter[]): Promise
   const totals: number[] = [];
   for (let at = 0; at < filters.length; at += AT_ONCE) {
     const pages = filters.slice(at, at + AT_ONCE).map((filter) => live.api.filterEvents(filter, 0, live.options()));
-    totals.push(...(await Promise.all(pages)).map((page) => page.total));
+    append(
+      totals,
+      (await Promise.all(pages)).map((page) => page.total),
+    );
   }
   return totals;
 }

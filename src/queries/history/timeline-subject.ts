@@ -1,5 +1,14 @@
 /** The subject of a timeline: the object, its window, and the filters that find its events. */
-import { addUs, DAY_US, earliestUs, latestUs, MINUTE_US, parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import {
+  addUs,
+  DAY_US,
+  earliestOf,
+  earliestUs,
+  latestUs,
+  MINUTE_US,
+  parseIsoUs,
+  type ServerUs,
+} from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { eventPrefix, type Kind, resourceId } from "../../model/kinds.ts";
@@ -97,7 +106,7 @@ function runWindow(run: FlowRun, isCurrent: boolean, nowUs: ServerUs): TimeRange
   const type = run.state_type ?? null;
   const endUs = isCurrent && isTerminal(type) ? parseIsoUs(run.end_time ?? run.state?.timestamp ?? "") : undefined;
   const toUs = earliestUs(nowUs, endUs === undefined ? nowUs : addUs(endUs, AFTER_RUN_US));
-  return { fromUs: addUs(earliestUs(...times, toUs), -BEFORE_RUN_US), toUs };
+  return { fromUs: addUs(earliestOf([...times, toUs]), -BEFORE_RUN_US), toUs };
 }
 
 function runFilters(db: RecordDb | null, run: FlowRun): EventFilter[] {

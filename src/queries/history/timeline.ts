@@ -1,4 +1,5 @@
 /** What happened to one run, deployment or work pool: states, other events, error lines and changes, causes before effects. */
+import { append } from "../../lib/lists.ts";
 import { type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, onLocalClock, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
@@ -82,9 +83,9 @@ export async function getTimeline(ctx: QueryContext, question: TimelineQuestion)
     event,
   }));
   const notes: Sentence[] = [];
-  if (!parts.every((part) => part.coverage.complete)) entries.push(...(await statesOf(ctx, subject, events)));
+  if (!parts.every((part) => part.coverage.complete)) append(entries, await statesOf(ctx, subject, events));
   const logs = await errorLines(ctx, subject, question.fresh);
-  entries.push(...logs.entries, ...changesOf(ctx.record(), subject));
+  append(entries, [...logs.entries, ...changesOf(ctx.record(), subject)]);
   const deletedRun = subject.run ? readDeletedRun(ctx, subject.run.id) : null;
   if (deletedRun) notes.push(deletionNote(deletedRun));
   if (logs.note) notes.push(logs.note);
@@ -226,7 +227,7 @@ export function inCausalOrder(entries: readonly TimelineEntry[]): TimelineEntry[
       chain.push(at);
       at = at.kind === "event" && at.event.follows ? events.get(at.event.follows) : undefined;
     }
-    ordered.push(...chain.reverse());
+    append(ordered, chain.reverse());
   }
   return ordered;
 }

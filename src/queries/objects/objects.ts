@@ -1,4 +1,5 @@
 /** Objects of one kind by Prefect's filters, from the lists that the record holds. */
+import { append } from "../../lib/lists.ts";
 import { asName, asReason, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
@@ -105,7 +106,7 @@ function withNotes<K extends FilteredListKind>(
   const undecided: Sentence[] = [];
   if (db !== null) {
     const isRecorded = (id: string) => findObject(db, kind, id) !== null;
-    undecided.push(...unrecordedIdNotes(idsOf(set[KINDS[kind].filterKey]), asReason(KINDS[kind].plural), isRecorded));
+    append(undecided, unrecordedIdNotes(idsOf(set[KINDS[kind].filterKey]), asReason(KINDS[kind].plural), isRecorded));
   }
   for (const id of db ? (idsOf(set[KINDS[kind].filterKey]) ?? []) : []) {
     const recorded = db && !rows.some((row) => row.id === id.toLowerCase()) ? findObject(db, kind, id) : null;

@@ -1,4 +1,5 @@
 /** Flow runs by Prefect's filters. */
+import { append } from "../../lib/lists.ts";
 import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, latestUs, type ServerUs } from "../../lib/time.ts";
 import { asIncomplete, type Freshness, type TimeRange } from "../../model/freshness.ts";
@@ -294,7 +295,7 @@ function withNotes(db: RecordDb | null, question: FlowRunsQuestion, { value, fre
     notes.push(deletionNote(row));
   }
   const states = value.items.map((item) => item.summary.stateName);
-  notes.push(...stateNotes(db, "flow_run", question.set.flow_runs, states));
+  append(notes, stateNotes(db, "flow_run", question.set.flow_runs, states));
   const noted = { ...freshness, coverage: { ...freshness.coverage, notes } };
   const whole = value.unseen ? asIncomplete(noted, value.unseen) : noted;
   return db === null ? whole : withUndecided(whole, undecidedNotes(db, question));

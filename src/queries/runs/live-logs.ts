@@ -1,4 +1,5 @@
 /** Log lines of runs from Prefect: pages of 200, several at once, up to 20,000 lines. */
+import { append } from "../../lib/lists.ts";
 import { formatIsoUs, parseIsoUs } from "../../lib/time.ts";
 import type { Log } from "../../model/objects.ts";
 import { type RowWalkStep, walkRows } from "../../prefect/paging/row-walk.ts";
@@ -50,7 +51,7 @@ async function collect(
 ): Promise<LiveLogs> {
   const logs: Log[] = [];
   for await (const step of steps) {
-    logs.push(...step.rows);
+    append(logs, step.rows);
     if (isEnough(step)) return { logs, isWhole: false };
   }
   return { logs, isWhole: true };

@@ -1,6 +1,7 @@
 /** Log lines of one flow run, with its subflows on request. */
+import { append } from "../../lib/lists.ts";
 import { sentence } from "../../lib/shown-text.ts";
-import { earliestUs, type LocalUs, onServerClock, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import { earliestOf, type LocalUs, onServerClock, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 import type { FlowRun, Log } from "../../model/objects.ts";
@@ -111,11 +112,11 @@ function ofDeleted(
 /** The recorded run and its subflows. `settledUs`: the oldest of the times at which each was read whole after its end. */
 function recordedRuns(db: RecordDb, { flowRunId, includeSubflows }: LogsQuestion): RecordedRuns {
   const ids = [flowRunId];
-  if (includeSubflows) ids.push(...findFlowRunIdsBelow(db, flowRunId, MAX_DEPTH));
+  if (includeSubflows) append(ids, findFlowRunIdsBelow(db, flowRunId, MAX_DEPTH));
   const read = ids.map((id) => settledReading(db, id));
   const whole = read.filter((one) => one !== null);
   const isKnown = !includeSubflows || ids.every((id) => areSubflowsRecorded(db, id));
-  const settledUs = whole.length < ids.length || !isKnown ? null : earliestUs(...whole.map(({ readUs }) => readUs));
+  const settledUs = whole.length < ids.length || !isKnown ? null : earliestOf(whole.map(({ readUs }) => readUs));
   return { ids, settledUs, isFinal: settledUs !== null && whole.every(({ isFinal }) => isFinal) };
 }
 
@@ -219,7 +220,7 @@ async function readRunsBelow(ctx: QueryContext, live: LiveReader, id: string): P
   for (let depth = 0; depth < MAX_DEPTH && parents.length > 0; depth++) {
     const body = { flow_runs: { parent_flow_run_id: { any_: parents } }, sort: "START_TIME_ASC", limit: ROWS_PER_PAGE };
     const children = await live.api.filterFlowRuns(body, live.options());
-    found.push(...children);
+    append(found, children);
     parents = children.map((child) => child.id);
   }
   if (found.length > 0) ctx.saveLive({ kind: "flow_run", rows: found, readUs: live.startedUs });

@@ -4,7 +4,7 @@
  */
 import { AppError } from "../../errors.ts";
 import { asName, own, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { earliestUs, type LocalUs, latestUs, type ServerUs } from "../../lib/time.ts";
+import { earliestOf, earliestUs, type LocalUs, latestUs, type ServerUs } from "../../lib/time.ts";
 import { withNotes as addNotes, asIncomplete, type Freshness, type TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
 import { type TaskRunSummary, taskRunSummary } from "../../model/runs/run-summary.ts";
@@ -189,7 +189,7 @@ function windowOf(
   const flowRunIds = flowRunIdsOf(set);
   const begins = db && flowRunIds ? flowRunIds.map((id) => firstUs(findFlowRunRow(db, id))) : [];
   const sinceBegin =
-    begins.length > 0 && begins.every((us) => us !== null) ? earliestUs(...begins.filter((us) => us !== null)) : null;
+    begins.length > 0 && begins.every((us) => us !== null) ? earliestOf(begins.filter((us) => us !== null)) : null;
   const last = recorded[limit - 1];
   const reachUs = recorded.length > limit && sort === "EXPECTED_START_TIME_DESC" ? (last?.expected_us ?? null) : null;
   const sinceUs = reachUs === null && sinceBegin === null ? null : latestUs(reachUs ?? 0, sinceBegin ?? 0);
@@ -199,7 +199,7 @@ function windowOf(
 /** No task run of this flow run is expected earlier, unless it is made over REST for a time that has passed. */
 function firstUs(run: FlowRunRow | null): ServerUs | null {
   const times = [run?.begin_us, run?.expected_us].filter((us) => us != null);
-  return times.length === 0 ? null : earliestUs(...times);
+  return times.length === 0 ? null : earliestOf(times);
 }
 
 function fromRecord(db: RecordDb, question: TaskRunsQuestion, recorded: readonly TaskRunRow[], nowUs: ServerUs): Found {

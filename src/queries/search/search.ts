@@ -1,10 +1,11 @@
 /** Searches events, recorded log lines and names. One list: objects first, then hits with a time, newest first. */
 
 import { AppError } from "../../errors.ts";
+import { append } from "../../lib/lists.ts";
 import { asNames, own, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
 import {
   addUs,
-  earliestUs,
+  earliestOf,
   formatIsoSeconds,
   formatIsoUs,
   onServerClock,
@@ -250,7 +251,10 @@ async function liveEvents(
   for (;;) {
     const wanted = question.limit + 1;
     const read = await readLiveEvents(ctx, live, { range: window, order: "desc", filter, after, wanted });
-    rows.push(...read.events.filter((event) => matchesSearch(terms, wordsOfAll(stringsOf(event)))));
+    append(
+      rows,
+      read.events.filter((event) => matchesSearch(terms, wordsOfAll(stringsOf(event)))),
+    );
     const last = read.events.at(-1);
     const isFull = rows.length > question.limit;
     lost = joinGaps(lost, gapsOf(isFull ? { ...read, unread: null } : read, slow));
@@ -298,7 +302,7 @@ function untimed(ctx: QueryContext, db: RecordDb | null, wants: (kind: SearchKin
   const connection = db ? findFact(db, "connection") : null;
   const contactUs = connection ? onServerClock(connection.lastContactUs, statedSkewUs(db)) : nowUs;
   const ends = RUN_KINDS.flatMap((kind) => (db && wants(kind) ? (coverageEnd(db, kind, "") ?? []) : []));
-  const asOfUs = earliestUs(nowUs, contactUs, ...ends);
+  const asOfUs = earliestOf([nowUs, contactUs, ...ends]);
   const coverage: Coverage = { complete: true, fromUs: null, toUs: null, gaps: [], verifiedUs: null, notes: [] };
   return { source: "record", asOfUs, coverage };
 }

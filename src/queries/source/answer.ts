@@ -4,9 +4,11 @@
  */
 
 import { AppError, toAppError } from "../../errors.ts";
+import { largest } from "../../lib/lists.ts";
 import { asReason, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import {
   addUs,
+  earliestOf,
   earliestUs,
   formatIsoSeconds,
   type LocalUs,
@@ -316,7 +318,7 @@ function partlyRecorded(ask: ReturnType<typeof askOf>, what: string, failures: r
 /** When the oldest of these lists was read. Null when one of them never was. */
 export function oldestReading(db: RecordDb, kinds: readonly SnapshotKind[]): LocalUs | null {
   const read = kinds.map((kind) => findFact(db, `read:${kind}`)?.readUs ?? null);
-  return read.some((us) => us === null) ? null : earliestUs(...read.filter((us) => us !== null));
+  return read.some((us) => us === null) ? null : earliestOf(read.filter((us) => us !== null));
 }
 
 function canFallBack(cause: AppError, question: Pick<WindowQuestion, "fresh" | "isAnswerable">): boolean {
@@ -361,7 +363,7 @@ export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): 
   const window = { fromUs: addUs(nowUs, -SECOND_US), toUs: nowUs };
   const ask = windowAsk(ctx, db, { kind, what: kind, window, needsUnfinished: kind === "flow_run" });
   if (ask.covered.length === 0) return false;
-  const endUs = Math.max(...ask.covered.map((part) => part.toUs));
+  const endUs = largest(ask.covered.map((part) => part.toUs));
   if (ask.sync.unreachableSinceUs !== null) return true;
   return !isNowDoubtful(ask, endUs) && isEndRecent(ask, endUs);
 }
@@ -379,7 +381,7 @@ export function joinFreshness(parts: readonly Freshness[]): Freshness {
   if (!first) throw new AppError("internal", "an answer without parts");
   return {
     source: sources.size === 1 ? first.source : "mixed",
-    asOfUs: earliestUs(...parts.map((part) => part.asOfUs)),
+    asOfUs: earliestOf(parts.map((part) => part.asOfUs)),
     coverage: {
       ...first.coverage,
       complete: parts.every((part) => part.coverage.complete),

@@ -3,7 +3,15 @@
  * the window of the question, how old the end of the coverage is, and whether the stored columns can answer the filter.
  */
 import { type Sentence, sentence } from "../../lib/shown-text.ts";
-import { earliestUs, type LocalUs, latestUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import {
+  earliestOf,
+  earliestUs,
+  type LocalUs,
+  latestUs,
+  onServerClock,
+  SECOND_US,
+  type ServerUs,
+} from "../../lib/time.ts";
 import type { Coverage, TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
 
@@ -134,8 +142,7 @@ export function recordedPart(ask: WindowAsk, window: TimeRange): SourceChoice & 
       fromUs: first ? latestUs(first.fromUs, window.fromUs) : null,
       toUs: last ? earliestUs(last.toUs, window.toUs) : null,
       gaps,
-      verifiedUs:
-        parts.length > 0 ? onServerClock(earliestUs(...parts.map((part) => part.verifiedUs)), ask.skewUs) : null,
+      verifiedUs: parts.length > 0 ? onServerClock(earliestOf(parts.map((part) => part.verifiedUs)), ask.skewUs) : null,
       notes: offlineNotes(ask.sync),
     },
   };

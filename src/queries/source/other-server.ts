@@ -7,9 +7,9 @@ import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import {
   addMs,
   DAY_US,
-  earliestUs,
+  earliestOf,
   formatIsoSeconds,
-  latestUs,
+  latestOf,
   NEVER_MS,
   parseIsoUs,
   type SteadyMs,
@@ -127,7 +127,7 @@ function markerEvents(ctx: QueryContext, db: RecordDb): ConfirmedEvent[] {
 async function hasEvents(api: PrefectApi, events: readonly ConfirmedEvent[], options: CallOptions): Promise<boolean> {
   const stamps = events.map((event) => event.occurredUs);
   const filter = {
-    occurred: occurredWithin({ fromUs: earliestUs(...stamps), toUs: latestUs(...stamps) }),
+    occurred: occurredWithin({ fromUs: earliestOf(stamps), toUs: latestOf(stamps) }),
     id: { id: events.map((event) => event.id) },
   };
   const page = await api.filterEvents(filter, events.length, options);

@@ -1,7 +1,7 @@
 /** Which part of the coverage a question about runs needs. */
 import { isJsonObject } from "../../lib/exact-json.ts";
 import { sentence } from "../../lib/shown-text.ts";
-import { earliestUs, latestUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import { earliestOf, earliestUs, latestOf, latestUs, parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { mergeRanges } from "../../model/freshness.ts";
 import type { RunKind } from "../../model/kinds.ts";
@@ -44,8 +44,8 @@ export function boundsOf(filter: unknown): { fromUs: ServerUs | null; toUs: Serv
   const from = times.map((one) => us(one?.after_)).filter((one) => one !== null);
   const to = times.map((one) => us(one?.before_)).filter((one) => one !== null);
   return {
-    fromUs: from.length > 0 ? latestUs(...from) : null,
-    toUs: to.length > 0 ? earliestUs(...to) : null,
+    fromUs: from.length > 0 ? latestOf(from) : null,
+    toUs: to.length > 0 ? earliestOf(to) : null,
   };
 }
 
@@ -105,7 +105,7 @@ export function recordedBeginUs(db: RecordDb, kind: RunKind): ServerUs | null {
   if (first === undefined || first.fromUs > 0) return null;
   const times = [findOldestFlowUs(db), findOldestExpectedUs(db, kind)].filter((us) => us !== null);
   // No later than the first gap, which is in the window of each question without a bound.
-  return earliestUs(...times, first.toUs);
+  return earliestOf([...times, first.toUs]);
 }
 
 /** The newest coverage range, extended to now. For questions about the present, which do not depend on older coverage. */

@@ -1,6 +1,7 @@
 /** Throttling of a Prefect Cloud account. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/client/cloud.py */
 
 import { AppError } from "../../errors.ts";
+import { largest } from "../../lib/lists.ts";
 import { DAY_US, formatIsoUs, MINUTE_US, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import type { ThrottlingPeriod } from "../../model/throttling.ts";
@@ -120,7 +121,7 @@ function toPeriod(minutes: readonly Minute[]): ThrottlingPeriod {
     duration_minutes: minutes.length,
     keys_affected: keys.map((key) => {
       const denied = minutes.map((minute) => minute.denied.get(key) ?? 0);
-      return { key, total_denied: denied.reduce((sum, n) => sum + n, 0), peak_denied_per_minute: Math.max(...denied) };
+      return { key, total_denied: denied.reduce((sum, n) => sum + n, 0), peak_denied_per_minute: largest(denied) };
     }),
   };
 }

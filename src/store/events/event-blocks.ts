@@ -1,4 +1,5 @@
 import { parseJson } from "../../lib/exact-json.ts";
+import { append } from "../../lib/lists.ts";
 import { uuidToBytes } from "../../lib/uuid.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { RecordDb } from "../database.ts";
@@ -41,11 +42,14 @@ export function blockStream(db: RecordDb, search: BlockSearch, order: Order, lo:
       const rows: EventRow[] = [];
       while (upcoming && rows.length < want) {
         const block = upcoming;
-        waiting.push(...rowsOfBlock(db, block, search, lo, hi));
+        append(waiting, rowsOfBlock(db, block, search, lo, hi));
         upcoming = blocks.next().value;
         const edge = upcoming && edgeOf(upcoming, isDesc);
         const isReady = (row: EventRow) => edge === undefined || (isDesc ? row.t > edge : row.t < edge);
-        rows.push(...waiting.filter(isReady).sort((a, b) => (isDesc ? b.t - a.t : a.t - b.t)));
+        append(
+          rows,
+          waiting.filter(isReady).sort((a, b) => (isDesc ? b.t - a.t : a.t - b.t)),
+        );
         waiting = waiting.filter((row) => !isReady(row));
       }
       // A row with the edge as its key may still follow, so the frontier lies one key before the edge.

@@ -1,3 +1,4 @@
+import { append } from "../../lib/lists.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import { uuidToBytes } from "../../lib/uuid.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
@@ -61,7 +62,7 @@ export function* inExactOrder(stream: RowStream, range: OrderedRange, want: numb
   let chunk = Math.max(FIRST_CHUNK, Math.min(want, LARGEST_CHUNK));
   for (;;) {
     const { rows, frontier } = stream.next(chunk);
-    held.push(...rows);
+    append(held, rows);
     held.sort(isDesc ? (a, b) => compareRows(b, a) : compareRows);
     const settled = held.filter((row) => frontier === null || isSettled(row, frontier, range));
     held = held.slice(settled.length);
@@ -114,7 +115,7 @@ export function mergeStreams(streams: readonly RowStream[], order: Order): RowSt
       for (const part of parts) {
         if (part.rows.length >= want || part.frontier === null) continue;
         const { rows, frontier } = part.stream.next(want);
-        part.rows.push(...rows);
+        append(part.rows, rows);
         part.frontier = frontier;
       }
       const open = parts.flatMap((part) => (typeof part.frontier === "number" ? [part.frontier] : []));

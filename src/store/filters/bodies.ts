@@ -3,6 +3,7 @@
  * kind means "has at least one related row that matches", also when it is empty.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/models/flow_runs.py and its neighbours
  */
+import { append } from "../../lib/lists.ts";
 import type { FilterKey } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { artifactFilter } from "./artifacts.ts";
@@ -161,7 +162,7 @@ export function flowsWhere(set: FilterSet): Clause {
   const queueIds = isGiven(set.work_pools) ? queues({ work_pools: set.work_pools }) : null;
   if (isGiven(set.deployments) || queueIds !== null) {
     const deployed = [wrap(DEPLOYMENT, filterClause(deploymentFilter, set.deployments), "")];
-    deployed.push(...within(QUEUE_ID, queueIds));
+    append(deployed, within(QUEUE_ID, queueIds));
     parts.push(wrap("f.id IN (SELECT d.parent_id FROM object d WHERE ", join(deployed)));
   }
   return join(parts);

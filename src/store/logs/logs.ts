@@ -1,3 +1,4 @@
+import { append } from "../../lib/lists.ts";
 import { formatIsoUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 import type { Log } from "../../model/objects.ts";
@@ -88,7 +89,10 @@ function matchingLogs(db: RecordDb, query: LogQuery, want: number): LogRow[] {
   let after = query.after;
   for (;;) {
     const rows = readChunk(db, query, CHUNK, after);
-    found.push(...rows.filter((row) => row.message.toLowerCase().includes(lower)));
+    append(
+      found,
+      rows.filter((row) => row.message.toLowerCase().includes(lower)),
+    );
     const last = rows.at(-1);
     after = last && { tsUs: last.ts_us, seq: last.seq };
     if (found.length >= want || rows.length < CHUNK || !after) return found.slice(0, want);
@@ -103,7 +107,7 @@ function readChunk(db: RecordDb, query: LogQuery, limit: number, after: LogCurso
   const values: SQLQueryBindings[] = [];
   const add = (condition: string, ...given: SQLQueryBindings[]) => {
     where.push(condition);
-    values.push(...given);
+    append(values, given);
   };
   if (query.flowRunIds) add("flow_run_id IN (SELECT unhex(value) FROM json_each(?))", hexList(query.flowRunIds));
   if (query.taskRunIds) add("task_run_id IN (SELECT unhex(value) FROM json_each(?))", hexList(query.taskRunIds));

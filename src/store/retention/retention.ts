@@ -1,3 +1,4 @@
+import { smallest } from "../../lib/lists.ts";
 import { addUs, type ServerUs } from "../../lib/time.ts";
 import { bytesToUuid } from "../../lib/uuid.ts";
 import { removeCoverage } from "../coverage.ts";
@@ -49,7 +50,7 @@ export function endOfOldestStep(db: RecordDb, limit = DROP_STEP): ServerUs | nul
       )
       .get(limit)?.at ?? null;
   const ends = [nth("event", "t"), nth("log", "ts_us")].filter((at) => at !== null);
-  return ends.length === 0 ? null : Math.min(...ends) + 1;
+  return ends.length === 0 ? null : smallest(ends) + 1;
 }
 
 /** Bytes of pages in use; free pages are not counted, as new rows reuse them. */

@@ -1,3 +1,4 @@
+import { largest } from "../../lib/lists.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import { FAILED_TYPES, TERMINAL_TYPES } from "../../model/state.ts";
 import type { RecordDb } from "../database.ts";
@@ -26,10 +27,10 @@ export function newestRunEnd(db: RecordDb, isFailedOnly: boolean): number {
   const types = isFailedOnly ? FAILED_TYPES : TERMINAL_TYPES;
   const newest = types.map((type) => `(SELECT max(state_us) FROM flow_run WHERE state_type = '${type}')`);
   const ends = db.prepare<unknown, []>(`SELECT ${newest.join(", ")}`).values()[0] ?? [];
-  return Math.max(
+  return largest([
     Number.NEGATIVE_INFINITY,
     ...ends.map((end) => (typeof end === "number" ? end : Number.NEGATIVE_INFINITY)),
-  );
+  ]);
 }
 
 /** Ended flow runs whose rows of `kind` have not been read completely, newest first. `endUs`: microseconds, server clock. */

@@ -1,4 +1,5 @@
 /** Subflow runs of a flow run, and names of runs. */
+import { append } from "../../lib/lists.ts";
 import type { RecordDb } from "../database.ts";
 import { idBytes, idText } from "./run-columns.ts";
 
@@ -15,7 +16,7 @@ export function findFlowRunIdsBelow(db: RecordDb, flowRunId: string, depth: numb
     level = level
       .flatMap((id) => children.all(idBytes(id)).map((row) => idText(row.id)))
       .filter((id) => !found.includes(id));
-    found.push(...level);
+    append(found, level);
   }
   return found;
 }

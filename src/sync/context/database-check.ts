@@ -2,7 +2,9 @@
  * What has become of the database behind the API, judged by what the record has of it: the same, restored from a backup, or
  * another one (of another server, or after a reset).
  */
+
 import { AppError } from "../../errors.ts";
+import { largest, smallest } from "../../lib/lists.ts";
 import { addUs, floorUs, formatIsoUs, MINUTE_US, type ServerUs } from "../../lib/time.ts";
 import type { JsonObject } from "../../model/objects.ts";
 import type { ConfirmedEvent } from "../../store/events/confirmed-events.ts";
@@ -133,9 +135,9 @@ function doubtSinceBackup(
   asked: readonly ConfirmedEvent[],
   absent: ReadonlyMap<string, ConfirmedEvent>,
 ): void {
-  const firstLostUs = Math.min(...[...absent.values()].map((event) => event.receivedUs));
+  const firstLostUs = smallest([...absent.values()].map((event) => event.receivedUs));
   const kept = asked.filter((event) => event.receivedUs < firstLostUs && !absent.has(event.id));
-  const backupUs: ServerUs = Math.max(Number.MIN_SAFE_INTEGER, ...kept.map((event) => event.receivedUs));
+  const backupUs: ServerUs = largest([Number.MIN_SAFE_INTEGER, ...kept.map((event) => event.receivedUs)]);
   const sinceUs: ServerUs = Math.max(Number.MIN_SAFE_INTEGER, addUs(backupUs, -BACKUP_MARGIN_US));
   ctx.ingest.databaseRestored({
     sinceUs,
@@ -143,7 +145,7 @@ function doubtSinceBackup(
     keptIds: asked.filter(({ id }) => !absent.has(id)).map(({ id }) => id),
     doubt: {
       untilUs: addUs(floorUs(ctx.serverClock.estimateUs()), 2 * CLIENT_AHEAD_US),
-      lostUntilUs: Math.max(...[...absent.values()].map((event) => event.receivedUs)),
+      lostUntilUs: largest([...absent.values()].map((event) => event.receivedUs)),
     },
   });
   ctx.logger.warn("Prefect's database was restored from a backup; what may be lost there is read again", {

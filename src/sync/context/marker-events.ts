@@ -2,13 +2,17 @@
  * Marker events: confirmed events that are asked for again. A server that no longer has one of them, although it cannot have
  * deleted it by age, answers from another database than before.
  */
+
 import { AppError } from "../../errors.ts";
+import { append } from "../../lib/lists.ts";
 import {
   addUs,
   ceilUs,
   DAY_US,
+  earliestOf,
   earliestUs,
   floorUs,
+  latestOf,
   latestUs,
   parseIsoUs,
   SECOND_US,
@@ -124,7 +128,7 @@ export async function findAbsentEvents(
     const asked = events.slice(start, start + EVENTS_PER_PAGE);
     const stamps = asked.map((event) => event.occurredUs);
     const filter = {
-      occurred: occurredWithin({ fromUs: earliestUs(...stamps), toUs: latestUs(...stamps) }),
+      occurred: occurredWithin({ fromUs: earliestOf(stamps), toUs: latestOf(stamps) }),
       id: { id: asked.map((event) => event.id) },
       order: "ASC" as const,
     };
@@ -138,7 +142,10 @@ export async function findAbsentEvents(
         hint: "It will be asked again. A proxy between here and Prefect may answer from a cache.",
       });
     }
-    absent.push(...asked.filter((event) => received.get(event.id) !== event.receivedUs));
+    append(
+      absent,
+      asked.filter((event) => received.get(event.id) !== event.receivedUs),
+    );
   }
   return absent;
 }

@@ -1,3 +1,4 @@
+import { smallest } from "../../lib/lists.ts";
 import { NEVER_MS, type SteadyMs } from "../../lib/time.ts";
 
 /** Decides when to catch up: at a regular interval, and at requested moments, when events may be missing or late. */
@@ -12,7 +13,7 @@ export class CatchUpSchedule {
 
   /** Milliseconds until the next catch-up: at most `intervalMs`. */
   waitMs(nowMs: SteadyMs, intervalMs: number): number {
-    const next = Math.min(this.lastMs + intervalMs, ...this.requested);
+    const next = smallest([this.lastMs + intervalMs, ...this.requested]);
     return Math.min(intervalMs, Math.max(0, next - nowMs));
   }
 

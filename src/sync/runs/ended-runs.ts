@@ -1,4 +1,5 @@
 /** Reads all task runs and logs of ended flow runs, once Prefect should have them. */
+import { append } from "../../lib/lists.ts";
 import {
   addMs,
   addUs,
@@ -154,7 +155,7 @@ export class EndedRuns {
       at: (line) => parseIsoUs(line.timestamp) ?? null,
       id: (line) => line.id,
     });
-    for await (const step of steps) rows.push(...step.rows);
+    for await (const step of steps) append(rows, step.rows);
     await proveServer(this.ctx, priority, signal);
     const settledUs = mark.settledUs();
     this.ctx.ingest.logs(rows, mark.atUs, { ofFlowRun: flowRunId, settledUs });

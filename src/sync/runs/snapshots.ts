@@ -1,6 +1,8 @@
 /** Snapshots: lists that are read whole, or their newest page where they grow without end. */
+
 import { AppError } from "../../errors.ts";
 import { markMoment } from "../../lib/clock.ts";
+import { append, smallest } from "../../lib/lists.ts";
 import { type LocalUs, NEVER_MS } from "../../lib/time.ts";
 import { factsOf, KINDS, type KindFacts, type ListedKind, listBody, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
@@ -141,7 +143,7 @@ export class Snapshots {
         continue;
       }
       const waits = dues.filter((one) => one !== idle).map((one) => this.waitMs(one));
-      return Math.min(MAX_WAIT_MS, ...(idleMs > 0 ? [idleMs] : []), ...waits.filter((ms) => ms > 0));
+      return smallest([MAX_WAIT_MS, ...(idleMs > 0 ? [idleMs] : []), ...waits.filter((ms) => ms > 0)]);
     }
   }
 
@@ -203,7 +205,7 @@ export class Snapshots {
         throw error;
       });
       if (rows.length >= this.ctx.tuning.rowPage) isWhole = false;
-      workers.push(...rows);
+      append(workers, rows);
     }
     await proveServer(this.ctx, priority, signal);
     this.ctx.ingest.snapshot("worker", workers, readUs(), isWhole);
@@ -231,7 +233,7 @@ export class Snapshots {
       rows = [];
       for await (const page of overlappingPages(ask, this.ctx.tuning.rowPage)) {
         if (!page.isContinuous) break;
-        rows.push(...page.rows);
+        append(rows, page.rows);
         if (page.isLast) return { rows, isWhole: true };
       }
     }

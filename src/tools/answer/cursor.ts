@@ -5,6 +5,7 @@
 
 import { AppError } from "../../errors.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
+import { append } from "../../lib/lists.ts";
 import { type Checked, own, sentence } from "../../lib/shown-text.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
 
@@ -56,11 +57,11 @@ function pushValue(out: number[], value: CursorValue): void {
     out.push(INTEGER);
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setBigInt64(0, BigInt(value));
-    out.push(...bytes.subarray(1));
-  } else if (isUuid(value) && value === value.toLowerCase()) out.push(UUID, ...uuidToBytes(value));
+    append(out, bytes.subarray(1));
+  } else if (isUuid(value) && value === value.toLowerCase()) append(out, [UUID, ...uuidToBytes(value)]);
   else {
     const text = new TextEncoder().encode(value);
-    out.push(TEXT, text.length >> 8, text.length & 255, ...text);
+    append(out, [TEXT, text.length >> 8, text.length & 255, ...text]);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Cuts one item that alone is larger than an answer may be. */
+import { largest } from "../../lib/lists.ts";
 import type { Item } from "./table.ts";
 import { estimateJsonTokens } from "./token-budget.ts";
 
@@ -25,7 +26,7 @@ export function shrinkItem(item: Item, budget: number): Item {
   const cutTo = (length: number) => cutItem(members, length, all.length - members.length);
   while (members.length > 1 && estimateJsonTokens(cutTo(LEAST_ROOM)) > budget)
     members = members.slice(0, Math.floor(members.length / 2));
-  const longest = Math.max(...members.map(({ json }) => json.length));
+  const longest = largest(members.map(({ json }) => json.length));
   let small = cutTo(LEAST_ROOM);
   let least = LEAST_ROOM;
   let most = longest;

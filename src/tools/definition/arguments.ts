@@ -8,6 +8,7 @@ import { isBlank } from "../../config/placeholders.ts";
 import { AppError } from "../../errors.ts";
 import { ExactNumber, isJsonNumber, isJsonObject, parseJson } from "../../lib/exact-json.ts";
 import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
+import { largest } from "../../lib/lists.ts";
 import { asName, asNames, asReason, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { ToolDefinition } from "./define-tool.ts";
 import type { JsonSchema } from "./listing.ts";
@@ -55,7 +56,7 @@ function checkSize(key: string, value: unknown): void {
   }
   const excess = findValueExcess(value, BOUNDS);
   if (excess !== null) throw new AppError("invalid_input", sentence`argument "${asName(key)}" ${excess.what}`);
-  const longest = Math.max(0, ...texts.map((text) => (typeof text === "string" ? text.length : 0)));
+  const longest = largest([0, ...texts.map((text) => (typeof text === "string" ? text.length : 0))]);
   if (longest <= LONGEST_TEXT) return;
   throw new AppError("invalid_input", sentence`argument "${asName(key)}" has a text of ${longest} characters`, {
     hint: sentence`A text may have at most ${LONGEST_TEXT} characters.`,

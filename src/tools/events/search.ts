@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { smallest } from "../../lib/lists.ts";
 import { sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
@@ -164,7 +165,7 @@ function snippet(text: string, words: readonly string[]): string {
   if (text.length <= BRIEF_MESSAGE_CHARS) return text;
   const lower = text.toLowerCase();
   const found = words.map((word) => lower.indexOf(word)).filter((index) => index >= 0);
-  const at = found.length === 0 ? 0 : Math.max(0, Math.min(...found) - 60);
+  const at = found.length === 0 ? 0 : Math.max(0, smallest(found) - 60);
   const from = at === 0 ? text : `…${text.slice(at).replace(/^[\uDC00-\uDFFF]/, "")}`;
   return truncateWithLength(from, BRIEF_MESSAGE_CHARS);
 }

@@ -1,5 +1,7 @@
 /** Runs before the window of deployments that seldom run: a window of a day says nothing about a weekly deployment. */
+import { append } from "../../../lib/lists.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
+import type { FlowRun } from "../../../model/objects.ts";
 import { isTerminal } from "../../../model/state.ts";
 import type { RecordDb } from "../../../store/database.ts";
 import { findFlowRuns } from "../../../store/filters/find.ts";
@@ -22,10 +24,10 @@ export interface RunsOwner {
 /** Newest first. Brief rows: without parameters. */
 export function readEarlierRuns(db: RecordDb, owners: readonly RunsOwner[], window: TimeRange): NamedRun[] {
   const ids = owners.slice(0, MAX_OWNERS).flatMap(({ column, id }) => earlierIds(db, { column, id }, window));
-  const runs = [];
+  const runs: FlowRun[] = [];
   for (let from = 0; from < ids.length; from += IDS_PER_QUERY) {
     const set = { flow_runs: { id: { any_: ids.slice(from, from + IDS_PER_QUERY) } } };
-    runs.push(...findFlowRuns(db, set, "END_TIME_DESC", { limit: IDS_PER_QUERY, isBrief: true }).map(toFlowRun));
+    append(runs, findFlowRuns(db, set, "END_TIME_DESC", { limit: IDS_PER_QUERY, isBrief: true }).map(toFlowRun));
   }
   const flows = findObjectNames(db, "flow", new Set(runs.map((run) => run.flow_id)));
   const deployments = findObjectNames(db, "deployment", new Set(runs.flatMap((run) => run.deployment_id ?? [])));

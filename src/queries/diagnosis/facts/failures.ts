@@ -1,7 +1,7 @@
 /** Failed and crashed runs, grouped by error. One log is read for each group, not one for each run. */
 
 import { own } from "../../../lib/shown-text.ts";
-import { earliestUs, formatIsoUs, latestUs } from "../../../lib/time.ts";
+import { earliestOf, earliestUs, formatIsoUs, latestOf } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { FlowRun } from "../../../model/objects.ts";
 import { errorFingerprint } from "../../../model/runs/error-fingerprint.ts";
@@ -114,8 +114,8 @@ async function groupOf(ctx: QueryContext, { runs, parents }: Group, question: Gr
   const [first] = runs;
   const { newest, error } = first ? await readNewest(ctx, first, question) : { newest: null, error: null };
   const times = runs.map(endUs);
-  const lastUs = latestUs(...times);
-  const firstUs = earliestUs(...times);
+  const lastUs = latestOf(times);
+  const firstUs = earliestOf(times);
   const hasCompleted = (range: TimeRange) => (first ? completedIn(ctx, first.run, range, question) : false);
   const isOver = await hasCompleted({ fromUs: lastUs + 1, toUs: window.toUs });
   const isNew = await hasCompleted({ fromUs: earliestUs(window.fromUs, firstUs), toUs: firstUs - 1 });

@@ -1,4 +1,5 @@
 /** Retries in the window, of runs and of their tasks, grouped by error over deployments: retries hide an outage. */
+import { largest, smallest } from "../../../lib/lists.ts";
 import { own } from "../../../lib/shown-text.ts";
 import { parseIsoUs } from "../../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../../../model/events/event.ts";
@@ -162,8 +163,8 @@ function groupRetries(retries: readonly Retry[]): RetryGroup[] {
         tasks: [...new Set(group.flatMap((one) => one.task ?? []))],
         type: first?.type ?? null,
         message: first?.message ?? "",
-        firstUs: Math.min(...times),
-        lastUs: Math.max(...times),
+        firstUs: smallest(times),
+        lastUs: largest(times),
       };
     })
     .toSorted((a, b) => b.count - a.count);

@@ -1,3 +1,4 @@
+import { smallest } from "../../../lib/lists.ts";
 import { own, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import type { Facts, Finding, NamedRun, RunFacts } from "./types.ts";
 import { enumerated, plural, runName } from "./wording.ts";
@@ -27,7 +28,7 @@ export function mergeFindings(
       },
       fix: sentence`For each of them; for the first: ${first.finding.fix}`,
       next: [{ tool: "diagnose", args: { flow_run: first.one.run.id }, why: own("the first of them") }],
-      certainty: Math.min(...found.map(({ finding }) => finding.certainty)),
+      certainty: smallest(found.map(({ finding }) => finding.certainty)),
       runsExplained: found.length,
       ...(first.finding.leads ? { leads: first.finding.leads } : {}),
     },

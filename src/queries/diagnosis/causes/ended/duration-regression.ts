@@ -1,3 +1,4 @@
+import { largest } from "../../../../lib/lists.ts";
 import { asName, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { OF_MANY_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, NamedRun } from "../../findings/types.ts";
@@ -64,7 +65,7 @@ export function splitSlow(times: readonly number[]): { count: number; usual: num
   for (let count = Math.min(times.length - MIN_BEFORE, 20); count >= MIN_SLOW; count--) {
     const before = times.slice(count);
     const usual = median(before);
-    const longest = Math.max(...before);
+    const longest = largest(before);
     const limit = Math.max(usual * FACTOR, longest * 1.2, usual + 0.1);
     if (times.slice(0, count).every((time) => time > limit)) return { count, usual, longest };
   }

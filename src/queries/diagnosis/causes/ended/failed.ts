@@ -1,5 +1,6 @@
 import { durationText } from "../../../../lib/duration-text.ts";
 import { isSameJson } from "../../../../lib/exact-json.ts";
+import { smallest } from "../../../../lib/lists.ts";
 import {
   asName,
   asReason,
@@ -168,7 +169,7 @@ const PARAMETER_ERROR =
 export function sameErrorEvidence(sameError: readonly NamedRun[]): object {
   if (sameError.length === 0) return {};
   const ends = sameError.flatMap((one) => parseIsoUs(one.run.end_time ?? "") ?? []);
-  const first = ends.length > 0 ? formatIsoUs(Math.min(...ends)) : null;
+  const first = ends.length > 0 ? formatIsoUs(smallest(ends)) : null;
   const affected = [...new Set(sameError.map((one) => deploymentOfRun(one) ?? one.flowName ?? "unnamed"))];
   const count = sameError.length;
   return { same_error: { count, first_seen: first, affected: affected.slice(0, 5) } };

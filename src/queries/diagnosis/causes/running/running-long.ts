@@ -1,4 +1,5 @@
 import { durationText } from "../../../../lib/duration-text.ts";
+import { largest } from "../../../../lib/lists.ts";
 import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
 import { MINUTE_US, parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
 import { judgeExamined } from "../../findings/merge.ts";
@@ -26,7 +27,7 @@ function judgeDuration(run: RunFacts, { nowUs }: Facts): Finding | null {
     .map((one) => Number(one.total_run_time ?? 0));
   const startUs = parseIsoUs(run.run.start_time ?? "");
   if (times.length < MIN_BEFORE || startUs === undefined) return null;
-  const longestUs = Math.max(...times) * SECOND_US;
+  const longestUs = largest(times) * SECOND_US;
   const ranUs = nowUs - startUs;
   if (ranUs < MINUTE_US || ranUs < longestUs * FACTOR) return null;
   const last = run.logs?.at(-1);

@@ -1,4 +1,5 @@
 import { durationText } from "../../../../lib/duration-text.ts";
+import { largest } from "../../../../lib/lists.ts";
 import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
 import { MINUTE_US, parseIsoUs, SECOND_US, type ServerUs } from "../../../../lib/time.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
@@ -139,7 +140,7 @@ function judgeSilence(run: RunFacts, { nowUs, reachableUntilUs }: Facts): Findin
   const executed = lastEvent(run, "prefect.worker.executed-flow-run");
   const beat = lastEvent(run, "prefect.flow-run.heartbeat");
   const beatUs = parseIsoUs(beat?.occurred ?? "");
-  const newestUs = Math.max(...run.events.map((event) => parseIsoUs(event.occurred) ?? 0), 0);
+  const newestUs = largest([...run.events.map((event) => parseIsoUs(event.occurred) ?? 0), 0]);
   const isSilent = beatUs !== undefined && reachableUntilUs - Math.max(beatUs, newestUs) > HEARTBEAT_STOPPED_US;
   const isReported =
     executed !== null && (parseIsoUs(executed.occurred) ?? 0) > (parseIsoUs(run.run.state?.timestamp ?? "") ?? 0);

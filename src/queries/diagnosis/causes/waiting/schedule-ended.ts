@@ -1,3 +1,4 @@
+import { largest } from "../../../../lib/lists.ts";
 import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds, MINUTE_US, parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
 import type { DeploymentSchedule } from "../../../../model/objects.ts";
@@ -36,7 +37,7 @@ function judgeSchedules(deployment: NamedDeployment, { nowUs, withoutUpcoming, s
       {
         code: "schedule_ended",
         severity: "problem",
-        summary: sentence`The schedule of deployment ${asName(name)} ended at ${formatIsoSeconds(Math.max(...ends))} (UNTIL of its RRULE), so it creates no more runs, although it is active.`,
+        summary: sentence`The schedule of deployment ${asName(name)} ended at ${formatIsoSeconds(largest(ends))} (UNTIL of its RRULE), so it creates no more runs, although it is active.`,
         evidence,
         fix: sentence`Give it a schedule that goes on, and delete the old one: prefect deployment schedule delete ${asShellWord(name)} ${asShellWord(active[0]?.id ?? "")}`,
         certainty: 1,
@@ -44,7 +45,7 @@ function judgeSchedules(deployment: NamedDeployment, { nowUs, withoutUpcoming, s
       },
     ];
   }
-  const madeUs = Math.max(...active.map((one) => parseIsoUs(one.updated ?? one.created ?? "") ?? nowUs));
+  const madeUs = largest(active.map((one) => parseIsoUs(one.updated ?? one.created ?? "") ?? nowUs));
   const isAsked = subject.kind === "deployment" || subject.kind === "flow";
   if (!isAsked || withoutUpcoming?.has(deployment.id) !== true || nowUs - madeUs < SCHEDULER_US) return [];
   return [
