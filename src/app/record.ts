@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
-import { NEVER_MS } from "../lib/time.ts";
+import { addMs, NEVER_MS, type SteadyMs } from "../lib/time.ts";
 import type { HeldRecord } from "../queries/source/context.ts";
 import { beginSnapshot, endSnapshot, isReplaced, openRecord, type RecordDb } from "../store/database.ts";
 import { walBytes } from "../store/file/record-file.ts";
@@ -39,8 +39,10 @@ interface Lease {
   readonly db: RecordDb;
   /** Calls that use it. */
   users: number;
-  /** Ends the wait for `MAX_HOLD_MS`. Null: no view is kept. */
-  timer: AbortController | null;
+  /** Since when a view is kept. Null: none is. */
+  viewMs: SteadyMs | null;
+  /** The wait for the end of the time that views are kept, and when it ends. Null: nothing waits. */
+  wait: { readonly stop: AbortController; readonly untilMs: SteadyMs } | null;
   /** The file was replaced, or is not in use any more: it is closed after its last call. */
   isStale: boolean;
 }
@@ -73,7 +75,7 @@ export function createRecordReader(first: string, clock: Clock, logger: Logger):
   };
 
   const close = (lease: Lease): void => {
-    lease.timer?.abort();
+    lease.wait?.stop.abort();
     leases = leases.filter((other) => other !== lease);
     lease.db.close();
   };
@@ -104,7 +106,7 @@ export function createRecordReader(first: string, clock: Clock, logger: Logger):
     if (!lease) {
       const opened = open();
       if (!opened) return null;
-      lease = { db: opened, users: 0, timer: null, isStale: false };
+      lease = { db: opened, users: 0, viewMs: null, wait: null, isStale: false };
     }
     lease.users += 1;
     // The last one in the list has the newest view.
@@ -113,18 +115,30 @@ export function createRecordReader(first: string, clock: Clock, logger: Logger):
   };
 
   const keepView = (lease: Lease): void => {
-    if (lease.timer) return;
+    if (lease.viewMs !== null) return;
     beginSnapshot(lease.db);
-    const timer = new AbortController();
-    lease.timer = timer;
-    void clock.sleep(holdMs, timer.signal).then(() => {
-      if (!timer.signal.aborted) dropView(lease);
-    });
+    lease.viewMs = clock.steadyMs();
+    const untilMs = addMs(lease.viewMs, holdMs);
+    if (lease.wait !== null && lease.wait.untilMs <= untilMs) return;
+    lease.wait?.stop.abort();
+    void dropLater(lease, untilMs);
+  };
+
+  /** Drops views that are kept too long. One wait serves all calls of these seconds: a timer for each would take as long as a query. */
+  const dropLater = async (lease: Lease, untilMs: SteadyMs): Promise<void> => {
+    const stop = new AbortController();
+    lease.wait = { stop, untilMs };
+    await clock.sleep(untilMs - clock.steadyMs(), stop.signal);
+    if (stop.signal.aborted) return;
+    lease.wait = null;
+    if (lease.viewMs === null) return;
+    const nextMs = addMs(lease.viewMs, holdMs);
+    if (nextMs <= clock.steadyMs()) dropView(lease);
+    else void dropLater(lease, nextMs);
   };
 
   const dropView = (lease: Lease): void => {
-    lease.timer?.abort();
-    lease.timer = null;
+    lease.viewMs = null;
     endSnapshot(lease.db);
   };
 

@@ -44,7 +44,7 @@ const RUNTIME: RawClocks = {
 const DRIFT_MS = 2;
 /** `bootedUs` varies by up to a second although no clock was set, because the uptime has whole seconds. */
 export const BOOT_ERROR_US = 1_200_000;
-/** How often the uptime is read, which takes a microsecond. */
+/** How often the uptime is read, which takes some microseconds. */
 const UPTIME_EVERY_MS = 1_000;
 /** A difference of two whole seconds is wrong by up to this much. */
 const UPTIME_ERROR_MS = 1_000;
@@ -55,6 +55,8 @@ export function createClock(raw: RawClocks = RUNTIME): Clock {
   let offsetMs = Number.NaN;
   let suspendedMs = 0;
   let bootedUs = Number.NaN as LocalUs;
+  /** When it was determined, and wall clock minus monotonic clock then. */
+  let bootedAt = { monotonicMs: Number.NEGATIVE_INFINITY, differenceMs: Number.NaN };
   const readUptime = (monotonicMs: number) => ({
     monotonicMs,
     differenceMs: raw.wallMs() - monotonicMs,
@@ -91,6 +93,12 @@ export function createClock(raw: RawClocks = RUNTIME): Clock {
       return (monotonicMs + suspendedMs) as SteadyMs;
     },
     bootedUs() {
+      const monotonicMs = raw.monotonicMs();
+      const differenceMs = raw.wallMs() - monotonicMs;
+      const isRecent = monotonicMs - bootedAt.monotonicMs < UPTIME_EVERY_MS;
+      // No clock was set since, and the machine was not suspended: this shows in the difference.
+      if (isRecent && Math.abs(differenceMs - bootedAt.differenceMs) <= DRIFT_MS) return bootedUs;
+      bootedAt = { monotonicMs, differenceMs };
       // Linux rounds the uptime up, so the latest value is the best one, as long as no clock was set.
       const us = nowUs() - raw.uptimeS() * 1_000_000;
       if (!(bootedUs - us > -BOOT_ERROR_US && bootedUs - us < BOOT_ERROR_US)) bootedUs = us;

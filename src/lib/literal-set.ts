@@ -29,11 +29,17 @@ function isAlphanumeric(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
 }
 
+/** By code: whether it begins an escape, such as "\\n" or "%3D". */
+const BEGINS_ESCAPE = Uint8Array.from({ length: 128 }, (_, code) =>
+  Number("\\%[u;".includes(String.fromCharCode(code))),
+);
+
 /** Also after an escape such as "\\n", "%3D" or the end of a colour code, whose last character is a letter or digit. */
 function isBoundary(text: string, at: number): boolean {
-  return (
-    at <= 0 || !isAlphanumeric(text.charCodeAt(at - 1)) || /[\\%[u;]/.test(text.slice(Math.max(0, at - 5), at - 1))
-  );
+  if (at <= 0 || !isAlphanumeric(text.charCodeAt(at - 1))) return true;
+  for (let before = Math.max(0, at - 5); before < at - 1; before += 1)
+    if (BEGINS_ESCAPE[text.charCodeAt(before)] === 1) return true;
+  return false;
 }
 
 export class LiteralSet {

@@ -75,7 +75,7 @@ function withoutSecrets(result: CallResult, redact: Redact): CallResult {
   return {
     ...result,
     content: result.content.map((block) => ({ ...block, text: redact.text(block.text) })),
-    structuredContent: redact.object(result.structuredContent),
+    structuredContent: redact.answer(result.structuredContent),
   };
 }
 

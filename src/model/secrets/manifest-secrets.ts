@@ -104,17 +104,19 @@ function isBase64(text: string, at: number): boolean {
 }
 
 /** Where runs of base64 are. Only every 40th character is looked at, until one may belong to such a run. */
-function* runsOf(text: string): Generator<{ from: number; to: number }> {
+function runsOf(text: string): { from: number; to: number }[] {
+  const runs: { from: number; to: number }[] = [];
   for (let at = LEAST_ENCODED - 1, least = 0; at < text.length; at += LEAST_ENCODED) {
     if (!isBase64(text, at)) continue;
     let from = at;
     while (from > least && isBase64(text, from - 1)) from -= 1;
     let to = at + 1;
     while (to < text.length && isBase64(text, to)) to += 1;
-    if (to - from >= LEAST_ENCODED) yield { from, to };
+    if (to - from >= LEAST_ENCODED) runs.push({ from, to });
     at = to - 1;
     least = to;
   }
+  return runs;
 }
 
 /** Replaces texts in base64 that hold a secret, such as JSON. `redact`: of one text. */

@@ -37,6 +37,11 @@ export interface Redact {
   taskRun<T extends object>(run: T): T;
   /** Deployments, work pools, automations and other JSON. */
   object<T>(value: T): T;
+  /**
+   * The structured content of an answer. Objects in its lists that were clean once are not read again: those of rows are the same ones
+   * in several answers, and nothing changes them.
+   */
+  answer<T>(value: T): T;
   /** One plain string. */
   text(text: string): string;
   /**
@@ -51,6 +56,8 @@ const CHARS_IN_PART = 256 * 1024;
 
 /** No JSON of Prefect is nested deeper (`prefect/transport/json-bounds.ts`). */
 const MAX_DEPTH = 512;
+/** The lists of an answer are members of its structured content. */
+const LIST_DEPTH = 1;
 const MAX_KNOWN_NAMES = 4096;
 /** A longer name is not remembered: those of one answer could fill the memory. */
 const MAX_KNOWN_CHARS = 256;
@@ -70,6 +77,8 @@ class Redactor {
   private prepared: ReadonlyMap<string, string> = new Map();
   private sawAwsKey = false;
   private hidesAwsSecrets = false;
+  private remembersItems = false;
+  private readonly cleanItems = new WeakSet<object>();
 
   constructor({ credentials }: RedactOptions) {
     this.redactText = createTextRedactor(credentials);
@@ -103,8 +112,13 @@ class Redactor {
 
   private array(items: readonly unknown[], depth: number): readonly unknown[] {
     let copy: unknown[] | undefined;
+    const remembers = this.remembersItems && depth === LIST_DEPTH && !this.hidesAwsSecrets;
     for (let index = 0; index < items.length; index += 1) {
-      const item = this.item(items, index, this.walk(items[index], depth + 1));
+      const before = items[index];
+      const isObject = remembers && typeof before === "object" && before !== null;
+      if (isObject && this.cleanItems.has(before)) continue;
+      const item = this.item(items, index, this.walk(before, depth + 1));
+      if (isObject && item === before) this.cleanItems.add(before);
       if (item !== items[index]) {
         copy ??= [...items];
         copy[index] = item;
@@ -213,6 +227,15 @@ class Redactor {
     return this.withAwsSecrets((one) => this.walk(one, 0) as T, value);
   }
 
+  answer<T>(value: T): T {
+    this.remembersItems = true;
+    try {
+      return this.object(value);
+    } finally {
+      this.remembersItems = false;
+    }
+  }
+
   text(text: string): string {
     return this.withAwsSecrets((one) => this.string(one), text);
   }
@@ -278,6 +301,7 @@ export function createRedactor(options: RedactOptions): Redact {
     flowRun: object,
     taskRun: object,
     object,
+    answer: (value) => redactor.answer(value),
     text: (text) => redactor.text(text),
     inParts: (value, clean, pause) => redactor.inParts(value, clean, pause),
   };

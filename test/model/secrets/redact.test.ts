@@ -272,6 +272,37 @@ describe("configured credentials", () => {
   });
 });
 
+describe("the structured content of an answer", () => {
+  test("is redacted as any value, also with rows that were clean in an earlier answer", () => {
+    const own = createRedactor({ credentials: [] });
+    const clean = { id: 1, message: "all is well", tags: ["a"] };
+    const secret = { id: 2, message: `token=${GITHUB}` };
+    for (let call = 0; call < 3; call += 1) {
+      const content = { rows: [clean, secret, "--api-key", PREFECT], note: `password=${PREFECT}` };
+      expect(own.answer(content)).toEqual(own.object(content));
+      expect(own.answer({ rows: [clean] }).rows[0]).toBe(clean);
+    }
+    expect(JSON.stringify(own.answer({ rows: [secret] }))).not.toContain(GITHUB);
+  });
+
+  test("loses an AWS secret in a row that is clean without the key id beside it", () => {
+    const own = createRedactor({ credentials: [] });
+    const row = { value: AWS_SECRET };
+    const alone = { rows: [row] };
+    expect(own.answer(alone)).toEqual(own.object(alone));
+    const beside = { rows: [row, { value: AWS_ID }] };
+    expect(own.answer(beside)).toEqual(own.object(beside));
+    expect(JSON.stringify(own.answer(beside))).not.toContain(AWS_SECRET);
+  });
+
+  test("is read by each redactor for itself", () => {
+    const row = { value: "a-credential-of-one-tenant" };
+    expect(createRedactor({ credentials: [] }).answer({ rows: [row] })).toEqual({ rows: [row] });
+    const other = createRedactor({ credentials: [row.value] });
+    expect(JSON.stringify(other.answer({ rows: [row] }))).not.toContain(row.value);
+  });
+});
+
 describe("values without secrets", () => {
   test("an event without secrets is returned as the same object", () => {
     const event = anEvent();
